@@ -1,0 +1,41 @@
+/**
+ * What every function and its construct agree on. Imported by `lib/` as well as by the handlers, so it
+ * imports nothing itself: no SDK, no AWS CDK.
+ */
+
+/** The two databases of the platform. Each has its own instance, credentials, backup policy and migrations. */
+export const DATABASE_NAMES = ['billing', 'main'] as const;
+export type DatabaseName = (typeof DATABASE_NAMES)[number];
+
+/** CloudWatch namespace of every metric that the functions emit. */
+export const METRIC_NAMESPACE = 'BillingOperations';
+
+/** Dimensions that every metric carries: the environment, and the function's stem as `service`. */
+export interface MetricDimensions {
+  readonly environment: string;
+  readonly service: string;
+}
+
+/** Variables that every function gets, whatever it does. */
+export interface BaseEnvironment {
+  /** `dev`, `staging`, `production` or `local`; becomes the `environment` dimension of every metric. */
+  readonly ENVIRONMENT_NAME: string;
+  /** `DEBUG`, `INFO`, `WARN` or `ERROR`. */
+  readonly LOG_LEVEL: string;
+}
+
+/** How a function reaches the billing database. The secret holds JSON with `username` and `password`. */
+export interface BillingDatabaseEnvironment {
+  readonly BILLING_DATABASE_HOST: string;
+  readonly BILLING_DATABASE_PORT: string;
+  readonly BILLING_DATABASE_NAME: string;
+  readonly BILLING_DATABASE_SECRET_ARN: string;
+}
+
+/** How a function reaches the main database. The secret holds JSON with `username` and `password`. */
+export interface MainDatabaseEnvironment {
+  readonly MAIN_DATABASE_HOST: string;
+  readonly MAIN_DATABASE_PORT: string;
+  readonly MAIN_DATABASE_NAME: string;
+  readonly MAIN_DATABASE_SECRET_ARN: string;
+}

@@ -1,0 +1,31 @@
+import type { BaseEnvironment } from '../shared/contract';
+
+/** Path of the endpoint, as entered in the Stripe dashboard. */
+export const WEBHOOK_PATH = '/api/v1/webhooks/stripe';
+
+export interface WebhookEnvironment extends BaseEnvironment {
+  /** URL of the queue that verified events are sent to. */
+  readonly QUEUE_URL: string;
+  /** Secret with JSON `{"current": "whsec_…", "previous"?: "whsec_…", "previousExpiresAt"?: ISO time}`. */
+  readonly SIGNING_SECRET_ARN: string;
+  /** `true` when the endpoint takes live events, `false` for test events; the other kind is refused. */
+  readonly LIVEMODE: string;
+}
+
+/**
+ * Largest accepted body, in bytes. An SQS message holds 1 MiB, and the event travels in an envelope of a few hundred
+ * bytes. Lower refuses genuine events with many invoice lines; higher cannot be enqueued.
+ */
+export const MAX_BODY_BYTES = 1_000_000;
+
+/** How far a signature's timestamp may lie in the past or in the future, in seconds. Stripe's own default is 300. */
+export const SIGNATURE_TOLERANCE_SECONDS = 300;
+
+export const WEBHOOK_METRICS = {
+  /** Requests that reached the endpoint. */
+  received: 'WebhookReceived',
+  /** Requests answered 4xx: unsigned, forged, stale, oversized, malformed. */
+  rejected: 'WebhookRejected',
+  /** Requests answered 5xx: verified, but not enqueued. Stripe delivers them again. */
+  failed: 'WebhookFailed',
+} as const;
