@@ -1,0 +1,158 @@
+import { DatabaseError, type ClientBase } from 'pg';
+import { messageOf } from '../errors';
+import { effectOf } from './event-effect';
+import type { ObjectState } from './states';
+import { CLAIM_EVENTS, type Statement } from './statements';
+import { storeStates, type RunStatement } from './store-states';
+import { toStorable } from './storable';
+import type { StripeEvent } from './stripe-shapes';
+
+/** Where an event came from: delivered by Stripe, or found by reconciliation. */
+export type EventSource = 'webhook' | 'reconciliation';
+
+export interface ReceivedEvent {
+  readonly event: StripeEvent;
+  readonly source: EventSource;
+  readonly receivedAt: Date;
+}
+
+export type EventOutcome =
+  /** The event and its effect committed now. */
+  | { readonly status: 'processed' }
+  /** It had been processed before; nothing changed. */
+  | { readonly status: 'duplicate' }
+  /** It cannot be applied; the ledger keeps why. */
+  | { readonly status: 'failed'; readonly error: string };
+
+/** Told the duration of every statement, in milliseconds. */
+export type QueryObserver = (statement: string, durationMs: number) => void;
+
+/** How often a batch that lost a deadlock is tried again before it is left to the queue. */
+const MAX_DEADLOCK_RETRIES = 3;
+const SERIALIZATION_FAILURES = new Set(['40001', '40P01']);
+/** SQLSTATE classes that say that the data is wrong: data exception, integrity violation, program limit exceeded. */
+const DATA_ERROR_CLASSES = new Set(['22', '23', '54']);
+
+interface Prepared extends ReceivedEvent {
+  readonly payload: unknown;
+  readonly effect?: ObjectState | undefined;
+  readonly error?: string;
+}
+
+/**
+ * Applies events to the billing database, the whole batch in one transaction: ledger row and effect commit together or
+ * not at all. Events may come in any order and any number of times. One that cannot be applied is recorded as failed,
+ * with its error, and costs the others nothing.
+ *
+ * @returns the outcome of every distinct event, by its id
+ * @throws what PostgreSQL threw, when the fault is not an event's: nothing was committed of the part that failed, and
+ * the same call may be made again
+ */
+export async function applyEvents(
+  client: ClientBase,
+  received: readonly ReceivedEvent[],
+  observe: QueryObserver = () => undefined,
+): Promise<Map<string, EventOutcome>> {
+  const distinct = new Map(received.map((item) => [item.event.id, item]));
+  const prepared = [...distinct.values()].map(prepare).toSorted((a, b) => (a.event.id < b.event.id ? -1 : 1));
+  return applyIsolated(timed(client, observe), client, prepared);
+}
+
+function prepare(item: ReceivedEvent): Prepared {
+  let payload: unknown = {};
+  try {
+    payload = toStorable(item.event);
+    return { ...item, payload, effect: effectOf(item.event) };
+  } catch (error) {
+    // Recorded without effect. Of an event that cannot be stored at all, Stripe still has the payload.
+    return { ...item, payload, error: messageOf(error) };
+  }
+}
+
+/** Halves a batch whose data PostgreSQL refuses until the poison is alone. */
+async function applyIsolated(
+  run: RunStatement,
+  client: ClientBase,
+  events: readonly Prepared[],
+): Promise<Map<string, EventOutcome>> {
+  if (events.length === 0) return new Map();
+  try {
+    return await retryingDeadlocks(() => applyTogether(run, client, events));
+  } catch (error) {
+    const [only, ...others] = events;
+    if (!isDataError(error) || only === undefined) throw error;
+    if (others.length === 0) {
+      // An event that is refused although it has no effect is not at fault.
+      if (only.error !== undefined) throw error;
+      return applyTogether(run, client, [{ ...only, effect: undefined, error: messageOf(error) }]);
+    }
+    const middle = Math.ceil(events.length / 2);
+    const left = await applyIsolated(run, client, events.slice(0, middle));
+    const right = await applyIsolated(run, client, events.slice(middle));
+    return new Map([...left, ...right]);
+  }
+}
+
+async function applyTogether(
+  run: RunStatement,
+  client: ClientBase,
+  events: readonly Prepared[],
+): Promise<Map<string, EventOutcome>> {
+  await client.query('BEGIN');
+  try {
+    const claimed = new Set((await run(CLAIM_EVENTS, [JSON.stringify(events.map(ledgerRow))])).map((row) => row.id));
+    const effects = events.flatMap(({ event, effect }) => (effect && claimed.has(event.id) ? [effect] : []));
+    if (effects.length > 0) await storeStates(run, effects);
+    await client.query('COMMIT');
+    return new Map(
+      events.map(({ event, error }): [string, EventOutcome] => {
+        if (!claimed.has(event.id)) return [event.id, { status: 'duplicate' }];
+        return [event.id, error === undefined ? { status: 'processed' } : { status: 'failed', error }];
+      }),
+    );
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}
+
+function ledgerRow({ event, source, receivedAt, payload, error }: Prepared) {
+  return {
+    id: event.id,
+    type: event.type,
+    api_version: event.api_version ?? null,
+    livemode: event.livemode,
+    source,
+    status: error === undefined ? 'processed' : 'failed',
+    error: error ?? null,
+    occurred_at: new Date(event.created * 1000).toISOString(),
+    received_at: receivedAt.toISOString(),
+    payload,
+  };
+}
+
+async function retryingDeadlocks<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let retries = 0; ; retries += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const lost = error instanceof DatabaseError && SERIALIZATION_FAILURES.has(error.code ?? '');
+      if (!lost || retries === MAX_DEADLOCK_RETRIES) throw error;
+    }
+  }
+}
+
+function isDataError(error: unknown): boolean {
+  return error instanceof DatabaseError && DATA_ERROR_CLASSES.has((error.code ?? '').slice(0, 2));
+}
+
+function timed(client: ClientBase, observe: QueryObserver): RunStatement {
+  return async (statement: Statement, values: unknown[]) => {
+    const start = performance.now();
+    try {
+      return (await client.query<{ id: string }>(statement.text, values)).rows;
+    } finally {
+      observe(statement.name, performance.now() - start);
+    }
+  };
+}

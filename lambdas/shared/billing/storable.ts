@@ -1,0 +1,60 @@
+import { InvalidRequestError } from '../errors';
+
+/** Deeper than any Stripe object; PostgreSQL itself gives up at a few thousand levels. */
+const MAX_DEPTH = 60;
+
+/** What may be kept of a payment method. PCI: never a number, and nothing that identifies the card elsewhere. */
+const KEPT_PAYMENT_DETAILS = ['brand', 'last4', 'exp_month', 'exp_year'] as const;
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/**
+ * A copy of a Stripe object that may be stored: payment-method details reduced to brand, last four and expiry, and text
+ * that PostgreSQL cannot hold (NUL, half of a surrogate pair) replaced by U+FFFD.
+ *
+ * @throws InvalidRequestError when it is nested deeper than 60 levels
+ */
+export function toStorable(value: unknown): Json {
+  return copy(value as Json, 0);
+}
+
+function copy(value: Json, depth: number): Json {
+  if (typeof value === 'string') return storableText(value);
+  if (value === null || typeof value !== 'object') return value;
+  if (depth > MAX_DEPTH) throw new InvalidRequestError(`The object is nested deeper than ${MAX_DEPTH} levels`);
+  if (Array.isArray(value)) return value.map((element) => copy(element, depth + 1));
+  if (isCard(value)) return reduced(value, ['id', 'object']);
+  const result: { [key: string]: Json } = {};
+  for (const [key, element] of Object.entries(value)) {
+    result[storableText(key)] = key === 'payment_method_details' ? reducedDetails(element) : copy(element, depth + 1);
+  }
+  return result;
+}
+
+function storableText(text: string): string {
+  const wellFormed = text.isWellFormed() ? text : text.toWellFormed();
+  return wellFormed.includes('\0') ? wellFormed.replaceAll('\0', '\uFFFD') : wellFormed;
+}
+
+function isCard(value: { [key: string]: Json }): boolean {
+  return value.object === 'card' || ('last4' in value && 'exp_month' in value);
+}
+
+function reduced(value: { [key: string]: Json }, alsoKept: readonly string[] = []): Json {
+  const kept = [...alsoKept, ...KEPT_PAYMENT_DETAILS].filter((key) => key in value);
+  return Object.fromEntries(
+    kept.map((key) => {
+      const element = value[key] as Json;
+      return [key, typeof element === 'string' ? storableText(element) : typeof element === 'object' ? null : element];
+    }),
+  );
+}
+
+/** `payment_method_details` is `{type, [type]: {…}}`, whatever the type. */
+function reducedDetails(details: Json): Json {
+  if (details === null || typeof details !== 'object' || Array.isArray(details)) return null;
+  const type = typeof details.type === 'string' ? storableText(details.type) : null;
+  const ofType = type === null ? undefined : details[type];
+  if (type === null || typeof ofType !== 'object' || ofType === null || Array.isArray(ofType)) return { type };
+  return { type, [type]: reduced(ofType) };
+}

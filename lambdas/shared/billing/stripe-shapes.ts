@@ -1,0 +1,119 @@
+import { z } from 'zod';
+
+/**
+ * What is read of Stripe's objects, in the shapes of API versions before and since 2025. Everything else of an object is
+ * kept as it is in `raw`, so a version that adds or moves a field loses nothing.
+ */
+
+/** Seconds since 1970, up to the year 9999. */
+const moment = z.int({ error: 'expected whole seconds since 1970' }).min(0).max(253_402_300_799);
+const amount = z.int({ error: "expected an integer in the currency's smallest unit" });
+const count = z.int({ error: 'expected a whole number' });
+const text = z.string({ error: 'expected text' }).min(1).max(5_000);
+const currency = z
+  .string({ error: 'expected a three-letter currency' })
+  .regex(/^[a-z]{3}$/i, 'expected a three-letter currency');
+const metadata = z.record(z.string(), z.string()).nullish();
+
+/** An id, or the object itself where Stripe was asked to expand it. */
+const reference = z.union([text, z.object({ id: text }).transform((object) => object.id)], {
+  error: 'expected an id, or an object with one',
+});
+
+export const eventShape = z.object({
+  id: z
+    .string({ error: 'expected an event id' })
+    .regex(/^evt_[A-Za-z0-9_]{1,250}$/, 'expected an event id such as evt_123'),
+  object: z.literal('event', { error: 'expected `event`' }),
+  type: text.max(250),
+  api_version: text.max(250).nullish(),
+  created: moment,
+  livemode: z.boolean({ error: 'expected true or false' }),
+  data: z.object({ object: z.record(z.string(), z.unknown()) }, { error: 'expected an object with `object`' }),
+});
+
+/** A Stripe event whose envelope was checked; `data.object` is checked when it is applied. */
+export type StripeEvent = z.infer<typeof eventShape>;
+
+/** Since 2020 items carry a `price`; subscriptions made before may still carry only a `plan`. */
+const subscriptionItem = z
+  .object({
+    id: text,
+    price: z
+      .object({
+        id: text,
+        product: reference.nullish(),
+        unit_amount: amount.nullish(),
+        currency: currency,
+        recurring: z.object({ interval: text }).nullish(),
+      })
+      .nullish(),
+    plan: z
+      .object({ id: text, product: reference.nullish(), amount: amount.nullish(), currency: currency, interval: text })
+      .nullish(),
+    quantity: count.nullish(),
+    current_period_start: moment.nullish(),
+    current_period_end: moment.nullish(),
+  })
+  .refine((item) => item.price != null || item.plan != null, { path: ['price'], error: 'expected a price or a plan' });
+
+export const subscriptionShape = z.object({
+  id: text,
+  customer: reference,
+  status: text,
+  currency: currency,
+  cancel_at_period_end: z.boolean(),
+  cancel_at: moment.nullish(),
+  canceled_at: moment.nullish(),
+  ended_at: moment.nullish(),
+  trial_end: moment.nullish(),
+  created: moment,
+  current_period_start: moment.nullish(),
+  current_period_end: moment.nullish(),
+  items: z.object({ data: z.array(subscriptionItem) }),
+  metadata,
+});
+
+export const invoiceShape = z.object({
+  id: text,
+  customer: reference.nullish(),
+  status: text.nullish(),
+  currency: currency,
+  total: amount,
+  amount_due: amount,
+  amount_paid: amount,
+  amount_remaining: amount,
+  attempt_count: count.nullish(),
+  period_start: moment.nullish(),
+  period_end: moment.nullish(),
+  created: moment,
+  status_transitions: z.object({ paid_at: moment.nullish() }).nullish(),
+  subscription: reference.nullish(),
+  parent: z.object({ subscription_details: z.object({ subscription: reference.nullish() }).nullish() }).nullish(),
+});
+
+export const checkoutSessionShape = z.object({
+  id: text,
+  customer: reference.nullish(),
+  client_reference_id: text.nullish(),
+  mode: text,
+  status: text.nullish(),
+  payment_status: text,
+  payment_intent: reference.nullish(),
+  subscription: reference.nullish(),
+  amount_total: amount.nullish(),
+  currency: currency.nullish(),
+  created: moment,
+  metadata,
+});
+
+export const chargeShape = z.object({
+  id: text,
+  customer: reference.nullish(),
+  payment_intent: reference.nullish(),
+  status: text,
+  amount: amount,
+  amount_refunded: amount.min(0, 'expected zero or more'),
+  currency: currency,
+  created: moment,
+});

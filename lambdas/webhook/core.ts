@@ -1,0 +1,103 @@
+import Stripe from 'stripe';
+import { eventShape } from '../shared/billing/stripe-shapes';
+import { MAX_BODY_BYTES, SIGNATURE_TOLERANCE_SECONDS } from './contract';
+
+/** The endpoint's signing secrets: the current one and, while it is being rolled, the one before. */
+export interface SigningSecrets {
+  readonly current: string;
+  readonly previous?: string | undefined;
+  /** The moment from which the previous secret no longer counts. @default it counts as long as it is there */
+  readonly previousExpiresAt?: Date | undefined;
+}
+
+export interface SignedRequest {
+  /** The bytes as they were sent: the signature is over these. */
+  readonly body: Buffer;
+  readonly signature: string | undefined;
+}
+
+export type Verdict =
+  /** `message` is the event as JSON that any queue may carry. */
+  | { readonly accepted: true; readonly eventId: string; readonly type: string; readonly message: string }
+  /** `reason` is one line that tells the sender what was wrong. */
+  | { readonly accepted: false; readonly statusCode: 400 | 413; readonly reason: string };
+
+/**
+ * Decides whether a request is an event that Stripe signed for this endpoint, just now.
+ *
+ * @param livemode the only kind of event that this environment takes: live (`true`) or test (`false`)
+ */
+export function verify(request: SignedRequest, secrets: SigningSecrets, livemode: boolean, now: Date): Verdict {
+  const refuse = (reason: string, statusCode: 400 | 413 = 400): Verdict => ({ accepted: false, statusCode, reason });
+  const { body, signature } = request;
+
+  if (body.length > MAX_BODY_BYTES) {
+    return refuse(`The body has ${body.length} bytes; at most ${MAX_BODY_BYTES} are accepted`, 413);
+  }
+  if (body.length === 0) return refuse('The body is empty; expected a Stripe event');
+  if (!signature) return refuse('The Stripe-Signature header is missing');
+
+  const timestamp = timestampOf(signature);
+  if (timestamp === undefined) return refuse('The Stripe-Signature header is malformed; expected t=…,v1=…');
+  const age = Math.floor(now.getTime() / 1000) - timestamp;
+  if (age > SIGNATURE_TOLERANCE_SECONDS) return refuse(`The signature is ${age} seconds old; check the sender's clock`);
+  // The official library accepts any time in the future.
+  if (age < -SIGNATURE_TOLERANCE_SECONDS) {
+    return refuse(`The signature is ${-age} seconds in the future; check the sender's clock`);
+  }
+
+  let event: unknown;
+  try {
+    event = constructEvent(body, signature, secrets, now);
+  } catch (error) {
+    if (error instanceof SyntaxError) return refuse('The body is not JSON');
+    throw error;
+  }
+  if (event === undefined) return refuse("The signature does not match this endpoint's signing secret");
+
+  const parsed = eventShape.safeParse(event);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    return refuse(`The body is not a Stripe event: ${issue?.path.join('.') || 'event'}: ${issue?.message}`);
+  }
+  if (parsed.data.livemode !== livemode) {
+    return refuse(
+      livemode
+        ? 'This endpoint takes live events; this is a test event'
+        : 'This endpoint takes test events; this is a live event',
+    );
+  }
+  return { accepted: true, eventId: parsed.data.id, type: parsed.data.type, message: queueable(body.toString('utf8')) };
+}
+
+/** The event when any secret that counts verifies it, `undefined` when none does. @throws SyntaxError when not JSON */
+function constructEvent(body: Buffer, signature: string, secrets: SigningSecrets, now: Date): unknown {
+  const previousCounts = secrets.previousExpiresAt === undefined || now < secrets.previousExpiresAt;
+  const candidates = [secrets.current, ...(secrets.previous && previousCounts ? [secrets.previous] : [])];
+  for (const secret of candidates) {
+    try {
+      return Stripe.webhooks.constructEvent(
+        body,
+        signature,
+        // A trailing newline, easily pasted into a secret, breaks every verification.
+        secret.trim(),
+        SIGNATURE_TOLERANCE_SECONDS,
+        undefined,
+        now.getTime(),
+      );
+    } catch (error) {
+      if (!(error instanceof Stripe.errors.StripeSignatureVerificationError)) throw error;
+    }
+  }
+  return undefined;
+}
+
+function timestampOf(signature: string): number | undefined {
+  const match = /(?:^|,)\s*t=(\d{1,12})(?:,|$)/.exec(signature);
+  return match ? Number(match[1]) : undefined;
+}
+
+/** SQS refuses these two code points; inside JSON they only occur in strings, where an escape means the same. */
+function queueable(json: string): string {
+  return json.replaceAll('\uFFFE', '\\ufffe').replaceAll('\uFFFF', '\\uffff');
+}

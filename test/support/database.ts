@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
+import type { DatabaseName } from '../../lambdas/shared/contract';
+import { createConnector, type DatabaseConnector, type DatabaseTarget } from '../../lambdas/shared/database/connector';
+import type { Secrets } from '../../lambdas/shared/secrets';
+import { testServices } from './services';
+
+/** Name of the migrated database that each kind is cloned from. */
+export function templateName(kind: DatabaseName): string {
+  return `template_${kind}`;
+}
+
+export interface TestDatabase {
+  readonly name: string;
+  readonly connector: DatabaseConnector;
+  /** A connection that is closed with the database. */
+  client(): Promise<Client>;
+  drop(): Promise<void>;
+}
+
+/** Secrets Manager holding one secret: the credentials of the test cluster. */
+export function clusterSecrets(): Secrets {
+  const { user, password } = testServices().cluster;
+  return { read: async (_arn, schema) => schema.parse({ username: user, password }) };
+}
+
+export function clusterTarget(database: string, name: DatabaseName = 'billing'): DatabaseTarget {
+  const { host, port } = testServices().cluster;
+  return { name, host, port, database, secretArn: 'cluster' };
+}
+
+export async function asAdministrator<T>(work: (client: Client) => Promise<T>, database = 'postgres'): Promise<T> {
+  const { host, port, user, password } = testServices().cluster;
+  const client = new Client({ host, port, user, password, database, ssl: true });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** A database of its own on the real cluster: migrated, or `empty`. */
+export async function createTestDatabase(kind: DatabaseName | 'empty'): Promise<TestDatabase> {
+  const name = `test_${kind}_${randomBytes(6).toString('hex')}`;
+  const template = kind === 'empty' ? 'template0' : templateName(kind);
+  await asAdministrator((client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`));
+  const connector = createConnector(clusterTarget(name, kind === 'empty' ? 'billing' : kind), clusterSecrets(), 'test');
+  const clients: Client[] = [];
+  return {
+    name,
+    connector,
+    async client() {
+      const client = await connector.connect();
+      clients.push(client);
+      return client;
+    },
+    async drop() {
+      await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
+      await asAdministrator((client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+    },
+  };
+}

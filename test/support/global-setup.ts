@@ -1,0 +1,37 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { startObjectStoreAndQueue } from '../../local/object-store-and-queue';
+import { startCluster } from '../../local/postgres-cluster';
+import { publishTestServices } from './services';
+import { createTemplateDatabases } from './template-databases';
+
+/** One PostgreSQL cluster and one S3/SQS server for the whole run; every test makes a database or a bucket of its own. */
+export default async function globalSetup(): Promise<void> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'billing-operations-test-'));
+  const [cluster, store] = await Promise.all([
+    startCluster({ directory: path.join(directory, 'cluster'), durable: false, tls: true }),
+    startObjectStoreAndQueue(),
+  ]);
+  globalThis.stopTestServices = async () => {
+    await Promise.all([cluster.stop(), store.stop()]);
+    const { rm } = await import('node:fs/promises');
+    await rm(directory, { recursive: true, force: true });
+  };
+  publishTestServices({
+    cluster: {
+      host: cluster.host,
+      port: cluster.port,
+      user: cluster.user,
+      password: cluster.password,
+      caFile: cluster.caFile,
+    },
+    awsEndpoint: store.endpoint,
+  });
+  await createTemplateDatabases();
+}
+
+declare global {
+  // oxlint-disable-next-line no-var -- a global of jest's parent process; `var` is the only form that declares one
+  var stopTestServices: (() => Promise<void>) | undefined;
+}
