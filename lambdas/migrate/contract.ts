@@ -1,4 +1,9 @@
-import type { BaseEnvironment, BillingDatabaseEnvironment, DatabaseName, MainDatabaseEnvironment } from '../shared/contract';
+import type {
+  BaseEnvironment,
+  BillingDatabaseEnvironment,
+  DatabaseName,
+  MainDatabaseEnvironment,
+} from '../shared/contract';
 
 export interface MigrateEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {}
 
