@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { Client } from 'pg';
 import type { DatabaseName } from '../../lambdas/shared/contract';
 import { createConnector, type DatabaseConnector, type DatabaseTarget } from '../../lambdas/shared/database/connector';
@@ -30,8 +31,9 @@ export function clusterTarget(database: string, name: DatabaseName = 'billing'):
 }
 
 export async function asAdministrator<T>(work: (client: Client) => Promise<T>, database = 'postgres'): Promise<T> {
-  const { host, port, user, password } = testServices().cluster;
-  const client = new Client({ host, port, user, password, database, ssl: true });
+  const { host, port, user, password, caFile } = testServices().cluster;
+  const ssl = { ca: readFileSync(caFile, 'utf8') };
+  const client = new Client({ host, port, user, password, database, ssl });
   await client.connect();
   try {
     return await work(client);

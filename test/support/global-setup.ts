@@ -13,6 +13,7 @@ export default async function globalSetup(): Promise<void> {
     startCluster({ directory: path.join(directory, 'cluster'), durable: false, tls: true }),
     startObjectStoreAndQueue(),
   ]);
+  if (cluster.caFile === undefined) throw new Error('The test cluster was started without TLS');
   globalThis.stopTestServices = async () => {
     await Promise.all([cluster.stop(), store.stop()]);
     const { rm } = await import('node:fs/promises');

@@ -61,8 +61,9 @@ export async function applyEvents(
 function prepare(item: ReceivedEvent): Prepared {
   let payload: unknown = {};
   try {
-    payload = toStorable(item.event);
-    return { ...item, payload, effect: effectOf(item.event) };
+    const storable = toStorable(item.event) as StripeEvent;
+    payload = storable;
+    return { ...item, payload, effect: effectOf(storable) };
   } catch (error) {
     // Recorded without effect. Of an event that cannot be stored at all, Stripe still has the payload.
     return { ...item, payload, error: messageOf(error) };

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { InvalidRequestError } from '../errors';
-import { toStorable } from './storable';
 import { chargeShape, checkoutSessionShape, invoiceShape, subscriptionShape } from './stripe-shapes';
 import { versionKey, type StateOrigin } from './version';
 
@@ -50,7 +49,11 @@ function owner(metadata: Record<string, string> | null | undefined, fallbackUser
   };
 }
 
-/** @throws InvalidRequestError naming the fields that are not as Stripe documents them */
+/**
+ * The functions below take objects that passed `toStorable`: what they return is stored as it is.
+ *
+ * @throws InvalidRequestError naming the fields that are not as Stripe documents them
+ */
 export function subscriptionState(object: unknown, origin: StateOrigin): ObjectState {
   const subscription = parse(subscriptionShape, object, 'subscription');
   const items = subscription.items.data.map((item) => ({
@@ -88,7 +91,7 @@ export function subscriptionState(object: unknown, origin: StateOrigin): ObjectS
       rank: rankOf(SUBSCRIPTION_RANK, subscription.status, origin),
       ...origin,
     }),
-    raw: toStorable(object),
+    raw: object,
   };
   return { kind: 'subscription', row, items };
 }
@@ -120,7 +123,7 @@ export function invoiceState(object: unknown, origin: StateOrigin, deleted = fal
       rank: rankOf(INVOICE_RANK, status, origin),
       ...origin,
     }),
-    raw: toStorable(object),
+    raw: object,
   };
   return { kind: 'invoice', row };
 }
@@ -150,7 +153,7 @@ export function purchaseState(object: unknown, origin: StateOrigin): ObjectState
       rank: 0,
       ...origin,
     }),
-    raw: toStorable(object),
+    raw: object,
   };
   return { kind: 'purchase', row };
 }
@@ -174,7 +177,7 @@ export function chargeState(object: unknown, origin: StateOrigin): ObjectState {
     created_at: time(charge.created),
     // What was refunded only grows, so the charge always agrees with the largest total in the refund ledger.
     version: versionKey({ progress: charge.amount_refunded, rank: 0, ...origin }),
-    raw: toStorable(object),
+    raw: object,
   };
   return { kind: 'charge', row, refundedTotal: charge.amount_refunded, currency: charge.currency };
 }

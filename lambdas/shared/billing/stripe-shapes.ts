@@ -20,7 +20,8 @@ const reference = z.union([text, z.object({ id: text }).transform((object) => ob
   error: 'expected an id, or an object with one',
 });
 
-export const eventShape = z.object({
+/** The envelope of an event; fields that are not named here are kept. */
+export const eventShape = z.looseObject({
   id: z
     .string({ error: 'expected an event id' })
     .regex(/^evt_[A-Za-z0-9_]{1,250}$/, 'expected an event id such as evt_123'),
@@ -29,7 +30,7 @@ export const eventShape = z.object({
   api_version: text.max(250).nullish(),
   created: moment,
   livemode: z.boolean({ error: 'expected true or false' }),
-  data: z.object({ object: z.record(z.string(), z.unknown()) }, { error: 'expected an object with `object`' }),
+  data: z.looseObject({ object: z.record(z.string(), z.unknown()) }, { error: 'expected an object with `object`' }),
 });
 
 /** A Stripe event whose envelope was checked; `data.object` is checked when it is applied. */

@@ -1,0 +1,132 @@
+import type { StripeEvent } from '../../lambdas/shared/billing/stripe-shapes';
+
+/** 2026-11-01T00:00:00Z: the moment at which the stories of the tests begin. */
+export const EPOCH = 1_793_491_200;
+
+type Fields = Record<string, unknown>;
+
+/** A subscription in the shape of the API versions since 2025: the period is on the items. */
+export function subscription(fields: Fields = {}): Fields {
+  const id = (fields.id as string | undefined) ?? 'sub_1';
+  return {
+    object: 'subscription',
+    customer: 'cus_1',
+    status: 'active',
+    currency: 'eur',
+    cancel_at_period_end: false,
+    canceled_at: null,
+    ended_at: null,
+    created: EPOCH,
+    livemode: false,
+    metadata: { app_id: 'academy', project_id: 'project_1', user_id: 'user_1' },
+    items: { object: 'list', data: [subscriptionItem({ id: `si_${id}` })], has_more: false },
+    ...fields,
+    id,
+  };
+}
+
+export function subscriptionItem(fields: Fields = {}): Fields {
+  return {
+    id: 'si_1',
+    object: 'subscription_item',
+    quantity: 1,
+    price: {
+      id: 'price_pro',
+      product: 'prod_pro',
+      unit_amount: 2_900,
+      currency: 'eur',
+      recurring: { interval: 'month' },
+    },
+    current_period_start: EPOCH,
+    current_period_end: EPOCH + 30 * 86_400,
+    ...fields,
+  };
+}
+
+/** The same in the shape before 2025: the period is on the subscription. */
+export function olderSubscription(fields: Fields = {}): Fields {
+  const { current_period_start, current_period_end, ...item } = subscriptionItem();
+  return subscription({ items: { data: [item] }, current_period_start, current_period_end, ...fields });
+}
+
+export function invoice(fields: Fields = {}): Fields {
+  return {
+    id: 'in_1',
+    object: 'invoice',
+    customer: 'cus_1',
+    status: 'open',
+    currency: 'eur',
+    total: 2_900,
+    amount_due: 2_900,
+    amount_paid: 0,
+    amount_remaining: 2_900,
+    attempt_count: 0,
+    period_start: EPOCH,
+    period_end: EPOCH + 30 * 86_400,
+    created: EPOCH,
+    status_transitions: { paid_at: null },
+    parent: { type: 'subscription_details', subscription_details: { subscription: 'sub_1' } },
+    ...fields,
+  };
+}
+
+export function checkoutSession(fields: Fields = {}): Fields {
+  return {
+    id: 'cs_1',
+    object: 'checkout.session',
+    customer: 'cus_1',
+    mode: 'payment',
+    status: 'complete',
+    payment_status: 'paid',
+    payment_intent: 'pi_1',
+    subscription: null,
+    amount_total: 9_900,
+    currency: 'eur',
+    created: EPOCH,
+    metadata: { kind: 'course', item_id: 'course_1', app_id: 'academy', project_id: 'project_1', user_id: 'user_1' },
+    ...fields,
+  };
+}
+
+export function charge(fields: Fields = {}): Fields {
+  return {
+    id: 'ch_1',
+    object: 'charge',
+    customer: 'cus_1',
+    payment_intent: 'pi_1',
+    status: 'succeeded',
+    amount: 9_900,
+    amount_refunded: 0,
+    currency: 'eur',
+    created: EPOCH,
+    payment_method_details: {
+      type: 'card',
+      card: {
+        brand: 'visa',
+        last4: '4242',
+        exp_month: 12,
+        exp_year: 2030,
+        fingerprint: 'secret-fingerprint',
+        iin: '424242',
+      },
+    },
+    ...fields,
+  };
+}
+
+let sequence = 0;
+
+/** An event of the given type about the object; every call makes another event unless `fields.id` says which. */
+export function stripeEvent(type: string, object: Fields, fields: Fields = {}): StripeEvent {
+  sequence += 1;
+  return {
+    id: `evt_${process.pid}_${sequence}`,
+    object: 'event',
+    type,
+    api_version: '2026-10-28.endive',
+    created: EPOCH,
+    livemode: false,
+    ...fields,
+    data: { object, ...(fields.data as Fields | undefined) },
+  } as StripeEvent;
+}

@@ -1,0 +1,154 @@
+import { Stripe } from 'stripe';
+import { deliver, sign } from '../../local/stripe/delivery';
+import { eventObject, nowSeconds, subscriptionObject } from '../../local/stripe/objects';
+import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
+
+const API_KEY = 'rk_test_stand_in';
+const DAY = 86_400;
+
+let standIn: StripeStandIn;
+let stripe: Stripe;
+
+beforeEach(async () => {
+  standIn = await startStripeStandIn({ apiKey: API_KEY });
+  stripe = new Stripe(API_KEY, { host: '127.0.0.1', port: standIn.port, protocol: 'http', maxNetworkRetries: 0 });
+});
+
+afterEach(async () => {
+  await standIn.stop();
+});
+
+/** GETs a path as raw HTTP, for what the library would not send. */
+async function get(
+  path: string,
+  key: string | undefined = API_KEY,
+): Promise<{ status: number; error: { code?: string } }> {
+  const headers: Record<string, string> = key === '' ? {} : { authorization: `Bearer ${key}` };
+  const response = await fetch(`${standIn.url}${path}`, { headers });
+  const body = (await response.json()) as { error: { code?: string } };
+  return { status: response.status, error: body.error };
+}
+
+describe('lists', () => {
+  test('events come newest first, those of one second in reverse order of their creation', async () => {
+    const at = nowSeconds();
+    const first = standIn.state.createSubscription({ created: at });
+    const second = standIn.state.updateSubscription(first.object.id, { status: 'past_due' }, { at });
+    const older = standIn.state.createSubscription({ created: at - DAY });
+
+    const { data } = await stripe.events.list();
+
+    expect(data.map(({ id }) => id)).toEqual([second.event.id, first.event.id, older.event.id]);
+  });
+
+  test('the library pages through everything exactly once', async () => {
+    const made = Array.from({ length: 25 }, () => standIn.state.createSubscription().object.id);
+
+    const listed = await stripe.subscriptions.list({ limit: 10 }).autoPagingToArray({ limit: 1000 });
+
+    expect(listed.map(({ id }) => id).toSorted()).toEqual(made.toSorted());
+    expect(standIn.requests).toHaveLength(3);
+  });
+
+  test('a page before a cursor holds the objects next to it', async () => {
+    const ids = Array.from({ length: 5 }, () => standIn.state.createSubscription({ created: 1_790_000_000 }).object.id);
+
+    const page = await stripe.subscriptions.list({ ending_before: ids[0], limit: 2 });
+
+    expect(page.data.map(({ id }) => id)).toEqual([ids[2], ids[1]]);
+    expect(page.has_more).toBe(true);
+  });
+
+  test('cancelled subscriptions are listed only when asked for', async () => {
+    const { id } = standIn.state.createSubscription().object;
+    standIn.state.cancelSubscription(id);
+
+    const [usual, all] = [await stripe.subscriptions.list(), await stripe.subscriptions.list({ status: 'all' })];
+
+    expect(usual.data).toEqual([]);
+    expect(all.data.map((subscription) => subscription.status)).toEqual(['canceled']);
+  });
+
+  test('created bounds and types select events', async () => {
+    const now = nowSeconds();
+    const { object } = standIn.state.createSubscription({ created: now - 10 * DAY });
+    const paid = standIn.state.payInvoice(object.id, { created: now - DAY });
+    standIn.state.cancelSubscription(object.id, { at: now - DAY });
+
+    const { data } = await stripe.events.list({
+      types: ['invoice.payment_succeeded', 'customer.subscription.created'],
+      created: { gte: now - 2 * DAY },
+    });
+
+    expect(data.map(({ id }) => id)).toEqual([paid.event.id]);
+  });
+
+  test('events older than 30 days are gone', async () => {
+    standIn.state.createSubscription({ created: nowSeconds() - 31 * DAY });
+
+    expect((await stripe.events.list()).data).toEqual([]);
+    expect((await stripe.subscriptions.list()).data).toHaveLength(1);
+  });
+});
+
+describe('refusals', () => {
+  test.each([
+    ['an unknown parameter', '/v1/events?foo=1', 400, 'parameter_unknown'],
+    ['a limit above 100', '/v1/events?limit=101', 400, 'parameter_invalid_integer'],
+    ['an unknown cursor', '/v1/events?starting_after=evt_none', 400, 'resource_missing'],
+    ['an unknown object', '/v1/subscriptions/sub_none', 404, 'resource_missing'],
+    ['an unknown path', '/v1/nothing', 404, undefined],
+  ])('%s is refused', async (_case, path, status, code) => {
+    expect(await get(path)).toMatchObject({ status, error: code === undefined ? {} : { code } });
+  });
+
+  test.each([
+    ['no', ''],
+    ['a foreign', 'sk_test_other'],
+  ])('a request with %s key is answered 401', async (_case, key) => {
+    expect((await get('/v1/events', key)).status).toBe(401);
+  });
+});
+
+test('told failures are answered in order, then service resumes', async () => {
+  standIn.failNext(1, 429);
+  standIn.failNext(1, 500);
+
+  const statuses = [await get('/v1/events'), await get('/v1/events'), await get('/v1/events')].map(
+    ({ status }) => status,
+  );
+
+  expect(statuses).toEqual([429, 500, 200]);
+});
+
+test('an event keeps the state of its moment', () => {
+  const { object, event } = standIn.state.createSubscription();
+  standIn.state.updateSubscription(object.id, { status: 'past_due' });
+
+  expect(event.data.object).toMatchObject({ status: 'active' });
+});
+
+test('a refund above the charge is refused', () => {
+  const { object } = standIn.state.completeCheckout({ amount_total: 1000 });
+  const { id } = standIn.state.chargeOf(object);
+
+  expect(() => standIn.state.refundCharge(id, 1001)).toThrow(RangeError);
+  expect(standIn.state.refundCharge(id, 400).object).toMatchObject({ amount_refunded: 400, refunded: false });
+});
+
+test('the official library accepts the signature of a delivery', () => {
+  const body = JSON.stringify(eventObject('customer.subscription.created', subscriptionObject()));
+
+  const event = stripe.webhooks.constructEvent(body, sign(body, 'whsec_right'), 'whsec_right');
+
+  expect(event.type).toBe('customer.subscription.created');
+  expect(() => stripe.webhooks.constructEvent(body, sign(body, 'whsec_wrong'), 'whsec_right')).toThrow(/signature/i);
+});
+
+test('a delivery reports what the endpoint answered', async () => {
+  const event = eventObject('charge.refunded', {});
+
+  const result = await deliver(event, { url: `${standIn.url}/endpoint`, secret: 'whsec_any' });
+
+  expect(result).toMatchObject({ status: 401, body: expect.stringContaining('API') });
+});
