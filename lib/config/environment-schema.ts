@@ -1,0 +1,156 @@
+import { z } from 'zod';
+import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
+
+const text = (form: string, pattern: RegExp) => z.string({ error: form }).regex(pattern, form);
+
+function whole(min: number, max: number) {
+  const form = `must be ${min}–${max}`;
+  return z.int({ error: form }).min(min, form).max(max, form);
+}
+
+const region = text('must be a region such as `eu-central-1`', /^[a-z]{2}(-[a-z]+)+-\d$/);
+const secretArn = text(
+  'must be a complete secret ARN, ending in the six characters that Secrets Manager added',
+  /^arn:aws[\w-]*:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/,
+);
+const subnetIds = z
+  .array(text('must be a subnet id such as `subnet-0abc`', /^subnet-[0-9a-f]+$/))
+  .min(2, 'must name two or more subnets');
+const databaseIdentifier = text(
+  'must be lower-case letters, digits and `_`, starting with a letter',
+  /^[a-z][a-z0-9_]{0,62}$/,
+);
+const flag = z.boolean({ error: 'must be true or false' });
+
+const createdDatabase = z.strictObject({
+  /** The stack makes the instance. */
+  kind: z.literal('create'),
+  /** RDS instance class without `db.`, such as `m7g.large`. */
+  instanceClass: text('must be an instance class such as `m7g.large`', /^[a-z0-9]+\.[a-z0-9]+$/),
+  /** GiB at the start. RDS gp3 takes 20 or more, and never shrinks. */
+  allocatedStorageGiB: whole(20, 65_536),
+  /** GiB up to which storage grows by itself. The bill's ceiling; reached, the database stops accepting writes. */
+  maximumStorageGiB: whole(22, 65_536),
+  /** A standby in another zone: fails over in about a minute, costs as much again. */
+  multiAz: flag,
+});
+
+const existingDatabase = z.strictObject({
+  /** The database runs already; the stack only connects to it. */
+  kind: z.literal('existing'),
+  host: z.string({ error: 'must be a host name or address' }).min(1, 'must be a host name or address'),
+  port: whole(1, 65_535),
+  databaseName: databaseIdentifier,
+  /** JSON secret with `username` and `password`. */
+  secretArn,
+  /** Customer-managed key of the secret. @default - Secrets Manager's own key */
+  secretKeyArn: text('must be a KMS key ARN', /^arn:aws[\w-]*:kms:[\w-]+:\d{12}:key\/[\w-]+$/).optional(),
+  /** GiB of disk, where RDS cannot be asked. */
+  allocatedStorageGiB: whole(1, 65_536),
+  /** RDS identifier of the instance. @default - not on RDS: the size is measured in PostgreSQL */
+  instanceIdentifier: text('must be an RDS instance identifier', /^[a-z][a-z0-9-]{0,62}$/).optional(),
+  /** Security group that guards it, so that the functions can be let in. @default - access is arranged elsewhere */
+  securityGroupId: text('must be a security group id such as `sg-0abc`', /^sg-[0-9a-f]+$/).optional(),
+});
+
+const database = z.discriminatedUnion('kind', [createdDatabase, existingDatabase], {
+  error: 'must be of kind `create` or `existing`',
+});
+
+const schema = z
+  .strictObject({
+    name: z.enum(['dev', 'staging', 'production', 'local'], { error: 'must be dev, staging, production or local' }),
+    account: text('must be the 12 digits of an AWS account', /^\d{12}$/),
+    region,
+    /** Regions that the data may stay in (A5). `region` must be one of them. */
+    allowedRegions: z.array(region).min(1, 'must name one region or more'),
+    /** Keep data when the stack is removed: deletion and termination protection, irrevocable vault locks. */
+    removalProtection: flag,
+    logLevel: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR'], { error: 'must be DEBUG, INFO, WARN or ERROR' }),
+    /** Zones of the network that is made. Named, so that synthesis asks AWS nothing. */
+    availabilityZones: z.array(z.string()).length(3, 'must name three zones').optional(),
+    /** Network that exists already and reaches the existing databases. @default - made when a database is made */
+    existingNetwork: z
+      .strictObject({
+        vpcId: text('must be a VPC id such as `vpc-0abc`', /^vpc-[0-9a-f]+$/),
+        availabilityZones: z.array(z.string()).min(2, 'must name two zones or more'),
+        /** Subnets with a way out, one for each zone; the functions run there. */
+        privateSubnetIds: subnetIds,
+      })
+      .optional(),
+    databases: z.strictObject({ billing: database, main: database }),
+    stripe: z.strictObject({
+      /** @default https://api.stripe.com */
+      apiBase: z.url({ error: 'must be a URL' }).default('https://api.stripe.com'),
+      /** Whether live or test events are taken. */
+      livemode: flag,
+    }),
+    reconciliation: z
+      .strictObject({
+        enabled: flag.default(true),
+        hourUtc: whole(0, 23).default(2),
+        /** Stripe lists events for 30 days at most. */
+        daysBack: whole(1, 30).default(7),
+      })
+      .prefault({}),
+    /** Where each severity is mailed. @default - nobody; subscribe on-call's tool to the topics */
+    alarmEmails: z
+      .strictObject({
+        warning: z.array(z.email({ error: 'must be an e-mail address' })).default([]),
+        critical: z.array(z.email({ error: 'must be an e-mail address' })).default([]),
+      })
+      .prefault({}),
+  })
+  .superRefine((config, context) => {
+    const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+    if (!config.allowedRegions.includes(config.region)) {
+      refuse(['region'], `must be one of ${config.allowedRegions.join(', ')}, where this data may stay`);
+    }
+    const created = DATABASE_NAMES.filter((name) => config.databases[name].kind === 'create');
+    if (created.length > 0 && config.existingNetwork) {
+      refuse(['existingNetwork'], 'must be left out when a database is created: it gets a network of its own');
+    }
+    if (created.length > 0 && !config.availabilityZones) {
+      refuse(['availabilityZones'], 'must name three zones when a database is created');
+    }
+    for (const name of created) {
+      const settings = config.databases[name];
+      // RDS refuses a ceiling closer than 10 % above the start.
+      if (settings.kind === 'create' && settings.maximumStorageGiB < settings.allocatedStorageGiB * 1.1) {
+        refuse(['databases', name, 'maximumStorageGiB'], 'must be at least 10 % above allocatedStorageGiB');
+      }
+    }
+  });
+
+/** One environment as an adopter writes it: everything with a default may be left out. */
+export type EnvironmentInput = z.input<typeof schema>;
+/** One environment, checked and complete. */
+export type EnvironmentConfig = z.output<typeof schema>;
+export type EnvironmentName = EnvironmentConfig['name'];
+export type DatabaseConfig = EnvironmentConfig['databases'][DatabaseName];
+export type CreatedDatabaseConfig = Extract<DatabaseConfig, { kind: 'create' }>;
+export type ExistingDatabaseConfig = Extract<DatabaseConfig, { kind: 'existing' }>;
+
+/**
+ * Checks an environment and fills in what it leaves out.
+ *
+ * @throws Error naming the environment, every wrong field, the form it must have and what it has instead
+ */
+export function defineEnvironment(input: EnvironmentInput): EnvironmentConfig {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => {
+    const field = issue.path.join('.') || 'config';
+    if (issue.code === 'unrecognized_keys') return `${field}: unknown setting ${issue.keys.join(', ')}`;
+    return `${field}: ${issue.message}, got ${describe(valueAt(input, issue.path))}`.replace(': must', ' must');
+  });
+  throw new Error(`environment \`${input.name}\`: ${problems.join('; ')}`);
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
+}
+
+function describe(value: unknown): string {
+  return value === undefined ? 'nothing' : typeof value === 'object' ? 'an object' : JSON.stringify(value);
+}

@@ -1,0 +1,146 @@
+import type { DatabaseName } from '../../lambdas/shared/contract';
+import {
+  defineEnvironment,
+  type EnvironmentConfig,
+  type EnvironmentInput,
+  type ExistingDatabaseConfig,
+} from './environment-schema';
+
+const REGION = 'eu-central-1';
+const EUROPEAN_UNION = ['eu-central-1', 'eu-west-1', 'eu-north-1'];
+const ZONES = ['eu-central-1a', 'eu-central-1b', 'eu-central-1c'];
+
+/**
+ * The environments that are deployed. The account numbers are placeholders: put in your own, and your region with
+ * its zones. `docs` for each field are in `environment-schema.ts`.
+ */
+const DEPLOYED: Readonly<Record<'dev' | 'staging' | 'production', EnvironmentInput>> = {
+  dev: {
+    name: 'dev',
+    account: '111111111111',
+    region: REGION,
+    allowedRegions: EUROPEAN_UNION,
+    availabilityZones: ZONES,
+    removalProtection: false,
+    logLevel: 'DEBUG',
+    databases: {
+      billing: {
+        kind: 'create',
+        instanceClass: 't4g.medium',
+        allocatedStorageGiB: 20,
+        maximumStorageGiB: 50,
+        multiAz: false,
+      },
+      main: {
+        kind: 'create',
+        instanceClass: 't4g.medium',
+        allocatedStorageGiB: 20,
+        maximumStorageGiB: 50,
+        multiAz: false,
+      },
+    },
+    stripe: { livemode: false },
+  },
+  staging: {
+    name: 'staging',
+    account: '222222222222',
+    region: REGION,
+    allowedRegions: EUROPEAN_UNION,
+    availabilityZones: ZONES,
+    removalProtection: true,
+    logLevel: 'INFO',
+    databases: {
+      billing: {
+        kind: 'create',
+        instanceClass: 'm7g.large',
+        allocatedStorageGiB: 50,
+        maximumStorageGiB: 200,
+        multiAz: true,
+      },
+      main: {
+        kind: 'create',
+        instanceClass: 't4g.medium',
+        allocatedStorageGiB: 50,
+        maximumStorageGiB: 200,
+        multiAz: false,
+      },
+    },
+    stripe: { livemode: false },
+  },
+  production: {
+    name: 'production',
+    account: '333333333333',
+    region: REGION,
+    allowedRegions: EUROPEAN_UNION,
+    availabilityZones: ZONES,
+    removalProtection: true,
+    logLevel: 'INFO',
+    databases: {
+      billing: {
+        kind: 'create',
+        instanceClass: 'm7g.xlarge',
+        allocatedStorageGiB: 200,
+        maximumStorageGiB: 1000,
+        multiAz: true,
+      },
+      main: {
+        kind: 'create',
+        instanceClass: 'm7g.large',
+        allocatedStorageGiB: 100,
+        maximumStorageGiB: 500,
+        multiAz: false,
+      },
+    },
+    stripe: { livemode: true },
+  },
+};
+
+export type DeployedEnvironmentName = keyof typeof DEPLOYED;
+
+/** Names that `-c env=` takes. */
+export const DEPLOYED_ENVIRONMENTS = Object.keys(DEPLOYED) as readonly DeployedEnvironmentName[];
+
+/**
+ * The checked configuration of an environment that is deployed.
+ *
+ * @throws Error when there is no such environment, or a field of it is wrong
+ */
+export function deployedEnvironment(name: string): EnvironmentConfig {
+  const known = DEPLOYED_ENVIRONMENTS.find((candidate) => candidate === name);
+  if (!known) throw new Error(`environment \`${name}\` does not exist: expected ${DEPLOYED_ENVIRONMENTS.join(', ')}`);
+  return defineEnvironment(DEPLOYED[known]);
+}
+
+/** A database on this machine. */
+export type LocalDatabase = Pick<ExistingDatabaseConfig, 'host' | 'port' | 'databaseName' | 'secretArn'>;
+
+export interface LocalEnvironmentOptions {
+  readonly databases: Readonly<Record<DatabaseName, LocalDatabase>>;
+  /** Base URL of the Stripe API, or of what stands in for it. */
+  readonly stripeApiBase: string;
+  /** @default - as in every environment: enabled, at 2 o'clock, looking back 7 days */
+  readonly reconciliation?: EnvironmentInput['reconciliation'];
+}
+
+/** GiB that the `local` databases are measured against: the size of a small instance. */
+const LOCAL_STORAGE_GIB = 20;
+
+/**
+ * The environment of this machine: databases that run already, no network. It is synthesised to be wired up locally,
+ * never to be deployed.
+ */
+export function localEnvironment(options: LocalEnvironmentOptions): EnvironmentConfig {
+  const existing = (database: LocalDatabase) =>
+    ({ kind: 'existing', allocatedStorageGiB: LOCAL_STORAGE_GIB, ...database }) as const;
+  return defineEnvironment({
+    name: 'local',
+    account: '000000000000',
+    region: REGION,
+    allowedRegions: [REGION],
+    removalProtection: false,
+    logLevel: 'INFO',
+    databases: { billing: existing(options.databases.billing), main: existing(options.databases.main) },
+    stripe: { apiBase: options.stripeApiBase, livemode: false },
+    reconciliation: options.reconciliation,
+  });
+}

@@ -1,0 +1,42 @@
+import type { DatabaseName } from '../../lambdas/shared/contract';
+
+/** What is promised about the backups of one database (G0, rule 2). */
+export interface BackupPolicy {
+  readonly priority: 'critical' | 'high';
+  /** Hours between two backups. An archive older than this is overdue. */
+  readonly frequencyHours: number;
+  /**
+   * When a backup starts, in UTC. AWS Backup and EventBridge Scheduler read the same six-field syntax, so that recovery
+   * points and archives of one database describe the same hours.
+   */
+  readonly cron: string;
+  /**
+   * Days that recovery points and archives are kept, and cannot be deleted. Lower breaks the promise; higher than the
+   * vault's lock makes AWS Backup jobs fail.
+   */
+  readonly retentionDays: number;
+  /** Days that RDS can be rolled back to any second of. RDS keeps 35 at most, which is why the other two tiers exist. */
+  readonly pointInTimeDays: number;
+  /** Minutes in which a restored database must be verified and ready. */
+  readonly restoreTargetMinutes: number;
+}
+
+/** The backup policy of each database, word for word from the operations guide. */
+export const BACKUP_POLICIES: Readonly<Record<DatabaseName, BackupPolicy>> = {
+  billing: {
+    priority: 'critical',
+    frequencyHours: 6,
+    cron: 'cron(0 0,6,12,18 * * ? *)',
+    retentionDays: 90,
+    pointInTimeDays: 35,
+    restoreTargetMinutes: 60,
+  },
+  main: {
+    priority: 'high',
+    frequencyHours: 24,
+    cron: 'cron(0 2 * * ? *)',
+    retentionDays: 30,
+    pointInTimeDays: 30,
+    restoreTargetMinutes: 240,
+  },
+};

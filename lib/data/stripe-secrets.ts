@@ -1,0 +1,45 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct } from 'constructs';
+
+export interface StripeSecretsProps {
+  readonly environmentName: string;
+  readonly removalProtection: boolean;
+}
+
+/**
+ * The two secrets that Stripe issues. The stack makes them with a random value that nobody knows, so that until an
+ * operator puts in the real one, every webhook is refused and every call to Stripe fails.
+ *
+ * Never change `generateSecretString`: CloudFormation would generate again, over the operator's value.
+ */
+export class StripeSecrets extends Construct {
+  readonly key: Key;
+  /** `{"current", "previous"?, "previousExpiresAt"?}` */
+  readonly signing: Secret;
+  /** `{"apiKey"}` */
+  readonly api: Secret;
+
+  constructor(scope: Construct, id: string, props: StripeSecretsProps) {
+    super(scope, id);
+    const removalPolicy = props.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+    this.key = new Key(this, 'Key', {
+      description: `Stripe's secrets (${props.environmentName})`,
+      enableKeyRotation: true,
+      removalPolicy,
+    });
+    this.signing = new Secret(this, 'Signing', {
+      description: 'Signing secrets of the Stripe webhook endpoint. An operator puts in the value',
+      encryptionKey: this.key,
+      generateSecretString: { secretStringTemplate: '{}', generateStringKey: 'current', excludePunctuation: true },
+      removalPolicy,
+    });
+    this.api = new Secret(this, 'Api', {
+      description: 'Restricted API key of Stripe, for reconciliation. An operator puts in the value',
+      encryptionKey: this.key,
+      generateSecretString: { secretStringTemplate: '{}', generateStringKey: 'apiKey', excludePunctuation: true },
+      removalPolicy,
+    });
+  }
+}

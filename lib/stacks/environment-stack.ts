@@ -1,0 +1,29 @@
+import { Stack, Tags, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import type { EnvironmentConfig } from '../config/environment-schema';
+
+export interface EnvironmentStackProps extends Pick<StackProps, 'terminationProtection' | 'description'> {
+  readonly config: EnvironmentConfig;
+}
+
+/** A stack of one environment: in its account and region, tagged, and synthesised without asking AWS anything. */
+export abstract class EnvironmentStack extends Stack {
+  private readonly config: EnvironmentConfig;
+
+  /** @param part last word of the stack's name, such as `Data` */
+  constructor(scope: Construct, part: string, props: EnvironmentStackProps) {
+    const { config, ...stackProps } = props;
+    super(scope, `BillingOps-${config.name}-${part}`, {
+      ...stackProps,
+      env: { account: config.account, region: config.region },
+    });
+    this.config = config;
+    Tags.of(this).add('application', 'billing-operations');
+    Tags.of(this).add('environment', config.name);
+  }
+
+  /** From the configuration: the framework would look them up in the account. */
+  override get availabilityZones(): string[] {
+    return this.config.availabilityZones ?? this.config.existingNetwork?.availabilityZones ?? super.availabilityZones;
+  }
+}
