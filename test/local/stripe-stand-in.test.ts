@@ -1,4 +1,4 @@
-import { Stripe } from 'stripe';
+import StripeClient from 'stripe';
 import { deliver, sign } from '../../local/stripe/delivery';
 import { eventObject, nowSeconds, subscriptionObject } from '../../local/stripe/objects';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
@@ -7,11 +7,11 @@ const API_KEY = 'rk_test_stand_in';
 const DAY = 86_400;
 
 let standIn: StripeStandIn;
-let stripe: Stripe;
+let stripe: StripeClient;
 
 beforeEach(async () => {
   standIn = await startStripeStandIn({ apiKey: API_KEY });
-  stripe = new Stripe(API_KEY, { host: '127.0.0.1', port: standIn.port, protocol: 'http', maxNetworkRetries: 0 });
+  stripe = new StripeClient(API_KEY, { host: '127.0.0.1', port: standIn.port, protocol: 'http', maxNetworkRetries: 0 });
 });
 
 afterEach(async () => {

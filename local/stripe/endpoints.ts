@@ -1,0 +1,138 @@
+import type Stripe from 'stripe';
+import { createdFilter, LIST_PARAMETERS, pageOf, Parameters, StripeRefusal } from './listing';
+import { nowSeconds } from './objects';
+import type { StripeState } from './state';
+
+/** Stripe lists events of the last 30 days only. */
+const EVENT_RETENTION_SECONDS = 30 * 86_400;
+const MAX_EVENT_TYPES = 20;
+
+interface Endpoint<T extends { id: string; created: number }> {
+  /** What Stripe calls the object in "No such …". */
+  readonly noun: string;
+  /** Parameters beyond those of every list. */
+  readonly parameters: readonly string[];
+  readonly find: (id: string) => T | undefined;
+  readonly newestFirst: () => T[];
+  readonly filter: (parameters: Parameters) => (object: T) => boolean;
+}
+
+/** A filter on fields that hold an id, by parameters of the same name. */
+function byFields<T>(parameters: Parameters, names: readonly (keyof T & string)[]): (object: T) => boolean {
+  return (object) => names.every((name) => parameters.get(name) === undefined || object[name] === parameters.get(name));
+}
+
+/** Without `status`, cancelled subscriptions are left out: the trap that `status=all` avoids. */
+function bySubscriptionStatus(parameters: Parameters): (subscription: Stripe.Subscription) => boolean {
+  const status = parameters.get('status');
+  if (status === 'all') return () => true;
+  if (status === undefined) return (subscription) => subscription.status !== 'canceled';
+  if (status === 'ended') return (subscription) => ['canceled', 'incomplete_expired'].includes(subscription.status);
+  return (subscription) => subscription.status === status;
+}
+
+function byEventType(parameters: Parameters): (event: Stripe.Event) => boolean {
+  const [type, types] = [parameters.get('type'), parameters.list('types')];
+  if (type !== undefined && types !== undefined) {
+    throw new StripeRefusal(400, 'You may only specify one of these parameters: type, types.', { param: 'type' });
+  }
+  if (types !== undefined && types.length > MAX_EVENT_TYPES) {
+    throw new StripeRefusal(400, `Array too long: types may have at most ${MAX_EVENT_TYPES} elements`, {
+      param: 'types',
+    });
+  }
+  const wanted = types ?? (type === undefined ? undefined : [type]);
+  const matches = (pattern: string, actual: string): boolean =>
+    pattern.endsWith('*') ? actual.startsWith(pattern.slice(0, -1)) : pattern === actual;
+  return (event) => wanted === undefined || wanted.some((pattern) => matches(pattern, event.type));
+}
+
+function subscriptions(state: StripeState): Endpoint<Stripe.Subscription> {
+  return {
+    noun: 'subscription',
+    parameters: ['status', 'customer'],
+    find: (id) => state.subscriptions.get(id),
+    newestFirst: () => state.subscriptions.newestFirst(),
+    filter: (parameters) => {
+      const [status, customer] = [
+        bySubscriptionStatus(parameters),
+        byFields<Stripe.Subscription>(parameters, ['customer']),
+      ];
+      return (subscription) => status(subscription) && customer(subscription);
+    },
+  };
+}
+
+function events(state: StripeState): Endpoint<Stripe.Event> {
+  return {
+    noun: 'event',
+    parameters: ['type', 'types'],
+    find: (id) => state.events.get(id),
+    newestFirst: () =>
+      state.events.newestFirst().filter(({ created }) => created >= nowSeconds() - EVENT_RETENTION_SECONDS),
+    filter: byEventType,
+  };
+}
+
+function checkoutSessions(state: StripeState): Endpoint<Stripe.Checkout.Session> {
+  return {
+    noun: 'checkout.session',
+    parameters: ['customer', 'payment_intent', 'status', 'subscription'],
+    find: (id) => state.sessions.get(id),
+    newestFirst: () => state.sessions.newestFirst(),
+    filter: (parameters) => byFields(parameters, ['customer', 'payment_intent', 'status', 'subscription']),
+  };
+}
+
+function charges(state: StripeState): Endpoint<Stripe.Charge> {
+  return {
+    noun: 'charge',
+    parameters: ['customer', 'payment_intent'],
+    find: (id) => state.charges.get(id),
+    newestFirst: () => state.charges.newestFirst(),
+    filter: (parameters) => byFields(parameters, ['customer', 'payment_intent']),
+  };
+}
+
+function customers(state: StripeState): Endpoint<Stripe.Customer> {
+  return {
+    noun: 'customer',
+    parameters: ['email'],
+    find: (id) => state.customers.get(id),
+    newestFirst: () => state.customers.newestFirst(),
+    filter: (parameters) => byFields(parameters, ['email']),
+  };
+}
+
+/** Answers a request for one object or a list of them; each object type is settled when its endpoint is. */
+function serve<T extends { id: string; created: number }>(endpoint: Endpoint<T>): Responder {
+  return (path, id, query) => {
+    if (id !== undefined) {
+      new Parameters(query, []);
+      const object = endpoint.find(id);
+      if (object === undefined) {
+        const details = { code: 'resource_missing', param: 'id' };
+        throw new StripeRefusal(404, `No such ${endpoint.noun}: '${id}'`, details);
+      }
+      return object;
+    }
+    const parameters = new Parameters(query, [...LIST_PARAMETERS, ...endpoint.parameters]);
+    const [created, matches] = [createdFilter(parameters), endpoint.filter(parameters)];
+    const found = endpoint.newestFirst().filter((object) => created(object) && matches(object));
+    return { object: 'list', url: path, ...pageOf(found, parameters) };
+  };
+}
+
+/** Answers `GET path` (`id` undefined) or `GET path/id`. */
+export type Responder = (path: string, id: string | undefined, query: URLSearchParams) => object;
+
+/** The endpoints that the stand-in has, by path. */
+export function endpointsOf(state: StripeState): ReadonlyMap<string, Responder> {
+  return new Map([
+    ['/v1/events', serve(events(state))],
+    ['/v1/subscriptions', serve(subscriptions(state))],
+    ['/v1/checkout/sessions', serve(checkoutSessions(state))],
+    ['/v1/charges', serve(charges(state))],
+    ['/v1/customers', serve(customers(state))],
+  ]);
+}

@@ -1,0 +1,130 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LOOPBACK } from '../ports';
+import { endpointsOf } from './endpoints';
+import { StripeRefusal } from './listing';
+import { API_VERSION, newId } from './objects';
+import { StripeState } from './state';
+
+/** A request that was answered, for tests that look at pacing and paging. */
+export interface RecordedRequest {
+  readonly path: string;
+  readonly query: string;
+  readonly status: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** A stateful stand-in for the Stripe API, on loopback. Strict where Stripe is: an unknown parameter is refused. */
+export interface StripeStandIn {
+  readonly url: string;
+  readonly port: number;
+  /** What happens at Stripe is done here. */
+  readonly state: StripeState;
+  readonly requests: readonly RecordedRequest[];
+  /** Answers the next `times` requests with 429 (rate limit) or 500 instead of serving them. */
+  failNext(times: number, status: 429 | 500): void;
+  /** Delays every answer from now on, in milliseconds. */
+  delay(ms: number): void;
+  stop(): Promise<void>;
+}
+
+function authorise(request: IncomingMessage, apiKey: string | undefined): void {
+  const [scheme, credentials = ''] = (request.headers.authorization ?? '').split(' ');
+  const key = scheme === 'Basic' ? Buffer.from(credentials, 'base64').toString().split(':')[0] : credentials;
+  if (!key) {
+    throw new StripeRefusal(401, 'You did not provide an API key.');
+  }
+  if (!/^(sk|rk)_/.test(key) || (apiKey !== undefined && key !== apiKey)) {
+    throw new StripeRefusal(401, `Invalid API Key provided: ${key.slice(0, 7)}***`);
+  }
+}
+
+function rateLimited(): StripeRefusal {
+  return new StripeRefusal(429, 'Request rate limit exceeded.', { code: 'rate_limit' });
+}
+
+function refusalOf(error: unknown): StripeRefusal {
+  if (error instanceof StripeRefusal) return error;
+  return new StripeRefusal(500, error instanceof Error ? error.message : String(error), { type: 'api_error' });
+}
+
+function send(request: IncomingMessage, response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'request-id': newId('req'),
+    'stripe-version': request.headers['stripe-version'] ?? API_VERSION,
+  });
+  response.end(JSON.stringify(body));
+}
+
+/**
+ * Starts the stand-in.
+ *
+ * @param options.apiKey the only key that is let in. @default any `sk_…` or `rk_…`
+ */
+export async function startStripeStandIn(options: { readonly apiKey?: string } = {}): Promise<StripeStandIn> {
+  const state = new StripeState();
+  const endpoints = endpointsOf(state);
+  const requests: RecordedRequest[] = [];
+  const failures: (429 | 500)[] = [];
+  let delayMs = 0;
+
+  const answer = (request: IncomingMessage, url: URL): object => {
+    authorise(request, options.apiKey);
+    const failure = failures.shift();
+    if (failure === 429) throw rateLimited();
+    if (failure === 500) throw new StripeRefusal(500, 'An unknown error occurred.', { type: 'api_error' });
+    const collection = endpoints.get(url.pathname);
+    if (request.method === 'GET' && collection !== undefined) {
+      return collection(url.pathname, undefined, url.searchParams);
+    }
+    const cut = url.pathname.lastIndexOf('/');
+    const single = endpoints.get(url.pathname.slice(0, cut));
+    if (request.method === 'GET' && single !== undefined) {
+      return single(url.pathname, decodeURIComponent(url.pathname.slice(cut + 1)), url.searchParams);
+    }
+    throw new StripeRefusal(404, `Unrecognized request URL (${request.method}: ${url.pathname}).`);
+  };
+
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const url = new URL(request.url ?? '/', 'http://stripe.invalid');
+    const record = (status: number): void => {
+      requests.push({ path: url.pathname, query: url.search, status, at: Date.now() });
+    };
+    if (delayMs > 0) await sleep(delayMs);
+    try {
+      const body = answer(request, url);
+      record(200);
+      send(request, response, 200, body);
+    } catch (error) {
+      const { status, message, details } = refusalOf(error);
+      record(status);
+      send(request, response, status, { error: { type: 'invalid_request_error', message, ...details } });
+    }
+  };
+
+  const server = createServer((request, response) => void handle(request, response));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, LOOPBACK, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://${LOOPBACK}:${port}`,
+    port,
+    state,
+    requests,
+    failNext(times, status) {
+      failures.push(...Array<429 | 500>(times).fill(status));
+    },
+    delay(ms) {
+      delayMs = ms;
+    },
+    async stop() {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}

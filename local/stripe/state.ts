@@ -1,0 +1,171 @@
+import type Stripe from 'stripe';
+import {
+  chargeObject,
+  checkoutSessionObject,
+  customerObject,
+  eventObject,
+  invoiceObject,
+  newId,
+  nowSeconds,
+  subscriptionObject,
+} from './objects';
+
+/** What a change left at Stripe, and the one event that tells of it. */
+export interface Change<T> {
+  readonly object: T;
+  readonly event: Stripe.Event;
+}
+
+/** When a change happens, in Stripe's whole seconds. */
+interface Moment {
+  /** @default now */
+  readonly at?: number;
+}
+
+type Stored = { id: string; created: number };
+
+/** Objects of one kind, oldest first; those of the same second in the order of their creation. */
+class Collection<T extends Stored> {
+  private readonly objects = new Map<string, T>();
+
+  get(id: string): T | undefined {
+    return this.objects.get(id);
+  }
+
+  /** @throws when there is no such object: the script that drives the stand-in is wrong */
+  require(id: string): T {
+    const object = this.objects.get(id);
+    if (object === undefined) throw new Error(`The Stripe stand-in holds no ${id}`);
+    return object;
+  }
+
+  put(object: T): T {
+    this.objects.set(object.id, object);
+    return object;
+  }
+
+  /** A snapshot, newest first, as Stripe lists. */
+  newestFirst(): T[] {
+    return [...this.objects.values()].toReversed().toSorted((a, b) => b.created - a.created);
+  }
+}
+
+/**
+ * What the stand-in knows. Each method is something that happens at Stripe and makes exactly one event, which is
+ * listed from then on; whether it is also delivered is up to the caller.
+ */
+export class StripeState {
+  readonly customers = new Collection<Stripe.Customer>();
+  readonly subscriptions = new Collection<Stripe.Subscription>();
+  readonly sessions = new Collection<Stripe.Checkout.Session>();
+  readonly charges = new Collection<Stripe.Charge>();
+  readonly invoices = new Collection<Stripe.Invoice>();
+  readonly events = new Collection<Stripe.Event>();
+
+  createCustomer(overrides: Partial<Stripe.Customer> = {}): Change<Stripe.Customer> {
+    return this.record('customer.created', this.customers.put(customerObject(overrides)), overrides.created);
+  }
+
+  createSubscription(overrides: Partial<Stripe.Subscription> = {}): Change<Stripe.Subscription> {
+    const subscription = subscriptionObject(overrides);
+    this.knowCustomer(subscription.customer, subscription.created);
+    return this.record('customer.subscription.created', this.subscriptions.put(subscription), subscription.created);
+  }
+
+  updateSubscription(
+    id: string,
+    changes: Partial<Stripe.Subscription>,
+    { at }: Moment = {},
+  ): Change<Stripe.Subscription> {
+    const before = this.subscriptions.require(id);
+    const previous = Object.fromEntries(
+      Object.keys(changes).map((key) => [key, before[key as keyof Stripe.Subscription]]),
+    );
+    const subscription = this.subscriptions.put({ ...before, ...changes });
+    return this.record('customer.subscription.updated', subscription, at, previous);
+  }
+
+  cancelSubscription(id: string, { at = nowSeconds() }: Moment = {}): Change<Stripe.Subscription> {
+    const subscription = this.subscriptions.put({
+      ...this.subscriptions.require(id),
+      status: 'canceled',
+      canceled_at: at,
+      ended_at: at,
+    });
+    return this.record('customer.subscription.deleted', subscription, at);
+  }
+
+  /** Bills a subscription and collects the money. */
+  payInvoice(subscriptionId: string, overrides: Partial<Stripe.Invoice> = {}): Change<Stripe.Invoice> {
+    const invoice = this.bill(subscriptionId, overrides);
+    const paid = this.invoices.put({
+      ...invoice,
+      status: 'paid',
+      amount_paid: invoice.total,
+      amount_remaining: 0,
+      attempt_count: 1,
+      attempted: true,
+      status_transitions: { ...invoice.status_transitions, paid_at: invoice.created },
+    });
+    return this.record('invoice.payment_succeeded', paid, invoice.created);
+  }
+
+  /** Bills a subscription whose payment method is declined. */
+  failInvoice(subscriptionId: string, overrides: Partial<Stripe.Invoice> = {}): Change<Stripe.Invoice> {
+    const invoice = this.invoices.put({
+      ...this.bill(subscriptionId, overrides),
+      attempt_count: 1,
+      attempted: true,
+    });
+    return this.record('invoice.payment_failed', invoice, invoice.created);
+  }
+
+  /** A purchase through checkout. In mode `payment` its charge exists from then on and can be refunded. */
+  completeCheckout(overrides: Partial<Stripe.Checkout.Session> = {}): Change<Stripe.Checkout.Session> {
+    const session = this.sessions.put(checkoutSessionObject(overrides));
+    const { customer, created, currency, amount_total: amount, payment_intent: intent } = session;
+    this.knowCustomer(customer, created);
+    if (session.mode === 'payment' && amount !== null && currency !== null) {
+      this.charges.put(chargeObject({ customer, created, currency, amount, payment_intent: intent }));
+    }
+    return this.record('checkout.session.completed', session, created);
+  }
+
+  createCharge(overrides: Partial<Stripe.Charge> = {}): Change<Stripe.Charge> {
+    const charge = this.charges.put(chargeObject(overrides));
+    this.knowCustomer(charge.customer, charge.created);
+    return this.record('charge.succeeded', charge, charge.created);
+  }
+
+  /** Refunds `amount` of a charge, in the currency's smallest unit. @default what is left of it */
+  refundCharge(id: string, amount?: number, { at }: Moment = {}): Change<Stripe.Charge> {
+    const before = this.charges.require(id);
+    const refunded = before.amount_refunded + (amount ?? before.amount - before.amount_refunded);
+    if (refunded > before.amount) throw new RangeError(`Charge ${id} has only ${before.amount} to refund`);
+    const charge = this.charges.put({ ...before, amount_refunded: refunded, refunded: refunded === before.amount });
+    return this.record('charge.refunded', charge, at, { amount_refunded: before.amount_refunded });
+  }
+
+  /** The charge that paid for a checkout session. */
+  chargeOf(session: Stripe.Checkout.Session): Stripe.Charge {
+    const charge = this.charges.newestFirst().find(({ payment_intent: intent }) => intent === session.payment_intent);
+    if (charge === undefined) throw new Error(`Session ${session.id} has no charge`);
+    return charge;
+  }
+
+  private bill(subscriptionId: string, overrides: Partial<Stripe.Invoice>): Stripe.Invoice {
+    const { customer, currency } = this.subscriptions.require(subscriptionId);
+    const id = typeof customer === 'string' ? customer : customer.id;
+    return invoiceObject(subscriptionId, { id: newId('in'), customer: id, currency, ...overrides });
+  }
+
+  private knowCustomer(customer: string | { id: string } | null, created: number): void {
+    if (customer === null) return;
+    const id = typeof customer === 'string' ? customer : customer.id;
+    if (this.customers.get(id) === undefined) this.customers.put(customerObject({ id, created }));
+  }
+
+  private record<T extends object>(type: string, object: T, at = nowSeconds(), previous?: object): Change<T> {
+    return { object, event: this.events.put(eventObject(type, object, { created: at, previous })) };
+  }
+}
