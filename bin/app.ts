@@ -1,0 +1,8 @@
+import { App } from 'aws-cdk-lib';
+import { createApp } from '../lib/app';
+import { DEPLOYED_ENVIRONMENTS, deployedEnvironment } from '../lib/config/environments';
+
+// The CDK's command line hands its `-c env=…` over in the process environment, which an `App` reads.
+const selected: unknown = new App({ autoSynth: false }).node.tryGetContext('env');
+const names = selected === undefined ? DEPLOYED_ENVIRONMENTS : [String(selected)];
+createApp(names.map(deployedEnvironment)).synth();

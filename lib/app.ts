@@ -1,0 +1,27 @@
+import { App } from 'aws-cdk-lib';
+import type { EnvironmentConfig } from './config/environment-schema';
+import { bundleFunctions, type Bundle } from './operations/bundles';
+import { DataStack } from './stacks/data-stack';
+import { MonitoringStack } from './stacks/monitoring-stack';
+import { OperationsStack } from './stacks/operations-stack';
+
+export interface CreateAppOptions {
+  /** Folder that the cloud assembly is written to. @default - as the CDK's command line says, or a temporary folder */
+  readonly outdir?: string;
+  /** @default - as the CDK's command line says */
+  readonly context?: Readonly<Record<string, unknown>>;
+  /** Code of the functions. @default - bundled from `lambdas/` */
+  readonly bundles?: readonly Bundle[];
+}
+
+/** The three stacks of each environment: Monitoring depends on Operations, Operations on Data, nothing the other way. */
+export function createApp(environments: readonly EnvironmentConfig[], options: CreateAppOptions = {}): App {
+  const bundles = options.bundles ?? bundleFunctions();
+  const app = new App({ outdir: options.outdir, context: options.context });
+  for (const config of environments) {
+    const data = new DataStack(app, { config });
+    const operations = new OperationsStack(app, { config, data, bundles });
+    new MonitoringStack(app, { config, data, operations });
+  }
+  return app;
+}

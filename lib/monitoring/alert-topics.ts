@@ -1,0 +1,66 @@
+import { Arn, ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import { Construct } from 'constructs';
+import type { EnvironmentConfig } from '../config/environment-schema';
+import { SEVERITIES, type Severity } from '../config/thresholds';
+
+export interface AlertTopicsProps {
+  readonly config: EnvironmentConfig;
+}
+
+/** One topic for each severity, encrypted with a key that CloudWatch may use: with AWS's own key no alarm ever arrives. */
+export class AlertTopics extends Construct {
+  readonly topics: Readonly<Record<Severity, Topic>>;
+
+  constructor(scope: Construct, id: string, props: AlertTopicsProps) {
+    super(scope, id);
+    const { config } = props;
+    const key = new Key(this, 'Key', {
+      description: `Alerts (${config.name})`,
+      enableKeyRotation: true,
+      // Holds nothing that is worth keeping.
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const cloudWatch = new ServicePrincipal('cloudwatch.amazonaws.com');
+    // Only the alarms of this account: without the condition, anybody's alarm could publish through CloudWatch.
+    const fromOurAlarms = {
+      StringEquals: { 'aws:SourceAccount': config.account },
+      ArnLike: {
+        'aws:SourceArn': Arn.format(
+          { service: 'cloudwatch', resource: 'alarm', resourceName: '*', arnFormat: ArnFormat.COLON_RESOURCE_NAME },
+          Stack.of(this),
+        ),
+      },
+    };
+    key.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [cloudWatch],
+        actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+        // In a key's policy, `*` is this key.
+        resources: ['*'],
+        conditions: fromOurAlarms,
+      }),
+    );
+    const topicOf = (severity: Severity): Topic => {
+      const topic = new Topic(this, severity === 'warning' ? 'Warning' : 'Critical', {
+        displayName: `Billing ${severity} (${config.name})`,
+        masterKey: key,
+        enforceSSL: true,
+      });
+      topic.addToResourcePolicy(
+        new PolicyStatement({
+          principals: [cloudWatch],
+          actions: ['sns:Publish'],
+          resources: [topic.topicArn],
+          conditions: fromOurAlarms,
+        }),
+      );
+      for (const address of config.alarmEmails[severity]) topic.addSubscription(new EmailSubscription(address));
+      return topic;
+    };
+    this.topics = { warning: topicOf(SEVERITIES[0]), critical: topicOf(SEVERITIES[1]) };
+  }
+}

@@ -1,0 +1,62 @@
+import { Alarm, ComparisonOperator } from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import { SEVERITIES, THRESHOLDS, type Severity, type Threshold, type ThresholdName } from '../config/thresholds';
+import type { WatchedMetric } from './watched-metrics';
+
+const DAY_SECONDS = 24 * 60 * 60;
+
+export interface ThresholdAlarmsProps {
+  readonly environmentName: string;
+  readonly topics: Readonly<Record<Severity, ITopic>>;
+  readonly metrics: Readonly<Record<ThresholdName, WatchedMetric>>;
+}
+
+/** A warning and a critical alarm for each line of the threshold table. */
+export class ThresholdAlarms extends Construct {
+  constructor(scope: Construct, id: string, props: ThresholdAlarmsProps) {
+    super(scope, id);
+    for (const name of Object.keys(THRESHOLDS) as ThresholdName[]) {
+      const threshold: Threshold = THRESHOLDS[name];
+      assertWindow(name, threshold);
+      for (const severity of SEVERITIES) {
+        const alarm = new Alarm(this, `${name}-${severity}`, {
+          alarmName: `BillingOps-${props.environmentName}-${name}-${severity}`,
+          alarmDescription: describeAlarm(threshold, severity),
+          metric: props.metrics[name].metric,
+          treatMissingData: props.metrics[name].treatMissingData,
+          threshold: threshold[severity],
+          comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+          evaluationPeriods: threshold.evaluationPeriods,
+          datapointsToAlarm: threshold.datapointsToAlarm,
+        });
+        const action = new SnsAction(props.topics[severity]);
+        alarm.addAlarmAction(action);
+        alarm.addOkAction(action);
+      }
+    }
+  }
+}
+
+/** Symptom, action and where to read on: all that somebody woken at night gets to see. */
+export function describeAlarm(threshold: Threshold, severity: Severity): string {
+  return [
+    `${threshold.title} above ${threshold[severity]} ${threshold.unit} (${severity}).`,
+    threshold.action,
+    `Runbook: docs/runbook.md#${threshold.runbookAnchor}`,
+  ].join(' ');
+}
+
+/**
+ * CloudWatch refuses at deployment what looks at more than a day; neither the framework nor its validation does.
+ *
+ * @throws Error naming the threshold
+ */
+export function assertWindow(name: string, threshold: Threshold): void {
+  const seconds = threshold.periodSeconds * threshold.evaluationPeriods;
+  if (seconds <= DAY_SECONDS) return;
+  throw new Error(
+    `threshold ${name}: periodSeconds × evaluationPeriods must be at most ${DAY_SECONDS}, got ${seconds}`,
+  );
+}

@@ -1,0 +1,33 @@
+import { Duration } from 'aws-cdk-lib';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { MAX_ATTEMPTS } from '../../lambdas/processor/contract';
+
+export interface EventQueueProps {
+  /** Timeout of the function that takes events from the queue. */
+  readonly consumerTimeout: Duration;
+}
+
+/** Verified events between `webhook` and `processor`; those that failed every attempt are parked. */
+export class EventQueue extends Construct {
+  readonly queue: Queue;
+  readonly deadLetterQueue: Queue;
+
+  constructor(scope: Construct, id: string, props: EventQueueProps) {
+    super(scope, id);
+    this.deadLetterQueue = new Queue(this, 'Parked', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    });
+    this.queue = new Queue(this, 'Events', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      // AWS's rule for event sources. Shorter delivers an event again while its first batch still runs.
+      visibilityTimeout: Duration.seconds(props.consumerTimeout.toSeconds() * 6),
+      // Shorter than the parked queue's: a parked message keeps the age that it has.
+      retentionPeriod: Duration.days(4),
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_ATTEMPTS },
+    });
+  }
+}

@@ -1,0 +1,138 @@
+import path from 'node:path';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Peer, Port, SecurityGroup, SubnetType, type IVpc } from 'aws-cdk-lib/aws-ec2';
+import {
+  ApplicationLogLevel,
+  Architecture,
+  Code,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  SystemLogLevel,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
+import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { BaseEnvironment } from '../../lambdas/shared/contract';
+import type { EnvironmentConfig } from '../config/environment-schema';
+import type { Bundle } from './bundles';
+import { allowAccess, type DatabaseAccess } from './database-access';
+
+/** What all functions of an environment have in common. */
+export interface OperationsContext {
+  readonly config: EnvironmentConfig;
+  readonly bundles: readonly Bundle[];
+  /** Network from which the databases are reached. @default - none: the databases are reached without one */
+  readonly vpc: IVpc | undefined;
+}
+
+/** What becomes of an event that the function was invoked with asynchronously, and failed on. */
+export interface AsynchronousInvocation {
+  /** Further attempts by Lambda, 0–2. More than 0 only where a second run cannot do harm. */
+  readonly retryAttempts: number;
+  /** Age from which an event is not attempted any more. At least a minute, at most 6 hours. */
+  readonly maximumAge: Duration;
+}
+
+export interface OperationalFunctionProps<Environment extends BaseEnvironment> {
+  readonly context: OperationsContext;
+  /** Folder in `lambdas/`; also the last part of the function's name. */
+  readonly stem: string;
+  readonly description: string;
+  /** Variables of the function's contract, besides those that every function has. */
+  readonly environment: Omit<Environment, keyof BaseEnvironment>;
+  readonly timeout: Duration;
+  /** MiB. Lambda gives CPU in proportion: 1769 is one whole core. */
+  readonly memorySize: number;
+  /** Databases that it connects to. @default - none, and no network */
+  readonly databases?: readonly DatabaseAccess[];
+  /** Most instances at a time, taken from the account's pool. @default - as many as the account has */
+  readonly reservedConcurrentExecutions?: number;
+  /** @default - invoked synchronously only: the caller sees the failure */
+  readonly asynchronous?: AsynchronousInvocation;
+}
+
+/** A function with what operating it needs: JSON logs with an expiry, traces, its databases, a place for failures. */
+export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvironment> extends Construct {
+  readonly function: LambdaFunction;
+  /** Events that failed for good. `undefined` when it is invoked synchronously only. */
+  readonly failureQueue: Queue | undefined;
+
+  constructor(scope: Construct, id: string, props: OperationalFunctionProps<Environment>) {
+    super(scope, id);
+    const { context, stem, asynchronous, databases = [] } = props;
+    const { config } = context;
+    const network = databases.length > 0 ? this.networkSettings(context.vpc, stem) : undefined;
+    this.failureQueue = asynchronous && failureQueue(this);
+
+    this.function = new LambdaFunction(this, 'Function', {
+      functionName: `BillingOps-${config.name}-${stem}`,
+      description: props.description,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      code: Code.fromAsset(bundleFolder(context.bundles, stem)),
+      handler: 'index.handler',
+      timeout: props.timeout,
+      memorySize: props.memorySize,
+      reservedConcurrentExecutions: props.reservedConcurrentExecutions,
+      environment: {
+        ...(props.environment as Record<string, string>),
+        ...baseEnvironment(config),
+        // Since Node 20, Lambda no longer loads Amazon's own authorities, which sign the certificates of RDS. The file
+        // is part of the runtime. Only where needed: reading it delays every cold start.
+        ...(databases.length > 0 ? { NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem' } : {}),
+      },
+      ...network,
+      tracing: Tracing.ACTIVE,
+      loggingFormat: LoggingFormat.JSON,
+      applicationLogLevelV2: ApplicationLogLevel[config.logLevel],
+      systemLogLevelV2: SystemLogLevel.INFO,
+      logGroup: new LogGroup(this, 'Log', {
+        retention: RetentionDays.ONE_YEAR,
+        removalPolicy: config.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      }),
+      ...(asynchronous && this.failureQueue
+        ? {
+            retryAttempts: asynchronous.retryAttempts,
+            maxEventAge: asynchronous.maximumAge,
+            // A schedule invokes asynchronously: its own dead-letter queue never sees a function that failed.
+            onFailure: new SqsDestination(this.failureQueue),
+          }
+        : {}),
+    });
+
+    for (const database of databases) allowAccess(this.function, database, network?.securityGroups[0]);
+  }
+
+  private networkSettings(vpc: IVpc | undefined, stem: string) {
+    if (!vpc) return undefined;
+    const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
+      vpc,
+      description: `The ${stem} function`,
+      allowAllOutbound: false,
+    });
+    securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(443), 'AWS APIs and Stripe, over HTTPS');
+    return { vpc, vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS }, securityGroups: [securityGroup] };
+  }
+}
+
+function baseEnvironment(config: EnvironmentConfig): { [Name in keyof BaseEnvironment]: string } {
+  return { ENVIRONMENT_NAME: config.name, LOG_LEVEL: config.logLevel };
+}
+
+function failureQueue(scope: Construct): Queue {
+  return new Queue(scope, 'Failures', {
+    encryption: QueueEncryption.SQS_MANAGED,
+    enforceSSL: true,
+    // The longest SQS keeps anything: time for somebody to come back from holiday.
+    retentionPeriod: Duration.days(14),
+  });
+}
+
+function bundleFolder(bundles: readonly Bundle[], stem: string): string {
+  const bundle = bundles.find(({ name }) => name === stem);
+  if (!bundle) throw new Error(`There is no bundle of ${stem}: expected ${path.join('lambdas', stem, 'handler.ts')}`);
+  return bundle.folder;
+}

@@ -1,0 +1,45 @@
+import { Duration } from 'aws-cdk-lib';
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { ProcessorEnvironment } from '../../lambdas/processor/contract';
+import { billingDatabaseEnvironment, type DatabaseAccess } from './database-access';
+import { OperationalFunction, type OperationsContext } from './operational-function';
+
+/** How long one batch may take. The queue hides its messages for six times as long. */
+export const PROCESSOR_TIMEOUT = Duration.seconds(30);
+
+/** Events applied in one transaction. Higher is more events a second; a poison event makes a larger batch run again. */
+const BATCH_SIZE = 100;
+/** Batches at a time, which is also the number of database connections: each instance holds one. */
+const MAX_CONCURRENCY = 5;
+
+export interface ProcessorProps {
+  readonly context: OperationsContext;
+  readonly queue: IQueue;
+  readonly billing: DatabaseAccess;
+}
+
+/** Applies verified events to the billing database. */
+export class Processor extends Construct {
+  constructor(scope: Construct, id: string, props: ProcessorProps) {
+    super(scope, id);
+    const { function: fn } = new OperationalFunction<ProcessorEnvironment>(this, 'Processor', {
+      context: props.context,
+      stem: 'processor',
+      description: 'Applies Stripe events to the billing database',
+      environment: billingDatabaseEnvironment(props.billing),
+      timeout: PROCESSOR_TIMEOUT,
+      memorySize: 512,
+      databases: [props.billing],
+    });
+    fn.addEventSource(
+      new SqsEventSource(props.queue, {
+        batchSize: BATCH_SIZE,
+        maxBatchingWindow: Duration.seconds(1),
+        maxConcurrency: MAX_CONCURRENCY,
+        reportBatchItemFailures: true,
+      }),
+    );
+  }
+}

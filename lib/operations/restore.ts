@@ -1,0 +1,37 @@
+import { Duration } from 'aws-cdk-lib';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import type { RestoreEnvironment } from '../../lambdas/restore/contract';
+import type { DatabaseName } from '../../lambdas/shared/contract';
+import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from './database-access';
+import { OperationalFunction, type OperationsContext } from './operational-function';
+
+export interface RestoreProps {
+  readonly context: OperationsContext;
+  readonly archiveBucket: IBucket;
+  readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+}
+
+/** Loads an archive into a new database and verifies it. Invoked by an operator. */
+export class Restore extends Construct {
+  constructor(scope: Construct, id: string, props: RestoreProps) {
+    super(scope, id);
+    const { archiveBucket, databases } = props;
+    const { function: fn } = new OperationalFunction<RestoreEnvironment>(this, 'Restore', {
+      context: props.context,
+      stem: 'restore',
+      description: 'Restores an archive into a new database and verifies it',
+      environment: {
+        ...billingDatabaseEnvironment(databases.billing),
+        ...mainDatabaseEnvironment(databases.main),
+        ARCHIVE_BUCKET: archiveBucket.bucketName,
+      },
+      timeout: Duration.minutes(15),
+      memorySize: 3538,
+      databases: [databases.billing, databases.main],
+      // Not again by itself: the target database exists after a first attempt, and an operator decides what becomes of it.
+      asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
+    });
+    archiveBucket.grantRead(fn, 'archives/*');
+  }
+}

@@ -1,0 +1,36 @@
+import type { Construct } from 'constructs';
+import type { EnvironmentConfig } from '../config/environment-schema';
+import { AlertTopics } from '../monitoring/alert-topics';
+import { ThresholdAlarms } from '../monitoring/threshold-alarms';
+import { watchedMetrics } from '../monitoring/watched-metrics';
+import type { DataStack } from './data-stack';
+import { EnvironmentStack } from './environment-stack';
+import type { OperationsStack } from './operations-stack';
+
+export interface MonitoringStackProps {
+  readonly config: EnvironmentConfig;
+  readonly data: DataStack;
+  readonly operations: OperationsStack;
+}
+
+/** Watches the other two. Nothing depends on it. */
+export class MonitoringStack extends EnvironmentStack {
+  constructor(scope: Construct, props: MonitoringStackProps) {
+    const { config, data, operations } = props;
+    super(scope, 'Monitoring', { config, description: `Alarms of billing (${config.name})` });
+    this.addDependency(operations, 'Alarms look at the metrics of the functions');
+
+    const { topics } = new AlertTopics(this, 'Alerts', { config });
+    new ThresholdAlarms(this, 'Thresholds', {
+      environmentName: config.name,
+      topics,
+      metrics: watchedMetrics({
+        environmentName: config.name,
+        instanceIdentifiers: {
+          billing: data.databases.billing.instanceIdentifier,
+          main: data.databases.main.instanceIdentifier,
+        },
+      }),
+    });
+  }
+}

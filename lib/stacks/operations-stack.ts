@@ -1,0 +1,52 @@
+import type { Construct } from 'constructs';
+import type { EnvironmentConfig } from '../config/environment-schema';
+import { Backup } from '../operations/backup';
+import type { Bundle } from '../operations/bundles';
+import { Collector } from '../operations/collector';
+import { EventQueue } from '../operations/event-queue';
+import { Migrate } from '../operations/migrate';
+import { PROCESSOR_TIMEOUT, Processor } from '../operations/processor';
+import { Reconciliation } from '../operations/reconciliation';
+import { Restore } from '../operations/restore';
+import { Webhook } from '../operations/webhook';
+import type { DataStack } from './data-stack';
+import { EnvironmentStack } from './environment-stack';
+
+export interface OperationsStackProps {
+  readonly config: EnvironmentConfig;
+  readonly data: DataStack;
+  readonly bundles: readonly Bundle[];
+}
+
+/** Everything that runs. Holds no data: it can be deployed again, or removed and made again, at any time. */
+export class OperationsStack extends EnvironmentStack {
+  constructor(scope: Construct, props: OperationsStackProps) {
+    const { config, data, bundles } = props;
+    super(scope, 'Operations', {
+      config,
+      description: `Functions, endpoint and schedules of billing (${config.name})`,
+    });
+    this.addDependency(data, 'Functions connect to the databases');
+
+    const context = { config, bundles, vpc: data.vpc };
+    const { databases, archiveBucket, stripeSecrets } = data;
+    const { queue } = new EventQueue(this, 'EventQueue', { consumerTimeout: PROCESSOR_TIMEOUT });
+    new Webhook(this, 'WebhookEndpoint', {
+      context,
+      queue,
+      signingSecretArn: stripeSecrets.signing.secretArn,
+      signingSecretKey: stripeSecrets.key,
+    });
+    new Processor(this, 'EventProcessor', { context, queue, billing: databases.billing });
+    new Backup(this, 'Archiving', { context, archiveBucket, databases });
+    new Restore(this, 'Restoring', { context, archiveBucket, databases });
+    new Reconciliation(this, 'StripeReconciliation', {
+      context,
+      billing: databases.billing,
+      apiSecretArn: stripeSecrets.api.secretArn,
+      apiSecretKey: stripeSecrets.key,
+    });
+    new Migrate(this, 'Migrating', { context, databases });
+    new Collector(this, 'Collecting', { context, databases });
+  }
+}
