@@ -1,4 +1,9 @@
-import type { BaseEnvironment, BillingDatabaseEnvironment, DatabaseName, MainDatabaseEnvironment } from '../shared/contract';
+import type {
+  BaseEnvironment,
+  BillingDatabaseEnvironment,
+  DatabaseName,
+  MainDatabaseEnvironment,
+} from '../shared/contract';
 
 export interface BackupEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
   readonly ARCHIVE_BUCKET: string;
@@ -16,6 +21,25 @@ export interface BackupRequest {
    * invocation asks for the same slot again and finds it taken. @default the moment of the request
    */
   readonly slot?: string;
+}
+
+/** What became of a backup. */
+export interface BackupReport {
+  readonly database: DatabaseName;
+  /** ISO time in UTC and whole seconds that names the archive. */
+  readonly slot: string;
+  /** Key of the manifest in the archive bucket. */
+  readonly manifestKey: string;
+  /** `already-exists` when the slot had its archive before; nothing was done then, and the sizes are that archive's. */
+  readonly outcome: 'created' | 'already-exists';
+  readonly tables: number;
+  readonly rows: number;
+  /** Bytes of COPY text. */
+  readonly bytes: number;
+  /** Bytes in S3. */
+  readonly compressedBytes: number;
+  /** Of this invocation. */
+  readonly durationMs: number;
 }
 
 export const BACKUP_METRICS = {

@@ -1,0 +1,40 @@
+import { type ClientBase, escapeIdentifier, escapeLiteral } from 'pg';
+
+/**
+ * Settings that decide how COPY spells values. Fixed on both ends and recorded in the manifest, because the defaults
+ * come from server, role and database, and a date or an amount written under one setting may be read as another.
+ */
+export const COPY_SETTINGS = {
+  client_encoding: 'UTF8',
+  DateStyle: 'ISO, YMD',
+  TimeZone: 'UTC',
+  IntervalStyle: 'postgres',
+  // Shortest text that reads back as the same floating-point number.
+  extra_float_digits: '1',
+  bytea_output: 'hex',
+  lc_monetary: 'C',
+  xmloption: 'content',
+  // Names of types, relations and functions are written with their schema.
+  search_path: 'pg_catalog',
+  // A policy that would hide rows is an error: an archive with some rows missing looks like a whole one.
+  row_security: 'off',
+  statement_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+} as const;
+
+/** Prepares a connection for reading or writing COPY data. */
+export async function applyCopySettings(client: ClientBase): Promise<void> {
+  const statements = Object.entries(COPY_SETTINGS).map(
+    ([name, value]) => `SET ${name} = ${name === 'search_path' ? escapeIdentifier(value) : escapeLiteral(value)}`,
+  );
+  await client.query(statements.join(';'));
+}
+
+/** `"schema"."name"`, whatever characters they hold. */
+export function qualified(relation: { readonly schema: string; readonly name: string }): string {
+  return `${escapeIdentifier(relation.schema)}.${escapeIdentifier(relation.name)}`;
+}
+
+export function columnList(columns: readonly string[]): string {
+  return columns.map((column) => escapeIdentifier(column)).join(', ');
+}

@@ -1,0 +1,44 @@
+import type { DatabaseName } from '../contract';
+import { type Slot, slotToKey } from './slot';
+
+/**
+ * Layout of the archive bucket:
+ *
+ *     archives/<database>/<slot>/manifest.json                                     written last; no manifest, no archive
+ *     archives/<database>/<slot>/<attempt>/<schema>.<table>/<part>.copy.zst        data of one attempt
+ *
+ * A slot that was attempted twice has two attempts' data; the manifest names the objects of the one that counts.
+ */
+export function databasePrefix(database: DatabaseName): string {
+  return `archives/${database}/`;
+}
+
+export function slotPrefix(database: DatabaseName, slot: Slot): string {
+  return `${databasePrefix(database)}${slotToKey(slot)}/`;
+}
+
+export function manifestKey(database: DatabaseName, slot: Slot): string {
+  return `${slotPrefix(database, slot)}manifest.json`;
+}
+
+export function partKey(
+  database: DatabaseName,
+  slot: Slot,
+  attempt: string,
+  table: { readonly schema: string; readonly name: string },
+  part: number,
+): string {
+  const folder = `${encodeName(table.schema)}.${encodeName(table.name)}`;
+  return `${slotPrefix(database, slot)}${attempt}/${folder}/${String(part).padStart(5, '0')}.copy.zst`;
+}
+
+/**
+ * A PostgreSQL name as part of a key: letters, digits, `_` and `-` stay, every other byte of its UTF-8 becomes `=` and
+ * two hex digits. So a name with a slash, a dot or a space cannot change the layout, and no two names share a key.
+ */
+export function encodeName(name: string): string {
+  return Array.from(Buffer.from(name, 'utf8'), (byte) => {
+    const character = String.fromCharCode(byte);
+    return /[A-Za-z0-9_-]/.test(character) ? character : `=${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }).join('');
+}

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { Transform, type TransformCallback } from 'node:stream';
+
+/**
+ * Bytes that are gathered before they are passed on. PostgreSQL sends one message per row; compressing and hashing each
+ * on its own costs several times as much. Larger gains nothing and holds more memory per worker.
+ */
+const CHUNK_BYTES = 256 * 1024;
+const NEWLINE = 0x0a;
+
+export interface Measurement {
+  readonly bytes: number;
+  /** Lines, which in COPY text are rows: a newline inside a value is written as `\n`. 0 unless they are counted. */
+  readonly rows: number;
+  readonly sha256: string;
+}
+
+/** Passes bytes on in large chunks, and measures them. */
+export class Meter extends Transform {
+  private readonly hash = createHash('sha256');
+  private gathered: Buffer[] = [];
+  private gatheredBytes = 0;
+  private bytes = 0;
+  private rows = 0;
+  private measured: Measurement | undefined;
+
+  /**
+   * @param options.countRows count the lines as well
+   * @param options.verify called with the measurement before the end is passed on: what it throws fails the stream, so
+   * that a receiver which commits at the end never sees one
+   */
+  constructor(
+    private readonly options: {
+      readonly countRows?: boolean;
+      readonly verify?: (measurement: Measurement) => void;
+    } = {},
+  ) {
+    super({ readableHighWaterMark: CHUNK_BYTES, writableHighWaterMark: CHUNK_BYTES });
+  }
+
+  /** What went through. Only known once the stream has ended. */
+  get measurement(): Measurement {
+    if (!this.measured) throw new Error('The stream has not ended yet');
+    return this.measured;
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.bytes += chunk.length;
+    if (this.options.countRows) {
+      for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, at + 1)) this.rows += 1;
+    }
+    this.gathered.push(chunk);
+    this.gatheredBytes += chunk.length;
+    if (this.gatheredBytes >= CHUNK_BYTES) this.passOn();
+    done();
+  }
+
+  override _flush(done: TransformCallback): void {
+    this.passOn();
+    this.measured = { bytes: this.bytes, rows: this.rows, sha256: this.hash.digest('hex') };
+    try {
+      this.options.verify?.(this.measured);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  }
+
+  private passOn(): void {
+    if (this.gatheredBytes === 0) return;
+    const chunk = this.gathered.length === 1 ? this.gathered[0]! : Buffer.concat(this.gathered, this.gatheredBytes);
+    this.gathered = [];
+    this.gatheredBytes = 0;
+    this.hash.update(chunk);
+    this.push(chunk);
+  }
+}
