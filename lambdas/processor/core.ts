@@ -1,6 +1,6 @@
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { applyEvents, type QueryObserver, type ReceivedEvent } from '../shared/billing/apply-events';
-import { eventShape } from '../shared/billing/stripe-shapes';
+import { readEvent } from '../shared/billing/stripe-shapes';
 import type { ReusableConnection } from '../shared/database/reusable-connection';
 import { InvalidRequestError, messageOf } from '../shared/errors';
 import type { Log } from '../shared/telemetry';
@@ -84,13 +84,8 @@ function readMessage(record: SQSRecord): ReceivedEvent {
   } catch (cause) {
     throw new InvalidRequestError('The body is not JSON', cause);
   }
-  const parsed = eventShape.safeParse(body);
-  if (!parsed.success) {
-    const fields = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'event'}: ${issue.message}`);
-    throw new InvalidRequestError(fields.join('; '));
-  }
   return {
-    event: { ...(body as object), ...parsed.data },
+    event: readEvent(body),
     source: 'webhook',
     receivedAt: new Date(Number(record.attributes.SentTimestamp)),
   };

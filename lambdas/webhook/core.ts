@@ -1,5 +1,6 @@
 import Stripe from 'stripe';
-import { eventShape } from '../shared/billing/stripe-shapes';
+import { readEvent, type StripeEvent } from '../shared/billing/stripe-shapes';
+import { messageOf } from '../shared/errors';
 import { MAX_BODY_BYTES, SIGNATURE_TOLERANCE_SECONDS } from './contract';
 
 /** The endpoint's signing secrets: the current one and, while it is being rolled, the one before. */
@@ -46,28 +47,26 @@ export function verify(request: SignedRequest, secrets: SigningSecrets, livemode
     return refuse(`The signature is ${-age} seconds in the future; check the sender's clock`);
   }
 
-  let event: unknown;
+  let signed: unknown;
   try {
-    event = constructEvent(body, signature, secrets, now);
+    signed = constructEvent(body, signature, secrets, now);
   } catch (error) {
     if (error instanceof SyntaxError) return refuse('The body is not JSON');
     throw error;
   }
-  if (event === undefined) return refuse("The signature does not match this endpoint's signing secret");
+  if (signed === undefined) return refuse("The signature does not match this endpoint's signing secret");
 
-  const parsed = eventShape.safeParse(event);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    return refuse(`The body is not a Stripe event: ${issue?.path.join('.') || 'event'}: ${issue?.message}`);
+  let event: StripeEvent;
+  try {
+    event = readEvent(signed);
+  } catch (error) {
+    return refuse(`The body is not a Stripe event: ${messageOf(error)}`);
   }
-  if (parsed.data.livemode !== livemode) {
-    return refuse(
-      livemode
-        ? 'This endpoint takes live events; this is a test event'
-        : 'This endpoint takes test events; this is a live event',
-    );
+  if (event.livemode !== livemode) {
+    const [kind, other] = livemode ? ['live', 'test'] : ['test', 'live'];
+    return refuse(`This endpoint takes ${kind} events; this is a ${other} event`);
   }
-  return { accepted: true, eventId: parsed.data.id, type: parsed.data.type, message: queueable(body.toString('utf8')) };
+  return { accepted: true, eventId: event.id, type: event.type, message: queueable(body.toString('utf8')) };
 }
 
 /** The event when any secret that counts verifies it, `undefined` when none does. @throws SyntaxError when not JSON */

@@ -4,12 +4,28 @@ import type { StripeEvent } from './stripe-shapes';
 
 const CHARGE_EVENTS: readonly string[] = ['charge.succeeded', 'charge.updated', 'charge.refunded'];
 
-/** Event types that the platform acts on, as `events.list` takes them. Others are recorded and acknowledged. */
+/**
+ * The event types to subscribe the endpoint to, and the ones that reconciliation looks for. `events.list` takes 20 types
+ * at most, and no wildcards among them. Other types are recorded and acknowledged.
+ */
 export const HANDLED_EVENT_TYPES: readonly string[] = [
-  'customer.subscription.*',
-  'invoice.*',
-  'checkout.session.*',
-  ...CHARGE_EVENTS,
+  ...['created', 'updated', 'deleted', 'paused', 'resumed'].map((change) => `customer.subscription.${change}`),
+  ...[
+    'created',
+    'updated',
+    'finalized',
+    'paid',
+    'payment_succeeded',
+    'payment_failed',
+    'marked_uncollectible',
+    'voided',
+    'deleted',
+  ].map((change) => `invoice.${change}`),
+  ...['completed', 'async_payment_succeeded', 'async_payment_failed', 'expired'].map(
+    (change) => `checkout.session.${change}`,
+  ),
+  'charge.succeeded',
+  'charge.refunded',
 ];
 
 /**

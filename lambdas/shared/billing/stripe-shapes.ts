@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { InvalidRequestError } from '../errors';
 
 /**
  * What is read of Stripe's objects, in the shapes of API versions before and since 2025. Everything else of an object is
@@ -21,7 +22,7 @@ const reference = z.union([text, z.object({ id: text }).transform((object) => ob
 });
 
 /** The envelope of an event; fields that are not named here are kept. */
-export const eventShape = z.looseObject({
+const eventShape = z.looseObject({
   id: z
     .string({ error: 'expected an event id' })
     .regex(/^evt_[A-Za-z0-9_]{1,250}$/, 'expected an event id such as evt_123'),
@@ -35,6 +36,19 @@ export const eventShape = z.looseObject({
 
 /** A Stripe event whose envelope was checked; `data.object` is checked when it is applied. */
 export type StripeEvent = z.infer<typeof eventShape>;
+
+/**
+ * Checks the envelope of an event.
+ *
+ * @throws InvalidRequestError naming the fields that are not as Stripe documents them
+ */
+export function readEvent(value: unknown): StripeEvent {
+  const parsed = eventShape.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new InvalidRequestError(
+    parsed.error.issues.map((issue) => `${issue.path.join('.') || 'event'}: ${issue.message}`).join('; '),
+  );
+}
 
 /** Since 2020 items carry a `price`; subscriptions made before may still carry only a `plan`. */
 const subscriptionItem = z
