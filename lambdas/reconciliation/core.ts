@@ -137,6 +137,7 @@ async function recoverMissedEvents({
   runId,
   dryRun,
   counters,
+  unreadable,
   since,
 }: Run): Promise<void> {
   const list = (page: { limit: number; starting_after?: string }) =>

@@ -22,7 +22,7 @@ function copy(value: Json, depth: number): Json {
   if (typeof value === 'string') return storableText(value);
   if (value === null || typeof value !== 'object') return value;
   // The client library turns decimal fields into objects of a class of its own.
-  if ('toJSON' in value && typeof value.toJSON === 'function') return copy(value.toJSON() as Json, depth);
+  if (serialisesItself(value)) return copy(value.toJSON(), depth);
   if (depth > MAX_DEPTH) throw new InvalidRequestError(`The object is nested deeper than ${MAX_DEPTH} levels`);
   if (Array.isArray(value)) return value.map((element) => copy(element, depth + 1));
   if (isCard(value)) return reduced(value, ['id', 'object']);
@@ -31,6 +31,10 @@ function copy(value: Json, depth: number): Json {
     result[storableText(key)] = key === 'payment_method_details' ? reducedDetails(element) : copy(element, depth + 1);
   }
   return result;
+}
+
+function serialisesItself(value: object): value is { toJSON(): Json } {
+  return 'toJSON' in value && typeof value.toJSON === 'function';
 }
 
 function storableText(text: string): string {
