@@ -18,7 +18,7 @@ import { assertIdentity } from '../shared/database/identity';
 import { OperationError } from '../shared/errors';
 import { readJournal } from '../shared/migrations/journal';
 import type { Log } from '../shared/telemetry';
-import { assertArchivable, describeServer, readSequences, type SourceTable } from './catalog';
+import { assertArchivable, describeServer, readSequences, type SourceTable } from '../shared/archive/catalog';
 import type { BackupReport } from './contract';
 import { planParts } from './parts';
 import { joinSnapshot, openSnapshot } from './snapshot';

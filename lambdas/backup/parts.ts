@@ -2,7 +2,7 @@ import type { DatabaseName } from '../shared/contract';
 import { columnList, qualified } from '../shared/archive/copy-session';
 import { partKey } from '../shared/archive/keys';
 import type { Slot } from '../shared/archive/slot';
-import type { SourceTable } from './catalog';
+import type { SourceTable } from '../shared/archive/catalog';
 
 const PAGE_BYTES = 8192;
 

@@ -2,7 +2,7 @@ import type { Client, ClientBase } from 'pg';
 import { applyCopySettings, qualified } from '../shared/archive/copy-session';
 import type { DatabaseConnector } from '../shared/database/connector';
 import { OperationError } from '../shared/errors';
-import { listTables, type SourceTable } from './catalog';
+import { listTables, type SourceTable } from '../shared/archive/catalog';
 
 /** Longer makes a backup wait for a migration to finish; shorter makes it fail, and be retried. */
 const LOCK_TIMEOUT = '60s';

@@ -1,4 +1,9 @@
-import type { BaseEnvironment, BillingDatabaseEnvironment, DatabaseName, MainDatabaseEnvironment } from '../shared/contract';
+import type {
+  BaseEnvironment,
+  BillingDatabaseEnvironment,
+  DatabaseName,
+  MainDatabaseEnvironment,
+} from '../shared/contract';
 
 export interface RestoreEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
   readonly ARCHIVE_BUCKET: string;
@@ -12,6 +17,26 @@ export interface RestoreRequest {
   readonly targetDatabase: string;
   /** What becomes of the restored database once its report is made: `keep` it, or `drop` it (a drill). */
   readonly afterwards: 'keep' | 'drop';
+}
+
+/** What was restored and proven. */
+export interface RestoreReport {
+  readonly database: DatabaseName;
+  /** ISO time that names the archive. */
+  readonly slot: string;
+  readonly targetDatabase: string;
+  readonly tables: number;
+  readonly rows: number;
+  /** Foreign keys that were checked against every row. */
+  readonly foreignKeysValidated: number;
+  readonly sequencesRestored: number;
+  /** Rules of the domain that hold. */
+  readonly invariantsChecked: number;
+  /** Migrations that were applied after loading, because the archive's schema was older than the code. */
+  readonly migratedForward: readonly string[];
+  readonly durationMs: number;
+  /** False when the restored database was dropped afterwards. */
+  readonly kept: boolean;
 }
 
 export const RESTORE_METRICS = {

@@ -1,7 +1,7 @@
 import { type ClientBase, escapeLiteral } from 'pg';
-import type { ArchivedSequence, Manifest } from '../shared/archive/manifest';
-import { qualified } from '../shared/archive/copy-session';
-import { OperationError } from '../shared/errors';
+import type { ArchivedSequence, Manifest } from './manifest';
+import { qualified } from './copy-session';
+import { OperationError } from '../errors';
 
 /** A table whose rows are its own: ordinary tables and the leaves of partitioned ones. */
 export interface SourceTable {

@@ -1,0 +1,125 @@
+import type { Client } from 'pg';
+import type { Manifest } from '../shared/archive/manifest';
+import { assertInvariants } from '../shared/archive/invariants';
+import type { ArchiveStore } from '../shared/archive/store';
+import { type DatabaseConnector, withConnection } from '../shared/database/connector';
+import { assertIdentity } from '../shared/database/identity';
+import { messageOf } from '../shared/errors';
+import { readMigrationFiles } from '../shared/migrations/files';
+import { assertHistory } from '../shared/migrations/journal';
+import { applyMigrations } from '../shared/migrations/runner';
+import type { Log } from '../shared/telemetry';
+import type { RestoreReport, RestoreRequest } from './contract';
+import { removeGuards, restoreGuards } from './guards';
+import { assertRowCounts, assertSameTables, loadTables, restoreSequences } from './load';
+import { assertNewDatabase, createDatabase, dropDatabase } from './scratch-database';
+import { findArchive, verifyObjects } from './select-archive';
+
+/** Connections that load at once; the server has two cores in the smallest tier, and building indexes is its work. */
+const WORKERS = 2;
+
+export interface RestoreDependencies {
+  /** The server that the new database is created on. */
+  readonly connector: DatabaseConnector;
+  readonly store: ArchiveStore;
+  /** Folder with the migrations of the connector's database. */
+  readonly migrationsDirectory: string;
+  readonly log: Log;
+  readonly now: () => Date;
+  /** @default 2 */
+  readonly workers?: number;
+}
+
+type Proof = Pick<
+  RestoreReport,
+  'foreignKeysValidated' | 'sequencesRestored' | 'invariantsChecked' | 'migratedForward'
+>;
+
+/**
+ * Restores an archive into a new database and proves it: hashes, row counts, foreign keys, sequences and the rules of
+ * the domain. The live database is not touched.
+ *
+ * Everything that can be refused is refused before anything is written. A restore that fails later leaves no database.
+ *
+ * @throws OperationError `invalid_request`, `target_exists`, `archive_not_found`, `archive_foreign`,
+ * `archive_unsupported`, `archive_malformed`, `archive_damaged` (naming the object), `schema_newer_than_code`,
+ * `migration_edited`, `archive_inconsistent` (naming table, key or rule), `wrong_database`; and, retryable,
+ * `store_unavailable`, `database_unavailable`
+ */
+export async function restoreArchive(
+  dependencies: RestoreDependencies,
+  request: Omit<RestoreRequest, 'database'>,
+): Promise<RestoreReport> {
+  const { connector, store, log, now } = dependencies;
+  const { targetDatabase } = request;
+  const startedAt = now();
+  await assertNewDatabase(connector, targetDatabase);
+  const manifest = await findArchive(store, connector.target.name, request.archive);
+  assertHistory(
+    manifest.migrations,
+    await readMigrationFiles(dependencies.migrationsDirectory),
+    `The archive of ${manifest.slot}`,
+  );
+  await verifyObjects(store, manifest);
+  log.info('Archive verified, restore started', { database: manifest.database, slot: manifest.slot, targetDatabase });
+
+  await createDatabase(connector, targetDatabase, manifest.server);
+  let proof: Proof;
+  try {
+    proof = await withConnection(
+      connector,
+      (client) => fill(dependencies, client, manifest, targetDatabase),
+      targetDatabase,
+    );
+  } catch (error) {
+    await dropDatabase(connector, targetDatabase).catch((dropError: unknown) => {
+      log.error('The failed restore left its database behind: drop it', {
+        targetDatabase,
+        error: messageOf(dropError),
+      });
+    });
+    throw error;
+  }
+  const kept = request.afterwards === 'keep';
+  if (!kept) await dropDatabase(connector, targetDatabase);
+  return {
+    database: manifest.database,
+    slot: manifest.slot,
+    targetDatabase,
+    tables: manifest.tables.length,
+    rows: manifest.rows,
+    ...proof,
+    durationMs: now().getTime() - startedAt.getTime(),
+    kept,
+  };
+}
+
+/** Schema as it was, data, proof of the data, and only then the schema's newer migrations. */
+async function fill(
+  { connector, store, migrationsDirectory, workers = WORKERS }: RestoreDependencies,
+  client: Client,
+  manifest: Manifest,
+  targetDatabase: string,
+): Promise<Proof> {
+  const { database, migrations } = manifest;
+  const version = migrations.at(-1)?.name;
+  await applyMigrations(client, database, migrationsDirectory, { upTo: version });
+  await assertSameTables(client, manifest);
+  const guards = await removeGuards(client);
+  await loadTables(connector, store, client, manifest, targetDatabase, workers);
+  const foreignKeysValidated = await restoreGuards(client, guards);
+  await restoreSequences(client, manifest);
+  await assertRowCounts(client, manifest);
+  // Identity and history now are the archive's own: a main archive in billing's place is refused here at the latest.
+  await assertIdentity(client, database);
+  const { applied } = await applyMigrations(client, database, migrationsDirectory);
+  const invariantsChecked = await assertInvariants(client, database);
+  // Without statistics the first queries after a cut-over would be planned blindly.
+  await client.query('ANALYZE');
+  return {
+    foreignKeysValidated,
+    sequencesRestored: manifest.sequences.length,
+    invariantsChecked,
+    migratedForward: applied.slice(migrations.length),
+  };
+}

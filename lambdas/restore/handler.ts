@@ -1,0 +1,70 @@
+import { S3Client } from '@aws-sdk/client-s3';
+import path from 'node:path';
+import { z } from 'zod';
+import { DATABASE_NAMES } from '../shared/contract';
+import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
+import {
+  baseSettings,
+  billingDatabaseSettings,
+  mainDatabaseSettings,
+  readEnvironment,
+  readRequest,
+  setting,
+} from '../shared/environment';
+import { messageOf, OperationError } from '../shared/errors';
+import { createSecrets } from '../shared/secrets';
+import { createTelemetry, MetricUnit } from '../shared/telemetry';
+import { RESTORE_METRICS, type RestoreReport } from './contract';
+import { restoreArchive } from './core';
+
+/** S3 answers 503 while it scales, for seconds at a time; three attempts, the SDK's default, do not outlast that. */
+const S3_ATTEMPTS = 6;
+
+const environment = readEnvironment({
+  ...baseSettings,
+  ...billingDatabaseSettings,
+  ...mainDatabaseSettings,
+  ARCHIVE_BUCKET: setting.text('the name of the archive bucket'),
+});
+const { log, metrics } = createTelemetry('restore', environment);
+const secrets = createSecrets();
+const store = { s3: new S3Client({ maxAttempts: S3_ATTEMPTS }), bucket: environment.ARCHIVE_BUCKET };
+const targets = { billing: billingTarget(environment), main: mainTarget(environment) };
+
+const requestSchema = z.object({
+  database: z.enum(DATABASE_NAMES, { error: `one of ${DATABASE_NAMES.join(', ')}` }),
+  archive: z.union([z.literal('latest'), z.iso.datetime({ offset: true })], {
+    error: '`latest`, or the ISO time of an archive such as 2026-11-21T06:00:00Z',
+  }),
+  targetDatabase: z.string({ error: 'the name of the database to create' }),
+  afterwards: z.enum(['keep', 'drop'], { error: '`keep` or `drop`' }),
+});
+
+/** Restores an archive into a new database and proves it; see {@link RestoreRequest}. */
+export async function handler(event: unknown): Promise<RestoreReport> {
+  const { database, ...request } = readRequest(requestSchema, event);
+  metrics.addDimension('database', database);
+  try {
+    const report = await restoreArchive(
+      {
+        connector: createConnector(targets[database], secrets, 'restore'),
+        store,
+        migrationsDirectory: path.join(__dirname, 'migrations', database),
+        log,
+        now: () => new Date(),
+      },
+      request,
+    );
+    log.info('Restore finished', { ...report });
+    metrics.addMetric(RESTORE_METRICS.succeeded, MetricUnit.Count, 1);
+    metrics.addMetric(RESTORE_METRICS.durationMs, MetricUnit.Milliseconds, report.durationMs);
+    return report;
+  } catch (error) {
+    const code = error instanceof OperationError ? error.code : 'unexpected';
+    log.error('Restore failed', { database, ...request, code, error: messageOf(error) });
+    metrics.addMetric(RESTORE_METRICS.failed, MetricUnit.Count, 1);
+    throw error;
+  } finally {
+    metrics.publishStoredMetrics();
+  }
+}
