@@ -5,6 +5,12 @@ import { DataStack } from './stacks/data-stack';
 import { MonitoringStack } from './stacks/monitoring-stack';
 import { OperationsStack } from './stacks/operations-stack';
 
+/** Behaviour of the framework that the stacks rely on, wherever they are synthesised from. */
+const FEATURE_FLAGS = {
+  // Access logs are let in by bucket policy; the framework's former way needs ACLs, which the buckets have switched off.
+  '@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy': true,
+};
+
 export interface CreateAppOptions {
   /** Folder that the cloud assembly is written to. @default - as the CDK's command line says, or a temporary folder */
   readonly outdir?: string;
@@ -17,7 +23,7 @@ export interface CreateAppOptions {
 /** The three stacks of each environment: Monitoring depends on Operations, Operations on Data, nothing the other way. */
 export function createApp(environments: readonly EnvironmentConfig[], options: CreateAppOptions = {}): App {
   const bundles = options.bundles ?? bundleFunctions();
-  const app = new App({ outdir: options.outdir, context: options.context });
+  const app = new App({ outdir: options.outdir, context: { ...FEATURE_FLAGS, ...options.context } });
   for (const config of environments) {
     const data = new DataStack(app, { config });
     const operations = new OperationsStack(app, { config, data, bundles });

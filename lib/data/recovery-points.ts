@@ -34,7 +34,8 @@ export class RecoveryPoints extends Construct {
       }),
       lockConfiguration: {
         minRetention: retention,
-        maxRetention: retention,
+        // The framework takes no upper bound that equals the lower one.
+        maxRetention: Duration.days(policy.retentionDays + 1),
         // Without the grace period, the lock can be removed by whoever may administer the vault.
         changeableFor: props.removalProtection ? Duration.days(3) : undefined,
       },

@@ -1,8 +1,7 @@
-import { Port, type ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { CfnSecurityGroupIngress, Peer, Port, type ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
-import { CfnSecurityGroupIngress, Peer } from 'aws-cdk-lib/aws-ec2';
 import type { BillingDatabaseEnvironment, DatabaseName, MainDatabaseEnvironment } from '../../lambdas/shared/contract';
 
 /** All that the functions know about a database, whether the stack made it or it was there before. */
@@ -45,21 +44,27 @@ export function mainDatabaseEnvironment(database: DatabaseAccess): MainDatabaseE
 /**
  * Lets a function read the secret of a database, and reach it.
  *
+ * @param stem of the function, for the description of the rules
  * @param securityGroup of the function. @default - the function is in no network
  */
-export function allowAccess(fn: LambdaFunction, database: DatabaseAccess, securityGroup?: ISecurityGroup): void {
+export function allowAccess(
+  fn: LambdaFunction,
+  stem: string,
+  database: DatabaseAccess,
+  securityGroup?: ISecurityGroup,
+): void {
   // The secret as a name only: granting on the resource itself would write the function's role into a key policy of the
   // Data stack, and so make Data depend on Operations.
   const secret = Secret.fromSecretCompleteArn(fn, `${database.name}Secret`, database.secretArn);
   secret.grantRead(fn);
   database.secretKey?.grantDecrypt(fn);
-  if (securityGroup) openPort(securityGroup, fn, database);
+  if (securityGroup) openPort(securityGroup, fn, stem, database);
 }
 
 /** Both halves of the rule live beside the function: the database's own stack never mentions who connects to it. */
-function openPort(source: ISecurityGroup, fn: LambdaFunction, database: DatabaseAccess): void {
+function openPort(source: ISecurityGroup, fn: LambdaFunction, stem: string, database: DatabaseAccess): void {
   const port = Port.tcp(database.port);
-  const description = `${fn.node.id} connects to the ${database.name} database`;
+  const description = `${stem} connects to the ${database.name} database`;
   if (!database.securityGroup) {
     source.addEgressRule(Peer.anyIpv4(), port, description);
     return;

@@ -103,7 +103,7 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
         : {}),
     });
 
-    for (const database of databases) allowAccess(this.function, database, network?.securityGroups[0]);
+    for (const database of databases) allowAccess(this.function, stem, database, network?.securityGroups[0]);
   }
 
   private networkSettings(vpc: IVpc | undefined, stem: string) {

@@ -18,7 +18,7 @@ export class MonitoringStack extends EnvironmentStack {
   constructor(scope: Construct, props: MonitoringStackProps) {
     const { config, data, operations } = props;
     super(scope, 'Monitoring', { config, description: `Alarms of billing (${config.name})` });
-    this.addDependency(operations, 'Alarms look at the metrics of the functions');
+    this.addStackDependency(operations);
 
     const { topics } = new AlertTopics(this, 'Alerts', { config });
     new ThresholdAlarms(this, 'Thresholds', {

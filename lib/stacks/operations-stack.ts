@@ -26,7 +26,7 @@ export class OperationsStack extends EnvironmentStack {
       config,
       description: `Functions, endpoint and schedules of billing (${config.name})`,
     });
-    this.addDependency(data, 'Functions connect to the databases');
+    this.addStackDependency(data);
 
     const context = { config, bundles, vpc: data.vpc };
     const { databases, archiveBucket, stripeSecrets } = data;

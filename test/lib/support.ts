@@ -1,0 +1,81 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Template } from 'aws-cdk-lib/assertions';
+import { createApp } from '../../lib/app';
+import type { EnvironmentConfig } from '../../lib/config/environment-schema';
+import { deployedEnvironment, localEnvironment, type LocalEnvironmentOptions } from '../../lib/config/environments';
+import type { Bundle } from '../../lib/operations/bundles';
+
+export const FUNCTIONS = ['backup', 'collector', 'migrate', 'processor', 'reconciliation', 'restore', 'webhook'];
+
+/** A resource as it stands in a template. */
+export interface Resource {
+  readonly Type: string;
+  readonly Properties: Record<string, unknown>;
+  readonly DeletionPolicy?: string;
+  readonly UpdateReplacePolicy?: string;
+}
+
+/** The three templates of one environment. */
+export interface Synthesised {
+  readonly data: Template;
+  readonly operations: Template;
+  readonly monitoring: Template;
+}
+
+/** Code that is never run: these tests look at templates only. */
+export function stubBundles(): Bundle[] {
+  const root = mkdtempSync(path.join(tmpdir(), 'stub-bundles-'));
+  return FUNCTIONS.map((name) => {
+    const folder = path.join(root, name);
+    mkdirSync(folder);
+    writeFileSync(path.join(folder, 'index.js'), `exports.handler = () => '${name}';\n`);
+    return { name, folder, bytes: 0 };
+  });
+}
+
+/** Of the databases that a `local` environment is handed. */
+export function localOptions(overrides: Partial<LocalEnvironmentOptions> = {}): LocalEnvironmentOptions {
+  const secretArn = (name: string) => `arn:aws:secretsmanager:eu-central-1:000000000000:secret:${name}-AbCdEf`;
+  return {
+    databases: {
+      billing: { host: '127.0.0.1', port: 5433, databaseName: 'billing', secretArn: secretArn('billing') },
+      main: { host: '127.0.0.1', port: 5434, databaseName: 'main', secretArn: secretArn('main') },
+    },
+    stripeApiBase: 'http://127.0.0.1:12111',
+    ...overrides,
+  };
+}
+
+export function synthesise(config: EnvironmentConfig): Synthesised {
+  const app = createApp([config], { bundles: stubBundles(), context: { 'aws:cdk:bundling-stacks': [] } });
+  const assembly = app.synth();
+  const template = (part: string) =>
+    Template.fromJSON(assembly.getStackByName(`BillingOps-${config.name}-${part}`).template as Record<string, unknown>);
+  return { data: template('Data'), operations: template('Operations'), monitoring: template('Monitoring') };
+}
+
+const synthesised = new Map<string, Synthesised>();
+
+/** The templates of a named environment, synthesised once for each test file. */
+export function templatesOf(name: string): Synthesised {
+  const known = synthesised.get(name);
+  if (known) return known;
+  const made = synthesise(name === 'local' ? localEnvironment(localOptions()) : deployedEnvironment(name));
+  synthesised.set(name, made);
+  return made;
+}
+
+export function resourcesOf(template: Template, type?: string): Record<string, Resource> {
+  const resources = (template.toJSON() as { Resources: Record<string, Resource> }).Resources;
+  return Object.fromEntries(Object.entries(resources).filter(([, { Type }]) => type === undefined || Type === type));
+}
+
+/** The one resource of a type whose logical id contains a word. */
+export function resourceLike(template: Template, type: string, word: string): Resource {
+  const found = Object.entries(resourcesOf(template, type)).filter(([id]) => id.includes(word));
+  const only = found[0];
+  if (found.length !== 1 || !only) throw new Error(`Expected one ${type} like ${word}, found ${found.length}`);
+  return only[1];
+}
