@@ -1,0 +1,199 @@
+import { ListMultipartUploadsCommand, UploadPartCommand } from '@aws-sdk/client-s3';
+import { createHash } from 'node:crypto';
+import { zstdDecompressSync } from 'node:zlib';
+import { createBackup } from '../../lambdas/backup/core';
+import { listSlots, readManifest } from '../../lambdas/shared/archive/store';
+import { createConnector } from '../../lambdas/shared/database/connector';
+import {
+  type ArchiveSite,
+  contentOf,
+  createArchiveSite,
+  listKeys,
+  manifestAt,
+  readObject,
+  silentLog,
+} from '../factories/archive';
+import { clusterSecrets, clusterTarget, createTestDatabase } from '../support/database';
+
+const SLOT = '2026-11-21T06:00:00Z';
+
+/** 40,000 rows that do not compress, about 30 MB, so that an upload takes several parts. */
+const BULK = `INSERT INTO billing.customers (id, first_seen_at)
+  SELECT 'cus_' || n || '_' || encode(sha256(n::text::bytea), 'hex') || repeat(md5(n::text), 0)
+    || (SELECT string_agg(md5(n::text || '/' || m), '') FROM generate_series(1, 30) m), now()
+  FROM generate_series(1, 20000) n`;
+
+let site: ArchiveSite;
+
+beforeEach(async () => {
+  site = await createArchiveSite('billing');
+});
+
+afterEach(async () => {
+  await site.remove();
+});
+
+test('the manifest says what each object holds, and psql alone could read it', async () => {
+  const client = await site.source.client();
+  await client.query(
+    `INSERT INTO billing.customers VALUES ('cus_1', '2026-11-20T10:00:00Z'), ('cus_2', '2026-11-20T11:00:00Z')`,
+  );
+
+  const report = await site.backup('2026-11-21T07:00:00.500+01:00');
+
+  expect(report).toMatchObject({ database: 'billing', slot: SLOT, outcome: 'created' });
+  expect(report.manifestKey).toBe('archives/billing/20261121T060000Z/manifest.json');
+  const manifest = await manifestAt(site.store, report.manifestKey);
+  expect(manifest.server.version).toMatch(/^17\./);
+  expect(manifest.migrations.map((migration) => migration.name)).toContain('0002_create_billing');
+  const customers = manifest.tables.find((table) => table.name === 'customers');
+  expect(customers).toMatchObject({ schema: 'billing', columns: ['id', 'first_seen_at'], rows: 2 });
+  const [part] = customers?.parts ?? [];
+  const object = await readObject(site.store, part?.key ?? '');
+  expect(createHash('sha256').update(object).digest('hex')).toBe(part?.sha256);
+  const text = zstdDecompressSync(object).toString('utf8');
+  expect(text).toBe('cus_1\t2026-11-20 10:00:00+00\ncus_2\t2026-11-20 11:00:00+00\n');
+  expect(createHash('sha256').update(text).digest('hex')).toBe(part?.plainSha256);
+});
+
+test('the same slot asked for twice is archived once', async () => {
+  const first = await site.backup(SLOT);
+  const keys = await listKeys(site.store);
+  const second = await site.backup('2026-11-21T06:00:00.000Z');
+  expect(second).toMatchObject({ outcome: 'already-exists', rows: first.rows, manifestKey: first.manifestKey });
+  expect(await listKeys(site.store)).toEqual(keys);
+});
+
+test('of two backups at once, one works and the other is told to try again', async () => {
+  const outcomes = await Promise.allSettled([site.backup(SLOT), site.backup('2026-11-21T12:00:00Z')]);
+  const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+  expect(refused.map((outcome) => outcome.reason as unknown)).toEqual([
+    expect.objectContaining({ code: 'backup_running', retryable: true }),
+  ]);
+  expect((await listKeys(site.store)).filter((key) => key.endsWith('manifest.json'))).toHaveLength(1);
+});
+
+test('rows that are written while the backup runs are all in it or none is', async () => {
+  const client = await site.source.client();
+  await client.query(BULK);
+  let writing = true;
+  // Each transaction adds one customer and one subscription of that customer.
+  const writer = (async () => {
+    for (let number = 0; writing; number += 1) {
+      await client.query('BEGIN');
+      await client.query(`INSERT INTO billing.customers VALUES ('late_${number}', now())`);
+      await client.query(
+        `INSERT INTO billing.subscriptions (id, customer_id, status, currency, cancel_at_period_end, created_at, version, raw)
+         VALUES ('sub_${number}', 'late_${number}', 'active', 'eur', false, now(), '', '{"id": "sub_${number}"}')`,
+      );
+      await client.query('COMMIT');
+    }
+  })();
+  await site.backup(SLOT).finally(() => {
+    writing = false;
+  });
+  await writer;
+  const restored = await contentOf((await site.restore()).targetDatabase);
+  const late = restored['billing.customers']?.filter((row) => row.startsWith('(late_'));
+  expect(restored['billing.subscriptions']).toHaveLength(late?.length ?? -1);
+});
+
+test('a large table is split into parts that together hold each row once', async () => {
+  const client = await site.source.client();
+  await client.query(BULK);
+  const report = await site.backup(SLOT, { partBytes: 4 * 1024 * 1024, workers: 3 });
+  const customers = (await manifestAt(site.store, report.manifestKey)).tables.find(
+    (table) => table.name === 'customers',
+  );
+  expect(customers?.parts.length).toBeGreaterThan(3);
+  expect(customers?.rows).toBe(20_000);
+  const restored = await site.restore();
+  expect((await contentOf(restored.targetDatabase))['billing.customers']).toEqual(
+    (await contentOf(site.source.name))['billing.customers'],
+  );
+});
+
+test('an upload that fails half-way leaves no archive and no open upload, and a retry succeeds', async () => {
+  const client = await site.source.client();
+  await client.query(BULK);
+  const { s3, bucket } = site.store;
+  let uploadedParts = 0;
+  const aborted: unknown[] = [];
+  s3.middlewareStack.add(
+    (next) => async (args) => {
+      const input = args.input as { PartNumber?: number; UploadId?: string; Key?: string };
+      if (input.PartNumber !== undefined) {
+        uploadedParts += 1;
+        if (uploadedParts > 1) throw new Error('connection reset by S3');
+      } else if (input.UploadId !== undefined) aborted.push(input.Key);
+      return next(args);
+    },
+    { step: 'initialize', name: 'failing-s3' },
+  );
+  await expect(site.backup(SLOT)).rejects.toMatchObject({ code: 'store_unavailable', retryable: true });
+  s3.middlewareStack.remove('failing-s3');
+
+  expect(await readManifest(site.store, 'billing', SLOT)).toBeUndefined();
+  expect(aborted).toHaveLength(1);
+  const open = await s3.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+  expect(open.Uploads ?? []).toEqual([]);
+  await expect(site.restore()).rejects.toMatchObject({ code: 'archive_not_found' });
+  expect(await site.backup(SLOT)).toMatchObject({ outcome: 'created' });
+});
+
+test('a database connection that dies during the copy fails the backup and publishes nothing', async () => {
+  const client = await site.source.client();
+  await client.query(BULK);
+  const { s3 } = site.store;
+  s3.middlewareStack.add(
+    (next, context) => async (args) => {
+      if (context.commandName === UploadPartCommand.name) {
+        await client.query(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+           WHERE datname = current_database() AND query LIKE 'COPY%customers%'`,
+        );
+      }
+      return next(args);
+    },
+    { step: 'initialize', name: 'killing' },
+  );
+  await expect(site.backup(SLOT, { workers: 1 })).rejects.toMatchObject({ code: 'copy_failed', retryable: true });
+  expect(await listKeys(site.store)).not.toContain('archives/billing/20261121T060000Z/manifest.json');
+  expect(await listSlots(site.store, 'billing')).toEqual([]);
+});
+
+test('every object carries the date until which nobody may delete it', async () => {
+  const locked = new Map<string, unknown>();
+  site.store.s3.middlewareStack.add(
+    (next) => async (args) => {
+      const input = args.input as {
+        Key?: string;
+        Body?: unknown;
+        ObjectLockMode?: string;
+        ObjectLockRetainUntilDate?: Date;
+      };
+      if (input.Body !== undefined)
+        locked.set(input.Key ?? '', [input.ObjectLockMode, input.ObjectLockRetainUntilDate]);
+      return next(args);
+    },
+    { step: 'initialize' },
+  );
+  await site.backup(SLOT);
+  expect([...locked.keys()].toSorted()).toEqual((await listKeys(site.store)).toSorted());
+  for (const lock of locked.values()) expect(lock).toEqual(['GOVERNANCE', new Date('2027-02-19T06:00:00Z')]);
+});
+
+test('the main database is not archived as billing, nor one that was never migrated', async () => {
+  const main = await createArchiveSite('main');
+  const dependencies = { store: site.store, retentionDays: 90, log: silentLog, now: () => new Date() };
+  const mistaken = createConnector(clusterTarget(main.source.name, 'billing'), clusterSecrets(), 'test');
+  await expect(createBackup({ ...dependencies, connector: mistaken }, SLOT)).rejects.toMatchObject({
+    code: 'wrong_database',
+  });
+  const empty = await createTestDatabase('empty');
+  await expect(createBackup({ ...dependencies, connector: empty.connector }, SLOT)).rejects.toMatchObject({
+    code: 'wrong_database',
+  });
+  expect(await listKeys(site.store)).toEqual([]);
+  await Promise.all([main.remove(), empty.drop()]);
+});

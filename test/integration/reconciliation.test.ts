@@ -1,0 +1,237 @@
+import type { Client } from 'pg';
+import { applyEvents } from '../../lambdas/shared/billing/apply-events';
+import { readEvent } from '../../lambdas/shared/billing/stripe-shapes';
+import { createStripe } from '../../lambdas/shared/stripe/client';
+import { pacedCaller } from '../../lambdas/shared/stripe/paced-caller';
+import { reconcile, type ReconciliationOptions } from '../../lambdas/reconciliation/core';
+import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
+import { StripeState } from '../../local/stripe/state';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { silentLog } from '../support/log';
+
+let database: TestDatabase;
+let client: Client;
+let stripe: StripeStandIn;
+
+beforeEach(async () => {
+  [database, stripe] = await Promise.all([createTestDatabase('billing'), startStripeStandIn()]);
+  client = await database.client();
+});
+afterEach(() => Promise.all([database.drop(), stripe.stop()]));
+
+const run = (options: Partial<ReconciliationOptions> = {}, on: Client = client) =>
+  reconcile(
+    {
+      client: on,
+      stripe: createStripe('sk_test_1', stripe.url),
+      call: pacedCaller({ callsPerSecond: 1_000, firstBackoffMs: 1 }),
+      clock: () => new Date(),
+      log: silentLog,
+    },
+    { daysBack: 7, dryRun: false, ...options },
+  );
+const deliver = (...changes: { event: object }[]) =>
+  applyEvents(
+    client,
+    changes.map(({ event }) => ({ event: readEvent(event), source: 'webhook', receivedAt: new Date() })),
+  );
+const rows = async (sql: string) => (await client.query(sql)).rows;
+const daysAgo = (days: number) => Math.floor(Date.now() / 1000) - days * 86_400;
+
+test('nothing to do: everything is checked and no drift is found', async () => {
+  const { state } = stripe;
+  const { object, event } = state.createSubscription();
+  await deliver({ event }, state.payInvoice(object.id), state.completeCheckout());
+
+  expect(await run()).toMatchObject({
+    status: 'complete',
+    events_checked: 3,
+    events_missed: 0,
+    subscriptions_checked: 1,
+    purchases_checked: 1,
+    drift_detected: 0,
+    corrected: 0,
+  });
+  expect(await rows('SELECT status, error FROM billing.reconciliation_runs')).toEqual([
+    { status: 'complete', error: null },
+  ]);
+});
+
+test('events that were never received are applied like delivered ones, and a second run finds nothing', async () => {
+  const { state } = stripe;
+  const { object: session } = state.completeCheckout();
+  const { object: subscription } = state.createSubscription();
+  state.payInvoice(subscription.id);
+  state.refundCharge(state.chargeOf(session).id, 1_000);
+
+  expect(await run()).toMatchObject({ events_missed: 4, corrected: 4, drift_detected: 4 });
+  expect(await rows(`SELECT source, status, count(*)::int FROM billing.webhook_events GROUP BY 1, 2`)).toEqual([
+    { source: 'reconciliation', status: 'processed', count: 4 },
+  ]);
+  expect(await rows('SELECT amount FROM billing.refund_entries')).toEqual([{ amount: '1000' }]);
+  expect(await run()).toMatchObject({ events_missed: 0, drift_detected: 0 });
+});
+
+test('a subscription made long ago and canceled while nobody listened is found and corrected', async () => {
+  const { state } = stripe;
+  const made = state.createSubscription({ created: daysAgo(400) });
+  await deliver(made);
+  state.cancelSubscription(made.object.id, { at: daysAgo(60) });
+
+  expect(await run()).toMatchObject({ drift_detected: 1, corrected: 1 });
+  expect(await rows('SELECT status FROM billing.subscriptions')).toEqual([{ status: 'canceled' }]);
+  expect(
+    await rows(
+      `SELECT kind, field, local_value, stripe_value, corrected FROM billing.reconciliation_findings WHERE field = 'status'`,
+    ),
+  ).toEqual([
+    { kind: 'field_differs', field: 'status', local_value: 'active', stripe_value: 'canceled', corrected: true },
+  ]);
+});
+
+test.each([
+  ['status', `UPDATE billing.subscriptions SET status = 'past_due'`],
+  ['current_period_end', `UPDATE billing.subscriptions SET current_period_end = now()`],
+  ['cancel_at_period_end', `UPDATE billing.subscriptions SET cancel_at_period_end = true`],
+  ['user_id', `UPDATE billing.subscriptions SET user_id = 'somebody else'`],
+  ['items', `UPDATE billing.subscription_items SET quantity = 99`],
+  ['items', `DELETE FROM billing.subscription_items`],
+])('a subscription whose %s was changed behind our back is corrected: %s', async (field, damage) => {
+  const made = stripe.state.createSubscription({ created: daysAgo(20) });
+  await deliver(made);
+  await client.query(damage);
+
+  expect(await run()).toMatchObject({ drift_detected: 1, corrected: 1 });
+  expect(await rows('SELECT field FROM billing.reconciliation_findings')).toEqual([{ field }]);
+  expect(await run()).toMatchObject({ drift_detected: 0 });
+});
+
+test.each([
+  ['payment_status', `UPDATE billing.purchases SET payment_status = 'unpaid'`],
+  ['amount_total', `UPDATE billing.purchases SET amount_total = 1`],
+])('a purchase whose %s was changed behind our back is corrected', async (field, damage) => {
+  await deliver(stripe.state.completeCheckout({ created: daysAgo(2) }));
+  await client.query(damage);
+
+  expect(await run()).toMatchObject({ purchases_checked: 1, drift_detected: 1, corrected: 1 });
+  expect(await rows('SELECT object_type, field FROM billing.reconciliation_findings')).toEqual([
+    { object_type: 'purchase', field },
+  ]);
+});
+
+test('an object that Stripe has and the database lacks is stored, however old', async () => {
+  stripe.state.createSubscription({ created: daysAgo(90) });
+
+  expect(await run()).toMatchObject({ events_missed: 0, drift_detected: 1, corrected: 1 });
+  expect(await rows('SELECT kind FROM billing.reconciliation_findings')).toEqual([{ kind: 'missing_locally' }]);
+  expect(await rows('SELECT count(*)::int FROM billing.subscription_items')).toEqual([{ count: 1 }]);
+});
+
+test('a subscription that Stripe does not know is reported and left alone', async () => {
+  const made = new StripeState().createSubscription({ created: daysAgo(20) });
+  await deliver(made);
+
+  expect(await run()).toMatchObject({ drift_detected: 1, corrected: 0 });
+  expect(await rows('SELECT kind, object_id FROM billing.reconciliation_findings')).toEqual([
+    { kind: 'missing_at_stripe', object_id: made.object.id },
+  ]);
+  expect(await rows('SELECT count(*)::int FROM billing.subscriptions')).toEqual([{ count: 1 }]);
+});
+
+test('a dry run reports the same and changes nothing', async () => {
+  const { state } = stripe;
+  state.createSubscription();
+  await deliver(state.createSubscription({ created: daysAgo(20) }));
+  await client.query(`UPDATE billing.subscriptions SET status = 'past_due'`);
+
+  expect(await run({ dryRun: true })).toMatchObject({
+    dry_run: true,
+    events_missed: 1,
+    drift_detected: 3,
+    corrected: 0,
+  });
+  expect(await rows('SELECT status FROM billing.subscriptions')).toEqual([{ status: 'past_due' }]);
+  expect(await rows('SELECT count(*)::int FROM billing.webhook_events')).toEqual([{ count: 1 }]);
+});
+
+test('an event that lands while a page is under way is not overwritten by that page', async () => {
+  const { state } = stripe;
+  const made = state.createSubscription({ created: daysAgo(20) });
+  await deliver(made);
+  const other = await database.client();
+  stripe.delay(300);
+  const running = run();
+  // The page with `active` was requested before this event happened.
+  const later = { created: Math.floor(Date.now() / 1000) + 1 };
+  const canceled = { ...made.event, ...later, id: 'evt_landed_meanwhile', type: 'customer.subscription.updated' };
+  await applyEvents(other, [
+    {
+      event: readEvent({ ...canceled, data: { object: { ...made.object, status: 'past_due' } } }),
+      source: 'webhook',
+      receivedAt: new Date(),
+    },
+  ]);
+  await running;
+
+  expect(await rows('SELECT status FROM billing.subscriptions')).toEqual([{ status: 'past_due' }]);
+});
+
+test('more than a page of everything is read to the end', async () => {
+  for (let index = 0; index < 230; index += 1) stripe.state.createSubscription();
+
+  expect(await run()).toMatchObject({
+    events_checked: 230,
+    events_missed: 230,
+    subscriptions_checked: 230,
+    corrected: 230,
+  });
+  expect(await rows('SELECT count(*)::int FROM billing.subscriptions')).toEqual([{ count: 230 }]);
+});
+
+describe('failures', () => {
+  test.each([429, 500] as const)('a few answers of %i are waited out', async (status) => {
+    stripe.state.createSubscription();
+    stripe.failNext(3, status);
+
+    expect(await run()).toMatchObject({ status: 'complete', corrected: 1 });
+  });
+
+  test('a run that Stripe keeps refusing is failed, not complete, and says why', async () => {
+    stripe.failNext(1_000, 500);
+
+    await expect(run()).rejects.toMatchObject({ code: 'stripe_unavailable', retryable: true });
+    expect(await rows('SELECT status, error FROM billing.reconciliation_runs')).toEqual([
+      { status: 'failed', error: expect.stringContaining('Stripe did not answer in 6 attempts') },
+    ]);
+  });
+
+  test('an object that cannot be read fails the run, names it, and the others are corrected all the same', async () => {
+    const { state } = stripe;
+    const { object } = state.createSubscription({ created: daysAgo(90) });
+    state.createSubscription({ created: daysAgo(91) });
+    state.subscriptions.put({ ...object, currency: 'euro' });
+
+    await expect(run()).rejects.toThrow(`${object.id}: subscription.currency: expected a three-letter currency`);
+    expect(await rows('SELECT status FROM billing.reconciliation_runs')).toEqual([{ status: 'failed' }]);
+    expect(await rows('SELECT count(*)::int FROM billing.subscriptions')).toEqual([{ count: 1 }]);
+  });
+
+  test('a second run at the same time is refused; one after a killed run closes its record', async () => {
+    const killed = await database.client();
+    stripe.delay(200);
+    const first = run({}, killed).catch((error: unknown) => error);
+    while ((await rows(`SELECT FROM billing.reconciliation_runs WHERE status = 'running'`)).length === 0);
+    await expect(run()).rejects.toMatchObject({ code: 'reconciliation_running' });
+
+    await client.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()',
+    );
+    expect(await first).toBeInstanceOf(Error);
+    stripe.delay(0);
+    expect(await run()).toMatchObject({ status: 'complete' });
+    expect(await rows('SELECT status, error FROM billing.reconciliation_runs ORDER BY id')).toEqual([
+      { status: 'failed', error: 'The run was interrupted' },
+      { status: 'complete', error: null },
+    ]);
+  });
+});
