@@ -88,7 +88,7 @@ export function differences(kind: ComparedKind, state: ObjectState, local: Local
 function canonical(value: unknown): string | null {
   if (value === null || value === undefined) return null;
   if (value instanceof Date) return value.toISOString();
-  return String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function canonicalItems(items: readonly Record<string, unknown>[]): string {

@@ -128,5 +128,5 @@ export function stripeEvent(type: string, object: Fields, fields: Fields = {}): 
     livemode: false,
     ...fields,
     data: { object, ...(fields.data as Fields | undefined) },
-  } as StripeEvent;
+  };
 }

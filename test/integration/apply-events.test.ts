@@ -204,7 +204,9 @@ describe('delivered more than once', () => {
 
     const outcomes = await Promise.all([applyEvents(client, received([event])), applyEvents(other, received([event]))]);
 
-    expect(outcomes.map((outcome) => outcome.get(event.id)?.status).toSorted()).toEqual(['duplicate', 'processed']);
+    expect(new Set(outcomes.map((outcome) => outcome.get(event.id)?.status))).toEqual(
+      new Set(['duplicate', 'processed']),
+    );
     expect(await rows('SELECT amount FROM billing.refund_entries')).toEqual([{ amount: '3000' }]);
   });
 

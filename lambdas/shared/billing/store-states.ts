@@ -33,11 +33,10 @@ export async function storeStates(run: RunStatement, states: readonly ObjectStat
 
   await insertCustomers(run, states);
 
-  const subscriptions = newestById(ofKind('subscription').map((state) => ({ ...state.row, items: state.items })));
-  const stored = await store(
-    UPSERT_SUBSCRIPTIONS,
-    subscriptions.map(({ items: _, ...row }) => row),
+  const subscriptions = newestById(
+    ofKind('subscription').map(({ row, items }) => ({ id: row.id, version: row.version, row, items })),
   );
+  const stored = await store(UPSERT_SUBSCRIPTIONS, rowsOf(subscriptions));
   if (stored.size > 0) {
     const items = subscriptions.filter(({ id }) => stored.has(id)).flatMap((subscription) => subscription.items);
     await run(REPLACE_SUBSCRIPTION_ITEMS, [JSON.stringify(items), [...stored]]);
