@@ -4,38 +4,37 @@ import { partKey } from '../shared/archive/keys';
 import type { Slot } from '../shared/archive/slot';
 import type { SourceTable } from '../shared/archive/catalog';
 
-const PAGE_BYTES = 8192;
-
 /** One object to be made: all rows of a table, or those in a range of its pages. */
 export interface PlannedPart {
   readonly table: SourceTable;
   readonly key: string;
   readonly sql: string;
-  /** Pages that are read; the longest part is started first so that the workers finish together. */
-  readonly pages: number;
+  /** About what is read from disk; the longest part is started first so that the workers finish together. */
+  readonly bytes: number;
 }
 
 /**
- * Splits tables into objects of about `partBytes` of table file each. A range of ctids is read without touching the
- * rest of the table, and the last one is open-ended: the file may have grown since it was measured.
+ * Splits tables into objects of about `partBytes` of table each. A range of ctids is read without touching the rest of
+ * the table, and the last one is open-ended: the file may have grown since it was measured.
  */
 export function planParts(
   archive: { readonly database: DatabaseName; readonly slot: Slot; readonly attempt: string },
   tables: readonly SourceTable[],
   partBytes: number,
 ): PlannedPart[] {
-  const pagesPerPart = Math.max(1, Math.ceil(partBytes / PAGE_BYTES));
   return tables
     .flatMap((table) => {
+      const wanted = Math.max(1, Math.ceil(table.bytes / partBytes));
+      const pagesPerPart = Math.max(1, Math.ceil(table.pages / wanted));
       const parts = Math.max(1, Math.ceil(table.pages / pagesPerPart));
       return Array.from({ length: parts }, (_, index) => ({
         table,
         key: partKey(archive.database, archive.slot, archive.attempt, table, index),
         sql: selectRows(table, index * pagesPerPart, index + 1 === parts ? undefined : (index + 1) * pagesPerPart),
-        pages: Math.min(pagesPerPart, table.pages - index * pagesPerPart),
+        bytes: table.bytes / parts,
       }));
     })
-    .toSorted((one, other) => other.pages - one.pages);
+    .toSorted((one, other) => other.bytes - one.bytes);
 }
 
 function selectRows(table: SourceTable, fromPage: number, toPage: number | undefined): string {

@@ -6,7 +6,7 @@ import { to as copyTo } from 'pg-copy-streams';
 import type { ArchivedPart } from '../shared/archive/manifest';
 import { Meter } from '../shared/archive/meter';
 import { type ArchiveStore, unavailable } from '../shared/archive/store';
-import { OperationError } from '../shared/errors';
+import { messageOf, OperationError } from '../shared/errors';
 import type { PlannedPart } from './parts';
 
 /** Bytes of one multipart upload part. S3 takes 10,000 of them, so an object may hold 80 GB. */
@@ -64,7 +64,9 @@ export async function uploadPart(
   if (streaming.status === 'rejected' && !isAbort(streaming.reason)) throw copyFailed(part, streaming.reason);
   if (uploading.status === 'rejected') throw uploading.reason;
   // The server's own count arrives after the last row; this statement waits for it.
-  await client.query('SELECT');
+  await client.query('SELECT').catch((cause: unknown) => {
+    throw copyFailed(part, cause);
+  });
   const { rows, bytes, sha256 } = plain.measurement;
   if (source.rowCount !== rows) {
     throw copyFailed(part, new Error(`the server sent ${source.rowCount} rows, but ${rows} arrived`));
@@ -84,9 +86,9 @@ function isAbort(error: unknown): boolean {
 }
 
 function copyFailed(part: PlannedPart, cause: unknown): OperationError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new OperationError('copy_failed', `Table ${part.table.schema}.${part.table.name} was not copied: ${reason}`, {
-    retryable: true,
-    cause,
-  });
+  return new OperationError(
+    'copy_failed',
+    `Table ${part.table.schema}.${part.table.name} was not copied: ${messageOf(cause)}`,
+    { retryable: true, cause },
+  );
 }

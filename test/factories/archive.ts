@@ -1,8 +1,27 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import { randomBytes } from 'node:crypto';
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { type BackupDependencies, createBackup } from '../../lambdas/backup/core';
+import type { RestoreRequest } from '../../lambdas/restore/contract';
+import { type RestoreDependencies, restoreArchive } from '../../lambdas/restore/core';
+import type { Manifest } from '../../lambdas/shared/archive/manifest';
+import type { ArchiveStore } from '../../lambdas/shared/archive/store';
 import type { DatabaseName } from '../../lambdas/shared/contract';
+import { createConnector } from '../../lambdas/shared/database/connector';
+import { applyMigrations } from '../../lambdas/shared/migrations/runner';
 import type { Log } from '../../lambdas/shared/telemetry';
+import {
+  asAdministrator,
+  clusterSecrets,
+  clusterTarget,
+  createTestDatabase,
+  type TestDatabase,
+} from '../support/database';
+import { createBucket, objectStore } from '../support/object-store';
+
+export const silentLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Where the repository keeps the migrations of a database. */
 export function migrationsOf(database: DatabaseName): string {
@@ -12,7 +31,8 @@ export function migrationsOf(database: DatabaseName): string {
 /** A copy of a database's migrations that a test may add to, edit and remove. */
 export interface MigrationsCopy {
   readonly directory: string;
-  add(fileName: string, up: string): Promise<void>;
+  /** Adds a migration after the last one and returns its name. */
+  add(verbObject: string, up: string): Promise<string>;
   remove(): Promise<void>;
 }
 
@@ -21,9 +41,111 @@ export async function copyMigrations(database: DatabaseName): Promise<Migrations
   await cp(migrationsOf(database), directory, { recursive: true });
   return {
     directory,
-    add: (fileName, up) => writeFile(path.join(directory, fileName), `-- Up Migration\n${up}\n-- Down Migration\n`),
+    async add(verbObject, up) {
+      const number = (await readdir(directory)).length + 1;
+      const name = `${String(number).padStart(4, '0')}_${verbObject}`;
+      await writeFile(path.join(directory, `${name}.sql`), `-- Up Migration\n${up}\n-- Down Migration\n`);
+      return name;
+    },
     remove: () => rm(directory, { recursive: true, force: true }),
   };
 }
 
-export const silentLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+/** A migrated database with a bucket for its archives. */
+export interface ArchiveSite {
+  readonly source: TestDatabase;
+  readonly store: ArchiveStore;
+  readonly migrations: MigrationsCopy;
+  backup(slot: string, overrides?: Partial<BackupDependencies>): ReturnType<typeof createBackup>;
+  /** Restores into a database of its own, whose name is returned with the report. */
+  restore(archive?: string, overrides?: Partial<RestoreDependencies>): ReturnType<typeof restoreArchive>;
+  /** Restores the latest archive and drops the result. */
+  drill(): ReturnType<typeof restoreArchive>;
+  /** Databases that restores of this site made and left. */
+  leftovers(): Promise<string[]>;
+  remove(): Promise<void>;
+}
+
+/** @param extraSchema SQL of one more migration after the repository's own */
+export async function createArchiveSite(database: DatabaseName, extraSchema?: string): Promise<ArchiveSite> {
+  const [source, migrations] = await Promise.all([createTestDatabase('empty'), copyMigrations(database)]);
+  if (extraSchema !== undefined) await migrations.add('create_extras', extraSchema);
+  const client = await source.client();
+  await applyMigrations(client, database, migrations.directory);
+  const s3 = objectStore();
+  const store = { s3, bucket: await createBucket(s3) };
+  const connector = createConnector(clusterTarget(source.name, database), clusterSecrets(), 'test');
+  const now = () => new Date();
+  const family = `restored_${randomBytes(4).toString('hex')}`;
+  let restores = 0;
+  const leftovers = () =>
+    asAdministrator(async (administrator) => {
+      const found = await administrator.query<{ datname: string }>(
+        'SELECT datname FROM pg_database WHERE starts_with(datname, $1)',
+        [family],
+      );
+      return found.rows.map((row) => row.datname);
+    });
+  const restore = (
+    request: Pick<RestoreRequest, 'archive' | 'afterwards'>,
+    overrides: Partial<RestoreDependencies> = {},
+  ) => {
+    restores += 1;
+    return restoreArchive(
+      { connector, store, migrationsDirectory: migrations.directory, log: silentLog, now, ...overrides },
+      { ...request, targetDatabase: `${family}_${restores}` },
+    );
+  };
+  return {
+    source,
+    store,
+    migrations,
+    backup: (slot, overrides = {}) =>
+      createBackup({ connector, store, retentionDays: 90, log: silentLog, now, ...overrides }, slot),
+    restore: (archive = 'latest', overrides = {}) => restore({ archive, afterwards: 'keep' }, overrides),
+    drill: () => restore({ archive: 'latest', afterwards: 'drop' }),
+    leftovers,
+    async remove() {
+      s3.destroy();
+      for (const name of await leftovers()) {
+        await asAdministrator((administrator) => administrator.query(`DROP DATABASE ${name} WITH (FORCE)`));
+      }
+      await Promise.all([source.drop(), migrations.remove()]);
+    },
+  };
+}
+
+export async function readObject({ s3, bucket }: ArchiveStore, key: string): Promise<Buffer> {
+  const object = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+  return Buffer.from((await object.Body?.transformToByteArray()) ?? []);
+}
+
+export async function replaceObject({ s3, bucket }: ArchiveStore, key: string, body: Buffer | string): Promise<void> {
+  await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
+}
+
+export async function listKeys({ s3, bucket }: ArchiveStore): Promise<string[]> {
+  const listed = await s3.send(new ListObjectsV2Command({ Bucket: bucket }));
+  return (listed.Contents ?? []).map((object) => object.Key ?? '');
+}
+
+/** The manifest as it lies in the bucket. */
+export async function manifestAt(store: ArchiveStore, key: string): Promise<Manifest> {
+  return JSON.parse((await readObject(store, key)).toString('utf8')) as Manifest;
+}
+
+/** Every row of every table of a database as text, by table, to compare one database with another. */
+export async function contentOf(database: string): Promise<Record<string, string[]>> {
+  return asAdministrator(async (client) => {
+    const tables = await client.query<{ name: string }>(
+      `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1`,
+    );
+    const content: Record<string, string[]> = {};
+    for (const { name } of tables.rows) {
+      const rows = await client.query<{ line: string }>(`SELECT t::text AS line FROM ONLY ${name} AS t ORDER BY 1`);
+      content[name] = rows.rows.map((row) => row.line);
+    }
+    return content;
+  }, database);
+}

@@ -10,8 +10,10 @@ export interface SourceTable {
   readonly name: string;
   /** Without generated columns. */
   readonly columns: string[];
-  /** Pages of the table's file, 8 KiB each; bounds the ctids of its rows. */
+  /** Pages of the table's file; bounds the ctids of its rows. */
   readonly pages: number;
+  /** Bytes of the table with its large values, which are stored beside its pages; without indexes. */
+  readonly bytes: number;
 }
 
 /** Schemas of users, and relations that no extension brought along: its own installation script makes those. */
@@ -23,6 +25,7 @@ export async function listTables(client: ClientBase): Promise<SourceTable[]> {
   const tables = await client.query<SourceTable>(
     `SELECT c.oid::int8::float8 AS oid, n.nspname AS schema, c.relname AS name,
             (pg_relation_size(c.oid) / current_setting('block_size')::int)::float8 AS pages,
+            pg_table_size(c.oid)::float8 AS bytes,
             ARRAY(SELECT a.attname::text FROM pg_attribute a
                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
                   ORDER BY a.attnum) AS columns

@@ -1,0 +1,259 @@
+import { DeleteObjectCommand } from '@aws-sdk/client-s3';
+import { createHash } from 'node:crypto';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { restoreArchive } from '../../lambdas/restore/core';
+import type { Manifest } from '../../lambdas/shared/archive/manifest';
+import { applyMigrations } from '../../lambdas/shared/migrations/runner';
+import {
+  type ArchiveSite,
+  contentOf,
+  createArchiveSite,
+  manifestAt,
+  migrationsOf,
+  readObject,
+  replaceObject,
+  silentLog,
+} from '../factories/archive';
+import { asAdministrator } from '../support/database';
+
+const SLOT = '2026-11-21T06:00:00Z';
+
+/** Everything that a table may hold or be called, as one more migration. */
+const EXTRAS = `
+  CREATE SCHEMA "Odd. Schema/é";
+  CREATE TYPE "Odd. Schema/é"."mood ""x""" AS ENUM ('so so', 'it''s \\ fine');
+  CREATE DOMAIN "Odd. Schema/é".cents AS bigint CHECK (VALUE >= 0);
+  CREATE TYPE "Odd. Schema/é".pair AS (a int, b text);
+  CREATE TABLE "Odd. Schema/é"."select ""from"" %; DROP" ("a b" int PRIMARY KEY, "Größe" text, "q""q" text);
+  CREATE TABLE "Odd. Schema/é".types (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    doubled bigint GENERATED ALWAYS AS (id * 2) STORED,
+    i2 smallint, i4 integer, i8 bigint, n numeric, f4 real, f8 double precision, m money, b boolean,
+    t text, c char(5), v varchar(9), y bytea, d date, tm time, tz timetz, ts timestamp, tsz timestamptz, iv interval,
+    u uuid, j json, jb jsonb, x xml, ip inet, mac macaddr, bits bit varying, pt point, r int4range, mr int4multirange, arr text[][],
+    e "Odd. Schema/é"."mood ""x""", dom "Odd. Schema/é".cents, comp "Odd. Schema/é".pair, reg regclass, tv tsvector, lsn pg_lsn
+  );
+  CREATE TABLE "Odd. Schema/é".empty_table (id int);
+  CREATE TABLE "Odd. Schema/é".no_columns ();
+  CREATE TABLE "Odd. Schema/é".events (at timestamptz NOT NULL, what text, PRIMARY KEY (at)) PARTITION BY RANGE (at);
+  CREATE TABLE "Odd. Schema/é".events_2025 PARTITION OF "Odd. Schema/é".events FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+  CREATE TABLE "Odd. Schema/é".events_2026 PARTITION OF "Odd. Schema/é".events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+  CREATE TABLE "Odd. Schema/é".parent (id int);
+  CREATE TABLE "Odd. Schema/é".child (extra text) INHERITS ("Odd. Schema/é".parent);
+  CREATE SEQUENCE "Odd. Schema/é"."Counter" START 100 INCREMENT 5;
+  CREATE SEQUENCE "Odd. Schema/é".untouched;`;
+
+const ROWS = `
+  SET search_path = "Odd. Schema/é";
+  INSERT INTO "select ""from"" %; DROP" VALUES (1, E'tab\\there\\nnewline\\\\back\\rreturn', '\\.'), (2, NULL, '\\N'), (3, '', 'é😀');
+  INSERT INTO types (i2, i4, i8, n, f4, f8, m, b, t, c, v, y, d, tm, tz, ts, tsz, iv, u, j, jb, x, ip, mac, bits, pt, r, mr, arr, e, dom, comp, reg, tv, lsn)
+  VALUES (-32768, 2147483647, -9223372036854775808, 'NaN', '1.17549435e-38', 'Infinity', 1234567.89, true, repeat('x', 100000), 'ab', 'v',
+    '\\x00ff0a5c', 'infinity', '24:00', '12:00+05:30', '0044-03-15 BC', '2026-03-29 01:30:00+00', '1 year -2 days 03:04:05.678', gen_random_uuid(),
+    '{"a" : 1}', '{"b": [null, "\\\\"]}', '<a>b</a>', '2001:db8::/32', '08:00:2b:01:02:03', B'1011', '(1.5,-2)', '[1,10)', '{[1,3), [5,7)}', '{{"a,b",NULL},{"\\"q\\"","NULL"}}',
+    'it''s \\ fine', 5, ROW(1, 'x,"y'), 'types', 'a:1 b:2', '16/B374D848'),
+    (NULL, NULL, NULL, 123456789012345678901234567890.123456789, 0.1, 0.1, NULL, NULL, NULL, NULL, NULL, '', '-infinity', NULL, NULL, NULL, '0001-01-01 00:00:00+00 BC', '-1 mon',
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'empty', NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL);
+  INSERT INTO no_columns DEFAULT VALUES;
+  INSERT INTO no_columns DEFAULT VALUES;
+  INSERT INTO events VALUES ('2025-06-01', 'old'), ('2026-06-01', 'new');
+  INSERT INTO parent VALUES (1);
+  INSERT INTO child VALUES (2, 'two');
+  SELECT nextval('"Counter"'), nextval('"Counter"');
+  RESET search_path;`;
+
+/** A customer with a refunded charge: keys, and a ledger that only grows. */
+const CHARGE = `
+  INSERT INTO billing.customers VALUES ('cus_1', now());
+  INSERT INTO billing.charges (id, customer_id, status, amount, amount_refunded, currency, created_at, version, raw)
+    VALUES ('ch_1', 'cus_1', 'succeeded', 1000, 400, 'eur', now(), '', '{"id": "ch_1"}');
+  INSERT INTO billing.refund_ledger (charge_id, refunded_total, currency) VALUES ('ch_1', 100, 'eur'), ('ch_1', 400, 'eur');
+  INSERT INTO billing.reconciliation_runs (status, dry_run, window_start, started_at) VALUES ('running', false, now(), now());`;
+
+let site: ArchiveSite;
+
+afterEach(async () => {
+  await site.remove();
+});
+
+async function seed(sql: string): Promise<void> {
+  await (await site.source.client()).query(sql);
+}
+
+/** The first object of a table in the archive of {@link SLOT}. */
+async function partOf(table: string) {
+  const key = 'archives/billing/20261121T060000Z/manifest.json';
+  const manifest = await manifestAt(site.store, key);
+  const part = manifest.tables.find((candidate) => candidate.name === table)?.parts[0];
+  if (!part) throw new Error(`${table} has no part`);
+  return { manifest, part, save: (changed: Manifest) => replaceObject(site.store, key, JSON.stringify(changed)) };
+}
+
+describe('an archive of anything that PostgreSQL stores', () => {
+  beforeEach(async () => {
+    site = await createArchiveSite('billing', EXTRAS);
+  });
+
+  test('is restored row for row, whatever the session settings of source and target', async () => {
+    await seed(ROWS);
+    await seed(CHARGE);
+    await asAdministrator((client) =>
+      client.query(`ALTER DATABASE ${site.source.name} SET DateStyle = 'German'; ALTER DATABASE ${site.source.name} SET TimeZone = 'Asia/Kathmandu';
+        ALTER DATABASE ${site.source.name} SET IntervalStyle = 'sql_standard'; ALTER DATABASE ${site.source.name} SET bytea_output = 'escape';
+        ALTER DATABASE ${site.source.name} SET extra_float_digits = '-5'`),
+    );
+    await site.backup(SLOT);
+
+    const report = await site.restore();
+
+    await asAdministrator((client) => client.query(`ALTER DATABASE ${site.source.name} RESET ALL`));
+    expect(await contentOf(report.targetDatabase)).toEqual(await contentOf(site.source.name));
+    expect(report).toMatchObject({ slot: SLOT, kept: true, migratedForward: [] });
+    expect(report.foreignKeysValidated).toBeGreaterThan(3);
+    expect(report.invariantsChecked).toBeGreaterThan(0);
+  });
+
+  test('goes on where the source stopped: sequences, identity columns, triggers and keys', async () => {
+    await seed(ROWS);
+    await seed(CHARGE);
+    await site.backup(SLOT);
+    const { targetDatabase } = await site.restore(SLOT);
+    await asAdministrator(async (client) => {
+      const next = await client.query(
+        `SELECT nextval('"Odd. Schema/é"."Counter"') AS counter, nextval('"Odd. Schema/é".untouched') AS untouched`,
+      );
+      expect(next.rows).toEqual([{ counter: '110', untouched: '1' }]);
+      const run = await client.query(
+        `INSERT INTO billing.reconciliation_runs (status, dry_run, window_start, started_at) VALUES ('running', false, now(), now()) RETURNING id`,
+      );
+      expect(run.rows).toEqual([{ id: '2' }]);
+      await expect(client.query('DELETE FROM billing.refund_ledger')).rejects.toThrow('only grows');
+      await expect(client.query('TRUNCATE billing.refund_ledger')).rejects.toThrow('only grows');
+      await expect(client.query(`DELETE FROM billing.charges`)).rejects.toThrow('foreign key');
+    }, targetDatabase);
+  });
+});
+
+describe('a restore', () => {
+  beforeEach(async () => {
+    site = await createArchiveSite('billing');
+    await seed(CHARGE);
+    await site.backup(SLOT);
+  });
+
+  test('of the latest archive takes the newest that has a manifest', async () => {
+    await site.backup('2026-11-20T06:00:00Z');
+    await replaceObject(site.store, 'archives/billing/20261121T120000Z/attempt/billing.charges/00000.copy.zst', 'half');
+    expect((await site.restore('latest')).slot).toBe(SLOT);
+    expect((await site.restore('2026-11-20T06:00:00Z')).slot).toBe('2026-11-20T06:00:00Z');
+    await expect(site.restore('2026-11-21T12:00:00Z')).rejects.toMatchObject({ code: 'archive_not_found' });
+  });
+
+  test.each([
+    ['truncated', async (object: Buffer) => object.subarray(0, -1)],
+    [
+      'altered in one bit',
+      async (object: Buffer) => Buffer.from(object.map((byte, at) => (at === 9 ? byte ^ 1 : byte))),
+    ],
+    ['missing', async () => undefined],
+  ])('of an archive with an object %s is refused by its name, before anything is written', async (_what, damage) => {
+    const { part } = await partOf('charges');
+    const damaged = await damage(await readObject(site.store, part.key));
+    const { s3, bucket } = site.store;
+    if (damaged) await replaceObject(site.store, part.key, damaged);
+    else await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: part.key }));
+    const created = jest.fn();
+    const refusal = site.restore('latest', { log: { info: created, warn: created, error: created } });
+    await expect(refusal).rejects.toMatchObject({ code: 'archive_damaged' });
+    await expect(refusal).rejects.toThrow(part.key);
+    expect(created).not.toHaveBeenCalled();
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  test('of an archive whose rows break a foreign key is refused by the key, and leaves no database', async () => {
+    const { manifest, part, save } = await partOf('charges');
+    const text = zstdDecompressSync(await readObject(site.store, part.key))
+      .toString()
+      .replace('cus_1', 'cus_9');
+    const object = zstdCompressSync(text);
+    await replaceObject(site.store, part.key, object);
+    const sha256 = (data: Buffer | string) => createHash('sha256').update(data).digest('hex');
+    const grown = object.length - part.compressedBytes;
+    const changed = { compressedBytes: object.length, sha256: sha256(object), plainSha256: sha256(text) };
+    await save({
+      ...manifest,
+      compressedBytes: manifest.compressedBytes + grown,
+      tables: manifest.tables.map((table) =>
+        table.name === 'charges'
+          ? { ...table, compressedBytes: table.compressedBytes + grown, parts: [{ ...part, ...changed }] }
+          : table,
+      ),
+    });
+    const refusal = site.restore();
+    await expect(refusal).rejects.toMatchObject({ code: 'archive_inconsistent' });
+    await expect(refusal).rejects.toThrow('charges_customer_id_fkey');
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  test('of data that breaks a rule of the domain is refused by the rule, and leaves no database', async () => {
+    await seed(`UPDATE billing.charges SET amount_refunded = 0`);
+    await site.backup('2026-11-21T12:00:00Z');
+    await expect(site.restore()).rejects.toThrow('every charge has refunded as much as its refund ledger says');
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  test('of a manifest that contradicts itself, or of a later format, is refused', async () => {
+    const { manifest, save } = await partOf('charges');
+    await save({ ...manifest, rows: manifest.rows + 1 });
+    await expect(site.restore()).rejects.toMatchObject({ code: 'archive_malformed' });
+    await save({ ...manifest, version: 2 as 1 });
+    await expect(site.restore()).rejects.toMatchObject({ code: 'archive_unsupported' });
+  });
+
+  test('of a main archive into billing is refused', async () => {
+    const main = await createArchiveSite('main');
+    const report = await main.backup('2026-11-21T12:00:00Z');
+    const manifest = await readObject(main.store, report.manifestKey);
+    await main.remove();
+    await replaceObject(site.store, 'archives/billing/20261121T120000Z/manifest.json', manifest);
+    await expect(site.restore('2026-11-21T12:00:00Z')).rejects.toMatchObject({ code: 'archive_foreign' });
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  test('into a database that exists is refused and leaves it as it was', async () => {
+    const first = await site.restore();
+    const before = await contentOf(first.targetDatabase);
+    const again = (targetDatabase: string) =>
+      restoreArchive(
+        {
+          connector: site.source.connector,
+          store: site.store,
+          migrationsDirectory: migrationsOf('billing'),
+          log: silentLog,
+          now: () => new Date(),
+        },
+        { archive: 'latest', targetDatabase, afterwards: 'drop' },
+      );
+    await expect(again(first.targetDatabase)).rejects.toMatchObject({ code: 'target_exists' });
+    await expect(again(site.source.name)).rejects.toMatchObject({ code: 'invalid_request' });
+    await expect(again('Robert"; DROP TABLE')).rejects.toMatchObject({ code: 'invalid_request' });
+    expect(await contentOf(first.targetDatabase)).toEqual(before);
+  });
+
+  test('as a drill reports and leaves no database', async () => {
+    const report = await site.drill();
+    expect(report).toMatchObject({ kept: false, rows: expect.any(Number) as number });
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  test('of an older schema is migrated forward, of a newer one refused', async () => {
+    await site.migrations.add('add_note', 'ALTER TABLE billing.customers ADD note text;');
+    const report = await site.restore();
+    expect(report.migratedForward).toEqual([expect.stringMatching(/_add_note$/)]);
+
+    await applyMigrations(await site.source.client(), 'billing', site.migrations.directory);
+    await site.backup('2026-11-21T12:00:00Z');
+    const refusal = site.restore('latest', { migrationsDirectory: migrationsOf('billing') });
+    await expect(refusal).rejects.toMatchObject({ code: 'schema_newer_than_code' });
+    await expect(refusal).rejects.toThrow('_add_note');
+  });
+});
