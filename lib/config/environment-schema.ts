@@ -14,7 +14,7 @@ const secretArn = text(
   /^arn:aws[\w-]*:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/,
 );
 const subnetIds = z
-  .array(text('must be a subnet id such as `subnet-0abc`', /^subnet-[0-9a-f]+$/))
+  .array(text('must be a subnet id such as `subnet-0a1b2c3d`', /^subnet-([0-9a-f]{8}|[0-9a-f]{17})$/))
   .min(2, 'must name two or more subnets');
 const databaseIdentifier = text(
   'must be lower-case letters, digits and `_`, starting with a letter',
@@ -50,7 +50,10 @@ const existingDatabase = z.strictObject({
   /** RDS identifier of the instance. @default - not on RDS: the size is measured in PostgreSQL */
   instanceIdentifier: text('must be an RDS instance identifier', /^[a-z][a-z0-9-]{0,62}$/).optional(),
   /** Security group that guards it, so that the functions can be let in. @default - access is arranged elsewhere */
-  securityGroupId: text('must be a security group id such as `sg-0abc`', /^sg-[0-9a-f]+$/).optional(),
+  securityGroupId: text(
+    'must be a security group id such as `sg-0a1b2c3d`',
+    /^sg-([0-9a-f]{8}|[0-9a-f]{17})$/,
+  ).optional(),
 });
 
 const database = z.discriminatedUnion('kind', [createdDatabase, existingDatabase], {
@@ -72,7 +75,7 @@ const schema = z
     /** Network that exists already and reaches the existing databases. @default - made when a database is made */
     existingNetwork: z
       .strictObject({
-        vpcId: text('must be a VPC id such as `vpc-0abc`', /^vpc-[0-9a-f]+$/),
+        vpcId: text('must be a VPC id such as `vpc-0a1b2c3d`', /^vpc-([0-9a-f]{8}|[0-9a-f]{17})$/),
         availabilityZones: z.array(z.string()).min(2, 'must name two zones or more'),
         /** Subnets with a way out, one for each zone; the functions run there. */
         privateSubnetIds: subnetIds,

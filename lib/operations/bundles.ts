@@ -63,7 +63,8 @@ export function bundleFunctions(options: BundleOptions = {}): Bundle[] {
     // An ES module in a CommonJS bundle has no `import.meta.url`; libraries that locate themselves get the bundle.
     define: { 'import.meta.url': '__bundleUrl' },
     banner: { js: "const __bundleUrl=require('node:url').pathToFileURL(__filename).href;" },
-    logLevel: 'error',
+    // The error that is thrown says it all.
+    logLevel: 'silent',
   });
   return names.map((name) => {
     const folder = path.join(outdir, name);

@@ -1,0 +1,141 @@
+import { DEPLOYED_ENVIRONMENTS } from '../../lib/config/environments';
+import { resourceLike, resourcesOf, templatesOf, type Synthesised } from './support';
+
+interface Statement {
+  readonly Effect: string;
+  readonly Action: string | string[];
+  readonly Resource: unknown;
+}
+
+/** Actions that are granted on every resource, each with the reason why it cannot be narrower. */
+const UNBOUNDED_ACTIONS: Readonly<Record<string, string>> = {
+  'xray:PutTraceSegments': 'traces have no resource',
+  'xray:PutTelemetryRecords': 'traces have no resource',
+};
+
+/** AWS's own policies, each with the reason why it is used. */
+const MANAGED_POLICIES: Readonly<Record<string, string>> = {
+  'service-role/AWSLambdaBasicExecutionRole': 'writes the log',
+  'service-role/AWSLambdaVPCAccessExecutionRole':
+    'makes the network interfaces of a function, whose ids nobody knows before',
+  'service-role/AmazonRDSEnhancedMonitoringRole': 'writes the metrics of the operating system',
+  'service-role/AWSBackupServiceRolePolicyForBackup': 'takes recovery points',
+  'service-role/AmazonAPIGatewayPushToCloudWatchLogs': 'writes the access log',
+};
+
+function statementsOf({ data, operations, monitoring }: Synthesised, word = ''): Statement[] {
+  return [data, operations, monitoring]
+    .flatMap((template) => Object.entries(resourcesOf(template, 'AWS::IAM::Policy')))
+    .filter(([id]) => id.includes(word))
+    .flatMap(([, { Properties }]) => (Properties.PolicyDocument as { Statement: Statement[] }).Statement);
+}
+
+const actionsOf = (statement: Statement) => [statement.Action].flat();
+
+describe.each(DEPLOYED_ENVIRONMENTS)('%s', (environment) => {
+  test('grants on every resource only what is listed here with its reason', () => {
+    const unbounded = statementsOf(templatesOf(environment)).filter(({ Resource }) => [Resource].flat().includes('*'));
+    expect([...new Set(unbounded.flatMap(actionsOf))].toSorted()).toEqual(Object.keys(UNBOUNDED_ACTIONS).toSorted());
+  });
+
+  test('grants no action of a whole service', () => {
+    const actions = statementsOf(templatesOf(environment)).flatMap(actionsOf);
+    expect(actions.filter((action) => action === '*' || action.endsWith(':*'))).toEqual([]);
+  });
+
+  test('attaches only the managed policies that are listed here with their reason', () => {
+    const { data, operations, monitoring } = templatesOf(environment);
+    const attached = [data, operations, monitoring]
+      .flatMap((template) => Object.values(resourcesOf(template, 'AWS::IAM::Role')))
+      .flatMap(({ Properties }) => (Properties.ManagedPolicyArns ?? []) as unknown[])
+      .map((arn) => /:iam::aws:policy\/([\w/-]+)/.exec(JSON.stringify(arn))?.[1] ?? JSON.stringify(arn));
+    expect([...new Set(attached)].toSorted()).toEqual(Object.keys(MANAGED_POLICIES).toSorted());
+  });
+});
+
+test('the backup function can neither delete an archive nor get around its lock', () => {
+  const statements = statementsOf(templatesOf('production'), 'ArchivingBackup');
+  const actions = statements.flatMap(actionsOf).filter((action) => action.startsWith('s3:'));
+  expect(actions).toEqual(
+    expect.arrayContaining(['s3:PutObject', 's3:PutObjectRetention', 's3:GetObject*', 's3:List*']),
+  );
+  expect(actions.filter((action) => /Delete|Bypass|s3:\*|PutObject\*|PutBucket/.test(action))).toEqual([]);
+});
+
+test('the restore function writes nothing to the archives', () => {
+  const actions = statementsOf(templatesOf('production'), 'RestoringRestore').flatMap(actionsOf);
+  expect(actions.filter((action) => /^s3:(Put|Delete|Abort|\*)/.test(action))).toEqual([]);
+});
+
+test('the webhook function reaches the signing secret and the queue, and no database', () => {
+  const statements = statementsOf(templatesOf('production'), 'WebhookEndpointWebhook');
+  expect(JSON.stringify(statements)).not.toContain('Database');
+  expect(statements.flatMap(actionsOf).toSorted()).toEqual([
+    'kms:Decrypt',
+    'secretsmanager:DescribeSecret',
+    'secretsmanager:GetSecretValue',
+    'sqs:GetQueueAttributes',
+    'sqs:GetQueueUrl',
+    'sqs:SendMessage',
+    'xray:PutTelemetryRecords',
+    'xray:PutTraceSegments',
+  ]);
+});
+
+test('functions of billing alone never get the secret of the main database', () => {
+  for (const word of ['EventProcessor', 'StripeReconciliation']) {
+    expect(JSON.stringify(statementsOf(templatesOf('production'), word))).not.toContain('MainDatabase');
+  }
+});
+
+describe('nothing is public', () => {
+  const { data, operations } = templatesOf('production');
+
+  test('buckets block public access and refuse plain HTTP', () => {
+    const buckets = Object.values(resourcesOf(data, 'AWS::S3::Bucket'));
+    expect(buckets).toHaveLength(2);
+    for (const { Properties } of buckets) {
+      expect(Properties.PublicAccessBlockConfiguration).toEqual({
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      });
+    }
+    const policies = JSON.stringify(resourcesOf(data, 'AWS::S3::BucketPolicy'));
+    expect(policies.match(/"aws:SecureTransport":"false"/g)).toHaveLength(2);
+  });
+
+  test('no security group lets in an address range', () => {
+    const groups = [data, operations].flatMap((template) =>
+      Object.values(resourcesOf(template, 'AWS::EC2::SecurityGroup')),
+    );
+    expect(groups.flatMap(({ Properties }) => (Properties.SecurityGroupIngress ?? []) as unknown[])).toEqual([]);
+    const rules = [data, operations].flatMap((template) =>
+      Object.values(resourcesOf(template, 'AWS::EC2::SecurityGroupIngress')),
+    );
+    expect(rules.filter(({ Properties }) => Properties.SourceSecurityGroupId === undefined)).toEqual([]);
+  });
+
+  test('each rule that opens a database says for whom', () => {
+    for (const [id, { Properties }] of Object.entries(resourcesOf(operations, 'AWS::EC2::SecurityGroupIngress'))) {
+      expect([id, Properties.Description]).toEqual([
+        id,
+        expect.stringMatching(/^\w+ connects to the (billing|main) database$/),
+      ]);
+    }
+  });
+
+  test('queues are encrypted and refuse plain HTTP', () => {
+    const queues = Object.entries(resourcesOf(operations, 'AWS::SQS::Queue'));
+    const policies = JSON.stringify(resourcesOf(operations, 'AWS::SQS::QueuePolicy'));
+    expect(policies.match(/"aws:SecureTransport":"false"/g)).toHaveLength(queues.length);
+    for (const [id, { Properties }] of queues) expect([id, Properties.SqsManagedSseEnabled]).toEqual([id, true]);
+  });
+
+  test('the databases may connect to nothing', () => {
+    expect(
+      resourceLike(data, 'AWS::EC2::SecurityGroup', 'BillingDatabaseSecurityGroup').Properties.SecurityGroupEgress,
+    ).toEqual([expect.objectContaining({ CidrIp: '255.255.255.255/32' })]);
+  });
+});
