@@ -61,8 +61,12 @@ export class FunctionProcess {
     this.loaded = new Promise((resolve, reject) => {
       this.onEnd = (reason) => reject(this.error('Runtime.ExitError', `Runtime exited with error: ${reason}`));
       this.onMessage = ({ kind, errorMessage = '' }) => {
-        if (kind === 'ready') resolve();
-        else reject(this.error('Runtime.ImportModuleError', errorMessage));
+        if (kind === 'ready') {
+          resolve();
+          return;
+        }
+        reject(this.error('Runtime.ImportModuleError', errorMessage));
+        this.kill();
       };
     });
     // Whoever invokes it gets the failure; until then it must not count as unhandled.
