@@ -112,7 +112,12 @@ test('an event is parked for 14 days after the attempts of the contract', () => 
 });
 
 test('the processor takes batches of 100 and reports each failure by itself', () => {
-  templatesOf('production').operations.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+  const mapping = resourceLike(
+    templatesOf('production').operations,
+    'AWS::Lambda::EventSourceMapping',
+    'EventProcessor',
+  );
+  expect(mapping.Properties).toMatchObject({
     BatchSize: 100,
     MaximumBatchingWindowInSeconds: 1,
     FunctionResponseTypes: ['ReportBatchItemFailures'],

@@ -1,7 +1,7 @@
 import { createApp } from '../../lib/app';
 import { defineEnvironment } from '../../lib/config/environment-schema';
 import { DEPLOYED_ENVIRONMENTS, deployedEnvironment, localEnvironment } from '../../lib/config/environments';
-import { localOptions, resourcesOf, stubBundles, synthesise, templatesOf } from './support';
+import { localOptions, resourceLike, resourcesOf, stubBundles, synthesise, templatesOf } from './support';
 
 const environments = [...DEPLOYED_ENVIRONMENTS.map(deployedEnvironment), localEnvironment(localOptions())];
 const assembly = createApp(environments, { bundles: stubBundles() }).synth();
@@ -86,19 +86,20 @@ describe('an environment with databases that exist already', () => {
   });
 
   test('runs the functions in the network that is named', () => {
-    operations.hasResourceProperties('AWS::Lambda::Function', {
-      FunctionName: 'BillingOps-dev-processor',
+    expect(resourceLike(operations, 'AWS::Lambda::Function', 'Processor').Properties).toMatchObject({
       VpcConfig: { SubnetIds: ['subnet-0000000a', 'subnet-0000000b'] },
     });
   });
 
   test('lets the functions in by the security group that is named', () => {
-    operations.hasResourceProperties('AWS::EC2::SecurityGroupIngress', { GroupId: 'sg-0000000b', FromPort: 5432 });
+    expect(resourceLike(operations, 'AWS::EC2::SecurityGroupIngress', 'Processor').Properties).toMatchObject({
+      GroupId: 'sg-0000000b',
+      FromPort: 5432,
+    });
   });
 
   test('measures the disk of the instances that are named', () => {
-    operations.hasResourceProperties('AWS::Lambda::Function', {
-      FunctionName: 'BillingOps-dev-collector',
+    expect(resourceLike(operations, 'AWS::Lambda::Function', 'Collector').Properties).toMatchObject({
       Environment: { Variables: { BILLING_INSTANCE_IDENTIFIER: 'old-billing', BILLING_ALLOCATED_STORAGE_GIB: '100' } },
     });
   });
