@@ -1,14 +1,19 @@
 import { App } from 'aws-cdk-lib';
+import recommendedFlags from './config/feature-flags.json';
 import type { EnvironmentConfig } from './config/environment-schema';
 import { bundleFunctions, type Bundle } from './operations/bundles';
 import { DataStack } from './stacks/data-stack';
 import { MonitoringStack } from './stacks/monitoring-stack';
 import { OperationsStack } from './stacks/operations-stack';
 
-/** Behaviour of the framework that the stacks rely on, wherever they are synthesised from. */
+/**
+ * Behaviour of the framework that the stacks rely on, wherever they are synthesised from: what it recommends to new
+ * projects, as of the version in use. Fixed here, because a flag that changes later may rename or replace resources.
+ */
 const FEATURE_FLAGS = {
-  // Access logs are let in by bucket policy; the framework's former way needs ACLs, which the buckets have switched off.
-  '@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy': true,
+  ...recommendedFlags,
+  // CloudFormation refuses to take away from Data what a deployed function still uses.
+  '@aws-cdk/core:defaultCrossStackReferences': 'strong',
 };
 
 export interface CreateAppOptions {
