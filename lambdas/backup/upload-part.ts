@@ -15,6 +15,7 @@ const UPLOAD_PART_BYTES = 8 * 1024 * 1024;
 const UPLOADS_IN_FLIGHT = 2;
 /** Level 1 keeps up with PostgreSQL on one core; 3 costs a third of the throughput for 5 % of the size. */
 const ZSTD_LEVEL = 1;
+const CLOSING = ['ABORT_ERR', 'ERR_STREAM_PREMATURE_CLOSE'];
 
 /**
  * Streams rows from the database into one object, holding a few chunks in memory whatever the table's size.
@@ -38,7 +39,6 @@ export async function uploadPart(
   const compressor = createZstdCompress({
     params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
   });
-  const uploadFailed = new AbortController();
   const upload = new Upload({
     client: store.s3,
     params: {
@@ -54,15 +54,12 @@ export async function uploadPart(
     queueSize: UPLOADS_IN_FLIGHT,
   });
   const [uploading, streaming] = await Promise.allSettled([
-    upload.done().catch((error: unknown) => {
-      uploadFailed.abort();
-      throw unavailable(`write ${part.key}`, error);
-    }),
-    pipeline(source, plain, compressor, compressed, { signal: AbortSignal.any([signal, uploadFailed.signal]) }),
+    upload.done(),
+    pipeline(source, plain, compressor, compressed, { signal }),
   ]);
-  // The upload always fails together with the stream that feeds it; the stream's own error is then the cause.
-  if (streaming.status === 'rejected' && !isAbort(streaming.reason)) throw copyFailed(part, streaming.reason);
-  if (uploading.status === 'rejected') throw uploading.reason;
+  // A stream that fails takes its upload along, and the other way round: a failing upload closes the stream it reads.
+  if (streaming.status === 'rejected' && !isClosing(streaming.reason)) throw copyFailed(part, streaming.reason);
+  if (uploading.status === 'rejected') throw unavailable(`write ${part.key}`, uploading.reason);
   // The server's own count arrives after the last row; this statement waits for it.
   await client.query('SELECT').catch((cause: unknown) => {
     throw copyFailed(part, cause);
@@ -81,8 +78,9 @@ export async function uploadPart(
   };
 }
 
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError';
+/** Whether a stream ended because somebody else stopped it. */
+function isClosing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && CLOSING.includes(String(error.code));
 }
 
 function copyFailed(part: PlannedPart, cause: unknown): OperationError {

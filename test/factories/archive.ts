@@ -143,7 +143,10 @@ export async function contentOf(database: string): Promise<Record<string, string
     );
     const content: Record<string, string[]> = {};
     for (const { name } of tables.rows) {
-      const rows = await client.query<{ line: string }>(`SELECT t::text AS line FROM ONLY ${name} AS t ORDER BY 1`);
+      // An alias that no column is called: one called the same would be taken for the row.
+      const rows = await client.query<{ line: string }>(
+        `SELECT whole_row::text AS line FROM ONLY ${name} AS whole_row ORDER BY 1`,
+      );
       content[name] = rows.rows.map((row) => row.line);
     }
     return content;

@@ -51,7 +51,7 @@ const ROWS = `
     '\\x00ff0a5c', 'infinity', '24:00', '12:00+05:30', '0044-03-15 BC', '2026-03-29 01:30:00+00', '1 year -2 days 03:04:05.678', gen_random_uuid(),
     '{"a" : 1}', '{"b": [null, "\\\\"]}', '<a>b</a>', '2001:db8::/32', '08:00:2b:01:02:03', B'1011', '(1.5,-2)', '[1,10)', '{[1,3), [5,7)}', '{{"a,b",NULL},{"\\"q\\"","NULL"}}',
     'it''s \\ fine', 5, ROW(1, 'x,"y'), 'types', 'a:1 b:2', '16/B374D848'),
-    (NULL, NULL, NULL, 123456789012345678901234567890.123456789, 0.1, 0.1, NULL, NULL, NULL, NULL, NULL, '', '-infinity', NULL, NULL, NULL, '0001-01-01 00:00:00+00 BC', '-1 mon',
+    (NULL, NULL, NULL, 123456789012345678901234567890.123456789, 0.3333333, 0.30000000000000004, NULL, NULL, NULL, NULL, NULL, '', '-infinity', NULL, NULL, NULL, '0001-01-01 00:00:00+00 BC', '-1 mon',
     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'empty', NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL);
   INSERT INTO no_columns DEFAULT VALUES;
   INSERT INTO no_columns DEFAULT VALUES;
