@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { buffer } from 'node:stream/consumers';
+import fc from 'fast-check';
+import { distribute } from '../../lambdas/shared/archive/distribute';
+import { Meter } from '../../lambdas/shared/archive/meter';
+
+describe('a meter', () => {
+  test('passes on every byte, however they are cut, and counts and hashes them', async () => {
+    const chunks = fc.array(fc.uint8Array({ minLength: 0, maxLength: 50 }), { maxLength: 30 });
+    await fc.assert(
+      fc.asyncProperty(chunks, async (pieces) => {
+        const meter = new Meter({ countRows: true });
+        const whole = Buffer.concat(pieces);
+        const passed = await buffer(Readable.from(pieces.map((piece) => Buffer.from(piece))).pipe(meter));
+        expect(passed.equals(whole)).toBe(true);
+        expect(meter.measurement).toEqual({
+          bytes: whole.length,
+          rows: whole.filter((byte) => byte === 0x0a).length,
+          sha256: createHash('sha256').update(whole).digest('hex'),
+        });
+      }),
+    );
+  });
+
+  test('gathers small pieces into large ones', async () => {
+    const meter = new Meter();
+    const sizes: number[] = [];
+    await pipeline(Readable.from(Array.from({ length: 1000 }, () => Buffer.alloc(1000))), meter, async (passed) => {
+      for await (const chunk of passed as AsyncIterable<Buffer>) sizes.push(chunk.length);
+    });
+    expect(sizes.length).toBeLessThan(6);
+  });
+
+  test('that is not content with what went through fails the stream before its end', async () => {
+    const ended = jest.fn();
+    const meter = new Meter({
+      verify: () => {
+        throw new Error('not what was written');
+      },
+    });
+    const reading = pipeline(Readable.from([Buffer.from('x')]), meter, async (passed) => {
+      await buffer(passed as AsyncIterable<Buffer>);
+      ended();
+    });
+    await expect(reading).rejects.toThrow('not what was written');
+    expect(ended).not.toHaveBeenCalled();
+  });
+});
+
+describe('distributed work', () => {
+  test('is done once per item', async () => {
+    const done: number[] = [];
+    const items = Array.from({ length: 20 }, (_, item) => item);
+    await distribute(items, ['a', 'b', 'c'], async (item) => {
+      await Promise.resolve();
+      done.push(item);
+    });
+    expect(done.toSorted((one, other) => one - other)).toEqual(items);
+  });
+
+  test('that fails stops the others, starts nothing more and throws the first failure', async () => {
+    const started: number[] = [];
+    let released = false;
+    const working = distribute([1, 2, 3, 4], ['a', 'b'], async (item, _worker, signal) => {
+      started.push(item);
+      if (item === 1) throw new Error('first');
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        else signal.addEventListener('abort', () => resolve());
+      });
+      released = true;
+      throw new Error('because the first failed');
+    });
+    await expect(working).rejects.toThrow('first');
+    expect(released).toBe(true);
+    expect(started).toEqual([1, 2]);
+  });
+});
