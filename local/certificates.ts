@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { generate } from 'selfsigned';
 
 /** A certificate for servers on this machine, and the authority that signed it; all in PEM. */
@@ -22,7 +23,9 @@ export async function createLocalCertificate(): Promise<LocalCertificate> {
     algorithm: 'sha256',
     keyType: 'ec' as const,
   };
-  const authority = await generate([{ name: 'commonName', value: 'Local certificate authority' }], {
+  // A name of its own: clients that trust several authorities find the right one by its name alone.
+  const name = `Local certificate authority ${randomBytes(6).toString('hex')}`;
+  const authority = await generate([{ name: 'commonName', value: name }], {
     ...validity,
     extensions: [
       { name: 'basicConstraints', cA: true, critical: true },

@@ -1,0 +1,86 @@
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { run } from '../local/run';
+
+const HELP = `Runs the whole platform on this machine: two PostgreSQL clusters, the synthesised functions, endpoint, queue
+and schedules, S3, SQS, Secrets Manager and a stand-in for Stripe. Makes one full pass, then stays up.
+
+Usage: npm start [-- --once]
+
+  --once   end after the pass: 0 when every step passed, 1 otherwise
+  --help   this text
+
+Environment:
+  PORT                   port of the webhook endpoint (default: a free one)
+  STRIPE_SECRET_KEY      sk_test_… or rk_test_…: reconcile with the real Stripe instead of the stand-in
+  STRIPE_WEBHOOK_SECRET  whsec_…: secret that events are signed with (default: a random one)
+`;
+
+/** Exit code for a wrong command line or environment. */
+const EXIT_USAGE = 2;
+const MINIMUM_NODE = 24;
+
+class UsageError extends Error {}
+
+function readPort(value: string | undefined): number | undefined {
+  if (value === undefined || value === '') return undefined;
+  const port = Number(value);
+  if (!/^\d+$/.test(value) || port < 1 || port > 65_535) throw new UsageError(`PORT must be 1–65535, got "${value}"`);
+  return port;
+}
+
+function readStripeKey(value: string | undefined): string | undefined {
+  if (value === undefined || value === '') return undefined;
+  if (/^(sk|rk)_live_/.test(value)) {
+    throw new UsageError('STRIPE_SECRET_KEY is a live key: this is a rehearsal, use one that starts with sk_test_');
+  }
+  if (!/^(sk|rk)_test_/.test(value)) throw new UsageError('STRIPE_SECRET_KEY must start with sk_test_ or rk_test_');
+  return value;
+}
+
+function readWebhookSecret(value: string | undefined): string | undefined {
+  if (value === undefined || value === '') return undefined;
+  // It is printed inside a shell command.
+  if (!/^whsec_[A-Za-z0-9_+/=-]+$/.test(value)) throw new UsageError('STRIPE_WEBHOOK_SECRET must look like whsec_…');
+  return value;
+}
+
+function readArguments(): { once: boolean; help: boolean } {
+  try {
+    const { values } = parseArgs({ options: { once: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } });
+    return { once: values.once ?? false, help: values.help ?? false };
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error });
+  }
+}
+
+async function main(): Promise<number> {
+  const { once, help } = readArguments();
+  if (help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const version = Number(process.versions.node.split('.')[0]);
+  if (version < MINIMUM_NODE) {
+    throw new UsageError(
+      `Node ${MINIMUM_NODE} is needed, as in Lambda; this is ${process.versions.node}. Use "npm start"`,
+    );
+  }
+  return run({
+    once,
+    directory: resolve(join(__dirname, '..', '.local')),
+    port: readPort(process.env.PORT),
+    stripeSecretKey: readStripeKey(process.env.STRIPE_SECRET_KEY),
+    stripeWebhookSecret: readWebhookSecret(process.env.STRIPE_WEBHOOK_SECRET),
+  });
+}
+
+main().then(
+  // Not `process.exitCode`: a connection that somebody keeps open must not keep the process up.
+  (code) => process.exit(code),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    if (error instanceof UsageError) process.stderr.write('See npm start -- --help\n');
+    process.exit(error instanceof UsageError ? EXIT_USAGE : 1);
+  },
+);

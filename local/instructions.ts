@@ -1,0 +1,49 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import colors from 'picocolors';
+import { table } from './console';
+import type { Platform } from './platform';
+import { eventObject, subscriptionObject } from './stripe/objects';
+
+/** Where the commands below find the event that they send. */
+const EVENT_FILE = 'event.json';
+
+/**
+ * A shell command that signs the event in a file with openssl and sends it with curl. It can be used again and again:
+ * the signature is made when it runs.
+ */
+export function curlCommand(endpoint: string, secret: string, eventFile: string): string {
+  return [
+    `t=$(date +%s); sig=$( (printf '%s.' "$t"; cat '${eventFile}') | openssl dgst -sha256 -hmac '${secret}' | sed 's/^.* //')`,
+    `curl -i '${endpoint}' -H 'Content-Type: application/json' -H "Stripe-Signature: t=$t,v1=$sig" --data-binary '@${eventFile}'`,
+  ].join('\n');
+}
+
+/** What one can do with the platform while it is up. Writes an event to send to `directory`. */
+export function instructions(platform: Platform, directory: string): string[] {
+  const { endpoint, signingSecret, databases, scheduler, logDirectory } = platform;
+  const eventFile = join(directory, EVENT_FILE);
+  const subscription = subscriptionObject({ metadata: { app_id: 'academy', project_id: 'project-1', user_id: 'you' } });
+  writeFileSync(eventFile, JSON.stringify(eventObject('customer.subscription.created', subscription), null, 2));
+  const upcoming = scheduler
+    .upcoming()
+    .map(({ schedule, at }) => [at.toISOString().slice(0, 16).replace('T', ' '), schedule.description]);
+  const heading = (text: string): string => colors.bold(text);
+  return [
+    heading('Endpoint'),
+    `  ${endpoint}`,
+    heading('Send a signed event (edit the file for another)'),
+    ...curlCommand(endpoint, signingSecret, eventFile)
+      .split('\n')
+      .map((line) => `  ${line}`),
+    heading("Stripe's own events, in test mode"),
+    `  stripe listen --forward-to ${endpoint}`,
+    '  then start again with STRIPE_WEBHOOK_SECRET=whsec_… as it prints, and STRIPE_SECRET_KEY=sk_test_… to reconcile',
+    heading('Databases'),
+    ...Object.values(databases).map(({ url }) => `  psql '${url}'`),
+    heading('Next runs (UTC)'),
+    ...table(['at', 'what'], upcoming).map((line) => `  ${line}`),
+    heading('Logs and metrics of the functions'),
+    `  ${logDirectory}`,
+  ];
+}

@@ -1,0 +1,118 @@
+import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import colors from 'picocolors';
+import { duration, say } from './console';
+import { instructions } from './instructions';
+import { processOnPort } from './listeners';
+import { runPass } from './pass/run';
+import { startPlatform } from './platform';
+import { LOOPBACK } from './ports';
+import { takeRunLock } from './run-lock';
+import { Teardown } from './teardown';
+
+export interface RunOptions {
+  /** End after the pass instead of staying up. */
+  readonly once: boolean;
+  /** Folder of everything that the run writes. */
+  readonly directory: string;
+  readonly port?: number;
+  readonly stripeSecretKey?: string;
+  readonly stripeWebhookSecret?: string;
+}
+
+/** Exit code of a process that Ctrl-C ended, by the shell's convention. */
+const EXIT_INTERRUPTED = 130;
+
+/** Finds out at once, rather than after everything else was started, that the wanted port is taken. */
+async function requireFree(port: number): Promise<void> {
+  const server = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, LOOPBACK, resolve);
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    const holder = processOnPort(port);
+    const who = holder === undefined ? 'another program' : `process ${holder}`;
+    throw new Error(`Port ${port} is taken by ${who}. Set PORT to another one, or leave it out for a free one.`, {
+      cause: error,
+    });
+  } finally {
+    server.close();
+  }
+}
+
+/** Stops everything at the first Ctrl-C (or SIGTERM), and gives up on doing so in order at the second. */
+function onInterrupt(stop: () => void): void {
+  let interrupts = 0;
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      interrupts += 1;
+      if (interrupts > 1) process.exit(EXIT_INTERRUPTED);
+      say();
+      say('Stopping; once more to force it');
+      stop();
+    });
+  }
+}
+
+/**
+ * Starts the platform, makes the pass, and stays up unless told otherwise.
+ *
+ * @returns the exit code: 0, 1 when a step failed, 130 when it was interrupted before the pass was over
+ * @throws when the platform cannot start
+ */
+export async function run(options: RunOptions): Promise<number> {
+  const teardown = new Teardown();
+  const interrupted = new AbortController();
+  onInterrupt(() => interrupted.abort());
+  const { signal } = interrupted;
+  const untilInterrupted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+  const log = (message: string): void => {
+    if (!signal.aborted) say(colors.dim(`  · ${message}`));
+  };
+
+  const work = async (): Promise<number> => {
+    const started = performance.now();
+    mkdirSync(options.directory, { recursive: true, mode: 0o755 });
+    const lock = takeRunLock(join(options.directory, 'run.lock'));
+    teardown.add(() => lock.release());
+    if (lock.recoveredFrom !== undefined)
+      log(`process ${lock.recoveredFrom.pid} ended without cleaning up; doing so now`);
+    if (options.port !== undefined) await requireFree(options.port);
+    say(`Starting in ${options.directory}; what a former run left there is discarded`);
+    const platform = await startPlatform({ ...options, log }, teardown);
+    const { functions, schedules } = platform.template;
+    const stripe = platform.stripe === undefined ? 'the real Stripe, in test mode' : 'a stand-in for Stripe';
+    say(
+      `Up in ${duration(performance.now() - started)}: 2 PostgreSQL clusters, S3, SQS, Secrets Manager, ${stripe}, ` +
+        `${functions.length} functions and ${schedules.length} schedules from the template`,
+    );
+    const failed = await runPass(platform, signal);
+    if (signal.aborted) return EXIT_INTERRUPTED;
+    say();
+    if (failed.length > 0) {
+      say(colors.red(`FAILED: ${failed.join('; ')}. The functions' logs are in ${platform.logDirectory}`));
+      return 1;
+    }
+    say(colors.green(`All steps passed, ${duration(performance.now() - started)} after the start`));
+    if (options.once) return 0;
+    say();
+    for (const line of instructions(platform, options.directory)) say(line);
+    say();
+    say('Ctrl-C stops it');
+    await untilInterrupted;
+    return 0;
+  };
+
+  // The start is not interruptible in the middle of a step, so an interrupt is not made to wait for it.
+  const outcome = work();
+  outcome.catch(() => undefined);
+  try {
+    return await Promise.race([outcome, untilInterrupted.then(() => EXIT_INTERRUPTED)]);
+  } finally {
+    await teardown.run();
+  }
+}
