@@ -43,6 +43,8 @@ export function goTool({ name, source }: GoTool): string | undefined {
 
 /** Says that a proof cannot run here, so that nobody takes silence for success. */
 export function unavailable(name: string, reason: string): undefined {
-  console.warn(`SKIPPED: ${name} cannot be had on this machine, so what it proves is NOT proven here: ${reason.trim()}`);
+  console.warn(
+    `SKIPPED: ${name} cannot be had on this machine, so what it proves is NOT proven here: ${reason.trim()}`,
+  );
   return undefined;
 }
