@@ -31,11 +31,11 @@ const secrets = createSecrets();
 const store = { s3: new S3Client({ maxAttempts: S3_ATTEMPTS }), bucket: environment.ARCHIVE_BUCKET };
 const targets = { billing: billingTarget(environment), main: mainTarget(environment) };
 
+const ARCHIVE_FORM = '`latest`, or the ISO time of an archive such as 2026-11-21T06:00:00Z';
+
 const requestSchema = z.object({
   database: z.enum(DATABASE_NAMES, { error: `one of ${DATABASE_NAMES.join(', ')}` }),
-  archive: z.union([z.literal('latest'), z.iso.datetime({ offset: true })], {
-    error: '`latest`, or the ISO time of an archive such as 2026-11-21T06:00:00Z',
-  }),
+  archive: z.literal('latest').or(z.iso.datetime({ offset: true, error: ARCHIVE_FORM })),
   targetDatabase: z.string({ error: 'the name of the database to create' }),
   afterwards: z.enum(['keep', 'drop'], { error: '`keep` or `drop`' }),
 });

@@ -1,0 +1,75 @@
+const DATABASES = Object.fromEntries(
+  ['BILLING', 'MAIN'].flatMap((database) => [
+    [`${database}_DATABASE_HOST`, '127.0.0.1'],
+    [`${database}_DATABASE_PORT`, '5432'],
+    [`${database}_DATABASE_NAME`, database.toLowerCase()],
+    [`${database}_DATABASE_SECRET_ARN`, 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:database'],
+  ]),
+);
+const ENVIRONMENT: Record<string, string> = {
+  ...DATABASES,
+  ENVIRONMENT_NAME: 'test',
+  LOG_LEVEL: 'ERROR',
+  ARCHIVE_BUCKET: 'archives',
+  BILLING_RETENTION_DAYS: '90',
+  MAIN_RETENTION_DAYS: '30',
+};
+
+interface HandlerModule {
+  readonly handler: (event: unknown) => Promise<unknown>;
+}
+
+const load: Record<string, () => Promise<HandlerModule>> = {
+  backup: () => import('../../lambdas/backup/handler'),
+  restore: () => import('../../lambdas/restore/handler'),
+  migrate: () => import('../../lambdas/migrate/handler'),
+};
+
+/** Starts a function as Lambda does: its module is loaded afresh with the environment in place. */
+async function start(name: string, environment: Record<string, string>): Promise<HandlerModule> {
+  jest.replaceProperty(process, 'env', { ...process.env, ...environment });
+  let started: HandlerModule | undefined;
+  await jest.isolateModulesAsync(async () => {
+    started = await load[name]?.();
+  });
+  if (!started) throw new Error(`There is no function ${name}`);
+  return started;
+}
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+test.each([
+  ['backup', 'BILLING_RETENTION_DAYS', 'ninety', 'a whole number from 1 to 3650'],
+  ['backup', 'ARCHIVE_BUCKET', '', 'the name of the archive bucket'],
+  ['restore', 'MAIN_DATABASE_PORT', '0', 'a whole number from 1 to 65535'],
+  ['migrate', 'BILLING_DATABASE_HOST', ' ', 'a host name or address'],
+])('%s does not start with a malformed %s, and says what it should be', async (name, variable, value, form) => {
+  const starting = start(name, { ...ENVIRONMENT, [variable]: value });
+  await expect(starting).rejects.toMatchObject({
+    code: 'configuration',
+    message: `environment variable ${variable} is malformed: expected ${form}`,
+  });
+});
+
+const restore = { database: 'billing', archive: 'latest', targetDatabase: 'copy', afterwards: 'drop' };
+
+test.each<[string, string, unknown]>([
+  ['backup', 'database: one of billing, main', { database: 'analytics' }],
+  ['backup', 'slot: an ISO time such as 2026-11-21T06:00:00Z', { database: 'billing', slot: 'noon' }],
+  ['restore', 'archive: `latest`, or the ISO time', { ...restore, archive: 'newest' }],
+  ['restore', 'afterwards: `keep` or `drop`', { ...restore, afterwards: 'overwrite' }],
+  ['restore', 'targetDatabase: expected lower-case letters', { ...restore, targetDatabase: 'Copy"; DROP' }],
+  ['restore', 'targetDatabase: billing is the live database', { ...restore, targetDatabase: 'billing' }],
+  ['migrate', 'action: `status` or `apply`', { database: 'main', action: 'rollback' }],
+  ['migrate', 'request: ', undefined],
+])('%s refuses a request with the reason "%s…" before it connects to anything', async (name, reason, request) => {
+  const { handler } = await start(name, ENVIRONMENT);
+  // The refusal's log and metrics.
+  jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+  jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const refusal = handler(request);
+  await expect(refusal).rejects.toMatchObject({ code: 'invalid_request' });
+  await expect(refusal).rejects.toThrow(reason);
+});
