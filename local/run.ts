@@ -44,13 +44,19 @@ async function requireFree(port: number): Promise<void> {
   }
 }
 
+/** One Ctrl-C arrives several times: from the terminal, and handed on by npm and by tsx. */
+const SAME_INTERRUPT_MS = 500;
+
 /** Stops everything at the first Ctrl-C (or SIGTERM), and gives up on doing so in order at the second. */
 function onInterrupt(stop: () => void): void {
-  let interrupts = 0;
+  let first: number | undefined;
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
-      interrupts += 1;
-      if (interrupts > 1) process.exit(EXIT_INTERRUPTED);
+      if (first !== undefined) {
+        if (performance.now() - first > SAME_INTERRUPT_MS) process.exit(EXIT_INTERRUPTED);
+        return;
+      }
+      first = performance.now();
       say();
       say('Stopping; once more to force it');
       stop();
