@@ -80,6 +80,7 @@ export async function run(options: RunOptions): Promise<number> {
     if (!signal.aborted) say(colors.dim(`  · ${message}`));
   };
 
+  let codeOfInterrupt = EXIT_INTERRUPTED;
   const work = async (): Promise<number> => {
     const started = performance.now();
     mkdirSync(options.directory, { recursive: true, mode: 0o755 });
@@ -97,7 +98,7 @@ export async function run(options: RunOptions): Promise<number> {
         `${functions.length} functions and ${schedules.length} schedules from the template`,
     );
     const failed = await runPass(platform, signal);
-    if (signal.aborted) return EXIT_INTERRUPTED;
+    if (signal.aborted) return codeOfInterrupt;
     say();
     if (failed.length > 0) {
       say(colors.red(`FAILED: ${failed.join('; ')}. The functions' logs are in ${platform.logDirectory}`));
@@ -109,15 +110,17 @@ export async function run(options: RunOptions): Promise<number> {
     for (const line of instructions(platform, options.directory)) say(line);
     say();
     say('Ctrl-C stops it');
+    // From here on, an interrupt is the ordinary end.
+    codeOfInterrupt = 0;
     await untilInterrupted;
-    return 0;
+    return codeOfInterrupt;
   };
 
   // The start is not interruptible in the middle of a step, so an interrupt is not made to wait for it.
   const outcome = work();
   outcome.catch(() => undefined);
   try {
-    return await Promise.race([outcome, untilInterrupted.then(() => EXIT_INTERRUPTED)]);
+    return await Promise.race([outcome, untilInterrupted.then(() => codeOfInterrupt)]);
   } finally {
     await teardown.run();
   }
