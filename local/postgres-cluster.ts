@@ -9,7 +9,15 @@ import { Client } from 'pg';
 import { createLocalCertificate } from './certificates';
 import { freePort, LOOPBACK } from './ports';
 import { findBinaries, serverAccount, type Account, type PostgresBinaries } from './postgres-binaries';
-import { createHome, discardFormer, recoverOrphan, stopServer, writeFor, writeRecord } from './postgres-folder';
+import {
+  createHome,
+  discardFormer,
+  recoverOrphan,
+  removeDetached,
+  stopServer,
+  writeFor,
+  writeRecord,
+} from './postgres-folder';
 import { identify, signal, type ProcessIdentity } from './processes';
 
 export { recoverOrphan } from './postgres-folder';
@@ -186,6 +194,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const stop = async (): Promise<void> => {
       process.off('exit', endWithUs);
       await stopServer(server.identity);
+      if (!durable) removeDetached(home);
     };
     try {
       await waitUntilReady(

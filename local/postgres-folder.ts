@@ -74,6 +74,11 @@ export async function recoverOrphan(directory: string): Promise<number | undefin
   return record.server.pid;
 }
 
+/** Removes a server's folder if it lies outside the cluster's, where nobody else would remove it. */
+export function removeDetached(home: string): void {
+  if (basename(home).startsWith(DETACHED_HOME_PREFIX)) rmSync(home, { recursive: true, force: true });
+}
+
 /** Empties the folder of a former cluster. Refuses one that holds anything else, as the caller may have mistaken it. */
 export function discardFormer(directory: string): void {
   if (!existsSync(directory)) return;
@@ -81,9 +86,7 @@ export function discardFormer(directory: string): void {
   if (record === undefined && readdirSync(directory).length > 0) {
     throw new Error(`${directory} is not empty and holds no cluster of a former run: not touched.`);
   }
-  if (record !== undefined && basename(record.home).startsWith(DETACHED_HOME_PREFIX)) {
-    rmSync(record.home, { recursive: true, force: true });
-  }
+  if (record !== undefined) removeDetached(record.home);
   rmSync(directory, { recursive: true, force: true });
 }
 

@@ -17,6 +17,12 @@ interface Secret {
   readonly versions: { readonly id: string; readonly value: string; readonly createdAt: number }[];
 }
 
+/** The actions that it knows. */
+const ACTIONS = ['GetSecretValue', 'PutSecretValue', 'DescribeSecret'];
+
+/** Stages of a secret's versions, newest first. */
+const STAGES = ['AWSCURRENT', 'AWSPREVIOUS'];
+
 /** An error in the shape of the JSON 1.1 protocol; the SDK makes an exception of this name from it. */
 class ServiceError extends Error {
   constructor(
@@ -51,6 +57,9 @@ class Store {
   }
 
   act(action: string, input: Record<string, unknown>): object {
+    if (!ACTIONS.includes(action)) {
+      throw new ServiceError('InvalidRequestException', `This stand-in for Secrets Manager has no ${action}.`);
+    }
     const secret = this.find(input.SecretId);
     const identity = { ARN: secret.arn, Name: nameOf(secret.arn) };
     switch (action) {
@@ -72,16 +81,12 @@ class Store {
         }
         return { ...identity, VersionId: this.put(secret.arn, input.SecretString), VersionStages: ['AWSCURRENT'] };
       }
-      case 'DescribeSecret': {
-        const stages = ['AWSCURRENT', 'AWSPREVIOUS'];
-        const recent = secret.versions.slice(0, stages.length);
-        return {
-          ...identity,
-          VersionIdsToStages: Object.fromEntries(recent.map(({ id }, position) => [id, [stages[position]]])),
-        };
+      // DescribeSecret
+      default: {
+        const recent = secret.versions.slice(0, STAGES.length);
+        const stages = Object.fromEntries(recent.map(({ id }, position) => [id, [STAGES[position]]]));
+        return { ...identity, VersionIdsToStages: stages };
       }
-      default:
-        throw new ServiceError('InvalidRequestException', `This stand-in for Secrets Manager has no ${action}.`);
     }
   }
 
@@ -100,13 +105,12 @@ function notFound(message: string): ServiceError {
 
 /** Which version is asked for: by its id, or by a stage. */
 function versionOf(secret: Secret, input: Record<string, unknown>): { position: number; stage: string } {
-  const stages = ['AWSCURRENT', 'AWSPREVIOUS'];
   if (typeof input.VersionId === 'string') {
     const position = secret.versions.findIndex(({ id }) => id === input.VersionId);
-    return { position, stage: stages[position] ?? input.VersionId };
+    return { position, stage: STAGES[position] ?? input.VersionId };
   }
   const stage = typeof input.VersionStage === 'string' ? input.VersionStage : 'AWSCURRENT';
-  return { position: stages.indexOf(stage), stage };
+  return { position: STAGES.indexOf(stage), stage };
 }
 
 async function handle(store: Store, request: IncomingMessage, response: ServerResponse): Promise<void> {
