@@ -41,3 +41,38 @@ export async function deliver(event: Stripe.Event, options: DeliveryOptions): Pr
   });
   return { status: response.status, body: await response.text(), durationMs: performance.now() - started };
 }
+
+/** Sends events to one endpoint, and loses those that it is told to lose. */
+export interface Deliverer {
+  /** Nothing when the delivery was dropped: Stripe has the event, the endpoint never hears of it. */
+  send(event: Stripe.Event): Promise<DeliveryResult | undefined>;
+  /** Drops the next `times` deliveries. */
+  dropNext(times: number): void;
+  /** Drops every delivery from now on for which `lost` is true. */
+  dropWhen(lost: (event: Stripe.Event) => boolean): void;
+  /** Events that were dropped, in the order in which they were to be sent. */
+  readonly dropped: readonly Stripe.Event[];
+}
+
+export function createDeliverer(options: DeliveryOptions): Deliverer {
+  const dropped: Stripe.Event[] = [];
+  let remainingDrops = 0;
+  let isLost: (event: Stripe.Event) => boolean = () => false;
+  return {
+    dropped,
+    dropNext: (times) => {
+      remainingDrops += times;
+    },
+    dropWhen: (lost) => {
+      isLost = lost;
+    },
+    async send(event) {
+      if (remainingDrops > 0 || isLost(event)) {
+        remainingDrops = Math.max(0, remainingDrops - 1);
+        dropped.push(event);
+        return undefined;
+      }
+      return deliver(event, options);
+    },
+  };
+}

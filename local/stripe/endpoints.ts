@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
-import { createdFilter, LIST_PARAMETERS, pageOf, Parameters, StripeRefusal } from './listing';
+import type { Collection } from './collection';
+import { LIST_PARAMETERS, pageOf, Parameters, StripeRefusal } from './listing';
 import { nowSeconds } from './objects';
 import type { StripeState } from './state';
 
@@ -12,9 +13,12 @@ interface Endpoint<T extends { id: string; created: number }> {
   readonly noun: string;
   /** Parameters beyond those of every list. */
   readonly parameters: readonly string[];
-  readonly find: (id: string) => T | undefined;
-  readonly newestFirst: () => T[];
+  readonly collection: Collection<T>;
   readonly filter: (parameters: Parameters) => (object: T) => boolean;
+  /** Creation time of the oldest object that is listed, in seconds. @default all are */
+  readonly earliest?: () => number;
+  /** What `expand` may name in a list, without `data.`, and how to find the object behind the id. */
+  readonly expandable?: Readonly<Record<string, (id: string) => object | undefined>>;
 }
 
 /** A filter on fields that hold an id, by parameters of the same name. */
@@ -51,8 +55,7 @@ function subscriptions(state: StripeState): Endpoint<Stripe.Subscription> {
   return {
     noun: 'subscription',
     parameters: ['status', 'customer'],
-    find: (id) => state.subscriptions.get(id),
-    newestFirst: () => state.subscriptions.newestFirst(),
+    collection: state.subscriptions,
     filter: (parameters) => {
       const [status, customer] = [
         bySubscriptionStatus(parameters),
@@ -67,9 +70,8 @@ function events(state: StripeState): Endpoint<Stripe.Event> {
   return {
     noun: 'event',
     parameters: ['type', 'types'],
-    find: (id) => state.events.get(id),
-    newestFirst: () =>
-      state.events.newestFirst().filter(({ created }) => created >= nowSeconds() - EVENT_RETENTION_SECONDS),
+    collection: state.events,
+    earliest: () => nowSeconds() - EVENT_RETENTION_SECONDS,
     filter: byEventType,
   };
 }
@@ -78,8 +80,7 @@ function checkoutSessions(state: StripeState): Endpoint<Stripe.Checkout.Session>
   return {
     noun: 'checkout.session',
     parameters: ['customer', 'payment_intent', 'status', 'subscription'],
-    find: (id) => state.sessions.get(id),
-    newestFirst: () => state.sessions.newestFirst(),
+    collection: state.sessions,
     filter: (parameters) => byFields(parameters, ['customer', 'payment_intent', 'status', 'subscription']),
   };
 }
@@ -88,9 +89,18 @@ function charges(state: StripeState): Endpoint<Stripe.Charge> {
   return {
     noun: 'charge',
     parameters: ['customer', 'payment_intent'],
-    find: (id) => state.charges.get(id),
-    newestFirst: () => state.charges.newestFirst(),
+    collection: state.charges,
     filter: (parameters) => byFields(parameters, ['customer', 'payment_intent']),
+  };
+}
+
+function refunds(state: StripeState): Endpoint<Stripe.Refund> {
+  return {
+    noun: 'refund',
+    parameters: ['charge', 'payment_intent'],
+    collection: state.refunds,
+    filter: (parameters) => byFields(parameters, ['charge', 'payment_intent']),
+    expandable: { charge: (id) => state.charges.get(id) },
   };
 }
 
@@ -98,8 +108,7 @@ function customers(state: StripeState): Endpoint<Stripe.Customer> {
   return {
     noun: 'customer',
     parameters: ['email'],
-    find: (id) => state.customers.get(id),
-    newestFirst: () => state.customers.newestFirst(),
+    collection: state.customers,
     filter: (parameters) => byFields(parameters, ['email']),
   };
 }
@@ -109,17 +118,43 @@ function serve<T extends { id: string; created: number }>(endpoint: Endpoint<T>)
   return (path, id, query) => {
     if (id !== undefined) {
       new Parameters(query, []);
-      const object = endpoint.find(id);
-      if (object === undefined) {
+      const object = endpoint.collection.get(id);
+      if (object === undefined || object.created < (endpoint.earliest?.() ?? 0)) {
         const details = { code: 'resource_missing', param: 'id' };
         throw new StripeRefusal(404, `No such ${endpoint.noun}: '${id}'`, details);
       }
       return object;
     }
     const parameters = new Parameters(query, [...LIST_PARAMETERS, ...endpoint.parameters]);
-    const [created, matches] = [createdFilter(parameters), endpoint.filter(parameters)];
-    const found = endpoint.newestFirst().filter((object) => created(object) && matches(object));
-    return { object: 'list', url: path, ...pageOf(found, parameters) };
+    const { data, has_more } = pageOf(
+      endpoint.collection,
+      endpoint.filter(parameters),
+      parameters,
+      endpoint.earliest?.(),
+    );
+    return { object: 'list', url: path, data: data.map(expander(endpoint, parameters)), has_more };
+  };
+}
+
+/** Puts the objects in place of the ids that `expand[]` names. */
+function expander<T extends { id: string; created: number }>(
+  { expandable }: Endpoint<T>,
+  parameters: Parameters,
+): (object: T) => T {
+  const wanted = (parameters.list('expand') ?? []).map((path) => {
+    const field = path.replace(/^data\./, '');
+    const find = path.startsWith('data.') ? expandable?.[field] : undefined;
+    if (find === undefined) {
+      throw new StripeRefusal(400, `This property cannot be expanded (${path}).`, { param: 'expand' });
+    }
+    return { field, find };
+  });
+  return (object) => {
+    const expanded = wanted.flatMap(({ field, find }) => {
+      const id: unknown = object[field as keyof T];
+      return typeof id === 'string' ? [[field, find(id) ?? id]] : [];
+    });
+    return { ...object, ...Object.fromEntries(expanded) } as T;
   };
 }
 
@@ -133,6 +168,7 @@ export function endpointsOf(state: StripeState): ReadonlyMap<string, Responder> 
     ['/v1/subscriptions', serve(subscriptions(state))],
     ['/v1/checkout/sessions', serve(checkoutSessions(state))],
     ['/v1/charges', serve(charges(state))],
+    ['/v1/refunds', serve(refunds(state))],
     ['/v1/customers', serve(customers(state))],
   ]);
 }

@@ -1,3 +1,5 @@
+import type { Collection } from './collection';
+
 /** Rules of Stripe's list endpoints that hold for every kind of object: parameters, filters and paging. */
 
 /** What Stripe answers a bad request with; becomes the `error` of the body. */
@@ -6,6 +8,8 @@ export class StripeRefusal extends Error {
     readonly status: number,
     message: string,
     readonly details: { readonly type?: string; readonly code?: string; readonly param?: string } = {},
+    /** Sent as the `Retry-After` header. */
+    readonly retryAfterSeconds?: number,
   ) {
     super(message);
     this.name = 'StripeRefusal';
@@ -47,29 +51,37 @@ export class Parameters {
 }
 
 /** Parameters of every list. */
-export const LIST_PARAMETERS = ['limit', 'starting_after', 'ending_before', 'created'].concat(
+export const LIST_PARAMETERS = ['limit', 'starting_after', 'ending_before', 'created', 'expand'].concat(
   ['gt', 'gte', 'lt', 'lte'].map((bound) => `created[${bound}]`),
 );
 
 const DEFAULT_LIMIT = 10;
 const MAX_LIMIT = 100;
 
-/** Whether an object of this time passes the `created` filters. */
-export function createdFilter(parameters: Parameters): (object: { created: number }) => boolean {
-  const bounds = [
-    [parameters.integer('created'), (created: number, bound: number) => created === bound],
-    [parameters.integer('created[gt]'), (created: number, bound: number) => created > bound],
-    [parameters.integer('created[gte]'), (created: number, bound: number) => created >= bound],
-    [parameters.integer('created[lt]'), (created: number, bound: number) => created < bound],
-    [parameters.integer('created[lte]'), (created: number, bound: number) => created <= bound],
-  ] as const;
-  return ({ created }) => bounds.every(([bound, holds]) => bound === undefined || holds(created, bound));
+/** The `created` filters as bounds, both inclusive. Times are whole seconds. */
+export function createdBounds(parameters: Parameters): { from: number; to: number } {
+  const exactly = parameters.integer('created');
+  const [after, before] = [parameters.integer('created[gt]'), parameters.integer('created[lt]')];
+  return {
+    from: Math.max(exactly ?? 0, after === undefined ? 0 : after + 1, parameters.integer('created[gte]') ?? 0),
+    to: Math.min(
+      exactly ?? Number.POSITIVE_INFINITY,
+      before === undefined ? Number.POSITIVE_INFINITY : before - 1,
+      parameters.integer('created[lte]') ?? Number.POSITIVE_INFINITY,
+    ),
+  };
 }
 
-/** The page that `limit` and the cursors ask for, of objects that come newest first. */
-export function pageOf<T extends { id: string }>(
-  newestFirst: readonly T[],
+/**
+ * The page that `limit`, the cursors and the `created` filters ask for, newest first.
+ *
+ * @param earliest creation time of the oldest object that is listed at all, in seconds
+ */
+export function pageOf<T extends { id: string; created: number }>(
+  collection: Collection<T>,
+  matches: (object: T) => boolean,
   parameters: Parameters,
+  earliest = 0,
 ): { data: T[]; has_more: boolean } {
   const limit = parameters.integer('limit') ?? DEFAULT_LIMIT;
   if (limit < 1 || limit > MAX_LIMIT) {
@@ -80,16 +92,22 @@ export function pageOf<T extends { id: string }>(
   if (after !== undefined && before !== undefined) {
     throw new StripeRefusal(400, 'You can only specify one of these parameters: starting_after, ending_before.');
   }
-  const positionOf = (id: string, param: string): number => {
-    const position = newestFirst.findIndex((object) => object.id === id);
-    if (position < 0) throw new StripeRefusal(400, `No such object: '${id}'`, { code: 'resource_missing', param });
-    return position;
-  };
-  if (before !== undefined) {
-    const end = positionOf(before, 'ending_before');
-    const start = Math.max(0, end - limit);
-    return { data: newestFirst.slice(start, end), has_more: start > 0 };
+  for (const [param, id] of Object.entries({ starting_after: after, ending_before: before })) {
+    if (id !== undefined && (collection.get(id)?.created ?? -1) < earliest) {
+      throw new StripeRefusal(400, `No such object: '${id}'`, { code: 'resource_missing', param });
+    }
   }
-  const start = after === undefined ? 0 : positionOf(after, 'starting_after') + 1;
-  return { data: newestFirst.slice(start, start + limit), has_more: start + limit < newestFirst.length };
+  const bounds = createdBounds(parameters);
+  bounds.from = Math.max(bounds.from, earliest);
+  const listed = (object: T): boolean =>
+    object.created >= bounds.from && object.created <= bounds.to && matches(object);
+  const candidates = before === undefined ? collection.olderThan(after, bounds) : collection.newerThan(before);
+  const data: T[] = [];
+  for (const object of candidates) {
+    if (!listed(object)) continue;
+    // One more than the page holds tells that there is more.
+    if (data.length === limit) return { data: before === undefined ? data : data.toReversed(), has_more: true };
+    data.push(object);
+  }
+  return { data: before === undefined ? data : data.toReversed(), has_more: false };
 }

@@ -203,6 +203,24 @@ export function chargeObject(overrides: Partial<Stripe.Charge> = {}): Stripe.Cha
   } satisfies Partial<Stripe.Charge> as Stripe.Charge;
 }
 
+/** A refund that succeeded at once. */
+export function refundObject(overrides: Partial<Stripe.Refund> = {}): Stripe.Refund {
+  return {
+    id: newId('re'),
+    object: 'refund',
+    amount: 4900,
+    charge: newId('ch'),
+    created: nowSeconds(),
+    currency: 'usd',
+    metadata: {},
+    payment_intent: null,
+    reason: null,
+    receipt_number: null,
+    status: 'succeeded',
+    ...overrides,
+  } satisfies Partial<Stripe.Refund> as Stripe.Refund;
+}
+
 /** An event about a snapshot of `object`; later changes of `object` do not reach it. */
 export function eventObject(
   type: string,

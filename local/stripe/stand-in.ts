@@ -23,8 +23,12 @@ export interface StripeStandIn {
   /** What happens at Stripe is done here. */
   readonly state: StripeState;
   readonly requests: readonly RecordedRequest[];
-  /** Answers the next `times` requests with 429 (rate limit) or 500 instead of serving them. */
-  failNext(times: number, status: 429 | 500): void;
+  /**
+   * Answers the next `times` requests with 429 (rate limit) or 500 instead of serving them.
+   *
+   * @param retryAfterSeconds sent as `Retry-After`. @default the header is left out, as Stripe mostly does
+   */
+  failNext(times: number, status: 429 | 500, retryAfterSeconds?: number): void;
   /** Delays every answer from now on, in milliseconds. */
   delay(ms: number): void;
   stop(): Promise<void>;
@@ -41,8 +45,12 @@ function authorise(request: IncomingMessage, apiKey: string | undefined): void {
   }
 }
 
-function rateLimited(): StripeRefusal {
-  return new StripeRefusal(429, 'Request rate limit exceeded.', { code: 'rate_limit' });
+function toldFailure({ status, retryAfterSeconds }: { status: 429 | 500; retryAfterSeconds?: number }): StripeRefusal {
+  const [message, details] =
+    status === 429
+      ? ['Request rate limit exceeded.', { code: 'rate_limit' }]
+      : ['An unknown error occurred.', { type: 'api_error' }];
+  return new StripeRefusal(status, message, details, retryAfterSeconds);
 }
 
 function refusalOf(error: unknown): StripeRefusal {
@@ -50,8 +58,15 @@ function refusalOf(error: unknown): StripeRefusal {
   return new StripeRefusal(500, error instanceof Error ? error.message : String(error), { type: 'api_error' });
 }
 
-function send(request: IncomingMessage, response: ServerResponse, status: number, body: object): void {
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  body: object,
+  retryAfterSeconds?: number,
+): void {
   response.writeHead(status, {
+    ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
     'content-type': 'application/json',
     'request-id': newId('req'),
     'stripe-version': request.headers['stripe-version'] ?? API_VERSION,
@@ -68,14 +83,13 @@ export async function startStripeStandIn(options: { readonly apiKey?: string } =
   const state = new StripeState();
   const endpoints = endpointsOf(state);
   const requests: RecordedRequest[] = [];
-  const failures: (429 | 500)[] = [];
+  const failures: { status: 429 | 500; retryAfterSeconds?: number }[] = [];
   let delayMs = 0;
 
   const answer = (request: IncomingMessage, url: URL): object => {
     authorise(request, options.apiKey);
     const failure = failures.shift();
-    if (failure === 429) throw rateLimited();
-    if (failure === 500) throw new StripeRefusal(500, 'An unknown error occurred.', { type: 'api_error' });
+    if (failure !== undefined) throw toldFailure(failure);
     const collection = endpoints.get(url.pathname);
     if (request.method === 'GET' && collection !== undefined) {
       return collection(url.pathname, undefined, url.searchParams);
@@ -99,9 +113,10 @@ export async function startStripeStandIn(options: { readonly apiKey?: string } =
       record(200);
       send(request, response, 200, body);
     } catch (error) {
-      const { status, message, details } = refusalOf(error);
+      const { status, message, details, retryAfterSeconds } = refusalOf(error);
       record(status);
-      send(request, response, status, { error: { type: 'invalid_request_error', message, ...details } });
+      const body = { error: { type: 'invalid_request_error', message, ...details } };
+      send(request, response, status, body, retryAfterSeconds);
     }
   };
 
@@ -116,8 +131,8 @@ export async function startStripeStandIn(options: { readonly apiKey?: string } =
     port,
     state,
     requests,
-    failNext(times, status) {
-      failures.push(...Array<429 | 500>(times).fill(status));
+    failNext(times, status, retryAfterSeconds) {
+      for (let count = 0; count < times; count += 1) failures.push({ status, retryAfterSeconds });
     },
     delay(ms) {
       delayMs = ms;

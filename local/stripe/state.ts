@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { Collection } from './collection';
 import {
   chargeObject,
   checkoutSessionObject,
@@ -7,6 +8,7 @@ import {
   invoiceObject,
   newId,
   nowSeconds,
+  refundObject,
   subscriptionObject,
 } from './objects';
 
@@ -22,34 +24,6 @@ interface Moment {
   readonly at?: number;
 }
 
-type Stored = { id: string; created: number };
-
-/** Objects of one kind, oldest first; those of the same second in the order of their creation. */
-class Collection<T extends Stored> {
-  private readonly objects = new Map<string, T>();
-
-  get(id: string): T | undefined {
-    return this.objects.get(id);
-  }
-
-  /** @throws when there is no such object: the script that drives the stand-in is wrong */
-  require(id: string): T {
-    const object = this.objects.get(id);
-    if (object === undefined) throw new Error(`The Stripe stand-in holds no ${id}`);
-    return object;
-  }
-
-  put(object: T): T {
-    this.objects.set(object.id, object);
-    return object;
-  }
-
-  /** A snapshot, newest first, as Stripe lists. */
-  newestFirst(): T[] {
-    return [...this.objects.values()].toReversed().toSorted((a, b) => b.created - a.created);
-  }
-}
-
 /**
  * What the stand-in knows. Each method is something that happens at Stripe and makes exactly one event, which is
  * listed from then on; whether it is also delivered is up to the caller.
@@ -59,6 +33,7 @@ export class StripeState {
   readonly subscriptions = new Collection<Stripe.Subscription>();
   readonly sessions = new Collection<Stripe.Checkout.Session>();
   readonly charges = new Collection<Stripe.Charge>();
+  readonly refunds = new Collection<Stripe.Refund>();
   readonly invoices = new Collection<Stripe.Invoice>();
   readonly events = new Collection<Stripe.Event>();
 
@@ -138,10 +113,12 @@ export class StripeState {
   }
 
   /** Refunds `amount` of a charge, in the currency's smallest unit. @default what is left of it */
-  refundCharge(id: string, amount?: number, { at }: Moment = {}): Change<Stripe.Charge> {
+  refundCharge(id: string, amount?: number, { at = nowSeconds() }: Moment = {}): Change<Stripe.Charge> {
     const before = this.charges.require(id);
-    const refunded = before.amount_refunded + (amount ?? before.amount - before.amount_refunded);
+    const refund = amount ?? before.amount - before.amount_refunded;
+    const refunded = before.amount_refunded + refund;
     if (refunded > before.amount) throw new RangeError(`Charge ${id} has only ${before.amount} to refund`);
+    this.refunds.put(refundObject({ charge: id, amount: refund, currency: before.currency, created: at }));
     const charge = this.charges.put({ ...before, amount_refunded: refunded, refunded: refunded === before.amount });
     return this.record('charge.refunded', charge, at, { amount_refunded: before.amount_refunded });
   }

@@ -1,6 +1,8 @@
 import StripeClient from 'stripe';
-import { deliver, sign } from '../../local/stripe/delivery';
+import { createDeliverer, deliver, sign } from '../../local/stripe/delivery';
+import { LIST_PARAMETERS, pageOf, Parameters } from '../../local/stripe/listing';
 import { eventObject, nowSeconds, subscriptionObject } from '../../local/stripe/objects';
+import { Collection } from '../../local/stripe/collection';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
 
 const API_KEY = 'rk_test_stand_in';
@@ -91,6 +93,56 @@ describe('lists', () => {
   });
 });
 
+describe('a collection', () => {
+  test('keeps the order of creation when older objects are put in later', () => {
+    const collection = new Collection<{ id: string; created: number }>();
+    for (const [id, created] of Object.entries({ b: 20, d: 30, a: 10, c: 20 })) collection.put({ id, created });
+
+    expect(collection.newestFirst().map(({ id }) => id)).toEqual(['d', 'c', 'b', 'a']);
+    expect([...collection.olderThan('c')].map(({ id }) => id)).toEqual(['b', 'a']);
+    expect([...collection.olderThan(undefined, { from: 20, to: 25 })].map(({ id }) => id)).toEqual(['c', 'b']);
+    expect([...collection.newerThan('a')].map(({ id }) => id)).toEqual(['b', 'c', 'd']);
+  });
+
+  test('100,000 objects are paged by looking at each about once', () => {
+    const count = 100_000;
+    let looks = 0;
+    class Counting extends Collection<{ id: string; created: number }> {
+      override require(id: string): { id: string; created: number } {
+        looks += 1;
+        return super.require(id);
+      }
+    }
+    const collection = new Counting();
+    for (let index = 0; index < count; index += 1) collection.put({ id: `sub_${index}`, created: index >> 2 });
+    looks = 0;
+
+    let listed = 0;
+    let query = 'limit=100';
+    for (;;) {
+      const page = pageOf(collection, () => true, new Parameters(new URLSearchParams(query), LIST_PARAMETERS));
+      listed += page.data.length;
+      if (!page.has_more) break;
+      query = `limit=100&starting_after=${page.data.at(-1)?.id}`;
+    }
+
+    expect(listed).toBe(count);
+    // A cursor and the bounds take about 17 looks each; a sort of all would be 1.7 million for each page.
+    expect(looks).toBeLessThan(2 * count);
+  });
+});
+
+test('a refund is listed with its charge when asked to expand it, and with the id otherwise', async () => {
+  const charge = standIn.state.createCharge({ amount: 1000 });
+  standIn.state.refundCharge(charge.object.id, 400);
+
+  const [plain, expanded] = [await stripe.refunds.list(), await stripe.refunds.list({ expand: ['data.charge'] })];
+
+  expect(plain.data[0]).toMatchObject({ amount: 400, charge: charge.object.id });
+  expect(expanded.data[0]).toMatchObject({ charge: { id: charge.object.id, amount_refunded: 400 } });
+  await expect(stripe.refunds.list({ expand: ['data.nothing'] })).rejects.toThrow(/cannot be expanded/);
+});
+
 describe('refusals', () => {
   test.each([
     ['an unknown parameter', '/v1/events?foo=1', 400, 'parameter_unknown'],
@@ -151,4 +203,24 @@ test('a delivery reports what the endpoint answered', async () => {
   const result = await deliver(event, { url: `${standIn.url}/endpoint`, secret: 'whsec_any' });
 
   expect(result).toMatchObject({ status: 401, body: expect.stringContaining('API') });
+});
+
+test('a told rate limit says when to come back', async () => {
+  standIn.failNext(1, 429, 7);
+
+  await expect(stripe.events.list()).rejects.toMatchObject({ statusCode: 429, headers: { 'retry-after': '7' } });
+});
+
+test('dropped deliveries never reach the endpoint; the others do', async () => {
+  const deliverer = createDeliverer({ url: `${standIn.url}/endpoint`, secret: 'whsec_any' });
+  const events = [1, 2, 3, 4].map(() => standIn.state.createSubscription().event);
+  deliverer.dropNext(1);
+  deliverer.dropWhen(({ id }) => id === events[2]?.id);
+
+  const results = [];
+  for (const event of events) results.push(await deliverer.send(event));
+
+  expect(results.map((result) => result?.status)).toEqual([undefined, 401, undefined, 401]);
+  expect(deliverer.dropped).toEqual([events[0], events[2]]);
+  expect(standIn.requests).toHaveLength(2);
 });
