@@ -46,7 +46,7 @@ export async function processBatch(
 
   const received = messages.map((message) => message.received);
   const outcomes =
-    received.length === 0 ? new Map() : await connection.use((client) => applyEvents(client, received, observe));
+    received.length === 0 ? new Map() : await connection.use((client) => applyEvents(client, received, { observe }));
 
   const failedMessages = messages.filter(({ received: { event } }) => outcomes.get(event.id)?.status === 'failed');
   for (const {

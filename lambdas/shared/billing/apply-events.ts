@@ -1,7 +1,7 @@
 import { DatabaseError, type ClientBase } from 'pg';
 import { messageOf } from '../errors';
-import { effectOf } from './event-effect';
-import type { ObjectState } from './states';
+import { effectsOf } from './event-effect';
+import { NO_DEFAULTS, type ObjectState, type StateDefaults } from './object-state';
 import { CLAIM_EVENTS, type Statement } from './statements';
 import { storeStates, type RunStatement } from './store-states';
 import { toStorable } from './storable';
@@ -27,15 +27,33 @@ export type EventOutcome =
 /** Told the duration of every statement, in milliseconds. */
 export type QueryObserver = (statement: string, durationMs: number) => void;
 
+export interface ApplyOptions {
+  /** @default nobody is told */
+  readonly observe?: QueryObserver;
+  /** Who objects belong to whose metadata does not say. @default nobody */
+  readonly defaults?: StateDefaults;
+  /**
+   * What else belongs into the same transaction, after the states were stored and before the commit.
+   *
+   * @param changed ids of the objects whose stored state changed
+   * @param states every state of the batch, the ones that were too old to be stored among them
+   */
+  readonly afterStore?: (
+    run: RunStatement,
+    changed: ReadonlySet<string>,
+    states: readonly ObjectState[],
+  ) => Promise<void>;
+}
+
 /** How often a batch that lost a deadlock is tried again before it is left to the queue. */
 const MAX_DEADLOCK_RETRIES = 3;
 const SERIALIZATION_FAILURES = new Set(['40001', '40P01']);
-/** SQLSTATE classes that say that the data is wrong: data exception, integrity violation, program limit exceeded. */
-const DATA_ERROR_CLASSES = new Set(['22', '23', '54']);
+/** SQLSTATE classes that say that the data is wrong: cardinality, data exception, integrity violation, limit exceeded. */
+const DATA_ERROR_CLASSES = new Set(['21', '22', '23', '54']);
 
 interface Prepared extends ReceivedEvent {
   readonly payload: unknown;
-  readonly effect?: ObjectState | undefined;
+  readonly effects: readonly ObjectState[];
   readonly error?: string;
 }
 
@@ -51,59 +69,66 @@ interface Prepared extends ReceivedEvent {
 export async function applyEvents(
   client: ClientBase,
   received: readonly ReceivedEvent[],
-  observe: QueryObserver = () => undefined,
+  { observe = () => undefined, defaults = NO_DEFAULTS, afterStore }: ApplyOptions = {},
 ): Promise<Map<string, EventOutcome>> {
   const distinct = new Map(received.map((item) => [item.event.id, item]));
-  const prepared = [...distinct.values()].map(prepare).toSorted((a, b) => (a.event.id < b.event.id ? -1 : 1));
-  return applyIsolated(timed(client, observe), client, prepared);
+  const prepared = [...distinct.values()]
+    .map((item) => prepare(item, defaults))
+    .toSorted((a, b) => (a.event.id < b.event.id ? -1 : 1));
+  return applyIsolated({ client, run: timed(client, observe), afterStore }, prepared);
 }
 
-function prepare(item: ReceivedEvent): Prepared {
+/** What every step of one call works with. */
+interface Work {
+  readonly client: ClientBase;
+  readonly run: RunStatement;
+  readonly afterStore: ApplyOptions['afterStore'];
+}
+
+function prepare(item: ReceivedEvent, defaults: StateDefaults): Prepared {
   let payload: unknown = {};
   try {
     const storable = toStorable(item.event) as StripeEvent;
     payload = storable;
-    return { ...item, payload, effect: effectOf(storable) };
+    return { ...item, payload, effects: effectsOf(storable, defaults) };
   } catch (error) {
     // Recorded without effect. Of an event that cannot be stored at all, Stripe still has the payload.
-    return { ...item, payload, error: messageOf(error) };
+    return { ...item, payload, effects: [], error: messageOf(error) };
   }
 }
 
 /** Halves a batch whose data PostgreSQL refuses until the poison is alone. */
-async function applyIsolated(
-  run: RunStatement,
-  client: ClientBase,
-  events: readonly Prepared[],
-): Promise<Map<string, EventOutcome>> {
+async function applyIsolated(work: Work, events: readonly Prepared[]): Promise<Map<string, EventOutcome>> {
   if (events.length === 0) return new Map();
   try {
-    return await retryingDeadlocks(() => applyTogether(run, client, events));
+    return await retryingDeadlocks(() => applyTogether(work, events));
   } catch (error) {
     const [only, ...others] = events;
     if (!isDataError(error) || only === undefined) throw error;
     if (others.length === 0) {
       // An event that is refused although it has no effect is not at fault.
       if (only.error !== undefined) throw error;
-      return applyTogether(run, client, [{ ...only, effect: undefined, error: messageOf(error) }]);
+      return applyTogether(work, [{ ...only, effects: [], error: messageOf(error) }]);
     }
     const middle = Math.ceil(events.length / 2);
-    const left = await applyIsolated(run, client, events.slice(0, middle));
-    const right = await applyIsolated(run, client, events.slice(middle));
+    const left = await applyIsolated(work, events.slice(0, middle));
+    const right = await applyIsolated(work, events.slice(middle));
     return new Map([...left, ...right]);
   }
 }
 
 async function applyTogether(
-  run: RunStatement,
-  client: ClientBase,
+  { client, run, afterStore }: Work,
   events: readonly Prepared[],
 ): Promise<Map<string, EventOutcome>> {
   await client.query('BEGIN');
   try {
     const claimed = new Set((await run(CLAIM_EVENTS, [JSON.stringify(events.map(ledgerRow))])).map((row) => row.id));
-    const effects = events.flatMap(({ event, effect }) => (effect && claimed.has(event.id) ? [effect] : []));
-    if (effects.length > 0) await storeStates(run, effects);
+    const states = events.flatMap(({ event, effects }) => (claimed.has(event.id) ? effects : []));
+    if (states.length > 0) {
+      const changed = await storeStates(run, states);
+      await afterStore?.(run, changed, states);
+    }
     await client.query('COMMIT');
     return new Map(
       events.map(({ event, error }): [string, EventOutcome] => {

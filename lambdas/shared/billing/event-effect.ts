@@ -1,51 +1,80 @@
 import { InvalidRequestError } from '../errors';
-import { chargeState, invoiceState, purchaseState, subscriptionState, type ObjectState } from './states';
+import { NO_DEFAULTS, type ObjectState, type StateDefaults } from './object-state';
+import { accountState, customerState } from './party-states';
+import { chargeStates, paymentIntentState, refundState } from './payment-states';
+import { invoiceState, purchaseState, subscriptionState } from './states';
 import type { StripeEvent } from './stripe-shapes';
 
-const CHARGE_EVENTS: readonly string[] = ['charge.succeeded', 'charge.updated', 'charge.refunded'];
+const named = (prefix: string, ...changes: string[]) => changes.map((change) => `${prefix}.${change}`);
 
 /**
- * The event types to subscribe the endpoint to, and the ones that reconciliation looks for. `events.list` takes 20 types
- * at most, and no wildcards among them. Other types are recorded and acknowledged.
+ * The event types that reconciliation looks for: those that move money, each change once. `events.list` takes 20 types at
+ * most, and no wildcards among them.
  */
 export const HANDLED_EVENT_TYPES: readonly string[] = [
-  ...['created', 'updated', 'deleted', 'paused', 'resumed'].map((change) => `customer.subscription.${change}`),
-  ...[
-    'created',
-    'updated',
-    'finalized',
-    'paid',
-    'payment_succeeded',
-    'payment_failed',
-    'marked_uncollectible',
-    'voided',
-    'deleted',
-  ].map((change) => `invoice.${change}`),
-  ...['completed', 'async_payment_succeeded', 'async_payment_failed', 'expired'].map(
-    (change) => `checkout.session.${change}`,
-  ),
-  'charge.succeeded',
-  'charge.refunded',
+  ...named('customer.subscription', 'created', 'updated', 'deleted'),
+  ...named('invoice', 'updated', 'paid', 'payment_succeeded', 'payment_failed', 'voided', 'deleted'),
+  ...named('checkout.session', 'completed', 'async_payment_succeeded', 'async_payment_failed', 'expired'),
+  ...named('payment_intent', 'succeeded', 'payment_failed'),
+  ...named('charge', 'succeeded', 'refunded'),
+  ...named('refund', 'created', 'updated', 'failed'),
 ];
 
+/** Types that are handled as well: they repeat the above sooner or in other words, or tell about people and accounts. */
+export const FURTHER_EVENT_TYPES: readonly string[] = [
+  ...named('customer', 'created', 'updated', 'deleted'),
+  ...named('customer.subscription', 'paused', 'resumed'),
+  ...named('invoice', 'created', 'finalized', 'marked_uncollectible'),
+  ...named('payment_intent', 'created', 'processing', 'requires_action', 'canceled'),
+  ...named('charge', 'pending', 'captured', 'failed', 'expired', 'updated', 'refund.updated'),
+  'account.updated',
+];
+
+/** The event types to subscribe the endpoint to. Others are recorded and acknowledged. */
+export const ENDPOINT_EVENT_TYPES: readonly string[] = [...HANDLED_EVENT_TYPES, ...FURTHER_EVENT_TYPES];
+
+const KNOWN_TYPES = new Set(ENDPOINT_EVENT_TYPES);
+
+/** Whether an event of this type changes anything here. Bounds what metrics are told of types: the others are `other`. */
+export function isHandled(type: string): boolean {
+  return KNOWN_TYPES.has(type);
+}
+
+const CHARGE_EVENTS = new Set(
+  named('charge', 'succeeded', 'pending', 'captured', 'failed', 'expired', 'updated', 'refunded'),
+);
+const REFUND_EVENTS = new Set(['charge.refund.updated', ...named('refund', 'created', 'updated', 'failed')]);
+const CUSTOMER_EVENTS = new Set(named('customer', 'created', 'updated', 'deleted'));
+
 /**
- * What an event changes: the state of the object that it carries, or nothing when the platform does not act on it.
+ * What an event changes: the states of the objects that it carries, or nothing when the platform does not act on it.
  *
  * @throws InvalidRequestError naming what of the object is not as Stripe documents it
  */
-export function effectOf(event: StripeEvent): ObjectState | undefined {
+export function effectsOf(event: StripeEvent, defaults: StateDefaults = NO_DEFAULTS): ObjectState[] {
+  const { type } = event;
   const origin = { moment: event.created, eventId: event.id };
   // A preview of an invoice has no id and may never become one.
-  if (event.type === 'invoice.upcoming') return undefined;
-  if (event.type.startsWith('customer.subscription.')) {
-    return subscriptionState(carried(event, 'subscription'), origin);
+  if (type === 'invoice.upcoming') return [];
+  if (type.startsWith('customer.subscription.')) {
+    return [subscriptionState(carried(event, 'subscription'), origin, defaults)];
   }
-  if (event.type.startsWith('invoice.')) {
-    return invoiceState(carried(event, 'invoice'), origin, event.type === 'invoice.deleted');
+  if (type.startsWith('invoice.')) {
+    return [invoiceState(carried(event, 'invoice'), origin, defaults, type === 'invoice.deleted')];
   }
-  if (event.type.startsWith('checkout.session.')) return purchaseState(carried(event, 'checkout.session'), origin);
-  if (CHARGE_EVENTS.includes(event.type)) return chargeState(carried(event, 'charge'), origin);
-  return undefined;
+  if (type.startsWith('checkout.session.')) {
+    return [purchaseState(carried(event, 'checkout.session'), origin, defaults)];
+  }
+  if (type.startsWith('payment_intent.')) {
+    return [paymentIntentState(carried(event, 'payment_intent'), origin, defaults)];
+  }
+  if (CHARGE_EVENTS.has(type)) return chargeStates(carried(event, 'charge'), origin, defaults);
+  if (REFUND_EVENTS.has(type)) return [refundState(carried(event, 'refund'), origin)];
+  if (CUSTOMER_EVENTS.has(type)) {
+    return [customerState(carried(event, 'customer'), origin, defaults, type === 'customer.deleted')];
+  }
+  if (type === 'account.updated') return [accountState(carried(event, 'account'), origin, defaults)];
+  return [];
 }
 
 function carried(event: StripeEvent, kind: string): Record<string, unknown> {

@@ -9,12 +9,12 @@ export interface Statement {
   readonly text: string;
 }
 
+const OWNER_COLUMNS = { app_id: 'text', project_id: 'text', user_id: 'text' } as const;
+
 /** Columns of a table, besides `id`, `version` and `raw`, with their types; drives the guarded upserts below. */
 const SUBSCRIPTION_COLUMNS = {
   customer_id: 'text',
-  app_id: 'text',
-  project_id: 'text',
-  user_id: 'text',
+  ...OWNER_COLUMNS,
   status: 'text',
   currency: 'text',
   current_period_start: 'timestamptz',
@@ -29,6 +29,8 @@ const SUBSCRIPTION_COLUMNS = {
 
 const INVOICE_COLUMNS = {
   customer_id: 'text',
+  ...OWNER_COLUMNS,
+  payment_intent_id: 'text',
   subscription_id: 'text',
   status: 'text',
   currency: 'text',
@@ -45,9 +47,7 @@ const INVOICE_COLUMNS = {
 
 const PURCHASE_COLUMNS = {
   customer_id: 'text',
-  app_id: 'text',
-  project_id: 'text',
-  user_id: 'text',
+  ...OWNER_COLUMNS,
   kind: 'text',
   item_id: 'text',
   mode: 'text',
@@ -62,11 +62,48 @@ const PURCHASE_COLUMNS = {
 
 const CHARGE_COLUMNS = {
   customer_id: 'text',
+  ...OWNER_COLUMNS,
   payment_intent_id: 'text',
   status: 'text',
   amount: 'bigint',
   amount_refunded: 'bigint',
   currency: 'text',
+  created_at: 'timestamptz',
+} as const;
+
+const PAYMENT_INTENT_COLUMNS = {
+  customer_id: 'text',
+  ...OWNER_COLUMNS,
+  status: 'text',
+  amount: 'bigint',
+  amount_received: 'bigint',
+  currency: 'text',
+  latest_charge_id: 'text',
+  invoice_id: 'text',
+  failure_code: 'text',
+  failure_message: 'text',
+  created_at: 'timestamptz',
+} as const;
+
+const REFUND_COLUMNS = {
+  charge_id: 'text',
+  payment_intent_id: 'text',
+  status: 'text',
+  amount: 'bigint',
+  currency: 'text',
+  reason: 'text',
+  failure_reason: 'text',
+  created_at: 'timestamptz',
+} as const;
+
+const CONNECT_ACCOUNT_COLUMNS = {
+  ...OWNER_COLUMNS,
+  charges_enabled: 'boolean',
+  payouts_enabled: 'boolean',
+  details_submitted: 'boolean',
+  restricted: 'boolean',
+  disabled_reason: 'text',
+  requirements_due: 'text[]',
   created_at: 'timestamptz',
 } as const;
 
@@ -97,6 +134,17 @@ export const UPSERT_SUBSCRIPTIONS = guardedUpsert(
 export const UPSERT_INVOICES = guardedUpsert('upsert_invoices', 'billing.invoices', INVOICE_COLUMNS);
 export const UPSERT_PURCHASES = guardedUpsert('upsert_purchases', 'billing.purchases', PURCHASE_COLUMNS);
 export const UPSERT_CHARGES = guardedUpsert('upsert_charges', 'billing.charges', CHARGE_COLUMNS);
+export const UPSERT_PAYMENT_INTENTS = guardedUpsert(
+  'upsert_payment_intents',
+  'billing.payment_intents',
+  PAYMENT_INTENT_COLUMNS,
+);
+export const UPSERT_REFUNDS = guardedUpsert('upsert_refunds', 'billing.refunds', REFUND_COLUMNS);
+export const UPSERT_CONNECT_ACCOUNTS = guardedUpsert(
+  'upsert_connect_accounts',
+  'billing.connect_accounts',
+  CONNECT_ACCOUNT_COLUMNS,
+);
 
 /**
  * Claims events: inserts those never seen and takes over those that failed before; returns what was claimed. An event
@@ -131,6 +179,23 @@ WHERE excluded.first_seen_at < stored.first_seen_at`,
 };
 
 /**
+ * Stores what is known of customers themselves. Runs after INSERT_CUSTOMERS, which made and locked their rows in the
+ * order of their ids.
+ */
+export const UPDATE_CUSTOMERS: Statement = {
+  name: 'update_customers',
+  text: `
+UPDATE billing.customers AS stored
+SET app_id = incoming.app_id, project_id = incoming.project_id, user_id = incoming.user_id, email = incoming.email,
+    name = incoming.name, currency = incoming.currency, delinquent = incoming.delinquent, deleted = incoming.deleted,
+    created_at = coalesce(incoming.created_at, stored.created_at), version = incoming.version, raw = incoming.raw
+FROM json_to_recordset($1::json) AS incoming (id text, app_id text, project_id text, user_id text, email text, name text,
+  currency text, delinquent boolean, deleted boolean, created_at timestamptz, version text, raw jsonb)
+WHERE stored.id = incoming.id AND incoming.version COLLATE "C" > stored.version
+RETURNING stored.id`,
+};
+
+/**
  * Replaces the items of the given subscriptions. Runs after the upsert that locked those subscriptions, as a statement
  * of its own: only then does it see the items that a concurrent batch committed a moment ago.
  *
@@ -158,13 +223,30 @@ ON CONFLICT (id) DO UPDATE SET subscription_id = excluded.subscription_id, price
   current_period_start = excluded.current_period_start, current_period_end = excluded.current_period_end`,
 };
 
-/** Adds the totals that were not known; a total that is there already says the same. */
+/** Adds the facts that were not known; one that is there already says the same. */
 export const RECORD_REFUNDS: Statement = {
   name: 'record_refunds',
   text: `
-INSERT INTO billing.refund_ledger (charge_id, refunded_total, currency)
-SELECT charge_id, refunded_total, currency
-FROM json_to_recordset($1::json) AS incoming (charge_id text, refunded_total bigint, currency text)
-ORDER BY charge_id, refunded_total
-ON CONFLICT DO NOTHING`,
+INSERT INTO billing.refund_ledger (entry, kind, charge_id, refund_id, refunded_total, amount, currency)
+SELECT entry, kind, charge_id, refund_id, refunded_total, amount, currency
+FROM json_to_recordset($1::json) AS incoming (entry text, kind text, charge_id text, refund_id text,
+  refunded_total bigint, amount bigint, currency text)
+ORDER BY entry
+ON CONFLICT (entry) DO NOTHING`,
 };
+
+/** Every statement that the processor runs for a batch, for those who explain or count them. */
+export const BATCH_STATEMENTS: readonly Statement[] = [
+  CLAIM_EVENTS,
+  INSERT_CUSTOMERS,
+  UPDATE_CUSTOMERS,
+  UPSERT_SUBSCRIPTIONS,
+  REPLACE_SUBSCRIPTION_ITEMS,
+  UPSERT_INVOICES,
+  UPSERT_PURCHASES,
+  UPSERT_PAYMENT_INTENTS,
+  UPSERT_CHARGES,
+  UPSERT_REFUNDS,
+  RECORD_REFUNDS,
+  UPSERT_CONNECT_ACCOUNTS,
+];

@@ -1,24 +1,18 @@
-import { z } from 'zod';
 import { InvalidRequestError } from '../errors';
-import { chargeShape, checkoutSessionShape, invoiceShape, subscriptionShape } from './stripe-shapes';
+import {
+  owner,
+  NO_DEFAULTS,
+  parse,
+  rankOf,
+  time,
+  type ObjectState,
+  type Row,
+  type StateDefaults,
+} from './object-state';
+import { checkoutSessionShape, invoiceShape, subscriptionShape } from './stripe-shapes';
 import { versionKey, type StateOrigin } from './version';
 
-/** Rows as the statements take them: column names, times in ISO 8601, money in the currency's smallest unit. */
-export type Row = { readonly id: string; readonly version: string; readonly customer_id: string | null } & Record<
-  string,
-  unknown
->;
-
-export interface SubscriptionItemRow extends Record<string, unknown> {
-  readonly id: string;
-  readonly subscription_id: string;
-}
-
-/** One object's state, ready to be stored if it is newer than what is there. */
-export type ObjectState =
-  | { readonly kind: 'subscription'; readonly row: Row; readonly items: readonly SubscriptionItemRow[] }
-  | { readonly kind: 'invoice' | 'purchase'; readonly row: Row }
-  | { readonly kind: 'charge'; readonly row: Row; readonly refundedTotal: number; readonly currency: string };
+export type { ObjectState, StateDefaults } from './object-state';
 
 /** Statuses after which a subscription never changes its status again. */
 const FINAL_SUBSCRIPTION_STATUSES = new Set(['canceled', 'incomplete_expired']);
@@ -31,31 +25,20 @@ const INVOICE_RANK = ['draft', 'open', 'uncollectible'];
 
 const PURCHASE_KINDS = new Set(['course', 'path', 'coaching']);
 
-const time = (seconds: number | null | undefined) => (seconds == null ? null : new Date(seconds * 1000).toISOString());
-
-function parse<Schema extends z.ZodType>(schema: Schema, object: unknown, name: string): z.infer<Schema> {
-  const result = schema.safeParse(object);
-  if (result.success) return result.data;
-  const fields = result.error.issues.map((issue) => `${[name, ...issue.path].join('.')}: ${issue.message}`);
-  throw new InvalidRequestError(fields.slice(0, 5).join('; '));
-}
-
-/** Who a subscription or a purchase belongs to, as the application wrote it into the metadata. */
-function owner(metadata: Record<string, string> | null | undefined, fallbackUser?: string | null) {
-  return {
-    app_id: metadata?.app_id ?? null,
-    project_id: metadata?.project_id ?? null,
-    user_id: metadata?.user_id ?? fallbackUser ?? null,
-  };
-}
-
 /**
  * The functions below take objects that passed `toStorable`: what they return is stored as it is.
  *
  * @throws InvalidRequestError naming the fields that are not as Stripe documents them
  */
-export function subscriptionState(object: unknown, origin: StateOrigin): ObjectState {
+export function subscriptionState(
+  object: unknown,
+  origin: StateOrigin,
+  defaults: StateDefaults = NO_DEFAULTS,
+): ObjectState {
   const subscription = parse(subscriptionShape, object, 'subscription');
+  if (new Set(subscription.items.data.map(({ id }) => id)).size < subscription.items.data.length) {
+    throw new InvalidRequestError('subscription.items.data: expected every item once');
+  }
   const items = subscription.items.data.map((item) => ({
     id: item.id,
     subscription_id: subscription.id,
@@ -75,7 +58,7 @@ export function subscriptionState(object: unknown, origin: StateOrigin): ObjectS
   const row: Row = {
     id: subscription.id,
     customer_id: subscription.customer,
-    ...owner(subscription.metadata),
+    ...owner([subscription.metadata], defaults),
     status: subscription.status,
     currency: subscription.currency,
     current_period_start: time(subscription.current_period_start ?? longest?.current_period_start),
@@ -100,13 +83,24 @@ export function subscriptionState(object: unknown, origin: StateOrigin): ObjectS
  * @param deleted the event says that this draft was deleted; the object itself still says `draft`
  * @throws InvalidRequestError naming the fields that are not as Stripe documents them
  */
-export function invoiceState(object: unknown, origin: StateOrigin, deleted = false): ObjectState {
+export function invoiceState(
+  object: unknown,
+  origin: StateOrigin,
+  defaults: StateDefaults = NO_DEFAULTS,
+  deleted = false,
+): ObjectState {
   const invoice = parse(invoiceShape, object, 'invoice');
   const status = deleted ? 'deleted' : (invoice.status ?? null);
   const row: Row = {
     id: invoice.id,
     customer_id: invoice.customer ?? null,
+    // The subscription's metadata as it was when the invoice was made: below `parent` since 2025, beside it before.
+    ...owner(
+      [invoice.metadata, invoice.parent?.subscription_details?.metadata, invoice.subscription_details?.metadata],
+      defaults,
+    ),
     subscription_id: invoice.subscription ?? invoice.parent?.subscription_details?.subscription ?? null,
+    payment_intent_id: invoice.payment_intent ?? paidBy(invoice.payments?.data) ?? null,
     status,
     currency: invoice.currency,
     total: invoice.total,
@@ -129,14 +123,18 @@ export function invoiceState(object: unknown, origin: StateOrigin, deleted = fal
 }
 
 /** @throws InvalidRequestError naming the fields that are not as Stripe documents them */
-export function purchaseState(object: unknown, origin: StateOrigin): ObjectState {
+export function purchaseState(
+  object: unknown,
+  origin: StateOrigin,
+  defaults: StateDefaults = NO_DEFAULTS,
+): ObjectState {
   const session = parse(checkoutSessionShape, object, 'checkout.session');
   const kind = session.metadata?.kind ?? '';
   const settled = session.payment_status === 'paid' || session.payment_status === 'no_payment_required';
   const row: Row = {
     id: session.id,
     customer_id: session.customer ?? null,
-    ...owner(session.metadata, session.client_reference_id),
+    ...owner([session.metadata], defaults, session.client_reference_id),
     kind: PURCHASE_KINDS.has(kind) ? kind : session.mode === 'subscription' ? 'subscription' : 'other',
     item_id: session.metadata?.item_id ?? null,
     mode: session.mode,
@@ -158,33 +156,9 @@ export function purchaseState(object: unknown, origin: StateOrigin): ObjectState
   return { kind: 'purchase', row };
 }
 
-/** @throws InvalidRequestError naming the fields that are not as Stripe documents them */
-export function chargeState(object: unknown, origin: StateOrigin): ObjectState {
-  const charge = parse(chargeShape, object, 'charge');
-  if (charge.amount_refunded > charge.amount) {
-    throw new InvalidRequestError(
-      `charge.amount_refunded: ${charge.amount_refunded} is more than the charge's amount of ${charge.amount}`,
-    );
-  }
-  const row: Row = {
-    id: charge.id,
-    customer_id: charge.customer ?? null,
-    payment_intent_id: charge.payment_intent ?? null,
-    status: charge.status,
-    amount: charge.amount,
-    amount_refunded: charge.amount_refunded,
-    currency: charge.currency,
-    created_at: time(charge.created),
-    // What was refunded only grows, so the charge always agrees with the largest total in the refund ledger.
-    version: versionKey({ progress: charge.amount_refunded, rank: 0, ...origin }),
-    raw: object,
-  };
-  return { kind: 'charge', row, refundedTotal: charge.amount_refunded, currency: charge.currency };
-}
-
-/** A snapshot ranks below every event of its second; an unknown status ranks above the known ones. */
-function rankOf(order: readonly string[], status: string | null, origin: StateOrigin): number {
-  if (origin.eventId === '') return 0;
-  const position = status === null ? -1 : order.indexOf(status);
-  return position === -1 ? order.length + 1 : position + 1;
+/** Since 2025 an invoice lists its payments; the default one is what `payment_intent` used to be. */
+function paidBy(
+  payments: readonly { is_default?: boolean | null; payment?: { payment_intent?: string | null } | null }[] | null = [],
+): string | null | undefined {
+  return (payments?.find(({ is_default }) => is_default) ?? payments?.[0])?.payment?.payment_intent;
 }

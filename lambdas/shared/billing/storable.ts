@@ -5,8 +5,11 @@ const MAX_DEPTH = 60;
 
 /** What may be kept of a payment method. PCI: never a number, and nothing that identifies the card elsewhere. */
 const KEPT_PAYMENT_DETAILS = ['brand', 'last4', 'exp_month', 'exp_year'] as const;
+/** Fields that are `{type, [type]: {…}}`: how a charge was paid, and where a refund went. */
+const DETAILS_FIELDS = new Set(['payment_method_details', 'destination_details']);
 
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+type Json = null | boolean | number | string | Json[] | JsonObject;
+type JsonObject = { [key: string]: Json };
 
 /**
  * A copy of a Stripe object that may be stored: payment-method details reduced to brand, last four and expiry, and text
@@ -25,12 +28,15 @@ function copy(value: Json, depth: number): Json {
   if (serialisesItself(value)) return copy(value.toJSON(), depth);
   if (depth > MAX_DEPTH) throw new InvalidRequestError(`The object is nested deeper than ${MAX_DEPTH} levels`);
   if (Array.isArray(value)) return value.map((element) => copy(element, depth + 1));
-  if (isCard(value)) return reduced(value, ['id', 'object']);
-  const result: { [key: string]: Json } = {};
-  for (const [key, element] of Object.entries(value)) {
-    result[storableText(key)] = key === 'payment_method_details' ? reducedDetails(element) : copy(element, depth + 1);
-  }
-  return result;
+  if (isPaymentMethod(value)) return { ...reduced(value, ['id', 'object', 'customer']), ...reducedDetails(value) };
+  if (isCardOrAccount(value)) return reduced(value, ['id', 'object']);
+  // `fromEntries` defines properties: a key such as `__proto__` stays a key.
+  return Object.fromEntries(
+    Object.entries(value).map(([key, element]) => [
+      storableText(key),
+      DETAILS_FIELDS.has(key) ? reducedDetails(element) : copy(element, depth + 1),
+    ]),
+  );
 }
 
 function serialisesItself(value: object): value is { toJSON(): Json } {
@@ -42,11 +48,15 @@ function storableText(text: string): string {
   return wellFormed.includes('\0') ? wellFormed.replaceAll('\0', '\uFFFD') : wellFormed;
 }
 
-function isCard(value: { [key: string]: Json }): boolean {
-  return value.object === 'card' || ('last4' in value && 'exp_month' in value);
+function isCardOrAccount(value: JsonObject): boolean {
+  return value.object === 'card' || value.object === 'bank_account' || ('last4' in value && 'exp_month' in value);
 }
 
-function reduced(value: { [key: string]: Json }, alsoKept: readonly string[] = []): Json {
+function isPaymentMethod(value: JsonObject): boolean {
+  return value.object === 'payment_method' || value.object === 'source';
+}
+
+function reduced(value: JsonObject, alsoKept: readonly string[] = []): JsonObject {
   const kept = [...alsoKept, ...KEPT_PAYMENT_DETAILS].filter((key) => key in value);
   return Object.fromEntries(
     kept.map((key) => {
@@ -56,11 +66,14 @@ function reduced(value: { [key: string]: Json }, alsoKept: readonly string[] = [
   );
 }
 
-/** `payment_method_details` is `{type, [type]: {…}}`, whatever the type. */
-function reducedDetails(details: Json): Json {
+/** `{type, [type]: {…}}`, whatever the type. */
+function reducedDetails(details: Json): JsonObject | null {
   if (details === null || typeof details !== 'object' || Array.isArray(details)) return null;
   const type = typeof details.type === 'string' ? storableText(details.type) : null;
   const ofType = type === null ? undefined : details[type];
   if (type === null || typeof ofType !== 'object' || ofType === null || Array.isArray(ofType)) return { type };
-  return { type, [type]: reduced(ofType) };
+  return Object.fromEntries([
+    ['type', type],
+    [type, reduced(ofType)],
+  ]);
 }

@@ -1,11 +1,15 @@
-import type { ObjectState, Row } from './states';
+import type { LedgerEntry, ObjectState, Row } from './object-state';
 import {
   INSERT_CUSTOMERS,
   RECORD_REFUNDS,
   REPLACE_SUBSCRIPTION_ITEMS,
+  UPDATE_CUSTOMERS,
   UPSERT_CHARGES,
+  UPSERT_CONNECT_ACCOUNTS,
   UPSERT_INVOICES,
+  UPSERT_PAYMENT_INTENTS,
   UPSERT_PURCHASES,
+  UPSERT_REFUNDS,
   UPSERT_SUBSCRIPTIONS,
   type Statement,
 } from './statements';
@@ -15,54 +19,79 @@ import { newestById } from './version';
 export type RunStatement = (statement: Statement, values: unknown[]) => Promise<{ id: string }[]>;
 
 /**
+ * How each kind is stored, in the order in which it is. The order is the same for every batch, so that concurrent ones
+ * wait for each other instead of deadlocking.
+ */
+const UPSERTS = [
+  ['customer', UPDATE_CUSTOMERS],
+  ['subscription', UPSERT_SUBSCRIPTIONS],
+  ['invoice', UPSERT_INVOICES],
+  ['purchase', UPSERT_PURCHASES],
+  ['payment_intent', UPSERT_PAYMENT_INTENTS],
+  ['charge', UPSERT_CHARGES],
+  ['refund', UPSERT_REFUNDS],
+  ['account', UPSERT_CONNECT_ACCOUNTS],
+] as const satisfies readonly (readonly [ObjectState['kind'], Statement])[];
+
+/**
  * Stores the states that are newer than what is there, a statement per kind of object. Part of a transaction of the
  * caller's: events and reconciliation both end here, so a late page of Stripe's list never overwrites a newer event.
  *
  * @returns ids of the objects whose stored state changed
  */
 export async function storeStates(run: RunStatement, states: readonly ObjectState[]): Promise<Set<string>> {
-  const ofKind = <Kind extends ObjectState['kind']>(kind: Kind) =>
-    states.filter((state): state is Extract<ObjectState, { kind: Kind }> => state.kind === kind);
   const changed = new Set<string>();
-  const store = async (statement: Statement, rows: Row[]) => {
-    if (rows.length === 0) return new Set<string>();
-    const stored = new Set((await run(statement, [JSON.stringify(rows)])).map(({ id }) => id));
-    for (const id of stored) changed.add(id);
-    return stored;
-  };
-
   await insertCustomers(run, states);
-
-  const subscriptions = newestById(
-    ofKind('subscription').map(({ row, items }) => ({ id: row.id, version: row.version, row, items })),
-  );
-  const stored = await store(UPSERT_SUBSCRIPTIONS, rowsOf(subscriptions));
-  if (stored.size > 0) {
-    const items = subscriptions.filter(({ id }) => stored.has(id)).flatMap((subscription) => subscription.items);
-    await run(REPLACE_SUBSCRIPTION_ITEMS, [JSON.stringify(items), [...stored]]);
+  for (const [kind, statement] of UPSERTS) {
+    const rows = newestById(states.filter((state) => state.kind === kind).map(({ row }) => row));
+    if (rows.length === 0) continue;
+    const stored = (await run(statement, [JSON.stringify(rows)])).map(({ id }) => id);
+    for (const id of stored) changed.add(id);
+    if (kind === 'subscription' && stored.length > 0) await replaceItems(run, states, stored, rows);
   }
-
-  await store(UPSERT_INVOICES, newestById(rowsOf(ofKind('invoice'))));
-  await store(UPSERT_PURCHASES, newestById(rowsOf(ofKind('purchase'))));
-
-  const charges = ofKind('charge');
-  await store(UPSERT_CHARGES, newestById(rowsOf(charges)));
-  const refunds = charges
-    .filter(({ refundedTotal }) => refundedTotal > 0)
-    .map(({ row, refundedTotal, currency }) => ({ charge_id: row.id, refunded_total: refundedTotal, currency }));
-  if (refunds.length > 0) await run(RECORD_REFUNDS, [JSON.stringify(refunds)]);
-
+  await recordRefunds(run, states);
   return changed;
 }
 
-function rowsOf(states: readonly { readonly row: Row }[]): Row[] {
-  return states.map(({ row }) => row);
+/** Items are replaced with their subscription: those of the state that was stored, of no other. */
+async function replaceItems(
+  run: RunStatement,
+  states: readonly ObjectState[],
+  storedIds: readonly string[],
+  newest: readonly Row[],
+): Promise<void> {
+  const stored = new Set(storedIds);
+  const storedRows = new Set(newest.filter(({ id }) => stored.has(id)));
+  const items = states.flatMap((state) =>
+    state.kind === 'subscription' && storedRows.has(state.row) ? state.items : [],
+  );
+  await run(REPLACE_SUBSCRIPTION_ITEMS, [JSON.stringify(items), storedIds]);
+}
+
+async function recordRefunds(run: RunStatement, states: readonly ObjectState[]): Promise<void> {
+  const entries = states.flatMap((state): readonly LedgerEntry[] => {
+    if (state.kind === 'refund') return state.entries;
+    if (state.kind !== 'charge' || state.refundedTotal === 0) return [];
+    const { row, refundedTotal, currency } = state;
+    return [
+      {
+        entry: `${row.id}:${refundedTotal}`,
+        kind: 'reported',
+        charge_id: row.id,
+        refund_id: null,
+        refunded_total: refundedTotal,
+        amount: null,
+        currency,
+      },
+    ];
+  });
+  if (entries.length > 0) await run(RECORD_REFUNDS, [JSON.stringify(entries)]);
 }
 
 async function insertCustomers(run: RunStatement, states: readonly ObjectState[]): Promise<void> {
   const firstSeen = new Map<string, string>();
   for (const { row } of states) {
-    const seen = String(row.created_at);
+    const seen = String(row.first_seen_at ?? row.created_at);
     const known = row.customer_id === null ? undefined : firstSeen.get(row.customer_id);
     if (row.customer_id !== null && (known === undefined || seen < known)) firstSeen.set(row.customer_id, seen);
   }

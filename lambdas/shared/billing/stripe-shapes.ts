@@ -104,7 +104,22 @@ export const invoiceShape = z.object({
   created: moment,
   status_transitions: z.object({ paid_at: moment.nullish() }).nullish(),
   subscription: reference.nullish(),
-  parent: z.object({ subscription_details: z.object({ subscription: reference.nullish() }).nullish() }).nullish(),
+  payment_intent: reference.nullish(),
+  payments: z
+    .object({
+      data: z.array(
+        z.object({
+          is_default: z.boolean().nullish(),
+          payment: z.object({ payment_intent: reference.nullish() }).nullish(),
+        }),
+      ),
+    })
+    .nullish(),
+  subscription_details: z.object({ metadata }).nullish(),
+  parent: z
+    .object({ subscription_details: z.object({ subscription: reference.nullish(), metadata }).nullish() })
+    .nullish(),
+  metadata,
 });
 
 export const checkoutSessionShape = z.object({
@@ -122,6 +137,19 @@ export const checkoutSessionShape = z.object({
   metadata,
 });
 
+export const refundShape = z.object({
+  id: text,
+  charge: reference.nullish(),
+  payment_intent: reference.nullish(),
+  /** Refunds made before 2018 have none: they had succeeded. */
+  status: text.nullish(),
+  amount: amount.min(0, 'expected zero or more'),
+  currency: currency,
+  reason: text.nullish(),
+  failure_reason: text.nullish(),
+  created: moment,
+});
+
 export const chargeShape = z.object({
   id: text,
   customer: reference.nullish(),
@@ -131,4 +159,53 @@ export const chargeShape = z.object({
   amount_refunded: amount.min(0, 'expected zero or more'),
   currency: currency,
   created: moment,
+  metadata,
+  /** Until 2022 a charge carried its refunds. */
+  refunds: z.object({ data: z.array(z.unknown()) }).nullish(),
+});
+
+export const paymentIntentShape = z.object({
+  id: text,
+  customer: reference.nullish(),
+  status: text,
+  amount: amount,
+  amount_received: amount.nullish(),
+  currency: currency,
+  created: moment,
+  latest_charge: reference.nullish(),
+  /** Until 2022 a payment intent carried its charges, the newest first. */
+  charges: z.object({ data: z.array(z.object({ id: text })) }).nullish(),
+  invoice: reference.nullish(),
+  last_payment_error: z.object({ code: text.nullish(), message: text.nullish() }).nullish(),
+  metadata,
+});
+
+export const customerShape = z.object({
+  id: text,
+  /** A deleted customer is no more than its id. */
+  created: moment.nullish(),
+  deleted: z.boolean().nullish(),
+  email: z.string().max(5_000).nullish(),
+  name: z.string().max(5_000).nullish(),
+  currency: z.string().max(5_000).nullish(),
+  delinquent: z.boolean().nullish(),
+  metadata,
+});
+
+const requirements = z.array(z.string()).nullish();
+
+export const accountShape = z.object({
+  id: text,
+  charges_enabled: z.boolean({ error: 'expected true or false' }),
+  payouts_enabled: z.boolean({ error: 'expected true or false' }).nullish(),
+  /** What `payouts_enabled` was called until 2017. */
+  transfers_enabled: z.boolean().nullish(),
+  details_submitted: z.boolean().nullish(),
+  requirements: z
+    .object({ currently_due: requirements, past_due: requirements, disabled_reason: text.nullish() })
+    .nullish(),
+  /** What `requirements` was called until 2019. */
+  verification: z.object({ fields_needed: requirements, disabled_reason: text.nullish() }).nullish(),
+  created: moment.nullish(),
+  metadata,
 });
