@@ -94,6 +94,11 @@ function localise(queueUrl: (name: string) => string) {
         const secretArn = arn('secretsmanager', `secret:${name}-local0`);
         return { ref: secretArn, attributes: { Id: secretArn } };
       }
+      // Nobody serves these here; a function only needs to be told their names.
+      case 'AWS::IAM::Role':
+        return { ref: name, attributes: { Arn: `arn:aws:iam::${stack.account}:role/${name}` } };
+      case 'AWS::KMS::Key':
+        return { ref: name, attributes: { Arn: arn('kms', `key/${name}`), KeyId: name } };
       case 'AWS::ApiGateway::RestApi':
         return { ref: logicalId, attributes: { RootResourceId: `${logicalId}/` } };
       case 'AWS::ApiGateway::Resource':

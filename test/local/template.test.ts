@@ -80,6 +80,7 @@ test('a function has its code, limits and defaults', () => {
 test.each<[string, unknown, string]>([
   ['Ref of a queue', { Ref: 'Queue' }, 'http://queues/Queue'],
   ['Fn::GetAtt', { 'Fn::GetAtt': ['Queue', 'Arn'] }, `arn:aws:sqs:${REGION}:${ACCOUNT}:Queue`],
+  ['Fn::GetAtt of a role', { 'Fn::GetAtt': ['Role', 'Arn'] }, `arn:aws:iam::${ACCOUNT}:role/Role`],
   ['Ref of a pseudo parameter', { Ref: 'AWS::Region' }, REGION],
   ['Ref of a parameter', { Ref: 'Size' }, '7'],
   ['Fn::Join', { 'Fn::Join': ['-', ['a', { Ref: 'AWS::AccountId' }]] }, `a-${ACCOUNT}`],
@@ -90,7 +91,7 @@ test.each<[string, unknown, string]>([
 ])('%s is resolved', (_name, value, expected) => {
   const outputs = { Out: { Value: { Ref: 'Bucket' }, Export: { Name: 'Data:Bucket' } } };
   assembly(
-    { Worker: fn({ VALUE: value }), Queue: { Type: 'AWS::SQS::Queue' } },
+    { Worker: fn({ VALUE: value }), Queue: { Type: 'AWS::SQS::Queue' }, Role: { Type: 'AWS::IAM::Role' } },
     { Bucket: { Type: 'AWS::S3::Bucket' } },
     outputs,
   );
@@ -100,20 +101,20 @@ test.each<[string, unknown, string]>([
 
 test.each<[string, unknown, RegExp]>([
   ['an intrinsic function that is not supported', { 'Fn::Base64': 'x' }, /Fn::Base64 is not supported/],
-  ['a resource without a counterpart', { Ref: 'Key' }, /Key \(AWS::KMS::Key\) has no counterpart/],
+  ['a resource without a counterpart', { Ref: 'Vpc' }, /Vpc \(AWS::EC2::VPC\) has no counterpart/],
   ['a resource that is not there', { Ref: 'Nobody' }, /there is no resource Nobody/],
   ['an attribute that is not known', { 'Fn::GetAtt': ['Worker', 'SnapStart'] }, /attribute SnapStart of Worker/],
   ['an export that is not there', { 'Fn::ImportValue': 'gone' }, /no stack exports gone/],
   ['the default of an SSM parameter', { Ref: 'Bootstrap' }, /there is no resource Bootstrap/],
 ])('%s is an error that says where', (_name, value, message) => {
-  assembly({ Worker: fn({ VALUE: value }), Key: { Type: 'AWS::KMS::Key' } });
+  assembly({ Worker: fn({ VALUE: value }), Vpc: { Type: 'AWS::EC2::VPC' } });
 
   expect(read).toThrow(/^Template of Operations: Worker: Environment\.Variables: /);
   expect(read).toThrow(message);
 });
 
 test('what AWS alone needs is not resolved', () => {
-  assembly({ Worker: fn({}, { Role: { 'Fn::GetAtt': ['Role', 'Arn'] } }), Role: { Type: 'AWS::IAM::Role' } });
+  assembly({ Worker: fn({}, { VpcConfig: { SubnetIds: [{ Ref: 'Subnet' }] } }), Subnet: { Type: 'AWS::EC2::Subnet' } });
 
   expect(read().functions).toHaveLength(1);
 });
