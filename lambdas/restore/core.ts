@@ -54,7 +54,7 @@ export async function restoreArchive(
   const { targetDatabase } = request;
   const startedAt = now();
   await assertNewDatabase(connector, targetDatabase);
-  const manifest = await findArchive(store, connector.target.name, request.archive);
+  const manifest = await findArchive(store, connector.target.name, request);
   assertHistory(
     manifest.migrations,
     await readMigrationFiles(dependencies.migrationsDirectory),
@@ -85,6 +85,7 @@ export async function restoreArchive(
   return {
     database: manifest.database,
     slot: manifest.slot,
+    archivedAt: manifest.startedAt,
     targetDatabase,
     tables: manifest.tables.length,
     rows: manifest.rows,

@@ -36,6 +36,7 @@ const ARCHIVE_FORM = '`latest`, or the ISO time of an archive such as 2026-11-21
 const requestSchema = z.object({
   database: z.enum(DATABASE_NAMES, { error: `one of ${DATABASE_NAMES.join(', ')}` }),
   archive: z.literal('latest').or(z.iso.datetime({ offset: true, error: ARCHIVE_FORM })),
+  notAfter: z.iso.datetime({ offset: true, error: 'an ISO time such as 2026-11-21T05:55:00Z' }).optional(),
   targetDatabase: z.string({ error: 'the name of the database to create' }),
   afterwards: z.enum(['keep', 'drop'], { error: '`keep` or `drop`' }),
 });

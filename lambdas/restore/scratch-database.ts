@@ -4,7 +4,7 @@ import { type DatabaseConnector, withConnection } from '../shared/database/conne
 import { InvalidRequestError, OperationError } from '../shared/errors';
 
 /** Exists on every server, also when the live database does not any more. */
-const MAINTENANCE_DATABASE = 'postgres';
+export const MAINTENANCE_DATABASE = 'postgres';
 const DUPLICATE_DATABASE = '42P04';
 /** Names that need no quoting in any tool that an operator may type them into. */
 const NAME = /^[a-z_][a-z0-9_]{0,62}$/;

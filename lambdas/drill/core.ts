@@ -1,0 +1,139 @@
+import { restoreArchive, type RestoreDependencies } from '../restore/core';
+import { dropDatabase } from '../restore/scratch-database';
+import { SCRATCH_LIFETIME_MS, scratchName, sweepScratch } from '../restore/scratch-sweep';
+import type { RestoreReport } from '../restore/contract';
+import { type DatabaseConnector, withConnection } from '../shared/database/connector';
+import { messageOf, OperationError } from '../shared/errors';
+import type { DrillRecord } from './contract';
+import { saveRecord } from './record';
+
+export interface DrillDependencies extends RestoreDependencies {
+  /** Milliseconds in which a restored database must be verified and ready. */
+  readonly targetMs: number;
+  /** Milliseconds after which a scratch database was left behind by a killed drill. @default 20 minutes */
+  readonly scratchLifetimeMs?: number;
+}
+
+/** A drill that restored and verified its archive. */
+export type FinishedDrill = DrillRecord & { readonly durationMs: number; readonly targetPercent: number };
+
+type Findings = Omit<DrillRecord, 'database' | 'startedAt' | 'targetMs' | 'error'>;
+type Measured = Omit<FinishedDrill, 'database' | 'startedAt' | 'targetMs' | 'error'>;
+
+const UNREACHED = {
+  slot: null,
+  tables: null,
+  rows: null,
+  durationMs: null,
+  restoredBytes: null,
+  bytesPerSecond: null,
+  liveBytes: null,
+  projectedMs: null,
+  targetPercent: null,
+} as const;
+
+/**
+ * Proves that the newest archive can be restored, and how fast: restores it into a scratch database, verifies it,
+ * compares the time with the target, and drops it. Every drill is put on record, also one that fails; a drill that was
+ * killed is cleaned up, and recorded as interrupted, by the next.
+ *
+ * @returns the record; its outcome is `slow` when the restore is sound but the target would be missed
+ * @throws OperationError as {@link restoreArchive} does, once the failure is on record; nothing is left behind
+ */
+export async function runDrill(dependencies: DrillDependencies): Promise<FinishedDrill> {
+  const { connector, targetMs, log, now } = dependencies;
+  const database = connector.target.name;
+  const startedAt = now();
+  const record = <Found extends Findings>(findings: Found, error: string | null = null, at = startedAt) => ({
+    database,
+    startedAt: at.toISOString(),
+    targetMs,
+    error,
+    ...findings,
+  });
+  const swept = await sweepScratch(
+    connector,
+    'drill',
+    startedAt,
+    dependencies.scratchLifetimeMs ?? SCRATCH_LIFETIME_MS,
+  );
+  for (const at of swept) {
+    log.warn('A drill was killed; its database is dropped now', { database, startedAt: at.toISOString() });
+    await save(
+      dependencies,
+      record({ ...UNREACHED, outcome: 'interrupted' as const }, 'The drill was interrupted', at),
+    );
+  }
+  let measured: Measured;
+  try {
+    measured = await restoreAndMeasure(dependencies, startedAt);
+  } catch (error) {
+    const reason = error instanceof OperationError ? `${error.code}: ${error.message}` : messageOf(error);
+    await save(dependencies, record({ ...UNREACHED, outcome: 'failed' as const }, reason)).catch((cause: unknown) =>
+      log.error('The failed drill could not be put on record', { database, error: messageOf(cause) }),
+    );
+    throw error;
+  }
+  const finished = record(measured);
+  await save(dependencies, finished);
+  return finished;
+}
+
+async function restoreAndMeasure(dependencies: DrillDependencies, startedAt: Date): Promise<Measured> {
+  const { connector, targetMs } = dependencies;
+  const targetDatabase = scratchName('drill', connector.target.database, startedAt);
+  // A restore that fails drops its own database.
+  const restored = await restoreArchive(dependencies, { archive: 'latest', targetDatabase, afterwards: 'keep' });
+  try {
+    const [restoredBytes, liveBytes] = [
+      await databaseBytes(connector, targetDatabase),
+      await databaseBytes(connector, connector.target.database),
+    ];
+    return measure(restored, { restoredBytes, liveBytes, targetMs });
+  } finally {
+    await dropDatabase(connector, targetDatabase);
+  }
+}
+
+/**
+ * Time against target. A live database that has outgrown its archive would take longer than the drill did, so the
+ * verdict is on the longer of the two.
+ */
+function measure(
+  { slot, tables, rows, durationMs }: RestoreReport,
+  sizes: { readonly restoredBytes: number; readonly liveBytes: number; readonly targetMs: number },
+): Measured {
+  const { restoredBytes, liveBytes, targetMs } = sizes;
+  const bytesPerMs = restoredBytes / Math.max(durationMs, 1);
+  const projectedMs = Math.round(liveBytes / bytesPerMs);
+  const targetPercent = Math.round((Math.max(durationMs, projectedMs) / targetMs) * 10_000) / 100;
+  return {
+    outcome: targetPercent > 100 ? 'slow' : 'passed',
+    slot,
+    tables,
+    rows,
+    durationMs,
+    restoredBytes,
+    bytesPerSecond: Math.round(bytesPerMs * 1000),
+    liveBytes,
+    projectedMs,
+    targetPercent,
+  };
+}
+
+async function databaseBytes(connector: DatabaseConnector, name: string): Promise<number> {
+  return withConnection(
+    connector,
+    async (client) => {
+      const size = await client.query<{ bytes: number }>(
+        'SELECT pg_database_size(current_database())::float8 AS bytes',
+      );
+      return size.rows[0]?.bytes ?? 0;
+    },
+    name,
+  );
+}
+
+async function save({ connector, store }: DrillDependencies, record: DrillRecord): Promise<void> {
+  await withConnection(connector, (live) => saveRecord(store, live, record));
+}

@@ -1,0 +1,47 @@
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import type { ClientBase } from 'pg';
+import { normaliseSlot, slotToKey } from '../shared/archive/slot';
+import { type ArchiveStore, objectSize, unavailable } from '../shared/archive/store';
+import type { DatabaseName } from '../shared/contract';
+import { DRILL_PREFIX, type DrillRecord } from './contract';
+
+/** Where the record of a drill lies; auditors find it there also when the database is gone. */
+export function drillKey(database: DatabaseName, startedAt: string): string {
+  return `${DRILL_PREFIX}${database}/${slotToKey(normaliseSlot(startedAt))}.json`;
+}
+
+/**
+ * Puts a drill on record, first in the bucket, then in the database. A drill that has its record keeps it.
+ *
+ * @param live a connection to the live database
+ * @throws OperationError `store_unavailable` (retryable), or what PostgreSQL threw
+ */
+export async function saveRecord(store: ArchiveStore, live: ClientBase, record: DrillRecord): Promise<void> {
+  const key = drillKey(record.database, record.startedAt);
+  if ((await objectSize(store, key)) === undefined) {
+    const body = { Body: JSON.stringify(record, undefined, 2), ContentType: 'application/json' };
+    await store.s3
+      .send(new PutObjectCommand({ Bucket: store.bucket, Key: key, ChecksumAlgorithm: 'SHA256', ...body }))
+      .catch((cause: unknown) => {
+        throw unavailable(`write ${key}`, cause);
+      });
+  }
+  await live.query(
+    `INSERT INTO operations.drills (started_at, outcome, archive_slot, row_count, duration_ms, restored_bytes,
+       live_bytes, projected_ms, target_ms, error)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+     ON CONFLICT (started_at) DO NOTHING`,
+    [
+      record.startedAt,
+      record.outcome,
+      record.slot,
+      record.rows,
+      record.durationMs,
+      record.restoredBytes,
+      record.liveBytes,
+      record.projectedMs,
+      record.targetMs,
+      record.error,
+    ],
+  );
+}
