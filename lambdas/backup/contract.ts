@@ -106,6 +106,8 @@ export interface ArchiveReport {
   readonly expiredArchives: number;
   /** Objects and unfinished uploads that failed attempts had left behind. */
   readonly sweptLeftovers: number;
+  /** The archive is good, but what had expired could not be removed; the log says why, the next run tries again. */
+  readonly housekeepingFailed: boolean;
 }
 
 /** What the backup function answers. */

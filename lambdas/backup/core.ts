@@ -1,59 +1,37 @@
-import { randomUUID } from 'node:crypto';
 import type { Client, ClientBase } from 'pg';
-import { COPY_SETTINGS } from '../shared/archive/copy-session';
-import { distribute } from '../shared/archive/distribute';
 import { manifestKey } from '../shared/archive/keys';
-import {
-  ARCHIVE_FORMAT,
-  ARCHIVE_VERSION,
-  type ArchivedPart,
-  type ArchivedTable,
-  type Manifest,
-  totalOf,
-} from '../shared/archive/manifest';
+import type { Manifest } from '../shared/archive/manifest';
 import { normaliseSlot, type Slot } from '../shared/archive/slot';
-import { type ArchiveStore, readManifest, writeManifest } from '../shared/archive/store';
-import { type DatabaseConnector, withConnection } from '../shared/database/connector';
+import { readManifest } from '../shared/archive/store';
+import { withConnection } from '../shared/database/connector';
 import { assertIdentity } from '../shared/database/identity';
-import { OperationError } from '../shared/errors';
-import { readJournal } from '../shared/migrations/journal';
-import type { Log } from '../shared/telemetry';
-import { assertArchivable, describeServer, readSequences, type SourceTable } from '../shared/archive/catalog';
-import type { BackupReport } from './contract';
-import { planParts } from './parts';
-import { joinSnapshot, openSnapshot } from './snapshot';
-import { uploadPart } from './upload-part';
+import { messageOf, OperationError } from '../shared/errors';
+import type { ArchiveReport } from './contract';
+import { exportSnapshot, type ExportTarget } from './export-snapshot';
+import { type HousekeepingReport, keepHouse } from './housekeeping';
+import { type ArchiveDependencies, writeArchive } from './write-archive';
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-/** Two keep a vCPU busy: one compresses while the other waits. Each holds about 25 MB and a connection. */
-const WORKERS = 2;
-/** Smaller makes more objects to hash and request; larger leaves one worker idle at the end. */
-const PART_BYTES = 256 * 1024 * 1024;
+const GIB = 1024 ** 3;
 const LOCK = `hashtextextended('billing-operations/backup', 0)`;
 
-export interface BackupDependencies {
-  readonly connector: DatabaseConnector;
-  readonly store: ArchiveStore;
-  /** Days after the slot during which nobody can delete the archive. */
-  readonly retentionDays: number;
-  readonly log: Log;
-  readonly now: () => Date;
-  /** Connections that copy at once. @default 2 */
-  readonly workers?: number;
-  /** Bytes of table file per object. @default 256 MiB */
-  readonly partBytes?: number;
+export interface BackupDependencies extends ArchiveDependencies {
+  /** Bytes of database above which RDS exports a snapshot instead. @default - every database is streamed */
+  readonly streamingLimitBytes?: number;
+  /** Where RDS exports a database to that is larger. @default - the database is not on RDS: it is refused */
+  readonly exportTarget?: ExportTarget;
 }
 
 /**
  * Archives one consistent view of a database. The manifest is written last: without it there is no archive, whatever
- * else is in the bucket. Asking again for a slot that has one does nothing.
+ * else is in the bucket. Asking again for a slot that has one does nothing. Afterwards, what failed attempts left and
+ * archives past their retention are removed.
  *
  * @param requestedSlot ISO time that names the archive; @default now
- * @throws OperationError `wrong_database`, `unmigrated_database`, `unsupported_content`, `invalid_request`; and,
- * retryable, `backup_running` while another one is at work on this database, `schema_changing`, `copy_failed`,
- * `store_unavailable`, `database_unavailable`
+ * @throws OperationError `wrong_database`, `unmigrated_database`, `unsupported_content`, `invalid_request`,
+ * `database_too_large`, `no_snapshot`; and, retryable, `backup_running` while another one is at work on this database,
+ * `schema_changing`, `copy_failed`, `store_unavailable`, `database_unavailable`, `rds_unavailable`
  */
-export async function createBackup(dependencies: BackupDependencies, requestedSlot?: string): Promise<BackupReport> {
+export async function createBackup(dependencies: BackupDependencies, requestedSlot?: string): Promise<ArchiveReport> {
   const { connector, store, now } = dependencies;
   const startedAt = now();
   const slot = normaliseSlot(requestedSlot ?? startedAt);
@@ -67,7 +45,12 @@ export async function createBackup(dependencies: BackupDependencies, requestedSl
     await lock(leader);
     const overtaken = await readManifest(store, database, slot);
     if (overtaken) return report(overtaken, 'already-exists', startedAt, now());
-    return archive(dependencies, leader, slot, startedAt);
+    const bytes = await databaseBytes(leader);
+    if (bytes > (dependencies.streamingLimitBytes ?? Infinity)) {
+      return exportInstead(dependencies, slot, bytes, startedAt);
+    }
+    const { manifest, outcome } = await writeArchive(dependencies, leader, slot, startedAt);
+    return { ...report(manifest, outcome, startedAt, now()), ...(await tidy(dependencies)) };
   });
 }
 
@@ -79,78 +62,64 @@ async function lock(leader: ClientBase): Promise<void> {
   });
 }
 
-async function archive(
-  dependencies: BackupDependencies,
-  leader: Client,
-  slot: Slot,
-  startedAt: Date,
-): Promise<BackupReport> {
-  const { connector, store, log, now } = dependencies;
-  const database = connector.target.name;
-  const retainUntil = new Date(Date.parse(slot) + dependencies.retentionDays * DAY_MS);
-  const attempt = randomUUID();
+async function databaseBytes(leader: Client): Promise<number> {
+  const size = await leader.query<{ bytes: number }>('SELECT pg_database_size(current_database())::float8 AS bytes');
+  return size.rows[0]?.bytes ?? 0;
+}
 
-  const snapshot = await openSnapshot(leader);
-  await assertArchivable(leader);
-  const migrations = await readJournal(leader);
-  if (migrations.length === 0) {
+/** Hands a database that does not fit into the function's time to RDS, and says so. */
+async function exportInstead(
+  dependencies: BackupDependencies,
+  slot: Slot,
+  bytes: number,
+  startedAt: Date,
+): Promise<ArchiveReport> {
+  const { connector, exportTarget, log, now } = dependencies;
+  const database = connector.target.name;
+  const size = `${(bytes / GIB).toFixed(1)} GiB`;
+  if (!exportTarget) {
     throw new OperationError(
-      'unmigrated_database',
-      `The ${database} database has no record of its migrations, so nobody could restore its archive: apply the ${database} migrations first`,
+      'database_too_large',
+      `The ${database} database has ${size}, more than the function may stream, and is not on RDS, which could export it: raise STREAMING_LIMIT_GIB together with the function's time, or archive it by other means`,
     );
   }
-  const server = await describeServer(leader);
-  const sequences = await readSequences(leader);
-  const planned = planParts({ database, slot, attempt }, snapshot.tables, dependencies.partBytes ?? PART_BYTES);
-  log.info('Backup started', { database, slot, attempt, tables: snapshot.tables.length, parts: planned.length });
-
-  const parts: ArchivedPart[] = [];
-  const readers: Client[] = [];
-  try {
-    while (readers.length < (dependencies.workers ?? WORKERS)) readers.push(await joinSnapshot(connector, snapshot));
-    await distribute(planned, readers, async (part, reader, signal) => {
-      parts.push(await uploadPart(store, reader, part, retainUntil, signal));
-    });
-  } finally {
-    await Promise.all(readers.map((reader) => reader.end().catch(() => undefined)));
-  }
-
-  const partsByTable = Map.groupBy(planned, (part) => part.table);
-  const archived = new Map(parts.map((part) => [part.key, part]));
-  const tables = snapshot.tables.map((table) =>
-    describeTable(
-      table,
-      (partsByTable.get(table) ?? []).flatMap((part) => archived.get(part.key) ?? []),
-    ),
+  const { prefix, ...started } = await exportSnapshot(exportTarget, database, slot);
+  log.warn(
+    'The database is too large to stream: RDS exports a snapshot as Parquet instead. It cannot be restored by this platform; recovery of this database rests on recovery points and point-in-time recovery',
+    { database, slot, size, prefix, ...started },
   );
-  const finishedAt = now();
-  const manifest: Manifest = {
-    format: ARCHIVE_FORMAT,
-    version: ARCHIVE_VERSION,
+  return {
     database,
     slot,
-    attempt,
-    startedAt: startedAt.toISOString(),
-    finishedAt: finishedAt.toISOString(),
-    durationMs: finishedAt.getTime() - startedAt.getTime(),
-    server,
-    copySettings: { ...COPY_SETTINGS },
-    migrations,
-    tables,
-    sequences,
-    ...totalOf(tables),
+    manifestKey: `${prefix}/${started.taskIdentifier}/`,
+    outcome: 'exported',
+    tables: 0,
+    rows: 0,
+    bytes: 0,
+    compressedBytes: 0,
+    durationMs: now().getTime() - startedAt.getTime(),
+    ...(await tidy(dependencies)),
   };
-  if (await writeManifest(store, manifest, retainUntil)) return report(manifest, 'created', startedAt, now());
-  const winner = await readManifest(store, database, slot);
-  return report(winner ?? manifest, 'already-exists', startedAt, now());
 }
 
-function describeTable(table: SourceTable, parts: ArchivedPart[]): ArchivedTable {
-  const ordered = parts.toSorted((one, other) => (one.key < other.key ? -1 : 1));
-  return { schema: table.schema, name: table.name, columns: table.columns, parts: ordered, ...totalOf(ordered) };
+/** A failure here is no failure of the backup: what is left lying is found by the next run. */
+async function tidy(
+  dependencies: BackupDependencies,
+): Promise<HousekeepingReport & Pick<ArchiveReport, 'housekeepingFailed'>> {
+  const { connector, log } = dependencies;
+  const database = connector.target.name;
+  try {
+    return { ...(await keepHouse(dependencies, database)), housekeepingFailed: false };
+  } catch (error) {
+    log.error('What has expired could not be removed: check the function’s permissions on the archive bucket', {
+      database,
+      error: messageOf(error),
+    });
+    return { expiredArchives: 0, sweptLeftovers: 0, housekeepingFailed: true };
+  }
 }
 
-function report(manifest: Manifest, outcome: BackupReport['outcome'], from: Date, to: Date): BackupReport {
+function report(manifest: Manifest, outcome: ArchiveReport['outcome'], from: Date, to: Date): ArchiveReport {
   return {
     database: manifest.database,
     slot: manifest.slot,
@@ -161,5 +130,8 @@ function report(manifest: Manifest, outcome: BackupReport['outcome'], from: Date
     bytes: manifest.bytes,
     compressedBytes: manifest.compressedBytes,
     durationMs: to.getTime() - from.getTime(),
+    expiredArchives: 0,
+    sweptLeftovers: 0,
+    housekeepingFailed: false,
   };
 }

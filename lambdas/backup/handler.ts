@@ -1,6 +1,8 @@
+import { RDSClient } from '@aws-sdk/client-rds';
 import { S3Client } from '@aws-sdk/client-s3';
+import type { Context } from 'aws-lambda';
 import { z } from 'zod';
-import { DATABASE_NAMES } from '../shared/contract';
+import { DATABASE_NAMES, type DatabaseName } from '../shared/contract';
 import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
 import {
   baseSettings,
@@ -14,11 +16,21 @@ import { messageOf, OperationError } from '../shared/errors';
 import { createSecrets } from '../shared/secrets';
 import { createTelemetry, MetricUnit } from '../shared/telemetry';
 import { BACKUP_METRICS, type BackupReport } from './contract';
-import { createBackup } from './core';
+import { publishProtection, publishReport } from './publish';
+import { type RunDependencies, runBackup } from './run';
 
 /** S3 answers 503 while it scales, for seconds at a time; three attempts, the SDK's default, do not outlast that. */
 const S3_ATTEMPTS = 6;
+/** A call that S3 does not answer is better made again than waited for: the SDK would wait until the function ends. */
+const S3_TIMEOUTS = { connectionTimeout: 5_000, socketTimeout: 30_000 };
+/** Without a route to RDS, its check must not use up the time for the archive. */
+const RDS_TIMEOUTS = { connectionTimeout: 3_000, socketTimeout: 10_000 };
 const LONGEST_RETENTION_DAYS = 3650;
+const LONGEST_FREQUENCY_HOURS = 24 * 31;
+const MAX_STORAGE_GIB = 65_536;
+const GIB = 1024 ** 3;
+/** Kept of the function's time for answering, after waiting for a snapshot. */
+const ANSWER_SECONDS = 30;
 
 const environment = readEnvironment({
   ...baseSettings,
@@ -27,43 +39,86 @@ const environment = readEnvironment({
   ARCHIVE_BUCKET: setting.text('the name of the archive bucket'),
   BILLING_RETENTION_DAYS: setting.integer(1, LONGEST_RETENTION_DAYS),
   MAIN_RETENTION_DAYS: setting.integer(1, LONGEST_RETENTION_DAYS),
+  BILLING_FREQUENCY_HOURS: setting.integer(1, LONGEST_FREQUENCY_HOURS).prefault('6'),
+  MAIN_FREQUENCY_HOURS: setting.integer(1, LONGEST_FREQUENCY_HOURS).prefault('24'),
+  BILLING_INSTANCE_IDENTIFIER: setting.optionalText().prefault(''),
+  MAIN_INSTANCE_IDENTIFIER: setting.optionalText().prefault(''),
+  STREAMING_LIMIT_GIB: setting.integer(1, MAX_STORAGE_GIB).prefault('64'),
+  EXPORT_ROLE_ARN: setting.optionalText().prefault(''),
+  EXPORT_KEY_ARN: setting.optionalText().prefault(''),
 });
 const { log, metrics } = createTelemetry('backup', environment);
 const secrets = createSecrets();
-const store = { s3: new S3Client({ maxAttempts: S3_ATTEMPTS }), bucket: environment.ARCHIVE_BUCKET };
+const rds = new RDSClient({ requestHandler: RDS_TIMEOUTS });
+const store = {
+  s3: new S3Client({ maxAttempts: S3_ATTEMPTS, requestHandler: S3_TIMEOUTS }),
+  bucket: environment.ARCHIVE_BUCKET,
+};
 const policies = {
-  billing: { target: billingTarget(environment), retentionDays: environment.BILLING_RETENTION_DAYS },
-  main: { target: mainTarget(environment), retentionDays: environment.MAIN_RETENTION_DAYS },
+  billing: {
+    target: billingTarget(environment),
+    retentionDays: environment.BILLING_RETENTION_DAYS,
+    frequencyHours: environment.BILLING_FREQUENCY_HOURS,
+    identifier: environment.BILLING_INSTANCE_IDENTIFIER,
+  },
+  main: {
+    target: mainTarget(environment),
+    retentionDays: environment.MAIN_RETENTION_DAYS,
+    frequencyHours: environment.MAIN_FREQUENCY_HOURS,
+    identifier: environment.MAIN_INSTANCE_IDENTIFIER,
+  },
 };
 
 const requestSchema = z.object({
   database: z.enum(DATABASE_NAMES, { error: `one of ${DATABASE_NAMES.join(', ')}` }),
   slot: z.iso.datetime({ offset: true, error: 'an ISO time such as 2026-11-21T06:00:00Z' }).optional(),
+  reason: z.enum(['routine', 'pre-migration'], { error: '`routine` or `pre-migration`' }).optional(),
 });
 
 /** Archives one database; see {@link BackupRequest}. */
-export async function handler(event: unknown): Promise<BackupReport> {
-  const { database, slot } = readRequest(requestSchema, event);
-  const { target, retentionDays } = policies[database];
-  metrics.addDimension('database', database);
+export async function handler(
+  event: unknown,
+  context?: Pick<Context, 'getRemainingTimeInMillis'>,
+): Promise<BackupReport> {
+  const request = readRequest(requestSchema, event);
+  metrics.addDimension('database', request.database);
   try {
-    const report = await createBackup(
-      { connector: createConnector(target, secrets, 'backup'), store, retentionDays, log, now: () => new Date() },
-      slot,
-    );
+    const report = await runBackup(dependenciesOf(request.database, context), request);
     log.info('Backup finished', { ...report });
-    if (report.outcome === 'created') {
-      metrics.addMetric(BACKUP_METRICS.succeeded, MetricUnit.Count, 1);
-      metrics.addMetric(BACKUP_METRICS.durationMs, MetricUnit.Milliseconds, report.durationMs);
-      metrics.addMetric(BACKUP_METRICS.compressedBytes, MetricUnit.Bytes, report.compressedBytes);
-    }
+    publishReport(metrics, report);
     return report;
   } catch (error) {
     const code = error instanceof OperationError ? error.code : 'unexpected';
-    log.error('Backup failed', { database, slot, code, error: messageOf(error) });
+    log.error('Backup failed', { ...request, code, error: messageOf(error) });
     metrics.addMetric(BACKUP_METRICS.failed, MetricUnit.Count, 1);
     throw error;
   } finally {
     metrics.publishStoredMetrics();
   }
+}
+
+function dependenciesOf(
+  database: DatabaseName,
+  context: Pick<Context, 'getRemainingTimeInMillis'> | undefined,
+): RunDependencies {
+  const { target, retentionDays, frequencyHours, identifier } = policies[database];
+  const instance = identifier === '' ? undefined : { rds, identifier };
+  return {
+    connector: createConnector(target, secrets, 'backup'),
+    store,
+    retentionDays,
+    frequencyHours,
+    instance,
+    streamingLimitBytes: environment.STREAMING_LIMIT_GIB * GIB,
+    exportTarget: instance && {
+      instance,
+      bucket: environment.ARCHIVE_BUCKET,
+      roleArn: environment.EXPORT_ROLE_ARN,
+      keyArn: environment.EXPORT_KEY_ARN,
+    },
+    log,
+    now: () => new Date(),
+    onProtection: (protection) => publishProtection(metrics, protection),
+    remainingSeconds: () => Math.floor((context?.getRemainingTimeInMillis() ?? 0) / 1000) - ANSWER_SECONDS,
+  };
 }

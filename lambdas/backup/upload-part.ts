@@ -1,3 +1,4 @@
+import { NoSuchUpload } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress } from 'node:zlib';
@@ -5,7 +6,7 @@ import type { Client } from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import type { ArchivedPart } from '../shared/archive/manifest';
 import { Meter } from '../shared/archive/meter';
-import { type ArchiveStore, unavailable } from '../shared/archive/store';
+import { type ArchiveStore, objectSize, unavailable } from '../shared/archive/store';
 import { messageOf, OperationError } from '../shared/errors';
 import type { PlannedPart } from './parts';
 
@@ -59,7 +60,9 @@ export async function uploadPart(
   ]);
   // A stream that fails takes its upload along, and the other way round: a failing upload closes the stream it reads.
   if (streaming.status === 'rejected' && !isClosing(streaming.reason)) throw copyFailed(part, streaming.reason);
-  if (uploading.status === 'rejected') throw unavailable(`write ${part.key}`, uploading.reason);
+  if (uploading.status === 'rejected' && !(await isCompleted(store, part.key, compressed, uploading.reason))) {
+    throw unavailable(`write ${part.key}`, uploading.reason);
+  }
   // The server's own count arrives after the last row; this statement waits for it.
   await client.query('SELECT').catch((cause: unknown) => {
     throw copyFailed(part, cause);
@@ -76,6 +79,15 @@ export async function uploadPart(
     sha256: compressed.measurement.sha256,
     plainSha256: sha256,
   };
+}
+
+/**
+ * Whether an upload that failed is complete after all. When S3 completed it and its answer was lost, the retry is told
+ * that there is no such upload; the key is this attempt's own, so what lies there came from it.
+ */
+async function isCompleted(store: ArchiveStore, key: string, sent: Meter, error: unknown): Promise<boolean> {
+  if (!(error instanceof NoSuchUpload)) return false;
+  return (await objectSize(store, key)) === sent.measurement.bytes;
 }
 
 /** Whether a stream ended because somebody else stopped it. */

@@ -25,7 +25,10 @@ const BULK = `INSERT INTO billing.customers (id, first_seen_at)
 let site: ArchiveSite;
 
 beforeEach(async () => {
-  site = await createArchiveSite('billing');
+  site = await createArchiveSite(
+    'billing',
+    'CREATE TABLE billing.notes (id text PRIMARY KEY, at timestamptz NOT NULL)',
+  );
 });
 
 afterEach(async () => {
@@ -35,7 +38,7 @@ afterEach(async () => {
 test('the manifest says what each object holds, and psql alone could read it', async () => {
   const client = await site.source.client();
   await client.query(
-    `INSERT INTO billing.customers VALUES ('cus_1', '2026-11-20T10:00:00Z'), ('cus_2', '2026-11-20T11:00:00Z')`,
+    `INSERT INTO billing.notes VALUES ('n_1', '2026-11-20T10:00:00Z'), ('n_2', '2026-11-20T11:00:00Z')`,
   );
 
   const report = await site.backup('2026-11-21T07:00:00.500+01:00');
@@ -45,13 +48,13 @@ test('the manifest says what each object holds, and psql alone could read it', a
   const manifest = await manifestAt(site.store, report.manifestKey);
   expect(manifest.server.version).toMatch(/^17\./);
   expect(manifest.migrations.map((migration) => migration.name)).toContain('0002_create_billing');
-  const customers = manifest.tables.find((table) => table.name === 'customers');
-  expect(customers).toMatchObject({ schema: 'billing', columns: ['id', 'first_seen_at'], rows: 2 });
-  const [part] = customers?.parts ?? [];
+  const notes = manifest.tables.find((table) => table.name === 'notes');
+  expect(notes).toMatchObject({ schema: 'billing', columns: ['id', 'at'], rows: 2 });
+  const [part] = notes?.parts ?? [];
   const object = await readObject(site.store, part?.key ?? '');
   expect(createHash('sha256').update(object).digest('hex')).toBe(part?.sha256);
   const text = zstdDecompressSync(object).toString('utf8');
-  expect(text).toBe('cus_1\t2026-11-20 10:00:00+00\ncus_2\t2026-11-20 11:00:00+00\n');
+  expect(text).toBe('n_1\t2026-11-20 10:00:00+00\nn_2\t2026-11-20 11:00:00+00\n');
   expect(createHash('sha256').update(text).digest('hex')).toBe(part?.plainSha256);
 });
 
@@ -95,7 +98,7 @@ test('every worker sees the moment of the first one: nothing committed after it 
       ...connector,
       async connect() {
         connections += 1;
-        if (connections > 1) await client.query(`INSERT INTO billing.customers VALUES ('late_${connections}', now())`);
+        if (connections > 1) await client.query(`INSERT INTO billing.notes VALUES ('late_${connections}', now())`);
         return connector.connect();
       },
     },
@@ -189,9 +192,9 @@ test('every object carries the date until which nobody may delete it', async () 
     },
     { step: 'initialize' },
   );
-  await site.backup(SLOT);
+  await site.backup(SLOT, { now: () => new Date('2026-11-21T06:00:05Z') });
   expect([...locked.keys()].toSorted()).toEqual((await listKeys(site.store)).toSorted());
-  for (const lock of locked.values()) expect(lock).toEqual(['GOVERNANCE', new Date('2027-02-19T06:00:00Z')]);
+  for (const lock of locked.values()) expect(lock).toEqual(['GOVERNANCE', new Date('2027-02-19T06:00:05Z')]);
 });
 
 test('the main database is not archived as billing, nor one that was never migrated', async () => {

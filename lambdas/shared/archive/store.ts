@@ -15,6 +15,9 @@ import { databasePrefix, manifestKey } from './keys';
 import { type Manifest, ownKey, parseManifest } from './manifest';
 import { keyToSlot, type Slot } from './slot';
 
+/** Answers to a conditional write: somebody has written there, or is writing at this moment. */
+const TAKEN = [412, 409];
+
 /** The bucket that holds the archives. */
 export interface ArchiveStore {
   readonly s3: S3Client;
@@ -52,9 +55,10 @@ export async function readManifest(
 /**
  * Publishes an archive.
  *
- * @returns `false` when another attempt published this slot first
+ * @returns the manifest that the slot has now: this one, or that of another attempt which was faster
+ * @throws OperationError `store_unavailable` (retryable)
  */
-export async function writeManifest(store: ArchiveStore, manifest: Manifest, retainUntil: Date): Promise<boolean> {
+export async function writeManifest(store: ArchiveStore, manifest: Manifest, retainUntil: Date): Promise<Manifest> {
   const key = ownKey(manifest);
   try {
     await store.s3.send(
@@ -70,9 +74,14 @@ export async function writeManifest(store: ArchiveStore, manifest: Manifest, ret
         IfNoneMatch: '*',
       }),
     );
-    return true;
+    return manifest;
   } catch (cause) {
-    if (cause instanceof S3ServiceException && cause.$metadata.httpStatusCode === 412) return false;
+    if (!(cause instanceof S3ServiceException) || !TAKEN.includes(cause.$metadata.httpStatusCode ?? 0)) {
+      throw unavailable(`write ${key}`, cause);
+    }
+    // It may as well be our own, when S3 wrote it and its answer was lost: the retry then finds the place taken.
+    const winner = await readManifest(store, manifest.database, manifest.slot);
+    if (winner) return winner;
     throw unavailable(`write ${key}`, cause);
   }
 }
@@ -120,8 +129,19 @@ export async function openObject(store: ArchiveStore, key: string): Promise<Read
 /** An S3 call that failed after the SDK's own retries. */
 export function unavailable(what: string, cause: unknown): OperationError {
   if (cause instanceof OperationError) return cause;
-  return new OperationError('store_unavailable', `Cannot ${what} in the archive bucket: ${messageOf(cause)}`, {
-    retryable: true,
-    cause,
-  });
+  return new OperationError(
+    'store_unavailable',
+    `Cannot ${what} in the archive bucket: ${messageOf(cause)}. ${adviceOn(cause)}`,
+    { retryable: true, cause },
+  );
+}
+
+function adviceOn(cause: unknown): string {
+  if (cause instanceof S3ServiceException && cause.$metadata.httpStatusCode === 403) {
+    return "Check the function's permissions on the bucket and on its key, then try again; no archive was changed";
+  }
+  if (cause instanceof S3ServiceException && cause.name === 'NoSuchBucket') {
+    return 'Check ARCHIVE_BUCKET: the function looks for its archives in a bucket that does not exist';
+  }
+  return "Check the health of S3 and the function's route to it, then try again; no archive was changed";
 }

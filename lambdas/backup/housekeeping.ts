@@ -1,0 +1,98 @@
+import type { DatabaseName } from '../shared/contract';
+import { type StoredObject, type StoredSlot, takeInventory } from '../shared/archive/inventory';
+import { databasePrefix } from '../shared/archive/keys';
+import { abortUploads, removeObjects } from '../shared/archive/removal';
+import { type ArchiveStore, readManifest } from '../shared/archive/store';
+import type { Log } from '../shared/telemetry';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/**
+ * Age from which what an attempt wrote is nobody's any more. A run lasts 15 minutes at most; shorter than that would
+ * remove the objects of one that still works, longer only leaves them lying.
+ */
+const ABANDONED_AFTER_MS = 60 * 60 * 1000;
+/** Archives that stay whatever their age. If backups had stopped long ago, the last good one is all there is. */
+const NEWEST_KEPT = 1;
+
+export interface HousekeepingDependencies {
+  readonly store: ArchiveStore;
+  readonly retentionDays: number;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+export interface HousekeepingReport {
+  /** Archives that were older than their retention and are gone now. */
+  readonly expiredArchives: number;
+  /** Objects and unfinished uploads of failed attempts. */
+  readonly sweptLeftovers: number;
+}
+
+/**
+ * Removes what is of no use any more: what attempts left that nobody completed, and archives past their retention. For
+ * the end of a successful backup, while its lock on the database is held. A bucket lifecycle could do neither: it goes
+ * by age alone, so after 90 days without a backup it would remove the last archive there is.
+ *
+ * @throws OperationError `store_unavailable` (retryable); what was not removed is found again by the next run
+ */
+export async function keepHouse(
+  dependencies: HousekeepingDependencies,
+  database: DatabaseName,
+): Promise<HousekeepingReport> {
+  const stored = await takeInventory(dependencies.store, database);
+  const expired = await expireArchives(dependencies, stored);
+  const expiredArchives = expired.size;
+  const sweptLeftovers = await sweepLeftovers(
+    dependencies,
+    database,
+    stored.filter((slot) => !expired.has(slot)),
+  );
+  if (sweptLeftovers + expiredArchives > 0) {
+    dependencies.log.info('Old objects removed', { database, sweptLeftovers, expiredArchives });
+  }
+  return { sweptLeftovers, expiredArchives };
+}
+
+/** Removes archives past their retention, but never the newest one. */
+async function expireArchives(
+  { store, retentionDays, now }: HousekeepingDependencies,
+  stored: readonly StoredSlot[],
+): Promise<Set<StoredSlot>> {
+  const expiredBefore = now().getTime() - retentionDays * DAY_MS;
+  const expired = stored
+    .filter(({ manifest }) => manifest !== undefined)
+    .slice(NEWEST_KEPT)
+    // An archive made later than its slot is locked from then on.
+    .filter(({ slot, manifest }) => Math.max(Date.parse(slot), Number(manifest?.lastModified)) < expiredBefore);
+  for (const { manifest, attempts } of expired) {
+    // The manifest first, as it is written last: an interruption leaves no archive with parts missing.
+    if (manifest) await removeObjects(store, [manifest.key]);
+    await removeObjects(store, keysOf([...attempts.values()].flat()));
+  }
+  return new Set(expired);
+}
+
+/** Removes the data of attempts that no manifest names, once their run is over. */
+async function sweepLeftovers(
+  { store, now }: HousekeepingDependencies,
+  database: DatabaseName,
+  stored: readonly StoredSlot[],
+): Promise<number> {
+  const abandonedBefore = new Date(now().getTime() - ABANDONED_AFTER_MS);
+  const leftovers: string[] = [];
+  for (const { slot, manifest, attempts } of stored) {
+    // One attempt beside a manifest is the one that it names. Reading every manifest would take a request for each.
+    if (manifest && attempts.size <= 1) continue;
+    const published = manifest ? (await readManifest(store, database, slot))?.attempt : undefined;
+    for (const [attempt, objects] of attempts) {
+      if (attempt === published || objects.some((object) => object.lastModified >= abandonedBefore)) continue;
+      leftovers.push(...keysOf(objects));
+    }
+  }
+  await removeObjects(store, leftovers);
+  return leftovers.length + (await abortUploads(store, databasePrefix(database), abandonedBefore));
+}
+
+function keysOf(objects: readonly StoredObject[]): string[] {
+  return objects.map(({ key }) => key);
+}

@@ -1,0 +1,98 @@
+import { DescribeDBInstancesCommand, paginateDescribeDBSnapshots, type DBSnapshot } from '@aws-sdk/client-rds';
+import { messageOf } from '../shared/errors';
+import type { Log } from '../shared/telemetry';
+import type { ProtectionReport, TierReport } from './contract';
+import type { RdsInstance } from './rds-instance';
+
+/** RDS ships its log every five minutes; three missed in a row are no coincidence. */
+const POINT_IN_TIME_LIMIT_SECONDS = 15 * 60;
+/** AWS Backup may start an hour after its schedule says, and then needs its time. */
+const RECOVERY_POINT_GRACE_SECONDS = 2 * 60 * 60;
+
+export interface ProtectionDependencies {
+  /** @default - the database is not on RDS */
+  readonly instance: RdsInstance | undefined;
+  /** Hours between two recovery points. */
+  readonly frequencyHours: number;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+/**
+ * Whether the tiers that RDS and AWS Backup look after are as fresh as the policy says. Never throws: an archive must
+ * not be missed because RDS did not answer. What is wrong is logged with what to do.
+ */
+export async function checkProtection(dependencies: ProtectionDependencies): Promise<ProtectionReport> {
+  const { instance, frequencyHours, log, now } = dependencies;
+  const limits = {
+    pointInTime: POINT_IN_TIME_LIMIT_SECONDS,
+    recoveryPoints: frequencyHours * 60 * 60 + RECOVERY_POINT_GRACE_SECONDS,
+  };
+  if (!instance) {
+    log.warn('The database is not on RDS: point-in-time recovery and recovery points were not checked', {});
+    return {
+      pointInTime: { state: 'not-on-rds', limitSeconds: limits.pointInTime },
+      recoveryPoints: { state: 'not-on-rds', limitSeconds: limits.recoveryPoints },
+    };
+  }
+  const examine = async (limitSeconds: number, newest: () => Promise<Date | undefined>, advice: string) => {
+    const tier = await judge(limitSeconds, newest, now).catch((error: unknown): TierReport => {
+      log.error('RDS was asked in vain', { instance: instance.identifier, error: messageOf(error) });
+      return { state: 'unknown', limitSeconds };
+    });
+    if (tier.state !== 'current') log.error(advice, { instance: instance.identifier, ...tier });
+    return tier;
+  };
+  const [pointInTime, recoveryPoints] = await Promise.all([
+    examine(
+      limits.pointInTime,
+      () => latestRestorableTime(instance),
+      'Point-in-time recovery is behind: check that automated backups are on, and the events of the instance',
+    ),
+    examine(
+      limits.recoveryPoints,
+      () => newestRecoveryPoint(instance),
+      'Recovery points are overdue: check the jobs of AWS Backup for this instance',
+    ),
+  ]);
+  return { pointInTime, recoveryPoints };
+}
+
+async function judge(
+  limitSeconds: number,
+  newest: () => Promise<Date | undefined>,
+  now: () => Date,
+): Promise<TierReport> {
+  const moment = await newest();
+  if (moment === undefined) return { state: 'missing', limitSeconds };
+  const ageSeconds = Math.max(0, Math.round((now().getTime() - moment.getTime()) / 1000));
+  return { state: ageSeconds <= limitSeconds ? 'current' : 'stale', ageSeconds, limitSeconds };
+}
+
+async function latestRestorableTime({ rds, identifier }: RdsInstance): Promise<Date | undefined> {
+  const { DBInstances } = await rds.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: identifier }));
+  return DBInstances?.[0]?.LatestRestorableTime;
+}
+
+async function newestRecoveryPoint(instance: RdsInstance): Promise<Date | undefined> {
+  return (await newestSnapshot(instance, 'awsbackup'))?.SnapshotCreateTime;
+}
+
+/** The newest complete snapshot that RDS itself, or AWS Backup, took of an instance. */
+export async function newestSnapshot(
+  { rds, identifier }: RdsInstance,
+  type: 'automated' | 'awsbackup',
+): Promise<DBSnapshot | undefined> {
+  let newest: DBSnapshot | undefined;
+  const pages = paginateDescribeDBSnapshots({ client: rds }, { DBInstanceIdentifier: identifier, SnapshotType: type });
+  for await (const { DBSnapshots = [] } of pages) {
+    for (const snapshot of DBSnapshots) {
+      if (snapshot.Status === 'available' && createdAt(snapshot) > createdAt(newest)) newest = snapshot;
+    }
+  }
+  return newest;
+}
+
+function createdAt(snapshot: DBSnapshot | undefined): number {
+  return snapshot?.SnapshotCreateTime?.getTime() ?? 0;
+}

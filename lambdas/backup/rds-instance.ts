@@ -1,0 +1,13 @@
+import type { RDSClient } from '@aws-sdk/client-rds';
+import { messageOf, OperationError } from '../shared/errors';
+
+/** The RDS instance behind a database. */
+export interface RdsInstance {
+  readonly rds: RDSClient;
+  readonly identifier: string;
+}
+
+/** A call to RDS that failed after the SDK's own retries. */
+export function rdsFailed(what: string, cause: unknown): OperationError {
+  return new OperationError('rds_unavailable', `RDS cannot ${what}: ${messageOf(cause)}`, { retryable: true, cause });
+}

@@ -1,0 +1,41 @@
+import { normaliseSlot } from '../shared/archive/slot';
+import type { BackupReport, BackupRequest, ProtectionReport } from './contract';
+import { type BackupDependencies, createBackup } from './core';
+import { awaitMigrationSnapshot, startMigrationSnapshot } from './migration-snapshot';
+import { checkProtection } from './protection';
+import type { RdsInstance } from './rds-instance';
+
+export interface RunDependencies extends BackupDependencies {
+  /** @default - the database is not on RDS */
+  readonly instance: RdsInstance | undefined;
+  /** Hours between two recovery points. */
+  readonly frequencyHours: number;
+  /** Told before the archive is begun, so that it is known also when that fails. */
+  readonly onProtection: (protection: ProtectionReport) => void;
+  /** Seconds that may be spent on waiting for a snapshot. */
+  readonly remainingSeconds: () => number;
+}
+
+/**
+ * One run of the backup function: looks at the tiers that RDS and AWS Backup keep, writes the archive, and before a
+ * migration takes a snapshot of the instance as well.
+ *
+ * @throws OperationError as {@link createBackup}, {@link startMigrationSnapshot} and {@link awaitMigrationSnapshot}
+ * describe. Nothing may be migrated then.
+ */
+export async function runBackup(dependencies: RunDependencies, request: BackupRequest): Promise<BackupReport> {
+  const { instance, log, now } = dependencies;
+  const slot = normaliseSlot(request.slot ?? now());
+  const protection = await checkProtection(dependencies);
+  dependencies.onProtection(protection);
+  if (request.reason !== 'pre-migration') return { ...(await createBackup(dependencies, slot)), protection };
+  if (!instance) {
+    log.warn('The database is not on RDS: the archive is the only way back from this migration', { slot });
+    return { ...(await createBackup(dependencies, slot)), protection };
+  }
+  // RDS works on it while the archive is written.
+  const identifier = await startMigrationSnapshot(instance, request.database, slot);
+  const archive = await createBackup(dependencies, slot);
+  const snapshot = await awaitMigrationSnapshot(instance, identifier, dependencies.remainingSeconds());
+  return { ...archive, protection, snapshot };
+}

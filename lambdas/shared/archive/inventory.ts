@@ -1,0 +1,55 @@
+import { type _Object, paginateListObjectsV2 } from '@aws-sdk/client-s3';
+import type { DatabaseName } from '../contract';
+import { databasePrefix } from './keys';
+import { keyToSlot, type Slot } from './slot';
+import { type ArchiveStore, unavailable } from './store';
+
+/** An object of an archive, or of an attempt at one. */
+export interface StoredObject {
+  readonly key: string;
+  readonly lastModified: Date;
+}
+
+/** Everything that lies in the bucket under one slot of a database. */
+export interface StoredSlot {
+  readonly slot: Slot;
+  /** Absent when no attempt has been completed: there is no archive then. */
+  readonly manifest: StoredObject | undefined;
+  /** The data of each attempt. */
+  readonly attempts: ReadonlyMap<string, readonly StoredObject[]>;
+}
+
+/**
+ * What is stored of a database, newest slot first. Objects that do not follow the layout are left out: they are not
+ * ours to judge.
+ *
+ * @throws OperationError `store_unavailable` (retryable)
+ */
+export async function takeInventory(store: ArchiveStore, database: DatabaseName): Promise<StoredSlot[]> {
+  const prefix = databasePrefix(database);
+  const slots = new Map<Slot, { manifest?: StoredObject; attempts: Map<string, StoredObject[]> }>();
+  try {
+    for await (const page of paginateListObjectsV2({ client: store.s3 }, { Bucket: store.bucket, Prefix: prefix })) {
+      for (const object of page.Contents ?? []) {
+        const stored = describe(object);
+        const [folder = '', attempt = '', ...rest] = stored.key.slice(prefix.length).split('/');
+        const slot = keyToSlot(folder);
+        if (slot === undefined) continue;
+        const entry = slots.get(slot) ?? { attempts: new Map<string, StoredObject[]>() };
+        slots.set(slot, entry);
+        if (rest.length > 0) entry.attempts.set(attempt, [...(entry.attempts.get(attempt) ?? []), stored]);
+        else if (attempt === 'manifest.json') entry.manifest = stored;
+      }
+    }
+  } catch (cause) {
+    throw unavailable(`list ${prefix}`, cause);
+  }
+  return [...slots]
+    .map(([slot, { manifest, attempts }]) => ({ slot, manifest, attempts }))
+    .toSorted((one, other) => (one.slot < other.slot ? 1 : -1));
+}
+
+function describe(object: _Object): StoredObject {
+  // S3 always tells both; a time in the future keeps an object that it does not tell the age of.
+  return { key: object.Key ?? '', lastModified: object.LastModified ?? new Date(8.64e15) };
+}
