@@ -1,6 +1,11 @@
 import type { BaseEnvironment, BillingDatabaseEnvironment } from '../shared/contract';
 
-export interface ProcessorEnvironment extends BaseEnvironment, BillingDatabaseEnvironment {}
+export interface ProcessorEnvironment extends BaseEnvironment, BillingDatabaseEnvironment {
+  /** App that an object belongs to whose metadata names none. @default - it belongs to none */
+  readonly DEFAULT_APP_ID?: string;
+  /** Project that an object belongs to whose metadata names none. @default - it belongs to none */
+  readonly DEFAULT_PROJECT_ID?: string;
+}
 
 /** Receives before an event is parked in the dead-letter queue: G1 and G2, "retried up to 3 times". */
 export const MAX_ATTEMPTS = 3;
@@ -14,6 +19,19 @@ export const PROCESSOR_METRICS = {
   duplicates: 'EventsDuplicate',
   /** Milliseconds of each SQL statement. */
   queryDuration: 'QueryDuration',
-  /** Milliseconds between an event's creation at Stripe and its commit here. */
+  /** Milliseconds between the creation at Stripe of a batch's oldest event and its commit here. */
   lag: 'EventLag',
+  /** Deliveries by their outcome. Dimension `status`: `processed`, `duplicate` or `failed`. */
+  processedByStatus: 'WebhookProcessed',
+  /** Dimensions `app` and `plan`. */
+  subscriptionCreated: 'SubscriptionCreated',
+  /** Dimensions `app` and `plan`. */
+  subscriptionCanceled: 'SubscriptionCanceled',
+  /** Events in the shape of another API version than the one that the platform is written for. */
+  apiVersionDrift: 'ApiVersionDrift',
+  /** Connect accounts that an event says are restricted: they are not paid out until their owner acts. */
+  accountsRestricted: 'ConnectAccountsRestricted',
 } as const;
+
+/** Distinct values that a dimension may take before further ones are counted as `other`. */
+export const MAX_DIMENSION_VALUES = 20;

@@ -1,17 +1,17 @@
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
-import { applyEvents, type QueryObserver, type ReceivedEvent } from '../shared/billing/apply-events';
+import { applyEvents, type ApplyOptions, type EventOutcome, type ReceivedEvent } from '../shared/billing/apply-events';
 import { readEvent } from '../shared/billing/stripe-shapes';
 import type { ReusableConnection } from '../shared/database/reusable-connection';
 import { InvalidRequestError, messageOf } from '../shared/errors';
 import type { Log } from '../shared/telemetry';
+import { tally, type Tally } from './tally';
 
-export interface ProcessorDependencies {
+export interface ProcessorDependencies extends ApplyOptions {
   readonly connection: ReusableConnection;
   readonly log: Log;
-  readonly observe: QueryObserver;
 }
 
-export interface BatchSummary {
+export interface BatchSummary extends Tally {
   /** What the queue is told: exactly the messages that are to be delivered again. */
   readonly response: SQSBatchResponse;
   readonly processed: number;
@@ -31,7 +31,7 @@ type Message = { readonly messageId: string; readonly received: ReceivedEvent };
  */
 export async function processBatch(
   records: readonly SQSRecord[],
-  { connection, log, observe }: ProcessorDependencies,
+  { connection, log, ...options }: ProcessorDependencies,
 ): Promise<BatchSummary> {
   const messages: Message[] = [];
   const unreadable: string[] = [];
@@ -46,34 +46,39 @@ export async function processBatch(
 
   const received = messages.map((message) => message.received);
   const outcomes =
-    received.length === 0 ? new Map() : await connection.use((client) => applyEvents(client, received, { observe }));
+    received.length === 0
+      ? new Map<string, EventOutcome>()
+      : await connection.use((client) => applyEvents(client, received, options));
 
-  const failedMessages = messages.filter(({ received: { event } }) => outcomes.get(event.id)?.status === 'failed');
-  for (const {
-    messageId,
-    received: { event },
-  } of failedMessages) {
-    log.error('An event could not be applied', {
-      messageId,
-      eventId: event.id,
-      type: event.type,
-      reason: outcomes.get(event.id)?.error,
+  const failedMessages: string[] = [];
+  for (const { messageId, received: item } of messages) {
+    const outcome = outcomes.get(item.event.id);
+    if (outcome?.status !== 'failed') continue;
+    failedMessages.push(messageId);
+    const { id: eventId, type } = item.event;
+    log.error('An event could not be applied', { messageId, eventId, type, reason: outcome.error });
+  }
+
+  const withStatus = (status: EventOutcome['status']) =>
+    [...outcomes].filter(([, outcome]) => outcome.status === status).map(([id]) => id);
+  const byId = new Map(received.map(({ event }) => [event.id, event]));
+  const processed = withStatus('processed').flatMap((id) => byId.get(id) ?? []);
+  const tallied = tally(processed, options.defaults?.appId ?? null);
+  if (tallied.drifted > 0) {
+    log.warn('Events came in the shape of another API version; check the version of the endpoint at Stripe', {
+      events: tallied.drifted,
+      versions: tallied.driftedVersions,
     });
   }
-  const withStatus = (status: string) =>
-    [...outcomes].filter(([, outcome]) => outcome.status === status).map(([id]) => id);
-  const processed = new Set(withStatus('processed'));
-  const moments = new Map(received.map(({ event }) => [event.id, event.created]));
   return {
     response: {
-      batchItemFailures: [...unreadable, ...failedMessages.map(({ messageId }) => messageId)].map((itemIdentifier) => ({
-        itemIdentifier,
-      })),
+      batchItemFailures: [...unreadable, ...failedMessages].map((itemIdentifier) => ({ itemIdentifier })),
     },
-    processed: processed.size,
+    processed: processed.length,
     duplicates: withStatus('duplicate').length + (messages.length - outcomes.size),
     failed: withStatus('failed').length + unreadable.length,
-    processedMoments: [...processed].map((id) => moments.get(id) ?? 0),
+    processedMoments: processed.map(({ created }) => created),
+    ...tallied,
   };
 }
 

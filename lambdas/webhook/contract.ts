@@ -10,6 +10,8 @@ export interface WebhookEnvironment extends BaseEnvironment {
   readonly SIGNING_SECRET_ARN: string;
   /** `true` when the endpoint takes live events, `false` for test events; the other kind is refused. */
   readonly LIVEMODE: string;
+  /** App that an event is counted under whose metadata names none. @default - `none` */
+  readonly DEFAULT_APP_ID?: string;
 }
 
 /**
@@ -22,10 +24,13 @@ export const MAX_BODY_BYTES = 1_000_000;
 export const SIGNATURE_TOLERANCE_SECONDS = 300;
 
 export const WEBHOOK_METRICS = {
-  /** Requests that reached the endpoint. */
+  /** Requests that reached the endpoint. Those that were accepted are also counted by `app` and `type`. */
   received: 'WebhookReceived',
   /** Requests answered 4xx: unsigned, forged, stale, oversized, malformed. */
   rejected: 'WebhookRejected',
   /** Requests answered 5xx: verified, but not enqueued. Stripe delivers them again. */
   failed: 'WebhookFailed',
 } as const;
+
+/** Distinct apps that are counted by name before further ones are counted as `other`. */
+export const MAX_APPS = 20;

@@ -1,0 +1,43 @@
+import type { Metrics } from '@aws-lambda-powertools/metrics';
+import { boundedNames } from '../shared/billing/event-labels';
+import { MetricUnit } from '../shared/telemetry';
+import { MAX_DIMENSION_VALUES, PROCESSOR_METRICS } from './contract';
+import type { BatchSummary } from './core';
+
+/**
+ * Publishes what happened to batches: totals in the invocation's own record, counts with further dimensions in one record
+ * for each combination of their values, of which there are few.
+ */
+export function createPublisher(metrics: Metrics): (summary: BatchSummary, now: Date) => void {
+  const appNames = boundedNames(MAX_DIMENSION_VALUES);
+  const planNames = boundedNames(MAX_DIMENSION_VALUES);
+
+  /** A record of its own: all metrics of a record share their dimensions. */
+  function count(name: string, dimensions: Record<string, string>, value: number): void {
+    const record = metrics.singleMetric();
+    record.addDimensions(dimensions);
+    record.addMetric(name, MetricUnit.Count, value);
+  }
+
+  return (summary, now) => {
+    metrics.addMetric(PROCESSOR_METRICS.processed, MetricUnit.Count, summary.processed);
+    metrics.addMetric(PROCESSOR_METRICS.duplicates, MetricUnit.Count, summary.duplicates);
+    metrics.addMetric(PROCESSOR_METRICS.failed, MetricUnit.Count, summary.failed);
+    metrics.addMetric(PROCESSOR_METRICS.apiVersionDrift, MetricUnit.Count, summary.drifted);
+    metrics.addMetric(PROCESSOR_METRICS.accountsRestricted, MetricUnit.Count, summary.restrictedAccounts);
+    if (summary.processedMoments.length > 0) {
+      const oldestMs = Math.min(...summary.processedMoments) * 1000;
+      metrics.addMetric(PROCESSOR_METRICS.lag, MetricUnit.Milliseconds, Math.max(0, now.getTime() - oldestMs));
+    }
+
+    const byStatus = { processed: summary.processed, duplicate: summary.duplicates, failed: summary.failed };
+    for (const [status, events] of Object.entries(byStatus)) {
+      if (events > 0) count(PROCESSOR_METRICS.processedByStatus, { status }, events);
+    }
+    for (const { change, app, plan, count: events } of summary.subscriptions) {
+      const name =
+        change === 'created' ? PROCESSOR_METRICS.subscriptionCreated : PROCESSOR_METRICS.subscriptionCanceled;
+      count(name, { app: appNames(app), plan: planNames(plan) }, events);
+    }
+  };
+}

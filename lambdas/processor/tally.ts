@@ -1,0 +1,53 @@
+import { accountState } from '../shared/billing/party-states';
+import { appOf, planOf, STRIPE_API_VERSION } from '../shared/billing/event-labels';
+import type { StripeEvent } from '../shared/billing/stripe-shapes';
+
+/** Changes of subscriptions of one app and plan. */
+export interface SubscriptionCount {
+  readonly change: 'created' | 'canceled';
+  readonly app: string | null;
+  readonly plan: string | null;
+  readonly count: number;
+}
+
+/** What the events of a batch say beyond their effect. Of each event once, however often it is delivered. */
+export interface Tally {
+  readonly subscriptions: readonly SubscriptionCount[];
+  readonly restrictedAccounts: number;
+  /** How many events came in the shape of another API version, and which versions those were. */
+  readonly drifted: number;
+  readonly driftedVersions: readonly string[];
+}
+
+const CHANGES: Readonly<Record<string, SubscriptionCount['change']>> = {
+  'customer.subscription.created': 'created',
+  'customer.subscription.deleted': 'canceled',
+};
+
+/**
+ * @param processed the events whose effect committed just now
+ * @param defaultAppId the app of an object whose metadata names none
+ */
+export function tally(processed: readonly StripeEvent[], defaultAppId: string | null): Tally {
+  const counts = new Map<string, SubscriptionCount>();
+  for (const event of processed) {
+    const change = CHANGES[event.type];
+    if (change === undefined) continue;
+    const [app, plan] = [appOf(event, defaultAppId), planOf(event)];
+    const key = JSON.stringify([change, app, plan]);
+    counts.set(key, { change, app, plan, count: (counts.get(key)?.count ?? 0) + 1 });
+  }
+  const drifted = processed.filter(({ api_version: version }) => version != null && version !== STRIPE_API_VERSION);
+  return {
+    subscriptions: [...counts.values()],
+    restrictedAccounts: processed.filter(isRestrictedAccount).length,
+    drifted: drifted.length,
+    driftedVersions: [...new Set(drifted.map((event) => event.api_version ?? ''))],
+  };
+}
+
+function isRestrictedAccount(event: StripeEvent): boolean {
+  if (event.type !== 'account.updated') return false;
+  const state = accountState(event.data.object, { moment: event.created, eventId: event.id });
+  return state.kind === 'account' && state.restricted;
+}

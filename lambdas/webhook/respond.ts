@@ -1,0 +1,64 @@
+import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
+import type { StripeEvent } from '../shared/billing/stripe-shapes';
+import { messageOf } from '../shared/errors';
+import type { Log } from '../shared/telemetry';
+import { verify, type SigningSecrets } from './core';
+
+export interface WebhookDependencies {
+  /** Read for each request, so that a rolled secret is noticed; the reader caches. */
+  readonly secrets: () => Promise<SigningSecrets>;
+  /** The only kind of event that this environment takes. */
+  readonly livemode: boolean;
+  /** Queues a message. @throws when the queue did not take it */
+  readonly send: (message: string) => Promise<unknown>;
+  readonly clock: () => Date;
+  readonly log: Log;
+}
+
+export interface WebhookResult {
+  readonly answer: APIGatewayProxyResult;
+  /** How the request ended: queued, refused because the sender is wrong, or failed because we are. */
+  readonly outcome: 'queued' | 'rejected' | 'failed';
+  /** The event, once it was verified. */
+  readonly event?: StripeEvent;
+}
+
+type Request = Pick<APIGatewayProxyEvent, 'body' | 'headers' | 'isBase64Encoded'>;
+
+/** Answers a webhook: 200 when it is queued, 4xx when the sender is wrong, 500 when we are. Never throws. */
+export async function respond(
+  request: Request,
+  { secrets, livemode, send, clock, log }: WebhookDependencies,
+): Promise<WebhookResult> {
+  try {
+    const signed = { body: rawBody(request), signature: header(request, 'stripe-signature') };
+    const verdict = verify(signed, await secrets(), livemode, clock());
+    if (!verdict.accepted) {
+      log.warn('Refused a webhook', { statusCode: verdict.statusCode, reason: verdict.reason });
+      return { answer: answer(verdict.statusCode, { error: verdict.reason }), outcome: 'rejected' };
+    }
+    const { event, message } = verdict;
+    await send(message);
+    log.info('Queued an event', { eventId: event.id, type: event.type });
+    return { answer: answer(200, { received: true }), outcome: 'queued', event };
+  } catch (error) {
+    log.error('A webhook could not be queued; Stripe delivers it again', { reason: messageOf(error) });
+    return {
+      answer: answer(500, { error: 'The event could not be queued; deliver it again' }),
+      outcome: 'failed',
+    };
+  }
+}
+
+function rawBody(request: Request): Buffer {
+  return Buffer.from(request.body ?? '', request.isBase64Encoded ? 'base64' : 'utf8');
+}
+
+/** Header names arrive in whatever case the sender, or a proxy, wrote them. */
+function header(request: Request, name: string): string | undefined {
+  return Object.entries(request.headers ?? {}).find(([key]) => key.toLowerCase() === name)?.[1];
+}
+
+function answer(statusCode: number, body: object): APIGatewayProxyResult {
+  return { statusCode, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+}
