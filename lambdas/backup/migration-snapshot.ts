@@ -10,6 +10,9 @@ import { messageOf, OperationError } from '../shared/errors';
 import { type MigrationSnapshot, migrationSnapshotPrefix } from './contract';
 import { rdsFailed, type RdsInstance } from './rds-instance';
 
+/** Seconds between two looks at a snapshot: quick at first for a small database, then sparing RDS's request quota. */
+const POLL_SECONDS = { minDelay: 1, maxDelay: 15 };
+
 /**
  * Starts a snapshot of the instance, from which it can be brought back as it was before a migration. The same slot asks
  * for the same snapshot, so a retry makes no second one.
@@ -59,9 +62,12 @@ export async function awaitMigrationSnapshot(
   identifier: string,
   seconds: number,
 ): Promise<MigrationSnapshot> {
-  if (seconds <= 0) return { identifier, state: 'creating' };
+  if (seconds <= POLL_SECONDS.minDelay) return { identifier, state: 'creating' };
   try {
-    await waitUntilDBSnapshotAvailable({ client: rds, maxWaitTime: seconds }, { DBSnapshotIdentifier: identifier });
+    await waitUntilDBSnapshotAvailable(
+      { client: rds, maxWaitTime: seconds, ...POLL_SECONDS },
+      { DBSnapshotIdentifier: identifier },
+    );
     return { identifier, state: 'available' };
   } catch (cause) {
     if (cause instanceof Error && cause.name === 'TimeoutError') return { identifier, state: 'creating' };

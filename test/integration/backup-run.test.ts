@@ -1,0 +1,138 @@
+import {
+  CreateDBSnapshotCommand,
+  DescribeDBInstancesCommand,
+  DescribeDBSnapshotsCommand,
+  DescribeExportTasksCommand,
+  RDSClient,
+  StartExportTaskCommand,
+} from '@aws-sdk/client-rds';
+import { mockClient } from 'aws-sdk-client-mock';
+import { type RunDependencies, runBackup } from '../../lambdas/backup/run';
+import { createConnector } from '../../lambdas/shared/database/connector';
+import { type ArchiveSite, createArchiveSite, listKeys, silentLog } from '../factories/archive';
+import { clusterSecrets, clusterTarget } from '../support/database';
+
+const SLOT = '2026-11-21T06:00:00Z';
+const rdsMock = mockClient(RDSClient);
+const instance = { rds: new RDSClient({ region: 'eu-central-1' }), identifier: 'main-production' };
+
+let site: ArchiveSite;
+
+beforeEach(async () => {
+  rdsMock.reset();
+  rdsMock.on(DescribeDBInstancesCommand).callsFake(() => ({ DBInstances: [{ LatestRestorableTime: new Date() }] }));
+  rdsMock.on(DescribeDBSnapshotsCommand).callsFake(() => ({
+    DBSnapshots: [
+      {
+        Status: 'available',
+        SnapshotCreateTime: new Date(),
+        DBSnapshotArn: 'arn:snapshot',
+        DBSnapshotIdentifier: 'rds:main',
+      },
+    ],
+  }));
+  rdsMock.on(DescribeExportTasksCommand).resolves({ ExportTasks: [] });
+  rdsMock.on(StartExportTaskCommand).resolves({});
+  rdsMock.on(CreateDBSnapshotCommand).resolves({});
+  site = await createArchiveSite('main');
+});
+
+afterEach(async () => {
+  await site.remove();
+});
+
+function dependencies(overrides: Partial<RunDependencies> = {}): RunDependencies {
+  return {
+    connector: createConnector(clusterTarget(site.source.name, 'main'), clusterSecrets(), 'test'),
+    store: site.store,
+    retentionDays: 30,
+    frequencyHours: 24,
+    instance,
+    log: silentLog,
+    now: () => new Date(),
+    onProtection: () => undefined,
+    remainingSeconds: () => 60,
+    ...overrides,
+  };
+}
+
+const exportTarget = { instance, bucket: 'archives', roleArn: 'arn:role', keyArn: 'arn:key' };
+
+test('a routine run archives and says how fresh the other tiers are', async () => {
+  const report = await runBackup(dependencies(), { database: 'main', slot: SLOT });
+  expect(report).toMatchObject({
+    outcome: 'created',
+    slot: SLOT,
+    protection: { pointInTime: { state: 'current' }, recoveryPoints: { state: 'current' } },
+  });
+  expect(report.snapshot).toBeUndefined();
+  expect(rdsMock.commandCalls(CreateDBSnapshotCommand)).toHaveLength(0);
+});
+
+test('before a migration there are a snapshot of the instance and an archive', async () => {
+  const report = await runBackup(dependencies(), { database: 'main', slot: SLOT, reason: 'pre-migration' });
+  expect(report).toMatchObject({
+    outcome: 'created',
+    snapshot: { identifier: 'billing-operations-main-pre-migration-20261121t060000z', state: 'available' },
+  });
+  expect(await listKeys(site.store)).toContain(report.manifestKey);
+});
+
+test('before a migration, a snapshot that cannot be taken fails the request and nothing is archived', async () => {
+  rdsMock.on(CreateDBSnapshotCommand).rejects(new Error('InvalidDBInstanceState'));
+  const refused = runBackup(dependencies(), { database: 'main', slot: SLOT, reason: 'pre-migration' });
+  await expect(refused).rejects.toMatchObject({ code: 'rds_unavailable', retryable: true });
+  expect(await listKeys(site.store)).toEqual([]);
+});
+
+test('before a migration of a database that is not on RDS, the operator is told that the archive is the only way back', async () => {
+  const warn = jest.fn();
+  const report = await runBackup(dependencies({ instance: undefined, log: { ...silentLog, warn } }), {
+    database: 'main',
+    slot: SLOT,
+    reason: 'pre-migration',
+  });
+  expect(report).toMatchObject({ outcome: 'created', protection: { pointInTime: { state: 'not-on-rds' } } });
+  expect(warn.mock.calls.flat().join(' ')).toContain('the archive is the only way back');
+});
+
+test('a database above the limit is exported by RDS, writes nothing itself, and the operator is told', async () => {
+  const warn = jest.fn();
+  const report = await runBackup(dependencies({ streamingLimitBytes: 1, exportTarget, log: { ...silentLog, warn } }), {
+    database: 'main',
+    slot: SLOT,
+  });
+  expect(report).toMatchObject({ outcome: 'exported', rows: 0, manifestKey: 'exports/main/main-20261121t060000z/' });
+  expect(rdsMock.commandCalls(StartExportTaskCommand)).toHaveLength(1);
+  expect(warn.mock.calls.flat().join(' ')).toContain('RDS exports a snapshot as Parquet instead');
+  expect(await listKeys(site.store)).toEqual([]);
+});
+
+test('a database above the limit that is not on RDS is refused with what to do', async () => {
+  await expect(
+    runBackup(dependencies({ streamingLimitBytes: 1, instance: undefined }), { database: 'main', slot: SLOT }),
+  ).rejects.toMatchObject({
+    code: 'database_too_large',
+    message: expect.stringContaining('raise STREAMING_LIMIT_GIB') as string,
+  });
+});
+
+test('RDS being away costs the check, not the archive', async () => {
+  rdsMock.onAnyCommand().rejects(new Error('no route to RDS'));
+  const onProtection = jest.fn();
+  const report = await runBackup(dependencies({ onProtection }), { database: 'main', slot: SLOT });
+  expect(report).toMatchObject({ outcome: 'created', protection: { pointInTime: { state: 'unknown' } } });
+  expect(onProtection).toHaveBeenCalledWith(report.protection);
+});
+
+test('how fresh the other tiers are is published also when the archive fails', async () => {
+  const onProtection = jest.fn();
+  const store = { ...site.store, bucket: 'no-such-bucket' };
+  await expect(
+    runBackup(dependencies({ store, onProtection }), { database: 'main', slot: SLOT }),
+  ).rejects.toMatchObject({
+    code: 'store_unavailable',
+    message: expect.stringContaining('Check ARCHIVE_BUCKET') as string,
+  });
+  expect(onProtection).toHaveBeenCalledWith(expect.objectContaining({ pointInTime: expect.anything() as unknown }));
+});
