@@ -1,0 +1,42 @@
+/** A query as it was sent. */
+export interface SentQuery {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** Counts the statements that clients of one copy of `pg` send, transaction control included. */
+export interface QueryCounter {
+  count: number;
+  /** Keeps what is sent from now on, when set. */
+  captured: SentQuery[] | undefined;
+}
+
+type Query = (this: unknown, config: unknown, values?: unknown, ...rest: unknown[]) => unknown;
+
+const counters = new WeakMap<object, QueryCounter>();
+
+/**
+ * Counts where a client hands a statement over; contenders bring copies of `pg` of their own. Asked again for the same
+ * copy, it returns the same counter.
+ */
+export function countQueries(client: { readonly prototype: { query: unknown } }): QueryCounter {
+  const known = counters.get(client);
+  if (known !== undefined) return known;
+  const counter: QueryCounter = { count: 0, captured: undefined };
+  counters.set(client, counter);
+  const original = client.prototype.query as Query;
+  const counting: Query = function (config, values, ...rest) {
+    counter.count += 1;
+    counter.captured?.push(sentQuery(config, values));
+    return original.call(this, config, values, ...rest);
+  };
+  client.prototype.query = counting;
+  return counter;
+}
+
+function sentQuery(config: unknown, values: unknown): SentQuery {
+  const given = Array.isArray(values) ? (values as unknown[]) : [];
+  if (typeof config === 'string') return { text: config, values: given };
+  const { text = '', values: own = given } = config as { text?: string; values?: unknown[] };
+  return { text, values: own };
+}

@@ -1,0 +1,101 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { Client } from 'pg';
+import type { DatabaseName } from '../../lambdas/shared/contract';
+import { createConnector, type DatabaseConnector } from '../../lambdas/shared/database/connector';
+import { applyMigrations } from '../../lambdas/shared/migrations/runner';
+import type { Log } from '../../lambdas/shared/telemetry';
+import { startCluster } from '../../local/postgres-cluster';
+import type { Teardown } from '../../local/teardown';
+
+/** A log that nobody reads: what a contender would write is not what is measured. */
+export const silentLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** A database of the benchmark's server. */
+export interface BenchDatabase {
+  readonly name: string;
+  readonly url: string;
+  readonly ssl: { readonly ca: string };
+  /** As the functions connect. */
+  readonly connector: DatabaseConnector;
+  /** A new connection as the superuser; the caller ends it. */
+  connect(): Promise<Client>;
+  drop(): Promise<void>;
+}
+
+/** The one PostgreSQL server of a run, which all contenders share: durable, TLS only, otherwise as it comes. */
+export interface BenchServer {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly caFile: string;
+  /** Folder for what the run writes; deleted at its end. */
+  readonly directory: string;
+  createDatabase(name: string): Promise<BenchDatabase>;
+  /** A handle of a database that exists already, such as a restored one. */
+  database(name: string): BenchDatabase;
+}
+
+/** Starts the server; the teardown stops it and deletes everything that the run wrote. */
+export async function startBenchServer(teardown: Teardown): Promise<BenchServer> {
+  const directory = mkdtempSync(join(tmpdir(), 'billing-operations-bench-'));
+  teardown.add(() => rmSync(directory, { recursive: true, force: true }));
+  const cluster = await startCluster({ directory: join(directory, 'cluster'), tls: true, durable: true });
+  teardown.add(() => cluster.stop());
+  const { host, port, user, password, caFile } = cluster;
+  if (caFile === undefined) throw new Error('The cluster was started without TLS');
+  const ca = readFileSync(caFile, 'utf8');
+  setDefaultCACertificates([...getCACertificates('default'), ca]);
+
+  const connect = async (database: string): Promise<Client> => {
+    const client = new Client({ host, port, user, password, database, ssl: { ca } });
+    await client.connect();
+    return client;
+  };
+  const administer = async (sql: string): Promise<void> => {
+    const client = await connect('postgres');
+    try {
+      await client.query(sql);
+    } finally {
+      await client.end();
+    }
+  };
+  const handle = (name: string): BenchDatabase => ({
+    name,
+    url: `postgresql://${user}:${password}@${host}:${port}/${name}`,
+    ssl: { ca },
+    connector: createConnector(
+      { name: 'billing', host, port, database: name, secretArn: 'bench' },
+      { read: async (_arn, schema) => schema.parse({ username: user, password }) },
+      'bench',
+    ),
+    connect: () => connect(name),
+    drop: () => administer(`DROP DATABASE ${name} WITH (FORCE)`),
+  });
+  return {
+    host,
+    port,
+    user,
+    password,
+    caFile,
+    directory,
+    async createDatabase(name) {
+      await administer(`CREATE DATABASE ${name} TEMPLATE template0`);
+      return handle(name);
+    },
+    database: handle,
+  };
+}
+
+/** Applies the repository's migrations. */
+export async function migrate(database: BenchDatabase, name: DatabaseName): Promise<void> {
+  const client = await database.connect();
+  try {
+    await applyMigrations(client, name, join(__dirname, '../../migrations', name));
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,68 @@
+import type { SQSRecord } from 'aws-lambda';
+import { Client } from 'pg';
+import { processBatch } from '../../lambdas/processor/core';
+import { createReusableConnection } from '../../lambdas/shared/database/reusable-connection';
+import { verify } from '../../lambdas/webhook/core';
+import { countQueries } from '../support/count-queries';
+import { migrate, silentLog } from '../support/server';
+import type { Contender } from './contender';
+import { SIGNING_SECRET, type Delivery } from './workload';
+
+/** Messages that the queue hands to one invocation; see the processor's construct. */
+const BATCH_SIZE = 100;
+
+/** The processor's core on batches of queue messages. */
+export function processor(): Contender {
+  return contender('this platform (drain the queue)', ({ body }) => body);
+}
+
+/** The same with the webhook function's part, in one process: what the peers do in theirs. */
+export function verifyingProcessor(): Contender {
+  return contender('this platform (verify + drain)', ({ body, signature }) => {
+    const verdict = verify({ body: Buffer.from(body), signature }, { current: SIGNING_SECRET }, false, new Date());
+    if (!verdict.accepted) throw new Error(verdict.reason);
+    return verdict.message;
+  });
+}
+
+function contender(name: string, receive: (delivery: Delivery) => string): Contender {
+  return {
+    name,
+    batchSize: BATCH_SIZE,
+    queries: countQueries(Client),
+    evidence: { sql: 'SELECT count(*)::integer AS rows FROM billing.webhook_events', per: 'event' },
+    prepare: (database) => migrate(database, 'billing'),
+    async open({ connector }, concurrency) {
+      const connections = Array.from({ length: concurrency }, () => createReusableConnection(connector));
+      return {
+        workers: connections.map((connection) => async (deliveries) => {
+          const records = deliveries.map((delivery, index) => record(receive(delivery), index));
+          const summary = await processBatch(records, { connection, log: silentLog, observe: () => undefined });
+          if (summary.failed > 0) throw new Error(`${summary.failed} events were not applied`);
+        }),
+        async close() {
+          await Promise.all(connections.map((connection) => connection.close()));
+        },
+      };
+    },
+  };
+}
+
+function record(body: string, index: number): SQSRecord {
+  return {
+    messageId: String(index),
+    receiptHandle: String(index),
+    body,
+    attributes: {
+      ApproximateReceiveCount: '1',
+      SentTimestamp: String(Date.now()),
+      SenderId: 'bench',
+      ApproximateFirstReceiveTimestamp: String(Date.now()),
+    },
+    messageAttributes: {},
+    md5OfBody: '',
+    eventSource: 'aws:sqs',
+    eventSourceARN: 'bench',
+    awsRegion: 'bench',
+  };
+}

@@ -1,0 +1,94 @@
+import Stripe from 'stripe';
+import {
+  eventObject,
+  invoiceObject,
+  nestedList,
+  nowSeconds,
+  priceObject,
+  subscriptionItemObject,
+  subscriptionObject,
+} from '../../local/stripe/objects';
+import { idOf, placeholder } from '../support/multiply-rows';
+
+/** A webhook as Stripe sends it. */
+export interface Delivery {
+  readonly body: string;
+  readonly signature: string;
+}
+
+export const SIGNING_SECRET = 'whsec_benchmark';
+/** Price of every subscription; a company has a handful, shared by all. */
+const PRICE = priceObject({ id: 'price_benchmark', product: 'prod_benchmark' });
+/** Kinds of id; those below are the ones that the template of a full database holds. */
+const SUBSCRIPTION = 0;
+const CUSTOMER = 1;
+const ITEM = 2;
+const EVENT = 3;
+/** Events of each subscription in a workload. */
+const ROUNDS = 4;
+const HOUR_SECONDS = 3600;
+
+/** Gives the id of a kind; of one subscription, or its placeholder. */
+type Ids = (kind: number) => string;
+
+const idsOf =
+  (index: number): Ids =>
+  (kind) =>
+    idOf(kind, index);
+
+/** The event that makes a subscription, to be copied by `multiplyRows`. */
+export function templateDelivery(): Delivery {
+  const created = nowSeconds() - 2 * HOUR_SECONDS;
+  return sign(subscriptionEvent('created', placeholder, placeholder(EVENT), created));
+}
+
+/**
+ * Signed events about `subscriptions`, four of each in its own order and all subscriptions interleaved: half about the
+ * subscription, half about its invoices. Signatures are good for 300 seconds.
+ *
+ * @param first index of the first subscription
+ * @param known whether the subscriptions are there already; otherwise the first event makes each
+ * @param run tells the events of one run from those of another about the same subscriptions
+ */
+export function deliveries(subscriptions: readonly number[], known: boolean, run: number): Delivery[] {
+  const start = nowSeconds() - HOUR_SECONDS + run * ROUNDS;
+  return Array.from({ length: ROUNDS }, (_, round) =>
+    subscriptions.map((index) => {
+      const own = 100 * (run + 1) + round;
+      return sign(roundEvent(idsOf(index), round, known, own, start + round));
+    }),
+  ).flat();
+}
+
+function roundEvent(ids: Ids, round: number, known: boolean, own: number, at: number): Stripe.Event {
+  const eventId = ids(own);
+  if (round === 0) return subscriptionEvent(known ? 'updated' : 'created', ids, eventId, at);
+  if (round === 2) return subscriptionEvent('updated', ids, eventId, at);
+  const invoice = invoiceObject(`sub_${ids(SUBSCRIPTION)}`, {
+    id: `in_${ids(own)}`,
+    customer: `cus_${ids(CUSTOMER)}`,
+    created: at,
+    ...(round === 1 ? { status: 'paid', amount_paid: 2900, amount_remaining: 0 } : { attempt_count: 1 }),
+  });
+  const type = round === 1 ? 'invoice.payment_succeeded' : 'invoice.payment_failed';
+  return eventObject(type, invoice, { id: `evt_${eventId}`, created: at });
+}
+
+function subscriptionEvent(change: 'created' | 'updated', ids: Ids, eventId: string, at: number): Stripe.Event {
+  const id = `sub_${ids(SUBSCRIPTION)}`;
+  const item = subscriptionItemObject(id, { id: `si_${ids(ITEM)}`, price: PRICE, created: at });
+  const subscription = subscriptionObject({
+    id,
+    customer: `cus_${ids(CUSTOMER)}`,
+    created: at,
+    items: nestedList(`/v1/subscription_items?subscription=${id}`, [item]),
+    metadata: { app_id: 'academy', project_id: 'project_1', user_id: `user_${ids(CUSTOMER)}` },
+    ...(change === 'updated' ? { cancel_at_period_end: true } : {}),
+  });
+  return eventObject(`customer.subscription.${change}`, subscription, { id: `evt_${eventId}`, created: at });
+}
+
+function sign(event: Stripe.Event): Delivery {
+  const body = JSON.stringify(event);
+  return { body, signature: Stripe.webhooks.generateTestHeaderString({ payload: body, secret: SIGNING_SECRET }) };
+}
