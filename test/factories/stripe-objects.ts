@@ -5,6 +5,8 @@ export const EPOCH = 1_793_491_200;
 
 type Fields = Record<string, unknown>;
 
+const OWNER = { app_id: 'academy', project_id: 'project_1', user_id: 'user_1' };
+
 /** A subscription in the shape of the API versions since 2025: the period is on the items. */
 export function subscription(fields: Fields = {}): Fields {
   const id = (fields.id as string | undefined) ?? 'sub_1';
@@ -18,7 +20,7 @@ export function subscription(fields: Fields = {}): Fields {
     ended_at: null,
     created: EPOCH,
     livemode: false,
-    metadata: { app_id: 'academy', project_id: 'project_1', user_id: 'user_1' },
+    metadata: OWNER,
     items: { object: 'list', data: [subscriptionItem({ id: `si_${id}` })], has_more: false },
     ...fields,
     id,
@@ -65,7 +67,22 @@ export function invoice(fields: Fields = {}): Fields {
     period_end: EPOCH + 30 * 86_400,
     created: EPOCH,
     status_transitions: { paid_at: null },
-    parent: { type: 'subscription_details', subscription_details: { subscription: 'sub_1' } },
+    parent: { type: 'subscription_details', subscription_details: { subscription: 'sub_1', metadata: OWNER } },
+    payments: { data: [{ is_default: true, payment: { type: 'payment_intent', payment_intent: 'pi_1' } }] },
+    ...fields,
+  };
+}
+
+/** The same in the shape before 2025: subscription and payment are the invoice's own fields. */
+export function olderInvoice(fields: Fields = {}): Fields {
+  const { parent: _parent, payments: _payments, ...rest } = invoice();
+  return {
+    ...rest,
+    subscription: 'sub_1',
+    subscription_details: { metadata: OWNER },
+    payment_intent: 'pi_1',
+    charge: 'ch_1',
+    paid: false,
     ...fields,
   };
 }
@@ -83,9 +100,96 @@ export function checkoutSession(fields: Fields = {}): Fields {
     amount_total: 9_900,
     currency: 'eur',
     created: EPOCH,
-    metadata: { kind: 'course', item_id: 'course_1', app_id: 'academy', project_id: 'project_1', user_id: 'user_1' },
+    metadata: { kind: 'course', item_id: 'course_1', ...OWNER },
     ...fields,
   };
+}
+
+/** The same in the shape before 2021: without a status, and here with the customer expanded. */
+export function olderCheckoutSession(fields: Fields = {}): Fields {
+  const { status: _status, ...rest } = checkoutSession();
+  return { ...rest, customer: { id: 'cus_1', object: 'customer' }, display_items: [], ...fields };
+}
+
+export function paymentIntent(fields: Fields = {}): Fields {
+  return {
+    id: 'pi_1',
+    object: 'payment_intent',
+    customer: 'cus_1',
+    status: 'succeeded',
+    amount: 9_900,
+    amount_received: 9_900,
+    currency: 'eur',
+    created: EPOCH,
+    latest_charge: 'ch_1',
+    last_payment_error: null,
+    metadata: OWNER,
+    ...fields,
+  };
+}
+
+/** The same in the shape before 2022: it carries its charges, and an invoice. */
+export function olderPaymentIntent(fields: Fields = {}): Fields {
+  const { latest_charge: _charge, ...rest } = paymentIntent();
+  return { ...rest, charges: { object: 'list', data: [charge({ id: 'ch_1' })] }, invoice: null, ...fields };
+}
+
+/** A charge in the shape before 2022: it carries its refunds, here one of all that was refunded. */
+export function olderCharge(fields: Fields = {}): Fields {
+  const made = charge(fields);
+  const whole = refund({ id: `re_${String(made.id)}`, charge: made.id, amount: made.amount_refunded });
+  return { ...made, invoice: null, refunds: { object: 'list', data: [whole] } };
+}
+
+export function refund(fields: Fields = {}): Fields {
+  return {
+    id: 're_1',
+    object: 'refund',
+    charge: 'ch_1',
+    payment_intent: 'pi_1',
+    status: 'succeeded',
+    amount: 3_000,
+    currency: 'eur',
+    reason: 'requested_by_customer',
+    created: EPOCH,
+    ...fields,
+  };
+}
+
+export function customer(fields: Fields = {}): Fields {
+  return {
+    id: 'cus_1',
+    object: 'customer',
+    email: 'ada@example.com',
+    name: 'Ada',
+    currency: 'eur',
+    delinquent: false,
+    created: EPOCH,
+    metadata: OWNER,
+    ...fields,
+  };
+}
+
+/** A Connect account that is paid out. */
+export function account(fields: Fields = {}): Fields {
+  return {
+    id: 'acct_1',
+    object: 'account',
+    type: 'express',
+    charges_enabled: true,
+    payouts_enabled: true,
+    details_submitted: true,
+    requirements: { currently_due: [], past_due: [], disabled_reason: null },
+    created: EPOCH,
+    metadata: { user_id: 'coach_1' },
+    ...fields,
+  };
+}
+
+/** The same in the shape before 2019. */
+export function olderAccount(fields: Fields = {}): Fields {
+  const { requirements: _requirements, payouts_enabled: _payouts, ...rest } = account();
+  return { ...rest, transfers_enabled: true, verification: { disabled_reason: null, fields_needed: [] }, ...fields };
 }
 
 export function charge(fields: Fields = {}): Fields {
