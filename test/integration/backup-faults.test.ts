@@ -1,0 +1,89 @@
+import { S3Client } from '@aws-sdk/client-s3';
+import { type ArchiveSite, contentOf, createArchiveSite, listKeys } from '../factories/archive';
+import { type Fate, type ObjectStoreProxy, seededRandom, startObjectStoreProxy } from '../support/object-store-proxy';
+import { testServices } from '../support/services';
+
+const SLOT = '2026-11-21T06:00:00Z';
+/** As many as the function's client makes. */
+const ATTEMPTS = 6;
+
+/** 14 MB that do not compress well, so that an upload takes several parts. */
+const BULK = `CREATE TABLE operations.bulk AS SELECT n,
+  (SELECT string_agg(encode(sha512((n || '/' || m)::bytea), 'base64'), '') FROM generate_series(1, 8) m) AS noise
+  FROM generate_series(1, 20000) n`;
+
+let site: ArchiveSite;
+let proxy: ObjectStoreProxy | undefined;
+let s3: S3Client | undefined;
+
+beforeEach(async () => {
+  site = await createArchiveSite('main', BULK);
+});
+
+afterEach(async () => {
+  s3?.destroy();
+  await proxy?.stop();
+  await site.remove();
+});
+
+/** The site's bucket, behind a connection that lets some calls fail. */
+async function unreliableStore(decide: Parameters<typeof startObjectStoreProxy>[1]) {
+  proxy = await startObjectStoreProxy(testServices().awsEndpoint, decide);
+  s3 = new S3Client({
+    endpoint: proxy.endpoint,
+    region: 'eu-central-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    maxAttempts: ATTEMPTS,
+  });
+  return { ...site.store, s3 };
+}
+
+test.each([1, 2, 3])('S3 failing a fifth of all calls costs time and nothing else (%i)', async (seed) => {
+  const random = seededRandom(seed);
+  const fates: Fate[] = ['refuse', 'reset', 'lose'];
+  let failed = 0;
+  const store = await unreliableStore(() => {
+    if (random() >= 0.2) return 'pass';
+    failed += 1;
+    return fates[Math.floor(random() * fates.length)] ?? 'refuse';
+  });
+  expect(await site.backup(SLOT, { store, partBytes: 1024 * 1024 })).toMatchObject({ outcome: 'created' });
+  expect(failed).toBeGreaterThan(2);
+  // Restored over the reliable connection, which checks every hash, row count and foreign key.
+  const restored = await site.restore();
+  expect(await contentOf(restored.targetDatabase)).toEqual(await contentOf(site.source.name));
+});
+
+test.each<Fate>(['refuse', 'reset'])('S3 that only ever says "%s" fails the backup, with what to do', async (fate) => {
+  const store = await unreliableStore(() => fate);
+  await expect(site.backup(SLOT, { store })).rejects.toMatchObject({
+    code: 'store_unavailable',
+    retryable: true,
+    message: expect.stringContaining("Check the health of S3 and the function's route to it") as string,
+  });
+  expect(proxy?.calls).toHaveLength(ATTEMPTS);
+});
+
+test('S3 that goes away in the middle fails the backup without an archive, and the next run makes one', async () => {
+  let uploads = 0;
+  const store = await unreliableStore(({ method, path }) => {
+    if (method === 'PUT' && path.includes('bulk')) uploads += 1;
+    return uploads > 1 ? 'reset' : 'pass';
+  });
+  await expect(site.backup(SLOT, { store })).rejects.toMatchObject({ code: 'store_unavailable' });
+  expect((await listKeys(site.store)).filter((key) => key.endsWith('manifest.json'))).toEqual([]);
+  expect(await site.backup(SLOT)).toMatchObject({ outcome: 'created' });
+});
+
+test('an upload whose completion was answered into the void is known to be complete', async () => {
+  let completions = 0;
+  const store = await unreliableStore(({ method, path }) => {
+    if (method !== 'POST' || !path.includes('uploadId=')) return 'pass';
+    completions += 1;
+    return completions === 1 ? 'lose' : 'pass';
+  });
+  expect(await site.backup(SLOT, { store, workers: 1 })).toMatchObject({ outcome: 'created' });
+  expect(completions).toBeGreaterThan(1);
+  expect(await site.drill()).toMatchObject({ kept: false });
+});
