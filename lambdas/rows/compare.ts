@@ -1,0 +1,107 @@
+import { pipeline } from 'node:stream/promises';
+import { type Client, type ClientBase, escapeIdentifier } from 'pg';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { columnList, qualified } from '../shared/archive/copy-session';
+import type { RowDifference } from './contract';
+import type { ReportedRow } from './report-format';
+import { type LiveTable, nameOf } from './tables';
+
+/** Rows fetched at once: more gains little, and rows of a megabyte would fill the memory. */
+const FETCH = 100;
+
+interface DifferingRow {
+  readonly key: readonly string[];
+  readonly kind: RowDifference;
+  readonly archived: readonly (string | null)[];
+  readonly live: readonly (string | null)[] | null;
+  readonly liveSha256: string | null;
+}
+
+/** A row as text under the settings of COPY: two rows are the same when every column is written the same. */
+export function rowText(alias: string, table: LiveTable): string {
+  return `ROW(${columnsOf(alias, table).join(', ')})::text`;
+}
+
+export function rowSha256(alias: string, table: LiveTable): string {
+  return `encode(sha256(convert_to(${rowText(alias, table)}, 'UTF8')), 'hex')`;
+}
+
+function columnsOf(alias: string, table: LiveTable): string[] {
+  return table.columns.map((column) => `${alias}.${escapeIdentifier(column.name)}`);
+}
+
+function temporaryName(index: number): string {
+  return `pg_temp.archived_${index}`;
+}
+
+/**
+ * Copies the archived rows that meet the condition into a temporary table of the live session. Nobody else sees it, and
+ * it goes with the session, however that ends.
+ *
+ * @returns how many rows were copied
+ */
+export async function copyArchived(
+  scratch: Client,
+  live: Client,
+  table: LiveTable,
+  index: number,
+  where: string,
+): Promise<number> {
+  const columns = columnList(table.columns.map((column) => column.name));
+  const name = temporaryName(index);
+  await live.query(
+    `CREATE TEMPORARY TABLE archived_${index} AS SELECT ${columns} FROM ONLY ${qualified(table)} WITH NO DATA`,
+  );
+  const source = scratch.query(
+    copyTo(`COPY (SELECT ${columns} FROM ONLY ${qualified(table)} WHERE ${where}) TO STDOUT`),
+  );
+  const target = live.query(copyFrom(`COPY ${name} (${columns}) FROM STDIN`));
+  await pipeline(source, target);
+  await live.query(`ANALYZE ${name}`);
+  return target.rowCount ?? 0;
+}
+
+/**
+ * The archived rows that the live table lacks or holds otherwise, in the order of their keys, fetched as they are read.
+ *
+ * @param live the session of {@link copyArchived}, in a transaction
+ */
+export async function* differences(live: ClientBase, table: LiveTable, index: number): AsyncGenerator<ReportedRow> {
+  const keys = table.columns.filter((column) => column.inKey).map((column) => escapeIdentifier(column.name));
+  const firstKey = `l.${keys[0]}`;
+  const text = (alias: string) =>
+    `ARRAY[${columnsOf(alias, table)
+      .map((column) => `${column}::text`)
+      .join(', ')}]`;
+  await live.query(
+    `DECLARE differing NO SCROLL CURSOR FOR
+     SELECT ARRAY[${keys.map((key) => `a.${key}::text`).join(', ')}] AS key,
+            CASE WHEN ${firstKey} IS NULL THEN 'deleted' ELSE 'changed' END AS kind,
+            ${text('a')} AS archived,
+            CASE WHEN ${firstKey} IS NOT NULL THEN ${text('l')} END AS live,
+            CASE WHEN ${firstKey} IS NOT NULL THEN ${rowSha256('l', table)} END AS "liveSha256"
+     FROM ${temporaryName(index)} a
+     LEFT JOIN ONLY ${qualified(table)} l ON ${keys.map((key) => `l.${key} = a.${key}`).join(' AND ')}
+     WHERE ${firstKey} IS NULL OR ${rowText('a', table)} <> ${rowText('l', table)}
+     ORDER BY ${keys.map((key) => `a.${key}`).join(', ')}`,
+  );
+  for (;;) {
+    const fetched = await live.query<DifferingRow>(`FETCH ${FETCH} FROM differing`);
+    for (const row of fetched.rows) {
+      yield {
+        id: `${nameOf(table)}:${row.key.length === 1 ? row.key[0] : JSON.stringify(row.key)}`,
+        table: nameOf(table),
+        kind: row.kind,
+        archived: byColumn(table, row.archived),
+        live: row.live && byColumn(table, row.live),
+        liveSha256: row.liveSha256,
+      };
+    }
+    if (fetched.rows.length < FETCH) break;
+  }
+  await live.query('CLOSE differing');
+}
+
+function byColumn(table: LiveTable, values: readonly (string | null)[]): Record<string, string | null> {
+  return Object.fromEntries(table.columns.map((column, index) => [column.name, values[index] ?? null]));
+}

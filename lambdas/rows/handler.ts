@@ -1,0 +1,105 @@
+import { S3Client } from '@aws-sdk/client-s3';
+import path from 'node:path';
+import { z } from 'zod';
+import { DATABASE_NAMES } from '../shared/contract';
+import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
+import {
+  baseSettings,
+  billingDatabaseSettings,
+  mainDatabaseSettings,
+  readEnvironment,
+  readRequest,
+  setting,
+} from '../shared/environment';
+import { messageOf, OperationError } from '../shared/errors';
+import { createSecrets } from '../shared/secrets';
+import { createTelemetry, MetricUnit } from '../shared/telemetry';
+import { ROW_OPERATORS, ROWS_METRICS, type RowsMergeReport, type RowsReport } from './contract';
+import { mergeRows } from './merge';
+import { reportRows } from './report';
+import { REPORT_ID } from './report-format';
+
+/** S3 answers 503 while it scales, for seconds at a time; three attempts, the SDK's default, do not outlast that. */
+const S3_ATTEMPTS = 6;
+
+const environment = readEnvironment({
+  ...baseSettings,
+  ...billingDatabaseSettings,
+  ...mainDatabaseSettings,
+  ARCHIVE_BUCKET: setting.text('the name of the archive bucket'),
+});
+const { log, metrics } = createTelemetry('rows', environment);
+const secrets = createSecrets();
+const store = { s3: new S3Client({ maxAttempts: S3_ATTEMPTS }), bucket: environment.ARCHIVE_BUCKET };
+const targets = { billing: billingTarget(environment), main: mainTarget(environment) };
+
+const database = z.enum(DATABASE_NAMES, { error: `one of ${DATABASE_NAMES.join(', ')}` });
+const moment = z.iso.datetime({ offset: true, error: 'an ISO time such as 2026-11-21T05:55:00Z' });
+const scalar = z.union([z.string(), z.number(), z.boolean()]);
+
+const reportSchema = z.object({
+  action: z.literal('report'),
+  database,
+  archive: z
+    .literal('latest')
+    .or(
+      z.iso.datetime({ offset: true, error: '`latest`, or the ISO time of an archive such as 2026-11-21T06:00:00Z' }),
+    ),
+  notAfter: moment.optional(),
+  tables: z.array(z.string()).min(1, 'at least one table, as schema.table'),
+  where: z
+    .array(
+      z.object({
+        table: z.string().optional(),
+        column: z.string({ error: 'the name of a column' }),
+        operator: z.enum(ROW_OPERATORS, { error: `one of ${ROW_OPERATORS.join(', ')}` }),
+        value: z.union([scalar, z.array(scalar)], { error: 'text, a number, true or false, or a list' }).optional(),
+      }),
+    )
+    .optional(),
+});
+
+const mergeSchema = z.object({
+  action: z.literal('merge'),
+  database,
+  reportId: z.string().regex(REPORT_ID, 'the id of a report, such as 20261121T061500Z-1f0c9a3e'),
+  choose: z.union([z.literal('all'), z.array(z.string()).min(1)], { error: '`all`, or a list of ids of the report' }),
+  confirm: z.string().optional(),
+});
+
+const requestSchema = z.discriminatedUnion('action', [reportSchema, mergeSchema], { error: '`report` or `merge`' });
+
+/** Finds rows that were lost since an archive, and merges chosen ones back; see {@link RowsRequest}. */
+export async function handler(event: unknown): Promise<RowsReport | RowsMergeReport> {
+  const request = readRequest(requestSchema, event);
+  metrics.addDimension('database', request.database);
+  const connector = createConnector(targets[request.database], secrets, 'rows');
+  try {
+    const answer =
+      request.action === 'report'
+        ? await reportRows(
+            {
+              connector,
+              store,
+              migrationsDirectory: path.join(__dirname, 'migrations', request.database),
+              log,
+              now: () => new Date(),
+            },
+            request,
+          )
+        : await mergeRows({ connector, store, log }, request);
+    metrics.addMetric(ROWS_METRICS.succeeded, MetricUnit.Count, 1);
+    if ('dryRun' in answer && !answer.dryRun) {
+      metrics.addMetric(ROWS_METRICS.mergedRows, MetricUnit.Count, answer.inserted + answer.updated);
+    }
+    return answer;
+  } catch (error) {
+    const code = error instanceof OperationError ? error.code : 'unexpected';
+    const { action, database: name } = request;
+    log.error('Row recovery failed', { action, database: name, code, error: messageOf(error) });
+    metrics.addMetric(ROWS_METRICS.failed, MetricUnit.Count, 1);
+    throw error;
+  } finally {
+    metrics.publishStoredMetrics();
+  }
+}

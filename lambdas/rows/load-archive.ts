@@ -1,0 +1,79 @@
+import type { Client } from 'pg';
+import { removeGuards } from '../restore/guards';
+import { assertSameTables, loadTables } from '../restore/load';
+import type { RestoreDependencies } from '../restore/core';
+import { createDatabase, dropDatabase } from '../restore/scratch-database';
+import { scratchName, sweepScratch } from '../restore/scratch-sweep';
+import { type ArchiveChoice, findArchive, verifyObjects } from '../restore/select-archive';
+import type { Manifest } from '../shared/archive/manifest';
+import { withConnection } from '../shared/database/connector';
+import { InvalidRequestError, messageOf } from '../shared/errors';
+import { readMigrationFiles } from '../shared/migrations/files';
+import { assertHistory } from '../shared/migrations/journal';
+import { applyMigrations } from '../shared/migrations/runner';
+import { nameOf } from './tables';
+
+/** Loads on two connections at once; building the indexes is the server's work. */
+const WORKERS = 2;
+
+/**
+ * The archive that was asked for, reduced to the wanted tables, once their objects are proven to be what was written.
+ *
+ * @throws OperationError as {@link findArchive} and {@link verifyObjects} do, or `schema_newer_than_code`
+ * @throws InvalidRequestError naming a table that the archive does not hold
+ */
+export async function findTables(
+  { connector, store, migrationsDirectory }: RestoreDependencies,
+  choice: ArchiveChoice,
+  names: readonly string[],
+): Promise<{ readonly whole: Manifest; readonly wanted: Manifest }> {
+  const whole = await findArchive(store, connector.target.name, choice);
+  assertHistory(whole.migrations, await readMigrationFiles(migrationsDirectory), `The archive of ${whole.slot}`);
+  const tables = whole.tables.filter((table) => names.includes(nameOf(table)));
+  const missing = names.find((name) => !tables.some((table) => nameOf(table) === name));
+  if (missing !== undefined) {
+    throw new InvalidRequestError(`tables: ${missing} is not in the archive of ${whole.slot}`);
+  }
+  const wanted = { ...whole, tables };
+  await verifyObjects(store, wanted);
+  return { whole, wanted };
+}
+
+/**
+ * Loads the wanted tables into a scratch database beside the live one, in the schema that this code carries, and hands
+ * a connection to it to `work`. The scratch database is dropped whatever happens; of a killed run, by the next one.
+ */
+export async function withArchivedTables<T>(
+  dependencies: RestoreDependencies,
+  { whole, wanted }: { readonly whole: Manifest; readonly wanted: Manifest },
+  work: (scratch: Client) => Promise<T>,
+): Promise<T> {
+  const { connector, store, migrationsDirectory, log, now, workers = WORKERS } = dependencies;
+  const { database, migrations } = whole;
+  const startedAt = now();
+  await sweepScratch(connector, 'rows', startedAt);
+  const name = scratchName('rows', connector.target.database, startedAt);
+  await createDatabase(connector, name, whole.server);
+  try {
+    return await withConnection(
+      connector,
+      async (scratch) => {
+        await applyMigrations(scratch, database, migrationsDirectory, { upTo: migrations.at(-1)?.name });
+        await assertSameTables(scratch, whole);
+        // For good: keys would refuse rows whose parents are not wanted.
+        await removeGuards(scratch);
+        await loadTables(connector, store, scratch, wanted, name, workers);
+        await applyMigrations(scratch, database, migrationsDirectory);
+        return work(scratch);
+      },
+      name,
+    );
+  } finally {
+    await dropDatabase(connector, name).catch((error: unknown) => {
+      log.error('The archive loaded beside the live tables was left behind; the next run drops it', {
+        name,
+        error: messageOf(error),
+      });
+    });
+  }
+}
