@@ -1,10 +1,12 @@
 import { App } from 'aws-cdk-lib';
 import recommendedFlags from './config/feature-flags.json';
 import type { EnvironmentConfig } from './config/environment-schema';
+import { recoveryRegion } from './data/recovery-region';
 import { bundleFunctions, type Bundle } from './operations/bundles';
 import { DataStack } from './stacks/data-stack';
 import { MonitoringStack } from './stacks/monitoring-stack';
 import { OperationsStack } from './stacks/operations-stack';
+import { RecoveryStack } from './stacks/recovery-stack';
 
 /**
  * Behaviour of the framework that the stacks rely on, wherever they are synthesised from: what it recommends to new
@@ -25,12 +27,19 @@ export interface CreateAppOptions {
   readonly bundles?: readonly Bundle[];
 }
 
-/** The three stacks of each environment: Monitoring depends on Operations, Operations on Data, nothing the other way. */
+/**
+ * The stacks of each environment: Monitoring depends on Operations, Operations on Data, nothing the other way. Where a
+ * second region is configured, Data also depends on what receives the copies there.
+ */
 export function createApp(environments: readonly EnvironmentConfig[], options: CreateAppOptions = {}): App {
   const bundles = options.bundles ?? bundleFunctions();
   const app = new App({ outdir: options.outdir, context: { ...FEATURE_FLAGS, ...options.context } });
   for (const config of environments) {
+    const region = recoveryRegion(config);
+    const recovery = region && new RecoveryStack(app, { config, recoveryRegion: region });
     const data = new DataStack(app, { config });
+    // Copying is refused while there is nothing to copy into.
+    if (recovery) data.addStackDependency(recovery);
     const operations = new OperationsStack(app, { config, data, bundles });
     new MonitoringStack(app, { config, data, operations });
   }

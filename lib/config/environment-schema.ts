@@ -33,6 +33,10 @@ const createdDatabase = z.strictObject({
   maximumStorageGiB: whole(22, 65_536),
   /** A standby in another zone: fails over in about a minute, costs as much again. */
   multiAz: flag,
+  /** A proxy that shares few connections among many functions, and keeps theirs open through a failover. */
+  proxy: flag.default(false),
+  /** A copy for reports and people, so that no query of theirs slows the writes. Costs as much as the instance. */
+  analyticsReplica: flag.default(false),
 });
 
 const existingDatabase = z.strictObject({
@@ -67,6 +71,11 @@ const schema = z
     region,
     /** Regions that the data may stay in (A5). `region` must be one of them. */
     allowedRegions: z.array(region).min(1, 'must name one region or more'),
+    /**
+     * Region that recovery points and archives are copied to, by a stack of its own there. Must be an allowed one.
+     * @default - no copies: the loss of the region is the loss of the data
+     */
+    secondRegion: region.optional(),
     /** Keep data when the stack is removed: deletion and termination protection, irrevocable vault locks. */
     removalProtection: flag,
     logLevel: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR'], { error: 'must be DEBUG, INFO, WARN or ERROR' }),
@@ -87,7 +96,23 @@ const schema = z
       apiBase: z.url({ error: 'must be a URL' }).default('https://api.stripe.com'),
       /** Whether live or test events are taken. */
       livemode: flag,
+      /** App that an object belongs to whose metadata names none. @default - it belongs to none */
+      defaultAppId: z.string({ error: 'must be the id of an app' }).min(1, 'must be the id of an app').optional(),
+      /** Project that an object belongs to whose metadata names none. @default - it belongs to none */
+      defaultProjectId: z
+        .string({ error: 'must be the id of a project' })
+        .min(1, 'must be the id of a project')
+        .optional(),
+      /**
+       * The addresses that Stripe publishes for its webhooks; all others are refused before they cost anything. An entry
+       * that is missing refuses genuine events. @default - any address may try; the signature decides
+       */
+      webhookAddresses: z.array(z.cidrv4({ error: 'must be a range such as `3.18.12.63/32`' })).default([]),
     }),
+    /** Where entitlements are cached. @default - nowhere: each question goes to the database */
+    cache: z
+      .strictObject({ kind: z.enum(['none', 'serverless'], { error: 'must be none or serverless' }) })
+      .default({ kind: 'none' }),
     reconciliation: z
       .strictObject({
         enabled: flag.default(true),
@@ -109,12 +134,19 @@ const schema = z
     if (!config.allowedRegions.includes(config.region)) {
       refuse(['region'], `must be one of ${config.allowedRegions.join(', ')}, where this data may stay`);
     }
+    if (config.secondRegion !== undefined && !config.allowedRegions.includes(config.secondRegion)) {
+      refuse(['secondRegion'], `must be one of ${config.allowedRegions.join(', ')}, where this data may stay`);
+    }
+    if (config.secondRegion === config.region) refuse(['secondRegion'], 'must be another region than `region`');
     const created = DATABASE_NAMES.filter((name) => config.databases[name].kind === 'create');
     if (created.length > 0 && config.existingNetwork) {
       refuse(['existingNetwork'], 'must be left out when a database is created: it gets a network of its own');
     }
     if (created.length > 0 && !config.availabilityZones) {
       refuse(['availabilityZones'], 'must name three zones when a database is created');
+    }
+    if (created.length === 0 && !config.existingNetwork && config.cache.kind === 'serverless') {
+      refuse(['cache'], 'must be of kind `none` where there is no network to put the cache into');
     }
     for (const name of created) {
       const settings = config.databases[name];

@@ -7,7 +7,8 @@ import {
 } from './environment-schema';
 
 const REGION = 'eu-central-1';
-const EUROPEAN_UNION = ['eu-central-1', 'eu-west-1', 'eu-north-1'];
+const SECOND_REGION = 'eu-west-1';
+const EUROPEAN_UNION = ['eu-central-1', SECOND_REGION, 'eu-north-1'];
 const ZONES = ['eu-central-1a', 'eu-central-1b', 'eu-central-1c'];
 
 /**
@@ -30,6 +31,7 @@ const DEPLOYED: Readonly<Record<'dev' | 'staging' | 'production', EnvironmentInp
         allocatedStorageGiB: 20,
         maximumStorageGiB: 50,
         multiAz: false,
+        proxy: true,
       },
       main: {
         kind: 'create',
@@ -56,6 +58,8 @@ const DEPLOYED: Readonly<Record<'dev' | 'staging' | 'production', EnvironmentInp
         allocatedStorageGiB: 50,
         maximumStorageGiB: 200,
         multiAz: true,
+        proxy: true,
+        analyticsReplica: true,
       },
       main: {
         kind: 'create',
@@ -66,11 +70,13 @@ const DEPLOYED: Readonly<Record<'dev' | 'staging' | 'production', EnvironmentInp
       },
     },
     stripe: { livemode: false },
+    cache: { kind: 'serverless' },
   },
   production: {
     name: 'production',
     account: '333333333333',
     region: REGION,
+    secondRegion: SECOND_REGION,
     allowedRegions: EUROPEAN_UNION,
     availabilityZones: ZONES,
     removalProtection: true,
@@ -82,6 +88,8 @@ const DEPLOYED: Readonly<Record<'dev' | 'staging' | 'production', EnvironmentInp
         allocatedStorageGiB: 200,
         maximumStorageGiB: 1000,
         multiAz: true,
+        proxy: true,
+        analyticsReplica: true,
       },
       main: {
         kind: 'create',
@@ -92,6 +100,7 @@ const DEPLOYED: Readonly<Record<'dev' | 'staging' | 'production', EnvironmentInp
       },
     },
     stripe: { livemode: true },
+    cache: { kind: 'serverless' },
   },
 };
 

@@ -1,6 +1,8 @@
 import type { DatabaseName } from '../../lambdas/shared/contract';
 import { BACKUP_POLICIES } from './policies';
 
+const DAY_MINUTES = 24 * 60;
+
 /** When something runs by itself, and how late it may still start. */
 export interface ScheduleDefinition {
   /** `cron(…)` or `rate(…)` of EventBridge Scheduler, in UTC. */
@@ -20,6 +22,21 @@ export const ARCHIVE_SCHEDULES: Readonly<Record<DatabaseName, ScheduleDefinition
   main: archiveSchedule('main'),
 };
 
+/**
+ * When AWS Backup restores the newest recovery point of each database to test it: monthly, at hours at which neither
+ * backups nor maintenance run, on different days so that the two never share the account's limits.
+ */
+export const RESTORE_TEST_SCHEDULES: Readonly<Record<DatabaseName, string>> = {
+  billing: 'cron(0 10 1 * ? *)',
+  main: 'cron(0 10 2 * ? *)',
+};
+
+/** Monthly, on days and at hours at which neither a backup nor AWS's own restore test of the same database runs. */
+export const DRILL_SCHEDULES: Readonly<Record<DatabaseName, ScheduleDefinition>> = {
+  billing: { expression: 'cron(0 14 3 * ? *)', periodMinutes: 28 * DAY_MINUTES, maximumAgeMinutes: 60 },
+  main: { expression: 'cron(0 14 4 * ? *)', periodMinutes: 28 * DAY_MINUTES, maximumAgeMinutes: 60 },
+};
+
 /** Sizes and ratios are gauges: five minutes is the resolution at which the alarms look at them. */
 export const COLLECTOR_SCHEDULE: ScheduleDefinition = {
   expression: 'rate(5 minutes)',
@@ -27,9 +44,16 @@ export const COLLECTOR_SCHEDULE: ScheduleDefinition = {
   maximumAgeMinutes: 4,
 };
 
+/** Daily, between a backup and the next, when nobody else needs the disk. */
+export const CLEANUP_SCHEDULE: ScheduleDefinition = {
+  expression: 'cron(0 5 * * ? *)',
+  periodMinutes: DAY_MINUTES,
+  maximumAgeMinutes: 60,
+};
+
 /** Daily comparison with Stripe, at a full hour. */
 export function reconciliationSchedule(hourUtc: number): ScheduleDefinition {
-  return { expression: `cron(0 ${hourUtc} * * ? *)`, periodMinutes: 24 * 60, maximumAgeMinutes: 60 };
+  return { expression: `cron(0 ${hourUtc} * * ? *)`, periodMinutes: DAY_MINUTES, maximumAgeMinutes: 60 };
 }
 
 function archiveSchedule(database: DatabaseName): ScheduleDefinition {

@@ -2,19 +2,34 @@ import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership, type LifecycleRule } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { DATABASE_NAMES } from '../../lambdas/shared/contract';
+import { EXPORT_PREFIX } from '../../lambdas/backup/contract';
+import { DRILL_PREFIX } from '../../lambdas/drill/contract';
+import { RECOVERY_PREFIX } from '../../lambdas/rows/contract';
+import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
 import { BACKUP_POLICIES } from '../config/policies';
 
 /** Days that access logs are kept: PCI asks for a year. */
 const ACCESS_LOG_DAYS = 366;
 
+/** Time in which something hidden by mistake can be had back, or an interrupted upload be looked at. */
+const GRACE = Duration.days(1);
+/** Days that the records of drills are kept: an auditor asks for the last year's. */
+const DRILL_RECORD_DAYS = 400;
+/** Days that reports of row-level recovery are kept. They hold rows, with personal data: no longer than a review takes. */
+const ROW_REPORT_DAYS = 30;
+
 export interface ArchivesProps {
   readonly removalProtection: boolean;
+  /** @default - made up by CloudFormation */
+  readonly bucketName?: string;
+  /** Alias of the key, with `alias/`. @default - none */
+  readonly keyAlias?: string;
 }
 
-/** Where the backup function writes. Each object carries its own retain-until date; lifecycle removes it after that. */
+/** Where the backup function writes. Each archive carries its own retain-until date, before which nothing removes it. */
 export class Archives extends Construct {
   readonly bucket: Bucket;
+  readonly key: Key;
 
   constructor(scope: Construct, id: string, props: ArchivesProps) {
     super(scope, id);
@@ -28,36 +43,65 @@ export class Archives extends Construct {
       lifecycleRules: [{ id: 'expire', expiration: Duration.days(ACCESS_LOG_DAYS) }],
       removalPolicy,
     });
+    this.key = new Key(this, 'Key', {
+      description: 'Database archives',
+      alias: props.keyAlias,
+      enableKeyRotation: true,
+      removalPolicy,
+    });
     this.bucket = new Bucket(this, 'Bucket', {
+      bucketName: props.bucketName,
       encryption: BucketEncryption.KMS,
-      encryptionKey: new Key(this, 'Key', {
-        description: 'Database archives',
-        enableKeyRotation: true,
-        removalPolicy,
-      }),
+      encryptionKey: this.key,
       // One data key for many objects: fewer calls to KMS while hundreds of parts are written.
       bucketKeyEnabled: true,
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       enforceSSL: true,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       versioned: true,
-      // Cannot be switched on later without AWS's help. The retention itself is set on each object.
+      // Archives bring their own dates, in governance mode: a person may ask to be erased. No default, because it would
+      // also lock reports of row-level recovery, and what RDS exports.
       objectLockEnabled: true,
       serverAccessLogsBucket: accessLogs,
       serverAccessLogsPrefix: 'archives/',
       lifecycleRules: [
-        ...DATABASE_NAMES.map((name): LifecycleRule => ({
-          id: `expire-${name}`,
-          prefix: `archives/${name}/`,
-          expiration: Duration.days(BACKUP_POLICIES[name].retentionDays),
-          // Expiry only hides the object behind a delete marker; this frees the bytes.
-          noncurrentVersionExpiration: Duration.days(1),
-          // Of an interrupted backup. Longer than any backup runs.
-          abortIncompleteMultipartUploadAfter: Duration.days(1),
-        })),
+        ...DATABASE_NAMES.flatMap(lifecycleOf),
+        {
+          id: 'expire-drill-records',
+          prefix: DRILL_PREFIX,
+          expiration: Duration.days(DRILL_RECORD_DAYS),
+          noncurrentVersionExpiration: GRACE,
+        },
+        {
+          id: 'expire-row-reports',
+          prefix: RECOVERY_PREFIX,
+          expiration: Duration.days(ROW_REPORT_DAYS),
+          noncurrentVersionExpiration: GRACE,
+        },
         { id: 'remove-delete-markers', expiredObjectDeleteMarker: true },
       ],
       removalPolicy,
     });
   }
+}
+
+/** What becomes of the objects of one database. */
+function lifecycleOf(name: DatabaseName): LifecycleRule[] {
+  return [
+    {
+      id: `free-${name}`,
+      prefix: `archives/${name}/`,
+      // The backup function hides what is past its retention, but never the newest archive; by age alone, the last one
+      // would go after that many days without a backup. This frees the bytes, once the lock has ended.
+      noncurrentVersionExpiration: GRACE,
+      // Of an interrupted backup. Longer than any backup runs.
+      abortIncompleteMultipartUploadAfter: GRACE,
+    },
+    {
+      id: `expire-exports-${name}`,
+      prefix: `${EXPORT_PREFIX}${name}/`,
+      expiration: Duration.days(BACKUP_POLICIES[name].retentionDays),
+      noncurrentVersionExpiration: GRACE,
+    },
+  ];
 }

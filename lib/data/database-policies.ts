@@ -1,4 +1,5 @@
 import type { DatabaseName } from '../../lambdas/shared/contract';
+import { THRESHOLDS } from '../config/thresholds';
 
 /** What is set on the instance of one database beyond its backup policy. */
 export interface DatabasePolicy {
@@ -13,6 +14,11 @@ export interface DatabasePolicy {
   readonly automatedBackupWindow: string;
   /** UTC window in which RDS may restart the instance. */
   readonly maintenanceWindow: string;
+  /**
+   * Classes of statements that pgaudit writes to the log (A4). `ddl` and `role` say who changed the schema and who may
+   * do what. `write` says who changed money; on a busy database it multiplies the log, so only where that matters.
+   */
+  readonly auditedStatements: readonly ('ddl' | 'role' | 'write')[];
 }
 
 export const DATABASE_POLICIES: Readonly<Record<DatabaseName, DatabasePolicy>> = {
@@ -21,24 +27,51 @@ export const DATABASE_POLICIES: Readonly<Record<DatabaseName, DatabasePolicy>> =
     adminUser: 'billing_admin',
     automatedBackupWindow: '03:00-03:30',
     maintenanceWindow: 'Sun:09:00-Sun:09:30',
+    auditedStatements: ['ddl', 'role', 'write'],
   },
   main: {
     databaseName: 'main',
     adminUser: 'main_admin',
     automatedBackupWindow: '04:30-05:00',
     maintenanceWindow: 'Sun:09:30-Sun:10:00',
+    auditedStatements: ['ddl', 'role'],
   },
 };
 
 /** PostgreSQL settings of both instances. Sessions that need longer, such as backups and migrations, say so themselves. */
-export const DATABASE_PARAMETERS: Readonly<Record<string, string>> = {
+const COMMON_PARAMETERS: Readonly<Record<string, string>> = {
   // A connection without TLS is refused.
   'rds.force_ssl': '1',
-  shared_preload_libraries: 'pg_stat_statements',
+  // The proxy speaks SCRAM; a password hashed in the older way could not be used through it.
+  password_encryption: 'scram-sha-256',
+  shared_preload_libraries: 'pg_stat_statements,pgaudit',
+  // Who was connected, from where and for how long: half of the audit log. The other half is pgaudit's.
+  log_connections: '1',
+  log_disconnections: '1',
   // Milliseconds: the warning threshold of query latency, so that a slow query that alarms can be read in the log.
-  log_min_duration_statement: '500',
+  log_min_duration_statement: String(THRESHOLDS.queryLatency.warning),
   // Milliseconds: above the processor's own timeout, so that this only ends what nobody waits for any more.
   statement_timeout: '60000',
   // Milliseconds: a transaction left open blocks vacuum and holds locks. Higher than any job is silent between two statements.
   idle_in_transaction_session_timeout: '300000',
 };
+
+/** Settings of the instance that takes the writes of a database. */
+export function databaseParameters(name: DatabaseName): Record<string, string> {
+  return { ...COMMON_PARAMETERS, 'pgaudit.log': DATABASE_POLICIES[name].auditedStatements.join(',') };
+}
+
+/** Milliseconds that one analytical query may take. */
+const ANALYTICAL_QUERY_MS = 15 * 60 * 1000;
+
+/** Settings of a replica that people analyse on: slow queries are its purpose, and must not hold back the primary. */
+export function replicaParameters(name: DatabaseName): Record<string, string> {
+  return {
+    ...databaseParameters(name),
+    statement_timeout: String(ANALYTICAL_QUERY_MS),
+    // Replay waits as long as a query may take; the replica lags meanwhile, instead of cancelling the query.
+    max_standby_streaming_delay: String(ANALYTICAL_QUERY_MS),
+    // With feedback, a long query here would keep vacuum on the primary from removing dead rows.
+    hot_standby_feedback: '0',
+  };
+}

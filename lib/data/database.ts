@@ -1,7 +1,7 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { InstanceType, Port, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
+import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import {
   CaCertificate,
   Credentials,
@@ -22,14 +22,17 @@ import type { DatabaseName } from '../../lambdas/shared/contract';
 import type { CreatedDatabaseConfig } from '../config/environment-schema';
 import type { BackupPolicy } from '../config/policies';
 import type { DatabaseAccess } from '../operations/database-access';
-import { DATABASE_PARAMETERS, DATABASE_POLICIES } from './database-policies';
+import { databaseParameters, DATABASE_POLICIES } from './database-policies';
+import { exportedLogs, LOG_EXPORTS } from './exported-logs';
 import type { Network } from './network';
 
-const PORT = 5432;
+export const POSTGRES_PORT = 5432;
+export const POSTGRES_ENGINE = DatabaseInstanceEngine.postgres({ version: PostgresEngineVersion.VER_17 });
+/** Standard authority of RDS; `NODE_EXTRA_CA_CERTS` and the drivers of the last years know it. */
+export const CERTIFICATE_AUTHORITY = CaCertificate.RDS_CA_RSA2048_G1;
 /** Also what the secret's generator leaves out: characters that break connection URLs and shells. */
 const EXCLUDED_PASSWORD_CHARACTERS = ' %+~`#$&*()|[]{}:;<>?!\'/@"\\,=^';
 const ROTATION_DAYS = 90;
-const LOG_EXPORTS = ['postgresql', 'upgrade'];
 
 export interface DatabaseProps {
   readonly name: DatabaseName;
@@ -41,9 +44,31 @@ export interface DatabaseProps {
   readonly removalProtection: boolean;
 }
 
+/** What RDS forgets when it restores an instance: everything here has a default that is not ours. */
+export interface InstanceSettings {
+  readonly instanceIdentifier: string;
+  readonly subnetGroupName: string;
+  readonly parameterGroupName: string;
+  /** Role that writes the metrics of the operating system. */
+  readonly monitoringRoleArn: string;
+  readonly multiAz: boolean;
+  readonly maximumStorageGiB: number;
+  readonly logExports: readonly string[];
+  readonly certificateAuthority: string;
+  readonly pointInTimeDays: number;
+  /** Whether the instance refuses to be deleted. */
+  readonly removalProtection: boolean;
+}
+
 /** One PostgreSQL instance with its own key, credentials, subnets and security group; nothing is shared with the other. */
 export class Database extends Construct {
   readonly instance: DatabaseInstance;
+  readonly secret: Secret;
+  readonly key: Key;
+  readonly securityGroup: SecurityGroup;
+  readonly subnetGroup: SubnetGroup;
+  /** What an instance that is restored in place of this one has to be given again. */
+  readonly settings: InstanceSettings;
   /** What the functions get to know. */
   readonly access: DatabaseAccess;
 
@@ -55,19 +80,19 @@ export class Database extends Construct {
     // A name of our own makes CloudFormation refuse any change that would replace the instance, instead of doing it.
     const instanceIdentifier = `billing-operations-${props.environmentName}-${name}`;
 
-    const key = new Key(this, 'Key', {
+    this.key = new Key(this, 'Key', {
       description: `Storage and credentials of the ${name} database (${props.environmentName})`,
       enableKeyRotation: true,
       removalPolicy: retain,
     });
-    const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
+    this.securityGroup = new SecurityGroup(this, 'SecurityGroup', {
       vpc: network.vpc,
       description: `The ${name} database. Each consumer adds the rule that lets it in`,
       allowAllOutbound: false,
     });
-    const secret = new Secret(this, 'Credentials', {
+    this.secret = new Secret(this, 'Credentials', {
       description: `Credentials of the ${name} database (${props.environmentName})`,
-      encryptionKey: key,
+      encryptionKey: this.key,
       generateSecretString: {
         // Without `ssl`, AWS's rotation function falls back to a connection in plaintext, which the server refuses.
         secretStringTemplate: JSON.stringify({ username: policy.adminUser, ssl: true }),
@@ -77,42 +102,48 @@ export class Database extends Construct {
       },
       removalPolicy: retain,
     });
-    const engine = DatabaseInstanceEngine.postgres({ version: PostgresEngineVersion.VER_17 });
-    const logGroups = LOG_EXPORTS.map(
-      (log) =>
-        // Made before RDS makes them without an expiry. A year, because that is how long PCI wants access logs kept.
-        new LogGroup(this, `${log}Log`, {
-          logGroupName: `/aws/rds/instance/${instanceIdentifier}/${log}`,
-          retention: RetentionDays.ONE_YEAR,
-          removalPolicy: retain,
-        }),
-    );
+    this.subnetGroup = new SubnetGroup(this, 'Subnets', {
+      // Names of our own, so that a recovery workflow can give them to a restored instance.
+      subnetGroupName: instanceIdentifier,
+      vpc: network.vpc,
+      description: `Isolated subnets of the ${name} database`,
+      vpcSubnets: { subnets: network.databaseSubnets(name) },
+      removalPolicy: retain,
+    });
+    const parameterGroupName = `${instanceIdentifier}-postgres17`;
+    const parameterGroup = new ParameterGroup(this, 'Parameters', {
+      // With the major version: a group cannot change its family, and a name cannot be used twice while it is replaced.
+      name: parameterGroupName,
+      engine: POSTGRES_ENGINE,
+      description: `Settings of the ${name} database`,
+      parameters: databaseParameters(name),
+      removalPolicy: retain,
+    });
+    const monitoringRole = new Role(this, 'MonitoringRole', {
+      assumedBy: new ServicePrincipal('monitoring.rds.amazonaws.com'),
+      managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('service-role/AmazonRDSEnhancedMonitoringRole')],
+    });
 
     this.instance = new DatabaseInstance(this, 'Instance', {
       instanceIdentifier,
-      engine,
+      engine: POSTGRES_ENGINE,
       engineLifecycleSupport: EngineLifecycleSupport.OPEN_SOURCE_RDS_EXTENDED_SUPPORT_DISABLED,
       instanceType: new InstanceType(config.instanceClass),
       databaseName: policy.databaseName,
-      port: PORT,
-      credentials: Credentials.fromSecret(secret, policy.adminUser),
+      port: POSTGRES_PORT,
+      credentials: Credentials.fromSecret(this.secret, policy.adminUser),
       iamAuthentication: true,
-      caCertificate: CaCertificate.RDS_CA_RSA2048_G1,
+      caCertificate: CERTIFICATE_AUTHORITY,
 
       vpc: network.vpc,
-      subnetGroup: new SubnetGroup(this, 'Subnets', {
-        vpc: network.vpc,
-        description: `Isolated subnets of the ${name} database`,
-        vpcSubnets: { subnets: network.databaseSubnets(name) },
-        removalPolicy: retain,
-      }),
+      subnetGroup: this.subnetGroup,
       networkType: NetworkType.IPV4,
-      securityGroups: [securityGroup],
+      securityGroups: [this.securityGroup],
       publiclyAccessible: false,
       multiAz: config.multiAz,
 
       storageEncrypted: true,
-      storageEncryptionKey: key,
+      storageEncryptionKey: this.key,
       storageType: StorageType.GP3,
       allocatedStorage: config.allocatedStorageGiB,
       maxAllocatedStorage: config.maximumStorageGiB,
@@ -131,32 +162,43 @@ export class Database extends Construct {
       // A change of class restarts the instance: leave it to the maintenance window.
       applyImmediately: false,
 
-      parameterGroup: new ParameterGroup(this, 'Parameters', {
-        engine,
-        description: `Settings of the ${name} database`,
-        parameters: { ...DATABASE_PARAMETERS },
-      }),
-      cloudwatchLogsExports: LOG_EXPORTS,
+      parameterGroup,
+      cloudwatchLogsExports: [...LOG_EXPORTS],
       monitoringInterval: Duration.minutes(1),
+      monitoringRole,
       enablePerformanceInsights: true,
-      performanceInsightEncryptionKey: key,
+      performanceInsightEncryptionKey: this.key,
+      // Standard, with its seven days: enough to look at an incident, and durations of statements are metrics of our own,
+      // kept for 15 months. Advanced is charged for each core and can be switched on while the database runs.
       performanceInsightRetention: PerformanceInsightRetention.DEFAULT,
       databaseInsightsMode: DatabaseInsightsMode.STANDARD,
     });
-    this.instance.node.addDependency(...logGroups);
+    this.instance.node.addDependency(...exportedLogs(this, instanceIdentifier, retain));
 
     this.rotateCredentials(network);
 
     this.access = {
       name,
       host: this.instance.dbInstanceEndpointAddress,
-      port: PORT,
+      port: POSTGRES_PORT,
       databaseName: policy.databaseName,
-      secretArn: secret.secretArn,
-      secretKey: key,
-      securityGroup,
+      secretArn: this.secret.secretArn,
+      secretKey: this.key,
+      securityGroup: this.securityGroup,
       instanceIdentifier,
       allocatedStorageGiB: config.allocatedStorageGiB,
+    };
+    this.settings = {
+      instanceIdentifier,
+      subnetGroupName: instanceIdentifier,
+      parameterGroupName,
+      monitoringRoleArn: monitoringRole.roleArn,
+      multiAz: config.multiAz,
+      maximumStorageGiB: config.maximumStorageGiB,
+      logExports: LOG_EXPORTS,
+      certificateAuthority: CERTIFICATE_AUTHORITY.toString(),
+      pointInTimeDays: backupPolicy.pointInTimeDays,
+      removalProtection: props.removalProtection,
     };
   }
 
@@ -175,6 +217,11 @@ export class Database extends Construct {
       rotateImmediatelyOnUpdate: false,
     });
     // The rotation function is in a security group of its own, with no way to the database until it is let in.
-    this.instance.connections.allowFrom(rotation, Port.tcp(PORT), 'The rotation function changes the password');
+    this.instance.connections.allowFrom(
+      rotation,
+      Port.tcp(POSTGRES_PORT),
+      'The rotation function changes the password',
+    );
+    network.allowApiCalls(rotation, 'The rotation function stores the password');
   }
 }

@@ -1,23 +1,48 @@
-import { Validations } from 'aws-cdk-lib';
+import { RemovalPolicy, Validations } from 'aws-cdk-lib';
 import {
+  FlowLogDestination,
+  FlowLogTrafficType,
   GatewayVpcEndpointAwsService,
+  InterfaceVpcEndpointAwsService,
   IpAddresses,
+  Port,
+  SecurityGroup,
   SubnetType,
   Vpc,
+  type IConnectable,
+  type ISecurityGroup,
   type ISubnet,
   type IVpc,
 } from 'aws-cdk-lib/aws-ec2';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
+
+/**
+ * AWS APIs that are called from inside the network, each through an endpoint of its own, so that credentials and
+ * commands never cross the NAT gateways and work when those do not. Not in the list: what Lambda itself calls for a
+ * function (its log, traces, failure destinations) and what a service calls for another (keys); both stay outside.
+ */
+export const API_ENDPOINTS = {
+  SecretsManager: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
+  Rds: InterfaceVpcEndpointAwsService.RDS,
+  Sqs: InterfaceVpcEndpointAwsService.SQS,
+} as const;
+
+const HTTPS = 443;
 
 export interface NetworkProps {
   /** Gateways for outgoing traffic. One costs less; one in each zone survives the loss of a zone. */
   readonly natGateways: number;
+  /** Keep the flow logs when the stack is removed. */
+  readonly removalProtection: boolean;
 }
 
 /** Three zones; public subnets for the gateways, private ones for functions, isolated ones for each database. */
 export class Network extends Construct {
   readonly vpc: IVpc;
+  /** Guards the endpoints of AWS APIs. Each caller adds the rule that lets it in. */
+  readonly apiSecurityGroup: ISecurityGroup;
 
   constructor(scope: Construct, id: string, props: NetworkProps) {
     super(scope, id);
@@ -40,10 +65,41 @@ export class Network extends Construct {
       reason: 'Zones are pinned in the configuration of the environment, so that synthesis needs no account',
     });
     this.vpc = vpc;
+
+    this.apiSecurityGroup = new SecurityGroup(this, 'ApiSecurityGroup', {
+      vpc,
+      description: 'The endpoints of AWS APIs. Each caller adds the rule that lets it in',
+      allowAllOutbound: false,
+    });
+    for (const [name, service] of Object.entries(API_ENDPOINTS)) {
+      vpc.addInterfaceEndpoint(name, {
+        service,
+        subnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
+        securityGroups: [this.apiSecurityGroup],
+        // `open` would let in every address of the network.
+        open: false,
+      });
+    }
+
+    vpc.addFlowLog('FlowLog', {
+      trafficType: FlowLogTrafficType.ALL,
+      destination: FlowLogDestination.toCloudWatchLogs(
+        new LogGroup(this, 'FlowLogs', {
+          // As long as the other records of who reached the data.
+          retention: RetentionDays.ONE_YEAR,
+          removalPolicy: props.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+        }),
+      ),
+    });
   }
 
   /** The isolated subnets of one database: no other database, and no route out. */
   databaseSubnets(name: DatabaseName): ISubnet[] {
     return this.vpc.selectSubnets({ subnetGroupName: name }).subnets;
+  }
+
+  /** Lets something of this stack call the AWS APIs that have an endpoint; their names resolve to it. */
+  allowApiCalls(caller: IConnectable, description: string): void {
+    this.apiSecurityGroup.connections.allowFrom(caller, Port.tcp(HTTPS), description);
   }
 }

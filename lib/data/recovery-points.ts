@@ -1,11 +1,12 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import { BackupPlan, BackupPlanRule, BackupResource, BackupVault } from 'aws-cdk-lib/aws-backup';
+import { Arn, ArnFormat, Duration, Stack } from 'aws-cdk-lib';
+import { BackupPlan, BackupPlanRule, BackupResource, BackupVault, type IBackupVault } from 'aws-cdk-lib/aws-backup';
 import { Schedule } from 'aws-cdk-lib/aws-events';
-import { Key } from 'aws-cdk-lib/aws-kms';
 import type { IDatabaseInstance } from 'aws-cdk-lib/aws-rds';
 import { Construct } from 'constructs';
 import type { DatabaseName } from '../../lambdas/shared/contract';
 import type { BackupPolicy } from '../config/policies';
+import { lockedVault } from './locked-vault';
+import type { RecoveryRegion } from './recovery-region';
 
 export interface RecoveryPointsProps {
   readonly name: DatabaseName;
@@ -13,36 +14,21 @@ export interface RecoveryPointsProps {
   readonly policy: BackupPolicy;
   /** Make the vault's lock irrevocable three days after it is set. */
   readonly removalProtection: boolean;
+  /** Where each recovery point is copied to. @default - no copies */
+  readonly recoveryRegion?: RecoveryRegion;
 }
 
-/**
- * AWS Backup of one instance, into a vault of its own: a locked vault fails every job whose retention is outside its
- * bounds, so databases with different retention cannot share one.
- */
+/** AWS Backup of one instance, into a locked vault of its own, copied to the second region. */
 export class RecoveryPoints extends Construct {
+  readonly vault: IBackupVault;
+
   constructor(scope: Construct, id: string, props: RecoveryPointsProps) {
     super(scope, id);
-    const { name, policy } = props;
+    const { name, policy, recoveryRegion } = props;
     const retention = Duration.days(policy.retentionDays);
-    const removalPolicy = props.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
-    const vault = new BackupVault(this, 'Vault', {
-      // Apart from the database's key, so that losing that one does not lose the backups with it.
-      encryptionKey: new Key(this, 'Key', {
-        description: `Recovery points of the ${name} database`,
-        enableKeyRotation: true,
-        removalPolicy,
-      }),
-      lockConfiguration: {
-        minRetention: retention,
-        // The framework takes no upper bound that equals the lower one.
-        maxRetention: Duration.days(policy.retentionDays + 1),
-        // Without the grace period, the lock can be removed by whoever may administer the vault.
-        changeableFor: props.removalProtection ? Duration.days(3) : undefined,
-      },
-      removalPolicy,
-    });
+    this.vault = lockedVault(this, { database: name, policy, removalProtection: props.removalProtection });
     const plan = new BackupPlan(this, 'Plan', {
-      backupVault: vault,
+      backupVault: this.vault,
       backupPlanRules: [
         new BackupPlanRule({
           ruleName: `${name}-every-${policy.frequencyHours}-hours`,
@@ -51,9 +37,26 @@ export class RecoveryPoints extends Construct {
           startWindow: Duration.hours(1),
           completionWindow: Duration.hours(5),
           deleteAfter: retention,
+          copyActions: recoveryRegion && [
+            { destinationBackupVault: this.copyVault(name, recoveryRegion), deleteAfter: retention },
+          ],
         }),
       ],
     });
     plan.addSelection('Instance', { resources: [BackupResource.fromRdsDatabaseInstance(props.instance)] });
+  }
+
+  private copyVault(name: DatabaseName, recoveryRegion: RecoveryRegion): IBackupVault {
+    const arn = Arn.format(
+      {
+        service: 'backup',
+        region: recoveryRegion.region,
+        resource: 'backup-vault',
+        resourceName: recoveryRegion.vaultName(name),
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      },
+      Stack.of(this),
+    );
+    return BackupVault.fromBackupVaultArn(this, 'CopyVault', arn);
   }
 }

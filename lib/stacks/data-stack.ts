@@ -1,15 +1,20 @@
 import { Validations } from 'aws-cdk-lib';
-import { SecurityGroup, Vpc, type IVpc } from 'aws-cdk-lib/aws-ec2';
+import { SecurityGroup, Vpc, type ISecurityGroup, type IVpc } from 'aws-cdk-lib/aws-ec2';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
 import type { EnvironmentConfig, ExistingDatabaseConfig } from '../config/environment-schema';
 import { BACKUP_POLICIES } from '../config/policies';
+import { AnalyticsReplica } from '../data/analytics-replica';
+import { ArchiveReplication } from '../data/archive-replication';
 import { Archives } from '../data/archives';
 import { Database } from '../data/database';
+import { PooledConnections } from '../data/database-proxy';
 import { Network } from '../data/network';
 import { RecoveryPoints } from '../data/recovery-points';
+import { recoveryRegion, type RecoveryRegion } from '../data/recovery-region';
+import { RestoreTesting } from '../data/restore-testing';
 import { StripeSecrets } from '../data/stripe-secrets';
 import type { DatabaseAccess } from '../operations/database-access';
 import { EnvironmentStack } from './environment-stack';
@@ -18,13 +23,25 @@ export interface DataStackProps {
   readonly config: EnvironmentConfig;
 }
 
-/** Everything that holds data. Depends on nothing; removing it keeps the data wherever the environment is protected. */
+/** The two ways to one database: straight to the instance, and through its proxy where it has one. */
+interface DatabaseAccesses {
+  readonly direct: DatabaseAccess;
+  readonly pooled: DatabaseAccess;
+}
+
+/** Everything that holds data. Depends on no other stack of its region; removing it keeps the data wherever the environment is protected. */
 export class DataStack extends EnvironmentStack {
   /** Where the functions run that reach a database. `undefined` when the environment has no network. */
   readonly vpc: IVpc | undefined;
+  /** Security group of the endpoints of AWS APIs in that network. `undefined` when there are none. */
+  readonly apiSecurityGroup: ISecurityGroup | undefined;
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+  /** The billing database for functions that come in numbers: through its proxy, where it has one. */
+  readonly pooledBilling: DatabaseAccess;
   readonly archiveBucket: Bucket;
+  readonly archiveKey: Key;
   readonly stripeSecrets: StripeSecrets;
+  private readonly recoveryRegion: RecoveryRegion | undefined;
 
   constructor(scope: Construct, props: DataStackProps) {
     const { config } = props;
@@ -34,20 +51,30 @@ export class DataStack extends EnvironmentStack {
       terminationProtection: config.removalProtection,
     });
     const { removalProtection, name: environmentName } = config;
-    this.archiveBucket = new Archives(this, 'Archives', { removalProtection }).bucket;
+    this.recoveryRegion = recoveryRegion(config);
+    const archives = new Archives(this, 'Archives', { removalProtection });
+    this.archiveBucket = archives.bucket;
+    this.archiveKey = archives.key;
+    if (this.recoveryRegion) {
+      new ArchiveReplication(this, 'ArchiveReplication', { archives, recoveryRegion: this.recoveryRegion });
+    }
     this.stripeSecrets = new StripeSecrets(this, 'StripeSecrets', { environmentName, removalProtection });
 
     const network = this.network(config);
     this.vpc = network?.vpc ?? this.existingVpc(config);
-    this.databases = {
-      billing: this.database('billing', config, network),
-      main: this.database('main', config, network),
-    };
+    this.apiSecurityGroup = network?.apiSecurityGroup;
+    const billing = this.database('billing', config, network);
+    const main = this.database('main', config, network);
+    this.databases = { billing: billing.direct, main: main.direct };
+    this.pooledBilling = billing.pooled;
   }
 
   private network(config: EnvironmentConfig): Network | undefined {
     if (DATABASE_NAMES.every((name) => config.databases[name].kind === 'existing')) return undefined;
-    return new Network(this, 'Network', { natGateways: config.removalProtection ? 3 : 1 });
+    return new Network(this, 'Network', {
+      natGateways: config.removalProtection ? 3 : 1,
+      removalProtection: config.removalProtection,
+    });
   }
 
   private existingVpc(config: EnvironmentConfig): IVpc | undefined {
@@ -60,26 +87,38 @@ export class DataStack extends EnvironmentStack {
     return vpc;
   }
 
-  private database(name: DatabaseName, config: EnvironmentConfig, network: Network | undefined): DatabaseAccess {
+  private database(name: DatabaseName, config: EnvironmentConfig, network: Network | undefined): DatabaseAccesses {
     const settings = config.databases[name];
-    if (settings.kind === 'existing') return this.existingDatabase(name, settings);
+    if (settings.kind === 'existing') {
+      const access = this.existingDatabase(name, settings);
+      return { direct: access, pooled: access };
+    }
     if (!network) throw new Error(`The ${name} database is made in a network, and there is none`);
+    const { name: environmentName, removalProtection } = config;
     const title = name === 'billing' ? 'BillingDatabase' : 'MainDatabase';
     const database = new Database(this, title, {
       name,
-      environmentName: config.name,
+      environmentName,
       network,
       config: settings,
       backupPolicy: BACKUP_POLICIES[name],
-      removalProtection: config.removalProtection,
+      removalProtection,
     });
-    new RecoveryPoints(this, `${title}RecoveryPoints`, {
+    const { vault } = new RecoveryPoints(this, `${title}RecoveryPoints`, {
       name,
       instance: database.instance,
       policy: BACKUP_POLICIES[name],
-      removalProtection: config.removalProtection,
+      removalProtection,
+      recoveryRegion: this.recoveryRegion,
     });
-    return database.access;
+    new RestoreTesting(this, `${title}RestoreTesting`, { environmentName, database, vault, network });
+    if (settings.analyticsReplica) {
+      new AnalyticsReplica(this, `${title}Analytics`, { database, network, config: settings, removalProtection });
+    }
+    const pooled = settings.proxy
+      ? new PooledConnections(this, `${title}Proxy`, { database, network, removalProtection })
+      : undefined;
+    return { direct: database.access, pooled: pooled?.access ?? database.access };
   }
 
   private existingDatabase(name: DatabaseName, settings: ExistingDatabaseConfig): DatabaseAccess {

@@ -4,6 +4,8 @@ import type { EnvironmentConfig } from '../config/environment-schema';
 
 export interface EnvironmentStackProps extends Pick<StackProps, 'terminationProtection' | 'description'> {
   readonly config: EnvironmentConfig;
+  /** @default - the region of the environment */
+  readonly region?: string;
 }
 
 /** A stack of one environment: in its account and region, tagged, and synthesised without asking AWS anything. */
@@ -12,10 +14,10 @@ export abstract class EnvironmentStack extends Stack {
 
   /** @param part last word of the stack's name, such as `Data` */
   constructor(scope: Construct, part: string, props: EnvironmentStackProps) {
-    const { config, ...stackProps } = props;
+    const { config, region = config.region, ...stackProps } = props;
     super(scope, `BillingOps-${config.name}-${part}`, {
       ...stackProps,
-      env: { account: config.account, region: config.region },
+      env: { account: config.account, region },
     });
     this.config = config;
     Tags.of(this).add('application', 'billing-operations');

@@ -4,6 +4,7 @@ import { BACKUP_POLICIES } from '../../lib/config/policies';
 import { resourceLike, templatesOf, type Resource } from './support';
 
 const title = { billing: 'BillingDatabase', main: 'MainDatabase' } as const;
+const audited = { billing: 'ddl,role,write', main: 'ddl,role' } as const;
 
 /** Of one instance: what the template declares, and what the policy tables and the environment say. */
 interface Subject {
@@ -13,6 +14,8 @@ interface Subject {
   readonly rotation: Record<string, unknown>;
   readonly parameters: Record<string, unknown>;
   readonly schedule: Record<string, unknown>;
+  readonly restoreTest: Record<string, unknown>;
+  readonly audited: string;
   readonly lifecycle: Record<string, unknown> | undefined;
   readonly retentionVariable: unknown;
   readonly policy: (typeof BACKUP_POLICIES)['billing'];
@@ -32,20 +35,20 @@ function subjectOf(environment: string, database: 'billing' | 'main'): Subject {
   const rules = (bucket.LifecycleConfiguration as { Rules: Record<string, unknown>[] }).Rules;
   const backup = properties(resourceLike(operations, 'AWS::Lambda::Function', 'Backup'));
   return {
-    instance: properties(resourceLike(data, 'AWS::RDS::DBInstance', title[database])),
+    instance: properties(resourceLike(data, 'AWS::RDS::DBInstance', `${title[database]}Instance`)),
     rule: plan.BackupPlanRule[0] ?? {},
     lock: properties(resourceLike(data, 'AWS::Backup::BackupVault', title[database])).LockConfiguration as Record<
       string,
       unknown
     >,
     rotation: properties(resourceLike(data, 'AWS::SecretsManager::RotationSchedule', title[database])),
-    parameters: properties(resourceLike(data, 'AWS::RDS::DBParameterGroup', title[database])).Parameters as Record<
-      string,
-      unknown
-    >,
+    parameters: properties(resourceLike(data, 'AWS::RDS::DBParameterGroup', `${title[database]}Parameters`))
+      .Parameters as Record<string, unknown>,
     schedule: properties(
       resourceLike(operations, 'AWS::Scheduler::Schedule', database === 'billing' ? 'EveryBilling' : 'EveryMain'),
     ),
+    restoreTest: properties(resourceLike(data, 'AWS::Backup::RestoreTestingPlan', title[database])),
+    audited: audited[database],
     lifecycle: rules.find(({ Prefix }) => Prefix === `archives/${database}/`),
     retentionVariable: (backup.Environment as { Variables: Record<string, unknown> }).Variables[
       `${database.toUpperCase()}_RETENTION_DAYS`
@@ -86,7 +89,17 @@ const CHECKED: [string, (subject: Subject) => [unknown, unknown]][] = [
   ],
   ['archives are made at the hours of the policy', (s) => [s.schedule.ScheduleExpression, s.policy.cron]],
   ['archives are scheduled in UTC', (s) => [s.schedule.ScheduleExpressionTimezone, 'Etc/UTC']],
-  ['archives expire after the retention of the policy', (s) => [s.lifecycle?.ExpirationInDays, s.policy.retentionDays]],
+  [
+    'no archive expires by age alone, and hidden ones free their bytes a day later',
+    (s) => [
+      [s.lifecycle?.ExpirationInDays, s.lifecycle?.NoncurrentVersionExpiration],
+      [undefined, { NoncurrentDays: 1 }],
+    ],
+  ],
+  [
+    'a recovery point is restored every month to test it',
+    (s) => [/^cron\(0 10 [12] \* \? \*\)$/.test(String(s.restoreTest.ScheduleExpression)), true],
+  ],
   ['archives are locked for the retention of the policy', (s) => [s.retentionVariable, String(s.policy.retentionDays)]],
   [
     'credentials rotate every 90 days',
@@ -106,7 +119,20 @@ const CHECKED: [string, (subject: Subject) => [unknown, unknown]][] = [
   ['slow statements are logged from the warning threshold on', (s) => [s.parameters.log_min_duration_statement, '500']],
   ['statements have a time limit', (s) => [s.parameters.statement_timeout, '60000']],
   ['forgotten transactions are ended', (s) => [s.parameters.idle_in_transaction_session_timeout, '300000']],
-  ['statement statistics are collected', (s) => [s.parameters.shared_preload_libraries, 'pg_stat_statements']],
+  [
+    'statement statistics and the audit log are loaded',
+    (s) => [s.parameters.shared_preload_libraries, 'pg_stat_statements,pgaudit'],
+  ],
+  ['changes of schema and roles are audited, on billing every write', (s) => [s.parameters['pgaudit.log'], s.audited]],
+  [
+    'who connects is logged',
+    (s) => [
+      [s.parameters.log_connections, s.parameters.log_disconnections],
+      ['1', '1'],
+    ],
+  ],
+  ['passwords are stored as SCRAM', (s) => [s.parameters.password_encryption, 'scram-sha-256']],
+  ['the insights are those without a charge', (s) => [s.instance.DatabaseInsightsMode, 'standard']],
   ['the instance has no public address', (s) => [s.instance.PubliclyAccessible, false]],
   ['deletion protection follows the environment', (s) => [s.instance.DeletionProtection, s.protect]],
   ['automated backups outlive a protected instance', (s) => [s.instance.DeleteAutomatedBackups, !s.protect]],

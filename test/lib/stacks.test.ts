@@ -12,9 +12,9 @@ const dependenciesOf = (name: string) =>
     .filter((id) => /^BillingOps-\w+-\w+$/.test(id))
     .toSorted();
 
-describe.each(environments)('$name', ({ name, account, region, removalProtection }) => {
+describe.each(environments)('$name', ({ name, account, region, removalProtection, secondRegion }) => {
   test('dependencies point from Monitoring to Operations to Data, and never back', () => {
-    expect(dependenciesOf(`BillingOps-${name}-Data`)).toEqual([]);
+    expect(dependenciesOf(`BillingOps-${name}-Data`)).toEqual(secondRegion ? [`BillingOps-${name}-Recovery`] : []);
     expect(dependenciesOf(`BillingOps-${name}-Operations`)).toEqual([`BillingOps-${name}-Data`]);
     expect(dependenciesOf(`BillingOps-${name}-Monitoring`)).toEqual([`BillingOps-${name}-Operations`]);
   });

@@ -7,7 +7,17 @@ import type { EnvironmentConfig } from '../../lib/config/environment-schema';
 import { deployedEnvironment, localEnvironment, type LocalEnvironmentOptions } from '../../lib/config/environments';
 import type { Bundle } from '../../lib/operations/bundles';
 
-export const FUNCTIONS = ['backup', 'collector', 'migrate', 'processor', 'reconciliation', 'restore', 'webhook'];
+export const FUNCTIONS = [
+  'backup',
+  'cleanup',
+  'collector',
+  'drill',
+  'migrate',
+  'processor',
+  'reconciliation',
+  'restore',
+  'webhook',
+];
 
 /** A resource as it stands in a template. */
 export interface Resource {
@@ -17,11 +27,13 @@ export interface Resource {
   readonly UpdateReplacePolicy?: string;
 }
 
-/** The three templates of one environment. */
+/** The templates of one environment. */
 export interface Synthesised {
   readonly data: Template;
   readonly operations: Template;
   readonly monitoring: Template;
+  /** Of the second region, where the environment has one. */
+  readonly recovery: Template | undefined;
 }
 
 /** Code that is never run: these tests look at templates only. */
@@ -53,7 +65,12 @@ export function synthesise(config: EnvironmentConfig): Synthesised {
   const assembly = app.synth();
   const template = (part: string) =>
     Template.fromJSON(assembly.getStackByName(`BillingOps-${config.name}-${part}`).template as Record<string, unknown>);
-  return { data: template('Data'), operations: template('Operations'), monitoring: template('Monitoring') };
+  return {
+    data: template('Data'),
+    operations: template('Operations'),
+    monitoring: template('Monitoring'),
+    recovery: config.secondRegion === undefined ? undefined : template('Recovery'),
+  };
 }
 
 const synthesised = new Map<string, Synthesised>();

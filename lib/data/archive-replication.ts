@@ -1,0 +1,90 @@
+import { Arn, ArnFormat, Stack } from 'aws-cdk-lib';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { CfnBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import type { Archives } from './archives';
+import type { RecoveryRegion } from './recovery-region';
+
+export interface ArchiveReplicationProps {
+  readonly archives: Archives;
+  readonly recoveryRegion: RecoveryRegion;
+}
+
+/** Copies each archive, with its lock, to the bucket of the second region. */
+export class ArchiveReplication extends Construct {
+  constructor(scope: Construct, id: string, props: ArchiveReplicationProps) {
+    super(scope, id);
+    const { bucket, key } = props.archives;
+    const { region, archiveBucketName, archiveKeyAlias } = props.recoveryRegion;
+    const stack = Stack.of(this);
+    const destinationArn = Arn.format(
+      { service: 's3', resource: archiveBucketName, account: '', region: '', arnFormat: ArnFormat.NO_RESOURCE_NAME },
+      stack,
+    );
+    const keyArn = (resource: string, resourceName: string) =>
+      Arn.format({ service: 'kms', region, resource, resourceName }, stack);
+
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('s3.amazonaws.com'),
+      description: 'Copies archives to the second region',
+    });
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['s3:GetReplicationConfiguration', 's3:ListBucket'],
+        resources: [bucket.bucketArn],
+      }),
+    );
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: [
+          's3:GetObjectVersionForReplication',
+          's3:GetObjectVersionAcl',
+          's3:GetObjectVersionTagging',
+          // Without these two a locked object is not copied at all.
+          's3:GetObjectRetention',
+          's3:GetObjectLegalHold',
+        ],
+        resources: [bucket.arnForObjects('*')],
+      }),
+    );
+    role.addToPolicy(
+      new PolicyStatement({
+        // Of deletions only the marker that hides an object, as its expiry does; the lock of the copy stays.
+        actions: ['s3:ReplicateObject', 's3:ReplicateTags', 's3:ReplicateDelete'],
+        resources: [`${destinationArn}/*`],
+      }),
+    );
+    key.grantDecrypt(role);
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['kms:Encrypt', 'kms:GenerateDataKey'],
+        // The id of a key in another region is not known here, its alias is.
+        resources: [keyArn('key', '*')],
+        conditions: { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': archiveKeyAlias } },
+      }),
+    );
+
+    const cfnBucket = bucket.node.defaultChild;
+    if (!(cfnBucket instanceof CfnBucket)) throw new Error('The archive bucket is not a bucket of CloudFormation');
+    // Set on the resource itself: the framework's rule takes a key, and there is only an alias.
+    cfnBucket.replicationConfiguration = {
+      role: role.roleArn,
+      rules: [
+        {
+          id: 'second-region',
+          status: 'Enabled',
+          priority: 1,
+          filter: { prefix: '' },
+          deleteMarkerReplication: { status: 'Enabled' },
+          sourceSelectionCriteria: { sseKmsEncryptedObjects: { status: 'Enabled' } },
+          destination: {
+            bucket: destinationArn,
+            encryptionConfiguration: { replicaKmsKeyId: keyArn('alias', archiveKeyAlias.replace('alias/', '')) },
+            // Published as metrics, so that a copy that falls behind can be seen.
+            metrics: { status: 'Enabled' },
+          },
+        },
+      ],
+    };
+  }
+}

@@ -1,0 +1,72 @@
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { ClientPasswordAuthType, DatabaseProxy, ProxyTarget } from 'aws-cdk-lib/aws-rds';
+import { Construct } from 'constructs';
+import type { DatabaseAccess } from '../operations/database-access';
+import { POSTGRES_PORT, type Database } from './database';
+import type { Network } from './network';
+
+/**
+ * Share of the instance's connections that the proxy may open. The rest is for what connects directly: backups,
+ * migrations, people.
+ */
+const MAX_CONNECTIONS_PERCENT = 60;
+
+export interface PooledConnectionsProps {
+  readonly database: Database;
+  readonly network: Network;
+  /** Keep the log when the stack is removed. */
+  readonly removalProtection: boolean;
+}
+
+/**
+ * An RDS Proxy before one database, for functions that come in numbers: it shares few connections among them and keeps
+ * theirs open through a failover. Not for what holds state in its session – exported snapshots, advisory locks,
+ * temporary tables – which would pin a connection for as long as it runs.
+ */
+export class PooledConnections extends Construct {
+  /** The database as it is seen through the proxy. */
+  readonly access: DatabaseAccess;
+  readonly proxyName: string;
+
+  constructor(scope: Construct, id: string, props: PooledConnectionsProps) {
+    super(scope, id);
+    const { database, network } = props;
+    const { name } = database.access;
+    this.proxyName = database.settings.instanceIdentifier;
+    const log = new LogGroup(this, 'Log', {
+      // Made before RDS makes it without an expiry.
+      logGroupName: `/aws/rds/proxy/${this.proxyName}`,
+      retention: RetentionDays.ONE_YEAR,
+      removalPolicy: props.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
+      vpc: network.vpc,
+      description: `The proxy of the ${name} database. Each consumer adds the rule that lets it in`,
+      allowAllOutbound: false,
+    });
+    const proxy = new DatabaseProxy(this, 'Proxy', {
+      dbProxyName: this.proxyName,
+      proxyTarget: ProxyTarget.fromInstance(database.instance),
+      vpc: network.vpc,
+      vpcSubnets: { subnets: network.databaseSubnets(name) },
+      securityGroups: [securityGroup],
+      secrets: [database.secret],
+      requireTLS: true,
+      // With the credentials of the secret, as without the proxy: a function need not know which of the two it talks to.
+      iamAuth: false,
+      clientPasswordAuthType: ClientPasswordAuthType.POSTGRES_SCRAM_SHA_256,
+      // No init query: the settings of sessions are those of the instance.
+      maxConnectionsPercent: MAX_CONNECTIONS_PERCENT,
+      maxIdleConnectionsPercent: 10,
+      // Below the 10 s that functions wait for a connection, so that they get the proxy's reason instead of silence.
+      borrowTimeout: Duration.seconds(8),
+      idleClientTimeout: Duration.minutes(30),
+      // Would write the text of every statement to the log, with personal data.
+      debugLogging: false,
+    });
+    proxy.node.addDependency(log);
+    this.access = { ...database.access, host: proxy.endpoint, port: POSTGRES_PORT, securityGroup };
+  }
+}

@@ -1,0 +1,66 @@
+import { CfnRestoreTestingPlan, CfnRestoreTestingSelection, type IBackupVault } from 'aws-cdk-lib/aws-backup';
+import { SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { RESTORE_TEST_SCHEDULES } from '../config/schedules';
+import type { Database } from './database';
+import type { Network } from './network';
+
+/** Hours within which AWS Backup starts the test. Its least: a wider window only delays the answer. */
+const START_WINDOW_HOURS = 1;
+/** Days back from which the newest recovery point is taken: older means that backups have stopped, which is an alarm. */
+const SELECTION_WINDOW_DAYS = 2;
+
+export interface RestoreTestingProps {
+  readonly environmentName: string;
+  readonly database: Database;
+  readonly vault: IBackupVault;
+  readonly network: Network;
+}
+
+/**
+ * Once a month AWS Backup restores the newest recovery point into an instance that it deletes again. It proves that the
+ * tier restores at all; that what is restored is right, the drill proves on archives.
+ */
+export class RestoreTesting extends Construct {
+  constructor(scope: Construct, id: string, props: RestoreTestingProps) {
+    super(scope, id);
+    const { database, environmentName, network, vault } = props;
+    const { name } = database.access;
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('backup.amazonaws.com'),
+      description: `Restores recovery points of the ${name} database to test them`,
+      managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('service-role/AWSBackupServiceRolePolicyForRestores')],
+    });
+    const nobody = new SecurityGroup(this, 'SecurityGroup', {
+      vpc: network.vpc,
+      description: `Restore tests of the ${name} database. Nobody connects: the passwords are those of the original`,
+      allowAllOutbound: false,
+    });
+    const plan = new CfnRestoreTestingPlan(this, 'Plan', {
+      // Letters, digits and `_`, at most 50 of them.
+      restoreTestingPlanName: `BillingOps_${environmentName}_${name}`,
+      scheduleExpression: RESTORE_TEST_SCHEDULES[name],
+      scheduleExpressionTimezone: 'Etc/UTC',
+      startWindowHours: START_WINDOW_HOURS,
+      recoveryPointSelection: {
+        algorithm: 'LATEST_WITHIN_WINDOW',
+        includeVaults: [vault.backupVaultArn],
+        recoveryPointTypes: ['SNAPSHOT'],
+        selectionWindowDays: SELECTION_WINDOW_DAYS,
+      },
+    });
+    new CfnRestoreTestingSelection(this, 'Selection', {
+      restoreTestingPlanName: plan.ref,
+      restoreTestingSelectionName: `${name}_instance`,
+      protectedResourceType: 'RDS',
+      protectedResourceArns: [database.instance.instanceArn],
+      iamRoleArn: role.roleArn,
+      // AWS Backup would restore into the default VPC, which there is none of. All values are text, the list too.
+      restoreMetadataOverrides: {
+        dbsubnetgroupname: database.subnetGroup.subnetGroupName,
+        vpcSecurityGroupIds: `["${nobody.securityGroupId}"]`,
+      },
+    });
+  }
+}

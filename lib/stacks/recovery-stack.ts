@@ -1,0 +1,44 @@
+import { Construct } from 'constructs';
+import { DATABASE_NAMES } from '../../lambdas/shared/contract';
+import type { EnvironmentConfig } from '../config/environment-schema';
+import { BACKUP_POLICIES } from '../config/policies';
+import { Archives } from '../data/archives';
+import { lockedVault } from '../data/locked-vault';
+import type { RecoveryRegion } from '../data/recovery-region';
+import { EnvironmentStack } from './environment-stack';
+
+export interface RecoveryStackProps {
+  readonly config: EnvironmentConfig;
+  readonly recoveryRegion: RecoveryRegion;
+}
+
+/**
+ * What is left when a region is lost: copies of the recovery points and of the archives, under locks and keys of the
+ * second region. The Data stack copies into it, and so is deployed after it.
+ */
+export class RecoveryStack extends EnvironmentStack {
+  constructor(scope: Construct, props: RecoveryStackProps) {
+    const { config, recoveryRegion } = props;
+    const { removalProtection } = config;
+    super(scope, 'Recovery', {
+      config,
+      region: recoveryRegion.region,
+      description: `Copies of the backups of billing in a second region (${config.name})`,
+      terminationProtection: removalProtection,
+    });
+    new Archives(this, 'Archives', {
+      removalProtection,
+      bucketName: recoveryRegion.archiveBucketName,
+      keyAlias: recoveryRegion.archiveKeyAlias,
+    });
+    for (const database of DATABASE_NAMES) {
+      if (config.databases[database].kind === 'existing') continue;
+      lockedVault(new Construct(this, database === 'billing' ? 'BillingRecoveryPoints' : 'MainRecoveryPoints'), {
+        database,
+        policy: BACKUP_POLICIES[database],
+        removalProtection,
+        vaultName: recoveryRegion.vaultName(database),
+      });
+    }
+  }
+}
