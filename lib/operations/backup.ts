@@ -1,11 +1,13 @@
 import { Duration } from 'aws-cdk-lib';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { ContextAttribute } from 'aws-cdk-lib/aws-scheduler';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import type { BackupEnvironment } from '../../lambdas/backup/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
-import { BACKUP_POLICIES } from '../config/policies';
+import { BACKUP_POLICIES, STREAMING_LIMIT_GIB } from '../config/policies';
 import { ARCHIVE_SCHEDULES } from '../config/schedules';
+import { grantHiding, grantSnapshots, SnapshotExportRole } from './backup-permissions';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from './database-access';
 import { FunctionSchedule } from './function-schedule';
 import { OperationalFunction, type OperationsContext } from './operational-function';
@@ -13,6 +15,8 @@ import { OperationalFunction, type OperationsContext } from './operational-funct
 export interface BackupProps {
   readonly context: OperationsContext;
   readonly archiveBucket: IBucket;
+  /** Key of the archive bucket, which exports of RDS are encrypted with too. */
+  readonly archiveKey: IKey;
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
 }
 
@@ -20,7 +24,10 @@ export interface BackupProps {
 export class Backup extends Construct {
   constructor(scope: Construct, id: string, props: BackupProps) {
     super(scope, id);
-    const { archiveBucket, databases } = props;
+    const { archiveBucket, archiveKey, databases } = props;
+    const onRds = DATABASE_NAMES.some((name) => databases[name].instanceIdentifier !== undefined);
+    const exporting = onRds ? new SnapshotExportRole(this, 'SnapshotExport', { archiveBucket, archiveKey }) : undefined;
+
     const target = new OperationalFunction<BackupEnvironment>(this, 'Backup', {
       context: props.context,
       stem: 'backup',
@@ -31,6 +38,13 @@ export class Backup extends Construct {
         ARCHIVE_BUCKET: archiveBucket.bucketName,
         BILLING_RETENTION_DAYS: String(BACKUP_POLICIES.billing.retentionDays),
         MAIN_RETENTION_DAYS: String(BACKUP_POLICIES.main.retentionDays),
+        BILLING_FREQUENCY_HOURS: String(BACKUP_POLICIES.billing.frequencyHours),
+        MAIN_FREQUENCY_HOURS: String(BACKUP_POLICIES.main.frequencyHours),
+        BILLING_INSTANCE_IDENTIFIER: databases.billing.instanceIdentifier ?? '',
+        MAIN_INSTANCE_IDENTIFIER: databases.main.instanceIdentifier ?? '',
+        STREAMING_LIMIT_GIB: String(STREAMING_LIMIT_GIB),
+        EXPORT_ROLE_ARN: exporting?.role.roleArn ?? '',
+        EXPORT_KEY_ARN: onRds ? archiveKey.keyArn : '',
       },
       timeout: Duration.minutes(15),
       // Two cores: one compresses while the other hashes and sends.
@@ -41,9 +55,12 @@ export class Backup extends Construct {
       // A second attempt asks for the same slot and finds it taken, or completes it.
       asynchronous: { retryAttempts: 1, maximumAge: Duration.hours(1) },
     });
-    // Writes, locks and lists; `grantReadWrite` would also let it delete what it is there to protect.
+    // Writes, locks and lists; `grantReadWrite` would also let it destroy what it is there to protect.
     for (const name of DATABASE_NAMES) archiveBucket.grantPut(target.function, `archives/${name}/*`);
     archiveBucket.grantRead(target.function, 'archives/*');
+    grantHiding(target.function, archiveBucket, 'archives/*');
+    exporting?.grantStart(target.function);
+    for (const name of DATABASE_NAMES) grantSnapshots(target.function, databases[name]);
 
     for (const name of DATABASE_NAMES) {
       new FunctionSchedule(this, name === 'billing' ? 'EveryBilling' : 'EveryMain', {

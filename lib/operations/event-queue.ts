@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { MAX_ATTEMPTS } from '../../lambdas/processor/contract';
@@ -6,6 +6,8 @@ import { MAX_ATTEMPTS } from '../../lambdas/processor/contract';
 export interface EventQueueProps {
   /** Timeout of the function that takes events from the queue. */
   readonly consumerTimeout: Duration;
+  /** Keep the queues, with what is in them, when the stack is removed. */
+  readonly removalProtection: boolean;
 }
 
 /** Verified events between `webhook` and `processor`; those that failed every attempt are parked. */
@@ -15,14 +17,18 @@ export class EventQueue extends Construct {
 
   constructor(scope: Construct, id: string, props: EventQueueProps) {
     super(scope, id);
+    // What was acknowledged to Stripe and is not in the database yet is nowhere else.
+    const removalPolicy = props.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
     this.deadLetterQueue = new Queue(this, 'Parked', {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
+      removalPolicy,
       retentionPeriod: Duration.days(14),
     });
     this.queue = new Queue(this, 'Events', {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
+      removalPolicy,
       // AWS's rule for event sources. Shorter delivers an event again while its first batch still runs.
       visibilityTimeout: Duration.seconds(props.consumerTimeout.toSeconds() * 6),
       // Shorter than the parked queue's: a parked message keeps the age that it has.

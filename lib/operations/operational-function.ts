@@ -1,6 +1,14 @@
 import path from 'node:path';
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import { Peer, Port, SecurityGroup, SubnetType, type IVpc } from 'aws-cdk-lib/aws-ec2';
+import {
+  CfnSecurityGroupIngress,
+  Peer,
+  Port,
+  SecurityGroup,
+  SubnetType,
+  type ISecurityGroup,
+  type IVpc,
+} from 'aws-cdk-lib/aws-ec2';
 import {
   ApplicationLogLevel,
   Architecture,
@@ -20,12 +28,16 @@ import type { EnvironmentConfig } from '../config/environment-schema';
 import type { Bundle } from './bundles';
 import { allowAccess, type DatabaseAccess } from './database-access';
 
+const HTTPS = 443;
+
 /** What all functions of an environment have in common. */
 export interface OperationsContext {
   readonly config: EnvironmentConfig;
   readonly bundles: readonly Bundle[];
   /** Network from which the databases are reached. @default - none: the databases are reached without one */
   readonly vpc: IVpc | undefined;
+  /** Guards the endpoints of AWS APIs in that network. @default - none: the APIs are reached through the internet */
+  readonly apiSecurityGroup: ISecurityGroup | undefined;
 }
 
 /** What becomes of an event that the function was invoked with asynchronously, and failed on. */
@@ -59,12 +71,17 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
   readonly function: LambdaFunction;
   /** Events that failed for good. `undefined` when it is invoked synchronously only. */
   readonly failureQueue: Queue | undefined;
+  /** `undefined` when it is in no network. */
+  readonly securityGroup: SecurityGroup | undefined;
+  readonly stem: string;
 
   constructor(scope: Construct, id: string, props: OperationalFunctionProps<Environment>) {
     super(scope, id);
     const { context, stem, asynchronous, databases = [] } = props;
     const { config } = context;
-    const network = databases.length > 0 ? this.networkSettings(context.vpc, stem) : undefined;
+    const network = databases.length > 0 ? this.networkSettings(context, stem) : undefined;
+    this.stem = stem;
+    this.securityGroup = network?.securityGroups[0];
     this.failureQueue = asynchronous && failureQueue(this);
 
     this.function = new LambdaFunction(this, 'Function', {
@@ -78,7 +95,7 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
       memorySize: props.memorySize,
       reservedConcurrentExecutions: props.reservedConcurrentExecutions,
       environment: {
-        ...(props.environment as Record<string, string>),
+        ...given(props.environment),
         ...baseEnvironment(config),
         // Since Node 20, Lambda no longer loads Amazon's own authorities, which sign the certificates of RDS. The file
         // is part of the runtime. Only where needed: reading it delays every cold start.
@@ -103,19 +120,35 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
         : {}),
     });
 
-    for (const database of databases) allowAccess(this.function, stem, database, network?.securityGroups[0]);
+    for (const database of databases) allowAccess(this.function, stem, database, this.securityGroup);
   }
 
-  private networkSettings(vpc: IVpc | undefined, stem: string) {
+  private networkSettings({ vpc, apiSecurityGroup }: OperationsContext, stem: string) {
     if (!vpc) return undefined;
     const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
       vpc,
       description: `The ${stem} function`,
       allowAllOutbound: false,
     });
-    securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(443), 'AWS APIs and Stripe, over HTTPS');
+    securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(HTTPS), 'AWS APIs and Stripe, over HTTPS');
+    if (apiSecurityGroup) {
+      new CfnSecurityGroupIngress(this, 'ToApis', {
+        groupId: apiSecurityGroup.securityGroupId,
+        sourceSecurityGroupId: securityGroup.securityGroupId,
+        ipProtocol: 'tcp',
+        fromPort: HTTPS,
+        toPort: HTTPS,
+        description: `${stem} calls AWS APIs`,
+      });
+    }
     return { vpc, vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS }, securityGroups: [securityGroup] };
   }
+}
+
+/** A contract may have variables that can be left out; CloudFormation takes no undefined value. */
+function given(environment: object): Record<string, string> {
+  const entries = Object.entries(environment) as [string, string | undefined][];
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
 function baseEnvironment(config: EnvironmentConfig): { [Name in keyof BaseEnvironment]: string } {

@@ -24,11 +24,16 @@ export interface ProcessorProps {
 export class Processor extends Construct {
   constructor(scope: Construct, id: string, props: ProcessorProps) {
     super(scope, id);
+    const { stripe } = props.context.config;
     const { function: fn } = new OperationalFunction<ProcessorEnvironment>(this, 'Processor', {
       context: props.context,
       stem: 'processor',
       description: 'Applies Stripe events to the billing database',
-      environment: billingDatabaseEnvironment(props.billing),
+      environment: {
+        ...billingDatabaseEnvironment(props.billing),
+        DEFAULT_APP_ID: stripe.defaultAppId,
+        DEFAULT_PROJECT_ID: stripe.defaultProjectId,
+      },
       timeout: PROCESSOR_TIMEOUT,
       memorySize: 512,
       databases: [props.billing],

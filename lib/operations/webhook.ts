@@ -40,6 +40,7 @@ export class Webhook extends Construct {
         QUEUE_URL: queue.queueUrl,
         SIGNING_SECRET_ARN: props.signingSecretArn,
         LIVEMODE: String(context.config.stripe.livemode),
+        DEFAULT_APP_ID: context.config.stripe.defaultAppId,
       },
       // Stripe waits 10 s and longer; the promise is a mean of 5 s.
       timeout: Duration.seconds(10),

@@ -2,7 +2,9 @@ import type { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { Backup } from '../operations/backup';
 import type { Bundle } from '../operations/bundles';
+import { Cleanup } from '../operations/cleanup';
 import { Collector } from '../operations/collector';
+import { Drill } from '../operations/drill';
 import { EventQueue } from '../operations/event-queue';
 import { Migrate } from '../operations/migrate';
 import { PROCESSOR_TIMEOUT, Processor } from '../operations/processor';
@@ -28,18 +30,22 @@ export class OperationsStack extends EnvironmentStack {
     });
     this.addStackDependency(data);
 
-    const context = { config, bundles, vpc: data.vpc };
+    const context = { config, bundles, vpc: data.vpc, apiSecurityGroup: data.apiSecurityGroup };
     const { databases, archiveBucket, stripeSecrets } = data;
-    const { queue } = new EventQueue(this, 'EventQueue', { consumerTimeout: PROCESSOR_TIMEOUT });
+    const { queue } = new EventQueue(this, 'EventQueue', {
+      consumerTimeout: PROCESSOR_TIMEOUT,
+      removalProtection: config.removalProtection,
+    });
     new Webhook(this, 'WebhookEndpoint', {
       context,
       queue,
       signingSecretArn: stripeSecrets.signing.secretArn,
       signingSecretKey: stripeSecrets.key,
     });
-    new Processor(this, 'EventProcessor', { context, queue, billing: databases.billing });
-    new Backup(this, 'Archiving', { context, archiveBucket, databases });
+    new Processor(this, 'EventProcessor', { context, queue, billing: data.pooledBilling });
+    new Backup(this, 'Archiving', { context, archiveBucket, archiveKey: data.archiveKey, databases });
     new Restore(this, 'Restoring', { context, archiveBucket, databases });
+    new Drill(this, 'Drilling', { context, archiveBucket, databases });
     new Reconciliation(this, 'StripeReconciliation', {
       context,
       billing: databases.billing,
@@ -47,6 +53,7 @@ export class OperationsStack extends EnvironmentStack {
       apiSecretKey: stripeSecrets.key,
     });
     new Migrate(this, 'Migrating', { context, databases });
+    new Cleanup(this, 'Cleaning', { context, billing: databases.billing });
     new Collector(this, 'Collecting', { context, databases });
   }
 }

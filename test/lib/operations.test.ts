@@ -1,5 +1,7 @@
 import type { BackupEnvironment } from '../../lambdas/backup/contract';
+import type { CleanupEnvironment } from '../../lambdas/cleanup/contract';
 import type { CollectorEnvironment } from '../../lambdas/collector/contract';
+import type { DrillEnvironment } from '../../lambdas/drill/contract';
 import type { MigrateEnvironment } from '../../lambdas/migrate/contract';
 import { MAX_ATTEMPTS, type ProcessorEnvironment } from '../../lambdas/processor/contract';
 import type { ReconciliationEnvironment } from '../../lambdas/reconciliation/contract';
@@ -17,11 +19,18 @@ const billing = [
 ] as const;
 const main = ['MAIN_DATABASE_HOST', 'MAIN_DATABASE_PORT', 'MAIN_DATABASE_NAME', 'MAIN_DATABASE_SECRET_ARN'] as const;
 
-/** The names in an interface, which must be all of them: a forgotten one does not compile. */
+/** Names of the variables that may not be left out. */
+type Required<Environment> = {
+  [Name in keyof Environment]-?: undefined extends Environment[Name] ? never : Name;
+}[keyof Environment];
+
+/** The names in an interface that are required, which must be all of them: a forgotten one does not compile. */
 function variables<Environment>() {
-  return <const Names extends readonly (keyof Environment & string)[]>(
+  return <const Names extends readonly (Required<Environment> & string)[]>(
     names: Names &
-      ([keyof Environment] extends [Names[number]] ? unknown : { missing: Exclude<keyof Environment, Names[number]> }),
+      ([Required<Environment>] extends [Names[number]]
+        ? unknown
+        : { missing: Exclude<Required<Environment>, Names[number]> }),
   ): readonly string[] => names;
 }
 
@@ -33,7 +42,15 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'ARCHIVE_BUCKET',
     'BILLING_RETENTION_DAYS',
     'MAIN_RETENTION_DAYS',
+    'BILLING_FREQUENCY_HOURS',
+    'MAIN_FREQUENCY_HOURS',
+    'BILLING_INSTANCE_IDENTIFIER',
+    'MAIN_INSTANCE_IDENTIFIER',
+    'STREAMING_LIMIT_GIB',
+    'EXPORT_ROLE_ARN',
+    'EXPORT_KEY_ARN',
   ]),
+  cleanup: variables<CleanupEnvironment>()([...base, ...billing, 'RETENTION_DAYS']),
   collector: variables<CollectorEnvironment>()([
     ...base,
     ...billing,
@@ -42,6 +59,14 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'MAIN_INSTANCE_IDENTIFIER',
     'BILLING_ALLOCATED_STORAGE_GIB',
     'MAIN_ALLOCATED_STORAGE_GIB',
+  ]),
+  drill: variables<DrillEnvironment>()([
+    ...base,
+    ...billing,
+    ...main,
+    'ARCHIVE_BUCKET',
+    'BILLING_RESTORE_TARGET_MINUTES',
+    'MAIN_RESTORE_TARGET_MINUTES',
   ]),
   migrate: variables<MigrateEnvironment>()([...base, ...billing, ...main]),
   processor: variables<ProcessorEnvironment>()([...base, ...billing]),
@@ -148,6 +173,9 @@ test.each([
   ['EveryBilling', 'cron(0 0,6,12,18 * * ? *)', '{"database":"billing","slot":"<aws.scheduler.scheduled-time>"}', 3600],
   ['EveryMain', 'cron(0 2 * * ? *)', '{"database":"main","slot":"<aws.scheduler.scheduled-time>"}', 3600],
   ['Daily', 'cron(0 2 * * ? *)', '{}', 3600],
+  ['EveryNight', 'cron(0 5 * * ? *)', '{}', 3600],
+  ['MonthlyBilling', 'cron(0 14 3 * ? *)', '{"database":"billing"}', 3600],
+  ['MonthlyMain', 'cron(0 14 4 * ? *)', '{"database":"main"}', 3600],
   ['EveryFiveMinutes', 'rate(5 minutes)', '{}', 240],
 ])(
   'schedule %s runs at %s, gives up before the next, and leaves what failed in a queue',
@@ -166,12 +194,25 @@ test.each([
   },
 );
 
+/** Invoked by a schedule, or by an operator who does not wait. */
+const ASYNCHRONOUS = FUNCTIONS.filter((stem) => !['processor', 'webhook'].includes(stem));
+
 test('every function that is invoked asynchronously leaves what failed in a queue', () => {
   const invoked = Object.values(resourcesOf(templatesOf('production').operations, 'AWS::Lambda::EventInvokeConfig'));
-  expect(invoked).toHaveLength(5);
+  expect(invoked).toHaveLength(ASYNCHRONOUS.length);
   for (const { Properties } of invoked) {
     expect(Properties).toMatchObject({ DestinationConfig: { OnFailure: { Destination: expect.anything() } } });
   }
+});
+
+test('objects without metadata belong to the app and the project of the configuration', () => {
+  const { operations } = synthesise({
+    ...localEnvironment(localOptions()),
+    stripe: { ...localEnvironment(localOptions()).stripe, defaultAppId: 'shop', defaultProjectId: 'courses' },
+  });
+  expect(resourceLike(operations, 'AWS::Lambda::Function', 'Processor').Properties).toMatchObject({
+    Environment: { Variables: { DEFAULT_APP_ID: 'shop', DEFAULT_PROJECT_ID: 'courses' } },
+  });
 });
 
 test('reconciliation runs at the hour of the configuration, over its days, and can be switched off', () => {
@@ -188,6 +229,8 @@ test('reconciliation runs at the hour of the configuration, over its days, and c
 
 test.each([
   ['backup', 2],
+  ['cleanup', 1],
+  ['drill', 1],
   ['reconciliation', 1],
   ['migrate', 1],
   ['collector', 1],

@@ -1,0 +1,105 @@
+import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { Grant, PolicyStatement, Role, ServicePrincipal, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { EXPORT_PREFIX, migrationSnapshotPrefix } from '../../lambdas/backup/contract';
+import type { DatabaseAccess } from './database-access';
+
+/**
+ * Lets a function hide objects behind delete markers and abort uploads. Not `grantDelete`, which would also let it
+ * destroy versions.
+ */
+export function grantHiding(grantee: IGrantable, bucket: IBucket, pattern: string): void {
+  Grant.addToPrincipal({
+    grantee,
+    actions: ['s3:DeleteObject', 's3:AbortMultipartUpload'],
+    resourceArns: [bucket.arnForObjects(pattern)],
+  });
+  Grant.addToPrincipal({ grantee, actions: ['s3:ListBucketMultipartUploads'], resourceArns: [bucket.bucketArn] });
+}
+
+/** Lets a function look at the backups of an instance, and take a snapshot before a migration. Nothing when not on RDS. */
+export function grantSnapshots(fn: LambdaFunction, { name, instanceIdentifier }: DatabaseAccess): void {
+  if (instanceIdentifier === undefined) return;
+  const arn = (resource: string, resourceName: string) =>
+    Stack.of(fn).formatArn({ service: 'rds', resource, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+  const instance = arn('db', instanceIdentifier);
+  const snapshots = arn('snapshot', `${migrationSnapshotPrefix(name)}*`);
+  fn.addToRolePolicy(
+    new PolicyStatement({
+      // Listing the snapshots of an instance is checked against the snapshots of the account, whose names AWS makes up.
+      actions: ['rds:DescribeDBInstances', 'rds:DescribeDBSnapshots'],
+      resources: [instance, arn('snapshot', '*')],
+    }),
+  );
+  fn.addToRolePolicy(
+    new PolicyStatement({
+      actions: ['rds:CreateDBSnapshot', 'rds:AddTagsToResource'],
+      resources: [instance, snapshots],
+    }),
+  );
+}
+
+export interface SnapshotExportRoleProps {
+  readonly archiveBucket: IBucket;
+  /** What the exports are encrypted with. */
+  readonly archiveKey: IKey;
+}
+
+/** What RDS exports snapshots as, into the archive bucket but outside of the archives. */
+export class SnapshotExportRole extends Construct {
+  readonly role: Role;
+  private readonly key: IKey;
+
+  constructor(scope: Construct, id: string, props: SnapshotExportRoleProps) {
+    super(scope, id);
+    const { archiveBucket } = props;
+    this.key = props.archiveKey;
+    this.role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('export.rds.amazonaws.com'),
+      description: 'Exports snapshots that are too large to stream',
+    });
+    this.role.addToPolicy(
+      new PolicyStatement({
+        // The list that RDS asks for. It removes files of its own while it exports.
+        actions: ['s3:PutObject', 's3:GetObject', 's3:DeleteObject'],
+        resources: [archiveBucket.arnForObjects(`${EXPORT_PREFIX}*`)],
+      }),
+    );
+    this.role.addToPolicy(
+      new PolicyStatement({
+        actions: ['s3:ListBucket', 's3:GetBucketLocation'],
+        resources: [archiveBucket.bucketArn],
+      }),
+    );
+    this.key.grantEncryptDecrypt(this.role);
+  }
+
+  /** Lets a function start exports and see how they are getting on. */
+  grantStart(fn: LambdaFunction): void {
+    const arn = (resource: string) =>
+      Stack.of(this).formatArn({
+        service: 'rds',
+        resource,
+        resourceName: '*',
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      });
+    fn.addToRolePolicy(
+      new PolicyStatement({
+        // Automated snapshots get their names from RDS.
+        actions: ['rds:StartExportTask', 'rds:DescribeExportTasks'],
+        resources: [arn('snapshot'), arn('export-task')],
+      }),
+    );
+    this.role.grantPassRole(fn.grantPrincipal);
+    fn.addToRolePolicy(
+      new PolicyStatement({
+        // RDS goes on exporting without the function, by a grant that the function makes it.
+        actions: ['kms:CreateGrant', 'kms:DescribeKey'],
+        resources: [this.key.keyArn],
+      }),
+    );
+  }
+}

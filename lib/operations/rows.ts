@@ -1,0 +1,41 @@
+import { Duration } from 'aws-cdk-lib';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { RECOVERY_PREFIX, type RowsEnvironment } from '../../lambdas/rows/contract';
+import type { DatabaseName } from '../../lambdas/shared/contract';
+import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from './database-access';
+import { OperationalFunction, type OperationsContext } from './operational-function';
+
+export interface RowsProps {
+  readonly context: OperationsContext;
+  readonly archiveBucket: IBucket;
+  readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+}
+
+/** Finds the rows that were deleted or changed since an archive, and merges the chosen ones back. Invoked by an operator. */
+export class Rows extends Construct {
+  constructor(scope: Construct, id: string, props: RowsProps) {
+    super(scope, id);
+    const { archiveBucket, databases } = props;
+    const { function: fn } = new OperationalFunction<RowsEnvironment>(this, 'Rows', {
+      context: props.context,
+      stem: 'rows',
+      description: 'Finds rows that were deleted since an archive, and merges them back',
+      environment: {
+        ...billingDatabaseEnvironment(databases.billing),
+        ...mainDatabaseEnvironment(databases.main),
+        ARCHIVE_BUCKET: archiveBucket.bucketName,
+      },
+      timeout: Duration.minutes(15),
+      memorySize: 1769,
+      databases: [databases.billing, databases.main],
+      // Merges run one after the other.
+      reservedConcurrentExecutions: 1,
+      // Nobody but the operator says that rows are merged, and only once.
+      asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
+    });
+    archiveBucket.grantRead(fn, 'archives/*');
+    archiveBucket.grantRead(fn, `${RECOVERY_PREFIX}*`);
+    archiveBucket.grantPut(fn, `${RECOVERY_PREFIX}*`);
+  }
+}
