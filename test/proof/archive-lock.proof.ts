@@ -1,0 +1,225 @@
+import {
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  GetObjectRetentionCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  PutObjectRetentionCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { createHash } from 'node:crypto';
+import { type Manifest } from '../../lambdas/shared/archive/manifest';
+import { writeManifest } from '../../lambdas/shared/archive/store';
+import { type ArchiveSite, contentOf, createArchiveSite, manifestAt } from '../factories/archive';
+import { type ObjectStoreProxy, type PassingCall, startObjectStoreProxy } from '../support/object-store-proxy';
+import { goTool, VERSITYGW } from './tools';
+import { type ObjectLockServer, startVersitygw } from './versitygw';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const HOUR_MS = DAY_MS / 24;
+/** 14 MB that do not compress well: more than one part of a multipart upload. */
+const BULK = `CREATE TABLE operations.bulk AS SELECT n,
+  (SELECT string_agg(encode(sha512((n || '/' || m)::bytea), 'base64'), '') FROM generate_series(1, 8) m) AS noise
+  FROM generate_series(1, 20000) n`;
+
+const binary = goTool(VERSITYGW);
+
+(binary ? describe : describe.skip)('on a server that enforces locks, checksums and conditions', () => {
+  let server: ObjectLockServer;
+  let site: ArchiveSite;
+  let bucket: string;
+
+  beforeAll(async () => {
+    server = await startVersitygw(binary ?? '');
+  });
+
+  afterAll(async () => {
+    await server.stop();
+  });
+
+  beforeEach(async () => {
+    bucket = await server.createBucket();
+    site = await createArchiveSite('main', BULK);
+  });
+
+  afterEach(async () => {
+    await site.remove();
+  });
+
+  /** S3 takes no lock that ends in the past, so these slots are of today. */
+  const slotOf = (daysAgo = 0) => new Date(Date.now() - daysAgo * DAY_MS).toISOString();
+  const store = (s3: S3Client = server.role) => ({ s3, bucket });
+  const backUp = (overrides: Parameters<ArchiveSite['backup']>[1] = {}, slot = slotOf()) =>
+    site.backup(slot, { store: store(), retentionDays: 30, ...overrides });
+
+  async function versions(key: string) {
+    const listed = await server.root.send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: key }));
+    return { versions: listed.Versions ?? [], markers: listed.DeleteMarkers ?? [] };
+  }
+
+  /** Objects of a new archive: the manifest, one written at once, one by multipart upload. */
+  async function archivedKeys(): Promise<{ manifest: string; small: string; multipart: string }> {
+    const report = await backUp();
+    const { tables } = await manifestAt(store(server.root), report.manifestKey);
+    const keyOf = (name: string) => tables.find((table) => table.name === name)?.parts[0]?.key ?? '';
+    return { manifest: report.manifestKey, small: keyOf('database_identity'), multipart: keyOf('bulk') };
+  }
+
+  test('every object of an archive is locked until its retention ends, also those written by multipart', async () => {
+    const keys = await archivedKeys();
+    const head = await server.root.send(new HeadObjectCommand({ Bucket: bucket, Key: keys.multipart }));
+    expect(head.ETag).toMatch(/-2"$/);
+    for (const key of Object.values(keys)) {
+      const { Retention } = await server.root.send(new GetObjectRetentionCommand({ Bucket: bucket, Key: key }));
+      expect(Retention?.Mode).toBe('GOVERNANCE');
+      const days = ((Retention?.RetainUntilDate?.getTime() ?? 0) - Date.now()) / DAY_MS;
+      expect(days).toBeGreaterThan(29.9);
+      expect(days).toBeLessThanOrEqual(30);
+    }
+  });
+
+  test.each(['manifest', 'small', 'multipart'] as const)(
+    'the role of the function can neither destroy a locked %s nor shorten its lock, with or without asking to bypass',
+    async (kind) => {
+      const Key = (await archivedKeys())[kind];
+      const VersionId = (await versions(Key)).versions[0]?.VersionId;
+      for (const BypassGovernanceRetention of [false, true]) {
+        const attempts = [
+          new DeleteObjectCommand({ Bucket: bucket, Key, VersionId, BypassGovernanceRetention }),
+          new PutObjectRetentionCommand({
+            Bucket: bucket,
+            Key,
+            VersionId,
+            BypassGovernanceRetention,
+            Retention: { Mode: 'GOVERNANCE', RetainUntilDate: new Date(Date.now() + HOUR_MS) },
+          }),
+        ];
+        for (const attempt of attempts) {
+          await expect(server.role.send(attempt as DeleteObjectCommand)).rejects.toMatchObject({
+            name: 'AccessDenied',
+          });
+        }
+      }
+      expect((await versions(Key)).versions.map((version) => version.VersionId)).toEqual([VersionId]);
+    },
+  );
+
+  test('the lock itself holds: not even whoever may delete versions destroys one without asking to bypass it', async () => {
+    for (const Key of Object.values(await archivedKeys())) {
+      const VersionId = (await versions(Key)).versions[0]?.VersionId;
+      const destroy = server.root.send(new DeleteObjectCommand({ Bucket: bucket, Key, VersionId }));
+      await expect(destroy).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
+    }
+  });
+
+  test('what the function hides stays under its lock, and is back when the delete marker is taken away', async () => {
+    const { multipart: Key } = await archivedKeys();
+    await server.role.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
+    const hidden = await versions(Key);
+    expect(hidden.versions).toHaveLength(1);
+    expect(hidden.markers).toHaveLength(1);
+    const VersionId = hidden.markers[0]?.VersionId;
+    await server.root.send(new DeleteObjectCommand({ Bucket: bucket, Key, VersionId }));
+    await expect(site.restore('latest', { store: store() })).resolves.toMatchObject({ database: 'main' });
+  });
+
+  test('expiry hides archives past their retention and destroys no version', async () => {
+    const old = await backUp();
+    const overrides = { now: () => new Date(Date.now() + 31 * DAY_MS) };
+    const report = await backUp(overrides, new Date(Date.now() + 31 * DAY_MS).toISOString());
+    expect(report).toMatchObject({ expiredArchives: 1, housekeepingFailed: false });
+    await expect(
+      server.role.send(new GetObjectCommand({ Bucket: bucket, Key: old.manifestKey })),
+    ).rejects.toMatchObject({ name: 'NoSuchKey' });
+    const left = await versions(old.manifestKey);
+    expect([left.versions.length, left.markers.length]).toEqual([1, 1]);
+    // Hiding is final for whoever lists archives: what is hidden is not swept, or expired, a second time.
+    const next = await backUp(overrides, new Date(Date.now() + 31 * DAY_MS + HOUR_MS).toISOString());
+    expect(next).toMatchObject({ expiredArchives: 0, sweptLeftovers: 0 });
+  });
+
+  test('an object that was damaged on its way is refused', async () => {
+    const body = Buffer.from('rows');
+    const ChecksumSHA256 = createHash('sha256').update('other rows').digest('base64');
+    const damaged = new PutObjectCommand({ Bucket: bucket, Key: 'archives/main/x', Body: body, ChecksumSHA256 });
+    await expect(server.role.send(damaged)).rejects.toMatchObject({ $metadata: { httpStatusCode: 400 } });
+  });
+
+  test('a slot has one manifest, whoever of eight writes first, and the others learn whose it is', async () => {
+    const report = await backUp();
+    const manifest = await manifestAt(store(server.root), report.manifestKey);
+    const contested = new Date(Date.now() + HOUR_MS).toISOString().replace(/\.\d+/, '');
+    const candidates = Array.from({ length: 8 }, (_, index): Manifest => ({
+      ...manifest,
+      slot: contested,
+      attempt: `attempt-${index}`,
+      tables: [],
+      rows: 0,
+      bytes: 0,
+      compressedBytes: 0,
+    }));
+    const retainUntil = new Date(Date.now() + DAY_MS);
+    const winners = await Promise.all(candidates.map((candidate) => writeManifest(store(), candidate, retainUntil)));
+    expect(new Set(winners.map(({ attempt }) => attempt)).size).toBe(1);
+    expect(winners.filter(({ attempt }, index) => attempt === `attempt-${index}`)).toHaveLength(1);
+  });
+
+  describe('behind a connection that fails', () => {
+    let proxy: ObjectStoreProxy;
+    let decide: (call: PassingCall) => 'pass' | 'lose' | 'reset';
+
+    beforeEach(async () => {
+      decide = () => 'pass';
+      proxy = await startObjectStoreProxy(server.endpoint, (call) => decide(call));
+    });
+
+    afterEach(async () => {
+      await proxy.stop();
+    });
+
+    test('a manifest whose answer was lost is known for our own, not taken for another attempt’s', async () => {
+      let lost = 0;
+      decide = ({ method, path }) => {
+        if (lost > 0 || method !== 'PUT' || !path.includes('manifest.json')) return 'pass';
+        lost += 1;
+        return 'lose';
+      };
+      expect(await backUp({ store: store(server.roleAt(proxy.endpoint)) })).toMatchObject({ outcome: 'created' });
+      expect(lost).toBe(1);
+    });
+
+    test('an upload that fails for good leaves no part behind', async () => {
+      decide = ({ path }) => (path.includes('partNumber=2') ? 'reset' : 'pass');
+      await expect(backUp({ store: store(server.roleAt(proxy.endpoint)) })).rejects.toMatchObject({
+        code: 'store_unavailable',
+      });
+      // The SDK gives up before its clean-up has run.
+      let open = 1;
+      for (let look = 0; look < 50 && open > 0; look += 1) {
+        const listed = await server.root.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+        open = listed.Uploads?.length ?? 0;
+        if (open > 0) await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      expect(open).toBe(0);
+    });
+  });
+
+  test('unfinished uploads of a killed run are aborted by a later one, those that may be at work are not', async () => {
+    const Key = 'archives/main/20261120T060000Z/dead/main.users/00000.copy.zst';
+    await server.role.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }));
+    expect(await backUp()).toMatchObject({ sweptLeftovers: 0 });
+    const later = new Date(Date.now() + 2 * HOUR_MS);
+    expect(await backUp({ now: () => later }, later.toISOString())).toMatchObject({ sweptLeftovers: 1 });
+    const open = await server.root.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+    expect(open.Uploads ?? []).toEqual([]);
+  });
+
+  test('an archive restores from it row for row', async () => {
+    const report = await backUp();
+    const restored = await site.restore(report.slot, { store: store() });
+    expect(await contentOf(restored.targetDatabase)).toEqual(await contentOf(site.source.name));
+  });
+});
