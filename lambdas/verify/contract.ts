@@ -25,7 +25,7 @@ export interface VerifyRequest {
 
 /** A thing that is wrong, and what to do about it. */
 export interface VerifyProblem {
-  readonly check: 'schema' | 'foreign-keys' | 'sequences' | 'invariants';
+  readonly check: 'schema' | 'tables' | 'foreign-keys' | 'sequences' | 'invariants';
   readonly message: string;
 }
 

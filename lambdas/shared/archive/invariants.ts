@@ -41,19 +41,32 @@ const INVARIANTS: Record<DatabaseName, readonly Invariant[]> = {
   main: [],
 };
 
+/** What the rules of a database's domain say about its rows. */
+export interface InvariantFindings {
+  readonly checked: number;
+  /** Each broken rule, in a sentence that names up to three rows. */
+  readonly broken: readonly string[];
+}
+
+/** Checks every rule of the domain. */
+export async function checkInvariants(client: ClientBase, database: DatabaseName): Promise<InvariantFindings> {
+  const broken: string[] = [];
+  for (const { name, violations } of INVARIANTS[database]) {
+    const found = await client.query<{ id: string }>(`SELECT id FROM (${violations}) AS broken LIMIT 3`);
+    if (found.rows.length === 0) continue;
+    broken.push(`"${name}" does not hold, for example for ${found.rows.map((row) => row.id).join(', ')}`);
+  }
+  return { checked: INVARIANTS[database].length, broken };
+}
+
 /**
- * Checks the rules of the domain in a restored database.
+ * Refuses a restored database that breaks a rule of the domain.
  *
  * @returns how many were checked
- * @throws OperationError `archive_inconsistent` naming the rule and up to three rows that break it
+ * @throws OperationError `archive_inconsistent` naming the rules and up to three rows that break each
  */
 export async function assertInvariants(client: ClientBase, database: DatabaseName): Promise<number> {
-  const invariants = INVARIANTS[database];
-  for (const invariant of invariants) {
-    const broken = await client.query<{ id: string }>(`SELECT id FROM (${invariant.violations}) AS broken LIMIT 3`);
-    if (broken.rows.length === 0) continue;
-    const examples = broken.rows.map((row) => row.id).join(', ');
-    throw new OperationError('archive_inconsistent', `"${invariant.name}" does not hold, for example for ${examples}`);
-  }
-  return invariants.length;
+  const { checked, broken } = await checkInvariants(client, database);
+  if (broken.length === 0) return checked;
+  throw new OperationError('archive_inconsistent', broken.join('; '));
 }
