@@ -179,20 +179,25 @@ WHERE excluded.first_seen_at < stored.first_seen_at`,
 };
 
 /**
- * Stores what is known of customers themselves. Runs after INSERT_CUSTOMERS, which made and locked their rows in the
- * order of their ids.
+ * Stores what is known of customers themselves. Their rows are there, because INSERT_CUSTOMERS ran before; it is an upsert
+ * all the same, which finds each row by its key, where an update would read the whole table to join it.
  */
-export const UPDATE_CUSTOMERS: Statement = {
-  name: 'update_customers',
+export const UPSERT_CUSTOMERS: Statement = {
+  name: 'upsert_customers',
   text: `
-UPDATE billing.customers AS stored
-SET app_id = incoming.app_id, project_id = incoming.project_id, user_id = incoming.user_id, email = incoming.email,
-    name = incoming.name, currency = incoming.currency, delinquent = incoming.delinquent, deleted = incoming.deleted,
-    created_at = coalesce(incoming.created_at, stored.created_at), version = incoming.version, raw = incoming.raw
-FROM json_to_recordset($1::json) AS incoming (id text, app_id text, project_id text, user_id text, email text, name text,
-  currency text, delinquent boolean, deleted boolean, created_at timestamptz, version text, raw jsonb)
-WHERE stored.id = incoming.id AND incoming.version COLLATE "C" > stored.version
-RETURNING stored.id`,
+INSERT INTO billing.customers AS stored (id, first_seen_at, app_id, project_id, user_id, email, name, currency, delinquent,
+  deleted, created_at, version, raw)
+SELECT id, first_seen_at, app_id, project_id, user_id, email, name, currency, delinquent, deleted, created_at, version, raw
+FROM json_to_recordset($1::json) AS incoming (id text, first_seen_at timestamptz, app_id text, project_id text,
+  user_id text, email text, name text, currency text, delinquent boolean, deleted boolean, created_at timestamptz,
+  version text, raw jsonb)
+ORDER BY id
+ON CONFLICT (id) DO UPDATE
+SET app_id = excluded.app_id, project_id = excluded.project_id, user_id = excluded.user_id, email = excluded.email,
+    name = excluded.name, currency = excluded.currency, delinquent = excluded.delinquent, deleted = excluded.deleted,
+    created_at = excluded.created_at, version = excluded.version, raw = excluded.raw
+WHERE excluded.version > stored.version
+RETURNING id`,
 };
 
 /**
@@ -239,7 +244,7 @@ ON CONFLICT (entry) DO NOTHING`,
 export const BATCH_STATEMENTS: readonly Statement[] = [
   CLAIM_EVENTS,
   INSERT_CUSTOMERS,
-  UPDATE_CUSTOMERS,
+  UPSERT_CUSTOMERS,
   UPSERT_SUBSCRIPTIONS,
   REPLACE_SUBSCRIPTION_ITEMS,
   UPSERT_INVOICES,

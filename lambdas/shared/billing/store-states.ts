@@ -3,7 +3,7 @@ import {
   INSERT_CUSTOMERS,
   RECORD_REFUNDS,
   REPLACE_SUBSCRIPTION_ITEMS,
-  UPDATE_CUSTOMERS,
+  UPSERT_CUSTOMERS,
   UPSERT_CHARGES,
   UPSERT_CONNECT_ACCOUNTS,
   UPSERT_INVOICES,
@@ -23,7 +23,7 @@ export type RunStatement = (statement: Statement, values: unknown[]) => Promise<
  * wait for each other instead of deadlocking.
  */
 const UPSERTS = [
-  ['customer', UPDATE_CUSTOMERS],
+  ['customer', UPSERT_CUSTOMERS],
   ['subscription', UPSERT_SUBSCRIPTIONS],
   ['invoice', UPSERT_INVOICES],
   ['purchase', UPSERT_PURCHASES],
