@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Client } from 'pg';
 
 /** Placeholders that a template may hold, each standing for an id of its own. */
-const PLACEHOLDERS = 8;
+const PLACEHOLDERS = 24;
 
 /** Stands in a template for the id that {@link idOf} gives the same `kind` in the copy `index`. */
 export function placeholder(kind: number): string {
@@ -42,7 +42,7 @@ export async function multiplyRows(client: Client, fromIndex: number, toIndex: n
       `INSERT INTO ${name} (${columns.join(', ')})
        SELECT ${columns.map((column) => `filled.${column}`).join(', ')}
        FROM (SELECT to_jsonb(original)::text AS content FROM ${name} AS original
-             WHERE to_jsonb(original)::text ~ 'Qid[0-9]Q') AS template,
+             WHERE to_jsonb(original)::text ~ 'Qid[0-9]+Q') AS template,
          generate_series($1::integer, $2::integer) AS copy,
          jsonb_populate_record(NULL::${name}, (${copies})::jsonb) AS filled`,
       [fromIndex, toIndex],

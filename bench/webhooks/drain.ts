@@ -3,7 +3,7 @@ import { multiplyRows } from '../support/multiply-rows';
 import { progress } from '../support/table';
 import type { Apply, Contender } from './contender';
 import { explainHotStatements, rowsReadBySequentialScans, type PlannedStatement } from './plans';
-import { deliveries, templateDelivery, type Delivery } from './workload';
+import { deliveries, templateDeliveries, type Delivery } from './workload';
 
 export interface DrainOptions {
   /** Events of each timed run. */
@@ -95,7 +95,8 @@ export async function measureDrain(
 async function fill(contender: Contender, database: BenchDatabase, subscriptions: number): Promise<void> {
   const { workers, close } = await contender.open(database, 1);
   try {
-    await workers[0]?.([templateDelivery()]);
+    const [subscription] = templateDeliveries();
+    await workers[0]?.([subscription]);
   } finally {
     await close();
   }

@@ -24,6 +24,16 @@ const SUBSCRIPTION = 0;
 const CUSTOMER = 1;
 const ITEM = 2;
 const EVENT = 3;
+const INVOICE = 4;
+const INVOICE_EVENT = 5;
+const PAYMENT_METHOD = 6;
+const CHECKOUT_SESSION = 7;
+const SETUP_INTENT = 8;
+const LATEST_INVOICE = 9;
+/** The first of those that the links of an invoice are made of. */
+const LINK = 10;
+/** Ids' worth of randomness in such a link. */
+const LINK_LENGTH = 10;
 /** Events of each subscription in a workload. */
 const ROUNDS = 4;
 const HOUR_SECONDS = 3600;
@@ -36,10 +46,13 @@ const idsOf =
   (kind) =>
     idOf(kind, index);
 
-/** The event that makes a subscription, to be copied by `multiplyRows`. */
-export function templateDelivery(): Delivery {
+/** Events that make a subscription and pay its first invoice, with placeholders for ids: to be copied by `multiplyRows`. */
+export function templateDeliveries(): [subscription: Delivery, invoice: Delivery] {
   const created = nowSeconds() - 2 * HOUR_SECONDS;
-  return sign(subscriptionEvent('created', placeholder, placeholder(EVENT), created));
+  return [
+    sign(subscriptionEvent('created', placeholder, placeholder(EVENT), created)),
+    sign(invoiceEvent(1, placeholder, placeholder(INVOICE), placeholder(INVOICE_EVENT), created)),
+  ];
 }
 
 /**
@@ -64,10 +77,21 @@ function roundEvent(ids: Ids, round: number, known: boolean, own: number, at: nu
   const eventId = ids(own);
   if (round === 0) return subscriptionEvent(known ? 'updated' : 'created', ids, eventId, at);
   if (round === 2) return subscriptionEvent('updated', ids, eventId, at);
+  return invoiceEvent(round, ids, ids(own), eventId, at);
+}
+
+/** The invoice of round 1 is paid, others fail. */
+function invoiceEvent(round: number, ids: Ids, invoiceId: string, eventId: string, at: number): Stripe.Event {
+  // As random as Stripe's: a database of rows that compress to nothing would flatter whoever compresses best.
+  const link = Array.from({ length: LINK_LENGTH }, (_, part) => ids(LINK + part)).join('');
   const invoice = invoiceObject(`sub_${ids(SUBSCRIPTION)}`, {
-    id: `in_${ids(own)}`,
+    id: `in_${invoiceId}`,
     customer: `cus_${ids(CUSTOMER)}`,
     created: at,
+    customer_email: `${ids(CUSTOMER)}@example.com`,
+    number: `${ids(CUSTOMER)}-0001`,
+    hosted_invoice_url: `https://invoice.stripe.com/i/acct_benchmark/${link}?s=ap`,
+    invoice_pdf: `https://pay.stripe.com/invoice/acct_benchmark/${link}/pdf?s=ap`,
     ...(round === 1 ? { status: 'paid', amount_paid: 2900, amount_remaining: 0 } : { attempt_count: 1 }),
   });
   const type = round === 1 ? 'invoice.payment_succeeded' : 'invoice.payment_failed';
@@ -82,7 +106,15 @@ function subscriptionEvent(change: 'created' | 'updated', ids: Ids, eventId: str
     customer: `cus_${ids(CUSTOMER)}`,
     created: at,
     items: nestedList(`/v1/subscription_items?subscription=${id}`, [item]),
-    metadata: { app_id: 'academy', project_id: 'project_1', user_id: `user_${ids(CUSTOMER)}` },
+    default_payment_method: `pm_${ids(PAYMENT_METHOD)}`,
+    latest_invoice: `in_${ids(LATEST_INVOICE)}`,
+    pending_setup_intent: `seti_${ids(SETUP_INTENT)}`,
+    metadata: {
+      app_id: 'academy',
+      project_id: 'project_1',
+      user_id: `user_${ids(CUSTOMER)}`,
+      checkout_session: `cs_test_${ids(CHECKOUT_SESSION)}`,
+    },
     ...(change === 'updated' ? { cancel_at_period_end: true } : {}),
   });
   return eventObject(`customer.subscription.${change}`, subscription, { id: `evt_${eventId}`, created: at });

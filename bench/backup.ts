@@ -1,0 +1,149 @@
+/** `npm run bench:backup`: archive and verified restore beside PostgreSQL's own tools, to and from one S3 server. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startSecretsManager } from '../local/secrets-manager';
+import type { Teardown } from '../local/teardown';
+import type { Contender } from './backup/contender';
+import { fillTo } from './backup/fill';
+import { startObjectServer } from './backup/object-server';
+import { platform } from './backup/ours';
+import { findPostgresTools } from './backup/postgres-tools';
+import { stockTools } from './backup/stock-tools';
+import { bundlesIn } from './support/bundle';
+import { runBenchmark } from './support/run-benchmark';
+import { migrate, startBenchServer, type BenchDatabase, type BenchServer } from './support/server';
+import { formatTable, progress, ratio, verdict, whole } from './support/table';
+
+const { values: options } = parseArgs({
+  options: {
+    /** Size of the database, in GiB. */
+    gib: { type: 'string', default: '1' },
+    /** A smoke test of the benchmark itself; its figures mean nothing. */
+    quick: { type: 'boolean', default: false },
+  },
+});
+const quick = options.quick;
+const gib = quick ? 0.05 : Number(options.gib);
+if (!(gib > 0)) throw new Error('--gib: expected a number above 0');
+
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+const MEMORY_AIM_BYTES = 300 * MIB;
+
+interface Result {
+  readonly name: string;
+  readonly saveSeconds: number;
+  readonly restoreSeconds: number;
+  readonly storedBytes: number;
+  readonly peak: { readonly save: number; readonly restore: number } | undefined;
+}
+
+async function main(teardown: Teardown): Promise<void> {
+  const tools = findPostgresTools();
+  const server = await startBenchServer(teardown);
+  const objects = await startObjectServer(server.directory, teardown);
+  const bundle = bundlesIn(join(server.directory, 'functions'));
+  const secrets = await startSecretsManager();
+  teardown.add(() => secrets.stop());
+  const database = await server.createDatabase('billing');
+  await migrate(database, 'billing');
+  const bytes = await fillTo(database, gib * GIB);
+
+  const contenders = [
+    platform(bundle, server, database, secrets, objects),
+    ...(tools === undefined ? [] : stockTools(tools, server, database, objects)),
+  ];
+  const events = await countEvents(database);
+  const results: Result[] = [];
+  for (const contender of contenders) results.push(await measure(server, contender, events));
+  console.log(report(results, bytes, tools?.version));
+}
+
+async function measure(server: BenchServer, contender: Contender, events: number): Promise<Result> {
+  const storedBytes = { value: 0 };
+  const saveSeconds = await timed(server, `${contender.name}: save`, async () => {
+    storedBytes.value = await contender.save();
+  });
+  const target = 'restored';
+  // The platform makes the database itself, which is part of what it is timed for.
+  if (contender.peakMemoryBytes === undefined) await server.createDatabase(target);
+  const restoreSeconds = await timed(server, `${contender.name}: restore`, () => contender.restore(target));
+  const restored = server.database(target);
+  try {
+    const found = await countEvents(restored);
+    if (found !== events) throw new Error(`${contender.name} brought back ${found} of ${events} events`);
+  } finally {
+    await restored.drop();
+  }
+  const peak = contender.peakMemoryBytes?.();
+  return { name: contender.name, saveSeconds, restoreSeconds, storedBytes: storedBytes.value, peak };
+}
+
+/** Seconds of some work; what was written before is on disk by then, so that nobody pays for another. */
+async function timed(server: BenchServer, what: string, work: () => Promise<void>): Promise<number> {
+  const client = await server.database('postgres').connect();
+  await client.query('CHECKPOINT');
+  await client.end();
+  execFileSync('sync');
+  const started = performance.now();
+  await work();
+  const seconds = (performance.now() - started) / 1000;
+  progress(`${what}: ${seconds.toFixed(1)} s`);
+  return seconds;
+}
+
+async function countEvents(database: BenchDatabase): Promise<number> {
+  const client = await database.connect();
+  try {
+    const { rows } = await client.query<{ rows: number }>(
+      'SELECT count(*)::integer AS rows FROM billing.webhook_events',
+    );
+    return rows[0]?.rows ?? 0;
+  } finally {
+    await client.end();
+  }
+}
+
+function report(results: readonly Result[], bytes: number, toolsVersion: string | undefined): string {
+  const [ours] = results;
+  if (ours?.peak === undefined) throw new Error('Nothing was measured');
+  const table = formatTable(
+    ['', 'save s', 'MB/s', 'ours is', 'restore s', 'ours is', 'stored MiB', 'peak MiB save / restore'],
+    results.map(({ name, saveSeconds, restoreSeconds, storedBytes, peak }) => [
+      name,
+      saveSeconds.toFixed(1),
+      whole(bytes / 1_000_000 / saveSeconds),
+      ratio(saveSeconds, ours.saveSeconds),
+      restoreSeconds.toFixed(1),
+      ratio(restoreSeconds, ours.restoreSeconds),
+      whole(storedBytes / MIB),
+      peak === undefined ? '–' : `${whole(peak.save / MIB)} / ${whole(peak.restore / MIB)}`,
+    ]),
+  );
+  const peakBytes = Math.max(ours.peak.save, ours.peak.restore);
+  const named = (name: string): Result | undefined => results.find((result) => result.name === name);
+  const [plain, first, directory] = ['pg_dump | gzip', 'pg_dump -Fd -j2 -Z1', 'pg_dump -Fd -j2'].map(named);
+  const against = (aim: string, seconds: number | undefined, own: number, least: number): string =>
+    seconds === undefined
+      ? `ABSENT  ${aim}: no pg_dump to compare with`
+      : verdict(aim, ratio(seconds, own), seconds / own >= least);
+  return [
+    `A database of ${(bytes / GIB).toFixed(2)} GiB, all to and from one S3 server (${toolsVersion ?? 'NO pg_dump'})`,
+    'Ours verifies what it restores: hashes, rows, foreign keys, invariants; the others load it.',
+    '',
+    table,
+    '',
+    against('archive at least 2 × pg_dump | gzip', plain?.saveSeconds, ours.saveSeconds, 2),
+    against('archive no slower than pg_dump -Fd -j2 -Z1', first?.saveSeconds, ours.saveSeconds, 1),
+    against('verified restore no slower than pg_restore -j2', directory?.restoreSeconds, ours.restoreSeconds, 1),
+    verdict(
+      'peak memory under 300 MiB',
+      `${whole(peakBytes / MIB)} MiB`,
+      peakBytes > 0 && peakBytes < MEMORY_AIM_BYTES,
+    ),
+    ...(quick ? ['', 'A --quick run: it proves that the benchmark works, and measures nothing.'] : []),
+  ].join('\n');
+}
+
+void runBenchmark(main);

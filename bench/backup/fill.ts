@@ -1,0 +1,44 @@
+import type { Client } from 'pg';
+import { applyEvents } from '../../lambdas/shared/billing/apply-events';
+import { readEvent } from '../../lambdas/shared/billing/stripe-shapes';
+import { multiplyRows } from '../support/multiply-rows';
+import type { BenchDatabase } from '../support/server';
+import { progress, whole } from '../support/table';
+import { templateDeliveries } from '../webhooks/workload';
+
+/** Copies that tell how large one is. */
+const SAMPLE = 2_000;
+const STEP = 50_000;
+
+/** Fills a migrated billing database with subscriptions and paid invoices, until it is of a size; returns its bytes. */
+export async function fillTo(database: BenchDatabase, targetBytes: number): Promise<number> {
+  const client = await database.connect();
+  try {
+    const events = templateDeliveries().map(({ body }) => readEvent(JSON.parse(body)));
+    await applyEvents(
+      client,
+      events.map((event) => ({ event, source: 'webhook', receivedAt: new Date() })),
+    );
+    const empty = await databaseBytes(client);
+    await multiplyRows(client, 1, SAMPLE);
+    const bytesPerCopy = ((await databaseBytes(client)) - empty) / SAMPLE;
+    const copies = Math.ceil((targetBytes - empty) / bytesPerCopy);
+    for (let from = SAMPLE + 1; from <= copies; from += STEP) {
+      const to = Math.min(copies, from + STEP - 1);
+      await multiplyRows(client, from, to);
+      progress(`filled with ${whole(to)} of ${whole(copies)} customers`);
+    }
+    await client.query('VACUUM (ANALYZE)');
+    await client.query('CHECKPOINT');
+    return await databaseBytes(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function databaseBytes(client: Client): Promise<number> {
+  const { rows } = await client.query<{ bytes: number }>(
+    'SELECT pg_database_size(current_database())::float8 AS bytes',
+  );
+  return rows[0]?.bytes ?? 0;
+}
