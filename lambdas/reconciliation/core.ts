@@ -1,39 +1,20 @@
-import type { ClientBase } from 'pg';
-import type Stripe from 'stripe';
-import { applyEvents } from '../shared/billing/apply-events';
-import { HANDLED_EVENT_TYPES } from '../shared/billing/event-effect';
-import { purchaseState, subscriptionState, type ObjectState } from '../shared/billing/states';
-import { storeStates } from '../shared/billing/store-states';
-import { toStorable } from '../shared/billing/storable';
-import { readEvent } from '../shared/billing/stripe-shapes';
+import { inTransaction } from './transaction';
 import { messageOf, OperationError } from '../shared/errors';
-import type { CallStripe } from '../shared/stripe/paced-caller';
-import { pages, type Page } from '../shared/stripe/pages';
-import type { Log } from '../shared/telemetry';
-import { differences, type ComparedKind, type Finding } from './differences';
-import {
-  beginRun,
-  finishRun,
-  localRows,
-  recordFindings,
-  rememberListed,
-  unknownEvents,
-  unlistedSubscriptions,
-  type Counters,
-} from './records';
+import { EVENT_RETENTION_DAYS } from '../shared/stripe/requests';
+import { PHASE_DEFINITIONS } from './phases';
+import { PHASES, type Counters, type Progress, type ReconciliationDependencies, type Run } from './run';
+import { closeRun, lastCompleteStart, openRun, saveProgress, type Ending } from './run-records';
 
 const DAY_MS = 86_400_000;
 
-export interface ReconciliationDependencies {
-  /** A connection of the run's own to the billing database. */
-  readonly client: ClientBase;
-  readonly stripe: Stripe;
-  readonly call: CallStripe;
-  readonly clock: () => Date;
-  readonly log: Log;
-}
+/**
+ * How much of what the last complete run looked at is looked at again. An event may be listed a little after it was made,
+ * and one that was being delivered while that run looked may have been lost since.
+ */
+const OVERLAP_MS = 3_600_000;
 
 export interface ReconciliationOptions {
+  /** How far to look back, at least; further if the last complete run is longer ago. */
   readonly daysBack: number;
   /** Find and record, but correct nothing. */
   readonly dryRun: boolean;
@@ -41,209 +22,103 @@ export interface ReconciliationOptions {
 
 export interface ReconciliationSummary extends Readonly<Counters> {
   readonly runId: string;
-  readonly status: 'complete';
+  /** `interrupted` when the time was up: the next invocation goes on with this run. */
+  readonly status: 'complete' | 'interrupted';
   readonly dry_run: boolean;
+  /** Of this invocation. */
   readonly durationMs: number;
 }
 
 /**
  * Brings the billing database in line with Stripe: events that were never received go through the same application as
- * delivered ones, then every subscription (whatever its status and age) and the purchases of the window are compared
- * field by field. A snapshot is stored under the moment it was requested, so it never overwrites a newer event.
+ * delivered ones, then every subscription (whatever its status and age) and the checkout sessions, charges and refunds of
+ * the window are compared field by field. A snapshot is stored under the moment it was requested, so it never overwrites a
+ * newer event.
  *
- * @throws OperationError when Stripe or the database fails; the run is then recorded as failed, with the error, and what
- * was corrected until then stays corrected
+ * A run that ran out of time or was killed goes on where it stopped. Nobody invokes it for that: the daily schedule does,
+ * or whoever needs it sooner; a function that invokes itself would go on when it should be stopped.
+ *
+ * @throws OperationError when Stripe or the database fails, or not everything could be read; the run is then recorded as
+ * failed, with the error, and what was corrected until then stays corrected
  */
 export async function reconcile(
   dependencies: ReconciliationDependencies,
   { daysBack, dryRun }: ReconciliationOptions,
 ): Promise<ReconciliationSummary> {
-  const { client, clock, log } = dependencies;
-  const started = clock();
-  const windowStart = new Date(started.getTime() - daysBack * DAY_MS);
-  const counters: Counters = {
-    events_checked: 0,
-    events_missed: 0,
-    subscriptions_checked: 0,
-    purchases_checked: 0,
-    drift_detected: 0,
-    corrected: 0,
-  };
-  const runId = await beginRun(client, windowStart, dryRun);
+  const { client, clock } = dependencies;
+  const begun = clock();
+  const earliest = await windowStart(dependencies, daysBack, begun);
+  const { progress, windowStart: start, ...opened } = await openRun(client, earliest, begun, dryRun);
   const run: Run = {
     ...dependencies,
-    runId,
+    stop: dependencies.stop ?? new AbortController().signal,
+    apply: dependencies.apply ?? {},
+    ...opened,
     dryRun,
-    counters,
-    unreadable: [],
-    since: Math.floor(windowStart.getTime() / 1000),
+    since: Math.floor(start.getTime() / 1000),
   };
+  let ending: Ending;
   try {
-    await recoverMissedEvents(run);
-    await compareSubscriptions(run);
-    await comparePurchases(run);
-    assertAllWereRead(run.unreadable);
-    await finishRun(client, runId, counters);
+    ending = (await readPhases(run, progress)) ? { status: 'complete' } : { status: 'interrupted' };
+    if (ending.status === 'complete') assertAllWasRead(run);
+    await closeRun(run, ending);
   } catch (error) {
-    await finishRun(client, runId, counters, messageOf(error)).catch((cause: unknown) =>
-      log.error('The failure of the run could not be recorded; the next run will', { reason: messageOf(cause) }),
+    await closeRun(run, { status: 'failed', error: messageOf(error) }).catch((cause: unknown) =>
+      run.log.error('The failure of the run could not be recorded; the next one goes on with it', {
+        reason: messageOf(cause),
+      }),
     );
     throw error;
   }
-  return { runId, status: 'complete', dry_run: dryRun, ...counters, durationMs: clock().getTime() - started.getTime() };
+  return {
+    runId: run.id,
+    status: ending.status,
+    dry_run: dryRun,
+    ...run.counters,
+    durationMs: clock().getTime() - begun.getTime(),
+  };
 }
 
-interface Run extends ReconciliationDependencies {
-  readonly runId: string;
-  readonly dryRun: boolean;
-  readonly counters: Counters;
-  /** What Stripe listed and could not be understood; the others are compared all the same. */
-  readonly unreadable: string[];
-  /** Start of the window, in seconds since 1970. */
-  readonly since: number;
+/** @returns whether everything was read */
+async function readPhases(run: Run, progress: Progress | undefined): Promise<boolean> {
+  let current = progress;
+  for (const name of PHASES.slice(current === undefined ? 0 : PHASES.indexOf(current.phase))) {
+    const { plan, read, conclude } = PHASE_DEFINITIONS[name];
+    const planned = current?.phase === name ? current.lanes : await plan(run);
+    if (!(await read(run, planned))) return false;
+    const lanes = planned.map((lane) => ({ ...lane, done: true }));
+    const next = PHASES[PHASES.indexOf(name) + 1];
+    current =
+      next === undefined ? { phase: name, lanes } : { phase: next, lanes: await PHASE_DEFINITIONS[next].plan(run) };
+    const reached = current;
+    await inTransaction(run.client, async () => {
+      await conclude?.(run);
+      await saveProgress(run, reached);
+    });
+  }
+  return true;
+}
+
+/** Back to the last complete run, so that days on which none was complete are not skipped, but never less than asked for. */
+async function windowStart({ client, log }: ReconciliationDependencies, daysBack: number, now: Date): Promise<Date> {
+  const asked = now.getTime() - daysBack * DAY_MS;
+  const last = await lastCompleteStart(client);
+  const wanted = last === undefined ? asked : Math.min(asked, last.getTime() - OVERLAP_MS);
+  const possible = now.getTime() - EVENT_RETENTION_DAYS * DAY_MS;
+  if (wanted < possible) {
+    log.warn('The last complete run is longer ago than Stripe lists events; objects are compared all the same', {
+      lastCompleteRun: last?.toISOString(),
+      retentionDays: EVENT_RETENTION_DAYS,
+    });
+  }
+  return new Date(Math.max(wanted, possible));
 }
 
 /** A run that could not compare everything is not complete. */
-function assertAllWereRead(unreadable: readonly string[]): void {
-  if (unreadable.length === 0) return;
+function assertAllWasRead({ counters: { errors }, problems }: Run): void {
+  if (errors === 0) return;
   throw new OperationError(
     'reconciliation_incomplete',
-    `${unreadable.length} of Stripe's objects could not be read: ${unreadable.slice(0, 5).join('; ')}`,
+    `${errors} of Stripe's objects and events could not be read or applied: ${problems.join('; ')}`,
   );
-}
-
-/** `read` applied to each object; those that it refuses are noted instead of ending the run. */
-function readable<T>(
-  objects: readonly { id: string }[],
-  unreadable: string[],
-  read: (object: { id: string }) => T,
-): T[] {
-  return objects.flatMap((object) => {
-    try {
-      return [read(object)];
-    } catch (error) {
-      unreadable.push(`${object.id}: ${messageOf(error)}`);
-      return [];
-    }
-  });
-}
-
-async function recoverMissedEvents({
-  client,
-  stripe,
-  call,
-  clock,
-  log,
-  runId,
-  dryRun,
-  counters,
-  unreadable,
-  since,
-}: Run): Promise<void> {
-  const list = (page: { limit: number; starting_after?: string }) =>
-    stripe.events.list({ ...page, created: { gte: since }, types: [...HANDLED_EVENT_TYPES] });
-  for await (const { objects } of pages(call, list)) {
-    counters.events_checked += objects.length;
-    const unknown = await unknownEvents(
-      client,
-      objects.map(({ id }) => id),
-    );
-    const missed = objects.filter(({ id }) => unknown.has(id));
-    counters.events_missed += missed.length;
-    if (missed.length === 0) continue;
-    log.warn('Stripe has events that were never received', { eventIds: missed.map(({ id }) => id) });
-    const receivedAt = clock();
-    const recovered = new Set<string>();
-    if (!dryRun) {
-      const events = readable(missed, unreadable, readEvent).map((event) => ({
-        event,
-        source: 'reconciliation' as const,
-        receivedAt,
-      }));
-      for (const [id, outcome] of await applyEvents(client, events))
-        if (outcome.status === 'processed') recovered.add(id);
-    }
-    const findings = missed.map(({ id }): Finding => ({ kind: 'missed_event', objectType: 'event', objectId: id }));
-    await recordFindings(client, runId, findings, recovered);
-    counters.drift_detected += missed.length;
-    counters.corrected += recovered.size;
-  }
-}
-
-async function compareSubscriptions(run: Run): Promise<void> {
-  const { client, stripe, call, runId, counters } = run;
-  // Without `status: all` Stripe leaves out what was canceled; with `created` it leaves out what was made long ago.
-  for await (const page of pages(call, (paging) => stripe.subscriptions.list({ ...paging, status: 'all' }))) {
-    counters.subscriptions_checked += page.objects.length;
-    await rememberListed(
-      client,
-      page.objects.map(({ id }) => id),
-    );
-    await comparePage(run, 'subscription', page, subscriptionState);
-  }
-  const unlisted = await unlistedSubscriptions(client, runId);
-  counters.drift_detected += unlisted.length;
-  // Nothing is deleted on the strength of an absence: somebody has to look.
-  const findings = unlisted.map((id): Finding => ({
-    kind: 'missing_at_stripe',
-    objectType: 'subscription',
-    objectId: id,
-  }));
-  await recordFindings(client, runId, findings, new Set());
-}
-
-async function comparePurchases(run: Run): Promise<void> {
-  const { stripe, call, counters, since } = run;
-  const list = (paging: { limit: number; starting_after?: string }) =>
-    stripe.checkout.sessions.list({ ...paging, created: { gte: since } });
-  for await (const { objects, requestedAt } of pages(call, list)) {
-    // A session that is still open has bought nothing yet, and one that expired never will.
-    const completed = objects.filter((session) => session.status === 'complete');
-    counters.purchases_checked += completed.length;
-    await comparePage(run, 'purchase', { objects: completed, requestedAt }, purchaseState);
-  }
-}
-
-async function comparePage(
-  { client, runId, dryRun, counters, unreadable }: Run,
-  kind: ComparedKind,
-  { objects, requestedAt }: Page<{ id: string }>,
-  stateOf: (object: unknown, origin: { moment: number; eventId: string }) => ObjectState,
-): Promise<void> {
-  const states = readable(objects, unreadable, (object) =>
-    stateOf(toStorable(object), { moment: requestedAt, eventId: '' }),
-  );
-  const local = await localRows(
-    client,
-    kind,
-    states.map(({ row }) => row.id),
-  );
-  const drifted = states
-    .map((state) => ({ state, findings: differences(kind, state, local.get(state.row.id)) }))
-    .filter(({ findings }) => findings.length > 0);
-  if (drifted.length === 0) return;
-
-  await client.query('BEGIN');
-  try {
-    const run = async (statement: { text: string }, values: unknown[]) =>
-      (await client.query<{ id: string }>(statement.text, values)).rows;
-    const corrected = dryRun
-      ? new Set<string>()
-      : await storeStates(
-          run,
-          drifted.map(({ state }) => state),
-        );
-    await recordFindings(
-      client,
-      runId,
-      drifted.flatMap(({ findings }) => findings),
-      corrected,
-    );
-    await client.query('COMMIT');
-    counters.drift_detected += drifted.length;
-    counters.corrected += corrected.size;
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
 }

@@ -1,9 +1,9 @@
-import type { ObjectState } from '../shared/billing/states';
+import type { ObjectState } from '../shared/billing/object-state';
 
 /** One thing in which the database and Stripe disagree. */
 export interface Finding {
   readonly kind: 'missed_event' | 'missing_locally' | 'missing_at_stripe' | 'field_differs';
-  readonly objectType: 'event' | 'subscription' | 'purchase';
+  readonly objectType: 'event' | ComparedKind;
   readonly objectId: string;
   readonly field?: string;
   readonly localValue?: string | null;
@@ -43,9 +43,27 @@ export const COMPARED_COLUMNS = {
     'currency',
     'created_at',
   ],
+  charge: [
+    'customer_id',
+    'app_id',
+    'project_id',
+    'user_id',
+    'payment_intent_id',
+    'status',
+    'amount',
+    'amount_refunded',
+    'currency',
+    'created_at',
+  ],
+  refund: ['charge_id', 'payment_intent_id', 'status', 'amount', 'currency', 'reason', 'failure_reason', 'created_at'],
 } as const;
 
 export type ComparedKind = keyof typeof COMPARED_COLUMNS;
+export type ComparedState = Extract<ObjectState, { kind: ComparedKind }>;
+
+export function isCompared(state: ObjectState): state is ComparedState {
+  return state.kind in COMPARED_COLUMNS;
+}
 
 const COMPARED_ITEM_COLUMNS = [
   'id',
@@ -62,15 +80,21 @@ const COMPARED_ITEM_COLUMNS = [
 /** A row as node-postgres returns it; `items` holds a subscription's items. */
 export type LocalRow = Record<string, unknown> & {
   readonly id: string;
+  readonly version: string;
   readonly items?: Record<string, unknown>[] | null;
 };
 
-/** Compares one object of Stripe's, field by field, with the row that the database has of it, if any. */
-export function differences(kind: ComparedKind, state: ObjectState, local: LocalRow | undefined): Finding[] {
-  const object = { objectType: kind, objectId: state.row.id } as const;
+/**
+ * Compares one object of Stripe's, field by field, with the row that the database has of it, if any. A row of the same
+ * second or later than the object tells of an event that landed while the page was under way: the page is older, and
+ * proves nothing.
+ */
+export function differences(state: ComparedState, local: LocalRow | undefined): Finding[] {
+  const object = { objectType: state.kind, objectId: state.row.id } as const;
   if (local === undefined) return [{ kind: 'missing_locally', ...object }];
+  if (momentOf(local.version) >= momentOf(state.row.version)) return [];
   const findings: Finding[] = [];
-  for (const field of COMPARED_COLUMNS[kind]) {
+  for (const field of COMPARED_COLUMNS[state.kind]) {
     const localValue = canonical(local[field]);
     const stripeValue = canonical(state.row[field]);
     if (localValue !== stripeValue) findings.push({ kind: 'field_differs', ...object, field, localValue, stripeValue });
@@ -94,4 +118,9 @@ function canonical(value: unknown): string | null {
 function canonicalItems(items: readonly Record<string, unknown>[]): string {
   const rows = items.map((item) => COMPARED_ITEM_COLUMNS.map((column) => canonical(item[column])));
   return JSON.stringify(rows.toSorted((a, b) => String(a[0]).localeCompare(String(b[0]))));
+}
+
+/** Seconds since 1970 of a version; see shared/billing/version.ts for its fields. */
+function momentOf(version: string): number {
+  return Number(version.split(':')[1]);
 }

@@ -1,4 +1,6 @@
+import type { Context } from 'aws-lambda';
 import { z } from 'zod';
+import { stateDefaults } from '../shared/billing/object-state';
 import { billingTarget, createConnector, withConnection } from '../shared/database/connector';
 import {
   baseSettings,
@@ -9,47 +11,58 @@ import {
   setting,
 } from '../shared/environment';
 import { createSecrets } from '../shared/secrets';
-import { createStripe } from '../shared/stripe/client';
+import { createStripe, stripeApiSecret } from '../shared/stripe/client';
 import { pacedCaller } from '../shared/stripe/paced-caller';
+import { EVENT_RETENTION_DAYS } from '../shared/stripe/requests';
 import { createTelemetry, MetricUnit } from '../shared/telemetry';
 import { RECONCILIATION_METRICS } from './contract';
 import { reconcile, type ReconciliationSummary } from './core';
 
-/** Stripe lists events for 30 days only. */
-const MAX_DAYS_BACK = 30;
+/**
+ * Kept of the function's time to store the page at hand and to record how far the run got. Less, and a slow database has
+ * the function killed in the middle: nothing is lost by that, but the run looks as if it had failed.
+ */
+const RESERVED_MS = 20_000;
 
 const environment = readEnvironment({
   ...baseSettings,
   ...billingDatabaseSettings,
   STRIPE_API_SECRET_ARN: secretArnSetting(),
   STRIPE_API_BASE: setting.url('the base URL of the Stripe API, such as https://api.stripe.com'),
-  DAYS_BACK: setting.integer(1, MAX_DAYS_BACK),
+  DAYS_BACK: setting.integer(1, EVENT_RETENTION_DAYS),
+  DEFAULT_APP_ID: setting.optionalText().default(''),
+  DEFAULT_PROJECT_ID: setting.optionalText().default(''),
 });
 const { log, metrics } = createTelemetry('reconciliation', environment);
 const secrets = createSecrets();
+const apply = { defaults: stateDefaults(environment) };
 const connector = createConnector(billingTarget(environment), secrets, 'reconciliation');
-const apiSecret = z.object({ apiKey: z.string({ error: 'expected an API key, rk_… or sk_…' }).min(1) });
 
 const requestSchema = z.object({
   dryRun: z.boolean({ error: 'expected true or false' }).default(false),
   daysBack: z
     .int({ error: 'expected a whole number of days' })
     .min(1)
-    .max(MAX_DAYS_BACK)
+    .max(EVENT_RETENTION_DAYS)
     .default(environment.DAYS_BACK),
 });
 
-/** Compares the billing database with Stripe and corrects what differs; answers with the summary of the run. */
-export async function handler(request: unknown): Promise<ReconciliationSummary> {
+/**
+ * Compares the billing database with Stripe and corrects what differs; answers with the summary of the run. One that is
+ * `interrupted` goes on in the next invocation.
+ */
+export async function handler(request: unknown, context: Context): Promise<ReconciliationSummary> {
   try {
     const options = readRequest(requestSchema, request ?? {});
-    const { apiKey } = await secrets.read(environment.STRIPE_API_SECRET_ARN, apiSecret);
-    const stripe = createStripe(apiKey.trim(), environment.STRIPE_API_BASE);
+    const { apiKey } = await secrets.read(environment.STRIPE_API_SECRET_ARN, stripeApiSecret);
+    const stripe = createStripe(apiKey, environment.STRIPE_API_BASE);
+    const stop = AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - RESERVED_MS));
     const summary = await withConnection(connector, (client) =>
-      reconcile({ client, stripe, call: pacedCaller(), clock: () => new Date(), log }, options),
+      reconcile({ client, stripe, call: pacedCaller(), clock: () => new Date(), log, stop, apply }, options),
     );
-    log.info('Reconciliation is complete', { ...summary });
-    metrics.addMetric(RECONCILIATION_METRICS.succeeded, MetricUnit.Count, 1);
+    log.info(`Reconciliation is ${summary.status}`, { ...summary });
+    const { succeeded, interrupted } = RECONCILIATION_METRICS;
+    metrics.addMetric(summary.status === 'complete' ? succeeded : interrupted, MetricUnit.Count, 1);
     metrics.addMetric(RECONCILIATION_METRICS.driftDetected, MetricUnit.Count, summary.drift_detected);
     metrics.addMetric(RECONCILIATION_METRICS.missedEvents, MetricUnit.Count, summary.events_missed);
     metrics.addMetric(RECONCILIATION_METRICS.durationMs, MetricUnit.Milliseconds, summary.durationMs);

@@ -1,67 +1,6 @@
 import type { ClientBase } from 'pg';
-import { OperationError } from '../shared/errors';
-import type { ComparedKind, Finding, LocalRow } from './differences';
-
-/** Held for the length of a run. Any constant does, as long as nothing else in the billing database takes it. */
-const RUN_LOCK = 7_303_014;
-
-export interface Counters {
-  events_checked: number;
-  events_missed: number;
-  subscriptions_checked: number;
-  purchases_checked: number;
-  drift_detected: number;
-  corrected: number;
-}
-
-/**
- * Records that a run has begun, and closes what a killed run left open.
- *
- * @throws OperationError `reconciliation_running` (retryable) while another run is at it
- */
-export async function beginRun(client: ClientBase, windowStart: Date, dryRun: boolean): Promise<string> {
-  const lock = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [RUN_LOCK]);
-  if (!lock.rows[0]?.taken) {
-    throw new OperationError('reconciliation_running', 'Another reconciliation is running; wait for it to finish', {
-      retryable: true,
-    });
-  }
-  await client.query(`
-    UPDATE billing.reconciliation_runs
-    SET status = 'failed', finished_at = now(), error = 'The run was interrupted'
-    WHERE status = 'running'`);
-  const run = await client.query<{ id: string }>(
-    `INSERT INTO billing.reconciliation_runs (status, dry_run, window_start, started_at)
-     VALUES ('running', $1, $2, now()) RETURNING id`,
-    [dryRun, windowStart],
-  );
-  // Ids of the subscriptions that Stripe listed; on the server, because the list has no upper bound.
-  await client.query('CREATE TEMPORARY TABLE listed_subscriptions (id text PRIMARY KEY)');
-  return run.rows[0]?.id ?? '';
-}
-
-/** Records how a run ended: complete, or failed with its error. */
-export async function finishRun(client: ClientBase, runId: string, counters: Counters, error?: string): Promise<void> {
-  await client.query(
-    `UPDATE billing.reconciliation_runs
-     SET status = $2, error = $3, finished_at = now(), events_checked = $4, events_missed = $5,
-         subscriptions_checked = $6, purchases_checked = $7, drift_detected = $8, corrected = $9
-     WHERE id = $1`,
-    [
-      runId,
-      error === undefined ? 'complete' : 'failed',
-      error ?? null,
-      counters.events_checked,
-      counters.events_missed,
-      counters.subscriptions_checked,
-      counters.purchases_checked,
-      counters.drift_detected,
-      counters.corrected,
-    ],
-  );
-  await client.query('DROP TABLE listed_subscriptions');
-  await client.query('SELECT pg_advisory_unlock($1)', [RUN_LOCK]);
-}
+import type { Lane } from '../shared/stripe/pages';
+import { COMPARED_COLUMNS, type ComparedKind, type Finding, type LocalRow } from './differences';
 
 /** @param corrected ids of the objects that were brought in line */
 export async function recordFindings(
@@ -100,38 +39,77 @@ export async function unknownEvents(client: ClientBase, ids: readonly string[]):
   return new Set(rows.map(({ id }) => id));
 }
 
-const LOCAL_ROWS: Record<ComparedKind, string> = {
-  subscription: `
-    SELECT subscription.*, (SELECT json_agg(item) FROM (
-        SELECT id, price_id, product_id, quantity, unit_amount, currency, recurring_interval,
-               to_char(current_period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"') AS current_period_start,
-               to_char(current_period_end AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"') AS current_period_end
-        FROM billing.subscription_items WHERE subscription_id = subscription.id) AS item) AS items
-    FROM billing.subscriptions AS subscription WHERE id = ANY ($1::text[])`,
-  purchase: 'SELECT * FROM billing.purchases WHERE id = ANY ($1::text[])',
+const TABLES: Record<ComparedKind, string> = {
+  subscription: 'billing.subscriptions',
+  purchase: 'billing.purchases',
+  charge: 'billing.charges',
+  refund: 'billing.refunds',
 };
 
-/** What the database has of the given objects, by id. */
+const ITEMS = `
+  (SELECT json_agg(item) FROM (
+     SELECT id, price_id, product_id, quantity, unit_amount, currency, recurring_interval,
+            to_char(current_period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"') AS current_period_start,
+            to_char(current_period_end AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"') AS current_period_end
+     FROM billing.subscription_items WHERE subscription_id = object.id) AS item) AS items`;
+
+/** What the database has of the given objects, by id; only what is compared, for the raw objects are large. */
 export async function localRows(
   client: ClientBase,
   kind: ComparedKind,
   ids: readonly string[],
 ): Promise<Map<string, LocalRow>> {
-  const { rows } = await client.query<LocalRow>(LOCAL_ROWS[kind], [ids]);
+  const columns = ['id', 'version', ...COMPARED_COLUMNS[kind], ...(kind === 'subscription' ? [ITEMS] : [])];
+  const { rows } = await client.query<LocalRow>(
+    `SELECT ${columns.join(', ')} FROM ${TABLES[kind]} AS object WHERE id = ANY ($1::text[])`,
+    [ids],
+  );
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-export async function rememberListed(client: ClientBase, ids: readonly string[]): Promise<void> {
-  await client.query('INSERT INTO listed_subscriptions SELECT unnest($1::text[]) ON CONFLICT DO NOTHING', [ids]);
+/** Fewer subscriptions than this are a few pages, and one lane reads them soon enough. */
+const FEWEST_PER_LANE = 1_000;
+/**
+ * With one lane, a list is read no faster than Stripe answers: 100,000 subscriptions at 400 ms a page take 7 minutes. With
+ * four, the rate limit of 25 calls a second is reached up to 160 ms, and each adds at most one call.
+ */
+const MAX_LANES = 4;
+
+/** Lanes that hold about as many subscriptions each, judged by what the database has, and every time between them. */
+export async function subscriptionLanes(client: ClientBase): Promise<Lane[]> {
+  const { rows } = await client.query<{ bound: string }>(
+    `WITH sized AS (
+       SELECT least($1, greatest(1, count(*) / $2))::int AS lanes FROM billing.subscriptions
+     ), bounds AS (
+       SELECT percentile_disc(ARRAY(SELECT lane::float8 / lanes FROM generate_series(1, lanes - 1) AS lane))
+                WITHIN GROUP (ORDER BY created_at) AS times
+       FROM billing.subscriptions, sized GROUP BY lanes
+     )
+     SELECT DISTINCT floor(extract(epoch FROM time))::bigint AS bound FROM bounds, unnest(times) AS time ORDER BY bound`,
+    [MAX_LANES, FEWEST_PER_LANE],
+  );
+  const bounds = rows.map(({ bound }) => Number(bound));
+  return [...bounds, undefined].map((lt, index) => ({ created: { gte: bounds[index - 1], lt } }));
+}
+
+export async function rememberListed(client: ClientBase, runId: string, ids: readonly string[]): Promise<void> {
+  await client.query(
+    `INSERT INTO billing.reconciliation_listed_subscriptions (run_id, subscription_id)
+     SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING`,
+    [runId, ids],
+  );
 }
 
 /** Subscriptions that were there before the run began and that Stripe did not list. */
 export async function unlistedSubscriptions(client: ClientBase, runId: string): Promise<string[]> {
   const { rows } = await client.query<{ id: string }>(
-    `SELECT id FROM billing.subscriptions AS subscription
-     WHERE created_at < (SELECT started_at FROM billing.reconciliation_runs WHERE id = $1)
-       AND NOT EXISTS (SELECT FROM listed_subscriptions AS listed WHERE listed.id = subscription.id)
-     ORDER BY id`,
+    `SELECT subscription.id
+     FROM billing.subscriptions AS subscription, billing.reconciliation_runs AS run
+     WHERE run.id = $1 AND subscription.created_at < run.started_at
+       AND NOT EXISTS (
+         SELECT FROM billing.reconciliation_listed_subscriptions AS listed
+         WHERE listed.run_id = run.id AND listed.subscription_id = subscription.id)
+     ORDER BY subscription.id`,
     [runId],
   );
   return rows.map(({ id }) => id);

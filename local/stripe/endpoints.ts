@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import type { Collection } from './collection';
+import { Collection } from './collection';
 import { LIST_PARAMETERS, pageOf, Parameters, StripeRefusal } from './listing';
 import { nowSeconds } from './objects';
 import type { StripeState } from './state';
@@ -7,6 +7,8 @@ import type { StripeState } from './state';
 /** Stripe lists events of the last 30 days only. */
 const EVENT_RETENTION_SECONDS = 30 * 86_400;
 const MAX_EVENT_TYPES = 20;
+/** Items of a subscription that a list of subscriptions carries; the others have a list of their own. */
+const NESTED_ITEMS = 10;
 
 interface Endpoint<T extends { id: string; created: number }> {
   /** What Stripe calls the object in "No such …". */
@@ -17,6 +19,8 @@ interface Endpoint<T extends { id: string; created: number }> {
   readonly filter: (parameters: Parameters) => (object: T) => boolean;
   /** Creation time of the oldest object that is listed, in seconds. @default all are */
   readonly earliest?: () => number;
+  /** What a list shows of an object. @default all of it */
+  readonly listed?: (object: T) => T;
   /** What `expand` may name in a list, without `data.`, and how to find the object behind the id. */
   readonly expandable?: Readonly<Record<string, (id: string) => object | undefined>>;
 }
@@ -63,6 +67,25 @@ function subscriptions(state: StripeState): Endpoint<Stripe.Subscription> {
       ];
       return (subscription) => status(subscription) && customer(subscription);
     },
+    listed: (subscription) => {
+      const { items } = subscription;
+      if (items.data.length <= NESTED_ITEMS) return subscription;
+      return { ...subscription, items: { ...items, data: items.data.slice(0, NESTED_ITEMS), has_more: true } };
+    },
+  };
+}
+
+/** The items of one subscription, which the request has to name. */
+function subscriptionItems(state: StripeState): Responder {
+  return (path, _id, query) => {
+    const parameters = new Parameters(query, [...LIST_PARAMETERS, 'subscription']);
+    const id = parameters.get('subscription');
+    if (id === undefined)
+      throw new StripeRefusal(400, 'Missing required param: subscription.', { param: 'subscription' });
+    const items = new Collection<Stripe.SubscriptionItem>();
+    // Oldest last: the order in which the subscription holds them is the order of the list.
+    for (const item of state.subscriptions.require(id).items.data.toReversed()) items.put(item);
+    return { object: 'list', url: path, ...pageOf(items, () => true, parameters) };
   };
 }
 
@@ -132,7 +155,13 @@ function serve<T extends { id: string; created: number }>(endpoint: Endpoint<T>)
       parameters,
       endpoint.earliest?.(),
     );
-    return { object: 'list', url: path, data: data.map(expander(endpoint, parameters)), has_more };
+    const expand = expander(endpoint, parameters);
+    return {
+      object: 'list',
+      url: path,
+      data: data.map((object) => expand(endpoint.listed?.(object) ?? object)),
+      has_more,
+    };
   };
 }
 
@@ -166,6 +195,7 @@ export function endpointsOf(state: StripeState): ReadonlyMap<string, Responder> 
   return new Map([
     ['/v1/events', serve(events(state))],
     ['/v1/subscriptions', serve(subscriptions(state))],
+    ['/v1/subscription_items', subscriptionItems(state)],
     ['/v1/checkout/sessions', serve(checkoutSessions(state))],
     ['/v1/charges', serve(charges(state))],
     ['/v1/refunds', serve(refunds(state))],

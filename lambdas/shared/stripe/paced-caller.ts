@@ -5,6 +5,7 @@ import { OperationError, messageOf } from '../errors';
 /** Stripe's limit for one endpoint; faster is answered 429, also to the application that serves customers. */
 const CALLS_PER_SECOND = 25;
 const MAX_ATTEMPTS = 6;
+const TOO_MANY_REQUESTS = 429;
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 30_000;
 
@@ -23,7 +24,10 @@ export interface CallPolicy {
   readonly firstBackoffMs: number;
 }
 
-/** Makes calls to Stripe one after the other, within its rate limit, and repeats those that may succeed later. */
+/**
+ * Makes calls to Stripe within its rate limit, and repeats those that may succeed later. Several may be under way at
+ * once; when Stripe says to slow down, all of them wait.
+ */
 export type CallStripe = <T>(call: () => Promise<Stripe.Response<T>>) => Promise<Answer<T>>;
 
 /**
@@ -69,17 +73,23 @@ export function pacedCaller(
             { retryable: true, cause: error },
           );
         }
-        await wait(retryAfterMs(error) ?? Math.min(firstBackoffMs * 2 ** (attempt - 1), LONGEST_BACKOFF_MS));
+        const backoffMs = retryAfterMs(error) ?? Math.min(firstBackoffMs * 2 ** (attempt - 1), LONGEST_BACKOFF_MS);
+        if (isRateLimit(error)) nextCallAt = Math.max(nextCallAt, Date.now() + backoffMs);
+        else await wait(backoffMs);
       }
     }
   };
+}
+
+function isRateLimit(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeError && error.statusCode === TOO_MANY_REQUESTS;
 }
 
 function mayPass(error: unknown): boolean {
   if (!(error instanceof Stripe.errors.StripeError)) return false;
   if (error instanceof Stripe.errors.StripeConnectionError) return true;
   const status = error.statusCode ?? 0;
-  return status === 409 || status === 429 || status >= 500;
+  return status === 409 || status === TOO_MANY_REQUESTS || status >= 500;
 }
 
 function retryAfterMs(error: unknown): number | undefined {

@@ -2,7 +2,28 @@ import type Stripe from 'stripe';
 import type { CallStripe } from './paced-caller';
 
 /** The most that Stripe returns in one page. */
-export const PAGE_SIZE = 100;
+const PAGE_SIZE = 100;
+
+/** A page is known by the last object of the one before, so one list is read page after page; see {@link Lane}. */
+type PageRequest = { limit: number; starting_after?: string };
+
+/**
+ * A part of a list that is read independently of the other parts, newest first. Plain data: saved, it says where to go
+ * on.
+ */
+export interface Lane {
+  /** Creation time in seconds since 1970. @default all times */
+  readonly created?: { readonly gte?: number; readonly lt?: number };
+  /** Types of events. @default all types */
+  readonly types?: readonly string[];
+  /** Id of the last object that was read. @default none was */
+  readonly after?: string;
+  /** Everything was read. @default false */
+  readonly done?: boolean;
+}
+
+/** Asks Stripe for one page of a lane. */
+export type ListPage<T> = (lane: Lane, page: PageRequest) => Promise<Stripe.Response<Stripe.ApiList<T>>>;
 
 export interface Page<T> {
   readonly objects: readonly T[];
@@ -10,17 +31,72 @@ export interface Page<T> {
   readonly requestedAt: number;
 }
 
-/** The pages of a list, newest first, one in memory at a time. */
-export async function* pages<T extends { id: string }>(
+export interface LanePage<T> extends Page<T> {
+  /** Position of the lane among those that were given. */
+  readonly index: number;
+  /** The lane once this page is stored. */
+  readonly next: Lane;
+}
+
+/**
+ * The pages of all lanes, in the order in which they arrive. While the caller works on one, the next of each lane is
+ * already on its way, so that neither waits for the other; more than that is never in memory.
+ *
+ * @param stop ends the pages early, also while Stripe is slow to answer
+ * @throws what `call` throws, after the pages that arrived before
+ */
+export async function* pagesOf<T extends { id: string }>(
   call: CallStripe,
-  list: (page: { limit: number; starting_after?: string }) => Promise<Stripe.Response<Stripe.ApiList<T>>>,
-): AsyncGenerator<Page<T>> {
-  let last: string | undefined;
-  for (;;) {
-    const startingAfter = last === undefined ? {} : { starting_after: last };
-    const { value, requestedAt } = await call(() => list({ limit: PAGE_SIZE, ...startingAfter }));
-    yield { objects: value.data, requestedAt };
-    last = value.data.at(-1)?.id;
-    if (!value.has_more || last === undefined) return;
+  list: ListPage<T>,
+  lanes: readonly Lane[],
+  stop: AbortSignal,
+): AsyncGenerator<LanePage<T>> {
+  // A queue and not Promise.race(): a race keeps everything that it ever answered reachable from its slowest promise.
+  const arrived: (() => LanePage<T>)[] = [];
+  let wake = (): void => undefined;
+  const arrive = (open: () => LanePage<T>): void => {
+    arrived.push(open);
+    wake();
+  };
+  const request = async (index: number, lane: Lane): Promise<void> => {
+    const cursor = lane.after === undefined ? {} : { starting_after: lane.after };
+    try {
+      const { value, requestedAt } = await call(() => list(lane, { limit: PAGE_SIZE, ...cursor }));
+      const after = value.data.at(-1)?.id;
+      const next = { ...lane, after: after ?? lane.after, done: !value.has_more || after === undefined };
+      arrive(() => ({ index, next, objects: value.data, requestedAt }));
+    } catch (error) {
+      arrive(() => {
+        throw error;
+      });
+    }
+  };
+  const onStop = (): void => wake();
+  stop.addEventListener('abort', onStop);
+  try {
+    const begun = [...lanes.entries()].filter(([, lane]) => lane.done !== true);
+    for (const [index, lane] of begun) void request(index, lane);
+    for (let open = begun.length; open > 0;) {
+      while (arrived.length === 0 && !stop.aborted) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      if (stop.aborted) return;
+      const page = arrived.shift()?.();
+      if (page === undefined) continue;
+      if (page.next.done === true) open -= 1;
+      else void request(page.index, page.next);
+      yield page;
+    }
+  } finally {
+    stop.removeEventListener('abort', onStop);
   }
+}
+
+/** `items` in pieces of at most `size`. */
+export function chunksOf<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
 }

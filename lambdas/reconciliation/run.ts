@@ -1,0 +1,73 @@
+import type { ClientBase } from 'pg';
+import type Stripe from 'stripe';
+import type { ApplyOptions } from '../shared/billing/apply-events';
+import type { CallStripe } from '../shared/stripe/paced-caller';
+import type { Lane } from '../shared/stripe/pages';
+import type { Log } from '../shared/telemetry';
+
+/** What a run counts, under the names of its columns. */
+export interface Counters {
+  events_checked: number;
+  events_missed: number;
+  subscriptions_checked: number;
+  purchases_checked: number;
+  charges_checked: number;
+  drift_detected: number;
+  corrected: number;
+  /** Objects and events of Stripe's that could not be read or applied. */
+  errors: number;
+}
+
+export const COUNTER_NAMES = [
+  'events_checked',
+  'events_missed',
+  'subscriptions_checked',
+  'purchases_checked',
+  'charges_checked',
+  'drift_detected',
+  'corrected',
+  'errors',
+] as const satisfies readonly (keyof Counters)[];
+
+/** The lists of Stripe that a run reads, in this order. */
+export const PHASES = ['events', 'subscriptions', 'checkout_sessions', 'charges', 'refunds'] as const;
+export type PhaseName = (typeof PHASES)[number];
+
+/** How far a run has read; saved with every page. */
+export interface Progress {
+  readonly phase: PhaseName;
+  readonly lanes: readonly Lane[];
+}
+
+export interface ReconciliationDependencies {
+  /** A connection of the run's own to the billing database, not through a proxy: the run holds a session lock. */
+  readonly client: ClientBase;
+  readonly stripe: Stripe;
+  readonly call: CallStripe;
+  readonly clock: () => Date;
+  readonly log: Log;
+  /** Aborted when the time is up: the run saves where it is and answers `interrupted`. @default never */
+  readonly stop?: AbortSignal;
+  /** How states are stored besides; the same as where delivered events are applied. */
+  readonly apply?: Pick<ApplyOptions, 'defaults' | 'afterStore'>;
+}
+
+/** One run under way. */
+export interface Run extends Required<ReconciliationDependencies> {
+  readonly id: string;
+  readonly dryRun: boolean;
+  /** Start of the window, in seconds since 1970. */
+  readonly since: number;
+  readonly startedAt: Date;
+  readonly counters: Counters;
+  /** The first of the objects and events that are counted as errors, each with its reason. */
+  readonly problems: string[];
+}
+
+const KEPT_PROBLEMS = 5;
+
+/** Counts an object that could not be read or applied. The others are compared all the same. */
+export function noteProblem({ counters, problems }: Run, problem: string): void {
+  counters.errors += 1;
+  if (problems.length < KEPT_PROBLEMS) problems.push(problem);
+}

@@ -1,0 +1,50 @@
+import type Stripe from 'stripe';
+import { chunksOf, type Lane, type ListPage } from './pages';
+
+/**
+ * Every request that the platform makes to Stripe, in one place: each is sent to Stripe's own mock by a test, which
+ * refuses a parameter that Stripe would refuse.
+ */
+
+/** `events.list` takes at most so many types, and no wildcards among them. */
+const MAX_TYPES_PER_REQUEST = 20;
+
+/** Stripe lists events for 30 days only, in the shape of the API version at their creation. */
+export const EVENT_RETENTION_DAYS = 30;
+
+/** Lanes that list the events of the given types and times; one for each 20 types. */
+export function eventLanes(types: readonly string[], created: Lane['created']): Lane[] {
+  return chunksOf(types, MAX_TYPES_PER_REQUEST).map((chunk) => ({ created, types: chunk }));
+}
+
+export function listEvents(stripe: Stripe): ListPage<Stripe.Event> {
+  return ({ created, types }, page) =>
+    stripe.events.list({ ...page, created, ...(types === undefined ? {} : { types: [...types] }) });
+}
+
+/** Without `status: all` Stripe leaves out what was canceled. */
+export function listSubscriptions(stripe: Stripe): ListPage<Stripe.Subscription> {
+  return ({ created }, page) => stripe.subscriptions.list({ ...page, created, status: 'all' });
+}
+
+/** Items of one subscription; a list of subscriptions carries only the first of each. */
+export function listSubscriptionItems(stripe: Stripe, subscription: string): ListPage<Stripe.SubscriptionItem> {
+  return (_lane, page) => stripe.subscriptionItems.list({ ...page, subscription });
+}
+
+export function listCheckoutSessions(stripe: Stripe): ListPage<Stripe.Checkout.Session> {
+  return ({ created }, page) => stripe.checkout.sessions.list({ ...page, created });
+}
+
+export function listCharges(stripe: Stripe): ListPage<Stripe.Charge> {
+  return ({ created }, page) => stripe.charges.list({ ...page, created });
+}
+
+/** Each with its charge: a refund of today may be of a charge made long ago, which a list of charges leaves out. */
+export function listRefunds(stripe: Stripe): ListPage<Stripe.Refund> {
+  return ({ created }, page) => stripe.refunds.list({ ...page, created, expand: ['data.charge'] });
+}
+
+export function retrieveEvent(stripe: Stripe, id: string): Promise<Stripe.Response<Stripe.Event>> {
+  return stripe.events.retrieve(id);
+}
