@@ -28,16 +28,23 @@ export interface EntitlementRule {
          */
         readonly graceDays?: number;
       }
-    | { readonly source: 'purchase'; readonly kind: 'course' | 'path' | 'coaching' | 'other'; readonly itemId?: string };
+    | {
+        readonly source: 'purchase';
+        readonly kind: 'course' | 'path' | 'coaching' | 'other';
+        readonly itemId?: string;
+      };
   /** Names of features; in the rule of a purchase `{item_id}` stands for what was bought, as in `course:{item_id}`. */
   readonly features: readonly string[];
 }
+
+/** Whose entitlements are computed again. */
+export type RecomputeScope = { readonly userId: string } | { readonly projectId: string } | 'all';
 
 export type EntitlementsRequest =
   /** Computes again what the stored subscriptions and purchases of a user, of a project, or of everybody grant. */
   | {
       readonly action: 'recompute';
-      readonly scope: { readonly userId: string } | { readonly projectId: string } | 'all';
+      readonly scope: RecomputeScope;
       /** Where an earlier invocation stopped for want of time. */
       readonly cursor?: string;
     }

@@ -1,0 +1,43 @@
+import type { Statement } from '../shared/billing/statements';
+import type { RecomputeScope } from './contract';
+
+const lockSources = (kind: 'subscriptions' | 'purchases'): Statement => ({
+  name: `lock_${kind}`,
+  text: `SELECT FROM billing.${kind} WHERE id = ANY ($1::text[]) ORDER BY id FOR SHARE`,
+});
+
+/** In the order in which the processor stores them, so that the two wait for each other instead of deadlocking. */
+export const LOCK_SUBSCRIPTIONS = lockSources('subscriptions');
+export const LOCK_PURCHASES = lockSources('purchases');
+
+/**
+ * Ids of what grants entitlements, and of what some are left of although it is gone, in the order of their ids.
+ *
+ * @param after the last id of the page before, or empty
+ */
+export function pageOfSources(
+  scope: RecomputeScope,
+  after: string,
+  limit: number,
+): { readonly text: string; readonly values: unknown[] } {
+  const values: unknown[] = [after, limit];
+  let owner = '';
+  if (scope !== 'all') {
+    const [column, value] = 'userId' in scope ? ['user_id', scope.userId] : ['project_id', scope.projectId];
+    values.push(value);
+    owner = `AND ${column} = $3`;
+  }
+  const page = (table: string) => `(SELECT id FROM billing.${table} WHERE id > $1 ${owner} ORDER BY id LIMIT $2)`;
+  return {
+    text: `
+SELECT id FROM (
+  ${page('subscriptions')}
+  UNION
+  ${page('purchases')}
+  UNION
+  (SELECT source_id FROM billing.entitlements WHERE source_id > $1 ${owner} GROUP BY source_id
+   ORDER BY source_id LIMIT $2)
+) AS source ORDER BY id LIMIT $2`,
+    values,
+  };
+}

@@ -1,0 +1,62 @@
+import type { Statement } from '../billing/statements';
+import { LOCK_SOURCES, REPLACE_ENTITLEMENTS } from './statements';
+
+/** Somebody's entitlements in one project changed; `version` is what they are at now. */
+export interface EntitlementChange {
+  readonly userId: string;
+  readonly projectId: string;
+  readonly version: number;
+}
+
+/** Runs one statement in the caller's transaction; returns the rows. */
+export type RunInTransaction = (statement: Statement, values: unknown[]) => Promise<readonly object[]>;
+
+/**
+ * Brings entitlements in line with the stored state, for the sources that the changed objects touch, in two statements
+ * however many they are. Part of the transaction that stored them, after it did: the result depends on what is stored,
+ * never on the order in which it came.
+ *
+ * @param changedIds ids of subscriptions, purchases, charges and refunds; others touch nothing
+ * @returns whose entitlements changed; their caches are to be invalidated after the commit
+ */
+export async function recomputeEntitlements(
+  run: RunInTransaction,
+  changedIds: Iterable<string>,
+): Promise<EntitlementChange[]> {
+  const ids = [...changedIds].toSorted();
+  if (ids.length === 0) return [];
+  await run(LOCK_SOURCES, [ids]);
+  const rows = (await run(REPLACE_ENTITLEMENTS, [ids])) as readonly ChangedRow[];
+  return rows.map((row) => ({ userId: row.user_id, projectId: row.project_id, version: Number(row.version) }));
+}
+
+interface ChangedRow {
+  readonly user_id: string;
+  readonly project_id: string;
+  /** A bigint, which the driver returns as text. */
+  readonly version: string;
+}
+
+export interface EntitlementUpdates {
+  /** To be run in the transaction, after the states were stored; see `ApplyOptions`. */
+  readonly afterStore: (run: RunInTransaction, changedIds: Iterable<string>) => Promise<void>;
+  /** Everything that changed; complete when the transactions are committed. */
+  changes(): EntitlementChange[];
+}
+
+/**
+ * Recomputes entitlements in the transactions of one call and gathers what changed, so that caches are invalidated after
+ * the commit. A transaction that was rolled back may have left its changes here: invalidating them costs a cache miss.
+ */
+export function gatherEntitlementUpdates(): EntitlementUpdates {
+  const newest = new Map<string, EntitlementChange>();
+  return {
+    async afterStore(run, changedIds) {
+      for (const change of await recomputeEntitlements(run, changedIds)) {
+        const key = JSON.stringify([change.userId, change.projectId]);
+        if (change.version > (newest.get(key)?.version ?? 0)) newest.set(key, change);
+      }
+    },
+    changes: () => [...newest.values()],
+  };
+}

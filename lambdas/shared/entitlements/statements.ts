@@ -1,0 +1,105 @@
+import type { Statement } from '../billing/statements';
+
+/**
+ * Advisory lock of the rules: shared by every transaction that computes entitlements, exclusive to the one that changes
+ * the rules. Any constant does, as long as nothing else in the billing database takes it.
+ */
+const RULES_LOCK = 7_303_015;
+
+/**
+ * Makes what the next statement reads the last word. $1: ids of changed objects, of whatever kind.
+ *
+ * A purchase and its refund are rows of different tables, so two transactions that store one each do not see each other
+ * and both would leave the purchase granted: they take turns by the payment intent. Locks are taken in the order of
+ * their keys, and released by the commit.
+ */
+export const LOCK_SOURCES: Statement = {
+  name: 'lock_entitlement_sources',
+  text: `
+WITH rules AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(${RULES_LOCK})),
+intents AS (
+  SELECT payment_intent_id FROM billing.purchases WHERE id = ANY ($1::text[])
+  UNION
+  SELECT payment_intent_id FROM billing.charges WHERE id = ANY ($1::text[])
+  UNION
+  SELECT charge.payment_intent_id FROM billing.refunds AS refund JOIN billing.charges AS charge
+    ON charge.id = refund.charge_id WHERE refund.id = ANY ($1::text[])
+  UNION
+  SELECT payment_intent_id FROM billing.refunds WHERE id = ANY ($1::text[])
+), keys AS (
+  SELECT DISTINCT hashtextextended(payment_intent_id, 0) AS key FROM intents
+  WHERE payment_intent_id IS NOT NULL ORDER BY key
+)
+SELECT (SELECT count(*) FROM rules) AS rules, count(pg_advisory_xact_lock(key)) AS intents FROM keys`,
+};
+
+/** Waits for the transactions that compute entitlements and keeps others waiting until the commit. */
+export const LOCK_RULES: Statement = {
+  name: 'lock_entitlement_rules',
+  text: `SELECT pg_advisory_xact_lock(${RULES_LOCK})`,
+};
+
+/**
+ * Replaces the entitlements of the sources that the changed objects touch by what they grant now. Runs after
+ * {@link LOCK_SOURCES}, as a statement of its own, so that it sees what the transactions before it committed.
+ *
+ * $1: ids of changed objects. Returns `user_id`, `project_id` and `version` where anything changed.
+ *
+ * The user whom a source belonged to before is found by the source's id, so moving one changes both users.
+ */
+export const REPLACE_ENTITLEMENTS: Statement = {
+  name: 'replace_entitlements',
+  text: `
+WITH touched AS MATERIALIZED (
+  SELECT unnest($1::text[]) AS source_id
+  UNION
+  SELECT purchase.id FROM billing.charges AS charge
+  JOIN billing.purchases AS purchase ON purchase.payment_intent_id = charge.payment_intent_id
+  WHERE charge.id = ANY ($1::text[])
+  UNION
+  SELECT purchase.id FROM billing.refunds AS refund
+  JOIN billing.charges AS charge ON charge.id = refund.charge_id
+  JOIN billing.purchases AS purchase ON purchase.payment_intent_id = charge.payment_intent_id
+  WHERE refund.id = ANY ($1::text[])
+), granted AS MATERIALIZED (
+  SELECT * FROM billing.entitlement_grants WHERE source_id = ANY (ARRAY (SELECT source_id FROM touched))
+), removed AS (
+  DELETE FROM billing.entitlements AS stored
+  WHERE source_id = ANY (ARRAY (SELECT source_id FROM touched)) AND NOT EXISTS (
+    SELECT FROM granted
+    WHERE granted.user_id = stored.user_id AND granted.project_id = stored.project_id
+      AND granted.feature = stored.feature AND granted.source = stored.source
+      AND granted.source_id = stored.source_id)
+  RETURNING user_id, project_id
+), added AS (
+  INSERT INTO billing.entitlements AS stored
+    (user_id, project_id, feature, source, source_id, valid_from, valid_until)
+  SELECT user_id, project_id, feature, source, source_id, valid_from, valid_until FROM granted
+  ORDER BY user_id, project_id, feature, source, source_id
+  ON CONFLICT (user_id, project_id, feature, source, source_id) DO UPDATE
+  SET valid_from = excluded.valid_from, valid_until = excluded.valid_until
+  WHERE (stored.valid_from, stored.valid_until) IS DISTINCT FROM (excluded.valid_from, excluded.valid_until)
+  RETURNING user_id, project_id
+), changed AS (
+  SELECT user_id, project_id FROM removed UNION SELECT user_id, project_id FROM added
+)
+INSERT INTO billing.entitlement_versions AS stored (user_id, project_id, version, changed_at)
+SELECT user_id, project_id, 1, now() FROM changed ORDER BY user_id, project_id
+ON CONFLICT (user_id, project_id) DO UPDATE SET version = stored.version + 1, changed_at = excluded.changed_at
+RETURNING user_id, project_id, version`,
+};
+
+/**
+ * What a user may use in a project, with the version, of one moment of the database. $1: user, $2: project, $3: moment;
+ * what ended before it is left out.
+ */
+export const READ_ENTITLEMENTS: Statement = {
+  name: 'read_entitlements',
+  text: `
+SELECT coalesce((SELECT version FROM billing.entitlement_versions WHERE user_id = $1 AND project_id = $2), 0) AS version,
+       feature, source, source_id, valid_from, valid_until
+FROM (SELECT) AS always
+LEFT JOIN billing.entitlements AS entitlement
+  ON user_id = $1 AND project_id = $2 AND (valid_until IS NULL OR valid_until > $3::timestamptz)
+ORDER BY feature, source, source_id`,
+};
