@@ -98,7 +98,7 @@ const binary = goTool(VERSITYGW);
           }),
         ];
         for (const attempt of attempts) {
-          await expect(server.role.send(attempt as DeleteObjectCommand)).rejects.toMatchObject({
+          await expect(server.role.send(attempt)).rejects.toMatchObject({
             name: 'AccessDenied',
           });
         }

@@ -8,8 +8,11 @@ import { freePort, LOOPBACK } from '../../local/ports';
 
 const REGION = 'eu-central-1';
 const ROOT = { accessKeyId: 'root', secretAccessKey: 'root-secret' };
-/** A second user: the owner of the server is above bucket policies, so what root may do says nothing about a role. */
-const ROLE = { accessKeyId: 'backup', secretAccessKey: 'backup-secret' };
+/**
+ * A second user: the owner of the server is above bucket policies, so what root may do says nothing about a role. Named
+ * as the functions that run on this machine name themselves.
+ */
+const ROLE = { accessKeyId: 'local', secretAccessKey: 'local' };
 const START_ATTEMPTS = 100;
 
 /** What the backup function's role may do with the archives, as `lib/operations/backup.ts` grants it. */
@@ -34,10 +37,6 @@ export interface ObjectLockServer {
   roleAt(endpoint: string): S3Client;
   /** A bucket with versions and object lock, as the stack makes it. */
   createBucket(): Promise<string>;
-  /** Variables that lead a process's SDK here, as the role. */
-  readonly roleEnvironment: Readonly<Record<string, string>>;
-  /** Process of the server. */
-  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -46,24 +45,20 @@ export async function startVersitygw(binary: string): Promise<ObjectLockServer> 
   for (const part of ['iam', 'versions', 'data']) mkdirSync(path.join(folder, part));
   const address = `${LOOPBACK}:${await freePort()}`;
   const endpoint = `http://${address}`;
-  const server = spawn(
-    binary,
-    [
-      ...['--port', address, '--access', ROOT.accessKeyId, '--secret', ROOT.secretAccessKey, '--region', REGION],
-      ...['--iam-dir', path.join(folder, 'iam'), '--quiet', '--keep-alive'],
-      ...['posix', '--versioning-dir', path.join(folder, 'versions'), path.join(folder, 'data')],
-    ],
-    { stdio: 'ignore' },
-  );
+  const listening = ['--port', address, '--region', REGION, '--keep-alive', '--quiet'];
+  const users = ['--access', ROOT.accessKeyId, '--secret', ROOT.secretAccessKey, '--iam-dir', path.join(folder, 'iam')];
+  const storage = ['posix', '--versioning-dir', path.join(folder, 'versions'), path.join(folder, 'data')];
+  const server = spawn(binary, listening.concat(users, storage), { stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
   const clientOf = (credentials: typeof ROOT, at = endpoint) =>
     new S3Client({ endpoint: at, region: REGION, forcePathStyle: true, credentials, maxAttempts: 6 });
   const root = clientOf(ROOT);
   const role = clientOf(ROLE);
   await untilReady(root);
+  const administrator = ['--access', ROOT.accessKeyId, '--secret', ROOT.secretAccessKey, '--region', REGION];
   const user = ['create-user', '--access', ROLE.accessKeyId, '--secret', ROLE.secretAccessKey, '--role', 'user'];
-  const administrator = ['--access', ROOT.accessKeyId, '--secret', ROOT.secretAccessKey, '--endpoint-url', endpoint];
-  const made = spawnSync(binary, ['admin', '--region', REGION, ...administrator, ...user], { encoding: 'utf8' });
+  const call = ['admin', '--endpoint-url', endpoint].concat(administrator, user);
+  const made = spawnSync(binary, call, { encoding: 'utf8' });
   if (made.status !== 0) throw new Error(`versitygw made no second user: ${made.stderr}${made.stdout}`);
   return {
     endpoint,
@@ -87,8 +82,6 @@ export async function startVersitygw(binary: string): Promise<ObjectLockServer> 
       await root.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy: policy }));
       return bucket;
     },
-    roleEnvironment: { AWS_ACCESS_KEY_ID: ROLE.accessKeyId, AWS_SECRET_ACCESS_KEY: ROLE.secretAccessKey },
-    pid: server.pid ?? 0,
     async stop() {
       root.destroy();
       role.destroy();
