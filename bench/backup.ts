@@ -123,7 +123,7 @@ function report(results: readonly Result[], bytes: number, toolsVersion: string 
   );
   const peakBytes = Math.max(ours.peak.save, ours.peak.restore);
   const named = (name: string): Result | undefined => results.find((result) => result.name === name);
-  const [plain, first, directory] = ['pg_dump | gzip', 'pg_dump -Fd -j2 -Z1', 'pg_dump -Fd -j2'].map(named);
+  const [plain, first, directory] = ['pg_dump + gzip', 'pg_dump -Fd -j2 -Z1', 'pg_dump -Fd -j2'].map(named);
   const against = (aim: string, seconds: number | undefined, own: number, least: number): string =>
     seconds === undefined
       ? `ABSENT  ${aim}: no pg_dump to compare with`
@@ -134,7 +134,7 @@ function report(results: readonly Result[], bytes: number, toolsVersion: string 
     '',
     table,
     '',
-    against('archive at least 2 × pg_dump | gzip', plain?.saveSeconds, ours.saveSeconds, 2),
+    against('archive at least 2 × pg_dump + gzip', plain?.saveSeconds, ours.saveSeconds, 2),
     against('archive no slower than pg_dump -Fd -j2 -Z1', first?.saveSeconds, ours.saveSeconds, 1),
     against('verified restore no slower than pg_restore -j2', directory?.restoreSeconds, ours.restoreSeconds, 1),
     verdict(

@@ -56,7 +56,7 @@ export function stockTools(
   };
 
   const plain: Contender = {
-    name: 'pg_dump | gzip',
+    name: 'pg_dump + gzip',
     async save() {
       const script = '"$0" "$1" | gzip';
       const dump = start('bash', ['--norc', '-o', 'pipefail', '-c', script, pgDump, database.name], 'ignore', 'pipe');

@@ -8,9 +8,11 @@ const INTERRUPTED = 130;
  */
 export async function runBenchmark(measure: (teardown: Teardown) => Promise<void>): Promise<void> {
   const teardown = new Teardown();
-  process.once('SIGINT', () => {
-    void teardown.run().finally(() => process.exit(INTERRUPTED));
-  });
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.once(signal, () => {
+      void teardown.run().finally(() => process.exit(INTERRUPTED));
+    });
+  }
   try {
     await measure(teardown);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
@@ -42,6 +42,8 @@ export interface BenchServer {
 /** Starts the server; the teardown stops it and deletes everything that the run wrote. */
 export async function startBenchServer(teardown: Teardown): Promise<BenchServer> {
   const directory = mkdtempSync(join(tmpdir(), 'billing-operations-bench-'));
+  // The account that PostgreSQL runs as has to reach its data, or it would be kept elsewhere and stay.
+  chmodSync(directory, 0o755);
   teardown.add(() => rmSync(directory, { recursive: true, force: true }));
   const cluster = await startCluster({ directory: join(directory, 'cluster'), tls: true, durable: true });
   teardown.add(() => cluster.stop());

@@ -16,11 +16,15 @@ const RATE_PER_SECOND = 1_000;
 const WARM_UP_REQUESTS = 2_000;
 /** Requests under way at once when the most is looked for. */
 const CONNECTIONS = 32;
+/** Connections of the sender; when the function falls behind, requests wait for one, and their clocks run. */
+const MAX_SOCKETS = 256;
 const SECRET_ARN = 'arn:aws:secretsmanager:eu-central-1:000000000000:secret:signing-bench0';
 
 export interface Acknowledgement {
   readonly ratePerSecond: number;
-  /** From the moment at which a request was due, so that a stall counts for everybody who waited. */
+  /** Requests at that rate that were not answered 200. */
+  readonly refused: number;
+  /** Of the others, from the moment at which a request was due, so that a stall counts for everybody who waited. */
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
@@ -69,11 +73,12 @@ export async function measureAcknowledgement(teardown: Teardown, seconds: number
   const count = RATE_PER_SECOND * seconds;
   const subscriptions = Array.from({ length: Math.ceil(count / 4) }, (_, index) => index);
   const load = deliveries(subscriptions, false, 0).slice(0, count);
-  const agent = new Agent({ keepAlive: true });
+  const agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS });
   try {
     await closedLoop(agent, port, load.slice(0, WARM_UP_REQUESTS));
     const before = await cpuSeconds(child);
-    const latencies = (await openLoop(agent, port, load)).toSorted((a, b) => a - b);
+    const answers = await openLoop(agent, port, load);
+    const latencies = answers.filter((latency) => latency !== undefined).toSorted((a, b) => a - b);
     const cpuMsPerRequest = (((await cpuSeconds(child)) - before) * 1000) / count;
     const percentile = (share: number): number => latencies[Math.ceil(share * latencies.length) - 1] ?? Number.NaN;
     const started = performance.now();
@@ -82,6 +87,7 @@ export async function measureAcknowledgement(teardown: Teardown, seconds: number
     progress(`acknowledge: ${count} requests at ${RATE_PER_SECOND}/s, then as fast as they are answered`);
     return {
       ratePerSecond: RATE_PER_SECOND,
+      refused: count - latencies.length,
       p50Ms: percentile(0.5),
       p95Ms: percentile(0.95),
       p99Ms: percentile(0.99),
@@ -128,17 +134,26 @@ async function cpuSeconds(child: ChildProcess): Promise<number> {
   return (user + system) / 1_000_000;
 }
 
-/** Sends each request when it is due, whether or not the ones before were answered; milliseconds from due to answered. */
-async function openLoop(agent: Agent, port: number, load: readonly Delivery[]): Promise<number[]> {
+/**
+ * Sends each request when it is due, whether or not the ones before were answered.
+ *
+ * @returns milliseconds from due to acknowledged; `undefined` where it was not
+ */
+async function openLoop(agent: Agent, port: number, load: readonly Delivery[]): Promise<(number | undefined)[]> {
   const started = performance.now();
   const dueAt = (index: number): number => started + (index * 1000) / RATE_PER_SECOND;
-  const answered: Promise<number>[] = [];
+  const answered: Promise<number | undefined>[] = [];
   while (answered.length < load.length) {
     while (answered.length < load.length && dueAt(answered.length) <= performance.now()) {
       const due = dueAt(answered.length);
       const delivery = load[answered.length];
       if (delivery === undefined) break;
-      answered.push(post(agent, port, delivery).then(() => performance.now() - due));
+      answered.push(
+        post(agent, port, delivery).then(
+          () => performance.now() - due,
+          () => undefined,
+        ),
+      );
     }
     await new Promise<void>((resolve) => {
       setTimeout(resolve, 1);
