@@ -1,0 +1,177 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { BackupReport } from '../../lambdas/backup/contract';
+import { bundleFunctions } from '../../lib/operations/bundles';
+import { LocalFunction } from '../../local/lambda-runtime';
+import { startSecretsManager, type SecretsManager } from '../../local/secrets-manager';
+import { type ArchiveSite, createArchiveSite } from '../factories/archive';
+import { asAdministrator } from '../support/database';
+import { testServices } from '../support/services';
+import { goTool, VERSITYGW } from './tools';
+import { type ObjectLockServer, startVersitygw } from './versitygw';
+
+const MIB = 1024 ** 2;
+const LIMIT_MIB = 300;
+/** As deployed: with less, the collector of garbage would work harder and hide what is held. */
+const FUNCTION_MIB = 3538;
+
+/** A table of 1.1 GB in 1.9 million rows. */
+const LARGE_DATABASE = `CREATE TABLE operations.bulk AS SELECT n,
+  (SELECT string_agg(md5(n || '/' || m), '') FROM generate_series(1, 16) m) AS noise FROM generate_series(1, 1900000) n`;
+
+/** Two values of 200 MB. The bytes become 400 MB in COPY's text, as hex digits. */
+const LARGE_VALUES = `CREATE TABLE operations.large_values (id int PRIMARY KEY, document text, image bytea);
+  ALTER TABLE operations.large_values ALTER document SET STORAGE EXTERNAL, ALTER image SET STORAGE EXTERNAL;
+  INSERT INTO operations.large_values VALUES (1, (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 6553600) n));
+  INSERT INTO operations.large_values SELECT 2, NULL, convert_to(document, 'UTF8') FROM operations.large_values`;
+
+const binary = goTool(VERSITYGW);
+const onLinux = process.platform === 'linux';
+if (!onLinux) console.warn('SKIPPED: memory is read from /proc, which this system does not have');
+
+(binary && onLinux ? describe : describe.skip)('the memory of the function does not depend on the data', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'billing-operations-size-'));
+  let bundle: string;
+  let server: ObjectLockServer;
+  let secrets: SecretsManager;
+  let site: ArchiveSite;
+  let bucket: string;
+
+  beforeAll(async () => {
+    const bundles = bundleFunctions({ outdir: path.join(folder, 'lambdas') });
+    bundle = bundles.find(({ name }) => name === 'backup')?.folder ?? '';
+    [server, secrets] = await Promise.all([startVersitygw(binary ?? ''), startSecretsManager()]);
+    const { user, password } = testServices().cluster;
+    secrets.put('database', { username: user, password });
+    bucket = await server.createBucket();
+  });
+
+  afterEach(async () => {
+    await site.remove();
+  });
+
+  afterAll(async () => {
+    await Promise.all([server.stop(), secrets.stop()]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Runs the bundled function once in a process of its own. */
+  async function measure(): Promise<{ report: BackupReport; functionMib: number; serverMib: number }> {
+    const { cluster } = testServices();
+    const database = (name: string) => ({
+      [`${name}_DATABASE_HOST`]: cluster.host,
+      [`${name}_DATABASE_PORT`]: String(cluster.port),
+      [`${name}_DATABASE_NAME`]: site.source.name,
+      [`${name}_DATABASE_SECRET_ARN`]: 'database',
+      [`${name}_RETENTION_DAYS`]: '30',
+      [`${name}_FREQUENCY_HOURS`]: '24',
+      [`${name}_INSTANCE_IDENTIFIER`]: '',
+    });
+    const instance = new LocalFunction(
+      {
+        name: 'backup',
+        arn: 'arn:aws:lambda:eu-central-1:111111111111:function:backup',
+        folder: bundle,
+        handler: 'index.handler',
+        timeoutSeconds: 250,
+        memoryMib: FUNCTION_MIB,
+        reservedConcurrency: 1,
+        environment: {
+          ENVIRONMENT_NAME: 'test',
+          LOG_LEVEL: 'INFO',
+          NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem',
+          ...database('BILLING'),
+          ...database('MAIN'),
+          ARCHIVE_BUCKET: bucket,
+          STREAMING_LIMIT_GIB: '64',
+          EXPORT_ROLE_ARN: '',
+          EXPORT_KEY_ARN: '',
+        },
+        logLevel: 'INFO',
+      },
+      {
+        region: 'eu-central-1',
+        endpoints: { s3: server.endpoint, sqs: server.endpoint, secretsManager: secrets.endpoint },
+        caFile: cluster.caFile,
+        logDirectory: path.join(folder, 'logs'),
+      },
+    );
+    try {
+      await instance.warm();
+      const pid = childRunning('lambda-bootstrap');
+      const watched = watchServer(site.source.name);
+      const report = (await instance.invoke({ database: 'main' })) as BackupReport;
+      return { report, functionMib: peakMib(pid), serverMib: await watched() };
+    } finally {
+      instance.stop();
+    }
+  }
+
+  test('a database of 1.1 GB is archived with under 300 MB', async () => {
+    site = await createArchiveSite('main', LARGE_DATABASE);
+    const { report, functionMib } = await measure();
+    console.info(
+      `${(report.bytes / MIB).toFixed(0)} MiB in ${(report.durationMs / 1000).toFixed(1)} s, ${functionMib} MiB of memory`,
+    );
+    expect(report.bytes).toBeGreaterThan(1e9 * 0.95);
+    expect(functionMib).toBeLessThan(LIMIT_MIB);
+  });
+
+  test('values of 200 MB are archived with under 300 MB, and restored as they were', async () => {
+    site = await createArchiveSite('main', LARGE_VALUES);
+    const { report, functionMib, serverMib } = await measure();
+    console.info(
+      `Lines of 200 and 400 MiB: ${functionMib} MiB of memory in the function, ${serverMib} MiB in PostgreSQL for the line`,
+    );
+    expect(functionMib).toBeLessThan(LIMIT_MIB);
+    const restored = await site.restore(report.slot, { store: { s3: server.role, bucket } });
+    const fingerprint = `SELECT id, md5(document) AS document, md5(image) AS image, length(image) AS bytes
+      FROM operations.large_values ORDER BY id`;
+    const of = (name: string) => asAdministrator(async (client) => (await client.query(fingerprint)).rows, name);
+    const source = await of(site.source.name);
+    expect(source).toMatchObject([{ id: 1 }, { id: 2, bytes: 200 * MIB }]);
+    expect(await of(restored.targetDatabase)).toEqual(source);
+  });
+});
+
+/** Pid of this process's child that runs a script. */
+function childRunning(script: string): number {
+  const children = readdirSync('/proc/self/task').flatMap((task) =>
+    readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim().split(' '),
+  );
+  const found = children.find((pid) => pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(script));
+  if (found === undefined) throw new Error(`No child runs ${script}`);
+  return Number(found);
+}
+
+/** The most memory that a process ever held. */
+function peakMib(pid: number): number {
+  return statusMib(pid, 'VmHWM');
+}
+
+function statusMib(pid: number, field: string): number {
+  const match = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Math.round(Number(match?.[1] ?? 0) / 1024);
+}
+
+/** Watches what the server's processes that COPY from a database hold, besides what all of them share. */
+function watchServer(database: string): () => Promise<number> {
+  let stopped = false;
+  let most = 0;
+  const watching = asAdministrator(async (client) => {
+    while (!stopped) {
+      const copying = await client.query<{ pid: number }>(
+        `SELECT pid FROM pg_stat_activity WHERE datname = $1 AND query LIKE 'COPY%'`,
+        [database],
+      );
+      for (const { pid } of copying.rows) most = Math.max(most, statusMib(pid, 'RssAnon'));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  });
+  return async () => {
+    stopped = true;
+    await watching;
+    return most;
+  };
+}
