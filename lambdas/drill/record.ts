@@ -1,9 +1,11 @@
-import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { PutObjectCommand, S3ServiceException } from '@aws-sdk/client-s3';
 import type { ClientBase } from 'pg';
 import { normaliseSlot, slotToKey } from '../shared/archive/slot';
-import { type ArchiveStore, objectSize, unavailable } from '../shared/archive/store';
+import { type ArchiveStore, unavailable } from '../shared/archive/store';
 import type { DatabaseName } from '../shared/contract';
 import { DRILL_PREFIX, type DrillRecord } from './contract';
+
+const PRECONDITION_FAILED = 412;
 
 /** Where the record of a drill lies; auditors find it there also when the database is gone. */
 export function drillKey(database: DatabaseName, startedAt: string): string {
@@ -18,13 +20,20 @@ export function drillKey(database: DatabaseName, startedAt: string): string {
  */
 export async function saveRecord(store: ArchiveStore, live: ClientBase, record: DrillRecord): Promise<void> {
   const key = drillKey(record.database, record.startedAt);
-  if ((await objectSize(store, key)) === undefined) {
-    const body = { Body: JSON.stringify(record, undefined, 2), ContentType: 'application/json' };
-    await store.s3
-      .send(new PutObjectCommand({ Bucket: store.bucket, Key: key, ChecksumAlgorithm: 'SHA256', ...body }))
-      .catch((cause: unknown) => {
-        throw unavailable(`write ${key}`, cause);
-      });
+  try {
+    await store.s3.send(
+      new PutObjectCommand({
+        Bucket: store.bucket,
+        Key: key,
+        Body: JSON.stringify(record, undefined, 2),
+        ContentType: 'application/json',
+        ChecksumAlgorithm: 'SHA256',
+        IfNoneMatch: '*',
+      }),
+    );
+  } catch (cause) {
+    const exists = cause instanceof S3ServiceException && cause.$metadata.httpStatusCode === PRECONDITION_FAILED;
+    if (!exists) throw unavailable(`write ${key}`, cause);
   }
   await live.query(
     `INSERT INTO operations.drills (started_at, outcome, archive_slot, row_count, duration_ms, restored_bytes,
