@@ -2,6 +2,7 @@ import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { restoreArchive } from '../../lambdas/restore/core';
+import { findArchive } from '../../lambdas/restore/select-archive';
 import type { Manifest } from '../../lambdas/shared/archive/manifest';
 import { applyMigrations } from '../../lambdas/shared/migrations/runner';
 import {
@@ -66,7 +67,8 @@ const CHARGE = `
   INSERT INTO billing.customers VALUES ('cus_1', now());
   INSERT INTO billing.charges (id, customer_id, status, amount, amount_refunded, currency, created_at, version, raw)
     VALUES ('ch_1', 'cus_1', 'succeeded', 1000, 400, 'eur', now(), '', '{"id": "ch_1"}');
-  INSERT INTO billing.refund_ledger (charge_id, refunded_total, currency) VALUES ('ch_1', 100, 'eur'), ('ch_1', 400, 'eur');
+  INSERT INTO billing.refund_ledger (entry, kind, charge_id, refunded_total, currency)
+    VALUES ('ch_1:100', 'reported', 'ch_1', 100, 'eur'), ('ch_1:400', 'reported', 'ch_1', 400, 'eur');
   INSERT INTO billing.reconciliation_runs (status, dry_run, window_start, started_at) VALUES ('running', false, now(), now());`;
 
 let site: ArchiveSite;
@@ -128,7 +130,7 @@ describe('an archive of anything that PostgreSQL stores', () => {
       expect(run.rows).toEqual([{ id: '2' }]);
       await expect(client.query('DELETE FROM billing.refund_ledger')).rejects.toThrow('only grows');
       await expect(client.query('TRUNCATE billing.refund_ledger')).rejects.toThrow('only grows');
-      await expect(client.query(`DELETE FROM billing.charges`)).rejects.toThrow('foreign key');
+      await expect(client.query(`DELETE FROM billing.customers`)).rejects.toThrow('foreign key');
     }, targetDatabase);
   });
 });
@@ -146,6 +148,19 @@ describe('a restore', () => {
     expect((await site.restore('latest')).slot).toBe(SLOT);
     expect((await site.restore('2026-11-20T06:00:00Z')).slot).toBe('2026-11-20T06:00:00Z');
     await expect(site.restore('2026-11-21T12:00:00Z')).rejects.toMatchObject({ code: 'archive_not_found' });
+  });
+
+  test('of a moment takes the newest archive that was finished by then, whatever the slots are called', async () => {
+    const at = (time: string) => ({ now: () => new Date(time) });
+    await site.backup('2026-11-20T00:00:00Z', at('2026-11-20T00:01:00Z'));
+    // Retried: its slot is before the accident at 07:00, its data is not.
+    await site.backup('2026-11-20T06:00:00Z', at('2026-11-20T07:30:00Z'));
+    const before = (notAfter: string, archive = 'latest') =>
+      findArchive(site.store, 'billing', { archive, notAfter }).then(({ slot }) => slot);
+    expect(await before('2026-11-20T07:00:00Z')).toBe('2026-11-20T00:00:00Z');
+    expect(await before('2026-11-20T08:30:00+01:00')).toBe('2026-11-20T06:00:00Z');
+    await expect(before('2026-11-20T00:00:30Z')).rejects.toThrow('have RDS restore the instance to that second');
+    await expect(before('2026-11-20T08:00:00Z', SLOT)).rejects.toMatchObject({ code: 'invalid_request' });
   });
 
   test.each([
