@@ -5,8 +5,8 @@ import { DATABASE_NAMES } from '../../lambdas/shared/contract';
 
 const ROOT = path.resolve(__dirname, '../..');
 
-/** Functions that read the SQL migrations at run time: to apply them, and to build the schema that a restore loads into. */
-const USES_MIGRATIONS: readonly string[] = ['migrate', 'restore'];
+/** Functions that read the SQL migrations at run time: to apply or compare them, and to build what a restore loads into. */
+const USES_MIGRATIONS: readonly string[] = ['drill', 'migrate', 'restore', 'rows', 'verify'];
 
 /** The code of one function, ready to be an asset. */
 export interface Bundle {

@@ -1,5 +1,5 @@
 import { CfnServerlessCache } from 'aws-cdk-lib/aws-elasticache';
-import { Peer, Port, SecurityGroup, SubnetType, type IVpc } from 'aws-cdk-lib/aws-ec2';
+import { CfnSecurityGroupIngress, Peer, Port, SecurityGroup, SubnetType, type IVpc } from 'aws-cdk-lib/aws-ec2';
 import { Construct } from 'constructs';
 import type { OperationalFunction } from './operational-function';
 
@@ -47,6 +47,14 @@ export class EntitlementCache extends Construct {
     const ports = Port.tcpRange(PORT, READER_PORT);
     const description = `${stem} reads and writes entitlements`;
     securityGroup.addEgressRule(Peer.securityGroupId(this.securityGroup.securityGroupId), ports, description);
-    this.securityGroup.addIngressRule(Peer.securityGroupId(securityGroup.securityGroupId), ports, description);
+    // A resource of its own: each of the two groups names the other.
+    new CfnSecurityGroupIngress(this, `From-${stem}`, {
+      groupId: this.securityGroup.securityGroupId,
+      sourceSecurityGroupId: securityGroup.securityGroupId,
+      ipProtocol: 'tcp',
+      fromPort: PORT,
+      toPort: READER_PORT,
+      description,
+    });
   }
 }

@@ -5,6 +5,7 @@ import { Construct } from 'constructs';
 import type { ProcessorEnvironment } from '../../lambdas/processor/contract';
 import { billingDatabaseEnvironment, type DatabaseAccess } from './database-access';
 import { OperationalFunction, type OperationsContext } from './operational-function';
+import { objectDefaults } from './stripe-access';
 
 /** How long one batch may take. The queue hides its messages for six times as long. */
 export const PROCESSOR_TIMEOUT = Duration.seconds(30);
@@ -24,15 +25,13 @@ export interface ProcessorProps {
 export class Processor extends Construct {
   constructor(scope: Construct, id: string, props: ProcessorProps) {
     super(scope, id);
-    const { stripe } = props.context.config;
     const { function: fn } = new OperationalFunction<ProcessorEnvironment>(this, 'Processor', {
       context: props.context,
       stem: 'processor',
       description: 'Applies Stripe events to the billing database',
       environment: {
         ...billingDatabaseEnvironment(props.billing),
-        DEFAULT_APP_ID: stripe.defaultAppId,
-        DEFAULT_PROJECT_ID: stripe.defaultProjectId,
+        ...objectDefaults(props.context.config),
       },
       timeout: PROCESSOR_TIMEOUT,
       memorySize: 512,

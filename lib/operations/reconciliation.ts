@@ -1,33 +1,32 @@
 import { Duration } from 'aws-cdk-lib';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { ReconciliationEnvironment } from '../../lambdas/reconciliation/contract';
 import { reconciliationSchedule } from '../config/schedules';
 import { billingDatabaseEnvironment, type DatabaseAccess } from './database-access';
 import { FunctionSchedule } from './function-schedule';
 import { OperationalFunction, type OperationsContext } from './operational-function';
+import { grantStripeApi, objectDefaults, stripeApiEnvironment, type StripeApiSecret } from './stripe-access';
 
 export interface ReconciliationProps {
   readonly context: OperationsContext;
   readonly billing: DatabaseAccess;
-  readonly apiSecretArn: string;
-  readonly apiSecretKey: IKey;
+  readonly stripeApiSecret: StripeApiSecret;
 }
 
 /** Compares the billing database with Stripe once a day, and heals it. */
 export class Reconciliation extends Construct {
   constructor(scope: Construct, id: string, props: ReconciliationProps) {
     super(scope, id);
-    const { stripe, reconciliation } = props.context.config;
+    const { context, stripeApiSecret } = props;
+    const { reconciliation } = context.config;
     const target = new OperationalFunction<ReconciliationEnvironment>(this, 'Reconciliation', {
-      context: props.context,
+      context,
       stem: 'reconciliation',
       description: 'Compares the billing database with Stripe and corrects it',
       environment: {
         ...billingDatabaseEnvironment(props.billing),
-        STRIPE_API_SECRET_ARN: props.apiSecretArn,
-        STRIPE_API_BASE: stripe.apiBase,
+        ...stripeApiEnvironment(stripeApiSecret, context.config),
+        ...objectDefaults(context.config),
         DAYS_BACK: String(reconciliation.daysBack),
       },
       timeout: Duration.minutes(15),
@@ -37,8 +36,7 @@ export class Reconciliation extends Construct {
       reservedConcurrentExecutions: 1,
       asynchronous: { retryAttempts: 1, maximumAge: Duration.hours(1) },
     });
-    Secret.fromSecretCompleteArn(this, 'ApiSecret', props.apiSecretArn).grantRead(target.function);
-    props.apiSecretKey.grantDecrypt(target.function);
+    grantStripeApi(target.function, stripeApiSecret);
 
     new FunctionSchedule(this, 'Daily', {
       target,

@@ -13,6 +13,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { WEBHOOK_PATH, type WebhookEnvironment } from '../../lambdas/webhook/contract';
 import { OperationalFunction, type OperationsContext } from './operational-function';
+import { WebAcl } from './web-acl';
 
 /** Requests a second that get through; above it, Stripe is answered 429 and delivers later. The target is 1,000 (G4). */
 const THROTTLING_RATE_LIMIT = 1_000;
@@ -55,6 +56,7 @@ export class Webhook extends Construct {
       .filter((part) => part !== '')
       .reduce((resource, part) => resource.addResource(part), this.api.root)
       .addMethod('POST', new LambdaIntegration(fn, { allowTestInvoke: false }));
+    new WebAcl(this, 'Firewall', { config: context.config, stage: this.api.deploymentStage });
   }
 
   private restApi(context: OperationsContext): RestApi {

@@ -5,11 +5,16 @@ import type { Bundle } from '../operations/bundles';
 import { Cleanup } from '../operations/cleanup';
 import { Collector } from '../operations/collector';
 import { Drill } from '../operations/drill';
+import { EntitlementCache } from '../operations/entitlement-cache';
+import { Entitlements } from '../operations/entitlements';
 import { EventQueue } from '../operations/event-queue';
 import { Migrate } from '../operations/migrate';
 import { PROCESSOR_TIMEOUT, Processor } from '../operations/processor';
 import { Reconciliation } from '../operations/reconciliation';
+import { Replay } from '../operations/replay';
 import { Restore } from '../operations/restore';
+import { Rows } from '../operations/rows';
+import { Verify } from '../operations/verify';
 import { Webhook } from '../operations/webhook';
 import type { DataStack } from './data-stack';
 import { EnvironmentStack } from './environment-stack';
@@ -32,28 +37,36 @@ export class OperationsStack extends EnvironmentStack {
 
     const context = { config, bundles, vpc: data.vpc, apiSecurityGroup: data.apiSecurityGroup };
     const { databases, archiveBucket, stripeSecrets } = data;
-    const { queue } = new EventQueue(this, 'EventQueue', {
+    const { billing } = databases;
+    const stripeApiSecret = { arn: stripeSecrets.api.secretArn, key: stripeSecrets.key };
+    const queues = new EventQueue(this, 'EventQueue', {
       consumerTimeout: PROCESSOR_TIMEOUT,
       removalProtection: config.removalProtection,
     });
+    const cache =
+      config.cache.kind === 'serverless' && data.vpc
+        ? new EntitlementCache(this, 'EntitlementCache', { environmentName: config.name, vpc: data.vpc })
+        : undefined;
+
     new Webhook(this, 'WebhookEndpoint', {
       context,
-      queue,
+      queue: queues.queue,
       signingSecretArn: stripeSecrets.signing.secretArn,
       signingSecretKey: stripeSecrets.key,
     });
-    new Processor(this, 'EventProcessor', { context, queue, billing: data.pooledBilling });
+    new Processor(this, 'EventProcessor', { context, queue: queues.queue, billing: data.pooledBilling });
+    new Replay(this, 'Replaying', { context, billing, queues, stripeApiSecret });
+    new Reconciliation(this, 'StripeReconciliation', { context, billing, stripeApiSecret });
+    new Entitlements(this, 'EntitlementRules', { context, billing, cache });
+
     new Backup(this, 'Archiving', { context, archiveBucket, archiveKey: data.archiveKey, databases });
     new Restore(this, 'Restoring', { context, archiveBucket, databases });
     new Drill(this, 'Drilling', { context, archiveBucket, databases });
-    new Reconciliation(this, 'StripeReconciliation', {
-      context,
-      billing: databases.billing,
-      apiSecretArn: stripeSecrets.api.secretArn,
-      apiSecretKey: stripeSecrets.key,
-    });
+    new Rows(this, 'RowRecovery', { context, archiveBucket, databases });
+    new Verify(this, 'Verifying', { context, databases });
+
     new Migrate(this, 'Migrating', { context, databases });
-    new Cleanup(this, 'Cleaning', { context, billing: databases.billing });
+    new Cleanup(this, 'Cleaning', { context, billing });
     new Collector(this, 'Collecting', { context, databases });
   }
 }

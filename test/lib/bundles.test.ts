@@ -36,7 +36,8 @@ test('each folder with a handler becomes a bundle that loads and answers', () =>
 });
 
 test('only the functions that need them carry the SQL migrations of both databases', () => {
-  for (const name of ['migrate', 'restore', 'webhook']) write(name, `export const handler = async () => undefined;`);
+  for (const name of ['drill', 'migrate', 'restore', 'rows', 'verify', 'webhook'])
+    write(name, `export const handler = async () => undefined;`);
   const files = Object.fromEntries(
     bundle().map(({ name, folder }) => [name, readdirSync(folder, { recursive: true }).map(String).toSorted()]),
   );
@@ -47,8 +48,7 @@ test('only the functions that need them carry the SQL migrations of both databas
   );
   const sql = (name: string) => files[name]?.filter((file) => file.endsWith('.sql'));
   expect(expected.length).toBeGreaterThan(1);
-  expect(sql('migrate')).toEqual(expected.toSorted());
-  expect(sql('restore')).toEqual(expected.toSorted());
+  for (const name of ['drill', 'migrate', 'restore', 'rows', 'verify']) expect(sql(name)).toEqual(expected.toSorted());
   expect(files.webhook).toEqual(['index.js']);
 });
 

@@ -2,10 +2,14 @@ import type { BackupEnvironment } from '../../lambdas/backup/contract';
 import type { CleanupEnvironment } from '../../lambdas/cleanup/contract';
 import type { CollectorEnvironment } from '../../lambdas/collector/contract';
 import type { DrillEnvironment } from '../../lambdas/drill/contract';
+import type { EntitlementsEnvironment } from '../../lambdas/entitlements/contract';
 import type { MigrateEnvironment } from '../../lambdas/migrate/contract';
 import { MAX_ATTEMPTS, type ProcessorEnvironment } from '../../lambdas/processor/contract';
 import type { ReconciliationEnvironment } from '../../lambdas/reconciliation/contract';
+import type { ReplayEnvironment } from '../../lambdas/replay/contract';
 import type { RestoreEnvironment } from '../../lambdas/restore/contract';
+import type { RowsEnvironment } from '../../lambdas/rows/contract';
+import type { VerifyEnvironment } from '../../lambdas/verify/contract';
 import type { WebhookEnvironment } from '../../lambdas/webhook/contract';
 import { localEnvironment } from '../../lib/config/environments';
 import { FUNCTIONS, localOptions, resourceLike, resourcesOf, synthesise, templatesOf } from './support';
@@ -68,6 +72,7 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'BILLING_RESTORE_TARGET_MINUTES',
     'MAIN_RESTORE_TARGET_MINUTES',
   ]),
+  entitlements: variables<EntitlementsEnvironment>()([...base, ...billing, 'CACHE_URL']),
   migrate: variables<MigrateEnvironment>()([...base, ...billing, ...main]),
   processor: variables<ProcessorEnvironment>()([...base, ...billing]),
   reconciliation: variables<ReconciliationEnvironment>()([
@@ -77,6 +82,16 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'STRIPE_API_BASE',
     'DAYS_BACK',
   ]),
+  replay: variables<ReplayEnvironment>()([
+    ...base,
+    ...billing,
+    'STRIPE_API_SECRET_ARN',
+    'STRIPE_API_BASE',
+    'QUEUE_URL',
+    'DEAD_LETTER_QUEUE_URL',
+  ]),
+  rows: variables<RowsEnvironment>()([...base, ...billing, ...main, 'ARCHIVE_BUCKET']),
+  verify: variables<VerifyEnvironment>()([...base, ...billing, ...main]),
   restore: variables<RestoreEnvironment>()([...base, ...billing, ...main, 'ARCHIVE_BUCKET']),
   webhook: variables<WebhookEnvironment>()([...base, 'QUEUE_URL', 'SIGNING_SECRET_ARN', 'LIVEMODE']),
 };
@@ -195,7 +210,7 @@ test.each([
 );
 
 /** Invoked by a schedule, or by an operator who does not wait. */
-const ASYNCHRONOUS = FUNCTIONS.filter((stem) => !['processor', 'webhook'].includes(stem));
+const ASYNCHRONOUS = FUNCTIONS.filter((stem) => !['processor', 'verify', 'webhook'].includes(stem));
 
 test('every function that is invoked asynchronously leaves what failed in a queue', () => {
   const invoked = Object.values(resourcesOf(templatesOf('production').operations, 'AWS::Lambda::EventInvokeConfig'));
@@ -231,6 +246,8 @@ test.each([
   ['backup', 2],
   ['cleanup', 1],
   ['drill', 1],
+  ['replay', 1],
+  ['rows', 1],
   ['reconciliation', 1],
   ['migrate', 1],
   ['collector', 1],

@@ -123,7 +123,9 @@ describe('nothing is public', () => {
     for (const [id, { Properties }] of Object.entries(resourcesOf(operations, 'AWS::EC2::SecurityGroupIngress'))) {
       expect([id, Properties.Description]).toEqual([
         id,
-        expect.stringMatching(/^\w+ (connects to the (billing|main) database|calls AWS APIs)$/),
+        expect.stringMatching(
+          /^\w+ (connects to the (billing|main) database|calls AWS APIs|reads and writes entitlements)$/,
+        ),
       ]);
     }
   });

@@ -12,10 +12,14 @@ export const FUNCTIONS = [
   'cleanup',
   'collector',
   'drill',
+  'entitlements',
   'migrate',
   'processor',
   'reconciliation',
+  'replay',
   'restore',
+  'rows',
+  'verify',
   'webhook',
 ];
 
