@@ -1,9 +1,13 @@
 import { normaliseSlot } from '../shared/archive/slot';
+import { InvalidRequestError } from '../shared/errors';
 import type { BackupReport, BackupRequest, ProtectionReport } from './contract';
 import { type BackupDependencies, createBackup } from './core';
 import { awaitMigrationSnapshot, startMigrationSnapshot } from './migration-snapshot';
 import { checkProtection } from './protection';
 import type { RdsInstance } from './rds-instance';
+
+/** Clocks differ by less. An archive of a later time would be the latest one until that time has come. */
+const SLOT_MAY_BE_AHEAD_MS = 60 * 60 * 1000;
 
 export interface RunDependencies extends BackupDependencies {
   /** @default - the database is not on RDS */
@@ -20,12 +24,18 @@ export interface RunDependencies extends BackupDependencies {
  * One run of the backup function: looks at the tiers that RDS and AWS Backup keep, writes the archive, and before a
  * migration takes a snapshot of the instance as well.
  *
+ * @throws InvalidRequestError for a slot in the future
  * @throws OperationError as {@link createBackup}, {@link startMigrationSnapshot} and {@link awaitMigrationSnapshot}
  * describe. Nothing may be migrated then.
  */
 export async function runBackup(dependencies: RunDependencies, request: BackupRequest): Promise<BackupReport> {
   const { instance, log, now } = dependencies;
   const slot = normaliseSlot(request.slot ?? now());
+  if (Date.parse(slot) > now().getTime() + SLOT_MAY_BE_AHEAD_MS) {
+    throw new InvalidRequestError(
+      `slot: ${slot} has not come yet, and its archive would hide all that are made until then`,
+    );
+  }
   const protection = await checkProtection(dependencies);
   dependencies.onProtection(protection);
   if (request.reason !== 'pre-migration') return { ...(await createBackup(dependencies, slot)), protection };

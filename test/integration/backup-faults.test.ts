@@ -1,5 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { type ArchiveSite, contentOf, createArchiveSite, listKeys } from '../factories/archive';
+import { TABLE_OF_SEVERAL_UPLOAD_PARTS } from '../factories/backup-function';
 import { type Fate, type ObjectStoreProxy, seededRandom, startObjectStoreProxy } from '../support/object-store-proxy';
 import { testServices } from '../support/services';
 
@@ -7,17 +8,12 @@ const SLOT = '2026-11-21T06:00:00Z';
 /** As many as the function's client makes. */
 const ATTEMPTS = 6;
 
-/** 14 MB that do not compress well, so that an upload takes several parts. */
-const BULK = `CREATE TABLE operations.bulk AS SELECT n,
-  (SELECT string_agg(encode(sha512((n || '/' || m)::bytea), 'base64'), '') FROM generate_series(1, 8) m) AS noise
-  FROM generate_series(1, 20000) n`;
-
 let site: ArchiveSite;
 let proxy: ObjectStoreProxy | undefined;
 let s3: S3Client | undefined;
 
 beforeEach(async () => {
-  site = await createArchiveSite('main', BULK);
+  site = await createArchiveSite('main', TABLE_OF_SEVERAL_UPLOAD_PARTS);
 });
 
 afterEach(async () => {

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { BackupReport } from '../../lambdas/backup/contract';
 import { bundleFunctions } from '../../lib/operations/bundles';
-import { LocalFunction } from '../../local/lambda-runtime';
+import type { LocalFunction } from '../../local/lambda-runtime';
 import { startSecretsManager, type SecretsManager } from '../../local/secrets-manager';
 import { type ArchiveSite, createArchiveSite, listKeys, manifestAt } from '../factories/archive';
+import { startBackupFunction, TABLE_OF_SEVERAL_UPLOAD_PARTS } from '../factories/backup-function';
 import { type ObjectStoreProxy, type PassingCall, startObjectStoreProxy } from '../support/object-store-proxy';
 import { testServices } from '../support/services';
 
@@ -13,10 +14,6 @@ const SLOT = '2026-11-21T06:00:00Z';
 const LATER = '2026-11-21T12:00:00Z';
 const HOUR_MS = 60 * 60 * 1000;
 const MANIFEST = /\/manifest\.json/;
-/** 14 MB that do not compress well, so that an upload takes several parts. */
-const BULK = `CREATE TABLE operations.bulk AS SELECT n,
-  (SELECT string_agg(encode(sha512((n || '/' || m)::bytea), 'base64'), '') FROM generate_series(1, 8) m) AS noise
-  FROM generate_series(1, 20000) n`;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'billing-operations-kills-'));
 const running: LocalFunction[] = [];
@@ -29,10 +26,8 @@ let onCall: (call: PassingCall) => 'pass' | 'reset' | 'lose';
 beforeAll(async () => {
   const bundles = bundleFunctions({ outdir: path.join(folder, 'lambdas') });
   bundle = bundles.find(({ name }) => name === 'backup')?.folder ?? '';
-  const { cluster, awsEndpoint } = testServices();
   secrets = await startSecretsManager();
-  secrets.put('database', { username: cluster.user, password: cluster.password });
-  proxy = await startObjectStoreProxy(awsEndpoint, (call) => onCall(call));
+  proxy = await startObjectStoreProxy(testServices().awsEndpoint, (call) => onCall(call));
 });
 
 afterAll(async () => {
@@ -42,7 +37,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   onCall = () => 'pass';
-  site = await createArchiveSite('main', BULK);
+  site = await createArchiveSite('main', TABLE_OF_SEVERAL_UPLOAD_PARTS);
 });
 
 afterEach(async () => {
@@ -50,47 +45,15 @@ afterEach(async () => {
   await site.remove();
 });
 
-/** The bundled function in a process of its own, as Lambda runs it. */
 function startFunction(): LocalFunction {
-  const { cluster } = testServices();
-  const database = (name: string) => ({
-    [`${name}_DATABASE_HOST`]: cluster.host,
-    [`${name}_DATABASE_PORT`]: String(cluster.port),
-    [`${name}_DATABASE_NAME`]: site.source.name,
-    [`${name}_DATABASE_SECRET_ARN`]: 'database',
-    [`${name}_RETENTION_DAYS`]: '30',
-    [`${name}_FREQUENCY_HOURS`]: '24',
-    [`${name}_INSTANCE_IDENTIFIER`]: '',
+  const instance = startBackupFunction({
+    bundle,
+    folder,
+    secrets,
+    database: site.source.name,
+    bucket: site.store.bucket,
+    s3Endpoint: proxy.endpoint,
   });
-  const instance = new LocalFunction(
-    {
-      name: 'backup',
-      arn: 'arn:aws:lambda:eu-central-1:111111111111:function:backup',
-      folder: bundle,
-      handler: 'index.handler',
-      timeoutSeconds: 30,
-      memoryMib: 512,
-      reservedConcurrency: 1,
-      environment: {
-        ENVIRONMENT_NAME: 'test',
-        LOG_LEVEL: 'INFO',
-        NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem',
-        ...database('BILLING'),
-        ...database('MAIN'),
-        ARCHIVE_BUCKET: site.store.bucket,
-        STREAMING_LIMIT_GIB: '64',
-        EXPORT_ROLE_ARN: '',
-        EXPORT_KEY_ARN: '',
-      },
-      logLevel: 'INFO',
-    },
-    {
-      region: 'eu-central-1',
-      endpoints: { s3: proxy.endpoint, sqs: proxy.endpoint, secretsManager: secrets.endpoint },
-      caFile: cluster.caFile,
-      logDirectory: path.join(folder, 'logs'),
-    },
-  );
   running.push(instance);
   return instance;
 }

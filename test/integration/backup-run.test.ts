@@ -136,3 +136,12 @@ test('how fresh the other tiers are is published also when the archive fails', a
   });
   expect(onProtection).toHaveBeenCalledWith(expect.objectContaining({ pointInTime: expect.anything() as unknown }));
 });
+
+test('an archive for a time that has not come is refused: it would be the latest until then', async () => {
+  const slot = new Date(Date.now() + 2 * 60 * 60 * 1000).toISOString();
+  await expect(runBackup(dependencies(), { database: 'main', slot })).rejects.toMatchObject({
+    code: 'invalid_request',
+    message: expect.stringContaining('has not come yet') as string,
+  });
+  expect(await listKeys(site.store)).toEqual([]);
+});

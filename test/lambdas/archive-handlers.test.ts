@@ -13,6 +13,13 @@ const ENVIRONMENT: Record<string, string> = {
   ARCHIVE_BUCKET: 'archives',
   BILLING_RETENTION_DAYS: '90',
   MAIN_RETENTION_DAYS: '30',
+  BILLING_FREQUENCY_HOURS: '6',
+  MAIN_FREQUENCY_HOURS: '24',
+  BILLING_INSTANCE_IDENTIFIER: '',
+  MAIN_INSTANCE_IDENTIFIER: '',
+  STREAMING_LIMIT_GIB: '64',
+  EXPORT_ROLE_ARN: '',
+  EXPORT_KEY_ARN: '',
 };
 
 interface HandlerModule {
@@ -42,6 +49,8 @@ afterEach(() => {
 
 test.each([
   ['backup', 'BILLING_RETENTION_DAYS', 'ninety', 'a whole number from 1 to 3650'],
+  ['backup', 'STREAMING_LIMIT_GIB', '0', 'a whole number from 1 to 65536'],
+  ['backup', 'MAIN_FREQUENCY_HOURS', 'daily', 'a whole number from 1 to 744'],
   ['backup', 'ARCHIVE_BUCKET', '', 'the name of the archive bucket'],
   ['restore', 'MAIN_DATABASE_PORT', '0', 'a whole number from 1 to 65535'],
   ['migrate', 'BILLING_DATABASE_HOST', ' ', 'a host name or address'],
@@ -58,6 +67,7 @@ const restore = { database: 'billing', archive: 'latest', targetDatabase: 'copy'
 test.each<[string, string, unknown]>([
   ['backup', 'database: one of billing, main', { database: 'analytics' }],
   ['backup', 'slot: an ISO time such as 2026-11-21T06:00:00Z', { database: 'billing', slot: 'noon' }],
+  ['backup', 'reason: `routine` or `pre-migration`', { database: 'billing', reason: 'boredom' }],
   ['restore', 'archive: `latest`, or the ISO time', { ...restore, archive: 'newest' }],
   ['restore', 'afterwards: `keep` or `drop`', { ...restore, afterwards: 'overwrite' }],
   ['restore', 'targetDatabase: expected lower-case letters', { ...restore, targetDatabase: 'Copy"; DROP' }],

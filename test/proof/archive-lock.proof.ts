@@ -14,16 +14,13 @@ import { createHash } from 'node:crypto';
 import { type Manifest } from '../../lambdas/shared/archive/manifest';
 import { writeManifest } from '../../lambdas/shared/archive/store';
 import { type ArchiveSite, contentOf, createArchiveSite, manifestAt } from '../factories/archive';
+import { TABLE_OF_SEVERAL_UPLOAD_PARTS } from '../factories/backup-function';
 import { type ObjectStoreProxy, type PassingCall, startObjectStoreProxy } from '../support/object-store-proxy';
 import { goTool, VERSITYGW } from './tools';
 import { type ObjectLockServer, startVersitygw } from './versitygw';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const HOUR_MS = DAY_MS / 24;
-/** 14 MB that do not compress well: more than one part of a multipart upload. */
-const BULK = `CREATE TABLE operations.bulk AS SELECT n,
-  (SELECT string_agg(encode(sha512((n || '/' || m)::bytea), 'base64'), '') FROM generate_series(1, 8) m) AS noise
-  FROM generate_series(1, 20000) n`;
 
 const binary = goTool(VERSITYGW);
 
@@ -42,7 +39,7 @@ const binary = goTool(VERSITYGW);
 
   beforeEach(async () => {
     bucket = await server.createBucket();
-    site = await createArchiveSite('main', BULK);
+    site = await createArchiveSite('main', TABLE_OF_SEVERAL_UPLOAD_PARTS);
   });
 
   afterEach(async () => {

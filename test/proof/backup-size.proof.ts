@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { BackupReport } from '../../lambdas/backup/contract';
 import { bundleFunctions } from '../../lib/operations/bundles';
-import { LocalFunction } from '../../local/lambda-runtime';
 import { startSecretsManager, type SecretsManager } from '../../local/secrets-manager';
 import { type ArchiveSite, createArchiveSite } from '../factories/archive';
+import { startBackupFunction } from '../factories/backup-function';
 import { asAdministrator } from '../support/database';
-import { testServices } from '../support/services';
 import { goTool, VERSITYGW } from './tools';
 import { type ObjectLockServer, startVersitygw } from './versitygw';
 
@@ -42,8 +41,6 @@ if (!onLinux) console.warn('SKIPPED: memory is read from /proc, which this syste
     const bundles = bundleFunctions({ outdir: path.join(folder, 'lambdas') });
     bundle = bundles.find(({ name }) => name === 'backup')?.folder ?? '';
     [server, secrets] = await Promise.all([startVersitygw(binary ?? ''), startSecretsManager()]);
-    const { user, password } = testServices().cluster;
-    secrets.put('database', { username: user, password });
     bucket = await server.createBucket();
   });
 
@@ -58,45 +55,16 @@ if (!onLinux) console.warn('SKIPPED: memory is read from /proc, which this syste
 
   /** Runs the bundled function once in a process of its own. */
   async function measure(): Promise<{ report: BackupReport; functionMib: number; serverMib: number }> {
-    const { cluster } = testServices();
-    const database = (name: string) => ({
-      [`${name}_DATABASE_HOST`]: cluster.host,
-      [`${name}_DATABASE_PORT`]: String(cluster.port),
-      [`${name}_DATABASE_NAME`]: site.source.name,
-      [`${name}_DATABASE_SECRET_ARN`]: 'database',
-      [`${name}_RETENTION_DAYS`]: '30',
-      [`${name}_FREQUENCY_HOURS`]: '24',
-      [`${name}_INSTANCE_IDENTIFIER`]: '',
+    const instance = startBackupFunction({
+      bundle,
+      folder,
+      secrets,
+      database: site.source.name,
+      bucket,
+      s3Endpoint: server.endpoint,
+      memoryMib: FUNCTION_MIB,
+      timeoutSeconds: 250,
     });
-    const instance = new LocalFunction(
-      {
-        name: 'backup',
-        arn: 'arn:aws:lambda:eu-central-1:111111111111:function:backup',
-        folder: bundle,
-        handler: 'index.handler',
-        timeoutSeconds: 250,
-        memoryMib: FUNCTION_MIB,
-        reservedConcurrency: 1,
-        environment: {
-          ENVIRONMENT_NAME: 'test',
-          LOG_LEVEL: 'INFO',
-          NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem',
-          ...database('BILLING'),
-          ...database('MAIN'),
-          ARCHIVE_BUCKET: bucket,
-          STREAMING_LIMIT_GIB: '64',
-          EXPORT_ROLE_ARN: '',
-          EXPORT_KEY_ARN: '',
-        },
-        logLevel: 'INFO',
-      },
-      {
-        region: 'eu-central-1',
-        endpoints: { s3: server.endpoint, sqs: server.endpoint, secretsManager: secrets.endpoint },
-        caFile: cluster.caFile,
-        logDirectory: path.join(folder, 'logs'),
-      },
-    );
     try {
       await instance.warm();
       const pid = childRunning('lambda-bootstrap');
