@@ -1,0 +1,62 @@
+import type { Client } from 'pg';
+import { reconcile, type ReconciliationSummary } from '../../lambdas/reconciliation/core';
+import type { EventDependencies } from '../../lambdas/replay/dependencies';
+import { applyEvents } from '../../lambdas/shared/billing/apply-events';
+import { readEvent } from '../../lambdas/shared/billing/stripe-shapes';
+import { createStripe } from '../../lambdas/shared/stripe/client';
+import { pacedCaller } from '../../lambdas/shared/stripe/paced-caller';
+import type { StripeStandIn } from '../../local/stripe/stand-in';
+import { asAdministrator } from '../support/database';
+import { silentLog } from './archive';
+
+/** What happens at Stripe, as the webhooks that tell of it. */
+export type Deliveries = readonly { readonly event: object }[];
+
+/** Delivers events to a database, as the processor does. */
+export async function deliver(client: Client, deliveries: Deliveries): Promise<void> {
+  await applyEvents(
+    client,
+    deliveries.map(({ event }) => ({ event: readEvent(event), source: 'webhook', receivedAt: new Date() })),
+  );
+}
+
+/** What finding and replaying gaps works with. */
+export function replayFrom(stripe: StripeStandIn, client: Client): EventDependencies {
+  return {
+    client,
+    stripe: createStripe('sk_test_1', stripe.url),
+    call: pacedCaller({ callsPerSecond: 1_000, firstBackoffMs: 1 }),
+    clock: () => new Date(),
+    apply: {},
+    stop: new AbortController().signal,
+  };
+}
+
+/** Compares a database with Stripe and changes nothing. */
+export async function compareWithStripe(stripe: StripeStandIn, client: Client): Promise<ReconciliationSummary> {
+  return reconcile({ ...replayFrom(stripe, client), log: silentLog }, { daysBack: 7, dryRun: true });
+}
+
+/** Columns that say when and how something arrived here, not what it is. */
+const ARRIVAL = ['received_at', 'processed_at', 'recorded_at', 'first_seen_at', 'source'];
+/** Tables that count or describe our own work. */
+const OWN_WORK = /^billing\.(reconciliation_|entitlement_versions$)/;
+
+/** Everything that a billing database knows about the business, by table, however and whenever it was learned. */
+export async function businessOf(database: string): Promise<Record<string, string[]>> {
+  return asAdministrator(async (client) => {
+    const tables = await client.query<{ name: string }>(
+      `SELECT 'billing.' || relname AS name FROM pg_class
+       WHERE relnamespace = 'billing'::regnamespace AND relkind = 'r' ORDER BY 1`,
+    );
+    const business: Record<string, string[]> = {};
+    for (const { name } of tables.rows.filter((table) => !OWN_WORK.test(table.name))) {
+      const rows = await client.query<{ line: string }>(
+        `SELECT (to_jsonb(whole_row) - $1::text[])::text AS line FROM ${name} AS whole_row ORDER BY 1`,
+        [ARRIVAL],
+      );
+      business[name] = rows.rows.map((row) => row.line);
+    }
+    return business;
+  }, database);
+}
