@@ -94,11 +94,17 @@ function isSigned(payload: string, signature: string, secrets: SigningSecrets, n
   });
 }
 
-/** The time in a signature header, when it names exactly one. */
-function timestampOf(signature: string): number | undefined {
-  const [time, ...others] = signature.split(',').filter((part) => part.trim().startsWith('t='));
-  const match = /^\s*t=(\d{1,12})$/.exec(time ?? '');
-  return match && others.length === 0 ? Number(match[1]) : undefined;
+/**
+ * The time in a signature header, when it names exactly one and every signature is one: the official library takes the
+ * last of several times, and throws an error of no class of its own at an empty signature.
+ */
+function timestampOf(header: string): number | undefined {
+  const parts = header.split(',');
+  const [time, ...others] = parts.filter((part) => part.startsWith('t='));
+  const signatures = parts.filter((part) => /^v1(=|$)/.test(part));
+  const match = /^t=(\d{1,12})$/.exec(time ?? '');
+  const wellFormed = match && others.length === 0 && signatures.every((part) => /^v1=[\da-f]+$/i.test(part));
+  return wellFormed ? Number(match[1]) : undefined;
 }
 
 /** SQS refuses these two code points; inside JSON they only occur in strings, where an escape means the same. */
