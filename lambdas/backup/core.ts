@@ -17,7 +17,7 @@ const LOCK = `hashtextextended('billing-operations/backup', 0)`;
 export interface BackupDependencies extends ArchiveDependencies {
   /** Bytes of database above which RDS exports a snapshot instead. @default - every database is streamed */
   readonly streamingLimitBytes?: number;
-  /** Where RDS exports a database to that is larger. @default - the database is not on RDS: it is refused */
+  /** Where RDS exports a database to that is larger. @default - nowhere: it is refused */
   readonly exportTarget?: ExportTarget;
 }
 
@@ -80,7 +80,7 @@ async function exportInstead(
   if (!exportTarget) {
     throw new OperationError(
       'database_too_large',
-      `The ${database} database has ${size}, more than the function may stream, and is not on RDS, which could export it: raise STREAMING_LIMIT_GIB together with the function's time, or archive it by other means`,
+      `The ${database} database has ${size}, more than the function may stream, and there is no RDS instance, role and key to export it with: set them, or raise STREAMING_LIMIT_GIB as far as the function's time allows`,
     );
   }
   const { prefix, ...started } = await exportSnapshot(exportTarget, database, slot);

@@ -16,7 +16,9 @@ import { messageOf, OperationError } from '../shared/errors';
 import { createSecrets } from '../shared/secrets';
 import { createTelemetry, MetricUnit } from '../shared/telemetry';
 import { BACKUP_METRICS, type BackupReport } from './contract';
+import type { ExportTarget } from './export-snapshot';
 import { publishProtection, publishReport } from './publish';
+import type { RdsInstance } from './rds-instance';
 import { type RunDependencies, runBackup } from './run';
 
 /** S3 answers 503 while it scales, for seconds at a time; three attempts, the SDK's default, do not outlast that. */
@@ -110,15 +112,15 @@ function dependenciesOf(
     frequencyHours,
     instance,
     streamingLimitBytes: environment.STREAMING_LIMIT_GIB * GIB,
-    exportTarget: instance && {
-      instance,
-      bucket: environment.ARCHIVE_BUCKET,
-      roleArn: environment.EXPORT_ROLE_ARN,
-      keyArn: environment.EXPORT_KEY_ARN,
-    },
+    exportTarget: instance && exportTargetOf(instance),
     log,
     now: () => new Date(),
     onProtection: (protection) => publishProtection(metrics, protection),
     remainingSeconds: () => Math.floor((context?.getRemainingTimeInMillis() ?? 0) / 1000) - ANSWER_SECONDS,
   };
+}
+
+function exportTargetOf(instance: RdsInstance): ExportTarget | undefined {
+  const { ARCHIVE_BUCKET: bucket, EXPORT_ROLE_ARN: roleArn, EXPORT_KEY_ARN: keyArn } = environment;
+  return roleArn === '' || keyArn === '' ? undefined : { instance, bucket, roleArn, keyArn };
 }
