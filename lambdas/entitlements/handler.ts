@@ -1,9 +1,8 @@
 import type { Context } from 'aws-lambda';
 import { z } from 'zod';
-import { createCache } from '../shared/cache/connection';
 import { cacheUrlSetting } from '../shared/cache/settings';
 import { billingTarget, createConnector, withConnection } from '../shared/database/connector';
-import { createEntitlementCache } from '../shared/entitlements/entitlement-cache';
+import { openEntitlementCache } from '../shared/entitlements/open-cache';
 import { readEntitlements, type CurrentEntitlements } from '../shared/entitlements/read';
 import { replaceRules, rulesSchema } from '../shared/entitlements/rules';
 import { baseSettings, billingDatabaseSettings, readEnvironment, readRequest } from '../shared/environment';
@@ -22,15 +21,7 @@ const environment = readEnvironment({
 });
 const { log, metrics } = createTelemetry('entitlements', environment);
 const connector = createConnector(billingTarget(environment), createSecrets(), 'entitlements');
-const cache = createEntitlementCache(
-  createCache({
-    url: environment.CACHE_URL,
-    onUnavailable: (reason) => {
-      log.warn('The cache of entitlements is away; the database answers', { reason });
-      metrics.addMetric(ENTITLEMENTS_METRICS.cacheUnavailable, MetricUnit.Count, 1);
-    },
-  }),
-);
+const cache = openEntitlementCache(environment.CACHE_URL, { log, metrics });
 
 const id = (form: string) => z.string({ error: form }).min(1, form).max(500, form);
 const userId = id('expected the id of a user');

@@ -1,7 +1,10 @@
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { stateDefaults } from '../shared/billing/object-state';
+import { cacheUrlSetting } from '../shared/cache/settings';
 import { billingTarget, createConnector } from '../shared/database/connector';
 import { createReusableConnection } from '../shared/database/reusable-connection';
+import { openEntitlementCache } from '../shared/entitlements/open-cache';
+import { gatherEntitlementUpdates } from '../shared/entitlements/recompute';
 import { baseSettings, billingDatabaseSettings, readEnvironment, setting } from '../shared/environment';
 import { createSecrets } from '../shared/secrets';
 import { createTelemetry, MetricUnit } from '../shared/telemetry';
@@ -14,20 +17,24 @@ const environment = readEnvironment({
   ...billingDatabaseSettings,
   DEFAULT_APP_ID: setting.optionalText().default(''),
   DEFAULT_PROJECT_ID: setting.optionalText().default(''),
+  CACHE_URL: cacheUrlSetting.default(''),
 });
 const { log, metrics } = createTelemetry('processor', environment);
 const connector = createConnector(billingTarget(environment), createSecrets(), 'processor');
 const connection = createReusableConnection(connector);
+const cache = openEntitlementCache(environment.CACHE_URL, { log, metrics });
 const publish = createPublisher(metrics);
 const defaults = stateDefaults(environment);
 
 /** Applies a batch of Stripe events from the queue; answers with the messages that are to be delivered again. */
 export async function handler(event: SQSEvent): Promise<SQSBatchResponse> {
+  const entitlements = gatherEntitlementUpdates();
   try {
     const summary = await processBatch(event.Records, {
       connection,
       log,
       defaults,
+      afterStore: entitlements.afterStore,
       observe: (_statement, durationMs) =>
         metrics.addMetric(PROCESSOR_METRICS.queryDuration, MetricUnit.Milliseconds, durationMs),
     });
@@ -37,6 +44,8 @@ export async function handler(event: SQSEvent): Promise<SQSBatchResponse> {
     metrics.addMetric(PROCESSOR_METRICS.failed, MetricUnit.Count, event.Records.length);
     throw error;
   } finally {
+    // A batch that failed may have committed a part.
+    await cache.invalidate(entitlements.changes());
     metrics.publishStoredMetrics();
   }
 }

@@ -1,7 +1,10 @@
 import type { Context } from 'aws-lambda';
 import { z } from 'zod';
 import { stateDefaults } from '../shared/billing/object-state';
+import { cacheUrlSetting } from '../shared/cache/settings';
 import { billingTarget, createConnector, withConnection } from '../shared/database/connector';
+import { openEntitlementCache } from '../shared/entitlements/open-cache';
+import { gatherEntitlementUpdates } from '../shared/entitlements/recompute';
 import {
   baseSettings,
   billingDatabaseSettings,
@@ -32,10 +35,12 @@ const environment = readEnvironment({
   DAYS_BACK: setting.integer(1, EVENT_RETENTION_DAYS),
   DEFAULT_APP_ID: setting.optionalText().default(''),
   DEFAULT_PROJECT_ID: setting.optionalText().default(''),
+  CACHE_URL: cacheUrlSetting.default(''),
 });
 const { log, metrics } = createTelemetry('reconciliation', environment);
 const secrets = createSecrets();
-const apply = { defaults: stateDefaults(environment) };
+const defaults = stateDefaults(environment);
+const cache = openEntitlementCache(environment.CACHE_URL, { log, metrics });
 const connector = createConnector(billingTarget(environment), secrets, 'reconciliation');
 
 const requestSchema = z.object({
@@ -52,6 +57,8 @@ const requestSchema = z.object({
  * `interrupted` goes on in the next invocation.
  */
 export async function handler(request: unknown, context: Context): Promise<ReconciliationSummary> {
+  const entitlements = gatherEntitlementUpdates();
+  const apply = { defaults, afterStore: entitlements.afterStore };
   try {
     const options = readRequest(requestSchema, request ?? {});
     const { apiKey } = await secrets.read(environment.STRIPE_API_SECRET_ARN, stripeApiSecret);
@@ -71,6 +78,8 @@ export async function handler(request: unknown, context: Context): Promise<Recon
     metrics.addMetric(RECONCILIATION_METRICS.failed, MetricUnit.Count, 1);
     throw error;
   } finally {
+    // A run that failed corrected what it got to.
+    await cache.invalidate(entitlements.changes());
     metrics.publishStoredMetrics();
   }
 }

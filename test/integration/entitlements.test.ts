@@ -10,15 +10,7 @@ import {
   subscriptionItem,
 } from '../factories/stripe-objects';
 import { createTestDatabase, type TestDatabase } from '../support/database';
-import {
-  applyWithEntitlements,
-  at,
-  DAY,
-  putRules,
-  RULES,
-  storedEntitlements,
-  unlikeGranted,
-} from '../support/entitlements';
+import { applyWithEntitlements, at, DAY, putRules, RULES, storedEntitlements } from '../support/entitlements';
 
 let database: TestDatabase;
 let client: Client;
@@ -199,21 +191,4 @@ test('a batch touches the entitlements of nobody else', async () => {
     { userId: 'user_1', projectId: 'project_1', version: 2 },
   ]);
   expect(await entitlements()).toContainEqual(expect.stringContaining('user_2/project_1 planted'));
-});
-
-test('a refund and its purchase that commit at the same time leave nothing granted', async () => {
-  const other = await database.client();
-  await client.query(`INSERT INTO billing.customers (id, first_seen_at) VALUES ('cus_1', now())`);
-  for (let round = 0; round < 10; round += 1) {
-    const [id, intent, charged] = [`cs_${round}`, `pi_${round}`, `ch_${round}`];
-    await Promise.all([
-      apply(bought({ id, payment_intent: intent })),
-      applyWithEntitlements(
-        other,
-        stripeEvent('charge.refunded', charge({ id: charged, payment_intent: intent, amount_refunded: 9_900 })),
-      ),
-    ]);
-  }
-  expect(await unlikeGranted(client)).toEqual([]);
-  expect(await entitlements()).toEqual([]);
 });

@@ -3,10 +3,13 @@ import type { Cache } from '../cache/connection';
 import type { EntitlementChange } from './recompute';
 
 /**
- * Seconds that an entry lasts. This is how long an answer can be out of date when the cache was away at the very moment
- * of a change and came back; more asks the database less often.
+ * Seconds that an entry lasts. This is how long an answer can be out of date when the cache was away, or the function
+ * killed, at the very moment of a change; more asks the database less often.
  */
 export const ENTRY_SECONDS = 60;
+
+/** Entries invalidated together: what a healthy cache does well within the deadline of one use. */
+const AT_ONCE = 500;
 
 const moment = z.iso.datetime();
 const entryShape = z.object({
@@ -69,19 +72,21 @@ export function createEntitlementCache(cache: Cache): EntitlementCache {
       );
     },
     async invalidate(changes) {
-      if (changes.length === 0) return;
-      await cache.use((commands) =>
-        Promise.all(
-          changes.map(({ userId, projectId, version }) =>
-            commands.evaluate(STORE_UNLESS_NEWER, keyOf(userId, projectId), [
-              JSON.stringify({ version }),
-              String(version),
-              String(ENTRY_SECONDS),
-              '1',
-            ]),
+      for (let start = 0; start < changes.length; start += AT_ONCE) {
+        const some = changes.slice(start, start + AT_ONCE);
+        await cache.use((commands) =>
+          Promise.all(
+            some.map(({ userId, projectId, version }) =>
+              commands.evaluate(STORE_UNLESS_NEWER, keyOf(userId, projectId), [
+                JSON.stringify({ version }),
+                String(version),
+                String(ENTRY_SECONDS),
+                '1',
+              ]),
+            ),
           ),
-        ),
-      );
+        );
+      }
     },
   };
 }
