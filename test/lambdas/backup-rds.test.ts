@@ -89,7 +89,16 @@ describe('protection', () => {
 
   test('is unknown, and stops nothing, when RDS does not answer', async () => {
     rdsMock.onAnyCommand().rejects(new Error('throttled'));
-    expect(await check()).toMatchObject({ pointInTime: { state: 'unknown' }, recoveryPoints: { state: 'unknown' } });
+    const error = jest.fn();
+    expect(await check({ ...silentLog, error })).toMatchObject({
+      pointInTime: { state: 'unknown' },
+      recoveryPoints: { state: 'unknown' },
+    });
+    // Nothing is said about the tiers themselves: nobody knows.
+    expect(error.mock.calls.map(([message]) => String(message))).toEqual([
+      'RDS was asked in vain',
+      'RDS was asked in vain',
+    ]);
   });
 
   test('is said not to be checked, aloud, where there is no RDS', async () => {
