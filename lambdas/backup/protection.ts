@@ -40,7 +40,8 @@ export async function checkProtection(dependencies: ProtectionDependencies): Pro
       log.error('RDS was asked in vain', { instance: instance.identifier, error: messageOf(error) });
       return { state: 'unknown', limitSeconds };
     });
-    if (tier.state === 'stale' || tier.state === 'missing') log.error(advice, { instance: instance.identifier, ...tier });
+    if (tier.state === 'stale' || tier.state === 'missing')
+      log.error(advice, { instance: instance.identifier, ...tier });
     return tier;
   };
   const [pointInTime, recoveryPoints] = await Promise.all([
