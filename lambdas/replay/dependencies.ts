@@ -1,0 +1,50 @@
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { ClientBase } from 'pg';
+import type Stripe from 'stripe';
+import { applyEvents, type ApplyOptions, type EventOutcome } from '../shared/billing/apply-events';
+import type { StripeEvent } from '../shared/billing/stripe-shapes';
+import type { CallStripe } from '../shared/stripe/paced-caller';
+import type { ReportedEvent } from './contract';
+
+export interface EventDependencies {
+  readonly client: ClientBase;
+  readonly stripe: Stripe;
+  readonly call: CallStripe;
+  readonly clock: () => Date;
+  /** How events are applied besides; the same as where they are delivered. */
+  readonly apply: ApplyOptions;
+  /** Aborted when the time is up: the report then holds the request that goes on. */
+  readonly stop: AbortSignal;
+}
+
+export interface QueueDependencies {
+  readonly sqs: SQSClient;
+  readonly queueUrl: string;
+  readonly deadLetterQueueUrl: string;
+  readonly stop: AbortSignal;
+}
+
+/** Applies events like delivered ones, in one transaction, and says what became of each. */
+export async function applyAndReport(
+  { client, clock, apply }: EventDependencies,
+  events: readonly StripeEvent[],
+): Promise<ReportedEvent[]> {
+  const receivedAt = clock();
+  const outcomes = await applyEvents(
+    client,
+    // The source of an event that the ledger has already stays what it was.
+    events.map((event) => ({ event, source: 'reconciliation', receivedAt })),
+    apply,
+  );
+  return events.map((event) => ({ ...describe(event), ...reported(outcomes.get(event.id)) }));
+}
+
+function reported(outcome: EventOutcome | undefined): Pick<ReportedEvent, 'outcome' | 'error'> {
+  if (outcome?.status === 'failed') return { outcome: 'failed', error: outcome.error };
+  return { outcome: outcome?.status === 'processed' ? 'processed' : 'already_processed' };
+}
+
+/** What a report says of an event that Stripe or the ledger gave. */
+export function describe(event: Pick<StripeEvent, 'id' | 'type' | 'created'>): Omit<ReportedEvent, 'outcome'> {
+  return { id: event.id, type: event.type, created: new Date(event.created * 1000).toISOString() };
+}
