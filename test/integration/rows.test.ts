@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import type { RowsMergeRequest, RowsReportRequest } from '../../lambdas/rows/contract';
 import { mergeRows } from '../../lambdas/rows/merge';
+import { scratchName } from '../../lambdas/restore/scratch-sweep';
 import { reportRows } from '../../lambdas/rows/report';
 import type { ReportedRow } from '../../lambdas/rows/report-format';
 import {
@@ -51,13 +52,12 @@ const SUBSCRIPTIONS = ['billing.subscription_items', 'billing.subscriptions', 'b
 let site: ArchiveSite;
 let client: Client;
 
-beforeEach(async () => {
+async function open(): Promise<void> {
   site = await createArchiveSite('billing', EXTRAS);
   client = await site.source.client();
   await client.query(ROWS);
   await site.backup(SLOT);
-});
-afterEach(() => site.remove());
+}
 
 function report(request: Partial<RowsReportRequest> = {}): ReturnType<typeof reportRows> {
   return reportRows(
@@ -98,6 +98,9 @@ async function scratchDatabases(): Promise<number> {
 }
 
 describe('a report', () => {
+  beforeEach(open);
+  afterEach(() => site.remove());
+
   test('lists what was deleted and what was changed, and leaves the live tables and the server as they were', async () => {
     await client.query(`DELETE FROM billing.subscriptions WHERE id IN ('sub_1', 'sub_2')`);
     await client.query(`UPDATE billing.subscriptions SET status = 'canceled' WHERE id = 'sub_3'`);
@@ -133,48 +136,11 @@ describe('a report', () => {
     ]);
   });
 
-  test.each<[string, RowsReportRequest['where'], string[]]>([
-    ['=', [{ column: 'id', operator: '=', value: 'sub_2' }], ['sub_2']],
-    [
-      'in',
-      [{ column: 'id', operator: 'in', value: ['sub_1', 'sub_3', "'; DROP TABLE billing.charges; --"] }],
-      ['sub_1', 'sub_3'],
-    ],
-    ['like', [{ column: 'id', operator: 'like', value: '%5' }], ['sub_5']],
-    [
-      'two',
-      [
-        { column: 'id', operator: '>', value: 'sub_2' },
-        { column: 'customer_id', operator: '=', value: 'cus_1' },
-      ],
-      ['sub_4', 'sub_6'],
-    ],
-    ['is-null', [{ column: 'user_id', operator: 'is-not-null' }], []],
-    ['boolean', [{ column: 'cancel_at_period_end', operator: '=', value: true }], []],
-  ])('compares only the archived rows that meet the conditions (%s)', async (_name, where, expected) => {
-    await client.query('DELETE FROM billing.subscriptions');
-    const found = await report({ tables: ['billing.subscriptions'], where });
-    expect(found.firstIds).toEqual(expected.map((id) => `billing.subscriptions:${id}`));
-  });
-
-  test.each<[string, Partial<RowsReportRequest>]>([
-    ['billing.nothing is not a table', { tables: ['billing.nothing'] }],
-    ['operations.migrations is not a table of the application', { tables: ['operations.migrations'] }],
-    ['billing.no_key has no primary key', { tables: ['billing.no_key'] }],
-    ['has no column nothing', { where: [{ column: 'nothing', operator: '=', value: 1 }] }],
-    [
-      'invalid input syntax',
-      { where: [{ table: 'billing.customers', column: 'first_seen_at', operator: '>', value: 'noon' }] },
-    ],
-    [
-      'billing.charges is not among the tables',
-      { where: [{ table: 'billing.charges', column: 'id', operator: '=', value: 1 }] },
-    ],
-    ['takes a list', { where: [{ column: 'id', operator: 'in', value: 'sub_1' }] }],
-    ['takes no value', { where: [{ column: 'id', operator: 'is-null', value: 1 }] }],
-    ['no archive finished by 2020-01-01T00:00:00Z', { notAfter: '2020-01-01T00:00:00Z' }],
-  ])('is refused with "%s", before anything is loaded', async (reason, request) => {
-    await expect(report(request)).rejects.toThrow(reason);
+  test('drops what a killed one left behind', async () => {
+    const killed = scratchName('rows', site.source.name, new Date(Date.now() - 21 * 60_000));
+    await asAdministrator((administrator) => administrator.query(`CREATE DATABASE ${killed}`));
+    expect(await scratchDatabases()).toBe(1);
+    await report({ tables: ['billing.customers'] });
     expect(await scratchDatabases()).toBe(0);
   });
 
@@ -199,7 +165,63 @@ describe('a report', () => {
   });
 });
 
+describe('what a report is asked for', () => {
+  // One site for all: these only read.
+  beforeAll(async () => {
+    await open();
+    await client.query('DELETE FROM billing.subscriptions');
+  });
+  afterAll(() => site.remove());
+
+  test.each<[string, RowsReportRequest['where'], string[]]>([
+    ['=', [{ column: 'id', operator: '=', value: 'sub_2' }], ['sub_2']],
+    [
+      'in',
+      [{ column: 'id', operator: 'in', value: ['sub_1', 'sub_3', "'; DROP TABLE billing.charges; --"] }],
+      ['sub_1', 'sub_3'],
+    ],
+    ['like', [{ column: 'id', operator: 'like', value: '%5' }], ['sub_5']],
+    [
+      'two',
+      [
+        { column: 'id', operator: '>', value: 'sub_2' },
+        { column: 'customer_id', operator: '=', value: 'cus_1' },
+      ],
+      ['sub_4', 'sub_6'],
+    ],
+    ['is-null', [{ column: 'user_id', operator: 'is-not-null' }], []],
+    ['boolean', [{ column: 'cancel_at_period_end', operator: '=', value: true }], []],
+  ])('compares only the archived rows that meet the conditions (%s)', async (_name, where, expected) => {
+    const found = await report({ tables: ['billing.subscriptions'], where });
+    expect(found.firstIds).toEqual(expected.map((id) => `billing.subscriptions:${id}`));
+  });
+
+  test.each<[string, Partial<RowsReportRequest>]>([
+    ['billing.nothing is not a table', { tables: ['billing.nothing'] }],
+    ['operations.migrations is not a table of the application', { tables: ['operations.migrations'] }],
+    ['billing.no_key has no primary key', { tables: ['billing.no_key'] }],
+    ['has no column nothing', { where: [{ column: 'nothing', operator: '=', value: 1 }] }],
+    [
+      'invalid input syntax',
+      { where: [{ table: 'billing.customers', column: 'first_seen_at', operator: '>', value: 'noon' }] },
+    ],
+    [
+      'billing.charges is not among the tables',
+      { where: [{ table: 'billing.charges', column: 'id', operator: '=', value: 1 }] },
+    ],
+    ['takes a list', { where: [{ column: 'id', operator: 'in', value: 'sub_1' }] }],
+    ['takes no value', { where: [{ column: 'id', operator: 'is-null', value: 1 }] }],
+    ['no archive finished by 2020-01-01T00:00:00Z', { notAfter: '2020-01-01T00:00:00Z' }],
+  ])('is refused with "%s", before anything is loaded', async (reason, request) => {
+    await expect(report(request)).rejects.toThrow(reason);
+    expect(await scratchDatabases()).toBe(0);
+  });
+});
+
 describe('a merge', () => {
+  beforeEach(open);
+  afterEach(() => site.remove());
+
   test('without confirmation says what it would do and changes nothing', async () => {
     await client.query(`DELETE FROM billing.subscriptions WHERE id = 'sub_1'`);
     const { reportId } = await report();

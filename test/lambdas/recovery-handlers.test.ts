@@ -1,0 +1,81 @@
+const ENVIRONMENT: Record<string, string> = {
+  ...Object.fromEntries(
+    ['BILLING', 'MAIN'].flatMap((database) => [
+      [`${database}_DATABASE_HOST`, '127.0.0.1'],
+      [`${database}_DATABASE_PORT`, '5432'],
+      [`${database}_DATABASE_NAME`, database.toLowerCase()],
+      [`${database}_DATABASE_SECRET_ARN`, 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:database'],
+      [`${database}_RESTORE_TARGET_MINUTES`, '60'],
+    ]),
+  ),
+  ENVIRONMENT_NAME: 'test',
+  LOG_LEVEL: 'ERROR',
+  ARCHIVE_BUCKET: 'archives',
+};
+
+interface HandlerModule {
+  readonly handler: (event: unknown) => Promise<unknown>;
+}
+
+const load = {
+  drill: () => import('../../lambdas/drill/handler'),
+  rows: () => import('../../lambdas/rows/handler'),
+  verify: () => import('../../lambdas/verify/handler'),
+} satisfies Record<string, () => Promise<HandlerModule>>;
+
+/** Starts a function as Lambda does: its module is loaded afresh with the environment in place. */
+async function start(name: keyof typeof load, environment: Record<string, string>): Promise<HandlerModule> {
+  jest.replaceProperty(process, 'env', { ...process.env, ...environment });
+  let started: HandlerModule | undefined;
+  await jest.isolateModulesAsync(async () => {
+    started = await load[name]();
+  });
+  if (!started) throw new Error(`There is no function ${name}`);
+  return started;
+}
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+test.each([
+  ['drill', 'BILLING_RESTORE_TARGET_MINUTES', '1h', 'a whole number from 1 to 10080'],
+  ['rows', 'ARCHIVE_BUCKET', '', 'the name of the archive bucket'],
+  ['verify', 'MAIN_DATABASE_PORT', '0', 'a whole number from 1 to 65535'],
+] as const)(
+  '%s does not start with a malformed %s, and says what it should be',
+  async (name, variable, value, form) => {
+    await expect(start(name, { ...ENVIRONMENT, [variable]: value })).rejects.toMatchObject({
+      code: 'configuration',
+      message: `environment variable ${variable} is malformed: expected ${form}`,
+    });
+  },
+);
+
+const report = { action: 'report', database: 'billing', archive: 'latest', tables: ['billing.charges'] };
+const merge = { action: 'merge', database: 'billing', reportId: '20261121T061500Z-1f0c9a3e', choose: 'all' };
+
+test.each<[keyof typeof load, string, unknown]>([
+  ['drill', 'database: one of billing, main', { database: 'analytics' }],
+  ['verify', 'warm: true or false', { database: 'main', warm: 'yes' }],
+  ['rows', 'action: `report` or `merge`', { database: 'billing' }],
+  ['rows', 'archive: `latest`, or the ISO time', { ...report, archive: 'newest' }],
+  ['rows', 'notAfter: an ISO time', { ...report, notAfter: 'noon' }],
+  ['rows', 'tables: at least one table', { ...report, tables: [] }],
+  [
+    'rows',
+    'where.0.operator: one of =, <>',
+    { ...report, where: [{ column: 'id', operator: '; DROP TABLE', value: 1 }] },
+  ],
+  ['rows', 'reportId: the id of a report', { ...merge, reportId: '../archives/billing' }],
+  ['rows', 'choose: `all`, or a list of ids', { ...merge, choose: 'everything' }],
+  ['rows', 'confirm: type the name of the database, billing', { ...merge, confirm: 'main' }],
+])('%s refuses a request with the reason "%s…" before it connects to anything', async (name, reason, request) => {
+  const { handler } = await start(name, ENVIRONMENT);
+  // The refusal's log and metrics.
+  jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+  jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const refusal = handler(request);
+  await expect(refusal).rejects.toMatchObject({ code: 'invalid_request' });
+  await expect(refusal).rejects.toThrow(reason);
+});
