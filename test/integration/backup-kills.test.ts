@@ -64,7 +64,7 @@ async function backUp(instance: LocalFunction, slot = SLOT): Promise<BackupRepor
     try {
       return (await instance.invoke({ database: 'main', slot })) as BackupReport;
     } catch (error) {
-      if (attempt === 20 || !String(error).includes('Another backup')) throw error;
+      if (attempt === 100 || !String(error).includes('Another backup')) throw error;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
