@@ -56,6 +56,10 @@ export interface InstanceSettings {
   readonly logExports: readonly string[];
   readonly certificateAuthority: string;
   readonly pointInTimeDays: number;
+  /** In UTC, as `hh:mm-hh:mm`. */
+  readonly automatedBackupWindow: string;
+  /** In UTC, as `Ddd:hh:mm-Ddd:hh:mm`. */
+  readonly maintenanceWindow: string;
   /** Whether the instance refuses to be deleted. */
   readonly removalProtection: boolean;
 }
@@ -198,6 +202,8 @@ export class Database extends Construct {
       logExports: LOG_EXPORTS,
       certificateAuthority: CERTIFICATE_AUTHORITY.toString(),
       pointInTimeDays: backupPolicy.pointInTimeDays,
+      automatedBackupWindow: policy.automatedBackupWindow,
+      maintenanceWindow: policy.maintenanceWindow,
       removalProtection: props.removalProtection,
     };
   }

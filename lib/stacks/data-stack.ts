@@ -17,6 +17,7 @@ import { recoveryRegion, type RecoveryRegion } from '../data/recovery-region';
 import { RestoreTesting } from '../data/restore-testing';
 import { StripeSecrets } from '../data/stripe-secrets';
 import type { DatabaseAccess } from '../operations/database-access';
+import type { RecoverableInstance } from '../operations/instance-recovery';
 import { EnvironmentStack } from './environment-stack';
 
 export interface DataStackProps {
@@ -27,6 +28,8 @@ export interface DataStackProps {
 interface DatabaseAccesses {
   readonly direct: DatabaseAccess;
   readonly pooled: DatabaseAccess;
+  /** `undefined` when the instance existed before. */
+  readonly recoverable?: RecoverableInstance;
 }
 
 /** Everything that holds data. Depends on no other stack of its region; removing it keeps the data wherever the environment is protected. */
@@ -38,6 +41,8 @@ export class DataStack extends EnvironmentStack {
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
   /** The billing database for functions that come in numbers: through its proxy, where it has one. */
   readonly pooledBilling: DatabaseAccess;
+  /** The instances that this stack made. */
+  readonly recoverable: readonly RecoverableInstance[];
   readonly archiveBucket: Bucket;
   readonly archiveKey: Key;
   readonly stripeSecrets: StripeSecrets;
@@ -67,6 +72,7 @@ export class DataStack extends EnvironmentStack {
     const main = this.database('main', config, network);
     this.databases = { billing: billing.direct, main: main.direct };
     this.pooledBilling = billing.pooled;
+    this.recoverable = [billing, main].flatMap(({ recoverable }) => recoverable ?? []);
   }
 
   private network(config: EnvironmentConfig): Network | undefined {
@@ -118,7 +124,11 @@ export class DataStack extends EnvironmentStack {
     const pooled = settings.proxy
       ? new PooledConnections(this, `${title}Proxy`, { database, network, removalProtection })
       : undefined;
-    return { direct: database.access, pooled: pooled?.access ?? database.access };
+    return {
+      direct: database.access,
+      pooled: pooled?.access ?? database.access,
+      recoverable: { access: database.access, settings: database.settings, proxyName: pooled?.proxyName },
+    };
   }
 
   private existingDatabase(name: DatabaseName, settings: ExistingDatabaseConfig): DatabaseAccess {

@@ -8,10 +8,12 @@ import { Drill } from '../operations/drill';
 import { EntitlementCache } from '../operations/entitlement-cache';
 import { Entitlements } from '../operations/entitlements';
 import { EventQueue } from '../operations/event-queue';
+import { InstanceRecovery } from '../operations/instance-recovery';
 import { Migrate } from '../operations/migrate';
 import { PROCESSOR_TIMEOUT, Processor } from '../operations/processor';
 import { Reconciliation } from '../operations/reconciliation';
 import { Replay } from '../operations/replay';
+import { ResetPassword } from '../operations/reset-password';
 import { Restore } from '../operations/restore';
 import { Rows } from '../operations/rows';
 import { Verify } from '../operations/verify';
@@ -63,7 +65,16 @@ export class OperationsStack extends EnvironmentStack {
     new Restore(this, 'Restoring', { context, archiveBucket, databases });
     new Drill(this, 'Drilling', { context, archiveBucket, databases });
     new Rows(this, 'RowRecovery', { context, archiveBucket, databases });
-    new Verify(this, 'Verifying', { context, databases });
+    const verify = new Verify(this, 'Verifying', { context, databases });
+    const resetPassword = new ResetPassword(this, 'PasswordReset', { context, databases });
+    for (const instance of data.recoverable) {
+      new InstanceRecovery(this, instance.access.name === 'billing' ? 'BillingRecovery' : 'MainRecovery', {
+        environmentName: config.name,
+        instance,
+        verify: verify.function,
+        resetPassword,
+      });
+    }
 
     new Migrate(this, 'Migrating', { context, databases });
     new Cleanup(this, 'Cleaning', { context, billing });

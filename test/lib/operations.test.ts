@@ -7,6 +7,7 @@ import type { MigrateEnvironment } from '../../lambdas/migrate/contract';
 import { MAX_ATTEMPTS, type ProcessorEnvironment } from '../../lambdas/processor/contract';
 import type { ReconciliationEnvironment } from '../../lambdas/reconciliation/contract';
 import type { ReplayEnvironment } from '../../lambdas/replay/contract';
+import type { ResetPasswordEnvironment } from '../../lambdas/reset-password/contract';
 import type { RestoreEnvironment } from '../../lambdas/restore/contract';
 import type { RowsEnvironment } from '../../lambdas/rows/contract';
 import type { VerifyEnvironment } from '../../lambdas/verify/contract';
@@ -89,6 +90,11 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'STRIPE_API_BASE',
     'QUEUE_URL',
     'DEAD_LETTER_QUEUE_URL',
+  ]),
+  'reset-password': variables<ResetPasswordEnvironment>()([
+    ...base,
+    'BILLING_DATABASE_SECRET_ARN',
+    'MAIN_DATABASE_SECRET_ARN',
   ]),
   rows: variables<RowsEnvironment>()([...base, ...billing, ...main, 'ARCHIVE_BUCKET']),
   verify: variables<VerifyEnvironment>()([...base, ...billing, ...main]),
@@ -210,7 +216,7 @@ test.each([
 );
 
 /** Invoked by a schedule, or by an operator who does not wait. */
-const ASYNCHRONOUS = FUNCTIONS.filter((stem) => !['processor', 'verify', 'webhook'].includes(stem));
+const ASYNCHRONOUS = FUNCTIONS.filter((stem) => !['processor', 'reset-password', 'verify', 'webhook'].includes(stem));
 
 test('every function that is invoked asynchronously leaves what failed in a queue', () => {
   const invoked = Object.values(resourcesOf(templatesOf('production').operations, 'AWS::Lambda::EventInvokeConfig'));

@@ -18,6 +18,7 @@ const IRREPLACEABLE = STATEFUL.slice(0, 5);
 /** What is of such a type and still holds nothing worth keeping. */
 const WORTHLESS: readonly [RegExp, string][] = [
   [/^AlertsKey/, 'encrypts messages on their way'],
+  [/RecoveryConfirmations[0-9A-F]{8}$/, 'holds a question that is void after a day'],
   [/Failures[0-9A-F]{8}$/, 'holds requests, which the next run of a schedule repeats'],
 ];
 

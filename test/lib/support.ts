@@ -17,6 +17,7 @@ export const FUNCTIONS = [
   'processor',
   'reconciliation',
   'replay',
+  'reset-password',
   'restore',
   'rows',
   'verify',

@@ -1,0 +1,271 @@
+import type { DatabaseName } from '../../lambdas/shared/contract';
+import type { InstanceSettings } from '../data/database';
+
+/** What the workflow works with. Values may be tokens: they are resolved when the definition is written. */
+export interface RecoveryDefinitionProps {
+  readonly database: DatabaseName;
+  readonly settings: InstanceSettings;
+  readonly securityGroupId: string;
+  /** @default - the database has no proxy */
+  readonly proxyName: string | undefined;
+  readonly verifyFunctionArn: string;
+  readonly resetPasswordFunctionArn: string;
+  readonly confirmationQueueUrl: string;
+}
+
+/** One state of the Amazon States Language. */
+export type State = Readonly<Record<string, unknown>>;
+
+/** Seconds between two looks at an instance. A restore takes many minutes, a rename one or two. */
+const POLL_SECONDS = 30;
+/** How long the recovered instance waits for somebody to confirm. Both instances are kept when nobody does. */
+const CONFIRMATION_SECONDS = 24 * 60 * 60;
+const UNUSABLE = ['failed', 'restore-error', 'incompatible-restore', 'incompatible-parameters', 'incompatible-network'];
+
+const rds = (action: string) => `arn:aws:states:::aws-sdk:rds:${action}`;
+
+/** RDS answers nothing for a moment while an instance is renamed, and refuses changes while another one is applied. */
+const RETRIED = [
+  {
+    ErrorEquals: ['Rds.DbInstanceNotFoundException', 'Rds.InvalidDbInstanceStateException', 'Rds.RdsException'],
+    IntervalSeconds: 30,
+    MaxAttempts: 6,
+    BackoffRate: 1.5,
+  },
+];
+const RETRIED_FUNCTION = [
+  {
+    ErrorEquals: ['Lambda.ServiceException', 'Lambda.TooManyRequestsException', 'OperationError'],
+    IntervalSeconds: 30,
+    MaxAttempts: 3,
+  },
+];
+
+/** States that wait until an instance may be worked with, and then go on to the next. */
+function untilAvailable(name: string, identifier: string, next: string): Record<string, State> {
+  return {
+    [name]: { Type: 'Wait', Seconds: POLL_SECONDS, Next: `${name}: look` },
+    [`${name}: look`]: {
+      Type: 'Task',
+      Resource: rds('describeDBInstances'),
+      Arguments: { DbInstanceIdentifier: identifier },
+      Assign: { host: '{% $states.result.DbInstances[0].Endpoint.Address %}' },
+      Output: '{% $states.result.DbInstances[0] %}',
+      Retry: RETRIED,
+      Next: `${name}: judge`,
+    },
+    [`${name}: judge`]: {
+      Type: 'Choice',
+      Choices: [
+        {
+          Condition:
+            "{% $states.input.DbInstanceStatus = 'available' and $not($exists($states.input.PendingModifiedValues.MasterUserPassword)) %}",
+          Next: next,
+        },
+        {
+          Condition: `{% $states.input.DbInstanceStatus in ${JSON.stringify(UNUSABLE).replaceAll('"', "'")} %}`,
+          Next: 'Unusable',
+        },
+      ],
+      Default: name,
+    },
+  };
+}
+
+/** Everything that RDS would otherwise set to its own defaults, not to those of the source. */
+function restoredSettings({ settings, securityGroupId }: RecoveryDefinitionProps): State {
+  return {
+    DbSubnetGroupName: settings.subnetGroupName,
+    VpcSecurityGroupIds: [securityGroupId],
+    DbParameterGroupName: settings.parameterGroupName,
+    MultiAZ: settings.multiAz,
+    PubliclyAccessible: false,
+    DeletionProtection: settings.removalProtection,
+    EnableIAMDatabaseAuthentication: true,
+    CopyTagsToSnapshot: true,
+    AutoMinorVersionUpgrade: true,
+    StorageType: 'gp3',
+    EnableCloudwatchLogsExports: settings.logExports,
+    CaCertificateIdentifier: settings.certificateAuthority,
+  };
+}
+
+function restoring(props: RecoveryDefinitionProps): Record<string, State> {
+  const { settings } = props;
+  const id = settings.instanceIdentifier;
+  const task = (action: string, source: State): State => ({
+    Type: 'Task',
+    Resource: rds(action),
+    Arguments: { ...restoredSettings(props), ...source },
+    Next: 'Restored',
+  });
+  return {
+    Name: {
+      Type: 'Pass',
+      Comment: 'Names of the recovered instance, and of the present one once it is set aside',
+      Assign: {
+        recovered: `{% '${id}-recovered-' & $substring($uuid(), 0, 8) %}`,
+        former: `{% '${id}-before-' & $substring($uuid(), 0, 8) %}`,
+      },
+      Next: 'Choose',
+    },
+    Choose: {
+      Type: 'Choice',
+      Choices: [
+        { Condition: '{% $exists($states.input.snapshotArn) %}', Next: 'Restore from snapshot' },
+        { Condition: '{% $exists($states.input.restoreTime) %}', Next: 'Restore to time' },
+      ],
+      Default: 'Restore to latest',
+    },
+    'Restore from snapshot': task('restoreDBInstanceFromDBSnapshot', {
+      DbSnapshotIdentifier: '{% $states.input.snapshotArn %}',
+      DbInstanceIdentifier: '{% $recovered %}',
+    }),
+    'Restore to time': task('restoreDBInstanceToPointInTime', {
+      SourceDBInstanceIdentifier: id,
+      TargetDBInstanceIdentifier: '{% $recovered %}',
+      RestoreTime: '{% $states.input.restoreTime %}',
+    }),
+    'Restore to latest': task('restoreDBInstanceToPointInTime', {
+      SourceDBInstanceIdentifier: id,
+      TargetDBInstanceIdentifier: '{% $recovered %}',
+      UseLatestRestorableTime: true,
+    }),
+    ...untilAvailable('Restored', '{% $recovered %}', 'Configure'),
+    Configure: {
+      Type: 'Task',
+      Resource: rds('modifyDBInstance'),
+      Arguments: {
+        DbInstanceIdentifier: '{% $recovered %}',
+        BackupRetentionPeriod: settings.pointInTimeDays,
+        PreferredBackupWindow: settings.automatedBackupWindow,
+        PreferredMaintenanceWindow: settings.maintenanceWindow,
+        MaxAllocatedStorage: settings.maximumStorageGiB,
+        MonitoringInterval: 60,
+        MonitoringRoleArn: settings.monitoringRoleArn,
+        ApplyImmediately: true,
+      },
+      Retry: RETRIED,
+      Next: 'Configured',
+    },
+    ...untilAvailable('Configured', '{% $recovered %}', 'Reset password'),
+  };
+}
+
+function proving(props: RecoveryDefinitionProps): Record<string, State> {
+  const invoke = (functionArn: string, payload: State, next: string): State => ({
+    Type: 'Task',
+    Resource: 'arn:aws:states:::lambda:invoke',
+    Arguments: { FunctionName: functionArn, Payload: payload },
+    Output: '{% $states.result.Payload %}',
+    Retry: RETRIED_FUNCTION,
+    Next: next,
+  });
+  return {
+    'Reset password': invoke(
+      props.resetPasswordFunctionArn,
+      { database: props.database, instanceIdentifier: '{% $recovered %}' },
+      'Password reset',
+    ),
+    ...untilAvailable('Password reset', '{% $recovered %}', 'Verify'),
+    Verify: invoke(
+      props.verifyFunctionArn,
+      // A restored disk loads lazily: without warming, the first customers wait.
+      { database: props.database, host: '{% $host %}', warm: true },
+      'Sound?',
+    ),
+    'Sound?': {
+      Type: 'Choice',
+      Choices: [
+        { Condition: '{% $states.input.sound = true %}', Assign: { report: '{% $states.input %}' }, Next: 'Ask' },
+      ],
+      Default: 'Unsound',
+    },
+    Ask: {
+      Type: 'Task',
+      Comment:
+        'Nothing in use has been touched so far. Waits for the identifier of the present instance, typed by somebody',
+      Resource: 'arn:aws:states:::sqs:sendMessage.waitForTaskToken',
+      TimeoutSeconds: CONFIRMATION_SECONDS,
+      Arguments: {
+        QueueUrl: props.confirmationQueueUrl,
+        MessageBody: {
+          database: props.database,
+          recoveredInstance: '{% $recovered %}',
+          verification: '{% $report %}',
+          confirmWith: props.settings.instanceIdentifier,
+          taskToken: '{% $states.context.Task.Token %}',
+        },
+      },
+      Output: '{% $states.result %}',
+      Catch: [{ ErrorEquals: ['States.Timeout'], Next: 'Unconfirmed' }],
+      Next: 'Confirmed?',
+    },
+    'Confirmed?': {
+      Type: 'Choice',
+      Choices: [
+        {
+          Condition: `{% $states.input.confirm = '${props.settings.instanceIdentifier}' %}`,
+          Next: props.proxyName === undefined ? 'Set aside' : 'Take from proxy',
+        },
+      ],
+      Default: 'Ask',
+    },
+  };
+}
+
+function cuttingOver({ settings, proxyName }: RecoveryDefinitionProps): Record<string, State> {
+  const id = settings.instanceIdentifier;
+  const rename = (from: string, to: string, next: string): State => ({
+    Type: 'Task',
+    Resource: rds('modifyDBInstance'),
+    Arguments: { DbInstanceIdentifier: from, NewDBInstanceIdentifier: to, ApplyImmediately: true },
+    Retry: RETRIED,
+    Next: next,
+  });
+  const target = (action: string, next: string): State => ({
+    Type: 'Task',
+    Resource: rds(action),
+    Arguments: { DbProxyName: proxyName, TargetGroupName: 'default', DbInstanceIdentifiers: [id] },
+    Retry: RETRIED,
+    Next: next,
+  });
+  return {
+    ...(proxyName === undefined ? {} : { 'Take from proxy': target('deregisterDBProxyTargets', 'Set aside') }),
+    'Set aside': rename(id, '{% $former %}', 'Aside'),
+    ...untilAvailable('Aside', '{% $former %}', 'Take its place'),
+    // With its name the instance takes over the host name, so that nothing has to be told where the database is.
+    'Take its place': rename('{% $recovered %}', id, 'In place'),
+    ...untilAvailable('In place', id, proxyName === undefined ? 'Recovered' : 'Give to proxy'),
+    ...(proxyName === undefined ? {} : { 'Give to proxy': target('registerDBProxyTargets', 'Recovered') }),
+    Recovered: { Type: 'Succeed', Output: { instance: id, former: '{% $former %}', verification: '{% $report %}' } },
+  };
+}
+
+const FAILURES: Record<string, State> = {
+  Unusable: {
+    Type: 'Fail',
+    Error: 'InstanceUnusable',
+    Cause: 'RDS gave up on an instance: see its events. The instance in use was not replaced',
+  },
+  Unsound: {
+    Type: 'Fail',
+    Error: 'InstanceUnsound',
+    Cause: 'The recovered database is not sound: see the output of Verify. The instance in use was not touched',
+  },
+  Unconfirmed: {
+    Type: 'Fail',
+    Error: 'CutOverUnconfirmed',
+    Cause: 'Nobody confirmed the cut-over in time. Both instances are kept; the one in use was not touched',
+  },
+};
+
+/** The workflow, in the Amazon States Language with JSONata. */
+export function recoveryDefinition(props: RecoveryDefinitionProps): State & { States: Record<string, State> } {
+  return {
+    Comment: `Recovers the instance of the ${props.database} database beside the one in use, and cuts over when told to`,
+    QueryLanguage: 'JSONata',
+    StartAt: 'Name',
+    States: { ...restoring(props), ...proving(props), ...cuttingOver(props), ...FAILURES },
+  };
+}
