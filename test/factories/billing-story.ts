@@ -136,12 +136,18 @@ export async function tell(client: Client, tellings: readonly number[], random: 
   }
 }
 
-/** What events decide: everything but the times at which they arrived and how often. */
-const STATE = [
-  ...['customers', 'subscriptions', 'subscription_items', 'invoices', 'purchases', 'payment_intents', 'charges'],
-  ...['refunds', 'connect_accounts'],
-]
-  .map((table) => `SELECT t.id, '${table} ' || to_jsonb(t)::text AS fact FROM billing.${table} AS t`)
+const TABLES = [
+  'customers',
+  'subscriptions',
+  'subscription_items',
+  'invoices',
+  'purchases',
+  'payment_intents',
+  'charges',
+  'refunds',
+  'connect_accounts',
+];
+const STATE = TABLES.map((table) => `SELECT t.id, '${table} ' || to_jsonb(t)::text AS fact FROM billing.${table} AS t`)
   .concat(
     `SELECT id, 'event ' || jsonb_build_array(id, status, error)::text FROM billing.webhook_events`,
     `SELECT entry, 'ledger ' || (to_jsonb(t) - 'recorded_at')::text FROM billing.refund_ledger AS t`,

@@ -42,13 +42,10 @@ async function deliver(
 }
 
 /** Refused as the sender's fault, with one line that names no secret, and nothing queued. */
-function expectRefused({ answer, queued }: Sent): void {
-  expect(answer.statusCode).toBe(400);
-  const { error } = JSON.parse(answer.body) as { error: string };
-  expect(error).toMatch(/^[^\n]{10,}$/);
-  expect(error).not.toContain(SECRET);
-  expect(queued).toEqual([]);
-}
+const REFUSED = {
+  answer: { statusCode: 400, body: expect.stringMatching(/^(?!.*whsec_)\{"error":"[^\n]{10,}"\}$/) },
+  queued: [],
+};
 
 test('a signed event is queued byte for byte, whichever way API Gateway encodes it', async () => {
   for (const encoding of ['base64', 'utf8'] as const) {
@@ -75,7 +72,7 @@ test('a body of which any byte was changed, added or removed is refused', async 
   await fc.assert(
     fc.asyncProperty(mutations, async (mutated) => {
       fc.pre(!mutated.equals(bytes));
-      expectRefused(await deliver(mutated, sign(payload)));
+      expect(await deliver(mutated, sign(payload))).toMatchObject(REFUSED);
     }),
     { numRuns: 500 },
   );
@@ -93,7 +90,7 @@ test('a signature that was not made for this body is refused, whatever it looks 
       .map((parts) => parts.join(',')),
   );
   await fc.assert(
-    fc.asyncProperty(signatures, async (signature) => expectRefused(await deliver(payload, signature))),
+    fc.asyncProperty(signatures, async (signature) => expect(await deliver(payload, signature)).toMatchObject(REFUSED)),
     { numRuns: 500 },
   );
 });
@@ -105,8 +102,7 @@ test('a correctly signed body counts only within 300 seconds of now, in both dir
       fc.oneof(fc.integer({ min: -400, max: 400 }), fc.integer({ min: -now, max: 4_000_000_000 })),
       async (offset) => {
         const sent = await deliver(payload, sign(payload, now + offset));
-        if (Math.abs(offset) <= 300) expect(sent.answer.statusCode).toBe(200);
-        else expectRefused(sent);
+        expect(sent).toMatchObject(Math.abs(offset) <= 300 ? { answer: { statusCode: 200 } } : REFUSED);
       },
     ),
   );
@@ -114,14 +110,14 @@ test('a correctly signed body counts only within 300 seconds of now, in both dir
 
 test('a time in the signature that no clock shows is refused', async () => {
   for (const time of ['NaN', '-1', '1e9', '9'.repeat(20), '']) {
-    expectRefused(await deliver(payload, sign(payload).replace(/t=\d+/, `t=${time}`)));
+    expect(await deliver(payload, sign(payload).replace(/t=\d+/, `t=${time}`))).toMatchObject(REFUSED);
   }
 });
 
 test('correctly signed, any JSON that is no event is refused', async () => {
   await fc.assert(
     fc.asyncProperty(fc.json({ maxDepth: 6, stringUnit: 'binary' }), async (json) =>
-      expectRefused(await deliver(json, sign(json))),
+      expect(await deliver(json, sign(json))).toMatchObject(REFUSED),
     ),
     { numRuns: 300 },
   );
