@@ -1,7 +1,10 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Context } from 'aws-lambda';
 import { stateDefaults } from '../shared/billing/object-state';
+import { cacheUrlSetting } from '../shared/cache/settings';
 import { billingTarget, createConnector, withConnection } from '../shared/database/connector';
+import { openEntitlementCache } from '../shared/entitlements/open-cache';
+import { gatherEntitlementUpdates } from '../shared/entitlements/recompute';
 import {
   baseSettings,
   billingDatabaseSettings,
@@ -33,15 +36,19 @@ const environment = readEnvironment({
   DEAD_LETTER_QUEUE_URL: setting.url('the URL of an SQS queue'),
   DEFAULT_APP_ID: setting.optionalText().default(''),
   DEFAULT_PROJECT_ID: setting.optionalText().default(''),
+  CACHE_URL: cacheUrlSetting.default(''),
 });
 const { log, metrics } = createTelemetry('replay', environment);
 const secrets = createSecrets();
 const connector = createConnector(billingTarget(environment), secrets, 'replay');
-const apply = { defaults: stateDefaults(environment) };
+const defaults = stateDefaults(environment);
+const cache = openEntitlementCache(environment.CACHE_URL, { log, metrics });
 const sqs = new SQSClient({});
 
 /** Finds gaps in what was received, and applies events again: single ones, all that failed, a range, or what is parked. */
 export async function handler(request: unknown, context: Context): Promise<EventsReport | RedriveReport> {
+  const entitlements = gatherEntitlementUpdates();
+  const apply = { defaults, afterStore: entitlements.afterStore };
   try {
     const wanted = readRequest(replayRequest, request);
     const stop = AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - RESERVED_MS));
@@ -52,7 +59,7 @@ export async function handler(request: unknown, context: Context): Promise<Event
       metrics.addMetric(REPLAY_METRICS.replayed, MetricUnit.Count, report.moved);
       return report;
     }
-    const report = await withEvents(stop, (dependencies) => {
+    const report = await withEvents({ stop, apply }, (dependencies) => {
       if (wanted.action !== 'retry') return walkRange(dependencies, { dryRun: true, ...wanted });
       const { events, ...options } = wanted;
       return events === 'failed'
@@ -68,14 +75,19 @@ export async function handler(request: unknown, context: Context): Promise<Event
     metrics.addMetric(REPLAY_METRICS.failed, MetricUnit.Count, 1);
     throw error;
   } finally {
+    // What was applied before an error stays applied.
+    await cache.invalidate(entitlements.changes());
     metrics.publishStoredMetrics();
   }
 }
 
-async function withEvents<T>(stop: AbortSignal, work: (dependencies: EventDependencies) => Promise<T>): Promise<T> {
+async function withEvents<T>(
+  invocation: Pick<EventDependencies, 'stop' | 'apply'>,
+  work: (dependencies: EventDependencies) => Promise<T>,
+): Promise<T> {
   const { apiKey } = await secrets.read(environment.STRIPE_API_SECRET_ARN, stripeApiSecret);
   const stripe = createStripe(apiKey, environment.STRIPE_API_BASE);
   return withConnection(connector, (client) =>
-    work({ client, stripe, call: pacedCaller(), clock: () => new Date(), apply, stop }),
+    work({ ...invocation, client, stripe, call: pacedCaller(), clock: () => new Date() }),
   );
 }

@@ -1,0 +1,104 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import type Stripe from 'stripe';
+import { ENDPOINT_EVENT_TYPES, HANDLED_EVENT_TYPES } from '../../lambdas/shared/billing/event-effect';
+import { createStripe } from '../../lambdas/shared/stripe/client';
+import type { Lane } from '../../lambdas/shared/stripe/pages';
+import * as requests from '../../lambdas/shared/stripe/requests';
+import { goTool, STRIPE_MOCK } from './tools';
+
+const LOOPBACK = '127.0.0.1';
+const READY_TIMEOUT_MS = 20_000;
+const tool = goTool(STRIPE_MOCK);
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, LOOPBACK, resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return port;
+}
+
+/** Everything of the first page and everything after it, within all bounds that a lane may have. */
+const CREATED: Lane['created'] = { gte: 1_790_000_000, lt: 1_793_000_000 };
+const PAGES = [{ limit: 100 }, { limit: 100, starting_after: 'obj_1' }];
+
+/** Every list that a function asks for, with every parameter that it may send. */
+const LISTS: Record<string, (stripe: Stripe) => Promise<Stripe.Response<Stripe.ApiList<{ id: string }>>[]>> = {
+  listEvents: (stripe) =>
+    pagesOf(requests.listEvents(stripe), [
+      ...requests.eventLanes(HANDLED_EVENT_TYPES, { gte: CREATED?.gte }),
+      ...requests.eventLanes(ENDPOINT_EVENT_TYPES, CREATED),
+    ]),
+  listSubscriptions: (stripe) => pagesOf(requests.listSubscriptions(stripe)),
+  listSubscriptionItems: (stripe) => pagesOf(requests.listSubscriptionItems(stripe, 'sub_1')),
+  listCheckoutSessions: (stripe) => pagesOf(requests.listCheckoutSessions(stripe)),
+  listCharges: (stripe) => pagesOf(requests.listCharges(stripe)),
+  listRefunds: (stripe) => pagesOf(requests.listRefunds(stripe)),
+};
+
+function pagesOf<T extends { id: string }>(
+  list: (lane: Lane, page: { limit: number; starting_after?: string }) => Promise<Stripe.Response<Stripe.ApiList<T>>>,
+  lanes: readonly Lane[] = [{ created: CREATED }, { created: { gte: CREATED?.gte } }, { created: {} }],
+): Promise<Stripe.Response<Stripe.ApiList<T>>[]> {
+  return Promise.all(lanes.flatMap((lane) => PAGES.map((page) => list(lane, page))));
+}
+
+(tool ? describe : describe.skip)("Stripe's own mock of its API", () => {
+  let mock: ChildProcess;
+  let stripe: Stripe;
+
+  beforeAll(async () => {
+    const [http, https] = [await freePort(), await freePort()];
+    const addresses = ['-http-addr', `${LOOPBACK}:${http}`, '-https-addr', `${LOOPBACK}:${https}`];
+    mock = spawn(tool ?? '', addresses, { stdio: 'ignore' });
+    stripe = createStripe('sk_test_123', `http://${LOOPBACK}:${http}`);
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    for (;;) {
+      try {
+        await stripe.events.list({ limit: 1 });
+        return;
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
+        await wait(100);
+      }
+    }
+  });
+  afterAll(() => mock.kill());
+
+  test.each(Object.entries(LISTS))('%s is accepted with every parameter that it may send', async (_name, list) => {
+    for (const answer of await list(stripe)) expect(answer).toMatchObject({ object: 'list', has_more: false });
+  });
+
+  test('retrieveEvent is accepted', async () => {
+    expect(await requests.retrieveEvent(stripe, 'evt_1')).toMatchObject({ object: 'event' });
+  });
+
+  test.each([
+    ['an unknown parameter', { nonsense: 'x' }],
+    ['a misspelt bound', { created: { since: 1 } }],
+    ['an unknown status', { status: 'gone' }],
+  ])('%s is refused, so acceptance means something', async (_case, parameters) => {
+    await expect(stripe.subscriptions.list(parameters as Stripe.SubscriptionListParams)).rejects.toMatchObject({
+      statusCode: 400,
+    });
+  });
+});
+
+test('every request is among those that were sent above, and no function makes one of its own', () => {
+  const named = Object.keys(requests).filter((name) => /^(list|retrieve)/.test(name));
+  expect(named.toSorted()).toEqual([...Object.keys(LISTS), 'retrieveEvent'].toSorted());
+
+  const root = path.resolve(__dirname, '../../lambdas');
+  const callers = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .filter((file) =>
+      /\bstripe(\.\w+)+\.(list|retrieve|create|update|del|cancel|search)\(/i.test(
+        readFileSync(path.join(root, file), 'utf8'),
+      ),
+    );
+  expect(callers).toEqual(['shared/stripe/requests.ts']);
+});
