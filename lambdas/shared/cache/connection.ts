@@ -32,6 +32,8 @@ export interface CacheOptions {
   readonly url: string;
   /** Told the reason whenever the cache did not answer. While it is left alone, it is not told again. */
   readonly onUnavailable: (reason: string) => void;
+  /** How long one use may take, connecting included. @default 200 */
+  readonly deadlineMs?: number;
   /** Milliseconds; only differences count. @default performance.now */
   readonly clock?: () => number;
 }
@@ -40,7 +42,12 @@ export interface CacheOptions {
  * One connection to Valkey or Redis that outlives an invocation, opened when first needed. One that was kept from before
  * and turns out to be broken – a frozen function misses the server's goodbye – is replaced within the same deadline.
  */
-export function createCache({ url, onUnavailable, clock = () => performance.now() }: CacheOptions): Cache {
+export function createCache({
+  url,
+  onUnavailable,
+  deadlineMs = DEADLINE_MS,
+  clock = () => performance.now(),
+}: CacheOptions): Cache {
   let kept: Promise<RedisClient> | undefined;
   let pausedUntil = -Infinity;
 
@@ -55,7 +62,7 @@ export function createCache({ url, onUnavailable, clock = () => performance.now(
 
   async function attempt<T>(work: (commands: CacheCommands) => Promise<T>, overdue: () => boolean): Promise<T> {
     const reused = kept !== undefined;
-    const connection = (kept ??= connect(url));
+    const connection = (kept ??= connect(url, deadlineMs));
     try {
       return await work(commandsOf(await connection));
     } catch (error) {
@@ -73,8 +80,8 @@ export function createCache({ url, onUnavailable, clock = () => performance.now(
       const deadline = new Promise<never>((_, reject) => {
         timer = setTimeout(() => {
           late = true;
-          reject(new Error(`no answer within ${DEADLINE_MS} ms`));
-        }, DEADLINE_MS);
+          reject(new Error(`no answer within ${deadlineMs} ms`));
+        }, deadlineMs);
       });
       try {
         return await Promise.race([attempt(work, () => late), deadline]);
@@ -91,17 +98,17 @@ export function createCache({ url, onUnavailable, clock = () => performance.now(
   };
 }
 
-async function connect(url: string): Promise<RedisClient> {
+async function connect(url: string, deadlineMs: number): Promise<RedisClient> {
   const client: RedisClient = createClient({
     url,
     // Commands that cannot be sent now fail now.
     disableOfflineQueue: true,
-    socket: { connectTimeout: DEADLINE_MS, reconnectStrategy: false },
+    socket: { connectTimeout: deadlineMs, reconnectStrategy: false },
   });
   // A connection lost between two commands surfaces at the next one; without a listener it would end the process.
   client.on('error', () => undefined);
   // A server that accepts the connection and then says nothing would leave this pending, and its socket open, for ever.
-  const hopeless = setTimeout(() => client.destroy(), DEADLINE_MS);
+  const hopeless = setTimeout(() => client.destroy(), deadlineMs);
   try {
     await client.connect();
     return client;

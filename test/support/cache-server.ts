@@ -1,0 +1,82 @@
+import net, { type AddressInfo } from 'node:net';
+import { Worker } from 'node:worker_threads';
+
+export interface CacheServer {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Runs one script, so that the first one of a test does not wait for the interpreter, and says where it listens. */
+const SERVER = `
+const { parentPort } = require('node:worker_threads');
+const { createClient } = require('@redis/client');
+const { createRedisMock } = require('js-redis-server');
+(async () => {
+  const server = await createRedisMock();
+  const [{ host, port }] = server.addresses();
+  const url = 'redis://' + host + ':' + port;
+  const client = createClient({ url });
+  await client.connect();
+  await client.eval('return 1');
+  client.destroy();
+  parentPort.postMessage(url);
+})()`;
+
+/** A Redis server on loopback, empty. In a thread of its own: its interpreter of scripts does not run inside jest. */
+export async function startCacheServer(): Promise<CacheServer> {
+  const thread = new Worker(SERVER, { eval: true });
+  const url = await new Promise<string>((resolve, reject) => {
+    thread.once('message', resolve).once('error', reject);
+  });
+  return {
+    url,
+    close: async () => {
+      await thread.terminate();
+    },
+  };
+}
+
+/** Accepts connections and never says anything, as a server behind a broken network does. */
+export async function startSilentServer(): Promise<CacheServer & { readonly connections: () => number }> {
+  const sockets: net.Socket[] = [];
+  const server = net.createServer((socket) => sockets.push(socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    connections: () => sockets.length,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      return new Promise((resolve) => {
+        server.close(() => resolve());
+      });
+    },
+  };
+}
+
+/** Hands connections on to another server, and cuts them when told. */
+export async function startRelay(to: string): Promise<CacheServer & { cut(): void }> {
+  const { hostname, port } = new URL(to);
+  const sockets = new Set<net.Socket>();
+  const server = net.createServer((socket) => {
+    const upstream = net.connect(Number(port), hostname);
+    for (const end of [socket, upstream]) {
+      sockets.add(end);
+      end.on('error', () => undefined).on('close', () => sockets.delete(end));
+    }
+    socket.pipe(upstream).pipe(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cut,
+    close: () => {
+      cut();
+      return new Promise((resolve) => {
+        server.close(() => resolve());
+      });
+    },
+  };
+}
