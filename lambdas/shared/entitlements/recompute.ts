@@ -41,7 +41,7 @@ export interface EntitlementUpdates {
   /** To be run in the transaction, after the states were stored; see `ApplyOptions`. */
   readonly afterStore: (run: RunInTransaction, changedIds: Iterable<string>) => Promise<void>;
   /** Everything that changed; complete when the transactions are committed. */
-  changes(): EntitlementChange[];
+  readonly changes: () => EntitlementChange[];
 }
 
 /**
