@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { applyEvents } from '../../lambdas/shared/billing/apply-events';
 import { readEvent } from '../../lambdas/shared/billing/stripe-shapes';
-import { multiplyRows } from '../support/multiply-rows';
+import { multiplyRows, readTemplates } from '../support/multiply-rows';
 import type { BenchDatabase } from '../support/server';
 import { progress, whole } from '../support/table';
 import { templateDeliveries } from '../webhooks/workload';
@@ -20,12 +20,13 @@ export async function fillTo(database: BenchDatabase, targetBytes: number): Prom
       events.map((event) => ({ event, source: 'webhook', receivedAt: new Date() })),
     );
     const empty = await databaseBytes(client);
-    await multiplyRows(client, 1, SAMPLE);
+    const templates = await readTemplates(client);
+    await multiplyRows(client, templates, 1, SAMPLE);
     const bytesPerCopy = ((await databaseBytes(client)) - empty) / SAMPLE;
     const copies = Math.ceil((targetBytes - empty) / bytesPerCopy);
     for (let from = SAMPLE + 1; from <= copies; from += STEP) {
       const to = Math.min(copies, from + STEP - 1);
-      await multiplyRows(client, from, to);
+      await multiplyRows(client, templates, from, to);
       progress(`filled with ${whole(to)} of ${whole(copies)} customers`);
     }
     await client.query('VACUUM (ANALYZE)');

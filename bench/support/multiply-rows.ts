@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Client } from 'pg';
 
-/** Placeholders that a template may hold, each standing for an id of its own. */
-const PLACEHOLDERS = 24;
+/** What stands for an id in a template; the number tells ids of different kinds apart. */
+const PLACEHOLDER = /Qid([0-9]+)Q/g;
 
 /** Stands in a template for the id that {@link idOf} gives the same `kind` in the copy `index`. */
 export function placeholder(kind: number): string {
@@ -14,15 +14,23 @@ export function idOf(kind: number, index: number): string {
   return createHash('md5').update(`${index}-${kind}`).digest('hex').slice(0, 24);
 }
 
+/** Rows of one table that are to be copied. */
+export interface Template {
+  /** Escaped, with its schema. */
+  readonly table: string;
+  /** Escaped; those that PostgreSQL numbers or computes are left to it. */
+  readonly columns: readonly string[];
+  /** Each row as JSON, with its placeholders. */
+  readonly rows: readonly string[];
+}
+
 /**
- * Fills a database by copying the rows that hold a placeholder, in every table, with an id in the placeholder's stead.
- * What is copied was written by the contender's own code, so each is filled in its own way, and in seconds.
- *
- * Foreign keys and triggers are off meanwhile: consistent rows have consistent copies.
+ * Finds the rows that hold a placeholder, in every table. They were written by the contender's own code, so that each
+ * database is filled in its contender's own way. To be called once, while there is little else in the database.
  */
-export async function multiplyRows(client: Client, fromIndex: number, toIndex: number): Promise<void> {
-  const tables = await client.query<{ name: string; columns: string[] }>(`
-    SELECT format('%I.%I', n.nspname, c.relname) AS name,
+export async function readTemplates(client: Client): Promise<Template[]> {
+  const tables = await client.query<{ table: string; columns: string[] }>(`
+    SELECT format('%I.%I', n.nspname, c.relname) AS table,
            array_agg(quote_ident(a.attname) ORDER BY a.attnum) AS columns
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -32,20 +40,40 @@ export async function multiplyRows(client: Client, fromIndex: number, toIndex: n
       AND a.attgenerated = '' AND a.attidentity = ''
       AND coalesce(pg_get_expr(d.adbin, d.adrelid), '') NOT LIKE 'nextval(%'
     GROUP BY 1`);
+  const templates: Template[] = [];
+  for (const { table, columns } of tables.rows) {
+    const found = await client.query<{ row: string }>(
+      `SELECT to_jsonb(original)::text AS row FROM ${table} AS original WHERE to_jsonb(original)::text ~ $1`,
+      [PLACEHOLDER.source],
+    );
+    if (found.rows.length > 0) templates.push({ table, columns, rows: found.rows.map(({ row }) => row) });
+  }
+  return templates;
+}
+
+/**
+ * Copies the templates, with ids in the placeholders' stead, in seconds where a contender's own code takes minutes.
+ * Foreign keys and triggers are off meanwhile: consistent rows have consistent copies.
+ */
+export async function multiplyRows(
+  client: Client,
+  templates: readonly Template[],
+  fromIndex: number,
+  toIndex: number,
+): Promise<void> {
   await client.query('SET session_replication_role = replica');
-  for (const { name, columns } of tables.rows) {
-    const copies = Array.from({ length: PLACEHOLDERS }, (_, kind) => kind).reduce(
-      (text, kind) => `replace(${text}, '${placeholder(kind)}', substr(md5(copy::text || '-${kind}'), 1, 24))`,
+  for (const { table, columns, rows } of templates) {
+    const kinds = new Set(rows.flatMap((row) => [...row.matchAll(PLACEHOLDER)].map(([, kind]) => kind)));
+    const filled = [...kinds].reduce(
+      (text, kind) => `replace(${text}, 'Qid${kind}Q', substr(md5(copy::text || '-${kind}'), 1, 24))`,
       'template.content',
     );
     await client.query(
-      `INSERT INTO ${name} (${columns.join(', ')})
+      `INSERT INTO ${table} (${columns.join(', ')})
        SELECT ${columns.map((column) => `filled.${column}`).join(', ')}
-       FROM (SELECT to_jsonb(original)::text AS content FROM ${name} AS original
-             WHERE to_jsonb(original)::text ~ 'Qid[0-9]+Q') AS template,
-         generate_series($1::integer, $2::integer) AS copy,
-         jsonb_populate_record(NULL::${name}, (${copies})::jsonb) AS filled`,
-      [fromIndex, toIndex],
+       FROM unnest($1::text[]) AS template (content), generate_series($2::integer, $3::integer) AS copy,
+         jsonb_populate_record(NULL::${table}, (${filled})::jsonb) AS filled`,
+      [rows, fromIndex, toIndex],
     );
   }
   await client.query('RESET session_replication_role');

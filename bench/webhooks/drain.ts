@@ -1,5 +1,5 @@
 import type { BenchDatabase, BenchServer } from '../support/server';
-import { multiplyRows } from '../support/multiply-rows';
+import { multiplyRows, readTemplates } from '../support/multiply-rows';
 import { progress } from '../support/table';
 import type { Apply, Contender } from './contender';
 import { explainHotStatements, rowsReadBySequentialScans, type PlannedStatement } from './plans';
@@ -102,7 +102,7 @@ async function fill(contender: Contender, database: BenchDatabase, subscriptions
   }
   const client = await database.connect();
   try {
-    await multiplyRows(client, 1, subscriptions);
+    await multiplyRows(client, await readTemplates(client), 1, subscriptions);
     await client.query('VACUUM (ANALYZE)');
   } finally {
     await client.end();
