@@ -1,6 +1,8 @@
 import type { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { AlertTopics } from '../monitoring/alert-topics';
+import { FailureEvents } from '../monitoring/failure-events';
+import { JobAlarms } from '../monitoring/job-alarms';
 import { ThresholdAlarms } from '../monitoring/threshold-alarms';
 import { watchedMetrics } from '../monitoring/watched-metrics';
 import type { DataStack } from './data-stack';
@@ -32,5 +34,7 @@ export class MonitoringStack extends EnvironmentStack {
         },
       }),
     });
+    new JobAlarms(this, 'Jobs', { environmentName: config.name, topics });
+    new FailureEvents(this, 'FailureEvents', { environmentName: config.name, critical: topics.critical });
   }
 }

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { JOB_ALARMS } from '../../lib/config/job-alarms';
 import { SEVERITIES, THRESHOLDS, type Threshold, type ThresholdName } from '../../lib/config/thresholds';
+import { FAILURE_ANCHORS } from '../../lib/monitoring/failure-events';
 import { assertWindow } from '../../lib/monitoring/threshold-alarms';
 import { resourcesOf, templatesOf } from './support';
 
@@ -42,11 +44,15 @@ test('the thresholds are those of the operations guide', () => {
   });
 });
 
-test.each(['dev', 'staging', 'production', 'local'])('%s has exactly the eight alarms of the table', (environment) => {
-  expect(Object.keys(alarmsOf(environment)).toSorted()).toEqual(
-    PAIRS.map(([name, severity]) => `BillingOps-${environment}-${name}-${severity}`).toSorted(),
-  );
-});
+test.each(['dev', 'staging', 'production', 'local'])(
+  '%s has exactly the eight threshold alarms of the table',
+  (environment) => {
+    const ofThresholds = Object.keys(alarmsOf(environment)).filter((name) => /-(warning|critical)$/.test(name));
+    expect(ofThresholds.toSorted()).toEqual(
+      PAIRS.map(([name, severity]) => `BillingOps-${environment}-${name}-${severity}`).toSorted(),
+    );
+  },
+);
 
 describe.each(PAIRS)('%s, %s', (name, severity) => {
   const threshold: Threshold = THRESHOLDS[name];
@@ -139,11 +145,16 @@ test('a window longer than a day is refused by name', () => {
   ).toThrow('threshold webhookFailures: periodSeconds × evaluationPeriods must be at most 86400, got 90000');
 });
 
-test('the runbook has one heading for each alarm pair, each with its four steps', () => {
+test('the runbook has one heading for each alarm and each reported failure, each with its four steps', () => {
   const runbook = readFileSync(path.join(__dirname, '../../docs/runbook.md'), 'utf8');
   const sections = runbook.split(/^## /m).slice(1);
   const anchors = sections.map((section) => (section.split('\n')[0] ?? '').toLowerCase().replaceAll(' ', '-'));
-  expect(anchors.toSorted()).toEqual(NAMES.map((name) => THRESHOLDS[name].runbookAnchor).toSorted());
+  const linked = [
+    ...NAMES.map((name) => THRESHOLDS[name].runbookAnchor),
+    ...JOB_ALARMS.map(({ runbookAnchor }) => runbookAnchor),
+    ...FAILURE_ANCHORS,
+  ];
+  expect(anchors.toSorted()).toEqual([...new Set(linked)].toSorted());
   for (const section of sections) {
     for (const step of ['**Meaning.**', '**Investigate.**', '**Resolve.**', '**Verify.**']) {
       expect(section).toContain(step);
