@@ -1,6 +1,6 @@
 import { restoreArchive, type RestoreDependencies } from '../restore/core';
 import { dropDatabase } from '../restore/scratch-database';
-import { SCRATCH_LIFETIME_MS, scratchName, sweepScratch } from '../restore/scratch-sweep';
+import { scratchName, sweepScratch } from '../restore/scratch-sweep';
 import type { RestoreReport } from '../restore/contract';
 import { type DatabaseConnector, withConnection } from '../shared/database/connector';
 import { messageOf, OperationError } from '../shared/errors';
@@ -10,8 +10,6 @@ import { saveRecord } from './record';
 export interface DrillDependencies extends RestoreDependencies {
   /** Milliseconds in which a restored database must be verified and ready. */
   readonly targetMs: number;
-  /** Milliseconds after which a scratch database was left behind by a killed drill. @default 20 minutes */
-  readonly scratchLifetimeMs?: number;
 }
 
 /** A drill that restored and verified its archive. */
@@ -51,12 +49,7 @@ export async function runDrill(dependencies: DrillDependencies): Promise<Finishe
     error,
     ...findings,
   });
-  const swept = await sweepScratch(
-    connector,
-    'drill',
-    startedAt,
-    dependencies.scratchLifetimeMs ?? SCRATCH_LIFETIME_MS,
-  );
+  const swept = await sweepScratch(connector, 'drill', startedAt);
   for (const at of swept) {
     log.warn('A drill was killed; its database is dropped now', { database, startedAt: at.toISOString() });
     await save(
@@ -64,6 +57,8 @@ export async function runDrill(dependencies: DrillDependencies): Promise<Finishe
       record({ ...UNREACHED, outcome: 'interrupted' as const }, 'The drill was interrupted', at),
     );
   }
+  // Nobody may look for rows again for months, and their scratch databases would fill the disk until then.
+  await sweepScratch(connector, 'rows', startedAt);
   let measured: Measured;
   try {
     measured = await restoreAndMeasure(dependencies, startedAt);

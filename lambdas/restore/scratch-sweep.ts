@@ -10,7 +10,7 @@ export type ScratchPurpose = 'drill' | 'rows';
  * Milliseconds after which a scratch database belongs to nobody: longer than the 15 minutes that a function may run,
  * so that a run under way never loses its database; much longer, and a killed run's copy fills the disk.
  */
-export const SCRATCH_LIFETIME_MS = 20 * 60 * 1000;
+const SCRATCH_LIFETIME_MS = 20 * 60 * 1000;
 
 /** Characters that a PostgreSQL name keeps; it cuts off the others without a word. */
 const LONGEST_NAME = 63;
@@ -35,12 +35,7 @@ function scratchPrefix(purpose: ScratchPurpose, liveDatabase: string): string {
  * @returns when each of those runs had begun
  * @throws OperationError `database_unavailable` (retryable)
  */
-export async function sweepScratch(
-  connector: DatabaseConnector,
-  purpose: ScratchPurpose,
-  now: Date,
-  lifetimeMs = SCRATCH_LIFETIME_MS,
-): Promise<Date[]> {
+export async function sweepScratch(connector: DatabaseConnector, purpose: ScratchPurpose, now: Date): Promise<Date[]> {
   const prefix = scratchPrefix(purpose, connector.target.database);
   return withConnection(
     connector,
@@ -52,7 +47,7 @@ export async function sweepScratch(
       const swept: Date[] = [];
       for (const { name } of found.rows) {
         const slot = keyToSlot(name.slice(prefix.length).toUpperCase());
-        if (slot === undefined || now.getTime() - Date.parse(slot) <= lifetimeMs) continue;
+        if (slot === undefined || now.getTime() - Date.parse(slot) <= SCRATCH_LIFETIME_MS) continue;
         await client.query(`DROP DATABASE IF EXISTS ${escapeIdentifier(name)} WITH (FORCE)`);
         swept.push(new Date(slot));
       }

@@ -16,6 +16,8 @@ const NEWEST: Record<DatabaseName, string | undefined> = {
   main: undefined,
 };
 
+const SKIPPED = { checked: 0, problems: [], newest: null } as const;
+
 export interface VerifyDependencies {
   /** Server and credentials of the database. */
   readonly connector: DatabaseConnector;
@@ -26,7 +28,8 @@ export interface VerifyDependencies {
 
 /**
  * Verifies a database where it is: identity, schema, foreign keys against every row, sequences, rules of the domain,
- * freshness. Everything that is wrong is in the report; the database is only read, and may be in use.
+ * freshness. Everything that is wrong is in the report; the database is only read, and may be in use. When a table cannot
+ * be read, the checks of rows are left out.
  *
  * @throws OperationError `wrong_database`, or `database_unavailable` (retryable)
  */
@@ -46,10 +49,12 @@ export async function verifyDatabase(
       const warmed = warm ? await readEverything(client) : undefined;
       const schema = await checkSchema(client, database, migrationsDirectory);
       const triggers = await checkTriggers(client);
-      const foreignKeys = await checkForeignKeys(client);
-      const sequences = await checkSequences(client);
+      // The other checks would end at the first page that cannot be read, and hide what is known already.
+      const readable = warmed === undefined || warmed.problems.length === 0;
+      const foreignKeys = readable ? await checkForeignKeys(client) : SKIPPED;
+      const sequences = readable ? await checkSequences(client) : SKIPPED;
       // Rules and freshness are told in the newest schema; an older one may lack what they read.
-      const domain = schema.current ? await checkDomain(client, database) : { checked: 0, problems: [], newest: null };
+      const domain = readable && schema.current ? await checkDomain(client, database) : SKIPPED;
       const problems = [warmed, schema, { problems: triggers }, foreignKeys, sequences, domain].flatMap(
         (finding) => finding?.problems ?? [],
       );

@@ -107,8 +107,11 @@ test('a drill whose archive is damaged fails by the object, is recorded as faile
 
 test('a killed drill is cleaned up and recorded as interrupted by the next one, and names of others stay', async () => {
   const killed = scratchName('drill', site.source.name, new Date(START));
+  const killedReport = scratchName('rows', site.source.name, new Date(START));
   const operators = `drill_${site.source.name}_of_ours`;
-  for (const name of [killed, operators]) await asAdministrator((client) => client.query(`CREATE DATABASE ${name}`));
+  for (const name of [killed, killedReport, operators]) {
+    await asAdministrator((client) => client.query(`CREATE DATABASE ${name}`));
+  }
   try {
     await drill({ now: nowFrom(START + MINUTE_MS) });
     // Younger than a run may last, so it may be at work.
@@ -119,9 +122,9 @@ test('a killed drill is cleaned up and recorded as interrupted by the next one, 
     expect(await scratchDatabases(START)).toEqual([]);
     expect(await recorded()).toMatchObject([{ outcome: 'interrupted' }, { outcome: 'passed' }, { outcome: 'passed' }]);
     const left = await asAdministrator((client) =>
-      client.query('SELECT FROM pg_database WHERE datname = $1', [operators]),
+      client.query('SELECT datname FROM pg_database WHERE datname = ANY ($1)', [[operators, killedReport]]),
     );
-    expect(left.rowCount).toBe(1);
+    expect(left.rows).toEqual([{ datname: operators }]);
   } finally {
     await asAdministrator((client) => client.query(`DROP DATABASE IF EXISTS ${operators}`));
   }

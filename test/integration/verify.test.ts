@@ -1,8 +1,10 @@
+import { open } from 'node:fs/promises';
+import path from 'node:path';
 import type { Client } from 'pg';
 import type { VerifyRequest } from '../../lambdas/verify/contract';
 import { verifyDatabase } from '../../lambdas/verify/core';
 import { contentOf, copyMigrations, migrationsOf } from '../factories/archive';
-import { createTestDatabase, type TestDatabase } from '../support/database';
+import { asAdministrator, createTestDatabase, type TestDatabase } from '../support/database';
 
 const NOW = new Date('2026-11-21T12:00:00Z');
 
@@ -73,6 +75,35 @@ test.each<[string, string, RegExp]>([
   const report = await verify();
   expect(report.sound).toBe(false);
   expect(report.problems.map((problem) => problem.message)).toEqual([expect.stringMatching(message)]);
+});
+
+test('a table with a page that cannot be read is found and named by warming the database', async () => {
+  const damaged = `${database.name}_damaged`;
+  const [place] = (
+    await client.query<{ directory: string; file: string }>(
+      `SELECT current_setting('data_directory') AS directory, pg_relation_filepath('billing.customers') AS file`,
+    )
+  ).rows;
+  // A child, whose key cannot be checked without the page.
+  await client.query(`INSERT INTO billing.invoices
+    (id, customer_id, currency, total, amount_due, amount_paid, amount_remaining, attempt_count, created_at, version, raw)
+    VALUES ('in_1', 'cus_1', 'eur', 1, 1, 0, 1, 0, now(), '', '{"id": "in_1"}')`);
+  await client.query('CHECKPOINT');
+  // The header of the first page. The server still has the page in memory; a copy of the files has not.
+  const file = await open(path.join(place!.directory, place!.file), 'r+');
+  await file.write(Buffer.alloc(12, 0xff), 0, 12, 8);
+  await file.close();
+  await client.end();
+  await asAdministrator((administrator) =>
+    administrator.query(`CREATE DATABASE ${damaged} TEMPLATE ${database.name} STRATEGY FILE_COPY`),
+  );
+  try {
+    const report = await verify({ targetDatabase: damaged, warm: true });
+    expect(report).toMatchObject({ sound: false, problems: [{ check: 'tables' }], foreignKeysChecked: 0 });
+    expect(report.problems[0]?.message).toMatch(/^Table billing\.customers cannot be read: invalid page/);
+  } finally {
+    await asAdministrator((administrator) => administrator.query(`DROP DATABASE ${damaged}`));
+  }
 });
 
 test('a schema that is older than the code, or newer, is named with the way out', async () => {
