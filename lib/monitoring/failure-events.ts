@@ -1,6 +1,7 @@
 import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { Rule, RuleTargetInput, type EventPattern } from 'aws-cdk-lib/aws-events';
 import { SnsTopic } from 'aws-cdk-lib/aws-events-targets';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { DATABASE_NAMES } from '../../lambdas/shared/contract';
@@ -81,6 +82,11 @@ export interface FailureEventsProps {
 export class FailureEvents extends Construct {
   constructor(scope: Construct, id: string, props: FailureEventsProps) {
     super(scope, id);
+    // By a role: EventBridge honours no conditions in the policy of a topic, so without one anybody's rule could publish.
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('events.amazonaws.com'),
+      description: 'Tells the critical topic of failures',
+    });
     for (const { name, pattern, symptom, runbookAnchor } of [
       ...FAILURES,
       recoveryFailed(Stack.of(this), props.environmentName),
@@ -88,8 +94,7 @@ export class FailureEvents extends Construct {
       const rule = new Rule(this, name, { description: symptom, eventPattern: pattern });
       rule.addTarget(
         new SnsTopic(props.critical, {
-          // By a role: EventBridge honours no conditions in the policy of a topic, so without one anybody's rule could publish.
-          authorizeUsingRole: true,
+          role,
           message: RuleTargetInput.fromText(
             `${symptom} (${props.environmentName}). See the console of AWS for details. Runbook: docs/runbook.md#${runbookAnchor}`,
           ),
