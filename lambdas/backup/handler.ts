@@ -41,13 +41,13 @@ const environment = readEnvironment({
   ARCHIVE_BUCKET: setting.text('the name of the archive bucket'),
   BILLING_RETENTION_DAYS: setting.integer(1, LONGEST_RETENTION_DAYS),
   MAIN_RETENTION_DAYS: setting.integer(1, LONGEST_RETENTION_DAYS),
-  BILLING_FREQUENCY_HOURS: setting.integer(1, LONGEST_FREQUENCY_HOURS).prefault('6'),
-  MAIN_FREQUENCY_HOURS: setting.integer(1, LONGEST_FREQUENCY_HOURS).prefault('24'),
-  BILLING_INSTANCE_IDENTIFIER: setting.optionalText().prefault(''),
-  MAIN_INSTANCE_IDENTIFIER: setting.optionalText().prefault(''),
-  STREAMING_LIMIT_GIB: setting.integer(1, MAX_STORAGE_GIB).prefault('64'),
-  EXPORT_ROLE_ARN: setting.optionalText().prefault(''),
-  EXPORT_KEY_ARN: setting.optionalText().prefault(''),
+  BILLING_FREQUENCY_HOURS: setting.integer(1, LONGEST_FREQUENCY_HOURS),
+  MAIN_FREQUENCY_HOURS: setting.integer(1, LONGEST_FREQUENCY_HOURS),
+  BILLING_INSTANCE_IDENTIFIER: setting.optionalText(),
+  MAIN_INSTANCE_IDENTIFIER: setting.optionalText(),
+  STREAMING_LIMIT_GIB: setting.integer(1, MAX_STORAGE_GIB),
+  EXPORT_ROLE_ARN: setting.optionalText(),
+  EXPORT_KEY_ARN: setting.optionalText(),
 });
 const { log, metrics } = createTelemetry('backup', environment);
 const secrets = createSecrets();

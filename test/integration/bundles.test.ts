@@ -47,24 +47,37 @@ beforeAll(async () => {
     };
   };
   const both = { ...base, ...database('billing'), ...database('main') };
+  const stripeApi = { STRIPE_API_SECRET_ARN: 'stripe', STRIPE_API_BASE: stripe.url };
+  const noInstances = { BILLING_INSTANCE_IDENTIFIER: '', MAIN_INSTANCE_IDENTIFIER: '' };
   const archives = { ARCHIVE_BUCKET: await createBucket(objectStore()) };
   environments = {
     webhook: { ...base, QUEUE_URL: queueUrl, SIGNING_SECRET_ARN: 'signing', LIVEMODE: 'false' },
     processor: { ...base, ...database('billing') },
-    backup: { ...both, ...archives, BILLING_RETENTION_DAYS: '90', MAIN_RETENTION_DAYS: '30' },
-    restore: { ...both, ...archives },
-    reconciliation: {
-      ...base,
-      ...database('billing'),
-      STRIPE_API_SECRET_ARN: 'stripe',
-      STRIPE_API_BASE: stripe.url,
-      DAYS_BACK: '7',
+    backup: {
+      ...both,
+      ...archives,
+      ...noInstances,
+      BILLING_RETENTION_DAYS: '90',
+      MAIN_RETENTION_DAYS: '30',
+      BILLING_FREQUENCY_HOURS: '6',
+      MAIN_FREQUENCY_HOURS: '24',
+      STREAMING_LIMIT_GIB: '64',
+      EXPORT_ROLE_ARN: '',
+      EXPORT_KEY_ARN: '',
     },
+    restore: { ...both, ...archives },
+    drill: { ...both, ...archives, BILLING_RESTORE_TARGET_MINUTES: '60', MAIN_RESTORE_TARGET_MINUTES: '240' },
+    rows: { ...both, ...archives },
+    verify: both,
+    'reset-password': { ...base, BILLING_DATABASE_SECRET_ARN: 'database', MAIN_DATABASE_SECRET_ARN: 'database' },
+    cleanup: { ...base, ...database('billing'), RETENTION_DAYS: '90' },
+    entitlements: { ...base, ...database('billing'), CACHE_URL: '' },
+    reconciliation: { ...base, ...database('billing'), ...stripeApi, DAYS_BACK: '7' },
+    replay: { ...base, ...database('billing'), ...stripeApi, QUEUE_URL: queueUrl, DEAD_LETTER_QUEUE_URL: queueUrl },
     migrate: both,
     collector: {
       ...both,
-      BILLING_INSTANCE_IDENTIFIER: '',
-      MAIN_INSTANCE_IDENTIFIER: '',
+      ...noInstances,
       BILLING_ALLOCATED_STORAGE_GIB: '20',
       MAIN_ALLOCATED_STORAGE_GIB: '20',
     },
@@ -103,7 +116,22 @@ function start(name: string, environment = environments[name] ?? {}): LocalFunct
   return instance;
 }
 
-const FUNCTIONS = ['backup', 'collector', 'migrate', 'processor', 'reconciliation', 'restore', 'webhook'];
+const FUNCTIONS = [
+  'backup',
+  'cleanup',
+  'collector',
+  'drill',
+  'entitlements',
+  'migrate',
+  'processor',
+  'reconciliation',
+  'replay',
+  'reset-password',
+  'restore',
+  'rows',
+  'verify',
+  'webhook',
+];
 
 test('every function is bundled, and no other', () => {
   expect(bundles.map(({ name }) => name)).toEqual(FUNCTIONS);
@@ -111,6 +139,10 @@ test('every function is bundled, and no other', () => {
 
 test.each(FUNCTIONS)('%s does not start with an empty environment, and names what is missing', async (name) => {
   await expect(start(name, {}).warm()).rejects.toThrow(/environment variable ENVIRONMENT_NAME is missing: expected/);
+});
+
+test.each(FUNCTIONS)('%s starts with a complete environment', async (name) => {
+  await expect(start(name).warm()).resolves.toBeUndefined();
 });
 
 test('webhook verifies, queues and answers; processor applies what it queued', async () => {

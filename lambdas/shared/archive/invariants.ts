@@ -14,11 +14,9 @@ interface Invariant {
 const INVARIANTS: Record<DatabaseName, readonly Invariant[]> = {
   billing: [
     {
-      name: 'every charge has refunded as much as its refund ledger says',
-      violations: `SELECT c.id FROM billing.charges c
-        LEFT JOIN (SELECT charge_id, max(refunded_total) AS refunded FROM billing.refund_ledger GROUP BY charge_id) l
-          ON l.charge_id = c.id
-        WHERE c.amount_refunded <> coalesce(l.refunded, 0)`,
+      name: 'no charge has refunded more than its refund ledger says, nor the ledger more than the charge',
+      violations: `SELECT c.id FROM billing.charges c LEFT JOIN billing.refund_balances b ON b.charge_id = c.id
+        WHERE c.amount_refunded > coalesce(b.refunded, 0) OR coalesce(b.balance, 0) NOT BETWEEN 0 AND c.amount`,
     },
     {
       name: 'refunds are in the currency of their charge',

@@ -1,15 +1,12 @@
-import type { Config } from 'jest';
-import base from './jest.config';
-
 /**
  * The heavier proof: what needs a tool that npm does not have, or more time than `npm test` may take. A test whose tool
  * cannot be had says so loudly and is skipped.
+ *
+ * @type {import('jest').Config}
  */
-const config: Config = {
-  ...base,
+module.exports = {
+  ...require('./jest.config.cjs'),
   testMatch: ['<rootDir>/test/proof/**/*.proof.ts'],
   maxWorkers: 1,
   testTimeout: 300_000,
 };
-
-export default config;

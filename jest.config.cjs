@@ -1,6 +1,5 @@
-import type { Config } from 'jest';
-
-const config: Config = {
+/** @type {import('jest').Config} */
+module.exports = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
@@ -19,5 +18,3 @@ const config: Config = {
   maxWorkers: 2,
   testTimeout: 30_000,
 };
-
-export default config;
