@@ -1,7 +1,7 @@
 import type { CacheEnvironment } from '../entitlements/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment } from '../shared/contract';
 
-export interface ProcessorEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, Partial<CacheEnvironment> {
+export interface ProcessorEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, CacheEnvironment {
   /** App that an object belongs to whose metadata names none. @default - it belongs to none */
   readonly DEFAULT_APP_ID?: string;
   /** Project that an object belongs to whose metadata names none. @default - it belongs to none */

@@ -17,7 +17,7 @@ const environment = readEnvironment({
   ...billingDatabaseSettings,
   DEFAULT_APP_ID: setting.optionalText().default(''),
   DEFAULT_PROJECT_ID: setting.optionalText().default(''),
-  CACHE_URL: cacheUrlSetting.default(''),
+  CACHE_URL: cacheUrlSetting,
 });
 const { log, metrics } = createTelemetry('processor', environment);
 const connector = createConnector(billingTarget(environment), createSecrets(), 'processor');

@@ -1,8 +1,7 @@
 import type { CacheEnvironment } from '../entitlements/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment } from '../shared/contract';
 
-export interface ReconciliationEnvironment
-  extends BaseEnvironment, BillingDatabaseEnvironment, Partial<CacheEnvironment> {
+export interface ReconciliationEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, CacheEnvironment {
   /** Secret with JSON `{"apiKey": "rk_…"}`. */
   readonly STRIPE_API_SECRET_ARN: string;
   /** Base URL of the Stripe API, `https://api.stripe.com` unless a stand-in serves it. */

@@ -35,7 +35,7 @@ const environment = readEnvironment({
   DAYS_BACK: setting.integer(1, EVENT_RETENTION_DAYS),
   DEFAULT_APP_ID: setting.optionalText().default(''),
   DEFAULT_PROJECT_ID: setting.optionalText().default(''),
-  CACHE_URL: cacheUrlSetting.default(''),
+  CACHE_URL: cacheUrlSetting,
 });
 const { log, metrics } = createTelemetry('reconciliation', environment);
 const secrets = createSecrets();

@@ -36,7 +36,7 @@ const environment = readEnvironment({
   DEAD_LETTER_QUEUE_URL: setting.url('the URL of an SQS queue'),
   DEFAULT_APP_ID: setting.optionalText().default(''),
   DEFAULT_PROJECT_ID: setting.optionalText().default(''),
-  CACHE_URL: cacheUrlSetting.default(''),
+  CACHE_URL: cacheUrlSetting,
 });
 const { log, metrics } = createTelemetry('replay', environment);
 const secrets = createSecrets();

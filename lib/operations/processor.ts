@@ -4,6 +4,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { ProcessorEnvironment } from '../../lambdas/processor/contract';
 import { billingDatabaseEnvironment, type DatabaseAccess } from './database-access';
+import type { EntitlementCache } from './entitlement-cache';
 import { OperationalFunction, type OperationsContext } from './operational-function';
 import { objectDefaults } from './stripe-access';
 
@@ -19,25 +20,29 @@ export interface ProcessorProps {
   readonly context: OperationsContext;
   readonly queue: IQueue;
   readonly billing: DatabaseAccess;
+  /** Where entitlements that an event changed are invalidated. @default - no cache */
+  readonly cache?: EntitlementCache;
 }
 
 /** Applies verified events to the billing database. */
 export class Processor extends Construct {
   constructor(scope: Construct, id: string, props: ProcessorProps) {
     super(scope, id);
-    const { function: fn } = new OperationalFunction<ProcessorEnvironment>(this, 'Processor', {
+    const target = new OperationalFunction<ProcessorEnvironment>(this, 'Processor', {
       context: props.context,
       stem: 'processor',
       description: 'Applies Stripe events to the billing database',
       environment: {
         ...billingDatabaseEnvironment(props.billing),
         ...objectDefaults(props.context.config),
+        CACHE_URL: props.cache?.url ?? '',
       },
       timeout: PROCESSOR_TIMEOUT,
       memorySize: 512,
       databases: [props.billing],
     });
-    fn.addEventSource(
+    props.cache?.allowAccess(target);
+    target.function.addEventSource(
       new SqsEventSource(props.queue, {
         batchSize: BATCH_SIZE,
         maxBatchingWindow: Duration.seconds(1),

@@ -3,6 +3,7 @@ import { Construct } from 'constructs';
 import type { ReconciliationEnvironment } from '../../lambdas/reconciliation/contract';
 import { reconciliationSchedule } from '../config/schedules';
 import { billingDatabaseEnvironment, type DatabaseAccess } from './database-access';
+import type { EntitlementCache } from './entitlement-cache';
 import { FunctionSchedule } from './function-schedule';
 import { OperationalFunction, type OperationsContext } from './operational-function';
 import { grantStripeApi, objectDefaults, stripeApiEnvironment, type StripeApiSecret } from './stripe-access';
@@ -11,6 +12,8 @@ export interface ReconciliationProps {
   readonly context: OperationsContext;
   readonly billing: DatabaseAccess;
   readonly stripeApiSecret: StripeApiSecret;
+  /** Where entitlements that a correction changed are invalidated. @default - no cache */
+  readonly cache?: EntitlementCache;
 }
 
 /** Compares the billing database with Stripe once a day, and heals it. */
@@ -27,6 +30,7 @@ export class Reconciliation extends Construct {
         ...billingDatabaseEnvironment(props.billing),
         ...stripeApiEnvironment(stripeApiSecret, context.config),
         ...objectDefaults(context.config),
+        CACHE_URL: props.cache?.url ?? '',
         DAYS_BACK: String(reconciliation.daysBack),
       },
       timeout: Duration.minutes(15),
@@ -37,6 +41,7 @@ export class Reconciliation extends Construct {
       asynchronous: { retryAttempts: 1, maximumAge: Duration.hours(1) },
     });
     grantStripeApi(target.function, stripeApiSecret);
+    props.cache?.allowAccess(target);
 
     new FunctionSchedule(this, 'Daily', {
       target,

@@ -56,9 +56,9 @@ export class OperationsStack extends EnvironmentStack {
       signingSecretArn: stripeSecrets.signing.secretArn,
       signingSecretKey: stripeSecrets.key,
     });
-    new Processor(this, 'EventProcessor', { context, queue: queues.queue, billing: data.pooledBilling });
-    new Replay(this, 'Replaying', { context, billing, queues, stripeApiSecret });
-    new Reconciliation(this, 'StripeReconciliation', { context, billing, stripeApiSecret });
+    new Processor(this, 'EventProcessor', { context, queue: queues.queue, billing: data.pooledBilling, cache });
+    new Replay(this, 'Replaying', { context, billing, queues, stripeApiSecret, cache });
+    new Reconciliation(this, 'StripeReconciliation', { context, billing, stripeApiSecret, cache });
     new Entitlements(this, 'EntitlementRules', { context, billing, cache });
 
     new Backup(this, 'Archiving', { context, archiveBucket, archiveKey: data.archiveKey, databases });

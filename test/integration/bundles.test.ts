@@ -52,7 +52,7 @@ beforeAll(async () => {
   const archives = { ARCHIVE_BUCKET: await createBucket(objectStore()) };
   environments = {
     webhook: { ...base, QUEUE_URL: queueUrl, SIGNING_SECRET_ARN: 'signing', LIVEMODE: 'false' },
-    processor: { ...base, ...database('billing') },
+    processor: { ...base, ...database('billing'), CACHE_URL: '' },
     backup: {
       ...both,
       ...archives,
@@ -72,8 +72,15 @@ beforeAll(async () => {
     'reset-password': { ...base, BILLING_DATABASE_SECRET_ARN: 'database', MAIN_DATABASE_SECRET_ARN: 'database' },
     cleanup: { ...base, ...database('billing'), RETENTION_DAYS: '90' },
     entitlements: { ...base, ...database('billing'), CACHE_URL: '' },
-    reconciliation: { ...base, ...database('billing'), ...stripeApi, DAYS_BACK: '7' },
-    replay: { ...base, ...database('billing'), ...stripeApi, QUEUE_URL: queueUrl, DEAD_LETTER_QUEUE_URL: queueUrl },
+    reconciliation: { ...base, ...database('billing'), ...stripeApi, CACHE_URL: '', DAYS_BACK: '7' },
+    replay: {
+      ...base,
+      ...database('billing'),
+      ...stripeApi,
+      CACHE_URL: '',
+      QUEUE_URL: queueUrl,
+      DEAD_LETTER_QUEUE_URL: queueUrl,
+    },
     migrate: both,
     collector: {
       ...both,

@@ -56,6 +56,7 @@ function start(name: 'webhook' | 'processor', sqsEndpoint = testServices().awsEn
       BILLING_DATABASE_PORT: String(cluster.port),
       BILLING_DATABASE_NAME: database.name,
       BILLING_DATABASE_SECRET_ARN: 'database',
+      CACHE_URL: '',
     },
   };
   const instance = new LocalFunction(

@@ -75,12 +75,13 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
   ]),
   entitlements: variables<EntitlementsEnvironment>()([...base, ...billing, 'CACHE_URL']),
   migrate: variables<MigrateEnvironment>()([...base, ...billing, ...main]),
-  processor: variables<ProcessorEnvironment>()([...base, ...billing]),
+  processor: variables<ProcessorEnvironment>()([...base, ...billing, 'CACHE_URL']),
   reconciliation: variables<ReconciliationEnvironment>()([
     ...base,
     ...billing,
     'STRIPE_API_SECRET_ARN',
     'STRIPE_API_BASE',
+    'CACHE_URL',
     'DAYS_BACK',
   ]),
   replay: variables<ReplayEnvironment>()([
@@ -88,6 +89,7 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     ...billing,
     'STRIPE_API_SECRET_ARN',
     'STRIPE_API_BASE',
+    'CACHE_URL',
     'QUEUE_URL',
     'DEAD_LETTER_QUEUE_URL',
   ]),

@@ -87,9 +87,10 @@ describe('the cache of entitlements', () => {
     const letIn = Object.entries(resourcesOf(operations, 'AWS::EC2::SecurityGroupIngress')).filter(([id]) =>
       id.startsWith('EntitlementCache'),
     );
-    expect(letIn.map(([, { Properties }]) => Properties.Description)).toEqual([
-      'entitlements reads and writes entitlements',
-    ]);
+    const users = ['entitlements', 'processor', 'reconciliation', 'replay'];
+    expect(letIn.map(([, { Properties }]) => Properties.Description).toSorted()).toEqual(
+      users.map((stem) => `${stem} reads and writes entitlements`),
+    );
   });
 
   test('has a ceiling on what it may cost', () => {
