@@ -88,7 +88,7 @@ describe('the cache of entitlements', () => {
       id.startsWith('EntitlementCache'),
     );
     const users = ['entitlements', 'processor', 'reconciliation', 'replay'];
-    expect(letIn.map(([, { Properties }]) => Properties.Description).toSorted()).toEqual(
+    expect(letIn.map(([, { Properties }]) => String(Properties.Description)).toSorted()).toEqual(
       users.map((stem) => `${stem} reads and writes entitlements`),
     );
   });
