@@ -1,3 +1,4 @@
+import { isForeign } from '../shared/billing/event-effect';
 import { accountState } from '../shared/billing/party-states';
 import { appOf, planOf, STRIPE_API_VERSION } from '../shared/billing/event-labels';
 import type { StripeEvent } from '../shared/billing/stripe-shapes';
@@ -32,7 +33,7 @@ export function tally(processed: readonly StripeEvent[], defaultAppId: string | 
   const counts = new Map<string, SubscriptionCount>();
   for (const event of processed) {
     const change = CHANGES[event.type];
-    if (change === undefined) continue;
+    if (change === undefined || isForeign(event)) continue;
     const [app, plan] = [appOf(event, defaultAppId), planOf(event)];
     const key = JSON.stringify([change, app, plan]);
     counts.set(key, { change, app, plan, count: (counts.get(key)?.count ?? 0) + 1 });

@@ -1,4 +1,4 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
+import { CfnOutput, RemovalPolicy } from 'aws-cdk-lib';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
@@ -40,6 +40,14 @@ export class StripeSecrets extends Construct {
       encryptionKey: this.key,
       generateSecretString: { secretStringTemplate: '{}', generateStringKey: 'apiKey', excludePunctuation: true },
       removalPolicy,
+    });
+    new CfnOutput(this, 'SigningSecretName', {
+      description: 'Put the signing secret of the webhook endpoint in here',
+      value: this.signing.secretName,
+    });
+    new CfnOutput(this, 'ApiSecretName', {
+      description: 'Put the restricted API key in here',
+      value: this.api.secretName,
     });
   }
 }

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { CfnOutput, Duration, RemovalPolicy } from 'aws-cdk-lib';
 import {
   AccessLogFormat,
   EndpointType,
@@ -52,6 +52,10 @@ export class Webhook extends Construct {
     props.signingSecretKey.grantDecrypt(fn);
 
     this.api = this.restApi(context);
+    new CfnOutput(this, 'Endpoint', {
+      description: 'What to enter in the Stripe dashboard',
+      value: this.api.urlForPath(WEBHOOK_PATH),
+    });
     WEBHOOK_PATH.split('/')
       .filter((part) => part !== '')
       .reduce((resource, part) => resource.addResource(part), this.api.root)

@@ -184,6 +184,26 @@ describe('effects', () => {
   });
 });
 
+describe('what is not ours to keep', () => {
+  test('a purchase in a connected account, whatever its metadata say, buys nothing here', async () => {
+    const event = stripeEvent('checkout.session.completed', checkoutSession(), { account: 'acct_coach' });
+
+    expect((await apply(event)).get(event.id)).toEqual({ status: 'processed' });
+    expect(await rows('SELECT id FROM billing.purchases')).toEqual([]);
+  });
+
+  test('the client secret of a payment is stored nowhere', async () => {
+    await apply(
+      stripeEvent('checkout.session.completed', checkoutSession({ client_secret: 'cs_1_secret_of_the_browser' })),
+    );
+
+    expect(
+      await rows(`SELECT FROM billing.webhook_events WHERE payload::text LIKE '%secret_of_the_browser%'
+        UNION ALL SELECT FROM billing.purchases WHERE raw::text LIKE '%secret_of_the_browser%'`),
+    ).toEqual([]);
+  });
+});
+
 describe('delivered more than once', () => {
   test('a second delivery changes nothing', async () => {
     const event = stripeEvent('customer.subscription.created', subscription());
@@ -292,6 +312,13 @@ describe('poison', () => {
 });
 
 describe('order', () => {
+  test.each(['evt_a', 'evt_z'])('of one second, what followed the creation wins, here %s', async (id) => {
+    const active = stripeEvent('customer.subscription.created', subscription({ status: 'active' }), { id: 'evt_m' });
+    await apply(stripeEvent('customer.subscription.updated', subscription({ status: 'incomplete' }), { id }), active);
+
+    expect(await rows('SELECT status FROM billing.subscriptions')).toEqual([{ status: 'incomplete' }]);
+  });
+
   test('a late "created" does not revive a canceled subscription', async () => {
     await apply(
       stripeEvent('customer.subscription.deleted', subscription({ status: 'canceled', ended_at: EPOCH + 9 }), {

@@ -53,7 +53,10 @@ const CUSTOMER_EVENTS = new Set(named('customer', 'created', 'updated', 'deleted
  */
 export function effectsOf(event: StripeEvent, defaults: StateDefaults = NO_DEFAULTS): ObjectState[] {
   const { type } = event;
-  const origin = { moment: event.created, eventId: event.id };
+  // What happens in a connected account is its owner's business: a purchase there, whatever its metadata say, buys
+  // nothing here. Only what Stripe says about the account itself counts.
+  if (isForeign(event)) return [];
+  const origin = { moment: event.created, eventId: event.id, creation: type.endsWith('.created') };
   // A preview of an invoice has no id and may never become one.
   if (type === 'invoice.upcoming') return [];
   if (type.startsWith('customer.subscription.')) {
@@ -75,6 +78,11 @@ export function effectsOf(event: StripeEvent, defaults: StateDefaults = NO_DEFAU
   }
   if (type === 'account.updated') return [accountState(carried(event, 'account'), origin, defaults)];
   return [];
+}
+
+/** Whether an event is about an object of a connected account. */
+export function isForeign({ account, type }: Pick<StripeEvent, 'account' | 'type'>): boolean {
+  return account != null && type !== 'account.updated';
 }
 
 function carried(event: StripeEvent, kind: string): Record<string, unknown> {

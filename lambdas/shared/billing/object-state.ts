@@ -75,9 +75,9 @@ export function parse<Schema extends z.ZodType>(schema: Schema, object: unknown,
   throw new InvalidRequestError(fields.slice(0, 5).join('; '));
 }
 
-/** A snapshot ranks below every event of its second; an unknown status ranks above the known ones. */
+/** A snapshot and a creation rank below every other event of their second; an unknown status ranks above the known ones. */
 export function rankOf(order: readonly string[], status: string | null, origin: StateOrigin): number {
-  if (origin.eventId === '') return 0;
+  if (origin.eventId === '' || origin.creation) return 0;
   const position = status === null ? -1 : order.indexOf(status);
   return position === -1 ? order.length + 1 : position + 1;
 }

@@ -1,4 +1,4 @@
-import { NO_DEFAULTS, owner, parse, time, type ObjectState, type StateDefaults } from './object-state';
+import { NO_DEFAULTS, owner, parse, time, type ObjectState, type StateDefaults, rankOf } from './object-state';
 import { accountShape, customerShape } from './stripe-shapes';
 import { versionKey, type StateOrigin } from './version';
 
@@ -26,7 +26,7 @@ export function customerState(
     created_at: time(customer.created),
     // A deleted customer does not say when it was made.
     first_seen_at: time(customer.created ?? origin.moment),
-    version: versionKey({ progress: gone ? 1 : 0, rank: 0, ...origin }),
+    version: versionKey({ progress: gone ? 1 : 0, rank: rankOf([], null, origin), ...origin }),
     raw: object,
   };
   return { kind: 'customer', row };

@@ -8,6 +8,9 @@ const KEPT_PAYMENT_DETAILS = ['brand', 'last4', 'exp_month', 'exp_year'] as cons
 /** Fields that are `{type, [type]: {…}}`: how a charge was paid, and where a refund went. */
 const DETAILS_FIELDS = new Set(['payment_method_details', 'destination_details']);
 
+/** Lets whoever has it act on a payment from a browser. Stripe: not to be stored or logged. */
+const CLIENT_SECRET = 'client_secret';
+
 type Json = null | boolean | number | string | Json[] | JsonObject;
 type JsonObject = { [key: string]: Json };
 
@@ -32,10 +35,12 @@ function copy(value: Json, depth: number): Json {
   if (isCardOrAccount(value)) return reduced(value, ['id', 'object']);
   // `fromEntries` defines properties: a key such as `__proto__` stays a key.
   return Object.fromEntries(
-    Object.entries(value).map(([key, element]) => [
-      storableText(key),
-      DETAILS_FIELDS.has(key) ? reducedDetails(element) : copy(element, depth + 1),
-    ]),
+    Object.entries(value)
+      .filter(([key]) => key !== CLIENT_SECRET)
+      .map(([key, element]) => [
+        storableText(key),
+        DETAILS_FIELDS.has(key) ? reducedDetails(element) : copy(element, depth + 1),
+      ]),
   );
 }
 

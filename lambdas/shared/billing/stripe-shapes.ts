@@ -31,6 +31,8 @@ const eventShape = z.looseObject({
   api_version: text.max(250).nullish(),
   created: moment,
   livemode: z.boolean({ error: 'expected true or false' }),
+  // The connected account that the event happened in; absent when it happened in our own.
+  account: text.nullish(),
   data: z.looseObject({ object: z.record(z.string(), z.unknown()) }, { error: 'expected an object with `object`' }),
 });
 

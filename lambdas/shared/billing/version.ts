@@ -32,6 +32,8 @@ export interface StateOrigin {
   readonly moment: number;
   /** The event's id, or empty for a snapshot. */
   readonly eventId: string;
+  /** Whether the event says that the object was made: nothing of the same second came before. @default false */
+  readonly creation?: boolean;
 }
 
 /** For each id the state with the largest version: one statement cannot store the same row twice. */

@@ -52,6 +52,8 @@ export async function applyMigrations(
   options: { readonly upTo?: string } = {},
 ): Promise<MigrationStatus> {
   const files = await readMigrationFiles(directory);
+  // Building an index on a large table takes longer than the minute that the server gives to statements.
+  await client.query('SET statement_timeout = 0');
   await client.query(`SELECT pg_advisory_lock(${LOCK})`);
   try {
     const applied = await inspectDatabase(client, database, files);
