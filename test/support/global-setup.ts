@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startObjectStoreAndQueue } from '../../local/object-store-and-queue';
@@ -6,9 +6,19 @@ import { startCluster } from '../../local/postgres-cluster';
 import { publishTestServices } from './services';
 import { createTemplateDatabases } from './template-databases';
 
+const MEMORY_FOLDER = '/dev/shm';
+/** A run makes hundreds of databases of 8 MB and drops them; a few hundred megabytes are in use at a time. */
+const MEMORY_NEEDED_BYTES = 4 * 1024 ** 3;
+
+/** Databases are made and dropped twice as fast in memory, where the machine has such a folder and room in it. */
+async function fastestFolder(): Promise<string> {
+  const memory = await statfs(MEMORY_FOLDER).catch(() => undefined);
+  return memory !== undefined && memory.bavail * memory.bsize > MEMORY_NEEDED_BYTES ? MEMORY_FOLDER : tmpdir();
+}
+
 /** One PostgreSQL cluster and one S3/SQS server for the whole run; every test makes a database or a bucket of its own. */
 export default async function globalSetup(): Promise<void> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'billing-operations-test-'));
+  const directory = await mkdtemp(path.join(await fastestFolder(), 'billing-operations-test-'));
   const [cluster, store] = await Promise.all([
     startCluster({ directory: path.join(directory, 'cluster'), durable: false, tls: true }),
     startObjectStoreAndQueue(),
