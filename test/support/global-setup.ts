@@ -1,4 +1,4 @@
-import { mkdtemp, statfs } from 'node:fs/promises';
+import { chmod, mkdtemp, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startObjectStoreAndQueue } from '../../local/object-store-and-queue';
@@ -19,6 +19,8 @@ async function fastestFolder(): Promise<string> {
 /** One PostgreSQL cluster and one S3/SQS server for the whole run; every test makes a database or a bucket of its own. */
 export default async function globalSetup(): Promise<void> {
   const directory = await mkdtemp(path.join(await fastestFolder(), 'billing-operations-test-'));
+  // As root, PostgreSQL runs as somebody else, who has to pass through.
+  await chmod(directory, 0o711);
   const [cluster, store] = await Promise.all([
     startCluster({ directory: path.join(directory, 'cluster'), durable: false, tls: true }),
     startObjectStoreAndQueue(),
