@@ -11,7 +11,6 @@ import { applyMigrations } from '../shared/migrations/runner';
 import type { Log } from '../shared/telemetry';
 import type { RestoreReport, RestoreRequest } from './contract';
 import { removeGuards, restoreGuards } from './guards';
-import { rebuildIndexes, removeIndexes } from './indexes';
 import { assertRowCounts, assertSameTables, loadTables, restoreSequences } from './load';
 import { assertNewDatabase, createDatabase, dropDatabase } from './scratch-database';
 import { findArchive, verifyObjects } from './select-archive';
@@ -108,9 +107,7 @@ async function fill(
   await applyMigrations(client, database, migrationsDirectory, { upTo: version });
   await assertSameTables(client, manifest);
   const guards = await removeGuards(client);
-  const indexes = await removeIndexes(client);
   await loadTables(connector, store, client, manifest, targetDatabase, workers);
-  await rebuildIndexes(connector, targetDatabase, indexes, workers);
   const foreignKeysValidated = await restoreGuards(client, guards);
   await restoreSequences(client, manifest);
   await assertRowCounts(client, manifest);
