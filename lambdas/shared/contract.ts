@@ -18,7 +18,7 @@ export interface MetricDimensions {
 
 /** Variables that every function gets, whatever it does. */
 export interface BaseEnvironment {
-  /** `dev`, `staging`, `production` or `local`; becomes the `environment` dimension of every metric. */
+  /** `dev`, `staging`, `production`, `rehearsal` or `local`; becomes the `environment` dimension of every metric. */
   readonly ENVIRONMENT_NAME: string;
   /** `DEBUG`, `INFO`, `WARN` or `ERROR`. */
   readonly LOG_LEVEL: string;

@@ -66,7 +66,9 @@ const database = z.discriminatedUnion('kind', [createdDatabase, existingDatabase
 
 const schema = z
   .strictObject({
-    name: z.enum(['dev', 'staging', 'production', 'local'], { error: 'must be dev, staging, production or local' }),
+    name: z.enum(['dev', 'staging', 'production', 'rehearsal', 'local'], {
+      error: 'must be dev, staging, production, rehearsal or local',
+    }),
     account: text('must be the 12 digits of an AWS account', /^\d{12}$/),
     region,
     /** Regions that the data may stay in (A5). `region` must be one of them. */
@@ -109,6 +111,13 @@ const schema = z
        */
       webhookAddresses: z.array(z.cidrv4({ error: 'must be a range such as `3.18.12.63/32`' })).default([]),
     }),
+    /** The firewall before the API. Off, the throttling of the API and the signature are all there is. @default true */
+    firewall: flag.default(true),
+    /**
+     * Alarms on ratios and sums of several metrics and on other alarms. Off, only those on one metric each are made,
+     * which cost less and see less. @default true
+     */
+    computedAlarms: flag.default(true),
     /** Where entitlements are cached. @default - nowhere: each question goes to the database */
     cache: z
       .strictObject({ kind: z.enum(['none', 'serverless'], { error: 'must be none or serverless' }) })

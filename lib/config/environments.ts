@@ -120,27 +120,35 @@ export function deployedEnvironment(name: string): EnvironmentConfig {
   return defineEnvironment(DEPLOYED[known]);
 }
 
-/** A database on this machine. */
-export type LocalDatabase = Pick<ExistingDatabaseConfig, 'host' | 'port' | 'databaseName' | 'secretArn'>;
+/** A database that runs already. */
+export type RunningDatabase = Pick<ExistingDatabaseConfig, 'host' | 'port' | 'databaseName' | 'secretArn'>;
 
-export interface LocalEnvironmentOptions {
-  readonly databases: Readonly<Record<DatabaseName, LocalDatabase>>;
+/** What an environment needs to know that makes no databases of its own. */
+export interface RunningDatabasesOptions {
+  readonly databases: Readonly<Record<DatabaseName, RunningDatabase>>;
   /** Base URL of the Stripe API, or of what stands in for it. */
   readonly stripeApiBase: string;
+}
+
+export interface LocalEnvironmentOptions extends RunningDatabasesOptions {
   /** @default - as in every environment: enabled, at 2 o'clock, looking back 7 days */
   readonly reconciliation?: EnvironmentInput['reconciliation'];
 }
 
-/** GiB that the `local` databases are measured against: the size of a small instance. */
+/** GiB that databases on one machine are measured against: the size of a small instance. */
 const LOCAL_STORAGE_GIB = 20;
+
+function existingDatabases({ databases }: RunningDatabasesOptions): EnvironmentInput['databases'] {
+  const existing = (database: RunningDatabase) =>
+    ({ kind: 'existing', allocatedStorageGiB: LOCAL_STORAGE_GIB, ...database }) as const;
+  return { billing: existing(databases.billing), main: existing(databases.main) };
+}
 
 /**
  * The environment of this machine: databases that run already, no network. It is synthesised to be wired up locally,
  * never to be deployed.
  */
 export function localEnvironment(options: LocalEnvironmentOptions): EnvironmentConfig {
-  const existing = (database: LocalDatabase) =>
-    ({ kind: 'existing', allocatedStorageGiB: LOCAL_STORAGE_GIB, ...database }) as const;
   return defineEnvironment({
     name: 'local',
     account: '000000000000',
@@ -148,8 +156,29 @@ export function localEnvironment(options: LocalEnvironmentOptions): EnvironmentC
     allowedRegions: [REGION],
     removalProtection: false,
     logLevel: 'INFO',
-    databases: { billing: existing(options.databases.billing), main: existing(options.databases.main) },
+    databases: existingDatabases(options),
     stripe: { apiBase: options.stripeApiBase, livemode: false },
     reconciliation: options.reconciliation,
+  });
+}
+
+/**
+ * The environment that `npm run test:deploy` deploys into an emulator of AWS. Protected like production and copied to a
+ * second region like it; off is what emulators reject: the firewall and computed alarms. Naming databases that exist
+ * already, it has no network, instances, proxies, vaults and recovery workflows either.
+ */
+export function rehearsalEnvironment(options: RunningDatabasesOptions): EnvironmentConfig {
+  return defineEnvironment({
+    name: 'rehearsal',
+    account: '444444444444',
+    region: REGION,
+    secondRegion: SECOND_REGION,
+    allowedRegions: EUROPEAN_UNION,
+    removalProtection: true,
+    logLevel: 'INFO',
+    databases: existingDatabases(options),
+    stripe: { apiBase: options.stripeApiBase, livemode: false },
+    firewall: false,
+    computedAlarms: false,
   });
 }

@@ -41,13 +41,14 @@ export class StripeSecrets extends Construct {
       generateSecretString: { secretStringTemplate: '{}', generateStringKey: 'apiKey', excludePunctuation: true },
       removalPolicy,
     });
-    new CfnOutput(this, 'SigningSecretName', {
+    // As ARNs: two secrets may come to the same name, one after the other.
+    new CfnOutput(this, 'SigningSecret', {
       description: 'Put the signing secret of the webhook endpoint in here',
-      value: this.signing.secretName,
+      value: this.signing.secretArn,
     });
-    new CfnOutput(this, 'ApiSecretName', {
+    new CfnOutput(this, 'ApiSecret', {
       description: 'Put the restricted API key in here',
-      value: this.api.secretName,
+      value: this.api.secretArn,
     });
   }
 }

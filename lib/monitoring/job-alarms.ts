@@ -13,6 +13,7 @@ import { Construct } from 'constructs';
 import { METRIC_NAMESPACE } from '../../lambdas/shared/contract';
 import { JOB_ALARMS, type JobAlarm } from '../config/job-alarms';
 import type { Severity } from '../config/thresholds';
+import { isComputed } from './is-computed';
 
 const SILENCE = {
   good: TreatMissingData.NOT_BREACHING,
@@ -25,6 +26,8 @@ const WEEK_SECONDS = 7 * 24 * 60 * 60;
 export interface JobAlarmsProps {
   readonly environmentName: string;
   readonly topics: Readonly<Record<Severity, ITopic>>;
+  /** Make the alarms on values that are computed from several metrics too. */
+  readonly computed: boolean;
 }
 
 /** The alarms on jobs that failed, are slow or did not run. */
@@ -33,10 +36,12 @@ export class JobAlarms extends Construct {
     super(scope, id);
     for (const job of JOB_ALARMS) {
       assertJobWindow(job);
+      const metric = metricOf(job, props.environmentName);
+      if (!props.computed && isComputed(metric)) continue;
       const alarm = new Alarm(this, `${job.name}-${job.database}`, {
         alarmName: `BillingOps-${props.environmentName}-${job.name}-${job.database}`,
         alarmDescription: `${job.symptom} (${job.severity}). ${job.action} Runbook: docs/runbook.md#${job.runbookAnchor}`,
-        metric: metricOf(job, props.environmentName),
+        metric,
         threshold: job.threshold,
         comparisonOperator:
           job.fires === 'above' ? ComparisonOperator.GREATER_THAN_THRESHOLD : ComparisonOperator.LESS_THAN_THRESHOLD,

@@ -3,6 +3,7 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { SEVERITIES, THRESHOLDS, type Severity, type Threshold, type ThresholdName } from '../config/thresholds';
+import { isComputed } from './is-computed';
 import type { WatchedMetric } from './watched-metrics';
 
 const DAY_SECONDS = 24 * 60 * 60;
@@ -11,6 +12,8 @@ export interface ThresholdAlarmsProps {
   readonly environmentName: string;
   readonly topics: Readonly<Record<Severity, ITopic>>;
   readonly metrics: Readonly<Record<ThresholdName, WatchedMetric>>;
+  /** Make the alarms on values that are computed from several metrics too. */
+  readonly computed: boolean;
 }
 
 /** A warning and a critical alarm for each line of the threshold table. */
@@ -20,6 +23,7 @@ export class ThresholdAlarms extends Construct {
     for (const name of Object.keys(THRESHOLDS) as ThresholdName[]) {
       const threshold: Threshold = THRESHOLDS[name];
       assertWindow(name, threshold);
+      if (!props.computed && isComputed(props.metrics[name].metric)) continue;
       for (const severity of SEVERITIES) {
         const alarm = new Alarm(this, `${name}-${severity}`, {
           alarmName: `BillingOps-${props.environmentName}-${name}-${severity}`,

@@ -60,7 +60,9 @@ export class Webhook extends Construct {
       .filter((part) => part !== '')
       .reduce((resource, part) => resource.addResource(part), this.api.root)
       .addMethod('POST', new LambdaIntegration(fn, { allowTestInvoke: false }));
-    new WebAcl(this, 'Firewall', { config: context.config, stage: this.api.deploymentStage });
+    if (context.config.firewall) {
+      new WebAcl(this, 'Firewall', { config: context.config, stage: this.api.deploymentStage });
+    }
   }
 
   private restApi(context: OperationsContext): RestApi {

@@ -22,10 +22,12 @@ export class MonitoringStack extends EnvironmentStack {
     super(scope, 'Monitoring', { config, description: `Alarms of billing (${config.name})` });
     this.addStackDependency(operations);
 
+    const computed = config.computedAlarms;
     const { topics } = new AlertTopics(this, 'Alerts', { config });
     new ThresholdAlarms(this, 'Thresholds', {
       environmentName: config.name,
       topics,
+      computed,
       metrics: watchedMetrics({
         environmentName: config.name,
         instanceIdentifiers: {
@@ -34,7 +36,7 @@ export class MonitoringStack extends EnvironmentStack {
         },
       }),
     });
-    new JobAlarms(this, 'Jobs', { environmentName: config.name, topics });
+    new JobAlarms(this, 'Jobs', { environmentName: config.name, topics, computed });
     new FailureEvents(this, 'FailureEvents', { environmentName: config.name, critical: topics.critical });
   }
 }

@@ -4,7 +4,12 @@ import path from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { createApp } from '../../lib/app';
 import type { EnvironmentConfig } from '../../lib/config/environment-schema';
-import { deployedEnvironment, localEnvironment, type LocalEnvironmentOptions } from '../../lib/config/environments';
+import {
+  deployedEnvironment,
+  localEnvironment,
+  rehearsalEnvironment,
+  type LocalEnvironmentOptions,
+} from '../../lib/config/environments';
 import type { Bundle } from '../../lib/operations/bundles';
 
 export const FUNCTIONS = [
@@ -78,13 +83,18 @@ export function synthesise(config: EnvironmentConfig): Synthesised {
   };
 }
 
+function environmentOf(name: string): EnvironmentConfig {
+  if (name === 'local') return localEnvironment(localOptions());
+  return name === 'rehearsal' ? rehearsalEnvironment(localOptions()) : deployedEnvironment(name);
+}
+
 const synthesised = new Map<string, Synthesised>();
 
 /** The templates of a named environment, synthesised once for each test file. */
 export function templatesOf(name: string): Synthesised {
   const known = synthesised.get(name);
   if (known) return known;
-  const made = synthesise(name === 'local' ? localEnvironment(localOptions()) : deployedEnvironment(name));
+  const made = synthesise(environmentOf(name));
   synthesised.set(name, made);
   return made;
 }
