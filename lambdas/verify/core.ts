@@ -7,8 +7,9 @@ import { assertIdentity } from '../shared/database/identity';
 import { OperationError } from '../shared/errors';
 import { readJournal } from '../shared/migrations/journal';
 import { migrationStatus } from '../shared/migrations/runner';
+import { Checks } from './checks';
 import type { VerifyProblem, VerifyReport, VerifyRequest } from './contract';
-import { checkForeignKeys, checkSequences, checkTriggers, readEverything } from './structure';
+import { checkForeignKeys, checkSequences, checkTriggers } from './structure';
 
 /** When each database last heard of the world; main keeps nothing that the platform could read this from. */
 const NEWEST: Record<DatabaseName, string | undefined> = {
@@ -16,7 +17,8 @@ const NEWEST: Record<DatabaseName, string | undefined> = {
   main: undefined,
 };
 
-const SKIPPED = { checked: 0, problems: [], newest: null } as const;
+/** What is known of the domain of a database in another schema than this code's. */
+const UNKNOWN_DOMAIN = { checked: 0, newest: null } as const;
 
 export interface VerifyDependencies {
   /** Server and credentials of the database. */
@@ -24,56 +26,54 @@ export interface VerifyDependencies {
   /** Folder with the migrations of the connector's database. */
   readonly migrationsDirectory: string;
   readonly now: () => Date;
+  /** Milliseconds until the last check must have ended. @default as long as they take */
+  readonly remainingMs?: () => number;
 }
 
 /**
- * Verifies a database where it is: identity, schema, foreign keys against every row, sequences, rules of the domain,
- * freshness. Everything that is wrong is in the report; the database is only read, and may be in use. When a table cannot
- * be read, the checks of rows are left out.
+ * Verifies a database where it is: identity, schema, sequences, rules of the domain, freshness, foreign keys against
+ * every row. Everything that is wrong is in the report, and so is what time did not suffice for; the database is only
+ * read, and may be in use.
  *
  * @throws OperationError `wrong_database`, or `database_unavailable` (retryable)
  */
 export async function verifyDatabase(
-  { connector, migrationsDirectory, now }: VerifyDependencies,
-  { targetDatabase, warm = false }: Pick<VerifyRequest, 'targetDatabase' | 'warm'>,
+  { connector, migrationsDirectory, now, remainingMs = () => Infinity }: VerifyDependencies,
+  { targetDatabase }: Pick<VerifyRequest, 'targetDatabase'>,
 ): Promise<VerifyReport> {
   const database = connector.target.name;
   const startedAt = now();
   return withConnection(
     connector,
     async (client) => {
-      // A verification that changes what it verifies proves nothing; and it reads for as long as it takes.
-      await client.query('SET default_transaction_read_only = on; SET statement_timeout = 0');
+      // A verification that changes what it verifies proves nothing.
+      await client.query('SET default_transaction_read_only = on');
       await assertIdentity(client, database);
-      // Warm first: the checks read the same pages.
-      const warmed = warm ? await readEverything(client) : undefined;
+      const checks = new Checks(client, remainingMs);
       const schema = await checkSchema(client, database, migrationsDirectory);
-      const triggers = await checkTriggers(client);
-      // The other checks would end at the first page that cannot be read, and hide what is known already.
-      const readable = warmed === undefined || warmed.problems.length === 0;
-      const foreignKeys = readable ? await checkForeignKeys(client) : SKIPPED;
-      const sequences = readable ? await checkSequences(client) : SKIPPED;
+      checks.problems.push(...schema.problems, ...(await checkTriggers(client)));
+      const tables = await listTables(client);
+      // What takes longest comes last.
+      const sequencesChecked = await checkSequences(client, checks);
       // Rules and freshness are told in the newest schema; an older one may lack what they read.
-      const domain = readable && schema.current ? await checkDomain(client, database) : SKIPPED;
-      const problems = [warmed, schema, { problems: triggers }, foreignKeys, sequences, domain].flatMap(
-        (finding) => finding?.problems ?? [],
-      );
+      const domain = schema.current ? await checkDomain(client, database, checks) : UNKNOWN_DOMAIN;
+      const foreignKeysChecked = await checkForeignKeys(client, checks);
       const finishedAt = now();
       return {
         database,
         host: connector.target.host,
         targetDatabase: targetDatabase ?? connector.target.database,
-        sound: problems.length === 0,
-        problems,
+        sound: checks.problems.length === 0,
+        problems: checks.problems,
+        notChecked: checks.notChecked,
         schemaVersion: schema.version,
         pendingMigrations: schema.pending,
-        tables: (await listTables(client)).length,
-        foreignKeysChecked: foreignKeys.checked,
-        sequencesChecked: sequences.checked,
+        tables: tables.length,
+        foreignKeysChecked,
+        sequencesChecked,
         invariantsChecked: domain.checked,
         newestAt: domain.newest?.toISOString() ?? null,
         ageSeconds: domain.newest && Math.round((finishedAt.getTime() - domain.newest.getTime()) / 1000),
-        warmedRows: warmed?.checked ?? null,
         durationMs: finishedAt.getTime() - startedAt.getTime(),
       };
     },
@@ -102,10 +102,13 @@ async function checkSchema(client: ClientBase, database: DatabaseName, directory
   }
 }
 
-async function checkDomain(client: ClientBase, database: DatabaseName) {
-  const { checked, broken } = await checkInvariants(client, database);
+async function checkDomain(client: ClientBase, database: DatabaseName, checks: Checks) {
   const query = NEWEST[database];
-  const newest = query === undefined ? undefined : await client.query<{ newest: Date | null }>(query);
-  const problems = broken.map((message): VerifyProblem => ({ check: 'invariants', message }));
-  return { checked, problems, newest: newest?.rows[0]?.newest ?? null };
+  const newest =
+    query === undefined
+      ? undefined
+      : await checks.run('the newest event', () => client.query<{ newest: Date | null }>(query));
+  const { checked, broken } = await checkInvariants(client, database, (what, check) => checks.run(what, check));
+  checks.problems.push(...broken.map((message): VerifyProblem => ({ check: 'invariants', message })));
+  return { checked, newest: newest?.rows[0]?.newest ?? null };
 }

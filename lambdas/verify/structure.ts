@@ -1,18 +1,10 @@
-import { type ClientBase, DatabaseError, escapeIdentifier } from 'pg';
-import { listTables } from '../shared/archive/catalog';
+import { type ClientBase, escapeIdentifier } from 'pg';
 import { qualified } from '../shared/archive/copy-session';
+import type { Checks } from './checks';
 import type { VerifyProblem } from './contract';
 
-/** SQLSTATE class of a page or value that cannot be read: internal error, data corrupted, index corrupted. */
-const CORRUPTION_CLASS = 'XX';
 /** Rows that are named as examples. */
 const EXAMPLES = 3;
-
-/** What a check found, and how many things it looked at. */
-export interface Finding {
-  readonly checked: number;
-  readonly problems: readonly VerifyProblem[];
-}
 
 interface ForeignKey {
   readonly name: string;
@@ -32,9 +24,12 @@ const COLUMNS_OF = (table: string, numbers: string) =>
 
 /**
  * Compares every row of every child table with its parents. That a key is declared valid says only that it was when it
- * was declared; rows come past it while triggers are off, and with damaged pages.
+ * was declared; rows come past it while triggers are off, and with damaged pages. Small tables come first, so that most
+ * keys are checked when time does not suffice for all.
+ *
+ * @returns how many keys were checked
  */
-export async function checkForeignKeys(client: ClientBase): Promise<Finding> {
+export async function checkForeignKeys(client: ClientBase, checks: Checks): Promise<number> {
   const keys = await client.query<ForeignKey>(
     `SELECT k.conname AS name, cn.nspname AS "childSchema", c.relname AS "childName", c.relkind = 'r' AS "childOnly",
             ${COLUMNS_OF('c.oid', 'k.conkey')} AS "childColumns",
@@ -44,27 +39,32 @@ export async function checkForeignKeys(client: ClientBase): Promise<Finding> {
      JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace cn ON cn.oid = c.relnamespace
      JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
      WHERE k.contype = 'f' AND k.conparentid = 0
-     ORDER BY cn.nspname, c.relname, k.conname`,
+     ORDER BY c.relpages, cn.nspname, c.relname, k.conname`,
   );
-  const problems: VerifyProblem[] = [];
+  let checked = 0;
   for (const key of keys.rows) {
+    const table = `${key.childSchema}.${key.childName}`;
     const child = (column: string) => `c.${escapeIdentifier(column)}`;
     const pairs = key.childColumns.map((column, at) => [child(column), key.parentColumns[at] ?? ''] as const);
-    const orphans = await client.query<{ key: string }>(
-      `SELECT concat_ws(', ', ${key.childColumns.map(child).join(', ')}) AS key
+    const orphans = await checks.run(`foreign key ${key.name} of ${table}`, () =>
+      client.query<{ key: string }>(
+        `SELECT concat_ws(', ', ${key.childColumns.map(child).join(', ')}) AS key
        FROM ${key.childOnly ? 'ONLY ' : ''}${qualified({ schema: key.childSchema, name: key.childName })} c
        WHERE ${key.childColumns.map((column) => `${child(column)} IS NOT NULL`).join(' AND ')}
          AND NOT EXISTS (
            SELECT FROM ${key.parentOnly ? 'ONLY ' : ''}${qualified({ schema: key.parentSchema, name: key.parentName })} p
            WHERE ${pairs.map(([column, parent]) => `p.${escapeIdentifier(parent)} = ${column}`).join(' AND ')})
        LIMIT ${EXAMPLES}`,
+      ),
     );
+    if (orphans === undefined) continue;
+    checked += 1;
     if (orphans.rows.length === 0) continue;
     const examples = orphans.rows.map((row) => row.key).join('; ');
-    const message = `Foreign key ${key.name} of ${key.childSchema}.${key.childName} does not hold: ${key.parentSchema}.${key.parentName} lacks, for example, ${examples}`;
-    problems.push({ check: 'foreign-keys', message });
+    const message = `Foreign key ${key.name} of ${table} does not hold: ${key.parentSchema}.${key.parentName} lacks, for example, ${examples}`;
+    checks.problems.push({ check: 'foreign-keys', message });
   }
-  return { checked: keys.rows.length, problems };
+  return checked;
 }
 
 interface Sequence {
@@ -76,8 +76,12 @@ interface Sequence {
   readonly increment: string;
 }
 
-/** Compares each sequence with the column that it feeds: one that is behind hands out numbers that are taken. */
-export async function checkSequences(client: ClientBase): Promise<Finding> {
+/**
+ * Compares each sequence with the column that it feeds: one that is behind hands out numbers that are taken.
+ *
+ * @returns how many sequences were compared
+ */
+export async function checkSequences(client: ClientBase, checks: Checks): Promise<number> {
   const sequences = await client.query<Sequence>(
     `SELECT sn.nspname AS schema, s.relname AS name, tn.nspname AS "tableSchema", t.relname AS "tableName",
             a.attname AS column, q.seqincrement::text AS increment
@@ -90,23 +94,27 @@ export async function checkSequences(client: ClientBase): Promise<Finding> {
      WHERE a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) AND s.relpersistence <> 't'
      ORDER BY sn.nspname, s.relname`,
   );
-  const problems: VerifyProblem[] = [];
+  let checked = 0;
   for (const sequence of sequences.rows) {
     const rises = BigInt(sequence.increment) > 0n;
     // One statement: the sequence is never read before the rows that it has numbered.
-    const state = await client.query<{ next: string; furthest: string | null }>(
-      `SELECT (s.last_value + CASE WHEN s.is_called THEN ${sequence.increment}::numeric ELSE 0 END)::text AS next,
+    const state = await checks.run(`sequence ${sequence.schema}.${sequence.name}`, () =>
+      client.query<{ next: string; furthest: string | null }>(
+        `SELECT (s.last_value + CASE WHEN s.is_called THEN ${sequence.increment}::numeric ELSE 0 END)::text AS next,
               (SELECT ${rises ? 'max' : 'min'}(${escapeIdentifier(sequence.column)})::text
                FROM ${qualified({ schema: sequence.tableSchema, name: sequence.tableName })}) AS furthest
        FROM ${qualified(sequence)} s`,
+      ),
     );
+    if (state === undefined) continue;
+    checked += 1;
     const { next, furthest } = state.rows[0] ?? { next: '0', furthest: null };
     if (furthest === null || (rises ? BigInt(next) > BigInt(furthest) : BigInt(next) < BigInt(furthest))) continue;
     const where = `${sequence.tableSchema}.${sequence.tableName}.${sequence.column}`;
     const message = `Sequence ${sequence.schema}.${sequence.name} will hand out ${next}, but ${where} has ${furthest} already: set it past that`;
-    problems.push({ check: 'sequences', message });
+    checks.problems.push({ check: 'sequences', message });
   }
-  return { checked: sequences.rows.length, problems };
+  return checked;
 }
 
 /** Triggers that are switched off: a key among them is not enforced, whatever the schema says. */
@@ -121,28 +129,4 @@ export async function checkTriggers(client: ClientBase): Promise<readonly Verify
     check: 'schema',
     message: `Trigger ${name} of ${table} is switched off: what it guards is not guarded; switch it on`,
   }));
-}
-
-/**
- * Reads every value of every table once, also those stored beside their pages.
- *
- * @returns how many rows there are, and the tables that could not be read
- */
-export async function readEverything(client: ClientBase): Promise<Finding> {
-  let rows = 0;
-  const problems: VerifyProblem[] = [];
-  for (const table of await listTables(client)) {
-    try {
-      // An alias that no column is called: one called the same would be taken for the row.
-      const read = await client.query<{ rows: number }>(
-        `SELECT count(octet_length(whole_row::text))::float8 AS rows FROM ONLY ${qualified(table)} AS whole_row`,
-      );
-      rows += read.rows[0]?.rows ?? 0;
-    } catch (error) {
-      if (!(error instanceof DatabaseError) || !error.code?.startsWith(CORRUPTION_CLASS)) throw error;
-      const message = `Table ${table.schema}.${table.name} cannot be read: ${error.message}`;
-      problems.push({ check: 'tables', message });
-    }
-  }
-  return { checked: rows, problems };
 }

@@ -1,3 +1,5 @@
+import type { Context } from 'aws-lambda';
+
 const ENVIRONMENT: Record<string, string> = {
   ...Object.fromEntries(
     ['BILLING', 'MAIN'].flatMap((database) => [
@@ -13,8 +15,10 @@ const ENVIRONMENT: Record<string, string> = {
   ARCHIVE_BUCKET: 'archives',
 };
 
+const CONTEXT = { getRemainingTimeInMillis: () => 60_000 } as Context;
+
 interface HandlerModule {
-  readonly handler: (event: unknown) => Promise<unknown>;
+  readonly handler: (event: unknown, context: Context) => Promise<unknown>;
 }
 
 const load = {
@@ -57,7 +61,9 @@ const merge = { action: 'merge', database: 'billing', reportId: '20261121T061500
 
 test.each<[keyof typeof load, string, unknown]>([
   ['drill', 'database: one of billing, main', { database: 'analytics' }],
-  ['verify', 'warm: true or false', { database: 'main', warm: 'yes' }],
+  ['verify', 'action: `verify` or `warm`', { database: 'main', action: 'heat' }],
+  ['verify', 'after: `next` of the answer before', { database: 'main', action: 'warm', after: 'the last one' }],
+  ['verify', 'Unrecognized key: "warm"', { database: 'main', warm: true }],
   ['rows', 'action: `report` or `merge`', { database: 'billing' }],
   ['rows', 'archive: `latest`, or the ISO time', { ...report, archive: 'newest' }],
   ['rows', 'notAfter: an ISO time', { ...report, notAfter: 'noon' }],
@@ -75,7 +81,7 @@ test.each<[keyof typeof load, string, unknown]>([
   // The refusal's log and metrics.
   jest.spyOn(process.stdout, 'write').mockReturnValue(true);
   jest.spyOn(process.stderr, 'write').mockReturnValue(true);
-  const refusal = handler(request);
+  const refusal = handler(request, CONTEXT);
   await expect(refusal).rejects.toMatchObject({ code: 'invalid_request' });
   await expect(refusal).rejects.toThrow(reason);
 });
