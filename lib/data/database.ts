@@ -33,6 +33,15 @@ export const CERTIFICATE_AUTHORITY = CaCertificate.RDS_CA_RSA2048_G1;
 /** Also what the secret's generator leaves out: characters that break connection URLs and shells. */
 const EXCLUDED_PASSWORD_CHARACTERS = ' %+~`#$&*()|[]{}:;<>?!\'/@"\\,=^';
 const ROTATION_DAYS = 90;
+/** Support of a major version past its end is charged for each core: an upgrade is to be planned, not bought silently. */
+const LIFECYCLE_SUPPORT = EngineLifecycleSupport.OPEN_SOURCE_RDS_EXTENDED_SUPPORT_DISABLED;
+/** Between two metrics of the operating system. */
+const MONITORING = Duration.minutes(1);
+/**
+ * Standard, with its seven days: enough to look at an incident, and durations of statements are metrics of our own, kept
+ * for 15 months. Advanced is charged for each core and can be switched on while the database runs.
+ */
+const INSIGHTS = { mode: DatabaseInsightsMode.STANDARD, days: PerformanceInsightRetention.DEFAULT } as const;
 
 export interface DatabaseProps {
   readonly name: DatabaseName;
@@ -49,12 +58,21 @@ export interface InstanceSettings {
   readonly instanceIdentifier: string;
   readonly subnetGroupName: string;
   readonly parameterGroupName: string;
+  readonly instanceClass: string;
+  /** `IPV4` or `DUAL`. */
+  readonly networkType: string;
+  readonly engineLifecycleSupport: string;
   /** Role that writes the metrics of the operating system. */
   readonly monitoringRoleArn: string;
+  readonly monitoringSeconds: number;
   readonly multiAz: boolean;
   readonly maximumStorageGiB: number;
   readonly logExports: readonly string[];
   readonly certificateAuthority: string;
+  /** `standard` or `advanced`. */
+  readonly insightsMode: string;
+  readonly insightsDays: number;
+  readonly insightsKeyArn: string;
   readonly pointInTimeDays: number;
   /** In UTC, as `hh:mm-hh:mm`. */
   readonly automatedBackupWindow: string;
@@ -131,7 +149,7 @@ export class Database extends Construct {
     this.instance = new DatabaseInstance(this, 'Instance', {
       instanceIdentifier,
       engine: POSTGRES_ENGINE,
-      engineLifecycleSupport: EngineLifecycleSupport.OPEN_SOURCE_RDS_EXTENDED_SUPPORT_DISABLED,
+      engineLifecycleSupport: LIFECYCLE_SUPPORT,
       instanceType: new InstanceType(config.instanceClass),
       databaseName: policy.databaseName,
       port: POSTGRES_PORT,
@@ -168,14 +186,12 @@ export class Database extends Construct {
 
       parameterGroup,
       cloudwatchLogsExports: [...LOG_EXPORTS],
-      monitoringInterval: Duration.minutes(1),
+      monitoringInterval: MONITORING,
       monitoringRole,
       enablePerformanceInsights: true,
       performanceInsightEncryptionKey: this.key,
-      // Standard, with its seven days: enough to look at an incident, and durations of statements are metrics of our own,
-      // kept for 15 months. Advanced is charged for each core and can be switched on while the database runs.
-      performanceInsightRetention: PerformanceInsightRetention.DEFAULT,
-      databaseInsightsMode: DatabaseInsightsMode.STANDARD,
+      performanceInsightRetention: INSIGHTS.days,
+      databaseInsightsMode: INSIGHTS.mode,
     });
     this.instance.node.addDependency(...exportedLogs(this, instanceIdentifier, retain));
 
@@ -196,11 +212,18 @@ export class Database extends Construct {
       instanceIdentifier,
       subnetGroupName: instanceIdentifier,
       parameterGroupName,
+      instanceClass: `db.${config.instanceClass}`,
+      networkType: NetworkType.IPV4,
+      engineLifecycleSupport: LIFECYCLE_SUPPORT,
       monitoringRoleArn: monitoringRole.roleArn,
+      monitoringSeconds: MONITORING.toSeconds(),
       multiAz: config.multiAz,
       maximumStorageGiB: config.maximumStorageGiB,
       logExports: LOG_EXPORTS,
       certificateAuthority: CERTIFICATE_AUTHORITY.toString(),
+      insightsMode: INSIGHTS.mode,
+      insightsDays: INSIGHTS.days,
+      insightsKeyArn: this.key.keyArn,
       pointInTimeDays: backupPolicy.pointInTimeDays,
       automatedBackupWindow: policy.automatedBackupWindow,
       maintenanceWindow: policy.maintenanceWindow,

@@ -42,6 +42,21 @@ export function grantSnapshots(fn: LambdaFunction, { name, instanceIdentifier }:
   );
 }
 
+/**
+ * Lets somebody hand the use of a key on to the service that it asks for something, such as RDS for as long as it exports
+ * or runs an instance; to nobody else, so that no other principal ever gets to use the key by way of the grantee.
+ */
+export function grantKeyToService(grantee: IGrantable, key: IKey): void {
+  const resourceArns = [key.keyArn];
+  Grant.addToPrincipal({ grantee, actions: ['kms:DescribeKey'], resourceArns });
+  Grant.addToPrincipal({
+    grantee,
+    actions: ['kms:CreateGrant'],
+    resourceArns,
+    conditions: { Bool: { 'kms:GrantIsForAWSResource': 'true' } },
+  });
+}
+
 export interface SnapshotExportRoleProps {
   readonly archiveBucket: IBucket;
   /** What the exports are encrypted with. */
@@ -94,12 +109,7 @@ export class SnapshotExportRole extends Construct {
       }),
     );
     this.role.grantPassRole(fn.grantPrincipal);
-    fn.addToRolePolicy(
-      new PolicyStatement({
-        // RDS goes on exporting without the function, by a grant that the function makes it.
-        actions: ['kms:CreateGrant', 'kms:DescribeKey'],
-        resources: [this.key.keyArn],
-      }),
-    );
+    // RDS goes on exporting without the function, by a grant that the function makes it.
+    grantKeyToService(fn, this.key);
   }
 }

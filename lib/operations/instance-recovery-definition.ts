@@ -1,5 +1,5 @@
 import type { DatabaseName } from '../../lambdas/shared/contract';
-import type { InstanceSettings } from '../data/database';
+import { POSTGRES_PORT, type InstanceSettings } from '../data/database';
 
 /** What the workflow works with. Values may be tokens: they are resolved when the definition is written. */
 export interface RecoveryDefinitionProps {
@@ -11,6 +11,10 @@ export interface RecoveryDefinitionProps {
   readonly verifyFunctionArn: string;
   readonly resetPasswordFunctionArn: string;
   readonly confirmationQueueUrl: string;
+  /** Minutes in which an instance must be verified and ready, by the policy. Told to whoever confirms. */
+  readonly targetMinutes: number;
+  /** Minutes after which warming stops, wherever it is. */
+  readonly warmingMinutes: number;
 }
 
 /** One state of the Amazon States Language. */
@@ -72,9 +76,16 @@ function untilAvailable(name: string, identifier: string, next: string): Record<
   };
 }
 
-/** Everything that RDS would otherwise set to its own defaults, not to those of the source. */
+/**
+ * Everything that RDS would otherwise set to its own defaults, or to what the source had on the day of the backup. What
+ * it takes no parameter for is set by {@link configuredSettings}.
+ */
 function restoredSettings({ settings, securityGroupId }: RecoveryDefinitionProps): State {
   return {
+    DbInstanceClass: settings.instanceClass,
+    EngineLifecycleSupport: settings.engineLifecycleSupport,
+    NetworkType: settings.networkType,
+    Port: POSTGRES_PORT,
     DbSubnetGroupName: settings.subnetGroupName,
     VpcSecurityGroupIds: [securityGroupId],
     DbParameterGroupName: settings.parameterGroupName,
@@ -87,6 +98,22 @@ function restoredSettings({ settings, securityGroupId }: RecoveryDefinitionProps
     StorageType: 'gp3',
     EnableCloudwatchLogsExports: settings.logExports,
     CaCertificateIdentifier: settings.certificateAuthority,
+  };
+}
+
+/** What cannot be set while an instance is restored. */
+function configuredSettings({ settings }: RecoveryDefinitionProps): State {
+  return {
+    BackupRetentionPeriod: settings.pointInTimeDays,
+    PreferredBackupWindow: settings.automatedBackupWindow,
+    PreferredMaintenanceWindow: settings.maintenanceWindow,
+    MaxAllocatedStorage: settings.maximumStorageGiB,
+    MonitoringInterval: settings.monitoringSeconds,
+    MonitoringRoleArn: settings.monitoringRoleArn,
+    DatabaseInsightsMode: settings.insightsMode,
+    EnablePerformanceInsights: true,
+    PerformanceInsightsKMSKeyId: settings.insightsKeyArn,
+    PerformanceInsightsRetentionPeriod: settings.insightsDays,
   };
 }
 
@@ -104,6 +131,7 @@ function restoring(props: RecoveryDefinitionProps): Record<string, State> {
       Type: 'Pass',
       Comment: 'Names of the recovered instance, and of the present one once it is set aside',
       Assign: {
+        startedAt: '{% $states.context.Execution.StartTime %}',
         recovered: `{% '${id}-recovered-' & $substring($uuid(), 0, 8) %}`,
         former: `{% '${id}-before-' & $substring($uuid(), 0, 8) %}`,
       },
@@ -137,12 +165,7 @@ function restoring(props: RecoveryDefinitionProps): Record<string, State> {
       Resource: rds('modifyDBInstance'),
       Arguments: {
         DbInstanceIdentifier: '{% $recovered %}',
-        BackupRetentionPeriod: settings.pointInTimeDays,
-        PreferredBackupWindow: settings.automatedBackupWindow,
-        PreferredMaintenanceWindow: settings.maintenanceWindow,
-        MaxAllocatedStorage: settings.maximumStorageGiB,
-        MonitoringInterval: 60,
-        MonitoringRoleArn: settings.monitoringRoleArn,
+        ...configuredSettings(props),
         ApplyImmediately: true,
       },
       Retry: RETRIED,
@@ -152,28 +175,81 @@ function restoring(props: RecoveryDefinitionProps): Record<string, State> {
   };
 }
 
-function proving(props: RecoveryDefinitionProps): Record<string, State> {
-  const invoke = (functionArn: string, payload: State, next: string): State => ({
+function invoking(functionArn: string, payload: State): State {
+  return {
     Type: 'Task',
     Resource: 'arn:aws:states:::lambda:invoke',
     Arguments: { FunctionName: functionArn, Payload: payload },
     Output: '{% $states.result.Payload %}',
     Retry: RETRIED_FUNCTION,
-    Next: next,
-  });
+  };
+}
+
+/**
+ * States that read the whole disk once, which loads lazily after a restore. One call of the function is not enough for a
+ * large database, so it is called until everything is read, or its share of the time is used up; a database that is not
+ * warm is slow, but sound. A page that cannot be read is another matter.
+ */
+function warming({ database, verifyFunctionArn, warmingMinutes }: RecoveryDefinitionProps): Record<string, State> {
   return {
-    'Reset password': invoke(
-      props.resetPasswordFunctionArn,
-      { database: props.database, instanceIdentifier: '{% $recovered %}' },
-      'Password reset',
-    ),
-    ...untilAvailable('Password reset', '{% $recovered %}', 'Verify'),
-    Verify: invoke(
-      props.verifyFunctionArn,
-      // A restored disk loads lazily: without warming, the first customers wait.
-      { database: props.database, host: '{% $host %}', warm: true },
-      'Sound?',
-    ),
+    'Begin warming': {
+      Type: 'Pass',
+      Assign: {
+        warmUntil: `{% $millis() + ${warmingMinutes * 60_000} %}`,
+        warmed: { done: false, next: null, bytesRead: 0, bytesLeft: null, skippedPages: 0, error: null },
+      },
+      Next: 'Warm',
+    },
+    Warm: {
+      ...invoking(verifyFunctionArn, {
+        action: 'warm',
+        database,
+        host: '{% $host %}',
+        after: '{% $warmed.next %}',
+      }),
+      Assign: {
+        warmed: {
+          done: '{% $states.result.Payload.done %}',
+          next: '{% $states.result.Payload.next %}',
+          bytesRead: '{% $warmed.bytesRead + $states.result.Payload.bytesRead %}',
+          bytesLeft: '{% $states.result.Payload.bytesLeft %}',
+          skippedPages: '{% $warmed.skippedPages + $count($states.result.Payload.skipped) %}',
+          error: null,
+        },
+      },
+      // Nobody waits longer for a database because it could not be warmed.
+      Catch: [
+        {
+          ErrorEquals: ['States.ALL'],
+          Assign: { warmed: "{% $merge([$warmed, {'error': $states.errorOutput.Error}]) %}" },
+          Next: 'Verify',
+        },
+      ],
+      Next: 'Warm enough?',
+    },
+    'Warm enough?': {
+      Type: 'Choice',
+      Choices: [
+        { Condition: '{% $count($states.input.problems) > 0 %}', Next: 'Unsound' },
+        { Condition: '{% $warmed.done = false and $millis() < $warmUntil %}', Next: 'Warm' },
+      ],
+      Default: 'Verify',
+    },
+  };
+}
+
+function proving(props: RecoveryDefinitionProps): Record<string, State> {
+  return {
+    'Reset password': {
+      ...invoking(props.resetPasswordFunctionArn, {
+        database: props.database,
+        instanceIdentifier: '{% $recovered %}',
+      }),
+      Next: 'Password reset',
+    },
+    ...untilAvailable('Password reset', '{% $recovered %}', 'Begin warming'),
+    ...warming(props),
+    Verify: { ...invoking(props.verifyFunctionArn, { database: props.database, host: '{% $host %}' }), Next: 'Sound?' },
     'Sound?': {
       Type: 'Choice',
       Choices: [
@@ -192,7 +268,11 @@ function proving(props: RecoveryDefinitionProps): Record<string, State> {
         MessageBody: {
           database: props.database,
           recoveredInstance: '{% $recovered %}',
+          // `notChecked` names what time did not suffice for: whoever confirms decides whether to do without.
           verification: '{% $report %}',
+          warming: '{% $warmed %}',
+          minutes: '{% $round(($millis() - $toMillis($startedAt)) / 60000, 1) %}',
+          targetMinutes: props.targetMinutes,
           confirmWith: props.settings.instanceIdentifier,
           taskToken: '{% $states.context.Task.Token %}',
         },
@@ -238,7 +318,10 @@ function cuttingOver({ settings, proxyName }: RecoveryDefinitionProps): Record<s
     'Take its place': rename('{% $recovered %}', id, 'In place'),
     ...untilAvailable('In place', id, proxyName === undefined ? 'Recovered' : 'Give to proxy'),
     ...(proxyName === undefined ? {} : { 'Give to proxy': target('registerDBProxyTargets', 'Recovered') }),
-    Recovered: { Type: 'Succeed', Output: { instance: id, former: '{% $former %}', verification: '{% $report %}' } },
+    Recovered: {
+      Type: 'Succeed',
+      Output: { instance: id, former: '{% $former %}', verification: '{% $report %}', warming: '{% $warmed %}' },
+    },
   };
 }
 
@@ -251,7 +334,7 @@ const FAILURES: Record<string, State> = {
   Unsound: {
     Type: 'Fail',
     Error: 'InstanceUnsound',
-    Cause: 'The recovered database is not sound: see the output of Verify. The instance in use was not touched',
+    Cause: 'The recovered database is not sound: see the output of Warm or Verify. The instance in use was not touched',
   },
   Unconfirmed: {
     Type: 'Fail',

@@ -4,10 +4,18 @@ import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { DefinitionBody, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
+import { BACKUP_POLICIES } from '../config/policies';
 import type { InstanceSettings } from '../data/database';
+import { grantKeyToService } from './backup-permissions';
 import type { DatabaseAccess } from './database-access';
 import { recoveryDefinition } from './instance-recovery-definition';
 import type { ResetPassword } from './reset-password';
+
+/**
+ * Share of the restore target that warming may take. More leaves too little for the restore itself and the verification;
+ * less hands over a database whose first queries wait for its disk.
+ */
+const WARMING_SHARE = 0.5;
 
 /** An instance that the Data stack made, and can be recovered. */
 export interface RecoverableInstance {
@@ -36,6 +44,7 @@ export class InstanceRecovery extends Construct {
     super(scope, id);
     const { instance, verify, resetPassword } = props;
     const { access, settings, proxyName } = instance;
+    const { restoreTargetMinutes } = BACKUP_POLICIES[access.name];
     if (!access.securityGroup) throw new Error(`The ${access.name} database has no security group to restore into`);
     const confirmations = new Queue(this, 'Confirmations', {
       encryption: QueueEncryption.SQS_MANAGED,
@@ -61,6 +70,8 @@ export class InstanceRecovery extends Construct {
       verifyFunctionArn: verify.functionArn,
       resetPasswordFunctionArn: resetPassword.function.functionArn,
       confirmationQueueUrl: confirmations.queueUrl,
+      targetMinutes: restoreTargetMinutes,
+      warmingMinutes: restoreTargetMinutes * WARMING_SHARE,
     });
     this.stateMachine = new StateMachine(this, 'Workflow', {
       stateMachineName: recoveryWorkflowName(props.environmentName, access.name),
@@ -99,13 +110,8 @@ export class InstanceRecovery extends Construct {
     );
     role.addToPolicy(new PolicyStatement({ actions: ['iam:PassRole'], resources: [settings.monitoringRoleArn] }));
     if (access.secretKey) {
-      role.addToPolicy(
-        new PolicyStatement({
-          // RDS goes on using the key of the storage by a grant that the caller makes it.
-          actions: ['kms:CreateGrant', 'kms:DescribeKey'],
-          resources: [access.secretKey.keyArn],
-        }),
-      );
+      // RDS goes on using the key of the storage and of the insights by a grant that the caller makes it.
+      grantKeyToService(role, access.secretKey);
     }
     if (proxyName === undefined) return;
     role.addToPolicy(

@@ -1,3 +1,4 @@
+import { BACKUP_POLICIES } from '../../lib/config/policies';
 import { recoveryDefinition, type State } from '../../lib/operations/instance-recovery-definition';
 import { resourceLike, resourcesOf, templatesOf } from './support';
 
@@ -6,11 +7,18 @@ const settings = {
   instanceIdentifier: INSTANCE,
   subnetGroupName: 'subnets',
   parameterGroupName: 'parameters',
+  instanceClass: 'db.m7g.large',
+  networkType: 'IPV4',
+  engineLifecycleSupport: 'open-source-rds-extended-support-disabled',
   monitoringRoleArn: 'arn:aws:iam::333333333333:role/monitoring',
+  monitoringSeconds: 60,
   multiAz: true,
   maximumStorageGiB: 1000,
   logExports: ['postgresql', 'upgrade'],
   certificateAuthority: 'rds-ca-rsa2048-g1',
+  insightsMode: 'standard',
+  insightsDays: 7,
+  insightsKeyArn: 'arn:aws:kms:eu-central-1:333333333333:key/billing',
   pointInTimeDays: 35,
   automatedBackupWindow: '03:00-03:30',
   maintenanceWindow: 'Sun:09:00-Sun:09:30',
@@ -24,6 +32,8 @@ const props = {
   verifyFunctionArn: 'verify',
   resetPasswordFunctionArn: 'reset-password',
   confirmationQueueUrl: 'queue',
+  targetMinutes: 60,
+  warmingMinutes: 30,
 } as const;
 const { States: states, StartAt } = recoveryDefinition(props);
 
@@ -63,32 +73,143 @@ test('every state is reached, leads to one that exists, or ends', () => {
   expect(ends.map((name) => stateOf(name).Type)).toEqual(['Succeed', 'Fail', 'Fail', 'Fail']);
 });
 
-test.each(['Restore from snapshot', 'Restore to time', 'Restore to latest'])(
-  '%s sets what RDS would set to its own defaults',
-  (name) => {
-    expect(argumentsOf(name)).toMatchObject({
-      DbSubnetGroupName: 'subnets',
-      VpcSecurityGroupIds: ['sg-0000000b'],
-      DbParameterGroupName: 'parameters',
-      MultiAZ: true,
-      DeletionProtection: true,
-      EnableIAMDatabaseAuthentication: true,
-      PubliclyAccessible: false,
-      EnableCloudwatchLogsExports: ['postgresql', 'upgrade'],
-      CaCertificateIdentifier: 'rds-ca-rsa2048-g1',
-    });
-    const target = argumentsOf(name).TargetDBInstanceIdentifier ?? argumentsOf(name).DbInstanceIdentifier;
-    expect(target).toBe('{% $recovered %}');
-  },
-);
+const RESTORED = {
+  DbInstanceClass: 'db.m7g.large',
+  EngineLifecycleSupport: 'open-source-rds-extended-support-disabled',
+  NetworkType: 'IPV4',
+  Port: 5432,
+  DbSubnetGroupName: 'subnets',
+  VpcSecurityGroupIds: ['sg-0000000b'],
+  DbParameterGroupName: 'parameters',
+  MultiAZ: true,
+  PubliclyAccessible: false,
+  DeletionProtection: true,
+  EnableIAMDatabaseAuthentication: true,
+  CopyTagsToSnapshot: true,
+  AutoMinorVersionUpgrade: true,
+  StorageType: 'gp3',
+  EnableCloudwatchLogsExports: ['postgresql', 'upgrade'],
+  CaCertificateIdentifier: 'rds-ca-rsa2048-g1',
+};
+const RECOVERED = '{% $recovered %}';
+const FORMER = '{% $former %}';
+const PROXY_TARGET = { DbProxyName: 'proxy', TargetGroupName: 'default', DbInstanceIdentifiers: [INSTANCE] };
 
-test('a restored instance gets its backups, windows and monitoring back', () => {
-  expect(argumentsOf('Configure')).toMatchObject({
-    DbInstanceIdentifier: '{% $recovered %}',
-    BackupRetentionPeriod: 35,
-    PreferredBackupWindow: '03:00-03:30',
-    MaxAllocatedStorage: 1000,
-    MonitoringInterval: 60,
+/** Every call of RDS that the workflow makes, whole: what is missing here is not called. */
+const RDS_CALLS: Readonly<Record<string, readonly [string, Record<string, unknown>]>> = {
+  'Restore from snapshot': [
+    'restoreDBInstanceFromDBSnapshot',
+    { ...RESTORED, DbSnapshotIdentifier: '{% $states.input.snapshotArn %}', DbInstanceIdentifier: RECOVERED },
+  ],
+  'Restore to time': [
+    'restoreDBInstanceToPointInTime',
+    {
+      ...RESTORED,
+      SourceDBInstanceIdentifier: INSTANCE,
+      TargetDBInstanceIdentifier: RECOVERED,
+      RestoreTime: '{% $states.input.restoreTime %}',
+    },
+  ],
+  'Restore to latest': [
+    'restoreDBInstanceToPointInTime',
+    {
+      ...RESTORED,
+      SourceDBInstanceIdentifier: INSTANCE,
+      TargetDBInstanceIdentifier: RECOVERED,
+      UseLatestRestorableTime: true,
+    },
+  ],
+  'Restored: look': ['describeDBInstances', { DbInstanceIdentifier: RECOVERED }],
+  Configure: [
+    'modifyDBInstance',
+    {
+      DbInstanceIdentifier: RECOVERED,
+      BackupRetentionPeriod: 35,
+      PreferredBackupWindow: '03:00-03:30',
+      PreferredMaintenanceWindow: 'Sun:09:00-Sun:09:30',
+      MaxAllocatedStorage: 1000,
+      MonitoringInterval: 60,
+      MonitoringRoleArn: 'arn:aws:iam::333333333333:role/monitoring',
+      DatabaseInsightsMode: 'standard',
+      EnablePerformanceInsights: true,
+      PerformanceInsightsKMSKeyId: 'arn:aws:kms:eu-central-1:333333333333:key/billing',
+      PerformanceInsightsRetentionPeriod: 7,
+      ApplyImmediately: true,
+    },
+  ],
+  'Configured: look': ['describeDBInstances', { DbInstanceIdentifier: RECOVERED }],
+  'Password reset: look': ['describeDBInstances', { DbInstanceIdentifier: RECOVERED }],
+  'Take from proxy': ['deregisterDBProxyTargets', PROXY_TARGET],
+  'Set aside': [
+    'modifyDBInstance',
+    { DbInstanceIdentifier: INSTANCE, NewDBInstanceIdentifier: FORMER, ApplyImmediately: true },
+  ],
+  'Aside: look': ['describeDBInstances', { DbInstanceIdentifier: FORMER }],
+  'Take its place': [
+    'modifyDBInstance',
+    { DbInstanceIdentifier: RECOVERED, NewDBInstanceIdentifier: INSTANCE, ApplyImmediately: true },
+  ],
+  'In place: look': ['describeDBInstances', { DbInstanceIdentifier: INSTANCE }],
+  'Give to proxy': ['registerDBProxyTargets', PROXY_TARGET],
+};
+
+test('RDS is called for exactly this, with exactly these arguments', () => {
+  const calls = Object.entries(states).flatMap(([name, state]) => {
+    const action = /^arn:aws:states:::aws-sdk:rds:(\w+)$/.exec(String(state.Resource))?.[1];
+    return action === undefined ? [] : [[name, [action, state.Arguments]] as const];
+  });
+  expect(Object.fromEntries(calls)).toEqual(RDS_CALLS);
+});
+
+test('a call that RDS refuses for a moment is repeated, and a restore is never begun twice', () => {
+  for (const name of Object.keys(RDS_CALLS)) {
+    expect([name, stateOf(name).Retry !== undefined]).toEqual([name, !name.startsWith('Restore ')]);
+  }
+});
+
+describe('warming', () => {
+  const choicesOf = (name: string) => stateOf(name).Choices as { Condition: string; Next: string }[];
+
+  test('goes on where the call before stopped, until everything is read or its time is up', () => {
+    expect(argumentsOf('Warm')).toEqual({
+      FunctionName: 'verify',
+      Payload: { action: 'warm', database: 'billing', host: '{% $host %}', after: '{% $warmed.next %}' },
+    });
+    expect(stateOf('Begin warming').Assign).toMatchObject({
+      warmUntil: '{% $millis() + 1800000 %}',
+      warmed: { done: false, next: null },
+    });
+    expect(stateOf('Warm').Assign).toMatchObject({ warmed: { next: '{% $states.result.Payload.next %}' } });
+    expect(choicesOf('Warm enough?')[1]).toEqual({
+      Condition: '{% $warmed.done = false and $millis() < $warmUntil %}',
+      Next: 'Warm',
+    });
+    expect(stateOf('Warm enough?').Default).toBe('Verify');
+  });
+
+  test('that fails delays nothing: the database is verified all the same', () => {
+    expect(stateOf('Warm').Catch).toEqual([expect.objectContaining({ ErrorEquals: ['States.ALL'], Next: 'Verify' })]);
+    expect(stateOf('Warm').Retry).toBeDefined();
+  });
+
+  test('that finds a page which cannot be read ends the recovery', () => {
+    expect(choicesOf('Warm enough?')[0]).toEqual({
+      Condition: '{% $count($states.input.problems) > 0 %}',
+      Next: 'Unsound',
+    });
+  });
+
+  test('is no part of the verification, and both are told to whoever confirms, with the time against the target', () => {
+    expect(argumentsOf('Verify')).toEqual({
+      FunctionName: 'verify',
+      Payload: { database: 'billing', host: '{% $host %}' },
+    });
+    expect(argumentsOf('Ask').MessageBody).toMatchObject({
+      verification: '{% $report %}',
+      warming: '{% $warmed %}',
+      minutes: '{% $round(($millis() - $toMillis($startedAt)) / 60000, 1) %}',
+      targetMinutes: 60,
+    });
   });
 });
 
@@ -147,6 +268,110 @@ test('the password goes through a function, and so never into the history of the
   expect(argumentsOf('Reset password')).toEqual({
     FunctionName: 'reset-password',
     Payload: { database: 'billing', instanceIdentifier: '{% $recovered %}' },
+  });
+});
+
+describe.each(['billing', 'main'] as const)('the %s instance that is recovered', (database) => {
+  const { data, operations } = templatesOf('production');
+  const title = database === 'billing' ? 'Billing' : 'Main';
+  const { Outputs, Resources } = data.toJSON() as {
+    Outputs: Record<string, { Value: unknown; Export?: { Name: string } }>;
+    Resources: Record<string, { Properties: Record<string, unknown> }>;
+  };
+
+  /** A value as both templates would write it: imports as what they import, groups by the names that they are given. */
+  function plain(value: unknown): unknown {
+    if (Array.isArray(value)) return value.map(plain);
+    const { 'Fn::ImportValue': imported, Ref } = (value ?? {}) as { 'Fn::ImportValue'?: string; Ref?: string };
+    if (imported !== undefined) {
+      return plain(Object.values(Outputs).find(({ Export }) => Export?.Name === imported)?.Value);
+    }
+    const group = Ref === undefined ? undefined : Resources[Ref]?.Properties;
+    return group?.DBSubnetGroupName ?? group?.DBParameterGroupName ?? value;
+  }
+
+  /** The workflow as it is deployed; what is known only then stands as JSON in its place. */
+  function deployed(): Record<string, State> {
+    const machine = resourceLike(operations, 'AWS::StepFunctions::StateMachine', `${title}Recovery`).Properties;
+    const pieces = (machine.DefinitionString as { 'Fn::Join': [string, unknown[]] })['Fn::Join'][1];
+    const text = pieces.map((piece) =>
+      typeof piece === 'string' ? piece : JSON.stringify(JSON.stringify(plain(piece))).slice(1, -1),
+    );
+    return (JSON.parse(text.join('')) as { States: Record<string, State> }).States;
+  }
+
+  /** Properties of the instance in the template, and the argument that gives a recovered instance the same. */
+  const GIVEN_AGAIN: Readonly<Record<string, string>> = {
+    AutoMinorVersionUpgrade: 'AutoMinorVersionUpgrade',
+    BackupRetentionPeriod: 'BackupRetentionPeriod',
+    CACertificateIdentifier: 'CaCertificateIdentifier',
+    CopyTagsToSnapshot: 'CopyTagsToSnapshot',
+    DatabaseInsightsMode: 'DatabaseInsightsMode',
+    DBInstanceClass: 'DbInstanceClass',
+    DBParameterGroupName: 'DbParameterGroupName',
+    DBSubnetGroupName: 'DbSubnetGroupName',
+    DeletionProtection: 'DeletionProtection',
+    EnableCloudwatchLogsExports: 'EnableCloudwatchLogsExports',
+    EnableIAMDatabaseAuthentication: 'EnableIAMDatabaseAuthentication',
+    EnablePerformanceInsights: 'EnablePerformanceInsights',
+    EngineLifecycleSupport: 'EngineLifecycleSupport',
+    MaxAllocatedStorage: 'MaxAllocatedStorage',
+    MonitoringInterval: 'MonitoringInterval',
+    MonitoringRoleArn: 'MonitoringRoleArn',
+    MultiAZ: 'MultiAZ',
+    NetworkType: 'NetworkType',
+    PerformanceInsightsKMSKeyId: 'PerformanceInsightsKMSKeyId',
+    PerformanceInsightsRetentionPeriod: 'PerformanceInsightsRetentionPeriod',
+    Port: 'Port',
+    PreferredBackupWindow: 'PreferredBackupWindow',
+    PreferredMaintenanceWindow: 'PreferredMaintenanceWindow',
+    PubliclyAccessible: 'PubliclyAccessible',
+    StorageType: 'StorageType',
+    VPCSecurityGroups: 'VpcSecurityGroupIds',
+  };
+
+  /** Properties that no argument gives again, each with the reason. */
+  const NOT_GIVEN: Readonly<Record<string, string>> = {
+    AllocatedStorage: 'a disk is restored in the size that it had',
+    AllowMajorVersionUpgrade: 'allows one change, is no setting of the instance',
+    ApplyImmediately: 'says when changes are made, is no setting of the instance',
+    DBInstanceIdentifier: 'is taken over at the cut-over',
+    DBName: 'is in the backup',
+    DeleteAutomatedBackups: 'is said by whoever deletes an instance',
+    Engine: 'is in the backup',
+    EngineVersion: 'is in the backup',
+    KmsKeyId: 'a backup is restored with the key that it was made with',
+    MasterUserPassword: 'is set by the function, so that no history holds it',
+    MasterUsername: 'is in the backup',
+    StorageEncrypted: 'is in the backup',
+  };
+
+  test('is given every setting again that the stack declares, unless there is a reason not to', () => {
+    const declared = resourceLike(data, 'AWS::RDS::DBInstance', `${title}DatabaseInstance`).Properties;
+    const configured = deployed().Configure?.Arguments as Record<string, unknown>;
+    const names = Object.keys(declared).filter((name) => name !== 'Tags' && !(name in NOT_GIVEN));
+    expect(names.toSorted()).toEqual(Object.keys(GIVEN_AGAIN).toSorted());
+    for (const restore of ['Restore from snapshot', 'Restore to time', 'Restore to latest']) {
+      const given = { ...(deployed()[restore]?.Arguments as Record<string, unknown>), ...configured };
+      for (const name of names) {
+        const expected = plain(declared[name]);
+        const actual = given[GIVEN_AGAIN[name] ?? ''];
+        // Numbers are text in some properties, and references stand as JSON.
+        const asText = (value: unknown) =>
+          JSON.stringify([value].flat().map((one) => (typeof one === 'object' ? JSON.stringify(one) : String(one))));
+        expect([restore, name, asText(actual)]).toEqual([restore, name, asText(expected)]);
+      }
+    }
+  });
+
+  test('is warmed for half of its restore target at most', () => {
+    const { restoreTargetMinutes } = BACKUP_POLICIES[database];
+    expect(deployed()['Begin warming']?.Assign).toMatchObject({
+      warmUntil: `{% $millis() + ${restoreTargetMinutes * 30_000} %}`,
+    });
+    expect((deployed().Ask?.Arguments as { MessageBody: unknown }).MessageBody).toMatchObject({
+      targetMinutes: restoreTargetMinutes,
+    });
   });
 });
 

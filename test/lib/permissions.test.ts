@@ -5,6 +5,7 @@ interface Statement {
   readonly Effect: string;
   readonly Action: string | string[];
   readonly Resource: unknown;
+  readonly Condition?: unknown;
 }
 
 /** Actions that are granted on every resource, each with the reason why it cannot be narrower. */
@@ -83,6 +84,19 @@ test('the webhook function reaches the signing secret and the queue, and no data
     'xray:PutTraceSegments',
   ]);
 });
+
+test.each(DEPLOYED_ENVIRONMENTS)(
+  '%s: a key is handed on to services of AWS only, never to another principal',
+  (environment) => {
+    const granting = statementsOf(templatesOf(environment)).filter((one) => actionsOf(one).includes('kms:CreateGrant'));
+    // Two recovery workflows, and the export of snapshots.
+    expect(granting).toHaveLength(3);
+    for (const { Action, Condition } of granting) {
+      expect(Action).toBe('kms:CreateGrant');
+      expect(Condition).toEqual({ Bool: { 'kms:GrantIsForAWSResource': 'true' } });
+    }
+  },
+);
 
 test('functions of billing alone never get the secret of the main database', () => {
   for (const word of ['EventProcessor', 'StripeReconciliation']) {
