@@ -1,4 +1,4 @@
-import { CfnOutput, Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { CfnOutput, Duration } from 'aws-cdk-lib';
 import { InstanceType, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import {
   DatabaseInsightsMode,
@@ -10,6 +10,7 @@ import {
 } from 'aws-cdk-lib/aws-rds';
 import { Construct } from 'constructs';
 import type { CreatedDatabaseConfig } from '../config/environment-schema';
+import { removalPolicyOf } from '../config/removal-policy';
 import { CERTIFICATE_AUTHORITY, POSTGRES_ENGINE, POSTGRES_PORT, type Database } from './database';
 import { DATABASE_POLICIES, replicaParameters } from './database-policies';
 import { exportedLogs, LOG_EXPORTS } from './exported-logs';
@@ -29,7 +30,7 @@ export class AnalyticsReplica extends Construct {
     const { database, network, config, removalProtection } = props;
     const { name } = database.access;
     const instanceIdentifier = `${database.settings.instanceIdentifier}-analytics`;
-    const removalPolicy = removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+    const removalPolicy = removalPolicyOf(removalProtection);
     const replica = new DatabaseInstanceReadReplica(this, 'Instance', {
       sourceDatabaseInstance: database.instance,
       instanceIdentifier,
@@ -64,6 +65,7 @@ export class AnalyticsReplica extends Construct {
         engine: POSTGRES_ENGINE,
         description: `Settings of the analytics replica of the ${name} database`,
         parameters: replicaParameters(name),
+        removalPolicy,
       }),
       cloudwatchLogsExports: [...LOG_EXPORTS],
       monitoringInterval: Duration.minutes(1),

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership, type LifecycleRule } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
@@ -7,6 +7,7 @@ import { DRILL_PREFIX } from '../../lambdas/drill/contract';
 import { RECOVERY_PREFIX } from '../../lambdas/rows/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
 import { BACKUP_POLICIES } from '../config/policies';
+import { removalPolicyOf } from '../config/removal-policy';
 
 /** Days that access logs are kept: PCI asks for a year. */
 const ACCESS_LOG_DAYS = 366;
@@ -33,7 +34,7 @@ export class Archives extends Construct {
 
   constructor(scope: Construct, id: string, props: ArchivesProps) {
     super(scope, id);
-    const removalPolicy = props.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+    const removalPolicy = removalPolicyOf(props.removalProtection);
     const accessLogs = new Bucket(this, 'AccessLogs', {
       // S3 delivers access logs only under its own key.
       encryption: BucketEncryption.S3_MANAGED,

@@ -1,8 +1,9 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ClientPasswordAuthType, DatabaseProxy, ProxyTarget } from 'aws-cdk-lib/aws-rds';
 import { Construct } from 'constructs';
+import { removalPolicyOf } from '../config/removal-policy';
 import type { DatabaseAccess } from '../operations/database-access';
 import { POSTGRES_PORT, type Database } from './database';
 import type { Network } from './network';
@@ -39,7 +40,7 @@ export class PooledConnections extends Construct {
       // Made before RDS makes it without an expiry.
       logGroupName: `/aws/rds/proxy/${this.proxyName}`,
       retention: RetentionDays.ONE_YEAR,
-      removalPolicy: props.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: removalPolicyOf(props.removalProtection),
     });
     const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
       vpc: network.vpc,

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { InstanceType, Port, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
@@ -21,6 +21,7 @@ import { Construct } from 'constructs';
 import type { DatabaseName } from '../../lambdas/shared/contract';
 import type { CreatedDatabaseConfig } from '../config/environment-schema';
 import type { BackupPolicy } from '../config/policies';
+import { removalPolicyOf } from '../config/removal-policy';
 import type { DatabaseAccess } from '../operations/database-access';
 import { databaseParameters, DATABASE_POLICIES } from './database-policies';
 import { exportedLogs, LOG_EXPORTS } from './exported-logs';
@@ -98,7 +99,7 @@ export class Database extends Construct {
     super(scope, id);
     const { name, network, config, backupPolicy } = props;
     const policy = DATABASE_POLICIES[name];
-    const retain = props.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+    const retain = removalPolicyOf(props.removalProtection);
     // A name of our own makes CloudFormation refuse any change that would replace the instance, instead of doing it.
     const instanceIdentifier = `billing-operations-${props.environmentName}-${name}`;
 

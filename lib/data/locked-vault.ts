@@ -1,9 +1,10 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { BackupVault } from 'aws-cdk-lib/aws-backup';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import type { DatabaseName } from '../../lambdas/shared/contract';
 import type { BackupPolicy } from '../config/policies';
+import { removalPolicyOf } from '../config/removal-policy';
 
 export interface LockedVaultProps {
   readonly database: DatabaseName;
@@ -20,7 +21,7 @@ export interface LockedVaultProps {
  */
 export function lockedVault(scope: Construct, props: LockedVaultProps): BackupVault {
   const { policy, removalProtection } = props;
-  const removalPolicy = removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+  const removalPolicy = removalPolicyOf(removalProtection);
   return new BackupVault(scope, 'Vault', {
     backupVaultName: props.vaultName,
     // Apart from the database's key, so that losing that one does not lose the backups with it.

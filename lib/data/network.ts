@@ -1,4 +1,4 @@
-import { RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Validations } from 'aws-cdk-lib';
 import {
   FlowLogDestination,
   FlowLogTrafficType,
@@ -17,6 +17,7 @@ import {
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
+import { removalPolicyOf } from '../config/removal-policy';
 
 /**
  * AWS APIs that are called from inside the network, each through an endpoint of its own, so that credentials and
@@ -87,7 +88,7 @@ export class Network extends Construct {
         new LogGroup(this, 'FlowLogs', {
           // As long as the other records of who reached the data.
           retention: RetentionDays.ONE_YEAR,
-          removalPolicy: props.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+          removalPolicy: removalPolicyOf(props.removalProtection),
         }),
       ),
     });

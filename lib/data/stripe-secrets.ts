@@ -1,7 +1,8 @@
-import { CfnOutput, RemovalPolicy } from 'aws-cdk-lib';
+import { CfnOutput } from 'aws-cdk-lib';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import { removalPolicyOf } from '../config/removal-policy';
 
 export interface StripeSecretsProps {
   readonly environmentName: string;
@@ -23,7 +24,7 @@ export class StripeSecrets extends Construct {
 
   constructor(scope: Construct, id: string, props: StripeSecretsProps) {
     super(scope, id);
-    const removalPolicy = props.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+    const removalPolicy = removalPolicyOf(props.removalProtection);
     this.key = new Key(this, 'Key', {
       description: `Stripe's secrets (${props.environmentName})`,
       enableKeyRotation: true,

@@ -1,7 +1,8 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { MAX_ATTEMPTS } from '../../lambdas/processor/contract';
+import { removalPolicyOf } from '../config/removal-policy';
 
 export interface EventQueueProps {
   /** Timeout of the function that takes events from the queue. */
@@ -18,7 +19,7 @@ export class EventQueue extends Construct {
   constructor(scope: Construct, id: string, props: EventQueueProps) {
     super(scope, id);
     // What was acknowledged to Stripe and is not in the database yet is nowhere else.
-    const removalPolicy = props.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+    const removalPolicy = removalPolicyOf(props.removalProtection);
     this.deadLetterQueue = new Queue(this, 'Parked', {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,

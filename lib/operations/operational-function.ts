@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import {
   CfnSecurityGroupIngress,
   Peer,
@@ -25,6 +25,7 @@ import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { BaseEnvironment } from '../../lambdas/shared/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
+import { removalPolicyOf } from '../config/removal-policy';
 import type { Bundle } from './bundles';
 import { allowAccess, type DatabaseAccess } from './database-access';
 
@@ -108,7 +109,7 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
       systemLogLevelV2: SystemLogLevel.INFO,
       logGroup: new LogGroup(this, 'Log', {
         retention: RetentionDays.ONE_YEAR,
-        removalPolicy: config.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+        removalPolicy: removalPolicyOf(config.removalProtection),
       }),
       ...(asynchronous && this.failureQueue
         ? {

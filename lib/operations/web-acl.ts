@@ -1,9 +1,10 @@
-import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Fn, Stack } from 'aws-cdk-lib';
 import type { Stage } from 'aws-cdk-lib/aws-apigateway';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CfnIPSet, CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/environment-schema';
+import { removalPolicyOf } from '../config/removal-policy';
 
 /**
  * Requests of one address in five minutes, above which it is refused. Stripe sends from a dozen addresses, so that each
@@ -59,10 +60,11 @@ export class WebAcl extends Construct {
     new CfnWebACLAssociation(this, 'Association', { webAclArn: acl.attrArn, resourceArn: props.stage.stageArn });
 
     const log = new LogGroup(this, 'Log', {
-      // WAF takes no other beginning.
-      logGroupName: `aws-waf-logs-${name}`,
+      // WAF takes no other beginning. The end is of this stack alone: the log outlives it, and must not keep the next one
+      // from being made.
+      logGroupName: `aws-waf-logs-${name}-${idOf(Stack.of(this))}`,
       retention: RetentionDays.ONE_YEAR,
-      removalPolicy: config.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: removalPolicyOf(config.removalProtection),
     });
     new CfnLoggingConfiguration(this, 'Logging', {
       resourceArn: acl.attrArn,
@@ -102,6 +104,12 @@ export class WebAcl extends Construct {
       visibilityConfig: visibility('OnlyFromStripe'),
     };
   }
+}
+
+/** A part of the id that CloudFormation gives a stack when it is made, and never again. */
+function idOf(stack: Stack): string {
+  const uuid = Fn.select(2, Fn.split('/', stack.stackId));
+  return Fn.select(4, Fn.split('-', uuid));
 }
 
 type AclRule = Omit<CfnWebACL.RuleProperty, 'priority'>;

@@ -12,6 +12,7 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { WEBHOOK_PATH, type WebhookEnvironment } from '../../lambdas/webhook/contract';
+import { removalPolicyOf } from '../config/removal-policy';
 import { OperationalFunction, type OperationsContext } from './operational-function';
 import { WebAcl } from './web-acl';
 
@@ -66,7 +67,7 @@ export class Webhook extends Construct {
   }
 
   private restApi(context: OperationsContext): RestApi {
-    const removalPolicy = context.config.removalProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+    const removalPolicy = removalPolicyOf(context.config.removalProtection);
     return new RestApi(this, 'Api', {
       restApiName: `BillingOps-${context.config.name}`,
       description: 'Webhooks of payment providers',

@@ -72,7 +72,7 @@ test('what was refused is logged for a year, without signatures', () => {
     LoggingFilter: { DefaultBehavior: 'DROP' },
   });
   expect(resourceLike(operations, 'AWS::Logs::LogGroup', 'Firewall').Properties).toMatchObject({
-    LogGroupName: 'aws-waf-logs-BillingOps-production',
+    LogGroupName: { 'Fn::Join': ['', expect.arrayContaining(['aws-waf-logs-BillingOps-production-'])] },
     RetentionInDays: 365,
   });
 });
