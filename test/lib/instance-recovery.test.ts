@@ -358,7 +358,7 @@ describe.each(['billing', 'main'] as const)('the %s instance that is recovered',
         const actual = given[GIVEN_AGAIN[name] ?? ''];
         // Numbers are text in some properties, and references stand as JSON.
         const asText = (value: unknown) =>
-          JSON.stringify([value].flat().map((one) => (typeof one === 'object' ? JSON.stringify(one) : String(one))));
+          [value].flat().map((one: unknown) => (typeof one === 'string' ? one : JSON.stringify(one)));
         expect([restore, name, asText(actual)]).toEqual([restore, name, asText(expected)]);
       }
     }
@@ -369,9 +369,7 @@ describe.each(['billing', 'main'] as const)('the %s instance that is recovered',
     expect(deployed()['Begin warming']?.Assign).toMatchObject({
       warmUntil: `{% $millis() + ${restoreTargetMinutes * 30_000} %}`,
     });
-    expect((deployed().Ask?.Arguments as { MessageBody: unknown }).MessageBody).toMatchObject({
-      targetMinutes: restoreTargetMinutes,
-    });
+    expect(deployed().Ask?.Arguments).toMatchObject({ MessageBody: { targetMinutes: restoreTargetMinutes } });
   });
 });
 

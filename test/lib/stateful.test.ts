@@ -110,8 +110,8 @@ describe.each(['staging', 'production'])('%s', (environment) => {
     expect(staying.map(([, { Type }]) => Type)).toEqual(
       expect.arrayContaining(['AWS::Logs::LogGroup', 'AWS::SQS::Queue']),
     );
-    const named = staying.flatMap(([id, { Properties = {} }]) =>
-      Object.entries(Properties)
+    const named = staying.flatMap(([id, { Properties }]) =>
+      Object.entries(Properties ?? {})
         .filter(([property]) => /^(LogGroup|Queue|Bucket|Topic|Role|)Name$/.test(property))
         .map(([, name]) => [id, JSON.stringify(name)] as const),
     );
