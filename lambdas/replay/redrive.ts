@@ -8,9 +8,8 @@ import {
 import { OperationError } from '../shared/errors';
 import type { RedriveReport } from './contract';
 import type { QueueDependencies } from './dependencies';
+import { batchesOf, MAX_BATCH_MESSAGES } from './message-batches';
 
-/** The most that SQS takes at once. */
-const BATCH_SIZE = 10;
 /**
  * Seconds that a received message is hidden while it is moved. One whose copy was sent when the function was killed is
  * seen again after this, and moved again: the ledger takes the second copy for the duplicate that it is.
@@ -32,10 +31,12 @@ export async function redrive(
   const wanted = Math.min(limit ?? parked, parked);
   let moved = 0;
   while (!dryRun && moved < wanted && !dependencies.stop.aborted) {
-    const messages = await receive(dependencies, Math.min(BATCH_SIZE, wanted - moved));
+    const messages = await receive(dependencies, Math.min(MAX_BATCH_MESSAGES, wanted - moved));
     if (messages.length === 0) break;
-    await move(dependencies, messages);
-    moved += messages.length;
+    for (const batch of batchesOf(messages)) {
+      await move(dependencies, batch);
+      moved += batch.length;
+    }
   }
   const rest = wanted - moved;
   const interrupted = !dryRun && rest > 0 && dependencies.stop.aborted;

@@ -25,9 +25,9 @@ async function createQueue(): Promise<string> {
   return (await sqs.send(new CreateQueueCommand({ QueueName: name }))).QueueUrl ?? '';
 }
 
-async function park(count: number): Promise<void> {
+async function park(count: number, bodyOf = (index: number) => `event ${index}`): Promise<void> {
   for (let index = 0; index < count; index += 1) {
-    await sqs.send(new SendMessageCommand({ QueueUrl: deadLetterQueueUrl, MessageBody: `event ${index}` }));
+    await sqs.send(new SendMessageCommand({ QueueUrl: deadLetterQueueUrl, MessageBody: bodyOf(index) }));
   }
 }
 
@@ -57,6 +57,14 @@ test('every parked message is moved back with its body, and none stays', async (
 
   expect(await run({})).toEqual({ action: 'redrive', dry_run: false, parked: 23, moved: 23 });
   expect(await bodies(queueUrl)).toEqual(events(23));
+  expect(await bodies(deadLetterQueueUrl)).toEqual([]);
+});
+
+test('messages that are too large to go together are moved all the same', async () => {
+  await park(5, (index) => `${index}`.padEnd(300_000, '€x'));
+
+  expect(await run({})).toMatchObject({ parked: 5, moved: 5 });
+  expect((await bodies(queueUrl)).map((body) => body[0])).toEqual(['0', '1', '2', '3', '4']);
   expect(await bodies(deadLetterQueueUrl)).toEqual([]);
 });
 
