@@ -60,6 +60,7 @@ async function main(teardown: Teardown): Promise<void> {
     ...databaseEnvironment(server, secrets, database.name),
     STRIPE_API_SECRET_ARN: API_SECRET_ARN,
     STRIPE_API_BASE: stripe.url,
+    LIVEMODE: 'false',
     CACHE_URL: '',
     DAYS_BACK: String(DAYS_BACK),
   } satisfies ReconciliationEnvironment & Record<string, string>;

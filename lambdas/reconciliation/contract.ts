@@ -1,17 +1,9 @@
 import type { CacheEnvironment } from '../entitlements/contract';
-import type { BaseEnvironment, BillingDatabaseEnvironment } from '../shared/contract';
+import type { StripeFunctionEnvironment } from '../shared/contract';
 
-export interface ReconciliationEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, CacheEnvironment {
-  /** Secret with JSON `{"apiKey": "rk_…"}`. */
-  readonly STRIPE_API_SECRET_ARN: string;
-  /** Base URL of the Stripe API, `https://api.stripe.com` unless a stand-in serves it. */
-  readonly STRIPE_API_BASE: string;
+export interface ReconciliationEnvironment extends StripeFunctionEnvironment, CacheEnvironment {
   /** Days that a run looks back for missed events and purchases; Stripe lists events for 30 days at most. */
   readonly DAYS_BACK: string;
-  /** The app that objects belong to whose metadata names none; the same as the processor's. @default none */
-  readonly DEFAULT_APP_ID?: string;
-  /** The project that objects belong to whose metadata names none; the same as the processor's. @default none */
-  readonly DEFAULT_PROJECT_ID?: string;
 }
 
 /**
@@ -27,7 +19,21 @@ export interface ReconciliationRequest {
    * @default the DAYS_BACK of the environment
    */
   readonly daysBack?: number;
+  /**
+   * Seconds before its start that a run does not look at, see {@link SETTLE_SECONDS}. `0` after an outage that has just
+   * ended, to heal everything up to now; what is being delivered at that moment is then taken for missed, harmlessly.
+   *
+   * @default SETTLE_SECONDS
+   */
+  readonly settleSeconds?: number;
 }
+
+/**
+ * What Stripe made in the last 15 minutes before a run is left to the next one, whose window overlaps: it may be on its way
+ * through the queue, where the third and last attempt begins after 6 minutes and is given up after 9. Less, and deliveries
+ * that are merely slow are reported as missed, and page somebody; more, and a loss is healed that much later.
+ */
+export const SETTLE_SECONDS = 900;
 
 export const RECONCILIATION_METRICS = {
   succeeded: 'ReconciliationSucceeded',

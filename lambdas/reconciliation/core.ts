@@ -8,8 +8,8 @@ import { closeRun, lastCompleteStart, openRun, saveProgress, type Ending } from 
 const DAY_MS = 86_400_000;
 
 /**
- * How much of what the last complete run looked at is looked at again. An event may be listed a little after it was made,
- * and one that was being delivered while that run looked may have been lost since.
+ * How much of what the last complete run looked at is looked at again: what it left to settle, which is a quarter of an
+ * hour at most, and events that Stripe listed a little after it made them.
  */
 const OVERLAP_MS = 3_600_000;
 
@@ -18,6 +18,8 @@ export interface ReconciliationOptions {
   readonly daysBack: number;
   /** Find and record, but correct nothing. */
   readonly dryRun: boolean;
+  /** Seconds before the start of the run that it does not look at; see `SETTLE_SECONDS`. */
+  readonly settleSeconds: number;
 }
 
 export interface ReconciliationSummary extends Readonly<Counters> {
@@ -43,12 +45,12 @@ export interface ReconciliationSummary extends Readonly<Counters> {
  */
 export async function reconcile(
   dependencies: ReconciliationDependencies,
-  { daysBack, dryRun }: ReconciliationOptions,
+  { daysBack, dryRun, settleSeconds }: ReconciliationOptions,
 ): Promise<ReconciliationSummary> {
   const { client, clock } = dependencies;
   const begun = clock();
   const earliest = await windowStart(dependencies, daysBack, begun);
-  const { progress, windowStart: start, ...opened } = await openRun(client, earliest, begun, dryRun);
+  const { progress, windowStart: start, until, startedAt, ...opened } = await openRun(client, earliest, begun, dryRun);
   const run: Run = {
     ...dependencies,
     stop: dependencies.stop ?? new AbortController().signal,
@@ -56,6 +58,8 @@ export async function reconcile(
     ...opened,
     dryRun,
     since: Math.floor(start.getTime() / 1000),
+    // Stripe's times are whole seconds: with nothing left to settle, the one at hand belongs to the window.
+    until: until ?? Math.floor(startedAt.getTime() / 1000) + 1 - settleSeconds,
   };
   let ending: Ending;
   try {

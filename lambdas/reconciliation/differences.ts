@@ -1,4 +1,5 @@
 import type { ObjectState } from '../shared/billing/object-state';
+import { momentOf } from '../shared/billing/version';
 
 /** One thing in which the database and Stripe disagree. */
 export interface Finding {
@@ -118,9 +119,4 @@ function canonical(value: unknown): string | null {
 function canonicalItems(items: readonly Record<string, unknown>[]): string {
   const rows = items.map((item) => COMPARED_ITEM_COLUMNS.map((column) => canonical(item[column])));
   return JSON.stringify(rows.toSorted((a, b) => String(a[0]).localeCompare(String(b[0]))));
-}
-
-/** Seconds since 1970 of a version; see shared/billing/version.ts for its fields. */
-function momentOf(version: string): number {
-  return Number(version.split(':')[1]);
 }

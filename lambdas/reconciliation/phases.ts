@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { HANDLED_EVENT_TYPES } from '../shared/billing/event-effect';
+import { ENDPOINT_EVENT_TYPES } from '../shared/billing/event-effect';
 import { inTransaction } from './transaction';
 import { pagesOf, type Lane, type LanePage, type ListPage } from '../shared/stripe/pages';
 import {
@@ -56,11 +56,11 @@ function phase<T extends { id: string }>(
 }
 
 /** Everything that was made in the window. */
-const createdInWindow = async ({ since }: Run): Promise<Lane[]> => [{ created: { gte: since } }];
+const createdInWindow = async ({ since, until }: Run): Promise<Lane[]> => [{ created: { gte: since, lt: until } }];
 
 export const PHASE_DEFINITIONS: Readonly<Record<PhaseName, Phase>> = {
   events: {
-    plan: async ({ since }) => eventLanes(HANDLED_EVENT_TYPES, { gte: since }),
+    plan: async ({ since, until }) => eventLanes(ENDPOINT_EVENT_TYPES, { gte: since, lt: until }),
     ...phase('events', listEvents, async (run, { objects }) => {
       run.counters.events_checked += objects.length;
       return recoverEvents(run, objects);
@@ -69,7 +69,7 @@ export const PHASE_DEFINITIONS: Readonly<Record<PhaseName, Phase>> = {
 
   // Whatever their age: the window would leave out the one that was made last year and canceled yesterday.
   subscriptions: {
-    plan: ({ client }) => subscriptionLanes(client),
+    plan: ({ client, until }) => subscriptionLanes(client, until),
     ...phase('subscriptions', listSubscriptions, async (run, { objects, requestedAt }) => {
       const whole = await Promise.all(objects.map((subscription) => withAllItems(run, subscription)));
       const store = await compare(run, [{ kind: 'subscription', objects: whole, requestedAt }]);
@@ -133,8 +133,8 @@ async function withAllItems(run: Run, subscription: Stripe.Subscription): Promis
 }
 
 /** Nothing is deleted on the strength of an absence: somebody has to look. */
-async function reportUnlisted({ client, id, counters }: Run): Promise<void> {
-  const unlisted = await unlistedSubscriptions(client, id);
+async function reportUnlisted({ client, id, until, counters }: Run): Promise<void> {
+  const unlisted = await unlistedSubscriptions(client, id, until);
   const findings = unlisted.map((objectId): Finding => ({
     kind: 'missing_at_stripe',
     objectType: 'subscription',

@@ -75,8 +75,12 @@ const FEWEST_PER_LANE = 1_000;
  */
 const MAX_LANES = 4;
 
-/** Lanes that hold about as many subscriptions each, judged by what the database has, and every time between them. */
-export async function subscriptionLanes(client: ClientBase): Promise<Lane[]> {
+/**
+ * Lanes that hold about as many subscriptions each, judged by what the database has, and every time between them.
+ *
+ * @param until end of the last lane, in seconds since 1970
+ */
+export async function subscriptionLanes(client: ClientBase, until: number): Promise<Lane[]> {
   const { rows } = await client.query<{ bound: string }>(
     `WITH sized AS (
        SELECT least($1, greatest(1, count(*) / $2))::int AS lanes FROM billing.subscriptions
@@ -88,8 +92,8 @@ export async function subscriptionLanes(client: ClientBase): Promise<Lane[]> {
      SELECT DISTINCT floor(extract(epoch FROM time))::bigint AS bound FROM bounds, unnest(times) AS time ORDER BY bound`,
     [MAX_LANES, FEWEST_PER_LANE],
   );
-  const bounds = rows.map(({ bound }) => Number(bound));
-  return [...bounds, undefined].map((lt, index) => ({ created: { gte: bounds[index - 1], lt } }));
+  const bounds = rows.map(({ bound }) => Number(bound)).filter((bound) => bound < until);
+  return [...bounds, until].map((lt, index) => ({ created: { gte: bounds[index - 1], lt } }));
 }
 
 export async function rememberListed(client: ClientBase, runId: string, ids: readonly string[]): Promise<void> {
@@ -100,17 +104,17 @@ export async function rememberListed(client: ClientBase, runId: string, ids: rea
   );
 }
 
-/** Subscriptions that were there before the run began and that Stripe did not list. */
-export async function unlistedSubscriptions(client: ClientBase, runId: string): Promise<string[]> {
+/** Subscriptions made before the end of the run's window, in seconds since 1970, that Stripe did not list. */
+export async function unlistedSubscriptions(client: ClientBase, runId: string, until: number): Promise<string[]> {
   const { rows } = await client.query<{ id: string }>(
     `SELECT subscription.id
-     FROM billing.subscriptions AS subscription, billing.reconciliation_runs AS run
-     WHERE run.id = $1 AND subscription.created_at < run.started_at
+     FROM billing.subscriptions AS subscription
+     WHERE subscription.created_at < to_timestamp($2)
        AND NOT EXISTS (
          SELECT FROM billing.reconciliation_listed_subscriptions AS listed
-         WHERE listed.run_id = run.id AND listed.subscription_id = subscription.id)
+         WHERE listed.run_id = $1 AND listed.subscription_id = subscription.id)
      ORDER BY subscription.id`,
-    [runId],
+    [runId, until],
   );
   return rows.map(({ id }) => id);
 }

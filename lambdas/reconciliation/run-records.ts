@@ -17,6 +17,8 @@ export interface OpenedRun {
   readonly id: string;
   readonly windowStart: Date;
   readonly startedAt: Date;
+  /** End of the window, in seconds since 1970, of a run that goes on. */
+  readonly until: number | undefined;
   readonly counters: Counters;
   readonly problems: string[];
   /** Nothing when the run is a new one. */
@@ -26,6 +28,7 @@ export interface OpenedRun {
 interface SavedProgress {
   readonly phase?: PhaseName;
   readonly lanes?: readonly Lane[];
+  readonly until?: number;
   readonly problems?: string[];
 }
 
@@ -49,11 +52,12 @@ export async function openRun(client: ClientBase, earliest: Date, now: Date, dry
     });
   }
   const run = (await resumeRun(client, earliest, now, dryRun)) ?? (await beginRun(client, earliest, now, dryRun));
-  const { phase, lanes, problems = [] } = run.progress;
+  const { phase, lanes, until, problems = [] } = run.progress;
   return {
     id: run.id,
     windowStart: run.window_start,
     startedAt: run.started_at,
+    until,
     counters: Object.fromEntries(COUNTER_NAMES.map((name) => [name, run[name]])) as unknown as Counters,
     problems,
     progress: phase === undefined || lanes === undefined ? undefined : { phase, lanes },
@@ -112,7 +116,7 @@ export async function saveProgress(run: Run, progress: Progress): Promise<void> 
   const { text, values } = counterAssignments(run.counters, 3);
   await run.client.query(`UPDATE billing.reconciliation_runs SET progress = $2, ${text} WHERE id = $1`, [
     run.id,
-    JSON.stringify({ ...progress, problems: run.problems } satisfies SavedProgress),
+    JSON.stringify({ ...progress, until: run.until, problems: run.problems } satisfies SavedProgress),
     ...values,
   ]);
 }

@@ -58,7 +58,8 @@ export interface Run extends Required<ReconciliationDependencies> {
   readonly dryRun: boolean;
   /** Start of the window, in seconds since 1970. */
   readonly since: number;
-  readonly startedAt: Date;
+  /** End of the window, exclusive, in seconds since 1970: what was made later is left to the next run. */
+  readonly until: number;
   readonly counters: Counters;
   /** The first of the objects and events that are counted as errors, each with its reason. */
   readonly problems: string[];

@@ -1,19 +1,11 @@
 import type { CacheEnvironment } from '../entitlements/contract';
-import type { BaseEnvironment, BillingDatabaseEnvironment } from '../shared/contract';
+import type { StripeFunctionEnvironment } from '../shared/contract';
 
-export interface ReplayEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, CacheEnvironment {
-  /** Secret with JSON `{"apiKey": "rk_…"}`. */
-  readonly STRIPE_API_SECRET_ARN: string;
-  /** Base URL of the Stripe API, `https://api.stripe.com` unless a stand-in serves it. */
-  readonly STRIPE_API_BASE: string;
+export interface ReplayEnvironment extends StripeFunctionEnvironment, CacheEnvironment {
   /** Queue of verified events that the processor takes from. */
   readonly QUEUE_URL: string;
   /** Queue of events that failed every attempt. */
   readonly DEAD_LETTER_QUEUE_URL: string;
-  /** The app that objects belong to whose metadata names none; the same as the processor's. @default none */
-  readonly DEFAULT_APP_ID?: string;
-  /** The project that objects belong to whose metadata names none; the same as the processor's. @default none */
-  readonly DEFAULT_PROJECT_ID?: string;
 }
 
 /** A range of time by the moment at which Stripe made an event. Stripe lists events for 30 days only. */

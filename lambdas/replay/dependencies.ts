@@ -1,21 +1,11 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import type { ClientBase } from 'pg';
-import type Stripe from 'stripe';
-import { applyEvents, type ApplyOptions, type EventOutcome } from '../shared/billing/apply-events';
+import { applyEvents, type EventOutcome } from '../shared/billing/apply-events';
 import type { StripeEvent } from '../shared/billing/stripe-shapes';
-import type { CallStripe } from '../shared/stripe/paced-caller';
+import type { StripeWork } from '../shared/stripe/stripe-function';
 import type { ReportedEvent } from './contract';
 
-export interface EventDependencies {
-  readonly client: ClientBase;
-  readonly stripe: Stripe;
-  readonly call: CallStripe;
-  readonly clock: () => Date;
-  /** How events are applied besides; the same as where they are delivered. */
-  readonly apply: ApplyOptions;
-  /** Aborted when the time is up: the report then holds the request that goes on. */
-  readonly stop: AbortSignal;
-}
+/** When the time is up, the report holds the request that goes on. */
+export type EventDependencies = StripeWork;
 
 export interface QueueDependencies {
   readonly sqs: SQSClient;

@@ -34,3 +34,6 @@ export const replayRequest = z.discriminatedUnion(
   ],
   { error: 'expected an action: `gaps`, `replay`, `retry` or `redrive`' },
 );
+
+/** A request whose form was checked. */
+export type CheckedRequest = z.infer<typeof replayRequest>;

@@ -32,6 +32,20 @@ export interface BillingDatabaseEnvironment {
   readonly BILLING_DATABASE_SECRET_ARN: string;
 }
 
+/** A function that reads from Stripe and stores what it finds in the billing database, as the processor does. */
+export interface StripeFunctionEnvironment extends BaseEnvironment, BillingDatabaseEnvironment {
+  /** Secret with JSON `{"apiKey": "rk_…"}`. */
+  readonly STRIPE_API_SECRET_ARN: string;
+  /** Base URL of the Stripe API, `https://api.stripe.com` unless a stand-in serves it. */
+  readonly STRIPE_API_BASE: string;
+  /** `true` when the environment is about live events, `false` for test events; a key of the other kind is refused. */
+  readonly LIVEMODE: string;
+  /** The app that objects belong to whose metadata names none; the same as the processor's. @default none */
+  readonly DEFAULT_APP_ID?: string;
+  /** The project that objects belong to whose metadata names none; the same as the processor's. @default none */
+  readonly DEFAULT_PROJECT_ID?: string;
+}
+
 /** How a function reaches the main database. The secret holds JSON with `username` and `password`. */
 export interface MainDatabaseEnvironment {
   readonly MAIN_DATABASE_HOST: string;

@@ -11,7 +11,7 @@ export interface StripeApiSecret {
 
 /** Variables of a function that calls the Stripe API. */
 export function stripeApiEnvironment(secret: StripeApiSecret, { stripe }: EnvironmentConfig) {
-  return { STRIPE_API_SECRET_ARN: secret.arn, STRIPE_API_BASE: stripe.apiBase };
+  return { STRIPE_API_SECRET_ARN: secret.arn, STRIPE_API_BASE: stripe.apiBase, LIVEMODE: String(stripe.livemode) };
 }
 
 /** Variables of a function that applies events: to what objects belong whose metadata name nothing. */

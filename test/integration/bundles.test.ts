@@ -47,7 +47,7 @@ beforeAll(async () => {
     };
   };
   const both = { ...base, ...database('billing'), ...database('main') };
-  const stripeApi = { STRIPE_API_SECRET_ARN: 'stripe', STRIPE_API_BASE: stripe.url };
+  const stripeApi = { STRIPE_API_SECRET_ARN: 'stripe', STRIPE_API_BASE: stripe.url, LIVEMODE: 'false' };
   const noInstances = { BILLING_INSTANCE_IDENTIFIER: '', MAIN_INSTANCE_IDENTIFIER: '' };
   const archives = { ARCHIVE_BUCKET: await createBucket(objectStore()) };
   environments = {

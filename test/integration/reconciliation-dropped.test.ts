@@ -107,7 +107,7 @@ test('whichever deliveries are dropped, one reconciliation heals the database an
               clock: () => new Date(),
               log: silentLog,
             },
-            { daysBack: 1, dryRun: false },
+            { daysBack: 1, dryRun: false, settleSeconds: 0 },
           );
 
         expect(await run()).toMatchObject({ events_missed: deliverer.dropped.length });

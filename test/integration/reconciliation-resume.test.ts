@@ -9,6 +9,8 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 import { silentLog } from '../support/log';
 
 const DAY_SECONDS = 86_400;
+/** The events are listed by two calls, of 20 types at most each, before anything else. */
+const EVENT_CALLS = 2;
 
 let database: TestDatabase;
 let stripe: StripeStandIn;
@@ -31,7 +33,7 @@ const calls = () => pacedCaller({ callsPerSecond: 10_000, firstBackoffMs: 1 });
 const invoke = ({ client, call = calls(), stop, dryRun = false, now = new Date() }: Invocation) =>
   reconcile(
     { client, stripe: createStripe('sk_test_1', stripe.url), call, clock: () => now, log: silentLog, stop },
-    { daysBack: 7, dryRun },
+    { daysBack: 7, dryRun, settleSeconds: 0 },
   );
 
 /** Makes subscriptions that are older than the window, so that only their comparison finds them. */
@@ -61,8 +63,8 @@ const rows = async (client: Client, sql: string) => (await client.query(sql)).ro
 test('a run out of time is interrupted, and the next invocation goes on where it stopped', async () => {
   makeSubscriptions(450);
   const client = await database.client();
-  // One call for the events, three for the first 300 subscriptions; the one for the fourth page is cut off.
-  const first = await invoke({ client, ...timeIsUpAtCall(5) });
+  // Three calls for the first 300 subscriptions; the one for the fourth page is cut off.
+  const first = await invoke({ client, ...timeIsUpAtCall(EVENT_CALLS + 4) });
 
   expect(first).toMatchObject({ status: 'interrupted', subscriptions_checked: 300, corrected: 300 });
   expect(await rows(client, 'SELECT status, finished_at FROM billing.reconciliation_runs')).toEqual([
@@ -108,7 +110,7 @@ test('a run whose process was killed goes on after its last page, and reports no
     call: async (request) => {
       made += 1;
       const answer = await call(request);
-      if (made === 5)
+      if (made === EVENT_CALLS + 4)
         await client.query(`SELECT pg_terminate_backend($1)`, [(killed as { processID?: number }).processID]);
       return answer;
     },
@@ -130,9 +132,11 @@ test('a run whose process was killed goes on after its last page, and reports no
 test('a dry run leaves the interrupted one open, and one of its own goes on without correcting', async () => {
   makeSubscriptions(250);
   const client = await database.client();
-  const interrupted = await invoke({ client, ...timeIsUpAtCall(3) });
+  const interrupted = await invoke({ client, ...timeIsUpAtCall(EVENT_CALLS + 2) });
 
-  expect(await invoke({ client, dryRun: true, ...timeIsUpAtCall(4) })).toMatchObject({ status: 'interrupted' });
+  expect(await invoke({ client, dryRun: true, ...timeIsUpAtCall(EVENT_CALLS + 3) })).toMatchObject({
+    status: 'interrupted',
+  });
   expect(await invoke({ client, dryRun: true })).toMatchObject({ drift_detected: 150, corrected: 0 });
   expect(await invoke({ client })).toMatchObject({ runId: interrupted.runId, subscriptions_checked: 250 });
 });
@@ -141,7 +145,7 @@ test('an interrupted run of two days ago is closed as failed, and a new one begi
   makeSubscriptions(150);
   const client = await database.client();
   const now = new Date(Date.now() - 2 * DAY_SECONDS * 1_000);
-  await invoke({ client, now, ...timeIsUpAtCall(3) });
+  await invoke({ client, now, ...timeIsUpAtCall(EVENT_CALLS + 2) });
 
   expect(await invoke({ client })).toMatchObject({ status: 'complete', subscriptions_checked: 150, corrected: 50 });
   expect(await rows(client, 'SELECT status, error FROM billing.reconciliation_runs ORDER BY id')).toEqual([

@@ -131,6 +131,20 @@ describe('calls', () => {
     expect(Date.now() - started).toBeGreaterThanOrEqual(200);
   });
 
+  test('that nobody waits for any more are not repeated', async () => {
+    const ended = new AbortController();
+    const call = pacedCaller({ firstBackoffMs: 60_000, ended: ended.signal });
+    let attempts = 0;
+    const repeated = call(async () => {
+      attempts += 1;
+      throw new Stripe.errors.StripeConnectionError({ message: 'Nobody there', type: 'api_error' });
+    });
+    ended.abort();
+
+    await expect(repeated).rejects.toMatchObject({ name: 'AbortError' });
+    expect(attempts).toBe(1);
+  });
+
   test('are given up after six attempts as worth repeating later', async () => {
     const call = pacedCaller({ callsPerSecond: 10_000, firstBackoffMs: 1 });
     let attempts = 0;

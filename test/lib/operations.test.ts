@@ -81,6 +81,7 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     ...billing,
     'STRIPE_API_SECRET_ARN',
     'STRIPE_API_BASE',
+    'LIVEMODE',
     'CACHE_URL',
     'DAYS_BACK',
   ]),
@@ -89,6 +90,7 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     ...billing,
     'STRIPE_API_SECRET_ARN',
     'STRIPE_API_BASE',
+    'LIVEMODE',
     'CACHE_URL',
     'QUEUE_URL',
     'DEAD_LETTER_QUEUE_URL',
@@ -246,7 +248,7 @@ test('reconciliation runs at the hour of the configuration, over its days, and c
   expect(Properties).toMatchObject({ ScheduleExpression: 'cron(0 5 * * ? *)', State: 'DISABLED' });
   operations.hasResourceProperties('AWS::Lambda::Function', {
     FunctionName: 'BillingOps-local-reconciliation',
-    Environment: { Variables: { DAYS_BACK: '14', STRIPE_API_BASE: 'http://127.0.0.1:12111' } },
+    Environment: { Variables: { DAYS_BACK: '14', STRIPE_API_BASE: 'http://127.0.0.1:12111', LIVEMODE: 'false' } },
   });
 });
 

@@ -8,20 +8,17 @@ import type { StripeEvent } from './stripe-shapes';
 const named = (prefix: string, ...changes: string[]) => changes.map((change) => `${prefix}.${change}`);
 
 /**
- * The event types that reconciliation looks for: those that move money, each change once. `events.list` takes 20 types at
- * most, and no wildcards among them.
+ * The event types that are handled: those to subscribe the endpoint to, and those that reconciliation looks for. Others
+ * are recorded and acknowledged.
  */
-export const HANDLED_EVENT_TYPES: readonly string[] = [
+export const ENDPOINT_EVENT_TYPES: readonly string[] = [
   ...named('customer.subscription', 'created', 'updated', 'deleted'),
   ...named('invoice', 'updated', 'paid', 'payment_succeeded', 'payment_failed', 'voided', 'deleted'),
   ...named('checkout.session', 'completed', 'async_payment_succeeded', 'async_payment_failed', 'expired'),
   ...named('payment_intent', 'succeeded', 'payment_failed'),
   ...named('charge', 'succeeded', 'refunded'),
   ...named('refund', 'created', 'updated', 'failed'),
-];
-
-/** Types that are handled as well: they repeat the above sooner or in other words, or tell about people and accounts. */
-export const FURTHER_EVENT_TYPES: readonly string[] = [
+  // These repeat the above sooner or in other words, or tell about people and accounts.
   ...named('customer', 'created', 'updated', 'deleted'),
   ...named('customer.subscription', 'paused', 'resumed'),
   ...named('invoice', 'created', 'finalized', 'marked_uncollectible'),
@@ -29,9 +26,6 @@ export const FURTHER_EVENT_TYPES: readonly string[] = [
   ...named('charge', 'pending', 'captured', 'failed', 'expired', 'updated', 'refund.updated'),
   'account.updated',
 ];
-
-/** The event types to subscribe the endpoint to. Others are recorded and acknowledged. */
-export const ENDPOINT_EVENT_TYPES: readonly string[] = [...HANDLED_EVENT_TYPES, ...FURTHER_EVENT_TYPES];
 
 const KNOWN_TYPES = new Set(ENDPOINT_EVENT_TYPES);
 

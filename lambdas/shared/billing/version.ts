@@ -26,6 +26,11 @@ export function versionKey({ progress, moment, rank, eventId }: Version): string
   return [digits(progress), digits(moment), digits(rank), eventId].join(':');
 }
 
+/** The `moment` of a stored key: seconds since 1970. */
+export function momentOf(version: string): number {
+  return Number(version.split(':')[1]);
+}
+
 /** Where a state comes from: an event of Stripe's, or a snapshot that was fetched from its API. */
 export interface StateOrigin {
   /** Seconds since 1970. */

@@ -20,8 +20,12 @@ export interface Answer<T> {
 }
 
 export interface CallPolicy {
-  readonly callsPerSecond: number;
-  readonly firstBackoffMs: number;
+  /** @default 25, Stripe's limit for one endpoint */
+  readonly callsPerSecond?: number;
+  /** @default 500; doubled with each attempt */
+  readonly firstBackoffMs?: number;
+  /** Aborted when nobody waits for an answer any more: what was to be repeated is given up. @default never */
+  readonly ended?: AbortSignal;
 }
 
 /**
@@ -34,19 +38,18 @@ export type CallStripe = <T>(call: () => Promise<Stripe.Response<T>>) => Promise
  * @returns a caller that throws OperationError `stripe_unavailable` (retryable) after 6 attempts, and
  * `stripe_refused` at once when Stripe says that the request or the key is wrong
  */
-export function pacedCaller(
-  { callsPerSecond, firstBackoffMs }: CallPolicy = {
-    callsPerSecond: CALLS_PER_SECOND,
-    firstBackoffMs: FIRST_BACKOFF_MS,
-  },
-): CallStripe {
+export function pacedCaller({
+  callsPerSecond = CALLS_PER_SECOND,
+  firstBackoffMs = FIRST_BACKOFF_MS,
+  ended: signal,
+}: CallPolicy = {}): CallStripe {
   let nextCallAt = 0;
 
   async function paced<T>(call: () => Promise<Stripe.Response<T>>): Promise<Answer<T>> {
     const now = Date.now();
     const startAt = Math.max(now, nextCallAt);
     nextCallAt = startAt + 1000 / callsPerSecond;
-    if (startAt > now) await wait(startAt - now);
+    if (startAt > now) await wait(startAt - now, undefined, { signal });
 
     const requested = Date.now();
     const value = await call();
@@ -75,7 +78,7 @@ export function pacedCaller(
         }
         const backoffMs = retryAfterMs(error) ?? Math.min(firstBackoffMs * 2 ** (attempt - 1), LONGEST_BACKOFF_MS);
         if (isRateLimit(error)) nextCallAt = Math.max(nextCallAt, Date.now() + backoffMs);
-        else await wait(backoffMs);
+        else await wait(backoffMs, undefined, { signal });
       }
     }
   };
