@@ -24,7 +24,7 @@ export async function resetPassword(
   instanceIdentifier: string,
 ): Promise<ResetPasswordReport> {
   // Never from memory: it may have rotated while the instance was restored.
-  const { password } = await secrets.read(secretArn, credentials, true);
+  const { password } = await secrets.read(secretArn, credentials, 'current');
   try {
     await rds.send(
       new ModifyDBInstanceCommand({

@@ -8,22 +8,36 @@ import { ConfigurationError, OperationError } from './errors';
  */
 const CACHE_SECONDS = 60;
 
+/**
+ * Which value of a secret: the one in memory, at most {@link CACHE_SECONDS} old; the current one, looked up; or the one
+ * that a rotation is about to make current. A rotation sets a password in the database first and makes it current some
+ * seconds later; in between, only the pending value opens the database.
+ */
+export type SecretVersion = 'cached' | 'current' | 'pending';
+
 /** Reads JSON secrets. */
 export interface Secrets {
   /**
-   * @param fresh skip the cache, because the cached value was just refused
-   * @throws OperationError `secret_unavailable` (retryable) when Secrets Manager does not answer
+   * @param version @default 'cached'
+   * @throws OperationError `secret_unavailable` (retryable) when Secrets Manager does not answer, or has no such version
    * @throws ConfigurationError when the secret's fields are missing; it names them, never their values
    */
-  read<Schema extends z.ZodType>(secretArn: string, schema: Schema, fresh?: boolean): Promise<z.infer<Schema>>;
+  read<Schema extends z.ZodType>(secretArn: string, schema: Schema, version?: SecretVersion): Promise<z.infer<Schema>>;
 }
 
 export function createSecrets(provider: SecretsProvider = new SecretsProvider()): Secrets {
   return {
-    async read(secretArn, schema, fresh = false) {
+    async read(secretArn, schema, version = 'cached') {
       let value: unknown;
       try {
-        value = await provider.get(secretArn, { maxAge: CACHE_SECONDS, transform: 'json', forceFetch: fresh });
+        value = await provider.get(secretArn, {
+          transform: 'json',
+          forceFetch: version !== 'cached',
+          // A pending value may never become current, so it is not kept.
+          ...(version === 'pending'
+            ? { maxAge: 0, sdkOptions: { VersionStage: 'AWSPENDING' } }
+            : { maxAge: CACHE_SECONDS }),
+        });
       } catch (cause) {
         throw new OperationError('secret_unavailable', `Secret ${secretArn} could not be read as JSON`, {
           retryable: true,

@@ -232,6 +232,13 @@ export class Database extends Construct {
     };
   }
 
+  /**
+   * Changes the password of one user, every 90 days. AWS's alternating users would need a second secret with an
+   * administrator that does not rotate with it, and its `_clone` owns whatever it creates: a schema that was migrated in
+   * one quarter could not be migrated in the next. With a single user there are seconds in which the database has the
+   * new password and the secret still says the old one; the functions read the pending value then, and none fails (see
+   * `createConnector`). Connections that are open stay open.
+   */
   private rotateCredentials(network: Network): void {
     const secret = this.instance.secret;
     if (!secret) throw new Error('The instance was made without a secret');

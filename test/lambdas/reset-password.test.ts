@@ -1,14 +1,14 @@
 import { ModifyDBInstanceCommand, RDSClient } from '@aws-sdk/client-rds';
 import { mockClient } from 'aws-sdk-client-mock';
 import { resetPassword } from '../../lambdas/reset-password/core';
-import type { Secrets } from '../../lambdas/shared/secrets';
+import type { Secrets, SecretVersion } from '../../lambdas/shared/secrets';
 
 const rds = mockClient(RDSClient);
 const secretArn = 'arn:aws:secretsmanager:eu-central-1:111111111111:secret:billing-AbCdEf';
-const reads: [string, boolean | undefined][] = [];
+const reads: [string, SecretVersion | undefined][] = [];
 const secrets: Secrets = {
-  async read(arn, schema, fresh) {
-    reads.push([arn, fresh]);
+  async read(arn, schema, version) {
+    reads.push([arn, version]);
     return schema.parse({ username: 'billing_admin', password: 'current' });
   },
 };
@@ -22,7 +22,7 @@ beforeEach(() => {
 test('the instance gets the password that the secret has at that moment, and the answer does not tell it', async () => {
   rds.on(ModifyDBInstanceCommand).resolves({});
   const report = await resetPassword(dependencies, 'billing-recovered-1');
-  expect(reads).toEqual([[secretArn, true]]);
+  expect(reads).toEqual([[secretArn, 'current']]);
   expect(rds.commandCalls(ModifyDBInstanceCommand)[0]?.args[0].input).toEqual({
     DBInstanceIdentifier: 'billing-recovered-1',
     MasterUserPassword: 'current',

@@ -2,10 +2,12 @@ import { Client, DatabaseError } from 'pg';
 import { z } from 'zod';
 import type { DatabaseName } from '../contract';
 import { OperationError, messageOf } from '../errors';
-import type { Secrets } from '../secrets';
+import type { Secrets, SecretVersion } from '../secrets';
 
-/** SQLSTATE of a refused password: the secret rotated after it was read. */
+/** SQLSTATE of a refused password: the secret rotated after it was read, or is rotating right now. */
 const INVALID_PASSWORD = '28P01';
+/** Values of the secret, in the order in which they are tried; what was pending may be current by the time it is read. */
+const VERSIONS: readonly SecretVersion[] = ['cached', 'current', 'pending', 'current'];
 const CONNECT_TIMEOUT_MS = 10_000;
 
 const credentials = z.object({
@@ -67,12 +69,36 @@ export interface DatabaseConnector {
 }
 
 /**
- * Connections whose credentials are read for each of them, so that a rotated password is picked up without a restart;
- * a password refused because it rotated a moment ago is read again, once.
+ * Connections whose credentials are read for each of them, so that a rotated password is picked up without a restart. A
+ * password that is refused has rotated a moment ago, or is rotating: the current one is looked up and, when that is the
+ * refused one, the one that is about to become current. So no connection fails while a single user's password changes.
  */
 export function createConnector(target: DatabaseTarget, secrets: Secrets, applicationName: string): DatabaseConnector {
-  async function open(database: string, fresh: boolean): Promise<Client> {
-    const { username, password } = await secrets.read(target.secretArn, credentials, fresh);
+  async function open(database: string): Promise<Client> {
+    const refused = new Set<string>();
+    let refusal: unknown;
+    for (const version of VERSIONS) {
+      const found = await secrets.read(target.secretArn, credentials, version).catch((error: unknown) => {
+        // Outside of a rotation there is nothing pending, and the refusal is the news.
+        if (version === 'pending') return undefined;
+        throw error;
+      });
+      if (found === undefined || refused.has(found.password)) continue;
+      try {
+        return await openAs(database, found);
+      } catch (error) {
+        if (!(error instanceof DatabaseError) || error.code !== INVALID_PASSWORD) throw error;
+        refused.add(found.password);
+        refusal = error;
+      }
+    }
+    throw refusal;
+  }
+
+  async function openAs(
+    database: string,
+    { username, password }: Readonly<Record<'username' | 'password', string>>,
+  ): Promise<Client> {
     const client = new Client({
       host: target.host,
       port: target.port,
@@ -94,10 +120,7 @@ export function createConnector(target: DatabaseTarget, secrets: Secrets, applic
     target,
     async connect(database = target.database) {
       try {
-        return await open(database, false).catch((error: unknown) => {
-          if (error instanceof DatabaseError && error.code === INVALID_PASSWORD) return open(database, true);
-          throw error;
-        });
+        return await open(database);
       } catch (cause) {
         if (cause instanceof OperationError) throw cause;
         throw new OperationError(
