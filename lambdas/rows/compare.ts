@@ -2,12 +2,20 @@ import { pipeline } from 'node:stream/promises';
 import { type Client, type ClientBase, escapeIdentifier } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { columnList, qualified } from '../shared/archive/copy-session';
+import { OperationError } from '../shared/errors';
 import type { RowDifference } from './contract';
 import type { ReportedRow } from './report-format';
 import { type LiveTable, nameOf } from './tables';
 
-/** Rows fetched at once: more gains little, and rows of a megabyte would fill the memory. */
-const FETCH = 100;
+/** Rows fetched at once: more gains little. */
+const MAX_FETCH = 100;
+/** Bytes of rows, as text, that are fetched at once. In memory they are there as text and as JSON, a few times over. */
+const FETCH_BYTES = 32 * 1024 * 1024;
+/**
+ * Bytes that a row, archived and live together, may have as text to be in a report, which somebody is to read. Higher
+ * fills the function's memory with a single row; rows of this platform have thousands of bytes, not millions.
+ */
+export const MAX_ROW_BYTES = 16 * 1024 * 1024;
 
 interface DifferingRow {
   readonly key: readonly string[];
@@ -62,9 +70,36 @@ export async function copyArchived(
 }
 
 /**
+ * Bytes of the largest differing row, as text.
+ *
+ * @param source the tables compared, and which rows differ
+ * @throws OperationError `row_too_large` naming the row, before anything of it is fetched
+ */
+async function largestRow(live: ClientBase, table: LiveTable, key: string, source: string): Promise<number> {
+  const bytesOf = (alias: string) =>
+    columnsOf(alias, table).map((column) => `coalesce(octet_length(${column}::text), 0)`);
+  const largest = await live.query<{ key: string[]; bytes: number }>(
+    `SELECT ${key} AS key, (${[...bytesOf('a'), ...bytesOf('l')].join(' + ')})::float8 AS bytes
+     ${source} ORDER BY bytes DESC LIMIT 1`,
+  );
+  const [row] = largest.rows;
+  if (row === undefined || row.bytes <= MAX_ROW_BYTES) return row?.bytes ?? 0;
+  const mebibytes = (bytes: number) => Math.ceil(bytes / 1024 / 1024);
+  throw new OperationError(
+    'row_too_large',
+    `Row ${idOf(table, row.key)} has ${mebibytes(row.bytes)} MiB as text, archived and live together, and a report takes ${mebibytes(MAX_ROW_BYTES)} at most: leave it out by a condition, restore the archive into a new database, and copy that row from there`,
+  );
+}
+
+function idOf(table: LiveTable, key: readonly string[]): string {
+  return `${nameOf(table)}:${key.length === 1 ? key[0] : JSON.stringify(key)}`;
+}
+
+/**
  * The archived rows that the live table lacks or holds otherwise, in the order of their keys, fetched as they are read.
  *
  * @param live the session of {@link copyArchived}, in a transaction
+ * @throws OperationError `row_too_large` naming the row
  */
 export async function* differences(live: ClientBase, table: LiveTable, index: number): AsyncGenerator<ReportedRow> {
   const keys = table.columns.filter((column) => column.inKey).map((column) => escapeIdentifier(column.name));
@@ -73,23 +108,27 @@ export async function* differences(live: ClientBase, table: LiveTable, index: nu
     `ARRAY[${columnsOf(alias, table)
       .map((column) => `${column}::text`)
       .join(', ')}]`;
+  const keyText = `ARRAY[${keys.map((key) => `a.${key}::text`).join(', ')}]`;
+  const source = `FROM ${temporaryName(index)} a
+     LEFT JOIN ONLY ${qualified(table)} l ON ${keys.map((key) => `l.${key} = a.${key}`).join(' AND ')}
+     WHERE ${firstKey} IS NULL OR ${rowText('a', table)} <> ${rowText('l', table)}`;
+  const largest = await largestRow(live, table, keyText, source);
+  const fetch = Math.min(Math.max(Math.floor(FETCH_BYTES / Math.max(largest, 1)), 1), MAX_FETCH);
   await live.query(
     `DECLARE differing NO SCROLL CURSOR FOR
-     SELECT ARRAY[${keys.map((key) => `a.${key}::text`).join(', ')}] AS key,
+     SELECT ${keyText} AS key,
             CASE WHEN ${firstKey} IS NULL THEN 'deleted' ELSE 'changed' END AS kind,
             ${text('a')} AS archived,
             CASE WHEN ${firstKey} IS NOT NULL THEN ${text('l')} END AS live,
             CASE WHEN ${firstKey} IS NOT NULL THEN ${rowSha256('l', table)} END AS "liveSha256"
-     FROM ${temporaryName(index)} a
-     LEFT JOIN ONLY ${qualified(table)} l ON ${keys.map((key) => `l.${key} = a.${key}`).join(' AND ')}
-     WHERE ${firstKey} IS NULL OR ${rowText('a', table)} <> ${rowText('l', table)}
+     ${source}
      ORDER BY ${keys.map((key) => `a.${key}`).join(', ')}`,
   );
   for (;;) {
-    const fetched = await live.query<DifferingRow>(`FETCH ${FETCH} FROM differing`);
+    const fetched = await live.query<DifferingRow>(`FETCH ${fetch} FROM differing`);
     for (const row of fetched.rows) {
       yield {
-        id: `${nameOf(table)}:${row.key.length === 1 ? row.key[0] : JSON.stringify(row.key)}`,
+        id: idOf(table, row.key),
         table: nameOf(table),
         kind: row.kind,
         archived: byColumn(table, row.archived),
@@ -97,7 +136,7 @@ export async function* differences(live: ClientBase, table: LiveTable, index: nu
         liveSha256: row.liveSha256,
       };
     }
-    if (fetched.rows.length < FETCH) break;
+    if (fetched.rows.length < fetch) break;
   }
   await live.query('CLOSE differing');
 }

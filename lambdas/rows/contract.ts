@@ -1,3 +1,4 @@
+import type { CacheEnvironment } from '../entitlements/contract';
 import type {
   BaseEnvironment,
   BillingDatabaseEnvironment,
@@ -5,7 +6,8 @@ import type {
   MainDatabaseEnvironment,
 } from '../shared/contract';
 
-export interface RowsEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
+export interface RowsEnvironment
+  extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment, CacheEnvironment {
   readonly ARCHIVE_BUCKET: string;
 }
 
@@ -105,6 +107,12 @@ export interface RowsMergeReport {
   readonly skipped: number;
   /** Rows that were changed or deleted since the report was made, at most 20. They make a confirmed merge refuse. */
   readonly conflicts: readonly string[];
+  /**
+   * Users whose entitlements in a project changed, because they were computed again from the merged rows; 0 in a dry
+   * run. Rules that were merged hold for what changes from then on: recompute the scope `all` by the function
+   * `entitlements` after merging any.
+   */
+  readonly entitlementsChanged: number;
 }
 
 /** Folder of reports and merges in the archive bucket: `recoveries/<database>/<report id>/`. */

@@ -1,8 +1,10 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import path from 'node:path';
 import { z } from 'zod';
+import { cacheUrlSetting } from '../shared/cache/settings';
 import { DATABASE_NAMES } from '../shared/contract';
 import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
+import { openEntitlementCache } from '../shared/entitlements/open-cache';
 import {
   baseSettings,
   billingDatabaseSettings,
@@ -27,9 +29,11 @@ const environment = readEnvironment({
   ...billingDatabaseSettings,
   ...mainDatabaseSettings,
   ARCHIVE_BUCKET: setting.text('the name of the archive bucket'),
+  CACHE_URL: cacheUrlSetting,
 });
 const { log, metrics } = createTelemetry('rows', environment);
 const secrets = createSecrets();
+const cache = openEntitlementCache(environment.CACHE_URL, { log, metrics });
 const store = { s3: new S3Client({ maxAttempts: S3_ATTEMPTS }), bucket: environment.ARCHIVE_BUCKET };
 const targets = { billing: billingTarget(environment), main: mainTarget(environment) };
 
@@ -87,7 +91,7 @@ export async function handler(event: unknown): Promise<RowsReport | RowsMergeRep
             },
             request,
           )
-        : await mergeRows({ connector, store, log }, request);
+        : await mergeRows({ connector, store, log, cache }, request);
     metrics.addMetric(ROWS_METRICS.succeeded, MetricUnit.Count, 1);
     if ('dryRun' in answer && !answer.dryRun) {
       metrics.addMetric(ROWS_METRICS.mergedRows, MetricUnit.Count, answer.inserted + answer.updated);

@@ -3,16 +3,20 @@ import { applyCopySettings } from '../shared/archive/copy-session';
 import type { ArchiveStore } from '../shared/archive/store';
 import { type DatabaseConnector, withConnection } from '../shared/database/connector';
 import { assertIdentity } from '../shared/database/identity';
+import type { EntitlementCache } from '../shared/entitlements/entitlement-cache';
+import type { EntitlementChange } from '../shared/entitlements/recompute';
 import { InvalidRequestError, OperationError } from '../shared/errors';
 import type { Log } from '../shared/telemetry';
 import type { RowsMergeReport, RowsMergeRequest, TableMerge } from './contract';
 import { addChosen, countPlan, createChosen, mergeTable, planTable, refused } from './merge-table';
+import { recomputeMerged } from './merged-entitlements';
 import { readRows, readSummary } from './read-report';
 import type { ReportedRow, ReportSummary } from './report-format';
 import { assertSameColumns, describeTables, type LiveTable, nameOf } from './tables';
 
-/** Rows handed to the server at once. */
+/** Rows handed to the server at once, at most, and their bytes in the report, beyond which no further row joins them. */
 const BATCH = 200;
+const BATCH_BYTES = 16 * 1024 * 1024;
 /** Conflicts that are named. */
 const CONFLICTS = 20;
 /** Longer, and a merge queues up behind a migration, and everybody else behind the merge. */
@@ -22,12 +26,15 @@ export interface MergeDependencies {
   readonly connector: DatabaseConnector;
   readonly store: ArchiveStore;
   readonly log: Log;
+  /** Where entitlements that a merge changed are invalidated, once it is committed. */
+  readonly cache: Pick<EntitlementCache, 'invalidate'>;
 }
 
 /**
  * Merges chosen rows of a report back into the live tables: deleted ones are inserted with the values and numbers that
  * they had, changed ones are set back. All of it is one transaction; parents come before children, and keys,
  * constraints and triggers are respected. Rows that are there again are skipped, so that a second merge changes nothing.
+ * What customers may use follows from the rows, so entitlements are computed again in the same transaction.
  *
  * Without `confirm` nothing is written: the answer says what would be done.
  *
@@ -36,7 +43,7 @@ export interface MergeDependencies {
  * `merge_refused` naming the rule, `wrong_database`; and, retryable, `store_unavailable`, `database_unavailable`
  */
 export async function mergeRows(
-  { connector, store, log }: MergeDependencies,
+  { connector, store, log, cache }: MergeDependencies,
   request: Omit<RowsMergeRequest, 'action' | 'database'>,
 ): Promise<RowsMergeReport> {
   const database = connector.target.name;
@@ -62,13 +69,15 @@ export async function mergeRows(
         conflicts.push(...(await planTable(client, table, index, { hold: !dryRun, limit: CONFLICTS })));
         merges.push(await countPlan(client, table, index));
       }
-      const report = describe(summary, merges, conflicts.slice(0, CONFLICTS), dryRun);
-      if (!dryRun) {
-        await carryOut(client, tables, report, request.choose);
-        log.info('Rows merged back', { ...report });
-      } else {
+      const plan = describe(summary, merges, conflicts.slice(0, CONFLICTS), dryRun);
+      if (dryRun) {
         await client.query('ROLLBACK');
+        return plan;
       }
+      const changes = await carryOut(client, tables, plan, request.choose);
+      const report = { ...plan, entitlementsChanged: changes.length };
+      log.info('Rows merged back', { ...report });
+      await cache.invalidate(changes);
       return report;
     } catch (error) {
       await client.query('ROLLBACK').catch(() => undefined);
@@ -102,17 +111,21 @@ async function loadChosen(
   for (const [index, table] of tables.entries()) await createChosen(client, table, index);
   const missing = choose === 'all' ? undefined : new Set(choose);
   let batch: ReportedRow[] = [];
+  let batchBytes = 0;
   const flush = async () => {
     const index = tables.findIndex((table) => nameOf(table) === batch[0]?.table);
     const table = tables[index];
     if (table) await addChosen(client, table, index, batch);
     batch = [];
+    batchBytes = 0;
   };
-  await readRows(store, summary, async (row) => {
+  await readRows(store, summary, async (row, bytes) => {
     if (missing && !missing.delete(row.id)) return;
     // A batch is of one table; the report has them one after the other.
-    if (batch.length === BATCH || (batch[0] && batch[0].table !== row.table)) await flush();
+    const full = batch.length === BATCH || batchBytes + bytes > BATCH_BYTES;
+    if (batch[0] && (full || batch[0].table !== row.table)) await flush();
     batch.push(row);
+    batchBytes += bytes;
   });
   await flush();
   if (!missing || missing.size === 0) return;
@@ -120,13 +133,13 @@ async function loadChosen(
   throw new InvalidRequestError(`choose: report ${summary.reportId} has no ${examples}`);
 }
 
-/** Writes what was planned, with its record, or nothing. */
+/** Writes what was planned, with its record and what follows from it, or nothing. */
 async function carryOut(
   client: Client,
   tables: readonly LiveTable[],
   report: RowsMergeReport,
   choose: RowsMergeRequest['choose'],
-): Promise<void> {
+): Promise<EntitlementChange[]> {
   if (report.conflicts.length > 0) {
     throw new OperationError(
       'changed_since_report',
@@ -137,6 +150,7 @@ async function carryOut(
   await client.query('RESET search_path');
   await client.query('SET CONSTRAINTS ALL DEFERRED');
   for (const [index, table] of tables.entries()) await mergeTable(client, table, index);
+  const changes = report.database === 'billing' ? await recomputeMerged(client, tables) : [];
   await client.query(
     `INSERT INTO operations.row_merges (report_id, chosen, inserted, updated, skipped) VALUES ($1, $2, $3, $4, $5)`,
     [
@@ -150,6 +164,7 @@ async function carryOut(
   await client.query('COMMIT').catch((cause: unknown) => {
     throw refused(`The ${report.database} database`, cause);
   });
+  return changes;
 }
 
 function describe(
@@ -168,5 +183,6 @@ function describe(
     updated: sum('updated'),
     skipped: sum('skipped'),
     conflicts,
+    entitlementsChanged: 0,
   };
 }

@@ -41,7 +41,7 @@ export async function readSummary(
 }
 
 /**
- * Hands every row of a report to `take`, in its order. The hash is known only at the end: what `take` did with the rows
+ * Hands every row of a report, with its bytes there, to `take`, in its order. The hash is known only at the end: what `take` did with the rows
  * counts only when this returns.
  *
  * @throws OperationError `report_damaged` when the object is not what was written, `store_unavailable` (retryable), or
@@ -50,14 +50,14 @@ export async function readSummary(
 export async function readRows(
   store: ArchiveStore,
   summary: ReportSummary,
-  take: (row: ReportedRow) => Promise<void>,
+  take: (row: ReportedRow, bytes: number) => Promise<void>,
 ): Promise<void> {
   const key = rowsKey(summary.database, summary.reportId);
   const verify = ({ sha256, bytes }: Measurement) => {
     if (sha256 !== summary.rowsSha256) throw damaged(key, `it has ${bytes} bytes with SHA-256 ${sha256}`);
   };
   await pipeline(await openObject(store, key), new Meter({ verify }), async (source: AsyncIterable<Buffer>) => {
-    for await (const line of linesOf(source)) await take(parseRow(key, line));
+    for await (const line of linesOf(source)) await take(parseRow(key, line.toString('utf8')), line.length);
   }).catch((cause: unknown) => {
     // What the database says of a row is not the store's fault.
     throw cause instanceof DatabaseError ? cause : unavailable(`read ${key}`, cause);
@@ -73,12 +73,12 @@ function parseRow(key: string, line: string): ReportedRow {
 }
 
 /** Lines end with a newline only; `readline` would also split at separators that JSON leaves inside of texts. */
-async function* linesOf(source: AsyncIterable<Buffer>): AsyncGenerator<string> {
+async function* linesOf(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let pending: Buffer[] = [];
   for await (const chunk of source) {
     let start = 0;
     for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, start)) {
-      yield Buffer.concat([...pending, chunk.subarray(start, at)]).toString('utf8');
+      yield Buffer.concat([...pending, chunk.subarray(start, at)]);
       pending = [];
       start = at + 1;
     }

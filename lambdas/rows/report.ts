@@ -25,7 +25,7 @@ const FIRST_IDS = 20;
  * review. The live tables are only read; the archive is loaded into a scratch database that is dropped again.
  *
  * @throws InvalidRequestError naming the table, column or value that is not as it should be
- * @throws OperationError `wrong_database`, `no_primary_key`, `schema_differs`, `schema_newer_than_code`,
+ * @throws OperationError `wrong_database`, `no_primary_key`, `schema_differs`, `row_too_large`, `schema_newer_than_code`,
  * `archive_not_found`, `archive_damaged` and others of a restore; and, retryable, `store_unavailable`,
  * `database_unavailable`
  */

@@ -4,20 +4,23 @@ import { Construct } from 'constructs';
 import { RECOVERY_PREFIX, type RowsEnvironment } from '../../lambdas/rows/contract';
 import type { DatabaseName } from '../../lambdas/shared/contract';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from './database-access';
+import type { EntitlementCache } from './entitlement-cache';
 import { OperationalFunction, type OperationsContext } from './operational-function';
 
 export interface RowsProps {
   readonly context: OperationsContext;
   readonly archiveBucket: IBucket;
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+  /** Where entitlements that merged rows changed are invalidated. @default - no cache */
+  readonly cache?: EntitlementCache;
 }
 
 /** Finds the rows that were deleted or changed since an archive, and merges the chosen ones back. Invoked by an operator. */
 export class Rows extends Construct {
   constructor(scope: Construct, id: string, props: RowsProps) {
     super(scope, id);
-    const { archiveBucket, databases } = props;
-    const { function: fn } = new OperationalFunction<RowsEnvironment>(this, 'Rows', {
+    const { archiveBucket, databases, cache } = props;
+    const target = new OperationalFunction<RowsEnvironment>(this, 'Rows', {
       context: props.context,
       stem: 'rows',
       description: 'Finds rows that were deleted since an archive, and merges them back',
@@ -25,6 +28,7 @@ export class Rows extends Construct {
         ...billingDatabaseEnvironment(databases.billing),
         ...mainDatabaseEnvironment(databases.main),
         ARCHIVE_BUCKET: archiveBucket.bucketName,
+        CACHE_URL: cache?.url ?? '',
       },
       timeout: Duration.minutes(15),
       memorySize: 1769,
@@ -34,8 +38,10 @@ export class Rows extends Construct {
       // Nobody but the operator says that rows are merged, and only once.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
     });
+    const fn = target.function;
     archiveBucket.grantRead(fn, 'archives/*');
     archiveBucket.grantRead(fn, `${RECOVERY_PREFIX}*`);
     archiveBucket.grantPut(fn, `${RECOVERY_PREFIX}*`);
+    cache?.allowAccess(target);
   }
 }

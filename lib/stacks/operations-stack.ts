@@ -64,7 +64,7 @@ export class OperationsStack extends EnvironmentStack {
     new Backup(this, 'Archiving', { context, archiveBucket, archiveKey: data.archiveKey, databases });
     new Restore(this, 'Restoring', { context, archiveBucket, databases });
     new Drill(this, 'Drilling', { context, archiveBucket, databases });
-    new Rows(this, 'RowRecovery', { context, archiveBucket, databases });
+    new Rows(this, 'RowRecovery', { context, archiveBucket, databases, cache });
     const verify = new Verify(this, 'Verifying', { context, databases });
     const resetPassword = new ResetPassword(this, 'PasswordReset', { context, databases });
     for (const instance of data.recoverable) {

@@ -23,6 +23,9 @@ import { createBucket, objectStore } from '../support/object-store';
 
 export const silentLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
+/** An environment without a cache of entitlements. */
+export const noCache = { invalidate: async () => undefined };
+
 /** Where the repository keeps the migrations of a database. */
 export function migrationsOf(database: DatabaseName): string {
   return path.join(__dirname, '../../migrations', database);

@@ -67,7 +67,7 @@ beforeAll(async () => {
     },
     restore: { ...both, ...archives },
     drill: { ...both, ...archives, BILLING_RESTORE_TARGET_MINUTES: '60', MAIN_RESTORE_TARGET_MINUTES: '240' },
-    rows: { ...both, ...archives },
+    rows: { ...both, ...archives, CACHE_URL: '' },
     verify: both,
     'reset-password': { ...base, BILLING_DATABASE_SECRET_ARN: 'database', MAIN_DATABASE_SECRET_ARN: 'database' },
     cleanup: { ...base, ...database('billing'), RETENTION_DAYS: '90' },

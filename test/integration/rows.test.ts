@@ -11,6 +11,7 @@ import {
   listKeys,
   readObject,
   replaceObject,
+  noCache,
   silentLog,
 } from '../factories/archive';
 import { asAdministrator } from '../support/database';
@@ -74,7 +75,7 @@ function report(request: Partial<RowsReportRequest> = {}): ReturnType<typeof rep
 
 function merge(reportId: string, request: Partial<RowsMergeRequest> = {}): ReturnType<typeof mergeRows> {
   return mergeRows(
-    { connector: site.source.connector, store: site.store, log: silentLog },
+    { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache },
     { reportId, choose: 'all', confirm: 'billing', ...request },
   );
 }

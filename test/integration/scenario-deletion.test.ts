@@ -3,7 +3,7 @@ import type { RowsReportRequest } from '../../lambdas/rows/contract';
 import { mergeRows } from '../../lambdas/rows/merge';
 import { reportRows } from '../../lambdas/rows/report';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
-import { type ArchiveSite, createArchiveSite, silentLog } from '../factories/archive';
+import { type ArchiveSite, createArchiveSite, noCache, silentLog } from '../factories/archive';
 import { businessOf, compareWithStripe, deliver } from '../factories/recovery';
 
 const HOUR_S = 3_600;
@@ -77,7 +77,7 @@ test('scenario 2: subscriptions deleted by accident come back from before the de
   // Look at the plan, then merge only those.
   const merge = (confirm?: string) =>
     mergeRows(
-      { connector: site.source.connector, store: site.store, log: silentLog },
+      { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache },
       { reportId: found.reportId, choose: 'all', confirm },
     );
   expect(await merge()).toMatchObject({ dryRun: true, inserted: 8, updated: 0, conflicts: [] });

@@ -13,6 +13,7 @@ const ENVIRONMENT: Record<string, string> = {
   ENVIRONMENT_NAME: 'test',
   LOG_LEVEL: 'ERROR',
   ARCHIVE_BUCKET: 'archives',
+  CACHE_URL: '',
 };
 
 const CONTEXT = { getRemainingTimeInMillis: () => 60_000 } as Context;

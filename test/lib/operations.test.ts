@@ -100,7 +100,7 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'BILLING_DATABASE_SECRET_ARN',
     'MAIN_DATABASE_SECRET_ARN',
   ]),
-  rows: variables<RowsEnvironment>()([...base, ...billing, ...main, 'ARCHIVE_BUCKET']),
+  rows: variables<RowsEnvironment>()([...base, ...billing, ...main, 'ARCHIVE_BUCKET', 'CACHE_URL']),
   verify: variables<VerifyEnvironment>()([...base, ...billing, ...main]),
   restore: variables<RestoreEnvironment>()([...base, ...billing, ...main, 'ARCHIVE_BUCKET']),
   webhook: variables<WebhookEnvironment>()([...base, 'QUEUE_URL', 'SIGNING_SECRET_ARN', 'LIVEMODE']),
