@@ -59,14 +59,13 @@ describe('merged rows that entitlements follow from', () => {
       stripeEvent('checkout.session.completed', checkoutSession({ id: 'cs_1' })),
     );
     before = await storedEntitlements(client);
-    expect(before).toHaveLength(3);
     await site.backup('2026-11-21T06:00:00Z');
     await client.query(`DELETE FROM billing.subscriptions WHERE id = 'sub_1'; DELETE FROM billing.purchases`);
     await recomputeEntitlements(async ({ text }, values) => (await client.query<object>(text, values)).rows, lost);
-    expect(await storedEntitlements(client)).toHaveLength(1);
   });
 
   test('give customers back what they may use, in the same transaction, and their caches forget the loss', async () => {
+    expect(before).toHaveLength(3);
     const { reportId } = await report(tables);
     expect(await merge(reportId)).toMatchObject({ dryRun: true, entitlementsChanged: 0 });
     expect(await storedEntitlements(client)).toHaveLength(1);
