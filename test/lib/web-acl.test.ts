@@ -87,7 +87,7 @@ describe('the cache of entitlements', () => {
     const letIn = Object.entries(resourcesOf(operations, 'AWS::EC2::SecurityGroupIngress')).filter(([id]) =>
       id.startsWith('EntitlementCache'),
     );
-    const users = ['entitlements', 'processor', 'reconciliation', 'replay'];
+    const users = ['entitlements', 'processor', 'reconciliation', 'replay', 'rows'];
     expect(letIn.map(([, { Properties }]) => String(Properties.Description)).toSorted()).toEqual(
       users.map((stem) => `${stem} reads and writes entitlements`),
     );
