@@ -18,7 +18,7 @@ interface Secret {
 }
 
 /** The actions that it knows. */
-const ACTIONS = ['GetSecretValue', 'PutSecretValue', 'DescribeSecret'];
+const ACTIONS = ['GetSecretValue', 'PutSecretValue', 'DescribeSecret', 'ListSecretVersionIds'];
 
 /** Stages of a secret's versions, newest first. */
 const STAGES = ['AWSCURRENT', 'AWSPREVIOUS'];
@@ -81,6 +81,15 @@ class Store {
         }
         return { ...identity, VersionId: this.put(secret.arn, input.SecretString), VersionStages: ['AWSCURRENT'] };
       }
+      case 'ListSecretVersionIds':
+        return {
+          ...identity,
+          Versions: secret.versions.slice(0, STAGES.length).map(({ id, createdAt }, position) => ({
+            VersionId: id,
+            VersionStages: [STAGES[position]],
+            CreatedDate: createdAt,
+          })),
+        };
       // DescribeSecret
       default: {
         const recent = secret.versions.slice(0, STAGES.length);

@@ -1,19 +1,55 @@
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../shared/contract';
 
 export interface CollectorEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
-  /** RDS instance whose allocated storage is asked for, or empty when the database is not on RDS. */
+  /** RDS instance whose storage and memory are asked for, or empty when the database is not on RDS. */
   readonly BILLING_INSTANCE_IDENTIFIER: string;
   readonly MAIN_INSTANCE_IDENTIFIER: string;
   /** GiB of disk behind the database where RDS cannot be asked. */
   readonly BILLING_ALLOCATED_STORAGE_GIB: string;
   readonly MAIN_ALLOCATED_STORAGE_GIB: string;
+  /** Bucket whose newest archives are looked up; only the names of its objects are read. */
+  readonly ARCHIVE_BUCKET: string;
+  /** Days that a processed event stays in the ledger; the same as the cleanup function's. */
+  readonly EVENT_RETENTION_DAYS: string;
+  /** The secrets that Stripe issues: looked up for their age, never read. */
+  readonly STRIPE_API_SECRET_ARN: string;
+  readonly STRIPE_SIGNING_SECRET_ARN: string;
 }
 
+/** Values of the dimension `secret`. */
+export const WATCHED_SECRETS = ['billing-database', 'main-database', 'stripe-api', 'stripe-signing'] as const;
+export type WatchedSecret = (typeof WATCHED_SECRETS)[number];
+
+/**
+ * Ages are seconds since something was last done well, taken from what it left behind and not from a second bookkeeping.
+ * What was never done is as old as the database, counted from its first migration.
+ */
 export const COLLECTOR_METRICS = {
+  /** 1 for each collection that measured everything. */
+  succeeded: 'CollectionSucceeded',
+  /** 1 for each collection that could not measure everything. The log says what. */
+  failed: 'CollectionFailed',
   /** Share of subscriptions, in percent, whose payment fails: past_due, unpaid or incomplete_expired in the last 30 days. */
   failedSubscriptionsPercent: 'FailedSubscriptionsPercent',
   /** Bytes of disk allocated to the instance. Storage autoscaling moves it, so it is measured, not configured. Dimension `database`. */
   allocatedStorageBytes: 'AllocatedStorageBytes',
+  /** Bytes of memory of the instance's class. On RDS only. Dimension `database`. */
+  instanceMemoryBytes: 'InstanceMemoryBytes',
   /** Bytes that PostgreSQL's databases occupy. Dimension `database`. */
   databaseSizeBytes: 'DatabaseSizeBytes',
+  /** Share, in percent, of the connections that ordinary users may have. Dimension `database`. */
+  connectionsUsedPercent: 'ConnectionsUsedPercent',
+  /**
+   * Since the slot of the newest archive, or of the newest export of a database that is too large to stream. RDS shows
+   * the first file of an export an hour or more after it was started. Dimension `database`.
+   */
+  backupAgeSeconds: 'BackupAge',
+  /** Since the last drill that restored and verified its archive, be it a slow one. Dimension `database`. */
+  drillAgeSeconds: 'DrillAge',
+  /** Since the beginning of the last reconciliation that was complete and corrected what it found. */
+  reconciliationAgeSeconds: 'ReconciliationAge',
+  /** How long the oldest event that should be forgotten is past its retention; 0 when there is none. */
+  cleanupOverdueSeconds: 'CleanupOverdue',
+  /** Since the value in use was put into a secret. Dimension `secret`. */
+  secretAgeSeconds: 'SecretAge',
 } as const;

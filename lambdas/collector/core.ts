@@ -1,50 +1,162 @@
-import { DescribeDBInstancesCommand, type RDSClient } from '@aws-sdk/client-rds';
+import type { RDSClient } from '@aws-sdk/client-rds';
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { ClientBase } from 'pg';
-import { OperationError } from '../shared/errors';
+import type { ArchiveStore } from '../shared/archive/store';
+import { type DatabaseConnector, withConnection } from '../shared/database/connector';
+import { messageOf } from '../shared/errors';
+import { COLLECTOR_METRICS, type WatchedSecret } from './contract';
+import {
+  cleanupOverdueSeconds,
+  connectionsUsedPercent,
+  databaseSizeBytes,
+  failedSubscriptionsPercent,
+  lastDrill,
+  lastReconciliation,
+  madeAt,
+} from './database-gauges';
+import { collect, type Collection, type Gauge, type Measurement, secondsSince, together } from './gauge';
+import { instanceSize, type InstanceSource } from './instance';
+import { newestBackup } from './newest-backup';
+import { currentSince } from './secret-age';
 
-const GIB = 1024 ** 3;
-
-/**
- * Share of subscriptions, in percent, whose payment fails: those behind with a payment, and those whose first payment
- * never came within the last 30 days, of all that are alive or were lost that way. 0 when there are none.
- */
-export async function failedSubscriptionsPercent(client: ClientBase): Promise<number> {
-  const { rows } = await client.query<{ percent: number }>(`
-    SELECT coalesce(100.0 * count(*) FILTER (WHERE status NOT IN ('active', 'trialing')) / nullif(count(*), 0), 0)::float8
-      AS percent
-    FROM billing.subscriptions
-    WHERE status IN ('active', 'trialing', 'past_due', 'unpaid')
-       OR (status = 'incomplete_expired' AND created_at > now() - interval '30 days')`);
-  return rows[0]?.percent ?? 0;
+/** A database and the machine behind it. */
+export interface WatchedDatabase {
+  readonly connector: DatabaseConnector;
+  readonly instance: InstanceSource;
 }
 
-/** Bytes that all databases of the server occupy. */
-export async function databaseSizeBytes(client: ClientBase): Promise<number> {
-  const { rows } = await client.query<{ bytes: string }>(
-    'SELECT sum(pg_database_size(oid)) AS bytes FROM pg_database WHERE datallowconn',
-  );
-  return Number(rows[0]?.bytes ?? 0);
+export interface CollectorDependencies {
+  readonly billing: WatchedDatabase;
+  readonly main: WatchedDatabase;
+  /** Days that a processed event stays in the ledger. */
+  readonly eventRetentionDays: number;
+  readonly store: ArchiveStore;
+  readonly rds: RDSClient;
+  readonly secretsManager: SecretsManagerClient;
+  readonly secretArns: Readonly<Record<WatchedSecret, string>>;
+  readonly now: () => Date;
 }
 
-/** Where the disk behind a database is known from: RDS when it has the instance, otherwise the configuration. */
-export interface StorageSource {
-  readonly instanceIdentifier: string;
-  readonly allocatedStorageGib: number;
+/** Measures everything that must be looked up to be known. What cannot be measured is named; the rest is measured all the same. */
+export function collectGauges(dependencies: CollectorDependencies): Promise<Collection> {
+  const { billing, main } = dependencies;
+  return together([
+    queryDatabase(billing, (client) => [
+      ...everyDatabase(dependencies, billing, client),
+      ...billingOnly(dependencies, client),
+    ]),
+    queryDatabase(main, (client) => everyDatabase(dependencies, main, client)),
+    collect([billing, main].flatMap((database) => aroundDatabase(dependencies, database))),
+    collect(secretAges(dependencies)),
+  ]);
 }
 
-/**
- * Bytes of disk behind a database, now: storage autoscaling changes it without a deployment.
- *
- * @throws OperationError `instance_unknown` when RDS has no such instance
- */
-export async function allocatedStorageBytes(rds: RDSClient, source: StorageSource): Promise<number> {
-  if (source.instanceIdentifier === '') return source.allocatedStorageGib * GIB;
-  const { DBInstances } = await rds.send(
-    new DescribeDBInstancesCommand({ DBInstanceIdentifier: source.instanceIdentifier }),
-  );
-  const allocatedGib = DBInstances?.[0]?.AllocatedStorage;
-  if (allocatedGib === undefined) {
-    throw new OperationError('instance_unknown', `RDS tells no storage of instance ${source.instanceIdentifier}`);
+/** One connection for all that is asked of a database. */
+async function queryDatabase(
+  { connector }: WatchedDatabase,
+  measurements: (client: ClientBase) => readonly Measurement[],
+): Promise<Collection> {
+  try {
+    return await withConnection(connector, (client) => collect(measurements(client)));
+  } catch (error) {
+    return { gauges: [], failures: [messageOf(error)] };
   }
-  return allocatedGib * GIB;
+}
+
+function everyDatabase(
+  { now }: CollectorDependencies,
+  { connector }: WatchedDatabase,
+  client: ClientBase,
+): readonly Measurement[] {
+  const database = connector.target.name;
+  return [
+    measurement(`size of ${database}`, 'databaseSizeBytes', 'Bytes', () => databaseSizeBytes(client), { database }),
+    measurement(
+      `connections of ${database}`,
+      'connectionsUsedPercent',
+      'Percent',
+      () => connectionsUsedPercent(client),
+      { database },
+    ),
+    measurement(
+      `drills of ${database}`,
+      'drillAgeSeconds',
+      'Seconds',
+      async () => secondsSince(await lastDrill(client), now()),
+      { database },
+    ),
+  ];
+}
+
+function billingOnly({ eventRetentionDays, now }: CollectorDependencies, client: ClientBase): readonly Measurement[] {
+  return [
+    measurement('subscriptions', 'failedSubscriptionsPercent', 'Percent', () => failedSubscriptionsPercent(client)),
+    measurement('reconciliations', 'reconciliationAgeSeconds', 'Seconds', async () =>
+      secondsSince(await lastReconciliation(client), now()),
+    ),
+    measurement('old events', 'cleanupOverdueSeconds', 'Seconds', () =>
+      cleanupOverdueSeconds(client, eventRetentionDays, now()),
+    ),
+  ];
+}
+
+/** What is known without the database, and stays known while it is away. */
+function aroundDatabase(
+  { rds, store, now }: CollectorDependencies,
+  { connector, instance }: WatchedDatabase,
+): readonly Measurement[] {
+  const database = connector.target.name;
+  return [
+    {
+      of: `instance of ${database}`,
+      measure: async () => {
+        const { storageBytes, memoryBytes } = await instanceSize(rds, instance);
+        return [
+          gauge('allocatedStorageBytes', 'Bytes', storageBytes, { database }),
+          ...(memoryBytes === undefined ? [] : [gauge('instanceMemoryBytes', 'Bytes', memoryBytes, { database })]),
+        ];
+      },
+    },
+    measurement(
+      `backups of ${database}`,
+      'backupAgeSeconds',
+      'Seconds',
+      async () => {
+        const newest = (await newestBackup(store, database)) ?? (await withConnection(connector, madeAt));
+        return secondsSince(newest, now());
+      },
+      { database },
+    ),
+  ];
+}
+
+function secretAges({ secretsManager, secretArns, now }: CollectorDependencies): readonly Measurement[] {
+  return Object.entries(secretArns).map(([secret, arn]) =>
+    measurement(
+      `secret ${secret}`,
+      'secretAgeSeconds',
+      'Seconds',
+      async () => secondsSince(await currentSince(secretsManager, arn), now()),
+      { secret },
+    ),
+  );
+}
+
+function measurement(
+  of: string,
+  metric: keyof typeof COLLECTOR_METRICS,
+  unit: Gauge['unit'],
+  value: () => Promise<number>,
+  dimensions?: Gauge['dimensions'],
+): Measurement {
+  return { of, measure: async () => [gauge(metric, unit, await value(), dimensions)] };
+}
+
+function gauge(
+  metric: keyof typeof COLLECTOR_METRICS,
+  unit: Gauge['unit'],
+  value: number,
+  dimensions?: Gauge['dimensions'],
+): Gauge {
+  return { name: COLLECTOR_METRICS[metric], unit, value, dimensions };
 }

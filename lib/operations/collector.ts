@@ -1,8 +1,11 @@
 import { ArnFormat, Duration, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import { EXPORT_PREFIX } from '../../lambdas/backup/contract';
 import type { CollectorEnvironment } from '../../lambdas/collector/contract';
 import type { DatabaseName } from '../../lambdas/shared/contract';
+import { EVENT_RETENTION_DAYS } from '../config/policies';
 import { COLLECTOR_SCHEDULE } from '../config/schedules';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from './database-access';
 import { FunctionSchedule } from './function-schedule';
@@ -11,17 +14,21 @@ import { OperationalFunction, type OperationsContext } from './operational-funct
 export interface CollectorProps {
   readonly context: OperationsContext;
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+  readonly archiveBucket: IBucket;
+  readonly stripeApiSecretArn: string;
+  readonly stripeSigningSecretArn: string;
 }
 
-/** Publishes what must be looked up to be known: sizes and shares. */
+/** Publishes what must be looked up to be known: sizes, shares, and how long ago everything was last done. */
 export class Collector extends Construct {
   constructor(scope: Construct, id: string, props: CollectorProps) {
     super(scope, id);
+    const { archiveBucket, stripeApiSecretArn, stripeSigningSecretArn } = props;
     const { billing, main } = props.databases;
     const target = new OperationalFunction<CollectorEnvironment>(this, 'Collector', {
       context: props.context,
       stem: 'collector',
-      description: 'Publishes database sizes and the share of failing subscriptions',
+      description: 'Publishes sizes, shares and the ages of backups, drills and reconciliations',
       environment: {
         ...billingDatabaseEnvironment(billing),
         ...mainDatabaseEnvironment(main),
@@ -29,6 +36,10 @@ export class Collector extends Construct {
         MAIN_INSTANCE_IDENTIFIER: main.instanceIdentifier ?? '',
         BILLING_ALLOCATED_STORAGE_GIB: String(billing.allocatedStorageGiB),
         MAIN_ALLOCATED_STORAGE_GIB: String(main.allocatedStorageGiB),
+        ARCHIVE_BUCKET: archiveBucket.bucketName,
+        EVENT_RETENTION_DAYS: String(EVENT_RETENTION_DAYS),
+        STRIPE_API_SECRET_ARN: stripeApiSecretArn,
+        STRIPE_SIGNING_SECRET_ARN: stripeSigningSecretArn,
       },
       timeout: Duration.minutes(1),
       memorySize: 512,
@@ -41,7 +52,7 @@ export class Collector extends Construct {
     if (instances.length > 0) {
       target.function.addToRolePolicy(
         new PolicyStatement({
-          // Storage autoscaling changes the size of the disk, and only RDS knows it.
+          // Storage autoscaling changes the size of the disk, and only RDS knows it; so it does the instance's class.
           actions: ['rds:DescribeDBInstances'],
           resources: instances.map((identifier) =>
             Stack.of(this).formatArn({
@@ -54,10 +65,25 @@ export class Collector extends Construct {
         }),
       );
     }
+    target.function.addToRolePolicy(
+      new PolicyStatement({
+        // The names of archives and exports say how old the newest is; what is in them is none of its business.
+        actions: ['s3:ListBucket'],
+        resources: [archiveBucket.bucketArn],
+        conditions: { StringLike: { 's3:prefix': ['archives/*', `${EXPORT_PREFIX}*`] } },
+      }),
+    );
+    target.function.addToRolePolicy(
+      new PolicyStatement({
+        // The dates of a secret's versions, not their values.
+        actions: ['secretsmanager:ListSecretVersionIds'],
+        resources: [billing.secretArn, main.secretArn, stripeApiSecretArn, stripeSigningSecretArn],
+      }),
+    );
     new FunctionSchedule(this, 'EveryFiveMinutes', {
       target,
       definition: COLLECTOR_SCHEDULE,
-      description: 'Collection of sizes and shares',
+      description: 'Collection of sizes, shares and ages',
     });
   }
 }

@@ -78,6 +78,12 @@ export class OperationsStack extends EnvironmentStack {
 
     new Migrate(this, 'Migrating', { context, databases });
     new Cleanup(this, 'Cleaning', { context, billing });
-    new Collector(this, 'Collecting', { context, databases });
+    new Collector(this, 'Collecting', {
+      context,
+      databases,
+      archiveBucket,
+      stripeApiSecretArn: stripeSecrets.api.secretArn,
+      stripeSigningSecretArn: stripeSecrets.signing.secretArn,
+    });
   }
 }

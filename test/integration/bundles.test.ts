@@ -85,8 +85,12 @@ beforeAll(async () => {
     collector: {
       ...both,
       ...noInstances,
+      ...archives,
       BILLING_ALLOCATED_STORAGE_GIB: '20',
       MAIN_ALLOCATED_STORAGE_GIB: '20',
+      EVENT_RETENTION_DAYS: '365',
+      STRIPE_API_SECRET_ARN: 'stripe',
+      STRIPE_SIGNING_SECRET_ARN: 'signing',
     },
   };
 });

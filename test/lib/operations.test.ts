@@ -64,6 +64,10 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'MAIN_INSTANCE_IDENTIFIER',
     'BILLING_ALLOCATED_STORAGE_GIB',
     'MAIN_ALLOCATED_STORAGE_GIB',
+    'ARCHIVE_BUCKET',
+    'EVENT_RETENTION_DAYS',
+    'STRIPE_API_SECRET_ARN',
+    'STRIPE_SIGNING_SECRET_ARN',
   ]),
   drill: variables<DrillEnvironment>()([
     ...base,

@@ -1,0 +1,88 @@
+import type { ClientBase } from 'pg';
+import { OperationError } from '../shared/errors';
+
+/**
+ * Share of subscriptions, in percent, whose payment fails: those behind with a payment, and those whose first payment
+ * never came within the last 30 days, of all that are alive or were lost that way. 0 when there are none.
+ */
+export async function failedSubscriptionsPercent(client: ClientBase): Promise<number> {
+  const { rows } = await client.query<{ percent: number }>(`
+    SELECT coalesce(100.0 * count(*) FILTER (WHERE status NOT IN ('active', 'trialing')) / nullif(count(*), 0), 0)::float8
+      AS percent
+    FROM billing.subscriptions
+    WHERE status IN ('active', 'trialing', 'past_due', 'unpaid')
+       OR (status = 'incomplete_expired' AND created_at > now() - interval '30 days')`);
+  return rows[0]?.percent ?? 0;
+}
+
+/** Bytes that all databases of the server occupy. */
+export async function databaseSizeBytes(client: ClientBase): Promise<number> {
+  const { rows } = await client.query<{ bytes: string }>(
+    'SELECT sum(pg_database_size(oid)) AS bytes FROM pg_database WHERE datallowconn',
+  );
+  return Number(rows[0]?.bytes ?? 0);
+}
+
+/**
+ * Share, in percent, of the connections that are not reserved for administrators. At 100 the next ordinary user is
+ * refused, whatever `max_connections` says.
+ */
+export async function connectionsUsedPercent(client: ClientBase): Promise<number> {
+  const { rows } = await client.query<{ percent: number }>(`
+    SELECT 100.0 * (SELECT sum(numbackends) FROM pg_stat_database)
+      / (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+         - coalesce(current_setting('reserved_connections', true), '0')::int) AS percent`);
+  return Number(rows[0]?.percent ?? 0);
+}
+
+/**
+ * When the database became ours, by its first migration. From then on backups, drills and reconciliations are due: the
+ * age of one that never happened is counted from here, so that a new environment has its first month, and no more.
+ *
+ * @throws OperationError `unmigrated_database`
+ */
+export async function madeAt(client: ClientBase): Promise<Date> {
+  const table = await client.query<{ present: boolean }>(
+    `SELECT to_regclass('operations.database_identity') IS NOT NULL AS present`,
+  );
+  const identity = table.rows[0]?.present
+    ? await client.query<{ stamped_at: Date }>('SELECT stamped_at FROM operations.database_identity')
+    : undefined;
+  const stampedAt = identity?.rows[0]?.stamped_at;
+  if (stampedAt) return stampedAt;
+  throw new OperationError('unmigrated_database', 'The database carries no identity: apply its migrations first');
+}
+
+/** Beginning of the last drill that proved its archive, or the birth of the database. */
+export async function lastDrill(client: ClientBase): Promise<Date> {
+  const { rows } = await client.query<{ at: Date | null }>(
+    `SELECT max(started_at) AS at FROM operations.drills WHERE outcome IN ('passed', 'slow')`,
+  );
+  return rows[0]?.at ?? madeAt(client);
+}
+
+/**
+ * Beginning of the last reconciliation that was complete and corrected what it found, or the birth of the database. Not
+ * its end: what changed while it ran has not been looked at.
+ */
+export async function lastReconciliation(client: ClientBase): Promise<Date> {
+  const { rows } = await client.query<{ at: Date | null }>(
+    `SELECT max(started_at) AS at FROM billing.reconciliation_runs WHERE status = 'complete' AND NOT dry_run`,
+  );
+  return rows[0]?.at ?? madeAt(client);
+}
+
+/**
+ * Seconds by which the oldest event that cleanup should have deleted is past its retention; 0 when there is none. By the
+ * rule of the cleanup function: an event is old when it happened and was processed that long ago; failed ones stay.
+ */
+export async function cleanupOverdueSeconds(client: ClientBase, retentionDays: number, now: Date): Promise<number> {
+  const due = new Date(now.getTime() - retentionDays * 86_400_000);
+  const { rows } = await client.query<{ oldest: Date | null }>(
+    `SELECT min(greatest(occurred_at, processed_at)) AS oldest FROM billing.webhook_events
+     WHERE occurred_at < $1 AND processed_at < $1 AND status = 'processed'`,
+    [due],
+  );
+  const oldest = rows[0]?.oldest;
+  return oldest ? Math.round((due.getTime() - oldest.getTime()) / 1000) : 0;
+}
