@@ -54,3 +54,9 @@ export const STREAMING_LIMIT_GIB = 100;
  * events for missed ones; higher grows the database by the payloads.
  */
 export const EVENT_RETENTION_DAYS = DEFAULT_RETENTION_DAYS;
+
+/**
+ * Days after which a secret is changed (G0). Shorter means more chances for a rotation to fail; longer, more time for
+ * whoever has got hold of one.
+ */
+export const SECRET_ROTATION_DAYS = 90;

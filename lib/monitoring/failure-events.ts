@@ -71,6 +71,17 @@ const FAILURES: readonly FailureEvent[] = [
     symptom: 'The export of a snapshot failed',
     runbookAnchor: 'backup-failed',
   },
+  {
+    name: 'RotationFailed',
+    // Comes by way of CloudTrail, and only where the account has a trail; without one, the age of the password tells.
+    pattern: {
+      source: ['aws.secretsmanager'],
+      detailType: ['AWS Service Event via CloudTrail'],
+      detail: { eventSource: ['secretsmanager.amazonaws.com'], eventName: ['RotationFailed'] },
+    },
+    symptom: 'The rotation of a secret failed',
+    runbookAnchor: 'password-not-rotated',
+  },
 ];
 
 export interface FailureEventsProps {
@@ -78,7 +89,7 @@ export interface FailureEventsProps {
   readonly critical: ITopic;
 }
 
-/** Tells the critical topic what AWS Backup, RDS and the recovery workflows report as failed. */
+/** Tells the critical topic what AWS Backup, RDS, Secrets Manager and the recovery workflows report as failed. */
 export class FailureEvents extends Construct {
   constructor(scope: Construct, id: string, props: FailureEventsProps) {
     super(scope, id);

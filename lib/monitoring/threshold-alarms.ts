@@ -3,15 +3,15 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { SEVERITIES, THRESHOLDS, type Severity, type Threshold, type ThresholdName } from '../config/thresholds';
+import { assertAlarmWindow } from './alarm-window';
 import { isComputed } from './is-computed';
 import type { WatchedMetric } from './watched-metrics';
-
-const DAY_SECONDS = 24 * 60 * 60;
 
 export interface ThresholdAlarmsProps {
   readonly environmentName: string;
   readonly topics: Readonly<Record<Severity, ITopic>>;
-  readonly metrics: Readonly<Record<ThresholdName, WatchedMetric>>;
+  /** What the environment has no value of has no alarm. */
+  readonly metrics: Readonly<Record<ThresholdName, WatchedMetric | undefined>>;
   /** Make the alarms on values that are computed from several metrics too. */
   readonly computed: boolean;
 }
@@ -22,14 +22,15 @@ export class ThresholdAlarms extends Construct {
     super(scope, id);
     for (const name of Object.keys(THRESHOLDS) as ThresholdName[]) {
       const threshold: Threshold = THRESHOLDS[name];
-      assertWindow(name, threshold);
-      if (!props.computed && isComputed(props.metrics[name].metric)) continue;
+      const watched = props.metrics[name];
+      assertAlarmWindow(name, threshold);
+      if (!watched || (!props.computed && isComputed(watched.metric))) continue;
       for (const severity of SEVERITIES) {
         const alarm = new Alarm(this, `${name}-${severity}`, {
           alarmName: `BillingOps-${props.environmentName}-${name}-${severity}`,
           alarmDescription: describeAlarm(threshold, severity),
-          metric: props.metrics[name].metric,
-          treatMissingData: props.metrics[name].treatMissingData,
+          metric: watched.metric,
+          treatMissingData: watched.treatMissingData,
           threshold: threshold[severity],
           comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
           evaluationPeriods: threshold.evaluationPeriods,
@@ -50,17 +51,4 @@ export function describeAlarm(threshold: Threshold, severity: Severity): string 
     threshold.action,
     `Runbook: docs/runbook.md#${threshold.runbookAnchor}`,
   ].join(' ');
-}
-
-/**
- * CloudWatch refuses at deployment what looks at more than a day; neither the framework nor its validation does.
- *
- * @throws Error naming the threshold
- */
-export function assertWindow(name: string, threshold: Threshold): void {
-  const seconds = threshold.periodSeconds * threshold.evaluationPeriods;
-  if (seconds <= DAY_SECONDS) return;
-  throw new Error(
-    `threshold ${name}: periodSeconds × evaluationPeriods must be at most ${DAY_SECONDS}, got ${seconds}`,
-  );
 }

@@ -2,9 +2,12 @@ import { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric, TreatMissingData, type IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import { COLLECTOR_METRICS } from '../../lambdas/collector/contract';
 import { PROCESSOR_METRICS } from '../../lambdas/processor/contract';
-import { DATABASE_NAMES, METRIC_NAMESPACE, type DatabaseName } from '../../lambdas/shared/contract';
+import { METRIC_NAMESPACE, type DatabaseName } from '../../lambdas/shared/contract';
 import { WEBHOOK_METRICS } from '../../lambdas/webhook/contract';
 import { THRESHOLDS, type ThresholdName } from '../config/thresholds';
+import { eventQueueName } from '../operations/event-queue';
+import { apiName } from '../operations/webhook';
+import { databaseConnections, databaseCpu, databaseMemory, databaseSize } from './database-metrics';
 
 /** A value that a pair of alarms looks at. */
 export interface WatchedMetric {
@@ -14,18 +17,23 @@ export interface WatchedMetric {
 
 export interface WatchedMetricsOptions {
   readonly environmentName: string;
-  /** RDS identifier of each database; `undefined` where it is not on RDS. */
-  readonly instanceIdentifiers: Readonly<Record<DatabaseName, string | undefined>>;
+  readonly instanceIdentifiers: InstanceIdentifiers;
 }
 
-/** The value behind each threshold of the table. */
-export function watchedMetrics(options: WatchedMetricsOptions): Readonly<Record<ThresholdName, WatchedMetric>> {
+/** RDS identifier of each database; `undefined` where it is not on RDS. */
+export type InstanceIdentifiers = Readonly<Record<DatabaseName, string | undefined>>;
+
+/** The value behind each threshold of the table; `undefined` where the environment has none. */
+export function watchedMetrics(
+  options: WatchedMetricsOptions,
+): Readonly<Record<ThresholdName, WatchedMetric | undefined>> {
+  const { environmentName, instanceIdentifiers } = options;
   const metricOf = (threshold: ThresholdName) => ({
     of: (service: string, metricName: string, statistic: string, database?: DatabaseName) =>
       new Metric({
         namespace: METRIC_NAMESPACE,
         metricName,
-        dimensionsMap: { environment: options.environmentName, service, ...(database ? { database } : {}) },
+        dimensionsMap: { environment: environmentName, service, ...(database ? { database } : {}) },
         statistic,
         period: Duration.seconds(THRESHOLDS[threshold].periodSeconds),
       }),
@@ -33,16 +41,34 @@ export function watchedMetrics(options: WatchedMetricsOptions): Readonly<Record<
   return {
     webhookFailures: webhookFailures(metricOf('webhookFailures').of),
     queryLatency: queryLatency(metricOf('queryLatency').of),
-    databaseSize: databaseSize(metricOf('databaseSize').of, options.instanceIdentifiers),
+    databaseSize: databaseSize(metricOf('databaseSize').of, instanceIdentifiers),
     failedSubscriptions: {
       metric: metricOf('failedSubscriptions').of('collector', COLLECTOR_METRICS.failedSubscriptionsPercent, 'Maximum'),
       // Without a new value, the last verdict stands: a collector that stopped must not close an alarm.
       treatMissingData: TreatMissingData.IGNORE,
     },
+    webhookDelivery: webhookDelivery(apiMetrics(environmentName, 'webhookDelivery')),
+    webhookAnswer: answerTime(apiMetrics(environmentName, 'webhookAnswer'), 'webhookAnswer', 'Average'),
+    responseTime: answerTime(apiMetrics(environmentName, 'responseTime'), 'responseTime', 'p95'),
+    eventQueueAge: {
+      metric: new Metric({
+        namespace: 'AWS/SQS',
+        metricName: 'ApproximateAgeOfOldestMessage',
+        dimensionsMap: { QueueName: eventQueueName(environmentName) },
+        statistic: 'Maximum',
+        period: Duration.seconds(THRESHOLDS.eventQueueAge.periodSeconds),
+      }),
+      // A queue that SQS says nothing about is empty.
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    },
+    databaseCpu: databaseCpu(instanceIdentifiers),
+    databaseMemory: databaseMemory(metricOf('databaseMemory').of, instanceIdentifiers),
+    databaseConnections: databaseConnections(metricOf('databaseConnections').of),
   };
 }
 
-type MetricFactory = (service: string, metricName: string, statistic: string, database?: DatabaseName) => Metric;
+/** Metrics of our own functions, in the period of a threshold. */
+export type MetricFactory = (service: string, metricName: string, statistic: string, database?: DatabaseName) => Metric;
 
 function webhookFailures(metric: MetricFactory): WatchedMetric {
   const { minimumVolume, periodSeconds, title } = THRESHOLDS.webhookFailures;
@@ -82,48 +108,53 @@ function queryLatency(metric: MetricFactory): WatchedMetric {
   };
 }
 
-function databaseSize(
-  metric: MetricFactory,
-  instanceIdentifiers: WatchedMetricsOptions['instanceIdentifiers'],
-): WatchedMetric {
-  const { periodSeconds, title } = THRESHOLDS.databaseSize;
-  const period = Duration.seconds(periodSeconds);
-  const share = (database: DatabaseName): MathExpression => {
-    const disk = metric('collector', COLLECTOR_METRICS.allocatedStorageBytes, 'Maximum', database);
-    const instanceIdentifier = instanceIdentifiers[database];
-    const label = `${title}: ${database}`;
-    if (instanceIdentifier === undefined) {
-      const used = metric('collector', COLLECTOR_METRICS.databaseSizeBytes, 'Maximum', database);
-      return new MathExpression({
-        expression: `100 * ${database}Used / ${database}Disk`,
-        usingMetrics: { [`${database}Used`]: used, [`${database}Disk`]: disk },
-        label,
-        period,
-      });
-    }
-    const free = new Metric({
-      namespace: 'AWS/RDS',
-      metricName: 'FreeStorageSpace',
-      dimensionsMap: { DBInstanceIdentifier: instanceIdentifier },
-      statistic: 'Minimum',
-      period,
+/** Metrics of API Gateway, in the period of a threshold. */
+function apiMetrics(environmentName: string, threshold: ThresholdName) {
+  return (metricName: string, statistic: string) =>
+    new Metric({
+      namespace: 'AWS/ApiGateway',
+      metricName,
+      dimensionsMap: { ApiName: apiName(environmentName), Stage: environmentName },
+      statistic,
+      period: Duration.seconds(THRESHOLDS[threshold].periodSeconds),
     });
-    return new MathExpression({
-      // From what is left, because logs and write-ahead segments fill the disk just as well as tables do.
-      expression: `100 * (${database}Disk - ${database}Free) / ${database}Disk`,
-      usingMetrics: { [`${database}Disk`]: disk, [`${database}Free`]: free },
-      label,
-      period,
-    });
-  };
+}
+
+type ApiMetricFactory = ReturnType<typeof apiMetrics>;
+
+function webhookDelivery(metric: ApiMetricFactory): WatchedMetric {
+  const { minimumVolume, periodSeconds, title } = THRESHOLDS.webhookDelivery;
   return {
     metric: new MathExpression({
-      expression: `MAX([${DATABASE_NAMES.join(', ')}])`,
-      usingMetrics: { billing: share('billing'), main: share('main') },
+      // As API Gateway saw it, which also sees a function that crashed or ran out of time. Without what was refused:
+      // anybody can send that, and its share is watched by itself.
+      expression: `IF(requests - FILL(refused, 0) >= ${minimumVolume}, 100 * FILL(failed, 0) / (requests - FILL(refused, 0)), 0)`,
+      usingMetrics: {
+        requests: metric('Count', 'SampleCount'),
+        refused: metric('4XXError', 'Sum'),
+        failed: metric('5XXError', 'Sum'),
+      },
       label: title,
-      period,
+      period: Duration.seconds(periodSeconds),
     }),
-    // Without a new value, the last verdict stands: a disk does not empty because the collector stopped.
-    treatMissingData: TreatMissingData.IGNORE,
+    treatMissingData: TreatMissingData.NOT_BREACHING,
+  };
+}
+
+/** How long the API takes to answer, counted from enough answers. */
+function answerTime(
+  metric: ApiMetricFactory,
+  threshold: 'webhookAnswer' | 'responseTime',
+  statistic: string,
+): WatchedMetric {
+  const { minimumVolume, periodSeconds, title } = THRESHOLDS[threshold];
+  return {
+    metric: new MathExpression({
+      expression: `IF(requests >= ${minimumVolume}, latency, 0)`,
+      usingMetrics: { requests: metric('Latency', 'SampleCount'), latency: metric('Latency', statistic) },
+      label: title,
+      period: Duration.seconds(periodSeconds),
+    }),
+    treatMissingData: TreatMissingData.NOT_BREACHING,
   };
 }

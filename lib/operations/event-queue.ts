@@ -4,7 +4,18 @@ import { Construct } from 'constructs';
 import { MAX_ATTEMPTS } from '../../lambdas/processor/contract';
 import { removalPolicyOf } from '../config/removal-policy';
 
+/** Name of the queue of verified events, for whoever only watches it. */
+export function eventQueueName(environmentName: string): string {
+  return `BillingOps-${environmentName}-events`;
+}
+
+/** Name of the queue in which events are parked, for whoever only watches it. */
+export function parkedQueueName(environmentName: string): string {
+  return `BillingOps-${environmentName}-parked`;
+}
+
 export interface EventQueueProps {
+  readonly environmentName: string;
   /** Timeout of the function that takes events from the queue. */
   readonly consumerTimeout: Duration;
   /** Keep the queues, with what is in them, when the stack is removed. */
@@ -18,15 +29,18 @@ export class EventQueue extends Construct {
 
   constructor(scope: Construct, id: string, props: EventQueueProps) {
     super(scope, id);
-    // What was acknowledged to Stripe and is not in the database yet is nowhere else.
+    // What was acknowledged to Stripe and is not in the database yet is nowhere else. The names are fixed so that a stack
+    // that is made again does not quietly begin with empty queues beside the ones that were kept: empty those first.
     const removalPolicy = removalPolicyOf(props.removalProtection);
     this.deadLetterQueue = new Queue(this, 'Parked', {
+      queueName: parkedQueueName(props.environmentName),
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       removalPolicy,
       retentionPeriod: Duration.days(14),
     });
     this.queue = new Queue(this, 'Events', {
+      queueName: eventQueueName(props.environmentName),
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       removalPolicy,

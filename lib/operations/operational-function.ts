@@ -83,10 +83,10 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
     const network = databases.length > 0 ? this.networkSettings(context, stem) : undefined;
     this.stem = stem;
     this.securityGroup = network?.securityGroups[0];
-    this.failureQueue = asynchronous && failureQueue(this);
+    this.failureQueue = asynchronous && failureQueue(this, failureQueueName(config.name, stem));
 
     this.function = new LambdaFunction(this, 'Function', {
-      functionName: `BillingOps-${config.name}-${stem}`,
+      functionName: functionName(config.name, stem),
       description: props.description,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
@@ -146,6 +146,16 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
   }
 }
 
+/** Name of a function, for whoever only watches it. */
+export function functionName(environmentName: string, stem: string): string {
+  return `BillingOps-${environmentName}-${stem}`;
+}
+
+/** Name of the queue of an asynchronous function's failed starts, for whoever only watches it. */
+export function failureQueueName(environmentName: string, stem: string): string {
+  return `BillingOps-${environmentName}-${stem}-failures`;
+}
+
 /** A contract may have variables that can be left out; CloudFormation takes no undefined value. */
 function given(environment: object): Record<string, string> {
   const entries = Object.entries(environment) as [string, string | undefined][];
@@ -156,8 +166,9 @@ function baseEnvironment(config: EnvironmentConfig): { [Name in keyof BaseEnviro
   return { ENVIRONMENT_NAME: config.name, LOG_LEVEL: config.logLevel };
 }
 
-function failureQueue(scope: Construct): Queue {
+function failureQueue(scope: Construct, queueName: string): Queue {
   return new Queue(scope, 'Failures', {
+    queueName,
     encryption: QueueEncryption.SQS_MANAGED,
     enforceSSL: true,
     // The longest SQS keeps anything: time for somebody to come back from holiday.

@@ -27,6 +27,11 @@ export interface WebhookProps {
   readonly signingSecretKey: IKey;
 }
 
+/** Name of the API, for whoever only watches it. */
+export function apiName(environmentName: string): string {
+  return `BillingOps-${environmentName}`;
+}
+
 /** The endpoint that Stripe delivers to. Outside the network, with no database: it verifies, enqueues and answers. */
 export class Webhook extends Construct {
   readonly api: RestApi;
@@ -69,7 +74,7 @@ export class Webhook extends Construct {
   private restApi(context: OperationsContext): RestApi {
     const removalPolicy = removalPolicyOf(context.config.removalProtection);
     return new RestApi(this, 'Api', {
-      restApiName: `BillingOps-${context.config.name}`,
+      restApiName: apiName(context.config.name),
       description: 'Webhooks of payment providers',
       endpointTypes: [EndpointType.REGIONAL],
       // Bodies reach the function byte for byte: the signature is over the bytes, not over the text.

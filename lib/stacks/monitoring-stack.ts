@@ -2,7 +2,7 @@ import type { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { AlertTopics } from '../monitoring/alert-topics';
 import { FailureEvents } from '../monitoring/failure-events';
-import { JobAlarms } from '../monitoring/job-alarms';
+import { OperationalAlarms } from '../monitoring/operational-alarms';
 import { ThresholdAlarms } from '../monitoring/threshold-alarms';
 import { watchedMetrics } from '../monitoring/watched-metrics';
 import type { DataStack } from './data-stack';
@@ -36,7 +36,7 @@ export class MonitoringStack extends EnvironmentStack {
         },
       }),
     });
-    new JobAlarms(this, 'Jobs', { environmentName: config.name, topics, computed });
+    new OperationalAlarms(this, 'Jobs', { config, topics });
     new FailureEvents(this, 'FailureEvents', { environmentName: config.name, critical: topics.critical });
   }
 }

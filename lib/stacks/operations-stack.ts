@@ -42,6 +42,7 @@ export class OperationsStack extends EnvironmentStack {
     const { billing } = databases;
     const stripeApiSecret = { arn: stripeSecrets.api.secretArn, key: stripeSecrets.key };
     const queues = new EventQueue(this, 'EventQueue', {
+      environmentName: config.name,
       consumerTimeout: PROCESSOR_TIMEOUT,
       removalProtection: config.removalProtection,
     });

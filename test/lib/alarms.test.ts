@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { JOB_ALARMS } from '../../lib/config/job-alarms';
+import { deployedEnvironment } from '../../lib/config/environments';
 import { SEVERITIES, THRESHOLDS, type Threshold, type ThresholdName } from '../../lib/config/thresholds';
 import { FAILURE_ANCHORS } from '../../lib/monitoring/failure-events';
-import { assertWindow } from '../../lib/monitoring/threshold-alarms';
-import { resourcesOf, templatesOf } from './support';
+import { assertAlarmWindow } from '../../lib/monitoring/alarm-window';
+import { alarmsOf as operationalAlarmsOf } from '../../lib/monitoring/operational-alarms';
+import { resourceLike, resourcesOf, templatesOf } from './support';
 
 const NAMES = Object.keys(THRESHOLDS) as ThresholdName[];
 const PAIRS = NAMES.flatMap((name) => SEVERITIES.map((severity) => [name, severity] as const));
@@ -35,21 +36,30 @@ function queriesOf(environment: string, name: ThresholdName): MetricQuery[] {
   return (alarmOf(environment, name, 'critical').Metrics ?? []) as MetricQuery[];
 }
 
-test('the thresholds are those of the operations guide', () => {
+test('the thresholds are those of the operations guides', () => {
   expect(THRESHOLDS).toMatchObject({
     webhookFailures: { unit: '%', warning: 5, critical: 10 },
     queryLatency: { unit: 'ms', warning: 500, critical: 1000 },
     databaseSize: { unit: '%', warning: 80, critical: 90 },
     failedSubscriptions: { unit: '%', warning: 2, critical: 5 },
+    webhookDelivery: { unit: '%', warning: 1 },
+    webhookAnswer: { unit: 'ms', critical: 5000 },
+    responseTime: { unit: 'ms', warning: 500 },
+    databaseCpu: { unit: '%', warning: 70 },
+    databaseMemory: { unit: '%', warning: 80 },
   });
 });
 
+/** Of a machine that only RDS knows. */
+const ON_RDS_ONLY: readonly ThresholdName[] = ['databaseCpu', 'databaseMemory'];
+
 test.each(['dev', 'staging', 'production', 'local'])(
-  '%s has exactly the eight threshold alarms of the table',
+  '%s has exactly the pairs of threshold alarms of the table that it can have',
   (environment) => {
     const ofThresholds = Object.keys(alarmsOf(environment)).filter((name) => /-(warning|critical)$/.test(name));
+    const expected = PAIRS.filter(([name]) => environment !== 'local' || !ON_RDS_ONLY.includes(name));
     expect(ofThresholds.toSorted()).toEqual(
-      PAIRS.map(([name, severity]) => `BillingOps-${environment}-${name}-${severity}`).toSorted(),
+      expected.map(([name, severity]) => `BillingOps-${environment}-${name}-${severity}`).toSorted(),
     );
   },
 );
@@ -122,10 +132,65 @@ test.each([
   expect(queries.map(({ MetricStat }) => MetricStat?.Metric.Namespace)).toContain(namespace);
 });
 
+test('deliveries that we failed are a share of those that were not refused, as API Gateway saw them', () => {
+  const queries = queriesOf('production', 'webhookDelivery');
+  expect(queries.find(({ Expression }) => Expression)?.Expression).toBe(
+    'IF(requests - FILL(refused, 0) >= 20, 100 * FILL(failed, 0) / (requests - FILL(refused, 0)), 0)',
+  );
+  const api = [
+    { Name: 'ApiName', Value: 'BillingOps-production' },
+    { Name: 'Stage', Value: 'production' },
+  ];
+  for (const { MetricStat } of queries.filter((query) => query.MetricStat)) {
+    expect(MetricStat).toMatchObject({ Period: 3600, Metric: { Namespace: 'AWS/ApiGateway', Dimensions: api } });
+  }
+  // The names that the metrics are published under.
+  const { operations } = templatesOf('production');
+  operations.hasResourceProperties('AWS::ApiGateway::RestApi', { Name: 'BillingOps-production' });
+  operations.hasResourceProperties('AWS::ApiGateway::Stage', { StageName: 'production' });
+});
+
+test.each([
+  ['webhookAnswer', 'Average'],
+  ['responseTime', 'p95'],
+] as const)('%s is the %s of at least the minimum number of answers', (name, statistic) => {
+  const queries = queriesOf('production', name);
+  expect(queries.find(({ Expression }) => Expression)?.Expression).toBe('IF(requests >= 20, latency, 0)');
+  expect(queries.find(({ Id }) => Id === 'latency')?.MetricStat).toMatchObject({
+    Stat: statistic,
+    Metric: { Namespace: 'AWS/ApiGateway', MetricName: 'Latency' },
+  });
+});
+
+test('memory is what the class of the instance has, less what RDS says is free', () => {
+  const queries = queriesOf('production', 'databaseMemory');
+  expect(queries.flatMap(({ Expression }) => Expression ?? [])).toEqual([
+    'MAX([billing, main])',
+    '100 * (billingMemory - billingFree) / billingMemory',
+    '100 * (mainMemory - mainFree) / mainMemory',
+  ]);
+  const names = queries.flatMap(({ MetricStat }) => (MetricStat ? [MetricStat.Metric.MetricName] : []));
+  expect(new Set(names)).toEqual(new Set(['InstanceMemoryBytes', 'FreeableMemory']));
+});
+
+test('a database whose connections cannot be counted is as bad as one that is full', () => {
+  const queries = queriesOf('local', 'databaseConnections');
+  expect(queries.find(({ Expression }) => Expression)?.Expression).toBe('MAX([FILL(billing, 100), FILL(main, 100)])');
+  expect(alarmOf('local', 'databaseConnections', 'critical').TreatMissingData).toBe('breaching');
+});
+
 test('only one query of each expression is the result', () => {
-  for (const name of ['webhookFailures', 'queryLatency', 'databaseSize'] as const) {
+  for (const name of ['webhookFailures', 'queryLatency', 'databaseSize', 'databaseMemory', 'responseTime'] as const) {
     expect(queriesOf('production', name).filter(({ ReturnData }) => ReturnData !== false)).toHaveLength(1);
   }
+});
+
+test('the age of the queue is that of the queue between webhook and processor', () => {
+  const queue = resourceLike(templatesOf('production').operations, 'AWS::SQS::Queue', 'EventQueueEvents').Properties;
+  expect(alarmOf('production', 'eventQueueAge', 'warning')).toMatchObject({
+    MetricName: 'ApproximateAgeOfOldestMessage',
+    Dimensions: [{ Name: 'QueueName', Value: queue.QueueName }],
+  });
 });
 
 test('silence closes the alarms on traffic and leaves the alarms on gauges as they are', () => {
@@ -136,22 +201,54 @@ test('silence closes the alarms on traffic and leaves the alarms on gauges as th
     queryLatency: 'notBreaching',
     databaseSize: 'ignore',
     failedSubscriptions: 'ignore',
+    webhookDelivery: 'notBreaching',
+    webhookAnswer: 'notBreaching',
+    responseTime: 'notBreaching',
+    eventQueueAge: 'notBreaching',
+    databaseCpu: 'ignore',
+    databaseMemory: 'ignore',
+    databaseConnections: 'breaching',
   });
 });
 
-test('a window longer than a day is refused by name', () => {
-  expect(() =>
-    assertWindow('webhookFailures', { ...THRESHOLDS.webhookFailures, periodSeconds: 3600, evaluationPeriods: 25 }),
-  ).toThrow('threshold webhookFailures: periodSeconds × evaluationPeriods must be at most 86400, got 90000');
-});
+test.each([
+  [60, 24 * 60 + 1, 86_400],
+  [300, 289, 86_400],
+  [3600, 169, 604_800],
+  [45, 1, 86_400],
+])(
+  '%i s × %i is refused by name: CloudWatch would refuse it at deployment',
+  (periodSeconds, evaluationPeriods, limit) => {
+    expect(() => assertAlarmWindow('drillSlow', { periodSeconds, evaluationPeriods })).toThrow(
+      `alarm drillSlow: periods must be whole minutes and together at most ${limit} s, got ${evaluationPeriods} × ${periodSeconds}`,
+    );
+  },
+);
+
+test.each(['dev', 'staging', 'production', 'local'])(
+  'every alarm of %s looks back as far as CloudWatch can',
+  (environment) => {
+    const alarms = Object.entries(alarmsOf(environment));
+    expect(alarms.length).toBeGreaterThan(40);
+    for (const [name, alarm] of alarms) {
+      const periods = ((alarm.Metrics ?? []) as (MetricQuery & { Period?: number })[]).flatMap(
+        ({ MetricStat, Period }) => MetricStat?.Period ?? Period ?? [],
+      );
+      const [period] = [...new Set([...periods, ...(alarm.Period === undefined ? [] : [Number(alarm.Period)])])];
+      const seconds = Number(period) * Number(alarm.EvaluationPeriods);
+      expect([name, seconds <= (Number(period) >= 3600 ? 604_800 : 86_400)]).toEqual([name, true]);
+    }
+  },
+);
 
 test('the runbook has one heading for each alarm and each reported failure, each with its four steps', () => {
   const runbook = readFileSync(path.join(__dirname, '../../docs/runbook.md'), 'utf8');
+  // What comes before the first alarm says how the commands are written.
   const sections = runbook.split(/^## /m).slice(1);
   const anchors = sections.map((section) => (section.split('\n')[0] ?? '').toLowerCase().replaceAll(' ', '-'));
   const linked = [
     ...NAMES.map((name) => THRESHOLDS[name].runbookAnchor),
-    ...JOB_ALARMS.map(({ runbookAnchor }) => runbookAnchor),
+    ...operationalAlarmsOf(deployedEnvironment('production')).map(({ runbookAnchor }) => runbookAnchor),
     ...FAILURE_ANCHORS,
   ];
   expect(anchors.toSorted()).toEqual([...new Set(linked)].toSorted());

@@ -1,0 +1,23 @@
+const HOUR_SECONDS = 60 * 60;
+const DAY_SECONDS = 24 * HOUR_SECONDS;
+const WEEK_SECONDS = 7 * DAY_SECONDS;
+
+/** How far back an alarm looks. */
+export interface AlarmWindow {
+  readonly periodSeconds: number;
+  readonly evaluationPeriods: number;
+}
+
+/**
+ * CloudWatch refuses at deployment what looks back too far: more than a day, or more than a week in periods of an hour or
+ * longer. Neither the framework nor its validation does. Periods are whole minutes.
+ *
+ * @throws Error naming the alarm
+ */
+export function assertAlarmWindow(name: string, { periodSeconds, evaluationPeriods }: AlarmWindow): void {
+  const limit = periodSeconds >= HOUR_SECONDS ? WEEK_SECONDS : DAY_SECONDS;
+  if (periodSeconds % 60 === 0 && periodSeconds > 0 && periodSeconds * evaluationPeriods <= limit) return;
+  throw new Error(
+    `alarm ${name}: periods must be whole minutes and together at most ${limit} s, got ${evaluationPeriods} × ${periodSeconds}`,
+  );
+}
