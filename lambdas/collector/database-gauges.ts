@@ -29,10 +29,10 @@ export async function databaseSizeBytes(client: ClientBase): Promise<number> {
  */
 export async function connectionsUsedPercent(client: ClientBase): Promise<number> {
   const { rows } = await client.query<{ percent: number }>(`
-    SELECT 100.0 * (SELECT sum(numbackends) FROM pg_stat_database)
+    SELECT (100.0 * (SELECT sum(numbackends) FROM pg_stat_database)
       / (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
-         - coalesce(current_setting('reserved_connections', true), '0')::int) AS percent`);
-  return Number(rows[0]?.percent ?? 0);
+         - coalesce(current_setting('reserved_connections', true), '0')::int))::float8 AS percent`);
+  return rows[0]?.percent ?? 0;
 }
 
 /**

@@ -102,7 +102,7 @@ export const PIPELINE_ALARMS: readonly OperationalAlarm[] = [
     metrics: [countOf('processor', PROCESSOR_METRICS.apiVersionDrift)],
     periodSeconds: 6 * HOUR_SECONDS,
     symptom: 'Events come in the shape of another Stripe API version than the one this code is written for',
-    action: "Set the endpoint's API version in the Stripe dashboard to the one that the log names as expected.",
+    action: 'Compare the API version of the endpoint, in the Stripe dashboard, with STRIPE_API_VERSION in this code.',
     runbookAnchor: 'api-version-drift',
   },
   {

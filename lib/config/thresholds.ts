@@ -81,7 +81,7 @@ export const THRESHOLDS = {
     datapointsToAlarm: 9,
   },
   webhookDelivery: {
-    title: 'Webhook deliveries that we failed to take, of an hour',
+    title: 'Webhook deliveries of an hour that failed on our side',
     unit: '%',
     // G2: delivery success above 99 %.
     warning: 1,
@@ -126,7 +126,7 @@ export const THRESHOLDS = {
     warning: 600,
     critical: 1800,
     action:
-      'Check that the processor runs and that the billing database answers; Stripe was told 200 for these events.',
+      'Check that the processor runs and that the billing database answers; Stripe will not send these events again.',
     runbookAnchor: 'event-queue-age',
     minimumVolume: null,
     periodSeconds: 300,
@@ -160,7 +160,7 @@ export const THRESHOLDS = {
     datapointsToAlarm: 6,
   },
   databaseConnections: {
-    title: 'Database connections, of those that may be had',
+    title: 'Database connections in use',
     unit: '%',
     // G4: near the maximum. At 100 every function is refused, and so is whoever comes to repair it.
     warning: 80,

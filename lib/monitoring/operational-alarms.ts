@@ -85,32 +85,31 @@ function watched(alarm: OperationalAlarm, environment: string): IMetric {
 
 /** Where CloudWatch has a metric. */
 function source(metric: AlarmMetric, environment: string): MetricProps {
-  switch (metric.from) {
-    case 'function':
-      return {
-        namespace: METRIC_NAMESPACE,
-        metricName: metric.name,
-        dimensionsMap: { environment, service: metric.service, ...metric.dimensions },
-        statistic: metric.statistic,
-      };
-    case 'lambda':
-      return {
-        namespace: 'AWS/Lambda',
-        metricName: metric.name,
-        dimensionsMap: { FunctionName: functionName(environment, metric.stem) },
-        statistic: 'Sum',
-      };
-    case 'queue': {
-      const queue =
+  if (metric.from === 'function') {
+    return {
+      namespace: METRIC_NAMESPACE,
+      metricName: metric.name,
+      dimensionsMap: { environment, service: metric.service, ...metric.dimensions },
+      statistic: metric.statistic,
+    };
+  }
+  if (metric.from === 'lambda') {
+    return {
+      namespace: 'AWS/Lambda',
+      metricName: metric.name,
+      dimensionsMap: { FunctionName: functionName(environment, metric.stem) },
+      statistic: 'Sum',
+    };
+  }
+  return {
+    namespace: 'AWS/SQS',
+    metricName: 'ApproximateNumberOfMessagesVisible',
+    dimensionsMap: {
+      QueueName:
         metric.of === 'parked events'
           ? parkedQueueName(environment)
-          : failureQueueName(environment, metric.of.failedStartsOf);
-      return {
-        namespace: 'AWS/SQS',
-        metricName: 'ApproximateNumberOfMessagesVisible',
-        dimensionsMap: { QueueName: queue },
-        statistic: 'Maximum',
-      };
-    }
-  }
+          : failureQueueName(environment, metric.of.failedStartsOf),
+    },
+    statistic: 'Maximum',
+  };
 }
