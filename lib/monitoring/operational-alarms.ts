@@ -17,7 +17,6 @@ import type { EnvironmentConfig } from '../config/environment-schema';
 import { JOB_ALARMS } from '../config/job-alarms';
 import { PIPELINE_ALARMS } from '../config/pipeline-alarms';
 import type { Severity } from '../config/thresholds';
-import { parkedQueueName } from '../operations/event-queue';
 import { failureQueueName, functionName } from '../operations/operational-function';
 import { assertAlarmWindow } from './alarm-window';
 import { isComputed } from './is-computed';
@@ -31,6 +30,8 @@ const SILENCE = {
 export interface OperationalAlarmsProps {
   readonly config: EnvironmentConfig;
   readonly topics: Readonly<Record<Severity, ITopic>>;
+  /** Queue in which events are parked. */
+  readonly parkedQueueName: string;
 }
 
 /** The alarms on jobs that failed, are slow or did not run, and on what goes wrong on the way of an event. */
@@ -40,7 +41,7 @@ export class OperationalAlarms extends Construct {
     const { config, topics } = props;
     for (const alarm of alarmsOf(config)) {
       assertAlarmWindow(alarm.name, alarm);
-      const metric = watched(alarm, config.name);
+      const metric = watched(alarm, props);
       if (!config.computedAlarms && isComputed(metric)) continue;
       const made = new Alarm(this, alarm.name, {
         alarmName: `BillingOps-${config.name}-${alarm.name}`,
@@ -69,9 +70,9 @@ export function describeOperationalAlarm({ symptom, severity, action, runbookAnc
   return `${symptom} (${severity}). ${action} Runbook: docs/runbook.md#${runbookAnchor}`;
 }
 
-function watched(alarm: OperationalAlarm, environment: string): IMetric {
+function watched(alarm: OperationalAlarm, props: OperationalAlarmsProps): IMetric {
   const period = Duration.seconds(alarm.periodSeconds);
-  const metrics = alarm.metrics.map((metric) => new Metric({ ...source(metric, environment), period }));
+  const metrics = alarm.metrics.map((metric) => new Metric({ ...source(metric, props), period }));
   const [only] = metrics;
   if (only && metrics.length === 1 && alarm.expression === undefined) return only;
   return new MathExpression({
@@ -84,7 +85,8 @@ function watched(alarm: OperationalAlarm, environment: string): IMetric {
 }
 
 /** Where CloudWatch has a metric. */
-function source(metric: AlarmMetric, environment: string): MetricProps {
+function source(metric: AlarmMetric, { config, parkedQueueName }: OperationalAlarmsProps): MetricProps {
+  const environment = config.name;
   if (metric.from === 'function') {
     return {
       namespace: METRIC_NAMESPACE,
@@ -106,9 +108,7 @@ function source(metric: AlarmMetric, environment: string): MetricProps {
     metricName: 'ApproximateNumberOfMessagesVisible',
     dimensionsMap: {
       QueueName:
-        metric.of === 'parked events'
-          ? parkedQueueName(environment)
-          : failureQueueName(environment, metric.of.failedStartsOf),
+        metric.of === 'parked events' ? parkedQueueName : failureQueueName(environment, metric.of.failedStartsOf),
     },
     statistic: 'Maximum',
   };

@@ -5,7 +5,6 @@ import { PROCESSOR_METRICS } from '../../lambdas/processor/contract';
 import { METRIC_NAMESPACE, type DatabaseName } from '../../lambdas/shared/contract';
 import { WEBHOOK_METRICS } from '../../lambdas/webhook/contract';
 import { THRESHOLDS, type ThresholdName } from '../config/thresholds';
-import { eventQueueName } from '../operations/event-queue';
 import { apiName } from '../operations/webhook';
 import { databaseConnections, databaseCpu, databaseMemory, databaseSize } from './database-metrics';
 
@@ -18,6 +17,8 @@ export interface WatchedMetric {
 export interface WatchedMetricsOptions {
   readonly environmentName: string;
   readonly instanceIdentifiers: InstanceIdentifiers;
+  /** Queue between webhook and processor. */
+  readonly eventQueueName: string;
 }
 
 /** RDS identifier of each database; `undefined` where it is not on RDS. */
@@ -27,7 +28,7 @@ export type InstanceIdentifiers = Readonly<Record<DatabaseName, string | undefin
 export function watchedMetrics(
   options: WatchedMetricsOptions,
 ): Readonly<Record<ThresholdName, WatchedMetric | undefined>> {
-  const { environmentName, instanceIdentifiers } = options;
+  const { environmentName, eventQueueName, instanceIdentifiers } = options;
   const metricOf = (threshold: ThresholdName) => ({
     of: (service: string, metricName: string, statistic: string, database?: DatabaseName) =>
       new Metric({
@@ -54,7 +55,7 @@ export function watchedMetrics(
       metric: new Metric({
         namespace: 'AWS/SQS',
         metricName: 'ApproximateAgeOfOldestMessage',
-        dimensionsMap: { QueueName: eventQueueName(environmentName) },
+        dimensionsMap: { QueueName: eventQueueName },
         statistic: 'Maximum',
         period: Duration.seconds(THRESHOLDS.eventQueueAge.periodSeconds),
       }),

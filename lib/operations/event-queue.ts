@@ -1,17 +1,16 @@
 import { Duration } from 'aws-cdk-lib';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import { MAX_ATTEMPTS } from '../../lambdas/processor/contract';
 import { removalPolicyOf } from '../config/removal-policy';
 
-/** Name of the queue of verified events, for whoever only watches it. */
-export function eventQueueName(environmentName: string): string {
-  return `BillingOps-${environmentName}-events`;
-}
-
-/** Name of the queue in which events are parked, for whoever only watches it. */
-export function parkedQueueName(environmentName: string): string {
-  return `BillingOps-${environmentName}-parked`;
+/**
+ * Parameter in Systems Manager that holds the name of a queue, for whoever only watches it. The queues have no fixed
+ * names, because they outlive their stack; and the stack exports nothing, because an export cannot change while it is used.
+ */
+export function queueParameterName(environmentName: string, queue: 'events' | 'parked'): string {
+  return `/billing-operations/${environmentName}/${queue}-queue`;
 }
 
 export interface EventQueueProps {
@@ -29,18 +28,15 @@ export class EventQueue extends Construct {
 
   constructor(scope: Construct, id: string, props: EventQueueProps) {
     super(scope, id);
-    // What was acknowledged to Stripe and is not in the database yet is nowhere else. The names are fixed so that a stack
-    // that is made again does not quietly begin with empty queues beside the ones that were kept: empty those first.
+    // What was acknowledged to Stripe and is not in the database yet is nowhere else.
     const removalPolicy = removalPolicyOf(props.removalProtection);
     this.deadLetterQueue = new Queue(this, 'Parked', {
-      queueName: parkedQueueName(props.environmentName),
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       removalPolicy,
       retentionPeriod: Duration.days(14),
     });
     this.queue = new Queue(this, 'Events', {
-      queueName: eventQueueName(props.environmentName),
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       removalPolicy,
@@ -50,5 +46,15 @@ export class EventQueue extends Construct {
       retentionPeriod: Duration.days(4),
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_ATTEMPTS },
     });
+    for (const [queue, { queueName }] of [
+      ['events', this.queue],
+      ['parked', this.deadLetterQueue],
+    ] as const) {
+      new StringParameter(this, `${queue}Name`, {
+        parameterName: queueParameterName(props.environmentName, queue),
+        description: 'Name of a queue, for its alarms',
+        stringValue: queueName,
+      });
+    }
   }
 }

@@ -5,7 +5,7 @@ import { SEVERITIES, THRESHOLDS, type Threshold, type ThresholdName } from '../.
 import { FAILURE_ANCHORS } from '../../lib/monitoring/failure-events';
 import { assertAlarmWindow } from '../../lib/monitoring/alarm-window';
 import { alarmsOf as operationalAlarmsOf } from '../../lib/monitoring/operational-alarms';
-import { resourceLike, resourcesOf, templatesOf } from './support';
+import { queueByParameter, resourcesOf, templatesOf } from './support';
 
 const NAMES = Object.keys(THRESHOLDS) as ThresholdName[];
 const PAIRS = NAMES.flatMap((name) => SEVERITIES.map((severity) => [name, severity] as const));
@@ -186,10 +186,11 @@ test('only one query of each expression is the result', () => {
 });
 
 test('the age of the queue is that of the queue between webhook and processor', () => {
-  const queue = resourceLike(templatesOf('production').operations, 'AWS::SQS::Queue', 'EventQueueEvents').Properties;
   expect(alarmOf('production', 'eventQueueAge', 'warning')).toMatchObject({
     MetricName: 'ApproximateAgeOfOldestMessage',
-    Dimensions: [{ Name: 'QueueName', Value: queue.QueueName }],
+    Dimensions: [
+      { Name: 'QueueName', Value: queueByParameter(templatesOf('production'), 'events', 'EventQueueEvents') },
+    ],
   });
 });
 

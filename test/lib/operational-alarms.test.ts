@@ -5,7 +5,7 @@ import type { OperationalAlarm } from '../../lib/config/alarm';
 import { deployedEnvironment, localEnvironment } from '../../lib/config/environments';
 import { BACKUP_POLICIES, SECRET_ROTATION_DAYS } from '../../lib/config/policies';
 import { alarmsOf } from '../../lib/monitoring/operational-alarms';
-import { localOptions, resourceLike, resourcesOf, templatesOf } from './support';
+import { localOptions, queueByParameter, resourceLike, resourcesOf, templatesOf } from './support';
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
@@ -122,7 +122,7 @@ describe('what is left lying is noticed', () => {
       TreatMissingData: 'ignore',
       AlarmActions: [{ Ref: topicLike('Critical') }],
     });
-    const { QueueName: parked } = resourceLike(operations, 'AWS::SQS::Queue', 'EventQueueParked').Properties;
+    const parked = queueByParameter(templatesOf('production'), 'parked', 'EventQueueParked');
     expect(alarmOf('eventsParked').Dimensions).toEqual([{ Name: 'QueueName', Value: parked }]);
   });
 

@@ -111,3 +111,23 @@ export function resourceLike(template: Template, type: string, word: string): Re
   if (found.length !== 1 || !only) throw new Error(`Expected one ${type} like ${word}, found ${found.length}`);
   return only[1];
 }
+
+/**
+ * How an alarm has to name a queue of the Operations stack: by a parameter of its template that is read from Systems
+ * Manager, where Operations puts the name of the queue whose logical id contains a word.
+ */
+export function queueByParameter({ operations, monitoring }: Synthesised, queue: string, word: string): unknown {
+  const stored = Object.values(resourcesOf(operations, 'AWS::SSM::Parameter')).find(({ Properties }) =>
+    JSON.stringify(Properties.Value).includes(word),
+  );
+  const { Name: name } = stored?.Properties ?? {};
+  if (typeof name !== 'string' || !name.endsWith(`/${queue}-queue`)) throw new Error(`No parameter names ${word}`);
+  const { Parameters = {} } = monitoring.toJSON() as {
+    Parameters?: Record<string, { Type: string; Default?: string }>;
+  };
+  const [read] = Object.entries(Parameters).filter(
+    ([, { Type, Default }]) => Type === 'AWS::SSM::Parameter::Value<String>' && Default === name,
+  );
+  if (!read) throw new Error(`Monitoring does not read ${name}`);
+  return { Ref: read[0] };
+}
