@@ -11,7 +11,14 @@ import { applyMigrations } from '../shared/migrations/runner';
 import type { Log } from '../shared/telemetry';
 import type { RestoreReport, RestoreRequest } from './contract';
 import { removeGuards, restoreGuards } from './guards';
-import { assertRowCounts, assertSameTables, loadTables, restoreSequences } from './load';
+import {
+  assertRowCounts,
+  assertSameTables,
+  collectStatistics,
+  loadTables,
+  restoreSequences,
+  withWriters,
+} from './load';
 import { assertNewDatabase, createDatabase, dropDatabase } from './scratch-database';
 import { findArchive, verifyObjects } from './select-archive';
 
@@ -107,20 +114,23 @@ async function fill(
   await applyMigrations(client, database, migrationsDirectory, { upTo: version });
   await assertSameTables(client, manifest);
   const guards = await removeGuards(client);
-  await loadTables(connector, store, client, manifest, targetDatabase, workers);
-  const foreignKeysValidated = await restoreGuards(client, guards);
-  await restoreSequences(client, manifest);
-  await assertRowCounts(client, manifest);
-  // Identity and history now are the archive's own: a main archive in billing's place is refused here at the latest.
-  await assertIdentity(client, database);
-  const { applied } = await applyMigrations(client, database, migrationsDirectory);
-  const invariantsChecked = await assertInvariants(client, database);
-  // Without statistics the first queries after a cut-over would be planned blindly.
-  await client.query('ANALYZE');
-  return {
-    foreignKeysValidated,
-    sequencesRestored: manifest.sequences.length,
-    invariantsChecked,
-    migratedForward: applied.slice(migrations.length),
-  };
+  return withWriters(connector, targetDatabase, workers, async (writers) => {
+    await loadTables(store, manifest, writers);
+    const foreignKeysValidated = await restoreGuards(client, guards, writers);
+    await restoreSequences(client, manifest);
+    await assertRowCounts(manifest, writers);
+    // Identity and history now are the archive's own: a main archive in billing's place is refused here at the latest.
+    await assertIdentity(client, database);
+    const { applied } = await applyMigrations(client, database, migrationsDirectory);
+    const [invariantsChecked] = await Promise.all([
+      assertInvariants(client, database),
+      collectStatistics(client, writers),
+    ]);
+    return {
+      foreignKeysValidated,
+      sequencesRestored: manifest.sequences.length,
+      invariantsChecked,
+      migratedForward: applied.slice(migrations.length),
+    };
+  });
 }

@@ -1,5 +1,6 @@
 import { type ClientBase, DatabaseError, escapeIdentifier } from 'pg';
 import { qualified } from '../shared/archive/copy-session';
+import { distribute } from '../shared/archive/distribute';
 import { OperationError } from '../shared/errors';
 
 const FOREIGN_KEY_VIOLATION = '23503';
@@ -10,6 +11,8 @@ interface ForeignKey {
   readonly name: string;
   readonly definition: string;
   readonly validated: boolean;
+  /** PostgreSQL adds a key to a partitioned table only together with its check. */
+  readonly partitioned: boolean;
 }
 
 interface Trigger {
@@ -35,7 +38,8 @@ export interface Guards {
 export async function removeGuards(client: ClientBase): Promise<Guards> {
   const foreignKeys = await client.query<ForeignKey>(
     `SELECT n.nspname AS schema, c.relname AS table, k.conname AS name,
-            pg_get_constraintdef(k.oid) AS definition, k.convalidated AS validated
+            pg_get_constraintdef(k.oid) AS definition, k.convalidated AS validated,
+            c.relkind = 'p' AS partitioned
      FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE k.contype = 'f' AND k.conparentid = 0
      ORDER BY n.nspname, c.relname, k.conname`,
@@ -57,30 +61,48 @@ export async function removeGuards(client: ClientBase): Promise<Guards> {
 }
 
 /**
- * Puts foreign keys and triggers back. Adding a key checks every row.
+ * Puts foreign keys and triggers back, and has every row checked against the keys.
  *
  * @returns how many foreign keys were validated
  * @throws OperationError `archive_inconsistent` naming the key that the data violates
  */
-export async function restoreGuards(client: ClientBase, guards: Guards): Promise<number> {
+export async function restoreGuards(
+  client: ClientBase,
+  guards: Guards,
+  writers: readonly ClientBase[],
+): Promise<number> {
+  const validated = guards.foreignKeys.filter((key) => key.validated);
+  const unchecked = validated.filter((key) => !key.partitioned);
+  // First all keys, which is quick but locks two tables at a time, then the checks, which may go on beside each other.
   for (const key of guards.foreignKeys) {
-    await client
-      .query(`ALTER TABLE ${tableOf(key)} ADD CONSTRAINT ${escapeIdentifier(key.name)} ${key.definition}`)
-      .catch((cause: unknown) => {
-        if (!(cause instanceof DatabaseError) || cause.code !== FOREIGN_KEY_VIOLATION) throw cause;
-        throw new OperationError(
-          'archive_inconsistent',
-          `Foreign key ${key.name} of ${key.schema}.${key.table} does not hold in the archive: ${cause.detail ?? cause.message}`,
-          { cause },
-        );
-      });
+    const later = unchecked.includes(key) ? ' NOT VALID' : '';
+    await held(
+      key,
+      client.query(
+        `ALTER TABLE ${tableOf(key)} ADD CONSTRAINT ${escapeIdentifier(key.name)} ${key.definition}${later}`,
+      ),
+    );
   }
+  await distribute(unchecked, writers, async (key, writer) => {
+    await held(key, writer.query(`ALTER TABLE ${tableOf(key)} VALIDATE CONSTRAINT ${escapeIdentifier(key.name)}`));
+  });
   for (const trigger of guards.triggers) {
     await client.query(
       `ALTER TABLE ONLY ${tableOf(trigger)} ${ENABLE[trigger.mode]} TRIGGER ${escapeIdentifier(trigger.name)}`,
     );
   }
-  return guards.foreignKeys.filter((key) => key.validated).length;
+  return validated.length;
+}
+
+async function held(key: ForeignKey, check: Promise<unknown>): Promise<void> {
+  await check.catch((cause: unknown) => {
+    if (!(cause instanceof DatabaseError) || cause.code !== FOREIGN_KEY_VIOLATION) throw cause;
+    throw new OperationError(
+      'archive_inconsistent',
+      `Foreign key ${key.name} of ${key.schema}.${key.table} does not hold in the archive: ${cause.detail ?? cause.message}`,
+      { cause },
+    );
+  });
 }
 
 function tableOf(item: { readonly schema: string; readonly table: string }): string {

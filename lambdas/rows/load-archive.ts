@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { removeGuards } from '../restore/guards';
-import { assertSameTables, loadTables } from '../restore/load';
+import { assertSameTables, loadTables, withWriters } from '../restore/load';
 import type { RestoreDependencies } from '../restore/core';
 import { createDatabase, dropDatabase } from '../restore/scratch-database';
 import { scratchName, sweepScratch } from '../restore/scratch-sweep';
@@ -62,7 +62,7 @@ export async function withArchivedTables<T>(
         await assertSameTables(scratch, whole);
         // For good: keys would refuse rows whose parents are not wanted.
         await removeGuards(scratch);
-        await loadTables(connector, store, scratch, wanted, name, workers);
+        await withWriters(connector, name, workers, (writers) => loadTables(store, wanted, writers));
         await applyMigrations(scratch, database, migrationsDirectory);
         return work(scratch);
       },

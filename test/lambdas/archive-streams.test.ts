@@ -60,6 +60,17 @@ describe('distributed work', () => {
     expect(done.toSorted((one, other) => one - other)).toEqual(items);
   });
 
+  test('may bring more, which a worker without any waits for', async () => {
+    const done: string[] = [];
+    await distribute(['slow', 'quick'], ['a', 'b'], async (item, worker) => {
+      await new Promise((resolve) => setTimeout(resolve, item === 'slow' ? 20 : 0));
+      done.push(`${item} by ${worker}`);
+      return item === 'slow' ? ['one more', 'and one'] : undefined;
+    });
+    expect(done).toHaveLength(4);
+    expect(done.slice(2).map((entry) => entry.split(' by ')[1])).toEqual(expect.arrayContaining(['a', 'b']));
+  });
+
   test('that fails stops the others, starts nothing more and throws the first failure', async () => {
     const started: number[] = [];
     let released = false;

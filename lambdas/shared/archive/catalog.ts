@@ -36,6 +36,17 @@ export async function listTables(client: ClientBase): Promise<SourceTable[]> {
   return tables.rows;
 }
 
+/** Tables that are no part of another, with partitioned and materialised ones; the largest first. */
+export async function listRoots(client: ClientBase): Promise<Pick<SourceTable, 'schema' | 'name'>[]> {
+  const roots = await client.query<Pick<SourceTable, 'schema' | 'name'>>(
+    `SELECT n.nspname AS schema, c.relname AS name
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND ${OURS}
+     ORDER BY c.relkind = 'p' DESC, pg_table_size(c.oid) DESC`,
+  );
+  return roots.rows;
+}
+
 /**
  * Where each sequence stands. Sequences are outside of transactions: read after the snapshot was taken, they are at
  * least as far as its rows, so that a restored database never hands out a number twice.
