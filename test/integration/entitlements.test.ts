@@ -105,9 +105,22 @@ describe('a subscription', () => {
     expect(await entitlements()).toEqual([`user_2/project_1 pro sub_1 ${at(0)}..${at(33 * DAY)}`]);
   });
 
-  test('that changes in what entitlements do not depend on leaves the version', async () => {
+  test('that changes in what entitlements do not depend on leaves the version, and writes no row again', async () => {
     await apply(subscribed());
+    const stored = async () => (await client.query('SELECT ctid, xmin, xmax FROM billing.entitlements')).rows;
+    const before = await stored();
+
     expect(await apply(subscribed({ description: 'renamed' }, 1))).toEqual([]);
+    // Not even a lock, which would be written as well.
+    expect(await stored()).toEqual(before);
+  });
+
+  test('of a plan, as before 2020, is granted by the rule that names the plan as its price', async () => {
+    const plan = { id: 'price_pro', product: 'prod_pro', amount: 2_900, currency: 'eur', interval: 'month' };
+    const { price: _price, ...item } = subscriptionItem();
+    await apply(subscribed({ items: { data: [{ ...item, plan }] } }));
+
+    expect(await entitlements()).toEqual([`${PRO} ${at(0)}..${at(33 * DAY)}`]);
   });
 });
 
@@ -158,6 +171,26 @@ describe('a purchase', () => {
 });
 
 describe('a rule', () => {
+  test.each([
+    [
+      'a plan with a price and a product',
+      `source, price_id, product_id, grace) VALUES ('subscription', 'a', 'b', '1 h'`,
+    ],
+    ['a plan with neither', `source, grace) VALUES ('subscription', '1 h'`],
+    ['a plan without a grace', `source, price_id) VALUES ('subscription', 'a'`],
+    [
+      'a plan of a kind of purchase',
+      `source, price_id, grace, purchase_kind) VALUES ('subscription', 'a', '1 h', 'course'`,
+    ],
+    ['a purchase without a kind', `source, item_id) VALUES ('purchase', 'a'`],
+    ['a purchase with a price', `source, purchase_kind, price_id) VALUES ('purchase', 'course', 'a'`],
+  ])('that is %s is refused by the database as well, whoever writes it', async (_, columns) => {
+    const [names, values] = columns.split(') VALUES (');
+    const insert = `INSERT INTO billing.entitlement_rules (id, features, ${names}) VALUES ('x', '{f}', ${values})`;
+
+    await expect(client.query(insert)).rejects.toMatchObject({ constraint: 'rules_match_what_their_source_has' });
+  });
+
   test('of a product, a project or an item applies to nothing else', async () => {
     await putRules(client, [
       { id: 'product', grants: { source: 'subscription', productId: 'prod_pro', graceDays: 0 }, features: ['a', 'b'] },

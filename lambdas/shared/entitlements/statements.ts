@@ -45,7 +45,9 @@ export const LOCK_RULES: Statement = {
  *
  * $1: ids of changed objects. Returns `user_id`, `project_id` and `version` where anything changed.
  *
- * The user whom a source belonged to before is found by the source's id, so moving one changes both users.
+ * The user whom a source belonged to before is found by the source's id, so moving one changes both users. What is there
+ * is read once, and only what differs is written: most changes of a subscription leave its entitlements as they are, and
+ * an upsert would lock and rewrite every row to find that out.
  */
 export const REPLACE_ENTITLEMENTS: Statement = {
   name: 'replace_entitlements',
@@ -63,18 +65,26 @@ WITH touched AS MATERIALIZED (
   WHERE refund.id = ANY ($1::text[])
 ), granted AS MATERIALIZED (
   SELECT * FROM billing.entitlement_grants WHERE source_id = ANY (ARRAY (SELECT source_id FROM touched))
+), present AS MATERIALIZED (
+  SELECT user_id, project_id, feature, source, source_id, valid_from, valid_until FROM billing.entitlements
+  WHERE source_id = ANY (ARRAY (SELECT source_id FROM touched))
+), gone AS (
+  SELECT user_id, project_id, feature, source, source_id FROM present
+  EXCEPT
+  SELECT user_id, project_id, feature, source, source_id FROM granted
 ), removed AS (
-  DELETE FROM billing.entitlements AS stored
-  WHERE source_id = ANY (ARRAY (SELECT source_id FROM touched)) AND NOT EXISTS (
-    SELECT FROM granted
-    WHERE granted.user_id = stored.user_id AND granted.project_id = stored.project_id
-      AND granted.feature = stored.feature AND granted.source = stored.source
-      AND granted.source_id = stored.source_id)
-  RETURNING user_id, project_id
+  DELETE FROM billing.entitlements AS stored USING gone
+  WHERE stored.user_id = gone.user_id AND stored.project_id = gone.project_id AND stored.feature = gone.feature
+    AND stored.source = gone.source AND stored.source_id = gone.source_id
+  RETURNING stored.user_id, stored.project_id
+), unlike AS (
+  SELECT user_id, project_id, feature, source, source_id, valid_from, valid_until FROM granted
+  EXCEPT
+  SELECT user_id, project_id, feature, source, source_id, valid_from, valid_until FROM present
 ), added AS (
   INSERT INTO billing.entitlements AS stored
     (user_id, project_id, feature, source, source_id, valid_from, valid_until)
-  SELECT user_id, project_id, feature, source, source_id, valid_from, valid_until FROM granted
+  SELECT user_id, project_id, feature, source, source_id, valid_from, valid_until FROM unlike
   ORDER BY user_id, project_id, feature, source, source_id
   ON CONFLICT (user_id, project_id, feature, source, source_id) DO UPDATE
   SET valid_from = excluded.valid_from, valid_until = excluded.valid_until
