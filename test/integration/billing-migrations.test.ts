@@ -48,3 +48,21 @@ test('a refund ledger from before keeps its entries, forth and back and forth ag
   expect(await entries()).toEqual(before);
   await expect(client.query('DELETE FROM billing.refund_ledger')).rejects.toThrow('only grows');
 });
+
+test('a rule of a plan that was let in without a grace gets the default one; no further one is let in, nor a refund of no amount', async () => {
+  await applyMigrations(client, 'billing', MIGRATIONS, { upTo: '0010_create_prewarm_extension' });
+  const insert = (id: string) =>
+    client.query(
+      `INSERT INTO billing.entitlement_rules (id, source, price_id, features) VALUES ('${id}', 'subscription', 'price', '{f}')`,
+    );
+  await insert('old');
+
+  await applyMigrations(client, 'billing', MIGRATIONS, { upTo: '0011_tighten_checks' });
+  const { rows } = await client.query(`SELECT grace = interval '7 days' AS week FROM billing.entitlement_rules`);
+  expect(rows).toEqual([{ week: true }]);
+  await expect(insert('new')).rejects.toMatchObject({ constraint: 'rules_match_what_their_source_has' });
+  const entry = `INSERT INTO billing.refund_ledger (entry, kind, charge_id, refund_id, currency) VALUES ('re_1', 'refunded', 'ch_1', 're_1', 'eur')`;
+  await expect(client.query(entry)).rejects.toMatchObject({ constraint: 'entries_say_what_their_kind_needs' });
+  await client.query(direction('0011_tighten_checks', 'Down'));
+  await client.query(direction('0011_tighten_checks', 'Up'));
+});
