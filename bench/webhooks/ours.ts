@@ -2,6 +2,7 @@ import type { SQSRecord } from 'aws-lambda';
 import { Client } from 'pg';
 import { processBatch } from '../../lambdas/processor/core';
 import { createReusableConnection } from '../../lambdas/shared/database/reusable-connection';
+import { gatherEntitlementUpdates } from '../../lambdas/shared/entitlements/recompute';
 import { verify } from '../../lambdas/webhook/core';
 import { countQueries } from '../support/count-queries';
 import { migrate, silentLog } from '../support/server';
@@ -37,7 +38,14 @@ function contender(name: string, receive: (delivery: Delivery) => string): Conte
       return {
         workers: connections.map((connection) => async (deliveries) => {
           const records = deliveries.map((delivery, index) => record(receive(delivery), index));
-          const summary = await processBatch(records, { connection, log: silentLog, observe: () => undefined });
+          // As the processor's handler does; the cache, which is asked after the commit, is left out.
+          const { afterStore } = gatherEntitlementUpdates();
+          const summary = await processBatch(records, {
+            connection,
+            log: silentLog,
+            observe: () => undefined,
+            afterStore,
+          });
           if (summary.failed > 0) throw new Error(`${summary.failed} events were not applied`);
         }),
         async close() {

@@ -91,6 +91,7 @@ function readMessage(record: SQSRecord): ReceivedEvent {
   }
   return {
     event: readEvent(body),
+    json: record.body,
     source: 'webhook',
     receivedAt: new Date(Number(record.attributes.SentTimestamp)),
   };

@@ -1,12 +1,13 @@
 import type { Client } from 'pg';
 import { applyEvents, type ReceivedEvent } from '../../lambdas/shared/billing/apply-events';
-import type { StripeEvent } from '../../lambdas/shared/billing/stripe-shapes';
+import { readEvent, type StripeEvent } from '../../lambdas/shared/billing/stripe-shapes';
 import {
   charge,
   checkoutSession,
   EPOCH,
   invoice,
   olderSubscription,
+  paymentIntent,
   stripeEvent,
   subscription,
   subscriptionItem,
@@ -41,6 +42,51 @@ async function billingState(on: Client = client): Promise<unknown> {
            (SELECT json_agg(json_build_array(id, status, error) ORDER BY id) FROM billing.webhook_events) AS ledger`);
   return state[0];
 }
+
+describe('items of a subscription', () => {
+  const itemsOf = (has_more: boolean, ...items: object[]) => ({
+    items: { object: 'list', data: items, has_more },
+  });
+  const stored = () => rows('SELECT id, quantity::integer FROM billing.subscription_items ORDER BY id');
+  const three = ['si_1', 'si_2', 'si_3'].map((id) => subscriptionItem({ id }));
+  const made = stripeEvent('customer.subscription.created', subscription(itemsOf(false, ...three)));
+  const changed = subscriptionItem({ id: 'si_1', quantity: 7 });
+
+  test('a list that Stripe cut off changes the items that it carries and removes none', async () => {
+    await apply(made);
+    await apply(
+      stripeEvent('customer.subscription.updated', subscription(itemsOf(true, changed)), { created: EPOCH + 5 }),
+    );
+
+    expect(await stored()).toEqual([
+      { id: 'si_1', quantity: 7 },
+      { id: 'si_2', quantity: 1 },
+      { id: 'si_3', quantity: 1 },
+    ]);
+  });
+
+  test('a whole list removes the items that it lacks', async () => {
+    await apply(made);
+    await apply(
+      stripeEvent('customer.subscription.updated', subscription(itemsOf(false, changed)), { created: EPOCH + 5 }),
+    );
+
+    expect(await stored()).toEqual([{ id: 'si_1', quantity: 7 }]);
+  });
+
+  test('an item that stays as it is is not written again', async () => {
+    const version = () => rows(`SELECT xmin::text, ctid::text FROM billing.subscription_items WHERE id = 'si_2'`);
+    await apply(made);
+    const before = await version();
+    await apply(
+      stripeEvent('customer.subscription.updated', subscription(itemsOf(false, changed, ...three.slice(1))), {
+        created: EPOCH + 5,
+      }),
+    );
+
+    expect(await version()).toEqual(before);
+  });
+});
 
 describe('effects', () => {
   test.each([
@@ -331,5 +377,47 @@ describe('order', () => {
     );
 
     expect(await rows('SELECT status FROM billing.subscriptions')).toEqual([{ status: 'canceled' }]);
+  });
+});
+
+describe('what is kept of an event', () => {
+  const keptJson = async (json: string) => {
+    const event = readEvent(JSON.parse(json));
+    await applyEvents(client, [{ event, json, source: 'webhook', receivedAt: new Date() }]);
+    const [kept] = await rows(`
+      SELECT e.payload, p.raw FROM billing.webhook_events e JOIN billing.payment_intents p ON p.id = 'pi_1'`);
+    return kept as { payload: { data: { object: object } }; raw: object };
+  };
+
+  test('is the event as it was delivered; its object is kept from it', async () => {
+    const event = stripeEvent(
+      'payment_intent.succeeded',
+      paymentIntent({ metadata: { note: 'caf\u00e9 \ud83d\ude80' } }),
+    );
+    const { payload, raw } = await keptJson(JSON.stringify(event, null, 1));
+
+    expect(payload).toEqual(event);
+    expect(raw).toEqual(event.data.object);
+  });
+
+  test.each([
+    ['a secret of the browser', { client_secret: 'pi_1_secret' }, {}],
+    ['half of a surrogate pair', { description: 'a\ud800' }, { description: 'a\ufffd' }],
+    ['what a card is known by', { source: { object: 'card', number: '4242' } }, { source: { object: 'card' } }],
+  ])('is not %s, although it was delivered', async (_what, delivered, kept) => {
+    const clean = stripeEvent('payment_intent.succeeded', paymentIntent());
+    const event = { ...clean, data: { object: { ...clean.data.object, ...delivered } } };
+    const { payload, raw } = await keptJson(JSON.stringify(event));
+
+    expect(raw).toEqual({ ...clean.data.object, ...kept });
+    expect(payload.data.object).toEqual(raw);
+  });
+
+  test('of one that failed, is what came with the attempt that succeeded', async () => {
+    const event = stripeEvent('payment_intent.succeeded', paymentIntent());
+    await apply({ ...event, data: { object: { object: 'payment_intent' } } });
+    expect(await apply(event)).toEqual(new Map([[event.id, { status: 'processed' }]]));
+
+    expect(await rows('SELECT raw FROM billing.payment_intents')).toEqual([{ raw: event.data.object }]);
   });
 });

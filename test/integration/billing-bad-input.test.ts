@@ -161,6 +161,12 @@ test.each<[name: string, type: string, object: string, reason: string]>([
     json(subscription({ items: { data: [itemOf(subscription()), itemOf(subscription())] } })),
     'every item once',
   ],
+  [
+    'a number that only JavaScript holds',
+    'refund.created',
+    json(refund()).replace('{', '{"tiny":1e-20000,'),
+    'overflows',
+  ],
   ['a name too long to be indexed', 'customer.updated', json(customer({ email: randomText(5_000) })), 'index row'],
 ])(
   'an event with %s is parked with a reason, and leaves nothing but its ledger row',

@@ -51,14 +51,14 @@ function mixedBatch(): ReceivedEvent[] {
 /** Applies a batch and returns every statement that PostgreSQL was sent, with its values. */
 async function sent(batch: ReceivedEvent[]): Promise<{ text: string; values: unknown[] }[]> {
   const statements: { text: string; values: unknown[] }[] = [];
-  const query = jest.spyOn(client, 'query');
+  const calls = jest.spyOn(client, 'query');
   try {
     await applyEvents(client, batch);
-    for (const [text, values = []] of query.mock.calls as unknown as [string, unknown[]?][]) {
-      statements.push({ text, values });
+    for (const [query] of calls.mock.calls as unknown as [string | { text: string; values: unknown[] }][]) {
+      statements.push(typeof query === 'string' ? { text: query, values: [] } : query);
     }
   } finally {
-    query.mockRestore();
+    calls.mockRestore();
   }
   return statements;
 }
@@ -88,13 +88,14 @@ describe(`with ${STORED_SUBSCRIPTIONS} subscriptions stored`, () => {
     for (const { name, text } of BATCH_STATEMENTS) {
       const values = statements.find((statement) => statement.text === text)?.values;
       if (values === undefined) continue;
-      const { rows } = await client.query<{ 'QUERY PLAN': { Plan: PlanNode }[] }>(
-        `EXPLAIN (FORMAT JSON) ${text}`,
-        values,
-      );
+      const custom = await client.query<Explained>(`EXPLAIN (FORMAT JSON) ${text}`, values);
+      // The plan for whatever values, which PostgreSQL keeps for a prepared statement.
+      const generic = await client.query<Explained>(`EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${text}`);
       plans.set(
         name,
-        rows.flatMap((row) => row['QUERY PLAN'].flatMap(({ Plan }) => sequentialScans(Plan))),
+        [...custom.rows, ...generic.rows].flatMap((row) =>
+          row['QUERY PLAN'].flatMap(({ Plan }) => sequentialScans(Plan)),
+        ),
       );
     }
   });
@@ -103,6 +104,10 @@ describe(`with ${STORED_SUBSCRIPTIONS} subscriptions stored`, () => {
     expect(plans.get(name)).toEqual([]);
   });
 });
+
+interface Explained {
+  readonly 'QUERY PLAN': readonly { readonly Plan: PlanNode }[];
+}
 
 interface PlanNode {
   readonly 'Node Type': string;

@@ -2,6 +2,7 @@ import { DatabaseError, type ClientBase } from 'pg';
 import { messageOf } from '../errors';
 import { effectsOf } from './event-effect';
 import { NO_DEFAULTS, type ObjectState, type StateDefaults } from './object-state';
+import { rowParameters } from './row-parameters';
 import { CLAIM_EVENTS, type Statement } from './statements';
 import { storeStates, type RunStatement } from './store-states';
 import { toStorable } from './storable';
@@ -14,6 +15,8 @@ export interface ReceivedEvent {
   readonly event: StripeEvent;
   readonly source: EventSource;
   readonly receivedAt: Date;
+  /** The very JSON that `event` was read from, if it is at hand: it need not be written again to be stored. */
+  readonly json?: string;
 }
 
 export type EventOutcome =
@@ -52,7 +55,10 @@ const SERIALIZATION_FAILURES = new Set(['40001', '40P01']);
 const DATA_ERROR_CLASSES = new Set(['21', '22', '23', '54']);
 
 interface Prepared extends ReceivedEvent {
-  readonly payload: unknown;
+  /** What is stored of the event, as JSON. */
+  readonly payload: string;
+  /** What is stored of its object. */
+  readonly object?: unknown;
   readonly effects: readonly ObjectState[];
   readonly error?: string;
 }
@@ -72,9 +78,7 @@ export async function applyEvents(
   { observe = () => undefined, defaults = NO_DEFAULTS, afterStore }: ApplyOptions = {},
 ): Promise<Map<string, EventOutcome>> {
   const distinct = new Map(received.map((item) => [item.event.id, item]));
-  const prepared = [...distinct.values()]
-    .map((item) => prepare(item, defaults))
-    .toSorted((a, b) => (a.event.id < b.event.id ? -1 : 1));
+  const prepared = [...distinct.values()].map((item) => prepare(item, defaults));
   return applyIsolated({ client, run: timed(client, observe), afterStore }, prepared);
 }
 
@@ -86,11 +90,13 @@ interface Work {
 }
 
 function prepare(item: ReceivedEvent, defaults: StateDefaults): Prepared {
-  let payload: unknown = {};
+  let payload = '{}';
+  let object: unknown;
   try {
     const storable = toStorable(item.event) as StripeEvent;
-    payload = storable;
-    return { ...item, payload, effects: effectsOf(storable, defaults) };
+    payload = storable === item.event && item.json !== undefined ? item.json : JSON.stringify(storable);
+    object = storable.data.object;
+    return { ...item, payload, object, effects: effectsOf(storable, defaults) };
   } catch (error) {
     // Recorded without effect. Of an event that cannot be stored at all, Stripe still has the payload.
     return { ...item, payload, effects: [], error: messageOf(error) };
@@ -108,7 +114,9 @@ async function applyIsolated(work: Work, events: readonly Prepared[]): Promise<M
     if (others.length === 0) {
       // An event that is refused although it has no effect is not at fault.
       if (only.error !== undefined) throw error;
-      return applyTogether(work, [{ ...only, effects: [], error: messageOf(error) }]);
+      // Numbers that only PostgreSQL cannot hold are gone from what is written anew.
+      const payload = JSON.stringify(toStorable(only.event));
+      return applyTogether(work, [{ ...only, payload, effects: [], error: messageOf(error) }]);
     }
     const middle = Math.ceil(events.length / 2);
     const left = await applyIsolated(work, events.slice(0, middle));
@@ -123,10 +131,12 @@ async function applyTogether(
 ): Promise<Map<string, EventOutcome>> {
   await client.query('BEGIN');
   try {
-    const claimed = new Set((await run(CLAIM_EVENTS, [JSON.stringify(events.map(ledgerRow))])).map((row) => row.id));
+    const rows = await run(CLAIM_EVENTS, rowParameters(CLAIM_EVENTS, events.map(ledgerRow)));
+    const claimed = new Set(rows.map((row) => row.id));
     const states = events.flatMap(({ event, effects }) => (claimed.has(event.id) ? effects : []));
     if (states.length > 0) {
-      const changed = await storeStates(run, states);
+      const ledgered = new Map(events.map(({ event, object }) => [object, event.id]));
+      const changed = await storeStates(run, states, ledgered);
       await afterStore?.(run, changed, states);
     }
     await client.query('COMMIT');
@@ -146,13 +156,12 @@ function ledgerRow({ event, source, receivedAt, payload, error }: Prepared) {
   return {
     id: event.id,
     type: event.type,
-    api_version: event.api_version ?? null,
+    api_version: event.api_version,
     livemode: event.livemode,
     source,
-    status: error === undefined ? 'processed' : 'failed',
-    error: error ?? null,
-    occurred_at: new Date(event.created * 1000).toISOString(),
-    received_at: receivedAt.toISOString(),
+    error,
+    occurred_at: event.created * 1000,
+    received_at: receivedAt.getTime(),
     payload,
   };
 }
@@ -176,7 +185,8 @@ function timed(client: ClientBase, observe: QueryObserver): RunStatement {
   return async (statement: Statement, values: unknown[]) => {
     const start = performance.now();
     try {
-      return (await client.query<{ id: string }>(statement.text, values)).rows;
+      const { name, text } = statement;
+      return (await client.query<{ id: string }>({ name, text, values })).rows;
     } finally {
       observe(statement.name, performance.now() - start);
     }

@@ -15,7 +15,13 @@ export interface SubscriptionItemRow extends Record<string, unknown> {
 
 /** One object's state, ready to be stored if it is newer than what is there. */
 export type ObjectState =
-  | { readonly kind: 'subscription'; readonly row: Row; readonly items: readonly SubscriptionItemRow[] }
+  | {
+      readonly kind: 'subscription';
+      readonly row: Row;
+      readonly items: readonly SubscriptionItemRow[];
+      /** There are more items than these. The others are not gone; reconciliation, which reads the whole list, has them. */
+      readonly partialItems: boolean;
+    }
   | { readonly kind: 'charge'; readonly row: Row; readonly refundedTotal: number; readonly currency: string }
   | { readonly kind: 'refund'; readonly row: Row; readonly entries: readonly LedgerEntry[] }
   | { readonly kind: 'account'; readonly row: Row; readonly restricted: boolean }

@@ -76,7 +76,7 @@ export function subscriptionState(
     }),
     raw: object,
   };
-  return { kind: 'subscription', row, items };
+  return { kind: 'subscription', row, items, partialItems: subscription.items.has_more ?? false };
 }
 
 /**

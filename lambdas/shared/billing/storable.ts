@@ -15,33 +15,56 @@ type Json = null | boolean | number | string | Json[] | JsonObject;
 type JsonObject = { [key: string]: Json };
 
 /**
- * A copy of a Stripe object that may be stored: payment-method details reduced to brand, last four and expiry, and text
- * that PostgreSQL cannot hold (NUL, half of a surrogate pair) replaced by U+FFFD.
+ * A Stripe object as it may be stored: payment-method details reduced to brand, last four and expiry, and text that
+ * PostgreSQL cannot hold (NUL, half of a surrogate pair) replaced by U+FFFD. What may stay as it is, as most objects may, is
+ * returned itself and not copied.
  *
  * @throws InvalidRequestError when it is nested deeper than 60 levels
  */
 export function toStorable(value: unknown): Json {
-  return copy(value as Json, 0);
+  return storable(value as Json, 0);
 }
 
-function copy(value: Json, depth: number): Json {
+function storable(value: Json, depth: number): Json {
   if (typeof value === 'string') return storableText(value);
+  // A number beyond what JavaScript holds, such as 1e999.
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (value === null || typeof value !== 'object') return value;
   // The client library turns decimal fields into objects of a class of its own.
-  if (serialisesItself(value)) return copy(value.toJSON(), depth);
+  if (serialisesItself(value)) return storable(value.toJSON(), depth);
   if (depth > MAX_DEPTH) throw new InvalidRequestError(`The object is nested deeper than ${MAX_DEPTH} levels`);
-  if (Array.isArray(value)) return value.map((element) => copy(element, depth + 1));
+  if (Array.isArray(value)) return storableArray(value, depth);
   if (isPaymentMethod(value)) return { ...reduced(value, ['id', 'object', 'customer']), ...reducedDetails(value) };
   if (isCardOrAccount(value)) return reduced(value, ['id', 'object']);
+  return storableObject(value, depth);
+}
+
+function storableArray(array: Json[], depth: number): Json[] {
+  let copy: Json[] | undefined;
+  for (const [index, element] of array.entries()) {
+    const kept = storable(element, depth + 1);
+    if (kept !== element) copy ??= [...array];
+    if (copy) copy[index] = kept;
+  }
+  return copy ?? array;
+}
+
+function storableObject(object: JsonObject, depth: number): JsonObject {
+  const keys = Object.keys(object);
+  /** The properties so far, once one of them differs. */
+  let copy: [string, Json][] | undefined;
+  for (const [index, key] of keys.entries()) {
+    const element = object[key] as Json;
+    const dropped = key === CLIENT_SECRET;
+    const keptKey = storableText(key);
+    const kept = DETAILS_FIELDS.has(key) ? reducedDetails(element) : storable(element, depth + 1);
+    if (dropped || keptKey !== key || kept !== element) {
+      copy ??= keys.slice(0, index).map((before) => [before, object[before] as Json]);
+    }
+    if (!dropped) copy?.push([keptKey, kept]);
+  }
   // `fromEntries` defines properties: a key such as `__proto__` stays a key.
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([key]) => key !== CLIENT_SECRET)
-      .map(([key, element]) => [
-        storableText(key),
-        DETAILS_FIELDS.has(key) ? reducedDetails(element) : copy(element, depth + 1),
-      ]),
-  );
+  return copy ? Object.fromEntries(copy) : object;
 }
 
 function serialisesItself(value: object): value is { toJSON(): Json } {

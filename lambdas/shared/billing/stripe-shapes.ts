@@ -21,6 +21,12 @@ const reference = z.union([text, z.object({ id: text }).transform((object) => ob
   error: 'expected an id, or an object with one',
 });
 
+/** An object of any kind; `z.record` would copy it, key by key, for every event. */
+const anyObject = z.custom<Record<string, unknown>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  { error: 'expected an object' },
+);
+
 /** The envelope of an event; fields that are not named here are kept. */
 const eventShape = z.looseObject({
   id: z
@@ -33,7 +39,7 @@ const eventShape = z.looseObject({
   livemode: z.boolean({ error: 'expected true or false' }),
   // The connected account that the event happened in; absent when it happened in our own.
   account: text.nullish(),
-  data: z.looseObject({ object: z.record(z.string(), z.unknown()) }, { error: 'expected an object with `object`' }),
+  data: z.looseObject({ object: anyObject }, { error: 'expected an object with `object`' }),
 });
 
 /** A Stripe event whose envelope was checked; `data.object` is checked when it is applied. */
@@ -87,7 +93,8 @@ export const subscriptionShape = z.object({
   created: moment,
   current_period_start: moment.nullish(),
   current_period_end: moment.nullish(),
-  items: z.object({ data: z.array(subscriptionItem) }),
+  /** An event carries the first items only, ten or so; `has_more` says that there are others. */
+  items: z.object({ data: z.array(subscriptionItem), has_more: z.boolean().nullish() }),
   metadata,
 });
 

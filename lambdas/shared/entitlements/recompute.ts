@@ -1,5 +1,9 @@
+import type { ObjectState } from '../billing/object-state';
 import type { Statement } from '../billing/statements';
 import { LOCK_SOURCES, REPLACE_ENTITLEMENTS } from './statements';
+
+/** What entitlements are computed from; invoices, which are as frequent, are not among it. */
+const ENTITLING_KINDS: ReadonlySet<ObjectState['kind']> = new Set(['subscription', 'purchase', 'charge', 'refund']);
 
 /** Somebody's entitlements in one project changed; `version` is what they are at now. */
 export interface EntitlementChange {
@@ -39,7 +43,11 @@ interface ChangedRow {
 
 export interface EntitlementUpdates {
   /** To be run in the transaction, after the states were stored; see `ApplyOptions`. */
-  readonly afterStore: (run: RunInTransaction, changedIds: Iterable<string>) => Promise<void>;
+  readonly afterStore: (
+    run: RunInTransaction,
+    changedIds: ReadonlySet<string>,
+    states: readonly ObjectState[],
+  ) => Promise<void>;
   /** Everything that changed; complete when the transactions are committed. */
   readonly changes: () => EntitlementChange[];
 }
@@ -51,8 +59,9 @@ export interface EntitlementUpdates {
 export function gatherEntitlementUpdates(): EntitlementUpdates {
   const newest = new Map<string, EntitlementChange>();
   return {
-    async afterStore(run, changedIds) {
-      for (const change of await recomputeEntitlements(run, changedIds)) {
+    async afterStore(run, changedIds, states) {
+      const touching = states.filter(({ kind, row }) => ENTITLING_KINDS.has(kind) && changedIds.has(row.id));
+      for (const change of await recomputeEntitlements(run, new Set(touching.map(({ row }) => row.id)))) {
         const key = JSON.stringify([change.userId, change.projectId]);
         if (change.version > (newest.get(key)?.version ?? 0)) newest.set(key, change);
       }
