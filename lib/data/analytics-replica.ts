@@ -1,5 +1,6 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib';
 import { InstanceType, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
   DatabaseInsightsMode,
   DatabaseInstanceReadReplica,
@@ -9,8 +10,10 @@ import {
   StorageType,
 } from 'aws-cdk-lib/aws-rds';
 import { Construct } from 'constructs';
+import { acknowledge } from '../acknowledge';
 import type { CreatedDatabaseConfig } from '../config/environment-schema';
 import { removalPolicyOf } from '../config/removal-policy';
+import { acknowledgeInstance, acknowledgeMonitoringRole } from './acknowledge-instance';
 import { CERTIFICATE_AUTHORITY, POSTGRES_ENGINE, POSTGRES_PORT, type Database } from './database';
 import { DATABASE_POLICIES, replicaParameters } from './database-policies';
 import { exportedLogs, LOG_EXPORTS } from './exported-logs';
@@ -20,6 +23,8 @@ export interface AnalyticsReplicaProps {
   readonly database: Database;
   readonly network: Network;
   readonly config: CreatedDatabaseConfig;
+  /** Encrypts the logs. */
+  readonly logKey: IKey;
   readonly removalProtection: boolean;
 }
 
@@ -74,7 +79,23 @@ export class AnalyticsReplica extends Construct {
       performanceInsightRetention: PerformanceInsightRetention.DEFAULT,
       databaseInsightsMode: DatabaseInsightsMode.STANDARD,
     });
-    replica.node.addDependency(...exportedLogs(this, instanceIdentifier, removalPolicy));
+    replica.node.addDependency(
+      ...exportedLogs(this, instanceIdentifier, { encryptionKey: props.logKey, removalPolicy }),
+    );
+    acknowledgeMonitoringRole(replica.node.findChild('MonitoringRole'));
+    acknowledgeInstance(replica, { multiAz: false, deletionProtection: removalProtection });
+    acknowledge(
+      replica,
+      {
+        nag: ['AwsSolutions-RDS2', 'NIST.800.53.R5-RDSStorageEncrypted', 'PCI.DSS.321-RDSStorageEncrypted'],
+        checkov: ['CKV_AWS_16'],
+        reason: 'Encrypted with the key of its source; CloudFormation refuses the property on a replica',
+      },
+      {
+        nag: ['NIST.800.53.R5-RDSInBackupPlan'],
+        reason: 'Holds nothing of its own: it is made again from its source, which is backed up',
+      },
+    );
     new CfnOutput(this, 'Endpoint', {
       description: `Host of the analytics replica of the ${name} database; connect as a read-only role`,
       value: replica.dbInstanceEndpointAddress,

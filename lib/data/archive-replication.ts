@@ -2,6 +2,7 @@ import { Arn, ArnFormat, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { CfnBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../acknowledge-permissions';
 import type { Archives } from './archives';
 import type { RecoveryRegion } from './recovery-region';
 
@@ -62,6 +63,20 @@ export class ArchiveReplication extends Construct {
         resources: [keyArn('key', '*')],
         conditions: { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': archiveKeyAlias } },
       }),
+    );
+
+    acknowledgeOwnPolicy(role);
+    acknowledgeWildcards(
+      role,
+      {
+        resources: [bucket.arnForObjects('*'), `${destinationArn}/*`],
+        reason: 'Everything in the one bucket is copied to the other',
+      },
+      {
+        resources: [keyArn('key', '*')],
+        reason:
+          'The id of the key in the second region is not known here; the condition allows the key of one alias only',
+      },
     );
 
     const cfnBucket = bucket.node.defaultChild;

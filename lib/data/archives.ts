@@ -6,11 +6,15 @@ import { EXPORT_PREFIX } from '../../lambdas/backup/contract';
 import { DRILL_PREFIX } from '../../lambdas/drill/contract';
 import { RECOVERY_PREFIX } from '../../lambdas/rows/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
+import { acknowledge } from '../acknowledge';
 import { BACKUP_POLICIES } from '../config/policies';
 import { removalPolicyOf } from '../config/removal-policy';
 
 /** Days that access logs are kept: PCI asks for a year. */
 const ACCESS_LOG_DAYS = 366;
+
+/** Time in which an access log that was removed before its time can be had back. */
+const ACCESS_LOG_GRACE = Duration.days(30);
 
 /** Time in which something hidden by mistake can be had back, or an interrupted upload be looked at. */
 const GRACE = Duration.days(1);
@@ -21,6 +25,8 @@ const ROW_REPORT_DAYS = 30;
 
 export interface ArchivesProps {
   readonly removalProtection: boolean;
+  /** Whether the archives are copied to another bucket. */
+  readonly replicated: boolean;
   /** @default - made up by CloudFormation */
   readonly bucketName?: string;
   /** Alias of the key, with `alias/`. @default - none */
@@ -41,9 +47,15 @@ export class Archives extends Construct {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       enforceSSL: true,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      lifecycleRules: [{ id: 'expire', expiration: Duration.days(ACCESS_LOG_DAYS) }],
+      // So that a record that is written over or removed can still be had.
+      versioned: true,
+      lifecycleRules: [
+        { id: 'expire', expiration: Duration.days(ACCESS_LOG_DAYS), noncurrentVersionExpiration: ACCESS_LOG_GRACE },
+        { id: 'remove-delete-markers', expiredObjectDeleteMarker: true },
+      ],
       removalPolicy,
     });
+    acknowledgeAccessLogs(accessLogs);
     this.key = new Key(this, 'Key', {
       description: 'Database archives',
       alias: props.keyAlias,
@@ -83,7 +95,28 @@ export class Archives extends Construct {
       ],
       removalPolicy,
     });
+    if (props.replicated) return;
+    acknowledge(this.bucket, {
+      nag: ['NIST.800.53.R5-S3BucketReplicationEnabled', 'PCI.DSS.321-S3BucketReplicationEnabled'],
+      reason:
+        'Holds the copies itself, or belongs to an environment that has no second region, which its configuration says',
+    });
   }
+}
+
+function acknowledgeAccessLogs(bucket: Bucket): void {
+  acknowledge(
+    bucket,
+    {
+      nag: ['NIST.800.53.R5-S3DefaultEncryptionKMS', 'PCI.DSS.321-S3DefaultEncryptionKMS'],
+      reason: 'S3 delivers access logs only to a bucket under its own key',
+    },
+    {
+      nag: ['NIST.800.53.R5-S3BucketReplicationEnabled', 'PCI.DSS.321-S3BucketReplicationEnabled'],
+      reason: 'Each region logs the access to what it holds, and keeps that log where it is',
+    },
+    { checkov: ['CKV_AWS_18'], reason: 'Is itself where access is logged' },
+  );
 }
 
 /** What becomes of the objects of one database. */

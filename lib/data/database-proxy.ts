@@ -1,8 +1,11 @@
-import { Duration } from 'aws-cdk-lib';
-import { SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { Duration, Token } from 'aws-cdk-lib';
+import { CfnSecurityGroupIngress, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ClientPasswordAuthType, DatabaseProxy, ProxyTarget } from 'aws-cdk-lib/aws-rds';
 import { Construct } from 'constructs';
+import { acknowledge } from '../acknowledge';
+import { acknowledgeOwnPolicy } from '../acknowledge-permissions';
 import { removalPolicyOf } from '../config/removal-policy';
 import type { DatabaseAccess } from '../operations/database-access';
 import { POSTGRES_PORT, type Database } from './database';
@@ -17,6 +20,8 @@ const MAX_CONNECTIONS_PERCENT = 60;
 export interface PooledConnectionsProps {
   readonly database: Database;
   readonly network: Network;
+  /** Encrypts the log. */
+  readonly logKey: IKey;
   /** Keep the log when the stack is removed. */
   readonly removalProtection: boolean;
 }
@@ -40,6 +45,7 @@ export class PooledConnections extends Construct {
       // Made before RDS makes it without an expiry.
       logGroupName: `/aws/rds/proxy/${this.proxyName}`,
       retention: RetentionDays.ONE_YEAR,
+      encryptionKey: props.logKey,
       removalPolicy: removalPolicyOf(props.removalProtection),
     });
     const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
@@ -68,6 +74,25 @@ export class PooledConnections extends Construct {
       debugLogging: false,
     });
     proxy.node.addDependency(log);
+    acknowledgeOwnPolicy(proxy.node.findChild('IAMRole'));
+    this.acknowledgeWayIn(database);
     this.access = { ...database.access, host: proxy.endpoint, port: POSTGRES_PORT, securityGroup };
+  }
+
+  /** The rule that the framework adds to the group of the database. */
+  private acknowledgeWayIn({ securityGroup }: Database): void {
+    for (const rule of securityGroup.node.children) {
+      if (!(rule instanceof CfnSecurityGroupIngress) || !Token.isUnresolved(rule.fromPort)) continue;
+      acknowledge(rule, {
+        nag: [
+          'NIST.800.53.R5-EC2RestrictedCommonPorts',
+          'PCI.DSS.321-EC2RestrictedCommonPorts',
+          'NIST.800.53.R5-EC2RestrictedSSH',
+          'PCI.DSS.321-EC2RestrictedSSH',
+        ],
+        reason:
+          'Lets in the proxy alone, on the port of the instance, which the rule cannot read because RDS answers it',
+      });
+    }
   }
 }

@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { InstanceType, Port, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Key } from 'aws-cdk-lib/aws-kms';
+import { Key, type IKey } from 'aws-cdk-lib/aws-kms';
 import {
   CaCertificate,
   Credentials,
@@ -19,10 +19,12 @@ import {
 import { HostedRotation, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { DatabaseName } from '../../lambdas/shared/contract';
+import { acknowledge } from '../acknowledge';
 import type { CreatedDatabaseConfig } from '../config/environment-schema';
 import type { BackupPolicy } from '../config/policies';
 import { removalPolicyOf } from '../config/removal-policy';
 import type { DatabaseAccess } from '../operations/database-access';
+import { acknowledgeInstance, acknowledgeMonitoringRole } from './acknowledge-instance';
 import { databaseParameters, DATABASE_POLICIES } from './database-policies';
 import { exportedLogs, LOG_EXPORTS } from './exported-logs';
 import type { Network } from './network';
@@ -50,6 +52,8 @@ export interface DatabaseProps {
   readonly network: Network;
   readonly config: CreatedDatabaseConfig;
   readonly backupPolicy: BackupPolicy;
+  /** Encrypts the logs. */
+  readonly logKey: IKey;
   /** Keep the data when the stack is removed. */
   readonly removalProtection: boolean;
 }
@@ -194,7 +198,19 @@ export class Database extends Construct {
       performanceInsightRetention: INSIGHTS.days,
       databaseInsightsMode: INSIGHTS.mode,
     });
-    this.instance.node.addDependency(...exportedLogs(this, instanceIdentifier, retain));
+    this.instance.node.addDependency(
+      ...exportedLogs(this, instanceIdentifier, { encryptionKey: props.logKey, removalPolicy: retain }),
+    );
+    acknowledgeInstance(this.instance, {
+      multiAz: config.multiAz,
+      deletionProtection: props.removalProtection,
+    });
+    acknowledge(this.instance, {
+      cfnLint: ['W3691'],
+      reason:
+        'The major version alone: RDS makes the instance with its newest minor one, and updates it in the maintenance window',
+    });
+    acknowledgeMonitoringRole(monitoringRole);
 
     this.rotateCredentials(network);
 

@@ -1,4 +1,3 @@
-import { Validations } from 'aws-cdk-lib';
 import {
   FlowLogDestination,
   FlowLogTrafficType,
@@ -14,9 +13,12 @@ import {
   type ISubnet,
   type IVpc,
 } from 'aws-cdk-lib/aws-ec2';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
+import { acknowledge } from '../acknowledge';
+import { acknowledgeOwnPolicy } from '../acknowledge-permissions';
 import { removalPolicyOf } from '../config/removal-policy';
 
 /**
@@ -37,6 +39,8 @@ export interface NetworkProps {
   readonly natGateways: number;
   /** Keep the flow logs when the stack is removed. */
   readonly removalProtection: boolean;
+  /** Encrypts the flow logs. */
+  readonly logKey: IKey;
 }
 
 /** Three zones; public subnets for the gateways, private ones for functions, isolated ones for each database. */
@@ -51,7 +55,7 @@ export class Network extends Construct {
       ipAddresses: IpAddresses.cidr('10.40.0.0/16'),
       maxAzs: 3,
       natGateways: props.natGateways,
-      // Would be emptied by a custom resource with wide permissions; nothing uses the default group.
+      // See the acknowledgement below.
       restrictDefaultSecurityGroup: false,
       subnetConfiguration: [
         { name: 'public', subnetType: SubnetType.PUBLIC, cidrMask: 24, mapPublicIpOnLaunch: false },
@@ -61,10 +65,24 @@ export class Network extends Construct {
       // Archives go to S3 past the NAT gateways, which charge for each gigabyte.
       gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
     });
-    Validations.of(vpc).acknowledge({
-      id: 'CloudFormation-Validate::W3010',
-      reason: 'Zones are pinned in the configuration of the environment, so that synthesis needs no account',
-    });
+    acknowledge(
+      vpc,
+      {
+        nag: ['CloudFormation-Validate::W3010'],
+        reason: 'Zones are pinned in the configuration of the environment, so that synthesis needs no account',
+      },
+      {
+        nag: ['NIST.800.53.R5-VPCDefaultSecurityGroupClosed', 'PCI.DSS.321-VPCDefaultSecurityGroupClosed'],
+        reason:
+          'Nothing is in the default group; to empty it takes a custom resource that may change every security group',
+      },
+    );
+    for (const subnet of vpc.publicSubnets) {
+      acknowledge(subnet.node.findChild('DefaultRoute'), {
+        nag: ['NIST.800.53.R5-VPCNoUnrestrictedRouteToIGW', 'PCI.DSS.321-VPCNoUnrestrictedRouteToIGW'],
+        reason: 'The way out of the NAT gateways, which are all that is in the public subnets, and let nothing in',
+      });
+    }
     this.vpc = vpc;
 
     this.apiSecurityGroup = new SecurityGroup(this, 'ApiSecurityGroup', {
@@ -82,16 +100,18 @@ export class Network extends Construct {
       });
     }
 
-    vpc.addFlowLog('FlowLog', {
+    const flowLog = vpc.addFlowLog('FlowLog', {
       trafficType: FlowLogTrafficType.ALL,
       destination: FlowLogDestination.toCloudWatchLogs(
         new LogGroup(this, 'FlowLogs', {
           // As long as the other records of who reached the data.
           retention: RetentionDays.ONE_YEAR,
+          encryptionKey: props.logKey,
           removalPolicy: removalPolicyOf(props.removalProtection),
         }),
       ),
     });
+    acknowledgeOwnPolicy(flowLog.node.findChild('IAMRole'));
   }
 
   /** The isolated subnets of one database: no other database, and no route out. */

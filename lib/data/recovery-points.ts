@@ -1,12 +1,16 @@
 import { Arn, ArnFormat, Duration, Stack } from 'aws-cdk-lib';
 import { BackupPlan, BackupPlanRule, BackupResource, BackupVault, type IBackupVault } from 'aws-cdk-lib/aws-backup';
 import { Schedule } from 'aws-cdk-lib/aws-events';
+import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IDatabaseInstance } from 'aws-cdk-lib/aws-rds';
 import { Construct } from 'constructs';
 import type { DatabaseName } from '../../lambdas/shared/contract';
+import { acknowledgeManagedPolicy } from '../acknowledge-permissions';
 import type { BackupPolicy } from '../config/policies';
 import { lockedVault } from './locked-vault';
 import type { RecoveryRegion } from './recovery-region';
+
+const TAKES_RECOVERY_POINTS = 'service-role/AWSBackupServiceRolePolicyForBackup';
 
 export interface RecoveryPointsProps {
   readonly name: DatabaseName;
@@ -43,7 +47,20 @@ export class RecoveryPoints extends Construct {
         }),
       ],
     });
-    plan.addSelection('Instance', { resources: [BackupResource.fromRdsDatabaseInstance(props.instance)] });
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('backup.amazonaws.com'),
+      description: `Takes recovery points of the ${name} database`,
+      managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName(TAKES_RECOVERY_POINTS)],
+    });
+    acknowledgeManagedPolicy(
+      role,
+      TAKES_RECOVERY_POINTS,
+      'AWS keeps up what AWS Backup needs to take them, which grows with its features; only the service can take the role',
+    );
+    plan.addSelection('Instance', {
+      resources: [BackupResource.fromRdsDatabaseInstance(props.instance)],
+      role,
+    });
   }
 
   private copyVault(name: DatabaseName, recoveryRegion: RecoveryRegion): IBackupVault {

@@ -2,6 +2,7 @@ import { CfnRestoreTestingPlan, CfnRestoreTestingSelection, type IBackupVault } 
 import { SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
+import { acknowledgeManagedPolicy } from '../acknowledge-permissions';
 import { RESTORE_TEST_SCHEDULES } from '../config/schedules';
 import type { Database } from './database';
 import type { Network } from './network';
@@ -32,6 +33,11 @@ export class RestoreTesting extends Construct {
       description: `Restores recovery points of the ${name} database to test them`,
       managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('service-role/AWSBackupServiceRolePolicyForRestores')],
     });
+    acknowledgeManagedPolicy(
+      role,
+      'service-role/AWSBackupServiceRolePolicyForRestores',
+      'AWS keeps up what AWS Backup needs to restore, which grows with its features; only the service can take the role',
+    );
     const nobody = new SecurityGroup(this, 'SecurityGroup', {
       vpc: network.vpc,
       description: `Restore tests of the ${name} database. Nobody connects: the passwords are those of the original`,

@@ -5,6 +5,8 @@ import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { DATABASE_NAMES } from '../../lambdas/shared/contract';
+import { acknowledge } from '../acknowledge';
+import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../acknowledge-permissions';
 import { recoveryWorkflowName } from '../operations/instance-recovery';
 
 /** Failures that AWS reports itself, and no function sees. */
@@ -98,11 +100,21 @@ export class FailureEvents extends Construct {
       assumedBy: new ServicePrincipal('events.amazonaws.com'),
       description: 'Tells the critical topic of failures',
     });
+    acknowledgeOwnPolicy(role);
+    acknowledgeWildcards(role, {
+      actions: ['kms:GenerateDataKey*'],
+      reason: 'As SNS asks for it of who publishes to an encrypted topic; it is of the one key of the topics',
+    });
     for (const { name, pattern, symptom, runbookAnchor } of [
       ...FAILURES,
       recoveryFailed(Stack.of(this), props.environmentName),
     ]) {
       const rule = new Rule(this, name, { description: symptom, eventPattern: pattern });
+      acknowledge(rule, {
+        nag: ['Serverless-EventBusDLQ'],
+        reason:
+          'Delivered again for a day; what a queue kept for longer, nobody could be told of but through the same topic',
+      });
       rule.addTarget(
         new SnsTopic(props.critical, {
           role,

@@ -5,20 +5,9 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { EXPORT_PREFIX, migrationSnapshotPrefix } from '../../lambdas/backup/contract';
+import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../acknowledge-permissions';
+import { acknowledgeObjects } from './archive-access';
 import type { DatabaseAccess } from './database-access';
-
-/**
- * Lets a function hide objects behind delete markers and abort uploads. Not `grantDelete`, which would also let it
- * destroy versions.
- */
-export function grantHiding(grantee: IGrantable, bucket: IBucket, pattern: string): void {
-  Grant.addToPrincipal({
-    grantee,
-    actions: ['s3:DeleteObject', 's3:AbortMultipartUpload'],
-    resourceArns: [bucket.arnForObjects(pattern)],
-  });
-  Grant.addToPrincipal({ grantee, actions: ['s3:ListBucketMultipartUploads'], resourceArns: [bucket.bucketArn] });
-}
 
 /** Lets a function look at the backups of an instance, and take a snapshot before a migration. Nothing when not on RDS. */
 export function grantSnapshots(fn: LambdaFunction, { name, instanceIdentifier }: DatabaseAccess): void {
@@ -39,6 +28,18 @@ export function grantSnapshots(fn: LambdaFunction, { name, instanceIdentifier }:
       actions: ['rds:CreateDBSnapshot', 'rds:AddTagsToResource'],
       resources: [instance, snapshots],
     }),
+  );
+  if (!fn.role) return;
+  acknowledgeWildcards(
+    fn.role,
+    {
+      resources: [arn('snapshot', '*')],
+      reason: 'RDS makes up the names of automated snapshots; they are only looked at',
+    },
+    {
+      resources: [snapshots],
+      reason: 'Snapshots before migrations carry the time in their name; the prefix holds them apart',
+    },
   );
 }
 
@@ -89,7 +90,18 @@ export class SnapshotExportRole extends Construct {
         resources: [archiveBucket.bucketArn],
       }),
     );
-    this.key.grantEncryptDecrypt(this.role);
+    // As RDS lists them, without the pairs of keys that the framework's grant would add.
+    this.key.grant(
+      this.role,
+      'kms:Encrypt',
+      'kms:Decrypt',
+      'kms:ReEncryptFrom',
+      'kms:ReEncryptTo',
+      'kms:GenerateDataKey',
+      'kms:GenerateDataKeyWithoutPlaintext',
+    );
+    acknowledgeOwnPolicy(this.role);
+    acknowledgeObjects(this.role, archiveBucket, `${EXPORT_PREFIX}*`);
   }
 
   /** Lets a function start exports and see how they are getting on. */
@@ -111,5 +123,10 @@ export class SnapshotExportRole extends Construct {
     this.role.grantPassRole(fn.grantPrincipal);
     // RDS goes on exporting without the function, by a grant that the function makes it.
     grantKeyToService(fn, this.key);
+    if (!fn.role) return;
+    acknowledgeWildcards(fn.role, {
+      resources: [arn('snapshot'), arn('export-task')],
+      reason: 'RDS makes up the names of automated snapshots; what is exported lands under the archive key only',
+    });
   }
 }

@@ -7,7 +7,8 @@ import type { BackupEnvironment } from '../../lambdas/backup/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
 import { BACKUP_POLICIES, STREAMING_LIMIT_GIB } from '../config/policies';
 import { ARCHIVE_SCHEDULES } from '../config/schedules';
-import { grantHiding, grantSnapshots, SnapshotExportRole } from './backup-permissions';
+import { grantHiding, grantReading, grantWritingLocked } from './archive-access';
+import { grantSnapshots, SnapshotExportRole } from './backup-permissions';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from './database-access';
 import { FunctionSchedule } from './function-schedule';
 import { OperationalFunction, type OperationsContext } from './operational-function';
@@ -55,9 +56,9 @@ export class Backup extends Construct {
       // A second attempt asks for the same slot and finds it taken, or completes it.
       asynchronous: { retryAttempts: 1, maximumAge: Duration.hours(1) },
     });
-    // Writes, locks and lists; `grantReadWrite` would also let it destroy what it is there to protect.
-    for (const name of DATABASE_NAMES) archiveBucket.grantPut(target.function, `archives/${name}/*`);
-    archiveBucket.grantRead(target.function, 'archives/*');
+    // Writes, locks and lists; never destroys what it is there to protect.
+    for (const name of DATABASE_NAMES) grantWritingLocked(target.function, archiveBucket, `archives/${name}/*`);
+    grantReading(target.function, archiveBucket, 'archives/*');
     grantHiding(target.function, archiveBucket, 'archives/*');
     exporting?.grantStart(target.function);
     for (const name of DATABASE_NAMES) grantSnapshots(target.function, databases[name]);

@@ -5,6 +5,7 @@ import { DRILL_PREFIX, type DrillEnvironment } from '../../lambdas/drill/contrac
 import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
 import { BACKUP_POLICIES } from '../config/policies';
 import { DRILL_SCHEDULES } from '../config/schedules';
+import { grantReading, grantWriting } from './archive-access';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from './database-access';
 import { FunctionSchedule } from './function-schedule';
 import { OperationalFunction, type OperationsContext } from './operational-function';
@@ -40,8 +41,8 @@ export class Drill extends Construct {
       // Not again by itself: a drill that failed is to be looked at, not outdone.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.hours(1) },
     });
-    archiveBucket.grantRead(target.function, 'archives/*');
-    archiveBucket.grantPut(target.function, `${DRILL_PREFIX}*`);
+    grantReading(target.function, archiveBucket, 'archives/*');
+    grantWriting(target.function, archiveBucket, `${DRILL_PREFIX}*`);
 
     for (const name of DATABASE_NAMES) {
       new FunctionSchedule(this, name === 'billing' ? 'MonthlyBilling' : 'MonthlyMain', {

@@ -5,6 +5,9 @@ import { billingDatabaseEnvironment, type DatabaseAccess } from './database-acce
 import type { EntitlementCache } from './entitlement-cache';
 import { OperationalFunction, type OperationsContext } from './operational-function';
 
+/** Requests at a time. Lower refuses operators who work side by side. */
+const MAX_CONCURRENCY = 5;
+
 export interface EntitlementsProps {
   readonly context: OperationsContext;
   readonly billing: DatabaseAccess;
@@ -24,6 +27,8 @@ export class Entitlements extends Construct {
       timeout: Duration.minutes(15),
       memorySize: 1024,
       databases: [props.billing],
+      // Each holds a connection to the database, which the processor needs more.
+      reservedConcurrentExecutions: MAX_CONCURRENCY,
       asynchronous: { retryAttempts: 1, maximumAge: Duration.minutes(30) },
     });
     props.cache?.allowAccess(target);

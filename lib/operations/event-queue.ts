@@ -1,8 +1,10 @@
 import { Duration } from 'aws-cdk-lib';
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import { MAX_ATTEMPTS } from '../../lambdas/processor/contract';
+import { acknowledge } from '../acknowledge';
+import { operationalQueue } from './operational-queue';
 import { removalPolicyOf } from '../config/removal-policy';
 
 /**
@@ -30,20 +32,21 @@ export class EventQueue extends Construct {
     super(scope, id);
     // What was acknowledged to Stripe and is not in the database yet is nowhere else.
     const removalPolicy = removalPolicyOf(props.removalProtection);
-    this.deadLetterQueue = new Queue(this, 'Parked', {
-      encryption: QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
+    this.deadLetterQueue = operationalQueue(this, 'Parked', {
       removalPolicy,
-      retentionPeriod: Duration.days(14),
+      retention: Duration.days(14),
     });
-    this.queue = new Queue(this, 'Events', {
-      encryption: QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
+    acknowledge(this.deadLetterQueue, {
+      nag: ['Serverless-SQSRedrivePolicy'],
+      reason:
+        'Is itself the dead-letter queue: an operator has parked events applied again, or they are had from Stripe',
+    });
+    this.queue = operationalQueue(this, 'Events', {
       removalPolicy,
       // AWS's rule for event sources. Shorter delivers an event again while its first batch still runs.
       visibilityTimeout: Duration.seconds(props.consumerTimeout.toSeconds() * 6),
       // Shorter than the parked queue's: a parked message keeps the age that it has.
-      retentionPeriod: Duration.days(4),
+      retention: Duration.days(4),
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_ATTEMPTS },
     });
     for (const [queue, { queueName }] of [

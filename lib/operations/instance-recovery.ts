@@ -1,14 +1,19 @@
 import { ArnFormat, Duration, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
-import { DefinitionBody, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { DefinitionBody, LogLevel, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { acknowledge } from '../acknowledge';
+import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../acknowledge-permissions';
 import { BACKUP_POLICIES } from '../config/policies';
+import { removalPolicyOf } from '../config/removal-policy';
 import type { InstanceSettings } from '../data/database';
 import { grantKeyToService } from './backup-permissions';
 import type { DatabaseAccess } from './database-access';
 import { recoveryDefinition } from './instance-recovery-definition';
+import { operationalQueue } from './operational-queue';
 import type { ResetPassword } from './reset-password';
 
 /**
@@ -28,6 +33,8 @@ export interface RecoverableInstance {
 export interface InstanceRecoveryProps {
   readonly environmentName: string;
   readonly instance: RecoverableInstance;
+  /** Encrypts the log of what was done. */
+  readonly logKey: IKey;
   readonly verify: IFunction;
   readonly resetPassword: ResetPassword;
 }
@@ -46,19 +53,23 @@ export class InstanceRecovery extends Construct {
     const { access, settings, proxyName } = instance;
     const { restoreTargetMinutes } = BACKUP_POLICIES[access.name];
     if (!access.securityGroup) throw new Error(`The ${access.name} database has no security group to restore into`);
-    const confirmations = new Queue(this, 'Confirmations', {
-      encryption: QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
+    const confirmations = operationalQueue(this, 'Confirmations', {
       // As long as a cut-over can be confirmed.
-      retentionPeriod: Duration.days(1),
+      retention: Duration.days(1),
+      endsHere: 'Holds a question to a person, which is void after a day',
     });
     const role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('states.amazonaws.com'),
       description: `Recovers the instance of the ${access.name} database`,
     });
     this.grantRecovery(role, instance);
-    verify.grantInvoke(role);
-    resetPassword.function.grantInvoke(role);
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['lambda:InvokeFunction'],
+        // Exactly these: the framework's grant would also let it invoke every version of them.
+        resources: [verify.functionArn, resetPassword.function.functionArn],
+      }),
+    );
     resetPassword.grantReset(this.arn('db', `${settings.instanceIdentifier}-recovered-*`));
     confirmations.grantSendMessages(role);
 
@@ -79,7 +90,53 @@ export class InstanceRecovery extends Construct {
       definitionBody: DefinitionBody.fromString(Stack.of(this).toJsonString(definition)),
       // A restore that hangs, and a day in which nobody confirms.
       timeout: Duration.days(2),
+      tracingEnabled: true,
+      logs: {
+        destination: new LogGroup(this, 'Log', {
+          retention: RetentionDays.ONE_YEAR,
+          encryptionKey: props.logKey,
+          removalPolicy: removalPolicyOf(settings.removalProtection),
+        }),
+        level: LogLevel.ALL,
+        // Without what passes between the states: it holds the token that confirms the cut-over.
+        includeExecutionData: false,
+      },
     });
+    this.acknowledge(role, instance);
+  }
+
+  private acknowledge(role: Role, { settings, proxyName }: RecoverableInstance): void {
+    acknowledge(this.stateMachine, {
+      cfnLint: ['W3005'],
+      reason:
+        'The framework writes down the role beside its policy, of which the workflow depends on both: implied, and harmless',
+    });
+    acknowledgeOwnPolicy(role);
+    acknowledgeWildcards(
+      role,
+      {
+        resources: ['*'],
+        reason: 'Traces have no resource, nor has the delivery of the log of a workflow',
+      },
+      {
+        resources: this.otherInstances(settings),
+        reason: 'Recovered instances and former ones get a random suffix at run time; the prefix holds them apart',
+      },
+      {
+        resources: [this.arn('og', 'default:postgres-*'), this.arn('snapshot', '*')],
+        reason: 'RDS names default option groups and automated snapshots; which snapshot is the choice of the operator',
+      },
+    );
+    if (proxyName === undefined) return;
+    acknowledgeWildcards(role, {
+      resources: [this.arn('db-proxy', '*'), this.arn('target-group', '*')],
+      reason: 'ARNs of proxies and target groups hold ids that RDS makes up',
+    });
+  }
+
+  /** Names of instances that the workflow makes, or sets aside. */
+  private otherInstances({ instanceIdentifier }: InstanceSettings): string[] {
+    return ['recovered', 'before'].map((kind) => this.arn('db', `${instanceIdentifier}-${kind}-*`));
   }
 
   private arn(resource: string, resourceName: string, service = 'rds'): string {
@@ -89,7 +146,7 @@ export class InstanceRecovery extends Construct {
   private grantRecovery(role: Role, { access, settings, proxyName }: RecoverableInstance): void {
     const { instanceIdentifier } = settings;
     const present = this.arn('db', instanceIdentifier);
-    const others = ['recovered', 'before'].map((kind) => this.arn('db', `${instanceIdentifier}-${kind}-*`));
+    const others = this.otherInstances(settings);
     const groups = [
       this.arn('subgrp', settings.subnetGroupName),
       this.arn('pg', settings.parameterGroupName),

@@ -9,6 +9,7 @@ import {
   type ISecurityGroup,
   type IVpc,
 } from 'aws-cdk-lib/aws-ec2';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
   ApplicationLogLevel,
   Architecture,
@@ -21,13 +22,16 @@ import {
 } from 'aws-cdk-lib/aws-lambda';
 import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { BaseEnvironment } from '../../lambdas/shared/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { removalPolicyOf } from '../config/removal-policy';
+import { acknowledgeFunction } from './acknowledge-function';
 import type { Bundle } from './bundles';
 import { allowAccess, type DatabaseAccess } from './database-access';
+import { executionRole } from './execution-role';
+import { operationalQueue } from './operational-queue';
 
 const HTTPS = 443;
 
@@ -35,6 +39,8 @@ const HTTPS = 443;
 export interface OperationsContext {
   readonly config: EnvironmentConfig;
   readonly bundles: readonly Bundle[];
+  /** Encrypts the logs. */
+  readonly logKey: IKey;
   /** Network from which the databases are reached. @default - none: the databases are reached without one */
   readonly vpc: IVpc | undefined;
   /** Guards the endpoints of AWS APIs in that network. @default - none: the APIs are reached through the internet */
@@ -84,14 +90,21 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
     this.stem = stem;
     this.securityGroup = network?.securityGroups[0];
     this.failureQueue = asynchronous && failureQueue(this, failureQueueName(config.name, stem));
+    const name = functionName(config.name, stem);
+    const log = new LogGroup(this, 'Log', {
+      retention: RetentionDays.ONE_YEAR,
+      encryptionKey: context.logKey,
+      removalPolicy: removalPolicyOf(config.removalProtection),
+    });
 
     this.function = new LambdaFunction(this, 'Function', {
-      functionName: functionName(config.name, stem),
+      functionName: name,
       description: props.description,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       code: Code.fromAsset(bundleFolder(context.bundles, stem)),
       handler: 'index.handler',
+      role: executionRole(this, { functionName: name, log, inNetwork: network !== undefined }),
       timeout: props.timeout,
       memorySize: props.memorySize,
       reservedConcurrentExecutions: props.reservedConcurrentExecutions,
@@ -107,10 +120,7 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
       loggingFormat: LoggingFormat.JSON,
       applicationLogLevelV2: ApplicationLogLevel[config.logLevel],
       systemLogLevelV2: SystemLogLevel.INFO,
-      logGroup: new LogGroup(this, 'Log', {
-        retention: RetentionDays.ONE_YEAR,
-        removalPolicy: removalPolicyOf(config.removalProtection),
-      }),
+      logGroup: log,
       ...(asynchronous && this.failureQueue
         ? {
             retryAttempts: asynchronous.retryAttempts,
@@ -122,6 +132,11 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
     });
 
     for (const database of databases) allowAccess(this.function, stem, database, this.securityGroup);
+    acknowledgeFunction(this.function, {
+      asynchronous: asynchronous !== undefined,
+      inNetwork: network !== undefined,
+      connects: databases.length > 0,
+    });
   }
 
   private networkSettings({ vpc, apiSecurityGroup }: OperationsContext, stem: string) {
@@ -167,12 +182,11 @@ function baseEnvironment(config: EnvironmentConfig): { [Name in keyof BaseEnviro
 }
 
 function failureQueue(scope: Construct, queueName: string): Queue {
-  return new Queue(scope, 'Failures', {
+  return operationalQueue(scope, 'Failures', {
     queueName,
-    encryption: QueueEncryption.SQS_MANAGED,
-    enforceSSL: true,
     // The longest SQS keeps anything: time for somebody to come back from holiday.
-    retentionPeriod: Duration.days(14),
+    retention: Duration.days(14),
+    endsHere: 'Is itself where failed requests end, until a person looks at them',
   });
 }
 

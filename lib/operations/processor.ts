@@ -1,8 +1,10 @@
 import { Duration } from 'aws-cdk-lib';
+import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { ProcessorEnvironment } from '../../lambdas/processor/contract';
+import { acknowledge } from '../acknowledge';
 import { billingDatabaseEnvironment, type DatabaseAccess } from './database-access';
 import type { EntitlementCache } from './entitlement-cache';
 import { OperationalFunction, type OperationsContext } from './operational-function';
@@ -40,6 +42,8 @@ export class Processor extends Construct {
       timeout: PROCESSOR_TIMEOUT,
       memorySize: 512,
       databases: [props.billing],
+      // Set aside for it, so that nothing else in the account can hold up the events.
+      reservedConcurrentExecutions: MAX_CONCURRENCY,
     });
     props.cache?.allowAccess(target);
     target.function.addEventSource(
@@ -50,5 +54,11 @@ export class Processor extends Construct {
         reportBatchItemFailures: true,
       }),
     );
+    const mapping = target.function.node.findAll().find((child) => child instanceof EventSourceMapping);
+    if (!mapping) throw new Error('The queue was not made a source of the processor');
+    acknowledge(mapping, {
+      nag: ['Serverless-LambdaEventSourceMappingDestination'],
+      reason: 'A queue takes no failure destination: what failed too often is parked by its own redrive policy',
+    });
   }
 }

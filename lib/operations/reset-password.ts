@@ -5,6 +5,7 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { ResetPasswordEnvironment } from '../../lambdas/reset-password/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
+import { acknowledgeWildcards } from '../acknowledge-permissions';
 import type { DatabaseAccess } from './database-access';
 import { OperationalFunction, type OperationsContext } from './operational-function';
 
@@ -31,6 +32,8 @@ export class ResetPassword extends Construct {
       },
       timeout: Duration.seconds(30),
       memorySize: 256,
+      // One for each database.
+      reservedConcurrentExecutions: DATABASE_NAMES.length,
     }).function;
     for (const name of DATABASE_NAMES) {
       const { secretArn, secretKey } = databases[name];
@@ -44,5 +47,10 @@ export class ResetPassword extends Construct {
     this.function.addToRolePolicy(
       new PolicyStatement({ actions: ['rds:ModifyDBInstance'], resources: [recoveredInstancesArn] }),
     );
+    if (!this.function.role) return;
+    acknowledgeWildcards(this.function.role, {
+      resources: [recoveredInstancesArn],
+      reason: 'Recovered instances get a random suffix at run time; that prefix is never that of the instance in use',
+    });
   }
 }

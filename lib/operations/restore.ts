@@ -2,7 +2,8 @@ import { Duration } from 'aws-cdk-lib';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import type { RestoreEnvironment } from '../../lambdas/restore/contract';
-import type { DatabaseName } from '../../lambdas/shared/contract';
+import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
+import { grantReading } from './archive-access';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from './database-access';
 import { OperationalFunction, type OperationsContext } from './operational-function';
 
@@ -29,9 +30,11 @@ export class Restore extends Construct {
       timeout: Duration.minutes(15),
       memorySize: 3538,
       databases: [databases.billing, databases.main],
+      // One for each database; more would share the disk that they restore to.
+      reservedConcurrentExecutions: DATABASE_NAMES.length,
       // Not again by itself: the target database exists after a first attempt, and an operator decides what becomes of it.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
     });
-    archiveBucket.grantRead(fn, 'archives/*');
+    grantReading(fn, archiveBucket, 'archives/*');
   }
 }

@@ -3,6 +3,7 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { RECOVERY_PREFIX, type RowsEnvironment } from '../../lambdas/rows/contract';
 import type { DatabaseName } from '../../lambdas/shared/contract';
+import { grantReading, grantWriting } from './archive-access';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from './database-access';
 import type { EntitlementCache } from './entitlement-cache';
 import { OperationalFunction, type OperationsContext } from './operational-function';
@@ -39,9 +40,9 @@ export class Rows extends Construct {
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
     });
     const fn = target.function;
-    archiveBucket.grantRead(fn, 'archives/*');
-    archiveBucket.grantRead(fn, `${RECOVERY_PREFIX}*`);
-    archiveBucket.grantPut(fn, `${RECOVERY_PREFIX}*`);
+    grantReading(fn, archiveBucket, 'archives/*');
+    grantReading(fn, archiveBucket, `${RECOVERY_PREFIX}*`);
+    grantWriting(fn, archiveBucket, `${RECOVERY_PREFIX}*`);
     cache?.allowAccess(target);
   }
 }

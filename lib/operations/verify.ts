@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
-import type { DatabaseName } from '../../lambdas/shared/contract';
+import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
 import type { VerifyEnvironment } from '../../lambdas/verify/contract';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from './database-access';
 import { OperationalFunction, type OperationsContext } from './operational-function';
@@ -26,6 +26,8 @@ export class Verify extends Construct {
       timeout: Duration.minutes(15),
       memorySize: 1769,
       databases: [databases.billing, databases.main],
+      // One for each database.
+      reservedConcurrentExecutions: DATABASE_NAMES.length,
     }).function;
   }
 }

@@ -1,5 +1,6 @@
 import { Fn, Stack } from 'aws-cdk-lib';
 import type { Stage } from 'aws-cdk-lib/aws-apigateway';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CfnIPSet, CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
@@ -35,6 +36,8 @@ const REDACTED_HEADER = 'stripe-signature';
 export interface WebAclProps {
   readonly config: EnvironmentConfig;
   readonly stage: Stage;
+  /** Encrypts the log. */
+  readonly logKey: IKey;
 }
 
 /** The firewall before the API. */
@@ -64,6 +67,7 @@ export class WebAcl extends Construct {
       // from being made.
       logGroupName: `aws-waf-logs-${name}-${idOf(Stack.of(this))}`,
       retention: RetentionDays.ONE_YEAR,
+      encryptionKey: props.logKey,
       removalPolicy: removalPolicyOf(config.removalProtection),
     });
     new CfnLoggingConfiguration(this, 'Logging', {

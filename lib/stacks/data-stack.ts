@@ -1,9 +1,9 @@
-import { Validations } from 'aws-cdk-lib';
 import { SecurityGroup, Vpc, type ISecurityGroup, type IVpc } from 'aws-cdk-lib/aws-ec2';
-import { Key } from 'aws-cdk-lib/aws-kms';
+import { Key, type IKey } from 'aws-cdk-lib/aws-kms';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
+import { acknowledge } from '../acknowledge';
 import type { EnvironmentConfig, ExistingDatabaseConfig } from '../config/environment-schema';
 import { BACKUP_POLICIES } from '../config/policies';
 import { AnalyticsReplica } from '../data/analytics-replica';
@@ -11,6 +11,7 @@ import { ArchiveReplication } from '../data/archive-replication';
 import { Archives } from '../data/archives';
 import { Database } from '../data/database';
 import { PooledConnections } from '../data/database-proxy';
+import { LogKey } from '../data/log-key';
 import { Network } from '../data/network';
 import { RecoveryPoints } from '../data/recovery-points';
 import { recoveryRegion, type RecoveryRegion } from '../data/recovery-region';
@@ -46,6 +47,8 @@ export class DataStack extends EnvironmentStack {
   readonly archiveBucket: Bucket;
   readonly archiveKey: Key;
   readonly stripeSecrets: StripeSecrets;
+  /** Encrypts all logs of the environment. */
+  readonly logKey: IKey;
   private readonly recoveryRegion: RecoveryRegion | undefined;
 
   constructor(scope: Construct, props: DataStackProps) {
@@ -57,7 +60,11 @@ export class DataStack extends EnvironmentStack {
     });
     const { removalProtection, name: environmentName } = config;
     this.recoveryRegion = recoveryRegion(config);
-    const archives = new Archives(this, 'Archives', { removalProtection });
+    this.logKey = new LogKey(this, 'LogKey', { environmentName, removalProtection });
+    const archives = new Archives(this, 'Archives', {
+      removalProtection,
+      replicated: this.recoveryRegion !== undefined,
+    });
     this.archiveBucket = archives.bucket;
     this.archiveKey = archives.key;
     if (this.recoveryRegion) {
@@ -80,14 +87,15 @@ export class DataStack extends EnvironmentStack {
     return new Network(this, 'Network', {
       natGateways: config.removalProtection ? 3 : 1,
       removalProtection: config.removalProtection,
+      logKey: this.logKey,
     });
   }
 
   private existingVpc(config: EnvironmentConfig): IVpc | undefined {
     if (!config.existingNetwork) return undefined;
     const vpc = Vpc.fromVpcAttributes(this, 'ExistingVpc', config.existingNetwork);
-    Validations.of(vpc).acknowledge({
-      id: 'Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId',
+    acknowledge(vpc, {
+      nag: ['Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId'],
       reason: 'Functions only run in these subnets; nothing here adds a route to them',
     });
     return vpc;
@@ -108,6 +116,7 @@ export class DataStack extends EnvironmentStack {
       network,
       config: settings,
       backupPolicy: BACKUP_POLICIES[name],
+      logKey: this.logKey,
       removalProtection,
     });
     const { vault } = new RecoveryPoints(this, `${title}RecoveryPoints`, {
@@ -119,10 +128,16 @@ export class DataStack extends EnvironmentStack {
     });
     new RestoreTesting(this, `${title}RestoreTesting`, { environmentName, database, vault, network });
     if (settings.analyticsReplica) {
-      new AnalyticsReplica(this, `${title}Analytics`, { database, network, config: settings, removalProtection });
+      new AnalyticsReplica(this, `${title}Analytics`, {
+        database,
+        network,
+        config: settings,
+        logKey: this.logKey,
+        removalProtection,
+      });
     }
     const pooled = settings.proxy
-      ? new PooledConnections(this, `${title}Proxy`, { database, network, removalProtection })
+      ? new PooledConnections(this, `${title}Proxy`, { database, network, logKey: this.logKey, removalProtection })
       : undefined;
     return {
       direct: database.access,

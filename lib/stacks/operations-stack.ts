@@ -37,7 +37,8 @@ export class OperationsStack extends EnvironmentStack {
     });
     this.addStackDependency(data);
 
-    const context = { config, bundles, vpc: data.vpc, apiSecurityGroup: data.apiSecurityGroup };
+    const { logKey } = data;
+    const context = { config, bundles, logKey, vpc: data.vpc, apiSecurityGroup: data.apiSecurityGroup };
     const { databases, archiveBucket, stripeSecrets } = data;
     const { billing } = databases;
     const stripeApiSecret = { arn: stripeSecrets.api.secretArn, key: stripeSecrets.key };
@@ -72,6 +73,7 @@ export class OperationsStack extends EnvironmentStack {
       new InstanceRecovery(this, instance.access.name === 'billing' ? 'BillingRecovery' : 'MainRecovery', {
         environmentName: config.name,
         instance,
+        logKey,
         verify: verify.function,
         resetPassword,
       });

@@ -28,6 +28,7 @@ export class RecoveryStack extends EnvironmentStack {
     });
     new Archives(this, 'Archives', {
       removalProtection,
+      replicated: false,
       bucketName: recoveryRegion.archiveBucketName,
       keyAlias: recoveryRegion.archiveKeyAlias,
     });

@@ -35,6 +35,7 @@ const PINNED = [
   'BillingDatabaseKey1B0FC444',
   'BillingDatabaseRecoveryPointsKey74299E7E',
   'BillingDatabaseRecoveryPointsVaultC8784F90',
+  'LogKeyE83D0C1B',
   'MainDatabaseCredentials13781A48',
   'MainDatabaseInstance8EBDA996',
   'MainDatabaseKeyF7118F28',
@@ -115,9 +116,11 @@ describe.each(['staging', 'production'])('%s', (environment) => {
         .filter(([property]) => /^(LogGroup|Queue|Bucket|Topic|Role|)Name$/.test(property))
         .map(([, name]) => [id, JSON.stringify(name)] as const),
     );
-    // The firewall's log has to have a name; a part of it is of this stack alone.
-    expect(named.map(([id]) => id)).toEqual([expect.stringMatching(/WebAclLog|FirewallLog/)]);
-    expect(named[0]?.[1]).toContain('AWS::StackId');
+    // These have to have a name; a part of it is of this stack, or of this API, alone.
+    expect(named).toEqual([
+      [expect.stringMatching(/ExecutionLog/), expect.stringMatching(/"Ref":"WebhookEndpointApi\w+"/)],
+      [expect.stringMatching(/WebAclLog|FirewallLog/), expect.stringContaining('AWS::StackId')],
+    ]);
   });
 
   test('empties no bucket', () => {

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
-/** Compiling one of these takes minutes on two cores, so what was built is kept outside the checkout. */
-const CACHE = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'billing-operations');
+/** Tools that npm does not have take minutes to build or to fetch, so they are kept outside the checkout. */
+export const CACHE = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'billing-operations');
 const BUILD_TIMEOUT_MS = 15 * 60_000;
 
 interface GoTool {
