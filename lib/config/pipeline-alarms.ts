@@ -24,7 +24,7 @@ export const ASYNCHRONOUS_FUNCTIONS = [
 ] as const;
 
 /** The functions that look for entitlements in the cache, or invalidate them. */
-const CACHE_USERS = ['processor', 'reconciliation', 'replay', 'entitlements'] as const;
+const CACHE_USERS = ['processor', 'reconciliation', 'replay', 'entitlements', 'rows'] as const;
 
 /** Requests in six hours, all refused, from which on it is not one stray scanner. */
 const ALL_REFUSED_MINIMUM = 3;

@@ -170,6 +170,14 @@ test('the cache is watched where there is one', () => {
   expect(named(local)).not.toContain('cacheUnavailable');
 });
 
+test('the cache is watched by every function that uses it', () => {
+  const users = Object.values(resourcesOf(operations, 'AWS::Lambda::Function'))
+    .filter(({ Properties }) => JSON.stringify(Properties.Environment ?? {}).includes('CACHE_URL'))
+    .map(({ Properties }) => Properties.FunctionName);
+  const watched = JSON.stringify(alarmOf('cacheUnavailable')).matchAll(/"Name":"service","Value":"([^"]+)"/g);
+  expect(new Set([...watched].map(([, service]) => `BillingOps-production-${service}`))).toEqual(new Set(users));
+});
+
 test('a drill is slow above 100 % of the restore target, until a faster one', () => {
   expect(alarmOf('drillSlow-billing')).toMatchObject({
     MetricName: 'DrillTargetPercent',
