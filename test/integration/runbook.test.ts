@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { BackupRequest } from '../../lambdas/backup/contract';
@@ -69,6 +70,35 @@ test('each function whose log or failure queue the runbook reads is there to be 
   for (const [, queue] of RUNBOOK.matchAll(/`peek\s+([a-z-]+)/g)) {
     expect(queue).toMatch(/^(parked|(backup|cleanup|collector|drill|reconciliation)-failures)$/);
   }
+});
+
+/** Runs a command after the runbook's own definitions, with an `aws` that shows what it is called with. */
+function shell(command: string): string {
+  const [definitions = ''] = [...RUNBOOK.matchAll(/```bash\n([^`]+)```/g)].map(([, block = '']) => block);
+  const aws = `aws() { case "$2" in get-*) echo "<$1 $2>";; *) echo "aws $*";; esac; }`;
+  const { status, stdout, stderr } = spawnSync('bash', ['-ec', `${aws}\n${definitions}\n${command}`], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(stderr);
+  return stdout.trim();
+}
+
+test('the definitions at its beginning do what they say', () => {
+  expect(shell(`invoke backup '{"database": "billing"}'`)).toBe(
+    'aws lambda invoke --function-name BillingOps-production-backup --cli-binary-format raw-in-base64-out ' +
+      '--cli-read-timeout 900 --payload {"database": "billing"} /dev/stdout',
+  );
+  expect(shell('logs backup 1d')).toBe('aws logs tail --since 1d <lambda get-function-configuration>');
+  expect(shell('logs backup')).toContain('--since 3h');
+  expect(shell('peek parked')).toContain('--visibility-timeout 0 --queue-url <sqs get-queue-url>');
+  expect(shell('secrets')).toContain('--stack-name BillingOps-production-Data');
+});
+
+test('every block of commands is well-formed', () => {
+  const blocks = [...RUNBOOK.matchAll(/```bash\n([^`]+)```/g)].map(([, block = '']) => block);
+  expect(blocks.length).toBeGreaterThan(5);
+  const { status, stderr } = spawnSync('bash', ['-n'], { input: blocks.join('\n'), encoding: 'utf8' });
+  expect([status, stderr]).toEqual([0, '']);
 });
 
 test('links within the runbook lead to a heading', () => {
