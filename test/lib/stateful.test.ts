@@ -1,4 +1,4 @@
-import type { Template } from 'aws-cdk-lib/assertions';
+import { WORTHLESS } from './identity';
 import { resourceLike, resourcesOf, templatesOf } from './support';
 
 /** Types that hold data: what is deleted or replaced is lost, or, as a key, makes other data unreadable. */
@@ -11,68 +11,6 @@ const STATEFUL = [
   'AWS::Logs::LogGroup',
   'AWS::SQS::Queue',
 ];
-
-/** Types that a refactoring must not replace either. Log groups and queues are kept, and may be begun anew. */
-const IRREPLACEABLE = STATEFUL.slice(0, 5);
-
-/** What is of such a type and still holds nothing worth keeping. */
-const WORTHLESS: readonly [RegExp, string][] = [
-  [/^AlertsKey/, 'encrypts messages on their way'],
-  [/RecoveryConfirmations[0-9A-F]{8}$/, 'holds a question that is void after a day'],
-  [/Failures[0-9A-F]{8}$/, 'holds requests, which the next run of a schedule repeats'],
-];
-
-/**
- * Logical ids that must never change: CloudFormation would make a new, empty resource in place of the one that holds the
- * data. A refactoring that turns this red has to keep the id with `overrideLogicalId`.
- */
-const PINNED = [
-  'ArchivesAccessLogsF1ACFB94',
-  'ArchivesBucketD5C337A9',
-  'ArchivesKeyF98811A0',
-  'BillingDatabaseCredentialsA3149CD9',
-  'BillingDatabaseInstance8058E8CA',
-  'BillingDatabaseKey1B0FC444',
-  'BillingDatabaseRecoveryPointsKey74299E7E',
-  'BillingDatabaseRecoveryPointsVaultC8784F90',
-  'LogKeyE83D0C1B',
-  'MainDatabaseCredentials13781A48',
-  'MainDatabaseInstance8EBDA996',
-  'MainDatabaseKeyF7118F28',
-  'MainDatabaseRecoveryPointsKey7616CC09',
-  'MainDatabaseRecoveryPointsVaultD2865D96',
-  'StripeSecretsApiA8715464',
-  'StripeSecretsKeyC4F5F09E',
-  'StripeSecretsSigning8479667E',
-];
-
-const REPLICA = 'BillingDatabaseAnalyticsInstanceB74C4213';
-
-/** Of the second region. Found by name from the first one, and locked: never to be made anew. */
-const PINNED_COPIES = [
-  'ArchivesAccessLogsF1ACFB94',
-  'ArchivesBucketD5C337A9',
-  'ArchivesKeyF98811A0',
-  'BillingRecoveryPointsKey5DB49147',
-  'BillingRecoveryPointsVault3DC932C3',
-  'MainRecoveryPointsKey42568022',
-  'MainRecoveryPointsVault9A539918',
-];
-
-function idsOf(template: Template | undefined): string[] {
-  if (!template) return [];
-  const found = Object.entries(resourcesOf(template)).filter(([, { Type }]) => IRREPLACEABLE.includes(Type));
-  return found.map(([id]) => id).toSorted();
-}
-
-test.each(['dev', 'staging', 'production'])('%s keeps the logical id of everything that holds data', (environment) => {
-  const expected = environment === 'dev' ? PINNED : [...PINNED, REPLICA].toSorted();
-  expect(idsOf(templatesOf(environment).data)).toEqual(expected);
-});
-
-test('the copies in the second region keep their logical ids', () => {
-  expect(idsOf(templatesOf('production').recovery)).toEqual(PINNED_COPIES);
-});
 
 describe.each(['staging', 'production'])('%s', (environment) => {
   const templates = Object.entries(templatesOf(environment)).flatMap(([part, template]) =>
