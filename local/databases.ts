@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { DATABASE_NAMES, type DatabaseName } from '../lambdas/shared/contract';
@@ -90,4 +90,15 @@ export async function startDatabases(
   if (failure !== undefined) throw failure.reason;
   const servers = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   return Object.fromEntries(servers) as Record<DatabaseName, LocalDatabaseServer>;
+}
+
+/** One file with the authorities of both databases, as the functions know only one. */
+export function writeAuthorities(
+  directory: string,
+  databases: Readonly<Record<DatabaseName, LocalDatabaseServer>>,
+): string {
+  const path = join(directory, 'ca.pem');
+  const certificates = Object.values(databases).map(({ cluster }) => readFileSync(cluster.caFile ?? '', 'utf8'));
+  writeFileSync(path, certificates.join('\n'));
+  return path;
 }

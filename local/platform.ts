@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { WEBHOOK_PATH } from '../lambdas/webhook/contract';
 import type { DatabaseName } from '../lambdas/shared/contract';
 import { bundleFunctions } from '../lib/operations/bundles';
 import { startApiGateway } from './api-gateway';
-import { startDatabases, type LocalDatabaseServer } from './databases';
+import { startDatabases, writeAuthorities, type LocalDatabaseServer } from './databases';
 import { startEventSource } from './event-source';
 import { LocalFunction } from './lambda-runtime';
 import { QUEUE_ACCOUNT, startObjectStoreAndQueue } from './object-store-and-queue';
@@ -73,14 +73,6 @@ function fillSecrets(
   };
   secrets.put(arnIn('webhook', 'SIGNING_SECRET_ARN'), { current: stripe.signingSecret });
   secrets.put(arnIn('reconciliation', 'STRIPE_API_SECRET_ARN'), { apiKey: stripe.apiKey });
-}
-
-/** One file with the authorities of both databases, as the functions know only one. */
-function writeAuthorities(directory: string, databases: Platform['databases']): string {
-  const path = join(directory, 'ca.pem');
-  const certificates = Object.values(databases).map(({ cluster }) => readFileSync(cluster.caFile ?? '', 'utf8'));
-  writeFileSync(path, certificates.join('\n'));
-  return path;
 }
 
 /**

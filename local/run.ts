@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import colors from 'picocolors';
 import { duration, say } from './console';
 import { instructions } from './instructions';
+import { EXIT_INTERRUPTED, onInterrupt } from './interrupt';
 import { processOnPort } from './listeners';
 import { runPass } from './pass/run';
 import { startPlatform } from './platform';
@@ -20,9 +21,6 @@ export interface RunOptions {
   readonly stripeSecretKey?: string;
   readonly stripeWebhookSecret?: string;
 }
-
-/** Exit code of a process that Ctrl-C ended, by the shell's convention. */
-const EXIT_INTERRUPTED = 130;
 
 /** Finds out at once, rather than after everything else was started, that the wanted port is taken. */
 async function requireFree(port: number): Promise<void> {
@@ -41,26 +39,6 @@ async function requireFree(port: number): Promise<void> {
     });
   } finally {
     server.close();
-  }
-}
-
-/** One Ctrl-C arrives several times: from the terminal, and handed on by npm and by tsx. */
-const SAME_INTERRUPT_MS = 500;
-
-/** Stops everything at the first Ctrl-C (or SIGTERM), and gives up on doing so in order at the second. */
-function onInterrupt(stop: () => void): void {
-  let first: number | undefined;
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(name, () => {
-      if (first !== undefined) {
-        if (performance.now() - first > SAME_INTERRUPT_MS) process.exit(EXIT_INTERRUPTED);
-        return;
-      }
-      first = performance.now();
-      say();
-      say('Stopping; once more to force it');
-      stop();
-    });
   }
 }
 

@@ -18,6 +18,8 @@ export type SecretVersion = 'cached' | 'current' | 'pending';
 /** Reads JSON secrets. */
 export interface Secrets {
   /**
+   * A cached value without the right fields is looked up again: an operator may just have filled it in.
+   *
    * @param version @default 'cached'
    * @throws OperationError `secret_unavailable` (retryable) when Secrets Manager does not answer, or has no such version
    * @throws ConfigurationError when the secret's fields are missing; it names them, never their values
@@ -26,25 +28,28 @@ export interface Secrets {
 }
 
 export function createSecrets(provider: SecretsProvider = new SecretsProvider()): Secrets {
+  async function fetch(secretArn: string, version: SecretVersion): Promise<unknown> {
+    try {
+      return await provider.get(secretArn, {
+        transform: 'json',
+        forceFetch: version !== 'cached',
+        // A pending value may never become current, so it is not kept.
+        ...(version === 'pending'
+          ? { maxAge: 0, sdkOptions: { VersionStage: 'AWSPENDING' } }
+          : { maxAge: CACHE_SECONDS }),
+      });
+    } catch (cause) {
+      throw new OperationError('secret_unavailable', `Secret ${secretArn} could not be read as JSON`, {
+        retryable: true,
+        cause,
+      });
+    }
+  }
+
   return {
     async read(secretArn, schema, version = 'cached') {
-      let value: unknown;
-      try {
-        value = await provider.get(secretArn, {
-          transform: 'json',
-          forceFetch: version !== 'cached',
-          // A pending value may never become current, so it is not kept.
-          ...(version === 'pending'
-            ? { maxAge: 0, sdkOptions: { VersionStage: 'AWSPENDING' } }
-            : { maxAge: CACHE_SECONDS }),
-        });
-      } catch (cause) {
-        throw new OperationError('secret_unavailable', `Secret ${secretArn} could not be read as JSON`, {
-          retryable: true,
-          cause,
-        });
-      }
-      const parsed = schema.safeParse(value);
+      let parsed = schema.safeParse(await fetch(secretArn, version));
+      if (!parsed.success && version === 'cached') parsed = schema.safeParse(await fetch(secretArn, 'current'));
       if (parsed.success) return parsed.data;
       const fields = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'value'}: ${issue.message}`);
       throw new ConfigurationError(`Secret ${secretArn} is malformed: ${fields.join('; ')}`);

@@ -16,10 +16,17 @@ const secretArn = text(
 const subnetIds = z
   .array(text('must be a subnet id such as `subnet-0a1b2c3d`', /^subnet-([0-9a-f]{8}|[0-9a-f]{17})$/))
   .min(2, 'must name two or more subnets');
+const host = z.union([z.ipv4(), z.ipv6(), z.string().regex(/^(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$/)], {
+  error: 'must be a host name or address, without scheme and port',
+});
 const databaseIdentifier = text(
   'must be lower-case letters, digits and `_`, starting with a letter',
   /^[a-z][a-z0-9_]{0,62}$/,
 );
+/** What to say where a group of settings is not there at all. */
+const missing = (form: string) => ({
+  error: (issue: { code?: string }) => (issue.code === 'invalid_type' ? form : undefined),
+});
 const flag = z.boolean({ error: 'must be true or false' });
 
 const createdDatabase = z.strictObject({
@@ -42,7 +49,7 @@ const createdDatabase = z.strictObject({
 const existingDatabase = z.strictObject({
   /** The database runs already; the stack only connects to it. */
   kind: z.literal('existing'),
-  host: z.string({ error: 'must be a host name or address' }).min(1, 'must be a host name or address'),
+  host,
   port: whole(1, 65_535),
   databaseName: databaseIdentifier,
   /** JSON secret with `username` and `password`. */
@@ -92,25 +99,31 @@ const schema = z
         privateSubnetIds: subnetIds,
       })
       .optional(),
-    databases: z.strictObject({ billing: database, main: database }),
-    stripe: z.strictObject({
-      /** @default https://api.stripe.com */
-      apiBase: z.url({ error: 'must be a URL' }).default('https://api.stripe.com'),
-      /** Whether live or test events are taken. */
-      livemode: flag,
-      /** App that an object belongs to whose metadata names none. @default - it belongs to none */
-      defaultAppId: z.string({ error: 'must be the id of an app' }).min(1, 'must be the id of an app').optional(),
-      /** Project that an object belongs to whose metadata names none. @default - it belongs to none */
-      defaultProjectId: z
-        .string({ error: 'must be the id of a project' })
-        .min(1, 'must be the id of a project')
-        .optional(),
-      /**
-       * The addresses that Stripe publishes for its webhooks; all others are refused before they cost anything. An entry
-       * that is missing refuses genuine events. @default - any address may try; the signature decides
-       */
-      webhookAddresses: z.array(z.cidrv4({ error: 'must be a range such as `3.18.12.63/32`' })).default([]),
-    }),
+    databases: z.strictObject(
+      { billing: database, main: database },
+      missing('must be `billing` and `main`, each to `create` or `existing`'),
+    ),
+    stripe: z.strictObject(
+      {
+        /** @default https://api.stripe.com */
+        apiBase: z.url({ error: 'must be a URL' }).default('https://api.stripe.com'),
+        /** Whether live or test events are taken. */
+        livemode: flag,
+        /** App that an object belongs to whose metadata names none. @default - it belongs to none */
+        defaultAppId: z.string({ error: 'must be the id of an app' }).min(1, 'must be the id of an app').optional(),
+        /** Project that an object belongs to whose metadata names none. @default - it belongs to none */
+        defaultProjectId: z
+          .string({ error: 'must be the id of a project' })
+          .min(1, 'must be the id of a project')
+          .optional(),
+        /**
+         * The addresses that Stripe publishes for its webhooks; all others are refused before they cost anything. An entry
+         * that is missing refuses genuine events. @default - any address may try; the signature decides
+         */
+        webhookAddresses: z.array(z.cidrv4({ error: 'must be a range such as `3.18.12.63/32`' })).default([]),
+      },
+      missing('must say at least whether `livemode` is true or false'),
+    ),
     /** The firewall before the API. Off, the throttling of the API and the signature are all there is. @default true */
     firewall: flag.default(true),
     /**
@@ -156,6 +169,31 @@ const schema = z
     }
     if (created.length === 0 && !config.existingNetwork && config.cache.kind === 'serverless') {
       refuse(['cache'], 'must be of kind `none` where there is no network to put the cache into');
+    }
+    const elsewhere = (arn: string | undefined) => arn !== undefined && arn.split(':')[3] !== config.region;
+    for (const name of DATABASE_NAMES) {
+      const settings = config.databases[name];
+      if (settings.kind === 'create') continue;
+      // Functions look for secrets and keys in their own region only.
+      for (const field of ['secretArn', 'secretKeyArn'] as const) {
+        if (elsewhere(settings[field])) refuse(['databases', name, field], `must be in ${config.region}`);
+      }
+      if (settings.securityGroupId !== undefined && !config.existingNetwork && created.length === 0) {
+        refuse(['databases', name, 'securityGroupId'], 'must be left out without a network: nothing could be let in');
+      }
+    }
+    for (const [path, zones] of [
+      [['availabilityZones'], config.availabilityZones ?? []],
+      [['existingNetwork', 'availabilityZones'], config.existingNetwork?.availabilityZones ?? []],
+    ] as const) {
+      for (const [index, zone] of zones.entries()) {
+        if (zone.startsWith(config.region)) continue;
+        refuse([...path, String(index)], `must be a zone of ${config.region}, such as \`${config.region}a\``);
+      }
+    }
+    const { availabilityZones: zones = [], privateSubnetIds: subnets = [] } = config.existingNetwork ?? {};
+    if (subnets.length !== zones.length) {
+      refuse(['existingNetwork', 'privateSubnetIds'], `must name one subnet for each of ${zones.length} zones`);
     }
     for (const name of created) {
       const settings = config.databases[name];

@@ -162,6 +162,9 @@ export function localEnvironment(options: LocalEnvironmentOptions): EnvironmentC
   });
 }
 
+/** Where the rehearsal is deployed to: what exists before it, such as the databases' secrets, exists there. */
+export const REHEARSAL_TARGET = { account: '444444444444', region: REGION, secondRegion: SECOND_REGION } as const;
+
 /**
  * The environment that `npm run test:deploy` deploys into an emulator of AWS. Protected like production and copied to a
  * second region like it; off is what emulators reject: the firewall and computed alarms. Naming databases that exist
@@ -170,9 +173,7 @@ export function localEnvironment(options: LocalEnvironmentOptions): EnvironmentC
 export function rehearsalEnvironment(options: RunningDatabasesOptions): EnvironmentConfig {
   return defineEnvironment({
     name: 'rehearsal',
-    account: '444444444444',
-    region: REGION,
-    secondRegion: SECOND_REGION,
+    ...REHEARSAL_TARGET,
     allowedRegions: EUROPEAN_UNION,
     removalProtection: true,
     logLevel: 'INFO',

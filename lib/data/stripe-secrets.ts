@@ -12,7 +12,7 @@ export interface StripeSecretsProps {
 
 /**
  * The two secrets that Stripe issues. The stack makes them with a random value that nobody knows, so that until an
- * operator puts in the real one, every webhook is refused and every call to Stripe fails.
+ * operator puts in the real one, every webhook is answered 500 – Stripe delivers it again – and every call to Stripe fails.
  *
  * Never change `generateSecretString`: CloudFormation would generate again, over the operator's value.
  */

@@ -6,9 +6,12 @@ import type { StripeState } from '../stripe/state';
 import type { BackupReport } from '../../lambdas/backup/contract';
 import type { Scenario } from './scenario';
 
+/** What is passed through: the platform of this machine, or a deployed one. */
+export type PassPlatform = Pick<Platform, 'endpoint' | 'signingSecret' | 'databases' | 'stripe' | 'invoke'>;
+
 /** What the steps share. */
 export interface PassContext {
-  readonly platform: Platform;
+  readonly platform: PassPlatform;
   readonly billing: Client;
   readonly main: Client;
   /** Stripe's side of the story. */
@@ -16,16 +19,18 @@ export interface PassContext {
   /** Set by the step that plays it. */
   scenario: Scenario | undefined;
   /** Archives that were made, by database. */
-  readonly backups: Map<DatabaseName, BackupReport>;
+  readonly backups: Map<DatabaseName, Pick<BackupReport, 'slot' | 'tables' | 'rows'>>;
 }
 
-/** One part of the pass: does something to the platform and checks what came of it. */
-export interface Step {
+/** One part of a pass: does something to the platform and checks what came of it. */
+export interface Step<Context = PassContext> {
   readonly title: string;
   /** Why the step cannot be taken here; undefined when it can. @default it can */
-  readonly skip?: (context: PassContext) => string | undefined;
+  readonly skip?: (context: Context) => string | undefined;
+  /** Whether no later step can be taken when this one fails. @default false */
+  readonly essential?: boolean;
   /** @throws CheckFailed, or whatever went wrong */
-  readonly run: (context: PassContext, tell: Tell) => Promise<void>;
+  readonly run: (context: Context, tell: Tell) => Promise<void>;
 }
 
 /** Does something for both databases at the same time. */

@@ -194,6 +194,27 @@ test('webhook verifies, queues and answers; processor applies what it queued', a
   ]);
 });
 
+test('webhook answers 500 until its secret is filled in, and takes events from that moment', async () => {
+  const secret = 'unfilled';
+  // As the stack makes it.
+  secrets.put(secret, { current: 'Q9xVb3RkT0pYc1dZ' });
+  const payload = JSON.stringify(stripeEvent('customer.subscription.created', subscription()));
+  const signedWith = (key: string) => ({
+    path: WEBHOOK_PATH,
+    httpMethod: 'POST',
+    isBase64Encoded: false,
+    body: payload,
+    headers: { 'stripe-signature': Stripe.webhooks.generateTestHeaderString({ payload, secret: key }) },
+  });
+  const webhook = start('webhook', { ...environments.webhook, SIGNING_SECRET_ARN: secret });
+  expect(await webhook.invoke(signedWith('whsec_real'))).toMatchObject({ statusCode: 500 });
+  // Nobody knows the random value; should somebody, it must not open the endpoint either.
+  expect(await webhook.invoke(signedWith('Q9xVb3RkT0pYc1dZ'))).toMatchObject({ statusCode: 500 });
+
+  secrets.put(secret, { current: 'whsec_real' });
+  expect(await webhook.invoke(signedWith('whsec_real'))).toMatchObject({ statusCode: 200 });
+});
+
 test('backup writes an archive that restore proves', async () => {
   const slot = '2026-11-21T06:00:00Z';
   expect(await start('backup').invoke({ database: 'billing', slot })).toMatchObject({ outcome: 'created' });

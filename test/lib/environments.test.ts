@@ -22,6 +22,27 @@ const valid: EnvironmentInput = {
   stripe: { livemode: false },
 };
 
+const HOST = 'databases.main.host must be a host name or address, without scheme and port, ';
+const secretIn = (region: string) => `arn:aws:secretsmanager:${region}:111111111111:secret:main-AbCdEf`;
+
+/** Databases that exist already: the main one, or both, with something else than it should have. */
+function existing(change: object, which: 'main' | 'both' = 'main') {
+  const wrong = {
+    kind: 'existing',
+    host: 'db.example.com',
+    port: 5432,
+    databaseName: 'main',
+    secretArn: secretIn('eu-central-1'),
+    allocatedStorageGiB: 20,
+    ...change,
+  };
+  return { databases: { billing: which === 'both' ? wrong : database, main: wrong } };
+}
+
+test.each(['db.example.com', 'localhost', '10.0.0.1', 'fd00::1'])('a database may be at %s', (host) => {
+  expect(() => defineEnvironment({ ...valid, ...(existing({ host }) as object) })).not.toThrow();
+});
+
 test('what is left out gets its default', () => {
   expect(defineEnvironment(valid)).toMatchObject({
     stripe: { apiBase: 'https://api.stripe.com' },
@@ -79,6 +100,68 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
       },
     },
     'databases.billing.secretArn must be a complete secret ARN, ending in the six characters that Secrets Manager added, got "billing"',
+  ],
+  [
+    'no databases',
+    { databases: undefined },
+    'databases must be `billing` and `main`, each to `create` or `existing`, got nothing',
+  ],
+  ['no Stripe', { stripe: undefined }, 'stripe must say at least whether `livemode` is true or false, got nothing'],
+  ['a region that is none', { region: 'Frankfurt' }, 'region must be a region such as `eu-central-1`, got "Frankfurt"'],
+  [
+    'an account that is a name',
+    { account: 'production' },
+    'account must be the 12 digits of an AWS account, got "production"',
+  ],
+  [
+    'zones of another region',
+    { availabilityZones: ['eu-central-1a', 'eu-west-1a', 'eu-central-1c'] },
+    'availabilityZones.1 must be a zone of eu-central-1, such as `eu-central-1a`, got "eu-west-1a"',
+  ],
+  [
+    'an address instead of a host',
+    existing({ host: 'postgres://db.example.com' }),
+    HOST + 'got "postgres://db.example.com"',
+  ],
+  ['a host with a port', existing({ host: 'db.example.com:5432' }), HOST + 'got "db.example.com:5432"'],
+  ['no host', existing({ host: undefined }), HOST + 'got nothing'],
+  ['an impossible port', existing({ port: 70_000 }), 'databases.main.port must be 1–65535, got 70000'],
+  [
+    'a database name that needs quoting',
+    existing({ databaseName: 'Main-DB' }),
+    'databases.main.databaseName must be lower-case letters, digits and `_`, starting with a letter, got "Main-DB"',
+  ],
+  [
+    'a secret in another region',
+    existing({ secretArn: secretIn('eu-west-1') }),
+    `databases.main.secretArn must be in eu-central-1, got "${secretIn('eu-west-1')}"`,
+  ],
+  [
+    'a key in another region',
+    existing({ secretKeyArn: 'arn:aws:kms:eu-west-1:111111111111:key/1' }),
+    'databases.main.secretKeyArn must be in eu-central-1, got "arn:aws:kms:eu-west-1:111111111111:key/1"',
+  ],
+  [
+    'a security group that is a name',
+    existing({ securityGroupId: 'database' }),
+    'databases.main.securityGroupId must be a security group id such as `sg-0a1b2c3d`, got "database"',
+  ],
+  [
+    'fewer subnets than zones',
+    {
+      ...existing({}, 'both'),
+      existingNetwork: {
+        vpcId: 'vpc-0000000a',
+        availabilityZones: ['eu-central-1a', 'eu-central-1b', 'eu-central-1c'],
+        privateSubnetIds: ['subnet-0000000a', 'subnet-0000000b'],
+      },
+    },
+    'existingNetwork.privateSubnetIds must name one subnet for each of 3 zones, got an object',
+  ],
+  [
+    'a security group without a network',
+    existing({ securityGroupId: 'sg-0000000a' }, 'both'),
+    'databases.billing.securityGroupId must be left out without a network: nothing could be let in, got "sg-0000000a"',
   ],
 ])('%s is refused, naming the field and the form', (_, change, problem) => {
   expect(() => defineEnvironment({ ...valid, ...change } as EnvironmentInput)).toThrow(

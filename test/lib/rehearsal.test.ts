@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { EnvironmentConfig } from '../../lib/config/environment-schema';
 import { DEPLOYED_ENVIRONMENTS, deployedEnvironment, rehearsalEnvironment } from '../../lib/config/environments';
+import { NOT_REHEARSED } from '../deploy/not-rehearsed';
 import { localOptions, resourcesOf, templatesOf } from './support';
 
 const rehearsal = rehearsalEnvironment(localOptions());
@@ -38,4 +41,29 @@ test('without computed alarms, every alarm is on one metric', () => {
   const alarms = Object.entries(resourcesOf(monitoring, 'AWS::CloudWatch::Alarm'));
   expect(alarms.length).toBeGreaterThan(0);
   expect(alarms.filter(([, { Properties }]) => Properties.Metrics !== undefined).map(([id]) => id)).toEqual([]);
+});
+
+describe('what is not rehearsed', () => {
+  const typesOf = (environment: string) => {
+    const { data, operations, monitoring, recovery } = templatesOf(environment);
+    const templates = [data, operations, monitoring, ...(recovery ? [recovery] : [])];
+    return new Set(templates.flatMap((template) => Object.values(resourcesOf(template)).map(({ Type }) => Type)));
+  };
+  const rehearsed = typesOf('rehearsal');
+  const left = [...typesOf('production')].filter((type) => !rehearsed.has(type));
+
+  test('is listed, type by type of what production deploys', () => {
+    const listed = new Set(NOT_REHEARSED.flatMap(({ types }) => types));
+    expect(left.filter((type) => !listed.has(type))).toEqual([]);
+  });
+
+  test('is no type that the rehearsal deploys after all', () => {
+    expect(NOT_REHEARSED.flatMap(({ types }) => types).filter((type) => rehearsed.has(type))).toEqual([]);
+  });
+
+  test.each(NOT_REHEARSED)('$what: the tests that prove it instead exist', ({ coveredBy }) => {
+    expect(coveredBy.length).toBeGreaterThan(0);
+    const root = path.join(__dirname, '../..');
+    expect(coveredBy.filter((file) => !existsSync(path.join(root, file)))).toEqual([]);
+  });
 });

@@ -1,0 +1,45 @@
+import colors from 'picocolors';
+import { duration, say } from '../console';
+import type { Step } from './steps';
+
+async function runStep<Context>(step: Step<Context>, context: Context, interrupted: AbortSignal): Promise<boolean> {
+  say();
+  say(colors.bold(step.title));
+  const reason = step.skip?.(context);
+  if (reason !== undefined) {
+    say(`  ${colors.yellow('SKIPPED')} ${reason}`);
+    return true;
+  }
+  const started = performance.now();
+  try {
+    await step.run(context, (line) => say(`  ${line}`));
+    say(`  ${colors.green('OK')} ${duration(performance.now() - started)}`);
+    return true;
+  } catch (error) {
+    // What fails because everything is being stopped says nothing about the step.
+    if (!interrupted.aborted)
+      say(`  ${colors.red('FAILED')} ${error instanceof Error ? error.message : String(error)}`);
+    return false;
+  }
+}
+
+/**
+ * Takes one step after the other, each with its evidence on standard output.
+ *
+ * @param interrupted ends before the next step
+ * @returns the titles of the steps that failed; later steps are taken all the same, unless the failed one is essential
+ */
+export async function runSteps<Context>(
+  steps: readonly Step<Context>[],
+  context: Context,
+  interrupted: AbortSignal,
+): Promise<string[]> {
+  const failed: string[] = [];
+  for (const step of steps) {
+    if (interrupted.aborted) break;
+    if (await runStep(step, context, interrupted)) continue;
+    failed.push(step.title);
+    if (step.essential) break;
+  }
+  return failed;
+}
