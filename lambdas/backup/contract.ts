@@ -86,14 +86,15 @@ export interface ArchiveReport {
   readonly database: DatabaseName;
   /** ISO time in UTC and whole seconds that names the archive. */
   readonly slot: string;
-  /** Key of the manifest in the archive bucket; after `exported`, the prefix that RDS writes under. */
+  /** Key of the manifest in the archive bucket; after an export, the prefix that RDS writes under. */
   readonly manifestKey: string;
   /**
    * `already-exists` when the slot had its archive before; nothing was done then, and the sizes are that archive's.
-   * `exported` when the database is larger than the streaming limit: RDS exports its newest automated snapshot as
-   * Parquet, which takes hours and goes on after this answer. Tables and rows are 0 then: nobody counted them.
+   * `exported` when the database is larger than the streaming limit: RDS exports its newest snapshot as Parquet, which
+   * takes hours and goes on after this answer; `already-exported` when an earlier run had asked for that. Tables and
+   * rows are 0 then: nobody counted them.
    */
-  readonly outcome: 'created' | 'already-exists' | 'exported';
+  readonly outcome: 'created' | 'already-exists' | 'exported' | 'already-exported';
   readonly tables: number;
   readonly rows: number;
   /** Bytes of COPY text. */
@@ -128,7 +129,7 @@ export const BACKUP_METRICS = {
   bytes: 'BackupBytes',
   /** Bytes of the archive in S3. */
   compressedBytes: 'BackupCompressedBytes',
-  /** Databases too large to stream, handed to RDS snapshot export. */
+  /** Exports of a database too large to stream that RDS was asked for. */
   exported: 'BackupExported',
   /** Seconds between now and the latest moment that RDS can restore. Absent when there is none. */
   pointInTimeAgeSeconds: 'PointInTimeAge',

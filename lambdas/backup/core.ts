@@ -83,16 +83,16 @@ async function exportInstead(
       `The ${database} database has ${size}, more than the function may stream, and there is no RDS instance, role and key to export it with: set them, or raise STREAMING_LIMIT_GIB as far as the function's time allows`,
     );
   }
-  const { prefix, ...started } = await exportSnapshot(exportTarget, database, slot);
+  const { prefix, isNew, ...started } = await exportSnapshot(exportTarget, database, slot);
   log.warn(
-    'The database is too large to stream: RDS exports a snapshot as Parquet instead. It cannot be restored by this platform; recovery of this database rests on recovery points and point-in-time recovery',
-    { database, slot, size, prefix, ...started },
+    'The database is too large to stream: RDS exports its newest snapshot as Parquet instead. It cannot be restored by this platform; recovery of this database rests on recovery points and point-in-time recovery',
+    { database, slot, size, prefix, isNew, ...started },
   );
   return {
     database,
     slot,
     manifestKey: `${prefix}/${started.taskIdentifier}/`,
-    outcome: 'exported',
+    outcome: isNew ? 'exported' : 'already-exported',
     tables: 0,
     rows: 0,
     bytes: 0,

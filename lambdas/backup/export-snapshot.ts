@@ -29,32 +29,34 @@ export interface StartedExport {
   readonly snapshotIdentifier: string;
   /** Of the objects in the bucket. */
   readonly prefix: string;
+  /** False when an earlier run had this snapshot exported: nothing was begun. */
+  readonly isNew: boolean;
 }
 
 /**
- * Has RDS export the newest automated snapshot as Parquet. It takes hours and goes on without the function. A snapshot
- * is exported once: RDS takes one a day, so most runs of a day find theirs exported.
+ * Has RDS export the newest snapshot as Parquet: its own, of which there is one a day, or AWS Backup's, which are as
+ * frequent as the policy says. It takes hours and goes on without the function. A snapshot is exported once.
  *
  * @throws OperationError `no_snapshot` when the instance has none, `rds_unavailable` (retryable), also when five exports
  * run in the account, which is RDS's limit
  */
 export async function exportSnapshot(target: ExportTarget, database: DatabaseName, slot: Slot): Promise<StartedExport> {
   const { rds, identifier: instance } = target.instance;
-  const snapshot = await newestSnapshot(target.instance, 'automated').catch((cause: unknown) => {
+  const snapshot = await newestSnapshot(target.instance, ['automated', 'awsbackup']).catch((cause: unknown) => {
     throw rdsFailed(`list the snapshots of ${instance}`, cause);
   });
   const { DBSnapshotArn: sourceArn, DBSnapshotIdentifier: snapshotIdentifier = '' } = snapshot ?? {};
   if (sourceArn === undefined) {
     throw new OperationError(
       'no_snapshot',
-      `Instance ${instance} has no complete automated snapshot to export: check that its automated backups are on`,
+      `Instance ${instance} has no complete snapshot to export: check that its automated backups are on, and the jobs of AWS Backup`,
     );
   }
   const prefix = `${EXPORT_PREFIX}${database}`;
   const taskIdentifier = `${database}-${slotToKey(slot).toLowerCase()}`;
   try {
     const former = await findExport(rds, sourceArn);
-    if (former !== undefined) return { taskIdentifier: former, snapshotIdentifier, prefix };
+    if (former !== undefined) return { taskIdentifier: former, snapshotIdentifier, prefix, isNew: false };
     await rds.send(
       new StartExportTaskCommand({
         ExportTaskIdentifier: taskIdentifier,
@@ -70,7 +72,7 @@ export async function exportSnapshot(target: ExportTarget, database: DatabaseNam
     if (!(cause instanceof ExportTaskAlreadyExistsFault))
       throw rdsFailed(`export snapshot ${snapshotIdentifier}`, cause);
   }
-  return { taskIdentifier, snapshotIdentifier, prefix };
+  return { taskIdentifier, snapshotIdentifier, prefix, isNew: true };
 }
 
 async function findExport(rds: RDSClient, sourceArn: string): Promise<string | undefined> {

@@ -76,19 +76,21 @@ async function latestRestorableTime({ rds, identifier }: RdsInstance): Promise<D
 }
 
 async function newestRecoveryPoint(instance: RdsInstance): Promise<Date | undefined> {
-  return (await newestSnapshot(instance, 'awsbackup'))?.SnapshotCreateTime;
+  return (await newestSnapshot(instance, ['awsbackup']))?.SnapshotCreateTime;
 }
 
-/** The newest complete snapshot that RDS itself, or AWS Backup, took of an instance. */
+/** The newest complete snapshot of an instance that RDS itself, or AWS Backup, took. */
 export async function newestSnapshot(
   { rds, identifier }: RdsInstance,
-  type: 'automated' | 'awsbackup',
+  types: readonly ('automated' | 'awsbackup')[],
 ): Promise<DBSnapshot | undefined> {
   let newest: DBSnapshot | undefined;
-  const pages = paginateDescribeDBSnapshots({ client: rds }, { DBInstanceIdentifier: identifier, SnapshotType: type });
-  for await (const { DBSnapshots = [] } of pages) {
-    for (const snapshot of DBSnapshots) {
-      if (snapshot.Status === 'available' && createdAt(snapshot) > createdAt(newest)) newest = snapshot;
+  for (const SnapshotType of types) {
+    const pages = paginateDescribeDBSnapshots({ client: rds }, { DBInstanceIdentifier: identifier, SnapshotType });
+    for await (const { DBSnapshots = [] } of pages) {
+      for (const snapshot of DBSnapshots) {
+        if (snapshot.Status === 'available' && createdAt(snapshot) > createdAt(newest)) newest = snapshot;
+      }
     }
   }
   return newest;

@@ -15,14 +15,14 @@ export function publishProtection(metrics: Metrics, { pointInTime, recoveryPoint
   metrics.addMetric(BACKUP_METRICS.unprotectedTiers, MetricUnit.Count, unprotected);
 }
 
-/** Publishes what a run achieved. A slot that had its archive before was counted then. */
+/** Publishes what a run achieved. A slot that had its archive before, and an export asked for before, were counted then. */
 export function publishReport(metrics: Metrics, report: ArchiveReport): void {
   if (report.outcome === 'already-exists') return;
   if (report.outcome === 'created') {
     metrics.addMetric(BACKUP_METRICS.succeeded, MetricUnit.Count, 1);
     metrics.addMetric(BACKUP_METRICS.bytes, MetricUnit.Bytes, report.bytes);
     metrics.addMetric(BACKUP_METRICS.compressedBytes, MetricUnit.Bytes, report.compressedBytes);
-  } else {
+  } else if (report.outcome === 'exported') {
     metrics.addMetric(BACKUP_METRICS.exported, MetricUnit.Count, 1);
   }
   metrics.addMetric(BACKUP_METRICS.durationMs, MetricUnit.Milliseconds, report.durationMs);

@@ -44,10 +44,12 @@ export const BACKUP_POLICIES: Readonly<Record<DatabaseName, BackupPolicy>> = {
 
 /**
  * GiB of database above which RDS exports a snapshot instead of the backup function streaming an archive. Higher, and
- * the function is stopped after its 15 minutes with nothing to show: at the 200 MB/s that it reaches, 150 GiB take 13.
- * Lower, and rows can be had only from Parquet.
+ * the function is stopped after its 15 minutes with nothing to show; lower, and rows can be had only from Parquet.
+ *
+ * A run is taken to write at least 100 MB of database a second, though two idle cores reach more (docs/benchmarks.md), and to
+ * use half of its time, because it shares the server with the day's work: 450 s × 100 MB/s = 45 GB, or 41 GiB.
  */
-export const STREAMING_LIMIT_GIB = 100;
+export const STREAMING_LIMIT_GIB = 40;
 
 /**
  * Days that a processed event stays in the ledger. Below the minimum of the function's contract, reconciliation would take forgotten

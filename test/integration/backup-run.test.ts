@@ -104,7 +104,7 @@ test('a database above the limit is exported by RDS, writes nothing itself, and 
   });
   expect(report).toMatchObject({ outcome: 'exported', rows: 0, manifestKey: 'exports/main/main-20261121t060000z/' });
   expect(rdsMock.commandCalls(StartExportTaskCommand)).toHaveLength(1);
-  expect(warn.mock.calls.flat().join(' ')).toContain('RDS exports a snapshot as Parquet instead');
+  expect(warn.mock.calls.flat().join(' ')).toContain('RDS exports its newest snapshot as Parquet instead');
   expect(await listKeys(site.store)).toEqual([]);
 });
 

@@ -56,6 +56,13 @@ test('an export counts as an export, not as an archive', () => {
   expect(values).not.toHaveProperty('BackupBytes');
 });
 
+test('an export that an earlier run asked for was counted then', () => {
+  const values = published((metrics) => publishReport(metrics, { ...REPORT, outcome: 'already-exported' }));
+  expect(values).not.toHaveProperty('BackupExported');
+  expect(values).not.toHaveProperty('BackupSucceeded');
+  expect(values).toMatchObject({ ExpiredArchives: 2 });
+});
+
 test('housekeeping that failed is counted', () => {
   const values = published((metrics) => publishReport(metrics, { ...REPORT, housekeepingFailed: true }));
   expect(values).toMatchObject({ BackupSucceeded: 1, BackupHousekeepingFailed: 1 });

@@ -133,7 +133,16 @@ describe('export', () => {
       { Status: 'available', SnapshotCreateTime: before(300), DBSnapshotArn: SNAPSHOT_ARN },
       { Status: 'creating', SnapshotCreateTime: before(1), DBSnapshotArn: 'arn:unfinished' },
     );
+    rdsMock.on(DescribeDBSnapshotsCommand, { SnapshotType: 'awsbackup' }).resolves({ DBSnapshots: [] });
     rdsMock.on(DescribeExportTasksCommand).resolves({ ExportTasks: [] });
+  });
+
+  test('is of the snapshot that AWS Backup took, where that is newer', async () => {
+    const recent = { Status: 'available', SnapshotCreateTime: before(60), DBSnapshotArn: 'arn:recovery-point' };
+    rdsMock.on(DescribeDBSnapshotsCommand, { SnapshotType: 'awsbackup' }).resolves({ DBSnapshots: [recent] });
+    rdsMock.on(StartExportTaskCommand).resolves({});
+    await exportSnapshot(target, 'billing', SLOT);
+    expect(rdsMock.commandCalls(StartExportTaskCommand)[0]?.args[0].input.SourceArn).toBe('arn:recovery-point');
   });
 
   test('is asked for once, of the newest complete automated snapshot', async () => {
@@ -142,6 +151,7 @@ describe('export', () => {
       taskIdentifier: 'billing-20261121t060000z',
       snapshotIdentifier: 'rds:billing-2026-11-21',
       prefix: 'exports/billing',
+      isNew: true,
     });
     expect(rdsMock.commandCalls(StartExportTaskCommand).map(({ args }) => args[0].input)).toEqual([
       {
@@ -159,7 +169,10 @@ describe('export', () => {
     rdsMock
       .on(DescribeExportTasksCommand, { SourceArn: SNAPSHOT_ARN })
       .resolves({ ExportTasks: [{ Status, ExportTaskIdentifier: 'billing-20261121t000000z' }] });
-    expect(await exportSnapshot(target, 'billing', SLOT)).toMatchObject({ taskIdentifier: 'billing-20261121t000000z' });
+    expect(await exportSnapshot(target, 'billing', SLOT)).toMatchObject({
+      taskIdentifier: 'billing-20261121t000000z',
+      isNew: false,
+    });
     expect(rdsMock.commandCalls(StartExportTaskCommand)).toHaveLength(0);
   });
 
@@ -177,7 +190,7 @@ describe('export', () => {
     expect(await exportSnapshot(target, 'billing', SLOT)).toMatchObject({ taskIdentifier: 'billing-20261121t060000z' });
   });
 
-  test('without an automated snapshot fails with what to check', async () => {
+  test('without a snapshot fails with what to check', async () => {
     automated();
     await expect(exportSnapshot(target, 'billing', SLOT)).rejects.toMatchObject({
       code: 'no_snapshot',
