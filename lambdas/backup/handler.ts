@@ -1,7 +1,7 @@
 import { RDSClient } from '@aws-sdk/client-rds';
-import { S3Client } from '@aws-sdk/client-s3';
 import type { Context } from 'aws-lambda';
 import { z } from 'zod';
+import { openArchiveStore } from '../shared/archive/open-store';
 import { DATABASE_NAMES, type DatabaseName } from '../shared/contract';
 import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
 import {
@@ -21,10 +21,6 @@ import { publishProtection, publishReport } from './publish';
 import type { RdsInstance } from './rds-instance';
 import { type RunDependencies, runBackup } from './run';
 
-/** S3 answers 503 while it scales, for seconds at a time; three attempts, the SDK's default, do not outlast that. */
-const S3_ATTEMPTS = 6;
-/** A call that S3 does not answer is better made again than waited for: the SDK would wait until the function ends. */
-const S3_TIMEOUTS = { connectionTimeout: 5_000, socketTimeout: 30_000 };
 /** Without a route to RDS, its check must not use up the time for the archive. */
 const RDS_TIMEOUTS = { connectionTimeout: 3_000, socketTimeout: 10_000 };
 const LONGEST_RETENTION_DAYS = 3650;
@@ -52,10 +48,7 @@ const environment = readEnvironment({
 const { log, metrics } = createTelemetry('backup', environment);
 const secrets = createSecrets();
 const rds = new RDSClient({ requestHandler: RDS_TIMEOUTS });
-const store = {
-  s3: new S3Client({ maxAttempts: S3_ATTEMPTS, requestHandler: S3_TIMEOUTS }),
-  bucket: environment.ARCHIVE_BUCKET,
-};
+const store = openArchiveStore(environment.ARCHIVE_BUCKET, 'writing');
 const policies = {
   billing: {
     target: billingTarget(environment),

@@ -1,6 +1,6 @@
-import { S3Client } from '@aws-sdk/client-s3';
 import path from 'node:path';
 import { z } from 'zod';
+import { openArchiveStore } from '../shared/archive/open-store';
 import { DATABASE_NAMES } from '../shared/contract';
 import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
 import {
@@ -17,8 +17,6 @@ import { createTelemetry, MetricUnit } from '../shared/telemetry';
 import { DRILL_METRICS, type DrillRecord } from './contract';
 import { runDrill } from './core';
 
-/** S3 answers 503 while it scales, for seconds at a time; three attempts, the SDK's default, do not outlast that. */
-const S3_ATTEMPTS = 6;
 const MINUTE_MS = 60_000;
 const LONGEST_TARGET_MINUTES = 10_080;
 
@@ -32,7 +30,7 @@ const environment = readEnvironment({
 });
 const { log, metrics } = createTelemetry('drill', environment);
 const secrets = createSecrets();
-const store = { s3: new S3Client({ maxAttempts: S3_ATTEMPTS }), bucket: environment.ARCHIVE_BUCKET };
+const store = openArchiveStore(environment.ARCHIVE_BUCKET, 'reading');
 const policies = {
   billing: { target: billingTarget(environment), targetMs: environment.BILLING_RESTORE_TARGET_MINUTES * MINUTE_MS },
   main: { target: mainTarget(environment), targetMs: environment.MAIN_RESTORE_TARGET_MINUTES * MINUTE_MS },

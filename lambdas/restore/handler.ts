@@ -1,6 +1,6 @@
-import { S3Client } from '@aws-sdk/client-s3';
 import path from 'node:path';
 import { z } from 'zod';
+import { openArchiveStore } from '../shared/archive/open-store';
 import { DATABASE_NAMES } from '../shared/contract';
 import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
 import {
@@ -17,9 +17,6 @@ import { createTelemetry, MetricUnit } from '../shared/telemetry';
 import { RESTORE_METRICS, type RestoreReport } from './contract';
 import { restoreArchive } from './core';
 
-/** S3 answers 503 while it scales, for seconds at a time; three attempts, the SDK's default, do not outlast that. */
-const S3_ATTEMPTS = 6;
-
 const environment = readEnvironment({
   ...baseSettings,
   ...billingDatabaseSettings,
@@ -28,7 +25,7 @@ const environment = readEnvironment({
 });
 const { log, metrics } = createTelemetry('restore', environment);
 const secrets = createSecrets();
-const store = { s3: new S3Client({ maxAttempts: S3_ATTEMPTS }), bucket: environment.ARCHIVE_BUCKET };
+const store = openArchiveStore(environment.ARCHIVE_BUCKET, 'reading');
 const targets = { billing: billingTarget(environment), main: mainTarget(environment) };
 
 const ARCHIVE_FORM = '`latest`, or the ISO time of an archive such as 2026-11-21T06:00:00Z';

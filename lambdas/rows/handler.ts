@@ -1,7 +1,7 @@
-import { S3Client } from '@aws-sdk/client-s3';
 import path from 'node:path';
 import { z } from 'zod';
 import { cacheUrlSetting } from '../shared/cache/settings';
+import { openArchiveStore } from '../shared/archive/open-store';
 import { DATABASE_NAMES } from '../shared/contract';
 import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
 import { openEntitlementCache } from '../shared/entitlements/open-cache';
@@ -21,9 +21,6 @@ import { mergeRows } from './merge';
 import { reportRows } from './report';
 import { REPORT_ID } from './report-format';
 
-/** S3 answers 503 while it scales, for seconds at a time; three attempts, the SDK's default, do not outlast that. */
-const S3_ATTEMPTS = 6;
-
 const environment = readEnvironment({
   ...baseSettings,
   ...billingDatabaseSettings,
@@ -34,7 +31,7 @@ const environment = readEnvironment({
 const { log, metrics } = createTelemetry('rows', environment);
 const secrets = createSecrets();
 const cache = openEntitlementCache(environment.CACHE_URL, { log, metrics });
-const store = { s3: new S3Client({ maxAttempts: S3_ATTEMPTS }), bucket: environment.ARCHIVE_BUCKET };
+const store = openArchiveStore(environment.ARCHIVE_BUCKET, 'reading');
 const targets = { billing: billingTarget(environment), main: mainTarget(environment) };
 
 const database = z.enum(DATABASE_NAMES, { error: `one of ${DATABASE_NAMES.join(', ')}` });

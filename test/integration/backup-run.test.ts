@@ -8,9 +8,12 @@ import {
 } from '@aws-sdk/client-rds';
 import { mockClient } from 'aws-sdk-client-mock';
 import { type RunDependencies, runBackup } from '../../lambdas/backup/run';
+import { openArchiveStore } from '../../lambdas/shared/archive/open-store';
 import { createConnector } from '../../lambdas/shared/database/connector';
 import { type ArchiveSite, createArchiveSite, listKeys, silentLog } from '../factories/archive';
 import { clusterSecrets, clusterTarget } from '../support/database';
+import { type PassingCall, startObjectStoreProxy } from '../support/object-store-proxy';
+import { testServices } from '../support/services';
 
 const SLOT = '2026-11-21T06:00:00Z';
 const rdsMock = mockClient(RDSClient);
@@ -123,6 +126,29 @@ test('RDS being away costs the check, not the archive', async () => {
   const report = await runBackup(dependencies({ onProtection }), { database: 'main', slot: SLOT });
   expect(report).toMatchObject({ outcome: 'created', protection: { pointInTime: { state: 'unknown' } } });
   expect(onProtection).toHaveBeenCalledWith(report.protection);
+});
+
+test.each([
+  ['from the beginning', () => true],
+  ['when data is to be written', ({ method }: PassingCall) => method === 'PUT'],
+])('S3 that falls silent %s is reported, not waited for', async (_when, isSilent) => {
+  const proxy = await startObjectStoreProxy(testServices().awsEndpoint, (call) => (isSilent(call) ? 'hang' : 'pass'));
+  const { s3, bucket } = openArchiveStore(site.store.bucket, 'writing', {
+    endpoint: proxy.endpoint,
+    region: 'eu-central-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    maxAttempts: 2,
+    silenceMs: 200,
+  });
+  const report = runBackup(dependencies({ store: { s3, bucket } }), { database: 'main', slot: SLOT });
+  await expect(report).rejects.toMatchObject({
+    code: 'store_unavailable',
+    retryable: true,
+    message: expect.stringContaining("Check the health of S3 and the function's route to it") as string,
+  });
+  s3.destroy();
+  await proxy.stop();
 });
 
 test('how fresh the other tiers are is published also when the archive fails', async () => {

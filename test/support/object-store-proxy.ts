@@ -12,9 +12,9 @@ export interface PassingCall {
 
 /**
  * What becomes of a call: `refuse` answers 503, `reset` cuts the connection before S3 gets it, `lose` afterwards, so that
- * S3 has done it and the caller does not know.
+ * S3 has done it and the caller does not know; `hang` takes the call and never answers.
  */
-export type Fate = 'pass' | 'refuse' | 'reset' | 'lose';
+export type Fate = 'pass' | 'refuse' | 'reset' | 'lose' | 'hang';
 
 export interface ObjectStoreProxy {
   readonly endpoint: string;
@@ -36,6 +36,7 @@ export async function startObjectStoreProxy(
       // Answered once all was sent; an answer in between would look like a broken connection.
       incoming.resume().on('end', () => outgoing.writeHead(503).end());
     } else if (fate === 'reset') incoming.socket.destroy();
+    else if (fate === 'hang') incoming.resume();
     else forward(target, incoming, outgoing, fate === 'lose');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
