@@ -177,6 +177,7 @@ export class CopyOut implements Submittable, AsyncIterable<Buffer> {
     const { socket, parser } = this;
     if (!socket || !parser) return;
     this.parser = undefined;
+    this.socket = undefined;
     socket.off('data', this.receive);
     socket.on('data', parser);
     socket.resume();

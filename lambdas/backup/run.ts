@@ -1,8 +1,9 @@
-import { normaliseSlot } from '../shared/archive/slot';
-import { InvalidRequestError } from '../shared/errors';
-import type { BackupReport, BackupRequest, ProtectionReport } from './contract';
+import { normaliseSlot, type Slot } from '../shared/archive/slot';
+import { InvalidRequestError, OperationError } from '../shared/errors';
+import type { ArchiveReport, BackupReport, BackupRequest, ProtectionReport } from './contract';
 import { type BackupDependencies, createBackup } from './core';
 import { awaitMigrationSnapshot, startMigrationSnapshot } from './migration-snapshot';
+import { prolongNewest } from './prolong-lock';
 import { checkProtection } from './protection';
 import type { RdsInstance } from './rds-instance';
 
@@ -38,14 +39,31 @@ export async function runBackup(dependencies: RunDependencies, request: BackupRe
   }
   const protection = await checkProtection(dependencies);
   dependencies.onProtection(protection);
-  if (request.reason !== 'pre-migration') return { ...(await createBackup(dependencies, slot)), protection };
+  if (request.reason !== 'pre-migration') return { ...(await archive(dependencies, slot)), protection };
   if (!instance) {
     log.warn('The database is not on RDS: the archive is the only way back from this migration', { slot });
-    return { ...(await createBackup(dependencies, slot)), protection };
+    return { ...(await archive(dependencies, slot)), protection };
   }
   // RDS works on it while the archive is written.
   const identifier = await startMigrationSnapshot(instance, request.database, slot);
-  const archive = await createBackup(dependencies, slot);
+  const report = await archive(dependencies, slot);
   const snapshot = await awaitMigrationSnapshot(instance, identifier, dependencies.remainingSeconds());
-  return { ...archive, protection, snapshot };
+  return { ...report, protection, snapshot };
+}
+
+/** A run that makes no archive leaves the newest one as the last way back: its lock must not end meanwhile. */
+async function archive(dependencies: RunDependencies, slot: Slot): Promise<ArchiveReport> {
+  const { name } = dependencies.connector.target;
+  let report: ArchiveReport;
+  try {
+    report = await createBackup(dependencies, slot);
+  } catch (error) {
+    // Without S3, asking it again only takes up time.
+    if (!(error instanceof OperationError && error.code === 'store_unavailable')) {
+      await prolongNewest(dependencies, name);
+    }
+    throw error;
+  }
+  if (report.outcome === 'exported' || report.outcome === 'already-exported') await prolongNewest(dependencies, name);
+  return report;
 }

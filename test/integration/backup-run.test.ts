@@ -151,6 +151,63 @@ test.each([
   await proxy.stop();
 });
 
+describe('a run that makes no archive', () => {
+  const DAY_MS = 24 * 60 * 60 * 1000;
+  const now = () => new Date('2026-12-18T06:00:05Z');
+  const later = { database: 'main', slot: '2026-12-18T06:00:00Z' } as const;
+  const tooLarge = { now, streamingLimitBytes: 1 };
+  let locked: { Key?: string; Retention?: { RetainUntilDate?: Date } }[];
+
+  /** The server of these tests keeps no locks: those of the client are answered here. */
+  function lockEnding(end: Date | undefined): void {
+    locked = [];
+    site.store.s3.middlewareStack.add(
+      (next, context) => async (args) => {
+        if (context.commandName === 'HeadObjectCommand') {
+          return { response: {}, output: { $metadata: {}, ObjectLockRetainUntilDate: end } };
+        }
+        if (context.commandName !== 'PutObjectRetentionCommand') return next(args);
+        locked.push(args.input as (typeof locked)[number]);
+        return { response: {}, output: { $metadata: {} } };
+      },
+      { step: 'initialize', name: 'locks' },
+    );
+  }
+
+  test('prolongs the lock of the newest one that is about to end, the manifest last, and tells its own failure', async () => {
+    await site.backup('2026-11-20T06:00:00Z', { now: () => new Date('2026-11-20T06:00:00Z') });
+    const newest = await site.backup(SLOT, { now: () => new Date(SLOT) });
+    lockEnding(new Date(now().getTime() + 3 * DAY_MS));
+    await expect(runBackup(dependencies({ ...tooLarge, instance: undefined }), later)).rejects.toMatchObject({
+      code: 'database_too_large',
+    });
+    const keys = (await listKeys(site.store)).filter((key) => key.startsWith('archives/main/20261121T060000Z/'));
+    expect(locked.map(({ Key = '' }) => Key).toSorted()).toEqual(keys.toSorted());
+    expect(locked.at(-1)?.Key).toBe(newest.manifestKey);
+    const until = new Date(now().getTime() + 30 * DAY_MS);
+    for (const { Retention } of locked) expect(Retention).toEqual({ Mode: 'GOVERNANCE', RetainUntilDate: until });
+  });
+
+  test('because RDS exports instead does so too', async () => {
+    await site.backup(SLOT);
+    lockEnding(new Date(now().getTime() + DAY_MS));
+    expect(await runBackup(dependencies({ ...tooLarge, exportTarget }), later)).toMatchObject({ outcome: 'exported' });
+    expect(locked.length).toBeGreaterThan(1);
+  });
+
+  test.each([
+    ['lasts for more than a week', new Date(now().getTime() + 8 * DAY_MS)],
+    ['is not there', undefined],
+  ])('leaves a lock alone that %s', async (_what, end) => {
+    await site.backup(SLOT);
+    lockEnding(end);
+    const error = jest.fn();
+    await runBackup(dependencies({ ...tooLarge, exportTarget, log: { ...silentLog, error } }), later);
+    expect(locked).toEqual([]);
+    expect(error).not.toHaveBeenCalled();
+  });
+});
+
 test('how fresh the other tiers are is published also when the archive fails', async () => {
   const onProtection = jest.fn();
   const store = { ...site.store, bucket: 'no-such-bucket' };

@@ -122,6 +122,19 @@ describe('the rows of a COPY', () => {
     await expect(reading).rejects.toThrow('out of disk');
   });
 
+  test('that have all come leave the connection to pg, also when the rest of the work is stopped', async () => {
+    const stop = new AbortController();
+    const copy = new CopyOut('COPY', stop.signal);
+    const { pg, socket, send } = connect(copy);
+    const reading = textOf(copy);
+    send(STARTED, message('d', 'a\n'), message('c'));
+    complete(copy, 1);
+    expect(await reading).toBe('a\n');
+    stop.abort();
+    expect(socket.pause).not.toHaveBeenCalled();
+    expect(socket.listeners('data')).toEqual([pg]);
+  });
+
   test('end when they are no longer wanted, also while none arrive', async () => {
     const stop = new AbortController();
     const copy = new CopyOut('COPY', stop.signal);

@@ -11,9 +11,10 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
+import { prolongNewest } from '../../lambdas/backup/prolong-lock';
 import { type Manifest } from '../../lambdas/shared/archive/manifest';
 import { writeManifest } from '../../lambdas/shared/archive/store';
-import { type ArchiveSite, contentOf, createArchiveSite, manifestAt } from '../factories/archive';
+import { type ArchiveSite, contentOf, createArchiveSite, manifestAt, silentLog } from '../factories/archive';
 import { TABLE_OF_SEVERAL_UPLOAD_PARTS } from '../factories/backup-function';
 import { type ObjectStoreProxy, type PassingCall, startObjectStoreProxy } from '../support/object-store-proxy';
 import { goTool, VERSITYGW } from './tools';
@@ -120,6 +121,24 @@ const binary = goTool(VERSITYGW);
     expect(hidden.markers).toHaveLength(1);
     const VersionId = hidden.markers[0]?.VersionId;
     await server.root.send(new DeleteObjectCommand({ Bucket: bucket, Key, VersionId }));
+    await expect(site.restore('latest', { store: store() })).resolves.toMatchObject({ database: 'main' });
+  });
+
+  test('the lock of the last good archive is prolonged before it ends, by the role of the function', async () => {
+    const keys = Object.values(await archivedKeys());
+    const endOf = async (Key: string) => {
+      const { Retention } = await server.root.send(new GetObjectRetentionCommand({ Bucket: bucket, Key }));
+      return Math.round(((Retention?.RetainUntilDate?.getTime() ?? 0) - Date.now()) / DAY_MS);
+    };
+    const after = (days: number) =>
+      prolongNewest(
+        { store: store(), retentionDays: 30, log: silentLog, now: () => new Date(Date.now() + days * DAY_MS) },
+        'main',
+      );
+    await after(10);
+    for (const key of keys) expect(await endOf(key)).toBe(30);
+    await after(25);
+    for (const key of keys) expect(await endOf(key)).toBe(55);
     await expect(site.restore('latest', { store: store() })).resolves.toMatchObject({ database: 'main' });
   });
 

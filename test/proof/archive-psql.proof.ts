@@ -75,7 +75,7 @@ function step(name: string): string {
 /** Runs the commands of the guide as they stand, into a database of the test's own. */
 function followGuide(): { status: number | null; output: string } {
   const script = STEPS.map(step).join(`\nexport RESTORED=${restored}\n`);
-  const { status, stdout, stderr } = spawnSync('bash', ['-euo', 'pipefail', '-c', script], {
+  const { status, stdout, stderr } = spawnSync('bash', ['--norc', '-euo', 'pipefail', '-c', script], {
     cwd: folder,
     env: clusterEnvironment(),
     encoding: 'utf8',
