@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Client } from 'pg';
+import { createCache } from '../../lambdas/shared/cache/connection';
+import { createEntitlementCache } from '../../lambdas/shared/entitlements/entitlement-cache';
 import { startSecretsManager, type SecretsManager } from '../../local/secrets-manager';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
+import { startCacheServer } from '../support/cache-server';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { putRules, RULES } from '../support/entitlements';
 import { testServices } from '../support/services';
@@ -32,8 +35,10 @@ beforeEach(async () => {
   secrets.put('database', { username: user, password });
   secrets.put('stripe', { apiKey: 'rk_test_1' });
 });
+const cleanUp: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
   jest.restoreAllMocks();
+  await Promise.all(cleanUp.splice(0).map((action) => action()));
   await Promise.all([database.drop(), secrets.stop(), stripe.stop()]);
 });
 
@@ -117,14 +122,27 @@ describe('reconciliation', () => {
     expect(metricsOf(records, 'reconciliation')).toEqual({ ReconciliationFailed: 1 });
   });
 
-  test('that fails invalidates what it corrected before, and counts as failed', async () => {
-    stripe.state.createSubscription({ created: hoursAgo(5) });
+  test('that fails invalidates what is cached of what it corrected before, and counts as failed', async () => {
+    const server = await startCacheServer();
+    // Patient, so that a busy machine is not taken for a cache that is away.
+    const connection = createCache({ url: server.url, deadlineMs: 20_000, onUnavailable: () => undefined });
+    cleanUp.push(server.close, () => connection.close());
+    const cached = createEntitlementCache(connection);
+    const bought = stripe.state.createSubscription({ created: hoursAgo(5), metadata: { user_id: 'user_1' } });
+    const priceId = bought.object.items.data[0]?.price.id ?? '';
+    await putRules(client, [
+      { id: 'pro', grants: { source: 'subscription', priceId, graceDays: 3 }, features: ['pro'] },
+    ]);
+    await cached.put('user_1', '', { version: 0, entitlements: [] });
     const { object } = stripe.state.createSubscription({ created: hoursAgo(2_000) });
     stripe.state.subscriptions.put({ ...object, currency: 'euro' });
-    const { result, records } = (await start('reconciliation')).invoke({});
+    const { result, records } = (await start('reconciliation', { CACHE_URL: server.url })).invoke({});
 
     await expect(result).rejects.toMatchObject({ code: 'reconciliation_incomplete' });
-    expect(metricsOf(records, 'reconciliation')).toEqual({ ReconciliationFailed: 1 });
+    const metrics = metricsOf(records, 'reconciliation');
+    expect(metrics).toMatchObject({ ReconciliationFailed: 1 });
+    // On a busy machine the cache may not have answered in time, which the function tells.
+    if (!('CacheUnavailable' in metrics)) expect(await cached.get('user_1', '')).toBeUndefined();
     expect(await rows('SELECT status FROM billing.reconciliation_runs')).toEqual([{ status: 'failed' }]);
   });
 
