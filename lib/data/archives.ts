@@ -90,6 +90,8 @@ export class Archives extends Construct {
           prefix: RECOVERY_PREFIX,
           expiration: Duration.days(ROW_REPORT_DAYS),
           noncurrentVersionExpiration: GRACE,
+          // Of a report that was killed.
+          abortIncompleteMultipartUploadAfter: GRACE,
         },
         { id: 'remove-delete-markers', expiredObjectDeleteMarker: true },
       ],

@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import { walkRange } from '../../lambdas/replay/event-range';
 import { verifyDatabase } from '../../lambdas/verify/core';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
-import { type ArchiveSite, createArchiveSite } from '../factories/archive';
+import { type ArchiveSite, contentOf, createArchiveSite } from '../factories/archive';
 import { businessOf, compareWithStripe, type Deliveries, deliver, replayFrom } from '../factories/recovery';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
@@ -38,13 +38,13 @@ function morning() {
   return { subscriptions, charge, deliveries: [...subscriptions, charge, ...invoices] };
 }
 
-test('scenario 1: a corrupted billing database is restored, verified, and catches up as if nothing had happened', async () => {
+test('scenario 1: a corrupted billing database is restored, verified, taken into use, and catches up as if nothing had happened', async () => {
   const { state } = stripe;
   const { subscriptions, charge, deliveries } = morning();
   await deliverToBoth(deliveries);
   await site.backup(SLOT);
 
-  // After the backup: some of it was delivered before the corruption, some when writes were stopped already.
+  // After the backup: some of it was delivered before the corruption, and is lost with it.
   const [first, second, third] = subscriptions.map(({ object }) => object.id) as [string, string, string];
   const beforeIncident = [state.updateSubscription(first, { status: 'past_due' }), state.createSubscription()];
   await deliverToBoth(beforeIncident);
@@ -52,14 +52,17 @@ test('scenario 1: a corrupted billing database is restored, verified, and catche
     `UPDATE billing.subscriptions SET status = 'active', customer_id = (SELECT min(id) FROM billing.customers)`,
   );
   await live.query(`DELETE FROM billing.invoices; DELETE FROM billing.webhook_events`);
-  const whileStopped = [
+
+  // Writes are stopped: what arrives waits in the queue. One delivery never arrives at all.
+  const waiting = [
     state.cancelSubscription(second),
     state.failInvoice(third),
     state.refundCharge(charge.object.id, 100),
-    state.completeCheckout({ mode: 'setup' }),
   ];
-  await deliver(untouched, whileStopped);
+  const neverArrived = [state.completeCheckout({ mode: 'setup' })];
+  await deliver(untouched, [...waiting, ...neverArrived]);
   expect(await businessOf(site.source.name)).not.toEqual(await businessOf(spared.name));
+  const corrupted = await contentOf(site.source.name);
 
   // Restore into a new database, and verify it where it is.
   const restored = await site.restore('latest');
@@ -71,13 +74,19 @@ test('scenario 1: a corrupted billing database is restored, verified, and catche
   );
   expect(verified).toMatchObject({ sound: true, problems: [], ageSeconds: expect.any(Number) as number });
 
-  // Find the gaps that the backup leaves, and replay them.
   const recovered = await site.source.connector.connect(targetDatabase);
   try {
+    // Writes go on, in the restored database: first what has waited, then new business.
+    await deliver(recovered, waiting);
+    const resumed = [state.createSubscription(), state.updateSubscription(first, { cancel_at_period_end: true })];
+    await deliver(recovered, resumed);
+    await deliver(untouched, resumed);
+
+    // Find the gaps that the backup leaves, and replay them.
     const dependencies = replayFrom(stripe, recovered);
     // Stripe's times are whole seconds, and an event may be a while under way.
     const from = new Date(Date.parse(restored.archivedAt) - 3_600_000);
-    const missed = [...beforeIncident, ...whileStopped].map(({ event }) => event.id).toSorted();
+    const missed = [...beforeIncident, ...neverArrived].map(({ event }) => event.id).toSorted();
 
     const gaps = await walkRange(dependencies, { action: 'gaps', from, dryRun: true });
     expect(
@@ -88,12 +97,15 @@ test('scenario 1: a corrupted billing database is restored, verified, and catche
     ).toEqual(missed);
 
     const replayed = await walkRange(dependencies, { action: 'replay', from, dryRun: false });
-    expect(replayed.outcomes).toEqual({ processed: missed.length, already_processed: deliveries.length });
+    const received = deliveries.length + waiting.length + resumed.length;
+    expect(replayed.outcomes).toEqual({ processed: missed.length, already_processed: received });
 
     // As if nothing had happened; and once more changes nothing.
     expect(await businessOf(targetDatabase)).toEqual(await businessOf(spared.name));
+    // The corrupted database is still there, as it was, to find out what happened.
+    expect(await contentOf(site.source.name)).toEqual(corrupted);
     const again = await walkRange(dependencies, { action: 'replay', from, dryRun: false });
-    expect(again.outcomes).toEqual({ already_processed: missed.length + deliveries.length });
+    expect(again.outcomes).toEqual({ already_processed: missed.length + received });
     expect((await compareWithStripe(stripe, recovered)).drift_detected).toBe(
       (await compareWithStripe(stripe, untouched)).drift_detected,
     );

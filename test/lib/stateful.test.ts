@@ -1,3 +1,6 @@
+import { EXPORT_PREFIX } from '../../lambdas/backup/contract';
+import { DRILL_PREFIX } from '../../lambdas/drill/contract';
+import { RECOVERY_PREFIX } from '../../lambdas/rows/contract';
 import { WORTHLESS } from './identity';
 import { resourceLike, resourcesOf, templatesOf } from './support';
 
@@ -136,4 +139,22 @@ test('archives are versioned, lockable, encrypted, and freed once they expired',
       AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
     });
   }
+});
+
+test('what is beside the archives expires: reports with personal data after a month, records of drills after a year', () => {
+  const bucket = resourceLike(templatesOf('production').data, 'AWS::S3::Bucket', 'ArchivesBucket').Properties;
+  const { Rules } = bucket.LifecycleConfiguration as { Rules: Record<string, unknown>[] };
+  const ruleOf = (prefix: string) => Rules.find(({ Prefix }) => Prefix === prefix);
+  const expiring = (days: number) => ({
+    Status: 'Enabled',
+    ExpirationInDays: days,
+    NoncurrentVersionExpiration: { NoncurrentDays: 1 },
+  });
+  expect(ruleOf(RECOVERY_PREFIX)).toMatchObject({
+    ...expiring(30),
+    AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+  });
+  expect(ruleOf(DRILL_PREFIX)).toMatchObject(expiring(400));
+  expect(ruleOf(`${EXPORT_PREFIX}billing/`)).toMatchObject(expiring(90));
+  expect(ruleOf(`${EXPORT_PREFIX}main/`)).toMatchObject(expiring(30));
 });
