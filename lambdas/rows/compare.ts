@@ -9,13 +9,13 @@ import { type LiveTable, nameOf } from './tables';
 
 /** Rows fetched at once: more gains little. */
 const MAX_FETCH = 100;
-/** Bytes of rows, as text, that are fetched at once. In memory they are there as text and as JSON, a few times over. */
-const FETCH_BYTES = 32 * 1024 * 1024;
 /**
  * Bytes that a row, archived and live together, may have as text to be in a report, which somebody is to read. Higher
  * fills the function's memory with a single row; rows of this platform have thousands of bytes, not millions.
  */
 export const MAX_ROW_BYTES = 16 * 1024 * 1024;
+/** How many of the largest rows that are allowed are fetched at once. In memory they are a few times over. */
+const LARGEST_AT_ONCE = 2;
 
 interface DifferingRow {
   readonly key: readonly string[];
@@ -72,10 +72,14 @@ export async function copyArchived(
 /**
  * Bytes of the largest differing row, as text.
  *
- * @param source the tables compared, and which rows differ
+ * @param comparison the row's key, the tables compared with the condition under which rows differ, and what is allowed
  * @throws OperationError `row_too_large` naming the row, before anything of it is fetched
  */
-async function largestRow(live: ClientBase, table: LiveTable, key: string, source: string): Promise<number> {
+async function largestRow(
+  live: ClientBase,
+  table: LiveTable,
+  { key, source, maxRowBytes }: { readonly key: string; readonly source: string; readonly maxRowBytes: number },
+): Promise<number> {
   const bytesOf = (alias: string) =>
     columnsOf(alias, table).map((column) => `coalesce(octet_length(${column}::text), 0)`);
   const largest = await live.query<{ key: string[]; bytes: number }>(
@@ -83,11 +87,10 @@ async function largestRow(live: ClientBase, table: LiveTable, key: string, sourc
      ${source} ORDER BY bytes DESC LIMIT 1`,
   );
   const [row] = largest.rows;
-  if (row === undefined || row.bytes <= MAX_ROW_BYTES) return row?.bytes ?? 0;
-  const mebibytes = (bytes: number) => Math.ceil(bytes / 1024 / 1024);
+  if (row === undefined || row.bytes <= maxRowBytes) return row?.bytes ?? 0;
   throw new OperationError(
     'row_too_large',
-    `Row ${idOf(table, row.key)} has ${mebibytes(row.bytes)} MiB as text, archived and live together, and a report takes ${mebibytes(MAX_ROW_BYTES)} at most: leave it out by a condition, restore the archive into a new database, and copy that row from there`,
+    `Row ${idOf(table, row.key)} has ${row.bytes} bytes as text, archived and live together, and a report takes ${maxRowBytes} at most: leave it out by a condition, restore the archive into a new database, and copy that row from there`,
   );
 }
 
@@ -101,7 +104,12 @@ function idOf(table: LiveTable, key: readonly string[]): string {
  * @param live the session of {@link copyArchived}, in a transaction
  * @throws OperationError `row_too_large` naming the row
  */
-export async function* differences(live: ClientBase, table: LiveTable, index: number): AsyncGenerator<ReportedRow> {
+export async function* differences(
+  live: ClientBase,
+  table: LiveTable,
+  index: number,
+  maxRowBytes: number,
+): AsyncGenerator<ReportedRow> {
   const keys = table.columns.filter((column) => column.inKey).map((column) => escapeIdentifier(column.name));
   const firstKey = `l.${keys[0]}`;
   const text = (alias: string) =>
@@ -112,8 +120,8 @@ export async function* differences(live: ClientBase, table: LiveTable, index: nu
   const source = `FROM ${temporaryName(index)} a
      LEFT JOIN ONLY ${qualified(table)} l ON ${keys.map((key) => `l.${key} = a.${key}`).join(' AND ')}
      WHERE ${firstKey} IS NULL OR ${rowText('a', table)} <> ${rowText('l', table)}`;
-  const largest = await largestRow(live, table, keyText, source);
-  const fetch = Math.min(Math.max(Math.floor(FETCH_BYTES / Math.max(largest, 1)), 1), MAX_FETCH);
+  const largest = await largestRow(live, table, { key: keyText, source, maxRowBytes });
+  const fetch = Math.min(Math.max(Math.floor((LARGEST_AT_ONCE * maxRowBytes) / Math.max(largest, 1)), 1), MAX_FETCH);
   await live.query(
     `DECLARE differing NO SCROLL CURSOR FOR
      SELECT ${keyText} AS key,

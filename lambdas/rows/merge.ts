@@ -28,6 +28,8 @@ export interface MergeDependencies {
   readonly log: Log;
   /** Where entitlements that a merge changed are invalidated, once it is committed. */
   readonly cache: Pick<EntitlementCache, 'invalidate'>;
+  /** Bytes of rows that are handed to the server at once, unless a single one has more. @default 16 MiB */
+  readonly batchBytes?: number;
 }
 
 /**
@@ -43,7 +45,7 @@ export interface MergeDependencies {
  * `merge_refused` naming the rule, `wrong_database`; and, retryable, `store_unavailable`, `database_unavailable`
  */
 export async function mergeRows(
-  { connector, store, log, cache }: MergeDependencies,
+  { connector, store, log, cache, batchBytes = BATCH_BYTES }: MergeDependencies,
   request: Omit<RowsMergeRequest, 'action' | 'database'>,
 ): Promise<RowsMergeReport> {
   const database = connector.target.name;
@@ -62,7 +64,7 @@ export async function mergeRows(
     await client.query('BEGIN');
     try {
       await client.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
-      await loadChosen(client, store, summary, tables, request.choose);
+      await loadChosen(client, store, summary, tables, { choose: request.choose, maxBytes: batchBytes });
       const conflicts: string[] = [];
       const merges: TableMerge[] = [];
       for (const [index, table] of tables.entries()) {
@@ -106,7 +108,7 @@ async function loadChosen(
   store: ArchiveStore,
   summary: ReportSummary,
   tables: readonly LiveTable[],
-  choose: RowsMergeRequest['choose'],
+  { choose, maxBytes }: { readonly choose: RowsMergeRequest['choose']; readonly maxBytes: number },
 ): Promise<void> {
   for (const [index, table] of tables.entries()) await createChosen(client, table, index);
   const missing = choose === 'all' ? undefined : new Set(choose);
@@ -122,7 +124,7 @@ async function loadChosen(
   await readRows(store, summary, async (row, bytes) => {
     if (missing && !missing.delete(row.id)) return;
     // A batch is of one table; the report has them one after the other.
-    const full = batch.length === BATCH || batchBytes + bytes > BATCH_BYTES;
+    const full = batch.length === BATCH || batchBytes + bytes > maxBytes;
     if (batch[0] && (full || batch[0].table !== row.table)) await flush();
     batch.push(row);
     batchBytes += bytes;

@@ -10,7 +10,7 @@ import { type Measurement, Meter } from '../shared/archive/meter';
 import { type ArchiveStore, unavailable } from '../shared/archive/store';
 import { withConnection } from '../shared/database/connector';
 import { assertIdentity } from '../shared/database/identity';
-import { copyArchived, differences } from './compare';
+import { copyArchived, differences, MAX_ROW_BYTES } from './compare';
 import { assertConditions, whereOf } from './conditions';
 import type { RowCondition, RowDifference, RowsReport, RowsReportRequest } from './contract';
 import { findTables, withArchivedTables } from './load-archive';
@@ -19,6 +19,11 @@ import { assertSameColumns, describeTables, type LiveTable, nameOf, relatedTable
 
 /** Ids in the answer: enough to see what it is about, small enough for any caller. */
 const FIRST_IDS = 20;
+
+export interface ReportDependencies extends RestoreDependencies {
+  /** Bytes that a row may have as text. @default 16 MiB, see `MAX_ROW_BYTES` */
+  readonly maxRowBytes?: number;
+}
 
 /**
  * Finds what was deleted from the live tables, or changed in them, since an archive, and stores it as a report to
@@ -30,10 +35,10 @@ const FIRST_IDS = 20;
  * `database_unavailable`
  */
 export async function reportRows(
-  dependencies: RestoreDependencies,
+  dependencies: ReportDependencies,
   request: Omit<RowsReportRequest, 'action' | 'database'>,
 ): Promise<RowsReport> {
-  const { connector, store, now } = dependencies;
+  const { connector, store, now, maxRowBytes = MAX_ROW_BYTES } = dependencies;
   const { where = [] } = request;
   const database = connector.target.name;
   return withConnection(connector, async (live) => {
@@ -50,7 +55,7 @@ export async function reportRows(
     const tally = new Tally(tables);
     // One moment for all tables: a child is never compared later than its parent.
     await live.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    const stored = await storeRows(store, rowsKey(database, reportId), tally.count(live));
+    const stored = await storeRows(store, rowsKey(database, reportId), tally.count(live, maxRowBytes));
     const related = await relatedTables(live, tables);
     await live.query('COMMIT');
     const counted = tables.map((table, index) => ({
@@ -127,9 +132,9 @@ class Tally {
   }
 
   /** All differing rows, table by table. */
-  async *count(live: Client): AsyncGenerator<ReportedRow> {
+  async *count(live: Client, maxRowBytes: number): AsyncGenerator<ReportedRow> {
     for (const [index, table] of this.tables.entries()) {
-      for await (const row of differences(live, table, index)) {
+      for await (const row of differences(live, table, index, maxRowBytes)) {
         this.of(table)[row.kind] += 1;
         if (this.firstIds.length < FIRST_IDS) this.firstIds.push(row.id);
         yield row;

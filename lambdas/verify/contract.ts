@@ -33,6 +33,8 @@ export interface WarmRequest extends VerifySubject {
   readonly action: 'warm';
   /** `next` of the call before. @default from the beginning */
   readonly after?: WarmPosition | null;
+  /** Milliseconds since 1970 after which nothing more is read. @default as long as the function may run */
+  readonly until?: number;
 }
 
 /** Where warming goes on. */

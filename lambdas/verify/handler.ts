@@ -44,7 +44,12 @@ const requestSchema = z.discriminatedUnion(
   'action',
   [
     z.strictObject({ action: z.literal('verify').default('verify'), ...subject }),
-    z.strictObject({ action: z.literal('warm'), ...subject, after: position.nullish() }),
+    z.strictObject({
+      action: z.literal('warm'),
+      ...subject,
+      after: position.nullish(),
+      until: z.int().positive('milliseconds since 1970').optional(),
+    }),
   ],
   { error: '`verify` or `warm`' },
 );
@@ -101,7 +106,9 @@ async function warm(
   dependencies: Dependencies,
   request: Extract<Request, { readonly action: 'warm' }>,
 ): Promise<WarmReport> {
-  const report = await warmDatabase(dependencies, request);
+  const { remainingMs } = dependencies;
+  const budgetMs = () => Math.min(remainingMs(), (request.until ?? Infinity) - Date.now());
+  const report = await warmDatabase({ ...dependencies, remainingMs: budgetMs }, request);
   if (report.problems.length === 0) log.info('Database warmed', { ...report });
   else log.error('The database cannot be read as a whole', { ...report });
   return report;

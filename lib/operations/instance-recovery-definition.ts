@@ -206,6 +206,7 @@ function warming({ database, verifyFunctionArn, warmingMinutes }: RecoveryDefini
         database,
         host: '{% $host %}',
         after: '{% $warmed.next %}',
+        until: '{% $warmUntil %}',
       }),
       Assign: {
         warmed: {

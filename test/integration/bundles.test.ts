@@ -234,6 +234,16 @@ test('reconciliation, migrate and collector answer', async () => {
   expect(await start('collector').invoke({})).toBeNull();
 });
 
+test('verify warms until the moment that it is told, then goes on, and finds the database sound', async () => {
+  const verify = start('verify');
+  const warm = { action: 'warm', database: 'main' };
+  const late = await verify.invoke({ ...warm, until: Date.now() - 1 });
+  expect(late).toMatchObject({ done: false, bytesRead: 0 });
+  const { next } = late as { next: unknown };
+  expect(await verify.invoke({ ...warm, after: next })).toMatchObject({ done: true, next: null, problems: [] });
+  expect(await verify.invoke({ database: 'main' })).toMatchObject({ sound: true, notChecked: [] });
+});
+
 test('a malformed request is answered with the field and the expected form', async () => {
   await expect(start('backup').invoke({ database: 'biling' })).rejects.toThrow(/database: /);
   await expect(start('reconciliation').invoke({ daysBack: 0 })).rejects.toThrow(/daysBack: /);

@@ -64,6 +64,7 @@ test.each<[keyof typeof load, string, unknown]>([
   ['drill', 'database: one of billing, main', { database: 'analytics' }],
   ['verify', 'action: `verify` or `warm`', { database: 'main', action: 'heat' }],
   ['verify', 'after: `next` of the answer before', { database: 'main', action: 'warm', after: 'the last one' }],
+  ['verify', 'until: milliseconds since 1970', { database: 'main', action: 'warm', until: 0 }],
   ['verify', 'Unrecognized key: "warm"', { database: 'main', warm: true }],
   ['rows', 'action: `report` or `merge`', { database: 'billing' }],
   ['rows', 'archive: `latest`, or the ISO time', { ...report, archive: 'newest' }],
