@@ -126,7 +126,7 @@ describe('a row', () => {
     expect(deleted).toBe(8);
     const statements = jest.spyOn(Client.prototype, 'query');
     await merge(reportId, 'billing', 100 * KIB);
-    const handed = statements.mock.calls.filter(([text]) => String(text).includes('INSERT INTO pg_temp.chosen_0'));
+    const handed = statements.mock.calls.filter(([text]) => text.includes('INSERT INTO pg_temp.chosen_0'));
     statements.mockRestore();
     expect(handed).toHaveLength(4);
     expect((await client.query('SELECT * FROM billing.documents ORDER BY id')).rows).toEqual(before);
