@@ -21,8 +21,8 @@ export function processor(): Contender {
 export function verifyingProcessor(): Contender {
   return contender('this platform (verify + drain)', ({ body, signature }) => {
     const verdict = verify({ body: Buffer.from(body), signature }, { current: SIGNING_SECRET }, false, new Date());
-    if (!verdict.accepted) throw new Error(verdict.reason);
-    return verdict.message;
+    if ('message' in verdict) return verdict.message;
+    throw new Error(verdict.accepted ? verdict.ignored : verdict.reason);
   });
 }
 

@@ -16,6 +16,11 @@ export const PROCESSOR_METRICS = {
   processed: 'EventsProcessed',
   /** Events that could not be applied in this attempt. */
   failed: 'EventsFailed',
+  /**
+   * Messages that failed for the last time and are parked in the dead-letter queue. One that is no event at all has no id,
+   * and so no row in the ledger: the parked message itself is its record.
+   */
+  parked: 'EventsParked',
   /** Deliveries of an event that had been processed before. */
   duplicates: 'EventsDuplicate',
   /** Milliseconds of each SQL statement. */

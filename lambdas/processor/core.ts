@@ -4,6 +4,7 @@ import { readEvent } from '../shared/billing/stripe-shapes';
 import type { ReusableConnection } from '../shared/database/reusable-connection';
 import { InvalidRequestError, messageOf } from '../shared/errors';
 import type { Log } from '../shared/telemetry';
+import { MAX_ATTEMPTS } from './contract';
 import { tally, type Tally } from './tally';
 
 export interface ProcessorDependencies extends ApplyOptions {
@@ -17,6 +18,8 @@ export interface BatchSummary extends Tally {
   readonly processed: number;
   readonly duplicates: number;
   readonly failed: number;
+  /** Those of the failed that the queue will not deliver again, but park. */
+  readonly parked: number;
   /** Seconds since 1970 at which Stripe made each event that was processed. */
   readonly processedMoments: readonly number[];
 }
@@ -70,16 +73,20 @@ export async function processBatch(
       versions: tallied.driftedVersions,
     });
   }
+  const again = new Set([...unreadable, ...failedMessages]);
   return {
-    response: {
-      batchItemFailures: [...unreadable, ...failedMessages].map((itemIdentifier) => ({ itemIdentifier })),
-    },
+    response: { batchItemFailures: [...again].map((itemIdentifier) => ({ itemIdentifier })) },
+    parked: records.filter((record) => again.has(record.messageId) && isLastAttempt(record)).length,
     processed: processed.length,
     duplicates: withStatus('duplicate').length + (messages.length - outcomes.size),
     failed: withStatus('failed').length + unreadable.length,
     processedMoments: processed.map(({ created }) => created),
     ...tallied,
   };
+}
+
+function isLastAttempt({ attributes }: SQSRecord): boolean {
+  return Number(attributes.ApproximateReceiveCount) >= MAX_ATTEMPTS;
 }
 
 function readMessage(record: SQSRecord): ReceivedEvent {

@@ -23,6 +23,7 @@ export function createPublisher(metrics: Metrics): (summary: BatchSummary, now: 
     metrics.addMetric(PROCESSOR_METRICS.processed, MetricUnit.Count, summary.processed);
     metrics.addMetric(PROCESSOR_METRICS.duplicates, MetricUnit.Count, summary.duplicates);
     metrics.addMetric(PROCESSOR_METRICS.failed, MetricUnit.Count, summary.failed);
+    metrics.addMetric(PROCESSOR_METRICS.parked, MetricUnit.Count, summary.parked);
     metrics.addMetric(PROCESSOR_METRICS.apiVersionDrift, MetricUnit.Count, summary.drifted);
     metrics.addMetric(PROCESSOR_METRICS.accountsRestricted, MetricUnit.Count, summary.restrictedAccounts);
     if (summary.processedMoments.length > 0) {

@@ -6,9 +6,15 @@ export const WEBHOOK_PATH = '/api/v1/webhooks/stripe';
 export interface WebhookEnvironment extends BaseEnvironment {
   /** URL of the queue that verified events are sent to. */
   readonly QUEUE_URL: string;
-  /** Secret with JSON `{"current": "whsec_…", "previous"?: "whsec_…", "previousExpiresAt"?: ISO time}`. */
+  /**
+   * Secret with JSON `{"current": "whsec_…", "previous"?: "whsec_…", "previousExpiresAt"?: ISO time}`, and of a separate
+   * endpoint for connected accounts the same as `connect`, `connectPrevious` and `connectPreviousExpiresAt`.
+   */
   readonly SIGNING_SECRET_ARN: string;
-  /** `true` when the endpoint takes live events, `false` for test events; the other kind is refused. */
+  /**
+   * `true` when the endpoint takes live events, `false` for test events. The other kind is refused; of a connected account
+   * it is ignored, because Stripe delivers both to an endpoint for connected accounts.
+   */
   readonly LIVEMODE: string;
   /** App that an event is counted under whose metadata names none. @default - `none` */
   readonly DEFAULT_APP_ID?: string;
@@ -28,6 +34,8 @@ export const WEBHOOK_METRICS = {
   received: 'WebhookReceived',
   /** Requests answered 4xx: unsigned, forged, stale, oversized, malformed. */
   rejected: 'WebhookRejected',
+  /** Events of connected accounts in the other mode, test or live: answered 200 and not queued. */
+  ignored: 'WebhookIgnored',
   /** Requests answered 5xx: verified, but not enqueued. Stripe delivers them again. */
   failed: 'WebhookFailed',
 } as const;

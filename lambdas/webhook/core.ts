@@ -4,12 +4,16 @@ import { readEvent, type StripeEvent } from '../shared/billing/stripe-shapes';
 import { messageOf } from '../shared/errors';
 import { MAX_BODY_BYTES, SIGNATURE_TOLERANCE_SECONDS } from './contract';
 
-/** The endpoint's signing secrets: the current one and, while it is being rolled, the one before. */
+/** The signing secrets that count: the current one and, while it is being rolled, the one before. */
 export interface SigningSecrets {
   readonly current: string;
   readonly previous?: string | undefined;
   /** The moment from which the previous secret no longer counts. @default it counts as long as it is there */
   readonly previousExpiresAt?: Date | undefined;
+  /** The same of a separate endpoint for events of connected accounts, which has a secret of its own. @default none */
+  readonly connect?: string | undefined;
+  readonly connectPrevious?: string | undefined;
+  readonly connectPreviousExpiresAt?: Date | undefined;
 }
 
 export interface SignedRequest {
@@ -21,6 +25,8 @@ export interface SignedRequest {
 export type Verdict =
   /** `message` is the event as JSON that any queue may carry. */
   | { readonly accepted: true; readonly event: StripeEvent; readonly message: string }
+  /** Genuine, and nothing to us: to be acknowledged, or Stripe delivers it for days. */
+  | { readonly accepted: true; readonly event: StripeEvent; readonly ignored: string }
   /** `reason` is one line that tells the sender what was wrong. */
   | { readonly accepted: false; readonly statusCode: 400 | 413; readonly reason: string };
 
@@ -65,6 +71,7 @@ export function verify(request: SignedRequest, secrets: SigningSecrets, livemode
   }
   if (event.livemode !== livemode) {
     const [kind, other] = livemode ? ['live', 'test'] : ['test', 'live'];
+    if (event.account != null) return { accepted: true, event, ignored: `A ${other} event of a connected account` };
     return refuse(`This endpoint takes ${kind} events; this is a ${other} event`);
   }
   return { accepted: true, event, message: queueable(payload) };
@@ -73,9 +80,15 @@ export function verify(request: SignedRequest, secrets: SigningSecrets, livemode
 /** Whether any secret that counts verifies the payload, by the official library. */
 function isSigned(payload: string, signature: string, secrets: SigningSecrets, now: Date): boolean {
   const { webhooks, errors } = Stripe;
-  const previousCounts = secrets.previousExpiresAt === undefined || now < secrets.previousExpiresAt;
-  const candidates = [secrets.current, ...(secrets.previous && previousCounts ? [secrets.previous] : [])];
+  const counts = (expiresAt: Date | undefined) => expiresAt === undefined || now < expiresAt;
+  const candidates = [
+    secrets.current,
+    counts(secrets.previousExpiresAt) && secrets.previous,
+    secrets.connect,
+    counts(secrets.connectPreviousExpiresAt) && secrets.connectPrevious,
+  ];
   return candidates.some((secret) => {
+    if (!secret) return false;
     try {
       // Only the signature: `constructEvent` would parse the payload as well, once for each secret. A trailing newline,
       // easily pasted into a secret, breaks every verification.

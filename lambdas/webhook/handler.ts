@@ -1,4 +1,3 @@
-import { SQSClient, SendMessageCommand } from '@aws-sdk/client-sqs';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { z } from 'zod';
 import { appOf, boundedNames, typeLabel } from '../shared/billing/event-labels';
@@ -6,6 +5,7 @@ import { baseSettings, readEnvironment, secretArnSetting, setting } from '../sha
 import { createSecrets } from '../shared/secrets';
 import { createTelemetry, MetricUnit } from '../shared/telemetry';
 import { MAX_APPS, WEBHOOK_METRICS } from './contract';
+import { createQueueSender } from './queue';
 import { respond, type WebhookDependencies } from './respond';
 
 const environment = readEnvironment({
@@ -18,27 +18,25 @@ const environment = readEnvironment({
 const { log, metrics } = createTelemetry('webhook', environment);
 const secrets = createSecrets();
 const appNames = boundedNames(MAX_APPS);
-const sqs = new SQSClient({
-  // TLS already protects the message; hashing it again costs a tenth of the request.
-  md5: false,
-  // Connections are kept alive between invocations. One that is stuck is given up in time for a second attempt: the
-  // function has 10 s.
-  requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000 },
-});
+const send = createQueueSender(environment.QUEUE_URL);
 
 const EXPECTED_SECRET = 'expected the signing secret, whsec_…';
+const moment = z.coerce.date({ error: 'expected an ISO 8601 time' });
 const signingSecrets = z.object({
   // What the stack makes the secret with begins otherwise: until an operator fills it in, every webhook is an error of
   // ours, which Stripe delivers again, instead of one of Stripe's, which it would only be told of.
   current: z.string({ error: EXPECTED_SECRET }).startsWith('whsec_', EXPECTED_SECRET),
   previous: z.string().optional(),
-  previousExpiresAt: z.coerce.date({ error: 'expected an ISO 8601 time' }).optional(),
+  previousExpiresAt: moment.optional(),
+  connect: z.string().optional(),
+  connectPrevious: z.string().optional(),
+  connectPreviousExpiresAt: moment.optional(),
 });
 
 const dependencies: WebhookDependencies = {
   secrets: () => secrets.read(environment.SIGNING_SECRET_ARN, signingSecrets),
   livemode: environment.LIVEMODE,
-  send: (message) => sqs.send(new SendMessageCommand({ QueueUrl: environment.QUEUE_URL, MessageBody: message })),
+  send,
   clock: () => new Date(),
   log,
 };
@@ -48,6 +46,7 @@ export async function handler(request: APIGatewayProxyEvent): Promise<APIGateway
   const { answer, outcome, event } = await respond(request, dependencies);
   metrics.addMetric(WEBHOOK_METRICS.received, MetricUnit.Count, 1);
   if (outcome === 'rejected') metrics.addMetric(WEBHOOK_METRICS.rejected, MetricUnit.Count, 1);
+  if (outcome === 'ignored') metrics.addMetric(WEBHOOK_METRICS.ignored, MetricUnit.Count, 1);
   if (outcome === 'failed') metrics.addMetric(WEBHOOK_METRICS.failed, MetricUnit.Count, 1);
   if (event !== undefined) {
     // One record, counted twice: without further dimensions for the alarms, and by app and type.

@@ -17,15 +17,15 @@ export interface WebhookDependencies {
 
 export interface WebhookResult {
   readonly answer: APIGatewayProxyResult;
-  /** How the request ended: queued, refused because the sender is wrong, or failed because we are. */
-  readonly outcome: 'queued' | 'rejected' | 'failed';
+  /** How the request ended: queued, nothing to us, refused because the sender is wrong, or failed because we are. */
+  readonly outcome: 'queued' | 'ignored' | 'rejected' | 'failed';
   /** The event, once it was verified. */
   readonly event?: StripeEvent;
 }
 
 type Request = Pick<APIGatewayProxyEvent, 'body' | 'headers' | 'isBase64Encoded'>;
 
-/** Answers a webhook: 200 when it is queued, 4xx when the sender is wrong, 500 when we are. Never throws. */
+/** Answers a webhook: 200 when it is queued or nothing to us, 4xx when the sender is wrong, 500 when we are. Never throws. */
 export async function respond(
   request: Request,
   { secrets, livemode, send, clock, log }: WebhookDependencies,
@@ -37,8 +37,12 @@ export async function respond(
       log.warn('Refused a webhook', { statusCode: verdict.statusCode, reason: verdict.reason });
       return { answer: answer(verdict.statusCode, { error: verdict.reason }), outcome: 'rejected' };
     }
-    const { event, message } = verdict;
-    await send(message);
+    const { event } = verdict;
+    if ('ignored' in verdict) {
+      log.info('Ignored an event', { eventId: event.id, type: event.type, reason: verdict.ignored });
+      return { answer: answer(200, { received: true }), outcome: 'ignored' };
+    }
+    await send(verdict.message);
     log.info('Queued an event', { eventId: event.id, type: event.type });
     return { answer: answer(200, { received: true }), outcome: 'queued', event };
   } catch (error) {

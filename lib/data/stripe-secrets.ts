@@ -18,7 +18,7 @@ export interface StripeSecretsProps {
  */
 export class StripeSecrets extends Construct {
   readonly key: Key;
-  /** `{"current", "previous"?, "previousExpiresAt"?}` */
+  /** `{"current", "previous"?, "previousExpiresAt"?}`, of an endpoint for connected accounts also as `connect…` */
   readonly signing: Secret;
   /** `{"apiKey"}` */
   readonly api: Secret;

@@ -44,6 +44,22 @@ test('exactly the messages that could not be applied are to be delivered again',
   ]);
 });
 
+test('those that fail for the last time are counted as parked, whether they are events or not', async () => {
+  const received = (times: number, record: SQSRecord): SQSRecord => ({
+    ...record,
+    attributes: { ...record.attributes, ApproximateReceiveCount: String(times) },
+  });
+  const poison = () => stripeEvent('invoice.finalized', invoice({ total: '12' }));
+  const summary = await processMessages(
+    received(3, carrying('good', stripeEvent('customer.subscription.created', subscription()))),
+    received(2, carrying('again', poison())),
+    received(3, carrying('parked', poison())),
+    received(3, message('no event', '{}')),
+  );
+
+  expect(summary).toMatchObject({ processed: 1, failed: 3, parked: 2 });
+});
+
 test('the same event twice in one batch is one effect and no failure', async () => {
   const event = stripeEvent('customer.subscription.created', subscription());
 

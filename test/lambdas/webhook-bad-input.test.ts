@@ -152,6 +152,14 @@ test.each([
   expect(queued).toHaveLength(statusCode === 200 ? 1 : 0);
 });
 
+test('a live event of a connected account is answered 200 by a test endpoint, and queued nowhere', async () => {
+  const body = payload.replace('"livemode":false', '"livemode":true,"account":"acct_1"');
+  const { answer, queued } = await deliver(body, sign(body));
+
+  expect(JSON.parse(body)).toMatchObject({ livemode: true, account: 'acct_1' });
+  expect({ statusCode: answer.statusCode, queued }).toEqual({ statusCode: 200, queued: [] });
+});
+
 describe('our own faults', () => {
   test.each([
     ['the queue does not answer', { send: () => Promise.reject(new Error('timeout')) }],

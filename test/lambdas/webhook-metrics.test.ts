@@ -112,6 +112,7 @@ describe('what a batch says', () => {
           processed: 3,
           duplicates: 1,
           failed: 0,
+          parked: 0,
           processedMoments: [EPOCH, EPOCH - 10],
           ...tally(events, 'shop'),
         },

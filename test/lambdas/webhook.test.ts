@@ -39,6 +39,34 @@ describe('accepted', () => {
     expect(check(payload, signature, secrets('2026-11-21T12:00:00Z'))).toMatchObject({ accepted: false });
   });
 
+  test("a signature by the secret of the endpoint for connected accounts, or by that endpoint's previous one until it expires", () => {
+    const secrets = {
+      ...SECRETS,
+      connect: 'whsec_connect',
+      connectPrevious: 'whsec_connect_before',
+      connectPreviousExpiresAt: NOW,
+    };
+    const signedBy = (secret: string) => sign(payload, { secret });
+
+    expect(check(payload, signedBy('whsec_connect'), secrets)).toMatchObject({ accepted: true });
+    expect(check(payload, signedBy('whsec_current'), secrets)).toMatchObject({ accepted: true });
+    expect(check(payload, signedBy('whsec_connect_before'), secrets)).toMatchObject({ accepted: false });
+    expect(
+      check(payload, signedBy('whsec_connect_before'), { ...secrets, connectPreviousExpiresAt: undefined }),
+    ).toMatchObject({ accepted: true });
+  });
+
+  test.each([false, true])('and ignored: what happened in a connected account in the other mode (live: %s)', (live) => {
+    const body = JSON.stringify({ ...event, livemode: live, account: 'acct_1' });
+
+    expect(check(body, sign(body), SECRETS, !live)).toEqual({
+      accepted: true,
+      event: JSON.parse(body),
+      ignored: `A ${live ? 'live' : 'test'} event of a connected account`,
+    });
+    expect(check(body, sign(body), SECRETS, live)).toMatchObject({ message: body });
+  });
+
   test('a header with two v1 signatures, as during a roll of the secret', () => {
     const other = sign(payload, { secret: 'whsec_other' }).split(',')[1];
     const [time, own] = sign(payload).split(',');

@@ -203,6 +203,7 @@ const UNALARMED: Readonly<Record<string, string>> = {
   ReconciliationInterrupted: 'the next invocation goes on; one that never completes is missing by its age',
   PointInTimeAge: 'judged by the function, which publishes `UnprotectedTiers`',
   RecoveryPointAge: 'judged by the function, which publishes `UnprotectedTiers`',
+  EventsParked: 'the alarm looks into the queue itself, where a message stays until somebody acts',
   // What went well.
   BackupSucceeded: 'a backup that is missing is known by its age',
   CleanupSucceeded: 'a cleanup that is missing is known by what is overdue',
@@ -213,6 +214,7 @@ const UNALARMED: Readonly<Record<string, string>> = {
   VerifySucceeded: 'says that something went well',
   EventsProcessed: 'says that something went well',
   EventsReplayed: 'says that something went well',
+  WebhookIgnored: 'an endpoint for connected accounts is sent the other mode by design',
   // How much and how long, for the dashboard.
   BackupDuration: 'a measure; too slow shows as a failure, by the timeout',
   BackupBytes: 'a measure',
