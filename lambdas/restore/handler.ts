@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { openArchiveStore } from '../shared/archive/open-store';
-import { DATABASE_NAMES } from '../shared/contract';
+import { archiveChoice } from '../shared/archive/request';
 import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
 import {
   baseSettings,
@@ -28,12 +28,8 @@ const secrets = createSecrets();
 const store = openArchiveStore(environment.ARCHIVE_BUCKET, 'reading');
 const targets = { billing: billingTarget(environment), main: mainTarget(environment) };
 
-const ARCHIVE_FORM = '`latest`, or the ISO time of an archive such as 2026-11-21T06:00:00Z';
-
 const requestSchema = z.object({
-  database: z.enum(DATABASE_NAMES, { error: `one of ${DATABASE_NAMES.join(', ')}` }),
-  archive: z.literal('latest').or(z.iso.datetime({ offset: true, error: ARCHIVE_FORM })),
-  notAfter: z.iso.datetime({ offset: true, error: 'an ISO time such as 2026-11-21T05:55:00Z' }).optional(),
+  ...archiveChoice,
   targetDatabase: z.string({ error: 'the name of the database to create' }),
   afterwards: z.enum(['keep', 'drop'], { error: '`keep` or `drop`' }),
 });

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { cacheUrlSetting } from '../shared/cache/settings';
 import { openArchiveStore } from '../shared/archive/open-store';
-import { DATABASE_NAMES } from '../shared/contract';
+import { archiveChoice } from '../shared/archive/request';
 import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
 import { openEntitlementCache } from '../shared/entitlements/open-cache';
 import {
@@ -34,19 +34,11 @@ const cache = openEntitlementCache(environment.CACHE_URL, { log, metrics });
 const store = openArchiveStore(environment.ARCHIVE_BUCKET, 'reading');
 const targets = { billing: billingTarget(environment), main: mainTarget(environment) };
 
-const database = z.enum(DATABASE_NAMES, { error: `one of ${DATABASE_NAMES.join(', ')}` });
-const moment = z.iso.datetime({ offset: true, error: 'an ISO time such as 2026-11-21T05:55:00Z' });
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 
 const reportSchema = z.object({
   action: z.literal('report'),
-  database,
-  archive: z
-    .literal('latest')
-    .or(
-      z.iso.datetime({ offset: true, error: '`latest`, or the ISO time of an archive such as 2026-11-21T06:00:00Z' }),
-    ),
-  notAfter: moment.optional(),
+  ...archiveChoice,
   tables: z.array(z.string()).min(1, 'at least one table, as schema.table'),
   where: z
     .array(
@@ -62,7 +54,7 @@ const reportSchema = z.object({
 
 const mergeSchema = z.object({
   action: z.literal('merge'),
-  database,
+  database: archiveChoice.database,
   reportId: z.string().regex(REPORT_ID, 'the id of a report, such as 20261121T061500Z-1f0c9a3e'),
   choose: z.union([z.literal('all'), z.array(z.string()).min(1)], { error: '`all`, or a list of ids of the report' }),
   confirm: z.string().optional(),
