@@ -1,4 +1,4 @@
-import { Arn, ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Arn, ArnFormat, CfnOutput, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
@@ -58,6 +58,10 @@ export class AlertTopics extends Construct {
           conditions: fromOurAlarms,
         }),
       );
+      new CfnOutput(this, severity === 'warning' ? 'WarningTopic' : 'CriticalTopic', {
+        description: 'What on-call subscribes to',
+        value: topic.topicArn,
+      });
       for (const address of config.alarmEmails[severity]) topic.addSubscription(new EmailSubscription(address));
       return topic;
     };

@@ -1,0 +1,75 @@
+import { DEPLOYED_ENVIRONMENTS } from '../../lib/config/environments';
+import {
+  ARCHIVE_SHARE,
+  CHANGED_SHARE,
+  costsOf,
+  CUSTOM_METRICS,
+  GIB_SECONDS_OF_JOBS,
+  GIB_SECONDS_PER_WEBHOOK,
+  PRICES,
+  PRICES_OF,
+  USAGE,
+} from './costs';
+
+/** Dollars to which everything is rounded: no estimate is better, and small changes leave the page as it is. */
+const PRECISION = 5;
+
+const rounded = (dollars: number) => Math.round(dollars / PRECISION) * PRECISION;
+const row = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
+const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]) =>
+  [row(head), row(head.map((_, index) => (index === 0 ? '---' : '--:'))), ...rows.map(row)].join('\n');
+
+/** The text of `docs/costs.md`. */
+export function costsPage(): string {
+  const costs = DEPLOYED_ENVIRONMENTS.map(costsOf);
+  const services = Object.keys(costs[0] ?? {});
+  const total = (index: number) => Object.values(costs[index] ?? {}).reduce((sum, value) => sum + value, 0);
+  const perService = services.map((service) => [service, ...costs.map((one) => rounded(one[service] ?? 0))]);
+  const { instanceHour, ...unitPrices } = PRICES;
+  return `# What it costs
+
+US dollars a month, by environment as \`lib/config/environments.ts\` has it, rounded to ${PRECISION}. What is always there is
+counted in the synthesised templates; what use adds follows from the assumptions below. Without tax, support, discounts,
+free tiers, traffic to the internet, and what people query.
+
+${table(['service', ...DEPLOYED_ENVIRONMENTS], [...perService, ['**together**', ...costs.map((_, index) => `**${rounded(total(index))}**`)]])}
+
+Most of it are instances. Reserved for a year, they cost about a third less; the class, the standby, the proxy, the
+analytics replica, the cache and the second region are settings of the environment.
+
+## Assumptions
+
+${table(
+  ['', ...DEPLOYED_ENVIRONMENTS],
+  [
+    ['webhooks a month', ...DEPLOYED_ENVIRONMENTS.map((name) => USAGE[name].webhooksPerMonth)],
+    ['GiB in each database', ...DEPLOYED_ENVIRONMENTS.map((name) => USAGE[name].databaseGiB)],
+    ['GiB of logs a month', ...DEPLOYED_ENVIRONMENTS.map((name) => USAGE[name].logGiBPerMonth)],
+  ],
+)}
+
+An archive is ${ARCHIVE_SHARE * 100} % of its database; ${CHANGED_SHARE * 100} % of a database change between two recovery points;
+${CUSTOM_METRICS} different metrics are published; a webhook takes ${GIB_SECONDS_PER_WEBHOOK} GiB-seconds of Lambda, the jobs of a month
+${GIB_SECONDS_OF_JOBS}. Retention and frequency of backups are those of \`lib/config/policies.ts\`.
+
+## Unit prices
+
+On demand, eu-central-1, written down in ${PRICES_OF}. **Estimates**: only the hour of a NAT gateway was found published for
+this region; the others are carried over from us-east-1 with the usual difference. AWS's price list decides.
+
+${table(
+  ['unit', 'US dollars'],
+  [
+    ...Object.entries(instanceHour).map(([instanceClass, price]) => [`\`db.${instanceClass}\` hour`, price] as const),
+    ...Object.entries(unitPrices).map(([unit, price]) => [wordsOf(unit), String(price)] as const),
+  ],
+)}
+
+This page is made by \`npx tsx test/docs/write-costs.ts\`; a test keeps it equal to the configuration.
+`;
+}
+
+/** \`storageGiBMonth\` as \`storage GiB month\`. */
+function wordsOf(name: string): string {
+  return name.replaceAll(/GiB|[A-Z][a-z]+/g, (word) => ` ${word === 'GiB' ? word : word.toLowerCase()}`);
+}

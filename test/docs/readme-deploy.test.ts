@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { resourcesOf, templatesOf, type Synthesised } from '../lib/support';
+
+const readme = readFileSync(path.resolve(__dirname, '../../README.md'), 'utf8');
+const deploy = readme.slice(readme.indexOf('## Deploy'), readme.indexOf('## Configuration'));
+const templates = templatesOf('staging');
+const found = (pattern: RegExp) => [...deploy.matchAll(pattern)].map(([, ...groups]) => groups);
+
+function outputsOf(part: keyof Synthesised): string[] {
+  const { Outputs = {} } = (templates[part]?.toJSON() ?? {}) as { Outputs?: object };
+  return Object.keys(Outputs);
+}
+
+test('every output that the README reads is one that its stack prints, and only one', () => {
+  const named = found(/output (Data|Operations|Monitoring) (\w+)/g);
+  // In a loop over both topics.
+  const topics = found(/\b(Alerts\w+Topic)\b/g).map(([topic]) => ['Monitoring', topic]);
+  const all = [...named, ...topics];
+  expect(all.length).toBeGreaterThanOrEqual(6);
+  for (const [stack = '', name = ''] of all) {
+    const matching = outputsOf(stack.toLowerCase() as keyof Synthesised).filter(
+      (key) => key.startsWith(name) && key.length === name.length + 8,
+    );
+    expect([stack, name, matching.length]).toEqual([stack, name, 1]);
+  }
+});
+
+test('every function that the README invokes is deployed', () => {
+  const names = Object.values(resourcesOf(templates.operations, 'AWS::Lambda::Function')).map(
+    ({ Properties }) => Properties.FunctionName,
+  );
+  const invoked = found(/\binvoke ([a-z][a-z-]*) ['"]/g).flat();
+  expect(invoked).toEqual(expect.arrayContaining(['migrate', 'backup', 'drill', 'reconciliation']));
+  for (const stem of invoked) expect(names).toContain(`BillingOps-staging-${stem}`);
+});
+
+test('the alarms that the README sets off exist', () => {
+  const names = Object.values(resourcesOf(templates.monitoring, 'AWS::CloudWatch::Alarm')).map(
+    ({ Properties }) => Properties.AlarmName,
+  );
+  const [[alarm] = []] = found(/"BillingOps-\$E-(\w+)-\$severity"/g);
+  for (const severity of ['critical', 'warning']) expect(names).toContain(`BillingOps-staging-${alarm}-${severity}`);
+});
+
+test('the concurrency that the README asks for is what the functions reserve', () => {
+  const reserved = Object.values(resourcesOf(templates.operations, 'AWS::Lambda::Function')).map(({ Properties }) =>
+    Number(Properties.ReservedConcurrentExecutions ?? 0),
+  );
+  const total = reserved.reduce((sum, value) => sum + value, 0);
+  expect(found(/reserve (\d+) of the account/g)).toEqual([[String(total)]]);
+  expect(found(/# (\d+) or more/g)).toEqual([[String(total + 100)]]);
+});
