@@ -19,13 +19,15 @@ export interface CdkOptions {
   readonly endpoint: string;
   readonly account: string;
   readonly region: string;
+  /** Told the process, and group, of each command. */
+  readonly started: (pid: number) => void;
 }
 
 /** Runs the CDK's command line against the emulator. */
 export type Cdk = (command: string, ...args: string[]) => Promise<string>;
 
 /** @returns a function that gives what the command wrote, or throws {@link CdkFailed} */
-export function cdkOn({ directory, endpoint, account, region }: CdkOptions): Cdk {
+export function cdkOn({ directory, endpoint, account, region, started }: CdkOptions): Cdk {
   const program = path.join(path.dirname(createRequire(__filename).resolve('aws-cdk/package.json')), 'bin', 'cdk');
   const environment = {
     PATH: process.env.PATH,
@@ -49,7 +51,10 @@ export function cdkOn({ directory, endpoint, account, region }: CdkOptions): Cdk
       cwd: directory,
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own, to be ended with what it started.
+      detached: true,
     });
+    if (child.pid !== undefined) started(child.pid);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += String(chunk)));
     const code = await new Promise<number | null>((resolve, reject) => {

@@ -6,6 +6,7 @@ import { REHEARSAL_TARGET, rehearsalEnvironment, type RunningDatabase } from '..
 import { bundleFunctions } from '../../lib/operations/bundles';
 import { say } from '../../local/console';
 import { startDatabases, writeAuthorities, type LocalDatabaseServer } from '../../local/databases';
+import { signal } from '../../local/processes';
 import { startStripeStandIn } from '../../local/stripe/stand-in';
 import type { Teardown } from '../../local/teardown';
 import { cdkOn } from './cdk';
@@ -44,6 +45,14 @@ export async function startRehearsal({ directory, python, watchdog, teardown }: 
   const [billing, main] = [await databases.billing.connect(), await databases.main.connect()];
   teardown.add(async () => void (await Promise.allSettled([billing.end(), main.end()])));
 
+  let command: number | undefined;
+  const started = (pid: number): void => {
+    command = pid;
+    watchdog.watch(pid);
+  };
+  teardown.add(() => {
+    if (command !== undefined) signal(-command, 'SIGKILL');
+  });
   const config = rehearsalEnvironment({
     databases: {
       billing: await running(clients, databases.billing),
@@ -62,7 +71,7 @@ export async function startRehearsal({ directory, python, watchdog, teardown }: 
     clients,
     endpoint,
     emulatorLog: logFile,
-    cdk: cdkOn({ directory, endpoint, account, region }),
+    cdk: cdkOn({ directory, endpoint, account, region, started }),
     signingSecret: `whsec_${randomBytes(24).toString('hex')}`,
     apiKey,
   });

@@ -13,7 +13,7 @@ export interface Watchdog {
 /** Reads until the rehearsal is gone: killed or crashed, its end of the pipe closes. Then does what was left undone. */
 const SCRIPT = `
 cat > /dev/null
-while read -r group; do kill -9 -- "-$group" 2> /dev/null; done < "$1/groups"
+while read -r group; do kill -KILL "-$group" 2> /dev/null; done < "$1/groups"
 rm -rf "$1"
 `;
 
