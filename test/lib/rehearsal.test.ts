@@ -1,5 +1,8 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { METRIC_NAMESPACE } from '../../lambdas/shared/contract';
+import { WEBHOOK_METRICS } from '../../lambdas/webhook/contract';
 import type { EnvironmentConfig } from '../../lib/config/environment-schema';
 import { DEPLOYED_ENVIRONMENTS, deployedEnvironment, rehearsalEnvironment } from '../../lib/config/environments';
 import { NOT_REHEARSED } from '../deploy/not-rehearsed';
@@ -41,6 +44,24 @@ test('without computed alarms, every alarm is on one metric', () => {
   const alarms = Object.entries(resourcesOf(monitoring, 'AWS::CloudWatch::Alarm'));
   expect(alarms.length).toBeGreaterThan(0);
   expect(alarms.filter(([, { Properties }]) => Properties.Metrics !== undefined).map(([id]) => id)).toEqual([]);
+});
+
+test('what the endpoint counts while its secret is not filled in raises an alarm', () => {
+  const name = 'production';
+  const counted = { Namespace: METRIC_NAMESPACE, MetricName: WEBHOOK_METRICS.failed };
+  const alarms = Object.values(resourcesOf(templatesOf(name).monitoring, 'AWS::CloudWatch::Alarm'));
+  const ofFailures = alarms.filter(({ Properties }) =>
+    ((Properties.Metrics ?? []) as { MetricStat?: { Metric: object } }[]).some(({ MetricStat: statistic }) =>
+      isDeepStrictEqual(statistic?.Metric, {
+        ...counted,
+        Dimensions: [
+          { Name: 'environment', Value: name },
+          { Name: 'service', Value: 'webhook' },
+        ],
+      }),
+    ),
+  );
+  expect(ofFailures.map(({ Properties }) => Properties.AlarmName)).toContain(`BillingOps-${name}-webhookErrors`);
 });
 
 describe('what is not rehearsed', () => {
