@@ -1,4 +1,5 @@
-import { recoveryDefinition, type State } from '../../lib/operations/instance-recovery-definition';
+import { recoveryDefinition } from '../../lib/operations/instance-recovery-definition';
+import type { State } from '../../lib/operations/instance-recovery-states';
 import { resourceLike, resourcesOf, templatesOf } from './support';
 
 const INSTANCE = 'billing-operations-production-billing';

@@ -1,5 +1,5 @@
 import { BACKUP_POLICIES } from '../../lib/config/policies';
-import type { State } from '../../lib/operations/instance-recovery-definition';
+import type { State } from '../../lib/operations/instance-recovery-states';
 import { resourceLike, templatesOf } from './support';
 
 describe.each(['billing', 'main'] as const)('the %s instance that is recovered', (database) => {
