@@ -77,8 +77,11 @@ export async function uploadPart(
   for (const stage of [copying, streaming]) {
     if (stage.status === 'rejected' && !isClosing(stage.reason)) throw copyFailed(part, stage.reason);
   }
-  if (uploading.status === 'rejected' && !(await isCompleted(store, part.key, compressed, uploading.reason))) {
-    throw unavailable(`write ${part.key}`, uploading.reason);
+  if (uploading.status === 'rejected') {
+    const sentWhole = copying.status === 'fulfilled' && streaming.status === 'fulfilled';
+    if (!sentWhole || !(await isCompleted(store, part.key, compressed, uploading.reason))) {
+      throw unavailable(`write ${part.key}`, uploading.reason);
+    }
   }
   if (copying.status === 'rejected') throw copyFailed(part, copying.reason);
   return {

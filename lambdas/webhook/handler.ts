@@ -25,7 +25,7 @@ const moment = z.coerce.date({ error: 'expected an ISO 8601 time' });
 const signingSecrets = z.object({
   // What the stack makes the secret with begins otherwise: until an operator fills it in, every webhook is an error of
   // ours, which Stripe delivers again, instead of one of Stripe's, which it would only be told of.
-  current: z.string({ error: EXPECTED_SECRET }).startsWith('whsec_', EXPECTED_SECRET),
+  current: z.string({ error: EXPECTED_SECRET }).trim().startsWith('whsec_', EXPECTED_SECRET),
   previous: z.string().optional(),
   previousExpiresAt: moment.optional(),
   connect: z.string().optional(),

@@ -29,7 +29,8 @@ export function grantWriting(fn: LambdaFunction, bucket: IBucket, pattern: strin
 /** Lets a function write objects that cannot be removed before their date. */
 export function grantWritingLocked(fn: LambdaFunction, bucket: IBucket, pattern: string): void {
   grantWriting(fn, bucket, pattern);
-  grantObjects(fn, bucket, pattern, ['s3:PutObjectRetention']);
+  // Without the right to see a lock, S3 says nothing of it, and one that is about to end is not prolonged.
+  grantObjects(fn, bucket, pattern, ['s3:PutObjectRetention', 's3:GetObjectRetention']);
 }
 
 /**

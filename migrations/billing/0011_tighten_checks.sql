@@ -1,6 +1,7 @@
 -- Up Migration
 -- A check that is null is no refusal. A rule of a plan without a grace was let in, and what it granted never ended; so was
--- an entry of the refund ledger without an amount, which no balance counts.
+-- an entry of the refund ledger without an amount, which no balance counts. What such a rule granted ends with the next
+-- computation: invoke `entitlements` to recompute all of them after this migration.
 UPDATE billing.entitlement_rules SET grace = interval '168 hours' WHERE source = 'subscription' AND grace IS NULL;
 ALTER TABLE billing.entitlement_rules
   DROP CONSTRAINT rules_match_what_their_source_has,

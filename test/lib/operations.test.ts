@@ -13,7 +13,8 @@ import type { RowsEnvironment } from '../../lambdas/rows/contract';
 import type { VerifyEnvironment } from '../../lambdas/verify/contract';
 import type { WebhookEnvironment } from '../../lambdas/webhook/contract';
 import { localEnvironment } from '../../lib/config/environments';
-import { FUNCTIONS, localOptions, resourceLike, resourcesOf, synthesise, templatesOf } from './support';
+import { FUNCTIONS, localOptions, resourceLike, resourcesOf, templatesOf } from './support';
+import { synthesise } from './synthesise';
 
 const base = ['ENVIRONMENT_NAME', 'LOG_LEVEL'] as const;
 const billing = [

@@ -44,6 +44,7 @@ test('the backup function can neither destroy an archive nor get around its lock
     's3:AbortMultipartUpload',
     's3:DeleteObject',
     's3:GetObject',
+    's3:GetObjectRetention',
     's3:ListBucket',
     's3:ListBucketMultipartUploads',
     's3:PutObject',

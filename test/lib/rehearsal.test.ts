@@ -19,6 +19,17 @@ test('what the rehearsal switches off is on in production', () => {
   for (const name of SWITCHES) expect([name, production[name as keyof EnvironmentConfig]]).toEqual([name, true]);
 });
 
+test('what the rehearsal has no databases of its own for is on in production', () => {
+  expect(production).toMatchObject({
+    databases: {
+      billing: { kind: 'create', multiAz: true, proxy: true, analyticsReplica: true },
+      main: { kind: 'create' },
+    },
+    cache: { kind: 'serverless' },
+    reconciliation: { enabled: true },
+  });
+});
+
 test('no environment that holds data leaves the firewall or an alarm out', () => {
   expect(DEPLOYED_ENVIRONMENTS.map(deployedEnvironment).filter((config) => !config.firewall)).toEqual([]);
   expect(DEPLOYED_ENVIRONMENTS.map(deployedEnvironment).filter((config) => !config.computedAlarms)).toEqual([]);
@@ -76,6 +87,11 @@ describe('what is not rehearsed', () => {
   test('is listed, type by type of what production deploys', () => {
     const listed = new Set(NOT_REHEARSED.flatMap(({ types }) => types));
     expect(left.filter((type) => !listed.has(type))).toEqual([]);
+  });
+
+  test('is only what production deploys', () => {
+    const deployed = typesOf('production');
+    expect(NOT_REHEARSED.flatMap(({ types }) => types).filter((type) => !deployed.has(type))).toEqual([]);
   });
 
   test('is no type that the rehearsal deploys after all', () => {

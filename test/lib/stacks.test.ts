@@ -1,7 +1,8 @@
 import { createApp } from '../../lib/app';
 import { defineEnvironment } from '../../lib/config/environment-schema';
 import { DEPLOYED_ENVIRONMENTS, deployedEnvironment, localEnvironment } from '../../lib/config/environments';
-import { localOptions, resourceLike, resourcesOf, stubBundles, synthesise, templatesOf } from './support';
+import { localOptions, resourceLike, resourcesOf, templatesOf } from './support';
+import { stubBundles, synthesise } from './synthesise';
 
 const environments = [...DEPLOYED_ENVIRONMENTS.map(deployedEnvironment), localEnvironment(localOptions())];
 const assembly = createApp(environments, { bundles: stubBundles() }).synth();

@@ -1,8 +1,6 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
-import { createApp } from '../../lib/app';
 import type { EnvironmentConfig } from '../../lib/config/environment-schema';
 import {
   deployedEnvironment,
@@ -10,7 +8,7 @@ import {
   rehearsalEnvironment,
   type LocalEnvironmentOptions,
 } from '../../lib/config/environments';
-import type { Bundle } from '../../lib/operations/bundles';
+import { TEMPLATE_FOLDER_VARIABLE } from '../support/services';
 
 export const FUNCTIONS = [
   'backup',
@@ -47,17 +45,6 @@ export interface Synthesised {
   readonly recovery: Template | undefined;
 }
 
-/** Code that is never run: these tests look at templates only. */
-export function stubBundles(): Bundle[] {
-  const root = mkdtempSync(path.join(tmpdir(), 'stub-bundles-'));
-  return FUNCTIONS.map((name) => {
-    const folder = path.join(root, name);
-    mkdirSync(folder);
-    writeFileSync(path.join(folder, 'index.js'), `exports.handler = () => '${name}';\n`);
-    return { name, folder, bytes: 0 };
-  });
-}
-
 /** Of the databases that a `local` environment is handed. */
 export function localOptions(overrides: Partial<LocalEnvironmentOptions> = {}): LocalEnvironmentOptions {
   const secretArn = (name: string) => `arn:aws:secretsmanager:eu-central-1:000000000000:secret:${name}-AbCdEf`;
@@ -71,33 +58,55 @@ export function localOptions(overrides: Partial<LocalEnvironmentOptions> = {}): 
   };
 }
 
-export function synthesise(config: EnvironmentConfig): Synthesised {
-  const app = createApp([config], { bundles: stubBundles(), context: { 'aws:cdk:bundling-stacks': [] } });
-  const assembly = app.synth();
-  const template = (part: string) =>
-    Template.fromJSON(assembly.getStackByName(`BillingOps-${config.name}-${part}`).template as Record<string, unknown>);
-  return {
-    data: template('Data'),
-    operations: template('Operations'),
-    monitoring: template('Monitoring'),
-    recovery: config.secondRegion === undefined ? undefined : template('Recovery'),
-  };
-}
-
 function environmentOf(name: string): EnvironmentConfig {
   if (name === 'local') return localEnvironment(localOptions());
   return name === 'rehearsal' ? rehearsalEnvironment(localOptions()) : deployedEnvironment(name);
 }
 
-const synthesised = new Map<string, Synthesised>();
+const known = new Map<string, Synthesised>();
 
-/** The templates of a named environment, synthesised once for each test file. */
+/**
+ * The templates of a named environment, synthesised once in a run of the tests: the next file finds them in the folder
+ * that the global setup made. Synthesis takes a second, and loading the framework another.
+ */
 export function templatesOf(name: string): Synthesised {
-  const known = synthesised.get(name);
-  if (known) return known;
-  const made = synthesise(environmentOf(name));
-  synthesised.set(name, made);
-  return made;
+  const folder = process.env[TEMPLATE_FOLDER_VARIABLE];
+  const kept = folder === undefined ? undefined : path.join(folder, `${name}.json`);
+  const templates = known.get(name) ?? (kept !== undefined && existsSync(kept) ? read(kept) : synthesiseNamed(name));
+  known.set(name, templates);
+  if (kept !== undefined && !existsSync(kept)) keep(kept, templates);
+  return templates;
+}
+
+function synthesiseNamed(name: string): Synthesised {
+  // Loaded when it is needed, because it loads the framework.
+  const { synthesise } = require('./synthesise') as typeof import('./synthesise');
+  return synthesise(environmentOf(name));
+}
+
+type Content = Readonly<Record<keyof Synthesised, Record<string, unknown> | undefined>>;
+
+function read(file: string): Synthesised {
+  const content = JSON.parse(readFileSync(file, 'utf8')) as Content;
+  const template = (part: keyof Synthesised) => Template.fromJSON(content[part] ?? {});
+  return {
+    data: template('data'),
+    operations: template('operations'),
+    monitoring: template('monitoring'),
+    recovery: content.recovery && Template.fromJSON(content.recovery),
+  };
+}
+
+/** By a name of its own first: another worker may look for the file meanwhile. */
+function keep(file: string, { data, operations, monitoring, recovery }: Synthesised): void {
+  const content: Content = {
+    data: data.toJSON(),
+    operations: operations.toJSON(),
+    monitoring: monitoring.toJSON(),
+    recovery: recovery?.toJSON(),
+  };
+  writeFileSync(`${file}.${process.pid}`, JSON.stringify(content));
+  renameSync(`${file}.${process.pid}`, file);
 }
 
 export function resourcesOf(template: Template, type?: string): Record<string, Resource> {
@@ -126,9 +135,9 @@ export function queueByParameter({ operations, monitoring }: Synthesised, queue:
   const { Parameters = {} } = monitoring.toJSON() as {
     Parameters?: Record<string, { Type: string; Default?: string }>;
   };
-  const [read] = Object.entries(Parameters).filter(
+  const [parameter] = Object.entries(Parameters).filter(
     ([, { Type, Default }]) => Type === 'AWS::SSM::Parameter::Value<String>' && Default === name,
   );
-  if (!read) throw new Error(`Monitoring does not read ${name}`);
-  return { Ref: read[0] };
+  if (!parameter) throw new Error(`Monitoring does not read ${name}`);
+  return { Ref: parameter[0] };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createApp } from '../../lib/app';
 import { deployedEnvironment } from '../../lib/config/environments';
-import { stubBundles } from './support';
+import { stubBundles } from './synthesise';
 
 /** Findings that are acknowledged beside their resource, where the reason is. */
 const ACKNOWLEDGED = ['CloudFormation-Validate::W3010'];

@@ -1,7 +1,8 @@
 import { MAX_BODY_BYTES } from '../../lambdas/webhook/contract';
 import { deployedEnvironment } from '../../lib/config/environments';
 import { RATE_LIMIT_PER_ADDRESS } from '../../lib/operations/web-acl';
-import { resourceLike, resourcesOf, synthesise, templatesOf, type Synthesised } from './support';
+import { resourceLike, resourcesOf, templatesOf, type Synthesised } from './support';
+import { synthesise } from './synthesise';
 
 interface Rule {
   readonly Name: string;

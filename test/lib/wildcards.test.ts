@@ -113,7 +113,7 @@ const JUSTIFIED: readonly Justified[] = [
   },
   {
     of: /^ArchivingBackupRoleDefaultPolicy$/,
-    actions: ['s3:PutObject', 's3:PutObjectRetention', 's3:AbortMultipartUpload'],
+    actions: ['s3:PutObject', 's3:PutObjectRetention', 's3:GetObjectRetention', 's3:AbortMultipartUpload'],
     resources: ['<ArchivesBucket>/archives/billing/*', '<ArchivesBucket>/archives/main/*'],
     why: 'names of archives hold the time that they are of',
   },

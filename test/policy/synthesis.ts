@@ -3,7 +3,8 @@ import path from 'node:path';
 import { CfnResource, type App } from 'aws-cdk-lib';
 import { createApp } from '../../lib/app';
 import { DEPLOYED_ENVIRONMENTS, deployedEnvironment, rehearsalEnvironment } from '../../lib/config/environments';
-import { localOptions, stubBundles } from '../lib/support';
+import { localOptions } from '../lib/support';
+import { stubBundles } from '../lib/synthesise';
 
 const ENDING = '.template.json';
 

@@ -1,9 +1,9 @@
-import { chmod, mkdtemp, statfs } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startObjectStoreAndQueue } from '../../local/object-store-and-queue';
 import { startCluster } from '../../local/postgres-cluster';
-import { publishTestServices } from './services';
+import { publishTestServices, TEMPLATE_FOLDER_VARIABLE } from './services';
 import { createTemplateDatabases } from './template-databases';
 
 const MEMORY_FOLDER = '/dev/shm';
@@ -41,6 +41,9 @@ export default async function globalSetup(): Promise<void> {
     },
     awsEndpoint: store.endpoint,
   });
+  const templates = path.join(directory, 'templates');
+  await mkdir(templates);
+  process.env[TEMPLATE_FOLDER_VARIABLE] = templates;
   await createTemplateDatabases();
 }
 

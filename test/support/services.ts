@@ -7,6 +7,9 @@ export interface TestServices {
 
 const VARIABLE = 'TEST_SERVICES';
 
+/** Environment variable that names a folder for what tests synthesise once for the whole run. */
+export const TEMPLATE_FOLDER_VARIABLE = 'TEST_TEMPLATE_FOLDER';
+
 export function publishTestServices(services: TestServices): void {
   process.env[VARIABLE] = JSON.stringify(services);
 }

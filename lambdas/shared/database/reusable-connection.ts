@@ -3,10 +3,16 @@ import type { DatabaseConnector } from './connector';
 
 /** Classes of SQLSTATE that end a connection: connection exception, operator intervention (shutdown, failover). */
 const CONNECTION_ERROR_CLASSES = new Set(['08', '57']);
+/**
+ * SQLSTATEs of a session that lost what the client believes to be prepared in it: a statement that is not there (a proxy
+ * changed the session behind it), and one whose columns a migration changed. The client never prepares it again.
+ */
+const LOST_STATEMENT_CODES = new Set(['26000', '0A000']);
 
 /**
  * One connection that outlives an invocation. It is opened when first needed and replaced when it broke, as it does
- * between invocations (a frozen function misses the server's goodbye), in a failover, or after a restart.
+ * between invocations (a frozen function misses the server's goodbye), in a failover, after a restart, or when what was
+ * prepared in it is lost.
  */
 export interface ReusableConnection {
   /**
@@ -51,5 +57,7 @@ export function createReusableConnection(connector: DatabaseConnector): Reusable
 }
 
 function isBroken(error: unknown): boolean {
-  return !(error instanceof DatabaseError) || CONNECTION_ERROR_CLASSES.has((error.code ?? '').slice(0, 2));
+  if (!(error instanceof DatabaseError)) return true;
+  const code = error.code ?? '';
+  return CONNECTION_ERROR_CLASSES.has(code.slice(0, 2)) || LOST_STATEMENT_CODES.has(code);
 }

@@ -1,0 +1,33 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Template } from 'aws-cdk-lib/assertions';
+import { createApp } from '../../lib/app';
+import type { EnvironmentConfig } from '../../lib/config/environment-schema';
+import type { Bundle } from '../../lib/operations/bundles';
+import { FUNCTIONS, type Synthesised } from './support';
+
+/** Code that is never run: these tests look at templates only. */
+export function stubBundles(): Bundle[] {
+  const root = mkdtempSync(path.join(tmpdir(), 'stub-bundles-'));
+  return FUNCTIONS.map((name) => {
+    const folder = path.join(root, name);
+    mkdirSync(folder);
+    writeFileSync(path.join(folder, 'index.js'), `exports.handler = () => '${name}';\n`);
+    return { name, folder, bytes: 0 };
+  });
+}
+
+/** The templates of an environment that no other test file has; see `templatesOf` for those that have a name. */
+export function synthesise(config: EnvironmentConfig): Synthesised {
+  const app = createApp([config], { bundles: stubBundles(), context: { 'aws:cdk:bundling-stacks': [] } });
+  const assembly = app.synth();
+  const template = (part: string) =>
+    Template.fromJSON(assembly.getStackByName(`BillingOps-${config.name}-${part}`).template as Record<string, unknown>);
+  return {
+    data: template('Data'),
+    operations: template('Operations'),
+    monitoring: template('Monitoring'),
+    recovery: config.secondRegion === undefined ? undefined : template('Recovery'),
+  };
+}
