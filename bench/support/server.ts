@@ -18,7 +18,7 @@ export interface BenchDatabase {
   readonly name: string;
   readonly url: string;
   readonly ssl: { readonly ca: string };
-  /** As the functions connect. */
+  /** As the functions connect that apply events. */
   readonly connector: DatabaseConnector;
   /** A new connection as the superuser; the caller ends it. */
   connect(): Promise<Client>;
@@ -73,6 +73,7 @@ export async function startBenchServer(teardown: Teardown): Promise<BenchServer>
       { name: 'billing', host, port, database: name, secretArn: 'bench' },
       { read: async (_arn, schema) => schema.parse({ username: user, password }) },
       'bench',
+      { pipeline: true },
     ),
     connect: () => connect(name),
     drop: () => administer(`DROP DATABASE ${name} WITH (FORCE)`),

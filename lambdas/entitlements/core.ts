@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { inTransaction } from '../shared/database/transaction';
 import type { EntitlementCache } from '../shared/entitlements/entitlement-cache';
 import { recomputeEntitlements, type EntitlementChange } from '../shared/entitlements/recompute';
 import type { Log } from '../shared/telemetry';
@@ -59,20 +60,14 @@ async function nextSources(client: ClientBase, scope: RecomputeScope, after: str
   return (await client.query<{ id: string }>(text, values)).rows.map(({ id }) => id);
 }
 
-async function recomputeBatch(client: ClientBase, ids: readonly string[]): Promise<EntitlementChange[]> {
-  await client.query('BEGIN');
-  try {
+function recomputeBatch(client: ClientBase, ids: readonly string[]): Promise<EntitlementChange[]> {
+  return inTransaction(client, async (run) => {
     // Who stores a new state of one of these either committed already or waits, so the result is of the newest state.
-    await client.query(LOCK_SUBSCRIPTIONS.text, [ids]);
-    await client.query(LOCK_PURCHASES.text, [ids]);
-    const changes = await recomputeEntitlements(
-      async (statement, values) => (await client.query<object>(statement.text, values)).rows,
-      ids,
-    );
-    await client.query('COMMIT');
+    const [, , changes] = await Promise.all([
+      run(LOCK_SUBSCRIPTIONS, [ids]),
+      run(LOCK_PURCHASES, [ids]),
+      recomputeEntitlements(run, ids),
+    ]);
     return changes;
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
+  });
 }

@@ -20,7 +20,7 @@ const environment = readEnvironment({
   CACHE_URL: cacheUrlSetting,
 });
 const { log, metrics } = createTelemetry('entitlements', environment);
-const connector = createConnector(billingTarget(environment), createSecrets(), 'entitlements');
+const connector = createConnector(billingTarget(environment), createSecrets(), 'entitlements', { pipeline: true });
 const cache = openEntitlementCache(environment.CACHE_URL, { log, metrics });
 
 const id = (form: string) => z.string({ error: form }).min(1, form).max(500, form);

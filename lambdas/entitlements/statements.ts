@@ -1,4 +1,4 @@
-import type { Statement } from '../shared/billing/statements';
+import type { Statement } from '../shared/database/transaction';
 import type { RecomputeScope } from './contract';
 
 const lockSources = (kind: 'subscriptions' | 'purchases'): Statement => ({

@@ -20,7 +20,7 @@ const environment = readEnvironment({
   CACHE_URL: cacheUrlSetting,
 });
 const { log, metrics } = createTelemetry('processor', environment);
-const connector = createConnector(billingTarget(environment), createSecrets(), 'processor');
+const connector = createConnector(billingTarget(environment), createSecrets(), 'processor', { pipeline: true });
 const connection = createReusableConnection(connector);
 const cache = openEntitlementCache(environment.CACHE_URL, { log, metrics });
 const publish = createPublisher(metrics);

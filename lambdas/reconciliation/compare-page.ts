@@ -4,6 +4,7 @@ import { purchaseState, subscriptionState } from '../shared/billing/states';
 import { toStorable } from '../shared/billing/storable';
 import { storeStates } from '../shared/billing/store-states';
 import type { StateOrigin } from '../shared/billing/version';
+import { runInOrder } from '../shared/database/transaction';
 import { messageOf } from '../shared/errors';
 import { differences, isCompared, type ComparedKind, type ComparedState, type Finding } from './differences';
 import { localRows, recordFindings } from './records';
@@ -77,9 +78,7 @@ function statesOf(run: Run, { kind, objects, requestedAt }: Snapshot): ObjectSta
 /** @returns ids of the objects whose stored state changed; in a dry run none */
 async function correct({ client, dryRun, apply }: Run, states: readonly ComparedState[]): Promise<ReadonlySet<string>> {
   if (dryRun) return new Set();
-  const run = async (statement: { text: string }, values: unknown[]) =>
-    (await client.query<{ id: string }>(statement.text, values)).rows;
-  const changed = await storeStates(run, states);
-  await apply.afterStore?.(run, changed, states);
+  const run = runInOrder(client);
+  const changed = await storeStates(run, states, { afterStore: (ids) => apply.afterStore?.(run, ids, states) });
   return new Set(states.map(({ row }) => row.id).filter((id) => changed.has(id)));
 }

@@ -1,4 +1,4 @@
-import { inTransaction } from './transaction';
+import { inTransaction } from '../shared/database/transaction';
 import { messageOf, OperationError } from '../shared/errors';
 import { EVENT_RETENTION_DAYS } from '../shared/stripe/requests';
 import { PHASE_DEFINITIONS } from './phases';

@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { ENDPOINT_EVENT_TYPES } from '../shared/billing/event-effect';
-import { inTransaction } from './transaction';
+import { inTransaction } from '../shared/database/transaction';
 import { pagesOf, type Lane, type LanePage, type ListPage } from '../shared/stripe/pages';
 import {
   eventLanes,

@@ -1,4 +1,5 @@
 import { type ClientBase, escapeIdentifier } from 'pg';
+import { runInOrder } from '../shared/database/transaction';
 import { type EntitlementChange, recomputeEntitlements } from '../shared/entitlements/recompute';
 import { type LiveTable, nameOf } from './tables';
 
@@ -30,7 +31,7 @@ export async function recomputeMerged(client: ClientBase, tables: readonly LiveT
     `SELECT id FROM (${merged.join(' UNION ')}) AS merged WHERE id IS NOT NULL`,
   );
   return recomputeEntitlements(
-    async ({ text }, values) => (await client.query<object>(text, values)).rows,
+    runInOrder(client),
     ids.rows.map(({ id }) => id),
   );
 }

@@ -26,7 +26,7 @@ let connection: ReusableConnection;
 beforeAll(async () => {
   database = await createTestDatabase('billing');
   client = await database.client();
-  connection = createReusableConnection(database.connector);
+  connection = createReusableConnection(database.pipelining);
 });
 afterAll(async () => {
   await connection.close();

@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import { applyEvents, type ReceivedEvent } from '../../lambdas/shared/billing/apply-events';
-import { BATCH_STATEMENTS, type Statement } from '../../lambdas/shared/billing/statements';
+import { BATCH_STATEMENTS } from '../../lambdas/shared/billing/statements';
+import type { Statement } from '../../lambdas/shared/database/transaction';
 import {
   account,
   charge,

@@ -14,7 +14,7 @@ let connection: ReusableConnection;
 beforeEach(async () => {
   database = await createTestDatabase('billing');
   client = await database.client();
-  connection = createReusableConnection(database.connector);
+  connection = createReusableConnection(database.pipelining);
 });
 afterEach(async () => {
   await connection.close();

@@ -6,7 +6,7 @@ let connection: ReusableConnection;
 
 beforeEach(async () => {
   database = await createTestDatabase('empty');
-  connection = createReusableConnection(database.connector);
+  connection = createReusableConnection(database.pipelining);
 });
 afterEach(async () => {
   await connection.close();

@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { mergeRows } from '../../lambdas/rows/merge';
 import { reportRows } from '../../lambdas/rows/report';
+import { inTransaction } from '../../lambdas/shared/database/transaction';
 import { recomputeEntitlements, type EntitlementChange } from '../../lambdas/shared/entitlements/recompute';
 import { type ArchiveSite, createArchiveSite, silentLog } from '../factories/archive';
 import { checkoutSession, stripeEvent, subscription } from '../factories/stripe-objects';
@@ -64,7 +65,7 @@ describe('merged rows that entitlements follow from', () => {
     before = await storedEntitlements(client);
     await site.backup('2026-11-21T06:00:00Z');
     await client.query(`DELETE FROM billing.subscriptions WHERE id = 'sub_1'; DELETE FROM billing.purchases`);
-    await recomputeEntitlements(async ({ text }, values) => (await client.query<object>(text, values)).rows, lost);
+    await inTransaction(client, (run) => recomputeEntitlements(run, lost));
   });
 
   test('give customers back what they may use, in the same transaction, and their caches forget the loss', async () => {

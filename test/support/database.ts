@@ -14,7 +14,9 @@ export function templateName(kind: DatabaseName): string {
 export interface TestDatabase {
   readonly name: string;
   readonly connector: DatabaseConnector;
-  /** A connection that is closed with the database. */
+  /** As the functions connect that apply events: without COPY. */
+  readonly pipelining: DatabaseConnector;
+  /** A pipelining connection that is closed with the database. */
   client(): Promise<Client>;
   drop(): Promise<void>;
 }
@@ -47,13 +49,15 @@ export async function createTestDatabase(kind: DatabaseName | 'empty'): Promise<
   const name = `test_${kind}_${randomBytes(6).toString('hex')}`;
   const template = kind === 'empty' ? 'template0' : templateName(kind);
   await asAdministrator((client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`));
-  const connector = createConnector(clusterTarget(name, kind === 'empty' ? 'billing' : kind), clusterSecrets(), 'test');
+  const target = clusterTarget(name, kind === 'empty' ? 'billing' : kind);
+  const pipelining = createConnector(target, clusterSecrets(), 'test', { pipeline: true });
   const clients: Client[] = [];
   return {
     name,
-    connector,
+    connector: createConnector(target, clusterSecrets(), 'test'),
+    pipelining,
     async client() {
-      const client = await connector.connect();
+      const client = await pipelining.connect();
       clients.push(client);
       return client;
     },

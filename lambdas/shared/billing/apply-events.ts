@@ -1,10 +1,11 @@
 import { DatabaseError, type ClientBase } from 'pg';
+import { inTransaction, type QueryObserver, type RunStatement } from '../database/transaction';
 import { messageOf } from '../errors';
 import { effectsOf } from './event-effect';
 import { NO_DEFAULTS, type ObjectState, type StateDefaults } from './object-state';
 import { rowParameters } from './row-parameters';
-import { CLAIM_EVENTS, type Statement } from './statements';
-import { storeStates, type RunStatement } from './store-states';
+import { CLAIM_EVENTS } from './statements';
+import { storeStates } from './store-states';
 import { toStorable } from './storable';
 import type { StripeEvent } from './stripe-shapes';
 
@@ -26,9 +27,6 @@ export type EventOutcome =
   | { readonly status: 'duplicate' }
   /** It cannot be applied; the ledger keeps why. */
   | { readonly status: 'failed'; readonly error: string };
-
-/** Told the duration of every statement, in milliseconds. */
-export type QueryObserver = (statement: string, durationMs: number) => void;
 
 export interface ApplyOptions {
   /** @default nobody is told */
@@ -75,18 +73,16 @@ interface Prepared extends ReceivedEvent {
 export async function applyEvents(
   client: ClientBase,
   received: readonly ReceivedEvent[],
-  { observe = () => undefined, defaults = NO_DEFAULTS, afterStore }: ApplyOptions = {},
+  { defaults = NO_DEFAULTS, ...options }: ApplyOptions = {},
 ): Promise<Map<string, EventOutcome>> {
   const distinct = new Map(received.map((item) => [item.event.id, item]));
   const prepared = [...distinct.values()].map((item) => prepare(item, defaults));
-  return applyIsolated({ client, run: timed(client, observe), afterStore }, prepared);
+  return applyIsolated({ client, ...options }, prepared);
 }
 
 /** What every step of one call works with. */
-interface Work {
+interface Work extends Pick<ApplyOptions, 'observe' | 'afterStore'> {
   readonly client: ClientBase;
-  readonly run: RunStatement;
-  readonly afterStore: ApplyOptions['afterStore'];
 }
 
 function prepare(item: ReceivedEvent, defaults: StateDefaults): Prepared {
@@ -125,31 +121,26 @@ async function applyIsolated(work: Work, events: readonly Prepared[]): Promise<M
   }
 }
 
-async function applyTogether(
-  { client, run, afterStore }: Work,
+function applyTogether(
+  { client, observe, afterStore }: Work,
   events: readonly Prepared[],
 ): Promise<Map<string, EventOutcome>> {
-  await client.query('BEGIN');
-  try {
+  const apply = async (run: RunStatement): Promise<Map<string, EventOutcome>> => {
     const rows = await run(CLAIM_EVENTS, rowParameters(CLAIM_EVENTS, events.map(ledgerRow)));
     const claimed = new Set(rows.map((row) => row.id));
     const states = events.flatMap(({ event, effects }) => (claimed.has(event.id) ? effects : []));
     if (states.length > 0) {
       const ledgered = new Map(events.map(({ event, object }) => [object, event.id]));
-      const changed = await storeStates(run, states, ledgered);
-      await afterStore?.(run, changed, states);
+      await storeStates(run, states, { ledgered, afterStore: (changed) => afterStore?.(run, changed, states) });
     }
-    await client.query('COMMIT');
     return new Map(
       events.map(({ event, error }): [string, EventOutcome] => {
         if (!claimed.has(event.id)) return [event.id, { status: 'duplicate' }];
         return [event.id, error === undefined ? { status: 'processed' } : { status: 'failed', error }];
       }),
     );
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
+  };
+  return inTransaction(client, apply, observe);
 }
 
 function ledgerRow({ event, source, receivedAt, payload, error }: Prepared) {
@@ -179,16 +170,4 @@ async function retryingDeadlocks<T>(attempt: () => Promise<T>): Promise<T> {
 
 function isDataError(error: unknown): boolean {
   return error instanceof DatabaseError && DATA_ERROR_CLASSES.has((error.code ?? '').slice(0, 2));
-}
-
-function timed(client: ClientBase, observe: QueryObserver): RunStatement {
-  return async (statement: Statement, values: unknown[]) => {
-    const start = performance.now();
-    try {
-      const { name, text } = statement;
-      return (await client.query<{ id: string }>({ name, text, values })).rows;
-    } finally {
-      observe(statement.name, performance.now() - start);
-    }
-  };
 }

@@ -1,14 +1,5 @@
 import type { ArrayElementType } from '../database/array-parameter';
-
-/**
- * A statement of the billing domain. Events are applied with it prepared under its name, so that PostgreSQL parses and
- * plans it once for a connection and not for every batch, which took as long as a third of the batch. It is prepared by the
- * protocol: RDS Proxy pins a connection only when SQL's PREPARE is used.
- */
-export interface Statement {
-  readonly name: string;
-  readonly text: string;
-}
+import type { Statement } from '../database/transaction';
 
 /** Types of the columns in the statements below: what an array may hold, or what a text of it is cast to. */
 type ColumnType = ArrayElementType | 'integer' | 'text[]';
@@ -285,7 +276,8 @@ const itemOf = (table: string) => `(${ITEM_NAMES.map((column) => `${table}.${col
  * batch committed a moment ago.
  *
  * After the items: ids of the subscriptions that were stored and whose list of items is whole; of others nothing is
- * removed.
+ * removed. Their items are looked up one subscription at a time: a plan that was made while the table was empty, and is kept
+ * with the connection, would otherwise read the whole table for every batch as it fills.
  */
 export const REPLACE_SUBSCRIPTION_ITEMS: RowsStatement = {
   name: 'replace_subscription_items',
@@ -293,10 +285,13 @@ export const REPLACE_SUBSCRIPTION_ITEMS: RowsStatement = {
   text: `
 WITH incoming AS MATERIALIZED (
   SELECT ${selected(ITEM_COLUMNS)} FROM ${incoming(ITEM_COLUMNS)}
+), superseded AS MATERIALIZED (
+  SELECT stored.id FROM unnest($${ITEM_NAMES.length + 1}::text[]) AS whole (subscription_id)
+  CROSS JOIN LATERAL (SELECT item.id FROM billing.subscription_items AS item
+                      WHERE item.subscription_id = whole.subscription_id OFFSET 0) AS stored
+  WHERE NOT EXISTS (SELECT FROM incoming WHERE incoming.id = stored.id)
 ), removed AS (
-  DELETE FROM billing.subscription_items AS stored
-  WHERE stored.subscription_id = ANY ($${ITEM_NAMES.length + 1}::text[])
-    AND NOT EXISTS (SELECT FROM incoming WHERE incoming.id = stored.id)
+  DELETE FROM billing.subscription_items AS stored USING superseded WHERE stored.id = superseded.id
 )
 INSERT INTO billing.subscription_items (${ITEM_NAMES.join(', ')})
 SELECT ${ITEM_NAMES.join(', ')} FROM incoming

@@ -1,3 +1,4 @@
+import type { RunStatement } from '../database/transaction';
 import type { LedgerEntry, ObjectState, Row } from './object-state';
 import { rowParameters } from './row-parameters';
 import {
@@ -13,12 +14,8 @@ import {
   UPSERT_REFUNDS,
   UPSERT_SUBSCRIPTIONS,
   type RowsStatement,
-  type Statement,
 } from './statements';
 import { newestById } from './version';
-
-/** Runs one statement in the caller's transaction; returns the rows. */
-export type RunStatement = (statement: Statement, values: unknown[]) => Promise<{ id: string }[]>;
 
 /**
  * How each kind is stored, in the order in which it is. The order is the same for every batch, so that concurrent ones
@@ -38,32 +35,44 @@ const UPSERTS = [
 /** The event in whose ledger row, written before in the same transaction, an object is found; by the object itself. */
 export type LedgeredObjects = ReadonlyMap<unknown, string>;
 
+export interface StoreOptions {
+  /** Objects that need not be sent, because the ledger has them already. @default none */
+  readonly ledgered?: LedgeredObjects;
+  /** What follows from the states, told the ids of the objects whose stored state changed. @default nothing */
+  readonly afterStore?: (changed: ReadonlySet<string>) => Promise<void> | undefined;
+}
+
 /**
  * Stores the states that are newer than what is there, a statement per kind of object. Part of a transaction of the
  * caller's: events and reconciliation both end here, so a late page of Stripe's list never overwrites a newer event.
  *
- * @param ledgered objects that need not be sent, because the ledger has them already
  * @returns ids of the objects whose stored state changed
  */
 export async function storeStates(
   run: RunStatement,
   states: readonly ObjectState[],
-  ledgered: LedgeredObjects = new Map(),
+  { ledgered = new Map(), afterStore }: StoreOptions = {},
 ): Promise<Set<string>> {
-  const changed = new Set<string>();
-  await insertCustomers(run, states);
   const byKind = Map.groupBy(states, ({ kind }) => kind);
-  for (const [kind, statement] of UPSERTS) {
-    const ofKind = byKind.get(kind);
-    if (ofKind === undefined) continue;
-    const rows = newestById(ofKind.map(({ row }) => row));
-    const sent = rows.map((row) => withObject(row, ledgered));
-    const stored = (await run(statement, rowParameters(statement, sent))).map(({ id }) => id);
-    for (const id of stored) changed.add(id);
-    if (kind === 'subscription' && stored.length > 0) await replaceItems(run, ofKind, stored, rows);
-  }
-  await recordRefunds(run, states);
+  const [, stored] = await Promise.all([
+    insertCustomers(run, states),
+    Promise.all(UPSERTS.map(([kind, statement]) => upsert(run, statement, byKind.get(kind), ledgered))),
+    recordRefunds(run, states),
+  ]);
+  const changed = new Set(stored.flat());
+  await Promise.all([replaceItems(run, byKind.get('subscription'), changed), afterStore?.(changed)]);
   return changed;
+}
+
+async function upsert(
+  run: RunStatement,
+  statement: RowsStatement,
+  states: readonly ObjectState[] | undefined,
+  ledgered: LedgeredObjects,
+): Promise<string[]> {
+  if (states === undefined) return [];
+  const rows = newestById(states.map(({ row }) => row)).map((row) => withObject(row, ledgered));
+  return (await run(statement, rowParameters(statement, rows))).map(({ id }) => id);
 }
 
 function withObject(row: Row, ledgered: LedgeredObjects): Record<string, unknown> {
@@ -76,14 +85,14 @@ function withObject(row: Row, ledgered: LedgeredObjects): Record<string, unknown
 /** Items are replaced with their subscription: those of the state that was stored, of no other. */
 async function replaceItems(
   run: RunStatement,
-  states: readonly ObjectState[],
-  storedIds: readonly string[],
-  newest: readonly Row[],
+  states: readonly ObjectState[] | undefined,
+  changed: ReadonlySet<string>,
 ): Promise<void> {
-  const stored = new Set(storedIds);
-  const storedRows = new Set(newest.filter(({ id }) => stored.has(id)));
+  if (states === undefined) return;
+  const stored = new Set(newestById(states.map(({ row }) => row)).filter(({ id }) => changed.has(id)));
+  if (stored.size === 0) return;
   const subscriptions = states.flatMap((state) =>
-    state.kind === 'subscription' && storedRows.has(state.row) ? [state] : [],
+    state.kind === 'subscription' && stored.has(state.row) ? [state] : [],
   );
   const whole = subscriptions.filter(({ partialItems }) => !partialItems).map(({ row }) => row.id);
   const items = subscriptions.flatMap((subscription) => subscription.items);

@@ -56,6 +56,16 @@ export function mainTarget(environment: {
   };
 }
 
+export interface ConnectorOptions {
+  /**
+   * Statements are sent without waiting for the answers to those before; see `inTransaction`. Not for connections that
+   * COPY. To PostgreSQL, and to RDS Proxy, these are ordinary messages that arrive early, as JDBC's batches do.
+   *
+   * @default false
+   */
+  readonly pipeline?: boolean;
+}
+
 /** Opens connections to one server. */
 export interface DatabaseConnector {
   readonly target: DatabaseTarget;
@@ -73,7 +83,12 @@ export interface DatabaseConnector {
  * password that is refused has rotated a moment ago, or is rotating: the current one is looked up and, when that is the
  * refused one, the one that is about to become current. So no connection fails while a single user's password changes.
  */
-export function createConnector(target: DatabaseTarget, secrets: Secrets, applicationName: string): DatabaseConnector {
+export function createConnector(
+  target: DatabaseTarget,
+  secrets: Secrets,
+  applicationName: string,
+  { pipeline = false }: ConnectorOptions = {},
+): DatabaseConnector {
   async function open(database: string): Promise<Client> {
     const refused = new Set<string>();
     let refusal: unknown;
@@ -106,6 +121,7 @@ export function createConnector(target: DatabaseTarget, secrets: Secrets, applic
       user: username,
       password,
       application_name: applicationName,
+      pipeline,
       ssl: { rejectUnauthorized: true },
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,

@@ -1,5 +1,5 @@
 import type { ObjectState } from '../billing/object-state';
-import type { Statement } from '../billing/statements';
+import type { RunStatement } from '../database/transaction';
 import { LOCK_SOURCES, REPLACE_ENTITLEMENTS } from './statements';
 
 /** What entitlements are computed from; invoices, which are as frequent, are not among it. */
@@ -12,9 +12,6 @@ export interface EntitlementChange {
   readonly version: number;
 }
 
-/** Runs one statement in the caller's transaction; returns the rows. */
-export type RunInTransaction = (statement: Statement, values: unknown[]) => Promise<readonly object[]>;
-
 /**
  * Brings entitlements in line with the stored state, for the sources that the changed objects touch, in two statements
  * however many they are. Part of the transaction that stored them, after it did: the result depends on what is stored,
@@ -24,13 +21,12 @@ export type RunInTransaction = (statement: Statement, values: unknown[]) => Prom
  * @returns whose entitlements changed; their caches are to be invalidated after the commit
  */
 export async function recomputeEntitlements(
-  run: RunInTransaction,
+  run: RunStatement,
   changedIds: Iterable<string>,
 ): Promise<EntitlementChange[]> {
   const ids = [...changedIds].toSorted();
   if (ids.length === 0) return [];
-  await run(LOCK_SOURCES, [ids]);
-  const rows = (await run(REPLACE_ENTITLEMENTS, [ids])) as readonly ChangedRow[];
+  const [, rows] = await Promise.all([run(LOCK_SOURCES, [ids]), run<ChangedRow>(REPLACE_ENTITLEMENTS, [ids])]);
   return rows.map((row) => ({ userId: row.user_id, projectId: row.project_id, version: Number(row.version) }));
 }
 
@@ -44,7 +40,7 @@ interface ChangedRow {
 export interface EntitlementUpdates {
   /** To be run in the transaction, after the states were stored; see `ApplyOptions`. */
   readonly afterStore: (
-    run: RunInTransaction,
+    run: RunStatement,
     changedIds: ReadonlySet<string>,
     states: readonly ObjectState[],
   ) => Promise<void>;

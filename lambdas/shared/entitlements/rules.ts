@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import { z } from 'zod';
 import type { EntitlementRule } from '../../entitlements/contract';
+import { inTransaction } from '../database/transaction';
 import { LOCK_RULES } from './statements';
 
 const DEFAULT_GRACE_DAYS = 7;
@@ -72,10 +73,9 @@ export type CheckedRules = z.infer<typeof rulesSchema>;
  * Replaces all rules, in one transaction. Waits for those who compute entitlements by the old ones, so that everything
  * computed by them is committed, and can be computed again, when this returns.
  */
-export async function replaceRules(client: ClientBase, rules: CheckedRules): Promise<void> {
-  await client.query('BEGIN');
-  try {
-    await client.query(LOCK_RULES.text);
+export function replaceRules(client: ClientBase, rules: CheckedRules): Promise<void> {
+  return inTransaction(client, async (run) => {
+    await run(LOCK_RULES, []);
     await client.query('DELETE FROM billing.entitlement_rules');
     await client.query(
       `INSERT INTO billing.entitlement_rules
@@ -86,11 +86,7 @@ export async function replaceRules(client: ClientBase, rules: CheckedRules): Pro
          price_id text, product_id text, grace_days integer, purchase_kind text, item_id text, features text[])`,
       [JSON.stringify(rules.map(rowOf))],
     );
-    await client.query('COMMIT');
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
+  });
 }
 
 function rowOf({ id, appId, projectId, grants, features: names }: CheckedRules[number]) {

@@ -1,4 +1,4 @@
-import type { Statement } from '../billing/statements';
+import type { Statement } from '../database/transaction';
 
 /**
  * Advisory lock of the rules: shared by every transaction that computes entitlements, exclusive to the one that changes
@@ -64,10 +64,14 @@ WITH touched AS MATERIALIZED (
   JOIN billing.purchases AS purchase ON purchase.payment_intent_id = charge.payment_intent_id
   WHERE refund.id = ANY ($1::text[])
 ), granted AS MATERIALIZED (
-  SELECT * FROM billing.entitlement_grants WHERE source_id = ANY (ARRAY (SELECT source_id FROM touched))
+  SELECT granting.* FROM touched
+  CROSS JOIN LATERAL (SELECT * FROM billing.entitlement_grants AS granting
+                      WHERE granting.source_id = touched.source_id OFFSET 0) AS granting
 ), present AS MATERIALIZED (
-  SELECT user_id, project_id, feature, source, source_id, valid_from, valid_until FROM billing.entitlements
-  WHERE source_id = ANY (ARRAY (SELECT source_id FROM touched))
+  SELECT stored.* FROM touched
+  CROSS JOIN LATERAL (
+    SELECT user_id, project_id, feature, source, source_id, valid_from, valid_until
+    FROM billing.entitlements AS stored WHERE stored.source_id = touched.source_id OFFSET 0) AS stored
 ), gone AS (
   SELECT user_id, project_id, feature, source, source_id FROM present
   EXCEPT

@@ -74,7 +74,7 @@ export interface StripeFunction extends Telemetry {
 export function createStripeFunction(service: string, environment: Settings): StripeFunction {
   const { log, metrics } = createTelemetry(service, environment);
   const secrets = createSecrets();
-  const connector = createConnector(billingTarget(environment), secrets, service);
+  const connector = createConnector(billingTarget(environment), secrets, service, { pipeline: true });
   const cache = openEntitlementCache(environment.CACHE_URL, { log, metrics });
   const defaults = stateDefaults(environment);
   const { STRIPE_API_SECRET_ARN: secretArn, STRIPE_API_BASE: apiBase, LIVEMODE: livemode } = environment;
