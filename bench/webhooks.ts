@@ -14,7 +14,7 @@ import { processor, verifyingProcessor } from './webhooks/ours';
 const { values: options } = parseArgs({
   options: {
     /** Events of each timed run. */
-    events: { type: 'string', default: '10000' },
+    events: { type: 'string', default: '40000' },
     /** A smoke test of the benchmark itself; its figures mean nothing. */
     quick: { type: 'boolean', default: false },
     /** Leave out the peers. */

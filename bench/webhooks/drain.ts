@@ -35,8 +35,11 @@ export interface DrainResult {
 
 /** Events of each subscription in a run; see `deliveries`. */
 const EVENTS_PER_SUBSCRIPTION = 4;
-/** Applied before the clock starts, so that nobody is measured while the engine still compiles. */
-const WARM_UP_SUBSCRIPTIONS = 250;
+/**
+ * Applied before the clock starts, so that nobody is measured while the engine still compiles and PostgreSQL still plans,
+ * which it does five times for every statement of every connection.
+ */
+const WARM_UP_SUBSCRIPTIONS = 1_500;
 const WARM_UP_MAX_MS = 3_000;
 /** Spreads a run over the full database; a prime, so that no subscription comes twice. */
 const STRIDE = 7919;

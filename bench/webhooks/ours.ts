@@ -3,14 +3,19 @@ import { Client } from 'pg';
 import { processBatch } from '../../lambdas/processor/core';
 import { createReusableConnection } from '../../lambdas/shared/database/reusable-connection';
 import { gatherEntitlementUpdates } from '../../lambdas/shared/entitlements/recompute';
+import { replaceRules, rulesSchema } from '../../lambdas/shared/entitlements/rules';
 import { verify } from '../../lambdas/webhook/core';
 import { countQueries } from '../support/count-queries';
 import { migrate, silentLog } from '../support/server';
 import type { Contender } from './contender';
-import { SIGNING_SECRET, type Delivery } from './workload';
+import { PRICE_ID, SIGNING_SECRET, type Delivery } from './workload';
 
 /** Messages that the queue hands to one invocation; see the processor's construct. */
 const BATCH_SIZE = 100;
+/** What the workload's plan grants: whoever subscribes gets entitlements, which every change of a period moves. */
+const RULES = rulesSchema.parse([
+  { id: 'plan', grants: { source: 'subscription', priceId: PRICE_ID, graceDays: 3 }, features: ['plan'] },
+]);
 
 /** The processor's core on batches of queue messages. */
 export function processor(): Contender {
@@ -32,7 +37,15 @@ function contender(name: string, receive: (delivery: Delivery) => string): Conte
     batchSize: BATCH_SIZE,
     queries: countQueries(Client),
     evidence: { sql: 'SELECT count(*)::integer AS rows FROM billing.webhook_events', per: 'event' },
-    prepare: (database) => migrate(database, 'billing'),
+    async prepare(database) {
+      await migrate(database, 'billing');
+      const client = await database.connect();
+      try {
+        await replaceRules(client, RULES);
+      } finally {
+        await client.end();
+      }
+    },
     async open({ connector }, concurrency) {
       const connections = Array.from({ length: concurrency }, () => createReusableConnection(connector));
       return {

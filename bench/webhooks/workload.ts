@@ -18,7 +18,8 @@ export interface Delivery {
 
 export const SIGNING_SECRET = 'whsec_benchmark';
 /** Price of every subscription; a company has a handful, shared by all. */
-const PRICE = priceObject({ id: 'price_benchmark', product: 'prod_benchmark' });
+export const PRICE_ID = 'price_benchmark';
+const PRICE = priceObject({ id: PRICE_ID, product: 'prod_benchmark' });
 /** Kinds of id; those below are the ones that the template of a full database holds. */
 const SUBSCRIPTION = 0;
 const CUSTOMER = 1;

@@ -2,18 +2,7 @@ import type { Client } from 'pg';
 import { applyEvents, type ReceivedEvent } from '../../lambdas/shared/billing/apply-events';
 import { BATCH_STATEMENTS } from '../../lambdas/shared/billing/statements';
 import type { Statement } from '../../lambdas/shared/database/transaction';
-import {
-  account,
-  charge,
-  checkoutSession,
-  customer,
-  EPOCH,
-  invoice,
-  paymentIntent,
-  refund,
-  stripeEvent,
-  subscription,
-} from '../factories/stripe-objects';
+import { mixedBatch } from '../factories/mixed-batch';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
 const BATCH = 100;
@@ -29,25 +18,6 @@ beforeAll(async () => {
   client = await database.client();
 });
 afterAll(() => database.drop());
-
-/** A batch with objects of every kind, as many of each. */
-function mixedBatch(): ReceivedEvent[] {
-  const makers = [
-    (n: number) => stripeEvent('customer.updated', customer({ id: `cus_${n}` })),
-    (n: number) => stripeEvent('customer.subscription.updated', subscription({ id: `sub_${n}`, customer: `cus_${n}` })),
-    (n: number) => stripeEvent('invoice.paid', invoice({ id: `in_${n}`, customer: `cus_${n}` })),
-    (n: number) => stripeEvent('checkout.session.completed', checkoutSession({ id: `cs_${n}`, customer: `cus_${n}` })),
-    (n: number) => stripeEvent('payment_intent.succeeded', paymentIntent({ id: `pi_${n}`, customer: `cus_${n}` })),
-    (n: number) => stripeEvent('charge.refunded', charge({ id: `ch_${n}`, customer: `cus_${n}`, amount_refunded: 5 })),
-    (n: number) => stripeEvent('refund.created', refund({ id: `re_${n}`, charge: `ch_${n}` })),
-    (n: number) => stripeEvent('account.updated', account({ id: `acct_${n}` })),
-  ];
-  return Array.from({ length: BATCH }, (_, index) => {
-    const make = makers[index % makers.length];
-    if (make === undefined) throw new Error('There is no such maker');
-    return { event: make(index), source: 'webhook', receivedAt: new Date((EPOCH + 1) * 1000) };
-  });
-}
 
 /** Applies a batch and returns every statement that PostgreSQL was sent, with its values. */
 async function sent(batch: ReceivedEvent[]): Promise<{ text: string; values: unknown[] }[]> {
@@ -65,7 +35,7 @@ async function sent(batch: ReceivedEvent[]): Promise<{ text: string; values: unk
 }
 
 test(`a batch of ${BATCH} events of every kind takes at most ${MAX_STATEMENTS_PER_EVENT} statements per event`, async () => {
-  const statements = await sent(mixedBatch());
+  const statements = await sent(mixedBatch(BATCH));
 
   expect(statements.length / BATCH).toBeLessThanOrEqual(MAX_STATEMENTS_PER_EVENT);
   expect(new Set(statements.map(({ text }) => text)).size).toBe(statements.length);
@@ -83,7 +53,7 @@ describe(`with ${STORED_SUBSCRIPTIONS} subscriptions stored`, () => {
         SELECT 'si_full_' || n, 'sub_full_' || n, 'price', 'eur' FROM generate_series(1, ${STORED_SUBSCRIPTIONS}) AS n;
       ANALYZE billing.customers, billing.subscriptions, billing.subscription_items`);
     const statements = await sent(
-      mixedBatch().map(({ event, ...rest }) => ({ event: { ...event, id: `${event.id}_again` }, ...rest })),
+      mixedBatch(BATCH).map(({ event, ...rest }) => ({ event: { ...event, id: `${event.id}_again` }, ...rest })),
     );
     plans = new Map();
     for (const { name, text } of BATCH_STATEMENTS) {

@@ -151,8 +151,8 @@ function ledgerRow({ event, source, receivedAt, payload, error }: Prepared) {
     livemode: event.livemode,
     source,
     error,
-    occurred_at: event.created * 1000,
-    received_at: receivedAt.getTime(),
+    occurred_at: new Date(event.created * 1000),
+    received_at: receivedAt,
     payload,
   };
 }

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { InvalidRequestError } from '../errors';
 import type { StateOrigin } from './version';
 
-/** Rows as the statements take them: column names, times in ISO 8601, money in the currency's smallest unit. */
+/** Rows as the statements take them: column names, times as dates, money in the currency's smallest unit. */
 export type Row = { readonly id: string; readonly version: string; readonly customer_id: string | null } & Record<
   string,
   unknown
@@ -68,9 +68,16 @@ export function owner(metadata: readonly Metadata[], defaults: StateDefaults, fa
   };
 }
 
-/** Seconds since 1970 as a row holds them. */
-export function time(seconds: number | null | undefined): string | null {
-  return seconds == null ? null : new Date(seconds * 1000).toISOString();
+/**
+ * Seconds since 1970 as a row holds them.
+ *
+ * @throws InvalidRequestError when it is no time of the calendar
+ */
+export function time(seconds: number | null | undefined): Date | null {
+  if (seconds == null) return null;
+  const moment = new Date(seconds * 1000);
+  if (Number.isNaN(moment.getTime())) throw new InvalidRequestError(`${seconds}: expected a time in seconds since 1970`);
+  return moment;
 }
 
 /** @throws InvalidRequestError naming up to five fields that are not as Stripe documents them */

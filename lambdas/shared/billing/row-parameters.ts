@@ -14,7 +14,7 @@ export function rowParameters(
   rows: readonly Readonly<Record<string, unknown>>[],
 ): Buffer[] {
   const [key = ''] = Object.keys(columns);
-  const sorted = rows.toSorted((a, b) => (String(a[key]) < String(b[key]) ? -1 : 1));
+  const sorted = rows.toSorted((a, b) => ((a[key] as string) < (b[key] as string) ? -1 : 1));
   return Object.entries(columns).map(([column, type]) =>
     arrayParameter(
       sentAs(type),

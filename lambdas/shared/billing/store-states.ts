@@ -127,10 +127,10 @@ async function recordRefunds(run: RunStatement, states: readonly ObjectState[]):
 }
 
 async function insertCustomers(run: RunStatement, states: readonly ObjectState[]): Promise<void> {
-  const firstSeen = new Map<string, string>();
+  const firstSeen = new Map<string, Date>();
   for (const { row } of states) {
     if (row.customer_id === null) continue;
-    const seen = String(row.first_seen_at ?? row.created_at);
+    const seen = (row.first_seen_at ?? row.created_at) as Date;
     const known = firstSeen.get(row.customer_id);
     if (known === undefined || seen < known) firstSeen.set(row.customer_id, seen);
   }

@@ -3,8 +3,7 @@ export interface ArrayElements {
   readonly text: string;
   /** JSON, as text. */
   readonly jsonb: string;
-  /** ISO 8601, or milliseconds since 1970. */
-  readonly timestamptz: string | number;
+  readonly timestamptz: Date;
   readonly boolean: boolean;
   /** A safe integer. */
   readonly bigint: number;
@@ -54,7 +53,7 @@ export function arrayParameter<Type extends ArrayElementType>(
   return buffer;
 }
 
-function sizeOf(type: ArrayElementType, value: string | number | boolean | null): number {
+function sizeOf(type: ArrayElementType, value: ArrayElements[ArrayElementType] | null): number {
   if (value === null) return 0;
   if (type === 'text') return Buffer.byteLength(String(value));
   if (type === 'jsonb') return 1 + Buffer.byteLength(String(value));
@@ -62,7 +61,7 @@ function sizeOf(type: ArrayElementType, value: string | number | boolean | null)
 }
 
 /** Writes one value; returns its length in bytes. */
-function write(buffer: Buffer, offset: number, type: ArrayElementType, value: string | number | boolean): number {
+function write(buffer: Buffer, offset: number, type: ArrayElementType, value: ArrayElements[ArrayElementType]): number {
   switch (type) {
     case 'text':
       return buffer.write(String(value), offset);
@@ -72,8 +71,7 @@ function write(buffer: Buffer, offset: number, type: ArrayElementType, value: st
     case 'boolean':
       return buffer.writeUInt8(value === true ? 1 : 0, offset) - offset;
     case 'timestamptz': {
-      const ms = typeof value === 'number' ? value : Date.parse(String(value));
-      return writeInteger(buffer, offset, ms - POSTGRES_EPOCH_MS, 1000);
+      return writeInteger(buffer, offset, Number(value) - POSTGRES_EPOCH_MS, 1000);
     }
     default:
       return writeInteger(buffer, offset, Number(value));

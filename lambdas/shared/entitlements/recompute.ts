@@ -18,15 +18,21 @@ export interface EntitlementChange {
  * never on the order in which it came.
  *
  * @param changedIds ids of subscriptions, purchases, charges and refunds; others touch nothing
+ * @param paymentIds those of them that may be purchases, charges or refunds: only these are looked for in one another
  * @returns whose entitlements changed; their caches are to be invalidated after the commit
  */
 export async function recomputeEntitlements(
   run: RunStatement,
   changedIds: Iterable<string>,
+  paymentIds: Iterable<string> = changedIds,
 ): Promise<EntitlementChange[]> {
   const ids = [...changedIds].toSorted();
   if (ids.length === 0) return [];
-  const [, rows] = await Promise.all([run(LOCK_SOURCES, [ids]), run<ChangedRow>(REPLACE_ENTITLEMENTS, [ids])]);
+  const payments = [...paymentIds];
+  const [, rows] = await Promise.all([
+    run(LOCK_SOURCES, [payments]),
+    run<ChangedRow>(REPLACE_ENTITLEMENTS, [ids, payments]),
+  ]);
   return rows.map((row) => ({ userId: row.user_id, projectId: row.project_id, version: Number(row.version) }));
 }
 
@@ -57,11 +63,16 @@ export function gatherEntitlementUpdates(): EntitlementUpdates {
   return {
     async afterStore(run, changedIds, states) {
       const touching = states.filter(({ kind, row }) => ENTITLING_KINDS.has(kind) && changedIds.has(row.id));
-      for (const change of await recomputeEntitlements(run, new Set(touching.map(({ row }) => row.id)))) {
+      const payments = touching.filter(({ kind }) => kind !== 'subscription');
+      for (const change of await recomputeEntitlements(run, idsOf(touching), idsOf(payments))) {
         const key = JSON.stringify([change.userId, change.projectId]);
         if (change.version > (newest.get(key)?.version ?? 0)) newest.set(key, change);
       }
     },
     changes: () => [...newest.values()],
   };
+}
+
+function idsOf(states: readonly ObjectState[]): Set<string> {
+  return new Set(states.map(({ row }) => row.id));
 }

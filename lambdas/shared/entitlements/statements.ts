@@ -7,7 +7,24 @@ import type { Statement } from '../database/transaction';
 const RULES_LOCK = 7_303_015;
 
 /**
- * Makes what the next statement reads the last word. $1: ids of changed objects, of whatever kind.
+ * Payment intents of the charges among the given ids, and of the charges whose refunds are among them.
+ *
+ * Here and below, `OFFSET 0` keeps PostgreSQL from joining what is looked up one at a time: a join that was planned while
+ * the tables were empty, and is kept with the connection, reads all of them as they fill.
+ */
+const chargedIntents = (ids: string) => `
+  SELECT charge.payment_intent_id FROM unnest(${ids}::text[]) AS changed (id)
+  CROSS JOIN LATERAL (
+    SELECT payment_intent_id FROM billing.charges WHERE id = changed.id
+    UNION ALL
+    SELECT charge.payment_intent_id FROM billing.refunds AS refund
+    CROSS JOIN LATERAL (SELECT payment_intent_id FROM billing.charges WHERE id = refund.charge_id OFFSET 0) AS charge
+    WHERE refund.id = changed.id
+    OFFSET 0
+  ) AS charge`;
+
+/**
+ * Makes what the next statement reads the last word. $1: ids of changed purchases, charges and refunds.
  *
  * A purchase and its refund are rows of different tables, so two transactions that store one each do not see each other
  * and both would leave the purchase granted: they take turns by the payment intent. Locks are taken in the order of
@@ -20,10 +37,7 @@ WITH rules AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(${RULES_LOCK})),
 intents AS (
   SELECT payment_intent_id FROM billing.purchases WHERE id = ANY ($1::text[])
   UNION
-  SELECT payment_intent_id FROM billing.charges WHERE id = ANY ($1::text[])
-  UNION
-  SELECT charge.payment_intent_id FROM billing.refunds AS refund JOIN billing.charges AS charge
-    ON charge.id = refund.charge_id WHERE refund.id = ANY ($1::text[])
+  ${chargedIntents('$1')}
   UNION
   SELECT payment_intent_id FROM billing.refunds WHERE id = ANY ($1::text[])
 ), keys AS (
@@ -43,7 +57,8 @@ export const LOCK_RULES: Statement = {
  * Replaces the entitlements of the sources that the changed objects touch by what they grant now. Runs after
  * {@link LOCK_SOURCES}, as a statement of its own, so that it sees what the transactions before it committed.
  *
- * $1: ids of changed objects. Returns `user_id`, `project_id` and `version` where anything changed.
+ * $1: ids of changed objects, $2: those of {@link LOCK_SOURCES}. Returns `user_id`, `project_id` and `version` where
+ * anything changed.
  *
  * The user whom a source belonged to before is found by the source's id, so moving one changes both users. What is there
  * is read once, and only what differs is written: most changes of a subscription leave its entitlements as they are, and
@@ -55,14 +70,9 @@ export const REPLACE_ENTITLEMENTS: Statement = {
 WITH touched AS MATERIALIZED (
   SELECT unnest($1::text[]) AS source_id
   UNION
-  SELECT purchase.id FROM billing.charges AS charge
-  JOIN billing.purchases AS purchase ON purchase.payment_intent_id = charge.payment_intent_id
-  WHERE charge.id = ANY ($1::text[])
-  UNION
-  SELECT purchase.id FROM billing.refunds AS refund
-  JOIN billing.charges AS charge ON charge.id = refund.charge_id
-  JOIN billing.purchases AS purchase ON purchase.payment_intent_id = charge.payment_intent_id
-  WHERE refund.id = ANY ($1::text[])
+  SELECT purchase.id FROM (${chargedIntents('$2')}) AS charged
+  CROSS JOIN LATERAL (SELECT id FROM billing.purchases WHERE payment_intent_id = charged.payment_intent_id
+                      OFFSET 0) AS purchase
 ), granted AS MATERIALIZED (
   SELECT granting.* FROM touched
   CROSS JOIN LATERAL (SELECT * FROM billing.entitlement_grants AS granting

@@ -1,0 +1,49 @@
+import type { ReceivedEvent } from '../../lambdas/shared/billing/apply-events';
+import {
+  account,
+  charge,
+  checkoutSession,
+  customer,
+  EPOCH,
+  invoice,
+  paymentIntent,
+  refund,
+  stripeEvent,
+  subscription,
+} from './stripe-objects';
+
+/**
+ * A batch about objects of every kind, as many of each, every one of a customer and a user of its own.
+ *
+ * @param first tells the objects of one batch from those of another
+ */
+export function mixedBatch(size: number, first = 0): ReceivedEvent[] {
+  const metadata = (n: number) => ({ user_id: `user_${n}`, project_id: 'project_1' });
+  const makers = [
+    (n: number) => stripeEvent('customer.updated', customer({ id: `cus_${n}` })),
+    (n: number) =>
+      stripeEvent(
+        'customer.subscription.updated',
+        subscription({ id: `sub_${n}`, customer: `cus_${n}`, metadata: metadata(n) }),
+      ),
+    (n: number) => stripeEvent('invoice.paid', invoice({ id: `in_${n}`, customer: `cus_${n}` })),
+    (n: number) =>
+      stripeEvent(
+        'checkout.session.completed',
+        checkoutSession({ id: `cs_${n}`, customer: `cus_${n}`, payment_intent: `pi_of_cs_${n}` }),
+      ),
+    (n: number) => stripeEvent('payment_intent.succeeded', paymentIntent({ id: `pi_${n}`, customer: `cus_${n}` })),
+    (n: number) =>
+      stripeEvent(
+        'charge.refunded',
+        charge({ id: `ch_${n}`, customer: `cus_${n}`, payment_intent: `pi_${n}`, amount_refunded: 5 }),
+      ),
+    (n: number) => stripeEvent('refund.created', refund({ id: `re_${n}`, charge: `ch_${n}` })),
+    (n: number) => stripeEvent('account.updated', account({ id: `acct_${n}` })),
+  ];
+  return Array.from({ length: size }, (_, index) => {
+    const make = makers[index % makers.length];
+    if (make === undefined) throw new Error('There is no such maker');
+    return { event: make(first + index), source: 'webhook', receivedAt: new Date((EPOCH + 1) * 1000) };
+  });
+}
