@@ -1,5 +1,6 @@
 import type { SQSRecord } from 'aws-lambda';
 import { Client } from 'pg';
+import { BATCH_SIZE } from '../../lambdas/processor/contract';
 import { processBatch } from '../../lambdas/processor/core';
 import { createReusableConnection } from '../../lambdas/shared/database/reusable-connection';
 import { gatherEntitlementUpdates } from '../../lambdas/shared/entitlements/recompute';
@@ -10,8 +11,6 @@ import { migrate, silentLog } from '../support/server';
 import type { Contender } from './contender';
 import { PRICE_ID, SIGNING_SECRET, type Delivery } from './workload';
 
-/** Messages that the queue hands to one invocation; see the processor's construct. */
-const BATCH_SIZE = 100;
 /** What the workload's plan grants: whoever subscribes gets entitlements, which every change of a period moves. */
 const RULES = rulesSchema.parse([
   { id: 'plan', grants: { source: 'subscription', priceId: PRICE_ID, graceDays: 3 }, features: ['plan'] },

@@ -38,6 +38,8 @@ const LINK_LENGTH = 10;
 /** Events of each subscription in a workload. */
 const ROUNDS = 4;
 const HOUR_SECONDS = 3600;
+/** When every subscription was made, and its period began: what happens to it later changes neither. */
+const SUBSCRIBED_AT = nowSeconds() - 2 * HOUR_SECONDS;
 
 /** Gives the id of a kind; of one subscription, or its placeholder. */
 type Ids = (kind: number) => string;
@@ -49,10 +51,9 @@ const idsOf =
 
 /** Events that make a subscription and pay its first invoice, with placeholders for ids: to be copied by `multiplyRows`. */
 export function templateDeliveries(): [subscription: Delivery, invoice: Delivery] {
-  const created = nowSeconds() - 2 * HOUR_SECONDS;
   return [
-    sign(subscriptionEvent('created', placeholder, placeholder(EVENT), created)),
-    sign(invoiceEvent(1, placeholder, placeholder(INVOICE), placeholder(INVOICE_EVENT), created)),
+    sign(subscriptionEvent('created', placeholder, placeholder(EVENT), SUBSCRIBED_AT)),
+    sign(invoiceEvent(1, placeholder, placeholder(INVOICE), placeholder(INVOICE_EVENT), SUBSCRIBED_AT)),
   ];
 }
 
@@ -101,11 +102,11 @@ function invoiceEvent(round: number, ids: Ids, invoiceId: string, eventId: strin
 
 function subscriptionEvent(change: 'created' | 'updated', ids: Ids, eventId: string, at: number): Stripe.Event {
   const id = `sub_${ids(SUBSCRIPTION)}`;
-  const item = subscriptionItemObject(id, { id: `si_${ids(ITEM)}`, price: PRICE, created: at });
+  const item = subscriptionItemObject(id, { id: `si_${ids(ITEM)}`, price: PRICE, created: SUBSCRIBED_AT });
   const subscription = subscriptionObject({
     id,
     customer: `cus_${ids(CUSTOMER)}`,
-    created: at,
+    created: SUBSCRIBED_AT,
     items: nestedList(`/v1/subscription_items?subscription=${id}`, [item]),
     default_payment_method: `pm_${ids(PAYMENT_METHOD)}`,
     latest_invoice: `in_${ids(LATEST_INVOICE)}`,

@@ -3,7 +3,7 @@ import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { ProcessorEnvironment } from '../../lambdas/processor/contract';
+import { BATCH_SIZE, type ProcessorEnvironment } from '../../lambdas/processor/contract';
 import { acknowledge } from '../acknowledge';
 import { billingDatabaseEnvironment, type DatabaseAccess } from './database-access';
 import type { EntitlementCache } from './entitlement-cache';
@@ -13,8 +13,6 @@ import { objectDefaults } from './stripe-access';
 /** How long one batch may take. The queue hides its messages for six times as long. */
 export const PROCESSOR_TIMEOUT = Duration.seconds(30);
 
-/** Events applied in one transaction. Higher is more events a second; a poison event makes a larger batch run again. */
-const BATCH_SIZE = 100;
 /** Batches at a time, which is also the number of database connections: each instance holds one. */
 const MAX_CONCURRENCY = 5;
 

@@ -173,7 +173,7 @@ test('the processor takes batches of 100 and reports each failure by itself', ()
     'EventProcessor',
   );
   expect(mapping.Properties).toMatchObject({
-    BatchSize: 100,
+    BatchSize: 200,
     MaximumBatchingWindowInSeconds: 1,
     FunctionResponseTypes: ['ReportBatchItemFailures'],
     ScalingConfig: { MaximumConcurrency: 5 },

@@ -135,7 +135,7 @@ test('routes, event sources, redrive and schedules are joined to their functions
       Properties: {
         EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
         FunctionName: { Ref: 'Worker' },
-        BatchSize: 100,
+        BatchSize: 200,
         FunctionResponseTypes: ['ReportBatchItemFailures'],
       },
     },
