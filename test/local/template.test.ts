@@ -135,7 +135,7 @@ test('routes, event sources, redrive and schedules are joined to their functions
       Properties: {
         EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] },
         FunctionName: { Ref: 'Worker' },
-        BatchSize: 200,
+        BatchSize: 100,
         FunctionResponseTypes: ['ReportBatchItemFailures'],
       },
     },

@@ -89,7 +89,7 @@ function prepare(item: ReceivedEvent, defaults: StateDefaults): Prepared {
   let payload = '{}';
   let object: unknown;
   try {
-    const storable = toStorable(item.event) as StripeEvent;
+    const storable = toStorable(item.event, item.json) as StripeEvent;
     payload = storable === item.event && item.json !== undefined ? item.json : JSON.stringify(storable);
     object = storable.data.object;
     return { ...item, payload, object, effects: effectsOf(storable, defaults) };

@@ -76,7 +76,8 @@ export function owner(metadata: readonly Metadata[], defaults: StateDefaults, fa
 export function time(seconds: number | null | undefined): Date | null {
   if (seconds == null) return null;
   const moment = new Date(seconds * 1000);
-  if (Number.isNaN(moment.getTime())) throw new InvalidRequestError(`${seconds}: expected a time in seconds since 1970`);
+  if (Number.isNaN(moment.getTime()))
+    throw new InvalidRequestError(`${seconds}: expected a time in seconds since 1970`);
   return moment;
 }
 

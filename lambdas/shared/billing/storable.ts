@@ -19,39 +19,45 @@ type JsonObject = { [key: string]: Json };
  * PostgreSQL cannot hold (NUL, half of a surrogate pair) replaced by U+FFFD. What may stay as it is, as most objects may, is
  * returned itself and not copied.
  *
+ * @param json what the value was parsed from, if it is at hand: one look at it may save looking at every text
  * @throws InvalidRequestError when it is nested deeper than 60 levels
  */
-export function toStorable(value: unknown): Json {
-  return storable(value as Json, 0);
+export function toStorable(value: unknown, json?: string): Json {
+  // Both can only be in a text that was escaped, but for half of a pair that came as it is.
+  const plain = json !== undefined && !json.includes(String.raw`\u`) && json.isWellFormed();
+  return storable(value as Json, 0, plain ? asItIs : storableText);
 }
 
-function storable(value: Json, depth: number): Json {
-  if (typeof value === 'string') return storableText(value);
+type TextOf = (text: string) => string;
+const asItIs: TextOf = (text) => text;
+
+function storable(value: Json, depth: number, textOf: TextOf): Json {
+  if (typeof value === 'string') return textOf(value);
   // A number beyond what JavaScript holds, such as 1e999.
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (value === null || typeof value !== 'object') return value;
   // The client library turns decimal fields into objects of a class of its own.
-  if (serialisesItself(value)) return storable(value.toJSON(), depth);
+  if (serialisesItself(value)) return storable(value.toJSON(), depth, textOf);
   if (depth > MAX_DEPTH) throw new InvalidRequestError(`The object is nested deeper than ${MAX_DEPTH} levels`);
-  if (Array.isArray(value)) return storableArray(value, depth);
+  if (Array.isArray(value)) return storableArray(value, depth, textOf);
   if (isPaymentMethod(value)) return { ...reduced(value, ['id', 'object', 'customer']), ...reducedDetails(value) };
   if (isCardOrAccount(value)) return reduced(value, ['id', 'object']);
-  return storableObject(value, depth);
+  return storableObject(value, depth, textOf);
 }
 
-function storableArray(array: Json[], depth: number): Json[] {
+function storableArray(array: Json[], depth: number, textOf: TextOf): Json[] {
   let copy: Json[] | undefined;
   // By index: this looks at everything that Stripe sends, and an iterator makes garbage of every step.
   for (let index = 0; index < array.length; index += 1) {
     const element = array[index] as Json;
-    const kept = storable(element, depth + 1);
+    const kept = storable(element, depth + 1, textOf);
     if (kept !== element) copy ??= [...array];
     if (copy) copy[index] = kept;
   }
   return copy ?? array;
 }
 
-function storableObject(object: JsonObject, depth: number): JsonObject {
+function storableObject(object: JsonObject, depth: number, textOf: TextOf): JsonObject {
   const keys = Object.keys(object);
   /** The properties so far, once one of them differs. */
   let copy: [string, Json][] | undefined;
@@ -59,8 +65,8 @@ function storableObject(object: JsonObject, depth: number): JsonObject {
     const key = keys[index] as string;
     const element = object[key] as Json;
     const dropped = key === CLIENT_SECRET;
-    const keptKey = storableText(key);
-    const kept = DETAILS_FIELDS.has(key) ? reducedDetails(element) : storable(element, depth + 1);
+    const keptKey = textOf(key);
+    const kept = DETAILS_FIELDS.has(key) ? reducedDetails(element) : storable(element, depth + 1, textOf);
     if (dropped || keptKey !== key || kept !== element) {
       copy ??= keys.slice(0, index).map((before) => [before, object[before] as Json]);
     }

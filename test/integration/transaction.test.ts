@@ -1,0 +1,111 @@
+import type { Client } from 'pg';
+import { inTransaction, type RunStatement } from '../../lambdas/shared/database/transaction';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+
+const INSERT = { name: 'insert', text: 'INSERT INTO facts (fact) VALUES ($1) RETURNING fact AS id' };
+const COUNT = { name: 'count', text: 'SELECT count(*)::text AS id FROM facts' };
+
+let database: TestDatabase;
+let observer: Client;
+
+beforeAll(async () => {
+  database = await createTestDatabase('empty');
+  observer = await database.client();
+  await observer.query('CREATE TABLE facts (fact text PRIMARY KEY)');
+});
+afterAll(() => database.drop());
+
+const stored = async () =>
+  (await observer.query<{ fact: string }>('SELECT fact FROM facts ORDER BY fact')).rows.map(({ fact }) => fact);
+
+describe.each([
+  ['pipelining', () => database.pipelining.connect()],
+  ['plain', () => database.connector.connect()],
+])('over a %s connection', (_, connect) => {
+  let client: Client;
+  beforeAll(async () => {
+    client = await connect();
+  });
+  afterAll(() => client.end());
+  beforeEach(() => observer.query('TRUNCATE facts'));
+
+  test('statements that are given together run in that order, and see each other', async () => {
+    const counted = await inTransaction(client, async (run) => {
+      const [, before, , after] = await Promise.all([
+        run(INSERT, ['a']),
+        run(COUNT, []),
+        run(INSERT, ['b']),
+        run(COUNT, []),
+      ]);
+      return [before, after].flat().map(({ id }) => id);
+    });
+    expect(counted).toEqual(['1', '2']);
+    expect(await stored()).toEqual(['a', 'b']);
+  });
+
+  test('a refused statement takes everything with it: what came before, beside and after it', async () => {
+    let late: RunStatement | undefined;
+    const work = inTransaction(client, async (run) => {
+      late = run;
+      await run(INSERT, ['before']);
+      await Promise.all([run(INSERT, ['a']), run(INSERT, ['a']), run(INSERT, ['beside'])]);
+    });
+    await expect(work).rejects.toMatchObject({ code: '23505' });
+    // By now the transaction is over, and the statement would commit by itself.
+    await expect(late?.(INSERT, ['after'])).rejects.toMatchObject({ code: '23505' });
+    expect(await stored()).toEqual([]);
+  });
+
+  test('work that overlooks a refusal is told that nothing was committed', async () => {
+    const work = inTransaction(client, async (run) => {
+      await run(INSERT, ['a']);
+      await run(INSERT, ['a']).catch(() => undefined);
+    });
+    await expect(work).rejects.toThrow('not committed');
+    expect(await stored()).toEqual([]);
+  });
+
+  test('work that fails by itself leaves nothing, and the connection serves the next', async () => {
+    const work = inTransaction(client, async (run) => {
+      await run(INSERT, ['a']);
+      throw new Error('changed its mind');
+    });
+    await expect(work).rejects.toThrow('changed its mind');
+    await inTransaction(client, (run) => run(INSERT, ['b']));
+    expect(await stored()).toEqual(['b']);
+  });
+
+  test('each statement is timed from when the one before was answered', async () => {
+    const SLEEP = { name: 'sleep', text: 'SELECT pg_sleep(0.5)::text AS id' };
+    const took: [string, number][] = [];
+    await inTransaction(
+      client,
+      (run) => Promise.all([run(SLEEP, []), run(COUNT, [])]),
+      (name, ms) => took.push([name, ms]),
+    );
+    expect(took.map(([name]) => name)).toEqual(['sleep', 'count']);
+    expect(took[0]?.[1]).toBeGreaterThanOrEqual(499);
+    expect(took[1]?.[1]).toBeLessThan(450);
+  });
+});
+
+test('a pipelining connection does not wait for an answer before it sends the next statement', async () => {
+  const client = await database.pipelining.connect();
+  try {
+    const sent: string[] = [];
+    const answered: string[] = [];
+    const parse = jest.spyOn(
+      (client as unknown as { connection: { parse(query: { name: string }): void } }).connection,
+      'parse',
+    );
+    await inTransaction(client, async (run) => {
+      const answers = Promise.all([run(INSERT, ['x']).then(() => answered.push('insert')), run(COUNT, [])]);
+      sent.push(...parse.mock.calls.map(([{ name }]) => name));
+      expect(answered).toEqual([]);
+      await answers;
+    });
+    expect(sent).toEqual(['insert', 'count']);
+  } finally {
+    await client.end();
+  }
+});
