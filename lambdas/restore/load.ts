@@ -1,5 +1,5 @@
 import type { Client, ClientBase } from 'pg';
-import { applyCopySettings, qualified } from '../shared/archive/copy-session';
+import { applyCopySettings, columnList, qualified } from '../shared/archive/copy-session';
 import { distribute } from '../shared/archive/distribute';
 import type { ArchivedPart, ArchivedTable, Manifest } from '../shared/archive/manifest';
 import type { ArchiveStore } from '../shared/archive/store';
@@ -11,6 +11,10 @@ import { loadPart } from './read-part';
 
 /** Rows from which a table's indexes are built after it was loaded. Below, a statement more costs as much as it saves. */
 const INDEX_LATER_ROWS = 5_000;
+/** Buckets of a column's statistics, instead of 100; what the second stage of `vacuumdb --analyze-in-stages` collects. */
+const COARSE_STATISTICS = 10;
+/** How much of a connection's even share of all bytes a table may have to be loaded at once: what freezing it saves. */
+const FROZEN_SHARE = 1.25;
 
 /**
  * Refuses an archive whose tables are not those of the migrated schema: rows would be left out, or tables left empty.
@@ -59,39 +63,64 @@ export async function withWriters<T>(
   }
 }
 
-type LoadStep =
-  | { readonly part: ArchivedPart; readonly table: ArchivedTable }
-  | { readonly index: DeferredIndex; readonly part?: undefined };
+/** One object of a table, or all of them, which are loaded in one transaction then. */
+interface TableLoad {
+  readonly table: ArchivedTable;
+  readonly parts: readonly ArchivedPart[];
+  readonly bytes: number;
+}
+type LoadStep = TableLoad | { readonly index: DeferredIndex; readonly table?: undefined };
 
 /**
  * Replaces the content of all tables by the archive's. Migrations may have put rows of their own into some, such as the
  * database's identity; the archive has those as well. Indexes of large tables are built once their rows are there.
  * Foreign keys and triggers have to be off.
+ *
+ * A table that is emptied and loaded in one transaction is frozen: its rows are marked as visible to everybody as they are
+ * written. Otherwise the first to read them, which is the first index, marks and writes all of them a second time. That
+ * takes one connection for all parts of the table, so tables that are too large for that are loaded by all of them instead.
  */
 export async function loadTables(store: ArchiveStore, manifest: Manifest, writers: readonly Client[]): Promise<void> {
   const { tables } = manifest;
   const [first] = writers;
   if (!first) throw new RangeError('Nobody to load the tables: at least one writer is needed');
-  // ONLY: each partition is listed itself.
-  const names = tables.map((table) => `ONLY ${qualified(table)}`);
-  if (names.length > 0) await first.query(`TRUNCATE ${names.join(', ')}`);
+  const loads = tables.flatMap((table) => planLoads(table, tables, writers.length));
   const indexes = await deferIndexes(
     first,
     tables.filter((table) => table.rows >= INDEX_LATER_ROWS),
   );
   const indexesByTable = Map.groupBy(indexes, (index) => qualified({ schema: index.schema, name: index.table }));
   const partsLeft = new Map(tables.map((table) => [table, table.parts.length]));
-  const parts = tables
-    .flatMap((table) => table.parts.map((part) => ({ table, part })))
-    .toSorted((one, other) => other.part.bytes - one.part.bytes);
-  await distribute<LoadStep, Client>(parts, writers, async (step, writer, signal) => {
-    if (step.part === undefined) return buildIndex(writer, step.index);
-    await loadPart(store, writer, step.table, step.part, signal);
-    const left = (partsLeft.get(step.table) ?? 0) - 1;
+  // Where parts come over several connections, none may empty what another loaded.
+  for (const table of new Set(loads.filter((load) => !isWhole(load)).map((load) => load.table))) {
+    await first.query(`TRUNCATE ONLY ${qualified(table)}`);
+  }
+  const largestFirst = loads.toSorted((one, other) => other.bytes - one.bytes);
+  await distribute<LoadStep, Client>(largestFirst, writers, async (step, writer, signal) => {
+    if (step.table === undefined) return buildIndex(writer, step.index);
+    const whole = isWhole(step);
+    // ONLY: each partition is listed itself.
+    if (whole) await writer.query(`BEGIN; TRUNCATE ONLY ${qualified(step.table)}`);
+    for (const part of step.parts) await loadPart(store, writer, step.table, part, { signal, freeze: whole });
+    if (whole) await writer.query('COMMIT');
+    const left = (partsLeft.get(step.table) ?? 0) - step.parts.length;
     partsLeft.set(step.table, left);
     if (left > 0) return undefined;
     return (indexesByTable.get(qualified(step.table)) ?? []).map((index) => ({ index }));
   });
+}
+
+function isWhole({ table, parts }: TableLoad): boolean {
+  return parts.length === table.parts.length;
+}
+
+/** A table is loaded at once unless it keeps one connection busy long after all others have finished. */
+function planLoads(table: ArchivedTable, all: readonly ArchivedTable[], connections: number): TableLoad[] {
+  const total = all.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (table.parts.length === 1 || table.bytes <= (FROZEN_SHARE * total) / connections) {
+    return [{ table, parts: table.parts, bytes: table.bytes }];
+  }
+  return table.parts.map((part) => ({ table, parts: [part], bytes: part.bytes }));
 }
 
 /**
@@ -110,10 +139,16 @@ export async function assertRowCounts(manifest: Manifest, writers: readonly Clie
   });
 }
 
-/** Collects statistics of every table, without which the first queries after a cut-over would be planned blindly. */
+/**
+ * Collects coarse statistics of every table, without which the first queries after a cut-over would be planned blindly.
+ * Columns are named because PostgreSQL then still counts the table as never analysed: autovacuum, which comes within a
+ * minute, collects the fine ones, which take ten times as long.
+ */
 export async function collectStatistics(client: ClientBase, writers: readonly ClientBase[]): Promise<void> {
+  for (const writer of writers) await writer.query(`SET default_statistics_target = ${COARSE_STATISTICS}`);
   await distribute(await listRoots(client), writers, async (table, writer) => {
-    await writer.query(`ANALYZE ${qualified(table)}`);
+    const columns = table.columns.length > 0 ? ` (${columnList(table.columns)})` : '';
+    await writer.query(`ANALYZE ${qualified(table)}${columns}`);
   });
 }
 

@@ -25,6 +25,7 @@ export async function readVerified(store: ArchiveStore, part: ArchivedPart, sign
  * Loads one object into its table. Hash, bytes and rows are checked before the server is told that the data is
  * complete, so an object that differs from the manifest leaves no row.
  *
+ * @param options.freeze marks the rows as visible to everybody; the table was emptied in the same transaction
  * @throws OperationError `archive_damaged` naming the object when it is not what was written, `archive_inconsistent`
  * when the table refuses its rows, `store_unavailable` (retryable)
  */
@@ -33,13 +34,13 @@ export async function loadPart(
   client: Client,
   table: ArchivedTable,
   part: ArchivedPart,
-  signal: AbortSignal,
+  { signal, freeze = false }: { readonly signal: AbortSignal; readonly freeze?: boolean },
 ): Promise<void> {
   const object = await openObject(store, part.key);
   const plain = new Meter({ countRows: true, hash: false, verify: (measured) => assertPlain(part, measured) });
   // A table whose columns are all generated, or that has none, is copied by its rows alone.
   const columns = table.columns.length > 0 ? ` (${columnList(table.columns)})` : '';
-  const target = new CopyIn(client, `COPY ${qualified(table)}${columns} FROM STDIN`);
+  const target = new CopyIn(client, `COPY ${qualified(table)}${columns} FROM STDIN${freeze ? ' WITH (FREEZE)' : ''}`);
   const decompressor = createZstdDecompress({ chunkSize: PLAIN_CHUNK_BYTES });
   await pipeline(object, compressedMeter(part), decompressor, plain, target, { signal }).catch((cause: unknown) => {
     throw explain(part, cause);

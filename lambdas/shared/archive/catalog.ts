@@ -36,10 +36,12 @@ export async function listTables(client: ClientBase): Promise<SourceTable[]> {
   return tables.rows;
 }
 
-/** Tables that are no part of another, with partitioned and materialised ones; the largest first. */
-export async function listRoots(client: ClientBase): Promise<Pick<SourceTable, 'schema' | 'name'>[]> {
-  const roots = await client.query<Pick<SourceTable, 'schema' | 'name'>>(
-    `SELECT n.nspname AS schema, c.relname AS name
+/** Tables that are no part of another, with partitioned and materialised ones, and all their columns; the largest first. */
+export async function listRoots(client: ClientBase): Promise<Pick<SourceTable, 'schema' | 'name' | 'columns'>[]> {
+  const roots = await client.query<Pick<SourceTable, 'schema' | 'name' | 'columns'>>(
+    `SELECT n.nspname AS schema, c.relname AS name,
+            ARRAY(SELECT a.attname::text FROM pg_attribute a
+                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) AS columns
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND ${OURS}
      ORDER BY c.relkind = 'p' DESC, pg_table_size(c.oid) DESC`,
