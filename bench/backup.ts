@@ -19,6 +19,8 @@ const { values: options } = parseArgs({
   options: {
     /** Size of the database, in GiB. */
     gib: { type: 'string', default: '1' },
+    /** How often everybody saves and restores. The server is shared, and whoever comes first finds it cold. */
+    rounds: { type: 'string', default: '3' },
     /** A smoke test of the benchmark itself; its figures mean nothing. */
     quick: { type: 'boolean', default: false },
   },
@@ -27,8 +29,8 @@ const quick = options.quick;
 const gib = quick ? 0.05 : Number(options.gib);
 if (!(gib > 0)) throw new Error('--gib: expected a number above 0');
 
-/** How often everybody saves and restores. The server is shared, and whoever comes first finds it cold. */
-const ROUNDS = quick ? 1 : 3;
+const rounds = quick ? 1 : Number(options.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds: expected a whole number from 1');
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
@@ -58,27 +60,27 @@ async function main(teardown: Teardown): Promise<void> {
     ...(tools === undefined ? [] : stockTools(tools, server, database, objects)),
   ];
   const events = await countEvents(database);
-  const rounds: Result[][] = [];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    progress(`Round ${round + 1} of ${ROUNDS}`);
+  const measured: Result[][] = [];
+  while (measured.length < rounds) {
+    progress(`Round ${measured.length + 1} of ${rounds}`);
     const results: Result[] = [];
     for (const contender of contenders) results.push(await measure(server, contender, events));
-    rounds.push(results);
+    measured.push(results);
   }
-  const results = contenders.map((_, index) => middleOf(rounds.flatMap((round) => round[index] ?? [])));
+  const results = contenders.map((_, index) => middleOf(measured.flatMap((round) => round[index] ?? [])));
   console.log(report(results, bytes, tools?.version));
 }
 
 /** One contender's rounds as one: the median of each time, which the first round's cold server does not move. */
-function middleOf(rounds: readonly Result[]): Result {
-  const [first] = rounds;
+function middleOf(results: readonly Result[]): Result {
+  const [first] = results;
   if (first === undefined) throw new Error('Nothing was measured');
   const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
   return {
     ...first,
-    saveSeconds: median(rounds.map(({ saveSeconds }) => saveSeconds)),
-    restoreSeconds: median(rounds.map(({ restoreSeconds }) => restoreSeconds)),
-    peak: rounds.map(({ peak }) => peak).reduce((one, other) => highest(one, other)),
+    saveSeconds: median(results.map(({ saveSeconds }) => saveSeconds)),
+    restoreSeconds: median(results.map(({ restoreSeconds }) => restoreSeconds)),
+    peak: results.map(({ peak }) => peak).reduce((one, other) => highest(one, other)),
   };
 }
 

@@ -109,7 +109,7 @@ export function differences(state: ComparedState, local: LocalRow | undefined): 
   return findings;
 }
 
-/** One text for one value, whether it came from PostgreSQL (Date, bigint as text) or from Stripe (ISO text, number). */
+/** One text for one value, whether it came from PostgreSQL (Date, bigint as text) or from Stripe (Date, number). */
 function canonical(value: unknown): string | null {
   if (value === null || value === undefined) return null;
   if (value instanceof Date) return value.toISOString();

@@ -1,4 +1,4 @@
-import type { Client, ClientBase } from 'pg';
+import { DatabaseError, type Client, type ClientBase } from 'pg';
 import { applyCopySettings, columnList, qualified } from '../shared/archive/copy-session';
 import { distribute } from '../shared/archive/distribute';
 import type { ArchivedPart, ArchivedTable, Manifest } from '../shared/archive/manifest';
@@ -102,11 +102,25 @@ export async function loadTables(store: ArchiveStore, manifest: Manifest, writer
     // ONLY: each partition is listed itself.
     if (whole) await writer.query(`BEGIN; TRUNCATE ONLY ${qualified(step.table)}`);
     for (const part of step.parts) await loadPart(store, writer, step.table, part, { signal, freeze: whole });
-    if (whole) await writer.query('COMMIT');
+    if (whole) await commit(writer, step.table);
     const left = (partsLeft.get(step.table) ?? 0) - step.parts.length;
     partsLeft.set(step.table, left);
     if (left > 0) return undefined;
     return (indexesByTable.get(qualified(step.table)) ?? []).map((index) => ({ index }));
+  });
+}
+
+/** @throws OperationError `archive_inconsistent` naming the table, where a key that is only checked now is violated */
+async function commit(writer: ClientBase, table: ArchivedTable): Promise<void> {
+  await writer.query('COMMIT').catch((cause: unknown) => {
+    if (!(cause instanceof DatabaseError)) throw cause;
+    throw new OperationError(
+      'archive_inconsistent',
+      `The rows of ${table.schema}.${table.name} are refused: ${cause.message}`,
+      {
+        cause,
+      },
+    );
   });
 }
 
@@ -140,15 +154,19 @@ export async function assertRowCounts(manifest: Manifest, writers: readonly Clie
 }
 
 /**
- * Collects coarse statistics of every table, without which the first queries after a cut-over would be planned blindly.
- * Columns are named because PostgreSQL then still counts the table as never analysed: autovacuum, which comes within a
- * minute, collects the fine ones, which take ten times as long.
+ * Collects statistics of every table, without which the first queries after a cut-over would be planned blindly: coarse
+ * ones where finer ones come by themselves. Columns are named because PostgreSQL then goes on counting the rows that were
+ * loaded as changes since the last analysis: autovacuum, which comes within a minute, collects the fine ones, which take
+ * ten times as long. Tables of a few rows stay as they are, which is no less than there is to know.
  */
 export async function collectStatistics(client: ClientBase, writers: readonly ClientBase[]): Promise<void> {
-  for (const writer of writers) await writer.query(`SET default_statistics_target = ${COARSE_STATISTICS}`);
   await distribute(await listRoots(client), writers, async (table, writer) => {
-    const columns = table.columns.length > 0 ? ` (${columnList(table.columns)})` : '';
-    await writer.query(`ANALYZE ${qualified(table)}${columns}`);
+    const coarse = table.isRefined && table.columns.length > 0;
+    await writer.query(
+      coarse
+        ? `SET default_statistics_target = ${COARSE_STATISTICS}; ANALYZE ${qualified(table)} (${columnList(table.columns)})`
+        : `RESET default_statistics_target; ANALYZE ${qualified(table)}`,
+    );
   });
 }
 

@@ -109,3 +109,42 @@ test('a pipelining connection does not wait for an answer before it sends the ne
     await client.end();
   }
 });
+
+test('answers that arrive together give the first refusal, not one of those that only follow from it', async () => {
+  const refusals = ['22003', '25P02', '25P02'];
+  const answers: (() => void)[] = [];
+  const client = {
+    pipeline: true,
+    query: (query: string | object) =>
+      typeof query === 'string'
+        ? Promise.resolve({ command: query, rows: [] })
+        : new Promise((_, reject) => {
+            const code = refusals[answers.length];
+            answers.push(() => reject(Object.assign(new Error(code), { code })));
+          }),
+  } as unknown as Client;
+  const work = inTransaction(client, async (run) => {
+    const deep = async () => {
+      await Promise.all([run(INSERT, ['a'])]);
+    };
+    const all = Promise.all([deep(), run(COUNT, []), run(COUNT, [])]);
+    answers.forEach((answer) => answer());
+    await all;
+  });
+  await expect(work).rejects.toMatchObject({ code: '22003' });
+});
+
+test('what was given but not sent when the work fails by itself is not run after the rollback', async () => {
+  await observer.query('TRUNCATE facts');
+  const client = await database.connector.connect();
+  try {
+    const work = inTransaction(client, (run) =>
+      Promise.all([run(INSERT, ['a']), run(INSERT, ['b']), Promise.reject(new Error('changed its mind'))]),
+    );
+    await expect(work).rejects.toThrow('changed its mind');
+    await client.query('SELECT');
+    expect(await stored()).toEqual([]);
+  } finally {
+    await client.end();
+  }
+});

@@ -166,7 +166,7 @@ test('an event is parked for 14 days after the attempts of the contract', () => 
   expect(Number(queue.MessageRetentionPeriod)).toBeLessThan(Number(parked.MessageRetentionPeriod));
 });
 
-test('the processor takes batches of 100 and reports each failure by itself', () => {
+test('the processor takes batches of 200 and reports each failure by itself', () => {
   const mapping = resourceLike(
     templatesOf('production').operations,
     'AWS::Lambda::EventSourceMapping',

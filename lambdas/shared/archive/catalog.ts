@@ -36,12 +36,22 @@ export async function listTables(client: ClientBase): Promise<SourceTable[]> {
   return tables.rows;
 }
 
-/** Tables that are no part of another, with partitioned and materialised ones, and all their columns; the largest first. */
-export async function listRoots(client: ClientBase): Promise<Pick<SourceTable, 'schema' | 'name' | 'columns'>[]> {
-  const roots = await client.query<Pick<SourceTable, 'schema' | 'name' | 'columns'>>(
+export interface RootTable extends Pick<SourceTable, 'schema' | 'name' | 'columns'> {
+  readonly isRefined: boolean;
+}
+
+/**
+ * Tables that are no part of another, with partitioned and materialised ones; the largest first.
+ *
+ * @returns `isRefined`: autovacuum collects fine statistics where coarse ones of all columns were: not of partitioned
+ * tables, and what an index computes is only looked at when no columns are named
+ */
+export async function listRoots(client: ClientBase): Promise<RootTable[]> {
+  const roots = await client.query<RootTable>(
     `SELECT n.nspname AS schema, c.relname AS name,
             ARRAY(SELECT a.attname::text FROM pg_attribute a
-                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) AS columns
+                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) AS columns,
+            c.relkind <> 'p' AND NOT EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indexprs IS NOT NULL) AS "isRefined"
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND ${OURS}
      ORDER BY c.relkind = 'p' DESC, pg_table_size(c.oid) DESC`,

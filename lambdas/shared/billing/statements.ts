@@ -286,12 +286,14 @@ export const REPLACE_SUBSCRIPTION_ITEMS: RowsStatement = {
 WITH incoming AS MATERIALIZED (
   SELECT ${selected(ITEM_COLUMNS)} FROM ${incoming(ITEM_COLUMNS)}
 ), superseded AS MATERIALIZED (
-  SELECT stored.id FROM unnest($${ITEM_NAMES.length + 1}::text[]) AS whole (subscription_id)
+  SELECT stored.id, whole.subscription_id FROM unnest($${ITEM_NAMES.length + 1}::text[]) AS whole (subscription_id)
   CROSS JOIN LATERAL (SELECT item.id FROM billing.subscription_items AS item
                       WHERE item.subscription_id = whole.subscription_id OFFSET 0) AS stored
   WHERE NOT EXISTS (SELECT FROM incoming WHERE incoming.id = stored.id)
 ), removed AS (
-  DELETE FROM billing.subscription_items AS stored USING superseded WHERE stored.id = superseded.id
+  -- The subscription again: a concurrent batch may have moved the item to another meanwhile.
+  DELETE FROM billing.subscription_items AS stored USING superseded
+  WHERE stored.id = superseded.id AND stored.subscription_id = superseded.subscription_id
 )
 INSERT INTO billing.subscription_items (${ITEM_NAMES.join(', ')})
 SELECT ${ITEM_NAMES.join(', ')} FROM incoming

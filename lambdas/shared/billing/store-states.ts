@@ -60,7 +60,7 @@ export async function storeStates(
     recordRefunds(run, states),
   ]);
   const changed = new Set(stored.flat());
-  await Promise.all([replaceItems(run, byKind.get('subscription'), changed), afterStore?.(changed)]);
+  await Promise.all([replaceItems(run, byKind.get('subscription'), changed), (async () => afterStore?.(changed))()]);
   return changed;
 }
 

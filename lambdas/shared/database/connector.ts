@@ -59,7 +59,7 @@ export function mainTarget(environment: {
 export interface ConnectorOptions {
   /**
    * Statements are sent without waiting for the answers to those before; see `inTransaction`. Not for connections that
-   * COPY. To PostgreSQL, and to RDS Proxy, these are ordinary messages that arrive early, as JDBC's batches do.
+   * COPY. To PostgreSQL, and to RDS Proxy, these are ordinary messages that arrive early.
    *
    * @default false
    */

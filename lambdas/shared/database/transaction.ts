@@ -26,61 +26,74 @@ export type QueryObserver = (statement: string, durationMs: number) => void;
  * wait for it: a connection that pipelines sends them together, and a batch costs as many round trips as it has questions,
  * not statements. After one failed, none is run any more.
  *
- * @throws what `work` threw, or what PostgreSQL refused; nothing was committed then
+ * @throws what `work` threw, or what PostgreSQL refused first; nothing was committed then
  */
 export async function inTransaction<T>(
   client: ClientBase,
   work: (run: RunStatement) => Promise<T>,
   observe: QueryObserver = () => undefined,
 ): Promise<T> {
-  const begun = client.query('BEGIN');
+  // Waited for: were it refused, what is on its way behind it would run, and commit, statement by statement.
+  await client.query('BEGIN');
+  const { run, abandon } = sequence(client, observe);
   try {
-    const result = await work(runInOrder(client, { begun, observe }));
-    await begun;
+    const result = await work(run);
     // Of a transaction in which anything failed, PostgreSQL answers a commit by rolling it back, which is no error to it.
     const { command } = await client.query('COMMIT');
     if (command !== 'COMMIT') throw new Error(`The transaction was not committed: ${command}`);
     return result;
   } catch (error) {
-    await begun.catch(() => undefined);
+    await abandon(error);
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
 }
 
-interface RunOptions {
-  /** What the first statement comes after. @default nothing */
-  readonly begun?: Promise<unknown>;
-  readonly observe?: QueryObserver;
+/** Runs statements in order, in a transaction of the caller's; one runner for each transaction. */
+export function runInOrder(client: ClientBase): RunStatement {
+  return sequence(client, () => undefined).run;
 }
 
-/** Runs statements in a transaction of the caller's, one runner for each. */
-export function runInOrder(
-  client: ClientBase,
-  { begun = Promise.resolve(), observe = () => undefined }: RunOptions = {},
-): RunStatement {
+interface Sequence {
+  readonly run: RunStatement;
+  /** Refuses what has not been sent yet, and resolves when what was sent is answered. */
+  readonly abandon: (reason: unknown) => Promise<void>;
+}
+
+function sequence(client: ClientBase, observe: QueryObserver): Sequence {
   const pipelined = 'pipeline' in client && client.pipeline === true;
-  let previous = begun;
+  let previous: Promise<unknown> = Promise.resolve();
   let failure: { readonly error: unknown } | undefined;
   /** When the statement before was answered: until then, this one has only waited. */
   let answeredAt = 0;
-  begun.catch((error: unknown) => (failure ??= { error }));
-  return async <Row extends object>({ name, text }: Statement, values: unknown[]) => {
-    // Behind a failure PostgreSQL refuses everything, but only until the rollback: what comes later would be on its own.
-    if (failure !== undefined) throw failure.error;
+
+  async function run<Row extends object>({ name, text }: Statement, values: unknown[]): Promise<Row[]> {
+    const send = () => {
+      // Behind a failure PostgreSQL refuses everything, but only until the rollback: what comes later would be on its own.
+      if (failure !== undefined) throw failure.error;
+      return client.query<Row>({ name, text, values });
+    };
     const sentAt = performance.now();
-    const send = () => client.query<Row>({ name, text, values });
     const answer = pipelined ? send() : previous.then(send);
     previous = answer;
     try {
       return (await answer).rows;
     } catch (error) {
       failure ??= { error };
-      throw error;
+      // That of the first: those behind it are only told that the transaction is aborted.
+      throw failure.error;
     } finally {
       const now = performance.now();
       observe(name, now - Math.max(sentAt, answeredAt));
       answeredAt = now;
     }
+  }
+
+  return {
+    run,
+    async abandon(reason) {
+      failure ??= { error: reason };
+      await previous.catch(() => undefined);
+    },
   };
 }
