@@ -125,7 +125,7 @@ test('answers that arrive together give the first refusal, not one of those that
   } as unknown as Client;
   const work = inTransaction(client, async (run) => {
     const deep = async () => {
-      await Promise.all([run(INSERT, ['a']), undefined]);
+      await Promise.all([run(INSERT, ['a']), Promise.resolve()]);
     };
     const all = Promise.all([deep(), run(COUNT, []), run(COUNT, [])]);
     answers.forEach((answer) => answer());
