@@ -23,7 +23,7 @@ type JsonObject = { [key: string]: Json };
  * @throws InvalidRequestError when it is nested deeper than 60 levels
  */
 export function toStorable(value: unknown, json?: string): Json {
-  // Both can only be in a text that was escaped, but for half of a pair that came as it is.
+  // In JSON, a NUL is always escaped; half of a pair is escaped, or there for everybody to see.
   const plain = json !== undefined && !json.includes(String.raw`\u`) && json.isWellFormed();
   return storable(value as Json, 0, plain ? asItIs : storableText);
 }
