@@ -12,13 +12,18 @@ export interface MigrationRecord {
   readonly sha256: string;
 }
 
+/** A migration as this code carries it. */
+export interface MigrationFile extends MigrationRecord {
+  readonly text: string;
+}
+
 /**
  * The migrations of one database that this code carries, in order.
  *
  * @throws OperationError `migration_files_unreadable`, `migration_name_malformed`, `migration_duplicate` or
  * `migration_gap`, naming the file
  */
-export async function readMigrationFiles(directory: string): Promise<MigrationRecord[]> {
+export async function readMigrationFiles(directory: string): Promise<MigrationFile[]> {
   const fileNames = await readdir(directory).catch((cause: unknown) => {
     throw new OperationError(
       'migration_files_unreadable',
@@ -29,12 +34,14 @@ export async function readMigrationFiles(directory: string): Promise<MigrationRe
   const ordered = fileNames.toSorted();
   assertNumbering(ordered);
   return Promise.all(
-    ordered.map(async (fileName) => ({
-      name: path.basename(fileName, '.sql'),
-      sha256: createHash('sha256')
-        .update(await readFile(path.join(directory, fileName)))
-        .digest('hex'),
-    })),
+    ordered.map(async (fileName) => {
+      const bytes = await readFile(path.join(directory, fileName));
+      return {
+        name: path.basename(fileName, '.sql'),
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+        text: bytes.toString('utf8'),
+      };
+    }),
   );
 }
 

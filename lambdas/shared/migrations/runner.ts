@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { runner } from 'node-pg-migrate';
 import { type ClientBase, escapeLiteral } from 'pg';
 import type { DatabaseName } from '../contract';
 import { assertIdentity, readIdentity } from '../database/identity';
 import { OperationError, messageOf } from '../errors';
-import { type MigrationRecord, readMigrationFiles } from './files';
+import { type MigrationFile, type MigrationRecord, readMigrationFiles } from './files';
 import { assertHistory, CHECKSUM_TABLE, createJournal, JOURNAL_SCHEMA, JOURNAL_TABLE, readJournal } from './journal';
 
 /** Serialises the runs in one database: the second waits, and then finds nothing left to do. */
@@ -57,8 +56,7 @@ export async function applyMigrations(
   await client.query(`SELECT pg_advisory_lock(${LOCK})`);
   try {
     const applied = await inspectDatabase(client, database, files);
-    const pending = files.slice(applied.length, lastIndex(files, options.upTo));
-    for (const migration of pending) await applyOne(client, directory, migration);
+    await applyPending(client, directory, files, files.slice(applied.length, lastIndex(files, options.upTo)));
     return describe(database, files, await readJournal(client));
   } finally {
     // A lost connection has given the lock back already.
@@ -105,27 +103,40 @@ async function assertEmpty(client: ClientBase, database: DatabaseName): Promise<
   );
 }
 
-async function applyOne(client: ClientBase, directory: string, migration: MigrationRecord): Promise<void> {
+async function applyPending(
+  client: ClientBase,
+  directory: string,
+  files: readonly MigrationFile[],
+  pending: readonly MigrationFile[],
+): Promise<void> {
+  const [next] = pending;
+  if (!next) return;
   await createJournal(client);
+  let current = next.name;
   try {
     await runner({
       dbClient: client,
       dir: directory,
       direction: 'up',
-      file: migration.name,
+      count: pending.length,
       migrationsSchema: JOURNAL_SCHEMA,
       migrationsTable: JOURNAL_TABLE,
       singleTransaction: false,
       // The lock is held already, around the checks as well.
       noLock: true,
       logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
-      migrationLoaderStrategies: [{ extensions: ['.sql'], loader: loadWithChecksums }],
+      migrationLoaderStrategies: [
+        {
+          extensions: ['.sql'],
+          loader: (filePaths) => loadWithChecksums(filePaths, files, (name) => (current = name)),
+        },
+      ],
     });
   } catch (cause) {
     await client.query('ROLLBACK').catch(() => undefined);
     throw new OperationError(
       'migration_failed',
-      `Migration ${migration.name} failed and was rolled back; the ones before it stay applied. Correct it and apply again: ${messageOf(cause)}`,
+      `Migration ${current} failed and was rolled back; the ones before it stay applied. Correct it and apply again: ${messageOf(cause)}`,
       { cause },
     );
   }
@@ -138,29 +149,30 @@ function ignore(): void {}
  * Loads a migration so that its checksum is recorded in the migration's own transaction: recorded after it, a crash in
  * between would leave an applied migration that looks edited.
  */
-async function loadWithChecksums(filePaths: string[]) {
-  const checksums = new Map(
-    (await readMigrationFiles(path.dirname(filePaths[0] ?? ''))).map((file) => [file.name, file.sha256]),
-  );
-  return Promise.all(
-    filePaths.map(async (filePath) => {
-      const [up = ''] = (await readFile(filePath, 'utf8')).split(/^-- Down Migration/m);
-      const name = path.basename(filePath, '.sql');
-      const record = `INSERT INTO ${JOURNAL_SCHEMA}.${CHECKSUM_TABLE} (name, sha256)
-        VALUES (${escapeLiteral(name)}, ${escapeLiteral(checksums.get(name) ?? '')})`;
-      return {
-        id: filePath,
-        filePaths: [filePath],
-        actions: {
-          up: (builder: { sql(statement: string): void }) => {
-            builder.sql(up);
-            builder.sql(record);
-          },
-          down: false as const,
+async function loadWithChecksums(
+  filePaths: readonly string[],
+  files: readonly MigrationFile[],
+  starting: (name: string) => void,
+) {
+  return filePaths.map((filePath) => {
+    const file = files.find(({ name }) => name === path.basename(filePath, '.sql'));
+    if (!file) throw new Error(`${filePath} appeared while migrations were applied: apply again`);
+    const [up = ''] = file.text.split(/^-- Down Migration/m);
+    const record = `INSERT INTO ${JOURNAL_SCHEMA}.${CHECKSUM_TABLE} (name, sha256)
+      VALUES (${escapeLiteral(file.name)}, ${escapeLiteral(file.sha256)})`;
+    return {
+      id: filePath,
+      filePaths: [filePath],
+      actions: {
+        up: (builder: { sql(statement: string): void }) => {
+          starting(file.name);
+          builder.sql(up);
+          builder.sql(record);
         },
-      };
-    }),
-  );
+        down: false as const,
+      },
+    };
+  });
 }
 
 function describe(
