@@ -1,4 +1,5 @@
-import type { Client } from 'pg';
+import type { Client, ClientBase } from 'pg';
+import { distribute } from '../shared/archive/distribute';
 import type { Manifest } from '../shared/archive/manifest';
 import { assertInvariants } from '../shared/archive/invariants';
 import type { ArchiveStore } from '../shared/archive/store';
@@ -10,17 +11,11 @@ import { assertHistory } from '../shared/migrations/journal';
 import { applyMigrations } from '../shared/migrations/runner';
 import type { Log } from '../shared/telemetry';
 import type { RestoreReport, RestoreRequest } from './contract';
-import { removeGuards, restoreGuards } from './guards';
-import {
-  assertRowCounts,
-  assertSameTables,
-  collectStatistics,
-  loadTables,
-  restoreSequences,
-  withWriters,
-} from './load';
+import { removeGuards, restoreGuards, validateKey } from './guards';
+import { assertRowCount, assertSameTables, collectStatistics, loadTables, restoreSequences, withWriters } from './load';
 import { assertNewDatabase, createDatabase, dropDatabase } from './scratch-database';
-import { findArchive, verifyObjects } from './select-archive';
+import { findArchive } from './select-archive';
+import { type VerifiedObjects, verifyObjects } from './verified-objects';
 
 /** Connections that load at once; the server has two cores in the smallest tier, and building indexes is its work. */
 const WORKERS = 2;
@@ -60,14 +55,16 @@ export async function restoreArchive(
   const { connector, store, log, now } = dependencies;
   const { targetDatabase } = request;
   const startedAt = now();
-  await assertNewDatabase(connector, targetDatabase);
-  const manifest = await findArchive(store, connector.target.name, request);
+  const [manifest] = await Promise.all([
+    findArchive(store, connector.target.name, request),
+    assertNewDatabase(connector, targetDatabase),
+  ]);
   assertHistory(
     manifest.migrations,
     await readMigrationFiles(dependencies.migrationsDirectory),
     `The archive of ${manifest.slot}`,
   );
-  await verifyObjects(store, manifest);
+  const objects = await verifyObjects(store, manifest);
   log.info('Archive verified, restore started', { database: manifest.database, slot: manifest.slot, targetDatabase });
 
   await createDatabase(connector, targetDatabase, manifest.server);
@@ -75,7 +72,7 @@ export async function restoreArchive(
   try {
     proof = await withConnection(
       connector,
-      (client) => fill(dependencies, client, manifest, targetDatabase),
+      (client) => fill(dependencies, client, manifest, objects, targetDatabase),
       targetDatabase,
     );
   } catch (error) {
@@ -104,9 +101,10 @@ export async function restoreArchive(
 
 /** Schema as it was, data, proof of the data, and only then the schema's newer migrations. */
 async function fill(
-  { connector, store, migrationsDirectory, workers = WORKERS }: RestoreDependencies,
+  { connector, migrationsDirectory, workers = WORKERS }: RestoreDependencies,
   client: Client,
   manifest: Manifest,
+  objects: VerifiedObjects,
   targetDatabase: string,
 ): Promise<Proof> {
   const { database, migrations } = manifest;
@@ -115,10 +113,14 @@ async function fill(
   await assertSameTables(client, manifest);
   const guards = await removeGuards(client);
   return withWriters(connector, targetDatabase, workers, async (writers) => {
-    await loadTables(store, manifest, writers);
-    const foreignKeysValidated = await restoreGuards(client, guards, writers);
+    await loadTables(objects, manifest, writers);
+    const { unchecked, checked } = await restoreGuards(client, guards);
+    const checks = [
+      ...unchecked.map((key) => (writer: ClientBase) => validateKey(writer, key)),
+      ...manifest.tables.map((table) => (writer: ClientBase) => assertRowCount(writer, table)),
+    ];
+    await distribute(checks, writers, (check, writer) => check(writer));
     await restoreSequences(client, manifest);
-    await assertRowCounts(manifest, writers);
     // Identity and history now are the archive's own: a main archive in billing's place is refused here at the latest.
     await assertIdentity(client, database);
     const { applied } = await applyMigrations(client, database, migrationsDirectory);
@@ -127,7 +129,7 @@ async function fill(
       collectStatistics(client, writers),
     ]);
     return {
-      foreignKeysValidated,
+      foreignKeysValidated: checked + unchecked.length,
       sequencesRestored: manifest.sequences.length,
       invariantsChecked,
       migratedForward: applied.slice(migrations.length),

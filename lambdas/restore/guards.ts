@@ -1,11 +1,10 @@
 import { type ClientBase, DatabaseError, escapeIdentifier } from 'pg';
 import { qualified } from '../shared/archive/copy-session';
-import { distribute } from '../shared/archive/distribute';
 import { OperationError } from '../shared/errors';
 
 const FOREIGN_KEY_VIOLATION = '23503';
 
-interface ForeignKey {
+export interface ForeignKey {
   readonly schema: string;
   readonly table: string;
   readonly name: string;
@@ -61,19 +60,18 @@ export async function removeGuards(client: ClientBase): Promise<Guards> {
 }
 
 /**
- * Puts foreign keys and triggers back, and has every row checked against the keys.
+ * Puts foreign keys and triggers back.
  *
- * @returns how many foreign keys were validated
+ * @returns the keys whose rows are still to be checked, by {@link validateKey}, and how many were checked here
  * @throws OperationError `archive_inconsistent` naming the key that the data violates
  */
 export async function restoreGuards(
   client: ClientBase,
   guards: Guards,
-  writers: readonly ClientBase[],
-): Promise<number> {
+): Promise<{ readonly unchecked: readonly ForeignKey[]; readonly checked: number }> {
   const validated = guards.foreignKeys.filter((key) => key.validated);
   const unchecked = validated.filter((key) => !key.partitioned);
-  // First all keys, which is quick but locks two tables at a time, then the checks, which may go on beside each other.
+  // All keys first, which is quick but locks two tables at a time; their checks may go on beside each other.
   for (const key of guards.foreignKeys) {
     const later = unchecked.includes(key) ? ' NOT VALID' : '';
     await held(
@@ -83,15 +81,21 @@ export async function restoreGuards(
       ),
     );
   }
-  await distribute(unchecked, writers, async (key, writer) => {
-    await held(key, writer.query(`ALTER TABLE ${tableOf(key)} VALIDATE CONSTRAINT ${escapeIdentifier(key.name)}`));
-  });
   for (const trigger of guards.triggers) {
     await client.query(
       `ALTER TABLE ONLY ${tableOf(trigger)} ${ENABLE[trigger.mode]} TRIGGER ${escapeIdentifier(trigger.name)}`,
     );
   }
-  return validated.length;
+  return { unchecked, checked: validated.length - unchecked.length };
+}
+
+/**
+ * Has every row checked against a key.
+ *
+ * @throws OperationError `archive_inconsistent` naming the key that the data violates
+ */
+export async function validateKey(client: ClientBase, key: ForeignKey): Promise<void> {
+  await held(key, client.query(`ALTER TABLE ${tableOf(key)} VALIDATE CONSTRAINT ${escapeIdentifier(key.name)}`));
 }
 
 async function held(key: ForeignKey, check: Promise<unknown>): Promise<void> {

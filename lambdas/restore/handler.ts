@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { openArchiveStore } from '../shared/archive/open-store';
 import { archiveChoice } from '../shared/archive/request';
 import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';

@@ -1,19 +1,19 @@
-import { type ClientBase, DatabaseError, escapeIdentifier } from 'pg';
-import { qualified } from '../shared/archive/copy-session';
+import { type ClientBase, DatabaseError } from 'pg';
 import { OperationError } from '../shared/errors';
 
 /** Class of SQLSTATE for rows that a key or rule refuses. */
 const INTEGRITY_VIOLATION_CLASS = '23';
 
-/** An index that is built when its table has been loaded. */
+/** An index that is built when its table has been loaded, and the statements for that. */
 export interface DeferredIndex {
   readonly schema: string;
   readonly table: string;
   readonly name: string;
-  /** Of the key that it serves, such as `PRIMARY KEY (id)`, or null when it serves none. */
-  readonly constraint: string | null;
-  /** The statement that creates an index without a key. */
-  readonly definition: string;
+  /** Takes it off, with the key that it serves. */
+  readonly removal: string;
+  readonly creation: string;
+  /** Makes it serve its key again; null when it serves none, or when `creation` did that. */
+  readonly attachment: string | null;
 }
 
 /**
@@ -21,7 +21,8 @@ export interface DeferredIndex {
  * time that inserting takes, and with as much less to write. For after the foreign keys were taken off, which need them.
  *
  * An index stays, and costs that time, where its definition does not say all there is: when it is of a partition, invalid,
- * commented, clustered on, a replica identity, or has options, a tablespace, statistics targets or dependents of its own.
+ * commented, clustered on, a replica identity, or has options, a tablespace, statistics targets or
+ * dependents of its own.
  *
  * @param client whose search path is that of COPY_SETTINGS: the definitions then name schemas, and mean the same to all
  * @param tables those that are worth it
@@ -32,8 +33,17 @@ export async function deferIndexes(
 ): Promise<DeferredIndex[]> {
   if (tables.length === 0) return [];
   const indexes = await client.query<DeferredIndex>(
-    `SELECT n.nspname AS schema, t.relname AS table, i.relname AS name, pg_get_constraintdef(k.oid) AS constraint,
-            pg_get_indexdef(i.oid) AS definition
+    `SELECT n.nspname AS schema, t.relname AS table, i.relname AS name,
+            CASE WHEN k.oid IS NULL THEN format('DROP INDEX %I.%I', n.nspname, i.relname)
+                 ELSE format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, t.relname, i.relname) END AS removal,
+            CASE WHEN x.indisexclusion
+                 THEN format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s', n.nspname, t.relname, i.relname, pg_get_constraintdef(k.oid))
+                 ELSE pg_get_indexdef(i.oid) END AS creation,
+            CASE WHEN k.oid IS NOT NULL AND NOT x.indisexclusion
+                 THEN format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s USING INDEX %I %s %s', n.nspname, t.relname, i.relname,
+                             CASE k.contype WHEN 'p' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END, i.relname,
+                             CASE WHEN k.condeferrable THEN 'DEFERRABLE' END,
+                             CASE WHEN k.condeferred THEN 'INITIALLY DEFERRED' END) END AS attachment
      FROM unnest($1::text[], $2::text[]) AS wanted (schema, name)
      JOIN pg_namespace n ON n.nspname = wanted.schema
      JOIN pg_class t ON t.relnamespace = n.oid AND t.relname = wanted.name AND t.relkind = 'r' AND NOT t.relispartition
@@ -46,27 +56,18 @@ export async function deferIndexes(
      ORDER BY n.nspname, t.relname, i.relname`,
     [tables.map((table) => table.schema), tables.map((table) => table.name)],
   );
-  for (const index of indexes.rows) {
-    await client.query(
-      index.constraint === null
-        ? `DROP INDEX ${qualified(index)}`
-        : `ALTER TABLE ${tableOf(index)} DROP CONSTRAINT ${escapeIdentifier(index.name)}`,
-    );
-  }
+  for (const { removal } of indexes.rows) await client.query(removal);
   return indexes.rows;
 }
 
 /**
- * Builds an index that was taken off.
+ * Builds an index that was taken off. Those of keys as well are built as indexes alone: adding the key would keep everybody
+ * else from building an index of the same table meanwhile.
  *
  * @throws OperationError `archive_inconsistent` naming the key that the rows violate
  */
 export async function buildIndex(client: ClientBase, index: DeferredIndex): Promise<void> {
-  const statement =
-    index.constraint === null
-      ? index.definition
-      : `ALTER TABLE ${tableOf(index)} ADD CONSTRAINT ${escapeIdentifier(index.name)} ${index.constraint}`;
-  await client.query(statement).catch((cause: unknown) => {
+  await client.query(index.creation).catch((cause: unknown) => {
     if (!(cause instanceof DatabaseError) || !cause.code?.startsWith(INTEGRITY_VIOLATION_CLASS)) throw cause;
     throw new OperationError(
       'archive_inconsistent',
@@ -76,6 +77,7 @@ export async function buildIndex(client: ClientBase, index: DeferredIndex): Prom
   });
 }
 
-function tableOf(index: DeferredIndex): string {
-  return qualified({ schema: index.schema, name: index.table });
+/** Makes an index, once it is built, serve its key again. */
+export async function attachKey(client: ClientBase, { attachment }: DeferredIndex): Promise<void> {
+  if (attachment !== null) await client.query(attachment);
 }

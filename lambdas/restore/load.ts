@@ -2,15 +2,20 @@ import { DatabaseError, type Client, type ClientBase } from 'pg';
 import { applyCopySettings, columnList, qualified } from '../shared/archive/copy-session';
 import { distribute } from '../shared/archive/distribute';
 import type { ArchivedPart, ArchivedTable, Manifest } from '../shared/archive/manifest';
-import type { ArchiveStore } from '../shared/archive/store';
 import type { DatabaseConnector } from '../shared/database/connector';
 import { OperationError } from '../shared/errors';
 import { listRoots, listTables, type SourceTable } from '../shared/archive/catalog';
-import { buildIndex, deferIndexes, type DeferredIndex } from './indexes';
-import { loadPart } from './read-part';
+import { attachKey, buildIndex, deferIndexes, type DeferredIndex } from './indexes';
+import { loadPart } from './load-part';
+import type { VerifiedObjects } from './verified-objects';
 
 /** Rows from which a table's indexes are built after it was loaded. Below, a statement more costs as much as it saves. */
 const INDEX_LATER_ROWS = 5_000;
+/**
+ * Size of a table from which PostgreSQL takes further processes for an index of it, instead of 8 MB. Writers build beside
+ * each other: starting more for little costs a tenth of the time where they have to share the cores.
+ */
+const PARALLEL_FROM = '1GB';
 /** Buckets of a column's statistics, instead of 100; what the second stage of `vacuumdb --analyze-in-stages` collects. */
 const COARSE_STATISTICS = 10;
 /** How much of a connection's even share of all bytes a table may have to be loaded at once: what freezing it saves. */
@@ -55,7 +60,7 @@ export async function withWriters<T>(
       writers.push(writer);
       await applyCopySettings(writer);
       // A crash loses the whole new database anyway.
-      await writer.query('SET synchronous_commit = off');
+      await writer.query(`SET synchronous_commit = off; SET min_parallel_table_scan_size = '${PARALLEL_FROM}'`);
     }
     return await work(writers);
   } finally {
@@ -67,9 +72,16 @@ export async function withWriters<T>(
 interface TableLoad {
   readonly table: ArchivedTable;
   readonly parts: readonly ArchivedPart[];
+  /** Text that it loads. */
   readonly bytes: number;
 }
-type LoadStep = TableLoad | { readonly index: DeferredIndex; readonly table?: undefined };
+interface IndexBuild {
+  readonly index: DeferredIndex;
+  /** Text of its table. */
+  readonly bytes: number;
+  readonly table?: undefined;
+}
+type LoadStep = TableLoad | IndexBuild;
 
 /**
  * Replaces the content of all tables by the archive's. Migrations may have put rows of their own into some, such as the
@@ -80,7 +92,11 @@ type LoadStep = TableLoad | { readonly index: DeferredIndex; readonly table?: un
  * written. Otherwise the first to read them, which is the first index, marks and writes all of them a second time. That
  * takes one connection for all parts of the table, so tables that are too large for that are loaded by all of them instead.
  */
-export async function loadTables(store: ArchiveStore, manifest: Manifest, writers: readonly Client[]): Promise<void> {
+export async function loadTables(
+  objects: VerifiedObjects,
+  manifest: Manifest,
+  writers: readonly Client[],
+): Promise<void> {
   const { tables } = manifest;
   const [first] = writers;
   if (!first) throw new RangeError('Nobody to load the tables: at least one writer is needed');
@@ -95,19 +111,32 @@ export async function loadTables(store: ArchiveStore, manifest: Manifest, writer
   for (const table of new Set(loads.filter((load) => !isWhole(load)).map((load) => load.table))) {
     await first.query(`TRUNCATE ONLY ${qualified(table)}`);
   }
-  const largestFirst = loads.toSorted((one, other) => other.bytes - one.bytes);
-  await distribute<LoadStep, Client>(largestFirst, writers, async (step, writer, signal) => {
+  const work = async (step: LoadStep, writer: Client, signal: AbortSignal): Promise<IndexBuild[] | void> => {
     if (step.table === undefined) return buildIndex(writer, step.index);
-    const whole = isWhole(step);
-    // ONLY: each partition is listed itself.
-    if (whole) await writer.query(`BEGIN; TRUNCATE ONLY ${qualified(step.table)}`);
-    for (const part of step.parts) await loadPart(store, writer, step.table, part, { signal, freeze: whole });
-    if (whole) await commit(writer, step.table);
+    await loadTable(objects, writer, step, signal);
     const left = (partsLeft.get(step.table) ?? 0) - step.parts.length;
     partsLeft.set(step.table, left);
     if (left > 0) return undefined;
-    return (indexesByTable.get(qualified(step.table)) ?? []).map((index) => ({ index }));
-  });
+    const { bytes } = step.table;
+    return indexesByTable.get(qualified(step.table))?.map((index) => ({ index, bytes }));
+  };
+  await distribute<LoadStep, Client>(loads, writers, work, longestFirst);
+  for (const index of indexes) await attachKey(first, index);
+}
+
+async function loadTable(
+  objects: VerifiedObjects,
+  writer: Client,
+  load: TableLoad,
+  signal: AbortSignal,
+): Promise<void> {
+  const { table, parts } = load;
+  // ONLY: each partition is listed itself. Where there is nothing to load, truncating would make new files for nothing.
+  if (table.bytes === 0) return void (await writer.query(`DELETE FROM ONLY ${qualified(table)}`));
+  const whole = isWhole(load);
+  if (whole) await writer.query(`BEGIN; TRUNCATE ONLY ${qualified(table)}`);
+  for (const part of parts) await loadPart(objects, writer, table, part, { signal, freeze: whole });
+  if (whole) await commit(writer, table);
 }
 
 /** @throws OperationError `archive_inconsistent` naming the table, where a key that is only checked now is violated */
@@ -124,6 +153,14 @@ async function commit(writer: ClientBase, table: ArchivedTable): Promise<void> {
   });
 }
 
+/**
+ * Nobody should be left alone with a long step at the end. Indexes come after all tables, those of a table together:
+ * PostgreSQL then lets them share one reading of it.
+ */
+function longestFirst(one: LoadStep, other: LoadStep): number {
+  return Number(one.table === undefined) - Number(other.table === undefined) || other.bytes - one.bytes;
+}
+
 function isWhole({ table, parts }: TableLoad): boolean {
   return parts.length === table.parts.length;
 }
@@ -138,19 +175,15 @@ function planLoads(table: ArchivedTable, all: readonly ArchivedTable[], connecti
 }
 
 /**
- * Compares the rows that each table holds with the manifest.
+ * Compares the rows that a table holds with the manifest.
  *
  * @throws OperationError `archive_inconsistent` naming the table
  */
-export async function assertRowCounts(manifest: Manifest, writers: readonly ClientBase[]): Promise<void> {
-  await distribute(manifest.tables, writers, async (table, writer) => {
-    const result = await writer.query<{ rows: number }>(
-      `SELECT count(*)::float8 AS rows FROM ONLY ${qualified(table)}`,
-    );
-    const rows = result.rows[0]?.rows;
-    if (rows === table.rows) return;
-    throw inconsistent(`Table ${table.schema}.${table.name} holds ${rows} rows, the archive says ${table.rows}`);
-  });
+export async function assertRowCount(client: ClientBase, table: ArchivedTable): Promise<void> {
+  const result = await client.query<{ rows: number }>(`SELECT count(*)::float8 AS rows FROM ONLY ${qualified(table)}`);
+  const rows = result.rows[0]?.rows;
+  if (rows === table.rows) return;
+  throw inconsistent(`Table ${table.schema}.${table.name} holds ${rows} rows, the archive says ${table.rows}`);
 }
 
 /**

@@ -1,15 +1,8 @@
 import type { DatabaseName } from '../shared/contract';
-import { distribute } from '../shared/archive/distribute';
-import type { ArchivedPart, Manifest } from '../shared/archive/manifest';
+import type { Manifest } from '../shared/archive/manifest';
 import { normaliseSlot } from '../shared/archive/slot';
-import { type ArchiveStore, listSlots, objectSize, readManifest } from '../shared/archive/store';
+import { type ArchiveStore, listSlots, readManifest } from '../shared/archive/store';
 import { InvalidRequestError, OperationError } from '../shared/errors';
-import { readVerified } from './read-part';
-
-/** Objects looked up at once: a request takes some 20 ms and no memory. */
-const LOOKUPS_IN_FLIGHT = 8;
-/** Objects read and hashed at once. */
-const READS_IN_FLIGHT = 2;
 
 /** Which archive is meant. */
 export interface ArchiveChoice {
@@ -55,33 +48,4 @@ function notFound(what: string, bucket: string, archive: string, moment: string 
         ? ['', 'take a backup first']
         : [` of ${normaliseSlot(archive)}`, 'check the time, or ask for the latest'];
   return new OperationError('archive_not_found', `${what}${which} in bucket ${bucket}: ${wayOut}`);
-}
-
-/**
- * Proves that every object of an archive is there and is what was written, before anything is restored: first that all
- * exist at their size, which is quick, then that each has its hash, which reads all of them.
- *
- * @throws OperationError `archive_damaged` naming the object, `store_unavailable` (retryable)
- */
-export async function verifyObjects(store: ArchiveStore, manifest: Manifest): Promise<void> {
-  const parts = manifest.tables.flatMap((table) => table.parts);
-  await distribute(parts, lanes(LOOKUPS_IN_FLIGHT), (part) => assertSize(store, part));
-  await distribute(parts, lanes(READS_IN_FLIGHT), async (part, _lane, signal) => {
-    await readVerified(store, part, signal);
-  });
-}
-
-async function assertSize(store: ArchiveStore, part: ArchivedPart): Promise<void> {
-  const size = await objectSize(store, part.key);
-  if (size === part.compressedBytes) return;
-  throw new OperationError(
-    'archive_damaged',
-    size === undefined
-      ? `Object ${part.key} of the archive is missing: restore another archive`
-      : `Object ${part.key} of the archive has ${size} bytes instead of ${part.compressedBytes}: restore another archive, or an earlier version of the object`,
-  );
-}
-
-function lanes(count: number): number[] {
-  return Array.from({ length: count }, (_, lane) => lane);
 }

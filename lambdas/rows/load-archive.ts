@@ -4,7 +4,8 @@ import { assertSameTables, loadTables, withWriters } from '../restore/load';
 import type { RestoreDependencies } from '../restore/core';
 import { createDatabase, dropDatabase } from '../restore/scratch-database';
 import { scratchName, sweepScratch } from '../restore/scratch-sweep';
-import { type ArchiveChoice, findArchive, verifyObjects } from '../restore/select-archive';
+import { type ArchiveChoice, findArchive } from '../restore/select-archive';
+import { type VerifiedObjects, verifyObjects } from '../restore/verified-objects';
 import type { Manifest } from '../shared/archive/manifest';
 import { withConnection } from '../shared/database/connector';
 import { InvalidRequestError, messageOf } from '../shared/errors';
@@ -16,6 +17,13 @@ import { nameOf } from './tables';
 /** Loads on two connections at once; building the indexes is the server's work. */
 const WORKERS = 2;
 
+/** An archive, and what it would be if it had but the wanted tables, whose objects are proven. */
+interface FoundTables {
+  readonly whole: Manifest;
+  readonly wanted: Manifest;
+  readonly objects: VerifiedObjects;
+}
+
 /**
  * The archive that was asked for, reduced to the wanted tables, once their objects are proven to be what was written.
  *
@@ -26,7 +34,7 @@ export async function findTables(
   { connector, store, migrationsDirectory }: RestoreDependencies,
   choice: ArchiveChoice,
   names: readonly string[],
-): Promise<{ readonly whole: Manifest; readonly wanted: Manifest }> {
+): Promise<FoundTables> {
   const whole = await findArchive(store, connector.target.name, choice);
   assertHistory(whole.migrations, await readMigrationFiles(migrationsDirectory), `The archive of ${whole.slot}`);
   const tables = whole.tables.filter((table) => names.includes(nameOf(table)));
@@ -35,8 +43,7 @@ export async function findTables(
     throw new InvalidRequestError(`tables: ${missing} is not in the archive of ${whole.slot}`);
   }
   const wanted = { ...whole, tables };
-  await verifyObjects(store, wanted);
-  return { whole, wanted };
+  return { whole, wanted, objects: await verifyObjects(store, wanted) };
 }
 
 /**
@@ -45,10 +52,10 @@ export async function findTables(
  */
 export async function withArchivedTables<T>(
   dependencies: RestoreDependencies,
-  { whole, wanted }: { readonly whole: Manifest; readonly wanted: Manifest },
+  { whole, wanted, objects }: FoundTables,
   work: (scratch: Client) => Promise<T>,
 ): Promise<T> {
-  const { connector, store, migrationsDirectory, log, now, workers = WORKERS } = dependencies;
+  const { connector, migrationsDirectory, log, now, workers = WORKERS } = dependencies;
   const { database, migrations } = whole;
   const startedAt = now();
   await sweepScratch(connector, 'rows', startedAt);
@@ -62,7 +69,7 @@ export async function withArchivedTables<T>(
         await assertSameTables(scratch, whole);
         // For good: keys would refuse rows whose parents are not wanted.
         await removeGuards(scratch);
-        await withWriters(connector, name, workers, (writers) => loadTables(store, wanted, writers));
+        await withWriters(connector, name, workers, (writers) => loadTables(objects, wanted, writers));
         await applyMigrations(scratch, database, migrationsDirectory);
         return work(scratch);
       },

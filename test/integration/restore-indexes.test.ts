@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { buildIndex, deferIndexes } from '../../lambdas/restore/indexes';
+import { attachKey, buildIndex, deferIndexes } from '../../lambdas/restore/indexes';
 import { applyCopySettings } from '../../lambdas/shared/archive/copy-session';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
@@ -44,7 +44,7 @@ afterEach(async () => {
 async function describeIndexes(): Promise<unknown[]> {
   const found = await client.query(
     `SELECT pg_get_indexdef(x.indexrelid) AS index, pg_get_constraintdef(k.oid) AS key, obj_description(x.indexrelid) AS comment,
-       x.indisclustered, x.indisreplident
+       x.indisclustered, x.indisreplident, x.indisprimary, x.indimmediate
      FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid LEFT JOIN pg_constraint k ON k.conindid = i.oid
      WHERE i.relnamespace = 'shop'::regnamespace ORDER BY i.relname`,
   );
@@ -58,6 +58,7 @@ describe('indexes of a table that is loaded', () => {
     expect(deferred.map(({ name }) => name)).toEqual(['no_overlap', 'one_number', 'partial', 'plain', 'the key']);
     expect(await describeIndexes()).toHaveLength(before.length - deferred.length);
     for (const index of deferred) await buildIndex(client, index);
+    for (const index of deferred) await attachKey(client, index);
     expect(await describeIndexes()).toEqual(before);
   });
 

@@ -71,7 +71,7 @@ test.each<[string, string, RegExp]>([
     'a broken rule of the domain',
     `${RUN.replace("'running', false", "'running', true")};
      INSERT INTO billing.reconciliation_findings (run_id, kind, object_type, object_id, corrected) VALUES (1, 'missed_event', 'event', 'evt_9', true)`,
-    /^"a dry run of the reconciliation corrected nothing" does not hold, for example for 1$/,
+    /^"a dry run of the reconciliation corrected nothing" does not hold for 1$/,
   ],
 ])('%s is found and named', async (_what, damage, message) => {
   await client.query(damage);

@@ -33,6 +33,34 @@ describe('a meter', () => {
     expect(sizes.length).toBeLessThan(6);
   });
 
+  test('hands on whole what came in pieces of one memory, without copying it', async () => {
+    const memory = Buffer.alloc(256 * 1024, 'x');
+    const pieces = [memory.subarray(0, 100_000), memory.subarray(100_000, 100_001), memory.subarray(100_001)];
+    const passed: Buffer[] = [];
+    await pipeline(Readable.from(pieces), new Meter(), async (chunks) => {
+      for await (const chunk of chunks as AsyncIterable<Buffer>) passed.push(chunk);
+    });
+    expect(passed.map((chunk) => [chunk.buffer === memory.buffer, chunk.length])).toEqual([[true, memory.length]]);
+  });
+
+  test('frees what it had to copy, and nothing that others may hold a part of', async () => {
+    const own = Buffer.alloc(200_000, 'x');
+    const shared = Buffer.alloc(200_000, 'y');
+    const expected = Buffer.concat([own, shared.subarray(1)]);
+    const passed = await buffer(Readable.from([own, shared.subarray(1)]).pipe(new Meter()));
+    expect(passed.equals(expected)).toBe(true);
+    expect([own.length, shared.length]).toEqual([0, 200_000]);
+  });
+
+  test('that need not gather passes on each piece as it came', async () => {
+    const meter = new Meter({ gather: false });
+    const pieces = [Buffer.alloc(10), Buffer.alloc(20)];
+    const passed: number[] = [];
+    meter.on('data', (chunk: Buffer) => passed.push(chunk.length));
+    await pipeline(Readable.from(pieces), meter);
+    expect(passed).toEqual([10, 20]);
+  });
+
   test('that is not content with what went through fails the stream before its end', async () => {
     const ended = jest.fn();
     const meter = new Meter({
@@ -69,6 +97,16 @@ describe('distributed work', () => {
     });
     expect(done).toHaveLength(4);
     expect(done.slice(2).map((entry) => entry.split(' by ')[1])).toEqual(expect.arrayContaining(['a', 'b']));
+  });
+
+  test('follows an order, whenever an item came', async () => {
+    const done: number[] = [];
+    const work = async (item: number) => {
+      done.push(item);
+      return item === 5 ? [9, 4] : undefined;
+    };
+    await distribute([1, 5, 3], ['a'], work, (one, other) => other - one);
+    expect(done).toEqual([5, 9, 4, 3, 1]);
   });
 
   test('that fails stops the others, starts nothing more and throws the first failure', async () => {

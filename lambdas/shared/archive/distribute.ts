@@ -3,13 +3,20 @@
  * their signal; it is thrown once all of them have let go, so that the caller may close what they used.
  *
  * @param work may return what has become possible by it; that is done after the items that are there already
+ * @param order of the items instead, of those as well that work brings
  */
 export async function distribute<Item, Worker>(
   items: readonly Item[],
   workers: readonly Worker[],
   work: (item: Item, worker: Worker, signal: AbortSignal) => Promise<readonly Item[] | void>,
+  order?: (one: Item, other: Item) => number,
 ): Promise<void> {
-  const queue = [...items];
+  const queue: Item[] = [];
+  const enqueue = (more: readonly Item[]): void => {
+    queue.push(...more);
+    if (order) queue.sort(order);
+  };
+  enqueue(items);
   const stop = new AbortController();
   const failures: unknown[] = [];
   let working = 0;
@@ -24,7 +31,7 @@ export async function distribute<Item, Worker>(
       for (let item = await next(); item !== undefined; item = await next()) {
         working += 1;
         try {
-          queue.push(...((await work(item, worker, stop.signal)) ?? []));
+          enqueue((await work(item, worker, stop.signal)) ?? []);
         } catch (error) {
           failures.push(error);
           stop.abort();

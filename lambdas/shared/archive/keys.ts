@@ -17,6 +17,11 @@ export function slotPrefix(database: DatabaseName, slot: Slot): string {
   return `${databasePrefix(database)}${slotToKey(slot)}/`;
 }
 
+/** Below it lies the data of one attempt at a slot. */
+export function attemptPrefix(database: DatabaseName, slot: Slot, attempt: string): string {
+  return `${slotPrefix(database, slot)}${attempt}/`;
+}
+
 export function manifestKey(database: DatabaseName, slot: Slot): string {
   return `${slotPrefix(database, slot)}manifest.json`;
 }
@@ -29,7 +34,7 @@ export function partKey(
   part: number,
 ): string {
   const folder = `${encodeName(table.schema)}.${encodeName(table.name)}`;
-  return `${slotPrefix(database, slot)}${attempt}/${folder}/${String(part).padStart(5, '0')}.copy.zst`;
+  return `${attemptPrefix(database, slot, attempt)}${folder}/${String(part).padStart(5, '0')}.copy.zst`;
 }
 
 /**

@@ -1,7 +1,7 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DATABASE_NAMES } from '../contract';
 import { OperationError, messageOf } from '../errors';
-import { manifestKey, slotPrefix } from './keys';
+import { attemptPrefix, manifestKey } from './keys';
 import { keyToSlot, normaliseSlot, slotToKey } from './slot';
 
 export const ARCHIVE_FORMAT = 'billing-operations-archive';
@@ -75,7 +75,7 @@ const manifestSchema = z
     compressedBytes: count,
   })
   .superRefine((manifest, context) => {
-    const prefix = `${slotPrefix(manifest.database, manifest.slot)}${manifest.attempt}/`;
+    const prefix = attemptPrefix(manifest.database, manifest.slot, manifest.attempt);
     for (const table of manifest.tables) {
       const stray = table.parts.find((part) => !part.key.startsWith(prefix));
       if (stray) context.addIssue(`object ${stray.key} does not belong to this archive`);

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { Transform, type TransformCallback } from 'node:stream';
+import { freeBuffer } from './free-buffer';
 
 /**
  * Bytes that are gathered before they are passed on: hashing, and handing to another thread, costs several times as much
@@ -16,7 +17,7 @@ export interface Measurement {
   readonly sha256: string;
 }
 
-/** Passes bytes on in large chunks, and measures them. */
+/** Passes bytes on in large chunks, and measures them. What it was given is its own: it frees what it had to copy. */
 export class Meter extends Transform {
   private readonly hash: Hash | undefined;
   private gathered: Buffer[] = [];
@@ -24,10 +25,12 @@ export class Meter extends Transform {
   private bytes = 0;
   private rows = 0;
   private measured: Measurement | undefined;
+  private readonly chunkBytes: number;
 
   /**
    * @param options.countRows count the lines as well
    * @param options.hash compute the SHA-256; @default true
+   * @param options.gather @default true; false where what follows takes small pieces as well
    * @param options.verify called with the measurement before the end is passed on: what it throws fails the stream, so
    * that a receiver which commits at the end never sees one
    */
@@ -35,11 +38,13 @@ export class Meter extends Transform {
     private readonly options: {
       readonly countRows?: boolean;
       readonly hash?: boolean;
+      readonly gather?: boolean;
       readonly verify?: (measurement: Measurement) => void;
     } = {},
   ) {
     super({ readableHighWaterMark: CHUNK_BYTES, writableHighWaterMark: CHUNK_BYTES });
     this.hash = options.hash === false ? undefined : createHash('sha256');
+    this.chunkBytes = options.gather === false ? 0 : CHUNK_BYTES;
   }
 
   /** What went through. Only known once the stream has ended. */
@@ -53,9 +58,9 @@ export class Meter extends Transform {
     if (this.options.countRows) {
       for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, at + 1)) this.rows += 1;
     }
-    this.gathered.push(chunk);
+    this.gather(chunk);
     this.gatheredBytes += chunk.length;
-    if (this.gatheredBytes >= CHUNK_BYTES) this.passOn();
+    if (this.gatheredBytes >= this.chunkBytes) this.passOn();
     done();
   }
 
@@ -70,9 +75,27 @@ export class Meter extends Transform {
     }
   }
 
+  /**
+   * Neighbours in one memory, as a decompressor hands them out that ran out of input in between, become one piece again:
+   * it need not be copied, and whoever has it last can free the whole of that memory.
+   */
+  private gather(chunk: Buffer): void {
+    const last = this.gathered.at(-1);
+    if (last === undefined || last.buffer !== chunk.buffer || last.byteOffset + last.length !== chunk.byteOffset) {
+      this.gathered.push(chunk);
+      return;
+    }
+    this.gathered[this.gathered.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + chunk.length);
+  }
+
   private passOn(): void {
     if (this.gatheredBytes === 0) return;
-    const chunk = this.gathered.length === 1 ? this.gathered[0]! : Buffer.concat(this.gathered, this.gatheredBytes);
+    const [first] = this.gathered;
+    let chunk = first!;
+    if (this.gathered.length > 1) {
+      chunk = Buffer.concat(this.gathered, this.gatheredBytes);
+      this.gathered.forEach(freeBuffer);
+    }
     this.gathered = [];
     this.gatheredBytes = 0;
     this.hash?.update(chunk);

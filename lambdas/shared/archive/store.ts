@@ -104,6 +104,19 @@ export async function listSlots(store: ArchiveStore, database: DatabaseName): Pr
   return slots.toSorted().toReversed();
 }
 
+/** Bytes of each object below a prefix, by its key. */
+export async function listSizes(store: ArchiveStore, prefix: string): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  try {
+    for await (const page of paginateListObjectsV2({ client: store.s3 }, { Bucket: store.bucket, Prefix: prefix })) {
+      for (const { Key = '', Size = 0 } of page.Contents ?? []) sizes.set(Key, Size);
+    }
+  } catch (cause) {
+    throw unavailable(`list ${prefix}`, cause);
+  }
+  return sizes;
+}
+
 /** Bytes of an object, or `undefined` when it does not exist. */
 export async function objectSize(store: ArchiveStore, key: string): Promise<number | undefined> {
   try {
