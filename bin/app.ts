@@ -1,5 +1,5 @@
 import { App } from 'aws-cdk-lib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createApp } from '../lib/app';
 import { DEPLOYED_ENVIRONMENTS, deployedEnvironment } from '../lib/config/environments';
 

@@ -1,6 +1,6 @@
 import { RDSClient } from '@aws-sdk/client-rds';
 import type { Context } from 'aws-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import { openArchiveStore } from '../shared/archive/open-store';
 import { DATABASE_NAMES, type DatabaseName } from '../shared/contract';
 import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';

@@ -1,5 +1,5 @@
 import type { Context } from 'aws-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import { billingTarget, createConnector, withConnection } from '../shared/database/connector';
 import { baseSettings, billingDatabaseSettings, readEnvironment, readRequest, setting } from '../shared/environment';
 import { createSecrets } from '../shared/secrets';

@@ -1,5 +1,5 @@
 import type { Context } from 'aws-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import { cacheUrlSetting } from '../shared/cache/settings';
 import { billingTarget, createConnector, withConnection } from '../shared/database/connector';
 import { openEntitlementCache } from '../shared/entitlements/open-cache';

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DATABASE_NAMES } from '../shared/contract';
 import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
 import {

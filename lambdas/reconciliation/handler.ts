@@ -1,5 +1,5 @@
 import type { Context } from 'aws-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readEnvironment, readRequest, setting } from '../shared/environment';
 import { EVENT_RETENTION_DAYS } from '../shared/stripe/requests';
 import { createStripeFunction, stripeFunctionSettings } from '../shared/stripe/stripe-function';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 const moment = z.iso
   .datetime({ offset: true, error: 'expected ISO 8601 with a time zone, such as 2026-11-21T06:00:00Z' })

@@ -1,5 +1,5 @@
 import { ModifyDBInstanceCommand, type RDSClient } from '@aws-sdk/client-rds';
-import { z } from 'zod';
+import * as z from 'zod';
 import { OperationError, messageOf } from '../shared/errors';
 import type { Secrets } from '../shared/secrets';
 import type { ResetPasswordReport } from './contract';

@@ -1,5 +1,5 @@
 import { RDSClient } from '@aws-sdk/client-rds';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DATABASE_NAMES } from '../shared/contract';
 import { baseSettings, readEnvironment, readRequest, secretArnSetting } from '../shared/environment';
 import { createSecrets } from '../shared/secrets';

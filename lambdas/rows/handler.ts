@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { cacheUrlSetting } from '../shared/cache/settings';
 import { openArchiveStore } from '../shared/archive/open-store';
 import { archiveChoice } from '../shared/archive/request';

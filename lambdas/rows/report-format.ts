@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { normaliseSlot, slotToKey } from '../shared/archive/slot';
 import { DATABASE_NAMES, type DatabaseName } from '../shared/contract';
 import { RECOVERY_PREFIX, ROW_OPERATORS } from './contract';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConfigurationError, InvalidRequestError } from './errors';
 
 /** The forms that settings take, each with the sentence that a wrong value is answered with. */

@@ -1,6 +1,6 @@
 import type { Context } from 'aws-lambda';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DATABASE_NAMES } from '../shared/contract';
 import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
 import {

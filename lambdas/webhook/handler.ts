@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import { appOf, boundedNames, typeLabel } from '../shared/billing/event-labels';
 import { baseSettings, readEnvironment, secretArnSetting, setting } from '../shared/environment';
 import { createSecrets } from '../shared/secrets';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
 
 const text = (form: string, pattern: RegExp) => z.string({ error: form }).regex(pattern, form);

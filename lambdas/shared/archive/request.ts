@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DATABASE_NAMES } from '../contract';
 
 /** Fields of a request that says which archive of which database is meant; errors name the expected form. */

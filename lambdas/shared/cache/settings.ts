@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 const FORM = 'the URL of a cache, such as rediss://example.com:6379, or empty for none';
 

@@ -1,5 +1,5 @@
 import { Client, DatabaseError } from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DatabaseName } from '../contract';
 import { OperationError, messageOf } from '../errors';
 import type { Secrets, SecretVersion } from '../secrets';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Cache } from '../cache/connection';
 import type { EntitlementChange } from './recompute';
 

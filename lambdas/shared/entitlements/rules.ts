@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { EntitlementRule } from '../../entitlements/contract';
 import { inTransaction } from '../database/transaction';
 import { LOCK_RULES } from './statements';

@@ -1,5 +1,5 @@
 import Stripe from 'stripe';
-import { z } from 'zod';
+import * as z from 'zod';
 import { STRIPE_API_VERSION } from '../billing/event-labels';
 import { ConfigurationError } from '../errors';
 

@@ -1,7 +1,7 @@
 import type { Context } from 'aws-lambda';
 import type { ClientBase } from 'pg';
 import type Stripe from 'stripe';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { ApplyOptions } from '../billing/apply-events';
 import { stateDefaults } from '../billing/object-state';
 import { cacheUrlSetting } from '../cache/settings';
