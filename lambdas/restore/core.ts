@@ -30,6 +30,8 @@ export interface RestoreDependencies {
   readonly now: () => Date;
   /** @default 2 */
   readonly workers?: number;
+  /** Of the objects, that stay in memory between their proof and their loading; @default 64 MiB */
+  readonly heldBytes?: number;
 }
 
 type Proof = Pick<
@@ -55,16 +57,20 @@ export async function restoreArchive(
   const { connector, store, log, now } = dependencies;
   const { targetDatabase } = request;
   const startedAt = now();
-  const [manifest] = await Promise.all([
-    findArchive(store, connector.target.name, request),
+  // Both at once; but an answer about the target does not depend on which of them was faster.
+  const [target, archive] = await Promise.allSettled([
     assertNewDatabase(connector, targetDatabase),
+    findArchive(store, connector.target.name, request),
   ]);
+  if (target.status === 'rejected') throw target.reason;
+  if (archive.status === 'rejected') throw archive.reason;
+  const manifest = archive.value;
   assertHistory(
     manifest.migrations,
     await readMigrationFiles(dependencies.migrationsDirectory),
     `The archive of ${manifest.slot}`,
   );
-  const objects = await verifyObjects(store, manifest);
+  const objects = await verifyObjects(store, manifest, dependencies.heldBytes);
   log.info('Archive verified, restore started', { database: manifest.database, slot: manifest.slot, targetDatabase });
 
   await createDatabase(connector, targetDatabase, manifest.server);

@@ -9,8 +9,11 @@ import { attachKey, buildIndex, deferIndexes, type DeferredIndex } from './index
 import { loadPart } from './load-part';
 import type { VerifiedObjects } from './verified-objects';
 
-/** Rows from which a table's indexes are built after it was loaded. Below, a statement more costs as much as it saves. */
-const INDEX_LATER_ROWS = 5_000;
+/**
+ * Rows from which a table is frozen, and its indexes are built after it was loaded. Below, a statement more costs as much
+ * as it saves.
+ */
+const LARGE_ROWS = 5_000;
 /**
  * Size of a table from which PostgreSQL takes further processes for an index of it, instead of 8 MB. Writers build beside
  * each other: starting more for little costs a tenth of the time where they have to share the cores.
@@ -101,16 +104,13 @@ export async function loadTables(
   const [first] = writers;
   if (!first) throw new RangeError('Nobody to load the tables: at least one writer is needed');
   const loads = tables.flatMap((table) => planLoads(table, tables, writers.length));
+  await emptyTables(first, new Set(loads.filter((load) => !isFrozen(load)).map((load) => load.table)));
   const indexes = await deferIndexes(
     first,
-    tables.filter((table) => table.rows >= INDEX_LATER_ROWS),
+    tables.filter((table) => table.rows >= LARGE_ROWS),
   );
   const indexesByTable = Map.groupBy(indexes, (index) => qualified({ schema: index.schema, name: index.table }));
   const partsLeft = new Map(tables.map((table) => [table, table.parts.length]));
-  // Where parts come over several connections, none may empty what another loaded.
-  for (const table of new Set(loads.filter((load) => !isWhole(load)).map((load) => load.table))) {
-    await first.query(`TRUNCATE ONLY ${qualified(table)}`);
-  }
   const work = async (step: LoadStep, writer: Client, signal: AbortSignal): Promise<IndexBuild[] | void> => {
     if (step.table === undefined) return buildIndex(writer, step.index);
     await loadTable(objects, writer, step, signal);
@@ -124,6 +124,15 @@ export async function loadTables(
   for (const index of indexes) await attachKey(first, index);
 }
 
+/** Empties tables before they are loaded; hardly any has a row, and truncating makes new files for all of its indexes. */
+async function emptyTables(client: ClientBase, tables: Iterable<ArchivedTable>): Promise<void> {
+  for (const table of tables) {
+    // ONLY: each partition is listed itself.
+    const found = await client.query(`SELECT FROM ONLY ${qualified(table)} LIMIT 1`);
+    if (found.rowCount !== 0) await client.query(`TRUNCATE ONLY ${qualified(table)}`);
+  }
+}
+
 async function loadTable(
   objects: VerifiedObjects,
   writer: Client,
@@ -131,12 +140,10 @@ async function loadTable(
   signal: AbortSignal,
 ): Promise<void> {
   const { table, parts } = load;
-  // ONLY: each partition is listed itself. Where there is nothing to load, truncating would make new files for nothing.
-  if (table.bytes === 0) return void (await writer.query(`DELETE FROM ONLY ${qualified(table)}`));
-  const whole = isWhole(load);
-  if (whole) await writer.query(`BEGIN; TRUNCATE ONLY ${qualified(table)}`);
-  for (const part of parts) await loadPart(objects, writer, table, part, { signal, freeze: whole });
-  if (whole) await commit(writer, table);
+  const freeze = isFrozen(load);
+  if (freeze) await writer.query(`BEGIN; TRUNCATE ONLY ${qualified(table)}`);
+  for (const part of parts) await loadPart(objects, writer, table, part, { signal, freeze });
+  if (freeze) await commit(writer, table);
 }
 
 /** @throws OperationError `archive_inconsistent` naming the table, where a key that is only checked now is violated */
@@ -161,8 +168,9 @@ function longestFirst(one: LoadStep, other: LoadStep): number {
   return Number(one.table === undefined) - Number(other.table === undefined) || other.bytes - one.bytes;
 }
 
-function isWhole({ table, parts }: TableLoad): boolean {
-  return parts.length === table.parts.length;
+/** Whether all of a table comes over one connection, and there is enough of it to be worth it. */
+function isFrozen({ table, parts }: TableLoad): boolean {
+  return parts.length === table.parts.length && table.rows >= LARGE_ROWS;
 }
 
 /** A table is loaded at once unless it keeps one connection busy long after all others have finished. */

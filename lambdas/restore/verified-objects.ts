@@ -51,8 +51,12 @@ export class VerifiedObjects {
     const isHeld = part.compressedBytes <= this.bytesLeft;
     if (isHeld) this.bytesLeft -= part.compressedBytes;
     const pieces: Buffer[] = [];
+    let bytes = 0;
     const sink = new Writable({
       write(piece: Buffer, _encoding, done) {
+        bytes += piece.length;
+        // At once: what is held is bounded by the manifest, not by what lies there now.
+        if (bytes > part.compressedBytes) return done(damaged(part, `it has more than ${part.compressedBytes} bytes`));
         if (isHeld) pieces.push(piece);
         else freeBuffer(piece);
         done();

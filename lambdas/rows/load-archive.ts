@@ -31,7 +31,7 @@ interface FoundTables {
  * @throws InvalidRequestError naming a table that the archive does not hold
  */
 export async function findTables(
-  { connector, store, migrationsDirectory }: RestoreDependencies,
+  { connector, store, migrationsDirectory, heldBytes }: RestoreDependencies,
   choice: ArchiveChoice,
   names: readonly string[],
 ): Promise<FoundTables> {
@@ -43,7 +43,7 @@ export async function findTables(
     throw new InvalidRequestError(`tables: ${missing} is not in the archive of ${whole.slot}`);
   }
   const wanted = { ...whole, tables };
-  return { whole, wanted, objects: await verifyObjects(store, wanted) };
+  return { whole, wanted, objects: await verifyObjects(store, wanted, heldBytes) };
 }
 
 /**

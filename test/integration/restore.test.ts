@@ -200,6 +200,42 @@ describe('a restore', () => {
     expect(await site.leftovers()).toEqual([]);
   });
 
+  test('of an archive too large for memory refuses an object that changes after its proof, and leaves no database', async () => {
+    const restored = await site.restore('latest', { heldBytes: 0 });
+    expect(await contentOf(restored.targetDatabase)).toEqual(await contentOf(site.source.name));
+
+    const { part } = await partOf('charges');
+    const text = zstdDecompressSync(await readObject(site.store, part.key)).toString();
+    // As many rows and bytes, and sound in itself: nothing but its hash tells.
+    const other = zstdCompressSync(text.replace('succeeded', 'cancelled'));
+    const swap = jest.fn(() => void (swapping ??= replaceObject(site.store, part.key, other)));
+    let swapping: Promise<void> | undefined;
+    const connector = {
+      ...site.source.connector,
+      connect: async (database?: string) => {
+        await swapping;
+        return site.source.connector.connect(database);
+      },
+    };
+    const log = { info: swap, warn: swap, error: swap };
+    const refusal = site.restore('latest', { heldBytes: 0, log, connector });
+    await expect(refusal).rejects.toMatchObject({ code: 'archive_damaged' });
+    await expect(refusal).rejects.toThrow(part.key);
+    expect(await site.leftovers()).toEqual([restored.targetDatabase]);
+  });
+
+  test('leaves a table empty that a migration fills and the archive does not', async () => {
+    await site.migrations.add(
+      'create_settings',
+      `CREATE TABLE billing.settings (name text); INSERT INTO billing.settings VALUES ('a')`,
+    );
+    await applyMigrations(await site.source.client(), 'billing', site.migrations.directory);
+    await seed('DELETE FROM billing.settings');
+    await site.backup('2026-11-21T12:00:00Z');
+    const { targetDatabase } = await site.restore();
+    expect((await contentOf(targetDatabase))['billing.settings']).toEqual([]);
+  });
+
   test('of data that breaks a rule of the domain is refused by the rule, and leaves no database', async () => {
     await seed(`UPDATE billing.charges SET amount_refunded = amount`);
     await site.backup('2026-11-21T12:00:00Z');

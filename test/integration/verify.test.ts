@@ -73,6 +73,13 @@ test.each<[string, string, RegExp]>([
      INSERT INTO billing.reconciliation_findings (run_id, kind, object_type, object_id, corrected) VALUES (1, 'missed_event', 'event', 'evt_9', true)`,
     /^"a dry run of the reconciliation corrected nothing" does not hold for 1$/,
   ],
+  [
+    'a rule that several rows break',
+    `${RUN.replace("'running', false", "'running', true")};
+     INSERT INTO billing.reconciliation_findings (run_id, kind, object_type, object_id, corrected)
+     SELECT 1, 'missed_event', 'event', 'evt_' || n, n > 1 FROM generate_series(1, 4) AS n`,
+    /corrected nothing" does not hold for 3 rows, such as 2 and 4$/,
+  ],
 ])('%s is found and named', async (_what, damage, message) => {
   await client.query(damage);
   const report = await verify();

@@ -1,9 +1,12 @@
-import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { createHash, randomUUID } from 'node:crypto';
+import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { buffer } from 'node:stream/consumers';
+import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
+import { createDecompressor } from '../../lambdas/restore/decompressor';
 import { distribute } from '../../lambdas/shared/archive/distribute';
+import { freeBuffer } from '../../lambdas/shared/archive/free-buffer';
 import { Meter } from '../../lambdas/shared/archive/meter';
 
 describe('a meter', () => {
@@ -75,6 +78,40 @@ describe('a meter', () => {
     await expect(reading).rejects.toThrow('not what was written');
     expect(ended).not.toHaveBeenCalled();
   });
+});
+
+test('a decompressor and what follows it give their memory back without changing a byte', async () => {
+  const text = Buffer.from(
+    Array.from({ length: 40_000 }, (_, row) => `${row}\t${randomUUID()}\t${randomUUID()}\n`).join(''),
+  );
+  const compressed = zstdCompressSync(text);
+  const pieces: Buffer[] = [];
+  // Odd sizes: the decompressor runs out of input in the middle of what it is filling.
+  for (let at = 0; at < compressed.length; at += 49_999) {
+    // A memory of its own for each, as for those that arrive from S3.
+    const piece = Buffer.alloc(Math.min(49_999, compressed.length - at));
+    compressed.copy(piece, 0, at);
+    pieces.push(piece);
+  }
+  const hash = createHash('sha256');
+  const freed: boolean[] = [];
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      // Some time later, as a socket is done with it.
+      setImmediate(() => {
+        hash.update(chunk);
+        freeBuffer(chunk);
+        freed.push(chunk.length === 0);
+        done();
+      });
+    },
+  });
+  await pipeline(Readable.from(pieces), createDecompressor(), new Meter({ hash: false }), sink);
+  expect(hash.digest('hex')).toBe(createHash('sha256').update(text).digest('hex'));
+  expect(pieces.map((piece) => piece.length)).toEqual(pieces.map(() => 0));
+  // The last one fills only a part of its memory.
+  expect(freed).toEqual([...Array.from({ length: freed.length - 1 }, () => true), false]);
+  expect(freed.length).toBeGreaterThan(10);
 });
 
 describe('distributed work', () => {

@@ -6,7 +6,7 @@ import { OperationError } from '../errors';
 interface Invariant {
   /** A sentence that is true of sound data. */
   readonly name: string;
-  /** Returns the id of each row that breaks the rule, as `id`. */
+  /** Returns the id of each row that breaks the rule, once, as `id`. */
   readonly violations: string;
 }
 
@@ -20,8 +20,8 @@ const INVARIANTS: Record<DatabaseName, readonly Invariant[]> = {
     },
     {
       name: 'refunds are in the currency of their charge',
-      violations: `SELECT c.id FROM billing.refund_ledger l JOIN billing.charges c ON c.id = l.charge_id
-        WHERE l.currency <> c.currency`,
+      violations: `SELECT c.id FROM billing.charges c WHERE EXISTS
+        (SELECT FROM billing.refund_ledger l WHERE l.charge_id = c.id AND l.currency <> c.currency)`,
     },
     {
       name: 'what Stripe said of an object is stored with that object',

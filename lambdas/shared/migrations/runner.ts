@@ -109,10 +109,9 @@ async function applyPending(
   files: readonly MigrationFile[],
   pending: readonly MigrationFile[],
 ): Promise<void> {
-  const [next] = pending;
-  if (!next) return;
+  if (pending.length === 0) return;
   await createJournal(client);
-  let current = next.name;
+  let current: string | undefined;
   try {
     await runner({
       dbClient: client,
@@ -136,7 +135,9 @@ async function applyPending(
     await client.query('ROLLBACK').catch(() => undefined);
     throw new OperationError(
       'migration_failed',
-      `Migration ${current} failed and was rolled back; the ones before it stay applied. Correct it and apply again: ${messageOf(cause)}`,
+      current === undefined
+        ? `No migration was started: ${messageOf(cause)}`
+        : `Migration ${current} failed and was rolled back; the ones before it stay applied. Correct it and apply again: ${messageOf(cause)}`,
       { cause },
     );
   }
