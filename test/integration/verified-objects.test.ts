@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { verifyObjects, type VerifiedObjects } from '../../lambdas/restore/verified-objects';
+import { VerifiedObjects, verifyObjects } from '../../lambdas/restore/verified-objects';
 import type { ArchivedPart, Manifest } from '../../lambdas/shared/archive/manifest';
 import { type ArchiveSite, createArchiveSite, manifestAt, readObject, replaceObject } from '../factories/archive';
 
@@ -62,6 +62,15 @@ test('no more of it stays in memory than may', async () => {
   expect(once.length).toBeGreaterThan(0);
   expect(once.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(half);
   expect([...reads.values()]).toEqual(expect.arrayContaining([1, 2]));
+});
+
+test('an object that has grown is refused as soon as it is larger than it was', async () => {
+  const [part] = parts;
+  if (!part) throw new Error('The archive has no object');
+  await replaceObject(site.store, part.key, Buffer.alloc(part.compressedBytes + 1));
+  const verifying = new VerifiedObjects(site.store, Infinity).verify(part, new AbortController().signal);
+  await expect(verifying).rejects.toMatchObject({ code: 'archive_damaged' });
+  await expect(verifying).rejects.toThrow(`it has more than ${part.compressedBytes} bytes`);
 });
 
 test('an object that changes between its proof and its loading is never loaded as it is then', async () => {
