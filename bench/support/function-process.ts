@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildSync } from 'esbuild';
+import { BOOTSTRAP } from './bundle';
 
 interface Answer {
   readonly kind: 'ready' | 'unloadable' | 'result' | 'error';
@@ -33,7 +33,7 @@ export async function startFunction(
   options: { readonly heapMib: number; readonly logFile: string },
 ): Promise<FunctionProcess> {
   const log = openSync(options.logFile, 'a', 0o600);
-  const child = fork(compiledBootstrap(folder), [folder, 'index.handler'], {
+  const child = fork(join(folder, '..', BOOTSTRAP), [folder, 'index.handler'], {
     cwd: folder,
     env: { PATH: process.env.PATH, ...environment },
     execArgv: [`--max-old-space-size=${options.heapMib}`],
@@ -71,13 +71,6 @@ export async function startFunction(
     peakMemoryBytes: () => peakMemoryBytes(child.pid ?? 0),
     stop: () => void child.kill('SIGKILL'),
   };
-}
-
-/** What runs inside of the process, beside the bundle. Lambda's own does not begin by compiling TypeScript either. */
-function compiledBootstrap(folder: string): string {
-  const outfile = join(folder, '../lambda-bootstrap.mjs');
-  buildSync({ entryPoints: [join(__dirname, '../../local/lambda-bootstrap.mts')], outfile, logLevel: 'silent' });
-  return outfile;
 }
 
 /** Peak resident set of a running process, in bytes; 0 where `/proc` does not tell, or when it has ended. */

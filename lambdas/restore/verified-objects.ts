@@ -5,7 +5,7 @@ import { freeBuffer } from '../shared/archive/free-buffer';
 import { attemptPrefix } from '../shared/archive/keys';
 import type { ArchivedPart, Manifest } from '../shared/archive/manifest';
 import { Meter } from '../shared/archive/meter';
-import { type ArchiveStore, listSizes, openObject } from '../shared/archive/store';
+import { type ArchiveStore, listObjects, openObject } from '../shared/archive/store';
 import { OperationError } from '../shared/errors';
 import { damaged, explain } from './part-errors';
 
@@ -28,7 +28,8 @@ export async function verifyObjects(
 ): Promise<VerifiedObjects> {
   const { database, slot, attempt, tables } = manifest;
   const parts = tables.flatMap((table) => table.parts);
-  const sizes = await listSizes(store, attemptPrefix(database, slot, attempt));
+  const sizes = new Map<string | undefined, number | undefined>();
+  for await (const { Key, Size } of listObjects(store, attemptPrefix(database, slot, attempt))) sizes.set(Key, Size);
   for (const part of parts) assertSize(part, sizes.get(part.key));
   const objects = new VerifiedObjects(store, heldBytes);
   const lanes = Array.from({ length: READS_IN_FLIGHT }, (_, lane) => lane);

@@ -1,8 +1,8 @@
-import { type _Object, paginateListObjectsV2 } from '@aws-sdk/client-s3';
+import type { _Object } from '@aws-sdk/client-s3';
 import type { DatabaseName } from '../contract';
 import { databasePrefix } from './keys';
 import { keyToSlot, type Slot } from './slot';
-import { type ArchiveStore, unavailable } from './store';
+import { type ArchiveStore, listObjects } from './store';
 
 /** An object of an archive, or of an attempt at one. */
 export interface StoredObject {
@@ -28,21 +28,15 @@ export interface StoredSlot {
 export async function takeInventory(store: ArchiveStore, database: DatabaseName): Promise<StoredSlot[]> {
   const prefix = databasePrefix(database);
   const slots = new Map<Slot, { manifest?: StoredObject; attempts: Map<string, StoredObject[]> }>();
-  try {
-    for await (const page of paginateListObjectsV2({ client: store.s3 }, { Bucket: store.bucket, Prefix: prefix })) {
-      for (const object of page.Contents ?? []) {
-        const stored = describe(object);
-        const [folder = '', attempt = '', ...rest] = stored.key.slice(prefix.length).split('/');
-        const slot = keyToSlot(folder);
-        if (slot === undefined) continue;
-        const entry = slots.get(slot) ?? { attempts: new Map<string, StoredObject[]>() };
-        slots.set(slot, entry);
-        if (rest.length > 0) entry.attempts.set(attempt, [...(entry.attempts.get(attempt) ?? []), stored]);
-        else if (attempt === 'manifest.json') entry.manifest = stored;
-      }
-    }
-  } catch (cause) {
-    throw unavailable(`list ${prefix}`, cause);
+  for await (const object of listObjects(store, prefix)) {
+    const stored = describe(object);
+    const [folder = '', attempt = '', ...rest] = stored.key.slice(prefix.length).split('/');
+    const slot = keyToSlot(folder);
+    if (slot === undefined) continue;
+    const entry = slots.get(slot) ?? { attempts: new Map<string, StoredObject[]>() };
+    slots.set(slot, entry);
+    if (rest.length > 0) entry.attempts.set(attempt, [...(entry.attempts.get(attempt) ?? []), stored]);
+    else if (attempt === 'manifest.json') entry.manifest = stored;
   }
   return [...slots]
     .map(([slot, { manifest, attempts }]) => ({ slot, manifest, attempts }))

@@ -1,4 +1,5 @@
 import {
+  type _Object,
   GetObjectCommand,
   HeadObjectCommand,
   NoSuchKey,
@@ -104,17 +105,19 @@ export async function listSlots(store: ArchiveStore, database: DatabaseName): Pr
   return slots.toSorted().toReversed();
 }
 
-/** Bytes of each object below a prefix, by its key. */
-export async function listSizes(store: ArchiveStore, prefix: string): Promise<Map<string, number>> {
-  const sizes = new Map<string, number>();
+/**
+ * Every object below a prefix, in the order of their keys.
+ *
+ * @throws OperationError `store_unavailable` (retryable)
+ */
+export async function* listObjects(store: ArchiveStore, prefix: string): AsyncGenerator<_Object, void> {
   try {
     for await (const page of paginateListObjectsV2({ client: store.s3 }, { Bucket: store.bucket, Prefix: prefix })) {
-      for (const { Key = '', Size = 0 } of page.Contents ?? []) sizes.set(Key, Size);
+      yield* page.Contents ?? [];
     }
   } catch (cause) {
     throw unavailable(`list ${prefix}`, cause);
   }
-  return sizes;
 }
 
 /** Bytes of an object, or `undefined` when it does not exist. */
