@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startSecretsManager } from '../local/secrets-manager';
-import type { Teardown } from '../local/teardown';
+import { startSecretsManager } from '../local/aws/secrets-manager';
+import type { Teardown } from '../local/runtime/teardown';
 import type { Contender } from './backup/contender';
 import { fillTo } from './backup/fill';
 import { startObjectServer } from './backup/object-server';

@@ -2,12 +2,12 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ReconciliationEnvironment } from '../lambdas/reconciliation/contract';
-import { applyEvents, type ReceivedEvent } from '../lambdas/shared/billing/apply-events';
-import { readEvent } from '../lambdas/shared/billing/stripe-shapes';
+import { applyEvents, type ReceivedEvent } from '../core/billing/apply-events';
+import { readEvent } from '../core/providers/stripe/shapes';
 import { nowSeconds } from '../local/stripe/objects';
 import { startStripeStandIn, type StripeStandIn } from '../local/stripe/stand-in';
-import { startSecretsManager } from '../local/secrets-manager';
-import type { Teardown } from '../local/teardown';
+import { startSecretsManager } from '../local/aws/secrets-manager';
+import type { Teardown } from '../local/runtime/teardown';
 import { bundlesIn } from './support/bundle';
 import { baseEnvironment, databaseEnvironment } from './support/function-environment';
 import { startFunction } from './support/function-process';

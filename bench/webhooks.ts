@@ -1,7 +1,7 @@
 /** `npm run bench:webhooks`: how fast events are acknowledged and drained, beside others, in one run. */
 import { parseArgs } from 'node:util';
-import { messageOf } from '../lambdas/shared/errors';
-import type { Teardown } from '../local/teardown';
+import { messageOf } from '../core/runtime/errors';
+import type { Teardown } from '../local/runtime/teardown';
 import { runBenchmark } from './support/run-benchmark';
 import { startBenchServer } from './support/server';
 import { formatTable, progress, ratio, verdict, whole } from './support/table';

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import colors from 'picocolors';
-import { table } from './console';
-import type { Platform } from './platform';
+import { table } from './runtime/console';
+import type { Platform } from './platform/platform';
 import { eventObject, subscriptionObject } from './stripe/objects';
 
 /** Where the commands below find the event that they send. */

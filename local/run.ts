@@ -2,15 +2,15 @@ import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import colors from 'picocolors';
-import { duration, say } from './console';
+import { duration, say } from './runtime/console';
 import { instructions } from './instructions';
-import { EXIT_INTERRUPTED, onInterrupt } from './interrupt';
-import { processOnPort } from './listeners';
+import { EXIT_INTERRUPTED, onInterrupt } from './runtime/interrupt';
+import { processOnPort } from './runtime/listeners';
 import { runPass } from './pass/run';
-import { startPlatform } from './platform';
-import { LOOPBACK } from './ports';
-import { takeRunLock } from './run-lock';
-import { Teardown } from './teardown';
+import { startPlatform } from './platform/platform';
+import { LOOPBACK } from './runtime/ports';
+import { takeRunLock } from './platform/run-lock';
+import { Teardown } from './runtime/teardown';
 
 export interface RunOptions {
   /** End after the pass instead of staying up. */

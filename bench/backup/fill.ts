@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
-import { applyEvents } from '../../lambdas/shared/billing/apply-events';
-import { readEvent } from '../../lambdas/shared/billing/stripe-shapes';
+import { applyEvents } from '../../core/billing/apply-events';
+import { readEvent } from '../../core/providers/stripe/shapes';
 import { multiplyRows, readTemplates } from '../support/multiply-rows';
 import type { BenchDatabase } from '../support/server';
 import { progress, whole } from '../support/table';

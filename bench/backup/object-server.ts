@@ -3,8 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { freePort, LOOPBACK } from '../../local/ports';
-import type { Teardown } from '../../local/teardown';
+import { freePort, LOOPBACK } from '../../local/runtime/ports';
+import type { Teardown } from '../../local/runtime/teardown';
 import { goTool, VERSITYGW } from '../../test/proof/tools';
 
 const REGION = 'eu-central-1';

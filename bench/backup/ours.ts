@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ArchiveReport, BackupEnvironment } from '../../lambdas/backup/contract';
 import type { RestoreEnvironment } from '../../lambdas/restore/contract';
-import type { SecretsManager } from '../../local/secrets-manager';
+import type { SecretsManager } from '../../local/aws/secrets-manager';
 import type { Bundle } from '../../lib/operations/bundles';
 import { baseEnvironment, databaseEnvironment } from '../support/function-environment';
 import { startFunction, type FunctionProcess } from '../support/function-process';

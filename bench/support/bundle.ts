@@ -12,7 +12,7 @@ export const BOOTSTRAP = 'lambda-bootstrap.mjs';
  */
 export function bundlesIn(outdir: string): (name: string) => Bundle {
   const bundles = bundleFunctions({ outdir });
-  const source = join(__dirname, '../../local/lambda-bootstrap.mts');
+  const source = join(__dirname, '../../local/aws/lambda-bootstrap.mts');
   buildSync({ entryPoints: [source], outfile: join(outdir, BOOTSTRAP), logLevel: 'silent' });
   return (name) => {
     const bundle = bundles.find((candidate) => candidate.name === name);

@@ -1,9 +1,5 @@
-import type {
-  BaseEnvironment,
-  BillingDatabaseEnvironment,
-  MainDatabaseEnvironment,
-} from '../../lambdas/shared/contract';
-import type { SecretsManager } from '../../local/secrets-manager';
+import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import type { SecretsManager } from '../../local/aws/secrets-manager';
 import type { BenchServer } from './server';
 
 const DATABASE_SECRET_ARN = 'arn:aws:secretsmanager:eu-central-1:000000000000:secret:database-bench0';

@@ -1,4 +1,4 @@
-import { Teardown } from '../../local/teardown';
+import { Teardown } from '../../local/runtime/teardown';
 
 const INTERRUPTED = 130;
 

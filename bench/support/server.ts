@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { Client } from 'pg';
-import type { DatabaseName } from '../../lambdas/shared/contract';
-import { createConnector, type DatabaseConnector } from '../../lambdas/shared/database/connector';
-import { applyMigrations } from '../../lambdas/shared/migrations/runner';
-import type { Log } from '../../lambdas/shared/telemetry';
-import { startCluster } from '../../local/postgres-cluster';
-import type { Teardown } from '../../local/teardown';
+import type { DatabaseName } from '../../core/contract';
+import { createConnector, type DatabaseConnector } from '../../core/database/connector';
+import { applyMigrations } from '../../core/migrations/runner';
+import type { Log } from '../../core/runtime/telemetry';
+import { startCluster } from '../../local/postgres/cluster';
+import type { Teardown } from '../../local/runtime/teardown';
 
 /** A log that nobody reads: what a contender would write is not what is measured. */
 export const silentLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };

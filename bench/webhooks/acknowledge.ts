@@ -6,8 +6,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WebhookEnvironment } from '../../lambdas/webhook/contract';
 import { bundleFunctions } from '../../lib/operations/bundles';
-import { startSecretsManager } from '../../local/secrets-manager';
-import type { Teardown } from '../../local/teardown';
+import { startSecretsManager } from '../../local/aws/secrets-manager';
+import type { Teardown } from '../../local/runtime/teardown';
 import { progress } from '../support/table';
 import { deliveries, SIGNING_SECRET, type Delivery } from './workload';
 

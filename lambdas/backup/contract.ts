@@ -3,7 +3,7 @@ import type {
   BillingDatabaseEnvironment,
   DatabaseName,
   MainDatabaseEnvironment,
-} from '../shared/contract';
+} from '../../core/contract';
 
 export interface BackupEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
   readonly ARCHIVE_BUCKET: string;
@@ -27,9 +27,6 @@ export interface BackupEnvironment extends BaseEnvironment, BillingDatabaseEnvir
   /** Customer-managed key that RDS encrypts an export with; empty where no database is on RDS. */
   readonly EXPORT_KEY_ARN: string;
 }
-
-/** Prefix in the archive bucket that the export role writes to. It is outside of the archives, which no export touches. */
-export const EXPORT_PREFIX = 'exports/';
 
 /**
  * Start of the identifiers of snapshots taken before a migration, followed by the time; for the resources of a policy.

@@ -1,5 +1,5 @@
 import type { Connection, Submittable } from 'pg';
-import { freeBuffer } from '../shared/archive/free-buffer';
+import { freeBuffer } from '../../core/archive/free-buffer';
 
 /**
  * Bytes that are handed on at a time. PostgreSQL sends one message per row, in packets of 8 KiB; compressing and hashing

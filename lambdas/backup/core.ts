@@ -1,11 +1,11 @@
 import type { Client, ClientBase } from 'pg';
-import { manifestKey } from '../shared/archive/keys';
-import type { Manifest } from '../shared/archive/manifest';
-import { normaliseSlot, type Slot } from '../shared/archive/slot';
-import { readManifest } from '../shared/archive/store';
-import { withConnection } from '../shared/database/connector';
-import { assertIdentity } from '../shared/database/identity';
-import { messageOf, OperationError } from '../shared/errors';
+import { manifestKey } from '../../core/archive/keys';
+import type { Manifest } from '../../core/archive/manifest';
+import { normaliseSlot, type Slot } from '../../core/archive/slot';
+import { readManifest } from '../../core/archive/store';
+import { withConnection } from '../../core/database/connector';
+import { assertIdentity } from '../../core/database/identity';
+import { messageOf, OperationError } from '../../core/runtime/errors';
 import type { ArchiveReport } from './contract';
 import { exportSnapshot, type ExportTarget } from './export-snapshot';
 import { type HousekeepingReport, keepHouse } from './housekeeping';

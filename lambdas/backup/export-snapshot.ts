@@ -4,10 +4,10 @@ import {
   StartExportTaskCommand,
   type RDSClient,
 } from '@aws-sdk/client-rds';
-import { slotToKey, type Slot } from '../shared/archive/slot';
-import type { DatabaseName } from '../shared/contract';
-import { OperationError } from '../shared/errors';
-import { EXPORT_PREFIX } from './contract';
+import { slotToKey, type Slot } from '../../core/archive/slot';
+import type { DatabaseName } from '../../core/contract';
+import { OperationError } from '../../core/runtime/errors';
+import { EXPORT_PREFIX } from '../../core/archive/contract';
 import { newestSnapshot } from './protection';
 import { rdsFailed, type RdsInstance } from './rds-instance';
 

@@ -1,9 +1,9 @@
 import { RDSClient } from '@aws-sdk/client-rds';
 import type { Context } from 'aws-lambda';
 import * as z from 'zod';
-import { openArchiveStore } from '../shared/archive/open-store';
-import { DATABASE_NAMES, type DatabaseName } from '../shared/contract';
-import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
+import { openArchiveStore } from '../../core/archive/open-store';
+import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import {
   baseSettings,
   billingDatabaseSettings,
@@ -11,10 +11,10 @@ import {
   readEnvironment,
   readRequest,
   setting,
-} from '../shared/environment';
-import { messageOf, OperationError } from '../shared/errors';
-import { createSecrets } from '../shared/secrets';
-import { createTelemetry, MetricUnit } from '../shared/telemetry';
+} from '../../core/runtime/environment';
+import { messageOf, OperationError } from '../../core/runtime/errors';
+import { createSecrets } from '../../core/runtime/secrets';
+import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
 import { BACKUP_METRICS, type BackupReport } from './contract';
 import type { ExportTarget } from './export-snapshot';
 import { publishProtection, publishReport } from './publish';

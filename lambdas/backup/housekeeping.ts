@@ -1,9 +1,9 @@
-import type { DatabaseName } from '../shared/contract';
-import { type StoredObject, type StoredSlot, takeInventory } from '../shared/archive/inventory';
-import { databasePrefix } from '../shared/archive/keys';
-import { abortUploads, removeObjects } from '../shared/archive/removal';
-import { type ArchiveStore, readManifest } from '../shared/archive/store';
-import type { Log } from '../shared/telemetry';
+import type { DatabaseName } from '../../core/contract';
+import { type StoredObject, type StoredSlot, takeInventory } from '../../core/archive/inventory';
+import { databasePrefix } from '../../core/archive/keys';
+import { abortUploads, removeObjects } from '../../core/archive/removal';
+import { type ArchiveStore, readManifest } from '../../core/archive/store';
+import type { Log } from '../../core/runtime/telemetry';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /**

@@ -4,9 +4,9 @@ import {
   SnapshotQuotaExceededFault,
   waitUntilDBSnapshotAvailable,
 } from '@aws-sdk/client-rds';
-import { slotToKey, type Slot } from '../shared/archive/slot';
-import type { DatabaseName } from '../shared/contract';
-import { messageOf, OperationError } from '../shared/errors';
+import { slotToKey, type Slot } from '../../core/archive/slot';
+import type { DatabaseName } from '../../core/contract';
+import { messageOf, OperationError } from '../../core/runtime/errors';
 import { type MigrationSnapshot, migrationSnapshotPrefix } from './contract';
 import { rdsFailed, type RdsInstance } from './rds-instance';
 

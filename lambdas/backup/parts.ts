@@ -1,8 +1,8 @@
-import type { DatabaseName } from '../shared/contract';
-import { columnList, qualified } from '../shared/archive/copy-session';
-import { partKey } from '../shared/archive/keys';
-import type { Slot } from '../shared/archive/slot';
-import type { SourceTable } from '../shared/archive/catalog';
+import type { DatabaseName } from '../../core/contract';
+import { columnList, qualified } from '../../core/archive/copy-session';
+import { partKey } from '../../core/archive/keys';
+import type { Slot } from '../../core/archive/slot';
+import type { SourceTable } from '../../core/archive/catalog';
 
 /** One object to be made: all rows of a table, or those in a range of its pages. */
 export interface PlannedPart {

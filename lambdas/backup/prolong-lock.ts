@@ -1,10 +1,10 @@
 import { HeadObjectCommand, PutObjectRetentionCommand } from '@aws-sdk/client-s3';
-import { distribute } from '../shared/archive/distribute';
-import { manifestKey } from '../shared/archive/keys';
-import { type ArchiveStore, listSlots, readManifest } from '../shared/archive/store';
-import type { DatabaseName } from '../shared/contract';
-import { messageOf } from '../shared/errors';
-import type { Log } from '../shared/telemetry';
+import { distribute } from '../../core/archive/distribute';
+import { manifestKey } from '../../core/archive/keys';
+import { type ArchiveStore, listSlots, readManifest } from '../../core/archive/store';
+import type { DatabaseName } from '../../core/contract';
+import { messageOf } from '../../core/runtime/errors';
+import type { Log } from '../../core/runtime/telemetry';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Days before its end that a lock is prolonged. Fewer, and a week without runs may miss it; more, and it is done for nothing. */

@@ -1,6 +1,6 @@
 import { DescribeDBInstancesCommand, paginateDescribeDBSnapshots, type DBSnapshot } from '@aws-sdk/client-rds';
-import { messageOf } from '../shared/errors';
-import type { Log } from '../shared/telemetry';
+import { messageOf } from '../../core/runtime/errors';
+import type { Log } from '../../core/runtime/telemetry';
 import type { ProtectionReport, TierReport } from './contract';
 import type { RdsInstance } from './rds-instance';
 

@@ -1,5 +1,5 @@
 import type { RDSClient } from '@aws-sdk/client-rds';
-import { messageOf, OperationError } from '../shared/errors';
+import { messageOf, OperationError } from '../../core/runtime/errors';
 
 /** The RDS instance behind a database. */
 export interface RdsInstance {

@@ -1,5 +1,5 @@
-import { normaliseSlot, type Slot } from '../shared/archive/slot';
-import { InvalidRequestError, OperationError } from '../shared/errors';
+import { normaliseSlot, type Slot } from '../../core/archive/slot';
+import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 import type { ArchiveReport, BackupReport, BackupRequest, ProtectionReport } from './contract';
 import { type BackupDependencies, createBackup } from './core';
 import { awaitMigrationSnapshot, startMigrationSnapshot } from './migration-snapshot';

@@ -1,8 +1,8 @@
 import type { Client, ClientBase } from 'pg';
-import { applyCopySettings, qualified } from '../shared/archive/copy-session';
-import type { DatabaseConnector } from '../shared/database/connector';
-import { OperationError } from '../shared/errors';
-import { listTables, type SourceTable } from '../shared/archive/catalog';
+import { applyCopySettings, qualified } from '../../core/archive/copy-session';
+import type { DatabaseConnector } from '../../core/database/connector';
+import { OperationError } from '../../core/runtime/errors';
+import { listTables, type SourceTable } from '../../core/archive/catalog';
 
 /** Longer makes a backup wait for a migration to finish; shorter makes it fail, and be retried. */
 const LOCK_TIMEOUT = '60s';

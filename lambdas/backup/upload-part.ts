@@ -5,10 +5,10 @@ import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress } from 'node:zlib';
 import type { Client } from 'pg';
-import type { ArchivedPart } from '../shared/archive/manifest';
-import { Meter } from '../shared/archive/meter';
-import { type ArchiveStore, objectSize, unavailable } from '../shared/archive/store';
-import { messageOf, OperationError } from '../shared/errors';
+import type { ArchivedPart } from '../../core/archive/manifest';
+import { Meter } from '../../core/archive/meter';
+import { type ArchiveStore, objectSize, unavailable } from '../../core/archive/store';
+import { messageOf, OperationError } from '../../core/runtime/errors';
 import { CopyOut } from './copy-out';
 import type { PlannedPart } from './parts';
 

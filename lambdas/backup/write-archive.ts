@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
-import { assertArchivable, describeServer, readSequences, type SourceTable } from '../shared/archive/catalog';
-import { COPY_SETTINGS } from '../shared/archive/copy-session';
-import { distribute } from '../shared/archive/distribute';
+import { assertArchivable, describeServer, readSequences, type SourceTable } from '../../core/archive/catalog';
+import { COPY_SETTINGS } from '../../core/archive/copy-session';
+import { distribute } from '../../core/archive/distribute';
 import {
   ARCHIVE_FORMAT,
   ARCHIVE_VERSION,
@@ -10,13 +10,13 @@ import {
   type ArchivedTable,
   type Manifest,
   totalOf,
-} from '../shared/archive/manifest';
-import type { Slot } from '../shared/archive/slot';
-import { type ArchiveStore, writeManifest } from '../shared/archive/store';
-import type { DatabaseConnector } from '../shared/database/connector';
-import { OperationError } from '../shared/errors';
-import { readJournal } from '../shared/migrations/journal';
-import type { Log } from '../shared/telemetry';
+} from '../../core/archive/manifest';
+import type { Slot } from '../../core/archive/slot';
+import { type ArchiveStore, writeManifest } from '../../core/archive/store';
+import type { DatabaseConnector } from '../../core/database/connector';
+import { OperationError } from '../../core/runtime/errors';
+import { readJournal } from '../../core/migrations/journal';
+import type { Log } from '../../core/runtime/telemetry';
 import { planParts } from './parts';
 import { joinSnapshot, openSnapshot } from './snapshot';
 import { uploadPart } from './upload-part';

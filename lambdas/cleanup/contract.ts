@@ -1,4 +1,4 @@
-import type { BaseEnvironment, BillingDatabaseEnvironment } from '../shared/contract';
+import type { BaseEnvironment, BillingDatabaseEnvironment } from '../../core/contract';
 
 export interface CleanupEnvironment extends BaseEnvironment, BillingDatabaseEnvironment {
   /**

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import type { Log } from '../shared/telemetry';
+import type { Log } from '../../core/runtime/telemetry';
 
 /** Events deleted in one transaction. Higher holds its locks longer; lower takes more round trips. */
 const BATCH_SIZE = 1_000;

@@ -1,9 +1,15 @@
 import type { Context } from 'aws-lambda';
 import * as z from 'zod';
-import { billingTarget, createConnector, withConnection } from '../shared/database/connector';
-import { baseSettings, billingDatabaseSettings, readEnvironment, readRequest, setting } from '../shared/environment';
-import { createSecrets } from '../shared/secrets';
-import { createTelemetry, MetricUnit } from '../shared/telemetry';
+import { billingTarget, createConnector, withConnection } from '../../core/database/connector';
+import {
+  baseSettings,
+  billingDatabaseSettings,
+  readEnvironment,
+  readRequest,
+  setting,
+} from '../../core/runtime/environment';
+import { createSecrets } from '../../core/runtime/secrets';
+import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
 import { CLEANUP_METRICS, MIN_RETENTION_DAYS } from './contract';
 import { cleanUp, type CleanupSummary } from './core';
 

@@ -1,4 +1,4 @@
-import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../shared/contract';
+import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
 
 export interface CollectorEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
   /** RDS instance whose storage and memory are asked for, or empty when the database is not on RDS. */

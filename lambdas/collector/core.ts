@@ -1,9 +1,9 @@
 import type { RDSClient } from '@aws-sdk/client-rds';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { ClientBase } from 'pg';
-import type { ArchiveStore } from '../shared/archive/store';
-import { type DatabaseConnector, withConnection } from '../shared/database/connector';
-import { messageOf } from '../shared/errors';
+import type { ArchiveStore } from '../../core/archive/store';
+import { type DatabaseConnector, withConnection } from '../../core/database/connector';
+import { messageOf } from '../../core/runtime/errors';
 import { COLLECTOR_METRICS, type WatchedSecret } from './contract';
 import {
   cleanupOverdueSeconds,

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { OperationError } from '../shared/errors';
+import { OperationError } from '../../core/runtime/errors';
 
 /**
  * Share of subscriptions, in percent, whose payment fails: those behind with a payment, and those whose first payment

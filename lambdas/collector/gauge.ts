@@ -1,4 +1,4 @@
-import { messageOf } from '../shared/errors';
+import { messageOf } from '../../core/runtime/errors';
 
 /** A value at the moment of the collection. */
 export interface Gauge {

@@ -1,7 +1,7 @@
 import { RDSClient } from '@aws-sdk/client-rds';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
+import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import {
   baseSettings,
   billingDatabaseSettings,
@@ -9,10 +9,10 @@ import {
   readEnvironment,
   secretArnSetting,
   setting,
-} from '../shared/environment';
-import { OperationError } from '../shared/errors';
-import { createSecrets } from '../shared/secrets';
-import { createTelemetry, MetricUnit } from '../shared/telemetry';
+} from '../../core/runtime/environment';
+import { OperationError } from '../../core/runtime/errors';
+import { createSecrets } from '../../core/runtime/secrets';
+import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
 import { COLLECTOR_METRICS } from './contract';
 import { collectGauges } from './core';
 

@@ -1,5 +1,5 @@
 import { DescribeDBInstancesCommand, type RDSClient } from '@aws-sdk/client-rds';
-import { OperationError } from '../shared/errors';
+import { OperationError } from '../../core/runtime/errors';
 
 const GIB = 1024 ** 3;
 

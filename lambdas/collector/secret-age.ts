@@ -1,5 +1,5 @@
 import { ListSecretVersionIdsCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { OperationError } from '../shared/errors';
+import { OperationError } from '../../core/runtime/errors';
 
 /**
  * When the value in use was put into a secret. Not the date on which the secret was changed: that one moves with a tag.

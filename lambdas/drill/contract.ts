@@ -3,7 +3,7 @@ import type {
   BillingDatabaseEnvironment,
   DatabaseName,
   MainDatabaseEnvironment,
-} from '../shared/contract';
+} from '../../core/contract';
 
 export interface DrillEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
   readonly ARCHIVE_BUCKET: string;

@@ -1,9 +1,9 @@
-import { restoreArchive, type RestoreDependencies } from '../restore/core';
-import { dropDatabase } from '../restore/scratch-database';
-import { scratchName, sweepScratch } from '../restore/scratch-sweep';
-import type { RestoreReport } from '../restore/contract';
-import { type DatabaseConnector, withConnection } from '../shared/database/connector';
-import { messageOf, OperationError } from '../shared/errors';
+import { restoreArchive, type RestoreDependencies } from '../../core/restore/restore-archive';
+import { dropDatabase } from '../../core/restore/scratch-database';
+import { scratchName, sweepScratch } from '../../core/restore/scratch-sweep';
+import type { RestoreReport } from '../../core/restore/contract';
+import { type DatabaseConnector, withConnection } from '../../core/database/connector';
+import { messageOf, OperationError } from '../../core/runtime/errors';
 import type { DrillRecord } from './contract';
 import { saveRecord } from './record';
 
@@ -58,7 +58,7 @@ export async function runDrill(dependencies: DrillDependencies): Promise<Finishe
     );
   }
   // Nobody may look for rows again for months, and their scratch databases would fill the disk until then.
-  await sweepScratch(connector, 'rows', startedAt);
+  await sweepScratch(connector, 'row_recovery', startedAt);
   let measured: Measured;
   try {
     measured = await restoreAndMeasure(dependencies, startedAt);

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import * as z from 'zod';
-import { openArchiveStore } from '../shared/archive/open-store';
-import { DATABASE_NAMES } from '../shared/contract';
-import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
+import { openArchiveStore } from '../../core/archive/open-store';
+import { DATABASE_NAMES } from '../../core/contract';
+import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import {
   baseSettings,
   billingDatabaseSettings,
@@ -10,10 +10,10 @@ import {
   readEnvironment,
   readRequest,
   setting,
-} from '../shared/environment';
-import { messageOf, OperationError } from '../shared/errors';
-import { createSecrets } from '../shared/secrets';
-import { createTelemetry, MetricUnit } from '../shared/telemetry';
+} from '../../core/runtime/environment';
+import { messageOf, OperationError } from '../../core/runtime/errors';
+import { createSecrets } from '../../core/runtime/secrets';
+import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
 import { DRILL_METRICS, type DrillRecord } from './contract';
 import { runDrill } from './core';
 

@@ -1,8 +1,8 @@
 import { PutObjectCommand, S3ServiceException } from '@aws-sdk/client-s3';
 import type { ClientBase } from 'pg';
-import { normaliseSlot, slotToKey } from '../shared/archive/slot';
-import { type ArchiveStore, unavailable } from '../shared/archive/store';
-import type { DatabaseName } from '../shared/contract';
+import { normaliseSlot, slotToKey } from '../../core/archive/slot';
+import { type ArchiveStore, unavailable } from '../../core/archive/store';
+import type { DatabaseName } from '../../core/contract';
 import { DRILL_PREFIX, type DrillRecord } from './contract';
 
 const PRECONDITION_FAILED = 412;

@@ -1,41 +1,8 @@
-import type { BaseEnvironment, BillingDatabaseEnvironment } from '../shared/contract';
-
-/** How a function reaches the cache of entitlements. */
-export interface CacheEnvironment {
-  /** `rediss://host:port` (TLS) or `redis://host:port`; empty where an environment has no cache. */
-  readonly CACHE_URL: string;
-}
+import type { CacheEnvironment } from '../../core/cache/contract';
+import type { BaseEnvironment, BillingDatabaseEnvironment } from '../../core/contract';
+import type { EntitlementRule } from '../../core/entitlements/contract';
 
 export interface EntitlementsEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, CacheEnvironment {}
-
-/** What a plan or a purchase grants. Fields that are left out match everything. */
-export interface EntitlementRule {
-  /** Name of the rule, unique among the rules. */
-  readonly id: string;
-  readonly appId?: string;
-  readonly projectId?: string;
-  readonly grants:
-    | {
-        readonly source: 'subscription';
-        /** Exactly one of price and product. */
-        readonly priceId?: string;
-        readonly productId?: string;
-        /**
-         * Whole days (of 24 hours) that access outlives an unpaid or late renewal. Too low cuts off people whose bank
-         * needs a second attempt; too high gives away what is never paid.
-         *
-         * @default 7
-         */
-        readonly graceDays?: number;
-      }
-    | {
-        readonly source: 'purchase';
-        readonly kind: 'course' | 'path' | 'coaching' | 'other';
-        readonly itemId?: string;
-      };
-  /** Names of features; in the rule of a purchase `{item_id}` stands for what was bought, as in `course:{item_id}`. */
-  readonly features: readonly string[];
-}
 
 /** Whose entitlements are computed again. */
 export type RecomputeScope = { readonly userId: string } | { readonly projectId: string } | 'all';
@@ -58,6 +25,4 @@ export const ENTITLEMENTS_METRICS = {
   changed: 'EntitlementsChanged',
   failed: 'EntitlementsFailed',
   durationMs: 'EntitlementsDuration',
-  /** Times that the cache did not answer in time; answers came from the database instead. */
-  cacheUnavailable: 'CacheUnavailable',
 } as const;

@@ -1,8 +1,8 @@
 import type { ClientBase } from 'pg';
-import { inTransaction } from '../shared/database/transaction';
-import type { EntitlementCache } from '../shared/entitlements/entitlement-cache';
-import { recomputeEntitlements, type EntitlementChange } from '../shared/entitlements/recompute';
-import type { Log } from '../shared/telemetry';
+import { inTransaction } from '../../core/database/transaction';
+import type { EntitlementCache } from '../../core/entitlements/entitlement-cache';
+import { recomputeEntitlements, type EntitlementChange } from '../../core/entitlements/recompute';
+import type { Log } from '../../core/runtime/telemetry';
 import type { RecomputeScope } from './contract';
 import { LOCK_PURCHASES, LOCK_SUBSCRIPTIONS, pageOfSources } from './statements';
 

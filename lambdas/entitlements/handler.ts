@@ -1,13 +1,13 @@
 import type { Context } from 'aws-lambda';
 import * as z from 'zod';
-import { cacheUrlSetting } from '../shared/cache/settings';
-import { billingTarget, createConnector, withConnection } from '../shared/database/connector';
-import { openEntitlementCache } from '../shared/entitlements/open-cache';
-import { readEntitlements, type CurrentEntitlements } from '../shared/entitlements/read';
-import { replaceRules, rulesSchema } from '../shared/entitlements/rules';
-import { baseSettings, billingDatabaseSettings, readEnvironment, readRequest } from '../shared/environment';
-import { createSecrets } from '../shared/secrets';
-import { createTelemetry, MetricUnit } from '../shared/telemetry';
+import { cacheUrlSetting } from '../../core/cache/settings';
+import { billingTarget, createConnector, withConnection } from '../../core/database/connector';
+import { openEntitlementCache } from '../../core/entitlements/open-cache';
+import { readEntitlements, type CurrentEntitlements } from '../../core/entitlements/read';
+import { replaceRules, rulesSchema } from '../../core/entitlements/rules';
+import { baseSettings, billingDatabaseSettings, readEnvironment, readRequest } from '../../core/runtime/environment';
+import { createSecrets } from '../../core/runtime/secrets';
+import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
 import { ENTITLEMENTS_METRICS, type RecomputeScope } from './contract';
 import { recompute, type RecomputeSummary } from './core';
 

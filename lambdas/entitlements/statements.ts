@@ -1,4 +1,4 @@
-import type { Statement } from '../shared/database/transaction';
+import type { Statement } from '../../core/database/transaction';
 import type { RecomputeScope } from './contract';
 
 const lockSources = (kind: 'subscriptions' | 'purchases'): Statement => ({

@@ -3,7 +3,7 @@ import type {
   BillingDatabaseEnvironment,
   DatabaseName,
   MainDatabaseEnvironment,
-} from '../shared/contract';
+} from '../../core/contract';
 
 export interface MigrateEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {}
 

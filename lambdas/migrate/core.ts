@@ -1,6 +1,6 @@
-import { type DatabaseConnector, withConnection } from '../shared/database/connector';
-import { applyMigrations, type MigrationStatus, migrationStatus } from '../shared/migrations/runner';
-import type { Log } from '../shared/telemetry';
+import { type DatabaseConnector, withConnection } from '../../core/database/connector';
+import { applyMigrations, type MigrationStatus, migrationStatus } from '../../core/migrations/runner';
+import type { Log } from '../../core/runtime/telemetry';
 import type { MigrateRequest } from './contract';
 
 export interface MigrateDependencies {

@@ -1,18 +1,18 @@
 import path from 'node:path';
 import * as z from 'zod';
-import { DATABASE_NAMES } from '../shared/contract';
-import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
+import { DATABASE_NAMES } from '../../core/contract';
+import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import {
   baseSettings,
   billingDatabaseSettings,
   mainDatabaseSettings,
   readEnvironment,
   readRequest,
-} from '../shared/environment';
-import { messageOf } from '../shared/errors';
-import type { MigrationStatus } from '../shared/migrations/runner';
-import { createSecrets } from '../shared/secrets';
-import { createTelemetry } from '../shared/telemetry';
+} from '../../core/runtime/environment';
+import { messageOf } from '../../core/runtime/errors';
+import type { MigrationStatus } from '../../core/migrations/runner';
+import { createSecrets } from '../../core/runtime/secrets';
+import { createTelemetry } from '../../core/runtime/telemetry';
 import { migrate } from './core';
 
 const environment = readEnvironment({ ...baseSettings, ...billingDatabaseSettings, ...mainDatabaseSettings });

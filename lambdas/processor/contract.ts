@@ -1,5 +1,5 @@
-import type { CacheEnvironment } from '../entitlements/contract';
-import type { BaseEnvironment, BillingDatabaseEnvironment } from '../shared/contract';
+import type { CacheEnvironment } from '../../core/cache/contract';
+import type { BaseEnvironment, BillingDatabaseEnvironment } from '../../core/contract';
 
 export interface ProcessorEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, CacheEnvironment {
   /** App that an object belongs to whose metadata names none. @default - it belongs to none */

@@ -1,9 +1,9 @@
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
-import { applyEvents, type ApplyOptions, type EventOutcome, type ReceivedEvent } from '../shared/billing/apply-events';
-import { readEvent } from '../shared/billing/stripe-shapes';
-import type { ReusableConnection } from '../shared/database/reusable-connection';
-import { InvalidRequestError, messageOf } from '../shared/errors';
-import type { Log } from '../shared/telemetry';
+import { applyEvents, type ApplyOptions, type EventOutcome, type ReceivedEvent } from '../../core/billing/apply-events';
+import { readEvent } from '../../core/providers/stripe/shapes';
+import type { ReusableConnection } from '../../core/database/reusable-connection';
+import { InvalidRequestError, messageOf } from '../../core/runtime/errors';
+import type { Log } from '../../core/runtime/telemetry';
 import { MAX_ATTEMPTS } from './contract';
 import { tally, type Tally } from './tally';
 

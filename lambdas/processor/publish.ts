@@ -1,6 +1,6 @@
 import type { Metrics } from '@aws-lambda-powertools/metrics';
-import { boundedNames } from '../shared/billing/event-labels';
-import { MetricUnit } from '../shared/telemetry';
+import { boundedNames } from '../../core/providers/stripe/event-labels';
+import { MetricUnit } from '../../core/runtime/telemetry';
 import { MAX_DIMENSION_VALUES, PROCESSOR_METRICS } from './contract';
 import type { BatchSummary } from './core';
 

@@ -1,7 +1,7 @@
-import { isForeign } from '../shared/billing/event-effect';
-import { accountState } from '../shared/billing/party-states';
-import { appOf, planOf, STRIPE_API_VERSION } from '../shared/billing/event-labels';
-import type { StripeEvent } from '../shared/billing/stripe-shapes';
+import { isForeign } from '../../core/providers/stripe/event-effect';
+import { accountState } from '../../core/providers/stripe/party-states';
+import { appOf, planOf, STRIPE_API_VERSION } from '../../core/providers/stripe/event-labels';
+import type { StripeEvent } from '../../core/providers/stripe/shapes';
 
 /** Changes of subscriptions of one app and plan. */
 export interface SubscriptionCount {

@@ -1,5 +1,5 @@
-import type { CacheEnvironment } from '../entitlements/contract';
-import type { StripeFunctionEnvironment } from '../shared/contract';
+import type { CacheEnvironment } from '../../core/cache/contract';
+import type { StripeFunctionEnvironment } from '../../core/contract';
 
 export interface ReconciliationEnvironment extends StripeFunctionEnvironment, CacheEnvironment {
   /** Days that a run looks back for missed events and purchases; Stripe lists events for 30 days at most. */

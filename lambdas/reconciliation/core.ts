@@ -1,6 +1,6 @@
-import { inTransaction } from '../shared/database/transaction';
-import { messageOf, OperationError } from '../shared/errors';
-import { EVENT_RETENTION_DAYS } from '../shared/stripe/requests';
+import { inTransaction } from '../../core/database/transaction';
+import { messageOf, OperationError } from '../../core/runtime/errors';
+import { EVENT_RETENTION_DAYS } from '../../core/providers/stripe/requests';
 import { PHASE_DEFINITIONS } from './phases';
 import { PHASES, type Counters, type Progress, type ReconciliationDependencies, type Run } from './run';
 import { closeRun, lastCompleteStart, openRun, saveProgress, type Ending } from './run-records';

@@ -1,5 +1,5 @@
-import type { ObjectState } from '../shared/billing/object-state';
-import { momentOf } from '../shared/billing/version';
+import type { ObjectState } from '../../core/billing/object-state';
+import { momentOf } from '../../core/billing/version';
 
 /** One thing in which the database and Stripe disagree. */
 export interface Finding {

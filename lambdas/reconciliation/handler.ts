@@ -1,9 +1,9 @@
 import type { Context } from 'aws-lambda';
 import * as z from 'zod';
-import { readEnvironment, readRequest, setting } from '../shared/environment';
-import { EVENT_RETENTION_DAYS } from '../shared/stripe/requests';
-import { createStripeFunction, stripeFunctionSettings } from '../shared/stripe/stripe-function';
-import { MetricUnit } from '../shared/telemetry';
+import { readEnvironment, readRequest, setting } from '../../core/runtime/environment';
+import { EVENT_RETENTION_DAYS } from '../../core/providers/stripe/requests';
+import { createStripeFunction, stripeFunctionSettings } from '../../core/providers/stripe/stripe-function';
+import { MetricUnit } from '../../core/runtime/telemetry';
 import { RECONCILIATION_METRICS, SETTLE_SECONDS } from './contract';
 import { reconcile, type ReconciliationSummary } from './core';
 

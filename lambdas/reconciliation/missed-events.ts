@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
-import { applyEvents, type EventOutcome, type ReceivedEvent } from '../shared/billing/apply-events';
-import { readEvent } from '../shared/billing/stripe-shapes';
-import { messageOf } from '../shared/errors';
+import { applyEvents, type EventOutcome, type ReceivedEvent } from '../../core/billing/apply-events';
+import { readEvent } from '../../core/providers/stripe/shapes';
+import { messageOf } from '../../core/runtime/errors';
 import type { Finding } from './differences';
 import { recordFindings, unknownEvents } from './records';
 import { noteProblem, type Run } from './run';

@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
-import { ENDPOINT_EVENT_TYPES } from '../shared/billing/event-effect';
-import { inTransaction } from '../shared/database/transaction';
-import { pagesOf, type Lane, type LanePage, type ListPage } from '../shared/stripe/pages';
+import { ENDPOINT_EVENT_TYPES } from '../../core/providers/stripe/event-effect';
+import { inTransaction } from '../../core/database/transaction';
+import { pagesOf, type Lane, type LanePage, type ListPage } from '../../core/providers/stripe/pages';
 import {
   eventLanes,
   listCharges,
@@ -10,7 +10,7 @@ import {
   listRefunds,
   listSubscriptionItems,
   listSubscriptions,
-} from '../shared/stripe/requests';
+} from '../../core/providers/stripe/requests';
 import { compare } from './compare-page';
 import type { Finding } from './differences';
 import { recoverEvents } from './missed-events';

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import type { Lane } from '../shared/stripe/pages';
+import type { Lane } from '../../core/providers/stripe/pages';
 import { COMPARED_COLUMNS, type ComparedKind, type Finding, type LocalRow } from './differences';
 
 /** @param corrected ids of the objects that were brought in line */

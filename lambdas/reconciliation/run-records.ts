@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
-import { OperationError } from '../shared/errors';
-import type { Lane } from '../shared/stripe/pages';
+import { OperationError } from '../../core/runtime/errors';
+import type { Lane } from '../../core/providers/stripe/pages';
 import { COUNTER_NAMES, type Counters, type PhaseName, type Progress, type Run } from './run';
 
 /** Held for the length of a run. Any constant does, as long as nothing else in the billing database takes it. */

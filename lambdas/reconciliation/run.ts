@@ -1,9 +1,9 @@
 import type { ClientBase } from 'pg';
 import type Stripe from 'stripe';
-import type { ApplyOptions } from '../shared/billing/apply-events';
-import type { CallStripe } from '../shared/stripe/paced-caller';
-import type { Lane } from '../shared/stripe/pages';
-import type { Log } from '../shared/telemetry';
+import type { ApplyOptions } from '../../core/billing/apply-events';
+import type { CallStripe } from '../../core/providers/stripe/paced-caller';
+import type { Lane } from '../../core/providers/stripe/pages';
+import type { Log } from '../../core/runtime/telemetry';
 
 /** What a run counts, under the names of its columns. */
 export interface Counters {

@@ -1,5 +1,5 @@
-import type { CacheEnvironment } from '../entitlements/contract';
-import type { StripeFunctionEnvironment } from '../shared/contract';
+import type { CacheEnvironment } from '../../core/cache/contract';
+import type { StripeFunctionEnvironment } from '../../core/contract';
 
 export interface ReplayEnvironment extends StripeFunctionEnvironment, CacheEnvironment {
   /** Queue of verified events that the processor takes from. */

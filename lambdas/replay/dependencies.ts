@@ -1,7 +1,7 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import { applyEvents, type EventOutcome } from '../shared/billing/apply-events';
-import type { StripeEvent } from '../shared/billing/stripe-shapes';
-import type { StripeWork } from '../shared/stripe/stripe-function';
+import { applyEvents, type EventOutcome } from '../../core/billing/apply-events';
+import type { StripeEvent } from '../../core/providers/stripe/shapes';
+import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import type { ReportedEvent } from './contract';
 
 /** When the time is up, the report holds the request that goes on. */

@@ -1,9 +1,9 @@
 import type Stripe from 'stripe';
-import { ENDPOINT_EVENT_TYPES } from '../shared/billing/event-effect';
-import { readEvent, type StripeEvent } from '../shared/billing/stripe-shapes';
-import { InvalidRequestError, messageOf } from '../shared/errors';
-import { pagesOf } from '../shared/stripe/pages';
-import { EVENT_RETENTION_DAYS, eventLanes, listEvents } from '../shared/stripe/requests';
+import { ENDPOINT_EVENT_TYPES } from '../../core/providers/stripe/event-effect';
+import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes';
+import { InvalidRequestError, messageOf } from '../../core/runtime/errors';
+import { pagesOf } from '../../core/providers/stripe/pages';
+import { EVENT_RETENTION_DAYS, eventLanes, listEvents } from '../../core/providers/stripe/requests';
 import type { EventsReport, ReplayRequest, ReportedEvent } from './contract';
 import { applyAndReport, describe, type EventDependencies } from './dependencies';
 import { ledgerOf } from './ledger';

@@ -1,8 +1,12 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Context } from 'aws-lambda';
-import { readEnvironment, readRequest, setting } from '../shared/environment';
-import { createStripeFunction, stripeFunctionSettings, type StripeInvocation } from '../shared/stripe/stripe-function';
-import { MetricUnit } from '../shared/telemetry';
+import { readEnvironment, readRequest, setting } from '../../core/runtime/environment';
+import {
+  createStripeFunction,
+  stripeFunctionSettings,
+  type StripeInvocation,
+} from '../../core/providers/stripe/stripe-function';
+import { MetricUnit } from '../../core/runtime/telemetry';
 import { REPLAY_METRICS, type EventsReport, type RedriveReport } from './contract';
 import { walkRange } from './event-range';
 import { redrive } from './redrive';

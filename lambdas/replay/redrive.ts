@@ -5,7 +5,7 @@ import {
   SendMessageBatchCommand,
   type Message,
 } from '@aws-sdk/client-sqs';
-import { OperationError } from '../shared/errors';
+import { OperationError } from '../../core/runtime/errors';
 import type { RedriveReport } from './contract';
 import type { QueueDependencies } from './dependencies';
 import { batchesOf, MAX_BATCH_MESSAGES } from './message-batches';

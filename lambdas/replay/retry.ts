@@ -1,8 +1,8 @@
 import Stripe from 'stripe';
-import { readEvent, type StripeEvent } from '../shared/billing/stripe-shapes';
-import { OperationError } from '../shared/errors';
-import { chunksOf } from '../shared/stripe/pages';
-import { retrieveEvent } from '../shared/stripe/requests';
+import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes';
+import { OperationError } from '../../core/runtime/errors';
+import { chunksOf } from '../../core/providers/stripe/pages';
+import { retrieveEvent } from '../../core/providers/stripe/requests';
 import type { EventsReport, ReportedEvent } from './contract';
 import { applyAndReport, describe, type EventDependencies } from './dependencies';
 import { storedEvents, unprocessedEvents, type StoredEvent } from './ledger';

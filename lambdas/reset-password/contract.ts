@@ -1,4 +1,4 @@
-import type { BaseEnvironment, DatabaseName } from '../shared/contract';
+import type { BaseEnvironment, DatabaseName } from '../../core/contract';
 
 export interface ResetPasswordEnvironment extends BaseEnvironment {
   readonly BILLING_DATABASE_SECRET_ARN: string;

@@ -1,7 +1,7 @@
 import { ModifyDBInstanceCommand, type RDSClient } from '@aws-sdk/client-rds';
 import * as z from 'zod';
-import { OperationError, messageOf } from '../shared/errors';
-import type { Secrets } from '../shared/secrets';
+import { OperationError, messageOf } from '../../core/runtime/errors';
+import type { Secrets } from '../../core/runtime/secrets';
 import type { ResetPasswordReport } from './contract';
 
 const credentials = z.object({ password: z.string({ error: 'expected the password' }).min(1) });

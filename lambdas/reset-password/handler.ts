@@ -1,9 +1,9 @@
 import { RDSClient } from '@aws-sdk/client-rds';
 import * as z from 'zod';
-import { DATABASE_NAMES } from '../shared/contract';
-import { baseSettings, readEnvironment, readRequest, secretArnSetting } from '../shared/environment';
-import { createSecrets } from '../shared/secrets';
-import { createTelemetry } from '../shared/telemetry';
+import { DATABASE_NAMES } from '../../core/contract';
+import { baseSettings, readEnvironment, readRequest, secretArnSetting } from '../../core/runtime/environment';
+import { createSecrets } from '../../core/runtime/secrets';
+import { createTelemetry } from '../../core/runtime/telemetry';
 import type { ResetPasswordReport } from './contract';
 import { resetPassword } from './core';
 

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import * as z from 'zod';
-import { openArchiveStore } from '../shared/archive/open-store';
-import { archiveChoice } from '../shared/archive/request';
-import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
+import { openArchiveStore } from '../../core/archive/open-store';
+import { archiveChoice } from '../../core/archive/request';
+import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import {
   baseSettings,
   billingDatabaseSettings,
@@ -10,12 +10,13 @@ import {
   readEnvironment,
   readRequest,
   setting,
-} from '../shared/environment';
-import { messageOf, OperationError } from '../shared/errors';
-import { createSecrets } from '../shared/secrets';
-import { createTelemetry, MetricUnit } from '../shared/telemetry';
-import { RESTORE_METRICS, type RestoreReport } from './contract';
-import { restoreArchive } from './core';
+} from '../../core/runtime/environment';
+import { messageOf, OperationError } from '../../core/runtime/errors';
+import { createSecrets } from '../../core/runtime/secrets';
+import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
+import type { RestoreReport } from '../../core/restore/contract';
+import { RESTORE_METRICS } from './contract';
+import { restoreArchive } from '../../core/restore/restore-archive';
 
 const environment = readEnvironment({
   ...baseSettings,

@@ -3,7 +3,7 @@ import type {
   BillingDatabaseEnvironment,
   DatabaseName,
   MainDatabaseEnvironment,
-} from '../shared/contract';
+} from '../../core/contract';
 
 export interface VerifyEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {}
 

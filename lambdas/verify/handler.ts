@@ -1,18 +1,18 @@
 import type { Context } from 'aws-lambda';
 import path from 'node:path';
 import * as z from 'zod';
-import { DATABASE_NAMES } from '../shared/contract';
-import { billingTarget, createConnector, mainTarget } from '../shared/database/connector';
+import { DATABASE_NAMES } from '../../core/contract';
+import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import {
   baseSettings,
   billingDatabaseSettings,
   mainDatabaseSettings,
   readEnvironment,
   readRequest,
-} from '../shared/environment';
-import { messageOf, OperationError } from '../shared/errors';
-import { createSecrets } from '../shared/secrets';
-import { createTelemetry, MetricUnit } from '../shared/telemetry';
+} from '../../core/runtime/environment';
+import { messageOf, OperationError } from '../../core/runtime/errors';
+import { createSecrets } from '../../core/runtime/secrets';
+import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
 import { VERIFY_METRICS, type VerifyReport, type WarmReport } from './contract';
 import { verifyDatabase } from './core';
 import { warmDatabase } from './warm';

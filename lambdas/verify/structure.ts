@@ -1,5 +1,5 @@
 import { type ClientBase, escapeIdentifier } from 'pg';
-import { qualified } from '../shared/archive/copy-session';
+import { qualified } from '../../core/archive/copy-session';
 import type { Checks } from './checks';
 import type { VerifyProblem } from './contract';
 

@@ -1,8 +1,8 @@
 import { type ClientBase, escapeIdentifier } from 'pg';
-import { listTables } from '../shared/archive/catalog';
-import { qualified } from '../shared/archive/copy-session';
-import { type DatabaseConnector, withConnection } from '../shared/database/connector';
-import { assertIdentity } from '../shared/database/identity';
+import { listTables } from '../../core/archive/catalog';
+import { qualified } from '../../core/archive/copy-session';
+import { type DatabaseConnector, withConnection } from '../../core/database/connector';
+import { assertIdentity } from '../../core/database/identity';
 import { isOutOfTime, isUnreadable, limitStatement } from './checks';
 import type { VerifyProblem, WarmPosition, WarmReport, WarmRequest } from './contract';
 

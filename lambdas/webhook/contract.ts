@@ -1,4 +1,4 @@
-import type { BaseEnvironment } from '../shared/contract';
+import type { BaseEnvironment } from '../../core/contract';
 
 /** Path of the endpoint, as entered in the Stripe dashboard. */
 export const WEBHOOK_PATH = '/api/v1/webhooks/stripe';

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import Stripe from 'stripe';
-import { readEvent, type StripeEvent } from '../shared/billing/stripe-shapes';
-import { messageOf } from '../shared/errors';
+import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes';
+import { messageOf } from '../../core/runtime/errors';
 import { MAX_BODY_BYTES, SIGNATURE_TOLERANCE_SECONDS } from './contract';
 
 /** The signing secrets that count: the current one and, while it is being rolled, the one before. */

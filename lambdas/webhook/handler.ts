@@ -1,9 +1,9 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import * as z from 'zod';
-import { appOf, boundedNames, typeLabel } from '../shared/billing/event-labels';
-import { baseSettings, readEnvironment, secretArnSetting, setting } from '../shared/environment';
-import { createSecrets } from '../shared/secrets';
-import { createTelemetry, MetricUnit } from '../shared/telemetry';
+import { appOf, boundedNames, typeLabel } from '../../core/providers/stripe/event-labels';
+import { baseSettings, readEnvironment, secretArnSetting, setting } from '../../core/runtime/environment';
+import { createSecrets } from '../../core/runtime/secrets';
+import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
 import { MAX_APPS, WEBHOOK_METRICS } from './contract';
 import { createQueueSender } from './queue';
 import { respond, type WebhookDependencies } from './respond';

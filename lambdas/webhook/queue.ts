@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigurationError, messageOf, OperationError } from '../shared/errors';
+import { ConfigurationError, messageOf, OperationError } from '../../core/runtime/errors';
 import { createSigner, type AwsCredentials } from './sign-request';
 
 /** After how long an attempt is given up, in milliseconds. */

@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
-import type { StripeEvent } from '../shared/billing/stripe-shapes';
-import { messageOf } from '../shared/errors';
-import type { Log } from '../shared/telemetry';
+import type { StripeEvent } from '../../core/providers/stripe/shapes';
+import { messageOf } from '../../core/runtime/errors';
+import type { Log } from '../../core/runtime/telemetry';
 import { verify, type SigningSecrets } from './core';
 
 export interface WebhookDependencies {

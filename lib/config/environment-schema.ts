@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
+import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
 
 const text = (form: string, pattern: RegExp) => z.string({ error: form }).regex(pattern, form);
 

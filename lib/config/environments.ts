@@ -1,4 +1,4 @@
-import type { DatabaseName } from '../../lambdas/shared/contract';
+import type { DatabaseName } from '../../core/contract';
 import {
   defineEnvironment,
   type EnvironmentConfig,

@@ -1,5 +1,5 @@
 import { DEFAULT_RETENTION_DAYS } from '../../lambdas/cleanup/contract';
-import type { DatabaseName } from '../../lambdas/shared/contract';
+import type { DatabaseName } from '../../core/contract';
 
 /** What is promised about the backups of one database (G0, rule 2). */
 export interface BackupPolicy {

@@ -1,4 +1,4 @@
-import type { DatabaseName } from '../../lambdas/shared/contract';
+import type { DatabaseName } from '../../core/contract';
 import { BACKUP_POLICIES } from './policies';
 
 const DAY_MINUTES = 24 * 60;

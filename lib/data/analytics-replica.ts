@@ -10,10 +10,10 @@ import {
   StorageType,
 } from 'aws-cdk-lib/aws-rds';
 import { Construct } from 'constructs';
-import { acknowledge } from '../acknowledge';
+import { acknowledge } from '../policy/acknowledge';
 import type { CreatedDatabaseConfig } from '../config/environment-schema';
 import { removalPolicyOf } from '../config/removal-policy';
-import { acknowledgeInstance, acknowledgeMonitoringRole } from './acknowledge-instance';
+import { acknowledgeInstance, acknowledgeMonitoringRole } from '../policy/acknowledge-instance';
 import { CERTIFICATE_AUTHORITY, POSTGRES_ENGINE, POSTGRES_PORT, type Database } from './database';
 import { DATABASE_POLICIES, replicaParameters } from './database-policies';
 import { exportedLogs, LOG_EXPORTS } from './exported-logs';

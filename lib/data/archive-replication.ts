@@ -2,7 +2,7 @@ import { Arn, ArnFormat, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { CfnBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../acknowledge-permissions';
+import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../policy/acknowledge-permissions';
 import type { Archives } from './archives';
 import type { RecoveryRegion } from './recovery-region';
 

@@ -2,11 +2,11 @@ import { Duration } from 'aws-cdk-lib';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership, type LifecycleRule } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { EXPORT_PREFIX } from '../../lambdas/backup/contract';
+import { EXPORT_PREFIX } from '../../core/archive/contract';
 import { DRILL_PREFIX } from '../../lambdas/drill/contract';
-import { RECOVERY_PREFIX } from '../../lambdas/rows/contract';
-import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
-import { acknowledge } from '../acknowledge';
+import { ROW_RECOVERY_PREFIX } from '../../lambdas/row-recovery/contract';
+import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import { acknowledge } from '../policy/acknowledge';
 import { BACKUP_POLICIES } from '../config/policies';
 import { removalPolicyOf } from '../config/removal-policy';
 
@@ -87,7 +87,7 @@ export class Archives extends Construct {
         },
         {
           id: 'expire-row-reports',
-          prefix: RECOVERY_PREFIX,
+          prefix: ROW_RECOVERY_PREFIX,
           expiration: Duration.days(ROW_REPORT_DAYS),
           noncurrentVersionExpiration: GRACE,
           // Of a report that was killed.

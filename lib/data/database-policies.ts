@@ -1,5 +1,5 @@
-import type { DatabaseName } from '../../lambdas/shared/contract';
-import { THRESHOLDS } from '../config/thresholds';
+import type { DatabaseName } from '../../core/contract';
+import { THRESHOLDS } from '../config/alarms/thresholds';
 
 /** What is set on the instance of one database beyond its backup policy. */
 export interface DatabasePolicy {

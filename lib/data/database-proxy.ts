@@ -4,10 +4,10 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ClientPasswordAuthType, DatabaseProxy, ProxyTarget } from 'aws-cdk-lib/aws-rds';
 import { Construct } from 'constructs';
-import { acknowledge } from '../acknowledge';
-import { acknowledgeOwnPolicy } from '../acknowledge-permissions';
+import { acknowledge } from '../policy/acknowledge';
+import { acknowledgeOwnPolicy } from '../policy/acknowledge-permissions';
 import { removalPolicyOf } from '../config/removal-policy';
-import type { DatabaseAccess } from '../operations/database-access';
+import type { DatabaseAccess } from './database-access';
 import { POSTGRES_PORT, type Database } from './database';
 import type { Network } from './network';
 

@@ -18,13 +18,13 @@ import {
 } from 'aws-cdk-lib/aws-rds';
 import { HostedRotation, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import type { DatabaseName } from '../../lambdas/shared/contract';
-import { acknowledge } from '../acknowledge';
+import type { DatabaseName } from '../../core/contract';
+import { acknowledge } from '../policy/acknowledge';
 import type { CreatedDatabaseConfig } from '../config/environment-schema';
 import type { BackupPolicy } from '../config/policies';
 import { removalPolicyOf } from '../config/removal-policy';
-import type { DatabaseAccess } from '../operations/database-access';
-import { acknowledgeInstance, acknowledgeMonitoringRole } from './acknowledge-instance';
+import type { DatabaseAccess } from './database-access';
+import { acknowledgeInstance, acknowledgeMonitoringRole } from '../policy/acknowledge-instance';
 import { databaseParameters, DATABASE_POLICIES } from './database-policies';
 import { exportedLogs, LOG_EXPORTS } from './exported-logs';
 import type { Network } from './network';

@@ -2,7 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import { BackupVault } from 'aws-cdk-lib/aws-backup';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
-import type { DatabaseName } from '../../lambdas/shared/contract';
+import type { DatabaseName } from '../../core/contract';
 import type { BackupPolicy } from '../config/policies';
 import { removalPolicyOf } from '../config/removal-policy';
 

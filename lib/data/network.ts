@@ -16,9 +16,9 @@ import {
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
-import { acknowledge } from '../acknowledge';
-import { acknowledgeOwnPolicy } from '../acknowledge-permissions';
+import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import { acknowledge } from '../policy/acknowledge';
+import { acknowledgeOwnPolicy } from '../policy/acknowledge-permissions';
 import { removalPolicyOf } from '../config/removal-policy';
 
 /**

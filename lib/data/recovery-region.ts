@@ -1,5 +1,5 @@
 import type { EnvironmentConfig } from '../config/environment-schema';
-import type { DatabaseName } from '../../lambdas/shared/contract';
+import type { DatabaseName } from '../../core/contract';
 
 /**
  * Names of what the second region holds. Agreed on instead of handed over: a reference across regions would take a

@@ -2,7 +2,7 @@ import { CfnRestoreTestingPlan, CfnRestoreTestingSelection, type IBackupVault } 
 import { SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-import { acknowledgeManagedPolicy } from '../acknowledge-permissions';
+import { acknowledgeManagedPolicy } from '../policy/acknowledge-permissions';
 import { RESTORE_TEST_SCHEDULES } from '../config/schedules';
 import type { Database } from './database';
 import type { Network } from './network';

@@ -2,7 +2,7 @@ import { CfnOutput } from 'aws-cdk-lib';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { acknowledge } from '../acknowledge';
+import { acknowledge } from '../policy/acknowledge';
 import { removalPolicyOf } from '../config/removal-policy';
 
 export interface StripeSecretsProps {

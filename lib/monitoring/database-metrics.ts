@@ -1,8 +1,8 @@
 import { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric, TreatMissingData, type IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import { COLLECTOR_METRICS } from '../../lambdas/collector/contract';
-import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
-import { THRESHOLDS } from '../config/thresholds';
+import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import { THRESHOLDS } from '../config/alarms/thresholds';
 import type { InstanceIdentifiers, MetricFactory, WatchedMetric } from './watched-metrics';
 
 /** Share of the disk that is filled, of the database where it is fuller. */

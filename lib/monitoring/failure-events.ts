@@ -4,10 +4,10 @@ import { SnsTopic } from 'aws-cdk-lib/aws-events-targets';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { DATABASE_NAMES } from '../../lambdas/shared/contract';
-import { acknowledge } from '../acknowledge';
-import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../acknowledge-permissions';
-import { recoveryWorkflowName } from '../operations/instance-recovery';
+import { DATABASE_NAMES } from '../../core/contract';
+import { acknowledge } from '../policy/acknowledge';
+import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../policy/acknowledge-permissions';
+import { recoveryWorkflowName } from '../operations/recovery/instance-recovery';
 
 /** Failures that AWS reports itself, and no function sees. */
 interface FailureEvent {

@@ -11,12 +11,12 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { METRIC_NAMESPACE } from '../../lambdas/shared/contract';
-import type { AlarmMetric, OperationalAlarm } from '../config/alarm';
+import { METRIC_NAMESPACE } from '../../core/contract';
+import type { AlarmMetric, OperationalAlarm } from '../config/alarms/alarm';
 import type { EnvironmentConfig } from '../config/environment-schema';
-import { JOB_ALARMS } from '../config/job-alarms';
-import { PIPELINE_ALARMS } from '../config/pipeline-alarms';
-import type { Severity } from '../config/thresholds';
+import { JOB_ALARMS } from '../config/alarms/job-alarms';
+import { PIPELINE_ALARMS } from '../config/alarms/pipeline-alarms';
+import type { Severity } from '../config/alarms/thresholds';
 import { failureQueueName, functionName } from '../operations/operational-function';
 import { assertAlarmWindow } from './alarm-window';
 import { isComputed } from './is-computed';

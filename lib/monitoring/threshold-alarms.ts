@@ -2,7 +2,7 @@ import { Alarm, ComparisonOperator } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { SEVERITIES, THRESHOLDS, type Severity, type Threshold, type ThresholdName } from '../config/thresholds';
+import { SEVERITIES, THRESHOLDS, type Severity, type Threshold, type ThresholdName } from '../config/alarms/thresholds';
 import { assertAlarmWindow } from './alarm-window';
 import { isComputed } from './is-computed';
 import type { WatchedMetric } from './watched-metrics';

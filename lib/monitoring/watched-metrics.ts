@@ -2,10 +2,10 @@ import { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric, TreatMissingData, type IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import { COLLECTOR_METRICS } from '../../lambdas/collector/contract';
 import { PROCESSOR_METRICS } from '../../lambdas/processor/contract';
-import { METRIC_NAMESPACE, type DatabaseName } from '../../lambdas/shared/contract';
+import { METRIC_NAMESPACE, type DatabaseName } from '../../core/contract';
 import { WEBHOOK_METRICS } from '../../lambdas/webhook/contract';
-import { THRESHOLDS, type ThresholdName } from '../config/thresholds';
-import { apiName } from '../operations/webhook';
+import { THRESHOLDS, type ThresholdName } from '../config/alarms/thresholds';
+import { apiName } from '../operations/functions/webhook';
 import { databaseConnections, databaseCpu, databaseMemory, databaseSize } from './database-metrics';
 
 /** A value that a pair of alarms looks at. */

@@ -2,7 +2,7 @@ import { Stack } from 'aws-cdk-lib';
 import { Grant, type IRole } from 'aws-cdk-lib/aws-iam';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
-import { acknowledgeWildcards } from '../acknowledge-permissions';
+import { acknowledgeWildcards } from '../policy/acknowledge-permissions';
 
 /*
  * What functions may do in the archive bucket, action by action: the framework's own grants are of `s3:GetObject*`,

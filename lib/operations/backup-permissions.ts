@@ -4,10 +4,11 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { EXPORT_PREFIX, migrationSnapshotPrefix } from '../../lambdas/backup/contract';
-import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../acknowledge-permissions';
+import { EXPORT_PREFIX } from '../../core/archive/contract';
+import { migrationSnapshotPrefix } from '../../lambdas/backup/contract';
+import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../policy/acknowledge-permissions';
 import { acknowledgeObjects } from './archive-access';
-import type { DatabaseAccess } from './database-access';
+import type { DatabaseAccess } from '../data/database-access';
 
 /** Lets a function look at the backups of an instance, and take a snapshot before a migration. Nothing when not on RDS. */
 export function grantSnapshots(fn: LambdaFunction, { name, instanceIdentifier }: DatabaseAccess): void {

@@ -1,12 +1,12 @@
 import { cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { buildSync } from 'esbuild';
-import { DATABASE_NAMES } from '../../lambdas/shared/contract';
+import { DATABASE_NAMES } from '../../core/contract';
 
 const ROOT = path.resolve(__dirname, '../..');
 
 /** Functions that read the SQL migrations at run time: to apply or compare them, and to build what a restore loads into. */
-const USES_MIGRATIONS: readonly string[] = ['drill', 'migrate', 'restore', 'rows', 'verify'];
+const USES_MIGRATIONS: readonly string[] = ['drill', 'migrate', 'restore', 'row-recovery', 'verify'];
 
 /** The code of one function, ready to be an asset. */
 export interface Bundle {

@@ -3,7 +3,7 @@ import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import { MAX_ATTEMPTS } from '../../lambdas/processor/contract';
-import { acknowledge } from '../acknowledge';
+import { acknowledge } from '../policy/acknowledge';
 import { operationalQueue } from './operational-queue';
 import { removalPolicyOf } from '../config/removal-policy';
 

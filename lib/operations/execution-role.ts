@@ -2,8 +2,8 @@ import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import { acknowledge } from '../acknowledge';
-import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../acknowledge-permissions';
+import { acknowledge } from '../policy/acknowledge';
+import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../policy/acknowledge-permissions';
 
 /** What Lambda does in the name of a function to bring it into a network. Its list; none of these takes a resource beforehand. */
 const NETWORK_INTERFACE_ACTIONS = [

@@ -10,7 +10,7 @@ import {
 } from 'aws-cdk-lib/aws-scheduler';
 import { LambdaInvoke, type ScheduleTargetBaseProps } from 'aws-cdk-lib/aws-scheduler-targets';
 import { Construct } from 'constructs';
-import { acknowledgeOwnPolicy } from '../acknowledge-permissions';
+import { acknowledgeOwnPolicy } from '../policy/acknowledge-permissions';
 import type { ScheduleDefinition } from '../config/schedules';
 import type { OperationalFunction } from './operational-function';
 

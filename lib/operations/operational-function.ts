@@ -24,12 +24,12 @@ import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { BaseEnvironment } from '../../lambdas/shared/contract';
+import type { BaseEnvironment } from '../../core/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { removalPolicyOf } from '../config/removal-policy';
-import { acknowledgeFunction } from './acknowledge-function';
+import { acknowledgeFunction } from '../policy/acknowledge-function';
 import type { Bundle } from './bundles';
-import { allowAccess, type DatabaseAccess } from './database-access';
+import { allowAccess, type DatabaseAccess } from '../data/database-access';
 import { executionRole } from './execution-role';
 import { operationalQueue } from './operational-queue';
 

@@ -1,7 +1,7 @@
 import type { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Queue, QueueEncryption, type DeadLetterQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
-import { acknowledge } from '../acknowledge';
+import { acknowledge } from '../policy/acknowledge';
 
 export interface OperationalQueueProps {
   /** SQS keeps a message 14 days at most. */

@@ -2,8 +2,8 @@ import { SecurityGroup, Vpc, type ISecurityGroup, type IVpc } from 'aws-cdk-lib/
 import { Key, type IKey } from 'aws-cdk-lib/aws-kms';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
-import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
-import { acknowledge } from '../acknowledge';
+import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import { acknowledge } from '../policy/acknowledge';
 import type { EnvironmentConfig, ExistingDatabaseConfig } from '../config/environment-schema';
 import { BACKUP_POLICIES } from '../config/policies';
 import { AnalyticsReplica } from '../data/analytics-replica';
@@ -17,8 +17,8 @@ import { RecoveryPoints } from '../data/recovery-points';
 import { recoveryRegion, type RecoveryRegion } from '../data/recovery-region';
 import { RestoreTesting } from '../data/restore-testing';
 import { StripeSecrets } from '../data/stripe-secrets';
-import type { DatabaseAccess } from '../operations/database-access';
-import type { RecoverableInstance } from '../operations/instance-recovery';
+import type { DatabaseAccess } from '../data/database-access';
+import type { RecoverableInstance } from '../operations/recovery/instance-recovery';
 import { EnvironmentStack } from './environment-stack';
 
 export interface DataStackProps {

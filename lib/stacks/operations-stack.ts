@@ -1,23 +1,23 @@
 import type { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/environment-schema';
-import { Backup } from '../operations/backup';
+import { Backup } from '../operations/functions/backup';
 import type { Bundle } from '../operations/bundles';
-import { Cleanup } from '../operations/cleanup';
-import { Collector } from '../operations/collector';
-import { Drill } from '../operations/drill';
+import { Cleanup } from '../operations/functions/cleanup';
+import { Collector } from '../operations/functions/collector';
+import { Drill } from '../operations/functions/drill';
 import { EntitlementCache } from '../operations/entitlement-cache';
-import { Entitlements } from '../operations/entitlements';
+import { Entitlements } from '../operations/functions/entitlements';
 import { EventQueue } from '../operations/event-queue';
-import { InstanceRecovery } from '../operations/instance-recovery';
-import { Migrate } from '../operations/migrate';
-import { PROCESSOR_TIMEOUT, Processor } from '../operations/processor';
-import { Reconciliation } from '../operations/reconciliation';
-import { Replay } from '../operations/replay';
-import { ResetPassword } from '../operations/reset-password';
-import { Restore } from '../operations/restore';
-import { Rows } from '../operations/rows';
-import { Verify } from '../operations/verify';
-import { Webhook } from '../operations/webhook';
+import { InstanceRecovery } from '../operations/recovery/instance-recovery';
+import { Migrate } from '../operations/functions/migrate';
+import { PROCESSOR_TIMEOUT, Processor } from '../operations/functions/processor';
+import { Reconciliation } from '../operations/functions/reconciliation';
+import { Replay } from '../operations/functions/replay';
+import { ResetPassword } from '../operations/functions/reset-password';
+import { Restore } from '../operations/functions/restore';
+import { RowRecovery } from '../operations/functions/row-recovery';
+import { Verify } from '../operations/functions/verify';
+import { Webhook } from '../operations/functions/webhook';
 import type { DataStack } from './data-stack';
 import { EnvironmentStack } from './environment-stack';
 
@@ -52,23 +52,23 @@ export class OperationsStack extends EnvironmentStack {
         ? new EntitlementCache(this, 'EntitlementCache', { environmentName: config.name, vpc: data.vpc })
         : undefined;
 
-    new Webhook(this, 'WebhookEndpoint', {
+    new Webhook(this, 'Webhook', {
       context,
       queue: queues.queue,
       signingSecretArn: stripeSecrets.signing.secretArn,
       signingSecretKey: stripeSecrets.key,
     });
-    new Processor(this, 'EventProcessor', { context, queue: queues.queue, billing: data.pooledBilling, cache });
-    new Replay(this, 'Replaying', { context, billing, queues, stripeApiSecret, cache });
-    new Reconciliation(this, 'StripeReconciliation', { context, billing, stripeApiSecret, cache });
-    new Entitlements(this, 'EntitlementRules', { context, billing, cache });
+    new Processor(this, 'Processor', { context, queue: queues.queue, billing: data.pooledBilling, cache });
+    new Replay(this, 'Replay', { context, billing, queues, stripeApiSecret, cache });
+    new Reconciliation(this, 'Reconciliation', { context, billing, stripeApiSecret, cache });
+    new Entitlements(this, 'Entitlements', { context, billing, cache });
 
-    new Backup(this, 'Archiving', { context, archiveBucket, archiveKey: data.archiveKey, databases });
-    new Restore(this, 'Restoring', { context, archiveBucket, databases });
-    new Drill(this, 'Drilling', { context, archiveBucket, databases });
-    new Rows(this, 'RowRecovery', { context, archiveBucket, databases, cache });
-    const verify = new Verify(this, 'Verifying', { context, databases });
-    const resetPassword = new ResetPassword(this, 'PasswordReset', { context, databases });
+    new Backup(this, 'Backup', { context, archiveBucket, archiveKey: data.archiveKey, databases });
+    new Restore(this, 'Restore', { context, archiveBucket, databases });
+    new Drill(this, 'Drill', { context, archiveBucket, databases });
+    new RowRecovery(this, 'RowRecovery', { context, archiveBucket, databases, cache });
+    const verify = new Verify(this, 'Verify', { context, databases });
+    const resetPassword = new ResetPassword(this, 'ResetPassword', { context, databases });
     for (const instance of data.recoverable) {
       new InstanceRecovery(this, instance.access.name === 'billing' ? 'BillingRecovery' : 'MainRecovery', {
         environmentName: config.name,
@@ -79,9 +79,9 @@ export class OperationsStack extends EnvironmentStack {
       });
     }
 
-    new Migrate(this, 'Migrating', { context, databases });
-    new Cleanup(this, 'Cleaning', { context, billing });
-    new Collector(this, 'Collecting', {
+    new Migrate(this, 'Migrate', { context, databases });
+    new Cleanup(this, 'Cleanup', { context, billing });
+    new Collector(this, 'Collector', {
       context,
       databases,
       archiveBucket,

@@ -1,5 +1,5 @@
 import { Construct } from 'constructs';
-import { DATABASE_NAMES } from '../../lambdas/shared/contract';
+import { DATABASE_NAMES } from '../../core/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { BACKUP_POLICIES } from '../config/policies';
 import { Archives } from '../data/archives';

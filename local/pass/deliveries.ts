@@ -1,4 +1,4 @@
-import { table } from '../console';
+import { table } from '../runtime/console';
 import { deliver } from '../stripe/delivery';
 import { check, waitUntil } from './check';
 import { readLedger } from './ledger';

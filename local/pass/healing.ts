@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { ReconciliationRequest } from '../../lambdas/reconciliation/contract';
 import type { ReconciliationSummary } from '../../lambdas/reconciliation/core';
-import { duration } from '../console';
+import { duration } from '../runtime/console';
 import { check } from './check';
 import { readLedger, readSubscriptions } from './ledger';
 import type { Step } from './steps';

@@ -1,4 +1,4 @@
-import { listenersOf } from '../listeners';
+import { listenersOf } from '../runtime/listeners';
 import { check } from './check';
 import type { Step } from './steps';
 

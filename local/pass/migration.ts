@@ -1,4 +1,4 @@
-import { bytes } from '../console';
+import { bytes } from '../runtime/console';
 import { check } from './check';
 import { forBoth, type Step } from './steps';
 

@@ -1,4 +1,4 @@
-import { table } from '../console';
+import { table } from '../runtime/console';
 import { check } from './check';
 import { readSubscriptions } from './ledger';
 import type { Step } from './steps';

@@ -1,5 +1,5 @@
 import colors from 'picocolors';
-import { duration, say } from '../console';
+import { duration, say } from '../runtime/console';
 import type { Step } from './steps';
 
 async function runStep<Context>(step: Step<Context>, context: Context, interrupted: AbortSignal): Promise<boolean> {

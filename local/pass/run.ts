@@ -1,4 +1,4 @@
-import type { Platform } from '../platform';
+import type { Platform } from '../platform/platform';
 import { StripeState } from '../stripe/state';
 import { backUp, restore } from './archives';
 import { deliverEvents } from './deliveries';

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
-import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
-import type { Tell } from '../console';
-import type { Platform } from '../platform';
+import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import type { Tell } from '../runtime/console';
+import type { Platform } from '../platform/platform';
 import type { StripeState } from '../stripe/state';
 import type { BackupReport } from '../../lambdas/backup/contract';
 import type { Scenario } from './scenario';

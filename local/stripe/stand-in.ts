@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LOOPBACK } from '../ports';
+import { LOOPBACK } from '../runtime/ports';
 import { endpointsOf } from './endpoints';
 import { StripeRefusal } from './listing';
 import { API_VERSION, newId } from './objects';

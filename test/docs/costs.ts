@@ -1,6 +1,6 @@
 import { deployedEnvironment, type DeployedEnvironmentName } from '../../lib/config/environments';
 import { BACKUP_POLICIES } from '../../lib/config/policies';
-import { DATABASE_NAMES } from '../../lambdas/shared/contract';
+import { DATABASE_NAMES } from '../../core/contract';
 import { resourcesOf, templatesOf, type Resource } from '../lib/support';
 
 const HOURS = 730;

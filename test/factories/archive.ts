@@ -4,14 +4,14 @@ import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type BackupDependencies, createBackup } from '../../lambdas/backup/core';
-import type { RestoreRequest } from '../../lambdas/restore/contract';
-import { type RestoreDependencies, restoreArchive } from '../../lambdas/restore/core';
-import type { Manifest } from '../../lambdas/shared/archive/manifest';
-import type { ArchiveStore } from '../../lambdas/shared/archive/store';
-import type { DatabaseName } from '../../lambdas/shared/contract';
-import { createConnector } from '../../lambdas/shared/database/connector';
-import { applyMigrations } from '../../lambdas/shared/migrations/runner';
-import type { Log } from '../../lambdas/shared/telemetry';
+import type { RestoreRequest } from '../../core/restore/contract';
+import { type RestoreDependencies, restoreArchive } from '../../core/restore/restore-archive';
+import type { Manifest } from '../../core/archive/manifest';
+import type { ArchiveStore } from '../../core/archive/store';
+import type { DatabaseName } from '../../core/contract';
+import { createConnector } from '../../core/database/connector';
+import { applyMigrations } from '../../core/migrations/runner';
+import type { Log } from '../../core/runtime/telemetry';
 import {
   asAdministrator,
   clusterSecrets,

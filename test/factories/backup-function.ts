@@ -1,8 +1,8 @@
 import path from 'node:path';
 import type { BackupEnvironment } from '../../lambdas/backup/contract';
-import type { BaseEnvironment } from '../../lambdas/shared/contract';
-import { LocalFunction } from '../../local/lambda-runtime';
-import type { SecretsManager } from '../../local/secrets-manager';
+import type { BaseEnvironment } from '../../core/contract';
+import { LocalFunction } from '../../local/aws/lambda-runtime';
+import type { SecretsManager } from '../../local/aws/secrets-manager';
 import { testServices } from '../support/services';
 
 /**

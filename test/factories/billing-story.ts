@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
-import { applyEvents } from '../../lambdas/shared/billing/apply-events';
-import type { StripeEvent } from '../../lambdas/shared/billing/stripe-shapes';
+import { applyEvents } from '../../core/billing/apply-events';
+import type { StripeEvent } from '../../core/providers/stripe/shapes';
 import {
   account,
   charge,

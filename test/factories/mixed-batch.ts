@@ -1,4 +1,4 @@
-import type { ReceivedEvent } from '../../lambdas/shared/billing/apply-events';
+import type { ReceivedEvent } from '../../core/billing/apply-events';
 import {
   account,
   charge,

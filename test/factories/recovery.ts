@@ -1,10 +1,10 @@
 import type { Client } from 'pg';
 import { reconcile, type ReconciliationSummary } from '../../lambdas/reconciliation/core';
 import type { EventDependencies } from '../../lambdas/replay/dependencies';
-import { applyEvents } from '../../lambdas/shared/billing/apply-events';
-import { readEvent } from '../../lambdas/shared/billing/stripe-shapes';
-import { createStripe } from '../../lambdas/shared/stripe/client';
-import { pacedCaller } from '../../lambdas/shared/stripe/paced-caller';
+import { applyEvents } from '../../core/billing/apply-events';
+import { readEvent } from '../../core/providers/stripe/shapes';
+import { createStripe } from '../../core/providers/stripe/client';
+import { pacedCaller } from '../../core/providers/stripe/paced-caller';
 import type { StripeStandIn } from '../../local/stripe/stand-in';
 import { asAdministrator } from '../support/database';
 import { silentLog } from './archive';

@@ -1,4 +1,4 @@
-import type { StripeEvent } from '../../lambdas/shared/billing/stripe-shapes';
+import type { StripeEvent } from '../../core/providers/stripe/shapes';
 
 /** 2026-11-01T00:00:00Z: the moment at which the stories of the tests begin. */
 export const EPOCH = 1_793_491_200;

@@ -24,7 +24,7 @@ interface HandlerModule {
 
 const load = {
   drill: () => import('../../lambdas/drill/handler'),
-  rows: () => import('../../lambdas/rows/handler'),
+  'row-recovery': () => import('../../lambdas/row-recovery/handler'),
   verify: () => import('../../lambdas/verify/handler'),
 } satisfies Record<string, () => Promise<HandlerModule>>;
 
@@ -45,7 +45,7 @@ afterEach(() => {
 
 test.each([
   ['drill', 'BILLING_RESTORE_TARGET_MINUTES', '1h', 'a whole number from 1 to 10080'],
-  ['rows', 'ARCHIVE_BUCKET', '', 'the name of the archive bucket'],
+  ['row-recovery', 'ARCHIVE_BUCKET', '', 'the name of the archive bucket'],
   ['verify', 'MAIN_DATABASE_PORT', '0', 'a whole number from 1 to 65535'],
 ] as const)(
   '%s does not start with a malformed %s, and says what it should be',
@@ -66,18 +66,18 @@ test.each<[keyof typeof load, string, unknown]>([
   ['verify', 'after: `next` of the answer before', { database: 'main', action: 'warm', after: 'the last one' }],
   ['verify', 'until: milliseconds since 1970', { database: 'main', action: 'warm', until: 0 }],
   ['verify', 'Unrecognized key: "warm"', { database: 'main', warm: true }],
-  ['rows', 'action: `report` or `merge`', { database: 'billing' }],
-  ['rows', 'archive: `latest`, or the ISO time', { ...report, archive: 'newest' }],
-  ['rows', 'notAfter: an ISO time', { ...report, notAfter: 'noon' }],
-  ['rows', 'tables: at least one table', { ...report, tables: [] }],
+  ['row-recovery', 'action: `report` or `merge`', { database: 'billing' }],
+  ['row-recovery', 'archive: `latest`, or the ISO time', { ...report, archive: 'newest' }],
+  ['row-recovery', 'notAfter: an ISO time', { ...report, notAfter: 'noon' }],
+  ['row-recovery', 'tables: at least one table', { ...report, tables: [] }],
   [
-    'rows',
+    'row-recovery',
     'where.0.operator: one of =, <>',
     { ...report, where: [{ column: 'id', operator: '; DROP TABLE', value: 1 }] },
   ],
-  ['rows', 'reportId: the id of a report', { ...merge, reportId: '../archives/billing' }],
-  ['rows', 'choose: `all`, or a list of ids', { ...merge, choose: 'everything' }],
-  ['rows', 'confirm: type the name of the database, billing', { ...merge, confirm: 'main' }],
+  ['row-recovery', 'reportId: the id of a report', { ...merge, reportId: '../archives/billing' }],
+  ['row-recovery', 'choose: `all`, or a list of ids', { ...merge, choose: 'everything' }],
+  ['row-recovery', 'confirm: type the name of the database, billing', { ...merge, confirm: 'main' }],
 ])('%s refuses a request with the reason "%s…" before it connects to anything', async (name, reason, request) => {
   const { handler } = await start(name, ENVIRONMENT);
   // The refusal's log and metrics.

@@ -22,7 +22,7 @@ export const FUNCTIONS = [
   'replay',
   'reset-password',
   'restore',
-  'rows',
+  'row-recovery',
   'verify',
   'webhook',
 ];

@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { startApiGateway, type ApiGateway } from '../../local/api-gateway';
+import { startApiGateway, type ApiGateway } from '../../local/aws/api-gateway';
 
 const API = {
   routes: [

@@ -7,10 +7,10 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import type { SQSEvent } from 'aws-lambda';
-import { failedIds, startEventSource, type EventSource } from '../../local/event-source';
-import { QUEUE_ACCOUNT } from '../../local/object-store-and-queue';
+import { failedIds, startEventSource, type EventSource } from '../../local/aws/event-source';
+import { QUEUE_ACCOUNT } from '../../local/aws/object-store-and-queue';
 import { waitUntil } from '../../local/pass/check';
-import { sqsClient } from '../../local/resources';
+import { sqsClient } from '../../local/platform/resources';
 import { testServices } from '../support/services';
 
 const REGION = 'eu-central-1';

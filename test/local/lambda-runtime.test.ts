@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LocalFunction } from '../../local/lambda-runtime';
+import { LocalFunction } from '../../local/aws/lambda-runtime';
 import type { FunctionDefinition } from '../../local/template/platform-template';
 
 const HANDLER = `

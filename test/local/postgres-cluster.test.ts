@@ -4,9 +4,9 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { listenersOf } from '../../local/listeners';
-import { recoverOrphan, startCluster, type Cluster } from '../../local/postgres-cluster';
-import { identify } from '../../local/processes';
+import { listenersOf } from '../../local/runtime/listeners';
+import { recoverOrphan, startCluster, type Cluster } from '../../local/postgres/cluster';
+import { identify } from '../../local/runtime/processes';
 
 let directory: string;
 

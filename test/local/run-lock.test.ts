@@ -1,8 +1,8 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { identify } from '../../local/processes';
-import { takeRunLock } from '../../local/run-lock';
+import { identify } from '../../local/runtime/processes';
+import { takeRunLock } from '../../local/platform/run-lock';
 
 let directory: string;
 let path: string;

@@ -1,4 +1,4 @@
-import { fillIn, parseExpression } from '../../local/scheduler';
+import { fillIn, parseExpression } from '../../local/aws/scheduler';
 import type { ScheduleDefinition } from '../../local/template/platform-template';
 
 const NOW = new Date('2026-11-21T05:30:00Z'); // a Saturday

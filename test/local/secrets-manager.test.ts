@@ -5,7 +5,7 @@ import {
   PutSecretValueCommand,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
-import { startSecretsManager, type SecretsManager } from '../../local/secrets-manager';
+import { startSecretsManager, type SecretsManager } from '../../local/aws/secrets-manager';
 
 const ARN = 'arn:aws:secretsmanager:eu-central-1:000000000000:secret:billing/db-AbCd12';
 

@@ -1,4 +1,4 @@
-import { startCluster } from '../../local/postgres-cluster';
+import { startCluster } from '../../local/postgres/cluster';
 
 /** Program of the cluster tests: starts a cluster in the folder of its argument, reports its process, and stays up. */
 const [directory = ''] = process.argv.slice(2);

@@ -12,8 +12,8 @@ import {
 } from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
 import { prolongNewest } from '../../lambdas/backup/prolong-lock';
-import { type Manifest } from '../../lambdas/shared/archive/manifest';
-import { writeManifest } from '../../lambdas/shared/archive/store';
+import { type Manifest } from '../../core/archive/manifest';
+import { writeManifest } from '../../core/archive/store';
 import { type ArchiveSite, contentOf, createArchiveSite, manifestAt, silentLog } from '../factories/archive';
 import { TABLE_OF_SEVERAL_UPLOAD_PARTS } from '../factories/backup-function';
 import { type ObjectStoreProxy, type PassingCall, startObjectStoreProxy } from '../support/object-store-proxy';

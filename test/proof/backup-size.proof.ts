@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { BackupReport } from '../../lambdas/backup/contract';
 import { bundleFunctions } from '../../lib/operations/bundles';
-import { startSecretsManager, type SecretsManager } from '../../local/secrets-manager';
+import { startSecretsManager, type SecretsManager } from '../../local/aws/secrets-manager';
 import { type ArchiveSite, createArchiveSite } from '../factories/archive';
 import { startBackupFunction } from '../factories/backup-function';
 import { asAdministrator } from '../support/database';

@@ -3,9 +3,9 @@ import { chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
-import { DATABASE_NAMES, type DatabaseName } from '../../lambdas/shared/contract';
-import { type LocalDatabaseServer, startDatabases } from '../../local/databases';
-import { Teardown } from '../../local/teardown';
+import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import { type LocalDatabaseServer, startDatabases } from '../../local/postgres/databases';
+import { Teardown } from '../../local/runtime/teardown';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'database-access-'));
 const teardown = new Teardown();

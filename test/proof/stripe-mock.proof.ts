@@ -4,10 +4,10 @@ import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type Stripe from 'stripe';
-import { ENDPOINT_EVENT_TYPES } from '../../lambdas/shared/billing/event-effect';
-import { createStripe } from '../../lambdas/shared/stripe/client';
-import type { Lane } from '../../lambdas/shared/stripe/pages';
-import * as requests from '../../lambdas/shared/stripe/requests';
+import { ENDPOINT_EVENT_TYPES } from '../../core/providers/stripe/event-effect';
+import { createStripe } from '../../core/providers/stripe/client';
+import type { Lane } from '../../core/providers/stripe/pages';
+import * as requests from '../../core/providers/stripe/requests';
 import { goTool, STRIPE_MOCK } from './tools';
 
 const LOOPBACK = '127.0.0.1';
@@ -89,13 +89,18 @@ test('every request is among those that were sent above, and no function makes o
   const named = Object.keys(requests).filter((name) => /^(list|retrieve)/.test(name));
   expect(named.toSorted()).toEqual([...Object.keys(LISTS), 'retrieveEvent'].toSorted());
 
-  const root = path.resolve(__dirname, '../../lambdas');
-  const callers = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  const root = path.resolve(__dirname, '../..');
+  const callers = ['core', 'lambdas']
+    .flatMap((folder) =>
+      readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>
+        path.join(folder, file),
+      ),
+    )
     .filter((file) => file.endsWith('.ts'))
     .filter((file) =>
       /\bstripe(\.\w+)+\.(list|retrieve|create|update|del|cancel|search)\(/i.test(
         readFileSync(path.join(root, file), 'utf8'),
       ),
     );
-  expect(callers).toEqual(['shared/stripe/requests.ts']);
+  expect(callers).toEqual(['core/providers/stripe/requests.ts']);
 });

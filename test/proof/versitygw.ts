@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { freePort, LOOPBACK } from '../../local/ports';
+import { freePort, LOOPBACK } from '../../local/runtime/ports';
 
 const REGION = 'eu-central-1';
 const ROOT = { accessKeyId: 'root', secretAccessKey: 'root-secret' };

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Client } from 'pg';
-import type { DatabaseName } from '../../lambdas/shared/contract';
-import { createConnector, type DatabaseConnector, type DatabaseTarget } from '../../lambdas/shared/database/connector';
-import type { Secrets } from '../../lambdas/shared/secrets';
+import type { DatabaseName } from '../../core/contract';
+import { createConnector, type DatabaseConnector, type DatabaseTarget } from '../../core/database/connector';
+import type { Secrets } from '../../core/runtime/secrets';
 import { testServices } from './services';
 
 /** Name of the migrated database that each kind is cloned from. */

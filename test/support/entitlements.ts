@@ -1,9 +1,9 @@
 import type { Client } from 'pg';
-import type { EntitlementRule } from '../../lambdas/entitlements/contract';
-import { applyEvents } from '../../lambdas/shared/billing/apply-events';
-import type { StripeEvent } from '../../lambdas/shared/billing/stripe-shapes';
-import { gatherEntitlementUpdates, type EntitlementChange } from '../../lambdas/shared/entitlements/recompute';
-import { replaceRules, rulesSchema } from '../../lambdas/shared/entitlements/rules';
+import type { EntitlementRule } from '../../core/entitlements/contract';
+import { applyEvents } from '../../core/billing/apply-events';
+import type { StripeEvent } from '../../core/providers/stripe/shapes';
+import { gatherEntitlementUpdates, type EntitlementChange } from '../../core/entitlements/recompute';
+import { replaceRules, rulesSchema } from '../../core/entitlements/rules';
 import { EPOCH } from '../factories/stripe-objects';
 
 export const DAY = 86_400;

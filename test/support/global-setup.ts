@@ -1,8 +1,8 @@
 import { chmod, mkdir, mkdtemp, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startObjectStoreAndQueue } from '../../local/object-store-and-queue';
-import { startCluster } from '../../local/postgres-cluster';
+import { startObjectStoreAndQueue } from '../../local/aws/object-store-and-queue';
+import { startCluster } from '../../local/postgres/cluster';
 import { publishTestServices, TEMPLATE_FOLDER_VARIABLE } from './services';
 import { createTemplateDatabases } from './template-databases';
 

@@ -1,4 +1,4 @@
-import type { Log } from '../../lambdas/shared/telemetry';
+import type { Log } from '../../core/runtime/telemetry';
 
 /** A log that nobody reads. */
 export const silentLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };

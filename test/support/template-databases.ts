@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { DATABASE_NAMES } from '../../lambdas/shared/contract';
-import { applyMigrations } from '../../lambdas/shared/migrations/runner';
+import { DATABASE_NAMES } from '../../core/contract';
+import { applyMigrations } from '../../core/migrations/runner';
 import { asAdministrator, templateName } from './database';
 
 /** Migrates one database of each kind, which the tests clone. */

@@ -1,0 +1,11 @@
+/** How a function reaches the cache of entitlements. */
+export interface CacheEnvironment {
+  /** `rediss://host:port` (TLS) or `redis://host:port`; empty where an environment has no cache. */
+  readonly CACHE_URL: string;
+}
+
+/** Published by every function that uses the cache. */
+export const CACHE_METRICS = {
+  /** Times that the cache did not answer in time; answers came from the database instead. */
+  cacheUnavailable: 'CacheUnavailable',
+} as const;

@@ -1,0 +1,164 @@
+import { Client, DatabaseError } from 'pg';
+import * as z from 'zod';
+import type { DatabaseName } from '../contract';
+import { OperationError, messageOf } from '../runtime/errors';
+import type { Secrets, SecretVersion } from '../runtime/secrets';
+
+/** SQLSTATE of a refused password: the secret rotated after it was read, or is rotating right now. */
+const INVALID_PASSWORD = '28P01';
+/** Values of the secret, in the order in which they are tried; what was pending may be current by the time it is read. */
+const VERSIONS: readonly SecretVersion[] = ['cached', 'current', 'pending', 'current'];
+const CONNECT_TIMEOUT_MS = 10_000;
+
+const credentials = z.object({
+  username: z.string({ error: 'expected the user name' }).min(1),
+  password: z.string({ error: 'expected the password' }).min(1),
+});
+
+/** Where a database is and which secret opens it. */
+export interface DatabaseTarget {
+  readonly name: DatabaseName;
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly secretArn: string;
+}
+
+/** The target that the variables of {@link BillingDatabaseEnvironment} describe. */
+export function billingTarget(environment: {
+  BILLING_DATABASE_HOST: string;
+  BILLING_DATABASE_PORT: number;
+  BILLING_DATABASE_NAME: string;
+  BILLING_DATABASE_SECRET_ARN: string;
+}): DatabaseTarget {
+  return {
+    name: 'billing',
+    host: environment.BILLING_DATABASE_HOST,
+    port: environment.BILLING_DATABASE_PORT,
+    database: environment.BILLING_DATABASE_NAME,
+    secretArn: environment.BILLING_DATABASE_SECRET_ARN,
+  };
+}
+
+/** The target that the variables of {@link MainDatabaseEnvironment} describe. */
+export function mainTarget(environment: {
+  MAIN_DATABASE_HOST: string;
+  MAIN_DATABASE_PORT: number;
+  MAIN_DATABASE_NAME: string;
+  MAIN_DATABASE_SECRET_ARN: string;
+}): DatabaseTarget {
+  return {
+    name: 'main',
+    host: environment.MAIN_DATABASE_HOST,
+    port: environment.MAIN_DATABASE_PORT,
+    database: environment.MAIN_DATABASE_NAME,
+    secretArn: environment.MAIN_DATABASE_SECRET_ARN,
+  };
+}
+
+export interface ConnectorOptions {
+  /**
+   * Statements are sent without waiting for the answers to those before; see `inTransaction`. Not for connections that
+   * COPY. To PostgreSQL, and to RDS Proxy, these are ordinary messages that arrive early.
+   *
+   * @default false
+   */
+  readonly pipeline?: boolean;
+}
+
+/** Opens connections to one server. */
+export interface DatabaseConnector {
+  readonly target: DatabaseTarget;
+  /**
+   * A new connection, over TLS with the certificate checked. The caller ends it.
+   *
+   * @param database another database on the same server; @default the target's
+   * @throws OperationError `database_unavailable` (retryable), naming server and database, never the credentials
+   */
+  connect(database?: string): Promise<Client>;
+}
+
+/**
+ * Connections whose credentials are read for each of them, so that a rotated password is picked up without a restart. A
+ * password that is refused has rotated a moment ago, or is rotating: the current one is looked up and, when that is the
+ * refused one, the one that is about to become current. So no connection fails while a single user's password changes.
+ */
+export function createConnector(
+  target: DatabaseTarget,
+  secrets: Secrets,
+  applicationName: string,
+  { pipeline = false }: ConnectorOptions = {},
+): DatabaseConnector {
+  async function open(database: string): Promise<Client> {
+    const refused = new Set<string>();
+    let refusal: unknown;
+    for (const version of VERSIONS) {
+      const found = await secrets.read(target.secretArn, credentials, version).catch((error: unknown) => {
+        // Outside of a rotation there is nothing pending, and the refusal is the news.
+        if (version === 'pending') return undefined;
+        throw error;
+      });
+      if (found === undefined || refused.has(found.password)) continue;
+      try {
+        return await openAs(database, found);
+      } catch (error) {
+        if (!(error instanceof DatabaseError) || error.code !== INVALID_PASSWORD) throw error;
+        refused.add(found.password);
+        refusal = error;
+      }
+    }
+    throw refusal;
+  }
+
+  async function openAs(
+    database: string,
+    { username, password }: Readonly<Record<'username' | 'password', string>>,
+  ): Promise<Client> {
+    const client = new Client({
+      host: target.host,
+      port: target.port,
+      database,
+      user: username,
+      password,
+      application_name: applicationName,
+      pipeline,
+      ssl: { rejectUnauthorized: true },
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      keepAlive: true,
+    });
+    // A connection lost between two statements surfaces at the next statement; without a listener it would end the process.
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  }
+
+  return {
+    target,
+    async connect(database = target.database) {
+      try {
+        return await open(database);
+      } catch (cause) {
+        if (cause instanceof OperationError) throw cause;
+        throw new OperationError(
+          'database_unavailable',
+          `Cannot connect to database ${database} at ${target.host}:${target.port}: ${messageOf(cause)}`,
+          { retryable: true, cause },
+        );
+      }
+    },
+  };
+}
+
+/** Runs `work` with a connection of its own, which is ended whatever happens. */
+export async function withConnection<T>(
+  connector: DatabaseConnector,
+  work: (client: Client) => Promise<T>,
+  database?: string,
+): Promise<T> {
+  const client = await connector.connect(database);
+  try {
+    return await work(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}

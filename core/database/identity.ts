@@ -1,0 +1,29 @@
+import type { ClientBase } from 'pg';
+import type { DatabaseName } from '../contract';
+import { OperationError } from '../runtime/errors';
+
+/** Which database this is, as it says itself, or `undefined` when nothing was ever migrated into it. */
+export async function readIdentity(client: ClientBase): Promise<string | undefined> {
+  const table = await client.query<{ present: boolean }>(
+    `SELECT to_regclass('operations.database_identity') IS NOT NULL AS present`,
+  );
+  if (!table.rows[0]?.present) return undefined;
+  const identity = await client.query<{ name: string }>('SELECT name FROM operations.database_identity');
+  return identity.rows[0]?.name;
+}
+
+/**
+ * Refuses to go on when the database is not the one that was meant (G0 rule 1).
+ *
+ * @throws OperationError `wrong_database`; nothing was changed
+ */
+export async function assertIdentity(client: ClientBase, expected: DatabaseName): Promise<void> {
+  const actual = await readIdentity(client);
+  if (actual === expected) return;
+  throw new OperationError(
+    'wrong_database',
+    actual === undefined
+      ? `Expected the ${expected} database, but this one carries no identity: apply the ${expected} migrations first`
+      : `Expected the ${expected} database, but this one says it is ${actual}: check host and secret of the ${expected} database`,
+  );
+}

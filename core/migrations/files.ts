@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import { readFile, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { OperationError, messageOf } from '../runtime/errors';
+
+/** `0007_create_refunds.sql`: the number orders the files, the rest says what it does. */
+const FILE_NAME = /^(\d{4})_[a-z0-9]+(?:_[a-z0-9]+)*\.sql$/;
+
+/** What identifies a migration: its name without `.sql`, and the SHA-256 (hex) of its file. */
+export interface MigrationRecord {
+  readonly name: string;
+  readonly sha256: string;
+}
+
+/** A migration as this code carries it. */
+export interface MigrationFile extends MigrationRecord {
+  readonly text: string;
+}
+
+/**
+ * The migrations of one database that this code carries, in order.
+ *
+ * @throws OperationError `migration_files_unreadable`, `migration_name_malformed`, `migration_duplicate` or
+ * `migration_gap`, naming the file
+ */
+export async function readMigrationFiles(directory: string): Promise<MigrationFile[]> {
+  const fileNames = await readdir(directory).catch((cause: unknown) => {
+    throw new OperationError(
+      'migration_files_unreadable',
+      `Migrations cannot be read from ${directory}: ${messageOf(cause)}`,
+      { cause },
+    );
+  });
+  const ordered = fileNames.toSorted();
+  assertNumbering(ordered);
+  return Promise.all(
+    ordered.map(async (fileName) => {
+      const bytes = await readFile(path.join(directory, fileName));
+      return {
+        name: path.basename(fileName, '.sql'),
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+        text: bytes.toString('utf8'),
+      };
+    }),
+  );
+}
+
+/** Numbers must be 1, 2, 3 … so that two people who add a migration at once notice it before a database does. */
+function assertNumbering(fileNames: readonly string[]): void {
+  fileNames.forEach((fileName, index) => {
+    const digits = FILE_NAME.exec(fileName)?.[1];
+    if (digits === undefined) {
+      throw new OperationError(
+        'migration_name_malformed',
+        `Migration file ${fileName} is not named NNNN_verb_object.sql: rename or remove it`,
+      );
+    }
+    const number = Number(digits);
+    if (number === index + 1) return;
+    if (number <= index) {
+      throw new OperationError(
+        'migration_duplicate',
+        `Migration files ${fileNames[index - 1]} and ${fileName} have the same number: renumber the one that was not applied anywhere`,
+      );
+    }
+    throw new OperationError(
+      'migration_gap',
+      `Migration ${String(index + 1).padStart(4, '0')} is missing before ${fileName}: restore its file, or renumber what follows if it was never applied`,
+    );
+  });
+}

@@ -1,0 +1,71 @@
+import type { ClientBase } from 'pg';
+import { OperationError } from '../runtime/errors';
+import type { MigrationRecord } from './files';
+
+/** Where node-pg-migrate records what it applied. */
+export const JOURNAL_SCHEMA = 'operations';
+export const JOURNAL_TABLE = 'migrations';
+/** Beside it, the SHA-256 of each applied file, which node-pg-migrate does not keep. */
+export const CHECKSUM_TABLE = 'migration_checksums';
+
+/** Creates the place of the checksums; node-pg-migrate creates its own table. */
+export async function createJournal(client: ClientBase): Promise<void> {
+  await client.query(`CREATE SCHEMA IF NOT EXISTS ${JOURNAL_SCHEMA}`);
+  await client.query(
+    `CREATE TABLE IF NOT EXISTS ${JOURNAL_SCHEMA}.${CHECKSUM_TABLE} (name text PRIMARY KEY, sha256 text NOT NULL)`,
+  );
+}
+
+/**
+ * What was applied to the database, in the order of application; empty when nothing ever was.
+ * A migration without a checksum was not applied by this platform: its `sha256` is empty and matches no file.
+ */
+export async function readJournal(client: ClientBase): Promise<MigrationRecord[]> {
+  const tables = await client.query<{ present: boolean }>(
+    `SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL AS present`,
+    [`${JOURNAL_SCHEMA}.${JOURNAL_TABLE}`, `${JOURNAL_SCHEMA}.${CHECKSUM_TABLE}`],
+  );
+  if (!tables.rows[0]?.present) return [];
+  const applied = await client.query<MigrationRecord>(
+    `SELECT name, coalesce(sha256, '') AS sha256
+     FROM ${JOURNAL_SCHEMA}.${JOURNAL_TABLE} LEFT JOIN ${JOURNAL_SCHEMA}.${CHECKSUM_TABLE} USING (name)
+     ORDER BY run_on, id`,
+  );
+  return applied.rows;
+}
+
+/**
+ * Refuses a history that the code cannot explain: the applied migrations must be the first files, unedited.
+ *
+ * @param subject whose history it is, for the message: `database billing`, `the archive`
+ * @throws OperationError `schema_newer_than_code`, `migration_gap` or `migration_edited`, naming the migration
+ */
+export function assertHistory(
+  applied: readonly MigrationRecord[],
+  files: readonly MigrationRecord[],
+  subject: string,
+): void {
+  const known = new Set(files.map((file) => file.name));
+  const unknown = applied.find((record) => !known.has(record.name));
+  if (unknown) {
+    throw new OperationError(
+      'schema_newer_than_code',
+      `${subject} has migration ${unknown.name}, which this code does not carry: deploy the version that does`,
+    );
+  }
+  applied.forEach((record, index) => {
+    const file = files[index];
+    if (file?.name !== record.name) {
+      throw new OperationError(
+        'migration_gap',
+        `${subject} has migration ${record.name} applied but not ${file?.name} before it: renumber the newer file after ${record.name}`,
+      );
+    }
+    if (file.sha256 !== record.sha256) {
+      throw new OperationError(
+        'migration_edited',
+        `Migration ${record.name} was edited after ${subject} got it: restore the file and put the change into a new migration`,
+      );
+    }
+  });
+}

@@ -1,0 +1,191 @@
+import path from 'node:path';
+import { runner } from 'node-pg-migrate';
+import { type ClientBase, escapeLiteral } from 'pg';
+import type { DatabaseName } from '../contract';
+import { assertIdentity, readIdentity } from '../database/identity';
+import { OperationError, messageOf } from '../runtime/errors';
+import { type MigrationFile, type MigrationRecord, readMigrationFiles } from './files';
+import { assertHistory, CHECKSUM_TABLE, createJournal, JOURNAL_SCHEMA, JOURNAL_TABLE, readJournal } from './journal';
+
+/** Serialises the runs in one database: the second waits, and then finds nothing left to do. */
+const LOCK = `hashtextextended('billing-operations/migrate', 0)`;
+
+/** Names are without `.sql`, in the order of application. */
+export interface MigrationStatus {
+  readonly database: DatabaseName;
+  readonly applied: string[];
+  readonly pending: string[];
+  /** The last applied migration, which names the schema's version; `null` before the first. */
+  readonly current: string | null;
+}
+
+/**
+ * What has run in a database and what is pending. Changes nothing.
+ *
+ * @param directory folder with the migrations of this database
+ * @throws OperationError as {@link applyMigrations} refuses
+ */
+export async function migrationStatus(
+  client: ClientBase,
+  database: DatabaseName,
+  directory: string,
+): Promise<MigrationStatus> {
+  const files = await readMigrationFiles(directory);
+  return describe(database, files, await inspectDatabase(client, database, files));
+}
+
+/**
+ * Applies what is pending, each migration in a transaction of its own together with its record, so that a crash at any
+ * moment leaves whole migrations only. Concurrent runs wait for each other.
+ *
+ * @param directory folder with the migrations of this database
+ * @param options.upTo last migration to apply, for restoring an archive of an older schema; @default the newest
+ * @throws OperationError before any statement changed anything: `wrong_database`, `foreign_database` (it has tables but
+ * no identity), `migration_edited`, `migration_gap`, `migration_duplicate`, `migration_name_malformed`,
+ * `schema_newer_than_code`; and `migration_failed` naming the migration, whose transaction was rolled back
+ */
+export async function applyMigrations(
+  client: ClientBase,
+  database: DatabaseName,
+  directory: string,
+  options: { readonly upTo?: string } = {},
+): Promise<MigrationStatus> {
+  const files = await readMigrationFiles(directory);
+  // Building an index on a large table takes longer than the minute that the server gives to statements.
+  await client.query('SET statement_timeout = 0');
+  await client.query(`SELECT pg_advisory_lock(${LOCK})`);
+  try {
+    const applied = await inspectDatabase(client, database, files);
+    await applyPending(client, directory, files, files.slice(applied.length, lastIndex(files, options.upTo)));
+    return describe(database, files, await readJournal(client));
+  } finally {
+    // A lost connection has given the lock back already.
+    await client.query(`SELECT pg_advisory_unlock(${LOCK})`).catch(() => undefined);
+  }
+}
+
+function lastIndex(files: readonly MigrationRecord[], upTo: string | undefined): number {
+  if (upTo === undefined) return files.length;
+  const index = files.findIndex((file) => file.name === upTo);
+  if (index >= 0) return index + 1;
+  throw new OperationError('schema_newer_than_code', `This code does not carry migration ${upTo}`);
+}
+
+/** The applied migrations, once it is certain that this is the database that was meant. */
+async function inspectDatabase(
+  client: ClientBase,
+  database: DatabaseName,
+  files: readonly MigrationRecord[],
+): Promise<MigrationRecord[]> {
+  if ((await readIdentity(client)) === undefined) await assertEmpty(client, database);
+  else await assertIdentity(client, database);
+  const applied = await readJournal(client);
+  assertHistory(applied, files, `Database ${database}`);
+  return applied;
+}
+
+/** A database without identity must be new: anything else belongs to somebody else. */
+async function assertEmpty(client: ClientBase, database: DatabaseName): Promise<void> {
+  const tables = await client.query<{ name: string }>(
+    `SELECT format('%I.%I', n.nspname, c.relname) AS name
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+       AND NOT (n.nspname = $1 AND c.relname IN ($2, $3))
+       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+     ORDER BY 1 LIMIT 1`,
+    [JOURNAL_SCHEMA, JOURNAL_TABLE, CHECKSUM_TABLE],
+  );
+  const table = tables.rows[0];
+  if (!table) return;
+  throw new OperationError(
+    'foreign_database',
+    `This database carries no identity but has tables, such as ${table.name}: it is not the ${database} database; check host and database name`,
+  );
+}
+
+async function applyPending(
+  client: ClientBase,
+  directory: string,
+  files: readonly MigrationFile[],
+  pending: readonly MigrationFile[],
+): Promise<void> {
+  if (pending.length === 0) return;
+  await createJournal(client);
+  let current: string | undefined;
+  try {
+    await runner({
+      dbClient: client,
+      dir: directory,
+      direction: 'up',
+      count: pending.length,
+      migrationsSchema: JOURNAL_SCHEMA,
+      migrationsTable: JOURNAL_TABLE,
+      singleTransaction: false,
+      // The lock is held already, around the checks as well.
+      noLock: true,
+      logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
+      migrationLoaderStrategies: [
+        {
+          extensions: ['.sql'],
+          loader: (filePaths) => loadWithChecksums(filePaths, files, (name) => (current = name)),
+        },
+      ],
+    });
+  } catch (cause) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw new OperationError(
+      'migration_failed',
+      current === undefined
+        ? `No migration was started: ${messageOf(cause)}`
+        : `Migration ${current} failed and was rolled back; the ones before it stay applied. Correct it and apply again: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+/** What goes wrong is thrown; node-pg-migrate's own log would repeat whole statements. */
+function ignore(): void {}
+
+/**
+ * Loads a migration so that its checksum is recorded in the migration's own transaction: recorded after it, a crash in
+ * between would leave an applied migration that looks edited.
+ */
+async function loadWithChecksums(
+  filePaths: readonly string[],
+  files: readonly MigrationFile[],
+  starting: (name: string) => void,
+) {
+  return filePaths.map((filePath) => {
+    const file = files.find(({ name }) => name === path.basename(filePath, '.sql'));
+    if (!file) throw new Error(`${filePath} appeared while migrations were applied: apply again`);
+    const [up = ''] = file.text.split(/^-- Down Migration/m);
+    const record = `INSERT INTO ${JOURNAL_SCHEMA}.${CHECKSUM_TABLE} (name, sha256)
+      VALUES (${escapeLiteral(file.name)}, ${escapeLiteral(file.sha256)})`;
+    return {
+      id: filePath,
+      filePaths: [filePath],
+      actions: {
+        up: (builder: { sql(statement: string): void }) => {
+          starting(file.name);
+          builder.sql(up);
+          builder.sql(record);
+        },
+        down: false as const,
+      },
+    };
+  });
+}
+
+function describe(
+  database: DatabaseName,
+  files: readonly MigrationRecord[],
+  applied: readonly MigrationRecord[],
+): MigrationStatus {
+  const names = applied.map((record) => record.name);
+  return {
+    database,
+    applied: names,
+    pending: files.slice(applied.length).map((file) => file.name),
+    current: names.at(-1) ?? null,
+  };
+}

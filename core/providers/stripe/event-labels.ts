@@ -1,0 +1,53 @@
+import { isHandled } from './event-effect';
+import type { StripeEvent } from './shapes';
+
+/** The API version whose shapes the platform is written for; older ones are understood as well. */
+export const STRIPE_API_VERSION = '2026-10-28.endive';
+
+/** CloudWatch takes ASCII only as a dimension's value. */
+const DIMENSION_VALUE = /^[\x21-\x7e][\x20-\x7e]{0,99}$/;
+const OTHER = 'other';
+const NONE = 'none';
+
+/**
+ * Names as values of a metric's dimension: the first `limit` distinct ones as they are, any further one as `other`. Every
+ * value of a dimension is a metric that is paid for, and metadata may hold anything.
+ */
+export function boundedNames(limit: number): (name: string | null) => string {
+  const known = new Set<string>();
+  return (name) => {
+    if (name === null || name === '') return NONE;
+    if (known.has(name)) return name;
+    if (known.size >= limit || !DIMENSION_VALUE.test(name)) return OTHER;
+    known.add(name);
+    return name;
+  };
+}
+
+/** The event's type when it is handled, otherwise `other`. */
+export function typeLabel(type: string): string {
+  return isHandled(type) ? type : OTHER;
+}
+
+/** The app that an event's object names in its metadata, or in the metadata of an invoice's subscription. */
+export function appOf(event: StripeEvent, defaultAppId: string | null): string | null {
+  const { object } = event.data;
+  const holders = [object, field(object.parent, 'subscription_details'), object.subscription_details];
+  for (const holder of holders) {
+    const appId = field(field(holder, 'metadata'), 'app_id');
+    if (typeof appId === 'string' && appId !== '') return appId;
+  }
+  return defaultAppId;
+}
+
+/** The price, or in old shapes the plan, of a subscription's first item. */
+export function planOf(event: StripeEvent): string | null {
+  const items = field(event.data.object.items, 'data');
+  const first: unknown = Array.isArray(items) ? items[0] : undefined;
+  const plan = field(field(first, 'price') ?? field(first, 'plan'), 'id');
+  return typeof plan === 'string' ? plan : null;
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}

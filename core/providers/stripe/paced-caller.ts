@@ -1,0 +1,102 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import Stripe from 'stripe';
+import { OperationError, messageOf } from '../../runtime/errors';
+
+/** Stripe's limit for one endpoint; faster is answered 429, also to the application that serves customers. */
+const CALLS_PER_SECOND = 25;
+const MAX_ATTEMPTS = 6;
+const TOO_MANY_REQUESTS = 429;
+const FIRST_BACKOFF_MS = 500;
+const LONGEST_BACKOFF_MS = 30_000;
+
+/** What a call returned, and when it was asked for. */
+export interface Answer<T> {
+  readonly value: T;
+  /**
+   * Seconds since 1970, by Stripe's clock, at which the answer was certainly not older: a snapshot is stamped with this,
+   * so that it never outranks an event that happened after it was taken.
+   */
+  readonly requestedAt: number;
+}
+
+export interface CallPolicy {
+  /** @default 25, Stripe's limit for one endpoint */
+  readonly callsPerSecond?: number;
+  /** @default 500; doubled with each attempt */
+  readonly firstBackoffMs?: number;
+  /** Aborted when nobody waits for an answer any more: what was to be repeated is given up. @default never */
+  readonly ended?: AbortSignal;
+}
+
+/**
+ * Makes calls to Stripe within its rate limit, and repeats those that may succeed later. Several may be under way at
+ * once; when Stripe says to slow down, all of them wait.
+ */
+export type CallStripe = <T>(call: () => Promise<Stripe.Response<T>>) => Promise<Answer<T>>;
+
+/**
+ * @returns a caller that throws OperationError `stripe_unavailable` (retryable) after 6 attempts, and
+ * `stripe_refused` at once when Stripe says that the request or the key is wrong
+ */
+export function pacedCaller({
+  callsPerSecond = CALLS_PER_SECOND,
+  firstBackoffMs = FIRST_BACKOFF_MS,
+  ended: signal,
+}: CallPolicy = {}): CallStripe {
+  let nextCallAt = 0;
+
+  async function paced<T>(call: () => Promise<Stripe.Response<T>>): Promise<Answer<T>> {
+    const now = Date.now();
+    const startAt = Math.max(now, nextCallAt);
+    nextCallAt = startAt + 1000 / callsPerSecond;
+    if (startAt > now) await wait(startAt - now, undefined, { signal });
+
+    const requested = Date.now();
+    const value = await call();
+    const tookMs = Date.now() - requested;
+    const stripeClock = Date.parse(value.lastResponse.headers.date ?? '');
+    const requestedMs = Number.isNaN(stripeClock) ? requested : Math.min(requested, stripeClock - tookMs);
+    return { value, requestedAt: Math.floor(requestedMs / 1000) };
+  }
+
+  return async (call) => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await paced(call);
+      } catch (error) {
+        if (!mayPass(error)) {
+          throw new OperationError('stripe_refused', `Stripe refused the request: ${messageOf(error)}`, {
+            cause: error,
+          });
+        }
+        if (attempt === MAX_ATTEMPTS) {
+          throw new OperationError(
+            'stripe_unavailable',
+            `Stripe did not answer in ${MAX_ATTEMPTS} attempts: ${messageOf(error)}; see its status page`,
+            { retryable: true, cause: error },
+          );
+        }
+        const backoffMs = retryAfterMs(error) ?? Math.min(firstBackoffMs * 2 ** (attempt - 1), LONGEST_BACKOFF_MS);
+        if (isRateLimit(error)) nextCallAt = Math.max(nextCallAt, Date.now() + backoffMs);
+        else await wait(backoffMs, undefined, { signal });
+      }
+    }
+  };
+}
+
+function isRateLimit(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeError && error.statusCode === TOO_MANY_REQUESTS;
+}
+
+function mayPass(error: unknown): boolean {
+  if (!(error instanceof Stripe.errors.StripeError)) return false;
+  if (error instanceof Stripe.errors.StripeConnectionError) return true;
+  const status = error.statusCode ?? 0;
+  return status === 409 || status === TOO_MANY_REQUESTS || status >= 500;
+}
+
+function retryAfterMs(error: unknown): number | undefined {
+  if (!(error instanceof Stripe.errors.StripeError)) return undefined;
+  const seconds = Number(error.headers?.['retry-after']);
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1000, LONGEST_BACKOFF_MS) : undefined;
+}

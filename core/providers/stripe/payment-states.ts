@@ -1,0 +1,131 @@
+import { InvalidRequestError } from '../../runtime/errors';
+import {
+  NO_DEFAULTS,
+  owner,
+  parse,
+  rankOf,
+  time,
+  type LedgerEntry,
+  type ObjectState,
+  type StateDefaults,
+} from '../../billing/object-state';
+import { chargeShape, paymentIntentShape, refundShape } from './shapes';
+import { versionKey, type StateOrigin } from '../../billing/version';
+
+/** Statuses after which a refund never changes its status again. One that `succeeded` may still fail, weeks later. */
+const FINAL_REFUND_STATUSES = new Set(['failed', 'canceled']);
+/** Statuses after which a payment intent never changes its status again. */
+const FINAL_INTENT_STATUSES = new Set(['succeeded', 'canceled']);
+
+/** The usual order within one second; see version.ts. */
+const REFUND_RANK = ['pending', 'requires_action', 'succeeded'];
+const INTENT_RANK = [
+  'requires_confirmation',
+  'requires_action',
+  'processing',
+  'requires_payment_method',
+  'requires_capture',
+];
+
+/**
+ * A charge, and the refunds that it carries in the shape of old API versions.
+ *
+ * @throws InvalidRequestError naming the fields that are not as Stripe documents them
+ */
+export function chargeStates(
+  object: unknown,
+  origin: StateOrigin,
+  defaults: StateDefaults = NO_DEFAULTS,
+): ObjectState[] {
+  const charge = parse(chargeShape, object, 'charge');
+  if (charge.amount_refunded > charge.amount) {
+    throw new InvalidRequestError(
+      `charge.amount_refunded: ${charge.amount_refunded} is more than the charge's amount of ${charge.amount}`,
+    );
+  }
+  const row = {
+    id: charge.id,
+    customer_id: charge.customer ?? null,
+    ...owner([charge.metadata], defaults),
+    payment_intent_id: charge.payment_intent ?? null,
+    status: charge.status,
+    amount: charge.amount,
+    amount_refunded: charge.amount_refunded,
+    currency: charge.currency,
+    created_at: time(charge.created),
+    // Of two refunds in one second, the one that made the larger total was the later. Across seconds the total may also
+    // shrink: a refund that fails gives back what it had taken.
+    version: versionKey({ progress: 0, rank: origin.eventId === '' ? 0 : charge.amount_refunded + 1, ...origin }),
+    raw: object,
+  };
+  const refunds = charge.refunds?.data.map((refund) => refundState(refund, origin)) ?? [];
+  return [{ kind: 'charge', row, refundedTotal: charge.amount_refunded, currency: charge.currency }, ...refunds];
+}
+
+/**
+ * A refund with its entries in the ledger: what was refunded and, when it failed or was canceled, the same amount
+ * returned. Stripe never changes a refund's amount, so the entries are the same in every event that implies them.
+ *
+ * @throws InvalidRequestError naming the fields that are not as Stripe documents them
+ */
+export function refundState(object: unknown, origin: StateOrigin): ObjectState {
+  const refund = parse(refundShape, object, 'refund');
+  const status = refund.status ?? 'succeeded';
+  const returned = FINAL_REFUND_STATUSES.has(status);
+  const row = {
+    id: refund.id,
+    customer_id: null,
+    charge_id: refund.charge ?? null,
+    payment_intent_id: refund.payment_intent ?? null,
+    status,
+    amount: refund.amount,
+    currency: refund.currency,
+    reason: refund.reason ?? null,
+    failure_reason: refund.failure_reason ?? null,
+    created_at: time(refund.created),
+    version: versionKey({ progress: returned ? 1 : 0, rank: rankOf(REFUND_RANK, status, origin), ...origin }),
+    raw: object,
+  };
+  const entry = (kind: 'refunded' | 'returned', amount: number): LedgerEntry => ({
+    entry: `${refund.id}:${kind}`,
+    kind,
+    charge_id: row.charge_id,
+    refund_id: refund.id,
+    refunded_total: null,
+    amount,
+    currency: refund.currency,
+  });
+  const entries = [entry('refunded', refund.amount), ...(returned ? [entry('returned', -refund.amount)] : [])];
+  // A refund of nothing moves nothing.
+  return { kind: 'refund', row, entries: refund.amount === 0 ? [] : entries };
+}
+
+/** @throws InvalidRequestError naming the fields that are not as Stripe documents them */
+export function paymentIntentState(
+  object: unknown,
+  origin: StateOrigin,
+  defaults: StateDefaults = NO_DEFAULTS,
+): ObjectState {
+  const intent = parse(paymentIntentShape, object, 'payment_intent');
+  const row = {
+    id: intent.id,
+    customer_id: intent.customer ?? null,
+    ...owner([intent.metadata], defaults),
+    status: intent.status,
+    amount: intent.amount,
+    amount_received: intent.amount_received ?? (intent.status === 'succeeded' ? intent.amount : 0),
+    currency: intent.currency,
+    latest_charge_id: intent.latest_charge ?? intent.charges?.data[0]?.id ?? null,
+    invoice_id: intent.invoice ?? null,
+    failure_code: intent.last_payment_error?.code ?? null,
+    failure_message: intent.last_payment_error?.message ?? null,
+    created_at: time(intent.created),
+    version: versionKey({
+      progress: FINAL_INTENT_STATUSES.has(intent.status) ? 1 : 0,
+      rank: rankOf(INTENT_RANK, intent.status, origin),
+      ...origin,
+    }),
+    raw: object,
+  };
+  return { kind: 'payment_intent', row };
+}

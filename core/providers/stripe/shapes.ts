@@ -1,0 +1,220 @@
+import * as z from 'zod';
+import { InvalidRequestError } from '../../runtime/errors';
+
+/**
+ * What is read of Stripe's objects, in the shapes of API versions before and since 2025. Everything else of an object is
+ * kept as it is in `raw`, so a version that adds or moves a field loses nothing.
+ */
+
+/** Seconds since 1970, up to the year 9999. */
+const moment = z.int({ error: 'expected whole seconds since 1970' }).min(0).max(253_402_300_799);
+const amount = z.int({ error: "expected an integer in the currency's smallest unit" });
+const count = z.int({ error: 'expected a whole number' });
+const text = z.string({ error: 'expected text' }).min(1).max(5_000);
+const currency = z
+  .string({ error: 'expected a three-letter currency' })
+  .regex(/^[a-z]{3}$/i, 'expected a three-letter currency');
+const metadata = z.record(z.string(), z.string()).nullish();
+
+/** An id, or the object itself where Stripe was asked to expand it. */
+const reference = z.union([text, z.object({ id: text }).transform((object) => object.id)], {
+  error: 'expected an id, or an object with one',
+});
+
+/** An object of any kind; `z.record` would copy it, key by key, for every event. */
+const anyObject = z.custom<Record<string, unknown>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  { error: 'expected an object' },
+);
+
+/** The envelope of an event; fields that are not named here are kept. */
+const eventShape = z.looseObject({
+  id: z
+    .string({ error: 'expected an event id' })
+    .regex(/^evt_[A-Za-z0-9_]{1,250}$/, 'expected an event id such as evt_123'),
+  object: z.literal('event', { error: 'expected `event`' }),
+  type: text.max(250),
+  api_version: text.max(250).nullish(),
+  created: moment,
+  livemode: z.boolean({ error: 'expected true or false' }),
+  // The connected account that the event happened in; absent when it happened in our own.
+  account: text.nullish(),
+  data: z.looseObject({ object: anyObject }, { error: 'expected an object with `object`' }),
+});
+
+/** A Stripe event whose envelope was checked; `data.object` is checked when it is applied. */
+export type StripeEvent = z.infer<typeof eventShape>;
+
+/**
+ * Checks the envelope of an event.
+ *
+ * @throws InvalidRequestError naming the fields that are not as Stripe documents them
+ */
+export function readEvent(value: unknown): StripeEvent {
+  const parsed = eventShape.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new InvalidRequestError(
+    parsed.error.issues.map((issue) => `${issue.path.join('.') || 'event'}: ${issue.message}`).join('; '),
+  );
+}
+
+/** Since 2020 items carry a `price`; subscriptions made before may still carry only a `plan`. */
+const subscriptionItem = z
+  .object({
+    id: text,
+    price: z
+      .object({
+        id: text,
+        product: reference.nullish(),
+        unit_amount: amount.nullish(),
+        currency: currency,
+        recurring: z.object({ interval: text }).nullish(),
+      })
+      .nullish(),
+    plan: z
+      .object({ id: text, product: reference.nullish(), amount: amount.nullish(), currency: currency, interval: text })
+      .nullish(),
+    quantity: count.nullish(),
+    current_period_start: moment.nullish(),
+    current_period_end: moment.nullish(),
+  })
+  .refine((item) => item.price != null || item.plan != null, { path: ['price'], error: 'expected a price or a plan' });
+
+export const subscriptionShape = z.object({
+  id: text,
+  customer: reference,
+  status: text,
+  currency: currency,
+  cancel_at_period_end: z.boolean(),
+  cancel_at: moment.nullish(),
+  canceled_at: moment.nullish(),
+  ended_at: moment.nullish(),
+  trial_end: moment.nullish(),
+  created: moment,
+  current_period_start: moment.nullish(),
+  current_period_end: moment.nullish(),
+  /** An event carries the first items only, ten or so; `has_more` says that there are others. */
+  items: z.object({ data: z.array(subscriptionItem), has_more: z.boolean().nullish() }),
+  metadata,
+});
+
+export const invoiceShape = z.object({
+  id: text,
+  customer: reference.nullish(),
+  status: text.nullish(),
+  currency: currency,
+  total: amount,
+  amount_due: amount,
+  amount_paid: amount,
+  amount_remaining: amount,
+  attempt_count: count.nullish(),
+  period_start: moment.nullish(),
+  period_end: moment.nullish(),
+  created: moment,
+  status_transitions: z.object({ paid_at: moment.nullish() }).nullish(),
+  subscription: reference.nullish(),
+  payment_intent: reference.nullish(),
+  payments: z
+    .object({
+      data: z.array(
+        z.object({
+          is_default: z.boolean().nullish(),
+          payment: z.object({ payment_intent: reference.nullish() }).nullish(),
+        }),
+      ),
+    })
+    .nullish(),
+  subscription_details: z.object({ metadata }).nullish(),
+  parent: z
+    .object({ subscription_details: z.object({ subscription: reference.nullish(), metadata }).nullish() })
+    .nullish(),
+  metadata,
+});
+
+export const checkoutSessionShape = z.object({
+  id: text,
+  customer: reference.nullish(),
+  client_reference_id: text.nullish(),
+  mode: text,
+  status: text.nullish(),
+  payment_status: text,
+  payment_intent: reference.nullish(),
+  subscription: reference.nullish(),
+  amount_total: amount.nullish(),
+  currency: currency.nullish(),
+  created: moment,
+  metadata,
+});
+
+export const refundShape = z.object({
+  id: text,
+  charge: reference.nullish(),
+  payment_intent: reference.nullish(),
+  /** Refunds made before 2018 have none: they had succeeded. */
+  status: text.nullish(),
+  amount: amount.min(0, 'expected zero or more'),
+  currency: currency,
+  reason: text.nullish(),
+  failure_reason: text.nullish(),
+  created: moment,
+});
+
+export const chargeShape = z.object({
+  id: text,
+  customer: reference.nullish(),
+  payment_intent: reference.nullish(),
+  status: text,
+  amount: amount,
+  amount_refunded: amount.min(0, 'expected zero or more'),
+  currency: currency,
+  created: moment,
+  metadata,
+  /** Until 2022 a charge carried its refunds. */
+  refunds: z.object({ data: z.array(z.unknown()) }).nullish(),
+});
+
+export const paymentIntentShape = z.object({
+  id: text,
+  customer: reference.nullish(),
+  status: text,
+  amount: amount,
+  amount_received: amount.nullish(),
+  currency: currency,
+  created: moment,
+  latest_charge: reference.nullish(),
+  /** Until 2022 a payment intent carried its charges, the newest first. */
+  charges: z.object({ data: z.array(z.object({ id: text })) }).nullish(),
+  invoice: reference.nullish(),
+  last_payment_error: z.object({ code: text.nullish(), message: text.nullish() }).nullish(),
+  metadata,
+});
+
+export const customerShape = z.object({
+  id: text,
+  /** A deleted customer is no more than its id. */
+  created: moment.nullish(),
+  deleted: z.boolean().nullish(),
+  email: z.string().max(5_000).nullish(),
+  name: z.string().max(5_000).nullish(),
+  currency: z.string().max(5_000).nullish(),
+  delinquent: z.boolean().nullish(),
+  metadata,
+});
+
+const requirements = z.array(z.string()).nullish();
+
+export const accountShape = z.object({
+  id: text,
+  charges_enabled: z.boolean({ error: 'expected true or false' }),
+  payouts_enabled: z.boolean({ error: 'expected true or false' }).nullish(),
+  /** What `payouts_enabled` was called until 2017. */
+  transfers_enabled: z.boolean().nullish(),
+  details_submitted: z.boolean().nullish(),
+  requirements: z
+    .object({ currently_due: requirements, past_due: requirements, disabled_reason: text.nullish() })
+    .nullish(),
+  /** What `requirements` was called until 2019. */
+  verification: z.object({ fields_needed: requirements, disabled_reason: text.nullish() }).nullish(),
+  created: moment.nullish(),
+  metadata,
+});

@@ -1,0 +1,164 @@
+import { InvalidRequestError } from '../../runtime/errors';
+import {
+  owner,
+  NO_DEFAULTS,
+  parse,
+  rankOf,
+  time,
+  type ObjectState,
+  type Row,
+  type StateDefaults,
+} from '../../billing/object-state';
+import { checkoutSessionShape, invoiceShape, subscriptionShape } from './shapes';
+import { versionKey, type StateOrigin } from '../../billing/version';
+
+export type { ObjectState, StateDefaults } from '../../billing/object-state';
+
+/** Statuses after which a subscription never changes its status again. */
+const FINAL_SUBSCRIPTION_STATUSES = new Set(['canceled', 'incomplete_expired']);
+/** Statuses after which an invoice never changes its status again. */
+const FINAL_INVOICE_STATUSES = new Set(['paid', 'void', 'deleted']);
+
+/** The usual order within one second; see version.ts. */
+const SUBSCRIPTION_RANK = ['incomplete', 'trialing', 'active', 'past_due', 'unpaid', 'paused'];
+const INVOICE_RANK = ['draft', 'open', 'uncollectible'];
+
+const PURCHASE_KINDS = new Set(['course', 'path', 'coaching']);
+
+/**
+ * The functions below take objects that passed `toStorable`: what they return is stored as it is.
+ *
+ * @throws InvalidRequestError naming the fields that are not as Stripe documents them
+ */
+export function subscriptionState(
+  object: unknown,
+  origin: StateOrigin,
+  defaults: StateDefaults = NO_DEFAULTS,
+): ObjectState {
+  const subscription = parse(subscriptionShape, object, 'subscription');
+  if (new Set(subscription.items.data.map(({ id }) => id)).size < subscription.items.data.length) {
+    throw new InvalidRequestError('subscription.items.data: expected every item once');
+  }
+  const items = subscription.items.data.map((item) => ({
+    id: item.id,
+    subscription_id: subscription.id,
+    price_id: item.price?.id ?? item.plan?.id ?? null,
+    product_id: item.price?.product ?? item.plan?.product ?? null,
+    quantity: item.quantity ?? null,
+    unit_amount: item.price?.unit_amount ?? item.plan?.amount ?? null,
+    currency: item.price?.currency ?? item.plan?.currency ?? subscription.currency,
+    recurring_interval: item.price?.recurring?.interval ?? item.plan?.interval ?? null,
+    current_period_start: time(item.current_period_start ?? subscription.current_period_start),
+    current_period_end: time(item.current_period_end ?? subscription.current_period_end),
+  }));
+  // Since 2025 the period is on the items. Where they differ, the subscription lasts as long as the longest of them.
+  const longest = subscription.items.data.toSorted(
+    (a, b) => (b.current_period_end ?? 0) - (a.current_period_end ?? 0),
+  )[0];
+  const row: Row = {
+    id: subscription.id,
+    customer_id: subscription.customer,
+    ...owner([subscription.metadata], defaults),
+    status: subscription.status,
+    currency: subscription.currency,
+    current_period_start: time(subscription.current_period_start ?? longest?.current_period_start),
+    current_period_end: time(subscription.current_period_end ?? longest?.current_period_end),
+    cancel_at_period_end: subscription.cancel_at_period_end,
+    cancel_at: time(subscription.cancel_at),
+    canceled_at: time(subscription.canceled_at),
+    ended_at: time(subscription.ended_at),
+    trial_end: time(subscription.trial_end),
+    created_at: time(subscription.created),
+    version: versionKey({
+      progress: FINAL_SUBSCRIPTION_STATUSES.has(subscription.status) ? 1 : 0,
+      rank: rankOf(SUBSCRIPTION_RANK, subscription.status, origin),
+      ...origin,
+    }),
+    raw: object,
+  };
+  return { kind: 'subscription', row, items, partialItems: subscription.items.has_more ?? false };
+}
+
+/**
+ * @param deleted the event says that this draft was deleted; the object itself still says `draft`
+ * @throws InvalidRequestError naming the fields that are not as Stripe documents them
+ */
+export function invoiceState(
+  object: unknown,
+  origin: StateOrigin,
+  defaults: StateDefaults = NO_DEFAULTS,
+  deleted = false,
+): ObjectState {
+  const invoice = parse(invoiceShape, object, 'invoice');
+  const status = deleted ? 'deleted' : (invoice.status ?? null);
+  const row: Row = {
+    id: invoice.id,
+    customer_id: invoice.customer ?? null,
+    // The subscription's metadata as it was when the invoice was made: below `parent` since 2025, beside it before.
+    ...owner(
+      [invoice.metadata, invoice.parent?.subscription_details?.metadata, invoice.subscription_details?.metadata],
+      defaults,
+    ),
+    subscription_id: invoice.subscription ?? invoice.parent?.subscription_details?.subscription ?? null,
+    payment_intent_id: invoice.payment_intent ?? paidBy(invoice.payments?.data) ?? null,
+    status,
+    currency: invoice.currency,
+    total: invoice.total,
+    amount_due: invoice.amount_due,
+    amount_paid: invoice.amount_paid,
+    amount_remaining: invoice.amount_remaining,
+    attempt_count: invoice.attempt_count ?? 0,
+    period_start: time(invoice.period_start),
+    period_end: time(invoice.period_end),
+    paid_at: time(invoice.status_transitions?.paid_at),
+    created_at: time(invoice.created),
+    version: versionKey({
+      progress: status !== null && FINAL_INVOICE_STATUSES.has(status) ? 1 : 0,
+      rank: rankOf(INVOICE_RANK, status, origin),
+      ...origin,
+    }),
+    raw: object,
+  };
+  return { kind: 'invoice', row };
+}
+
+/** @throws InvalidRequestError naming the fields that are not as Stripe documents them */
+export function purchaseState(
+  object: unknown,
+  origin: StateOrigin,
+  defaults: StateDefaults = NO_DEFAULTS,
+): ObjectState {
+  const session = parse(checkoutSessionShape, object, 'checkout.session');
+  const kind = session.metadata?.kind ?? '';
+  const settled = session.payment_status === 'paid' || session.payment_status === 'no_payment_required';
+  const row: Row = {
+    id: session.id,
+    customer_id: session.customer ?? null,
+    ...owner([session.metadata], defaults, session.client_reference_id),
+    kind: PURCHASE_KINDS.has(kind) ? kind : session.mode === 'subscription' ? 'subscription' : 'other',
+    item_id: session.metadata?.item_id ?? null,
+    mode: session.mode,
+    status: session.status ?? null,
+    payment_status: session.payment_status,
+    payment_intent_id: session.payment_intent ?? null,
+    subscription_id: session.subscription ?? null,
+    amount_total: session.amount_total ?? null,
+    currency: session.currency ?? null,
+    created_at: time(session.created),
+    // A session only moves forward: open, then complete or expired, then paid.
+    version: versionKey({
+      progress: (session.status === 'open' ? 0 : 1) + (settled ? 1 : 0),
+      rank: 0,
+      ...origin,
+    }),
+    raw: object,
+  };
+  return { kind: 'purchase', row };
+}
+
+/** Since 2025 an invoice lists its payments; the default one is what `payment_intent` used to be. */
+function paidBy(
+  payments: readonly { is_default?: boolean | null; payment?: { payment_intent?: string | null } | null }[] | null = [],
+): string | null | undefined {
+  return (payments?.find(({ is_default }) => is_default) ?? payments?.[0])?.payment?.payment_intent;
+}

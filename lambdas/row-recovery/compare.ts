@@ -1,0 +1,154 @@
+import { pipeline } from 'node:stream/promises';
+import { type Client, type ClientBase, escapeIdentifier } from 'pg';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { columnList, qualified } from '../../core/archive/copy-session';
+import { OperationError } from '../../core/runtime/errors';
+import type { RowDifference } from './contract';
+import type { ReportedRow } from './report-format';
+import { type LiveTable, nameOf } from './tables';
+
+/** Rows fetched at once: more gains little. */
+const MAX_FETCH = 100;
+/**
+ * Bytes that a row, archived and live together, may have as text to be in a report, which somebody is to read. Higher
+ * fills the function's memory with a single row; rows of this platform have thousands of bytes, not millions.
+ */
+export const MAX_ROW_BYTES = 16 * 1024 * 1024;
+/** How many of the largest rows that are allowed are fetched at once. In memory they are a few times over. */
+const LARGEST_AT_ONCE = 2;
+
+interface DifferingRow {
+  readonly key: readonly string[];
+  readonly kind: RowDifference;
+  readonly archived: readonly (string | null)[];
+  readonly live: readonly (string | null)[] | null;
+  readonly liveSha256: string | null;
+}
+
+/** A row as text under the settings of COPY: two rows are the same when every column is written the same. */
+export function rowText(alias: string, table: LiveTable): string {
+  return `ROW(${columnsOf(alias, table).join(', ')})::text`;
+}
+
+export function rowSha256(alias: string, table: LiveTable): string {
+  return `encode(sha256(convert_to(${rowText(alias, table)}, 'UTF8')), 'hex')`;
+}
+
+function columnsOf(alias: string, table: LiveTable): string[] {
+  return table.columns.map((column) => `${alias}.${escapeIdentifier(column.name)}`);
+}
+
+function temporaryName(index: number): string {
+  return `pg_temp.archived_${index}`;
+}
+
+/**
+ * Copies the archived rows that meet the condition into a temporary table of the live session. Nobody else sees it, and
+ * it goes with the session, however that ends.
+ *
+ * @returns how many rows were copied
+ */
+export async function copyArchived(
+  scratch: Client,
+  live: Client,
+  table: LiveTable,
+  index: number,
+  where: string,
+): Promise<number> {
+  const columns = columnList(table.columns.map((column) => column.name));
+  const name = temporaryName(index);
+  await live.query(
+    `CREATE TEMPORARY TABLE archived_${index} AS SELECT ${columns} FROM ONLY ${qualified(table)} WITH NO DATA`,
+  );
+  const source = scratch.query(
+    copyTo(`COPY (SELECT ${columns} FROM ONLY ${qualified(table)} WHERE ${where}) TO STDOUT`),
+  );
+  const target = live.query(copyFrom(`COPY ${name} (${columns}) FROM STDIN`));
+  await pipeline(source, target);
+  await live.query(`ANALYZE ${name}`);
+  return target.rowCount ?? 0;
+}
+
+/**
+ * Bytes of the largest differing row, as text.
+ *
+ * @param comparison the row's key, the tables compared with the condition under which rows differ, and what is allowed
+ * @throws OperationError `row_too_large` naming the row, before anything of it is fetched
+ */
+async function largestRow(
+  live: ClientBase,
+  table: LiveTable,
+  { key, source, maxRowBytes }: { readonly key: string; readonly source: string; readonly maxRowBytes: number },
+): Promise<number> {
+  const bytesOf = (alias: string) =>
+    columnsOf(alias, table).map((column) => `coalesce(octet_length(${column}::text), 0)`);
+  const largest = await live.query<{ key: string[]; bytes: number }>(
+    `SELECT ${key} AS key, (${[...bytesOf('a'), ...bytesOf('l')].join(' + ')})::float8 AS bytes
+     ${source} ORDER BY bytes DESC LIMIT 1`,
+  );
+  const [row] = largest.rows;
+  if (row === undefined || row.bytes <= maxRowBytes) return row?.bytes ?? 0;
+  throw new OperationError(
+    'row_too_large',
+    `Row ${idOf(table, row.key)} has ${row.bytes} bytes as text, archived and live together, and a report takes ${maxRowBytes} at most: leave it out by a condition, restore the archive into a new database, and copy that row from there`,
+  );
+}
+
+function idOf(table: LiveTable, key: readonly string[]): string {
+  return `${nameOf(table)}:${key.length === 1 ? key[0] : JSON.stringify(key)}`;
+}
+
+/**
+ * The archived rows that the live table lacks or holds otherwise, in the order of their keys, fetched as they are read.
+ *
+ * @param live the session of {@link copyArchived}, in a transaction
+ * @throws OperationError `row_too_large` naming the row
+ */
+export async function* differences(
+  live: ClientBase,
+  table: LiveTable,
+  index: number,
+  maxRowBytes: number,
+): AsyncGenerator<ReportedRow> {
+  const keys = table.columns.filter((column) => column.inKey).map((column) => escapeIdentifier(column.name));
+  const firstKey = `l.${keys[0]}`;
+  const text = (alias: string) =>
+    `ARRAY[${columnsOf(alias, table)
+      .map((column) => `${column}::text`)
+      .join(', ')}]`;
+  const keyText = `ARRAY[${keys.map((key) => `a.${key}::text`).join(', ')}]`;
+  const source = `FROM ${temporaryName(index)} a
+     LEFT JOIN ONLY ${qualified(table)} l ON ${keys.map((key) => `l.${key} = a.${key}`).join(' AND ')}
+     WHERE ${firstKey} IS NULL OR ${rowText('a', table)} <> ${rowText('l', table)}`;
+  const largest = await largestRow(live, table, { key: keyText, source, maxRowBytes });
+  const fetch = Math.min(Math.max(Math.floor((LARGEST_AT_ONCE * maxRowBytes) / Math.max(largest, 1)), 1), MAX_FETCH);
+  await live.query(
+    `DECLARE differing NO SCROLL CURSOR FOR
+     SELECT ${keyText} AS key,
+            CASE WHEN ${firstKey} IS NULL THEN 'deleted' ELSE 'changed' END AS kind,
+            ${text('a')} AS archived,
+            CASE WHEN ${firstKey} IS NOT NULL THEN ${text('l')} END AS live,
+            CASE WHEN ${firstKey} IS NOT NULL THEN ${rowSha256('l', table)} END AS "liveSha256"
+     ${source}
+     ORDER BY ${keys.map((key) => `a.${key}`).join(', ')}`,
+  );
+  for (;;) {
+    const fetched = await live.query<DifferingRow>(`FETCH ${fetch} FROM differing`);
+    for (const row of fetched.rows) {
+      yield {
+        id: idOf(table, row.key),
+        table: nameOf(table),
+        kind: row.kind,
+        archived: byColumn(table, row.archived),
+        live: row.live && byColumn(table, row.live),
+        liveSha256: row.liveSha256,
+      };
+    }
+    if (fetched.rows.length < fetch) break;
+  }
+  await live.query('CLOSE differing');
+}
+
+function byColumn(table: LiveTable, values: readonly (string | null)[]): Record<string, string | null> {
+  return Object.fromEntries(table.columns.map((column, index) => [column.name, values[index] ?? null]));
+}

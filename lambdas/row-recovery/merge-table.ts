@@ -1,0 +1,137 @@
+import { type ClientBase, DatabaseError, escapeIdentifier } from 'pg';
+import { columnList, qualified } from '../../core/archive/copy-session';
+import { OperationError } from '../../core/runtime/errors';
+import { rowSha256, rowText } from './compare';
+import type { TableMerge } from './contract';
+import type { ReportedRow } from './report-format';
+import { type LiveTable, nameOf } from './tables';
+
+/**
+ * What is to be done with a chosen row: `insert` it, `update` the live one to it, `skip` it because it is there, or
+ * nothing, because it is not as the report says any more.
+ */
+type Action = 'insert' | 'update' | 'skip' | 'conflict';
+
+/** Creates the place of a table's chosen rows, which goes with the transaction. Values are text until they are used. */
+export async function createChosen(client: ClientBase, table: LiveTable, index: number): Promise<void> {
+  const columns = table.columns.map((_, column) => `, c${column} text`).join('');
+  await client.query(
+    `CREATE TEMPORARY TABLE chosen_${index} (id text, kind text, live_sha256 text${columns}) ON COMMIT DROP`,
+  );
+}
+
+export async function addChosen(
+  client: ClientBase,
+  table: LiveTable,
+  index: number,
+  rows: readonly ReportedRow[],
+): Promise<void> {
+  const columns = table.columns.map((_, column) => `, c${column} text`).join('');
+  const records = rows.map((row) => ({
+    id: row.id,
+    kind: row.kind,
+    live_sha256: row.liveSha256,
+    ...Object.fromEntries(table.columns.map((column, at) => [`c${at}`, row.archived[column.name] ?? null])),
+  }));
+  await client.query(
+    `INSERT INTO pg_temp.chosen_${index}
+     SELECT * FROM json_to_recordset($1) AS chosen (id text, kind text, live_sha256 text${columns})`,
+    [JSON.stringify(records)],
+  );
+}
+
+/**
+ * Decides about each chosen row, by what is live now.
+ *
+ * @param hold keep the live rows from being changed until the transaction ends
+ * @returns ids of rows that have changed since the report, at most `limit`
+ */
+export async function planTable(
+  client: ClientBase,
+  table: LiveTable,
+  index: number,
+  { hold, limit }: { readonly hold: boolean; readonly limit: number },
+): Promise<string[]> {
+  const join = `ONLY ${qualified(table)} l ON ${sameKey(table)}`;
+  if (hold) await client.query(`SELECT FROM pg_temp.chosen_${index} c JOIN ${join} FOR UPDATE OF l`);
+  const present = `l.${keysOf(table)[0]} IS NOT NULL`;
+  await client.query(
+    `CREATE TEMPORARY TABLE planned_${index} ON COMMIT DROP AS
+     SELECT c.id, CASE
+       WHEN c.kind = 'deleted' AND NOT ${present} THEN 'insert'
+       WHEN c.kind = 'deleted' THEN 'skip'
+       WHEN ${present} AND ROW(${valuesOf(table).join(', ')})::text = ${rowText('l', table)} THEN 'skip'
+       WHEN ${present} AND c.live_sha256 = ${rowSha256('l', table)} THEN 'update'
+       ELSE 'conflict' END AS action
+     FROM pg_temp.chosen_${index} c LEFT JOIN ${join}`,
+  );
+  const conflicts = await client.query<{ id: string }>(
+    `SELECT id FROM pg_temp.planned_${index} WHERE action = 'conflict' ORDER BY id LIMIT ${limit}`,
+  );
+  return conflicts.rows.map((row) => row.id);
+}
+
+/** What {@link planTable} decided, in numbers. */
+export async function countPlan(client: ClientBase, table: LiveTable, index: number): Promise<TableMerge> {
+  const counted = await client.query<{ action: Action; rows: number }>(
+    `SELECT action, count(*)::float8 AS rows FROM pg_temp.planned_${index} GROUP BY action`,
+  );
+  const rowsOf = (action: Action) => counted.rows.find((row) => row.action === action)?.rows ?? 0;
+  return { table: nameOf(table), inserted: rowsOf('insert'), updated: rowsOf('update'), skipped: rowsOf('skip') };
+}
+
+/**
+ * Carries the plan out, in one statement for the insertions, so that rows which refer to each other come together, and
+ * one for the updates. Triggers fire as for anybody, and may refuse.
+ *
+ * @throws OperationError `merge_refused` with the rule that refuses
+ */
+export async function mergeTable(client: ClientBase, table: LiveTable, index: number): Promise<void> {
+  const planned = (action: Action) =>
+    `pg_temp.chosen_${index} c JOIN pg_temp.planned_${index} p ON p.id = c.id AND p.action = '${action}'`;
+  const names = columnList(table.columns.map((column) => column.name));
+  const settable = table.columns
+    .map((column, at) => ({ ...column, value: valuesOf(table)[at] }))
+    .filter((column) => !column.inKey && !column.identityAlways);
+  try {
+    await client.query(
+      `INSERT INTO ${qualified(table)} (${names}) OVERRIDING SYSTEM VALUE
+       SELECT ${valuesOf(table).join(', ')} FROM ${planned('insert')}`,
+    );
+    if (settable.length === 0) return;
+    const assignments = settable.map((column) => `${escapeIdentifier(column.name)} = ${column.value}`);
+    await client.query(
+      `UPDATE ONLY ${qualified(table)} l SET ${assignments.join(', ')} FROM ${planned('update')} WHERE ${sameKey(table)}`,
+    );
+  } catch (cause) {
+    throw refused(nameOf(table), cause);
+  }
+}
+
+/** The refusal of a rule of the database: a key, a constraint or a trigger. Anything else is passed on. */
+export function refused(what: string, cause: unknown): unknown {
+  const rule = cause instanceof DatabaseError && ['23', 'P0'].includes((cause.code ?? '').slice(0, 2));
+  if (!rule) return cause;
+  const detail = cause.detail === undefined ? '' : ` (${cause.detail})`;
+  return new OperationError(
+    'merge_refused',
+    `${what} refuses the rows: ${cause.message}${detail}. Nothing was merged: choose other rows, or report on the table that it names as well`,
+    { cause },
+  );
+}
+
+/** Archived values, as the column's type again. */
+function valuesOf(table: LiveTable): string[] {
+  return table.columns.map((column, at) => `c.c${at}::${column.type}`);
+}
+
+function keysOf(table: LiveTable): string[] {
+  return table.columns.filter((column) => column.inKey).map((column) => escapeIdentifier(column.name));
+}
+
+function sameKey(table: LiveTable): string {
+  const values = valuesOf(table);
+  return table.columns
+    .flatMap((column, at) => (column.inKey ? [`l.${escapeIdentifier(column.name)} = ${values[at]}`] : []))
+    .join(' AND ');
+}

@@ -1,0 +1,190 @@
+import type { Client } from 'pg';
+import { applyCopySettings } from '../../core/archive/copy-session';
+import type { ArchiveStore } from '../../core/archive/store';
+import { type DatabaseConnector, withConnection } from '../../core/database/connector';
+import { assertIdentity } from '../../core/database/identity';
+import type { EntitlementCache } from '../../core/entitlements/entitlement-cache';
+import type { EntitlementChange } from '../../core/entitlements/recompute';
+import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
+import type { Log } from '../../core/runtime/telemetry';
+import type { RowRecoveryMergeReport, RowRecoveryMergeRequest, TableMerge } from './contract';
+import { addChosen, countPlan, createChosen, mergeTable, planTable, refused } from './merge-table';
+import { recomputeMerged } from './merged-entitlements';
+import { readRows, readSummary } from './read-report';
+import type { ReportedRow, ReportSummary } from './report-format';
+import { assertSameColumns, describeTables, type LiveTable, nameOf } from './tables';
+
+/** Rows handed to the server at once, at most, and their bytes in the report, beyond which no further row joins them. */
+const BATCH = 200;
+const BATCH_BYTES = 16 * 1024 * 1024;
+/** Conflicts that are named. */
+const CONFLICTS = 20;
+/** Longer, and a merge queues up behind a migration, and everybody else behind the merge. */
+const LOCK_TIMEOUT = '10s';
+
+export interface MergeDependencies {
+  readonly connector: DatabaseConnector;
+  readonly store: ArchiveStore;
+  readonly log: Log;
+  /** Where entitlements that a merge changed are invalidated, once it is committed. */
+  readonly cache: Pick<EntitlementCache, 'invalidate'>;
+  /** Bytes of rows that are handed to the server at once, unless a single one has more. @default 16 MiB */
+  readonly batchBytes?: number;
+}
+
+/**
+ * Merges chosen rows of a report back into the live tables: deleted ones are inserted with the values and numbers that
+ * they had, changed ones are set back. All of it is one transaction; parents come before children, and keys,
+ * constraints and triggers are respected. Rows that are there again are skipped, so that a second merge changes nothing.
+ * What customers may use follows from the rows, so entitlements are computed again in the same transaction.
+ *
+ * Without `confirm` nothing is written: the answer says what would be done.
+ *
+ * @throws InvalidRequestError for a wrong confirmation, or ids that the report does not have
+ * @throws OperationError `report_not_found`, `report_damaged`, `schema_differs`, `changed_since_report` naming the rows,
+ * `merge_refused` naming the rule, `wrong_database`; and, retryable, `store_unavailable`, `database_unavailable`
+ */
+export async function mergeRows(
+  { connector, store, log, cache, batchBytes = BATCH_BYTES }: MergeDependencies,
+  request: Omit<RowRecoveryMergeRequest, 'action' | 'database'>,
+): Promise<RowRecoveryMergeReport> {
+  const database = connector.target.name;
+  const { reportId, confirm } = request;
+  if (confirm !== undefined && confirm !== database) {
+    throw new InvalidRequestError(
+      `confirm: type the name of the database, ${database}, or leave it out to see the plan`,
+    );
+  }
+  const dryRun = confirm === undefined;
+  const summary = await readSummary(store, database, reportId);
+  return withConnection(connector, async (client) => {
+    await applyCopySettings(client);
+    await assertIdentity(client, database);
+    const tables = await describeReported(client, summary);
+    await client.query('BEGIN');
+    try {
+      await client.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
+      await loadChosen(client, store, summary, tables, { choose: request.choose, maxBytes: batchBytes });
+      const conflicts: string[] = [];
+      const merges: TableMerge[] = [];
+      for (const [index, table] of tables.entries()) {
+        conflicts.push(...(await planTable(client, table, index, { hold: !dryRun, limit: CONFLICTS })));
+        merges.push(await countPlan(client, table, index));
+      }
+      const plan = describe(summary, merges, conflicts.slice(0, CONFLICTS), dryRun);
+      if (dryRun) {
+        await client.query('ROLLBACK');
+        return plan;
+      }
+      const changes = await carryOut(client, tables, plan, request.choose);
+      const report = { ...plan, entitlementsChanged: changes.length };
+      log.info('Rows merged back', { ...report });
+      await cache.invalidate(changes);
+      return report;
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+  });
+}
+
+/** The live tables in the order of the report, provided that its values still fit them. */
+async function describeReported(client: Client, summary: ReportSummary): Promise<LiveTable[]> {
+  const described = await describeTables(client, summary.tables.map(nameOf));
+  return summary.tables.flatMap((reported) => {
+    const table = described.find((candidate) => nameOf(candidate) === nameOf(reported));
+    if (table === undefined) return [];
+    assertSameColumns(
+      table,
+      reported.columns.map((name) => ({ name })),
+      'when the report was made',
+    );
+    return [table];
+  });
+}
+
+async function loadChosen(
+  client: Client,
+  store: ArchiveStore,
+  summary: ReportSummary,
+  tables: readonly LiveTable[],
+  { choose, maxBytes }: { readonly choose: RowRecoveryMergeRequest['choose']; readonly maxBytes: number },
+): Promise<void> {
+  for (const [index, table] of tables.entries()) await createChosen(client, table, index);
+  const missing = choose === 'all' ? undefined : new Set(choose);
+  let batch: ReportedRow[] = [];
+  let batchBytes = 0;
+  const flush = async () => {
+    const index = tables.findIndex((table) => nameOf(table) === batch[0]?.table);
+    const table = tables[index];
+    if (table) await addChosen(client, table, index, batch);
+    batch = [];
+    batchBytes = 0;
+  };
+  await readRows(store, summary, async (row, bytes) => {
+    if (missing && !missing.delete(row.id)) return;
+    // A batch is of one table; the report has them one after the other.
+    const full = batch.length === BATCH || batchBytes + bytes > maxBytes;
+    if (batch[0] && (full || batch[0].table !== row.table)) await flush();
+    batch.push(row);
+    batchBytes += bytes;
+  });
+  await flush();
+  if (!missing || missing.size === 0) return;
+  const examples = [...missing].slice(0, 3).join(', ');
+  throw new InvalidRequestError(`choose: report ${summary.reportId} has no ${examples}`);
+}
+
+/** Writes what was planned, with its record and what follows from it, or nothing. */
+async function carryOut(
+  client: Client,
+  tables: readonly LiveTable[],
+  report: RowRecoveryMergeReport,
+  choose: RowRecoveryMergeRequest['choose'],
+): Promise<EntitlementChange[]> {
+  if (report.conflicts.length > 0) {
+    throw new OperationError(
+      'changed_since_report',
+      `Changed or deleted since the report was made: ${report.conflicts.join(', ')}. Nothing was merged: make a new report, or choose other rows`,
+    );
+  }
+  // Triggers find what they refer to as they do for everybody else.
+  await client.query('RESET search_path');
+  await client.query('SET CONSTRAINTS ALL DEFERRED');
+  for (const [index, table] of tables.entries()) await mergeTable(client, table, index);
+  const changes = report.database === 'billing' ? await recomputeMerged(client, tables) : [];
+  await client.query(
+    `INSERT INTO operations.row_merges (report_id, chosen, inserted, updated, skipped) VALUES ($1, $2, $3, $4, $5)`,
+    [
+      report.reportId,
+      choose === 'all' ? 'all' : JSON.stringify(choose),
+      report.inserted,
+      report.updated,
+      report.skipped,
+    ],
+  );
+  await client.query('COMMIT').catch((cause: unknown) => {
+    throw refused(`The ${report.database} database`, cause);
+  });
+  return changes;
+}
+
+function describe(
+  { reportId, database }: ReportSummary,
+  tables: readonly TableMerge[],
+  conflicts: readonly string[],
+  dryRun: boolean,
+): RowRecoveryMergeReport {
+  const sum = (field: 'inserted' | 'updated' | 'skipped') => tables.reduce((total, table) => total + table[field], 0);
+  return {
+    reportId,
+    database,
+    dryRun,
+    tables,
+    inserted: sum('inserted'),
+    updated: sum('updated'),
+    skipped: sum('skipped'),
+    conflicts,
+    entitlementsChanged: 0,
+  };
+}

@@ -1,0 +1,93 @@
+import { GetObjectCommand, NoSuchKey } from '@aws-sdk/client-s3';
+import { pipeline } from 'node:stream/promises';
+import { DatabaseError } from 'pg';
+import { type Measurement, Meter } from '../../core/archive/meter';
+import { type ArchiveStore, openObject, unavailable } from '../../core/archive/store';
+import type { DatabaseName } from '../../core/contract';
+import { messageOf, OperationError } from '../../core/runtime/errors';
+import { type ReportedRow, type ReportSummary, rowSchema, rowsKey, summaryKey, summarySchema } from './report-format';
+
+const NEWLINE = 0x0a;
+
+/**
+ * The summary of a report.
+ *
+ * @throws OperationError `report_not_found`, `report_damaged`, or `store_unavailable` (retryable)
+ */
+export async function readSummary(
+  { s3, bucket }: ArchiveStore,
+  database: DatabaseName,
+  reportId: string,
+): Promise<ReportSummary> {
+  const key = summaryKey(database, reportId);
+  let json: string;
+  try {
+    const object = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    json = (await object.Body?.transformToString('utf-8')) ?? '';
+  } catch (cause) {
+    if (!(cause instanceof NoSuchKey)) throw unavailable(`read ${key}`, cause);
+    throw new OperationError(
+      'report_not_found',
+      `There is no report ${reportId} of the ${database} database: make one`,
+    );
+  }
+  try {
+    const summary = summarySchema.parse(JSON.parse(json));
+    if (summary.reportId === reportId && summary.database === database) return summary;
+    throw new Error(`it is the summary of report ${summary.reportId} of the ${summary.database} database`);
+  } catch (cause) {
+    throw damaged(key, messageOf(cause), cause);
+  }
+}
+
+/**
+ * Hands every row of a report, with its bytes there, to `take`, in its order. The hash is known only at the end: what `take` did with the rows
+ * counts only when this returns.
+ *
+ * @throws OperationError `report_damaged` when the object is not what was written, `store_unavailable` (retryable), or
+ * what `take` throws
+ */
+export async function readRows(
+  store: ArchiveStore,
+  summary: ReportSummary,
+  take: (row: ReportedRow, bytes: number) => Promise<void>,
+): Promise<void> {
+  const key = rowsKey(summary.database, summary.reportId);
+  const verify = ({ sha256, bytes }: Measurement) => {
+    if (sha256 !== summary.rowsSha256) throw damaged(key, `it has ${bytes} bytes with SHA-256 ${sha256}`);
+  };
+  await pipeline(await openObject(store, key), new Meter({ verify }), async (source: AsyncIterable<Buffer>) => {
+    for await (const line of linesOf(source)) await take(parseRow(key, line.toString('utf8')), line.length);
+  }).catch((cause: unknown) => {
+    // What the database says of a row is not the store's fault.
+    throw cause instanceof DatabaseError ? cause : unavailable(`read ${key}`, cause);
+  });
+}
+
+function parseRow(key: string, line: string): ReportedRow {
+  try {
+    return rowSchema.parse(JSON.parse(line));
+  } catch (cause) {
+    throw damaged(key, `a line is no row of a report (${messageOf(cause)})`, cause);
+  }
+}
+
+/** Lines end with a newline only; `readline` would also split at separators that JSON leaves inside of texts. */
+async function* linesOf(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let pending: Buffer[] = [];
+  for await (const chunk of source) {
+    let start = 0;
+    for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, start)) {
+      yield Buffer.concat([...pending, chunk.subarray(start, at)]);
+      pending = [];
+      start = at + 1;
+    }
+    pending.push(chunk.subarray(start));
+  }
+}
+
+function damaged(key: string, what: string, cause?: unknown): OperationError {
+  return new OperationError('report_damaged', `Object ${key} is not what was written, ${what}: make a new report`, {
+    cause,
+  });
+}

@@ -1,0 +1,81 @@
+import * as z from 'zod';
+import { normaliseSlot, slotToKey } from '../../core/archive/slot';
+import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import { ROW_RECOVERY_PREFIX, ROW_OPERATORS } from './contract';
+
+/** `20261121T061500Z-1f0c9a3e`: sorts by time, and no two reports of a second share it. */
+export const REPORT_ID = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
+
+export function reportIdOf(createdAt: Date, random: string): string {
+  return `${slotToKey(normaliseSlot(createdAt))}-${random}`;
+}
+
+function folder(database: DatabaseName, reportId: string): string {
+  return `${ROW_RECOVERY_PREFIX}${database}/${reportId}/`;
+}
+
+/** One JSON object a line, for reading, filtering and choosing with the usual tools. */
+export function rowsKey(database: DatabaseName, reportId: string): string {
+  return `${folder(database, reportId)}rows.jsonl`;
+}
+
+/** Written last: without it there is no report. */
+export function summaryKey(database: DatabaseName, reportId: string): string {
+  return `${folder(database, reportId)}summary.json`;
+}
+
+/** Values as PostgreSQL writes them, by column: exact for every type, where JSON's numbers are not. */
+const values = z.record(z.string(), z.string().nullable());
+
+/** One row of a report. */
+export const rowSchema = z.object({
+  /** `schema.table:key`, with a JSON array for a key of several columns. */
+  id: z.string(),
+  table: z.string(),
+  kind: z.enum(['deleted', 'changed']),
+  archived: values,
+  /** What is there now; null when the row is gone. */
+  live: values.nullable(),
+  /** SHA-256 of the live row, by which a merge sees whether it has changed again. */
+  liveSha256: z.string().nullable(),
+});
+
+export type ReportedRow = z.infer<typeof rowSchema>;
+
+const count = z.int().nonnegative();
+
+const conditionSchema = z.object({
+  table: z.string().optional(),
+  column: z.string(),
+  operator: z.enum(ROW_OPERATORS),
+  value: z.unknown().optional(),
+});
+
+export const summarySchema = z.object({
+  format: z.literal('billing-operations-row-report'),
+  version: z.literal(1),
+  reportId: z.string().regex(REPORT_ID),
+  database: z.enum(DATABASE_NAMES),
+  slot: z.string(),
+  createdAt: z.iso.datetime(),
+  where: z.array(conditionSchema),
+  tables: z.array(
+    z.object({
+      schema: z.string(),
+      name: z.string(),
+      /** In the order of {@link ReportedRow.archived}; without generated columns. */
+      columns: z.array(z.string()),
+      compared: count,
+      deleted: count,
+      changed: count,
+    }),
+  ),
+  deleted: count,
+  changed: count,
+  related: z.array(z.string()),
+  /** Of the object with the rows. */
+  rowsSha256: z.string(),
+  rowsBytes: count,
+});
+
+export type ReportSummary = z.infer<typeof summarySchema>;

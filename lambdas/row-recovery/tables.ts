@@ -1,0 +1,138 @@
+import type { ClientBase } from 'pg';
+import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
+
+/** Rows of the platform's own records belong to the database that they describe, not to its past. */
+const PLATFORM_SCHEMA = 'operations';
+
+export interface LiveColumn {
+  readonly name: string;
+  /** With its schema and modifiers, to cast text to. */
+  readonly type: string;
+  readonly inKey: boolean;
+  /** An identity column that takes no other value in an UPDATE. */
+  readonly identityAlways: boolean;
+}
+
+export interface LiveTable {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+  /** Without generated columns: they follow from the others. */
+  readonly columns: readonly LiveColumn[];
+}
+
+/** `schema.table`, as requests, reports and people name it. */
+export function nameOf(table: { readonly schema: string; readonly name: string }): string {
+  return `${table.schema}.${table.name}`;
+}
+
+/**
+ * The tables that were asked for, parents before children.
+ *
+ * @param client a connection with the settings of COPY, so that types are spelled with their schema
+ * @throws InvalidRequestError naming a table that does not exist, is not an ordinary one or belongs to the platform
+ * @throws OperationError `no_primary_key` naming a table whose rows cannot be told apart
+ */
+export async function describeTables(client: ClientBase, names: readonly string[]): Promise<LiveTable[]> {
+  const found = await client.query<LiveTable>(
+    `SELECT c.oid::int8::float8 AS oid, n.nspname AS schema, c.relname AS name,
+            (SELECT coalesce(json_agg(json_build_object(
+                'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
+                'inKey', coalesce(a.attnum = ANY (k.conkey), false), 'identityAlways', a.attidentity = 'a')
+                ORDER BY a.attnum), '[]')
+             FROM pg_attribute a
+             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns
+     FROM pg_class c
+     JOIN pg_namespace n ON n.oid = c.relnamespace
+     LEFT JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'
+     WHERE c.relkind = 'r' AND n.nspname <> $2 AND n.nspname || '.' || c.relname = ANY ($1)
+     ORDER BY n.nspname, c.relname`,
+    [names, PLATFORM_SCHEMA],
+  );
+  const known = new Set(found.rows.map(nameOf));
+  const unknown = names.find((name) => !known.has(name));
+  if (unknown !== undefined) {
+    throw new InvalidRequestError(
+      `tables: ${unknown} is not a table of the application; name it as schema.table, a partition by its own name`,
+    );
+  }
+  for (const table of found.rows) {
+    if (table.columns.some((column) => column.inKey)) continue;
+    throw new OperationError(
+      'no_primary_key',
+      `Table ${nameOf(table)} has no primary key, so its rows cannot be told apart: restore the archive into a new database and compare there`,
+    );
+  }
+  return orderByKeys(found.rows, await foreignKeysOf(client, found.rows));
+}
+
+interface ForeignKey {
+  readonly child: number;
+  readonly childName: string;
+  readonly parent: number;
+  readonly parentName: string;
+  readonly cascades: boolean;
+}
+
+/** Foreign keys that have one of the tables on either side. */
+async function foreignKeysOf(client: ClientBase, tables: readonly LiveTable[]): Promise<ForeignKey[]> {
+  const keys = await client.query<ForeignKey>(
+    `SELECT k.conrelid::int8::float8 AS child, cn.nspname || '.' || c.relname AS "childName",
+            k.confrelid::int8::float8 AS parent, pn.nspname || '.' || p.relname AS "parentName",
+            k.confdeltype = 'c' AS cascades
+     FROM pg_constraint k
+     JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace cn ON cn.oid = c.relnamespace
+     JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
+     WHERE k.contype = 'f' AND (k.conrelid = ANY ($1::oid[]) OR k.confrelid = ANY ($1::oid[]))
+     ORDER BY 2, 4`,
+    [tables.map((table) => table.oid)],
+  );
+  return keys.rows;
+}
+
+/**
+ * Parents before children. Tables that refer to each other in a circle stay in the order of their names: their rows can
+ * be merged when the keys are deferrable, and are refused by the key otherwise.
+ */
+function orderByKeys(tables: readonly LiveTable[], keys: readonly ForeignKey[]): LiveTable[] {
+  const waiting = [...tables];
+  const ordered: LiveTable[] = [];
+  while (waiting.length > 0) {
+    const isWaiting = (oid: number) => waiting.some((table) => table.oid === oid);
+    const free = waiting.findIndex(
+      ({ oid }) => !keys.some(({ child, parent }) => child === oid && parent !== oid && isWaiting(parent)),
+    );
+    ordered.push(...waiting.splice(Math.max(free, 0), 1));
+  }
+  return ordered;
+}
+
+/** Tables that were not asked for, but hold parents of these rows, or children that vanish with them. */
+export async function relatedTables(client: ClientBase, tables: readonly LiveTable[]): Promise<string[]> {
+  const wanted = new Set(tables.map((table) => table.oid));
+  const related = (await foreignKeysOf(client, tables)).flatMap((key) => {
+    if (wanted.has(key.child) && !wanted.has(key.parent)) return [key.parentName];
+    if (wanted.has(key.parent) && !wanted.has(key.child) && key.cascades) return [key.childName];
+    return [];
+  });
+  return [...new Set(related)].toSorted();
+}
+
+/**
+ * Refuses a table whose columns are not those that its rows were taken with.
+ *
+ * @param whose where the expected columns come from, for the message
+ * @throws OperationError `schema_differs` naming the table
+ */
+export function assertSameColumns(
+  table: LiveTable,
+  expected: readonly { readonly name: string }[],
+  whose: string,
+): void {
+  const names = new Set(expected.map((column) => column.name));
+  if (table.columns.length === names.size && table.columns.every((column) => names.has(column.name))) return;
+  throw new OperationError(
+    'schema_differs',
+    `Table ${nameOf(table)} has other columns than ${whose}: apply pending migrations, then make a new report`,
+  );
+}

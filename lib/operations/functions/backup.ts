@@ -1,0 +1,75 @@
+import { Duration } from 'aws-cdk-lib';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { ContextAttribute } from 'aws-cdk-lib/aws-scheduler';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import type { BackupEnvironment } from '../../../lambdas/backup/contract';
+import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
+import { BACKUP_POLICIES, STREAMING_LIMIT_GIB } from '../../config/policies';
+import { ARCHIVE_SCHEDULES } from '../../config/schedules';
+import { grantHiding, grantReading, grantWritingLocked } from '../archive-access';
+import { grantSnapshots, SnapshotExportRole } from '../backup-permissions';
+import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import { FunctionSchedule } from '../function-schedule';
+import { OperationalFunction, type OperationsContext } from '../operational-function';
+
+export interface BackupProps {
+  readonly context: OperationsContext;
+  readonly archiveBucket: IBucket;
+  /** Key of the archive bucket, which exports of RDS are encrypted with too. */
+  readonly archiveKey: IKey;
+  readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+}
+
+/** Archives each database to S3 as often as its policy says. */
+export class Backup extends Construct {
+  constructor(scope: Construct, id: string, props: BackupProps) {
+    super(scope, id);
+    const { archiveBucket, archiveKey, databases } = props;
+    const onRds = DATABASE_NAMES.some((name) => databases[name].instanceIdentifier !== undefined);
+    const exporting = onRds ? new SnapshotExportRole(this, 'SnapshotExport', { archiveBucket, archiveKey }) : undefined;
+
+    const target = new OperationalFunction<BackupEnvironment>(this, 'Backup', {
+      context: props.context,
+      stem: 'backup',
+      description: 'Streams a consistent archive of one database to S3',
+      environment: {
+        ...billingDatabaseEnvironment(databases.billing),
+        ...mainDatabaseEnvironment(databases.main),
+        ARCHIVE_BUCKET: archiveBucket.bucketName,
+        BILLING_RETENTION_DAYS: String(BACKUP_POLICIES.billing.retentionDays),
+        MAIN_RETENTION_DAYS: String(BACKUP_POLICIES.main.retentionDays),
+        BILLING_FREQUENCY_HOURS: String(BACKUP_POLICIES.billing.frequencyHours),
+        MAIN_FREQUENCY_HOURS: String(BACKUP_POLICIES.main.frequencyHours),
+        BILLING_INSTANCE_IDENTIFIER: databases.billing.instanceIdentifier ?? '',
+        MAIN_INSTANCE_IDENTIFIER: databases.main.instanceIdentifier ?? '',
+        STREAMING_LIMIT_GIB: String(STREAMING_LIMIT_GIB),
+        EXPORT_ROLE_ARN: exporting?.role.roleArn ?? '',
+        EXPORT_KEY_ARN: onRds ? archiveKey.keyArn : '',
+      },
+      timeout: Duration.minutes(15),
+      // Two cores: one compresses while the other hashes and sends.
+      memorySize: 3538,
+      databases: DATABASE_NAMES.map((name) => databases[name]),
+      // One for each database: their schedules may fall on the same hour, the same database never runs twice.
+      reservedConcurrentExecutions: DATABASE_NAMES.length,
+      // A second attempt asks for the same slot and finds it taken, or completes it.
+      asynchronous: { retryAttempts: 1, maximumAge: Duration.hours(1) },
+    });
+    // Writes, locks and lists; never destroys what it is there to protect.
+    for (const name of DATABASE_NAMES) grantWritingLocked(target.function, archiveBucket, `archives/${name}/*`);
+    grantReading(target.function, archiveBucket, 'archives/*');
+    grantHiding(target.function, archiveBucket, 'archives/*');
+    exporting?.grantStart(target.function);
+    for (const name of DATABASE_NAMES) grantSnapshots(target.function, databases[name]);
+
+    for (const name of DATABASE_NAMES) {
+      new FunctionSchedule(this, name === 'billing' ? 'EveryBilling' : 'EveryMain', {
+        target,
+        definition: ARCHIVE_SCHEDULES[name],
+        description: `Archive of the ${name} database`,
+        input: { database: name, slot: ContextAttribute.scheduledTime },
+      });
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import { Duration } from 'aws-cdk-lib';
+import { Construct } from 'constructs';
+import type { CleanupEnvironment } from '../../../lambdas/cleanup/contract';
+import { EVENT_RETENTION_DAYS } from '../../config/policies';
+import { CLEANUP_SCHEDULE } from '../../config/schedules';
+import { billingDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import { FunctionSchedule } from '../function-schedule';
+import { OperationalFunction, type OperationsContext } from '../operational-function';
+
+export interface CleanupProps {
+  readonly context: OperationsContext;
+  readonly billing: DatabaseAccess;
+}
+
+/** Forgets events once a day that were processed long ago. Those that failed stay. */
+export class Cleanup extends Construct {
+  constructor(scope: Construct, id: string, props: CleanupProps) {
+    super(scope, id);
+    const target = new OperationalFunction<CleanupEnvironment>(this, 'Cleanup', {
+      context: props.context,
+      stem: 'cleanup',
+      description: 'Deletes processed events that are past their retention',
+      environment: { ...billingDatabaseEnvironment(props.billing), RETENTION_DAYS: String(EVENT_RETENTION_DAYS) },
+      timeout: Duration.minutes(15),
+      memorySize: 512,
+      databases: [props.billing],
+      reservedConcurrentExecutions: 1,
+      // What was not deleted today is deleted tomorrow.
+      asynchronous: { retryAttempts: 1, maximumAge: Duration.hours(1) },
+    });
+    new FunctionSchedule(this, 'EveryNight', {
+      target,
+      definition: CLEANUP_SCHEDULE,
+      description: 'Deletion of events past their retention',
+    });
+  }
+}

@@ -1,0 +1,56 @@
+import { Duration } from 'aws-cdk-lib';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { DRILL_PREFIX, type DrillEnvironment } from '../../../lambdas/drill/contract';
+import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
+import { BACKUP_POLICIES } from '../../config/policies';
+import { DRILL_SCHEDULES } from '../../config/schedules';
+import { grantReading, grantWriting } from '../archive-access';
+import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import { FunctionSchedule } from '../function-schedule';
+import { OperationalFunction, type OperationsContext } from '../operational-function';
+
+export interface DrillProps {
+  readonly context: OperationsContext;
+  readonly archiveBucket: IBucket;
+  readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+}
+
+/** Restores the newest archive of each database once a month, against the clock of its restore target. */
+export class Drill extends Construct {
+  constructor(scope: Construct, id: string, props: DrillProps) {
+    super(scope, id);
+    const { archiveBucket, databases } = props;
+    const target = new OperationalFunction<DrillEnvironment>(this, 'Drill', {
+      context: props.context,
+      stem: 'drill',
+      description: 'Restores the newest archive into a scratch database and times it',
+      environment: {
+        ...billingDatabaseEnvironment(databases.billing),
+        ...mainDatabaseEnvironment(databases.main),
+        ARCHIVE_BUCKET: archiveBucket.bucketName,
+        BILLING_RESTORE_TARGET_MINUTES: String(BACKUP_POLICIES.billing.restoreTargetMinutes),
+        MAIN_RESTORE_TARGET_MINUTES: String(BACKUP_POLICIES.main.restoreTargetMinutes),
+      },
+      timeout: Duration.minutes(15),
+      // As the restore function: a drill with other means would time something else.
+      memorySize: 3538,
+      databases: [databases.billing, databases.main],
+      // Two scratch databases at once would share the disk, and time each other.
+      reservedConcurrentExecutions: 1,
+      // Not again by itself: a drill that failed is to be looked at, not outdone.
+      asynchronous: { retryAttempts: 0, maximumAge: Duration.hours(1) },
+    });
+    grantReading(target.function, archiveBucket, 'archives/*');
+    grantWriting(target.function, archiveBucket, `${DRILL_PREFIX}*`);
+
+    for (const name of DATABASE_NAMES) {
+      new FunctionSchedule(this, name === 'billing' ? 'MonthlyBilling' : 'MonthlyMain', {
+        target,
+        definition: DRILL_SCHEDULES[name],
+        description: `Restore drill of the ${name} database`,
+        input: { database: name },
+      });
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import { Duration } from 'aws-cdk-lib';
+import { Construct } from 'constructs';
+import type { MigrateEnvironment } from '../../../lambdas/migrate/contract';
+import type { DatabaseName } from '../../../core/contract';
+import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import { OperationalFunction, type OperationsContext } from '../operational-function';
+
+export interface MigrateProps {
+  readonly context: OperationsContext;
+  readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+}
+
+/** Applies the migrations of one database. Invoked by an operator, before the functions that need the new schema. */
+export class Migrate extends Construct {
+  constructor(scope: Construct, id: string, props: MigrateProps) {
+    super(scope, id);
+    const { databases } = props;
+    new OperationalFunction<MigrateEnvironment>(this, 'Migrate', {
+      context: props.context,
+      stem: 'migrate',
+      description: 'Applies migrations to one database, or lists what is pending',
+      environment: { ...billingDatabaseEnvironment(databases.billing), ...mainDatabaseEnvironment(databases.main) },
+      timeout: Duration.minutes(15),
+      memorySize: 512,
+      databases: [databases.billing, databases.main],
+      // Migrations of one database run one after the other.
+      reservedConcurrentExecutions: 1,
+      // A migration that failed waits for a person.
+      asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
+    });
+  }
+}

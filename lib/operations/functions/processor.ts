@@ -1,0 +1,62 @@
+import { Duration } from 'aws-cdk-lib';
+import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { BATCH_SIZE, type ProcessorEnvironment } from '../../../lambdas/processor/contract';
+import { acknowledge } from '../../policy/acknowledge';
+import { billingDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import type { EntitlementCache } from '../entitlement-cache';
+import { OperationalFunction, type OperationsContext } from '../operational-function';
+import { objectDefaults } from '../stripe-access';
+
+/** How long one batch may take. The queue hides its messages for six times as long. */
+export const PROCESSOR_TIMEOUT = Duration.seconds(30);
+
+/** Batches at a time, which is also the number of database connections: each instance holds one. */
+const MAX_CONCURRENCY = 5;
+
+export interface ProcessorProps {
+  readonly context: OperationsContext;
+  readonly queue: IQueue;
+  readonly billing: DatabaseAccess;
+  /** Where entitlements that an event changed are invalidated. @default - no cache */
+  readonly cache?: EntitlementCache;
+}
+
+/** Applies verified events to the billing database. */
+export class Processor extends Construct {
+  constructor(scope: Construct, id: string, props: ProcessorProps) {
+    super(scope, id);
+    const target = new OperationalFunction<ProcessorEnvironment>(this, 'Processor', {
+      context: props.context,
+      stem: 'processor',
+      description: 'Applies Stripe events to the billing database',
+      environment: {
+        ...billingDatabaseEnvironment(props.billing),
+        ...objectDefaults(props.context.config),
+        CACHE_URL: props.cache?.url ?? '',
+      },
+      timeout: PROCESSOR_TIMEOUT,
+      memorySize: 512,
+      databases: [props.billing],
+      // Set aside for it, so that nothing else in the account can hold up the events.
+      reservedConcurrentExecutions: MAX_CONCURRENCY,
+    });
+    props.cache?.allowAccess(target);
+    target.function.addEventSource(
+      new SqsEventSource(props.queue, {
+        batchSize: BATCH_SIZE,
+        maxBatchingWindow: Duration.seconds(1),
+        maxConcurrency: MAX_CONCURRENCY,
+        reportBatchItemFailures: true,
+      }),
+    );
+    const mapping = target.function.node.findAll().find((child) => child instanceof EventSourceMapping);
+    if (!mapping) throw new Error('The queue was not made a source of the processor');
+    acknowledge(mapping, {
+      nag: ['Serverless-LambdaEventSourceMappingDestination'],
+      reason: 'A queue takes no failure destination: what failed too often is parked by its own redrive policy',
+    });
+  }
+}

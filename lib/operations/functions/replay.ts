@@ -1,0 +1,51 @@
+import { Duration } from 'aws-cdk-lib';
+import { Construct } from 'constructs';
+import type { ReplayEnvironment } from '../../../lambdas/replay/contract';
+import { billingDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import type { EntitlementCache } from '../entitlement-cache';
+import type { EventQueue } from '../event-queue';
+import { OperationalFunction, type OperationsContext } from '../operational-function';
+import { grantStripeApi, objectDefaults, stripeApiEnvironment, type StripeApiSecret } from '../stripe-access';
+
+export interface ReplayProps {
+  readonly context: OperationsContext;
+  readonly billing: DatabaseAccess;
+  readonly queues: EventQueue;
+  readonly stripeApiSecret: StripeApiSecret;
+  /** Where entitlements that a replayed event changed are invalidated. @default - no cache */
+  readonly cache?: EntitlementCache;
+}
+
+/** Finds gaps in what was received, and applies single events, failed ones, or those of a range again. By an operator. */
+export class Replay extends Construct {
+  constructor(scope: Construct, id: string, props: ReplayProps) {
+    super(scope, id);
+    const { context, queues, stripeApiSecret } = props;
+    const target = new OperationalFunction<ReplayEnvironment>(this, 'Replay', {
+      context,
+      stem: 'replay',
+      description: 'Finds gaps in the received events, and applies events again',
+      environment: {
+        ...billingDatabaseEnvironment(props.billing),
+        ...stripeApiEnvironment(stripeApiSecret, context.config),
+        ...objectDefaults(context.config),
+        CACHE_URL: props.cache?.url ?? '',
+        QUEUE_URL: queues.queue.queueUrl,
+        DEAD_LETTER_QUEUE_URL: queues.deadLetterQueue.queueUrl,
+      },
+      timeout: Duration.minutes(15),
+      memorySize: 512,
+      databases: [props.billing],
+      // Two at a time would share Stripe's rate limit.
+      reservedConcurrentExecutions: 1,
+      // What an operator started and did not wait for must not be started again behind their back.
+      asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
+    });
+    const fn = target.function;
+    grantStripeApi(fn, stripeApiSecret);
+    props.cache?.allowAccess(target);
+    // From the parked events to the queue, and in that direction only.
+    queues.deadLetterQueue.grantConsumeMessages(fn);
+    queues.queue.grantSendMessages(fn);
+  }
+}

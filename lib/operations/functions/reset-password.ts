@@ -1,0 +1,56 @@
+import { Duration } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct } from 'constructs';
+import type { ResetPasswordEnvironment } from '../../../lambdas/reset-password/contract';
+import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
+import { acknowledgeWildcards } from '../../policy/acknowledge-permissions';
+import type { DatabaseAccess } from '../../data/database-access';
+import { OperationalFunction, type OperationsContext } from '../operational-function';
+
+export interface ResetPasswordProps {
+  readonly context: OperationsContext;
+  readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+}
+
+/** Gives a recovered instance the current password, which must not pass through the history of a workflow. */
+export class ResetPassword extends Construct {
+  readonly function: LambdaFunction;
+
+  constructor(scope: Construct, id: string, props: ResetPasswordProps) {
+    super(scope, id);
+    const { databases } = props;
+    // Outside the network: it talks to RDS and to Secrets Manager, not to a database.
+    this.function = new OperationalFunction<ResetPasswordEnvironment>(this, 'ResetPassword', {
+      context: props.context,
+      stem: 'reset-password',
+      description: 'Gives a recovered instance the current password of its database',
+      environment: {
+        BILLING_DATABASE_SECRET_ARN: databases.billing.secretArn,
+        MAIN_DATABASE_SECRET_ARN: databases.main.secretArn,
+      },
+      timeout: Duration.seconds(30),
+      memorySize: 256,
+      // One for each database.
+      reservedConcurrentExecutions: DATABASE_NAMES.length,
+    }).function;
+    for (const name of DATABASE_NAMES) {
+      const { secretArn, secretKey } = databases[name];
+      Secret.fromSecretCompleteArn(this.function, `${name}Secret`, secretArn).grantRead(this.function);
+      secretKey?.grantDecrypt(this.function);
+    }
+  }
+
+  /** Lets the function set the password of instances that are recovered, never that of the instance in use. */
+  grantReset(recoveredInstancesArn: string): void {
+    this.function.addToRolePolicy(
+      new PolicyStatement({ actions: ['rds:ModifyDBInstance'], resources: [recoveredInstancesArn] }),
+    );
+    if (!this.function.role) return;
+    acknowledgeWildcards(this.function.role, {
+      resources: [recoveredInstancesArn],
+      reason: 'Recovered instances get a random suffix at run time; that prefix is never that of the instance in use',
+    });
+  }
+}

@@ -1,0 +1,40 @@
+import { Duration } from 'aws-cdk-lib';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import type { RestoreEnvironment } from '../../../lambdas/restore/contract';
+import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
+import { grantReading } from '../archive-access';
+import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import { OperationalFunction, type OperationsContext } from '../operational-function';
+
+export interface RestoreProps {
+  readonly context: OperationsContext;
+  readonly archiveBucket: IBucket;
+  readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+}
+
+/** Loads an archive into a new database and verifies it. Invoked by an operator. */
+export class Restore extends Construct {
+  constructor(scope: Construct, id: string, props: RestoreProps) {
+    super(scope, id);
+    const { archiveBucket, databases } = props;
+    const { function: fn } = new OperationalFunction<RestoreEnvironment>(this, 'Restore', {
+      context: props.context,
+      stem: 'restore',
+      description: 'Restores an archive into a new database and verifies it',
+      environment: {
+        ...billingDatabaseEnvironment(databases.billing),
+        ...mainDatabaseEnvironment(databases.main),
+        ARCHIVE_BUCKET: archiveBucket.bucketName,
+      },
+      timeout: Duration.minutes(15),
+      memorySize: 3538,
+      databases: [databases.billing, databases.main],
+      // One for each database; more would share the disk that they restore to.
+      reservedConcurrentExecutions: DATABASE_NAMES.length,
+      // Not again by itself: the target database exists after a first attempt, and an operator decides what becomes of it.
+      asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
+    });
+    grantReading(fn, archiveBucket, 'archives/*');
+  }
+}

@@ -1,0 +1,48 @@
+import { Duration } from 'aws-cdk-lib';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { ROW_RECOVERY_PREFIX, type RowRecoveryEnvironment } from '../../../lambdas/row-recovery/contract';
+import type { DatabaseName } from '../../../core/contract';
+import { grantReading, grantWriting } from '../archive-access';
+import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import type { EntitlementCache } from '../entitlement-cache';
+import { OperationalFunction, type OperationsContext } from '../operational-function';
+
+export interface RowRecoveryProps {
+  readonly context: OperationsContext;
+  readonly archiveBucket: IBucket;
+  readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+  /** Where entitlements that merged rows changed are invalidated. @default - no cache */
+  readonly cache?: EntitlementCache;
+}
+
+/** Finds the rows that were deleted or changed since an archive, and merges the chosen ones back. Invoked by an operator. */
+export class RowRecovery extends Construct {
+  constructor(scope: Construct, id: string, props: RowRecoveryProps) {
+    super(scope, id);
+    const { archiveBucket, databases, cache } = props;
+    const target = new OperationalFunction<RowRecoveryEnvironment>(this, 'RowRecovery', {
+      context: props.context,
+      stem: 'row-recovery',
+      description: 'Finds rows that were deleted since an archive, and merges them back',
+      environment: {
+        ...billingDatabaseEnvironment(databases.billing),
+        ...mainDatabaseEnvironment(databases.main),
+        ARCHIVE_BUCKET: archiveBucket.bucketName,
+        CACHE_URL: cache?.url ?? '',
+      },
+      timeout: Duration.minutes(15),
+      memorySize: 1769,
+      databases: [databases.billing, databases.main],
+      // Merges run one after the other.
+      reservedConcurrentExecutions: 1,
+      // Nobody but the operator says that rows are merged, and only once.
+      asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
+    });
+    const fn = target.function;
+    grantReading(fn, archiveBucket, 'archives/*');
+    grantReading(fn, archiveBucket, `${ROW_RECOVERY_PREFIX}*`);
+    grantWriting(fn, archiveBucket, `${ROW_RECOVERY_PREFIX}*`);
+    cache?.allowAccess(target);
+  }
+}

@@ -1,0 +1,212 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
+import { LOOPBACK } from '../runtime/ports';
+import type { RestApi, Route } from '../template/routes';
+
+/** Calls the function of a route. */
+export type InvokeFunction = (functionArn: string, event: unknown) => Promise<unknown>;
+
+export interface ApiGatewayOptions {
+  readonly api: RestApi;
+  readonly invoke: InvokeFunction;
+  /** @default a free one */
+  readonly port?: number;
+  /** Told of failures that the caller only sees as 502. */
+  readonly log: (message: string) => void;
+}
+
+/** A stand-in for a regional REST API of API Gateway, on loopback. */
+export interface ApiGateway {
+  readonly url: string;
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** Largest request that API Gateway takes, in bytes. */
+const MAX_REQUEST_BYTES = 10 * 1024 * 1024;
+
+/** An answer of API Gateway's own, in its words. */
+class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** @throws Refusal when the body is larger than API Gateway takes */
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += (chunk as Buffer).length;
+    // The rest is read and dropped, so that the sender gets the answer instead of a broken connection.
+    if (size <= MAX_REQUEST_BYTES) chunks.push(chunk as Buffer);
+  }
+  if (size > MAX_REQUEST_BYTES) throw new Refusal(413, 'Request Too Long');
+  return Buffer.concat(chunks);
+}
+
+/** Parameters of a path that matches a route's pattern, or undefined. */
+function match(pattern: string, path: string): Record<string, string> | undefined {
+  const expression = pattern
+    .replace(/[.*()[\]\\^$|?]/g, '\\$&')
+    .replace(/\{(\w+)\+\}/g, '(?<$1>.+)')
+    .replace(/\{(\w+)\}/g, '(?<$1>[^/]+)');
+  const found = new RegExp(`^${expression}$`).exec(path);
+  return found === null ? undefined : { ...found.groups };
+}
+
+function isBinary(contentType: string, binaryMediaTypes: readonly string[]): boolean {
+  const [type = '', subtype = ''] = (contentType.split(';')[0] ?? '').trim().toLowerCase().split('/');
+  return binaryMediaTypes.some((media) => {
+    const [wantedType, wantedSubtype] = media.split('/');
+    return (wantedType === '*' || wantedType === type) && (wantedSubtype === '*' || wantedSubtype === subtype);
+  });
+}
+
+/** Headers as API Gateway gives them: in the sender's case, the last value and all values. */
+function headersOf({ rawHeaders }: IncomingMessage): Pick<APIGatewayProxyEvent, 'headers' | 'multiValueHeaders'> {
+  const multiValueHeaders: Record<string, string[]> = {};
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const [name = '', value = ''] = rawHeaders.slice(index, index + 2);
+    (multiValueHeaders[name] ??= []).push(value);
+  }
+  const headers = Object.fromEntries(Object.entries(multiValueHeaders).map(([name, values]) => [name, values.at(-1)]));
+  return { headers, multiValueHeaders };
+}
+
+function queryOf(url: URL): Pick<APIGatewayProxyEvent, 'queryStringParameters' | 'multiValueQueryStringParameters'> {
+  if (url.search === '') return { queryStringParameters: null, multiValueQueryStringParameters: null };
+  const names = [...new Set(url.searchParams.keys())];
+  return {
+    queryStringParameters: Object.fromEntries(names.map((name) => [name, url.searchParams.getAll(name).at(-1)])),
+    multiValueQueryStringParameters: Object.fromEntries(names.map((name) => [name, url.searchParams.getAll(name)])),
+  };
+}
+
+interface RoutedRequest {
+  readonly request: IncomingMessage;
+  readonly url: URL;
+  readonly route: Route;
+  readonly pathParameters: Record<string, string>;
+  readonly body: Buffer;
+}
+
+/** The event of a Lambda proxy integration, payload version 1.0. */
+function eventOf(
+  { request, url, route, pathParameters, body }: RoutedRequest,
+  binaryMediaTypes: readonly string[],
+): APIGatewayProxyEvent {
+  const binary = isBinary(request.headers['content-type'] ?? '', binaryMediaTypes);
+  const now = new Date();
+  const method = request.method ?? 'GET';
+  return {
+    resource: route.path,
+    path: url.pathname,
+    httpMethod: method,
+    ...headersOf(request),
+    ...queryOf(url),
+    pathParameters: Object.keys(pathParameters).length === 0 ? null : pathParameters,
+    stageVariables: null,
+    body: body.length === 0 ? null : body.toString(binary ? 'base64' : 'utf8'),
+    isBase64Encoded: binary && body.length > 0,
+    requestContext: {
+      accountId: '000000000000',
+      apiId: 'local',
+      authorizer: null,
+      httpMethod: method,
+      identity: {
+        accessKey: null,
+        accountId: null,
+        apiKey: null,
+        apiKeyId: null,
+        caller: null,
+        clientCert: null,
+        cognitoAuthenticationProvider: null,
+        cognitoAuthenticationType: null,
+        cognitoIdentityId: null,
+        cognitoIdentityPoolId: null,
+        principalOrgId: null,
+        sourceIp: request.socket.remoteAddress ?? LOOPBACK,
+        user: null,
+        userAgent: request.headers['user-agent'] ?? null,
+        userArn: null,
+      },
+      path: url.pathname,
+      protocol: `HTTP/${request.httpVersion}`,
+      requestId: randomUUID(),
+      requestTime: now.toISOString(),
+      requestTimeEpoch: now.getTime(),
+      resourceId: 'local',
+      resourcePath: route.path,
+      stage: 'local',
+    },
+  };
+}
+
+function send(response: ServerResponse, result: APIGatewayProxyResult): void {
+  for (const [name, value] of Object.entries(result.headers ?? {})) response.setHeader(name, String(value));
+  for (const [name, values] of Object.entries(result.multiValueHeaders ?? {})) {
+    response.setHeader(name, values.map(String));
+  }
+  response.statusCode = result.statusCode;
+  response.end(Buffer.from(result.body, result.isBase64Encoded === true ? 'base64' : 'utf8'));
+}
+
+function isProxyResult(value: unknown): value is APIGatewayProxyResult {
+  return typeof value === 'object' && value !== null && Number.isInteger((value as APIGatewayProxyResult).statusCode);
+}
+
+/** Finds the route, invokes its function and answers what it answered. */
+async function serve(options: ApiGatewayOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { api, invoke, log } = options;
+  const url = new URL(request.url ?? '/', 'http://api.invalid');
+  try {
+    const body = await readBody(request);
+    for (const route of api.routes) {
+      const pathParameters = match(route.path, url.pathname);
+      if (pathParameters === undefined || (route.method !== 'ANY' && route.method !== request.method)) continue;
+      const event = eventOf({ request, url, route, pathParameters, body }, api.binaryMediaTypes);
+      const result = await invoke(route.functionArn, event);
+      if (!isProxyResult(result)) throw new TypeError('the function answered without a statusCode');
+      send(response, { ...result, body: result.body ?? '' });
+      return;
+    }
+    throw new Refusal(403, 'Missing Authentication Token');
+  } catch (error) {
+    if (!(error instanceof Refusal)) log(`${request.method} ${url.pathname}: ${(error as Error).message}`);
+    const { status, message } = error instanceof Refusal ? error : new Refusal(502, 'Internal server error');
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ message }));
+  }
+}
+
+async function listen(server: Server, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, LOOPBACK, resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/**
+ * Serves the template's routes over HTTP.
+ *
+ * @throws with code `EADDRINUSE` when the given port is taken
+ */
+export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGateway> {
+  const server = createServer((request, response) => void serve(options, request, response));
+  const port = await listen(server, options.port ?? 0);
+  return {
+    url: `http://${LOOPBACK}:${port}`,
+    port,
+    async stop() {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}

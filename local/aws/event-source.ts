@@ -1,0 +1,133 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DeleteMessageBatchCommand, ReceiveMessageCommand, type Message, type SQSClient } from '@aws-sdk/client-sqs';
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import type { EventSourceDefinition, QueueDefinition } from '../template/platform-template';
+
+export interface EventSourceOptions {
+  readonly sqs: SQSClient;
+  readonly definition: EventSourceDefinition;
+  readonly queue: QueueDefinition;
+  readonly region: string;
+  readonly invoke: (event: SQSEvent) => Promise<unknown>;
+  /** Told of batches that failed; their messages come back after the queue's visibility timeout. */
+  readonly log: (message: string) => void;
+}
+
+/** Takes messages from a queue to a function, as Lambda's event source mapping does. */
+export interface EventSource {
+  /** Ends the polling, once the batch at work is done. */
+  stop(): Promise<void>;
+}
+
+/** Most messages that SQS gives or deletes at once. */
+const SQS_MAXIMUM = 10;
+const LONG_POLL_SECONDS = 20;
+/** Pause after a failure to receive, so that a queue that is gone does not turn into a busy loop. */
+const RETRY_PAUSE_MS = 500;
+
+function toEvent(messages: readonly Message[], queueArn: string, region: string): SQSEvent {
+  return {
+    Records: messages.map((message) => ({
+      messageId: message.MessageId ?? '',
+      receiptHandle: message.ReceiptHandle ?? '',
+      body: message.Body ?? '',
+      attributes: message.Attributes as SQSEvent['Records'][number]['attributes'],
+      messageAttributes: Object.fromEntries(
+        Object.entries(message.MessageAttributes ?? {}).map(([name, { StringValue, DataType }]) => [
+          name,
+          { stringValue: StringValue, dataType: DataType ?? 'String' },
+        ]),
+      ),
+      md5OfBody: message.MD5OfBody ?? '',
+      eventSource: 'aws:sqs',
+      eventSourceARN: queueArn,
+      awsRegion: region,
+    })),
+  };
+}
+
+/**
+ * Ids of the messages that the function did not finish. As in Lambda: no list is success, and an id that is empty or
+ * unknown makes the whole batch a failure.
+ */
+export function failedIds(response: unknown, messages: readonly Message[]): ReadonlySet<string> {
+  const all = new Set(messages.map(({ MessageId: id = '' }) => id));
+  const failures = (response as SQSBatchResponse | null | undefined)?.batchItemFailures ?? [];
+  const ids = failures.map(({ itemIdentifier }) => itemIdentifier);
+  return ids.every((id) => all.has(id)) ? new Set(ids) : all;
+}
+
+/** Receives up to a batch: what is there, and what comes within the batching window after the first message. */
+async function receiveBatch(options: EventSourceOptions, abortSignal: AbortSignal): Promise<Message[]> {
+  const { sqs, queue, definition } = options;
+  const messages: Message[] = [];
+  let deadline = Number.POSITIVE_INFINITY;
+  while (messages.length < definition.batchSize && Date.now() < deadline) {
+    const seconds = Math.min(LONG_POLL_SECONDS, Math.ceil((deadline - Date.now()) / 1000));
+    const command = new ReceiveMessageCommand({
+      QueueUrl: queue.url,
+      MaxNumberOfMessages: Math.min(SQS_MAXIMUM, definition.batchSize - messages.length),
+      WaitTimeSeconds: seconds,
+      MessageSystemAttributeNames: ['All'],
+      MessageAttributeNames: ['All'],
+    });
+    const { Messages: received = [] } = await sqs.send(command, { abortSignal });
+    messages.push(...received);
+    if (messages.length > 0 && deadline === Number.POSITIVE_INFINITY) {
+      deadline = Date.now() + definition.batchingWindowSeconds * 1000;
+    }
+  }
+  return messages;
+}
+
+async function deleteMessages({ sqs, queue }: EventSourceOptions, messages: readonly Message[]): Promise<void> {
+  for (let start = 0; start < messages.length; start += SQS_MAXIMUM) {
+    const Entries = messages
+      .slice(start, start + SQS_MAXIMUM)
+      .map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+    await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queue.url, Entries }));
+  }
+}
+
+/** Hands one batch to the function and deletes what it finished; the rest becomes visible again in time. */
+async function processBatch(options: EventSourceOptions, messages: readonly Message[]): Promise<void> {
+  const { definition, queue, region, invoke, log } = options;
+  let failed: ReadonlySet<string>;
+  try {
+    const response = await invoke(toEvent(messages, queue.arn, region));
+    failed = failedIds(definition.reportsBatchItemFailures ? response : undefined, messages);
+  } catch (error) {
+    log(`batch of ${messages.length}: ${(error as Error).message}`);
+    return;
+  }
+  if (failed.size > 0) log(`${failed.size} of ${messages.length} messages failed in ${definition.functionName}`);
+  await deleteMessages(
+    options,
+    messages.filter(({ MessageId: id = '' }) => !failed.has(id)),
+  );
+}
+
+/** Starts polling. */
+export function startEventSource(options: EventSourceOptions): EventSource {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const poll = async (): Promise<void> => {
+    while (!signal.aborted) {
+      try {
+        const messages = await receiveBatch(options, signal);
+        if (messages.length > 0) await processBatch(options, messages);
+      } catch (error) {
+        if (signal.aborted) return;
+        options.log(`polling ${options.queue.name}: ${(error as Error).message}`);
+        await sleep(RETRY_PAUSE_MS);
+      }
+    }
+  };
+  const polling = poll();
+  return {
+    async stop() {
+      stopping.abort();
+      await polling;
+    },
+  };
+}

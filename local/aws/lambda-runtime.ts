@@ -1,0 +1,134 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { FunctionProcess } from './lambda-process';
+import type { FunctionDefinition } from '../template/platform-template';
+
+export { FunctionError } from './lambda-process';
+
+/** What the functions of this machine have around them instead of AWS. */
+export interface Surroundings {
+  readonly region: string;
+  readonly endpoints: { readonly s3: string; readonly sqs: string; readonly secretsManager: string };
+  /** Certificates that functions trust besides the usual ones; replaces `/var/runtime/ca-cert.pem`. */
+  readonly caFile: string;
+  /** Folder of the logs, a file for each function. */
+  readonly logDirectory: string;
+}
+
+/** Instances of a function without reserved concurrency: enough to show concurrency, few enough for two cores. */
+const DEFAULT_INSTANCES = 2;
+
+/** A service that nobody serves here. Calls to it fail at once, instead of reaching for AWS. */
+const UNSERVED_ENDPOINT = 'http://127.0.0.1:9';
+
+/** Variables that Lambda sets, and those that lead the SDK to this machine. */
+function environmentOf(definition: FunctionDefinition, surroundings: Surroundings): Record<string, string> {
+  const { region, endpoints, caFile } = surroundings;
+  return {
+    ...definition.environment,
+    ...(definition.environment.NODE_EXTRA_CA_CERTS === undefined ? {} : { NODE_EXTRA_CA_CERTS: caFile }),
+    ...(definition.logLevel === undefined ? {} : { AWS_LAMBDA_LOG_LEVEL: definition.logLevel }),
+    AWS_ACCESS_KEY_ID: 'local',
+    AWS_SECRET_ACCESS_KEY: 'local',
+    AWS_REGION: region,
+    AWS_DEFAULT_REGION: region,
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_ENDPOINT_URL: UNSERVED_ENDPOINT,
+    AWS_ENDPOINT_URL_S3: endpoints.s3,
+    AWS_ENDPOINT_URL_SQS: endpoints.sqs,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secretsManager,
+    AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
+    AWS_LAMBDA_FUNCTION_NAME: definition.name,
+    AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(definition.memoryMib),
+    AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+    AWS_LAMBDA_LOG_FORMAT: 'JSON',
+    AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${definition.name}`,
+    AWS_LAMBDA_LOG_STREAM_NAME: 'local',
+    AWS_XRAY_CONTEXT_MISSING: 'IGNORE_ERROR',
+    LAMBDA_TASK_ROOT: definition.folder,
+    PATH: process.env.PATH ?? '',
+    TMPDIR: process.env.TMPDIR ?? '/tmp',
+    TZ: 'UTC',
+    _HANDLER: definition.handler,
+  };
+}
+
+/** One function: invocations wait for an idle instance, up to as many as its concurrency allows. */
+export class LocalFunction {
+  readonly logFile: string;
+  private readonly limit: number;
+  private readonly idle: FunctionProcess[] = [];
+  private readonly busy = new Set<FunctionProcess>();
+  private readonly waiting: (() => void)[] = [];
+  private stopped = false;
+
+  constructor(
+    readonly definition: FunctionDefinition,
+    private readonly surroundings: Surroundings,
+  ) {
+    mkdirSync(surroundings.logDirectory, { recursive: true });
+    this.logFile = join(surroundings.logDirectory, `${definition.name}.log`);
+    this.limit = definition.reservedConcurrency ?? DEFAULT_INSTANCES;
+  }
+
+  /** Starts an instance ahead of the first invocation, so that its start does not count there. */
+  async warm(): Promise<void> {
+    const instance = await this.acquire();
+    try {
+      await instance.ready();
+    } finally {
+      this.release(instance);
+    }
+  }
+
+  /**
+   * Invokes the function and waits for its answer.
+   *
+   * @throws FunctionError when the handler threw, timed out or took the process down; the next invocation gets another
+   */
+  async invoke(event: unknown): Promise<unknown> {
+    const instance = await this.acquire();
+    try {
+      return await instance.invoke(event);
+    } finally {
+      this.release(instance);
+    }
+  }
+
+  /** Ends every instance, also those that are at work. */
+  stop(): void {
+    this.stopped = true;
+    for (const instance of [...this.idle, ...this.busy]) instance.kill();
+    for (const wake of this.waiting.splice(0)) wake();
+  }
+
+  private async acquire(): Promise<FunctionProcess> {
+    while (!this.stopped) {
+      const instance = this.takeIdle() ?? this.start();
+      if (instance !== undefined) {
+        this.busy.add(instance);
+        return instance;
+      }
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    }
+    throw new Error(`${this.definition.name} was stopped.`);
+  }
+
+  private takeIdle(): FunctionProcess | undefined {
+    let instance = this.idle.pop();
+    while (instance?.alive === false) instance = this.idle.pop();
+    return instance;
+  }
+
+  private start(): FunctionProcess | undefined {
+    if (this.busy.size >= this.limit) return undefined;
+    return new FunctionProcess(this.definition, environmentOf(this.definition, this.surroundings), this.logFile);
+  }
+
+  private release(instance: FunctionProcess): void {
+    this.busy.delete(instance);
+    if (instance.alive) this.idle.push(instance);
+    this.waiting.shift()?.();
+  }
+}

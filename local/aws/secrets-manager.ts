@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { LOOPBACK } from '../runtime/ports';
+
+/** A stand-in for Secrets Manager on loopback: enough of it for functions that read their secrets. */
+export interface SecretsManager {
+  /** For `AWS_ENDPOINT_URL_SECRETS_MANAGER`. */
+  readonly endpoint: string;
+  /** Creates a secret, or gives it a new current value. */
+  put(arn: string, value: object): void;
+  stop(): Promise<void>;
+}
+
+interface Secret {
+  readonly arn: string;
+  readonly versions: { readonly id: string; readonly value: string; readonly createdAt: number }[];
+}
+
+/** The actions that it knows. */
+const ACTIONS = ['GetSecretValue', 'PutSecretValue', 'DescribeSecret', 'ListSecretVersionIds'];
+
+/** Stages of a secret's versions, newest first. */
+const STAGES = ['AWSCURRENT', 'AWSPREVIOUS'];
+
+/** An error in the shape of the JSON 1.1 protocol; the SDK makes an exception of this name from it. */
+class ServiceError extends Error {
+  constructor(
+    readonly type: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Name of a secret, which is its ARN without the six characters that Secrets Manager adds. */
+function nameOf(arn: string): string {
+  return (arn.split(':').at(-1) ?? arn).replace(/-[A-Za-z0-9]{6}$/, '');
+}
+
+async function readJson(request: IncomingMessage): Promise<Record<string, unknown>> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as Record<string, unknown>;
+}
+
+/** The secrets and the actions on them. */
+class Store {
+  private readonly secrets = new Map<string, Secret>();
+
+  put(arn: string, value: string): string {
+    const secret = this.secrets.get(arn) ?? { arn, versions: [] };
+    const id = randomUUID();
+    secret.versions.unshift({ id, value, createdAt: Date.now() / 1000 });
+    this.secrets.set(arn, secret);
+    return id;
+  }
+
+  act(action: string, input: Record<string, unknown>): object {
+    if (!ACTIONS.includes(action)) {
+      throw new ServiceError('InvalidRequestException', `This stand-in for Secrets Manager has no ${action}.`);
+    }
+    const secret = this.find(input.SecretId);
+    const identity = { ARN: secret.arn, Name: nameOf(secret.arn) };
+    switch (action) {
+      case 'GetSecretValue': {
+        const { position, stage } = versionOf(secret, input);
+        const version = secret.versions[position];
+        if (version === undefined) throw notFound(`Secrets Manager can't find the specified secret value: ${stage}`);
+        return {
+          ...identity,
+          VersionId: version.id,
+          SecretString: version.value,
+          VersionStages: [stage],
+          CreatedDate: version.createdAt,
+        };
+      }
+      case 'PutSecretValue': {
+        if (typeof input.SecretString !== 'string') {
+          throw new ServiceError('InvalidParameterException', 'This stand-in stores SecretString only.');
+        }
+        return { ...identity, VersionId: this.put(secret.arn, input.SecretString), VersionStages: ['AWSCURRENT'] };
+      }
+      case 'ListSecretVersionIds':
+        return {
+          ...identity,
+          Versions: secret.versions.slice(0, STAGES.length).map(({ id, createdAt }, position) => ({
+            VersionId: id,
+            VersionStages: [STAGES[position]],
+            CreatedDate: createdAt,
+          })),
+        };
+      // DescribeSecret
+      default: {
+        const recent = secret.versions.slice(0, STAGES.length);
+        const stages = Object.fromEntries(recent.map(({ id }, position) => [id, [STAGES[position]]]));
+        return { ...identity, VersionIdsToStages: stages };
+      }
+    }
+  }
+
+  private find(id: unknown): Secret {
+    const match = [...this.secrets.values()].find(({ arn }) => arn === id || nameOf(arn) === id);
+    if (match === undefined) {
+      throw notFound(`Secrets Manager can't find the specified secret: ${String(id)}`);
+    }
+    return match;
+  }
+}
+
+function notFound(message: string): ServiceError {
+  return new ServiceError('ResourceNotFoundException', message);
+}
+
+/** Which version is asked for: by its id, or by a stage. */
+function versionOf(secret: Secret, input: Record<string, unknown>): { position: number; stage: string } {
+  if (typeof input.VersionId === 'string') {
+    const position = secret.versions.findIndex(({ id }) => id === input.VersionId);
+    return { position, stage: STAGES[position] ?? input.VersionId };
+  }
+  const stage = typeof input.VersionStage === 'string' ? input.VersionStage : 'AWSCURRENT';
+  return { position: STAGES.indexOf(stage), stage };
+}
+
+async function handle(store: Store, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  let status = 200;
+  let body: object;
+  try {
+    const target = String(request.headers['x-amz-target'] ?? '');
+    body = store.act(target.replace('secretsmanager.', ''), await readJson(request));
+  } catch (error) {
+    const known = error instanceof ServiceError;
+    status = known ? 400 : 500;
+    body = { __type: known ? error.type : 'InternalServiceError', message: (error as Error).message };
+  }
+  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' });
+  response.end(JSON.stringify(body));
+}
+
+/** Starts the stand-in on a free port. */
+export async function startSecretsManager(): Promise<SecretsManager> {
+  const store = new Store();
+  const server = createServer((request, response) => void handle(store, request, response));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, LOOPBACK, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    endpoint: `http://${LOOPBACK}:${port}`,
+    put(arn, value) {
+      store.put(arn, JSON.stringify(value));
+    },
+    async stop() {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}

@@ -1,0 +1,107 @@
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { accountCan, type Account } from './binaries';
+import { commandLine, isRunning, signal, waitForEnd, type ProcessIdentity } from '../runtime/processes';
+
+/** What the folder remembers, so that a later run can recognise the server of one that crashed. */
+export interface ClusterRecord {
+  readonly owner: ProcessIdentity;
+  /** Folder that the server's account owns: `data` and the certificate. */
+  readonly home: string;
+  readonly server?: ProcessIdentity;
+}
+
+const RECORD = 'cluster.json';
+const DETACHED_HOME_PREFIX = 'billing-operations-cluster-';
+const STOP_TIMEOUT_MS = 10_000;
+
+function readRecord(directory: string): ClusterRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(join(directory, RECORD), 'utf8')) as ClusterRecord;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Notes whose cluster this is, before anything is made that a later run may have to clear away. */
+export function writeRecord(directory: string, record: ClusterRecord): void {
+  writeFileSync(join(directory, RECORD), `${JSON.stringify(record)}\n`, { mode: 0o600 });
+}
+
+/** Whether a process is a PostgreSQL server on exactly this data directory. */
+function servesData(pid: number, dataDirectory: string): boolean {
+  const [program, ...rest] = commandLine(pid) ?? [];
+  if (program === undefined) return false;
+  if (rest.length === 0) return program.includes(`postgres -D ${dataDirectory} `);
+  return basename(program) === 'postgres' && rest[0] === '-D' && rest[1] === dataDirectory;
+}
+
+/** Stops a server: first disconnecting its clients, then without waiting for them. */
+export async function stopServer(server: ProcessIdentity): Promise<void> {
+  for (const name of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
+    if (!isRunning(server)) return;
+    signal(server.pid, name);
+    if (await waitForEnd(server, STOP_TIMEOUT_MS)) return;
+  }
+  throw new Error(`PostgreSQL (process ${server.pid}) does not end.`);
+}
+
+/**
+ * Stops the server that a crashed run left behind in this folder. Nothing is touched unless the recorded process is
+ * still the same one, and is PostgreSQL on this folder's data.
+ *
+ * @returns the process that was stopped, or undefined when there was none
+ * @throws when the run that started the server is still alive
+ */
+export async function recoverOrphan(directory: string): Promise<number | undefined> {
+  const record = readRecord(resolve(directory));
+  if (record?.server === undefined || !isRunning(record.server)) return undefined;
+  if (!servesData(record.server.pid, join(record.home, 'data'))) return undefined;
+  if (isRunning(record.owner)) {
+    throw new Error(`${directory} is in use: process ${record.owner.pid} runs a PostgreSQL server in it.`);
+  }
+  await stopServer(record.server);
+  return record.server.pid;
+}
+
+/** Removes a server's folder if it lies outside the cluster's, where nobody else would remove it. */
+export function removeDetached(home: string): void {
+  if (basename(home).startsWith(DETACHED_HOME_PREFIX)) rmSync(home, { recursive: true, force: true });
+}
+
+/** Empties the folder of a former cluster. Refuses one that holds anything else, as the caller may have mistaken it. */
+export function discardFormer(directory: string): void {
+  if (!existsSync(directory)) return;
+  const record = readRecord(directory);
+  if (record === undefined && readdirSync(directory).length > 0) {
+    throw new Error(`${directory} is not empty and holds no cluster of a former run: not touched.`);
+  }
+  if (record !== undefined) removeDetached(record.home);
+  rmSync(directory, { recursive: true, force: true });
+}
+
+/** Makes the folder that the server's account owns: inside `directory` unless that is out of the account's reach. */
+export function createHome(directory: string, account: Account | undefined): string {
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  const reachable = accountCan(account, '-x', directory);
+  const home = reachable ? join(directory, 'server') : mkdtempSync(join(tmpdir(), DETACHED_HOME_PREFIX));
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  if (account !== undefined) chownSync(home, account.uid, account.gid);
+  return home;
+}
+
+/** Writes a file that only the server's account may read. */
+export function writeFor(account: Account | undefined, path: string, content: string): void {
+  writeFileSync(path, content, { mode: 0o600 });
+  if (account !== undefined) chownSync(path, account.uid, account.gid);
+}

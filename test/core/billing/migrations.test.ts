@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Client } from 'pg';
+import { applyMigrations } from '../../../core/migrations/runner';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+
+const MIGRATIONS = path.join(__dirname, '../../../migrations/billing');
+
+let database: TestDatabase;
+let client: Client;
+
+beforeEach(async () => {
+  database = await createTestDatabase('empty');
+  client = await database.client();
+});
+afterEach(() => database.drop());
+
+/** One direction of a migration's file. */
+function direction(name: string, which: 'Up' | 'Down'): string {
+  const [, up = '', down = ''] = readFileSync(path.join(MIGRATIONS, `${name}.sql`), 'utf8').split(
+    /^-- (?:Up|Down) Migration$/m,
+  );
+  return which === 'Up' ? up : down;
+}
+const entries = async () =>
+  (await client.query('SELECT amount FROM billing.refund_entries ORDER BY refunded_total')).rows.map(
+    ({ amount }) => amount,
+  );
+
+test('a refund ledger from before keeps its entries, forth and back and forth again', async () => {
+  await applyMigrations(client, 'billing', MIGRATIONS, { upTo: '0003_create_reconciliation' });
+  await client.query(`
+    INSERT INTO billing.charges (id, status, amount, amount_refunded, currency, created_at, version, raw)
+      VALUES ('ch_1', 'succeeded', 9900, 5000, 'eur', now(), '1', '{"id": "ch_1"}');
+    INSERT INTO billing.refund_ledger (charge_id, refunded_total, currency) VALUES ('ch_1', 3000, 'eur'), ('ch_1', 5000, 'eur')`);
+  const before = await entries();
+  expect(before).toEqual(['3000', '2000']);
+
+  await applyMigrations(client, 'billing', MIGRATIONS, { upTo: '0005_deepen_refund_ledger' });
+  expect(await entries()).toEqual(before);
+  await client.query(direction('0005_deepen_refund_ledger', 'Down'));
+  await client.query(direction('0004_create_payment_objects', 'Down'));
+  expect(await entries()).toEqual(before);
+  await expect(client.query('DELETE FROM billing.refund_ledger')).rejects.toThrow('only grows');
+
+  await client.query(direction('0004_create_payment_objects', 'Up'));
+  await client.query(direction('0005_deepen_refund_ledger', 'Up'));
+  expect(await entries()).toEqual(before);
+  await expect(client.query('DELETE FROM billing.refund_ledger')).rejects.toThrow('only grows');
+});
+
+test('a rule of a plan that was let in without a grace gets the default one; no further one is let in, nor a refund of no amount', async () => {
+  await applyMigrations(client, 'billing', MIGRATIONS, { upTo: '0010_create_prewarm_extension' });
+  const insert = (id: string) =>
+    client.query(
+      `INSERT INTO billing.entitlement_rules (id, source, price_id, features) VALUES ('${id}', 'subscription', 'price', '{f}')`,
+    );
+  await insert('old');
+
+  await applyMigrations(client, 'billing', MIGRATIONS, { upTo: '0011_tighten_checks' });
+  const { rows } = await client.query(`SELECT grace = interval '7 days' AS week FROM billing.entitlement_rules`);
+  expect(rows).toEqual([{ week: true }]);
+  await expect(insert('new')).rejects.toMatchObject({ constraint: 'rules_match_what_their_source_has' });
+  const entry = `INSERT INTO billing.refund_ledger (entry, kind, charge_id, refund_id, currency) VALUES ('re_1', 'refunded', 'ch_1', 're_1', 'eur')`;
+  await expect(client.query(entry)).rejects.toMatchObject({ constraint: 'entries_say_what_their_kind_needs' });
+  await client.query(direction('0011_tighten_checks', 'Down'));
+  await client.query(direction('0011_tighten_checks', 'Up'));
+});

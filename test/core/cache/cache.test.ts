@@ -1,0 +1,178 @@
+import { createCache, type Cache, type CacheOptions } from '../../../core/cache/connection';
+import { cacheUrlSetting } from '../../../core/cache/settings';
+import { createEntitlementCache, type EntitlementEntry } from '../../../core/entitlements/entitlement-cache';
+import { startCacheServer, startRelay, startSilentServer, type CacheServer } from '../../support/cache-server';
+
+const open: (Cache | CacheServer)[] = [];
+/** Closed after the test, the newest first: connections before their server. */
+function closing<T extends Cache | CacheServer>(resource: T): T {
+  open.unshift(resource);
+  return resource;
+}
+afterEach(async () => {
+  for (const resource of open.splice(0)) await resource.close();
+});
+
+const reasons: string[] = [];
+beforeEach(() => reasons.splice(0));
+/** Patient, so that a busy machine is not taken for a cache that is away; `options` say otherwise. */
+const cacheAt = (url: string, options: Partial<CacheOptions> = {}) =>
+  closing(createCache({ url, onUnavailable: (reason) => reasons.push(reason), deadlineMs: 20_000, ...options }));
+
+const entry = (version: number): EntitlementEntry => ({
+  version,
+  entitlements: [
+    {
+      feature: `of version ${version}`,
+      source: 'purchase',
+      sourceId: 'cs_1',
+      validFrom: '2026-11-01T00:00:00.000Z',
+      validUntil: null,
+    },
+  ],
+});
+const changed = (version: number) => [{ userId: 'user_1', projectId: 'project_1', version }];
+
+describe('entries', () => {
+  async function entitlementCache() {
+    const server = closing(await startCacheServer());
+    const cache = cacheAt(server.url);
+    return { cache, entries: createEntitlementCache(cache) };
+  }
+
+  test('are found as they were put, under the user and the project, and expire within a minute', async () => {
+    const { cache, entries } = await entitlementCache();
+    await entries.put('user_1', 'project_1', entry(3));
+
+    expect(await entries.get('user_1', 'project_1')).toEqual(entry(3));
+    expect(await entries.get('user_1', 'project_2')).toBeUndefined();
+    const lifetime = await cache.use((commands) =>
+      commands.evaluate(`return redis.call('TTL', KEYS[1])`, 'entitlements:user_1:project_1', []),
+    );
+    expect(lifetime).toBeGreaterThan(0);
+    expect(lifetime).toBeLessThanOrEqual(60);
+  });
+
+  test('of users whose ids hold the separator are kept apart', async () => {
+    const { entries } = await entitlementCache();
+    await entries.put('a:b', 'c', entry(1));
+    expect(await entries.get('a', 'b:c')).toBeUndefined();
+    expect(await entries.get('a:b', 'c')).toEqual(entry(1));
+  });
+
+  test('that were invalidated are not found until the new version is put', async () => {
+    const { entries } = await entitlementCache();
+    await entries.put('user_1', 'project_1', entry(9));
+    await entries.invalidate(changed(10));
+    expect(await entries.get('user_1', 'project_1')).toBeUndefined();
+
+    await entries.put('user_1', 'project_1', entry(10));
+    expect(await entries.get('user_1', 'project_1')).toEqual(entry(10));
+  });
+
+  test('of a slow writer never replace a newer version', async () => {
+    const { entries } = await entitlementCache();
+    await entries.invalidate(changed(10));
+    await entries.put('user_1', 'project_1', entry(9));
+    expect(await entries.get('user_1', 'project_1')).toBeUndefined();
+
+    await entries.put('user_1', 'project_1', entry(10));
+    await entries.put('user_1', 'project_1', entry(9));
+    expect(await entries.get('user_1', 'project_1')).toEqual(entry(10));
+  });
+
+  test('of the version that is announced late are kept', async () => {
+    const { entries } = await entitlementCache();
+    await entries.put('user_1', 'project_1', entry(10));
+    await entries.invalidate(changed(10));
+    await entries.invalidate(changed(9));
+    expect(await entries.get('user_1', 'project_1')).toEqual(entry(10));
+  });
+
+  test('in a form that is not known are as good as none, and are replaced', async () => {
+    const { cache, entries } = await entitlementCache();
+    for (const value of ['{', '[]', '{"version":"1"}', '{"version":1,"entitlements":[{}]}']) {
+      const store = `return redis.call('SET', KEYS[1], ARGV[1])`;
+      await cache.use((commands) => commands.evaluate(store, 'entitlements:user_1:project_1', [value]));
+      expect(await entries.get('user_1', 'project_1')).toBeUndefined();
+      await entries.put('user_1', 'project_1', entry(1));
+      expect(await entries.get('user_1', 'project_1')).toEqual(entry(1));
+    }
+    expect(reasons).toEqual([]);
+  });
+
+  test('of more changes than go at once are all invalidated', async () => {
+    const { entries } = await entitlementCache();
+    const users = Array.from({ length: 1_001 }, (_, index) => `user_${index}`);
+    await entries.put('user_1000', 'project_1', entry(1));
+    await entries.invalidate(users.map((userId) => ({ userId, projectId: 'project_1', version: 2 })));
+    expect(await entries.get('user_1000', 'project_1')).toBeUndefined();
+    expect(reasons).toEqual([]);
+  });
+});
+
+describe('a cache that is', () => {
+  test('none is never asked and never missed', async () => {
+    const entries = createEntitlementCache(cacheAt(''));
+    await entries.put('user_1', 'project_1', entry(1));
+    expect(await entries.get('user_1', 'project_1')).toBeUndefined();
+    expect(reasons).toEqual([]);
+  });
+
+  test('refusing connections is reported once and then left alone for a while', async () => {
+    const server = await startCacheServer();
+    await server.close();
+    let now = 0;
+    const entries = createEntitlementCache(cacheAt(server.url, { clock: () => now }));
+
+    expect(await entries.get('user_1', 'project_1')).toBeUndefined();
+    await entries.invalidate(changed(1));
+    expect(reasons).toEqual([expect.stringContaining('ECONNREFUSED')]);
+
+    now += 5_000;
+    expect(await entries.get('user_1', 'project_1')).toBeUndefined();
+    expect(reasons).toHaveLength(2);
+  });
+
+  test('silent costs a bounded time, once, and one connection', async () => {
+    const server = closing(await startSilentServer());
+    const entries = createEntitlementCache(cacheAt(server.url, { deadlineMs: undefined }));
+    const start = performance.now();
+    for (let ask = 0; ask < 20; ask += 1) expect(await entries.get('user_1', 'project_1')).toBeUndefined();
+
+    // The deadline is 200 ms; twenty of them would be 4 s.
+    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(reasons).toHaveLength(1);
+    expect(server.connections()).toBe(1);
+  });
+
+  test('cut off between two uses is connected to again without being missed', async () => {
+    const server = closing(await startCacheServer());
+    const relay = closing(await startRelay(server.url));
+    const entries = createEntitlementCache(cacheAt(relay.url));
+    await entries.put('user_1', 'project_1', entry(1));
+    relay.cut();
+
+    expect(await entries.get('user_1', 'project_1')).toEqual(entry(1));
+    expect(reasons).toEqual([]);
+  });
+
+  test('asked by many at once answers all over one connection', async () => {
+    const server = closing(await startCacheServer());
+    const entries = createEntitlementCache(cacheAt(server.url));
+    await Promise.all(Array.from({ length: 50 }, (_, index) => entries.put(`user_${index}`, 'p', entry(index))));
+    const found = await Promise.all(Array.from({ length: 50 }, (_, index) => entries.get(`user_${index}`, 'p')));
+    expect(found.map((each) => each?.version)).toEqual(Array.from({ length: 50 }, (_, index) => index));
+    expect(reasons).toEqual([]);
+  });
+});
+
+test.each([
+  ['', true],
+  ['rediss://cache.example.com:6379', true],
+  ['redis://127.0.0.1:6379', true],
+  ['https://cache.example.com', false],
+  ['rediss://', false],
+])('%j as CACHE_URL is accepted: %s', (value, accepted) => {
+  expect(cacheUrlSetting.safeParse(value).success).toBe(accepted);
+});

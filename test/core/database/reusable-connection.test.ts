@@ -1,0 +1,50 @@
+import { createReusableConnection, type ReusableConnection } from '../../../core/database/reusable-connection';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+
+let database: TestDatabase;
+let connection: ReusableConnection;
+
+beforeEach(async () => {
+  database = await createTestDatabase('empty');
+  connection = createReusableConnection(database.pipelining);
+});
+afterEach(async () => {
+  await connection.close();
+  await database.drop();
+});
+
+const numbers = () =>
+  connection.use(async (client) => {
+    const { rows } = await client.query<{ n: number | string }>({ name: 'numbers', text: 'SELECT n FROM numbers' });
+    return rows.map(({ n }) => n);
+  });
+
+async function change(sql: string): Promise<void> {
+  const client = await database.client();
+  await client.query(sql);
+}
+
+test('a session that lost its prepared statements, as behind a proxy, is replaced', async () => {
+  await change('CREATE TABLE numbers AS SELECT 1 AS n');
+  await expect(numbers()).resolves.toEqual([1]);
+  await connection.use((client) => client.query('DEALLOCATE ALL'));
+  await expect(numbers()).resolves.toEqual([1]);
+});
+
+test('a session whose prepared statement returns other columns since a migration is replaced', async () => {
+  await change('CREATE TABLE numbers AS SELECT 1 AS n');
+  await expect(numbers()).resolves.toEqual([1]);
+  await change('ALTER TABLE numbers ALTER COLUMN n TYPE text');
+  await expect(numbers()).resolves.toEqual(['1']);
+});
+
+test('a statement that is wrong by itself is not repeated', async () => {
+  let attempts = 0;
+  await connection.use((client) => client.query('SELECT 1'));
+  const wrong = connection.use(async (client) => {
+    attempts += 1;
+    await client.query('SELECT 1 / 0');
+  });
+  await expect(wrong).rejects.toMatchObject({ code: '22012' });
+  expect(attempts).toBe(1);
+});

@@ -1,0 +1,209 @@
+import type { Client } from 'pg';
+import { recompute, type RecomputeDependencies } from '../../../lambdas/entitlements/core';
+import { createEntitlementCache, type EntitlementCache } from '../../../core/entitlements/entitlement-cache';
+import { createCache, type Cache } from '../../../core/cache/connection';
+import { readEntitlements } from '../../../core/entitlements/read';
+import { checkoutSession, EPOCH, stripeEvent, subscription } from '../../factories/stripe-objects';
+import { startCacheServer, type CacheServer } from '../../support/cache-server';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import {
+  applyWithEntitlements,
+  at,
+  DAY,
+  putRules,
+  RULES,
+  storedEntitlements,
+  unlikeGranted,
+} from '../../support/entitlements';
+import { silentLog } from '../../support/log';
+
+let database: TestDatabase;
+let client: Client;
+let server: CacheServer;
+let connection: Cache;
+let cache: EntitlementCache;
+
+beforeEach(async () => {
+  [database, server] = await Promise.all([createTestDatabase('billing'), startCacheServer()]);
+  client = await database.client();
+  // Patient, so that a busy machine is not taken for a cache that is away.
+  connection = createCache({ url: server.url, deadlineMs: 20_000, onUnavailable: () => undefined });
+  cache = createEntitlementCache(connection);
+  await putRules(client, RULES);
+});
+afterEach(async () => {
+  connection.close();
+  await Promise.all([database.drop(), server.close()]);
+});
+
+const subscribed = (fields: Record<string, unknown> = {}, seconds = 0) =>
+  stripeEvent('customer.subscription.updated', subscription(fields), { created: EPOCH + seconds });
+const ofUser = (user: string, project = 'project_1') => ({ metadata: { user_id: user, project_id: project } });
+
+describe('computing again', () => {
+  const dependencies = (changes: Partial<RecomputeDependencies> = {}): RecomputeDependencies => ({
+    client,
+    cache,
+    hasTime: () => true,
+    log: silentLog,
+    ...changes,
+  });
+
+  /** Three users in two projects, whose entitlements are then all lost without their caches knowing. */
+  async function lose(): Promise<void> {
+    await applyWithEntitlements(
+      client,
+      subscribed({ id: 'sub_1', ...ofUser('user_1') }),
+      subscribed({ id: 'sub_2', ...ofUser('user_2') }),
+      subscribed({ id: 'sub_3', ...ofUser('user_3', 'project_2') }),
+      stripeEvent('checkout.session.completed', checkoutSession()),
+    );
+    await client.query('DELETE FROM billing.entitlements');
+  }
+  const owners = async () => [...new Set((await storedEntitlements(client)).map((text) => text.split(' ')[0]))];
+
+  test('everybody restores what was lost, and once more changes nothing', async () => {
+    await lose();
+    expect(await recompute(dependencies(), 'all')).toEqual({ sources: 4, changed: 3 });
+    expect(await unlikeGranted(client)).toEqual([]);
+    expect(await recompute(dependencies(), 'all')).toEqual({ sources: 4, changed: 0 });
+  });
+
+  test('a user, or a project, leaves the others', async () => {
+    await lose();
+    expect(await recompute(dependencies(), { userId: 'user_1' })).toEqual({ sources: 2, changed: 1 });
+    expect(await owners()).toEqual(['user_1/project_1']);
+    expect(await recompute(dependencies(), { projectId: 'project_2' })).toEqual({ sources: 1, changed: 1 });
+    expect(await owners()).toEqual(['user_1/project_1', 'user_3/project_2']);
+  });
+
+  test('removes what is left of a source that is gone', async () => {
+    await applyWithEntitlements(client, subscribed());
+    await client.query('DELETE FROM billing.subscriptions');
+    expect(await recompute(dependencies(), 'all')).toEqual({ sources: 1, changed: 1 });
+    expect(await storedEntitlements(client)).toEqual([]);
+  });
+
+  test('stops when the time is up and goes on from there', async () => {
+    await lose();
+    expect(await recompute(dependencies({ hasTime: () => false }), 'all')).toEqual({
+      sources: 0,
+      changed: 0,
+      cursor: '',
+    });
+    expect(await recompute(dependencies(), 'all', 'sub_2')).toEqual({ sources: 1, changed: 1 });
+    expect(await owners()).toEqual(['user_3/project_2']);
+  });
+
+  test('more sources than fit one transaction reaches all of them', async () => {
+    const events = Array.from({ length: 1_001 }, (_, index) =>
+      subscribed({ id: `sub_${index}`, ...ofUser(`user_${index}`) }),
+    );
+    await applyWithEntitlements(client, ...events);
+    await client.query('DELETE FROM billing.entitlements');
+    expect(await recompute(dependencies({ cache: createEntitlementCache(away) }), 'all')).toEqual({
+      sources: 1_001,
+      changed: 1_001,
+    });
+    expect(await unlikeGranted(client)).toEqual([]);
+  });
+
+  test('after the rules changed applies the new ones and invalidates the caches', async () => {
+    await applyWithEntitlements(client, subscribed());
+    await cache.put('user_1', 'project_1', { version: 1, entitlements: [] });
+    await putRules(client, [
+      { id: 'pro', grants: { source: 'subscription', productId: 'prod_pro', graceDays: 0 }, features: ['premium'] },
+    ]);
+    await recompute(dependencies(), 'all');
+    expect(await storedEntitlements(client)).toEqual([`user_1/project_1 premium sub_1 ${at(0)}..${at(30 * DAY)}`]);
+    expect(await cache.get('user_1', 'project_1')).toBeUndefined();
+  });
+});
+
+test('changing the rules waits for those who compute by the old ones', async () => {
+  const other = await database.client();
+  const observer = await database.client();
+  await client.query('BEGIN');
+  await client.query('SELECT pg_advisory_xact_lock_shared(7303015)');
+  let changed = false;
+  const changing = putRules(other, []).then(() => (changed = true));
+  const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'`;
+  while (!changed && (await observer.query(waits)).rowCount === 0);
+  expect(changed).toBe(false);
+  await client.query('COMMIT');
+  expect(await changing).toBe(true);
+});
+
+const away: Cache = { use: () => Promise.resolve(undefined), close: () => undefined };
+
+describe('reading', () => {
+  const asked: string[] = [];
+  beforeEach(() => asked.splice(0));
+  const readAt = (seconds: number, from: EntitlementCache = cache) =>
+    readEntitlements(
+      {
+        cache: from,
+        clock: () => new Date((EPOCH + seconds) * 1000),
+        useDatabase: (work) => {
+          asked.push('database');
+          return work(client);
+        },
+      },
+      'user_1',
+      'project_1',
+    );
+  const features = async (seconds: number, from?: EntitlementCache) =>
+    (await readAt(seconds, from)).entitlements.map(({ feature }) => feature);
+
+  test('asks the database once, then the cache, until something changes', async () => {
+    await applyWithEntitlements(client, subscribed());
+    expect(await readAt(DAY)).toEqual(await readAt(DAY));
+    expect(await features(DAY)).toEqual(['pro']);
+    expect(asked).toHaveLength(1);
+
+    await cache.invalidate(
+      await applyWithEntitlements(client, subscribed({ status: 'canceled', ended_at: EPOCH + 1 }, 1)),
+    );
+    expect(await readAt(DAY)).toEqual({ version: 2, entitlements: [] });
+    expect(asked).toHaveLength(2);
+  });
+
+  test('answers by the moment, from the cache as well, with nothing computed in between', async () => {
+    await applyWithEntitlements(client, subscribed());
+    expect(await features(33 * DAY - 1)).toEqual(['pro']);
+    expect(await features(33 * DAY)).toEqual([]);
+    expect(await features(-1)).toEqual([]);
+    expect(asked).toHaveLength(1);
+  });
+
+  test('answers version 0 for somebody unknown', async () => {
+    expect(await readAt(0)).toEqual({ version: 0, entitlements: [] });
+  });
+
+  test('answers from the database while the cache is away', async () => {
+    await applyWithEntitlements(client, subscribed());
+    const entries = createEntitlementCache(away);
+    expect(await features(DAY, entries)).toEqual(['pro']);
+    expect(await features(DAY, entries)).toEqual(['pro']);
+    expect(asked).toHaveLength(2);
+  });
+
+  test('leaves the cache alone when so long passed that a newer version may have been forgotten', async () => {
+    await applyWithEntitlements(client, subscribed());
+    let seconds = DAY;
+    await readEntitlements(
+      {
+        cache,
+        clock: () => new Date((EPOCH + seconds) * 1000),
+        useDatabase: async (work) => {
+          const found = await work(client);
+          seconds += 30;
+          return found;
+        },
+      },
+      'user_1',
+      'project_1',
+    );
+    expect(await cache.get('user_1', 'project_1')).toBeUndefined();
+  });
+});

@@ -1,0 +1,91 @@
+import { Metrics } from '@aws-lambda-powertools/metrics';
+import type { ArchiveReport, ProtectionReport } from '../../../lambdas/backup/contract';
+import { publishProtection, publishReport } from '../../../lambdas/backup/publish';
+
+const REPORT: ArchiveReport = {
+  database: 'main',
+  slot: '2026-11-21T06:00:00Z',
+  manifestKey: 'archives/main/20261121T060000Z/manifest.json',
+  outcome: 'created',
+  tables: 3,
+  rows: 10,
+  bytes: 1000,
+  compressedBytes: 300,
+  durationMs: 1500,
+  expiredArchives: 2,
+  sweptLeftovers: 1,
+  housekeepingFailed: false,
+};
+const CURRENT: ProtectionReport = {
+  pointInTime: { state: 'current', ageSeconds: 240, limitSeconds: 900 },
+  recoveryPoints: { state: 'current', ageSeconds: 21_600, limitSeconds: 28_800 },
+};
+
+/** What would reach CloudWatch, by name. */
+function published(publish: (metrics: Metrics) => void): Record<string, number> {
+  const metrics = new Metrics({ namespace: 'Test', serviceName: 'backup' });
+  const values: Record<string, number> = {};
+  jest.spyOn(metrics, 'addMetric').mockImplementation((name, _unit, value) => {
+    values[name] = value;
+    return metrics;
+  });
+  publish(metrics);
+  return values;
+}
+
+test('an archive publishes its sizes, its duration and what was cleared away', () => {
+  expect(published((metrics) => publishReport(metrics, REPORT))).toEqual({
+    BackupSucceeded: 1,
+    BackupBytes: 1000,
+    BackupCompressedBytes: 300,
+    BackupDuration: 1500,
+    ExpiredArchives: 2,
+    SweptLeftovers: 1,
+    BackupHousekeepingFailed: 0,
+  });
+});
+
+test('a slot that had its archive before publishes nothing: it was counted then', () => {
+  expect(published((metrics) => publishReport(metrics, { ...REPORT, outcome: 'already-exists' }))).toEqual({});
+});
+
+test('an export counts as an export, not as an archive', () => {
+  const values = published((metrics) => publishReport(metrics, { ...REPORT, outcome: 'exported' }));
+  expect(values).toMatchObject({ BackupExported: 1 });
+  expect(values).not.toHaveProperty('BackupSucceeded');
+  expect(values).not.toHaveProperty('BackupBytes');
+});
+
+test('an export that an earlier run asked for was counted then', () => {
+  const values = published((metrics) => publishReport(metrics, { ...REPORT, outcome: 'already-exported' }));
+  expect(values).not.toHaveProperty('BackupExported');
+  expect(values).not.toHaveProperty('BackupSucceeded');
+  expect(values).toMatchObject({ ExpiredArchives: 2 });
+});
+
+test('housekeeping that failed is counted', () => {
+  const values = published((metrics) => publishReport(metrics, { ...REPORT, housekeepingFailed: true }));
+  expect(values).toMatchObject({ BackupSucceeded: 1, BackupHousekeepingFailed: 1 });
+});
+
+test('tiers that are current publish their ages, and that none is unprotected', () => {
+  expect(published((metrics) => publishProtection(metrics, CURRENT))).toEqual({
+    PointInTimeAge: 240,
+    RecoveryPointAge: 21_600,
+    UnprotectedTiers: 0,
+  });
+});
+
+test.each(['stale', 'missing', 'unknown'] as const)('a tier that is %s counts as unprotected', (state) => {
+  const protection: ProtectionReport = { ...CURRENT, recoveryPoints: { state, limitSeconds: 28_800 } };
+  expect(published((metrics) => publishProtection(metrics, protection))).toEqual({
+    PointInTimeAge: 240,
+    UnprotectedTiers: 1,
+  });
+});
+
+test('where there is no RDS, nothing is said about its tiers', () => {
+  const tier = { state: 'not-on-rds', limitSeconds: 900 } as const;
+  const protection = { pointInTime: tier, recoveryPoints: tier };
+  expect(published((metrics) => publishProtection(metrics, protection))).toEqual({});
+});

@@ -1,0 +1,211 @@
+import { PutObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
+import { createHash } from 'node:crypto';
+import { zstdDecompressSync } from 'node:zlib';
+import { createBackup } from '../../../lambdas/backup/core';
+import { readManifest } from '../../../core/archive/store';
+import { createConnector } from '../../../core/database/connector';
+import {
+  type ArchiveSite,
+  contentOf,
+  createArchiveSite,
+  listKeys,
+  manifestAt,
+  readObject,
+  silentLog,
+} from '../../factories/archive';
+import { clusterSecrets, clusterTarget, createTestDatabase } from '../../support/database';
+
+const SLOT = '2026-11-21T06:00:00Z';
+
+/** 14 MB that do not compress well, so that an upload takes several parts. */
+const BULK = `INSERT INTO billing.customers (id, first_seen_at)
+  SELECT 'cus_' || n || (SELECT string_agg(encode(sha512((n || '/' || m)::bytea), 'base64'), '') FROM generate_series(1, 8) m), now()
+  FROM generate_series(1, 20000) n`;
+
+let site: ArchiveSite;
+
+beforeEach(async () => {
+  site = await createArchiveSite(
+    'billing',
+    'CREATE TABLE billing.notes (id text PRIMARY KEY, at timestamptz NOT NULL)',
+  );
+});
+
+afterEach(async () => {
+  await site.remove();
+});
+
+test('the manifest says what each object holds, and psql alone could read it', async () => {
+  const client = await site.source.client();
+  await client.query(
+    `INSERT INTO billing.notes VALUES ('n_1', '2026-11-20T10:00:00Z'), ('n_2', '2026-11-20T11:00:00Z')`,
+  );
+
+  const report = await site.backup('2026-11-21T07:00:00.500+01:00');
+
+  expect(report).toMatchObject({ database: 'billing', slot: SLOT, outcome: 'created' });
+  expect(report.manifestKey).toBe('archives/billing/20261121T060000Z/manifest.json');
+  const manifest = await manifestAt(site.store, report.manifestKey);
+  expect(manifest.server.version).toMatch(/^17\./);
+  expect(manifest.migrations.map((migration) => migration.name)).toContain('0002_create_billing');
+  const notes = manifest.tables.find((table) => table.name === 'notes');
+  expect(notes).toMatchObject({ schema: 'billing', columns: ['id', 'at'], rows: 2 });
+  const [part] = notes?.parts ?? [];
+  const object = await readObject(site.store, part?.key ?? '');
+  expect(createHash('sha256').update(object).digest('hex')).toBe(part?.sha256);
+  const text = zstdDecompressSync(object).toString('utf8');
+  expect(text).toBe('n_1\t2026-11-20 10:00:00+00\nn_2\t2026-11-20 11:00:00+00\n');
+  expect(createHash('sha256').update(text).digest('hex')).toBe(part?.plainSha256);
+});
+
+test('the same slot asked for twice is archived once', async () => {
+  const first = await site.backup(SLOT);
+  const keys = await listKeys(site.store);
+  const second = await site.backup('2026-11-21T06:00:00.000Z');
+  expect(second).toMatchObject({ outcome: 'already-exists', rows: first.rows, manifestKey: first.manifestKey });
+  expect(await listKeys(site.store)).toEqual(keys);
+});
+
+test('a backup that starts while another one works is told to try again', async () => {
+  const firstUploads = Promise.withResolvers<void>();
+  const secondIsRefused = Promise.withResolvers<void>();
+  site.store.s3.middlewareStack.add(
+    (next, context) => async (args) => {
+      if (context.commandName === PutObjectCommand.name) {
+        firstUploads.resolve();
+        await secondIsRefused.promise;
+      }
+      return next(args);
+    },
+    { step: 'initialize' },
+  );
+  const first = site.backup(SLOT);
+  await firstUploads.promise;
+  const second = site.backup('2026-11-21T12:00:00Z').finally(() => secondIsRefused.resolve());
+  await expect(second).rejects.toMatchObject({ code: 'backup_running', retryable: true });
+  expect(await first).toMatchObject({ outcome: 'created' });
+  expect((await listKeys(site.store)).filter((key) => key.endsWith('manifest.json'))).toHaveLength(1);
+});
+
+test('every worker sees the moment of the first one: nothing committed after it is in the archive', async () => {
+  const client = await site.source.client();
+  const before = await contentOf(site.source.name);
+  const { connector } = site.source;
+  let connections = 0;
+  await site.backup(SLOT, {
+    workers: 3,
+    connector: {
+      ...connector,
+      async connect() {
+        connections += 1;
+        if (connections > 1) await client.query(`INSERT INTO billing.notes VALUES ('late_${connections}', now())`);
+        return connector.connect();
+      },
+    },
+  });
+  expect(connections).toBe(4);
+  expect(await contentOf((await site.restore()).targetDatabase)).toEqual(before);
+});
+
+test('a large table is split into parts that together hold each row once', async () => {
+  const client = await site.source.client();
+  await client.query(BULK);
+  const report = await site.backup(SLOT, { partBytes: 4 * 1024 * 1024, workers: 3 });
+  const customers = (await manifestAt(site.store, report.manifestKey)).tables.find(
+    (table) => table.name === 'customers',
+  );
+  expect(customers?.parts.length).toBeGreaterThan(3);
+  expect(customers?.rows).toBe(20_000);
+  const restored = await site.restore();
+  expect((await contentOf(restored.targetDatabase))['billing.customers']).toEqual(
+    (await contentOf(site.source.name))['billing.customers'],
+  );
+});
+
+test.each([
+  ['CreateMultipartUploadCommand', 1],
+  ['UploadPartCommand', 1],
+  ['UploadPartCommand', 2],
+  ['CompleteMultipartUploadCommand', 1],
+  ['PutObjectCommand', 1],
+])('S3 failing at %s number %i leaves no archive, and a retry succeeds', async (command, nth) => {
+  await (await site.source.client()).query(BULK);
+  const { s3 } = site.store;
+  let calls = 0;
+  s3.middlewareStack.add(
+    (next, context) => async (args) => {
+      if (context.commandName === command) {
+        calls += 1;
+        if (calls >= nth) throw new Error('connection reset by S3');
+      }
+      return next(args);
+    },
+    { step: 'initialize', name: 'failing-s3' },
+  );
+  await expect(site.backup(SLOT)).rejects.toMatchObject({
+    code: 'store_unavailable',
+    retryable: true,
+    message: expect.stringContaining('connection reset by S3') as string,
+  });
+  s3.middlewareStack.remove('failing-s3');
+
+  expect(await readManifest(site.store, 'billing', SLOT)).toBeUndefined();
+  await expect(site.restore()).rejects.toMatchObject({ code: 'archive_not_found' });
+  expect(await site.backup(SLOT)).toMatchObject({ outcome: 'created' });
+});
+
+test('a database connection that dies during the copy fails the backup and publishes nothing', async () => {
+  const client = await site.source.client();
+  await client.query(BULK);
+  const { s3 } = site.store;
+  s3.middlewareStack.add(
+    (next, context) => async (args) => {
+      if (context.commandName === UploadPartCommand.name) {
+        await client.query(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+           WHERE datname = current_database() AND query LIKE 'COPY%customers%'`,
+        );
+      }
+      return next(args);
+    },
+    { step: 'initialize', name: 'killing' },
+  );
+  await expect(site.backup(SLOT, { workers: 1 })).rejects.toMatchObject({ code: 'copy_failed', retryable: true });
+  expect(await readManifest(site.store, 'billing', SLOT)).toBeUndefined();
+});
+
+test('every object carries the date until which nobody may delete it', async () => {
+  const locked = new Map<string, unknown>();
+  site.store.s3.middlewareStack.add(
+    (next) => async (args) => {
+      const input = args.input as {
+        Key?: string;
+        Body?: unknown;
+        ObjectLockMode?: string;
+        ObjectLockRetainUntilDate?: Date;
+      };
+      if (input.Body !== undefined)
+        locked.set(input.Key ?? '', [input.ObjectLockMode, input.ObjectLockRetainUntilDate]);
+      return next(args);
+    },
+    { step: 'initialize' },
+  );
+  await site.backup(SLOT, { now: () => new Date('2026-11-21T06:00:05Z') });
+  expect([...locked.keys()].toSorted()).toEqual((await listKeys(site.store)).toSorted());
+  for (const lock of locked.values()) expect(lock).toEqual(['GOVERNANCE', new Date('2027-02-19T06:00:05Z')]);
+});
+
+test('the main database is not archived as billing, nor one that was never migrated', async () => {
+  const main = await createArchiveSite('main');
+  const dependencies = { store: site.store, retentionDays: 90, log: silentLog, now: () => new Date() };
+  const mistaken = createConnector(clusterTarget(main.source.name, 'billing'), clusterSecrets(), 'test');
+  await expect(createBackup({ ...dependencies, connector: mistaken }, SLOT)).rejects.toMatchObject({
+    code: 'wrong_database',
+  });
+  const empty = await createTestDatabase('empty');
+  await expect(createBackup({ ...dependencies, connector: empty.connector }, SLOT)).rejects.toMatchObject({
+    code: 'wrong_database',
+  });
+  expect(await listKeys(site.store)).toEqual([]);
+  await Promise.all([main.remove(), empty.drop()]);
+});

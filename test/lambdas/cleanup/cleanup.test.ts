@@ -1,0 +1,83 @@
+import type { Client } from 'pg';
+import { cleanUp } from '../../../lambdas/cleanup/core';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { silentLog } from '../../support/log';
+
+const NOW = new Date('2026-11-21T12:00:00Z');
+const RETENTION_DAYS = 90;
+
+let database: TestDatabase;
+let client: Client;
+
+beforeEach(async () => {
+  database = await createTestDatabase('billing');
+  client = await database.client();
+});
+afterEach(() => database.drop());
+
+/** Events that occurred, and were processed unless they failed, so many days ago. */
+async function record(prefix: string, count: number, occurredDaysAgo: number, processedDaysAgo: number | null) {
+  await client.query(
+    `INSERT INTO billing.webhook_events
+       (id, type, livemode, source, status, attempts, error, occurred_at, received_at, processed_at, payload)
+     SELECT $1 || n, 'invoice.paid', false, 'webhook', CASE WHEN $5::int IS NULL THEN 'failed' ELSE 'processed' END, 1,
+       CASE WHEN $5::int IS NULL THEN 'why' END, $3::timestamptz - make_interval(days => $4), $3::timestamptz,
+       $3::timestamptz - make_interval(days => $5), '{}'
+     FROM generate_series(1, $2) AS n`,
+    [prefix, count, NOW, occurredDaysAgo, processedDaysAgo],
+  );
+}
+async function left(): Promise<Record<string, number>> {
+  const { rows } = await client.query<{ prefix: string; events: number }>(
+    `SELECT rtrim(id, '0123456789') AS prefix, count(*)::int AS events FROM billing.webhook_events GROUP BY 1`,
+  );
+  return Object.fromEntries(rows.map(({ prefix, events }) => [prefix, events]));
+}
+const run = (options: { dryRun?: boolean; remainingMs?: () => number } = {}) =>
+  cleanUp(
+    { client, clock: () => NOW, remainingMs: options.remainingMs ?? (() => 60_000), log: silentLog },
+    { retentionDays: RETENTION_DAYS, dryRun: options.dryRun ?? false },
+  );
+
+test('processed events older than the retention go; failed ones, recent ones and those replayed lately stay', async () => {
+  await record('old', 5, RETENTION_DAYS + 1, RETENTION_DAYS + 1);
+  await record('failed', 3, 400, null);
+  await record('recent', 4, RETENTION_DAYS - 1, RETENTION_DAYS - 1);
+  await record('replayed', 2, 400, 1);
+
+  expect(await run()).toMatchObject({ deleted: 5, complete: true, before: '2026-08-23T12:00:00.000Z' });
+  expect(await left()).toEqual({ failed: 3, recent: 4, replayed: 2 });
+  expect(await run()).toMatchObject({ deleted: 0, complete: true });
+});
+
+test('more events than a batch holds go in one run', async () => {
+  await record('old', 2_500, 200, 200);
+
+  expect(await run()).toMatchObject({ deleted: 2_500, complete: true });
+  expect(await left()).toEqual({});
+});
+
+test('a dry run counts and deletes nothing', async () => {
+  await record('old', 7, 200, 200);
+
+  expect(await run({ dryRun: true })).toMatchObject({ deleted: 7, dryRun: true });
+  expect(await left()).toEqual({ old: 7 });
+});
+
+test('a run whose time is up says so, and the next one goes on', async () => {
+  await record('old', 1_500, 200, 200);
+  const remaining = [60_000, 5_000];
+
+  expect(await run({ remainingMs: () => remaining.shift() ?? 0 })).toMatchObject({ deleted: 1_000, complete: false });
+  expect(await run()).toMatchObject({ deleted: 500, complete: true });
+});
+
+test('an event that another transaction works on is left to the next run', async () => {
+  await record('old', 3, 200, 200);
+  const other = await database.client();
+  await other.query(`BEGIN; SELECT FROM billing.webhook_events WHERE id = 'old1' FOR UPDATE`);
+
+  expect(await run()).toMatchObject({ deleted: 2 });
+  await other.query('ROLLBACK');
+  expect(await run()).toMatchObject({ deleted: 1 });
+});

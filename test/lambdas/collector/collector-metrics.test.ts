@@ -1,0 +1,108 @@
+import { startSecretsManager, type SecretsManager } from '../../../local/aws/secrets-manager';
+import { resourcesOf, templatesOf } from '../../lib/support';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { createBucket, objectStore } from '../../support/object-store';
+import { testServices } from '../../support/services';
+import { emittedMetrics, startFunction, type EmfRecord } from '../../support/started-function';
+
+let billing: TestDatabase;
+let main: TestDatabase;
+let secrets: SecretsManager;
+let bucket: string;
+
+beforeAll(async () => {
+  [billing, main, secrets, bucket] = await Promise.all([
+    createTestDatabase('billing'),
+    createTestDatabase('main'),
+    startSecretsManager(),
+    createBucket(objectStore()),
+  ]);
+  const { user, password } = testServices().cluster;
+  secrets.put('database', { username: user, password });
+  secrets.put('stripe', { apiKey: 'rk_test_1' });
+  secrets.put('signing', { current: 'whsec_test' });
+});
+afterEach(() => jest.restoreAllMocks());
+afterAll(() => Promise.all([billing.drop(), main.drop(), secrets.stop()]));
+
+/** The collector with everything around it real. */
+async function collect(changes: Record<string, string> = {}) {
+  const { cluster, awsEndpoint } = testServices();
+  const database = (prefix: string, { name }: TestDatabase) => ({
+    [`${prefix}_DATABASE_HOST`]: cluster.host,
+    [`${prefix}_DATABASE_PORT`]: String(cluster.port),
+    [`${prefix}_DATABASE_NAME`]: name,
+    [`${prefix}_DATABASE_SECRET_ARN`]: 'database',
+    [`${prefix}_INSTANCE_IDENTIFIER`]: '',
+    [`${prefix}_ALLOCATED_STORAGE_GIB`]: '20',
+  });
+  const collector = await startFunction(() => import('../../../lambdas/collector/handler'), {
+    ENVIRONMENT_NAME: 'local',
+    LOG_LEVEL: 'INFO',
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.endpoint,
+    AWS_ENDPOINT_URL_S3: awsEndpoint,
+    ...database('BILLING', billing),
+    ...database('MAIN', main),
+    ARCHIVE_BUCKET: bucket,
+    EVENT_RETENTION_DAYS: '365',
+    STRIPE_API_SECRET_ARN: 'stripe',
+    STRIPE_SIGNING_SECRET_ARN: 'signing',
+    ...changes,
+  });
+  return collector.invoke({});
+}
+
+/** A metric as CloudWatch tells it from others: by its name and all of its dimensions. */
+const identity = (name: string, dimensions: readonly (readonly [string, unknown])[]) =>
+  [name, ...dimensions.map(([dimension, value]) => `${dimension}=${String(value)}`).toSorted()].join(' ');
+
+const published = (records: readonly EmfRecord[]) =>
+  new Set(emittedMetrics(records).map(({ name, dimensions }) => identity(name, Object.entries(dimensions))));
+
+interface WatchedMetric {
+  readonly MetricName: string;
+  readonly Dimensions?: readonly { readonly Name: string; readonly Value: string }[];
+}
+
+/** What the alarms of an environment look at of the collector's. */
+function watchedOf(environment: string): string[] {
+  const alarms = Object.values(resourcesOf(templatesOf(environment).monitoring, 'AWS::CloudWatch::Alarm'));
+  const metrics = alarms.flatMap(({ Properties }) =>
+    Properties.Metrics === undefined
+      ? [Properties as unknown as WatchedMetric]
+      : (Properties.Metrics as { MetricStat?: { Metric: WatchedMetric } }[]).flatMap(
+          ({ MetricStat }) => MetricStat?.Metric ?? [],
+        ),
+  );
+  return metrics
+    .filter(({ Dimensions }) => Dimensions?.some(({ Value }) => Value === 'collector'))
+    .map(({ MetricName, Dimensions = [] }) =>
+      identity(
+        MetricName,
+        Dimensions.map(({ Name, Value }) => [Name, Value]),
+      ),
+    );
+}
+
+test('what the alarms look at is what the collector publishes, by name and by every dimension', async () => {
+  const { records, result } = await collect();
+  await result;
+
+  const watched = watchedOf('local').filter((metric) => !metric.startsWith('CollectionFailed'));
+  expect(watched.length).toBeGreaterThan(15);
+  expect([...published(records)]).toEqual(expect.arrayContaining(watched));
+});
+
+test('a collection that is not complete says so by its heartbeat, publishes the rest, and fails', async () => {
+  const { records, result, logLines } = await collect({ MAIN_DATABASE_PORT: '1', STRIPE_API_SECRET_ARN: 'nothing' });
+
+  await expect(result).rejects.toMatchObject({ code: 'collection_incomplete' });
+  const metrics = [...published(records)];
+  expect(metrics).toContain('CollectionFailed environment=local service=collector');
+  expect(metrics).not.toContain('CollectionSucceeded environment=local service=collector');
+  expect(metrics).toContain('DrillAge database=billing environment=local service=collector');
+  expect(metrics).not.toContain('DrillAge database=main environment=local service=collector');
+  const logged = logLines.join('\n');
+  expect(logged).toContain('Cannot connect to database');
+  expect(logged).toContain('secret stripe-api: ');
+});

@@ -1,0 +1,142 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Client } from 'pg';
+import { migrate } from '../../../lambdas/migrate/core';
+import { createConnector } from '../../../core/database/connector';
+import { applyMigrations, migrationStatus } from '../../../core/migrations/runner';
+import { copyMigrations, type MigrationsCopy, migrationsOf, silentLog } from '../../factories/archive';
+import { clusterSecrets, clusterTarget, createTestDatabase, type TestDatabase } from '../../support/database';
+
+let database: TestDatabase;
+let client: Client;
+let migrations: MigrationsCopy;
+
+beforeEach(async () => {
+  database = await createTestDatabase('empty');
+  client = await database.client();
+  migrations = await copyMigrations('billing');
+});
+
+afterEach(async () => {
+  await database.drop();
+  await migrations.remove();
+});
+
+/** Every relation of the database with its columns: equal before and after means that nothing was changed. */
+async function schemaOf(connection: Client): Promise<unknown[]> {
+  const columns = await connection.query(
+    `SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns
+     WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2, ordinal_position`,
+  );
+  return columns.rows as unknown[];
+}
+
+test('an empty database gets every migration, in order, and its identity', async () => {
+  const pendingBefore = await migrationStatus(client, 'billing', migrations.directory);
+  expect(pendingBefore).toMatchObject({ applied: [], current: null });
+  expect(await schemaOf(client)).toEqual([]);
+
+  const status = await applyMigrations(client, 'billing', migrations.directory);
+
+  expect(status.applied).toEqual(pendingBefore.pending);
+  expect(status.pending).toEqual([]);
+  expect(status.current).toBe(status.applied.at(-1));
+  const identity = await client.query('SELECT name FROM operations.database_identity');
+  expect(identity.rows).toEqual([{ name: 'billing' }]);
+});
+
+test('applying again changes nothing, and two runs at once apply each migration once', async () => {
+  const other = await database.client();
+  const [first, second] = await Promise.all([
+    applyMigrations(client, 'billing', migrations.directory),
+    applyMigrations(other, 'billing', migrations.directory),
+  ]);
+  expect(second).toEqual(first);
+  expect(await applyMigrations(client, 'billing', migrations.directory)).toEqual(first);
+});
+
+test('the schema stops at the migration that was asked for', async () => {
+  const status = await applyMigrations(client, 'billing', migrations.directory, { upTo: '0002_create_billing' });
+  expect(status.current).toBe('0002_create_billing');
+  expect(status.pending[0]).toBe('0003_create_reconciliation');
+});
+
+test('main migrations are refused in the billing database, and nothing changes', async () => {
+  await applyMigrations(client, 'billing', migrations.directory);
+  const before = await schemaOf(client);
+  await expect(applyMigrations(client, 'main', migrationsOf('main'))).rejects.toMatchObject({ code: 'wrong_database' });
+  await expect(migrationStatus(client, 'main', migrationsOf('main'))).rejects.toMatchObject({ code: 'wrong_database' });
+  expect(await schemaOf(client)).toEqual(before);
+});
+
+test('a database with tables but no identity is refused, and nothing changes', async () => {
+  await client.query(`CREATE TABLE "somebody else's" (id int)`);
+  const before = await schemaOf(client);
+  const refusal = applyMigrations(client, 'billing', migrations.directory);
+  await expect(refusal).rejects.toMatchObject({ code: 'foreign_database' });
+  await expect(refusal).rejects.toThrow(`public."somebody else's"`);
+  expect(await schemaOf(client)).toEqual(before);
+});
+
+test('an applied file that was edited is refused by name', async () => {
+  await applyMigrations(client, 'billing', migrations.directory);
+  const file = path.join(migrations.directory, '0002_create_billing.sql');
+  await writeFile(file, `${await readFile(file, 'utf8')}-- edited\n`);
+  const refusal = applyMigrations(client, 'billing', migrations.directory);
+  await expect(refusal).rejects.toMatchObject({ code: 'migration_edited' });
+  await expect(refusal).rejects.toThrow('0002_create_billing');
+});
+
+test('a schema newer than the code is refused, naming the unknown migration', async () => {
+  const next = await migrations.add('create_future', 'CREATE TABLE future (id int);');
+  await applyMigrations(client, 'billing', migrations.directory);
+  const refusal = applyMigrations(client, 'billing', migrationsOf('billing'));
+  await expect(refusal).rejects.toMatchObject({ code: 'schema_newer_than_code' });
+  await expect(refusal).rejects.toThrow(next);
+});
+
+test.each([
+  [
+    'a missing number',
+    'migration_gap',
+    async (directory: string) => rm(path.join(directory, '0002_create_billing.sql')),
+  ],
+  [
+    'a number used twice',
+    'migration_duplicate',
+    async (directory: string) => writeFile(path.join(directory, '0002_other_thing.sql'), 'SELECT 1;'),
+  ],
+  [
+    'a file that is no migration',
+    'migration_name_malformed',
+    async (directory: string) => writeFile(path.join(directory, 'notes.txt'), ''),
+  ],
+])('%s is refused before anything is applied', async (_what, code, damage) => {
+  await damage(migrations.directory);
+  await expect(applyMigrations(client, 'billing', migrations.directory)).rejects.toMatchObject({ code });
+  expect(await schemaOf(client)).toEqual([]);
+});
+
+test('a failing migration leaves nothing half-applied, and applying again after its correction succeeds', async () => {
+  const file = path.join(migrations.directory, '0003_create_reconciliation.sql');
+  const correct = await readFile(file, 'utf8');
+  await writeFile(file, '-- Up Migration\nCREATE TABLE billing.half (id int);\nSELECT 1 / 0;\n');
+  const failure = applyMigrations(client, 'billing', migrations.directory);
+  await expect(failure).rejects.toMatchObject({ code: 'migration_failed' });
+  await expect(failure).rejects.toThrow(/0003_create_reconciliation.*division by zero/);
+  const half = await client.query(`SELECT to_regclass('billing.half') AS relation`);
+  expect(half.rows).toEqual([{ relation: null }]);
+  expect((await migrationStatus(client, 'billing', migrations.directory)).current).toBe('0002_create_billing');
+
+  await writeFile(file, correct);
+  expect((await applyMigrations(client, 'billing', migrations.directory)).pending).toEqual([]);
+});
+
+test('the function reports what is pending and then applies it', async () => {
+  const connector = createConnector(clusterTarget(database.name, 'main'), clusterSecrets(), 'test');
+  const dependencies = { connector, migrationsDirectory: migrationsOf('main'), log: silentLog };
+  const before = await migrate(dependencies, 'status');
+  expect(before.applied).toEqual([]);
+  const after = await migrate(dependencies, 'apply');
+  expect(after).toMatchObject({ database: 'main', applied: before.pending, pending: [] });
+});

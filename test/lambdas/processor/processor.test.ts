@@ -1,0 +1,113 @@
+import type { SQSRecord } from 'aws-lambda';
+import type { Client } from 'pg';
+import { processBatch } from '../../../lambdas/processor/core';
+import { createReusableConnection, type ReusableConnection } from '../../../core/database/reusable-connection';
+import type { StripeEvent } from '../../../core/providers/stripe/shapes';
+import { EPOCH, invoice, stripeEvent, subscription } from '../../factories/stripe-objects';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { silentLog } from '../../support/log';
+
+let database: TestDatabase;
+let client: Client;
+let connection: ReusableConnection;
+
+beforeEach(async () => {
+  database = await createTestDatabase('billing');
+  client = await database.client();
+  connection = createReusableConnection(database.pipelining);
+});
+afterEach(async () => {
+  await connection.close();
+  await database.drop();
+});
+
+function message(messageId: string, body: string): SQSRecord {
+  return { messageId, body, attributes: { SentTimestamp: String(EPOCH * 1000) } } as SQSRecord;
+}
+const carrying = (messageId: string, event: StripeEvent) => message(messageId, JSON.stringify(event));
+const processMessages = (...records: SQSRecord[]) =>
+  processBatch(records, { connection, log: silentLog, observe: () => undefined });
+
+test('exactly the messages that could not be applied are to be delivered again', async () => {
+  const summary = await processMessages(
+    carrying('good', stripeEvent('customer.subscription.created', subscription())),
+    message('not JSON', '{'),
+    message('not an event', '{"object":"event"}'),
+    carrying('poison', stripeEvent('invoice.finalized', invoice({ total: '12' }))),
+  );
+
+  expect(summary).toMatchObject({ processed: 1, duplicates: 0, failed: 3, processedMoments: [EPOCH] });
+  expect(summary.response.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier).toSorted()).toEqual([
+    'not JSON',
+    'not an event',
+    'poison',
+  ]);
+});
+
+test('those that fail for the last time are counted as parked, whether they are events or not', async () => {
+  const received = (times: number, record: SQSRecord): SQSRecord => ({
+    ...record,
+    attributes: { ...record.attributes, ApproximateReceiveCount: String(times) },
+  });
+  const poison = () => stripeEvent('invoice.finalized', invoice({ total: '12' }));
+  const summary = await processMessages(
+    received(3, carrying('good', stripeEvent('customer.subscription.created', subscription()))),
+    received(2, carrying('again', poison())),
+    received(3, carrying('parked', poison())),
+    received(3, message('no event', '{}')),
+  );
+
+  expect(summary).toMatchObject({ processed: 1, failed: 3, parked: 2 });
+});
+
+test('the same event twice in one batch is one effect and no failure', async () => {
+  const event = stripeEvent('customer.subscription.created', subscription());
+
+  expect(await processMessages(carrying('first', event), carrying('second', event))).toMatchObject({
+    processed: 1,
+    duplicates: 1,
+    response: { batchItemFailures: [] },
+  });
+});
+
+test('a poison event is counted up with each delivery and keeps its error', async () => {
+  const poison = carrying('poison', stripeEvent('invoice.finalized', invoice({ total: '12' })));
+  for (let delivery = 1; delivery <= 3; delivery += 1) await processMessages(poison);
+
+  const { rows } = await client.query('SELECT status, attempts, error FROM billing.webhook_events');
+  expect(rows).toEqual([
+    { status: 'failed', attempts: 3, error: "invoice.total: expected an integer in the currency's smallest unit" },
+  ]);
+});
+
+test('a connection that the server closed between two batches is replaced without losing the batch', async () => {
+  await processMessages(carrying('first', stripeEvent('customer.subscription.created', subscription())));
+  await client.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+  );
+
+  const event = stripeEvent('customer.subscription.updated', subscription({ status: 'past_due' }), {
+    created: EPOCH + 1,
+  });
+  expect(await processMessages(carrying('second', event))).toMatchObject({ processed: 1 });
+  expect((await client.query('SELECT status FROM billing.subscriptions')).rows).toEqual([{ status: 'past_due' }]);
+});
+
+test('a database killed in the middle of a batch leaves nothing, and the batch delivered again is applied once', async () => {
+  const batch = Array.from({ length: 5 }, (_, index) =>
+    carrying(`m${index}`, stripeEvent('customer.subscription.created', subscription({ id: `sub_${index}` }))),
+  );
+  // The batch waits for this lock after it wrote its ledger rows; then its connection is cut.
+  await client.query('BEGIN; LOCK TABLE billing.subscriptions');
+  const interrupted = processMessages(...batch).catch((error: unknown) => error);
+  const administrator = await database.client();
+  const waiting = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  while ((await administrator.query(waiting)).rowCount === 0);
+  await administrator.query(`SELECT pg_terminate_backend(pid) FROM (${waiting}) AS blocked`);
+  expect(await interrupted).toBeInstanceOf(Error);
+  await client.query('ROLLBACK');
+
+  expect((await client.query('SELECT FROM billing.webhook_events')).rowCount).toBe(0);
+  expect(await processMessages(...batch)).toMatchObject({ processed: 5, duplicates: 0 });
+  expect(await processMessages(...batch)).toMatchObject({ processed: 0, duplicates: 5 });
+});

@@ -1,0 +1,301 @@
+import { DeleteObjectCommand } from '@aws-sdk/client-s3';
+import { createHash } from 'node:crypto';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { restoreArchive } from '../../../core/restore/restore-archive';
+import { findArchive } from '../../../core/restore/select-archive';
+import type { Manifest } from '../../../core/archive/manifest';
+import { applyMigrations } from '../../../core/migrations/runner';
+import {
+  type ArchiveSite,
+  contentOf,
+  createArchiveSite,
+  manifestAt,
+  migrationsOf,
+  readObject,
+  replaceObject,
+  silentLog,
+} from '../../factories/archive';
+import { EVERY_KIND_OF_TABLE, EVERY_KIND_OF_VALUE } from '../../factories/every-kind';
+import { asAdministrator } from '../../support/database';
+
+const SLOT = '2026-11-21T06:00:00Z';
+
+/** A customer with a refunded charge: keys, and a ledger that only grows. */
+const CHARGE = `
+  INSERT INTO billing.customers VALUES ('cus_1', now());
+  INSERT INTO billing.charges (id, customer_id, status, amount, amount_refunded, currency, created_at, version, raw)
+    VALUES ('ch_1', 'cus_1', 'succeeded', 1000, 400, 'eur', now(), '', '{"id": "ch_1"}');
+  INSERT INTO billing.refund_ledger (entry, kind, charge_id, refunded_total, currency)
+    VALUES ('ch_1:100', 'reported', 'ch_1', 100, 'eur'), ('ch_1:400', 'reported', 'ch_1', 400, 'eur');
+  INSERT INTO billing.reconciliation_runs (status, dry_run, window_start, started_at) VALUES ('running', false, now(), now());`;
+
+/** Enough of them for the indexes to be built after loading. */
+const MANY_CUSTOMERS = `INSERT INTO billing.customers SELECT 'cus_' || n, now() FROM generate_series(2, 6000) AS n;`;
+
+/** Every index, key and rule of a database, as PostgreSQL describes them. */
+async function schemaOf(database: string): Promise<string[]> {
+  return asAdministrator(async (client) => {
+    const found = await client.query<{ line: string }>(
+      `SELECT pg_get_indexdef(i.oid) AS line FROM pg_class i WHERE i.relkind IN ('i', 'I') AND i.relnamespace NOT IN
+         ('pg_catalog'::regnamespace, 'pg_toast'::regnamespace)
+       UNION ALL SELECT format('%s %s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid), convalidated)
+       FROM pg_constraint ORDER BY 1`,
+    );
+    return found.rows.map(({ line }) => line);
+  }, database);
+}
+
+let site: ArchiveSite;
+
+afterEach(async () => {
+  await site.remove();
+});
+
+async function seed(sql: string): Promise<void> {
+  await (await site.source.client()).query(sql);
+}
+
+/** The first object of a table in the archive of {@link SLOT}. */
+async function partOf(table: string) {
+  const key = 'archives/billing/20261121T060000Z/manifest.json';
+  const manifest = await manifestAt(site.store, key);
+  const part = manifest.tables.find((candidate) => candidate.name === table)?.parts[0];
+  if (!part) throw new Error(`${table} has no part`);
+  return { manifest, part, save: (changed: Manifest) => replaceObject(site.store, key, JSON.stringify(changed)) };
+}
+
+describe('an archive of anything that PostgreSQL stores', () => {
+  beforeEach(async () => {
+    site = await createArchiveSite('billing', EVERY_KIND_OF_TABLE);
+  });
+
+  test('is restored row for row, whatever the session settings of source and target', async () => {
+    await seed(EVERY_KIND_OF_VALUE);
+    await seed(CHARGE);
+    await seed(MANY_CUSTOMERS);
+    await asAdministrator((client) =>
+      client.query(`ALTER DATABASE ${site.source.name} SET DateStyle = 'German'; ALTER DATABASE ${site.source.name} SET TimeZone = 'Asia/Kathmandu';
+        ALTER DATABASE ${site.source.name} SET IntervalStyle = 'sql_standard'; ALTER DATABASE ${site.source.name} SET bytea_output = 'escape';
+        ALTER DATABASE ${site.source.name} SET extra_float_digits = '-5'`),
+    );
+    await site.backup(SLOT);
+
+    const report = await site.restore();
+
+    await asAdministrator((client) => client.query(`ALTER DATABASE ${site.source.name} RESET ALL`));
+    expect(await contentOf(report.targetDatabase)).toEqual(await contentOf(site.source.name));
+    expect(await schemaOf(report.targetDatabase)).toEqual(await schemaOf(site.source.name));
+    expect(report).toMatchObject({ slot: SLOT, kept: true, migratedForward: [] });
+    expect(report.foreignKeysValidated).toBeGreaterThan(3);
+    expect(report.invariantsChecked).toBeGreaterThan(0);
+  });
+
+  test('marks rows as visible as it writes them, so that nobody has to write them again for that', async () => {
+    await seed(MANY_CUSTOMERS);
+    await site.backup(SLOT);
+    const { targetDatabase } = await site.restore(SLOT);
+    await asAdministrator(async (client) => {
+      const { rows } = await client.query<{ pages: number; marked: number }>(
+        `SELECT relpages AS pages, relallvisible AS marked FROM pg_class WHERE oid = 'billing.customers'::regclass`,
+      );
+      const { pages = 0, marked = 0 } = rows[0] ?? {};
+      expect(pages).toBeGreaterThan(30);
+      // Not all: a page that two of COPY's batches share is left unmarked. Without freezing, none is marked.
+      expect(marked / pages).toBeGreaterThan(0.6);
+    }, targetDatabase);
+  });
+
+  test('goes on where the source stopped: sequences, identity columns, triggers and keys', async () => {
+    await seed(EVERY_KIND_OF_VALUE);
+    await seed(CHARGE);
+    await site.backup(SLOT);
+    const { targetDatabase } = await site.restore(SLOT);
+    await asAdministrator(async (client) => {
+      const next = await client.query(
+        `SELECT nextval('"Odd. Schema/é"."Counter"') AS counter, nextval('"Odd. Schema/é".untouched') AS untouched`,
+      );
+      expect(next.rows).toEqual([{ counter: '110', untouched: '1' }]);
+      const run = await client.query(
+        `INSERT INTO billing.reconciliation_runs (status, dry_run, window_start, started_at) VALUES ('running', false, now(), now()) RETURNING id`,
+      );
+      expect(run.rows).toEqual([{ id: '2' }]);
+      await expect(client.query('DELETE FROM billing.refund_ledger')).rejects.toThrow('only grows');
+      await expect(client.query('TRUNCATE billing.refund_ledger')).rejects.toThrow('only grows');
+      await expect(client.query(`DELETE FROM billing.customers`)).rejects.toThrow('foreign key');
+    }, targetDatabase);
+  });
+});
+
+describe('a restore', () => {
+  beforeEach(async () => {
+    site = await createArchiveSite('billing');
+    await seed(CHARGE);
+    await site.backup(SLOT);
+  });
+
+  test('of the latest archive takes the newest that has a manifest', async () => {
+    await site.backup('2026-11-20T06:00:00Z');
+    await replaceObject(site.store, 'archives/billing/20261121T120000Z/attempt/billing.charges/00000.copy.zst', 'half');
+    expect((await site.restore('latest')).slot).toBe(SLOT);
+    expect((await site.restore('2026-11-20T06:00:00Z')).slot).toBe('2026-11-20T06:00:00Z');
+    await expect(site.restore('2026-11-21T12:00:00Z')).rejects.toMatchObject({ code: 'archive_not_found' });
+  });
+
+  test('of a moment takes the newest archive that was finished by then, whatever the slots are called', async () => {
+    const at = (time: string) => ({ now: () => new Date(time) });
+    await site.backup('2026-11-20T00:00:00Z', at('2026-11-20T00:01:00Z'));
+    // Retried: its slot is before the accident at 07:00, its data is not.
+    await site.backup('2026-11-20T06:00:00Z', at('2026-11-20T07:30:00Z'));
+    const before = (notAfter: string, archive = 'latest') =>
+      findArchive(site.store, 'billing', { archive, notAfter }).then(({ slot }) => slot);
+    expect(await before('2026-11-20T07:00:00Z')).toBe('2026-11-20T00:00:00Z');
+    expect(await before('2026-11-20T08:30:00+01:00')).toBe('2026-11-20T06:00:00Z');
+    await expect(before('2026-11-20T00:00:30Z')).rejects.toThrow('have RDS restore the instance to that second');
+    await expect(before('2026-11-20T08:00:00Z', SLOT)).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
+  test.each([
+    ['truncated', async (object: Buffer) => object.subarray(0, -1)],
+    [
+      'altered in one bit',
+      async (object: Buffer) => Buffer.from(object.map((byte, at) => (at === 9 ? byte ^ 1 : byte))),
+    ],
+    ['missing', async () => undefined],
+  ])('of an archive with an object %s is refused by its name, before anything is written', async (_what, damage) => {
+    const { part } = await partOf('charges');
+    const damaged = await damage(await readObject(site.store, part.key));
+    const { s3, bucket } = site.store;
+    if (damaged) await replaceObject(site.store, part.key, damaged);
+    else await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: part.key }));
+    const created = jest.fn();
+    const refusal = site.restore('latest', { log: { info: created, warn: created, error: created } });
+    await expect(refusal).rejects.toMatchObject({ code: 'archive_damaged' });
+    await expect(refusal).rejects.toThrow(part.key);
+    expect(created).not.toHaveBeenCalled();
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  test('of an archive whose rows break a foreign key is refused by the key, and leaves no database', async () => {
+    const { manifest, part, save } = await partOf('charges');
+    const text = zstdDecompressSync(await readObject(site.store, part.key))
+      .toString()
+      .replace('cus_1', 'cus_9');
+    const object = zstdCompressSync(text);
+    await replaceObject(site.store, part.key, object);
+    const sha256 = (data: Buffer | string) => createHash('sha256').update(data).digest('hex');
+    const grown = object.length - part.compressedBytes;
+    const changed = { compressedBytes: object.length, sha256: sha256(object), plainSha256: sha256(text) };
+    await save({
+      ...manifest,
+      compressedBytes: manifest.compressedBytes + grown,
+      tables: manifest.tables.map((table) =>
+        table.name === 'charges'
+          ? { ...table, compressedBytes: table.compressedBytes + grown, parts: [{ ...part, ...changed }] }
+          : table,
+      ),
+    });
+    const refusal = site.restore();
+    await expect(refusal).rejects.toMatchObject({ code: 'archive_inconsistent' });
+    await expect(refusal).rejects.toThrow('charges_customer_id_fkey');
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  test('of an archive too large for memory refuses an object that changes after its proof, and leaves no database', async () => {
+    const restored = await site.restore('latest', { heldBytes: 0 });
+    expect(await contentOf(restored.targetDatabase)).toEqual(await contentOf(site.source.name));
+
+    const { part } = await partOf('charges');
+    const text = zstdDecompressSync(await readObject(site.store, part.key)).toString();
+    // As many rows and bytes, and sound in itself: nothing but its hash tells.
+    const other = zstdCompressSync(text.replace('succeeded', 'cancelled'));
+    const swap = jest.fn(() => void (swapping ??= replaceObject(site.store, part.key, other)));
+    let swapping: Promise<void> | undefined;
+    const connector = {
+      ...site.source.connector,
+      connect: async (database?: string) => {
+        await swapping;
+        return site.source.connector.connect(database);
+      },
+    };
+    const log = { info: swap, warn: swap, error: swap };
+    const refusal = site.restore('latest', { heldBytes: 0, log, connector });
+    await expect(refusal).rejects.toMatchObject({ code: 'archive_damaged' });
+    await expect(refusal).rejects.toThrow(part.key);
+    expect(await site.leftovers()).toEqual([restored.targetDatabase]);
+  });
+
+  test('leaves a table empty that a migration fills and the archive does not', async () => {
+    await site.migrations.add(
+      'create_settings',
+      `CREATE TABLE billing.settings (name text); INSERT INTO billing.settings VALUES ('a')`,
+    );
+    await applyMigrations(await site.source.client(), 'billing', site.migrations.directory);
+    await seed('DELETE FROM billing.settings');
+    await site.backup('2026-11-21T12:00:00Z');
+    const { targetDatabase } = await site.restore();
+    expect((await contentOf(targetDatabase))['billing.settings']).toEqual([]);
+  });
+
+  test('of data that breaks a rule of the domain is refused by the rule, and leaves no database', async () => {
+    await seed(`UPDATE billing.charges SET amount_refunded = amount`);
+    await site.backup('2026-11-21T12:00:00Z');
+    await expect(site.restore()).rejects.toThrow('no charge has refunded more than its refund ledger says');
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  test('of a manifest that contradicts itself, or of a later format, is refused', async () => {
+    const { manifest, save } = await partOf('charges');
+    await save({ ...manifest, rows: manifest.rows + 1 });
+    await expect(site.restore()).rejects.toMatchObject({ code: 'archive_malformed' });
+    await save({ ...manifest, version: 2 as 1 });
+    await expect(site.restore()).rejects.toMatchObject({ code: 'archive_unsupported' });
+  });
+
+  test('of a main archive into billing is refused', async () => {
+    const main = await createArchiveSite('main');
+    const report = await main.backup('2026-11-21T12:00:00Z');
+    const manifest = await readObject(main.store, report.manifestKey);
+    await main.remove();
+    await replaceObject(site.store, 'archives/billing/20261121T120000Z/manifest.json', manifest);
+    await expect(site.restore('2026-11-21T12:00:00Z')).rejects.toMatchObject({ code: 'archive_foreign' });
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  test('into a database that exists is refused and leaves it as it was', async () => {
+    const first = await site.restore();
+    const before = await contentOf(first.targetDatabase);
+    const again = (targetDatabase: string) =>
+      restoreArchive(
+        {
+          connector: site.source.connector,
+          store: site.store,
+          migrationsDirectory: migrationsOf('billing'),
+          log: silentLog,
+          now: () => new Date(),
+        },
+        { archive: 'latest', targetDatabase, afterwards: 'drop' },
+      );
+    await expect(again(first.targetDatabase)).rejects.toMatchObject({ code: 'target_exists' });
+    await expect(again(site.source.name)).rejects.toMatchObject({ code: 'invalid_request' });
+    await expect(again('Robert"; DROP TABLE')).rejects.toMatchObject({ code: 'invalid_request' });
+    expect(await contentOf(first.targetDatabase)).toEqual(before);
+  });
+
+  test('as a drill reports and leaves no database', async () => {
+    const report = await site.drill();
+    expect(report).toMatchObject({ kept: false, rows: expect.any(Number) as number });
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  test('of an older schema is migrated forward, of a newer one refused', async () => {
+    await site.migrations.add('add_note', 'ALTER TABLE billing.customers ADD note text;');
+    const report = await site.restore();
+    expect(report.migratedForward).toEqual([expect.stringMatching(/_add_note$/)]);
+
+    await applyMigrations(await site.source.client(), 'billing', site.migrations.directory);
+    await site.backup('2026-11-21T12:00:00Z');
+    const refusal = site.restore('latest', { migrationsDirectory: migrationsOf('billing') });
+    await expect(refusal).rejects.toMatchObject({ code: 'schema_newer_than_code' });
+    await expect(refusal).rejects.toThrow('_add_note');
+  });
+});

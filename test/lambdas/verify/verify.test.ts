@@ -1,0 +1,167 @@
+import type { Client } from 'pg';
+import type { VerifyRequest } from '../../../lambdas/verify/contract';
+import { verifyDatabase } from '../../../lambdas/verify/core';
+import { contentOf, copyMigrations, migrationsOf } from '../../factories/archive';
+import { copyWithDamagedPage } from '../../factories/damaged-database';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+
+const NOW = new Date('2026-11-21T12:00:00Z');
+
+let database: TestDatabase;
+let client: Client;
+
+beforeEach(async () => {
+  database = await createTestDatabase('billing');
+  client = await database.client();
+  await client.query(`INSERT INTO billing.customers VALUES ('cus_1', now());
+    INSERT INTO billing.webhook_events (id, type, livemode, source, status, attempts, occurred_at, received_at, processed_at, payload)
+      VALUES ('evt_1', 'ping', false, 'webhook', 'processed', 1, now(), '2026-11-21T11:00:00Z', now(), '{}')`);
+});
+afterEach(() => database.drop());
+
+function verify(
+  request: Partial<VerifyRequest> = {},
+  migrationsDirectory = migrationsOf('billing'),
+  remainingMs?: () => number,
+) {
+  return verifyDatabase({ connector: database.connector, migrationsDirectory, now: () => NOW, remainingMs }, request);
+}
+
+const RUN = `INSERT INTO billing.reconciliation_runs (status, dry_run, window_start, started_at) VALUES ('running', false, now(), now())`;
+
+test('a sound database is said to be sound, with what was looked at, and is left as it was', async () => {
+  await client.query(RUN);
+  const before = await contentOf(database.name);
+  const report = await verify();
+  expect(report).toMatchObject({
+    database: 'billing',
+    targetDatabase: database.name,
+    sound: true,
+    problems: [],
+    notChecked: [],
+    pendingMigrations: [],
+    newestAt: '2026-11-21T11:00:00.000Z',
+    ageSeconds: 3600,
+  });
+  expect(report.foreignKeysChecked).toBeGreaterThan(3);
+  expect(report.sequencesChecked).toBeGreaterThan(1);
+  expect(report.invariantsChecked).toBeGreaterThan(0);
+  expect(await contentOf(database.name)).toEqual(before);
+});
+
+test.each<[string, string, RegExp]>([
+  [
+    'a child without its parent',
+    `SET session_replication_role = 'replica';
+     INSERT INTO billing.reconciliation_findings (run_id, kind, object_type, object_id, corrected) VALUES (77, 'missed_event', 'event', 'evt_9', true);
+     RESET session_replication_role`,
+    /^Foreign key reconciliation_findings_run_id_fkey of billing\.reconciliation_findings .* for example, 77$/,
+  ],
+  [
+    'a sequence that will hand out a number twice',
+    `${RUN}; SELECT setval('billing.reconciliation_runs_id_seq', 1, false)`,
+    /^Sequence billing\.reconciliation_runs_id_seq will hand out 1, but billing\.reconciliation_runs\.id has 1 already/,
+  ],
+  [
+    'a trigger that is switched off',
+    `ALTER TABLE billing.refund_ledger DISABLE TRIGGER refund_ledger_only_grows`,
+    /^Trigger refund_ledger_only_grows of billing\.refund_ledger is switched off/,
+  ],
+  [
+    'a broken rule of the domain',
+    `${RUN.replace("'running', false", "'running', true")};
+     INSERT INTO billing.reconciliation_findings (run_id, kind, object_type, object_id, corrected) VALUES (1, 'missed_event', 'event', 'evt_9', true)`,
+    /^"a dry run of the reconciliation corrected nothing" does not hold for 1$/,
+  ],
+  [
+    'a rule that several rows break',
+    `${RUN.replace("'running', false", "'running', true")};
+     INSERT INTO billing.reconciliation_findings (run_id, kind, object_type, object_id, corrected)
+     SELECT 1, 'missed_event', 'event', 'evt_' || n, n > 1 FROM generate_series(1, 4) AS n`,
+    /corrected nothing" does not hold for 3 rows, such as 2 and 4$/,
+  ],
+])('%s is found and named', async (_what, damage, message) => {
+  await client.query(damage);
+  const report = await verify();
+  expect(report.sound).toBe(false);
+  expect(report.problems.map((problem) => problem.message)).toEqual([expect.stringMatching(message)]);
+});
+
+test('a table with a page that cannot be read is found and named, and does not hide what else is wrong', async () => {
+  // Children, whose keys cannot be checked without the page; and a sequence that is behind.
+  await client.query(`INSERT INTO billing.invoices
+    (id, customer_id, currency, total, amount_due, amount_paid, amount_remaining, attempt_count, created_at, version, raw)
+    VALUES ('in_1', 'cus_1', 'eur', 1, 1, 0, 1, 0, now(), '', '{"id": "in_1"}')`);
+  await client.query(`${RUN}; SELECT setval('billing.reconciliation_runs_id_seq', 1, false)`);
+  const damaged = await copyWithDamagedPage(database, 'billing.customers');
+  try {
+    const report = await verify({ targetDatabase: damaged.name });
+    expect(report.sound).toBe(false);
+    expect(report.problems).toEqual(
+      expect.arrayContaining([
+        { check: 'sequences', message: expect.stringContaining('reconciliation_runs_id_seq') as string },
+        {
+          check: 'tables',
+          message: expect.stringMatching(
+            /^Cannot read what foreign key invoices_customer_id_fkey of billing\.invoices is checked by: invalid page/,
+          ) as string,
+        },
+      ]),
+    );
+    expect(report.foreignKeysChecked).toBeGreaterThan(3);
+  } finally {
+    await damaged.drop();
+  }
+});
+
+describe('when time does not suffice for every check', () => {
+  async function keysIn(): Promise<number> {
+    const keys = await client.query(`SELECT FROM pg_constraint WHERE contype = 'f' AND conparentid = 0`);
+    return keys.rowCount ?? 0;
+  }
+
+  test('those not begun are named as not checked, and say neither good nor bad', async () => {
+    let remaining = 3;
+    const report = await verify({}, undefined, () => (remaining-- > 0 ? 60_000 : 0));
+    expect(report).toMatchObject({ sound: true, problems: [], foreignKeysChecked: 0 });
+    expect(report.notChecked.filter((name) => name.startsWith('foreign key '))).toHaveLength(await keysIn());
+    expect(report.notChecked).toContain('foreign key invoices_customer_id_fkey of billing.invoices');
+  });
+
+  test('one that takes too long is ended and named, and the others are made', async () => {
+    await client.query(`INSERT INTO billing.customers SELECT 'cus_n' || n, now() FROM generate_series(1, 60000) n;
+      INSERT INTO billing.subscriptions (id, customer_id, status, currency, cancel_at_period_end, created_at, version, raw)
+        SELECT 'sub_' || n, 'cus_n' || n, 'active', 'eur', false, now(), '1', '{}' FROM generate_series(1, 60000) n`);
+    const slow = 'foreign key subscriptions_customer_id_fkey of billing.subscriptions';
+    const report = await verify({}, undefined, () => 5);
+    expect(report.notChecked).toContain(slow);
+    const keysNotChecked = report.notChecked.filter((name) => name.startsWith('foreign key '));
+    expect(report.foreignKeysChecked + keysNotChecked.length).toBe(await keysIn());
+    // The same with time enough: nothing else keeps it from being checked.
+    expect((await verify()).notChecked).toEqual([]);
+  });
+});
+
+test('a schema that is older than the code, or newer, is named with the way out', async () => {
+  const migrations = await copyMigrations('billing');
+  try {
+    const name = await migrations.add('add_note', 'ALTER TABLE billing.customers ADD note text;');
+    const older = await verify({}, migrations.directory);
+    expect(older).toMatchObject({ sound: false, pendingMigrations: [name], invariantsChecked: 0 });
+    expect(older.problems[0]?.message).toContain('apply them');
+
+    await client.query(`INSERT INTO operations.migrations (name, run_on) VALUES ('9999_unknown', now())`);
+    expect((await verify()).problems[0]?.message).toContain('deploy the version that does');
+  } finally {
+    await migrations.remove();
+  }
+});
+
+test('a main database in the place of billing is refused', async () => {
+  const main = await createTestDatabase('main');
+  try {
+    await expect(verify({ targetDatabase: main.name })).rejects.toMatchObject({ code: 'wrong_database' });
+  } finally {
+    await main.drop();
+  }
+});

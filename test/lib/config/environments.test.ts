@@ -1,0 +1,214 @@
+import { defineEnvironment, type EnvironmentInput } from '../../../lib/config/environment-schema';
+import { DEPLOYED_ENVIRONMENTS, deployedEnvironment, localEnvironment } from '../../../lib/config/environments';
+import { localOptions } from '../support';
+
+const database = {
+  kind: 'create',
+  instanceClass: 't4g.medium',
+  allocatedStorageGiB: 20,
+  maximumStorageGiB: 50,
+  multiAz: false,
+} as const;
+
+const valid: EnvironmentInput = {
+  name: 'dev',
+  account: '111111111111',
+  region: 'eu-central-1',
+  allowedRegions: ['eu-central-1', 'eu-west-1'],
+  availabilityZones: ['eu-central-1a', 'eu-central-1b', 'eu-central-1c'],
+  removalProtection: false,
+  logLevel: 'INFO',
+  databases: { billing: database, main: database },
+  stripe: { livemode: false },
+};
+
+const HOST = 'databases.main.host must be a host name or address, without scheme and port, ';
+const secretIn = (region: string) => `arn:aws:secretsmanager:${region}:111111111111:secret:main-AbCdEf`;
+
+/** Databases that exist already: the main one, or both, with something else than it should have. */
+function existing(change: object, which: 'main' | 'both' = 'main') {
+  const wrong = {
+    kind: 'existing',
+    host: 'db.example.com',
+    port: 5432,
+    databaseName: 'main',
+    secretArn: secretIn('eu-central-1'),
+    allocatedStorageGiB: 20,
+    ...change,
+  };
+  return { databases: { billing: which === 'both' ? wrong : database, main: wrong } };
+}
+
+test.each(['db.example.com', 'localhost', '10.0.0.1', 'fd00::1'])('a database may be at %s', (host) => {
+  expect(() => defineEnvironment({ ...valid, ...(existing({ host }) as object) })).not.toThrow();
+});
+
+test('what is left out gets its default', () => {
+  expect(defineEnvironment(valid)).toMatchObject({
+    stripe: { apiBase: 'https://api.stripe.com' },
+    reconciliation: { enabled: true, hourUtc: 2, daysBack: 7 },
+    alarmEmails: { warning: [], critical: [] },
+  });
+});
+
+test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
+  ['an hour past the day', { reconciliation: { hourUtc: 25 } }, 'reconciliation.hourUtc must be 0–23, got 25'],
+  ['an hour that is text', { reconciliation: { hourUtc: '2' } }, 'reconciliation.hourUtc must be 0–23, got "2"'],
+  ['more days than Stripe lists', { reconciliation: { daysBack: 31 } }, 'reconciliation.daysBack must be 1–30, got 31'],
+  [
+    'another region',
+    { region: 'us-east-1' },
+    'region must be one of eu-central-1, eu-west-1, where this data may stay, got "us-east-1"',
+  ],
+  ['a short account', { account: '1234' }, 'account must be the 12 digits of an AWS account, got "1234"'],
+  ['no account', { account: undefined }, 'account must be the 12 digits of an AWS account, got nothing'],
+  [
+    'no zones',
+    { availabilityZones: undefined },
+    'availabilityZones must name three zones when a database is created, got nothing',
+  ],
+  [
+    'a wrong address',
+    { alarmEmails: { critical: ['nobody'] } },
+    'alarmEmails.critical.0 must be an e-mail address, got "nobody"',
+  ],
+  ['a wrong URL', { stripe: { livemode: true, apiBase: 'stripe' } }, 'stripe.apiBase must be a URL, got "stripe"'],
+  ['a misspelt setting', { reconcilation: {} } as object, 'config: unknown setting reconcilation'],
+  [
+    'a storage ceiling below the start',
+    { databases: { billing: { ...database, maximumStorageGiB: 30, allocatedStorageGiB: 28 }, main: database } },
+    'databases.billing.maximumStorageGiB must be at least 10 % above allocatedStorageGiB, got 30',
+  ],
+  [
+    'an unknown kind of database',
+    { databases: { billing: { kind: 'rented' }, main: database } },
+    'databases.billing.kind must be of kind `create` or `existing`, got "rented"',
+  ],
+  [
+    'a secret without its suffix',
+    {
+      databases: {
+        billing: {
+          kind: 'existing',
+          host: 'h',
+          port: 5432,
+          databaseName: 'b',
+          secretArn: 'billing',
+          allocatedStorageGiB: 1,
+        },
+        main: database,
+      },
+    },
+    'databases.billing.secretArn must be a complete secret ARN, ending in the six characters that Secrets Manager added, got "billing"',
+  ],
+  [
+    'no databases',
+    { databases: undefined },
+    'databases must be `billing` and `main`, each to `create` or `existing`, got nothing',
+  ],
+  ['no Stripe', { stripe: undefined }, 'stripe must say at least whether `livemode` is true or false, got nothing'],
+  ['a region that is none', { region: 'Frankfurt' }, 'region must be a region such as `eu-central-1`, got "Frankfurt"'],
+  [
+    'an account that is a name',
+    { account: 'production' },
+    'account must be the 12 digits of an AWS account, got "production"',
+  ],
+  [
+    'zones of another region',
+    { availabilityZones: ['eu-central-1a', 'eu-west-1a', 'eu-central-1c'] },
+    'availabilityZones.1 must be a zone of eu-central-1, such as `eu-central-1a`, got "eu-west-1a"',
+  ],
+  [
+    'an address instead of a host',
+    existing({ host: 'postgres://db.example.com' }),
+    HOST + 'got "postgres://db.example.com"',
+  ],
+  ['a host with a port', existing({ host: 'db.example.com:5432' }), HOST + 'got "db.example.com:5432"'],
+  ['no host', existing({ host: undefined }), HOST + 'got nothing'],
+  ['an impossible port', existing({ port: 70_000 }), 'databases.main.port must be 1–65535, got 70000'],
+  [
+    'a database name that needs quoting',
+    existing({ databaseName: 'Main-DB' }),
+    'databases.main.databaseName must be lower-case letters, digits and `_`, starting with a letter, got "Main-DB"',
+  ],
+  [
+    'a secret in another region',
+    existing({ secretArn: secretIn('eu-west-1') }),
+    `databases.main.secretArn must be in eu-central-1, got "${secretIn('eu-west-1')}"`,
+  ],
+  [
+    'a key in another region',
+    existing({ secretKeyArn: 'arn:aws:kms:eu-west-1:111111111111:key/1' }),
+    'databases.main.secretKeyArn must be in eu-central-1, got "arn:aws:kms:eu-west-1:111111111111:key/1"',
+  ],
+  [
+    'a security group that is a name',
+    existing({ securityGroupId: 'database' }),
+    'databases.main.securityGroupId must be a security group id such as `sg-0a1b2c3d`, got "database"',
+  ],
+  [
+    'fewer subnets than zones',
+    {
+      ...existing({}, 'both'),
+      existingNetwork: {
+        vpcId: 'vpc-0000000a',
+        availabilityZones: ['eu-central-1a', 'eu-central-1b', 'eu-central-1c'],
+        privateSubnetIds: ['subnet-0000000a', 'subnet-0000000b'],
+      },
+    },
+    'existingNetwork.privateSubnetIds must name one subnet for each of 3 zones, got an object',
+  ],
+  [
+    'a security group without a network',
+    existing({ securityGroupId: 'sg-0000000a' }, 'both'),
+    'databases.billing.securityGroupId must be left out without a network: nothing could be let in, got "sg-0000000a"',
+  ],
+])('%s is refused, naming the field and the form', (_, change, problem) => {
+  expect(() => defineEnvironment({ ...valid, ...change } as EnvironmentInput)).toThrow(
+    `environment \`dev\`: ${problem}`,
+  );
+});
+
+test('every problem is named at once', () => {
+  const wrong = { ...valid, account: '1', reconciliation: { hourUtc: -1 } };
+  expect(() => defineEnvironment(wrong)).toThrow(/account must be .*; reconciliation\.hourUtc must be 0–23, got -1/);
+});
+
+test.each(DEPLOYED_ENVIRONMENTS)('%s is valid, in an allowed region', (name) => {
+  const config = deployedEnvironment(name);
+  expect(config.allowedRegions).toContain(config.region);
+});
+
+test('data is protected everywhere but in dev, and live events are taken in production only', () => {
+  const settings = DEPLOYED_ENVIRONMENTS.map(deployedEnvironment).map(({ name, removalProtection, stripe }) => [
+    name,
+    removalProtection,
+    stripe.livemode,
+  ]);
+  expect(settings).toEqual([
+    ['dev', false, false],
+    ['staging', true, false],
+    ['production', true, true],
+  ]);
+});
+
+test('environments are apart: no two share an account', () => {
+  const accounts = DEPLOYED_ENVIRONMENTS.map((name) => deployedEnvironment(name).account);
+  expect(new Set(accounts).size).toBe(accounts.length);
+});
+
+test('an unknown environment is answered with those that exist', () => {
+  expect(() => deployedEnvironment('prod')).toThrow(
+    'environment `prod` does not exist: expected dev, staging, production',
+  );
+});
+
+test('local is never among the environments that are deployed', () => {
+  expect(() => deployedEnvironment('local')).toThrow('does not exist');
+});
+
+test('the local environment connects to the databases that it is handed', () => {
+  const config = localEnvironment(localOptions());
+  expect(config.databases.billing).toMatchObject({ kind: 'existing', host: '127.0.0.1', port: 5433 });
+  expect(config.stripe.apiBase).toBe('http://127.0.0.1:12111');
+});

@@ -1,0 +1,267 @@
+import type { BackupEnvironment } from '../../../lambdas/backup/contract';
+import type { CleanupEnvironment } from '../../../lambdas/cleanup/contract';
+import type { CollectorEnvironment } from '../../../lambdas/collector/contract';
+import type { DrillEnvironment } from '../../../lambdas/drill/contract';
+import type { EntitlementsEnvironment } from '../../../lambdas/entitlements/contract';
+import type { MigrateEnvironment } from '../../../lambdas/migrate/contract';
+import { MAX_ATTEMPTS, type ProcessorEnvironment } from '../../../lambdas/processor/contract';
+import type { ReconciliationEnvironment } from '../../../lambdas/reconciliation/contract';
+import type { ReplayEnvironment } from '../../../lambdas/replay/contract';
+import type { ResetPasswordEnvironment } from '../../../lambdas/reset-password/contract';
+import type { RestoreEnvironment } from '../../../lambdas/restore/contract';
+import type { RowRecoveryEnvironment } from '../../../lambdas/row-recovery/contract';
+import type { VerifyEnvironment } from '../../../lambdas/verify/contract';
+import type { WebhookEnvironment } from '../../../lambdas/webhook/contract';
+import { localEnvironment } from '../../../lib/config/environments';
+import { FUNCTIONS, localOptions, resourceLike, resourcesOf, templatesOf } from '../support';
+import { synthesise } from '../synthesise';
+
+const base = ['ENVIRONMENT_NAME', 'LOG_LEVEL'] as const;
+const billing = [
+  'BILLING_DATABASE_HOST',
+  'BILLING_DATABASE_PORT',
+  'BILLING_DATABASE_NAME',
+  'BILLING_DATABASE_SECRET_ARN',
+] as const;
+const main = ['MAIN_DATABASE_HOST', 'MAIN_DATABASE_PORT', 'MAIN_DATABASE_NAME', 'MAIN_DATABASE_SECRET_ARN'] as const;
+
+/** Names of the variables that may not be left out. */
+type Required<Environment> = {
+  [Name in keyof Environment]-?: undefined extends Environment[Name] ? never : Name;
+}[keyof Environment];
+
+/** The names in an interface that are required, which must be all of them: a forgotten one does not compile. */
+function variables<Environment>() {
+  return <const Names extends readonly (Required<Environment> & string)[]>(
+    names: Names &
+      ([Required<Environment>] extends [Names[number]]
+        ? unknown
+        : { missing: Exclude<Required<Environment>, Names[number]> }),
+  ): readonly string[] => names;
+}
+
+const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
+  backup: variables<BackupEnvironment>()([
+    ...base,
+    ...billing,
+    ...main,
+    'ARCHIVE_BUCKET',
+    'BILLING_RETENTION_DAYS',
+    'MAIN_RETENTION_DAYS',
+    'BILLING_FREQUENCY_HOURS',
+    'MAIN_FREQUENCY_HOURS',
+    'BILLING_INSTANCE_IDENTIFIER',
+    'MAIN_INSTANCE_IDENTIFIER',
+    'STREAMING_LIMIT_GIB',
+    'EXPORT_ROLE_ARN',
+    'EXPORT_KEY_ARN',
+  ]),
+  cleanup: variables<CleanupEnvironment>()([...base, ...billing, 'RETENTION_DAYS']),
+  collector: variables<CollectorEnvironment>()([
+    ...base,
+    ...billing,
+    ...main,
+    'BILLING_INSTANCE_IDENTIFIER',
+    'MAIN_INSTANCE_IDENTIFIER',
+    'BILLING_ALLOCATED_STORAGE_GIB',
+    'MAIN_ALLOCATED_STORAGE_GIB',
+    'ARCHIVE_BUCKET',
+    'EVENT_RETENTION_DAYS',
+    'STRIPE_API_SECRET_ARN',
+    'STRIPE_SIGNING_SECRET_ARN',
+  ]),
+  drill: variables<DrillEnvironment>()([
+    ...base,
+    ...billing,
+    ...main,
+    'ARCHIVE_BUCKET',
+    'BILLING_RESTORE_TARGET_MINUTES',
+    'MAIN_RESTORE_TARGET_MINUTES',
+  ]),
+  entitlements: variables<EntitlementsEnvironment>()([...base, ...billing, 'CACHE_URL']),
+  migrate: variables<MigrateEnvironment>()([...base, ...billing, ...main]),
+  processor: variables<ProcessorEnvironment>()([...base, ...billing, 'CACHE_URL']),
+  reconciliation: variables<ReconciliationEnvironment>()([
+    ...base,
+    ...billing,
+    'STRIPE_API_SECRET_ARN',
+    'STRIPE_API_BASE',
+    'LIVEMODE',
+    'CACHE_URL',
+    'DAYS_BACK',
+  ]),
+  replay: variables<ReplayEnvironment>()([
+    ...base,
+    ...billing,
+    'STRIPE_API_SECRET_ARN',
+    'STRIPE_API_BASE',
+    'LIVEMODE',
+    'CACHE_URL',
+    'QUEUE_URL',
+    'DEAD_LETTER_QUEUE_URL',
+  ]),
+  'reset-password': variables<ResetPasswordEnvironment>()([
+    ...base,
+    'BILLING_DATABASE_SECRET_ARN',
+    'MAIN_DATABASE_SECRET_ARN',
+  ]),
+  'row-recovery': variables<RowRecoveryEnvironment>()([...base, ...billing, ...main, 'ARCHIVE_BUCKET', 'CACHE_URL']),
+  verify: variables<VerifyEnvironment>()([...base, ...billing, ...main]),
+  restore: variables<RestoreEnvironment>()([...base, ...billing, ...main, 'ARCHIVE_BUCKET']),
+  webhook: variables<WebhookEnvironment>()([...base, 'QUEUE_URL', 'SIGNING_SECRET_ARN', 'LIVEMODE']),
+};
+
+function functionOf(environment: string, stem: string): Record<string, unknown> {
+  const functions = Object.values(resourcesOf(templatesOf(environment).operations, 'AWS::Lambda::Function'));
+  const found = functions.find(({ Properties }) => Properties.FunctionName === `BillingOps-${environment}-${stem}`);
+  if (!found) throw new Error(`No function ${stem}`);
+  return found.Properties;
+}
+
+describe.each(FUNCTIONS)('%s', (stem) => {
+  test('gets exactly the variables of its contract, and the authorities of RDS where it connects', () => {
+    const { Variables } = functionOf('production', stem).Environment as { Variables: Record<string, unknown> };
+    const contract = CONTRACTS[stem] ?? [];
+    const connects = contract.includes('BILLING_DATABASE_HOST');
+    expect(Object.keys(Variables).toSorted()).toEqual(
+      [...contract, ...(connects ? ['NODE_EXTRA_CA_CERTS'] : [])].toSorted(),
+    );
+  });
+
+  test('runs on arm64 with Node 24, traced, logging JSON to a group that expires', () => {
+    expect(functionOf('production', stem)).toMatchObject({
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
+      Handler: 'index.handler',
+      TracingConfig: { Mode: 'Active' },
+      LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: expect.any(String) } },
+    });
+  });
+
+  test('is in the network only where it connects to a database', () => {
+    const connects = (CONTRACTS[stem] ?? []).includes('BILLING_DATABASE_HOST');
+    expect(functionOf('production', stem).VpcConfig !== undefined).toBe(connects);
+    expect(functionOf('local', stem).VpcConfig).toBeUndefined();
+  });
+});
+
+test('every log group expires', () => {
+  const { operations } = templatesOf('production');
+  for (const { Properties } of Object.values(resourcesOf(operations, 'AWS::Logs::LogGroup'))) {
+    expect(Properties.RetentionInDays).toBe(365);
+  }
+});
+
+test('the queue hides a batch for six times as long as the processor may take', () => {
+  const queue = resourceLike(templatesOf('production').operations, 'AWS::SQS::Queue', 'EventQueueEvents').Properties;
+  expect(queue.VisibilityTimeout).toBe(6 * Number(functionOf('production', 'processor').Timeout));
+});
+
+test('an event is parked for 14 days after the attempts of the contract', () => {
+  const { operations } = templatesOf('production');
+  const queue = resourceLike(operations, 'AWS::SQS::Queue', 'EventQueueEvents').Properties;
+  const parked = resourceLike(operations, 'AWS::SQS::Queue', 'EventQueueParked').Properties;
+  expect(queue.RedrivePolicy).toMatchObject({ maxReceiveCount: MAX_ATTEMPTS });
+  expect(parked.MessageRetentionPeriod).toBe(14 * 24 * 60 * 60);
+  expect(Number(queue.MessageRetentionPeriod)).toBeLessThan(Number(parked.MessageRetentionPeriod));
+});
+
+test('the processor takes batches of 200 and reports each failure by itself', () => {
+  const mapping = resourceLike(templatesOf('production').operations, 'AWS::Lambda::EventSourceMapping', 'Processor');
+  expect(mapping.Properties).toMatchObject({
+    BatchSize: 200,
+    MaximumBatchingWindowInSeconds: 1,
+    FunctionResponseTypes: ['ReportBatchItemFailures'],
+    ScalingConfig: { MaximumConcurrency: 5 },
+  });
+});
+
+test('the only route is POST /api/v1/webhooks/stripe, throttled, with bodies left as they are', () => {
+  const { operations } = templatesOf('production');
+  const methods = Object.values(resourcesOf(operations, 'AWS::ApiGateway::Method'));
+  expect(methods.map(({ Properties }) => Properties.HttpMethod)).toEqual(['POST']);
+  const parts = Object.values(resourcesOf(operations, 'AWS::ApiGateway::Resource')).map(
+    ({ Properties }) => Properties.PathPart,
+  );
+  expect(parts).toEqual(['api', 'v1', 'webhooks', 'stripe']);
+  operations.hasResourceProperties('AWS::ApiGateway::RestApi', {
+    BinaryMediaTypes: ['*/*'],
+    EndpointConfiguration: { Types: ['REGIONAL'] },
+  });
+  const stage = resourceLike(operations, 'AWS::ApiGateway::Stage', 'Api').Properties;
+  expect(stage.AccessLogSetting).toBeDefined();
+  expect(stage.MethodSettings).toEqual([
+    expect.objectContaining({ ThrottlingRateLimit: 1000, ThrottlingBurstLimit: 2000 }),
+  ]);
+});
+
+test.each([
+  ['EveryBilling', 'cron(0 0,6,12,18 * * ? *)', '{"database":"billing","slot":"<aws.scheduler.scheduled-time>"}', 3600],
+  ['EveryMain', 'cron(0 2 * * ? *)', '{"database":"main","slot":"<aws.scheduler.scheduled-time>"}', 3600],
+  ['Daily', 'cron(0 2 * * ? *)', '{}', 3600],
+  ['EveryNight', 'cron(0 5 * * ? *)', '{}', 3600],
+  ['MonthlyBilling', 'cron(0 14 3 * ? *)', '{"database":"billing"}', 3600],
+  ['MonthlyMain', 'cron(0 14 4 * ? *)', '{"database":"main"}', 3600],
+  ['EveryFiveMinutes', 'rate(5 minutes)', '{}', 240],
+])(
+  'schedule %s runs at %s, gives up before the next, and leaves what failed in a queue',
+  (id, expression, input, age) => {
+    const { Properties } = resourceLike(templatesOf('production').operations, 'AWS::Scheduler::Schedule', id);
+    expect(Properties).toMatchObject({
+      ScheduleExpression: expression,
+      State: 'ENABLED',
+      FlexibleTimeWindow: { Mode: 'OFF' },
+      Target: {
+        Input: input,
+        RetryPolicy: { MaximumEventAgeInSeconds: age },
+        DeadLetterConfig: { Arn: expect.anything() },
+      },
+    });
+  },
+);
+
+/** Invoked by a schedule, or by an operator who does not wait. */
+const ASYNCHRONOUS = FUNCTIONS.filter((stem) => !['processor', 'reset-password', 'verify', 'webhook'].includes(stem));
+
+test('every function that is invoked asynchronously leaves what failed in a queue', () => {
+  const invoked = Object.values(resourcesOf(templatesOf('production').operations, 'AWS::Lambda::EventInvokeConfig'));
+  expect(invoked).toHaveLength(ASYNCHRONOUS.length);
+  for (const { Properties } of invoked) {
+    expect(Properties).toMatchObject({ DestinationConfig: { OnFailure: { Destination: expect.anything() } } });
+  }
+});
+
+test('objects without metadata belong to the app and the project of the configuration', () => {
+  const { operations } = synthesise({
+    ...localEnvironment(localOptions()),
+    stripe: { ...localEnvironment(localOptions()).stripe, defaultAppId: 'shop', defaultProjectId: 'courses' },
+  });
+  expect(resourceLike(operations, 'AWS::Lambda::Function', 'Processor').Properties).toMatchObject({
+    Environment: { Variables: { DEFAULT_APP_ID: 'shop', DEFAULT_PROJECT_ID: 'courses' } },
+  });
+});
+
+test('reconciliation runs at the hour of the configuration, over its days, and can be switched off', () => {
+  const { operations } = synthesise(
+    localEnvironment(localOptions({ reconciliation: { enabled: false, hourUtc: 5, daysBack: 14 } })),
+  );
+  const { Properties } = resourceLike(operations, 'AWS::Scheduler::Schedule', 'Daily');
+  expect(Properties).toMatchObject({ ScheduleExpression: 'cron(0 5 * * ? *)', State: 'DISABLED' });
+  operations.hasResourceProperties('AWS::Lambda::Function', {
+    FunctionName: 'BillingOps-local-reconciliation',
+    Environment: { Variables: { DAYS_BACK: '14', STRIPE_API_BASE: 'http://127.0.0.1:12111', LIVEMODE: 'false' } },
+  });
+});
+
+test.each([
+  ['backup', 2],
+  ['cleanup', 1],
+  ['drill', 1],
+  ['replay', 1],
+  ['row-recovery', 1],
+  ['reconciliation', 1],
+  ['migrate', 1],
+  ['collector', 1],
+])('no more than the safe number of %s runs at a time', (stem, concurrency) => {
+  expect(functionOf('production', stem).ReservedConcurrentExecutions).toBe(concurrency);
+});

@@ -1,0 +1,113 @@
+import { MAX_BODY_BYTES } from '../../../lambdas/webhook/contract';
+import { deployedEnvironment } from '../../../lib/config/environments';
+import { RATE_LIMIT_PER_ADDRESS } from '../../../lib/operations/web-acl';
+import { resourceLike, resourcesOf, templatesOf, type Synthesised } from '../support';
+import { synthesise } from '../synthesise';
+
+interface Rule {
+  readonly Name: string;
+  readonly Priority: number;
+  readonly Action?: Record<string, unknown>;
+  readonly Statement: {
+    readonly ManagedRuleGroupStatement?: {
+      readonly Name: string;
+      readonly RuleActionOverrides: { Name: string; ActionToUse: Record<string, unknown> }[];
+    };
+    readonly RateBasedStatement?: Record<string, unknown>;
+    readonly NotStatement?: unknown;
+  };
+}
+
+const rulesOf = ({ operations }: Synthesised) =>
+  resourceLike(operations, 'AWS::WAFv2::WebACL', 'Firewall').Properties.Rules as Rule[];
+const rules = rulesOf(templatesOf('production'));
+
+test('the firewall stands before the stage that Stripe delivers to', () => {
+  const { operations } = templatesOf('production');
+  const { ResourceArn, WebACLArn } = resourceLike(operations, 'AWS::WAFv2::WebACLAssociation', 'Firewall').Properties;
+  expect(JSON.stringify(ResourceArn)).toContain('/stages/');
+  expect(JSON.stringify(WebACLArn)).toContain('Firewall');
+});
+
+test("a body of the size that the function takes is not refused by AWS's rules, nor for what customers typed", () => {
+  // The common rules refuse bodies above 8 KiB.
+  expect(MAX_BODY_BYTES).toBeGreaterThan(8192);
+  const managed = rules.flatMap(({ Statement }) => Statement.ManagedRuleGroupStatement ?? []);
+  expect(managed.map(({ Name }) => Name)).toEqual([
+    'AWSManagedRulesCommonRuleSet',
+    'AWSManagedRulesKnownBadInputsRuleSet',
+  ]);
+  const overrides = managed.flatMap(({ RuleActionOverrides }) => RuleActionOverrides);
+  expect(overrides.map(({ Name }) => Name)).toContain('SizeRestrictions_BODY');
+  expect(overrides.filter(({ Name }) => !Name.endsWith('_BODY'))).toEqual([]);
+  expect(overrides.filter(({ ActionToUse }) => !('Count' in ActionToUse))).toEqual([]);
+});
+
+test('one address may bring half of what the API takes, and is answered 429 above', () => {
+  const { operations } = templatesOf('production');
+  const stage = resourceLike(operations, 'AWS::ApiGateway::Stage', 'Api').Properties;
+  const [{ ThrottlingRateLimit }] = stage.MethodSettings as [{ ThrottlingRateLimit: number }];
+  expect(RATE_LIMIT_PER_ADDRESS).toBe((ThrottlingRateLimit * 300) / 2);
+  expect(rules.find(({ Name }) => Name === 'rate-per-address')).toMatchObject({
+    Action: { Block: { CustomResponse: { ResponseCode: 429 } } },
+    Statement: { RateBasedStatement: { AggregateKeyType: 'IP', Limit: RATE_LIMIT_PER_ADDRESS } },
+  });
+});
+
+test('any address may try, unless the addresses of Stripe are named: then all others are refused first', () => {
+  expect(Object.keys(resourcesOf(templatesOf('production').operations, 'AWS::WAFv2::IPSet'))).toEqual([]);
+  const dev = deployedEnvironment('dev');
+  const named = synthesise({ ...dev, stripe: { ...dev.stripe, webhookAddresses: ['3.18.12.63/32'] } });
+  const first = rulesOf(named).toSorted((a, b) => a.Priority - b.Priority)[0];
+  expect(first).toMatchObject({ Name: 'only-from-stripe', Action: { Block: {} } });
+  expect(first?.Statement.NotStatement).toBeDefined();
+  expect(resourceLike(named.operations, 'AWS::WAFv2::IPSet', 'WebhookAddresses').Properties).toMatchObject({
+    Addresses: ['3.18.12.63/32'],
+  });
+});
+
+test('what was refused is logged for a year, without signatures', () => {
+  const { operations } = templatesOf('production');
+  expect(resourceLike(operations, 'AWS::WAFv2::LoggingConfiguration', 'Firewall').Properties).toMatchObject({
+    RedactedFields: [{ SingleHeader: { Name: 'stripe-signature' } }],
+    LoggingFilter: { DefaultBehavior: 'DROP' },
+  });
+  expect(resourceLike(operations, 'AWS::Logs::LogGroup', 'Firewall').Properties).toMatchObject({
+    LogGroupName: { 'Fn::Join': ['', expect.arrayContaining(['aws-waf-logs-BillingOps-production-'])] },
+    RetentionInDays: 365,
+  });
+});
+
+describe('the cache of entitlements', () => {
+  const { operations } = templatesOf('production');
+
+  test('is reached by TLS, and only by the functions that use it', () => {
+    const { Variables } = resourceLike(operations, 'AWS::Lambda::Function', 'Entitlements').Properties.Environment as {
+      Variables: Record<string, unknown>;
+    };
+    expect(JSON.stringify(Variables.CACHE_URL)).toContain('rediss://');
+    const letIn = Object.entries(resourcesOf(operations, 'AWS::EC2::SecurityGroupIngress')).filter(([id]) =>
+      id.startsWith('EntitlementCache'),
+    );
+    const users = ['entitlements', 'processor', 'reconciliation', 'replay', 'row-recovery'];
+    expect(letIn.map(([, { Properties }]) => String(Properties.Description)).toSorted()).toEqual(
+      users.map((stem) => `${stem} reads and writes entitlements`),
+    );
+  });
+
+  test('has a ceiling on what it may cost', () => {
+    expect(resourceLike(operations, 'AWS::ElastiCache::ServerlessCache', 'Cache').Properties).toMatchObject({
+      Engine: 'valkey',
+      CacheUsageLimits: { DataStorage: { Maximum: 1, Unit: 'GB' } },
+    });
+  });
+
+  test('is left out where the environment has none', () => {
+    const { operations: dev } = templatesOf('dev');
+    expect(Object.keys(resourcesOf(dev, 'AWS::ElastiCache::ServerlessCache'))).toEqual([]);
+    const { Variables } = resourceLike(dev, 'AWS::Lambda::Function', 'Entitlements').Properties.Environment as {
+      Variables: Record<string, unknown>;
+    };
+    expect(Variables.CACHE_URL).toBe('');
+  });
+});

@@ -1,0 +1,171 @@
+import { DEPLOYED_ENVIRONMENTS } from '../../../lib/config/environments';
+import { resourceLike, resourcesOf, templatesOf, type Synthesised } from '../support';
+
+interface Statement {
+  readonly Effect: string;
+  readonly Action: string | string[];
+  readonly Resource: unknown;
+  readonly Condition?: unknown;
+}
+
+/** AWS's own policies, each with the reason why it is used. */
+const MANAGED_POLICIES: Readonly<Record<string, string>> = {
+  'service-role/AmazonRDSEnhancedMonitoringRole': 'writes the metrics of the operating system',
+  'service-role/AWSBackupServiceRolePolicyForBackup': 'takes recovery points',
+  'service-role/AWSBackupServiceRolePolicyForRestores': 'restores recovery points to test them',
+  'service-role/AmazonAPIGatewayPushToCloudWatchLogs': 'writes the access log',
+};
+
+function statementsOf({ data, operations, monitoring }: Synthesised, word = ''): Statement[] {
+  return [data, operations, monitoring]
+    .flatMap((template) => Object.entries(resourcesOf(template, 'AWS::IAM::Policy')))
+    .filter(([id]) => id.includes(word))
+    .flatMap(([, { Properties }]) => (Properties.PolicyDocument as { Statement: Statement[] }).Statement);
+}
+
+const actionsOf = (statement: Statement) => [statement.Action].flat();
+
+describe.each(DEPLOYED_ENVIRONMENTS)('%s', (environment) => {
+  test('attaches only the managed policies that are listed here with their reason', () => {
+    const { data, operations, monitoring } = templatesOf(environment);
+    const attached = [data, operations, monitoring]
+      .flatMap((template) => Object.values(resourcesOf(template, 'AWS::IAM::Role')))
+      .flatMap(({ Properties }) => (Properties.ManagedPolicyArns ?? []) as unknown[])
+      .map((arn) => /:iam::aws:policy\/([\w/-]+)/.exec(JSON.stringify(arn))?.[1] ?? JSON.stringify(arn));
+    expect([...new Set(attached)].toSorted()).toEqual(Object.keys(MANAGED_POLICIES).toSorted());
+  });
+});
+
+test('the backup function can neither destroy an archive nor get around its lock', () => {
+  const statements = statementsOf(templatesOf('production'), 'BackupRole');
+  const actions = statements.flatMap(actionsOf).filter((action) => action.startsWith('s3:'));
+  // `DeleteObject` puts a marker over an object; its versions go by `DeleteObjectVersion`, which nobody has.
+  expect([...new Set(actions)].toSorted()).toEqual([
+    's3:AbortMultipartUpload',
+    's3:DeleteObject',
+    's3:GetObject',
+    's3:GetObjectRetention',
+    's3:ListBucket',
+    's3:ListBucketMultipartUploads',
+    's3:PutObject',
+    's3:PutObjectRetention',
+  ]);
+});
+
+test('the restore function writes nothing to the archives', () => {
+  const actions = statementsOf(templatesOf('production'), 'Restore').flatMap(actionsOf);
+  expect(actions.filter((action) => /^s3:(Put|Delete|Abort|\*)/.test(action))).toEqual([]);
+});
+
+test('the webhook function reaches the signing secret and the queue, and no database', () => {
+  const statements = statementsOf(templatesOf('production'), 'Webhook');
+  expect(JSON.stringify(statements)).not.toContain('Database');
+  expect(statements.flatMap(actionsOf).toSorted()).toEqual([
+    'kms:Decrypt',
+    'logs:CreateLogStream',
+    'logs:PutLogEvents',
+    'secretsmanager:DescribeSecret',
+    'secretsmanager:GetSecretValue',
+    'sqs:GetQueueAttributes',
+    'sqs:GetQueueUrl',
+    'sqs:SendMessage',
+    'xray:PutTelemetryRecords',
+    'xray:PutTraceSegments',
+  ]);
+});
+
+test.each(DEPLOYED_ENVIRONMENTS)(
+  '%s: a key is handed on to services of AWS only, never to another principal',
+  (environment) => {
+    const granting = statementsOf(templatesOf(environment)).filter((one) => actionsOf(one).includes('kms:CreateGrant'));
+    // Two recovery workflows, and the export of snapshots.
+    expect(granting).toHaveLength(3);
+    for (const { Action, Condition } of granting) {
+      expect(Action).toBe('kms:CreateGrant');
+      expect(Condition).toEqual({ Bool: { 'kms:GrantIsForAWSResource': 'true' } });
+    }
+  },
+);
+test('a function writes to its own log and to no other', () => {
+  const statements = statementsOf(templatesOf('production'), 'Processor').filter((statement) =>
+    actionsOf(statement).includes('logs:PutLogEvents'),
+  );
+  expect(statements.map(({ Resource }) => JSON.stringify(Resource))).toEqual([
+    expect.stringMatching(/^\{"Fn::GetAtt":\["ProcessorLog\w+","Arn"\]\}$/),
+  ]);
+});
+
+test('the code of a function in the network is denied what Lambda does to bring it there', () => {
+  const denied = statementsOf(templatesOf('production'), 'Processor').filter(({ Effect }) => Effect === 'Deny');
+  expect(denied).toEqual([
+    expect.objectContaining({
+      Action: expect.arrayContaining(['ec2:CreateNetworkInterface', 'ec2:DeleteNetworkInterface']) as string[],
+      Condition: {
+        ArnEquals: {
+          'lambda:SourceFunctionArn':
+            'arn:aws:lambda:eu-central-1:333333333333:function:BillingOps-production-processor',
+        },
+      },
+    }),
+  ]);
+});
+
+test('functions of billing alone never get the secret of the main database', () => {
+  for (const word of ['Processor', 'Reconciliation']) {
+    expect(JSON.stringify(statementsOf(templatesOf('production'), word))).not.toContain('MainDatabase');
+  }
+});
+
+describe('nothing is public', () => {
+  const { data, operations } = templatesOf('production');
+
+  test('buckets block public access and refuse plain HTTP', () => {
+    const buckets = Object.values(resourcesOf(data, 'AWS::S3::Bucket'));
+    expect(buckets).toHaveLength(2);
+    for (const { Properties } of buckets) {
+      expect(Properties.PublicAccessBlockConfiguration).toEqual({
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      });
+    }
+    const policies = JSON.stringify(resourcesOf(data, 'AWS::S3::BucketPolicy'));
+    expect(policies.match(/"aws:SecureTransport":"false"/g)).toHaveLength(2);
+  });
+
+  test('no security group lets in an address range', () => {
+    const groups = [data, operations].flatMap((template) =>
+      Object.values(resourcesOf(template, 'AWS::EC2::SecurityGroup')),
+    );
+    expect(groups.flatMap(({ Properties }) => (Properties.SecurityGroupIngress ?? []) as unknown[])).toEqual([]);
+    const rules = [data, operations].flatMap((template) =>
+      Object.values(resourcesOf(template, 'AWS::EC2::SecurityGroupIngress')),
+    );
+    expect(rules.filter(({ Properties }) => Properties.SourceSecurityGroupId === undefined)).toEqual([]);
+  });
+
+  test('each rule that opens a database, or the way to AWS APIs, says for whom', () => {
+    for (const [id, { Properties }] of Object.entries(resourcesOf(operations, 'AWS::EC2::SecurityGroupIngress'))) {
+      expect([id, Properties.Description]).toEqual([
+        id,
+        expect.stringMatching(
+          /^[\w-]+ (connects to the (billing|main) database|calls AWS APIs|reads and writes entitlements)$/,
+        ),
+      ]);
+    }
+  });
+
+  test('queues are encrypted and refuse plain HTTP', () => {
+    const queues = Object.entries(resourcesOf(operations, 'AWS::SQS::Queue'));
+    const policies = JSON.stringify(resourcesOf(operations, 'AWS::SQS::QueuePolicy'));
+    expect(policies.match(/"aws:SecureTransport":"false"/g)).toHaveLength(queues.length);
+    for (const [id, { Properties }] of queues) expect([id, Properties.SqsManagedSseEnabled]).toEqual([id, true]);
+  });
+
+  test('the databases may connect to nothing', () => {
+    expect(
+      resourceLike(data, 'AWS::EC2::SecurityGroup', 'BillingDatabaseSecurityGroup').Properties.SecurityGroupEgress,
+    ).toEqual([expect.objectContaining({ CidrIp: '255.255.255.255/32' })]);
+  });
+});

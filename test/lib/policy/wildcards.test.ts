@@ -1,0 +1,266 @@
+import { DEPLOYED_ENVIRONMENTS } from '../../../lib/config/environments';
+import { statementsIn, type Statement } from '../statements';
+import { templatesOf } from '../support';
+
+/** Wildcards that are granted, and why none of them can be exact. */
+interface Justified {
+  /** Logical ids of the resources whose policies grant it, without the hashes at their ends. */
+  readonly of: RegExp;
+  readonly actions: readonly string[];
+  /** As `statementsIn` writes them. */
+  readonly resources: readonly string[];
+  /** Whether a condition has to narrow it. @default false */
+  readonly conditions?: true;
+  readonly why: string;
+}
+
+const OF_KEYS_OF_SECRETS = /^(StripeSecrets|BillingDatabase|MainDatabase)Key$/;
+const OF_RECOVERIES = /^(Billing|Main)RecoveryRoleDefaultPolicy$/;
+const arn = (resource: string) => `arn:aws:rds:eu-central-1:<account>:${resource}`;
+const instances = (kind: string) =>
+  ['billing', 'main'].map((name) => arn(`db:billing-operations-<env>-${name}-${kind}-*`));
+
+const JUSTIFIED: readonly Justified[] = [
+  {
+    of: /Key$/,
+    actions: ['kms:*'],
+    resources: ['*'],
+    why: 'in the policy of a key `*` is that key, and its account must be able to administer it: a key without this is lost',
+  },
+  {
+    of: OF_KEYS_OF_SECRETS,
+    actions: [
+      'kms:CreateGrant',
+      'kms:Decrypt',
+      'kms:DescribeKey',
+      'kms:Encrypt',
+      'kms:GenerateDataKey*',
+      'kms:ReEncrypt*',
+    ],
+    resources: ['*'],
+    conditions: true,
+    why: 'in the policy of a key `*` is that key; only on the way through Secrets Manager, as the framework writes it',
+  },
+  {
+    of: /^BillingDatabaseKey$/,
+    actions: ['kms:Decrypt'],
+    resources: ['*'],
+    conditions: true,
+    why: 'in the policy of a key `*` is that key; the proxy, on the way through Secrets Manager',
+  },
+  {
+    of: /^LogKey$/,
+    actions: ['kms:Encrypt*', 'kms:Decrypt*', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:Describe*'],
+    resources: ['*'],
+    conditions: true,
+    why: 'in the policy of a key `*` is that key; CloudWatch Logs, as it documents it, for log groups of this account',
+  },
+  {
+    of: /^AlertsKey$/,
+    actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+    resources: ['*'],
+    conditions: true,
+    why: 'in the policy of a key `*` is that key; CloudWatch, as it documents it, for alarms of this account',
+  },
+  {
+    of: /^FailureEventsRoleDefaultPolicy$/,
+    actions: ['kms:GenerateDataKey*'],
+    resources: ['<AlertsKey>'],
+    why: 'what SNS asks for of who publishes to an encrypted topic, as the framework grants it, of one key',
+  },
+  {
+    of: /^ArchivesAccessLogsPolicy$/,
+    actions: ['s3:PutObject'],
+    resources: ['<ArchivesAccessLogs>/archives/*'],
+    conditions: true,
+    why: 'S3 makes up the names of the logs that it delivers; from the archive bucket of this account only',
+  },
+  {
+    of: /RoleDefaultPolicy$/,
+    actions: ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'],
+    resources: ['*'],
+    why: 'traces have no resource',
+  },
+  {
+    of: /RoleDefaultPolicy$/,
+    actions: [
+      'ec2:AssignPrivateIpAddresses',
+      'ec2:CreateNetworkInterface',
+      'ec2:DeleteNetworkInterface',
+      'ec2:DescribeNetworkInterfaces',
+      'ec2:DescribeSubnets',
+      'ec2:UnassignPrivateIpAddresses',
+    ],
+    resources: ['*'],
+    why: 'Lambda brings a function into a network and asks for every resource; the code of the function is denied the same',
+  },
+  {
+    of: OF_RECOVERIES,
+    actions: [
+      'logs:CreateLogDelivery',
+      'logs:DeleteLogDelivery',
+      'logs:DescribeLogGroups',
+      'logs:DescribeResourcePolicies',
+      'logs:GetLogDelivery',
+      'logs:ListLogDeliveries',
+      'logs:PutResourcePolicy',
+      'logs:UpdateLogDelivery',
+      'xray:GetSamplingRules',
+      'xray:GetSamplingTargets',
+    ],
+    resources: ['*'],
+    why: 'Step Functions has the log and the traces of a workflow delivered; neither delivery nor traces have a resource',
+  },
+  {
+    of: /^BackupRoleDefaultPolicy$/,
+    actions: ['s3:PutObject', 's3:PutObjectRetention', 's3:GetObjectRetention', 's3:AbortMultipartUpload'],
+    resources: ['<ArchivesBucket>/archives/billing/*', '<ArchivesBucket>/archives/main/*'],
+    why: 'names of archives hold the time that they are of',
+  },
+  {
+    of: /^BackupRoleDefaultPolicy$/,
+    actions: ['s3:GetObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
+    resources: ['<ArchivesBucket>/archives/*'],
+    why: 'names of archives hold the time that they are of; deletion puts a marker over one, its versions stay',
+  },
+  {
+    of: /^(Restore|Drill|RowRecovery)RoleDefaultPolicy$/,
+    actions: ['s3:GetObject'],
+    resources: ['<ArchivesBucket>/archives/*'],
+    why: 'names of archives hold the time that they are of',
+  },
+  {
+    of: /^DrillRoleDefaultPolicy$/,
+    actions: ['s3:PutObject', 's3:AbortMultipartUpload'],
+    resources: ['<ArchivesBucket>/drills/*'],
+    why: 'names of records hold the time of the drill',
+  },
+  {
+    of: /^RowRecoveryRoleDefaultPolicy$/,
+    actions: ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'],
+    resources: ['<ArchivesBucket>/row-recovery/*'],
+    why: 'names of reports hold a random part',
+  },
+  {
+    of: /^BackupSnapshotExportRoleDefaultPolicy$/,
+    actions: ['s3:PutObject', 's3:GetObject', 's3:DeleteObject'],
+    resources: ['<ArchivesBucket>/exports/*'],
+    why: 'RDS makes up the names of the files that it exports',
+  },
+  {
+    of: /^BackupRoleDefaultPolicy$/,
+    actions: ['rds:DescribeExportTasks', 'rds:StartExportTask'],
+    resources: [arn('export-task:*'), arn('snapshot:*')],
+    why: 'RDS makes up the names of automated snapshots; an export lands under the archive key only',
+  },
+  {
+    of: /^BackupRoleDefaultPolicy$/,
+    actions: ['rds:DescribeDBInstances', 'rds:DescribeDBSnapshots'],
+    resources: [arn('snapshot:*')],
+    why: 'listing the snapshots of an instance is checked against those of the account, whose names RDS makes up',
+  },
+  {
+    of: /^BackupRoleDefaultPolicy$/,
+    actions: ['rds:AddTagsToResource', 'rds:CreateDBSnapshot'],
+    resources: ['billing', 'main'].map((name) => arn(`snapshot:billing-operations-${name}-pre-migration-*`)),
+    why: 'names of snapshots before a migration hold its time',
+  },
+  {
+    of: /^ResetPasswordRoleDefaultPolicy$/,
+    actions: ['rds:ModifyDBInstance'],
+    resources: instances('recovered'),
+    why: 'names of recovered instances hold a random part; never the instance in use',
+  },
+  {
+    of: OF_RECOVERIES,
+    actions: ['rds:AddTagsToResource', 'rds:RestoreDBInstanceFromDBSnapshot', 'rds:RestoreDBInstanceToPointInTime'],
+    resources: [...instances('recovered'), ...instances('before'), arn('og:default:postgres-*'), arn('snapshot:*')],
+    why: 'names of recovered and former instances hold a random part; which snapshot is the choice of the operator',
+  },
+  {
+    of: OF_RECOVERIES,
+    actions: ['rds:ModifyDBInstance', 'rds:DescribeDBInstances'],
+    resources: [...instances('recovered'), ...instances('before'), arn('og:default:postgres-*')],
+    why: 'names of recovered and former instances hold a random part, as those of default option groups a version',
+  },
+  {
+    of: /^BillingRecoveryRoleDefaultPolicy$/,
+    actions: ['rds:RegisterDBProxyTargets', 'rds:DeregisterDBProxyTargets'],
+    resources: [arn('db-proxy:*'), arn('target-group:*')],
+    why: 'ARNs of proxies and target groups hold ids that RDS makes up',
+  },
+  {
+    of: /^ArchiveReplicationRoleDefaultPolicy$/,
+    actions: [
+      's3:GetObjectVersionForReplication',
+      's3:GetObjectVersionAcl',
+      's3:GetObjectVersionTagging',
+      's3:GetObjectRetention',
+      's3:GetObjectLegalHold',
+    ],
+    resources: ['<ArchivesBucket>/*'],
+    why: 'everything in the bucket is copied',
+  },
+  {
+    of: /^ArchiveReplicationRoleDefaultPolicy$/,
+    actions: ['s3:ReplicateObject', 's3:ReplicateTags', 's3:ReplicateDelete'],
+    resources: ['arn:aws:s3:::billing-operations-<env>-archives-<account>-eu-west-1/*'],
+    why: 'everything in the bucket is copied',
+  },
+  {
+    of: /^ArchiveReplicationRoleDefaultPolicy$/,
+    actions: ['kms:Encrypt', 'kms:GenerateDataKey'],
+    resources: ['arn:aws:kms:eu-west-1:<account>:key/*'],
+    conditions: true,
+    why: 'the id of a key in another region is not known here; the condition names its alias',
+  },
+];
+
+/** One action on one resource, of which either has a wildcard. */
+interface Wildcard extends Pick<Statement, 'of' | 'conditions'> {
+  readonly action: string;
+  readonly resource: string;
+}
+
+const isWild = (text: string) => /[*?]/.test(text);
+
+function grantsOf(environment: string): Statement[] {
+  return Object.values(templatesOf(environment))
+    .flatMap((template) => (template ? statementsIn(template) : []))
+    .filter(({ effect }) => effect === 'Allow');
+}
+
+function wildcardsOf(environment: string): Wildcard[] {
+  return grantsOf(environment)
+    .flatMap(({ of, conditions, actions, resources }) =>
+      actions.flatMap((action) => resources.map((resource) => ({ of, conditions, action, resource }))),
+    )
+    .filter(({ action, resource }) => isWild(action) || isWild(resource));
+}
+
+const justifies = (row: Justified, { of, conditions, action, resource }: Wildcard) =>
+  row.of.test(of) &&
+  (row.conditions ?? false) === conditions &&
+  row.actions.includes(action) &&
+  row.resources.includes(resource);
+
+test.each(DEPLOYED_ENVIRONMENTS)('%s grants no wildcard but those that are justified here', (environment) => {
+  const unjustified = wildcardsOf(environment).filter((wildcard) => !JUSTIFIED.some((row) => justifies(row, wildcard)));
+  expect(unjustified.map(({ of, action, resource }) => `${of} grants ${action} on ${resource}`)).toEqual([]);
+});
+
+test.each(DEPLOYED_ENVIRONMENTS)('%s grants nothing to anybody at all', (environment) => {
+  expect(grantsOf(environment).filter(({ toAnybody }) => toAnybody)).toEqual([]);
+});
+
+test('every justification is of a wildcard that is granted', () => {
+  const granted = DEPLOYED_ENVIRONMENTS.flatMap(wildcardsOf);
+  const stale = JUSTIFIED.flatMap((row) => {
+    const used = granted.filter((wildcard) => justifies(row, wildcard));
+    return [
+      ...row.actions.filter((action) => !used.some((wildcard) => wildcard.action === action)),
+      ...row.resources.filter((resource) => !used.some((wildcard) => wildcard.resource === resource)),
+    ].map((part) => `${part} of ${row.of.source}`);
+  });
+  expect(stale).toEqual([]);
+});

@@ -1,0 +1,122 @@
+import { createApp } from '../../../lib/app';
+import { defineEnvironment } from '../../../lib/config/environment-schema';
+import { DEPLOYED_ENVIRONMENTS, deployedEnvironment, localEnvironment } from '../../../lib/config/environments';
+import { localOptions, resourceLike, resourcesOf, templatesOf } from '../support';
+import { stubBundles, synthesise } from '../synthesise';
+
+const environments = [...DEPLOYED_ENVIRONMENTS.map(deployedEnvironment), localEnvironment(localOptions())];
+const assembly = createApp(environments, { bundles: stubBundles() }).synth();
+const dependenciesOf = (name: string) =>
+  assembly
+    .getStackByName(name)
+    .dependencies.map(({ id }) => id)
+    .filter((id) => /^BillingOps-\w+-\w+$/.test(id))
+    .toSorted();
+
+describe.each(environments)('$name', ({ name, account, region, removalProtection, secondRegion }) => {
+  test('dependencies point from Monitoring to Operations to Data, and never back', () => {
+    expect(dependenciesOf(`BillingOps-${name}-Data`)).toEqual(secondRegion ? [`BillingOps-${name}-Recovery`] : []);
+    expect(dependenciesOf(`BillingOps-${name}-Operations`)).toEqual([`BillingOps-${name}-Data`]);
+    expect(dependenciesOf(`BillingOps-${name}-Monitoring`)).toEqual([`BillingOps-${name}-Operations`]);
+  });
+
+  test('nothing is exported by Operations or Monitoring', () => {
+    const outputs = (part: string) =>
+      Object.values(
+        (assembly.getStackByName(`BillingOps-${name}-${part}`).template as { Outputs?: object }).Outputs ?? {},
+      );
+    for (const output of [...outputs('Operations'), ...outputs('Monitoring')])
+      expect(output).not.toHaveProperty('Export');
+  });
+
+  test('every stack is pinned to the account and region of the configuration', () => {
+    for (const part of ['Data', 'Operations', 'Monitoring']) {
+      expect(assembly.getStackByName(`BillingOps-${name}-${part}`).environment).toMatchObject({ account, region });
+    }
+  });
+
+  test('only the stack that holds data is protected from termination, where the environment says so', () => {
+    expect(assembly.getStackByName(`BillingOps-${name}-Data`).terminationProtection ?? false).toBe(removalProtection);
+    expect(assembly.getStackByName(`BillingOps-${name}-Operations`).terminationProtection ?? false).toBe(false);
+  });
+
+  test('synthesis asked AWS nothing', () => {
+    expect(assembly.manifest.missing ?? []).toEqual([]);
+  });
+});
+
+describe('an environment with databases that exist already', () => {
+  const existing = (name: string) =>
+    ({
+      kind: 'existing',
+      host: `${name}.example.com`,
+      port: 5432,
+      databaseName: name,
+      secretArn: `arn:aws:secretsmanager:eu-central-1:111111111111:secret:${name}-AbCdEf`,
+      allocatedStorageGiB: 100,
+      instanceIdentifier: `old-${name}`,
+      securityGroupId: name === 'billing' ? 'sg-0000000b' : 'sg-0000000a',
+    }) as const;
+  const { data, operations } = synthesise(
+    defineEnvironment({
+      name: 'dev',
+      account: '111111111111',
+      region: 'eu-central-1',
+      allowedRegions: ['eu-central-1'],
+      removalProtection: false,
+      logLevel: 'INFO',
+      existingNetwork: {
+        vpcId: 'vpc-0000000a',
+        availabilityZones: ['eu-central-1a', 'eu-central-1b'],
+        privateSubnetIds: ['subnet-0000000a', 'subnet-0000000b'],
+      },
+      databases: { billing: existing('billing'), main: existing('main') },
+      stripe: { livemode: false },
+    }),
+  );
+
+  test('makes no database and no network', () => {
+    for (const type of [
+      'AWS::RDS::DBInstance',
+      'AWS::EC2::VPC',
+      'AWS::Backup::BackupVault',
+      'AWS::EC2::SecurityGroup',
+    ]) {
+      expect([type, Object.keys(resourcesOf(data, type))]).toEqual([type, []]);
+    }
+  });
+
+  test('runs the functions in the network that is named', () => {
+    expect(resourceLike(operations, 'AWS::Lambda::Function', 'Processor').Properties).toMatchObject({
+      VpcConfig: { SubnetIds: ['subnet-0000000a', 'subnet-0000000b'] },
+    });
+  });
+
+  test('lets the functions in by the security group that is named', () => {
+    expect(resourceLike(operations, 'AWS::EC2::SecurityGroupIngress', 'Processor').Properties).toMatchObject({
+      GroupId: 'sg-0000000b',
+      FromPort: 5432,
+    });
+  });
+
+  test('measures the disk of the instances that are named', () => {
+    expect(resourceLike(operations, 'AWS::Lambda::Function', 'Collector').Properties).toMatchObject({
+      Environment: { Variables: { BILLING_INSTANCE_IDENTIFIER: 'old-billing', BILLING_ALLOCATED_STORAGE_GIB: '100' } },
+    });
+  });
+});
+
+test('a missing bundle is named', () => {
+  const bundles = stubBundles().filter(({ name }) => name !== 'backup');
+  expect(() => createApp([localEnvironment(localOptions())], { bundles })).toThrow(
+    'There is no bundle of backup: expected lambdas/backup/handler.ts',
+  );
+});
+
+test('the same input gives the same templates', () => {
+  const again = synthesise(deployedEnvironment('production'));
+  const before = templatesOf('production');
+
+  expect(again.operations.toJSON()).toEqual(before.operations.toJSON());
+  expect(again.data.toJSON()).toEqual(before.data.toJSON());
+});

@@ -1,0 +1,139 @@
+/** The stacks of the environment, in the order in which they are deployed. */
+export const STACKS = ['Recovery', 'Data', 'Operations', 'Monitoring'] as const;
+
+/** Something that production has and no emulator can show. */
+export interface NotRehearsed {
+  readonly what: string;
+  /** Types of resources that are therefore not deployed. */
+  readonly types: readonly string[];
+  readonly because: string;
+  /** What proves it instead: files in the checkout. */
+  readonly coveredBy: readonly string[];
+}
+
+/** All that the rehearsal leaves out of what production deploys, and what each is proven by instead. */
+export const NOT_REHEARSED: readonly NotRehearsed[] = [
+  {
+    what: 'Firewall',
+    types: ['AWS::WAFv2::WebACL', 'AWS::WAFv2::WebACLAssociation', 'AWS::WAFv2::LoggingConfiguration'],
+    because: 'switched off (`firewall`): MiniStack rejects a template with an association',
+    coveredBy: ['test/lib/operations/web-acl.test.ts'],
+  },
+  {
+    what: 'Alarms on ratios, sums and other alarms',
+    types: [],
+    because: 'switched off (`computedAlarms`): MiniStack rejects a template with an alarm on several metrics',
+    coveredBy: [
+      'test/lib/monitoring/alarms.test.ts',
+      'test/lib/monitoring/operational-alarms.test.ts',
+      'test/lib/stacks/rehearsal.test.ts',
+    ],
+  },
+  {
+    what: 'Network',
+    types: [
+      'AWS::EC2::EIP',
+      'AWS::EC2::FlowLog',
+      'AWS::EC2::InternetGateway',
+      'AWS::EC2::NatGateway',
+      'AWS::EC2::Route',
+      'AWS::EC2::RouteTable',
+      'AWS::EC2::SecurityGroup',
+      'AWS::EC2::SecurityGroupEgress',
+      'AWS::EC2::SecurityGroupIngress',
+      'AWS::EC2::Subnet',
+      'AWS::EC2::SubnetRouteTableAssociation',
+      'AWS::EC2::VPC',
+      'AWS::EC2::VPCEndpoint',
+      'AWS::EC2::VPCGatewayAttachment',
+    ],
+    because: 'the databases exist already (`kind: existing`): no network is made for them',
+    coveredBy: ['test/lib/data/network.test.ts'],
+  },
+  {
+    what: 'Database instances, proxy and replica',
+    types: [
+      'AWS::RDS::DBInstance',
+      'AWS::RDS::DBParameterGroup',
+      'AWS::RDS::DBProxy',
+      'AWS::RDS::DBProxyTargetGroup',
+      'AWS::RDS::DBSubnetGroup',
+    ],
+    because: 'the databases exist already: real PostgreSQL instead, where MiniStack has only metadata',
+    coveredBy: ['test/lib/stacks/stateful.test.ts', 'test/lib/config/policies.test.ts'],
+  },
+  {
+    what: 'Rotation of the database passwords',
+    types: [
+      'AWS::SecretsManager::ResourcePolicy',
+      'AWS::SecretsManager::RotationSchedule',
+      'AWS::SecretsManager::SecretTargetAttachment',
+    ],
+    because: 'the databases exist already, with their secrets; MiniStack rotates nothing',
+    coveredBy: ['test/lib/config/policies.test.ts', 'test/scenarios/password-rotation.test.ts'],
+  },
+  {
+    what: 'Recovery points, their vaults, copies and tests',
+    types: [
+      'AWS::Backup::BackupPlan',
+      'AWS::Backup::BackupSelection',
+      'AWS::Backup::BackupVault',
+      'AWS::Backup::RestoreTestingPlan',
+      'AWS::Backup::RestoreTestingSelection',
+    ],
+    because: 'made only for instances that the stack makes',
+    coveredBy: ['test/lib/config/policies.test.ts', 'test/lib/data/copies.test.ts'],
+  },
+  {
+    what: 'Recovery workflow of an instance',
+    types: ['AWS::StepFunctions::StateMachine'],
+    because: 'made only for instances that the stack makes',
+    coveredBy: ['test/lib/operations/instance-recovery.test.ts'],
+  },
+  {
+    what: 'Entitlement cache',
+    types: ['AWS::ElastiCache::ServerlessCache'],
+    because: 'switched off (`cache`): there is no network to put it into',
+    coveredBy: ['test/lib/operations/operations.test.ts', 'test/core/cache/cache.test.ts'],
+  },
+  {
+    what: 'Object lock, lifecycle and encryption of the buckets',
+    types: [],
+    because: 'deployed, but MiniStack drops it',
+    coveredBy: [
+      'test/lib/stacks/stateful.test.ts',
+      'test/lib/config/policies.test.ts',
+      'test/proof/archive-lock.proof.ts',
+    ],
+  },
+  {
+    what: 'Permissions of the functions, and key policies',
+    types: [],
+    because: 'deployed, but MiniStack checks no credentials',
+    coveredBy: ['test/lib/policy/permissions.test.ts'],
+  },
+  {
+    what: 'The time in the input of a schedule',
+    types: [],
+    because: 'MiniStack hands `<aws.scheduler.scheduled-time>` on as it is: the rehearsal fills it in',
+    coveredBy: ['test/lib/operations/schedules.test.ts', 'test/local/scheduler.test.ts'],
+  },
+  {
+    what: 'When the schedules of the backups are due',
+    types: [],
+    because: 'nobody waits for two at night: the rehearsal sets them to every minute, and back',
+    coveredBy: ['test/lib/operations/schedules.test.ts', 'test/lib/config/policies.test.ts'],
+  },
+  {
+    what: 'How long a received event stays hidden from others',
+    types: [],
+    because: 'three attempts would take nine minutes: the rehearsal shortens it while a poison event is parked',
+    coveredBy: ['test/lib/operations/operations.test.ts'],
+  },
+  {
+    what: 'Metrics out of the logs of the functions',
+    types: [],
+    because: 'MiniStack makes none: the rehearsal reads the record and publishes what it says',
+    coveredBy: ['test/lambdas/bundles.test.ts'],
+  },
+];

@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { InvokeCommand } from '@aws-sdk/client-lambda';
+import type { Client } from 'pg';
+import type { EnvironmentConfig } from '../../lib/config/environment-schema';
+import type { Bundle } from '../../lib/operations/bundles';
+import type { LocalDatabaseServer } from '../../local/postgres/databases';
+import type { PassContext, Step } from '../../local/pass/steps';
+import type { StripeStandIn } from '../../local/stripe/stand-in';
+import type { DatabaseName } from '../../core/contract';
+import type { Cdk } from './cdk';
+import type { Clients } from './clients';
+import { Deployment } from './deployment';
+
+const SHOWN_TROUBLES = 20;
+
+export interface RehearsalOptions {
+  /** Folder of all that is written. */
+  readonly directory: string;
+  readonly config: EnvironmentConfig;
+  readonly bundles: readonly Bundle[];
+  readonly databases: Readonly<Record<DatabaseName, LocalDatabaseServer>>;
+  readonly billing: Client;
+  readonly main: Client;
+  readonly stripe: StripeStandIn;
+  readonly clients: Clients;
+  /** Of the emulator. */
+  readonly endpoint: string;
+  readonly emulatorLog: string;
+  readonly cdk: Cdk;
+  readonly signingSecret: string;
+  readonly apiKey: string;
+}
+
+/** What the steps of the rehearsal share; also what those of the pass on this machine take. */
+export class Rehearsal implements PassContext {
+  readonly platform: PassContext['platform'];
+  readonly billing: Client;
+  readonly main: Client;
+  readonly stripe: PassContext['stripe'];
+  readonly backups: PassContext['backups'] = new Map();
+  readonly deployment: Deployment;
+  scenario: PassContext['scenario'];
+
+  constructor(readonly options: RehearsalOptions) {
+    const { config, clients, endpoint, databases, stripe, signingSecret } = options;
+    const deployment = new Deployment(clients, config, endpoint);
+    this.deployment = deployment;
+    this.billing = options.billing;
+    this.main = options.main;
+    this.stripe = stripe.state;
+    this.platform = {
+      // The endpoint is known once it is deployed.
+      get endpoint() {
+        return deployment.webhookUrl();
+      },
+      signingSecret,
+      databases,
+      stripe,
+      invoke: (stem, event) => this.invoke(stem, event),
+    };
+  }
+
+  /** Folder of an assembly. */
+  folder(name: string): string {
+    return path.join(this.options.directory, name);
+  }
+
+  /** What the emulator complained of, for whoever wonders why a step failed. */
+  troubles(): string[] {
+    const lines = readFileSync(this.options.emulatorLog, 'utf8').split('\n');
+    return lines.filter((line) => / (WARNING|ERROR) /.test(line)).slice(-SHOWN_TROUBLES);
+  }
+
+  /** Invokes a deployed function and waits for its answer. @throws Error with what the function threw */
+  private async invoke(stem: string, event: unknown): Promise<unknown> {
+    const { clients, config } = this.options;
+    const { FunctionError: failure, Payload: payload = new Uint8Array() } = await clients.lambda.send(
+      new InvokeCommand({ FunctionName: `BillingOps-${config.name}-${stem}`, Payload: JSON.stringify(event) }),
+    );
+    const text = Buffer.from(payload).toString('utf8');
+    if (failure !== undefined) throw new Error(`${stem} failed: ${text}`);
+    return JSON.parse(text) as unknown;
+  }
+}
+
+export type RehearsalStep = Step<Rehearsal>;
