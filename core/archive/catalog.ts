@@ -92,8 +92,7 @@ export async function describeServer(client: ClientBase): Promise<Manifest['serv
      FROM pg_database WHERE datname = current_database()`,
   );
   const [row] = server.rows;
-  if (!row)
-    throw new OperationError('database_unavailable', 'The server does not describe the database', { retryable: true });
+  if (!row) throw new OperationError('database_unavailable', 'The server does not describe the database');
   return row;
 }
 

@@ -148,7 +148,7 @@ export function unavailable(what: string, cause: unknown): OperationError {
   return new OperationError(
     'store_unavailable',
     `Cannot ${what} in the archive bucket: ${messageOf(cause)}. ${adviceOn(cause)}`,
-    { retryable: true, cause },
+    { cause },
   );
 }
 

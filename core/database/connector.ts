@@ -142,7 +142,7 @@ export function createConnector(
         throw new OperationError(
           'database_unavailable',
           `Cannot connect to database ${database} at ${target.host}:${target.port}: ${messageOf(cause)}`,
-          { retryable: true, cause },
+          { cause },
         );
       }
     },

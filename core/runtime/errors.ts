@@ -1,18 +1,22 @@
+import { ERROR_CODES, errorName, type ErrorCode } from './error-codes';
+
 /**
  * Base of every error that the platform throws on purpose.
  *
- * `code` is stable and meant for alarms, tests and scripts; the message is for the person who reads it and says what to
- * do. `retryable` tells whether the same call may succeed later without anybody changing anything.
+ * The code is stable and meant for alarms, tests and scripts; {@link ERROR_CODES} says what follows from it. The message
+ * is for people and says what to do.
  */
 export class OperationError extends Error {
-  readonly code: string;
+  readonly code: ErrorCode;
+  /** Whether the same call may succeed later without any change by an operator. */
   readonly retryable: boolean;
 
-  constructor(code: string, message: string, options: { retryable?: boolean; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: { readonly cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = 'OperationError';
+    // Lambda reports the name as `errorType`, the only field of a failed invocation that callers can switch on.
+    this.name = errorName(code);
     this.code = code;
-    this.retryable = options.retryable ?? false;
+    this.retryable = ERROR_CODES[code].retryable;
   }
 }
 
@@ -20,15 +24,13 @@ export class OperationError extends Error {
 export class ConfigurationError extends OperationError {
   constructor(message: string) {
     super('configuration', message);
-    this.name = 'ConfigurationError';
   }
 }
 
-/** The caller asked for something malformed. The message names the field and the expected form. */
+/** The request is malformed. The message names the field and the expected form. */
 export class InvalidRequestError extends OperationError {
   constructor(message: string, cause?: unknown) {
     super('invalid_request', message, { cause });
-    this.name = 'InvalidRequestError';
   }
 }
 

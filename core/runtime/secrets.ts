@@ -39,10 +39,7 @@ export function createSecrets(provider: SecretsProvider = new SecretsProvider())
           : { maxAge: CACHE_SECONDS }),
       });
     } catch (cause) {
-      throw new OperationError('secret_unavailable', `Secret ${secretArn} could not be read as JSON`, {
-        retryable: true,
-        cause,
-      });
+      throw new OperationError('secret_unavailable', `Secret ${secretArn} could not be read as JSON`, { cause });
     }
   }
 

@@ -57,9 +57,7 @@ export async function createBackup(dependencies: BackupDependencies, requestedSl
 async function lock(leader: ClientBase): Promise<void> {
   const result = await leader.query<{ locked: boolean }>(`SELECT pg_try_advisory_lock(${LOCK}) AS locked`);
   if (result.rows[0]?.locked) return;
-  throw new OperationError('backup_running', 'Another backup of this database is running: try again after it', {
-    retryable: true,
-  });
+  throw new OperationError('backup_running', 'Another backup of this database is running: try again after it');
 }
 
 async function databaseBytes(leader: Client): Promise<number> {

@@ -9,5 +9,5 @@ export interface RdsInstance {
 
 /** A call to RDS that failed after the SDK's own retries. */
 export function rdsFailed(what: string, cause: unknown): OperationError {
-  return new OperationError('rds_unavailable', `RDS cannot ${what}: ${messageOf(cause)}`, { retryable: true, cause });
+  return new OperationError('rds_unavailable', `RDS cannot ${what}: ${messageOf(cause)}`, { cause });
 }

@@ -49,10 +49,7 @@ function changing(cause?: unknown): OperationError {
   return new OperationError(
     'schema_changing',
     'The tables are being changed, by a migration perhaps: try again after it',
-    {
-      retryable: true,
-      cause,
-    },
+    { cause },
   );
 }
 

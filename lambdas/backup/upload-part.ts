@@ -145,6 +145,6 @@ function copyFailed(part: PlannedPart, cause: unknown): OperationError {
   return new OperationError(
     'copy_failed',
     `Table ${part.table.schema}.${part.table.name} was not copied: ${messageOf(cause)}`,
-    { retryable: true, cause },
+    { cause },
   );
 }

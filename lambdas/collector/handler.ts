@@ -81,5 +81,5 @@ export async function handler(): Promise<void> {
   if (complete) return;
   // What could be measured is published whatever happened to the rest; then the invocation counts as failed.
   log.error('Some gauges could not be measured', { failures });
-  throw new OperationError('collection_incomplete', failures.join('; '), { retryable: true });
+  throw new OperationError('collection_incomplete', failures.join('; '));
 }

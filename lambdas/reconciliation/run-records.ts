@@ -47,9 +47,7 @@ type RunRow = Record<(typeof COUNTER_NAMES)[number], number> & {
 export async function openRun(client: ClientBase, earliest: Date, now: Date, dryRun: boolean): Promise<OpenedRun> {
   const lock = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [RUN_LOCK]);
   if (!lock.rows[0]?.taken) {
-    throw new OperationError('reconciliation_running', 'Another reconciliation is running; wait for it to finish', {
-      retryable: true,
-    });
+    throw new OperationError('reconciliation_running', 'Another reconciliation is running; wait for it to finish');
   }
   const run = (await resumeRun(client, earliest, now, dryRun)) ?? (await beginRun(client, earliest, now, dryRun));
   const { phase, lanes, until, problems = [] } = run.progress;

@@ -101,6 +101,5 @@ async function move(
   throw new OperationError(
     'redrive_failed',
     `SQS refused ${sent.Failed?.length} of ${messages.length} messages, which stay parked: ${refused.Message ?? refused.Code}`,
-    { retryable: true },
   );
 }

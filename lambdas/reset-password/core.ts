@@ -37,7 +37,7 @@ export async function resetPassword(
     throw new OperationError(
       'rds_unavailable',
       `RDS cannot set the password of ${instanceIdentifier}: ${messageOf(cause)}`,
-      { retryable: true, cause },
+      { cause },
     );
   }
   return { instanceIdentifier };

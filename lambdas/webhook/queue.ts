@@ -60,9 +60,12 @@ export function createQueueSender(
     const options = { agent, hostname, port, method: 'POST', path: '/', headers };
     const { status, text } = await post(secure, options, body, timeouts);
     if (status === 200) return;
-    const retryable = status >= 500 || status === 429 || THROTTLED.test(text);
-    // SQS says what is wrong with the request in a sentence, and repeats nothing of the message.
-    throw new OperationError('queue_refused', `SQS answered ${status}: ${text.slice(0, 300)}`, { retryable });
+    const isBusy = status >= 500 || status === 429 || THROTTLED.test(text);
+    // SQS explains a rejection in a sentence that repeats nothing of the message.
+    throw new OperationError(
+      isBusy ? 'queue_unavailable' : 'queue_refused',
+      `SQS answered ${status}: ${text.slice(0, 300)}`,
+    );
   }
 
   return async (message) => {
@@ -74,7 +77,6 @@ export function createQueueSender(
         const final = error instanceof OperationError && !error.retryable;
         if (final || attempts === ATTEMPTS) {
           throw new OperationError('queue_unavailable', `The queue did not take the event: ${messageOf(error)}`, {
-            retryable: true,
             cause: error,
           });
         }

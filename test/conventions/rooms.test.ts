@@ -41,7 +41,9 @@ const ROOMS: readonly Room[] = [
 ];
 
 const FILES = ['core', 'lambdas', 'lib', 'local', 'bin'].flatMap(sourcesIn);
-const isContract = (file: string): boolean => /^(core|lambdas)\/(.*\/)?contract$/.test(withoutExtension(file));
+/** The table of error codes is one too: commands and workflows read from it what follows from an error. */
+const isContract = (file: string): boolean =>
+  /^(core|lambdas)\/(.*\/)?contract$|^core\/runtime\/error-codes$/.test(withoutExtension(file));
 const isIn = (file: string, folder: string): boolean => file === folder || file.startsWith(`${folder}/`);
 
 /** The room of a file: the innermost folder of the table. */

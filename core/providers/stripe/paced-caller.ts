@@ -73,7 +73,7 @@ export function pacedCaller({
           throw new OperationError(
             'stripe_unavailable',
             `Stripe did not answer in ${MAX_ATTEMPTS} attempts: ${messageOf(error)}; see its status page`,
-            { retryable: true, cause: error },
+            { cause: error },
           );
         }
         const backoffMs = retryAfterMs(error) ?? Math.min(firstBackoffMs * 2 ** (attempt - 1), LONGEST_BACKOFF_MS);

@@ -1,3 +1,4 @@
+import { retryableErrorNames } from '../../../core/runtime/error-codes';
 import type { DatabaseName } from '../../../core/contract';
 import type { InstanceSettings } from '../../data/database';
 
@@ -38,7 +39,7 @@ export const RETRIED = [
 ];
 const RETRIED_FUNCTION = [
   {
-    ErrorEquals: ['Lambda.ServiceException', 'Lambda.TooManyRequestsException', 'OperationError'],
+    ErrorEquals: ['Lambda.ServiceException', 'Lambda.TooManyRequestsException', ...retryableErrorNames()],
     IntervalSeconds: 30,
     MaxAttempts: 3,
   },

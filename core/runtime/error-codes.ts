@@ -1,0 +1,153 @@
+/**
+ * Every error that the platform throws on purpose. One table decides what follows from an error: whether a caller may
+ * repeat the call, how a command exits, what an API answers, and where the runbook goes on. `docs/errors.md` is generated
+ * from it.
+ */
+
+/** Exit status of a command, by what it says about the outcome. */
+export const EXIT_STATUS = {
+  /** Everything that was asked for is done. */
+  done: 0,
+  /** The command ran; it reports something that needs attention. */
+  finding: 1,
+  /** The request is malformed. Nothing was done. */
+  usage: 2,
+  /** The request is well-formed, but the state of the data forbids it. Nothing was done. */
+  refused: 3,
+  /** The attempt failed; the report or the log says how far it came. */
+  failed: 4,
+} as const;
+
+export interface ErrorCodeDefinition {
+  /** Whether the same call may succeed later without any change by an operator. */
+  readonly retryable: boolean;
+  readonly exit: Exclude<keyof typeof EXIT_STATUS, 'done'>;
+  /** Status that an HTTP API answers with. */
+  readonly httpStatus: number;
+  /** One sentence. */
+  readonly meaning: string;
+  /** Anchor of the heading in `docs/runbook.md` that goes on from here. @default none */
+  readonly runbook?: string;
+}
+
+const define = <Code extends string>(table: Readonly<Record<Code, ErrorCodeDefinition>>) => table;
+
+const refused = (httpStatus: number, meaning: string, runbook?: string): ErrorCodeDefinition => ({
+  retryable: false,
+  exit: 'refused',
+  httpStatus,
+  meaning,
+  ...(runbook === undefined ? {} : { runbook }),
+});
+const failed = (httpStatus: number, meaning: string, runbook?: string): ErrorCodeDefinition => ({
+  ...refused(httpStatus, meaning, runbook),
+  exit: 'failed',
+});
+const retryable = (definition: ErrorCodeDefinition): ErrorCodeDefinition => ({ ...definition, retryable: true });
+
+/** By code, in the order of the rooms that throw them. */
+export const ERROR_CODES = define({
+  // Runtime
+  configuration: failed(
+    500,
+    'A setting or a secret of the function is missing or malformed; a deployment corrects it.',
+  ),
+  invalid_request: {
+    ...refused(400, 'The request is malformed; the message names each field and the form that it should have.'),
+    exit: 'usage',
+  },
+  secret_unavailable: retryable(
+    failed(503, 'Secrets Manager did not return the secret, or the secret is not JSON.', 'password-not-rotated'),
+  ),
+  unexpected: failed(500, 'An error that the platform does not know; its message and stack are in the log.'),
+
+  // Databases and migrations
+  database_unavailable: retryable(
+    failed(503, 'The database server did not accept the connection.', 'database-connections'),
+  ),
+  wrong_database: refused(409, 'The database that answered carries another identity than the one asked for.'),
+  foreign_database: refused(409, 'The database has tables but no identity, so it belongs to another application.'),
+  unmigrated_database: refused(409, 'The database has no record of its migrations; apply them first.'),
+  migration_files_unreadable: failed(500, 'The migration files are missing from the function; deploy it again.'),
+  migration_name_malformed: failed(500, 'A migration file is not named `NNNN_verb_object.sql`.'),
+  migration_duplicate: failed(500, 'Two migration files have the same number.'),
+  migration_gap: refused(409, 'A migration is missing between others, among the files or in the database.'),
+  migration_edited: refused(409, 'A migration file was edited after it was applied.'),
+  migration_failed: failed(500, 'A migration failed and was rolled back; those before it stay applied.'),
+  schema_newer_than_code: refused(409, 'The database has a migration that this version of the code does not carry.'),
+
+  // Archives and backups
+  store_unavailable: retryable(failed(503, 'S3 did not carry out a request on the archive bucket.', 'backup-failed')),
+  archive_malformed: failed(500, 'A manifest in the archive bucket cannot be read.', 'restore-drill-failed'),
+  archive_unsupported: refused(409, 'The archive has a format that this version of the code does not read.'),
+  archive_foreign: refused(409, 'The manifest describes another database or time than its place in the bucket says.'),
+  unsupported_content: refused(409, 'The database holds content that an archive cannot carry.', 'backup-failed'),
+  backup_running: retryable(refused(409, 'Another backup of the same database is running.')),
+  database_too_large: refused(
+    409,
+    'The database exceeds the streaming limit and cannot be exported.',
+    'backup-too-large',
+  ),
+  no_snapshot: failed(409, 'The instance has no complete snapshot to export.', 'backup-too-large'),
+  snapshot_quota: refused(409, 'The account has reached its quota of manual RDS snapshots.', 'backup-failed'),
+  snapshot_failed: failed(502, 'RDS gave up the snapshot that was to precede a migration.', 'backup-failed'),
+  rds_unavailable: retryable(failed(503, 'RDS did not carry out a request.')),
+  schema_changing: retryable(refused(409, 'A migration changed the tables while the backup began.', 'backup-failed')),
+  copy_failed: retryable(failed(500, 'The database ended the copy of a table.', 'backup-failed')),
+
+  // Restores
+  archive_not_found: refused(404, 'No archive matches the request.', 'backup-missing'),
+  archive_damaged: failed(
+    500,
+    'An object of the archive is missing or is not what was written.',
+    'restore-drill-failed',
+  ),
+  archive_inconsistent: failed(500, 'The restored data breaks a key, a count or an invariant.', 'restore-drill-failed'),
+  target_exists: refused(409, 'The target database exists, and a restore never overwrites one.'),
+
+  // Row recovery
+  report_not_found: refused(404, 'No report has the id.'),
+  report_damaged: failed(500, 'An object of the report is missing or is not what was written; make a new report.'),
+  schema_differs: refused(409, 'The live table has other columns than the archive or the report.'),
+  no_primary_key: refused(422, 'The table has no primary key, so its rows cannot be compared.'),
+  row_too_large: refused(422, 'A row is larger than a report can hold.'),
+  changed_since_report: refused(409, 'A chosen row was changed or deleted after the report was made.'),
+  merge_refused: refused(409, 'A constraint or a trigger of the live table rejects the rows.'),
+
+  // Stripe and events
+  stripe_refused: failed(502, 'Stripe rejected the request.', 'reconciliation-failed'),
+  stripe_unavailable: retryable(failed(503, 'Stripe did not answer in several attempts.', 'reconciliation-failed')),
+  queue_refused: failed(502, 'SQS rejected the message.', 'webhook-errors'),
+  queue_unavailable: retryable(failed(503, 'SQS did not take the message in several attempts.', 'webhook-errors')),
+  redrive_failed: retryable(failed(502, 'SQS rejected some parked messages; they stay parked.', 'events-parked')),
+  reconciliation_running: retryable(refused(409, 'Another reconciliation is running.')),
+  reconciliation_incomplete: failed(
+    502,
+    'Some objects or events could not be read or applied.',
+    'reconciliation-failed',
+  ),
+  reconciliation_unrecorded: failed(500, 'The database did not record the run.', 'reconciliation-failed'),
+
+  // Collector
+  collection_incomplete: retryable(failed(503, 'Some gauges could not be measured.', 'collector-incomplete')),
+  instance_unknown: failed(502, 'RDS reports no size for the instance.', 'collector-incomplete'),
+  instance_class_unknown: failed(500, 'The memory of the instance class is not in the table.', 'collector-incomplete'),
+  secret_undated: failed(502, 'Secrets Manager lists no current version of the secret.', 'collector-incomplete'),
+});
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** The name of an error with this code, as Lambda reports it in `errorType`: `store_unavailable` is `StoreUnavailable`. */
+export function errorName(code: ErrorCode): string {
+  return code.replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** The code behind an `errorType` of Lambda's; `undefined` for what the platform did not throw, such as a timeout. */
+export function errorCodeOf(name: string): ErrorCode | undefined {
+  return (Object.keys(ERROR_CODES) as ErrorCode[]).find((code) => errorName(code) === name);
+}
+
+/** Names of the errors after which the same call may succeed, for the retries of a workflow. */
+export function retryableErrorNames(): string[] {
+  return (Object.keys(ERROR_CODES) as ErrorCode[]).filter((code) => ERROR_CODES[code].retryable).map(errorName);
+}
