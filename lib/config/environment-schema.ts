@@ -19,6 +19,7 @@ const subnetIds = z
 const host = z.union([z.ipv4(), z.ipv6(), z.string().regex(/^(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$/)], {
   error: 'must be a host name or address, without scheme and port',
 });
+const DOMAIN_NAME = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/;
 const databaseIdentifier = text(
   'must be lower-case letters, digits and `_`, starting with a letter',
   /^[a-z][a-z0-9_]{0,62}$/,
@@ -70,6 +71,30 @@ const existingDatabase = z.strictObject({
 const database = z.discriminatedUnion('kind', [createdDatabase, existingDatabase], {
   error: 'must be of kind `create` or `existing`',
 });
+
+const domain = z.strictObject(
+  {
+    /** Full name of the endpoint, such as `billing.example.com`. */
+    name: text('must be a domain name in lower case such as `billing.example.com`', DOMAIN_NAME),
+    /** ACM certificate that covers the name, in the environment's account and region. */
+    certificateArn: text(
+      'must be the ARN of an ACM certificate',
+      /^arn:aws[\w-]*:acm:[\w-]+:\d{12}:certificate\/[\w-]+$/,
+    ),
+    /** Route 53 zone that gets the record, or `external`: the stack then prints the target of the CNAME to create. */
+    hostedZone: z.union(
+      [
+        z.literal('external'),
+        z.strictObject({ id: z.string().regex(/^Z[A-Z0-9]{1,31}$/), name: z.string().regex(DOMAIN_NAME) }),
+      ],
+      {
+        error:
+          'must be `external`, or { id, name } of a hosted zone such as { id: "Z0123456789ABC", name: "example.com" }',
+      },
+    ),
+  },
+  missing('must be { name, certificateArn, hostedZone }'),
+);
 
 const schema = z
   .strictObject({
@@ -124,6 +149,11 @@ const schema = z
       },
       missing('must say at least whether `livemode` is true or false'),
     ),
+    /**
+     * Domain name of the API. Switching it on or off changes the URL of the endpoint and disables the former one: choose
+     * before Stripe is given the URL. @default - the address that API Gateway assigns, which is lost with the API
+     */
+    domain: domain.optional(),
     /** The firewall before the API. Off, the throttling of the API and the signature are all there is. @default true */
     firewall: flag.default(true),
     /**
@@ -171,6 +201,7 @@ const schema = z
       refuse(['cache'], 'must be of kind `none` where there is no network to put the cache into');
     }
     const elsewhere = (arn: string | undefined) => arn !== undefined && arn.split(':')[3] !== config.region;
+    if (config.domain) refuseDomain(config.domain, config, refuse);
     for (const name of DATABASE_NAMES) {
       const settings = config.databases[name];
       if (settings.kind === 'create') continue;
@@ -204,12 +235,28 @@ const schema = z
     }
   });
 
+/** Reports a certificate that the API cannot use, and a name that its zone cannot hold. */
+function refuseDomain(
+  { name, certificateArn, hostedZone }: z.output<typeof domain>,
+  { region: own, account }: { readonly region: string; readonly account: string },
+  refuse: (path: string[], message: string) => void,
+): void {
+  const [, , , certificateRegion, certificateAccount] = certificateArn.split(':');
+  if (certificateRegion !== own || certificateAccount !== account) {
+    refuse(['domain', 'certificateArn'], `must be a certificate of account ${account} in ${own}, where the API is`);
+  }
+  if (hostedZone !== 'external' && name !== hostedZone.name && !name.endsWith(`.${hostedZone.name}`)) {
+    refuse(['domain', 'name'], `must be ${hostedZone.name} or end in .${hostedZone.name}, the name of its hosted zone`);
+  }
+}
+
 /** One environment as an adopter writes it: everything with a default may be left out. */
 export type EnvironmentInput = z.input<typeof schema>;
 /** One environment, checked and complete. */
 export type EnvironmentConfig = z.output<typeof schema>;
 export type EnvironmentName = EnvironmentConfig['name'];
 export type DatabaseConfig = EnvironmentConfig['databases'][DatabaseName];
+export type DomainConfig = NonNullable<EnvironmentConfig['domain']>;
 export type CreatedDatabaseConfig = Extract<DatabaseConfig, { kind: 'create' }>;
 export type ExistingDatabaseConfig = Extract<DatabaseConfig, { kind: 'existing' }>;
 

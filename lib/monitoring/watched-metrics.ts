@@ -5,7 +5,7 @@ import { PROCESSOR_METRICS } from '../../lambdas/processor/contract';
 import { METRIC_NAMESPACE, type DatabaseName } from '../../core/contract';
 import { WEBHOOK_METRICS } from '../../lambdas/webhook/contract';
 import { THRESHOLDS, type ThresholdName } from '../config/alarms/thresholds';
-import { apiName } from '../operations/functions/webhook';
+import { apiName } from '../operations/http-api';
 import { databaseConnections, databaseCpu, databaseMemory, databaseSize } from './database-metrics';
 
 /** A value that a pair of alarms looks at. */

@@ -29,7 +29,8 @@ import type { EnvironmentConfig } from '../config/environment-schema';
 import { removalPolicyOf } from '../config/removal-policy';
 import { acknowledgeFunction } from '../policy/acknowledge-function';
 import type { Bundle } from './bundles';
-import { allowAccess, type DatabaseAccess } from '../data/database-access';
+import type { DatabaseAccess } from '../data/database-access';
+import { allowAccess } from './database-connection';
 import { executionRole } from './execution-role';
 import { operationalQueue } from './operational-queue';
 

@@ -8,6 +8,7 @@ import { Drill } from '../operations/functions/drill';
 import { EntitlementCache } from '../operations/entitlement-cache';
 import { Entitlements } from '../operations/functions/entitlements';
 import { EventQueue } from '../operations/event-queue';
+import { HttpApi } from '../operations/http-api';
 import { InstanceRecovery } from '../operations/recovery/instance-recovery';
 import { Migrate } from '../operations/functions/migrate';
 import { PROCESSOR_TIMEOUT, Processor } from '../operations/functions/processor';
@@ -52,8 +53,10 @@ export class OperationsStack extends EnvironmentStack {
         ? new EntitlementCache(this, 'EntitlementCache', { environmentName: config.name, vpc: data.vpc })
         : undefined;
 
+    const httpApi = new HttpApi(this, 'HttpApi', { config, logKey });
     new Webhook(this, 'Webhook', {
       context,
+      httpApi,
       queue: queues.queue,
       signingSecretArn: stripeSecrets.signing.secretArn,
       signingSecretKey: stripeSecrets.key,

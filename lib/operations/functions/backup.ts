@@ -9,7 +9,8 @@ import { BACKUP_POLICIES, STREAMING_LIMIT_GIB } from '../../config/policies';
 import { ARCHIVE_SCHEDULES } from '../../config/schedules';
 import { grantHiding, grantReading, grantWritingLocked } from '../archive-access';
 import { grantSnapshots, SnapshotExportRole } from '../backup-permissions';
-import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import type { DatabaseAccess } from '../../data/database-access';
+import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { FunctionSchedule } from '../function-schedule';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 

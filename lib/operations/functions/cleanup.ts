@@ -3,7 +3,8 @@ import { Construct } from 'constructs';
 import type { CleanupEnvironment } from '../../../lambdas/cleanup/contract';
 import { EVENT_RETENTION_DAYS } from '../../config/policies';
 import { CLEANUP_SCHEDULE } from '../../config/schedules';
-import { billingDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import type { DatabaseAccess } from '../../data/database-access';
+import { billingDatabaseEnvironment } from '../database-connection';
 import { FunctionSchedule } from '../function-schedule';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 

@@ -7,7 +7,8 @@ import type { CollectorEnvironment } from '../../../lambdas/collector/contract';
 import type { DatabaseName } from '../../../core/contract';
 import { EVENT_RETENTION_DAYS } from '../../config/policies';
 import { COLLECTOR_SCHEDULE } from '../../config/schedules';
-import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import type { DatabaseAccess } from '../../data/database-access';
+import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { FunctionSchedule } from '../function-schedule';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 

@@ -6,7 +6,8 @@ import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import { BACKUP_POLICIES } from '../../config/policies';
 import { DRILL_SCHEDULES } from '../../config/schedules';
 import { grantReading, grantWriting } from '../archive-access';
-import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import type { DatabaseAccess } from '../../data/database-access';
+import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { FunctionSchedule } from '../function-schedule';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 

@@ -1,7 +1,8 @@
 import { Duration } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import type { EntitlementsEnvironment } from '../../../lambdas/entitlements/contract';
-import { billingDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import type { DatabaseAccess } from '../../data/database-access';
+import { billingDatabaseEnvironment } from '../database-connection';
 import type { EntitlementCache } from '../entitlement-cache';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 

@@ -2,7 +2,8 @@ import { Duration } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import type { MigrateEnvironment } from '../../../lambdas/migrate/contract';
 import type { DatabaseName } from '../../../core/contract';
-import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import type { DatabaseAccess } from '../../data/database-access';
+import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface MigrateProps {

@@ -4,7 +4,8 @@ import { Construct } from 'constructs';
 import type { RestoreEnvironment } from '../../../lambdas/restore/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import { grantReading } from '../archive-access';
-import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import type { DatabaseAccess } from '../../data/database-access';
+import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface RestoreProps {

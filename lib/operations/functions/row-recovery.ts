@@ -4,7 +4,8 @@ import { Construct } from 'constructs';
 import { ROW_RECOVERY_PREFIX, type RowRecoveryEnvironment } from '../../../lambdas/row-recovery/contract';
 import type { DatabaseName } from '../../../core/contract';
 import { grantReading, grantWriting } from '../archive-access';
-import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import type { DatabaseAccess } from '../../data/database-access';
+import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import type { EntitlementCache } from '../entitlement-cache';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 

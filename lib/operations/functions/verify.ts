@@ -3,7 +3,8 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import type { VerifyEnvironment } from '../../../lambdas/verify/contract';
-import { billingDatabaseEnvironment, mainDatabaseEnvironment, type DatabaseAccess } from '../../data/database-access';
+import type { DatabaseAccess } from '../../data/database-access';
+import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface VerifyProps {

@@ -4,12 +4,13 @@ import { DEPLOYED_ENVIRONMENTS } from '../../../lib/config/environments';
 import { identitiesOf, type Identities } from './identity';
 
 const WHAT_TO_DO = `
-CloudFormation would put a new, empty resource in place of one that holds data, or leave one behind. If that is not meant,
-give the resource its former logical id (\`overrideLogicalId\`) or its former property. If it is meant, first say in the
-change how the data gets there – a restore, a snapshot, an import of the existing resource –, rehearse it in dev, and
-record the new identity: npx tsx test/lib/stacks/pin-identities.ts`;
+CloudFormation would put a new, empty resource in place of one that holds data or is the address that Stripe posts to, or
+leave one behind. If that is not intended, give the resource its former logical id (\`overrideLogicalId\`) or its former
+property. If it is intended, first say in the commit how the data gets there – a restore, a snapshot, an import of the
+existing resource – or how Stripe learns the new URL, rehearse it in dev, and record the new identity:
+npx tsx test/lib/stacks/pin-identities.ts`;
 
-/** One line for each difference, by the resource that it is of. */
+/** One line for each difference, beginning with the resource. */
 function differences(pinned: Identities, found: Identities): string[] {
   const flat = (identities: Identities) =>
     new Map(
@@ -23,18 +24,21 @@ function differences(pinned: Identities, found: Identities): string[] {
     .map((name) => `${name} was ${before.get(name) ?? 'not there'}, is ${after.get(name) ?? 'not there'}`);
 }
 
-test.each(DEPLOYED_ENVIRONMENTS)('%s replaces nothing that holds data', (environment) => {
-  const file = path.join(__dirname, 'pinned', `${environment}.json`);
-  const pinned = JSON.parse(readFileSync(file, 'utf8')) as Identities;
-  const changed = differences(pinned, identitiesOf(environment));
-  expect(changed.length > 0 ? `${changed.join('\n')}\n${WHAT_TO_DO}` : '').toBe('');
-});
+test.each(DEPLOYED_ENVIRONMENTS)(
+  'the next deployment of %s replaces nothing that holds data, nor the address that Stripe posts to',
+  (environment) => {
+    const file = path.join(__dirname, 'pinned', `${environment}.json`);
+    const pinned = JSON.parse(readFileSync(file, 'utf8')) as Identities;
+    const changed = differences(pinned, identitiesOf(environment));
+    expect(changed.length > 0 ? `${changed.join('\n')}\n${WHAT_TO_DO}` : '').toBe('');
+  },
+);
 
-test('a change of what an instance is made from is named with what to do', () => {
+test('a changed property of an instance is reported with its former and its new value', () => {
   const pinned = identitiesOf('dev');
   const moved = structuredClone(pinned) as Record<string, Record<string, { properties: Record<string, unknown> }>>;
   const instance = moved.data?.BillingDatabaseInstance8058E8CA;
-  if (!instance) throw new Error('The billing instance is not among what is pinned');
+  if (!instance) throw new Error('The billing instance is not pinned');
   instance.properties.DBName = 'other';
   expect(differences(pinned, moved as Identities)).toEqual([
     expect.stringMatching(/^data: BillingDatabaseInstance8058E8CA was .*"DBName":"billing".*, is .*"DBName":"other"/),

@@ -3,8 +3,8 @@ import path from 'node:path';
 import { DEPLOYED_ENVIRONMENTS } from '../../../lib/config/environments';
 import { identitiesOf } from './identity';
 
-// Records what holds data, and what makes it the resource that it is. Run it only when a replacement is meant, and say in
-// the change how the data gets there.
+// Records the identity of everything that must not be replaced: what holds data, and the address that Stripe posts to. Run
+// it only when a replacement is intended, and say in the commit how the data, or Stripe, gets to the new resource.
 process.env.CDK_VALIDATION = 'false';
 for (const environment of DEPLOYED_ENVIRONMENTS) {
   const file = path.join(__dirname, 'pinned', `${environment}.json`);

@@ -59,7 +59,7 @@ describe.each(['staging', 'production'])('%s', (environment) => {
     );
     // These have to have a name; a part of it is of this stack, or of this API, alone.
     expect(named).toEqual([
-      [expect.stringMatching(/ExecutionLog/), expect.stringMatching(/"Ref":"WebhookApi\w+"/)],
+      [expect.stringMatching(/ExecutionLog/), expect.stringMatching(/"Ref":"HttpApiRestApi\w+"/)],
       [expect.stringMatching(/WebAclLog|FirewallLog/), expect.stringContaining('AWS::StackId')],
     ]);
   });

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createApp } from '../../../lib/app';
+import type { DomainConfig, EnvironmentConfig } from '../../../lib/config/environment-schema';
 import { deployedEnvironment } from '../../../lib/config/environments';
 import { stubBundles } from '../synthesise';
 
@@ -14,6 +15,13 @@ interface Report {
     readonly violations: readonly unknown[];
     readonly suppressedViolations?: readonly { readonly acknowledgedId: string; readonly reason: string }[];
   }[];
+}
+
+/** A deployed environment with a custom domain, so that its resources are validated as well. */
+function withDomain(name: 'dev' | 'production', hostedZone: DomainConfig['hostedZone']): EnvironmentConfig {
+  const config = deployedEnvironment(name);
+  const certificateArn = `arn:aws:acm:${config.region}:${config.account}:certificate/0f0f0f0f-1111-2222-3333-444444444444`;
+  return { ...config, domain: { name: `${name}.example.com`, certificateArn, hostedZone } };
 }
 
 const before = process.env.CDK_VALIDATION;
@@ -30,7 +38,11 @@ afterAll(() => {
 });
 
 test("CloudFormation's validator finds nothing but what is acknowledged with a reason", () => {
-  createApp([deployedEnvironment('dev'), deployedEnvironment('production')], {
+  const environments = [
+    withDomain('dev', { id: 'Z0123456789ABC', name: 'example.com' }),
+    withDomain('production', 'external'),
+  ];
+  createApp(environments, {
     bundles: stubBundles(),
     outdir,
     context: { '@aws-cdk/core:validateAgainstDefaultRules': true },

@@ -1,0 +1,64 @@
+import { CfnSecurityGroupIngress, Peer, Port, type ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import type { BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import type { DatabaseAccess } from '../data/database-access';
+
+/** The environment variables by which a function finds the billing database. */
+export function billingDatabaseEnvironment(database: DatabaseAccess): BillingDatabaseEnvironment {
+  return {
+    BILLING_DATABASE_HOST: database.host,
+    BILLING_DATABASE_PORT: String(database.port),
+    BILLING_DATABASE_NAME: database.databaseName,
+    BILLING_DATABASE_SECRET_ARN: database.secretArn,
+  };
+}
+
+/** The environment variables by which a function finds the main database. */
+export function mainDatabaseEnvironment(database: DatabaseAccess): MainDatabaseEnvironment {
+  return {
+    MAIN_DATABASE_HOST: database.host,
+    MAIN_DATABASE_PORT: String(database.port),
+    MAIN_DATABASE_NAME: database.databaseName,
+    MAIN_DATABASE_SECRET_ARN: database.secretArn,
+  };
+}
+
+/**
+ * Lets a function read the secret of a database and open connections to it.
+ *
+ * @param stem stem of the function, for the descriptions of the security-group rules
+ * @param securityGroup security group of the function. @default - the function is in no network
+ */
+export function allowAccess(
+  fn: LambdaFunction,
+  stem: string,
+  database: DatabaseAccess,
+  securityGroup?: ISecurityGroup,
+): void {
+  // Imported by its ARN: a grant on the resource itself would put the function's role into a key policy of the Data
+  // stack, which would make Data depend on Operations.
+  const secret = Secret.fromSecretCompleteArn(fn, `${database.name}Secret`, database.secretArn);
+  secret.grantRead(fn);
+  database.secretKey?.grantDecrypt(fn);
+  if (securityGroup) openPort(securityGroup, fn, stem, database);
+}
+
+/** Both rules belong to the function's stack, so that the Data stack never names its consumers. */
+function openPort(source: ISecurityGroup, fn: LambdaFunction, stem: string, database: DatabaseAccess): void {
+  const port = Port.tcp(database.port);
+  const description = `${stem} connects to the ${database.name} database`;
+  if (!database.securityGroup) {
+    source.addEgressRule(Peer.anyIpv4(), port, description);
+    return;
+  }
+  source.addEgressRule(Peer.securityGroupId(database.securityGroup.securityGroupId), port, description);
+  new CfnSecurityGroupIngress(fn, `To${database.name}`, {
+    groupId: database.securityGroup.securityGroupId,
+    sourceSecurityGroupId: source.securityGroupId,
+    ipProtocol: 'tcp',
+    fromPort: database.port,
+    toPort: database.port,
+    description,
+  });
+}
