@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ReconciliationEnvironment } from '../lambdas/reconciliation/contract';
 import { applyEvents, type ReceivedEvent } from '../core/billing/apply-events';
-import { readEvent } from '../core/providers/stripe/shapes';
+import { stripeProvider } from '../core/providers/stripe/provider';
+import { readEvent, type StripeEvent } from '../core/providers/stripe/shapes';
 import { nowSeconds } from '../local/stripe/objects';
 import { startStripeStandIn, type StripeStandIn } from '../local/stripe/stand-in';
 import { startSecretsManager } from '../local/aws/secrets-manager';
@@ -90,7 +91,7 @@ async function seed(stripe: StripeStandIn, database: BenchDatabase): Promise<num
   const client = await database.connect();
   let missing = 0;
   try {
-    let batch: ReceivedEvent[] = [];
+    let batch: ReceivedEvent<StripeEvent>[] = [];
     for (let index = 0; index < subscriptions; index += 1) {
       const { event } = stripe.state.createSubscription({ created: created + (index % DAY_SECONDS) });
       if (index % MISSING_ONE_IN === 0) {
@@ -99,10 +100,10 @@ async function seed(stripe: StripeStandIn, database: BenchDatabase): Promise<num
       }
       batch.push({ event: readEvent(event), source: 'webhook', receivedAt: new Date() });
       if (batch.length < SEED_BATCH) continue;
-      await applyEvents(client, batch);
+      await applyEvents(client, stripeProvider, batch);
       batch = [];
     }
-    await applyEvents(client, batch);
+    await applyEvents(client, stripeProvider, batch);
     await client.query('VACUUM (ANALYZE)');
   } finally {
     await client.end();

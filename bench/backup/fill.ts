@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { applyEvents } from '../../core/billing/apply-events';
+import { stripeProvider } from '../../core/providers/stripe/provider';
 import { readEvent } from '../../core/providers/stripe/shapes';
 import { multiplyRows, readTemplates } from '../support/multiply-rows';
 import type { BenchDatabase } from '../support/server';
@@ -17,6 +18,7 @@ export async function fillTo(database: BenchDatabase, targetBytes: number): Prom
     const events = templateDeliveries().map(({ body }) => readEvent(JSON.parse(body)));
     await applyEvents(
       client,
+      stripeProvider,
       events.map((event) => ({ event, source: 'webhook', receivedAt: new Date() })),
     );
     const empty = await databaseBytes(client);

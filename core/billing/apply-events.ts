@@ -1,22 +1,23 @@
 import { DatabaseError, type ClientBase } from 'pg';
 import { inTransaction, type QueryObserver, type RunStatement } from '../database/transaction';
 import { messageOf } from '../runtime/errors';
-import { effectsOf } from '../providers/stripe/event-effect';
-import { NO_DEFAULTS, type ObjectState, type StateDefaults } from './object-state';
+import type { EVENT_COLUMNS, RowOf } from './columns';
+import type { ObjectState } from './object-state';
+import { NO_DEFAULTS, type StateDefaults } from './owner';
+import type { EventEnvelope, Provider } from './provider';
 import { rowParameters } from './row-parameters';
-import { CLAIM_EVENTS } from './statements';
-import { storeStates } from './store-states';
-import { toStorable } from '../providers/stripe/storable';
-import type { StripeEvent } from '../providers/stripe/shapes';
+import { CLAIM_EVENTS, type RowsStatement } from './statements';
+import { DEPENDENT_STEPS, STORE_STEPS, storeStates } from './store-states';
 
-/** Where an event came from: delivered by Stripe, or found by reconciliation. */
+/** How an event reached the platform: delivered by the provider, or found by reconciliation. */
 export type EventSource = 'webhook' | 'reconciliation';
 
-export interface ReceivedEvent {
-  readonly event: StripeEvent;
+/** @typeParam Event an event of the provider that `applyEvents` is called with */
+export interface ReceivedEvent<Event> {
+  readonly event: Event;
   readonly source: EventSource;
   readonly receivedAt: Date;
-  /** The very JSON that `event` was read from, if it is at hand: it need not be written again to be stored. */
+  /** The JSON that `event` was parsed from, if it is at hand: it need not be serialised again to be stored. */
   readonly json?: string;
 }
 
@@ -25,19 +26,21 @@ export type EventOutcome =
   | { readonly status: 'processed' }
   /** It had been processed before; nothing changed. */
   | { readonly status: 'duplicate' }
-  /** It cannot be applied; the ledger keeps why. */
+  /** It cannot be applied; the ledger keeps the error. */
   | { readonly status: 'failed'; readonly error: string };
 
 export interface ApplyOptions {
-  /** @default nobody is told */
+  /** @default no observer */
   readonly observe?: QueryObserver;
-  /** Who objects belong to whose metadata does not say. @default nobody */
+  /** Owner of objects whose metadata names none. @default none */
   readonly defaults?: StateDefaults;
   /**
-   * What else belongs into the same transaction, after the states were stored and before the commit.
+   * Further work in the same transaction, after the states were stored and before the commit. What it sends runs behind
+   * everything that stores the states, provided that it sends before it awaits anything.
    *
    * @param changed ids of the objects whose stored state changed
-   * @param states every state of the batch, the ones that were too old to be stored among them
+   * @param states every state of the batch, including those that were too old to be stored
+   * @default nothing
    */
   readonly afterStore?: (
     run: RunStatement,
@@ -46,61 +49,86 @@ export interface ApplyOptions {
   ) => Promise<void>;
 }
 
-/** How often a batch that lost a deadlock is tried again before it is left to the queue. */
+/** Every statement of a batch, in the order in which they are sent. */
+export const BATCH_STATEMENTS: readonly RowsStatement[] = [
+  CLAIM_EVENTS,
+  ...[...STORE_STEPS, ...DEPENDENT_STEPS].map(({ statement }) => statement),
+];
+
+/** Retries of a batch that lost a deadlock, before it is left to the queue. */
 const MAX_DEADLOCK_RETRIES = 3;
 const SERIALIZATION_FAILURES = new Set(['40001', '40P01']);
-/** SQLSTATE classes that say that the data is wrong: cardinality, data exception, integrity violation, limit exceeded. */
+/** SQLSTATE classes of wrong data: cardinality, data exception, integrity violation, limit exceeded. */
 const DATA_ERROR_CLASSES = new Set(['21', '22', '23', '54']);
 
-interface Prepared extends ReceivedEvent {
-  /** What is stored of the event, as JSON. */
+interface PreparedEvent<Event> extends ReceivedEvent<Event> {
+  readonly envelope: EventEnvelope;
+  /** What the ledger stores of the event, as JSON. */
   readonly payload: string;
-  /** What is stored of its object. */
+  /** The object that the event is about, as it is stored. */
   readonly object?: unknown;
   readonly effects: readonly ObjectState[];
+  /** Why the event has no effect; absent when nothing is wrong with it. */
   readonly error?: string;
 }
 
+/** What every step of one call works with. */
+interface Work<Event> extends Pick<ApplyOptions, 'observe' | 'afterStore'> {
+  readonly client: ClientBase;
+  readonly provider: Provider<Event>;
+}
+
 /**
- * Applies events to the billing database, the whole batch in one transaction: ledger row and effect commit together or
- * not at all. Events may come in any order and any number of times. One that cannot be applied is recorded as failed,
- * with its error, and costs the others nothing.
+ * Applies events of one provider to the billing database, the whole batch in one transaction: ledger row and effect commit
+ * together or not at all. Events may come in any order and any number of times. One that cannot be applied is recorded as
+ * failed, with its error, and does not affect the others.
  *
  * @returns the outcome of every distinct event, by its id
- * @throws what PostgreSQL threw, when the fault is not an event's: nothing was committed of the part that failed, and
- * the same call may be made again
+ * @throws PostgreSQL's error when no event caused it: the part that failed was not committed, and the call may be repeated
  */
-export async function applyEvents(
+export async function applyEvents<Event>(
   client: ClientBase,
-  received: readonly ReceivedEvent[],
+  provider: Provider<Event>,
+  received: readonly ReceivedEvent<Event>[],
   { defaults = NO_DEFAULTS, ...options }: ApplyOptions = {},
 ): Promise<Map<string, EventOutcome>> {
-  const distinct = new Map(received.map((item) => [item.event.id, item]));
-  const prepared = [...distinct.values()].map((item) => prepare(item, defaults));
-  return applyIsolated({ client, ...options }, prepared);
+  const distinct = new Map(
+    received.map((item) => {
+      const envelope = provider.identify(item.event);
+      return [envelope.id, { ...item, envelope }];
+    }),
+  );
+  const prepared = [...distinct.values()].map((item) => prepare(provider, item, defaults));
+  return applyIsolated({ client, provider, ...options }, prepared);
 }
 
-/** What every step of one call works with. */
-interface Work extends Pick<ApplyOptions, 'observe' | 'afterStore'> {
-  readonly client: ClientBase;
-}
-
-function prepare(item: ReceivedEvent, defaults: StateDefaults): Prepared {
+function prepare<Event>(
+  provider: Provider<Event>,
+  item: ReceivedEvent<Event> & Pick<PreparedEvent<Event>, 'envelope'>,
+  defaults: StateDefaults,
+): PreparedEvent<Event> {
   let payload = '{}';
   let object: unknown;
   try {
-    const storable = toStorable(item.event, item.json) as StripeEvent;
+    const storable = provider.toStorable(item.event, item.json);
     payload = storable === item.event && item.json !== undefined ? item.json : JSON.stringify(storable);
-    object = storable.data.object;
-    return { ...item, payload, object, effects: effectsOf(storable, defaults) };
+    object = valueAt(storable, provider.objectPath);
+    return { ...item, payload, object, effects: provider.effectsOf(storable, defaults) };
   } catch (error) {
-    // Recorded without effect. Of an event that cannot be stored at all, Stripe still has the payload.
+    // Recorded without effect. An event that cannot be stored at all can still be fetched from the provider.
     return { ...item, payload, effects: [], error: messageOf(error) };
   }
 }
 
-/** Halves a batch whose data PostgreSQL refuses until the poison is alone. */
-async function applyIsolated(work: Work, events: readonly Prepared[]): Promise<Map<string, EventOutcome>> {
+function valueAt(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((parent, key) => (parent as Record<string, unknown> | undefined)?.[key], value);
+}
+
+/** Halves a batch whose data PostgreSQL rejects until the poison event is alone. */
+async function applyIsolated<Event>(
+  work: Work<Event>,
+  events: readonly PreparedEvent<Event>[],
+): Promise<Map<string, EventOutcome>> {
   if (events.length === 0) return new Map();
   try {
     return await retryingDeadlocks(() => applyTogether(work, events));
@@ -108,10 +136,10 @@ async function applyIsolated(work: Work, events: readonly Prepared[]): Promise<M
     const [only, ...others] = events;
     if (!isDataError(error) || only === undefined) throw error;
     if (others.length === 0) {
-      // An event that is refused although it has no effect is not at fault.
+      // An event without effect that is rejected all the same is not at fault.
       if (only.error !== undefined) throw error;
-      // Numbers that only PostgreSQL cannot hold are gone from what is written anew.
-      const payload = JSON.stringify(toStorable(only.event));
+      // Serialising it again drops the numbers that PostgreSQL cannot hold.
+      const payload = JSON.stringify(work.provider.toStorable(only.event));
       return applyTogether(work, [{ ...only, payload, effects: [], error: messageOf(error) }]);
     }
     const middle = Math.ceil(events.length / 2);
@@ -121,37 +149,46 @@ async function applyIsolated(work: Work, events: readonly Prepared[]): Promise<M
   }
 }
 
-function applyTogether(
-  { client, observe, afterStore }: Work,
-  events: readonly Prepared[],
+function applyTogether<Event>(
+  { client, provider, observe, afterStore }: Work<Event>,
+  events: readonly PreparedEvent<Event>[],
 ): Promise<Map<string, EventOutcome>> {
   const apply = async (run: RunStatement): Promise<Map<string, EventOutcome>> => {
-    const rows = await run(CLAIM_EVENTS, rowParameters(CLAIM_EVENTS, events.map(ledgerRow)));
-    const claimed = new Set(rows.map((row) => row.id));
-    const states = events.flatMap(({ event, effects }) => (claimed.has(event.id) ? effects : []));
+    const rows = await run(CLAIM_EVENTS, [...rowParameters(CLAIM_EVENTS, events.map(ledgerRow)), provider.name]);
+    const claimed = new Set(rows.map(({ id }) => id));
+    const states = events.flatMap(({ envelope, effects }) => (claimed.has(envelope.id) ? effects : []));
     if (states.length > 0) {
-      const ledgered = new Map(events.map(({ event, object }) => [object, event.id]));
-      await storeStates(run, states, { ledgered, afterStore: (changed) => afterStore?.(run, changed, states) });
+      const eventIds = new Map(events.map(({ envelope, object }) => [object, envelope.id]));
+      await storeStates(run, states, {
+        ledgered: { provider: provider.name, objectPath: provider.objectPath, eventIds },
+        afterStore: (changed) => afterStore?.(run, changed, states),
+      });
     }
     return new Map(
-      events.map(({ event, error }): [string, EventOutcome] => {
-        if (!claimed.has(event.id)) return [event.id, { status: 'duplicate' }];
-        return [event.id, error === undefined ? { status: 'processed' } : { status: 'failed', error }];
+      events.map(({ envelope: { id }, error }): [string, EventOutcome] => {
+        if (!claimed.has(id)) return [id, { status: 'duplicate' }];
+        return [id, error === undefined ? { status: 'processed' } : { status: 'failed', error }];
       }),
     );
   };
   return inTransaction(client, apply, observe);
 }
 
-function ledgerRow({ event, source, receivedAt, payload, error }: Prepared) {
+function ledgerRow({
+  envelope,
+  source,
+  receivedAt,
+  payload,
+  error,
+}: PreparedEvent<unknown>): RowOf<typeof EVENT_COLUMNS> {
   return {
-    id: event.id,
-    type: event.type,
-    api_version: event.api_version,
-    livemode: event.livemode,
+    id: envelope.id,
+    type: envelope.type,
+    api_version: envelope.apiVersion,
+    livemode: envelope.livemode,
     source,
-    error,
-    occurred_at: new Date(event.created * 1000),
+    error: error ?? null,
+    occurred_at: envelope.occurredAt,
     received_at: receivedAt,
     payload,
   };

@@ -1,34 +1,44 @@
 import { arrayParameter, type ArrayElements, type ArrayElementType } from '../database/array-parameter';
-import { sentAs, type RowsStatement } from './statements';
+import type { Columns, RowOf } from './columns';
+import { wireType, type RowsStatement } from './statements';
 
 type Element = ArrayElements[ArrayElementType] | null;
 
 /**
- * The parameters of a statement for these rows: an array for each of its columns. What a row does not have is null.
+ * The parameters of a statement for these rows: one array for each of its columns.
  *
- * Rows are put in the order of their first column, the key: every transaction locks them in the same order, so that two of
- * them wait for each other instead of deadlocking.
+ * Rows are sorted by the first column, the key: every transaction then locks them in the same order, so that two of them
+ * wait for each other instead of deadlocking.
+ *
+ * @throws TypeError when a row lacks a column. NULL must be said: a forgotten column would be NULL in every row.
  */
-export function rowParameters(
-  { columns }: RowsStatement,
-  rows: readonly Readonly<Record<string, unknown>>[],
+export function rowParameters<Table extends Columns>(
+  { name, columns }: RowsStatement<Table>,
+  rows: readonly RowOf<Table>[],
 ): Buffer[] {
   const [key = ''] = Object.keys(columns);
   const sorted = rows.toSorted((a, b) => ((a[key] as string) < (b[key] as string) ? -1 : 1));
   return Object.entries(columns).map(([column, type]) =>
     arrayParameter(
-      sentAs(type),
-      sorted.map((row) => elementOf(row[column])),
+      wireType(type),
+      sorted.map((row) => {
+        const value = row[column];
+        if (value === undefined) throw new TypeError(`${name}: a row has no ${column}; give it a value or null`);
+        return wireValue(value);
+      }),
     ),
   );
 }
 
-function elementOf(value: unknown): Element {
-  if (value === undefined || value === null) return null;
-  return Array.isArray(value) ? arrayLiteral(value) : (value as Element);
+/** A value in its wire type: an array of texts, which is an element of an array itself, in PostgreSQL's text form. */
+function wireValue(value: Element | readonly string[]): Element {
+  return isList(value) ? arrayLiteral(value) : value;
 }
 
-/** An array of texts in PostgreSQL's text form. */
+function isList(value: Element | readonly string[]): value is readonly string[] {
+  return Array.isArray(value);
+}
+
 function arrayLiteral(texts: readonly string[]): string {
   return `{${texts.map((text) => `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`;
 }

@@ -1,140 +1,163 @@
-import type { RunStatement } from '../database/transaction';
-import type { LedgerEntry, ObjectState, Row } from './object-state';
+import { runSteps, type RunStatement, type Step } from '../database/transaction';
+import type { ObjectKind, ObjectRow, RefundEntryRow } from './columns';
+import type { ObjectState, StateOf } from './object-state';
 import { rowParameters } from './row-parameters';
 import {
   INSERT_CUSTOMERS,
   RECORD_REFUNDS,
   REPLACE_SUBSCRIPTION_ITEMS,
-  UPSERT_CUSTOMERS,
-  UPSERT_CHARGES,
-  UPSERT_CONNECT_ACCOUNTS,
-  UPSERT_INVOICES,
-  UPSERT_PAYMENT_INTENTS,
-  UPSERT_PURCHASES,
-  UPSERT_REFUNDS,
-  UPSERT_SUBSCRIPTIONS,
+  UPSERTS,
   type RowsStatement,
 } from './statements';
 import { newestById } from './version';
 
-/**
- * How each kind is stored, in the order in which it is. The order is the same for every batch, so that concurrent ones
- * wait for each other instead of deadlocking.
- */
-const UPSERTS = [
-  ['customer', UPSERT_CUSTOMERS],
-  ['subscription', UPSERT_SUBSCRIPTIONS],
-  ['invoice', UPSERT_INVOICES],
-  ['purchase', UPSERT_PURCHASES],
-  ['payment_intent', UPSERT_PAYMENT_INTENTS],
-  ['charge', UPSERT_CHARGES],
-  ['refund', UPSERT_REFUNDS],
-  ['account', UPSERT_CONNECT_ACCOUNTS],
-] as const satisfies readonly (readonly [ObjectState['kind'], RowsStatement])[];
+/** Objects that ledger rows of the same transaction hold: the database copies them from there. */
+export interface LedgeredObjects {
+  readonly provider: string;
+  /** Path from an event to its object; see `Provider`. */
+  readonly objectPath: readonly string[];
+  /** Id of the event that holds an object, by the object itself. */
+  readonly eventIds: ReadonlyMap<unknown, string>;
+}
 
-/** The event in whose ledger row, written before in the same transaction, an object is found; by the object itself. */
-export type LedgeredObjects = ReadonlyMap<unknown, string>;
+const NO_LEDGERED_OBJECTS: LedgeredObjects = { provider: '', objectPath: [], eventIds: new Map() };
 
 export interface StoreOptions {
-  /** Objects that need not be sent, because the ledger has them already. @default none */
+  /** @default none; every object is sent */
   readonly ledgered?: LedgeredObjects;
-  /** What follows from the states, told the ids of the objects whose stored state changed. @default nothing */
+  /** Runs behind the last step, given the ids of the objects whose stored state changed. @default nothing */
   readonly afterStore?: (changed: ReadonlySet<string>) => Promise<void> | undefined;
 }
 
+interface Batch {
+  readonly states: readonly ObjectState[];
+  readonly ledgered: LedgeredObjects;
+}
+
+interface StoredBatch extends Batch {
+  /** Ids of the objects whose stored state changed. */
+  readonly changed: ReadonlySet<string>;
+}
+
+type StoreStep<Of extends Batch> = Step<Of> & { readonly statement: RowsStatement };
+
 /**
- * Stores the states that are newer than what is there, a statement per kind of object. Part of a transaction of the
- * caller's: events and reconciliation both end here, so a late page of Stripe's list never overwrites a newer event.
+ * The statements that store states, in the order in which they are sent; one that has nothing to store is left out.
+ *
+ * Customers come first, because other tables refer to them. The order is the same for every batch, so that concurrent
+ * batches wait for each other instead of deadlocking.
+ */
+export const STORE_STEPS: readonly StoreStep<Batch>[] = [
+  { statement: INSERT_CUSTOMERS, values: firstSeenCustomers },
+  upsertStep('customer'),
+  upsertStep('subscription'),
+  upsertStep('invoice'),
+  upsertStep('purchase'),
+  upsertStep('payment_intent'),
+  upsertStep('charge'),
+  upsertStep('refund'),
+  upsertStep('account'),
+  { statement: RECORD_REFUNDS, values: refundEntries },
+];
+
+/** What depends on which states were stored: sent when those above are answered. */
+export const DEPENDENT_STEPS: readonly StoreStep<StoredBatch>[] = [
+  { statement: REPLACE_SUBSCRIPTION_ITEMS, values: storedItems },
+];
+
+/**
+ * Stores the states that are newer than the stored ones, one statement for each kind of object, in the caller's
+ * transaction. Events and reconciliation both end here, so a late page of a provider's list never overwrites a newer event.
  *
  * @returns ids of the objects whose stored state changed
  */
 export async function storeStates(
   run: RunStatement,
   states: readonly ObjectState[],
-  { ledgered = new Map(), afterStore }: StoreOptions = {},
+  { ledgered = NO_LEDGERED_OBJECTS, afterStore }: StoreOptions = {},
 ): Promise<Set<string>> {
-  const byKind = Map.groupBy(states, ({ kind }) => kind);
-  const [, stored] = await Promise.all([
-    insertCustomers(run, states),
-    Promise.all(UPSERTS.map(([kind, statement]) => upsert(run, statement, byKind.get(kind), ledgered))),
-    recordRefunds(run, states),
+  const batch = { states, ledgered };
+  const stored = await runSteps(run, STORE_STEPS, batch);
+  const changed = new Set(stored.flat().map(({ id }) => id));
+  await Promise.all([
+    runSteps(run, DEPENDENT_STEPS, { ...batch, changed }),
+    // Called after the steps were sent, so its statements run behind them.
+    (async () => afterStore?.(changed))(),
   ]);
-  const changed = new Set(stored.flat());
-  await Promise.all([replaceItems(run, byKind.get('subscription'), changed), (async () => afterStore?.(changed))()]);
   return changed;
 }
 
-async function upsert(
-  run: RunStatement,
-  statement: RowsStatement,
-  states: readonly ObjectState[] | undefined,
-  ledgered: LedgeredObjects,
-): Promise<string[]> {
-  if (states === undefined) return [];
-  const rows = newestById(states.map(({ row }) => row)).map((row) => withObject(row, ledgered));
-  return (await run(statement, rowParameters(statement, rows))).map(({ id }) => id);
+function upsertStep(kind: ObjectKind): StoreStep<Batch> {
+  const statement = UPSERTS[kind];
+  return {
+    statement,
+    values({ states, ledgered }) {
+      const rows = newestById(ofKind(states, kind).map(({ row }) => row));
+      if (rows.length === 0) return undefined;
+      const withObjects = rows.map((row) => ({ ...row, ...objectColumns(row, ledgered) }));
+      return [...rowParameters(statement, withObjects), ledgered.provider, ledgered.objectPath];
+    },
+  };
 }
 
-function withObject(row: Row, ledgered: LedgeredObjects): Record<string, unknown> {
-  const eventId = ledgered.get(row.raw);
+function objectColumns({ raw }: ObjectRow, { eventIds }: LedgeredObjects) {
+  const eventId = eventIds.get(raw);
   return eventId === undefined
-    ? { ...row, raw: JSON.stringify(row.raw) }
-    : { ...row, raw: null, raw_event_id: eventId };
+    ? { raw: JSON.stringify(raw), raw_event_id: null }
+    : { raw: null, raw_event_id: eventId };
 }
 
-/** Items are replaced with their subscription: those of the state that was stored, of no other. */
-async function replaceItems(
-  run: RunStatement,
-  states: readonly ObjectState[] | undefined,
-  changed: ReadonlySet<string>,
-): Promise<void> {
-  if (states === undefined) return;
-  const stored = new Set(newestById(states.map(({ row }) => row)).filter(({ id }) => changed.has(id)));
-  if (stored.size === 0) return;
-  const subscriptions = states.flatMap((state) =>
-    state.kind === 'subscription' && stored.has(state.row) ? [state] : [],
-  );
-  const whole = subscriptions.filter(({ partialItems }) => !partialItems).map(({ row }) => row.id);
-  const items = subscriptions.flatMap((subscription) => subscription.items);
-  await run(REPLACE_SUBSCRIPTION_ITEMS, [...rowParameters(REPLACE_SUBSCRIPTION_ITEMS, items), whole]);
+/** Items are replaced together with their subscription: those of the state that was stored, and of no other. */
+function storedItems({ states, changed }: StoredBatch): unknown[] | undefined {
+  const subscriptions = ofKind(states, 'subscription');
+  const storedRows = new Set(newestById(subscriptions.map(({ row }) => row)).filter(({ id }) => changed.has(id)));
+  if (storedRows.size === 0) return undefined;
+  const stored = subscriptions.filter(({ row }) => storedRows.has(row));
+  const items = stored.flatMap((subscription) => subscription.items);
+  const whole = stored.filter(({ partialItems }) => !partialItems).map(({ row }) => row.id);
+  return [...rowParameters(REPLACE_SUBSCRIPTION_ITEMS, items), whole];
 }
 
-async function recordRefunds(run: RunStatement, states: readonly ObjectState[]): Promise<void> {
-  const entries = states.flatMap((state): readonly LedgerEntry[] => {
+function refundEntries({ states }: Batch): unknown[] | undefined {
+  const entries = states.flatMap((state): readonly RefundEntryRow[] => {
     if (state.kind === 'refund') return state.entries;
-    if (state.kind !== 'charge' || state.refundedTotal === 0) return [];
-    const { row, refundedTotal, currency } = state;
-    return [
-      {
-        entry: `${row.id}:${refundedTotal}`,
-        kind: 'reported',
-        charge_id: row.id,
-        refund_id: null,
-        refunded_total: refundedTotal,
-        amount: null,
-        currency,
-      },
-    ];
+    return state.kind === 'charge' && state.refundedTotal > 0 ? [reportedTotal(state)] : [];
   });
-  if (entries.length === 0) return;
-  await run(
-    RECORD_REFUNDS,
-    rowParameters(
-      RECORD_REFUNDS,
-      entries.map((entry) => ({ ...entry })),
-    ),
-  );
+  return entries.length === 0 ? undefined : rowParameters(RECORD_REFUNDS, entries);
 }
 
-async function insertCustomers(run: RunStatement, states: readonly ObjectState[]): Promise<void> {
+function reportedTotal({ row, refundedTotal, currency }: StateOf<'charge'>): RefundEntryRow {
+  return {
+    entry: `${row.id}:${refundedTotal}`,
+    kind: 'reported',
+    charge_id: row.id,
+    refund_id: null,
+    refunded_total: refundedTotal,
+    amount: null,
+    currency,
+  };
+}
+
+function firstSeenCustomers({ states }: Batch): unknown[] | undefined {
   const firstSeen = new Map<string, Date>();
-  for (const { row } of states) {
-    if (row.customer_id === null) continue;
-    const seen = (row.first_seen_at ?? row.created_at) as Date;
-    const known = firstSeen.get(row.customer_id);
-    if (known === undefined || seen < known) firstSeen.set(row.customer_id, seen);
+  for (const state of states) {
+    const { id, seenAt } = customerOf(state);
+    if (id === null || seenAt === null) continue;
+    const known = firstSeen.get(id);
+    if (known === undefined || seenAt < known) firstSeen.set(id, seenAt);
   }
-  if (firstSeen.size === 0) return;
+  if (firstSeen.size === 0) return undefined;
   const rows = [...firstSeen].map(([id, first_seen_at]) => ({ id, first_seen_at }));
-  await run(INSERT_CUSTOMERS, rowParameters(INSERT_CUSTOMERS, rows));
+  return rowParameters(INSERT_CUSTOMERS, rows);
+}
+
+/** The customer that an object is or belongs to, and since when the customer is known by it. */
+function customerOf({ kind, row }: ObjectState): { readonly id: string | null; readonly seenAt: Date | null } {
+  if (kind === 'customer') return { id: row.id, seenAt: row.first_seen_at };
+  if (kind === 'refund' || kind === 'account') return { id: null, seenAt: null };
+  return { id: row.customer_id, seenAt: row.created_at };
+}
+
+function ofKind<Kind extends ObjectKind>(states: readonly ObjectState[], kind: Kind): StateOf<Kind>[] {
+  return states.filter((state): state is StateOf<Kind> => state.kind === kind);
 }

@@ -1,13 +1,13 @@
 /**
- * The order of the states of one Stripe object.
+ * The order of the states of one object.
  *
- * Stripe delivers events unordered, duplicated and with whole-second timestamps, so "the newest" is decided by a key that
- * every state carries and that is compared byte by byte. The larger key wins, whatever arrives first; two different
- * states never have the same key. From most to least significant:
+ * Providers deliver events unordered, duplicated and with whole-second timestamps, so the newest state is decided by a key
+ * that every state has and that is compared byte by byte. The larger key wins, whatever arrives first; two different states
+ * never have the same key. From most to least significant:
  *
  * 1. `progress`: what can only grow in the life of the object. A canceled subscription or a paid invoice never becomes
  *    anything else, so its state wins over every non-final one, however late that is delivered.
- * 2. `moment`: seconds since 1970, when Stripe made the event; for a snapshot, when it was *requested*.
+ * 2. `moment`: seconds since 1970, when the provider made the event; for a snapshot, when it was *requested*.
  * 3. `rank`: the usual order of statuses within one second (a subscription is `incomplete` before it is `active`).
  * 4. the event's id, so that a tie is decided the same way everywhere. Snapshots have none and lose a tie, because an
  *    event of the same second may have happened after the request.
@@ -31,14 +31,24 @@ export function momentOf(version: string): number {
   return Number(version.split(':')[1]);
 }
 
-/** Where a state comes from: an event of Stripe's, or a snapshot that was fetched from its API. */
+/** Where a state comes from: an event, or a snapshot that was fetched from the provider's API. */
 export interface StateOrigin {
   /** Seconds since 1970. */
   readonly moment: number;
   /** The event's id, or empty for a snapshot. */
   readonly eventId: string;
-  /** Whether the event says that the object was made: nothing of the same second came before. @default false */
+  /** The event says that the object was created: nothing of the same second came before. @default false */
   readonly creation?: boolean;
+}
+
+/**
+ * The `rank` of a status by its position in the usual order. A snapshot and a creation rank below every other event of their
+ * second; an unknown status ranks above the known ones.
+ */
+export function rankOf(order: readonly string[], status: string | null, origin: StateOrigin): number {
+  if (origin.eventId === '' || origin.creation) return 0;
+  const position = status === null ? -1 : order.indexOf(status);
+  return position === -1 ? order.length + 1 : position + 1;
 }
 
 /** For each id the state with the largest version: one statement cannot store the same row twice. */
@@ -50,6 +60,5 @@ export function newestById<State extends { readonly id: string; readonly version
     const known = newest.get(state.id);
     if (!known || state.version > known.version) newest.set(state.id, state);
   }
-  // Every transaction locks rows in the same order, so that two of them wait for each other instead of deadlocking.
-  return [...newest.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  return [...newest.values()];
 }

@@ -1,9 +1,8 @@
 import type { ClientBase } from 'pg';
 
 /**
- * A statement of the billing domain. It is prepared under its name, so that PostgreSQL parses and plans it once for a
- * connection and not for every batch, which took as long as a third of the batch. It is prepared by the protocol: RDS Proxy
- * pins a connection only when SQL's PREPARE is used.
+ * A statement that is prepared under its name: PostgreSQL parses and plans it once for a connection and not for every batch,
+ * which took a third of the batch's time. It is prepared by the protocol; RDS Proxy pins a connection only for SQL's PREPARE.
  */
 export interface Statement {
   readonly name: string;
@@ -16,29 +15,29 @@ export type RunStatement = <Row extends object = { id: string }>(
   values: unknown[],
 ) => Promise<Row[]>;
 
-/** Told the duration of every statement, in milliseconds. */
+/** Receives the duration of every statement, in milliseconds. */
 export type QueryObserver = (statement: string, durationMs: number) => void;
 
 /**
  * Runs `work` in a transaction of its own, which is committed when `work` is done and rolled back when it throws.
  *
- * Statements run in the order in which they are given. Where the next one does not depend on the answer, `work` need not
- * wait for it: a connection that pipelines sends them together, and a batch costs as many round trips as it has questions,
- * not statements. After one failed, none is run any more.
+ * Statements run in the order of the calls. Where the next one does not depend on the answer, `work` need not await it: a
+ * connection that pipelines sends them together, so a batch costs one round trip for each dependency, not for each
+ * statement; see {@link runSteps}. After one failed, no further one runs.
  *
- * @throws what `work` threw, or what PostgreSQL refused first; nothing was committed then
+ * @throws what `work` threw, or PostgreSQL's first error; nothing was committed then
  */
 export async function inTransaction<T>(
   client: ClientBase,
   work: (run: RunStatement) => Promise<T>,
   observe: QueryObserver = () => undefined,
 ): Promise<T> {
-  // Waited for: were it refused, what is on its way behind it would run, and commit, statement by statement.
+  // Awaited: if it were refused, the statements sent behind it would run, and commit, one by one.
   await client.query('BEGIN');
-  const { run, abandon } = sequence(client, observe);
+  const { run, abandon } = createRunner(client, observe);
   try {
     const result = await work(run);
-    // Of a transaction in which anything failed, PostgreSQL answers a commit by rolling it back, which is no error to it.
+    // PostgreSQL answers the COMMIT of a failed transaction by rolling it back, without an error.
     const { command } = await client.query('COMMIT');
     if (command !== 'COMMIT') throw new Error(`The transaction was not committed: ${command}`);
     return result;
@@ -49,27 +48,53 @@ export async function inTransaction<T>(
   }
 }
 
-/** Runs statements in order, in a transaction of the caller's; one runner for each transaction. */
+/** Runs statements in the order of the calls, in the caller's transaction; one runner for each transaction. */
 export function runInOrder(client: ClientBase): RunStatement {
-  return sequence(client, () => undefined).run;
+  return createRunner(client, () => undefined).run;
 }
 
-interface Sequence {
+/** One statement of a sequence that is written down as a list. */
+export interface Step<Context> {
+  readonly statement: Statement;
+  /** The statement's values, made when its turn has come; `undefined` leaves it out. */
+  readonly values: (context: Context) => unknown[] | undefined;
+}
+
+/**
+ * Sends the statements in the order of the list, none of them waiting for an answer.
+ *
+ * @returns the rows of each step, in the same order; none for one that was left out
+ */
+export function runSteps<Context, Row extends object = { id: string }>(
+  run: RunStatement,
+  steps: readonly Step<Context>[],
+  context: Context,
+): Promise<Row[][]> {
+  return Promise.all(
+    // Runs up to `run`, and so sends, before the next step is looked at: nothing may be awaited in front of it.
+    steps.map(async ({ statement, values }) => {
+      const given = values(context);
+      return given === undefined ? [] : run<Row>(statement, given);
+    }),
+  );
+}
+
+interface Runner {
   readonly run: RunStatement;
-  /** Refuses what has not been sent yet, and resolves when what was sent is answered. */
+  /** Refuses what was not sent yet, and resolves when what was sent is answered. */
   readonly abandon: (reason: unknown) => Promise<void>;
 }
 
-function sequence(client: ClientBase, observe: QueryObserver): Sequence {
+function createRunner(client: ClientBase, observe: QueryObserver): Runner {
   const pipelined = 'pipeline' in client && client.pipeline === true;
   let previous: Promise<unknown> = Promise.resolve();
   let failure: { readonly error: unknown } | undefined;
-  /** When the statement before was answered: until then, this one has only waited. */
+  /** When the previous statement was answered: until then, this one has only waited. */
   let answeredAt = 0;
 
   async function run<Row extends object>({ name, text }: Statement, values: unknown[]): Promise<Row[]> {
     const send = () => {
-      // Behind a failure PostgreSQL refuses everything, but only until the rollback: what comes later would be on its own.
+      // PostgreSQL refuses everything behind a failure only until the rollback; later statements would run on their own.
       if (failure !== undefined) throw failure.error;
       return client.query<Row>({ name, text, values });
     };
@@ -80,7 +105,7 @@ function sequence(client: ClientBase, observe: QueryObserver): Sequence {
       return (await answer).rows;
     } catch (error) {
       failure ??= { error };
-      // That of the first: those behind it are only told that the transaction is aborted.
+      // The first error is the cause; those behind it only say that the transaction is aborted.
       throw failure.error;
     } finally {
       const now = performance.now();

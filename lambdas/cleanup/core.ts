@@ -72,8 +72,8 @@ export async function cleanUp(
 /** Skips what another transaction works on; the next run finds it. @returns how many were deleted */
 async function deleteBatch(client: ClientBase, before: Date): Promise<number> {
   const { rowCount } = await client.query(
-    `DELETE FROM billing.webhook_events WHERE id IN (
-       SELECT id ${OLD_EVENTS} ORDER BY occurred_at LIMIT ${BATCH_SIZE} FOR UPDATE SKIP LOCKED)`,
+    `DELETE FROM billing.webhook_events WHERE (provider, id) IN (
+       SELECT provider, id ${OLD_EVENTS} ORDER BY occurred_at LIMIT ${BATCH_SIZE} FOR UPDATE SKIP LOCKED)`,
     [before],
   );
   return rowCount ?? 0;

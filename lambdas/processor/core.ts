@@ -1,6 +1,8 @@
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { applyEvents, type ApplyOptions, type EventOutcome, type ReceivedEvent } from '../../core/billing/apply-events';
-import { readEvent } from '../../core/providers/stripe/shapes';
+import { providerOf } from '../../core/providers/queue-message';
+import { stripeProvider } from '../../core/providers/stripe/provider';
+import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes';
 import type { ReusableConnection } from '../../core/database/reusable-connection';
 import { InvalidRequestError, messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
@@ -24,7 +26,7 @@ export interface BatchSummary extends Tally {
   readonly processedMoments: readonly number[];
 }
 
-type Message = { readonly messageId: string; readonly received: ReceivedEvent };
+type Message = { readonly messageId: string; readonly received: ReceivedEvent<StripeEvent> };
 
 /**
  * Applies a batch of queue messages, each the body of one Stripe event. A message that cannot be applied is reported
@@ -42,7 +44,10 @@ export async function processBatch(
     try {
       messages.push({ messageId: record.messageId, received: readMessage(record) });
     } catch (error) {
-      log.error('A message is not a Stripe event', { messageId: record.messageId, reason: messageOf(error) });
+      log.error('A message holds no event of a known provider', {
+        messageId: record.messageId,
+        reason: messageOf(error),
+      });
       unreadable.push(record.messageId);
     }
   }
@@ -51,7 +56,7 @@ export async function processBatch(
   const outcomes =
     received.length === 0
       ? new Map<string, EventOutcome>()
-      : await connection.use((client) => applyEvents(client, received, options));
+      : await connection.use((client) => applyEvents(client, stripeProvider, received, options));
 
   const failedMessages: string[] = [];
   for (const { messageId, received: item } of messages) {
@@ -89,7 +94,12 @@ function isLastAttempt({ attributes }: SQSRecord): boolean {
   return Number(attributes.ApproximateReceiveCount) >= MAX_ATTEMPTS;
 }
 
-function readMessage(record: SQSRecord): ReceivedEvent {
+/** @throws InvalidRequestError when the message holds no event of a known provider */
+function readMessage(record: SQSRecord): ReceivedEvent<StripeEvent> {
+  const provider = providerOf(record);
+  if (provider !== stripeProvider.name) {
+    throw new InvalidRequestError(`provider: expected \`${stripeProvider.name}\`, not \`${provider}\``);
+  }
   let body: unknown;
   try {
     body = JSON.parse(record.body);

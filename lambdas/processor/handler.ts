@@ -1,5 +1,5 @@
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import { stateDefaults } from '../../core/billing/object-state';
+import { stateDefaults } from '../../core/billing/owner';
 import { cacheUrlSetting } from '../../core/cache/settings';
 import { billingTarget, createConnector } from '../../core/database/connector';
 import { createReusableConnection } from '../../core/database/reusable-connection';

@@ -1,4 +1,4 @@
-import { isForeign } from '../../core/providers/stripe/event-effect';
+import { isConnectedAccountEvent } from '../../core/providers/stripe/event-effect';
 import { accountState } from '../../core/providers/stripe/party-states';
 import { appOf, planOf, STRIPE_API_VERSION } from '../../core/providers/stripe/event-labels';
 import type { StripeEvent } from '../../core/providers/stripe/shapes';
@@ -33,7 +33,7 @@ export function tally(processed: readonly StripeEvent[], defaultAppId: string | 
   const counts = new Map<string, SubscriptionCount>();
   for (const event of processed) {
     const change = CHANGES[event.type];
-    if (change === undefined || isForeign(event)) continue;
+    if (change === undefined || isConnectedAccountEvent(event)) continue;
     const [app, plan] = [appOf(event, defaultAppId), planOf(event)];
     const key = JSON.stringify([change, app, plan]);
     counts.set(key, { change, app, plan, count: (counts.get(key)?.count ?? 0) + 1 });

@@ -1,4 +1,5 @@
-import { NO_DEFAULTS, type ObjectState, type StateDefaults } from '../../core/billing/object-state';
+import type { ObjectState } from '../../core/billing/object-state';
+import { NO_DEFAULTS, type StateDefaults } from '../../core/billing/owner';
 import { chargeStates, refundState } from '../../core/providers/stripe/payment-states';
 import { purchaseState, subscriptionState } from '../../core/providers/stripe/subscription-states';
 import { toStorable } from '../../core/providers/stripe/storable';

@@ -95,9 +95,10 @@ export function differences(state: ComparedState, local: LocalRow | undefined): 
   if (local === undefined) return [{ kind: 'missing_locally', ...object }];
   if (momentOf(local.version) >= momentOf(state.row.version)) return [];
   const findings: Finding[] = [];
+  const row: Readonly<Record<string, unknown>> = state.row;
   for (const field of COMPARED_COLUMNS[state.kind]) {
     const localValue = canonical(local[field]);
-    const stripeValue = canonical(state.row[field]);
+    const stripeValue = canonical(row[field]);
     if (localValue !== stripeValue) findings.push({ kind: 'field_differs', ...object, field, localValue, stripeValue });
   }
   if (state.kind === 'subscription') {

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { applyEvents, type EventOutcome, type ReceivedEvent } from '../../core/billing/apply-events';
-import { readEvent } from '../../core/providers/stripe/shapes';
+import { stripeProvider } from '../../core/providers/stripe/provider';
+import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes';
 import { messageOf } from '../../core/runtime/errors';
 import type { Finding } from './differences';
 import { recordFindings, unknownEvents } from './records';
@@ -34,7 +35,7 @@ export async function recoverEvents(run: Run, listed: readonly Stripe.Event[]): 
 
 async function apply(run: Run, missed: readonly Stripe.Event[]): Promise<Map<string, EventOutcome>> {
   const receivedAt = run.clock();
-  const events = missed.flatMap((event): ReceivedEvent[] => {
+  const events = missed.flatMap((event): ReceivedEvent<StripeEvent>[] => {
     try {
       return [{ event: readEvent(event), source: 'reconciliation', receivedAt }];
     } catch (error) {
@@ -42,7 +43,7 @@ async function apply(run: Run, missed: readonly Stripe.Event[]): Promise<Map<str
       return [];
     }
   });
-  const outcomes = await applyEvents(run.client, events, run.apply);
+  const outcomes = await applyEvents(run.client, stripeProvider, events, run.apply);
   for (const [id, outcome] of outcomes) {
     if (outcome.status === 'failed') noteProblem(run, `${id}: ${outcome.error}`);
   }

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { STRIPE } from '../../core/providers/stripe/name';
 import type { Lane } from '../../core/providers/stripe/pages';
 import { COMPARED_COLUMNS, type ComparedKind, type Finding, type LocalRow } from './differences';
 
@@ -33,8 +34,8 @@ export async function recordFindings(
 export async function unknownEvents(client: ClientBase, ids: readonly string[]): Promise<Set<string>> {
   const { rows } = await client.query<{ id: string }>(
     `SELECT id FROM unnest($1::text[]) AS listed (id)
-     WHERE NOT EXISTS (SELECT FROM billing.webhook_events AS known WHERE known.id = listed.id)`,
-    [ids],
+     WHERE NOT EXISTS (SELECT FROM billing.webhook_events AS known WHERE known.provider = $2 AND known.id = listed.id)`,
+    [ids, STRIPE],
   );
   return new Set(rows.map(({ id }) => id));
 }

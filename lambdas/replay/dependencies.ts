@@ -1,5 +1,6 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { applyEvents, type EventOutcome } from '../../core/billing/apply-events';
+import { stripeProvider } from '../../core/providers/stripe/provider';
 import type { StripeEvent } from '../../core/providers/stripe/shapes';
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import type { ReportedEvent } from './contract';
@@ -22,6 +23,7 @@ export async function applyAndReport(
   const receivedAt = clock();
   const outcomes = await applyEvents(
     client,
+    stripeProvider,
     // The source of an event that the ledger has already stays what it was.
     events.map((event) => ({ event, source: 'reconciliation', receivedAt })),
     apply,

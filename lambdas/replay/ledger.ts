@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { STRIPE } from '../../core/providers/stripe/name';
 
 /** What the ledger has of an event. */
 export interface LedgerEvent {
@@ -17,8 +18,8 @@ export interface StoredEvent extends LedgerEvent {
 /** What the ledger has of the given events, without their payloads. */
 export async function ledgerOf(client: ClientBase, ids: readonly string[]): Promise<Map<string, LedgerEvent>> {
   const { rows } = await client.query<LedgerEvent>(
-    'SELECT id, status, error FROM billing.webhook_events WHERE id = ANY ($1::text[])',
-    [ids],
+    'SELECT id, status, error FROM billing.webhook_events WHERE provider = $2 AND id = ANY ($1::text[])',
+    [ids, STRIPE],
   );
   return new Map(rows.map((row) => [row.id, row]));
 }
@@ -27,8 +28,8 @@ const STORED_COLUMNS = 'id, status, error, type, occurred_at, payload';
 
 export async function storedEvents(client: ClientBase, ids: readonly string[]): Promise<Map<string, StoredEvent>> {
   const { rows } = await client.query<StoredEvent>(
-    `SELECT ${STORED_COLUMNS} FROM billing.webhook_events WHERE id = ANY ($1::text[])`,
-    [ids],
+    `SELECT ${STORED_COLUMNS} FROM billing.webhook_events WHERE provider = $2 AND id = ANY ($1::text[])`,
+    [ids, STRIPE],
   );
   return new Map(rows.map((row) => [row.id, row]));
 }
@@ -37,8 +38,8 @@ export async function storedEvents(client: ClientBase, ids: readonly string[]): 
 export async function unprocessedEvents(client: ClientBase, after: string, limit: number): Promise<StoredEvent[]> {
   const { rows } = await client.query<StoredEvent>(
     `SELECT ${STORED_COLUMNS} FROM billing.webhook_events
-     WHERE status <> 'processed' AND id > $1 ORDER BY id LIMIT $2`,
-    [after, limit],
+     WHERE status <> 'processed' AND provider = $3 AND id > $1 ORDER BY id LIMIT $2`,
+    [after, limit, STRIPE],
   );
   return rows;
 }

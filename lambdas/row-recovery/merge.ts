@@ -154,7 +154,7 @@ async function carryOut(
   for (const [index, table] of tables.entries()) await mergeTable(client, table, index);
   const changes = report.database === 'billing' ? await recomputeMerged(client, tables) : [];
   await client.query(
-    `INSERT INTO operations.row_merges (report_id, chosen, inserted, updated, skipped) VALUES ($1, $2, $3, $4, $5)`,
+    `INSERT INTO operations.row_recovery_merges (report_id, chosen, inserted, updated, skipped) VALUES ($1, $2, $3, $4, $5)`,
     [
       report.reportId,
       choose === 'all' ? 'all' : JSON.stringify(choose),

@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PROVIDER_ATTRIBUTE } from '../../core/providers/queue-message';
 import { ConfigurationError, messageOf, OperationError } from '../../core/runtime/errors';
 import { createSigner, type AwsCredentials } from './sign-request';
 
@@ -20,11 +21,12 @@ const BACKOFF_MS = 100;
 const THROTTLED = /Throttl|TooManyRequests|RequestLimitExceeded/;
 
 /**
- * Resolves when the queue has taken the message, perhaps twice: a lost answer is not told from a lost message.
+ * Resolves when the queue has taken the message, perhaps twice: a lost answer looks like a lost message.
  *
- * @throws OperationError `queue_unavailable` (retryable) when it did not, saying why; never with the message
+ * @param provider name of the provider whose event the message is
+ * @throws OperationError `queue_unavailable` (retryable) with SQS's reason; it never repeats the message
  */
-export type SendMessage = (message: string) => Promise<void>;
+export type SendMessage = (message: string, provider: string) => Promise<void>;
 
 /** The environment that Lambda gives a function, or a test. */
 type AwsEnvironment = Readonly<Record<string, string | undefined>>;
@@ -68,8 +70,9 @@ export function createQueueSender(
     );
   }
 
-  return async (message) => {
-    const body = JSON.stringify({ QueueUrl: queueUrl, MessageBody: message });
+  return async (message, provider) => {
+    const MessageAttributes = { [PROVIDER_ATTRIBUTE]: { DataType: 'String', StringValue: provider } };
+    const body = JSON.stringify({ QueueUrl: queueUrl, MessageBody: message, MessageAttributes });
     for (let attempts = 1; ; attempts += 1) {
       try {
         return await attempt(body);

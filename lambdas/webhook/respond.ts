@@ -1,16 +1,17 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
+import { STRIPE } from '../../core/providers/stripe/name';
 import type { StripeEvent } from '../../core/providers/stripe/shapes';
 import { messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
 import { verify, type SigningSecrets } from './core';
+import type { SendMessage } from './queue';
 
 export interface WebhookDependencies {
   /** Read for each request, so that a rolled secret is noticed; the reader caches. */
   readonly secrets: () => Promise<SigningSecrets>;
   /** The only kind of event that this environment takes. */
   readonly livemode: boolean;
-  /** Queues a message. @throws when the queue did not take it */
-  readonly send: (message: string) => Promise<unknown>;
+  readonly send: SendMessage;
   readonly clock: () => Date;
   readonly log: Log;
 }
@@ -42,7 +43,7 @@ export async function respond(
       log.info('Ignored an event', { eventId: event.id, type: event.type, reason: verdict.ignored });
       return { answer: answer(200, { received: true }), outcome: 'ignored' };
     }
-    await send(verdict.message);
+    await send(verdict.message, STRIPE);
     log.info('Queued an event', { eventId: event.id, type: event.type });
     return { answer: answer(200, { received: true }), outcome: 'queued', event };
   } catch (error) {

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { applyEvents } from '../../core/billing/apply-events';
+import { stripeProvider } from '../../core/providers/stripe/provider';
 import type { StripeEvent } from '../../core/providers/stripe/shapes';
 import {
   account,
@@ -130,6 +131,7 @@ export async function tell(client: Client, tellings: readonly number[], random: 
     const batch = waiting.flatMap((events) => events.splice(0, 1 + Math.floor(random() * 4)));
     await applyEvents(
       client,
+      stripeProvider,
       batch.map((event) => ({ event, source: 'webhook', receivedAt: new Date() })),
     );
     waiting = waiting.filter((events) => events.length > 0);

@@ -1,4 +1,5 @@
 import type { ReceivedEvent } from '../../core/billing/apply-events';
+import type { StripeEvent } from '../../core/providers/stripe/shapes';
 import {
   account,
   charge,
@@ -17,7 +18,7 @@ import {
  *
  * @param first tells the objects of one batch from those of another
  */
-export function mixedBatch(size: number, first = 0): ReceivedEvent[] {
+export function mixedBatch(size: number, first = 0): ReceivedEvent<StripeEvent>[] {
   const metadata = (n: number) => ({ user_id: `user_${n}`, project_id: 'project_1' });
   const makers = [
     (n: number) => stripeEvent('customer.updated', customer({ id: `cus_${n}` })),

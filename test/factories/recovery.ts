@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import { reconcile, type ReconciliationSummary } from '../../lambdas/reconciliation/core';
 import type { EventDependencies } from '../../lambdas/replay/dependencies';
 import { applyEvents } from '../../core/billing/apply-events';
+import { stripeProvider } from '../../core/providers/stripe/provider';
 import { readEvent } from '../../core/providers/stripe/shapes';
 import { createStripe } from '../../core/providers/stripe/client';
 import { pacedCaller } from '../../core/providers/stripe/paced-caller';
@@ -16,6 +17,7 @@ export type Deliveries = readonly { readonly event: object }[];
 export async function deliver(client: Client, deliveries: Deliveries): Promise<void> {
   await applyEvents(
     client,
+    stripeProvider,
     deliveries.map(({ event }) => ({ event: readEvent(event), source: 'webhook', receivedAt: new Date() })),
   );
 }

@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import type { EntitlementRule } from '../../core/entitlements/contract';
 import { applyEvents } from '../../core/billing/apply-events';
+import { stripeProvider } from '../../core/providers/stripe/provider';
 import type { StripeEvent } from '../../core/providers/stripe/shapes';
 import { gatherEntitlementUpdates, type EntitlementChange } from '../../core/entitlements/recompute';
 import { replaceRules, rulesSchema } from '../../core/entitlements/rules';
@@ -24,7 +25,7 @@ export const putRules = (client: Client, rules: readonly EntitlementRule[]) =>
 export async function applyWithEntitlements(client: Client, ...events: StripeEvent[]): Promise<EntitlementChange[]> {
   const { afterStore, changes } = gatherEntitlementUpdates();
   const received = events.map((event) => ({ event, source: 'webhook' as const, receivedAt: new Date() }));
-  await applyEvents(client, received, { afterStore });
+  await applyEvents(client, stripeProvider, received, { afterStore });
   return changes();
 }
 

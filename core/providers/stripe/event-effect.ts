@@ -1,86 +1,138 @@
+import type { ObjectState } from '../../billing/object-state';
+import { NO_DEFAULTS, type StateDefaults } from '../../billing/owner';
+import type { StateOrigin } from '../../billing/version';
 import { InvalidRequestError } from '../../runtime/errors';
-import { NO_DEFAULTS, type ObjectState, type StateDefaults } from '../../billing/object-state';
 import { accountState, customerState } from './party-states';
 import { chargeStates, paymentIntentState, refundState } from './payment-states';
-import { invoiceState, purchaseState, subscriptionState } from './subscription-states';
 import type { StripeEvent } from './shapes';
+import { invoiceState, purchaseState, subscriptionState } from './subscription-states';
 
-const named = (prefix: string, ...changes: string[]) => changes.map((change) => `${prefix}.${change}`);
+/** @param deleted the event says that the object is gone */
+type StateFunction<States> = (
+  object: unknown,
+  origin: StateOrigin,
+  defaults: StateDefaults,
+  deleted: boolean,
+) => States;
 
-/**
- * The event types that are handled: those to subscribe the endpoint to, and those that reconciliation looks for. Others
- * are recorded and acknowledged.
- */
-export const ENDPOINT_EVENT_TYPES: readonly string[] = [
-  ...named('customer.subscription', 'created', 'updated', 'deleted'),
-  ...named('invoice', 'updated', 'paid', 'payment_succeeded', 'payment_failed', 'voided', 'deleted'),
-  ...named('checkout.session', 'completed', 'async_payment_succeeded', 'async_payment_failed', 'expired'),
-  ...named('payment_intent', 'succeeded', 'payment_failed'),
-  ...named('charge', 'succeeded', 'refunded'),
-  ...named('refund', 'created', 'updated', 'failed'),
-  // These repeat the above sooner or in other words, or tell about people and accounts.
-  ...named('customer', 'created', 'updated', 'deleted'),
-  ...named('customer.subscription', 'paused', 'resumed'),
-  ...named('invoice', 'created', 'finalized', 'marked_uncollectible'),
-  ...named('payment_intent', 'created', 'processing', 'requires_action', 'canceled'),
-  ...named('charge', 'pending', 'captured', 'failed', 'expired', 'updated', 'refund.updated'),
-  'account.updated',
-];
-
-const KNOWN_TYPES = new Set(ENDPOINT_EVENT_TYPES);
-
-/** Whether an event of this type changes anything here. Bounds what metrics are told of types: the others are `other`. */
-export function isHandled(type: string): boolean {
-  return KNOWN_TYPES.has(type);
+/** How the events of a type are applied. */
+interface EventType {
+  /** The `object` field of the object that the event carries. */
+  readonly object: string;
+  readonly states: StateFunction<ObjectState[]>;
+  /** The event says that the object is gone; the object itself may not. @default false */
+  readonly deletes?: boolean;
+  /** Applied when it is delivered, but neither subscribed to nor looked for by reconciliation. @default true */
+  readonly subscribed?: boolean;
 }
 
-const CHARGE_EVENTS = new Set(
-  named('charge', 'succeeded', 'pending', 'captured', 'failed', 'expired', 'updated', 'refunded'),
-);
-const REFUND_EVENTS = new Set(['charge.refund.updated', ...named('refund', 'created', 'updated', 'failed')]);
-const CUSTOMER_EVENTS = new Set(named('customer', 'created', 'updated', 'deleted'));
+/** Of an object that tells of no other object. */
+const only =
+  (stateOf: StateFunction<ObjectState>): StateFunction<ObjectState[]> =>
+  (...given) => [stateOf(...given)];
+
+const SUBSCRIPTION: EventType = { object: 'subscription', states: only(subscriptionState) };
+const INVOICE: EventType = { object: 'invoice', states: only(invoiceState) };
+const CHECKOUT_SESSION: EventType = { object: 'checkout.session', states: only(purchaseState) };
+const PAYMENT_INTENT: EventType = { object: 'payment_intent', states: only(paymentIntentState) };
+const CHARGE: EventType = { object: 'charge', states: chargeStates };
+const REFUND: EventType = { object: 'refund', states: only(refundState) };
+const CUSTOMER: EventType = { object: 'customer', states: only(customerState) };
+const ACCOUNT: EventType = { object: 'account', states: only(accountState) };
 
 /**
- * What an event changes: the states of the objects that it carries, or nothing when the platform does not act on it.
+ * The event types that change something here; all others are recorded and acknowledged. `family.*` stands for the types of a
+ * family that have no entry of their own. The order is that of the requests which list events.
+ */
+const EVENT_TYPES = new Map<string, EventType | 'recorded only'>([
+  ['customer.subscription.created', SUBSCRIPTION],
+  ['customer.subscription.updated', SUBSCRIPTION],
+  ['customer.subscription.deleted', SUBSCRIPTION],
+  ['invoice.updated', INVOICE],
+  ['invoice.paid', INVOICE],
+  ['invoice.payment_succeeded', INVOICE],
+  ['invoice.payment_failed', INVOICE],
+  ['invoice.voided', INVOICE],
+  ['invoice.deleted', { ...INVOICE, deletes: true }],
+  ['checkout.session.completed', CHECKOUT_SESSION],
+  ['checkout.session.async_payment_succeeded', CHECKOUT_SESSION],
+  ['checkout.session.async_payment_failed', CHECKOUT_SESSION],
+  ['checkout.session.expired', CHECKOUT_SESSION],
+  ['payment_intent.succeeded', PAYMENT_INTENT],
+  ['payment_intent.payment_failed', PAYMENT_INTENT],
+  ['charge.succeeded', CHARGE],
+  ['charge.refunded', CHARGE],
+  ['refund.created', REFUND],
+  ['refund.updated', REFUND],
+  ['refund.failed', REFUND],
+  // These repeat the above sooner or in other words, or are about people and accounts.
+  ['customer.created', CUSTOMER],
+  ['customer.updated', CUSTOMER],
+  ['customer.deleted', { ...CUSTOMER, deletes: true }],
+  ['customer.subscription.paused', SUBSCRIPTION],
+  ['customer.subscription.resumed', SUBSCRIPTION],
+  ['invoice.created', INVOICE],
+  ['invoice.finalized', INVOICE],
+  ['invoice.marked_uncollectible', INVOICE],
+  ['payment_intent.created', PAYMENT_INTENT],
+  ['payment_intent.processing', PAYMENT_INTENT],
+  ['payment_intent.requires_action', PAYMENT_INTENT],
+  ['payment_intent.canceled', PAYMENT_INTENT],
+  ['charge.pending', CHARGE],
+  ['charge.captured', CHARGE],
+  ['charge.failed', CHARGE],
+  ['charge.expired', CHARGE],
+  ['charge.updated', CHARGE],
+  ['charge.refund.updated', REFUND],
+  ['account.updated', ACCOUNT],
+  // A preview of an invoice has no id and may never become one.
+  ['invoice.upcoming', 'recorded only'],
+  ['customer.subscription.*', { ...SUBSCRIPTION, subscribed: false }],
+  ['invoice.*', { ...INVOICE, subscribed: false }],
+  ['checkout.session.*', { ...CHECKOUT_SESSION, subscribed: false }],
+  ['payment_intent.*', { ...PAYMENT_INTENT, subscribed: false }],
+]);
+
+/** The event types to subscribe the endpoint to, and those that reconciliation looks for. */
+export const ENDPOINT_EVENT_TYPES: readonly string[] = [...EVENT_TYPES].flatMap(([type, handling]) =>
+  handling === 'recorded only' || handling.subscribed === false ? [] : [type],
+);
+
+const SUBSCRIBED_TYPES = new Set(ENDPOINT_EVENT_TYPES);
+
+/** Whether the endpoint is subscribed to the type. Metrics name only these, which bounds their number. */
+export function isHandled(type: string): boolean {
+  return SUBSCRIBED_TYPES.has(type);
+}
+
+/**
+ * The states of the objects that an event carries; none when the platform does not act on it.
  *
  * @throws InvalidRequestError naming what of the object is not as Stripe documents it
  */
 export function effectsOf(event: StripeEvent, defaults: StateDefaults = NO_DEFAULTS): ObjectState[] {
-  const { type } = event;
   // What happens in a connected account is its owner's business: a purchase there, whatever its metadata say, buys
   // nothing here. Only what Stripe says about the account itself counts.
-  if (isForeign(event)) return [];
+  if (isConnectedAccountEvent(event)) return [];
+  const { type } = event;
+  const handling = EVENT_TYPES.get(type) ?? EVENT_TYPES.get(familyOf(type));
+  if (handling === undefined || handling === 'recorded only') return [];
+  const object = expectObject(event, handling.object);
   const origin = { moment: event.created, eventId: event.id, creation: type.endsWith('.created') };
-  // A preview of an invoice has no id and may never become one.
-  if (type === 'invoice.upcoming') return [];
-  if (type.startsWith('customer.subscription.')) {
-    return [subscriptionState(carried(event, 'subscription'), origin, defaults)];
-  }
-  if (type.startsWith('invoice.')) {
-    return [invoiceState(carried(event, 'invoice'), origin, defaults, type === 'invoice.deleted')];
-  }
-  if (type.startsWith('checkout.session.')) {
-    return [purchaseState(carried(event, 'checkout.session'), origin, defaults)];
-  }
-  if (type.startsWith('payment_intent.')) {
-    return [paymentIntentState(carried(event, 'payment_intent'), origin, defaults)];
-  }
-  if (CHARGE_EVENTS.has(type)) return chargeStates(carried(event, 'charge'), origin, defaults);
-  if (REFUND_EVENTS.has(type)) return [refundState(carried(event, 'refund'), origin)];
-  if (CUSTOMER_EVENTS.has(type)) {
-    return [customerState(carried(event, 'customer'), origin, defaults, type === 'customer.deleted')];
-  }
-  if (type === 'account.updated') return [accountState(carried(event, 'account'), origin, defaults)];
-  return [];
+  return handling.states(object, origin, defaults, handling.deletes ?? false);
 }
 
-/** Whether an event is about an object of a connected account. */
-export function isForeign({ account, type }: Pick<StripeEvent, 'account' | 'type'>): boolean {
+/** `invoice.*` for `invoice.sent`. */
+function familyOf(type: string): string {
+  return `${type.slice(0, type.lastIndexOf('.'))}.*`;
+}
+
+/** Whether an event is about something in a connected account, and not about the account itself. */
+export function isConnectedAccountEvent({ account, type }: Pick<StripeEvent, 'account' | 'type'>): boolean {
   return account != null && type !== 'account.updated';
 }
 
-function carried(event: StripeEvent, kind: string): Record<string, unknown> {
-  const object = event.data.object;
-  if (object.object === kind) return object;
-  throw new InvalidRequestError(`data.object.object: expected \`${kind}\` in an event of type ${event.type}`);
+function expectObject({ type, data }: StripeEvent, kind: string): Record<string, unknown> {
+  if (data.object.object === kind) return data.object;
+  throw new InvalidRequestError(`data.object.object: expected \`${kind}\` in an event of type ${type}`);
 }

@@ -1,20 +1,14 @@
+import type { ObjectRow, RefundEntryRow } from '../../billing/columns';
+import type { ObjectState, StateOf } from '../../billing/object-state';
+import { NO_DEFAULTS, ownerOf, type StateDefaults } from '../../billing/owner';
+import { rankOf, versionKey, type StateOrigin } from '../../billing/version';
 import { InvalidRequestError } from '../../runtime/errors';
-import {
-  NO_DEFAULTS,
-  owner,
-  parse,
-  rankOf,
-  time,
-  type LedgerEntry,
-  type ObjectState,
-  type StateDefaults,
-} from '../../billing/object-state';
+import { dateOf, readObject } from './read-object';
 import { chargeShape, paymentIntentShape, refundShape } from './shapes';
-import { versionKey, type StateOrigin } from '../../billing/version';
 
-/** Statuses after which a refund never changes its status again. One that `succeeded` may still fail, weeks later. */
+/** Final statuses of a refund. One that `succeeded` may still fail, weeks later. */
 const FINAL_REFUND_STATUSES = new Set(['failed', 'canceled']);
-/** Statuses after which a payment intent never changes its status again. */
+/** Final statuses of a payment intent. */
 const FINAL_INTENT_STATUSES = new Set(['succeeded', 'canceled']);
 
 /** The usual order within one second; see version.ts. */
@@ -28,7 +22,7 @@ const INTENT_RANK = [
 ];
 
 /**
- * A charge, and the refunds that it carries in the shape of old API versions.
+ * A charge, and the refunds that it carries in old API versions.
  *
  * @throws InvalidRequestError naming the fields that are not as Stripe documents them
  */
@@ -37,24 +31,24 @@ export function chargeStates(
   origin: StateOrigin,
   defaults: StateDefaults = NO_DEFAULTS,
 ): ObjectState[] {
-  const charge = parse(chargeShape, object, 'charge');
+  const charge = readObject(chargeShape, object, 'charge');
   if (charge.amount_refunded > charge.amount) {
     throw new InvalidRequestError(
       `charge.amount_refunded: ${charge.amount_refunded} is more than the charge's amount of ${charge.amount}`,
     );
   }
-  const row = {
+  const row: ObjectRow<'charge'> = {
     id: charge.id,
     customer_id: charge.customer ?? null,
-    ...owner([charge.metadata], defaults),
+    ...ownerOf([charge.metadata], defaults),
     payment_intent_id: charge.payment_intent ?? null,
     status: charge.status,
     amount: charge.amount,
     amount_refunded: charge.amount_refunded,
     currency: charge.currency,
-    created_at: time(charge.created),
-    // Of two refunds in one second, the one that made the larger total was the later. Across seconds the total may also
-    // shrink: a refund that fails gives back what it had taken.
+    created_at: dateOf(charge.created),
+    // Of two refunds in one second, the one with the larger total is the later. Across seconds the total may also shrink,
+    // when a refund fails.
     version: versionKey({ progress: 0, rank: origin.eventId === '' ? 0 : charge.amount_refunded + 1, ...origin }),
     raw: object,
   };
@@ -68,13 +62,12 @@ export function chargeStates(
  *
  * @throws InvalidRequestError naming the fields that are not as Stripe documents them
  */
-export function refundState(object: unknown, origin: StateOrigin): ObjectState {
-  const refund = parse(refundShape, object, 'refund');
+export function refundState(object: unknown, origin: StateOrigin): StateOf<'refund'> {
+  const refund = readObject(refundShape, object, 'refund');
   const status = refund.status ?? 'succeeded';
   const returned = FINAL_REFUND_STATUSES.has(status);
-  const row = {
+  const row: ObjectRow<'refund'> = {
     id: refund.id,
-    customer_id: null,
     charge_id: refund.charge ?? null,
     payment_intent_id: refund.payment_intent ?? null,
     status,
@@ -82,11 +75,11 @@ export function refundState(object: unknown, origin: StateOrigin): ObjectState {
     currency: refund.currency,
     reason: refund.reason ?? null,
     failure_reason: refund.failure_reason ?? null,
-    created_at: time(refund.created),
+    created_at: dateOf(refund.created),
     version: versionKey({ progress: returned ? 1 : 0, rank: rankOf(REFUND_RANK, status, origin), ...origin }),
     raw: object,
   };
-  const entry = (kind: 'refunded' | 'returned', amount: number): LedgerEntry => ({
+  const entry = (kind: 'refunded' | 'returned', amount: number): RefundEntryRow => ({
     entry: `${refund.id}:${kind}`,
     kind,
     charge_id: row.charge_id,
@@ -96,7 +89,7 @@ export function refundState(object: unknown, origin: StateOrigin): ObjectState {
     currency: refund.currency,
   });
   const entries = [entry('refunded', refund.amount), ...(returned ? [entry('returned', -refund.amount)] : [])];
-  // A refund of nothing moves nothing.
+  // The ledger has no entries of zero.
   return { kind: 'refund', row, entries: refund.amount === 0 ? [] : entries };
 }
 
@@ -105,12 +98,12 @@ export function paymentIntentState(
   object: unknown,
   origin: StateOrigin,
   defaults: StateDefaults = NO_DEFAULTS,
-): ObjectState {
-  const intent = parse(paymentIntentShape, object, 'payment_intent');
-  const row = {
+): StateOf<'payment_intent'> {
+  const intent = readObject(paymentIntentShape, object, 'payment_intent');
+  const row: ObjectRow<'payment_intent'> = {
     id: intent.id,
     customer_id: intent.customer ?? null,
-    ...owner([intent.metadata], defaults),
+    ...ownerOf([intent.metadata], defaults),
     status: intent.status,
     amount: intent.amount,
     amount_received: intent.amount_received ?? (intent.status === 'succeeded' ? intent.amount : 0),
@@ -119,7 +112,7 @@ export function paymentIntentState(
     invoice_id: intent.invoice ?? null,
     failure_code: intent.last_payment_error?.code ?? null,
     failure_message: intent.last_payment_error?.message ?? null,
-    created_at: time(intent.created),
+    created_at: dateOf(intent.created),
     version: versionKey({
       progress: FINAL_INTENT_STATUSES.has(intent.status) ? 1 : 0,
       rank: rankOf(INTENT_RANK, intent.status, origin),

@@ -3,7 +3,7 @@ import type { ClientBase } from 'pg';
 import type Stripe from 'stripe';
 import type * as z from 'zod';
 import type { ApplyOptions } from '../../billing/apply-events';
-import { stateDefaults } from '../../billing/object-state';
+import { stateDefaults } from '../../billing/owner';
 import { cacheUrlSetting } from '../../cache/settings';
 import { billingTarget, createConnector, withConnection } from '../../database/connector';
 import { openEntitlementCache } from '../../entitlements/open-cache';

@@ -1,22 +1,14 @@
+import type { ObjectRow } from '../../billing/columns';
+import type { StateOf } from '../../billing/object-state';
+import { NO_DEFAULTS, ownerOf, type StateDefaults } from '../../billing/owner';
+import { rankOf, versionKey, type StateOrigin } from '../../billing/version';
 import { InvalidRequestError } from '../../runtime/errors';
-import {
-  owner,
-  NO_DEFAULTS,
-  parse,
-  rankOf,
-  time,
-  type ObjectState,
-  type Row,
-  type StateDefaults,
-} from '../../billing/object-state';
+import { dateOf, readObject } from './read-object';
 import { checkoutSessionShape, invoiceShape, subscriptionShape } from './shapes';
-import { versionKey, type StateOrigin } from '../../billing/version';
 
-export type { ObjectState, StateDefaults } from '../../billing/object-state';
-
-/** Statuses after which a subscription never changes its status again. */
+/** Final statuses of a subscription. */
 const FINAL_SUBSCRIPTION_STATUSES = new Set(['canceled', 'incomplete_expired']);
-/** Statuses after which an invoice never changes its status again. */
+/** Final statuses of an invoice. */
 const FINAL_INVOICE_STATUSES = new Set(['paid', 'void', 'deleted']);
 
 /** The usual order within one second; see version.ts. */
@@ -26,7 +18,7 @@ const INVOICE_RANK = ['draft', 'open', 'uncollectible'];
 const PURCHASE_KINDS = new Set(['course', 'path', 'coaching']);
 
 /**
- * The functions below take objects that passed `toStorable`: what they return is stored as it is.
+ * The functions here take objects that passed `toStorable`: what they return is stored as it is.
  *
  * @throws InvalidRequestError naming the fields that are not as Stripe documents them
  */
@@ -34,8 +26,8 @@ export function subscriptionState(
   object: unknown,
   origin: StateOrigin,
   defaults: StateDefaults = NO_DEFAULTS,
-): ObjectState {
-  const subscription = parse(subscriptionShape, object, 'subscription');
+): StateOf<'subscription'> {
+  const subscription = readObject(subscriptionShape, object, 'subscription');
   if (new Set(subscription.items.data.map(({ id }) => id)).size < subscription.items.data.length) {
     throw new InvalidRequestError('subscription.items.data: expected every item once');
   }
@@ -48,27 +40,27 @@ export function subscriptionState(
     unit_amount: item.price?.unit_amount ?? item.plan?.amount ?? null,
     currency: item.price?.currency ?? item.plan?.currency ?? subscription.currency,
     recurring_interval: item.price?.recurring?.interval ?? item.plan?.interval ?? null,
-    current_period_start: time(item.current_period_start ?? subscription.current_period_start),
-    current_period_end: time(item.current_period_end ?? subscription.current_period_end),
+    current_period_start: dateOf(item.current_period_start ?? subscription.current_period_start),
+    current_period_end: dateOf(item.current_period_end ?? subscription.current_period_end),
   }));
   // Since 2025 the period is on the items. Where they differ, the subscription lasts as long as the longest of them.
   const longest = subscription.items.data.toSorted(
     (a, b) => (b.current_period_end ?? 0) - (a.current_period_end ?? 0),
   )[0];
-  const row: Row = {
+  const row: ObjectRow<'subscription'> = {
     id: subscription.id,
     customer_id: subscription.customer,
-    ...owner([subscription.metadata], defaults),
+    ...ownerOf([subscription.metadata], defaults),
     status: subscription.status,
     currency: subscription.currency,
-    current_period_start: time(subscription.current_period_start ?? longest?.current_period_start),
-    current_period_end: time(subscription.current_period_end ?? longest?.current_period_end),
+    current_period_start: dateOf(subscription.current_period_start ?? longest?.current_period_start),
+    current_period_end: dateOf(subscription.current_period_end ?? longest?.current_period_end),
     cancel_at_period_end: subscription.cancel_at_period_end,
-    cancel_at: time(subscription.cancel_at),
-    canceled_at: time(subscription.canceled_at),
-    ended_at: time(subscription.ended_at),
-    trial_end: time(subscription.trial_end),
-    created_at: time(subscription.created),
+    cancel_at: dateOf(subscription.cancel_at),
+    canceled_at: dateOf(subscription.canceled_at),
+    ended_at: dateOf(subscription.ended_at),
+    trial_end: dateOf(subscription.trial_end),
+    created_at: dateOf(subscription.created),
     version: versionKey({
       progress: FINAL_SUBSCRIPTION_STATUSES.has(subscription.status) ? 1 : 0,
       rank: rankOf(SUBSCRIPTION_RANK, subscription.status, origin),
@@ -88,14 +80,14 @@ export function invoiceState(
   origin: StateOrigin,
   defaults: StateDefaults = NO_DEFAULTS,
   deleted = false,
-): ObjectState {
-  const invoice = parse(invoiceShape, object, 'invoice');
+): StateOf<'invoice'> {
+  const invoice = readObject(invoiceShape, object, 'invoice');
   const status = deleted ? 'deleted' : (invoice.status ?? null);
-  const row: Row = {
+  const row: ObjectRow<'invoice'> = {
     id: invoice.id,
     customer_id: invoice.customer ?? null,
     // The subscription's metadata as it was when the invoice was made: below `parent` since 2025, beside it before.
-    ...owner(
+    ...ownerOf(
       [invoice.metadata, invoice.parent?.subscription_details?.metadata, invoice.subscription_details?.metadata],
       defaults,
     ),
@@ -108,10 +100,10 @@ export function invoiceState(
     amount_paid: invoice.amount_paid,
     amount_remaining: invoice.amount_remaining,
     attempt_count: invoice.attempt_count ?? 0,
-    period_start: time(invoice.period_start),
-    period_end: time(invoice.period_end),
-    paid_at: time(invoice.status_transitions?.paid_at),
-    created_at: time(invoice.created),
+    period_start: dateOf(invoice.period_start),
+    period_end: dateOf(invoice.period_end),
+    paid_at: dateOf(invoice.status_transitions?.paid_at),
+    created_at: dateOf(invoice.created),
     version: versionKey({
       progress: status !== null && FINAL_INVOICE_STATUSES.has(status) ? 1 : 0,
       rank: rankOf(INVOICE_RANK, status, origin),
@@ -127,14 +119,14 @@ export function purchaseState(
   object: unknown,
   origin: StateOrigin,
   defaults: StateDefaults = NO_DEFAULTS,
-): ObjectState {
-  const session = parse(checkoutSessionShape, object, 'checkout.session');
+): StateOf<'purchase'> {
+  const session = readObject(checkoutSessionShape, object, 'checkout.session');
   const kind = session.metadata?.kind ?? '';
   const settled = session.payment_status === 'paid' || session.payment_status === 'no_payment_required';
-  const row: Row = {
+  const row: ObjectRow<'purchase'> = {
     id: session.id,
     customer_id: session.customer ?? null,
-    ...owner([session.metadata], defaults, session.client_reference_id),
+    ...ownerOf([session.metadata], defaults, session.client_reference_id),
     kind: PURCHASE_KINDS.has(kind) ? kind : session.mode === 'subscription' ? 'subscription' : 'other',
     item_id: session.metadata?.item_id ?? null,
     mode: session.mode,
@@ -144,7 +136,7 @@ export function purchaseState(
     subscription_id: session.subscription ?? null,
     amount_total: session.amount_total ?? null,
     currency: session.currency ?? null,
-    created_at: time(session.created),
+    created_at: dateOf(session.created),
     // A session only moves forward: open, then complete or expired, then paid.
     version: versionKey({
       progress: (session.status === 'open' ? 0 : 1) + (settled ? 1 : 0),

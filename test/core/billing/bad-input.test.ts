@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 
 const record = (messageId: string, body: string) =>
-  ({ messageId, body, attributes: { SentTimestamp: String(EPOCH * 1000) } }) as SQSRecord;
+  ({ messageId, body, attributes: { SentTimestamp: String(EPOCH * 1000) }, messageAttributes: {} }) as SQSRecord;
 const processMessages = (...records: SQSRecord[]) => processBatch(records, { connection, log: silentLog });
 const objectJson = (...pairs: string[]) => `{${pairs.join(',')}}`;
 

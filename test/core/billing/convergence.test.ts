@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { applyEvents } from '../../../core/billing/apply-events';
+import { stripeProvider } from '../../../core/providers/stripe/provider';
 import { newestById, versionKey } from '../../../core/billing/version';
 import { endings, randomNumbers, shuffled, story, tell } from '../../factories/billing-story';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
@@ -70,6 +71,7 @@ describe('on PostgreSQL', () => {
   test('the story told in order ends as Stripe says', async () => {
     await applyEvents(
       client,
+      stripeProvider,
       story(0).map((event) => ({ event, source: 'webhook', receivedAt: new Date() })),
     );
     const rows = async (sql: string) => (await client.query({ text: sql, rowMode: 'array' })).rows;
@@ -100,6 +102,7 @@ describe('on PostgreSQL', () => {
     }
     await applyEvents(
       client,
+      stripeProvider,
       story(0).map((event) => ({ event, source: 'webhook', receivedAt: new Date() })),
     );
 

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { applyEvents, type ApplyOptions } from '../../../core/billing/apply-events';
+import { stripeProvider } from '../../../core/providers/stripe/provider';
 import type { StripeEvent } from '../../../core/providers/stripe/shapes';
 import {
   account,
@@ -36,7 +37,7 @@ const own = (prefix: string) => `${prefix}_${(sequence += 1)}`;
 
 async function apply(events: StripeEvent[], options?: ApplyOptions): Promise<void> {
   const received = events.map((event) => ({ event, source: 'webhook' as const, receivedAt: new Date() }));
-  const outcomes = await applyEvents(client, received, options);
+  const outcomes = await applyEvents(client, stripeProvider, received, options);
   expect([...outcomes.values()]).toEqual(events.map(() => ({ status: 'processed' })));
 }
 

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { applyEvents } from '../../../core/billing/apply-events';
+import { stripeProvider } from '../../../core/providers/stripe/provider';
 import { gatherEntitlementUpdates } from '../../../core/entitlements/recompute';
 import { mixedBatch } from '../../factories/mixed-batch';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
@@ -22,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 const apply = (first: number) =>
-  applyEvents(client, mixedBatch(BATCH, first), { afterStore: gatherEntitlementUpdates().afterStore });
+  applyEvents(client, stripeProvider, mixedBatch(BATCH, first), { afterStore: gatherEntitlementUpdates().afterStore });
 
 /** Rows that were read so far, from end to end by table, and by index. */
 async function rowsRead(): Promise<Map<string, number>> {

@@ -16,8 +16,8 @@ beforeEach(async () => {
 afterEach(() => database.drop());
 
 /** One direction of a migration's file. */
-function direction(name: string, which: 'Up' | 'Down'): string {
-  const [, up = '', down = ''] = readFileSync(path.join(MIGRATIONS, `${name}.sql`), 'utf8').split(
+function direction(name: string, which: 'Up' | 'Down', directory = MIGRATIONS): string {
+  const [, up = '', down = ''] = readFileSync(path.join(directory, `${name}.sql`), 'utf8').split(
     /^-- (?:Up|Down) Migration$/m,
   );
   return which === 'Up' ? up : down;
@@ -66,3 +66,57 @@ test('a rule of a plan that was let in without a grace gets the default one; no 
   await client.query(direction('0011_tighten_checks', 'Down'));
   await client.query(direction('0011_tighten_checks', 'Up'));
 });
+
+test('events of a ledger without providers become events of Stripe, keyed by provider and id; there and back', async () => {
+  await applyMigrations(client, 'billing', MIGRATIONS, { upTo: '0013_make_room_for_renewals' });
+  const insert = (id: string) => `INSERT INTO billing.webhook_events
+    (id, type, livemode, source, status, attempts, occurred_at, received_at, processed_at, payload)
+    VALUES ('${id}', 'x', false, 'webhook', 'processed', 1, now(), now(), now(), '{}')`;
+  await client.query(insert('evt_1'));
+  const events = async () => (await client.query('SELECT provider, id FROM billing.webhook_events')).rows;
+  const key = async () =>
+    (
+      await client.query(
+        `SELECT conname AS name, pg_get_constraintdef(oid) AS columns FROM pg_constraint
+         WHERE conrelid = 'billing.webhook_events'::regclass AND contype = 'p'`,
+      )
+    ).rows;
+  const keyedByProvider = [{ name: 'webhook_events_pkey', columns: 'PRIMARY KEY (provider, id)' }];
+
+  await applyMigrations(client, 'billing', MIGRATIONS, { upTo: '0015_key_events_by_provider' });
+  expect(await events()).toEqual([{ provider: 'stripe', id: 'evt_1' }]);
+  expect(await key()).toEqual(keyedByProvider);
+
+  await client.query(direction('0015_key_events_by_provider', 'Down'));
+  expect(await key()).toEqual([{ name: 'webhook_events_pkey', columns: 'PRIMARY KEY (id)' }]);
+  await client.query(direction('0014_add_provider_to_events', 'Down'));
+  await client.query(insert('evt_2'));
+  await client.query(direction('0014_add_provider_to_events', 'Up'));
+  await client.query(direction('0015_key_events_by_provider', 'Up'));
+  expect((await events()).length).toBe(2);
+  expect(await key()).toEqual(keyedByProvider);
+});
+
+test.each([
+  ['billing', '0016_rename_row_merges'],
+  ['main', '0006_rename_row_merges'],
+] as const)(
+  'the table of merged rows of %s and all that belongs to it change their names, there and back',
+  async (name, migration) => {
+    const directory = path.join(MIGRATIONS, '..', name);
+    await applyMigrations(client, name, directory, { upTo: migration });
+    const names = async () =>
+      (
+        await client.query(
+          `SELECT relname FROM pg_class WHERE relnamespace = 'operations'::regnamespace AND relname ~ 'row_' ORDER BY 1`,
+        )
+      ).rows.map(({ relname }) => relname);
+    const renamed = ['', '_by_report', '_id_seq', '_pkey'].map((suffix) => `row_recovery_merges${suffix}`);
+
+    expect(await names()).toEqual(renamed);
+    await client.query(direction(migration, 'Down', directory));
+    expect(await names()).toEqual(renamed.map((relname) => relname.replace('_recovery', '')));
+    await client.query(direction(migration, 'Up', directory));
+    expect(await names()).toEqual(renamed);
+  },
+);

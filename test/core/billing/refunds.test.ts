@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Client } from 'pg';
 import { applyEvents } from '../../../core/billing/apply-events';
+import { stripeProvider } from '../../../core/providers/stripe/provider';
 import type { StripeEvent } from '../../../core/providers/stripe/shapes';
 import { charge, EPOCH, refund, stripeEvent } from '../../factories/stripe-objects';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
@@ -19,6 +20,7 @@ const nextCharge = () => `ch_${(charges += 1)}`;
 const apply = (...events: StripeEvent[]) =>
   applyEvents(
     client,
+    stripeProvider,
     events.map((event) => ({ event, source: 'webhook', receivedAt: new Date() })),
   );
 

@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
-import { applyEvents, type ReceivedEvent } from '../../../core/billing/apply-events';
-import { BATCH_STATEMENTS } from '../../../core/billing/statements';
+import { applyEvents, BATCH_STATEMENTS, type ReceivedEvent } from '../../../core/billing/apply-events';
+import { stripeProvider } from '../../../core/providers/stripe/provider';
+import type { StripeEvent } from '../../../core/providers/stripe/shapes';
 import type { Statement } from '../../../core/database/transaction';
 import { mixedBatch } from '../../factories/mixed-batch';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
@@ -20,11 +21,11 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 /** Applies a batch and returns every statement that PostgreSQL was sent, with its values. */
-async function sent(batch: ReceivedEvent[]): Promise<{ text: string; values: unknown[] }[]> {
+async function sent(batch: ReceivedEvent<StripeEvent>[]): Promise<{ text: string; values: unknown[] }[]> {
   const statements: { text: string; values: unknown[] }[] = [];
   const calls = jest.spyOn(client, 'query');
   try {
-    await applyEvents(client, batch);
+    await applyEvents(client, stripeProvider, batch);
     for (const [query] of calls.mock.calls as unknown as [string | { text: string; values: unknown[] }][]) {
       statements.push(typeof query === 'string' ? { text: query, values: [] } : query);
     }

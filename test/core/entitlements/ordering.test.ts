@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Client } from 'pg';
 import { applyEvents, type ReceivedEvent } from '../../../core/billing/apply-events';
+import { stripeProvider } from '../../../core/providers/stripe/provider';
 import type { StripeEvent } from '../../../core/providers/stripe/shapes';
 import { recomputeEntitlements } from '../../../core/entitlements/recompute';
 import { charge, checkoutSession, EPOCH, refund, stripeEvent, subscription } from '../../factories/stripe-objects';
@@ -81,12 +82,16 @@ test('events in any order, duplicated and in batches of any size, end in the sam
 test('a purchase and its refund that are stored at the same time leave nothing granted', async () => {
   const other = await database.client();
   const observer = await database.client();
-  const received = (event: StripeEvent): ReceivedEvent => ({ event, source: 'webhook', receivedAt: new Date() });
+  const received = (event: StripeEvent): ReceivedEvent<StripeEvent> => ({
+    event,
+    source: 'webhook',
+    receivedAt: new Date(),
+  });
   const bought = stripeEvent('checkout.session.completed', checkoutSession());
   // Without a customer in common, nothing but the payment intent keeps the two transactions apart.
   const refunded = stripeEvent('charge.refunded', charge({ customer: null, amount_refunded: 9_900 }));
   let refunding: Promise<unknown> = Promise.resolve();
-  await applyEvents(client, [received(bought)], {
+  await applyEvents(client, stripeProvider, [received(bought)], {
     async afterStore(run, changed) {
       await recomputeEntitlements(run, changed);
       let over = false;
@@ -104,8 +109,8 @@ test('a batch of a hundred events costs two statements more', async () => {
   const statements: string[] = [];
   const events = Array.from({ length: 100 }, (_, index) =>
     subscribed({ id: `sub_${index}`, metadata: { user_id: `user_${index}`, project_id: 'project_1' } }, 0),
-  ).map((event): ReceivedEvent => ({ event, source: 'webhook', receivedAt: new Date() }));
-  await applyEvents(client, events, {
+  ).map((event): ReceivedEvent<StripeEvent> => ({ event, source: 'webhook', receivedAt: new Date() }));
+  await applyEvents(client, stripeProvider, events, {
     observe: (name) => statements.push(name),
     afterStore: async (run, changed) => {
       expect(await recomputeEntitlements(run, changed)).toHaveLength(100);

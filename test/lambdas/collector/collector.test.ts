@@ -10,6 +10,7 @@ import {
   failedSubscriptionsPercent,
 } from '../../../lambdas/collector/database-gauges';
 import { applyEvents } from '../../../core/billing/apply-events';
+import { stripeProvider } from '../../../core/providers/stripe/provider';
 import { manifestKey, slotPrefix } from '../../../core/archive/keys';
 import { stripeEvent, subscription } from '../../factories/stripe-objects';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
@@ -89,6 +90,7 @@ async function percentWith(...statuses: string[]): Promise<number> {
   );
   await applyEvents(
     client,
+    stripeProvider,
     events.map((event) => ({ event, source: 'webhook', receivedAt: new Date() })),
   );
   return failedSubscriptionsPercent(client);
@@ -238,7 +240,7 @@ describe('ages', () => {
       ['evt_failed', 400],
     ] as const) {
       const event = { ...stripeEvent('customer.subscription.updated', subscription({ id: `sub_${id}` })), id, created };
-      await applyEvents(client, [{ event, source: 'webhook', receivedAt: new Date() }]);
+      await applyEvents(client, stripeProvider, [{ event, source: 'webhook', receivedAt: new Date() }]);
       await client.query('UPDATE billing.webhook_events SET processed_at = $2 WHERE id = $1', [
         id,
         inSeconds(-processedDaysAgo * DAY),

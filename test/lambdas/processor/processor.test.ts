@@ -21,8 +21,10 @@ afterEach(async () => {
   await database.drop();
 });
 
-function message(messageId: string, body: string): SQSRecord {
-  return { messageId, body, attributes: { SentTimestamp: String(EPOCH * 1000) } } as SQSRecord;
+function message(messageId: string, body: string, provider?: string): SQSRecord {
+  const attributes = { SentTimestamp: String(EPOCH * 1000) };
+  const messageAttributes = provider === undefined ? {} : { provider: { dataType: 'String', stringValue: provider } };
+  return { messageId, body, attributes, messageAttributes } as unknown as SQSRecord;
 }
 const carrying = (messageId: string, event: StripeEvent) => message(messageId, JSON.stringify(event));
 const processMessages = (...records: SQSRecord[]) =>
@@ -42,6 +44,15 @@ test('exactly the messages that could not be applied are to be delivered again',
     'not an event',
     'poison',
   ]);
+});
+
+test('a message of an unknown provider is delivered again alone and leaves nothing in the ledger', async () => {
+  const event = () => JSON.stringify(stripeEvent('customer.subscription.created', subscription()));
+  const summary = await processMessages(message('known', event(), 'stripe'), message('unknown', event(), 'tilled'));
+
+  expect(summary).toMatchObject({ processed: 1, failed: 1 });
+  expect(summary.response.batchItemFailures).toEqual([{ itemIdentifier: 'unknown' }]);
+  expect((await client.query('SELECT provider FROM billing.webhook_events')).rows).toEqual([{ provider: 'stripe' }]);
 });
 
 test('those that fail for the last time are counted as parked, whether they are events or not', async () => {

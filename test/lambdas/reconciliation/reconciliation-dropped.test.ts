@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import type { Client } from 'pg';
 import { applyEvents } from '../../../core/billing/apply-events';
+import { stripeProvider } from '../../../core/providers/stripe/provider';
 import { readEvent } from '../../../core/providers/stripe/shapes';
 import { createStripe } from '../../../core/providers/stripe/client';
 import { pacedCaller } from '../../../core/providers/stripe/paced-caller';
@@ -31,9 +32,9 @@ beforeAll(async () => {
     request.on('end', () => {
       const body = Buffer.concat(chunks);
       const event = verifier.webhooks.constructEvent(body, request.headers['stripe-signature'] ?? '', SECRET);
-      void applyEvents(client, [{ event: readEvent(event), source: 'webhook', receivedAt: new Date() }]).then(() =>
-        response.end(),
-      );
+      void applyEvents(client, stripeProvider, [
+        { event: readEvent(event), source: 'webhook', receivedAt: new Date() },
+      ]).then(() => response.end());
     });
   });
   await new Promise<void>((resolve) => endpoint.listen(0, '127.0.0.1', resolve));

@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import { COMPARED_COLUMNS, type ComparedKind } from '../../../lambdas/reconciliation/differences';
 import { reconcile } from '../../../lambdas/reconciliation/core';
 import { applyEvents } from '../../../core/billing/apply-events';
+import { stripeProvider } from '../../../core/providers/stripe/provider';
 import { readEvent } from '../../../core/providers/stripe/shapes';
 import { createStripe } from '../../../core/providers/stripe/client';
 import { pacedCaller } from '../../../core/providers/stripe/paced-caller';
@@ -78,7 +79,7 @@ test.each(Object.keys(COMPARED_COLUMNS) as ComparedKind[])(
         source: 'webhook' as const,
         receivedAt: new Date(),
       }));
-      await applyEvents(client, received);
+      await applyEvents(client, stripeProvider, received);
       const damaged = CONSTRAINED[field] ?? DAMAGE[typeOf.get(field) ?? '']?.(field);
       await client.query(`UPDATE ${TABLES[kind]} SET ${field} = ${damaged} WHERE id = $1`, [id]);
       expected.push({ object_id: id, field });

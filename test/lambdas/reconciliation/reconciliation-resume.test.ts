@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { applyEvents } from '../../../core/billing/apply-events';
+import { stripeProvider } from '../../../core/providers/stripe/provider';
 import { readEvent } from '../../../core/providers/stripe/shapes';
 import { createStripe } from '../../../core/providers/stripe/client';
 import { pacedCaller, type CallStripe } from '../../../core/providers/stripe/paced-caller';
@@ -159,6 +160,7 @@ test('a list that is long enough is read in four lanes at once, and each subscri
   const client = await database.client();
   await applyEvents(
     client,
+    stripeProvider,
     stripe.state.events
       .newestFirst()
       .map((event) => ({ event: readEvent(event), source: 'webhook', receivedAt: new Date() })),

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { applyEvents } from '../../../core/billing/apply-events';
+import { stripeProvider } from '../../../core/providers/stripe/provider';
 import { ENDPOINT_EVENT_TYPES } from '../../../core/providers/stripe/event-effect';
 import { readEvent } from '../../../core/providers/stripe/shapes';
 import { createStripe } from '../../../core/providers/stripe/client';
@@ -39,6 +40,7 @@ const run = (options: Partial<ReconciliationOptions> = {}, dependencies: Partial
 const deliver = (...changes: { event: object }[]) =>
   applyEvents(
     client,
+    stripeProvider,
     changes.map(({ event }) => ({ event: readEvent(event), source: 'webhook', receivedAt: new Date() })),
   );
 const rows = async (sql: string) => (await client.query(sql)).rows;
@@ -175,7 +177,7 @@ test('an event that lands while a page is under way is not overwritten by that p
   // The page with `active` was requested before this event happened.
   const later = { created: Math.floor(Date.now() / 1000) + 1 };
   const canceled = { ...made.event, ...later, id: 'evt_landed_meanwhile', type: 'customer.subscription.updated' };
-  await applyEvents(other, [
+  await applyEvents(other, stripeProvider, [
     {
       event: readEvent({ ...canceled, data: { object: { ...made.object, status: 'past_due' } } }),
       source: 'webhook',

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { applyEvents } from '../../../core/billing/apply-events';
+import { stripeProvider } from '../../../core/providers/stripe/provider';
 import { readEvent } from '../../../core/providers/stripe/shapes';
 import { createStripe } from '../../../core/providers/stripe/client';
 import { pacedCaller } from '../../../core/providers/stripe/paced-caller';
@@ -32,6 +33,7 @@ const secondsOf = (date: Date) => Math.floor(date.getTime() / 1000);
 const deliver = (...changes: { event: object }[]) =>
   applyEvents(
     client,
+    stripeProvider,
     changes.map(({ event }) => ({ event: readEvent(event), source: 'webhook', receivedAt: new Date() })),
   );
 const rows = async (sql: string) => (await client.query(sql)).rows;

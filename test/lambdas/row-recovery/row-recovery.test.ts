@@ -250,7 +250,7 @@ describe('a merge', () => {
     expect(
       (
         await client.query(
-          'SELECT report_id, chosen, inserted::int, skipped::int FROM operations.row_merges ORDER BY id',
+          'SELECT report_id, chosen, inserted::int, skipped::int FROM operations.row_recovery_merges ORDER BY id',
         )
       ).rows,
     ).toEqual([

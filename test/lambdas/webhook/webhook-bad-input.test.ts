@@ -33,7 +33,7 @@ async function deliver(
     {
       secrets: () => Promise.resolve({ current: SECRET }),
       livemode: false,
-      send: async (message) => queued.push(message),
+      send: async (message) => void queued.push(message),
       clock: () => NOW,
       log: silentLog,
     },

@@ -55,14 +55,16 @@ test('a message reaches the queue with the credentials of the moment', async () 
   answers = [taken];
   const changing = environment();
   const send = sender(changing);
-  await send(MESSAGE);
+  await send(MESSAGE, 'stripe');
   changing.AWS_SESSION_TOKEN = 'renewed';
-  await send(MESSAGE);
+  await send(MESSAGE, 'stripe');
 
-  expect(received.map(({ body }) => body)).toEqual([
-    { QueueUrl: QUEUE_URL, MessageBody: MESSAGE },
-    { QueueUrl: QUEUE_URL, MessageBody: MESSAGE },
-  ]);
+  const sent = {
+    QueueUrl: QUEUE_URL,
+    MessageBody: MESSAGE,
+    MessageAttributes: { provider: { DataType: 'String', StringValue: 'stripe' } },
+  };
+  expect(received.map(({ body }) => body)).toEqual([sent, sent]);
   expect(received.map(({ headers }) => headers['x-amz-security-token'])).toEqual(['session', 'renewed']);
   expect(received[0]?.headers).toMatchObject({
     'x-amz-target': 'AmazonSQS.SendMessage',
@@ -77,7 +79,7 @@ test.each([
   ['does not answer', silent],
 ])('a queue that %s once is asked again', async (_what, fault) => {
   answers = [fault, taken];
-  await sender()(MESSAGE);
+  await sender()(MESSAGE, 'stripe');
 
   expect(received).toHaveLength(2);
 });
@@ -91,7 +93,7 @@ test.each([
   'a queue that %s is given up with a reason that repeats nothing of the message',
   async (_what, fault, attempts, reason) => {
     answers = [fault];
-    const failure: Error = await sender()(MESSAGE).then(
+    const failure: Error = await sender()(MESSAGE, 'stripe').then(
       () => Promise.reject(new Error('It was sent')),
       (error: Error) => error,
     );
@@ -108,8 +110,8 @@ test('the connection is kept for the next message', async () => {
   const sockets = new Set<unknown>();
   server.on('connection', (socket) => sockets.add(socket));
   const send = sender();
-  await send(MESSAGE);
-  await send(MESSAGE);
+  await send(MESSAGE, 'stripe');
+  await send(MESSAGE, 'stripe');
 
   expect(sockets.size).toBe(1);
 });

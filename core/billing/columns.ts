@@ -1,0 +1,178 @@
+import type { ArrayElements } from '../database/array-parameter';
+
+/** Types of the columns below, and the JavaScript values that stand for them; `null` stands for NULL in all of them. */
+export interface ColumnValues extends ArrayElements {
+  /** A safe integer; PostgreSQL rejects one that does not fit. */
+  readonly integer: number;
+  readonly 'text[]': readonly string[];
+}
+export type ColumnType = keyof ColumnValues;
+
+/** Columns that a statement takes, in their order, with their types. The first one is the key. */
+export type Columns = Readonly<Record<string, ColumnType>>;
+
+/** A row with exactly these columns: one left out or misspelt does not compile. */
+export type RowOf<Table extends Columns> = { readonly [Name in keyof Table]: ColumnValues[Table[Name]] | null };
+
+const OWNER_COLUMNS = { app_id: 'text', project_id: 'text', user_id: 'text' } as const;
+
+/** Columns of the table of each kind of object, besides `id`, `version` and `raw`. Money is in the currency's smallest unit. */
+export const OBJECT_COLUMNS = {
+  customer: {
+    first_seen_at: 'timestamptz',
+    ...OWNER_COLUMNS,
+    email: 'text',
+    name: 'text',
+    currency: 'text',
+    delinquent: 'boolean',
+    deleted: 'boolean',
+    created_at: 'timestamptz',
+  },
+  subscription: {
+    customer_id: 'text',
+    ...OWNER_COLUMNS,
+    status: 'text',
+    currency: 'text',
+    current_period_start: 'timestamptz',
+    current_period_end: 'timestamptz',
+    cancel_at_period_end: 'boolean',
+    cancel_at: 'timestamptz',
+    canceled_at: 'timestamptz',
+    ended_at: 'timestamptz',
+    trial_end: 'timestamptz',
+    created_at: 'timestamptz',
+  },
+  invoice: {
+    customer_id: 'text',
+    ...OWNER_COLUMNS,
+    payment_intent_id: 'text',
+    subscription_id: 'text',
+    status: 'text',
+    currency: 'text',
+    total: 'bigint',
+    amount_due: 'bigint',
+    amount_paid: 'bigint',
+    amount_remaining: 'bigint',
+    attempt_count: 'integer',
+    period_start: 'timestamptz',
+    period_end: 'timestamptz',
+    paid_at: 'timestamptz',
+    created_at: 'timestamptz',
+  },
+  purchase: {
+    customer_id: 'text',
+    ...OWNER_COLUMNS,
+    kind: 'text',
+    item_id: 'text',
+    mode: 'text',
+    status: 'text',
+    payment_status: 'text',
+    payment_intent_id: 'text',
+    subscription_id: 'text',
+    amount_total: 'bigint',
+    currency: 'text',
+    created_at: 'timestamptz',
+  },
+  payment_intent: {
+    customer_id: 'text',
+    ...OWNER_COLUMNS,
+    status: 'text',
+    amount: 'bigint',
+    amount_received: 'bigint',
+    currency: 'text',
+    latest_charge_id: 'text',
+    invoice_id: 'text',
+    failure_code: 'text',
+    failure_message: 'text',
+    created_at: 'timestamptz',
+  },
+  charge: {
+    customer_id: 'text',
+    ...OWNER_COLUMNS,
+    payment_intent_id: 'text',
+    status: 'text',
+    amount: 'bigint',
+    amount_refunded: 'bigint',
+    currency: 'text',
+    created_at: 'timestamptz',
+  },
+  refund: {
+    charge_id: 'text',
+    payment_intent_id: 'text',
+    status: 'text',
+    amount: 'bigint',
+    currency: 'text',
+    reason: 'text',
+    failure_reason: 'text',
+    created_at: 'timestamptz',
+  },
+  account: {
+    ...OWNER_COLUMNS,
+    charges_enabled: 'boolean',
+    payouts_enabled: 'boolean',
+    details_submitted: 'boolean',
+    restricted: 'boolean',
+    disabled_reason: 'text',
+    requirements_due: 'text[]',
+    created_at: 'timestamptz',
+  },
+} as const satisfies Readonly<Record<string, Columns>>;
+
+export type ObjectKind = keyof typeof OBJECT_COLUMNS;
+
+/** The state of one object. `version` orders the states of an object, see version.ts. */
+export type ObjectRow<Kind extends ObjectKind = ObjectKind> = RowOf<(typeof OBJECT_COLUMNS)[Kind]> & {
+  readonly id: string;
+  readonly version: string;
+  /** The object as the provider sent it, without what must not be stored. */
+  readonly raw: unknown;
+};
+
+export const ITEM_COLUMNS = {
+  id: 'text',
+  subscription_id: 'text',
+  price_id: 'text',
+  product_id: 'text',
+  quantity: 'bigint',
+  unit_amount: 'bigint',
+  currency: 'text',
+  recurring_interval: 'text',
+  current_period_start: 'timestamptz',
+  current_period_end: 'timestamptz',
+} as const satisfies Columns;
+
+export type SubscriptionItemRow = RowOf<typeof ITEM_COLUMNS>;
+
+/** Facts of the refund ledger. The same fact has the same `entry`, whichever event it comes from. */
+export const REFUND_ENTRY_COLUMNS = {
+  entry: 'text',
+  /** `refunded`, `returned` or `reported`; see {@link RefundEntryRow}. */
+  kind: 'text',
+  charge_id: 'text',
+  refund_id: 'text',
+  /** What the charge reported as refunded in total; only of kind `reported`. */
+  refunded_total: 'bigint',
+  /** Positive when refunded, negative when returned; not of kind `reported`. */
+  amount: 'bigint',
+  currency: 'text',
+} as const satisfies Columns;
+
+export type RefundEntryRow = RowOf<typeof REFUND_ENTRY_COLUMNS> & {
+  readonly kind: 'refunded' | 'returned' | 'reported';
+};
+
+/** Customers are known by id as soon as anything of theirs arrives. */
+export const SEEN_CUSTOMER_COLUMNS = { id: 'text', first_seen_at: 'timestamptz' } as const satisfies Columns;
+
+/** The ledger's row of an event, besides the provider, which is one for a whole batch. */
+export const EVENT_COLUMNS = {
+  id: 'text',
+  type: 'text',
+  api_version: 'text',
+  livemode: 'boolean',
+  source: 'text',
+  error: 'text',
+  occurred_at: 'timestamptz',
+  received_at: 'timestamptz',
+  payload: 'jsonb',
+} as const satisfies Columns;

@@ -1,0 +1,15 @@
+import type { SQSRecord } from 'aws-lambda';
+import { STRIPE } from './stripe/name';
+
+/**
+ * Attribute of a queue message that names the provider of the event in the body. The endpoint's path decides it, so the
+ * body stays the bytes that the provider signed.
+ */
+export const PROVIDER_ATTRIBUTE = 'provider';
+
+/** Messages without the attribute were queued when Stripe was the only provider. */
+const DEFAULT_PROVIDER = STRIPE;
+
+export function providerOf({ messageAttributes }: Pick<SQSRecord, 'messageAttributes'>): string {
+  return messageAttributes[PROVIDER_ATTRIBUTE]?.stringValue ?? DEFAULT_PROVIDER;
+}

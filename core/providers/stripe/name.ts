@@ -1,0 +1,2 @@
+/** Stripe's name in the ledger, in queue messages and in the endpoint's path. */
+export const STRIPE = 'stripe';

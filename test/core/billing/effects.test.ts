@@ -1,0 +1,175 @@
+import {
+  charge,
+  checkoutSession,
+  EPOCH,
+  invoice,
+  olderSubscription,
+  stripeEvent,
+  subscription,
+  subscriptionItem,
+} from '../../factories/stripe-objects';
+import { billingState, useBillingDatabase } from '../../support/billing';
+
+const { apply, client, rows } = useBillingDatabase();
+
+describe('effects', () => {
+  test.each([
+    ['since 2025, with the period on the items', subscription()],
+    ['before 2025, with the period on the subscription', olderSubscription()],
+  ])('a subscription in the shape of API versions %s is stored with its item and period', async (_shape, object) => {
+    await apply(stripeEvent('customer.subscription.created', object));
+
+    expect(
+      await rows('SELECT id, customer_id, user_id, status, current_period_end FROM billing.subscriptions'),
+    ).toEqual([
+      {
+        id: 'sub_1',
+        customer_id: 'cus_1',
+        user_id: 'user_1',
+        status: 'active',
+        current_period_end: new Date((EPOCH + 30 * 86_400) * 1000),
+      },
+    ]);
+    expect(
+      await rows(
+        'SELECT subscription_id, price_id, unit_amount, currency, current_period_end FROM billing.subscription_items',
+      ),
+    ).toEqual([
+      {
+        subscription_id: 'sub_1',
+        price_id: 'price_pro',
+        unit_amount: '2900',
+        currency: 'eur',
+        current_period_end: new Date((EPOCH + 30 * 86_400) * 1000),
+      },
+    ]);
+  });
+
+  test('items that a newer state no longer has are gone', async () => {
+    const items = (...ids: string[]) => ({ data: ids.map((id) => subscriptionItem({ id })) });
+    await apply(stripeEvent('customer.subscription.created', subscription({ items: items('si_a', 'si_b') })));
+    await apply(
+      stripeEvent('customer.subscription.updated', subscription({ items: items('si_b', 'si_c') }), {
+        created: EPOCH + 5,
+      }),
+    );
+
+    expect(await rows('SELECT id FROM billing.subscription_items ORDER BY id')).toEqual([
+      { id: 'si_b' },
+      { id: 'si_c' },
+    ]);
+  });
+
+  test.each([
+    ['since 2025', invoice()],
+    ['before 2025', invoice({ parent: null, subscription: 'sub_1' })],
+  ])('an invoice in the shape %s knows its subscription and amounts', async (_shape, object) => {
+    await apply(stripeEvent('invoice.finalized', object));
+    await apply(
+      stripeEvent(
+        'invoice.payment_succeeded',
+        {
+          ...object,
+          status: 'paid',
+          amount_paid: 2_900,
+          amount_remaining: 0,
+          status_transitions: { paid_at: EPOCH + 60 },
+        },
+        { created: EPOCH + 60 },
+      ),
+    );
+
+    expect(
+      await rows(
+        'SELECT subscription_id, status, total, amount_paid, amount_remaining, currency FROM billing.invoices',
+      ),
+    ).toEqual([
+      {
+        subscription_id: 'sub_1',
+        status: 'paid',
+        total: '2900',
+        amount_paid: '2900',
+        amount_remaining: '0',
+        currency: 'eur',
+      },
+    ]);
+  });
+
+  test.each(['course', 'path', 'coaching'])(
+    'a completed checkout of a %s becomes a purchase of that kind',
+    async (kind) => {
+      await apply(
+        stripeEvent(
+          'checkout.session.completed',
+          checkoutSession({ metadata: { kind, item_id: 'item_9', user_id: 'user_1' } }),
+        ),
+      );
+
+      expect(
+        await rows('SELECT kind, item_id, user_id, amount_total, currency, payment_status FROM billing.purchases'),
+      ).toEqual([
+        { kind, item_id: 'item_9', user_id: 'user_1', amount_total: '9900', currency: 'eur', payment_status: 'paid' },
+      ]);
+    },
+  );
+
+  test('two partial refunds are two entries that sum to what the charge says', async () => {
+    await apply(stripeEvent('charge.refunded', charge({ amount_refunded: 3_000 }), { created: EPOCH + 1 }));
+    await apply(stripeEvent('charge.refunded', charge({ amount_refunded: 5_000 }), { created: EPOCH + 2 }));
+
+    expect(await rows('SELECT amount FROM billing.refund_entries ORDER BY refunded_total')).toEqual([
+      { amount: '3000' },
+      { amount: '2000' },
+    ]);
+    expect(await rows('SELECT amount_refunded FROM billing.charges')).toEqual([{ amount_refunded: '5000' }]);
+  });
+
+  test.each([
+    'UPDATE billing.refund_ledger SET refunded_total = 1',
+    'DELETE FROM billing.refund_ledger',
+    'TRUNCATE billing.refund_ledger',
+  ])('the refund ledger refuses: %s', async (change) => {
+    await apply(stripeEvent('charge.refunded', charge({ amount_refunded: 3_000 })));
+
+    await expect(client().query(change)).rejects.toThrow('refund_ledger only grows');
+  });
+
+  test('of a card only brand, last four digits and expiry are stored, in the object and in the ledger', async () => {
+    await apply(stripeEvent('charge.refunded', charge({ amount_refunded: 3_000 })));
+
+    const details = { type: 'card', card: { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2030 } };
+    expect(await rows(`SELECT raw->'payment_method_details' AS details FROM billing.charges`)).toEqual([{ details }]);
+    expect(
+      await rows(`SELECT payload #> '{data,object,payment_method_details}' AS details FROM billing.webhook_events`),
+    ).toEqual([{ details }]);
+  });
+
+  test('an unknown type is one processed ledger row and nothing else', async () => {
+    await apply(stripeEvent('tax.settings.updated', { object: 'tax.settings' }));
+
+    expect(await rows('SELECT type, status, attempts FROM billing.webhook_events')).toEqual([
+      { type: 'tax.settings.updated', status: 'processed', attempts: 1 },
+    ]);
+    expect(await billingState(client())).toMatchObject({ customers: null, subscriptions: null, invoices: null });
+  });
+});
+
+describe('what is not ours to keep', () => {
+  test('a purchase in a connected account, whatever its metadata say, buys nothing here', async () => {
+    const event = stripeEvent('checkout.session.completed', checkoutSession(), { account: 'acct_coach' });
+
+    expect((await apply(event)).get(event.id)).toEqual({ status: 'processed' });
+    expect(await rows('SELECT id FROM billing.purchases')).toEqual([]);
+  });
+
+  test('the client secret of a payment is stored nowhere', async () => {
+    await apply(
+      stripeEvent('checkout.session.completed', checkoutSession({ client_secret: 'cs_1_secret_of_the_browser' })),
+    );
+
+    expect(
+      await rows(`SELECT FROM billing.webhook_events WHERE payload::text LIKE '%secret_of_the_browser%'
+        UNION ALL SELECT FROM billing.purchases WHERE raw::text LIKE '%secret_of_the_browser%'`),
+    ).toEqual([]);
+  });
+});

@@ -1,0 +1,71 @@
+import type { Client } from 'pg';
+import { applyEvents, BATCH_STATEMENTS } from '../../../core/billing/apply-events';
+import { stripeProvider } from '../../../core/providers/stripe/provider';
+import { gatherEntitlementUpdates } from '../../../core/entitlements/recompute';
+import { mixedBatch } from '../../factories/mixed-batch';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+
+/** Written out: an order that only follows from the code would change with it. */
+const STATEMENTS = [
+  'claim_events',
+  'insert_customers',
+  'upsert_customers',
+  'upsert_subscriptions',
+  'upsert_invoices',
+  'upsert_purchases',
+  'upsert_payment_intents',
+  'upsert_charges',
+  'upsert_refunds',
+  'upsert_connect_accounts',
+  'record_refunds',
+  'replace_subscription_items',
+];
+const ENTITLEMENT_STATEMENTS = ['lock_entitlement_sources', 'replace_entitlements'];
+/** Two questions are asked on the way: which events were claimed, and which states were stored. */
+const ROUND_TRIPS = 5;
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase('billing');
+});
+afterAll(() => database.drop());
+
+/** Applies a batch of every kind of object; returns what was sent, one list for each time that answers were awaited. */
+async function sentBy(client: Client): Promise<string[][]> {
+  const roundTrips: string[][] = [];
+  let unanswered = 0;
+  const query = client.query.bind(client) as (statement: unknown) => Promise<unknown>;
+  jest.spyOn(client, 'query').mockImplementation(((statement: string | { readonly name: string }) => {
+    if (unanswered === 0) roundTrips.push([]);
+    roundTrips.at(-1)?.push(typeof statement === 'string' ? statement : statement.name);
+    unanswered += 1;
+    return query(statement).finally(() => (unanswered -= 1));
+  }) as never);
+  const { afterStore } = gatherEntitlementUpdates();
+  await applyEvents(client, stripeProvider, mixedBatch(40), { afterStore });
+  return roundTrips;
+}
+
+test('a pipelining connection sends the statements of a batch in the written order, in as few round trips as it has questions', async () => {
+  const roundTrips = await sentBy(await database.client());
+
+  expect(roundTrips).toHaveLength(ROUND_TRIPS);
+  expect(roundTrips.flat()).toEqual(['BEGIN', ...STATEMENTS, ...ENTITLEMENT_STATEMENTS, 'COMMIT']);
+  expect(roundTrips[3]).toEqual(['replace_subscription_items', ...ENTITLEMENT_STATEMENTS]);
+});
+
+test('a plain connection sends the statements of a batch in the written order', async () => {
+  await database.client().then((client) => client.query('TRUNCATE billing.webhook_events'));
+  const plain = await database.connector.connect();
+  try {
+    expect((await sentBy(plain)).flat()).toEqual(
+      expect.arrayContaining(['BEGIN', ...STATEMENTS.slice(0, -1), 'COMMIT']),
+    );
+  } finally {
+    await plain.end();
+  }
+});
+
+test('the list of statements is the order in which they are sent', () => {
+  expect(BATCH_STATEMENTS.map(({ name }) => name)).toEqual(STATEMENTS);
+});

@@ -1,0 +1,49 @@
+import { EPOCH, stripeEvent, subscription, subscriptionItem } from '../../factories/stripe-objects';
+import { useBillingDatabase } from '../../support/billing';
+
+const { apply, rows } = useBillingDatabase();
+
+describe('items of a subscription', () => {
+  const itemsOf = (has_more: boolean, ...items: object[]) => ({
+    items: { object: 'list', data: items, has_more },
+  });
+  const stored = () => rows('SELECT id, quantity::integer FROM billing.subscription_items ORDER BY id');
+  const three = ['si_1', 'si_2', 'si_3'].map((id) => subscriptionItem({ id }));
+  const made = stripeEvent('customer.subscription.created', subscription(itemsOf(false, ...three)));
+  const changed = subscriptionItem({ id: 'si_1', quantity: 7 });
+
+  test('a list that Stripe cut off changes the items that it carries and removes none', async () => {
+    await apply(made);
+    await apply(
+      stripeEvent('customer.subscription.updated', subscription(itemsOf(true, changed)), { created: EPOCH + 5 }),
+    );
+
+    expect(await stored()).toEqual([
+      { id: 'si_1', quantity: 7 },
+      { id: 'si_2', quantity: 1 },
+      { id: 'si_3', quantity: 1 },
+    ]);
+  });
+
+  test('a whole list removes the items that it lacks', async () => {
+    await apply(made);
+    await apply(
+      stripeEvent('customer.subscription.updated', subscription(itemsOf(false, changed)), { created: EPOCH + 5 }),
+    );
+
+    expect(await stored()).toEqual([{ id: 'si_1', quantity: 7 }]);
+  });
+
+  test('an item that stays as it is is not written again', async () => {
+    const version = () => rows(`SELECT xmin::text, ctid::text FROM billing.subscription_items WHERE id = 'si_2'`);
+    await apply(made);
+    const before = await version();
+    await apply(
+      stripeEvent('customer.subscription.updated', subscription(itemsOf(false, changed, ...three.slice(1))), {
+        created: EPOCH + 5,
+      }),
+    );
+
+    expect(await version()).toEqual(before);
+  });
+});
