@@ -1,25 +1,36 @@
 import type { ObjectState } from '../billing/object-state';
-import type { RunStatement } from '../database/transaction';
+import { runSteps, type RunStatement, type Step } from '../database/transaction';
 import { LOCK_SOURCES, REPLACE_ENTITLEMENTS } from './statements';
 
-/** What entitlements are computed from; invoices, which are as frequent, are not among it. */
+/** Kinds that entitlements are computed from. Invoices, which are as frequent, are not among them. */
 const ENTITLING_KINDS: ReadonlySet<ObjectState['kind']> = new Set(['subscription', 'purchase', 'charge', 'refund']);
 
-/** Somebody's entitlements in one project changed; `version` is what they are at now. */
+/** A user's entitlements in one project changed; `version` is the new one. */
 export interface EntitlementChange {
   readonly userId: string;
   readonly projectId: string;
   readonly version: number;
 }
 
+/** Ids of changed objects; `payments` are those of purchases, charges and refunds among them. */
+interface Changed {
+  readonly ids: readonly string[];
+  readonly payments: readonly string[];
+}
+
+const RECOMPUTE_STEPS: readonly Step<Changed>[] = [
+  { statement: LOCK_SOURCES, values: ({ payments }) => [payments] },
+  { statement: REPLACE_ENTITLEMENTS, values: ({ ids, payments }) => [ids, payments] },
+];
+
 /**
  * Brings entitlements in line with the stored state, for the sources that the changed objects touch, in two statements
- * however many they are. Part of the transaction that stored them, after it did: the result depends on what is stored,
- * never on the order in which it came.
+ * whatever their number. Runs in the transaction that stored the objects, behind it: the result depends on the stored
+ * state, never on the order in which events came.
  *
- * @param changedIds ids of subscriptions, purchases, charges and refunds; others touch nothing
- * @param paymentIds those of them that may be purchases, charges or refunds: only these are looked for in one another
- * @returns whose entitlements changed; their caches are to be invalidated after the commit
+ * @param changedIds ids of subscriptions, purchases, charges and refunds; others have no effect
+ * @param paymentIds those of them that may be purchases, charges or refunds: only these are looked up in one another
+ * @returns the users whose entitlements changed; invalidate their caches after the commit
  */
 export async function recomputeEntitlements(
   run: RunStatement,
@@ -28,11 +39,7 @@ export async function recomputeEntitlements(
 ): Promise<EntitlementChange[]> {
   const ids = [...changedIds].toSorted();
   if (ids.length === 0) return [];
-  const payments = [...paymentIds];
-  const [, rows] = await Promise.all([
-    run(LOCK_SOURCES, [payments]),
-    run<ChangedRow>(REPLACE_ENTITLEMENTS, [ids, payments]),
-  ]);
+  const [, rows = []] = await runSteps<Changed, ChangedRow>(run, RECOMPUTE_STEPS, { ids, payments: [...paymentIds] });
   return rows.map((row) => ({ userId: row.user_id, projectId: row.project_id, version: Number(row.version) }));
 }
 
@@ -44,19 +51,19 @@ interface ChangedRow {
 }
 
 export interface EntitlementUpdates {
-  /** To be run in the transaction, after the states were stored; see `ApplyOptions`. */
+  /** Runs in the transaction, after the states were stored; see `ApplyOptions`. */
   readonly afterStore: (
     run: RunStatement,
     changedIds: ReadonlySet<string>,
     states: readonly ObjectState[],
   ) => Promise<void>;
-  /** Everything that changed; complete when the transactions are committed. */
+  /** All changes; complete when the transactions are committed. */
   readonly changes: () => EntitlementChange[];
 }
 
 /**
- * Recomputes entitlements in the transactions of one call and gathers what changed, so that caches are invalidated after
- * the commit. A transaction that was rolled back may have left its changes here: invalidating them costs a cache miss.
+ * Recomputes entitlements in the transactions of one call and collects the changes, so that caches are invalidated after
+ * the commit. Changes of a transaction that was rolled back may be among them: invalidating those costs a cache miss.
  */
 export function gatherEntitlementUpdates(): EntitlementUpdates {
   const newest = new Map<string, EntitlementChange>();

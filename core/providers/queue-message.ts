@@ -10,6 +10,6 @@ export const PROVIDER_ATTRIBUTE = 'provider';
 /** Messages without the attribute were queued when Stripe was the only provider. */
 const DEFAULT_PROVIDER = STRIPE;
 
-export function providerOf({ messageAttributes }: Pick<SQSRecord, 'messageAttributes'>): string {
-  return messageAttributes[PROVIDER_ATTRIBUTE]?.stringValue ?? DEFAULT_PROVIDER;
+export function providerOf({ messageAttributes }: Partial<Pick<SQSRecord, 'messageAttributes'>>): string {
+  return messageAttributes?.[PROVIDER_ATTRIBUTE]?.stringValue ?? DEFAULT_PROVIDER;
 }

@@ -1,16 +1,16 @@
 import type { ClientBase } from 'pg';
-import { inTransaction } from '../../core/database/transaction';
+import { inTransaction, runSteps, type Step } from '../../core/database/transaction';
 import type { EntitlementCache } from '../../core/entitlements/entitlement-cache';
 import { recomputeEntitlements, type EntitlementChange } from '../../core/entitlements/recompute';
 import type { Log } from '../../core/runtime/telemetry';
 import type { RecomputeScope } from './contract';
 import { LOCK_PURCHASES, LOCK_SUBSCRIPTIONS, pageOfSources } from './statements';
 
-/** Sources computed in one transaction. More holds their locks longer, and the processor waits for them. */
+/** Sources computed in one transaction. Higher holds their locks longer, and the processor waits for them. */
 const BATCH_SIZE = 500;
 
 export interface RecomputeDependencies {
-  /** A connection of the call's own to the billing database. */
+  /** A connection to the billing database that nothing else uses meanwhile. */
   readonly client: ClientBase;
   readonly cache: EntitlementCache;
   /** Whether there is time for another batch. */
@@ -23,16 +23,16 @@ export interface RecomputeSummary {
   readonly sources: number;
   /** Changes of a user's entitlements in a project; none when the stored ones were right. */
   readonly changed: number;
-  /** Where to go on, when the time was up before everything was computed. */
+  /** Where the next call continues, when the time was up before everything was computed. */
   readonly cursor?: string;
 }
 
 /**
- * Computes the entitlements in scope again from the stored state, those of sources that are gone among them, in batches
- * of a transaction each. Safe to repeat, and beside a running processor.
+ * Recomputes the entitlements in scope from the stored state, including those of sources that no longer exist, in batches
+ * of one transaction each. Safe to repeat, and to run beside the processor.
  *
- * @param cursor of an earlier summary, to go on where it stopped
- * @throws what PostgreSQL threw; batches before stay committed
+ * @param cursor of an earlier summary, to continue where it stopped
+ * @throws PostgreSQL's error; earlier batches stay committed
  */
 export async function recompute(
   { client, cache, hasTime, log }: RecomputeDependencies,
@@ -51,7 +51,7 @@ export async function recompute(
     sources += ids.length;
     changed += changes.length;
     after = last;
-    log.info('Entitlements were computed again', { sources, changed, cursor: after });
+    log.info('Recomputed entitlements', { sources, changed, cursor: after });
   }
 }
 
@@ -60,14 +60,18 @@ async function nextSources(client: ClientBase, scope: RecomputeScope, after: str
   return (await client.query<{ id: string }>(text, values)).rows.map(({ id }) => id);
 }
 
+/**
+ * A transaction that stores a new state of one of these sources has either committed or waits for the locks, so the newest
+ * state is computed.
+ */
+const LOCK_STEPS: readonly Step<readonly string[]>[] = [LOCK_SUBSCRIPTIONS, LOCK_PURCHASES].map((statement) => ({
+  statement,
+  values: (ids) => [ids],
+}));
+
 function recomputeBatch(client: ClientBase, ids: readonly string[]): Promise<EntitlementChange[]> {
   return inTransaction(client, async (run) => {
-    // Who stores a new state of one of these either committed already or waits, so the result is of the newest state.
-    const [, , changes] = await Promise.all([
-      run(LOCK_SUBSCRIPTIONS, [ids]),
-      run(LOCK_PURCHASES, [ids]),
-      recomputeEntitlements(run, ids),
-    ]);
+    const [, changes] = await Promise.all([runSteps(run, LOCK_STEPS, ids), recomputeEntitlements(run, ids)]);
     return changes;
   });
 }

@@ -6,12 +6,12 @@ const lockSources = (kind: 'subscriptions' | 'purchases'): Statement => ({
   text: `SELECT FROM billing.${kind} WHERE id = ANY ($1::text[]) ORDER BY id FOR SHARE`,
 });
 
-/** In the order in which the processor stores them, so that the two wait for each other instead of deadlocking. */
+/** Locked in the order in which the processor stores them, so that the two wait for each other instead of deadlocking. */
 export const LOCK_SUBSCRIPTIONS = lockSources('subscriptions');
 export const LOCK_PURCHASES = lockSources('purchases');
 
 /**
- * Ids of what grants entitlements, and of what some are left of although it is gone, in the order of their ids.
+ * A page of ids, in their order: of subscriptions and purchases, and of entitlements' sources that no longer exist.
  *
  * @param after the last id of the page before, or empty
  */

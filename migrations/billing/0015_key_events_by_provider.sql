@@ -1,6 +1,6 @@
 -- Up Migration
--- Apart from 0014, whose lock would also keep readers waiting while the index is built; this one keeps only writers. With
--- 1,000,000 events: XXX. Webhooks are queued meanwhile, so none is lost or refused.
+-- Apart from 0014, whose lock would also keep readers waiting while the index is built; this one keeps only writers.
+-- Webhooks are queued meanwhile, so none is lost or refused.
 --
 -- Code from before this migration claims events by their id alone and is refused afterwards: its batches wait in the queue
 -- until the new code is deployed.

@@ -178,14 +178,17 @@ test('webhook verifies, queues and answers; processor applies what it queued', a
     new ReceiveMessageCommand({
       QueueUrl: queueUrl,
       MessageSystemAttributeNames: ['SentTimestamp'],
+      MessageAttributeNames: ['All'],
       MaxNumberOfMessages: 10,
     }),
   );
   expect(messages).toHaveLength(1);
+  expect(messages?.[0]?.MessageAttributes).toMatchObject({ provider: { StringValue: 'stripe' } });
   const records = messages?.map(({ MessageId, Body, Attributes }) => ({
     messageId: MessageId,
     body: Body,
     attributes: Attributes,
+    messageAttributes: { provider: { stringValue: 'stripe', dataType: 'String' } },
   }));
   expect(await start('processor').invoke({ Records: records })).toEqual({ batchItemFailures: [] });
   const client = await databases.billing.client();

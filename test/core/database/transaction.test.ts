@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { inTransaction, type RunStatement } from '../../../core/database/transaction';
+import { inTransaction, runSteps, type RunStatement, type Step } from '../../../core/database/transaction';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 
 const INSERT = { name: 'insert', text: 'INSERT INTO facts (fact) VALUES ($1) RETURNING fact AS id' };
@@ -62,6 +62,30 @@ describe.each([
       await run(INSERT, ['a']).catch(() => undefined);
     });
     await expect(work).rejects.toThrow('not committed');
+    expect(await stored()).toEqual([]);
+  });
+
+  const insertFact: Step<string> = { statement: INSERT, values: (fact) => [fact] };
+  const countFacts: Step<string> = { statement: COUNT, values: () => [] };
+  const leftOut: Step<string> = { statement: INSERT, values: () => undefined };
+  const mistaken: Step<string> = {
+    statement: INSERT,
+    values() {
+      throw new TypeError('no such column');
+    },
+  };
+
+  test('steps run in the order of their list, and one without values is left out', async () => {
+    const rows = await inTransaction(client, (run) =>
+      runSteps(run, [countFacts, insertFact, leftOut, countFacts], 'a'),
+    );
+    expect(rows).toEqual([[{ id: '0' }], [{ id: 'a' }], [], [{ id: '1' }]]);
+  });
+
+  test('a step whose values cannot be made undoes the steps before it', async () => {
+    const work = inTransaction(client, (run) => runSteps(run, [insertFact, mistaken, insertFact], 'a'));
+    await expect(work).rejects.toThrow('no such column');
+    await client.query('SELECT');
     expect(await stored()).toEqual([]);
   });
 
