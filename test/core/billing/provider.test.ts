@@ -47,7 +47,7 @@ describe('a second provider', () => {
     expect((await apply(event)).get(event.id)).toEqual({ status: 'processed' });
     expect((await applyOther()).get(event.id)).toEqual({ status: 'processed' });
     expect((await applyOther()).get(event.id)).toEqual({ status: 'duplicate' });
-    expect(await apply(...[event])).toEqual(new Map([[event.id, { status: 'duplicate' }]]));
+    expect(await apply(event)).toEqual(new Map([[event.id, { status: 'duplicate' }]]));
 
     expect(await rows('SELECT provider, id FROM billing.webhook_events ORDER BY provider')).toEqual([
       { provider: 'other', id: event.id },

@@ -35,12 +35,13 @@ async function sentBy(client: Client): Promise<string[][]> {
   const roundTrips: string[][] = [];
   let unanswered = 0;
   const query = client.query.bind(client) as (statement: unknown) => Promise<unknown>;
-  jest.spyOn(client, 'query').mockImplementation(((statement: string | { readonly name: string }) => {
+  const spy = jest.spyOn(client, 'query') as unknown as jest.SpyInstance<Promise<unknown>, [string | { name: string }]>;
+  spy.mockImplementation((statement) => {
     if (unanswered === 0) roundTrips.push([]);
     roundTrips.at(-1)?.push(typeof statement === 'string' ? statement : statement.name);
     unanswered += 1;
     return query(statement).finally(() => (unanswered -= 1));
-  }) as never);
+  });
   const { afterStore } = gatherEntitlementUpdates();
   await applyEvents(client, stripeProvider, mixedBatch(40), { afterStore });
   return roundTrips;
