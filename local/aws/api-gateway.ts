@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
+import { readBody, requestUrl, startHttpServer, type HttpServer } from '../runtime/http-server';
 import { LOOPBACK } from '../runtime/ports';
 import type { RestApi, Route } from '../template/routes';
 
@@ -13,21 +13,14 @@ export interface ApiGatewayOptions {
   readonly invoke: InvokeFunction;
   /** @default a free one */
   readonly port?: number;
-  /** Told of failures that the caller only sees as 502. */
+  /** Receives the reason of each failure that the caller only sees as 502. */
   readonly log: (message: string) => void;
-}
-
-/** A stand-in for a regional REST API of API Gateway, on loopback. */
-export interface ApiGateway {
-  readonly url: string;
-  readonly port: number;
-  stop(): Promise<void>;
 }
 
 /** Largest request that API Gateway takes, in bytes. */
 const MAX_REQUEST_BYTES = 10 * 1024 * 1024;
 
-/** An answer of API Gateway's own, in its words. */
+/** A request that API Gateway answers itself, without the function; the message is API Gateway's. */
 class Refusal extends Error {
   constructor(
     readonly status: number,
@@ -35,19 +28,6 @@ class Refusal extends Error {
   ) {
     super(message);
   }
-}
-
-/** @throws Refusal when the body is larger than API Gateway takes */
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += (chunk as Buffer).length;
-    // The rest is read and dropped, so that the sender gets the answer instead of a broken connection.
-    if (size <= MAX_REQUEST_BYTES) chunks.push(chunk as Buffer);
-  }
-  if (size > MAX_REQUEST_BYTES) throw new Refusal(413, 'Request Too Long');
-  return Buffer.concat(chunks);
 }
 
 /** Parameters of a path that matches a route's pattern, or undefined. */
@@ -68,7 +48,7 @@ function isBinary(contentType: string, binaryMediaTypes: readonly string[]): boo
   });
 }
 
-/** Headers as API Gateway gives them: in the sender's case, the last value and all values. */
+/** Headers in the sender's case: the last value of each, and all values. */
 function headersOf({ rawHeaders }: IncomingMessage): Pick<APIGatewayProxyEvent, 'headers' | 'multiValueHeaders'> {
   const multiValueHeaders: Record<string, string[]> = {};
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
@@ -161,52 +141,43 @@ function isProxyResult(value: unknown): value is APIGatewayProxyResult {
   return typeof value === 'object' && value !== null && Number.isInteger((value as APIGatewayProxyResult).statusCode);
 }
 
-/** Finds the route, invokes its function and answers what it answered. */
+/** The answer of the route's function. @throws Refusal for what API Gateway answers itself */
+async function answerOf(
+  { api, invoke }: ApiGatewayOptions,
+  request: IncomingMessage,
+  url: URL,
+): Promise<APIGatewayProxyResult> {
+  const body = await readBody(request, MAX_REQUEST_BYTES);
+  if (body === undefined) throw new Refusal(413, 'Request Too Long');
+  for (const route of api.routes) {
+    const pathParameters = match(route.path, url.pathname);
+    if (pathParameters === undefined || (route.method !== 'ANY' && route.method !== request.method)) continue;
+    const event = eventOf({ request, url, route, pathParameters, body }, api.binaryMediaTypes);
+    const result = await invoke(route.functionArn, event);
+    if (!isProxyResult(result)) throw new TypeError('the function answered without a statusCode');
+    return { ...result, body: result.body ?? '' };
+  }
+  throw new Refusal(403, 'Missing Authentication Token');
+}
+
 async function serve(options: ApiGatewayOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { api, invoke, log } = options;
-  const url = new URL(request.url ?? '/', 'http://api.invalid');
+  const url = requestUrl(request);
   try {
-    const body = await readBody(request);
-    for (const route of api.routes) {
-      const pathParameters = match(route.path, url.pathname);
-      if (pathParameters === undefined || (route.method !== 'ANY' && route.method !== request.method)) continue;
-      const event = eventOf({ request, url, route, pathParameters, body }, api.binaryMediaTypes);
-      const result = await invoke(route.functionArn, event);
-      if (!isProxyResult(result)) throw new TypeError('the function answered without a statusCode');
-      send(response, { ...result, body: result.body ?? '' });
-      return;
-    }
-    throw new Refusal(403, 'Missing Authentication Token');
+    if (url === undefined) throw new Refusal(400, 'Bad Request');
+    send(response, await answerOf(options, request, url));
   } catch (error) {
-    if (!(error instanceof Refusal)) log(`${request.method} ${url.pathname}: ${(error as Error).message}`);
+    if (!(error instanceof Refusal)) options.log(`${request.method} ${url?.pathname}: ${(error as Error).message}`);
     const { status, message } = error instanceof Refusal ? error : new Refusal(502, 'Internal server error');
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ message }));
   }
 }
 
-async function listen(server: Server, port: number): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, LOOPBACK, resolve);
-  });
-  return (server.address() as AddressInfo).port;
-}
-
 /**
- * Serves the template's routes over HTTP.
+ * Starts a stand-in for a regional REST API of API Gateway, which serves the template's routes on loopback.
  *
  * @throws with code `EADDRINUSE` when the given port is taken
  */
-export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGateway> {
-  const server = createServer((request, response) => void serve(options, request, response));
-  const port = await listen(server, options.port ?? 0);
-  return {
-    url: `http://${LOOPBACK}:${port}`,
-    port,
-    async stop() {
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
-  };
+export async function startApiGateway(options: ApiGatewayOptions): Promise<HttpServer> {
+  return startHttpServer((request, response) => serve(options, request, response), options.port);
 }

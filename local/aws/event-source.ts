@@ -22,6 +22,8 @@ export interface EventSource {
 /** Most messages that SQS gives or deletes at once. */
 const SQS_MAXIMUM = 10;
 const LONG_POLL_SECONDS = 20;
+/** Pause between looks into a queue that had less than was asked for, while a batch gathers. */
+const GATHER_PAUSE_MS = 100;
 /** Pause after a failure to receive, so that a queue that is gone does not turn into a busy loop. */
 const RETRY_PAUSE_MS = 500;
 
@@ -57,24 +59,35 @@ export function failedIds(response: unknown, messages: readonly Message[]): Read
   return ids.every((id) => all.has(id)) ? new Set(ids) : all;
 }
 
+/** Receives at most `count` messages, waiting for the first at most `waitSeconds`. */
+async function receive(
+  { sqs, queue }: EventSourceOptions,
+  { count, waitSeconds }: { readonly count: number; readonly waitSeconds: number },
+  abortSignal: AbortSignal,
+): Promise<Message[]> {
+  const command = new ReceiveMessageCommand({
+    QueueUrl: queue.url,
+    MaxNumberOfMessages: Math.min(SQS_MAXIMUM, count),
+    WaitTimeSeconds: waitSeconds,
+    MessageSystemAttributeNames: ['All'],
+    MessageAttributeNames: ['All'],
+  });
+  const { Messages: messages = [] } = await sqs.send(command, { abortSignal });
+  return messages;
+}
+
 /** Receives up to a batch: what is there, and what comes within the batching window after the first message. */
 async function receiveBatch(options: EventSourceOptions, abortSignal: AbortSignal): Promise<Message[]> {
-  const { sqs, queue, definition } = options;
-  const messages: Message[] = [];
-  let deadline = Number.POSITIVE_INFINITY;
-  while (messages.length < definition.batchSize && Date.now() < deadline) {
-    const seconds = Math.min(LONG_POLL_SECONDS, Math.ceil((deadline - Date.now()) / 1000));
-    const command = new ReceiveMessageCommand({
-      QueueUrl: queue.url,
-      MaxNumberOfMessages: Math.min(SQS_MAXIMUM, definition.batchSize - messages.length),
-      WaitTimeSeconds: seconds,
-      MessageSystemAttributeNames: ['All'],
-      MessageAttributeNames: ['All'],
-    });
-    const { Messages: received = [] } = await sqs.send(command, { abortSignal });
+  const { batchSize, batchingWindowSeconds } = options.definition;
+  const messages = await receive(options, { count: batchSize, waitSeconds: LONG_POLL_SECONDS }, abortSignal);
+  const deadline = Date.now() + batchingWindowSeconds * 1000;
+  while (messages.length > 0 && messages.length < batchSize && Date.now() < deadline) {
+    const count = batchSize - messages.length;
+    const received = await receive(options, { count, waitSeconds: 0 }, abortSignal);
     messages.push(...received);
-    if (messages.length > 0 && deadline === Number.POSITIVE_INFINITY) {
-      deadline = Date.now() + definition.batchingWindowSeconds * 1000;
+    // A long poll would return with each single message, and cost more than all else on the way of an event.
+    if (received.length < Math.min(SQS_MAXIMUM, count)) {
+      await sleep(Math.min(GATHER_PAUSE_MS, Math.max(0, deadline - Date.now())), undefined, { signal: abortSignal });
     }
   }
   return messages;

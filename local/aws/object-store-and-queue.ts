@@ -1,6 +1,8 @@
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { requestUrl } from '../runtime/http-server';
 import { installedPackage } from '../runtime/installed-package';
 import { LOOPBACK } from '../runtime/ports';
 
@@ -12,22 +14,50 @@ export interface ObjectStoreAndQueue {
   stop(): Promise<void>;
 }
 
-/** Account in the URL of each queue; the stand-in checks the queue's name only. */
+/** Account in the URL of each queue; the emulator checks only the queue's name. */
 export const QUEUE_ACCOUNT = '000000000000';
 
+type Emulator = typeof import('fauxqs');
+
+/** What is used of the reply of Fastify, whose types its own package resolves differently. */
+interface Reply {
+  code(status: number): { send(text: string): PromiseLike<unknown> };
+}
+
 /**
- * Loads the emulator by its path: its `exports` know ES modules only, while jest compiles `import()` to `require()`,
- * which Node resolves with other conditions but is able to load.
+ * Loads a file of the emulator by its path: its `exports` know ES modules only, while jest compiles `import()` to
+ * `require()`, which Node resolves with other conditions but is able to load.
  */
-function loadEmulator(): typeof import('fauxqs') {
+function loadFile<T>(file: string): T {
   const folder = installedPackage('fauxqs');
   if (folder === undefined) throw new Error('Package fauxqs is not installed (npm ci).');
-  return createRequire(__filename)(join(folder, 'dist/app.js')) as typeof import('fauxqs');
+  return createRequire(__filename)(join(folder, file)) as T;
+}
+
+/** Any character that SQS refuses in a message. */
+// oxlint-disable-next-line no-control-regex -- tab, line feed and carriage return are the control characters it takes
+const REFUSED_CHARACTER = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
+
+/**
+ * The emulator's alphabet lacks U+10000 to U+10FFFF (emoji, rare ideographs), which SQS takes. Its expression is replaced in
+ * place, as its modules share that one object.
+ *
+ * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+ */
+function completeAlphabet(): void {
+  const { INVALID_MESSAGE_BODY_CHAR: expression } = loadFile<{ INVALID_MESSAGE_BODY_CHAR: RegExp }>(
+    'dist/sqs/sqsTypes.js',
+  );
+  expression.test = (message) => REFUSED_CHARACTER.test(message);
 }
 
 /** Starts S3 and SQS. Not with the package's own `startFauxqs`, as that listens on every interface. */
 export async function startObjectStoreAndQueue(): Promise<ObjectStoreAndQueue> {
-  const app = loadEmulator().buildApp({ logger: false });
+  completeAlphabet();
+  const app = loadFile<Emulator>('dist/app.js').buildApp({ logger: false });
+  app.addHook('onRequest', async ({ raw }: { raw: IncomingMessage }, reply: Reply) => {
+    if (requestUrl(raw) === undefined) await reply.code(400).send('Bad Request');
+  });
   await app.listen({ host: LOOPBACK, port: 0 });
   const { port } = app.server.address() as AddressInfo;
   return {

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { LOOPBACK } from '../runtime/ports';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { readBody, startHttpServer } from '../runtime/http-server';
 
 /** A stand-in for Secrets Manager on loopback: enough of it for functions that read their secrets. */
 export interface SecretsManager {
@@ -17,7 +16,10 @@ interface Secret {
   readonly versions: { readonly id: string; readonly value: string; readonly createdAt: number }[];
 }
 
-/** The actions that it knows. */
+/** Twice what Secrets Manager takes as a value: JSON may escape it. */
+const MAX_REQUEST_BYTES = 2 * 65_536;
+
+/** The supported actions. */
 const ACTIONS = ['GetSecretValue', 'PutSecretValue', 'DescribeSecret', 'ListSecretVersionIds'];
 
 /** Stages of a secret's versions, newest first. */
@@ -39,9 +41,13 @@ function nameOf(arn: string): string {
 }
 
 async function readJson(request: IncomingMessage): Promise<Record<string, unknown>> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as Record<string, unknown>;
+  const body = await readBody(request, MAX_REQUEST_BYTES);
+  if (body === undefined) throw new ServiceError('InvalidRequestException', `At most ${MAX_REQUEST_BYTES} bytes.`);
+  try {
+    return JSON.parse(body.toString('utf8')) as Record<string, unknown>;
+  } catch (error) {
+    throw new ServiceError('SerializationException', (error as Error).message);
+  }
 }
 
 /** The secrets and the actions on them. */
@@ -140,20 +146,12 @@ async function handle(store: Store, request: IncomingMessage, response: ServerRe
 /** Starts the stand-in on a free port. */
 export async function startSecretsManager(): Promise<SecretsManager> {
   const store = new Store();
-  const server = createServer((request, response) => void handle(store, request, response));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, LOOPBACK, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const { url, stop } = await startHttpServer((request, response) => handle(store, request, response));
   return {
-    endpoint: `http://${LOOPBACK}:${port}`,
+    endpoint: url,
     put(arn, value) {
       store.put(arn, JSON.stringify(value));
     },
-    async stop() {
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
+    stop,
   };
 }

@@ -1,16 +1,16 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { createLocalCertificate } from '../runtime/certificates';
 import { freePort, LOOPBACK } from '../runtime/ports';
 import { findBinaries, serverAccount, type Account, type PostgresBinaries } from './binaries';
 import { createHome, discardFormer, recoverOrphan, removeDetached, stopServer, writeFor, writeRecord } from './folder';
-import { identify, signal, type ProcessIdentity } from '../runtime/processes';
+import { initialiseData } from './initialise';
+import { identify, isRunning, signal, type ProcessIdentity } from '../runtime/processes';
 
 export { recoverOrphan } from './folder';
 
@@ -23,9 +23,12 @@ export interface ClusterOptions {
   readonly password?: string;
   /** Serve TLS with a certificate of a new authority, and refuse plain connections. @default false */
   readonly tls?: boolean;
-  /** Survive a crash of the machine. `false` skips every fsync: for clusters that are thrown away. @default true */
+  /**
+   * Whether a crash of the machine must lose nothing. `false` skips every fsync, for clusters that are thrown away; what was
+   * committed still survives a crash of the server alone. @default true
+   */
   readonly durable?: boolean;
-  /** Told what is out of the ordinary, such as an orphan that was stopped. @default nobody */
+  /** Receives what is out of the ordinary, such as an orphan that was stopped. @default - none */
   readonly log?: (message: string) => void;
 }
 
@@ -37,39 +40,19 @@ export interface Cluster {
   readonly password: string;
   /** Certificate of the authority that clients trust, or undefined without TLS. */
   readonly caFile: string | undefined;
+  /** Process of the server; another one after {@link restart}. */
   readonly pid: number;
-  /** What the server wrote. */
+  /** The server's log. */
   readonly logFile: string;
+  /** Starts the server again, on the same data and port, after it was killed. @throws when it is still running */
+  restart(): Promise<void>;
   /** Disconnects clients, stops the server and resolves when it has ended. May be called again. */
   stop(): Promise<void>;
 }
 
-const run = promisify(execFile);
 const START_TIMEOUT_MS = 30_000;
 /** Times that another free port is tried, when something took the first in the moment before the server did. */
 const PORT_ATTEMPTS = 3;
-
-async function initialise(
-  binaries: PostgresBinaries,
-  account: Account | undefined,
-  home: string,
-  password: string,
-): Promise<void> {
-  const passwordFile = join(home, 'password');
-  writeFor(account, passwordFile, password);
-  // PostgreSQL's own locale behaves the same on every machine, and starts faster than the operating system's.
-  const settings = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
-  const access = ['--username=postgres', `--pwfile=${passwordFile}`, '--auth=scram-sha-256'];
-  try {
-    await run(binaries.initdb, ['-D', join(home, 'data'), ...access, ...settings, '--no-sync', '--no-instructions'], {
-      ...account,
-      cwd: home,
-      env: { PATH: process.env.PATH, LC_ALL: 'C' },
-    });
-  } finally {
-    rmSync(passwordFile);
-  }
-}
 
 /** Installs certificate and access rules; returns the server's settings for TLS and the authority's file. */
 async function requireTls(
@@ -95,6 +78,8 @@ async function requireTls(
 interface Launched {
   readonly child: ChildProcess;
   readonly identity: ProcessIdentity;
+  /** Stops the server when this process exits; to be taken off `process` once the server has ended. */
+  readonly endWithUs: () => void;
 }
 
 /** Waits until a real connection answers. */
@@ -143,19 +128,38 @@ async function launch(
   }
   const identity = identify(child.pid);
   if (identity === undefined) throw new Error(`PostgreSQL ended at once; see ${logFile}`);
-  return { child, identity };
+  const endWithUs = (): void => signal(identity.pid, 'SIGINT');
+  process.on('exit', endWithUs);
+  return { child, identity, endWithUs };
 }
 
-/** Settings that buy speed with durability. */
-const THROWAWAY_SETTINGS = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'];
+async function end({ identity, endWithUs }: Launched): Promise<void> {
+  process.off('exit', endWithUs);
+  await stopServer(identity);
+}
 
 /**
- * Creates a PostgreSQL cluster and starts its server, on 127.0.0.1 only and without a Unix socket. As root it runs as
- * another account. It ends with this process unless this process is killed outright; see {@link recoverOrphan}.
- *
- * @throws when the folder belongs to something else or is in use, when PostgreSQL is not installed, or does not start
+ * Settings that buy speed with durability against a crash of the machine. Not `synchronous_commit`: without it, what was
+ * committed, and acknowledged to a client, would be lost with the server's own process.
  */
-export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+const THROWAWAY_SETTINGS = ['fsync=off', 'full_page_writes=off'];
+
+/** A cluster's files, ready for a server. */
+interface PreparedCluster {
+  readonly directory: string;
+  readonly home: string;
+  readonly owner: ProcessIdentity;
+  readonly account: Account | undefined;
+  readonly binaries: PostgresBinaries;
+  readonly password: string;
+  readonly caFile: string | undefined;
+  readonly logFile: string;
+  /** Of the server, besides its port. */
+  readonly settings: readonly string[];
+}
+
+/** Makes the cluster's files, in place of those of a former run. */
+async function prepareCluster(options: ClusterOptions): Promise<PreparedCluster> {
   const { durable = true, tls = false, password = randomBytes(18).toString('base64url'), log } = options;
   const directory = resolve(options.directory);
   const orphan = await recoverOrphan(directory);
@@ -170,39 +174,74 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   writeRecord(directory, { owner, home });
   if (dirname(home) !== directory)
     log?.(`${directory} is out of reach for PostgreSQL's account; its data is in ${home}`);
-  await initialise(binaries, account, home, password);
+  await initialiseData(binaries, account, home, password);
   const secure = tls ? await requireTls(directory, home, account) : undefined;
-  const ssl = secure === undefined ? false : { ca: readFileSync(secure.caFile, 'utf8') };
+  const settings = [`listen_addresses=${LOOPBACK}`, 'unix_socket_directories=', 'timezone=UTC'];
+  settings.push(...(secure?.settings ?? []), ...(durable ? [] : THROWAWAY_SETTINGS));
   const logFile = join(directory, 'postgres.log');
+  return { directory, home, owner, account, binaries, password, caFile: secure?.caFile, logFile, settings };
+}
 
+/** Starts a server on the cluster's files and waits until it answers. @throws with the server's own words */
+async function serve(cluster: PreparedCluster, port: number): Promise<Launched> {
+  const { directory, home, owner, account, binaries, password, caFile, logFile } = cluster;
+  const server = await launch(binaries.postgres, account, home, [...cluster.settings, `port=${port}`], logFile);
+  writeRecord(directory, { owner, home, server: server.identity });
+  const ssl = caFile === undefined ? false : { ca: readFileSync(caFile, 'utf8') };
+  const connection = { host: LOOPBACK, port, user: 'postgres', password, database: 'postgres', ssl };
+  try {
+    await waitUntilReady(server, () => new Client(connection));
+    return server;
+  } catch (error) {
+    await end(server);
+    const output = readFileSync(logFile, 'utf8').trim();
+    throw new Error(`${error instanceof Error ? error.message : String(error)}:\n${output.slice(-2_000)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** As {@link serve}; without a wanted port on a free one, of which another is tried when it was taken meanwhile. */
+async function serveOnPort(cluster: PreparedCluster, wanted: number | undefined): Promise<[Launched, number]> {
   for (let attempt = 1; ; attempt += 1) {
-    const port = options.port ?? (await freePort());
-    const settings = [`listen_addresses=${LOOPBACK}`, `port=${port}`, 'unix_socket_directories=', 'timezone=UTC'];
-    settings.push(...(secure?.settings ?? []), ...(durable ? [] : THROWAWAY_SETTINGS));
-    const server = await launch(binaries.postgres, account, home, settings, logFile);
-    writeRecord(directory, { owner, home, server: server.identity });
-    const endWithUs = (): void => signal(server.identity.pid, 'SIGINT');
-    process.once('exit', endWithUs);
-    const stop = async (): Promise<void> => {
-      process.off('exit', endWithUs);
-      await stopServer(server.identity);
-      if (!durable) removeDetached(home);
-    };
+    const port = wanted ?? (await freePort());
     try {
-      await waitUntilReady(
-        server,
-        () => new Client({ host: LOOPBACK, port, user: 'postgres', password, database: 'postgres', ssl }),
-      );
-      const { pid } = server.identity;
-      return { host: LOOPBACK, port, user: 'postgres', password, caFile: secure?.caFile, pid, logFile, stop };
+      return [await serve(cluster, port), port];
     } catch (error) {
-      await stop();
-      const output = readFileSync(logFile, 'utf8').trim();
-      const taken = output.includes('Address already in use');
-      if (taken && options.port === undefined && attempt < PORT_ATTEMPTS) continue;
-      throw new Error(`${error instanceof Error ? error.message : String(error)}:\n${output.slice(-2_000)}`, {
-        cause: error,
-      });
+      const taken = (error as Error).message.includes('Address already in use');
+      if (!taken || wanted !== undefined || attempt === PORT_ATTEMPTS) throw error;
     }
   }
+}
+
+/**
+ * Creates a PostgreSQL cluster and starts its server, on 127.0.0.1 only and without a Unix socket. As root it runs as
+ * another account. It ends with this process unless this process is killed outright; see {@link recoverOrphan}.
+ *
+ * @throws when the folder belongs to something else, is in use, or cannot be written, or when PostgreSQL is not installed or
+ *   does not start
+ */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const cluster = await prepareCluster(options);
+  let [server, port] = await serveOnPort(cluster, options.port);
+  return {
+    host: LOOPBACK,
+    port,
+    user: 'postgres',
+    password: cluster.password,
+    caFile: cluster.caFile,
+    logFile: cluster.logFile,
+    get pid() {
+      return server.identity.pid;
+    },
+    async restart() {
+      if (isRunning(server.identity)) throw new Error(`PostgreSQL (process ${server.identity.pid}) is still running.`);
+      process.off('exit', server.endWithUs);
+      server = await serve(cluster, port);
+    },
+    async stop() {
+      await end(server);
+      if (options.durable === false) removeDetached(cluster.home);
+    },
+  };
 }

@@ -1,7 +1,6 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LOOPBACK } from '../runtime/ports';
+import { requestUrl, startHttpServer } from '../runtime/http-server';
 import { endpointsOf } from './endpoints';
 import { StripeRefusal } from './listing';
 import { API_VERSION, newId } from './objects';
@@ -103,12 +102,13 @@ export async function startStripeStandIn(options: { readonly apiKey?: string } =
   };
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const url = new URL(request.url ?? '/', 'http://stripe.invalid');
+    const url = requestUrl(request);
     const record = (status: number): void => {
-      requests.push({ path: url.pathname, query: url.search, status, at: Date.now() });
+      requests.push({ path: url?.pathname ?? '', query: url?.search ?? '', status, at: Date.now() });
     };
     if (delayMs > 0) await sleep(delayMs);
     try {
+      if (url === undefined) throw new StripeRefusal(400, 'Malformed request URL.');
       const body = answer(request, url);
       record(200);
       send(request, response, 200, body);
@@ -120,14 +120,9 @@ export async function startStripeStandIn(options: { readonly apiKey?: string } =
     }
   };
 
-  const server = createServer((request, response) => void handle(request, response));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, LOOPBACK, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const { url, port, stop } = await startHttpServer(handle);
   return {
-    url: `http://${LOOPBACK}:${port}`,
+    url,
     port,
     state,
     requests,
@@ -137,9 +132,6 @@ export async function startStripeStandIn(options: { readonly apiKey?: string } =
     delay(ms) {
       delayMs = ms;
     },
-    async stop() {
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
+    stop,
   };
 }

@@ -1,5 +1,6 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { startApiGateway, type ApiGateway } from '../../local/aws/api-gateway';
+import { startApiGateway } from '../../local/aws/api-gateway';
+import type { HttpServer } from '../../local/runtime/http-server';
 
 const API = {
   routes: [
@@ -9,7 +10,7 @@ const API = {
   binaryMediaTypes: ['application/*'],
 };
 
-let gateway: ApiGateway;
+let gateway: HttpServer;
 let calls: { arn: string; event: APIGatewayProxyEvent }[];
 let logged: string[];
 let answer: () => unknown;

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CreateQueueCommand,
   GetQueueAttributesCommand,
+  ReceiveMessageCommand,
   SendMessageCommand,
   type Message,
   type SQSClient,
@@ -58,7 +60,7 @@ describe('polling a queue', () => {
     for (const MessageBody of bodies) await sqs.send(new SendMessageCommand({ QueueUrl: url, MessageBody }));
   }
 
-  function poll(batchSize: number, respond: (event: SQSEvent) => unknown): void {
+  function poll(batchSize: number, respond: (event: SQSEvent) => unknown, batchingWindowSeconds = 0): void {
     const arn = `arn:aws:sqs:${REGION}:${QUEUE_ACCOUNT}:${name}`;
     source = startEventSource({
       sqs,
@@ -68,7 +70,7 @@ describe('polling a queue', () => {
         queueArn: arn,
         functionName: 'fn',
         batchSize,
-        batchingWindowSeconds: 0,
+        batchingWindowSeconds,
         reportsBatchItemFailures: true,
       },
       invoke: async (event) => {
@@ -129,5 +131,21 @@ describe('polling a queue', () => {
     await source?.stop();
 
     expect(await left()).toBe(1);
+  });
+
+  test('messages that arrive one by one are gathered to one batch without a request for each', async () => {
+    const count = 40;
+    const commands = jest.spyOn(sqs, 'send');
+    poll(200, () => null, 2);
+
+    for (let index = 0; index < count; index += 1) {
+      await send(String(index));
+      await sleep(10);
+    }
+    await untilHandled(count);
+
+    expect(batches).toHaveLength(1);
+    const receives = commands.mock.calls.filter(([command]) => command instanceof ReceiveMessageCommand);
+    expect(receives.length).toBeLessThan(count);
   });
 });
