@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import colors from 'picocolors';
 import { table } from './runtime/console';
+import { shellWord } from './runtime/shell';
 import type { Platform } from './platform/platform';
 import { eventObject, subscriptionObject } from './stripe/objects';
 
@@ -13,9 +14,10 @@ const EVENT_FILE = 'event.json';
  * the signature is made when it runs.
  */
 export function curlCommand(endpoint: string, secret: string, eventFile: string): string {
+  const file = shellWord(eventFile);
   return [
-    `t=$(date +%s); sig=$( (printf '%s.' "$t"; cat '${eventFile}') | openssl dgst -sha256 -hmac '${secret}' | sed 's/^.* //')`,
-    `curl -i '${endpoint}' -H 'Content-Type: application/json' -H "Stripe-Signature: t=$t,v1=$sig" --data-binary '@${eventFile}'`,
+    `t=$(date +%s); sig=$( (printf '%s.' "$t"; cat ${file}) | openssl dgst -sha256 -hmac '${secret}' | sed 's/^.* //')`,
+    `curl -i '${endpoint}' -H 'Content-Type: application/json' -H "Stripe-Signature: t=$t,v1=$sig" --data-binary @${file}`,
   ].join('\n');
 }
 
@@ -40,7 +42,7 @@ export function instructions(platform: Platform, directory: string): string[] {
     `  stripe listen --forward-to ${endpoint}`,
     '  then start again with STRIPE_WEBHOOK_SECRET=whsec_… as it prints, and STRIPE_SECRET_KEY=sk_test_… to reconcile',
     heading('Databases'),
-    ...Object.values(databases).map(({ url }) => `  psql '${url}'`),
+    ...Object.values(databases).map(({ url }) => `  psql ${shellWord(url)}`),
     heading('Next runs (UTC)'),
     ...table(['at', 'what'], upcoming).map((line) => `  ${line}`),
     heading('Logs and metrics of the functions'),

@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import colors from 'picocolors';
@@ -9,6 +8,7 @@ import { processOnPort } from './runtime/listeners';
 import { runPass } from './pass/run';
 import { startPlatform } from './platform/platform';
 import { LOOPBACK } from './runtime/ports';
+import { createRunFolder } from './platform/run-folder';
 import { takeRunLock } from './platform/run-lock';
 import { Teardown } from './runtime/teardown';
 
@@ -61,7 +61,7 @@ export async function run(options: RunOptions): Promise<number> {
   let codeOfInterrupt = EXIT_INTERRUPTED;
   const work = async (): Promise<number> => {
     const started = performance.now();
-    mkdirSync(options.directory, { recursive: true, mode: 0o755 });
+    createRunFolder(options.directory);
     const lock = takeRunLock(join(options.directory, 'run.lock'));
     teardown.add(() => lock.release());
     if (lock.recoveredFrom !== undefined)

@@ -14,7 +14,7 @@ export interface LocalDatabaseServer {
   readonly credentials: { readonly username: string; readonly password: string };
   /** As an operator's configuration names it. */
   readonly secretArn: string;
-  /** For `psql`. */
+  /** Connection URI for `psql` and other clients of libpq. */
   readonly url: string;
   /** A new connection as the functions' role; the caller ends it. */
   connect(): Promise<Client>;
@@ -60,11 +60,11 @@ async function startServer(
     cluster,
     credentials: { username: ROLE, password },
     secretArn: secretArnOf(name, region),
-    url: `postgresql://${ROLE}:${password}@${host}:${port}/${name}?sslmode=verify-full&sslrootcert=${caFile}`,
+    url: `postgresql://${ROLE}:${password}@${host}:${port}/${name}?sslmode=verify-full&sslrootcert=${encodeURIComponent(caFile).replaceAll("'", '%27')}`,
     async connect() {
       const ssl = { ca: readFileSync(caFile, 'utf8') };
       const client = new Client({ host, port, user: ROLE, password, database: name, ssl });
-      // A server that goes away is noticed by the next query; unheard, the event would end this process.
+      // A server that goes away fails the next query; without a listener, the event would end this process.
       client.on('error', () => undefined);
       await client.connect();
       return client;
