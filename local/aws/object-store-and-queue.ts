@@ -28,10 +28,10 @@ interface Reply {
  * Loads a file of the emulator by its path: its `exports` know ES modules only, while jest compiles `import()` to
  * `require()`, which Node resolves with other conditions but is able to load.
  */
-function loadFile<T>(file: string): T {
+function loadFile(file: string): unknown {
   const folder = installedPackage('fauxqs');
   if (folder === undefined) throw new Error('Package fauxqs is not installed (npm ci).');
-  return createRequire(__filename)(join(folder, file)) as T;
+  return createRequire(__filename)(join(folder, file));
 }
 
 /** Any character that SQS refuses in a message. */
@@ -45,16 +45,16 @@ const REFUSED_CHARACTER = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
  */
 function completeAlphabet(): void {
-  const { INVALID_MESSAGE_BODY_CHAR: expression } = loadFile<{ INVALID_MESSAGE_BODY_CHAR: RegExp }>(
-    'dist/sqs/sqsTypes.js',
-  );
+  const { INVALID_MESSAGE_BODY_CHAR: expression } = loadFile('dist/sqs/sqsTypes.js') as {
+    readonly INVALID_MESSAGE_BODY_CHAR: RegExp;
+  };
   expression.test = (message) => REFUSED_CHARACTER.test(message);
 }
 
 /** Starts S3 and SQS. Not with the package's own `startFauxqs`, as that listens on every interface. */
 export async function startObjectStoreAndQueue(): Promise<ObjectStoreAndQueue> {
   completeAlphabet();
-  const app = loadFile<Emulator>('dist/app.js').buildApp({ logger: false });
+  const app = (loadFile('dist/app.js') as Emulator).buildApp({ logger: false });
   app.addHook('onRequest', async ({ raw }: { raw: IncomingMessage }, reply: Reply) => {
     if (requestUrl(raw) === undefined) await reply.code(400).send('Bad Request');
   });

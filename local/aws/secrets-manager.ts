@@ -8,7 +8,7 @@ export interface SecretsManager {
   readonly endpoint: string;
   /** Creates a secret, or gives it a new current value. */
   put(arn: string, value: object): void;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 interface Secret {

@@ -8,7 +8,7 @@ export interface HttpServer {
   readonly url: string;
   readonly port: number;
   /** Cuts all connections and resolves when the port is free. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Answers one request. What it throws is the handler's bug: the sender's connection is cut. */
