@@ -1,9 +1,10 @@
-import { inTransaction } from '../../core/database/transaction';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import { EVENT_RETENTION_DAYS } from '../../core/providers/stripe/requests';
+import { commitPage } from './commit-page';
+import { NOTHING_FOUND } from './page-outcome';
 import { PHASE_DEFINITIONS } from './phases';
-import { PHASES, type Counters, type Progress, type ReconciliationDependencies, type Run } from './run';
-import { closeRun, lastCompleteStart, openRun, saveProgress, type Ending } from './run-records';
+import { PHASES, type Counters, type PhaseName, type Progress, type ReconciliationDependencies, type Run } from './run';
+import { closeRun, lastCompleteStart, openRun, type Ending } from './run-records';
 
 const DAY_MS = 86_400_000;
 
@@ -83,24 +84,36 @@ export async function reconcile(
   };
 }
 
-/** @returns whether everything was read */
+/** @returns whether everything was read; if not, the time was up */
 async function readPhases(run: Run, progress: Progress | undefined): Promise<boolean> {
-  let current = progress;
-  for (const name of PHASES.slice(current === undefined ? 0 : PHASES.indexOf(current.phase))) {
-    const { plan, read, conclude } = PHASE_DEFINITIONS[name];
-    const planned = current?.phase === name ? current.lanes : await plan(run);
-    if (!(await read(run, planned))) return false;
-    const lanes = planned.map((lane) => ({ ...lane, done: true }));
-    const next = PHASES[PHASES.indexOf(name) + 1];
-    current =
-      next === undefined ? { phase: name, lanes } : { phase: next, lanes: await PHASE_DEFINITIONS[next].plan(run) };
-    const reached = current;
-    await inTransaction(run.client, async () => {
-      await conclude?.(run);
-      await saveProgress(run, reached);
-    });
+  let current = progress ?? (await begin(run, PHASES[0]));
+  for (;;) {
+    if (!(await readPhase(run, current))) return false;
+    const next = PHASES[PHASES.indexOf(current.phase) + 1];
+    const { conclude } = PHASE_DEFINITIONS[current.phase];
+    const outcome = (await conclude?.(run)) ?? NOTHING_FOUND;
+    current = next === undefined ? finished(current) : await begin(run, next);
+    await commitPage(run, outcome, current);
+    if (next === undefined) return true;
   }
-  return true;
+}
+
+async function begin(run: Run, phase: PhaseName): Promise<Progress> {
+  return { phase, lanes: await PHASE_DEFINITIONS[phase].plan(run) };
+}
+
+function finished({ phase, lanes }: Progress): Progress {
+  return { phase, lanes: lanes.map((lane) => ({ ...lane, done: true })) };
+}
+
+/** @returns whether the end of the list was reached */
+async function readPhase(run: Run, { phase, lanes: planned }: Progress): Promise<boolean> {
+  const lanes = [...planned];
+  for await (const { outcome, index, next } of PHASE_DEFINITIONS[phase].examine(run, planned)) {
+    lanes[index] = next;
+    await commitPage(run, outcome, { phase, lanes });
+  }
+  return lanes.every(({ done }) => done === true);
 }
 
 /** Back to the last complete run, so that days on which none was complete are not skipped, but never less than asked for. */

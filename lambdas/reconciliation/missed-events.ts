@@ -4,48 +4,56 @@ import { stripeProvider } from '../../core/providers/stripe/provider';
 import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes';
 import { messageOf } from '../../core/runtime/errors';
 import type { Finding } from './differences';
-import { recordFindings, unknownEvents } from './records';
-import { noteProblem, type Run } from './run';
+import { NOTHING_FOUND, type PageOutcome } from './page-outcome';
+import { unknownEvents } from './records';
+import type { Run } from './run';
 
 /**
- * Applies those of the events that were never received, as if they had been delivered. They commit before what is
- * recorded of them here, so a run killed in between applies none twice, and its findings lack them: the ledger says where
- * each came from.
+ * Applies the listed events that the ledger lacks, as if they had been delivered; a dry run only reports them.
  *
- * @returns what records the findings, in a transaction of the caller's
+ * They commit before the page does. When the run is killed in between, none is applied twice, but its findings lack them:
+ * the ledger's `source` tells where each came from.
  */
-export async function recoverEvents(run: Run, listed: readonly Stripe.Event[]): Promise<() => Promise<void>> {
-  const { client, log, dryRun, counters } = run;
-  const ids = listed.map(({ id }) => id);
-  const unknown = await unknownEvents(client, ids);
+export async function recoverEvents(run: Run, listed: readonly Stripe.Event[]): Promise<PageOutcome> {
+  const unknown = await unknownEvents(
+    run.client,
+    listed.map(({ id }) => id),
+  );
   const missed = listed.filter(({ id }) => unknown.has(id));
   if (missed.length > 0) {
-    log.warn('Stripe has events that were never received', { eventIds: missed.map(({ id }) => id) });
+    run.log.warn('Stripe has events that were never received', { eventIds: missed.map(({ id }) => id) });
   }
-  const outcomes = dryRun ? new Map<string, EventOutcome>() : await apply(run, missed);
-  const recovered = new Set([...outcomes].filter(([, { status }]) => status === 'processed').map(([id]) => id));
-  return async () => {
-    const findings = missed.map(({ id }): Finding => ({ kind: 'missed_event', objectType: 'event', objectId: id }));
-    await recordFindings(client, run.id, findings, recovered);
-    counters.events_missed += missed.length;
-    counters.drift_detected += missed.length;
-    counters.corrected += recovered.size;
+  const { outcomes, problems } = run.dryRun ? NOT_APPLIED : await applyMissed(run, missed);
+  return {
+    ...NOTHING_FOUND,
+    counts: { events_checked: listed.length, events_missed: missed.length, drift_detected: missed.length },
+    findings: missed.map(({ id }): Finding => ({ kind: 'missed_event', objectType: 'event', objectId: id })),
+    recoveredEvents: new Set([...outcomes].filter(([, { status }]) => status === 'processed').map(([id]) => id)),
+    problems,
   };
 }
 
-async function apply(run: Run, missed: readonly Stripe.Event[]): Promise<Map<string, EventOutcome>> {
+interface Applied {
+  readonly outcomes: ReadonlyMap<string, EventOutcome>;
+  readonly problems: readonly string[];
+}
+
+const NOT_APPLIED: Applied = { outcomes: new Map(), problems: [] };
+
+async function applyMissed(run: Run, missed: readonly Stripe.Event[]): Promise<Applied> {
   const receivedAt = run.clock();
-  const events = missed.flatMap((event): ReceivedEvent<StripeEvent>[] => {
+  const problems: string[] = [];
+  const events: ReceivedEvent<StripeEvent>[] = [];
+  for (const event of missed) {
     try {
-      return [{ event: readEvent(event), source: 'reconciliation', receivedAt }];
+      events.push({ event: readEvent(event), source: 'reconciliation', receivedAt });
     } catch (error) {
-      noteProblem(run, `${event.id}: ${messageOf(error)}`);
-      return [];
+      problems.push(`${event.id}: ${messageOf(error)}`);
     }
-  });
+  }
   const outcomes = await applyEvents(run.client, stripeProvider, events, run.apply);
   for (const [id, outcome] of outcomes) {
-    if (outcome.status === 'failed') noteProblem(run, `${id}: ${outcome.error}`);
+    if (outcome.status === 'failed') problems.push(`${id}: ${outcome.error}`);
   }
-  return outcomes;
+  return { outcomes, problems };
 }

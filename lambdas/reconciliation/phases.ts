@@ -1,7 +1,6 @@
 import type Stripe from 'stripe';
 import { ENDPOINT_EVENT_TYPES } from '../../core/providers/stripe/event-effect';
-import { inTransaction } from '../../core/database/transaction';
-import { pagesOf, type Lane, type LanePage, type ListPage } from '../../core/providers/stripe/pages';
+import { pagesOf, type Lane, type ListPage, type Page } from '../../core/providers/stripe/pages';
 import {
   eventLanes,
   listCharges,
@@ -11,115 +10,124 @@ import {
   listSubscriptionItems,
   listSubscriptions,
 } from '../../core/providers/stripe/requests';
-import { compare } from './compare-page';
+import { compareSnapshots } from './compare';
 import type { Finding } from './differences';
 import { recoverEvents } from './missed-events';
-import { recordFindings, rememberListed, subscriptionLanes, unlistedSubscriptions } from './records';
+import { NOTHING_FOUND, type PageOutcome } from './page-outcome';
+import { subscriptionLanes, unlistedSubscriptions } from './records';
 import type { PhaseName, Run } from './run';
-import { saveProgress } from './run-records';
 
-/** One list of Stripe's that a run reads to the end. */
-interface Phase {
-  /** The parts in which the list is read. */
-  readonly plan: (run: Run) => Promise<Lane[]>;
-  /**
-   * Reads on from the given lanes, a page a transaction: what a page corrected, what it counted and where to go on commit
-   * together.
-   *
-   * @returns whether the end was reached; if not, the time was up
-   */
-  readonly read: (run: Run, lanes: readonly Lane[]) => Promise<boolean>;
-  /** What only the whole list shows; in the transaction that ends the phase. */
-  readonly conclude?: (run: Run) => Promise<void>;
+/** A page that was looked at. */
+interface ExaminedPage {
+  readonly outcome: PageOutcome;
+  /** Position of its lane among those that were given. */
+  readonly index: number;
+  /** The lane once this page is committed. */
+  readonly next: Lane;
 }
 
-/** @param take looks at a page, and returns what is to be done in the transaction that ends it */
-function phase<T extends { id: string }>(
-  name: PhaseName,
-  list: (stripe: Stripe) => ListPage<T>,
-  take: (run: Run, page: LanePage<T>) => Promise<() => Promise<void>>,
-): Pick<Phase, 'read'> {
+/** One of Stripe's lists, which a run reads to its end. */
+export interface Phase {
+  /** The parts in which the list is read. */
+  readonly plan: (run: Run) => Promise<Lane[]>;
+  /** Looks at the pages of the given lanes, one after the other; ends early when the time is up. Writes nothing. */
+  readonly examine: (run: Run, lanes: readonly Lane[]) => AsyncGenerator<ExaminedPage>;
+  /** What only the whole list shows. @default nothing */
+  readonly conclude?: (run: Run) => Promise<PageOutcome>;
+}
+
+interface PhaseDefinition<T> extends Pick<Phase, 'plan' | 'conclude'> {
+  readonly list: (stripe: Stripe) => ListPage<T>;
+  readonly examinePage: (run: Run, page: Page<T>) => Promise<PageOutcome>;
+}
+
+function phase<T extends { id: string }>({ list, examinePage, ...definition }: PhaseDefinition<T>): Phase {
   return {
-    async read(run, planned) {
-      const lanes = [...planned];
-      for await (const page of pagesOf(run.call, list(run.stripe), planned, run.stop)) {
-        const store = await take(run, page);
-        lanes[page.index] = page.next;
-        await inTransaction(run.client, async () => {
-          await store();
-          await saveProgress(run, { phase: name, lanes });
-        });
+    ...definition,
+    async *examine(run, lanes) {
+      for await (const page of pagesOf(run.call, list(run.stripe), lanes, run.stop)) {
+        yield { outcome: await examinePage(run, page), index: page.index, next: page.next };
       }
-      return lanes.every(({ done }) => done === true);
     },
   };
 }
 
-/** Everything that was made in the window. */
-const createdInWindow = async ({ since, until }: Run): Promise<Lane[]> => [{ created: { gte: since, lt: until } }];
-
 export const PHASE_DEFINITIONS: Readonly<Record<PhaseName, Phase>> = {
-  events: {
+  events: phase({
     plan: async ({ since, until }) => eventLanes(ENDPOINT_EVENT_TYPES, { gte: since, lt: until }),
-    ...phase('events', listEvents, async (run, { objects }) => {
-      run.counters.events_checked += objects.length;
-      return recoverEvents(run, objects);
-    }),
-  },
+    list: listEvents,
+    examinePage: (run, { objects }) => recoverEvents(run, objects),
+  }),
 
-  // Whatever their age: the window would leave out the one that was made last year and canceled yesterday.
-  subscriptions: {
+  subscriptions: phase({
+    // Whatever their age: a window would leave out one that was made last year and canceled yesterday.
     plan: ({ client, until }) => subscriptionLanes(client, until),
-    ...phase('subscriptions', listSubscriptions, async (run, { objects, requestedAt }) => {
-      const whole = await Promise.all(objects.map((subscription) => withAllItems(run, subscription)));
-      const store = await compare(run, [{ kind: 'subscription', objects: whole, requestedAt }]);
-      run.counters.subscriptions_checked += objects.length;
-      return async () => {
-        await rememberListed(
-          run.client,
-          run.id,
-          objects.map(({ id }) => id),
-        );
-        await store();
-      };
-    }),
+    list: listSubscriptions,
+    examinePage: examineSubscriptions,
     conclude: reportUnlisted,
-  },
+  }),
 
-  checkout_sessions: {
+  checkout_sessions: phase({
     plan: createdInWindow,
-    ...phase('checkout_sessions', listCheckoutSessions, async (run, { objects, requestedAt }) => {
-      // A session that is still open has bought nothing yet, and one that expired never will.
-      const completed = objects.filter((session) => session.status === 'complete');
-      run.counters.purchases_checked += completed.length;
-      return compare(run, [{ kind: 'purchase', objects: completed, requestedAt }]);
-    }),
-  },
+    list: listCheckoutSessions,
+    examinePage: examineSessions,
+  }),
 
-  charges: {
+  charges: phase({
     plan: createdInWindow,
-    ...phase('charges', listCharges, async (run, { objects, requestedAt }) => {
-      run.counters.charges_checked += objects.length;
-      return compare(run, [{ kind: 'charge', objects, requestedAt }]);
-    }),
-  },
+    list: listCharges,
+    async examinePage(run, { objects, requestedAt }) {
+      const outcome = await compareSnapshots(run, [{ kind: 'charge', objects, requestedAt }]);
+      return counting(outcome, { charges_checked: objects.length });
+    },
+  }),
 
-  refunds: {
+  refunds: phase({
     plan: createdInWindow,
-    ...phase('refunds', listRefunds, async (run, { objects, requestedAt }) => {
-      // Those of the window were compared before.
-      const older = objects.flatMap(({ charge }) =>
-        charge !== null && typeof charge === 'object' && charge.created < run.since ? [charge] : [],
-      );
-      const charges = [...new Map(older.map((charge) => [charge.id, charge])).values()];
-      run.counters.charges_checked += charges.length;
-      return compare(run, [
-        { kind: 'charge', objects: charges, requestedAt },
-        { kind: 'refund', objects, requestedAt },
-      ]);
-    }),
-  },
+    list: listRefunds,
+    examinePage: examineRefunds,
+  }),
 };
+
+/** Everything that was made in the window. */
+async function createdInWindow({ since, until }: Run): Promise<Lane[]> {
+  return [{ created: { gte: since, lt: until } }];
+}
+
+async function examineSubscriptions(
+  run: Run,
+  { objects, requestedAt }: Page<Stripe.Subscription>,
+): Promise<PageOutcome> {
+  const whole = await Promise.all(objects.map((subscription) => withAllItems(run, subscription)));
+  const outcome = await compareSnapshots(run, [{ kind: 'subscription', objects: whole, requestedAt }]);
+  return {
+    ...counting(outcome, { subscriptions_checked: objects.length }),
+    listedSubscriptions: objects.map(({ id }) => id),
+  };
+}
+
+async function examineSessions(
+  run: Run,
+  { objects, requestedAt }: Page<Stripe.Checkout.Session>,
+): Promise<PageOutcome> {
+  // A session that is still open has bought nothing yet, and one that expired never will.
+  const completed = objects.filter((session) => session.status === 'complete');
+  const outcome = await compareSnapshots(run, [{ kind: 'purchase', objects: completed, requestedAt }]);
+  return counting(outcome, { purchases_checked: completed.length });
+}
+
+async function examineRefunds(run: Run, { objects, requestedAt }: Page<Stripe.Refund>): Promise<PageOutcome> {
+  // Charges of the window were compared in their own phase.
+  const older = objects.flatMap(({ charge }) =>
+    charge !== null && typeof charge === 'object' && charge.created < run.since ? [charge] : [],
+  );
+  const charges = [...new Map(older.map((charge) => [charge.id, charge])).values()];
+  const outcome = await compareSnapshots(run, [
+    { kind: 'charge', objects: charges, requestedAt },
+    { kind: 'refund', objects, requestedAt },
+  ]);
+  return counting(outcome, { charges_checked: charges.length });
+}
 
 /** A list carries the first items of a subscription only; the others would seem to have been removed. */
 async function withAllItems(run: Run, subscription: Stripe.Subscription): Promise<Stripe.Subscription> {
@@ -132,14 +140,20 @@ async function withAllItems(run: Run, subscription: Stripe.Subscription): Promis
   return { ...subscription, items: { ...subscription.items, data: items, has_more: false } };
 }
 
-/** Nothing is deleted on the strength of an absence: somebody has to look. */
-async function reportUnlisted({ client, id, until, counters }: Run): Promise<void> {
+/** Nothing is deleted on the strength of an absence: an operator has to decide. */
+async function reportUnlisted({ client, id, until }: Run): Promise<PageOutcome> {
   const unlisted = await unlistedSubscriptions(client, id, until);
-  const findings = unlisted.map((objectId): Finding => ({
-    kind: 'missing_at_stripe',
-    objectType: 'subscription',
-    objectId,
-  }));
-  await recordFindings(client, id, findings, new Set());
-  counters.drift_detected += unlisted.length;
+  return {
+    ...NOTHING_FOUND,
+    counts: { drift_detected: unlisted.length },
+    findings: unlisted.map((objectId): Finding => ({
+      kind: 'missing_at_stripe',
+      objectType: 'subscription',
+      objectId,
+    })),
+  };
+}
+
+function counting(outcome: PageOutcome, counts: PageOutcome['counts']): PageOutcome {
+  return { ...outcome, counts: { ...outcome.counts, ...counts } };
 }

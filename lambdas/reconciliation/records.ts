@@ -98,6 +98,7 @@ export async function subscriptionLanes(client: ClientBase, until: number): Prom
 }
 
 export async function rememberListed(client: ClientBase, runId: string, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
   await client.query(
     `INSERT INTO billing.reconciliation_listed_subscriptions (run_id, subscription_id)
      SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING`,

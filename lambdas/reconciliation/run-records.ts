@@ -20,7 +20,7 @@ export interface OpenedRun {
   /** End of the window, in seconds since 1970, of a run that goes on. */
   readonly until: number | undefined;
   readonly counters: Counters;
-  readonly problems: string[];
+  readonly problems: readonly string[];
   /** Nothing when the run is a new one. */
   readonly progress: Progress | undefined;
 }
@@ -29,7 +29,7 @@ interface SavedProgress {
   readonly phase?: PhaseName;
   readonly lanes?: readonly Lane[];
   readonly until?: number;
-  readonly problems?: string[];
+  readonly problems?: readonly string[];
 }
 
 type RunRow = Record<(typeof COUNTER_NAMES)[number], number> & {

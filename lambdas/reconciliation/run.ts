@@ -7,15 +7,15 @@ import type { Log } from '../../core/runtime/telemetry';
 
 /** What a run counts, under the names of its columns. */
 export interface Counters {
-  events_checked: number;
-  events_missed: number;
-  subscriptions_checked: number;
-  purchases_checked: number;
-  charges_checked: number;
-  drift_detected: number;
-  corrected: number;
+  readonly events_checked: number;
+  readonly events_missed: number;
+  readonly subscriptions_checked: number;
+  readonly purchases_checked: number;
+  readonly charges_checked: number;
+  readonly drift_detected: number;
+  readonly corrected: number;
   /** Objects and events of Stripe's that could not be read or applied. */
-  errors: number;
+  readonly errors: number;
 }
 
 export const COUNTER_NAMES = [
@@ -60,15 +60,11 @@ export interface Run extends Required<ReconciliationDependencies> {
   readonly since: number;
   /** End of the window, exclusive, in seconds since 1970: what was made later is left to the next run. */
   readonly until: number;
-  readonly counters: Counters;
+  /** What was committed so far. */
+  counters: Counters;
   /** The first of the objects and events that are counted as errors, each with its reason. */
-  readonly problems: string[];
+  problems: readonly string[];
 }
 
-const KEPT_PROBLEMS = 5;
-
-/** Counts an object that could not be read or applied. The others are compared all the same. */
-export function noteProblem({ counters, problems }: Run, problem: string): void {
-  counters.errors += 1;
-  if (problems.length < KEPT_PROBLEMS) problems.push(problem);
-}
+/** Problems that a run keeps for its error message. */
+export const KEPT_PROBLEMS = 5;
