@@ -56,6 +56,14 @@ export function mainTarget(environment: {
   };
 }
 
+/** A target on another server, or another port, with the same credentials. */
+export function targetAt(
+  target: DatabaseTarget,
+  { host = target.host, port = target.port }: { readonly host?: string; readonly port?: number },
+): DatabaseTarget {
+  return { ...target, host, port };
+}
+
 export interface ConnectorOptions {
   /**
    * Statements are sent without waiting for the answers to those before; see `inTransaction`. Not for connections that

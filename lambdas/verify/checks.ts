@@ -1,25 +1,6 @@
-import { type ClientBase, DatabaseError } from 'pg';
+import type { ClientBase } from 'pg';
+import { isCorruption, isStatementTimeout, limitStatements } from '../../core/database/statement-failures';
 import type { VerifyProblem } from './contract';
-
-/** SQLSTATE class of a page or value that cannot be read: internal error, data corrupted, index corrupted. */
-const CORRUPTION_CLASS = 'XX';
-/** SQLSTATE of a statement that took longer than it was given. */
-const QUERY_CANCELED = '57014';
-
-export function isUnreadable(error: unknown): error is DatabaseError {
-  return error instanceof DatabaseError && error.code?.startsWith(CORRUPTION_CLASS) === true;
-}
-
-export function isOutOfTime(error: unknown): boolean {
-  return error instanceof DatabaseError && error.code === QUERY_CANCELED;
-}
-
-/** Gives the next statement of a connection that much time, at least a millisecond. */
-export async function limitStatement(client: ClientBase, milliseconds: number): Promise<void> {
-  // 0 would mean for ever, and the setting is a 32-bit number.
-  const timeout = Math.min(Math.max(Math.floor(milliseconds), 1), 2_147_483_647);
-  await client.query(`SET statement_timeout = ${timeout}`);
-}
 
 /**
  * Runs checks one after the other while there is time. What is wrong, and what could not be looked at, is kept; one bad
@@ -47,11 +28,11 @@ export class Checks {
       return undefined;
     }
     try {
-      await limitStatement(this.client, this.remainingMs());
+      await limitStatements(this.client, this.remainingMs());
       return await check();
     } catch (error) {
-      if (isOutOfTime(error)) this.notChecked.push(what);
-      else if (isUnreadable(error)) {
+      if (isStatementTimeout(error)) this.notChecked.push(what);
+      else if (isCorruption(error)) {
         this.problems.push({ check: 'tables', message: `Cannot read what ${what} is checked by: ${error.message}` });
       } else throw error;
       return undefined;

@@ -25,7 +25,7 @@ export interface VerifyDependencies {
   readonly connector: DatabaseConnector;
   /** Folder with the migrations of the connector's database. */
   readonly migrationsDirectory: string;
-  readonly now: () => Date;
+  readonly clock: () => Date;
   /** Milliseconds until the last check must have ended. @default as long as they take */
   readonly remainingMs?: () => number;
 }
@@ -38,11 +38,11 @@ export interface VerifyDependencies {
  * @throws OperationError `wrong_database`, or `database_unavailable` (retryable)
  */
 export async function verifyDatabase(
-  { connector, migrationsDirectory, now, remainingMs = () => Infinity }: VerifyDependencies,
+  { connector, migrationsDirectory, clock, remainingMs = () => Infinity }: VerifyDependencies,
   { targetDatabase }: Pick<VerifyRequest, 'targetDatabase'>,
 ): Promise<VerifyReport> {
   const database = connector.target.name;
-  const startedAt = now();
+  const startedAt = clock();
   return withConnection(
     connector,
     async (client) => {
@@ -58,7 +58,7 @@ export async function verifyDatabase(
       // Rules and freshness are told in the newest schema; an older one may lack what they read.
       const domain = schema.current ? await checkDomain(client, database, checks) : UNKNOWN_DOMAIN;
       const foreignKeysChecked = await checkForeignKeys(client, checks);
-      const finishedAt = now();
+      const finishedAt = clock();
       return {
         database,
         host: connector.target.host,

@@ -18,6 +18,7 @@ import { ResetPassword } from '../operations/functions/reset-password';
 import { Restore } from '../operations/functions/restore';
 import { RowRecovery } from '../operations/functions/row-recovery';
 import { Verify } from '../operations/functions/verify';
+import { Warm } from '../operations/functions/warm';
 import { Webhook } from '../operations/functions/webhook';
 import type { DataStack } from './data-stack';
 import { EnvironmentStack } from './environment-stack';
@@ -70,6 +71,7 @@ export class OperationsStack extends EnvironmentStack {
     new Restore(this, 'Restore', { context, archiveBucket, databases });
     new Drill(this, 'Drill', { context, archiveBucket, databases });
     new RowRecovery(this, 'RowRecovery', { context, archiveBucket, databases, cache });
+    const warm = new Warm(this, 'Warm', { context, databases });
     const verify = new Verify(this, 'Verify', { context, databases });
     const resetPassword = new ResetPassword(this, 'ResetPassword', { context, databases });
     for (const instance of data.recoverable) {
@@ -77,6 +79,7 @@ export class OperationsStack extends EnvironmentStack {
         environmentName: config.name,
         instance,
         logKey,
+        warm: warm.function,
         verify: verify.function,
         resetPassword,
       });

@@ -69,6 +69,7 @@ beforeAll(async () => {
     drill: { ...both, ...archives, BILLING_RESTORE_TARGET_MINUTES: '60', MAIN_RESTORE_TARGET_MINUTES: '240' },
     'row-recovery': { ...both, ...archives, CACHE_URL: '' },
     verify: both,
+    warm: both,
     'reset-password': { ...base, BILLING_DATABASE_SECRET_ARN: 'database', MAIN_DATABASE_SECRET_ARN: 'database' },
     cleanup: { ...base, ...database('billing'), RETENTION_DAYS: '90' },
     entitlements: { ...base, ...database('billing'), CACHE_URL: '' },
@@ -141,6 +142,7 @@ const FUNCTIONS = [
   'restore',
   'row-recovery',
   'verify',
+  'warm',
   'webhook',
 ];
 
@@ -237,14 +239,20 @@ test('reconciliation, migrate and collector answer', async () => {
   expect(await start('collector').invoke({})).toBeNull();
 });
 
-test('verify warms until the moment that it is told, then goes on, and finds the database sound', async () => {
-  const verify = start('verify');
-  const warm = { action: 'warm', database: 'main' };
-  const late = await verify.invoke({ ...warm, until: Date.now() - 1 });
-  expect(late).toMatchObject({ done: false, bytesRead: 0 });
-  const { next } = late as { next: unknown };
-  expect(await verify.invoke({ ...warm, after: next })).toMatchObject({ done: true, next: null, problems: [] });
-  expect(await verify.invoke({ database: 'main' })).toMatchObject({ sound: true, notChecked: [] });
+test('warm stops at the requested moment, and the next call continues from its answer', async () => {
+  const warm = start('warm');
+  const stopped = await warm.invoke({ database: 'main', stopAtMs: Date.now() - 1 });
+  expect(stopped).toMatchObject({ done: false, bytesRead: 0 });
+  const { continueFrom } = stopped as { continueFrom: unknown };
+  expect(await warm.invoke({ database: 'main', continueFrom })).toMatchObject({
+    done: true,
+    continueFrom: null,
+    unreadable: [],
+  });
+});
+
+test('verify finds the main database sound', async () => {
+  expect(await start('verify').invoke({ database: 'main' })).toMatchObject({ sound: true, notChecked: [] });
 });
 
 test('a malformed request is answered with the field and the expected form', async () => {

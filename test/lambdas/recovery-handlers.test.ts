@@ -26,6 +26,7 @@ const load = {
   drill: () => import('../../lambdas/drill/handler'),
   'row-recovery': () => import('../../lambdas/row-recovery/handler'),
   verify: () => import('../../lambdas/verify/handler'),
+  warm: () => import('../../lambdas/warm/handler'),
 } satisfies Record<string, () => Promise<HandlerModule>>;
 
 /** Starts a function as Lambda does: its module is loaded afresh with the environment in place. */
@@ -62,10 +63,10 @@ const merge = { action: 'merge', database: 'billing', reportId: '20261121T061500
 
 test.each<[keyof typeof load, string, unknown]>([
   ['drill', 'database: one of billing, main', { database: 'analytics' }],
-  ['verify', 'action: `verify` or `warm`', { database: 'main', action: 'heat' }],
-  ['verify', 'after: `next` of the answer before', { database: 'main', action: 'warm', after: 'the last one' }],
-  ['verify', 'until: milliseconds since 1970', { database: 'main', action: 'warm', until: 0 }],
   ['verify', 'Unrecognized key: "warm"', { database: 'main', warm: true }],
+  ['warm', 'database: one of billing, main', { database: 'analytics' }],
+  ['warm', 'continueFrom: `continueFrom` of the previous answer', { database: 'main', continueFrom: 'the last one' }],
+  ['warm', 'stopAtMs: milliseconds since 1970', { database: 'main', stopAtMs: 0 }],
   ['row-recovery', 'action: `report` or `merge`', { database: 'billing' }],
   ['row-recovery', 'archive: `latest`, or the ISO time', { ...report, archive: 'newest' }],
   ['row-recovery', 'notAfter: an ISO time', { ...report, notAfter: 'noon' }],

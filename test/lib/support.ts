@@ -24,6 +24,7 @@ export const FUNCTIONS = [
   'restore',
   'row-recovery',
   'verify',
+  'warm',
   'webhook',
 ];
 

@@ -69,7 +69,7 @@ test('scenario 1: a corrupted billing database is restored, verified, taken into
   expect(restored).toMatchObject({ slot: SLOT, kept: true });
   const { targetDatabase } = restored;
   const verified = await verifyDatabase(
-    { connector: site.source.connector, migrationsDirectory: site.migrations.directory, now: () => new Date() },
+    { connector: site.source.connector, migrationsDirectory: site.migrations.directory, clock: () => new Date() },
     { targetDatabase },
   );
   expect(verified).toMatchObject({ sound: true, problems: [], ageSeconds: expect.any(Number) as number });

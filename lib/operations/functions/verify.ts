@@ -12,7 +12,7 @@ export interface VerifyProps {
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
 }
 
-/** Proves that a database is sound where it is, such as on a recovered instance, and warms it. Changes nothing. */
+/** Proves that a database is sound where it is, such as on a recovered instance. Changes nothing. */
 export class Verify extends Construct {
   readonly function: IFunction;
 
@@ -22,7 +22,7 @@ export class Verify extends Construct {
     this.function = new OperationalFunction<VerifyEnvironment>(this, 'Verify', {
       context: props.context,
       stem: 'verify',
-      description: 'Verifies and warms a database',
+      description: 'Verifies a database where it is',
       environment: { ...billingDatabaseEnvironment(databases.billing), ...mainDatabaseEnvironment(databases.main) },
       timeout: Duration.minutes(15),
       memorySize: 1769,

@@ -115,31 +115,30 @@ function restoring(props: RecoveryDefinitionProps): Record<string, State> {
  * large database, so it is called until everything is read, or its share of the time is used up; a database that is not
  * warm is slow, but sound. A page that cannot be read is another matter.
  */
-function warming({ database, verifyFunctionArn, warmingMinutes }: RecoveryDefinitionProps): Record<string, State> {
+function warming({ database, warmFunctionArn, warmingMinutes }: RecoveryDefinitionProps): Record<string, State> {
   return {
     'Begin warming': {
       Type: 'Pass',
       Assign: {
         warmUntil: `{% $millis() + ${warmingMinutes * 60_000} %}`,
-        warmed: { done: false, next: null, bytesRead: 0, bytesLeft: null, skippedPages: 0, error: null },
+        warmed: { done: false, continueFrom: null, bytesRead: 0, bytesLeft: null, skippedPages: 0, error: null },
       },
       Next: 'Warm',
     },
     Warm: {
-      ...invoking(verifyFunctionArn, {
-        action: 'warm',
+      ...invoking(warmFunctionArn, {
         database,
         host: '{% $host %}',
-        after: '{% $warmed.next %}',
-        until: '{% $warmUntil %}',
+        continueFrom: '{% $warmed.continueFrom %}',
+        stopAtMs: '{% $warmUntil %}',
       }),
       Assign: {
         warmed: {
           done: '{% $states.result.Payload.done %}',
-          next: '{% $states.result.Payload.next %}',
+          continueFrom: '{% $states.result.Payload.continueFrom %}',
           bytesRead: '{% $warmed.bytesRead + $states.result.Payload.bytesRead %}',
           bytesLeft: '{% $states.result.Payload.bytesLeft %}',
-          skippedPages: '{% $warmed.skippedPages + $count($states.result.Payload.skipped) %}',
+          skippedPages: '{% $warmed.skippedPages + $count($states.result.Payload.skippedPages) %}',
           error: null,
         },
       },
@@ -156,7 +155,7 @@ function warming({ database, verifyFunctionArn, warmingMinutes }: RecoveryDefini
     'Warm enough?': {
       Type: 'Choice',
       Choices: [
-        { Condition: '{% $count($states.input.problems) > 0 %}', Next: 'Unsound' },
+        { Condition: '{% $count($states.input.unreadable) > 0 %}', Next: 'Unsound' },
         { Condition: '{% $warmed.done = false and $millis() < $warmUntil %}', Next: 'Warm' },
       ],
       Default: 'Verify',

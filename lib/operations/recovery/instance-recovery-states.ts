@@ -9,6 +9,7 @@ export interface RecoveryDefinitionProps {
   readonly securityGroupId: string;
   /** @default - the database has no proxy */
   readonly proxyName: string | undefined;
+  readonly warmFunctionArn: string;
   readonly verifyFunctionArn: string;
   readonly resetPasswordFunctionArn: string;
   readonly confirmationQueueUrl: string;

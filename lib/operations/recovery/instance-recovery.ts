@@ -35,6 +35,7 @@ export interface InstanceRecoveryProps {
   readonly instance: RecoverableInstance;
   /** Encrypts the log of what was done. */
   readonly logKey: IKey;
+  readonly warm: IFunction;
   readonly verify: IFunction;
   readonly resetPassword: ResetPassword;
 }
@@ -49,7 +50,7 @@ export class InstanceRecovery extends Construct {
 
   constructor(scope: Construct, id: string, props: InstanceRecoveryProps) {
     super(scope, id);
-    const { instance, verify, resetPassword } = props;
+    const { instance, warm, verify, resetPassword } = props;
     const { access, settings, proxyName } = instance;
     const { restoreTargetMinutes } = BACKUP_POLICIES[access.name];
     if (!access.securityGroup) throw new Error(`The ${access.name} database has no security group to restore into`);
@@ -67,7 +68,7 @@ export class InstanceRecovery extends Construct {
       new PolicyStatement({
         actions: ['lambda:InvokeFunction'],
         // Exactly these: the framework's grant would also let it invoke every version of them.
-        resources: [verify.functionArn, resetPassword.function.functionArn],
+        resources: [warm.functionArn, verify.functionArn, resetPassword.function.functionArn],
       }),
     );
     resetPassword.grantReset(this.arn('db', `${settings.instanceIdentifier}-recovered-*`));
@@ -78,6 +79,7 @@ export class InstanceRecovery extends Construct {
       settings,
       proxyName,
       securityGroupId: access.securityGroup.securityGroupId,
+      warmFunctionArn: warm.functionArn,
       verifyFunctionArn: verify.functionArn,
       resetPasswordFunctionArn: resetPassword.function.functionArn,
       confirmationQueueUrl: confirmations.queueUrl,

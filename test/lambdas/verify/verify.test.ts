@@ -24,7 +24,7 @@ function verify(
   migrationsDirectory = migrationsOf('billing'),
   remainingMs?: () => number,
 ) {
-  return verifyDatabase({ connector: database.connector, migrationsDirectory, now: () => NOW, remainingMs }, request);
+  return verifyDatabase({ connector: database.connector, migrationsDirectory, clock: () => NOW, remainingMs }, request);
 }
 
 const RUN = `INSERT INTO billing.reconciliation_runs (status, dry_run, window_start, started_at) VALUES ('running', false, now(), now())`;

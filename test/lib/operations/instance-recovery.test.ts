@@ -29,6 +29,7 @@ const props = {
   settings,
   securityGroupId: 'sg-0000000b',
   proxyName: 'proxy',
+  warmFunctionArn: 'warm',
   verifyFunctionArn: 'verify',
   resetPasswordFunctionArn: 'reset-password',
   confirmationQueueUrl: 'queue',
@@ -172,20 +173,21 @@ describe('warming', () => {
 
   test('goes on where the call before stopped, until everything is read or its time is up', () => {
     expect(argumentsOf('Warm')).toEqual({
-      FunctionName: 'verify',
+      FunctionName: 'warm',
       Payload: {
-        action: 'warm',
         database: 'billing',
         host: '{% $host %}',
-        after: '{% $warmed.next %}',
-        until: '{% $warmUntil %}',
+        continueFrom: '{% $warmed.continueFrom %}',
+        stopAtMs: '{% $warmUntil %}',
       },
     });
     expect(stateOf('Begin warming').Assign).toMatchObject({
       warmUntil: '{% $millis() + 1800000 %}',
-      warmed: { done: false, next: null },
+      warmed: { done: false, continueFrom: null },
     });
-    expect(stateOf('Warm').Assign).toMatchObject({ warmed: { next: '{% $states.result.Payload.next %}' } });
+    expect(stateOf('Warm').Assign).toMatchObject({
+      warmed: { continueFrom: '{% $states.result.Payload.continueFrom %}' },
+    });
     expect(choicesOf('Warm enough?')[1]).toEqual({
       Condition: '{% $warmed.done = false and $millis() < $warmUntil %}',
       Next: 'Warm',
@@ -200,7 +202,7 @@ describe('warming', () => {
 
   test('that finds a page which cannot be read ends the recovery', () => {
     expect(choicesOf('Warm enough?')[0]).toEqual({
-      Condition: '{% $count($states.input.problems) > 0 %}',
+      Condition: '{% $count($states.input.unreadable) > 0 %}',
       Next: 'Unsound',
     });
   });

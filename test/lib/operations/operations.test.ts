@@ -11,6 +11,7 @@ import type { ResetPasswordEnvironment } from '../../../lambdas/reset-password/c
 import type { RestoreEnvironment } from '../../../lambdas/restore/contract';
 import type { RowRecoveryEnvironment } from '../../../lambdas/row-recovery/contract';
 import type { VerifyEnvironment } from '../../../lambdas/verify/contract';
+import type { WarmEnvironment } from '../../../lambdas/warm/contract';
 import type { WebhookEnvironment } from '../../../lambdas/webhook/contract';
 import { localEnvironment } from '../../../lib/config/environments';
 import { FUNCTIONS, localOptions, resourceLike, resourcesOf, templatesOf } from '../support';
@@ -107,6 +108,7 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
   ]),
   'row-recovery': variables<RowRecoveryEnvironment>()([...base, ...billing, ...main, 'ARCHIVE_BUCKET', 'CACHE_URL']),
   verify: variables<VerifyEnvironment>()([...base, ...billing, ...main]),
+  warm: variables<WarmEnvironment>()([...base, ...billing, ...main]),
   restore: variables<RestoreEnvironment>()([...base, ...billing, ...main, 'ARCHIVE_BUCKET']),
   webhook: variables<WebhookEnvironment>()([...base, 'QUEUE_URL', 'SIGNING_SECRET_ARN', 'LIVEMODE']),
 };
@@ -221,7 +223,9 @@ test.each([
 );
 
 /** Invoked by a schedule, or by an operator who does not wait. */
-const ASYNCHRONOUS = FUNCTIONS.filter((stem) => !['processor', 'reset-password', 'verify', 'webhook'].includes(stem));
+const ASYNCHRONOUS = FUNCTIONS.filter(
+  (stem) => !['processor', 'reset-password', 'verify', 'warm', 'webhook'].includes(stem),
+);
 
 test('every function that is invoked asynchronously leaves what failed in a queue', () => {
   const invoked = Object.values(resourcesOf(templatesOf('production').operations, 'AWS::Lambda::EventInvokeConfig'));

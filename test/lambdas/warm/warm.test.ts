@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
-import type { WarmPosition, WarmReport } from '../../../lambdas/verify/contract';
-import { warmDatabase } from '../../../lambdas/verify/warm';
+import type { WarmPosition, WarmReport } from '../../../lambdas/warm/contract';
+import { warmDatabase } from '../../../lambdas/warm/core';
 import { contentOf } from '../../factories/archive';
 import { copyWithDamagedPage } from '../../factories/damaged-database';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
@@ -17,20 +17,20 @@ afterEach(() => database.drop());
 
 interface Call {
   readonly targetDatabase?: string;
-  readonly after?: WarmPosition | null;
+  readonly continueFrom?: WarmPosition | null;
   readonly remainingMs?: () => number;
 }
 
 function warm({ remainingMs = () => 60_000, ...request }: Call = {}): Promise<WarmReport> {
-  return warmDatabase({ connector: database.connector, now: () => new Date(), remainingMs }, request);
+  return warmDatabase({ connector: database.connector, clock: () => new Date(), remainingMs }, request);
 }
 
-/** Calls until everything is warm, each from where the one before stopped, as the recovery workflow does. */
+/** Calls until everything is warm, each from where the previous one stopped, as the recovery workflow does. */
 async function warmInCalls(callOf: () => Call): Promise<WarmReport[]> {
   const calls: WarmReport[] = [];
   for (let report: WarmReport | undefined; !report?.done; calls.push(report)) {
-    if (calls.length > 100) throw new Error(`No end in sight: ${JSON.stringify(report)}`);
-    report = await warm({ ...callOf(), after: report?.next });
+    if (calls.length > 100) throw new Error(`Warming does not end: ${JSON.stringify(report)}`);
+    report = await warm({ ...callOf(), continueFrom: report?.continueFrom });
   }
   return calls;
 }
@@ -45,22 +45,29 @@ async function bytesOf(what: 'tables and indexes' | 'tables'): Promise<number> {
   return size.rows[0]?.bytes ?? 0;
 }
 
-test('every table and index is read in one call when time suffices, and nothing is changed', async () => {
+test('warming reads every table and index in one call when the time suffices, and changes nothing', async () => {
   const before = await contentOf(database.name);
   const report = await warm();
-  expect(report).toMatchObject({ done: true, next: null, problems: [], skipped: [], indexes: true, bytesLeft: 0 });
+  expect(report).toMatchObject({
+    done: true,
+    continueFrom: null,
+    unreadable: [],
+    skippedPages: [],
+    includesIndexes: true,
+    bytesLeft: 0,
+  });
   expect(report.bytesRead).toBe(await bytesOf('tables and indexes'));
   expect(await contentOf(database.name)).toEqual(before);
 });
 
-test('where the server has no pg_prewarm the tables are read, and the answer says that the indexes are not', async () => {
+test('warming a server without pg_prewarm reads the tables, and reports that indexes are not included', async () => {
   await client.query('DROP EXTENSION pg_prewarm');
   const report = await warm();
-  expect(report).toMatchObject({ done: true, indexes: false });
+  expect(report).toMatchObject({ done: true, includesIndexes: false });
   expect(report.bytesRead).toBe(await bytesOf('tables'));
 });
 
-test('a call that is out of time says where to go on, and the calls together read everything once', async () => {
+test('a call that runs out of time answers where to continue, and the calls together read every page once', async () => {
   const all = await bytesOf('tables and indexes');
   // Time for one round in each call.
   const calls = await warmInCalls(() => {
@@ -72,34 +79,34 @@ test('a call that is out of time says where to go on, and the calls together rea
   expect(calls.reduce((sum, { bytesRead }) => sum + bytesRead, 0)).toBe(all);
 });
 
-test('a call without any time reads nothing and goes on from the same place', async () => {
-  const after: WarmPosition = { kind: 'index', oid: 1, page: 0, pages: 8192 };
-  const report = await warm({ after, remainingMs: () => 0 });
-  expect(report).toMatchObject({ done: false, bytesRead: 0, next: { kind: 'index', page: 0 } });
+test('a call without any time reads nothing and answers the place that it was given', async () => {
+  const continueFrom: WarmPosition = { kind: 'index', oid: 1, page: 0, chunkPages: 8192 };
+  const report = await warm({ continueFrom, remainingMs: () => 0 });
+  expect(report).toMatchObject({ done: false, bytesRead: 0, continueFrom: { kind: 'index', page: 0 } });
 });
 
-test('a page whose values take longer than a whole call is left out and named, and the rest is read', async () => {
+test('warming skips and names a page whose values take longer than a whole call, and reads the rest', async () => {
   await client.query(`CREATE TABLE billing.slow (value text);
     INSERT INTO billing.slow SELECT repeat(md5(n::text), 100000) FROM generate_series(1, 30) n`);
   const calls = await warmInCalls(() => ({ remainingMs: () => 30 }));
-  expect(calls.flatMap(({ skipped }) => skipped)).toContain('billing.slow page 0');
+  expect(calls.flatMap(({ skippedPages }) => skippedPages)).toContain('billing.slow page 0');
   expect(calls.at(-1)).toMatchObject({ done: true, bytesLeft: 0 });
-  // Smaller and smaller chunks were tried before.
-  expect(calls.some(({ next }) => next?.pages === 1)).toBe(true);
+  // The calls before tried smaller and smaller chunks.
+  expect(calls.some((call) => call.continueFrom?.chunkPages === 1)).toBe(true);
 });
 
-test('a table with a page that cannot be read is named, and the rest is read', async () => {
+test('warming names a table with an unreadable page, and reads the rest', async () => {
   const damaged = await copyWithDamagedPage(database, 'billing.customers');
   try {
     const report = await warm({ targetDatabase: damaged.name });
-    expect(report).toMatchObject({ done: true, problems: [{ check: 'tables' }] });
-    expect(report.problems[0]?.message).toMatch(/^Table billing\.customers cannot be read: invalid page/);
+    expect(report).toMatchObject({ done: true, unreadable: [{ kind: 'table', name: 'billing.customers' }] });
+    expect(report.unreadable[0]?.message).toMatch(/^invalid page in block 0/);
   } finally {
     await damaged.drop();
   }
 });
 
-test('a main database in the place of billing is refused', async () => {
+test('warming refuses a main database in the place of billing', async () => {
   const main = await createTestDatabase('main');
   try {
     await expect(warm({ targetDatabase: main.name })).rejects.toMatchObject({ code: 'wrong_database' });
