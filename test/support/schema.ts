@@ -1,0 +1,35 @@
+import path from 'node:path';
+import type { Client } from 'pg';
+import { type DumpOptions, dumpSchema } from '../../core/schema/dump/pg-dump';
+import type { TestDatabase } from './database';
+
+/** The worker's source, which Node runs as it is; a bundle ships it compiled. */
+export const PG_DUMP_WORKER = path.join(__dirname, '../../core/schema/dump/pg-dump-worker.mts');
+
+/** Runs `work` with a snapshot that is exported for as long as it lasts. */
+export async function withSnapshot<T>(
+  database: TestDatabase,
+  work: (snapshot: string, leader: Client) => Promise<T>,
+): Promise<T> {
+  const leader = await database.connector.connect();
+  try {
+    await leader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    const { rows } = await leader.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
+    return await work(rows[0]?.id ?? '', leader);
+  } finally {
+    await leader.end();
+  }
+}
+
+/** The text of pg_dump for the database as it is now. */
+export async function dumpOf(database: TestDatabase, options: Partial<DumpOptions> = {}): Promise<string> {
+  return withSnapshot(database, (snapshot) =>
+    dumpSchema({
+      connector: database.connector,
+      snapshot,
+      restrictKey: 'key',
+      workerFile: PG_DUMP_WORKER,
+      ...options,
+    }),
+  );
+}
