@@ -1,104 +1,92 @@
-import type { ClientBase } from 'pg';
 import type { ObjectState } from '../../core/billing/object-state';
-import { NO_DEFAULTS, type StateDefaults } from '../../core/billing/owner';
+import type { StateDefaults } from '../../core/billing/owner';
 import type { StateOrigin } from '../../core/billing/version';
 import { chargeStates, refundState } from '../../core/providers/stripe/payment-states';
 import { toStorable } from '../../core/providers/stripe/storable';
 import { purchaseState, subscriptionState } from '../../core/providers/stripe/subscription-states';
 import { messageOf } from '../../core/runtime/errors';
-import {
-  differences,
-  isCompared,
-  type ComparedKind,
-  type ComparedState,
-  type Finding,
-  type LocalRow,
-} from './differences';
-import { NOTHING_FOUND, type PageOutcome } from './page-outcome';
-import { localRows } from './records';
-import type { Run } from './run';
+import { COMPARED_KINDS, differences, type ComparedKind, type ComparedState, type StoredRow } from './differences';
+import { NOTHING_FOUND, type CounterName, type PageOutcome } from './page-outcome';
 
-/** The states that an object of each kind implies, as the same object would in an event. */
-const STATES_OF: Record<ComparedKind, (object: unknown, origin: StateOrigin, of: StateDefaults) => ObjectState[]> = {
-  subscription: (object, origin, defaults) => [subscriptionState(object, origin, defaults)],
-  purchase: (object, origin, defaults) => [purchaseState(object, origin, defaults)],
-  charge: chargeStates,
-  refund: (object, origin) => [refundState(object, origin)],
+/** Objects of one page of Stripe's, by kind. */
+export type ListedObjects = { readonly [Kind in ComparedKind]?: readonly { readonly id: string }[] };
+
+/** What the database has of the objects that are compared: rows by id, by kind. */
+export type StoredRows = ReadonlyMap<ComparedKind, ReadonlyMap<string, StoredRow>>;
+
+/** Objects of a page as rows that can be compared and stored. */
+export interface ReadObjects {
+  readonly states: readonly ComparedState[];
+  readonly counts: PageOutcome['counts'];
+  /** Objects that cannot be read, each with its reason. */
+  readonly problems: readonly string[];
+}
+
+interface KindOfObject {
+  /** The states that an event about the same object would have. */
+  readonly statesOf: (object: unknown, origin: StateOrigin, defaults: StateDefaults) => readonly ObjectState[];
+  /** @default none; only the objects that a refund belongs to are counted */
+  readonly counter?: CounterName;
+}
+
+const KINDS: Readonly<Record<ComparedKind, KindOfObject>> = {
+  subscription: {
+    statesOf: (object, origin, defaults) => [subscriptionState(object, origin, defaults)],
+    counter: 'subscriptions_checked',
+  },
+  purchase: {
+    statesOf: (object, origin, defaults) => [purchaseState(object, origin, defaults)],
+    counter: 'purchases_checked',
+  },
+  charge: { statesOf: chargeStates, counter: 'charges_checked' },
+  refund: { statesOf: (object, origin) => [refundState(object, origin)] },
 };
 
-/** Objects of one kind, all from one answer of Stripe's. */
-export interface Snapshot {
-  readonly kind: ComparedKind;
-  readonly objects: readonly { readonly id: string }[];
-  /** Seconds since 1970; see {@link Page}. */
-  readonly requestedAt: number;
-}
-
-/** Compares objects with their rows. An object that cannot be read is a problem of its own; the others are compared. */
-export async function compareSnapshots(
-  { client, apply }: Pick<Run, 'client' | 'apply'>,
-  snapshots: readonly Snapshot[],
-): Promise<PageOutcome> {
-  const read = snapshots.map((snapshot) => readStates(snapshot, apply.defaults ?? NO_DEFAULTS));
-  const states = read.flatMap((snapshot) => snapshot.states);
-  const { corrections, findings } = compareStates(states, await rowsOf(client, states));
-  return {
-    ...NOTHING_FOUND,
-    counts: { drift_detected: corrections.length },
-    corrections,
-    findings,
-    problems: read.flatMap(({ problems }) => problems),
-  };
-}
-
-export interface Comparison {
-  /** States that differ from their rows, in the order given. */
-  readonly corrections: readonly ComparedState[];
-  /** One for each field that differs, and one for each object without a row. */
-  readonly findings: readonly Finding[];
-}
-
-/** @param rows of each kind by id, see {@link LocalRow} */
-export function compareStates(
-  states: readonly ComparedState[],
-  rows: ReadonlyMap<ComparedKind, ReadonlyMap<string, LocalRow>>,
-): Comparison {
-  const compared = states.map((state) => ({
-    state,
-    findings: differences(state, rows.get(state.kind)?.get(state.row.id)),
-  }));
-  const drifted = compared.filter(({ findings }) => findings.length > 0);
-  return {
-    corrections: drifted.map(({ state }) => state),
-    findings: drifted.flatMap(({ findings }) => findings),
-  };
-}
-
-function readStates(
-  { kind, objects, requestedAt }: Snapshot,
-  defaults: StateDefaults,
-): { readonly states: ComparedState[]; readonly problems: string[] } {
+/**
+ * Reads the objects of a page. One that cannot be read becomes a problem; the others are compared nevertheless.
+ *
+ * @param requestedAtSeconds when the page was requested: the objects are at least as new
+ */
+export function readObjects(listed: ListedObjects, requestedAtSeconds: number, defaults: StateDefaults): ReadObjects {
+  const origin: StateOrigin = { moment: requestedAtSeconds, eventId: '' };
   const states: ComparedState[] = [];
   const problems: string[] = [];
-  for (const object of objects) {
-    try {
-      const origin = { moment: requestedAt, eventId: '' };
-      states.push(...STATES_OF[kind](toStorable(object), origin, defaults).filter(isCompared));
-    } catch (error) {
-      problems.push(`${object.id}: ${messageOf(error)}`);
+  const counts: { [Name in CounterName]?: number } = {};
+  for (const kind of COMPARED_KINDS) {
+    const { statesOf, counter } = KINDS[kind];
+    const objects = listed[kind] ?? [];
+    if (counter !== undefined) counts[counter] = objects.length;
+    for (const object of objects) {
+      try {
+        states.push(...statesOf(toStorable(object), origin, defaults).filter(isCompared));
+      } catch (error) {
+        problems.push(`${object.id}: ${messageOf(error)}`);
+      }
     }
   }
-  return { states, problems };
+  return { states, counts, problems };
 }
 
-async function rowsOf(
-  client: ClientBase,
-  states: readonly ComparedState[],
-): Promise<Map<ComparedKind, Map<string, LocalRow>>> {
-  const rows = new Map<ComparedKind, Map<string, LocalRow>>();
-  for (const [kind, ofKind] of Map.groupBy(states, (state) => state.kind)) {
-    const ids = ofKind.map(({ row }) => row.id);
-    rows.set(kind, await localRows(client, kind, ids));
-  }
-  return rows;
+function isCompared(state: ObjectState): state is ComparedState {
+  return COMPARED_KINDS.some((kind) => kind === state.kind);
+}
+
+/**
+ * Compares the objects of a page with the rows that the database has of them.
+ *
+ * @returns the states that differ, which correct the rows once they are stored, and a finding for each difference
+ */
+export function compare({ states, counts, problems }: ReadObjects, stored: StoredRows): PageOutcome {
+  const compared = states.map((state) => ({
+    state,
+    findings: differences(state, stored.get(state.kind)?.get(state.row.id)),
+  }));
+  const corrections = compared.filter(({ findings }) => findings.length > 0).map(({ state }) => state);
+  return {
+    ...NOTHING_FOUND,
+    counts: { ...counts, drift_detected: corrections.length },
+    findings: compared.flatMap(({ findings }) => findings),
+    corrections,
+    problems,
+  };
 }

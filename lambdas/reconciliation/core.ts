@@ -1,16 +1,17 @@
-import { messageOf, OperationError } from '../../core/runtime/errors';
+import { pagesOf } from '../../core/providers/stripe/pages';
 import { EVENT_RETENTION_DAYS } from '../../core/providers/stripe/requests';
+import { messageOf, OperationError } from '../../core/runtime/errors';
 import { commitPage } from './commit-page';
-import { NOTHING_FOUND } from './page-outcome';
-import { PHASE_DEFINITIONS } from './phases';
-import { PHASES, type Counters, type PhaseName, type Progress, type ReconciliationDependencies, type Run } from './run';
+import { NOTHING_FOUND, type Counters } from './page-outcome';
+import { PHASES, type Phase } from './phases';
+import type { Progress, ReconciliationDependencies, Run } from './run';
 import { closeRun, lastCompleteStart, openRun, type Ending } from './run-records';
 
 const DAY_MS = 86_400_000;
 
 /**
- * How much of what the last complete run looked at is looked at again: what it left to settle, which is a quarter of an
- * hour at most, and events that Stripe listed a little after it made them.
+ * How far a run looks back behind the start of the last complete one: over what that left to settle, a quarter of an hour at
+ * most, and over events that Stripe listed a little after it created them.
  */
 const OVERLAP_MS = 3_600_000;
 
@@ -23,9 +24,9 @@ export interface ReconciliationOptions {
   readonly settleSeconds: number;
 }
 
-export interface ReconciliationSummary extends Readonly<Counters> {
+export interface ReconciliationSummary extends Counters {
   readonly runId: string;
-  /** `interrupted` when the time was up: the next invocation goes on with this run. */
+  /** `interrupted` when the time was up: the next invocation continues this run. */
   readonly status: 'complete' | 'interrupted';
   readonly dry_run: boolean;
   /** Of this invocation. */
@@ -33,43 +34,33 @@ export interface ReconciliationSummary extends Readonly<Counters> {
 }
 
 /**
- * Brings the billing database in line with Stripe: events that were never received go through the same application as
- * delivered ones, then every subscription (whatever its status and age) and the checkout sessions, charges and refunds of
- * the window are compared field by field. A snapshot is stored under the moment it was requested, so it never overwrites a
- * newer event.
+ * Brings the billing database in line with Stripe. Events that were never received are applied like delivered ones; then
+ * every subscription, whatever its status and age, and the checkout sessions, charges and refunds of the window are compared
+ * field by field. A snapshot is stored under the moment at which it was requested, so it never overwrites a newer event.
  *
- * A run that ran out of time or was killed goes on where it stopped. Nobody invokes it for that: the daily schedule does,
- * or whoever needs it sooner; a function that invokes itself would go on when it should be stopped.
+ * The next invocation continues a run that ran out of time or was killed: the daily schedule's, or an operator's. The
+ * function does not invoke itself, so that stopping the schedule stops it.
  *
- * @throws OperationError when Stripe or the database fails, or not everything could be read; the run is then recorded as
- * failed, with the error, and what was corrected until then stays corrected
+ * @throws OperationError when Stripe or the database fails, or an object could not be read. The run is then recorded as
+ * failed, with the error; what it has corrected stays corrected
  */
 export async function reconcile(
   dependencies: ReconciliationDependencies,
   { daysBack, dryRun, settleSeconds }: ReconciliationOptions,
 ): Promise<ReconciliationSummary> {
-  const { client, clock } = dependencies;
-  const begun = clock();
-  const earliest = await windowStart(dependencies, daysBack, begun);
-  const { progress, windowStart: start, until, startedAt, ...opened } = await openRun(client, earliest, begun, dryRun);
-  const run: Run = {
-    ...dependencies,
-    stop: dependencies.stop ?? new AbortController().signal,
-    apply: dependencies.apply ?? {},
-    ...opened,
-    dryRun,
-    since: Math.floor(start.getTime() / 1000),
-    // Stripe's times are whole seconds: with nothing left to settle, the one at hand belongs to the window.
-    until: until ?? Math.floor(startedAt.getTime() / 1000) + 1 - settleSeconds,
-  };
+  const { client, clock, stop = new AbortController().signal, apply = {} } = dependencies;
+  const startedAt = clock();
+  const windowStartAt = await windowStart(dependencies, daysBack, startedAt);
+  const { progress, ...opened } = await openRun(client, { windowStartAt, startedAt, dryRun, settleSeconds });
+  const run: Run = { ...dependencies, stop, apply, dryRun, ...opened };
   let ending: Ending;
   try {
-    ending = (await readPhases(run, progress)) ? { status: 'complete' } : { status: 'interrupted' };
+    ending = (await readLists(run, progress)) ? { status: 'complete' } : { status: 'interrupted' };
     if (ending.status === 'complete') assertAllWasRead(run);
     await closeRun(run, ending);
   } catch (error) {
     await closeRun(run, { status: 'failed', error: messageOf(error) }).catch((cause: unknown) =>
-      run.log.error('The failure of the run could not be recorded; the next one goes on with it', {
+      run.log.error('The failure of the run could not be recorded; the next invocation continues the run', {
         reason: messageOf(cause),
       }),
     );
@@ -79,63 +70,73 @@ export async function reconcile(
     runId: run.id,
     status: ending.status,
     dry_run: dryRun,
-    ...run.counters,
-    durationMs: clock().getTime() - begun.getTime(),
+    ...run.tally.counters,
+    durationMs: clock().getTime() - startedAt.getTime(),
   };
 }
 
-/** @returns whether everything was read; if not, the time was up */
-async function readPhases(run: Run, progress: Progress | undefined): Promise<boolean> {
-  let current = progress ?? (await begin(run, PHASES[0]));
-  for (;;) {
-    if (!(await readPhase(run, current))) return false;
-    const next = PHASES[PHASES.indexOf(current.phase) + 1];
-    const { conclude } = PHASE_DEFINITIONS[current.phase];
-    const outcome = (await conclude?.(run)) ?? NOTHING_FOUND;
-    current = next === undefined ? finished(current) : await begin(run, next);
-    await commitPage(run, outcome, current);
-    if (next === undefined) return true;
+/**
+ * Reads the lists from the given position on.
+ *
+ * @param saved position of a run that is continued
+ * @returns whether all were read to the end; if not, the time was up
+ */
+async function readLists(run: Run, saved: Progress | undefined): Promise<boolean> {
+  const first = saved === undefined ? 0 : PHASES.findIndex(({ name }) => name === saved.phase);
+  if (first < 0) throw new Error(`The run stopped in a list that is not read any more: ${saved?.phase}`);
+  let progress = saved;
+  for (const [index, phase] of [...PHASES.entries()].slice(first)) {
+    progress = await readList(run, phase, progress ?? (await beginningOf(run, phase)));
+    if (progress.lanes.some(({ done }) => done !== true)) return false;
+    const conclusion = (await phase.conclude?.(run)) ?? NOTHING_FOUND;
+    const next = PHASES[index + 1];
+    // In one commit with the conclusion, which a run that is killed after it must not draw again.
+    if (next !== undefined) progress = await beginningOf(run, next);
+    await commitPage(run, conclusion, progress);
   }
+  return true;
 }
 
-async function begin(run: Run, phase: PhaseName): Promise<Progress> {
-  return { phase, lanes: await PHASE_DEFINITIONS[phase].plan(run) };
+async function beginningOf(run: Run, phase: Phase): Promise<Progress> {
+  return { phase: phase.name, lanes: await phase.lanes(run) };
 }
 
-function finished({ phase, lanes }: Progress): Progress {
-  return { phase, lanes: lanes.map((lane) => ({ ...lane, done: true })) };
-}
-
-/** @returns whether the end of the list was reached */
-async function readPhase(run: Run, { phase, lanes: planned }: Progress): Promise<boolean> {
-  const lanes = [...planned];
-  for await (const { outcome, index, next } of PHASE_DEFINITIONS[phase].examine(run, planned)) {
-    lanes[index] = next;
-    await commitPage(run, outcome, { phase, lanes });
+/**
+ * Reads one list from the given position on, a transaction for each page.
+ *
+ * @returns the position after the last page that was committed
+ */
+async function readList(run: Run, phase: Phase, from: Progress): Promise<Progress> {
+  let progress = from;
+  for await (const page of pagesOf(run.call, phase.list(run.stripe), from.lanes, run.stop)) {
+    const result = await phase.examine(run, page);
+    progress = { ...progress, lanes: progress.lanes.with(page.index, page.next) };
+    await commitPage(run, result, progress);
   }
-  return lanes.every(({ done }) => done === true);
+  return progress;
 }
 
-/** Back to the last complete run, so that days on which none was complete are not skipped, but never less than asked for. */
+/** Back to the last complete run, so that no day without one is skipped, and never less than `daysBack`. */
 async function windowStart({ client, log }: ReconciliationDependencies, daysBack: number, now: Date): Promise<Date> {
-  const asked = now.getTime() - daysBack * DAY_MS;
-  const last = await lastCompleteStart(client);
-  const wanted = last === undefined ? asked : Math.min(asked, last.getTime() - OVERLAP_MS);
-  const possible = now.getTime() - EVENT_RETENTION_DAYS * DAY_MS;
-  if (wanted < possible) {
-    log.warn('The last complete run is longer ago than Stripe lists events; objects are compared all the same', {
-      lastCompleteRun: last?.toISOString(),
+  const requestedMs = now.getTime() - daysBack * DAY_MS;
+  const lastCompleteAt = await lastCompleteStart(client);
+  const wantedMs =
+    lastCompleteAt === undefined ? requestedMs : Math.min(requestedMs, lastCompleteAt.getTime() - OVERLAP_MS);
+  const earliestMs = now.getTime() - EVENT_RETENTION_DAYS * DAY_MS;
+  if (wantedMs < earliestMs) {
+    log.warn('The last complete run is longer ago than Stripe lists events; objects are compared nevertheless', {
+      lastCompleteRun: lastCompleteAt?.toISOString(),
       retentionDays: EVENT_RETENTION_DAYS,
     });
   }
-  return new Date(Math.max(wanted, possible));
+  return new Date(Math.max(wantedMs, earliestMs));
 }
 
 /** A run that could not compare everything is not complete. */
-function assertAllWasRead({ counters: { errors }, problems }: Run): void {
-  if (errors === 0) return;
+function assertAllWasRead({ tally: { counters, problems } }: Run): void {
+  if (counters.errors === 0) return;
   throw new OperationError(
     'reconciliation_incomplete',
-    `${errors} of Stripe's objects and events could not be read or applied: ${problems.join('; ')}`,
+    `${counters.errors} of Stripe's objects and events could not be read or applied: ${problems.join('; ')}`,
   );
 }

@@ -1,7 +1,13 @@
-import type { ObjectState } from '../../core/billing/object-state';
+import { ITEM_COLUMNS, OBJECT_COLUMNS } from '../../core/billing/columns';
+import type { StateOf } from '../../core/billing/object-state';
 import { momentOf } from '../../core/billing/version';
 
-/** One thing in which the database and Stripe disagree. */
+/** Kinds of objects that are compared with Stripe's. */
+export const COMPARED_KINDS = ['subscription', 'purchase', 'charge', 'refund'] as const;
+export type ComparedKind = (typeof COMPARED_KINDS)[number];
+export type ComparedState = StateOf<ComparedKind>;
+
+/** One difference between the database and Stripe. */
 export interface Finding {
   readonly kind: 'missed_event' | 'missing_locally' | 'missing_at_stripe' | 'field_differs';
   readonly objectType: 'event' | ComparedKind;
@@ -11,103 +17,53 @@ export interface Finding {
   readonly stripeValue?: string | null;
 }
 
-/** Columns that are compared; the raw object and the version are not drift when they differ. */
-export const COMPARED_COLUMNS = {
-  subscription: [
-    'customer_id',
-    'app_id',
-    'project_id',
-    'user_id',
-    'status',
-    'currency',
-    'current_period_start',
-    'current_period_end',
-    'cancel_at_period_end',
-    'cancel_at',
-    'canceled_at',
-    'ended_at',
-    'trial_end',
-    'created_at',
-  ],
-  purchase: [
-    'customer_id',
-    'app_id',
-    'project_id',
-    'user_id',
-    'kind',
-    'item_id',
-    'status',
-    'payment_status',
-    'payment_intent_id',
-    'subscription_id',
-    'amount_total',
-    'currency',
-    'created_at',
-  ],
-  charge: [
-    'customer_id',
-    'app_id',
-    'project_id',
-    'user_id',
-    'payment_intent_id',
-    'status',
-    'amount',
-    'amount_refunded',
-    'currency',
-    'created_at',
-  ],
-  refund: ['charge_id', 'payment_intent_id', 'status', 'amount', 'currency', 'reason', 'failure_reason', 'created_at'],
-} as const;
-
-export type ComparedKind = keyof typeof COMPARED_COLUMNS;
-export type ComparedState = Extract<ObjectState, { kind: ComparedKind }>;
-
-export function isCompared(state: ObjectState): state is ComparedState {
-  return state.kind in COMPARED_COLUMNS;
-}
-
-const COMPARED_ITEM_COLUMNS = [
-  'id',
-  'price_id',
-  'product_id',
-  'quantity',
-  'unit_amount',
-  'currency',
-  'recurring_interval',
-  'current_period_start',
-  'current_period_end',
-] as const;
-
-/** A row as node-postgres returns it; `items` holds a subscription's items. */
-export type LocalRow = Record<string, unknown> & {
-  readonly id: string;
-  readonly version: string;
-  readonly items?: Record<string, unknown>[] | null;
+/** Every column but `mode`, which never changes. `version` and `raw` may differ without drift. */
+export const COMPARED_COLUMNS: Readonly<Record<ComparedKind, readonly string[]>> = {
+  subscription: Object.keys(OBJECT_COLUMNS.subscription),
+  purchase: Object.keys(OBJECT_COLUMNS.purchase).filter((column) => column !== 'mode'),
+  charge: Object.keys(OBJECT_COLUMNS.charge),
+  refund: Object.keys(OBJECT_COLUMNS.refund),
 };
 
+/** Columns of a subscription's items; the subscription they belong to is known. */
+export const COMPARED_ITEM_COLUMNS = Object.keys(ITEM_COLUMNS).filter((column) => column !== 'subscription_id');
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** The compared columns of a row, as node-postgres returns them. */
+export interface StoredRow extends Row {
+  readonly id: string;
+  readonly version: string;
+  /** Items of a subscription; `null` when it has none. */
+  readonly items?: readonly Row[] | null;
+}
+
 /**
- * Compares one object of Stripe's, field by field, with the row that the database has of it, if any. A row of the same
- * second or later than the object tells of an event that landed while the page was under way: the page is older, and
- * proves nothing.
+ * Compares one object of Stripe's with its row, field by field. A row of the same second or a later one comes from an event
+ * that was stored while the page was under way: the page is older and proves nothing.
+ *
+ * @param stored `undefined` when the database has no such row
  */
-export function differences(state: ComparedState, local: LocalRow | undefined): Finding[] {
+export function differences(state: ComparedState, stored: StoredRow | undefined): Finding[] {
   const object = { objectType: state.kind, objectId: state.row.id } as const;
-  if (local === undefined) return [{ kind: 'missing_locally', ...object }];
-  if (momentOf(local.version) >= momentOf(state.row.version)) return [];
-  const findings: Finding[] = [];
-  const row: Readonly<Record<string, unknown>> = state.row;
-  for (const field of COMPARED_COLUMNS[state.kind]) {
-    const localValue = canonical(local[field]);
-    const stripeValue = canonical(row[field]);
-    if (localValue !== stripeValue) findings.push({ kind: 'field_differs', ...object, field, localValue, stripeValue });
-  }
+  if (stored === undefined) return [{ kind: 'missing_locally', ...object }];
+  if (momentOf(stored.version) >= momentOf(state.row.version)) return [];
+  const row: Row = state.row;
+  const fields = COMPARED_COLUMNS[state.kind].map((field) => ({
+    field,
+    localValue: canonical(stored[field]),
+    stripeValue: canonical(row[field]),
+  }));
   if (state.kind === 'subscription') {
-    const localValue = canonicalItems(local.items ?? []);
-    const stripeValue = canonicalItems(state.items);
-    if (localValue !== stripeValue)
-      findings.push({ kind: 'field_differs', ...object, field: 'items', localValue, stripeValue });
+    fields.push({
+      field: 'items',
+      localValue: canonicalItems(stored.items ?? []),
+      stripeValue: canonicalItems(state.items),
+    });
   }
-  return findings;
+  return fields
+    .filter(({ localValue, stripeValue }) => localValue !== stripeValue)
+    .map((field) => ({ kind: 'field_differs', ...object, ...field }));
 }
 
 /** One text for one value, whether it came from PostgreSQL (Date, bigint as text) or from Stripe (Date, number). */
@@ -117,7 +73,7 @@ function canonical(value: unknown): string | null {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-function canonicalItems(items: readonly Record<string, unknown>[]): string {
+function canonicalItems(items: readonly Row[]): string {
   const rows = items.map((item) => COMPARED_ITEM_COLUMNS.map((column) => canonical(item[column])));
   return JSON.stringify(rows.toSorted((a, b) => String(a[0]).localeCompare(String(b[0]))));
 }

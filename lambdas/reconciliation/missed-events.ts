@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { applyEvents, type EventOutcome, type ReceivedEvent } from '../../core/billing/apply-events';
+import { applyEvents, type ReceivedEvent } from '../../core/billing/apply-events';
 import { stripeProvider } from '../../core/providers/stripe/provider';
 import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes';
 import { messageOf } from '../../core/runtime/errors';
@@ -8,52 +8,44 @@ import { NOTHING_FOUND, type PageOutcome } from './page-outcome';
 import { unknownEvents } from './records';
 import type { Run } from './run';
 
+type Applied = Pick<PageOutcome, 'recoveredEvents' | 'problems'>;
+
 /**
- * Applies the listed events that the ledger lacks, as if they had been delivered; a dry run only reports them.
- *
- * They commit before the page does. When the run is killed in between, none is applied twice, but its findings lack them:
- * the ledger's `source` tells where each came from.
+ * Applies the events of a page that the ledger lacks, as if they had been delivered. Each batch commits with its ledger rows,
+ * before the page does. A run that is killed in between applies none twice, and its findings lack them; `source` in the
+ * ledger still says that reconciliation found them.
  */
-export async function recoverEvents(run: Run, listed: readonly Stripe.Event[]): Promise<PageOutcome> {
-  const unknown = await unknownEvents(
-    run.client,
-    listed.map(({ id }) => id),
-  );
+export async function recoverMissedEvents(run: Run, listed: readonly Stripe.Event[]): Promise<PageOutcome> {
+  const ids = listed.map(({ id }) => id);
+  const unknown = await unknownEvents(run.client, ids);
   const missed = listed.filter(({ id }) => unknown.has(id));
   if (missed.length > 0) {
     run.log.warn('Stripe has events that were never received', { eventIds: missed.map(({ id }) => id) });
   }
-  const { outcomes, problems } = run.dryRun ? NOT_APPLIED : await applyMissed(run, missed);
+  const applied = run.dryRun ? {} : await applyMissed(run, missed);
   return {
     ...NOTHING_FOUND,
     counts: { events_checked: listed.length, events_missed: missed.length, drift_detected: missed.length },
     findings: missed.map(({ id }): Finding => ({ kind: 'missed_event', objectType: 'event', objectId: id })),
-    recoveredEvents: new Set([...outcomes].filter(([, { status }]) => status === 'processed').map(([id]) => id)),
-    problems,
+    ...applied,
   };
 }
 
-interface Applied {
-  readonly outcomes: ReadonlyMap<string, EventOutcome>;
-  readonly problems: readonly string[];
-}
-
-const NOT_APPLIED: Applied = { outcomes: new Map(), problems: [] };
-
-async function applyMissed(run: Run, missed: readonly Stripe.Event[]): Promise<Applied> {
-  const receivedAt = run.clock();
+async function applyMissed({ client, clock, apply }: Run, missed: readonly Stripe.Event[]): Promise<Applied> {
   const problems: string[] = [];
-  const events: ReceivedEvent<StripeEvent>[] = [];
-  for (const event of missed) {
+  const receivedAt = clock();
+  const events = missed.flatMap((event): ReceivedEvent<StripeEvent>[] => {
     try {
-      events.push({ event: readEvent(event), source: 'reconciliation', receivedAt });
+      return [{ event: readEvent(event), source: 'reconciliation', receivedAt }];
     } catch (error) {
       problems.push(`${event.id}: ${messageOf(error)}`);
+      return [];
     }
-  }
-  const outcomes = await applyEvents(run.client, stripeProvider, events, run.apply);
-  for (const [id, outcome] of outcomes) {
+  });
+  const recoveredEvents: string[] = [];
+  for (const [id, outcome] of await applyEvents(client, stripeProvider, events, apply)) {
+    if (outcome.status === 'processed') recoveredEvents.push(id);
     if (outcome.status === 'failed') problems.push(`${id}: ${outcome.error}`);
   }
-  return { outcomes, problems };
+  return { recoveredEvents, problems };
 }

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { NO_DEFAULTS } from '../../core/billing/owner';
 import { ENDPOINT_EVENT_TYPES } from '../../core/providers/stripe/event-effect';
 import { pagesOf, type Lane, type ListPage, type Page } from '../../core/providers/stripe/pages';
 import {
@@ -10,126 +11,98 @@ import {
   listSubscriptionItems,
   listSubscriptions,
 } from '../../core/providers/stripe/requests';
-import { compareSnapshots } from './compare';
+import { compare, readObjects, type ListedObjects } from './compare';
 import type { Finding } from './differences';
-import { recoverEvents } from './missed-events';
+import { recoverMissedEvents } from './missed-events';
 import { NOTHING_FOUND, type PageOutcome } from './page-outcome';
-import { subscriptionLanes, unlistedSubscriptions } from './records';
+import { storedRows, subscriptionLanes, unlistedSubscriptions } from './records';
 import type { PhaseName, Run } from './run';
 
-/** A page that was looked at. */
-interface ExaminedPage {
-  readonly outcome: PageOutcome;
-  /** Position of its lane among those that were given. */
-  readonly index: number;
-  /** The lane once this page is committed. */
-  readonly next: Lane;
-}
-
-/** One of Stripe's lists, which a run reads to its end. */
-export interface Phase {
+/** One list of Stripe's, and what a run does with it. */
+export interface Phase<Listed extends { readonly id: string } = { readonly id: string }> {
+  readonly name: PhaseName;
+  list(stripe: Stripe): ListPage<Listed>;
   /** The parts in which the list is read. */
-  readonly plan: (run: Run) => Promise<Lane[]>;
-  /** Looks at the pages of the given lanes, one after the other; ends early when the time is up. Writes nothing. */
-  readonly examine: (run: Run, lanes: readonly Lane[]) => AsyncGenerator<ExaminedPage>;
+  lanes(run: Run): Promise<readonly Lane[]>;
+  /** Compares a page with the database. */
+  examine(run: Run, page: Page<Listed>): Promise<PageOutcome>;
   /** What only the whole list shows. @default nothing */
-  readonly conclude?: (run: Run) => Promise<PageOutcome>;
+  conclude?(run: Run): Promise<PageOutcome>;
 }
 
-interface PhaseDefinition<T> extends Pick<Phase, 'plan' | 'conclude'> {
-  readonly list: (stripe: Stripe) => ListPage<T>;
-  readonly examinePage: (run: Run, page: Page<T>) => Promise<PageOutcome>;
-}
-
-function phase<T extends { id: string }>({ list, examinePage, ...definition }: PhaseDefinition<T>): Phase {
-  return {
-    ...definition,
-    async *examine(run, lanes) {
-      for await (const page of pagesOf(run.call, list(run.stripe), lanes, run.stop)) {
-        yield { outcome: await examinePage(run, page), index: page.index, next: page.next };
-      }
-    },
-  };
-}
-
-export const PHASE_DEFINITIONS: Readonly<Record<PhaseName, Phase>> = {
-  events: phase({
-    plan: async ({ since, until }) => eventLanes(ENDPOINT_EVENT_TYPES, { gte: since, lt: until }),
+/** In the order in which a run reads them. */
+export const PHASES: readonly Phase[] = [
+  phase({
+    name: 'events',
     list: listEvents,
-    examinePage: (run, { objects }) => recoverEvents(run, objects),
+    lanes: async (run) => eventLanes(ENDPOINT_EVENT_TYPES, createdInWindow(run)),
+    examine: (run, { objects }) => recoverMissedEvents(run, objects),
   }),
-
-  subscriptions: phase({
-    // Whatever their age: a window would leave out one that was made last year and canceled yesterday.
-    plan: ({ client, until }) => subscriptionLanes(client, until),
+  phase({
+    name: 'subscriptions',
     list: listSubscriptions,
-    examinePage: examineSubscriptions,
+    // Of any age: the window would leave out a subscription that was created last year and canceled yesterday.
+    lanes: ({ client, window }) => subscriptionLanes(client, window.endAtSeconds),
+    async examine(run, { objects, requestedAtSeconds }) {
+      const whole = await Promise.all(objects.map((subscription) => withAllItems(run, subscription)));
+      const result = await compareWithDatabase(run, { subscription: whole }, requestedAtSeconds);
+      return { ...result, listedSubscriptions: objects.map(({ id }) => id) };
+    },
     conclude: reportUnlisted,
   }),
-
-  checkout_sessions: phase({
-    plan: createdInWindow,
+  phase({
+    name: 'checkout_sessions',
     list: listCheckoutSessions,
-    examinePage: examineSessions,
+    lanes: allCreatedInWindow,
+    examine: (run, { objects, requestedAtSeconds }) =>
+      compareWithDatabase(run, { purchase: objects.filter(isCompleted) }, requestedAtSeconds),
   }),
-
-  charges: phase({
-    plan: createdInWindow,
+  phase({
+    name: 'charges',
     list: listCharges,
-    async examinePage(run, { objects, requestedAt }) {
-      const outcome = await compareSnapshots(run, [{ kind: 'charge', objects, requestedAt }]);
-      return counting(outcome, { charges_checked: objects.length });
-    },
+    lanes: allCreatedInWindow,
+    examine: (run, { objects, requestedAtSeconds }) =>
+      compareWithDatabase(run, { charge: objects }, requestedAtSeconds),
   }),
-
-  refunds: phase({
-    plan: createdInWindow,
+  phase({
+    name: 'refunds',
     list: listRefunds,
-    examinePage: examineRefunds,
+    lanes: allCreatedInWindow,
+    examine: (run, { objects, requestedAtSeconds }) =>
+      compareWithDatabase(run, { charge: olderCharges(run, objects), refund: objects }, requestedAtSeconds),
   }),
-};
+];
 
-/** Everything that was made in the window. */
-async function createdInWindow({ since, until }: Run): Promise<Lane[]> {
-  return [{ created: { gte: since, lt: until } }];
+/** Checks that what is listed is what is examined. */
+function phase<Listed extends { readonly id: string }>(definition: Phase<Listed>): Phase {
+  return definition;
 }
 
-async function examineSubscriptions(
-  run: Run,
-  { objects, requestedAt }: Page<Stripe.Subscription>,
-): Promise<PageOutcome> {
-  const whole = await Promise.all(objects.map((subscription) => withAllItems(run, subscription)));
-  const outcome = await compareSnapshots(run, [{ kind: 'subscription', objects: whole, requestedAt }]);
-  return {
-    ...counting(outcome, { subscriptions_checked: objects.length }),
-    listedSubscriptions: objects.map(({ id }) => id),
-  };
+const createdInWindow = ({ window }: Run) => ({ gte: window.startAtSeconds, lt: window.endAtSeconds });
+
+async function allCreatedInWindow(run: Run): Promise<Lane[]> {
+  return [{ created: createdInWindow(run) }];
 }
 
-async function examineSessions(
-  run: Run,
-  { objects, requestedAt }: Page<Stripe.Checkout.Session>,
-): Promise<PageOutcome> {
-  // A session that is still open has bought nothing yet, and one that expired never will.
-  const completed = objects.filter((session) => session.status === 'complete');
-  const outcome = await compareSnapshots(run, [{ kind: 'purchase', objects: completed, requestedAt }]);
-  return counting(outcome, { purchases_checked: completed.length });
+async function compareWithDatabase(run: Run, listed: ListedObjects, requestedAtSeconds: number): Promise<PageOutcome> {
+  const objects = readObjects(listed, requestedAtSeconds, run.apply.defaults ?? NO_DEFAULTS);
+  return compare(objects, await storedRows(run.client, objects.states));
 }
 
-async function examineRefunds(run: Run, { objects, requestedAt }: Page<Stripe.Refund>): Promise<PageOutcome> {
-  // Charges of the window were compared in their own phase.
-  const older = objects.flatMap(({ charge }) =>
-    charge !== null && typeof charge === 'object' && charge.created < run.since ? [charge] : [],
+/** An open session has not bought anything yet, and an expired one never will. */
+function isCompleted({ status }: Stripe.Checkout.Session): boolean {
+  return status === 'complete';
+}
+
+/** Charges of the refunds that were created before the window; the newer ones are in the list of charges. */
+function olderCharges({ window }: Run, refunds: readonly Stripe.Refund[]): Stripe.Charge[] {
+  const older = refunds.flatMap(({ charge }) =>
+    charge !== null && typeof charge === 'object' && charge.created < window.startAtSeconds ? [charge] : [],
   );
-  const charges = [...new Map(older.map((charge) => [charge.id, charge])).values()];
-  const outcome = await compareSnapshots(run, [
-    { kind: 'charge', objects: charges, requestedAt },
-    { kind: 'refund', objects, requestedAt },
-  ]);
-  return counting(outcome, { charges_checked: charges.length });
+  return [...new Map(older.map((charge) => [charge.id, charge])).values()];
 }
 
-/** A list carries the first items of a subscription only; the others would seem to have been removed. */
+/** A list carries only the first items of a subscription; the others would count as removed. */
 async function withAllItems(run: Run, subscription: Stripe.Subscription): Promise<Stripe.Subscription> {
   if (!subscription.items.has_more) return subscription;
   const items: Stripe.SubscriptionItem[] = [];
@@ -140,9 +113,9 @@ async function withAllItems(run: Run, subscription: Stripe.Subscription): Promis
   return { ...subscription, items: { ...subscription.items, data: items, has_more: false } };
 }
 
-/** Nothing is deleted on the strength of an absence: an operator has to decide. */
-async function reportUnlisted({ client, id, until }: Run): Promise<PageOutcome> {
-  const unlisted = await unlistedSubscriptions(client, id, until);
+/** Subscriptions that Stripe did not list are only reported: an operator has to decide what happens to them. */
+async function reportUnlisted({ client, id, window }: Run): Promise<PageOutcome> {
+  const unlisted = await unlistedSubscriptions(client, id, window.endAtSeconds);
   return {
     ...NOTHING_FOUND,
     counts: { drift_detected: unlisted.length },
@@ -152,8 +125,4 @@ async function reportUnlisted({ client, id, until }: Run): Promise<PageOutcome> 
       objectId,
     })),
   };
-}
-
-function counting(outcome: PageOutcome, counts: PageOutcome['counts']): PageOutcome {
-  return { ...outcome, counts: { ...outcome.counts, ...counts } };
 }

@@ -1,7 +1,15 @@
 import type { ClientBase } from 'pg';
 import { STRIPE } from '../../core/providers/stripe/name';
 import type { Lane } from '../../core/providers/stripe/pages';
-import { COMPARED_COLUMNS, type ComparedKind, type Finding, type LocalRow } from './differences';
+import type { StoredRows } from './compare';
+import {
+  COMPARED_COLUMNS,
+  COMPARED_ITEM_COLUMNS,
+  type ComparedKind,
+  type ComparedState,
+  type Finding,
+  type StoredRow,
+} from './differences';
 
 /** @param corrected ids of the objects that were brought in line */
 export async function recordFindings(
@@ -30,7 +38,7 @@ export async function recordFindings(
   );
 }
 
-/** Those of the given events that the ledger has never seen. */
+/** Ids of the given events that the ledger does not have. */
 export async function unknownEvents(client: ClientBase, ids: readonly string[]): Promise<Set<string>> {
   const { rows } = await client.query<{ id: string }>(
     `SELECT id FROM unnest($1::text[]) AS listed (id)
@@ -47,41 +55,46 @@ const TABLES: Record<ComparedKind, string> = {
   refund: 'billing.refunds',
 };
 
+/** JSON has no times: they are written as `Date.toISOString` writes them. */
+const ITEM_VALUES = COMPARED_ITEM_COLUMNS.map((column) =>
+  column.startsWith('current_period_')
+    ? `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"') AS ${column}`
+    : column,
+);
 const ITEMS = `
   (SELECT json_agg(item) FROM (
-     SELECT id, price_id, product_id, quantity, unit_amount, currency, recurring_interval,
-            to_char(current_period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"') AS current_period_start,
-            to_char(current_period_end AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"') AS current_period_end
+     SELECT ${ITEM_VALUES.join(', ')}
      FROM billing.subscription_items WHERE subscription_id = object.id) AS item) AS items`;
 
-/** What the database has of the given objects, by id; only what is compared, for the raw objects are large. */
-export async function localRows(
-  client: ClientBase,
-  kind: ComparedKind,
-  ids: readonly string[],
-): Promise<Map<string, LocalRow>> {
-  const columns = ['id', 'version', ...COMPARED_COLUMNS[kind], ...(kind === 'subscription' ? [ITEMS] : [])];
-  const { rows } = await client.query<LocalRow>(
-    `SELECT ${columns.join(', ')} FROM ${TABLES[kind]} AS object WHERE id = ANY ($1::text[])`,
-    [ids],
-  );
-  return new Map(rows.map((row) => [row.id, row]));
+/** What the database has of the given objects; only the compared columns, because the raw objects are large. */
+export async function storedRows(client: ClientBase, states: readonly ComparedState[]): Promise<StoredRows> {
+  const stored = new Map<ComparedKind, Map<string, StoredRow>>();
+  for (const [kind, ofKind] of Map.groupBy(states, (state) => state.kind)) {
+    const columns = ['id', 'version', ...COMPARED_COLUMNS[kind], ...(kind === 'subscription' ? [ITEMS] : [])];
+    const { rows } = await client.query<StoredRow>(
+      `SELECT ${columns.join(', ')} FROM ${TABLES[kind]} AS object WHERE id = ANY ($1::text[])`,
+      [ofKind.map(({ row }) => row.id)],
+    );
+    stored.set(kind, new Map(rows.map((row) => [row.id, row])));
+  }
+  return stored;
 }
 
-/** Fewer subscriptions than this are a few pages, and one lane reads them soon enough. */
+/** One lane reads fewer subscriptions than this, which are a few pages, soon enough. */
 const FEWEST_PER_LANE = 1_000;
 /**
- * With one lane, a list is read no faster than Stripe answers: 100,000 subscriptions at 400 ms a page take 7 minutes. With
- * four, the rate limit of 25 calls a second is reached up to 160 ms, and each adds at most one call.
+ * One lane reads no faster than Stripe answers: 100,000 subscriptions at 400 ms a page take 7 minutes. Four lanes reach the
+ * rate limit of 25 calls a second where a page takes up to 160 ms, and each adds at most one call.
  */
 const MAX_LANES = 4;
 
 /**
- * Lanes that hold about as many subscriptions each, judged by what the database has, and every time between them.
+ * Lanes of about equally many subscriptions each, by the creation times of those in the database. Together they cover all
+ * times.
  *
- * @param until end of the last lane, in seconds since 1970
+ * @param endAtSeconds end of the last lane, in seconds since 1970
  */
-export async function subscriptionLanes(client: ClientBase, until: number): Promise<Lane[]> {
+export async function subscriptionLanes(client: ClientBase, endAtSeconds: number): Promise<Lane[]> {
   const { rows } = await client.query<{ bound: string }>(
     `WITH sized AS (
        SELECT least($1, greatest(1, count(*) / $2))::int AS lanes FROM billing.subscriptions
@@ -93,10 +106,11 @@ export async function subscriptionLanes(client: ClientBase, until: number): Prom
      SELECT DISTINCT floor(extract(epoch FROM time))::bigint AS bound FROM bounds, unnest(times) AS time ORDER BY bound`,
     [MAX_LANES, FEWEST_PER_LANE],
   );
-  const bounds = rows.map(({ bound }) => Number(bound)).filter((bound) => bound < until);
-  return [...bounds, until].map((lt, index) => ({ created: { gte: bounds[index - 1], lt } }));
+  const bounds = rows.map(({ bound }) => Number(bound)).filter((bound) => bound < endAtSeconds);
+  return [...bounds, endAtSeconds].map((lt, index) => ({ created: { gte: bounds[index - 1], lt } }));
 }
 
+/** Keeps the ids of subscriptions that Stripe listed until the run ends. */
 export async function rememberListed(client: ClientBase, runId: string, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
   await client.query(
@@ -106,8 +120,16 @@ export async function rememberListed(client: ClientBase, runId: string, ids: rea
   );
 }
 
-/** Subscriptions made before the end of the run's window, in seconds since 1970, that Stripe did not list. */
-export async function unlistedSubscriptions(client: ClientBase, runId: string, until: number): Promise<string[]> {
+/**
+ * Ids of the subscriptions that Stripe did not list.
+ *
+ * @param endAtSeconds end of the run's window, in seconds since 1970; newer subscriptions are left out
+ */
+export async function unlistedSubscriptions(
+  client: ClientBase,
+  runId: string,
+  endAtSeconds: number,
+): Promise<string[]> {
   const { rows } = await client.query<{ id: string }>(
     `SELECT subscription.id
      FROM billing.subscriptions AS subscription
@@ -116,7 +138,7 @@ export async function unlistedSubscriptions(client: ClientBase, runId: string, u
          SELECT FROM billing.reconciliation_listed_subscriptions AS listed
          WHERE listed.run_id = $1 AND listed.subscription_id = subscription.id)
      ORDER BY subscription.id`,
-    [runId, until],
+    [runId, endAtSeconds],
   );
   return rows.map(({ id }) => id);
 }

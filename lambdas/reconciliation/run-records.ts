@@ -1,38 +1,38 @@
 import type { ClientBase } from 'pg';
 import { OperationError } from '../../core/runtime/errors';
-import type { Lane } from '../../core/providers/stripe/pages';
-import { COUNTER_NAMES, type Counters, type PhaseName, type Progress, type Run } from './run';
+import { COUNTER_NAMES, type Counters, type Tally } from './page-outcome';
+import type { Progress, Run, Window } from './run';
 
-/** Held for the length of a run. Any constant does, as long as nothing else in the billing database takes it. */
+/** Advisory lock of a run, for its whole length. Any number that nothing else in the billing database uses. */
 const RUN_LOCK = 7_303_014;
 
 /**
- * How long after its start an unfinished run may go on: over a missed schedule, but well within the 30 days after which
- * Stripe no longer knows the event that a list would go on after.
+ * How long after its start an unfinished run is continued: long enough for a missed schedule, and far less than the 30 days
+ * after which Stripe no longer knows the event that the position of a list refers to.
  */
 const RESUMABLE_HOURS = 36;
 
-/** What is known of a run that begins, or goes on. */
+export interface RunToOpen {
+  /** Start of the window; a run whose window starts later does not count as the same. */
+  readonly windowStartAt: Date;
+  readonly startedAt: Date;
+  readonly dryRun: boolean;
+  /** Seconds before the start of a new run that it does not look at. */
+  readonly settleSeconds: number;
+}
+
+/** A run that begins or is continued. */
 export interface OpenedRun {
   readonly id: string;
-  readonly windowStart: Date;
-  readonly startedAt: Date;
-  /** End of the window, in seconds since 1970, of a run that goes on. */
-  readonly until: number | undefined;
-  readonly counters: Counters;
-  readonly problems: readonly string[];
-  /** Nothing when the run is a new one. */
+  readonly window: Window;
+  readonly tally: Tally;
+  /** Position of a run that is continued; `undefined` before its first page. */
   readonly progress: Progress | undefined;
 }
 
-interface SavedProgress {
-  readonly phase?: PhaseName;
-  readonly lanes?: readonly Lane[];
-  readonly until?: number;
-  readonly problems?: readonly string[];
-}
+type SavedProgress = Partial<Progress & Pick<Window, 'endAtSeconds'> & Pick<Tally, 'problems'>>;
 
-type RunRow = Record<(typeof COUNTER_NAMES)[number], number> & {
+type RunRow = Counters & {
   readonly id: string;
   readonly window_start: Date;
   readonly started_at: Date;
@@ -40,31 +40,40 @@ type RunRow = Record<(typeof COUNTER_NAMES)[number], number> & {
 };
 
 /**
- * Opens a run: goes on with one that ran out of time or was killed, if it looked for the same, or begins a new one.
+ * Continues the run that ran out of time or was killed, if it has the same purpose, or begins a new one.
  *
- * @throws OperationError `reconciliation_running` (retryable) while another run is at it
+ * @throws OperationError `reconciliation_running` (retryable) while another run is under way
  */
-export async function openRun(client: ClientBase, earliest: Date, now: Date, dryRun: boolean): Promise<OpenedRun> {
+export async function openRun(client: ClientBase, wanted: RunToOpen): Promise<OpenedRun> {
   const lock = await client.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1) AS taken', [RUN_LOCK]);
   if (!lock.rows[0]?.taken) {
     throw new OperationError('reconciliation_running', 'Another reconciliation is running; wait for it to finish');
   }
-  const run = (await resumeRun(client, earliest, now, dryRun)) ?? (await beginRun(client, earliest, now, dryRun));
-  const { phase, lanes, until, problems = [] } = run.progress;
+  const run = (await resumeRun(client, wanted)) ?? (await beginRun(client, wanted));
+  const { phase, lanes, endAtSeconds, problems = [] } = run.progress;
   return {
     id: run.id,
-    windowStart: run.window_start,
-    startedAt: run.started_at,
-    until,
-    counters: Object.fromEntries(COUNTER_NAMES.map((name) => [name, run[name]])) as unknown as Counters,
-    problems,
+    window: {
+      startAtSeconds: secondsOf(run.window_start),
+      // Stripe's times are whole seconds: with nothing left to settle, the current second belongs to the window.
+      endAtSeconds: endAtSeconds ?? secondsOf(run.started_at) + 1 - wanted.settleSeconds,
+    },
+    tally: {
+      counters: Object.fromEntries(COUNTER_NAMES.map((name) => [name, run[name]])) as unknown as Counters,
+      problems,
+    },
     progress: phase === undefined || lanes === undefined ? undefined : { phase, lanes },
   };
 }
 
-/** Only one run is open at a time, so `running` without the lock means that its process is gone. */
-async function resumeRun(client: ClientBase, earliest: Date, now: Date, dryRun: boolean): Promise<RunRow | undefined> {
-  const resumable = new Date(now.getTime() - RESUMABLE_HOURS * 3_600_000);
+const secondsOf = (time: Date) => Math.floor(time.getTime() / 1000);
+
+/** Only one run at a time holds the lock, so the process of a `running` one without it has ended. */
+async function resumeRun(
+  client: ClientBase,
+  { windowStartAt, startedAt, dryRun }: RunToOpen,
+): Promise<RunRow | undefined> {
+  const resumableFrom = new Date(startedAt.getTime() - RESUMABLE_HOURS * 3_600_000);
   const { rows } = await client.query<RunRow>(
     `UPDATE billing.reconciliation_runs SET status = 'running', invocations = invocations + 1
      WHERE id = (
@@ -73,10 +82,10 @@ async function resumeRun(client: ClientBase, earliest: Date, now: Date, dryRun: 
        ORDER BY id DESC LIMIT 1
      )
      RETURNING *`,
-    [dryRun, resumable, earliest],
+    [dryRun, resumableFrom, windowStartAt],
   );
   const resumed = rows[0];
-  // A correcting run stays open while somebody looks with a dry one.
+  // A correcting run stays open during a dry run.
   await client.query(
     `WITH closed AS (
        UPDATE billing.reconciliation_runs
@@ -85,23 +94,23 @@ async function resumeRun(client: ClientBase, earliest: Date, now: Date, dryRun: 
        RETURNING id
      )
      DELETE FROM billing.reconciliation_listed_subscriptions WHERE run_id IN (SELECT id FROM closed)`,
-    [resumed?.id ?? 0, dryRun, resumable],
+    [resumed?.id ?? 0, dryRun, resumableFrom],
   );
   return resumed;
 }
 
-async function beginRun(client: ClientBase, earliest: Date, now: Date, dryRun: boolean): Promise<RunRow> {
+async function beginRun(client: ClientBase, { windowStartAt, startedAt, dryRun }: RunToOpen): Promise<RunRow> {
   const { rows } = await client.query<RunRow>(
     `INSERT INTO billing.reconciliation_runs (status, dry_run, window_start, started_at)
      VALUES ('running', $1, $2, $3) RETURNING *`,
-    [dryRun, earliest, now],
+    [dryRun, windowStartAt, startedAt],
   );
   const [run] = rows;
   if (run === undefined) throw new OperationError('reconciliation_unrecorded', 'The run could not be recorded');
   return run;
 }
 
-/** Start of the last run that was complete and corrected what it found; everything before it has been looked at. */
+/** Start of the last complete run that corrected what it found: everything before it was compared. */
 export async function lastCompleteStart(client: ClientBase): Promise<Date | undefined> {
   const { rows } = await client.query<{ started_at: Date | null }>(
     `SELECT max(started_at) AS started_at FROM billing.reconciliation_runs WHERE status = 'complete' AND NOT dry_run`,
@@ -109,12 +118,16 @@ export async function lastCompleteStart(client: ClientBase): Promise<Date | unde
   return rows[0]?.started_at ?? undefined;
 }
 
-/** Saves how far a run has read and what it counted; in the transaction that stores what the page corrected. */
-export async function saveProgress(run: Run, progress: Progress): Promise<void> {
-  const { text, values } = counterAssignments(run.counters, 3);
-  await run.client.query(`UPDATE billing.reconciliation_runs SET progress = $2, ${text} WHERE id = $1`, [
-    run.id,
-    JSON.stringify({ ...progress, until: run.until, problems: run.problems } satisfies SavedProgress),
+/** Saves the position of a run and its counters; in the transaction that writes the page. */
+export async function saveProgress(
+  { client, id, window: { endAtSeconds } }: Run,
+  progress: Progress,
+  { counters, problems }: Tally,
+): Promise<void> {
+  const { text, values } = counterAssignments(counters, 3);
+  await client.query(`UPDATE billing.reconciliation_runs SET progress = $2, ${text} WHERE id = $1`, [
+    id,
+    JSON.stringify({ ...progress, endAtSeconds, problems } satisfies SavedProgress),
     ...values,
   ]);
 }
@@ -122,22 +135,22 @@ export async function saveProgress(run: Run, progress: Progress): Promise<void> 
 /** How an invocation of a run ended. */
 export type Ending =
   | { readonly status: 'complete' }
-  /** Out of time; goes on in the next invocation. */
+  /** Out of time; the next invocation continues the run. */
   | { readonly status: 'interrupted' }
   | { readonly status: 'failed'; readonly error: string };
 
-export async function closeRun(run: Pick<Run, 'client' | 'id' | 'counters'>, ending: Ending): Promise<void> {
-  const { text, values } = counterAssignments(run.counters, 4);
-  await run.client.query(
+export async function closeRun({ client, id, tally }: Run, ending: Ending): Promise<void> {
+  const { text, values } = counterAssignments(tally.counters, 4);
+  await client.query(
     `UPDATE billing.reconciliation_runs
      SET status = $2, error = $3, finished_at = CASE WHEN $2 = 'interrupted' THEN NULL ELSE now() END, ${text}
      WHERE id = $1`,
-    [run.id, ending.status, ending.status === 'failed' ? ending.error : null, ...values],
+    [id, ending.status, ending.status === 'failed' ? ending.error : null, ...values],
   );
   if (ending.status !== 'interrupted') {
-    await run.client.query('DELETE FROM billing.reconciliation_listed_subscriptions WHERE run_id = $1', [run.id]);
+    await client.query('DELETE FROM billing.reconciliation_listed_subscriptions WHERE run_id = $1', [id]);
   }
-  await run.client.query('SELECT pg_advisory_unlock($1)', [RUN_LOCK]);
+  await client.query('SELECT pg_advisory_unlock($1)', [RUN_LOCK]);
 }
 
 function counterAssignments(counters: Counters, first: number): { text: string; values: number[] } {

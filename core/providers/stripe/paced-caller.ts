@@ -16,7 +16,7 @@ export interface Answer<T> {
    * Seconds since 1970, by Stripe's clock, at which the answer was certainly not older: a snapshot is stamped with this,
    * so that it never outranks an event that happened after it was taken.
    */
-  readonly requestedAt: number;
+  readonly requestedAtSeconds: number;
 }
 
 export interface CallPolicy {
@@ -43,20 +43,20 @@ export function pacedCaller({
   firstBackoffMs = FIRST_BACKOFF_MS,
   ended: signal,
 }: CallPolicy = {}): CallStripe {
-  let nextCallAt = 0;
+  let nextCallAtMs = 0;
 
   async function paced<T>(call: () => Promise<Stripe.Response<T>>): Promise<Answer<T>> {
-    const now = Date.now();
-    const startAt = Math.max(now, nextCallAt);
-    nextCallAt = startAt + 1000 / callsPerSecond;
-    if (startAt > now) await wait(startAt - now, undefined, { signal });
+    const nowMs = Date.now();
+    const startAtMs = Math.max(nowMs, nextCallAtMs);
+    nextCallAtMs = startAtMs + 1000 / callsPerSecond;
+    if (startAtMs > nowMs) await wait(startAtMs - nowMs, undefined, { signal });
 
-    const requested = Date.now();
+    const sentAtMs = Date.now();
     const value = await call();
-    const tookMs = Date.now() - requested;
-    const stripeClock = Date.parse(value.lastResponse.headers.date ?? '');
-    const requestedMs = Number.isNaN(stripeClock) ? requested : Math.min(requested, stripeClock - tookMs);
-    return { value, requestedAt: Math.floor(requestedMs / 1000) };
+    const tookMs = Date.now() - sentAtMs;
+    const answeredAtMs = Date.parse(value.lastResponse.headers.date ?? '');
+    const requestedAtMs = Number.isNaN(answeredAtMs) ? sentAtMs : Math.min(sentAtMs, answeredAtMs - tookMs);
+    return { value, requestedAtSeconds: Math.floor(requestedAtMs / 1000) };
   }
 
   return async (call) => {
@@ -77,7 +77,7 @@ export function pacedCaller({
           );
         }
         const backoffMs = retryAfterMs(error) ?? Math.min(firstBackoffMs * 2 ** (attempt - 1), LONGEST_BACKOFF_MS);
-        if (isRateLimit(error)) nextCallAt = Math.max(nextCallAt, Date.now() + backoffMs);
+        if (isRateLimit(error)) nextCallAtMs = Math.max(nextCallAtMs, Date.now() + backoffMs);
         else await wait(backoffMs, undefined, { signal });
       }
     }

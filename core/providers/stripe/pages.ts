@@ -27,8 +27,8 @@ export type ListPage<T> = (lane: Lane, page: PageRequest) => Promise<Stripe.Resp
 
 export interface Page<T> {
   readonly objects: readonly T[];
-  /** Seconds since 1970; see {@link Answer.requestedAt}. */
-  readonly requestedAt: number;
+  /** Seconds since 1970; see {@link Answer.requestedAtSeconds}. */
+  readonly requestedAtSeconds: number;
 }
 
 export interface LanePage<T> extends Page<T> {
@@ -61,10 +61,10 @@ export async function* pagesOf<T extends { id: string }>(
   const request = async (index: number, lane: Lane): Promise<void> => {
     const cursor = lane.after === undefined ? {} : { starting_after: lane.after };
     try {
-      const { value, requestedAt } = await call(() => list(lane, { limit: PAGE_SIZE, ...cursor }));
+      const { value, requestedAtSeconds } = await call(() => list(lane, { limit: PAGE_SIZE, ...cursor }));
       const after = value.data.at(-1)?.id;
       const next = { ...lane, after: after ?? lane.after, done: !value.has_more || after === undefined };
-      arrive(() => ({ index, next, objects: value.data, requestedAt }));
+      arrive(() => ({ index, next, objects: value.data, requestedAtSeconds }));
     } catch (error) {
       arrive(() => {
         throw error;

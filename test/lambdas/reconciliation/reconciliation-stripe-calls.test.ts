@@ -22,7 +22,7 @@ function listOf(count: number, asked: string[]): ListPage<Thing> {
   };
 }
 
-const straight: CallStripe = async (call) => ({ value: await call(), requestedAt: 1 });
+const straight: CallStripe = async (call) => ({ value: await call(), requestedAtSeconds: 1 });
 
 async function readAll(pages: AsyncGenerator<LanePage<Thing>>): Promise<LanePage<Thing>[]> {
   const read: LanePage<Thing>[] = [];
@@ -74,7 +74,7 @@ describe('pages', () => {
     const failing: CallStripe = async (call) => {
       calls += 1;
       if (calls === 2) throw new Error('Stripe is away');
-      return { value: await call(), requestedAt: 1 };
+      return { value: await call(), requestedAtSeconds: 1 };
     };
     const pages = pagesOf(failing, listOf(6, []), [{}], NEVER);
 
