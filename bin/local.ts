@@ -5,9 +5,10 @@ import { run } from '../local/run';
 const HELP = `Runs the whole platform on this machine: two PostgreSQL clusters, the synthesised functions, endpoint, queue
 and schedules, S3, SQS, Secrets Manager and a stand-in for Stripe. Makes one full pass, then stays up.
 
-Usage: npm start [-- --once]
+Usage: npm start [-- --once | --quiet]
 
   --once   end after the pass: 0 when every step passed, 1 otherwise
+  --quiet  while it is up, print what fails, and not each event and job
   --help   this text
 
 Environment:
@@ -45,17 +46,19 @@ function readWebhookSecret(value: string | undefined): string | undefined {
   return value;
 }
 
-function readArguments(): { once: boolean; help: boolean } {
+function readArguments(): { once: boolean; quiet: boolean; help: boolean } {
   try {
-    const { values } = parseArgs({ options: { once: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } });
-    return { once: values.once ?? false, help: values.help ?? false };
+    const { values } = parseArgs({
+      options: { once: { type: 'boolean' }, quiet: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    });
+    return { once: values.once ?? false, quiet: values.quiet ?? false, help: values.help ?? false };
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error });
   }
 }
 
 async function main(): Promise<number> {
-  const { once, help } = readArguments();
+  const { once, quiet, help } = readArguments();
   if (help) {
     process.stdout.write(HELP);
     return 0;
@@ -68,6 +71,7 @@ async function main(): Promise<number> {
   }
   return run({
     once,
+    quiet,
     directory: resolve(join(__dirname, '..', '.local')),
     port: readPort(process.env.PORT),
     stripeSecretKey: readStripeKey(process.env.STRIPE_SECRET_KEY),
@@ -76,7 +80,7 @@ async function main(): Promise<number> {
 }
 
 main().then(
-  // Not `process.exitCode`: a connection that somebody keeps open must not keep the process up.
+  // Not `process.exitCode`: a client that keeps its connection open must not keep the process up.
   (code) => process.exit(code),
   (error: unknown) => {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

@@ -23,11 +23,11 @@ export function curlCommand(endpoint: string, secret: string, eventFile: string)
 
 /** What one can do with the platform while it is up. Writes an event to send to `directory`. */
 export function instructions(platform: Platform, directory: string): string[] {
-  const { endpoint, signingSecret, databases, scheduler, logDirectory } = platform;
+  const { endpoint, lambdaEndpoint, signingSecret, databases, logDirectory, template } = platform;
   const eventFile = join(directory, EVENT_FILE);
   const subscription = subscriptionObject({ metadata: { app_id: 'academy', project_id: 'project-1', user_id: 'you' } });
   writeFileSync(eventFile, JSON.stringify(eventObject('customer.subscription.created', subscription), null, 2));
-  const upcoming = scheduler
+  const upcoming = platform
     .upcoming()
     .map(({ schedule, at }) => [at.toISOString().slice(0, 16).replace('T', ' '), schedule.description]);
   const heading = (text: string): string => colors.bold(text);
@@ -41,6 +41,10 @@ export function instructions(platform: Platform, directory: string): string[] {
     heading("Stripe's own events, in test mode"),
     `  stripe listen --forward-to ${endpoint}`,
     '  then start again with STRIPE_WEBHOOK_SECRET=whsec_… as it prints, and STRIPE_SECRET_KEY=sk_test_… to reconcile',
+    heading('Invoke a function'),
+    `  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${template.region}`,
+    `  aws lambda invoke --endpoint-url ${lambdaEndpoint} --function-name BillingOps-local-backup \\`,
+    `    --cli-binary-format raw-in-base64-out --payload '{"database":"billing"}' /dev/stdout`,
     heading('Databases'),
     ...Object.values(databases).map(({ url }) => `  psql ${shellWord(url)}`),
     heading('Next runs (UTC)'),

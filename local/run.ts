@@ -15,6 +15,8 @@ import { Teardown } from './runtime/teardown';
 export interface RunOptions {
   /** End after the pass instead of staying up. */
   readonly once: boolean;
+  /** While it stays up, print what fails and not what succeeds. @default false */
+  readonly quiet?: boolean;
   /** Folder of everything that the run writes. */
   readonly directory: string;
   readonly port?: number;
@@ -68,7 +70,10 @@ export async function run(options: RunOptions): Promise<number> {
       log(`process ${lock.recoveredFrom.pid} ended without cleaning up; doing so now`);
     if (options.port !== undefined) await requireFree(options.port);
     say(`Starting in ${options.directory}; what a former run left there is discarded`);
-    const platform = await startPlatform({ ...options, log }, teardown);
+    const print = (line: string): void => {
+      if (!signal.aborted) say(`  ${line}`);
+    };
+    const platform = await startPlatform({ ...options, log, print }, teardown);
     const { functions, schedules } = platform.template;
     const stripe = platform.stripe === undefined ? 'the real Stripe, in test mode' : 'a stand-in for Stripe';
     say(
@@ -87,7 +92,8 @@ export async function run(options: RunOptions): Promise<number> {
     say();
     for (const line of instructions(platform, options.directory)) say(line);
     say();
-    say('Ctrl-C stops it');
+    say(`Ctrl-C stops it. What ${options.quiet ? 'fails' : 'arrives and what runs'} is printed here:`);
+    if (!options.quiet) platform.activity.showAll();
     // From here on, an interrupt is the ordinary end.
     codeOfInterrupt = 0;
     await untilInterrupted;

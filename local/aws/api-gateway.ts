@@ -6,7 +6,7 @@ import { LOOPBACK } from '../runtime/ports';
 import type { RestApi, Route } from '../template/routes';
 
 /** Calls the function of a route. */
-export type InvokeFunction = (functionArn: string, event: unknown) => Promise<unknown>;
+export type InvokeFunction = (functionArn: string, event: APIGatewayProxyEvent) => Promise<unknown>;
 
 export interface ApiGatewayOptions {
   readonly api: RestApi;

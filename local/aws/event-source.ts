@@ -9,8 +9,21 @@ export interface EventSourceOptions {
   readonly queue: QueueDefinition;
   readonly region: string;
   readonly invoke: (event: SQSEvent) => Promise<unknown>;
-  /** Told of batches that failed; their messages come back after the queue's visibility timeout. */
+  /** Receives the outcome of each batch. @default - none */
+  readonly observe?: (outcome: BatchOutcome) => void;
+  /** Receives what prevents polling. */
   readonly log: (message: string) => void;
+}
+
+/** How the invocation for a batch ended. */
+export interface BatchOutcome {
+  readonly functionName: string;
+  readonly messages: readonly Message[];
+  /** Ids of messages that stay in the queue: they become visible again after its visibility timeout. */
+  readonly failed: ReadonlySet<string>;
+  /** Why the invocation failed as a whole; undefined when the function answered. */
+  readonly error: Error | undefined;
+  readonly durationMs: number;
 }
 
 /** Takes messages from a queue to a function, as Lambda's event source mapping does. */
@@ -104,16 +117,21 @@ async function deleteMessages({ sqs, queue }: EventSourceOptions, messages: read
 
 /** Hands one batch to the function and deletes what it finished; the rest becomes visible again in time. */
 async function processBatch(options: EventSourceOptions, messages: readonly Message[]): Promise<void> {
-  const { definition, queue, region, invoke, log } = options;
+  const { definition, queue, region, invoke, observe } = options;
+  const started = performance.now();
+  const ended = (failed: ReadonlySet<string>, error?: Error): void => {
+    const { functionName } = definition;
+    observe?.({ functionName, messages, failed, error, durationMs: performance.now() - started });
+  };
   let failed: ReadonlySet<string>;
   try {
     const response = await invoke(toEvent(messages, queue.arn, region));
     failed = failedIds(definition.reportsBatchItemFailures ? response : undefined, messages);
   } catch (error) {
-    log(`batch of ${messages.length}: ${(error as Error).message}`);
+    ended(new Set(messages.map(({ MessageId: id = '' }) => id)), error as Error);
     return;
   }
-  if (failed.size > 0) log(`${failed.size} of ${messages.length} messages failed in ${definition.functionName}`);
+  ended(failed);
   await deleteMessages(
     options,
     messages.filter(({ MessageId: id = '' }) => !failed.has(id)),

@@ -15,6 +15,8 @@ export class FunctionError extends Error {
     readonly errorMessage: string,
     /** The function's log. */
     readonly logFile: string,
+    /** Stack trace of the error, a line each; empty when the process ended. */
+    readonly trace: readonly string[] = [],
   ) {
     super(`${functionName} failed: ${errorType}: ${errorMessage} (log: ${logFile})`);
     this.name = 'FunctionError';
@@ -26,6 +28,7 @@ interface Message {
   readonly payload?: string;
   readonly errorType?: string;
   readonly errorMessage?: string;
+  readonly trace?: readonly string[];
 }
 
 /** Memory that Node keeps outside the heap: Lambda's limit is for the whole process, `--max-old-space-size` is not. */
@@ -69,7 +72,7 @@ export class FunctionProcess {
         this.kill();
       };
     });
-    // Whoever invokes it gets the failure; until then it must not count as unhandled.
+    // Thrown by `invoke`; until then it must not count as unhandled.
     this.loaded.catch(() => undefined);
   }
 
@@ -103,10 +106,10 @@ export class FunctionProcess {
         clearTimeout(timer);
         reject(this.error('Runtime.ExitError', `Runtime exited with error: ${reason}`));
       };
-      this.onMessage = ({ kind, payload = 'null', errorType = 'Error', errorMessage = '' }) => {
+      this.onMessage = ({ kind, payload = 'null', errorType = 'Error', errorMessage = '', trace }) => {
         clearTimeout(timer);
         if (kind === 'result') resolve(JSON.parse(payload));
-        else reject(this.error(errorType, errorMessage));
+        else reject(this.error(errorType, errorMessage, trace));
       };
       const deadlineMs = Date.now() + timeoutSeconds * 1000;
       this.child.send({ requestId, event: JSON.stringify(event), functionArn: arn, deadlineMs });
@@ -123,7 +126,7 @@ export class FunctionProcess {
     this.onEnd(reason);
   }
 
-  private error(errorType: string, errorMessage: string): FunctionError {
-    return new FunctionError(this.definition.name, errorType, errorMessage, this.logFile);
+  private error(errorType: string, errorMessage: string, trace?: readonly string[]): FunctionError {
+    return new FunctionError(this.definition.name, errorType, errorMessage, this.logFile, trace);
   }
 }

@@ -1,11 +1,12 @@
 import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { FunctionProcess } from './lambda-process';
 import type { FunctionDefinition } from '../template/platform-template';
 
 export { FunctionError } from './lambda-process';
 
-/** What the functions of this machine have around them instead of AWS. */
+/** What the functions of this machine use in place of AWS. */
 export interface Surroundings {
   readonly region: string;
   readonly endpoints: { readonly s3: string; readonly sqs: string; readonly secretsManager: string };
@@ -15,13 +16,13 @@ export interface Surroundings {
   readonly logDirectory: string;
 }
 
-/** Instances of a function without reserved concurrency: enough to show concurrency, few enough for two cores. */
-const DEFAULT_INSTANCES = 2;
+/** Instances of a function without reserved concurrency: enough to show concurrency, no more than the machine has cores. */
+const DEFAULT_INSTANCES = Math.max(2, availableParallelism());
 
-/** A service that nobody serves here. Calls to it fail at once, instead of reaching for AWS. */
+/** Endpoint of the services that are not served here: calls fail at once instead of reaching AWS. */
 const UNSERVED_ENDPOINT = 'http://127.0.0.1:9';
 
-/** Variables that Lambda sets, and those that lead the SDK to this machine. */
+/** Variables that Lambda sets, and those that point the SDK to this machine. */
 function environmentOf(definition: FunctionDefinition, surroundings: Surroundings): Record<string, string> {
   const { region, endpoints, caFile } = surroundings;
   return {
@@ -70,6 +71,11 @@ export class LocalFunction {
     mkdirSync(surroundings.logDirectory, { recursive: true });
     this.logFile = join(surroundings.logDirectory, `${definition.name}.log`);
     this.limit = definition.reservedConcurrency ?? DEFAULT_INSTANCES;
+  }
+
+  /** Whether Lambda would refuse a synchronous invocation now: all of the reserved concurrency is in use. */
+  get throttled(): boolean {
+    return this.definition.reservedConcurrency !== undefined && this.busy.size >= this.limit;
   }
 
   /** Starts an instance ahead of the first invocation, so that its start does not count there. */

@@ -12,8 +12,16 @@ export interface Scheduler {
 export interface SchedulerOptions {
   readonly schedules: readonly ScheduleDefinition[];
   readonly invoke: (functionArn: string, input: unknown) => Promise<unknown>;
-  /** Told of each start and its outcome. */
-  readonly log: (message: string) => void;
+  /** Receives the outcome of each scheduled start. @default - none */
+  readonly observe?: (outcome: ScheduleOutcome) => void;
+}
+
+/** How a scheduled start ended. */
+export interface ScheduleOutcome {
+  readonly schedule: ScheduleDefinition;
+  /** Undefined when the function answered. */
+  readonly error: Error | undefined;
+  readonly durationMs: number;
 }
 
 /** Computes the first start after a moment; undefined when there is none. */
@@ -64,8 +72,8 @@ export function fillIn(input: string, { name }: ScheduleDefinition, at: Date): u
   return JSON.parse(input.replace(/<aws\.scheduler\.([\w-]+)>/g, (text, key: string) => attributes[key] ?? text));
 }
 
-/** Starts the clock. A start that falls in a time when the machine slept is made up for once, as soon as it wakes. */
-export function startScheduler({ schedules, invoke, log }: SchedulerOptions): Scheduler {
+/** Starts the clock. A start that was due while the machine slept is made once, as soon as it wakes. */
+export function startScheduler({ schedules, invoke, observe }: SchedulerOptions): Scheduler {
   const origin = new Date();
   const running = schedules
     .filter(({ enabled }) => enabled)
@@ -75,12 +83,13 @@ export function startScheduler({ schedules, invoke, log }: SchedulerOptions): Sc
     });
 
   const start = async (schedule: ScheduleDefinition, at: Date): Promise<void> => {
-    log(`schedule "${schedule.description}" starts (due ${at.toISOString()})`);
+    const started = performance.now();
+    const ended = (error?: Error): void => observe?.({ schedule, error, durationMs: performance.now() - started });
     try {
       await invoke(schedule.functionArn, fillIn(schedule.input, schedule, at));
-      log(`schedule "${schedule.description}" is done`);
+      ended();
     } catch (error) {
-      log(`schedule "${schedule.description}" failed: ${(error as Error).message}`);
+      ended(error as Error);
     }
   };
   const arm = (entry: (typeof running)[number]): void => {

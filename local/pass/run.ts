@@ -9,7 +9,7 @@ import { runSteps } from './run-steps';
 import { showState } from './resulting-state';
 import type { PassContext, Step } from './steps';
 
-const STEPS: readonly Step[] = [migrate, deliverEvents, showState, backUp, restore, heal, listenOnLoopback];
+const STEPS: readonly Step[] = [deliverEvents, showState, backUp, restore, heal, listenOnLoopback];
 
 /**
  * One full pass through the platform, each step with its evidence on standard output.
@@ -22,7 +22,11 @@ export async function runPass(platform: Platform, interrupted: AbortSignal): Pro
   const stripe = platform.stripe?.state ?? new StripeState();
   const context: PassContext = { platform, billing, main, stripe, scenario: undefined, backups: new Map() };
   try {
-    return await runSteps(STEPS, context, interrupted);
+    const failed = await runSteps([migrate], context, interrupted);
+    if (interrupted.aborted) return failed;
+    // Until here, events that arrived waited in the queue: without tables, they would fail and be parked.
+    platform.startConsumers();
+    return [...failed, ...(await runSteps(STEPS, context, interrupted))];
   } finally {
     // They are closed already when the pass was interrupted.
     await Promise.allSettled([billing.end(), main.end()]);

@@ -1,24 +1,29 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { WEBHOOK_PATH } from '../../lambdas/webhook/contract';
+import type { APIGatewayProxyEvent } from 'aws-lambda';
 import type { DatabaseName } from '../../core/contract';
+import { WEBHOOK_PATH } from '../../lambdas/webhook/contract';
 import { bundleFunctions } from '../../lib/operations/bundles';
 import { startApiGateway } from '../aws/api-gateway';
-import { startDatabases, writeAuthorities, type LocalDatabaseServer } from '../postgres/databases';
-import { startEventSource } from '../aws/event-source';
-import { LocalFunction } from '../aws/lambda-runtime';
+import { startLambdaApi, type ObservedInvocation } from '../aws/lambda-api';
 import { QUEUE_ACCOUNT, startObjectStoreAndQueue } from '../aws/object-store-and-queue';
-import { createResources, sqsClient } from './resources';
-import { startScheduler, type Scheduler } from '../aws/scheduler';
-import { startSecretsManager, type SecretsManager } from '../aws/secrets-manager';
-import { startStripeStandIn, type StripeStandIn } from '../stripe/stand-in';
-import { synthesise } from './synthesise';
-import { readPlatformTemplate, type PlatformTemplate } from '../template/platform-template';
+import type { Scheduler } from '../aws/scheduler';
+import { startSecretsManager } from '../aws/secrets-manager';
+import { startDatabases, writeAuthorities, type LocalDatabaseServer } from '../postgres/databases';
+import type { HttpServer } from '../runtime/http-server';
 import type { Teardown } from '../runtime/teardown';
+import { startStripeStandIn, type StripeStandIn } from '../stripe/stand-in';
+import { readPlatformTemplate, type PlatformTemplate } from '../template/platform-template';
+import { Activity } from './activity';
+import { startConsumers } from './consumers';
+import { fillSecrets, PlatformFunctions } from './functions';
+import { writePlatformFile } from './platform-file';
+import { createResources, sqsClient } from './resources';
+import { synthesise } from './synthesise';
 
 export interface PlatformOptions {
-  /** Folder of everything that the run writes; what a former run left in it is discarded. */
+  /** Folder of everything that the run writes; the content of a former run is discarded. */
   readonly directory: string;
   /** Port of the endpoint. @default a free one */
   readonly port?: number;
@@ -26,54 +31,44 @@ export interface PlatformOptions {
   readonly stripeSecretKey?: string;
   /** @default a random one */
   readonly stripeWebhookSecret?: string;
+  /** Receives what is out of the ordinary. */
   readonly log: (message: string) => void;
+  /** Prints a line of the platform's activity. */
+  readonly print: (line: string) => void;
 }
 
 /** The whole platform, running on this machine. */
 export interface Platform {
   readonly template: PlatformTemplate;
-  /** Where Stripe's events are sent to. */
+  /** URL that Stripe's events are sent to. */
   readonly endpoint: string;
-  /** Secret that the endpoint expects events to be signed with. */
+  /** Secret that the endpoint verifies signatures with. */
   readonly signingSecret: string;
   readonly databases: Readonly<Record<DatabaseName, LocalDatabaseServer>>;
   /** Undefined when the real Stripe is used. */
   readonly stripe: StripeStandIn | undefined;
-  readonly scheduler: Scheduler;
+  /** Endpoint of Lambda's Invoke API. */
+  readonly lambdaEndpoint: string;
+  readonly activity: Activity;
   readonly logDirectory: string;
+  /**
+   * Begins to take messages from the queues and to run the schedules. To be called once, when the databases are migrated:
+   * events that arrive earlier wait in the queue.
+   */
+  startConsumers(): void;
+  /** The next start of each schedule, soonest first; none before the consumers are started. */
+  upcoming(): ReturnType<Scheduler['upcoming']>;
   /** Runs a function, named by its folder in `lambdas/`. @throws FunctionError */
   invoke(stem: string, event: unknown): Promise<unknown>;
 }
 
 const STRIPE_API_BASE = 'https://api.stripe.com';
+/** Name of the environment that `localEnvironment` describes. */
+const ENVIRONMENT = 'local';
 const STAND_IN_KEY = 'rk_test_local';
 
-/** Region in the ARNs of the databases' secrets; nothing is looked up there. */
+/** Region in the ARNs of the databases' secrets; nothing in it is called. */
 const REGION = 'eu-central-1';
-
-/** The function that a folder in `lambdas/` becomes; its name ends in the folder's. */
-function functionOf(functions: readonly LocalFunction[], stem: string): LocalFunction {
-  const found = functions.find(({ definition }) => definition.name.endsWith(`-${stem}`));
-  if (found === undefined) throw new Error(`The template has no function "${stem}".`);
-  return found;
-}
-
-/** Gives every secret its value: those of the databases, and the two of Stripe, found by who reads them. */
-function fillSecrets(
-  secrets: SecretsManager,
-  databases: Platform['databases'],
-  functions: readonly LocalFunction[],
-  stripe: { signingSecret: string; apiKey: string },
-): void {
-  for (const { secretArn, credentials } of Object.values(databases)) secrets.put(secretArn, credentials);
-  const arnIn = (stem: string, variable: string): string => {
-    const arn = functionOf(functions, stem).definition.environment[variable];
-    if (arn === undefined) throw new Error(`Function ${stem} has no ${variable}.`);
-    return arn;
-  };
-  secrets.put(arnIn('webhook', 'SIGNING_SECRET_ARN'), { current: stripe.signingSecret });
-  secrets.put(arnIn('reconciliation', 'STRIPE_API_SECRET_ARN'), { apiKey: stripe.apiKey });
-}
 
 /**
  * Starts everything, wired as the synthesised template says. What is started is added to `teardown` at once, so that
@@ -111,42 +106,60 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
     caFile: writeAuthorities(directory, databases),
     logDirectory,
   };
-  const functions = template.functions.map((definition) => new LocalFunction(definition, surroundings));
-  teardown.add(() => {
-    for (const each of functions) each.stop();
-  });
+  const functions = new PlatformFunctions(template.functions, surroundings);
+  teardown.add(() => functions.stop());
   const signingSecret = options.stripeWebhookSecret ?? `whsec_${randomBytes(24).toString('hex')}`;
   const apiKey = options.stripeSecretKey ?? STAND_IN_KEY;
-  fillSecrets(secrets, databases, functions, { signingSecret, apiKey });
+  fillSecrets(secrets, Object.values(databases), functions, { signingSecret, apiKey });
 
-  const byArn = new Map(functions.map((each) => [each.definition.arn, each]));
-  const invokeArn = async (arn: string, event: unknown): Promise<unknown> => {
-    const target = byArn.get(arn);
-    if (target === undefined) throw new Error(`The template has no function ${arn}.`);
-    return target.invoke(event);
-  };
-  for (const definition of template.eventSources) {
-    const queue = template.queues.find(({ arn }) => arn === definition.queueArn);
-    const target = functions.find((each) => each.definition.name === definition.functionName);
-    if (queue === undefined || target === undefined)
-      throw new Error('An event source names a queue or function unknown.');
-    const invoke = (event: unknown): Promise<unknown> => target.invoke(event);
-    const source = startEventSource({ sqs, definition, queue, region: template.region, invoke, log });
-    teardown.add(() => source.stop());
-  }
-  const gateway = await startApiGateway({ api: template.api, invoke: invokeArn, port: options.port, log });
-  teardown.add(() => gateway.stop());
-  const scheduler = startScheduler({ schedules: template.schedules, invoke: invokeArn, log });
-  teardown.add(() => scheduler.stop());
-
+  const activity = new Activity(options.print);
+  const { api, lambdaApi } = await startApis(options, template, functions, activity, teardown);
+  const endpoint = `${api.url}${WEBHOOK_PATH}`;
+  const file = writePlatformFile(directory, {
+    environment: ENVIRONMENT,
+    region: template.region,
+    endpoints: { lambda: lambdaApi.url, s3: store.endpoint, sqs: store.endpoint, secretsManager: secrets.endpoint },
+    apiUrl: api.url,
+    webhookUrl: endpoint,
+  });
+  teardown.add(() => file.remove());
+  let scheduler: Scheduler | undefined;
   return {
     template,
-    endpoint: `${gateway.url}${WEBHOOK_PATH}`,
+    endpoint,
+    lambdaEndpoint: lambdaApi.url,
     signingSecret,
     databases,
     stripe,
-    scheduler,
+    activity,
     logDirectory,
-    invoke: (stem, event) => functionOf(functions, stem).invoke(event),
+    startConsumers() {
+      scheduler = startConsumers({ template, functions, sqs, activity, log }, teardown);
+    },
+    upcoming: () => scheduler?.upcoming() ?? [],
+    invoke: (stem, event) => functions.byStem(stem).invoke(event),
   };
+}
+
+/** Starts the API of the template's routes, and Lambda's own. */
+async function startApis(
+  { port, log }: PlatformOptions,
+  template: PlatformTemplate,
+  functions: PlatformFunctions,
+  activity: Activity,
+  teardown: Teardown,
+): Promise<{ api: HttpServer; lambdaApi: HttpServer }> {
+  const invoke = async (arn: string, event: APIGatewayProxyEvent): Promise<unknown> => {
+    const target = functions.byArn(arn);
+    const started = performance.now();
+    const result = await target.invoke(event);
+    activity.request(target.definition.name, event, result, performance.now() - started);
+    return result;
+  };
+  const api = await startApiGateway({ api: template.api, invoke, port, log });
+  teardown.add(() => api.stop());
+  const observe = (invocation: ObservedInvocation): void => activity.invocation(invocation);
+  const lambdaApi = await startLambdaApi({ functions: functions.all, observe });
+  teardown.add(() => lambdaApi.stop());
+  return { api, lambdaApi };
 }

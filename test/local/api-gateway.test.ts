@@ -22,7 +22,7 @@ beforeEach(async () => {
     api: API,
     log: (message) => logged.push(message),
     invoke: async (arn, event) => {
-      calls.push({ arn, event: event as APIGatewayProxyEvent });
+      calls.push({ arn, event });
       return answer();
     },
   });

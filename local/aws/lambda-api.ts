@@ -1,0 +1,192 @@
+import { readFileSync, statSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { readBody, requestUrl, startHttpServer, type HttpServer } from '../runtime/http-server';
+import { FunctionError, type LocalFunction } from './lambda-runtime';
+
+export interface LambdaApiOptions {
+  readonly functions: readonly LocalFunction[];
+  /** @default - none */
+  readonly observe?: (invocation: ObservedInvocation) => void;
+}
+
+/** An invocation that came through the API and has ended. */
+export interface ObservedInvocation {
+  readonly functionName: string;
+  readonly durationMs: number;
+  /** Undefined when the function answered. */
+  readonly error: Error | undefined;
+}
+
+/** Most bytes of a request and of an answer: 6 MB synchronously, 1 MB asynchronously. */
+const MAX_SYNCHRONOUS_BYTES = 6 * 1024 * 1024;
+const MAX_ASYNCHRONOUS_BYTES = 1024 * 1024;
+/** What `X-Amz-Log-Result` has of the log. */
+const LOG_TAIL_BYTES = 4096;
+
+const INVOKE_PATH = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/;
+/** A name, a partial or a whole ARN, each perhaps with a qualifier. */
+const FUNCTION_NAME = /^(?:(?:arn:aws:lambda:[\w-]+:)?\d{12}:function:|function:)?([\w-]{1,64})(?::([\w$-]+))?$/;
+
+/** A request that Lambda refuses, in its words; the SDK makes an exception of this name from it. */
+class ServiceError extends Error {
+  constructor(
+    readonly status: number,
+    override readonly name: string,
+    message: string,
+    readonly type: 'User' | 'Service' = 'User',
+  ) {
+    super(message);
+  }
+}
+
+/** What a function, or the lack of an answer, becomes on the wire. */
+interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+function functionOf(functions: readonly LocalFunction[], text: string, qualifier: string | null): LocalFunction {
+  const [, name, ownQualifier] = FUNCTION_NAME.exec(text) ?? [];
+  if (name === undefined) {
+    throw new ServiceError(400, 'InvalidParameterValueException', `${text} is no name and no ARN of a function`);
+  }
+  const found = functions.find(({ definition }) => definition.name === name);
+  const version = ownQualifier ?? qualifier ?? '$LATEST';
+  if (found === undefined || version !== '$LATEST') {
+    const known = functions.map(({ definition }) => definition.name).join(', ');
+    const suffix = version === '$LATEST' ? '' : `:${version}`;
+    throw new ServiceError(
+      404,
+      'ResourceNotFoundException',
+      `Function not found: ${name}${suffix} (here are: ${known})`,
+    );
+  }
+  return found;
+}
+
+async function readPayload(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+  const body = await readBody(request, maxBytes);
+  if (body === undefined) {
+    throw new ServiceError(413, 'RequestTooLargeException', `Request must be smaller than ${maxBytes} bytes`);
+  }
+  if (body.length === 0) return {};
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    const reason = `Could not parse request body into json: ${(error as Error).message}`;
+    throw new ServiceError(400, 'InvalidRequestContentException', reason);
+  }
+}
+
+/** Invokes the function and reports how it ended. @throws FunctionError */
+async function invoke({ observe }: LambdaApiOptions, target: LocalFunction, event: unknown): Promise<unknown> {
+  const started = performance.now();
+  const ended = (error?: Error): void =>
+    observe?.({ functionName: target.definition.name, durationMs: performance.now() - started, error });
+  try {
+    const result = await target.invoke(event);
+    ended();
+    return result;
+  } catch (error) {
+    ended(error as Error);
+    throw error;
+  }
+}
+
+function failure(errorType: string, errorMessage: string, trace: readonly string[] = []): Answer {
+  const body = JSON.stringify({ errorType, errorMessage, ...(trace.length === 0 ? {} : { trace }) });
+  return { status: 200, headers: { 'x-amz-function-error': 'Unhandled' }, body };
+}
+
+async function answerSynchronously(
+  options: LambdaApiOptions,
+  target: LocalFunction,
+  event: unknown,
+  withLog: boolean,
+): Promise<Answer> {
+  if (target.throttled) {
+    throw new ServiceError(429, 'TooManyRequestsException', 'Rate Exceeded.');
+  }
+  const logged = sizeOf(target.logFile);
+  const answer = await invoke(options, target, event).then(
+    (result): Answer => {
+      const body = JSON.stringify(result ?? null);
+      if (Buffer.byteLength(body) <= MAX_SYNCHRONOUS_BYTES) return { status: 200, body };
+      return failure('Function.ResponseSizeTooLarge', `Response payload size exceeded ${MAX_SYNCHRONOUS_BYTES} bytes.`);
+    },
+    (error: unknown) => {
+      if (!(error instanceof FunctionError)) throw error;
+      return failure(error.errorType, error.errorMessage, error.trace);
+    },
+  );
+  const log: Record<string, string> = withLog
+    ? { 'x-amz-log-result': tailOf(target.logFile, logged).toString('base64') }
+    : {};
+  return { ...answer, headers: { 'x-amz-executed-version': '$LATEST', ...answer.headers, ...log } };
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** The end of what was written to a log since it had `from` bytes; lines of other instances may be among them. */
+function tailOf(file: string, from: number): Buffer {
+  const size = sizeOf(file);
+  return size === 0 ? Buffer.alloc(0) : readFileSync(file).subarray(Math.max(from, size - LOG_TAIL_BYTES), size);
+}
+
+async function answerOf(options: LambdaApiOptions, request: IncomingMessage): Promise<Answer> {
+  const url = requestUrl(request);
+  const path = url && INVOKE_PATH.exec(decodeURIComponent(url.pathname).replaceAll(/\/+$/g, ''));
+  if (!url) throw new ServiceError(400, 'InvalidParameterValueException', 'The request URL is malformed');
+  // Not verified, but demanded: no page in a browser can send it to this machine unasked.
+  if (!request.headers.authorization?.startsWith('AWS4-HMAC-SHA256 ')) {
+    throw new ServiceError(403, 'MissingAuthenticationTokenException', 'Missing Authentication Token');
+  }
+  if (!path || request.method !== 'POST') {
+    throw new ServiceError(404, 'UnknownOperationException', 'Of the API of Lambda, only Invoke is served here');
+  }
+  const target = functionOf(options.functions, path[1] ?? '', url.searchParams.get('Qualifier'));
+  const type = String(request.headers['x-amz-invocation-type'] ?? 'RequestResponse');
+  switch (type) {
+    case 'DryRun':
+      return { status: 204 };
+    case 'Event': {
+      const event = await readPayload(request, MAX_ASYNCHRONOUS_BYTES);
+      // Lambda would retry a failure twice and then use the failure destination; here the observer and the log have it.
+      invoke(options, target, event).catch(() => undefined);
+      return { status: 202 };
+    }
+    case 'RequestResponse': {
+      const withLog = request.headers['x-amz-log-type'] === 'Tail';
+      return answerSynchronously(options, target, await readPayload(request, MAX_SYNCHRONOUS_BYTES), withLog);
+    }
+    default:
+      throw new ServiceError(400, 'InvalidParameterValueException', `Unknown invocation type ${type}`);
+  }
+}
+
+async function serve(options: LambdaApiOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    const { status, headers, body } = await answerOf(options, request);
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
+    response.end(body);
+  } catch (error) {
+    const { status, name, message, type } =
+      error instanceof ServiceError
+        ? error
+        : new ServiceError(500, 'ServiceException', (error as Error).message, 'Service');
+    response.writeHead(status, { 'content-type': 'application/json', 'x-amzn-errortype': name });
+    response.end(JSON.stringify({ Type: type, Message: message }));
+  }
+}
+
+/**
+ * Serves Lambda's Invoke API on loopback, for the SDK, and for `aws lambda invoke --endpoint-url`.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+ */
+export async function startLambdaApi(options: LambdaApiOptions): Promise<HttpServer> {
+  return startHttpServer((request, response) => serve(options, request, response));
+}
