@@ -173,6 +173,14 @@ const schema = z
         daysBack: whole(1, 30).default(7),
       })
       .prefault({}),
+    /**
+     * The runbook as a page that on-call can open, usually `docs/runbook.md` at the company's repository host, such as
+     * `https://github.com/example/billing-operations/blob/main/docs/runbook.md`. Alarms link to its headings.
+     */
+    runbookUrl: text(
+      'must be an https URL of at most 200 characters, without `#` and `?`, such as `https://github.com/example/billing-operations/blob/main/docs/runbook.md`',
+      /^(?=.{12,200}$)https:\/\/[\w.-]+(:\d+)?\/[^\s#?]*$/,
+    ),
     /** Where each severity is mailed. @default - nobody; subscribe on-call's tool to the topics */
     alarmEmails: z
       .strictObject({

@@ -9,6 +9,8 @@ import {
 const REGION = 'eu-central-1';
 const SECOND_REGION = 'eu-west-1';
 const EUROPEAN_UNION = ['eu-central-1', SECOND_REGION, 'eu-north-1'];
+/** Put in the page of your own copy: every alarm links to it. */
+const RUNBOOK_URL = 'https://github.com/example/billing-operations/blob/main/docs/runbook.md';
 const ZONES = ['eu-central-1a', 'eu-central-1b', 'eu-central-1c'];
 
 /**
@@ -42,6 +44,7 @@ const DEPLOYED: Readonly<Record<'dev' | 'staging' | 'production', EnvironmentInp
       },
     },
     stripe: { livemode: false },
+    runbookUrl: RUNBOOK_URL,
   },
   staging: {
     name: 'staging',
@@ -70,6 +73,7 @@ const DEPLOYED: Readonly<Record<'dev' | 'staging' | 'production', EnvironmentInp
       },
     },
     stripe: { livemode: false },
+    runbookUrl: RUNBOOK_URL,
     cache: { kind: 'serverless' },
   },
   production: {
@@ -100,6 +104,7 @@ const DEPLOYED: Readonly<Record<'dev' | 'staging' | 'production', EnvironmentInp
       },
     },
     stripe: { livemode: true },
+    runbookUrl: RUNBOOK_URL,
     cache: { kind: 'serverless' },
   },
 };
@@ -158,6 +163,7 @@ export function localEnvironment(options: LocalEnvironmentOptions): EnvironmentC
     logLevel: 'INFO',
     databases: existingDatabases(options),
     stripe: { apiBase: options.stripeApiBase, livemode: false },
+    runbookUrl: RUNBOOK_URL,
     reconciliation: options.reconciliation,
   });
 }
@@ -179,6 +185,7 @@ export function rehearsalEnvironment(options: RunningDatabasesOptions): Environm
     logLevel: 'INFO',
     databases: existingDatabases(options),
     stripe: { apiBase: options.stripeApiBase, livemode: false },
+    runbookUrl: RUNBOOK_URL,
     firewall: false,
     computedAlarms: false,
   });

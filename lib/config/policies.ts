@@ -62,3 +62,9 @@ export const EVENT_RETENTION_DAYS = DEFAULT_RETENTION_DAYS;
  * whoever has got hold of one.
  */
 export const SECRET_ROTATION_DAYS = 90;
+
+/**
+ * Milliseconds from which a statement is slow (G0): PostgreSQL logs it, and the 95th percentile above it raises the warning
+ * on query latency. Lower fills the log with healthy statements; higher leaves an alarm without a statement to look at.
+ */
+export const SLOW_QUERY_MS = 500;

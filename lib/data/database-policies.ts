@@ -1,5 +1,5 @@
 import type { DatabaseName } from '../../core/contract';
-import { THRESHOLDS } from '../config/alarms/thresholds';
+import { SLOW_QUERY_MS } from '../config/policies';
 
 /** What is set on the instance of one database beyond its backup policy. */
 export interface DatabasePolicy {
@@ -48,8 +48,8 @@ const COMMON_PARAMETERS: Readonly<Record<string, string>> = {
   // Who was connected, from where and for how long: half of the audit log. The other half is pgaudit's.
   log_connections: '1',
   log_disconnections: '1',
-  // Milliseconds: the warning threshold of query latency, so that a slow query that alarms can be read in the log.
-  log_min_duration_statement: String(THRESHOLDS.queryLatency.warning),
+  // The log then holds the statements behind an alarm on query latency.
+  log_min_duration_statement: String(SLOW_QUERY_MS),
   // Milliseconds: above the processor's own timeout, so that this only ends what nobody waits for any more.
   statement_timeout: '60000',
   // Milliseconds: a transaction left open blocks vacuum and holds locks. Higher than any job is silent between two statements.

@@ -5,7 +5,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/environment-schema';
-import { SEVERITIES, type Severity } from '../config/alarms/thresholds';
+import { SEVERITIES, type Severity } from '../config/alarms/alarm-definition';
 
 export interface AlertTopicsProps {
   readonly config: EnvironmentConfig;

@@ -7,29 +7,32 @@ import { Construct } from 'constructs';
 import { DATABASE_NAMES } from '../../core/contract';
 import { acknowledge } from '../policy/acknowledge';
 import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../policy/acknowledge-permissions';
+import type { AlertDefinition } from '../config/alarms/alarm-definition';
 import { recoveryWorkflowName } from '../operations/recovery/instance-recovery';
+import { eventText, type TextContext } from './alarm-text';
 
-/** Failures that AWS reports itself, and no function sees. */
-interface FailureEvent {
+/** A failure that AWS reports itself and that none of our functions sees. */
+export interface FailureEvent extends AlertDefinition {
+  /** Id of its rule. */
   readonly name: string;
+  /** Events of EventBridge that report it. */
   readonly pattern: EventPattern;
-  readonly symptom: string;
-  /** Heading in `docs/runbook.md`. */
-  readonly runbookAnchor: string;
 }
 
-const ofRds = { resourceType: ['RDS'] };
+const ON_RDS = { resourceType: ['RDS'] };
 
 const FAILURES: readonly FailureEvent[] = [
   {
     name: 'BackupJobFailed',
-    // Expired: it did not start within its window, which breaks the recovery point objective just as well.
+    // Expired: it did not start within its window, which breaks the recovery point objective just as a failure does.
     pattern: {
       source: ['aws.backup'],
       detailType: ['Backup Job State Change'],
-      detail: { ...ofRds, state: ['FAILED', 'ABORTED', 'EXPIRED'] },
+      detail: { ...ON_RDS, state: ['FAILED', 'ABORTED', 'EXPIRED'] },
     },
-    symptom: 'A recovery point was not made',
+    symptom: 'AWS Backup did not make a recovery point',
+    action: 'Read in the jobs of AWS Backup why it failed; start an on-demand backup job.',
+    consolePage: 'backupJobs',
     runbookAnchor: 'recovery-points-stale',
   },
   {
@@ -37,9 +40,11 @@ const FAILURES: readonly FailureEvent[] = [
     pattern: {
       source: ['aws.backup'],
       detailType: ['Copy Job State Change'],
-      detail: { ...ofRds, state: ['FAILED'] },
+      detail: { ...ON_RDS, state: ['FAILED'] },
     },
-    symptom: 'A recovery point was not copied to the second region',
+    symptom: 'AWS Backup did not copy a recovery point to the second region',
+    action: 'Check that the vault and the key of the second region exist.',
+    consolePage: 'backupJobs',
     runbookAnchor: 'recovery-points-stale',
   },
   {
@@ -47,9 +52,11 @@ const FAILURES: readonly FailureEvent[] = [
     pattern: {
       source: ['aws.backup'],
       detailType: ['Restore Job State Change'],
-      detail: { ...ofRds, status: ['FAILED', 'ABORTED'] },
+      detail: { ...ON_RDS, status: ['FAILED', 'ABORTED'] },
     },
-    symptom: 'A recovery point could not be restored, perhaps in the monthly test',
+    symptom: 'A recovery point could not be restored, possibly in the monthly test',
+    action: 'Read the status message of the restore job; take a new backup and drill it.',
+    consolePage: 'backupJobs',
     runbookAnchor: 'restore-drill-failed',
   },
   {
@@ -60,71 +67,79 @@ const FAILURES: readonly FailureEvent[] = [
       detail: { EventCategories: ['failure', 'low storage'] },
     },
     symptom: 'RDS reports the failure of an instance, or that its disk is full',
+    action: 'Read the events of the instance, and whether it is available.',
+    consolePage: 'instanceEvents',
     runbookAnchor: 'instance-failed',
   },
   {
     name: 'SnapshotExportFailed',
-    // Only the failed export: the other events on snapshots (0042, 0091, 0161, 0197) tell of what was made.
+    // Only the failed export: the other events on snapshots (0042, 0091, 0161, 0197) report success.
     pattern: {
       source: ['aws.rds'],
       detailType: ['RDS DB Snapshot Event'],
       detail: { EventID: ['RDS-EVENT-0159'] },
     },
     symptom: 'The export of a snapshot failed',
+    action: 'Read the reason in the events; start the backup again by hand.',
+    consolePage: 'instanceEvents',
     runbookAnchor: 'backup-failed',
   },
   {
     name: 'RotationFailed',
-    // Comes by way of CloudTrail, and only where the account has a trail; without one, the age of the password tells.
+    // Arrives through CloudTrail, so only where the account has a trail; otherwise the alarm on the password's age notices.
     pattern: {
       source: ['aws.secretsmanager'],
       detailType: ['AWS Service Event via CloudTrail'],
       detail: { eventSource: ['secretsmanager.amazonaws.com'], eventName: ['RotationFailed'] },
     },
     symptom: 'The rotation of a secret failed',
+    action: 'Check that the functions still connect; then rotate the secret by hand.',
+    consolePage: 'secrets',
     runbookAnchor: 'password-not-rotated',
   },
 ];
 
 export interface FailureEventsProps {
-  readonly environmentName: string;
+  /** Topic that failures are published to. */
   readonly critical: ITopic;
+  /** What the messages link to. */
+  readonly context: TextContext;
 }
 
-/** Tells the critical topic what AWS Backup, RDS, Secrets Manager and the recovery workflows report as failed. */
+/** Publishes to the critical topic what AWS Backup, RDS, Secrets Manager and the recovery workflows report as failed. */
 export class FailureEvents extends Construct {
   constructor(scope: Construct, id: string, props: FailureEventsProps) {
     super(scope, id);
-    // By a role: EventBridge honours no conditions in the policy of a topic, so without one anybody's rule could publish.
+    const { context } = props;
+    // EventBridge honours no conditions in the policy of a topic: without a role, any rule of any account could publish.
     const role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('events.amazonaws.com'),
-      description: 'Tells the critical topic of failures',
+      description: 'Publishes failures to the critical topic',
     });
     acknowledgeOwnPolicy(role);
     acknowledgeWildcards(role, {
       actions: ['kms:GenerateDataKey*'],
-      reason: 'As SNS asks for it of who publishes to an encrypted topic; it is of the one key of the topics',
+      reason: 'SNS requires it of publishers to an encrypted topic; it applies to the one key of the topics',
     });
-    for (const { name, pattern, symptom, runbookAnchor } of [
-      ...FAILURES,
-      recoveryFailed(Stack.of(this), props.environmentName),
-    ]) {
-      const rule = new Rule(this, name, { description: symptom, eventPattern: pattern });
+    for (const event of failureEvents(Stack.of(this), context.names.environmentName)) {
+      const rule = new Rule(this, event.name, { description: event.symptom, eventPattern: event.pattern });
       acknowledge(rule, {
         nag: ['Serverless-EventBusDLQ'],
-        reason:
-          'Delivered again for a day; what a queue kept for longer, nobody could be told of but through the same topic',
+        reason: 'EventBridge retries for 24 h. A dead-letter queue would need an alarm on this same topic.',
       });
       rule.addTarget(
         new SnsTopic(props.critical, {
           role,
-          message: RuleTargetInput.fromText(
-            `${symptom} (${props.environmentName}). See the console of AWS for details. Runbook: docs/runbook.md#${runbookAnchor}`,
-          ),
+          message: RuleTargetInput.fromText(eventText(event, 'critical', context)),
         }),
       );
     }
   }
+}
+
+/** The failures that AWS reports about one environment. */
+export function failureEvents(stack: Stack, environmentName: string): readonly FailureEvent[] {
+  return [...FAILURES, recoveryFailed(stack, environmentName)];
 }
 
 function recoveryFailed(stack: Stack, environmentName: string): FailureEvent {
@@ -144,11 +159,8 @@ function recoveryFailed(stack: Stack, environmentName: string): FailureEvent {
       detail: { status: ['FAILED', 'TIMED_OUT', 'ABORTED'], stateMachineArn: arns },
     },
     symptom: 'The recovery of an instance did not finish',
+    action: 'Open the failed execution: its state tells what exists now.',
+    consolePage: 'stateMachines',
     runbookAnchor: 'instance-recovery-failed',
   };
 }
-
-/** Headings that the messages link to. */
-export const FAILURE_ANCHORS: readonly string[] = [
-  ...new Set([...FAILURES.map(({ runbookAnchor }) => runbookAnchor), 'instance-recovery-failed']),
-];

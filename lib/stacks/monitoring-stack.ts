@@ -1,48 +1,54 @@
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/environment-schema';
+import { alarmsOf } from '../config/alarms/alarms';
+import type { TextContext } from '../monitoring/alarm-text';
+import { Alarms } from '../monitoring/alarms';
 import { AlertTopics } from '../monitoring/alert-topics';
 import { FailureEvents } from '../monitoring/failure-events';
-import { OperationalAlarms } from '../monitoring/operational-alarms';
-import { ThresholdAlarms } from '../monitoring/threshold-alarms';
-import { watchedMetrics } from '../monitoring/watched-metrics';
 import { queueParameterName } from '../operations/event-queue';
 import type { DataStack } from './data-stack';
 import { EnvironmentStack } from './environment-stack';
 import type { OperationsStack } from './operations-stack';
 
 export interface MonitoringStackProps {
+  /** Environment that is watched. */
   readonly config: EnvironmentConfig;
+  /** Stack with the databases. */
   readonly data: DataStack;
+  /** Stack with the functions and queues, deployed before this one. */
   readonly operations: OperationsStack;
 }
 
-/** Watches the other two. Nothing depends on it. */
+/** Alarms and topics. It only consumes: no other stack depends on it. */
 export class MonitoringStack extends EnvironmentStack {
   constructor(scope: Construct, props: MonitoringStackProps) {
     const { config, data, operations } = props;
     super(scope, 'Monitoring', { config, description: `Alarms of billing (${config.name})` });
     this.addStackDependency(operations);
 
-    // Read when this stack is deployed, which is after the other.
+    // Resolved when this stack is deployed, which is after Operations.
     const queueName = (queue: 'events' | 'parked') =>
       StringParameter.valueForStringParameter(this, queueParameterName(config.name, queue));
-    const computed = config.computedAlarms;
-    const { topics } = new AlertTopics(this, 'Alerts', { config });
-    new ThresholdAlarms(this, 'Thresholds', {
-      environmentName: config.name,
-      topics,
-      computed,
-      metrics: watchedMetrics({
+    const { billing, main } = data.databases;
+    const context: TextContext = {
+      account: config.account,
+      region: config.region,
+      runbookUrl: config.runbookUrl,
+      names: {
         environmentName: config.name,
-        instanceIdentifiers: {
-          billing: data.databases.billing.instanceIdentifier,
-          main: data.databases.main.instanceIdentifier,
-        },
+        instanceIdentifiers: { billing: billing.instanceIdentifier, main: main.instanceIdentifier },
         eventQueueName: queueName('events'),
-      }),
+        parkedQueueName: queueName('parked'),
+      },
+    };
+    const { topics } = new AlertTopics(this, 'Alerts', { config });
+    new Alarms(this, 'Alarms', {
+      definitions: alarmsOf(config),
+      computed: config.computedAlarms,
+      topics,
+      context,
     });
-    new OperationalAlarms(this, 'Jobs', { config, topics, parkedQueueName: queueName('parked') });
-    new FailureEvents(this, 'FailureEvents', { environmentName: config.name, critical: topics.critical });
+    new FailureEvents(this, 'FailureEvents', { critical: topics.critical, context });
   }
 }

@@ -25,7 +25,7 @@ export const NOT_REHEARSED: readonly NotRehearsed[] = [
     because: 'switched off (`computedAlarms`): MiniStack rejects a template with an alarm on several metrics',
     coveredBy: [
       'test/lib/monitoring/alarms.test.ts',
-      'test/lib/monitoring/operational-alarms.test.ts',
+      'test/lib/monitoring/job-alarms.test.ts',
       'test/lib/stacks/rehearsal.test.ts',
     ],
   },

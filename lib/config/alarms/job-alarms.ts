@@ -3,280 +3,338 @@ import { CLEANUP_METRICS } from '../../../lambdas/cleanup/contract';
 import { COLLECTOR_METRICS, type WatchedSecret } from '../../../lambdas/collector/contract';
 import { DRILL_METRICS } from '../../../lambdas/drill/contract';
 import { RECONCILIATION_METRICS } from '../../../lambdas/reconciliation/contract';
-import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import { VERIFY_METRICS } from '../../../lambdas/verify/contract';
-import type { AlarmMetric, OperationalAlarm } from './alarm';
+import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
+import type { EnvironmentConfig } from '../environment-schema';
 import { BACKUP_POLICIES, SECRET_ROTATION_DAYS } from '../policies';
-
-type Dimensions = Readonly<Record<string, string>>;
+import type { AlarmDefinition } from './alarm-definition';
+import { countOf, highestOf, sumOf } from './alarm-metric';
 
 const HOUR_SECONDS = 60 * 60;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
 
 /**
  * Hours after which a job that is due is missing: for its start, its run and a retry. The last of them is the window in
- * which the age must stay above its limit. Less pages for a retry; more leaves the hour of a missing backup unknown.
+ * which the age must stay above its threshold. Fewer page for a retry; more hide a missing backup for longer.
  */
 const GRACE_HOURS = 2;
 /** Drills are monthly: the longest month, and a long weekend to look into one that did not start. */
 const DRILL_LIMIT_DAYS = 35;
-/** Secrets Manager rotates within the day that is due, and tries again on the next. */
+/** Secrets Manager rotates within the day on which a rotation is due, and tries again on the next. */
 const ROTATION_GRACE_DAYS = 2;
-/** Cleanup is daily: one run missed, and the one after it. */
+/** Cleanup is daily: one missed run, and the one after it. */
 const CLEANUP_LIMIT_DAYS = 2;
 
-const HOURLY = { periodSeconds: HOUR_SECONDS, evaluationPeriods: 1 } as const;
+/** An event that is wrong each time it happens. */
+const ANY_WITHIN_AN_HOUR = {
+  unit: 'count',
+  comparisonOperator: 'GreaterThanThreshold',
+  periodSeconds: HOUR_SECONDS,
+  evaluationPeriods: 1,
+  treatMissingData: 'notBreaching',
+} as const;
 
-/** The alarm on an event that is wrong each time it happens. */
-const HAPPENED = { ...HOURLY, threshold: 0, fires: 'above', silence: 'good' } as const;
-
-/** The alarm on a verdict of the last run: it stands until the next one. */
-const FOUND = { ...HAPPENED, silence: 'unchanged' } as const;
+/** A finding of the last run: the alarm stays until the next run reports that it is gone. */
+const FOUND_BY_LAST_RUN = { ...ANY_WITHIN_AN_HOUR, treatMissingData: 'ignore' } as const;
 
 /**
- * The alarm on an age that the collector publishes. Nobody says how old something is: that is as bad as if it were too
- * old. An hour, so that a collector that stands still is heard of by its own alarm first.
+ * An age that the collector publishes. No data is as bad as too old: the age is unknown. The window is an hour, so that
+ * a collector that stopped raises its own alarm first.
  */
-const TOO_OLD = { fires: 'above', periodSeconds: 300, evaluationPeriods: 12, silence: 'bad' } as const;
+const AGE_FOR_AN_HOUR = {
+  unit: 's',
+  comparisonOperator: 'GreaterThanThreshold',
+  periodSeconds: 300,
+  evaluationPeriods: 12,
+  treatMissingData: 'breaching',
+} as const;
 
-function metricOf(service: string, name: string, statistic: 'Sum' | 'Maximum', dimensions?: Dimensions): AlarmMetric[] {
-  return [{ from: 'function', service, name, statistic, dimensions }];
+/** The alarms on the jobs that run by themselves, and on what they prove. */
+export function jobAlarms(config: EnvironmentConfig): AlarmDefinition[] {
+  return [
+    ...DATABASE_NAMES.flatMap(backupAlarms),
+    ...DATABASE_NAMES.flatMap(backupConditionAlarms),
+    ...DATABASE_NAMES.flatMap(drillAlarms),
+    ...DATABASE_NAMES.map(verificationAlarm),
+    ...reconciliationAlarms(config),
+    ...reconciliationFindingAlarms(),
+    ...cleanupAlarms(),
+    ...collectorAlarms(),
+    ...DATABASE_NAMES.map(passwordAlarm),
+    ...(['api', 'signing'] as const).map(stripeSecretAlarm),
+  ];
 }
 
-const gaugeOf = (name: string, dimensions?: Dimensions) => metricOf('collector', name, 'Maximum', dimensions);
-const countOf = (service: string, name: string, database?: DatabaseName) =>
-  metricOf(service, name, 'Sum', database && { database });
-
-/** The alarms on what runs by itself, or proves what did. */
-export const JOB_ALARMS: readonly OperationalAlarm[] = [
-  ...DATABASE_NAMES.flatMap(ofBackups),
-  ...DATABASE_NAMES.flatMap(ofDrills),
-  ...ofReconciliation(),
-  ...ofCleanup(),
-  ...ofCollector(),
-  ...ofSecrets(),
-];
-
-function ofBackups(database: DatabaseName): OperationalAlarm[] {
+function backupAlarms(database: DatabaseName): AlarmDefinition[] {
   const overdueHours = BACKUP_POLICIES[database].frequencyHours + GRACE_HOURS;
   return [
     {
-      ...HAPPENED,
+      ...ANY_WITHIN_AN_HOUR,
       name: `backupFailed-${database}`,
-      severity: 'warning',
-      metrics: countOf('backup', BACKUP_METRICS.failed, database),
+      measure: 'Failed backups',
+      thresholds: { warning: 0 },
+      metric: countOf('backup', BACKUP_METRICS.failed, { database }),
       symptom: `A backup of the ${database} database failed`,
       action: 'Read the log of the backup function; start the backup again by hand.',
       runbookAnchor: 'backup-failed',
+      consolePage: { functionOf: 'backup' },
     },
     {
-      ...TOO_OLD,
+      ...AGE_FOR_AN_HOUR,
       name: `backupMissing-${database}`,
-      severity: 'critical',
-      metrics: gaugeOf(COLLECTOR_METRICS.backupAgeSeconds, { database }),
-      threshold: (overdueHours - 1) * HOUR_SECONDS,
+      measure: 'Age of the newest archive',
+      thresholds: { critical: (overdueHours - 1) * HOUR_SECONDS },
+      metric: highestOf('collector', COLLECTOR_METRICS.backupAgeSeconds, { database }),
       symptom: `The ${database} database has had no backup for ${overdueHours} hours`,
-      action: 'Start a backup by hand, then find out why the schedule did not.',
+      action: 'Start a backup by hand, then find out why the schedule did not start one.',
       runbookAnchor: 'backup-missing',
+      consolePage: { functionOf: 'backup' },
     },
     {
-      ...FOUND,
-      name: `backupUnprotected-${database}`,
-      severity: 'critical',
-      metrics: metricOf('backup', BACKUP_METRICS.unprotectedTiers, 'Maximum', { database }),
-      symptom: `Point-in-time recovery or the recovery points of the ${database} database are stale or missing`,
-      action: 'See which tier the last backup report names, then the jobs of AWS Backup.',
-      runbookAnchor: 'recovery-points-stale',
-    },
-    {
-      ...HAPPENED,
-      name: `backupExported-${database}`,
-      severity: 'warning',
-      metrics: countOf('backup', BACKUP_METRICS.exported, database),
-      // Exports come hours apart: a day keeps the alarm from closing between two of them.
-      periodSeconds: DAY_SECONDS,
-      symptom: `The ${database} database is too large to be archived; RDS exports it instead, which brings back no rows`,
-      action: 'Know that recovery now rests on RDS and AWS Backup alone; plan how to get below the streaming limit.',
-      runbookAnchor: 'backup-too-large',
-    },
-    {
-      ...FOUND,
+      ...FOUND_BY_LAST_RUN,
       name: `backupHousekeepingFailed-${database}`,
-      severity: 'warning',
-      metrics: countOf('backup', BACKUP_METRICS.housekeepingFailed, database),
+      measure: 'Failed removals of expired archives',
+      thresholds: { warning: 0 },
+      metric: countOf('backup', BACKUP_METRICS.housekeepingFailed, { database }),
       symptom: `Expired archives of the ${database} database could not be removed; the new backup is good`,
       action: "Read the log of the backup function; check its permissions on the archive bucket and the bucket's key.",
       runbookAnchor: 'backup-housekeeping-failed',
+      consolePage: { functionOf: 'backup' },
     },
   ];
 }
 
-function ofDrills(database: DatabaseName): OperationalAlarm[] {
+function backupConditionAlarms(database: DatabaseName): AlarmDefinition[] {
   return [
     {
-      ...HAPPENED,
+      ...FOUND_BY_LAST_RUN,
+      name: `backupUnprotected-${database}`,
+      measure: 'Backup tiers that are stale or missing',
+      thresholds: { critical: 0 },
+      metric: highestOf('backup', BACKUP_METRICS.unprotectedTiers, { database }),
+      symptom: `Point-in-time recovery or the recovery points of the ${database} database are stale or missing`,
+      action: 'See which tier the last backup report names, then the jobs of AWS Backup.',
+      runbookAnchor: 'recovery-points-stale',
+      consolePage: 'backupJobs',
+    },
+    {
+      ...ANY_WITHIN_AN_HOUR,
+      name: `backupExported-${database}`,
+      measure: 'Backups made as an RDS export instead of an archive',
+      thresholds: { warning: 0 },
+      metric: countOf('backup', BACKUP_METRICS.exported, { database }),
+      // Exports are hours apart: a day keeps the alarm from closing between two of them.
+      periodSeconds: DAY_SECONDS,
+      symptom: `The ${database} database is too large to be archived; RDS exports it instead, from which no rows can be recovered`,
+      action:
+        'Until it is below the streaming limit again, recovery depends on RDS and AWS Backup alone: plan for that.',
+      runbookAnchor: 'backup-too-large',
+      consolePage: { functionOf: 'backup' },
+    },
+  ];
+}
+
+function drillAlarms(database: DatabaseName): AlarmDefinition[] {
+  const { restoreTargetMinutes } = BACKUP_POLICIES[database];
+  return [
+    {
+      ...ANY_WITHIN_AN_HOUR,
       name: `drillFailed-${database}`,
-      severity: 'critical',
-      metrics: countOf('drill', DRILL_METRICS.failed, database),
-      symptom: `The restore drill of the ${database} database failed: its archives may be no backups`,
+      measure: 'Failed restore drills',
+      thresholds: { critical: 0 },
+      metric: countOf('drill', DRILL_METRICS.failed, { database }),
+      symptom: `The restore drill of the ${database} database failed: its archives may be useless`,
       action: 'Read the record of the drill; take a new backup and drill again.',
       runbookAnchor: 'restore-drill-failed',
+      consolePage: { functionOf: 'drill' },
     },
     {
-      ...FOUND,
+      ...FOUND_BY_LAST_RUN,
       name: `drillSlow-${database}`,
-      severity: 'critical',
-      metrics: metricOf('drill', DRILL_METRICS.targetPercent, 'Maximum', { database }),
-      threshold: 100,
-      symptom: `Restoring the ${database} database would take longer than the promised ${BACKUP_POLICIES[database].restoreTargetMinutes} minutes`,
+      measure: 'Duration of the last drill, as a share of the target,',
+      unit: '%',
+      thresholds: { critical: 100 },
+      metric: highestOf('drill', DRILL_METRICS.targetPercent, { database }),
+      symptom: `Restoring the ${database} database would take longer than the promised ${restoreTargetMinutes} minutes`,
       action: 'Recover by the instance workflow until the archive restores faster.',
       runbookAnchor: 'restore-drill-slow',
+      consolePage: { functionOf: 'drill' },
     },
     {
-      ...TOO_OLD,
+      ...AGE_FOR_AN_HOUR,
       name: `drillMissing-${database}`,
-      severity: 'critical',
-      metrics: gaugeOf(COLLECTOR_METRICS.drillAgeSeconds, { database }),
-      threshold: DRILL_LIMIT_DAYS * DAY_SECONDS,
-      symptom: `For ${DRILL_LIMIT_DAYS} days no restore drill has proven the archives of the ${database} database`,
-      action: 'Start a drill by hand, then find out why the schedule did not.',
+      measure: 'Age of the last drill that passed',
+      thresholds: { critical: DRILL_LIMIT_DAYS * DAY_SECONDS },
+      metric: highestOf('collector', COLLECTOR_METRICS.drillAgeSeconds, { database }),
+      symptom: `No restore drill has proven the archives of the ${database} database for ${DRILL_LIMIT_DAYS} days`,
+      action: 'Start a drill by hand, then find out why the schedule did not start one.',
       runbookAnchor: 'restore-drill-missing',
-    },
-    {
-      ...HAPPENED,
-      name: `verifyFailed-${database}`,
-      severity: 'critical',
-      metrics: countOf('verify', VERIFY_METRICS.failed, database),
-      symptom: `A ${database} database was verified and is not sound, or could not be verified`,
-      action:
-        'Read in the log of the verify function which database it was and what is wrong with it; cut nothing over.',
-      runbookAnchor: 'verification-failed',
+      consolePage: { functionOf: 'drill' },
     },
   ];
 }
 
-function ofReconciliation(): OperationalAlarm[] {
+function verificationAlarm(database: DatabaseName): AlarmDefinition {
+  return {
+    ...ANY_WITHIN_AN_HOUR,
+    name: `verifyFailed-${database}`,
+    measure: 'Failed verifications',
+    thresholds: { critical: 0 },
+    metric: countOf('verify', VERIFY_METRICS.failed, { database }),
+    symptom: `A ${database} database did not pass verification, or could not be verified`,
+    action:
+      'The log of the verify function names the database and each problem. Do not cut over to it before you know which it is.',
+    runbookAnchor: 'verification-failed',
+    consolePage: { functionOf: 'verify' },
+  };
+}
+
+function reconciliationAlarms({ reconciliation }: EnvironmentConfig): AlarmDefinition[] {
   const overdueHours = 24 + GRACE_HOURS;
+  const missing: AlarmDefinition = {
+    ...AGE_FOR_AN_HOUR,
+    name: 'reconciliationMissing',
+    measure: 'Age of the last complete reconciliation',
+    thresholds: { critical: (overdueHours - 1) * HOUR_SECONDS },
+    metric: highestOf('collector', COLLECTOR_METRICS.reconciliationAgeSeconds),
+    symptom: `No reconciliation with Stripe has completed for ${overdueHours} hours: lost events stay lost`,
+    action: 'Run it by hand until it answers `complete`, then find out why the schedule did not start it.',
+    runbookAnchor: 'reconciliation-missing',
+    consolePage: { functionOf: 'reconciliation' },
+  };
   return [
     {
-      ...HAPPENED,
+      ...ANY_WITHIN_AN_HOUR,
       name: 'reconciliationFailed',
-      severity: 'warning',
-      metrics: countOf('reconciliation', RECONCILIATION_METRICS.failed),
-      symptom: 'A reconciliation with Stripe failed; what it got to is corrected',
+      measure: 'Failed reconciliations',
+      thresholds: { warning: 0 },
+      metric: countOf('reconciliation', RECONCILIATION_METRICS.failed),
+      symptom: 'A reconciliation with Stripe failed; its corrections up to then are kept',
       action: "Read the log of the reconciliation function, check Stripe's status and the API key; run it again.",
       runbookAnchor: 'reconciliation-failed',
+      consolePage: { functionOf: 'reconciliation' },
     },
+    ...(reconciliation.enabled ? [missing] : []),
+  ];
+}
+
+function reconciliationFindingAlarms(): AlarmDefinition[] {
+  return [
     {
-      ...TOO_OLD,
-      name: 'reconciliationMissing',
-      severity: 'critical',
-      metrics: gaugeOf(COLLECTOR_METRICS.reconciliationAgeSeconds),
-      threshold: (overdueHours - 1) * HOUR_SECONDS,
-      symptom: `For ${overdueHours} hours no reconciliation with Stripe has been completed: lost events stay lost`,
-      action: 'Run it by hand until it answers `complete`, then find out why the schedule did not.',
-      runbookAnchor: 'reconciliation-missing',
-      appliesTo: ({ reconciliation }) => reconciliation.enabled,
-    },
-    {
-      ...FOUND,
+      ...FOUND_BY_LAST_RUN,
       name: 'reconciliationDrift',
-      severity: 'warning',
-      metrics: countOf('reconciliation', RECONCILIATION_METRICS.driftDetected),
+      measure: 'Differences found by the last reconciliation',
+      thresholds: { warning: 0 },
+      metric: countOf('reconciliation', RECONCILIATION_METRICS.driftDetected),
       symptom: 'The last reconciliation found subscriptions or purchases that differ from Stripe, and corrected them',
-      action: 'Look at the findings of the run: one kind in numbers points to a fault of ours.',
+      action: 'Look at the findings of the run: many of one kind point to a bug on our side.',
       runbookAnchor: 'reconciliation-found-drift',
+      consolePage: { functionOf: 'reconciliation' },
     },
     {
-      ...FOUND,
+      ...FOUND_BY_LAST_RUN,
       name: 'eventsMissed',
-      severity: 'warning',
-      metrics: countOf('reconciliation', RECONCILIATION_METRICS.missedEvents),
+      measure: 'Missed events found by the last reconciliation',
+      thresholds: { warning: 0 },
+      metric: countOf('reconciliation', RECONCILIATION_METRICS.missedEvents),
       symptom: 'The last reconciliation found Stripe events that never arrived, and applied them',
-      action: 'Check in the Stripe dashboard that the endpoint is enabled and what its deliveries were answered.',
+      action: 'Check in the Stripe dashboard that the endpoint is enabled, and how its deliveries were answered.',
       runbookAnchor: 'events-missed',
+      consolePage: { functionOf: 'webhook' },
     },
   ];
 }
 
-function ofCleanup(): OperationalAlarm[] {
+function cleanupAlarms(): AlarmDefinition[] {
   return [
     {
-      ...HAPPENED,
+      ...ANY_WITHIN_AN_HOUR,
       name: 'cleanupFailed',
-      severity: 'warning',
-      metrics: countOf('cleanup', CLEANUP_METRICS.failed),
-      symptom: 'The deletion of old events failed; the next run goes on',
+      measure: 'Failed cleanups',
+      thresholds: { warning: 0 },
+      metric: countOf('cleanup', CLEANUP_METRICS.failed),
+      symptom: 'Old events could not be deleted; the next run continues',
       action: 'Read the log of the cleanup function. If it fails again tomorrow, run it by hand.',
       runbookAnchor: 'cleanup-failed',
+      consolePage: { functionOf: 'cleanup' },
     },
     {
-      ...TOO_OLD,
+      ...AGE_FOR_AN_HOUR,
       name: 'cleanupOverdue',
-      severity: 'warning',
-      metrics: gaugeOf(COLLECTOR_METRICS.cleanupOverdueSeconds),
-      threshold: CLEANUP_LIMIT_DAYS * DAY_SECONDS,
-      symptom: `Events lie in the ledger ${CLEANUP_LIMIT_DAYS} days past their retention: cleanup does not run, or does not keep up`,
-      action: 'Run the cleanup by hand, then find out why the schedule did not.',
+      measure: 'Time that the oldest event is past its retention',
+      thresholds: { warning: CLEANUP_LIMIT_DAYS * DAY_SECONDS },
+      metric: highestOf('collector', COLLECTOR_METRICS.cleanupOverdueSeconds),
+      symptom: `The ledger holds events ${CLEANUP_LIMIT_DAYS} days past their retention: cleanup does not run, or does not keep up`,
+      action: 'Run the cleanup by hand, then find out why the schedule did not start it.',
       runbookAnchor: 'cleanup-overdue',
+      consolePage: { functionOf: 'cleanup' },
     },
   ];
 }
 
-function ofCollector(): OperationalAlarm[] {
-  const { succeeded, failed } = COLLECTOR_METRICS;
+function collectorAlarms(): AlarmDefinition[] {
+  const succeeded = countOf('collector', COLLECTOR_METRICS.succeeded);
+  const failed = countOf('collector', COLLECTOR_METRICS.failed);
+  // A database that fails over is away for a minute or two.
+  const quarterOfAnHour = { periodSeconds: 300, evaluationPeriods: 3 } as const;
   return [
     {
+      ...quarterOfAnHour,
       name: 'collectorMissing',
-      severity: 'critical',
-      metrics: [...countOf('collector', succeeded), ...countOf('collector', failed)],
-      threshold: 1,
-      fires: 'below',
-      periodSeconds: 300,
-      evaluationPeriods: 3,
-      silence: 'bad',
-      symptom: 'The collector has not run for 15 minutes: nobody knows how old backups, drills and reconciliations are',
+      measure: 'Runs of the collector in 5 minutes',
+      unit: 'count',
+      thresholds: { critical: 1 },
+      comparisonOperator: 'LessThanThreshold',
+      metric: sumOf('collectorMissing', [succeeded, failed]),
+      treatMissingData: 'breaching',
+      symptom:
+        'The collector has not run for 15 minutes: the ages of backups, drills, reconciliations and secrets are unknown',
       action:
         'Read the log of the collector function and invoke it by hand. The alarms on ages follow within the hour.',
       runbookAnchor: 'collector-missing',
+      consolePage: { functionOf: 'collector' },
     },
     {
-      ...HAPPENED,
+      ...ANY_WITHIN_AN_HOUR,
+      ...quarterOfAnHour,
       name: 'collectorIncomplete',
-      severity: 'warning',
-      metrics: countOf('collector', failed),
-      periodSeconds: 300,
-      // A database that fails over takes a minute or two.
-      evaluationPeriods: 3,
-      symptom: 'For 15 minutes the collector could not measure everything',
-      action: 'The log of the collector function names what, and why: a database, RDS, S3 or Secrets Manager.',
+      measure: 'Incomplete runs of the collector in 5 minutes',
+      thresholds: { warning: 0 },
+      metric: failed,
+      symptom: 'The collector could not measure everything for 15 minutes',
+      action: 'The log of the collector function names what failed, and why: a database, RDS, S3 or Secrets Manager.',
       runbookAnchor: 'collector-incomplete',
+      consolePage: { functionOf: 'collector' },
     },
   ];
 }
 
-function ofSecrets(): OperationalAlarm[] {
-  const ageOf = (secret: WatchedSecret) => gaugeOf(COLLECTOR_METRICS.secretAgeSeconds, { secret });
-  return [
-    ...DATABASE_NAMES.map((database): OperationalAlarm => ({
-      ...TOO_OLD,
-      name: `passwordNotRotated-${database}`,
-      severity: 'warning',
-      metrics: ageOf(`${database}-database`),
-      threshold: (SECRET_ROTATION_DAYS + ROTATION_GRACE_DAYS) * DAY_SECONDS,
-      symptom: `The password of the ${database} database was not rotated within ${SECRET_ROTATION_DAYS} days`,
-      action: 'Rotate the secret by hand and read the log of its rotation function.',
-      runbookAnchor: 'password-not-rotated',
-    })),
-    ...(['api', 'signing'] as const).map((secret): OperationalAlarm => ({
-      ...TOO_OLD,
-      name: `stripeSecretOld-${secret}`,
-      severity: 'warning',
-      metrics: ageOf(`stripe-${secret}`),
-      threshold: SECRET_ROTATION_DAYS * DAY_SECONDS,
-      symptom: `Stripe's ${secret === 'api' ? 'API key' : 'signing secret'} is older than ${SECRET_ROTATION_DAYS} days; Stripe rolls it only by hand`,
-      action: 'Roll it in the Stripe dashboard and put the new value into the secret.',
-      runbookAnchor: 'stripe-secret-old',
-    })),
-  ];
+const secretAge = (secret: WatchedSecret) => highestOf('collector', COLLECTOR_METRICS.secretAgeSeconds, { secret });
+
+function passwordAlarm(database: DatabaseName): AlarmDefinition {
+  return {
+    ...AGE_FOR_AN_HOUR,
+    name: `passwordNotRotated-${database}`,
+    measure: 'Age of the password',
+    thresholds: { warning: (SECRET_ROTATION_DAYS + ROTATION_GRACE_DAYS) * DAY_SECONDS },
+    metric: secretAge(`${database}-database`),
+    symptom: `The password of the ${database} database was not rotated within ${SECRET_ROTATION_DAYS} days`,
+    action: 'Rotate the secret by hand and read the log of its rotation function.',
+    runbookAnchor: 'password-not-rotated',
+    consolePage: 'secrets',
+  };
+}
+
+function stripeSecretAlarm(secret: 'api' | 'signing'): AlarmDefinition {
+  return {
+    ...AGE_FOR_AN_HOUR,
+    name: `stripeSecretOld-${secret}`,
+    measure: 'Age of the secret',
+    thresholds: { warning: SECRET_ROTATION_DAYS * DAY_SECONDS },
+    metric: secretAge(`stripe-${secret}`),
+    symptom: `Stripe's ${secret === 'api' ? 'API key' : 'signing secret'} is older than ${SECRET_ROTATION_DAYS} days, and Stripe does not roll it by itself`,
+    action: 'Roll it in the Stripe dashboard and put the new value into the secret.',
+    runbookAnchor: 'stripe-secret-old',
+    consolePage: 'secrets',
+  };
 }

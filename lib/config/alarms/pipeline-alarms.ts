@@ -1,14 +1,16 @@
 import { CACHE_METRICS } from '../../../core/cache/contract';
 import { PROCESSOR_METRICS } from '../../../lambdas/processor/contract';
 import { WEBHOOK_METRICS } from '../../../lambdas/webhook/contract';
-import type { AlarmMetric, OperationalAlarm } from './alarm';
+import type { EnvironmentConfig } from '../environment-schema';
+import type { AlarmDefinition } from './alarm-definition';
+import { countOf, sumOf } from './alarm-metric';
 
 const QUARTER_SECONDS = 15 * 60;
 const HOUR_SECONDS = 60 * 60;
 
 /**
- * The functions that schedules, or operators who do not wait, invoke: what fails for good lies in a queue of theirs.
- * A test compares them with the templates.
+ * The functions that are invoked asynchronously, by a schedule or by an operator: a request that fails for good ends in
+ * the function's failure queue. A test compares them with the templates.
  */
 export const ASYNCHRONOUS_FUNCTIONS = [
   'backup',
@@ -23,118 +25,189 @@ export const ASYNCHRONOUS_FUNCTIONS = [
   'row-recovery',
 ] as const;
 
-/** The functions that look for entitlements in the cache, or invalidate them. */
+/** The functions that read entitlements from the cache, or invalidate them there. */
 const CACHE_USERS = ['processor', 'reconciliation', 'replay', 'entitlements', 'row-recovery'] as const;
 
-/** Requests in six hours, all refused, from which on it is not one stray scanner. */
+/** Requests in six hours, all of them refused, that are more than a stray scanner. */
 const ALL_REFUSED_MINIMUM = 3;
 
-/** Any at all within the period is worth a look. */
-const ANY = { threshold: 0, fires: 'above', evaluationPeriods: 1, silence: 'good' } as const;
+/** More than the threshold within one period. */
+const WITHIN_ONE_PERIOD = {
+  unit: 'count',
+  comparisonOperator: 'GreaterThanThreshold',
+  evaluationPeriods: 1,
+  treatMissingData: 'notBreaching',
+} as const;
 
 /**
- * Messages in a queue where there should be none. SQS falls silent about a queue that nobody touched for six hours: that
+ * Messages in a queue that should be empty. SQS stops publishing about a queue that was not used for six hours, which
  * must not close the alarm.
  */
-const NOT_EMPTY = { ...ANY, periodSeconds: 300, silence: 'unchanged' } as const;
+const QUEUE_NOT_EMPTY = { ...WITHIN_ONE_PERIOD, periodSeconds: 300, treatMissingData: 'ignore' } as const;
 
-const countOf = (service: string, name: string): AlarmMetric => ({ from: 'function', service, name, statistic: 'Sum' });
+/** The alarms on the way of an event from Stripe to the entitlement, besides the ratios among the thresholds. */
+export function pipelineAlarms({ cache }: EnvironmentConfig): AlarmDefinition[] {
+  return [
+    webhookErrors(),
+    webhooksAllRefused(),
+    processorErrors(),
+    throttled('webhook'),
+    throttled('processor'),
+    eventsParked(),
+    apiVersionDrift(),
+    accountsRestricted(),
+    ...(cache.kind === 'serverless' ? [cacheUnavailable()] : []),
+    ...ASYNCHRONOUS_FUNCTIONS.map(failedStarts),
+  ];
+}
 
-/** The alarms on the way of an event, from Stripe to the entitlement, beside the ratios of the threshold table. */
-export const PIPELINE_ALARMS: readonly OperationalAlarm[] = [
-  {
-    ...ANY,
+function webhookErrors(): AlarmDefinition {
+  return {
+    ...WITHIN_ONE_PERIOD,
     name: 'webhookErrors',
-    severity: 'warning',
-    // Handled and unhandled: a function that crashes, or runs out of time, counts nothing itself. Where there is little
-    // traffic, the share of failures never reaches its minimum volume: this does.
-    metrics: [{ from: 'lambda', stem: 'webhook', name: 'Errors' }, countOf('webhook', WEBHOOK_METRICS.failed)],
+    measure: 'Deliveries answered with a server error',
+    thresholds: { warning: 0 },
+    // Lambda's count and our own: a function that crashes or times out publishes nothing itself. Where traffic is low, the
+    // ratio of failures never reaches its minimum volume; this alarm needs none.
+    metric: sumOf('webhookErrors', [
+      { from: 'lambda', stem: 'webhook', name: 'Errors' },
+      countOf('webhook', WEBHOOK_METRICS.failed),
+    ]),
     periodSeconds: QUARTER_SECONDS,
-    symptom: 'The webhook function answered a delivery of Stripe with an error of ours; Stripe delivers it again',
+    symptom: 'The webhook function answered a delivery from Stripe with a server error; Stripe delivers it again',
     action: 'Read the log of the webhook function: the queue, the signing secret, or a crash.',
     runbookAnchor: 'webhook-errors',
-  },
-  {
-    ...ANY,
+    consolePage: { functionOf: 'webhook' },
+  };
+}
+
+function webhooksAllRefused(): AlarmDefinition {
+  return {
+    ...WITHIN_ONE_PERIOD,
     name: 'webhooksAllRefused',
-    severity: 'warning',
-    metrics: [countOf('webhook', WEBHOOK_METRICS.received), countOf('webhook', WEBHOOK_METRICS.rejected)],
-    // The mark of a wrong signing secret where few events come.
-    expression: `IF(m0 >= ${ALL_REFUSED_MINIMUM} AND FILL(m1, 0) >= m0, 1, 0)`,
+    measure: `Periods with ${ALL_REFUSED_MINIMUM} requests or more, all of them refused,`,
+    thresholds: { warning: 0 },
+    metric: {
+      from: 'math',
+      label: 'webhooksAllRefused',
+      // What a wrong signing secret looks like where few events arrive.
+      expression: `IF(m0 >= ${ALL_REFUSED_MINIMUM} AND FILL(m1, 0) >= m0, 1, 0)`,
+      metrics: {
+        m0: countOf('webhook', WEBHOOK_METRICS.received),
+        m1: countOf('webhook', WEBHOOK_METRICS.rejected),
+      },
+    },
     periodSeconds: 6 * HOUR_SECONDS,
-    symptom: 'For six hours every request to the webhook endpoint was refused',
+    symptom: 'Every request to the webhook endpoint was refused for six hours',
     action: "Compare the signing secret with the Stripe dashboard's, and test mode with live mode.",
     runbookAnchor: 'webhooks-all-refused',
-  },
-  {
-    ...ANY,
+    consolePage: { functionOf: 'webhook' },
+  };
+}
+
+function processorErrors(): AlarmDefinition {
+  return {
+    ...WITHIN_ONE_PERIOD,
     name: 'processorErrors',
-    severity: 'warning',
-    metrics: [{ from: 'lambda', stem: 'processor', name: 'Errors' }],
+    measure: 'Batches that failed as a whole',
+    thresholds: { warning: 0 },
+    metric: { from: 'lambda', stem: 'processor', name: 'Errors' },
     periodSeconds: QUARTER_SECONDS,
-    symptom: 'Whole batches of events could not be processed; they are tried again, three times in all',
+    symptom: 'Whole batches of events could not be processed; each is tried three times in all',
     action: 'Read the log of the processor function and check that the billing database can be reached.',
     runbookAnchor: 'processor-errors',
-  },
-  ...(['webhook', 'processor'] as const).map((stem): OperationalAlarm => ({
-    ...ANY,
+    consolePage: { functionOf: 'processor' },
+  };
+}
+
+function throttled(stem: 'webhook' | 'processor'): AlarmDefinition {
+  return {
+    ...WITHIN_ONE_PERIOD,
     name: `throttled-${stem}`,
-    severity: 'warning',
-    metrics: [{ from: 'lambda', stem, name: 'Throttles' }],
+    measure: 'Throttled starts',
+    thresholds: { warning: 0 },
+    metric: { from: 'lambda', stem, name: 'Throttles' },
     periodSeconds: QUARTER_SECONDS,
-    symptom: `Lambda turned away starts of the ${stem} function: the account has no concurrency left for it`,
-    action: 'See which function uses up the concurrency of the account; ask AWS for a higher limit.',
+    symptom: `Lambda refused to start the ${stem} function: the account has no concurrency left for it`,
+    action: 'Find the function that uses up the concurrency of the account; ask AWS for a higher limit.',
     runbookAnchor: 'function-throttled',
-  })),
-  {
-    ...NOT_EMPTY,
+    consolePage: { functionOf: stem },
+  };
+}
+
+function eventsParked(): AlarmDefinition {
+  return {
+    ...QUEUE_NOT_EMPTY,
     name: 'eventsParked',
-    severity: 'critical',
-    metrics: [{ from: 'queue', of: 'parked events' }],
-    symptom: 'Events failed three times and are parked: somebody paid, or canceled, and the database does not know',
+    measure: 'Parked events',
+    thresholds: { critical: 0 },
+    metric: { from: 'queue', queue: 'parked', name: 'ApproximateNumberOfMessagesVisible' },
+    symptom: 'Events failed three times and are parked: a customer paid or canceled, and the database does not have it',
     action: 'Read their errors in the ledger, remove the cause, then move them back with the replay function.',
     runbookAnchor: 'events-parked',
-  },
-  {
-    ...ANY,
+    consolePage: { queue: 'parked' },
+  };
+}
+
+function apiVersionDrift(): AlarmDefinition {
+  return {
+    ...WITHIN_ONE_PERIOD,
     name: 'apiVersionDrift',
-    severity: 'warning',
-    metrics: [countOf('processor', PROCESSOR_METRICS.apiVersionDrift)],
+    measure: 'Events of another API version',
+    thresholds: { warning: 0 },
+    metric: countOf('processor', PROCESSOR_METRICS.apiVersionDrift),
     periodSeconds: 6 * HOUR_SECONDS,
-    symptom: 'Events come in the shape of another Stripe API version than the one this code is written for',
-    action: 'Compare the API version of the endpoint, in the Stripe dashboard, with STRIPE_API_VERSION in this code.',
+    symptom: 'Events arrive in the shape of another Stripe API version than the one this code was written for',
+    action: 'Compare the API version of the endpoint, in the Stripe dashboard, with STRIPE_API_VERSION in the code.',
     runbookAnchor: 'api-version-drift',
-  },
-  {
-    ...ANY,
+    consolePage: { functionOf: 'processor' },
+  };
+}
+
+function accountsRestricted(): AlarmDefinition {
+  return {
+    ...WITHIN_ONE_PERIOD,
     name: 'accountsRestricted',
-    severity: 'warning',
-    metrics: [countOf('processor', PROCESSOR_METRICS.accountsRestricted)],
+    measure: 'Restricted accounts',
+    thresholds: { warning: 0 },
+    metric: countOf('processor', PROCESSOR_METRICS.accountsRestricted),
     periodSeconds: HOUR_SECONDS,
     symptom: 'Stripe restricted a connected account: its owner, a coach, is not paid out',
-    action: 'Find the account in the database and ask its owner for what Stripe wants to know.',
+    action: 'Find the account in the database and ask its owner for the information that Stripe requires.',
     runbookAnchor: 'connect-account-restricted',
-  },
-  {
-    ...ANY,
+    consolePage: { functionOf: 'processor' },
+  };
+}
+
+function cacheUnavailable(): AlarmDefinition {
+  return {
+    ...WITHIN_ONE_PERIOD,
     name: 'cacheUnavailable',
-    severity: 'warning',
-    metrics: CACHE_USERS.map((stem) => countOf(stem, CACHE_METRICS.cacheUnavailable)),
-    // A single slow answer is a hiccup, and was answered from the database.
-    threshold: 2,
+    measure: 'Requests that the cache did not answer',
+    // A single slow answer is a hiccup; the database answered instead.
+    thresholds: { warning: 2 },
+    metric: sumOf(
+      'cacheUnavailable',
+      CACHE_USERS.map((stem) => countOf(stem, CACHE_METRICS.cacheUnavailable)),
+    ),
     periodSeconds: QUARTER_SECONDS,
-    symptom: 'The cache of entitlements does not answer; changed entitlements may be served stale until they expire',
-    action: 'Check the state and the limits of the cache; the database answers meanwhile.',
+    symptom: 'The entitlement cache does not answer; changed entitlements may be served stale until they expire',
+    action: 'Check the state and the limits of the cache; the database answers in the meantime.',
     runbookAnchor: 'cache-unavailable',
-    appliesTo: ({ cache }) => cache.kind === 'serverless',
-  },
-  ...ASYNCHRONOUS_FUNCTIONS.map((stem): OperationalAlarm => ({
-    ...NOT_EMPTY,
+    consolePage: 'alarm',
+  };
+}
+
+function failedStarts(stem: (typeof ASYNCHRONOUS_FUNCTIONS)[number]): AlarmDefinition {
+  return {
+    ...QUEUE_NOT_EMPTY,
     name: `failedStarts-${stem}`,
-    severity: 'warning',
-    metrics: [{ from: 'queue', of: { failedStartsOf: stem } }],
-    symptom: `Starts of the ${stem} function failed for good, or could not be delivered`,
+    measure: 'Requests in the failure queue',
+    thresholds: { warning: 0 },
+    metric: { from: 'queue', queue: { failuresOf: stem }, name: 'ApproximateNumberOfMessagesVisible' },
+    symptom: `Requests to the ${stem} function failed for good, or could not be delivered`,
     action: 'Read the messages in its failure queue, which hold the request and the error; start it again by hand.',
     runbookAnchor: 'failed-starts',
-  })),
-];
+    consolePage: { queue: { failuresOf: stem } },
+  };
+}

@@ -20,6 +20,7 @@ const valid: EnvironmentInput = {
   logLevel: 'INFO',
   databases: { billing: database, main: database },
   stripe: { livemode: false },
+  runbookUrl: 'https://example.com/runbook',
 };
 
 const HOST = 'databases.main.host must be a host name or address, without scheme and port, ';

@@ -72,6 +72,7 @@ describe('an environment with databases that exist already', () => {
       },
       databases: { billing: existing('billing'), main: existing('main') },
       stripe: { livemode: false },
+      runbookUrl: 'https://example.com/runbook',
     }),
   );
 

@@ -1,0 +1,84 @@
+import type { DatabaseName } from '../../../core/contract';
+
+/** A queue that alarms look at: the two on the way of an event, or the failed starts of a function. */
+export type WatchedQueue = 'events' | 'parked' | { readonly failuresOf: string };
+
+/** Published by one of our functions, with the dimensions `environment` and `service`. */
+export interface FunctionMetric {
+  readonly from: 'function';
+  /** Stem of the function. */
+  readonly stem: string;
+  /** One of the metrics of the function's contract. */
+  readonly name: string;
+  readonly statistic: 'Sum' | 'Maximum' | 'SampleCount' | 'p95';
+  /** Dimensions besides the environment and the service. @default - none */
+  readonly dimensions?: Readonly<Record<string, string>>;
+}
+
+/** Counted by Lambda itself, also when the function cannot start. The statistic is the sum. */
+export interface LambdaMetric {
+  readonly from: 'lambda';
+  /** Stem of the function. */
+  readonly stem: string;
+  readonly name: 'Errors' | 'Throttles';
+}
+
+/** Published by SQS. The statistic is the maximum. */
+export interface QueueMetric {
+  readonly from: 'queue';
+  readonly queue: WatchedQueue;
+  readonly name: 'ApproximateAgeOfOldestMessage' | 'ApproximateNumberOfMessagesVisible';
+}
+
+/** Published by API Gateway. */
+export interface ApiMetric {
+  readonly from: 'api';
+  readonly name: 'Count' | 'Latency' | '4XXError' | '5XXError';
+  readonly statistic: 'Sum' | 'SampleCount' | 'Average' | 'p95';
+}
+
+/** Published by RDS, about the instance of one database. */
+export interface InstanceMetric {
+  readonly from: 'instance';
+  readonly database: DatabaseName;
+  readonly name: 'CPUUtilization' | 'FreeableMemory' | 'FreeStorageSpace';
+  readonly statistic: 'Average' | 'Minimum';
+}
+
+/** Computed from other metrics by an expression of CloudWatch's metric math. */
+export interface MetricMath {
+  readonly from: 'math';
+  /** Name of the result in graphs. */
+  readonly label: string;
+  /** Over the keys of `metrics`. */
+  readonly expression: string;
+  readonly metrics: Readonly<Record<string, AlarmMetric>>;
+}
+
+/** The value that an alarm compares with its threshold. */
+export type AlarmMetric = FunctionMetric | LambdaMetric | QueueMetric | ApiMetric | InstanceMetric | MetricMath;
+
+type Dimensions = FunctionMetric['dimensions'];
+
+/** A counter of a function, added up over the period. */
+export function countOf(stem: string, name: string, dimensions?: Dimensions): FunctionMetric {
+  return { from: 'function', stem, name, statistic: 'Sum', dimensions };
+}
+
+/** A gauge of a function, at its highest in the period. */
+export function highestOf(stem: string, name: string, dimensions?: Dimensions): FunctionMetric {
+  return { from: 'function', stem, name, statistic: 'Maximum', dimensions };
+}
+
+/**
+ * Several counters added up, `m0`, `m1`, … in the expression. A counter that was never published counts as 0: without
+ * data, it would leave the whole sum without data.
+ */
+export function sumOf(label: string, metrics: readonly AlarmMetric[]): MetricMath {
+  return {
+    from: 'math',
+    label,
+    expression: metrics.map((_, index) => `FILL(m${index}, 0)`).join(' + '),
+    metrics: Object.fromEntries(metrics.map((metric, index) => [`m${index}`, metric])),
+  };
+}

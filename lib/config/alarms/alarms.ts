@@ -1,0 +1,11 @@
+import type { EnvironmentConfig } from '../environment-schema';
+import type { AlarmDefinition } from './alarm-definition';
+import { databaseAlarms } from './database-alarms';
+import { jobAlarms } from './job-alarms';
+import { pipelineAlarms } from './pipeline-alarms';
+import { thresholdAlarms } from './threshold-alarms';
+
+/** Every alarm that an environment has. */
+export function alarmsOf(config: EnvironmentConfig): readonly AlarmDefinition[] {
+  return [...thresholdAlarms(), ...databaseAlarms(config), ...jobAlarms(config), ...pipelineAlarms(config)];
+}

@@ -1,0 +1,166 @@
+import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
+import { COLLECTOR_METRICS } from '../../../lambdas/collector/contract';
+import type { EnvironmentConfig } from '../environment-schema';
+import type { AlarmDefinition } from './alarm-definition';
+import { highestOf, type AlarmMetric } from './alarm-metric';
+
+/** The thresholds of the operations guides for the databases. One alarm covers both: its graph shows which one it is. */
+export function databaseAlarms(config: EnvironmentConfig): AlarmDefinition[] {
+  const onRds = DATABASE_NAMES.filter((database) => isOnRds(config, database));
+  return [
+    databaseSize(onRds),
+    // Only RDS knows the CPU and the memory of the machine.
+    ...(onRds.length > 0 ? [databaseCpu(onRds), databaseMemory(onRds)] : []),
+    databaseConnections(),
+  ];
+}
+
+function isOnRds({ databases }: EnvironmentConfig, database: DatabaseName): boolean {
+  const settings = databases[database];
+  return settings.kind === 'create' || settings.instanceIdentifier !== undefined;
+}
+
+function databaseSize(onRds: readonly DatabaseName[]): AlarmDefinition {
+  const measure = 'Database size (share of the disk)';
+  const usedPercent = (database: DatabaseName): AlarmMetric => {
+    const disk = highestOf('collector', COLLECTOR_METRICS.allocatedStorageBytes, { database });
+    const label = `${measure}: ${database}`;
+    if (!onRds.includes(database)) {
+      const used = highestOf('collector', COLLECTOR_METRICS.databaseSizeBytes, { database });
+      return {
+        from: 'math',
+        label,
+        expression: `100 * ${database}Used / ${database}Disk`,
+        metrics: { [`${database}Used`]: used, [`${database}Disk`]: disk },
+      };
+    }
+    const free: AlarmMetric = { from: 'instance', database, name: 'FreeStorageSpace', statistic: 'Minimum' };
+    return {
+      from: 'math',
+      label,
+      // From the free space, because logs and write-ahead segments fill the disk as well as tables do.
+      expression: `100 * (${database}Disk - ${database}Free) / ${database}Disk`,
+      metrics: { [`${database}Disk`]: disk, [`${database}Free`]: free },
+    };
+  };
+  return {
+    name: 'databaseSize',
+    measure,
+    unit: '%',
+    thresholds: { warning: 80, critical: 90 },
+    comparisonOperator: 'GreaterThanThreshold',
+    metric: highestOfDatabases(measure, DATABASE_NAMES, usedPercent),
+    periodSeconds: 300,
+    evaluationPeriods: 3,
+    datapointsToAlarm: 2,
+    // A disk does not empty because the collector stopped.
+    treatMissingData: 'ignore',
+    symptom: 'The disk of a database is filling up; full, it stops every write',
+    action: 'Scale storage.',
+    runbookAnchor: 'database-size',
+    consolePage: 'alarm',
+  };
+}
+
+/** Half an hour without a break: busy throughout, not for one report. */
+const HALF_AN_HOUR = {
+  unit: '%',
+  comparisonOperator: 'GreaterThanThreshold',
+  periodSeconds: 300,
+  evaluationPeriods: 6,
+  datapointsToAlarm: 6,
+  // RDS publishes nothing about an instance that is down, for which there are other alarms.
+  treatMissingData: 'ignore',
+} as const;
+
+function databaseCpu(onRds: readonly DatabaseName[]): AlarmDefinition {
+  const measure = 'Database CPU';
+  return {
+    ...HALF_AN_HOUR,
+    name: 'databaseCpu',
+    measure,
+    // G4: scale when it is above this consistently.
+    thresholds: { warning: 70, critical: 90 },
+    metric: highestOfDatabases(measure, onRds, (database) => ({
+      from: 'instance',
+      database,
+      name: 'CPUUtilization',
+      statistic: 'Average',
+    })),
+    symptom: 'A database instance is busy without a break',
+    action: 'Find the statements that use the CPU in Database Insights; if they are as expected, use a larger class.',
+    runbookAnchor: 'database-cpu',
+    consolePage: 'alarm',
+  };
+}
+
+function databaseMemory(onRds: readonly DatabaseName[]): AlarmDefinition {
+  const measure = 'Database memory';
+  return {
+    ...HALF_AN_HOUR,
+    name: 'databaseMemory',
+    measure,
+    // G4: scale when it is above this consistently.
+    thresholds: { warning: 80, critical: 90 },
+    metric: highestOfDatabases(measure, onRds, (database) => ({
+      from: 'math',
+      label: `${measure}: ${database}`,
+      // RDS publishes what is free, the collector the total.
+      expression: `100 * (${database}Memory - ${database}Free) / ${database}Memory`,
+      metrics: {
+        [`${database}Memory`]: highestOf('collector', COLLECTOR_METRICS.instanceMemoryBytes, { database }),
+        [`${database}Free`]: { from: 'instance', database, name: 'FreeableMemory', statistic: 'Minimum' },
+      },
+    })),
+    symptom: 'A database instance is running out of memory',
+    action: 'Look for many or large sessions; if they are as expected, use a larger class.',
+    runbookAnchor: 'database-memory',
+    consolePage: 'alarm',
+  };
+}
+
+function databaseConnections(): AlarmDefinition {
+  const measure = 'Database connections in use';
+  return {
+    name: 'databaseConnections',
+    measure,
+    unit: '%',
+    // G4: near the maximum. At 100 every function is refused, and so is the operator who comes to repair it.
+    thresholds: { warning: 80, critical: 90 },
+    comparisonOperator: 'GreaterThanThreshold',
+    metric: {
+      from: 'math',
+      label: measure,
+      // A database that does not answer counts as full: it refuses connections, whatever the reason.
+      expression: `MAX([${DATABASE_NAMES.map((database) => `FILL(${database}, 100)`).join(', ')}])`,
+      metrics: Object.fromEntries(
+        DATABASE_NAMES.map((database) => [
+          database,
+          highestOf('collector', COLLECTOR_METRICS.connectionsUsedPercent, { database }),
+        ]),
+      ),
+    },
+    periodSeconds: 300,
+    evaluationPeriods: 3,
+    datapointsToAlarm: 3,
+    treatMissingData: 'breaching',
+    symptom: 'A database is running out of connections, or cannot be reached at all',
+    action: 'Check whether the database can be reached and which sessions hold its connections; end idle ones.',
+    runbookAnchor: 'database-connections',
+    consolePage: { functionOf: 'collector' },
+  };
+}
+
+/** The value of the database where it is higher. */
+function highestOfDatabases(
+  label: string,
+  databases: readonly DatabaseName[],
+  valueOf: (database: DatabaseName) => AlarmMetric,
+): AlarmMetric {
+  return {
+    from: 'math',
+    label,
+    expression: `MAX([${databases.join(', ')}])`,
+    metrics: Object.fromEntries(databases.map((database) => [database, valueOf(database)])),
+  };
+}

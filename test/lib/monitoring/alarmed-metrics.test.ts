@@ -1,0 +1,76 @@
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { alarmsOfTemplate } from './alarm-support';
+
+const alarms = Object.values(alarmsOfTemplate('production'));
+
+/** Metrics without an alarm, each with the reason. */
+const UNALARMED: Readonly<Record<string, string>> = {
+  // Failures that are reported in another way.
+  EventsReplayFailed: 'the operator gets the failed events as the answer',
+  ReplayFailed: 'the operator gets the error; an asynchronous request ends in the failure queue, which has an alarm',
+  RestoreFailed: 'the operator gets the error; an asynchronous request ends in the failure queue, which has an alarm',
+  RowRecoveryFailed:
+    'the operator gets the error; an asynchronous request ends in the failure queue, which has an alarm',
+  EntitlementsFailed:
+    'the operator gets the error; an asynchronous request ends in the failure queue, which has an alarm',
+  ReconciliationInterrupted: 'the next invocation continues; one that never completes raises the alarm on its age',
+  PointInTimeAge: 'the function compares it with the policy and publishes `UnprotectedTiers`',
+  RecoveryPointAge: 'the function compares it with the policy and publishes `UnprotectedTiers`',
+  EventsParked: 'the alarm is on the queue itself, where a message stays until an operator moves it',
+  // Successes.
+  BackupSucceeded: 'a missing backup raises the alarm on its age',
+  CleanupSucceeded: 'a missing cleanup raises the alarm on overdue events',
+  DrillSucceeded: 'a missing drill raises the alarm on its age',
+  ReconciliationSucceeded: 'a missing reconciliation raises the alarm on its age',
+  RestoreSucceeded: 'counts successes',
+  RowRecoverySucceeded: 'counts successes',
+  VerifySucceeded: 'counts successes',
+  EventsProcessed: 'counts successes',
+  EventsReplayed: 'counts successes',
+  WebhookIgnored: 'Stripe sends the other mode to an endpoint for connected accounts by design',
+  // Amounts and durations, for the dashboard.
+  BackupDuration: 'a measure; a backup that is too slow fails by its timeout',
+  BackupBytes: 'a measure',
+  DatabaseSizeBytes: 'a measure; off RDS, the share of the disk is computed from it',
+  BackupCompressedBytes: 'a measure',
+  ExpiredArchives: 'a measure',
+  SweptLeftovers: 'a measure',
+  CleanupDuration: 'a measure',
+  EventsDeleted: 'a measure',
+  DrillDuration: 'a measure; `DrillTargetPercent` compares it with the target',
+  EntitlementsChanged: 'a measure',
+  EntitlementsDuration: 'a measure',
+  EventsDuplicate: 'a measure: Stripe may deliver an event twice at any time',
+  EventLag: 'a measure that includes how late Stripe delivers; the age of the queue shows what waits here',
+  WebhookProcessed: 'a measure, by status',
+  SubscriptionCreated: 'a measure',
+  SubscriptionCanceled: 'a measure',
+  ReconciliationDuration: 'a measure',
+  RestoreDuration: 'a measure',
+  RowRecoveryMergedRows: 'a measure',
+  VerifyDuration: 'a measure',
+};
+
+/** Names of the metrics in the contracts of the functions. */
+function metricNames(): string[] {
+  const folder = path.join(__dirname, '../../../lambdas');
+  return readdirSync(folder).flatMap((stem) => {
+    if (!readdirSync(path.join(folder, stem)).includes('contract.ts')) return [];
+    const contract = jest.requireActual<Record<string, unknown>>(path.join(folder, stem, 'contract'));
+    return Object.entries(contract).flatMap(([name, value]) =>
+      name.endsWith('_METRICS') ? Object.values(value as Record<string, string>) : [],
+    );
+  });
+}
+
+test('every metric of every contract has an alarm, or is listed with the reason why not', () => {
+  const text = JSON.stringify(alarms);
+  const isAlarmed = (metric: string) => text.includes(`"MetricName":"${metric}"`);
+  const names = [...new Set(metricNames())];
+  expect(names.length).toBeGreaterThan(50);
+  const unknown = names.filter((name) => !isAlarmed(name) && !(name in UNALARMED));
+  // Give a new metric an alarm in `lib/config/alarms/`, or say above why it needs none.
+  expect(unknown).toEqual([]);
+  expect(Object.keys(UNALARMED).filter((name) => !names.includes(name) || isAlarmed(name))).toEqual([]);
+});
