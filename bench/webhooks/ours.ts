@@ -4,7 +4,8 @@ import { BATCH_SIZE } from '../../lambdas/processor/contract';
 import { processBatch } from '../../lambdas/processor/core';
 import { createReusableConnection } from '../../core/database/reusable-connection';
 import { gatherEntitlementUpdates } from '../../core/entitlements/recompute';
-import { replaceRules, rulesSchema } from '../../core/entitlements/rules';
+import { entitlementRules } from '../../core/entitlements/contract';
+import { replaceRules } from '../../core/entitlements/rules';
 import { verify } from '../../lambdas/webhook/core';
 import { countQueries } from '../support/count-queries';
 import { migrate, silentLog } from '../support/server';
@@ -12,7 +13,7 @@ import type { Contender } from './contender';
 import { PRICE_ID, SIGNING_SECRET, type Delivery } from './workload';
 
 /** What the workload's plan grants: whoever subscribes gets entitlements, which every change of a period moves. */
-const RULES = rulesSchema.parse([
+const RULES = entitlementRules.parse([
   { id: 'plan', grants: { source: 'subscription', priceId: PRICE_ID, graceDays: 3 }, features: ['plan'] },
 ]);
 

@@ -1,28 +1,79 @@
-/** What a plan or a purchase grants. Fields that are left out match everything. */
-export interface EntitlementRule {
-  /** Name of the rule, unique among the rules. */
-  readonly id: string;
-  readonly appId?: string;
-  readonly projectId?: string;
-  readonly grants:
-    | {
-        readonly source: 'subscription';
-        /** Exactly one of price and product. */
-        readonly priceId?: string;
-        readonly productId?: string;
-        /**
-         * Whole days (of 24 hours) that access outlives an unpaid or late renewal. Too low cuts off people whose bank
-         * needs a second attempt; too high gives away what is never paid.
-         *
-         * @default 7
-         */
-        readonly graceDays?: number;
-      }
-    | {
-        readonly source: 'purchase';
-        readonly kind: 'course' | 'path' | 'coaching' | 'other';
-        readonly itemId?: string;
-      };
-  /** Names of features; in the rule of a purchase `{item_id}` stands for what was bought, as in `course:{item_id}`. */
-  readonly features: readonly string[];
+import * as z from 'zod';
+
+/** Days of grace of a rule that names none. */
+export const DEFAULT_GRACE_DAYS = 7;
+/** Beyond this a grace is a mistake: it gives away as much as a year. */
+const MAX_GRACE_DAYS = 366;
+/** In the features of a purchase's rule: stands for what was bought, as in `course:{item_id}`. */
+const ITEM_PLACEHOLDER = '{item_id}';
+
+const name = (what: string) => {
+  const form = `expected ${what}, 1 to 200 characters`;
+  return z.string({ error: form }).trim().min(1, form).max(200, form);
+};
+
+const features = z
+  .array(name('the name of a feature'), { error: 'expected a list of features' })
+  .min(1, 'expected at least one feature')
+  .max(100, 'expected at most 100 features')
+  .readonly()
+  .describe(`Names of features; in the rule of a purchase ${ITEM_PLACEHOLDER} stands for what was bought.`);
+
+const subscriptionGrants = z
+  .strictObject({
+    source: z.literal('subscription'),
+    priceId: name('the id of a price').optional().describe('Price; exactly one of price and product.'),
+    productId: name('the id of a product').optional().describe('Product; exactly one of price and product.'),
+    graceDays: z
+      .int({ error: 'expected a whole number of days' })
+      .min(0, 'expected zero or more days')
+      .max(MAX_GRACE_DAYS, `expected at most ${MAX_GRACE_DAYS} days`)
+      .default(DEFAULT_GRACE_DAYS)
+      .describe(
+        `Days of 24 hours that access outlives an unpaid or late renewal. Too low cuts off customers whose bank needs a second attempt; too high gives away what is never paid. Default: ${DEFAULT_GRACE_DAYS}.`,
+      ),
+  })
+  .refine(({ priceId, productId }) => (priceId === undefined) !== (productId === undefined), {
+    error: 'expected either priceId or productId',
+  });
+
+const purchaseGrants = z.strictObject({
+  source: z.literal('purchase'),
+  kind: z.enum(['course', 'path', 'coaching', 'other'], { error: 'expected `course`, `path`, `coaching` or `other`' }),
+  itemId: name('the id of an item').optional().describe('What was bought. Default: any item of the kind.'),
+});
+
+const entitlementRule = z
+  .strictObject({
+    id: name('the name of the rule').describe('Name of the rule, unique among the rules.'),
+    appId: name('the id of an app').optional().describe('App. Default: any.'),
+    projectId: name('the id of a project').optional().describe('Project. Default: any.'),
+    grants: z
+      .discriminatedUnion('source', [subscriptionGrants, purchaseGrants], {
+        error: 'expected a `source` of `subscription` or `purchase`, and what it matches',
+      })
+      .describe('The plan or the purchase that grants the features.'),
+    features,
+  })
+  .refine(({ grants, features: names }) => grants.source === 'purchase' || !names.some(hasPlaceholder), {
+    path: ['features'],
+    error: `${ITEM_PLACEHOLDER} stands for the item of a purchase; a subscription has none`,
+  });
+
+function hasPlaceholder(feature: string): boolean {
+  return feature.includes(ITEM_PLACEHOLDER);
 }
+
+/** The whole set of rules, as an adopter writes them. */
+export const entitlementRules = z
+  .array(entitlementRule, { error: 'expected a list of rules' })
+  .max(10_000, 'expected at most 10000 rules')
+  .refine((rules) => new Set(rules.map(({ id }) => id)).size === rules.length, {
+    error: 'expected every rule to have an id of its own',
+  })
+  .readonly();
+
+/** What a plan or a purchase grants. Fields that are left out match everything. */
+export type EntitlementRule = Readonly<z.input<typeof entitlementRule>>;
+/** A rule whose form was checked and whose defaults are filled in. */
+export type CheckedRule = Readonly<z.infer<typeof entitlementRule>>;

@@ -1,38 +1,35 @@
-import type { DatabaseName } from '../contract';
+import * as z from 'zod';
+import { archiveChoice } from '../archive/contract';
+import { databaseName, isoTime } from '../contract';
 
-export interface RestoreRequest {
-  readonly database: DatabaseName;
-  /** Slot of the archive (its ISO time), or `latest`. */
-  readonly archive: string;
-  /**
-   * With `latest`: the newest archive that was finished by this ISO time. Archives are hours apart; for the exact second
-   * have RDS restore the instance to that time. @default now
-   */
-  readonly notAfter?: string;
-  /** Name of the database to create on the same server. Refused when it exists: a restore never overwrites. */
-  readonly targetDatabase: string;
-  /** What becomes of the restored database once its report is made: `keep` it, or `drop` it (a drill). */
-  readonly afterwards: 'keep' | 'drop';
-}
+export const restoreRequest = z.strictObject({
+  ...archiveChoice,
+  targetDatabase: z
+    .string()
+    .describe('Name of the database to create on the same server. An existing one is refused, never overwritten.'),
+  afterwards: z
+    .enum(['keep', 'drop'])
+    .describe('What becomes of the restored database after the report: `keep` it, or `drop` it.'),
+});
+/** Asks for an archive to be restored into a new database. */
+export type RestoreRequest = Readonly<z.infer<typeof restoreRequest>>;
 
+export const restoreReport = z.strictObject({
+  database: databaseName,
+  slot: isoTime.describe('ISO time that names the archive.'),
+  archivedAt: isoTime.describe('ISO time at which the archive was begun: the restored data is no older than this.'),
+  targetDatabase: z.string().describe('Name of the database that was created.'),
+  tables: z.int().describe('Tables that were restored.'),
+  rows: z.int().describe('Rows that were restored.'),
+  foreignKeysValidated: z.int().describe('Foreign keys that were checked against every row.'),
+  sequencesRestored: z.int().describe('Sequences that were set to their archived value.'),
+  invariantsChecked: z.int().describe('Rules of the domain that hold.'),
+  migratedForward: z
+    .array(z.string())
+    .readonly()
+    .describe('Migrations that were applied after loading, because the schema of the archive was older than the code.'),
+  durationMs: z.number().describe('Milliseconds from the request to the verified database.'),
+  kept: z.boolean().describe('`false` when the restored database was dropped afterwards.'),
+});
 /** What was restored and proven. */
-export interface RestoreReport {
-  readonly database: DatabaseName;
-  /** ISO time that names the archive. */
-  readonly slot: string;
-  /** ISO time at which the archive was begun: the restored data is no older than this. */
-  readonly archivedAt: string;
-  readonly targetDatabase: string;
-  readonly tables: number;
-  readonly rows: number;
-  /** Foreign keys that were checked against every row. */
-  readonly foreignKeysValidated: number;
-  readonly sequencesRestored: number;
-  /** Rules of the domain that hold. */
-  readonly invariantsChecked: number;
-  /** Migrations that were applied after loading, because the archive's schema was older than the code. */
-  readonly migratedForward: readonly string[];
-  readonly durationMs: number;
-  /** False when the restored database was dropped afterwards. */
-  readonly kept: boolean;
-}
+export type RestoreReport = Readonly<z.infer<typeof restoreReport>>;

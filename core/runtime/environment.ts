@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { ConfigurationError, InvalidRequestError } from './errors';
+import { ConfigurationError } from './errors';
 
 /** The forms that settings take, each with the sentence that a wrong value is answered with. */
 export const setting = {
@@ -64,16 +64,4 @@ export function readEnvironment<Shape extends z.ZodRawShape>(
     return `environment variable ${variable} ${state}: expected ${issue.message}`;
   });
   throw new ConfigurationError([...new Set(problems)].join('; '));
-}
-
-/**
- * Parses what a function was invoked with.
- *
- * @throws InvalidRequestError naming each field and the form that it should have.
- */
-export function readRequest<Schema extends z.ZodType>(schema: Schema, request: unknown): z.infer<Schema> {
-  const result = schema.safeParse(request);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => `${issue.path.join('.') || 'request'}: ${issue.message}`);
-  throw new InvalidRequestError(`The request is malformed: ${problems.join('; ')}`);
 }

@@ -1,8 +1,12 @@
-import type {
-  BaseEnvironment,
-  BillingDatabaseEnvironment,
-  DatabaseName,
-  MainDatabaseEnvironment,
+import * as z from 'zod';
+import {
+  databaseName,
+  isoTime,
+  type BaseEnvironment,
+  type BillingDatabaseEnvironment,
+  type DatabaseName,
+  type MainDatabaseEnvironment,
+  type OperationContract,
 } from '../../core/contract';
 
 export interface BackupEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
@@ -36,84 +40,90 @@ export function migrationSnapshotPrefix(database: DatabaseName): string {
   return `billing-operations-${database}-pre-migration-`;
 }
 
-/** What EventBridge Scheduler, or an operator, asks of the backup function. */
-export interface BackupRequest {
-  readonly database: DatabaseName;
-  /**
-   * ISO time that names the archive. The schedule passes `<aws.scheduler.scheduled-time>`, so that a retried
-   * invocation asks for the same slot again and finds it taken. @default the moment of the request
-   */
-  readonly slot?: string;
-  /**
-   * `pre-migration` takes a tagged RDS snapshot beside the archive, so that a migration can be undone as a whole.
-   * @default 'routine'
-   */
-  readonly reason?: 'routine' | 'pre-migration';
-}
+export const backupRequest = z.strictObject({
+  database: databaseName,
+  slot: isoTime.optional().describe(
+    // The schedule passes `<aws.scheduler.scheduled-time>`, so that a retried invocation asks for the same slot again.
+    'ISO time that names the archive. A slot that has its archive is left alone. Default: the moment of the request.',
+  ),
+  reason: z
+    .enum(['routine', 'pre-migration'])
+    .optional()
+    .describe(
+      '`pre-migration` takes a tagged RDS snapshot beside the archive, so that a migration can be undone as a whole. Default: `routine`.',
+    ),
+});
+/** Asks for an archive of one database; EventBridge Scheduler does, or an operator. */
+export type BackupRequest = Readonly<z.infer<typeof backupRequest>>;
 
+const tierReport = z.strictObject({
+  state: z
+    .enum(['current', 'stale', 'missing', 'unknown', 'not-on-rds'])
+    .describe(
+      '`missing`: there is none at all. `unknown`: the RDS query failed, see the log. `not-on-rds`: there is no RDS instance, so the archives are the only protection.',
+    ),
+  ageSeconds: z.number().optional().describe('Seconds since the moment that the tier can restore.'),
+  limitSeconds: z.number().describe('Age in seconds above which the tier is stale.'),
+});
 /** Whether one of the tiers that RDS and AWS Backup look after is as fresh as promised. */
-export interface TierReport {
-  /**
-   * `missing`: there is none at all. `unknown`: RDS did not tell, see the log. `not-on-rds`: there is no RDS instance,
-   * so the archives are all there is.
-   */
-  readonly state: 'current' | 'stale' | 'missing' | 'unknown' | 'not-on-rds';
-  /** Seconds since the moment that the tier can bring back. */
-  readonly ageSeconds?: number;
-  /** Seconds above which it is stale. */
-  readonly limitSeconds: number;
-}
+export type TierReport = Readonly<z.infer<typeof tierReport>>;
 
-export interface ProtectionReport {
-  /** RDS's automated backups: how far behind the latest moment that can be restored is. */
-  readonly pointInTime: TierReport;
-  /** AWS Backup's recovery points: age of the newest one that is complete. */
-  readonly recoveryPoints: TierReport;
-}
+const protectionReport = z.strictObject({
+  pointInTime: tierReport.describe('RDS automated backups: how far the latest restorable moment lies back.'),
+  recoveryPoints: tierReport.describe('AWS Backup recovery points: age of the newest complete one.'),
+});
+export type ProtectionReport = Readonly<z.infer<typeof protectionReport>>;
 
+const migrationSnapshot = z.strictObject({
+  identifier: z.string().describe('Identifier of the RDS snapshot.'),
+  state: z
+    .enum(['available', 'creating'])
+    .describe('`creating` when it was not complete before the function had to answer; RDS completes it by itself.'),
+});
 /** A snapshot of the whole instance, taken before a migration. */
-export interface MigrationSnapshot {
-  readonly identifier: string;
-  /** `creating` when it was not complete by the time that the function had to answer; RDS completes it by itself. */
-  readonly state: 'available' | 'creating';
-}
+export type MigrationSnapshot = Readonly<z.infer<typeof migrationSnapshot>>;
 
-/** What became of a database's archive. */
-export interface ArchiveReport {
-  readonly database: DatabaseName;
-  /** ISO time in UTC and whole seconds that names the archive. */
-  readonly slot: string;
-  /** Key of the manifest in the archive bucket; after an export, the prefix that RDS writes under. */
-  readonly manifestKey: string;
-  /**
-   * `already-exists` when the slot had its archive before; nothing was done then, and the sizes are that archive's.
-   * `exported` when the database is larger than the streaming limit: RDS exports its newest snapshot as Parquet, which
-   * takes hours and goes on after this answer; `already-exported` when an earlier run had asked for that. Tables and
-   * rows are 0 then: nobody counted them.
-   */
-  readonly outcome: 'created' | 'already-exists' | 'exported' | 'already-exported';
-  readonly tables: number;
-  readonly rows: number;
-  /** Bytes of COPY text. */
-  readonly bytes: number;
-  /** Bytes in S3. */
-  readonly compressedBytes: number;
-  /** Of this invocation. */
-  readonly durationMs: number;
-  /** Archives that were older than their retention and are gone now. */
-  readonly expiredArchives: number;
-  /** Objects and unfinished uploads that failed attempts had left behind. */
-  readonly sweptLeftovers: number;
-  /** The archive is good, but what had expired could not be removed; the log says why, the next run tries again. */
-  readonly housekeepingFailed: boolean;
-}
+const archiveReport = z.strictObject({
+  database: databaseName,
+  slot: isoTime.describe('ISO time in UTC and whole seconds that names the archive.'),
+  manifestKey: z
+    .string()
+    .describe('Key of the manifest in the archive bucket; after an export, the prefix that RDS writes under.'),
+  outcome: z
+    .enum(['created', 'already-exists', 'exported', 'already-exported'])
+    .describe(
+      '`already-exists`: the slot had its archive before, and the sizes are of that archive. `exported`: the database exceeds the streaming limit, so RDS exports its newest snapshot as Parquet, which takes hours and continues after this answer. `already-exported`: an earlier run requested that export. Tables and rows are 0 after an export, because they are not counted.',
+    ),
+  tables: z.int().describe('Tables in the archive.'),
+  rows: z.int().describe('Rows in the archive.'),
+  bytes: z.number().describe('Bytes of COPY text.'),
+  compressedBytes: z.number().describe('Bytes in S3.'),
+  durationMs: z.number().describe('Milliseconds of this invocation.'),
+  expiredArchives: z.int().describe('Archives past their retention that were removed.'),
+  sweptLeftovers: z.int().describe('Objects and unfinished uploads of failed attempts that were removed.'),
+  housekeepingFailed: z
+    .boolean()
+    .describe(
+      'The archive is good, but expired objects could not be removed; the log says why, the next run tries again.',
+    ),
+});
+/** What became of the archive of a database. */
+export type ArchiveReport = Readonly<z.infer<typeof archiveReport>>;
 
-/** What the backup function answers. */
-export interface BackupReport extends ArchiveReport {
-  readonly protection: ProtectionReport;
-  /** Only after a request with the reason `pre-migration`, and only on RDS. */
-  readonly snapshot?: MigrationSnapshot;
-}
+export const backupReport = archiveReport.extend({
+  protection: protectionReport,
+  snapshot: migrationSnapshot
+    .optional()
+    .describe('Only after a request with the reason `pre-migration`, and only on RDS.'),
+});
+export type BackupReport = Readonly<z.infer<typeof backupReport>>;
+
+/** Archives one database. */
+export const contract = {
+  request: backupRequest,
+  report: backupReport,
+  effect: 'adds',
+} as const satisfies OperationContract;
 
 /** All with the dimension `database`. */
 export const BACKUP_METRICS = {

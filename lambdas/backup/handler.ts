@@ -1,21 +1,18 @@
 import { RDSClient } from '@aws-sdk/client-rds';
-import type { Context } from 'aws-lambda';
-import * as z from 'zod';
 import { openArchiveStore } from '../../core/archive/open-store';
-import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import type { DatabaseName } from '../../core/contract';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import {
   baseSettings,
   billingDatabaseSettings,
   mainDatabaseSettings,
   readEnvironment,
-  readRequest,
   setting,
 } from '../../core/runtime/environment';
-import { messageOf, OperationError } from '../../core/runtime/errors';
+import { operation, type Invocation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
-import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
-import { BACKUP_METRICS, type BackupReport } from './contract';
+import { createTelemetry } from '../../core/runtime/telemetry';
+import { BACKUP_METRICS, contract } from './contract';
 import type { ExportTarget } from './export-snapshot';
 import { publishProtection, publishReport } from './publish';
 import type { RdsInstance } from './rds-instance';
@@ -27,8 +24,6 @@ const LONGEST_RETENTION_DAYS = 3650;
 const LONGEST_FREQUENCY_HOURS = 24 * 31;
 const MAX_STORAGE_GIB = 65_536;
 const GIB = 1024 ** 3;
-/** Kept of the function's time for answering, after waiting for a snapshot. */
-const ANSWER_SECONDS = 30;
 
 const environment = readEnvironment({
   ...baseSettings,
@@ -45,7 +40,7 @@ const environment = readEnvironment({
   EXPORT_ROLE_ARN: setting.optionalText(),
   EXPORT_KEY_ARN: setting.optionalText(),
 });
-const { log, metrics } = createTelemetry('backup', environment);
+const telemetry = createTelemetry('backup', environment);
 const secrets = createSecrets();
 const rds = new RDSClient({ requestHandler: RDS_TIMEOUTS });
 const store = openArchiveStore(environment.ARCHIVE_BUCKET, 'writing');
@@ -64,38 +59,19 @@ const policies = {
   },
 };
 
-const requestSchema = z.object({
-  database: z.enum(DATABASE_NAMES, { error: `one of ${DATABASE_NAMES.join(', ')}` }),
-  slot: z.iso.datetime({ offset: true, error: 'an ISO time such as 2026-11-21T06:00:00Z' }).optional(),
-  reason: z.enum(['routine', 'pre-migration'], { error: '`routine` or `pre-migration`' }).optional(),
+/** Archives one database; see {@link BackupRequest}. */
+export const handler = operation(contract, {
+  name: 'Backup',
+  telemetry,
+  byDatabase: true,
+  // To answer after waiting for a snapshot.
+  reserveMs: 30_000,
+  run: (request, invocation) => runBackup(dependenciesOf(request.database, invocation), request),
+  measure: publishReport,
+  failedMetric: BACKUP_METRICS.failed,
 });
 
-/** Archives one database; see {@link BackupRequest}. */
-export async function handler(
-  event: unknown,
-  context?: Pick<Context, 'getRemainingTimeInMillis'>,
-): Promise<BackupReport> {
-  const request = readRequest(requestSchema, event);
-  metrics.addDimension('database', request.database);
-  try {
-    const report = await runBackup(dependenciesOf(request.database, context), request);
-    log.info('Backup finished', { ...report });
-    publishReport(metrics, report);
-    return report;
-  } catch (error) {
-    const code = error instanceof OperationError ? error.code : 'unexpected';
-    log.error('Backup failed', { ...request, code, error: messageOf(error) });
-    metrics.addMetric(BACKUP_METRICS.failed, MetricUnit.Count, 1);
-    throw error;
-  } finally {
-    metrics.publishStoredMetrics();
-  }
-}
-
-function dependenciesOf(
-  database: DatabaseName,
-  context: Pick<Context, 'getRemainingTimeInMillis'> | undefined,
-): RunDependencies {
+function dependenciesOf(database: DatabaseName, { remainingMs }: Invocation): RunDependencies {
   const { target, retentionDays, frequencyHours, identifier } = policies[database];
   const instance = identifier === '' ? undefined : { rds, identifier };
   return {
@@ -106,10 +82,10 @@ function dependenciesOf(
     instance,
     streamingLimitBytes: environment.STREAMING_LIMIT_GIB * GIB,
     exportTarget: instance && exportTargetOf(instance),
-    log,
+    log: telemetry.log,
     now: () => new Date(),
-    onProtection: (protection) => publishProtection(metrics, protection),
-    remainingSeconds: () => Math.floor((context?.getRemainingTimeInMillis() ?? 0) / 1000) - ANSWER_SECONDS,
+    onProtection: (protection) => publishProtection(telemetry.metrics, protection),
+    remainingSeconds: () => Math.floor(remainingMs() / 1000),
   };
 }
 

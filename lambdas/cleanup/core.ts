@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { Log } from '../../core/runtime/telemetry';
+import type { CleanupReport } from './contract';
 
 /** Events deleted in one transaction. Higher holds its locks longer; lower takes more round trips. */
 const BATCH_SIZE = 1_000;
@@ -7,7 +8,7 @@ const BATCH_SIZE = 1_000;
 export interface CleanupDependencies {
   readonly client: ClientBase;
   readonly clock: () => Date;
-  /** Milliseconds that are left to the run. */
+  /** Milliseconds that are left for deleting; negative when the time is up. */
   readonly remainingMs: () => number;
   readonly log: Log;
 }
@@ -18,19 +19,6 @@ export interface CleanupOptions {
   readonly dryRun: boolean;
 }
 
-export interface CleanupSummary {
-  /** Events that were deleted, or would be in a dry run. */
-  readonly deleted: number;
-  readonly dryRun: boolean;
-  /** False when the time ran out; the next run goes on where this one stopped. */
-  readonly complete: boolean;
-  /** Events that occurred before this moment were deleted. */
-  readonly before: string;
-  readonly durationMs: number;
-}
-
-/** What is left of the time for the answer when the last batch was deleted. */
-const RESERVE_MS = 10_000;
 const DAY_MS = 86_400_000;
 
 /**
@@ -40,13 +28,13 @@ const DAY_MS = 86_400_000;
 const OLD_EVENTS = `FROM billing.webhook_events WHERE occurred_at < $1 AND processed_at < $1 AND status = 'processed'`;
 
 /**
- * Deletes processed events from the ledger that are older than the retention, in batches. Failed ones, and any that were
- * not processed, stay for ever: somebody has to look at them.
+ * Deletes processed events from the ledger that are older than the retention, in batches. Failed events,
+ * and any that were not processed, stay until an operator has dealt with them.
  */
 export async function cleanUp(
   { client, clock, remainingMs, log }: CleanupDependencies,
   { retentionDays, dryRun }: CleanupOptions,
-): Promise<CleanupSummary> {
+): Promise<CleanupReport> {
   const started = clock();
   const before = new Date(started.getTime() - retentionDays * DAY_MS);
   let deleted = 0;
@@ -56,8 +44,8 @@ export async function cleanUp(
     deleted = rows[0]?.events ?? 0;
   } else {
     for (let batch = BATCH_SIZE; batch === BATCH_SIZE;) {
-      if (remainingMs() < RESERVE_MS) {
-        log.warn('The time ran out before every old event was deleted; the next run goes on', { deleted });
+      if (remainingMs() <= 0) {
+        log.warn('The time ran out before every old event was deleted; the next run continues', { deleted });
         complete = false;
         break;
       }
@@ -69,7 +57,7 @@ export async function cleanUp(
   return { deleted, dryRun, complete, before: before.toISOString(), durationMs };
 }
 
-/** Skips what another transaction works on; the next run finds it. @returns how many were deleted */
+/** Skips rows that another transaction has locked; the next run finds them. @returns how many were deleted */
 async function deleteBatch(client: ClientBase, before: Date): Promise<number> {
   const { rowCount } = await client.query(
     `DELETE FROM billing.webhook_events WHERE (provider, id) IN (

@@ -1,17 +1,10 @@
-import type { Context } from 'aws-lambda';
-import * as z from 'zod';
 import { billingTarget, createConnector, withConnection } from '../../core/database/connector';
-import {
-  baseSettings,
-  billingDatabaseSettings,
-  readEnvironment,
-  readRequest,
-  setting,
-} from '../../core/runtime/environment';
+import { baseSettings, billingDatabaseSettings, readEnvironment, setting } from '../../core/runtime/environment';
+import { operation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
-import { CLEANUP_METRICS, MIN_RETENTION_DAYS } from './contract';
-import { cleanUp, type CleanupSummary } from './core';
+import { CLEANUP_METRICS, contract, MIN_RETENTION_DAYS } from './contract';
+import { cleanUp } from './core';
 
 /** Ten years: more is not a retention. */
 const MAX_RETENTION_DAYS = 3_650;
@@ -21,30 +14,26 @@ const environment = readEnvironment({
   ...billingDatabaseSettings,
   RETENTION_DAYS: setting.integer(MIN_RETENTION_DAYS, MAX_RETENTION_DAYS),
 });
-const { log, metrics } = createTelemetry('cleanup', environment);
+const telemetry = createTelemetry('cleanup', environment);
 const connector = createConnector(billingTarget(environment), createSecrets(), 'cleanup');
 
-const requestSchema = z.object({ dryRun: z.boolean({ error: 'expected true or false' }).default(false) });
-
-/** Deletes processed events that are older than the retention; answers with how many. Runs daily. */
-export async function handler(request: unknown, context: Context): Promise<CleanupSummary> {
-  try {
-    const { dryRun } = readRequest(requestSchema, request ?? {});
-    const summary = await withConnection(connector, (client) =>
+/** Deletes processed events that are older than the retention. Runs daily. */
+export const handler = operation(contract, {
+  name: 'Cleanup',
+  telemetry,
+  // For the batch that is running, and the answer.
+  reserveMs: 10_000,
+  run: ({ dryRun }, { remainingMs }) =>
+    withConnection(connector, (client) =>
       cleanUp(
-        { client, clock: () => new Date(), remainingMs: () => context.getRemainingTimeInMillis(), log },
+        { client, clock: () => new Date(), remainingMs, log: telemetry.log },
         { retentionDays: environment.RETENTION_DAYS, dryRun },
       ),
-    );
-    log.info('Cleaned up the ledger of events', { ...summary });
+    ),
+  measure: (metrics, { dryRun, deleted, durationMs }) => {
     metrics.addMetric(CLEANUP_METRICS.succeeded, MetricUnit.Count, 1);
-    metrics.addMetric(CLEANUP_METRICS.deleted, MetricUnit.Count, dryRun ? 0 : summary.deleted);
-    metrics.addMetric(CLEANUP_METRICS.durationMs, MetricUnit.Milliseconds, summary.durationMs);
-    return summary;
-  } catch (error) {
-    metrics.addMetric(CLEANUP_METRICS.failed, MetricUnit.Count, 1);
-    throw error;
-  } finally {
-    metrics.publishStoredMetrics();
-  }
-}
+    metrics.addMetric(CLEANUP_METRICS.deleted, MetricUnit.Count, dryRun ? 0 : deleted);
+    metrics.addMetric(CLEANUP_METRICS.durationMs, MetricUnit.Milliseconds, durationMs);
+  },
+  failedMetric: CLEANUP_METRICS.failed,
+});

@@ -1,4 +1,10 @@
-import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import * as z from 'zod';
+import type {
+  BaseEnvironment,
+  BillingDatabaseEnvironment,
+  MainDatabaseEnvironment,
+  OperationContract,
+} from '../../core/contract';
 
 export interface CollectorEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
   /** RDS instance whose storage and memory are asked for, or empty when the database is not on RDS. */
@@ -15,6 +21,19 @@ export interface CollectorEnvironment extends BaseEnvironment, BillingDatabaseEn
   readonly STRIPE_API_SECRET_ARN: string;
   readonly STRIPE_SIGNING_SECRET_ARN: string;
 }
+
+export const collectorRequest = z.strictObject({});
+export const collectorReport = z.strictObject({
+  gauges: z.int().describe('Gauges that were measured and published.'),
+});
+export type CollectorReport = Readonly<z.infer<typeof collectorReport>>;
+
+/** Publishes the gauges that must be looked up to be known. */
+export const contract = {
+  request: collectorRequest,
+  report: collectorReport,
+  effect: 'reads',
+} as const satisfies OperationContract;
 
 /** Values of the dimension `secret`. */
 export const WATCHED_SECRETS = ['billing-database', 'main-database', 'stripe-api', 'stripe-signing'] as const;

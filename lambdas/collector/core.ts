@@ -3,8 +3,8 @@ import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { ClientBase } from 'pg';
 import type { ArchiveStore } from '../../core/archive/store';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
-import { messageOf } from '../../core/runtime/errors';
-import { COLLECTOR_METRICS, type WatchedSecret } from './contract';
+import { messageOf, OperationError } from '../../core/runtime/errors';
+import { COLLECTOR_METRICS, type CollectorReport, type WatchedSecret } from './contract';
 import {
   cleanupOverdueSeconds,
   connectionsUsedPercent,
@@ -34,10 +34,25 @@ export interface CollectorDependencies {
   readonly rds: RDSClient;
   readonly secretsManager: SecretsManagerClient;
   readonly secretArns: Readonly<Record<WatchedSecret, string>>;
-  readonly now: () => Date;
+  readonly clock: () => Date;
 }
 
-/** Measures everything that must be looked up to be known. What cannot be measured is named; the rest is measured all the same. */
+/**
+ * Measures every gauge and hands it to `publish`.
+ *
+ * @throws OperationError `collection_incomplete` naming what could not be measured, after the rest was published
+ */
+export async function collectAndPublish(
+  dependencies: CollectorDependencies,
+  publish: (gauge: Gauge) => void,
+): Promise<CollectorReport> {
+  const { gauges, failures } = await collectGauges(dependencies);
+  for (const measured of gauges) publish(measured);
+  if (failures.length > 0) throw new OperationError('collection_incomplete', failures.join('; '));
+  return { gauges: gauges.length };
+}
+
+/** Measures everything that must be looked up to be known. A measurement that fails is named and costs the others nothing. */
 export function collectGauges(dependencies: CollectorDependencies): Promise<Collection> {
   const { billing, main } = dependencies;
   return together([
@@ -51,7 +66,7 @@ export function collectGauges(dependencies: CollectorDependencies): Promise<Coll
   ]);
 }
 
-/** One connection for all that is asked of a database. */
+/** Queries a database over one connection. */
 async function queryDatabase(
   { connector }: WatchedDatabase,
   measurements: (client: ClientBase) => readonly Measurement[],
@@ -64,7 +79,7 @@ async function queryDatabase(
 }
 
 function everyDatabase(
-  { now }: CollectorDependencies,
+  { clock }: CollectorDependencies,
   { connector }: WatchedDatabase,
   client: ClientBase,
 ): readonly Measurement[] {
@@ -82,33 +97,33 @@ function everyDatabase(
       `drills of ${database}`,
       'drillAgeSeconds',
       'Seconds',
-      async () => secondsSince(await lastDrill(client), now()),
+      async () => secondsSince(await lastDrill(client), clock()),
       { database },
     ),
   ];
 }
 
-function billingOnly({ eventRetentionDays, now }: CollectorDependencies, client: ClientBase): readonly Measurement[] {
+function billingOnly({ eventRetentionDays, clock }: CollectorDependencies, client: ClientBase): readonly Measurement[] {
   return [
     measurement('subscriptions', 'failedSubscriptionsPercent', 'Percent', () => failedSubscriptionsPercent(client)),
     measurement('reconciliations', 'reconciliationAgeSeconds', 'Seconds', async () =>
-      secondsSince(await lastReconciliation(client), now()),
+      secondsSince(await lastReconciliation(client), clock()),
     ),
     measurement('old events', 'cleanupOverdueSeconds', 'Seconds', () =>
-      cleanupOverdueSeconds(client, eventRetentionDays, now()),
+      cleanupOverdueSeconds(client, eventRetentionDays, clock()),
     ),
   ];
 }
 
-/** What is known without the database, and stays known while it is away. */
+/** Gauges that need no connection to the database, so that they are known while it is away. */
 function aroundDatabase(
-  { rds, store, now }: CollectorDependencies,
+  { rds, store, clock }: CollectorDependencies,
   { connector, instance }: WatchedDatabase,
 ): readonly Measurement[] {
   const database = connector.target.name;
   return [
     {
-      of: `instance of ${database}`,
+      label: `instance of ${database}`,
       measure: async () => {
         const { storageBytes, memoryBytes } = await instanceSize(rds, instance);
         return [
@@ -123,33 +138,33 @@ function aroundDatabase(
       'Seconds',
       async () => {
         const newest = (await newestBackup(store, database)) ?? (await withConnection(connector, madeAt));
-        return secondsSince(newest, now());
+        return secondsSince(newest, clock());
       },
       { database },
     ),
   ];
 }
 
-function secretAges({ secretsManager, secretArns, now }: CollectorDependencies): readonly Measurement[] {
+function secretAges({ secretsManager, secretArns, clock }: CollectorDependencies): readonly Measurement[] {
   return Object.entries(secretArns).map(([secret, arn]) =>
     measurement(
       `secret ${secret}`,
       'secretAgeSeconds',
       'Seconds',
-      async () => secondsSince(await currentSince(secretsManager, arn), now()),
+      async () => secondsSince(await currentSince(secretsManager, arn), clock()),
       { secret },
     ),
   );
 }
 
 function measurement(
-  of: string,
+  label: string,
   metric: keyof typeof COLLECTOR_METRICS,
   unit: Gauge['unit'],
   value: () => Promise<number>,
   dimensions?: Gauge['dimensions'],
 ): Measurement {
-  return { of, measure: async () => [gauge(metric, unit, await value(), dimensions)] };
+  return { label, measure: async () => [gauge(metric, unit, await value(), dimensions)] };
 }
 
 function gauge(

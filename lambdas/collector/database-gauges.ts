@@ -2,8 +2,8 @@ import type { ClientBase } from 'pg';
 import { OperationError } from '../../core/runtime/errors';
 
 /**
- * Share of subscriptions, in percent, whose payment fails: those behind with a payment, and those whose first payment
- * never came within the last 30 days, of all that are alive or were lost that way. 0 when there are none.
+ * Share of subscriptions, in percent, whose payment fails: those behind with a payment, and those that expired within
+ * the last 30 days because the first payment never came, of all that are alive or expired that way. 0 when there are none.
  */
 export async function failedSubscriptionsPercent(client: ClientBase): Promise<number> {
   const { rows } = await client.query<{ percent: number }>(`
@@ -36,8 +36,8 @@ export async function connectionsUsedPercent(client: ClientBase): Promise<number
 }
 
 /**
- * When the database became ours, by its first migration. From then on backups, drills and reconciliations are due: the
- * age of one that never happened is counted from here, so that a new environment has its first month, and no more.
+ * Time of the first migration of the database. Backups, drills and reconciliations are due from then on: the age of one
+ * that never happened is counted from here, so that a new environment has its first month, and no more.
  *
  * @throws OperationError `unmigrated_database`
  */
@@ -53,7 +53,7 @@ export async function madeAt(client: ClientBase): Promise<Date> {
   throw new OperationError('unmigrated_database', 'The database carries no identity: apply its migrations first');
 }
 
-/** Beginning of the last drill that proved its archive, or the birth of the database. */
+/** Beginning of the last drill that proved its archive, or the time of the first migration. */
 export async function lastDrill(client: ClientBase): Promise<Date> {
   const { rows } = await client.query<{ at: Date | null }>(
     `SELECT max(started_at) AS at FROM operations.drills WHERE outcome IN ('passed', 'slow')`,
@@ -62,8 +62,8 @@ export async function lastDrill(client: ClientBase): Promise<Date> {
 }
 
 /**
- * Beginning of the last reconciliation that was complete and corrected what it found, or the birth of the database. Not
- * its end: what changed while it ran has not been looked at.
+ * Beginning of the last reconciliation that was complete and corrected what it found, or the time of the first
+ * migration. Not its end: it has not seen what changed while it ran.
  */
 export async function lastReconciliation(client: ClientBase): Promise<Date> {
   const { rows } = await client.query<{ at: Date | null }>(
@@ -73,8 +73,8 @@ export async function lastReconciliation(client: ClientBase): Promise<Date> {
 }
 
 /**
- * Seconds by which the oldest event that cleanup should have deleted is past its retention; 0 when there is none. By the
- * rule of the cleanup function: an event is old when it happened and was processed that long ago; failed ones stay.
+ * Seconds by which the oldest event that cleanup should have deleted is past its retention; 0 when there is none. The
+ * cleanup function's rule: an event is old when it happened and was processed that long ago; failed ones stay.
  */
 export async function cleanupOverdueSeconds(client: ClientBase, retentionDays: number, now: Date): Promise<number> {
   const due = new Date(now.getTime() - retentionDays * 86_400_000);

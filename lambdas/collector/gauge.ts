@@ -10,10 +10,10 @@ export interface Gauge {
   readonly dimensions?: Readonly<Record<string, string>>;
 }
 
-/** What is measured together, and fails together. */
+/** Gauges that are measured together, and fail together. */
 export interface Measurement {
-  /** As the log names it when it fails. */
-  readonly of: string;
+  /** Its name in the log when it fails. */
+  readonly label: string;
   readonly measure: () => Promise<readonly Gauge[]>;
 }
 
@@ -23,15 +23,15 @@ export interface Collection {
   readonly failures: readonly string[];
 }
 
-/** Measures one after the other. One that fails costs the others nothing. */
+/** Measures one after the other. One that fails does not stop the others. */
 export async function collect(measurements: readonly Measurement[]): Promise<Collection> {
   const gauges: Gauge[] = [];
   const failures: string[] = [];
-  for (const { of, measure } of measurements) {
+  for (const { label, measure } of measurements) {
     try {
       gauges.push(...(await measure()));
     } catch (error) {
-      failures.push(`${of}: ${messageOf(error)}`);
+      failures.push(`${label}: ${messageOf(error)}`);
     }
   }
   return { gauges, failures };
@@ -43,7 +43,7 @@ export async function together(collections: readonly Promise<Collection>[]): Pro
   return { gauges: all.flatMap(({ gauges }) => gauges), failures: all.flatMap(({ failures }) => failures) };
 }
 
-/** Whole seconds from a moment until now; 0 for one that has not come yet. */
+/** Whole seconds from a moment until now; 0 for one in the future. */
 export function secondsSince(moment: Date, now: Date): number {
   return Math.max(0, Math.round((now.getTime() - moment.getTime()) / 1000));
 }

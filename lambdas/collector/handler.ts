@@ -10,11 +10,12 @@ import {
   secretArnSetting,
   setting,
 } from '../../core/runtime/environment';
-import { OperationError } from '../../core/runtime/errors';
+import { operation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
-import { COLLECTOR_METRICS } from './contract';
-import { collectGauges } from './core';
+import { COLLECTOR_METRICS, contract } from './contract';
+import { collectAndPublish } from './core';
+import type { Gauge } from './gauge';
 
 /** The largest disk that RDS gives to a PostgreSQL instance. */
 const MAX_STORAGE_GIB = 65_536;
@@ -35,7 +36,7 @@ const environment = readEnvironment({
   STRIPE_API_SECRET_ARN: secretArnSetting(),
   STRIPE_SIGNING_SECRET_ARN: secretArnSetting(),
 });
-const { log, metrics } = createTelemetry('collector', environment);
+const telemetry = createTelemetry('collector', environment);
 const secrets = createSecrets();
 const dependencies = {
   billing: {
@@ -62,24 +63,22 @@ const dependencies = {
     'stripe-api': environment.STRIPE_API_SECRET_ARN,
     'stripe-signing': environment.STRIPE_SIGNING_SECRET_ARN,
   },
-  now: () => new Date(),
+  clock: () => new Date(),
 } as const;
 
 /** Publishes the gauges that no single event changes: shares, sizes, ages. Runs every five minutes. */
-export async function handler(): Promise<void> {
-  const { gauges, failures } = await collectGauges(dependencies);
-  for (const { name, unit, value, dimensions } of gauges) {
-    // Metrics with a dimension of their own go into a record of their own.
-    const record = dimensions ? metrics.singleMetric() : metrics;
-    for (const [dimension, of] of Object.entries(dimensions ?? {})) record.addDimension(dimension, of);
-    record.addMetric(name, MetricUnit[unit], value);
-  }
-  // The heartbeat: whoever sees neither of the two knows that the gauges are old.
-  const complete = failures.length === 0;
-  metrics.addMetric(complete ? COLLECTOR_METRICS.succeeded : COLLECTOR_METRICS.failed, MetricUnit.Count, 1);
-  metrics.publishStoredMetrics();
-  if (complete) return;
-  // What could be measured is published whatever happened to the rest; then the invocation counts as failed.
-  log.error('Some gauges could not be measured', { failures });
-  throw new OperationError('collection_incomplete', failures.join('; '));
+export const handler = operation(contract, {
+  name: 'Collection',
+  telemetry,
+  run: () => collectAndPublish(dependencies, publishGauge),
+  measure: (metrics) => metrics.addMetric(COLLECTOR_METRICS.succeeded, MetricUnit.Count, 1),
+  failedMetric: COLLECTOR_METRICS.failed,
+});
+
+function publishGauge({ name, unit, value, dimensions }: Gauge): void {
+  const { metrics } = telemetry;
+  // Metrics with a dimension of their own need a record of their own.
+  const record = dimensions ? metrics.singleMetric() : metrics;
+  for (const [dimension, of] of Object.entries(dimensions ?? {})) record.addDimension(dimension, of);
+  record.addMetric(name, MetricUnit[unit], value);
 }

@@ -3,7 +3,7 @@ import { OperationError } from '../../core/runtime/errors';
 
 const GIB = 1024 ** 3;
 
-/** Where the disk behind a database is known from: RDS when it has the instance, otherwise the configuration. */
+/** Source of the size of the disk behind a database: RDS when it has the instance, otherwise the configuration. */
 export interface InstanceSource {
   /** Empty when the database is not on RDS. */
   readonly instanceIdentifier: string;
@@ -13,7 +13,7 @@ export interface InstanceSource {
 export interface InstanceSize {
   /** Bytes of disk, now: storage autoscaling changes it without a deployment. */
   readonly storageBytes: number;
-  /** Bytes of memory. `undefined` where RDS has no instance: nobody then tells how much of it is free either. */
+  /** Bytes of memory. `undefined` where RDS has no instance: the free memory is unknown then, too. */
   readonly memoryBytes: number | undefined;
 }
 
@@ -31,7 +31,7 @@ export async function instanceSize(rds: RDSClient, source: InstanceSource): Prom
   );
   const { AllocatedStorage, DBInstanceClass } = DBInstances?.[0] ?? {};
   if (AllocatedStorage === undefined || DBInstanceClass === undefined) {
-    throw new OperationError('instance_unknown', `RDS tells no size of instance ${source.instanceIdentifier}`);
+    throw new OperationError('instance_unknown', `RDS reports no size for instance ${source.instanceIdentifier}`);
   }
   return { storageBytes: AllocatedStorage * GIB, memoryBytes: classMemoryGib(DBInstanceClass) * GIB };
 }
@@ -42,7 +42,7 @@ const LARGE_GIB: Readonly<Record<string, number>> = { m: 8, r: 16, t: 8, x2g: 32
 const SMALL_SIZES: Readonly<Record<string, number>> = { micro: 1 / 8, small: 1 / 4, medium: 1 / 2, large: 1 };
 
 /**
- * GiB of memory of an instance class, as AWS lists it: RDS tells the class and what is free, never the whole.
+ * GiB of memory of an instance class, as AWS lists it: RDS reports the class and the free memory, never the total.
  *
  * @param instanceClass such as `db.m7g.large`
  * @throws OperationError `instance_class_unknown`

@@ -2,7 +2,7 @@ import { ListSecretVersionIdsCommand, type SecretsManagerClient } from '@aws-sdk
 import { OperationError } from '../../core/runtime/errors';
 
 /**
- * When the value in use was put into a secret. Not the date on which the secret was changed: that one moves with a tag.
+ * When the current value was put into a secret. The date on which the secret was changed would move with every tag.
  *
  * @throws OperationError `secret_undated` when no version is the current one
  */
@@ -11,5 +11,5 @@ export async function currentSince(client: SecretsManagerClient, secretArn: stri
   const { Versions = [] } = await client.send(new ListSecretVersionIdsCommand({ SecretId: secretArn }));
   const current = Versions.find(({ VersionStages = [] }) => VersionStages.includes('AWSCURRENT'));
   if (current?.CreatedDate) return current.CreatedDate;
-  throw new OperationError('secret_undated', `Secrets Manager tells no current version of ${secretArn}`);
+  throw new OperationError('secret_undated', `Secrets Manager lists no current version of ${secretArn}`);
 }

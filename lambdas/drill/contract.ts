@@ -1,8 +1,11 @@
-import type {
-  BaseEnvironment,
-  BillingDatabaseEnvironment,
-  DatabaseName,
-  MainDatabaseEnvironment,
+import * as z from 'zod';
+import {
+  databaseName,
+  isoTime,
+  type BaseEnvironment,
+  type BillingDatabaseEnvironment,
+  type MainDatabaseEnvironment,
+  type OperationContract,
 } from '../../core/contract';
 
 export interface DrillEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
@@ -13,42 +16,46 @@ export interface DrillEnvironment extends BaseEnvironment, BillingDatabaseEnviro
   readonly MAIN_RESTORE_TARGET_MINUTES: string;
 }
 
-/** Asks for a drill: the newest archive, into a scratch database, verified, timed, and dropped again. */
-export interface DrillRequest {
-  readonly database: DatabaseName;
-}
+export const drillRequest = z.strictObject({ database: databaseName });
+/** Asks for a drill: the newest archive is restored into a scratch database, verified, timed, and dropped again. */
+export type DrillRequest = Readonly<z.infer<typeof drillRequest>>;
 
-/**
- * How a drill ended. `slow`: the restore is sound, but took longer than the target, or would at the live database's
- * size. `interrupted`: the function was killed; the next drill found what it had left behind.
- */
-export type DrillOutcome = 'passed' | 'slow' | 'failed' | 'interrupted';
+const drillOutcome = z
+  .enum(['passed', 'slow', 'failed', 'interrupted'])
+  .describe(
+    "`slow`: the restore is sound, but took longer than the target, or would at the live database's size. `interrupted`: the function was killed; the next drill found what it had left behind.",
+  );
+/** How a drill ended. */
+export type DrillOutcome = z.infer<typeof drillOutcome>;
 
+export const drillRecord = z.strictObject({
+  database: databaseName,
+  startedAt: isoTime.describe('ISO time at which the drill began; names the record.'),
+  outcome: drillOutcome,
+  slot: isoTime.nullable().describe('ISO time that names the archive.'),
+  tables: z.int().nullable().describe('Tables that were restored.'),
+  rows: z.int().nullable().describe('Rows that were restored.'),
+  durationMs: z.number().nullable().describe('Milliseconds from the request to a verified database.'),
+  restoredBytes: z.number().nullable().describe('Bytes of the restored database, with its indexes.'),
+  bytesPerSecond: z.number().nullable().describe('Bytes of the restored database per second of the restore.'),
+  liveBytes: z.number().nullable().describe('Bytes of the live database at the time of the drill.'),
+  projectedMs: z
+    .number()
+    .nullable()
+    .describe("Milliseconds that the restore would take at the live database's size and the rate of this drill."),
+  targetMs: z.number().describe('Milliseconds in which a restored database must be ready.'),
+  targetPercent: z.number().nullable().describe('The longer of duration and projection, in percent of the target.'),
+  error: z.string().nullable().describe('Code and message of the error that ended the drill.'),
+});
 /** What a drill leaves on record, in the bucket and in the database. A field that was not reached is null. */
-export interface DrillRecord {
-  readonly database: DatabaseName;
-  /** ISO time at which it began; names the record. */
-  readonly startedAt: string;
-  readonly outcome: DrillOutcome;
-  /** ISO time that names the archive. */
-  readonly slot: string | null;
-  readonly tables: number | null;
-  readonly rows: number | null;
-  /** From the request to a verified database. */
-  readonly durationMs: number | null;
-  /** Bytes of the restored database, with its indexes. */
-  readonly restoredBytes: number | null;
-  readonly bytesPerSecond: number | null;
-  /** Bytes of the live database at the time of the drill. */
-  readonly liveBytes: number | null;
-  /** How long the restore would take at the live database's size and this drill's rate. */
-  readonly projectedMs: number | null;
-  readonly targetMs: number;
-  /** The longer of duration and projection, in percent of the target. */
-  readonly targetPercent: number | null;
-  /** Code and message of what made it fail. */
-  readonly error: string | null;
-}
+export type DrillRecord = Readonly<z.infer<typeof drillRecord>>;
+
+/** Proves that the newest archive can be restored in time. */
+export const contract = {
+  request: drillRequest,
+  report: drillRecord,
+  effect: 'adds',
+} as const satisfies OperationContract;
 
 /** Folder of the records in the archive bucket: `drills/<database>/<time>.json`. The function writes nowhere else. */
 export const DRILL_PREFIX = 'drills/';

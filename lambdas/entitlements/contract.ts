@@ -1,24 +1,130 @@
+import * as z from 'zod';
 import type { CacheEnvironment } from '../../core/cache/contract';
-import type { BaseEnvironment, BillingDatabaseEnvironment } from '../../core/contract';
-import type { EntitlementRule } from '../../core/entitlements/contract';
+import {
+  dryRun,
+  isoTime,
+  type BaseEnvironment,
+  type BillingDatabaseEnvironment,
+  type OperationContract,
+} from '../../core/contract';
+import { entitlementRules } from '../../core/entitlements/contract';
 
 export interface EntitlementsEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, CacheEnvironment {}
 
-/** Whose entitlements are computed again. */
-export type RecomputeScope = { readonly userId: string } | { readonly projectId: string } | 'all';
+const id = (form: string) => z.string({ error: form }).min(1, form).max(500, form);
+const userId = id('expected the id of a user');
+const scopeForm = 'expected `all`, {userId} or {projectId}';
 
-export type EntitlementsRequest =
-  /** Computes again what the stored subscriptions and purchases of a user, of a project, or of everybody grant. */
-  | {
-      readonly action: 'recompute';
-      readonly scope: RecomputeScope;
-      /** Where an earlier invocation stopped for want of time. */
-      readonly cursor?: string;
-    }
-  /** Replaces all rules by these, then computes everybody's entitlements again. */
-  | { readonly action: 'put-rules'; readonly rules: readonly EntitlementRule[] }
-  /** Answers what a user may use in a project now, and why. */
-  | { readonly action: 'read'; readonly userId: string; readonly projectId: string };
+const recomputeScope = z
+  .union(
+    [
+      z.literal('all'),
+      z
+        .strictObject({ userId: userId.optional(), projectId: id('expected the id of a project').optional() })
+        .refine((scope) => (scope.userId === undefined) !== (scope.projectId === undefined), scopeForm),
+    ],
+    { error: scopeForm },
+  )
+  .describe('Whose entitlements are computed: `all`, {"userId": …} or {"projectId": …}.');
+/** Whose entitlements are computed again: of everybody, or of exactly one user or project. */
+export type RecomputeScope = Readonly<z.infer<typeof recomputeScope>>;
+
+export const entitlementsRequest = z.discriminatedUnion('action', [
+  z.strictObject({
+    action: z
+      .literal('recompute')
+      .describe('Computes entitlements again from the stored subscriptions, purchases and refunds.'),
+    scope: recomputeScope,
+    cursor: z
+      .string({ error: 'expected the cursor of an earlier answer' })
+      .optional()
+      .describe('`cursor` of an earlier answer that ran out of time. Default: from the beginning.'),
+    dryRun,
+  }),
+  z.strictObject({
+    action: z
+      .literal('put-rules')
+      .describe('Replaces all rules by these, then computes the entitlements of every user again.'),
+    rules: entitlementRules.describe('The whole set of rules.'),
+    dryRun,
+  }),
+  z.strictObject({ action: z.literal('get-rules').describe('Answers with the rules in force.') }),
+  z.strictObject({
+    action: z.literal('read').describe('Answers what a user may use in a project now, and why.'),
+    userId: userId.describe('Id of the user.'),
+    projectId: z
+      .string({ error: 'expected the id of a project, or empty for none' })
+      .max(500)
+      .describe('Id of the project; empty for entitlements that belong to no project.'),
+  }),
+]);
+/** A request whose form was checked and whose defaults are filled in. */
+export type CheckedEntitlementsRequest = Readonly<z.infer<typeof entitlementsRequest>>;
+export type EntitlementsRequest = Readonly<z.input<typeof entitlementsRequest>>;
+
+const recomputed = {
+  sources: z.int().describe('Subscriptions and purchases whose entitlements were computed.'),
+  changed: z
+    .int()
+    .describe(
+      'Users, each in one project, whose entitlements changed; in a dry run, would change. 0 when they were right.',
+    ),
+  cursor: z.string().optional().describe('Where to continue, when the time was up before everything was computed.'),
+};
+
+export const recomputeReport = z.strictObject({
+  dryRun: z.boolean().describe('`true` when nothing was changed.'),
+  ...recomputed,
+});
+
+const rulesCount = z.int().describe('Rules in the request.');
+export const putRulesReport = z.strictObject({ dryRun: z.literal(false), rules: rulesCount, ...recomputed });
+
+/** What new rules would change; nothing was changed. */
+export const putRulesPlan = z.strictObject({
+  dryRun: z.literal(true),
+  rules: rulesCount,
+  usersGaining: z.int().describe('Users, each in one project, who would gain a feature.'),
+  usersLosing: z.int().describe('Users, each in one project, who would lose a feature.'),
+  changes: z
+    .array(
+      z.strictObject({
+        userId: z.string(),
+        projectId: z.string().describe('Empty for none.'),
+        gained: z.array(z.string()).describe('Features that the user would gain.'),
+        lost: z.array(z.string()).describe('Features that the user would lose.'),
+      }),
+    )
+    .describe('The first 100 changes, those that take a feature away before the others.'),
+});
+
+export const getRulesReport = z.strictObject({ rules: entitlementRules.describe('The rules in force, by their ids.') });
+
+export const readReport = z.strictObject({
+  version: z.int().describe('Grows with every change; 0 for a user who never had any.'),
+  entitlements: z
+    .array(
+      z.strictObject({
+        feature: z.string(),
+        source: z.enum(['subscription', 'purchase']),
+        sourceId: z.string().describe('Id of the subscription or the purchase.'),
+        validFrom: isoTime.describe('ISO time.'),
+        validUntil: isoTime.nullable().describe('ISO time; null for what was bought for good.'),
+      }),
+    )
+    .readonly()
+    .describe('Those that hold now, one per source: a feature may come from several.'),
+});
+
+const entitlementsReport = z.union([recomputeReport, putRulesReport, putRulesPlan, getRulesReport, readReport]);
+export type EntitlementsReport = Readonly<z.infer<typeof entitlementsReport>>;
+
+/** Computes entitlements again, changes their rules, or answers what a user may use. */
+export const contract = {
+  request: entitlementsRequest,
+  report: entitlementsReport,
+  effect: { recompute: 'changes', 'put-rules': 'changes', 'get-rules': 'reads', read: 'reads' },
+} as const satisfies OperationContract;
 
 export const ENTITLEMENTS_METRICS = {
   /** Users, each in one project, whose entitlements were not what the stored state grants. */

@@ -1,77 +1,49 @@
 import type { ClientBase } from 'pg';
-import { inTransaction, runSteps, type Step } from '../../core/database/transaction';
-import type { EntitlementCache } from '../../core/entitlements/entitlement-cache';
-import { recomputeEntitlements, type EntitlementChange } from '../../core/entitlements/recompute';
-import type { Log } from '../../core/runtime/telemetry';
-import type { RecomputeScope } from './contract';
-import { LOCK_PURCHASES, LOCK_SUBSCRIPTIONS, pageOfSources } from './statements';
+import { readEntitlements } from '../../core/entitlements/read';
+import { previewRules, readRules, replaceRules } from '../../core/entitlements/rules';
+import type { CheckedEntitlementsRequest, EntitlementsReport } from './contract';
+import { recompute, type RecomputeDependencies } from './recompute';
 
-/** Sources computed in one transaction. Higher holds their locks longer, and the processor waits for them. */
-const BATCH_SIZE = 500;
-
-export interface RecomputeDependencies {
-  /** A connection to the billing database that nothing else uses meanwhile. */
-  readonly client: ClientBase;
-  readonly cache: EntitlementCache;
-  /** Whether there is time for another batch. */
-  readonly hasTime: () => boolean;
-  readonly log: Log;
-}
-
-export interface RecomputeSummary {
-  /** Subscriptions and purchases whose entitlements were computed. */
-  readonly sources: number;
-  /** Changes of a user's entitlements in a project; none when the stored ones were right. */
-  readonly changed: number;
-  /** Where the next call continues, when the time was up before everything was computed. */
-  readonly cursor?: string;
+export interface EntitlementsDependencies extends Omit<RecomputeDependencies, 'client'> {
+  /** Runs `work` with a connection to the billing database. */
+  readonly useDatabase: <T>(work: (client: ClientBase) => Promise<T>) => Promise<T>;
+  readonly clock: () => Date;
 }
 
 /**
- * Recomputes the entitlements in scope from the stored state, including those of sources that no longer exist, in batches
- * of one transaction each. Safe to repeat, and to run beside the processor.
+ * Computes entitlements again, changes their rules, or answers what a user may use.
  *
- * @param cursor of an earlier summary, to continue where it stopped
- * @throws PostgreSQL's error; earlier batches stay committed
+ * @throws OperationError `database_unavailable`, or what PostgreSQL threw; batches before stay committed
  */
-export async function recompute(
-  { client, cache, hasTime, log }: RecomputeDependencies,
-  scope: RecomputeScope,
-  cursor = '',
-): Promise<RecomputeSummary> {
-  let sources = 0;
-  let changed = 0;
-  for (let after = cursor; ;) {
-    if (!hasTime()) return { sources, changed, cursor: after };
-    const ids = await nextSources(client, scope, after);
-    const last = ids.at(-1);
-    if (last === undefined) return { sources, changed };
-    const changes = await recomputeBatch(client, ids);
-    await cache.invalidate(changes);
-    sources += ids.length;
-    changed += changes.length;
-    after = last;
-    log.info('Recomputed entitlements', { sources, changed, cursor: after });
+export function administerEntitlements(
+  dependencies: EntitlementsDependencies,
+  request: CheckedEntitlementsRequest,
+): Promise<EntitlementsReport> {
+  const { useDatabase, clock, cache } = dependencies;
+  switch (request.action) {
+    case 'read':
+      return readEntitlements({ useDatabase, cache, clock }, request.userId, request.projectId);
+    case 'get-rules':
+      return useDatabase(async (client) => ({ rules: await readRules(client) }));
+    case 'recompute': {
+      const { scope, cursor, dryRun } = request;
+      return useDatabase(async (client) => ({
+        dryRun,
+        ...(await recompute({ ...dependencies, client }, scope, { cursor, dryRun })),
+      }));
+    }
+    default:
+      return useDatabase((client) => putRules({ ...dependencies, client }, request));
   }
 }
 
-async function nextSources(client: ClientBase, scope: RecomputeScope, after: string): Promise<string[]> {
-  const { text, values } = pageOfSources(scope, after, BATCH_SIZE);
-  return (await client.query<{ id: string }>(text, values)).rows.map(({ id }) => id);
-}
-
-/**
- * A transaction that stores a new state of one of these sources has either committed or waits for the locks, so the newest
- * state is computed.
- */
-const LOCK_STEPS: readonly Step<readonly string[]>[] = [LOCK_SUBSCRIPTIONS, LOCK_PURCHASES].map((statement) => ({
-  statement,
-  values: (ids) => [ids],
-}));
-
-function recomputeBatch(client: ClientBase, ids: readonly string[]): Promise<EntitlementChange[]> {
-  return inTransaction(client, async (run) => {
-    const [, changes] = await Promise.all([runSteps(run, LOCK_STEPS, ids), recomputeEntitlements(run, ids)]);
-    return changes;
-  });
+async function putRules(
+  dependencies: RecomputeDependencies,
+  { rules, dryRun }: Extract<CheckedEntitlementsRequest, { readonly action: 'put-rules' }>,
+): Promise<EntitlementsReport> {
+  const { client, log } = dependencies;
+  if (dryRun) return { dryRun, rules: rules.length, ...(await previewRules(client, rules)) };
+  await replaceRules(client, rules);
+  log.info('Entitlement rules replaced', { rules: rules.length });
+  return { dryRun, rules: rules.length, ...(await recompute(dependencies, 'all')) };
 }

@@ -23,7 +23,7 @@ export function pageOfSources(
   const values: unknown[] = [after, limit];
   let owner = '';
   if (scope !== 'all') {
-    const [column, value] = 'userId' in scope ? ['user_id', scope.userId] : ['project_id', scope.projectId];
+    const [column, value] = scope.userId === undefined ? ['project_id', scope.projectId] : ['user_id', scope.userId];
     values.push(value);
     owner = `AND ${column} = $3`;
   }

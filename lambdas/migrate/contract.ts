@@ -1,14 +1,44 @@
-import type {
-  BaseEnvironment,
-  BillingDatabaseEnvironment,
-  DatabaseName,
-  MainDatabaseEnvironment,
+import * as z from 'zod';
+import {
+  databaseName,
+  dryRun,
+  type BaseEnvironment,
+  type BillingDatabaseEnvironment,
+  type MainDatabaseEnvironment,
+  type OperationContract,
 } from '../../core/contract';
 
 export interface MigrateEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {}
 
-export interface MigrateRequest {
-  readonly database: DatabaseName;
-  /** `status` lists what has run and what is pending and changes nothing; `apply` runs what is pending. */
-  readonly action: 'status' | 'apply';
-}
+export const migrateRequest = z.discriminatedUnion('action', [
+  z.strictObject({
+    action: z.literal('status').describe('Lists the migrations that were applied and those that are pending.'),
+    database: databaseName,
+  }),
+  z.strictObject({
+    action: z.literal('apply').describe('Applies the pending migrations, each in a transaction of its own.'),
+    database: databaseName,
+    dryRun,
+  }),
+]);
+/** Asks for the migrations of one database to be listed or applied. */
+export type MigrateRequest = Readonly<z.input<typeof migrateRequest>>;
+
+/** A request whose form was checked and whose defaults are filled in. */
+export type CheckedMigrateRequest = Readonly<z.infer<typeof migrateRequest>>;
+
+export const migrateReport = z.strictObject({
+  database: databaseName,
+  dryRun: z.boolean().describe('`true` when nothing was applied.'),
+  applied: z.array(z.string()).describe('Names of the migrations that are applied, in their order.'),
+  pending: z.array(z.string()).describe('Names of the migrations that are not; a dry run would apply these.'),
+  current: z.string().nullable().describe('The last applied migration, which names the version of the schema.'),
+});
+export type MigrateReport = Readonly<z.infer<typeof migrateReport>>;
+
+/** Lists or applies the migrations of one database. */
+export const contract = {
+  request: migrateRequest,
+  report: migrateReport,
+  effect: { status: 'reads', apply: 'changes' },
+} as const satisfies OperationContract;

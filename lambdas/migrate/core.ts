@@ -1,27 +1,25 @@
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
-import { applyMigrations, type MigrationStatus, migrationStatus } from '../../core/migrations/runner';
-import type { Log } from '../../core/runtime/telemetry';
-import type { MigrateRequest } from './contract';
+import { applyMigrations, migrationStatus } from '../../core/migrations/runner';
+import type { CheckedMigrateRequest, MigrateReport } from './contract';
 
 export interface MigrateDependencies {
   readonly connector: DatabaseConnector;
   /** Folder with the migrations of the connector's database. */
   readonly migrationsDirectory: string;
-  readonly log: Log;
 }
 
 /**
- * Reports or applies the migrations of one database.
+ * Lists the migrations of one database, or applies those that are pending.
  *
  * @throws OperationError as {@link applyMigrations} describes, or `database_unavailable`
  */
 export async function migrate(
-  { connector, migrationsDirectory, log }: MigrateDependencies,
-  action: MigrateRequest['action'],
-): Promise<MigrationStatus> {
+  { connector, migrationsDirectory }: MigrateDependencies,
+  request: CheckedMigrateRequest,
+): Promise<MigrateReport> {
   const database = connector.target.name;
-  const run = action === 'apply' ? applyMigrations : migrationStatus;
+  const dryRun = request.action === 'status' || request.dryRun;
+  const run = dryRun ? migrationStatus : applyMigrations;
   const status = await withConnection(connector, (client) => run(client, database, migrationsDirectory));
-  log.info(action === 'apply' ? 'Migrations applied' : 'Migrations listed', { ...status });
-  return status;
+  return { dryRun, ...status };
 }

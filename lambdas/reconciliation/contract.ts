@@ -1,5 +1,6 @@
+import * as z from 'zod';
 import type { CacheEnvironment } from '../../core/cache/contract';
-import type { StripeFunctionEnvironment } from '../../core/contract';
+import { dryRun, type OperationContract, type StripeFunctionEnvironment } from '../../core/contract';
 
 export interface ReconciliationEnvironment extends StripeFunctionEnvironment, CacheEnvironment {
   /** Days that a run looks back for missed events and purchases; Stripe lists events for 30 days at most. */
@@ -7,38 +8,74 @@ export interface ReconciliationEnvironment extends StripeFunctionEnvironment, Ca
 }
 
 /**
- * A run that ran out of time answers `interrupted`: the next invocation goes on with it, be it the schedule's or one by
- * hand, so a caller that wants it complete asks again until it is.
- */
-export interface ReconciliationRequest {
-  /** Report only; correct nothing. @default false */
-  readonly dryRun?: boolean;
-  /**
-   * How far to look back, at least: a run always reaches back to the last complete one.
-   *
-   * @default the DAYS_BACK of the environment
-   */
-  readonly daysBack?: number;
-  /**
-   * Seconds before its start that a run does not look at, see {@link SETTLE_SECONDS}. `0` after an outage that has just
-   * ended, to heal everything up to now; what is being delivered at that moment is then taken for missed, harmlessly.
-   *
-   * @default SETTLE_SECONDS
-   */
-  readonly settleSeconds?: number;
-}
-
-/**
- * What Stripe made in the last 15 minutes before a run is left to the next one, whose window overlaps: it may be on its way
- * through the queue, where the third and last attempt begins after 6 minutes and is given up after 9. Less, and deliveries
- * that are merely slow are reported as missed, and page somebody; more, and a loss is healed that much later.
+ * Seconds before a run that are left to the next one, whose window overlaps: an event of these may still be in the queue,
+ * where the third and last attempt begins after 6 minutes and ends after 9. Lower reports deliveries that are merely slow
+ * as missed, which pages on-call; higher corrects a loss that much later.
  */
 export const SETTLE_SECONDS = 900;
+
+/** Days that Stripe lists events for. */
+export const MAX_DAYS_BACK = 30;
+
+const daysForm = `expected a whole number of days from 1 to ${MAX_DAYS_BACK}`;
+const settleForm = `expected a whole number of seconds up to ${SETTLE_SECONDS}`;
+
+export const reconciliationRequest = z.strictObject({
+  dryRun,
+  daysBack: z
+    .int(daysForm)
+    .min(1, daysForm)
+    .max(MAX_DAYS_BACK, daysForm)
+    .optional()
+    .describe(
+      'Days to look back, at least: a run always reaches back to the last complete one. Default: DAYS_BACK of the environment.',
+    ),
+  settleSeconds: z
+    .int(settleForm)
+    .min(0, settleForm)
+    .max(SETTLE_SECONDS, settleForm)
+    .default(SETTLE_SECONDS)
+    .describe(
+      `Seconds before its start that a run does not look at. 0 after an outage that has just ended, to correct everything up to now; events that are being delivered at that moment are then counted as missed, harmlessly. Default: ${SETTLE_SECONDS}.`,
+    ),
+});
+/**
+ * Asks for a comparison with Stripe. A run that ran out of time answers `interrupted`: the next invocation continues it,
+ * so a caller that needs a complete run repeats the request until it is.
+ */
+export type ReconciliationRequest = Readonly<z.input<typeof reconciliationRequest>>;
+
+const count = (what: string) => z.int().describe(what);
+
+export const reconciliationReport = z.strictObject({
+  runId: z.string().describe('Id of the run.'),
+  status: z
+    .enum(['complete', 'interrupted'])
+    .describe('`interrupted` when the time was up: the next invocation continues this run.'),
+  dry_run: z.boolean().describe('`true` when nothing was corrected.'),
+  events_checked: count('Events of Stripe that were looked up in the ledger.'),
+  events_missed: count('Events that the ledger lacked.'),
+  subscriptions_checked: count('Subscriptions that were compared.'),
+  purchases_checked: count('Purchases that were compared.'),
+  charges_checked: count('Charges that were compared.'),
+  drift_detected: count('Differences that were found.'),
+  corrected: count('Objects that were brought in line with Stripe.'),
+  errors: count('Objects and events that could not be read or applied.'),
+  durationMs: z.number().describe('Milliseconds of this invocation.'),
+});
+export type ReconciliationReport = Readonly<z.infer<typeof reconciliationReport>>;
+
+/** Compares the billing database with Stripe, and corrects what differs. */
+export const contract = {
+  request: reconciliationRequest,
+  report: reconciliationReport,
+  effect: 'changes',
+} as const satisfies OperationContract;
 
 export const RECONCILIATION_METRICS = {
   succeeded: 'ReconciliationSucceeded',
   failed: 'ReconciliationFailed',
-  /** Runs out of time that the next invocation goes on with. */
+  /** Runs out of time that the next invocation continues. */
   interrupted: 'ReconciliationInterrupted',
   driftDetected: 'DriftDetected',
   missedEvents: 'MissedEvents',

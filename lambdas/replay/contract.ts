@@ -1,5 +1,6 @@
+import * as z from 'zod';
 import type { CacheEnvironment } from '../../core/cache/contract';
-import type { StripeFunctionEnvironment } from '../../core/contract';
+import { dryRun, isoTime, type OperationContract, type StripeFunctionEnvironment } from '../../core/contract';
 
 export interface ReplayEnvironment extends StripeFunctionEnvironment, CacheEnvironment {
   /** Queue of verified events that the processor takes from. */
@@ -8,82 +9,105 @@ export interface ReplayEnvironment extends StripeFunctionEnvironment, CacheEnvir
   readonly DEAD_LETTER_QUEUE_URL: string;
 }
 
-/** A range of time by the moment at which Stripe made an event. Stripe lists events for 30 days only. */
-export interface EventRange {
-  /** ISO 8601, inclusive. */
-  readonly from: string;
-  /** ISO 8601, exclusive. @default now */
-  readonly to?: string;
-}
+const MAX_EVENT_IDS = 100;
+const eventsForm = `expected \`failed\` or up to ${MAX_EVENT_IDS} event ids`;
+
+const eventId = z
+  .string({ error: 'expected an event id such as evt_123' })
+  .regex(/^evt_[A-Za-z0-9_]{1,250}$/, 'expected an event id such as evt_123');
+
+const range = {
+  from: isoTime.describe('ISO time of the first event, by when Stripe made it. Stripe lists events for 30 days only.'),
+  to: isoTime.optional().describe('ISO time that the range ends before. Default: now.'),
+};
 
 /** Every action but `gaps` changes something, and does so only when `dryRun` is `false`. */
-export type ReplayRequest =
-  /** What Stripe has in a range that the ledger lacks, or has as failed. Changes nothing. */
-  | ({ readonly action: 'gaps' } & EventRange)
-  /** Applies the events of a range that the ledger lacks, or has as failed. */
-  | ({ readonly action: 'replay'; readonly dryRun?: boolean } & EventRange)
-  /** Applies single events, or all that failed, from what the ledger keeps of them; from Stripe what it does not keep. */
-  | {
-      readonly action: 'retry';
-      /** Up to 100 ids, or all that the ledger has as not processed. */
-      readonly events: readonly string[] | 'failed';
-      /** With `failed`: go on after this id. */
-      readonly after?: string;
-      readonly dryRun?: boolean;
-    }
-  /** Moves what is parked in the dead-letter queue back to the queue. */
-  | {
-      readonly action: 'redrive';
-      /** Messages to move at most. @default what is parked when it begins */
-      readonly limit?: number;
-      readonly dryRun?: boolean;
-    };
+export const replayRequest = z.discriminatedUnion('action', [
+  z.strictObject({
+    action: z.literal('gaps').describe('Lists the events of a range that the ledger lacks, or has as failed.'),
+    ...range,
+  }),
+  z.strictObject({
+    action: z.literal('replay').describe('Applies the events of a range that the ledger lacks, or has as failed.'),
+    ...range,
+    dryRun,
+  }),
+  z.strictObject({
+    action: z
+      .literal('retry')
+      .describe(
+        'Applies single events, or all that failed, from the ledger; from Stripe what the ledger does not keep.',
+      ),
+    events: z
+      .union([z.literal('failed'), z.array(eventId).min(1, eventsForm).max(MAX_EVENT_IDS, eventsForm).readonly()], {
+        error: eventsForm,
+      })
+      .describe('Up to 100 event ids, or `failed`: every event that the ledger has as not processed.'),
+    after: eventId.optional().describe('With `failed`: continue after this id. Default: from the first.'),
+    dryRun,
+  }),
+  z.strictObject({
+    action: z.literal('redrive').describe('Moves what is parked in the dead-letter queue back to the queue.'),
+    limit: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .optional()
+      .describe('Messages to move at most. Default: what is parked when it begins.'),
+    dryRun,
+  }),
+]);
+export type ReplayRequest = Readonly<z.input<typeof replayRequest>>;
+/** A request whose form was checked and whose defaults are filled in. */
+export type CheckedReplayRequest = Readonly<z.infer<typeof replayRequest>>;
 
-export type EventOutcomeName =
-  /** Applied now. */
-  | 'processed'
-  /** Had been applied before; nothing changed. */
-  | 'already_processed'
-  /** Cannot be applied; `error` says why, and so does the ledger. */
-  | 'failed'
-  /** In a dry run: would be applied. */
-  | 'would_apply'
-  /** In a gap report: Stripe has it and the ledger does not. */
-  | 'missing'
-  /** Neither the ledger nor Stripe knows it; Stripe forgets an event after 30 days. */
-  | 'not_found';
+const eventOutcome = z
+  .enum(['processed', 'already_processed', 'failed', 'would_apply', 'missing', 'not_found'])
+  .describe(
+    '`processed`: applied now. `already_processed`: applied before, nothing changed. `failed`: cannot be applied; `error` says why, and so does the ledger. `would_apply`: a dry run would apply it. `missing`: Stripe has it and the ledger does not. `not_found`: neither the ledger nor Stripe has it; Stripe lists events for 30 days.',
+  );
+export type EventOutcomeName = z.infer<typeof eventOutcome>;
 
-export interface ReportedEvent {
-  readonly id: string;
-  readonly type?: string;
-  /** ISO 8601; when Stripe made it. */
-  readonly created?: string;
-  readonly outcome: EventOutcomeName;
-  readonly error?: string;
-}
+const reportedEvent = z.strictObject({
+  id: z.string(),
+  type: z.string().optional(),
+  created: isoTime.optional().describe('ISO time at which Stripe made it.'),
+  outcome: eventOutcome,
+  error: z.string().optional(),
+});
+export type ReportedEvent = Readonly<z.infer<typeof reportedEvent>>;
+
+const next = replayRequest.optional().describe('The request that continues, when the time was up before the end.');
 
 /** Answer to `gaps`, `replay` and `retry`. */
-export interface EventsReport {
-  readonly action: 'gaps' | 'replay' | 'retry';
-  readonly dry_run: boolean;
-  readonly checked: number;
-  /** How many events there were of each outcome; outcomes that did not occur are left out. */
-  readonly outcomes: Readonly<Partial<Record<EventOutcomeName, number>>>;
-  /** Those that were not applied before, the first 200. */
-  readonly events: readonly ReportedEvent[];
-  /** The request that goes on, when the time was up before the end. */
-  readonly next?: ReplayRequest;
-}
+export const eventsReport = z.strictObject({
+  action: z.enum(['gaps', 'replay', 'retry']),
+  dry_run: z.boolean().describe('`true` when nothing was applied.'),
+  checked: z.int().describe('Events that were looked at.'),
+  outcomes: z
+    .partialRecord(eventOutcome, z.int())
+    .readonly()
+    .describe('How many events there were of each outcome; outcomes that did not occur are left out.'),
+  events: z.array(reportedEvent).readonly().describe('Those that were not applied before, the first 200.'),
+  next,
+});
+export type EventsReport = Readonly<z.infer<typeof eventsReport>>;
 
-export interface RedriveReport {
-  readonly action: 'redrive';
-  readonly dry_run: boolean;
-  /** Messages in the dead-letter queue when it began, by SQS's own estimate. */
-  readonly parked: number;
-  readonly moved: number;
-  /** The request that goes on, when the time was up before the end. */
-  readonly next?: ReplayRequest;
-}
+export const redriveReport = z.strictObject({
+  action: z.literal('redrive'),
+  dry_run: z.boolean().describe('`true` when nothing was moved.'),
+  parked: z.int().describe("Messages in the dead-letter queue when it began, by SQS's own estimate."),
+  moved: z.int().describe('Messages that were moved back.'),
+  next,
+});
+export type RedriveReport = Readonly<z.infer<typeof redriveReport>>;
+
+/** Finds gaps in what was received, and applies events again. */
+export const contract = {
+  request: replayRequest,
+  report: z.union([eventsReport, redriveReport]),
+  effect: { gaps: 'reads', replay: 'changes', retry: 'changes', redrive: 'changes' },
+} as const satisfies OperationContract;
 
 export const REPLAY_METRICS = {
   /** Events that were applied, and messages that were moved. */

@@ -4,7 +4,7 @@ import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes'
 import { InvalidRequestError, messageOf } from '../../core/runtime/errors';
 import { pagesOf } from '../../core/providers/stripe/pages';
 import { EVENT_RETENTION_DAYS, eventLanes, listEvents } from '../../core/providers/stripe/requests';
-import type { EventsReport, ReplayRequest, ReportedEvent } from './contract';
+import type { EventsReport, CheckedReplayRequest, ReportedEvent } from './contract';
 import { applyAndReport, describe, type EventDependencies } from './dependencies';
 import { ledgerOf } from './ledger';
 import { ReportBuilder } from './report';
@@ -72,7 +72,11 @@ async function applyReadable(
   return [...unreadable, ...(readable.length === 0 ? [] : await applyAndReport(dependencies, readable))];
 }
 
-function goingOn(request: { action: 'gaps' | 'replay'; dryRun: boolean }, from: number, to: number): ReplayRequest {
+function goingOn(
+  request: { action: 'gaps' | 'replay'; dryRun: boolean },
+  from: number,
+  to: number,
+): CheckedReplayRequest {
   const range = { from: new Date(from * 1000).toISOString(), to: new Date(to * 1000).toISOString() };
   return request.action === 'gaps'
     ? { action: 'gaps', ...range }

@@ -1,4 +1,4 @@
-import type { EventOutcomeName, EventsReport, ReplayRequest, ReportedEvent } from './contract';
+import type { EventOutcomeName, EventsReport, CheckedReplayRequest, ReportedEvent } from './contract';
 
 /** An answer holds so many events by name; all of them are counted. */
 const NAMED_EVENTS = 200;
@@ -15,7 +15,7 @@ export class ReportBuilder {
     if (event.outcome !== 'already_processed' && this.events.length < NAMED_EVENTS) this.events.push(event);
   }
 
-  report(action: EventsReport['action'], dryRun: boolean, next: ReplayRequest | undefined): EventsReport {
+  report(action: EventsReport['action'], dryRun: boolean, next: CheckedReplayRequest | undefined): EventsReport {
     return {
       action,
       dry_run: dryRun,

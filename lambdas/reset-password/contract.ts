@@ -1,17 +1,32 @@
-import type { BaseEnvironment, DatabaseName } from '../../core/contract';
+import * as z from 'zod';
+import { databaseName, dryRun, type BaseEnvironment, type OperationContract } from '../../core/contract';
 
 export interface ResetPasswordEnvironment extends BaseEnvironment {
   readonly BILLING_DATABASE_SECRET_ARN: string;
   readonly MAIN_DATABASE_SECRET_ARN: string;
 }
 
-/** Asks that a recovered instance be given the password that its database has now. */
-export interface ResetPasswordRequest {
-  readonly database: DatabaseName;
-  readonly instanceIdentifier: string;
-}
+export const resetPasswordRequest = z.strictObject({
+  database: databaseName,
+  instanceIdentifier: z.string().min(1).describe('Identifier of the recovered RDS instance.'),
+  dryRun,
+});
+/** Asks for a recovered instance to be given the password that its database has now. */
+export type ResetPasswordRequest = Readonly<z.input<typeof resetPasswordRequest>>;
+/** A request whose form was checked and whose defaults are filled in. */
+export type CheckedResetPasswordRequest = Readonly<z.infer<typeof resetPasswordRequest>>;
 
-/** Never holds the password: a workflow keeps what its functions answer. */
-export interface ResetPasswordReport {
-  readonly instanceIdentifier: string;
-}
+/** Never holds the password: a workflow keeps the answers of its functions. */
+export const resetPasswordReport = z.strictObject({
+  database: databaseName,
+  instanceIdentifier: z.string().describe('Identifier of the instance.'),
+  dryRun: z.boolean().describe('`true` when the secret could be read and the password was not set.'),
+});
+export type ResetPasswordReport = Readonly<z.infer<typeof resetPasswordReport>>;
+
+/** Gives a recovered instance the current password of its database. */
+export const contract = {
+  request: resetPasswordRequest,
+  report: resetPasswordReport,
+  effect: 'changes',
+} as const satisfies OperationContract;

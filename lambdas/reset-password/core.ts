@@ -2,29 +2,36 @@ import { ModifyDBInstanceCommand, type RDSClient } from '@aws-sdk/client-rds';
 import * as z from 'zod';
 import { OperationError, messageOf } from '../../core/runtime/errors';
 import type { Secrets } from '../../core/runtime/secrets';
-import type { ResetPasswordReport } from './contract';
+import type { CheckedResetPasswordRequest, ResetPasswordReport } from './contract';
 
 const credentials = z.object({ password: z.string({ error: 'expected the password' }).min(1) });
 
 export interface ResetPasswordDependencies {
   readonly rds: RDSClient;
   readonly secrets: Secrets;
-  /** Secret of the database that the instance is to take the place of. */
+  /** Secret of the database that the instance is to replace. */
   readonly secretArn: string;
 }
 
 /**
- * A restored instance has the password of the day that it was restored to. Gives it the one that is in the secret now, so
- * that whoever uses the database can use the instance without being told. RDS takes a minute to apply it.
+ * A restored instance has the password of the moment that it was restored to. Gives it the one that the secret holds now,
+ * so that every user of the database can connect to the instance as before. RDS takes a minute to apply it. A dry run
+ * only reads the secret.
  *
- * @throws OperationError `rds_unavailable` (retryable); its cause never holds the password, which RDS does not repeat
+ * @throws OperationError `secret_unavailable`, `rds_unavailable`; its cause never holds the password, which RDS does not
+ * repeat
  */
 export async function resetPassword(
   { rds, secrets, secretArn }: ResetPasswordDependencies,
-  instanceIdentifier: string,
+  { database, instanceIdentifier, dryRun }: CheckedResetPasswordRequest,
 ): Promise<ResetPasswordReport> {
   // Never from memory: it may have rotated while the instance was restored.
   const { password } = await secrets.read(secretArn, credentials, 'current');
+  if (!dryRun) await setPassword(rds, instanceIdentifier, password);
+  return { database, instanceIdentifier, dryRun };
+}
+
+async function setPassword(rds: RDSClient, instanceIdentifier: string, password: string): Promise<void> {
   try {
     await rds.send(
       new ModifyDBInstanceCommand({
@@ -40,5 +47,4 @@ export async function resetPassword(
       { cause },
     );
   }
-  return { instanceIdentifier };
 }

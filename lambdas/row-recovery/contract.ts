@@ -1,9 +1,13 @@
+import * as z from 'zod';
+import { archiveChoice } from '../../core/archive/contract';
 import type { CacheEnvironment } from '../../core/cache/contract';
-import type {
-  BaseEnvironment,
-  BillingDatabaseEnvironment,
-  DatabaseName,
-  MainDatabaseEnvironment,
+import {
+  databaseName,
+  isoTime,
+  type BaseEnvironment,
+  type BillingDatabaseEnvironment,
+  type MainDatabaseEnvironment,
+  type OperationContract,
 } from '../../core/contract';
 
 export interface RowRecoveryEnvironment
@@ -14,106 +18,140 @@ export interface RowRecoveryEnvironment
 export const ROW_OPERATORS = ['=', '<>', '<', '<=', '>', '>=', 'in', 'like', 'is-null', 'is-not-null'] as const;
 export type RowOperator = (typeof ROW_OPERATORS)[number];
 
+/** Id of a report, such as `20261121T061500Z-1f0c9a3e`: sorts by time, and no two reports of a second share it. */
+export const REPORT_ID = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
+
+const scalar = z.union([z.string(), z.number(), z.boolean()], { error: 'expected text, a number, true or false' });
+
+const rowCondition = z.strictObject({
+  table: z
+    .string()
+    .optional()
+    .describe('`schema.table` that the condition is about. Default: every requested table; each must have the column.'),
+  column: z.string().describe('Name of the column.'),
+  operator: z.enum(ROW_OPERATORS).describe('Comparison.'),
+  value: z
+    .union([scalar, z.array(scalar).readonly()], {
+      error: 'expected text, a number, true or false, or a list of these',
+    })
+    .optional()
+    .describe('A list for `in`, absent for `is-null` and `is-not-null`.'),
+});
 /** One condition on the archived rows; several must all hold. Never SQL: values are compared as the column's type. */
-export interface RowCondition {
-  /** `schema.table` that it is about. @default every requested table; each must have the column */
-  readonly table?: string;
-  readonly column: string;
-  readonly operator: RowOperator;
-  /** A list for `in`, absent for `is-null` and `is-not-null`. */
-  readonly value?: string | number | boolean | readonly (string | number | boolean)[];
-}
+export type RowCondition = Readonly<z.infer<typeof rowCondition>>;
 
-/** Asks what was deleted or changed since an archive. The live tables are only read. */
-export interface RowRecoveryReportRequest {
-  readonly action: 'report';
-  readonly database: DatabaseName;
-  /** Slot of the archive (its ISO time), or `latest`. */
-  readonly archive: string;
-  /** With `latest`: the newest archive that was finished by this ISO time, such as a moment before the accident. */
-  readonly notAfter?: string;
-  /** Names as `schema.table`. */
-  readonly tables: readonly string[];
-  /** @default every row of the archive */
-  readonly where?: readonly RowCondition[];
-}
+const reportRequest = z.strictObject({
+  action: z
+    .literal('report')
+    .describe('Finds rows that were deleted or changed since an archive. Only reads live tables.'),
+  ...archiveChoice,
+  tables: z.array(z.string()).min(1).readonly().describe('Names as `schema.table`.'),
+  where: z
+    .array(rowCondition)
+    .readonly()
+    .optional()
+    .describe('Conditions on the archived rows. Default: every row of the archive.'),
+});
+export type RowRecoveryReportRequest = Readonly<z.infer<typeof reportRequest>>;
 
-/**
- * Merges chosen rows of a report back, in one transaction. Without `confirm` it only says what it would do.
- * Rows that are there again are skipped, so asking twice changes nothing.
- */
-export interface RowRecoveryMergeRequest {
-  readonly action: 'merge';
-  readonly database: DatabaseName;
-  readonly reportId: string;
-  /** Ids of the report, or all of its rows. */
-  readonly choose: 'all' | readonly string[];
-  /** The name of the database, `billing` or `main`, typed by whoever takes the responsibility. */
-  readonly confirm?: string;
-}
+const mergeRequest = z.strictObject({
+  action: z
+    .literal('merge')
+    .describe(
+      'Merges chosen rows of a report back, in one transaction. Rows that exist again are skipped, so asking twice changes nothing.',
+    ),
+  database: databaseName,
+  reportId: z
+    .string()
+    .regex(REPORT_ID, 'expected the id of a report, such as 20261121T061500Z-1f0c9a3e')
+    .describe('Id of the report.'),
+  choose: z
+    .union([z.literal('all'), z.array(z.string()).min(1).readonly()], {
+      error: 'expected `all`, or a list of ids of the report',
+    })
+    .describe('Ids of rows of the report, or `all` of its rows.'),
+  confirm: z
+    .string()
+    .optional()
+    .describe('The name of the database, typed by the operator who is responsible. Without it, nothing is written.'),
+});
+export type RowRecoveryMergeRequest = Readonly<z.infer<typeof mergeRequest>>;
 
+export const rowRecoveryRequest = z.discriminatedUnion('action', [reportRequest, mergeRequest]);
 export type RowRecoveryRequest = RowRecoveryReportRequest | RowRecoveryMergeRequest;
 
 /** What became of an archived row: it is gone from the live table, or the live row is another now. */
 export type RowDifference = 'deleted' | 'changed';
 
-export interface TableDifferences {
-  readonly table: string;
-  /** Archived rows that met the conditions. */
-  readonly compared: number;
-  readonly deleted: number;
-  readonly changed: number;
-}
+const tableDifferences = z.strictObject({
+  table: z.string().describe('`schema.table`.'),
+  compared: z.int().describe('Archived rows that met the conditions.'),
+  deleted: z.int().describe('Rows that are gone from the live table.'),
+  changed: z.int().describe('Rows whose live values differ.'),
+});
+export type TableDifferences = Readonly<z.infer<typeof tableDifferences>>;
 
+const REPORT_FIELDS = {
+  reportId: z.string().describe('Id of the report, for a merge.'),
+  database: databaseName,
+};
+
+export const rowRecoveryReport = z.strictObject({
+  ...REPORT_FIELDS,
+  slot: isoTime.describe('ISO time that names the archive.'),
+  createdAt: isoTime.describe('ISO time of the comparison.'),
+  tables: z.array(tableDifferences).readonly().describe('In the order of merging: parents before children.'),
+  deleted: z.int().describe('Rows that are gone, of all tables.'),
+  changed: z.int().describe('Rows whose live values differ, of all tables.'),
+  related: z
+    .array(z.string())
+    .readonly()
+    .describe(
+      'Tables that were not requested but belong to these rows: their parents, and children that are deleted along with them. Request them too, unless they are known to be whole.',
+    ),
+  rowsKey: z.string().describe('Key of the rows in the archive bucket, one JSON object a line.'),
+  firstIds: z
+    .array(z.string())
+    .readonly()
+    .describe('Ids of the first rows, to choose from; the object at `rowsKey` has all.'),
+});
 /** A report in short. The rows themselves are in the bucket, one JSON object a line. */
-export interface RowRecoveryReport {
-  readonly reportId: string;
-  readonly database: DatabaseName;
-  /** ISO time that names the archive. */
-  readonly slot: string;
-  /** ISO time of the comparison. */
-  readonly createdAt: string;
-  /** In the order of merging: parents before children. */
-  readonly tables: readonly TableDifferences[];
-  readonly deleted: number;
-  readonly changed: number;
-  /**
-   * Tables that were not asked for but belong to these rows: their parents, and children that are deleted along with
-   * them. Ask for them too, unless they are known to be whole.
-   */
-  readonly related: readonly string[];
-  /** Key of the rows in the archive bucket. */
-  readonly rowsKey: string;
-  /** Ids of the first rows, to choose from; the object at `rowsKey` has all. */
-  readonly firstIds: readonly string[];
-}
+export type RowRecoveryReport = Readonly<z.infer<typeof rowRecoveryReport>>;
 
-export interface TableMerge {
-  readonly table: string;
-  readonly inserted: number;
-  readonly updated: number;
-  /** There already: as archived, or made anew by somebody, which is left alone. */
-  readonly skipped: number;
-}
+const tableMerge = z.strictObject({
+  table: z.string().describe('`schema.table`.'),
+  inserted: z.int().describe('Deleted rows that were inserted again.'),
+  updated: z.int().describe('Changed rows that were set back.'),
+  skipped: z.int().describe('Rows that exist already: as archived, or created anew, which are left alone.'),
+});
+export type TableMerge = Readonly<z.infer<typeof tableMerge>>;
 
+export const rowRecoveryMergeReport = z.strictObject({
+  ...REPORT_FIELDS,
+  dryRun: z.boolean().describe('`true` when nothing was written.'),
+  tables: z.array(tableMerge).readonly().describe('By table, parents before children.'),
+  inserted: z.int().describe('Deleted rows that were inserted again, of all tables.'),
+  updated: z.int().describe('Changed rows that were set back, of all tables.'),
+  skipped: z.int().describe('Rows that exist already, of all tables.'),
+  conflicts: z
+    .array(z.string())
+    .readonly()
+    .describe('Rows that were changed or deleted since the report, at most 20. A confirmed merge refuses them.'),
+  entitlementsChanged: z
+    .int()
+    .describe(
+      'Users whose entitlements in a project changed, because they were computed again from the merged rows; 0 in a dry run. Merged rules apply to later changes only: recompute the scope `all` by the function `entitlements` after merging any.',
+    ),
+});
 /** What a merge did; in a dry run, what it would do. */
-export interface RowRecoveryMergeReport {
-  readonly reportId: string;
-  readonly database: DatabaseName;
-  readonly dryRun: boolean;
-  readonly tables: readonly TableMerge[];
-  readonly inserted: number;
-  readonly updated: number;
-  readonly skipped: number;
-  /** Rows that were changed or deleted since the report was made, at most 20. They make a confirmed merge refuse. */
-  readonly conflicts: readonly string[];
-  /**
-   * Users whose entitlements in a project changed, because they were computed again from the merged rows; 0 in a dry
-   * run. Rules that were merged hold for what changes from then on: recompute the scope `all` by the function
-   * `entitlements` after merging any.
-   */
-  readonly entitlementsChanged: number;
-}
+export type RowRecoveryMergeReport = Readonly<z.infer<typeof rowRecoveryMergeReport>>;
+
+/** Finds rows that were lost since an archive, and merges chosen ones back. */
+export const contract = {
+  request: rowRecoveryRequest,
+  report: z.union([rowRecoveryReport, rowRecoveryMergeReport]),
+  effect: { report: 'adds', merge: 'changes' },
+} as const satisfies OperationContract;
 
 /** Folder of reports and merges in the archive bucket: `row-recovery/<database>/<report id>/`. */
 export const ROW_RECOVERY_PREFIX = 'row-recovery/';

@@ -1,10 +1,7 @@
 import * as z from 'zod';
 import { normaliseSlot, slotToKey } from '../../core/archive/slot';
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
-import { ROW_RECOVERY_PREFIX, ROW_OPERATORS } from './contract';
-
-/** `20261121T061500Z-1f0c9a3e`: sorts by time, and no two reports of a second share it. */
-export const REPORT_ID = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
+import { REPORT_ID, ROW_RECOVERY_PREFIX, ROW_OPERATORS } from './contract';
 
 export function reportIdOf(createdAt: Date, random: string): string {
   return `${slotToKey(normaliseSlot(createdAt))}-${random}`;

@@ -1,50 +1,57 @@
 import * as z from 'zod';
-import type {
-  BaseEnvironment,
-  BillingDatabaseEnvironment,
-  DatabaseName,
-  MainDatabaseEnvironment,
+import {
+  databaseName,
+  isoTime,
+  type BaseEnvironment,
+  type BillingDatabaseEnvironment,
+  type MainDatabaseEnvironment,
+  type OperationContract,
 } from '../../core/contract';
 import { databaseLocation } from '../../core/database/contract';
 
 export interface VerifyEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {}
 
-/** Asks for proof that a database is sound where it is. Nothing in it is changed. */
 export const verifyRequest = z.strictObject(databaseLocation);
+/** Asks for proof that a database is sound where it is. Nothing in it is changed. */
+export type VerifyRequest = Readonly<z.infer<typeof verifyRequest>>;
 
-export type VerifyRequest = z.input<typeof verifyRequest>;
+const verifyProblem = z.strictObject({
+  check: z.enum(['schema', 'tables', 'foreign-keys', 'sequences', 'invariants']),
+  message: z.string().describe('What is wrong, and what to do about it.'),
+});
+export type VerifyProblem = Readonly<z.infer<typeof verifyProblem>>;
 
-/** A thing that is wrong, and what to do about it. */
-export interface VerifyProblem {
-  readonly check: 'schema' | 'tables' | 'foreign-keys' | 'sequences' | 'invariants';
-  readonly message: string;
-}
+export const verifyReport = z.strictObject({
+  database: databaseName,
+  host: z.string().describe('The server that was looked at.'),
+  targetDatabase: z.string().describe('The database on it.'),
+  sound: z.boolean().describe('`true` when every check that was made passed; see `notChecked`.'),
+  problems: z.array(verifyProblem).readonly().describe('What is wrong.'),
+  notChecked: z
+    .array(z.string())
+    .readonly()
+    .describe('Names of checks for which the time did not suffice. They prove nothing either way.'),
+  schemaVersion: z.string().nullable().describe('The last applied migration.'),
+  pendingMigrations: z
+    .array(z.string())
+    .readonly()
+    .describe('Migrations of this code that the database lacks. Invariants are checked only when there are none.'),
+  tables: z.int().describe('Tables that were read.'),
+  foreignKeysChecked: z.int().describe('Foreign keys that were checked against every row.'),
+  sequencesChecked: z.int().describe('Sequences that were compared with the column that they feed.'),
+  invariantsChecked: z.int().describe('Rules of the domain that were checked.'),
+  newestAt: isoTime.nullable().describe('ISO time of the newest event in the database; null where it keeps none.'),
+  ageSeconds: z.number().nullable().describe('Seconds since then: what a restored database has to catch up on.'),
+  durationMs: z.number().describe('Milliseconds of this invocation.'),
+});
+export type VerifyReport = Readonly<z.infer<typeof verifyReport>>;
 
-export interface VerifyReport {
-  readonly database: DatabaseName;
-  readonly host: string;
-  readonly targetDatabase: string;
-  /** True when nothing is wrong of all that was checked; see `notChecked`. */
-  readonly sound: boolean;
-  readonly problems: readonly VerifyProblem[];
-  /** Checks that time did not suffice for, by name. They say nothing, neither good nor bad. */
-  readonly notChecked: readonly string[];
-  /** The last applied migration. */
-  readonly schemaVersion: string | null;
-  /** Migrations that this code carries and the database lacks. Invariants are checked only when there are none. */
-  readonly pendingMigrations: readonly string[];
-  readonly tables: number;
-  /** Foreign keys that were checked against every row. */
-  readonly foreignKeysChecked: number;
-  /** Sequences that were compared with the column that they feed. */
-  readonly sequencesChecked: number;
-  readonly invariantsChecked: number;
-  /** ISO time of the newest event that the database has seen; null where it keeps none. */
-  readonly newestAt: string | null;
-  /** Seconds from then until now: what a restored database has to catch up on. */
-  readonly ageSeconds: number | null;
-  readonly durationMs: number;
-}
+/** Verifies a database. An unsound database is an answer, not an error. */
+export const contract = {
+  request: verifyRequest,
+  report: verifyReport,
+  effect: 'reads',
+} as const satisfies OperationContract;
 
 export const VERIFY_METRICS = {
   /** Databases found sound. */

@@ -1,29 +1,28 @@
 import * as z from 'zod';
-import type {
-  BaseEnvironment,
-  BillingDatabaseEnvironment,
-  DatabaseName,
-  MainDatabaseEnvironment,
+import {
+  databaseName,
+  type BaseEnvironment,
+  type BillingDatabaseEnvironment,
+  type MainDatabaseEnvironment,
+  type OperationContract,
 } from '../../core/contract';
 import { databaseLocation } from '../../core/database/contract';
 
 export interface WarmEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {}
 
-/** Place from which the next call continues. */
-export const warmPosition = z.strictObject(
-  {
-    kind: z.enum(['table', 'index']),
-    /** Object id of the table or index; they are read in the order of these. */
-    oid: z.int().positive(),
-    /** First page that is not read yet. */
-    page: z.int().nonnegative(),
-    /** Pages to read with one statement: fewer after a whole call was too short for one statement. */
-    chunkPages: z.int().positive(),
-  },
-  { error: '`continueFrom` of the previous answer' },
-);
+const relationKind = z.enum(['table', 'index']);
 
-export type WarmPosition = z.infer<typeof warmPosition>;
+export const warmPosition = z.strictObject({
+  kind: relationKind,
+  oid: z.int().positive().describe('Object id of the table or index; they are read in the order of these.'),
+  page: z.int().nonnegative().describe('First page that is not read yet.'),
+  chunkPages: z
+    .int()
+    .positive()
+    .describe('Pages to read with one statement: fewer after a whole call was too short for one statement.'),
+});
+/** Place from which the next call continues. */
+export type WarmPosition = Readonly<z.infer<typeof warmPosition>>;
 
 /**
  * Asks to read every value of every table once, and every index where the server has `pg_prewarm`. A recovered instance
@@ -32,39 +31,54 @@ export type WarmPosition = z.infer<typeof warmPosition>;
  */
 export const warmRequest = z.strictObject({
   ...databaseLocation,
-  /** `continueFrom` of the previous answer. @default from the beginning */
-  continueFrom: warmPosition.nullish(),
-  /** Milliseconds since 1970 at which the call stops reading. @default as long as the function may run */
-  stopAtMs: z.int().positive('milliseconds since 1970').optional(),
+  continueFrom: warmPosition.nullish().describe('`continueFrom` of the previous answer. Default: from the beginning.'),
+  stopAtMs: z
+    .int()
+    .positive()
+    .optional()
+    .describe('Milliseconds since 1970 at which the call stops reading. Default: as long as the function may run.'),
 });
+export type WarmRequest = Readonly<z.infer<typeof warmRequest>>;
 
-export type WarmRequest = z.input<typeof warmRequest>;
-
+const unreadableRelation = z.strictObject({
+  kind: relationKind,
+  name: z.string().describe('`schema.name`.'),
+  message: z.string().describe('Why it cannot be read.'),
+});
 /** A table or index that cannot be read, and why. */
-export interface UnreadableRelation {
-  readonly kind: WarmPosition['kind'];
-  /** `schema.name` */
-  readonly name: string;
-  readonly message: string;
-}
+export type UnreadableRelation = Readonly<z.infer<typeof unreadableRelation>>;
 
+export const warmReport = z.strictObject({
+  database: databaseName,
+  host: z.string().describe('The server that was read.'),
+  targetDatabase: z.string().describe('The database on it.'),
+  done: z.boolean().describe('`true` when everything was read, skipped, or reported in `unreadable`.'),
+  continueFrom: warmPosition.nullable().describe('Place from which the next call continues; null when `done`.'),
+  unreadable: z
+    .array(unreadableRelation)
+    .readonly()
+    .describe('Tables and indexes that cannot be read, each named once; the rest of such a relation is not read.'),
+  skippedPages: z
+    .array(z.string())
+    .readonly()
+    .describe('Pages whose values took longer than a whole call, as `schema.table page n`. They stay cold.'),
+  includesIndexes: z
+    .boolean()
+    .describe('Whether indexes are warmed too, by the extension pg_prewarm, which the migrations create if available.'),
+  bytesRead: z
+    .number()
+    .describe(
+      'Bytes of the pages of tables and indexes that this call read; values stored beside their pages are not counted.',
+    ),
+  bytesLeft: z.number().describe('Bytes of the pages that are left to the next call.'),
+  durationMs: z.number().describe('Milliseconds of this invocation.'),
+});
 /** What one call has read, and what is left. */
-export interface WarmReport {
-  readonly database: DatabaseName;
-  readonly host: string;
-  readonly targetDatabase: string;
-  /** True when everything was read, skipped, or reported in `unreadable`. */
-  readonly done: boolean;
-  /** Place from which the next call continues; null when `done`. */
-  readonly continueFrom: WarmPosition | null;
-  /** Tables and indexes that cannot be read, each named once; the rest of such a relation is not read. */
-  readonly unreadable: readonly UnreadableRelation[];
-  /** Pages whose values took longer than a whole call, as `schema.table page n`. They stay cold. */
-  readonly skippedPages: readonly string[];
-  /** Whether indexes are warmed too: by the extension pg_prewarm, which the migrations create where the server has it. */
-  readonly includesIndexes: boolean;
-  /** Bytes of the pages of tables and indexes that this call read; values stored beside their pages are not counted. */
-  readonly bytesRead: number;
-  readonly bytesLeft: number;
-  readonly durationMs: number;
-}
+export type WarmReport = Readonly<z.infer<typeof warmReport>>;
+
+/** Reads a database once, so that its disk is loaded. */
+export const contract = {
+  request: warmRequest,
+  report: warmReport,
+  effect: 'reads',
+} as const satisfies OperationContract;

@@ -19,7 +19,7 @@ export interface FunctionScheduleProps {
   readonly definition: ScheduleDefinition;
   readonly description: string;
   /** What the function is invoked with. @default - an empty request */
-  readonly input?: Readonly<Record<string, string>>;
+  readonly input?: Readonly<Record<string, unknown>>;
   /** @default true */
   readonly enabled?: boolean;
 }

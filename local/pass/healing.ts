@@ -1,13 +1,12 @@
 import type { Client } from 'pg';
-import type { ReconciliationRequest } from '../../lambdas/reconciliation/contract';
-import type { ReconciliationSummary } from '../../lambdas/reconciliation/core';
+import type { ReconciliationReport, ReconciliationRequest } from '../../lambdas/reconciliation/contract';
 import { duration } from '../runtime/console';
 import { check } from './check';
 import { readLedger, readSubscriptions } from './ledger';
 import type { Step } from './steps';
 
-/** Also what was dropped a moment ago, which an ordinary run leaves time to arrive. */
-const HEAL_NOW: ReconciliationRequest = { settleSeconds: 0 };
+/** Also looks at the last minutes, in which an ordinary run expects events that are still on their way. */
+const HEAL_NOW: ReconciliationRequest = { dryRun: false, settleSeconds: 0 };
 
 async function statusOf(billing: Client, id: string): Promise<string> {
   return (await readSubscriptions(billing)).find((row) => row.id === id)?.status ?? 'unknown';
@@ -28,7 +27,7 @@ export const heal: Step = {
     check(!(await readLedger(billing)).has(event.id), 'the dropped event is in the ledger');
     tell(`before: canceled at Stripe, ${before} in the database, event not in the ledger`);
 
-    const summary = (await platform.invoke('reconciliation', HEAL_NOW)) as ReconciliationSummary;
+    const summary = (await platform.invoke('reconciliation', HEAL_NOW)) as ReconciliationReport;
     tell(
       `reconciliation: ${summary.events_checked} events checked, ${summary.events_missed} missed; ` +
         `${summary.subscriptions_checked} subscriptions and ${summary.purchases_checked} purchases compared, ` +

@@ -16,7 +16,7 @@ export const migrate: Step = {
   title: 'Migrate both databases',
   async run({ platform, main }, tell) {
     const statuses = await forBoth(async (database) => {
-      const status = await platform.invoke('migrate', { database, action: 'apply' });
+      const status = await platform.invoke('migrate', { database, action: 'apply', dryRun: false });
       return { database, status: status as MigrationStatus };
     });
     for (const { database, status } of statuses) {

@@ -1,3 +1,7 @@
+import type { Context } from 'aws-lambda';
+
+const CONTEXT = { getRemainingTimeInMillis: () => 60_000 } as Context;
+
 const DATABASES = Object.fromEntries(
   ['BILLING', 'MAIN'].flatMap((database) => [
     [`${database}_DATABASE_HOST`, '127.0.0.1'],
@@ -23,7 +27,7 @@ const ENVIRONMENT: Record<string, string> = {
 };
 
 interface HandlerModule {
-  readonly handler: (event: unknown) => Promise<unknown>;
+  readonly handler: (event: unknown, context: Context) => Promise<unknown>;
 }
 
 const load: Record<string, () => Promise<HandlerModule>> = {
@@ -65,21 +69,26 @@ test.each([
 const restore = { database: 'billing', archive: 'latest', targetDatabase: 'copy', afterwards: 'drop' };
 
 test.each<[string, string, unknown]>([
-  ['backup', 'database: one of billing, main', { database: 'analytics' }],
-  ['backup', 'slot: an ISO time such as 2026-11-21T06:00:00Z', { database: 'billing', slot: 'noon' }],
-  ['backup', 'reason: `routine` or `pre-migration`', { database: 'billing', reason: 'boredom' }],
-  ['restore', 'archive: `latest`, or the ISO time', { ...restore, archive: 'newest' }],
-  ['restore', 'afterwards: `keep` or `drop`', { ...restore, afterwards: 'overwrite' }],
+  ['backup', 'database: expected `billing` or `main`', { database: 'analytics' }],
+  [
+    'backup',
+    'slot: expected an ISO 8601 time with a time zone, such as 2026-11-21T06:00:00Z',
+    { database: 'billing', slot: 'noon' },
+  ],
+  ['backup', 'reason: expected `routine` or `pre-migration`', { database: 'billing', reason: 'boredom' }],
+  ['restore', 'archive: expected `latest`, or the ISO 8601 time', { ...restore, archive: 'newest' }],
+  ['restore', 'afterwards: expected `keep` or `drop`', { ...restore, afterwards: 'overwrite' }],
   ['restore', 'targetDatabase: expected lower-case letters', { ...restore, targetDatabase: 'Copy"; DROP' }],
   ['restore', 'targetDatabase: billing is the live database', { ...restore, targetDatabase: 'billing' }],
-  ['migrate', 'action: `status` or `apply`', { database: 'main', action: 'rollback' }],
-  ['migrate', 'request: ', undefined],
+  ['restore', 'notafter: unknown; did you mean notAfter?', { ...restore, notafter: '2026-11-21T06:00:00Z' }],
+  ['migrate', 'action: expected `status` or `apply`', { database: 'main', action: 'rollback' }],
+  ['migrate', 'expected a JSON object, received nothing', undefined],
 ])('%s refuses a request with the reason "%s…" before it connects to anything', async (name, reason, request) => {
   const { handler } = await start(name, ENVIRONMENT);
   // The refusal's log and metrics.
   jest.spyOn(process.stdout, 'write').mockReturnValue(true);
   jest.spyOn(process.stderr, 'write').mockReturnValue(true);
-  const refusal = handler(request);
+  const refusal = handler(request, CONTEXT);
   await expect(refusal).rejects.toMatchObject({ code: 'invalid_request' });
   await expect(refusal).rejects.toThrow(reason);
 });

@@ -62,22 +62,22 @@ const report = { action: 'report', database: 'billing', archive: 'latest', table
 const merge = { action: 'merge', database: 'billing', reportId: '20261121T061500Z-1f0c9a3e', choose: 'all' };
 
 test.each<[keyof typeof load, string, unknown]>([
-  ['drill', 'database: one of billing, main', { database: 'analytics' }],
-  ['verify', 'Unrecognized key: "warm"', { database: 'main', warm: true }],
-  ['warm', 'database: one of billing, main', { database: 'analytics' }],
-  ['warm', 'continueFrom: `continueFrom` of the previous answer', { database: 'main', continueFrom: 'the last one' }],
-  ['warm', 'stopAtMs: milliseconds since 1970', { database: 'main', stopAtMs: 0 }],
-  ['row-recovery', 'action: `report` or `merge`', { database: 'billing' }],
-  ['row-recovery', 'archive: `latest`, or the ISO time', { ...report, archive: 'newest' }],
-  ['row-recovery', 'notAfter: an ISO time', { ...report, notAfter: 'noon' }],
-  ['row-recovery', 'tables: at least one table', { ...report, tables: [] }],
+  ['drill', 'database: expected `billing` or `main`', { database: 'analytics' }],
+  ['verify', 'warm: unknown; expected database, targetDatabase, host, port', { database: 'main', warm: true }],
+  ['warm', 'database: expected `billing` or `main`', { database: 'analytics' }],
+  ['warm', 'continueFrom: expected an object', { database: 'main', continueFrom: 'the last one' }],
+  ['warm', 'stopAtMs: expected more than 0', { database: 'main', stopAtMs: 0 }],
+  ['row-recovery', 'action: missing; expected `report` or `merge`', { database: 'billing' }],
+  ['row-recovery', 'archive: expected `latest`, or the ISO 8601 time', { ...report, archive: 'newest' }],
+  ['row-recovery', 'notAfter: expected an ISO 8601 time', { ...report, notAfter: 'noon' }],
+  ['row-recovery', 'tables: expected at least 1 entry', { ...report, tables: [] }],
   [
     'row-recovery',
-    'where.0.operator: one of =, <>',
+    'where.0.operator: expected `=`, `<>`',
     { ...report, where: [{ column: 'id', operator: '; DROP TABLE', value: 1 }] },
   ],
-  ['row-recovery', 'reportId: the id of a report', { ...merge, reportId: '../archives/billing' }],
-  ['row-recovery', 'choose: `all`, or a list of ids', { ...merge, choose: 'everything' }],
+  ['row-recovery', 'reportId: expected the id of a report', { ...merge, reportId: '../archives/billing' }],
+  ['row-recovery', 'choose: expected `all`, or a list of ids', { ...merge, choose: 'everything' }],
   ['row-recovery', 'confirm: type the name of the database, billing', { ...merge, confirm: 'main' }],
 ])('%s refuses a request with the reason "%s…" before it connects to anything', async (name, reason, request) => {
   const { handler } = await start(name, ENVIRONMENT);

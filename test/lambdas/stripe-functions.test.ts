@@ -78,12 +78,12 @@ function metricsOf(records: readonly EmfRecord[], service: string): Record<strin
 }
 
 describe('reconciliation', () => {
-  test('leaves a quarter of an hour to settle, unless it is told not to, and publishes what it found', async () => {
+  test('leaves the last quarter of an hour out unless the request says otherwise, and publishes what it found', async () => {
     stripe.state.createSubscription({ created: hoursAgo(5) });
     stripe.state.createSubscription();
     const reconciliation = await start('reconciliation');
 
-    const first = reconciliation.invoke({});
+    const first = reconciliation.invoke({ dryRun: false });
     expect(await first.result).toMatchObject({ status: 'complete', events_missed: 1, subscriptions_checked: 1 });
     expect(metricsOf(first.records, 'reconciliation')).toEqual({
       ReconciliationSucceeded: 1,
@@ -92,12 +92,12 @@ describe('reconciliation', () => {
       ReconciliationDuration: expect.any(Number),
     });
 
-    const second = reconciliation.invoke({ settleSeconds: 0 });
+    const second = reconciliation.invoke({ dryRun: false, settleSeconds: 0 });
     expect(await second.result).toMatchObject({ events_missed: 1, subscriptions_checked: 2 });
   });
 
   test('out of time is interrupted, neither succeeded nor failed', async () => {
-    const { result, records } = (await start('reconciliation')).invoke({}, 0);
+    const { result, records } = (await start('reconciliation')).invoke({ dryRun: false }, 0);
 
     expect(await result).toMatchObject({ status: 'interrupted' });
     expect(metricsOf(records, 'reconciliation')).toMatchObject({ ReconciliationInterrupted: 1 });
@@ -111,7 +111,9 @@ describe('reconciliation', () => {
   ])('where LIVEMODE is %s, %s is refused before anything is asked or stored', async (livemode, _, apiKey, reason) => {
     secrets.put('stripe', { apiKey });
     stripe.state.createSubscription({ created: hoursAgo(5) });
-    const { result, records, logLines } = (await start('reconciliation', { LIVEMODE: livemode })).invoke({});
+    const { result, records, logLines } = (await start('reconciliation', { LIVEMODE: livemode })).invoke({
+      dryRun: false,
+    });
 
     await expect(result).rejects.toMatchObject({ code: 'configuration', message: expect.stringContaining(reason) });
     await expect(result).rejects.toThrow(/Secret stripe .* begins with rk_(live|test)_$/);
@@ -139,7 +141,9 @@ describe('reconciliation', () => {
     await cached.put('user_1', '', { version: 0, entitlements: [] });
     const { object } = stripe.state.createSubscription({ created: hoursAgo(2_000) });
     stripe.state.subscriptions.put({ ...object, currency: 'euro' });
-    const { result, records } = (await start('reconciliation', { CACHE_URL: server.url })).invoke({});
+    const { result, records } = (await start('reconciliation', { CACHE_URL: server.url })).invoke({
+      dryRun: false,
+    });
 
     await expect(result).rejects.toMatchObject({ code: 'reconciliation_incomplete' });
     const metrics = metricsOf(records, 'reconciliation');
@@ -221,8 +225,20 @@ describe('entitlements', () => {
     const entitlements = await start('entitlements');
 
     expect(await entitlements.invoke(read).result).toEqual({ version: 0, entitlements: [] });
-    const put = entitlements.invoke({ action: 'put-rules', rules: RULES });
-    expect(await put.result).toEqual({ sources: 1, changed: 1 });
+    expect(await entitlements.invoke({ action: 'put-rules', rules: RULES }).result).toEqual({
+      dryRun: true,
+      rules: 2,
+      usersGaining: 1,
+      usersLosing: 0,
+      changes: [{ userId: 'user_1', projectId: 'project_1', gained: ['pro'], lost: [] }],
+    });
+    expect(await entitlements.invoke({ action: 'get-rules' }).result).toEqual({ rules: [] });
+
+    const put = entitlements.invoke({ action: 'put-rules', rules: RULES, dryRun: false });
+    expect(await put.result).toEqual({ dryRun: false, rules: 2, sources: 1, changed: 1 });
+    expect(await entitlements.invoke({ action: 'get-rules' }).result).toEqual({
+      rules: RULES.toSorted((a, b) => a.id.localeCompare(b.id)),
+    });
     expect(metricsOf(put.records, 'entitlements')).toEqual({
       EntitlementsChanged: 1,
       EntitlementsDuration: expect.any(Number),
@@ -239,16 +255,23 @@ describe('entitlements', () => {
     const entitlements = await start('entitlements');
     const request = { action: 'recompute', scope: { userId: 'user_1' } };
 
-    expect(await entitlements.invoke(request, 0).result).toEqual({ sources: 0, changed: 0, cursor: '' });
-    expect(await entitlements.invoke(request).result).toEqual({ sources: 1, changed: 1 });
+    expect(await entitlements.invoke(request, 0).result).toEqual({ dryRun: true, sources: 0, changed: 0, cursor: '' });
+    const dry = entitlements.invoke(request);
+    expect(await dry.result).toEqual({ dryRun: true, sources: 1, changed: 1 });
+    expect(metricsOf(dry.records, 'entitlements')).toMatchObject({ EntitlementsChanged: 0 });
+    expect(await entitlements.invoke(read).result).toEqual({ version: 0, entitlements: [] });
+    const applied = { dryRun: false, sources: 1, changed: 1 };
+    expect(await entitlements.invoke({ ...request, dryRun: false }).result).toEqual(applied);
   });
 
   test.each([
-    [{}, 'action: expected an action: `recompute`, `put-rules` or `read`'],
+    [{}, 'action: missing; expected `recompute`, `put-rules`, `get-rules` or `read`'],
     [{ action: 'recompute', scope: 'some' }, 'scope: expected `all`, {userId} or {projectId}'],
-    [{ action: 'recompute', scope: { userId: '' } }, 'scope'],
-    [{ action: 'read', projectId: '' }, 'userId: expected the id of a user'],
-    [{ action: 'put-rules', rules: [{ id: 'x' }] }, 'rules.0.grants: expected a `source`'],
+    [{ action: 'recompute', scope: { userId: '' } }, 'scope.userId: expected the id of a user'],
+    [{ action: 'recompute', scope: { userid: 'user_1' } }, 'scope.userid: unknown; did you mean userId?'],
+    [{ action: 'recompute', scope: {} }, 'scope: expected `all`, {userId} or {projectId}'],
+    [{ action: 'read', projectId: '' }, 'userId: missing; expected the id of a user'],
+    [{ action: 'put-rules', rules: [{ id: 'x' }] }, 'rules.0.grants: missing; expected a `source`'],
   ])('refuses %j with the field and the form, and counts it as failed', async (request, reason) => {
     const { result, records } = (await start('entitlements')).invoke(request);
 
@@ -278,11 +301,11 @@ describe('cleanup', () => {
     );
     const cleanup = await start('cleanup');
 
-    const dry = cleanup.invoke({ dryRun: true });
+    const dry = cleanup.invoke({});
     expect(await dry.result).toMatchObject({ deleted: 3, dryRun: true });
     expect(metricsOf(dry.records, 'cleanup')).toMatchObject({ CleanupSucceeded: 1, EventsDeleted: 0 });
 
-    const real = cleanup.invoke(undefined);
+    const real = cleanup.invoke({ dryRun: false });
     expect(await real.result).toMatchObject({ deleted: 3, complete: true });
     expect(metricsOf(real.records, 'cleanup')).toEqual({
       CleanupSucceeded: 1,

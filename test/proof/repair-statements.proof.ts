@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { cleanUp } from '../../lambdas/cleanup/core';
-import { recompute } from '../../lambdas/entitlements/core';
+import { recompute } from '../../lambdas/entitlements/recompute';
 import { reconcile } from '../../lambdas/reconciliation/core';
 import type { EventDependencies } from '../../lambdas/replay/dependencies';
 import { walkRange } from '../../lambdas/replay/event-range';

@@ -1,10 +1,10 @@
 import type { Client } from 'pg';
-import type { EntitlementRule } from '../../core/entitlements/contract';
+import { entitlementRules, type EntitlementRule } from '../../core/entitlements/contract';
 import { applyEvents } from '../../core/billing/apply-events';
 import { stripeProvider } from '../../core/providers/stripe/provider';
 import type { StripeEvent } from '../../core/providers/stripe/shapes';
 import { gatherEntitlementUpdates, type EntitlementChange } from '../../core/entitlements/recompute';
-import { replaceRules, rulesSchema } from '../../core/entitlements/rules';
+import { replaceRules } from '../../core/entitlements/rules';
 import { EPOCH } from '../factories/stripe-objects';
 
 export const DAY = 86_400;
@@ -19,7 +19,7 @@ export const RULES: readonly EntitlementRule[] = [
 ];
 
 export const putRules = (client: Client, rules: readonly EntitlementRule[]) =>
-  replaceRules(client, rulesSchema.parse(rules));
+  replaceRules(client, entitlementRules.parse(rules));
 
 /** Applies events as the processor does, entitlements in the same transaction; returns what changed. */
 export async function applyWithEntitlements(client: Client, ...events: StripeEvent[]): Promise<EntitlementChange[]> {

@@ -1,4 +1,3 @@
-import type { Context } from 'aws-lambda';
 import type { ClientBase } from 'pg';
 import type Stripe from 'stripe';
 import type * as z from 'zod';
@@ -10,13 +9,13 @@ import { openEntitlementCache } from '../../entitlements/open-cache';
 import { gatherEntitlementUpdates } from '../../entitlements/recompute';
 import { baseSettings, billingDatabaseSettings, secretArnSetting, setting } from '../../runtime/environment';
 import { createSecrets } from '../../runtime/secrets';
-import { createTelemetry, MetricUnit, type Telemetry } from '../../runtime/telemetry';
+import { createTelemetry, type Telemetry } from '../../runtime/telemetry';
 import { assertKeyMode, createStripe, stripeApiSecret } from './client';
 import { pacedCaller, type CallStripe } from './paced-caller';
 
 /**
- * Kept of the function's time to finish the page or batch at hand, and to record or answer where it stopped. Less, and a
- * slow database has the function killed in the middle: nothing is lost by that, but it looks as if it had failed.
+ * Milliseconds kept of the function's time to finish the current page or batch, and to record or answer where it stopped.
+ * Lower, and Lambda ends the function in the middle when the database is slow: nothing is lost, but it counts as failed.
  */
 const RESERVED_MS = 20_000;
 
@@ -33,85 +32,62 @@ export const stripeFunctionSettings = {
 };
 type Settings = z.infer<z.ZodObject<typeof stripeFunctionSettings>>;
 
-/** What the cores of these functions work with. */
+/** Dependencies of the cores of these functions. */
 export interface StripeWork {
-  /** A connection of the invocation's own to the billing database. */
+  /** A connection to the billing database that only this invocation uses. */
   readonly client: ClientBase;
   readonly stripe: Stripe;
   readonly call: CallStripe;
   readonly clock: () => Date;
-  /** Defaults and entitlements: what is found is stored like what is delivered. */
+  /** Defaults and entitlements: objects that are found are stored like those that are delivered. */
   readonly apply: Pick<ApplyOptions, 'defaults' | 'afterStore'>;
-  /** Aborted when the time is up, but for what it takes to stop in order. */
+  /** Aborted when the time is up, early enough to stop in order. */
   readonly stop: AbortSignal;
 }
 
-export interface StripeInvocation {
-  readonly stop: AbortSignal;
+export interface StripeFunction {
+  readonly telemetry: Telemetry;
+  /** Milliseconds to keep of the function's time; see {@link RESERVED_MS}. */
+  readonly reserveMs: number;
   /**
-   * Runs `work` with a connection and a client of Stripe.
+   * Runs `work` with a connection and a client of Stripe. However it ends, the cached entitlements of the rows that it
+   * stored are invalidated.
    *
-   * @throws ConfigurationError when the key is none of this environment's mode; nothing was asked of Stripe
+   * @param stop aborted when the time is up
+   * @throws ConfigurationError when the key is not of this environment's mode; Stripe was not called
    */
-  readonly useStripe: <T>(work: (dependencies: StripeWork) => Promise<T>) => Promise<T>;
-}
-
-export interface StripeFunction extends Telemetry {
-  /**
-   * Runs one invocation. However it ends, the cached entitlements of what it stored are invalidated and its metrics are
-   * published, as one record.
-   *
-   * @param failedMetric counted when the invocation throws
-   */
-  readonly invoke: <T>(
-    context: Context,
-    failedMetric: string,
-    work: (invocation: StripeInvocation) => Promise<T>,
-  ) => Promise<T>;
+  readonly useStripe: <T>(stop: AbortSignal, work: (dependencies: StripeWork) => Promise<T>) => Promise<T>;
 }
 
 /** What `reconciliation` and `replay` have in common. To be called once, when the function starts. */
 export function createStripeFunction(service: string, environment: Settings): StripeFunction {
-  const { log, metrics } = createTelemetry(service, environment);
+  const telemetry = createTelemetry(service, environment);
   const secrets = createSecrets();
   const connector = createConnector(billingTarget(environment), secrets, service, { pipeline: true });
-  const cache = openEntitlementCache(environment.CACHE_URL, { log, metrics });
+  const cache = openEntitlementCache(environment.CACHE_URL, telemetry);
   const defaults = stateDefaults(environment);
   const { STRIPE_API_SECRET_ARN: secretArn, STRIPE_API_BASE: apiBase, LIVEMODE: livemode } = environment;
 
   return {
-    log,
-    metrics,
-    async invoke(context, failedMetric, work) {
+    telemetry,
+    reserveMs: RESERVED_MS,
+    async useStripe(stop, work) {
+      const { apiKey } = await secrets.read(secretArn, stripeApiSecret);
+      assertKeyMode(apiKey, { livemode, secretArn });
+      const stripe = createStripe(apiKey, apiBase);
+      const ended = new AbortController();
+      const call = pacedCaller({ ended: ended.signal });
       const entitlements = gatherEntitlementUpdates();
-      const stop = AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - RESERVED_MS));
       const apply = { defaults, afterStore: entitlements.afterStore };
       try {
-        return await work({
-          stop,
-          async useStripe(workWithStripe) {
-            const { apiKey } = await secrets.read(secretArn, stripeApiSecret);
-            assertKeyMode(apiKey, { livemode, secretArn });
-            const stripe = createStripe(apiKey, apiBase);
-            const ended = new AbortController();
-            const call = pacedCaller({ ended: ended.signal });
-            try {
-              return await withConnection(connector, (client) =>
-                workWithStripe({ client, stripe, call, clock: () => new Date(), apply, stop }),
-              );
-            } finally {
-              // Of lists that are read at once, the others may be on their way when one fails or the time is up.
-              ended.abort();
-            }
-          },
-        });
-      } catch (error) {
-        metrics.addMetric(failedMetric, MetricUnit.Count, 1);
-        throw error;
+        return await withConnection(connector, (client) =>
+          work({ client, stripe, call, clock: () => new Date(), apply, stop }),
+        );
       } finally {
-        // What was stored before an error stays stored.
+        // Lists are read side by side: when one fails or the time is up, requests for the others may be under way.
+        ended.abort();
+        // Rows that were stored before an error stay stored.
         await cache.invalidate(entitlements.changes());
-        metrics.publishStoredMetrics();
       }
     },
   };

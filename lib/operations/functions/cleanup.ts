@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
-import type { CleanupEnvironment } from '../../../lambdas/cleanup/contract';
+import type { CleanupEnvironment, CleanupRequest } from '../../../lambdas/cleanup/contract';
 import { EVENT_RETENTION_DAYS } from '../../config/policies';
 import { CLEANUP_SCHEDULE } from '../../config/schedules';
 import type { DatabaseAccess } from '../../data/database-access';
@@ -33,6 +33,7 @@ export class Cleanup extends Construct {
       target,
       definition: CLEANUP_SCHEDULE,
       description: 'Deletion of events past their retention',
+      input: { dryRun: false } satisfies CleanupRequest,
     });
   }
 }

@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
-import type { ReconciliationEnvironment } from '../../../lambdas/reconciliation/contract';
+import type { ReconciliationEnvironment, ReconciliationRequest } from '../../../lambdas/reconciliation/contract';
 import { reconciliationSchedule } from '../../config/schedules';
 import type { DatabaseAccess } from '../../data/database-access';
 import { billingDatabaseEnvironment } from '../database-connection';
@@ -48,6 +48,7 @@ export class Reconciliation extends Construct {
       target,
       definition: reconciliationSchedule(reconciliation.hourUtc),
       description: 'Reconciliation with Stripe',
+      input: { dryRun: false } satisfies ReconciliationRequest,
       enabled: reconciliation.enabled,
     });
   }

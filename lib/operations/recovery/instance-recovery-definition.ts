@@ -169,6 +169,7 @@ function proving(props: RecoveryDefinitionProps): Record<string, State> {
       ...invoking(props.resetPasswordFunctionArn, {
         database: props.database,
         instanceIdentifier: '{% $recovered %}',
+        dryRun: false,
       }),
       Next: 'Password reset',
     },

@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { recompute, type RecomputeDependencies } from '../../../lambdas/entitlements/core';
+import { recompute, type RecomputeDependencies } from '../../../lambdas/entitlements/recompute';
 import { createEntitlementCache, type EntitlementCache } from '../../../core/entitlements/entitlement-cache';
 import { createCache, type Cache } from '../../../core/cache/connection';
 import { readEntitlements } from '../../../core/entitlements/read';
@@ -91,7 +91,7 @@ describe('computing again', () => {
       changed: 0,
       cursor: '',
     });
-    expect(await recompute(dependencies(), 'all', 'sub_2')).toEqual({ sources: 1, changed: 1 });
+    expect(await recompute(dependencies(), 'all', { cursor: 'sub_2' })).toEqual({ sources: 1, changed: 1 });
     expect(await owners()).toEqual(['user_3/project_2']);
   });
 

@@ -1,11 +1,14 @@
-import { rulesSchema } from '../../../core/entitlements/rules';
+import { entitlementRules } from '../../../core/entitlements/contract';
 
 const plan = { id: 'pro', grants: { source: 'subscription', priceId: 'price_pro' }, features: ['pro'] };
 const course = { id: 'course', grants: { source: 'purchase', kind: 'course' }, features: ['course:{item_id}'] };
-const problemsOf = (rules: unknown) => rulesSchema.safeParse(rules).error?.issues.map(({ message }) => message);
+const problemsOf = (rules: unknown) => entitlementRules.safeParse(rules).error?.issues.map(({ message }) => message);
 
 test('rules of plans and of purchases are accepted, with seven days of grace unless they say otherwise', () => {
-  expect(rulesSchema.parse([plan, course])).toEqual([{ ...plan, grants: { ...plan.grants, graceDays: 7 } }, course]);
+  expect(entitlementRules.parse([plan, course])).toEqual([
+    { ...plan, grants: { ...plan.grants, graceDays: 7 } },
+    course,
+  ]);
 });
 
 test.each([

@@ -1,11 +1,4 @@
-import * as z from 'zod';
-import {
-  baseSettings,
-  billingDatabaseSettings,
-  readEnvironment,
-  readRequest,
-  setting,
-} from '../../../core/runtime/environment';
+import { baseSettings, billingDatabaseSettings, readEnvironment, setting } from '../../../core/runtime/environment';
 
 const complete = {
   ENVIRONMENT_NAME: 'production',
@@ -62,12 +55,4 @@ test('all that is wrong is named at once, and no value is repeated', () => {
 
   expect(read).toThrow(/BILLING_DATABASE_NAME is missing.*DRY is malformed/);
   expect(read).not.toThrow('sk_live_secret');
-});
-
-test('a malformed request is refused by field', () => {
-  const schema = z.object({ daysBack: z.int({ error: 'expected a whole number of days' }) });
-
-  expect(() => readRequest(schema, { daysBack: 'seven' })).toThrow(
-    'The request is malformed: daysBack: expected a whole number of days',
-  );
 });

@@ -65,7 +65,7 @@ async function collected(overrides: Partial<CollectorDependencies> = {}) {
     rds: new RDSClient({}),
     secretsManager: new SecretsManagerClient({}),
     secretArns: SECRETS,
-    now: () => new Date(),
+    clock: () => new Date(),
     ...overrides,
   });
   const values = Object.fromEntries(

@@ -4,7 +4,7 @@ import type { Client } from 'pg';
 import { migrate } from '../../../lambdas/migrate/core';
 import { createConnector } from '../../../core/database/connector';
 import { applyMigrations, migrationStatus } from '../../../core/migrations/runner';
-import { copyMigrations, type MigrationsCopy, migrationsOf, silentLog } from '../../factories/archive';
+import { copyMigrations, type MigrationsCopy, migrationsOf } from '../../factories/archive';
 import { clusterSecrets, clusterTarget, createTestDatabase, type TestDatabase } from '../../support/database';
 
 let database: TestDatabase;
@@ -132,11 +132,12 @@ test('a failing migration leaves nothing half-applied, and applying again after 
   expect((await applyMigrations(client, 'billing', migrations.directory)).pending).toEqual([]);
 });
 
-test('the function reports what is pending and then applies it', async () => {
+test('the migrate function lists what is pending, also in a dry run, and then applies it', async () => {
   const connector = createConnector(clusterTarget(database.name, 'main'), clusterSecrets(), 'test');
-  const dependencies = { connector, migrationsDirectory: migrationsOf('main'), log: silentLog };
-  const before = await migrate(dependencies, 'status');
-  expect(before.applied).toEqual([]);
-  const after = await migrate(dependencies, 'apply');
-  expect(after).toMatchObject({ database: 'main', applied: before.pending, pending: [] });
+  const dependencies = { connector, migrationsDirectory: migrationsOf('main') };
+  const before = await migrate(dependencies, { action: 'status', database: 'main' });
+  expect(before).toMatchObject({ applied: [], dryRun: true });
+  expect(await migrate(dependencies, { action: 'apply', database: 'main', dryRun: true })).toEqual(before);
+  const after = await migrate(dependencies, { action: 'apply', database: 'main', dryRun: false });
+  expect(after).toMatchObject({ database: 'main', dryRun: false, applied: before.pending, pending: [] });
 });

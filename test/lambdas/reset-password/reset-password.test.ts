@@ -12,6 +12,7 @@ const secrets: Secrets = {
     return schema.parse({ username: 'billing_admin', password: 'current' });
   },
 };
+const request = { database: 'billing', instanceIdentifier: 'billing-recovered-1', dryRun: false } as const;
 const dependencies = { rds: new RDSClient({ region: 'eu-central-1' }), secrets, secretArn };
 
 beforeEach(() => {
@@ -19,9 +20,9 @@ beforeEach(() => {
   reads.length = 0;
 });
 
-test('the instance gets the password that the secret has at that moment, and the answer does not tell it', async () => {
+test('the instance gets the current password of the secret, and the answer does not contain it', async () => {
   rds.on(ModifyDBInstanceCommand).resolves({});
-  const report = await resetPassword(dependencies, 'billing-recovered-1');
+  const report = await resetPassword(dependencies, request);
   expect(reads).toEqual([[secretArn, 'current']]);
   expect(rds.commandCalls(ModifyDBInstanceCommand)[0]?.args[0].input).toEqual({
     DBInstanceIdentifier: 'billing-recovered-1',
@@ -31,11 +32,17 @@ test('the instance gets the password that the secret has at that moment, and the
   expect(JSON.stringify(report)).not.toContain('current');
 });
 
-test('a refusal of RDS can be tried again, and names the instance but not the password', async () => {
+test('an error of RDS is retryable, and names the instance but not the password', async () => {
   rds.on(ModifyDBInstanceCommand).rejects(new Error('InvalidDBInstanceState'));
-  await expect(resetPassword(dependencies, 'billing-recovered-1')).rejects.toMatchObject({
+  await expect(resetPassword(dependencies, request)).rejects.toMatchObject({
     code: 'rds_unavailable',
     retryable: true,
     message: 'RDS cannot set the password of billing-recovered-1: InvalidDBInstanceState',
   });
+});
+
+test('a dry run reads the secret and leaves the instance alone', async () => {
+  expect(await resetPassword(dependencies, { ...request, dryRun: true })).toEqual({ ...request, dryRun: true });
+  expect(reads).toEqual([[secretArn, 'current']]);
+  expect(rds.calls()).toEqual([]);
 });

@@ -275,7 +275,7 @@ test('the password goes through a function, and so never into the history of the
   expect(JSON.stringify(states)).not.toContain('"MasterUserPassword"');
   expect(argumentsOf('Reset password')).toEqual({
     FunctionName: 'reset-password',
-    Payload: { database: 'billing', instanceIdentifier: '{% $recovered %}' },
+    Payload: { database: 'billing', instanceIdentifier: '{% $recovered %}', dryRun: false },
   });
 });
 

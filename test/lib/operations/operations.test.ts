@@ -200,8 +200,8 @@ test('the only route is POST /api/v1/webhooks/stripe, throttled, with bodies lef
 test.each([
   ['EveryBilling', 'cron(0 0,6,12,18 * * ? *)', '{"database":"billing","slot":"<aws.scheduler.scheduled-time>"}', 3600],
   ['EveryMain', 'cron(0 2 * * ? *)', '{"database":"main","slot":"<aws.scheduler.scheduled-time>"}', 3600],
-  ['Daily', 'cron(0 2 * * ? *)', '{}', 3600],
-  ['EveryNight', 'cron(0 5 * * ? *)', '{}', 3600],
+  ['Daily', 'cron(0 2 * * ? *)', '{"dryRun":false}', 3600],
+  ['EveryNight', 'cron(0 5 * * ? *)', '{"dryRun":false}', 3600],
   ['MonthlyBilling', 'cron(0 14 3 * ? *)', '{"database":"billing"}', 3600],
   ['MonthlyMain', 'cron(0 14 4 * ? *)', '{"database":"main"}', 3600],
   ['EveryFiveMinutes', 'rate(5 minutes)', '{}', 240],

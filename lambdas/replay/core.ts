@@ -1,0 +1,37 @@
+import type { CheckedReplayRequest, EventsReport, RedriveReport } from './contract';
+import type { EventDependencies, QueueDependencies } from './dependencies';
+import { walkRange } from './event-range';
+import { redrive } from './redrive';
+import { retryEvents, retryFailed } from './retry';
+
+export interface ReplayDependencies extends QueueDependencies {
+  /** Runs `work` with a connection to the billing database and a client of Stripe. */
+  readonly useStripe: <T>(work: (dependencies: EventDependencies) => Promise<T>) => Promise<T>;
+}
+
+/**
+ * Finds gaps in what was received, or applies events again. Moving parked messages needs neither Stripe nor the database.
+ *
+ * @throws OperationError as {@link redrive} and {@link walkRange} describe, `stripe_unavailable`, `database_unavailable`
+ */
+export function replay(
+  dependencies: ReplayDependencies,
+  request: CheckedReplayRequest,
+): Promise<EventsReport | RedriveReport> {
+  switch (request.action) {
+    case 'redrive':
+      return redrive(dependencies, request);
+    case 'retry': {
+      const { events, ...options } = request;
+      return dependencies.useStripe((work) =>
+        events === 'failed' ? retryFailed(work, options) : retryEvents(work, { events, ...options }),
+      );
+    }
+    default: {
+      const { action, from, to } = request;
+      const dryRun = action === 'gaps' || request.dryRun;
+      const range = { action, from: new Date(from), to: to === undefined ? undefined : new Date(to), dryRun };
+      return dependencies.useStripe((work) => walkRange(work, range));
+    }
+  }
+}
