@@ -24,14 +24,14 @@ export interface Acknowledgement {
   readonly ratePerSecond: number;
   /** Requests at that rate that were not answered 200. */
   readonly refused: number;
-  /** Of the others, from the moment at which a request was due, so that a stall counts for everybody who waited. */
+  /** Of the others, from the moment at which a request was due, so that a stall counts for every request that waited. */
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
   readonly cpuMsPerRequest: number;
   /** Requests a second when each connection sends the next as soon as the last is answered. */
   readonly maxRatePerSecond: number;
-  /** Whether the function's process was held on one core. */
+  /** Whether the function's process was pinned to one core. */
   readonly pinned: boolean;
 }
 

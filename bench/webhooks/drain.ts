@@ -36,7 +36,7 @@ export interface DrainResult {
 /** Events of each subscription in a run; see `deliveries`. */
 const EVENTS_PER_SUBSCRIPTION = 4;
 /**
- * Applied before the clock starts, so that nobody is measured while the engine still compiles and PostgreSQL still plans,
+ * Applied before the clock starts, so that no run is measured while the engine still compiles and PostgreSQL still plans,
  * which it does five times for every statement of every connection; for three seconds at most.
  */
 const WARM_UP_SUBSCRIPTIONS = 5_000;
@@ -170,7 +170,7 @@ async function drain(
   return applied;
 }
 
-/** Nobody pays for the write-back of what was done before. */
+/** Keeps the write-back of earlier work out of the measurement. */
 async function checkpoint(database: BenchDatabase): Promise<void> {
   const client = await database.connect();
   await client.query('CHECKPOINT');

@@ -4,7 +4,7 @@ import { countQueries } from '../support/count-queries';
 import type { Contender } from './contender';
 import { SIGNING_SECRET } from './workload';
 
-/** The least that anybody can do with one event at a time: verify it, insert it, nothing else. */
+/** The least work possible with one event at a time: verify it and insert it. */
 export function floor(): Contender {
   return {
     name: 'floor (verify + one INSERT)',

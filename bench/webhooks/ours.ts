@@ -12,7 +12,7 @@ import { migrate, silentLog } from '../support/server';
 import type { Contender } from './contender';
 import { PRICE_ID, SIGNING_SECRET, type Delivery } from './workload';
 
-/** What the workload's plan grants: whoever subscribes gets entitlements, which every change of a period moves. */
+/** The workload's plan grants entitlements to every subscriber; each change of a period moves them. */
 const RULES = entitlementRules.parse([
   { id: 'plan', grants: { source: 'subscription', priceId: PRICE_ID, graceDays: 3 }, features: ['plan'] },
 ]);

@@ -84,7 +84,7 @@ function roundEvent(ids: Ids, round: number, known: boolean, own: number, at: nu
 
 /** The invoice of round 1 is paid, others fail. */
 function invoiceEvent(round: number, ids: Ids, invoiceId: string, eventId: string, at: number): Stripe.Event {
-  // As random as Stripe's: a database of rows that compress to nothing would flatter whoever compresses best.
+  // As random as Stripe's: a database of rows that compress to nothing would flatter the contender that compresses best.
   const link = Array.from({ length: LINK_LENGTH }, (_, part) => ids(LINK + part)).join('');
   const invoice = invoiceObject(`sub_${ids(SUBSCRIPTION)}`, {
     id: `in_${invoiceId}`,

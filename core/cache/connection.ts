@@ -2,25 +2,25 @@ import { createClient } from '@redis/client';
 import { messageOf } from '../runtime/errors';
 
 /**
- * Milliseconds that one use of the cache may take, connecting included. A healthy one answers in about one. More keeps
- * whoever asks waiting for an answer that the database has; less gives up during an ordinary hiccup.
+ * Milliseconds that one use of the cache may take, including the connection. A healthy cache answers in about one. Higher
+ * makes the caller wait for an answer that the database has; lower gives up during an ordinary hiccup.
  */
 const DEADLINE_MS = 200;
 /**
- * Milliseconds that a cache that did not answer is left alone: without a pause every request would wait for it in vain,
- * and everybody would reconnect at once when it comes back.
+ * Milliseconds for which a cache that did not answer is not used again. Without the pause every request would wait for the
+ * deadline, and all functions would reconnect at once when the cache is back.
  */
 const PAUSE_MS = 5_000;
 
 type RedisClient = ReturnType<typeof createClient>;
 
-/** The commands that are used; each is of one key, so that a clustered cache takes them too. */
+/** The commands in use; each has a single key, so a clustered cache accepts them too. */
 export interface CacheCommands {
   get(key: string): Promise<string | null>;
   evaluate(script: string, key: string, values: readonly string[]): Promise<unknown>;
 }
 
-/** A cache that may be away: nothing that is asked of it throws or takes long. */
+/** A cache that may be unavailable: no use of it throws or takes long. */
 export interface Cache {
   /** @returns what `work` returns, or `undefined` when the cache did not answer in time */
   use<T>(work: (commands: CacheCommands) => Promise<T>): Promise<T | undefined>;
@@ -30,17 +30,17 @@ export interface Cache {
 export interface CacheOptions {
   /** `rediss://host:port` (TLS) or `redis://host:port`; empty for none. */
   readonly url: string;
-  /** Told the reason whenever the cache did not answer. While it is left alone, it is not told again. */
+  /** Called with the reason whenever the cache did not answer; not during the pause after that. */
   readonly onUnavailable: (reason: string) => void;
-  /** How long one use may take, connecting included. @default 200 */
+  /** Milliseconds that one use may take, including the connection. @default 200 */
   readonly deadlineMs?: number;
   /** Milliseconds; only differences count. @default performance.now */
   readonly clock?: () => number;
 }
 
 /**
- * One connection to Valkey or Redis that outlives an invocation, opened when first needed. One that was kept from before
- * and turns out to be broken – a frozen function misses the server's goodbye – is replaced within the same deadline.
+ * One connection to Valkey or Redis that outlives an invocation, opened at the first use. A kept connection that turns out to
+ * be broken – a frozen function misses the server's disconnect – is replaced within the same deadline.
  */
 export function createCache({
   url,
@@ -107,13 +107,13 @@ async function connect(url: string, deadlineMs: number): Promise<RedisClient> {
   });
   // A connection lost between two commands surfaces at the next one; without a listener it would end the process.
   client.on('error', () => undefined);
-  // A server that accepts the connection and then says nothing would leave this pending, and its socket open, for ever.
-  const hopeless = setTimeout(() => client.destroy(), deadlineMs);
+  // A server that accepts the connection and never answers would leave this pending, and its socket open, for ever.
+  const deadline = setTimeout(() => client.destroy(), deadlineMs);
   try {
     await client.connect();
     return client;
   } finally {
-    clearTimeout(hopeless);
+    clearTimeout(deadline);
   }
 }
 

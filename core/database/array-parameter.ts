@@ -1,4 +1,4 @@
-/** Types of PostgreSQL that an array parameter may hold, and the JavaScript values that stand for them; `null` for all. */
+/** PostgreSQL types that an array parameter may hold, and the JavaScript values that stand for them; `null` for NULL. */
 export interface ArrayElements {
   readonly text: string;
   /** JSON, as text. */
@@ -11,7 +11,7 @@ export interface ArrayElements {
 
 export type ArrayElementType = keyof ArrayElements;
 
-/** Object ids of the types; fixed in PostgreSQL, see pg_type.dat. */
+/** OIDs of the types; fixed in PostgreSQL, see pg_type.dat. */
 const TYPE_OIDS: Readonly<Record<ArrayElementType, number>> = {
   text: 25,
   jsonb: 3802,
@@ -28,8 +28,8 @@ const POSTGRES_EPOCH_MS = Date.UTC(2000, 0, 1);
 const JSONB_VERSION = 1;
 
 /**
- * A one-dimensional array as PostgreSQL's binary protocol takes it, for a parameter that the statement casts to `type[]`.
- * In text form every quote of a JSON document would be escaped here and unescaped there; like this it is copied once.
+ * A one-dimensional array in PostgreSQL's binary format, for a parameter that the statement casts to `type[]`. In text
+ * format every quote of a JSON document would be escaped here and unescaped there; in binary it is copied once.
  *
  * @throws RangeError when a value is not of the type
  */
@@ -82,7 +82,7 @@ function write(buffer: Buffer, offset: number, type: ArrayElementType, value: Ar
 function writeInteger(buffer: Buffer, offset: number, value: number, factor = 1): number {
   const product = value * factor;
   if (Number.isSafeInteger(product)) {
-    // Without the bigints that would be made, and thrown away, for every value.
+    // Avoids allocating a bigint for every value.
     const high = Math.floor(product / 2 ** 32);
     buffer.writeInt32BE(high, offset);
     buffer.writeUInt32BE(product - high * 2 ** 32, offset + 4);

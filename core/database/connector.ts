@@ -4,9 +4,9 @@ import type { DatabaseName } from '../contract';
 import { OperationError, messageOf } from '../runtime/errors';
 import type { Secrets, SecretVersion } from '../runtime/secrets';
 
-/** SQLSTATE of a refused password: the secret rotated after it was read, or is rotating right now. */
+/** SQLSTATE of a rejected password: the secret was rotated after it was read, or is being rotated. */
 const INVALID_PASSWORD = '28P01';
-/** Values of the secret, in the order in which they are tried; what was pending may be current by the time it is read. */
+/** Versions of the secret, in the order of the attempts; the pending one may have become current when it is read. */
 const VERSIONS: readonly SecretVersion[] = ['cached', 'current', 'pending', 'current'];
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -66,8 +66,8 @@ export function targetAt(
 
 export interface ConnectorOptions {
   /**
-   * Statements are sent without waiting for the answers to those before; see `inTransaction`. Not for connections that
-   * COPY. To PostgreSQL, and to RDS Proxy, these are ordinary messages that arrive early.
+   * Sends statements without waiting for earlier answers; see `inTransaction`. Not for connections that COPY. PostgreSQL and
+   * RDS Proxy see ordinary messages that arrive early.
    *
    * @default false
    */
@@ -78,7 +78,7 @@ export interface ConnectorOptions {
 export interface DatabaseConnector {
   readonly target: DatabaseTarget;
   /**
-   * A new connection, over TLS with the certificate checked. The caller ends it.
+   * A new connection, over TLS with a verified certificate. The caller ends it.
    *
    * @param database another database on the same server; @default the target's
    * @throws OperationError `database_unavailable` (retryable), naming server and database, never the credentials
@@ -87,9 +87,9 @@ export interface DatabaseConnector {
 }
 
 /**
- * Connections whose credentials are read for each of them, so that a rotated password is picked up without a restart. A
- * password that is refused has rotated a moment ago, or is rotating: the current one is looked up and, when that is the
- * refused one, the one that is about to become current. So no connection fails while a single user's password changes.
+ * Reads the credentials for each connection, so that a rotated password is picked up without a restart. A rejected password
+ * was rotated a moment ago or is being rotated: the current one is tried next and, when that is the rejected one, the pending
+ * one. So no connection fails while a single user's password changes.
  */
 export function createConnector(
   target: DatabaseTarget,
@@ -98,24 +98,24 @@ export function createConnector(
   { pipeline = false }: ConnectorOptions = {},
 ): DatabaseConnector {
   async function open(database: string): Promise<Client> {
-    const refused = new Set<string>();
-    let refusal: unknown;
+    const rejected = new Set<string>();
+    let rejection: unknown;
     for (const version of VERSIONS) {
       const found = await secrets.read(target.secretArn, credentials, version).catch((error: unknown) => {
-        // Outside of a rotation there is nothing pending, and the refusal is the news.
+        // Outside of a rotation there is no pending version, and the rejection is the error to report.
         if (version === 'pending') return undefined;
         throw error;
       });
-      if (found === undefined || refused.has(found.password)) continue;
+      if (found === undefined || rejected.has(found.password)) continue;
       try {
         return await openAs(database, found);
       } catch (error) {
         if (!(error instanceof DatabaseError) || error.code !== INVALID_PASSWORD) throw error;
-        refused.add(found.password);
-        refusal = error;
+        rejected.add(found.password);
+        rejection = error;
       }
     }
-    throw refusal;
+    throw rejection;
   }
 
   async function openAs(
@@ -134,7 +134,7 @@ export function createConnector(
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
     });
-    // A connection lost between two statements surfaces at the next statement; without a listener it would end the process.
+    // A connection lost between two statements fails the next statement; without a listener it would end the process.
     client.on('error', () => undefined);
     await client.connect();
     return client;
@@ -157,7 +157,7 @@ export function createConnector(
   };
 }
 
-/** Runs `work` with a connection of its own, which is ended whatever happens. */
+/** Runs `work` with a new connection, which is always ended. */
 export async function withConnection<T>(
   connector: DatabaseConnector,
   work: (client: Client) => Promise<T>,

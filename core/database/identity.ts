@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 import type { DatabaseName } from '../contract';
 import { OperationError } from '../runtime/errors';
 
-/** Which database this is, as it says itself, or `undefined` when nothing was ever migrated into it. */
+/** The database's own name from its identity table, or `undefined` when no migration was ever applied to it. */
 export async function readIdentity(client: ClientBase): Promise<string | undefined> {
   const table = await client.query<{ present: boolean }>(
     `SELECT to_regclass('operations.database_identity') IS NOT NULL AS present`,
@@ -13,7 +13,7 @@ export async function readIdentity(client: ClientBase): Promise<string | undefin
 }
 
 /**
- * Refuses to go on when the database is not the one that was meant (G0 rule 1).
+ * Rejects any database but the expected one: no statement of billing ever runs in the main database, or the reverse.
  *
  * @throws OperationError `wrong_database`; nothing was changed
  */

@@ -4,20 +4,20 @@ import type { DatabaseConnector } from './connector';
 /** Classes of SQLSTATE that end a connection: connection exception, operator intervention (shutdown, failover). */
 const CONNECTION_ERROR_CLASSES = new Set(['08', '57']);
 /**
- * SQLSTATEs of a session that lost what the client believes to be prepared in it: a statement that is not there (a proxy
- * changed the session behind it), and one whose columns a migration changed. The client never prepares it again.
+ * SQLSTATEs of a session without a statement that the client believes to be prepared: it does not exist (a proxy changed the
+ * session behind it), or a migration changed its columns. The client would never prepare it again.
  */
 const LOST_STATEMENT_CODES = new Set(['26000', '0A000']);
 
 /**
- * One connection that outlives an invocation. It is opened when first needed and replaced when it broke, as it does
- * between invocations (a frozen function misses the server's goodbye), in a failover, after a restart, or when what was
- * prepared in it is lost.
+ * One connection that outlives an invocation. It is opened at the first use and replaced when it is broken: after a freeze
+ * between invocations (a frozen function misses the server's disconnect), a failover, a restart, or the loss of its prepared
+ * statements.
  */
 export interface ReusableConnection {
   /**
-   * Runs `work`. When a connection left over from an earlier call turns out to be broken, `work` runs once more on a new
-   * one: it must be safe to repeat.
+   * Runs `work`. When a connection kept from an earlier call turns out to be broken, `work` runs again on a new one: it must
+   * be safe to repeat.
    */
   use<T>(work: (client: Client) => Promise<T>): Promise<T>;
   close(): Promise<void>;

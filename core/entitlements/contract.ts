@@ -69,7 +69,7 @@ export const entitlementRules = z
   .array(entitlementRule, { error: 'expected a list of rules' })
   .max(10_000, 'expected at most 10000 rules')
   .refine((rules) => new Set(rules.map(({ id }) => id)).size === rules.length, {
-    error: 'expected every rule to have an id of its own',
+    error: 'expected the id of every rule to be unique',
   })
   .readonly();
 

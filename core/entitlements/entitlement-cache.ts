@@ -3,13 +3,13 @@ import type { Cache } from '../cache/connection';
 import type { EntitlementChange } from './recompute';
 
 /**
- * Seconds that an entry lasts. This is how long an answer can be out of date when the cache was away, or the function
- * killed, at the very moment of a change; more asks the database less often.
+ * Lifetime of an entry in seconds. It bounds how long an answer can be out of date when the cache was unavailable, or the
+ * function was killed, at the moment of a change. Higher queries the database less often.
  */
 export const ENTRY_SECONDS = 60;
 
-/** Entries invalidated together: what a healthy cache does well within the deadline of one use. */
-const AT_ONCE = 500;
+/** Entries invalidated together: as many as a healthy cache handles well within the deadline of one use. */
+const INVALIDATION_BATCH = 500;
 
 const moment = z.iso.datetime();
 const entryShape = z.object({
@@ -21,20 +21,20 @@ const entryShape = z.object({
       sourceId: z.string(),
       /** ISO 8601, UTC. */
       validFrom: moment,
-      /** ISO 8601, UTC; null for what was bought for good. */
+      /** ISO 8601, UTC; null without an end. */
       validUntil: moment.nullable(),
     }),
   ),
 });
 
-/** What somebody may use in a project: the newest version of it, whenever each part holds. */
+/** A user's entitlements in a project, in their newest version, past and future ones included. */
 export type EntitlementEntry = z.infer<typeof entryShape>;
 
 /**
- * Stores a value unless what is there is newer, so that a slow writer never puts an older version back. Entries begin
- * with their version; one that only consists of it says that everything older is out of date.
+ * Stores a value unless the stored one is newer, so that a slow writer never restores an older version. Entries begin with
+ * their version; one without entitlements only marks older versions as out of date.
  *
- * KEYS[1], ARGV: value, its version, seconds, `1` to keep a value of the same version.
+ * KEYS[1]; ARGV: value, its version, lifetime in seconds, `1` to keep a stored value of the same version.
  */
 const STORE_UNLESS_NEWER = `
 local stored = redis.call('GET', KEYS[1])
@@ -45,12 +45,12 @@ end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
 return 1`;
 
-/** Entries `entitlements:{user}:{project}`, JSON. Nothing here throws: without an answer the database has it. */
+/** Entries `entitlements:{user}:{project}` as JSON. Nothing here throws: without the cache, the database answers. */
 export interface EntitlementCache {
   get(userId: string, projectId: string): Promise<EntitlementEntry | undefined>;
-  /** Keeps what was read from the database, unless something newer is known. */
+  /** Stores an entry that was read from the database, unless a newer one is stored. */
   put(userId: string, projectId: string, entry: EntitlementEntry): Promise<void>;
-  /** To be called after the commit: from then on nothing older than these versions is answered. */
+  /** Call it after the commit: from then on no version older than these is returned. */
   invalidate(changes: readonly EntitlementChange[]): Promise<void>;
 }
 
@@ -72,8 +72,8 @@ export function createEntitlementCache(cache: Cache): EntitlementCache {
       );
     },
     async invalidate(changes) {
-      for (let start = 0; start < changes.length; start += AT_ONCE) {
-        const some = changes.slice(start, start + AT_ONCE);
+      for (let start = 0; start < changes.length; start += INVALIDATION_BATCH) {
+        const some = changes.slice(start, start + INVALIDATION_BATCH);
         await cache.use((commands) =>
           Promise.all(
             some.map(({ userId, projectId, version }) =>
@@ -91,12 +91,12 @@ export function createEntitlementCache(cache: Cache): EntitlementCache {
   };
 }
 
-/** Ids are the application's and may hold a colon; encoded, no two users share a key. */
+/** Ids come from the application and may contain a colon; encoded, no two users share a key. */
 function keyOf(userId: string, projectId: string): string {
   return ['entitlements', ...[userId, projectId].map((id) => encodeURIComponent(id.toWellFormed()))].join(':');
 }
 
-/** An entry in a form that is not known, such as that of another release, is as good as none. */
+/** An entry of an unknown form, such as another release's, counts as missing. */
 function readEntry(value: string): EntitlementEntry | undefined {
   try {
     return entryShape.safeParse(JSON.parse(value)).data;

@@ -3,10 +3,10 @@ import { createCache } from '../cache/connection';
 import { MetricUnit, type Telemetry } from '../runtime/telemetry';
 import { createEntitlementCache, type EntitlementCache } from './entitlement-cache';
 
-/** The cache of entitlements of a function, which tells in its log and metrics when the cache is away. */
+/** A function's cache of entitlements, which reports in log and metrics when the cache is unavailable. */
 export function openEntitlementCache(url: string, { log, metrics }: Telemetry): EntitlementCache {
   const onUnavailable = (reason: string) => {
-    log.warn('The cache of entitlements is away; entries may be out of date until they expire', { reason });
+    log.warn('The cache of entitlements is unavailable; entries may be out of date until they expire', { reason });
     metrics.addMetric(CACHE_METRICS.cacheUnavailable, MetricUnit.Count, 1);
   };
   return createEntitlementCache(createCache({ url, onUnavailable }));

@@ -12,17 +12,17 @@ export interface EntitlementReaderDependencies {
 }
 
 export interface CurrentEntitlements {
-  /** Grows with every change; 0 for somebody who never had any. */
+  /** Grows with every change; 0 for a user who never had any. */
   readonly version: number;
-  /** Those that hold now, one per source: a feature may come from several. */
+  /** Those valid now, one for each source: a feature may come from several. */
   readonly entitlements: readonly Entitlement[];
 }
 
 /**
- * What a user may use in a project now: from the cache, or else from the database, and then kept in the cache.
+ * A user's current entitlements in a project: from the cache, or else from the database and then stored in the cache.
  *
- * @param projectId empty for what names no project
- * @throws what the database throws; a cache that is away costs time (bounded), never the answer
+ * @param projectId empty for sources that name no project
+ * @throws the database's error; an unavailable cache costs bounded time, never the answer
  */
 export async function readEntitlements(
   { useDatabase, cache, clock }: EntitlementReaderDependencies,
@@ -30,25 +30,25 @@ export async function readEntitlements(
   projectId: string,
 ): Promise<CurrentEntitlements> {
   const cached = await cache.get(userId, projectId);
-  if (cached) return holdingAt(cached, clock());
-  const asked = clock();
-  const entry = await useDatabase((client) => load(client, userId, projectId, asked));
-  // Whoever was frozen in between may have outlasted the notice that this version is out of date.
-  if (clock().getTime() - asked.getTime() < (ENTRY_SECONDS * 1000) / 2) await cache.put(userId, projectId, entry);
-  return holdingAt(entry, clock());
+  if (cached) return validAt(cached, clock());
+  const queriedAt = clock();
+  const entry = await useDatabase((client) => load(client, userId, projectId, queriedAt));
+  // A function that was frozen in between may have outlasted the invalidation of this version.
+  if (clock().getTime() - queriedAt.getTime() < (ENTRY_SECONDS * 1000) / 2) await cache.put(userId, projectId, entry);
+  return validAt(entry, clock());
 }
 
-function holdingAt({ version, entitlements }: EntitlementEntry, moment: Date): CurrentEntitlements {
+function validAt({ version, entitlements }: EntitlementEntry, moment: Date): CurrentEntitlements {
   const now = moment.getTime();
-  const holds = ({ validFrom, validUntil }: Entitlement) =>
+  const isValid = ({ validFrom, validUntil }: Entitlement) =>
     Date.parse(validFrom) <= now && (validUntil === null || Date.parse(validUntil) > now);
-  return { version, entitlements: entitlements.filter(holds) };
+  return { version, entitlements: entitlements.filter(isValid) };
 }
 
 interface EntitlementRow {
   /** A bigint, which the driver returns as text. */
   readonly version: string;
-  /** Null in the only row of somebody who has none; the rest of the row is null with it. */
+  /** Null, like the rest of the row, in the only row of a user who has none. */
   readonly feature: string | null;
   readonly source: Entitlement['source'];
   readonly source_id: string;

@@ -1,16 +1,16 @@
 import type { Statement } from '../database/transaction';
 
 /**
- * Advisory lock of the rules: shared by every transaction that computes entitlements, exclusive to the one that changes
- * the rules. Any constant does, as long as nothing else in the billing database takes it.
+ * Advisory lock of the rules: shared by every transaction that computes entitlements, exclusive to the one that changes the
+ * rules. Any constant that nothing else in the billing database uses.
  */
 const RULES_LOCK = 7_303_015;
 
 /**
  * Payment intents of the charges among the given ids, and of the charges whose refunds are among them.
  *
- * Here and below, `OFFSET 0` keeps PostgreSQL from joining what is looked up one at a time: a join that was planned while
- * the tables were empty, and is kept with the connection, reads all of them as they fill.
+ * Here and below, `OFFSET 0` makes PostgreSQL look rows up one at a time instead of joining: the plan of a join that was
+ * made while the tables were empty, and is kept with the connection, reads all of them as they fill.
  */
 const chargedIntents = (ids: string) => `
   SELECT charge.payment_intent_id FROM unnest(${ids}::text[]) AS changed (id)
@@ -24,11 +24,11 @@ const chargedIntents = (ids: string) => `
   ) AS charge`;
 
 /**
- * Makes what the next statement reads the last word. $1: ids of changed purchases, charges and refunds.
+ * Serialises the transactions that touch the same payments. $1: ids of changed purchases, charges and refunds.
  *
- * A purchase and its refund are rows of different tables, so two transactions that store one each do not see each other
- * and both would leave the purchase granted: they take turns by the payment intent. Locks are taken in the order of
- * their keys, and released by the commit.
+ * A purchase and its refund are rows of different tables, so two transactions that store one each would not see each other's
+ * row, and both would leave the purchase granted. The lock on the payment intent makes one wait. Locks are taken in the order
+ * of their keys and released by the commit.
  */
 export const LOCK_SOURCES: Statement = {
   name: 'lock_entitlement_sources',
@@ -47,7 +47,7 @@ intents AS (
 SELECT (SELECT count(*) FROM rules) AS rules, count(pg_advisory_xact_lock(key)) AS intents FROM keys`,
 };
 
-/** Waits for the transactions that compute entitlements and keeps others waiting until the commit. */
+/** Waits for the transactions that compute entitlements, and makes later ones wait until the commit. */
 export const LOCK_RULES: Statement = {
   name: 'lock_entitlement_rules',
   text: `SELECT pg_advisory_xact_lock(${RULES_LOCK})`,
@@ -55,14 +55,14 @@ export const LOCK_RULES: Statement = {
 
 /**
  * Replaces the entitlements of the sources that the changed objects touch by what they grant now. Runs after
- * {@link LOCK_SOURCES}, as a statement of its own, so that it sees what the transactions before it committed.
+ * {@link LOCK_SOURCES}, as a separate statement, so that it sees what the transactions before it committed.
  *
  * $1: ids of changed objects, $2: those of {@link LOCK_SOURCES}. Returns `user_id`, `project_id` and `version` where
  * anything changed.
  *
- * The user whom a source belonged to before is found by the source's id, so moving one changes both users. What is there
- * is read once, and only what differs is written: most changes of a subscription leave its entitlements as they are, and
- * an upsert would lock and rewrite every row to find that out.
+ * A source's former user is found by the source's id, so moving it changes both users. Stored entitlements are read once,
+ * and only differences are written: most changes of a subscription leave its entitlements unchanged, and an upsert would
+ * lock and rewrite every row.
  */
 export const REPLACE_ENTITLEMENTS: Statement = {
   name: 'replace_entitlements',
@@ -114,8 +114,8 @@ RETURNING user_id, project_id, version`,
 };
 
 /**
- * What a user may use in a project, with the version, of one moment of the database. $1: user, $2: project, $3: moment;
- * what ended before it is left out.
+ * A user's entitlements in a project with their version, in one snapshot of the database. $1: user, $2: project, $3: moment;
+ * entitlements that ended before it are left out.
  */
 export const READ_ENTITLEMENTS: Statement = {
   name: 'read_entitlements',

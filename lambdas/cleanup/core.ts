@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 import type { Log } from '../../core/runtime/telemetry';
 import type { CleanupReport } from './contract';
 
-/** Events deleted in one transaction. Higher holds its locks longer; lower takes more round trips. */
+/** Events deleted in one transaction. Higher holds locks longer; lower takes more round trips. */
 const BATCH_SIZE = 1_000;
 
 export interface CleanupDependencies {
@@ -22,8 +22,8 @@ export interface CleanupOptions {
 const DAY_MS = 86_400_000;
 
 /**
- * An event is old when it happened and was processed before the moment: one that was replayed yesterday is kept, however
- * long ago it happened. `occurred_at` is what is indexed.
+ * An event is old when it both occurred and was processed before the moment: an old event that was replayed yesterday is
+ * kept. `occurred_at` is the indexed column.
  */
 const OLD_EVENTS = `FROM billing.webhook_events WHERE occurred_at < $1 AND processed_at < $1 AND status = 'processed'`;
 

@@ -15,22 +15,22 @@ export interface ProcessorDependencies extends ApplyOptions {
 }
 
 export interface BatchSummary extends Tally {
-  /** What the queue is told: exactly the messages that are to be delivered again. */
+  /** Exactly the messages that the queue shall deliver again. */
   readonly response: SQSBatchResponse;
   readonly processed: number;
   readonly duplicates: number;
   readonly failed: number;
-  /** Those of the failed that the queue will not deliver again, but park. */
+  /** Failed messages that the queue parks instead of delivering them again. */
   readonly parked: number;
-  /** Seconds since 1970 at which Stripe made each event that was processed. */
-  readonly processedMoments: readonly number[];
+  /** When the provider made each processed event, in seconds since 1970. */
+  readonly createdAtSeconds: readonly number[];
 }
 
 type Message = { readonly messageId: string; readonly received: ReceivedEvent<StripeEvent> };
 
 /**
- * Applies a batch of queue messages, each the body of one Stripe event. A message that cannot be applied is reported
- * alone; the queue delivers it again and parks it in the dead-letter queue after the third attempt.
+ * Applies a batch of queue messages, each with one event as its body. Only messages that cannot be applied are reported; the
+ * queue delivers them again and parks them in the dead-letter queue after the third attempt.
  *
  * @throws when the database cannot be reached: the queue delivers the whole batch again
  */
@@ -85,7 +85,7 @@ export async function processBatch(
     processed: processed.length,
     duplicates: withStatus('duplicate').length + (messages.length - outcomes.size),
     failed: withStatus('failed').length + unreadable.length,
-    processedMoments: processed.map(({ created }) => created),
+    createdAtSeconds: processed.map(({ created }) => created),
     ...tallied,
   };
 }

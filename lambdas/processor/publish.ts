@@ -5,14 +5,14 @@ import { MAX_DIMENSION_VALUES, PROCESSOR_METRICS } from './contract';
 import type { BatchSummary } from './core';
 
 /**
- * Publishes what happened to batches: totals in the invocation's own record, counts with further dimensions in one record
- * for each combination of their values, of which there are few.
+ * Publishes the metrics of batches: totals in the invocation's record, counts with further dimensions in one record for each
+ * combination of their values, of which there are few.
  */
 export function createPublisher(metrics: Metrics): (summary: BatchSummary, now: Date) => void {
   const appNames = boundedNames(MAX_DIMENSION_VALUES);
   const planNames = boundedNames(MAX_DIMENSION_VALUES);
 
-  /** A record of its own: all metrics of a record share their dimensions. */
+  /** A separate record, because all metrics of a record share their dimensions. */
   function count(name: string, dimensions: Record<string, string>, value: number): void {
     const record = metrics.singleMetric();
     record.addDimensions(dimensions);
@@ -26,8 +26,8 @@ export function createPublisher(metrics: Metrics): (summary: BatchSummary, now: 
     metrics.addMetric(PROCESSOR_METRICS.parked, MetricUnit.Count, summary.parked);
     metrics.addMetric(PROCESSOR_METRICS.apiVersionDrift, MetricUnit.Count, summary.drifted);
     metrics.addMetric(PROCESSOR_METRICS.accountsRestricted, MetricUnit.Count, summary.restrictedAccounts);
-    if (summary.processedMoments.length > 0) {
-      const oldestMs = Math.min(...summary.processedMoments) * 1000;
+    if (summary.createdAtSeconds.length > 0) {
+      const oldestMs = Math.min(...summary.createdAtSeconds) * 1000;
       metrics.addMetric(PROCESSOR_METRICS.lag, MetricUnit.Milliseconds, Math.max(0, now.getTime() - oldestMs));
     }
 

@@ -11,11 +11,11 @@ export interface SubscriptionCount {
   readonly count: number;
 }
 
-/** What the events of a batch say beyond their effect. Of each event once, however often it is delivered. */
+/** Counts for metrics. Each event counts once, however often it is delivered. */
 export interface Tally {
   readonly subscriptions: readonly SubscriptionCount[];
   readonly restrictedAccounts: number;
-  /** How many events came in the shape of another API version, and which versions those were. */
+  /** Events in the shape of another API version, and those versions. */
   readonly drifted: number;
   readonly driftedVersions: readonly string[];
 }
@@ -26,8 +26,8 @@ const CHANGES: Readonly<Record<string, SubscriptionCount['change']>> = {
 };
 
 /**
- * @param processed the events whose effect committed just now
- * @param defaultAppId the app of an object whose metadata names none
+ * @param processed the events whose effect has just committed
+ * @param defaultAppId app of objects whose metadata names none
  */
 export function tally(processed: readonly StripeEvent[], defaultAppId: string | null): Tally {
   const counts = new Map<string, SubscriptionCount>();

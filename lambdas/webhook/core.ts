@@ -4,36 +4,36 @@ import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes'
 import { messageOf } from '../../core/runtime/errors';
 import { MAX_BODY_BYTES, SIGNATURE_TOLERANCE_SECONDS } from './contract';
 
-/** The signing secrets that count: the current one and, while it is being rolled, the one before. */
+/** The accepted signing secrets: the current one and, during a roll, the previous one. */
 export interface SigningSecrets {
   readonly current: string;
   readonly previous?: string | undefined;
-  /** The moment from which the previous secret no longer counts. @default it counts as long as it is there */
+  /** The moment from which the previous secret is no longer accepted. @default never */
   readonly previousExpiresAt?: Date | undefined;
-  /** The same of a separate endpoint for events of connected accounts, which has a secret of its own. @default none */
+  /** Secret of a separate endpoint for events of connected accounts; the next two as above. @default none */
   readonly connect?: string | undefined;
   readonly connectPrevious?: string | undefined;
   readonly connectPreviousExpiresAt?: Date | undefined;
 }
 
 export interface SignedRequest {
-  /** The bytes as they were sent: the signature is over these. */
+  /** The bytes as they were sent; the signature covers these. */
   readonly body: Buffer;
   readonly signature: string | undefined;
 }
 
 export type Verdict =
-  /** `message` is the event as JSON that any queue may carry. */
+  /** `message` is the event as JSON that SQS accepts. */
   | { readonly accepted: true; readonly event: StripeEvent; readonly message: string }
-  /** Genuine, and nothing to us: to be acknowledged, or Stripe delivers it for days. */
+  /** Genuine but irrelevant here. It is acknowledged, because Stripe would deliver it again for days. */
   | { readonly accepted: true; readonly event: StripeEvent; readonly ignored: string }
-  /** `reason` is one line that tells the sender what was wrong. */
+  /** `reason` is one line for the sender. */
   | { readonly accepted: false; readonly statusCode: 400 | 413; readonly reason: string };
 
 /**
- * Decides whether a request is an event that Stripe signed for this endpoint, just now.
+ * Decides whether a request is an event that Stripe has just signed for this endpoint.
  *
- * @param livemode the only kind of event that this environment takes: live (`true`) or test (`false`)
+ * @param livemode the mode of this environment: live (`true`) or test (`false`)
  */
 export function verify(request: SignedRequest, secrets: SigningSecrets, livemode: boolean, now: Date): Verdict {
   const refuse = (reason: string, statusCode: 400 | 413 = 400): Verdict => ({ accepted: false, statusCode, reason });
@@ -54,7 +54,7 @@ export function verify(request: SignedRequest, secrets: SigningSecrets, livemode
     return refuse(`The signature is ${-age} seconds in the future; check the sender's clock`);
   }
 
-  // What is not text was not signed as text; decoding it would replace bytes.
+  // Stripe signs text; decoding anything else would replace bytes.
   if (!isUtf8(body)) return refuse('The body is not UTF-8');
   const payload = body.toString('utf8');
   if (!isSigned(payload, signature, secrets, now)) {
@@ -77,7 +77,7 @@ export function verify(request: SignedRequest, secrets: SigningSecrets, livemode
   return { accepted: true, event, message: queueable(payload) };
 }
 
-/** Whether any secret that counts verifies the payload, by the official library. */
+/** Whether any accepted secret verifies the payload, by the official library. */
 function isSigned(payload: string, signature: string, secrets: SigningSecrets, now: Date): boolean {
   const { webhooks, errors } = Stripe;
   const counts = (expiresAt: Date | undefined) => expiresAt === undefined || now < expiresAt;
@@ -90,8 +90,8 @@ function isSigned(payload: string, signature: string, secrets: SigningSecrets, n
   return candidates.some((secret) => {
     if (!secret) return false;
     try {
-      // Only the signature: `constructEvent` would parse the payload as well, once for each secret. A trailing newline,
-      // easily pasted into a secret, breaks every verification.
+      // Only the signature: `constructEvent` would also parse the payload, once for each secret. A trailing newline in the
+      // secret, which is easily pasted along, would break every verification.
       return webhooks.signature?.verifyHeader(
         payload,
         signature,
@@ -108,8 +108,8 @@ function isSigned(payload: string, signature: string, secrets: SigningSecrets, n
 }
 
 /**
- * The time in a signature header, when it names exactly one and every signature is one: the official library takes the
- * last of several times, and throws an error of no class of its own at an empty signature.
+ * The time in a signature header with exactly one time and well-formed signatures only. The official library takes the last
+ * of several times, and throws a plain error for an empty signature.
  */
 function timestampOf(header: string): number | undefined {
   const parts = header.split(',');
@@ -120,7 +120,7 @@ function timestampOf(header: string): number | undefined {
   return wellFormed ? Number(match[1]) : undefined;
 }
 
-/** SQS refuses these two code points; inside JSON they only occur in strings, where an escape means the same. */
+/** SQS rejects these two code points. In JSON they only occur in strings, where an escape means the same. */
 function queueable(json: string): string {
   return json.replaceAll('\uFFFE', '\\ufffe').replaceAll('\uFFFF', '\\uffff');
 }

@@ -5,19 +5,19 @@ import { PROVIDER_ATTRIBUTE } from '../../core/providers/queue-message';
 import { ConfigurationError, messageOf, OperationError } from '../../core/runtime/errors';
 import { createSigner, type AwsCredentials } from './sign-request';
 
-/** After how long an attempt is given up, in milliseconds. */
+/** Timeouts of one attempt. */
 export interface AttemptTimeouts {
   readonly connectMs: number;
   readonly answerMs: number;
 }
 
-/** A connection that is stuck is given up in time for two more attempts: the function has 10 s. */
+/** Short enough for three attempts within the function's 10 s. */
 const TIMEOUTS: AttemptTimeouts = { connectMs: 1_000, answerMs: 2_500 };
-/** Times that a message is sent before the webhook is answered 500, whereupon Stripe delivers it again. */
+/** Attempts before the webhook is answered 500; Stripe then delivers the event again. */
 const ATTEMPTS = 3;
-/** Pause before the second attempt, at most; doubled before the third. */
+/** Longest pause before the second attempt, in milliseconds; doubled before the third. */
 const BACKOFF_MS = 100;
-/** Errors that SQS answers with status 400 and that pass by themselves. */
+/** Transient errors that SQS answers with status 400. */
 const THROTTLED = /Throttl|TooManyRequests|RequestLimitExceeded/;
 
 /**
@@ -32,9 +32,9 @@ export type SendMessage = (message: string, provider: string) => Promise<void>;
 type AwsEnvironment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Sends messages to one SQS queue. The SDK's client does the same for three times the CPU, which was more than half of what
- * answering a webhook took. A function serves one request at a time, so its CPU is what Stripe waits for and what Lambda
- * bills; the retries, timeouts, endpoint and credential variables are those of the SDK.
+ * Sends messages to one SQS queue. The SDK's client takes three times the CPU, which was more than half of the time for
+ * answering a webhook: a function serves one request at a time, so Stripe waits for its CPU time and Lambda bills it. Retries,
+ * endpoint and credential variables follow the SDK.
  */
 export function createQueueSender(
   queueUrl: string,
@@ -89,7 +89,7 @@ export function createQueueSender(
   };
 }
 
-/** Read for every message: whoever renews them does so in the environment. */
+/** Read for every message: Lambda renews credentials in the environment. */
 function credentialsOf(environment: AwsEnvironment): AwsCredentials {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = environment;
   if (!accessKeyId || !secretAccessKey) {

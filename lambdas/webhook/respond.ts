@@ -7,9 +7,9 @@ import { verify, type SigningSecrets } from './core';
 import type { SendMessage } from './queue';
 
 export interface WebhookDependencies {
-  /** Read for each request, so that a rolled secret is noticed; the reader caches. */
+  /** Called for each request, so that a rolled secret takes effect; the reader caches. */
   readonly secrets: () => Promise<SigningSecrets>;
-  /** The only kind of event that this environment takes. */
+  /** Whether this environment takes live events (`true`) or test events (`false`). */
   readonly livemode: boolean;
   readonly send: SendMessage;
   readonly clock: () => Date;
@@ -18,7 +18,7 @@ export interface WebhookDependencies {
 
 export interface WebhookResult {
   readonly answer: APIGatewayProxyResult;
-  /** How the request ended: queued, nothing to us, refused because the sender is wrong, or failed because we are. */
+  /** Queued, acknowledged without being queued, rejected by the sender's fault, or failed by ours. */
   readonly outcome: 'queued' | 'ignored' | 'rejected' | 'failed';
   /** The event, once it was verified. */
   readonly event?: StripeEvent;
@@ -26,7 +26,7 @@ export interface WebhookResult {
 
 type Request = Pick<APIGatewayProxyEvent, 'body' | 'headers' | 'isBase64Encoded'>;
 
-/** Answers a webhook: 200 when it is queued or nothing to us, 4xx when the sender is wrong, 500 when we are. Never throws. */
+/** Answers a webhook: 200 when it is queued or ignored, 4xx for the sender's fault, 500 for ours. Never throws. */
 export async function respond(
   request: Request,
   { secrets, livemode, send, clock, log }: WebhookDependencies,
@@ -47,7 +47,7 @@ export async function respond(
     log.info('Queued an event', { eventId: event.id, type: event.type });
     return { answer: answer(200, { received: true }), outcome: 'queued', event };
   } catch (error) {
-    log.error('A webhook could not be queued; Stripe delivers it again', { reason: messageOf(error) });
+    log.error('A webhook could not be queued; Stripe will deliver it again', { reason: messageOf(error) });
     return {
       answer: answer(500, { error: 'The event could not be queued; deliver it again' }),
       outcome: 'failed',
@@ -59,7 +59,7 @@ function rawBody(request: Request): Buffer {
   return Buffer.from(request.body ?? '', request.isBase64Encoded ? 'base64' : 'utf8');
 }
 
-/** Header names arrive in whatever case the sender, or a proxy, wrote them. */
+/** The case of header names depends on the sender and on proxies. */
 function header(request: Request, name: string): string | undefined {
   return Object.entries(request.headers ?? {}).find(([key]) => key.toLowerCase() === name)?.[1];
 }

@@ -9,7 +9,7 @@ export interface AwsCredentials {
 
 export interface UnsignedRequest {
   readonly host: string;
-  /** Headers by lower-case name, besides `host`; each of them is signed. */
+  /** Headers by lower-case name, without `host`; all of them are signed. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
@@ -24,14 +24,14 @@ export interface SigningScope {
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 
 /**
- * Signs `POST /` requests by AWS's Signature Version 4.
+ * Signs `POST /` requests with AWS Signature Version 4.
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  * @returns the headers to send
  */
 export function createSigner(): (request: UnsignedRequest, scope: SigningScope, now: Date) => Record<string, string> {
-  // Good for a day, a region and a service; deriving it takes longer than the signature itself.
-  let kept: { readonly of: string; readonly key: Buffer } | undefined;
+  // Valid for a day, a region and a service; deriving the key takes longer than the signature itself.
+  let derived: { readonly from: string; readonly key: Buffer } | undefined;
 
   return ({ host, headers, body }, { credentials, region, service }, now) => {
     const moment = now.toISOString().replaceAll(/[-:]|\.\d{3}/g, '');
@@ -52,12 +52,12 @@ export function createSigner(): (request: UnsignedRequest, scope: SigningScope, 
       signedHeaders,
       sha256(body),
     ].join('\n');
-    const of = `${secretAccessKey}/${scope}`;
-    if (kept?.of !== of) {
+    const from = `${secretAccessKey}/${scope}`;
+    if (derived?.from !== from) {
       const key = [day, region, service, 'aws4_request'].reduce<Buffer | string>(hmac, `AWS4${secretAccessKey}`);
-      kept = { of, key: key as Buffer };
+      derived = { from, key: key as Buffer };
     }
-    const signature = hmac(kept.key, [ALGORITHM, moment, scope, sha256(canonical)].join('\n')).toString('hex');
+    const signature = hmac(derived.key, [ALGORITHM, moment, scope, sha256(canonical)].join('\n')).toString('hex');
     const credential = `${accessKeyId}/${scope}`;
     return {
       ...signed,

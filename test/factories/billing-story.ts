@@ -23,7 +23,7 @@ function marker(telling: number): string {
 
 /**
  * A story with same-second ties, changing items, a deletion, late updates, refunds of which one fails, objects that arrive
- * before what they belong to, an unknown type and a poison. Every telling has objects of its own.
+ * before what they belong to, an unknown type and a poison. Every telling has its own objects.
  */
 export function story(telling: number): StripeEvent[] {
   const mark = marker(telling);
@@ -122,7 +122,7 @@ export function shuffled<T>(items: readonly T[], random: () => number, duplicate
 }
 
 /**
- * Tells the story once for each number, each time in an order of its own, with duplicates. Tellings progress together: a
+ * Tells the story once for each number, each time in another order, with duplicates. Tellings progress together: a
  * batch holds the next one to four events of each of them.
  */
 export async function tell(client: Client, tellings: readonly number[], random: () => number): Promise<void> {

@@ -14,9 +14,9 @@ import {
 } from './stripe-objects';
 
 /**
- * A batch about objects of every kind, as many of each, every one of a customer and a user of its own.
+ * A batch about objects of every kind, equally many of each, each with its own customer and user.
  *
- * @param first tells the objects of one batch from those of another
+ * @param first number of the first object; other numbers make other objects
  */
 export function mixedBatch(size: number, first = 0): ReceivedEvent<StripeEvent>[] {
   const metadata = (n: number) => ({ user_id: `user_${n}`, project_id: 'project_1' });

@@ -3,21 +3,21 @@ import * as z from 'zod';
 import { STRIPE_API_VERSION } from './event-labels';
 import { ConfigurationError } from '../../runtime/errors';
 
-/** The library's own default of 80 s would use up the function's time on a single stuck call. */
+/** The library's default of 80 s would spend the function's time on a single stuck call. */
 const TIMEOUT_MS = 20_000;
 
-/** JSON of the secret that holds the API key. A trailing newline, as editors leave one, would be part of the header. */
+/** JSON of the secret with the API key. It is trimmed: the newline that an editor appends would become part of the header. */
 export const stripeApiSecret = z.object({
   apiKey: z.string({ error: 'expected an API key, rk_… or sk_…' }).trim().min(1, 'expected an API key, rk_… or sk_…'),
 });
 
-/** Secret and restricted keys say which mode they are of. A sandbox counts as test mode. */
+/** Secret and restricted keys carry their mode in their prefix. A sandbox counts as test mode. */
 const KEY_MODE = /^[rs]k_(live|test)_/;
 
 /**
- * Refuses a key of the other mode: it would compare the database with the wrong half of the account, and "correct" it.
+ * Rejects a key of the other mode: reconciliation would "correct" the database by the wrong half of the account.
  *
- * @throws ConfigurationError naming the secret and what to put into it, never the key
+ * @throws ConfigurationError naming the secret and the expected key, never the key itself
  */
 export function assertKeyMode(
   apiKey: string,
@@ -33,10 +33,10 @@ export function assertKeyMode(
 }
 
 /**
- * A client of the Stripe API. It does not retry by itself: the library neither retries 429 nor honours `Retry-After`,
- * so {@link pacedCaller} does both.
+ * A client of the Stripe API. It does not retry: the library neither retries 429 nor honours `Retry-After`, so
+ * {@link pacedCaller} does both.
  *
- * @param apiBase `https://api.stripe.com`, or wherever a stand-in listens
+ * @param apiBase `https://api.stripe.com`, or the URL of a stand-in
  */
 export function createStripe(apiKey: string, apiBase: string): Stripe {
   const { protocol, hostname, port } = new URL(apiBase);

@@ -7,7 +7,7 @@ import { chargeStates, paymentIntentState, refundState } from './payment-states'
 import type { StripeEvent } from './shapes';
 import { invoiceState, purchaseState, subscriptionState } from './subscription-states';
 
-/** @param deleted the event says that the object is gone */
+/** @param deleted the event deletes the object */
 type StateFunction<States> = (
   object: unknown,
   origin: StateOrigin,
@@ -20,25 +20,25 @@ interface EventType {
   /** The `object` field of the object that the event carries. */
   readonly object: string;
   readonly states: StateFunction<ObjectState[]>;
-  /** The event says that the object is gone; the object itself may not. @default false */
+  /** The event deletes the object, whatever the object itself says. @default false */
   readonly deletes?: boolean;
   /** Applied when it is delivered, but neither subscribed to nor looked for by reconciliation. @default true */
   readonly subscribed?: boolean;
 }
 
-/** Of an object that tells of no other object. */
-const only =
+/** For objects that yield one state: their own. */
+const single =
   (stateOf: StateFunction<ObjectState>): StateFunction<ObjectState[]> =>
   (...given) => [stateOf(...given)];
 
-const SUBSCRIPTION: EventType = { object: 'subscription', states: only(subscriptionState) };
-const INVOICE: EventType = { object: 'invoice', states: only(invoiceState) };
-const CHECKOUT_SESSION: EventType = { object: 'checkout.session', states: only(purchaseState) };
-const PAYMENT_INTENT: EventType = { object: 'payment_intent', states: only(paymentIntentState) };
+const SUBSCRIPTION: EventType = { object: 'subscription', states: single(subscriptionState) };
+const INVOICE: EventType = { object: 'invoice', states: single(invoiceState) };
+const CHECKOUT_SESSION: EventType = { object: 'checkout.session', states: single(purchaseState) };
+const PAYMENT_INTENT: EventType = { object: 'payment_intent', states: single(paymentIntentState) };
 const CHARGE: EventType = { object: 'charge', states: chargeStates };
-const REFUND: EventType = { object: 'refund', states: only(refundState) };
-const CUSTOMER: EventType = { object: 'customer', states: only(customerState) };
-const ACCOUNT: EventType = { object: 'account', states: only(accountState) };
+const REFUND: EventType = { object: 'refund', states: single(refundState) };
+const CUSTOMER: EventType = { object: 'customer', states: single(customerState) };
+const ACCOUNT: EventType = { object: 'account', states: single(accountState) };
 
 /**
  * The event types that change something here; all others are recorded and acknowledged. `family.*` stands for the types of a

@@ -1,17 +1,17 @@
 import { isHandled } from './event-effect';
 import type { StripeEvent } from './shapes';
 
-/** The API version whose shapes the platform is written for; older ones are understood as well. */
+/** The API version that the platform is written for; the shapes of older ones are supported as well. */
 export const STRIPE_API_VERSION = '2026-10-28.endive';
 
-/** CloudWatch takes ASCII only as a dimension's value. */
+/** CloudWatch accepts only ASCII in a dimension's value. */
 const DIMENSION_VALUE = /^[\x21-\x7e][\x20-\x7e]{0,99}$/;
 const OTHER = 'other';
 const NONE = 'none';
 
 /**
- * Names as values of a metric's dimension: the first `limit` distinct ones as they are, any further one as `other`. Every
- * value of a dimension is a metric that is paid for, and metadata may hold anything.
+ * Maps names to values of a metric's dimension: the first `limit` distinct ones to themselves, any further one to `other`.
+ * Every value of a dimension is a metric that AWS bills, and metadata may hold anything.
  */
 export function boundedNames(limit: number): (name: string | null) => string {
   const known = new Set<string>();
@@ -24,7 +24,7 @@ export function boundedNames(limit: number): (name: string | null) => string {
   };
 }
 
-/** The event's type when it is handled, otherwise `other`. */
+/** The event's type when the endpoint is subscribed to it, otherwise `other`. */
 export function typeLabel(type: string): string {
   return isHandled(type) ? type : OTHER;
 }

@@ -2,19 +2,19 @@ import { setTimeout as wait } from 'node:timers/promises';
 import Stripe from 'stripe';
 import { OperationError, messageOf } from '../../runtime/errors';
 
-/** Stripe's limit for one endpoint; faster is answered 429, also to the application that serves customers. */
+/** Stripe's limit for one endpoint. Higher is answered 429, which also hits the application that serves customers. */
 const CALLS_PER_SECOND = 25;
 const MAX_ATTEMPTS = 6;
 const TOO_MANY_REQUESTS = 429;
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 30_000;
 
-/** What a call returned, and when it was asked for. */
+/** What a call returned, and when it was requested. */
 export interface Answer<T> {
   readonly value: T;
   /**
-   * Seconds since 1970, by Stripe's clock, at which the answer was certainly not older: a snapshot is stamped with this,
-   * so that it never outranks an event that happened after it was taken.
+   * Seconds since 1970, by Stripe's clock, that the answer is at least as new as. Snapshots are stamped with it, so that
+   * they never outrank an event that happened after they were taken.
    */
   readonly requestedAtSeconds: number;
 }
@@ -24,19 +24,19 @@ export interface CallPolicy {
   readonly callsPerSecond?: number;
   /** @default 500; doubled with each attempt */
   readonly firstBackoffMs?: number;
-  /** Aborted when nobody waits for an answer any more: what was to be repeated is given up. @default never */
+  /** Aborted when no answer is needed any more: pending retries are given up. @default never */
   readonly ended?: AbortSignal;
 }
 
 /**
- * Makes calls to Stripe within its rate limit, and repeats those that may succeed later. Several may be under way at
- * once; when Stripe says to slow down, all of them wait.
+ * Makes calls to Stripe within its rate limit, and retries those that may succeed later. Several calls may be in flight at
+ * once; when Stripe answers 429, all of them wait.
  */
 export type CallStripe = <T>(call: () => Promise<Stripe.Response<T>>) => Promise<Answer<T>>;
 
 /**
  * @returns a caller that throws OperationError `stripe_unavailable` (retryable) after 6 attempts, and
- * `stripe_refused` at once when Stripe says that the request or the key is wrong
+ * `stripe_refused` at once when Stripe rejects the request or the key
  */
 export function pacedCaller({
   callsPerSecond = CALLS_PER_SECOND,

@@ -4,25 +4,25 @@ import type { CallStripe } from './paced-caller';
 /** The most that Stripe returns in one page. */
 const PAGE_SIZE = 100;
 
-/** A page is known by the last object of the one before, so one list is read page after page; see {@link Lane}. */
+/** A page begins after the last object of the previous one, so a list can only be read in sequence; see {@link Lane}. */
 type PageRequest = { limit: number; starting_after?: string };
 
 /**
- * A part of a list that is read independently of the other parts, newest first. Plain data: saved, it says where to go
- * on.
+ * A part of a list that is read independently of the other parts, newest first. Plain data, which can be saved to continue
+ * later.
  */
 export interface Lane {
   /** Creation time in seconds since 1970. @default all times */
   readonly created?: { readonly gte?: number; readonly lt?: number };
   /** Types of events. @default all types */
   readonly types?: readonly string[];
-  /** Id of the last object that was read. @default none was */
+  /** Id of the last object that was read. @default none */
   readonly after?: string;
   /** Everything was read. @default false */
   readonly done?: boolean;
 }
 
-/** Asks Stripe for one page of a lane. */
+/** Requests one page of a lane from Stripe. */
 export type ListPage<T> = (lane: Lane, page: PageRequest) => Promise<Stripe.Response<Stripe.ApiList<T>>>;
 
 export interface Page<T> {
@@ -32,18 +32,18 @@ export interface Page<T> {
 }
 
 export interface LanePage<T> extends Page<T> {
-  /** Position of the lane among those that were given. */
+  /** Position of the lane among the given ones. */
   readonly index: number;
-  /** The lane once this page is stored. */
+  /** The lane as it is to be saved together with this page. */
   readonly next: Lane;
 }
 
 /**
- * The pages of all lanes, in the order in which they arrive. While the caller works on one, the next of each lane is
- * already on its way, so that neither waits for the other; more than that is never in memory.
+ * The pages of all lanes, in the order of their arrival. While the caller works on one page, the next page of each lane is
+ * being fetched; no more than that is ever in memory.
  *
- * @param stop ends the pages early, also while Stripe is slow to answer
- * @throws what `call` throws, after the pages that arrived before
+ * @param stop ends the iteration early, even while a request is pending
+ * @throws what `call` throws, after the pages that arrived earlier
  */
 export async function* pagesOf<T extends { id: string }>(
   call: CallStripe,
@@ -51,7 +51,7 @@ export async function* pagesOf<T extends { id: string }>(
   lanes: readonly Lane[],
   stop: AbortSignal,
 ): AsyncGenerator<LanePage<T>> {
-  // A queue and not Promise.race(): a race keeps everything that it ever answered reachable from its slowest promise.
+  // A queue instead of Promise.race(): a race keeps all its earlier results reachable from its slowest promise.
   const arrived: (() => LanePage<T>)[] = [];
   let wake = (): void => undefined;
   const arrive = (open: () => LanePage<T>): void => {
@@ -94,7 +94,7 @@ export async function* pagesOf<T extends { id: string }>(
   }
 }
 
-/** `items` in pieces of at most `size`. */
+/** `items` in chunks of at most `size`. */
 export function chunksOf<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
     items.slice(index * size, (index + 1) * size),

@@ -8,7 +8,7 @@ import { accountShape, customerShape } from './shapes';
 /**
  * The functions here take objects that passed `toStorable`: what they return is stored as it is.
  *
- * @param deleted the event says that the customer was deleted; the object itself may not
+ * @param deleted the event deletes the customer; the object itself may lack `deleted`
  * @throws InvalidRequestError naming the fields that are not as Stripe documents them
  */
 export function customerState(

@@ -57,8 +57,8 @@ export function chargeStates(
 }
 
 /**
- * A refund with its entries in the ledger: what was refunded and, when it failed or was canceled, the same amount
- * returned. Stripe never changes a refund's amount, so the entries are the same in every event that implies them.
+ * A refund with its entries in the refund ledger: the amount refunded and, when the refund failed or was canceled, the same
+ * amount returned. Stripe never changes a refund's amount, so every event that implies an entry implies the same one.
  *
  * @throws InvalidRequestError naming the fields that are not as Stripe documents them
  */

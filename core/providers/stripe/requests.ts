@@ -2,11 +2,11 @@ import type Stripe from 'stripe';
 import { chunksOf, type Lane, type ListPage } from './pages';
 
 /**
- * Every request that the platform makes to Stripe, in one place: each is sent to Stripe's own mock by a test, which
- * refuses a parameter that Stripe would refuse.
+ * Every request that the platform makes to Stripe, in one place. A test sends each to Stripe's own mock, which rejects the
+ * parameters that Stripe would reject.
  */
 
-/** `events.list` takes at most so many types, and no wildcards among them. */
+/** Most types that one `events.list` accepts; wildcards are not accepted. */
 const MAX_TYPES_PER_REQUEST = 20;
 
 /** Stripe lists events for 30 days only, in the shape of the API version at their creation. */
@@ -22,7 +22,7 @@ export function listEvents(stripe: Stripe): ListPage<Stripe.Event> {
     stripe.events.list({ ...page, created, ...(types === undefined ? {} : { types: [...types] }) });
 }
 
-/** Without `status: all` Stripe leaves out what was canceled. */
+/** Without `status: all` Stripe leaves out canceled subscriptions. */
 export function listSubscriptions(stripe: Stripe): ListPage<Stripe.Subscription> {
   return ({ created }, page) => stripe.subscriptions.list({ ...page, created, status: 'all' });
 }
@@ -40,7 +40,7 @@ export function listCharges(stripe: Stripe): ListPage<Stripe.Charge> {
   return ({ created }, page) => stripe.charges.list({ ...page, created });
 }
 
-/** Each with its charge: a refund of today may be of a charge made long ago, which a list of charges leaves out. */
+/** Each with its charge: today's refund may be of an old charge, which a list of recent charges leaves out. */
 export function listRefunds(stripe: Stripe): ListPage<Stripe.Refund> {
   return ({ created }, page) => stripe.refunds.list({ ...page, created, expand: ['data.charge'] });
 }

@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { InvalidRequestError } from '../../runtime/errors';
 
 /**
- * What is read of Stripe's objects, in the shapes of API versions before and since 2025. Everything else of an object is
- * kept as it is in `raw`, so a version that adds or moves a field loses nothing.
+ * The fields that are read of Stripe's objects, in the shapes of API versions before and since 2025. `raw` keeps the whole
+ * object, so nothing is lost when a version adds or moves a field.
  */
 
 /** Seconds since 1970, up to the year 9999. */
@@ -16,18 +16,18 @@ const currency = z
   .regex(/^[a-z]{3}$/i, 'expected a three-letter currency');
 const metadata = z.record(z.string(), z.string()).nullish();
 
-/** An id, or the object itself where Stripe was asked to expand it. */
+/** An id, or the object itself where a request expanded it. */
 const reference = z.union([text, z.object({ id: text }).transform((object) => object.id)], {
   error: 'expected an id, or an object with one',
 });
 
-/** An object of any kind; `z.record` would copy it, key by key, for every event. */
+/** An object of any kind. `z.record` would copy it key by key for every event. */
 const anyObject = z.custom<Record<string, unknown>>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   { error: 'expected an object' },
 );
 
-/** The envelope of an event; fields that are not named here are kept. */
+/** The envelope of an event; other fields are kept. */
 const eventShape = z.looseObject({
   id: z
     .string({ error: 'expected an event id' })
@@ -37,12 +37,12 @@ const eventShape = z.looseObject({
   api_version: text.max(250).nullish(),
   created: moment,
   livemode: z.boolean({ error: 'expected true or false' }),
-  // The connected account that the event happened in; absent when it happened in our own.
+  // The connected account that the event happened in; absent for the platform's own account.
   account: text.nullish(),
   data: z.looseObject({ object: anyObject }, { error: 'expected an object with `object`' }),
 });
 
-/** A Stripe event whose envelope was checked; `data.object` is checked when it is applied. */
+/** A Stripe event with a checked envelope; `data.object` is checked when the event is applied. */
 export type StripeEvent = z.infer<typeof eventShape>;
 
 /**
@@ -93,7 +93,7 @@ export const subscriptionShape = z.object({
   created: moment,
   current_period_start: moment.nullish(),
   current_period_end: moment.nullish(),
-  /** An event carries the first items only, ten or so; `has_more` says that there are others. */
+  /** An event carries about the first ten items only; `has_more` is true when there are others. */
   items: z.object({ data: z.array(subscriptionItem), has_more: z.boolean().nullish() }),
   metadata,
 });
@@ -150,7 +150,7 @@ export const refundShape = z.object({
   id: text,
   charge: reference.nullish(),
   payment_intent: reference.nullish(),
-  /** Refunds made before 2018 have none: they had succeeded. */
+  /** Absent for refunds made before 2018, all of which had succeeded. */
   status: text.nullish(),
   amount: amount.min(0, 'expected zero or more'),
   currency: currency,
@@ -191,7 +191,7 @@ export const paymentIntentShape = z.object({
 
 export const customerShape = z.object({
   id: text,
-  /** A deleted customer is no more than its id. */
+  /** A deleted customer has only its id. */
   created: moment.nullish(),
   deleted: z.boolean().nullish(),
   email: z.string().max(5_000).nullish(),
@@ -207,13 +207,13 @@ export const accountShape = z.object({
   id: text,
   charges_enabled: z.boolean({ error: 'expected true or false' }),
   payouts_enabled: z.boolean({ error: 'expected true or false' }).nullish(),
-  /** What `payouts_enabled` was called until 2017. */
+  /** Name of `payouts_enabled` until 2017. */
   transfers_enabled: z.boolean().nullish(),
   details_submitted: z.boolean().nullish(),
   requirements: z
     .object({ currently_due: requirements, past_due: requirements, disabled_reason: text.nullish() })
     .nullish(),
-  /** What `requirements` was called until 2019. */
+  /** Name of `requirements` until 2019. */
   verification: z.object({ fields_needed: requirements, disabled_reason: text.nullish() }).nullish(),
   created: moment.nullish(),
   metadata,

@@ -3,12 +3,12 @@ import { InvalidRequestError } from '../../runtime/errors';
 /** Deeper than any Stripe object; PostgreSQL itself gives up at a few thousand levels. */
 const MAX_DEPTH = 60;
 
-/** What may be kept of a payment method. PCI: never a number, and nothing that identifies the card elsewhere. */
+/** Fields of a payment method that may be stored. PCI: never a number, nor anything that identifies the card elsewhere. */
 const KEPT_PAYMENT_DETAILS = ['brand', 'last4', 'exp_month', 'exp_year'] as const;
 /** Fields that are `{type, [type]: {…}}`: how a charge was paid, and where a refund went. */
 const DETAILS_FIELDS = new Set(['payment_method_details', 'destination_details']);
 
-/** Lets whoever has it act on a payment from a browser. Stripe: not to be stored or logged. */
+/** Grants its holder access to a payment from a browser. Stripe forbids storing or logging it. */
 const CLIENT_SECRET = 'client_secret';
 
 type Json = null | boolean | number | string | Json[] | JsonObject;
@@ -16,27 +16,27 @@ type JsonObject = { [key: string]: Json };
 
 /**
  * A Stripe object as it may be stored: payment-method details reduced to brand, last four and expiry, and text that
- * PostgreSQL cannot hold (NUL, half of a surrogate pair) replaced by U+FFFD. What may stay as it is, as most objects may, is
- * returned itself and not copied.
+ * PostgreSQL cannot hold (NUL, half of a surrogate pair) replaced by U+FFFD. Unchanged values, which most are, are returned
+ * themselves and not copied.
  *
- * @param json what the value was parsed from, if it is at hand: one look at it may save looking at every text
+ * @param json what the value was parsed from, if it is at hand: one check of it may save checking every text
  * @throws InvalidRequestError when it is nested deeper than 60 levels
  */
 export function toStorable(value: unknown, json?: string): Json {
-  // In JSON, a NUL is always escaped; half of a pair is escaped, or there for everybody to see.
+  // In JSON, a NUL is always escaped; half of a pair is either escaped or makes the text ill-formed.
   const plain = json !== undefined && !json.includes(String.raw`\u`) && json.isWellFormed();
-  return storable(value as Json, 0, plain ? asItIs : storableText);
+  return storable(value as Json, 0, plain ? unchanged : storableText);
 }
 
 type TextOf = (text: string) => string;
-const asItIs: TextOf = (text) => text;
+const unchanged: TextOf = (text) => text;
 
 function storable(value: Json, depth: number, textOf: TextOf): Json {
   if (typeof value === 'string') return textOf(value);
   // A number beyond what JavaScript holds, such as 1e999.
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (value === null || typeof value !== 'object') return value;
-  // The client library turns decimal fields into objects of a class of its own.
+  // The client library turns decimal fields into instances of its own class.
   if (serialisesItself(value)) return storable(value.toJSON(), depth, textOf);
   if (depth > MAX_DEPTH) throw new InvalidRequestError(`The object is nested deeper than ${MAX_DEPTH} levels`);
   if (Array.isArray(value)) return storableArray(value, depth, textOf);
@@ -47,7 +47,7 @@ function storable(value: Json, depth: number, textOf: TextOf): Json {
 
 function storableArray(array: Json[], depth: number, textOf: TextOf): Json[] {
   let copy: Json[] | undefined;
-  // By index: this looks at everything that Stripe sends, and an iterator makes garbage of every step.
+  // By index: this visits everything that Stripe sends, and an iterator allocates for every step.
   for (let index = 0; index < array.length; index += 1) {
     const element = array[index] as Json;
     const kept = storable(element, depth + 1, textOf);
@@ -59,7 +59,7 @@ function storableArray(array: Json[], depth: number, textOf: TextOf): Json[] {
 
 function storableObject(object: JsonObject, depth: number, textOf: TextOf): JsonObject {
   const keys = Object.keys(object);
-  /** The properties so far, once one of them differs. */
+  /** The properties so far, once one of them has changed. */
   let copy: [string, Json][] | undefined;
   for (let index = 0; index < keys.length; index += 1) {
     const key = keys[index] as string;

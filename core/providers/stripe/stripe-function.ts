@@ -59,7 +59,7 @@ export interface StripeFunction {
   readonly useStripe: <T>(stop: AbortSignal, work: (dependencies: StripeWork) => Promise<T>) => Promise<T>;
 }
 
-/** What `reconciliation` and `replay` have in common. To be called once, when the function starts. */
+/** What `reconciliation` and `replay` have in common. Call it once, when the function starts. */
 export function createStripeFunction(service: string, environment: Settings): StripeFunction {
   const telemetry = createTelemetry(service, environment);
   const secrets = createSecrets();

@@ -43,7 +43,7 @@ export function subscriptionState(
     current_period_start: dateOf(item.current_period_start ?? subscription.current_period_start),
     current_period_end: dateOf(item.current_period_end ?? subscription.current_period_end),
   }));
-  // Since 2025 the period is on the items. Where they differ, the subscription lasts as long as the longest of them.
+  // Since 2025 the period is on the items. Where they differ, the subscription's period is that of the longest item.
   const longest = subscription.items.data.toSorted(
     (a, b) => (b.current_period_end ?? 0) - (a.current_period_end ?? 0),
   )[0];
@@ -72,7 +72,7 @@ export function subscriptionState(
 }
 
 /**
- * @param deleted the event says that this draft was deleted; the object itself still says `draft`
+ * @param deleted the event deletes this draft; the object's own status is still `draft`
  * @throws InvalidRequestError naming the fields that are not as Stripe documents them
  */
 export function invoiceState(
@@ -86,7 +86,7 @@ export function invoiceState(
   const row: ObjectRow<'invoice'> = {
     id: invoice.id,
     customer_id: invoice.customer ?? null,
-    // The subscription's metadata as it was when the invoice was made: below `parent` since 2025, beside it before.
+    // The subscription's metadata at the time of the invoice: below `parent` since 2025, on the invoice itself before.
     ...ownerOf(
       [invoice.metadata, invoice.parent?.subscription_details?.metadata, invoice.subscription_details?.metadata],
       defaults,
@@ -148,7 +148,7 @@ export function purchaseState(
   return { kind: 'purchase', row };
 }
 
-/** Since 2025 an invoice lists its payments; the default one is what `payment_intent` used to be. */
+/** Since 2025 an invoice lists its payments; the default one has the intent that `payment_intent` used to name. */
 function paidBy(
   payments: readonly { is_default?: boolean | null; payment?: { payment_intent?: string | null } | null }[] | null = [],
 ): string | null | undefined {

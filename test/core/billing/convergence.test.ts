@@ -11,7 +11,7 @@ const TELLINGS = 300;
 const AT_ONCE = 30;
 
 describe('the order of versions', () => {
-  test(`of ${PURE_PERMUTATIONS} random sets of states, whole or piece by piece in any order, the same one is the newest`, () => {
+  test(`picks the same newest state of ${PURE_PERMUTATIONS} random sets, compared at once or one by one in any order`, () => {
     const seed = Date.now();
     const random = randomNumbers(seed);
     const wrong: string[] = [];
@@ -58,7 +58,7 @@ describe('the order of versions', () => {
   });
 });
 
-describe('on PostgreSQL', () => {
+describe('events on PostgreSQL', () => {
   let database: TestDatabase;
   let client: Client;
 
@@ -68,7 +68,7 @@ describe('on PostgreSQL', () => {
   });
   afterEach(() => database.drop());
 
-  test('the story told in order ends as Stripe says', async () => {
+  test('applied in order end in the state at Stripe', async () => {
     await applyEvents(
       client,
       stripeProvider,
@@ -90,7 +90,7 @@ describe('on PostgreSQL', () => {
     expect(await rows(`SELECT count(*)::int FROM billing.webhook_events WHERE status = 'failed'`)).toEqual([[1]]);
   });
 
-  test(`${TELLINGS} tellings in random orders, with duplicates, in batches of any size, end in the same state`, async () => {
+  test(`applied in ${TELLINGS} random orders, with duplicates, in batches of any size, end in the same state`, async () => {
     const seed = Date.now();
     const random = randomNumbers(seed);
     for (let first = 1; first <= TELLINGS; first += AT_ONCE) {
@@ -111,7 +111,7 @@ describe('on PostgreSQL', () => {
     expect(states[0]?.facts.length).toBeGreaterThan(story(0).length);
   });
 
-  test('tellings that two connections make of the same events at once end in the same state', async () => {
+  test('applied by two connections at once end in the same state', async () => {
     const other = await database.client();
     const tellings = Array.from({ length: 20 }, (_, index) => index + 1);
     await Promise.all([tell(client, tellings, randomNumbers(1)), tell(other, tellings.toReversed(), randomNumbers(2))]);

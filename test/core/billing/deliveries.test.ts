@@ -5,7 +5,7 @@ import { billingState, delivered, useBillingDatabase } from '../../support/billi
 
 const { apply, client, database, rows } = useBillingDatabase();
 
-describe('delivered more than once', () => {
+describe('repeated deliveries', () => {
   test('a second delivery changes nothing', async () => {
     const event = stripeEvent('customer.subscription.created', subscription());
     await apply(event);
@@ -33,7 +33,7 @@ describe('delivered more than once', () => {
     expect(await rows('SELECT amount FROM billing.refund_entries')).toEqual([{ amount: '3000' }]);
   });
 
-  test('two connections applying states of the same subscriptions at once leave the newest with its items', async () => {
+  test('two connections that apply states of the same subscriptions at once leave the newest state with its items', async () => {
     const other = await database().client();
     const batch = (second: number) =>
       delivered(
@@ -57,8 +57,8 @@ describe('delivered more than once', () => {
   });
 });
 
-describe('order', () => {
-  test.each(['evt_a', 'evt_z'])('of one second, what followed the creation wins, here %s', async (id) => {
+describe('unordered deliveries', () => {
+  test.each(['evt_a', 'evt_z'])('within one second, the update wins over the creation, here %s', async (id) => {
     const active = stripeEvent('customer.subscription.created', subscription({ status: 'active' }), { id: 'evt_m' });
     await apply(stripeEvent('customer.subscription.updated', subscription({ status: 'incomplete' }), { id }), active);
 

@@ -12,11 +12,11 @@ import { billingState, useBillingDatabase } from '../../support/billing';
 
 const { apply, client, rows } = useBillingDatabase();
 
-describe('effects', () => {
+describe('an applied event', () => {
   test.each([
     ['since 2025, with the period on the items', subscription()],
     ['before 2025, with the period on the subscription', olderSubscription()],
-  ])('a subscription in the shape of API versions %s is stored with its item and period', async (_shape, object) => {
+  ])('stores a subscription in the shape of API versions %s with its item and period', async (_shape, object) => {
     await apply(stripeEvent('customer.subscription.created', object));
 
     expect(
@@ -45,7 +45,7 @@ describe('effects', () => {
     ]);
   });
 
-  test('items that a newer state no longer has are gone', async () => {
+  test('removes the items that the newer state no longer has', async () => {
     const items = (...ids: string[]) => ({ data: ids.map((id) => subscriptionItem({ id })) });
     await apply(stripeEvent('customer.subscription.created', subscription({ items: items('si_a', 'si_b') })));
     await apply(
@@ -63,7 +63,7 @@ describe('effects', () => {
   test.each([
     ['since 2025', invoice()],
     ['before 2025', invoice({ parent: null, subscription: 'sub_1' })],
-  ])('an invoice in the shape %s knows its subscription and amounts', async (_shape, object) => {
+  ])('stores an invoice in the shape %s with its subscription and amounts', async (_shape, object) => {
     await apply(stripeEvent('invoice.finalized', object));
     await apply(
       stripeEvent(
@@ -96,7 +96,7 @@ describe('effects', () => {
   });
 
   test.each(['course', 'path', 'coaching'])(
-    'a completed checkout of a %s becomes a purchase of that kind',
+    'stores a completed checkout of a %s as a purchase of that kind',
     async (kind) => {
       await apply(
         stripeEvent(
@@ -113,7 +113,7 @@ describe('effects', () => {
     },
   );
 
-  test('two partial refunds are two entries that sum to what the charge says', async () => {
+  test('adds one entry for each of two partial refunds, which sum to the total of the charge', async () => {
     await apply(stripeEvent('charge.refunded', charge({ amount_refunded: 3_000 }), { created: EPOCH + 1 }));
     await apply(stripeEvent('charge.refunded', charge({ amount_refunded: 5_000 }), { created: EPOCH + 2 }));
 
@@ -128,13 +128,13 @@ describe('effects', () => {
     'UPDATE billing.refund_ledger SET refunded_total = 1',
     'DELETE FROM billing.refund_ledger',
     'TRUNCATE billing.refund_ledger',
-  ])('the refund ledger refuses: %s', async (change) => {
+  ])('leaves a refund ledger that rejects: %s', async (change) => {
     await apply(stripeEvent('charge.refunded', charge({ amount_refunded: 3_000 })));
 
     await expect(client().query(change)).rejects.toThrow('refund_ledger only grows');
   });
 
-  test('of a card only brand, last four digits and expiry are stored, in the object and in the ledger', async () => {
+  test('stores only brand, last four digits and expiry of a card, in the object and in the ledger', async () => {
     await apply(stripeEvent('charge.refunded', charge({ amount_refunded: 3_000 })));
 
     const details = { type: 'card', card: { brand: 'visa', last4: '4242', exp_month: 12, exp_year: 2030 } };
@@ -144,7 +144,7 @@ describe('effects', () => {
     ).toEqual([{ details }]);
   });
 
-  test('an unknown type is one processed ledger row and nothing else', async () => {
+  test('of an unknown type is one processed ledger row and nothing else', async () => {
     await apply(stripeEvent('tax.settings.updated', { object: 'tax.settings' }));
 
     expect(await rows('SELECT type, status, attempts FROM billing.webhook_events')).toEqual([
@@ -154,15 +154,15 @@ describe('effects', () => {
   });
 });
 
-describe('what is not ours to keep', () => {
-  test('a purchase in a connected account, whatever its metadata say, buys nothing here', async () => {
+describe('data that is not ours to keep', () => {
+  test('a purchase in a connected account is not stored, whatever its metadata say', async () => {
     const event = stripeEvent('checkout.session.completed', checkoutSession(), { account: 'acct_coach' });
 
     expect((await apply(event)).get(event.id)).toEqual({ status: 'processed' });
     expect(await rows('SELECT id FROM billing.purchases')).toEqual([]);
   });
 
-  test('the client secret of a payment is stored nowhere', async () => {
+  test('a client secret is stored nowhere', async () => {
     await apply(
       stripeEvent('checkout.session.completed', checkoutSession({ client_secret: 'cs_1_secret_of_the_browser' })),
     );

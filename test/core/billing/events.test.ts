@@ -21,7 +21,7 @@ import {
 } from '../../factories/stripe-objects';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 
-/** One test for each type that the endpoint promises, in the shapes of API versions before and since 2025. */
+/** One test for each subscribed type, in the shapes of API versions before and since 2025. */
 let database: TestDatabase;
 let client: Client;
 
@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 let sequence = 0;
-/** Every test has objects of its own, so that they share one database. */
+/** Every test has its own objects, so that all share one database. */
 const own = (prefix: string) => `${prefix}_${(sequence += 1)}`;
 
 async function apply(events: StripeEvent[], options?: ApplyOptions): Promise<void> {
@@ -58,7 +58,7 @@ describe.each([
     ['customer.subscription.created', 'active'],
     ['customer.subscription.updated', 'past_due'],
     ['customer.subscription.deleted', 'canceled'],
-  ])('%s stores its status, owner and period', async (type, status) => {
+  ])('is stored by %s with its status, owner and period', async (type, status) => {
     const id = own('sub');
     await apply([stripeEvent(type, make({ id, status, items: { data: [make().items].flatMap(itemsOf(id)) } }))]);
 
@@ -71,7 +71,7 @@ describe.each([
   });
 });
 
-/** The items of a made subscription, under an id of the subscription's own. */
+/** The items of a new subscription, with an id made from the subscription's. */
 function itemsOf(subscriptionId: string) {
   return (items: unknown) =>
     (items as { data: object[] }).data.map((item) => ({ ...item, id: `si_${subscriptionId}` }));
@@ -84,7 +84,7 @@ describe.each([
   test.each([
     ['invoice.payment_succeeded', { status: 'paid', amount_paid: 2_900, amount_remaining: 0 }],
     ['invoice.payment_failed', { status: 'open', amount_paid: 0, amount_remaining: 2_900 }],
-  ])('%s stores its amounts, subscription, payment and the owner of the subscription', async (type, fields) => {
+  ])("is stored by %s with its amounts, subscription, payment and the subscription's owner", async (type, fields) => {
     const id = own('in');
     await apply([stripeEvent(type, make({ id, ...fields }))]);
 
@@ -102,29 +102,32 @@ describe.each([
   [NEW, checkoutSession],
   ['before 2021', olderCheckoutSession],
 ])('a checkout session in the shape %s', (_shape, make) => {
-  test.each(['course', 'path', 'coaching'])('checkout.session.completed becomes a purchase of a %s', async (kind) => {
-    const id = own('cs');
-    await apply([
-      stripeEvent('checkout.session.completed', make({ id, metadata: { ...OWNER, kind, item_id: `${kind}_9` } })),
-    ]);
+  test.each(['course', 'path', 'coaching'])(
+    'becomes a purchase of a %s by checkout.session.completed',
+    async (kind) => {
+      const id = own('cs');
+      await apply([
+        stripeEvent('checkout.session.completed', make({ id, metadata: { ...OWNER, kind, item_id: `${kind}_9` } })),
+      ]);
 
-    expect(await row('purchases', id)).toMatchObject({
-      ...OWNER,
-      kind,
-      item_id: `${kind}_9`,
-      customer_id: 'cus_1',
-      payment_intent_id: 'pi_1',
-      payment_status: 'paid',
-      amount_total: '9900',
-    });
-  });
+      expect(await row('purchases', id)).toMatchObject({
+        ...OWNER,
+        kind,
+        item_id: `${kind}_9`,
+        customer_id: 'cus_1',
+        payment_intent_id: 'pi_1',
+        payment_status: 'paid',
+        amount_total: '9900',
+      });
+    },
+  );
 });
 
 describe.each([
   [NEW, paymentIntent],
   ['before 2022', olderPaymentIntent],
 ])('a payment intent in the shape %s', (_shape, make) => {
-  test('payment_intent.succeeded stores what was received and the charge', async () => {
+  test('is stored by payment_intent.succeeded with the amount received and the charge', async () => {
     const id = own('pi');
     await apply([stripeEvent('payment_intent.succeeded', make({ id }))]);
 
@@ -137,7 +140,7 @@ describe.each([
     });
   });
 
-  test('payment_intent.payment_failed stores why, and of the card only brand, last four and expiry', async () => {
+  test('is stored by payment_intent.payment_failed with the reason, and only brand, last four and expiry of the card', async () => {
     const id = own('pi');
     const payment_method = {
       id: 'pm_1',
@@ -223,7 +226,7 @@ describe('account.updated', () => {
     },
   );
 
-  test('the bank accounts and cards of an account are reduced before they are stored', async () => {
+  test('stores the bank accounts and cards of an account reduced', async () => {
     const id = own('acct');
     const external_accounts = {
       data: [{ id: 'ba_1', object: 'bank_account', last4: '6789', routing_number: '110000000', fingerprint: 'secret' }],
@@ -237,8 +240,8 @@ describe('account.updated', () => {
   });
 });
 
-describe('customers', () => {
-  test('one that was known by id only gains its name; deleted, it stays deleted, whatever arrives late', async () => {
+describe('a customer', () => {
+  test('known by its id alone gains a name and, once deleted, stays deleted whatever arrives late', async () => {
     const id = own('cus');
     await apply([stripeEvent('invoice.finalized', invoice({ id: own('in'), customer: id }))]);
     expect(await row('customers', id)).toMatchObject({ email: null, deleted: false, version: '' });
@@ -248,7 +251,7 @@ describe('customers', () => {
     expect(await row('customers', id)).toMatchObject({ deleted: true, first_seen_at: new Date(EPOCH * 1000) });
   });
 
-  test('what is known of one is stored', async () => {
+  test('is stored with its fields', async () => {
     const id = own('cus');
     await apply([stripeEvent('customer.created', customer({ id }))]);
 
@@ -256,10 +259,10 @@ describe('customers', () => {
   });
 });
 
-describe('owners', () => {
+describe('the owner columns', () => {
   const defaults = { appId: 'default_app', projectId: 'default_project' };
 
-  test('an object whose metadata names no app and project belongs to the configured ones', async () => {
+  test('of an object whose metadata names no app and project are the configured defaults', async () => {
     const id = own('sub');
     const items = { data: [subscription().items].flatMap(itemsOf(id)) };
     await apply([stripeEvent('customer.subscription.created', subscription({ id, items, metadata: {} }))], {
@@ -273,14 +276,14 @@ describe('owners', () => {
     });
   });
 
-  test('metadata that names them wins over the configured ones', async () => {
+  test('come from the metadata before the configured defaults', async () => {
     const id = own('pi');
     await apply([stripeEvent('payment_intent.succeeded', paymentIntent({ id }))], { defaults });
 
     expect(await row('payment_intents', id)).toMatchObject(OWNER);
   });
 
-  test('a checkout without a user in its metadata belongs to its client reference', async () => {
+  test('of a checkout without a user in its metadata name its client reference', async () => {
     const id = own('cs');
     await apply([
       stripeEvent('checkout.session.completed', checkoutSession({ id, metadata: {}, client_reference_id: 'user_7' })),
@@ -290,20 +293,20 @@ describe('owners', () => {
   });
 });
 
-test('what is to happen in the same transaction is told what changed, and undoes everything when it fails', async () => {
+test('afterStore receives the changed ids, and undoes the transaction when it fails', async () => {
   const id = own('pi');
   const event = stripeEvent('payment_intent.succeeded', paymentIntent({ id }));
-  const told: string[][] = [];
+  const received: string[][] = [];
   await expect(
     apply([event], {
       afterStore: (_run, changed) => {
-        told.push([...changed]);
+        received.push([...changed]);
         return Promise.reject(new Error('not now'));
       },
     }),
   ).rejects.toThrow('not now');
 
-  expect(told).toEqual([[id]]);
+  expect(received).toEqual([[id]]);
   expect(await row('payment_intents', id)).toBeUndefined();
   expect(await row('webhook_events', event.id)).toBeUndefined();
 });

@@ -6,7 +6,7 @@ import { useBillingDatabase } from '../../support/billing';
 
 const { apply, client, rows } = useBillingDatabase();
 
-describe('what is kept of an event', () => {
+describe('a stored event', () => {
   const keptJson = async (json: string) => {
     const event = readEvent(JSON.parse(json));
     await applyEvents(client(), stripeProvider, [{ event, json, source: 'webhook', receivedAt: new Date() }]);
@@ -15,7 +15,7 @@ describe('what is kept of an event', () => {
     return kept as { payload: { data: { object: object } }; raw: object };
   };
 
-  test('is the event as it was delivered; its object is kept from it', async () => {
+  test('is the event as it was delivered, and so is its stored object', async () => {
     const event = stripeEvent(
       'payment_intent.succeeded',
       paymentIntent({ metadata: { note: 'caf\u00e9 \ud83d\ude80' } }),
@@ -27,10 +27,10 @@ describe('what is kept of an event', () => {
   });
 
   test.each([
-    ['a secret of the browser', { client_secret: 'pi_1_secret' }, {}],
+    ['a client secret', { client_secret: 'pi_1_secret' }, {}],
     ['half of a surrogate pair', { description: 'a\ud800' }, { description: 'a\ufffd' }],
-    ['what a card is known by', { source: { object: 'card', number: '4242' } }, { source: { object: 'card' } }],
-  ])('is not %s, although it was delivered', async (_what, delivered, kept) => {
+    ['the number of a card', { source: { object: 'card', number: '4242' } }, { source: { object: 'card' } }],
+  ])('does not contain %s, although it was delivered', async (_what, delivered, kept) => {
     const clean = stripeEvent('payment_intent.succeeded', paymentIntent());
     const event = { ...clean, data: { object: { ...clean.data.object, ...delivered } } };
     const { payload, raw } = await keptJson(JSON.stringify(event));
@@ -39,7 +39,7 @@ describe('what is kept of an event', () => {
     expect(payload.data.object).toEqual(raw);
   });
 
-  test('of one that failed, is what came with the attempt that succeeded', async () => {
+  test('that failed before is the one of the attempt that succeeded', async () => {
     const event = stripeEvent('payment_intent.succeeded', paymentIntent());
     await apply({ ...event, data: { object: { object: 'payment_intent' } } });
     expect(await apply(event)).toEqual(new Map([[event.id, { status: 'processed' }]]));

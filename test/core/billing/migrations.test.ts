@@ -27,7 +27,7 @@ const entries = async () =>
     ({ amount }) => amount,
   );
 
-test('a refund ledger from before keeps its entries, forth and back and forth again', async () => {
+test('migration 0005 keeps the entries of an older refund ledger, up, down and up again', async () => {
   await applyMigrations(client, 'billing', MIGRATIONS, { upTo: '0003_create_reconciliation' });
   await client.query(`
     INSERT INTO billing.charges (id, status, amount, amount_refunded, currency, created_at, version, raw)
@@ -49,7 +49,7 @@ test('a refund ledger from before keeps its entries, forth and back and forth ag
   await expect(client.query('DELETE FROM billing.refund_ledger')).rejects.toThrow('only grows');
 });
 
-test('a rule of a plan that was let in without a grace gets the default one; no further one is let in, nor a refund of no amount', async () => {
+test('migration 0011 gives rules without a grace the default, and rejects new ones and refunds without an amount', async () => {
   await applyMigrations(client, 'billing', MIGRATIONS, { upTo: '0010_create_prewarm_extension' });
   const insert = (id: string) =>
     client.query(
@@ -67,7 +67,7 @@ test('a rule of a plan that was let in without a grace gets the default one; no 
   await client.query(direction('0011_tighten_checks', 'Up'));
 });
 
-test('events of a ledger without providers become events of Stripe, keyed by provider and id; there and back', async () => {
+test('migrations 0014 and 0015 make older events events of Stripe, keyed by provider and id, up, down and up again', async () => {
   await applyMigrations(client, 'billing', MIGRATIONS, { upTo: '0013_make_room_for_renewals' });
   const insert = (id: string) => `INSERT INTO billing.webhook_events
     (id, type, livemode, source, status, attempts, occurred_at, received_at, processed_at, payload)
@@ -101,7 +101,7 @@ test.each([
   ['billing', '0016_rename_row_merges'],
   ['main', '0006_rename_row_merges'],
 ] as const)(
-  'the table of merged rows of %s and all that belongs to it change their names, there and back',
+  'migration %s/%s renames the table of merged rows with its key, sequence and index, up, down and up again',
   async (name, migration) => {
     const directory = path.join(MIGRATIONS, '..', name);
     await applyMigrations(client, name, directory, { upTo: migration });

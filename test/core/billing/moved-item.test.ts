@@ -19,7 +19,7 @@ const updated = (second: number, id: string, ...items: string[]) =>
     { created: EPOCH + second },
   );
 
-test('an item that another transaction moves meanwhile stays where it was moved to', async () => {
+test('an item that a concurrent transaction moves to another subscription stays there', async () => {
   const other = await database.client();
   const observer = await database.client();
   await applyWithEntitlements(client, updated(0, 'sub_a', 'si_moved', 'si_kept'), updated(0, 'sub_b', 'si_b'));

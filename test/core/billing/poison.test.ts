@@ -3,8 +3,8 @@ import { useBillingDatabase } from '../../support/billing';
 
 const { apply, rows } = useBillingDatabase();
 
-describe('poison', () => {
-  test('an event with a malformed object is recorded as failed with the field, and its neighbours are processed', async () => {
+describe('a poison event', () => {
+  test('with a malformed object is recorded as failed, naming the field, and its neighbours are processed', async () => {
     const poison = stripeEvent('customer.subscription.created', subscription({ id: 'sub_bad', currency: 12 }));
     const good = stripeEvent('customer.subscription.created', subscription({ id: 'sub_good' }));
 
@@ -17,7 +17,7 @@ describe('poison', () => {
     expect(await rows('SELECT id FROM billing.subscriptions')).toEqual([{ id: 'sub_good' }]);
   });
 
-  test('an event that only PostgreSQL refuses is isolated from a batch of others', async () => {
+  test('that only PostgreSQL rejects is isolated from the rest of its batch', async () => {
     // An integer column cannot hold this count of attempts.
     const poison = stripeEvent('invoice.payment_failed', invoice({ id: 'in_bad', attempt_count: 3_000_000_000 }));
     const good = Array.from({ length: 9 }, (_, index) =>
@@ -33,7 +33,7 @@ describe('poison', () => {
     ]);
   });
 
-  test('every further attempt is counted, and a corrected event is processed', async () => {
+  test('has every attempt counted, and is processed once it is corrected', async () => {
     const poison = stripeEvent('invoice.finalized', invoice({ currency: null }));
     await apply(poison);
     await apply(poison);
@@ -44,14 +44,14 @@ describe('poison', () => {
     ]);
   });
 
-  test('text that PostgreSQL cannot hold is stored with replacement characters', async () => {
+  test('with text that PostgreSQL cannot hold is stored with replacement characters, and does not fail', async () => {
     const event = stripeEvent('customer.subscription.created', subscription({ metadata: { user_id: 'a\0b\ud800c' } }));
 
     expect((await apply(event)).get(event.id)).toEqual({ status: 'processed' });
     expect(await rows('SELECT user_id FROM billing.subscriptions')).toEqual([{ user_id: 'a\ufffdb\ufffdc' }]);
   });
 
-  test('a type and an object that do not belong together are refused, naming the field', async () => {
+  test('whose object does not belong to its type is recorded as failed, naming the field', async () => {
     const event = stripeEvent('customer.subscription.updated', invoice());
 
     expect((await apply(event)).get(event.id)).toEqual({

@@ -43,7 +43,7 @@ describe('a second provider', () => {
   const applyOther = () =>
     applyEvents(client(), otherProvider, [{ event: otherEvent, source: 'webhook', receivedAt: new Date() }]);
 
-  test('may use the event ids of the first: each event is applied once', async () => {
+  test('may use event ids of the first, and each event is applied once', async () => {
     expect((await apply(event)).get(event.id)).toEqual({ status: 'processed' });
     expect((await applyOther()).get(event.id)).toEqual({ status: 'processed' });
     expect((await applyOther()).get(event.id)).toEqual({ status: 'duplicate' });
@@ -55,7 +55,7 @@ describe('a second provider', () => {
     ]);
   });
 
-  test('has its objects stored from the place where its own events hold them', async () => {
+  test('has its objects stored from where its own events hold them', async () => {
     await apply(event);
     await applyOther();
 
@@ -65,7 +65,7 @@ describe('a second provider', () => {
     ]);
   });
 
-  test('is not confused with the first by its name alone', async () => {
+  test('with events of the same shape is told apart by its name', async () => {
     const outcomes = await applyEvents(client(), { ...stripeProvider, name: 'other' }, delivered([event]));
 
     expect(outcomes.get(event.id)).toEqual({ status: 'processed' });

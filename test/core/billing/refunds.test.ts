@@ -50,7 +50,7 @@ const reported = (id: string, total: number, second = 0) =>
 const refunded = (type: string, id: string, chargeId: string, amount: number, status: string, second = 0) =>
   stripeEvent(type, refund({ id, charge: chargeId, amount, status }), at(second));
 
-test('a refund that is told by itself and by its charge is one entry', async () => {
+test('a refund that both its own event and its charge report is one entry', async () => {
   const id = nextCharge();
   await apply(reported(id, 3_000), refunded('refund.created', `re_${id}`, id, 3_000, 'succeeded'));
 
@@ -58,7 +58,7 @@ test('a refund that is told by itself and by its charge is one entry', async () 
   expect(await balance(id)).toEqual({ refunded: '3000', returned: '0', balance: '3000' });
 });
 
-test('a refund that fails weeks later is compensated by an entry of its own, and nothing is taken away', async () => {
+test('a refund that fails weeks later is compensated by another entry, and no entry is removed', async () => {
   const id = nextCharge();
   await apply(reported(id, 3_000), refunded('refund.created', `re_${id}`, id, 3_000, 'succeeded'));
   await apply(refunded('refund.failed', `re_${id}`, id, 3_000, 'failed', 1_800_000));
@@ -71,7 +71,7 @@ test('a refund that fails weeks later is compensated by an entry of its own, and
 });
 
 test.each(['refund.failed', 'refund.updated', 'charge.refund.updated'])(
-  'a failure that is all that was ever delivered (%s) still balances',
+  'a failed refund of which only %s was delivered still balances',
   async (type) => {
     const id = nextCharge();
     await apply(refunded(type, `re_${id}`, id, 3_000, 'failed'));
@@ -83,7 +83,7 @@ test.each(['refund.failed', 'refund.updated', 'charge.refund.updated'])(
   },
 );
 
-test('of totals that only a charge reports, each step is an entry, whatever order they arrive in', async () => {
+test('each step between totals that only a charge reports is an entry, in whatever order they arrive', async () => {
   const id = nextCharge();
   await apply(reported(id, 5_000, 2));
   await apply(reported(id, 3_000, 1));
@@ -96,7 +96,7 @@ test('of totals that only a charge reports, each step is an entry, whatever orde
   expect(rows).toEqual([{ amount_refunded: '5000' }]);
 });
 
-test('a total explained in part by a refund leaves the rest unattributed until the other refund arrives', async () => {
+test('a total that is partly explained by a refund leaves the rest unattributed until the other refund arrives', async () => {
   const id = nextCharge();
   await apply(reported(id, 5_000), refunded('refund.created', `re_${id}_a`, id, 3_000, 'succeeded'));
   expect(await entries(id)).toEqual([
@@ -109,7 +109,7 @@ test('a total explained in part by a refund leaves the rest unattributed until t
   expect(await balance(id)).toMatchObject({ balance: '5000' });
 });
 
-test('any history of refunds, of which some fail, delivered in any order ends in what Stripe says', async () => {
+test('any history of refunds, some of which fail, ends in the balance at Stripe, in whatever order it is delivered', async () => {
   const histories = fc.array(fc.record({ amount: fc.integer({ min: 1, max: 2_000 }), fails: fc.boolean() }), {
     minLength: 1,
     maxLength: 4,
@@ -156,6 +156,6 @@ test.each([
   `INSERT INTO billing.refund_ledger (entry, kind, charge_id, refund_id, amount, currency)
    VALUES ('re_x:returned', 'returned', 'ch_x', 're_x', 100, 'eur')`,
   `INSERT INTO billing.refund_ledger (entry, kind, charge_id, currency) VALUES ('ch_x:1', 'reported', 'ch_x', 'eur')`,
-])('an entry that does not say what its kind needs is refused: %s', async (insert) => {
+])('the database rejects a refund entry without the fields of its kind: %s', async (insert) => {
   await expect(client.query(insert)).rejects.toThrow('entries_say_what_their_kind_needs');
 });

@@ -21,7 +21,7 @@ const STATEMENTS = [
   'replace_subscription_items',
 ];
 const ENTITLEMENT_STATEMENTS = ['lock_entitlement_sources', 'replace_entitlements'];
-/** Two questions are asked on the way: which events were claimed, and which states were stored. */
+/** BEGIN, the claim, the states, what depends on the stored ones, COMMIT. */
 const ROUND_TRIPS = 5;
 
 let database: TestDatabase;
@@ -47,7 +47,7 @@ async function sentBy(client: Client): Promise<string[][]> {
   return roundTrips;
 }
 
-test('a pipelining connection sends the statements of a batch in the written order, in as few round trips as it has questions', async () => {
+test('a pipelining connection sends the statements of a batch in the written order, one round trip for each dependency', async () => {
   const roundTrips = await sentBy(await database.client());
 
   expect(roundTrips).toHaveLength(ROUND_TRIPS);

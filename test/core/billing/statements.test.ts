@@ -8,7 +8,7 @@ import { createTestDatabase, type TestDatabase } from '../../support/database';
 
 const BATCH = 100;
 const MAX_STATEMENTS_PER_EVENT = 0.2;
-/** Enough that PostgreSQL would never read a whole table for a batch, if there is any other way. */
+/** Enough that PostgreSQL never prefers a sequential scan for a batch when there is an index. */
 const STORED_SUBSCRIPTIONS = 20_000;
 
 let database: TestDatabase;
@@ -61,7 +61,7 @@ describe(`with ${STORED_SUBSCRIPTIONS} subscriptions stored`, () => {
       const values = statements.find((statement) => statement.text === text)?.values;
       if (values === undefined) continue;
       const custom = await client.query<Explained>(`EXPLAIN (FORMAT JSON) ${text}`, values);
-      // The plan for whatever values, which PostgreSQL keeps for a prepared statement.
+      // The generic plan, which PostgreSQL keeps for a prepared statement.
       const generic = await client.query<Explained>(`EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${text}`);
       plans.set(
         name,

@@ -3,7 +3,7 @@ import { useBillingDatabase } from '../../support/billing';
 
 const { apply, rows } = useBillingDatabase();
 
-describe('items of a subscription', () => {
+describe('the items of a subscription', () => {
   const itemsOf = (has_more: boolean, ...items: object[]) => ({
     items: { object: 'list', data: items, has_more },
   });
@@ -12,7 +12,7 @@ describe('items of a subscription', () => {
   const made = stripeEvent('customer.subscription.created', subscription(itemsOf(false, ...three)));
   const changed = subscriptionItem({ id: 'si_1', quantity: 7 });
 
-  test('a list that Stripe cut off changes the items that it carries and removes none', async () => {
+  test('are changed but never removed by a list that Stripe cut off', async () => {
     await apply(made);
     await apply(
       stripeEvent('customer.subscription.updated', subscription(itemsOf(true, changed)), { created: EPOCH + 5 }),
@@ -25,7 +25,7 @@ describe('items of a subscription', () => {
     ]);
   });
 
-  test('a whole list removes the items that it lacks', async () => {
+  test('are removed when a whole list lacks them', async () => {
     await apply(made);
     await apply(
       stripeEvent('customer.subscription.updated', subscription(itemsOf(false, changed)), { created: EPOCH + 5 }),
@@ -34,7 +34,7 @@ describe('items of a subscription', () => {
     expect(await stored()).toEqual([{ id: 'si_1', quantity: 7 }]);
   });
 
-  test('an item that stays as it is is not written again', async () => {
+  test('are not written again while they stay the same', async () => {
     const version = () => rows(`SELECT xmin::text, ctid::text FROM billing.subscription_items WHERE id = 'si_2'`);
     await apply(made);
     const before = await version();

@@ -4,7 +4,7 @@ import { createEntitlementCache, type EntitlementEntry } from '../../../core/ent
 import { startCacheServer, startRelay, startSilentServer, type CacheServer } from '../../support/cache-server';
 
 const open: (Cache | CacheServer)[] = [];
-/** Closed after the test, the newest first: connections before their server. */
+/** Closed after the test, newest first: connections before their server. */
 function closing<T extends Cache | CacheServer>(resource: T): T {
   open.unshift(resource);
   return resource;
@@ -15,7 +15,7 @@ afterEach(async () => {
 
 const reasons: string[] = [];
 beforeEach(() => reasons.splice(0));
-/** Patient, so that a busy machine is not taken for a cache that is away; `options` say otherwise. */
+/** With a long deadline, so that a busy machine does not look like an unavailable cache. */
 const cacheAt = (url: string, options: Partial<CacheOptions> = {}) =>
   closing(createCache({ url, onUnavailable: (reason) => reasons.push(reason), deadlineMs: 20_000, ...options }));
 
@@ -33,14 +33,14 @@ const entry = (version: number): EntitlementEntry => ({
 });
 const changed = (version: number) => [{ userId: 'user_1', projectId: 'project_1', version }];
 
-describe('entries', () => {
+describe('cache entries', () => {
   async function entitlementCache() {
     const server = closing(await startCacheServer());
     const cache = cacheAt(server.url);
     return { cache, entries: createEntitlementCache(cache) };
   }
 
-  test('are found as they were put, under the user and the project, and expire within a minute', async () => {
+  test('are returned as stored, by user and project, and expire within a minute', async () => {
     const { cache, entries } = await entitlementCache();
     await entries.put('user_1', 'project_1', entry(3));
 
@@ -53,14 +53,14 @@ describe('entries', () => {
     expect(lifetime).toBeLessThanOrEqual(60);
   });
 
-  test('of users whose ids hold the separator are kept apart', async () => {
+  test('are kept apart for users whose ids contain the separator', async () => {
     const { entries } = await entitlementCache();
     await entries.put('a:b', 'c', entry(1));
     expect(await entries.get('a', 'b:c')).toBeUndefined();
     expect(await entries.get('a:b', 'c')).toEqual(entry(1));
   });
 
-  test('that were invalidated are not found until the new version is put', async () => {
+  test('that were invalidated are missing until the new version is stored', async () => {
     const { entries } = await entitlementCache();
     await entries.put('user_1', 'project_1', entry(9));
     await entries.invalidate(changed(10));
@@ -70,7 +70,7 @@ describe('entries', () => {
     expect(await entries.get('user_1', 'project_1')).toEqual(entry(10));
   });
 
-  test('of a slow writer never replace a newer version', async () => {
+  test('from a slow writer never replace a newer version', async () => {
     const { entries } = await entitlementCache();
     await entries.invalidate(changed(10));
     await entries.put('user_1', 'project_1', entry(9));
@@ -81,7 +81,7 @@ describe('entries', () => {
     expect(await entries.get('user_1', 'project_1')).toEqual(entry(10));
   });
 
-  test('of the version that is announced late are kept', async () => {
+  test('survive a late invalidation of their own version', async () => {
     const { entries } = await entitlementCache();
     await entries.put('user_1', 'project_1', entry(10));
     await entries.invalidate(changed(10));
@@ -89,7 +89,7 @@ describe('entries', () => {
     expect(await entries.get('user_1', 'project_1')).toEqual(entry(10));
   });
 
-  test('in a form that is not known are as good as none, and are replaced', async () => {
+  test('of an unknown form count as missing and are replaced', async () => {
     const { cache, entries } = await entitlementCache();
     for (const value of ['{', '[]', '{"version":"1"}', '{"version":1,"entitlements":[{}]}']) {
       const store = `return redis.call('SET', KEYS[1], ARGV[1])`;
@@ -101,7 +101,7 @@ describe('entries', () => {
     expect(reasons).toEqual([]);
   });
 
-  test('of more changes than go at once are all invalidated', async () => {
+  test('are all invalidated when there are more changes than one batch holds', async () => {
     const { entries } = await entitlementCache();
     const users = Array.from({ length: 1_001 }, (_, index) => `user_${index}`);
     await entries.put('user_1000', 'project_1', entry(1));
@@ -111,15 +111,15 @@ describe('entries', () => {
   });
 });
 
-describe('a cache that is', () => {
-  test('none is never asked and never missed', async () => {
+describe('a cache', () => {
+  test('without a URL is never used and never reported', async () => {
     const entries = createEntitlementCache(cacheAt(''));
     await entries.put('user_1', 'project_1', entry(1));
     expect(await entries.get('user_1', 'project_1')).toBeUndefined();
     expect(reasons).toEqual([]);
   });
 
-  test('refusing connections is reported once and then left alone for a while', async () => {
+  test('that refuses connections is reported once and then not used for a while', async () => {
     const server = await startCacheServer();
     await server.close();
     let now = 0;
@@ -134,7 +134,7 @@ describe('a cache that is', () => {
     expect(reasons).toHaveLength(2);
   });
 
-  test('silent costs a bounded time, once, and one connection', async () => {
+  test('that never answers costs one deadline and one connection', async () => {
     const server = closing(await startSilentServer());
     const entries = createEntitlementCache(cacheAt(server.url, { deadlineMs: undefined }));
     const start = performance.now();
@@ -146,7 +146,7 @@ describe('a cache that is', () => {
     expect(server.connections()).toBe(1);
   });
 
-  test('cut off between two uses is connected to again without being missed', async () => {
+  test('that closed the connection between two uses is reconnected without an error', async () => {
     const server = closing(await startCacheServer());
     const relay = closing(await startRelay(server.url));
     const entries = createEntitlementCache(cacheAt(relay.url));
@@ -157,7 +157,7 @@ describe('a cache that is', () => {
     expect(reasons).toEqual([]);
   });
 
-  test('asked by many at once answers all over one connection', async () => {
+  test('answers many concurrent callers over one connection', async () => {
     const server = closing(await startCacheServer());
     const entries = createEntitlementCache(cacheAt(server.url));
     await Promise.all(Array.from({ length: 50 }, (_, index) => entries.put(`user_${index}`, 'p', entry(index))));
@@ -173,6 +173,6 @@ test.each([
   ['redis://127.0.0.1:6379', true],
   ['https://cache.example.com', false],
   ['rediss://', false],
-])('%j as CACHE_URL is accepted: %s', (value, accepted) => {
+])('the CACHE_URL %j is accepted: %s', (value, accepted) => {
   expect(cacheUrlSetting.safeParse(value).success).toBe(accepted);
 });

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-/** What PostgreSQL takes the array for, as text. */
+/** The array as PostgreSQL reads it, as text. */
 async function received(type: ArrayElementType, parameter: Buffer, as = 'text'): Promise<unknown[]> {
   const { rows } = await client.query<{ element: unknown }>(
     `SELECT element::${as} AS element FROM unnest($1::${type}[]) WITH ORDINALITY AS given (element, position) ORDER BY position`,
@@ -24,7 +24,7 @@ async function received(type: ArrayElementType, parameter: Buffer, as = 'text'):
 const text = fc.string({ unit: 'grapheme', maxLength: 40 }).map((value) => value.replaceAll('\0', ''));
 const withNulls = <T>(element: fc.Arbitrary<T>) => fc.array(fc.option(element), { maxLength: 30 });
 
-test('texts arrive as they are, whatever characters they hold', async () => {
+test('texts arrive unchanged, whatever characters they contain', async () => {
   await fc.assert(
     fc.asyncProperty(withNulls(text), async (texts) => {
       expect(await received('text', arrayParameter('text', texts))).toEqual(texts);
@@ -33,7 +33,7 @@ test('texts arrive as they are, whatever characters they hold', async () => {
   );
 });
 
-test('JSON documents arrive as they are', async () => {
+test('JSON documents arrive unchanged', async () => {
   const document = fc.jsonValue().map((value) => JSON.stringify(value).replaceAll(String.raw`\u0000`, ''));
   await fc.assert(
     fc.asyncProperty(withNulls(document), async (documents) => {
@@ -47,7 +47,7 @@ test('JSON documents arrive as they are', async () => {
   );
 });
 
-test('moments of any year that Stripe can name arrive to the millisecond', async () => {
+test('times of any year that Stripe can express arrive to the millisecond', async () => {
   const date = fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true });
   await fc.assert(
     fc.asyncProperty(withNulls(date), async (dates) => {
@@ -64,7 +64,7 @@ test('moments of any year that Stripe can name arrive to the millisecond', async
   );
 });
 
-test('amounts of any size, and true and false, arrive as they are', async () => {
+test('amounts of any size, and booleans, arrive unchanged', async () => {
   await fc.assert(
     fc.asyncProperty(withNulls(fc.maxSafeInteger()), withNulls(fc.boolean()), async (amounts, flags) => {
       expect(await received('bigint', arrayParameter('bigint', amounts))).toEqual(
@@ -76,6 +76,6 @@ test('amounts of any size, and true and false, arrive as they are', async () => 
   );
 });
 
-test('what is no whole number is refused before anything is sent', () => {
+test('a number that is not whole is rejected before anything is sent', () => {
   expect(() => arrayParameter('bigint', [0.5])).toThrow(RangeError);
 });

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-/** The credentials of the test cluster, but for some field. */
+/** The credentials of the test cluster with some fields changed. */
 function secretsWith(changed: Partial<Record<'username' | 'password', string>>): Secrets {
   return {
     read: async (arn, schema) =>
@@ -21,7 +21,7 @@ function secretsWith(changed: Partial<Record<'username' | 'password', string>>):
   };
 }
 
-test('a plain connection is refused by the server, with the right credentials too', async () => {
+test('the server rejects a connection without TLS, even with the right credentials', async () => {
   const { host, port, user, password } = testServices().cluster;
   const plain = new Client({ host, port, user, password, database: database.name, ssl: false });
   await expect(plain.connect()).rejects.toMatchObject({
@@ -30,13 +30,13 @@ test('a plain connection is refused by the server, with the right credentials to
   });
 });
 
-test('the functions connect by TLS', async () => {
+test('the functions connect over TLS', async () => {
   const client = await database.client();
   const session = await client.query('SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
   expect(session.rows).toEqual([{ ssl: true, version: expect.stringMatching(/^TLSv1\.[23]$/) as string }]);
 });
 
-test('a server that offers no TLS is told nothing, not even a user name', async () => {
+test('a server that offers no TLS receives nothing, not even a user name', async () => {
   const received: Buffer[] = [];
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
@@ -51,7 +51,7 @@ test('a server that offers no TLS is told nothing, not even a user name', async 
     const { port } = server.address() as AddressInfo;
     const connector = createConnector({ ...clusterTarget('billing'), port }, clusterSecrets(), 'test');
     await expect(connector.connect()).rejects.toMatchObject({ code: 'database_unavailable' });
-    // The request for TLS alone, which has eight bytes.
+    // Only the request for TLS, of eight bytes.
     expect(Buffer.concat(received).toString('hex')).toBe('0000000804d2162f');
   } finally {
     server.close();

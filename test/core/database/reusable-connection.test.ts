@@ -24,21 +24,21 @@ async function change(sql: string): Promise<void> {
   await client.query(sql);
 }
 
-test('a session that lost its prepared statements, as behind a proxy, is replaced', async () => {
+test('a session that lost its prepared statements, as can happen behind a proxy, is replaced', async () => {
   await change('CREATE TABLE numbers AS SELECT 1 AS n');
   await expect(numbers()).resolves.toEqual([1]);
   await connection.use((client) => client.query('DEALLOCATE ALL'));
   await expect(numbers()).resolves.toEqual([1]);
 });
 
-test('a session whose prepared statement returns other columns since a migration is replaced', async () => {
+test('a session with a prepared statement whose columns a migration changed is replaced', async () => {
   await change('CREATE TABLE numbers AS SELECT 1 AS n');
   await expect(numbers()).resolves.toEqual([1]);
   await change('ALTER TABLE numbers ALTER COLUMN n TYPE text');
   await expect(numbers()).resolves.toEqual(['1']);
 });
 
-test('a statement that is wrong by itself is not repeated', async () => {
+test('a statement with an error of its own is not repeated', async () => {
   let attempts = 0;
   await connection.use((client) => client.query('SELECT 1'));
   const wrong = connection.use(async (client) => {

@@ -29,7 +29,7 @@ describe.each([
   afterAll(() => client.end());
   beforeEach(() => observer.query('TRUNCATE facts'));
 
-  test('statements that are given together run in that order, and see each other', async () => {
+  test('statements that are sent together run in that order, and see each other', async () => {
     const counted = await inTransaction(client, async (run) => {
       const [, before, , after] = await Promise.all([
         run(INSERT, ['a']),
@@ -43,7 +43,7 @@ describe.each([
     expect(await stored()).toEqual(['a', 'b']);
   });
 
-  test('a refused statement takes everything with it: what came before, beside and after it', async () => {
+  test('a rejected statement undoes everything before, beside and after it', async () => {
     let late: RunStatement | undefined;
     const work = inTransaction(client, async (run) => {
       late = run;
@@ -51,12 +51,12 @@ describe.each([
       await Promise.all([run(INSERT, ['a']), run(INSERT, ['a']), run(INSERT, ['beside'])]);
     });
     await expect(work).rejects.toMatchObject({ code: '23505' });
-    // By now the transaction is over, and the statement would commit by itself.
+    // The transaction is over by now, and the statement would commit on its own.
     await expect(late?.(INSERT, ['after'])).rejects.toMatchObject({ code: '23505' });
     expect(await stored()).toEqual([]);
   });
 
-  test('work that overlooks a refusal is told that nothing was committed', async () => {
+  test('work that ignores an error is rejected, because nothing was committed', async () => {
     const work = inTransaction(client, async (run) => {
       await run(INSERT, ['a']);
       await run(INSERT, ['a']).catch(() => undefined);
@@ -89,7 +89,7 @@ describe.each([
     expect(await stored()).toEqual([]);
   });
 
-  test('work that fails by itself leaves nothing, and the connection serves the next', async () => {
+  test('work that throws leaves nothing, and the connection serves the next transaction', async () => {
     const work = inTransaction(client, async (run) => {
       await run(INSERT, ['a']);
       throw new Error('changed its mind');
@@ -99,7 +99,7 @@ describe.each([
     expect(await stored()).toEqual(['b']);
   });
 
-  test('each statement is timed from when the one before was answered', async () => {
+  test('each statement is timed from the answer to the one before', async () => {
     const SLEEP = { name: 'sleep', text: 'SELECT pg_sleep(0.5)::text AS id' };
     const took: [string, number][] = [];
     await inTransaction(
@@ -134,7 +134,7 @@ test('a pipelining connection does not wait for an answer before it sends the ne
   }
 });
 
-test('answers that arrive together give the first refusal, not one of those that only follow from it', async () => {
+test('of errors that arrive together, the first is thrown and not one that follows from it', async () => {
   const refusals = ['22003', '25P02', '25P02'];
   const answers: (() => void)[] = [];
   const client = {
@@ -158,7 +158,7 @@ test('answers that arrive together give the first refusal, not one of those that
   await expect(work).rejects.toMatchObject({ code: '22003' });
 });
 
-test('what was given but not sent when the work fails by itself is not run after the rollback', async () => {
+test('a statement that was not sent yet when the work throws does not run after the rollback', async () => {
   await observer.query('TRUNCATE facts');
   const client = await database.connector.connect();
   try {

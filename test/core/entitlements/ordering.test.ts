@@ -30,7 +30,7 @@ afterEach(async () => {
 const subscribed = (fields: Record<string, unknown>, seconds: number) =>
   stripeEvent('customer.subscription.updated', subscription(fields), { created: EPOCH + seconds });
 
-/** Somebody's subscription is handed over, renewed late and canceled; two courses are bought and refunded, one in vain. */
+/** A subscription moves to another user, is renewed late and canceled; of two refunded courses one refund fails. */
 const STORY: readonly StripeEvent[] = [
   subscribed({ status: 'trialing', trial_end: EPOCH + DAY }, 0),
   subscribed({ metadata: { project_id: 'project_1', user_id: 'user_2' } }, 1),
@@ -88,7 +88,7 @@ test('a purchase and its refund that are stored at the same time leave nothing g
     receivedAt: new Date(),
   });
   const bought = stripeEvent('checkout.session.completed', checkoutSession());
-  // Without a customer in common, nothing but the payment intent keeps the two transactions apart.
+  // Without a common customer, only the payment intent serialises the two transactions.
   const refunded = stripeEvent('charge.refunded', charge({ customer: null, amount_refunded: 9_900 }));
   let refunding: Promise<unknown> = Promise.resolve();
   await applyEvents(client, stripeProvider, [received(bought)], {
@@ -105,7 +105,7 @@ test('a purchase and its refund that are stored at the same time leave nothing g
   expect(await storedEntitlements(client)).toEqual([]);
 });
 
-test('a batch of a hundred events costs two statements more', async () => {
+test('entitlements cost a batch of a hundred events two more statements', async () => {
   const statements: string[] = [];
   const events = Array.from({ length: 100 }, (_, index) =>
     subscribed({ id: `sub_${index}`, metadata: { user_id: `user_${index}`, project_id: 'project_1' } }, 0),

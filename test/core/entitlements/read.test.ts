@@ -34,27 +34,27 @@ const PRO = 'user_1/project_1 pro sub_1';
 
 describe('a subscription', () => {
   test.each([
-    ['active lasts until the period ends and the grace is over', {}, at(33 * DAY)],
+    ['active grants until the period and the grace are over', {}, at(33 * DAY)],
     [
-      'trialing lasts until the trial ends, without grace',
+      'trialing grants until the trial ends, without grace',
       { status: 'trialing', trial_end: EPOCH + 14 * DAY },
       at(14 * DAY),
     ],
-    ['past due lasts for the grace, from the start of the unpaid period', { status: 'past_due' }, at(3 * DAY)],
-    ['to be canceled lasts until the end of the period', { cancel_at_period_end: true }, at(30 * DAY)],
-    ['to be canceled at a moment lasts until then', { cancel_at: EPOCH + 5 * DAY }, at(5 * DAY)],
+    ['past due grants for the grace, from the start of the unpaid period', { status: 'past_due' }, at(3 * DAY)],
+    ["to be canceled at the period's end grants until then", { cancel_at_period_end: true }, at(30 * DAY)],
+    ['to be canceled at a moment grants until then', { cancel_at: EPOCH + 5 * DAY }, at(5 * DAY)],
     [
-      'to be canceled after this period lasts no longer than it is paid for and grace',
+      'to be canceled after this period grants no longer than the paid period and the grace',
       { cancel_at: EPOCH + 90 * DAY },
       at(33 * DAY),
     ],
     [
-      'past due and to be canceled lasts until what comes first',
+      'past due and to be canceled grants until the earlier of the two ends',
       { status: 'past_due', cancel_at: EPOCH + DAY },
       at(DAY),
     ],
     [
-      'canceled lasted until it ended',
+      'canceled grants until it ended',
       { status: 'canceled', canceled_at: EPOCH + 2 * DAY, ended_at: EPOCH + 4 * DAY },
       at(4 * DAY),
     ],
@@ -68,18 +68,18 @@ describe('a subscription', () => {
     expect(await entitlements()).toEqual([]);
   });
 
-  test('of another plan, or of nobody, grants nothing', async () => {
+  test('that is of another plan, or names no user, grants nothing', async () => {
     const other = subscriptionItem({ price: { id: 'price_basic', product: 'prod_basic', currency: 'eur' } });
     await apply(subscribed({ items: { data: [other] } }), subscribed({ id: 'sub_2', metadata: {} }));
     expect(await entitlements()).toEqual([]);
   });
 
-  test('without a project grants in the empty one', async () => {
+  test('that names no project grants in the empty project', async () => {
     await apply(subscribed({ metadata: { user_id: 'user_1' } }));
     expect(await entitlements()).toEqual([`user_1/ pro sub_1 ${at(0)}..${at(33 * DAY)}`]);
   });
 
-  test('with two items of one feature grants it as long as the longer one', async () => {
+  test('with two items of one feature grants it for the longer of the two periods', async () => {
     const items = [subscriptionItem(), subscriptionItem({ id: 'si_2', current_period_end: EPOCH + 365 * DAY })];
     await apply(subscribed({ items: { data: items } }));
     expect(await entitlements()).toEqual([`${PRO} ${at(0)}..${at(368 * DAY)}`]);
@@ -95,7 +95,7 @@ describe('a subscription', () => {
     expect(await entitlements()).toEqual([`${PRO} ${at(0)}..${at(DAY)}`]);
   });
 
-  test('handed over to another user changes both users', async () => {
+  test('that moves to another user changes the entitlements of both', async () => {
     await apply(subscribed());
     const metadata = { project_id: 'project_1', user_id: 'user_2' };
     expect(await apply(subscribed({ metadata }, 1))).toEqual([
@@ -105,7 +105,7 @@ describe('a subscription', () => {
     expect(await entitlements()).toEqual([`user_2/project_1 pro sub_1 ${at(0)}..${at(33 * DAY)}`]);
   });
 
-  test('that changes in what entitlements do not depend on leaves the version, and writes no row again', async () => {
+  test('that changes without any effect on entitlements keeps the version and rewrites no row', async () => {
     await apply(subscribed());
     const stored = async () => (await client.query('SELECT ctid, xmin, xmax FROM billing.entitlements')).rows;
     const before = await stored();
@@ -115,7 +115,7 @@ describe('a subscription', () => {
     expect(await stored()).toEqual(before);
   });
 
-  test('of a plan, as before 2020, is granted by the rule that names the plan as its price', async () => {
+  test('with a plan instead of a price, as before 2020, matches the rule that names the plan as its price', async () => {
     const plan = { id: 'price_pro', product: 'prod_pro', amount: 2_900, currency: 'eur', interval: 'month' };
     const { price: _price, ...item } = subscriptionItem();
     await apply(subscribed({ items: { data: [{ ...item, plan }] } }));
@@ -127,7 +127,7 @@ describe('a subscription', () => {
 describe('a purchase', () => {
   const COURSE = [`user_1/project_1 course:course_1 cs_1 ${at(0)}..`];
 
-  test('that is paid, or free, is granted for good', async () => {
+  test('that is paid, or free, grants without an end', async () => {
     await apply(bought(), bought({ id: 'cs_2', payment_status: 'no_payment_required', payment_intent: null }));
     expect(await entitlements()).toEqual([...COURSE, ...COURSE.map((text) => text.replace('cs_1', 'cs_2'))]);
   });
@@ -142,7 +142,7 @@ describe('a purchase', () => {
     expect(await entitlements()).toEqual([]);
   });
 
-  test('stays granted after a partial refund and is gone after the full one', async () => {
+  test('still grants after a partial refund, and no longer after the full one', async () => {
     await apply(bought(), stripeEvent('charge.refunded', charge({ amount_refunded: 4_000 })));
     expect(await entitlements()).toEqual(COURSE);
     expect(await apply(stripeEvent('charge.refunded', charge({ amount_refunded: 9_900 })))).toMatchObject([
@@ -151,7 +151,7 @@ describe('a purchase', () => {
     expect(await entitlements()).toEqual([]);
   });
 
-  test('is gone after refunds that add up, and back when one of them fails', async () => {
+  test('grants nothing after refunds of the whole amount, and grants again when one of them fails', async () => {
     await apply(bought(), stripeEvent('charge.succeeded', charge()));
     await apply(
       stripeEvent('refund.created', refund({ id: 're_1', amount: 5_000 })),
@@ -163,7 +163,7 @@ describe('a purchase', () => {
     expect(await entitlements()).toEqual(COURSE);
   });
 
-  test('bought twice stays granted by the one that was not refunded', async () => {
+  test('that was made twice still grants by the one that was not refunded', async () => {
     await apply(bought(), bought({ id: 'cs_2', payment_intent: 'pi_2' }));
     await apply(stripeEvent('charge.refunded', charge({ amount_refunded: 9_900 })));
     expect(await entitlements()).toEqual(COURSE.map((text) => text.replace('cs_1', 'cs_2')));
@@ -184,14 +184,14 @@ describe('a rule', () => {
     ],
     ['a purchase without a kind', `source, item_id) VALUES ('purchase', 'a'`],
     ['a purchase with a price', `source, purchase_kind, price_id) VALUES ('purchase', 'course', 'a'`],
-  ])('that is %s is refused by the database as well, whoever writes it', async (_, columns) => {
+  ])('that is %s is rejected by the database itself', async (_, columns) => {
     const [names, values] = columns.split(') VALUES (');
     const insert = `INSERT INTO billing.entitlement_rules (id, features, ${names}) VALUES ('x', '{f}', ${values})`;
 
     await expect(client.query(insert)).rejects.toMatchObject({ constraint: 'rules_match_what_their_source_has' });
   });
 
-  test('of a product, a project or an item applies to nothing else', async () => {
+  test('that names a product, a project or an item matches nothing else', async () => {
     await putRules(client, [
       { id: 'product', grants: { source: 'subscription', productId: 'prod_pro', graceDays: 0 }, features: ['a', 'b'] },
       {
@@ -214,10 +214,10 @@ describe('a rule', () => {
   });
 });
 
-test('a batch touches the entitlements of nobody else', async () => {
+test('a batch leaves the entitlements of other users alone', async () => {
   const metadata = { project_id: 'project_1', user_id: 'user_2' };
   await apply(subscribed(), subscribed({ id: 'sub_2', metadata }));
-  // Wrong on purpose: whoever computes this user again would put it right.
+  // Wrong on purpose: recomputing this user would correct it.
   await client.query(`UPDATE billing.entitlements SET feature = 'planted' WHERE user_id = 'user_2'`);
 
   expect(await apply(subscribed({ status: 'past_due' }, 1))).toEqual([

@@ -26,7 +26,7 @@ let cache: EntitlementCache;
 beforeEach(async () => {
   [database, server] = await Promise.all([createTestDatabase('billing'), startCacheServer()]);
   client = await database.client();
-  // Patient, so that a busy machine is not taken for a cache that is away.
+  // A long deadline, so that a busy machine does not look like an unavailable cache.
   connection = createCache({ url: server.url, deadlineMs: 20_000, onUnavailable: () => undefined });
   cache = createEntitlementCache(connection);
   await putRules(client, RULES);
@@ -40,7 +40,7 @@ const subscribed = (fields: Record<string, unknown> = {}, seconds = 0) =>
   stripeEvent('customer.subscription.updated', subscription(fields), { created: EPOCH + seconds });
 const ofUser = (user: string, project = 'project_1') => ({ metadata: { user_id: user, project_id: project } });
 
-describe('computing again', () => {
+describe('recomputing', () => {
   const dependencies = (changes: Partial<RecomputeDependencies> = {}): RecomputeDependencies => ({
     client,
     cache,
@@ -49,8 +49,8 @@ describe('computing again', () => {
     ...changes,
   });
 
-  /** Three users in two projects, whose entitlements are then all lost without their caches knowing. */
-  async function lose(): Promise<void> {
+  /** Gives three users in two projects entitlements, then deletes these without invalidating caches. */
+  async function loseEntitlements(): Promise<void> {
     await applyWithEntitlements(
       client,
       subscribed({ id: 'sub_1', ...ofUser('user_1') }),
@@ -62,30 +62,30 @@ describe('computing again', () => {
   }
   const owners = async () => [...new Set((await storedEntitlements(client)).map((text) => text.split(' ')[0]))];
 
-  test('everybody restores what was lost, and once more changes nothing', async () => {
-    await lose();
+  test('all users restores lost entitlements, and changes nothing when repeated', async () => {
+    await loseEntitlements();
     expect(await recompute(dependencies(), 'all')).toEqual({ sources: 4, changed: 3 });
     expect(await unlikeGranted(client)).toEqual([]);
     expect(await recompute(dependencies(), 'all')).toEqual({ sources: 4, changed: 0 });
   });
 
-  test('a user, or a project, leaves the others', async () => {
-    await lose();
+  test('one user, or one project, leaves the others alone', async () => {
+    await loseEntitlements();
     expect(await recompute(dependencies(), { userId: 'user_1' })).toEqual({ sources: 2, changed: 1 });
     expect(await owners()).toEqual(['user_1/project_1']);
     expect(await recompute(dependencies(), { projectId: 'project_2' })).toEqual({ sources: 1, changed: 1 });
     expect(await owners()).toEqual(['user_1/project_1', 'user_3/project_2']);
   });
 
-  test('removes what is left of a source that is gone', async () => {
+  test('removes the entitlements of a source that no longer exists', async () => {
     await applyWithEntitlements(client, subscribed());
     await client.query('DELETE FROM billing.subscriptions');
     expect(await recompute(dependencies(), 'all')).toEqual({ sources: 1, changed: 1 });
     expect(await storedEntitlements(client)).toEqual([]);
   });
 
-  test('stops when the time is up and goes on from there', async () => {
-    await lose();
+  test('stops when the time is up, and the next call continues there', async () => {
+    await loseEntitlements();
     expect(await recompute(dependencies({ hasTime: () => false }), 'all')).toEqual({
       sources: 0,
       changed: 0,
@@ -95,7 +95,7 @@ describe('computing again', () => {
     expect(await owners()).toEqual(['user_3/project_2']);
   });
 
-  test('more sources than fit one transaction reaches all of them', async () => {
+  test('more sources than one transaction holds reaches all of them', async () => {
     const events = Array.from({ length: 1_001 }, (_, index) =>
       subscribed({ id: `sub_${index}`, ...ofUser(`user_${index}`) }),
     );
@@ -108,7 +108,7 @@ describe('computing again', () => {
     expect(await unlikeGranted(client)).toEqual([]);
   });
 
-  test('after the rules changed applies the new ones and invalidates the caches', async () => {
+  test('after a change of the rules applies the new ones and invalidates the caches', async () => {
     await applyWithEntitlements(client, subscribed());
     await cache.put('user_1', 'project_1', { version: 1, entitlements: [] });
     await putRules(client, [
@@ -120,7 +120,7 @@ describe('computing again', () => {
   });
 });
 
-test('changing the rules waits for those who compute by the old ones', async () => {
+test('changing the rules waits for the transactions that compute by the old ones', async () => {
   const other = await database.client();
   const observer = await database.client();
   await client.query('BEGIN');
@@ -136,7 +136,7 @@ test('changing the rules waits for those who compute by the old ones', async () 
 
 const away: Cache = { use: () => Promise.resolve(undefined), close: () => undefined };
 
-describe('reading', () => {
+describe('reading entitlements', () => {
   const asked: string[] = [];
   beforeEach(() => asked.splice(0));
   const readAt = (seconds: number, from: EntitlementCache = cache) =>
@@ -155,7 +155,7 @@ describe('reading', () => {
   const features = async (seconds: number, from?: EntitlementCache) =>
     (await readAt(seconds, from)).entitlements.map(({ feature }) => feature);
 
-  test('asks the database once, then the cache, until something changes', async () => {
+  test('queries the database once, then the cache, until something changes', async () => {
     await applyWithEntitlements(client, subscribed());
     expect(await readAt(DAY)).toEqual(await readAt(DAY));
     expect(await features(DAY)).toEqual(['pro']);
@@ -168,7 +168,7 @@ describe('reading', () => {
     expect(asked).toHaveLength(2);
   });
 
-  test('answers by the moment, from the cache as well, with nothing computed in between', async () => {
+  test('answers for the current moment, also from the cache and without recomputing', async () => {
     await applyWithEntitlements(client, subscribed());
     expect(await features(33 * DAY - 1)).toEqual(['pro']);
     expect(await features(33 * DAY)).toEqual([]);
@@ -176,11 +176,11 @@ describe('reading', () => {
     expect(asked).toHaveLength(1);
   });
 
-  test('answers version 0 for somebody unknown', async () => {
+  test('returns version 0 for an unknown user', async () => {
     expect(await readAt(0)).toEqual({ version: 0, entitlements: [] });
   });
 
-  test('answers from the database while the cache is away', async () => {
+  test('answers from the database while the cache is unavailable', async () => {
     await applyWithEntitlements(client, subscribed());
     const entries = createEntitlementCache(away);
     expect(await features(DAY, entries)).toEqual(['pro']);
@@ -188,7 +188,7 @@ describe('reading', () => {
     expect(asked).toHaveLength(2);
   });
 
-  test('leaves the cache alone when so long passed that a newer version may have been forgotten', async () => {
+  test('writes nothing to the cache after so long that the notice of a newer version may have expired', async () => {
     await applyWithEntitlements(client, subscribed());
     let seconds = DAY;
     await readEntitlements(

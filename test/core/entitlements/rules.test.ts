@@ -4,7 +4,7 @@ const plan = { id: 'pro', grants: { source: 'subscription', priceId: 'price_pro'
 const course = { id: 'course', grants: { source: 'purchase', kind: 'course' }, features: ['course:{item_id}'] };
 const problemsOf = (rules: unknown) => entitlementRules.safeParse(rules).error?.issues.map(({ message }) => message);
 
-test('rules of plans and of purchases are accepted, with seven days of grace unless they say otherwise', () => {
+test('rules of plans and of purchases are accepted, with seven days of grace by default', () => {
   expect(entitlementRules.parse([plan, course])).toEqual([
     { ...plan, grants: { ...plan.grants, graceDays: 7 } },
     course,
@@ -25,17 +25,17 @@ test.each([
   ],
   ['a negative grace', [{ ...plan, grants: { ...plan.grants, graceDays: -1 } }], 'expected zero or more days'],
   ['no features', [{ ...plan, features: [] }], 'expected at least one feature'],
-  ['the same name twice', [plan, { ...course, id: 'pro' }], 'expected every rule to have an id of its own'],
+  ['the same name twice', [plan, { ...course, id: 'pro' }], 'expected the id of every rule to be unique'],
   [
     'an unknown kind',
     [{ ...course, grants: { source: 'purchase', kind: 'car' } }],
     'expected `course`, `path`, `coaching` or `other`',
   ],
-  ['no list', {}, 'expected a list of rules'],
-])('%s is refused with the reason', (_, rules, reason) => {
+  ['no list around them', {}, 'expected a list of rules'],
+])('a set of rules with %s is rejected with the reason', (_, rules, reason) => {
   expect(problemsOf(rules)).toEqual([reason]);
 });
 
-test('a misspelt field is refused instead of matching everything', () => {
+test('a misspelt field is rejected instead of matching everything', () => {
   expect(problemsOf([{ ...plan, project: 'project_1' }])).toEqual([expect.stringContaining('project')]);
 });

@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => database.drop());
 
-/** Events that occurred, and were processed unless they failed, so many days ago. */
+/** Events that occurred, and unless they failed were processed, the given number of days ago. */
 async function record(prefix: string, count: number, occurredDaysAgo: number, processedDaysAgo: number | null) {
   await client.query(
     `INSERT INTO billing.webhook_events
@@ -39,7 +39,7 @@ const run = (options: { dryRun?: boolean; remainingMs?: () => number } = {}) =>
     { retentionDays: RETENTION_DAYS, dryRun: options.dryRun ?? false },
   );
 
-test('processed events older than the retention go; failed ones, recent ones and those replayed lately stay', async () => {
+test('a run deletes processed events older than the retention, and keeps failed, recent and recently replayed ones', async () => {
   await record('old', 5, RETENTION_DAYS + 1, RETENTION_DAYS + 1);
   await record('failed', 3, 400, null);
   await record('recent', 4, RETENTION_DAYS - 1, RETENTION_DAYS - 1);
@@ -50,21 +50,21 @@ test('processed events older than the retention go; failed ones, recent ones and
   expect(await run()).toMatchObject({ deleted: 0, complete: true });
 });
 
-test('more events than a batch holds go in one run', async () => {
+test('a run deletes more events than one batch holds', async () => {
   await record('old', 2_500, 200, 200);
 
   expect(await run()).toMatchObject({ deleted: 2_500, complete: true });
   expect(await left()).toEqual({});
 });
 
-test('a dry run counts and deletes nothing', async () => {
+test('a dry run counts the old events and deletes none', async () => {
   await record('old', 7, 200, 200);
 
   expect(await run({ dryRun: true })).toMatchObject({ deleted: 7, dryRun: true });
   expect(await left()).toEqual({ old: 7 });
 });
 
-test('a run whose time is up says so, and the next one goes on', async () => {
+test('a run whose time is up reports itself incomplete, and the next one continues', async () => {
   await record('old', 1_500, 200, 200);
   const remaining = [60_000, 0];
 
@@ -72,7 +72,7 @@ test('a run whose time is up says so, and the next one goes on', async () => {
   expect(await run()).toMatchObject({ deleted: 500, complete: true });
 });
 
-test('an event that another transaction works on is left to the next run', async () => {
+test('an event that another transaction has locked is left to the next run', async () => {
   await record('old', 3, 200, 200);
   const other = await database.client();
   await other.query(`BEGIN; SELECT FROM billing.webhook_events WHERE id = 'old1' FOR UPDATE`);

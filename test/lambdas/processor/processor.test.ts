@@ -30,7 +30,7 @@ const carrying = (messageId: string, event: StripeEvent) => message(messageId, J
 const processMessages = (...records: SQSRecord[]) =>
   processBatch(records, { connection, log: silentLog, observe: () => undefined });
 
-test('exactly the messages that could not be applied are to be delivered again', async () => {
+test('exactly the messages that could not be applied are reported for another delivery', async () => {
   const summary = await processMessages(
     carrying('good', stripeEvent('customer.subscription.created', subscription())),
     message('not JSON', '{'),
@@ -38,7 +38,7 @@ test('exactly the messages that could not be applied are to be delivered again',
     carrying('poison', stripeEvent('invoice.finalized', invoice({ total: '12' }))),
   );
 
-  expect(summary).toMatchObject({ processed: 1, duplicates: 0, failed: 3, processedMoments: [EPOCH] });
+  expect(summary).toMatchObject({ processed: 1, duplicates: 0, failed: 3, createdAtSeconds: [EPOCH] });
   expect(summary.response.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier).toSorted()).toEqual([
     'not JSON',
     'not an event',
@@ -55,7 +55,7 @@ test('a message of an unknown provider is delivered again alone and leaves nothi
   expect((await client.query('SELECT provider FROM billing.webhook_events')).rows).toEqual([{ provider: 'stripe' }]);
 });
 
-test('those that fail for the last time are counted as parked, whether they are events or not', async () => {
+test('messages that fail for the last time are counted as parked, whether they are events or not', async () => {
   const received = (times: number, record: SQSRecord): SQSRecord => ({
     ...record,
     attributes: { ...record.attributes, ApproximateReceiveCount: String(times) },
@@ -81,7 +81,7 @@ test('the same event twice in one batch is one effect and no failure', async () 
   });
 });
 
-test('a poison event is counted up with each delivery and keeps its error', async () => {
+test('a poison event counts each delivery and keeps its error', async () => {
   const poison = carrying('poison', stripeEvent('invoice.finalized', invoice({ total: '12' })));
   for (let delivery = 1; delivery <= 3; delivery += 1) await processMessages(poison);
 

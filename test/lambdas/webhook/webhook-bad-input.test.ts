@@ -41,7 +41,7 @@ async function deliver(
   return { answer, queued };
 }
 
-/** Refused as the sender's fault, with one line that names no secret, and nothing queued. */
+/** Rejected by the sender's fault with one line that names no secret; nothing is queued. */
 const REFUSED = {
   answer: { statusCode: 400, body: expect.stringMatching(/^(?!.*whsec_)\{"error":"[^\n]{10,}"\}$/) },
   queued: [],
@@ -56,7 +56,7 @@ test('a signed event is queued byte for byte, whichever way API Gateway encodes 
   }
 });
 
-test('a body of which any byte was changed, added or removed is refused', async () => {
+test('a body with any byte changed, added or removed is rejected', async () => {
   const bytes = Buffer.from(payload);
   const mutations = fc.oneof(
     fc.record({ at: fc.nat(bytes.length - 1), change: fc.integer({ min: 1, max: 255 }) }).map(({ at, change }) => {
@@ -78,7 +78,7 @@ test('a body of which any byte was changed, added or removed is refused', async 
   );
 });
 
-test('a signature that was not made for this body is refused, whatever it looks like', async () => {
+test('a signature that was not made for this body is rejected, whatever it looks like', async () => {
   const [time, own = ''] = sign(payload).split(',');
   const signatures = fc.oneof(
     fc.string(),
@@ -95,7 +95,7 @@ test('a signature that was not made for this body is refused, whatever it looks 
   );
 });
 
-test('a correctly signed body counts only within 300 seconds of now, in both directions', async () => {
+test('a correctly signed body is accepted only within 300 seconds of now, in both directions', async () => {
   const now = Math.floor(NOW.getTime() / 1000);
   await fc.assert(
     fc.asyncProperty(
@@ -108,13 +108,13 @@ test('a correctly signed body counts only within 300 seconds of now, in both dir
   );
 });
 
-test('a time in the signature that no clock shows is refused', async () => {
+test('a malformed time in the signature is rejected', async () => {
   for (const time of ['NaN', '-1', '1e9', '9'.repeat(20), '']) {
     expect(await deliver(payload, sign(payload).replace(/t=\d+/, `t=${time}`))).toMatchObject(REFUSED);
   }
 });
 
-test('correctly signed, any JSON that is no event is refused', async () => {
+test('a correctly signed body that is not an event is rejected', async () => {
   await fc.assert(
     fc.asyncProperty(fc.json({ maxDepth: 6, stringUnit: 'binary' }), async (json) =>
       expect(await deliver(json, sign(json))).toMatchObject(REFUSED),
@@ -125,7 +125,7 @@ test('correctly signed, any JSON that is no event is refused', async () => {
 
 const fields = JSON.stringify(stripeEvent('x', {})).slice(1, -1);
 test.each([
-  ['nested 100,000 levels deep', 400, '['.repeat(100_000) + ']'.repeat(100_000)],
+  ['arrays nested 100,000 levels deep', 400, '['.repeat(100_000) + ']'.repeat(100_000)],
   [
     'an event around an object nested 100,000 levels deep',
     200,
@@ -134,7 +134,7 @@ test.each([
       `{"deep":${'['.repeat(100_000)}${']'.repeat(100_000)},"object":"subscription"`,
     ),
   ],
-  ['nested and never closed', 400, '{"a":'.repeat(100_000)],
+  ['objects nested and never closed', 400, '{"a":'.repeat(100_000)],
   ['an event without data', 400, `{${fields.replace(/"data":.*$/, '"data":null')}}`],
   ['an event with a prototype', 200, `{${fields},"__proto__":{"id":"evt_x"},"constructor":{"prototype":1}}`],
   [
@@ -142,17 +142,17 @@ test.each([
     400,
     payload.replace(/"created":\d+,"livemode"/, '"created":99999999999999999999,"livemode"'),
   ],
-  ['an event with an id twice, the last of which is none', 400, `{${fields},"id":7}`],
+  ['an event with two ids, the second one malformed', 400, `{${fields},"id":7}`],
   ['a lone surrogate in the type', 200, payload.replace('customer.subscription.created', '\\ud800')],
   ['a byte order mark', 400, `\uFEFF${payload}`],
-])('correctly signed, %s is answered %i', async (_name, statusCode, body) => {
+])('a correctly signed body with %s is answered %i', async (_name, statusCode, body) => {
   const { answer, queued } = await deliver(body, sign(body));
 
   expect(answer.statusCode).toBe(statusCode);
   expect(queued).toHaveLength(statusCode === 200 ? 1 : 0);
 });
 
-test('a live event of a connected account is answered 200 by a test endpoint, and queued nowhere', async () => {
+test('a live event of a connected account is answered 200 by a test endpoint and not queued', async () => {
   const body = payload.replace('"livemode":false', '"livemode":true,"account":"acct_1"');
   const { answer, queued } = await deliver(body, sign(body));
 
@@ -160,11 +160,11 @@ test('a live event of a connected account is answered 200 by a test endpoint, an
   expect({ statusCode: answer.statusCode, queued }).toEqual({ statusCode: 200, queued: [] });
 });
 
-describe('our own faults', () => {
+describe('a fault of ours', () => {
   test.each([
     ['the queue does not answer', { send: () => Promise.reject(new Error('timeout')) }],
     ['the signing secret cannot be read', { secrets: () => Promise.reject(new Error('denied')) }],
-  ])('are answered 500, so that Stripe delivers again: %s', async (_name, fault) => {
+  ])('is answered 500, so that Stripe delivers again: %s', async (_name, fault) => {
     const { answer, outcome } = await respond(
       { body: payload, isBase64Encoded: false, headers: { 'stripe-signature': sign(payload) } },
       {

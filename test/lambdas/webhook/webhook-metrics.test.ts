@@ -23,8 +23,8 @@ import {
 
 type EmfRecord = Record<string, unknown> & { _aws: { CloudWatchMetrics: { Dimensions: string[][] }[] } };
 
-describe('labels', () => {
-  test('names beyond the limit, and those that CloudWatch does not take, are `other`; no name is `none`', () => {
+describe('metric labels', () => {
+  test('are `other` for names beyond the limit and names that CloudWatch rejects, and `none` without a name', () => {
     const name = boundedNames(2);
 
     expect(['a', 'b', 'c', 'a', '', null, 'é', '\n', 'x'.repeat(101)].map((value) => name(value))).toEqual([
@@ -40,7 +40,7 @@ describe('labels', () => {
     ]);
   });
 
-  test('a type that changes nothing is counted as `other`', () => {
+  test('are `other` for event types that the endpoint is not subscribed to', () => {
     expect(typeLabel('charge.refunded')).toBe('charge.refunded');
     expect(typeLabel('tax.settings.updated')).toBe('other');
   });
@@ -51,11 +51,11 @@ describe('labels', () => {
     ["its subscription's metadata before 2025", olderInvoice(), 'academy'],
     ['the configured default', subscription({ metadata: {} }), 'default_app'],
     ['the configured default when the metadata is malformed', { metadata: [{ app_id: 1 }], parent: 7 }, 'default_app'],
-  ])('the app of an event comes from %s', (_source, object, app) => {
+  ])('take the app of an event from %s', (_source, object, app) => {
     expect(appOf(stripeEvent('x', object), 'default_app')).toBe(app);
   });
 
-  test('the plan of a subscription is its price, or its plan in old shapes', () => {
+  test('take the plan of a subscription from its price, or from its plan in old shapes', () => {
     expect(planOf(stripeEvent('x', subscription()))).toBe('price_pro');
     expect(planOf(stripeEvent('x', olderSubscription({ items: { data: [{ plan: { id: 'plan_1' } }] } })))).toBe(
       'plan_1',
@@ -64,8 +64,8 @@ describe('labels', () => {
   });
 });
 
-describe('types', () => {
-  test('each is asked for once, by as many lists as events.list takes 20 types at most', () => {
+describe('event types', () => {
+  test('are each listed once, in requests of at most 20 types', () => {
     const lanes = eventLanes(ENDPOINT_EVENT_TYPES, {});
 
     expect(lanes.flatMap(({ types }) => types)).toEqual([...new Set(ENDPOINT_EVENT_TYPES)]);
@@ -73,7 +73,7 @@ describe('types', () => {
   });
 });
 
-describe('what a batch says', () => {
+describe('the metrics of a batch', () => {
   const created = () => stripeEvent('customer.subscription.created', subscription());
   const events = [
     created(),
@@ -85,7 +85,7 @@ describe('what a batch says', () => {
     stripeEvent('invoice.paid', invoice(), { api_version: null }),
   ];
 
-  test('subscriptions are counted by change, app and plan, restricted accounts and other API versions by event', () => {
+  test('count subscriptions by change, app and plan, and restricted accounts and other API versions by event', () => {
     expect(tally(events, null)).toEqual({
       subscriptions: [
         { change: 'created', app: 'academy', plan: 'price_pro', count: 2 },
@@ -97,14 +97,14 @@ describe('what a batch says', () => {
     });
   });
 
-  test('the expected API version is the one that the client library is typed for', () => {
+  test('expect the API version that the client library is typed for', () => {
     expect(STRIPE_API_VERSION).toBe(Stripe.API_VERSION);
   });
 
-  test('totals keep the dimensions that the alarms read; further counts have records of their own', () => {
+  test('keep the dimensions of the alarms in the totals, and publish further counts in separate records', () => {
     const lines: string[] = [];
     const output = jest.spyOn(console, 'log').mockImplementation((line: string) => void lines.push(line));
-    // Only then do metrics go through the global console, where the test can see them.
+    // Makes metrics go through the global console, where the test can see them.
     Object.assign(process.env, { POWERTOOLS_DEV: 'true', POWERTOOLS_METRICS_DISABLED: 'false' });
     try {
       const metrics = new Metrics({
@@ -119,7 +119,7 @@ describe('what a batch says', () => {
           duplicates: 1,
           failed: 0,
           parked: 0,
-          processedMoments: [EPOCH, EPOCH - 10],
+          createdAtSeconds: [EPOCH, EPOCH - 10],
           ...tally(events, 'shop'),
         },
         new Date(EPOCH * 1000),

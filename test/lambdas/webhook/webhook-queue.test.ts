@@ -13,7 +13,7 @@ interface Received {
 
 let server: Server;
 let received: Received[];
-/** Answers of the queue in turn; the last one for all further requests. */
+/** Answers of the queue, in turn; the last one repeats. */
 let answers: ((response: ServerResponse) => void)[];
 let endpoint: string;
 
@@ -51,7 +51,7 @@ const environment = () => ({
 });
 const sender = (own = environment()) => createQueueSender(QUEUE_URL, own, { connectMs: 1_000, answerMs: 200 });
 
-test('a message reaches the queue with the credentials of the moment', async () => {
+test('a message reaches the queue with its provider and the current credentials', async () => {
   answers = [taken];
   const changing = environment();
   const send = sender(changing);
@@ -77,7 +77,7 @@ test.each([
   ['throttles', refused(400, 'RequestThrottled')],
   ['cuts the connection', cutOff],
   ['does not answer', silent],
-])('a queue that %s once is asked again', async (_what, fault) => {
+])('a message is sent again to a queue that %s once', async (_what, fault) => {
   answers = [fault, taken];
   await sender()(MESSAGE, 'stripe');
 
@@ -90,7 +90,7 @@ test.each([
   ['never answers', silent, 3, 'No answer within 200 ms'],
   ['refuses the function', refused(403, 'AccessDenied'), 1, 'AccessDenied'],
 ])(
-  'a queue that %s is given up with a reason that repeats nothing of the message',
+  'sending to a queue that %s fails with a reason that repeats nothing of the message',
   async (_what, fault, attempts, reason) => {
     answers = [fault];
     const failure: Error = await sender()(MESSAGE, 'stripe').then(
@@ -116,7 +116,7 @@ test('the connection is kept for the next message', async () => {
   expect(sockets.size).toBe(1);
 });
 
-describe('signatures', () => {
+describe('request signatures', () => {
   const scope = {
     credentials: { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' },
     region: 'us-east-1',
@@ -124,7 +124,7 @@ describe('signatures', () => {
   };
   const at = new Date('2015-08-30T12:36:00Z');
 
-  test("are those of AWS's own test suite (post-vanilla, post-header-key-sort)", () => {
+  test("equal those of AWS's own test suite (post-vanilla, post-header-key-sort)", () => {
     const sign = createSigner();
     const signatureOf = (headers: Record<string, string>) =>
       /Signature=(\w+)$/.exec(
@@ -137,7 +137,7 @@ describe('signatures', () => {
     );
   });
 
-  test('of another key, day or region are not those of the first', () => {
+  test('differ for another key, day or region', () => {
     const sign = createSigner();
     const signed = (changes: Partial<typeof scope>, now = at) =>
       sign({ host: 'h', headers: {}, body: 'b' }, { ...scope, ...changes }, now).authorization;

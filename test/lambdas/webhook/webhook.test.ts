@@ -17,8 +17,8 @@ function sign(body: string, { secret = SECRETS.current, ageSeconds = 0 } = {}): 
 const check = (body: string, signature: string | undefined, secrets = SECRETS, livemode = false) =>
   verify({ body: Buffer.from(body), signature }, secrets, livemode, NOW);
 
-describe('accepted', () => {
-  test('an event that Stripe just signed, with its body unchanged', () => {
+describe('the webhook accepts', () => {
+  test('an event that Stripe has just signed, with its body unchanged', () => {
     expect(check(payload, sign(payload))).toEqual({ accepted: true, event, message: payload });
   });
 
@@ -56,7 +56,7 @@ describe('accepted', () => {
     ).toMatchObject({ accepted: true });
   });
 
-  test.each([false, true])('and ignored: what happened in a connected account in the other mode (live: %s)', (live) => {
+  test.each([false, true])('and ignores an event of a connected account in the other mode (live: %s)', (live) => {
     const body = JSON.stringify({ ...event, livemode: live, account: 'acct_1' });
 
     expect(check(body, sign(body), SECRETS, !live)).toEqual({
@@ -78,7 +78,7 @@ describe('accepted', () => {
     expect(check(payload, sign(payload), { current: 'whsec_current\n' })).toMatchObject({ accepted: true });
   });
 
-  test('an event whose text no queue could carry, escaped to mean the same', () => {
+  test('an event with text that SQS rejects, and escapes that text', () => {
     const body = JSON.stringify(stripeEvent('x', { object: 'x', note: 'a\uFFFEb\uFFFF' }));
     const verdict = check(body, sign(body));
 
@@ -86,14 +86,14 @@ describe('accepted', () => {
     expect(JSON.parse((verdict as { message: string }).message)).toEqual(JSON.parse(body));
   });
 
-  test('an event of a type that nobody handles', () => {
+  test('an event of a type that has no effect', () => {
     const body = JSON.stringify(stripeEvent('some.future_type', { object: 'future' }));
 
     expect(check(body, sign(body))).toMatchObject({ accepted: true, event: { type: 'some.future_type' } });
   });
 });
 
-describe('refused with a one-line reason', () => {
+describe('the webhook rejects with a one-line reason', () => {
   const oversized = JSON.stringify({ ...event, padding: 'x'.repeat(MAX_BODY_BYTES) });
   const tampered = payload.replace('2900', '1');
   const notJson = 'subscription=sub_1';
@@ -101,30 +101,48 @@ describe('refused with a one-line reason', () => {
   const live = JSON.stringify({ ...event, livemode: true });
 
   test.each([
-    ['unsigned', payload, undefined, 400, 'The Stripe-Signature header is missing'],
-    ['empty', '', sign(''), 400, 'The body is empty'],
-    ['signed at two times', payload, `${sign(payload)},t=1`, 400, 'malformed; expected t=…,v1=…'],
+    ['an unsigned body', payload, undefined, 400, 'The Stripe-Signature header is missing'],
+    ['an empty body', '', sign(''), 400, 'The body is empty'],
+    ['a body signed at two times', payload, `${sign(payload)},t=1`, 400, 'malformed; expected t=…,v1=…'],
     ['a malformed header', payload, 'v1=abc', 400, 'malformed; expected t=…,v1=…'],
     [
-      'signed with another secret',
+      'a body signed with another secret',
       payload,
       sign(payload, { secret: 'whsec_x' }),
       400,
       "does not match this endpoint's signing secret",
     ],
-    ['changed after it was signed', tampered, sign(payload), 400, 'does not match'],
-    ['too old', payload, sign(payload, { ageSeconds: 301 }), 400, 'The signature is 301 seconds old'],
+    ['a body changed after it was signed', tampered, sign(payload), 400, 'does not match'],
     [
-      'from the future',
+      'a signature that is too old',
+      payload,
+      sign(payload, { ageSeconds: 301 }),
+      400,
+      'The signature is 301 seconds old',
+    ],
+    [
+      'a signature from the future',
       payload,
       sign(payload, { ageSeconds: -301 }),
       400,
       'The signature is 301 seconds in the future',
     ],
-    ['oversized', oversized, sign(oversized), 413, `at most ${MAX_BODY_BYTES} are accepted`],
-    ['not JSON', notJson, sign(notJson), 400, 'The body is not JSON'],
-    ['not an event', notAnEvent, sign(notAnEvent), 400, 'The body is not a Stripe event: id: expected an event id'],
-    ['live where test is expected', live, sign(live), 400, 'This endpoint takes test events; this is a live event'],
+    ['an oversized body', oversized, sign(oversized), 413, `at most ${MAX_BODY_BYTES} are accepted`],
+    ['a body that is not JSON', notJson, sign(notJson), 400, 'The body is not JSON'],
+    [
+      'a body that is not an event',
+      notAnEvent,
+      sign(notAnEvent),
+      400,
+      'The body is not a Stripe event: id: expected an event id',
+    ],
+    [
+      'a live event where test events are expected',
+      live,
+      sign(live),
+      400,
+      'This endpoint takes test events; this is a live event',
+    ],
   ])('%s', (_name, body, signature, statusCode, reason) => {
     const verdict = check(body, signature);
 
