@@ -11,7 +11,7 @@ import type { Teardown } from '../../local/runtime/teardown';
 import { progress } from '../support/table';
 import { deliveries, SIGNING_SECRET, type Delivery } from './workload';
 
-/** The serving target (G4). */
+/** The serving target, in requests per second. */
 const RATE_PER_SECOND = 1_000;
 const WARM_UP_REQUESTS = 2_000;
 /** Requests under way at once when the most is looked for. */

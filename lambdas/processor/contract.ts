@@ -14,7 +14,7 @@ export interface ProcessorEnvironment extends BaseEnvironment, BillingDatabaseEn
  */
 export const BATCH_SIZE = 200;
 
-/** Receives before an event is parked in the dead-letter queue: G1 and G2, "retried up to 3 times". */
+/** Receives before an event is parked in the dead-letter queue: policy is "retried up to 3 times". */
 export const MAX_ATTEMPTS = 3;
 
 export const PROCESSOR_METRICS = {

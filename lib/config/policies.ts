@@ -1,7 +1,7 @@
 import { DEFAULT_RETENTION_DAYS } from '../../lambdas/cleanup/contract';
 import type { DatabaseName } from '../../core/contract';
 
-/** What is promised about the backups of one database (G0, rule 2). */
+/** What is promised about the backups of one database. */
 export interface BackupPolicy {
   readonly priority: 'critical' | 'high';
   /** Hours between two backups. An archive older than this is overdue. */
@@ -58,13 +58,13 @@ export const STREAMING_LIMIT_GIB = 40;
 export const EVENT_RETENTION_DAYS = DEFAULT_RETENTION_DAYS;
 
 /**
- * Days after which a secret is changed (G0). Shorter means more chances for a rotation to fail; longer, more time for
+ * Days after which a secret is changed, by security policy. Shorter means more chances for a rotation to fail; longer, more time for
  * whoever has got hold of one.
  */
 export const SECRET_ROTATION_DAYS = 90;
 
 /**
- * Milliseconds from which a statement is slow (G0): PostgreSQL logs it, and the 95th percentile above it raises the warning
+ * Milliseconds from which a statement is slow, by the operations guides: PostgreSQL logs it, and the 95th percentile above it raises the warning
  * on query latency. Lower fills the log with healthy statements; higher leaves an alarm without a statement to look at.
  */
 export const SLOW_QUERY_MS = 500;

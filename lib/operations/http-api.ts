@@ -19,7 +19,7 @@ import { acknowledgeManagedPolicy } from '../policy/acknowledge-permissions';
 import { ApiDomain } from './api-domain';
 import { WebAcl } from './web-acl';
 
-/** Requests a second that get through; above it, Stripe is answered 429 and delivers later. The target is 1,000 (G4). */
+/** Requests a second that get through; above it, Stripe is answered 429 and delivers later. The serving target is 1,000. */
 const THROTTLING_RATE_LIMIT = 1_000;
 /** Requests that a burst may take at once: two seconds' worth. Lower answers 429 to a burst that the queue would take. */
 const THROTTLING_BURST_LIMIT = 2_000;

@@ -79,7 +79,7 @@ function databaseCpu(onRds: readonly DatabaseName[]): AlarmDefinition {
     ...HALF_AN_HOUR,
     name: 'databaseCpu',
     measure,
-    // G4: scale when it is above this consistently.
+    // The scaling guide: scale when it is above this consistently.
     thresholds: { warning: 70, critical: 90 },
     metric: highestOfDatabases(measure, onRds, (database) => ({
       from: 'instance',
@@ -100,7 +100,7 @@ function databaseMemory(onRds: readonly DatabaseName[]): AlarmDefinition {
     ...HALF_AN_HOUR,
     name: 'databaseMemory',
     measure,
-    // G4: scale when it is above this consistently.
+    // The scaling guide: scale when it is above this consistently.
     thresholds: { warning: 80, critical: 90 },
     metric: highestOfDatabases(measure, onRds, (database) => ({
       from: 'math',
@@ -125,7 +125,7 @@ function databaseConnections(): AlarmDefinition {
     name: 'databaseConnections',
     measure,
     unit: '%',
-    // G4: near the maximum. At 100 every function is refused, and so is the operator who comes to repair it.
+    // The scaling guide: near the maximum. At 100 every function is refused, and so is the operator who comes to repair it.
     thresholds: { warning: 80, critical: 90 },
     comparisonOperator: 'GreaterThanThreshold',
     metric: {

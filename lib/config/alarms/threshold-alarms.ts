@@ -22,8 +22,8 @@ const TWO_OF_THREE_PERIODS = {
 } as const;
 
 /**
- * The alert thresholds of the operations guides for the way of an event, and when each counts. The pairs of G0 are word for
- * word; where another guide names one limit (G2, G4), it is the warning, or the promise is the critical one.
+ * The alert thresholds of the operations guides for the way of an event, and when each counts. The guides give some as
+ * pairs, taken word for word; where a guide names one limit only, it is the warning, or the promise is the critical one.
  */
 export function thresholdAlarms(): AlarmDefinition[] {
   return [
@@ -117,7 +117,7 @@ function webhookDelivery(): AlarmDefinition {
     name: 'webhookDelivery',
     measure,
     unit: '%',
-    // G2: delivery success above 99 %.
+    // Promised: delivery success above 99 %.
     thresholds: { warning: 1, critical: 5 },
     metric: {
       from: 'math',
@@ -148,7 +148,7 @@ function webhookAnswer(): AlarmDefinition {
     name: 'webhookAnswer',
     measure,
     unit: 'ms',
-    // G2: a mean answer below 5 s. Stripe gives up on a delivery soon after.
+    // Promised: a mean answer below 5 s. Stripe gives up on a delivery soon after.
     thresholds: { warning: 2500, critical: 5000 },
     metric: latency(measure, 'Average'),
     symptom: 'Stripe waits long for the answer to a webhook',
@@ -165,7 +165,7 @@ function responseTime(): AlarmDefinition {
     name: 'responseTime',
     measure,
     unit: 'ms',
-    // G4: scale when responses take longer than this.
+    // The scaling guide: scale when responses take longer than this.
     thresholds: { warning: 500, critical: 1000 },
     metric: latency(measure, 'p95'),
     symptom: 'The API responds slowly',

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { resourcesOf, templatesOf, type Synthesised } from '../lib/support';
 
-const readme = readFileSync(path.resolve(__dirname, '../../README.md'), 'utf8');
-const deploy = readme.slice(readme.indexOf('## Deploy'), readme.indexOf('## Configuration'));
+const guide = readFileSync(path.resolve(__dirname, '../../docs/deploy.md'), 'utf8');
+const deploy = guide.slice(0, guide.indexOf('## Configuration'));
 const templates = templatesOf('staging');
 const found = (pattern: RegExp) => [...deploy.matchAll(pattern)].map(([, ...groups]) => groups);
 
@@ -12,7 +12,7 @@ function outputsOf(part: keyof Synthesised): string[] {
   return Object.keys(Outputs);
 }
 
-test('every output that the README reads is one that its stack prints, and only one', () => {
+test('every output that the deployment guide reads is one that its stack prints, and only one', () => {
   const named = found(/output (Data|Operations|Monitoring) (\w+)/g);
   // In a loop over both topics.
   const topics = found(/\b(Alerts\w+Topic)\b/g).map(([topic]) => ['Monitoring', topic]);
@@ -26,7 +26,7 @@ test('every output that the README reads is one that its stack prints, and only 
   }
 });
 
-test('every function that the README invokes is deployed', () => {
+test('every function that the deployment guide invokes is deployed', () => {
   const names = Object.values(resourcesOf(templates.operations, 'AWS::Lambda::Function')).map(
     ({ Properties }) => Properties.FunctionName,
   );
@@ -35,7 +35,7 @@ test('every function that the README invokes is deployed', () => {
   for (const stem of invoked) expect(names).toContain(`BillingOps-staging-${stem}`);
 });
 
-test('the alarms that the README sets off exist', () => {
+test('the alarms that the deployment guide sets off exist', () => {
   const names = Object.values(resourcesOf(templates.monitoring, 'AWS::CloudWatch::Alarm')).map(
     ({ Properties }) => Properties.AlarmName,
   );
@@ -43,7 +43,7 @@ test('the alarms that the README sets off exist', () => {
   for (const severity of ['critical', 'warning']) expect(names).toContain(`BillingOps-staging-${alarm}-${severity}`);
 });
 
-test('the concurrency that the README asks for is what the functions reserve', () => {
+test('the concurrency that the deployment guide asks for is what the functions reserve', () => {
   const reserved = Object.values(resourcesOf(templates.operations, 'AWS::Lambda::Function')).map(({ Properties }) =>
     Number(Properties.ReservedConcurrentExecutions ?? 0),
   );
