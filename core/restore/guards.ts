@@ -24,15 +24,15 @@ interface Trigger {
 
 const ENABLE = { O: 'ENABLE', R: 'ENABLE REPLICA', A: 'ENABLE ALWAYS' } as const;
 
-/** What was taken off the tables of a restored database while it is loaded. */
+/** Foreign keys and triggers that are off while a database is loaded. */
 export interface Guards {
   readonly foreignKeys: readonly ForeignKey[];
   readonly triggers: readonly Trigger[];
 }
 
 /**
- * Takes foreign keys and triggers off, so that tables load in any order and in parallel, and so that triggers which
- * reacted when the rows were first written do not react again. The database is new and nobody else uses it.
+ * Drops foreign keys and disables triggers, so that tables load in any order and in parallel, and so that triggers which
+ * fired when the rows were first written do not fire again. For a new database, which no other session uses.
  */
 export async function removeGuards(client: ClientBase): Promise<Guards> {
   const foreignKeys = await client.query<ForeignKey>(
@@ -60,7 +60,7 @@ export async function removeGuards(client: ClientBase): Promise<Guards> {
 }
 
 /**
- * Puts foreign keys and triggers back.
+ * Creates the foreign keys again, and enables the triggers.
  *
  * @returns the keys whose rows are still to be checked, by {@link validateKey}, and how many were checked here
  * @throws OperationError `archive_inconsistent` naming the key that the data violates
@@ -71,15 +71,11 @@ export async function restoreGuards(
 ): Promise<{ readonly unchecked: readonly ForeignKey[]; readonly checked: number }> {
   const validated = guards.foreignKeys.filter((key) => key.validated);
   const unchecked = validated.filter((key) => !key.partitioned);
-  // All keys first, which is quick but locks two tables at a time; their checks may go on beside each other.
+  // All keys first, which is quick but locks two tables at a time; the checks of their rows may run concurrently.
   for (const key of guards.foreignKeys) {
     const later = unchecked.includes(key) ? ' NOT VALID' : '';
-    await held(
-      key,
-      client.query(
-        `ALTER TABLE ${tableOf(key)} ADD CONSTRAINT ${escapeIdentifier(key.name)} ${key.definition}${later}`,
-      ),
-    );
+    const statement = `ALTER TABLE ${tableOf(key)} ADD CONSTRAINT ${escapeIdentifier(key.name)} ${key.definition}${later}`;
+    await assertKeyHolds(key, client.query(statement));
   }
   for (const trigger of guards.triggers) {
     await client.query(
@@ -90,15 +86,16 @@ export async function restoreGuards(
 }
 
 /**
- * Has every row checked against a key.
+ * Checks every row against a key.
  *
  * @throws OperationError `archive_inconsistent` naming the key that the data violates
  */
 export async function validateKey(client: ClientBase, key: ForeignKey): Promise<void> {
-  await held(key, client.query(`ALTER TABLE ${tableOf(key)} VALIDATE CONSTRAINT ${escapeIdentifier(key.name)}`));
+  const statement = `ALTER TABLE ${tableOf(key)} VALIDATE CONSTRAINT ${escapeIdentifier(key.name)}`;
+  await assertKeyHolds(key, client.query(statement));
 }
 
-async function held(key: ForeignKey, check: Promise<unknown>): Promise<void> {
+async function assertKeyHolds(key: ForeignKey, check: Promise<unknown>): Promise<void> {
   await check.catch((cause: unknown) => {
     if (!(cause instanceof DatabaseError) || cause.code !== FOREIGN_KEY_VIOLATION) throw cause;
     throw new OperationError(

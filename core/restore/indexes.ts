@@ -1,7 +1,7 @@
 import { type ClientBase, DatabaseError } from 'pg';
 import { OperationError } from '../runtime/errors';
 
-/** Class of SQLSTATE for rows that a key or rule refuses. */
+/** SQLSTATE class of rows that violate a constraint. */
 const INTEGRITY_VIOLATION_CLASS = '23';
 
 /** An index that is built when its table has been loaded, and the statements for that. */
@@ -9,23 +9,22 @@ export interface DeferredIndex {
   readonly schema: string;
   readonly table: string;
   readonly name: string;
-  /** Takes it off, with the key that it serves. */
+  /** Drops it, with the constraint that it serves. */
   readonly removal: string;
   readonly creation: string;
-  /** Makes it serve its key again; null when it serves none, or when `creation` did that. */
+  /** Creates its constraint again; null when it serves none, or when `creation` does that. */
   readonly attachment: string | null;
 }
 
 /**
- * Takes the indexes and keys off some tables, so that they are built from all rows at once: sorted, in a tenth of the
- * time that inserting takes, and with as much less to write. For after the foreign keys were taken off, which need them.
+ * Drops the indexes of some tables, with their constraints, so that they are built from all rows at once: sorted, in a
+ * tenth of the time that inserting takes, and with as much less to write. Foreign keys, which need them, are off by then.
  *
- * An index stays, and costs that time, where its definition does not say all there is: when it is of a partition, invalid,
- * commented, clustered on, a replica identity, or has options, a tablespace, statistics targets or
- * dependents of its own.
+ * An index stays where its definition is not all there is to it: when it belongs to a partition, is invalid, commented,
+ * clustered on or a replica identity, or has options, a tablespace, statistics targets or dependents of its own.
  *
- * @param client whose search path is that of COPY_SETTINGS: the definitions then name schemas, and mean the same to all
- * @param tables those that are worth it
+ * @param client with the search path of COPY_SETTINGS, so that the definitions name schemas and mean the same everywhere
+ * @param tables those with enough rows to be worth it
  */
 export async function deferIndexes(
   client: ClientBase,
@@ -61,8 +60,8 @@ export async function deferIndexes(
 }
 
 /**
- * Builds an index that was taken off. Those of keys as well are built as indexes alone: adding the key would keep everybody
- * else from building an index of the same table meanwhile.
+ * Builds an index that was dropped. That of a constraint is built as an index alone: adding the constraint would keep
+ * other connections from building an index of the same table meanwhile.
  *
  * @throws OperationError `archive_inconsistent` naming the key that the rows violate
  */
@@ -77,7 +76,7 @@ export async function buildIndex(client: ClientBase, index: DeferredIndex): Prom
   });
 }
 
-/** Makes an index, once it is built, serve its key again. */
+/** Creates the constraint of an index, once it is built. */
 export async function attachKey(client: ClientBase, { attachment }: DeferredIndex): Promise<void> {
   if (attachment !== null) await client.query(attachment);
 }

@@ -6,14 +6,14 @@ import { type Measurement, Meter } from '../archive/meter';
 import { OperationError } from '../runtime/errors';
 import { CopyIn } from './copy-in';
 import { createDecompressor } from './decompressor';
-import { damaged, explain } from './part-errors';
+import { explainPartFailure, objectDamaged } from './archive-errors';
 import type { VerifiedObjects } from './verified-objects';
 
 /**
- * Loads one object into its table. Hash, bytes and rows are checked before the server is told that the data is
- * complete, so an object that differs from the manifest leaves no row.
+ * Loads one object into its table. Hash, bytes and rows are checked before the COPY is completed, so an object that
+ * differs from the manifest leaves no row.
  *
- * @param options.freeze marks the rows as visible to everybody; the table was emptied in the same transaction
+ * @param options.freeze marks the rows as visible to every transaction; the table was emptied in this one
  * @throws OperationError `archive_damaged` naming the object when it is not what was written, `archive_inconsistent`
  * when the table refuses its rows, `store_unavailable` (retryable)
  */
@@ -30,17 +30,17 @@ export async function loadPart(
   const columns = table.columns.length > 0 ? ` (${columnList(table.columns)})` : '';
   const target = new CopyIn(client, `COPY ${qualified(table)}${columns} FROM STDIN${freeze ? ' WITH (FREEZE)' : ''}`);
   await pipeline([...compressed, createDecompressor(), plain, target], { signal }).catch((cause: unknown) => {
-    throw explain(part, cause);
+    throw explainPartFailure(part, cause);
   });
   if (target.rowCount === part.rows) return;
   throw new OperationError(
     'archive_inconsistent',
-    `Table ${table.schema}.${table.name} took ${target.rowCount} of the ${part.rows} rows of ${part.key}`,
+    `Table ${table.schema}.${table.name} stored ${target.rowCount} of the ${part.rows} rows of ${part.key}`,
   );
 }
 
-/** The text's own hash is not computed again: the object has its hash, and the checksum within it covers the text. */
+/** The hash of the text is not computed again: that of the object was, and the checksum within it covers the text. */
 function assertPlain(part: ArchivedPart, { rows, bytes }: Measurement): void {
   if (rows === part.rows && bytes === part.bytes) return;
-  throw damaged(part, `it holds ${rows} rows in ${bytes} bytes instead of ${part.rows} in ${part.bytes}`);
+  throw objectDamaged(part, `it holds ${rows} rows in ${bytes} bytes instead of ${part.rows} in ${part.bytes}`);
 }

@@ -1,23 +1,22 @@
-import { escapeIdentifier } from 'pg';
 import { keyToSlot, normaliseSlot, slotToKey } from '../archive/slot';
 import { type DatabaseConnector, withConnection } from '../database/connector';
-import { MAINTENANCE_DATABASE } from './scratch-database';
+import { dropDatabase, MAINTENANCE_DATABASE } from './new-database';
 
 /** What a scratch database is for; the beginning of its name. */
 export type ScratchPurpose = 'drill' | 'row_recovery';
 
 /**
- * Milliseconds after which a scratch database belongs to nobody: longer than the 15 minutes that a function may run,
- * so that a run under way never loses its database; much longer, and a killed run's copy fills the disk.
+ * Age from which a scratch database is a leftover: longer than the 15 minutes that a function may run, so that a run
+ * under way never loses its database; much longer, and the copy of a killed run fills the disk.
  */
 const SCRATCH_LIFETIME_MS = 20 * 60 * 1000;
 
-/** Characters that a PostgreSQL name keeps; it cuts off the others without a word. */
+/** Characters of a PostgreSQL name; the server truncates longer ones. */
 const LONGEST_NAME = 63;
 const LONGEST_TIME = '_20261121t060000z'.length;
 
 /**
- * `drill_billing_20261121t060000z`: says what it is for, which live database it is a copy of, and when it was begun.
+ * `drill_billing_20261121t060000z`: the purpose, the live database that it is a copy of, and the start of the run.
  * The live database is named as on the server, because one server may hold those of several environments.
  */
 export function scratchName(purpose: ScratchPurpose, liveDatabase: string, startedAt: Date): string {
@@ -30,29 +29,28 @@ function scratchPrefix(purpose: ScratchPurpose, liveDatabase: string): string {
 }
 
 /**
- * Drops the scratch databases that killed runs left behind. Names that {@link scratchName} does not make are left alone.
+ * Drops the scratch databases of killed runs. Databases with names that {@link scratchName} does not make stay.
  *
- * @returns when each of those runs had begun
+ * @returns the start of each of those runs
  * @throws OperationError `database_unavailable` (retryable)
  */
-export async function sweepScratch(connector: DatabaseConnector, purpose: ScratchPurpose, now: Date): Promise<Date[]> {
+export async function sweepScratch(connector: DatabaseConnector, purpose: ScratchPurpose, at: Date): Promise<Date[]> {
   const prefix = scratchPrefix(purpose, connector.target.database);
-  return withConnection(
+  const found = await withConnection(
     connector,
-    async (client) => {
-      const found = await client.query<{ name: string }>(
+    (client) =>
+      client.query<{ name: string }>(
         'SELECT datname AS name FROM pg_database WHERE starts_with(datname, $1) ORDER BY datname',
         [prefix],
-      );
-      const swept: Date[] = [];
-      for (const { name } of found.rows) {
-        const slot = keyToSlot(name.slice(prefix.length).toUpperCase());
-        if (slot === undefined || now.getTime() - Date.parse(slot) <= SCRATCH_LIFETIME_MS) continue;
-        await client.query(`DROP DATABASE IF EXISTS ${escapeIdentifier(name)} WITH (FORCE)`);
-        swept.push(new Date(slot));
-      }
-      return swept;
-    },
+      ),
     MAINTENANCE_DATABASE,
   );
+  const swept: Date[] = [];
+  for (const { name } of found.rows) {
+    const slot = keyToSlot(name.slice(prefix.length).toUpperCase());
+    if (slot === undefined || at.getTime() - Date.parse(slot) <= SCRATCH_LIFETIME_MS) continue;
+    await dropDatabase(connector, name);
+    swept.push(new Date(slot));
+  }
+  return swept;
 }

@@ -16,7 +16,7 @@ import { BACKUP_METRICS, contract } from './contract';
 import type { ExportTarget } from './export-snapshot';
 import { publishProtection, publishReport } from './publish';
 import type { RdsInstance } from './rds-instance';
-import { type RunDependencies, runBackup } from './run';
+import { type BackupDependencies, runBackup } from './core';
 
 /** Without a route to RDS, its check must not use up the time for the archive. */
 const RDS_TIMEOUTS = { connectionTimeout: 3_000, socketTimeout: 10_000 };
@@ -71,7 +71,7 @@ export const handler = operation(contract, {
   failedMetric: BACKUP_METRICS.failed,
 });
 
-function dependenciesOf(database: DatabaseName, { remainingMs }: Invocation): RunDependencies {
+function dependenciesOf(database: DatabaseName, { remainingMs }: Invocation): BackupDependencies {
   const { target, retentionDays, frequencyHours, identifier } = policies[database];
   const instance = identifier === '' ? undefined : { rds, identifier };
   return {
@@ -83,7 +83,7 @@ function dependenciesOf(database: DatabaseName, { remainingMs }: Invocation): Ru
     streamingLimitBytes: environment.STREAMING_LIMIT_GIB * GIB,
     exportTarget: instance && exportTargetOf(instance),
     log: telemetry.log,
-    now: () => new Date(),
+    clock: () => new Date(),
     onProtection: (protection) => publishProtection(telemetry.metrics, protection),
     remainingSeconds: () => Math.floor(remainingMs() / 1000),
   };

@@ -3,42 +3,54 @@ import { type StoredObject, type StoredSlot, takeInventory } from '../../core/ar
 import { databasePrefix } from '../../core/archive/keys';
 import { abortUploads, removeObjects } from '../../core/archive/removal';
 import { type ArchiveStore, readManifest } from '../../core/archive/store';
+import { messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
+import type { ArchiveReport } from './contract';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /**
- * Age from which what an attempt wrote is nobody's any more. A run lasts 15 minutes at most; shorter than that would
- * remove the objects of one that still works, longer only leaves them lying.
+ * Age from which the objects of an unfinished attempt are leftovers. A run lasts 15 minutes at most; less than that would
+ * remove the objects of a run under way, more would only keep leftovers for longer.
  */
 const ABANDONED_AFTER_MS = 60 * 60 * 1000;
-/** Archives that stay whatever their age. If backups had stopped long ago, the last good one is all there is. */
+/** Archives that stay whatever their age: if backups stopped long ago, the last good one is all there is. */
 const NEWEST_KEPT = 1;
 
 export interface HousekeepingDependencies {
   readonly store: ArchiveStore;
   readonly retentionDays: number;
   readonly log: Log;
-  readonly now: () => Date;
+  readonly clock: () => Date;
 }
 
-export interface HousekeepingReport {
-  /** Archives that were older than their retention and are gone now. */
-  readonly expiredArchives: number;
-  /** Objects and unfinished uploads of failed attempts. */
-  readonly sweptLeftovers: number;
-}
+export type HousekeepingReport = Pick<ArchiveReport, 'expiredArchives' | 'sweptLeftovers' | 'housekeepingFailed'>;
 
 /**
- * Removes what is of no use any more: what attempts left that nobody completed, and archives past their retention. For
- * the end of a successful backup, while its lock on the database is held. A bucket lifecycle could do neither: it goes
- * by age alone, so after 90 days without a backup it would remove the last archive there is.
+ * Removes leftovers of unfinished attempts, and archives past their retention. For the end of a successful backup, while
+ * its lock on the database is held. A bucket lifecycle could do neither: it goes by age alone, so that after 90 days
+ * without a backup it would remove the last archive there is.
  *
- * @throws OperationError `store_unavailable` (retryable); what was not removed is found again by the next run
+ * Never throws: a failure is logged and reported, because the archive is good, and the next run tries again.
  */
-export async function keepHouse(
+export async function runHousekeeping(
   dependencies: HousekeepingDependencies,
   database: DatabaseName,
 ): Promise<HousekeepingReport> {
+  try {
+    return { ...(await removeOldObjects(dependencies, database)), housekeepingFailed: false };
+  } catch (error) {
+    dependencies.log.error("Old objects could not be removed: check the function's permissions on the archive bucket", {
+      database,
+      error: messageOf(error),
+    });
+    return { expiredArchives: 0, sweptLeftovers: 0, housekeepingFailed: true };
+  }
+}
+
+async function removeOldObjects(
+  dependencies: HousekeepingDependencies,
+  database: DatabaseName,
+): Promise<Omit<HousekeepingReport, 'housekeepingFailed'>> {
   const stored = await takeInventory(dependencies.store, database);
   const expired = await expireArchives(dependencies, stored);
   const expiredArchives = expired.size;
@@ -55,10 +67,10 @@ export async function keepHouse(
 
 /** Removes archives past their retention, but never the newest one. */
 async function expireArchives(
-  { store, retentionDays, now }: HousekeepingDependencies,
+  { store, retentionDays, clock }: HousekeepingDependencies,
   stored: readonly StoredSlot[],
 ): Promise<Set<StoredSlot>> {
-  const expiredBefore = now().getTime() - retentionDays * DAY_MS;
+  const expiredBefore = clock().getTime() - retentionDays * DAY_MS;
   const expired = stored
     .filter(({ manifest }) => manifest !== undefined)
     .slice(NEWEST_KEPT)
@@ -72,16 +84,16 @@ async function expireArchives(
   return new Set(expired);
 }
 
-/** Removes the data of attempts that no manifest names, once their run is over. */
+/** Removes the objects of attempts that no manifest names, once their run must have ended. */
 async function sweepLeftovers(
-  { store, now }: HousekeepingDependencies,
+  { store, clock }: HousekeepingDependencies,
   database: DatabaseName,
   stored: readonly StoredSlot[],
 ): Promise<number> {
-  const abandonedBefore = new Date(now().getTime() - ABANDONED_AFTER_MS);
+  const abandonedBefore = new Date(clock().getTime() - ABANDONED_AFTER_MS);
   const leftovers: string[] = [];
   for (const { slot, manifest, attempts } of stored) {
-    // One attempt beside a manifest is the one that it names. Reading every manifest would take a request for each.
+    // A single attempt beside a manifest is the one that it names. Reading every manifest would take a request each.
     if (manifest && attempts.size <= 1) continue;
     const published = manifest ? (await readManifest(store, database, slot))?.attempt : undefined;
     for (const [attempt, objects] of attempts) {

@@ -4,9 +4,9 @@ import type { Log } from '../../core/runtime/telemetry';
 import type { ProtectionReport, TierReport } from './contract';
 import type { RdsInstance } from './rds-instance';
 
-/** RDS ships its log every five minutes; three missed in a row are no coincidence. */
+/** RDS ships its log every five minutes; three in a row are not missed by chance. */
 const POINT_IN_TIME_LIMIT_SECONDS = 15 * 60;
-/** AWS Backup may start an hour after its schedule says, and then needs its time. */
+/** AWS Backup may start an hour after its schedule, and then takes its time. */
 const RECOVERY_POINT_GRACE_SECONDS = 2 * 60 * 60;
 
 export interface ProtectionDependencies {
@@ -15,15 +15,15 @@ export interface ProtectionDependencies {
   /** Hours between two recovery points. */
   readonly frequencyHours: number;
   readonly log: Log;
-  readonly now: () => Date;
+  readonly clock: () => Date;
 }
 
 /**
- * Whether the tiers that RDS and AWS Backup look after are as fresh as the policy says. Never throws: an archive must
- * not be missed because RDS did not answer. What is wrong is logged with what to do.
+ * Checks whether the tiers that RDS and AWS Backup keep are as fresh as the policy says. Never throws: a backup must not
+ * be missed because RDS did not answer. Each deviation is logged with what to do.
  */
 export async function checkProtection(dependencies: ProtectionDependencies): Promise<ProtectionReport> {
-  const { instance, frequencyHours, log, now } = dependencies;
+  const { instance, frequencyHours, log, clock } = dependencies;
   const limits = {
     pointInTime: POINT_IN_TIME_LIMIT_SECONDS,
     recoveryPoints: frequencyHours * 60 * 60 + RECOVERY_POINT_GRACE_SECONDS,
@@ -35,9 +35,9 @@ export async function checkProtection(dependencies: ProtectionDependencies): Pro
       recoveryPoints: { state: 'not-on-rds', limitSeconds: limits.recoveryPoints },
     };
   }
-  const examine = async (limitSeconds: number, newest: () => Promise<Date | undefined>, advice: string) => {
-    const tier = await judge(limitSeconds, newest, now).catch((error: unknown): TierReport => {
-      log.error('RDS was asked in vain', { instance: instance.identifier, error: messageOf(error) });
+  const checkTier = async (limitSeconds: number, newest: () => Promise<Date | undefined>, advice: string) => {
+    const tier = await compareAge(limitSeconds, newest, clock).catch((error: unknown): TierReport => {
+      log.error('RDS query failed', { instance: instance.identifier, error: messageOf(error) });
       return { state: 'unknown', limitSeconds };
     });
     if (tier.state === 'stale' || tier.state === 'missing')
@@ -45,12 +45,12 @@ export async function checkProtection(dependencies: ProtectionDependencies): Pro
     return tier;
   };
   const [pointInTime, recoveryPoints] = await Promise.all([
-    examine(
+    checkTier(
       limits.pointInTime,
       () => latestRestorableTime(instance),
       'Point-in-time recovery is behind: check that automated backups are on, and the events of the instance',
     ),
-    examine(
+    checkTier(
       limits.recoveryPoints,
       () => newestRecoveryPoint(instance),
       'Recovery points are overdue: check the jobs of AWS Backup for this instance',
@@ -59,14 +59,14 @@ export async function checkProtection(dependencies: ProtectionDependencies): Pro
   return { pointInTime, recoveryPoints };
 }
 
-async function judge(
+async function compareAge(
   limitSeconds: number,
   newest: () => Promise<Date | undefined>,
-  now: () => Date,
+  clock: () => Date,
 ): Promise<TierReport> {
-  const moment = await newest();
-  if (moment === undefined) return { state: 'missing', limitSeconds };
-  const ageSeconds = Math.max(0, Math.round((now().getTime() - moment.getTime()) / 1000));
+  const newestAt = await newest();
+  if (newestAt === undefined) return { state: 'missing', limitSeconds };
+  const ageSeconds = Math.max(0, Math.round((clock().getTime() - newestAt.getTime()) / 1000));
   return { state: ageSeconds <= limitSeconds ? 'current' : 'stale', ageSeconds, limitSeconds };
 }
 

@@ -1,6 +1,5 @@
-import type { Client, ClientBase } from 'pg';
+import type { ClientBase } from 'pg';
 import { applyCopySettings, qualified } from '../../core/archive/copy-session';
-import type { DatabaseConnector } from '../../core/database/connector';
 import { OperationError } from '../../core/runtime/errors';
 import { listTables, type SourceTable } from '../../core/archive/catalog';
 
@@ -15,13 +14,13 @@ export interface Snapshot {
 }
 
 /**
- * Opens a snapshot on a connection, and keeps every table from being dropped, truncated or rewritten for as long as
- * the transaction lasts. Readers and writers are not held up.
+ * Opens a snapshot on a connection, and protects every table from being dropped, truncated or rewritten for as long as
+ * the transaction lasts. Readers and writers are not blocked.
  *
  * The locks come first: a statement that takes the snapshot before them would leave a gap in which a TRUNCATE, which
  * snapshots do not see, could empty a table.
  *
- * @throws OperationError `schema_changing` (retryable) when a table came or went meanwhile
+ * @throws OperationError `schema_changing` (retryable) when a table was created or dropped meanwhile, or is locked
  */
 export async function openSnapshot(leader: ClientBase): Promise<Snapshot> {
   await applyCopySettings(leader);
@@ -32,12 +31,12 @@ export async function openSnapshot(leader: ClientBase): Promise<Snapshot> {
     // ONLY: each partition and child is listed itself.
     const names = before.map((table) => `ONLY ${qualified(table)}`);
     await leader.query(`LOCK TABLE ${names.join(', ')} IN ACCESS SHARE MODE`).catch((cause: unknown) => {
-      throw changing(cause);
+      throw schemaChanging(cause);
     });
   }
   const exported = await leader.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
   const tables = await listTables(leader);
-  if (!sameTables(before, tables)) throw changing();
+  if (!sameTables(before, tables)) throw schemaChanging();
   return { id: exported.rows[0]?.id ?? '', tables };
 }
 
@@ -45,24 +44,17 @@ function sameTables(before: readonly SourceTable[], after: readonly SourceTable[
   return before.length === after.length && before.every((table, index) => table.oid === after[index]?.oid);
 }
 
-function changing(cause?: unknown): OperationError {
+function schemaChanging(cause?: unknown): OperationError {
   return new OperationError(
     'schema_changing',
-    'The tables are being changed, by a migration perhaps: try again after it',
+    'Tables were created, dropped or locked while the backup began, perhaps by a migration: try again after it',
     { cause },
   );
 }
 
-/** A further connection that sees the same moment. The caller ends it. */
-export async function joinSnapshot(connector: DatabaseConnector, snapshot: Snapshot): Promise<Client> {
-  const client = await connector.connect();
-  try {
-    await applyCopySettings(client);
-    await client.query(BEGIN);
-    await client.query(`SET TRANSACTION SNAPSHOT '${snapshot.id}'`);
-    return client;
-  } catch (error) {
-    await client.end().catch(() => undefined);
-    throw error;
-  }
+/** Prepares a further connection that sees the same moment, for as long as the leader's transaction lasts. */
+export async function joinSnapshot(reader: ClientBase, snapshot: Snapshot): Promise<void> {
+  await applyCopySettings(reader);
+  await reader.query(BEGIN);
+  await reader.query(`SET TRANSACTION SNAPSHOT '${snapshot.id}'`);
 }

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
 import { assertArchivable, describeServer, readSequences, type SourceTable } from '../../core/archive/catalog';
 import { COPY_SETTINGS } from '../../core/archive/copy-session';
-import { distribute } from '../../core/archive/distribute';
 import {
   ARCHIVE_FORMAT,
   ARCHIVE_VERSION,
@@ -13,12 +12,15 @@ import {
 } from '../../core/archive/manifest';
 import type { Slot } from '../../core/archive/slot';
 import { type ArchiveStore, writeManifest } from '../../core/archive/store';
+import type { DatabaseName } from '../../core/contract';
+import { withConnections } from '../../core/database/connections';
 import type { DatabaseConnector } from '../../core/database/connector';
 import { OperationError } from '../../core/runtime/errors';
 import { readJournal } from '../../core/migrations/journal';
+import { runConcurrently } from '../../core/runtime/run-concurrently';
 import type { Log } from '../../core/runtime/telemetry';
-import { planParts } from './parts';
-import { joinSnapshot, openSnapshot } from './snapshot';
+import { type PlannedPart, planParts } from './parts';
+import { joinSnapshot, openSnapshot, type Snapshot } from './snapshot';
 import { uploadPart } from './upload-part';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -30,17 +32,17 @@ const PART_BYTES = 256 * 1024 * 1024;
 export interface ArchiveDependencies {
   readonly connector: DatabaseConnector;
   readonly store: ArchiveStore;
-  /** Days during which nobody can delete the archive. */
+  /** Days for which the archive is locked against deletion. */
   readonly retentionDays: number;
   readonly log: Log;
-  readonly now: () => Date;
+  readonly clock: () => Date;
   /** Connections that copy at once. @default 2 */
   readonly workers?: number;
   /** Bytes of table file per object. @default 256 MiB */
   readonly partBytes?: number;
 }
 
-/** A manifest, and whether this attempt published it or another one that was faster. */
+/** A manifest, and whether this attempt published it, or another one that was faster. */
 export interface WrittenArchive {
   readonly manifest: Manifest;
   readonly outcome: 'created' | 'already-exists';
@@ -49,8 +51,8 @@ export interface WrittenArchive {
 /**
  * Writes one consistent view of a database into the bucket, the manifest last.
  *
- * @param leader connection that keeps the view open; its transaction is left to end with it
- * @throws OperationError as {@link createBackup} describes
+ * @param leader connection that keeps the view open; its transaction ends with the connection
+ * @throws OperationError as `archiveDatabase` describes
  */
 export async function writeArchive(
   dependencies: ArchiveDependencies,
@@ -58,47 +60,22 @@ export async function writeArchive(
   slot: Slot,
   startedAt: Date,
 ): Promise<WrittenArchive> {
-  const { connector, store, log, now } = dependencies;
+  const { connector, store, retentionDays, log, clock, partBytes = PART_BYTES } = dependencies;
   const database = connector.target.name;
-  // From the run, where that is later: S3 takes no lock that ends in the past.
-  const retainFrom = Math.max(Date.parse(slot), startedAt.getTime());
-  const retainUntil = new Date(retainFrom + dependencies.retentionDays * DAY_MS);
   const attempt = randomUUID();
+  // From the run, where that is later than the slot: S3 refuses a lock that ends in the past.
+  const retainFromMs = Math.max(Date.parse(slot), startedAt.getTime());
+  const retainUntil = new Date(retainFromMs + retentionDays * DAY_MS);
 
   const snapshot = await openSnapshot(leader);
   await assertArchivable(leader);
-  const migrations = await readJournal(leader);
-  if (migrations.length === 0) {
-    throw new OperationError(
-      'unmigrated_database',
-      `The ${database} database has no record of its migrations, so nobody could restore its archive: apply the ${database} migrations first`,
-    );
-  }
-  const server = await describeServer(leader);
-  const sequences = await readSequences(leader);
-  const planned = planParts({ database, slot, attempt }, snapshot.tables, dependencies.partBytes ?? PART_BYTES);
+  const { server, migrations, sequences } = await describeState(leader, database);
+  const planned = planParts({ database, slot, attempt }, snapshot.tables, partBytes);
   log.info('Backup started', { database, slot, attempt, tables: snapshot.tables.length, parts: planned.length });
 
-  const parts: ArchivedPart[] = [];
-  const readers: Client[] = [];
-  try {
-    while (readers.length < (dependencies.workers ?? WORKERS)) readers.push(await joinSnapshot(connector, snapshot));
-    await distribute(planned, readers, async (part, reader, signal) => {
-      parts.push(await uploadPart(store, reader, part, retainUntil, signal));
-    });
-  } finally {
-    await Promise.all(readers.map((reader) => reader.end().catch(() => undefined)));
-  }
-
-  const partsByTable = Map.groupBy(planned, (part) => part.table);
-  const archived = new Map(parts.map((part) => [part.key, part]));
-  const tables = snapshot.tables.map((table) =>
-    describeTable(
-      table,
-      (partsByTable.get(table) ?? []).flatMap((part) => archived.get(part.key) ?? []),
-    ),
-  );
-  const finishedAt = now();
+  const parts = await copyParts(dependencies, snapshot, planned, retainUntil);
+  const tables = describeTables(snapshot.tables, planned, parts);
+  const finishedAt = clock();
   const manifest: Manifest = {
     format: ARCHIVE_FORMAT,
     version: ARCHIVE_VERSION,
@@ -119,7 +96,48 @@ export async function writeArchive(
   return { manifest: published, outcome: published.attempt === attempt ? 'created' : 'already-exists' };
 }
 
-function describeTable(table: SourceTable, parts: ArchivedPart[]): ArchivedTable {
-  const ordered = parts.toSorted((one, other) => (one.key < other.key ? -1 : 1));
-  return { schema: table.schema, name: table.name, columns: table.columns, parts: ordered, ...totalOf(ordered) };
+/** What a restore needs besides the rows: the schema's version, the server's locale, and the sequences. */
+async function describeState(
+  leader: Client,
+  database: DatabaseName,
+): Promise<Pick<Manifest, 'server' | 'migrations' | 'sequences'>> {
+  const migrations = await readJournal(leader);
+  if (migrations.length === 0) {
+    throw new OperationError(
+      'unmigrated_database',
+      `The ${database} database has no record of its migrations, without which its archive cannot be restored: apply the ${database} migrations first`,
+    );
+  }
+  return { server: await describeServer(leader), migrations, sequences: await readSequences(leader) };
+}
+
+/** Uploads all parts, each over one of the connections that see the snapshot. */
+async function copyParts(
+  { connector, store, workers = WORKERS }: ArchiveDependencies,
+  snapshot: Snapshot,
+  planned: readonly PlannedPart[],
+  retainUntil: Date,
+): Promise<ArchivedPart[]> {
+  const parts: ArchivedPart[] = [];
+  const options = { count: workers, prepare: (reader: Client) => joinSnapshot(reader, snapshot) };
+  await withConnections(connector, options, (readers) =>
+    runConcurrently(planned, readers, async (part, reader, signal) => {
+      parts.push(await uploadPart(store, reader, part, retainUntil, signal));
+    }),
+  );
+  return parts;
+}
+
+function describeTables(
+  tables: readonly SourceTable[],
+  planned: readonly PlannedPart[],
+  parts: readonly ArchivedPart[],
+): ArchivedTable[] {
+  const plannedByTable = Map.groupBy(planned, ({ table }) => table);
+  const archived = new Map(parts.map((part) => [part.key, part]));
+  return tables.map((table) => {
+    const ofTable = (plannedByTable.get(table) ?? []).flatMap(({ key }) => archived.get(key) ?? []);
+    const ordered = ofTable.toSorted((one, other) => (one.key < other.key ? -1 : 1));
+    return { schema: table.schema, name: table.name, columns: table.columns, parts: ordered, ...totalOf(ordered) };
+  });
 }

@@ -1,7 +1,6 @@
-import { restoreArchive, type RestoreDependencies } from '../../core/restore/restore-archive';
-import { dropDatabase } from '../../core/restore/scratch-database';
+import { restoreArchive, type RestoreDependencies, type RestoredArchive } from '../../core/restore/restore-archive';
+import { dropDatabase } from '../../core/restore/new-database';
 import { scratchName, sweepScratch } from '../../core/restore/scratch-sweep';
-import type { RestoreReport } from '../../core/restore/contract';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import type { DrillRecord } from './contract';
@@ -32,16 +31,16 @@ const UNREACHED = {
 
 /**
  * Proves that the newest archive can be restored, and how fast: restores it into a scratch database, verifies it,
- * compares the time with the target, and drops it. Every drill is put on record, also one that fails; a drill that was
- * killed is cleaned up, and recorded as interrupted, by the next.
+ * compares the time with the target, and drops it. Every drill is recorded, even one that fails; the next drill drops the
+ * database of one that was killed, and records it as interrupted.
  *
  * @returns the record; its outcome is `slow` when the restore is sound but the target would be missed
- * @throws OperationError as {@link restoreArchive} does, once the failure is on record; nothing is left behind
+ * @throws OperationError as {@link restoreArchive} does, once the failure is recorded; nothing is left behind
  */
 export async function runDrill(dependencies: DrillDependencies): Promise<FinishedDrill> {
-  const { connector, targetMs, log, now } = dependencies;
+  const { connector, targetMs, log, clock } = dependencies;
   const database = connector.target.name;
-  const startedAt = now();
+  const startedAt = clock();
   const record = <Found extends Findings>(findings: Found, error: string | null = null, at = startedAt) => ({
     database,
     startedAt: at.toISOString(),
@@ -51,13 +50,13 @@ export async function runDrill(dependencies: DrillDependencies): Promise<Finishe
   });
   const swept = await sweepScratch(connector, 'drill', startedAt);
   for (const at of swept) {
-    log.warn('A drill was killed; its database is dropped now', { database, startedAt: at.toISOString() });
+    log.warn('A drill was killed; its database was dropped', { database, startedAt: at.toISOString() });
     await save(
       dependencies,
       record({ ...UNREACHED, outcome: 'interrupted' as const }, 'The drill was interrupted', at),
     );
   }
-  // Nobody may look for rows again for months, and their scratch databases would fill the disk until then.
+  // The next row recovery, which drops them too, may be months away, and scratch databases fill the disk.
   await sweepScratch(connector, 'row_recovery', startedAt);
   let measured: Measured;
   try {
@@ -65,7 +64,7 @@ export async function runDrill(dependencies: DrillDependencies): Promise<Finishe
   } catch (error) {
     const reason = error instanceof OperationError ? `${error.code}: ${error.message}` : messageOf(error);
     await save(dependencies, record({ ...UNREACHED, outcome: 'failed' as const }, reason)).catch((cause: unknown) =>
-      log.error('The failed drill could not be put on record', { database, error: messageOf(cause) }),
+      log.error('The failed drill could not be recorded', { database, error: messageOf(cause) }),
     );
     throw error;
   }
@@ -78,7 +77,7 @@ async function restoreAndMeasure(dependencies: DrillDependencies, startedAt: Dat
   const { connector, targetMs } = dependencies;
   const targetDatabase = scratchName('drill', connector.target.database, startedAt);
   // A restore that fails drops its own database.
-  const restored = await restoreArchive(dependencies, { archive: 'latest', targetDatabase, afterwards: 'keep' });
+  const restored = await restoreArchive(dependencies, { archive: 'latest', targetDatabase });
   try {
     const [restoredBytes, liveBytes] = [
       await databaseBytes(connector, targetDatabase),
@@ -91,11 +90,11 @@ async function restoreAndMeasure(dependencies: DrillDependencies, startedAt: Dat
 }
 
 /**
- * Time against target. A live database that has outgrown its archive would take longer than the drill did, so the
- * verdict is on the longer of the two.
+ * Compares the time with the target. A live database that has outgrown its archive would take longer than the drill, so
+ * the longer of the two times counts.
  */
 function measure(
-  { slot, tables, rows, durationMs }: RestoreReport,
+  { manifest, durationMs }: RestoredArchive,
   sizes: { readonly restoredBytes: number; readonly liveBytes: number; readonly targetMs: number },
 ): Measured {
   const { restoredBytes, liveBytes, targetMs } = sizes;
@@ -104,9 +103,9 @@ function measure(
   const targetPercent = Math.round((Math.max(durationMs, projectedMs) / targetMs) * 10_000) / 100;
   return {
     outcome: targetPercent > 100 ? 'slow' : 'passed',
-    slot,
-    tables,
-    rows,
+    slot: manifest.slot,
+    tables: manifest.tables.length,
+    rows: manifest.rows,
     durationMs,
     restoredBytes,
     bytesPerSecond: Math.round(bytesPerMs * 1000),

@@ -45,7 +45,7 @@ export const handler = operation(contract, {
       migrationsDirectory: path.join(__dirname, 'migrations', database),
       targetMs: policies[database].targetMs,
       log: telemetry.log,
-      now: () => new Date(),
+      clock: () => new Date(),
     }),
   measure: (metrics, { durationMs, targetPercent }) => {
     metrics.addMetric(DRILL_METRICS.succeeded, MetricUnit.Count, 1);

@@ -7,13 +7,13 @@ import { DRILL_PREFIX, type DrillRecord } from './contract';
 
 const PRECONDITION_FAILED = 412;
 
-/** Where the record of a drill lies; auditors find it there also when the database is gone. */
+/** Key of a drill's record, which auditors find there even after the database was lost. */
 export function drillKey(database: DatabaseName, startedAt: string): string {
   return `${DRILL_PREFIX}${database}/${slotToKey(normaliseSlot(startedAt))}.json`;
 }
 
 /**
- * Puts a drill on record, first in the bucket, then in the database. A drill that has its record keeps it.
+ * Records a drill, first in the bucket, then in the database. An existing record is never replaced.
  *
  * @param live a connection to the live database
  * @throws OperationError `store_unavailable` (retryable), or what PostgreSQL threw

@@ -12,7 +12,7 @@ import { operation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
 import { contract, RESTORE_METRICS } from './contract';
-import { restoreArchive } from '../../core/restore/restore-archive';
+import { runRestore } from './core';
 
 const environment = readEnvironment({
   ...baseSettings,
@@ -31,13 +31,13 @@ export const handler = operation(contract, {
   telemetry,
   byDatabase: true,
   run: ({ database, ...request }) =>
-    restoreArchive(
+    runRestore(
       {
         connector: createConnector(targets[database], secrets, 'restore'),
         store,
         migrationsDirectory: path.join(__dirname, 'migrations', database),
         log: telemetry.log,
-        now: () => new Date(),
+        clock: () => new Date(),
       },
       request,
     ),

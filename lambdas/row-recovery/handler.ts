@@ -14,8 +14,7 @@ import { operation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
 import { contract, ROW_RECOVERY_METRICS } from './contract';
-import { mergeRows } from './merge';
-import { reportRows } from './report';
+import { recoverRows } from './core';
 
 const environment = readEnvironment({
   ...baseSettings,
@@ -35,14 +34,18 @@ export const handler = operation(contract, {
   name: 'Row recovery',
   telemetry,
   byDatabase: true,
-  run: (request) => {
-    const { database } = request;
-    const connector = createConnector(targets[database], secrets, 'row-recovery');
-    const { log } = telemetry;
-    if (request.action === 'merge') return mergeRows({ connector, store, log, cache }, request);
-    const migrationsDirectory = path.join(__dirname, 'migrations', database);
-    return reportRows({ connector, store, migrationsDirectory, log, now: () => new Date() }, request);
-  },
+  run: (request) =>
+    recoverRows(
+      {
+        connector: createConnector(targets[request.database], secrets, 'row-recovery'),
+        store,
+        migrationsDirectory: path.join(__dirname, 'migrations', request.database),
+        log: telemetry.log,
+        clock: () => new Date(),
+        cache,
+      },
+      request,
+    ),
   measure: (metrics, report) => {
     metrics.addMetric(ROW_RECOVERY_METRICS.succeeded, MetricUnit.Count, 1);
     if ('dryRun' in report && !report.dryRun) {

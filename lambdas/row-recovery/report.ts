@@ -13,7 +13,7 @@ import { assertIdentity } from '../../core/database/identity';
 import { copyArchived, differences, MAX_ROW_BYTES } from './compare';
 import { assertConditions, whereOf } from './conditions';
 import type { RowCondition, RowDifference, RowRecoveryReport, RowRecoveryReportRequest } from './contract';
-import { findTables, withArchivedTables } from './load-archive';
+import { findTables, withArchivedTables } from './archived-tables';
 import { type ReportedRow, type ReportSummary, reportIdOf, rowsKey, summaryKey } from './report-format';
 import { assertSameColumns, describeTables, type LiveTable, nameOf, relatedTables } from './tables';
 
@@ -38,7 +38,7 @@ export async function reportRows(
   dependencies: ReportDependencies,
   request: Omit<RowRecoveryReportRequest, 'action' | 'database'>,
 ): Promise<RowRecoveryReport> {
-  const { connector, store, now, maxRowBytes = MAX_ROW_BYTES } = dependencies;
+  const { connector, store, clock, maxRowBytes = MAX_ROW_BYTES } = dependencies;
   const { where = [] } = request;
   const database = connector.target.name;
   return withConnection(connector, async (live) => {
@@ -50,7 +50,7 @@ export async function reportRows(
     const compared = await withArchivedTables(dependencies, archive, (scratch) =>
       copyTables(scratch, live, tables, where),
     );
-    const createdAt = now();
+    const createdAt = clock();
     const reportId = reportIdOf(createdAt, randomBytes(4).toString('hex'));
     const tally = new Tally(tables);
     // One moment for all tables: a child is never compared later than its parent.
@@ -70,7 +70,7 @@ export async function reportRows(
       version: 1,
       reportId,
       database,
-      slot: archive.whole.slot,
+      slot: archive.manifest.slot,
       createdAt: createdAt.toISOString(),
       where: where.map((condition) => ({ ...condition })),
       tables: counted,

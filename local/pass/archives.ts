@@ -1,5 +1,5 @@
 import type { BackupReport } from '../../lambdas/backup/contract';
-import type { RestoreReport } from '../../core/restore/contract';
+import type { RestoreReport } from '../../lambdas/restore/contract';
 import { bytes, duration } from '../runtime/console';
 import { check } from './check';
 import { forBoth, type Step } from './steps';

@@ -3,10 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type BackupDependencies, createBackup } from '../../lambdas/backup/core';
-import type { RestoreRequest } from '../../core/restore/contract';
-import { type RestoreDependencies, restoreArchive } from '../../core/restore/restore-archive';
+import { archiveDatabase, type ArchiveOrExportDependencies } from '../../lambdas/backup/archive-database';
+import type { RestoreReport, RestoreRequest } from '../../lambdas/restore/contract';
+import { runRestore } from '../../lambdas/restore/core';
+import type { RestoreDependencies } from '../../core/restore/restore-archive';
 import type { Manifest } from '../../core/archive/manifest';
+import { normaliseSlot } from '../../core/archive/slot';
 import type { ArchiveStore } from '../../core/archive/store';
 import type { DatabaseName } from '../../core/contract';
 import { createConnector } from '../../core/database/connector';
@@ -59,11 +61,11 @@ export interface ArchiveSite {
   readonly source: TestDatabase;
   readonly store: ArchiveStore;
   readonly migrations: MigrationsCopy;
-  backup(slot: string, overrides?: Partial<BackupDependencies>): ReturnType<typeof createBackup>;
+  backup(slot: string, overrides?: Partial<ArchiveOrExportDependencies>): ReturnType<typeof archiveDatabase>;
   /** Restores into a database of its own, whose name is returned with the report. */
-  restore(archive?: string, overrides?: Partial<RestoreDependencies>): ReturnType<typeof restoreArchive>;
+  restore(archive?: string, overrides?: Partial<RestoreDependencies>): Promise<RestoreReport>;
   /** Restores the latest archive and drops the result. */
-  drill(): ReturnType<typeof restoreArchive>;
+  drill(): Promise<RestoreReport>;
   /** Databases that restores of this site made and left. */
   leftovers(): Promise<string[]>;
   remove(): Promise<void>;
@@ -78,7 +80,7 @@ export async function createArchiveSite(database: DatabaseName, extraSchema?: st
   const s3 = objectStore();
   const store = { s3, bucket: await createBucket(s3) };
   const connector = createConnector(clusterTarget(source.name, database), clusterSecrets(), 'test');
-  const now = () => new Date();
+  const clock = () => new Date();
   const family = `restored_${randomBytes(4).toString('hex')}`;
   let restores = 0;
   const leftovers = () =>
@@ -94,8 +96,8 @@ export async function createArchiveSite(database: DatabaseName, extraSchema?: st
     overrides: Partial<RestoreDependencies> = {},
   ) => {
     restores += 1;
-    return restoreArchive(
-      { connector, store, migrationsDirectory: migrations.directory, log: silentLog, now, ...overrides },
+    return runRestore(
+      { connector, store, migrationsDirectory: migrations.directory, log: silentLog, clock, ...overrides },
       { ...request, targetDatabase: `${family}_${restores}` },
     );
   };
@@ -103,8 +105,11 @@ export async function createArchiveSite(database: DatabaseName, extraSchema?: st
     source,
     store,
     migrations,
-    backup: (slot, overrides = {}) =>
-      createBackup({ connector, store, retentionDays: 90, log: silentLog, now, ...overrides }, slot),
+    backup: async (slot, overrides = {}) =>
+      archiveDatabase(
+        { connector, store, retentionDays: 90, log: silentLog, clock, ...overrides },
+        normaliseSlot(slot),
+      ),
     restore: (archive = 'latest', overrides = {}) => restore({ archive, afterwards: 'keep' }, overrides),
     drill: () => restore({ archive: 'latest', afterwards: 'drop' }),
     leftovers,

@@ -11,7 +11,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
-import { prolongNewest } from '../../lambdas/backup/prolong-lock';
+import { extendNewestLock } from '../../lambdas/backup/extend-lock';
 import { type Manifest } from '../../core/archive/manifest';
 import { writeManifest } from '../../core/archive/store';
 import { type ArchiveSite, contentOf, createArchiveSite, manifestAt, silentLog } from '../factories/archive';
@@ -124,15 +124,15 @@ const binary = goTool(VERSITYGW);
     await expect(site.restore('latest', { store: store() })).resolves.toMatchObject({ database: 'main' });
   });
 
-  test('the lock of the last good archive is prolonged before it ends, by the role of the function', async () => {
+  test('the role of the function extends the lock of the last good archive before it ends', async () => {
     const keys = Object.values(await archivedKeys());
     const endOf = async (Key: string) => {
       const { Retention } = await server.root.send(new GetObjectRetentionCommand({ Bucket: bucket, Key }));
       return Math.round(((Retention?.RetainUntilDate?.getTime() ?? 0) - Date.now()) / DAY_MS);
     };
     const after = (days: number) =>
-      prolongNewest(
-        { store: store(), retentionDays: 30, log: silentLog, now: () => new Date(Date.now() + days * DAY_MS) },
+      extendNewestLock(
+        { store: store(), retentionDays: 30, log: silentLog, clock: () => new Date(Date.now() + days * DAY_MS) },
         'main',
       );
     await after(10);
@@ -144,7 +144,7 @@ const binary = goTool(VERSITYGW);
 
   test('expiry hides archives past their retention and destroys no version', async () => {
     const old = await backUp();
-    const overrides = { now: () => new Date(Date.now() + 31 * DAY_MS) };
+    const overrides = { clock: () => new Date(Date.now() + 31 * DAY_MS) };
     const report = await backUp(overrides, new Date(Date.now() + 31 * DAY_MS).toISOString());
     expect(report).toMatchObject({ expiredArchives: 1, housekeepingFailed: false });
     await expect(
@@ -228,7 +228,7 @@ const binary = goTool(VERSITYGW);
     await server.role.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }));
     expect(await backUp()).toMatchObject({ sweptLeftovers: 0 });
     const later = new Date(Date.now() + 2 * HOUR_MS);
-    expect(await backUp({ now: () => later }, later.toISOString())).toMatchObject({ sweptLeftovers: 1 });
+    expect(await backUp({ clock: () => later }, later.toISOString())).toMatchObject({ sweptLeftovers: 1 });
     const open = await server.root.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
     expect(open.Uploads ?? []).toEqual([]);
   });

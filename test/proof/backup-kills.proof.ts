@@ -109,7 +109,7 @@ test.each<[string, (call: PassingCall) => boolean, 'reset' | 'lose']>([
     expect(await site.drill()).toMatchObject({ kept: false });
 
     const { attempt } = await manifestAt(site.store, report.manifestKey);
-    await site.backup(LATER, { now: () => new Date(Date.now() + 2 * HOUR_MS) });
+    await site.backup(LATER, { clock: () => new Date(Date.now() + 2 * HOUR_MS) });
     const ofSlot = (await listKeys(site.store)).filter((key) => key.startsWith('archives/main/20261121T060000Z/'));
     expect(ofSlot.filter((key) => !key.includes(attempt))).toEqual([report.manifestKey]);
   },

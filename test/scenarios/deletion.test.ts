@@ -25,7 +25,7 @@ function report(request: Partial<RowRecoveryReportRequest>): ReturnType<typeof r
       store: site.store,
       migrationsDirectory: site.migrations.directory,
       log: silentLog,
-      now: () => new Date(),
+      clock: () => new Date(),
     },
     { archive: 'latest', tables: [], ...request },
   );
@@ -44,7 +44,7 @@ test('scenario 2: subscriptions deleted by accident come back from before the de
     recent,
     ...old.map(({ object }) => state.payInvoice(object.id, { created: now - 4 * HOUR_S })),
   ]);
-  await site.backup(iso(now - 3 * HOUR_S), { now: () => new Date((now - 3 * HOUR_S) * 1000) });
+  await site.backup(iso(now - 3 * HOUR_S), { clock: () => new Date((now - 3 * HOUR_S) * 1000) });
   const before = await businessOf(site.source.name);
 
   // The accident, two hours ago, takes the items along. Business goes on.

@@ -5,7 +5,6 @@ import { buffer } from 'node:stream/consumers';
 import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { createDecompressor } from '../../../core/restore/decompressor';
-import { distribute } from '../../../core/archive/distribute';
 import { freeBuffer } from '../../../core/archive/free-buffer';
 import { Meter } from '../../../core/archive/meter';
 
@@ -112,55 +111,4 @@ test('a decompressor and what follows it give their memory back without changing
   // The last one fills only a part of its memory.
   expect(freed).toEqual([...Array.from({ length: freed.length - 1 }, () => true), false]);
   expect(freed.length).toBeGreaterThan(10);
-});
-
-describe('distributed work', () => {
-  test('is done once per item', async () => {
-    const done: number[] = [];
-    const items = Array.from({ length: 20 }, (_, item) => item);
-    await distribute(items, ['a', 'b', 'c'], async (item) => {
-      await Promise.resolve();
-      done.push(item);
-    });
-    expect(done.toSorted((one, other) => one - other)).toEqual(items);
-  });
-
-  test('may bring more, which a worker without any waits for', async () => {
-    const done: string[] = [];
-    await distribute(['slow', 'quick'], ['a', 'b'], async (item, worker) => {
-      await new Promise((resolve) => setTimeout(resolve, item === 'slow' ? 20 : 0));
-      done.push(`${item} by ${worker}`);
-      return item === 'slow' ? ['one more', 'and one'] : undefined;
-    });
-    expect(done).toHaveLength(4);
-    expect(done.slice(2).map((entry) => entry.split(' by ')[1])).toEqual(expect.arrayContaining(['a', 'b']));
-  });
-
-  test('follows an order, whenever an item came', async () => {
-    const done: number[] = [];
-    const work = async (item: number) => {
-      done.push(item);
-      return item === 5 ? [9, 4] : undefined;
-    };
-    await distribute([1, 5, 3], ['a'], work, (one, other) => other - one);
-    expect(done).toEqual([5, 9, 4, 3, 1]);
-  });
-
-  test('that fails stops the others, starts nothing more and throws the first failure', async () => {
-    const started: number[] = [];
-    let released = false;
-    const working = distribute([1, 2, 3, 4], ['a', 'b'], async (item, _worker, signal) => {
-      started.push(item);
-      if (item === 1) throw new Error('first');
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        else signal.addEventListener('abort', () => resolve());
-      });
-      released = true;
-      throw new Error('because the first failed');
-    });
-    await expect(working).rejects.toThrow('first');
-    expect(released).toBe(true);
-    expect(started).toEqual([1, 2]);
-  });
 });

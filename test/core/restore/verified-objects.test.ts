@@ -44,19 +44,19 @@ function countReads(): Map<string, number> {
   return reads;
 }
 
-test('an archive that fits into memory is read once', async () => {
+test('verification caches an archive that fits into memory, so that it is read once', async () => {
   const originals = await Promise.all(parts.map((part) => readObject(site.store, part.key)));
   const reads = countReads();
-  const objects = await verifyObjects(site.store, manifest);
+  const objects = await verifyObjects(site.store, manifest, manifest.tables);
   for (const [index, part] of parts.entries()) expect(await readAll(objects, part)).toEqual(originals[index]);
   expect([...reads]).toEqual(expect.arrayContaining(parts.map(({ key }) => [key, 1])));
 });
 
-test('no more of it stays in memory than may', async () => {
+test('verification caches no more bytes than allowed', async () => {
   const reads = countReads();
   const bytes = parts.map((part) => part.compressedBytes);
   const half = Math.floor(bytes.reduce((sum, size) => sum + size, 0) / 2);
-  const objects = await verifyObjects(site.store, manifest, half);
+  const objects = await verifyObjects(site.store, manifest, manifest.tables, half);
   for (const part of parts) await readAll(objects, part);
   const once = parts.filter(({ key }) => reads.get(key) === 1).map((part) => part.compressedBytes);
   expect(once.length).toBeGreaterThan(0);
@@ -64,7 +64,7 @@ test('no more of it stays in memory than may', async () => {
   expect([...reads.values()]).toEqual(expect.arrayContaining([1, 2]));
 });
 
-test('an object that has grown is refused as soon as it is larger than it was', async () => {
+test('verification refuses an object that has grown, once it has read more bytes than were written', async () => {
   const [part] = parts;
   if (!part) throw new Error('The archive has no object');
   await replaceObject(site.store, part.key, Buffer.alloc(part.compressedBytes + 1));
@@ -73,14 +73,15 @@ test('an object that has grown is refused as soon as it is larger than it was', 
   await expect(verifying).rejects.toThrow(`it has more than ${part.compressedBytes} bytes`);
 });
 
-test('an object that changes between its proof and its loading is never loaded as it is then', async () => {
+test('an object that changes between verification and loading is never loaded in its changed form', async () => {
   const [part] = parts;
   if (!part) throw new Error('The archive has no object');
   const original = await readObject(site.store, part.key);
-  const [held, read] = [await verifyObjects(site.store, manifest), await verifyObjects(site.store, manifest, 0)];
+  const cached = await verifyObjects(site.store, manifest, manifest.tables);
+  const uncached = await verifyObjects(site.store, manifest, manifest.tables, 0);
   await replaceObject(site.store, part.key, Buffer.from(original.map((byte, at) => (at === 9 ? byte ^ 1 : byte))));
-  expect(await readAll(held, part)).toEqual(original);
-  const refusal = readAll(read, part);
+  expect(await readAll(cached, part)).toEqual(original);
+  const refusal = readAll(uncached, part);
   await expect(refusal).rejects.toMatchObject({ code: 'archive_damaged' });
   await expect(refusal).rejects.toThrow(part.key);
 });

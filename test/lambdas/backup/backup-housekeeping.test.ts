@@ -1,5 +1,5 @@
 import { DeleteObjectsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { keepHouse } from '../../../lambdas/backup/housekeeping';
+import { runHousekeeping } from '../../../lambdas/backup/housekeeping';
 import { type ArchiveSite, createArchiveSite, listKeys, manifestAt, silentLog } from '../../factories/archive';
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -17,8 +17,8 @@ afterEach(async () => {
 });
 
 /** A clock that is ahead of the one by which S3 dates its objects. */
-function ahead(ms: number): { now: () => Date } {
-  return { now: () => new Date(Date.now() + ms) };
+function ahead(ms: number): { clock: () => Date } {
+  return { clock: () => new Date(Date.now() + ms) };
 }
 
 async function archivedSlots(): Promise<string[]> {
@@ -53,8 +53,9 @@ describe('expiry', () => {
     await site.backup(SLOTS[1]);
     await put('archives/main/20261120T180000Z/attempt-that-died/main.users/00000.copy.zst');
     const dependencies = { store: site.store, retentionDays: 30, log: silentLog, ...ahead(400 * DAY_MS) };
-    expect(await keepHouse(dependencies, 'main')).toEqual({ expiredArchives: 1, sweptLeftovers: 1 });
-    expect(await keepHouse(dependencies, 'main')).toEqual({ expiredArchives: 0, sweptLeftovers: 0 });
+    const done = { housekeepingFailed: false };
+    expect(await runHousekeeping(dependencies, 'main')).toEqual({ expiredArchives: 1, sweptLeftovers: 1, ...done });
+    expect(await runHousekeeping(dependencies, 'main')).toEqual({ expiredArchives: 0, sweptLeftovers: 0, ...done });
     expect(await site.restore()).toMatchObject({ slot: SLOTS[1] });
   });
 

@@ -7,7 +7,7 @@ import {
   StartExportTaskCommand,
 } from '@aws-sdk/client-rds';
 import { mockClient } from 'aws-sdk-client-mock';
-import { type RunDependencies, runBackup } from '../../../lambdas/backup/run';
+import { type BackupDependencies, runBackup } from '../../../lambdas/backup/core';
 import { openArchiveStore } from '../../../core/archive/open-store';
 import { createConnector } from '../../../core/database/connector';
 import { type ArchiveSite, createArchiveSite, listKeys, silentLog } from '../../factories/archive';
@@ -44,7 +44,7 @@ afterEach(async () => {
   await site.remove();
 });
 
-function dependencies(overrides: Partial<RunDependencies> = {}): RunDependencies {
+function dependencies(overrides: Partial<BackupDependencies> = {}): BackupDependencies {
   return {
     connector: createConnector(clusterTarget(site.source.name, 'main'), clusterSecrets(), 'test'),
     store: site.store,
@@ -52,7 +52,7 @@ function dependencies(overrides: Partial<RunDependencies> = {}): RunDependencies
     frequencyHours: 24,
     instance,
     log: silentLog,
-    now: () => new Date(),
+    clock: () => new Date(),
     onProtection: () => undefined,
     remainingSeconds: () => 60,
     ...overrides,
@@ -153,9 +153,9 @@ test.each([
 
 describe('a run that makes no archive', () => {
   const DAY_MS = 24 * 60 * 60 * 1000;
-  const now = () => new Date('2026-12-18T06:00:05Z');
+  const clock = () => new Date('2026-12-18T06:00:05Z');
   const later = { database: 'main', slot: '2026-12-18T06:00:00Z' } as const;
-  const tooLarge = { now, streamingLimitBytes: 1 };
+  const tooLarge = { clock, streamingLimitBytes: 1 };
   let locked: { Key?: string; Retention?: { RetainUntilDate?: Date } }[];
 
   /** The server of these tests keeps no locks: those of the client are answered here. */
@@ -175,28 +175,28 @@ describe('a run that makes no archive', () => {
   }
 
   test('prolongs the lock of the newest one that is about to end, the manifest last, and tells its own failure', async () => {
-    await site.backup('2026-11-20T06:00:00Z', { now: () => new Date('2026-11-20T06:00:00Z') });
-    const newest = await site.backup(SLOT, { now: () => new Date(SLOT) });
-    lockEnding(new Date(now().getTime() + 3 * DAY_MS));
+    await site.backup('2026-11-20T06:00:00Z', { clock: () => new Date('2026-11-20T06:00:00Z') });
+    const newest = await site.backup(SLOT, { clock: () => new Date(SLOT) });
+    lockEnding(new Date(clock().getTime() + 3 * DAY_MS));
     await expect(runBackup(dependencies({ ...tooLarge, instance: undefined }), later)).rejects.toMatchObject({
       code: 'database_too_large',
     });
     const keys = (await listKeys(site.store)).filter((key) => key.startsWith('archives/main/20261121T060000Z/'));
     expect(locked.map(({ Key = '' }) => Key).toSorted()).toEqual(keys.toSorted());
     expect(locked.at(-1)?.Key).toBe(newest.manifestKey);
-    const until = new Date(now().getTime() + 30 * DAY_MS);
+    const until = new Date(clock().getTime() + 30 * DAY_MS);
     for (const { Retention } of locked) expect(Retention).toEqual({ Mode: 'GOVERNANCE', RetainUntilDate: until });
   });
 
   test('because RDS exports instead does so too', async () => {
     await site.backup(SLOT);
-    lockEnding(new Date(now().getTime() + DAY_MS));
+    lockEnding(new Date(clock().getTime() + DAY_MS));
     expect(await runBackup(dependencies({ ...tooLarge, exportTarget }), later)).toMatchObject({ outcome: 'exported' });
     expect(locked.length).toBeGreaterThan(1);
   });
 
   test.each([
-    ['lasts for more than a week', new Date(now().getTime() + 8 * DAY_MS)],
+    ['lasts for more than a week', new Date(clock().getTime() + 8 * DAY_MS)],
     ['is not there', undefined],
   ])('leaves a lock alone that %s', async (_what, end) => {
     await site.backup(SLOT);
@@ -220,11 +220,11 @@ test('how fresh the other tiers are is published also when the archive fails', a
   expect(onProtection).toHaveBeenCalledWith(expect.objectContaining({ pointInTime: expect.anything() as unknown }));
 });
 
-test('an archive for a time that has not come is refused: it would be the latest until then', async () => {
+test('a backup refuses a slot in the future, whose archive would be the latest until then', async () => {
   const slot = new Date(Date.now() + 2 * 60 * 60 * 1000).toISOString();
   await expect(runBackup(dependencies(), { database: 'main', slot })).rejects.toMatchObject({
     code: 'invalid_request',
-    message: expect.stringContaining('has not come yet') as string,
+    message: expect.stringContaining('is in the future') as string,
   });
   expect(await listKeys(site.store)).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { PutObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
 import { zstdDecompressSync } from 'node:zlib';
-import { createBackup } from '../../../lambdas/backup/core';
+import { archiveDatabase } from '../../../lambdas/backup/archive-database';
 import { readManifest } from '../../../core/archive/store';
 import { createConnector } from '../../../core/database/connector';
 import {
@@ -190,20 +190,20 @@ test('every object carries the date until which nobody may delete it', async () 
     },
     { step: 'initialize' },
   );
-  await site.backup(SLOT, { now: () => new Date('2026-11-21T06:00:05Z') });
+  await site.backup(SLOT, { clock: () => new Date('2026-11-21T06:00:05Z') });
   expect([...locked.keys()].toSorted()).toEqual((await listKeys(site.store)).toSorted());
   for (const lock of locked.values()) expect(lock).toEqual(['GOVERNANCE', new Date('2027-02-19T06:00:05Z')]);
 });
 
 test('the main database is not archived as billing, nor one that was never migrated', async () => {
   const main = await createArchiveSite('main');
-  const dependencies = { store: site.store, retentionDays: 90, log: silentLog, now: () => new Date() };
+  const dependencies = { store: site.store, retentionDays: 90, log: silentLog, clock: () => new Date() };
   const mistaken = createConnector(clusterTarget(main.source.name, 'billing'), clusterSecrets(), 'test');
-  await expect(createBackup({ ...dependencies, connector: mistaken }, SLOT)).rejects.toMatchObject({
+  await expect(archiveDatabase({ ...dependencies, connector: mistaken }, SLOT)).rejects.toMatchObject({
     code: 'wrong_database',
   });
   const empty = await createTestDatabase('empty');
-  await expect(createBackup({ ...dependencies, connector: empty.connector }, SLOT)).rejects.toMatchObject({
+  await expect(archiveDatabase({ ...dependencies, connector: empty.connector }, SLOT)).rejects.toMatchObject({
     code: 'wrong_database',
   });
   expect(await listKeys(site.store)).toEqual([]);

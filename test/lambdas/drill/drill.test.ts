@@ -25,7 +25,7 @@ beforeEach(async () => {
 afterEach(() => site.remove());
 
 /** Time passes as it does, but from another moment on. */
-function nowFrom(moment: number): () => Date {
+function clockFrom(moment: number): () => Date {
   const start = Date.now();
   return () => new Date(moment + Date.now() - start);
 }
@@ -37,7 +37,7 @@ function drill(overrides: Partial<DrillDependencies> = {}): ReturnType<typeof ru
     migrationsDirectory: site.migrations.directory,
     targetMs: 60 * MINUTE_MS,
     log: silentLog,
-    now: nowFrom(START),
+    clock: clockFrom(START),
     ...overrides,
   });
 }
@@ -113,11 +113,11 @@ test('a killed drill is cleaned up and recorded as interrupted by the next one, 
     await asAdministrator((client) => client.query(`CREATE DATABASE ${name}`));
   }
   try {
-    await drill({ now: nowFrom(START + MINUTE_MS) });
+    await drill({ clock: clockFrom(START + MINUTE_MS) });
     // Younger than a run may last, so it may be at work.
     expect(await scratchDatabases(START)).toEqual([killed]);
 
-    await drill({ now: nowFrom(START + 21 * MINUTE_MS) });
+    await drill({ clock: clockFrom(START + 21 * MINUTE_MS) });
 
     expect(await scratchDatabases(START)).toEqual([]);
     expect(await recorded()).toMatchObject([{ outcome: 'interrupted' }, { outcome: 'passed' }, { outcome: 'passed' }]);

@@ -142,7 +142,7 @@ describe('a restore', () => {
   });
 
   test('of a moment takes the newest archive that was finished by then, whatever the slots are called', async () => {
-    const at = (time: string) => ({ now: () => new Date(time) });
+    const at = (time: string) => ({ clock: () => new Date(time) });
     await site.backup('2026-11-20T00:00:00Z', at('2026-11-20T00:01:00Z'));
     // Retried: its slot is before the accident at 07:00, its data is not.
     await site.backup('2026-11-20T06:00:00Z', at('2026-11-20T07:30:00Z'));
@@ -201,7 +201,7 @@ describe('a restore', () => {
   });
 
   test('of an archive too large for memory refuses an object that changes after its proof, and leaves no database', async () => {
-    const restored = await site.restore('latest', { heldBytes: 0 });
+    const restored = await site.restore('latest', { cachedBytes: 0 });
     expect(await contentOf(restored.targetDatabase)).toEqual(await contentOf(site.source.name));
 
     const { part } = await partOf('charges');
@@ -218,7 +218,7 @@ describe('a restore', () => {
       },
     };
     const log = { info: swap, warn: swap, error: swap };
-    const refusal = site.restore('latest', { heldBytes: 0, log, connector });
+    const refusal = site.restore('latest', { cachedBytes: 0, log, connector });
     await expect(refusal).rejects.toMatchObject({ code: 'archive_damaged' });
     await expect(refusal).rejects.toThrow(part.key);
     expect(await site.leftovers()).toEqual([restored.targetDatabase]);
@@ -271,9 +271,9 @@ describe('a restore', () => {
           store: site.store,
           migrationsDirectory: migrationsOf('billing'),
           log: silentLog,
-          now: () => new Date(),
+          clock: () => new Date(),
         },
-        { archive: 'latest', targetDatabase, afterwards: 'drop' },
+        { archive: 'latest', targetDatabase },
       );
     await expect(again(first.targetDatabase)).rejects.toMatchObject({ code: 'target_exists' });
     await expect(again(site.source.name)).rejects.toMatchObject({ code: 'invalid_request' });

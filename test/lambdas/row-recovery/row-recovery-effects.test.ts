@@ -29,7 +29,7 @@ function report(tables: readonly string[], maxRowBytes?: number): ReturnType<typ
       store: site.store,
       migrationsDirectory: site.migrations.directory,
       log: silentLog,
-      now: () => new Date(),
+      clock: () => new Date(),
       maxRowBytes,
     },
     { archive: 'latest', tables },

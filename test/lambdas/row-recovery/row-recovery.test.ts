@@ -67,7 +67,7 @@ function report(request: Partial<RowRecoveryReportRequest> = {}): ReturnType<typ
       store: site.store,
       migrationsDirectory: site.migrations.directory,
       log: silentLog,
-      now: () => new Date(),
+      clock: () => new Date(),
     },
     { archive: 'latest', tables: SUBSCRIPTIONS, ...request },
   );

@@ -1,9 +1,10 @@
 import { type ClientBase, DatabaseError, escapeIdentifier, escapeLiteral } from 'pg';
 import type { Manifest } from '../archive/manifest';
 import { type DatabaseConnector, withConnection } from '../database/connector';
-import { InvalidRequestError, OperationError } from '../runtime/errors';
+import { InvalidRequestError, messageOf, OperationError } from '../runtime/errors';
+import type { Log } from '../runtime/telemetry';
 
-/** Exists on every server, also when the live database does not any more. */
+/** Exists on every server, also where the live database was dropped. */
 export const MAINTENANCE_DATABASE = 'postgres';
 const DUPLICATE_DATABASE = '42P04';
 /** Names that need no quoting in any tool that an operator may type them into. */
@@ -50,18 +51,28 @@ export async function createDatabase(
     LC_COLLATE ${escapeLiteral(server.collate)} LC_CTYPE ${escapeLiteral(server.ctype)} ${provider}`;
   await administer(connector, async (client) => {
     await client.query(statement).catch((cause: unknown) => {
-      // Somebody was faster than our check: theirs stays.
+      // Created by another session since it was checked: that one stays.
       if (cause instanceof DatabaseError && cause.code === DUPLICATE_DATABASE) throw targetExists(name);
       throw cause;
     });
   });
 }
 
-/** Removes a database that a restore made, whoever is connected to it. */
+/** Drops a database that a restore created, and ends the sessions in it. */
 export async function dropDatabase(connector: DatabaseConnector, name: string): Promise<void> {
   await administer(connector, (client) =>
     client.query(`DROP DATABASE IF EXISTS ${escapeIdentifier(name)} WITH (FORCE)`),
   );
+}
+
+/** Drops a database whose restore failed, or that is no longer needed; a failure is logged, not thrown. */
+export async function dropOrLog(connector: DatabaseConnector, name: string, log: Log): Promise<void> {
+  await dropDatabase(connector, name).catch((error: unknown) => {
+    log.error('A database that a restore created could not be dropped: drop it', {
+      targetDatabase: name,
+      error: messageOf(error),
+    });
+  });
 }
 
 async function administer(connector: DatabaseConnector, work: (client: ClientBase) => Promise<unknown>): Promise<void> {

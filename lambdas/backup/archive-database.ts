@@ -1,0 +1,118 @@
+import type { Client, ClientBase } from 'pg';
+import { manifestKey } from '../../core/archive/keys';
+import type { Manifest } from '../../core/archive/manifest';
+import type { Slot } from '../../core/archive/slot';
+import { readManifest } from '../../core/archive/store';
+import { withConnection } from '../../core/database/connector';
+import { assertIdentity } from '../../core/database/identity';
+import { OperationError } from '../../core/runtime/errors';
+import type { ArchiveReport } from './contract';
+import { exportSnapshot, type ExportTarget } from './export-snapshot';
+import { type HousekeepingReport, runHousekeeping } from './housekeeping';
+import { type ArchiveDependencies, writeArchive } from './write-archive';
+
+const GIB = 1024 ** 3;
+const LOCK = `hashtextextended('billing-operations/backup', 0)`;
+const NO_HOUSEKEEPING: HousekeepingReport = { expiredArchives: 0, sweptLeftovers: 0, housekeepingFailed: false };
+
+export interface ArchiveOrExportDependencies extends ArchiveDependencies {
+  /** Bytes of database above which RDS exports a snapshot instead. @default every database is streamed */
+  readonly streamingLimitBytes?: number;
+  /** Where RDS exports a larger database to. @default none: a larger database is refused */
+  readonly exportTarget?: ExportTarget;
+}
+
+/**
+ * Archives one consistent view of a database, or has RDS export a database that is too large to stream. The manifest is
+ * written last: without it there is no archive, whatever else is in the bucket. A second request for a slot that has an
+ * archive does nothing. Afterwards, leftovers of failed attempts and archives past their retention are removed.
+ *
+ * @throws OperationError `wrong_database`, `unmigrated_database`, `unsupported_content`, `invalid_request`,
+ * `database_too_large`, `no_snapshot`; and, retryable, `backup_running` while another backup of this database runs,
+ * `schema_changing`, `copy_failed`, `store_unavailable`, `database_unavailable`, `rds_unavailable`
+ */
+export async function archiveDatabase(dependencies: ArchiveOrExportDependencies, slot: Slot): Promise<ArchiveReport> {
+  const { connector, store, clock } = dependencies;
+  const startedAt = clock();
+  const database = connector.target.name;
+  return withConnection(connector, async (leader) => {
+    await assertIdentity(leader, database);
+    // Before the lock as well: a finished slot is reported even while another one is being archived.
+    const finished = await readManifest(store, database, slot);
+    if (finished) return describeArchive(finished, 'already-exists', startedAt, clock());
+    // Released when the connection closes, even if the function is killed.
+    await lockBackups(leader);
+    const overtaken = await readManifest(store, database, slot);
+    if (overtaken) return describeArchive(overtaken, 'already-exists', startedAt, clock());
+    const bytes = await databaseBytes(leader);
+    if (bytes > (dependencies.streamingLimitBytes ?? Infinity)) {
+      return exportInstead(dependencies, slot, bytes, startedAt);
+    }
+    const { manifest, outcome } = await writeArchive(dependencies, leader, slot, startedAt);
+    return {
+      ...describeArchive(manifest, outcome, startedAt, clock()),
+      ...(await runHousekeeping(dependencies, database)),
+    };
+  });
+}
+
+async function lockBackups(leader: ClientBase): Promise<void> {
+  const result = await leader.query<{ locked: boolean }>(`SELECT pg_try_advisory_lock(${LOCK}) AS locked`);
+  if (result.rows[0]?.locked) return;
+  throw new OperationError('backup_running', 'Another backup of this database is running: try again after it');
+}
+
+async function databaseBytes(leader: Client): Promise<number> {
+  const size = await leader.query<{ bytes: number }>('SELECT pg_database_size(current_database())::float8 AS bytes');
+  return size.rows[0]?.bytes ?? 0;
+}
+
+/** Has RDS export a database that the function has no time to stream, and logs what that means for its recovery. */
+async function exportInstead(
+  dependencies: ArchiveOrExportDependencies,
+  slot: Slot,
+  bytes: number,
+  startedAt: Date,
+): Promise<ArchiveReport> {
+  const { connector, exportTarget, log, clock } = dependencies;
+  const database = connector.target.name;
+  const size = `${(bytes / GIB).toFixed(1)} GiB`;
+  if (!exportTarget) {
+    throw new OperationError(
+      'database_too_large',
+      `The ${database} database has ${size}, more than the function may stream, and there is no RDS instance, role and key to export it with: set them, or raise STREAMING_LIMIT_GIB as far as the function's time allows`,
+    );
+  }
+  const { prefix, isNew, ...started } = await exportSnapshot(exportTarget, database, slot);
+  log.warn(
+    'The database is too large to stream: RDS exports its newest snapshot as Parquet instead. This platform cannot restore that: recovery of this database depends on recovery points and point-in-time recovery',
+    { database, slot, size, prefix, isNew, ...started },
+  );
+  return {
+    database,
+    slot,
+    manifestKey: `${prefix}/${started.taskIdentifier}/`,
+    outcome: isNew ? 'exported' : 'already-exported',
+    tables: 0,
+    rows: 0,
+    bytes: 0,
+    compressedBytes: 0,
+    durationMs: clock().getTime() - startedAt.getTime(),
+    ...(await runHousekeeping(dependencies, database)),
+  };
+}
+
+function describeArchive(manifest: Manifest, outcome: ArchiveReport['outcome'], from: Date, to: Date): ArchiveReport {
+  return {
+    database: manifest.database,
+    slot: manifest.slot,
+    manifestKey: manifestKey(manifest.database, manifest.slot),
+    outcome,
+    tables: manifest.tables.length,
+    rows: manifest.rows,
+    bytes: manifest.bytes,
+    compressedBytes: manifest.compressedBytes,
+    durationMs: to.getTime() - from.getTime(),
+    ...NO_HOUSEKEEPING,
+  };
+}
