@@ -1,42 +1,13 @@
 import type { Client } from 'pg';
 import { reconcile, type ReconciliationSummary } from '../../lambdas/reconciliation/core';
-import type { EventDependencies } from '../../lambdas/replay/dependencies';
-import { applyEvents } from '../../core/billing/apply-events';
-import { stripeProvider } from '../../core/providers/stripe/provider';
-import { readEvent } from '../../core/providers/stripe/shapes';
-import { createStripe } from '../../core/providers/stripe/client';
-import { pacedCaller } from '../../core/providers/stripe/paced-caller';
 import type { StripeStandIn } from '../../local/stripe/stand-in';
 import { asAdministrator } from '../support/database';
 import { silentLog } from './archive';
-
-/** What happens at Stripe, as the webhooks that tell of it. */
-export type Deliveries = readonly { readonly event: object }[];
-
-/** Delivers events to a database, as the processor does. */
-export async function deliver(client: Client, deliveries: Deliveries): Promise<void> {
-  await applyEvents(
-    client,
-    stripeProvider,
-    deliveries.map(({ event }) => ({ event: readEvent(event), source: 'webhook', receivedAt: new Date() })),
-  );
-}
-
-/** What finding and replaying gaps works with. */
-export function replayFrom(stripe: StripeStandIn, client: Client): EventDependencies {
-  return {
-    client,
-    stripe: createStripe('sk_test_1', stripe.url),
-    call: pacedCaller({ callsPerSecond: 1_000, firstBackoffMs: 1 }),
-    clock: () => new Date(),
-    apply: {},
-    stop: new AbortController().signal,
-  };
-}
+import { stripeWork } from './stripe-work';
 
 /** Compares a database with Stripe and changes nothing. */
 export async function compareWithStripe(stripe: StripeStandIn, client: Client): Promise<ReconciliationSummary> {
-  return reconcile({ ...replayFrom(stripe, client), log: silentLog }, { daysBack: 7, dryRun: true, settleSeconds: 0 });
+  return reconcile({ ...stripeWork(stripe, client), log: silentLog }, { daysBack: 7, dryRun: true, settleSeconds: 0 });
 }
 
 /** Columns that say when and how something arrived here, not what it is. */

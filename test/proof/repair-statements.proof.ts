@@ -2,16 +2,14 @@ import type { Client } from 'pg';
 import { cleanUp } from '../../lambdas/cleanup/core';
 import { recompute } from '../../lambdas/entitlements/recompute';
 import { reconcile } from '../../lambdas/reconciliation/core';
-import type { EventDependencies } from '../../lambdas/replay/dependencies';
 import { walkRange } from '../../lambdas/replay/event-range';
 import { retryEvents, retryFailed } from '../../lambdas/replay/retry';
 import { createCache } from '../../core/cache/connection';
 import { createEntitlementCache } from '../../core/entitlements/entitlement-cache';
 import { gatherEntitlementUpdates } from '../../core/entitlements/recompute';
 import { readEntitlements } from '../../core/entitlements/read';
-import { createStripe } from '../../core/providers/stripe/client';
-import { pacedCaller } from '../../core/providers/stripe/paced-caller';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
+import { stripeWork } from '../factories/stripe-work';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { putRules, RULES } from '../support/entitlements';
 import { silentLog } from '../support/log';
@@ -74,14 +72,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => Promise.all([database.drop(), stripe.stop()]));
 
-const dependencies = (): EventDependencies => ({
-  client,
-  stripe: createStripe('sk_test_1', stripe.url),
-  call: pacedCaller({ callsPerSecond: 10_000, firstBackoffMs: 1 }),
-  clock: () => new Date(),
-  apply: { afterStore: gatherEntitlementUpdates().afterStore },
-  stop: new AbortController().signal,
-});
+const dependencies = () => stripeWork(stripe, client, { apply: { afterStore: gatherEntitlementUpdates().afterStore } });
 const noCache = createEntitlementCache(createCache({ url: '', onUnavailable: () => undefined }));
 const dayAgo = () => new Date(Date.now() - 86_400_000);
 const again = (scope: Parameters<typeof recompute>[1]) => {

@@ -3,7 +3,8 @@ import { walkRange } from '../../lambdas/replay/event-range';
 import { verifyDatabase } from '../../lambdas/verify/core';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
 import { type ArchiveSite, contentOf, createArchiveSite } from '../factories/archive';
-import { businessOf, compareWithStripe, type Deliveries, deliver, replayFrom } from '../factories/recovery';
+import { businessOf, compareWithStripe } from '../factories/recovery';
+import { deliver, stripeWork, type Deliveries } from '../factories/stripe-work';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
 const SLOT = '2026-11-21T06:00:00Z';
@@ -83,7 +84,7 @@ test('scenario 1: a corrupted billing database is restored, verified, taken into
     await deliver(untouched, resumed);
 
     // Find the gaps that the backup leaves, and replay them.
-    const dependencies = replayFrom(stripe, recovered);
+    const dependencies = stripeWork(stripe, recovered);
     // Stripe's times are whole seconds, and an event may be a while under way.
     const from = new Date(Date.parse(restored.archivedAt) - 3_600_000);
     const missed = [...beforeIncident, ...neverArrived].map(({ event }) => event.id).toSorted();

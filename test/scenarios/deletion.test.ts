@@ -4,7 +4,8 @@ import { mergeRows } from '../../lambdas/row-recovery/merge';
 import { reportRows } from '../../lambdas/row-recovery/report';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
 import { type ArchiveSite, createArchiveSite, noCache, silentLog } from '../factories/archive';
-import { businessOf, compareWithStripe, deliver } from '../factories/recovery';
+import { businessOf, compareWithStripe } from '../factories/recovery';
+import { deliver } from '../factories/stripe-work';
 
 const HOUR_S = 3_600;
 

@@ -2,15 +2,13 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import type { Client } from 'pg';
-import { applyEvents } from '../../../core/billing/apply-events';
-import { stripeProvider } from '../../../core/providers/stripe/provider';
 import { readEvent } from '../../../core/providers/stripe/shapes';
 import { createStripe } from '../../../core/providers/stripe/client';
-import { pacedCaller } from '../../../core/providers/stripe/paced-caller';
 import { reconcile } from '../../../lambdas/reconciliation/core';
 import { createDeliverer } from '../../../local/stripe/delivery';
 import { startStripeStandIn } from '../../../local/stripe/stand-in';
 import type { StripeState } from '../../../local/stripe/state';
+import { deliver, stripeWork } from '../../factories/stripe-work';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { silentLog } from '../../support/log';
 
@@ -32,9 +30,7 @@ beforeAll(async () => {
     request.on('end', () => {
       const body = Buffer.concat(chunks);
       const event = verifier.webhooks.constructEvent(body, request.headers['stripe-signature'] ?? '', SECRET);
-      void applyEvents(client, stripeProvider, [
-        { event: readEvent(event), source: 'webhook', receivedAt: new Date() },
-      ]).then(() => response.end());
+      void deliver(client, [{ event }]).then(() => response.end());
     });
   });
   await new Promise<void>((resolve) => endpoint.listen(0, '127.0.0.1', resolve));
@@ -48,16 +44,16 @@ afterAll(async () => {
 
 const stepArbitrary = fc.record({
   change: fc.constantFrom('subscribe', 'update', 'cancel', 'pay', 'buy', 'charge', 'refund'),
-  /** Which of the objects that are there is changed. */
+  /** Selects the object that is changed. */
   pick: fc.nat(99),
   dropped: fc.boolean(),
-  /** Seconds since the step before. Zero: several changes in one second. */
+  /** Seconds since the step before; at zero several changes share one second. */
   pause: fc.nat(2),
 });
 type Step = typeof stepArbitrary extends fc.Arbitrary<infer T> ? T : never;
 
-/** Lets one thing happen at Stripe; nothing when there is no object that it could happen to. */
-function happen(state: StripeState, { change, pick }: Step, at: number): { event: object } | undefined {
+/** Makes one change at Stripe; `undefined` when there is no object to change. */
+function applyStep(state: StripeState, { change, pick }: Step, at: number): { event: object } | undefined {
   const active = state.subscriptions.newestFirst().filter(({ status }) => status !== 'canceled');
   const subscription = active[pick % active.length]?.id;
   const refundable = state.charges.newestFirst().filter(({ amount, amount_refunded: done }) => done < amount);
@@ -83,31 +79,25 @@ async function clear(): Promise<void> {
   await client.query('SET session_replication_role = origin');
 }
 
-test('whichever deliveries are dropped, one reconciliation heals the database and a second finds nothing', async () => {
+test('one reconciliation corrects the database whichever deliveries were dropped, and a second finds nothing', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(stepArbitrary, { minLength: 1, maxLength: 25 }), async (steps) => {
       await clear();
       const stripe = await startStripeStandIn();
       try {
         const deliverer = createDeliverer({ url, secret: SECRET });
-        // A minute ago: what the comparison asks for is newer than every event.
+        // A minute ago: the pages of the comparison are newer than every event.
         let at = Math.floor(Date.now() / 1000) - 60 - steps.length * 2;
         for (const step of steps) {
           at += step.pause;
-          const change = happen(stripe.state, step, at);
+          const change = applyStep(stripe.state, step, at);
           if (change === undefined) continue;
           if (step.dropped) deliverer.dropNext(1);
           await deliverer.send(readEvent(change.event) as never);
         }
         const run = () =>
           reconcile(
-            {
-              client,
-              stripe: createStripe('sk_test_1', stripe.url),
-              call: pacedCaller({ callsPerSecond: 10_000, firstBackoffMs: 1 }),
-              clock: () => new Date(),
-              log: silentLog,
-            },
+            { ...stripeWork(stripe, client), log: silentLog },
             { daysBack: 1, dryRun: false, settleSeconds: 0 },
           );
 

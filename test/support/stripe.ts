@@ -1,0 +1,40 @@
+import type { StripeWork } from '../../core/providers/stripe/stripe-function';
+import { reconcile, type ReconciliationOptions, type ReconciliationSummary } from '../../lambdas/reconciliation/core';
+import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
+import { deliver, stripeWork, type Deliveries } from '../factories/stripe-work';
+import { useBillingDatabase, type BillingDatabase } from './billing';
+import { silentLog } from './log';
+
+export interface StripeAndDatabase extends BillingDatabase {
+  readonly stripe: () => StripeStandIn;
+  /** Applies the events of changes at Stripe; every other change was never received. */
+  readonly deliver: (...deliveries: Deliveries) => Promise<void>;
+  readonly work: (overrides?: Partial<StripeWork>) => StripeWork;
+  /** Reconciles the last 7 days up to now. */
+  readonly reconcile: (
+    options?: Partial<ReconciliationOptions>,
+    overrides?: Partial<StripeWork>,
+  ) => Promise<ReconciliationSummary>;
+}
+
+/** An empty Stripe and an empty billing database for every test of the file. */
+export function useStripeAndDatabase(): StripeAndDatabase {
+  const billing = useBillingDatabase();
+  let stripe: StripeStandIn;
+  beforeEach(async () => {
+    stripe = await startStripeStandIn();
+  });
+  afterEach(() => stripe.stop());
+  const work = (overrides?: Partial<StripeWork>) => stripeWork(stripe, billing.client(), overrides);
+  return {
+    ...billing,
+    stripe: () => stripe,
+    deliver: (...deliveries) => deliver(billing.client(), deliveries),
+    work,
+    reconcile: (options, overrides) =>
+      reconcile({ ...work(overrides), log: silentLog }, { daysBack: 7, dryRun: false, settleSeconds: 0, ...options }),
+  };
+}
+
+export const nowSeconds = () => Math.floor(Date.now() / 1000);
+export const daysAgoSeconds = (days: number) => nowSeconds() - days * 86_400;
