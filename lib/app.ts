@@ -9,19 +9,19 @@ import { OperationsStack } from './stacks/operations-stack';
 import { RecoveryStack } from './stacks/recovery-stack';
 
 /**
- * Behaviour of the framework that the stacks rely on, wherever they are synthesised from: what it recommends to new
- * projects, as of the version in use. Fixed here, because a flag that changes later may rename or replace resources.
+ * Feature flags of the framework, the same wherever the stacks are synthesised: its recommendations for new projects as of
+ * the version in use. They are fixed, because a changed flag may rename or replace resources.
  */
 const FEATURE_FLAGS = {
   ...recommendedFlags,
-  // CloudFormation refuses to take away from Data what a deployed function still uses.
+  // CloudFormation then refuses to remove from Data what a deployed function still uses.
   '@aws-cdk/core:defaultCrossStackReferences': 'strong',
 };
 
 export interface CreateAppOptions {
-  /** Folder that the cloud assembly is written to. @default - as the CDK's command line says, or a temporary folder */
+  /** Folder of the cloud assembly. @default - that of the CDK's command line, or a temporary folder */
   readonly outdir?: string;
-  /** @default - as the CDK's command line says */
+  /** Context values, which override the feature flags. @default - those of the CDK's command line */
   readonly context?: Readonly<Record<string, unknown>>;
   /** Code of the functions. @default - bundled from `lambdas/` */
   readonly bundles?: readonly Bundle[];
@@ -38,7 +38,7 @@ export function createApp(environments: readonly EnvironmentConfig[], options: C
     const region = recoveryRegion(config);
     const recovery = region && new RecoveryStack(app, { config, recoveryRegion: region });
     const data = new DataStack(app, { config });
-    // Copying is refused while there is nothing to copy into.
+    // AWS rejects a copy or replication rule whose destination does not exist.
     if (recovery) data.addStackDependency(recovery);
     const operations = new OperationsStack(app, { config, data, bundles });
     new MonitoringStack(app, { config, data, operations });

@@ -24,26 +24,26 @@ const databaseIdentifier = text(
   'must be lower-case letters, digits and `_`, starting with a letter',
   /^[a-z][a-z0-9_]{0,62}$/,
 );
-/** What to say where a group of settings is not there at all. */
+/** The message for a group of settings that is left out as a whole. */
 const missing = (form: string) => ({
   error: (issue: { code?: string }) => (issue.code === 'invalid_type' ? form : undefined),
 });
 const flag = z.boolean({ error: 'must be true or false' });
 
 const createdDatabase = z.strictObject({
-  /** The stack makes the instance. */
+  /** The stack creates the instance. */
   kind: z.literal('create'),
   /** RDS instance class without `db.`, such as `m7g.large`. */
   instanceClass: text('must be an instance class such as `m7g.large`', /^[a-z0-9]+\.[a-z0-9]+$/),
   /** GiB at the start. RDS gp3 takes 20 or more, and never shrinks. */
   allocatedStorageGiB: whole(20, 65_536),
-  /** GiB up to which storage grows by itself. The bill's ceiling; reached, the database stops accepting writes. */
+  /** GiB up to which storage grows automatically. Caps the bill; once full, the database stops accepting writes. */
   maximumStorageGiB: whole(22, 65_536),
   /** A standby in another zone: fails over in about a minute, costs as much again. */
   multiAz: flag,
-  /** A proxy that shares few connections among many functions, and keeps theirs open through a failover. */
+  /** A proxy that shares few connections among many functions and keeps them open through a failover. */
   proxy: flag.default(false),
-  /** A copy for reports and people, so that no query of theirs slows the writes. Costs as much as the instance. */
+  /** A read replica for reports and people, so that their queries never slow the writes. Costs as much as the instance. */
   analyticsReplica: flag.default(false),
 });
 
@@ -57,11 +57,11 @@ const existingDatabase = z.strictObject({
   secretArn,
   /** Customer-managed key of the secret. @default - Secrets Manager's own key */
   secretKeyArn: text('must be a KMS key ARN', /^arn:aws[\w-]*:kms:[\w-]+:\d{12}:key\/[\w-]+$/).optional(),
-  /** GiB of disk, where RDS cannot be asked. */
+  /** GiB of disk, for a database whose size RDS does not report. */
   allocatedStorageGiB: whole(1, 65_536),
   /** RDS identifier of the instance. @default - not on RDS: the size is measured in PostgreSQL */
   instanceIdentifier: text('must be an RDS instance identifier', /^[a-z][a-z0-9-]{0,62}$/).optional(),
-  /** Security group that guards it, so that the functions can be let in. @default - access is arranged elsewhere */
+  /** Its security group, which then admits the functions. @default - access is arranged elsewhere */
   securityGroupId: text(
     'must be a security group id such as `sg-0a1b2c3d`',
     /^sg-([0-9a-f]{8}|[0-9a-f]{17})$/,
@@ -113,14 +113,14 @@ const schema = z
     /** Keep data when the stack is removed: deletion and termination protection, irrevocable vault locks. */
     removalProtection: flag,
     logLevel: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR'], { error: 'must be DEBUG, INFO, WARN or ERROR' }),
-    /** Zones of the network that is made. Named, so that synthesis asks AWS nothing. */
+    /** Zones of the created network. Named here, so that synthesis needs no AWS account. */
     availabilityZones: z.array(z.string()).length(3, 'must name three zones').optional(),
-    /** Network that exists already and reaches the existing databases. @default - made when a database is made */
+    /** Existing network that reaches the existing databases. @default - created with the first created database */
     existingNetwork: z
       .strictObject({
         vpcId: text('must be a VPC id such as `vpc-0a1b2c3d`', /^vpc-([0-9a-f]{8}|[0-9a-f]{17})$/),
         availabilityZones: z.array(z.string()).min(2, 'must name two zones or more'),
-        /** Subnets with a way out, one for each zone; the functions run there. */
+        /** Subnets with outbound internet access, one for each zone; the functions run there. */
         privateSubnetIds: subnetIds,
       })
       .optional(),
@@ -132,18 +132,18 @@ const schema = z
       {
         /** @default https://api.stripe.com */
         apiBase: z.url({ error: 'must be a URL' }).default('https://api.stripe.com'),
-        /** Whether live or test events are taken. */
+        /** Accept live events (`true`) or test events (`false`). */
         livemode: flag,
-        /** App that an object belongs to whose metadata names none. @default - it belongs to none */
+        /** App of objects whose metadata names none. @default - no app */
         defaultAppId: z.string({ error: 'must be the id of an app' }).min(1, 'must be the id of an app').optional(),
-        /** Project that an object belongs to whose metadata names none. @default - it belongs to none */
+        /** Project of objects whose metadata names none. @default - no project */
         defaultProjectId: z
           .string({ error: 'must be the id of a project' })
           .min(1, 'must be the id of a project')
           .optional(),
         /**
-         * The addresses that Stripe publishes for its webhooks; all others are refused before they cost anything. An entry
-         * that is missing refuses genuine events. @default - any address may try; the signature decides
+         * The addresses that Stripe publishes for its webhooks; the firewall blocks all others. A missing entry blocks
+         * genuine events. @default - any address; the signature decides
          */
         webhookAddresses: z.array(z.cidrv4({ error: 'must be a range such as `3.18.12.63/32`' })).default([]),
       },
@@ -154,14 +154,16 @@ const schema = z
      * before Stripe is given the URL. @default - the address that API Gateway assigns, which is lost with the API
      */
     domain: domain.optional(),
-    /** The firewall before the API. Off, the throttling of the API and the signature are all there is. @default true */
+    /**
+     * The firewall in front of the API. Without it, only throttling and the signature protect the endpoint. @default true
+     */
     firewall: flag.default(true),
     /**
-     * Alarms on ratios and sums of several metrics and on other alarms. Off, only those on one metric each are made,
-     * which cost less and see less. @default true
+     * Alarms on ratios and sums of several metrics. Without them, only alarms on a single metric are created, which cost
+     * less and detect less. @default true
      */
     computedAlarms: flag.default(true),
-    /** Where entitlements are cached. @default - nowhere: each question goes to the database */
+    /** Cache of entitlements. @default - none: every read goes to the database */
     cache: z
       .strictObject({ kind: z.enum(['none', 'serverless'], { error: 'must be none or serverless' }) })
       .default({ kind: 'none' }),
@@ -181,7 +183,7 @@ const schema = z
       'must be an https URL of at most 200 characters, without `#` and `?`, such as `https://github.com/example/billing-operations/blob/main/docs/runbook.md`',
       /^(?=.{12,200}$)https:\/\/[\w.-]+(:\d+)?\/[^\s#?]*$/,
     ),
-    /** Where each severity is mailed. @default - nobody; subscribe on-call's tool to the topics */
+    /** E-mail addresses that each severity notifies. @default - none; subscribe the on-call tool to the topics */
     alarmEmails: z
       .strictObject({
         warning: z.array(z.email({ error: 'must be an e-mail address' })).default([]),
@@ -218,7 +220,10 @@ const schema = z
         if (elsewhere(settings[field])) refuse(['databases', name, field], `must be in ${config.region}`);
       }
       if (settings.securityGroupId !== undefined && !config.existingNetwork && created.length === 0) {
-        refuse(['databases', name, 'securityGroupId'], 'must be left out without a network: nothing could be let in');
+        refuse(
+          ['databases', name, 'securityGroupId'],
+          'must be left out without a network: it has no functions to admit',
+        );
       }
     }
     for (const [path, zones] of [
@@ -271,7 +276,7 @@ export type ExistingDatabaseConfig = Extract<DatabaseConfig, { kind: 'existing' 
 /**
  * Checks an environment and fills in what it leaves out.
  *
- * @throws Error naming the environment, every wrong field, the form it must have and what it has instead
+ * @throws Error naming the environment, every wrong field, its expected form and its value
  */
 export function defineEnvironment(input: EnvironmentInput): EnvironmentConfig {
   const result = schema.safeParse(input);

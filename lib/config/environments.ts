@@ -130,6 +130,7 @@ export type RunningDatabase = Pick<ExistingDatabaseConfig, 'host' | 'port' | 'da
 
 /** What an environment needs to know that makes no databases of its own. */
 export interface RunningDatabasesOptions {
+  /** Address and secret of each database. */
   readonly databases: Readonly<Record<DatabaseName, RunningDatabase>>;
   /** Base URL of the Stripe API, or of what stands in for it. */
   readonly stripeApiBase: string;

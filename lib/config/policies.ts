@@ -3,6 +3,7 @@ import type { DatabaseName } from '../../core/contract';
 
 /** What is promised about the backups of one database. */
 export interface BackupPolicy {
+  /** Rank in the operations guide. */
   readonly priority: 'critical' | 'high';
   /** Hours between two backups. An archive older than this is overdue. */
   readonly frequencyHours: number;
@@ -58,8 +59,8 @@ export const STREAMING_LIMIT_GIB = 40;
 export const EVENT_RETENTION_DAYS = DEFAULT_RETENTION_DAYS;
 
 /**
- * Days after which a secret is changed, by security policy. Shorter means more chances for a rotation to fail; longer, more time for
- * whoever has got hold of one.
+ * Days after which a secret is changed, by security policy. Shorter means more chances for a rotation to fail; longer
+ * leaves a leaked secret valid for longer.
  */
 export const SECRET_ROTATION_DAYS = 90;
 

@@ -1,10 +1,10 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
 
 /**
- * What becomes of a resource that holds data when a stack is updated or removed.
+ * Removal policy of a resource that holds data.
  *
- * Where data is protected it stays, except when its creation is rolled back: then it has never held anything, and its
- * name would keep the next attempt from succeeding.
+ * Protected data stays when a stack is updated or removed. A resource whose creation is rolled back is deleted: it has
+ * never held anything, and its name would make the next attempt fail.
  *
  * @param removalProtection whether the environment protects its data
  */

@@ -3,15 +3,15 @@ import { BACKUP_POLICIES } from './policies';
 
 const DAY_MINUTES = 24 * 60;
 
-/** When something runs by itself, and how late it may still start. */
+/** When a job runs, and how late it may still start. */
 export interface ScheduleDefinition {
   /** `cron(…)` or `rate(…)` of EventBridge Scheduler, in UTC. */
   readonly expression: string;
   /** Minutes between two runs. */
   readonly periodMinutes: number;
   /**
-   * Minutes after which a start that did not get through is given up. Must stay below the period, or a stale run
-   * overlaps the next; Scheduler's own default is a whole day. Scheduler accepts no less than one minute.
+   * Minutes after which an undelivered start is dropped. Must stay below the period, or a stale run overlaps the
+   * next; Scheduler's own default is a whole day. Scheduler accepts no less than one minute.
    */
   readonly maximumAgeMinutes: number;
 }
@@ -44,7 +44,7 @@ export const COLLECTOR_SCHEDULE: ScheduleDefinition = {
   maximumAgeMinutes: 4,
 };
 
-/** Daily, between a backup and the next, when nobody else needs the disk. */
+/** Daily, between two backups, when no other job uses the disk. */
 export const CLEANUP_SCHEDULE: ScheduleDefinition = {
   expression: 'cron(0 5 * * ? *)',
   periodMinutes: DAY_MINUTES,

@@ -20,15 +20,19 @@ import { exportedLogs, LOG_EXPORTS } from './exported-logs';
 import type { Network } from './network';
 
 export interface AnalyticsReplicaProps {
+  /** Database that is copied. */
   readonly database: Database;
+  /** Network of the databases. */
   readonly network: Network;
+  /** Class and storage, which the replica shares with its source. */
   readonly config: CreatedDatabaseConfig;
   /** Encrypts the logs. */
   readonly logKey: IKey;
+  /** Refuse to delete the replica, and keep its logs when the stack is removed. */
   readonly removalProtection: boolean;
 }
 
-/** A copy that only reads, for reports and people, with no backups of its own: no query on it can slow down the taking of payments. */
+/** A read replica for reports and people, without backups of its own. Its queries never slow down payments. */
 export class AnalyticsReplica extends Construct {
   constructor(scope: Construct, id: string, props: AnalyticsReplicaProps) {
     super(scope, id);
@@ -54,11 +58,11 @@ export class AnalyticsReplica extends Construct {
         }),
       ],
       publiclyAccessible: false,
-      // Reports can wait for a replica to be made again.
+      // Reports can wait until a lost replica is created again.
       multiAz: false,
-      // Encrypted with the key of the source; in the same region RDS takes no other.
+      // Encrypted with the key of the source; in the same region RDS accepts no other.
       storageType: StorageType.GP3,
-      // Its own ceiling: storage that the primary grew does not grow here by itself.
+      // A limit of its own: the replica does not follow the growth of the primary.
       maxAllocatedStorage: config.maximumStorageGiB,
       copyTagsToSnapshot: true,
       deletionProtection: removalProtection,
@@ -93,7 +97,7 @@ export class AnalyticsReplica extends Construct {
       },
       {
         nag: ['NIST.800.53.R5-RDSInBackupPlan'],
-        reason: 'Holds nothing of its own: it is made again from its source, which is backed up',
+        reason: 'It holds no data of its own: it can be created again from its source, which is backed up',
       },
     );
     new CfnOutput(this, 'Endpoint', {

@@ -7,7 +7,9 @@ import type { Archives } from './archives';
 import type { RecoveryRegion } from './recovery-region';
 
 export interface ArchiveReplicationProps {
+  /** Bucket and key to copy from. */
   readonly archives: Archives;
+  /** Names of the bucket and the key to copy to. */
   readonly recoveryRegion: RecoveryRegion;
 }
 
@@ -50,7 +52,7 @@ export class ArchiveReplication extends Construct {
     );
     role.addToPolicy(
       new PolicyStatement({
-        // Of deletions only the marker that hides an object, as its expiry does; the lock of the copy stays.
+        // Of deletions, only delete markers are replicated, which hide an object; the lock of the copy stays.
         actions: ['s3:ReplicateObject', 's3:ReplicateTags', 's3:ReplicateDelete'],
         resources: [`${destinationArn}/*`],
       }),
@@ -59,7 +61,7 @@ export class ArchiveReplication extends Construct {
     role.addToPolicy(
       new PolicyStatement({
         actions: ['kms:Encrypt', 'kms:GenerateDataKey'],
-        // The id of a key in another region is not known here, its alias is.
+        // The id of a key in another region is unknown here; its alias is known.
         resources: [keyArn('key', '*')],
         conditions: { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': archiveKeyAlias } },
       }),
@@ -70,18 +72,18 @@ export class ArchiveReplication extends Construct {
       role,
       {
         resources: [bucket.arnForObjects('*'), `${destinationArn}/*`],
-        reason: 'Everything in the one bucket is copied to the other',
+        reason: 'Every object of the first bucket is copied to the second',
       },
       {
         resources: [keyArn('key', '*')],
         reason:
-          'The id of the key in the second region is not known here; the condition allows the key of one alias only',
+          'The id of the key in the second region is unknown to this stack; the condition admits only the key with one alias',
       },
     );
 
     const cfnBucket = bucket.node.defaultChild;
-    if (!(cfnBucket instanceof CfnBucket)) throw new Error('The archive bucket is not a bucket of CloudFormation');
-    // Set on the resource itself: the framework's rule takes a key, and there is only an alias.
+    if (!(cfnBucket instanceof CfnBucket)) throw new Error('The archive bucket is not a CloudFormation bucket');
+    // Set on the resource itself: the rule of the framework needs a key, and only an alias is known.
     cfnBucket.replicationConfiguration = {
       role: role.roleArn,
       rules: [

@@ -1,9 +1,9 @@
 import type { DatabaseName } from '../../core/contract';
 import { SLOW_QUERY_MS } from '../config/policies';
 
-/** What is set on the instance of one database beyond its backup policy. */
+/** Settings of the instance of one database, besides its backup policy. */
 export interface DatabasePolicy {
-  /** PostgreSQL database that is made with the instance. */
+  /** PostgreSQL database that is created with the instance. */
   readonly databaseName: string;
   /** Name of the first user. Rotation changes its password, not its name. */
   readonly adminUser: string;
@@ -15,8 +15,8 @@ export interface DatabasePolicy {
   /** UTC window in which RDS may restart the instance. */
   readonly maintenanceWindow: string;
   /**
-   * Classes of statements that pgaudit writes to the log (A4). `ddl` and `role` say who changed the schema and who may
-   * do what. `write` says who changed money; on a busy database it multiplies the log, so only where that matters.
+   * Classes of statements that pgaudit writes to the log (A4). `ddl` and `role` record changes of the schema and
+   * of privileges. `write` records every change of rows; on a busy database it multiplies the log, so only for billing.
    */
   readonly auditedStatements: readonly ('ddl' | 'role' | 'write')[];
 }
@@ -38,21 +38,21 @@ export const DATABASE_POLICIES: Readonly<Record<DatabaseName, DatabasePolicy>> =
   },
 };
 
-/** PostgreSQL settings of both instances. Sessions that need longer, such as backups and migrations, say so themselves. */
+/** PostgreSQL settings of both instances. Sessions that need longer timeouts, such as backups and migrations, set them. */
 const COMMON_PARAMETERS: Readonly<Record<string, string>> = {
   // A connection without TLS is refused.
   'rds.force_ssl': '1',
-  // The proxy speaks SCRAM; a password hashed in the older way could not be used through it.
+  // The proxy authenticates by SCRAM; a password with an MD5 hash would not work through it.
   password_encryption: 'scram-sha-256',
   shared_preload_libraries: 'pg_stat_statements,pgaudit',
-  // Who was connected, from where and for how long: half of the audit log. The other half is pgaudit's.
+  // Half of the audit log: which user was connected, from where and for how long. The other half is pgaudit's.
   log_connections: '1',
   log_disconnections: '1',
   // The log then holds the statements behind an alarm on query latency.
   log_min_duration_statement: String(SLOW_QUERY_MS),
-  // Milliseconds: above the processor's own timeout, so that this only ends what nobody waits for any more.
+  // Milliseconds: above the processor's own timeout, so that it only ends statements without a waiting client.
   statement_timeout: '60000',
-  // Milliseconds: a transaction left open blocks vacuum and holds locks. Higher than any job is silent between two statements.
+  // Milliseconds: a transaction left open blocks vacuum and holds locks. Longer than any job pauses between two statements.
   idle_in_transaction_session_timeout: '300000',
 };
 

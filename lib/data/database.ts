@@ -31,12 +31,12 @@ import type { Network } from './network';
 
 export const POSTGRES_PORT = 5432;
 export const POSTGRES_ENGINE = DatabaseInstanceEngine.postgres({ version: PostgresEngineVersion.VER_17 });
-/** Standard authority of RDS; `NODE_EXTRA_CA_CERTS` and the drivers of the last years know it. */
+/** Standard authority of RDS; `NODE_EXTRA_CA_CERTS` and current drivers trust it. */
 export const CERTIFICATE_AUTHORITY = CaCertificate.RDS_CA_RSA2048_G1;
-/** Also what the secret's generator leaves out: characters that break connection URLs and shells. */
+/** Characters that break connection URLs and shells, excluded at creation and at every rotation. */
 const EXCLUDED_PASSWORD_CHARACTERS = ' %+~`#$&*()|[]{}:;<>?!\'/@"\\,=^';
 const ROTATION_DAYS = 90;
-/** Support of a major version past its end is charged for each core: an upgrade is to be planned, not bought silently. */
+/** No extended support, which RDS would charge per core without asking: upgrades of the major version are planned. */
 const LIFECYCLE_SUPPORT = EngineLifecycleSupport.OPEN_SOURCE_RDS_EXTENDED_SUPPORT_DISABLED;
 /** Between two metrics of the operating system. */
 const MONITORING = Duration.minutes(1);
@@ -47,10 +47,15 @@ const MONITORING = Duration.minutes(1);
 const INSIGHTS = { mode: DatabaseInsightsMode.STANDARD, days: PerformanceInsightRetention.DEFAULT } as const;
 
 export interface DatabaseProps {
+  /** Which of the two databases it is. */
   readonly name: DatabaseName;
+  /** Name of the environment, which names contain. */
   readonly environmentName: string;
+  /** Network that the instance is in. */
   readonly network: Network;
+  /** Class, storage and standby. */
   readonly config: CreatedDatabaseConfig;
+  /** Says how far back any second can be recovered. */
   readonly backupPolicy: BackupPolicy;
   /** Encrypts the logs. */
   readonly logKey: IKey;
@@ -58,26 +63,39 @@ export interface DatabaseProps {
   readonly removalProtection: boolean;
 }
 
-/** What RDS forgets when it restores an instance: everything here has a default that is not ours. */
+/** Settings that RDS resets to its own defaults when it restores an instance. */
 export interface InstanceSettings {
+  /** RDS identifier of the instance in use. */
   readonly instanceIdentifier: string;
+  /** Subnets that the instance may be in. */
   readonly subnetGroupName: string;
+  /** Settings of PostgreSQL. */
   readonly parameterGroupName: string;
+  /** With `db.`, such as `db.m7g.large`. */
   readonly instanceClass: string;
   /** `IPV4` or `DUAL`. */
   readonly networkType: string;
+  /** Whether RDS charges for extended support instead of upgrading. */
   readonly engineLifecycleSupport: string;
   /** Role that writes the metrics of the operating system. */
   readonly monitoringRoleArn: string;
+  /** Seconds between two metrics of the operating system. */
   readonly monitoringSeconds: number;
+  /** Whether there is a standby in another zone. */
   readonly multiAz: boolean;
+  /** GiB up to which storage grows automatically. */
   readonly maximumStorageGiB: number;
+  /** Logs that RDS writes to CloudWatch. */
   readonly logExports: readonly string[];
+  /** Identifier of the authority that signs the certificate of the server. */
   readonly certificateAuthority: string;
   /** `standard` or `advanced`. */
   readonly insightsMode: string;
+  /** Days that Database Insights keeps. */
   readonly insightsDays: number;
+  /** Key that Database Insights encrypts with. */
   readonly insightsKeyArn: string;
+  /** Days that the instance can be recovered to any second of. */
   readonly pointInTimeDays: number;
   /** In UTC, as `hh:mm-hh:mm`. */
   readonly automatedBackupWindow: string;
@@ -87,16 +105,16 @@ export interface InstanceSettings {
   readonly removalProtection: boolean;
 }
 
-/** One PostgreSQL instance with its own key, credentials, subnets and security group; nothing is shared with the other. */
+/** One PostgreSQL instance with its own key, credentials, subnets and security group. The two databases share nothing. */
 export class Database extends Construct {
   readonly instance: DatabaseInstance;
   readonly secret: Secret;
   readonly key: Key;
   readonly securityGroup: SecurityGroup;
   readonly subnetGroup: SubnetGroup;
-  /** What an instance that is restored in place of this one has to be given again. */
+  /** Settings that the recovery workflow applies again to an instance restored in place of this one. */
   readonly settings: InstanceSettings;
-  /** What the functions get to know. */
+  /** Access for the functions. */
   readonly access: DatabaseAccess;
 
   constructor(scope: Construct, id: string, props: DatabaseProps) {
@@ -104,7 +122,7 @@ export class Database extends Construct {
     const { name, network, config, backupPolicy } = props;
     const policy = DATABASE_POLICIES[name];
     const retain = removalPolicyOf(props.removalProtection);
-    // A name of our own makes CloudFormation refuse any change that would replace the instance, instead of doing it.
+    // With a fixed name, CloudFormation rejects every change that would replace the instance.
     const instanceIdentifier = `billing-operations-${props.environmentName}-${name}`;
 
     this.key = new Key(this, 'Key', {
@@ -130,7 +148,7 @@ export class Database extends Construct {
       removalPolicy: retain,
     });
     this.subnetGroup = new SubnetGroup(this, 'Subnets', {
-      // Names of our own, so that a recovery workflow can give them to a restored instance.
+      // Fixed names, so that the recovery workflow can assign them to a restored instance.
       subnetGroupName: instanceIdentifier,
       vpc: network.vpc,
       description: `Isolated subnets of the ${name} database`,
@@ -139,7 +157,7 @@ export class Database extends Construct {
     });
     const parameterGroupName = `${instanceIdentifier}-postgres17`;
     const parameterGroup = new ParameterGroup(this, 'Parameters', {
-      // With the major version: a group cannot change its family, and a name cannot be used twice while it is replaced.
+      // The name contains the major version: a group cannot change its family, and a replacement needs another name.
       name: parameterGroupName,
       engine: POSTGRES_ENGINE,
       description: `Settings of the ${name} database`,
@@ -178,7 +196,7 @@ export class Database extends Construct {
       backupRetention: Duration.days(backupPolicy.pointInTimeDays),
       preferredBackupWindow: policy.automatedBackupWindow,
       copyTagsToSnapshot: true,
-      // Outlive the instance, so that a mistaken removal can be undone from them.
+      // Automated backups outlive the instance, so that a mistaken deletion can be undone.
       deleteAutomatedBackups: !props.removalProtection,
       deletionProtection: props.removalProtection,
       removalPolicy: retain,
@@ -186,7 +204,7 @@ export class Database extends Construct {
       preferredMaintenanceWindow: policy.maintenanceWindow,
       autoMinorVersionUpgrade: true,
       allowMajorVersionUpgrade: false,
-      // A change of class restarts the instance: leave it to the maintenance window.
+      // A change of class restarts the instance: it waits for the maintenance window.
       applyImmediately: false,
 
       parameterGroup,
@@ -208,7 +226,7 @@ export class Database extends Construct {
     acknowledge(this.instance, {
       cfnLint: ['W3691'],
       reason:
-        'The major version alone: RDS makes the instance with its newest minor one, and updates it in the maintenance window',
+        'Only the major version is pinned: RDS creates the instance with the newest minor version and updates it in the maintenance window',
     });
     acknowledgeMonitoringRole(monitoringRole);
 
@@ -250,14 +268,14 @@ export class Database extends Construct {
 
   /**
    * Changes the password of one user, every 90 days. AWS's alternating users would need a second secret with an
-   * administrator that does not rotate with it, and its `_clone` owns whatever it creates: a schema that was migrated in
-   * one quarter could not be migrated in the next. With a single user there are seconds in which the database has the
-   * new password and the secret still says the old one; the functions read the pending value then, and none fails (see
-   * `createConnector`). Connections that are open stay open.
+   * administrator that does not rotate with it, and its `_clone` would own what it creates: the user of the next quarter
+   * could not migrate that schema. With a single user, the database has the new password for some seconds while the
+   * secret still holds the old one; the functions then read the pending value, and none fails (see `createConnector`).
+   * Open connections stay open.
    */
   private rotateCredentials(network: Network): void {
     const secret = this.instance.secret;
-    if (!secret) throw new Error('The instance was made without a secret');
+    if (!secret) throw new Error('The instance was created without a secret');
     const rotation = HostedRotation.postgreSqlSingleUser({
       vpc: network.vpc,
       vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
@@ -266,10 +284,10 @@ export class Database extends Construct {
     secret.addRotationSchedule('Rotation', {
       hostedRotation: rotation,
       automaticallyAfter: Duration.days(ROTATION_DAYS),
-      // A deployment must not change a password that running functions hold.
+      // A deployment must not change a password that running functions use.
       rotateImmediatelyOnUpdate: false,
     });
-    // The rotation function is in a security group of its own, with no way to the database until it is let in.
+    // The rotation function has a security group of its own, which the database has to admit.
     this.instance.connections.allowFrom(
       rotation,
       Port.tcp(POSTGRES_PORT),

@@ -3,17 +3,19 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 
-/** What an instance writes to CloudWatch: `postgresql` holds connections, slow statements and pgaudit's records. */
+/** The logs that an instance writes to CloudWatch: `postgresql` holds connections, slow statements and pgaudit's records. */
 export const LOG_EXPORTS: readonly string[] = ['postgresql', 'upgrade'];
 
 export interface ExportedLogsSettings {
+  /** Encrypts the logs. */
   readonly encryptionKey: IKey;
+  /** Whether the logs outlive the stack. */
   readonly removalPolicy: RemovalPolicy;
 }
 
 /**
- * The log groups of an instance. Made before RDS makes them without an expiry, so the instance must depend on them. A
- * year, because that is how long PCI wants a record of access kept.
+ * The log groups of an instance. RDS would create them without an expiry, so the instance must depend on these. Logs are
+ * kept a year, as PCI requires for records of access.
  */
 export function exportedLogs(scope: Construct, instanceIdentifier: string, settings: ExportedLogsSettings): LogGroup[] {
   return LOG_EXPORTS.map(

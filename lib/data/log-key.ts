@@ -5,12 +5,13 @@ import type { Construct } from 'constructs';
 import { removalPolicyOf } from '../config/removal-policy';
 
 export interface LogKeyProps {
+  /** Name of the environment, which names contain. */
   readonly environmentName: string;
   /** Keep the key, as the logs are kept, when the stack is removed. */
   readonly removalProtection: boolean;
 }
 
-/** The key of all logs of an environment: who reads them needs it too, and its use is in the audit trail. */
+/** The key of all logs of an environment: readers need it as well, and every use is in the audit trail. */
 export class LogKey extends Key {
   constructor(scope: Construct, id: string, props: LogKeyProps) {
     super(scope, id, {
@@ -22,11 +23,11 @@ export class LogKey extends Key {
     this.addToResourcePolicy(
       new PolicyStatement({
         principals: [new ServicePrincipal(`logs.${stack.region}.amazonaws.com`)],
-        // As CloudWatch Logs asks for it; it does not say which of each kind it uses.
+        // The actions that CloudWatch Logs documents; it does not list the exact ones.
         actions: ['kms:Encrypt*', 'kms:Decrypt*', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:Describe*'],
         // In a key's policy, `*` is this key.
         resources: ['*'],
-        // Only for log groups of this account: without it, anybody's could be encrypted, and read, with it.
+        // Only for log groups of this account: without the condition, the key would work for log groups of any account.
         conditions: {
           ArnLike: {
             'kms:EncryptionContext:aws:logs:arn': stack.formatArn({

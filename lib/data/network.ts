@@ -23,8 +23,8 @@ import { removalPolicyOf } from '../config/removal-policy';
 
 /**
  * AWS APIs that are called from inside the network, each through an endpoint of its own, so that credentials and
- * commands never cross the NAT gateways and work when those do not. Not in the list: what Lambda itself calls for a
- * function (its log, traces, failure destinations) and what a service calls for another (keys); both stay outside.
+ * commands do not depend on the NAT gateways. Calls that Lambda makes for a function (log, traces, failure destinations)
+ * and calls between services (keys) do not pass through the network and need no endpoint.
  */
 export const API_ENDPOINTS = {
   SecretsManager: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
@@ -35,7 +35,7 @@ export const API_ENDPOINTS = {
 const HTTPS = 443;
 
 export interface NetworkProps {
-  /** Gateways for outgoing traffic. One costs less; one in each zone survives the loss of a zone. */
+  /** NAT gateways for outbound traffic. One costs less; one in each zone survives the loss of a zone. */
   readonly natGateways: number;
   /** Keep the flow logs when the stack is removed. */
   readonly removalProtection: boolean;
@@ -46,7 +46,7 @@ export interface NetworkProps {
 /** Three zones; public subnets for the gateways, private ones for functions, isolated ones for each database. */
 export class Network extends Construct {
   readonly vpc: IVpc;
-  /** Guards the endpoints of AWS APIs. Each caller adds the rule that lets it in. */
+  /** Security group of the endpoints of AWS APIs. Each caller adds the rule that admits it. */
   readonly apiSecurityGroup: ISecurityGroup;
 
   constructor(scope: Construct, id: string, props: NetworkProps) {
@@ -62,25 +62,26 @@ export class Network extends Construct {
         { name: 'private', subnetType: SubnetType.PRIVATE_WITH_EGRESS, cidrMask: 22 },
         ...DATABASE_NAMES.map((name) => ({ name, subnetType: SubnetType.PRIVATE_ISOLATED, cidrMask: 26 })),
       ],
-      // Archives go to S3 past the NAT gateways, which charge for each gigabyte.
+      // Archives bypass the NAT gateways, which charge per gigabyte.
       gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
     });
     acknowledge(
       vpc,
       {
         nag: ['CloudFormation-Validate::W3010'],
-        reason: 'Zones are pinned in the configuration of the environment, so that synthesis needs no account',
+        reason: 'The zones are pinned in the configuration of the environment, so that synthesis needs no AWS account',
       },
       {
         nag: ['NIST.800.53.R5-VPCDefaultSecurityGroupClosed', 'PCI.DSS.321-VPCDefaultSecurityGroupClosed'],
         reason:
-          'Nothing is in the default group; to empty it takes a custom resource that may change every security group',
+          'No resource uses the default group; emptying it would need a custom resource with permission to change every security group',
       },
     );
     for (const subnet of vpc.publicSubnets) {
       acknowledge(subnet.node.findChild('DefaultRoute'), {
         nag: ['NIST.800.53.R5-VPCNoUnrestrictedRouteToIGW', 'PCI.DSS.321-VPCNoUnrestrictedRouteToIGW'],
-        reason: 'The way out of the NAT gateways, which are all that is in the public subnets, and let nothing in',
+        reason:
+          'The route of the NAT gateways, which are the only resources in the public subnets and accept no inbound connections',
       });
     }
     this.vpc = vpc;
@@ -95,7 +96,7 @@ export class Network extends Construct {
         service,
         subnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
         securityGroups: [this.apiSecurityGroup],
-        // `open` would let in every address of the network.
+        // `open` would admit every address of the network.
         open: false,
       });
     }
@@ -104,7 +105,7 @@ export class Network extends Construct {
       trafficType: FlowLogTrafficType.ALL,
       destination: FlowLogDestination.toCloudWatchLogs(
         new LogGroup(this, 'FlowLogs', {
-          // As long as the other records of who reached the data.
+          // As long as the other access records.
           retention: RetentionDays.ONE_YEAR,
           encryptionKey: props.logKey,
           removalPolicy: removalPolicyOf(props.removalProtection),
@@ -114,12 +115,12 @@ export class Network extends Construct {
     acknowledgeOwnPolicy(flowLog.node.findChild('IAMRole'));
   }
 
-  /** The isolated subnets of one database: no other database, and no route out. */
+  /** The isolated subnets of one database: they hold no other database and have no route out. */
   databaseSubnets(name: DatabaseName): ISubnet[] {
     return this.vpc.selectSubnets({ subnetGroupName: name }).subnets;
   }
 
-  /** Lets something of this stack call the AWS APIs that have an endpoint; their names resolve to it. */
+  /** Admits a caller of this stack to the endpoints of AWS APIs. */
   allowApiCalls(caller: IConnectable, description: string): void {
     this.apiSecurityGroup.connections.allowFrom(caller, Port.tcp(HTTPS), description);
   }

@@ -13,8 +13,11 @@ import type { RecoveryRegion } from './recovery-region';
 const TAKES_RECOVERY_POINTS = 'service-role/AWSBackupServiceRolePolicyForBackup';
 
 export interface RecoveryPointsProps {
+  /** Which of the two databases it is. */
   readonly name: DatabaseName;
+  /** Instance that is backed up. */
   readonly instance: IDatabaseInstance;
+  /** Says when recovery points are taken, and how long they are kept. */
   readonly policy: BackupPolicy;
   /** Make the vault's lock irrevocable three days after it is set. */
   readonly removalProtection: boolean;
@@ -37,7 +40,7 @@ export class RecoveryPoints extends Construct {
         new BackupPlanRule({
           ruleName: `${name}-every-${policy.frequencyHours}-hours`,
           scheduleExpression: Schedule.expression(policy.cron),
-          // The least that AWS Backup takes. A job that did not start by then is reported, not started late.
+          // The minimum of AWS Backup. A job that has not started by then is reported as expired.
           startWindow: Duration.hours(1),
           completionWindow: Duration.hours(5),
           deleteAfter: retention,
@@ -55,7 +58,7 @@ export class RecoveryPoints extends Construct {
     acknowledgeManagedPolicy(
       role,
       TAKES_RECOVERY_POINTS,
-      'AWS keeps up what AWS Backup needs to take them, which grows with its features; only the service can take the role',
+      'AWS maintains this policy as AWS Backup gains features; only the service can assume the role',
     );
     plan.addSelection('Instance', {
       resources: [BackupResource.fromRdsDatabaseInstance(props.instance)],

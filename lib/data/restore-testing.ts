@@ -7,21 +7,28 @@ import { RESTORE_TEST_SCHEDULES } from '../config/schedules';
 import type { Database } from './database';
 import type { Network } from './network';
 
-/** Hours within which AWS Backup starts the test. Its least: a wider window only delays the answer. */
+/** Hours within which AWS Backup starts the test. Its minimum: a wider window only delays the result. */
 const START_WINDOW_HOURS = 1;
-/** Days back from which the newest recovery point is taken: older means that backups have stopped, which is an alarm. */
+/**
+ * Age in days up to which a recovery point is tested. An older one means that backups have stopped, which raises an
+ * alarm.
+ */
 const SELECTION_WINDOW_DAYS = 2;
 
 export interface RestoreTestingProps {
+  /** Name of the environment, which names contain. */
   readonly environmentName: string;
+  /** Database whose recovery points are tested. */
   readonly database: Database;
+  /** Vault that the recovery points are in. */
   readonly vault: IBackupVault;
+  /** Network that the test instance is restored into. */
   readonly network: Network;
 }
 
 /**
- * Once a month AWS Backup restores the newest recovery point into an instance that it deletes again. It proves that the
- * tier restores at all; that what is restored is right, the drill proves on archives.
+ * Once a month, AWS Backup restores the newest recovery point into an instance and deletes it again. This proves that
+ * recovery points can be restored; the drill proves, on archives, that restored data is correct.
  */
 export class RestoreTesting extends Construct {
   constructor(scope: Construct, id: string, props: RestoreTestingProps) {
@@ -36,9 +43,9 @@ export class RestoreTesting extends Construct {
     acknowledgeManagedPolicy(
       role,
       'service-role/AWSBackupServiceRolePolicyForRestores',
-      'AWS keeps up what AWS Backup needs to restore, which grows with its features; only the service can take the role',
+      'AWS maintains this policy as AWS Backup gains features; only the service can assume the role',
     );
-    const nobody = new SecurityGroup(this, 'SecurityGroup', {
+    const closed = new SecurityGroup(this, 'SecurityGroup', {
       vpc: network.vpc,
       description: `Restore tests of the ${name} database. Nobody connects: the passwords are those of the original`,
       allowAllOutbound: false,
@@ -62,10 +69,10 @@ export class RestoreTesting extends Construct {
       protectedResourceType: 'RDS',
       protectedResourceArns: [database.instance.instanceArn],
       iamRoleArn: role.roleArn,
-      // AWS Backup would restore into the default VPC, which there is none of. All values are text, the list too.
+      // AWS Backup would restore into the default VPC, which may not exist. All values are text, the list as well.
       restoreMetadataOverrides: {
         dbsubnetgroupname: database.subnetGroup.subnetGroupName,
-        vpcSecurityGroupIds: `["${nobody.securityGroupId}"]`,
+        vpcSecurityGroupIds: `["${closed.securityGroupId}"]`,
       },
     });
   }

@@ -6,15 +6,17 @@ import { acknowledge } from '../policy/acknowledge';
 import { removalPolicyOf } from '../config/removal-policy';
 
 export interface StripeSecretsProps {
+  /** Name of the environment, which names contain. */
   readonly environmentName: string;
+  /** Keep the secrets and their key when the stack is removed. */
   readonly removalProtection: boolean;
 }
 
 /**
- * The two secrets that Stripe issues. The stack makes them with a random value that nobody knows, so that until an
- * operator puts in the real one, every webhook is answered 500 – Stripe delivers it again – and every call to Stripe fails.
+ * The two secrets that Stripe issues. The stack creates them with random values: until an operator stores the real ones,
+ * every webhook is answered 500, so that Stripe delivers it again, and every call to Stripe fails.
  *
- * Never change `generateSecretString`: CloudFormation would generate again, over the operator's value.
+ * Never change `generateSecretString`: CloudFormation would overwrite the operator's value with a new random one.
  */
 export class StripeSecrets extends Construct {
   readonly key: Key;
@@ -46,16 +48,17 @@ export class StripeSecrets extends Construct {
     for (const secret of [this.signing, this.api]) {
       acknowledge(secret, {
         nag: ['AwsSolutions-SMG4', 'NIST.800.53.R5-SecretsManagerRotationEnabled'],
-        reason: 'Issued by Stripe, which has no call to roll it: a person does, and both values are taken meanwhile',
+        reason:
+          'Stripe issues the secret and offers no API to roll it: an operator rolls it, and both values are accepted meanwhile',
       });
     }
-    // As ARNs: two secrets may come to the same name, one after the other.
+    // ARNs, because a recreated secret may have the name of a deleted one.
     new CfnOutput(this, 'SigningSecret', {
-      description: 'Put the signing secret of the webhook endpoint in here',
+      description: 'Secret that takes the signing secret of the webhook endpoint',
       value: this.signing.secretArn,
     });
     new CfnOutput(this, 'ApiSecret', {
-      description: 'Put the restricted API key in here',
+      description: 'Secret that takes the restricted API key',
       value: this.api.secretArn,
     });
   }

@@ -4,13 +4,15 @@ const WEEK_SECONDS = 7 * DAY_SECONDS;
 
 /** How far back an alarm looks. */
 export interface AlarmWindow {
+  /** Seconds that one value summarises. */
   readonly periodSeconds: number;
+  /** Periods that are evaluated. */
   readonly evaluationPeriods: number;
 }
 
 /**
- * CloudWatch refuses at deployment what looks back too far: more than a day, or more than a week in periods of an hour or
- * longer. Neither the framework nor its validation does. Periods are whole minutes.
+ * CloudWatch rejects, at deployment, an alarm that looks back more than a day, or more than a week in periods of an hour or
+ * longer. The framework and its validation do not check it. Periods are whole minutes.
  *
  * @throws Error naming the alarm
  */

@@ -8,10 +8,14 @@ import type { EnvironmentConfig } from '../config/environment-schema';
 import { SEVERITIES, type Severity } from '../config/alarms/alarm-definition';
 
 export interface AlertTopicsProps {
+  /** Names the topics; has the e-mail addresses to subscribe. */
   readonly config: EnvironmentConfig;
 }
 
-/** One topic for each severity, encrypted with a key that CloudWatch may use: with AWS's own key no alarm ever arrives. */
+/**
+ * One topic for each severity, encrypted with a key that CloudWatch may use: with the AWS-managed key, no alarm would
+ * arrive.
+ */
 export class AlertTopics extends Construct {
   readonly topics: Readonly<Record<Severity, Topic>>;
 
@@ -21,11 +25,11 @@ export class AlertTopics extends Construct {
     const key = new Key(this, 'Key', {
       description: `Alerts (${config.name})`,
       enableKeyRotation: true,
-      // Holds nothing that is worth keeping.
+      // It protects messages in transit only.
       removalPolicy: RemovalPolicy.DESTROY,
     });
     const cloudWatch = new ServicePrincipal('cloudwatch.amazonaws.com');
-    // Only the alarms of this account: without the condition, anybody's alarm could publish through CloudWatch.
+    // Only alarms of this account: without the condition, an alarm of any account could publish through CloudWatch.
     const fromOurAlarms = {
       StringEquals: { 'aws:SourceAccount': config.account },
       ArnLike: {
@@ -59,7 +63,7 @@ export class AlertTopics extends Construct {
         }),
       );
       new CfnOutput(this, severity === 'warning' ? 'WarningTopic' : 'CriticalTopic', {
-        description: 'What on-call subscribes to',
+        description: 'Topic to subscribe on-call to',
         value: topic.topicArn,
       });
       for (const address of config.alarmEmails[severity]) topic.addSubscription(new EmailSubscription(address));

@@ -6,6 +6,7 @@ import { queueName, type MetricNames } from './cloudwatch-metric';
 export interface ConsoleLocation {
   /** Twelve digits. */
   readonly account: string;
+  /** Region of the environment, whose console is linked to. */
   readonly region: string;
   /** Names of the resources that pages show. */
   readonly names: MetricNames;

@@ -1,6 +1,6 @@
 /**
- * Takes the place of `jiti` inside the bundles. node-pg-migrate makes one when it is loaded, and would run JavaScript
- * migrations through it, with a compiler of 1.6 MB. Ours are SQL, which never gets here.
+ * Replaces `jiti` in the bundles. node-pg-migrate creates one when it is loaded, to run JavaScript migrations, and with it
+ * would come a compiler of 1.6 MB. Our migrations are SQL and never use it.
  */
 export function createJiti(): { import(file: string): never } {
   return {

@@ -5,12 +5,12 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { acknowledgeWildcards } from '../policy/acknowledge-permissions';
 
 /*
- * What functions may do in the archive bucket, action by action: the framework's own grants are of `s3:GetObject*`,
- * `s3:List*` and the like, and of writing to where nobody has to.
+ * What functions may do in the archive bucket, action by action. The framework's own grants contain `s3:GetObject*`,
+ * `s3:List*` and the like, and allow writing where no function has to.
  */
 
 const WHY_BY_PREFIX =
-  'Names of archives, records and reports are made up at run time; the function is held to the prefix that is its own';
+  'Names of archives, records and reports are generated at run time; the function is restricted to its own prefix';
 
 /** Lets a function list the bucket, and read the objects below a prefix, which ends in `*`. */
 export function grantReading(fn: LambdaFunction, bucket: IBucket, pattern: string): void {
@@ -19,17 +19,17 @@ export function grantReading(fn: LambdaFunction, bucket: IBucket, pattern: strin
   bucket.encryptionKey?.grant(fn, 'kms:Decrypt');
 }
 
-/** Lets a function write objects below a prefix, and abort its uploads. Nothing that it wrote can it take away again. */
+/** Lets a function write objects below a prefix, and abort its uploads. It cannot delete what it wrote. */
 export function grantWriting(fn: LambdaFunction, bucket: IBucket, pattern: string): void {
   grantObjects(fn, bucket, pattern, ['s3:PutObject', 's3:AbortMultipartUpload']);
-  // Reading belongs to it: the parts of an upload are put together with the key that they were written with.
+  // Decryption is part of it: completing a multipart upload decrypts its parts.
   bucket.encryptionKey?.grant(fn, 'kms:GenerateDataKey', 'kms:Decrypt');
 }
 
-/** Lets a function write objects that cannot be removed before their date. */
+/** Lets a function write objects that cannot be deleted before their retain-until date. */
 export function grantWritingLocked(fn: LambdaFunction, bucket: IBucket, pattern: string): void {
   grantWriting(fn, bucket, pattern);
-  // Without the right to see a lock, S3 says nothing of it, and one that is about to end is not prolonged.
+  // Without the permission to read a lock, S3 omits it, and a lock that is about to end would not be extended.
   grantObjects(fn, bucket, pattern, ['s3:PutObjectRetention', 's3:GetObjectRetention']);
 }
 
@@ -47,9 +47,9 @@ function grantObjects(fn: LambdaFunction, bucket: IBucket, pattern: string, acti
   if (fn.role) acknowledgeObjects(fn.role, bucket, pattern);
 }
 
-/** Accepts that a role is granted objects by their prefix, in a bucket of another stack. */
+/** Accepts a grant on objects by their prefix, in a bucket of another stack. */
 export function acknowledgeObjects(role: IRole, bucket: IBucket, pattern: string): void {
-  // By the name under which the stack of the bucket hands it over, which is what stands in the template.
+  // The template contains the name of the export of the stack that owns the bucket.
   const bucketArn = Stack.of(bucket).exportValue(bucket.bucketArn);
   acknowledgeWildcards(role, { resources: [`${bucketArn}/${pattern}`], reason: WHY_BY_PREFIX });
 }

@@ -10,7 +10,10 @@ import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../policy/acknowledg
 import { acknowledgeObjects } from './archive-access';
 import type { DatabaseAccess } from '../data/database-access';
 
-/** Lets a function look at the backups of an instance, and take a snapshot before a migration. Nothing when not on RDS. */
+/**
+ * Lets a function inspect the backups of an instance and take a snapshot before a migration. Grants nothing for a
+ * database that is not on RDS.
+ */
 export function grantSnapshots(fn: LambdaFunction, { name, instanceIdentifier }: DatabaseAccess): void {
   if (instanceIdentifier === undefined) return;
   const arn = (resource: string, resourceName: string) =>
@@ -19,7 +22,7 @@ export function grantSnapshots(fn: LambdaFunction, { name, instanceIdentifier }:
   const snapshots = arn('snapshot', `${migrationSnapshotPrefix(name)}*`);
   fn.addToRolePolicy(
     new PolicyStatement({
-      // Listing the snapshots of an instance is checked against the snapshots of the account, whose names AWS makes up.
+      // Listing snapshots is authorised against all snapshots of the account, whose names AWS generates.
       actions: ['rds:DescribeDBInstances', 'rds:DescribeDBSnapshots'],
       resources: [instance, arn('snapshot', '*')],
     }),
@@ -35,18 +38,18 @@ export function grantSnapshots(fn: LambdaFunction, { name, instanceIdentifier }:
     fn.role,
     {
       resources: [arn('snapshot', '*')],
-      reason: 'RDS makes up the names of automated snapshots; they are only looked at',
+      reason: 'RDS generates the names of automated snapshots; the permission is read-only',
     },
     {
       resources: [snapshots],
-      reason: 'Snapshots before migrations carry the time in their name; the prefix holds them apart',
+      reason: 'The names of snapshots before migrations contain the time; the prefix separates them from all others',
     },
   );
 }
 
 /**
- * Lets somebody hand the use of a key on to the service that it asks for something, such as RDS for as long as it exports
- * or runs an instance; to nobody else, so that no other principal ever gets to use the key by way of the grantee.
+ * Lets the grantee pass the use of a key on to an AWS service that acts for it, such as RDS while it exports or runs an
+ * instance. The condition excludes every other principal.
  */
 export function grantKeyToService(grantee: IGrantable, key: IKey): void {
   const resourceArns = [key.keyArn];
@@ -60,12 +63,13 @@ export function grantKeyToService(grantee: IGrantable, key: IKey): void {
 }
 
 export interface SnapshotExportRoleProps {
+  /** Bucket that RDS exports to. */
   readonly archiveBucket: IBucket;
-  /** What the exports are encrypted with. */
+  /** Encrypts the exports. */
   readonly archiveKey: IKey;
 }
 
-/** What RDS exports snapshots as, into the archive bucket but outside of the archives. */
+/** The role by which RDS exports snapshots to the archive bucket, under a prefix of their own. */
 export class SnapshotExportRole extends Construct {
   readonly role: Role;
   private readonly key: IKey;
@@ -80,7 +84,7 @@ export class SnapshotExportRole extends Construct {
     });
     this.role.addToPolicy(
       new PolicyStatement({
-        // The list that RDS asks for. It removes files of its own while it exports.
+        // The actions that RDS documents. It deletes files of its own during an export.
         actions: ['s3:PutObject', 's3:GetObject', 's3:DeleteObject'],
         resources: [archiveBucket.arnForObjects(`${EXPORT_PREFIX}*`)],
       }),
@@ -91,7 +95,7 @@ export class SnapshotExportRole extends Construct {
         resources: [archiveBucket.bucketArn],
       }),
     );
-    // As RDS lists them, without the pairs of keys that the framework's grant would add.
+    // The actions that RDS documents, without those on key pairs that the grant of the framework adds.
     this.key.grant(
       this.role,
       'kms:Encrypt',
@@ -105,7 +109,7 @@ export class SnapshotExportRole extends Construct {
     acknowledgeObjects(this.role, archiveBucket, `${EXPORT_PREFIX}*`);
   }
 
-  /** Lets a function start exports and see how they are getting on. */
+  /** Lets a function start exports and follow their progress. */
   grantStart(fn: LambdaFunction): void {
     const arn = (resource: string) =>
       Stack.of(this).formatArn({
@@ -116,18 +120,18 @@ export class SnapshotExportRole extends Construct {
       });
     fn.addToRolePolicy(
       new PolicyStatement({
-        // Automated snapshots get their names from RDS.
+        // RDS generates the names of automated snapshots.
         actions: ['rds:StartExportTask', 'rds:DescribeExportTasks'],
         resources: [arn('snapshot'), arn('export-task')],
       }),
     );
     this.role.grantPassRole(fn.grantPrincipal);
-    // RDS goes on exporting without the function, by a grant that the function makes it.
+    // The export continues when the function has ended, by a grant on the key that the function creates for RDS.
     grantKeyToService(fn, this.key);
     if (!fn.role) return;
     acknowledgeWildcards(fn.role, {
       resources: [arn('snapshot'), arn('export-task')],
-      reason: 'RDS makes up the names of automated snapshots; what is exported lands under the archive key only',
+      reason: 'RDS generates the names of automated snapshots; exports are encrypted with the archive key only',
     });
   }
 }

@@ -5,7 +5,10 @@ import { DATABASE_NAMES } from '../../core/contract';
 
 const ROOT = path.resolve(__dirname, '../..');
 
-/** Functions that read the SQL migrations at run time: to apply or compare them, and to build what a restore loads into. */
+/**
+ * Functions that read the SQL migrations at run time: to apply them, to compare them, or to create the schema of a
+ * restore.
+ */
 const USES_MIGRATIONS: readonly string[] = ['drill', 'migrate', 'restore', 'row-recovery', 'verify'];
 
 /** The code of one function, ready to be an asset. */
@@ -26,11 +29,11 @@ export interface BundleOptions {
 }
 
 /**
- * Bundles every function in `lambdas/` by one call to esbuild, which shares the parsing of what they have in common.
+ * Bundles every function in `lambdas/` in one call to esbuild, which parses shared sources once.
  * The same sources give the same bytes, so that an unchanged function is not deployed again.
  *
  * There are no source maps: they triple the asset, and Node reads them only with a flag that slows every start. Errors
- * carry a code and their cause instead, and the names of functions are kept so that a stack trace can be read.
+ * carry a code and their cause instead, and function names are kept, so that a stack trace stays readable.
  *
  * @throws Error (of esbuild, with file and line) when a function does not compile
  */
@@ -56,14 +59,14 @@ export function bundleFunctions(options: BundleOptions = {}): Bundle[] {
     // CommonJS starts faster than ES modules in Lambda, and needs no banner to `require`.
     format: 'cjs',
     mainFields: ['module', 'main'],
-    // `pg` tries to load its native twin and does without; esbuild would fail on it.
+    // `pg` tries to load its native variant and works without it; esbuild would fail on it.
     external: ['pg-native'],
     alias: { jiti: path.join(__dirname, 'absent-jiti.ts') },
     legalComments: 'none',
     // An ES module in a CommonJS bundle has no `import.meta.url`; libraries that locate themselves get the bundle.
     define: { 'import.meta.url': '__bundleUrl' },
     banner: { js: "const __bundleUrl=require('node:url').pathToFileURL(__filename).href;" },
-    // The error that is thrown says it all.
+    // The thrown error contains all messages.
     logLevel: 'silent',
   });
   return names.map((name) => {

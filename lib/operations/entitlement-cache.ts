@@ -3,18 +3,20 @@ import { CfnSecurityGroupIngress, Peer, Port, SecurityGroup, SubnetType, type IV
 import { Construct } from 'constructs';
 import type { OperationalFunction } from './operational-function';
 
-/** ElastiCache Serverless takes writes on one port and reads from replicas on the next. */
+/** ElastiCache Serverless serves writes on one port and reads from replicas on the next. */
 const PORT = 6379;
 const READER_PORT = 6380;
 
 export interface EntitlementCacheProps {
+  /** Name of the environment, which names contain. */
   readonly environmentName: string;
+  /** Network of the functions that use the cache. */
   readonly vpc: IVpc;
 }
 
 /**
- * Keeps computed entitlements near those who ask. Holds nothing that the database does not: it may be empty, stale for a
- * moment or away, and answers stay right. Always encrypted, at rest and – there is no other way in – by TLS.
+ * Caches computed entitlements. It holds nothing that the database does not: answers stay correct when it is empty or
+ * unavailable. It is encrypted at rest, and TLS is the only way to connect.
  */
 export class EntitlementCache extends Construct {
   /** `rediss://host:port` */
@@ -35,19 +37,19 @@ export class EntitlementCache extends Construct {
       majorEngineVersion: '8',
       subnetIds: props.vpc.selectSubnets({ subnetType: SubnetType.PRIVATE_WITH_EGRESS }).subnetIds,
       securityGroupIds: [this.securityGroup.securityGroupId],
-      // The bill's ceiling. Entries are small and expire: a gigabyte is a million users.
+      // Caps the bill. Entries are small and expire: a gigabyte holds a million users.
       cacheUsageLimits: { dataStorage: { unit: 'GB', maximum: 1 }, ecpuPerSecond: { maximum: 5000 } },
     });
     this.url = `rediss://${cache.attrEndpointAddress}:${cache.attrEndpointPort}`;
   }
 
-  /** Lets a function in. It has to run in the cache's network. */
+  /** Admits a function, which has to run in the network of the cache. */
   allowAccess({ securityGroup, stem }: OperationalFunction): void {
     if (!securityGroup) throw new Error(`${stem} is in no network, so it cannot reach the cache`);
     const ports = Port.tcpRange(PORT, READER_PORT);
     const description = `${stem} reads and writes entitlements`;
     securityGroup.addEgressRule(Peer.securityGroupId(this.securityGroup.securityGroupId), ports, description);
-    // A resource of its own: each of the two groups names the other.
+    // A separate resource, because each of the two groups refers to the other.
     new CfnSecurityGroupIngress(this, `From-${stem}`, {
       groupId: this.securityGroup.securityGroupId,
       sourceSecurityGroupId: securityGroup.securityGroupId,

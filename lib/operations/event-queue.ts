@@ -8,18 +8,19 @@ import { operationalQueue } from './operational-queue';
 import { removalPolicyOf } from '../config/removal-policy';
 
 /**
- * Parameter in Systems Manager that holds the name of a queue, for whoever only watches it. The queues have no fixed
- * names, because they outlive their stack; and the stack exports nothing, because an export cannot change while it is used.
+ * Systems Manager parameter with the name of a queue, for Monitoring. The queues have no fixed names, because they outlive
+ * their stack; and the stack exports nothing, because an export cannot change while it is in use.
  */
 export function queueParameterName(environmentName: string, queue: 'events' | 'parked'): string {
   return `/billing-operations/${environmentName}/${queue}-queue`;
 }
 
 export interface EventQueueProps {
+  /** Name of the environment, which names contain. */
   readonly environmentName: string;
   /** Timeout of the function that takes events from the queue. */
   readonly consumerTimeout: Duration;
-  /** Keep the queues, with what is in them, when the stack is removed. */
+  /** Keep the queues and their messages when the stack is removed. */
   readonly removalProtection: boolean;
 }
 
@@ -30,7 +31,7 @@ export class EventQueue extends Construct {
 
   constructor(scope: Construct, id: string, props: EventQueueProps) {
     super(scope, id);
-    // What was acknowledged to Stripe and is not in the database yet is nowhere else.
+    // An event that was acknowledged to Stripe exists only here until it is applied.
     const removalPolicy = removalPolicyOf(props.removalProtection);
     this.deadLetterQueue = operationalQueue(this, 'Parked', {
       removalPolicy,
@@ -39,13 +40,13 @@ export class EventQueue extends Construct {
     acknowledge(this.deadLetterQueue, {
       nag: ['Serverless-SQSRedrivePolicy'],
       reason:
-        'Is itself the dead-letter queue: an operator has parked events applied again, or they are had from Stripe',
+        'This is the dead-letter queue: an operator has parked events applied again, or reconciliation fetches them from Stripe',
     });
     this.queue = operationalQueue(this, 'Events', {
       removalPolicy,
-      // AWS's rule for event sources. Shorter delivers an event again while its first batch still runs.
+      // The rule of AWS for event sources. Shorter delivers an event again while its first batch still runs.
       visibilityTimeout: Duration.seconds(props.consumerTimeout.toSeconds() * 6),
-      // Shorter than the parked queue's: a parked message keeps the age that it has.
+      // Shorter than that of the parked queue: a message keeps its age when it is parked.
       retention: Duration.days(4),
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_ATTEMPTS },
     });

@@ -5,7 +5,10 @@ import type { Construct } from 'constructs';
 import { acknowledge } from '../policy/acknowledge';
 import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../policy/acknowledge-permissions';
 
-/** What Lambda does in the name of a function to bring it into a network. Its list; none of these takes a resource beforehand. */
+/**
+ * What Lambda does to attach a function to a network, as it documents. None of these can be restricted to a resource
+ * beforehand.
+ */
 const NETWORK_INTERFACE_ACTIONS = [
   'ec2:CreateNetworkInterface',
   'ec2:DescribeNetworkInterfaces',
@@ -16,16 +19,17 @@ const NETWORK_INTERFACE_ACTIONS = [
 ];
 
 export interface ExecutionRoleProps {
+  /** Complete name of the function. */
   readonly functionName: string;
-  /** The one log that the function writes to. */
+  /** The only log group that the function writes to. */
   readonly log: ILogGroup;
   /** Whether the function runs in a network. */
   readonly inNetwork: boolean;
 }
 
 /**
- * The role of one function. Not the framework's, which brings AWS's managed policies: those allow to write into every log
- * group of the account, and to its code what only Lambda itself has to do.
+ * The role of one function. The framework's own role has managed policies of AWS, which allow the function to write to
+ * every log group of the account and to do what only Lambda itself has to do.
  */
 export function executionRole(scope: Construct, props: ExecutionRoleProps): Role {
   const { functionName, log, inNetwork } = props;
@@ -39,8 +43,8 @@ export function executionRole(scope: Construct, props: ExecutionRoleProps): Role
   acknowledgeWildcards(role, {
     resources: ['*'],
     reason: inNetwork
-      ? 'Traces have no resource, and network interfaces no id before Lambda makes them; for the latter the code of the function is denied the same'
-      : 'Traces are sent to X-Ray as a whole: there is no resource to name',
+      ? 'Traces have no resource, and network interfaces have no id before Lambda creates them; the code of the function is denied these network actions'
+      : 'X-Ray traces have no resource that a policy could name',
   });
   return role;
 }
@@ -49,7 +53,7 @@ function allowNetworkInterfaces(role: Role, functionName: string): void {
   role.addToPolicy(new PolicyStatement({ actions: NETWORK_INTERFACE_ACTIONS, resources: ['*'] }));
   role.addToPolicy(
     new PolicyStatement({
-      // Lambda makes the interfaces without this condition key; what the code of the function calls carries it.
+      // Calls of the function's code carry this condition key; the calls by which Lambda itself creates interfaces do not.
       effect: Effect.DENY,
       actions: NETWORK_INTERFACE_ACTIONS,
       resources: ['*'],
@@ -68,6 +72,6 @@ function allowNetworkInterfaces(role: Role, functionName: string): void {
   acknowledge(role.node.findChild('DefaultPolicy'), {
     checkov: ['CKV_AWS_111'],
     reason:
-      'Network interfaces have no id before Lambda makes them, and Lambda asks for every resource; the code of the function is denied the same',
+      'Network interfaces have no id before Lambda creates them, and Lambda requires all resources; the code of the function is denied these actions',
   });
 }

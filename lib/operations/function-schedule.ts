@@ -15,16 +15,19 @@ import type { ScheduleDefinition } from '../config/schedules';
 import type { OperationalFunction } from './operational-function';
 
 export interface FunctionScheduleProps {
+  /** Function to invoke; must be asynchronous. */
   readonly target: OperationalFunction;
+  /** When it runs, and how late it may still start. */
   readonly definition: ScheduleDefinition;
+  /** What the run does, as the console shows it. */
   readonly description: string;
-  /** What the function is invoked with. @default - an empty request */
+  /** Request of the function. @default - an empty request */
   readonly input?: Readonly<Record<string, unknown>>;
-  /** @default true */
+  /** Whether the schedule is active. @default true */
   readonly enabled?: boolean;
 }
 
-/** As the framework's, which would also let the schedule invoke every version of the function. */
+/** The target of the framework, without the permission to invoke every version of the function. */
 class ExactInvocation extends LambdaInvoke {
   constructor(
     private readonly target: IFunction,
@@ -42,7 +45,7 @@ class ExactInvocation extends LambdaInvoke {
   }
 }
 
-/** Runs a function by itself. A start that cannot be delivered lands where its failures land. */
+/** Invokes a function on a schedule. A start that cannot be delivered goes to the failure queue of the function. */
 export class FunctionSchedule extends Construct {
   constructor(scope: Construct, id: string, props: FunctionScheduleProps) {
     super(scope, id);
@@ -55,7 +58,7 @@ export class FunctionSchedule extends Construct {
     if (!target.failureQueue) throw new Error(`${this.node.path}: a scheduled function must be asynchronous`);
     const role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
-        // Only for our own schedules: without it, anybody's could be made to use the role.
+        // Only for schedules of this account: without the condition, a schedule of any account could use the role.
         conditions: {
           StringEquals: {
             'aws:SourceAccount': Stack.of(this).account,

@@ -52,7 +52,7 @@ export class HttpApi extends Construct {
     this.domain = config.domain && new ApiDomain(this, 'Domain', { domain: config.domain, api: this.api });
     const stage = this.api.deploymentStage;
     if (config.firewall) {
-      new WebAcl(this, 'Firewall', { config, stage, logKey });
+      new WebAcl(this, 'WebAcl', { config, stage, logKey });
     } else {
       acknowledge(stage, {
         nag: ['AwsSolutions-APIG3', 'NIST.800.53.R5-APIGWAssociatedWithWAF', 'PCI.DSS.321-APIGWAssociatedWithWAF'],

@@ -38,46 +38,60 @@ const HTTPS = 443;
 
 /** What all functions of an environment have in common. */
 export interface OperationsContext {
+  /** Configuration of the environment. */
   readonly config: EnvironmentConfig;
+  /** Code of the functions. */
   readonly bundles: readonly Bundle[];
   /** Encrypts the logs. */
   readonly logKey: IKey;
-  /** Network from which the databases are reached. @default - none: the databases are reached without one */
+  /** Network of the databases. @default - none: the databases are reachable without one */
   readonly vpc: IVpc | undefined;
-  /** Guards the endpoints of AWS APIs in that network. @default - none: the APIs are reached through the internet */
+  /**
+   * Security group of the endpoints of AWS APIs in that network. @default - none: the APIs are reached through the
+   * internet
+   */
   readonly apiSecurityGroup: ISecurityGroup | undefined;
 }
 
-/** What becomes of an event that the function was invoked with asynchronously, and failed on. */
+/** How an asynchronous request is retried before it goes to the failure queue. */
 export interface AsynchronousInvocation {
-  /** Further attempts by Lambda, 0–2. More than 0 only where a second run cannot do harm. */
+  /** Further attempts by Lambda, 0–2. More than 0 only where a second run does no harm. */
   readonly retryAttempts: number;
-  /** Age from which an event is not attempted any more. At least a minute, at most 6 hours. */
+  /** Age from which a request is no longer attempted. At least a minute, at most 6 hours. */
   readonly maximumAge: Duration;
 }
 
 export interface OperationalFunctionProps<Environment extends BaseEnvironment> {
+  /** What all functions of the environment share. */
   readonly context: OperationsContext;
   /** Folder in `lambdas/`; also the last part of the function's name. */
   readonly stem: string;
+  /** What it does, as the console shows it. */
   readonly description: string;
   /** Variables of the function's contract, besides those that every function has. */
   readonly environment: Omit<Environment, keyof BaseEnvironment>;
+  /** How long one invocation may take; 15 minutes at most. */
   readonly timeout: Duration;
   /** MiB. Lambda gives CPU in proportion: 1769 is one whole core. */
   readonly memorySize: number;
-  /** Databases that it connects to. @default - none, and no network */
+  /** Databases that it connects to; with any, it runs in the network. @default - none */
   readonly databases?: readonly DatabaseAccess[];
-  /** Most instances at a time, taken from the account's pool. @default - as many as the account has */
+  /**
+   * Concurrent instances that are reserved for it, which is also its limit. @default - the unreserved concurrency of the
+   * account
+   */
   readonly reservedConcurrentExecutions?: number;
   /** @default - invoked synchronously only: the caller sees the failure */
   readonly asynchronous?: AsynchronousInvocation;
 }
 
-/** A function with what operating it needs: JSON logs with an expiry, traces, its databases, a place for failures. */
+/**
+ * A function with everything that operations needs: JSON logs with an expiry, traces, access to its databases, a failure
+ * queue.
+ */
 export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvironment> extends Construct {
   readonly function: LambdaFunction;
-  /** Events that failed for good. `undefined` when it is invoked synchronously only. */
+  /** Requests that failed for good. `undefined` when it is invoked synchronously only. */
   readonly failureQueue: Queue | undefined;
   /** `undefined` when it is in no network. */
   readonly securityGroup: SecurityGroup | undefined;
@@ -126,7 +140,7 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
         ? {
             retryAttempts: asynchronous.retryAttempts,
             maxEventAge: asynchronous.maximumAge,
-            // A schedule invokes asynchronously: its own dead-letter queue never sees a function that failed.
+            // A schedule invokes asynchronously: its own dead-letter queue does not receive failures of the function.
             onFailure: new SqsDestination(this.failureQueue),
           }
         : {}),
@@ -162,17 +176,17 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
   }
 }
 
-/** Name of a function, for whoever only watches it. */
+/** Complete name of a function. Monitoring needs only this name, not the function. */
 export function functionName(environmentName: string, stem: string): string {
   return `BillingOps-${environmentName}-${stem}`;
 }
 
-/** Name of the queue of an asynchronous function's failed starts, for whoever only watches it. */
+/** Complete name of the failure queue of an asynchronous function. Monitoring needs only this name, not the queue. */
 export function failureQueueName(environmentName: string, stem: string): string {
   return `BillingOps-${environmentName}-${stem}-failures`;
 }
 
-/** A contract may have variables that can be left out; CloudFormation takes no undefined value. */
+/** Drops the optional variables of a contract that are not set: CloudFormation accepts no undefined value. */
 function given(environment: object): Record<string, string> {
   const entries = Object.entries(environment) as [string, string | undefined][];
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));
@@ -185,14 +199,14 @@ function baseEnvironment(config: EnvironmentConfig): { [Name in keyof BaseEnviro
 function failureQueue(scope: Construct, queueName: string): Queue {
   return operationalQueue(scope, 'Failures', {
     queueName,
-    // The longest SQS keeps anything: time for somebody to come back from holiday.
+    // The maximum of SQS: enough time for a holiday.
     retention: Duration.days(14),
-    endsHere: 'Is itself where failed requests end, until a person looks at them',
+    endsHere: 'This is where failed requests end, until an operator looks at them',
   });
 }
 
 function bundleFolder(bundles: readonly Bundle[], stem: string): string {
   const bundle = bundles.find(({ name }) => name === stem);
-  if (!bundle) throw new Error(`There is no bundle of ${stem}: expected ${path.join('lambdas', stem, 'handler.ts')}`);
+  if (!bundle) throw new Error(`No bundle of ${stem}: expected ${path.join('lambdas', stem, 'handler.ts')}`);
   return bundle.folder;
 }

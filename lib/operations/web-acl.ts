@@ -8,16 +8,16 @@ import type { EnvironmentConfig } from '../config/environment-schema';
 import { removalPolicyOf } from '../config/removal-policy';
 
 /**
- * Requests of one address in five minutes, above which it is refused. Stripe sends from a dozen addresses, so that each
- * of them may bring half of the 1,000 requests a second that the API lets through; a flood from one other address is cut
- * off before it has used up the rest. Lower refuses genuine events during a burst, which Stripe then delivers later.
+ * Requests from one address in five minutes, above which it is blocked: half of the 1,000 requests a second that the API
+ * admits. Stripe sends from a dozen addresses; a flood from another one is cut off before it uses up the rest. A lower
+ * limit blocks genuine events during a burst, which Stripe then delivers later.
  */
 export const RATE_LIMIT_PER_ADDRESS = 150_000;
 
 /**
- * Rules that look into the body, of AWS's groups that are used. Webhooks are authenticated by a signature over every
- * byte, carry whatever customers typed, and may be 1 MB: refused here, an event would be lost after three days. So these
- * rules count what they would have refused, and refuse nothing.
+ * Rules of the managed groups that inspect the body. Webhooks are authenticated by a signature over every byte, contain
+ * free text of customers and may be 1 MB large; an event that is blocked here would be lost after three days. These rules
+ * therefore count what they would block, and block nothing.
  */
 const COUNTED_RULES = {
   AWSManagedRulesCommonRuleSet: [
@@ -30,17 +30,19 @@ const COUNTED_RULES = {
   AWSManagedRulesKnownBadInputsRuleSet: ['JavaDeserializationRCE_BODY', 'Log4JRCE_BODY', 'ReactJSRCE_BODY'],
 } as const;
 
-/** Header with the signature: whoever reads the log must not be able to send a request again. */
+/** Header with the signature, redacted so that a request cannot be replayed from the log. */
 const REDACTED_HEADER = 'stripe-signature';
 
 export interface WebAclProps {
+  /** Names the firewall; has the addresses that Stripe delivers from. */
   readonly config: EnvironmentConfig;
+  /** Stage of the API that the firewall protects. */
   readonly stage: Stage;
   /** Encrypts the log. */
   readonly logKey: IKey;
 }
 
-/** The firewall before the API. */
+/** The firewall in front of the API. */
 export class WebAcl extends Construct {
   constructor(scope: Construct, id: string, props: WebAclProps) {
     super(scope, id);
@@ -63,8 +65,8 @@ export class WebAcl extends Construct {
     new CfnWebACLAssociation(this, 'Association', { webAclArn: acl.attrArn, resourceArn: props.stage.stageArn });
 
     const log = new LogGroup(this, 'Log', {
-      // WAF takes no other beginning. The end is of this stack alone: the log outlives it, and must not keep the next one
-      // from being made.
+      // WAF requires the prefix. The suffix belongs to this stack only: the log outlives it, and must not block the log of
+      // the next one.
       logGroupName: `aws-waf-logs-${name}-${idOf(Stack.of(this))}`,
       retention: RetentionDays.ONE_YEAR,
       encryptionKey: props.logKey,
@@ -79,7 +81,7 @@ export class WebAcl extends Construct {
         }),
       ],
       redactedFields: [{ singleHeader: { Name: REDACTED_HEADER } }],
-      // What was allowed is in the access log.
+      // Allowed requests are in the access log.
       loggingFilter: {
         DefaultBehavior: 'DROP',
         Filters: [
@@ -110,7 +112,7 @@ export class WebAcl extends Construct {
   }
 }
 
-/** A part of the id that CloudFormation gives a stack when it is made, and never again. */
+/** A part of the unique id that CloudFormation assigns to a stack when it is created. */
 function idOf(stack: Stack): string {
   const uuid = Fn.select(2, Fn.split('/', stack.stackId));
   return Fn.select(4, Fn.split('-', uuid));
@@ -145,6 +147,6 @@ function managedRules(group: string, counted: readonly string[]): AclRule {
 }
 
 function visibility(metricName: string): CfnWebACL.VisibilityConfigProperty {
-  // Samples show whole requests, with their signatures.
+  // Samples would show whole requests, including their signatures.
   return { metricName, cloudWatchMetricsEnabled: true, sampledRequestsEnabled: false };
 }

@@ -3,14 +3,15 @@ import type { IConstruct } from 'constructs';
 import { acknowledge } from './acknowledge';
 import { acknowledgeManagedPolicy } from './acknowledge-permissions';
 
-/** How an instance is set up, as far as policy tools ask. */
+/** The settings of an instance that policy tools look at. */
 export interface InstanceTraits {
+  /** Whether it has a standby in another zone. */
   readonly multiAz: boolean;
   /** Whether the instance refuses to be deleted. */
   readonly deletionProtection: boolean;
 }
 
-/** Accepts what policy tools find on every instance that is set up so. */
+/** Accepts what policy tools find on every instance with these settings. */
 export function acknowledgeInstance(
   instance: DatabaseInstanceBase,
   { multiAz, deletionProtection }: InstanceTraits,
@@ -18,29 +19,30 @@ export function acknowledgeInstance(
   acknowledge(instance, {
     nag: ['AwsSolutions-RDS11'],
     reason:
-      'Who may connect is said by security groups, name by name, and by TLS with a password; another port would hide it from nobody',
+      'Security groups name each client, and every connection needs TLS and a password; a different port would add no protection',
   });
   if (!multiAz) {
     acknowledge(instance, {
       nag: ['AwsSolutions-RDS3', 'NIST.800.53.R5-RDSMultiAZSupport'],
       checkov: ['CKV_AWS_157'],
       reason:
-        'A setting of the environment: where a standby is not worth its price, the restore target of the database is kept from its backups',
+        'A standby is a setting of the environment: without one, the restore target of the database is met from its backups',
     });
   }
   if (!deletionProtection) {
     acknowledge(instance, {
       nag: ['AwsSolutions-RDS10', 'NIST.800.53.R5-RDSInstanceDeletionProtectionEnabled'],
-      reason: 'An environment without removal protection holds nothing worth keeping, and is removed whole',
+      reason:
+        'An environment without removal protection holds no data worth keeping and is meant to be deleted as a whole',
     });
   }
 }
 
-/** Accepts the policy of the role that writes the metrics of the operating system. */
+/** Accepts the policy of the role that publishes operating-system metrics. */
 export function acknowledgeMonitoringRole(role: IConstruct): void {
   acknowledgeManagedPolicy(
     role,
     'service-role/AmazonRDSEnhancedMonitoringRole',
-    'AWS keeps up what enhanced monitoring writes: one log group of a fixed name',
+    'AWS maintains this policy for enhanced monitoring; it allows writing to one log group with a fixed name',
   );
 }

@@ -2,16 +2,20 @@ import { Stack } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import { acknowledge } from './acknowledge';
 
-/** A wildcard in the policy of one role, and why it cannot be exact. */
+/** Wildcards in the policy of one role, and why they cannot be exact. */
 export interface Wildcards {
   /** Such as `kms:GenerateDataKey*`. @default - none */
   readonly actions?: readonly string[];
   /** ARNs with a wildcard, as they are granted; they may hold tokens. @default - none */
   readonly resources?: readonly string[];
+  /** Why no exact action or resource can be named. */
   readonly reason: string;
 }
 
-/** Accepts wildcards in the policy of a role, one by one. The list of all of them is in `test/lib/policy/wildcards.test.ts`. */
+/**
+ * Accepts wildcards in the policy of a role, one by one. The list of all of them is in
+ * `test/lib/policy/wildcards.test.ts`.
+ */
 export function acknowledgeWildcards(role: IConstruct, ...wildcards: readonly Wildcards[]): void {
   for (const { actions = [], resources = [], reason } of wildcards) {
     acknowledge(role, {
@@ -25,7 +29,7 @@ export function acknowledgeWildcards(role: IConstruct, ...wildcards: readonly Wi
 }
 
 /**
- * Accepts that the permissions of a role are written into the role. Call it where the role is made.
+ * Accepts that the permissions of a role are an inline policy. Call it where the role is created.
  *
  * @param role with grants of its own, which the framework puts into one policy beneath it
  */
@@ -33,11 +37,11 @@ export function acknowledgeOwnPolicy(role: IConstruct): void {
   acknowledge(role, {
     nag: ['NIST.800.53.R5-IAMNoInlinePolicy', 'PCI.DSS.321-IAMNoInlinePolicy'],
     reason:
-      'The policy is written by grants for this one role, is reviewed in the template with it, and is removed with it; a managed one could be attached elsewhere',
+      'The policy is generated from grants for this one role, reviewed in the template with it and deleted with it; a managed policy could be attached to other roles',
   });
 }
 
-/** Accepts a policy that AWS keeps up for a service of its own. */
+/** Accepts a policy that AWS maintains for one of its services. */
 export function acknowledgeManagedPolicy(role: IConstruct, name: string, reason: string): void {
   acknowledge(role, {
     nag: [`AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${name}]`],
@@ -45,7 +49,7 @@ export function acknowledgeManagedPolicy(role: IConstruct, name: string, reason:
   });
 }
 
-/** An ARN the way cdk-nag writes it into the id of a finding: references in angle brackets, imports by their name. */
+/** An ARN as cdk-nag writes it into the id of a finding: references in angle brackets, imports by their names. */
 function flattened(value: unknown): string {
   if (typeof value === 'string') return value.replaceAll('${', '<').replaceAll('}', '>');
   const [[intrinsic, argument] = []] = Object.entries(value as Record<string, unknown>);

@@ -1,7 +1,7 @@
 import { CfnResource, Validations } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 
-/** Findings of policy tools on one resource that are accepted, with the reason that a reviewer gets to read. */
+/** Findings of policy tools that are accepted on one resource, with the reason that auditors read. */
 export interface Acknowledgement {
   /**
    * Full ids of cdk-nag, such as `AwsSolutions-SQS3` or `AwsSolutions-IAM5[Resource::*]`, or of the validator of every
@@ -12,7 +12,9 @@ export interface Acknowledgement {
   readonly checkov?: readonly string[];
   /** Ids of cfn-lint, such as `W3005`. @default - none */
   readonly cfnLint?: readonly string[];
-  /** Why the finding is no fault here: what is there instead, or why it cannot be. */
+  /**
+   * Why the finding is acceptable here: the compensating control, or why the rule cannot be met. A sentence for auditors.
+   */
   readonly reason: string;
 }
 
@@ -21,17 +23,17 @@ interface CheckovMetadata {
   readonly skip: readonly { readonly id: string; readonly comment: string }[];
 }
 
-/** What cfn-lint reads from the metadata of a resource; it passes over the reasons. */
+/** What cfn-lint reads from the metadata of a resource; it ignores the reasons. */
 interface CfnLintMetadata {
   readonly config: { readonly ignore_checks: readonly string[] };
   readonly reasons: Readonly<Record<string, string>>;
 }
 
 /**
- * Accepts findings on one resource, beside the resource. `npm run test:policy` refuses findings that nobody accepted, and
- * acceptances of what is no longer found.
+ * Accepts findings on one resource, beside the resource. `npm run test:policy` fails on findings without an
+ * acknowledgement, and on acknowledgements without a finding.
  *
- * @param construct a resource, or the construct of the framework that makes one; never a stack, nor a group of resources
+ * @param construct a resource, or the framework construct that creates one; never a stack or a group of resources
  */
 export function acknowledge(construct: IConstruct, ...acknowledgements: readonly Acknowledgement[]): void {
   for (const { nag = [], checkov = [], cfnLint = [], reason } of acknowledgements) {
@@ -44,7 +46,7 @@ export function acknowledge(construct: IConstruct, ...acknowledgements: readonly
 function resourceOf(construct: IConstruct): CfnResource {
   const resource = construct.node.defaultChild ?? construct;
   if (!CfnResource.isCfnResource(resource)) {
-    throw new Error(`${construct.node.path} is no resource: acknowledge a finding where it is`);
+    throw new Error(`${construct.node.path} is not a resource: acknowledge a finding on the resource that has it`);
   }
   return resource;
 }

@@ -10,7 +10,7 @@ import { AnalyticsReplica } from '../data/analytics-replica';
 import { ArchiveReplication } from '../data/archive-replication';
 import { Archives } from '../data/archives';
 import { Database } from '../data/database';
-import { PooledConnections } from '../data/database-proxy';
+import { PooledConnections } from '../data/pooled-connections';
 import { LogKey } from '../data/log-key';
 import { Network } from '../data/network';
 import { RecoveryPoints } from '../data/recovery-points';
@@ -22,27 +22,31 @@ import type { RecoverableInstance } from '../operations/recovery/instance-recove
 import { EnvironmentStack } from './environment-stack';
 
 export interface DataStackProps {
+  /** Configuration of the environment. */
   readonly config: EnvironmentConfig;
 }
 
-/** The two ways to one database: straight to the instance, and through its proxy where it has one. */
+/** Access to one database: directly, and through its proxy where it has one. */
 interface DatabaseAccesses {
   readonly direct: DatabaseAccess;
   readonly pooled: DatabaseAccess;
-  /** `undefined` when the instance existed before. */
+  /** `undefined` for a database that existed before. */
   readonly recoverable?: RecoverableInstance;
 }
 
-/** Everything that holds data. Depends on no other stack of its region; removing it keeps the data wherever the environment is protected. */
+/**
+ * Everything that holds data. Depends on no other stack of its region. In a protected environment, the data outlives the
+ * stack.
+ */
 export class DataStack extends EnvironmentStack {
-  /** Where the functions run that reach a database. `undefined` when the environment has no network. */
+  /** Network of the functions that connect to a database. `undefined` when the environment has none. */
   readonly vpc: IVpc | undefined;
   /** Security group of the endpoints of AWS APIs in that network. `undefined` when there are none. */
   readonly apiSecurityGroup: ISecurityGroup | undefined;
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
-  /** The billing database for functions that come in numbers: through its proxy, where it has one. */
+  /** The billing database for functions with many instances: through its proxy, where it has one. */
   readonly pooledBilling: DatabaseAccess;
-  /** The instances that this stack made. */
+  /** The instances that this stack creates. */
   readonly recoverable: readonly RecoverableInstance[];
   readonly archiveBucket: Bucket;
   readonly archiveKey: Key;
@@ -96,7 +100,7 @@ export class DataStack extends EnvironmentStack {
     const vpc = Vpc.fromVpcAttributes(this, 'ExistingVpc', config.existingNetwork);
     acknowledge(vpc, {
       nag: ['Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId'],
-      reason: 'Functions only run in these subnets; nothing here adds a route to them',
+      reason: 'Functions run in these subnets; no construct of the app adds a route to them',
     });
     return vpc;
   }
@@ -107,7 +111,7 @@ export class DataStack extends EnvironmentStack {
       const access = this.existingDatabase(name, settings);
       return { direct: access, pooled: access };
     }
-    if (!network) throw new Error(`The ${name} database is made in a network, and there is none`);
+    if (!network) throw new Error(`The ${name} database is created in a network, and there is none`);
     const { name: environmentName, removalProtection } = config;
     const title = name === 'billing' ? 'BillingDatabase' : 'MainDatabase';
     const database = new Database(this, title, {

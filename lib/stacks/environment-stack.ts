@@ -3,16 +3,17 @@ import type { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/environment-schema';
 
 export interface EnvironmentStackProps extends Pick<StackProps, 'terminationProtection' | 'description'> {
+  /** Configuration of the environment. */
   readonly config: EnvironmentConfig;
   /** @default - the region of the environment */
   readonly region?: string;
 }
 
-/** A stack of one environment: in its account and region, tagged, and synthesised without asking AWS anything. */
+/** A stack of one environment: in its account and region, tagged, synthesised without access to AWS. */
 export abstract class EnvironmentStack extends Stack {
   private readonly config: EnvironmentConfig;
 
-  /** @param part last word of the stack's name, such as `Data` */
+  /** @param part last part of the stack's name, such as `Data` */
   constructor(scope: Construct, part: string, props: EnvironmentStackProps) {
     const { config, region = config.region, ...stackProps } = props;
     super(scope, `BillingOps-${config.name}-${part}`, {
@@ -24,7 +25,7 @@ export abstract class EnvironmentStack extends Stack {
     Tags.of(this).add('environment', config.name);
   }
 
-  /** From the configuration: the framework would look them up in the account. */
+  /** Zones from the configuration, because the framework would look them up in the account. */
   override get availabilityZones(): string[] {
     return this.config.availabilityZones ?? this.config.existingNetwork?.availabilityZones ?? super.availabilityZones;
   }

@@ -24,12 +24,15 @@ import type { DataStack } from './data-stack';
 import { EnvironmentStack } from './environment-stack';
 
 export interface OperationsStackProps {
+  /** Configuration of the environment. */
   readonly config: EnvironmentConfig;
+  /** Stack with the databases, the bucket and the secrets. */
   readonly data: DataStack;
+  /** Code of the functions. */
   readonly bundles: readonly Bundle[];
 }
 
-/** Everything that runs. Holds no data: it can be deployed again, or removed and made again, at any time. */
+/** Functions, queue, API and schedules. It can be redeployed at any time; only the queues hold data, and they are kept. */
 export class OperationsStack extends EnvironmentStack {
   constructor(scope: Construct, props: OperationsStackProps) {
     const { config, data, bundles } = props;

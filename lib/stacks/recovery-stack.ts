@@ -8,13 +8,15 @@ import type { RecoveryRegion } from '../data/recovery-region';
 import { EnvironmentStack } from './environment-stack';
 
 export interface RecoveryStackProps {
+  /** Configuration of the environment. */
   readonly config: EnvironmentConfig;
+  /** Names of what the second region holds. */
   readonly recoveryRegion: RecoveryRegion;
 }
 
 /**
- * What is left when a region is lost: copies of the recovery points and of the archives, under locks and keys of the
- * second region. The Data stack copies into it, and so is deployed after it.
+ * What survives the loss of a region: copies of the recovery points and of the archives, with locks and keys of the second
+ * region. The Data stack copies into it and is therefore deployed after it.
  */
 export class RecoveryStack extends EnvironmentStack {
   constructor(scope: Construct, props: RecoveryStackProps) {

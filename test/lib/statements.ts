@@ -1,7 +1,7 @@
 import type { Template } from 'aws-cdk-lib/assertions';
 import { resourcesOf, type Resource } from './support';
 
-/** One statement of a policy, wherever it is. */
+/** One statement of any policy of a template. */
 export interface Statement {
   /** Logical id of the resource that it is part of, without the hash at its end. */
   readonly of: string;
@@ -11,7 +11,7 @@ export interface Statement {
   /** Flat: references as `<LogicalId>`, account and environment as `<account>` and `<env>`. */
   readonly resources: readonly string[];
   readonly conditions: boolean;
-  /** Whether it is granted to anybody at all. */
+  /** Whether it applies to every principal. */
   readonly toAnybody: boolean;
 }
 
@@ -34,7 +34,7 @@ export function statementsIn(template: Template): Statement[] {
   );
 }
 
-/** Wherever a policy stands among the properties, whatever the property is called. */
+/** The policies among the properties of a resource, under any name. */
 function documentsOf(value: unknown): WrittenStatement[][] {
   if (typeof value !== 'object' || value === null) return [];
   if ('Statement' in value && 'Version' in value) return [[value.Statement].flat() as WrittenStatement[]];

@@ -46,7 +46,7 @@ export interface Synthesised {
   readonly recovery: Template | undefined;
 }
 
-/** Of the databases that a `local` environment is handed. */
+/** Options of a `local` environment. */
 export function localOptions(overrides: Partial<LocalEnvironmentOptions> = {}): LocalEnvironmentOptions {
   const secretArn = (name: string) => `arn:aws:secretsmanager:eu-central-1:000000000000:secret:${name}-AbCdEf`;
   return {
@@ -67,8 +67,8 @@ function environmentOf(name: string): EnvironmentConfig {
 const known = new Map<string, Synthesised>();
 
 /**
- * The templates of a named environment, synthesised once in a run of the tests: the next file finds them in the folder
- * that the global setup made. Synthesis takes a second, and loading the framework another.
+ * The templates of a named environment. They are synthesised once per test run and kept in the folder of the global setup,
+ * because synthesis takes a second, and loading the framework another.
  */
 export function templatesOf(name: string): Synthesised {
   const folder = process.env[TEMPLATE_FOLDER_VARIABLE];
@@ -80,7 +80,7 @@ export function templatesOf(name: string): Synthesised {
 }
 
 function synthesiseNamed(name: string): Synthesised {
-  // Loaded when it is needed, because it loads the framework.
+  // Required lazily, because it loads the framework.
   const { synthesise } = require('./synthesise') as typeof import('./synthesise');
   return synthesise(environmentOf(name));
 }
@@ -98,7 +98,7 @@ function read(file: string): Synthesised {
   };
 }
 
-/** By a name of its own first: another worker may look for the file meanwhile. */
+/** Writes a temporary file and renames it, so that another worker never reads half a file. */
 function keep(file: string, { data, operations, monitoring, recovery }: Synthesised): void {
   const content: Content = {
     data: data.toJSON(),
@@ -124,8 +124,10 @@ export function resourceLike(template: Template, type: string, word: string): Re
 }
 
 /**
- * How an alarm has to name a queue of the Operations stack: by a parameter of its template that is read from Systems
- * Manager, where Operations puts the name of the queue whose logical id contains a word.
+ * The expected reference of an alarm to a queue of the Operations stack: a parameter of the Monitoring template that reads
+ * the name from Systems Manager, where Operations stores it.
+ *
+ * @param word part of the logical id of the queue
  */
 export function queueByParameter({ operations, monitoring }: Synthesised, queue: string, word: string): unknown {
   const stored = Object.values(resourcesOf(operations, 'AWS::SSM::Parameter')).find(({ Properties }) =>

@@ -7,7 +7,7 @@ import type { EnvironmentConfig } from '../../lib/config/environment-schema';
 import type { Bundle } from '../../lib/operations/bundles';
 import { FUNCTIONS, type Synthesised } from './support';
 
-/** Code that is never run: these tests look at templates only. */
+/** Bundles whose code is never run, because the tests only inspect templates. */
 export function stubBundles(): Bundle[] {
   const root = mkdtempSync(path.join(tmpdir(), 'stub-bundles-'));
   return FUNCTIONS.map((name) => {
@@ -18,7 +18,7 @@ export function stubBundles(): Bundle[] {
   });
 }
 
-/** The templates of an environment that no other test file has; see `templatesOf` for those that have a name. */
+/** The templates of an environment that only one test file uses; see `templatesOf` for the named ones. */
 export function synthesise(config: EnvironmentConfig): Synthesised {
   const app = createApp([config], { bundles: stubBundles(), context: { 'aws:cdk:bundling-stacks': [] } });
   const assembly = app.synth();

@@ -2,7 +2,7 @@ import { CfnResource, Stack, Stage, Validations, type App } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 import type { Finding } from './finding';
 
-/** A finding that somebody accepted, as it stands in the tree of constructs. */
+/** An acknowledged finding in the tree of constructs. */
 export interface Accepted {
   readonly id: string;
   readonly construct: IConstruct;
@@ -13,10 +13,10 @@ interface CheckovMetadata {
   readonly skip: readonly { readonly id: string; readonly comment: string }[];
 }
 
-/** Everything that is accepted anywhere in the app, for whichever tool. */
+/** Every acknowledgement in the app, for all tools. */
 export function acknowledgementsOf(app: App): Accepted[] {
   const found = app.node.findAll().flatMap((construct) => [...ofValidations(construct), ...ofTemplate(construct)]);
-  // The same may be accepted twice, such as for a prefix that is both written and read.
+  // The same finding may be acknowledged twice, such as for a prefix that is both read and written.
   return [...new Map(found.map((accepted) => [`${accepted.id} ${accepted.construct.node.path}`, accepted])).values()];
 }
 
@@ -37,18 +37,18 @@ function ofTemplate(construct: IConstruct): Accepted[] {
   ];
 }
 
-/** Whether it accepts this finding: of the resource that it stands at, or of one that belongs to that, such as its policy. */
+/** Whether the acknowledgement covers a finding: one on its resource, or on a part of that, such as its policy. */
 export function accepts({ id, construct }: Accepted, finding: Finding): boolean {
   return finding.id === id && `${finding.path}/`.startsWith(`${construct.node.path}/`);
 }
 
-/** Whether it stands at a resource, and not at a stack or at a group of resources, where it would accept what is yet to come. */
+/** Whether it is on a resource; on a stack or a group of resources it would also accept future findings. */
 export function standsAtResource({ construct }: Accepted): boolean {
   if (Stack.isStack(construct) || Stage.isStage(construct)) return false;
   return CfnResource.isCfnResource(construct.node.defaultChild ?? construct);
 }
 
-/** One row for each reason: what is accepted, where, in how many places. */
+/** A table with a row for each reason: the findings, and where they are. */
 export function tableOf(acknowledgements: readonly Accepted[]): string {
   const reasons = [...new Set(acknowledgements.map(({ reason }) => reason))];
   const lines = reasons.map((reason) => {
@@ -68,7 +68,7 @@ export function tableOf(acknowledgements: readonly Accepted[]): string {
   ].join('\n');
 }
 
-/** The same in every environment: `BillingOps-dev-Data/Network/Vpc` is `Data/Network/Vpc`. */
+/** Path without the environment: `BillingOps-dev-Data/Network/Vpc` becomes `Data/Network/Vpc`. */
 function placeOf({ node }: IConstruct): string {
   return node.path.replace(/^BillingOps-\w+-/, '').replace(/\/Resource$/, '');
 }

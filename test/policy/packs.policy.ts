@@ -8,7 +8,7 @@ import { CFN_LINT, CHECKOV, pythonTool } from './python-tool';
 import { ENVIRONMENTS, synthesiseAll, type Synthesis } from './synthesis';
 import { cfnLint, checkov, type TemplateTool } from './template-tools';
 
-/** What one tool found: with everything that is acknowledged, and without. */
+/** The findings of one tool: all of them, and those that are not acknowledged. */
 interface Counts {
   readonly all: readonly Finding[];
   readonly left: readonly Finding[];
@@ -44,7 +44,8 @@ afterAll(() => {
   const table = ['| tool | findings | not acknowledged |', '| --- | --- | --- |', ...lines].join('\n');
   process.stdout.write(`\n${ENVIRONMENTS.map(({ name }) => name).join(', ')}, every stack:\n\n${table}\n\n`);
   process.stdout.write(`${tableOf(acknowledgementsOf(synthesis.app))}\n\n`);
-  for (const name of skipped) process.stdout.write(`NOT PROVEN: ${name} did not run, because it cannot be had here\n`);
+  for (const name of skipped)
+    process.stdout.write(`NOT PROVEN: ${name} did not run, because it is not installed and cannot be\n`);
   rmSync(root, { recursive: true, force: true });
 });
 
@@ -90,22 +91,22 @@ for (const [name, , command] of TEMPLATE_TOOLS) {
   });
 }
 
-test('every acknowledgement stands at the resource that it is for', () => {
+test('every acknowledgement is on the resource that has the finding', () => {
   const blanket = acknowledgementsOf(synthesis.app).filter((accepted) => !standsAtResource(accepted));
   expect(blanket.map(({ id, construct }) => `${id} at ${construct.node.path}`)).toEqual([]);
 });
 
-/** The framework's own, of a fault in the specification of flow logs. */
+/** Acknowledged by the framework itself, for an error in the specification of flow logs. */
 const OF_FRAMEWORK = ['CloudFormation-Validate::F3002', 'CloudFormation-Validate::F3003'];
 
-test('every acknowledgement is of something that is still found', () => {
+test('every acknowledgement has a finding', () => {
   const findings = [...counts.values()].flatMap(({ all }) => all);
   const ran = (id: string) =>
     !(skipped.includes('checkov') && id.startsWith('CKV')) &&
     !(skipped.includes('cfn-lint') && /^[WEI]\d{4}$/.test(id));
   const stale = acknowledgementsOf(synthesis.app).filter(
     (accepted) =>
-      // What the framework itself warns of is gone from the tree as soon as it is acknowledged.
+      // An acknowledged warning of the framework itself disappears from the tree.
       !accepted.id.startsWith('@aws-cdk/') &&
       !OF_FRAMEWORK.includes(accepted.id) &&
       ran(accepted.id) &&
@@ -114,7 +115,7 @@ test('every acknowledgement is of something that is still found', () => {
   expect(stale.map(({ id, construct }) => `${id} at ${construct.node.path}`)).toEqual([]);
 });
 
-test('every reason says more than that there is one', () => {
+test('every reason has at least five words', () => {
   const thin = acknowledgementsOf(synthesis.app).filter(({ reason }) => reason.split(' ').length < 5);
   expect(thin.map(({ id, construct, reason }) => `${id} at ${construct.node.path}: ${reason}`)).toEqual([]);
 });

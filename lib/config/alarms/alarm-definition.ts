@@ -39,7 +39,9 @@ export interface AlarmDefinition extends AlertDefinition {
   readonly unit: '%' | 'ms' | 's' | 'count';
   /** The value from which on each severity raises an alarm. One alarm for each that is named. */
   readonly thresholds: Readonly<Partial<Record<Severity, number>>>;
+  /** Whether values above or below the threshold breach. */
   readonly comparisonOperator: `${ComparisonOperator.GREATER_THAN_THRESHOLD | ComparisonOperator.LESS_THAN_THRESHOLD}`;
+  /** The value that is compared. */
   readonly metric: AlarmMetric;
   /** Seconds that one value summarises. */
   readonly periodSeconds: number;

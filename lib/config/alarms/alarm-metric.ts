@@ -5,11 +5,13 @@ export type WatchedQueue = 'events' | 'parked' | { readonly failuresOf: string }
 
 /** Published by one of our functions, with the dimensions `environment` and `service`. */
 export interface FunctionMetric {
+  /** Kind of the metric. */
   readonly from: 'function';
   /** Stem of the function. */
   readonly stem: string;
   /** One of the metrics of the function's contract. */
   readonly name: string;
+  /** How the values of a period are summarised. */
   readonly statistic: 'Sum' | 'Maximum' | 'SampleCount' | 'p95';
   /** Dimensions besides the environment and the service. @default - none */
   readonly dimensions?: Readonly<Record<string, string>>;
@@ -17,41 +19,55 @@ export interface FunctionMetric {
 
 /** Counted by Lambda itself, also when the function cannot start. The statistic is the sum. */
 export interface LambdaMetric {
+  /** Kind of the metric. */
   readonly from: 'lambda';
   /** Stem of the function. */
   readonly stem: string;
+  /** Name of the metric in `AWS/Lambda`. */
   readonly name: 'Errors' | 'Throttles';
 }
 
 /** Published by SQS. The statistic is the maximum. */
 export interface QueueMetric {
+  /** Kind of the metric. */
   readonly from: 'queue';
+  /** Queue that is measured. */
   readonly queue: WatchedQueue;
+  /** Name of the metric in `AWS/SQS`. */
   readonly name: 'ApproximateAgeOfOldestMessage' | 'ApproximateNumberOfMessagesVisible';
 }
 
 /** Published by API Gateway. */
 export interface ApiMetric {
+  /** Kind of the metric. */
   readonly from: 'api';
+  /** Name of the metric in `AWS/ApiGateway`. */
   readonly name: 'Count' | 'Latency' | '4XXError' | '5XXError';
+  /** How the values of a period are summarised. */
   readonly statistic: 'Sum' | 'SampleCount' | 'Average' | 'p95';
 }
 
 /** Published by RDS, about the instance of one database. */
 export interface InstanceMetric {
+  /** Kind of the metric. */
   readonly from: 'instance';
+  /** Database whose instance is measured. */
   readonly database: DatabaseName;
+  /** Name of the metric in `AWS/RDS`. */
   readonly name: 'CPUUtilization' | 'FreeableMemory' | 'FreeStorageSpace';
+  /** How the values of a period are summarised. */
   readonly statistic: 'Average' | 'Minimum';
 }
 
 /** Computed from other metrics by an expression of CloudWatch's metric math. */
 export interface MetricMath {
+  /** Kind of the metric. */
   readonly from: 'math';
   /** Name of the result in graphs. */
   readonly label: string;
   /** Over the keys of `metrics`. */
   readonly expression: string;
+  /** Operands of the expression, by their names in it. */
   readonly metrics: Readonly<Record<string, AlarmMetric>>;
 }
 

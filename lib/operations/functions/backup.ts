@@ -15,10 +15,13 @@ import { FunctionSchedule } from '../function-schedule';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface BackupProps {
+  /** What all functions of the environment share. */
   readonly context: OperationsContext;
+  /** Bucket that archives are written to. */
   readonly archiveBucket: IBucket;
-  /** Key of the archive bucket, which exports of RDS are encrypted with too. */
+  /** Key of the archive bucket, which also encrypts the exports of RDS. */
   readonly archiveKey: IKey;
+  /** How to reach each database. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
 }
 
@@ -49,15 +52,15 @@ export class Backup extends Construct {
         EXPORT_KEY_ARN: onRds ? archiveKey.keyArn : '',
       },
       timeout: Duration.minutes(15),
-      // Two cores: one compresses while the other hashes and sends.
+      // Two cores: one compresses while the other hashes and uploads.
       memorySize: 3538,
       databases: DATABASE_NAMES.map((name) => databases[name]),
-      // One for each database: their schedules may fall on the same hour, the same database never runs twice.
+      // One for each database: both schedules may start in the same hour, and no database is backed up twice at once.
       reservedConcurrentExecutions: DATABASE_NAMES.length,
-      // A second attempt asks for the same slot and finds it taken, or completes it.
+      // A retry uses the same slot: it completes the backup, or finds it complete.
       asynchronous: { retryAttempts: 1, maximumAge: Duration.hours(1) },
     });
-    // Writes, locks and lists; never destroys what it is there to protect.
+    // It writes, locks, lists and hides archives, and can never destroy one.
     for (const name of DATABASE_NAMES) grantWritingLocked(target.function, archiveBucket, `archives/${name}/*`);
     grantReading(target.function, archiveBucket, 'archives/*');
     grantHiding(target.function, archiveBucket, 'archives/*');

@@ -9,11 +9,13 @@ import { FunctionSchedule } from '../function-schedule';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface CleanupProps {
+  /** What all functions of the environment share. */
   readonly context: OperationsContext;
+  /** How to reach the billing database. */
   readonly billing: DatabaseAccess;
 }
 
-/** Forgets events once a day that were processed long ago. Those that failed stay. */
+/** Deletes processed events past their retention, once a day. Failed events are kept. */
 export class Cleanup extends Construct {
   constructor(scope: Construct, id: string, props: CleanupProps) {
     super(scope, id);
@@ -26,7 +28,7 @@ export class Cleanup extends Construct {
       memorySize: 512,
       databases: [props.billing],
       reservedConcurrentExecutions: 1,
-      // What was not deleted today is deleted tomorrow.
+      // The next run deletes what this one left.
       asynchronous: { retryAttempts: 1, maximumAge: Duration.hours(1) },
     });
     new FunctionSchedule(this, 'EveryNight', {

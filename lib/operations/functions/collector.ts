@@ -13,14 +13,19 @@ import { FunctionSchedule } from '../function-schedule';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface CollectorProps {
+  /** What all functions of the environment share. */
   readonly context: OperationsContext;
+  /** How to reach each database. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+  /** Bucket with the archives, whose ages are published. */
   readonly archiveBucket: IBucket;
+  /** Secret with the key of the Stripe API, whose age is published. */
   readonly stripeApiSecretArn: string;
+  /** Secret with Stripe's signing secrets, whose age is published. */
   readonly stripeSigningSecretArn: string;
 }
 
-/** Publishes what must be looked up to be known: sizes, shares, and how long ago everything was last done. */
+/** Publishes what no other function reports: sizes, ratios, and the ages of backups, drills, reconciliations and secrets. */
 export class Collector extends Construct {
   constructor(scope: Construct, id: string, props: CollectorProps) {
     super(scope, id);
@@ -46,14 +51,14 @@ export class Collector extends Construct {
       memorySize: 512,
       databases: [billing, main],
       reservedConcurrentExecutions: 1,
-      // The next collection is five minutes away and makes this one worthless.
+      // No retry: the next run, five minutes later, replaces this one.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(COLLECTOR_SCHEDULE.maximumAgeMinutes) },
     });
     const instances = [billing, main].flatMap(({ instanceIdentifier }) => instanceIdentifier ?? []);
     if (instances.length > 0) {
       target.function.addToRolePolicy(
         new PolicyStatement({
-          // Storage autoscaling changes the size of the disk, and only RDS knows it; so it does the instance's class.
+          // Only RDS knows the size of the disk, which storage autoscaling changes, and the class of the instance.
           actions: ['rds:DescribeDBInstances'],
           resources: instances.map((identifier) =>
             Stack.of(this).formatArn({
@@ -68,7 +73,7 @@ export class Collector extends Construct {
     }
     target.function.addToRolePolicy(
       new PolicyStatement({
-        // The names of archives and exports say how old the newest is; what is in them is none of its business.
+        // The names of archives and exports contain their time; the function must not read their content.
         actions: ['s3:ListBucket'],
         resources: [archiveBucket.bucketArn],
         conditions: { StringLike: { 's3:prefix': ['archives/*', `${EXPORT_PREFIX}*`] } },
@@ -76,7 +81,7 @@ export class Collector extends Construct {
     );
     target.function.addToRolePolicy(
       new PolicyStatement({
-        // The dates of a secret's versions, not their values.
+        // The dates of the versions of a secret, not their values.
         actions: ['secretsmanager:ListSecretVersionIds'],
         resources: [billing.secretArn, main.secretArn, stripeApiSecretArn, stripeSigningSecretArn],
       }),

@@ -12,12 +12,15 @@ import { FunctionSchedule } from '../function-schedule';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface DrillProps {
+  /** What all functions of the environment share. */
   readonly context: OperationsContext;
+  /** Bucket with the archives. */
   readonly archiveBucket: IBucket;
+  /** How to reach each database. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
 }
 
-/** Restores the newest archive of each database once a month, against the clock of its restore target. */
+/** Restores the newest archive of each database once a month, and compares the duration with the restore target. */
 export class Drill extends Construct {
   constructor(scope: Construct, id: string, props: DrillProps) {
     super(scope, id);
@@ -34,12 +37,12 @@ export class Drill extends Construct {
         MAIN_RESTORE_TARGET_MINUTES: String(BACKUP_POLICIES.main.restoreTargetMinutes),
       },
       timeout: Duration.minutes(15),
-      // As the restore function: a drill with other means would time something else.
+      // As much as the restore function has: otherwise the drill would measure something else.
       memorySize: 3538,
       databases: [databases.billing, databases.main],
-      // Two scratch databases at once would share the disk, and time each other.
+      // Two drills at once would compete for the disk and distort the times.
       reservedConcurrentExecutions: 1,
-      // Not again by itself: a drill that failed is to be looked at, not outdone.
+      // No retry: a failed drill must be investigated, not hidden by a second one that passes.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.hours(1) },
     });
     grantReading(target.function, archiveBucket, 'archives/*');

@@ -6,17 +6,19 @@ import { billingDatabaseEnvironment } from '../database-connection';
 import type { EntitlementCache } from '../entitlement-cache';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
-/** Requests at a time. Lower refuses operators who work side by side. */
+/** Concurrent requests. Lower rejects operators who work at the same time. */
 const MAX_CONCURRENCY = 5;
 
 export interface EntitlementsProps {
+  /** What all functions of the environment share. */
   readonly context: OperationsContext;
+  /** How to reach the billing database. */
   readonly billing: DatabaseAccess;
-  /** @default - no cache */
+  /** Cache whose entries are invalidated and read. @default - no cache */
   readonly cache?: EntitlementCache;
 }
 
-/** Computes entitlements again, changes their rules, or says what somebody may use. Invoked by an operator. */
+/** Recomputes entitlements, changes their rules, or reads those of a user. Invoked by an operator. */
 export class Entitlements extends Construct {
   constructor(scope: Construct, id: string, props: EntitlementsProps) {
     super(scope, id);
@@ -28,7 +30,7 @@ export class Entitlements extends Construct {
       timeout: Duration.minutes(15),
       memorySize: 1024,
       databases: [props.billing],
-      // Each holds a connection to the database, which the processor needs more.
+      // Each instance uses a database connection, which the processor needs more.
       reservedConcurrentExecutions: MAX_CONCURRENCY,
       asynchronous: { retryAttempts: 1, maximumAge: Duration.minutes(30) },
     });

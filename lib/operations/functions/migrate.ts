@@ -7,7 +7,9 @@ import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface MigrateProps {
+  /** What all functions of the environment share. */
   readonly context: OperationsContext;
+  /** How to reach each database, as the owner of its schema. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
 }
 
@@ -26,7 +28,7 @@ export class Migrate extends Construct {
       databases: [databases.billing, databases.main],
       // Migrations of one database run one after the other.
       reservedConcurrentExecutions: 1,
-      // A migration that failed waits for a person.
+      // No retry: a failed migration waits for an operator.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
     });
   }

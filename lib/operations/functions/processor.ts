@@ -18,8 +18,11 @@ export const PROCESSOR_TIMEOUT = Duration.seconds(30);
 const MAX_CONCURRENCY = 5;
 
 export interface ProcessorProps {
+  /** What all functions of the environment share. */
   readonly context: OperationsContext;
+  /** Queue with the verified events. */
   readonly queue: IQueue;
+  /** How to reach the billing database. */
   readonly billing: DatabaseAccess;
   /** Where entitlements that an event changed are invalidated. @default - no cache */
   readonly cache?: EntitlementCache;
@@ -41,7 +44,7 @@ export class Processor extends Construct {
       timeout: PROCESSOR_TIMEOUT,
       memorySize: 512,
       databases: [props.billing],
-      // Set aside for it, so that nothing else in the account can hold up the events.
+      // Reserved, so that no other function of the account can delay the events.
       reservedConcurrentExecutions: MAX_CONCURRENCY,
     });
     props.cache?.allowAccess(target);
@@ -54,10 +57,11 @@ export class Processor extends Construct {
       }),
     );
     const mapping = target.function.node.findAll().find((child) => child instanceof EventSourceMapping);
-    if (!mapping) throw new Error('The queue was not made a source of the processor');
+    if (!mapping) throw new Error('The processor has no event source');
     acknowledge(mapping, {
       nag: ['Serverless-LambdaEventSourceMappingDestination'],
-      reason: 'A queue takes no failure destination: what failed too often is parked by its own redrive policy',
+      reason:
+        'An SQS event source supports no failure destination: the redrive policy of the queue parks events that fail too often',
     });
   }
 }

@@ -10,8 +10,11 @@ import { OperationalFunction, type OperationsContext } from '../operational-func
 import { grantStripeApi, objectDefaults, stripeApiEnvironment, type StripeApiSecret } from '../stripe-access';
 
 export interface ReconciliationProps {
+  /** What all functions of the environment share. */
   readonly context: OperationsContext;
+  /** How to reach the billing database. */
   readonly billing: DatabaseAccess;
+  /** Secret with the key of the Stripe API. */
   readonly stripeApiSecret: StripeApiSecret;
   /** Where entitlements that a correction changed are invalidated. @default - no cache */
   readonly cache?: EntitlementCache;

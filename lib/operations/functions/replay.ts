@@ -9,15 +9,22 @@ import { OperationalFunction, type OperationsContext } from '../operational-func
 import { grantStripeApi, objectDefaults, stripeApiEnvironment, type StripeApiSecret } from '../stripe-access';
 
 export interface ReplayProps {
+  /** What all functions of the environment share. */
   readonly context: OperationsContext;
+  /** How to reach the billing database. */
   readonly billing: DatabaseAccess;
+  /** Queue of the events, and the one of those that are parked. */
   readonly queues: EventQueue;
+  /** Secret with the key of the Stripe API. */
   readonly stripeApiSecret: StripeApiSecret;
   /** Where entitlements that a replayed event changed are invalidated. @default - no cache */
   readonly cache?: EntitlementCache;
 }
 
-/** Finds gaps in what was received, and applies single events, failed ones, or those of a range again. By an operator. */
+/**
+ * Finds gaps in the received events, and applies single events, failed events or those of a range again. Invoked by an
+ * operator.
+ */
 export class Replay extends Construct {
   constructor(scope: Construct, id: string, props: ReplayProps) {
     super(scope, id);
@@ -39,7 +46,7 @@ export class Replay extends Construct {
       databases: [props.billing],
       // Two at a time would share Stripe's rate limit.
       reservedConcurrentExecutions: 1,
-      // What an operator started and did not wait for must not be started again behind their back.
+      // No retry: only the operator decides that a replay runs again.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
     });
     const fn = target.function;

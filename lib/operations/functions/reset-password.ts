@@ -10,18 +10,20 @@ import type { DatabaseAccess } from '../../data/database-access';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface ResetPasswordProps {
+  /** What all functions of the environment share. */
   readonly context: OperationsContext;
+  /** Databases whose passwords the function reads. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
 }
 
-/** Gives a recovered instance the current password, which must not pass through the history of a workflow. */
+/** Sets the current password on a recovered instance, so that it never appears in the history of a workflow. */
 export class ResetPassword extends Construct {
   readonly function: LambdaFunction;
 
   constructor(scope: Construct, id: string, props: ResetPasswordProps) {
     super(scope, id);
     const { databases } = props;
-    // Outside the network: it talks to RDS and to Secrets Manager, not to a database.
+    // Outside the network: it calls RDS and Secrets Manager, and connects to no database.
     this.function = new OperationalFunction<ResetPasswordEnvironment>(this, 'ResetPassword', {
       context: props.context,
       stem: 'reset-password',
@@ -42,7 +44,7 @@ export class ResetPassword extends Construct {
     }
   }
 
-  /** Lets the function set the password of instances that are recovered, never that of the instance in use. */
+  /** Lets the function set the password of recovered instances, never that of the instance in use. */
   grantReset(recoveredInstancesArn: string): void {
     this.function.addToRolePolicy(
       new PolicyStatement({ actions: ['rds:ModifyDBInstance'], resources: [recoveredInstancesArn] }),
@@ -50,7 +52,7 @@ export class ResetPassword extends Construct {
     if (!this.function.role) return;
     acknowledgeWildcards(this.function.role, {
       resources: [recoveredInstancesArn],
-      reason: 'Recovered instances get a random suffix at run time; that prefix is never that of the instance in use',
+      reason: 'The names of recovered instances end in a random suffix; the prefix never matches the instance in use',
     });
   }
 }

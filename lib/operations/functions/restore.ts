@@ -9,8 +9,11 @@ import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface RestoreProps {
+  /** What all functions of the environment share. */
   readonly context: OperationsContext;
+  /** Bucket with the archives. */
   readonly archiveBucket: IBucket;
+  /** How to reach each database. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
 }
 
@@ -31,9 +34,9 @@ export class Restore extends Construct {
       timeout: Duration.minutes(15),
       memorySize: 3538,
       databases: [databases.billing, databases.main],
-      // One for each database; more would share the disk that they restore to.
+      // One for each database; more would compete for the same disk.
       reservedConcurrentExecutions: DATABASE_NAMES.length,
-      // Not again by itself: the target database exists after a first attempt, and an operator decides what becomes of it.
+      // No retry: the target database exists after the first attempt, and an operator decides what to do with it.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
     });
     grantReading(fn, archiveBucket, 'archives/*');

@@ -10,8 +10,11 @@ import type { EntitlementCache } from '../entitlement-cache';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface RowRecoveryProps {
+  /** What all functions of the environment share. */
   readonly context: OperationsContext;
+  /** Bucket with the archives. */
   readonly archiveBucket: IBucket;
+  /** How to reach each database. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
   /** Where entitlements that merged rows changed are invalidated. @default - no cache */
   readonly cache?: EntitlementCache;
@@ -37,7 +40,7 @@ export class RowRecovery extends Construct {
       databases: [databases.billing, databases.main],
       // Merges run one after the other.
       reservedConcurrentExecutions: 1,
-      // Nobody but the operator says that rows are merged, and only once.
+      // No retry: only the operator decides that rows are merged.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
     });
     const fn = target.function;

@@ -8,11 +8,13 @@ import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface VerifyProps {
+  /** What all functions of the environment share. */
   readonly context: OperationsContext;
+  /** How to reach each database. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
 }
 
-/** Proves that a database is sound where it is, such as on a recovered instance. Changes nothing. */
+/** Verifies a database in place, such as on a recovered instance. Changes nothing. */
 export class Verify extends Construct {
   readonly function: IFunction;
 

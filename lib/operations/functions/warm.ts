@@ -8,7 +8,9 @@ import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface WarmProps {
+  /** What all functions of the environment share. */
   readonly context: OperationsContext;
+  /** How to reach each database. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
 }
 

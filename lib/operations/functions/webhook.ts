@@ -21,7 +21,10 @@ export interface WebhookProps {
   readonly signingSecretKey: IKey;
 }
 
-/** The endpoint that Stripe delivers to. It runs outside the network, without a database: it verifies, enqueues and answers. */
+/**
+ * The endpoint that Stripe delivers to. It runs outside the network, without a database: it verifies, enqueues and
+ * answers.
+ */
 export class Webhook extends Construct {
   constructor(scope: Construct, id: string, props: WebhookProps) {
     super(scope, id);

@@ -44,7 +44,7 @@ test.each(['db.example.com', 'localhost', '10.0.0.1', 'fd00::1'])('a database ma
   expect(() => defineEnvironment({ ...valid, ...(existing({ host }) as object) })).not.toThrow();
 });
 
-test('what is left out gets its default', () => {
+test('a setting that is left out gets its default', () => {
   expect(defineEnvironment(valid)).toMatchObject({
     stripe: { apiBase: 'https://api.stripe.com' },
     reconciliation: { enabled: true, hourUtc: 2, daysBack: 7 },
@@ -162,7 +162,7 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
   [
     'a security group without a network',
     existing({ securityGroupId: 'sg-0000000a' }, 'both'),
-    'databases.billing.securityGroupId must be left out without a network: nothing could be let in, got "sg-0000000a"',
+    'databases.billing.securityGroupId must be left out without a network: it has no functions to admit, got "sg-0000000a"',
   ],
 ])('%s is refused, naming the field and the form', (_, change, problem) => {
   expect(() => defineEnvironment({ ...valid, ...change } as EnvironmentInput)).toThrow(
@@ -170,7 +170,7 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
   );
 });
 
-test('every problem is named at once', () => {
+test('an error names every problem at once', () => {
   const wrong = { ...valid, account: '1', reconciliation: { hourUtc: -1 } };
   expect(() => defineEnvironment(wrong)).toThrow(/account must be .*; reconciliation\.hourUtc must be 0–23, got -1/);
 });
@@ -180,7 +180,7 @@ test.each(DEPLOYED_ENVIRONMENTS)('%s is valid, in an allowed region', (name) => 
   expect(config.allowedRegions).toContain(config.region);
 });
 
-test('data is protected everywhere but in dev, and live events are taken in production only', () => {
+test('data is protected everywhere except in dev, and live events are accepted in production only', () => {
   const settings = DEPLOYED_ENVIRONMENTS.map(deployedEnvironment).map(({ name, removalProtection, stripe }) => [
     name,
     removalProtection,
@@ -193,22 +193,22 @@ test('data is protected everywhere but in dev, and live events are taken in prod
   ]);
 });
 
-test('environments are apart: no two share an account', () => {
+test('no two environments share an account', () => {
   const accounts = DEPLOYED_ENVIRONMENTS.map((name) => deployedEnvironment(name).account);
   expect(new Set(accounts).size).toBe(accounts.length);
 });
 
-test('an unknown environment is answered with those that exist', () => {
+test('the error about an unknown environment lists those that exist', () => {
   expect(() => deployedEnvironment('prod')).toThrow(
     'environment `prod` does not exist: expected dev, staging, production',
   );
 });
 
-test('local is never among the environments that are deployed', () => {
+test('local is not among the deployed environments', () => {
   expect(() => deployedEnvironment('local')).toThrow('does not exist');
 });
 
-test('the local environment connects to the databases that it is handed', () => {
+test('the local environment connects to the databases of its options', () => {
   const config = localEnvironment(localOptions());
   expect(config.databases.billing).toMatchObject({ kind: 'existing', host: '127.0.0.1', port: 5433 });
   expect(config.stripe.apiBase).toBe('http://127.0.0.1:12111');

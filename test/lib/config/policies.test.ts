@@ -90,7 +90,7 @@ const CHECKED: [string, (subject: Subject) => [unknown, unknown]][] = [
   ['archives are made at the hours of the policy', (s) => [s.schedule.ScheduleExpression, s.policy.cron]],
   ['archives are scheduled in UTC', (s) => [s.schedule.ScheduleExpressionTimezone, 'Etc/UTC']],
   [
-    'no archive expires by age alone, and hidden ones free their bytes a day later',
+    'no archive expires by age alone, and hidden ones are deleted a day later',
     (s) => [
       [s.lifecycle?.ExpirationInDays, s.lifecycle?.NoncurrentVersionExpiration],
       [undefined, { NoncurrentDays: 1 }],
@@ -112,38 +112,35 @@ const CHECKED: [string, (subject: Subject) => [unknown, unknown]][] = [
   ],
   ['storage is gp3', (s) => [s.instance.StorageType, 'gp3']],
   [
-    'storage grows by itself',
+    'storage grows automatically',
     (s) => [Number(s.instance.MaxAllocatedStorage) > Number(s.instance.AllocatedStorage), true],
   ],
   ['a connection without TLS is refused', (s) => [s.parameters['rds.force_ssl'], '1']],
   ['slow statements are logged from the warning threshold on', (s) => [s.parameters.log_min_duration_statement, '500']],
   ['statements have a time limit', (s) => [s.parameters.statement_timeout, '60000']],
-  ['forgotten transactions are ended', (s) => [s.parameters.idle_in_transaction_session_timeout, '300000']],
+  ['abandoned transactions are ended', (s) => [s.parameters.idle_in_transaction_session_timeout, '300000']],
   [
     'statement statistics and the audit log are loaded',
     (s) => [s.parameters.shared_preload_libraries, 'pg_stat_statements,pgaudit'],
   ],
   ['changes of schema and roles are audited, on billing every write', (s) => [s.parameters['pgaudit.log'], s.audited]],
   [
-    'who connects is logged',
+    'connections are logged',
     (s) => [
       [s.parameters.log_connections, s.parameters.log_disconnections],
       ['1', '1'],
     ],
   ],
   ['passwords are stored as SCRAM', (s) => [s.parameters.password_encryption, 'scram-sha-256']],
-  ['the insights are those without a charge', (s) => [s.instance.DatabaseInsightsMode, 'standard']],
+  ['Database Insights are those without a charge', (s) => [s.instance.DatabaseInsightsMode, 'standard']],
   ['the instance has no public address', (s) => [s.instance.PubliclyAccessible, false]],
   ['deletion protection follows the environment', (s) => [s.instance.DeletionProtection, s.protect]],
   ['automated backups outlive a protected instance', (s) => [s.instance.DeleteAutomatedBackups, !s.protect]],
   ['a standby exists where the environment says', (s) => [s.instance.MultiAZ, s.multiAz]],
   ['snapshots carry the tags', (s) => [s.instance.CopyTagsToSnapshot, true]],
   ['minor versions are applied', (s) => [s.instance.AutoMinorVersionUpgrade, true]],
-  ['major versions are not', (s) => [s.instance.AllowMajorVersionUpgrade, false]],
-  [
-    'extended support is not bought silently',
-    (s) => [s.instance.EngineLifecycleSupport, 'open-source-rds-extended-support-disabled'],
-  ],
+  ['major versions are not applied', (s) => [s.instance.AllowMajorVersionUpgrade, false]],
+  ['extended support is off', (s) => [s.instance.EngineLifecycleSupport, 'open-source-rds-extended-support-disabled']],
   ['the certificate authority is named', (s) => [s.instance.CACertificateIdentifier, 'rds-ca-rsa2048-g1']],
   ['logs are exported', (s) => [s.instance.EnableCloudwatchLogsExports, ['postgresql', 'upgrade']]],
   ['IAM authentication is possible', (s) => [s.instance.EnableIAMDatabaseAuthentication, true]],
@@ -159,7 +156,7 @@ describe.each(
   });
 });
 
-test('the policy table says word for word what the operations guide says', () => {
+test('the policy table equals the operations guide', () => {
   expect(BACKUP_POLICIES).toMatchObject({
     billing: {
       priority: 'critical',

@@ -9,7 +9,7 @@ const title = { billing: 'BillingDatabase', main: 'MainDatabase' } as const;
 describe.each(DATABASE_NAMES)('copies of the %s database', (name) => {
   const { retentionDays } = BACKUP_POLICIES[name];
 
-  test('go to the vault that the second region has, and are kept as long', () => {
+  test('go to the vault of the second region and are kept as long as the originals', () => {
     const plan = resourceLike(data, 'AWS::Backup::BackupPlan', title[name]).Properties.BackupPlan as {
       BackupPlanRule: Record<string, unknown>[];
     };
@@ -28,7 +28,7 @@ describe.each(DATABASE_NAMES)('copies of the %s database', (name) => {
     });
   });
 
-  test('are tested by restoring one into the isolated subnets, where nobody can connect', () => {
+  test('are tested by restoring one into the isolated subnets, which admit no client', () => {
     const selection = resourceLike(data, 'AWS::Backup::RestoreTestingSelection', title[name]).Properties;
     expect(selection).toMatchObject({
       ProtectedResourceType: 'RDS',
@@ -44,7 +44,7 @@ describe.each(DATABASE_NAMES)('copies of the %s database', (name) => {
     expect(rules.filter(({ Properties }) => JSON.stringify(Properties.GroupId).includes(group))).toEqual([]);
   });
 
-  test('are tested under a name that AWS Backup takes, from the newest point of its own vault', () => {
+  test('are tested under a name that AWS Backup accepts, from the newest recovery point of the vault of the database', () => {
     const plan = resourceLike(data, 'AWS::Backup::RestoreTestingPlan', title[name]).Properties;
     expect(plan.RestoreTestingPlanName).toMatch(/^[A-Za-z0-9_]{1,50}$/);
     expect(plan.RecoveryPointSelection).toMatchObject({
@@ -59,7 +59,7 @@ describe('copies of the archives', () => {
   const copy = resourceLike(recovery, 'AWS::S3::Bucket', 'ArchivesBucket').Properties;
   const name = 'billing-operations-production-archives-333333333333-eu-west-1';
 
-  test('go to a bucket that is as locked as the first, under a key of its own', () => {
+  test('go to a bucket with the same locks and a key of its own', () => {
     expect(bucket.ReplicationConfiguration).toMatchObject({
       Rules: [
         {
@@ -83,7 +83,7 @@ describe('copies of the archives', () => {
     recovery.hasResourceProperties('AWS::KMS::Alias', { AliasName: 'alias/billing-operations-production-archives' });
   });
 
-  test('bring their locks along', () => {
+  test('keep their locks', () => {
     const policy = resourceLike(data, 'AWS::IAM::Policy', 'ArchiveReplication').Properties;
     const { Statement } = policy.PolicyDocument as { Statement: { Action: string | string[] }[] };
     const actions = Statement.flatMap(({ Action }) => Action);

@@ -8,7 +8,7 @@ function targetOf(reference: unknown): string {
   return Ref ?? attribute?.[0] ?? '';
 }
 
-test('every key of our own gets new material each year', () => {
+test('every customer-managed key rotates each year', () => {
   const keys = [data, operations, monitoring, ...(recovery ? [recovery] : [])].flatMap((template) =>
     Object.entries(resourcesOf(template, 'AWS::KMS::Key')),
   );
@@ -17,7 +17,7 @@ test('every key of our own gets new material each year', () => {
   for (const [id, { Properties }] of keys) expect([id, Properties.EnableKeyRotation]).toEqual([id, true]);
 });
 
-test('what is encrypted for different purposes has different keys', () => {
+test('each purpose has an encryption key of its own', () => {
   const bucket = resourceLike(data, 'AWS::S3::Bucket', 'ArchivesBucket').Properties;
   const { ServerSideEncryptionConfiguration: rules } = bucket.BucketEncryption as {
     ServerSideEncryptionConfiguration: { ServerSideEncryptionByDefault: { KMSMasterKeyID: unknown } }[];
@@ -39,7 +39,7 @@ test('what is encrypted for different purposes has different keys', () => {
   for (const { Properties } of topics) expect(targetOf(Properties.KmsMasterKeyId)).toMatch(/^AlertsKey/);
 });
 
-test('the logs of each instance are kept a year, because the groups are there before RDS would make them for ever', () => {
+test('the logs of each instance are kept a year, because their groups exist before RDS creates them without an expiry', () => {
   const groups = resourcesOf(data, 'AWS::Logs::LogGroup');
   const instances = Object.values(resourcesOf(data, 'AWS::RDS::DBInstance'));
   expect(instances).toHaveLength(3);
@@ -59,7 +59,7 @@ test('the logs of each instance are kept a year, because the groups are there be
   }
 });
 
-test('who reads archives is written down, in a bucket of its own, for more than a year', () => {
+test('access to archives is logged in a separate bucket for more than a year', () => {
   const bucket = resourceLike(data, 'AWS::S3::Bucket', 'ArchivesBucket').Properties;
   const { DestinationBucketName } = bucket.LoggingConfiguration as { DestinationBucketName: unknown };
   expect(targetOf(DestinationBucketName)).toMatch(/^ArchivesAccessLogs/);

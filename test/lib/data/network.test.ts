@@ -14,8 +14,9 @@ const ENDPOINT_OF_CLIENT: Readonly<Record<string, string>> = {
   'client-sqs': 'Sqs',
 };
 
+/** @param folder relative to the root of the repository */
 function sourcesOf(folder: string): string {
-  const root = path.join(__dirname, '../../../lambdas', folder);
+  const root = path.join(__dirname, '../../..', folder);
   return readdirSync(root, { recursive: true })
     .map(String)
     .filter((file) => file.endsWith('.ts'))
@@ -26,7 +27,7 @@ function sourcesOf(folder: string): string {
 const groupId = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'GroupId'] });
 const idOf = (reference: unknown) => (reference as { 'Fn::GetAtt'?: [string] })['Fn::GetAtt']?.[0] ?? '';
 
-test('there are three zones of public, private and isolated subnets, and a way out of each zone', () => {
+test('there are three zones with public, private and isolated subnets, and a NAT gateway in each zone', () => {
   const subnets = Object.keys(resourcesOf(data, 'AWS::EC2::Subnet'));
   for (const kind of ['public', 'private', 'billing', 'main']) {
     expect([kind, subnets.filter((id) => id.startsWith(`NetworkVpc${kind}`)).length]).toEqual([kind, 3]);
@@ -35,12 +36,12 @@ test('there are three zones of public, private and isolated subnets, and a way o
   expect(Object.keys(resourcesOf(templatesOf('dev').data, 'AWS::EC2::NatGateway'))).toHaveLength(1);
 });
 
-test('the subnets of the databases have no way out', () => {
+test('the subnets of the databases have no route out', () => {
   const routes = Object.entries(resourcesOf(data, 'AWS::EC2::Route')).map(([id]) => id);
   expect(routes.filter((id) => /^NetworkVpc(billing|main)/.test(id))).toEqual([]);
 });
 
-test('all traffic is logged, and the log kept a year', () => {
+test('all traffic is logged, and the log is kept a year', () => {
   const log = resourceLike(data, 'AWS::EC2::FlowLog', 'Network').Properties;
   expect(log).toMatchObject({ ResourceType: 'VPC', TrafficType: 'ALL', LogDestinationType: 'cloud-watch-logs' });
   const { Ref } = log.LogGroupName as { Ref: string };
@@ -49,8 +50,8 @@ test('all traffic is logged, and the log kept a year', () => {
 
 test('every AWS API that a function in the network calls has an endpoint there', () => {
   const inNetwork = FUNCTIONS.filter((stem) => !['reset-password', 'webhook'].includes(stem));
-  const clients = [...inNetwork, 'shared'].flatMap((stem) =>
-    [...sourcesOf(stem).matchAll(/from '@aws-(?:sdk|lambda)(?:-|\/)([\w/-]+)'/g)].map(([, client]) => client ?? ''),
+  const clients = [...inNetwork.map((stem) => `lambdas/${stem}`), 'core'].flatMap((folder) =>
+    [...sourcesOf(folder).matchAll(/from '@aws-(?:sdk|lambda)(?:-|\/)([\w/-]+)'/g)].map(([, client]) => client ?? ''),
   );
   const called = [...new Set(clients)].filter((client) => /^client-|parameters/.test(client));
   const endpoints = ['S3', ...Object.keys(API_ENDPOINTS)];
@@ -58,7 +59,7 @@ test('every AWS API that a function in the network calls has an endpoint there',
   expect(called.filter((client) => !endpoints.includes(ENDPOINT_OF_CLIENT[client] ?? ''))).toEqual([]);
 });
 
-test('the endpoints take the private names of their services, and calls from the named callers only', () => {
+test('the endpoints use the private names of their services and admit only the described callers', () => {
   const endpoints = Object.values(resourcesOf(data, 'AWS::EC2::VPCEndpoint'));
   const interfaces = endpoints.filter(({ Properties }) => Properties.VpcEndpointType === 'Interface');
   expect(interfaces).toHaveLength(Object.keys(API_ENDPOINTS).length);
@@ -76,7 +77,7 @@ test('the endpoints take the private names of their services, and calls from the
   );
 });
 
-test('rotation is let in to the database whose password it changes, and to the secret', () => {
+test('the rotation function reaches the database whose password it changes, and Secrets Manager', () => {
   const rules = Object.values(resourcesOf(data, 'AWS::EC2::SecurityGroupIngress')).map(({ Properties }) => Properties);
   for (const title of ['BillingDatabase', 'MainDatabase']) {
     const rotation = rules.filter(({ SourceSecurityGroupId }) =>
@@ -91,7 +92,7 @@ test('rotation is let in to the database whose password it changes, and to the s
   }
 });
 
-describe('nothing of main reaches billing', () => {
+describe('between main and billing', () => {
   const rules = [data, operations].flatMap((template) =>
     Object.values(resourcesOf(template, 'AWS::EC2::SecurityGroupIngress')).map(({ Properties }) => Properties),
   );
@@ -118,7 +119,7 @@ describe('nothing of main reaches billing', () => {
     expect([...reachableFrom(proxy)].some((id) => id.startsWith('BillingDatabaseSecurityGroup'))).toBe(true);
   });
 
-  test('nor do subnets, subnet groups or parameter groups serve both', () => {
+  test('no subnet, subnet group or parameter group is shared', () => {
     const subnetsOf = (title: string) =>
       (resourceLike(data, 'AWS::RDS::DBSubnetGroup', title).Properties.SubnetIds as { Ref: string }[]).map(
         ({ Ref }) => Ref,
@@ -140,13 +141,13 @@ describe('the proxy of billing', () => {
     });
   });
 
-  test('leaves connections to what connects directly', () => {
+  test('leaves connections for direct clients', () => {
     expect(resourceLike(data, 'AWS::RDS::DBProxyTargetGroup', 'Billing').Properties).toMatchObject({
       ConnectionPoolConfigurationInfo: { MaxConnectionsPercent: 60, ConnectionBorrowTimeout: 8 },
     });
   });
 
-  test('serves the processor alone: jobs that hold state in their session connect directly', () => {
+  test('serves only the processor: jobs with session state connect directly', () => {
     const hosts = Object.values(resourcesOf(operations, 'AWS::Lambda::Function')).flatMap(({ Properties }) => {
       const { Variables = {} } = (Properties.Environment ?? {}) as { Variables?: Record<string, unknown> };
       const host = JSON.stringify(Variables.BILLING_DATABASE_HOST ?? '');
@@ -156,7 +157,7 @@ describe('the proxy of billing', () => {
   });
 });
 
-test('the replica for analytics is private, slow to give up, and never holds the primary back', () => {
+test('the analytics replica is private, allows long queries, and never delays the primary', () => {
   const replica = resourceLike(data, 'AWS::RDS::DBInstance', 'BillingDatabaseAnalytics').Properties;
   expect(replica).toMatchObject({
     DBInstanceIdentifier: 'billing-operations-production-billing-analytics',

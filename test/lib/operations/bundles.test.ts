@@ -35,7 +35,7 @@ test('each folder with a handler becomes a bundle that loads and answers', () =>
   ]);
 });
 
-test('only the functions that need them carry the SQL migrations of both databases', () => {
+test('only the bundles of functions that need them contain the SQL migrations of both databases', () => {
   for (const name of ['drill', 'migrate', 'restore', 'row-recovery', 'verify', 'webhook'])
     write(name, `export const handler = async () => undefined;`);
   const files = Object.fromEntries(
@@ -66,7 +66,7 @@ test('the same sources give the same bytes, wherever they are written', () => {
   );
 });
 
-test('a bundle left over from a removed function is gone', () => {
+test('bundling deletes the bundle of a removed function', () => {
   write('alpha', `export const handler = async () => 1;`);
   write('beta', `export const handler = async () => 1;`);
   bundle();

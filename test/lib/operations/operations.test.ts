@@ -120,8 +120,8 @@ function functionOf(environment: string, stem: string): Record<string, unknown> 
   return found.Properties;
 }
 
-describe.each(FUNCTIONS)('%s', (stem) => {
-  test('gets exactly the variables of its contract, and the authorities of RDS where it connects', () => {
+describe.each(FUNCTIONS)('the function %s', (stem) => {
+  test('has exactly the variables of its contract, and the certificate authorities of RDS where it connects', () => {
     const { Variables } = functionOf('production', stem).Environment as { Variables: Record<string, unknown> };
     const contract = CONTRACTS[stem] ?? [];
     const connects = contract.includes('BILLING_DATABASE_HOST');
@@ -130,7 +130,7 @@ describe.each(FUNCTIONS)('%s', (stem) => {
     );
   });
 
-  test('runs on arm64 with Node 24, traced, logging JSON to a group that expires', () => {
+  test('runs on arm64 with Node 24, with traces, and logs JSON to a group that expires', () => {
     expect(functionOf('production', stem)).toMatchObject({
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
@@ -154,7 +154,7 @@ test('every log group expires', () => {
   }
 });
 
-test('the queue hides a batch for six times as long as the processor may take', () => {
+test('the queue hides a batch for six times the timeout of the processor', () => {
   const queue = resourceLike(templatesOf('production').operations, 'AWS::SQS::Queue', 'EventQueueEvents').Properties;
   expect(queue.VisibilityTimeout).toBe(6 * Number(functionOf('production', 'processor').Timeout));
 });
@@ -168,7 +168,7 @@ test('an event is parked for 14 days after the attempts of the contract', () => 
   expect(Number(queue.MessageRetentionPeriod)).toBeLessThan(Number(parked.MessageRetentionPeriod));
 });
 
-test('the processor takes batches of 200 and reports each failure by itself', () => {
+test('the processor receives batches of 200 and reports each failed event separately', () => {
   const mapping = resourceLike(templatesOf('production').operations, 'AWS::Lambda::EventSourceMapping', 'Processor');
   expect(mapping.Properties).toMatchObject({
     BatchSize: 200,
@@ -178,7 +178,7 @@ test('the processor takes batches of 200 and reports each failure by itself', ()
   });
 });
 
-test('the only route is POST /api/v1/webhooks/stripe, throttled, with bodies left as they are', () => {
+test('the only route is POST /api/v1/webhooks/stripe, throttled, with unchanged bodies', () => {
   const { operations } = templatesOf('production');
   const methods = Object.values(resourcesOf(operations, 'AWS::ApiGateway::Method'));
   expect(methods.map(({ Properties }) => Properties.HttpMethod)).toEqual(['POST']);
@@ -206,7 +206,7 @@ test.each([
   ['MonthlyMain', 'cron(0 14 4 * ? *)', '{"database":"main"}', 3600],
   ['EveryFiveMinutes', 'rate(5 minutes)', '{}', 240],
 ])(
-  'schedule %s runs at %s, gives up before the next, and leaves what failed in a queue',
+  'schedule %s runs at %s, drops a start before the next one is due, and leaves failures in a queue',
   (id, expression, input, age) => {
     const { Properties } = resourceLike(templatesOf('production').operations, 'AWS::Scheduler::Schedule', id);
     expect(Properties).toMatchObject({
@@ -227,7 +227,7 @@ const ASYNCHRONOUS = FUNCTIONS.filter(
   (stem) => !['processor', 'reset-password', 'verify', 'warm', 'webhook'].includes(stem),
 );
 
-test('every function that is invoked asynchronously leaves what failed in a queue', () => {
+test('every asynchronous function leaves failed requests in a queue', () => {
   const invoked = Object.values(resourcesOf(templatesOf('production').operations, 'AWS::Lambda::EventInvokeConfig'));
   expect(invoked).toHaveLength(ASYNCHRONOUS.length);
   for (const { Properties } of invoked) {

@@ -19,17 +19,17 @@ interface Rule {
 }
 
 const rulesOf = ({ operations }: Synthesised) =>
-  resourceLike(operations, 'AWS::WAFv2::WebACL', 'Firewall').Properties.Rules as Rule[];
+  resourceLike(operations, 'AWS::WAFv2::WebACL', 'WebAcl').Properties.Rules as Rule[];
 const rules = rulesOf(templatesOf('production'));
 
-test('the firewall stands before the stage that Stripe delivers to', () => {
+test('the firewall is associated with the stage that Stripe delivers to', () => {
   const { operations } = templatesOf('production');
-  const { ResourceArn, WebACLArn } = resourceLike(operations, 'AWS::WAFv2::WebACLAssociation', 'Firewall').Properties;
+  const { ResourceArn, WebACLArn } = resourceLike(operations, 'AWS::WAFv2::WebACLAssociation', 'WebAcl').Properties;
   expect(JSON.stringify(ResourceArn)).toContain('/stages/');
-  expect(JSON.stringify(WebACLArn)).toContain('Firewall');
+  expect(JSON.stringify(WebACLArn)).toContain('WebAcl');
 });
 
-test("a body of the size that the function takes is not refused by AWS's rules, nor for what customers typed", () => {
+test('the managed rules block no body for its size or for free text of customers', () => {
   // The common rules refuse bodies above 8 KiB.
   expect(MAX_BODY_BYTES).toBeGreaterThan(8192);
   const managed = rules.flatMap(({ Statement }) => Statement.ManagedRuleGroupStatement ?? []);
@@ -43,7 +43,7 @@ test("a body of the size that the function takes is not refused by AWS's rules, 
   expect(overrides.filter(({ ActionToUse }) => !('Count' in ActionToUse))).toEqual([]);
 });
 
-test('one address may bring half of what the API takes, and is answered 429 above', () => {
+test('one address may use half of the rate of the API and is answered 429 above it', () => {
   const { operations } = templatesOf('production');
   const stage = resourceLike(operations, 'AWS::ApiGateway::Stage', 'Api').Properties;
   const [{ ThrottlingRateLimit }] = stage.MethodSettings as [{ ThrottlingRateLimit: number }];
@@ -54,7 +54,7 @@ test('one address may bring half of what the API takes, and is answered 429 abov
   });
 });
 
-test('any address may try, unless the addresses of Stripe are named: then all others are refused first', () => {
+test('every address is admitted, unless the addresses of Stripe are configured: then the first rule blocks all others', () => {
   expect(Object.keys(resourcesOf(templatesOf('production').operations, 'AWS::WAFv2::IPSet'))).toEqual([]);
   const dev = deployedEnvironment('dev');
   const named = synthesise({ ...dev, stripe: { ...dev.stripe, webhookAddresses: ['3.18.12.63/32'] } });
@@ -66,22 +66,22 @@ test('any address may try, unless the addresses of Stripe are named: then all ot
   });
 });
 
-test('what was refused is logged for a year, without signatures', () => {
+test('blocked requests are logged for a year, without signatures', () => {
   const { operations } = templatesOf('production');
-  expect(resourceLike(operations, 'AWS::WAFv2::LoggingConfiguration', 'Firewall').Properties).toMatchObject({
+  expect(resourceLike(operations, 'AWS::WAFv2::LoggingConfiguration', 'WebAcl').Properties).toMatchObject({
     RedactedFields: [{ SingleHeader: { Name: 'stripe-signature' } }],
     LoggingFilter: { DefaultBehavior: 'DROP' },
   });
-  expect(resourceLike(operations, 'AWS::Logs::LogGroup', 'Firewall').Properties).toMatchObject({
+  expect(resourceLike(operations, 'AWS::Logs::LogGroup', 'WebAcl').Properties).toMatchObject({
     LogGroupName: { 'Fn::Join': ['', expect.arrayContaining(['aws-waf-logs-BillingOps-production-'])] },
     RetentionInDays: 365,
   });
 });
 
-describe('the cache of entitlements', () => {
+describe('the entitlement cache', () => {
   const { operations } = templatesOf('production');
 
-  test('is reached by TLS, and only by the functions that use it', () => {
+  test('admits only TLS, and only the functions that use it', () => {
     const { Variables } = resourceLike(operations, 'AWS::Lambda::Function', 'Entitlements').Properties.Environment as {
       Variables: Record<string, unknown>;
     };
@@ -95,14 +95,14 @@ describe('the cache of entitlements', () => {
     );
   });
 
-  test('has a ceiling on what it may cost', () => {
+  test('has limits that cap its cost', () => {
     expect(resourceLike(operations, 'AWS::ElastiCache::ServerlessCache', 'Cache').Properties).toMatchObject({
       Engine: 'valkey',
       CacheUsageLimits: { DataStorage: { Maximum: 1, Unit: 'GB' } },
     });
   });
 
-  test('is left out where the environment has none', () => {
+  test('exists only where the environment has one', () => {
     const { operations: dev } = templatesOf('dev');
     expect(Object.keys(resourcesOf(dev, 'AWS::ElastiCache::ServerlessCache'))).toEqual([]);
     const { Variables } = resourceLike(dev, 'AWS::Lambda::Function', 'Entitlements').Properties.Environment as {

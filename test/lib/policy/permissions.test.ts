@@ -8,7 +8,7 @@ interface Statement {
   readonly Condition?: unknown;
 }
 
-/** AWS's own policies, each with the reason why it is used. */
+/** Managed policies of AWS, each with its use. */
 const MANAGED_POLICIES: Readonly<Record<string, string>> = {
   'service-role/AmazonRDSEnhancedMonitoringRole': 'writes the metrics of the operating system',
   'service-role/AWSBackupServiceRolePolicyForBackup': 'takes recovery points',
@@ -25,8 +25,8 @@ function statementsOf({ data, operations, monitoring }: Synthesised, word = ''):
 
 const actionsOf = (statement: Statement) => [statement.Action].flat();
 
-describe.each(DEPLOYED_ENVIRONMENTS)('%s', (environment) => {
-  test('attaches only the managed policies that are listed here with their reason', () => {
+describe.each(DEPLOYED_ENVIRONMENTS)('the roles of %s', (environment) => {
+  test('have only the managed policies that are listed here', () => {
     const { data, operations, monitoring } = templatesOf(environment);
     const attached = [data, operations, monitoring]
       .flatMap((template) => Object.values(resourcesOf(template, 'AWS::IAM::Role')))
@@ -36,7 +36,7 @@ describe.each(DEPLOYED_ENVIRONMENTS)('%s', (environment) => {
   });
 });
 
-test('the backup function can neither destroy an archive nor get around its lock', () => {
+test('the backup function can neither destroy an archive nor bypass its lock', () => {
   const statements = statementsOf(templatesOf('production'), 'BackupRole');
   const actions = statements.flatMap(actionsOf).filter((action) => action.startsWith('s3:'));
   // `DeleteObject` puts a marker over an object; its versions go by `DeleteObjectVersion`, which nobody has.
@@ -75,7 +75,7 @@ test('the webhook function reaches the signing secret and the queue, and no data
 });
 
 test.each(DEPLOYED_ENVIRONMENTS)(
-  '%s: a key is handed on to services of AWS only, never to another principal',
+  'the policies of %s pass keys on to AWS services only, never to another principal',
   (environment) => {
     const granting = statementsOf(templatesOf(environment)).filter((one) => actionsOf(one).includes('kms:CreateGrant'));
     // Two recovery workflows, and the export of snapshots.
@@ -95,7 +95,7 @@ test('a function writes to its own log and to no other', () => {
   ]);
 });
 
-test('the code of a function in the network is denied what Lambda does to bring it there', () => {
+test('the code of a function in the network is denied the actions by which Lambda attaches it', () => {
   const denied = statementsOf(templatesOf('production'), 'Processor').filter(({ Effect }) => Effect === 'Deny');
   expect(denied).toEqual([
     expect.objectContaining({
@@ -110,13 +110,13 @@ test('the code of a function in the network is denied what Lambda does to bring 
   ]);
 });
 
-test('functions of billing alone never get the secret of the main database', () => {
+test('functions that need only billing cannot read the secret of the main database', () => {
   for (const word of ['Processor', 'Reconciliation']) {
     expect(JSON.stringify(statementsOf(templatesOf('production'), word))).not.toContain('MainDatabase');
   }
 });
 
-describe('nothing is public', () => {
+describe('in every environment', () => {
   const { data, operations } = templatesOf('production');
 
   test('buckets block public access and refuse plain HTTP', () => {
@@ -134,7 +134,7 @@ describe('nothing is public', () => {
     expect(policies.match(/"aws:SecureTransport":"false"/g)).toHaveLength(2);
   });
 
-  test('no security group lets in an address range', () => {
+  test('no security group admits an address range', () => {
     const groups = [data, operations].flatMap((template) =>
       Object.values(resourcesOf(template, 'AWS::EC2::SecurityGroup')),
     );
@@ -145,7 +145,7 @@ describe('nothing is public', () => {
     expect(rules.filter(({ Properties }) => Properties.SourceSecurityGroupId === undefined)).toEqual([]);
   });
 
-  test('each rule that opens a database, or the way to AWS APIs, says for whom', () => {
+  test('each rule that admits a client to a database or to AWS APIs describes the client', () => {
     for (const [id, { Properties }] of Object.entries(resourcesOf(operations, 'AWS::EC2::SecurityGroupIngress'))) {
       expect([id, Properties.Description]).toEqual([
         id,
@@ -163,7 +163,7 @@ describe('nothing is public', () => {
     for (const [id, { Properties }] of queues) expect([id, Properties.SqsManagedSseEnabled]).toEqual([id, true]);
   });
 
-  test('the databases may connect to nothing', () => {
+  test('the databases cannot open connections', () => {
     expect(
       resourceLike(data, 'AWS::EC2::SecurityGroup', 'BillingDatabaseSecurityGroup').Properties.SecurityGroupEgress,
     ).toEqual([expect.objectContaining({ CidrIp: '255.255.255.255/32' })]);

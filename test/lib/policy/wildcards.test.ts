@@ -2,7 +2,7 @@ import { DEPLOYED_ENVIRONMENTS } from '../../../lib/config/environments';
 import { statementsIn, type Statement } from '../statements';
 import { templatesOf } from '../support';
 
-/** Wildcards that are granted, and why none of them can be exact. */
+/** Wildcards that policies grant, and why none of them can be exact. */
 interface Justified {
   /** Logical ids of the resources whose policies grant it, without the hashes at their ends. */
   readonly of: RegExp;
@@ -25,7 +25,7 @@ const JUSTIFIED: readonly Justified[] = [
     of: /Key$/,
     actions: ['kms:*'],
     resources: ['*'],
-    why: 'in the policy of a key `*` is that key, and its account must be able to administer it: a key without this is lost',
+    why: 'in the policy of a key `*` is that key, and its account must be able to administer it: without this, a key is lost',
   },
   {
     of: OF_KEYS_OF_SECRETS,
@@ -39,14 +39,14 @@ const JUSTIFIED: readonly Justified[] = [
     ],
     resources: ['*'],
     conditions: true,
-    why: 'in the policy of a key `*` is that key; only on the way through Secrets Manager, as the framework writes it',
+    why: 'in the policy of a key `*` is that key; usable only through Secrets Manager, as the framework writes it',
   },
   {
     of: /^BillingDatabaseKey$/,
     actions: ['kms:Decrypt'],
     resources: ['*'],
     conditions: true,
-    why: 'in the policy of a key `*` is that key; the proxy, on the way through Secrets Manager',
+    why: 'in the policy of a key `*` is that key; usable only by the proxy, through Secrets Manager',
   },
   {
     of: /^LogKey$/,
@@ -66,14 +66,14 @@ const JUSTIFIED: readonly Justified[] = [
     of: /^FailureEventsRoleDefaultPolicy$/,
     actions: ['kms:GenerateDataKey*'],
     resources: ['<AlertsKey>'],
-    why: 'what SNS asks for of who publishes to an encrypted topic, as the framework grants it, of one key',
+    why: 'SNS requires it of publishers to an encrypted topic; the framework grants it for one key',
   },
   {
     of: /^ArchivesAccessLogsPolicy$/,
     actions: ['s3:PutObject'],
     resources: ['<ArchivesAccessLogs>/archives/*'],
     conditions: true,
-    why: 'S3 makes up the names of the logs that it delivers; from the archive bucket of this account only',
+    why: 'S3 generates the names of the logs that it delivers; only from the archive bucket of this account',
   },
   {
     of: /RoleDefaultPolicy$/,
@@ -92,7 +92,7 @@ const JUSTIFIED: readonly Justified[] = [
       'ec2:UnassignPrivateIpAddresses',
     ],
     resources: ['*'],
-    why: 'Lambda brings a function into a network and asks for every resource; the code of the function is denied the same',
+    why: 'Lambda needs these on all resources to attach a function to a network; the code of the function is denied them',
   },
   {
     of: OF_RECOVERIES,
@@ -109,85 +109,85 @@ const JUSTIFIED: readonly Justified[] = [
       'xray:GetSamplingTargets',
     ],
     resources: ['*'],
-    why: 'Step Functions has the log and the traces of a workflow delivered; neither delivery nor traces have a resource',
+    why: 'Step Functions needs these to deliver the log and the traces of a workflow; neither has a resource',
   },
   {
     of: /^BackupRoleDefaultPolicy$/,
     actions: ['s3:PutObject', 's3:PutObjectRetention', 's3:GetObjectRetention', 's3:AbortMultipartUpload'],
     resources: ['<ArchivesBucket>/archives/billing/*', '<ArchivesBucket>/archives/main/*'],
-    why: 'names of archives hold the time that they are of',
+    why: 'names of archives contain their time',
   },
   {
     of: /^BackupRoleDefaultPolicy$/,
     actions: ['s3:GetObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
     resources: ['<ArchivesBucket>/archives/*'],
-    why: 'names of archives hold the time that they are of; deletion puts a marker over one, its versions stay',
+    why: 'names of archives contain their time; a deletion adds a delete marker, and the versions stay',
   },
   {
     of: /^(Restore|Drill|RowRecovery)RoleDefaultPolicy$/,
     actions: ['s3:GetObject'],
     resources: ['<ArchivesBucket>/archives/*'],
-    why: 'names of archives hold the time that they are of',
+    why: 'names of archives contain their time',
   },
   {
     of: /^DrillRoleDefaultPolicy$/,
     actions: ['s3:PutObject', 's3:AbortMultipartUpload'],
     resources: ['<ArchivesBucket>/drills/*'],
-    why: 'names of records hold the time of the drill',
+    why: 'names of records contain the time of the drill',
   },
   {
     of: /^RowRecoveryRoleDefaultPolicy$/,
     actions: ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'],
     resources: ['<ArchivesBucket>/row-recovery/*'],
-    why: 'names of reports hold a random part',
+    why: 'names of reports have a random part',
   },
   {
     of: /^BackupSnapshotExportRoleDefaultPolicy$/,
     actions: ['s3:PutObject', 's3:GetObject', 's3:DeleteObject'],
     resources: ['<ArchivesBucket>/exports/*'],
-    why: 'RDS makes up the names of the files that it exports',
+    why: 'RDS generates the names of the files that it exports',
   },
   {
     of: /^BackupRoleDefaultPolicy$/,
     actions: ['rds:DescribeExportTasks', 'rds:StartExportTask'],
     resources: [arn('export-task:*'), arn('snapshot:*')],
-    why: 'RDS makes up the names of automated snapshots; an export lands under the archive key only',
+    why: 'RDS generates the names of automated snapshots; exports are encrypted with the archive key only',
   },
   {
     of: /^BackupRoleDefaultPolicy$/,
     actions: ['rds:DescribeDBInstances', 'rds:DescribeDBSnapshots'],
     resources: [arn('snapshot:*')],
-    why: 'listing the snapshots of an instance is checked against those of the account, whose names RDS makes up',
+    why: 'listing snapshots is authorised against all snapshots of the account, whose names RDS generates',
   },
   {
     of: /^BackupRoleDefaultPolicy$/,
     actions: ['rds:AddTagsToResource', 'rds:CreateDBSnapshot'],
     resources: ['billing', 'main'].map((name) => arn(`snapshot:billing-operations-${name}-pre-migration-*`)),
-    why: 'names of snapshots before a migration hold its time',
+    why: 'names of snapshots before a migration contain its time',
   },
   {
     of: /^ResetPasswordRoleDefaultPolicy$/,
     actions: ['rds:ModifyDBInstance'],
     resources: instances('recovered'),
-    why: 'names of recovered instances hold a random part; never the instance in use',
+    why: 'names of recovered instances have a random part; the pattern never matches the instance in use',
   },
   {
     of: OF_RECOVERIES,
     actions: ['rds:AddTagsToResource', 'rds:RestoreDBInstanceFromDBSnapshot', 'rds:RestoreDBInstanceToPointInTime'],
     resources: [...instances('recovered'), ...instances('before'), arn('og:default:postgres-*'), arn('snapshot:*')],
-    why: 'names of recovered and former instances hold a random part; which snapshot is the choice of the operator',
+    why: 'names of recovered and former instances have a random part; the operator chooses the snapshot',
   },
   {
     of: OF_RECOVERIES,
     actions: ['rds:ModifyDBInstance', 'rds:DescribeDBInstances'],
     resources: [...instances('recovered'), ...instances('before'), arn('og:default:postgres-*')],
-    why: 'names of recovered and former instances hold a random part, as those of default option groups a version',
+    why: 'names of recovered and former instances have a random part, and names of default option groups a version',
   },
   {
     of: /^BillingRecoveryRoleDefaultPolicy$/,
     actions: ['rds:RegisterDBProxyTargets', 'rds:DeregisterDBProxyTargets'],
     resources: [arn('db-proxy:*'), arn('target-group:*')],
-    why: 'ARNs of proxies and target groups hold ids that RDS makes up',
+    why: 'ARNs of proxies and target groups contain ids that RDS generates',
   },
   {
     of: /^ArchiveReplicationRoleDefaultPolicy$/,
@@ -199,20 +199,20 @@ const JUSTIFIED: readonly Justified[] = [
       's3:GetObjectLegalHold',
     ],
     resources: ['<ArchivesBucket>/*'],
-    why: 'everything in the bucket is copied',
+    why: 'every object of the bucket is copied',
   },
   {
     of: /^ArchiveReplicationRoleDefaultPolicy$/,
     actions: ['s3:ReplicateObject', 's3:ReplicateTags', 's3:ReplicateDelete'],
     resources: ['arn:aws:s3:::billing-operations-<env>-archives-<account>-eu-west-1/*'],
-    why: 'everything in the bucket is copied',
+    why: 'every object of the bucket is copied',
   },
   {
     of: /^ArchiveReplicationRoleDefaultPolicy$/,
     actions: ['kms:Encrypt', 'kms:GenerateDataKey'],
     resources: ['arn:aws:kms:eu-west-1:<account>:key/*'],
     conditions: true,
-    why: 'the id of a key in another region is not known here; the condition names its alias',
+    why: 'the id of a key in another region is unknown to the stack; the condition names its alias',
   },
 ];
 
@@ -244,16 +244,21 @@ const justifies = (row: Justified, { of, conditions, action, resource }: Wildcar
   row.actions.includes(action) &&
   row.resources.includes(resource);
 
-test.each(DEPLOYED_ENVIRONMENTS)('%s grants no wildcard but those that are justified here', (environment) => {
-  const unjustified = wildcardsOf(environment).filter((wildcard) => !JUSTIFIED.some((row) => justifies(row, wildcard)));
-  expect(unjustified.map(({ of, action, resource }) => `${of} grants ${action} on ${resource}`)).toEqual([]);
-});
+test.each(DEPLOYED_ENVIRONMENTS)(
+  'the policies of %s grant only the wildcards that are justified here',
+  (environment) => {
+    const unjustified = wildcardsOf(environment).filter(
+      (wildcard) => !JUSTIFIED.some((row) => justifies(row, wildcard)),
+    );
+    expect(unjustified.map(({ of, action, resource }) => `${of} grants ${action} on ${resource}`)).toEqual([]);
+  },
+);
 
-test.each(DEPLOYED_ENVIRONMENTS)('%s grants nothing to anybody at all', (environment) => {
+test.each(DEPLOYED_ENVIRONMENTS)('no policy of %s grants anything to every principal', (environment) => {
   expect(grantsOf(environment).filter(({ toAnybody }) => toAnybody)).toEqual([]);
 });
 
-test('every justification is of a wildcard that is granted', () => {
+test('every justified wildcard is granted by a policy', () => {
   const granted = DEPLOYED_ENVIRONMENTS.flatMap(wildcardsOf);
   const stale = JUSTIFIED.flatMap((row) => {
     const used = granted.filter((wildcard) => justifies(row, wildcard));

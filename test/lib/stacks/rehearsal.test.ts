@@ -11,15 +11,15 @@ import { localOptions, resourcesOf, templatesOf } from '../support';
 const rehearsal = rehearsalEnvironment(localOptions());
 const production = deployedEnvironment('production');
 
-/** Settings that switch a part of the platform off. */
+/** Settings by which the rehearsal switches a part of the platform off. */
 const SWITCHES = Object.entries(rehearsal).flatMap(([name, value]) => (value === false ? [name] : []));
 
-test('what the rehearsal switches off is on in production', () => {
+test('every part that the rehearsal switches off is on in production', () => {
   expect(SWITCHES.toSorted()).toEqual(['computedAlarms', 'firewall']);
   for (const name of SWITCHES) expect([name, production[name as keyof EnvironmentConfig]]).toEqual([name, true]);
 });
 
-test('what the rehearsal has no databases of its own for is on in production', () => {
+test('every part that the rehearsal lacks for want of databases of its own is on in production', () => {
   expect(production).toMatchObject({
     databases: {
       billing: { kind: 'create', multiAz: true, proxy: true, analyticsReplica: true },
@@ -30,7 +30,7 @@ test('what the rehearsal has no databases of its own for is on in production', (
   });
 });
 
-test('no environment that holds data leaves the firewall or an alarm out', () => {
+test('every deployed environment has the firewall and all alarms', () => {
   expect(DEPLOYED_ENVIRONMENTS.map(deployedEnvironment).filter((config) => !config.firewall)).toEqual([]);
   expect(DEPLOYED_ENVIRONMENTS.map(deployedEnvironment).filter((config) => !config.computedAlarms)).toEqual([]);
 });
@@ -44,12 +44,12 @@ test('the rehearsal is protected and copied to a second region, as production is
   expect(settings(rehearsal)).toEqual(settings(production));
 });
 
-test('without the firewall, nothing of it is made', () => {
+test('an environment without the firewall has no resource of it', () => {
   const types = Object.values(resourcesOf(templatesOf('rehearsal').operations)).map(({ Type }) => Type);
   expect(types.filter((type) => type.startsWith('AWS::WAFv2::'))).toEqual([]);
 });
 
-test('without computed alarms, every alarm is on one metric', () => {
+test('an environment without computed alarms has only alarms on a single metric', () => {
   const { monitoring } = templatesOf('rehearsal');
   expect(Object.keys(resourcesOf(monitoring, 'AWS::CloudWatch::CompositeAlarm'))).toEqual([]);
   const alarms = Object.entries(resourcesOf(monitoring, 'AWS::CloudWatch::Alarm'));
@@ -57,7 +57,7 @@ test('without computed alarms, every alarm is on one metric', () => {
   expect(alarms.filter(([, { Properties }]) => Properties.Metrics !== undefined).map(([id]) => id)).toEqual([]);
 });
 
-test('what the endpoint counts while its secret is not filled in raises an alarm', () => {
+test('the failures that the endpoint counts while its secret is a placeholder raise an alarm', () => {
   const name = 'production';
   const counted = { Namespace: METRIC_NAMESPACE, MetricName: WEBHOOK_METRICS.failed };
   const alarms = Object.values(resourcesOf(templatesOf(name).monitoring, 'AWS::CloudWatch::Alarm'));
@@ -75,7 +75,7 @@ test('what the endpoint counts while its secret is not filled in raises an alarm
   expect(ofFailures.map(({ Properties }) => Properties.AlarmName)).toContain(`BillingOps-${name}-webhookErrors`);
 });
 
-describe('what is not rehearsed', () => {
+describe('the list of what is not rehearsed', () => {
   const typesOf = (environment: string) => {
     const { data, operations, monitoring, recovery } = templatesOf(environment);
     const templates = [data, operations, monitoring, ...(recovery ? [recovery] : [])];
@@ -84,21 +84,21 @@ describe('what is not rehearsed', () => {
   const rehearsed = typesOf('rehearsal');
   const left = [...typesOf('production')].filter((type) => !rehearsed.has(type));
 
-  test('is listed, type by type of what production deploys', () => {
+  test('has every resource type of production that the rehearsal does not deploy', () => {
     const listed = new Set(NOT_REHEARSED.flatMap(({ types }) => types));
     expect(left.filter((type) => !listed.has(type))).toEqual([]);
   });
 
-  test('is only what production deploys', () => {
+  test('has only resource types of production', () => {
     const deployed = typesOf('production');
     expect(NOT_REHEARSED.flatMap(({ types }) => types).filter((type) => !deployed.has(type))).toEqual([]);
   });
 
-  test('is no type that the rehearsal deploys after all', () => {
+  test('has no resource type that the rehearsal deploys', () => {
     expect(NOT_REHEARSED.flatMap(({ types }) => types).filter((type) => rehearsed.has(type))).toEqual([]);
   });
 
-  test.each(NOT_REHEARSED)('$what: the tests that prove it instead exist', ({ coveredBy }) => {
+  test.each(NOT_REHEARSED)('names existing tests for $what', ({ coveredBy }) => {
     expect(coveredBy.length).toBeGreaterThan(0);
     const root = path.join(__dirname, '../../..');
     expect(coveredBy.filter((file) => !existsSync(path.join(root, file)))).toEqual([]);

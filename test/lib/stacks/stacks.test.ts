@@ -13,14 +13,14 @@ const dependenciesOf = (name: string) =>
     .filter((id) => /^BillingOps-\w+-\w+$/.test(id))
     .toSorted();
 
-describe.each(environments)('$name', ({ name, account, region, removalProtection, secondRegion }) => {
+describe.each(environments)('in $name', ({ name, account, region, removalProtection, secondRegion }) => {
   test('dependencies point from Monitoring to Operations to Data, and never back', () => {
     expect(dependenciesOf(`BillingOps-${name}-Data`)).toEqual(secondRegion ? [`BillingOps-${name}-Recovery`] : []);
     expect(dependenciesOf(`BillingOps-${name}-Operations`)).toEqual([`BillingOps-${name}-Data`]);
     expect(dependenciesOf(`BillingOps-${name}-Monitoring`)).toEqual([`BillingOps-${name}-Operations`]);
   });
 
-  test('nothing is exported by Operations or Monitoring', () => {
+  test('Operations and Monitoring export nothing', () => {
     const outputs = (part: string) =>
       Object.values(
         (assembly.getStackByName(`BillingOps-${name}-${part}`).template as { Outputs?: object }).Outputs ?? {},
@@ -40,12 +40,12 @@ describe.each(environments)('$name', ({ name, account, region, removalProtection
     expect(assembly.getStackByName(`BillingOps-${name}-Operations`).terminationProtection ?? false).toBe(false);
   });
 
-  test('synthesis asked AWS nothing', () => {
+  test('synthesis needed no answer from AWS', () => {
     expect(assembly.manifest.missing ?? []).toEqual([]);
   });
 });
 
-describe('an environment with databases that exist already', () => {
+describe('an environment with existing databases', () => {
   const existing = (name: string) =>
     ({
       kind: 'existing',
@@ -76,7 +76,7 @@ describe('an environment with databases that exist already', () => {
     }),
   );
 
-  test('makes no database and no network', () => {
+  test('creates no database and no network', () => {
     for (const type of [
       'AWS::RDS::DBInstance',
       'AWS::EC2::VPC',
@@ -87,30 +87,30 @@ describe('an environment with databases that exist already', () => {
     }
   });
 
-  test('runs the functions in the network that is named', () => {
+  test('runs the functions in the configured network', () => {
     expect(resourceLike(operations, 'AWS::Lambda::Function', 'Processor').Properties).toMatchObject({
       VpcConfig: { SubnetIds: ['subnet-0000000a', 'subnet-0000000b'] },
     });
   });
 
-  test('lets the functions in by the security group that is named', () => {
+  test('admits the functions in the configured security group', () => {
     expect(resourceLike(operations, 'AWS::EC2::SecurityGroupIngress', 'Processor').Properties).toMatchObject({
       GroupId: 'sg-0000000b',
       FromPort: 5432,
     });
   });
 
-  test('measures the disk of the instances that are named', () => {
+  test('measures the disks of the configured instances', () => {
     expect(resourceLike(operations, 'AWS::Lambda::Function', 'Collector').Properties).toMatchObject({
       Environment: { Variables: { BILLING_INSTANCE_IDENTIFIER: 'old-billing', BILLING_ALLOCATED_STORAGE_GIB: '100' } },
     });
   });
 });
 
-test('a missing bundle is named', () => {
+test('the error about a missing bundle names it', () => {
   const bundles = stubBundles().filter(({ name }) => name !== 'backup');
   expect(() => createApp([localEnvironment(localOptions())], { bundles })).toThrow(
-    'There is no bundle of backup: expected lambdas/backup/handler.ts',
+    'No bundle of backup: expected lambdas/backup/handler.ts',
   );
 });
 

@@ -15,7 +15,7 @@ const STATEFUL = [
   'AWS::SQS::Queue',
 ];
 
-describe.each(['staging', 'production'])('%s', (environment) => {
+describe.each(['staging', 'production'])('the protected environment %s', (environment) => {
   const templates = Object.entries(templatesOf(environment)).flatMap(([part, template]) =>
     template ? [[part, template] as const] : [],
   );
@@ -29,12 +29,12 @@ describe.each(['staging', 'production'])('%s', (environment) => {
     expect(policies).toEqual(holding.map(([id]) => [id, 'RetainExceptOnCreate', 'Retain']));
   });
 
-  test('refuses to delete a database instance, whoever asks', () => {
+  test('refuses to delete a database instance, also outside CloudFormation', () => {
     const instances = Object.values(resourcesOf(templatesOf(environment).data, 'AWS::RDS::DBInstance'));
     expect(instances.map(({ Properties }) => Properties.DeletionProtection)).toEqual([true, true, true]);
   });
 
-  test('keeps what a kept instance cannot be without: its subnets and its settings', () => {
+  test('keeps the subnets and the settings of a kept instance', () => {
     const { data } = templatesOf(environment);
     const groups = ['AWS::RDS::DBSubnetGroup', 'AWS::RDS::DBParameterGroup'].flatMap((type) =>
       Object.entries(resourcesOf(data, type)),
@@ -44,7 +44,7 @@ describe.each(['staging', 'production'])('%s', (environment) => {
     expect(policies).toEqual(groups.map(([id]) => [id, 'RetainExceptOnCreate', 'Retain']));
   });
 
-  test('can make Operations and Monitoring again after removing them: nothing that stays has a fixed name', () => {
+  test('can create Operations and Monitoring again after their removal, because no kept resource has a fixed name', () => {
     const { operations, monitoring } = templatesOf(environment);
     const staying = [operations, monitoring]
       .flatMap((template) => Object.entries(resourcesOf(template)))
@@ -57,10 +57,10 @@ describe.each(['staging', 'production'])('%s', (environment) => {
         .filter(([property]) => /^(LogGroup|Queue|Bucket|Topic|Role|)Name$/.test(property))
         .map(([, name]) => [id, JSON.stringify(name)] as const),
     );
-    // These have to have a name; a part of it is of this stack, or of this API, alone.
+    // AWS requires their names; a part of each is unique to this API or this stack.
     expect(named).toEqual([
       [expect.stringMatching(/ExecutionLog/), expect.stringMatching(/"Ref":"HttpApiRestApi\w+"/)],
-      [expect.stringMatching(/WebAclLog|FirewallLog/), expect.stringContaining('AWS::StackId')],
+      [expect.stringMatching(/WebAclLog/), expect.stringContaining('AWS::StackId')],
     ]);
   });
 
@@ -71,7 +71,7 @@ describe.each(['staging', 'production'])('%s', (environment) => {
   });
 });
 
-test('dev can be removed without leaving anything behind', () => {
+test('dev can be removed completely', () => {
   const { data, operations } = templatesOf('dev');
   for (const template of [data, operations]) {
     const kept = Object.entries(resourcesOf(template)).filter(([, { DeletionPolicy }]) =>
@@ -82,7 +82,7 @@ test('dev can be removed without leaving anything behind', () => {
   }
 });
 
-test('the random placeholders of Stripe secrets are never generated again, over the value of the operator', () => {
+test('the random placeholders of the Stripe secrets never overwrite the values of the operator', () => {
   const secrets = Object.entries(resourcesOf(templatesOf('production').data, 'AWS::SecretsManager::Secret'));
   const generated = secrets
     .filter(([id]) => id.startsWith('Stripe'))
@@ -113,7 +113,7 @@ test('each database has subnets, key, credentials and security group of its own'
   expect(new Set(subnets).size).toBe(6);
 });
 
-test('credentials tell the rotation function to speak TLS', () => {
+test('the credentials make the rotation function use TLS', () => {
   const secrets = Object.entries(resourcesOf(templatesOf('production').data, 'AWS::SecretsManager::Secret'));
   const databases = secrets.filter(([id]) => id.includes('Database'));
   expect(databases).toHaveLength(2);
@@ -123,7 +123,7 @@ test('credentials tell the rotation function to speak TLS', () => {
   }
 });
 
-test('archives are versioned, lockable, encrypted, and freed once they expired', () => {
+test('archives are versioned, lockable, encrypted, and deleted once they have expired', () => {
   const { data } = templatesOf('production');
   data.hasResourceProperties('AWS::S3::Bucket', {
     ObjectLockEnabled: true,
@@ -141,7 +141,7 @@ test('archives are versioned, lockable, encrypted, and freed once they expired',
   }
 });
 
-test('what is beside the archives expires: reports with personal data after a month, records of drills after a year', () => {
+test('reports with personal data expire after a month, records of drills after a year', () => {
   const bucket = resourceLike(templatesOf('production').data, 'AWS::S3::Bucket', 'ArchivesBucket').Properties;
   const { Rules } = bucket.LifecycleConfiguration as { Rules: Record<string, unknown>[] };
   const ruleOf = (prefix: string) => Rules.find(({ Prefix }) => Prefix === prefix);

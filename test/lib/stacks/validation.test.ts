@@ -37,7 +37,7 @@ afterAll(() => {
   rmSync(outdir, { recursive: true, force: true });
 });
 
-test("CloudFormation's validator finds nothing but what is acknowledged with a reason", () => {
+test('the validator of CloudFormation finds nothing that is not acknowledged with a reason', () => {
   const environments = [
     withDomain('dev', { id: 'Z0123456789ABC', name: 'example.com' }),
     withDomain('production', 'external'),

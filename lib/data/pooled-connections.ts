@@ -18,7 +18,9 @@ import type { Network } from './network';
 const MAX_CONNECTIONS_PERCENT = 60;
 
 export interface PooledConnectionsProps {
+  /** Database behind the proxy. */
   readonly database: Database;
+  /** Network that the proxy is in. */
   readonly network: Network;
   /** Encrypts the log. */
   readonly logKey: IKey;
