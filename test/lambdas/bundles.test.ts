@@ -1,132 +1,17 @@
-import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import Stripe from 'stripe';
 import { WEBHOOK_PATH } from '../../lambdas/webhook/contract';
-import { bundleFunctions, type Bundle } from '../../lib/operations/bundles';
-import { LocalFunction } from '../../local/aws/lambda-runtime';
-import { startSecretsManager, type SecretsManager } from '../../local/aws/secrets-manager';
-import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
+import { type BundledFunctions, startBundledFunctions } from '../factories/bundled-functions';
 import { stripeEvent, subscription } from '../factories/stripe-objects';
-import { createTestDatabase, type TestDatabase } from '../support/database';
-import { createBucket, objectStore } from '../support/object-store';
 import { testServices } from '../support/services';
 
-/** What `cdk deploy` ships, each function in a Node process of its own, as in Lambda. */
-const folder = mkdtempSync(path.join(tmpdir(), 'billing-operations-bundles-'));
-const running: LocalFunction[] = [];
-let bundles: Bundle[];
-let secrets: SecretsManager;
-let stripe: StripeStandIn;
-let databases: Record<'billing' | 'main', TestDatabase>;
-let environments: Record<string, Record<string, string>>;
-let queueUrl: string;
-
+let functions: BundledFunctions;
 beforeAll(async () => {
-  bundles = bundleFunctions({ outdir: path.join(folder, 'lambdas') });
-  const { cluster, awsEndpoint } = testServices();
-  [secrets, stripe] = await Promise.all([startSecretsManager(), startStripeStandIn()]);
-  databases = { billing: await createTestDatabase('billing'), main: await createTestDatabase('main') };
-  secrets.put('database', { username: cluster.user, password: cluster.password });
-  secrets.put('signing', { current: 'whsec_test' });
-  secrets.put('stripe', { apiKey: 'sk_test_1' });
-  const sqs = new SQSClient({ endpoint: awsEndpoint });
-  const queue = `bundles-${process.pid}`;
-  await sqs.send(new CreateQueueCommand({ QueueName: queue }));
-  queueUrl = `${awsEndpoint}/000000000000/${queue}`;
-
-  const base = { ENVIRONMENT_NAME: 'test', LOG_LEVEL: 'INFO', NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem' };
-  const database = (name: 'billing' | 'main') => {
-    const prefix = `${name.toUpperCase()}_DATABASE`;
-    return {
-      [`${prefix}_HOST`]: cluster.host,
-      [`${prefix}_PORT`]: String(cluster.port),
-      [`${prefix}_NAME`]: databases[name].name,
-      [`${prefix}_SECRET_ARN`]: 'database',
-    };
-  };
-  const both = { ...base, ...database('billing'), ...database('main') };
-  const stripeApi = { STRIPE_API_SECRET_ARN: 'stripe', STRIPE_API_BASE: stripe.url, LIVEMODE: 'false' };
-  const noInstances = { BILLING_INSTANCE_IDENTIFIER: '', MAIN_INSTANCE_IDENTIFIER: '' };
-  const archives = { ARCHIVE_BUCKET: await createBucket(objectStore()) };
-  environments = {
-    webhook: { ...base, QUEUE_URL: queueUrl, SIGNING_SECRET_ARN: 'signing', LIVEMODE: 'false' },
-    processor: { ...base, ...database('billing'), CACHE_URL: '' },
-    backup: {
-      ...both,
-      ...archives,
-      ...noInstances,
-      BILLING_RETENTION_DAYS: '90',
-      MAIN_RETENTION_DAYS: '30',
-      BILLING_FREQUENCY_HOURS: '6',
-      MAIN_FREQUENCY_HOURS: '24',
-      STREAMING_LIMIT_GIB: '64',
-      EXPORT_ROLE_ARN: '',
-      EXPORT_KEY_ARN: '',
-    },
-    restore: { ...both, ...archives },
-    drill: { ...both, ...archives, BILLING_RESTORE_TARGET_MINUTES: '60', MAIN_RESTORE_TARGET_MINUTES: '240' },
-    'row-recovery': { ...both, ...archives, CACHE_URL: '' },
-    verify: both,
-    warm: both,
-    'reset-password': { ...base, BILLING_DATABASE_SECRET_ARN: 'database', MAIN_DATABASE_SECRET_ARN: 'database' },
-    cleanup: { ...base, ...database('billing'), RETENTION_DAYS: '90' },
-    entitlements: { ...base, ...database('billing'), CACHE_URL: '' },
-    reconciliation: { ...base, ...database('billing'), ...stripeApi, CACHE_URL: '', DAYS_BACK: '7' },
-    replay: {
-      ...base,
-      ...database('billing'),
-      ...stripeApi,
-      CACHE_URL: '',
-      QUEUE_URL: queueUrl,
-      DEAD_LETTER_QUEUE_URL: queueUrl,
-    },
-    migrate: both,
-    collector: {
-      ...both,
-      ...noInstances,
-      ...archives,
-      BILLING_ALLOCATED_STORAGE_GIB: '20',
-      MAIN_ALLOCATED_STORAGE_GIB: '20',
-      EVENT_RETENTION_DAYS: '365',
-      STRIPE_API_SECRET_ARN: 'stripe',
-      STRIPE_SIGNING_SECRET_ARN: 'signing',
-    },
-  };
+  functions = await startBundledFunctions();
 });
+afterAll(() => functions.stop());
 
-afterAll(async () => {
-  for (const instance of running) instance.stop();
-  await Promise.all([secrets.stop(), stripe.stop(), databases.billing.drop(), databases.main.drop()]);
-  rmSync(folder, { recursive: true, force: true });
-});
-
-function start(name: string, environment = environments[name] ?? {}): LocalFunction {
-  const bundle = bundles.find((candidate) => candidate.name === name);
-  const { cluster, awsEndpoint } = testServices();
-  const instance = new LocalFunction(
-    {
-      name,
-      arn: `arn:aws:lambda:eu-central-1:111111111111:function:${name}`,
-      folder: bundle?.folder ?? '',
-      handler: 'index.handler',
-      timeoutSeconds: 30,
-      memoryMib: 512,
-      reservedConcurrency: 1,
-      environment,
-      logLevel: 'INFO',
-    },
-    {
-      region: 'eu-central-1',
-      endpoints: { s3: awsEndpoint, sqs: awsEndpoint, secretsManager: secrets.endpoint },
-      caFile: cluster.caFile,
-      logDirectory: path.join(folder, 'logs'),
-    },
-  );
-  running.push(instance);
-  return instance;
-}
+const start: BundledFunctions['start'] = (...given) => functions.start(...given);
 
 const FUNCTIONS = [
   'backup',
@@ -147,7 +32,7 @@ const FUNCTIONS = [
 ];
 
 test('every function is bundled, and no other', () => {
-  expect(bundles.map(({ name }) => name)).toEqual(FUNCTIONS);
+  expect(functions.bundles.map(({ name }) => name)).toEqual(FUNCTIONS);
 });
 
 test.each(FUNCTIONS)('%s does not start with an empty environment, and names what is missing', async (name) => {
@@ -178,7 +63,7 @@ test('webhook verifies, queues and answers; processor applies what it queued', a
   const sqs = new SQSClient({ endpoint: testServices().awsEndpoint });
   const { Messages: messages } = await sqs.send(
     new ReceiveMessageCommand({
-      QueueUrl: queueUrl,
+      QueueUrl: functions.queueUrl,
       MessageSystemAttributeNames: ['SentTimestamp'],
       MessageAttributeNames: ['All'],
       MaxNumberOfMessages: 10,
@@ -193,7 +78,7 @@ test('webhook verifies, queues and answers; processor applies what it queued', a
     messageAttributes: { provider: { stringValue: 'stripe', dataType: 'String' } },
   }));
   expect(await start('processor').invoke({ Records: records })).toEqual({ batchItemFailures: [] });
-  const client = await databases.billing.client();
+  const client = await functions.databases.billing.client();
   expect((await client.query('SELECT id, status FROM billing.webhook_events')).rows).toEqual([
     { id: event.id, status: 'processed' },
   ]);
@@ -202,7 +87,7 @@ test('webhook verifies, queues and answers; processor applies what it queued', a
 test('webhook answers 500 until its secret is filled in, and takes events from that moment', async () => {
   const secret = 'unfilled';
   // As the stack makes it.
-  secrets.put(secret, { current: 'Q9xVb3RkT0pYc1dZ' });
+  functions.secrets.put(secret, { current: 'Q9xVb3RkT0pYc1dZ' });
   const payload = JSON.stringify(stripeEvent('customer.subscription.created', subscription()));
   const signedWith = (key: string) => ({
     path: WEBHOOK_PATH,
@@ -211,12 +96,12 @@ test('webhook answers 500 until its secret is filled in, and takes events from t
     body: payload,
     headers: { 'stripe-signature': Stripe.webhooks.generateTestHeaderString({ payload, secret: key }) },
   });
-  const webhook = start('webhook', { ...environments.webhook, SIGNING_SECRET_ARN: secret });
+  const webhook = start('webhook', { ...functions.environments.webhook, SIGNING_SECRET_ARN: secret });
   expect(await webhook.invoke(signedWith('whsec_real'))).toMatchObject({ statusCode: 500 });
   // Nobody knows the random value; should somebody, it must not open the endpoint either.
   expect(await webhook.invoke(signedWith('Q9xVb3RkT0pYc1dZ'))).toMatchObject({ statusCode: 500 });
 
-  secrets.put(secret, { current: 'whsec_real' });
+  functions.secrets.put(secret, { current: 'whsec_real' });
   expect(await webhook.invoke(signedWith('whsec_real'))).toMatchObject({ statusCode: 200 });
 });
 

@@ -1,0 +1,162 @@
+import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { bundleFunctions, type Bundle } from '../../lib/operations/bundles';
+import { LocalFunction } from '../../local/aws/lambda-runtime';
+import { startSecretsManager, type SecretsManager } from '../../local/aws/secrets-manager';
+import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { createBucket, objectStore } from '../support/object-store';
+import { testServices } from '../support/services';
+
+/** What `cdk deploy` ships, each function in a Node process of its own, as in Lambda, with everything that it needs. */
+export interface BundledFunctions {
+  readonly bundles: readonly Bundle[];
+  readonly databases: Readonly<Record<'billing' | 'main', TestDatabase>>;
+  readonly secrets: SecretsManager;
+  readonly stripe: StripeStandIn;
+  readonly queueUrl: string;
+  readonly deadLetterQueueUrl: string;
+  readonly environments: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** @param environment @default the function's complete environment */
+  start(name: string, environment?: Readonly<Record<string, string>>): LocalFunction;
+  stop(): Promise<void>;
+}
+
+type Surroundings = Pick<BundledFunctions, 'databases' | 'stripe' | 'queueUrl' | 'deadLetterQueueUrl'>;
+
+export async function startBundledFunctions(): Promise<BundledFunctions> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'billing-operations-bundles-'));
+  const bundles = bundleFunctions({ outdir: path.join(folder, 'lambdas') });
+  const [secrets, stripe, billing, main, queueUrl, deadLetterQueueUrl, bucket] = await Promise.all([
+    startSecretsManager(),
+    startStripeStandIn(),
+    createTestDatabase('billing'),
+    createTestDatabase('main'),
+    createQueue(),
+    createQueue(),
+    createBucket(objectStore()),
+  ]);
+  const { cluster, awsEndpoint } = testServices();
+  secrets.put('database', { username: cluster.user, password: cluster.password });
+  secrets.put('signing', { current: 'whsec_test' });
+  secrets.put('stripe', { apiKey: 'sk_test_1' });
+  const databases = { billing, main };
+  const environments = environmentsOf({ databases, stripe, queueUrl, deadLetterQueueUrl }, bucket);
+  const running: LocalFunction[] = [];
+  return {
+    bundles,
+    databases,
+    secrets,
+    stripe,
+    queueUrl,
+    deadLetterQueueUrl,
+    environments,
+    start(name, environment = environments[name] ?? {}) {
+      const instance = new LocalFunction(
+        {
+          name,
+          arn: `arn:aws:lambda:eu-central-1:111111111111:function:${name}`,
+          folder: bundles.find((candidate) => candidate.name === name)?.folder ?? '',
+          handler: 'index.handler',
+          timeoutSeconds: 30,
+          memoryMib: 512,
+          reservedConcurrency: 1,
+          environment,
+          logLevel: 'INFO',
+        },
+        {
+          region: 'eu-central-1',
+          endpoints: { s3: awsEndpoint, sqs: awsEndpoint, secretsManager: secrets.endpoint },
+          caFile: cluster.caFile,
+          logDirectory: path.join(folder, 'logs'),
+        },
+      );
+      running.push(instance);
+      return instance;
+    },
+    async stop() {
+      for (const instance of running) instance.stop();
+      await Promise.all([secrets.stop(), stripe.stop(), billing.drop(), main.drop()]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function createQueue(): Promise<string> {
+  const { awsEndpoint } = testServices();
+  const sqs = new SQSClient({ endpoint: awsEndpoint });
+  const queue = `bundles-${randomBytes(6).toString('hex')}`;
+  await sqs.send(new CreateQueueCommand({ QueueName: queue }));
+  sqs.destroy();
+  // By address: the SDK sends to the host of the queue's URL, and the server's own names are unknown here.
+  return `${awsEndpoint}/000000000000/${queue}`;
+}
+
+/** A complete environment for each function. */
+function environmentsOf(
+  { databases, stripe, queueUrl, deadLetterQueueUrl }: Surroundings,
+  bucket: string,
+): BundledFunctions['environments'] {
+  const { cluster } = testServices();
+  const base = { ENVIRONMENT_NAME: 'test', LOG_LEVEL: 'INFO', NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem' };
+  const database = (name: 'billing' | 'main') => {
+    const prefix = `${name.toUpperCase()}_DATABASE`;
+    return {
+      [`${prefix}_HOST`]: cluster.host,
+      [`${prefix}_PORT`]: String(cluster.port),
+      [`${prefix}_NAME`]: databases[name].name,
+      [`${prefix}_SECRET_ARN`]: 'database',
+    };
+  };
+  const both = { ...base, ...database('billing'), ...database('main') };
+  const stripeApi = { STRIPE_API_SECRET_ARN: 'stripe', STRIPE_API_BASE: stripe.url, LIVEMODE: 'false' };
+  const noInstances = { BILLING_INSTANCE_IDENTIFIER: '', MAIN_INSTANCE_IDENTIFIER: '' };
+  const archives = { ARCHIVE_BUCKET: bucket };
+  return {
+    webhook: { ...base, QUEUE_URL: queueUrl, SIGNING_SECRET_ARN: 'signing', LIVEMODE: 'false' },
+    processor: { ...base, ...database('billing'), CACHE_URL: '' },
+    backup: {
+      ...both,
+      ...archives,
+      ...noInstances,
+      BILLING_RETENTION_DAYS: '90',
+      MAIN_RETENTION_DAYS: '30',
+      BILLING_FREQUENCY_HOURS: '6',
+      MAIN_FREQUENCY_HOURS: '24',
+      STREAMING_LIMIT_GIB: '64',
+      EXPORT_ROLE_ARN: '',
+      EXPORT_KEY_ARN: '',
+    },
+    restore: { ...both, ...archives },
+    drill: { ...both, ...archives, BILLING_RESTORE_TARGET_MINUTES: '60', MAIN_RESTORE_TARGET_MINUTES: '240' },
+    'row-recovery': { ...both, ...archives, CACHE_URL: '' },
+    verify: both,
+    warm: both,
+    'reset-password': { ...base, BILLING_DATABASE_SECRET_ARN: 'database', MAIN_DATABASE_SECRET_ARN: 'database' },
+    cleanup: { ...base, ...database('billing'), RETENTION_DAYS: '90' },
+    entitlements: { ...base, ...database('billing'), CACHE_URL: '' },
+    reconciliation: { ...base, ...database('billing'), ...stripeApi, CACHE_URL: '', DAYS_BACK: '7' },
+    replay: {
+      ...base,
+      ...database('billing'),
+      ...stripeApi,
+      CACHE_URL: '',
+      QUEUE_URL: queueUrl,
+      DEAD_LETTER_QUEUE_URL: deadLetterQueueUrl,
+    },
+    migrate: both,
+    collector: {
+      ...both,
+      ...noInstances,
+      ...archives,
+      BILLING_ALLOCATED_STORAGE_GIB: '20',
+      MAIN_ALLOCATED_STORAGE_GIB: '20',
+      EVENT_RETENTION_DAYS: '365',
+      STRIPE_API_SECRET_ARN: 'stripe',
+      STRIPE_SIGNING_SECRET_ARN: 'signing',
+    },
+  };
+}

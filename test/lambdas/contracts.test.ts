@@ -1,0 +1,317 @@
+import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { readdirSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import type { Client } from 'pg';
+import * as z from 'zod';
+import type { Effect, OperationContract } from '../../core/contract';
+import { type BundledFunctions, startBundledFunctions } from '../factories/bundled-functions';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { putRules, RULES } from '../support/entitlements';
+import { testServices } from '../support/services';
+
+/** Every function of `lambdas/`, held to the two rules of its contract: strict requests, and no change without consent. */
+const FOLDER = path.join(__dirname, '../../lambdas');
+const STEMS = readdirSync(FOLDER);
+
+/** Functions whose event is AWS's own and not a request of ours. */
+const EVENT_DRIVEN: Readonly<Record<string, string>> = {
+  webhook: 'API Gateway hands it the HTTP request',
+  processor: 'SQS hands it a batch of messages',
+};
+
+/** One kind of request to a function: the whole function, or one of its actions. */
+interface Operation {
+  readonly stem: string;
+  /** `undefined` where the requests have no action. */
+  readonly action: string | undefined;
+  readonly effect: Effect;
+  readonly fields: readonly string[];
+}
+
+function contractOf(stem: string): OperationContract {
+  const { contract }: { readonly contract: OperationContract } = jest.requireActual(
+    path.join(FOLDER, stem, 'contract'),
+  );
+  return contract;
+}
+
+function operationsOf(stem: string): Operation[] {
+  const { request, effect } = contractOf(stem);
+  const options: readonly unknown[] = request instanceof z.ZodDiscriminatedUnion ? request.options : [request];
+  return options.map((option) => {
+    const shape = option instanceof z.ZodObject ? (option.shape as Readonly<Record<string, unknown>>) : {};
+    const literal = shape.action instanceof z.ZodLiteral ? String(shape.action.value) : undefined;
+    const own = typeof effect === 'string' ? effect : effect[literal ?? ''];
+    if (own === undefined) throw new Error(`${stem}: the contract gives no effect for the action ${literal}`);
+    return { stem, action: literal, effect: own, fields: Object.keys(shape) };
+  });
+}
+
+const OPERATIONS = STEMS.filter((stem) => EVENT_DRIVEN[stem] === undefined).flatMap(operationsOf);
+const nameOf = ({ stem, action }: Operation) => (action === undefined ? stem : `${stem} ${action}`);
+const named = (operations: readonly Operation[]) => operations.map((each) => [nameOf(each), each] as const);
+
+/** A request that asks for something, with neither `dryRun` nor `confirm`. A new operation needs one here. */
+const EXAMPLES: Readonly<Record<string, object>> = {
+  backup: { database: 'billing' },
+  cleanup: {},
+  collector: {},
+  drill: { database: 'billing' },
+  'entitlements get-rules': { action: 'get-rules' },
+  'entitlements put-rules': { action: 'put-rules', rules: RULES },
+  'entitlements read': { action: 'read', userId: 'user_1', projectId: '' },
+  'entitlements recompute': { action: 'recompute', scope: 'all' },
+  'migrate apply': { action: 'apply', database: 'billing' },
+  'migrate status': { action: 'status', database: 'billing' },
+  reconciliation: { settleSeconds: 0 },
+  'replay gaps': { action: 'gaps', from: hoursAgo(24).toISOString() },
+  'replay redrive': { action: 'redrive' },
+  'replay replay': { action: 'replay', from: hoursAgo(24).toISOString() },
+  'replay retry': { action: 'retry', events: 'failed' },
+  'reset-password': { database: 'billing', instanceIdentifier: 'billing-recovered-1' },
+  restore: { database: 'billing', archive: 'latest', targetDatabase: 'copy', afterwards: 'drop' },
+  'row-recovery merge': {
+    action: 'merge',
+    database: 'billing',
+    reportId: '20261121T061500Z-1f0c9a3e',
+    choose: 'all',
+  },
+  'row-recovery report': { action: 'report', database: 'billing', archive: 'latest', tables: ['billing.customers'] },
+  verify: { database: 'billing' },
+  warm: { database: 'billing' },
+};
+
+let functions: BundledFunctions;
+let client: Client;
+/** To every database that a request could change. */
+let connections: readonly Client[];
+/** A billing database before its first migration. */
+let empty: TestDatabase;
+let rds: Server;
+let rdsRequests: string[];
+const sqs = new SQSClient({ endpoint: testServices().awsEndpoint });
+
+beforeAll(async () => {
+  [functions, empty] = await Promise.all([startBundledFunctions(), createTestDatabase('empty')]);
+  client = await functions.databases.billing.client();
+  connections = [client, await functions.databases.main.client(), await empty.client()];
+  rdsRequests = [];
+  rds = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      rdsRequests.push(Buffer.concat(chunks).toString());
+      response.end('<ModifyDBInstanceResponse><ModifyDBInstanceResult/></ModifyDBInstanceResponse>');
+    });
+  });
+  await new Promise<void>((resolve) => rds.listen(0, '127.0.0.1', resolve));
+});
+afterAll(async () => {
+  sqs.destroy();
+  rds.close();
+  await Promise.all([functions.stop(), empty.drop()]);
+});
+
+/** The function of an operation, started once with everything that it needs. */
+const started = new Map<string, ReturnType<BundledFunctions['start']>>();
+function invoke(stem: string, request: object, changes: Readonly<Record<string, string>> = {}): Promise<unknown> {
+  const key = JSON.stringify([stem, changes]);
+  const { port } = rds.address() as AddressInfo;
+  const environment = {
+    ...functions.environments[stem],
+    AWS_ENDPOINT_URL_RDS: `http://127.0.0.1:${port}`,
+    ...changes,
+  };
+  const running = started.get(key) ?? functions.start(stem, environment);
+  started.set(key, running);
+  return running.invoke(request);
+}
+
+function hoursAgo(hours: number): Date {
+  return new Date(Date.now() - hours * 3_600_000);
+}
+
+test('every function has a contract, or is handed an event of AWS', () => {
+  expect(Object.keys(EVENT_DRIVEN).filter((stem) => !STEMS.includes(stem))).toEqual([]);
+  expect(OPERATIONS.map(nameOf).toSorted()).toEqual(Object.keys(EXAMPLES).toSorted());
+  for (const stem of STEMS.filter((name) => EVENT_DRIVEN[name] === undefined)) {
+    const { effect } = contractOf(stem);
+    const actions = operationsOf(stem).map(({ action }) => action);
+    expect([stem, typeof effect === 'string' ? [undefined] : Object.keys(effect)]).toEqual([stem, actions]);
+  }
+});
+
+test('every field of a request says what it is', () => {
+  const undescribed = STEMS.filter((stem) => EVENT_DRIVEN[stem] === undefined).flatMap((stem) =>
+    fieldsOf(contractOf(stem).request)
+      .filter(([, { description }]) => !description)
+      .map(([name]) => `${stem}: ${name}`),
+  );
+  expect(undescribed).toEqual([]);
+});
+
+function fieldsOf(schema: unknown): [string, z.ZodType][] {
+  if (schema instanceof z.ZodDiscriminatedUnion) return schema.options.flatMap(fieldsOf);
+  return schema instanceof z.ZodObject ? Object.entries(schema.shape) : [];
+}
+
+/** Each field of each request with a letter too few or too many. */
+const MISSPELT = OPERATIONS.flatMap((operation) =>
+  operation.fields
+    .filter((field) => field !== 'action')
+    .map((right) => {
+      const wrong = right.length > 3 ? `${right.slice(0, 2)}${right.slice(3)}` : `${right}x`;
+      return [nameOf(operation), wrong, right, operation] as const;
+    }),
+);
+
+test.each(MISSPELT)('%s refuses the key %s and suggests %s', async (name, wrong, right, { stem }) => {
+  const message = new RegExp(`InvalidRequest: .*\\b${wrong}: unknown; did you mean ${right}\\?`);
+  await expect(invoke(stem, { ...EXAMPLES[name], [wrong]: true })).rejects.toThrow(message);
+});
+
+const NEVER_KNOWN = OPERATIONS.flatMap((operation) =>
+  ['dry_run', 'dryrun', 'Confirm'].map((key) => [nameOf(operation), key, operation] as const),
+);
+
+test.each(NEVER_KNOWN)('%s refuses the key %s', async (name, key, { stem }) => {
+  const message = new RegExp(`InvalidRequest: .*\\b${key}: unknown; `);
+  await expect(invoke(stem, { ...EXAMPLES[name], [key]: true })).rejects.toThrow(message);
+});
+
+/** Everything that a request could change: rows of both databases, queues, and instances. */
+async function liveState(): Promise<string> {
+  const rows = await Promise.all(connections.map(contentOf));
+  const queues = await Promise.all([functions.queueUrl, functions.deadLetterQueueUrl].map(messagesIn));
+  return JSON.stringify({ rows, queues, rdsRequests }, undefined, 2);
+}
+
+/** Hash of each table. A dry run records that it ran, and what it found. */
+async function contentOf(connection: Client): Promise<Record<string, string>> {
+  const tables = await connection.query<{ name: string }>(
+    `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
+     WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND tablename NOT LIKE 'reconciliation\\_%' ORDER BY 1`,
+  );
+  const content: Record<string, string> = {};
+  for (const { name } of tables.rows) {
+    const { rows } = await connection.query<{ hash: string }>(
+      `SELECT coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') AS hash FROM ${name} AS t`,
+    );
+    content[name] = rows[0]?.hash ?? '';
+  }
+  return content;
+}
+
+async function messagesIn(queueUrl: string): Promise<string | undefined> {
+  const { Attributes: attributes } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['ApproximateNumberOfMessages'] }),
+  );
+  return attributes?.ApproximateNumberOfMessages;
+}
+
+const subscribe = (id: string) => `
+  INSERT INTO billing.customers (id, first_seen_at) VALUES ('cus_${id}', now());
+  INSERT INTO billing.subscriptions (id, customer_id, project_id, user_id, status, currency, cancel_at_period_end,
+    created_at, version, raw)
+    VALUES ('sub_${id}', 'cus_${id}', 'project_1', 'user_${id}', 'active', 'eur', false, now() - interval '1 day', '0', '{}');
+  INSERT INTO billing.subscription_items (id, subscription_id, price_id, currency, current_period_end)
+    VALUES ('si_${id}', 'sub_${id}', 'price_pro', 'eur', now() + interval '30 days')`;
+
+interface Scene {
+  /** Arranges something for the operation to change; returns fields to add to the example. */
+  readonly arrange?: () => Promise<object | void>;
+  /** The fields with which the caller consents. @default {dryRun: false} */
+  readonly consent?: object;
+  /** Changes to the environment. */
+  readonly environment?: () => Readonly<Record<string, string>>;
+}
+
+/** What each changing operation finds to change. A new one needs a scene here. */
+const SCENES: Readonly<Record<string, Scene>> = {
+  cleanup: {
+    arrange: async () => {
+      await client.query(
+        `INSERT INTO billing.webhook_events
+           (id, type, livemode, source, status, attempts, occurred_at, received_at, processed_at, payload)
+         SELECT 'evt_old', 'invoice.paid', false, 'webhook', 'processed', 1, old, old, old, '{}'
+         FROM (SELECT now() - interval '91 days' AS old) AS moment`,
+      );
+    },
+  },
+  'entitlements put-rules': {
+    arrange: async () => {
+      await client.query('DELETE FROM billing.entitlement_rules; DELETE FROM billing.entitlements');
+    },
+  },
+  'entitlements recompute': {
+    arrange: async () => {
+      await client.query(subscribe('recomputed'));
+      await putRules(client, RULES);
+    },
+  },
+  'migrate apply': {
+    environment: () => ({ BILLING_DATABASE_NAME: empty.name }),
+  },
+  reconciliation: {
+    arrange: async () => {
+      functions.stripe.state.createSubscription({ created: Math.floor(hoursAgo(5).getTime() / 1000) });
+    },
+  },
+  'replay redrive': {
+    arrange: async () => {
+      await sqs.send(new SendMessageCommand({ QueueUrl: functions.deadLetterQueueUrl, MessageBody: 'parked' }));
+    },
+  },
+  'replay replay': {
+    arrange: async () => {
+      functions.stripe.state.createSubscription({ created: Math.floor(hoursAgo(4).getTime() / 1000) });
+    },
+  },
+  'replay retry': {
+    arrange: async () => {
+      const created = Math.floor(hoursAgo(3).getTime() / 1000);
+      return { events: [functions.stripe.state.createSubscription({ created }).event.id] };
+    },
+  },
+  'reset-password': {},
+  'row-recovery merge': {
+    arrange: async () => {
+      await client.query(`INSERT INTO billing.customers (id, first_seen_at) VALUES ('cus_deleted', now())`);
+      await invoke('backup', { database: 'billing' });
+      await client.query(`DELETE FROM billing.customers WHERE id = 'cus_deleted'`);
+      const report = await invoke('row-recovery', EXAMPLES['row-recovery report'] ?? {});
+      return { reportId: (report as { readonly reportId: string }).reportId };
+    },
+    consent: { confirm: 'billing' },
+  },
+};
+
+const CHANGING = OPERATIONS.filter(({ effect }) => effect === 'changes');
+
+test('every operation that changes live data has a scene in which it would', () => {
+  expect(CHANGING.map(nameOf).toSorted()).toEqual(Object.keys(SCENES).toSorted());
+});
+
+test.each(named(CHANGING))('%s changes nothing unless the caller consents', async (name, { stem }) => {
+  const { arrange, consent = { dryRun: false }, environment } = SCENES[name] ?? {};
+  const request = { ...EXAMPLES[name], ...(await arrange?.()) };
+  const before = await liveState();
+
+  const report = contractOf(stem).report.parse(await invoke(stem, request, environment?.()));
+  expect(report).toMatchObject(stem === 'replay' || stem === 'reconciliation' ? {} : { dryRun: true });
+  expect(await liveState()).toBe(before);
+
+  contractOf(stem).report.parse(await invoke(stem, { ...request, ...consent }, environment?.()));
+  expect(await liveState()).not.toBe(before);
+});
+
+const READING = OPERATIONS.filter(({ effect }) => effect === 'reads');
+
+test.each(named(READING))('%s only reads, and answers as its contract says', async (name, { stem }) => {
+  const before = await liveState();
+  const report = await invoke(stem, EXAMPLES[name] ?? {});
+  expect(contractOf(stem).report.parse(report)).toEqual(report);
+  expect(await liveState()).toBe(before);
+});
