@@ -38,7 +38,7 @@ const KINDS: Readonly<Record<ComparedKind, KindOfObject>> = {
     statesOf: (object, origin, defaults) => [purchaseState(object, origin, defaults)],
     counter: 'purchases_checked',
   },
-  charge: { statesOf: chargeStates, counter: 'charges_checked' },
+  charge: { statesOf: chargeStates, counter: 'chargesChecked' },
   refund: { statesOf: (object, origin) => [refundState(object, origin)] },
 };
 

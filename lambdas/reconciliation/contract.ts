@@ -52,14 +52,14 @@ export const reconciliationReport = z.strictObject({
   status: z
     .enum(['complete', 'interrupted'])
     .describe('`interrupted` when the time was up: the next invocation continues this run.'),
-  dry_run: z.boolean().describe('`true` when nothing was corrected.'),
-  events_checked: count('Events of Stripe that were looked up in the ledger.'),
-  events_missed: count('Events that the ledger lacked.'),
+  dryRun: z.boolean().describe('`true` when nothing was corrected.'),
+  eventsChecked: count('Events of Stripe that were looked up in the ledger.'),
+  eventsMissed: count('Events that the ledger lacked.'),
   subscriptions_checked: count('Subscriptions that were compared.'),
   purchases_checked: count('Purchases that were compared.'),
-  charges_checked: count('Charges that were compared.'),
-  drift_detected: count('Differences that were found.'),
-  corrected: count('Objects that were brought in line with Stripe.'),
+  chargesChecked: count('Charges that were compared.'),
+  drift_detected: count('Objects that differed from Stripe, and events that were missed.'),
+  corrected: count('Objects and events that were brought in line with Stripe.'),
   errors: count('Objects and events that could not be read or applied.'),
   durationMs: z.number().describe('Milliseconds of this invocation.'),
 });

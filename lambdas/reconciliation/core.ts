@@ -2,7 +2,8 @@ import { pagesOf } from '../../core/providers/stripe/pages';
 import { EVENT_RETENTION_DAYS } from '../../core/providers/stripe/requests';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import { commitPage } from './commit-page';
-import { NOTHING_FOUND, type Counters } from './page-outcome';
+import type { ReconciliationReport } from './contract';
+import { NOTHING_FOUND } from './page-outcome';
 import { PHASES, type Phase } from './phases';
 import type { Progress, ReconciliationDependencies, Run } from './run';
 import { closeRun, lastCompleteStart, openRun, type Ending } from './run-records';
@@ -24,15 +25,6 @@ export interface ReconciliationOptions {
   readonly settleSeconds: number;
 }
 
-export interface ReconciliationSummary extends Counters {
-  readonly runId: string;
-  /** `interrupted` when the time was up: the next invocation continues this run. */
-  readonly status: 'complete' | 'interrupted';
-  readonly dry_run: boolean;
-  /** Of this invocation. */
-  readonly durationMs: number;
-}
-
 /**
  * Brings the billing database in line with Stripe. Events that were never received are applied like delivered ones; then
  * every subscription, whatever its status and age, and the checkout sessions, charges and refunds of the window are compared
@@ -47,7 +39,7 @@ export interface ReconciliationSummary extends Counters {
 export async function reconcile(
   dependencies: ReconciliationDependencies,
   { daysBack, dryRun, settleSeconds }: ReconciliationOptions,
-): Promise<ReconciliationSummary> {
+): Promise<ReconciliationReport> {
   const { client, clock, stop = new AbortController().signal, apply = {} } = dependencies;
   const startedAt = clock();
   const windowStartAt = await windowStart(dependencies, daysBack, startedAt);
@@ -69,7 +61,7 @@ export async function reconcile(
   return {
     runId: run.id,
     status: ending.status,
-    dry_run: dryRun,
+    dryRun,
     ...run.tally.counters,
     durationMs: clock().getTime() - startedAt.getTime(),
   };

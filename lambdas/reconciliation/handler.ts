@@ -27,7 +27,7 @@ export const handler = operation(contract, {
     const { succeeded, interrupted } = RECONCILIATION_METRICS;
     metrics.addMetric(report.status === 'complete' ? succeeded : interrupted, MetricUnit.Count, 1);
     metrics.addMetric(RECONCILIATION_METRICS.driftDetected, MetricUnit.Count, report.drift_detected);
-    metrics.addMetric(RECONCILIATION_METRICS.missedEvents, MetricUnit.Count, report.events_missed);
+    metrics.addMetric(RECONCILIATION_METRICS.missedEvents, MetricUnit.Count, report.eventsMissed);
     metrics.addMetric(RECONCILIATION_METRICS.durationMs, MetricUnit.Milliseconds, report.durationMs);
   },
   failedMetric: RECONCILIATION_METRICS.failed,

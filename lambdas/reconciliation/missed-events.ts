@@ -1,17 +1,15 @@
 import type Stripe from 'stripe';
-import { applyEvents, type ReceivedEvent } from '../../core/billing/apply-events';
-import { stripeProvider } from '../../core/providers/stripe/provider';
-import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes';
-import { messageOf } from '../../core/runtime/errors';
+import type { EventOutcome } from '../../core/billing/apply-events';
+import { applyFoundEvents } from '../../core/providers/stripe/found-events';
 import type { Finding } from './differences';
 import { NOTHING_FOUND, type PageOutcome } from './page-outcome';
 import { unknownEvents } from './records';
 import type { Run } from './run';
 
-type Applied = Pick<PageOutcome, 'recoveredEvents' | 'problems'>;
+const NOT_APPLIED: ReadonlyMap<string, EventOutcome> = new Map();
 
 /**
- * Applies the events of a page that the ledger lacks, as if they had been delivered. Each batch commits with its ledger rows,
+ * Applies the events of a page that the ledger lacks, as if they had been delivered. They commit with their ledger rows,
  * before the page does. A run that is killed in between applies none twice, and its findings lack them; `source` in the
  * ledger still says that reconciliation found them.
  */
@@ -22,30 +20,21 @@ export async function recoverMissedEvents(run: Run, listed: readonly Stripe.Even
   if (missed.length > 0) {
     run.log.warn('Stripe has events that were never received', { eventIds: missed.map(({ id }) => id) });
   }
-  const applied = run.dryRun ? {} : await applyMissed(run, missed);
-  return {
-    ...NOTHING_FOUND,
-    counts: { events_checked: listed.length, events_missed: missed.length, drift_detected: missed.length },
-    findings: missed.map(({ id }): Finding => ({ kind: 'missed_event', objectType: 'event', objectId: id })),
-    ...applied,
-  };
+  return missedEvents(listed.length, missed, run.dryRun ? NOT_APPLIED : await applyFoundEvents(run, missed));
 }
 
-async function applyMissed({ client, clock, apply }: Run, missed: readonly Stripe.Event[]): Promise<Applied> {
-  const problems: string[] = [];
-  const receivedAt = clock();
-  const events = missed.flatMap((event): ReceivedEvent<StripeEvent>[] => {
-    try {
-      return [{ event: readEvent(event), source: 'reconciliation', receivedAt }];
-    } catch (error) {
-      problems.push(`${event.id}: ${messageOf(error)}`);
-      return [];
-    }
-  });
-  const recoveredEvents: string[] = [];
-  for (const [id, outcome] of await applyEvents(client, stripeProvider, events, apply)) {
-    if (outcome.status === 'processed') recoveredEvents.push(id);
-    if (outcome.status === 'failed') problems.push(`${id}: ${outcome.error}`);
-  }
-  return { recoveredEvents, problems };
+function missedEvents(
+  checked: number,
+  missed: readonly { readonly id: string }[],
+  outcomes: ReadonlyMap<string, EventOutcome>,
+): PageOutcome {
+  return {
+    ...NOTHING_FOUND,
+    counts: { eventsChecked: checked, eventsMissed: missed.length, drift_detected: missed.length },
+    findings: missed.map(({ id }): Finding => ({ kind: 'missed_event', objectType: 'event', objectId: id })),
+    recoveredEvents: [...outcomes].filter(([, { status }]) => status === 'processed').map(([id]) => id),
+    problems: [...outcomes].flatMap(([id, outcome]) =>
+      outcome.status === 'failed' ? [`${id}: ${outcome.error}`] : [],
+    ),
+  };
 }

@@ -1,19 +1,30 @@
 import type { ComparedState, Finding } from './differences';
 
-/** What a run counts, under the names of the columns of its record. */
-export const COUNTER_NAMES = [
-  'events_checked',
-  'events_missed',
-  'subscriptions_checked',
-  'purchases_checked',
-  'charges_checked',
-  'drift_detected',
-  'corrected',
+/** What a run counts, by its name in the report, and the column of the run's record that keeps it. */
+export const COUNTER_COLUMNS = {
+  eventsChecked: 'events_checked',
+  eventsMissed: 'events_missed',
+  subscriptions_checked: 'subscriptions_checked',
+  purchases_checked: 'purchases_checked',
+  chargesChecked: 'charges_checked',
+  drift_detected: 'drift_detected',
+  corrected: 'corrected',
   /** Objects and events of Stripe's that could not be read or applied. */
-  'errors',
-] as const;
-export type CounterName = (typeof COUNTER_NAMES)[number];
+  errors: 'errors',
+} as const;
+export type CounterName = keyof typeof COUNTER_COLUMNS;
 export type Counters = Readonly<Record<CounterName, number>>;
+
+/** The counters of a run, each made from its name and its column. */
+export function countersFrom(
+  valueOf: (name: CounterName, column: (typeof COUNTER_COLUMNS)[CounterName]) => number,
+): Counters {
+  const entries = Object.entries(COUNTER_COLUMNS) as [CounterName, (typeof COUNTER_COLUMNS)[CounterName]][];
+  return Object.fromEntries(entries.map(([name, column]) => [name, valueOf(name, column)])) as Record<
+    CounterName,
+    number
+  >;
+}
 
 /** What a page, or the end of a list, shows about the database. Plain data; `commitPage` writes it. */
 export interface PageOutcome {
@@ -51,9 +62,8 @@ const MAX_PROBLEMS = 5;
 /** @param corrected objects and events of the page that were brought in line with Stripe */
 export function addToTally(tally: Tally, { counts, problems }: PageOutcome, corrected: number): Tally {
   const added: Partial<Counters> = { ...counts, corrected, errors: problems.length };
-  const total = (name: CounterName) => [name, tally.counters[name] + (added[name] ?? 0)] as const;
   return {
-    counters: Object.fromEntries(COUNTER_NAMES.map(total)) as Record<CounterName, number>,
+    counters: countersFrom((name) => tally.counters[name] + (added[name] ?? 0)),
     problems: [...tally.problems, ...problems].slice(0, MAX_PROBLEMS),
   };
 }

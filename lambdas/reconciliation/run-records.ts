@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import { OperationError } from '../../core/runtime/errors';
-import { COUNTER_NAMES, type Counters, type Tally } from './page-outcome';
+import { COUNTER_COLUMNS, countersFrom, type CounterName, type Counters, type Tally } from './page-outcome';
 import type { Progress, Run, Window } from './run';
 
 /** Advisory lock of a run, for its whole length. Any number that nothing else in the billing database uses. */
@@ -32,7 +32,7 @@ export interface OpenedRun {
 
 type SavedProgress = Partial<Progress & Pick<Window, 'endAtSeconds'> & Pick<Tally, 'problems'>>;
 
-type RunRow = Counters & {
+type RunRow = Readonly<Record<(typeof COUNTER_COLUMNS)[CounterName], number>> & {
   readonly id: string;
   readonly window_start: Date;
   readonly started_at: Date;
@@ -59,7 +59,7 @@ export async function openRun(client: ClientBase, wanted: RunToOpen): Promise<Op
       endAtSeconds: endAtSeconds ?? secondsOf(run.started_at) + 1 - wanted.settleSeconds,
     },
     tally: {
-      counters: Object.fromEntries(COUNTER_NAMES.map((name) => [name, run[name]])) as unknown as Counters,
+      counters: countersFrom((_name, column) => run[column]),
       problems,
     },
     progress: phase === undefined || lanes === undefined ? undefined : { phase, lanes },
@@ -155,7 +155,9 @@ export async function closeRun({ client, id, tally }: Run, ending: Ending): Prom
 
 function counterAssignments(counters: Counters, first: number): { text: string; values: number[] } {
   return {
-    text: COUNTER_NAMES.map((name, index) => `${name} = $${first + index}`).join(', '),
-    values: COUNTER_NAMES.map((name) => counters[name]),
+    text: Object.values(COUNTER_COLUMNS)
+      .map((column, index) => `${column} = $${first + index}`)
+      .join(', '),
+    values: (Object.keys(COUNTER_COLUMNS) as CounterName[]).map((name) => counters[name]),
   };
 }

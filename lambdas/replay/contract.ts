@@ -62,9 +62,9 @@ export type ReplayRequest = Readonly<z.input<typeof replayRequest>>;
 export type CheckedReplayRequest = Readonly<z.infer<typeof replayRequest>>;
 
 const eventOutcome = z
-  .enum(['processed', 'already_processed', 'failed', 'would_apply', 'missing', 'not_found'])
+  .enum(['processed', 'alreadyProcessed', 'failed', 'wouldApply', 'missing', 'notFound'])
   .describe(
-    '`processed`: applied now. `already_processed`: applied before, nothing changed. `failed`: cannot be applied; `error` says why, and so does the ledger. `would_apply`: a dry run would apply it. `missing`: Stripe has it and the ledger does not. `not_found`: neither the ledger nor Stripe has it; Stripe lists events for 30 days.',
+    '`processed`: applied now. `alreadyProcessed`: applied before, nothing changed. `failed`: cannot be applied; `error` says why, and so does the ledger. `wouldApply`: a dry run would apply it. `missing`: Stripe has it and the ledger does not. `notFound`: neither the ledger nor Stripe has it; Stripe lists events for 30 days.',
   );
 export type EventOutcomeName = z.infer<typeof eventOutcome>;
 
@@ -82,7 +82,7 @@ const next = replayRequest.optional().describe('The request that continues, when
 /** Answer to `gaps`, `replay` and `retry`. */
 export const eventsReport = z.strictObject({
   action: z.enum(['gaps', 'replay', 'retry']),
-  dry_run: z.boolean().describe('`true` when nothing was applied.'),
+  dryRun: z.boolean().describe('`true` when nothing was applied.'),
   checked: z.int().describe('Events that were looked at.'),
   outcomes: z
     .partialRecord(eventOutcome, z.int())
@@ -95,7 +95,7 @@ export type EventsReport = Readonly<z.infer<typeof eventsReport>>;
 
 export const redriveReport = z.strictObject({
   action: z.literal('redrive'),
-  dry_run: z.boolean().describe('`true` when nothing was moved.'),
+  dryRun: z.boolean().describe('`true` when nothing was moved.'),
   parked: z.int().describe("Messages in the dead-letter queue when it began, by SQS's own estimate."),
   moved: z.int().describe('Messages that were moved back.'),
   next,

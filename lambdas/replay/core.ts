@@ -1,12 +1,12 @@
+import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import type { CheckedReplayRequest, EventsReport, RedriveReport } from './contract';
-import type { EventDependencies, QueueDependencies } from './dependencies';
 import { walkRange } from './event-range';
-import { redrive } from './redrive';
+import { redrive, type QueueDependencies } from './redrive';
 import { retryEvents, retryFailed } from './retry';
 
 export interface ReplayDependencies extends QueueDependencies {
   /** Runs `work` with a connection to the billing database and a client of Stripe. */
-  readonly useStripe: <T>(work: (dependencies: EventDependencies) => Promise<T>) => Promise<T>;
+  readonly useStripe: <T>(work: (dependencies: StripeWork) => Promise<T>) => Promise<T>;
 }
 
 /**
@@ -27,11 +27,7 @@ export function replay(
         events === 'failed' ? retryFailed(work, options) : retryEvents(work, { events, ...options }),
       );
     }
-    default: {
-      const { action, from, to } = request;
-      const dryRun = action === 'gaps' || request.dryRun;
-      const range = { action, from: new Date(from), to: to === undefined ? undefined : new Date(to), dryRun };
-      return dependencies.useStripe((work) => walkRange(work, range));
-    }
+    default:
+      return dependencies.useStripe((work) => walkRange(work, request));
   }
 }

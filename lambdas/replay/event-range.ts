@@ -1,96 +1,94 @@
 import type Stripe from 'stripe';
 import { ENDPOINT_EVENT_TYPES } from '../../core/providers/stripe/event-effect';
-import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes';
-import { InvalidRequestError, messageOf } from '../../core/runtime/errors';
 import { pagesOf } from '../../core/providers/stripe/pages';
 import { EVENT_RETENTION_DAYS, eventLanes, listEvents } from '../../core/providers/stripe/requests';
-import type { EventsReport, CheckedReplayRequest, ReportedEvent } from './contract';
-import { applyAndReport, describe, type EventDependencies } from './dependencies';
-import { ledgerOf } from './ledger';
-import { ReportBuilder } from './report';
+import type { StripeWork } from '../../core/providers/stripe/stripe-function';
+import { InvalidRequestError } from '../../core/runtime/errors';
+import type { CheckedReplayRequest, EventsReport } from './contract';
+import { ledgerEvents, type LedgerEvent } from './ledger';
+import { applyAndReport, reported, ReportBuilder } from './report';
 
-/** Times in seconds since 1970. */
+const DAY_MS = 86_400_000;
+
+/** `gaps` reports what the ledger lacks or has as failed, and `replay` applies it. */
+type RangeRequest = Extract<CheckedReplayRequest, { action: 'gaps' | 'replay' }>;
+
+/** In seconds since 1970, as Stripe filters by. */
 interface Range {
   readonly gte: number;
   readonly lt: number;
 }
 
 /**
- * Compares the events that Stripe has in a range with the ledger, and applies those that are missing or failed if asked
- * to. Both are done page by page, newest first.
+ * Compares the events that Stripe lists in a range with the ledger, page by page and newest first. `replay` applies those
+ * that the ledger lacks or has as failed.
  *
- * @throws InvalidRequestError when the range is empty, or begins before what Stripe still lists
+ * @throws InvalidRequestError when the range is empty, or begins before the events that Stripe still lists
  */
-export async function walkRange(
-  dependencies: EventDependencies,
-  request: { action: 'gaps' | 'replay'; from: Date; to?: Date | undefined; dryRun: boolean },
-): Promise<EventsReport> {
-  const { client, stripe, call, clock, stop } = dependencies;
-  const range = rangeOf(request.from, request.to ?? clock(), clock());
+export async function walkRange(work: StripeWork, request: RangeRequest): Promise<EventsReport> {
+  const range = rangeOf(request, work.clock());
+  const dryRun = request.action === 'gaps' || request.dryRun;
   const lanes = eventLanes(ENDPOINT_EVENT_TYPES, range);
-  /** Where each type's list is read up to; the rest of the range is what lies before the latest of them. */
-  const unread = lanes.map(() => range.lt);
+  /** Up to where each lane still has to be read, in seconds since 1970; a lane is read backwards. */
+  const unreadBefore = lanes.map(() => range.lt);
   const report = new ReportBuilder();
-  for await (const { objects, index, next } of pagesOf(call, listEvents(stripe), lanes, stop)) {
-    const ledger = await ledgerOf(
-      client,
-      objects.map(({ id }) => id),
-    );
-    const open: Stripe.Event[] = [];
-    for (const event of objects) {
-      const known = ledger.get(event.id);
-      if (known?.status === 'processed') report.add({ ...describe(event), outcome: 'already_processed' });
-      else if (request.action === 'replay') open.push(event);
-      else if (known === undefined) report.add({ ...describe(event), outcome: 'missing' });
-      else report.add({ ...describe(event), outcome: 'failed', error: known.error ?? `It is ${known.status}` });
-    }
-    if (request.dryRun) for (const event of open) report.add({ ...describe(event), outcome: 'would_apply' });
-    else for (const event of await applyReadable(dependencies, open)) report.add(event);
-    unread[index] = next.done === true ? range.gte : (objects.at(-1)?.created ?? range.gte) + 1;
+  for await (const { objects, index, next } of pagesOf(work.call, listEvents(work.stripe), lanes, work.stop)) {
+    const ids = objects.map(({ id }) => id);
+    const { processed, open } = split(objects, await ledgerEvents(work.client, ids));
+    report.add(...processed.map((event) => reported(event, { outcome: 'alreadyProcessed' })));
+    if (request.action === 'gaps') report.add(...open.map(gap));
+    else
+      report.add(
+        ...(await applyAndReport(
+          work,
+          open.map(({ event }) => event),
+          dryRun,
+        )),
+      );
+    unreadBefore[index] = next.done === true ? range.gte : (objects.at(-1)?.created ?? range.gte) + 1;
   }
-  const rest = Math.max(range.gte, ...unread);
-  return report.report(
-    request.action,
-    request.dryRun,
-    rest > range.gte ? goingOn(request, range.gte, rest) : undefined,
-  );
+  const restBefore = Math.max(range.gte, ...unreadBefore);
+  const next = restBefore > range.gte ? continuation(request, { gte: range.gte, lt: restBefore }) : undefined;
+  return report.build(request.action, dryRun, next);
 }
 
-async function applyReadable(
-  dependencies: EventDependencies,
+interface OpenEvent {
+  readonly event: Stripe.Event;
+  /** `undefined` when the ledger lacks the event. */
+  readonly known: LedgerEvent | undefined;
+}
+
+function split(
   events: readonly Stripe.Event[],
-): Promise<ReportedEvent[]> {
-  const unreadable: ReportedEvent[] = [];
-  const readable = events.flatMap((event): StripeEvent[] => {
-    try {
-      return [readEvent(event)];
-    } catch (error) {
-      unreadable.push({ ...describe(event), outcome: 'failed', error: messageOf(error) });
-      return [];
-    }
-  });
-  return [...unreadable, ...(readable.length === 0 ? [] : await applyAndReport(dependencies, readable))];
+  ledger: ReadonlyMap<string, LedgerEvent>,
+): { processed: Stripe.Event[]; open: OpenEvent[] } {
+  const isProcessed = ({ id }: Stripe.Event) => ledger.get(id)?.status === 'processed';
+  return {
+    processed: events.filter(isProcessed),
+    open: events.filter((event) => !isProcessed(event)).map((event) => ({ event, known: ledger.get(event.id) })),
+  };
 }
 
-function goingOn(
-  request: { action: 'gaps' | 'replay'; dryRun: boolean },
-  from: number,
-  to: number,
-): CheckedReplayRequest {
-  const range = { from: new Date(from * 1000).toISOString(), to: new Date(to * 1000).toISOString() };
-  return request.action === 'gaps'
-    ? { action: 'gaps', ...range }
-    : { action: 'replay', ...range, dryRun: request.dryRun };
+function gap({ event, known }: OpenEvent) {
+  if (known === undefined) return reported(event, { outcome: 'missing' });
+  return reported(event, { outcome: 'failed', error: known.error ?? `Its status is ${known.status}` });
 }
 
-function rangeOf(from: Date, to: Date, now: Date): Range {
-  if (from >= to) throw new InvalidRequestError('to: expected a moment after `from`');
-  const earliest = new Date(now.getTime() - EVENT_RETENTION_DAYS * 86_400_000);
-  if (from < earliest) {
+/** The request for the part of the range that was not read. */
+function continuation(request: RangeRequest, { gte, lt }: Range): CheckedReplayRequest {
+  return { ...request, from: new Date(gte * 1000).toISOString(), to: new Date(lt * 1000).toISOString() };
+}
+
+function rangeOf({ from, to }: RangeRequest, now: Date): Range {
+  const startAt = new Date(from);
+  const endAt = to === undefined ? now : new Date(to);
+  if (startAt >= endAt) throw new InvalidRequestError('to: expected a time after `from`');
+  const earliestAt = new Date(now.getTime() - EVENT_RETENTION_DAYS * DAY_MS);
+  if (startAt < earliestAt) {
     throw new InvalidRequestError(
-      `from: Stripe lists the events of the last ${EVENT_RETENTION_DAYS} days only, so from ${earliest.toISOString()} on; ` +
-        'for what is older, compare objects by reconciliation instead',
+      `from: Stripe lists only the events of the last ${EVENT_RETENTION_DAYS} days, from ${earliestAt.toISOString()} on; ` +
+        'run a reconciliation instead, which compares the objects themselves',
     );
   }
-  return { gte: Math.floor(from.getTime() / 1000), lt: Math.ceil(to.getTime() / 1000) };
+  return { gte: Math.floor(startAt.getTime() / 1000), lt: Math.ceil(endAt.getTime() / 1000) };
 }

@@ -26,8 +26,8 @@ export const handler = operation(contract, {
   run: (request, { stop }) => replay({ ...queues, stop, useStripe: (work) => useStripe(stop, work) }, request),
   summarise: (report) => {
     if (report.action === 'redrive') return { message: 'Parked messages moved back' };
-    const { action, dry_run, checked, outcomes } = report;
-    return { message: 'Events applied again', details: { action, dry_run, checked, outcomes } };
+    const { action, dryRun, checked, outcomes } = report;
+    return { message: 'Events applied again', details: { action, dryRun, checked, outcomes } };
   },
   measure: (metrics, report) => {
     if (report.action === 'redrive') {

@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import { STRIPE } from '../../core/providers/stripe/name';
 
-/** What the ledger has of an event. */
+/** The ledger's row of an event, without the event. */
 export interface LedgerEvent {
   readonly id: string;
   readonly status: 'received' | 'processing' | 'processed' | 'failed';
@@ -11,12 +11,12 @@ export interface LedgerEvent {
 export interface StoredEvent extends LedgerEvent {
   readonly type: string;
   readonly occurred_at: Date;
-  /** The event as it was received, reduced to what may be stored; empty when it could not be stored at all. */
+  /** The event without what must not be stored; `{}` when it could not be stored at all. */
   readonly payload: unknown;
 }
 
-/** What the ledger has of the given events, without their payloads. */
-export async function ledgerOf(client: ClientBase, ids: readonly string[]): Promise<Map<string, LedgerEvent>> {
+/** The ledger's rows of the given events, by id, without their payloads. */
+export async function ledgerEvents(client: ClientBase, ids: readonly string[]): Promise<Map<string, LedgerEvent>> {
   const { rows } = await client.query<LedgerEvent>(
     'SELECT id, status, error FROM billing.webhook_events WHERE provider = $2 AND id = ANY ($1::text[])',
     [ids, STRIPE],
@@ -26,6 +26,7 @@ export async function ledgerOf(client: ClientBase, ids: readonly string[]): Prom
 
 const STORED_COLUMNS = 'id, status, error, type, occurred_at, payload';
 
+/** The ledger's rows of the given events, by id, with their payloads. */
 export async function storedEvents(client: ClientBase, ids: readonly string[]): Promise<Map<string, StoredEvent>> {
   const { rows } = await client.query<StoredEvent>(
     `SELECT ${STORED_COLUMNS} FROM billing.webhook_events WHERE provider = $2 AND id = ANY ($1::text[])`,
@@ -34,7 +35,11 @@ export async function storedEvents(client: ClientBase, ids: readonly string[]): 
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** Events that were not processed, by id, after the given one. */
+/**
+ * Events that are not processed, in the order of their ids.
+ *
+ * @param after id behind which they begin
+ */
 export async function unprocessedEvents(client: ClientBase, after: string, limit: number): Promise<StoredEvent[]> {
   const { rows } = await client.query<StoredEvent>(
     `SELECT ${STORED_COLUMNS} FROM billing.webhook_events

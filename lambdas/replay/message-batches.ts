@@ -1,13 +1,13 @@
 import type { Message } from '@aws-sdk/client-sqs';
 
-/** The most messages that SQS takes at once. */
+/** Messages that SQS takes in one call. */
 export const MAX_BATCH_MESSAGES = 10;
-/** The most that their bodies and attributes may hold together, in bytes: as much as a single message may. */
+/** Bytes of their bodies and attributes together; the limit of a single message is the same. */
 export const MAX_BATCH_BYTES = 1_048_576;
 
 /**
- * Messages in batches that SQS takes, in their order. One that is too large by itself – which no queue would have taken –
- * is alone, and SQS says so.
+ * Splits messages into batches that SQS takes, in their order. A message above the limit, which no queue would have
+ * accepted, is in a batch of its own, for SQS to reject.
  */
 export function batchesOf(messages: readonly Message[]): Message[][] {
   const batches: Message[][] = [];
@@ -26,7 +26,7 @@ export function batchesOf(messages: readonly Message[]): Message[][] {
   return batches;
 }
 
-/** As SQS counts: the body, and of each attribute its name, type and value, in UTF-8. */
+/** Size as SQS counts it: the body, and the name, type and value of each attribute, in UTF-8. */
 export function bytesOf({ Body: body = '', MessageAttributes: attributes = {} }: Message): number {
   return Object.entries(attributes).reduce(
     (sum, [name, { DataType: type = '', StringValue: text = '', BinaryValue: binary }]) =>

@@ -4,30 +4,40 @@ import {
   ReceiveMessageCommand,
   SendMessageBatchCommand,
   type Message,
+  type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { OperationError } from '../../core/runtime/errors';
 import type { RedriveReport } from './contract';
-import type { QueueDependencies } from './dependencies';
 import { batchesOf, MAX_BATCH_MESSAGES } from './message-batches';
 
+export interface QueueDependencies {
+  readonly sqs: SQSClient;
+  readonly queueUrl: string;
+  readonly deadLetterQueueUrl: string;
+  /** Aborted when the time is up: the report then holds the request that continues. */
+  readonly stop: AbortSignal;
+}
+
 /**
- * Seconds that a received message is hidden while it is moved. One whose copy was sent when the function was killed is
- * seen again after this, and moved again: the ledger takes the second copy for the duplicate that it is.
+ * Seconds that a received message is hidden while it is moved. If the function is killed between sending and deleting, the
+ * message reappears after this and is moved again; the ledger recognises the second copy as a duplicate.
  */
 const VISIBILITY_SECONDS = 60;
 
 /**
- * Moves parked messages back to the queue. Each is sent before it is deleted, so nothing is lost wherever this stops. SQS
- * could move them itself, but then nobody could say how many, stop after a few, or see them go on this machine.
+ * Moves parked messages back to the queue. Each is sent before it is deleted, so none is lost wherever this stops. SQS can
+ * move messages itself, but without a limit, without a count, and not on the local stand-in.
  *
+ * @param options.limit messages to move at most. @default those that are parked at the start
  * @throws OperationError `redrive_failed` (retryable) when SQS refuses a message; it stays parked
  */
 export async function redrive(
   dependencies: QueueDependencies,
-  { limit, dryRun }: { limit?: number | undefined; dryRun: boolean },
+  options: { limit?: number | undefined; dryRun: boolean },
 ): Promise<RedriveReport> {
+  const { limit, dryRun } = options;
   const parked = await parkedMessages(dependencies);
-  // No more than were there: one that fails again comes back, and would be moved for ever.
+  // Not more than were parked at the start: a message that fails again is parked again, and would be moved for ever.
   const wanted = Math.min(limit ?? parked, parked);
   let moved = 0;
   while (!dryRun && moved < wanted && !dependencies.stop.aborted) {
@@ -42,7 +52,7 @@ export async function redrive(
   const interrupted = !dryRun && rest > 0 && dependencies.stop.aborted;
   return {
     action: 'redrive',
-    dry_run: dryRun,
+    dryRun,
     parked,
     moved,
     ...(interrupted ? { next: { action: 'redrive', limit: rest, dryRun } } : {}),
@@ -66,7 +76,7 @@ async function receive({ sqs, deadLetterQueueUrl }: QueueDependencies, count: nu
       MaxNumberOfMessages: count,
       MessageAttributeNames: ['All'],
       VisibilityTimeout: VISIBILITY_SECONDS,
-      // Without waiting, SQS asks a few of its servers only and may answer that there is nothing.
+      // Without a wait, SQS polls only a few of its servers and may return no message although there are some.
       WaitTimeSeconds: 1,
     }),
   );

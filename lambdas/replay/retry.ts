@@ -1,83 +1,75 @@
 import Stripe from 'stripe';
-import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes';
-import { OperationError } from '../../core/runtime/errors';
 import { chunksOf } from '../../core/providers/stripe/pages';
 import { retrieveEvent } from '../../core/providers/stripe/requests';
+import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes';
+import type { StripeWork } from '../../core/providers/stripe/stripe-function';
+import { OperationError } from '../../core/runtime/errors';
 import type { EventsReport, ReportedEvent } from './contract';
-import { applyAndReport, describe, type EventDependencies } from './dependencies';
 import { storedEvents, unprocessedEvents, type StoredEvent } from './ledger';
-import { ReportBuilder } from './report';
+import { applyAndReport, ReportBuilder } from './report';
 
 /** Events that are applied in one transaction. */
 const BATCH_SIZE = 100;
-/** Of single events, the few that the ledger does not keep are asked of Stripe one by one. */
 const NOT_FOUND = 404;
 
-/** Applies the given events; one that the ledger does not know is fetched from Stripe. */
+/** Applies the given events. Those that the ledger lacks are fetched from Stripe. */
 export async function retryEvents(
-  dependencies: EventDependencies,
+  work: StripeWork,
   { events, dryRun }: { events: readonly string[]; dryRun: boolean },
 ): Promise<EventsReport> {
   const report = new ReportBuilder();
   for (const ids of chunksOf([...new Set(events)], BATCH_SIZE)) {
-    const stored = await storedEvents(dependencies.client, ids);
-    const outcomes = await retry(
-      dependencies,
-      ids.map((id) => stored.get(id) ?? { id }),
-      dryRun,
-    );
-    for (const outcome of outcomes) report.add(outcome);
+    const stored = await storedEvents(work.client, ids);
+    const candidates = ids.map((id): Candidate => stored.get(id) ?? { id });
+    report.add(...(await retry(work, candidates, dryRun)));
   }
-  return report.report('retry', dryRun, undefined);
+  return report.build('retry', dryRun);
 }
 
-/** Applies every event that the ledger has as not processed, each once: what fails again is not tried twice. */
+/** Applies every event that the ledger has as not processed, each once: one that fails again is not tried a second time. */
 export async function retryFailed(
-  dependencies: EventDependencies,
+  work: StripeWork,
   { after = '', dryRun }: { after?: string | undefined; dryRun: boolean },
 ): Promise<EventsReport> {
   const report = new ReportBuilder();
   for (let last = after; ;) {
-    const events = await unprocessedEvents(dependencies.client, last, BATCH_SIZE);
-    const next = events.at(-1)?.id;
-    if (next === undefined) return report.report('retry', dryRun, undefined);
-    if (dependencies.stop.aborted) {
-      return report.report('retry', dryRun, { action: 'retry', events: 'failed', after: last, dryRun });
+    const events = await unprocessedEvents(work.client, last, BATCH_SIZE);
+    const newLast = events.at(-1)?.id;
+    if (newLast === undefined) return report.build('retry', dryRun);
+    if (work.stop.aborted) {
+      return report.build('retry', dryRun, { action: 'retry', events: 'failed', after: last, dryRun });
     }
-    for (const outcome of await retry(dependencies, events, dryRun)) report.add(outcome);
-    last = next;
+    report.add(...(await retry(work, events, dryRun)));
+    last = newLast;
   }
 }
 
+/** An event to retry; only its id when the ledger lacks it. */
 type Candidate = StoredEvent | { readonly id: string; readonly status?: undefined };
 
-async function retry(
-  dependencies: EventDependencies,
-  candidates: readonly Candidate[],
-  dryRun: boolean,
-): Promise<ReportedEvent[]> {
-  const settled: ReportedEvent[] = [];
+async function retry(work: StripeWork, candidates: readonly Candidate[], dryRun: boolean): Promise<ReportedEvent[]> {
+  const reports: ReportedEvent[] = [];
   const events: StripeEvent[] = [];
   for (const candidate of candidates) {
     if (candidate.status === 'processed') {
-      settled.push({ ...describeStored(candidate), outcome: 'already_processed' });
+      const { id, type, occurred_at } = candidate;
+      reports.push({ id, type, created: occurred_at.toISOString(), outcome: 'alreadyProcessed' });
       continue;
     }
-    const event = await wholeEvent(dependencies, candidate);
-    if (event === undefined) settled.push({ id: candidate.id, outcome: 'not_found' });
-    else if (dryRun) settled.push({ ...describe(event), outcome: 'would_apply' });
+    const event = await wholeEvent(work, candidate);
+    if (event === undefined) reports.push({ id: candidate.id, outcome: 'notFound' });
     else events.push(event);
   }
-  return [...settled, ...(events.length === 0 ? [] : await applyAndReport(dependencies, events))];
+  return [...reports, ...(await applyAndReport(work, events, dryRun))];
 }
 
-/** The event as the ledger keeps it, or as Stripe has it when the ledger could not keep it. */
-async function wholeEvent({ stripe, call }: EventDependencies, candidate: Candidate): Promise<StripeEvent | undefined> {
+/** The event as the ledger keeps it, or else as Stripe has it; `undefined` when Stripe does not have it either. */
+async function wholeEvent({ stripe, call }: StripeWork, candidate: Candidate): Promise<StripeEvent | undefined> {
   if (candidate.status !== undefined) {
     try {
       return readEvent(candidate.payload);
     } catch {
-      // It could not be stored, so the ledger has only its name.
+      // The event could not be stored when it arrived: the ledger has only its id.
     }
   }
   try {
@@ -87,8 +79,4 @@ async function wholeEvent({ stripe, call }: EventDependencies, candidate: Candid
     if (cause instanceof Stripe.errors.StripeError && cause.statusCode === NOT_FOUND) return undefined;
     throw error;
   }
-}
-
-function describeStored({ id, type, occurred_at }: StoredEvent): Omit<ReportedEvent, 'outcome'> {
-  return { id, type, created: occurred_at.toISOString() };
 }

@@ -29,12 +29,12 @@ export const heal: Step = {
 
     const summary = (await platform.invoke('reconciliation', HEAL_NOW)) as ReconciliationReport;
     tell(
-      `reconciliation: ${summary.events_checked} events checked, ${summary.events_missed} missed; ` +
+      `reconciliation: ${summary.eventsChecked} events checked, ${summary.eventsMissed} missed; ` +
         `${summary.subscriptions_checked} subscriptions and ${summary.purchases_checked} purchases compared, ` +
         `${summary.drift_detected} drifted; ${summary.corrected} corrected; ${duration(summary.durationMs)}`,
     );
     check(summary.status === 'complete', `the run is ${summary.status}`);
-    check(summary.events_missed === 1, `${summary.events_missed} events were missed, expected 1`);
+    check(summary.eventsMissed === 1, `${summary.eventsMissed} events were missed, expected 1`);
 
     const after = await statusOf(billing, scenario.healable);
     const row = (await readLedger(billing)).get(event.id);

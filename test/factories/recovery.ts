@@ -1,12 +1,13 @@
 import type { Client } from 'pg';
-import { reconcile, type ReconciliationSummary } from '../../lambdas/reconciliation/core';
+import type { ReconciliationReport } from '../../lambdas/reconciliation/contract';
+import { reconcile } from '../../lambdas/reconciliation/core';
 import type { StripeStandIn } from '../../local/stripe/stand-in';
 import { asAdministrator } from '../support/database';
-import { silentLog } from './archive';
+import { silentLog } from '../support/log';
 import { stripeWork } from './stripe-work';
 
 /** Compares a database with Stripe and changes nothing. */
-export async function compareWithStripe(stripe: StripeStandIn, client: Client): Promise<ReconciliationSummary> {
+export async function compareWithStripe(stripe: StripeStandIn, client: Client): Promise<ReconciliationReport> {
   return reconcile({ ...stripeWork(stripe, client), log: silentLog }, { daysBack: 7, dryRun: true, settleSeconds: 0 });
 }
 

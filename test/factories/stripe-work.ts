@@ -1,3 +1,4 @@
+import { SQSClient } from '@aws-sdk/client-sqs';
 import type { ClientBase } from 'pg';
 import { applyEvents } from '../../core/billing/apply-events';
 import { createStripe } from '../../core/providers/stripe/client';
@@ -5,6 +6,8 @@ import { pacedCaller } from '../../core/providers/stripe/paced-caller';
 import { stripeProvider } from '../../core/providers/stripe/provider';
 import { readEvent } from '../../core/providers/stripe/shapes';
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
+import { replayRequest, type EventsReport, type ReplayRequest } from '../../lambdas/replay/contract';
+import { replay } from '../../lambdas/replay/core';
 import type { StripeStandIn } from '../../local/stripe/stand-in';
 
 /** Changes at Stripe, by the events about them. */
@@ -34,6 +37,16 @@ export function stripeWork(
     stop: new AbortController().signal,
     ...overrides,
   };
+}
+
+export type EventsRequest = Exclude<ReplayRequest, { action: 'redrive' }>;
+
+/** Calls the core of replay, as its handler does, for a request that needs no queue. */
+export async function replayEvents(work: StripeWork, request: EventsRequest): Promise<EventsReport> {
+  const queues = { sqs: new SQSClient({}), queueUrl: '', deadLetterQueueUrl: '', stop: work.stop };
+  const report = await replay({ ...queues, useStripe: (run) => run(work) }, replayRequest.parse(request));
+  if (report.action === 'redrive') throw new Error('unreachable');
+  return report;
 }
 
 export const unpacedCaller = () => pacedCaller({ callsPerSecond: 10_000, firstBackoffMs: 1 });

@@ -84,7 +84,7 @@ describe('reconciliation', () => {
     const reconciliation = await start('reconciliation');
 
     const first = reconciliation.invoke({ dryRun: false });
-    expect(await first.result).toMatchObject({ status: 'complete', events_missed: 1, subscriptions_checked: 1 });
+    expect(await first.result).toMatchObject({ status: 'complete', eventsMissed: 1, subscriptions_checked: 1 });
     expect(metricsOf(first.records, 'reconciliation')).toEqual({
       ReconciliationSucceeded: 1,
       DriftDetected: 1,
@@ -93,7 +93,7 @@ describe('reconciliation', () => {
     });
 
     const second = reconciliation.invoke({ dryRun: false, settleSeconds: 0 });
-    expect(await second.result).toMatchObject({ events_missed: 1, subscriptions_checked: 2 });
+    expect(await second.result).toMatchObject({ eventsMissed: 1, subscriptions_checked: 2 });
   });
 
   test('out of time is interrupted, neither succeeded nor failed', async () => {

@@ -2,14 +2,12 @@ import type { Client } from 'pg';
 import { cleanUp } from '../../lambdas/cleanup/core';
 import { recompute } from '../../lambdas/entitlements/recompute';
 import { reconcile } from '../../lambdas/reconciliation/core';
-import { walkRange } from '../../lambdas/replay/event-range';
-import { retryEvents, retryFailed } from '../../lambdas/replay/retry';
 import { createCache } from '../../core/cache/connection';
 import { createEntitlementCache } from '../../core/entitlements/entitlement-cache';
 import { gatherEntitlementUpdates } from '../../core/entitlements/recompute';
 import { readEntitlements } from '../../core/entitlements/read';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
-import { stripeWork } from '../factories/stripe-work';
+import { replayEvents, stripeWork, type EventsRequest } from '../factories/stripe-work';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { putRules, RULES } from '../support/entitlements';
 import { silentLog } from '../support/log';
@@ -74,7 +72,8 @@ afterAll(() => Promise.all([database.drop(), stripe.stop()]));
 
 const dependencies = () => stripeWork(stripe, client, { apply: { afterStore: gatherEntitlementUpdates().afterStore } });
 const noCache = createEntitlementCache(createCache({ url: '', onUnavailable: () => undefined }));
-const dayAgo = () => new Date(Date.now() - 86_400_000);
+const dayAgo = () => new Date(Date.now() - 86_400_000).toISOString();
+const replay = (request: EventsRequest) => replayEvents(dependencies(), request);
 const again = (scope: Parameters<typeof recompute>[1]) => {
   let batches = 2;
   return recompute({ client, cache: noCache, hasTime: () => (batches -= 1) >= 0, log: silentLog }, scope);
@@ -98,10 +97,10 @@ const WORK: readonly (readonly [string, () => Promise<unknown>, Work])[] = [
     // Where the lanes of the list are parted, and what Stripe did not list.
     { whole: ['percentile_disc', 'reconciliation_listed_subscriptions AS listed'] },
   ],
-  ['a report of gaps', () => walkRange(dependencies(), { action: 'gaps', from: dayAgo(), dryRun: true }), {}],
-  ['a replay', () => walkRange(dependencies(), { action: 'replay', from: dayAgo(), dryRun: false }), {}],
-  ['a retry of one event', () => retryEvents(dependencies(), { events: ['evt_1', 'evt_2'], dryRun: true }), {}],
-  ['a retry of all that failed', () => retryFailed(dependencies(), { dryRun: true }), {}],
+  ['a report of gaps', () => replay({ action: 'gaps', from: dayAgo() }), {}],
+  ['a replay', () => replay({ action: 'replay', from: dayAgo(), dryRun: false }), {}],
+  ['a retry of one event', () => replay({ action: 'retry', events: ['evt_1', 'evt_2'] }), {}],
+  ['a retry of all that failed', () => replay({ action: 'retry', events: 'failed' }), {}],
   [
     'reading entitlements',
     () =>

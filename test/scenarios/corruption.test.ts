@@ -1,10 +1,9 @@
 import type { Client } from 'pg';
-import { walkRange } from '../../lambdas/replay/event-range';
 import { verifyDatabase } from '../../lambdas/verify/core';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
 import { type ArchiveSite, contentOf, createArchiveSite } from '../factories/archive';
 import { businessOf, compareWithStripe } from '../factories/recovery';
-import { deliver, stripeWork, type Deliveries } from '../factories/stripe-work';
+import { deliver, replayEvents, stripeWork, type Deliveries } from '../factories/stripe-work';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
 const SLOT = '2026-11-21T06:00:00Z';
@@ -86,10 +85,10 @@ test('scenario 1: a corrupted billing database is restored, verified, taken into
     // Find the gaps that the backup leaves, and replay them.
     const dependencies = stripeWork(stripe, recovered);
     // Stripe's times are whole seconds, and an event may be a while under way.
-    const from = new Date(Date.parse(restored.archivedAt) - 3_600_000);
+    const from = new Date(Date.parse(restored.archivedAt) - 3_600_000).toISOString();
     const missed = [...beforeIncident, ...neverArrived].map(({ event }) => event.id).toSorted();
 
-    const gaps = await walkRange(dependencies, { action: 'gaps', from, dryRun: true });
+    const gaps = await replayEvents(dependencies, { action: 'gaps', from });
     expect(
       gaps.events
         .filter(({ outcome }) => outcome === 'missing')
@@ -97,16 +96,16 @@ test('scenario 1: a corrupted billing database is restored, verified, taken into
         .toSorted(),
     ).toEqual(missed);
 
-    const replayed = await walkRange(dependencies, { action: 'replay', from, dryRun: false });
+    const replayed = await replayEvents(dependencies, { action: 'replay', from, dryRun: false });
     const received = deliveries.length + waiting.length + resumed.length;
-    expect(replayed.outcomes).toEqual({ processed: missed.length, already_processed: received });
+    expect(replayed.outcomes).toEqual({ processed: missed.length, alreadyProcessed: received });
 
     // As if nothing had happened; and once more changes nothing.
     expect(await businessOf(targetDatabase)).toEqual(await businessOf(spared.name));
     // The corrupted database is still there, as it was, to find out what happened.
     expect(await contentOf(site.source.name)).toEqual(corrupted);
-    const again = await walkRange(dependencies, { action: 'replay', from, dryRun: false });
-    expect(again.outcomes).toEqual({ already_processed: missed.length + received });
+    const again = await replayEvents(dependencies, { action: 'replay', from, dryRun: false });
+    expect(again.outcomes).toEqual({ alreadyProcessed: missed.length + received });
     expect((await compareWithStripe(stripe, recovered)).drift_detected).toBe(
       (await compareWithStripe(stripe, untouched)).drift_detected,
     );

@@ -1,7 +1,9 @@
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
-import { reconcile, type ReconciliationOptions, type ReconciliationSummary } from '../../lambdas/reconciliation/core';
+import type { ReconciliationReport } from '../../lambdas/reconciliation/contract';
+import { reconcile, type ReconciliationOptions } from '../../lambdas/reconciliation/core';
+import type { EventsReport } from '../../lambdas/replay/contract';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
-import { deliver, stripeWork, type Deliveries } from '../factories/stripe-work';
+import { deliver, replayEvents, stripeWork, type Deliveries, type EventsRequest } from '../factories/stripe-work';
 import { useBillingDatabase, type BillingDatabase } from './billing';
 import { silentLog } from './log';
 
@@ -14,7 +16,8 @@ export interface StripeAndDatabase extends BillingDatabase {
   readonly reconcile: (
     options?: Partial<ReconciliationOptions>,
     overrides?: Partial<StripeWork>,
-  ) => Promise<ReconciliationSummary>;
+  ) => Promise<ReconciliationReport>;
+  readonly replay: (request: EventsRequest, overrides?: Partial<StripeWork>) => Promise<EventsReport>;
 }
 
 /** An empty Stripe and an empty billing database for every test of the file. */
@@ -31,6 +34,7 @@ export function useStripeAndDatabase(): StripeAndDatabase {
     stripe: () => stripe,
     deliver: (...deliveries) => deliver(billing.client(), deliveries),
     work,
+    replay: (request, overrides) => replayEvents(work(overrides), request),
     reconcile: (options, overrides) =>
       reconcile({ ...work(overrides), log: silentLog }, { daysBack: 7, dryRun: false, settleSeconds: 0, ...options }),
   };

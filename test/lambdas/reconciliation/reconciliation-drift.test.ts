@@ -55,7 +55,7 @@ test.each([
 test('a subscription that the database lacks is stored, however old it is', async () => {
   stripe().state.createSubscription({ created: daysAgoSeconds(90) });
 
-  expect(await reconcile()).toMatchObject({ events_missed: 0, drift_detected: 1, corrected: 1 });
+  expect(await reconcile()).toMatchObject({ eventsMissed: 0, drift_detected: 1, corrected: 1 });
   expect(await rows('SELECT kind FROM billing.reconciliation_findings')).toEqual([{ kind: 'missing_locally' }]);
   expect(await rows('SELECT count(*)::int FROM billing.subscription_items')).toEqual([{ count: 1 }]);
 });
@@ -78,8 +78,8 @@ test('a dry run reports the same drift and corrects nothing', async () => {
   await client().query(`UPDATE billing.subscriptions SET status = 'past_due'`);
 
   expect(await reconcile({ dryRun: true })).toMatchObject({
-    dry_run: true,
-    events_missed: 1,
+    dryRun: true,
+    eventsMissed: 1,
     drift_detected: 3,
     corrected: 0,
   });
@@ -133,7 +133,7 @@ test('a refund in the window of a charge before it corrects both', async () => {
     [event.id],
   );
 
-  expect(await reconcile()).toMatchObject({ events_missed: 0, charges_checked: 1, drift_detected: 2, corrected: 2 });
+  expect(await reconcile()).toMatchObject({ eventsMissed: 0, chargesChecked: 1, drift_detected: 2, corrected: 2 });
   expect(await rows('SELECT object_type, kind, field FROM billing.reconciliation_findings ORDER BY 1')).toEqual([
     { object_type: 'charge', kind: 'field_differs', field: 'amount_refunded' },
     { object_type: 'refund', kind: 'missing_locally', field: null },

@@ -101,8 +101,8 @@ test('one reconciliation corrects the database whichever deliveries were dropped
             { daysBack: 1, dryRun: false, settleSeconds: 0 },
           );
 
-        expect(await run()).toMatchObject({ events_missed: deliverer.dropped.length });
-        expect(await run()).toMatchObject({ events_missed: 0, drift_detected: 0 });
+        expect(await run()).toMatchObject({ eventsMissed: deliverer.dropped.length });
+        expect(await run()).toMatchObject({ eventsMissed: 0, drift_detected: 0 });
         const { state } = stripe;
         const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
         expect(await rows('SELECT id, status FROM billing.subscriptions ORDER BY id COLLATE "C"')).toEqual(

@@ -13,11 +13,11 @@ test('a run that finds no drift counts everything that it checked', async () => 
 
   expect(await reconcile()).toMatchObject({
     status: 'complete',
-    events_checked: 4,
-    events_missed: 0,
+    eventsChecked: 4,
+    eventsMissed: 0,
     subscriptions_checked: 1,
     purchases_checked: 1,
-    charges_checked: 1,
+    chargesChecked: 1,
     drift_detected: 0,
     corrected: 0,
     errors: 0,
@@ -35,12 +35,12 @@ test('events that were never received are applied like delivered ones, and a sec
   state.refundCharge(state.chargeOf(session).id, 1_000);
 
   // The fifth is the refund as an object of its own, for which the stand-in creates no event.
-  expect(await reconcile()).toMatchObject({ events_missed: 4, corrected: 5, drift_detected: 5 });
+  expect(await reconcile()).toMatchObject({ eventsMissed: 4, corrected: 5, drift_detected: 5 });
   expect(await rows(`SELECT source, status, count(*)::int FROM billing.webhook_events GROUP BY 1, 2`)).toEqual([
     { source: 'reconciliation', status: 'processed', count: 4 },
   ]);
   expect(await rows('SELECT amount FROM billing.refund_entries')).toEqual([{ amount: '1000' }]);
-  expect(await reconcile()).toMatchObject({ events_missed: 0, drift_detected: 0 });
+  expect(await reconcile()).toMatchObject({ eventsMissed: 0, drift_detected: 0 });
 });
 
 test('an event of every type that the endpoint takes is found when it was never received', async () => {
@@ -48,7 +48,7 @@ test('an event of every type that the endpoint takes is found when it was never 
     stripe().state.events.put(eventObject(type, objectFor(type), { created: daysAgoSeconds(1) }));
   }
 
-  expect(await reconcile()).toMatchObject({ events_missed: ENDPOINT_EVENT_TYPES.length });
+  expect(await reconcile()).toMatchObject({ eventsMissed: ENDPOINT_EVENT_TYPES.length });
   expect(await rows(`SELECT type FROM billing.webhook_events WHERE status = 'processed' ORDER BY type`)).toEqual(
     ENDPOINT_EVENT_TYPES.toSorted().map((type) => ({ type })),
   );
@@ -75,8 +75,8 @@ test('lists longer than a page are read to their end', async () => {
   for (let index = 0; index < 230; index += 1) stripe().state.createSubscription();
 
   expect(await reconcile()).toMatchObject({
-    events_checked: 230,
-    events_missed: 230,
+    eventsChecked: 230,
+    eventsMissed: 230,
     subscriptions_checked: 230,
     corrected: 230,
   });

@@ -46,7 +46,7 @@ test('a missed event that cannot be applied is recorded as failed, and fails onl
     { status: 'failed', count: 1 },
     { status: 'processed', count: 1 },
   ]);
-  expect(await reconcile()).toMatchObject({ status: 'complete', events_missed: 0 });
+  expect(await reconcile()).toMatchObject({ status: 'complete', eventsMissed: 0 });
 });
 
 test('a page whose findings cannot be recorded corrects nothing and counts nothing', async () => {

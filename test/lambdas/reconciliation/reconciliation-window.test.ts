@@ -9,7 +9,7 @@ test('a run looks back to the last complete one, however long ago that was', asy
   await reconcile({ daysBack: 1 }, clockDaysAgo(20));
   stripe().state.completeCheckout({ created: daysAgoSeconds(15), mode: 'setup' });
 
-  expect(await reconcile({ daysBack: 1 })).toMatchObject({ events_missed: 1 });
+  expect(await reconcile({ daysBack: 1 })).toMatchObject({ eventsMissed: 1 });
 });
 
 test('a dry run and a failed run do not count as the last complete one', async () => {
@@ -19,7 +19,7 @@ test('a dry run and a failed run do not count as the last complete one', async (
   await expect(reconcile({ daysBack: 1 }, failing)).rejects.toThrow('Stripe is down');
   stripe().state.completeCheckout({ created: daysAgoSeconds(15), mode: 'setup' });
 
-  expect(await reconcile({ daysBack: 1 })).toMatchObject({ events_missed: 1 });
+  expect(await reconcile({ daysBack: 1 })).toMatchObject({ eventsMissed: 1 });
 });
 
 test('a run leaves what may still be delivered to the next run, which finds it', async () => {
@@ -34,11 +34,11 @@ test('a run leaves what may still be delivered to the next run, which finds it',
   await deliver(state.createSubscription({ created: minutesAgo(14) }));
 
   expect(await reconcile({ settleSeconds: SETTLE_SECONDS })).toMatchObject({
-    events_checked: 1,
-    events_missed: 1,
+    eventsChecked: 1,
+    eventsMissed: 1,
     subscriptions_checked: 1,
     purchases_checked: 0,
-    charges_checked: 0,
+    chargesChecked: 0,
     drift_detected: 1,
   });
   expect(await rows('SELECT object_id FROM billing.reconciliation_findings')).toEqual([
@@ -47,7 +47,7 @@ test('a run leaves what may still be delivered to the next run, which finds it',
 
   const later = { clock: () => new Date(startedAtMs + 30 * 60_000) };
   expect(await reconcile({ daysBack: 1, settleSeconds: SETTLE_SECONDS }, later)).toMatchObject({
-    events_missed: 4,
+    eventsMissed: 4,
     subscriptions_checked: 3,
   });
   expect(await rows(`SELECT id FROM billing.subscriptions WHERE id = '${underWay.object.id}'`)).toHaveLength(1);

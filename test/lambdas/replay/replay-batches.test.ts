@@ -11,7 +11,7 @@ const messageArbitrary = fc
   });
 const bytesIn = (batch: readonly Message[]) => batch.reduce((sum, message) => sum + bytesOf(message), 0);
 
-test('parked messages of any size go in batches that SQS takes, each once and in order, in as few as that allows', () => {
+test('messages of any size are split into as few batches as SQS allows, each message once and in order', () => {
   fc.assert(
     fc.property(fc.array(messageArbitrary, { maxLength: 30 }), (messages) => {
       const batches = batchesOf(messages);
@@ -31,7 +31,7 @@ test('parked messages of any size go in batches that SQS takes, each once and in
   );
 });
 
-test('attributes count with their names, types and values', () => {
+test('the size of a message counts its attributes with their names, types and values', () => {
   const attributes = {
     é: { DataType: 'String', StringValue: '€' },
     b: { DataType: 'Binary', BinaryValue: new Uint8Array(5) },

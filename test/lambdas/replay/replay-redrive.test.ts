@@ -55,12 +55,12 @@ const events = (count: number) => Array.from({ length: count }, (_, index) => `e
 test('every parked message is moved back with its body, and none stays', async () => {
   await park(23);
 
-  expect(await run({})).toEqual({ action: 'redrive', dry_run: false, parked: 23, moved: 23 });
+  expect(await run({})).toEqual({ action: 'redrive', dryRun: false, parked: 23, moved: 23 });
   expect(await bodies(queueUrl)).toEqual(events(23));
   expect(await bodies(deadLetterQueueUrl)).toEqual([]);
 });
 
-test('messages that are too large to go together are moved all the same', async () => {
+test('messages that are too large for one batch are all moved', async () => {
   await park(5, (index) => `${index}`.padEnd(300_000, '€x'));
 
   expect(await run({})).toMatchObject({ parked: 5, moved: 5 });
@@ -68,21 +68,21 @@ test('messages that are too large to go together are moved all the same', async 
   expect(await bodies(deadLetterQueueUrl)).toEqual([]);
 });
 
-test('a dry run counts them and moves none', async () => {
+test('a dry run counts the parked messages and moves none', async () => {
   await park(3);
 
-  expect(await run({ dryRun: true })).toEqual({ action: 'redrive', dry_run: true, parked: 3, moved: 0 });
+  expect(await run({ dryRun: true })).toEqual({ action: 'redrive', dryRun: true, parked: 3, moved: 0 });
   expect(await visible(deadLetterQueueUrl)).toBe(3);
 });
 
-test('a limit moves no more than that', async () => {
+test('a limit moves no more messages than it says', async () => {
   await park(13);
 
   expect(await run({ limit: 12 })).toMatchObject({ parked: 13, moved: 12 });
   expect(await visible(queueUrl)).toBe(12);
 });
 
-test('out of time, it answers with the request that goes on', async () => {
+test('a redrive that is out of time answers with the request that continues', async () => {
   await park(2);
   const timeIsUp = new AbortController();
   timeIsUp.abort();
@@ -90,7 +90,7 @@ test('out of time, it answers with the request that goes on', async () => {
   expect(await run({}, timeIsUp.signal)).toMatchObject({ moved: 0, next: { action: 'redrive', limit: 2 } });
 });
 
-test('killed between sending and deleting, no message is lost: each is in one queue or in both', async () => {
+test('a redrive that is killed between sending and deleting loses no message: each is in one queue or in both', async () => {
   await park(10);
   const send = sqs.send.bind(sqs);
   jest.spyOn(sqs, 'send').mockImplementation((command: unknown) => {
@@ -109,7 +109,7 @@ test('killed between sending and deleting, no message is lost: each is in one qu
   expect((await sqs.send(command)).Attributes).toEqual({ ApproximateNumberOfMessagesNotVisible: '10' });
 });
 
-test('killed before sending, every message is still parked', async () => {
+test('a redrive that is killed before sending leaves every message parked', async () => {
   await park(10);
   const send = sqs.send.bind(sqs);
   jest.spyOn(sqs, 'send').mockImplementation((command: unknown) => {

@@ -1,52 +1,21 @@
-import type { Client } from 'pg';
-import { applyEvents } from '../../../core/billing/apply-events';
-import { stripeProvider } from '../../../core/providers/stripe/provider';
-import { readEvent } from '../../../core/providers/stripe/shapes';
-import { createStripe } from '../../../core/providers/stripe/client';
-import { pacedCaller } from '../../../core/providers/stripe/paced-caller';
-import type { EventDependencies } from '../../../lambdas/replay/dependencies';
-import { walkRange } from '../../../lambdas/replay/event-range';
-import { retryEvents, retryFailed } from '../../../lambdas/replay/retry';
-import { startStripeStandIn, type StripeStandIn } from '../../../local/stripe/stand-in';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { nowSeconds, useStripeAndDatabase } from '../../support/stripe';
 
-let database: TestDatabase;
-let stripe: StripeStandIn;
-let client: Client;
+const { client, deliver, replay, rows, stripe, work } = useStripeAndDatabase();
 
-beforeEach(async () => {
-  [database, stripe] = await Promise.all([createTestDatabase('billing'), startStripeStandIn()]);
-  client = await database.client();
-});
-afterEach(() => Promise.all([database.drop(), stripe.stop()]));
-
-const dependencies = (stop = new AbortController().signal): EventDependencies => ({
-  client,
-  stripe: createStripe('sk_test_1', stripe.url),
-  call: pacedCaller({ callsPerSecond: 10_000, firstBackoffMs: 1 }),
-  clock: () => new Date(),
-  apply: {},
-  stop,
-});
-const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000);
-const secondsOf = (date: Date) => Math.floor(date.getTime() / 1000);
-const deliver = (...changes: { event: object }[]) =>
-  applyEvents(
-    client,
-    stripeProvider,
-    changes.map(({ event }) => ({ event: readEvent(event), source: 'webhook', receivedAt: new Date() })),
-  );
-const rows = async (sql: string) => (await client.query(sql)).rows;
+const hoursAgoSeconds = (hours: number) => nowSeconds() - hours * 3_600;
+const isoTime = (seconds: number) => new Date(seconds * 1_000).toISOString();
+const dayAgo = () => isoTime(hoursAgoSeconds(24));
 const ledger = () => rows('SELECT id, status FROM billing.webhook_events ORDER BY occurred_at, id');
 
-/** Three subscriptions at Stripe: one that was received, one that failed, and one whose event was never received. */
-async function story() {
-  const made = [3, 2, 1].map((hours) => stripe.state.createSubscription({ created: secondsOf(hoursAgo(hours)) }));
-  const [received, failed, missing] = made.map(({ event }) => event);
+/** Three subscriptions at Stripe: the event of one was received, of one failed, and of one was never received. */
+async function createThree() {
+  const [received, failed, missing] = [3, 2, 1]
+    .map((hours) => stripe().state.createSubscription({ created: hoursAgoSeconds(hours) }))
+    .map(({ event }) => event);
   if (received === undefined || failed === undefined || missing === undefined) throw new Error('unreachable');
   await deliver({ event: received });
-  // Its effect was refused when it came, for a reason that is gone now.
-  await client.query(
+  // It was refused when it arrived, for a reason that has gone.
+  await client().query(
     `INSERT INTO billing.webhook_events (id, type, livemode, source, status, attempts, error, occurred_at, received_at, payload)
      VALUES ($1, $2, false, 'webhook', 'failed', 3, 'it was refused', to_timestamp($3), now(), $4)`,
     [failed.id, failed.type, failed.created, failed],
@@ -55,12 +24,12 @@ async function story() {
 }
 
 describe('gaps', () => {
-  test('names what is missing and what failed in the range, and changes nothing', async () => {
-    const { failed, missing } = await story();
+  test('names the missing and the failed events of the range, and changes nothing', async () => {
+    const { failed, missing } = await createThree();
 
-    const report = await walkRange(dependencies(), { action: 'gaps', from: hoursAgo(24), dryRun: true });
+    const report = await replay({ action: 'gaps', from: dayAgo() });
 
-    expect(report).toMatchObject({ checked: 3, outcomes: { already_processed: 1, failed: 1, missing: 1 } });
+    expect(report).toMatchObject({ checked: 3, outcomes: { alreadyProcessed: 1, failed: 1, missing: 1 } });
     expect(report.events).toEqual([
       expect.objectContaining({ id: missing.id, type: missing.type, outcome: 'missing' }),
       expect.objectContaining({ id: failed.id, outcome: 'failed', error: 'it was refused' }),
@@ -68,127 +37,152 @@ describe('gaps', () => {
     expect(await rows('SELECT count(*)::int FROM billing.subscriptions')).toEqual([{ count: 1 }]);
   });
 
-  test('the range includes its start and excludes its end', async () => {
-    const { event } = stripe.state.createSubscription({ created: secondsOf(hoursAgo(2)) });
-    const at = new Date(event.created * 1000);
-    const checked = async (from: Date, to: Date) =>
-      (await walkRange(dependencies(), { action: 'gaps', from, to, dryRun: true })).checked;
+  test('includes the start of the range and excludes its end', async () => {
+    const { event } = stripe().state.createSubscription({ created: hoursAgoSeconds(2) });
+    const checked = async (from: number, to: number) =>
+      (await replay({ action: 'gaps', from: isoTime(from), to: isoTime(to) })).checked;
 
-    expect(await checked(at, new Date(at.getTime() + 1_000))).toBe(1);
-    expect(await checked(hoursAgo(5), at)).toBe(0);
+    expect(await checked(event.created, event.created + 1)).toBe(1);
+    expect(await checked(hoursAgoSeconds(5), event.created)).toBe(0);
   });
 
-  test('a range that begins before what Stripe still lists is refused, with the earliest moment', async () => {
-    const asked = walkRange(dependencies(), { action: 'gaps', from: hoursAgo(31 * 24), dryRun: true });
+  test('refuses a range that begins before the events that Stripe lists, and names the earliest time', async () => {
+    const refused = replay({ action: 'gaps', from: isoTime(hoursAgoSeconds(31 * 24)) });
 
-    await expect(asked).rejects.toMatchObject({
+    await expect(refused).rejects.toMatchObject({
       code: 'invalid_request',
-      message: expect.stringMatching(/^from: Stripe lists the events of the last 30 days only, so from \d{4}-/),
+      message: expect.stringMatching(/^from: Stripe lists only the events of the last 30 days, from \d{4}-/),
     });
+  });
+
+  test('refuses a range that ends before it begins', async () => {
+    const refused = replay({ action: 'gaps', from: dayAgo(), to: isoTime(hoursAgoSeconds(25)) });
+
+    await expect(refused).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: 'to: expected a time after `from`',
+    });
+  });
+
+  test('out of time, answers with a request for the rest of the range', async () => {
+    const [from, to] = [dayAgo(), isoTime(hoursAgoSeconds(1))];
+
+    const report = await replay({ action: 'gaps', from, to }, { stop: AbortSignal.abort() });
+
+    expect(report).toMatchObject({ checked: 0, dryRun: true, next: { action: 'gaps', from, to } });
   });
 });
 
 describe('replay', () => {
-  test('applies what is missing or failed in the range, and a second time nothing', async () => {
-    await story();
-    const replay = () => walkRange(dependencies(), { action: 'replay', from: hoursAgo(24), dryRun: false });
+  test('applies the missing and the failed events of the range, and nothing a second time', async () => {
+    await createThree();
+    const repeated = () => replay({ action: 'replay', from: dayAgo(), dryRun: false });
 
-    expect(await replay()).toMatchObject({ checked: 3, outcomes: { already_processed: 1, processed: 2 } });
+    expect(await repeated()).toMatchObject({ checked: 3, outcomes: { alreadyProcessed: 1, processed: 2 } });
     expect(await rows('SELECT count(*)::int FROM billing.subscriptions')).toEqual([{ count: 3 }]);
-    expect(await replay()).toMatchObject({ outcomes: { already_processed: 3 }, events: [] });
+    expect(await repeated()).toMatchObject({ outcomes: { alreadyProcessed: 3 }, events: [] });
   });
 
-  test('a dry run says what it would apply, and applies nothing', async () => {
-    await story();
+  test('in a dry run says what it would apply, and applies nothing', async () => {
+    await createThree();
     const before = await ledger();
 
-    expect(await walkRange(dependencies(), { action: 'replay', from: hoursAgo(24), dryRun: true })).toMatchObject({
-      dry_run: true,
-      outcomes: { already_processed: 1, would_apply: 2 },
+    expect(await replay({ action: 'replay', from: dayAgo() })).toMatchObject({
+      dryRun: true,
+      outcomes: { alreadyProcessed: 1, wouldApply: 2 },
     });
     expect(await ledger()).toEqual(before);
   });
 
-  test('out of time, it answers with the range that is left, and going on with it misses nothing', async () => {
-    const newest = secondsOf(hoursAgo(1));
-    for (let index = 0; index < 250; index += 1) stripe.state.createSubscription({ created: newest - (index >> 1) });
+  test('reports an event that cannot be read as failed, and applies the others', async () => {
+    const { event } = stripe().state.createSubscription({ created: hoursAgoSeconds(2) });
+    stripe().state.createSubscription({ created: hoursAgoSeconds(1) });
+    stripe().state.events.put({ ...event, livemode: 'no' as never });
+
+    const report = await replay({ action: 'replay', from: dayAgo(), dryRun: false });
+
+    expect(report.outcomes).toEqual({ failed: 1, processed: 1 });
+    expect(report.events).toContainEqual(
+      expect.objectContaining({ id: event.id, outcome: 'failed', error: expect.stringContaining('livemode') }),
+    );
+  });
+
+  test('out of time, answers with a request for the rest of the range, which misses nothing', async () => {
+    const newest = hoursAgoSeconds(1);
+    for (let index = 0; index < 250; index += 1) stripe().state.createSubscription({ created: newest - (index >> 1) });
     const timeIsUp = new AbortController();
-    const base = dependencies(timeIsUp.signal);
+    const { call } = work();
     let calls = 0;
-    const report = await walkRange(
+    const report = await replay(
+      { action: 'replay', from: dayAgo(), dryRun: false },
       {
-        ...base,
+        stop: timeIsUp.signal,
         call: (request) => {
           calls += 1;
-          // Each of the type lists answers once; the second page of the one that has more does not come in time.
-          if (stripe.requests.filter(({ query }) => query.includes('starting_after')).length === 0 && calls < 5) {
-            return base.call(request);
+          // Each of the lists by type answers once; the second page of the list that has one does not arrive in time.
+          if (stripe().requests.filter(({ query }) => query.includes('starting_after')).length === 0 && calls < 5) {
+            return call(request);
           }
           timeIsUp.abort();
           return new Promise(() => undefined);
         },
       },
-      { action: 'replay', from: hoursAgo(24), dryRun: false },
     );
 
     expect(report.outcomes.processed).toBeLessThan(250);
-    if (report.next?.action !== 'replay') throw new Error('expected a request that goes on');
-    const { from, to } = report.next;
-    await walkRange(dependencies(), {
-      action: 'replay',
-      from: new Date(from),
-      to: new Date(to ?? ''),
-      dryRun: false,
-    });
+    if (report.next?.action !== 'replay') throw new Error('expected a request that continues');
+    expect(report.next.dryRun).toBe(false);
+    await replay(report.next);
     expect(await rows('SELECT count(*)::int FROM billing.subscriptions')).toEqual([{ count: 250 }]);
   });
 });
 
 describe('retry', () => {
-  test('applies a failed event from the ledger, without asking Stripe', async () => {
-    const { failed } = await story();
+  test('applies a failed event from the ledger, without a call to Stripe', async () => {
+    const { failed } = await createThree();
 
-    expect(await retryEvents(dependencies(), { events: [failed.id], dryRun: false })).toMatchObject({
+    expect(await replay({ action: 'retry', events: [failed.id], dryRun: false })).toMatchObject({
       outcomes: { processed: 1 },
     });
-    expect(stripe.requests).toEqual([]);
+    expect(stripe().requests).toEqual([]);
     expect(await rows(`SELECT status, error, attempts FROM billing.webhook_events WHERE id = '${failed.id}'`)).toEqual([
       { status: 'processed', error: null, attempts: 4 },
     ]);
   });
 
-  test('fetches what the ledger lacks, leaves alone what was processed, and names what nobody knows', async () => {
-    const { received, missing } = await story();
+  test('fetches what the ledger lacks, skips what was processed, and reports what Stripe does not have', async () => {
+    const { received, missing } = await createThree();
+    const events = [received.id, missing.id, 'evt_unknown'];
 
-    const report = await retryEvents(dependencies(), {
-      events: [received.id, missing.id, 'evt_nobody'],
-      dryRun: false,
-    });
+    const report = await replay({ action: 'retry', events, dryRun: false });
 
-    expect(report.outcomes).toEqual({ already_processed: 1, processed: 1, not_found: 1 });
+    expect(report.outcomes).toEqual({ alreadyProcessed: 1, processed: 1, notFound: 1 });
     expect(await rows('SELECT count(*)::int FROM billing.subscriptions')).toEqual([{ count: 2 }]);
   });
 
-  test('fetches an event that could not be stored when it came', async () => {
-    const { failed } = await story();
-    await client.query(`UPDATE billing.webhook_events SET payload = '{}' WHERE id = $1`, [failed.id]);
+  test('fetches an event that could not be stored when it arrived', async () => {
+    const { failed } = await createThree();
+    await client().query(`UPDATE billing.webhook_events SET payload = '{}' WHERE id = $1`, [failed.id]);
 
-    expect(await retryFailed(dependencies(), { dryRun: false })).toMatchObject({ outcomes: { processed: 1 } });
-    expect(stripe.requests).toHaveLength(1);
+    expect(await replay({ action: 'retry', events: 'failed', dryRun: false })).toMatchObject({
+      outcomes: { processed: 1 },
+    });
+    expect(stripe().requests).toHaveLength(1);
   });
 
-  test('all failed are tried once each; what fails again is reported with its reason', async () => {
-    const { object } = stripe.state.createSubscription();
+  test('tries every failed event once, and reports why one fails again', async () => {
+    const { state } = stripe();
+    const { object } = state.createSubscription();
     for (let index = 0; index < 150; index += 1) {
-      const { event } = stripe.state.updateSubscription(object.id, { currency: index === 70 ? 'euro' : 'usd' });
-      await client.query(
+      const { event } = state.updateSubscription(object.id, { currency: index === 70 ? 'euro' : 'usd' });
+      await client().query(
         `INSERT INTO billing.webhook_events (id, type, livemode, source, status, attempts, error, occurred_at, received_at, payload)
          VALUES ($1, $2, false, 'webhook', 'failed', 1, 'it was refused', now(), now(), $3)`,
         [event.id, event.type, event],
       );
     }
 
-    const report = await retryFailed(dependencies(), { dryRun: false });
+    const report = await replay({ action: 'retry', events: 'failed', dryRun: false });
 
     expect(report).toMatchObject({ checked: 150, outcomes: { processed: 149, failed: 1 } });
     expect(report.events.filter(({ outcome }) => outcome === 'failed')).toEqual([
@@ -196,26 +190,22 @@ describe('retry', () => {
     ]);
   });
 
-  test('a dry run names what it would apply, and applies nothing', async () => {
-    const { failed } = await story();
+  test('in a dry run names what it would apply, and applies nothing', async () => {
+    const { failed } = await createThree();
 
-    expect(await retryFailed(dependencies(), { dryRun: true })).toMatchObject({
-      dry_run: true,
-      events: [{ id: failed.id, outcome: 'would_apply' }],
+    expect(await replay({ action: 'retry', events: 'failed' })).toMatchObject({
+      dryRun: true,
+      events: [{ id: failed.id, outcome: 'wouldApply' }],
     });
     expect(await rows(`SELECT status FROM billing.webhook_events WHERE id = '${failed.id}'`)).toEqual([
       { status: 'failed' },
     ]);
   });
 
-  test('out of time, it answers with the request that goes on after the last event', async () => {
-    await story();
-    const timeIsUp = new AbortController();
-    timeIsUp.abort();
+  test('out of time, answers with a request that continues after the last event', async () => {
+    await createThree();
+    const request = { action: 'retry', events: 'failed', after: 'evt_0', dryRun: false } as const;
 
-    expect(await retryFailed(dependencies(timeIsUp.signal), { after: 'evt_0', dryRun: false })).toMatchObject({
-      checked: 0,
-      next: { action: 'retry', events: 'failed', after: 'evt_0', dryRun: false },
-    });
+    expect(await replay(request, { stop: AbortSignal.abort() })).toMatchObject({ checked: 0, next: request });
   });
 });

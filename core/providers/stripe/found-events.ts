@@ -1,0 +1,29 @@
+import { applyEvents, type EventOutcome, type ReceivedEvent } from '../../billing/apply-events';
+import { messageOf } from '../../runtime/errors';
+import { stripeProvider } from './provider';
+import { readEvent, type StripeEvent } from './shapes';
+import type { StripeWork } from './stripe-function';
+
+/**
+ * Applies events that were found rather than delivered, in one transaction, as if they had been delivered. An event that the
+ * ledger has already keeps the source under which it was recorded.
+ *
+ * @param found events as Stripe lists them or the ledger keeps them
+ * @returns the outcome of each event by its id; one that cannot be read has failed, and is not in the ledger
+ */
+export async function applyFoundEvents(
+  { client, clock, apply }: Pick<StripeWork, 'client' | 'clock' | 'apply'>,
+  found: readonly { readonly id: string }[],
+): Promise<ReadonlyMap<string, EventOutcome>> {
+  const receivedAt = clock();
+  const events: ReceivedEvent<StripeEvent>[] = [];
+  const unreadable: [string, EventOutcome][] = [];
+  for (const candidate of found) {
+    try {
+      events.push({ event: readEvent(candidate), source: 'reconciliation', receivedAt });
+    } catch (error) {
+      unreadable.push([candidate.id, { status: 'failed', error: messageOf(error) }]);
+    }
+  }
+  return new Map([...unreadable, ...(await applyEvents(client, stripeProvider, events, apply))]);
+}
