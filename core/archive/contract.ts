@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { databaseName, isoTime } from '../contract';
+import { databaseName, isoTime } from '../runtime/contract';
 
 /** Prefix in the archive bucket that the export role writes to. It is outside of the archives, which no export touches. */
 export const EXPORT_PREFIX = 'exports/';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { databaseName } from '../contract';
+import { databaseName } from '../runtime/contract';
 
 /**
  * Fields of a request that name a database, and where it is when that is not the configured place: a restored database

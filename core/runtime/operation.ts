@@ -1,7 +1,8 @@
 import type { Metrics } from '@aws-lambda-powertools/metrics';
 import type { Context } from 'aws-lambda';
 import type * as z from 'zod';
-import { DATABASE_NAMES, type OperationContract } from '../contract';
+import { DATABASE_NAMES } from '../contract';
+import type { OperationContract } from './contract';
 import { messageOf, OperationError } from './errors';
 import { readRequest } from './request';
 import { MetricUnit, type Telemetry } from './telemetry';

@@ -1,13 +1,11 @@
 import * as z from 'zod';
-import {
-  databaseName,
-  isoTime,
-  type BaseEnvironment,
-  type BillingDatabaseEnvironment,
-  type DatabaseName,
-  type MainDatabaseEnvironment,
-  type OperationContract,
+import type {
+  BaseEnvironment,
+  BillingDatabaseEnvironment,
+  DatabaseName,
+  MainDatabaseEnvironment,
 } from '../../core/contract';
+import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 
 export interface BackupEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
   readonly ARCHIVE_BUCKET: string;

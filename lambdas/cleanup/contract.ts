@@ -1,11 +1,6 @@
 import * as z from 'zod';
-import {
-  dryRun,
-  isoTime,
-  type BaseEnvironment,
-  type BillingDatabaseEnvironment,
-  type OperationContract,
-} from '../../core/contract';
+import type { BaseEnvironment, BillingDatabaseEnvironment } from '../../core/contract';
+import { dryRun, isoTime, type OperationContract } from '../../core/runtime/contract';
 
 export interface CleanupEnvironment extends BaseEnvironment, BillingDatabaseEnvironment {
   /**

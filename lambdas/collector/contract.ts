@@ -1,10 +1,6 @@
 import * as z from 'zod';
-import type {
-  BaseEnvironment,
-  BillingDatabaseEnvironment,
-  MainDatabaseEnvironment,
-  OperationContract,
-} from '../../core/contract';
+import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import type { OperationContract } from '../../core/runtime/contract';
 
 export interface CollectorEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
   /** RDS instance whose storage and memory are asked for, or empty when the database is not on RDS. */

@@ -1,12 +1,7 @@
 import * as z from 'zod';
 import type { CacheEnvironment } from '../../core/cache/contract';
-import {
-  dryRun,
-  isoTime,
-  type BaseEnvironment,
-  type BillingDatabaseEnvironment,
-  type OperationContract,
-} from '../../core/contract';
+import type { BaseEnvironment, BillingDatabaseEnvironment } from '../../core/contract';
+import { dryRun, isoTime, type OperationContract } from '../../core/runtime/contract';
 import { entitlementRules } from '../../core/entitlements/contract';
 
 export interface EntitlementsEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, CacheEnvironment {}

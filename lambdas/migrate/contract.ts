@@ -1,12 +1,6 @@
 import * as z from 'zod';
-import {
-  databaseName,
-  dryRun,
-  type BaseEnvironment,
-  type BillingDatabaseEnvironment,
-  type MainDatabaseEnvironment,
-  type OperationContract,
-} from '../../core/contract';
+import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import { databaseName, dryRun, type OperationContract } from '../../core/runtime/contract';
 
 export interface MigrateEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {}
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { CacheEnvironment } from '../../core/cache/contract';
-import { dryRun, type OperationContract, type StripeFunctionEnvironment } from '../../core/contract';
+import type { StripeFunctionEnvironment } from '../../core/contract';
+import { dryRun, type OperationContract } from '../../core/runtime/contract';
 
 export interface ReconciliationEnvironment extends StripeFunctionEnvironment, CacheEnvironment {
   /** Days that a run looks back for missed events and purchases; Stripe lists events for 30 days at most. */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { CacheEnvironment } from '../../core/cache/contract';
-import { dryRun, isoTime, type OperationContract, type StripeFunctionEnvironment } from '../../core/contract';
+import type { StripeFunctionEnvironment } from '../../core/contract';
+import { dryRun, isoTime, type OperationContract } from '../../core/runtime/contract';
 
 export interface ReplayEnvironment extends StripeFunctionEnvironment, CacheEnvironment {
   /** Queue of verified events that the processor takes from. */

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { databaseName, dryRun, type BaseEnvironment, type OperationContract } from '../../core/contract';
+import type { BaseEnvironment } from '../../core/contract';
+import { databaseName, dryRun, type OperationContract } from '../../core/runtime/contract';
 
 export interface ResetPasswordEnvironment extends BaseEnvironment {
   readonly BILLING_DATABASE_SECRET_ARN: string;

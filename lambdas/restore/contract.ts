@@ -1,13 +1,7 @@
 import * as z from 'zod';
 import { archiveChoice } from '../../core/archive/contract';
-import {
-  databaseName,
-  isoTime,
-  type BaseEnvironment,
-  type BillingDatabaseEnvironment,
-  type MainDatabaseEnvironment,
-  type OperationContract,
-} from '../../core/contract';
+import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 
 export interface RestoreEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
   readonly ARCHIVE_BUCKET: string;

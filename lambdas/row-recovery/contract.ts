@@ -1,14 +1,8 @@
 import * as z from 'zod';
 import { archiveChoice } from '../../core/archive/contract';
 import type { CacheEnvironment } from '../../core/cache/contract';
-import {
-  databaseName,
-  isoTime,
-  type BaseEnvironment,
-  type BillingDatabaseEnvironment,
-  type MainDatabaseEnvironment,
-  type OperationContract,
-} from '../../core/contract';
+import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 
 export interface RowRecoveryEnvironment
   extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment, CacheEnvironment {

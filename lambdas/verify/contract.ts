@@ -1,12 +1,6 @@
 import * as z from 'zod';
-import {
-  databaseName,
-  isoTime,
-  type BaseEnvironment,
-  type BillingDatabaseEnvironment,
-  type MainDatabaseEnvironment,
-  type OperationContract,
-} from '../../core/contract';
+import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 import { databaseLocation } from '../../core/database/contract';
 
 export interface VerifyEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {}

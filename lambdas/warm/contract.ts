@@ -1,11 +1,6 @@
 import * as z from 'zod';
-import {
-  databaseName,
-  type BaseEnvironment,
-  type BillingDatabaseEnvironment,
-  type MainDatabaseEnvironment,
-  type OperationContract,
-} from '../../core/contract';
+import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import { databaseName, type OperationContract } from '../../core/runtime/contract';
 import { databaseLocation } from '../../core/database/contract';
 
 export interface WarmEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {}

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Effect, OperationContract } from '../../core/contract';
+import type { Effect, OperationContract } from '../../core/runtime/contract';
 import { readRequest } from '../../core/runtime/request';
 import { contract as backup } from '../../lambdas/backup/contract';
 import { contract as cleanup } from '../../lambdas/cleanup/contract';

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { Client } from 'pg';
 import * as z from 'zod';
-import type { Effect, OperationContract } from '../../core/contract';
+import type { Effect, OperationContract } from '../../core/runtime/contract';
 import { type BundledFunctions, startBundledFunctions } from '../factories/bundled-functions';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { putRules, RULES } from '../support/entitlements';

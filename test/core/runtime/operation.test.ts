@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { databaseName, type OperationContract } from '../../../core/contract';
+import { databaseName, type OperationContract } from '../../../core/runtime/contract';
 import { OperationError } from '../../../core/runtime/errors';
 import { operation, type OperationDefinition } from '../../../core/runtime/operation';
 import { createTelemetry, MetricUnit } from '../../../core/runtime/telemetry';
