@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import type { EnvironmentConfig } from '../../lib/config/environment-schema';
@@ -10,23 +10,8 @@ import {
 } from '../../lib/config/environments';
 import { TEMPLATE_FOLDER_VARIABLE } from '../support/services';
 
-export const FUNCTIONS = [
-  'backup',
-  'cleanup',
-  'collector',
-  'drill',
-  'entitlements',
-  'migrate',
-  'processor',
-  'reconciliation',
-  'replay',
-  'reset-password',
-  'restore',
-  'row-recovery',
-  'verify',
-  'warm',
-  'webhook',
-];
+/** The stem of every function. */
+export const FUNCTIONS = readdirSync(path.resolve(__dirname, '../../lambdas')).toSorted();
 
 /** A resource as it stands in a template. */
 export interface Resource {
