@@ -103,7 +103,7 @@ const schema = z
     }),
     account: text('must be the 12 digits of an AWS account', /^\d{12}$/),
     region,
-    /** Regions that the data may stay in (A5). `region` must be one of them. */
+    /** Regions that the data may stay in. `region` must be one of them. */
     allowedRegions: z.array(region).min(1, 'must name one region or more'),
     /**
      * Region that recovery points and archives are copied to, by a stack of its own there. Must be an allowed one.

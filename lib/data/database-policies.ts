@@ -15,7 +15,7 @@ export interface DatabasePolicy {
   /** UTC window in which RDS may restart the instance. */
   readonly maintenanceWindow: string;
   /**
-   * Classes of statements that pgaudit writes to the log (A4). `ddl` and `role` record changes of the schema and
+   * Classes of statements that pgaudit writes to the log. `ddl` and `role` record changes of the schema and
    * of privileges. `write` records every change of rows; on a busy database it multiplies the log, so only for billing.
    */
   readonly auditedStatements: readonly ('ddl' | 'role' | 'write')[];
