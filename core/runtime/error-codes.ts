@@ -102,6 +102,11 @@ export const ERROR_CODES = define({
   ),
   privilege_missing: refused(403, 'The role of the function lacks a privilege; the message names it.', 'backup-failed'),
   server_unsupported: refused(409, 'The version of the PostgreSQL server is newer, or older, than this work needs.'),
+  schema_malformed: failed(
+    500,
+    'The schema of an archive is cut off, or is no text of pg_dump.',
+    'restore-drill-failed',
+  ),
   schema_dump_failed: failed(500, 'pg_dump could not read the schema of the database.', 'backup-failed'),
   copy_failed: retryable(failed(500, 'The database ended the copy of a table.', 'backup-failed')),
 

@@ -1,6 +1,8 @@
 import path from 'node:path';
 import type { Client } from 'pg';
-import { type DumpOptions, dumpSchema } from '../../core/schema/dump/pg-dump';
+import { type DatabaseConnector, withConnection } from '../../core/database/connector';
+import { type CapturedSchema, captureSchema } from '../../core/schema/capture';
+import { type DumpOptions, dumpSchema, prepareDumpSession } from '../../core/schema/dump/pg-dump';
 import type { TestDatabase } from './database';
 
 /** The worker's source, which Node runs as it is; a bundle ships it compiled. */
@@ -21,15 +23,24 @@ export async function withSnapshot<T>(
   }
 }
 
-/** The text of pg_dump for the database as it is now. */
-export async function dumpOf(database: TestDatabase, options: Partial<DumpOptions> = {}): Promise<string> {
+export interface DumpOfOptions extends Partial<DumpOptions> {
+  /** @default the database's */
+  readonly connector?: DatabaseConnector;
+}
+
+/** The text of pg_dump for the database as it is now, or as of a snapshot. */
+export async function dumpOf(database: TestDatabase, { connector, ...options }: DumpOfOptions = {}): Promise<string> {
   return withSnapshot(database, (snapshot) =>
-    dumpSchema({
-      connector: database.connector,
-      snapshot,
-      restrictKey: 'key',
-      workerFile: PG_DUMP_WORKER,
-      ...options,
+    withConnection(connector ?? database.connector, async (client) => {
+      await prepareDumpSession(client);
+      return dumpSchema(client, { snapshot, restrictKey: 'key', workerFile: PG_DUMP_WORKER, ...options });
     }),
+  );
+}
+
+/** The schema of the database as it is now. */
+export async function captureOf(database: TestDatabase): Promise<CapturedSchema> {
+  return withSnapshot(database, (snapshot) =>
+    captureSchema({ connector: database.connector, snapshot, workerFile: PG_DUMP_WORKER }),
   );
 }

@@ -1,7 +1,6 @@
 import path from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Client } from 'pg';
-import { type DatabaseConnector, withConnection } from '../../database/connector';
 import { messageOf, OperationError } from '../../runtime/errors';
 import { prepareSession } from '../session';
 import type { ServerError } from './protocol';
@@ -39,59 +38,57 @@ const VANISHED = ['42P01', '42704', '42883', 'XX000'];
 const NO_SUCH_SNAPSHOT = /snapshot .* does not exist|invalid snapshot identifier/;
 
 export interface DumpOptions {
-  readonly connector: DatabaseConnector;
   /** Snapshot that an open transaction exported; the schema is of its moment. */
   readonly snapshot: string;
-  /** Letters and digits; the text's `\restrict` line carries it. */
+  /** Letters and digits; the text's `\restrict` lines carry it. */
   readonly restrictKey: string;
-  /** Another database of the server. @default the connector's */
-  readonly database?: string;
   /** File of the worker thread. @default `pg-dump-worker.js` beside the running bundle */
   readonly workerFile?: string;
-  /** Ends the dump; its locks are given up within {@link LOCK_TIMEOUT_MS}. */
+  /** Ends the dump. The connection is then in the middle of a statement and fit only to be ended. */
   readonly signal?: AbortSignal;
+}
+
+/** Prepares a connection for {@link dumpSchema}; what follows on it waits for no lock longer than seconds either. */
+export async function prepareDumpSession(client: Client): Promise<void> {
+  await prepareSession(client, LOCK_TIMEOUT_MS);
 }
 
 /**
  * The schema of a database as pg_dump writes it: the text of `pg_dump --schema-only`, byte for byte that of the native
  * program of the same version.
  *
- * Runs in a thread of its own, on one connection of its own, and never makes the application wait: a table that somebody
- * waits for is not waited for as well.
+ * pg_dump runs in a thread of its own and never makes the application wait: a table that another session waits for is not
+ * waited for as well.
  *
+ * @param client connection for pg_dump alone, outside of a transaction, and prepared by {@link prepareDumpSession}
  * @throws OperationError `schema_changing` (retryable) when another session holds or awaits a lock, or dropped an object
  * meanwhile; `privilege_missing` naming the object; `server_unsupported` for a server newer than pg_dump;
  * `snapshot_lost` (retryable) when the exporting transaction has ended; `database_unavailable` (retryable) when the
  * connection is lost; `schema_dump_failed` for what else pg_dump reports
  */
-export async function dumpSchema(options: DumpOptions): Promise<string> {
-  return withConnection(options.connector, (client) => dumpOver(client, options), options.database);
-}
-
-async function dumpOver(client: Client, options: DumpOptions): Promise<string> {
-  await prepareSession(client, LOCK_TIMEOUT_MS);
+export async function dumpSchema(client: Client, options: DumpOptions): Promise<string> {
   await assertReadable(client);
   const settings = await reportedSettings(client);
   let lockTimeouts = 0;
   const bridge = client.query(
     new SessionBridge(settings, (sql) => {
-      const rewritten = rewriteStatement(sql);
       if (sql === LIFTS_LOCK_TIMEOUT) lockTimeouts += 1;
-      return rewritten;
+      return rewriteStatement(sql);
     }),
   );
   const text = await runWorker(bridge, options).catch((error: unknown) => {
     throw explain(error, bridge.serverError);
   });
-  await bridge.close().catch(() => undefined);
+  await bridge.close();
   if (!text.endsWith(`${COMPLETE}\n\\unrestrict ${options.restrictKey}\n\n`)) {
     throw new OperationError('schema_dump_failed', 'The text of pg_dump is cut off: its last line is missing');
   }
-  if (lockTimeouts === 0)
+  if (lockTimeouts === 0) {
     throw new OperationError(
       'schema_dump_failed',
       'pg_dump no longer lifts the lock timeout in the way that is known here: it might wait for locks for ever',
     );
+  }
   return text;
 }
 

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createConnector, type DatabaseConnector } from '../../../core/database/connector';
-import { dumpSchema } from '../../../core/schema/dump/pg-dump';
 import {
   asAdministrator,
   clusterSecrets,
@@ -11,7 +10,7 @@ import {
   createTestDatabase,
   type TestDatabase,
 } from '../../support/database';
-import { dumpOf, PG_DUMP_WORKER, withSnapshot } from '../../support/schema';
+import { dumpOf, withSnapshot } from '../../support/schema';
 
 let database: TestDatabase;
 
@@ -37,7 +36,7 @@ async function openConnections(): Promise<number> {
 test('the dump holds what was committed before the snapshot, and nothing that came later', async () => {
   const text = await withSnapshot(database, async (snapshot) => {
     await run('CREATE TABLE app.later (id int)');
-    return dumpSchema({ connector: database.connector, snapshot, restrictKey: 'key', workerFile: PG_DUMP_WORKER });
+    return dumpOf(database, { snapshot });
   });
   expect(text).toContain('CREATE TABLE app.orders (\n    id integer NOT NULL\n);');
   expect(text).not.toContain('later');
@@ -65,12 +64,7 @@ test('timeouts that the database sets for everybody do not end the dump', async 
   await leader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   const { rows } = await leader.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
   const snapshot = rows[0]?.id ?? '';
-  const text = await dumpSchema({
-    connector: database.connector,
-    snapshot,
-    restrictKey: 'key',
-    workerFile: PG_DUMP_WORKER,
-  });
+  const text = await dumpOf(database, { snapshot });
   await leader.end();
   expect(text).toContain('CREATE TABLE app.orders');
 });
@@ -95,8 +89,7 @@ describe('when another session changes the schema, the dump', () => {
       await leader.query('LOCK TABLE app.orders IN ACCESS SHARE MODE');
       const altered = migration.query('ALTER TABLE app.orders ADD COLUMN x int');
       const startedAt = Date.now();
-      const options = { connector: database.connector, snapshot, restrictKey: 'key', workerFile: PG_DUMP_WORKER };
-      await expect(dumpSchema(options)).rejects.toMatchObject({ code: 'schema_changing' });
+      await expect(dumpOf(database, { snapshot })).rejects.toMatchObject({ code: 'schema_changing' });
       expect(Date.now() - startedAt).toBeLessThan(2_000);
       await leader.query('ROLLBACK');
       await altered;
