@@ -118,6 +118,8 @@ export const ERROR_CODES = define({
     'restore-drill-failed',
   ),
   archive_inconsistent: failed(500, 'The restored data breaks a key, a count or an invariant.', 'restore-drill-failed'),
+  extension_missing: refused(409, 'The target server lacks an extension that the archived database uses.'),
+  schema_not_applied: failed(500, 'A statement of the archived schema failed.', 'restore-drill-failed'),
   target_exists: refused(409, 'The target database exists, and a restore never overwrites one.'),
 
   // Row recovery

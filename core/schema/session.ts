@@ -12,15 +12,21 @@ const TIMEOUTS = [
 ];
 
 /**
- * Lifts every timeout of the session, except for locks.
+ * Lifts every timeout of the session, except for locks, and a default that forbids writing.
  *
  * @param lockTimeoutMs how long a statement waits for a lock; 0 waits for ever. The first statement of this function
  * takes none but those on system catalogs.
  */
 export async function prepareSession(client: ClientBase, lockTimeoutMs: number): Promise<void> {
   await client.query(
-    `SELECT pg_catalog.set_config(name, CASE name WHEN 'lock_timeout' THEN $2 ELSE '0' END, false)
-     FROM pg_catalog.pg_settings WHERE name = ANY ($1)`,
-    [[...TIMEOUTS, 'lock_timeout'], `${lockTimeoutMs}ms`],
+    `SELECT pg_catalog.set_config(wanted.name, wanted.value, false)
+     FROM jsonb_each_text($1) AS wanted (name, value) JOIN pg_catalog.pg_settings s ON s.name = wanted.name`,
+    [
+      JSON.stringify({
+        ...Object.fromEntries(TIMEOUTS.map((name) => [name, '0'])),
+        lock_timeout: `${lockTimeoutMs}ms`,
+        default_transaction_read_only: 'off',
+      }),
+    ],
   );
 }

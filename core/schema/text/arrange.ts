@@ -1,7 +1,7 @@
 import { escapeIdentifier } from 'pg';
 import { OperationError } from '../../runtime/errors';
 import type { DumpEntry, DumpText } from './dump-text';
-import { parseName } from './names';
+import { newOwner, parseName } from './names';
 import { tokens } from './scanner';
 
 /** Types of what comes after the rows; the first of them ends what comes before. */
@@ -23,7 +23,11 @@ const AFTER_ROWS = new Set([
 const HOLDS_ROWS = new Set(['TABLE', 'SEQUENCE']);
 /** Privileges come last but for what reacts to statements. */
 const LAST = new Set(['ACL', 'DEFAULT ACL', 'EVENT TRIGGER']);
-const OWNER_STATEMENT = /^ALTER .+ OWNER TO (?:"(?:[^"]|"")+"|[\w$\u0080-\uffff]+);$/s;
+
+/** Whether an entry belongs behind the owners. */
+export function comesLast({ type, name }: Pick<DumpEntry, 'type' | 'name'>): boolean {
+  return LAST.has(type) || (/^(?:COMMENT|SECURITY LABEL)$/.test(type) && name.startsWith('EVENT TRIGGER '));
+}
 const SESSION_AUTHORIZATION: readonly (readonly [RegExp, string])[] = [
   [/^SET SESSION AUTHORIZATION /, 'SET ROLE '],
   [/^RESET SESSION AUTHORIZATION;$/, 'RESET ROLE;'],
@@ -52,8 +56,8 @@ export function arrange(dump: DumpText, { populated, commentedExtensions }: Arra
   const entries = dump.entries
     .filter((entry) => !isOwnComment(entry, commentedExtensions))
     .map((entry) => withoutSecrets(entry));
-  const structure = entries.filter(({ type }) => !LAST.has(type));
-  const last = entries.filter(({ type }) => LAST.has(type)).map((entry) => forMembers(entry));
+  const structure = entries.filter((entry) => !comesLast(entry));
+  const last = entries.filter(comesLast).map((entry) => forMembers(entry));
   const cut = structure.findIndex(({ type }) => AFTER_ROWS.has(type));
   const [before, after] = cut < 0 ? [structure, []] : [structure.slice(0, cut), structure.slice(cut)];
   const late = after.find(({ type }) => HOLDS_ROWS.has(type));
@@ -102,11 +106,11 @@ function forMembers(entry: DumpEntry): DumpEntry {
 }
 
 function withoutOwner(entry: DumpEntry): DumpEntry {
-  return { ...entry, statements: entry.statements.filter((statement) => !OWNER_STATEMENT.test(statement)) };
+  return { ...entry, statements: entry.statements.filter((statement) => newOwner(statement) === undefined) };
 }
 
 function ownerEntry(entry: DumpEntry): DumpEntry[] {
-  const statements = entry.statements.filter((statement) => OWNER_STATEMENT.test(statement));
+  const statements = entry.statements.filter((statement) => newOwner(statement) !== undefined);
   if (statements.length === 0) return [];
   return [{ ...entry, name: `${entry.type} ${entry.name}`, type: 'OWNER', settings: [], statements }];
 }

@@ -20,3 +20,19 @@ export function parseName(sql: string, at: number): ParsedName | undefined {
     end += 1;
   }
 }
+
+const OWNER_STATEMENT = /^ALTER .+ OWNER TO ("(?:[^"]|"")+"|[\w$\u0080-\uffff]+);$/s;
+
+/** The role that a statement gives an object to; `undefined` for other statements. */
+export function newOwner(statement: string): string | undefined {
+  const owner = OWNER_STATEMENT.exec(statement)?.[1];
+  return owner === undefined ? undefined : parseName(owner, 0)?.parts[0];
+}
+
+/** The schema of the object that an ALTER statement is about; `undefined` for objects outside of schemas. */
+export function schemaOfAltered(statement: string): string | undefined {
+  // Names have capital letters only in quotes.
+  const kind = /^ALTER (?:[A-Z]+ )+/.exec(statement)?.[0] ?? '';
+  const parts = parseName(statement, kind.length)?.parts ?? [];
+  return parts.length > 1 ? parts[0] : undefined;
+}

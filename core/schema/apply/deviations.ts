@@ -1,0 +1,44 @@
+import { DatabaseError } from 'pg';
+import { messageOf } from '../../runtime/errors';
+import type { Deviation } from '../contract';
+import type { DumpEntry } from '../text/dump-text';
+
+export const INSUFFICIENT_PRIVILEGE = '42501';
+/** An undefined table, column, function, object or schema. */
+const UNDEFINED = ['42P01', '42703', '42883', '42704', '3F000'];
+
+/** Collects what a target did not take. */
+export class Deviations {
+  private readonly list: Deviation[] = [];
+
+  add(object: string, consequence: string, error: unknown): void {
+    this.list.push({ object, consequence, reason: reasonOf(error) });
+  }
+
+  all(): Deviation[] {
+    return [...this.list];
+  }
+
+  /** Whether an object that is missing may be one that was not made before. */
+  explains(error: unknown): boolean {
+    return this.list.length > 0 && UNDEFINED.includes(stateOf(error));
+  }
+}
+
+/** The SQLSTATE of an error of the server; empty for others. */
+export function stateOf(error: unknown): string {
+  return error instanceof DatabaseError ? (error.code ?? '') : '';
+}
+
+function reasonOf(error: unknown): string {
+  const state = stateOf(error);
+  return state === '' ? messageOf(error) : `${messageOf(error)} (SQLSTATE ${state})`;
+}
+
+/** `TABLE app.orders`. */
+export function describeEntry({ type, schema, name }: Pick<DumpEntry, 'type' | 'schema' | 'name'>): string {
+  const holder = schema === undefined ? '' : `${schema}.`;
+  // These names begin with the kind of object that they are about.
+  const about = /^(?:ACL|COMMENT|OWNER|SECURITY LABEL)$/.test(type) ? /^(?:[A-Z]+ )+/.exec(name)?.[0] : undefined;
+  return about === undefined ? `${type} ${holder}${name}` : `${type} of ${about}${holder}${name.slice(about.length)}`;
+}

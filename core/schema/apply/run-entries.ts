@@ -1,0 +1,128 @@
+import type { ClientBase } from 'pg';
+import { messageOf, OperationError } from '../../runtime/errors';
+import type { DumpEntry } from '../text/dump-text';
+import { describeEntry, type Deviations, INSUFFICIENT_PRIVILEGE, stateOf } from './deviations';
+
+/**
+ * Entries that are sent at once, and take effect together. More than some hundred tables run out of the server's memory
+ * for locks; single ones take twice as long.
+ */
+const BATCH_ENTRIES = 100;
+/** Rows need them, so a restore without them is none. */
+const INDISPENSABLE = new Set(['TABLE', 'TABLE ATTACH', 'SEQUENCE', 'SEQUENCE OWNED BY', 'DEFAULT']);
+/** Properties of objects, each statement of which stands alone. */
+const PROPERTIES = new Set(['ACL', 'DEFAULT ACL', 'OWNER', 'COMMENT', 'SECURITY LABEL']);
+/** Classes of SQLSTATE of a server that is shut down, or out of connections, memory or disk. */
+const PASSING = /^(?:08|53|57)/;
+/** No such role, no right to grant, no provider of labels. */
+const PROPERTY_REFUSED = ['42704', '0LP01', '0A000', '22023'];
+
+/**
+ * Runs the statements of entries, in order.
+ *
+ * What the role may not do (only a superuser makes event triggers, for example), and what depends on that, is listed in
+ * `deviations` and left out.
+ *
+ * @param client connection without an open transaction
+ * @throws OperationError `schema_not_applied` naming the entry, for a table that cannot be made and for every other error;
+ * `archive_inconsistent` when rows break a constraint; `database_unavailable` (retryable) when the server goes away
+ */
+export async function runEntries(
+  client: ClientBase,
+  entries: readonly DumpEntry[],
+  deviations: Deviations,
+): Promise<void> {
+  for (let from = 0; from < entries.length; from += BATCH_ENTRIES) {
+    const batch = entries.slice(from, from + BATCH_ENTRIES);
+    try {
+      await client.query(batch.flatMap(({ settings, statements }) => [...settings, ...statements]).join('\n'));
+    } catch {
+      // All of it was rolled back. One at a time, the one that fails can be told from the others.
+      for (const entry of batch) await runEntry(client, entry, deviations);
+    }
+  }
+}
+
+async function runEntry(client: ClientBase, entry: DumpEntry, deviations: Deviations): Promise<void> {
+  for (const setting of entry.settings) {
+    await client.query(setting).catch(async (error: unknown) => {
+      deviations.add(describeEntry(entry), `made without ${setting}`, error);
+      await client.query(setting.replace(/^SET (\S+) .*$/s, 'SET $1 = DEFAULT'));
+    });
+  }
+  for (const unit of PROPERTIES.has(entry.type) ? propertyUnits(entry.statements) : [entry.statements.join('\n')]) {
+    if (unit !== '') await client.query(unit).catch((error: unknown) => judge(client, entry, unit, error, deviations));
+  }
+}
+
+/** Statements that belong together: those of another role with the change to it and back. */
+function propertyUnits(statements: readonly string[]): string[] {
+  const units: string[][] = [];
+  let asOther = false;
+  for (const statement of statements) {
+    const last = units.at(-1);
+    if (asOther && last) last.push(statement);
+    else units.push([statement]);
+    if (statement.startsWith('SET ROLE ')) asOther = true;
+    if (statement.startsWith('RESET ROLE')) asOther = false;
+  }
+  return units.map((unit) => unit.join('\n'));
+}
+
+async function judge(
+  client: ClientBase,
+  entry: DumpEntry,
+  sql: string,
+  error: unknown,
+  deviations: Deviations,
+): Promise<void> {
+  const state = stateOf(error);
+  if (state === '' || PASSING.test(state)) {
+    throw new OperationError('database_unavailable', `The server ended the restore: ${messageOf(error)}`, { cause: error });
+  }
+  if (state.startsWith('23')) {
+    throw new OperationError(
+      'archive_inconsistent',
+      `The rows of the archive break ${describeEntry(entry)}: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+  if (state === INSUFFICIENT_PRIVILEGE && (await runWithoutLeakproof(client, entry, sql, error, deviations))) return;
+  if (!isTolerable(entry, state, error, deviations)) {
+    const earlier = deviations.all().map(({ object, reason }) => `${object}: ${reason}`);
+    throw new OperationError(
+      'schema_not_applied',
+      `${describeEntry(entry)} cannot be restored: ${messageOf(error)} (SQLSTATE ${state})${earlier.length > 0 ? `; what could not be made before: ${earlier.join('; ')}` : ''}`,
+      { cause: error },
+    );
+  }
+  deviations.add(describeEntry(entry), PROPERTIES.has(entry.type) ? 'not set' : 'not made', error);
+}
+
+function isTolerable(entry: DumpEntry, state: string, error: unknown, deviations: Deviations): boolean {
+  if (INDISPENSABLE.has(entry.type)) return false;
+  // It may read a foreign server, which need not be there.
+  if (entry.type === 'MATERIALIZED VIEW DATA') return true;
+  if (PROPERTIES.has(entry.type) && PROPERTY_REFUSED.includes(state)) return true;
+  return state === INSUFFICIENT_PRIVILEGE || deviations.explains(error);
+}
+
+const LEAKPROOF = /^(CREATE FUNCTION [^$']*?) LEAKPROOF\b/s;
+
+/** Only superusers may promise that a function is leakproof; it works without the promise, and plans get slower. */
+async function runWithoutLeakproof(
+  client: ClientBase,
+  entry: DumpEntry,
+  sql: string,
+  error: unknown,
+  deviations: Deviations,
+): Promise<boolean> {
+  if (entry.type !== 'FUNCTION' || !LEAKPROOF.test(sql)) return false;
+  try {
+    await client.query(sql.replace(LEAKPROOF, '$1'));
+  } catch {
+    return false;
+  }
+  deviations.add(describeEntry(entry), 'made without LEAKPROOF', error);
+  return true;
+}
