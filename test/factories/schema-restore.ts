@@ -8,8 +8,9 @@ import { withConnection } from '../../core/database/connector';
 import { restoreDatabaseOwner, restoreDatabaseSettings } from '../../core/schema/apply/database';
 import { Deviations } from '../../core/schema/apply/deviations';
 import { assertRestorable } from '../../core/schema/apply/preflight';
-import { applyAfter, applyBefore, readSchema } from '../../core/schema/apply/restore-schema';
+import { applyAfter, applyBefore } from '../../core/schema/apply/restore-schema';
 import { restoreRoles, type RolesReport } from '../../core/schema/apply/roles';
+import { readSchema } from '../../core/schema/read-schema';
 import type { CapturedSchema } from '../../core/schema/capture';
 import type { Deviation } from '../../core/schema/contract';
 
@@ -48,9 +49,7 @@ export async function restoreSchema(
 }
 
 async function copyRows(source: DatabaseConnector, target: DatabaseConnector, database: string): Promise<void> {
-  await withConnection(source, (reader) =>
-    withConnection(target, (writer) => copyBetween(reader, writer), database),
-  );
+  await withConnection(source, (reader) => withConnection(target, (writer) => copyBetween(reader, writer), database));
 }
 
 async function copyBetween(reader: Client, writer: Client): Promise<void> {
@@ -60,7 +59,7 @@ async function copyBetween(reader: Client, writer: Client): Promise<void> {
     const name = qualified(table);
     await pipeline(
       reader.query(copyTo(`COPY (SELECT ${columns} FROM ONLY ${name}) TO STDOUT`)),
-      writer.query(copyFrom(`COPY ${name} ${columns === "" ? "" : `(${columns})`} FROM STDIN`)),
+      writer.query(copyFrom(`COPY ${name} ${columns === '' ? '' : `(${columns})`} FROM STDIN`)),
     );
   }
   for (const sequence of await readSequences(reader)) {

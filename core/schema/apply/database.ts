@@ -58,6 +58,8 @@ export async function restoreDatabaseOwner(
 
 async function run(client: ClientBase, statements: readonly string[], deviations: Deviations): Promise<void> {
   for (const statement of statements) {
-    await client.query(statement).catch((error: unknown) => deviations.add('DATABASE', `not done: ${statement}`, error));
+    await client
+      .query(statement)
+      .catch((error: unknown) => deviations.add('DATABASE', `not done: ${statement}`, error));
   }
 }

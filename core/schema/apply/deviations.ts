@@ -1,7 +1,6 @@
 import { DatabaseError } from 'pg';
 import { messageOf } from '../../runtime/errors';
 import type { Deviation } from '../contract';
-import type { DumpEntry } from '../text/dump-text';
 
 export const INSUFFICIENT_PRIVILEGE = '42501';
 /** An undefined table, column, function, object or schema. */
@@ -33,12 +32,4 @@ export function stateOf(error: unknown): string {
 function reasonOf(error: unknown): string {
   const state = stateOf(error);
   return state === '' ? messageOf(error) : `${messageOf(error)} (SQLSTATE ${state})`;
-}
-
-/** `TABLE app.orders`. */
-export function describeEntry({ type, schema, name }: Pick<DumpEntry, 'type' | 'schema' | 'name'>): string {
-  const holder = schema === undefined ? '' : `${schema}.`;
-  // These names begin with the kind of object that they are about.
-  const about = /^(?:ACL|COMMENT|OWNER|SECURITY LABEL)$/.test(type) ? /^(?:[A-Z]+ )+/.exec(name)?.[0] : undefined;
-  return about === undefined ? `${type} ${holder}${name}` : `${type} of ${about}${holder}${name.slice(about.length)}`;
 }

@@ -65,7 +65,9 @@ async function leaveForeign(
   const attainable = new Set(rows.map(({ rolname }) => rolname));
   return [...byOwner].flatMap(([owner, owned]) => {
     if (attainable.has(owner)) return owned;
-    const names = owned.slice(0, NAMED_OBJECTS).map(({ name, schema }) => (schema === undefined ? name : `${name} in ${schema}`));
+    const names = owned
+      .slice(0, NAMED_OBJECTS)
+      .map(({ name, schema }) => (schema === undefined ? name : `${name} in ${schema}`));
     const more = owned.length > NAMED_OBJECTS ? ` and ${owned.length - NAMED_OBJECTS} more` : '';
     deviations.add(
       `OWNER ${owner}`,
@@ -86,7 +88,8 @@ async function withCreationRights(
   const rights = new Map<string, Right>();
   for (const entry of entries) {
     const schema = schemaOfAltered(entry.statements[0] ?? '');
-    const place = schema === undefined ? `DATABASE ${escapeIdentifier(database)}` : `SCHEMA ${escapeIdentifier(schema)}`;
+    const place =
+      schema === undefined ? `DATABASE ${escapeIdentifier(database)}` : `SCHEMA ${escapeIdentifier(schema)}`;
     const right = { place, role: escapeIdentifier(ownerOf(entry)) };
     if (ownerOf(entry) !== restorer) rights.set(`${right.place} ${right.role}`, right);
   }

@@ -1,43 +1,14 @@
 import type { ClientBase } from 'pg';
-import { OperationError } from '../../runtime/errors';
-import type { CapturedSchema } from '../capture';
-import type { SchemaFacts } from '../contract';
+import type { ReadSchema } from '../read-schema';
 import { prepareSession } from '../session';
 import { comesLast } from '../text/arrange';
-import { type DumpEntry, type DumpText, parseDump } from '../text/dump-text';
+import { describeEntry } from '../text/describe-entry';
+import type { DumpEntry, DumpText } from '../text/dump-text';
 import { type Deviations, stateOf } from './deviations';
 import { restoreOwners } from './owners';
 import { runEntries } from './run-entries';
 
 const UNKNOWN_SETTING = '42704';
-
-/** An archived schema, read and found whole. */
-export interface ReadSchema {
-  readonly before: DumpText;
-  readonly after: DumpText;
-  readonly facts: SchemaFacts;
-}
-
-/**
- * Reads an archived schema.
- *
- * @throws OperationError `schema_malformed` naming the text that is cut off, holds what pg_dump does not write, or belongs
- * to another archive
- */
-export function readSchema({ before, after, facts }: CapturedSchema): ReadSchema {
-  const parsed = {
-    before: parseDump(before, 'The schema before the rows'),
-    after: parseDump(after, 'The schema after the rows'),
-  };
-  for (const [part, { restrictKey }] of Object.entries(parsed)) {
-    if (restrictKey === facts.key) continue;
-    throw new OperationError(
-      'schema_malformed',
-      `The schema ${part} the rows belongs to another archive: its key is ${restrictKey}, not ${facts.key}`,
-    );
-  }
-  return { ...parsed, facts };
-}
 
 /**
  * Makes everything that rows are loaded into: schemas, extensions, types, functions, tables without constraints, views.
@@ -51,7 +22,7 @@ export async function applyBefore(client: ClientBase, { before }: ReadSchema, de
 }
 
 /**
- * Makes what comes after the rows: constraints, indexes, triggers and policies; then fills materialised views, gives
+ * Makes what comes after the rows: constraints, indexes and triggers; fills materialised views; makes policies; gives
  * objects to their owners, grants privileges and makes event triggers, in this order.
  *
  * @param client connection to the database as the role that owns it
@@ -64,7 +35,7 @@ export async function applyAfter(client: ClientBase, { after }: ReadSchema, devi
   await restoreOwners(client, owners, deviations);
   await runEntries(client, last.filter(isApplicable), deviations);
   for (const entry of last.filter((one) => !isApplicable(one))) {
-    deviations.add(`${entry.type} ${entry.name}`, 'not set', 'privileges on the catalog belong to the server');
+    deviations.add(describeEntry(entry), 'not set', 'privileges on the catalog belong to the server');
   }
 }
 

@@ -122,7 +122,11 @@ async function restoreMembership(
   if (!state?.known) {
     deviations.add(object, 'not made', 'the member is not on this server, and the database does not name it');
   } else if (isNew) {
-    const options = state.options ? ` WITH ADMIN ${admin}, INHERIT ${inherit}, SET ${set}` : admin ? ' WITH ADMIN OPTION' : '';
+    const options = state.options
+      ? ` WITH ADMIN ${admin}, INHERIT ${inherit}, SET ${set}`
+      : admin
+        ? ' WITH ADMIN OPTION'
+        : '';
     const grant = `GRANT ${escapeIdentifier(role)} TO ${escapeIdentifier(member)}${options}`;
     await attempt(client, object, grant, deviations);
   } else if (!state.member) {

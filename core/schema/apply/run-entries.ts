@@ -1,7 +1,8 @@
 import type { ClientBase } from 'pg';
 import { messageOf, OperationError } from '../../runtime/errors';
 import type { DumpEntry } from '../text/dump-text';
-import { describeEntry, type Deviations, INSUFFICIENT_PRIVILEGE, stateOf } from './deviations';
+import { describeEntry } from '../text/describe-entry';
+import { type Deviations, INSUFFICIENT_PRIVILEGE, stateOf } from './deviations';
 
 /**
  * Entries that are sent at once, and take effect together. More than some hundred tables run out of the server's memory
@@ -14,17 +15,27 @@ const INDISPENSABLE = new Set(['TABLE', 'TABLE ATTACH', 'SEQUENCE', 'SEQUENCE OW
 const PROPERTIES = new Set(['ACL', 'DEFAULT ACL', 'OWNER', 'COMMENT', 'SECURITY LABEL']);
 /** Classes of SQLSTATE of a server that is shut down, or out of connections, memory or disk. */
 const PASSING = /^(?:08|53|57)/;
-/** No such role, no right to grant, no provider of labels. */
-const PROPERTY_REFUSED = ['42704', '0LP01', '0A000', '22023'];
+/** What data relies on: only left out for a reason that is known. */
+const RULES_OF_DATA = new Set([
+  'CONSTRAINT',
+  'CHECK CONSTRAINT',
+  'FK CONSTRAINT',
+  'INDEX',
+  'INDEX ATTACH',
+  'ROW SECURITY',
+  'POLICY',
+]);
+/** A definition that this server or this role may not have, such as an aggregate with a state that only a superuser may use. */
+const REFUSED = /^(?:42|0A|0L|22023|55|58)/;
 
 /**
  * Runs the statements of entries, in order.
  *
- * What the role may not do (only a superuser makes event triggers, for example), and what depends on that, is listed in
- * `deviations` and left out.
+ * What the role may not do (only a superuser makes event triggers, for example), what the server refuses, and what
+ * depends on that, is listed in `deviations` and left out.
  *
  * @param client connection without an open transaction
- * @throws OperationError `schema_not_applied` naming the entry, for a table that cannot be made and for every other error;
+ * @throws OperationError `schema_not_applied` naming the entry, when tables, defaults, keys or policies cannot be made;
  * `archive_inconsistent` when rows break a constraint; `database_unavailable` (retryable) when the server goes away
  */
 export async function runEntries(
@@ -78,7 +89,9 @@ async function judge(
 ): Promise<void> {
   const state = stateOf(error);
   if (state === '' || PASSING.test(state)) {
-    throw new OperationError('database_unavailable', `The server ended the restore: ${messageOf(error)}`, { cause: error });
+    throw new OperationError('database_unavailable', `The server ended the restore: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   if (state.startsWith('23')) {
     throw new OperationError(
@@ -99,12 +112,12 @@ async function judge(
   deviations.add(describeEntry(entry), PROPERTIES.has(entry.type) ? 'not set' : 'not made', error);
 }
 
-function isTolerable(entry: DumpEntry, state: string, error: unknown, deviations: Deviations): boolean {
-  if (INDISPENSABLE.has(entry.type)) return false;
+function isTolerable({ type }: DumpEntry, state: string, error: unknown, deviations: Deviations): boolean {
+  if (INDISPENSABLE.has(type)) return false;
   // It may read a foreign server, which need not be there.
-  if (entry.type === 'MATERIALIZED VIEW DATA') return true;
-  if (PROPERTIES.has(entry.type) && PROPERTY_REFUSED.includes(state)) return true;
-  return state === INSUFFICIENT_PRIVILEGE || deviations.explains(error);
+  if (type === 'MATERIALIZED VIEW DATA') return true;
+  if (state === INSUFFICIENT_PRIVILEGE || deviations.explains(error)) return true;
+  return !RULES_OF_DATA.has(type) && REFUSED.test(state);
 }
 
 const LEAKPROOF = /^(CREATE FUNCTION [^$']*?) LEAKPROOF\b/s;

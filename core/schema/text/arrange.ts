@@ -36,7 +36,7 @@ const SESSION_AUTHORIZATION: readonly (readonly [RegExp, string])[] = [
 /** A schema in the order of a restore: what tables need before rows, and what is quicker or only possible after them. */
 export interface ArrangedSchema {
   readonly before: DumpText;
-  /** Constraints, indexes, triggers and policies; then materialised views, owners, privileges and event triggers. */
+  /** Constraints, indexes and triggers; materialised views; policies; owners, privileges and event triggers. */
   readonly after: DumpText;
 }
 
@@ -69,9 +69,16 @@ export function arrange(dump: DumpText, { populated, commentedExtensions }: Arra
   }
   const refreshes = refreshEntries(structure, populated);
   const owners = structure.flatMap((entry) => ownerEntry(entry));
+  const rules = after.map((entry) => withoutOwner(entry));
+  // Where row security is forced, the restoring role, which owns the tables until the end, may not read them afterwards.
+  const firstPolicy = rules.findIndex(({ type }) => type === 'ROW SECURITY' || type === 'POLICY');
+  const secured = firstPolicy < 0 ? rules.length : firstPolicy;
   return {
     before: { ...dump, entries: before.map((entry) => withoutOwner(entry)) },
-    after: { ...dump, entries: [...after.map((entry) => withoutOwner(entry)), ...refreshes, ...owners, ...last] },
+    after: {
+      ...dump,
+      entries: [...rules.slice(0, secured), ...refreshes, ...rules.slice(secured), ...owners, ...last],
+    },
   };
 }
 

@@ -1,0 +1,106 @@
+import type { CapturedSchema } from './capture';
+import type { SchemaDifference, SchemaFacts } from './contract';
+import { normalisedStatements } from './normalise';
+import { readSchema } from './read-schema';
+import { describeEntry } from './text/describe-entry';
+
+/** Lines of an object above which its difference is shown as all of the old and all of the new lines. */
+const MOST_COMPARED_LINES = 2_000;
+
+/**
+ * What differs between two schemas, object by object, in the order of the first one; empty when a restore of one is the
+ * other. Order, roles of the server and what no round trip keeps are not compared.
+ *
+ * @throws OperationError `schema_malformed` as {@link readSchema} does
+ */
+export function compareSchemas(first: CapturedSchema, second: CapturedSchema): SchemaDifference[] {
+  const [before, after] = [objectsOf(first), objectsOf(second)];
+  const changed = [...before].flatMap(([object, lines]): SchemaDifference[] => {
+    const other = after.get(object);
+    if (other === undefined) return [{ kind: 'removed', object, lines: lines.map((line) => `-${line}`) }];
+    return lines.join('\n') === other.join('\n')
+      ? []
+      : [{ kind: 'changed', object, lines: differingLines(lines, other) }];
+  });
+  const added = [...after]
+    .filter(([object]) => !before.has(object))
+    .map(([object, lines]): SchemaDifference => ({ kind: 'added', object, lines: lines.map((line) => `+${line}`) }));
+  return [...changed, ...added];
+}
+
+/** Differences as a person reads them. */
+export function formatDifferences(differences: readonly SchemaDifference[]): string {
+  return differences
+    .map(({ kind, object, lines }) => [`${kind}: ${object}`, ...lines.map((line) => `  ${line}`)].join('\n'))
+    .join('\n\n');
+}
+
+/** Lines of SQL by what they are about. */
+function objectsOf(captured: CapturedSchema): Map<string, string[]> {
+  const { before, after, facts } = readSchema(captured);
+  const objects = new Map<string, string[]>(factsAsObjects(facts));
+  for (const entry of [...before.entries, ...after.entries]) {
+    const name = describeEntry(entry);
+    // Names that differ only in their line breaks have one header.
+    let key = name;
+    for (let number = 2; objects.has(key); number += 1) key = `${name} (${number})`;
+    objects.set(
+      key,
+      normalisedStatements(entry).flatMap((statement) => statement.split('\n')),
+    );
+  }
+  return objects;
+}
+
+function factsAsObjects({ database, extensions }: SchemaFacts): [string, string[]][] {
+  return [
+    ...extensions.map(({ name, version }): [string, string[]] => [`EXTENSION VERSION ${name}`, [version]]),
+    ['DATABASE SETTINGS', database.settings.toSorted()],
+    ...database.roleSettings.map(({ role, settings }): [string, string[]] => [
+      `DATABASE SETTINGS of ${role}`,
+      settings.toSorted(),
+    ]),
+    ['DATABASE COMMENT', database.comment === null ? [] : database.comment.split('\n')],
+    ['DATABASE OWNER', [database.owner]],
+    [
+      'DATABASE ACL',
+      (database.grants ?? []).map(
+        ({ grantee, privilege, grantable }) =>
+          `${privilege} to ${grantee ?? 'PUBLIC'}${grantable ? ' WITH GRANT OPTION' : ''}`,
+      ),
+    ],
+  ];
+}
+
+/** The lines that only one side has, by their longest common subsequence. */
+function differingLines(one: readonly string[], other: readonly string[]): string[] {
+  if (one.length + other.length > MOST_COMPARED_LINES) {
+    return [...one.map((line) => `-${line}`), ...other.map((line) => `+${line}`)];
+  }
+  const common = one.map(() => new Uint16Array(other.length + 1));
+  common.push(new Uint16Array(other.length + 1));
+  const at = (row: number, column: number): number => common[row]?.[column] ?? 0;
+  for (let row = one.length - 1; row >= 0; row -= 1) {
+    for (let column = other.length - 1; column >= 0; column -= 1) {
+      const line = common[row];
+      if (!line) continue;
+      line[column] =
+        one[row] === other[column] ? at(row + 1, column + 1) + 1 : Math.max(at(row + 1, column), at(row, column + 1));
+    }
+  }
+  const lines: string[] = [];
+  let [row, column] = [0, 0];
+  while (row < one.length || column < other.length) {
+    if (row < one.length && column < other.length && one[row] === other[column]) {
+      row += 1;
+      column += 1;
+    } else if (column >= other.length || (row < one.length && at(row + 1, column) >= at(row, column + 1))) {
+      lines.push(`-${one[row]}`);
+      row += 1;
+    } else {
+      lines.push(`+${other[column]}`);
+      column += 1;
+    }
+  }
+  return lines;
+}

@@ -1,0 +1,65 @@
+import type { DumpEntry } from './text/dump-text';
+import { parseName } from './text/names';
+import { tokens } from './text/scanner';
+
+/** Names that PostgreSQL gives to columns after a cast, where they differ from the type's name in SQL. */
+const COLUMN_NAMES: Readonly<Record<string, string>> = {
+  bigint: 'int8',
+  boolean: 'bool',
+  character: 'bpchar',
+  'character varying': 'varchar',
+  'double precision': 'float8',
+  integer: 'int4',
+  real: 'float4',
+  smallint: 'int2',
+  'time with time zone': 'timetz',
+  'time without time zone': 'time',
+  'timestamp with time zone': 'timestamptz',
+  'timestamp without time zone': 'timestamp',
+};
+const SQL_BODY = /^CREATE (?:FUNCTION|PROCEDURE) .*\bBEGIN ATOMIC\n/s;
+const NAMED_CAST = /::([a-z][a-z0-9_ ]*)(\([\d, ]+\))? AS "?([a-z][a-z0-9_]*)"?(?=[,;\n)])/g;
+
+/**
+ * The statements of an entry in the form that a round trip through another database keeps.
+ *
+ * Not even native pg_dump's text stays the same: the body of a function that is written as SQL gets names for columns
+ * that had none, and roles of policies and privileges come in the order of their making.
+ */
+export function normalisedStatements({ type, settings, statements }: DumpEntry): string[] {
+  const normalised = statements.map((statement) => {
+    if (type === 'POLICY') return withSortedRoles(statement);
+    return SQL_BODY.test(statement) ? withoutImpliedNames(statement) : statement;
+  });
+  return [...settings, ...(type === 'ACL' ? normalised.toSorted() : normalised)];
+}
+
+function withoutImpliedNames(statement: string): string {
+  return statement.replaceAll(NAMED_CAST, (text, typeName: string, modifier: string | undefined, alias: string) =>
+    (COLUMN_NAMES[typeName] ?? typeName) === alias ? `::${typeName}${modifier ?? ''}` : text,
+  );
+}
+
+/** Sorts the roles of CREATE POLICY … TO a, b. */
+function withSortedRoles(statement: string): string {
+  for (const { kind, from, to } of tokens(statement)) {
+    if (kind === 'open') break;
+    if (kind !== 'word' || statement.slice(from, to) !== 'TO') continue;
+    const list = readList(statement, to + 1);
+    return `${statement.slice(0, to)} ${list.names.toSorted().join(', ')}${statement.slice(list.end)}`;
+  }
+  return statement;
+}
+
+function readList(sql: string, at: number): { readonly names: string[]; readonly end: number } {
+  const names: string[] = [];
+  let end = at;
+  for (;;) {
+    const name = parseName(sql, end);
+    if (!name) return { names, end };
+    names.push(sql.slice(end, name.end));
+    end = name.end;
+    if (!sql.startsWith(', ', end)) return { names, end };
+    end += 2;
+  }
+}
