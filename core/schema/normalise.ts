@@ -44,9 +44,11 @@ function withoutImpliedNames(statement: string): string {
 function withSortedRoles(statement: string): string {
   for (const { kind, from, to } of tokens(statement)) {
     if (kind === 'open') break;
-    if (kind !== 'word' || statement.slice(from, to) !== 'TO') continue;
-    const list = readList(statement, to + 1);
-    return `${statement.slice(0, to)} ${list.names.toSorted().join(', ')}${statement.slice(list.end)}`;
+    const at = kind === 'words' ? statement.slice(from, to).search(/ TO /) : -1;
+    if (at < 0) continue;
+    const listAt = from + at + ' TO '.length;
+    const list = readList(statement, listAt);
+    return statement.slice(0, listAt) + list.names.toSorted().join(', ') + statement.slice(list.end);
   }
   return statement;
 }

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { buildSync } from 'esbuild';
+import { buildSync, type Metafile } from 'esbuild';
 import { DATABASE_NAMES } from '../../core/contract';
 
 const ROOT = path.resolve(__dirname, '../..');
@@ -10,6 +10,11 @@ const ROOT = path.resolve(__dirname, '../..');
  * restore.
  */
 const USES_MIGRATIONS: readonly string[] = ['drill', 'migrate', 'restore', 'row-recovery', 'verify'];
+
+/** The module that runs pg_dump; a function that has it in its bundle needs the thread's file and the program beside it. */
+const PG_DUMP = 'core/schema/dump/pg-dump.ts';
+const PG_DUMP_WORKER = 'pg-dump-worker';
+const PG_DUMP_PROGRAM = path.join(ROOT, 'node_modules/@electric-sql/pglite-tools/dist/pg_dump.wasm');
 
 /** The code of one function, ready to be an asset. */
 export interface Bundle {
@@ -44,12 +49,13 @@ export function bundleFunctions(options: BundleOptions = {}): Bundle[] {
     .filter((name) => existsSync(path.join(lambdasFolder, name, 'handler.ts')))
     .toSorted();
   rmSync(outdir, { recursive: true, force: true });
-  buildSync({
+  const { metafile } = buildSync({
     absWorkingDir: ROOT,
-    entryPoints: names.map((name) => ({
-      in: path.join(lambdasFolder, name, 'handler.ts'),
-      out: path.join(name, 'index'),
-    })),
+    entryPoints: [
+      ...names.map((name) => ({ in: path.join(lambdasFolder, name, 'handler.ts'), out: path.join(name, 'index') })),
+      { in: path.join(ROOT, path.dirname(PG_DUMP), 'pg-dump-worker.mts'), out: PG_DUMP_WORKER },
+    ],
+    metafile: true,
     outdir,
     bundle: true,
     minify: true,
@@ -69,11 +75,23 @@ export function bundleFunctions(options: BundleOptions = {}): Bundle[] {
     // The thrown error contains all messages.
     logLevel: 'silent',
   });
-  return names.map((name) => {
+  const worker = path.join(outdir, `${PG_DUMP_WORKER}.js`);
+  const bundles = names.map((name) => {
     const folder = path.join(outdir, name);
+    if (PG_DUMP in inputsOf(metafile, path.join(folder, 'index.js'))) {
+      cpSync(worker, path.join(folder, path.basename(worker)));
+      cpSync(PG_DUMP_PROGRAM, path.join(folder, path.basename(PG_DUMP_PROGRAM)));
+    }
     if (USES_MIGRATIONS.includes(name)) copyMigrations(folder);
     return { name, folder, bytes: folderBytes(folder) };
   });
+  rmSync(worker);
+  return bundles;
+}
+
+/** Files of the repository that were bundled into an output, by their paths relative to its root. */
+function inputsOf({ outputs }: Metafile, output: string): Readonly<Record<string, unknown>> {
+  return outputs[path.relative(ROOT, output)]?.inputs ?? {};
 }
 
 function copyMigrations(folder: string): void {

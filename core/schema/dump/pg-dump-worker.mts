@@ -58,13 +58,17 @@ globalThis.TextDecoder = class extends TextDecoder {
   }
 };
 
-try {
-  const file = await pgDump({ pg: session as never, args });
-  if ((await file.text()) !== decoded.replace(DELETED_LINES, '')) {
-    throw new Error('this version of @electric-sql/pglite-tools changes the text in a way that is not known here');
+async function run(): Promise<void> {
+  try {
+    const file = await pgDump({ pg: session as never, args });
+    if ((await file.text()) !== decoded.replace(DELETED_LINES, '')) {
+      throw new Error('this version of @electric-sql/pglite-tools changes the text in a way that is not known here');
+    }
+    port.postMessage({ text: decoded });
+  } catch (error) {
+    port.postMessage({ failure: error instanceof Error ? error.message : String(error) });
   }
-  port.postMessage({ text: decoded });
-} catch (error) {
-  port.postMessage({ failure: error instanceof Error ? error.message : String(error) });
+  port.close();
 }
-port.close();
+
+void run();

@@ -97,7 +97,8 @@ function withoutSecrets(entry: DumpEntry): DumpEntry {
 
 function withoutOptions(statement: string): string {
   for (const { kind, from, to } of tokens(statement)) {
-    if (kind === 'word' && statement.slice(from, to) === 'OPTIONS') return `${statement.slice(0, from).trimEnd()};`;
+    const at = kind === 'words' ? statement.slice(from, to).search(/ OPTIONS $/) : -1;
+    if (at >= 0) return `${statement.slice(0, from + at)};`;
   }
   return statement;
 }

@@ -126,7 +126,7 @@ function* pieces(body: string, label: string): Generator<Piece, void> {
       }
       from ??= token.from;
       if (!tracker.follow(token, body)) continue;
-      yield { kind: 'statement', text: body.slice(from, token.to) };
+      yield { kind: 'statement', text: body.slice(from, token.to).trimStart() };
       from = undefined;
     }
   } catch (error) {

@@ -3,7 +3,8 @@
  * For text that pg_dump writes, with `standard_conforming_strings` on.
  */
 
-export type TokenKind = 'word' | 'quoted' | 'comment' | 'end' | 'open' | 'close' | 'backslash' | 'other';
+/** `words` are names, numbers and operators with the blanks between them. */
+export type TokenKind = 'words' | 'quoted' | 'comment' | 'end' | 'open' | 'close' | 'backslash';
 
 /** A piece of SQL text: `text.slice(from, to)`. */
 export interface Token {
@@ -23,9 +24,9 @@ export class UnterminatedError extends Error {
   }
 }
 
-const WORD = /[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*/y;
+const NAME_CHARACTER = /[A-Za-z0-9_$\u0080-\uffff]/;
 const DOLLAR_TAG = /\$(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$/y;
-const UNREMARKABLE = /[^A-Za-z_\u0080-\uffff'"$;()\\/-]+/y;
+const UNREMARKABLE = /[^'"$;()\\/-]+/y;
 const COMMENT_EDGE = /\/\*|\*\//g;
 const ESCAPE_STRING_EDGE = /['\\]/g;
 const SINGLE: Readonly<Record<string, TokenKind>> = { ';': 'end', '(': 'open', ')': 'close', '\\': 'backslash' };
@@ -39,36 +40,44 @@ export function* tokens(text: string): Generator<Token, void> {
   let at = 0;
   while (at < text.length) {
     const token = tokenAt(text, at);
-    if (token.kind !== 'other') yield token;
-    else if (text.slice(token.from, token.to).trim() !== '') yield token;
+    if (token.kind !== 'words' || !isBlank(text, token)) yield token;
     at = token.to;
   }
+}
+
+function isBlank(text: string, { from, to }: Token): boolean {
+  for (let at = from; at < to; at += 1) if (text.charCodeAt(at) > 32) return false;
+  return true;
 }
 
 function tokenAt(text: string, from: number): Token {
   const character = text.charAt(from);
   const single = SINGLE[character];
   if (single) return { kind: single, from, to: from + 1 };
-  if (character === "'") return quoted(from, closing(text, "'", from, 'a string'));
+  if (character === "'") {
+    return quoted(
+      from,
+      isEscapeString(text, from) ? escapeStringEnd(text, from) : closing(text, "'", from, 'a string'),
+    );
+  }
   if (character === '"') return quoted(from, closing(text, '"', from, 'a quoted name'));
-  if (character === '-' && text.startsWith('--', from)) {
+  if (text.startsWith('--', from)) {
     const end = text.indexOf('\n', from);
     return { kind: 'comment', from, to: end < 0 ? text.length : end };
   }
-  if (character === '/' && text.startsWith('/*', from)) return { kind: 'comment', from, to: commentEnd(text, from) };
-  if (character === '$') {
+  if (text.startsWith('/*', from)) return { kind: 'comment', from, to: commentEnd(text, from) };
+  if (character === '$' && !NAME_CHARACTER.test(text.charAt(from - 1))) {
     const tag = match(DOLLAR_TAG, text, from);
     if (tag !== undefined) {
       return quoted(from, closing(text, tag, from + tag.length - 1, 'a dollar-quoted string', from));
     }
   }
-  const word = match(WORD, text, from);
-  if (word !== undefined) {
-    // Any longer word before a quote is a type or a prefix without escapes.
-    if (/^e$/i.test(word) && text.charAt(from + 1) === "'") return quoted(from, escapeStringEnd(text, from));
-    return { kind: 'word', from, to: from + word.length };
-  }
-  return { kind: 'other', from, to: from + Math.max(1, match(UNREMARKABLE, text, from)?.length ?? 1) };
+  return { kind: 'words', from, to: from + Math.max(1, match(UNREMARKABLE, text, from)?.length ?? 1) };
+}
+
+/** An E before the quote makes backslashes escapes; a longer word there is a type, or a prefix that does not. */
+function isEscapeString(text: string, at: number): boolean {
+  return /e/i.test(text.charAt(at - 1)) && !NAME_CHARACTER.test(text.charAt(at - 2));
 }
 
 function quoted(from: number, to: number): Token {
@@ -93,7 +102,7 @@ function commentEnd(text: string, from: number): number {
 }
 
 function escapeStringEnd(text: string, from: number): number {
-  ESCAPE_STRING_EDGE.lastIndex = from + 2;
+  ESCAPE_STRING_EDGE.lastIndex = from + 1;
   for (let edge = ESCAPE_STRING_EDGE.exec(text); edge; edge = ESCAPE_STRING_EDGE.exec(text)) {
     const isEscape = edge[0] === '\\' || text.charAt(edge.index + 1) === "'";
     if (!isEscape) return edge.index + 1;
@@ -112,33 +121,32 @@ function match(pattern: RegExp, text: string, at: number): string | undefined {
  * several actions, and not in the body of a function that is written as SQL.
  */
 export class StatementTracker {
-  private words: string[] = [];
+  private isFunction: boolean | undefined;
   private depth = 0;
   private bodyDepth = 0;
-  private previous = '';
 
   /** @returns whether the token ends the statement */
   follow(token: Token, text: string): boolean {
+    // Its first words say what the statement is.
+    this.isFunction ??= FUNCTION.test(text.slice(token.from, token.to));
     if (token.kind === 'open') this.depth += 1;
     else if (token.kind === 'close') this.depth -= 1;
-    else if (token.kind === 'word') this.followWord(text.slice(token.from, token.to).toUpperCase());
-    else if (token.kind === 'end' && this.depth === 0 && this.bodyDepth === 0) {
-      this.words = [];
-      this.previous = '';
+    else if (token.kind === 'words') {
+      if (this.isFunction && this.depth === 0) this.followBody(text.slice(token.from, token.to));
+    } else if (token.kind === 'end' && this.depth === 0 && this.bodyDepth === 0) {
+      this.isFunction = undefined;
       return true;
     }
-    if (token.kind !== 'word') this.previous = '';
     return false;
   }
 
-  private followWord(word: string): void {
-    if (this.words.length < 4) this.words.push(word);
-    if (this.depth === 0 && /^CREATE (OR REPLACE )?(FUNCTION|PROCEDURE)\b/.test(this.words.join(' '))) {
-      // BEGIN alone may be a column's name there; CASE and END may not.
-      if (word === 'ATOMIC' && this.previous === 'BEGIN') this.bodyDepth = 1;
-      else if (word === 'CASE' && this.bodyDepth > 0) this.bodyDepth += 1;
-      else if (word === 'END' && this.bodyDepth > 0) this.bodyDepth -= 1;
+  private followBody(words: string): void {
+    // BEGIN alone may be a column's name there; CASE and END may not.
+    for (const [word] of words.matchAll(/\b(?:BEGIN ATOMIC|CASE|END)\b/gi)) {
+      if (/^BEGIN/i.test(word)) this.bodyDepth = 1;
+      else if (this.bodyDepth > 0) this.bodyDepth += /^CASE/i.test(word) ? 1 : -1;
     }
-    this.previous = word;
   }
 }
+
+const FUNCTION = /^\s*CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE)\b/i;
