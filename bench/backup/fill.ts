@@ -7,11 +7,11 @@ import type { BenchDatabase } from '../support/server';
 import { progress, whole } from '../support/table';
 import { templateDeliveries } from '../webhooks/workload';
 
-/** Copies that tell how large one is. */
+/** Copies from which the size of one is measured. */
 const SAMPLE = 2_000;
 const STEP = 50_000;
 
-/** Fills a migrated billing database with subscriptions and paid invoices, until it is of a size; returns its bytes. */
+/** Fills a migrated billing database with subscriptions and paid invoices up to a size; returns its bytes. */
 export async function fillTo(database: BenchDatabase, targetBytes: number): Promise<number> {
   const client = await database.connect();
   try {

@@ -21,13 +21,13 @@ export interface ObjectServer {
 }
 
 /**
- * Starts the S3 server that everybody uploads to; its objects are files below `directory`.
+ * Starts the S3 server that all contenders upload to; its objects are files below `directory`.
  *
- * @throws Error where it can neither be found in the cache nor be built
+ * @throws Error when it is not in the cache and cannot be built
  */
 export async function startObjectServer(directory: string, teardown: Teardown): Promise<ObjectServer> {
   const program = goTool(VERSITYGW);
-  if (program === undefined) throw new Error('An S3 server is needed to measure uploads; install Go to have one built');
+  if (program === undefined) throw new Error('Measuring uploads needs an S3 server: install Go to build one');
   const [objects, versions] = [join(directory, 'objects'), join(directory, 'versions')];
   for (const folder of [objects, versions]) mkdirSync(folder, { recursive: true });
   const credentials = { accessKeyId: 'bench', secretAccessKey: 'benchbench' };

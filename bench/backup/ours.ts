@@ -9,7 +9,7 @@ import type { BenchDatabase, BenchServer } from '../support/server';
 import type { Contender } from './contender';
 import type { ObjectServer } from './object-server';
 
-/** V8's limit, in MiB: far more than the aim for the whole process, so that the aim is not met by force. */
+/** V8's limit, in MiB: far more than the target for the whole process, so that the limit does not enforce the target. */
 const HEAP_MIB = 460;
 
 /** The bundled backup and restore functions, each in a process of its own. */

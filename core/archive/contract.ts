@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { databaseName, isoTime } from '../runtime/contract';
 
-/** Prefix in the archive bucket that the export role writes to. It is outside of the archives, which no export touches. */
+/** Prefix in the archive bucket that the export role writes to, outside of the archives. */
 export const EXPORT_PREFIX = 'exports/';
 
 const archiveForm = 'expected `latest`, or the ISO 8601 time of an archive such as 2026-11-21T06:00:00Z';

@@ -2,7 +2,8 @@ import { type ClientBase, escapeIdentifier, escapeLiteral } from 'pg';
 
 /**
  * Settings that decide how COPY spells values. Fixed on both ends and recorded in the manifest, because the defaults
- * come from server, role and database, and a date or an amount written under one setting may be read as another.
+ * come from server, role and database, and a date or an amount that was written under one setting may be misread under
+ * another.
  */
 export const COPY_SETTINGS = {
   client_encoding: 'UTF8',
@@ -16,7 +17,7 @@ export const COPY_SETTINGS = {
   xmloption: 'content',
   // Names of types, relations and functions are written with their schema.
   search_path: 'pg_catalog',
-  // A policy that would hide rows is an error: an archive with some rows missing looks like a whole one.
+  // A policy that would hide rows becomes an error: an archive without these rows would look complete.
   row_security: 'off',
   statement_timeout: '0',
   idle_in_transaction_session_timeout: '0',
@@ -30,7 +31,7 @@ export async function applyCopySettings(client: ClientBase): Promise<void> {
   await client.query(statements.join(';'));
 }
 
-/** `"schema"."name"`, whatever characters they hold. */
+/** `"schema"."name"`, escaped. */
 export function qualified(relation: { readonly schema: string; readonly name: string }): string {
   return `${escapeIdentifier(relation.schema)}.${escapeIdentifier(relation.name)}`;
 }

@@ -10,7 +10,7 @@ export interface StoredObject {
   readonly lastModified: Date;
 }
 
-/** Everything that lies in the bucket under one slot of a database. */
+/** Everything that is stored under one slot of a database. */
 export interface StoredSlot {
   readonly slot: Slot;
   /** Absent when no attempt has been completed: there is no archive then. */
@@ -20,8 +20,8 @@ export interface StoredSlot {
 }
 
 /**
- * What is stored of a database, newest slot first. Objects that do not follow the layout are left out: they are not
- * ours to judge.
+ * Lists what is stored of a database, newest slot first. Objects that do not follow the layout are left out: this
+ * platform did not write them.
  *
  * @throws OperationError `store_unavailable` (retryable)
  */
@@ -44,6 +44,6 @@ export async function takeInventory(store: ArchiveStore, database: DatabaseName)
 }
 
 function describe(object: _Object): StoredObject {
-  // S3 always tells both; a time in the future keeps an object that it does not tell the age of.
+  // S3 always returns both; a time in the far future keeps an object whose age is unknown.
   return { key: object.Key ?? '', lastModified: object.LastModified ?? new Date(8.64e15) };
 }

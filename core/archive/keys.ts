@@ -7,7 +7,7 @@ import { type Slot, slotToKey } from './slot';
  *     archives/<database>/<slot>/manifest.json                                     written last; no manifest, no archive
  *     archives/<database>/<slot>/<attempt>/<schema>.<table>/<part>.copy.zst        data of one attempt
  *
- * A slot that was attempted twice has two attempts' data; the manifest names the objects of the one that counts.
+ * A slot that was attempted twice has the data of both attempts; the manifest names the objects of the one that counts.
  */
 export function databasePrefix(database: DatabaseName): string {
   return `archives/${database}/`;
@@ -17,7 +17,7 @@ export function slotPrefix(database: DatabaseName, slot: Slot): string {
   return `${databasePrefix(database)}${slotToKey(slot)}/`;
 }
 
-/** Below it lies the data of one attempt at a slot. */
+/** Prefix of the data of one attempt at a slot. */
 export function attemptPrefix(database: DatabaseName, slot: Slot, attempt: string): string {
   return `${slotPrefix(database, slot)}${attempt}/`;
 }
@@ -39,7 +39,7 @@ export function partKey(
 
 /**
  * A PostgreSQL name as part of a key: letters, digits, `_` and `-` stay, every other byte of its UTF-8 becomes `=` and
- * two hex digits. So a name with a slash, a dot or a space cannot change the layout, and no two names share a key.
+ * two hex digits. A name with a slash, a dot or a space cannot change the layout, and no two names share a key.
  */
 export function encodeName(name: string): string {
   return Array.from(Buffer.from(name, 'utf8'), (byte) => {

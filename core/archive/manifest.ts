@@ -19,9 +19,9 @@ const partSchema = z.object({
   /** Bytes of COPY text. */
   bytes: count,
   compressedBytes: count,
-  /** SHA-256 of the object, that is of the compressed bytes; what `sha256sum` says of the downloaded file. */
+  /** SHA-256 of the object, that is of the compressed bytes; what `sha256sum` prints for the downloaded file. */
   sha256,
-  /** SHA-256 of the COPY text; what `zstd -dc … | sha256sum` says. */
+  /** SHA-256 of the COPY text; what `zstd -dc … | sha256sum` prints. */
   plainSha256: sha256,
 });
 
@@ -41,7 +41,7 @@ const sequenceSchema = z.object({
   name: z.string().min(1),
   /** Text, because it may exceed what a JSON number holds. */
   lastValue: z.string().regex(/^-?\d+$/),
-  /** False when `lastValue` is still to be handed out. */
+  /** False when `lastValue` is the next number of the sequence. */
   isCalled: z.boolean(),
 });
 
@@ -64,7 +64,7 @@ const manifestSchema = z
       /** Locale of the `builtin` and `icu` providers. */
       locale: z.string().nullable(),
     }),
-    /** How values were written, so that the text means the same wherever it is read. */
+    /** The settings under which values were written, so that the text means the same wherever it is read. */
     copySettings: z.record(z.string(), z.string()),
     /** The schema's version: the migrations that had been applied, in order. */
     migrations: z.array(z.object({ name: z.string().min(1), sha256 })).min(1),
@@ -115,8 +115,8 @@ function addsUp(whole: Sizes, parts: readonly Sizes[]): boolean {
  * Reads a manifest's JSON.
  *
  * @param key where it was read from, for the message
- * @throws OperationError `archive_unsupported` for a format of another version, `archive_malformed` for anything that
- * is no manifest or contradicts itself
+ * @throws OperationError `archive_unsupported` for a format of another version, `archive_malformed` for a document that
+ * is not a manifest or contradicts itself
  */
 export function parseManifest(json: string, key: string): Manifest {
   let value: unknown;
@@ -138,7 +138,7 @@ export function parseManifest(json: string, key: string): Manifest {
   throw new OperationError('archive_malformed', `Manifest ${key} is malformed: ${problems.join('; ')}`);
 }
 
-/** The key that a manifest belongs at; one found elsewhere was moved or copied. */
+/** The key where a manifest belongs; one found elsewhere was moved or copied. */
 export function ownKey(manifest: Manifest): string {
   return manifestKey(manifest.database, normaliseSlot(manifest.slot));
 }

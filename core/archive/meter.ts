@@ -3,8 +3,8 @@ import { Transform, type TransformCallback } from 'node:stream';
 import { freeBuffer } from './free-buffer';
 
 /**
- * Bytes that are gathered before they are passed on: hashing, and handing to another thread, costs several times as much
- * for small pieces. Larger gains nothing and holds more memory per worker.
+ * Bytes that are gathered before they are passed on: hashing, and passing to another thread, costs several times as much
+ * for small pieces. More gains nothing and takes more memory per worker.
  */
 const CHUNK_BYTES = 256 * 1024;
 const NEWLINE = 0x0a;
@@ -17,7 +17,7 @@ export interface Measurement {
   readonly sha256: string;
 }
 
-/** Passes bytes on in large chunks, and measures them. What it was given is its own: it frees what it had to copy. */
+/** Passes bytes on in large chunks, and measures them. It owns its input: chunks that it had to copy are freed. */
 export class Meter extends Transform {
   private readonly hash: Hash | undefined;
   private gathered: Buffer[] = [];
@@ -30,9 +30,9 @@ export class Meter extends Transform {
   /**
    * @param options.countRows count the lines as well
    * @param options.hash compute the SHA-256; @default true
-   * @param options.gather @default true; false where what follows takes small pieces as well
-   * @param options.verify called with the measurement before the end is passed on: what it throws fails the stream, so
-   * that a receiver which commits at the end never sees one
+   * @param options.gather @default true; false where the next stream handles small pieces well
+   * @param options.verify called with the measurement before the end is passed on. An error that it throws fails the
+   * stream, so that a receiver which commits at the end never sees one
    */
   constructor(
     private readonly options: {
@@ -47,7 +47,7 @@ export class Meter extends Transform {
     this.chunkBytes = options.gather === false ? 0 : CHUNK_BYTES;
   }
 
-  /** What went through. Only known once the stream has ended. */
+  /** Known only once the stream has ended. */
   get measurement(): Measurement {
     if (!this.measured) throw new Error('The stream has not ended yet');
     return this.measured;
@@ -76,8 +76,8 @@ export class Meter extends Transform {
   }
 
   /**
-   * Neighbours in one memory, as a decompressor hands them out that ran out of input in between, become one piece again:
-   * it need not be copied, and whoever has it last can free the whole of that memory.
+   * Joins neighbours in one memory, which a decompressor emits when it runs out of input in between: the piece need not
+   * be copied, and its last reader can free the whole of that memory.
    */
   private gather(chunk: Buffer): void {
     const last = this.gathered.at(-1);

@@ -5,17 +5,17 @@ import type { ArchiveStore } from './store';
 const ATTEMPTS = 6;
 const CONNECT_TIMEOUT_MS = 5_000;
 /**
- * A call that S3 does not answer is better made again than waited for: the SDK would wait until the function ends. All
- * attempts together have to end well within its 15 minutes.
+ * A request that S3 does not answer is retried: by default, the SDK would wait until the function ends. All attempts
+ * together have to end well within its 15 minutes.
  */
 const WRITE_TIMEOUT_MS = 30_000;
-/** Longer, because it also counts while a slow database holds up the reading of an object. */
+/** Longer, because the timeout also counts while a slow database delays the reading of an object. */
 const READ_TIMEOUT_MS = 90_000;
 
 /**
- * The archive bucket, as the functions reach it.
+ * Opens the archive bucket with the settings of the functions.
  *
- * @param use what the client mostly does: how long S3 may be silent depends on it
+ * @param use what the client mostly does, which decides how long S3 may be silent
  * @param overrides of the client's settings, for another server than S3
  */
 export function openArchiveStore(

@@ -10,9 +10,9 @@ import { type ArchiveStore, unavailable } from './store';
 const KEYS_PER_CALL = 1000;
 
 /**
- * Removes objects from view. In a bucket with versions, which the archive bucket is, this puts a delete marker on top
- * and destroys nothing: the lifecycle frees the bytes once their lock has ended, and until then whoever may delete the
- * marker has the object back. So the function that removes needs no permission to delete a version, and has none.
+ * Deletes objects without destroying them. In a bucket with versions, such as the archive bucket, this adds a delete
+ * marker: the lifecycle frees the bytes once their lock has ended, and until then deleting the marker brings the object
+ * back. The function needs no permission to delete a version, and has none.
  *
  * @throws OperationError `store_unavailable` (retryable) naming the first object that was refused
  */
@@ -35,8 +35,8 @@ export async function removeObjects(store: ArchiveStore, keys: readonly string[]
 }
 
 /**
- * Aborts the multipart uploads under a prefix that were begun before a moment; S3 keeps, and charges for, the parts of
- * those that nobody completes.
+ * Aborts the multipart uploads under a prefix that were begun before a moment. S3 keeps, and charges for, the parts of
+ * uploads that are never completed.
  *
  * @returns how many
  * @throws OperationError `store_unavailable` (retryable)
@@ -70,7 +70,7 @@ async function abort(store: ArchiveStore, key: string | undefined, uploadId: str
   try {
     await store.s3.send(new AbortMultipartUploadCommand({ Bucket: store.bucket, Key: key, UploadId: uploadId }));
   } catch (error) {
-    // The lifecycle, or a retried call of ours, was faster.
+    // Aborted already, by the lifecycle or by a retried request.
     if (!(error instanceof NoSuchUpload)) throw error;
   }
 }

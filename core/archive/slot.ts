@@ -4,9 +4,9 @@ import { InvalidRequestError } from '../runtime/errors';
 export type Slot = string;
 
 /**
- * The one spelling of a slot, whatever offset and fraction it came with.
+ * Normalises a time to a slot, whatever its offset and fraction.
  *
- * @throws InvalidRequestError when it is no ISO 8601 date and time
+ * @throws InvalidRequestError when it is not an ISO 8601 date and time
  */
 export function normaliseSlot(time: string | Date): Slot {
   const moment = typeof time === 'string' ? new Date(time) : time;
@@ -24,7 +24,7 @@ export function slotToKey(slot: Slot): string {
   return slot.replaceAll(/[-:]/g, '');
 }
 
-/** The slot that a part of a key spells, or `undefined` when it spells none. */
+/** The slot of a part of a key, or `undefined` when it is not one. */
 export function keyToSlot(part: string): Slot | undefined {
   const match = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/.exec(part);
   if (!match) return undefined;

@@ -16,7 +16,7 @@ import { databasePrefix, manifestKey } from './keys';
 import { type Manifest, ownKey, parseManifest } from './manifest';
 import { keyToSlot, type Slot } from './slot';
 
-/** Answers to a conditional write: somebody has written there, or is writing at this moment. */
+/** Answers to a conditional write where the key is taken, or another write to it is in progress. */
 const TAKEN = [412, 409];
 
 /** The bucket that holds the archives. */
@@ -28,8 +28,8 @@ export interface ArchiveStore {
 /**
  * The manifest of a slot, or `undefined` when the slot has none.
  *
- * @throws OperationError `archive_malformed`, `archive_unsupported`, `archive_foreign` when it says that it belongs to
- * another database or slot, `store_unavailable` (retryable)
+ * @throws OperationError `archive_malformed`, `archive_unsupported`, `archive_foreign` when it describes another database
+ * or slot, `store_unavailable` (retryable)
  */
 export async function readManifest(
   store: ArchiveStore,
@@ -37,14 +37,8 @@ export async function readManifest(
   slot: Slot,
 ): Promise<Manifest | undefined> {
   const key = manifestKey(database, slot);
-  let json: string;
-  try {
-    const object = await store.s3.send(new GetObjectCommand({ Bucket: store.bucket, Key: key }));
-    json = (await object.Body?.transformToString('utf-8')) ?? '';
-  } catch (cause) {
-    if (cause instanceof NoSuchKey) return undefined;
-    throw unavailable(`read ${key}`, cause);
-  }
+  const json = await readText(store, key);
+  if (json === undefined) return undefined;
   const manifest = parseManifest(json, key);
   if (ownKey(manifest) === key) return manifest;
   throw new OperationError(
@@ -64,14 +58,10 @@ export async function writeManifest(store: ArchiveStore, manifest: Manifest, ret
   try {
     await store.s3.send(
       new PutObjectCommand({
-        Bucket: store.bucket,
-        Key: key,
-        Body: JSON.stringify(manifest, undefined, 2),
-        ContentType: 'application/json',
-        ChecksumAlgorithm: 'SHA256',
+        ...jsonDocument(store, key, manifest),
         ObjectLockMode: 'GOVERNANCE',
         ObjectLockRetainUntilDate: retainUntil,
-        // One winner, also between invocations that do not see each other's lock.
+        // One winner, even among invocations that do not see each other's lock.
         IfNoneMatch: '*',
       }),
     );
@@ -80,14 +70,14 @@ export async function writeManifest(store: ArchiveStore, manifest: Manifest, ret
     if (!(cause instanceof S3ServiceException) || !TAKEN.includes(cause.$metadata.httpStatusCode ?? 0)) {
       throw unavailable(`write ${key}`, cause);
     }
-    // It may as well be our own, when S3 wrote it and its answer was lost: the retry then finds the place taken.
+    // It may be this attempt's own, when S3 wrote it and its answer was lost: the retry then finds the key taken.
     const winner = await readManifest(store, manifest.database, manifest.slot);
     if (winner) return winner;
     throw unavailable(`write ${key}`, cause);
   }
 }
 
-/** Slots of a database that anything was written for, newest first. They may lack a manifest. */
+/** Slots of a database under which there are objects, newest first. They may lack a manifest. */
 export async function listSlots(store: ArchiveStore, database: DatabaseName): Promise<Slot[]> {
   const prefix = databasePrefix(database);
   const slots: Slot[] = [];
@@ -118,6 +108,32 @@ export async function* listObjects(store: ArchiveStore, prefix: string): AsyncGe
   } catch (cause) {
     throw unavailable(`list ${prefix}`, cause);
   }
+}
+
+/**
+ * The text of an object, or `undefined` when it does not exist.
+ *
+ * @throws OperationError `store_unavailable` (retryable)
+ */
+export async function readText(store: ArchiveStore, key: string): Promise<string | undefined> {
+  try {
+    const object = await store.s3.send(new GetObjectCommand({ Bucket: store.bucket, Key: key }));
+    return (await object.Body?.transformToString('utf-8')) ?? '';
+  } catch (cause) {
+    if (cause instanceof NoSuchKey) return undefined;
+    throw unavailable(`read ${key}`, cause);
+  }
+}
+
+/** The parameters of a PutObject that writes a JSON document for people to read. */
+export function jsonDocument(store: ArchiveStore, key: string, value: unknown) {
+  return {
+    Bucket: store.bucket,
+    Key: key,
+    Body: JSON.stringify(value, undefined, 2),
+    ContentType: 'application/json',
+    ChecksumAlgorithm: 'SHA256',
+  } as const;
 }
 
 /** Bytes of an object, or `undefined` when it does not exist. */

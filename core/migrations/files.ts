@@ -3,22 +3,22 @@ import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { OperationError, messageOf } from '../runtime/errors';
 
-/** `0007_create_refunds.sql`: the number orders the files, the rest says what it does. */
+/** `0007_create_refunds.sql`: the number orders the files, the rest describes the change. */
 const FILE_NAME = /^(\d{4})_[a-z0-9]+(?:_[a-z0-9]+)*\.sql$/;
 
-/** What identifies a migration: its name without `.sql`, and the SHA-256 (hex) of its file. */
+/** Identifies a migration by its name without `.sql`, and the SHA-256 (hex) of its file. */
 export interface MigrationRecord {
   readonly name: string;
   readonly sha256: string;
 }
 
-/** A migration as this code carries it. */
+/** A migration of this code. */
 export interface MigrationFile extends MigrationRecord {
   readonly text: string;
 }
 
 /**
- * The migrations of one database that this code carries, in order.
+ * Reads the migrations of one database, in order.
  *
  * @throws OperationError `migration_files_unreadable`, `migration_name_malformed`, `migration_duplicate` or
  * `migration_gap`, naming the file
@@ -45,7 +45,7 @@ export async function readMigrationFiles(directory: string): Promise<MigrationFi
   );
 }
 
-/** Numbers must be 1, 2, 3 … so that two people who add a migration at once notice it before a database does. */
+/** Numbers must be 1, 2, 3 … so that two people who add a migration at the same time notice before a deployment. */
 function assertNumbering(fileNames: readonly string[]): void {
   fileNames.forEach((fileName, index) => {
     const digits = FILE_NAME.exec(fileName)?.[1];
@@ -65,7 +65,7 @@ function assertNumbering(fileNames: readonly string[]): void {
     }
     throw new OperationError(
       'migration_gap',
-      `Migration ${String(index + 1).padStart(4, '0')} is missing before ${fileName}: restore its file, or renumber what follows if it was never applied`,
+      `Migration ${String(index + 1).padStart(4, '0')} is missing before ${fileName}: restore its file, or renumber the files after it if they were never applied`,
     );
   });
 }

@@ -2,13 +2,13 @@ import type { ClientBase } from 'pg';
 import { OperationError } from '../runtime/errors';
 import type { MigrationRecord } from './files';
 
-/** Where node-pg-migrate records what it applied. */
+/** Where node-pg-migrate records applied migrations. */
 export const JOURNAL_SCHEMA = 'operations';
 export const JOURNAL_TABLE = 'migrations';
 /** Beside it, the SHA-256 of each applied file, which node-pg-migrate does not keep. */
 export const CHECKSUM_TABLE = 'migration_checksums';
 
-/** Creates the place of the checksums; node-pg-migrate creates its own table. */
+/** Creates the table of checksums; node-pg-migrate creates its own. */
 export async function createJournal(client: ClientBase): Promise<void> {
   await client.query(`CREATE SCHEMA IF NOT EXISTS ${JOURNAL_SCHEMA}`);
   await client.query(
@@ -17,8 +17,8 @@ export async function createJournal(client: ClientBase): Promise<void> {
 }
 
 /**
- * What was applied to the database, in the order of application; empty when nothing ever was.
- * A migration without a checksum was not applied by this platform: its `sha256` is empty and matches no file.
+ * The migrations that were applied to the database, in the order of application; empty before the first. A migration
+ * without a checksum was not applied by this platform: its `sha256` is empty and matches no file.
  */
 export async function readJournal(client: ClientBase): Promise<MigrationRecord[]> {
   const tables = await client.query<{ present: boolean }>(
@@ -37,7 +37,7 @@ export async function readJournal(client: ClientBase): Promise<MigrationRecord[]
 /**
  * Refuses a history that the code cannot explain: the applied migrations must be the first files, unedited.
  *
- * @param subject whose history it is, for the message: `database billing`, `the archive`
+ * @param subject what has the history, for the message: `Database billing`, `The archive of …`
  * @throws OperationError `schema_newer_than_code`, `migration_gap` or `migration_edited`, naming the migration
  */
 export function assertHistory(
@@ -50,7 +50,7 @@ export function assertHistory(
   if (unknown) {
     throw new OperationError(
       'schema_newer_than_code',
-      `${subject} has migration ${unknown.name}, which this code does not carry: deploy the version that does`,
+      `${subject} has migration ${unknown.name}, which this code lacks: deploy the version that has it`,
     );
   }
   applied.forEach((record, index) => {
@@ -64,7 +64,7 @@ export function assertHistory(
     if (file.sha256 !== record.sha256) {
       throw new OperationError(
         'migration_edited',
-        `Migration ${record.name} was edited after ${subject} got it: restore the file and put the change into a new migration`,
+        `${subject} has another version of migration ${record.name}, which was edited since: restore the file and put the change into a new migration`,
       );
     }
   });

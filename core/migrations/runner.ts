@@ -7,7 +7,7 @@ import { OperationError, messageOf } from '../runtime/errors';
 import { type MigrationFile, type MigrationRecord, readMigrationFiles } from './files';
 import { assertHistory, CHECKSUM_TABLE, createJournal, JOURNAL_SCHEMA, JOURNAL_TABLE, readJournal } from './journal';
 
-/** Serialises the runs in one database: the second waits, and then finds nothing left to do. */
+/** Serialises runs in one database: the second one waits, and then finds nothing to apply. */
 const LOCK = `hashtextextended('billing-operations/migrate', 0)`;
 
 /** Names are without `.sql`, in the order of application. */
@@ -20,7 +20,7 @@ export interface MigrationStatus {
 }
 
 /**
- * What has run in a database and what is pending. Changes nothing.
+ * Lists the applied and the pending migrations of a database. Changes nothing.
  *
  * @param directory folder with the migrations of this database
  * @throws OperationError as {@link applyMigrations} refuses
@@ -35,12 +35,12 @@ export async function migrationStatus(
 }
 
 /**
- * Applies what is pending, each migration in a transaction of its own together with its record, so that a crash at any
- * moment leaves whole migrations only. Concurrent runs wait for each other.
+ * Applies the pending migrations, each in a transaction of its own together with its record, so that a crash at any
+ * moment leaves no migration half applied. Concurrent runs wait for each other.
  *
  * @param directory folder with the migrations of this database
  * @param options.upTo last migration to apply, for restoring an archive of an older schema; @default the newest
- * @throws OperationError before any statement changed anything: `wrong_database`, `foreign_database` (it has tables but
+ * @throws OperationError before anything is changed: `wrong_database`, `foreign_database` (it has tables but
  * no identity), `migration_edited`, `migration_gap`, `migration_duplicate`, `migration_name_malformed`,
  * `schema_newer_than_code`; and `migration_failed` naming the migration, whose transaction was rolled back
  */
@@ -51,7 +51,7 @@ export async function applyMigrations(
   options: { readonly upTo?: string } = {},
 ): Promise<MigrationStatus> {
   const files = await readMigrationFiles(directory);
-  // Building an index on a large table takes longer than the minute that the server gives to statements.
+  // Building an index on a large table takes longer than the server's statement timeout of a minute.
   await client.query('SET statement_timeout = 0');
   await client.query(`SELECT pg_advisory_lock(${LOCK})`);
   try {
@@ -59,7 +59,7 @@ export async function applyMigrations(
     await applyPending(client, directory, files, files.slice(applied.length, lastIndex(files, options.upTo)));
     return describe(database, files, await readJournal(client));
   } finally {
-    // A lost connection has given the lock back already.
+    // The end of a lost connection has released the lock already.
     await client.query(`SELECT pg_advisory_unlock(${LOCK})`).catch(() => undefined);
   }
 }
@@ -68,10 +68,13 @@ function lastIndex(files: readonly MigrationRecord[], upTo: string | undefined):
   if (upTo === undefined) return files.length;
   const index = files.findIndex((file) => file.name === upTo);
   if (index >= 0) return index + 1;
-  throw new OperationError('schema_newer_than_code', `This code does not carry migration ${upTo}`);
+  throw new OperationError(
+    'schema_newer_than_code',
+    `This code lacks migration ${upTo}: deploy the version that has it`,
+  );
 }
 
-/** The applied migrations, once it is certain that this is the database that was meant. */
+/** The applied migrations, after it was checked that this is the intended database. */
 async function inspectDatabase(
   client: ClientBase,
   database: DatabaseName,
@@ -84,7 +87,7 @@ async function inspectDatabase(
   return applied;
 }
 
-/** A database without identity must be new: anything else belongs to somebody else. */
+/** Refuses a database that has tables but no identity: it is neither new nor one of this platform. */
 async function assertEmpty(client: ClientBase, database: DatabaseName): Promise<void> {
   const tables = await client.query<{ name: string }>(
     `SELECT format('%I.%I', n.nspname, c.relname) AS name
@@ -99,7 +102,7 @@ async function assertEmpty(client: ClientBase, database: DatabaseName): Promise<
   if (!table) return;
   throw new OperationError(
     'foreign_database',
-    `This database carries no identity but has tables, such as ${table.name}: it is not the ${database} database; check host and database name`,
+    `This database has tables, such as ${table.name}, but no identity: it is not the ${database} database; check host and database name`,
   );
 }
 
@@ -121,7 +124,7 @@ async function applyPending(
       migrationsSchema: JOURNAL_SCHEMA,
       migrationsTable: JOURNAL_TABLE,
       singleTransaction: false,
-      // The lock is held already, around the checks as well.
+      // applyMigrations holds a lock of its own, which includes the checks.
       noLock: true,
       logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
       migrationLoaderStrategies: [
@@ -143,12 +146,12 @@ async function applyPending(
   }
 }
 
-/** What goes wrong is thrown; node-pg-migrate's own log would repeat whole statements. */
+/** Errors are thrown; the log of node-pg-migrate would repeat whole statements. */
 function ignore(): void {}
 
 /**
- * Loads a migration so that its checksum is recorded in the migration's own transaction: recorded after it, a crash in
- * between would leave an applied migration that looks edited.
+ * Loads a migration so that its checksum is recorded in the migration's own transaction: a crash between the two would
+ * leave an applied migration that looks edited.
  */
 async function loadWithChecksums(
   filePaths: readonly string[],
@@ -157,7 +160,7 @@ async function loadWithChecksums(
 ) {
   return filePaths.map((filePath) => {
     const file = files.find(({ name }) => name === path.basename(filePath, '.sql'));
-    if (!file) throw new Error(`${filePath} appeared while migrations were applied: apply again`);
+    if (!file) throw new Error(`${filePath} appeared while migrations were applied: apply them again`);
     const [up = ''] = file.text.split(/^-- Down Migration/m);
     const record = `INSERT INTO ${JOURNAL_SCHEMA}.${CHECKSUM_TABLE} (name, sha256)
       VALUES (${escapeLiteral(file.name)}, ${escapeLiteral(file.sha256)})`;

@@ -3,12 +3,12 @@ import type { Client } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { freeBuffer } from '../archive/free-buffer';
 
-/** A socket that is given more than this at once says so only when all of it has been sent. */
+/** A socket that is written more than this at once calls back only when all of it has been sent. */
 const SENT_WHEN_TAKEN_BYTES = 64 * 1024;
 
 /**
- * Sends text into a `COPY … FROM STDIN`, and frees what it was given as soon as that is sent. When it is destroyed before
- * its end, the server forgets the rows that it has.
+ * Sends text into a `COPY … FROM STDIN`, and frees each chunk as soon as it is sent. When the stream is destroyed before
+ * its end, the server discards the rows.
  */
 export class CopyIn extends Writable {
   private readonly target: ReturnType<typeof copyFrom>;

@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 import type { DatabaseName } from '../contract';
 import { OperationError } from '../runtime/errors';
 
-/** A rule that the data must keep and that no constraint of the schema says. */
+/** A rule of the data that no constraint of the schema expresses. */
 interface Invariant {
   /** A sentence that is true of sound data. */
   readonly name: string;
@@ -24,7 +24,7 @@ const INVARIANTS: Record<DatabaseName, readonly Invariant[]> = {
         (SELECT FROM billing.refund_ledger l WHERE l.charge_id = c.id AND l.currency <> c.currency)`,
     },
     {
-      name: 'what Stripe said of an object is stored with that object',
+      name: 'the stored payload of an object is its own',
       violations: ['subscriptions', 'invoices', 'purchases', 'charges']
         .map((table) => `SELECT id FROM billing.${table} WHERE raw->>'id' <> id`)
         .join(' UNION ALL '),
@@ -35,7 +35,7 @@ const INVARIANTS: Record<DatabaseName, readonly Invariant[]> = {
         JOIN billing.reconciliation_runs r ON r.id = f.run_id WHERE r.dry_run AND f.corrected`,
     },
   ],
-  // Its tables belong to the application; what this platform knows of them, the schema's constraints say.
+  // Its tables belong to the application: this platform knows no rules beyond the constraints of the schema.
   main: [],
 };
 
@@ -46,20 +46,20 @@ interface BreakingRows {
   readonly last: string;
 }
 
-/** What the rules of a database's domain say about its rows. */
+/** Result of checking the rules of a database's domain. */
 export interface InvariantFindings {
   readonly checked: number;
-  /** Each broken rule, in a sentence that counts its rows and names two. */
+  /** Each broken rule, in a sentence with the number of rows and two examples. */
   readonly broken: readonly string[];
 }
 
-/** Runs one check; answers `undefined` when it could not be made. */
+/** Runs one check; resolves to `undefined` without a result. */
 export type AttemptCheck = <Result>(what: string, check: () => Promise<Result>) => Promise<Result | undefined>;
 
 /**
  * Checks every rule of the domain.
  *
- * @param attempt how each is checked. @default each is, and an error ends them
+ * @param attempt runs each check. @default an error ends the checks
  */
 export async function checkInvariants(
   client: ClientBase,
@@ -69,7 +69,7 @@ export async function checkInvariants(
   const broken: string[] = [];
   let checked = 0;
   for (const { name, violations } of INVARIANTS[database]) {
-    // Counting all of them, where a LIMIT would do, is what PostgreSQL gives to several of its processes.
+    // Counting all rows, where a LIMIT would do, lets PostgreSQL use parallel workers.
     const found = await attempt(`rule "${name}"`, () =>
       client.query<BreakingRows>(
         `SELECT count(*)::float8 AS rows, min(id::text) AS first, max(id::text) AS last FROM (${violations}) AS broken`,

@@ -31,7 +31,7 @@ export interface LoadDependencies {
   readonly workers?: number;
 }
 
-/** What was loaded, and proven of it. */
+/** The proof of a loaded database. */
 export interface LoadProof {
   /** Foreign keys that were checked against every row. */
   readonly foreignKeysValidated: number;

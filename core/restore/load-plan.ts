@@ -46,14 +46,14 @@ export function planLoads(tables: readonly ArchivedTable[], connections: number)
 }
 
 /**
- * Hands out the steps of a restore in the order in which they begin: all loads, in their order, and then each index once
+ * Yields the steps of a restore in the order in which they begin: all loads, in their order, and then each index once
  * its table is loaded, those of the largest table first. Building begins while the last tables are still loading. The
  * indexes of a table follow each other, because PostgreSQL then lets them share one reading of it.
  */
 export class LoadPlan {
   private readonly partsLeft: Map<ArchivedTable, number>;
   private readonly indexesOf: ReadonlyMap<string, readonly DeferredIndex[]>;
-  /** Loaded tables whose indexes are not handed out yet, the largest first. */
+  /** Loaded tables whose indexes were not yielded yet, the largest first. */
   private loaded: ArchivedTable[] = [];
   private tableLoaded = Promise.withResolvers<void>();
 
@@ -65,7 +65,7 @@ export class LoadPlan {
     this.indexesOf = Map.groupBy(indexes, ({ schema, table }) => qualified({ schema, name: table }));
   }
 
-  /** Waits for a table where only indexes of tables are left that are still loading. */
+  /** When all loads have begun and no loaded table has indexes left, the next step waits for a table to be loaded. */
   async *steps(): AsyncGenerator<LoadStep, void> {
     for (const load of this.loads) yield { load };
     while (this.loaded.length > 0 || this.partsLeft.size > 0) {

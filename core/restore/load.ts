@@ -13,8 +13,8 @@ import type { VerifiedObjects } from './verified-objects';
  * database's identity; the archive has those as well. Indexes of large tables are built once their rows are there.
  * Foreign keys and triggers have to be off.
  *
- * A table that is emptied and loaded in one transaction is frozen: its rows are marked as visible to everybody as they
- * are written. Otherwise their first reader, which is the first index, marks and writes all of them a second time. That
+ * A table that is emptied and loaded in one transaction is frozen: its rows are marked as visible to every transaction
+ * when they are written. Otherwise their first reader, which is the first index, marks and writes all of them a second time. That
  * takes one connection for all parts of the table, so tables that are too large for that are loaded by all of them
  * instead.
  *

@@ -16,7 +16,7 @@ export interface RestoreTarget extends ArchiveChoice {
   readonly targetDatabase: string;
 }
 
-/** A new database with the content of an archive, and what was proven of it. */
+/** A new database with the content of an archive, and its proof. */
 export interface RestoredArchive extends LoadProof {
   readonly manifest: Manifest;
   /** From the request to the proven database. */

@@ -2,7 +2,7 @@ import { keyToSlot, normaliseSlot, slotToKey } from '../archive/slot';
 import { type DatabaseConnector, withConnection } from '../database/connector';
 import { dropDatabase, MAINTENANCE_DATABASE } from './new-database';
 
-/** What a scratch database is for; the beginning of its name. */
+/** Purpose of a scratch database, and the beginning of its name. */
 export type ScratchPurpose = 'drill' | 'row_recovery';
 
 /**

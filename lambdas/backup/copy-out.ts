@@ -2,34 +2,34 @@ import type { Connection, Submittable } from 'pg';
 import { freeBuffer } from '../../core/archive/free-buffer';
 
 /**
- * Bytes that are handed on at a time. PostgreSQL sends one message per row, in packets of 8 KiB; compressing and hashing
- * each on its own costs several times as much. Larger gains nothing and holds more memory per worker.
+ * Bytes of a chunk. PostgreSQL sends one message per row, in packets of 8 KiB; compressing and hashing each on its own
+ * costs several times as much. More gains nothing and takes more memory per worker.
  */
 const CHUNK_BYTES = 512 * 1024;
-/** The most that a socket of Node hands over at once; a buffer has room for that much above a chunk. */
+/** The most that a socket of Node emits at once; a buffer has room for that much above a chunk. */
 const SOCKET_READ_BYTES = 64 * 1024;
-/** Kind and length, before each message of PostgreSQL's protocol. */
+/** Type and length, before each message of PostgreSQL's protocol. */
 const HEADER_BYTES = 5;
 const COPY_DATA = 0x64;
 const COPY_DONE = 0x63;
-/** What may come between rows: the server's consent to the COPY, notices, notifications, changed settings. */
+/** Messages that may come between rows: the response to COPY, notices, notifications, changed settings. */
 const PASSED_OVER = [0x48, 0x4e, 0x41, 0x53];
 
 type SocketListener = (data: Buffer) => void;
 
 /**
- * The text of a `COPY … TO STDOUT`, in large chunks, holding two of them in memory whatever the size of a row.
+ * The text of a `COPY … TO STDOUT`, in large chunks, with two of them in memory whatever the size of a row.
  *
- * It reads the connection's socket itself while rows arrive, as `pg-copy-streams` does, and gives it back to `pg` for
- * what follows them. Unlike that, it copies rows into buffers which it uses again, and frees the packets at once.
+ * It reads the connection's socket itself while rows arrive, as `pg-copy-streams` does, and returns it to `pg` for the
+ * messages after them. Unlike `pg-copy-streams`, it copies rows into buffers that it reuses, and frees the packets at once.
  *
  *     const copy = client.query(new CopyOut('COPY …', signal));
- *     for await (const chunk of copy) …  // a chunk is overwritten once the next one is asked for
+ *     for await (const chunk of copy) …  // a chunk is overwritten once the next one is requested
  *
- * After a failure, or an early stop, the connection is in the middle of a COPY and fit only to be ended.
+ * After a failure, or an early stop, the connection is in the middle of a COPY and has to be closed.
  */
 export class CopyOut implements Submittable, AsyncIterable<Buffer> {
-  /** Rows that arrived. PostgreSQL promises one message for each. Final once the iteration has ended. */
+  /** Rows that arrived: PostgreSQL sends one message for each. Final once the iteration has ended. */
   rows = 0;
 
   private socket: Connection['stream'] | undefined;
@@ -37,14 +37,14 @@ export class CopyOut implements Submittable, AsyncIterable<Buffer> {
   private readonly receive: SocketListener = (data) => this.read(data);
   private readonly header = Buffer.alloc(HEADER_BYTES);
   private headerBytes = 0;
-  /** Of the message that is being read. */
+  /** Of the present message. */
   private bytesLeft = 0;
   private isRow = false;
 
   private filling = newBuffer();
   private filled = 0;
   private spare: Buffer | undefined = newBuffer();
-  /** Ends a wait of the reader for the next chunk, the end or a failure. */
+  /** Ends the reader's wait for the next chunk, the end or a failure. */
   private wake: () => void = () => undefined;
   private rowsSent: number | undefined;
   private isComplete = false;
@@ -65,9 +65,9 @@ export class CopyOut implements Submittable, AsyncIterable<Buffer> {
   }
 
   /**
-   * The rows, in chunks. It ends when the server has confirmed as many rows as arrived.
+   * The rows, in chunks. It ends once the server has confirmed as many rows as arrived.
    *
-   * @throws DatabaseError of the server, Error when the connection is lost or rows are
+   * @throws DatabaseError of the server; Error when the connection is lost, or rows are
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void> {
     for (;;) {
@@ -109,7 +109,7 @@ export class CopyOut implements Submittable, AsyncIterable<Buffer> {
     this.wake();
   }
 
-  /** Called by `pg` when the server refuses or gives up, or the connection is lost. */
+  /** Called by `pg` when the statement fails, or the connection is lost. */
   handleError(error: Error): void {
     this.release();
     this.fail(error);
@@ -134,17 +134,17 @@ export class CopyOut implements Submittable, AsyncIterable<Buffer> {
       this.headerBytes += data.copy(this.header, this.headerBytes, at, headerEnd);
       at = headerEnd;
       if (this.headerBytes < HEADER_BYTES) break;
-      if (!this.openMessage()) return this.giveBack(data.subarray(at));
+      if (!this.openMessage()) return this.returnSocket(data.subarray(at));
     }
     // All of it was copied.
     freeBuffer(data);
     if (this.filled < CHUNK_BYTES) return;
-    // Without a second buffer the reader is still at the last chunk: it has to catch up.
+    // Without a second buffer, the reader is still busy with the last chunk.
     if (!this.spare) this.socket?.pause();
     this.wake();
   }
 
-  /** @returns false when the message is not one of a COPY's, but for `pg` */
+  /** @returns false when the message is not one of a COPY, but for `pg` */
   private openMessage(): boolean {
     const kind = this.header[0] ?? 0;
     this.isRow = kind === COPY_DATA;
@@ -165,8 +165,8 @@ export class CopyOut implements Submittable, AsyncIterable<Buffer> {
     this.filled += data.copy(this.filling, this.filled, from, to);
   }
 
-  /** Hands the socket back to `pg`, with what it is to read. */
-  private giveBack(rest: Buffer): void {
+  /** Returns the socket to `pg`, with the bytes that it has to read. */
+  private returnSocket(rest: Buffer): void {
     const unread = this.header[0] === COPY_DONE ? rest : Buffer.concat([this.header, rest]);
     const parser = this.parser;
     this.release();

@@ -41,9 +41,9 @@ export async function runBackup(dependencies: BackupDependencies, request: Backu
   return { ...archive, protection, snapshot };
 }
 
-function chooseSlot({ slot: requested }: BackupRequest, now: Date): Slot {
-  const slot = normaliseSlot(requested ?? now);
-  if (Date.parse(slot) <= now.getTime() + MAX_SLOT_AHEAD_MS) return slot;
+function chooseSlot({ slot: requested }: BackupRequest, requestedAt: Date): Slot {
+  const slot = normaliseSlot(requested ?? requestedAt);
+  if (Date.parse(slot) <= requestedAt.getTime() + MAX_SLOT_AHEAD_MS) return slot;
   throw new InvalidRequestError(
     `slot: ${slot} is in the future, and its archive would hide all that are made until then`,
   );

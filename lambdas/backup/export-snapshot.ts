@@ -11,10 +11,10 @@ import { EXPORT_PREFIX } from '../../core/archive/contract';
 import { newestSnapshot } from './protection';
 import { rdsFailed, type RdsInstance } from './rds-instance';
 
-/** States of an export that will have, or has, what another one would bring. */
+/** States of an export that makes another one of the same snapshot needless. */
 const UNDERWAY_OR_DONE = ['STARTING', 'IN_PROGRESS', 'COMPLETE'];
 
-/** Where RDS exports to, and as whom. */
+/** Where RDS exports to, with which role and key. */
 export interface ExportTarget {
   readonly instance: RdsInstance;
   readonly bucket: string;
@@ -29,16 +29,16 @@ export interface StartedExport {
   readonly snapshotIdentifier: string;
   /** Of the objects in the bucket. */
   readonly prefix: string;
-  /** False when an earlier run had this snapshot exported: nothing was begun. */
+  /** False when an earlier run exported this snapshot: no export was started. */
   readonly isNew: boolean;
 }
 
 /**
- * Has RDS export the newest snapshot as Parquet: its own, of which there is one a day, or AWS Backup's, which are as
- * frequent as the policy says. It takes hours and goes on without the function. A snapshot is exported once.
+ * Has RDS export the newest snapshot as Parquet: its own, of which there is one a day, or one of AWS Backup, at the
+ * frequency of the policy. It takes hours and continues without the function. A snapshot is exported once.
  *
  * @throws OperationError `no_snapshot` when the instance has none, `rds_unavailable` (retryable), also when five exports
- * run in the account, which is RDS's limit
+ * run in the account, which is the limit of RDS
  */
 export async function exportSnapshot(target: ExportTarget, database: DatabaseName, slot: Slot): Promise<StartedExport> {
   const { rds, identifier: instance } = target.instance;
@@ -55,8 +55,8 @@ export async function exportSnapshot(target: ExportTarget, database: DatabaseNam
   const prefix = `${EXPORT_PREFIX}${database}`;
   const taskIdentifier = `${database}-${slotToKey(slot).toLowerCase()}`;
   try {
-    const former = await findExport(rds, sourceArn);
-    if (former !== undefined) return { taskIdentifier: former, snapshotIdentifier, prefix, isNew: false };
+    const existing = await findExport(rds, sourceArn);
+    if (existing !== undefined) return { taskIdentifier: existing, snapshotIdentifier, prefix, isNew: false };
     await rds.send(
       new StartExportTaskCommand({
         ExportTaskIdentifier: taskIdentifier,
@@ -68,7 +68,7 @@ export async function exportSnapshot(target: ExportTarget, database: DatabaseNam
       }),
     );
   } catch (cause) {
-    // A retried call, or a retried invocation, started it before.
+    // Started already, by a retried request or invocation.
     if (!(cause instanceof ExportTaskAlreadyExistsFault))
       throw rdsFailed(`export snapshot ${snapshotIdentifier}`, cause);
   }

@@ -52,9 +52,9 @@ async function extendLocks(
 ): Promise<void> {
   const { s3, bucket: Bucket } = store;
   const { ObjectLockRetainUntilDate: end } = await s3.send(new HeadObjectCommand({ Bucket, Key: manifest }));
-  const nowMs = clock().getTime();
-  const retainUntil = new Date(nowMs + retentionDays * DAY_MS);
-  if (!end || end >= retainUntil || end.getTime() - nowMs > EXTEND_WITHIN_DAYS * DAY_MS) return;
+  const atMs = clock().getTime();
+  const retainUntil = new Date(atMs + retentionDays * DAY_MS);
+  if (!end || end >= retainUntil || end.getTime() - atMs > EXTEND_WITHIN_DAYS * DAY_MS) return;
   const lock = async (Key: string): Promise<void> => {
     const Retention = { Mode: 'GOVERNANCE', RetainUntilDate: retainUntil } as const;
     await s3.send(new PutObjectRetentionCommand({ Bucket, Key, Retention }));

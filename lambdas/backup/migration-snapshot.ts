@@ -10,12 +10,12 @@ import { messageOf, OperationError } from '../../core/runtime/errors';
 import { type MigrationSnapshot, migrationSnapshotPrefix } from './contract';
 import { rdsFailed, type RdsInstance } from './rds-instance';
 
-/** Seconds between two looks at a snapshot: quick at first for a small database, then sparing RDS's request quota. */
+/** Seconds between two queries of a snapshot: few at first for a small database, then more, for RDS's request quota. */
 const POLL_SECONDS = { minDelay: 1, maxDelay: 15 };
 
 /**
- * Starts a snapshot of the instance, from which it can be brought back as it was before a migration. The same slot asks
- * for the same snapshot, so a retry makes no second one.
+ * Starts a snapshot of the instance, from which it can be restored as it was before a migration. A slot has one snapshot,
+ * so that a retry creates no second one.
  *
  * @returns its identifier
  * @throws OperationError `snapshot_quota`, `rds_unavailable` (retryable)
@@ -42,7 +42,7 @@ export async function startMigrationSnapshot(
     if (cause instanceof SnapshotQuotaExceededFault) {
       throw new OperationError(
         'snapshot_quota',
-        `RDS takes no further manual snapshot in this account: delete ${migrationSnapshotPrefix(database)}… snapshots of migrations that have proven themselves, or raise the quota`,
+        `RDS refuses another manual snapshot in this account: delete ${migrationSnapshotPrefix(database)}… snapshots of migrations that are no longer to be undone, or raise the quota`,
         { cause },
       );
     }
@@ -52,10 +52,10 @@ export async function startMigrationSnapshot(
 }
 
 /**
- * Waits until a snapshot is complete, as long as there is time.
+ * Waits until a snapshot is complete, or the time is up.
  *
  * @param seconds to wait at most
- * @throws OperationError `snapshot_failed` when RDS gave it up, `rds_unavailable` (retryable)
+ * @throws OperationError `snapshot_failed` when RDS failed to create it, `rds_unavailable` (retryable)
  */
 export async function awaitMigrationSnapshot(
   { rds }: RdsInstance,
@@ -74,12 +74,12 @@ export async function awaitMigrationSnapshot(
     if (cause instanceof Error && messageOf(cause).includes('FAILURE')) {
       throw new OperationError(
         'snapshot_failed',
-        `RDS gave up snapshot ${identifier}: take another, migrate nothing yet`,
+        `RDS failed to create snapshot ${identifier}: take another one before you migrate`,
         {
           cause,
         },
       );
     }
-    throw rdsFailed(`tell the state of snapshot ${identifier}`, cause);
+    throw rdsFailed(`report the state of snapshot ${identifier}`, cause);
   }
 }

@@ -4,18 +4,18 @@ import { partKey } from '../../core/archive/keys';
 import type { Slot } from '../../core/archive/slot';
 import type { SourceTable } from '../../core/archive/catalog';
 
-/** One object to be made: all rows of a table, or those in a range of its pages. */
+/** An object to write: all rows of a table, or those in a range of its pages. */
 export interface PlannedPart {
   readonly table: SourceTable;
   readonly key: string;
   readonly sql: string;
-  /** About what is read from disk; the longest part is started first so that the workers finish together. */
+  /** Estimate of what is read from disk. Parts are planned longest first, so that the workers finish together. */
   readonly bytes: number;
 }
 
 /**
  * Splits tables into objects of about `partBytes` of table each. A range of ctids is read without touching the rest of
- * the table, and the last one is open-ended: the file may have grown since it was measured.
+ * the table, and the last range is open-ended, because the file may have grown since it was measured.
  */
 export function planParts(
   archive: { readonly database: DatabaseName; readonly slot: Slot; readonly attempt: string },

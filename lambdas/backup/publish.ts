@@ -1,7 +1,7 @@
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { type ArchiveReport, BACKUP_METRICS, type ProtectionReport } from './contract';
 
-/** Publishes how fresh the tiers of RDS and AWS Backup are. Nothing where there is no RDS: no alarm watches it there. */
+/** Publishes the ages of the tiers of RDS and AWS Backup. Without RDS, nothing is published and no alarm exists. */
 export function publishProtection(metrics: Metrics, { pointInTime, recoveryPoints }: ProtectionReport): void {
   for (const [name, { ageSeconds }] of [
     [BACKUP_METRICS.pointInTimeAgeSeconds, pointInTime],
@@ -15,7 +15,7 @@ export function publishProtection(metrics: Metrics, { pointInTime, recoveryPoint
   metrics.addMetric(BACKUP_METRICS.unprotectedTiers, MetricUnit.Count, unprotected);
 }
 
-/** Publishes what a run achieved. A slot that had its archive before, and an export asked for before, were counted then. */
+/** Publishes the result of a run. An archive or export of an earlier run was counted by that run. */
 export function publishReport(metrics: Metrics, report: ArchiveReport): void {
   if (report.outcome === 'already-exists') return;
   if (report.outcome === 'created') {

@@ -16,20 +16,20 @@ import type { PlannedPart } from './parts';
 const UPLOAD_PART_BYTES = 6 * 1024 * 1024;
 /** Parts in flight per worker. Each holds UPLOAD_PART_BYTES in memory. */
 const UPLOADS_IN_FLIGHT = 2;
-/** Level 1 keeps up with PostgreSQL on one core; 3 costs a third of the throughput for 5 % of the size. */
+/** Level 1 keeps up with PostgreSQL on one core; level 3 costs a third of the throughput for 5 % of the size. */
 const ZSTD_LEVEL = 1;
-/** Bytes that the compressor hands on at a time; with Node's 16 KiB it changed threads six times as often. */
+/** Bytes that the compressor emits at a time; with Node's default of 16 KiB it changed threads six times as often. */
 const COMPRESSED_CHUNK_BYTES = 128 * 1024;
 const CLOSING = ['ERR_STREAM_DESTROYED', 'ERR_STREAM_PREMATURE_CLOSE'];
 
 /**
- * Streams rows from the database into one object, holding a few chunks in memory whatever the table's size.
+ * Streams rows from the database into one object, with a few chunks in memory whatever the size of the table.
  *
- * The object exists only if everything worked: a failing COPY fails the upload, which S3 then forgets, and a failing
- * upload stops the COPY. After a failure the connection is in the middle of a COPY and fit only to be ended.
+ * The object exists only if everything succeeded: a failing COPY aborts the upload, and a failing upload stops the COPY.
+ * After a failure the connection is in the middle of a COPY and has to be closed.
  *
- * PostgreSQL builds each line whole before it sends it: a bytea of 200 MB, which is a line of 400 MB, was seen to take
- * 1 GB of the server's memory, and none of ours.
+ * PostgreSQL builds each line as a whole before it sends it: a bytea of 200 MB, which is a line of 400 MB, took 1 GB of
+ * the server's memory, and none of the function's.
  *
  * @throws OperationError `store_unavailable` (retryable) when S3 fails after the SDK's retries, `copy_failed`
  * (retryable) when the database does
@@ -63,16 +63,16 @@ export async function uploadPart(
     partSize: UPLOAD_PART_BYTES,
     queueSize: UPLOADS_IN_FLIGHT,
   });
-  // Whichever fails takes the others along.
-  const orStop = <T>(work: Promise<T>): Promise<T> =>
+  // A failure of one stage stops the others.
+  const stoppingOthers = <T>(work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {
       stop.abort();
       throw error;
     });
   const [copying, streaming, uploading] = await Promise.allSettled([
-    orStop(compressRows(rows, compressor, stopped)),
-    orStop(pipeline(compressor, compressed, { signal: stopped })),
-    orStop(upload.done()),
+    stoppingOthers(compressRows(rows, compressor, stopped)),
+    stoppingOthers(pipeline(compressor, compressed, { signal: stopped })),
+    stoppingOthers(upload.done()),
   ]);
   for (const stage of [copying, streaming]) {
     if (stage.status === 'rejected' && !isClosing(stage.reason)) throw copyFailed(part, stage.reason);
@@ -93,7 +93,7 @@ export async function uploadPart(
   };
 }
 
-/** Hashes the rows and writes them into the compressor, one chunk at a time: the next one may take the place of the last. */
+/** Hashes the rows and writes them to the compressor, one chunk at a time: the next may overwrite the last one's memory. */
 async function compressRows(
   rows: CopyOut,
   compressor: Writable,
@@ -103,7 +103,7 @@ async function compressRows(
   let bytes = 0;
   for await (const chunk of rows) {
     const written = write(compressor, chunk, signal);
-    // Meanwhile, as the compressor works in a thread of its own.
+    // In parallel: the compressor works in a thread of its own.
     hash.update(chunk);
     bytes += chunk.length;
     await written;
@@ -112,7 +112,7 @@ async function compressRows(
   return { bytes, plainSha256: hash.digest('hex') };
 }
 
-/** Resolves once the chunk is no longer needed. A stream that is destroyed meanwhile would never say so. */
+/** Resolves once the chunk is no longer needed. A stream that is destroyed meanwhile never calls back. */
 function write(stream: Writable, chunk: Buffer, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const giveUp = (): void => reject(signal.reason as Error);
@@ -126,15 +126,15 @@ function write(stream: Writable, chunk: Buffer, signal: AbortSignal): Promise<vo
 }
 
 /**
- * Whether an upload that failed is complete after all. When S3 completed it and its answer was lost, the retry is told
- * that there is no such upload; the key is this attempt's own, so what lies there came from it.
+ * Whether a failed upload is complete after all. When S3 completed it and its answer was lost, S3 answers the retry that
+ * there is no such upload; the key belongs to this attempt alone, so an object there came from it.
  */
 async function isCompleted(store: ArchiveStore, key: string, sent: Meter, error: unknown): Promise<boolean> {
   if (!(error instanceof NoSuchUpload)) return false;
   return (await objectSize(store, key)) === sent.measurement.bytes;
 }
 
-/** Whether a stream ended because somebody else stopped it. */
+/** Whether a stream ended because another stage stopped it. */
 function isClosing(error: unknown): boolean {
   return (
     error instanceof Error && (error.name === 'AbortError' || ('code' in error && CLOSING.includes(String(error.code))))

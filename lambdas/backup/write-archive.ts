@@ -24,9 +24,9 @@ import { joinSnapshot, openSnapshot, type Snapshot } from './snapshot';
 import { uploadPart } from './upload-part';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Two keep a vCPU busy: one compresses while the other waits. Each holds about 25 MB and a connection. */
+/** Two keep a vCPU busy: one compresses while the other waits. Each takes about 25 MB and a connection. */
 const WORKERS = 2;
-/** Smaller makes more objects to hash and request; larger leaves one worker idle at the end. */
+/** Less makes more objects to hash and request; more leaves one worker idle at the end. */
 const PART_BYTES = 256 * 1024 * 1024;
 
 export interface ArchiveDependencies {

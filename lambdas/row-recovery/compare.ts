@@ -10,11 +10,11 @@ import { type LiveTable, nameOf } from './tables';
 /** Rows fetched at once: more gains little. */
 const MAX_FETCH = 100;
 /**
- * Bytes that a row, archived and live together, may have as text to be in a report, which somebody is to read. Higher
- * fills the function's memory with a single row; rows of this platform have thousands of bytes, not millions.
+ * Bytes as text that a row, archived and live together, may have to be in a report. More would fill the function's memory
+ * with a single row; rows of this platform have thousands of bytes, not millions.
  */
 export const MAX_ROW_BYTES = 16 * 1024 * 1024;
-/** How many of the largest rows that are allowed are fetched at once. In memory they are a few times over. */
+/** How many rows of the largest allowed size are fetched at once. Each takes its size in memory a few times. */
 const LARGEST_AT_ONCE = 2;
 
 interface DifferingRow {
@@ -25,7 +25,7 @@ interface DifferingRow {
   readonly liveSha256: string | null;
 }
 
-/** A row as text under the settings of COPY: two rows are the same when every column is written the same. */
+/** A row as text under the settings of COPY: two rows are equal when the text of every column is. */
 export function rowText(alias: string, table: LiveTable): string {
   return `ROW(${columnsOf(alias, table).join(', ')})::text`;
 }
@@ -43,8 +43,8 @@ function temporaryName(index: number): string {
 }
 
 /**
- * Copies the archived rows that meet the condition into a temporary table of the live session. Nobody else sees it, and
- * it goes with the session, however that ends.
+ * Copies the archived rows that meet the condition into a temporary table of the live session, which other sessions
+ * cannot see, and which is dropped with the session.
  *
  * @returns how many rows were copied
  */
@@ -72,7 +72,7 @@ export async function copyArchived(
 /**
  * Bytes of the largest differing row, as text.
  *
- * @param comparison the row's key, the tables compared with the condition under which rows differ, and what is allowed
+ * @param comparison the key of a row, the FROM clause with the condition under which rows differ, and the limit
  * @throws OperationError `row_too_large` naming the row, before anything of it is fetched
  */
 async function largestRow(
@@ -90,7 +90,7 @@ async function largestRow(
   if (row === undefined || row.bytes <= maxRowBytes) return row?.bytes ?? 0;
   throw new OperationError(
     'row_too_large',
-    `Row ${idOf(table, row.key)} has ${row.bytes} bytes as text, archived and live together, and a report takes ${maxRowBytes} at most: leave it out by a condition, restore the archive into a new database, and copy that row from there`,
+    `Row ${idOf(table, row.key)} has ${row.bytes} bytes as text, archived and live together, more than the ${maxRowBytes} of a report: exclude it by a condition, restore the archive into a new database, and copy that row from there`,
   );
 }
 
@@ -99,7 +99,8 @@ function idOf(table: LiveTable, key: readonly string[]): string {
 }
 
 /**
- * The archived rows that the live table lacks or holds otherwise, in the order of their keys, fetched as they are read.
+ * The archived rows that the live table lacks or has with other values, in the order of their keys, fetched as they are
+ * read.
  *
  * @param live the session of {@link copyArchived}, in a transaction
  * @throws OperationError `row_too_large` naming the row

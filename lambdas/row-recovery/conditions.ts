@@ -4,7 +4,8 @@ import { InvalidRequestError } from '../../core/runtime/errors';
 import type { RowCondition } from './contract';
 import { type LiveTable, nameOf } from './tables';
 
-/** SQLSTATE classes of a value that does not fit its column: data exception, or syntax (no such operator). */
+/** SQLSTATE classes of a value that does not fit its column: data exception, and syntax (no such operator). */
+
 const VALUE_ERROR_CLASSES = ['22', '42'];
 /**
  * The conditions on one table as SQL, `true` when there are none. COPY takes no parameters, so values are written as
@@ -33,14 +34,14 @@ function expression(table: LiveTable, { column: name, operator, value }: RowCond
   if (value === undefined || Array.isArray(value)) {
     throw new InvalidRequestError(`where: ${name} ${operator} takes one value`);
   }
-  // A pattern is text, whatever it is compared with.
+  // A pattern is text, whatever the type of the column.
   const right = operator === 'like' ? `${escapeLiteral(String(value))}::text` : literal(value);
   return `${operator === 'like' ? `${left}::text` : left} ${operator.toUpperCase()} ${right}`;
 }
 
 /**
- * Has PostgreSQL read the conditions against the live table, which takes no time, so that a value that does not fit its
- * column is refused before an archive is loaded.
+ * Has PostgreSQL parse the conditions against the live table, so that a value that does not fit its column is refused
+ * before an archive is loaded.
  *
  * @throws InvalidRequestError with PostgreSQL's reason
  */
@@ -51,13 +52,13 @@ export async function assertConditions(
 ): Promise<void> {
   const names = tables.map(nameOf);
   const stray = conditions.find(({ table }) => table !== undefined && !names.includes(table));
-  if (stray) throw new InvalidRequestError(`where: ${stray.table} is not among the tables that were asked for`);
+  if (stray) throw new InvalidRequestError(`where: ${stray.table} is not among the requested tables`);
   for (const table of tables) {
     const where = whereOf(table, conditions);
     await client.query(`SELECT FROM ONLY ${qualified(table)} WHERE ${where} LIMIT 0`).catch((cause: unknown) => {
       if (!(cause instanceof DatabaseError) || !VALUE_ERROR_CLASSES.includes((cause.code ?? '').slice(0, 2)))
         throw cause;
-      throw new InvalidRequestError(`where: ${nameOf(table)} refuses it: ${cause.message}`, cause);
+      throw new InvalidRequestError(`where: PostgreSQL refuses it for ${nameOf(table)}: ${cause.message}`, cause);
     });
   }
 }

@@ -7,12 +7,12 @@ import type { ReportedRow } from './report-format';
 import { type LiveTable, nameOf } from './tables';
 
 /**
- * What is to be done with a chosen row: `insert` it, `update` the live one to it, `skip` it because it is there, or
- * nothing, because it is not as the report says any more.
+ * The action for a chosen row: `insert` it, `update` the live row, `skip` it because it exists again, or `conflict`,
+ * because the live row changed since the report.
  */
 type Action = 'insert' | 'update' | 'skip' | 'conflict';
 
-/** Creates the place of a table's chosen rows, which goes with the transaction. Values are text until they are used. */
+/** Creates the temporary table of the chosen rows of a table. Values are text until they are merged. */
 export async function createChosen(client: ClientBase, table: LiveTable, index: number): Promise<void> {
   const columns = table.columns.map((_, column) => `, c${column} text`).join('');
   await client.query(
@@ -41,19 +41,19 @@ export async function addChosen(
 }
 
 /**
- * Decides about each chosen row, by what is live now.
+ * Plans the action for each chosen row, by the live rows.
  *
- * @param hold keep the live rows from being changed until the transaction ends
+ * @param lock whether to lock the live rows against changes until the transaction ends
  * @returns ids of rows that have changed since the report, at most `limit`
  */
 export async function planTable(
   client: ClientBase,
   table: LiveTable,
   index: number,
-  { hold, limit }: { readonly hold: boolean; readonly limit: number },
+  { lock, limit }: { readonly lock: boolean; readonly limit: number },
 ): Promise<string[]> {
   const join = `ONLY ${qualified(table)} l ON ${sameKey(table)}`;
-  if (hold) await client.query(`SELECT FROM pg_temp.chosen_${index} c JOIN ${join} FOR UPDATE OF l`);
+  if (lock) await client.query(`SELECT FROM pg_temp.chosen_${index} c JOIN ${join} FOR UPDATE OF l`);
   const present = `l.${keysOf(table)[0]} IS NOT NULL`;
   await client.query(
     `CREATE TEMPORARY TABLE planned_${index} ON COMMIT DROP AS
@@ -71,7 +71,7 @@ export async function planTable(
   return conflicts.rows.map((row) => row.id);
 }
 
-/** What {@link planTable} decided, in numbers. */
+/** Counts the actions that {@link planTable} planned. */
 export async function countPlan(client: ClientBase, table: LiveTable, index: number): Promise<TableMerge> {
   const counted = await client.query<{ action: Action; rows: number }>(
     `SELECT action, count(*)::float8 AS rows FROM pg_temp.planned_${index} GROUP BY action`,
@@ -81,8 +81,8 @@ export async function countPlan(client: ClientBase, table: LiveTable, index: num
 }
 
 /**
- * Carries the plan out, in one statement for the insertions, so that rows which refer to each other come together, and
- * one for the updates. Triggers fire as for anybody, and may refuse.
+ * Carries out the plan, with one statement for the insertions, so that rows may refer to each other, and one for the
+ * updates. Triggers fire as usual, and may refuse.
  *
  * @throws OperationError `merge_refused` with the rule that refuses
  */
@@ -108,14 +108,14 @@ export async function mergeTable(client: ClientBase, table: LiveTable, index: nu
   }
 }
 
-/** The refusal of a rule of the database: a key, a constraint or a trigger. Anything else is passed on. */
+/** An error for the refusal of a key, a constraint or a trigger; any other error is returned unchanged. */
 export function refused(what: string, cause: unknown): unknown {
   const rule = cause instanceof DatabaseError && ['23', 'P0'].includes((cause.code ?? '').slice(0, 2));
   if (!rule) return cause;
   const detail = cause.detail === undefined ? '' : ` (${cause.detail})`;
   return new OperationError(
     'merge_refused',
-    `${what} refuses the rows: ${cause.message}${detail}. Nothing was merged: choose other rows, or report on the table that it names as well`,
+    `${what} refuses the rows: ${cause.message}${detail}. Nothing was merged: choose other rows, or include the table that it names in a report`,
     { cause },
   );
 }

@@ -14,12 +14,12 @@ import { readRows, readSummary } from './read-report';
 import type { ReportedRow, ReportSummary } from './report-format';
 import { assertSameColumns, describeTables, type LiveTable, nameOf } from './tables';
 
-/** Rows handed to the server at once, at most, and their bytes in the report, beyond which no further row joins them. */
+/** Rows sent to the server at once, at most, and their bytes in the report, from which on no further row is added. */
 const BATCH = 200;
 const BATCH_BYTES = 16 * 1024 * 1024;
-/** Conflicts that are named. */
-const CONFLICTS = 20;
-/** Longer, and a merge queues up behind a migration, and everybody else behind the merge. */
+/** Conflicts in the answer, at most. */
+const MAX_CONFLICTS = 20;
+/** With more, a merge would queue behind a migration, and every other session behind the merge. */
 const LOCK_TIMEOUT = '10s';
 
 export interface MergeDependencies {
@@ -28,17 +28,17 @@ export interface MergeDependencies {
   readonly log: Log;
   /** Where entitlements that a merge changed are invalidated, once it is committed. */
   readonly cache: Pick<EntitlementCache, 'invalidate'>;
-  /** Bytes of rows that are handed to the server at once, unless a single one has more. @default 16 MiB */
+  /** Bytes of rows that are sent to the server at once, unless a single row has more. @default 16 MiB */
   readonly batchBytes?: number;
 }
 
 /**
- * Merges chosen rows of a report back into the live tables: deleted ones are inserted with the values and numbers that
- * they had, changed ones are set back. All of it is one transaction; parents come before children, and keys,
- * constraints and triggers are respected. Rows that are there again are skipped, so that a second merge changes nothing.
- * What customers may use follows from the rows, so entitlements are computed again in the same transaction.
+ * Merges chosen rows of a report back into the live tables: deleted rows are inserted with their former values, changed
+ * rows are set back. It is one transaction; parents come before children, and keys, constraints and triggers are
+ * respected. Rows that exist again are skipped, so that a second merge changes nothing. Entitlements follow from the rows,
+ * so they are computed again in the same transaction.
  *
- * Without `confirm` nothing is written: the answer says what would be done.
+ * Without `confirm` nothing is written: the answer is the plan.
  *
  * @throws InvalidRequestError for a wrong confirmation, or ids that the report does not have
  * @throws OperationError `report_not_found`, `report_damaged`, `schema_differs`, `changed_since_report` naming the rows,
@@ -68,10 +68,10 @@ export async function mergeRows(
       const conflicts: string[] = [];
       const merges: TableMerge[] = [];
       for (const [index, table] of tables.entries()) {
-        conflicts.push(...(await planTable(client, table, index, { hold: !dryRun, limit: CONFLICTS })));
+        conflicts.push(...(await planTable(client, table, index, { lock: !dryRun, limit: MAX_CONFLICTS })));
         merges.push(await countPlan(client, table, index));
       }
-      const plan = describe(summary, merges, conflicts.slice(0, CONFLICTS), dryRun);
+      const plan = describe(summary, merges, conflicts.slice(0, MAX_CONFLICTS), dryRun);
       if (dryRun) {
         await client.query('ROLLBACK');
         return plan;
@@ -88,7 +88,7 @@ export async function mergeRows(
   });
 }
 
-/** The live tables in the order of the report, provided that its values still fit them. */
+/** The live tables in the order of the report, after it was checked that its values still fit them. */
 async function describeReported(client: Client, summary: ReportSummary): Promise<LiveTable[]> {
   const described = await describeTables(client, summary.tables.map(nameOf));
   return summary.tables.flatMap((reported) => {
@@ -123,7 +123,7 @@ async function loadChosen(
   };
   await readRows(store, summary, async (row, bytes) => {
     if (missing && !missing.delete(row.id)) return;
-    // A batch is of one table; the report has them one after the other.
+    // A batch holds rows of one table; a report lists the tables one after the other.
     const full = batch.length === BATCH || batchBytes + bytes > maxBytes;
     if (batch[0] && (full || batch[0].table !== row.table)) await flush();
     batch.push(row);
@@ -135,7 +135,7 @@ async function loadChosen(
   throw new InvalidRequestError(`choose: report ${summary.reportId} has no ${examples}`);
 }
 
-/** Writes what was planned, with its record and what follows from it, or nothing. */
+/** Carries out the plan, with its record and the entitlements that follow, in one transaction. */
 async function carryOut(
   client: Client,
   tables: readonly LiveTable[],
@@ -145,10 +145,10 @@ async function carryOut(
   if (report.conflicts.length > 0) {
     throw new OperationError(
       'changed_since_report',
-      `Changed or deleted since the report was made: ${report.conflicts.join(', ')}. Nothing was merged: make a new report, or choose other rows`,
+      `Changed or deleted since the report: ${report.conflicts.join(', ')}. Nothing was merged: make a new report, or choose other rows`,
     );
   }
-  // Triggers find what they refer to as they do for everybody else.
+  // Triggers resolve names as in any other session.
   await client.query('RESET search_path');
   await client.query('SET CONSTRAINTS ALL DEFERRED');
   for (const [index, table] of tables.entries()) await mergeTable(client, table, index);

@@ -3,7 +3,7 @@ import { runInOrder } from '../../core/database/transaction';
 import { type EntitlementChange, recomputeEntitlements } from '../../core/entitlements/recompute';
 import { type LiveTable, nameOf } from './tables';
 
-/** Tables that entitlements follow from, or are kept in, and the column with the id of what is to be computed again. */
+/** Tables that entitlements follow from, or are stored in, and the column with the id of the source to recompute. */
 const SOURCE_COLUMNS: Readonly<Record<string, string>> = {
   'billing.subscriptions': 'id',
   'billing.subscription_items': 'subscription_id',
@@ -15,7 +15,7 @@ const SOURCE_COLUMNS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Brings entitlements in line with the rows that were merged, in the transaction that merged them.
+ * Recomputes the entitlements of the merged rows, in the transaction that merged them.
  *
  * @param tables of the merge, in its order
  */

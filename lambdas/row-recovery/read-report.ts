@@ -1,8 +1,7 @@
-import { GetObjectCommand, NoSuchKey } from '@aws-sdk/client-s3';
 import { pipeline } from 'node:stream/promises';
 import { DatabaseError } from 'pg';
 import { type Measurement, Meter } from '../../core/archive/meter';
-import { type ArchiveStore, openObject, unavailable } from '../../core/archive/store';
+import { type ArchiveStore, openObject, readText, unavailable } from '../../core/archive/store';
 import type { DatabaseName } from '../../core/contract';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import { type ReportedRow, type ReportSummary, rowSchema, rowsKey, summaryKey, summarySchema } from './report-format';
@@ -15,17 +14,13 @@ const NEWLINE = 0x0a;
  * @throws OperationError `report_not_found`, `report_damaged`, or `store_unavailable` (retryable)
  */
 export async function readSummary(
-  { s3, bucket }: ArchiveStore,
+  store: ArchiveStore,
   database: DatabaseName,
   reportId: string,
 ): Promise<ReportSummary> {
   const key = summaryKey(database, reportId);
-  let json: string;
-  try {
-    const object = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-    json = (await object.Body?.transformToString('utf-8')) ?? '';
-  } catch (cause) {
-    if (!(cause instanceof NoSuchKey)) throw unavailable(`read ${key}`, cause);
+  const json = await readText(store, key);
+  if (json === undefined) {
     throw new OperationError(
       'report_not_found',
       `There is no report ${reportId} of the ${database} database: make one`,
@@ -36,13 +31,13 @@ export async function readSummary(
     if (summary.reportId === reportId && summary.database === database) return summary;
     throw new Error(`it is the summary of report ${summary.reportId} of the ${summary.database} database`);
   } catch (cause) {
-    throw damaged(key, messageOf(cause), cause);
+    throw reportDamaged(key, messageOf(cause), cause);
   }
 }
 
 /**
- * Hands every row of a report, with its bytes there, to `take`, in its order. The hash is known only at the end: what `take` did with the rows
- * counts only when this returns.
+ * Passes every row of a report to `take`, in order, with its bytes in the object. The hash is known only at the end: what
+ * `take` did with the rows counts only once this has returned.
  *
  * @throws OperationError `report_damaged` when the object is not what was written, `store_unavailable` (retryable), or
  * what `take` throws
@@ -54,12 +49,12 @@ export async function readRows(
 ): Promise<void> {
   const key = rowsKey(summary.database, summary.reportId);
   const verify = ({ sha256, bytes }: Measurement) => {
-    if (sha256 !== summary.rowsSha256) throw damaged(key, `it has ${bytes} bytes with SHA-256 ${sha256}`);
+    if (sha256 !== summary.rowsSha256) throw reportDamaged(key, `it has ${bytes} bytes with SHA-256 ${sha256}`);
   };
   await pipeline(await openObject(store, key), new Meter({ verify }), async (source: AsyncIterable<Buffer>) => {
     for await (const line of linesOf(source)) await take(parseRow(key, line.toString('utf8')), line.length);
   }).catch((cause: unknown) => {
-    // What the database says of a row is not the store's fault.
+    // An error of the database is about a row, not about the store.
     throw cause instanceof DatabaseError ? cause : unavailable(`read ${key}`, cause);
   });
 }
@@ -68,11 +63,11 @@ function parseRow(key: string, line: string): ReportedRow {
   try {
     return rowSchema.parse(JSON.parse(line));
   } catch (cause) {
-    throw damaged(key, `a line is no row of a report (${messageOf(cause)})`, cause);
+    throw reportDamaged(key, `a line is not a row of a report (${messageOf(cause)})`, cause);
   }
 }
 
-/** Lines end with a newline only; `readline` would also split at separators that JSON leaves inside of texts. */
+/** Lines end with a newline only; `readline` also splits at separators that JSON leaves unescaped within text. */
 async function* linesOf(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let pending: Buffer[] = [];
   for await (const chunk of source) {
@@ -86,7 +81,7 @@ async function* linesOf(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   }
 }
 
-function damaged(key: string, what: string, cause?: unknown): OperationError {
+function reportDamaged(key: string, what: string, cause?: unknown): OperationError {
   return new OperationError('report_damaged', `Object ${key} is not what was written, ${what}: make a new report`, {
     cause,
   });

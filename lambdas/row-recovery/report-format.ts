@@ -11,7 +11,7 @@ function folder(database: DatabaseName, reportId: string): string {
   return `${ROW_RECOVERY_PREFIX}${database}/${reportId}/`;
 }
 
-/** One JSON object a line, for reading, filtering and choosing with the usual tools. */
+/** One JSON object per line, so that the usual tools can read, filter and choose rows. */
 export function rowsKey(database: DatabaseName, reportId: string): string {
   return `${folder(database, reportId)}rows.jsonl`;
 }
@@ -31,7 +31,7 @@ export const rowSchema = z.object({
   table: z.string(),
   kind: z.enum(['deleted', 'changed']),
   archived: values,
-  /** What is there now; null when the row is gone. */
+  /** Values of the live row; null when it was deleted. */
   live: values.nullable(),
   /** SHA-256 of the live row, by which a merge sees whether it has changed again. */
   liveSha256: z.string().nullable(),

@@ -7,7 +7,7 @@ import type { Client } from 'pg';
 import type { RestoreDependencies } from '../../core/restore/restore-archive';
 import { applyCopySettings } from '../../core/archive/copy-session';
 import { type Measurement, Meter } from '../../core/archive/meter';
-import { type ArchiveStore, unavailable } from '../../core/archive/store';
+import { type ArchiveStore, jsonDocument, unavailable } from '../../core/archive/store';
 import { withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
 import { copyArchived, differences, MAX_ROW_BYTES } from './compare';
@@ -17,19 +17,19 @@ import { findTables, withArchivedTables } from './archived-tables';
 import { type ReportedRow, type ReportSummary, reportIdOf, rowsKey, summaryKey } from './report-format';
 import { assertSameColumns, describeTables, type LiveTable, nameOf, relatedTables } from './tables';
 
-/** Ids in the answer: enough to see what it is about, small enough for any caller. */
+/** Ids in the answer: enough to recognise the rows, few enough for any caller. */
 const FIRST_IDS = 20;
 
 export interface ReportDependencies extends RestoreDependencies {
-  /** Bytes that a row may have as text. @default 16 MiB, see `MAX_ROW_BYTES` */
+  /** Bytes that a row may have as text. @default 16 MiB, see {@link MAX_ROW_BYTES} */
   readonly maxRowBytes?: number;
 }
 
 /**
- * Finds what was deleted from the live tables, or changed in them, since an archive, and stores it as a report to
- * review. The live tables are only read; the archive is loaded into a scratch database that is dropped again.
+ * Finds the rows that were deleted from the live tables, or changed in them, since an archive, and stores them as a report
+ * for review. The live tables are only read; the archive is loaded into a scratch database that is dropped afterwards.
  *
- * @throws InvalidRequestError naming the table, column or value that is not as it should be
+ * @throws InvalidRequestError naming the malformed table, column or value
  * @throws OperationError `wrong_database`, `no_primary_key`, `schema_differs`, `row_too_large`, `schema_newer_than_code`,
  * `archive_not_found`, `archive_damaged` and others of a restore; and, retryable, `store_unavailable`,
  * `database_unavailable`
@@ -53,7 +53,7 @@ export async function reportRows(
     const createdAt = clock();
     const reportId = reportIdOf(createdAt, randomBytes(4).toString('hex'));
     const tally = new Tally(tables);
-    // One moment for all tables: a child is never compared later than its parent.
+    // One snapshot for all tables: a child is never compared later than its parent.
     await live.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const stored = await storeRows(store, rowsKey(database, reportId), tally.count(live, maxRowBytes));
     const related = await relatedTables(live, tables);
@@ -81,23 +81,31 @@ export async function reportRows(
       rowsBytes: stored.bytes,
     };
     await storeSummary(store, summary);
-    return {
-      reportId,
-      database,
-      slot: summary.slot,
-      createdAt: summary.createdAt,
-      tables: tables.map((table, index) => ({
-        table: nameOf(table),
-        compared: compared[index] ?? 0,
-        ...tally.of(table),
-      })),
-      deleted: summary.deleted,
-      changed: summary.changed,
-      related,
-      rowsKey: rowsKey(database, reportId),
-      firstIds: tally.firstIds,
-    };
+    return answerOf(summary, tally.firstIds);
   });
+}
+
+/** The report in short, for the caller. */
+function answerOf(summary: ReportSummary, firstIds: readonly string[]): RowRecoveryReport {
+  const { reportId, database, slot, createdAt, deleted, changed, related } = summary;
+  const tables = summary.tables.map((table) => ({
+    table: nameOf(table),
+    compared: table.compared,
+    deleted: table.deleted,
+    changed: table.changed,
+  }));
+  return {
+    reportId,
+    database,
+    slot,
+    createdAt,
+    tables,
+    deleted,
+    changed,
+    related,
+    rowsKey: rowsKey(database, reportId),
+    firstIds: [...firstIds],
+  };
 }
 
 /** Copies the archived rows into the live session; returns how many there are of each table. */
@@ -112,13 +120,13 @@ async function copyTables(
   const copied: number[] = [];
   for (const [index, table] of tables.entries()) {
     const columns = archived.find((candidate) => nameOf(candidate) === nameOf(table))?.columns ?? [];
-    assertSameColumns(table, columns, "the archive's, migrated to this code's schema");
+    assertSameColumns(table, columns, 'the archive, migrated to the present schema');
     copied.push(await copyArchived(scratch, live, table, index, whereOf(table, where)));
   }
   return copied;
 }
 
-/** Counts the rows of a report while they pass. */
+/** Counts the rows of a report while they are written. */
 class Tally {
   readonly firstIds: string[] = [];
   private readonly counts: ReadonlyMap<LiveTable, Record<RowDifference, number>>;
@@ -143,7 +151,7 @@ class Tally {
   }
 }
 
-/** Streams rows into one object, a JSON object a line, holding a few chunks in memory however many there are. */
+/** Streams rows into one object, one JSON object per line, with a few chunks in memory however many there are. */
 async function storeRows(
   { s3, bucket }: ArchiveStore,
   key: string,
@@ -156,7 +164,7 @@ async function storeRows(
   });
   const lines = Readable.from(asLines(rows), { objectMode: false });
   const [uploading, streaming] = await Promise.allSettled([upload.done(), pipeline(lines, meter)]);
-  // The stream's own error says more than that of the upload which it took along.
+  // The error of the stream is the cause of that of the upload.
   if (streaming.status === 'rejected') throw streaming.reason;
   if (uploading.status === 'rejected') throw unavailable(`write ${key}`, uploading.reason);
   return meter.measurement;
@@ -166,20 +174,9 @@ async function* asLines(rows: AsyncIterable<ReportedRow>): AsyncGenerator<Buffer
   for await (const row of rows) yield Buffer.from(`${JSON.stringify(row)}\n`);
 }
 
-async function storeSummary({ s3, bucket }: ArchiveStore, summary: ReportSummary): Promise<void> {
+async function storeSummary(store: ArchiveStore, summary: ReportSummary): Promise<void> {
   const key = summaryKey(summary.database, summary.reportId);
-  const Body = JSON.stringify(summary, undefined, 2);
-  await s3
-    .send(
-      new PutObjectCommand({
-        Bucket: bucket,
-        Key: key,
-        Body,
-        ContentType: 'application/json',
-        ChecksumAlgorithm: 'SHA256',
-      }),
-    )
-    .catch((cause: unknown) => {
-      throw unavailable(`write ${key}`, cause);
-    });
+  await store.s3.send(new PutObjectCommand(jsonDocument(store, key, summary))).catch((cause: unknown) => {
+    throw unavailable(`write ${key}`, cause);
+  });
 }

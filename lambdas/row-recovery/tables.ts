@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 
-/** Rows of the platform's own records belong to the database that they describe, not to its past. */
+/** Holds the platform's own records, which describe this database and are not recovered from an archive. */
 const PLATFORM_SCHEMA = 'operations';
 
 export interface LiveColumn {
@@ -9,7 +9,7 @@ export interface LiveColumn {
   /** With its schema and modifiers, to cast text to. */
   readonly type: string;
   readonly inKey: boolean;
-  /** An identity column that takes no other value in an UPDATE. */
+  /** An identity column that refuses other values in an UPDATE. */
   readonly identityAlways: boolean;
 }
 
@@ -27,10 +27,10 @@ export function nameOf(table: { readonly schema: string; readonly name: string }
 }
 
 /**
- * The tables that were asked for, parents before children.
+ * Describes the requested tables, parents before children.
  *
  * @param client a connection with the settings of COPY, so that types are spelled with their schema
- * @throws InvalidRequestError naming a table that does not exist, is not an ordinary one or belongs to the platform
+ * @throws InvalidRequestError naming a table that does not exist, is not an ordinary table, or belongs to the platform
  * @throws OperationError `no_primary_key` naming a table whose rows cannot be told apart
  */
 export async function describeTables(client: ClientBase, names: readonly string[]): Promise<LiveTable[]> {
@@ -91,8 +91,8 @@ async function foreignKeysOf(client: ClientBase, tables: readonly LiveTable[]): 
 }
 
 /**
- * Parents before children. Tables that refer to each other in a circle stay in the order of their names: their rows can
- * be merged when the keys are deferrable, and are refused by the key otherwise.
+ * Sorts parents before children. Tables that refer to each other in a circle stay in the order of their names: their rows
+ * can be merged when the keys are deferrable, and are refused by the key otherwise.
  */
 function orderByKeys(tables: readonly LiveTable[], keys: readonly ForeignKey[]): LiveTable[] {
   const waiting = [...tables];
@@ -107,7 +107,7 @@ function orderByKeys(tables: readonly LiveTable[], keys: readonly ForeignKey[]):
   return ordered;
 }
 
-/** Tables that were not asked for, but hold parents of these rows, or children that vanish with them. */
+/** Tables that were not requested, but hold parents of these rows, or children that are deleted along with them. */
 export async function relatedTables(client: ClientBase, tables: readonly LiveTable[]): Promise<string[]> {
   const wanted = new Set(tables.map((table) => table.oid));
   const related = (await foreignKeysOf(client, tables)).flatMap((key) => {
@@ -119,20 +119,20 @@ export async function relatedTables(client: ClientBase, tables: readonly LiveTab
 }
 
 /**
- * Refuses a table whose columns are not those that its rows were taken with.
+ * Refuses a table whose columns are not the expected ones.
  *
- * @param whose where the expected columns come from, for the message
+ * @param origin of the expected columns, for the message
  * @throws OperationError `schema_differs` naming the table
  */
 export function assertSameColumns(
   table: LiveTable,
   expected: readonly { readonly name: string }[],
-  whose: string,
+  origin: string,
 ): void {
   const names = new Set(expected.map((column) => column.name));
   if (table.columns.length === names.size && table.columns.every((column) => names.has(column.name))) return;
   throw new OperationError(
     'schema_differs',
-    `Table ${nameOf(table)} has other columns than ${whose}: apply pending migrations, then make a new report`,
+    `Table ${nameOf(table)} has other columns than ${origin}: apply pending migrations, then make a new report`,
   );
 }

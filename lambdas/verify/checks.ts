@@ -3,12 +3,12 @@ import { isCorruption, isStatementTimeout, limitStatements } from '../../core/da
 import type { VerifyProblem } from './contract';
 
 /**
- * Runs checks one after the other while there is time. What is wrong, and what could not be looked at, is kept; one bad
- * page or one slow check never hides what the others find.
+ * Runs checks one after the other while there is time, and collects the problems and the checks without a result. An
+ * unreadable page or a slow check never hides the findings of the others.
  */
 export class Checks {
   readonly problems: VerifyProblem[] = [];
-  /** Names of checks that time did not suffice for. */
+  /** Names of checks for which there was no time. */
   readonly notChecked: string[] = [];
 
   /** @param remainingMs milliseconds until the last check must have ended */
@@ -18,26 +18,26 @@ export class Checks {
   ) {}
 
   /**
-   * @param what name of the check
+   * @param name of the check, for the report
    * @param check one statement, on the connection of these checks
-   * @returns what the check returns, or `undefined` when it could not be made
+   * @returns the result of the check, or `undefined` without one
    */
-  async run<Result>(what: string, check: () => Promise<Result>): Promise<Result | undefined> {
+  async run<Result>(name: string, check: () => Promise<Result>): Promise<Result | undefined> {
     if (this.remainingMs() <= 0) {
-      this.notChecked.push(what);
+      this.notChecked.push(name);
       return undefined;
     }
     try {
       await limitStatements(this.client, this.remainingMs());
       return await check();
     } catch (error) {
-      if (isStatementTimeout(error)) this.notChecked.push(what);
+      if (isStatementTimeout(error)) this.notChecked.push(name);
       else if (isCorruption(error)) {
-        this.problems.push({ check: 'tables', message: `Cannot read what ${what} is checked by: ${error.message}` });
+        this.problems.push({ check: 'tables', message: `Rows that ${name} needs cannot be read: ${error.message}` });
       } else throw error;
       return undefined;
     } finally {
-      // What is asked between checks is short, and must not end with the time of the last one.
+      // Statements between checks are short, and the limit of the last check does not apply to them.
       await this.client.query('RESET statement_timeout').catch(() => undefined);
     }
   }

@@ -11,13 +11,13 @@ import { Checks } from './checks';
 import type { VerifyProblem, VerifyReport, VerifyRequest } from './contract';
 import { checkForeignKeys, checkSequences, checkTriggers } from './structure';
 
-/** When each database last heard of the world; main keeps nothing that the platform could read this from. */
+/** The time of the newest event of each database; the main database stores none that this platform knows. */
 const NEWEST: Record<DatabaseName, string | undefined> = {
   billing: 'SELECT max(received_at) AS newest FROM billing.webhook_events',
   main: undefined,
 };
 
-/** What is known of the domain of a database in another schema than this code's. */
+/** The domain of a database whose schema is not that of this code cannot be checked. */
 const UNKNOWN_DOMAIN = { checked: 0, newest: null } as const;
 
 export interface VerifyDependencies {
@@ -26,14 +26,14 @@ export interface VerifyDependencies {
   /** Folder with the migrations of the connector's database. */
   readonly migrationsDirectory: string;
   readonly clock: () => Date;
-  /** Milliseconds until the last check must have ended. @default as long as they take */
+  /** Milliseconds until the last check must have ended. @default no limit */
   readonly remainingMs?: () => number;
 }
 
 /**
- * Verifies a database where it is: identity, schema, sequences, rules of the domain, freshness, foreign keys against
- * every row. Everything that is wrong is in the report, and so is what time did not suffice for; the database is only
- * read, and may be in use.
+ * Verifies a database where it is: identity, schema, sequences, rules of the domain, freshness, and foreign keys against
+ * every row. The report lists every problem, and the checks for which there was no time. The database is only read, and
+ * may be in use.
  *
  * @throws OperationError `wrong_database`, or `database_unavailable` (retryable)
  */
@@ -46,16 +46,16 @@ export async function verifyDatabase(
   return withConnection(
     connector,
     async (client) => {
-      // A verification that changes what it verifies proves nothing.
+      // Verification must not change the database.
       await client.query('SET default_transaction_read_only = on');
       await assertIdentity(client, database);
       const checks = new Checks(client, remainingMs);
       const schema = await checkSchema(client, database, migrationsDirectory);
       checks.problems.push(...schema.problems, ...(await checkTriggers(client)));
       const tables = await listTables(client);
-      // What takes longest comes last.
+      // The longest checks come last.
       const sequencesChecked = await checkSequences(client, checks);
-      // Rules and freshness are told in the newest schema; an older one may lack what they read.
+      // Rules and freshness are queried in the newest schema; an older one may lack their tables.
       const domain = schema.current ? await checkDomain(client, database, checks) : UNKNOWN_DOMAIN;
       const foreignKeysChecked = await checkForeignKeys(client, checks);
       const finishedAt = clock();

@@ -3,7 +3,7 @@ import { qualified } from '../../core/archive/copy-session';
 import type { Checks } from './checks';
 import type { VerifyProblem } from './contract';
 
-/** Rows that are named as examples. */
+/** Rows in a message, as examples. */
 const EXAMPLES = 3;
 
 interface ForeignKey {
@@ -23,9 +23,9 @@ const COLUMNS_OF = (table: string, numbers: string) =>
          JOIN pg_attribute a ON a.attrelid = ${table} AND a.attnum = k.number ORDER BY k.position)`;
 
 /**
- * Compares every row of every child table with its parents. That a key is declared valid says only that it was when it
- * was declared; rows come past it while triggers are off, and with damaged pages. Small tables come first, so that most
- * keys are checked when time does not suffice for all.
+ * Compares every row of every child table with its parents. A valid key was checked only when it was declared: rows that
+ * violate it appear while triggers are disabled, and with damaged pages. Small tables come first, so that most keys are
+ * checked when the time is short.
  *
  * @returns how many keys were checked
  */
@@ -77,7 +77,7 @@ interface Sequence {
 }
 
 /**
- * Compares each sequence with the column that it feeds: one that is behind hands out numbers that are taken.
+ * Compares each sequence with its column: a sequence that is behind issues numbers that are taken.
  *
  * @returns how many sequences were compared
  */
@@ -97,7 +97,7 @@ export async function checkSequences(client: ClientBase, checks: Checks): Promis
   let checked = 0;
   for (const sequence of sequences.rows) {
     const rises = BigInt(sequence.increment) > 0n;
-    // One statement: the sequence is never read before the rows that it has numbered.
+    // One statement, so that the sequence is never read before the rows that it numbered.
     const state = await checks.run(`sequence ${sequence.schema}.${sequence.name}`, () =>
       client.query<{ next: string; furthest: string | null }>(
         `SELECT (s.last_value + CASE WHEN s.is_called THEN ${sequence.increment}::numeric ELSE 0 END)::text AS next,
@@ -111,13 +111,13 @@ export async function checkSequences(client: ClientBase, checks: Checks): Promis
     const { next, furthest } = state.rows[0] ?? { next: '0', furthest: null };
     if (furthest === null || (rises ? BigInt(next) > BigInt(furthest) : BigInt(next) < BigInt(furthest))) continue;
     const where = `${sequence.tableSchema}.${sequence.tableName}.${sequence.column}`;
-    const message = `Sequence ${sequence.schema}.${sequence.name} will hand out ${next}, but ${where} has ${furthest} already: set it past that`;
+    const message = `Sequence ${sequence.schema}.${sequence.name} will issue ${next}, but ${where} has ${furthest} already: set it past that`;
     checks.problems.push({ check: 'sequences', message });
   }
   return checked;
 }
 
-/** Triggers that are switched off: a key among them is not enforced, whatever the schema says. */
+/** Disabled triggers: those of a foreign key leave it unenforced, whatever the schema says. */
 export async function checkTriggers(client: ClientBase): Promise<readonly VerifyProblem[]> {
   const disabled = await client.query<{ name: string; table: string }>(
     `SELECT t.tgname AS name, n.nspname || '.' || c.relname AS table
@@ -127,6 +127,6 @@ export async function checkTriggers(client: ClientBase): Promise<readonly Verify
   );
   return disabled.rows.map(({ name, table }) => ({
     check: 'schema',
-    message: `Trigger ${name} of ${table} is switched off: what it guards is not guarded; switch it on`,
+    message: `Trigger ${name} of ${table} is disabled, so that its rule is not enforced: enable it`,
   }));
 }

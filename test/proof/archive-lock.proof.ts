@@ -47,7 +47,7 @@ const binary = goTool(VERSITYGW);
     await site.remove();
   });
 
-  /** S3 takes no lock that ends in the past, so these slots are of today. */
+  /** Slots of today, because S3 refuses a lock that ends in the past. */
   const slotOf = (daysAgo = 0) => new Date(Date.now() - daysAgo * DAY_MS).toISOString();
   const store = (s3: S3Client = server.role) => ({ s3, bucket });
   const backUp = (overrides: Parameters<ArchiveSite['backup']>[1] = {}, slot = slotOf()) =>
@@ -58,7 +58,7 @@ const binary = goTool(VERSITYGW);
     return { versions: listed.Versions ?? [], markers: listed.DeleteMarkers ?? [] };
   }
 
-  /** Objects of a new archive: the manifest, one written at once, one by multipart upload. */
+  /** Objects of a new archive: the manifest, a small object, and one of a multipart upload. */
   async function archivedKeys(): Promise<{ manifest: string; small: string; multipart: string }> {
     const report = await backUp();
     const { tables } = await manifestAt(store(server.root), report.manifestKey);
@@ -66,7 +66,7 @@ const binary = goTool(VERSITYGW);
     return { manifest: report.manifestKey, small: keyOf('database_identity'), multipart: keyOf('bulk') };
   }
 
-  test('every object of an archive is locked until its retention ends, also those written by multipart', async () => {
+  test('every object of an archive is locked until its retention ends, including multipart uploads', async () => {
     const keys = await archivedKeys();
     const head = await server.root.send(new HeadObjectCommand({ Bucket: bucket, Key: keys.multipart }));
     expect(head.ETag).toMatch(/-2"$/);
@@ -80,7 +80,7 @@ const binary = goTool(VERSITYGW);
   });
 
   test.each(['manifest', 'small', 'multipart'] as const)(
-    'the role of the function can neither destroy a locked %s nor shorten its lock, with or without asking to bypass',
+    'the role of the function can neither destroy a locked %s nor shorten its lock, even with a bypass header',
     async (kind) => {
       const Key = (await archivedKeys())[kind];
       const VersionId = (await versions(Key)).versions[0]?.VersionId;
@@ -105,7 +105,7 @@ const binary = goTool(VERSITYGW);
     },
   );
 
-  test('the lock itself holds: not even whoever may delete versions destroys one without asking to bypass it', async () => {
+  test('a principal that may delete versions cannot destroy a locked one without a bypass header', async () => {
     for (const Key of Object.values(await archivedKeys())) {
       const VersionId = (await versions(Key)).versions[0]?.VersionId;
       const destroy = server.root.send(new DeleteObjectCommand({ Bucket: bucket, Key, VersionId }));
@@ -113,7 +113,7 @@ const binary = goTool(VERSITYGW);
     }
   });
 
-  test('what the function hides stays under its lock, and is back when the delete marker is taken away', async () => {
+  test('an object that the function deletes stays locked, and is restored by removing its delete marker', async () => {
     const { multipart: Key } = await archivedKeys();
     await server.role.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
     const hidden = await versions(Key);
@@ -142,7 +142,7 @@ const binary = goTool(VERSITYGW);
     await expect(site.restore('latest', { store: store() })).resolves.toMatchObject({ database: 'main' });
   });
 
-  test('expiry hides archives past their retention and destroys no version', async () => {
+  test('expiry deletes archives past their retention without destroying a version', async () => {
     const old = await backUp();
     const overrides = { clock: () => new Date(Date.now() + 31 * DAY_MS) };
     const report = await backUp(overrides, new Date(Date.now() + 31 * DAY_MS).toISOString());
@@ -152,19 +152,19 @@ const binary = goTool(VERSITYGW);
     ).rejects.toMatchObject({ name: 'NoSuchKey' });
     const left = await versions(old.manifestKey);
     expect([left.versions.length, left.markers.length]).toEqual([1, 1]);
-    // Hiding is final for whoever lists archives: what is hidden is not swept, or expired, a second time.
+    // Deleted objects are not listed: they are not swept, or expired, a second time.
     const next = await backUp(overrides, new Date(Date.now() + 31 * DAY_MS + HOUR_MS).toISOString());
     expect(next).toMatchObject({ expiredArchives: 0, sweptLeftovers: 0 });
   });
 
-  test('an object that was damaged on its way is refused', async () => {
+  test('an object that was damaged in transit is refused', async () => {
     const body = Buffer.from('rows');
     const ChecksumSHA256 = createHash('sha256').update('other rows').digest('base64');
     const damaged = new PutObjectCommand({ Bucket: bucket, Key: 'archives/main/x', Body: body, ChecksumSHA256 });
     await expect(server.role.send(damaged)).rejects.toMatchObject({ $metadata: { httpStatusCode: 400 } });
   });
 
-  test('a slot has one manifest, whoever of eight writes first, and the others learn whose it is', async () => {
+  test('one of eight concurrent attempts publishes the manifest of a slot, and the others receive that manifest', async () => {
     const report = await backUp();
     const manifest = await manifestAt(store(server.root), report.manifestKey);
     const contested = new Date(Date.now() + HOUR_MS).toISOString().replace(/\.\d+/, '');
@@ -183,7 +183,7 @@ const binary = goTool(VERSITYGW);
     expect(winners.filter(({ attempt }, index) => attempt === `attempt-${index}`)).toHaveLength(1);
   });
 
-  describe('behind a connection that fails', () => {
+  describe('behind an unreliable connection', () => {
     let proxy: ObjectStoreProxy;
     let decide: (call: PassingCall) => 'pass' | 'lose' | 'reset';
 
@@ -196,7 +196,7 @@ const binary = goTool(VERSITYGW);
       await proxy.stop();
     });
 
-    test('a manifest whose answer was lost is known for our own, not taken for another attempt’s', async () => {
+    test('a manifest whose answer was lost is recognised as its own, not as that of another attempt', async () => {
       let lost = 0;
       decide = ({ method, path }) => {
         if (lost > 0 || method !== 'PUT' || !path.includes('manifest.json')) return 'pass';
@@ -207,12 +207,12 @@ const binary = goTool(VERSITYGW);
       expect(lost).toBe(1);
     });
 
-    test('an upload that fails for good leaves no part behind', async () => {
+    test('an upload that fails permanently leaves no part behind', async () => {
       decide = ({ path }) => (path.includes('partNumber=2') ? 'reset' : 'pass');
       await expect(backUp({ store: store(server.roleAt(proxy.endpoint)) })).rejects.toMatchObject({
         code: 'store_unavailable',
       });
-      // The SDK gives up before its clean-up has run.
+      // The SDK rejects before its clean-up has run.
       let open = 1;
       for (let look = 0; look < 50 && open > 0; look += 1) {
         const listed = await server.root.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
@@ -223,7 +223,7 @@ const binary = goTool(VERSITYGW);
     });
   });
 
-  test('unfinished uploads of a killed run are aborted by a later one, those that may be at work are not', async () => {
+  test('a backup aborts unfinished uploads of a killed run, and none that may still be running', async () => {
     const Key = 'archives/main/20261120T060000Z/dead/main.users/00000.copy.zst';
     await server.role.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }));
     expect(await backUp()).toMatchObject({ sweptLeftovers: 0 });
@@ -233,7 +233,7 @@ const binary = goTool(VERSITYGW);
     expect(open.Uploads ?? []).toEqual([]);
   });
 
-  test('an archive restores from it row for row', async () => {
+  test('an archive on this server is restored row for row', async () => {
     const report = await backUp();
     const restored = await site.restore(report.slot, { store: store() });
     expect(await contentOf(restored.targetDatabase)).toEqual(await contentOf(site.source.name));

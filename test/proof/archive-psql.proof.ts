@@ -49,14 +49,14 @@ function present(program: string): boolean {
   return error === undefined;
 }
 
-/** Where the programs find the cluster. */
+/** The environment by which the programs find the cluster. */
 function clusterEnvironment(): NodeJS.ProcessEnv {
   const { host, port, user, password, caFile } = testServices().cluster;
   const ssl = { PGSSLMODE: 'verify-full', PGSSLROOTCERT: caFile };
   return { ...process.env, PGHOST: host, PGPORT: String(port), PGUSER: user, PGPASSWORD: password, ...ssl };
 }
 
-/** What `aws s3 cp --recursive` of the slot brings, beside the migrations. */
+/** Downloads the slot as `aws s3 cp --recursive` does, beside the migrations. */
 async function download(): Promise<void> {
   for (const key of await listKeys(site.store)) {
     const file = path.join(folder, 'archive', key.slice(SLOT_PREFIX.length));
@@ -72,7 +72,7 @@ function step(name: string): string {
   return code;
 }
 
-/** Runs the commands of the guide as they stand, into a database of the test's own. */
+/** Runs the commands of the guide unchanged, into a database of the test. */
 function followGuide(): { status: number | null; output: string } {
   const script = STEPS.map(step).join(`\nexport RESTORED=${restored}\n`);
   const { status, stdout, stderr } = spawnSync('bash', ['--norc', '-euo', 'pipefail', '-c', script], {
@@ -83,7 +83,7 @@ function followGuide(): { status: number | null; output: string } {
   return { status, output: stdout + stderr };
 }
 
-(stockTools ? describe : describe.skip)('with psql, zstd and coreutils alone, by the guide', () => {
+(stockTools ? describe : describe.skip)('by the guide, with psql, zstd and coreutils alone,', () => {
   test('an archive is restored row for row, with keys, triggers and sequences', async () => {
     await download();
     expect(followGuide()).toEqual({ status: 0, output: '' });
@@ -95,7 +95,7 @@ function followGuide(): { status: number | null; output: string } {
     expect(await of(restored)).toEqual(await of(site.source.name));
   });
 
-  test('an altered object is named, and no database is made', async () => {
+  test('an altered object is named, and no database is created', async () => {
     const altered = (await listKeys(site.store)).find((key) => key.includes('migrations/')) ?? '';
     await replaceObject(site.store, altered, 'something else');
     await download();
@@ -117,8 +117,8 @@ function followGuide(): { status: number | null; output: string } {
   });
 });
 
-(pgDump === undefined ? describe.skip : describe)('to pg_dump', () => {
-  /** Without the line that is random in each dump. */
+(pgDump === undefined ? describe.skip : describe)('compared by pg_dump,', () => {
+  /** A dump without its random lines. */
   function dump(database: string): string {
     const dumped = spawnSync(pgDump ?? '', ['--dbname', database], {
       env: clusterEnvironment(),
@@ -129,7 +129,7 @@ function followGuide(): { status: number | null; output: string } {
     return dumped.stdout.replaceAll(/^\\(?:un)?restrict .*$/gm, '');
   }
 
-  test('a restored database is the same as its source, schema and data', async () => {
+  test('a restored database equals its source in schema and data', async () => {
     const { targetDatabase } = await site.restore();
     const source = dump(site.source.name);
     expect(source).toContain('COPY "Odd. Schema/é".types');

@@ -5,7 +5,7 @@ import { type Fate, type ObjectStoreProxy, seededRandom, startObjectStoreProxy }
 import { testServices } from '../support/services';
 
 const SLOT = '2026-11-21T06:00:00Z';
-/** As many as the function's client makes. */
+/** Attempts of the function's S3 client. */
 const ATTEMPTS = 6;
 
 let site: ArchiveSite;
@@ -22,7 +22,7 @@ afterEach(async () => {
   await site.remove();
 });
 
-/** The site's bucket, behind a connection that lets some calls fail. */
+/** The site's bucket, behind a proxy that fails some calls. */
 async function unreliableStore(decide: Parameters<typeof startObjectStoreProxy>[1]) {
   proxy = await startObjectStoreProxy(testServices().awsEndpoint, decide);
   s3 = new S3Client({
@@ -35,7 +35,7 @@ async function unreliableStore(decide: Parameters<typeof startObjectStoreProxy>[
   return { ...site.store, s3 };
 }
 
-test.each([1, 2, 3])('S3 failing a fifth of all calls costs time and nothing else (%i)', async (seed) => {
+test.each([1, 2, 3])('a backup succeeds while S3 fails a fifth of all calls (seed %i)', async (seed) => {
   const random = seededRandom(seed);
   const fates: Fate[] = ['refuse', 'reset', 'lose'];
   let failed = 0;
@@ -46,22 +46,25 @@ test.each([1, 2, 3])('S3 failing a fifth of all calls costs time and nothing els
   });
   expect(await site.backup(SLOT, { store, partBytes: 1024 * 1024 })).toMatchObject({ outcome: 'created' });
   expect(failed).toBeGreaterThan(2);
-  // Restored over the reliable connection, which checks every hash, row count and foreign key.
+  // Restored over the reliable connection. A restore checks every hash, row count and foreign key.
   const restored = await site.restore();
   expect(await contentOf(restored.targetDatabase)).toEqual(await contentOf(site.source.name));
 });
 
-test.each<Fate>(['refuse', 'reset'])('S3 that only ever says "%s" fails the backup, with what to do', async (fate) => {
-  const store = await unreliableStore(() => fate);
-  await expect(site.backup(SLOT, { store })).rejects.toMatchObject({
-    code: 'store_unavailable',
-    retryable: true,
-    message: expect.stringContaining("Check the health of S3 and the function's route to it") as string,
-  });
-  expect(proxy?.calls).toHaveLength(ATTEMPTS);
-});
+test.each<Fate>(['refuse', 'reset'])(
+  'a backup fails, and says what to check, while S3 fails every call by "%s"',
+  async (fate) => {
+    const store = await unreliableStore(() => fate);
+    await expect(site.backup(SLOT, { store })).rejects.toMatchObject({
+      code: 'store_unavailable',
+      retryable: true,
+      message: expect.stringContaining("Check the health of S3 and the function's route to it") as string,
+    });
+    expect(proxy?.calls).toHaveLength(ATTEMPTS);
+  },
+);
 
-test('S3 that goes away in the middle fails the backup without an archive, and the next run makes one', async () => {
+test('a backup leaves no archive when S3 fails halfway, and the next run creates one', async () => {
   let uploads = 0;
   const store = await unreliableStore(({ method, path }) => {
     if (method === 'PUT' && path.includes('bulk')) uploads += 1;
@@ -72,7 +75,7 @@ test('S3 that goes away in the middle fails the backup without an archive, and t
   expect(await site.backup(SLOT)).toMatchObject({ outcome: 'created' });
 });
 
-test('an upload whose completion was answered into the void is known to be complete', async () => {
+test('an upload is recognised as complete when the answer to its completion was lost', async () => {
   let completions = 0;
   const store = await unreliableStore(({ method, path }) => {
     if (method !== 'POST' || !path.includes('uploadId=')) return 'pass';

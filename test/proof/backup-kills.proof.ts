@@ -58,7 +58,7 @@ function startFunction(): LocalFunction {
   return instance;
 }
 
-/** Asks as Lambda does: again, when the former attempt's connections are still being cleared away. */
+/** Invokes the function as Lambda does: again while connections of the killed attempt are still closing. */
 async function backUp(instance: LocalFunction, slot = SLOT): Promise<BackupReport> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -74,12 +74,12 @@ async function manifests(): Promise<string[]> {
   return (await listKeys(site.store)).filter((key) => MANIFEST.test(key));
 }
 
-/** Runs the function and kills it with SIGKILL at the moment of a call to S3. */
-async function killAt(isTheMoment: (call: PassingCall) => boolean, fate: 'reset' | 'lose'): Promise<void> {
+/** Runs the function and kills it with SIGKILL at a call to S3. */
+async function killAt(isMoment: (call: PassingCall) => boolean, fate: 'reset' | 'lose'): Promise<void> {
   const victim = startFunction();
   let killed = false;
   onCall = (call) => {
-    if (killed || !isTheMoment(call)) return 'pass';
+    if (killed || !isMoment(call)) return 'pass';
     killed = true;
     victim.stop();
     return fate;
@@ -97,7 +97,7 @@ test.each<[string, (call: PassingCall) => boolean, 'reset' | 'lose']>([
   ['completing it', ({ method, path: url }) => method === 'POST' && url.includes('uploadId='), 'lose'],
   ['about to write the manifest', ({ method, path: url }) => method === 'PUT' && MANIFEST.test(url), 'reset'],
 ])(
-  'killed while %s leaves no archive; the retry makes a good one, and the leftovers are swept',
+  'a backup killed while %s leaves no archive, the retry creates one, and the leftovers are swept',
   async (_, moment, fate) => {
     await killAt(moment, fate);
     expect(await manifests()).toEqual([]);
@@ -105,7 +105,7 @@ test.each<[string, (call: PassingCall) => boolean, 'reset' | 'lose']>([
     const report = await backUp(startFunction());
     expect(report).toMatchObject({ outcome: 'created' });
     expect(await manifests()).toEqual([report.manifestKey]);
-    // Checks every hash, row count and foreign key.
+    // A restore checks every hash, row count and foreign key.
     expect(await site.drill()).toMatchObject({ kept: false });
 
     const { attempt } = await manifestAt(site.store, report.manifestKey);
@@ -115,14 +115,14 @@ test.each<[string, (call: PassingCall) => boolean, 'reset' | 'lose']>([
   },
 );
 
-test('killed after the manifest was written leaves a good archive, and the retry finds it', async () => {
+test('a backup killed after writing the manifest leaves a good archive, which the retry finds', async () => {
   await killAt(({ method, path: url }) => method === 'PUT' && MANIFEST.test(url), 'lose');
   expect(await backUp(startFunction())).toMatchObject({ outcome: 'already-exists' });
-  // Checks every hash, row count and foreign key.
+  // A restore checks every hash, row count and foreign key.
   expect(await site.drill()).toMatchObject({ kept: false });
 });
 
-test('two processes asked for the same slot at once make one archive between them', async () => {
+test('two processes that archive the same slot concurrently create one archive', async () => {
   const functions = [startFunction(), startFunction()];
   await Promise.all(functions.map((instance) => instance.warm()));
   const reports = await Promise.all(functions.map((instance) => backUp(instance)));

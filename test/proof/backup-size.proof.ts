@@ -12,14 +12,14 @@ import { type ObjectLockServer, startVersitygw } from './versitygw';
 
 const MIB = 1024 ** 2;
 const LIMIT_MIB = 300;
-/** As deployed: with less, the collector of garbage would work harder and hide what is held. */
+/** As deployed: with less, the garbage collector would run more often and hide retained memory. */
 const FUNCTION_MIB = 3538;
 
 /** A table of 1.1 GB in 1.9 million rows. */
 const LARGE_DATABASE = `CREATE TABLE operations.bulk AS SELECT n,
   (SELECT string_agg(md5(n || '/' || m), '') FROM generate_series(1, 16) m) AS noise FROM generate_series(1, 1900000) n`;
 
-/** Two values of 200 MB. The bytes become 400 MB in COPY's text, as hex digits. */
+/** Two values of 200 MB. The binary one becomes 400 MB of hex digits in the COPY text. */
 const LARGE_VALUES = `CREATE TABLE operations.large_values (id int PRIMARY KEY, document text, image bytea);
   ALTER TABLE operations.large_values ALTER document SET STORAGE EXTERNAL, ALTER image SET STORAGE EXTERNAL;
   INSERT INTO operations.large_values VALUES (1, (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 6553600) n));
@@ -27,9 +27,9 @@ const LARGE_VALUES = `CREATE TABLE operations.large_values (id int PRIMARY KEY, 
 
 const binary = goTool(VERSITYGW);
 const onLinux = process.platform === 'linux';
-if (!onLinux) console.warn('SKIPPED: memory is read from /proc, which this system does not have');
+if (!onLinux) console.warn('SKIPPED: memory is read from /proc, which this system lacks');
 
-(binary && onLinux ? describe : describe.skip)('the memory of the function does not depend on the data', () => {
+(binary && onLinux ? describe : describe.skip)('the backup function', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'billing-operations-size-'));
   let bundle: string;
   let server: ObjectLockServer;
@@ -76,7 +76,7 @@ if (!onLinux) console.warn('SKIPPED: memory is read from /proc, which this syste
     }
   }
 
-  test('a database of 1.1 GB is archived with under 300 MB', async () => {
+  test('archives a database of 1.1 GB with less than 300 MB of memory', async () => {
     site = await createArchiveSite('main', LARGE_DATABASE);
     const { report, functionMib } = await measure();
     console.info(
@@ -86,7 +86,7 @@ if (!onLinux) console.warn('SKIPPED: memory is read from /proc, which this syste
     expect(functionMib).toBeLessThan(LIMIT_MIB);
   });
 
-  test('values of 200 MB are archived with under 300 MB, and restored as they were', async () => {
+  test('archives values of 200 MB with less than 300 MB of memory, and they are restored unchanged', async () => {
     site = await createArchiveSite('main', LARGE_VALUES);
     const { report, functionMib, serverMib } = await measure();
     console.info(
@@ -109,11 +109,11 @@ function childRunning(script: string): number {
     readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim().split(' '),
   );
   const found = children.find((pid) => pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(script));
-  if (found === undefined) throw new Error(`No child runs ${script}`);
+  if (found === undefined) throw new Error(`No child process runs ${script}`);
   return Number(found);
 }
 
-/** The most memory that a process ever held. */
+/** Peak memory of a process. */
 function peakMib(pid: number): number {
   return statusMib(pid, 'VmHWM');
 }
@@ -123,7 +123,7 @@ function statusMib(pid: number, field: string): number {
   return Math.round(Number(match?.[1] ?? 0) / 1024);
 }
 
-/** Watches what the server's processes that COPY from a database hold, besides what all of them share. */
+/** Watches the private memory of the server processes that COPY from a database. */
 function watchServer(database: string): () => Promise<number> {
   let stopped = false;
   let most = 0;

@@ -36,13 +36,13 @@ describe('a slot', () => {
     ['2026-11-21T07:00:00+01:00', SLOT],
     ['2026-11-21T06:00:00.999Z', SLOT],
     [SLOT, SLOT],
-  ])('%s is spelled in UTC and whole seconds', (time, slot) => {
+  ])('of %s is normalised to UTC and whole seconds', (time, slot) => {
     expect(normaliseSlot(time)).toBe(slot);
     expect(keyToSlot(slotToKey(slot))).toBe(slot);
   });
 
   test.each(['yesterday', '2026-11-21', '2026-11-21T06:00:00', '2026-13-01T00:00:00Z', ''])(
-    '%p is refused, because it names no moment',
+    'refuses %p, because it is not a moment',
     (time) => {
       expect(() => normaliseSlot(time)).toThrow('expected an ISO time such as 2026-11-21T06:00:00Z');
     },
@@ -50,7 +50,7 @@ describe('a slot', () => {
 });
 
 describe('the key of an object', () => {
-  test('keeps to its folder and its characters, whatever the table is called', () => {
+  test('keeps to its folder and its characters, whatever the name of the table', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (name) => {
         expect(encodeName(name)).toMatch(/^[A-Za-z0-9_=-]+$/);
@@ -74,7 +74,7 @@ describe('the key of an object', () => {
 });
 
 describe('the parts of a table', () => {
-  test('cover every page once, and the last is open for rows that were added since', () => {
+  test('cover every page once, and the last one is open-ended for rows that were added since', () => {
     const table = { oid: 1, schema: 's', name: 't', columns: ['a', 'B c'], pages: 10, bytes: 10 * 8192 };
     const parts = planParts({ database: 'main', slot: SLOT, attempt: ATTEMPT }, [table], 4 * 8192);
     expect(parts.map((part) => part.sql)).toEqual([
@@ -84,12 +84,12 @@ describe('the parts of a table', () => {
     ]);
   });
 
-  test('are as many as its large values need, though its pages are few', () => {
+  test('are as many as its large values need, even if its pages are few', () => {
     const table = { oid: 1, schema: 's', name: 't', columns: ['a'], pages: 10, bytes: 50 * 8192 };
     expect(planParts({ database: 'main', slot: SLOT, attempt: ATTEMPT }, [table], 10 * 8192)).toHaveLength(5);
   });
 
-  test('are one for an empty table, and the longest of all comes first', () => {
+  test('are one for an empty table, and the longest part comes first', () => {
     const empty = { oid: 1, schema: 's', name: 'empty', columns: ['a'], pages: 0, bytes: 0 };
     const full = { oid: 2, schema: 's', name: 'full', columns: ['a'], pages: 3, bytes: 3 * 8192 };
     const parts = planParts({ database: 'main', slot: SLOT, attempt: ATTEMPT }, [empty, full], 1024 * 1024);

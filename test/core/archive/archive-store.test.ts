@@ -26,7 +26,7 @@ function refusal(name: string, status: number): S3ServiceException {
 }
 
 describe('removing', () => {
-  test('takes as many calls as S3 asks for, and names no version: that would destroy it', async () => {
+  test('makes as many calls as S3 requires, and names no version, which would destroy it', async () => {
     s3Mock.on(DeleteObjectsCommand).resolves({});
     const keys = Array.from({ length: 2001 }, (_, index) => `key-${index}`);
     await removeObjects(store, keys);
@@ -36,12 +36,12 @@ describe('removing', () => {
     expect(JSON.stringify(s3Mock.commandCalls(DeleteObjectsCommand)[0]?.args[0].input)).not.toContain('Bypass');
   });
 
-  test('of nothing asks S3 for nothing', async () => {
+  test('of nothing sends no request', async () => {
     await removeObjects(store, []);
     expect(s3Mock.calls()).toHaveLength(0);
   });
 
-  test('that S3 refuses for one object fails with its name', async () => {
+  test('that S3 refuses for one object fails with its key', async () => {
     s3Mock
       .on(DeleteObjectsCommand)
       .resolves({ Errors: [{ Key: 'archives/main/x', Code: 'AccessDenied', Message: 'no' }] });
@@ -56,7 +56,7 @@ describe('aborting uploads', () => {
   const LIMIT = new Date('2026-11-21T06:00:00Z');
   const BEFORE = new Date('2026-11-21T05:00:00Z');
 
-  test('looks at every page, and spares those that were begun later', async () => {
+  test('reads every page, and spares uploads that were begun later', async () => {
     s3Mock
       .on(ListMultipartUploadsCommand)
       .resolves({
@@ -80,7 +80,7 @@ describe('aborting uploads', () => {
     ]);
   });
 
-  test('is content with an upload that is gone already', async () => {
+  test('ignores an upload that does not exist any more', async () => {
     s3Mock
       .on(ListMultipartUploadsCommand)
       .resolves({ Uploads: [{ Key: 'a', UploadId: '1', Initiated: BEFORE }] })
@@ -114,7 +114,7 @@ describe('publishing a manifest', () => {
   );
   const publish = () => writeManifest(store, manifest, new Date());
 
-  test('that collides with one being written, and nothing is there afterwards, can be tried again', async () => {
+  test('that collides with another write is retryable when there is no manifest afterwards', async () => {
     s3Mock.on(PutObjectCommand).rejects(refusal('ConditionalRequestConflict', 409));
     s3Mock.on(GetObjectCommand).rejects(new NoSuchKey({ message: 'nothing', $metadata: {} }));
     await expect(publish()).rejects.toMatchObject({ code: 'store_unavailable', retryable: true });

@@ -9,7 +9,7 @@ import { freeBuffer } from '../../../core/archive/free-buffer';
 import { Meter } from '../../../core/archive/meter';
 
 describe('a meter', () => {
-  test('passes on every byte, however they are cut, and counts and hashes them', async () => {
+  test('passes on every byte, however they are split, and counts and hashes them', async () => {
     const chunks = fc.array(fc.uint8Array({ minLength: 0, maxLength: 50 }), { maxLength: 30 });
     await fc.assert(
       fc.asyncProperty(chunks, async (pieces) => {
@@ -35,7 +35,7 @@ describe('a meter', () => {
     expect(sizes.length).toBeLessThan(6);
   });
 
-  test('hands on whole what came in pieces of one memory, without copying it', async () => {
+  test('joins pieces of one memory without copying them', async () => {
     const memory = Buffer.alloc(256 * 1024, 'x');
     const pieces = [memory.subarray(0, 100_000), memory.subarray(100_000, 100_001), memory.subarray(100_001)];
     const passed: Buffer[] = [];
@@ -45,7 +45,7 @@ describe('a meter', () => {
     expect(passed.map((chunk) => [chunk.buffer === memory.buffer, chunk.length])).toEqual([[true, memory.length]]);
   });
 
-  test('frees what it had to copy, and nothing that others may hold a part of', async () => {
+  test('frees the pieces that it had to copy, and none that is a part of a larger memory', async () => {
     const own = Buffer.alloc(200_000, 'x');
     const shared = Buffer.alloc(200_000, 'y');
     const expected = Buffer.concat([own, shared.subarray(1)]);
@@ -54,7 +54,7 @@ describe('a meter', () => {
     expect([own.length, shared.length]).toEqual([0, 200_000]);
   });
 
-  test('that need not gather passes on each piece as it came', async () => {
+  test('with `gather: false` passes on each piece as it is', async () => {
     const meter = new Meter({ gather: false });
     const pieces = [Buffer.alloc(10), Buffer.alloc(20)];
     const passed: number[] = [];
@@ -63,7 +63,7 @@ describe('a meter', () => {
     expect(passed).toEqual([10, 20]);
   });
 
-  test('that is not content with what went through fails the stream before its end', async () => {
+  test('whose verification fails ends the stream with that error, before its end', async () => {
     const ended = jest.fn();
     const meter = new Meter({
       verify: () => {
@@ -79,15 +79,15 @@ describe('a meter', () => {
   });
 });
 
-test('a decompressor and what follows it give their memory back without changing a byte', async () => {
+test('a decompressor and the streams after it free their memory without changing a byte', async () => {
   const text = Buffer.from(
     Array.from({ length: 40_000 }, (_, row) => `${row}\t${randomUUID()}\t${randomUUID()}\n`).join(''),
   );
   const compressed = zstdCompressSync(text);
   const pieces: Buffer[] = [];
-  // Odd sizes: the decompressor runs out of input in the middle of what it is filling.
+  // Odd sizes, so that the decompressor runs out of input while it fills a chunk.
   for (let at = 0; at < compressed.length; at += 49_999) {
-    // A memory of its own for each, as for those that arrive from S3.
+    // A memory of its own for each, as for the pieces that arrive from S3.
     const piece = Buffer.alloc(Math.min(49_999, compressed.length - at));
     compressed.copy(piece, 0, at);
     pieces.push(piece);
@@ -96,7 +96,7 @@ test('a decompressor and what follows it give their memory back without changing
   const freed: boolean[] = [];
   const sink = new Writable({
     write(chunk: Buffer, _encoding, done) {
-      // Some time later, as a socket is done with it.
+      // Later, as a socket finishes with it.
       setImmediate(() => {
         hash.update(chunk);
         freeBuffer(chunk);
@@ -108,7 +108,7 @@ test('a decompressor and what follows it give their memory back without changing
   await pipeline(Readable.from(pieces), createDecompressor(), new Meter({ hash: false }), sink);
   expect(hash.digest('hex')).toBe(createHash('sha256').update(text).digest('hex'));
   expect(pieces.map((piece) => piece.length)).toEqual(pieces.map(() => 0));
-  // The last one fills only a part of its memory.
+  // The last piece fills only a part of its memory.
   expect(freed).toEqual([...Array.from({ length: freed.length - 1 }, () => true), false]);
   expect(freed.length).toBeGreaterThan(10);
 });

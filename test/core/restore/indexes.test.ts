@@ -3,7 +3,7 @@ import { attachKey, buildIndex, deferIndexes } from '../../../core/restore/index
 import { applyCopySettings } from '../../../core/archive/copy-session';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 
-/** Indexes that their definition describes, and indexes of which there is more to know. */
+/** Indexes that their definition describes completely, and indexes with further properties. */
 const TABLE = `
   CREATE SCHEMA shop;
   CREATE FUNCTION shop.shorten(value text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT left(value, 3) $$;
@@ -52,7 +52,7 @@ async function describeIndexes(): Promise<unknown[]> {
 }
 
 describe('indexes of a table that is loaded', () => {
-  test('are taken off and built again as they were, unless there is more to them than their definition says', async () => {
+  test('are dropped and built again as they were, unless they have properties beyond their definition', async () => {
     const before = await describeIndexes();
     const deferred = await deferIndexes(client, WANTED);
     expect(deferred.map(({ name }) => name)).toEqual(['no_overlap', 'one_number', 'partial', 'plain', 'the key']);
@@ -62,7 +62,7 @@ describe('indexes of a table that is loaded', () => {
     expect(await describeIndexes()).toEqual(before);
   });
 
-  test('refuse rows that break a key, by its name', async () => {
+  test('refuse rows that violate a key, naming the key', async () => {
     const deferred = await deferIndexes(client, WANTED);
     await client.query(`INSERT INTO shop."the orders" (id, number) VALUES (1, 1), (1, 2)`);
     const primary = deferred.find(({ name }) => name === 'the key');

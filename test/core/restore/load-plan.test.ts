@@ -62,7 +62,7 @@ describe('a load plan', () => {
     expect(await next()).toBe('b_key');
   });
 
-  test('hands out the indexes of a table as soon as its last part is loaded, while another table still loads', async () => {
+  test('yields the indexes of a table once its last part is loaded, while another table still loads', async () => {
     const tables = [table('parts', 30_000, 30_000), table('slow', 8_000)];
     const { next, finish } = follow(tables, [
       index('slow', 'slow_key'),
@@ -82,7 +82,7 @@ describe('a load plan', () => {
     expect([await next(), await next()]).toEqual(['slow_key', 'end']);
   });
 
-  test('hands out the indexes of the largest loaded table first', async () => {
+  test('yields the indexes of the largest loaded table first', async () => {
     const names = ['small', 'large', 'middle'];
     const tables = [table('small', 1_000), table('large', 9_000), table('middle', 5_000)];
     const { next, finish } = follow(

@@ -16,7 +16,7 @@ afterEach(async () => {
   await site.remove();
 });
 
-/** A clock that is ahead of the one by which S3 dates its objects. */
+/** A clock ahead of that of S3, which dates the objects. */
 function ahead(ms: number): { clock: () => Date } {
   return { clock: () => new Date(Date.now() + ms) };
 }
@@ -30,8 +30,8 @@ function put(key: string): Promise<unknown> {
   return site.store.s3.send(new PutObjectCommand({ Bucket: site.store.bucket, Key: key, Body: 'rows' }));
 }
 
-describe('expiry', () => {
-  test('removes archives past their retention, whole', async () => {
+describe('housekeeping', () => {
+  test('removes archives past their retention, with all of their objects', async () => {
     await site.backup(SLOTS[0]);
     await site.backup(SLOTS[1]);
     const report = await site.backup('2027-03-01T06:00:00Z', { retentionDays: 30, ...ahead(31 * DAY_MS) });
@@ -41,14 +41,14 @@ describe('expiry', () => {
     expect(await site.drill()).toMatchObject({ kept: false });
   });
 
-  test('leaves archives within their retention', async () => {
+  test('keeps archives within their retention', async () => {
     await site.backup(SLOTS[0]);
     const report = await site.backup(SLOTS[1], { retentionDays: 30, ...ahead(29 * DAY_MS) });
     expect(report.expiredArchives).toBe(0);
     expect(await archivedSlots()).toEqual(['20261120T060000Z', '20261120T120000Z']);
   });
 
-  test('never touches the last good archive, however old it is', async () => {
+  test('never removes the last good archive, however old it is', async () => {
     await site.backup(SLOTS[0]);
     await site.backup(SLOTS[1]);
     await put('archives/main/20261120T180000Z/attempt-that-died/main.users/00000.copy.zst');
@@ -59,27 +59,27 @@ describe('expiry', () => {
     expect(await site.restore()).toMatchObject({ slot: SLOTS[1] });
   });
 
-  test('does not happen when the backup fails: what is there may be all there will be', async () => {
+  test('does not run after a failed backup, because the existing archives may be the last ones', async () => {
     await site.backup(SLOTS[0]);
     await site.backup(SLOTS[1]);
     site.store.s3.middlewareStack.add(
       (next, context) => async (args) => {
-        if (context.commandName === PutObjectCommand.name) throw new Error('S3 is away');
+        if (context.commandName === PutObjectCommand.name) throw new Error('S3 is down');
         return next(args);
       },
       { step: 'initialize' },
     );
-    await expect(site.backup(SLOTS[2], { retentionDays: 30, ...ahead(400 * DAY_MS) })).rejects.toThrow('S3 is away');
+    await expect(site.backup(SLOTS[2], { retentionDays: 30, ...ahead(400 * DAY_MS) })).rejects.toThrow('S3 is down');
     expect(await archivedSlots()).toEqual(['20261120T060000Z', '20261120T120000Z']);
   });
 
-  test('an archive made for an older slot than the newest one leaves the newest in place', async () => {
+  test('keeps the newest archive after a backup for an older slot', async () => {
     await site.backup(SLOTS[2]);
     await site.backup(SLOTS[0], { retentionDays: 30, ...ahead(31 * DAY_MS) });
     expect(await archivedSlots()).toContain('20261120T180000Z');
   });
 
-  test('interrupted after the manifest, leaves no archive with parts missing, and the next run finishes it', async () => {
+  test('that is interrupted after the manifest leaves no archive with missing parts, and the next run completes it', async () => {
     await site.backup(SLOTS[0]);
     let removals = 0;
     site.store.s3.middlewareStack.add(
@@ -93,7 +93,7 @@ describe('expiry', () => {
       { step: 'initialize', name: 'failing-s3' },
     );
     const interrupted = await site.backup('2027-03-01T06:00:00Z', { retentionDays: 30, ...ahead(31 * DAY_MS) });
-    // The archive itself is good, so the run succeeds and says what it could not do.
+    // The archive is good, so the run succeeds and reports the failed housekeeping.
     expect(interrupted).toMatchObject({ outcome: 'created', housekeepingFailed: true });
     expect(await archivedSlots()).toEqual(['20270301T060000Z']);
     site.store.s3.middlewareStack.remove('failing-s3');
@@ -105,7 +105,7 @@ describe('expiry', () => {
 });
 
 describe('leftovers', () => {
-  test('of attempts that nobody completed are swept once their run is over, and no archive is touched', async () => {
+  test('of unfinished attempts are removed once their run must have ended, and archives stay', async () => {
     const first = await site.backup(SLOTS[0]);
     const { attempt } = await manifestAt(site.store, first.manifestKey);
     const archived = await listKeys(site.store);
@@ -114,7 +114,7 @@ describe('leftovers', () => {
     const foreign = ['archives/billing/20261120T060000Z/other/a.b/00000.copy.zst', 'archives/main/notes/by-hand.txt'];
     for (const key of [besideAnArchive, withoutOne, ...foreign]) await put(key);
 
-    // Too early: for all that anybody knows, those attempts are still at work.
+    // Too early: those attempts may still be running.
     expect(await site.backup(SLOTS[1])).toMatchObject({ sweptLeftovers: 0 });
     expect(await listKeys(site.store)).toEqual(expect.arrayContaining([besideAnArchive, withoutOne]));
 

@@ -21,7 +21,7 @@ const CURRENT: ProtectionReport = {
   recoveryPoints: { state: 'current', ageSeconds: 21_600, limitSeconds: 28_800 },
 };
 
-/** What would reach CloudWatch, by name. */
+/** The published metrics, by name. */
 function published(publish: (metrics: Metrics) => void): Record<string, number> {
   const metrics = new Metrics({ namespace: 'Test', serviceName: 'backup' });
   const values: Record<string, number> = {};
@@ -33,7 +33,7 @@ function published(publish: (metrics: Metrics) => void): Record<string, number> 
   return values;
 }
 
-test('an archive publishes its sizes, its duration and what was cleared away', () => {
+test('a created archive publishes its sizes, its duration and the results of housekeeping', () => {
   expect(published((metrics) => publishReport(metrics, REPORT))).toEqual({
     BackupSucceeded: 1,
     BackupBytes: 1000,
@@ -45,30 +45,30 @@ test('an archive publishes its sizes, its duration and what was cleared away', (
   });
 });
 
-test('a slot that had its archive before publishes nothing: it was counted then', () => {
+test('a slot that already had its archive publishes nothing, because it was counted before', () => {
   expect(published((metrics) => publishReport(metrics, { ...REPORT, outcome: 'already-exists' }))).toEqual({});
 });
 
-test('an export counts as an export, not as an archive', () => {
+test('an export is counted as an export, not as an archive', () => {
   const values = published((metrics) => publishReport(metrics, { ...REPORT, outcome: 'exported' }));
   expect(values).toMatchObject({ BackupExported: 1 });
   expect(values).not.toHaveProperty('BackupSucceeded');
   expect(values).not.toHaveProperty('BackupBytes');
 });
 
-test('an export that an earlier run asked for was counted then', () => {
+test('an export that an earlier run started is not counted again', () => {
   const values = published((metrics) => publishReport(metrics, { ...REPORT, outcome: 'already-exported' }));
   expect(values).not.toHaveProperty('BackupExported');
   expect(values).not.toHaveProperty('BackupSucceeded');
   expect(values).toMatchObject({ ExpiredArchives: 2 });
 });
 
-test('housekeeping that failed is counted', () => {
+test('failed housekeeping is counted', () => {
   const values = published((metrics) => publishReport(metrics, { ...REPORT, housekeepingFailed: true }));
   expect(values).toMatchObject({ BackupSucceeded: 1, BackupHousekeepingFailed: 1 });
 });
 
-test('tiers that are current publish their ages, and that none is unprotected', () => {
+test('current tiers publish their ages, and zero unprotected tiers', () => {
   expect(published((metrics) => publishProtection(metrics, CURRENT))).toEqual({
     PointInTimeAge: 240,
     RecoveryPointAge: 21_600,
@@ -84,7 +84,7 @@ test.each(['stale', 'missing', 'unknown'] as const)('a tier that is %s counts as
   });
 });
 
-test('where there is no RDS, nothing is said about its tiers', () => {
+test('a database that is not on RDS publishes nothing about the tiers of RDS', () => {
   const tier = { state: 'not-on-rds', limitSeconds: 900 } as const;
   const protection = { pointInTime: tier, recoveryPoints: tier };
   expect(published((metrics) => publishProtection(metrics, protection))).toEqual({});

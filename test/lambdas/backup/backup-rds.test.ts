@@ -52,7 +52,7 @@ describe('protection', () => {
     });
   });
 
-  test('is stale, with an error that says what to check, when either is older than its limit', async () => {
+  test('is stale, and logs what to check, when either tier is older than its limit', async () => {
     restorableAt(before(16));
     recoveryPointsAt(before(8 * 60 + 1));
     const error = jest.fn();
@@ -66,7 +66,7 @@ describe('protection', () => {
     ]);
   });
 
-  test('takes the newest complete recovery point of all pages, and none that is still being made', async () => {
+  test('takes the newest complete recovery point of all pages, and ignores unfinished ones', async () => {
     restorableAt(before(1));
     rdsMock
       .on(DescribeDBSnapshotsCommand)
@@ -81,13 +81,13 @@ describe('protection', () => {
     expect((await check()).recoveryPoints).toMatchObject({ state: 'current', ageSeconds: 6000 });
   });
 
-  test('is missing where automated backups are off and no recovery point was ever made', async () => {
+  test('is missing where automated backups are off and there is no recovery point', async () => {
     restorableAt(undefined);
     recoveryPointsAt();
     expect(await check()).toMatchObject({ pointInTime: { state: 'missing' }, recoveryPoints: { state: 'missing' } });
   });
 
-  test('is unknown, and stops nothing, when RDS does not answer', async () => {
+  test('is unknown, without an error, when RDS does not answer', async () => {
     rdsMock.onAnyCommand().rejects(new Error('throttled'));
     const error = jest.fn();
     expect(await check({ ...silentLog, error })).toMatchObject({
@@ -98,7 +98,7 @@ describe('protection', () => {
     expect(error.mock.calls.map(([message]) => String(message))).toEqual(['RDS query failed', 'RDS query failed']);
   });
 
-  test('is said not to be checked, aloud, where there is no RDS', async () => {
+  test('logs a warning that it was not checked where there is no RDS', async () => {
     const warn = jest.fn();
     const report = await checkProtection({
       instance: undefined,
@@ -112,7 +112,7 @@ describe('protection', () => {
   });
 });
 
-describe('export', () => {
+describe('an export', () => {
   const target = {
     instance,
     bucket: 'archives',
@@ -134,7 +134,7 @@ describe('export', () => {
     rdsMock.on(DescribeExportTasksCommand).resolves({ ExportTasks: [] });
   });
 
-  test('is of the snapshot that AWS Backup took, where that is newer', async () => {
+  test('takes the snapshot of AWS Backup where that is newer', async () => {
     const recent = { Status: 'available', SnapshotCreateTime: before(60), DBSnapshotArn: 'arn:recovery-point' };
     rdsMock.on(DescribeDBSnapshotsCommand, { SnapshotType: 'awsbackup' }).resolves({ DBSnapshots: [recent] });
     rdsMock.on(StartExportTaskCommand).resolves({});
@@ -142,7 +142,7 @@ describe('export', () => {
     expect(rdsMock.commandCalls(StartExportTaskCommand)[0]?.args[0].input.SourceArn).toBe('arn:recovery-point');
   });
 
-  test('is asked for once, of the newest complete automated snapshot', async () => {
+  test('is started once, of the newest complete automated snapshot', async () => {
     rdsMock.on(StartExportTaskCommand).resolves({});
     expect(await exportSnapshot(target, 'billing', SLOT)).toEqual({
       taskIdentifier: 'billing-20261121t060000z',
@@ -162,18 +162,21 @@ describe('export', () => {
     ]);
   });
 
-  test.each(['STARTING', 'IN_PROGRESS', 'COMPLETE'])('is not asked for again when one of it is %s', async (Status) => {
-    rdsMock
-      .on(DescribeExportTasksCommand, { SourceArn: SNAPSHOT_ARN })
-      .resolves({ ExportTasks: [{ Status, ExportTaskIdentifier: 'billing-20261121t000000z' }] });
-    expect(await exportSnapshot(target, 'billing', SLOT)).toMatchObject({
-      taskIdentifier: 'billing-20261121t000000z',
-      isNew: false,
-    });
-    expect(rdsMock.commandCalls(StartExportTaskCommand)).toHaveLength(0);
-  });
+  test.each(['STARTING', 'IN_PROGRESS', 'COMPLETE'])(
+    'is not started again while the export of that snapshot is %s',
+    async (Status) => {
+      rdsMock
+        .on(DescribeExportTasksCommand, { SourceArn: SNAPSHOT_ARN })
+        .resolves({ ExportTasks: [{ Status, ExportTaskIdentifier: 'billing-20261121t000000z' }] });
+      expect(await exportSnapshot(target, 'billing', SLOT)).toMatchObject({
+        taskIdentifier: 'billing-20261121t000000z',
+        isNew: false,
+      });
+      expect(rdsMock.commandCalls(StartExportTaskCommand)).toHaveLength(0);
+    },
+  );
 
-  test('is asked for again when the former one failed', async () => {
+  test('is started again after the previous one failed', async () => {
     rdsMock.on(StartExportTaskCommand).resolves({});
     rdsMock
       .on(DescribeExportTasksCommand)
@@ -181,13 +184,13 @@ describe('export', () => {
     expect(await exportSnapshot(target, 'billing', SLOT)).toMatchObject({ taskIdentifier: 'billing-20261121t060000z' });
   });
 
-  test('that a lost answer started already is taken for started', async () => {
+  test('that exists already, because an answer was lost, is reported as started', async () => {
     const fault = new ExportTaskAlreadyExistsFault({ message: 'exists', $metadata: {} });
     rdsMock.on(StartExportTaskCommand).rejects(fault);
     expect(await exportSnapshot(target, 'billing', SLOT)).toMatchObject({ taskIdentifier: 'billing-20261121t060000z' });
   });
 
-  test('without a snapshot fails with what to check', async () => {
+  test('without a snapshot fails and says what to check', async () => {
     automated();
     await expect(exportSnapshot(target, 'billing', SLOT)).rejects.toMatchObject({
       code: 'no_snapshot',
@@ -196,7 +199,7 @@ describe('export', () => {
     });
   });
 
-  test('that RDS refuses can be tried again', async () => {
+  test('that RDS refuses is retryable', async () => {
     rdsMock.on(StartExportTaskCommand).rejects(new Error('five exports are running'));
     await expect(exportSnapshot(target, 'billing', SLOT)).rejects.toMatchObject({
       code: 'rds_unavailable',
@@ -208,7 +211,7 @@ describe('export', () => {
 describe('a snapshot before a migration', () => {
   const IDENTIFIER = 'billing-operations-billing-pre-migration-20261121t060000z';
 
-  test('is taken with tags that say why', async () => {
+  test('is tagged with its reason', async () => {
     rdsMock.on(CreateDBSnapshotCommand).resolves({});
     expect(await startMigrationSnapshot(instance, 'billing', SLOT)).toBe(IDENTIFIER);
     expect(rdsMock.commandCalls(CreateDBSnapshotCommand).map(({ args }) => args[0].input)).toEqual([
@@ -224,12 +227,12 @@ describe('a snapshot before a migration', () => {
     ]);
   });
 
-  test('asked for twice is the same snapshot', async () => {
+  test('is the same snapshot when it is requested twice', async () => {
     rdsMock.on(CreateDBSnapshotCommand).rejects(new DBSnapshotAlreadyExistsFault({ message: '', $metadata: {} }));
     expect(await startMigrationSnapshot(instance, 'billing', SLOT)).toBe(IDENTIFIER);
   });
 
-  test('beyond the quota fails with what to delete', async () => {
+  test('beyond the quota fails and says what to delete', async () => {
     rdsMock.on(CreateDBSnapshotCommand).rejects(new SnapshotQuotaExceededFault({ message: '', $metadata: {} }));
     await expect(startMigrationSnapshot(instance, 'billing', SLOT)).rejects.toMatchObject({
       code: 'snapshot_quota',
@@ -237,7 +240,7 @@ describe('a snapshot before a migration', () => {
     });
   });
 
-  test('is waited for', async () => {
+  test('is awaited', async () => {
     rdsMock.on(DescribeDBSnapshotsCommand).resolves({ DBSnapshots: [{ Status: 'available' }] });
     expect(await awaitMigrationSnapshot(instance, IDENTIFIER, 60)).toEqual({
       identifier: IDENTIFIER,
@@ -245,14 +248,14 @@ describe('a snapshot before a migration', () => {
     });
   });
 
-  test('is reported as being made when the time is up', async () => {
+  test('is reported as creating when the time is up', async () => {
     rdsMock.on(DescribeDBSnapshotsCommand).resolves({ DBSnapshots: [{ Status: 'creating' }] });
     const creating = { identifier: IDENTIFIER, state: 'creating' };
     expect(await awaitMigrationSnapshot(instance, IDENTIFIER, 0)).toEqual(creating);
     expect(await awaitMigrationSnapshot(instance, IDENTIFIER, 2)).toEqual(creating);
   });
 
-  test('that RDS gives up fails the request: nothing may be migrated', async () => {
+  test('that RDS fails to create fails the request, so that nothing is migrated', async () => {
     rdsMock.on(DescribeDBSnapshotsCommand).resolves({ DBSnapshots: [{ Status: 'failed' }] });
     await expect(awaitMigrationSnapshot(instance, IDENTIFIER, 60)).rejects.toMatchObject({ code: 'snapshot_failed' });
   });

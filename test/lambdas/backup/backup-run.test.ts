@@ -61,7 +61,7 @@ function dependencies(overrides: Partial<BackupDependencies> = {}): BackupDepend
 
 const exportTarget = { instance, bucket: 'archives', roleArn: 'arn:role', keyArn: 'arn:key' };
 
-test('a routine run archives and says how fresh the other tiers are', async () => {
+test('a routine run archives the database and reports the age of the other tiers', async () => {
   const report = await runBackup(dependencies(), { database: 'main', slot: SLOT });
   expect(report).toMatchObject({
     outcome: 'created',
@@ -72,7 +72,7 @@ test('a routine run archives and says how fresh the other tiers are', async () =
   expect(rdsMock.commandCalls(CreateDBSnapshotCommand)).toHaveLength(0);
 });
 
-test('before a migration there are a snapshot of the instance and an archive', async () => {
+test('a run before a migration takes a snapshot of the instance and writes an archive', async () => {
   const report = await runBackup(dependencies(), { database: 'main', slot: SLOT, reason: 'pre-migration' });
   expect(report).toMatchObject({
     outcome: 'created',
@@ -81,14 +81,14 @@ test('before a migration there are a snapshot of the instance and an archive', a
   expect(await listKeys(site.store)).toContain(report.manifestKey);
 });
 
-test('before a migration, a snapshot that cannot be taken fails the request and nothing is archived', async () => {
+test('a run before a migration archives nothing when the snapshot cannot be taken', async () => {
   rdsMock.on(CreateDBSnapshotCommand).rejects(new Error('InvalidDBInstanceState'));
   const refused = runBackup(dependencies(), { database: 'main', slot: SLOT, reason: 'pre-migration' });
   await expect(refused).rejects.toMatchObject({ code: 'rds_unavailable', retryable: true });
   expect(await listKeys(site.store)).toEqual([]);
 });
 
-test('before a migration of a database that is not on RDS, the operator is told that the archive is the only way back', async () => {
+test('a run before a migration warns that the archive is the only way back where there is no RDS', async () => {
   const warn = jest.fn();
   const report = await runBackup(dependencies({ instance: undefined, log: { ...silentLog, warn } }), {
     database: 'main',
@@ -99,7 +99,7 @@ test('before a migration of a database that is not on RDS, the operator is told 
   expect(warn.mock.calls.flat().join(' ')).toContain('the archive is the only way back');
 });
 
-test('a database above the limit is exported by RDS, writes nothing itself, and the operator is told', async () => {
+test('a database above the streaming limit is exported by RDS, with a warning, and no object is written', async () => {
   const warn = jest.fn();
   const report = await runBackup(dependencies({ streamingLimitBytes: 1, exportTarget, log: { ...silentLog, warn } }), {
     database: 'main',
@@ -111,7 +111,7 @@ test('a database above the limit is exported by RDS, writes nothing itself, and 
   expect(await listKeys(site.store)).toEqual([]);
 });
 
-test('a database above the limit that is not on RDS is refused with what to do', async () => {
+test('a database above the streaming limit that is not on RDS is refused with the ways out', async () => {
   await expect(
     runBackup(dependencies({ streamingLimitBytes: 1, instance: undefined }), { database: 'main', slot: SLOT }),
   ).rejects.toMatchObject({
@@ -120,7 +120,7 @@ test('a database above the limit that is not on RDS is refused with what to do',
   });
 });
 
-test('RDS being away costs the check, not the archive', async () => {
+test('an unavailable RDS prevents the check of the tiers, not the archive', async () => {
   rdsMock.onAnyCommand().rejects(new Error('no route to RDS'));
   const onProtection = jest.fn();
   const report = await runBackup(dependencies({ onProtection }), { database: 'main', slot: SLOT });
@@ -130,8 +130,8 @@ test('RDS being away costs the check, not the archive', async () => {
 
 test.each([
   ['from the beginning', () => true],
-  ['when data is to be written', ({ method }: PassingCall) => method === 'PUT'],
-])('S3 that falls silent %s is reported, not waited for', async (_when, isSilent) => {
+  ['when data is written', ({ method }: PassingCall) => method === 'PUT'],
+])('an S3 that stops answering %s fails the backup instead of keeping it waiting', async (_when, isSilent) => {
   const proxy = await startObjectStoreProxy(testServices().awsEndpoint, (call) => (isSilent(call) ? 'hang' : 'pass'));
   const { s3, bucket } = openArchiveStore(site.store.bucket, 'writing', {
     endpoint: proxy.endpoint,
@@ -151,14 +151,14 @@ test.each([
   await proxy.stop();
 });
 
-describe('a run that makes no archive', () => {
+describe('a run without a new archive', () => {
   const DAY_MS = 24 * 60 * 60 * 1000;
   const clock = () => new Date('2026-12-18T06:00:05Z');
   const later = { database: 'main', slot: '2026-12-18T06:00:00Z' } as const;
   const tooLarge = { clock, streamingLimitBytes: 1 };
   let locked: { Key?: string; Retention?: { RetainUntilDate?: Date } }[];
 
-  /** The server of these tests keeps no locks: those of the client are answered here. */
+  /** The S3 server of these tests has no locks, so the requests about them are answered here. */
   function lockEnding(end: Date | undefined): void {
     locked = [];
     site.store.s3.middlewareStack.add(
@@ -174,7 +174,7 @@ describe('a run that makes no archive', () => {
     );
   }
 
-  test('prolongs the lock of the newest one that is about to end, the manifest last, and tells its own failure', async () => {
+  test('extends the lock of the newest archive before it ends, the manifest last, and throws its own failure', async () => {
     await site.backup('2026-11-20T06:00:00Z', { clock: () => new Date('2026-11-20T06:00:00Z') });
     const newest = await site.backup(SLOT, { clock: () => new Date(SLOT) });
     lockEnding(new Date(clock().getTime() + 3 * DAY_MS));
@@ -188,7 +188,7 @@ describe('a run that makes no archive', () => {
     for (const { Retention } of locked) expect(Retention).toEqual({ Mode: 'GOVERNANCE', RetainUntilDate: until });
   });
 
-  test('because RDS exports instead does so too', async () => {
+  test('extends the lock when RDS exports instead', async () => {
     await site.backup(SLOT);
     lockEnding(new Date(clock().getTime() + DAY_MS));
     expect(await runBackup(dependencies({ ...tooLarge, exportTarget }), later)).toMatchObject({ outcome: 'exported' });
@@ -197,8 +197,8 @@ describe('a run that makes no archive', () => {
 
   test.each([
     ['lasts for more than a week', new Date(clock().getTime() + 8 * DAY_MS)],
-    ['is not there', undefined],
-  ])('leaves a lock alone that %s', async (_what, end) => {
+    ['does not exist', undefined],
+  ])('does not touch a lock that %s', async (_what, end) => {
     await site.backup(SLOT);
     lockEnding(end);
     const error = jest.fn();
@@ -208,7 +208,7 @@ describe('a run that makes no archive', () => {
   });
 });
 
-test('how fresh the other tiers are is published also when the archive fails', async () => {
+test('the age of the other tiers is published even when the archive fails', async () => {
   const onProtection = jest.fn();
   const store = { ...site.store, bucket: 'no-such-bucket' };
   await expect(

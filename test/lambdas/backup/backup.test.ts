@@ -35,7 +35,7 @@ afterEach(async () => {
   await site.remove();
 });
 
-test('the manifest says what each object holds, and psql alone could read it', async () => {
+test('the manifest describes each object, whose text PostgreSQL can read without this platform', async () => {
   const client = await site.source.client();
   await client.query(
     `INSERT INTO billing.notes VALUES ('n_1', '2026-11-20T10:00:00Z'), ('n_2', '2026-11-20T11:00:00Z')`,
@@ -58,7 +58,7 @@ test('the manifest says what each object holds, and psql alone could read it', a
   expect(createHash('sha256').update(text).digest('hex')).toBe(part?.plainSha256);
 });
 
-test('the same slot asked for twice is archived once', async () => {
+test('a second backup for the same slot does nothing', async () => {
   const first = await site.backup(SLOT);
   const keys = await listKeys(site.store);
   const second = await site.backup('2026-11-21T06:00:00.000Z');
@@ -66,7 +66,7 @@ test('the same slot asked for twice is archived once', async () => {
   expect(await listKeys(site.store)).toEqual(keys);
 });
 
-test('a backup that starts while another one works is told to try again', async () => {
+test('a backup that starts while another one runs fails as retryable', async () => {
   const firstUploads = Promise.withResolvers<void>();
   const secondIsRefused = Promise.withResolvers<void>();
   site.store.s3.middlewareStack.add(
@@ -87,7 +87,7 @@ test('a backup that starts while another one works is told to try again', async 
   expect((await listKeys(site.store)).filter((key) => key.endsWith('manifest.json'))).toHaveLength(1);
 });
 
-test('every worker sees the moment of the first one: nothing committed after it is in the archive', async () => {
+test('all workers share one snapshot, so that the archive holds nothing that was committed later', async () => {
   const client = await site.source.client();
   const before = await contentOf(site.source.name);
   const { connector } = site.source;
@@ -128,7 +128,7 @@ test.each([
   ['UploadPartCommand', 2],
   ['CompleteMultipartUploadCommand', 1],
   ['PutObjectCommand', 1],
-])('S3 failing at %s number %i leaves no archive, and a retry succeeds', async (command, nth) => {
+])('a failure of S3 at %s number %i leaves no archive, and a retry succeeds', async (command, nth) => {
   await (await site.source.client()).query(BULK);
   const { s3 } = site.store;
   let calls = 0;
@@ -154,7 +154,7 @@ test.each([
   expect(await site.backup(SLOT)).toMatchObject({ outcome: 'created' });
 });
 
-test('a database connection that dies during the copy fails the backup and publishes nothing', async () => {
+test('a backup whose database connection dies during the copy fails and publishes nothing', async () => {
   const client = await site.source.client();
   await client.query(BULK);
   const { s3 } = site.store;
@@ -174,7 +174,7 @@ test('a database connection that dies during the copy fails the backup and publi
   expect(await readManifest(site.store, 'billing', SLOT)).toBeUndefined();
 });
 
-test('every object carries the date until which nobody may delete it', async () => {
+test('every object is locked until the end of its retention', async () => {
   const locked = new Map<string, unknown>();
   site.store.s3.middlewareStack.add(
     (next) => async (args) => {
@@ -195,7 +195,7 @@ test('every object carries the date until which nobody may delete it', async () 
   for (const lock of locked.values()) expect(lock).toEqual(['GOVERNANCE', new Date('2027-02-19T06:00:05Z')]);
 });
 
-test('the main database is not archived as billing, nor one that was never migrated', async () => {
+test('a backup refuses the main database in the place of billing, and a database that was never migrated', async () => {
   const main = await createArchiveSite('main');
   const dependencies = { store: site.store, retentionDays: 90, log: silentLog, clock: () => new Date() };
   const mistaken = createConnector(clusterTarget(main.source.name, 'billing'), clusterSecrets(), 'test');

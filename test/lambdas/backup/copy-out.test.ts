@@ -13,7 +13,7 @@ function message(kind: string, content: Buffer | string = ''): Buffer {
   return Buffer.concat([head, body]);
 }
 
-/** A connection whose server is the test; `pg` is what reads its socket before and after the COPY. */
+/** A connection whose server is the test; `pg` stands for the reader of its socket before and after the COPY. */
 function connect(copy: CopyOut) {
   const pg = jest.fn<void, [Buffer]>();
   const socket = Object.assign(new EventEmitter(), { pause: jest.fn(), resume: jest.fn() });
@@ -26,7 +26,7 @@ function connect(copy: CopyOut) {
   };
 }
 
-/** What `pg` makes of the end of the statement. */
+/** Ends the statement as `pg` does. */
 function complete(copy: CopyOut, rows: number): void {
   copy.handleCommandComplete({ text: `COPY ${rows}` });
   copy.handleReadyForQuery();
@@ -42,7 +42,7 @@ const never = new AbortController().signal;
 const STARTED = message('H', '\0\0\0');
 
 describe('the rows of a COPY', () => {
-  test('arrive whole and in order, however the network cuts them, and what follows is left to pg', async () => {
+  test('arrive complete and in order, however the network splits them, and pg reads the messages after them', async () => {
     const rows = fc.array(fc.string({ unit: 'binary-ascii', maxLength: 40 }), { maxLength: 12 });
     const cuts = fc.array(fc.nat(600), { maxLength: 30 });
     const rest = Buffer.concat([message('C', 'COPY\0'), message('Z', 'I')]);
@@ -63,7 +63,7 @@ describe('the rows of a COPY', () => {
     );
   });
 
-  test('that are larger than what is held in memory come in several chunks', async () => {
+  test('that are larger than the buffers arrive in several chunks', async () => {
     const copy = new CopyOut('COPY', never);
     const { send } = connect(copy);
     const row = randomBytes(3_000_000);
@@ -71,7 +71,7 @@ describe('the rows of a COPY', () => {
     const reading = (async () => {
       for await (const chunk of copy) {
         await new Promise(setImmediate);
-        // A copy, made late: while it is read, nothing may be written over it.
+        // Copied late: nothing may overwrite the chunk while it is read.
         chunks.push(Buffer.from(chunk));
       }
     })();
@@ -102,7 +102,7 @@ describe('the rows of a COPY', () => {
     expect(socket.resume).toHaveBeenCalled();
   });
 
-  test('of which the server sent more than arrived are a failure', async () => {
+  test('fail when the server reports more than arrived', async () => {
     const copy = new CopyOut('COPY', never);
     const { send } = connect(copy);
     const reading = textOf(copy);
@@ -111,7 +111,7 @@ describe('the rows of a COPY', () => {
     await expect(reading).rejects.toThrow('the server sent 3 rows, but 2 arrived');
   });
 
-  test('end with the error of the server, which pg reads whole', async () => {
+  test('end with the error of the server, which pg reads completely', async () => {
     const copy = new CopyOut('COPY', never);
     const { pg, send } = connect(copy);
     const reading = textOf(copy);
@@ -122,7 +122,7 @@ describe('the rows of a COPY', () => {
     await expect(reading).rejects.toThrow('out of disk');
   });
 
-  test('that have all come leave the connection to pg, also when the rest of the work is stopped', async () => {
+  test('release the connection to pg once complete, even if the other work is aborted', async () => {
     const stop = new AbortController();
     const copy = new CopyOut('COPY', stop.signal);
     const { pg, socket, send } = connect(copy);
@@ -135,7 +135,7 @@ describe('the rows of a COPY', () => {
     expect(socket.listeners('data')).toEqual([pg]);
   });
 
-  test('end when they are no longer wanted, also while none arrive', async () => {
+  test('end when the copy is aborted, even while none arrive', async () => {
     const stop = new AbortController();
     const copy = new CopyOut('COPY', stop.signal);
     const { pg, socket, send } = connect(copy);
@@ -144,7 +144,7 @@ describe('the rows of a COPY', () => {
     stop.abort();
     await expect(reading).rejects.toThrow('aborted');
     expect(socket.pause).toHaveBeenCalled();
-    // `pg` would not know what to do with rows.
+    // `pg` cannot handle rows of a COPY.
     expect(pg).not.toHaveBeenCalled();
   });
 });

@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(() => site.remove());
 
-/** Time passes as it does, but from another moment on. */
+/** A clock that starts at another moment. */
 function clockFrom(moment: number): () => Date {
   const start = Date.now();
   return () => new Date(moment + Date.now() - start);
@@ -71,7 +71,7 @@ test('a drill restores the newest archive, measures it against the target, recor
     error: null,
   });
   expect(record.durationMs).toBeGreaterThan(0);
-  // The same data, so the projection is about the drill's own duration.
+  // The same data, so the projection is about the duration of the drill.
   expect(record.projectedMs! / record.durationMs).toBeCloseTo(record.liveBytes! / record.restoredBytes!, 1);
   expect(record.targetPercent).toBeLessThan(100);
   expect(await scratchDatabases(START)).toEqual([]);
@@ -96,7 +96,7 @@ test('a live database that has outgrown its archive is projected to take longer 
   expect(record.projectedMs).toBeGreaterThan(record.durationMs * 1.3);
 });
 
-test('a drill whose archive is damaged fails by the object, is recorded as failed and leaves no database', async () => {
+test('a drill of a damaged archive names the object, is recorded as failed and leaves no database', async () => {
   const part = (await listKeys(site.store)).find((key) => key.includes('billing.customers'))!;
   await replaceObject(site.store, part, 'not an archive');
 
@@ -105,7 +105,7 @@ test('a drill whose archive is damaged fails by the object, is recorded as faile
   expect(await scratchDatabases(START)).toEqual([]);
 });
 
-test('a killed drill is cleaned up and recorded as interrupted by the next one, and names of others stay', async () => {
+test('a drill drops the database of a killed one, records that as interrupted, and keeps other databases', async () => {
   const killed = scratchName('drill', site.source.name, new Date(START));
   const killedReport = scratchName('row_recovery', site.source.name, new Date(START));
   const operators = `drill_${site.source.name}_of_ours`;
@@ -114,7 +114,7 @@ test('a killed drill is cleaned up and recorded as interrupted by the next one, 
   }
   try {
     await drill({ clock: clockFrom(START + MINUTE_MS) });
-    // Younger than a run may last, so it may be at work.
+    // Younger than the longest run, so it may still be in use.
     expect(await scratchDatabases(START)).toEqual([killed]);
 
     await drill({ clock: clockFrom(START + 21 * MINUTE_MS) });

@@ -22,7 +22,7 @@ afterEach(async () => {
   await migrations.remove();
 });
 
-/** Every relation of the database with its columns: equal before and after means that nothing was changed. */
+/** Every relation of the database with its columns, to prove that nothing was changed. */
 async function schemaOf(connection: Client): Promise<unknown[]> {
   const columns = await connection.query(
     `SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns
@@ -45,7 +45,7 @@ test('an empty database gets every migration, in order, and its identity', async
   expect(identity.rows).toEqual([{ name: 'billing' }]);
 });
 
-test('applying again changes nothing, and two runs at once apply each migration once', async () => {
+test('applying again changes nothing, and two concurrent runs apply each migration once', async () => {
   const other = await database.client();
   const [first, second] = await Promise.all([
     applyMigrations(client, 'billing', migrations.directory),
@@ -55,13 +55,13 @@ test('applying again changes nothing, and two runs at once apply each migration 
   expect(await applyMigrations(client, 'billing', migrations.directory)).toEqual(first);
 });
 
-test('the schema stops at the migration that was asked for', async () => {
+test('migrations stop after the one named in upTo', async () => {
   const status = await applyMigrations(client, 'billing', migrations.directory, { upTo: '0002_create_billing' });
   expect(status.current).toBe('0002_create_billing');
   expect(status.pending[0]).toBe('0003_create_reconciliation');
 });
 
-test('main migrations are refused in the billing database, and nothing changes', async () => {
+test('main migrations are refused in the billing database, which stays unchanged', async () => {
   await applyMigrations(client, 'billing', migrations.directory);
   const before = await schemaOf(client);
   await expect(applyMigrations(client, 'main', migrationsOf('main'))).rejects.toMatchObject({ code: 'wrong_database' });
@@ -69,7 +69,7 @@ test('main migrations are refused in the billing database, and nothing changes',
   expect(await schemaOf(client)).toEqual(before);
 });
 
-test('a database with tables but no identity is refused, and nothing changes', async () => {
+test('a database with tables but no identity is refused, and stays unchanged', async () => {
   await client.query(`CREATE TABLE "somebody else's" (id int)`);
   const before = await schemaOf(client);
   const refusal = applyMigrations(client, 'billing', migrations.directory);
@@ -107,7 +107,7 @@ test.each([
     async (directory: string) => writeFile(path.join(directory, '0002_other_thing.sql'), 'SELECT 1;'),
   ],
   [
-    'a file that is no migration',
+    'a file that is not a migration',
     'migration_name_malformed',
     async (directory: string) => writeFile(path.join(directory, 'notes.txt'), ''),
   ],
@@ -117,7 +117,7 @@ test.each([
   expect(await schemaOf(client)).toEqual([]);
 });
 
-test('a failing migration leaves nothing half-applied, and applying again after its correction succeeds', async () => {
+test('a failing migration is rolled back as a whole, and applying again after its correction succeeds', async () => {
   const file = path.join(migrations.directory, '0003_create_reconciliation.sql');
   const correct = await readFile(file, 'utf8');
   await writeFile(file, '-- Up Migration\nCREATE TABLE billing.half (id int);\nSELECT 1 / 0;\n');
@@ -132,7 +132,7 @@ test('a failing migration leaves nothing half-applied, and applying again after 
   expect((await applyMigrations(client, 'billing', migrations.directory)).pending).toEqual([]);
 });
 
-test('the migrate function lists what is pending, also in a dry run, and then applies it', async () => {
+test('the migrate function lists pending migrations, even in a dry run, and then applies them', async () => {
   const connector = createConnector(clusterTarget(database.name, 'main'), clusterSecrets(), 'test');
   const dependencies = { connector, migrationsDirectory: migrationsOf('main') };
   const before = await migrate(dependencies, { action: 'status', database: 'main' });

@@ -20,7 +20,7 @@ import { asAdministrator } from '../../support/database';
 
 const SLOT = '2026-11-21T06:00:00Z';
 
-/** A customer with a refunded charge: keys, and a ledger that only grows. */
+/** A customer with a refunded charge: keys, and an append-only ledger. */
 const CHARGE = `
   INSERT INTO billing.customers VALUES ('cus_1', now());
   INSERT INTO billing.charges (id, customer_id, status, amount, amount_refunded, currency, created_at, version, raw)
@@ -29,10 +29,10 @@ const CHARGE = `
     VALUES ('ch_1:100', 'reported', 'ch_1', 100, 'eur'), ('ch_1:400', 'reported', 'ch_1', 400, 'eur');
   INSERT INTO billing.reconciliation_runs (status, dry_run, window_start, started_at) VALUES ('running', false, now(), now());`;
 
-/** Enough of them for the indexes to be built after loading. */
+/** Enough rows for the indexes to be built after loading. */
 const MANY_CUSTOMERS = `INSERT INTO billing.customers SELECT 'cus_' || n, now() FROM generate_series(2, 6000) AS n;`;
 
-/** Every index, key and rule of a database, as PostgreSQL describes them. */
+/** Every index and constraint of a database, as PostgreSQL describes them. */
 async function schemaOf(database: string): Promise<string[]> {
   return asAdministrator(async (client) => {
     const found = await client.query<{ line: string }>(
@@ -90,7 +90,7 @@ describe('an archive of anything that PostgreSQL stores', () => {
     expect(report.invariantsChecked).toBeGreaterThan(0);
   });
 
-  test('marks rows as visible as it writes them, so that nobody has to write them again for that', async () => {
+  test('is loaded with rows marked as visible, so that their first reader need not write them again', async () => {
     await seed(MANY_CUSTOMERS);
     await site.backup(SLOT);
     const { targetDatabase } = await site.restore(SLOT);
@@ -100,12 +100,12 @@ describe('an archive of anything that PostgreSQL stores', () => {
       );
       const { pages = 0, marked = 0 } = rows[0] ?? {};
       expect(pages).toBeGreaterThan(30);
-      // Not all: a page that two of COPY's batches share is left unmarked. Without freezing, none is marked.
+      // Not all: COPY leaves a page unmarked that two of its batches share. Without freezing, none is marked.
       expect(marked / pages).toBeGreaterThan(0.6);
     }, targetDatabase);
   });
 
-  test('goes on where the source stopped: sequences, identity columns, triggers and keys', async () => {
+  test('continues where the source stopped: sequences, identity columns, triggers and keys', async () => {
     await seed(EVERY_KIND_OF_VALUE);
     await seed(CHARGE);
     await site.backup(SLOT);
@@ -133,7 +133,7 @@ describe('a restore', () => {
     await site.backup(SLOT);
   });
 
-  test('of the latest archive takes the newest that has a manifest', async () => {
+  test('of the latest archive takes the newest one with a manifest', async () => {
     await site.backup('2026-11-20T06:00:00Z');
     await replaceObject(site.store, 'archives/billing/20261121T120000Z/attempt/billing.charges/00000.copy.zst', 'half');
     expect((await site.restore('latest')).slot).toBe(SLOT);
@@ -141,10 +141,10 @@ describe('a restore', () => {
     await expect(site.restore('2026-11-21T12:00:00Z')).rejects.toMatchObject({ code: 'archive_not_found' });
   });
 
-  test('of a moment takes the newest archive that was finished by then, whatever the slots are called', async () => {
+  test('with notAfter takes the newest archive that was finished by then, whatever its slot', async () => {
     const at = (time: string) => ({ clock: () => new Date(time) });
     await site.backup('2026-11-20T00:00:00Z', at('2026-11-20T00:01:00Z'));
-    // Retried: its slot is before the accident at 07:00, its data is not.
+    // A retried backup: its slot is before the accident at 07:00, its data is not.
     await site.backup('2026-11-20T06:00:00Z', at('2026-11-20T07:30:00Z'));
     const before = (notAfter: string, archive = 'latest') =>
       findArchive(site.store, 'billing', { archive, notAfter }).then(({ slot }) => slot);
@@ -161,7 +161,7 @@ describe('a restore', () => {
       async (object: Buffer) => Buffer.from(object.map((byte, at) => (at === 9 ? byte ^ 1 : byte))),
     ],
     ['missing', async () => undefined],
-  ])('of an archive with an object %s is refused by its name, before anything is written', async (_what, damage) => {
+  ])('of an archive with an object %s names the object and writes nothing', async (_what, damage) => {
     const { part } = await partOf('charges');
     const damaged = await damage(await readObject(site.store, part.key));
     const { s3, bucket } = site.store;
@@ -175,7 +175,7 @@ describe('a restore', () => {
     expect(await site.leftovers()).toEqual([]);
   });
 
-  test('of an archive whose rows break a foreign key is refused by the key, and leaves no database', async () => {
+  test('of an archive whose rows violate a foreign key names the key and leaves no database', async () => {
     const { manifest, part, save } = await partOf('charges');
     const text = zstdDecompressSync(await readObject(site.store, part.key))
       .toString()
@@ -200,13 +200,13 @@ describe('a restore', () => {
     expect(await site.leftovers()).toEqual([]);
   });
 
-  test('of an archive too large for memory refuses an object that changes after its proof, and leaves no database', async () => {
+  test('of an archive too large for memory refuses an object that changes after its verification, and leaves no database', async () => {
     const restored = await site.restore('latest', { cachedBytes: 0 });
     expect(await contentOf(restored.targetDatabase)).toEqual(await contentOf(site.source.name));
 
     const { part } = await partOf('charges');
     const text = zstdDecompressSync(await readObject(site.store, part.key)).toString();
-    // As many rows and bytes, and sound in itself: nothing but its hash tells.
+    // As many rows and bytes, and a valid zstd stream: only its hash differs.
     const other = zstdCompressSync(text.replace('succeeded', 'cancelled'));
     const swap = jest.fn(() => void (swapping ??= replaceObject(site.store, part.key, other)));
     let swapping: Promise<void> | undefined;
@@ -224,7 +224,7 @@ describe('a restore', () => {
     expect(await site.leftovers()).toEqual([restored.targetDatabase]);
   });
 
-  test('leaves a table empty that a migration fills and the archive does not', async () => {
+  test('leaves a table empty that a migration fills and that is empty in the archive', async () => {
     await site.migrations.add(
       'create_settings',
       `CREATE TABLE billing.settings (name text); INSERT INTO billing.settings VALUES ('a')`,
@@ -236,14 +236,14 @@ describe('a restore', () => {
     expect((await contentOf(targetDatabase))['billing.settings']).toEqual([]);
   });
 
-  test('of data that breaks a rule of the domain is refused by the rule, and leaves no database', async () => {
+  test('of data that breaks a domain rule names the rule and leaves no database', async () => {
     await seed(`UPDATE billing.charges SET amount_refunded = amount`);
     await site.backup('2026-11-21T12:00:00Z');
     await expect(site.restore()).rejects.toThrow('no charge has refunded more than its refund ledger says');
     expect(await site.leftovers()).toEqual([]);
   });
 
-  test('of a manifest that contradicts itself, or of a later format, is refused', async () => {
+  test('refuses a manifest that contradicts itself, or has a later format', async () => {
     const { manifest, save } = await partOf('charges');
     await save({ ...manifest, rows: manifest.rows + 1 });
     await expect(site.restore()).rejects.toMatchObject({ code: 'archive_malformed' });
@@ -251,7 +251,7 @@ describe('a restore', () => {
     await expect(site.restore()).rejects.toMatchObject({ code: 'archive_unsupported' });
   });
 
-  test('of a main archive into billing is refused', async () => {
+  test('refuses an archive of main for billing', async () => {
     const main = await createArchiveSite('main');
     const report = await main.backup('2026-11-21T12:00:00Z');
     const manifest = await readObject(main.store, report.manifestKey);
@@ -261,7 +261,7 @@ describe('a restore', () => {
     expect(await site.leftovers()).toEqual([]);
   });
 
-  test('into a database that exists is refused and leaves it as it was', async () => {
+  test('into an existing database is refused and does not change it', async () => {
     const first = await site.restore();
     const before = await contentOf(first.targetDatabase);
     const again = (targetDatabase: string) =>
@@ -281,13 +281,13 @@ describe('a restore', () => {
     expect(await contentOf(first.targetDatabase)).toEqual(before);
   });
 
-  test('as a drill reports and leaves no database', async () => {
+  test('with `afterwards: drop` reports and leaves no database', async () => {
     const report = await site.drill();
     expect(report).toMatchObject({ kept: false, rows: expect.any(Number) as number });
     expect(await site.leftovers()).toEqual([]);
   });
 
-  test('of an older schema is migrated forward, of a newer one refused', async () => {
+  test('migrates an older schema forward, and refuses a newer one', async () => {
     await site.migrations.add('add_note', 'ALTER TABLE billing.customers ADD note text;');
     const report = await site.restore();
     expect(report.migratedForward).toEqual([expect.stringMatching(/_add_note$/)]);

@@ -11,7 +11,7 @@ const DOCUMENTS = `CREATE TABLE billing.documents (id int PRIMARY KEY, body text
 
 let site: ArchiveSite;
 let client: Client;
-/** What the cache was told to forget. */
+/** The entries that were invalidated in the cache. */
 let invalidated: EntitlementChange[];
 
 beforeEach(async () => {
@@ -68,7 +68,7 @@ describe('merged rows that entitlements follow from', () => {
     await inTransaction(client, (run) => recomputeEntitlements(run, lost));
   });
 
-  test('give customers back what they may use, in the same transaction, and their caches forget the loss', async () => {
+  test('restore the entitlements of customers in the same transaction, and invalidate their caches', async () => {
     expect(before).toHaveLength(3);
     const { reportId } = await report(tables);
     expect(await merge(reportId)).toMatchObject({ dryRun: true, entitlementsChanged: 0 });
@@ -101,25 +101,27 @@ describe('a row', () => {
     await site.backup('2026-11-21T06:00:00Z');
   }
 
-  test('that is too large for the memory is refused by name, before it is fetched', async () => {
+  test('that is too large for memory is refused by its id, before it is fetched', async () => {
     await client.query(`INSERT INTO billing.documents VALUES (7, repeat('y', $1))`, [65 * KIB]);
     await fill(1, 64);
     await client.query('DELETE FROM billing.documents');
     const refusal = report(['billing.documents'], 65 * KIB);
     await expect(refusal).rejects.toMatchObject({ code: 'row_too_large', retryable: false });
-    await expect(refusal).rejects.toThrow(/^Row billing\.documents:7 has 66561 bytes as text, .* takes 66560 at most/);
-    // The bound of the deployed function is far above what rows of this platform have.
+    await expect(refusal).rejects.toThrow(
+      /^Row billing\.documents:7 has 66561 bytes as text, .* more than the 66560 of a report/,
+    );
+    // The limit of the deployed function is far above the rows of this platform.
     expect(await report(['billing.documents'])).toMatchObject({ deleted: 2 });
   });
 
-  test('counts with its live counterpart, and one that did not change counts nothing', async () => {
+  test('is measured together with its live counterpart, and an unchanged row is not measured', async () => {
     await fill(1, 40);
     expect(await report(['billing.documents'], 64 * KIB)).toMatchObject({ deleted: 0, changed: 0 });
     await client.query(`UPDATE billing.documents SET body = body || 'y'`);
     await expect(report(['billing.documents'], 64 * KIB)).rejects.toThrow(/^Row billing\.documents:1 has 81923 bytes/);
   });
 
-  test('comes back among others though few are fetched, and handed to the server, at once', async () => {
+  test('is restored with others although few are fetched, and sent to the server, at once', async () => {
     await fill(9, 40);
     const before = (await client.query('SELECT * FROM billing.documents ORDER BY id')).rows as object[];
     await client.query('DELETE FROM billing.documents WHERE id > 1');

@@ -18,7 +18,7 @@ import { asAdministrator } from '../../support/database';
 
 const SLOT = '2026-11-21T06:00:00Z';
 
-/** Tables with everything that makes merging rows back hard. */
+/** Tables with every difficulty of merging rows back. */
 const EXTRAS = `
   CREATE TYPE billing.mood AS ENUM ('fine', 'so so');
   CREATE TABLE billing."Odd ""table""" (
@@ -80,7 +80,7 @@ function merge(reportId: string, request: Partial<RowRecoveryMergeRequest> = {})
   );
 }
 
-/** The application's data: every table but the platform's own records. */
+/** The data of the application: every table except the platform's own records. */
 async function applicationData(): Promise<Record<string, string[]>> {
   const content = await contentOf(site.source.name);
   return Object.fromEntries(Object.entries(content).filter(([table]) => !table.startsWith('operations.')));
@@ -102,7 +102,7 @@ describe('a report', () => {
   beforeEach(open);
   afterEach(() => site.remove());
 
-  test('lists what was deleted and what was changed, and leaves the live tables and the server as they were', async () => {
+  test('lists deleted and changed rows, and leaves the live tables and the server unchanged', async () => {
     await client.query(`DELETE FROM billing.subscriptions WHERE id IN ('sub_1', 'sub_2')`);
     await client.query(`UPDATE billing.subscriptions SET status = 'canceled' WHERE id = 'sub_3'`);
     await client.query(`INSERT INTO billing.customers VALUES ('cus_new', now())`);
@@ -130,14 +130,14 @@ describe('a report', () => {
     expect(await scratchDatabases()).toBe(0);
   });
 
-  test('names the tables that belong to the rows but were not asked for', async () => {
+  test('names the related tables that were not requested', async () => {
     expect((await report({ tables: ['billing.subscriptions'] })).related).toEqual([
       'billing.customers',
       'billing.subscription_items',
     ]);
   });
 
-  test('drops what a killed one left behind', async () => {
+  test('drops the scratch database of a killed one', async () => {
     const killed = scratchName('row_recovery', site.source.name, new Date(Date.now() - 21 * 60_000));
     await asAdministrator((administrator) => administrator.query(`CREATE DATABASE ${killed}`));
     expect(await scratchDatabases()).toBe(1);
@@ -145,7 +145,7 @@ describe('a report', () => {
     expect(await scratchDatabases()).toBe(0);
   });
 
-  test('from a damaged archive is refused by the object, and leaves neither report nor database', async () => {
+  test('from a damaged archive names the object, and leaves neither report nor database', async () => {
     const part = (await listKeys(site.store)).find((key) => key.includes('billing.subscriptions/'))!;
     await replaceObject(site.store, part, 'not an archive');
     const refusal = report();
@@ -155,7 +155,7 @@ describe('a report', () => {
     expect((await listKeys(site.store)).filter((key) => key.startsWith('row-recovery/'))).toEqual([]);
   });
 
-  test('from an archive of an older schema compares in the schema of today', async () => {
+  test('from an archive of an older schema compares in the present schema', async () => {
     await site.migrations.add('add_tier', `ALTER TABLE billing.customers ADD tier text NOT NULL DEFAULT 'basic'`);
     await expect(report({ tables: ['billing.customers'] })).rejects.toMatchObject({ code: 'schema_differs' });
     await client.query(`ALTER TABLE billing.customers ADD tier text NOT NULL DEFAULT 'basic'`);
@@ -166,8 +166,8 @@ describe('a report', () => {
   });
 });
 
-describe('what a report is asked for', () => {
-  // One site for all: these only read.
+describe('a report request', () => {
+  // One site for all, because these tests only read.
   beforeAll(async () => {
     await open();
     await client.query('DELETE FROM billing.subscriptions');
@@ -192,7 +192,7 @@ describe('what a report is asked for', () => {
     ],
     ['is-null', [{ column: 'user_id', operator: 'is-not-null' }], []],
     ['boolean', [{ column: 'cancel_at_period_end', operator: '=', value: true }], []],
-  ])('compares only the archived rows that meet the conditions (%s)', async (_name, where, expected) => {
+  ])('compares only the archived rows that meet its conditions (%s)', async (_name, where, expected) => {
     const found = await report({ tables: ['billing.subscriptions'], where });
     expect(found.firstIds).toEqual(expected.map((id) => `billing.subscriptions:${id}`));
   });
@@ -207,7 +207,7 @@ describe('what a report is asked for', () => {
       { where: [{ table: 'billing.customers', column: 'first_seen_at', operator: '>', value: 'noon' }] },
     ],
     [
-      'billing.charges is not among the tables',
+      'billing.charges is not among the requested tables',
       { where: [{ table: 'billing.charges', column: 'id', operator: '=', value: 1 }] },
     ],
     ['takes a list', { where: [{ column: 'id', operator: 'in', value: 'sub_1' }] }],
@@ -223,7 +223,7 @@ describe('a merge', () => {
   beforeEach(open);
   afterEach(() => site.remove());
 
-  test('without confirmation says what it would do and changes nothing', async () => {
+  test('without confirmation reports its plan and changes nothing', async () => {
     await client.query(`DELETE FROM billing.subscriptions WHERE id = 'sub_1'`);
     const { reportId } = await report();
     const before = await contentOf(site.source.name);
@@ -237,7 +237,7 @@ describe('a merge', () => {
     expect(await contentOf(site.source.name)).toEqual(before);
   });
 
-  test('brings all rows back, parents before children, once: a second merge skips them', async () => {
+  test('restores all rows, parents before children, and a second merge skips them', async () => {
     const before = await applicationData();
     await client.query(`DELETE FROM billing.subscriptions`);
     await client.query(`DELETE FROM billing.customers WHERE id = 'cus_2'`);
@@ -259,7 +259,7 @@ describe('a merge', () => {
     ]);
   });
 
-  test('brings only the chosen rows back, and leaves later ones as they are', async () => {
+  test('restores only the chosen rows, and leaves later ones unchanged', async () => {
     await client.query(`DELETE FROM billing.subscriptions WHERE id IN ('sub_1', 'sub_2')`);
     await client.query(`UPDATE billing.subscriptions SET status = 'past_due' WHERE id IN ('sub_3', 'sub_4')`);
     const { reportId } = await report();
@@ -276,7 +276,7 @@ describe('a merge', () => {
     await expect(merge(reportId, { choose: ['billing.subscriptions:sub_9'] })).rejects.toThrow('sub_9');
   });
 
-  test('keeps a row that somebody made anew, and refuses by name one that was changed since the report', async () => {
+  test('keeps a row that was created anew, and refuses one that was changed since the report by its id', async () => {
     await client.query(`DELETE FROM billing.subscriptions WHERE id IN ('sub_1', 'sub_2')`);
     await client.query(`UPDATE billing.subscriptions SET status = 'past_due' WHERE id = 'sub_3'`);
     const { reportId } = await report();
@@ -300,7 +300,7 @@ describe('a merge', () => {
     expect(live.rows).toEqual([{ status: 'trialing' }, { status: 'active' }]);
   });
 
-  test('of children without their parents is refused by the key, and merges nothing', async () => {
+  test('of children without their parents is refused with the key, and merges nothing', async () => {
     await client.query(`DELETE FROM billing.subscriptions`);
     const { reportId } = await report();
     const choose = ['billing.subscription_items:si_1'];
@@ -337,7 +337,7 @@ describe('a merge', () => {
     expect(await applicationData()).toEqual(before);
   });
 
-  test('of a report that was altered in the bucket is refused, and merges nothing', async () => {
+  test('refuses a report that was altered in the bucket, and merges nothing', async () => {
     await client.query(`DELETE FROM billing.subscriptions`);
     const { reportId, rowsKey } = await report();
     const rows = (await readObject(site.store, rowsKey)).toString('utf8');

@@ -29,7 +29,7 @@ function verify(
 
 const RUN = `INSERT INTO billing.reconciliation_runs (status, dry_run, window_start, started_at) VALUES ('running', false, now(), now())`;
 
-test('a sound database is said to be sound, with what was looked at, and is left as it was', async () => {
+test('verification reports a sound database with what was checked, and changes nothing', async () => {
   await client.query(RUN);
   const before = await contentOf(database.name);
   const report = await verify();
@@ -58,37 +58,37 @@ test.each<[string, string, RegExp]>([
     /^Foreign key reconciliation_findings_run_id_fkey of billing\.reconciliation_findings .* for example, 77$/,
   ],
   [
-    'a sequence that will hand out a number twice',
+    'a sequence that will issue a number twice',
     `${RUN}; SELECT setval('billing.reconciliation_runs_id_seq', 1, false)`,
-    /^Sequence billing\.reconciliation_runs_id_seq will hand out 1, but billing\.reconciliation_runs\.id has 1 already/,
+    /^Sequence billing\.reconciliation_runs_id_seq will issue 1, but billing\.reconciliation_runs\.id has 1 already/,
   ],
   [
-    'a trigger that is switched off',
+    'a disabled trigger',
     `ALTER TABLE billing.refund_ledger DISABLE TRIGGER refund_ledger_only_grows`,
-    /^Trigger refund_ledger_only_grows of billing\.refund_ledger is switched off/,
+    /^Trigger refund_ledger_only_grows of billing\.refund_ledger is disabled/,
   ],
   [
-    'a broken rule of the domain',
+    'a broken domain rule',
     `${RUN.replace("'running', false", "'running', true")};
      INSERT INTO billing.reconciliation_findings (run_id, kind, object_type, object_id, corrected) VALUES (1, 'missed_event', 'event', 'evt_9', true)`,
     /^"a dry run of the reconciliation corrected nothing" does not hold for 1$/,
   ],
   [
-    'a rule that several rows break',
+    'a domain rule that several rows break',
     `${RUN.replace("'running', false", "'running', true")};
      INSERT INTO billing.reconciliation_findings (run_id, kind, object_type, object_id, corrected)
      SELECT 1, 'missed_event', 'event', 'evt_' || n, n > 1 FROM generate_series(1, 4) AS n`,
     /corrected nothing" does not hold for 3 rows, such as 2 and 4$/,
   ],
-])('%s is found and named', async (_what, damage, message) => {
+])('verification names %s', async (_what, damage, message) => {
   await client.query(damage);
   const report = await verify();
   expect(report.sound).toBe(false);
   expect(report.problems.map((problem) => problem.message)).toEqual([expect.stringMatching(message)]);
 });
 
-test('a table with a page that cannot be read is found and named, and does not hide what else is wrong', async () => {
-  // Children, whose keys cannot be checked without the page; and a sequence that is behind.
+test('verification names a table with an unreadable page, and still finds other problems', async () => {
+  // Children whose keys cannot be checked without the page, and a sequence that is behind.
   await client.query(`INSERT INTO billing.invoices
     (id, customer_id, currency, total, amount_due, amount_paid, amount_remaining, attempt_count, created_at, version, raw)
     VALUES ('in_1', 'cus_1', 'eur', 1, 1, 0, 1, 0, now(), '', '{"id": "in_1"}')`);
@@ -103,7 +103,7 @@ test('a table with a page that cannot be read is found and named, and does not h
         {
           check: 'tables',
           message: expect.stringMatching(
-            /^Cannot read what foreign key invoices_customer_id_fkey of billing\.invoices is checked by: invalid page/,
+            /^Rows that foreign key invoices_customer_id_fkey of billing\.invoices needs cannot be read: invalid page/,
           ) as string,
         },
       ]),
@@ -114,13 +114,13 @@ test('a table with a page that cannot be read is found and named, and does not h
   }
 });
 
-describe('when time does not suffice for every check', () => {
+describe('without time for every check, verification', () => {
   async function keysIn(): Promise<number> {
     const keys = await client.query(`SELECT FROM pg_constraint WHERE contype = 'f' AND conparentid = 0`);
     return keys.rowCount ?? 0;
   }
 
-  test('those not begun are named as not checked, and say neither good nor bad', async () => {
+  test('names the checks that were not started, without a verdict on them', async () => {
     let remaining = 3;
     const report = await verify({}, undefined, () => (remaining-- > 0 ? 60_000 : 0));
     expect(report).toMatchObject({ sound: true, problems: [], foreignKeysChecked: 0 });
@@ -128,7 +128,7 @@ describe('when time does not suffice for every check', () => {
     expect(report.notChecked).toContain('foreign key invoices_customer_id_fkey of billing.invoices');
   });
 
-  test('one that takes too long is ended and named, and the others are made', async () => {
+  test('ends and names a check that takes too long, and makes the others', async () => {
     await client.query(`INSERT INTO billing.customers SELECT 'cus_n' || n, now() FROM generate_series(1, 60000) n;
       INSERT INTO billing.subscriptions (id, customer_id, status, currency, cancel_at_period_end, created_at, version, raw)
         SELECT 'sub_' || n, 'cus_n' || n, 'active', 'eur', false, now(), '1', '{}' FROM generate_series(1, 60000) n`);
@@ -137,12 +137,12 @@ describe('when time does not suffice for every check', () => {
     expect(report.notChecked).toContain(slow);
     const keysNotChecked = report.notChecked.filter((name) => name.startsWith('foreign key '));
     expect(report.foreignKeysChecked + keysNotChecked.length).toBe(await keysIn());
-    // The same with time enough: nothing else keeps it from being checked.
+    // With enough time, nothing else prevents that check.
     expect((await verify()).notChecked).toEqual([]);
   });
 });
 
-test('a schema that is older than the code, or newer, is named with the way out', async () => {
+test('verification names a schema that is older or newer than the code, with the way out', async () => {
   const migrations = await copyMigrations('billing');
   try {
     const name = await migrations.add('add_note', 'ALTER TABLE billing.customers ADD note text;');
@@ -151,13 +151,13 @@ test('a schema that is older than the code, or newer, is named with the way out'
     expect(older.problems[0]?.message).toContain('apply them');
 
     await client.query(`INSERT INTO operations.migrations (name, run_on) VALUES ('9999_unknown', now())`);
-    expect((await verify()).problems[0]?.message).toContain('deploy the version that does');
+    expect((await verify()).problems[0]?.message).toContain('deploy the version that has it');
   } finally {
     await migrations.remove();
   }
 });
 
-test('a main database in the place of billing is refused', async () => {
+test('verification refuses a main database in the place of billing', async () => {
   const main = await createTestDatabase('main');
   try {
     await expect(verify({ targetDatabase: main.name })).rejects.toMatchObject({ code: 'wrong_database' });

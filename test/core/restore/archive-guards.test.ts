@@ -1,0 +1,82 @@
+import { appendFile, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { type ArchivedTable, type Manifest, totalOf } from '../../../core/archive/manifest';
+import { assertRowCount } from '../../../core/restore/compare-tables';
+import { type ArchiveSite, createArchiveSite, manifestAt, replaceObject } from '../../factories/archive';
+
+let site: ArchiveSite;
+let manifest: Manifest;
+let manifestKey: string;
+
+beforeAll(async () => {
+  site = await createArchiveSite('main');
+  ({ manifestKey } = await site.backup('2026-11-21T06:00:00Z'));
+  manifest = await manifestAt(site.store, manifestKey);
+});
+afterAll(() => site.remove());
+
+/** Restores the archive by an altered manifest whose sums are correct. */
+async function restoreBy(altered: Partial<Manifest>): Promise<unknown> {
+  const whole = { ...manifest, ...altered };
+  await replaceObject(site.store, manifestKey, JSON.stringify({ ...whole, ...totalOf(whole.tables) }));
+  return site.restore();
+}
+
+function firstTable(): ArchivedTable {
+  const [table] = manifest.tables;
+  if (!table) throw new Error('The archive has no table');
+  return table;
+}
+
+describe('a restore refuses an archive, and leaves no database,', () => {
+  afterEach(async () => {
+    await replaceObject(site.store, manifestKey, JSON.stringify(manifest));
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  test.each<[string, (tables: ArchivedTable[]) => ArchivedTable[], RegExp]>([
+    ['that lacks a table', (tables) => tables.slice(1), /^Table \S+ is missing from the archive/],
+    [
+      'with a table that no migration creates',
+      ([table, ...others]) => (table ? [{ ...table, name: 'unknown' }, ...others] : []),
+      /^Table \S+\.unknown is in the archive, but no migration creates it/,
+    ],
+    [
+      'with other columns than migrations create',
+      ([table, ...others]) => (table ? [{ ...table, columns: [...table.columns, 'unknown'] }, ...others] : []),
+      /^Table \S+ has other columns in the archive than migrations create/,
+    ],
+  ])('%s', async (_what, alter, message) => {
+    const refusal = restoreBy({ tables: alter(manifest.tables) });
+    await expect(refusal).rejects.toMatchObject({ code: 'archive_inconsistent' });
+    await expect(refusal).rejects.toThrow(message);
+  });
+
+  test('with a sequence that no migration creates', async () => {
+    const unknown = { schema: 'operations', name: 'unknown_seq', lastValue: '1', isCalled: true };
+    const refusal = restoreBy({ sequences: [...manifest.sequences, unknown] });
+    await expect(refusal).rejects.toMatchObject({ code: 'archive_inconsistent' });
+    await expect(refusal).rejects.toThrow('Sequence operations.unknown_seq is in the archive');
+  });
+
+  test('whose migrations were edited since', async () => {
+    const [file = ''] = (await readdir(site.migrations.directory)).toSorted();
+    const restoring = async () => {
+      await appendFile(path.join(site.migrations.directory, file), '\n-- edited');
+      return site.restore();
+    };
+    const refusal = restoring();
+    await expect(refusal).rejects.toMatchObject({ code: 'migration_edited' });
+    await expect(refusal).rejects.toThrow(path.basename(file, '.sql'));
+  });
+});
+
+test('a table with other rows than its archive is refused with both numbers', async () => {
+  const client = await site.source.client();
+  const table = firstTable();
+  await expect(assertRowCount(client, table)).resolves.toBeUndefined();
+  await expect(assertRowCount(client, { ...table, rows: table.rows + 1 })).rejects.toMatchObject({
+    code: 'archive_inconsistent',
+    message: expect.stringContaining(`holds ${table.rows} rows, but the archive has ${table.rows + 1}`) as string,
+  });
+});
