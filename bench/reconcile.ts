@@ -1,7 +1,11 @@
-/** `npm run bench:reconcile`: how long a company's subscriptions take to compare with Stripe, in how much memory. */
+/** `npm run bench:reconcile`: time and memory of comparing all subscriptions with Stripe. */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { ReconciliationEnvironment } from '../lambdas/reconciliation/contract';
+import type {
+  ReconciliationEnvironment,
+  ReconciliationReport,
+  ReconciliationRequest,
+} from '../lambdas/reconciliation/contract';
 import { applyEvents, type ReceivedEvent } from '../core/billing/apply-events';
 import { stripeProvider } from '../core/providers/stripe/provider';
 import { readEvent, type StripeEvent } from '../core/providers/stripe/shapes';
@@ -19,7 +23,7 @@ import { formatTable, progress, verdict, whole } from './support/table';
 const { values: options } = parseArgs({
   options: {
     subscriptions: { type: 'string', default: '100000' },
-    /** A smoke test of the benchmark itself; its figures mean nothing. */
+    /** Checks that the benchmark works; its figures mean nothing. */
     quick: { type: 'boolean', default: false },
   },
 });
@@ -29,19 +33,20 @@ if (!Number.isInteger(subscriptions) || subscriptions < 1_000) {
   throw new Error('--subscriptions: expected a number from 1000');
 }
 
+const CORRECT: ReconciliationRequest = { dryRun: false };
 const API_SECRET_ARN = 'arn:aws:secretsmanager:eu-central-1:000000000000:secret:stripe-api-bench0';
 const DAYS_BACK = 7;
-/** Before the window that events are looked for in, so that only subscriptions are compared. */
+/** Before the window of the events, so that only subscriptions are compared. */
 const CREATED_DAYS_AGO = 60;
 const DAY_SECONDS = 86_400;
-/** One subscription in this many is missing from the database, and has to be found and stored. */
+/** One subscription in so many is missing from the database, and has to be found and stored. */
 const MISSING_ONE_IN = 1_000;
 const SEED_BATCH = 500;
-/** V8's limit: far more than the aim for the whole process, so that the aim is not met by force. */
+/** V8's limit, far above the target for the whole process, so that the limit does not enforce the target. */
 const HEAP_MIB = 460;
-const MEMORY_AIM_BYTES = 256 * 1024 * 1024;
-/** At 100,000 subscriptions and 25 calls/s; in proportion otherwise. */
-const AIM = { subscriptions: 100_000, calls: 1_010, seconds: 45 };
+const MEMORY_TARGET_BYTES = 256 * 1024 * 1024;
+/** At 100,000 subscriptions and 25 calls/s; other numbers in proportion. */
+const TARGET = { subscriptions: 100_000, calls: 1_010, seconds: 45 };
 const MIB = 1024 * 1024;
 
 async function main(teardown: Teardown): Promise<void> {
@@ -71,22 +76,22 @@ async function main(teardown: Teardown): Promise<void> {
   });
   teardown.add(() => reconciliation.stop());
 
-  progress('reconciling, drifted');
-  const drifted = await timedRun(() => reconciliation.invoke({}), stripe);
-  progress('reconciling, nothing to correct');
-  const clean = await timedRun(() => reconciliation.invoke({}), stripe);
+  progress('reconciling a database with drift');
+  const drifted = await timedRun(() => reconciliation.invoke(CORRECT), stripe);
+  progress('reconciling a database without drift');
+  const clean = await timedRun(() => reconciliation.invoke(CORRECT), stripe);
   const peakBytes = reconciliation.peakMemoryBytes();
   if (drifted.summary.drift_detected !== missing || drifted.summary.corrected !== missing) {
-    throw new Error(`Expected ${missing} to be found and corrected: ${JSON.stringify(drifted.summary)}`);
+    throw new Error(`Expected ${missing} subscriptions to be found and corrected: ${JSON.stringify(drifted.summary)}`);
   }
   if (clean.summary.drift_detected !== 0)
     throw new Error(`Drift after the correction: ${JSON.stringify(clean.summary)}`);
   console.log(report(drifted, clean, peakBytes));
 }
 
-/** Makes the subscriptions at Stripe, and applies most of their events; returns how many were left out. */
+/** Creates the subscriptions at Stripe and applies most of their events; returns the number of events left out. */
 async function seed(stripe: StripeStandIn, database: BenchDatabase): Promise<number> {
-  progress(`making ${whole(subscriptions)} subscriptions`);
+  progress(`creating ${whole(subscriptions)} subscriptions`);
   const created = nowSeconds() - CREATED_DAYS_AGO * DAY_SECONDS;
   const client = await database.connect();
   let missing = 0;
@@ -111,14 +116,8 @@ async function seed(stripe: StripeStandIn, database: BenchDatabase): Promise<num
   return missing;
 }
 
-interface Summary {
-  readonly subscriptions_checked: number;
-  readonly drift_detected: number;
-  readonly corrected: number;
-}
-
 interface Run {
-  readonly summary: Summary;
+  readonly summary: ReconciliationReport;
   readonly seconds: number;
   readonly calls: number;
 }
@@ -126,7 +125,7 @@ interface Run {
 async function timedRun(invoke: () => Promise<unknown>, stripe: StripeStandIn): Promise<Run> {
   const callsBefore = stripe.requests.length;
   const started = performance.now();
-  const summary = (await invoke()) as Summary;
+  const summary = (await invoke()) as ReconciliationReport;
   const seconds = (performance.now() - started) / 1000;
   if (summary.subscriptions_checked !== subscriptions) {
     throw new Error(`Only ${summary.subscriptions_checked} of ${subscriptions} subscriptions were compared`);
@@ -143,9 +142,9 @@ function report(drifted: Run, clean: Run, peakBytes: number): string {
     seconds.toFixed(1),
     (calls / seconds).toFixed(1),
   ];
-  const share = subscriptions / AIM.subscriptions;
-  const maxCalls = Math.ceil(AIM.calls * share) + (share < 1 ? 10 : 0);
-  const maxSeconds = AIM.seconds * share + (share < 1 ? 1 : 0);
+  const share = subscriptions / TARGET.subscriptions;
+  const maxCalls = Math.ceil(TARGET.calls * share) + (share < 1 ? 10 : 0);
+  const maxSeconds = TARGET.seconds * share + (share < 1 ? 1 : 0);
   const slowest = Math.max(drifted.seconds, clean.seconds);
   const calls = Math.max(drifted.calls, clean.calls);
   return [
@@ -159,9 +158,9 @@ function report(drifted: Run, clean: Run, peakBytes: number): string {
     verdict(
       'peak memory under 256 MiB',
       `${whole(peakBytes / MIB)} MiB`,
-      peakBytes > 0 && peakBytes < MEMORY_AIM_BYTES,
+      peakBytes > 0 && peakBytes < MEMORY_TARGET_BYTES,
     ),
-    ...(quick ? ['', 'A --quick run: it proves that the benchmark works, and measures nothing.'] : []),
+    ...(quick ? ['', 'A --quick run checks that the benchmark works; it measures nothing.'] : []),
   ].join('\n');
 }
 

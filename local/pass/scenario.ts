@@ -34,18 +34,18 @@ export function playScenario(state: StripeState): Scenario {
   const ada = state.createSubscription({ created: next(), ...owner('ada') });
   const paid = state.payInvoice(ada.object.id, { created: next() });
   const declined = state.failInvoice(ada.object.id, { created: next() });
-  const pastDue = state.updateSubscription(ada.object.id, { status: 'past_due' }, { at: next() });
+  const pastDue = state.updateSubscription(ada.object.id, { status: 'past_due' }, { atSeconds: next() });
 
   const course = { ...owner('grace').metadata, kind: 'course', item_id: 'course-cobol' };
   const bought = state.completeCheckout({ created: next(), metadata: course });
   const chargeId = state.chargeOf(bought.object).id;
-  const refunded = state.refundCharge(chargeId, REFUND_CENTS, { at: next() });
+  const refunded = state.refundCharge(chargeId, REFUND_CENTS, { atSeconds: next() });
 
   const alan = state.createSubscription({ created: next(), ...owner('alan') });
-  const resigned = state.updateSubscription(alan.object.id, { cancel_at_period_end: true }, { at: next() });
+  const resigned = state.updateSubscription(alan.object.id, { cancel_at_period_end: true }, { atSeconds: next() });
 
   const edsger = state.createSubscription({ created: next(), ...owner('edsger') });
-  const ended = state.cancelSubscription(edsger.object.id, { at: next() });
+  const ended = state.cancelSubscription(edsger.object.id, { atSeconds: next() });
 
   const invented = eventObject('customer.subscription.created', subscriptionObject(owner('mallory')));
   return {

@@ -1,13 +1,13 @@
 type Stored = { id: string; created: number };
 
 /**
- * Objects of one kind in the order in which Stripe lists them: newest first, those of the same second in reverse order
- * of their creation. A page costs the logarithm of the collection and its own length, so 100,000 objects page as fast as
- * a hundred.
+ * Objects of one kind in the order in which Stripe lists them: newest first, and within one second in reverse order of their
+ * creation. A page takes time in proportion to its own length and the logarithm of the collection's, so 100,000 objects
+ * are paged as fast as a hundred.
  */
 export class Collection<T extends Stored> {
   private readonly objects = new Map<string, T>();
-  /** Place of each object in the order of creation, which decides within a second. */
+  /** Position of each object in the order of creation, which decides within one second. */
   private readonly sequence = new Map<string, number>();
   private oldestFirst: string[] = [];
   private sorted = true;
@@ -20,10 +20,10 @@ export class Collection<T extends Stored> {
     return this.objects.get(id);
   }
 
-  /** @throws when there is no such object: the script that drives the stand-in is wrong */
+  /** @throws Error when there is no such object: the caller has a wrong id */
   require(id: string): T {
     const object = this.objects.get(id);
-    if (object === undefined) throw new Error(`The Stripe stand-in holds no ${id}`);
+    if (object === undefined) throw new Error(`The Stripe stand-in has no ${id}`);
     return object;
   }
 
@@ -42,16 +42,16 @@ export class Collection<T extends Stored> {
     return object;
   }
 
-  /** A snapshot of all, newest first. */
+  /** All objects at this moment, newest first. */
   newestFirst(): T[] {
     return [...this.olderThan()];
   }
 
   /**
-   * The objects after a cursor, newest first, as many as the caller takes.
+   * The objects older than a cursor, newest first.
    *
-   * @param after id of the object that the walk begins after; @default the newest is the first
-   * @param bounds of the creation time, both inclusive
+   * @param after id of the cursor. @default none; the newest object is the first
+   * @param bounds of the creation time in seconds since 1970, both inclusive
    */
   *olderThan(after?: string, bounds: { from?: number; to?: number } = {}): Generator<T> {
     this.sort();
@@ -64,7 +64,7 @@ export class Collection<T extends Stored> {
     }
   }
 
-  /** Like {@link olderThan}, from the cursor backwards: the nearest newer object comes first. */
+  /** The objects newer than a cursor, oldest first. */
   *newerThan(before: string): Generator<T> {
     this.sort();
     for (let position = this.positionOf(before) + 1; position < this.oldestFirst.length; position += 1) {
@@ -76,7 +76,7 @@ export class Collection<T extends Stored> {
     return this.require(this.oldestFirst[position] ?? '');
   }
 
-  /** Old objects are put in between only while a story is set up, so once before the next list is enough. */
+  /** Older objects are added only while a test is set up, so sorting once before the next list is enough. */
   private sort(): void {
     if (this.sorted) return;
     const key = (id: string): [number, number] => [this.require(id).created, this.sequence.get(id) ?? 0];
@@ -87,10 +87,10 @@ export class Collection<T extends Stored> {
 
   private positionOf(id: string): number {
     const { created } = this.require(id);
-    const place = this.sequence.get(id) ?? 0;
+    const position = this.sequence.get(id) ?? 0;
     return this.partition((object) => {
       if (object.created !== created) return object.created < created;
-      return (this.sequence.get(object.id) ?? 0) < place;
+      return (this.sequence.get(object.id) ?? 0) < position;
     });
   }
 
@@ -98,7 +98,7 @@ export class Collection<T extends Stored> {
     return this.partition((object) => object.created <= created) - 1;
   }
 
-  /** Number of objects, from the oldest on, for which `holds` is true; it is for all before the first that it is not. */
+  /** Number of objects, from the oldest on, for which `holds` is true; behind the first `false` it must stay false. */
   private partition(holds: (object: T) => boolean): number {
     let [low, high] = [0, this.oldestFirst.length];
     while (low < high) {

@@ -13,19 +13,19 @@ export interface DeliveryOptions {
   readonly url: string;
   /** Signing secret, `whsec_…`. */
   readonly secret: string;
-  /** Moment that the signature claims, in seconds. @default now */
+  /** Time in the signature, in seconds since 1970. @default now */
   readonly timestamp?: number;
   readonly timeoutMs?: number;
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 
-/** Signs a body as Stripe does, with the official library. Gives the value of the `Stripe-Signature` header. */
+/** Signs a body as Stripe does, with the official library; returns the value of the `Stripe-Signature` header. */
 export function sign(body: string, secret: string, timestamp: number = nowSeconds()): string {
   return new StripeClient('sk_test_unused').webhooks.generateTestHeaderString({ payload: body, secret, timestamp });
 }
 
-/** Sends an event, signed, the way Stripe calls a webhook endpoint. */
+/** Sends a signed event as Stripe calls a webhook endpoint. */
 export async function deliver(event: Stripe.Event, options: DeliveryOptions): Promise<DeliveryResult> {
   const body = JSON.stringify(event, null, 2);
   const started = performance.now();
@@ -42,32 +42,33 @@ export async function deliver(event: Stripe.Event, options: DeliveryOptions): Pr
   return { status: response.status, body: await response.text(), durationMs: performance.now() - started };
 }
 
-/** Sends events to one endpoint, and loses those that it is told to lose. */
+/** Sends events to one endpoint, except those that the caller drops. */
 export interface Deliverer {
-  /** Nothing when the delivery was dropped: Stripe has the event, the endpoint never hears of it. */
+  /** @returns `undefined` when the delivery was dropped: Stripe has the event, and the endpoint never receives it */
   send(event: Stripe.Event): Promise<DeliveryResult | undefined>;
   /** Drops the next `times` deliveries. */
   dropNext(times: number): void;
-  /** Drops every delivery from now on for which `lost` is true. */
-  dropWhen(lost: (event: Stripe.Event) => boolean): void;
-  /** Events that were dropped, in the order in which they were to be sent. */
+  /** Drops every later delivery for which `matches` is true. */
+  dropWhen(matches: (event: Stripe.Event) => boolean): void;
+  /** Dropped events, in the order of the calls. */
   readonly dropped: readonly Stripe.Event[];
 }
 
+/** A deliverer that drops nothing yet. */
 export function createDeliverer(options: DeliveryOptions): Deliverer {
   const dropped: Stripe.Event[] = [];
   let remainingDrops = 0;
-  let isLost: (event: Stripe.Event) => boolean = () => false;
+  let isDropped: (event: Stripe.Event) => boolean = () => false;
   return {
     dropped,
     dropNext: (times) => {
       remainingDrops += times;
     },
-    dropWhen: (lost) => {
-      isLost = lost;
+    dropWhen: (matches) => {
+      isDropped = matches;
     },
     async send(event) {
-      if (remainingDrops > 0 || isLost(event)) {
+      if (remainingDrops > 0 || isDropped(event)) {
         remainingDrops = Math.max(0, remainingDrops - 1);
         dropped.push(event);
         return undefined;

@@ -4,14 +4,14 @@ import { LIST_PARAMETERS, pageOf, Parameters, StripeRefusal } from './listing';
 import { nowSeconds } from './objects';
 import type { StripeState } from './state';
 
-/** Stripe lists events of the last 30 days only. */
+/** Stripe lists only the events of the last 30 days. */
 const EVENT_RETENTION_SECONDS = 30 * 86_400;
 const MAX_EVENT_TYPES = 20;
-/** Items of a subscription that a list of subscriptions carries; the others have a list of their own. */
+/** Items of a subscription that a list of subscriptions carries; the list of items has them all. */
 const NESTED_ITEMS = 10;
 
 interface Endpoint<T extends { id: string; created: number }> {
-  /** What Stripe calls the object in "No such …". */
+  /** The name of the object in Stripe's error "No such …". */
   readonly noun: string;
   /** Parameters beyond those of every list. */
   readonly parameters: readonly string[];
@@ -19,18 +19,18 @@ interface Endpoint<T extends { id: string; created: number }> {
   readonly filter: (parameters: Parameters) => (object: T) => boolean;
   /** Creation time of the oldest object that is listed, in seconds. @default all are */
   readonly earliest?: () => number;
-  /** What a list shows of an object. @default all of it */
+  /** The part of an object that a list carries. @default all of it */
   readonly listed?: (object: T) => T;
-  /** What `expand` may name in a list, without `data.`, and how to find the object behind the id. */
+  /** Fields that `expand` may name in a list, without `data.`, and how to find the object by its id. */
   readonly expandable?: Readonly<Record<string, (id: string) => object | undefined>>;
 }
 
-/** A filter on fields that hold an id, by parameters of the same name. */
+/** A filter by parameters that have the name of the field. */
 function byFields<T>(parameters: Parameters, names: readonly (keyof T & string)[]): (object: T) => boolean {
   return (object) => names.every((name) => parameters.get(name) === undefined || object[name] === parameters.get(name));
 }
 
-/** Without `status`, cancelled subscriptions are left out: the trap that `status=all` avoids. */
+/** Without `status`, Stripe leaves out canceled subscriptions. */
 function bySubscriptionStatus(parameters: Parameters): (subscription: Stripe.Subscription) => boolean {
   const status = parameters.get('status');
   if (status === 'all') return () => true;
@@ -75,7 +75,7 @@ function subscriptions(state: StripeState): Endpoint<Stripe.Subscription> {
   };
 }
 
-/** The items of one subscription, which the request has to name. */
+/** The items of the subscription that the request names. */
 function subscriptionItems(state: StripeState): Responder {
   return (path, _id, query) => {
     const parameters = new Parameters(query, [...LIST_PARAMETERS, 'subscription']);
@@ -83,7 +83,7 @@ function subscriptionItems(state: StripeState): Responder {
     if (id === undefined)
       throw new StripeRefusal(400, 'Missing required param: subscription.', { param: 'subscription' });
     const items = new Collection<Stripe.SubscriptionItem>();
-    // Oldest last: the order in which the subscription holds them is the order of the list.
+    // A collection lists the newest first: added in reverse, the items are listed in the subscription's order.
     for (const item of state.subscriptions.require(id).items.data.toReversed()) items.put(item);
     return { object: 'list', url: path, ...pageOf(items, () => true, parameters) };
   };
@@ -136,7 +136,7 @@ function customers(state: StripeState): Endpoint<Stripe.Customer> {
   };
 }
 
-/** Answers a request for one object or a list of them; each object type is settled when its endpoint is. */
+/** Answers a request for one object or for a list. */
 function serve<T extends { id: string; created: number }>(endpoint: Endpoint<T>): Responder {
   return (path, id, query) => {
     if (id !== undefined) {
@@ -165,7 +165,7 @@ function serve<T extends { id: string; created: number }>(endpoint: Endpoint<T>)
   };
 }
 
-/** Puts the objects in place of the ids that `expand[]` names. */
+/** Replaces the ids in the fields that `expand[]` names by the objects. */
 function expander<T extends { id: string; created: number }>(
   { expandable }: Endpoint<T>,
   parameters: Parameters,
@@ -187,10 +187,10 @@ function expander<T extends { id: string; created: number }>(
   };
 }
 
-/** Answers `GET path` (`id` undefined) or `GET path/id`. */
+/** Answers `GET path`, with `id` undefined, or `GET path/id`. */
 export type Responder = (path: string, id: string | undefined, query: URLSearchParams) => object;
 
-/** The endpoints that the stand-in has, by path. */
+/** The endpoints of the stand-in, by path. */
 export function endpointsOf(state: StripeState): ReadonlyMap<string, Responder> {
   return new Map([
     ['/v1/events', serve(events(state))],

@@ -1,8 +1,8 @@
 import type { Collection } from './collection';
 
-/** Rules of Stripe's list endpoints that hold for every kind of object: parameters, filters and paging. */
+/** Rules of all of Stripe's list endpoints: parameters, filters and paging. */
 
-/** What Stripe answers a bad request with; becomes the `error` of the body. */
+/** An error that Stripe answers; becomes `error` of the body. */
 export class StripeRefusal extends Error {
   constructor(
     readonly status: number,
@@ -16,11 +16,11 @@ export class StripeRefusal extends Error {
   }
 }
 
-/** Parameters of a request. `created[gte]` is one name; `types[]` and `types[0]` both give `types`, a list. */
+/** Parameters of a request. `created[gte]` is a name of its own; `types[]` and `types[0]` add to the list `types`. */
 export class Parameters {
   private readonly values = new Map<string, string[]>();
 
-  /** @throws StripeRefusal naming the first parameter that is not in `known`, as Stripe does */
+  /** @throws StripeRefusal that names the first parameter not in `known`, as Stripe does */
   constructor(query: URLSearchParams, known: readonly string[]) {
     for (const [key, value] of query) {
       const name = key.replace(/\[\d*\]$/, '');
@@ -58,7 +58,7 @@ export const LIST_PARAMETERS = ['limit', 'starting_after', 'ending_before', 'cre
 const DEFAULT_LIMIT = 10;
 const MAX_LIMIT = 100;
 
-/** The `created` filters as bounds, both inclusive. Times are whole seconds. */
+/** The `created` filters as bounds in whole seconds, both inclusive. */
 export function createdBounds(parameters: Parameters): { from: number; to: number } {
   const exactly = parameters.integer('created');
   const [after, before] = [parameters.integer('created[gt]'), parameters.integer('created[lt]')];
@@ -73,9 +73,9 @@ export function createdBounds(parameters: Parameters): { from: number; to: numbe
 }
 
 /**
- * The page that `limit`, the cursors and the `created` filters ask for, newest first.
+ * The page that `limit`, the cursors and the `created` filters select, newest first.
  *
- * @param earliest creation time of the oldest object that is listed at all, in seconds
+ * @param earliest creation time from which objects are listed, in seconds since 1970
  */
 export function pageOf<T extends { id: string; created: number }>(
   collection: Collection<T>,
@@ -105,7 +105,7 @@ export function pageOf<T extends { id: string; created: number }>(
   const data: T[] = [];
   for (const object of candidates) {
     if (!listed(object)) continue;
-    // One more than the page holds tells that there is more.
+    // One object beyond the page shows that there is more.
     if (data.length === limit) return { data: before === undefined ? data : data.toReversed(), has_more: true };
     data.push(object);
   }

@@ -3,11 +3,11 @@ import type Stripe from 'stripe';
 
 /**
  * Realistic Stripe objects in the shape of API version 2026-10-28.endive: periods on the items of a subscription, an
- * invoice's subscription below `parent`. Fields that the platform never reads are left out, hence the casts: the
+ * invoice's subscription below `parent`. Fields that the platform never reads are left out, which the casts allow; the
  * literals are still checked against Stripe's types.
  */
 
-/** API version whose shapes these objects have; the one that the `stripe` package speaks. */
+/** API version of these objects, which is the one of the `stripe` package. */
 export const API_VERSION = '2026-10-28.endive';
 
 const SECONDS_PER_DAY = 86_400;
@@ -18,7 +18,7 @@ export function newId(prefix: string): string {
   return `${prefix}_${randomBytes(12).toString('hex')}`;
 }
 
-/** The present, in Stripe's whole seconds. */
+/** The current time in whole seconds since 1970. */
 export function nowSeconds(): number {
   return Math.floor(Date.now() / 1000);
 }
@@ -221,7 +221,7 @@ export function refundObject(overrides: Partial<Stripe.Refund> = {}): Stripe.Ref
   } satisfies Partial<Stripe.Refund> as Stripe.Refund;
 }
 
-/** An event about a snapshot of `object`; later changes of `object` do not reach it. */
+/** An event that holds a copy of `object`, which later changes of `object` leave as it is. */
 export function eventObject(
   type: string,
   object: object,

@@ -12,20 +12,20 @@ export interface RecordedRequest {
   readonly query: string;
   readonly status: number;
   /** Milliseconds since the epoch. */
-  readonly at: number;
+  readonly atMs: number;
 }
 
 /** A stateful stand-in for the Stripe API, on loopback. Strict where Stripe is: an unknown parameter is refused. */
 export interface StripeStandIn {
   readonly url: string;
   readonly port: number;
-  /** What happens at Stripe is done here. */
+  /** The objects at Stripe; tests and the visible pass make changes here. */
   readonly state: StripeState;
   readonly requests: readonly RecordedRequest[];
   /**
    * Answers the next `times` requests with 429 (rate limit) or 500 instead of serving them.
    *
-   * @param retryAfterSeconds sent as `Retry-After`. @default the header is left out, as Stripe mostly does
+   * @param retryAfterSeconds sent as `Retry-After`. @default no header, as mostly at Stripe
    */
   failNext(times: number, status: 429 | 500, retryAfterSeconds?: number): void;
   /** Delays every answer from now on, in milliseconds. */
@@ -44,7 +44,13 @@ function authorise(request: IncomingMessage, apiKey: string | undefined): void {
   }
 }
 
-function toldFailure({ status, retryAfterSeconds }: { status: 429 | 500; retryAfterSeconds?: number }): StripeRefusal {
+function failureResponse({
+  status,
+  retryAfterSeconds,
+}: {
+  status: 429 | 500;
+  retryAfterSeconds?: number;
+}): StripeRefusal {
   const [message, details] =
     status === 429
       ? ['Request rate limit exceeded.', { code: 'rate_limit' }]
@@ -76,7 +82,7 @@ function send(
 /**
  * Starts the stand-in.
  *
- * @param options.apiKey the only key that is let in. @default any `sk_…` or `rk_…`
+ * @param options.apiKey the only key that is accepted. @default any `sk_…` or `rk_…`
  */
 export async function startStripeStandIn(options: { readonly apiKey?: string } = {}): Promise<StripeStandIn> {
   const state = new StripeState();
@@ -88,7 +94,7 @@ export async function startStripeStandIn(options: { readonly apiKey?: string } =
   const answer = (request: IncomingMessage, url: URL): object => {
     authorise(request, options.apiKey);
     const failure = failures.shift();
-    if (failure !== undefined) throw toldFailure(failure);
+    if (failure !== undefined) throw failureResponse(failure);
     const collection = endpoints.get(url.pathname);
     if (request.method === 'GET' && collection !== undefined) {
       return collection(url.pathname, undefined, url.searchParams);
@@ -104,7 +110,7 @@ export async function startStripeStandIn(options: { readonly apiKey?: string } =
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = requestUrl(request);
     const record = (status: number): void => {
-      requests.push({ path: url?.pathname ?? '', query: url?.search ?? '', status, at: Date.now() });
+      requests.push({ path: url?.pathname ?? '', query: url?.search ?? '', status, atMs: Date.now() });
     };
     if (delayMs > 0) await sleep(delayMs);
     try {

@@ -12,21 +12,20 @@ import {
   subscriptionObject,
 } from './objects';
 
-/** What a change left at Stripe, and the one event that tells of it. */
+/** The object after a change at Stripe, and the one event about the change. */
 export interface Change<T> {
   readonly object: T;
   readonly event: Stripe.Event;
 }
 
-/** When a change happens, in Stripe's whole seconds. */
-interface Moment {
-  /** @default now */
-  readonly at?: number;
+interface ChangeTime {
+  /** When the change happens, in whole seconds since 1970. @default now */
+  readonly atSeconds?: number;
 }
 
 /**
- * What the stand-in knows. Each method is something that happens at Stripe and makes exactly one event, which is
- * listed from then on; whether it is also delivered is up to the caller.
+ * The objects of the stand-in. Each method is a change at Stripe that creates exactly one event, which is listed from then
+ * on; the caller decides whether it is delivered as well.
  */
 export class StripeState {
   readonly customers = new Collection<Stripe.Customer>();
@@ -43,36 +42,36 @@ export class StripeState {
 
   createSubscription(overrides: Partial<Stripe.Subscription> = {}): Change<Stripe.Subscription> {
     const subscription = subscriptionObject(overrides);
-    this.knowCustomer(subscription.customer, subscription.created);
+    this.ensureCustomer(subscription.customer, subscription.created);
     return this.record('customer.subscription.created', this.subscriptions.put(subscription), subscription.created);
   }
 
   updateSubscription(
     id: string,
     changes: Partial<Stripe.Subscription>,
-    { at }: Moment = {},
+    { atSeconds }: ChangeTime = {},
   ): Change<Stripe.Subscription> {
     const before = this.subscriptions.require(id);
     const previous = Object.fromEntries(
       Object.keys(changes).map((key) => [key, before[key as keyof Stripe.Subscription]]),
     );
     const subscription = this.subscriptions.put({ ...before, ...changes });
-    return this.record('customer.subscription.updated', subscription, at, previous);
+    return this.record('customer.subscription.updated', subscription, atSeconds, previous);
   }
 
-  cancelSubscription(id: string, { at = nowSeconds() }: Moment = {}): Change<Stripe.Subscription> {
+  cancelSubscription(id: string, { atSeconds = nowSeconds() }: ChangeTime = {}): Change<Stripe.Subscription> {
     const subscription = this.subscriptions.put({
       ...this.subscriptions.require(id),
       status: 'canceled',
-      canceled_at: at,
-      ended_at: at,
+      canceled_at: atSeconds,
+      ended_at: atSeconds,
     });
-    return this.record('customer.subscription.deleted', subscription, at);
+    return this.record('customer.subscription.deleted', subscription, atSeconds);
   }
 
   /** Bills a subscription and collects the money. */
   payInvoice(subscriptionId: string, overrides: Partial<Stripe.Invoice> = {}): Change<Stripe.Invoice> {
-    const invoice = this.bill(subscriptionId, overrides);
+    const invoice = this.createInvoice(subscriptionId, overrides);
     const paid = this.invoices.put({
       ...invoice,
       status: 'paid',
@@ -88,18 +87,18 @@ export class StripeState {
   /** Bills a subscription whose payment method is declined. */
   failInvoice(subscriptionId: string, overrides: Partial<Stripe.Invoice> = {}): Change<Stripe.Invoice> {
     const invoice = this.invoices.put({
-      ...this.bill(subscriptionId, overrides),
+      ...this.createInvoice(subscriptionId, overrides),
       attempt_count: 1,
       attempted: true,
     });
     return this.record('invoice.payment_failed', invoice, invoice.created);
   }
 
-  /** A purchase through checkout. In mode `payment` its charge exists from then on and can be refunded. */
+  /** A purchase through checkout. In mode `payment` it has a charge, which can be refunded. */
   completeCheckout(overrides: Partial<Stripe.Checkout.Session> = {}): Change<Stripe.Checkout.Session> {
     const session = this.sessions.put(checkoutSessionObject(overrides));
     const { customer, created, currency, amount_total: amount, payment_intent: intent } = session;
-    this.knowCustomer(customer, created);
+    this.ensureCustomer(customer, created);
     if (session.mode === 'payment' && amount !== null && currency !== null) {
       this.charges.put(chargeObject({ customer, created, currency, amount, payment_intent: intent }));
     }
@@ -108,19 +107,19 @@ export class StripeState {
 
   createCharge(overrides: Partial<Stripe.Charge> = {}): Change<Stripe.Charge> {
     const charge = this.charges.put(chargeObject(overrides));
-    this.knowCustomer(charge.customer, charge.created);
+    this.ensureCustomer(charge.customer, charge.created);
     return this.record('charge.succeeded', charge, charge.created);
   }
 
-  /** Refunds `amount` of a charge, in the currency's smallest unit. @default what is left of it */
-  refundCharge(id: string, amount?: number, { at = nowSeconds() }: Moment = {}): Change<Stripe.Charge> {
+  /** Refunds `amount` of a charge, in the currency's smallest unit. @default what is not refunded yet */
+  refundCharge(id: string, amount?: number, { atSeconds = nowSeconds() }: ChangeTime = {}): Change<Stripe.Charge> {
     const before = this.charges.require(id);
     const refund = amount ?? before.amount - before.amount_refunded;
     const refunded = before.amount_refunded + refund;
     if (refunded > before.amount) throw new RangeError(`Charge ${id} has only ${before.amount} to refund`);
-    this.refunds.put(refundObject({ charge: id, amount: refund, currency: before.currency, created: at }));
+    this.refunds.put(refundObject({ charge: id, amount: refund, currency: before.currency, created: atSeconds }));
     const charge = this.charges.put({ ...before, amount_refunded: refunded, refunded: refunded === before.amount });
-    return this.record('charge.refunded', charge, at, { amount_refunded: before.amount_refunded });
+    return this.record('charge.refunded', charge, atSeconds, { amount_refunded: before.amount_refunded });
   }
 
   /** The charge that paid for a checkout session. */
@@ -130,19 +129,19 @@ export class StripeState {
     return charge;
   }
 
-  private bill(subscriptionId: string, overrides: Partial<Stripe.Invoice>): Stripe.Invoice {
+  private createInvoice(subscriptionId: string, overrides: Partial<Stripe.Invoice>): Stripe.Invoice {
     const { customer, currency } = this.subscriptions.require(subscriptionId);
     const id = typeof customer === 'string' ? customer : customer.id;
     return invoiceObject(subscriptionId, { id: newId('in'), customer: id, currency, ...overrides });
   }
 
-  private knowCustomer(customer: string | { id: string } | null, created: number): void {
+  private ensureCustomer(customer: string | { id: string } | null, created: number): void {
     if (customer === null) return;
     const id = typeof customer === 'string' ? customer : customer.id;
     if (this.customers.get(id) === undefined) this.customers.put(customerObject({ id, created }));
   }
 
-  private record<T extends object>(type: string, object: T, at = nowSeconds(), previous?: object): Change<T> {
-    return { object, event: this.events.put(eventObject(type, object, { created: at, previous })) };
+  private record<T extends object>(type: string, object: T, atSeconds = nowSeconds(), previous?: object): Change<T> {
+    return { object, event: this.events.put(eventObject(type, object, { created: atSeconds, previous })) };
   }
 }

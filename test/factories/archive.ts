@@ -28,15 +28,15 @@ export const silentLog: Log = { info: () => undefined, warn: () => undefined, er
 /** An environment without a cache of entitlements. */
 export const noCache = { invalidate: async () => undefined };
 
-/** Where the repository keeps the migrations of a database. */
+/** Folder of a database's migrations in the repository. */
 export function migrationsOf(database: DatabaseName): string {
   return path.join(__dirname, '../../migrations', database);
 }
 
-/** A copy of a database's migrations that a test may add to, edit and remove. */
+/** A copy of a database's migrations that a test may change. */
 export interface MigrationsCopy {
   readonly directory: string;
-  /** Adds a migration after the last one and returns its name. */
+  /** Adds a migration behind the last one; returns its name. */
   add(verbObject: string, up: string): Promise<string>;
   remove(): Promise<void>;
 }
@@ -62,16 +62,16 @@ export interface ArchiveSite {
   readonly store: ArchiveStore;
   readonly migrations: MigrationsCopy;
   backup(slot: string, overrides?: Partial<ArchiveOrExportDependencies>): ReturnType<typeof archiveDatabase>;
-  /** Restores into a database of its own, whose name is returned with the report. */
+  /** Restores into a new database, whose name is in the report. */
   restore(archive?: string, overrides?: Partial<RestoreDependencies>): Promise<RestoreReport>;
   /** Restores the latest archive and drops the result. */
   drill(): Promise<RestoreReport>;
-  /** Databases that restores of this site made and left. */
+  /** Databases that restores of this site have created and not dropped. */
   leftovers(): Promise<string[]>;
   remove(): Promise<void>;
 }
 
-/** @param extraSchema SQL of one more migration after the repository's own */
+/** @param extraSchema SQL of one more migration behind the repository's */
 export async function createArchiveSite(database: DatabaseName, extraSchema?: string): Promise<ArchiveSite> {
   const [source, migrations] = await Promise.all([createTestDatabase('empty'), copyMigrations(database)]);
   if (extraSchema !== undefined) await migrations.add('create_extras', extraSchema);
@@ -137,7 +137,7 @@ export async function listKeys({ s3, bucket }: ArchiveStore): Promise<string[]> 
   return (listed.Contents ?? []).map((object) => object.Key ?? '');
 }
 
-/** The manifest as it lies in the bucket. */
+/** The manifest as the bucket has it. */
 export async function manifestAt(store: ArchiveStore, key: string): Promise<Manifest> {
   return JSON.parse((await readObject(store, key)).toString('utf8')) as Manifest;
 }
@@ -151,7 +151,7 @@ export async function contentOf(database: string): Promise<Record<string, string
     );
     const content: Record<string, string[]> = {};
     for (const { name } of tables.rows) {
-      // An alias that no column is called: one called the same would be taken for the row.
+      // An alias that is no column's name: a column of the same name would take precedence over the row.
       const rows = await client.query<{ line: string }>(
         `SELECT whole_row::text AS line FROM ONLY ${name} AS whole_row ORDER BY 1`,
       );

@@ -5,10 +5,7 @@ import { LocalFunction } from '../../local/aws/lambda-runtime';
 import type { SecretsManager } from '../../local/aws/secrets-manager';
 import { testServices } from '../support/services';
 
-/**
- * A table of 14 MB that does not compress well, so that its upload takes several parts; SQL of a migration of the main
- * database.
- */
+/** A migration of the main database: a table of 14 MB that compresses badly, so that its upload takes several parts. */
 export const TABLE_OF_SEVERAL_UPLOAD_PARTS = `CREATE TABLE operations.bulk AS SELECT n,
   (SELECT string_agg(encode(sha512((n || '/' || m)::bytea), 'base64'), '') FROM generate_series(1, 8) m) AS noise
   FROM generate_series(1, 20000) n`;
@@ -18,7 +15,7 @@ export interface BackupFunctionProps {
   readonly bundle: string;
   /** Folder for the log. */
   readonly folder: string;
-  /** Database of the test cluster, which is archived as `main`. */
+  /** Database of the test cluster that is archived as `main`. */
   readonly database: string;
   readonly bucket: string;
   readonly s3Endpoint: string;

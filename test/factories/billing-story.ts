@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import { applyEvents } from '../../core/billing/apply-events';
 import { stripeProvider } from '../../core/providers/stripe/provider';
 import type { StripeEvent } from '../../core/providers/stripe/shapes';
+import { delivered } from '../support/billing';
 import {
   account,
   charge,
@@ -16,22 +17,24 @@ import {
   subscriptionItem,
 } from './stripe-objects';
 
-/** Marks the ids of one telling of the story; of fixed width, so that none is part of another. */
-function marker(telling: number): string {
-  return `_t${String(telling).padStart(6, '0')}`;
+/** Marks the ids of one copy of the story; of fixed width, so that no marker is part of another. */
+function marker(copy: number): string {
+  return `_t${String(copy).padStart(6, '0')}`;
 }
 
 /**
- * A story with same-second ties, changing items, a deletion, late updates, refunds of which one fails, objects that arrive
- * before what they belong to, an unknown type and a poison. Every telling has its own objects.
+ * Events with same-second ties, changing items, a deletion, late updates, refunds of which one fails, objects that arrive
+ * before their owners, an unknown type and an event that cannot be applied.
+ *
+ * @param copy number of the story; each has objects of its own
  */
-export function story(telling: number): StripeEvent[] {
-  const mark = marker(telling);
+export function story(copy: number): StripeEvent[] {
+  const mark = marker(copy);
   const id = (name: string) => `${name}${mark}`;
-  let told = 0;
+  let count = 0;
   const event = (second: number, type: string, object: Record<string, unknown>) =>
     stripeEvent(type, object, {
-      id: id(`evt_${String((told += 1)).padStart(2, '0')}`),
+      id: id(`evt_${String((count += 1)).padStart(2, '0')}`),
       created: EPOCH + second,
     });
 
@@ -96,7 +99,7 @@ export function story(telling: number): StripeEvent[] {
   ];
 }
 
-/** Numbers from 0 to 1 that a seed repeats (mulberry32). */
+/** Pseudo-random numbers from 0 to 1, the same for the same seed (mulberry32). */
 export function randomNumbers(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -107,7 +110,7 @@ export function randomNumbers(seed: number): () => number {
   };
 }
 
-/** The items in a random order, some of them more than once. */
+/** The items in a random order, with the given number of duplicates. */
 export function shuffled<T>(items: readonly T[], random: () => number, duplicates = 0): T[] {
   const pick = (length: number) => Math.floor(random() * length);
   const order = [...items];
@@ -122,18 +125,14 @@ export function shuffled<T>(items: readonly T[], random: () => number, duplicate
 }
 
 /**
- * Tells the story once for each number, each time in another order, with duplicates. Tellings progress together: a
- * batch holds the next one to four events of each of them.
+ * Applies a story for each number, each in an order of its own and with duplicates. The stories progress together: a batch
+ * has the next one to four events of each.
  */
-export async function tell(client: Client, tellings: readonly number[], random: () => number): Promise<void> {
-  let waiting = tellings.map((telling) => shuffled(story(telling), random, Math.floor(random() * 8)));
+export async function applyStories(client: Client, copies: readonly number[], random: () => number): Promise<void> {
+  let waiting = copies.map((copy) => shuffled(story(copy), random, Math.floor(random() * 8)));
   while (waiting.length > 0) {
     const batch = waiting.flatMap((events) => events.splice(0, 1 + Math.floor(random() * 4)));
-    await applyEvents(
-      client,
-      stripeProvider,
-      batch.map((event) => ({ event, source: 'webhook', receivedAt: new Date() })),
-    );
+    await applyEvents(client, stripeProvider, delivered(batch));
     waiting = waiting.filter((events) => events.length > 0);
   }
 }
@@ -159,10 +158,10 @@ const STATE = TABLES.map((table) => `SELECT t.id, '${table} ' || to_jsonb(t)::te
   )
   .join(' UNION ALL ');
 
-/** The distinct states in which tellings ended, without their markers, and how many ended in each. */
-export async function endings(client: Client): Promise<{ tellings: number; facts: string[] }[]> {
-  const { rows } = await client.query<{ tellings: number; facts: string[] }>(`
-    SELECT count(*)::int AS tellings, facts FROM (
+/** The distinct final states of stories, without their markers, and the number of stories in each. */
+export async function finalStates(client: Client): Promise<{ stories: number; facts: string[] }[]> {
+  const { rows } = await client.query<{ stories: number; facts: string[] }>(`
+    SELECT count(*)::int AS stories, facts FROM (
       SELECT array_agg(replace(fact, mark, '') ORDER BY replace(fact, mark, '') COLLATE "C") AS facts
       FROM (SELECT fact, substring(id FROM '_t[0-9]{6}') AS mark FROM (${STATE}) AS facts) AS marked
       GROUP BY mark

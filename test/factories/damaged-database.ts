@@ -3,15 +3,15 @@ import path from 'node:path';
 import { asAdministrator, type TestDatabase } from '../support/database';
 
 /**
- * A copy of a database in which the first page of a table cannot be read. The original's connections are ended, because
- * it is copied as files.
+ * Copies a database so that the first page of a table cannot be read. Ends the connections to the original, because it is
+ * copied as files.
  */
 export async function copyWithDamagedPage(
   database: TestDatabase,
   table: string,
 ): Promise<{ readonly name: string; readonly drop: () => Promise<void> }> {
   const name = `${database.name}_damaged`;
-  const place = await asAdministrator(async (client) => {
+  const location = await asAdministrator(async (client) => {
     const found = await client.query<{ directory: string; file: string }>(
       `SELECT current_setting('data_directory') AS directory, pg_relation_filepath($1) AS file`,
       [table],
@@ -19,9 +19,9 @@ export async function copyWithDamagedPage(
     await client.query('CHECKPOINT');
     return found.rows[0];
   }, database.name);
-  if (!place) throw new Error(`There is no file of ${table}`);
-  // The header of the first page. The server still has the page in memory; a copy of the files has not.
-  const file = await open(path.join(place.directory, place.file), 'r+');
+  if (!location) throw new Error(`Table ${table} has no file`);
+  // The header of the first page. The server still has the page in memory; the copy reads it from the file.
+  const file = await open(path.join(location.directory, location.file), 'r+');
   await file.write(Buffer.alloc(12, 0xff), 0, 12, 8);
   await file.close();
   await asAdministrator(async (client) => {

@@ -1,4 +1,4 @@
-/** Everything that a table may hold or be called, as one more migration. */
+/** A migration with tables of every column type, and names that need quoting. */
 export const EVERY_KIND_OF_TABLE = `
   CREATE SCHEMA "Odd. Schema/é";
   CREATE TYPE "Odd. Schema/é"."mood ""x""" AS ENUM ('so so', 'it''s \\ fine');
@@ -26,7 +26,7 @@ export const EVERY_KIND_OF_TABLE = `
   CREATE TRIGGER "stamps; all" BEFORE INSERT ON "Odd. Schema/é".referring FOR EACH ROW EXECUTE FUNCTION "Odd. Schema/é".stamp();
   CREATE SEQUENCE "Odd. Schema/é".untouched;`;
 
-/** Rows for them, with the values that are easily spoilt. */
+/** Rows of these tables, with values that are easily corrupted. */
 export const EVERY_KIND_OF_VALUE = `
   SET search_path = "Odd. Schema/é";
   INSERT INTO "select ""from"" %; DROP" VALUES (1, E'tab\\there\\nnewline\\\\back\\rreturn', '\\.'), (2, NULL, '\\N'), (3, '', 'é😀');

@@ -14,9 +14,9 @@ import {
 } from './stripe-objects';
 
 /**
- * A batch about objects of every kind, equally many of each, each with its own customer and user.
+ * A batch of events about objects of every kind in equal numbers, each with a customer and a user of its own.
  *
- * @param first number of the first object; other numbers make other objects
+ * @param first number of the first object, which its id contains
  */
 export function mixedBatch(size: number, first = 0): ReceivedEvent<StripeEvent>[] {
   const metadata = (n: number) => ({ user_id: `user_${n}`, project_id: 'project_1' });
@@ -44,7 +44,7 @@ export function mixedBatch(size: number, first = 0): ReceivedEvent<StripeEvent>[
   ];
   return Array.from({ length: size }, (_, index) => {
     const make = makers[index % makers.length];
-    if (make === undefined) throw new Error('There is no such maker');
+    if (make === undefined) throw new Error('unreachable');
     return { event: make(first + index), source: 'webhook', receivedAt: new Date((EPOCH + 1) * 1000) };
   });
 }

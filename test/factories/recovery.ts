@@ -11,12 +11,12 @@ export async function compareWithStripe(stripe: StripeStandIn, client: Client): 
   return reconcile({ ...stripeWork(stripe, client), log: silentLog }, { daysBack: 7, dryRun: true, settleSeconds: 0 });
 }
 
-/** Columns that say when and how something arrived here, not what it is. */
+/** Columns about when and how an object arrived. */
 const ARRIVAL = ['received_at', 'processed_at', 'recorded_at', 'first_seen_at', 'source'];
-/** Tables that count or describe our own work. */
+/** Tables about the platform's own work. */
 const OWN_WORK = /^billing\.(reconciliation_|entitlement_versions$)/;
 
-/** Everything that a billing database knows about the business, by table, however and whenever it was learned. */
+/** The rows of a billing database by table, without when and how they arrived, to compare one database with another. */
 export async function businessOf(database: string): Promise<Record<string, string[]>> {
   return asAdministrator(async (client) => {
     const tables = await client.query<{ name: string }>(

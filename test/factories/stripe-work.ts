@@ -9,17 +9,14 @@ import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import { replayRequest, type EventsReport, type ReplayRequest } from '../../lambdas/replay/contract';
 import { replay } from '../../lambdas/replay/core';
 import type { StripeStandIn } from '../../local/stripe/stand-in';
+import { delivered } from '../support/billing';
 
 /** Changes at Stripe, by the events about them. */
 export type Deliveries = readonly { readonly event: object }[];
 
 /** Applies events as the processor does. */
 export async function deliver(client: ClientBase, deliveries: Deliveries): Promise<void> {
-  await applyEvents(
-    client,
-    stripeProvider,
-    deliveries.map(({ event }) => ({ event: readEvent(event), source: 'webhook', receivedAt: new Date() })),
-  );
+  await applyEvents(client, stripeProvider, delivered(deliveries.map(({ event }) => readEvent(event))));
 }
 
 /** Dependencies of reconciliation and replay, without waiting for a rate limit. */

@@ -20,7 +20,7 @@ afterEach(async () => {
   await standIn.stop();
 });
 
-/** GETs a path as raw HTTP, for what the library would not send. */
+/** GETs a path without the library, which would not send such requests. */
 async function get(
   path: string,
   key: string | undefined = API_KEY,
@@ -31,28 +31,28 @@ async function get(
   return { status: response.status, error: body.error };
 }
 
-describe('lists', () => {
-  test('events come newest first, those of one second in reverse order of their creation', async () => {
-    const at = nowSeconds();
-    const first = standIn.state.createSubscription({ created: at });
-    const second = standIn.state.updateSubscription(first.object.id, { status: 'past_due' }, { at });
-    const older = standIn.state.createSubscription({ created: at - DAY });
+describe('the Stripe stand-in', () => {
+  test('events are listed newest first, and within one second in reverse order of their creation', async () => {
+    const atSeconds = nowSeconds();
+    const first = standIn.state.createSubscription({ created: atSeconds });
+    const second = standIn.state.updateSubscription(first.object.id, { status: 'past_due' }, { atSeconds });
+    const older = standIn.state.createSubscription({ created: atSeconds - DAY });
 
     const { data } = await stripe.events.list();
 
     expect(data.map(({ id }) => id)).toEqual([second.event.id, first.event.id, older.event.id]);
   });
 
-  test('the library pages through everything exactly once', async () => {
-    const made = Array.from({ length: 25 }, () => standIn.state.createSubscription().object.id);
+  test('the library pages through all objects exactly once', async () => {
+    const created = Array.from({ length: 25 }, () => standIn.state.createSubscription().object.id);
 
     const listed = await stripe.subscriptions.list({ limit: 10 }).autoPagingToArray({ limit: 1000 });
 
-    expect(listed.map(({ id }) => id).toSorted()).toEqual(made.toSorted());
+    expect(listed.map(({ id }) => id).toSorted()).toEqual(created.toSorted());
     expect(standIn.requests).toHaveLength(3);
   });
 
-  test('a page before a cursor holds the objects next to it', async () => {
+  test('a page before a cursor contains the objects next to the cursor', async () => {
     const ids = Array.from({ length: 5 }, () => standIn.state.createSubscription({ created: 1_790_000_000 }).object.id);
 
     const page = await stripe.subscriptions.list({ ending_before: ids[0], limit: 2 });
@@ -61,7 +61,7 @@ describe('lists', () => {
     expect(page.has_more).toBe(true);
   });
 
-  test('cancelled subscriptions are listed only when asked for', async () => {
+  test('canceled subscriptions are listed only with `status=all`', async () => {
     const { id } = standIn.state.createSubscription().object;
     standIn.state.cancelSubscription(id);
 
@@ -75,7 +75,7 @@ describe('lists', () => {
     const now = nowSeconds();
     const { object } = standIn.state.createSubscription({ created: now - 10 * DAY });
     const paid = standIn.state.payInvoice(object.id, { created: now - DAY });
-    standIn.state.cancelSubscription(object.id, { at: now - DAY });
+    standIn.state.cancelSubscription(object.id, { atSeconds: now - DAY });
 
     const { data } = await stripe.events.list({
       types: ['invoice.payment_succeeded', 'customer.subscription.created'],
@@ -85,7 +85,7 @@ describe('lists', () => {
     expect(data.map(({ id }) => id)).toEqual([paid.event.id]);
   });
 
-  test('events older than 30 days are gone', async () => {
+  test('events older than 30 days are not listed', async () => {
     standIn.state.createSubscription({ created: nowSeconds() - 31 * DAY });
 
     expect((await stripe.events.list()).data).toEqual([]);
@@ -94,7 +94,7 @@ describe('lists', () => {
 });
 
 describe('a collection', () => {
-  test('keeps the order of creation when older objects are put in later', () => {
+  test('keeps the order of creation when older objects are added later', () => {
     const collection = new Collection<{ id: string; created: number }>();
     for (const [id, created] of Object.entries({ b: 20, d: 30, a: 10, c: 20 })) collection.put({ id, created });
 
@@ -104,18 +104,18 @@ describe('a collection', () => {
     expect([...collection.newerThan('a')].map(({ id }) => id)).toEqual(['b', 'c', 'd']);
   });
 
-  test('100,000 objects are paged by looking at each about once', () => {
+  test('pages 100,000 objects with about one access to each', () => {
     const count = 100_000;
-    let looks = 0;
+    let accesses = 0;
     class Counting extends Collection<{ id: string; created: number }> {
       override require(id: string): { id: string; created: number } {
-        looks += 1;
+        accesses += 1;
         return super.require(id);
       }
     }
     const collection = new Counting();
     for (let index = 0; index < count; index += 1) collection.put({ id: `sub_${index}`, created: index >> 2 });
-    looks = 0;
+    accesses = 0;
 
     let listed = 0;
     let query = 'limit=100';
@@ -127,12 +127,12 @@ describe('a collection', () => {
     }
 
     expect(listed).toBe(count);
-    // A cursor and the bounds take about 17 looks each; a sort of all would be 1.7 million for each page.
-    expect(looks).toBeLessThan(2 * count);
+    // A cursor and the bounds take about 17 accesses each; sorting would take 1.7 million for each page.
+    expect(accesses).toBeLessThan(2 * count);
   });
 });
 
-test('a refund is listed with its charge when asked to expand it, and with the id otherwise', async () => {
+test('a refund is listed with its charge when the request expands it, and with the id otherwise', async () => {
   const charge = standIn.state.createCharge({ amount: 1000 });
   standIn.state.refundCharge(charge.object.id, 400);
 
@@ -156,13 +156,13 @@ describe('refusals', () => {
 
   test.each([
     ['no', ''],
-    ['a foreign', 'sk_test_other'],
+    ['another', 'sk_test_other'],
   ])('a request with %s key is answered 401', async (_case, key) => {
     expect((await get('/v1/events', key)).status).toBe(401);
   });
 });
 
-test('told failures are answered in order, then service resumes', async () => {
+test('requested failures are answered in order, and the next request is served', async () => {
   standIn.failNext(1, 429);
   standIn.failNext(1, 500);
 
@@ -173,7 +173,7 @@ test('told failures are answered in order, then service resumes', async () => {
   expect(statuses).toEqual([429, 500, 200]);
 });
 
-test('an event keeps the state of its moment', () => {
+test('an event keeps the state that its object had at the time', () => {
   const { object, event } = standIn.state.createSubscription();
   standIn.state.updateSubscription(object.id, { status: 'past_due' });
 
@@ -197,7 +197,7 @@ test('the official library accepts the signature of a delivery', () => {
   expect(() => stripe.webhooks.constructEvent(body, sign(body, 'whsec_wrong'), 'whsec_right')).toThrow(/signature/i);
 });
 
-test('a delivery reports what the endpoint answered', async () => {
+test('a delivery returns the answer of the endpoint', async () => {
   const event = eventObject('charge.refunded', {});
 
   const result = await deliver(event, { url: `${standIn.url}/endpoint`, secret: 'whsec_any' });
@@ -205,13 +205,13 @@ test('a delivery reports what the endpoint answered', async () => {
   expect(result).toMatchObject({ status: 401, body: expect.stringContaining('API') });
 });
 
-test('a told rate limit says when to come back', async () => {
+test('a requested rate limit carries Retry-After', async () => {
   standIn.failNext(1, 429, 7);
 
   await expect(stripe.events.list()).rejects.toMatchObject({ statusCode: 429, headers: { 'retry-after': '7' } });
 });
 
-test('dropped deliveries never reach the endpoint; the others do', async () => {
+test('dropped deliveries never reach the endpoint, and the others do', async () => {
   const deliverer = createDeliverer({ url: `${standIn.url}/endpoint`, secret: 'whsec_any' });
   const events = [1, 2, 3, 4].map(() => standIn.state.createSubscription().event);
   deliverer.dropNext(1);

@@ -1,8 +1,8 @@
 import type { Client } from 'pg';
-import { endings, randomNumbers, tell } from '../factories/billing-story';
+import { applyStories, finalStates, randomNumbers } from '../factories/billing-story';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
-const TELLINGS = 10_000;
+const STORIES = 10_000;
 /** A batch holds the next events of each, so about a hundred, as the queue hands them to the processor. */
 const AT_ONCE = 40;
 
@@ -15,17 +15,17 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-test(`${TELLINGS} random permutations of the story, with duplicates and ties, end in one state on PostgreSQL`, async () => {
+test(`${STORIES} random permutations of the story, with duplicates and ties, end in one state on PostgreSQL`, async () => {
   const seed = Date.now();
   const random = randomNumbers(seed);
-  for (let first = 0; first < TELLINGS; first += AT_ONCE) {
-    await tell(
+  for (let first = 0; first < STORIES; first += AT_ONCE) {
+    await applyStories(
       client,
       Array.from({ length: AT_ONCE }, (_, index) => first + index),
       random,
     );
   }
 
-  const states = await endings(client);
-  expect({ seed, endings: states.map(({ tellings }) => tellings) }).toEqual({ seed, endings: [TELLINGS] });
+  const states = await finalStates(client);
+  expect({ seed, stories: states.map(({ stories }) => stories) }).toEqual({ seed, stories: [STORIES] });
 }, 600_000);

@@ -64,8 +64,8 @@ beforeAll(async () => {
   // Some things to find, to correct and to apply.
   const created = Math.floor(Date.now() / 1000) - 7_200;
   const { object } = stripe.state.createSubscription({ created });
-  stripe.state.updateSubscription(object.id, { status: 'past_due' }, { at: created });
-  stripe.state.refundCharge(stripe.state.createCharge({ created, amount: 500 }).object.id, 100, { at: created });
+  stripe.state.updateSubscription(object.id, { status: 'past_due' }, { atSeconds: created });
+  stripe.state.refundCharge(stripe.state.createCharge({ created, amount: 500 }).object.id, 100, { atSeconds: created });
   stripe.state.completeCheckout({ created });
 }, 60_000);
 afterAll(() => Promise.all([database.drop(), stripe.stop()]));

@@ -54,7 +54,7 @@ test('scenario 2: subscriptions deleted by accident come back from before the de
   await live.query('DELETE FROM billing.subscriptions WHERE created_at < $1', [cutOff]);
   const later = [
     state.createSubscription({ created: now - HOUR_S }),
-    state.updateSubscription(recent.object.id, { cancel_at_period_end: true }, { at: now - HOUR_S }),
+    state.updateSubscription(recent.object.id, { cancel_at_period_end: true }, { atSeconds: now - HOUR_S }),
   ];
   await deliver(live, later);
   // First of all the state after the incident is kept: the latest archive now lacks the rows.

@@ -2,12 +2,12 @@ import type { Client } from 'pg';
 import { applyEvents } from '../../../core/billing/apply-events';
 import { stripeProvider } from '../../../core/providers/stripe/provider';
 import { newestById, versionKey } from '../../../core/billing/version';
-import { endings, randomNumbers, shuffled, story, tell } from '../../factories/billing-story';
+import { applyStories, finalStates, randomNumbers, shuffled, story } from '../../factories/billing-story';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 
 const PURE_PERMUTATIONS = 10_000;
 /** On PostgreSQL; the heavier proof does 10,000. */
-const TELLINGS = 300;
+const STORIES = 300;
 const AT_ONCE = 30;
 
 describe('the order of versions', () => {
@@ -90,11 +90,11 @@ describe('events on PostgreSQL', () => {
     expect(await rows(`SELECT count(*)::int FROM billing.webhook_events WHERE status = 'failed'`)).toEqual([[1]]);
   });
 
-  test(`applied in ${TELLINGS} random orders, with duplicates, in batches of any size, end in the same state`, async () => {
+  test(`applied in ${STORIES} random orders, with duplicates, in batches of any size, end in the same state`, async () => {
     const seed = Date.now();
     const random = randomNumbers(seed);
-    for (let first = 1; first <= TELLINGS; first += AT_ONCE) {
-      await tell(
+    for (let first = 1; first <= STORIES; first += AT_ONCE) {
+      await applyStories(
         client,
         Array.from({ length: AT_ONCE }, (_, index) => first + index),
         random,
@@ -106,16 +106,19 @@ describe('events on PostgreSQL', () => {
       story(0).map((event) => ({ event, source: 'webhook', receivedAt: new Date() })),
     );
 
-    const states = await endings(client);
-    expect({ seed, endings: states.map(({ tellings }) => tellings) }).toEqual({ seed, endings: [TELLINGS + 1] });
+    const states = await finalStates(client);
+    expect({ seed, stories: states.map(({ stories }) => stories) }).toEqual({ seed, stories: [STORIES + 1] });
     expect(states[0]?.facts.length).toBeGreaterThan(story(0).length);
   });
 
   test('applied by two connections at once end in the same state', async () => {
     const other = await database.client();
-    const tellings = Array.from({ length: 20 }, (_, index) => index + 1);
-    await Promise.all([tell(client, tellings, randomNumbers(1)), tell(other, tellings.toReversed(), randomNumbers(2))]);
+    const copies = Array.from({ length: 20 }, (_, index) => index + 1);
+    await Promise.all([
+      applyStories(client, copies, randomNumbers(1)),
+      applyStories(other, copies.toReversed(), randomNumbers(2)),
+    ]);
 
-    expect((await endings(client)).map((ending) => ending.tellings)).toEqual([tellings.length]);
+    expect((await finalStates(client)).map(({ stories }) => stories)).toEqual([copies.length]);
   });
 });

@@ -9,7 +9,7 @@ test('a subscription created long ago, whose cancellation was never received, is
   const { state } = stripe();
   const created = state.createSubscription({ created: daysAgoSeconds(400) });
   await deliver(created);
-  state.cancelSubscription(created.object.id, { at: daysAgoSeconds(60) });
+  state.cancelSubscription(created.object.id, { atSeconds: daysAgoSeconds(60) });
 
   expect(await reconcile()).toMatchObject({ drift_detected: 1, corrected: 1 });
   expect(await rows('SELECT status FROM billing.subscriptions')).toEqual([{ status: 'canceled' }]);
@@ -114,7 +114,7 @@ test('a subscription with more items than a list carries keeps them all', async 
   const { state } = stripe();
   const { object } = state.createSubscription({ created: daysAgoSeconds(90) });
   const items = Array.from({ length: 15 }, () => subscriptionItemObject(object.id, { created: daysAgoSeconds(90) }));
-  state.updateSubscription(object.id, { items: { ...object.items, data: items } }, { at: daysAgoSeconds(80) });
+  state.updateSubscription(object.id, { items: { ...object.items, data: items } }, { atSeconds: daysAgoSeconds(80) });
 
   expect(await reconcile()).toMatchObject({ corrected: 1 });
   expect(await rows('SELECT count(*)::int FROM billing.subscription_items')).toEqual([{ count: 15 }]);

@@ -48,24 +48,24 @@ const stepArbitrary = fc.record({
   pick: fc.nat(99),
   dropped: fc.boolean(),
   /** Seconds since the step before; at zero several changes share one second. */
-  pause: fc.nat(2),
+  pauseSeconds: fc.nat(2),
 });
 type Step = typeof stepArbitrary extends fc.Arbitrary<infer T> ? T : never;
 
 /** Makes one change at Stripe; `undefined` when there is no object to change. */
-function applyStep(state: StripeState, { change, pick }: Step, at: number): { event: object } | undefined {
+function applyStep(state: StripeState, { change, pick }: Step, atSeconds: number): { event: object } | undefined {
   const active = state.subscriptions.newestFirst().filter(({ status }) => status !== 'canceled');
   const subscription = active[pick % active.length]?.id;
   const refundable = state.charges.newestFirst().filter(({ amount, amount_refunded: done }) => done < amount);
   const charge = refundable[pick % refundable.length]?.id;
-  if (change === 'subscribe') return state.createSubscription({ created: at });
-  if (change === 'buy') return state.completeCheckout({ created: at });
-  if (change === 'charge') return state.createCharge({ created: at, amount: 5_000 });
-  if (change === 'refund') return charge === undefined ? undefined : state.refundCharge(charge, 100, { at });
+  if (change === 'subscribe') return state.createSubscription({ created: atSeconds });
+  if (change === 'buy') return state.completeCheckout({ created: atSeconds });
+  if (change === 'charge') return state.createCharge({ created: atSeconds, amount: 5_000 });
+  if (change === 'refund') return charge === undefined ? undefined : state.refundCharge(charge, 100, { atSeconds });
   if (subscription === undefined) return undefined;
-  if (change === 'cancel') return state.cancelSubscription(subscription, { at });
-  if (change === 'pay') return state.payInvoice(subscription, { created: at });
-  return state.updateSubscription(subscription, { status: pick % 2 === 0 ? 'past_due' : 'active' }, { at });
+  if (change === 'cancel') return state.cancelSubscription(subscription, { atSeconds });
+  if (change === 'pay') return state.payInvoice(subscription, { created: atSeconds });
+  return state.updateSubscription(subscription, { status: pick % 2 === 0 ? 'past_due' : 'active' }, { atSeconds });
 }
 
 const rows = async (sql: string) => (await client.query(sql)).rows;
@@ -87,10 +87,10 @@ test('one reconciliation corrects the database whichever deliveries were dropped
       try {
         const deliverer = createDeliverer({ url, secret: SECRET });
         // A minute ago: the pages of the comparison are newer than every event.
-        let at = Math.floor(Date.now() / 1000) - 60 - steps.length * 2;
+        let atSeconds = Math.floor(Date.now() / 1000) - 60 - steps.length * 2;
         for (const step of steps) {
-          at += step.pause;
-          const change = applyStep(stripe.state, step, at);
+          atSeconds += step.pauseSeconds;
+          const change = applyStep(stripe.state, step, atSeconds);
           if (change === undefined) continue;
           if (step.dropped) deliverer.dropNext(1);
           await deliverer.send(readEvent(change.event) as never);

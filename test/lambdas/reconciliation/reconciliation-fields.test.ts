@@ -21,7 +21,7 @@ const CREATE: Record<ComparedKind, (state: StripeState) => Created> = {
   charge: (state) => oneDelivery(state.createCharge({ created })),
   refund: (state) => {
     const charge = state.createCharge({ created });
-    const refunded = state.refundCharge(charge.object.id, 100, { at: created });
+    const refunded = state.refundCharge(charge.object.id, 100, { atSeconds: created });
     const [refund] = state.refunds.newestFirst();
     if (refund === undefined) throw new Error('The stand-in has no refund');
     const event = state.events.put(eventObject('refund.created', refund, { created }));

@@ -29,7 +29,7 @@ test('a run leaves what may still be delivered to the next run, which finds it',
   const settled = state.createSubscription({ created: minutesAgo(16) });
   const underWay = state.createSubscription({ created: minutesAgo(14) });
   state.completeCheckout({ created: minutesAgo(14) });
-  state.refundCharge(state.createCharge({ created: minutesAgo(14) }).object.id, 100, { at: minutesAgo(13) });
+  state.refundCharge(state.createCharge({ created: minutesAgo(14) }).object.id, 100, { atSeconds: minutesAgo(13) });
   // The database has this subscription, and the run must not report that Stripe does not list it.
   await deliver(state.createSubscription({ created: minutesAgo(14) }));
 
