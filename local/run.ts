@@ -24,7 +24,7 @@ export interface RunOptions {
   readonly stripeWebhookSecret?: string;
 }
 
-/** Finds out at once, rather than after everything else was started, that the wanted port is taken. */
+/** Fails before anything is started when the wanted port is taken. */
 async function requireFree(port: number): Promise<void> {
   const server = createServer();
   try {
@@ -45,7 +45,7 @@ async function requireFree(port: number): Promise<void> {
 }
 
 /**
- * Starts the platform, makes the pass, and stays up unless told otherwise.
+ * Starts the platform, makes the pass, and stays up unless `once` is set.
  *
  * @returns the exit code: 0, 1 when a step failed, 130 when it was interrupted before the pass was over
  * @throws when the platform cannot start
@@ -100,7 +100,7 @@ export async function run(options: RunOptions): Promise<number> {
     return codeOfInterrupt;
   };
 
-  // The start is not interruptible in the middle of a step, so an interrupt is not made to wait for it.
+  // A step of the start cannot be interrupted, so an interrupt does not wait for it.
   const outcome = work();
   outcome.catch(() => undefined);
   try {

@@ -35,7 +35,7 @@ export interface EventSource {
 /** Most messages that SQS gives or deletes at once. */
 const SQS_MAXIMUM = 10;
 const LONG_POLL_SECONDS = 20;
-/** Pause between looks into a queue that had less than was asked for, while a batch gathers. */
+/** Pause before the next receive when the last returned fewer messages than requested, while a batch gathers. */
 const GATHER_PAUSE_MS = 100;
 /** Pause after a failure to receive, so that a queue that is gone does not turn into a busy loop. */
 const RETRY_PAUSE_MS = 500;
@@ -89,7 +89,7 @@ async function receive(
   return messages;
 }
 
-/** Receives up to a batch: what is there, and what comes within the batching window after the first message. */
+/** Receives up to a batch: the messages in the queue, and those that arrive within the batching window after the first. */
 async function receiveBatch(options: EventSourceOptions, abortSignal: AbortSignal): Promise<Message[]> {
   const { batchSize, batchingWindowSeconds } = options.definition;
   const messages = await receive(options, { count: batchSize, waitSeconds: LONG_POLL_SECONDS }, abortSignal);

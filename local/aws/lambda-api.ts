@@ -39,7 +39,7 @@ class ServiceError extends Error {
   }
 }
 
-/** What a function, or the lack of an answer, becomes on the wire. */
+/** An HTTP answer. */
 interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;

@@ -55,13 +55,13 @@ async function invoke(handler: Handler, invocation: Invocation): Promise<void> {
     const result = await handler(JSON.parse(invocation.event), contextOf(invocation));
     reply({ kind: 'result', requestId, payload: JSON.stringify(result ?? null) });
   } catch (error) {
-    // As in Lambda, the log keeps what the caller's short answer leaves out.
+    // As in Lambda, the log has the details that the answer to the caller leaves out.
     console.error(error);
     reply({ kind: 'error', requestId, ...describe(error) });
   }
 }
 
-// The parent is gone, killed perhaps: nobody is left to answer to or to stop this process.
+// The parent ended, perhaps killed: there is no caller left, and no process to stop this one.
 process.on('disconnect', () => process.exit(0));
 // The group's Ctrl-C is for the parent, which stops its functions once they are idle.
 process.on('SIGINT', () => undefined);

@@ -11,7 +11,7 @@ export class FunctionError extends Error {
     readonly functionName: string,
     /** Class of the error, or one of Lambda's own such as `Sandbox.Timedout`. */
     readonly errorType: string,
-    /** What the error said. */
+    /** Message of the error. */
     readonly errorMessage: string,
     /** The function's log. */
     readonly logFile: string,

@@ -19,7 +19,7 @@ export const QUEUE_ACCOUNT = '000000000000';
 
 type Emulator = typeof import('fauxqs');
 
-/** What is used of the reply of Fastify, whose types its own package resolves differently. */
+/** The part of Fastify's reply that is used here; its types resolve only inside its own package. */
 interface Reply {
   code(status: number): { send(text: string): PromiseLike<unknown> };
 }

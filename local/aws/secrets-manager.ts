@@ -118,7 +118,7 @@ function notFound(message: string): ServiceError {
   return new ServiceError('ResourceNotFoundException', message);
 }
 
-/** Which version is asked for: by its id, or by a stage. */
+/** The requested version: by its id, or by a stage. */
 function versionOf(secret: Secret, input: Record<string, unknown>): { position: number; stage: string } {
   if (typeof input.VersionId === 'string') {
     const position = secret.versions.findIndex(({ id }) => id === input.VersionId);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A step of the pass did not end as it must. */
+/** A check of the pass failed. */
 export class CheckFailed extends Error {
   constructor(message: string) {
     super(message);
@@ -16,9 +16,9 @@ export function check(condition: boolean, otherwise: string): asserts condition 
 const POLL_MS = 50;
 
 /**
- * Looks again and again until `look` finds nothing missing any more.
+ * Polls until nothing is missing any more.
  *
- * @param look what is still missing, in words; undefined when nothing is
+ * @param look describes what is still missing; undefined when nothing is
  * @throws CheckFailed with what is missing when the deadline has passed
  */
 export async function waitUntil(look: () => Promise<string | undefined>, timeoutMs: number): Promise<void> {

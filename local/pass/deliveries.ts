@@ -37,7 +37,7 @@ export const deliverEvents: Step = {
       return open.length === 0 ? undefined : `${open.length} events are not processed. ${errors.join('; ')}`.trim();
     }, LEDGER_TIMEOUT_MS);
     const ledger = await readLedger(billing);
-    // Not every other event: somebody may be sending their own meanwhile.
+    // Other events are no failure: the operator may be sending some meanwhile.
     const refused = scenario.deliveries.filter(({ forged, event }) => forged && ledger.has(event.id));
     check(
       refused.length === 0,

@@ -12,7 +12,7 @@ async function statusOf(billing: Client, id: string): Promise<string> {
   return (await readSubscriptions(billing)).find((row) => row.id === id)?.status ?? 'unknown';
 }
 
-/** Lets something happen at Stripe that we are never told of, and has reconciliation find it. */
+/** Changes something at Stripe without a delivery, and has reconciliation find and correct it. */
 export const heal: Step = {
   title: 'Drop an event, and let reconciliation heal it',
   skip: ({ platform }) =>

@@ -16,7 +16,7 @@ async function runStep<Context>(step: Step<Context>, context: Context, interrupt
     say(`  ${colors.green('OK')} ${duration(performance.now() - started)}`);
     return true;
   } catch (error) {
-    // What fails because everything is being stopped says nothing about the step.
+    // A failure while everything is being stopped says nothing about the step.
     if (!interrupted.aborted)
       say(`  ${colors.red('FAILED')} ${error instanceof Error ? error.message : String(error)}`);
     return false;
@@ -24,10 +24,10 @@ async function runStep<Context>(step: Step<Context>, context: Context, interrupt
 }
 
 /**
- * Takes one step after the other, each with its evidence on standard output.
+ * Runs the steps in order, each with its evidence on standard output.
  *
  * @param interrupted ends before the next step
- * @returns the titles of the steps that failed; later steps are taken all the same, unless the failed one is essential
+ * @returns the titles of the steps that failed; later steps still run, unless the failed one is essential
  */
 export async function runSteps<Context>(
   steps: readonly Step<Context>[],

@@ -15,7 +15,7 @@ const STEPS: readonly Step[] = [deliverEvents, showState, backUp, restore, heal,
  * One full pass through the platform, each step with its evidence on standard output.
  *
  * @param interrupted ends the pass before its next step
- * @returns the titles of the steps that failed; later steps are taken all the same, as most do not need the earlier
+ * @returns the titles of the steps that failed; later steps still run, as most do not need the earlier ones
  */
 export async function runPass(platform: Platform, interrupted: AbortSignal): Promise<string[]> {
   const [billing, main] = [await platform.databases.billing.connect(), await platform.databases.main.connect()];

@@ -5,7 +5,7 @@ import type { StripeState } from '../stripe/state';
 /** A request that the endpoint gets. */
 export interface Delivery {
   readonly event: Stripe.Event;
-  /** What is special about it. */
+  /** Why it is in the scenario, for the table; empty for an ordinary one. */
   readonly note: string;
   /** Signed with another secret than the endpoint's. */
   readonly forged: boolean;
@@ -14,7 +14,7 @@ export interface Delivery {
 export interface Scenario {
   /** In the order in which they are sent. */
   readonly deliveries: readonly Delivery[];
-  /** An active subscription, which the last step cancels without telling. */
+  /** An active subscription, which the last step cancels without a delivery. */
   readonly healable: string;
   /** Refunded in part, in cents. */
   readonly refund: { readonly chargeId: string; readonly amount: number };
@@ -23,7 +23,7 @@ export interface Scenario {
 const PROJECT = { app_id: 'academy', project_id: 'project-1' };
 const REFUND_CENTS = 1500;
 
-/** Lets a small story happen at Stripe and says in which order its events arrive. */
+/** Plays a small story at Stripe, and returns its events in the order of their delivery. */
 export function playScenario(state: StripeState): Scenario {
   // In the past, a second apart: what is checked below is the order of delivery, not of the same second.
   let clock = nowSeconds() - 300;

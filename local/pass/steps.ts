@@ -6,10 +6,10 @@ import type { StripeState } from '../stripe/state';
 import type { BackupReport } from '../../lambdas/backup/contract';
 import type { Scenario } from './scenario';
 
-/** What is passed through: the platform of this machine, or a deployed one. */
+/** The platform under test: that of this machine, or a deployed one. */
 export type PassPlatform = Pick<Platform, 'endpoint' | 'signingSecret' | 'databases' | 'stripe' | 'invoke'>;
 
-/** What the steps share. */
+/** State that the steps share. */
 export interface PassContext {
   readonly platform: PassPlatform;
   readonly billing: Client;

@@ -23,7 +23,7 @@ export interface PlatformFile {
   readonly webhookUrl: string;
 }
 
-/** What the file of a folder says of the platform. */
+/** State of the platform of a folder, by its file. */
 export type PlatformState =
   | { readonly status: 'running'; readonly platform: PlatformFile }
   /** Its process ended without removing the file. */

@@ -31,7 +31,7 @@ export interface PlatformOptions {
   readonly stripeSecretKey?: string;
   /** @default a random one */
   readonly stripeWebhookSecret?: string;
-  /** Receives what is out of the ordinary. */
+  /** Receives unusual conditions, such as an orphan that was stopped. */
   readonly log: (message: string) => void;
   /** Prints a line of the platform's activity. */
   readonly print: (line: string) => void;

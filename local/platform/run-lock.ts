@@ -12,7 +12,7 @@ function holderOf(path: string): ProcessIdentity | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as ProcessIdentity;
   } catch {
-    // Unreadable is what a crash leaves in the middle of writing.
+    // A crash in the middle of writing leaves an unreadable file.
     return undefined;
   }
 }

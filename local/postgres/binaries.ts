@@ -71,7 +71,7 @@ function usableBy(account: Account | undefined, native: string): boolean {
 
 /**
  * Copies the programs to where `account` reaches them, once per version. The copy appears under its name only when it
- * is whole, and only a folder that is ours and that nobody else may write to is believed.
+ * is complete. A folder is trusted only when it is ours and no other account may write to it.
  */
 function publishCopy(native: string, version: string): string {
   const owner = process.getuid?.() ?? 0;
@@ -96,7 +96,7 @@ function publishCopy(native: string, version: string): string {
   return copy;
 }
 
-/** The programs, at a place where `account` can run them. */
+/** The programs, in a folder where `account` can run them. */
 export function findBinaries(account: Account | undefined): PostgresBinaries {
   const folder = packageFolder();
   const native = join(folder, 'native');

@@ -13,7 +13,7 @@ import { basename, join, resolve } from 'node:path';
 import { accountCan, type Account } from './binaries';
 import { commandLine, isRunning, signal, waitForEnd, type ProcessIdentity } from '../runtime/processes';
 
-/** What the folder remembers, so that a later run can recognise the server of one that crashed. */
+/** Record in the folder by which a later run recognises the server of one that crashed. */
 export interface ClusterRecord {
   readonly owner: ProcessIdentity;
   /** Folder that the server's account owns: `data` and the certificate. */
@@ -33,7 +33,7 @@ function readRecord(directory: string): ClusterRecord | undefined {
   }
 }
 
-/** Notes whose cluster this is, before anything is made that a later run may have to clear away. */
+/** Records the owner of the cluster, before anything is created that a later run may have to remove. */
 export function writeRecord(directory: string, record: ClusterRecord): void {
   writeFileSync(join(directory, RECORD), `${JSON.stringify(record)}\n`, { mode: 0o600 });
 }
@@ -74,12 +74,12 @@ export async function recoverOrphan(directory: string): Promise<number | undefin
   return record.server.pid;
 }
 
-/** Removes a server's folder if it lies outside the cluster's, where nobody else would remove it. */
+/** Removes a server's folder if it lies outside the cluster's, where nothing else removes it. */
 export function removeDetached(home: string): void {
   if (basename(home).startsWith(DETACHED_HOME_PREFIX)) rmSync(home, { recursive: true, force: true });
 }
 
-/** Empties the folder of a former cluster. Refuses one that holds anything else, as the caller may have mistaken it. */
+/** Empties the folder of a former cluster. Refuses one with any other content: the caller may have named the wrong folder. */
 export function discardFormer(directory: string): void {
   if (!existsSync(directory)) return;
   const record = readRecord(directory);

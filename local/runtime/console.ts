@@ -1,6 +1,6 @@
 import colors from 'picocolors';
 
-/** What a step of the pass tells while it runs. */
+/** Prints one line of evidence of a step. */
 export type Tell = (line: string) => void;
 
 /** A table for people: columns as wide as their widest cell. */

@@ -43,7 +43,7 @@ function attempt<T>(read: () => T): T | undefined {
   }
 }
 
-/** Inodes of a process's sockets; none when the process ended or belongs to somebody else. */
+/** Inodes of a process's sockets; none when the process ended or belongs to another user. */
 function socketsOf(pid: number): string[] {
   const folder = `/proc/${pid}/fd`;
   return (attempt(() => readdirSync(folder)) ?? []).flatMap((fd) => {
@@ -52,13 +52,13 @@ function socketsOf(pid: number): string[] {
   });
 }
 
-/** What these processes listen on; undefined where the operating system cannot be asked. */
+/** The listening sockets of these processes; undefined where the operating system does not report them. */
 export function listenersOf(pids: readonly number[]): Listener[] | undefined {
   const own = new Set(pids.flatMap(socketsOf));
   return allListeners()?.filter(({ inode }) => own.has(inode));
 }
 
-/** Which process listens on a port, as far as we are allowed to know. */
+/** The process that listens on a port; undefined when there is none or it belongs to another user. */
 export function processOnPort(port: number): number | undefined {
   const taken = new Set(allListeners()?.flatMap((listener) => (listener.port === port ? [listener.inode] : [])));
   if (taken.size === 0) return undefined;

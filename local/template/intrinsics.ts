@@ -1,12 +1,12 @@
 import type { Resource, Stack } from './assembly';
 
-/** What `Ref` and `Fn::GetAtt` of a resource give on this machine. */
+/** Values of `Ref` and `Fn::GetAtt` of a resource on this machine. */
 export interface LocalResource {
   readonly ref: string;
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** Says what a resource is on this machine; undefined when it has no counterpart here. */
+/** Returns a resource's counterpart on this machine; undefined when it has none. */
 export type Localise = (stack: Stack, logicalId: string, resource: Resource) => LocalResource | undefined;
 
 /** Where a value stands, for error messages: `Stack.Resource: Property`. */

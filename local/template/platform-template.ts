@@ -46,7 +46,7 @@ export interface ScheduleDefinition {
   readonly input: string;
 }
 
-/** What the synthesised templates declare, as far as it runs on this machine. */
+/** The part of the synthesised templates that runs on this machine. */
 export interface PlatformTemplate {
   readonly region: string;
   readonly functions: readonly FunctionDefinition[];
@@ -73,7 +73,7 @@ function physicalName(logicalId: string, { Properties: properties, Type }: Resou
   return Type === 'AWS::S3::Bucket' ? logicalId.toLowerCase() : logicalId;
 }
 
-/** What each kind of resource is on this machine. */
+/** The local counterpart of each kind of resource. */
 function localise(queueUrl: (name: string) => string) {
   return (stack: Stack, logicalId: string, resource: Resource): LocalResource | undefined => {
     const name = physicalName(logicalId, resource);
@@ -90,11 +90,11 @@ function localise(queueUrl: (name: string) => string) {
       case 'AWS::S3::Bucket':
         return { ref: name, attributes: { Arn: `arn:aws:s3:::${name}` } };
       case 'AWS::SecretsManager::Secret': {
-        // Real ARNs end in six characters of Secrets Manager's own; readers tell names and ARNs apart by them.
+        // Real ARNs end in six characters of Secrets Manager's own; readers distinguish names from ARNs by them.
         const secretArn = arn('secretsmanager', `secret:${name}-local0`);
         return { ref: secretArn, attributes: { Id: secretArn } };
       }
-      // Nobody serves these here; a function only needs to be told their names.
+      // Not served here: a function needs only their names.
       case 'AWS::IAM::Role':
         return { ref: name, attributes: { Arn: `arn:aws:iam::${stack.account}:role/${name}` } };
       case 'AWS::KMS::Key':

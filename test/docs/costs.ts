@@ -66,7 +66,7 @@ export const GIB_SECONDS_OF_JOBS = 60_000;
 /** Dollars a month of one environment, by service. */
 export type Costs = Readonly<Record<string, number>>;
 
-/** What an environment costs: what is always there, counted in its templates, and what its use adds. */
+/** Monthly costs of an environment: its permanent resources, counted in its templates, and its usage. */
 export function costsOf(name: DeployedEnvironmentName): Costs {
   const usage = USAGE[name];
   const templates = Object.values(templatesOf(name)).flatMap((template) => template ?? []);

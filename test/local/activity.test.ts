@@ -36,7 +36,7 @@ test('a request that was refused is a line with the reason, not with what the se
   expect(lines).toEqual(['12:03:04  webhook        400 {"error":"unsigned"}  1 ms']);
 });
 
-test('what steers a terminal is not printed', () => {
+test('control characters of a sender are not printed', () => {
   activity.request(WEBHOOK, request('{"id":"evt\\u001b[2J","type":"a\\nb\\u202e"}'), { statusCode: 200 }, 1);
 
   expect(lines).toEqual(['12:03:04  webhook        200 evt [2J a b   1 ms']);
@@ -72,7 +72,7 @@ test('a scheduled job and an invocation are lines with their outcome', () => {
   ]);
 });
 
-test('only failures are printed until all is asked for', () => {
+test('only failures are printed until showAll is called', () => {
   const quiet = new Activity((line) => lines.push(line));
 
   quiet.batch({ functionName: PROCESSOR, messages: [], failed: new Set(), error: undefined, durationMs: 1 });

@@ -18,25 +18,25 @@ import { testServices } from '../support/services';
 const REGION = 'eu-central-1';
 const DEADLINE_MS = 15_000;
 
-describe('which messages count as failed', () => {
+describe('the messages that count as failed are', () => {
   const messages: Message[] = [{ MessageId: 'a' }, { MessageId: 'b' }];
   const failures = (...ids: string[]): object => ({
     batchItemFailures: ids.map((itemIdentifier) => ({ itemIdentifier })),
   });
 
   test.each<[string, unknown, string[]]>([
-    ['no answer', null, []],
-    ['no list', {}, []],
-    ['an empty list', failures(), []],
-    ['one id', failures('b'), ['b']],
-    ['an empty id, so all', failures(''), ['a', 'b']],
-    ['an unknown id, so all', failures('a', 'x'), ['a', 'b']],
+    ['none, when there is no answer', null, []],
+    ['none, when there is no list', {}, []],
+    ['none, when the list is empty', failures(), []],
+    ['the one that is listed', failures('b'), ['b']],
+    ['all, when an id is empty', failures(''), ['a', 'b']],
+    ['all, when an id is unknown', failures('a', 'x'), ['a', 'b']],
   ])('%s', (_case, response, expected) => {
     expect([...failedIds(response, messages)]).toEqual(expected);
   });
 });
 
-describe('polling a queue', () => {
+describe('the event source', () => {
   let sqs: SQSClient;
   let url: string;
   let name: string;
@@ -97,7 +97,7 @@ describe('polling a queue', () => {
     }, DEADLINE_MS);
   }
 
-  test('what the function finished is deleted', async () => {
+  test('deletes messages that the function processed', async () => {
     await send('one', 'two', 'three');
     poll(2, () => null);
 
@@ -107,7 +107,7 @@ describe('polling a queue', () => {
     expect(batches.every((batch) => batch.length <= 2)).toBe(true);
   });
 
-  test('only the messages that failed stay in the queue', async () => {
+  test('leaves only the failed messages in the queue', async () => {
     await send('good', 'bad');
     poll(10, ({ Records }) => ({
       batchItemFailures: Records.filter(({ body }) => body === 'bad').map(({ messageId }) => ({
@@ -121,7 +121,7 @@ describe('polling a queue', () => {
     expect(await left()).toBe(1);
   });
 
-  test('a batch whose invocation fails stays in the queue', async () => {
+  test('leaves a batch in the queue whose invocation fails', async () => {
     await send('one');
     poll(10, () => {
       throw new Error('broken');
@@ -133,7 +133,7 @@ describe('polling a queue', () => {
     expect(await left()).toBe(1);
   });
 
-  test('messages that arrive one by one are gathered to one batch without a request for each', async () => {
+  test('gathers messages that arrive one by one to one batch, without a request for each', async () => {
     const count = 40;
     const commands = jest.spyOn(sqs, 'send');
     poll(200, () => null, 2);

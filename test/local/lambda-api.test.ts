@@ -10,7 +10,7 @@ import type { HttpServer } from '../../local/runtime/http-server';
 const HANDLER = `
 exports.handler = async (event) => {
   console.log('handling ' + JSON.stringify(event));
-  if (event.do === 'throw') throw new TypeError('told to');
+  if (event.do === 'throw') throw new TypeError('as requested');
   if (event.do === 'sleep') await new Promise((resolve) => setTimeout(resolve, 300));
   if (event.do === 'answer much') return 'x'.repeat(7 * 1024 * 1024);
   return { got: event };
@@ -96,14 +96,14 @@ test('an error of the function is an answer with its type, message and trace', a
     FunctionError: 'Unhandled',
     answer: {
       errorType: 'TypeError',
-      errorMessage: 'told to',
-      trace: expect.arrayContaining(['TypeError: told to']),
+      errorMessage: 'as requested',
+      trace: expect.arrayContaining(['TypeError: as requested']),
     },
   });
-  expect(observed).toMatchObject([{ functionName: NAME, error: { errorMessage: 'told to' } }]);
+  expect(observed).toMatchObject([{ functionName: NAME, error: { errorMessage: 'as requested' } }]);
 });
 
-test('the end of the log of this invocation alone comes with the answer when it is asked for', async () => {
+test('the end of the log of this invocation alone comes with the answer on request', async () => {
   await invoke({ n: 'before' });
 
   const { LogResult = '' } = await invoke({ n: 'now' }, { LogType: 'Tail' });

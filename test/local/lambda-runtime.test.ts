@@ -9,7 +9,7 @@ let invocations = 0;
 exports.handler = async (event, context) => {
   invocations += 1;
   switch (event.do) {
-    case 'throw': throw new TypeError('told to');
+    case 'throw': throw new TypeError('as requested');
     case 'crash': process.exit(3);
     case 'hang': return new Promise(() => setInterval(() => {}, 1000));
     case 'sleep': await new Promise((resolve) => setTimeout(resolve, 100)); break;
@@ -80,7 +80,7 @@ test('a handler sees its own environment and the endpoints of this machine, and 
   expect(environment).not.toHaveProperty('SECRET_OF_THE_PARENT');
 });
 
-test('a process is used again', async () => {
+test('a second invocation reuses the process', async () => {
   const worker = start();
 
   const results = [await worker.invoke({}), await worker.invoke({})] as Result[];
@@ -93,7 +93,7 @@ test('a thrown error arrives in the shape of Lambda, and the process survives it
 
   await expect(worker.invoke({ do: 'throw' })).rejects.toMatchObject({
     errorType: 'TypeError',
-    errorMessage: 'told to',
+    errorMessage: 'as requested',
   });
 
   expect(await worker.invoke({})).toMatchObject({ invocations: 2 });
@@ -133,7 +133,7 @@ test('no more processes run than the concurrency allows, and all invocations are
   expect(new Set(results.map(({ pid }) => pid)).size).toBe(2);
 });
 
-test('what a function writes is in its log', async () => {
+test('the output of a function is in its log', async () => {
   const worker = start();
 
   await worker.invoke({});
@@ -141,7 +141,7 @@ test('what a function writes is in its log', async () => {
   expect(readFileSync(worker.logFile, 'utf8')).toContain('{"message":"handled"}');
 });
 
-test('a stopped function has no process left and serves nobody', async () => {
+test('a stopped function has no process left and refuses invocations', async () => {
   const worker = start();
   const { pid } = (await worker.invoke({})) as Result;
 

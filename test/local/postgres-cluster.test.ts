@@ -47,7 +47,7 @@ test('with TLS, the server is PostgreSQL 17, encrypts, and refuses a plain conne
     );
     expect(row).toMatchObject({ version: expect.stringMatching(/^17\./), ssl: true });
     await expect(query(cluster, 'SELECT 1', false)).rejects.toThrow(/no encryption/);
-    // Undefined where the operating system cannot be asked.
+    // Undefined where the operating system does not report them.
     const listeners = listenersOf([cluster.pid]) ?? [{ port: cluster.port, loopback: true }];
     expect(listeners).toMatchObject([{ port: cluster.port, loopback: true }]);
   } finally {

@@ -35,7 +35,7 @@ test('a folder for the run is created where there is none', () => {
   expect(existsSync(join(directory, 'a', 'b'))).toBe(true);
 });
 
-test('a disk with too little space is refused with what is needed and what is there', () => {
+test('a disk with too little space is refused with the space needed and the space left', () => {
   expect(() => createRunFolder(directory, () => 12.7)).toThrow(
     `${directory} needs 400 MB, and its disk has 12 MB left`,
   );

@@ -13,11 +13,11 @@ test.each([
   ['rate(5 minutes)', '2026-11-21T05:35:00.000Z'],
   ['rate(1 hour)', '2026-11-21T06:30:00.000Z'],
   ['rate(90 days)', '2027-02-19T05:30:00.000Z'],
-])('%s starts next at %s', (expression, expected) => {
+])('a schedule of %s starts next at %s', (expression, expected) => {
   expect(parseExpression(expression, 'Etc/UTC', NOW)(NOW)?.toISOString()).toBe(expected);
 });
 
-test('a rate counts from its origin, however late it is asked', () => {
+test('a rate counts from its origin, however late the next start is computed', () => {
   const next = parseExpression('rate(10 minutes)', 'UTC', NOW);
 
   expect(next(new Date('2026-11-21T05:57:00Z'))?.toISOString()).toBe('2026-11-21T06:00:00.000Z');
@@ -28,7 +28,7 @@ test('a year that is over has no next start', () => {
 });
 
 test.each(['at(2026-11-21T00:00:00)', 'cron(0 2 * * *)', 'rate(0 minutes)', 'rate(1 week)'])(
-  '%s is refused',
+  'the expression %s is refused',
   (expression) => {
     expect(() => parseExpression(expression, 'UTC', NOW)).toThrow(expression);
   },

@@ -113,7 +113,7 @@ test.each<[string, unknown, RegExp]>([
   expect(read).toThrow(message);
 });
 
-test('what AWS alone needs is not resolved', () => {
+test('properties that only AWS needs are not resolved', () => {
   assembly({ Worker: fn({}, { VpcConfig: { SubnetIds: [{ Ref: 'Subnet' }] } }), Subnet: { Type: 'AWS::EC2::Subnet' } });
 
   expect(read().functions).toHaveLength(1);

@@ -75,7 +75,7 @@ test('the platform file says where the Invoke API listens, and the SDK starts a 
   expect(early.status).toBe(200);
 
   for (const database of ['billing', 'main']) {
-    const Payload = JSON.stringify({ database, action: 'apply' });
+    const Payload = JSON.stringify({ database, action: 'apply', dryRun: false });
     const answer = await lambda.send(
       new InvokeCommand({ FunctionName: `BillingOps-${environment}-migrate`, Payload, LogType: 'Tail' }),
     );

@@ -31,7 +31,7 @@ export interface AssemblyOptions {
   readonly bundles: readonly Bundle[];
   /** Folder that the assembly is written to. */
   readonly outdir: string;
-  /** Adds what the stack of that environment does not have. @default nothing */
+  /** Adds resources that the environment's stack lacks. @default - none */
   readonly change?: (operations: Stack) => void;
 }
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
-/** What the CDK's command line said when it did not succeed. */
+/** A command of the CDK failed; the message is its output. */
 export class CdkFailed extends Error {
   constructor(
     command: string,
@@ -19,14 +19,14 @@ export interface CdkOptions {
   readonly endpoint: string;
   readonly account: string;
   readonly region: string;
-  /** Told the process, and group, of each command. */
+  /** Receives the process, and group, of each command. */
   readonly started: (pid: number) => void;
 }
 
 /** Runs the CDK's command line against the emulator. */
 export type Cdk = (command: string, ...args: string[]) => Promise<string>;
 
-/** @returns a function that gives what the command wrote, or throws {@link CdkFailed} */
+/** @returns a function that returns the command's output, or throws {@link CdkFailed} */
 export function cdkOn({ directory, endpoint, account, region, started }: CdkOptions): Cdk {
   const program = path.join(path.dirname(createRequire(__filename).resolve('aws-cdk/package.json')), 'bin', 'cdk');
   const environment = {

@@ -25,7 +25,7 @@ export interface Clients {
 
 /** Where the rehearsal takes place. */
 export interface Target {
-  /** Also the access key: that is how the emulator tells accounts apart. */
+  /** Also the access key, by which the emulator distinguishes accounts. */
   readonly account: string;
   readonly region: string;
   readonly secondRegion: string;

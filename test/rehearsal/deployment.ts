@@ -63,7 +63,7 @@ export class Deployment {
     return only;
   }
 
-  /** Looks up what the stacks print. To be called after a deployment. */
+  /** Reads the outputs of the stacks. To be called after a deployment. */
   async refresh(): Promise<void> {
     const { Outputs: outputs = [] } = (await this.stack('Operations')) ?? {};
     const printed = outputs.find(({ OutputValue: value }) => value?.includes('/webhooks/'))?.OutputValue;

@@ -115,13 +115,13 @@ export const NOT_REHEARSED: readonly NotRehearsed[] = [
   {
     what: 'The time in the input of a schedule',
     types: [],
-    because: 'MiniStack hands `<aws.scheduler.scheduled-time>` on as it is: the rehearsal fills it in',
+    because: 'MiniStack passes `<aws.scheduler.scheduled-time>` on unchanged: the rehearsal fills it in',
     coveredBy: ['test/lib/operations/schedules.test.ts', 'test/local/scheduler.test.ts'],
   },
   {
     what: 'When the schedules of the backups are due',
     types: [],
-    because: 'nobody waits for two at night: the rehearsal sets them to every minute, and back',
+    because: 'the rehearsal does not wait for two at night: the rehearsal sets them to every minute, and back',
     coveredBy: ['test/lib/operations/schedules.test.ts', 'test/lib/config/policies.test.ts'],
   },
   {

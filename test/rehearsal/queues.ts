@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { Rehearsal } from './rehearsal';
 
-/** Seconds instead of the minutes that the stack says, for which nobody waits here. */
+/** Seconds, instead of the stack's minutes, to keep the rehearsal short. */
 const VISIBILITY_SECONDS = 3;
 const VISIBILITY = 'VisibilityTimeout';
 
@@ -26,7 +26,7 @@ export async function takeMessages(sqs: SQSClient, url: string): Promise<string[
   }
 }
 
-/** Does something while the queue of events delivers again, after seconds, what was not applied. */
+/** Runs `work` while the queue of events delivers unprocessed messages again after seconds. */
 export async function withQuickRetries<T>({ deployment, options }: Rehearsal, work: () => Promise<T>): Promise<T> {
   const { sqs } = options.clients;
   const { physicalId: url } = await deployment.find('Operations', 'AWS::SQS::Queue', 'EventQueueEvents');

@@ -32,7 +32,7 @@ export interface RehearsalOptions {
   readonly apiKey: string;
 }
 
-/** What the steps of the rehearsal share; also what those of the pass on this machine take. */
+/** State that the steps of the rehearsal share; the steps of the local pass take it as well. */
 export class Rehearsal implements PassContext {
   readonly platform: PassContext['platform'];
   readonly billing: Client;
@@ -66,13 +66,13 @@ export class Rehearsal implements PassContext {
     return path.join(this.options.directory, name);
   }
 
-  /** What the emulator complained of, for whoever wonders why a step failed. */
+  /** Errors that the emulator logged, to explain a failed step. */
   troubles(): string[] {
     const lines = readFileSync(this.options.emulatorLog, 'utf8').split('\n');
     return lines.filter((line) => / (WARNING|ERROR) /.test(line)).slice(-SHOWN_TROUBLES);
   }
 
-  /** Invokes a deployed function and waits for its answer. @throws Error with what the function threw */
+  /** Invokes a deployed function and waits for its answer. @throws Error with the function's error */
   private async invoke(stem: string, event: unknown): Promise<unknown> {
     const { clients, config } = this.options;
     const { FunctionError: failure, Payload: payload = new Uint8Array() } = await clients.lambda.send(

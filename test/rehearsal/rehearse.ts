@@ -58,7 +58,7 @@ function sayWhatIsLeft(): void {
 async function rehearse(python: string, interrupted: AbortSignal, teardown: Teardown): Promise<number> {
   const started = performance.now();
   const directory = mkdtempSync(path.join(tmpdir(), 'billing-operations-rehearsal-'));
-  // As root, PostgreSQL runs as somebody else, who has to pass through.
+  // When we are root, PostgreSQL runs as another account, which has to enter this folder.
   chmodSync(directory, 0o711);
   const watchdog = startWatchdog(directory);
   teardown.add(() => {
@@ -109,7 +109,7 @@ async function main(): Promise<number> {
 }
 
 main().then(
-  // Not `process.exitCode`: a connection that somebody keeps open must not keep the process up.
+  // Not `process.exitCode`: a client that keeps its connection open must not keep the process up.
   (code) => process.exit(code),
   (error: unknown) => {
     process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);

@@ -8,7 +8,7 @@ import type { Rehearsal } from './rehearsal';
 /** Deliveries at a time: enough that some are on their way at any moment of a deployment. Each takes a process. */
 const CONCURRENCY = 3;
 const PAUSE_MS = 50;
-/** Stripe tries again after minutes, and for days; nobody waits that long here. */
+/** Stripe retries after minutes, and for days; the rehearsal does not wait that long. */
 const RETRY_MS = 500;
 const LEDGER_TIMEOUT_MS = 60_000;
 
@@ -24,7 +24,7 @@ export interface TrafficReport {
   readonly answers: ReadonlyMap<number | string, number>;
 }
 
-/** Keeps webhooks coming; what is not accepted is delivered again, as Stripe does. */
+/** Sends webhooks continuously, and delivers rejected ones again, as Stripe does. */
 export function startTraffic({ stripe, platform }: Rehearsal): Traffic {
   const ids: string[] = [];
   const answers = new Map<number | string, number>();

@@ -17,7 +17,7 @@ console.log(pid);
 setInterval(() => undefined, 1000);
 `;
 
-test('what a killed rehearsal had started ends, and its folder goes', async () => {
+test('the processes of a killed rehearsal end, and its folder is removed', async () => {
   const directory = mkdtempSync(path.join(tmpdir(), 'billing-operations-watchdog-'));
   writeFileSync(path.join(directory, 'left.txt'), 'left');
   const rehearsal = spawn(process.execPath, ['--import', 'tsx', '-e', REHEARSAL, directory], {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
 
-/** Ends what a rehearsal started, and removes its folder, when the rehearsal itself cannot any more. */
+/** Ends the processes of a rehearsal that was killed, and removes its folder. */
 export interface Watchdog {
   /** A group of processes to end. */
   watch(group: number): void;
@@ -10,7 +10,7 @@ export interface Watchdog {
   dismiss(): void;
 }
 
-/** Reads until the rehearsal is gone: killed or crashed, its end of the pipe closes. Then does what was left undone. */
+/** Reads until the rehearsal's end of the pipe closes, because it was killed or crashed. Then cleans up for it. */
 const SCRIPT = `
 cat > /dev/null
 while read -r group; do kill -KILL "-$group" 2> /dev/null; done < "$1/groups"

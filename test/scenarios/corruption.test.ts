@@ -76,7 +76,7 @@ test('scenario 1: a corrupted billing database is restored, verified, taken into
 
   const recovered = await site.source.connector.connect(targetDatabase);
   try {
-    // Writes go on, in the restored database: first what has waited, then new business.
+    // Writes continue in the restored database: first the waiting events, then new ones.
     await deliver(recovered, waiting);
     const resumed = [state.createSubscription(), state.updateSubscription(first, { cancel_at_period_end: true })];
     await deliver(recovered, resumed);

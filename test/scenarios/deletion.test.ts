@@ -48,7 +48,7 @@ test('scenario 2: subscriptions deleted by accident come back from before the de
   await site.backup(iso(now - 3 * HOUR_S), { clock: () => new Date((now - 3 * HOUR_S) * 1000) });
   const before = await businessOf(site.source.name);
 
-  // The accident, two hours ago, takes the items along. Business goes on.
+  // The accident, two hours ago, deletes the items as well. New business arrives meanwhile.
   const accident = now - 2 * HOUR_S;
   const cutOff = iso(now - 50 * 24 * HOUR_S);
   await live.query('DELETE FROM billing.subscriptions WHERE created_at < $1', [cutOff]);
@@ -61,7 +61,7 @@ test('scenario 2: subscriptions deleted by accident come back from before the de
   await site.backup(iso(now));
   const afterIncident = await businessOf(site.source.name);
 
-  // Find exactly what was deleted: archives from before the accident, by the condition of the careless statement.
+  // Find exactly the deleted rows: archives from before the accident, by the condition of the careless statement.
   const tables = ['billing.subscriptions', 'billing.subscription_items', 'billing.customers'];
   const where = [{ table: 'billing.subscriptions', column: 'created_at', operator: '<', value: cutOff } as const];
   expect(await report({ tables, where })).toMatchObject({ deleted: 0, changed: 0 });

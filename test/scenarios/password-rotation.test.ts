@@ -60,7 +60,7 @@ async function connectOnce(): Promise<void> {
   await client.end();
 }
 
-/** Opens sessions without a pause until told to stop. */
+/** Opens sessions continuously until it is stopped. */
 function startLoad() {
   const opened = { count: 0, failures: [] as unknown[] };
   let running = true;
@@ -97,7 +97,7 @@ test('no session fails while the password rotates under load, in the steps of th
       const password = newPassword();
       stages.AWSPENDING = password;
       await load.during(2 * CLIENTS);
-      // setSecret: from here on the database takes only what is still pending.
+      // setSecret: from here on the database accepts only the pending password.
       await setPassword(password);
       await load.during(5 * CLIENTS);
       // testSecret, finishSecret
@@ -111,7 +111,7 @@ test('no session fails while the password rotates under load, in the steps of th
   expect(load.opened.count).toBeGreaterThanOrEqual(3 * 11 * CLIENTS);
 });
 
-test('a session that was open before the rotation goes on', async () => {
+test('a session that was open before the rotation stays usable', async () => {
   const client = await connector.connect();
   await setPassword(newPassword());
   await expect(client.query('SELECT 1')).resolves.toMatchObject({ rowCount: 1 });

@@ -25,8 +25,8 @@ import { testServices } from '../support/services';
  * message is deleted once its transaction committed, so a commit that the server loses is an event that is lost for good.
  */
 const REGION = 'eu-central-1';
-const EVENTS = 1_000;
-const KILLS = 3;
+const EVENTS = 600;
+const KILLS = 2;
 const DEADLINE_MS = 60_000;
 jest.setTimeout(2 * DEADLINE_MS);
 

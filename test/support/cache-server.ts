@@ -53,7 +53,7 @@ export async function startSilentServer(): Promise<CacheServer & { readonly conn
   };
 }
 
-/** Hands connections on to another server, and cuts them when told. */
+/** Forwards connections to another server, and cuts them on request. */
 export async function startRelay(to: string): Promise<CacheServer & { cut(): void }> {
   const { hostname, port } = new URL(to);
   const sockets = new Set<net.Socket>();

@@ -46,7 +46,7 @@ export async function storedEntitlements(client: Client): Promise<string[]> {
   );
 }
 
-/** What differs between the stored entitlements and what the stored state grants; empty when nothing does. */
+/** Differences between the stored entitlements and those that the stored state grants. */
 export async function unlikeGranted(client: Client): Promise<object[]> {
   const difference = (one: string, other: string) =>
     `(SELECT * FROM billing.${one} EXCEPT SELECT * FROM billing.${other})`;

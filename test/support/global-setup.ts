@@ -7,10 +7,10 @@ import { publishTestServices, TEMPLATE_FOLDER_VARIABLE } from './services';
 import { createTemplateDatabases } from './template-databases';
 
 const MEMORY_FOLDER = '/dev/shm';
-/** A run makes hundreds of databases of 8 MB and drops them; a few hundred megabytes are in use at a time. */
+/** A run creates and drops hundreds of databases of 8 MB; a few hundred megabytes are in use at a time. */
 const MEMORY_NEEDED_BYTES = 4 * 1024 ** 3;
 
-/** Databases are made and dropped twice as fast in memory, where the machine has such a folder and room in it. */
+/** In memory, where the machine has such a folder with enough space, databases are created and dropped twice as fast. */
 async function fastestFolder(): Promise<string> {
   const memory = await statfs(MEMORY_FOLDER).catch(() => undefined);
   return memory !== undefined && memory.bavail * memory.bsize > MEMORY_NEEDED_BYTES ? MEMORY_FOLDER : tmpdir();
@@ -19,7 +19,7 @@ async function fastestFolder(): Promise<string> {
 /** One PostgreSQL cluster and one S3/SQS server for the whole run; every test makes a database or a bucket of its own. */
 export default async function globalSetup(): Promise<void> {
   const directory = await mkdtemp(path.join(await fastestFolder(), 'billing-operations-test-'));
-  // As root, PostgreSQL runs as somebody else, who has to pass through.
+  // When we are root, PostgreSQL runs as another account, which has to enter this folder.
   await chmod(directory, 0o711);
   const [cluster, store] = await Promise.all([
     startCluster({ directory: path.join(directory, 'cluster'), durable: false, tls: true }),

@@ -1,4 +1,4 @@
 import type { Log } from '../../core/runtime/telemetry';
 
-/** A log that nobody reads. */
+/** A log that discards everything. */
 export const silentLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };

@@ -4,15 +4,15 @@ import type { AddressInfo } from 'node:net';
 /** A call to S3 on its way. */
 export interface PassingCall {
   readonly method: string;
-  /** With the query, which tells what kind of call it is. */
+  /** With the query, which identifies the kind of call. */
   readonly path: string;
   /** Counted from 1. */
   readonly number: number;
 }
 
 /**
- * What becomes of a call: `refuse` answers 503, `reset` cuts the connection before S3 gets it, `lose` afterwards, so that
- * S3 has done it and the caller does not know; `hang` takes the call and never answers.
+ * How a call ends: `refuse` answers 503, `reset` cuts the connection before S3 receives it, `lose` after S3 carried it out, so
+ * that the caller does not know; `hang` accepts the call and never answers.
  */
 export type Fate = 'pass' | 'refuse' | 'reset' | 'lose' | 'hang';
 
@@ -22,7 +22,7 @@ export interface ObjectStoreProxy {
   stop(): Promise<void>;
 }
 
-/** Stands between a client and an S3 server on loopback, and decides what becomes of each call. */
+/** Starts a proxy between a client and an S3 server on loopback; `decide` says how each call ends. */
 export async function startObjectStoreProxy(
   target: string,
   decide: (call: PassingCall) => Fate,
@@ -33,7 +33,7 @@ export async function startObjectStoreProxy(
     calls.push(call);
     const fate = decide(call);
     if (fate === 'refuse') {
-      // Answered once all was sent; an answer in between would look like a broken connection.
+      // Answered once the whole body was sent: an earlier answer would look like a broken connection.
       incoming.resume().on('end', () => outgoing.writeHead(503).end());
     } else if (fate === 'reset') incoming.socket.destroy();
     else if (fate === 'hang') incoming.resume();

@@ -1,4 +1,4 @@
-/** What the run's global setup started, handed to the test files through the environment. */
+/** The services that the run's global setup started; test files read them from the environment. */
 export interface TestServices {
   readonly cluster: { host: string; port: number; user: string; password: string; caFile: string };
   /** S3 and SQS on loopback. */

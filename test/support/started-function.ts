@@ -21,9 +21,9 @@ export interface EmittedMetric {
 
 export interface Invocation {
   readonly result: Promise<unknown>;
-  /** What the invocation printed of metrics; complete once it ended. */
+  /** Metrics that the invocation printed; complete once it ended. */
   readonly records: readonly EmfRecord[];
-  /** Lines that are no metrics. */
+  /** Lines other than metrics. */
   readonly logLines: readonly string[];
 }
 
@@ -32,7 +32,7 @@ interface HandlerModule {
 }
 
 export interface StartedFunction {
-  /** @param remainingMs what is left of the function's time. @default a minute */
+  /** @param remainingMs milliseconds left of the function's time. @default a minute */
   invoke(event: unknown, remainingMs?: number): Invocation;
 }
 
@@ -69,7 +69,7 @@ export async function startFunction(
       const result = handler(event as never, context).finally(() => {
         for (const output of outputs) output.mockRestore();
       });
-      // Whoever looks at the result finds the error there.
+      // The caller finds the error in the result.
       result.catch(() => undefined);
       return { result, records, logLines };
     },

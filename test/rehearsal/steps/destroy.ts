@@ -12,7 +12,7 @@ import { CdkFailed } from '../cdk';
 import type { Clients } from '../clients';
 import type { Rehearsal, RehearsalStep } from '../rehearsal';
 
-/** Takes the stacks away, the protected one after its protection, and looks what is still there. */
+/** Destroys the stacks, the protected one after its protection was removed, and checks what was kept. */
 export const destroy: RehearsalStep = {
   title: 'cdk destroy leaves what holds data',
   async run(rehearsal, tell) {
@@ -43,7 +43,7 @@ export const destroy: RehearsalStep = {
       new UpdateTerminationProtectionCommand({ StackName: name, EnableTerminationProtection: false }),
     );
     await removeStack(rehearsal, 'Data');
-    tell(`Data, once its protection was taken off: gone; kept: ${(await keptOf(clients, dataId)).join(', ')}`);
+    tell(`Data, once its protection was removed: gone; kept: ${(await keptOf(clients, dataId)).join(', ')}`);
 
     if (archive !== undefined) {
       const slot = archive.slot.replaceAll(/[-:]/g, '');
@@ -62,7 +62,7 @@ async function removeStack(rehearsal: Rehearsal, part: string): Promise<void> {
   await cdk('destroy', stackName(config, part), '--exclusively', '--force', '--app', assembly);
 }
 
-/** Types of what a stack that is gone left behind. */
+/** Types of the resources that a destroyed stack left behind. */
 async function keptOf({ cloudFormation }: Clients, stackId: string): Promise<string[]> {
   const kept: StackEvent[] = [];
   for await (const { StackEvents: events = [] } of paginateDescribeStackEvents(

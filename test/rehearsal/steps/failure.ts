@@ -43,7 +43,7 @@ export const failIntoDestination: RehearsalStep = {
   },
 };
 
-/** The failure of the step before, on to whoever is on call. */
+/** The failure of the previous step reaches the on-call subscriber. */
 export const pageOnCall: RehearsalStep = {
   title: 'An alarm on one metric goes to its topic and on to a subscriber',
   async run(rehearsal, tell) {

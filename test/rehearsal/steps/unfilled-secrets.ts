@@ -23,7 +23,7 @@ export const refuseUnfilledSecrets: RehearsalStep = {
   },
 };
 
-/** What the README tells the operator to do after the first deployment. */
+/** The step of docs/deploy.md after the first deployment. */
 export const fillSecrets: RehearsalStep = {
   title: 'Fill in the two secrets',
   essential: true,

@@ -33,7 +33,7 @@ export const updateUnderTraffic: RehearsalStep = {
 
 /** New code that is taken back, because something that is deployed after it fails. */
 export const rollBackUnderTraffic: RehearsalStep = {
-  title: 'An update that fails rolls back, and traffic goes on',
+  title: 'An update that fails rolls back, and traffic continues',
   async run(rehearsal, tell) {
     const before = await deployedCode(rehearsal);
     const evidence = await underTraffic(rehearsal, async () => {
@@ -89,7 +89,7 @@ function functionName({ options }: Rehearsal, stem: string): string {
   return `BillingOps-${options.config.name}-${stem}`;
 }
 
-/** What tells one deployed code from another, by function. */
+/** Identity of the deployed code, by function. */
 async function deployedCode(rehearsal: Rehearsal): Promise<Map<string, string>> {
   const entries = REVISED.map(async (stem) => {
     const command = new GetFunctionConfigurationCommand({ FunctionName: functionName(rehearsal, stem) });
