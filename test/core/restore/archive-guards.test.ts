@@ -1,8 +1,10 @@
 import { appendFile, readdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { type ArchivedTable, type Manifest, totalOf } from '../../../core/archive/manifest';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { type ArchivedPart, type ArchivedTable, type Manifest, totalOf } from '../../../core/archive/manifest';
 import { assertRowCount } from '../../../core/restore/compare-tables';
-import { type ArchiveSite, createArchiveSite, manifestAt, replaceObject } from '../../factories/archive';
+import { type ArchiveSite, createArchiveSite, manifestAt, readObject, replaceObject } from '../../factories/archive';
 
 let site: ArchiveSite;
 let manifest: Manifest;
@@ -26,6 +28,15 @@ function firstTable(): ArchivedTable {
   const [table] = manifest.tables;
   if (!table) throw new Error('The archive has no table');
   return table;
+}
+
+/** The tables of the archive, with another part in the place of a table's only one. */
+function tablesWith(name: string, alter: (part: ArchivedPart) => ArchivedPart): ArchivedTable[] {
+  return manifest.tables.map((table) => {
+    if (table.name !== name) return table;
+    const parts = table.parts.map(alter);
+    return { ...table, parts, ...totalOf(parts) };
+  });
 }
 
 describe('a restore refuses an archive, and leaves no database,', () => {
@@ -57,6 +68,29 @@ describe('a restore refuses an archive, and leaves no database,', () => {
     const refusal = restoreBy({ sequences: [...manifest.sequences, unknown] });
     await expect(refusal).rejects.toMatchObject({ code: 'archive_inconsistent' });
     await expect(refusal).rejects.toThrow('Sequence operations.unknown_seq is in the archive');
+  });
+
+  test('with other rows in an object than its manifest says', async () => {
+    const refusal = restoreBy({ tables: tablesWith('migrations', (part) => ({ ...part, rows: part.rows + 1 })) });
+    await expect(refusal).rejects.toMatchObject({ code: 'archive_damaged' });
+    await expect(refusal).rejects.toThrow(/it holds \d+ rows in \d+ bytes instead of \d+ in \d+/);
+  });
+
+  test('whose identity is that of another database', async () => {
+    const identity = manifest.tables.find(({ name }) => name === 'database_identity')?.parts[0];
+    if (!identity) throw new Error('The archive has no identity');
+    const original = await readObject(site.store, identity.key);
+    const text = zstdDecompressSync(original)
+      .toString('utf8')
+      .replace(/\bmain\b/, 'billing');
+    const forged = zstdCompressSync(text);
+    const sha256 = createHash('sha256').update(forged).digest('hex');
+    const sizes = { bytes: Buffer.byteLength(text), compressedBytes: forged.length };
+    await replaceObject(site.store, identity.key, forged);
+    const refusal = restoreBy({ tables: tablesWith('database_identity', (part) => ({ ...part, ...sizes, sha256 })) });
+    await expect(refusal).rejects.toMatchObject({ code: 'archive_inconsistent' });
+    await expect(refusal).rejects.toThrow('violates check constraint');
+    await replaceObject(site.store, identity.key, original);
   });
 
   test('whose migrations were edited since', async () => {
