@@ -13,7 +13,6 @@ import type { ArchiveStore } from '../../core/archive/store';
 import type { DatabaseName } from '../../core/contract';
 import { createConnector } from '../../core/database/connector';
 import { applyMigrations } from '../../core/migrations/runner';
-import type { Log } from '../../core/runtime/telemetry';
 import {
   asAdministrator,
   clusterSecrets,
@@ -21,9 +20,8 @@ import {
   createTestDatabase,
   type TestDatabase,
 } from '../support/database';
+import { silentLog } from '../support/log';
 import { createBucket, objectStore } from '../support/object-store';
-
-export const silentLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** An environment without a cache of entitlements. */
 export const noCache = { invalidate: async () => undefined };

@@ -3,7 +3,8 @@ import type { RowRecoveryReportRequest } from '../../lambdas/row-recovery/contra
 import { mergeRows } from '../../lambdas/row-recovery/merge';
 import { reportRows } from '../../lambdas/row-recovery/report';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
-import { type ArchiveSite, createArchiveSite, noCache, silentLog } from '../factories/archive';
+import { type ArchiveSite, createArchiveSite, noCache } from '../factories/archive';
+import { silentLog } from '../support/log';
 import { businessOf, compareWithStripe } from '../factories/recovery';
 import { deliver } from '../factories/stripe-work';
 

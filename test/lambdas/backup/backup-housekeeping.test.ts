@@ -1,6 +1,7 @@
 import { DeleteObjectsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { runHousekeeping } from '../../../lambdas/backup/housekeeping';
-import { type ArchiveSite, createArchiveSite, listKeys, manifestAt, silentLog } from '../../factories/archive';
+import { type ArchiveSite, createArchiveSite, listKeys, manifestAt } from '../../factories/archive';
+import { silentLog } from '../../support/log';
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;

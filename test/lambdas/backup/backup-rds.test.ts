@@ -13,7 +13,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { exportSnapshot } from '../../../lambdas/backup/export-snapshot';
 import { awaitMigrationSnapshot, startMigrationSnapshot } from '../../../lambdas/backup/migration-snapshot';
 import { checkProtection } from '../../../lambdas/backup/protection';
-import { silentLog } from '../../factories/archive';
+import { silentLog } from '../../support/log';
 
 const NOW = new Date('2026-11-21T06:00:05Z');
 const SLOT = '2026-11-21T06:00:00Z';

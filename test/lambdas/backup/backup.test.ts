@@ -11,8 +11,8 @@ import {
   listKeys,
   manifestAt,
   readObject,
-  silentLog,
 } from '../../factories/archive';
+import { silentLog } from '../../support/log';
 import { clusterSecrets, clusterTarget, createTestDatabase } from '../../support/database';
 
 const SLOT = '2026-11-21T06:00:00Z';

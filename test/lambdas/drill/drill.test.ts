@@ -1,14 +1,8 @@
 import { runDrill, type DrillDependencies } from '../../../lambdas/drill/core';
 import { drillKey } from '../../../lambdas/drill/record';
 import { scratchName } from '../../../core/restore/scratch-sweep';
-import {
-  type ArchiveSite,
-  createArchiveSite,
-  listKeys,
-  readObject,
-  replaceObject,
-  silentLog,
-} from '../../factories/archive';
+import { type ArchiveSite, createArchiveSite, listKeys, readObject, replaceObject } from '../../factories/archive';
+import { silentLog } from '../../support/log';
 import { asAdministrator } from '../../support/database';
 
 const SLOT = '2026-11-21T06:00:00Z';

@@ -23,7 +23,7 @@ async function createThree() {
   return { received, failed, missing };
 }
 
-describe('gaps', () => {
+describe('a gap report', () => {
   test('names the missing and the failed events of the range, and changes nothing', async () => {
     const { failed, missing } = await createThree();
 
@@ -64,7 +64,7 @@ describe('gaps', () => {
     });
   });
 
-  test('out of time, answers with a request for the rest of the range', async () => {
+  test('that is out of time answers with a request for the rest of the range', async () => {
     const [from, to] = [dayAgo(), isoTime(hoursAgoSeconds(1))];
 
     const report = await replay({ action: 'gaps', from, to }, { stop: AbortSignal.abort() });
@@ -73,7 +73,7 @@ describe('gaps', () => {
   });
 });
 
-describe('replay', () => {
+describe('a replay', () => {
   test('applies the missing and the failed events of the range, and nothing a second time', async () => {
     await createThree();
     const repeated = () => replay({ action: 'replay', from: dayAgo(), dryRun: false });
@@ -83,7 +83,7 @@ describe('replay', () => {
     expect(await repeated()).toMatchObject({ outcomes: { alreadyProcessed: 3 }, events: [] });
   });
 
-  test('in a dry run says what it would apply, and applies nothing', async () => {
+  test('that is dry says what it would apply, and applies nothing', async () => {
     await createThree();
     const before = await ledger();
 
@@ -107,7 +107,7 @@ describe('replay', () => {
     );
   });
 
-  test('out of time, answers with a request for the rest of the range, which misses nothing', async () => {
+  test('that is out of time answers with a request for the rest of the range, which misses nothing', async () => {
     const newest = hoursAgoSeconds(1);
     for (let index = 0; index < 250; index += 1) stripe().state.createSubscription({ created: newest - (index >> 1) });
     const timeIsUp = new AbortController();
@@ -137,7 +137,7 @@ describe('replay', () => {
   });
 });
 
-describe('retry', () => {
+describe('a retry', () => {
   test('applies a failed event from the ledger, without a call to Stripe', async () => {
     const { failed } = await createThree();
 
@@ -190,7 +190,7 @@ describe('retry', () => {
     ]);
   });
 
-  test('in a dry run names what it would apply, and applies nothing', async () => {
+  test('that is dry names what it would apply, and applies nothing', async () => {
     const { failed } = await createThree();
 
     expect(await replay({ action: 'retry', events: 'failed' })).toMatchObject({
@@ -202,7 +202,7 @@ describe('retry', () => {
     ]);
   });
 
-  test('out of time, answers with a request that continues after the last event', async () => {
+  test('that is out of time answers with a request that continues after the last event', async () => {
     await createThree();
     const request = { action: 'retry', events: 'failed', after: 'evt_0', dryRun: false } as const;
 

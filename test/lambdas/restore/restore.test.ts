@@ -13,8 +13,8 @@ import {
   migrationsOf,
   readObject,
   replaceObject,
-  silentLog,
 } from '../../factories/archive';
+import { silentLog } from '../../support/log';
 import { EVERY_KIND_OF_TABLE, EVERY_KIND_OF_VALUE } from '../../factories/every-kind';
 import { asAdministrator } from '../../support/database';
 

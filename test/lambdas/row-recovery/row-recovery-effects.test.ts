@@ -3,7 +3,8 @@ import { mergeRows } from '../../../lambdas/row-recovery/merge';
 import { reportRows } from '../../../lambdas/row-recovery/report';
 import { inTransaction } from '../../../core/database/transaction';
 import { recomputeEntitlements, type EntitlementChange } from '../../../core/entitlements/recompute';
-import { type ArchiveSite, createArchiveSite, silentLog } from '../../factories/archive';
+import { type ArchiveSite, createArchiveSite } from '../../factories/archive';
+import { silentLog } from '../../support/log';
 import { checkoutSession, stripeEvent, subscription } from '../../factories/stripe-objects';
 import { applyWithEntitlements, putRules, RULES, storedEntitlements, unlikeGranted } from '../../support/entitlements';
 

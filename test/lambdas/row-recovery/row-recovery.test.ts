@@ -12,8 +12,8 @@ import {
   readObject,
   replaceObject,
   noCache,
-  silentLog,
 } from '../../factories/archive';
+import { silentLog } from '../../support/log';
 import { asAdministrator } from '../../support/database';
 
 const SLOT = '2026-11-21T06:00:00Z';
