@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { Client } from 'pg';
 import { waitUntil } from '../../local/pass/check';
@@ -73,6 +74,8 @@ test('the platform file says where the Invoke API listens, and the SDK starts a 
   // Before the tables exist: it waits in the queue, instead of failing three times and being parked.
   const early = await send('customer.updated', { id: 'cus_early', object: 'customer', created: 1_790_000_000 });
   expect(early.status).toBe(200);
+  // Longer than the batching window and the start of the processor, which would fail by now.
+  await sleep(5_000);
 
   for (const database of ['billing', 'main']) {
     const Payload = JSON.stringify({ database, action: 'apply', dryRun: false });
