@@ -1,14 +1,11 @@
-import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { Rule, RuleTargetInput, type EventPattern } from 'aws-cdk-lib/aws-events';
 import { SnsTopic } from 'aws-cdk-lib/aws-events-targets';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { DATABASE_NAMES } from '../../core/contract';
 import { acknowledge } from '../policy/acknowledge';
 import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../policy/acknowledge-permissions';
 import type { AlertDefinition } from '../config/alarms/alarm-definition';
-import { recoveryWorkflowName } from '../operations/recovery/instance-recovery';
 import { eventText, type TextContext } from './alarm-text';
 
 /** A failure that AWS reports itself and that none of our functions sees. */
@@ -21,7 +18,8 @@ export interface FailureEvent extends AlertDefinition {
 
 const ON_RDS = { resourceType: ['RDS'] };
 
-const FAILURES: readonly FailureEvent[] = [
+/** The failures that AWS reports, but those of recovery workflows: see `RecoveryNotifications`. */
+export const FAILURE_EVENTS: readonly FailureEvent[] = [
   {
     name: 'BackupJobFailed',
     // Expired: it did not start within its window, which breaks the recovery point objective just as a failure does.
@@ -106,7 +104,7 @@ export interface FailureEventsProps {
   readonly context: TextContext;
 }
 
-/** Publishes to the critical topic what AWS Backup, RDS, Secrets Manager and the recovery workflows report as failed. */
+/** Publishes to the critical topic what AWS Backup, RDS and Secrets Manager report as failed. */
 export class FailureEvents extends Construct {
   constructor(scope: Construct, id: string, props: FailureEventsProps) {
     super(scope, id);
@@ -121,7 +119,7 @@ export class FailureEvents extends Construct {
       actions: ['kms:GenerateDataKey*'],
       reason: 'SNS requires it of publishers to an encrypted topic; it applies to the one key of the topics',
     });
-    for (const event of failureEvents(Stack.of(this), context.names.environmentName)) {
+    for (const event of FAILURE_EVENTS) {
       const rule = new Rule(this, event.name, { description: event.symptom, eventPattern: event.pattern });
       acknowledge(rule, {
         nag: ['Serverless-EventBusDLQ'],
@@ -135,32 +133,4 @@ export class FailureEvents extends Construct {
       );
     }
   }
-}
-
-/** The failures that AWS reports about one environment. */
-export function failureEvents(stack: Stack, environmentName: string): readonly FailureEvent[] {
-  return [...FAILURES, recoveryFailed(stack, environmentName)];
-}
-
-function recoveryFailed(stack: Stack, environmentName: string): FailureEvent {
-  const arns = DATABASE_NAMES.map((database) =>
-    stack.formatArn({
-      service: 'states',
-      resource: 'stateMachine',
-      resourceName: recoveryWorkflowName(environmentName, database),
-      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-    }),
-  );
-  return {
-    name: 'InstanceRecoveryFailed',
-    pattern: {
-      source: ['aws.states'],
-      detailType: ['Step Functions Execution Status Change'],
-      detail: { status: ['FAILED', 'TIMED_OUT', 'ABORTED'], stateMachineArn: arns },
-    },
-    symptom: 'The recovery of an instance did not finish',
-    action: 'Open the failed execution: its state tells what exists now.',
-    consolePage: 'stateMachines',
-    runbookAnchor: 'instance-recovery-failed',
-  };
 }

@@ -18,7 +18,7 @@ import { recoveryRegion, type RecoveryRegion } from '../data/recovery-region';
 import { RestoreTesting } from '../data/restore-testing';
 import { StripeSecrets } from '../data/stripe-secrets';
 import type { DatabaseAccess } from '../data/database-access';
-import type { RecoverableInstance } from '../operations/recovery/instance-recovery';
+import type { RecoverableInstance } from '../operations/recovery/recovery-permissions';
 import { EnvironmentStack } from './environment-stack';
 
 export interface DataStackProps {

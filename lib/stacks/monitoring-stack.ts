@@ -6,6 +6,7 @@ import type { TextContext } from '../monitoring/alarm-text';
 import { Alarms } from '../monitoring/alarms';
 import { AlertTopics } from '../monitoring/alert-topics';
 import { FailureEvents } from '../monitoring/failure-events';
+import { RecoveryNotifications } from '../monitoring/recovery-notifications';
 import { queueParameterName } from '../operations/event-queue';
 import type { DataStack } from './data-stack';
 import { EnvironmentStack } from './environment-stack';
@@ -50,5 +51,6 @@ export class MonitoringStack extends EnvironmentStack {
       context,
     });
     new FailureEvents(this, 'FailureEvents', { critical: topics.critical, context });
+    new RecoveryNotifications(this, 'RecoveryNotifications', { topics, context });
   }
 }

@@ -80,6 +80,7 @@ export class OperationsStack extends EnvironmentStack {
     for (const instance of data.recoverable) {
       new InstanceRecovery(this, instance.access.name === 'billing' ? 'BillingRecovery' : 'MainRecovery', {
         environmentName: config.name,
+        runbookUrl: config.runbookUrl,
         instance,
         logKey,
         warm: warm.function,

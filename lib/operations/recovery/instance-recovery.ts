@@ -1,189 +1,165 @@
-import { ArnFormat, Duration, Stack } from 'aws-cdk-lib';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { ArnFormat, CfnOutput, Duration, Stack } from 'aws-cdk-lib';
+import { Rule } from 'aws-cdk-lib/aws-events';
+import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { DefinitionBody, LogLevel, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { acknowledge } from '../../policy/acknowledge';
-import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../../policy/acknowledge-permissions';
 import { BACKUP_POLICIES } from '../../config/policies';
-import { removalPolicyOf } from '../../config/removal-policy';
-import type { InstanceSettings } from '../../data/database';
-import { grantKeyToService } from '../backup-permissions';
+import { RECOVERY_POLICY } from '../../config/recovery-policy';
 import type { DatabaseAccess } from '../../data/database-access';
-import { recoveryDefinition } from './instance-recovery-definition';
-import { operationalQueue } from '../operational-queue';
+import { acknowledge } from '../../policy/acknowledge';
+import { acknowledgeWildcards } from '../../policy/acknowledge-permissions';
 import type { ResetPassword } from '../functions/reset-password';
-
-/**
- * Share of the restore target that warming may take. More leaves too little for the restore itself and the verification;
- * less hands over a database whose first queries wait for its disk.
- */
-const WARMING_SHARE = 0.5;
-
-/** An instance that the Data stack made, and can be recovered. */
-export interface RecoverableInstance {
-  readonly access: DatabaseAccess;
-  readonly settings: InstanceSettings;
-  /** @default - the database has no proxy */
-  readonly proxyName?: string;
-}
+import { operationalQueue } from '../operational-queue';
+import { recoveryDefinition } from './instance-recovery-definition';
+import { reminderDefinition } from './leftover-reminder';
+import { RECOVERY_EVENTS, RECOVERY_EVENT_SOURCE } from './recovery-events';
+import { grantRecovery, RecoveryArns, type RecoverableInstance } from './recovery-permissions';
+import { RecoveryWorkflow, type RecoveryWorkflowProps } from './recovery-workflow';
 
 export interface InstanceRecoveryProps {
   readonly environmentName: string;
+  /** URL of the runbook as a page, without an anchor. */
+  readonly runbookUrl: string;
   readonly instance: RecoverableInstance;
-  /** Encrypts the log of what was done. */
+  /** Encrypts the logs of the workflow, and of the instances that it makes. */
   readonly logKey: IKey;
-  readonly warm: IFunction;
+  /** Proves a recovered database. */
   readonly verify: IFunction;
+  /** Reads the disk of a recovered database, which loads lazily. */
+  readonly warm: IFunction;
+  /** Sets the current password on a recovered instance. */
   readonly resetPassword: ResetPassword;
 }
 
 /**
  * Recovers a whole instance: restores it to a time (`restoreTime`), from a snapshot or recovery point (`snapshotArn`), or
- * to the latest moment, beside the one in use; sets what RDS does not; proves and warms it; and takes its place once
- * somebody has confirmed by name. The former instance is kept. Its history, for 90 days, is the record of what was done.
+ * to the latest moment, beside the one in use; sets what RDS does not; warms and proves it; and cuts over once an operator
+ * has typed the identifier of the one in use. The former instance is kept. Its history, for 90 days, is the record of what
+ * was done. How it cuts over, and why so, is in `docs/decisions/0013-how-an-instance-recovery-cuts-over.md`.
  */
 export class InstanceRecovery extends Construct {
   readonly stateMachine: StateMachine;
+  /** Holds the questions of the last day, with their task tokens, for scripts; people get them by the critical topic. */
+  readonly confirmations: Queue;
 
   constructor(scope: Construct, id: string, props: InstanceRecoveryProps) {
     super(scope, id);
-    const { instance, warm, verify, resetPassword } = props;
+    const { instance, environmentName } = props;
     const { access, settings, proxyName } = instance;
-    const { restoreTargetMinutes } = BACKUP_POLICIES[access.name];
     if (!access.securityGroup) throw new Error(`The ${access.name} database has no security group to restore into`);
-    const confirmations = operationalQueue(this, 'Confirmations', {
-      // As long as a cut-over can be confirmed.
-      retention: Duration.days(1),
-      endsHere: 'Holds a question to a person, which is void after a day',
-    });
-    const role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('states.amazonaws.com'),
+    const arns = new RecoveryArns(Stack.of(this), settings);
+    const workflow = new RecoveryWorkflow(this, 'Recovery', {
+      ...this.shared(props),
+      stateMachineName: recoveryWorkflowName(environmentName, access.name),
       description: `Recovers the instance of the ${access.name} database`,
     });
-    this.grantRecovery(role, instance);
-    role.addToPolicy(
-      new PolicyStatement({
-        actions: ['lambda:InvokeFunction'],
-        // Exactly these: the framework's grant would also let it invoke every version of them.
-        resources: [warm.functionArn, verify.functionArn, resetPassword.function.functionArn],
+    const reminder = this.reminder(props, arns);
+    this.confirmations = this.confirmationQueue(props);
+    grantRecovery(workflow.role, arns, instance);
+    this.grantCalls(workflow, props, reminder);
+    props.resetPassword.grantReset(arns.recovered);
+
+    this.stateMachine = workflow.define(
+      recoveryDefinition({
+        environmentName,
+        runbookUrl: props.runbookUrl,
+        database: access.name,
+        settings,
+        proxyName,
+        securityGroupId: access.securityGroup.securityGroupId,
+        verifyFunctionArn: props.verify.functionArn,
+        warmFunctionArn: props.warm.functionArn,
+        resetPasswordFunctionArn: props.resetPassword.function.functionArn,
+        reminderArn: reminder.stateMachineArn,
+        snapshotArnPrefix: arns.snapshots.slice(0, -1),
+        logKeyArn: props.logKey.keyArn,
+        targetMinutes: BACKUP_POLICIES[access.name].restoreTargetMinutes,
       }),
     );
-    resetPassword.grantReset(this.arn('db', `${settings.instanceIdentifier}-recovered-*`));
-    confirmations.grantSendMessages(role);
-
-    const definition = recoveryDefinition({
-      database: access.name,
-      settings,
-      proxyName,
-      securityGroupId: access.securityGroup.securityGroupId,
-      warmFunctionArn: warm.functionArn,
-      verifyFunctionArn: verify.functionArn,
-      resetPasswordFunctionArn: resetPassword.function.functionArn,
-      confirmationQueueUrl: confirmations.queueUrl,
-      targetMinutes: restoreTargetMinutes,
-      warmingMinutes: restoreTargetMinutes * WARMING_SHARE,
+    new CfnOutput(this, 'StateMachine', {
+      description: `Recovers the instance of the ${access.name} database: start an execution`,
+      value: this.stateMachine.stateMachineArn,
     });
-    this.stateMachine = new StateMachine(this, 'Workflow', {
-      stateMachineName: recoveryWorkflowName(props.environmentName, access.name),
-      role,
-      definitionBody: DefinitionBody.fromString(Stack.of(this).toJsonString(definition)),
-      // A restore that hangs, and a day in which nobody confirms.
-      timeout: Duration.days(2),
-      tracingEnabled: true,
-      logs: {
-        destination: new LogGroup(this, 'Log', {
-          retention: RetentionDays.ONE_YEAR,
-          encryptionKey: props.logKey,
-          removalPolicy: removalPolicyOf(settings.removalProtection),
-        }),
-        level: LogLevel.ALL,
-        // Without what passes between the states: it holds the token that confirms the cut-over.
-        includeExecutionData: false,
-      },
-    });
-    this.acknowledge(role, instance);
-  }
-
-  private acknowledge(role: Role, { settings, proxyName }: RecoverableInstance): void {
-    acknowledge(this.stateMachine, {
-      cfnLint: ['W3005'],
-      reason:
-        'The framework writes down the role beside its policy, of which the workflow depends on both: implied, and harmless',
-    });
-    acknowledgeOwnPolicy(role);
-    acknowledgeWildcards(
-      role,
-      {
-        resources: ['*'],
-        reason: 'Traces have no resource, nor has the delivery of the log of a workflow',
-      },
-      {
-        resources: this.otherInstances(settings),
-        reason: 'Recovered instances and former ones get a random suffix at run time; the prefix holds them apart',
-      },
-      {
-        resources: [this.arn('og', 'default:postgres-*'), this.arn('snapshot', '*')],
-        reason: 'RDS names default option groups and automated snapshots; which snapshot is the choice of the operator',
-      },
-    );
-    if (proxyName === undefined) return;
-    acknowledgeWildcards(role, {
-      resources: [this.arn('db-proxy', '*'), this.arn('target-group', '*')],
-      reason: 'ARNs of proxies and target groups hold ids that RDS makes up',
+    new CfnOutput(this, 'ConfirmationQueue', {
+      description: `Questions of the recovery of the ${access.name} database, with their task tokens`,
+      value: this.confirmations.queueUrl,
     });
   }
 
-  /** Names of instances that the workflow makes, or sets aside. */
-  private otherInstances({ instanceIdentifier }: InstanceSettings): string[] {
-    return ['recovered', 'before'].map((kind) => this.arn('db', `${instanceIdentifier}-${kind}-*`));
+  private shared({
+    logKey,
+    instance,
+  }: InstanceRecoveryProps): Pick<RecoveryWorkflowProps, 'logKey' | 'removalProtection'> {
+    return { logKey, removalProtection: instance.settings.removalProtection };
   }
 
-  private arn(resource: string, resourceName: string, service = 'rds'): string {
-    return Stack.of(this).formatArn({ service, resource, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+  /** The functions, and the reminder. Exactly these: the framework's grant would allow every version of them. */
+  private grantCalls({ role }: RecoveryWorkflow, props: InstanceRecoveryProps, reminder: StateMachine): void {
+    const functions = [props.verify, props.warm, props.resetPassword.function].map(({ functionArn }) => functionArn);
+    role.addToPolicy(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [...new Set(functions)] }));
+    role.addToPolicy(
+      new PolicyStatement({ actions: ['states:StartExecution'], resources: [reminder.stateMachineArn] }),
+    );
   }
 
-  private grantRecovery(role: Role, { access, settings, proxyName }: RecoverableInstance): void {
-    const { instanceIdentifier } = settings;
-    const present = this.arn('db', instanceIdentifier);
-    const others = this.otherInstances(settings);
-    const groups = [
-      this.arn('subgrp', settings.subnetGroupName),
-      this.arn('pg', settings.parameterGroupName),
-      this.arn('og', 'default:postgres-*'),
-    ];
-    role.addToPolicy(
-      new PolicyStatement({
-        actions: ['rds:RestoreDBInstanceToPointInTime', 'rds:RestoreDBInstanceFromDBSnapshot', 'rds:AddTagsToResource'],
-        // Which snapshot or recovery point is the operator's choice, and AWS makes up their names.
-        resources: [present, ...others, ...groups, this.arn('snapshot', '*')],
-      }),
+  /** Reports, week by week, the instances that a recovery leaves behind. */
+  private reminder(props: InstanceRecoveryProps, arns: RecoveryArns): StateMachine {
+    const { environmentName, instance } = props;
+    const database = instance.access.name;
+    const workflow = new RecoveryWorkflow(this, 'Reminder', {
+      ...this.shared(props),
+      stateMachineName: `BillingOps-${environmentName}-recovery-leftovers-${database}`,
+      description: `Reports instances that a recovery of the ${database} database left behind`,
+    });
+    workflow.role.addToPolicy(
+      new PolicyStatement({ actions: ['rds:DescribeDBInstances'], resources: [arns.recovered, arns.former] }),
     );
-    role.addToPolicy(
-      new PolicyStatement({
-        actions: ['rds:ModifyDBInstance', 'rds:DescribeDBInstances'],
-        resources: [present, ...others, ...groups],
-      }),
-    );
-    role.addToPolicy(new PolicyStatement({ actions: ['iam:PassRole'], resources: [settings.monitoringRoleArn] }));
-    if (access.secretKey) {
-      // RDS goes on using the key of the storage and of the insights by a grant that the caller makes it.
-      grantKeyToService(role, access.secretKey);
-    }
-    if (proxyName === undefined) return;
-    role.addToPolicy(
-      new PolicyStatement({
-        actions: ['rds:RegisterDBProxyTargets', 'rds:DeregisterDBProxyTargets'],
-        // ARNs of proxies and target groups hold ids that RDS makes up.
-        resources: [present, this.arn('db-proxy', '*'), this.arn('target-group', '*')],
-      }),
-    );
+    workflow.role.addToPolicy(new PolicyStatement({ actions: ['events:PutEvents'], resources: [arns.defaultBus] }));
+    acknowledgeWildcards(workflow.role, {
+      resources: [arns.recovered, arns.former],
+      reason: 'Recovered instances and former ones get a random suffix at run time; they are only looked at',
+    });
+    return workflow.define(reminderDefinition({ environmentName, database }));
+  }
+
+  private confirmationQueue({ environmentName, instance }: InstanceRecoveryProps): Queue {
+    const database = instance.access.name;
+    const queue = operationalQueue(this, 'Confirmations', {
+      retention: Duration.hours(RECOVERY_POLICY.confirmationHours),
+      endsHere: 'Holds a question to a person, which is void once the time to confirm is over',
+    });
+    const rule = new Rule(this, 'ConfirmationRequested', {
+      description: `Keeps the questions of the recovery of the ${database} database`,
+      eventPattern: {
+        source: [RECOVERY_EVENT_SOURCE],
+        detailType: [RECOVERY_EVENTS.confirmationRequested, RECOVERY_EVENTS.nameRequested],
+        detail: { environment: [environmentName], database: [database] },
+      },
+    });
+    acknowledge(rule, {
+      nag: ['Serverless-EventBusDLQ'],
+      reason: 'EventBridge retries for 24 h, after which the question is void; the critical topic gets it as well',
+    });
+    rule.addTarget(new SqsQueue(queue));
+    return queue;
   }
 }
 
-/** What the operator starts, and what is watched. */
+/** Name of the workflow that an operator starts, and that is watched. */
 export function recoveryWorkflowName(environmentName: string, database: DatabaseAccess['name']): string {
   return `BillingOps-${environmentName}-recover-${database}`;
+}
+
+/** ARN of that workflow, for a stack that only knows its name. */
+export function recoveryWorkflowArn(stack: Stack, environmentName: string, database: DatabaseAccess['name']): string {
+  return stack.formatArn({
+    service: 'states',
+    resource: 'stateMachine',
+    resourceName: recoveryWorkflowName(environmentName, database),
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
 }

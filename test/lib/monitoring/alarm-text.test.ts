@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { App, Stack } from 'aws-cdk-lib';
 import type { AlarmDefinition } from '../../../lib/config/alarms/alarm-definition';
 import { alarmsOf } from '../../../lib/config/alarms/alarms';
 import { defineEnvironment } from '../../../lib/config/environment-schema';
 import { deployedEnvironment } from '../../../lib/config/environments';
 import { alarmText, type TextContext } from '../../../lib/monitoring/alarm-text';
-import { failureEvents } from '../../../lib/monitoring/failure-events';
+import { FAILURE_EVENTS } from '../../../lib/monitoring/failure-events';
+import { RECOVERY_ANCHORS } from '../../../lib/monitoring/recovery-notifications';
 import { resourcesOf, templatesOf } from '../support';
 import { alarmsOfTemplate, textOf } from './alarm-support';
 
@@ -64,9 +64,10 @@ describe.each(['production', 'dev', 'local'])('in %s', (environment) => {
 });
 
 test('the message about each failure that AWS reports links to its runbook heading and to a page of the console', () => {
-  const rules = Object.values(resourcesOf(templatesOf('production').monitoring, 'AWS::Events::Rule'));
-  expect(rules.length).toBeGreaterThan(5);
-  for (const { Properties } of rules) {
+  const rules = Object.entries(resourcesOf(templatesOf('production').monitoring, 'AWS::Events::Rule'));
+  const failures = rules.filter(([id]) => id.startsWith('FailureEvents'));
+  expect(failures.length).toBeGreaterThan(5);
+  for (const [, { Properties }] of failures) {
     const [{ Input: input } = { Input: '' }] = Properties.Targets as { Input: string }[];
     const text = JSON.parse(input) as string;
     expect(text.split('\n')[0]).toMatch(/ \(production, critical\)\.$/);
@@ -75,8 +76,10 @@ test('the message about each failure that AWS reports links to its runbook headi
 });
 
 test('the runbook has one heading for each alarm and each reported failure, each with its four steps', () => {
-  const stack = new Stack(new App());
-  const linked = [...alarmsOf(production), ...failureEvents(stack, 'production')].map((alert) => alert.runbookAnchor);
+  const linked = [
+    ...[...alarmsOf(production), ...FAILURE_EVENTS].map(({ runbookAnchor }) => runbookAnchor),
+    ...RECOVERY_ANCHORS,
+  ];
   expect(ANCHORS.toSorted()).toEqual([...new Set(linked)].toSorted());
   for (const section of SECTIONS) {
     for (const step of ['**Meaning.**', '**Investigate.**', '**Resolve.**', '**Verify.**']) {

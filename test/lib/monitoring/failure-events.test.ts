@@ -1,12 +1,13 @@
-import { DATABASE_NAMES } from '../../../core/contract';
 import { resourceLike, resourcesOf, templatesOf } from '../support';
 import { topicOf } from './alarm-support';
 
 const { monitoring } = templatesOf('production');
-const rules = Object.values(resourcesOf(monitoring, 'AWS::Events::Rule')).map(({ Properties }) => Properties);
+const rules = Object.entries(resourcesOf(monitoring, 'AWS::Events::Rule')).flatMap(([id, { Properties }]) =>
+  id.startsWith('FailureEvents') ? [Properties] : [],
+);
 
-test('failed backup, copy and restore jobs, instances, exports, rotations and recoveries go to the critical topic, by a role', () => {
-  expect(rules).toHaveLength(7);
+test('failed backup, copy and restore jobs, instances, exports and rotations go to the critical topic, by a role', () => {
+  expect(rules).toHaveLength(6);
   for (const { Targets } of rules) {
     expect(Targets).toEqual([
       expect.objectContaining({ Arn: topicOf('production', 'critical'), RoleArn: expect.anything() }),
@@ -26,11 +27,4 @@ test('a failed rotation is matched as Secrets Manager sends it', () => {
     'detail-type': ['AWS Service Event via CloudTrail'],
     detail: { eventSource: ['secretsmanager.amazonaws.com'], eventName: ['RotationFailed'] },
   });
-});
-
-test('a failed recovery is matched for the workflows of the environment', () => {
-  const recovery = JSON.stringify(
-    rules.find(({ EventPattern }) => JSON.stringify(EventPattern).includes('aws.states')),
-  );
-  for (const database of DATABASE_NAMES) expect(recovery).toContain(`BillingOps-production-recover-${database}`);
 });

@@ -1,310 +1,241 @@
-import { recoveryDefinition } from '../../../lib/operations/recovery/instance-recovery-definition';
-import type { State } from '../../../lib/operations/recovery/instance-recovery-states';
-import { resourceLike, resourcesOf, templatesOf } from '../support';
+import { DATABASE_NAMES } from '../../../core/contract';
+import { BACKUP_POLICIES } from '../../../lib/config/policies';
+import { DAY, HOUR, MINUTE } from '../../support/states/clock';
+import type { Execution } from '../../support/states/interpreter';
+import { RecoveryWorld } from '../../support/states/recovery-world';
 
-const INSTANCE = 'billing-operations-production-billing';
-const settings = {
-  instanceIdentifier: INSTANCE,
-  subnetGroupName: 'subnets',
-  parameterGroupName: 'parameters',
-  instanceClass: 'db.m7g.large',
-  networkType: 'IPV4',
-  engineLifecycleSupport: 'open-source-rds-extended-support-disabled',
-  monitoringRoleArn: 'arn:aws:iam::333333333333:role/monitoring',
-  monitoringSeconds: 60,
-  multiAz: true,
-  maximumStorageGiB: 1000,
-  logExports: ['postgresql', 'upgrade'],
-  certificateAuthority: 'rds-ca-rsa2048-g1',
-  insightsMode: 'standard',
-  insightsDays: 7,
-  insightsKeyArn: 'arn:aws:kms:eu-central-1:333333333333:key/billing',
-  pointInTimeDays: 35,
-  automatedBackupWindow: '03:00-03:30',
-  maintenanceWindow: 'Sun:09:00-Sun:09:30',
-  removalProtection: true,
-};
-const props = {
-  database: 'billing',
-  settings,
-  securityGroupId: 'sg-0000000b',
-  proxyName: 'proxy',
-  warmFunctionArn: 'warm',
-  verifyFunctionArn: 'verify',
-  resetPasswordFunctionArn: 'reset-password',
-  confirmationQueueUrl: 'queue',
-  targetMinutes: 60,
-  warmingMinutes: 30,
-} as const;
-const { States: states, StartAt } = recoveryDefinition(props);
-
-const stateOf = (name: string): State => states[name] ?? {};
-const argumentsOf = (name: string) => stateOf(name).Arguments as Record<string, unknown>;
-
-function followersOf(name: string): string[] {
-  const {
-    Next,
-    Default,
-    Choices = [],
-    Catch = [],
-  } = stateOf(name) as {
-    Next?: string;
-    Default?: string;
-    Choices?: { Next: string }[];
-    Catch?: { Next: string }[];
-  };
-  return [Next, Default, ...Choices.map((choice) => choice.Next), ...Catch.map((caught) => caught.Next)].filter(
-    (next) => next !== undefined,
+/** Names of the states that were entered, without repetitions and without the steps of waits. */
+const pathOf = ({ states }: Execution) => [...new Set(states.filter((name) => !name.includes(': ')))];
+const actionsOf = ({ rds }: RecoveryWorld) => rds.calls.map(({ action }) => action);
+/** Calls that change the instance in use, or the proxy. */
+const touching = ({ rds, id }: RecoveryWorld) =>
+  rds.calls.filter(
+    ({ action, arguments: given }) =>
+      /ProxyTargets$/.test(action) || (action === 'modifyDBInstance' && given.DbInstanceIdentifier === id),
   );
-}
 
-/** States that a run can get to, when it can pass through all but one. */
-function reachable(without?: string): Set<string> {
-  const reached = new Set([String(StartAt)]);
-  for (const name of reached) {
-    if (name === without) continue;
-    for (const next of followersOf(name)) reached.add(next);
-  }
-  return reached;
-}
+describe.each(DATABASE_NAMES)('a recovery of %s', (database) => {
+  const target = BACKUP_POLICIES[database].restoreTargetMinutes;
 
-test('every state is reached, leads to one that exists, or ends', () => {
-  expect([...reachable()].toSorted()).toEqual(Object.keys(states).toSorted());
-  const ends = Object.keys(states).filter((name) => followersOf(name).length === 0);
-  expect(ends.map((name) => stateOf(name).Type)).toEqual(['Succeed', 'Fail', 'Fail', 'Fail']);
-});
-
-const RESTORED = {
-  DbInstanceClass: 'db.m7g.large',
-  EngineLifecycleSupport: 'open-source-rds-extended-support-disabled',
-  NetworkType: 'IPV4',
-  Port: 5432,
-  DbSubnetGroupName: 'subnets',
-  VpcSecurityGroupIds: ['sg-0000000b'],
-  DbParameterGroupName: 'parameters',
-  MultiAZ: true,
-  PubliclyAccessible: false,
-  DeletionProtection: true,
-  EnableIAMDatabaseAuthentication: true,
-  CopyTagsToSnapshot: true,
-  AutoMinorVersionUpgrade: true,
-  StorageType: 'gp3',
-  EnableCloudwatchLogsExports: ['postgresql', 'upgrade'],
-  CaCertificateIdentifier: 'rds-ca-rsa2048-g1',
-};
-const RECOVERED = '{% $recovered %}';
-const FORMER = '{% $former %}';
-const PROXY_TARGET = { DbProxyName: 'proxy', TargetGroupName: 'default', DbInstanceIdentifiers: [INSTANCE] };
-
-/** Every call of RDS that the workflow makes, whole: what is missing here is not called. */
-const RDS_CALLS: Readonly<Record<string, readonly [string, Record<string, unknown>]>> = {
-  'Restore from snapshot': [
-    'restoreDBInstanceFromDBSnapshot',
-    { ...RESTORED, DbSnapshotIdentifier: '{% $states.input.snapshotArn %}', DbInstanceIdentifier: RECOVERED },
-  ],
-  'Restore to time': [
-    'restoreDBInstanceToPointInTime',
-    {
-      ...RESTORED,
-      SourceDBInstanceIdentifier: INSTANCE,
-      TargetDBInstanceIdentifier: RECOVERED,
-      RestoreTime: '{% $states.input.restoreTime %}',
-    },
-  ],
-  'Restore to latest': [
-    'restoreDBInstanceToPointInTime',
-    {
-      ...RESTORED,
-      SourceDBInstanceIdentifier: INSTANCE,
-      TargetDBInstanceIdentifier: RECOVERED,
-      UseLatestRestorableTime: true,
-    },
-  ],
-  'Restored: look': ['describeDBInstances', { DbInstanceIdentifier: RECOVERED }],
-  Configure: [
-    'modifyDBInstance',
-    {
-      DbInstanceIdentifier: RECOVERED,
-      BackupRetentionPeriod: 35,
-      PreferredBackupWindow: '03:00-03:30',
-      PreferredMaintenanceWindow: 'Sun:09:00-Sun:09:30',
-      MaxAllocatedStorage: 1000,
-      MonitoringInterval: 60,
-      MonitoringRoleArn: 'arn:aws:iam::333333333333:role/monitoring',
-      DatabaseInsightsMode: 'standard',
-      EnablePerformanceInsights: true,
-      PerformanceInsightsKMSKeyId: 'arn:aws:kms:eu-central-1:333333333333:key/billing',
-      PerformanceInsightsRetentionPeriod: 7,
-      ApplyImmediately: true,
-    },
-  ],
-  'Configured: look': ['describeDBInstances', { DbInstanceIdentifier: RECOVERED }],
-  'Password reset: look': ['describeDBInstances', { DbInstanceIdentifier: RECOVERED }],
-  'Take from proxy': ['deregisterDBProxyTargets', PROXY_TARGET],
-  'Set aside': [
-    'modifyDBInstance',
-    { DbInstanceIdentifier: INSTANCE, NewDBInstanceIdentifier: FORMER, ApplyImmediately: true },
-  ],
-  'Aside: look': ['describeDBInstances', { DbInstanceIdentifier: FORMER }],
-  'Take its place': [
-    'modifyDBInstance',
-    { DbInstanceIdentifier: RECOVERED, NewDBInstanceIdentifier: INSTANCE, ApplyImmediately: true },
-  ],
-  'In place: look': ['describeDBInstances', { DbInstanceIdentifier: INSTANCE }],
-  'Give to proxy': ['registerDBProxyTargets', PROXY_TARGET],
-};
-
-test('RDS is called for exactly this, with exactly these arguments', () => {
-  const calls = Object.entries(states).flatMap(([name, state]) => {
-    const action = /^arn:aws:states:::aws-sdk:rds:(\w+)$/.exec(String(state.Resource))?.[1];
-    return action === undefined ? [] : [[name, [action, state.Arguments]] as const];
+  test('replaces the instance in use by one of the latest moment, and keeps the former one', async () => {
+    const world = RecoveryWorld.inUse(database);
+    const execution = await world.recover();
+    expect(execution).toMatchObject({
+      status: 'SUCCEEDED',
+      output: { instance: world.id, targetMinutes: target, warming: { done: true }, verification: { sound: true } },
+    });
+    const { former } = execution.output as { former: string };
+    expect(world.rds.find(world.id).data).toBe('live data at the latest time');
+    expect(world.rds.find(former).data).toBe('live data');
+    expect(world.rds.identifiers).toEqual([world.id, former].toSorted());
   });
-  expect(Object.fromEntries(calls)).toEqual(RDS_CALLS);
+
+  test('ends within the restore target, renames and five minutes to confirm included', async () => {
+    const world = RecoveryWorld.inUse(database);
+    const { output } = await world.recover();
+    const { minutesToTraffic } = output as { minutesToTraffic: number };
+    const [{ minutesToTraffic: expected } = {}] = world.eventsOf('confirmationRequested');
+    expect(minutesToTraffic).toBeLessThan(target);
+    // What the operator was shown, plus five minutes to decide; a rename takes ten minutes at most.
+    expect(minutesToTraffic).toBeGreaterThanOrEqual(Number(expected) + 2);
+    expect(minutesToTraffic).toBeLessThanOrEqual(Number(expected) + 5 + 2);
+  });
+
+  test.each([
+    ['to a second', { restoreTime: '2026-11-21T06:00:07Z' }, 'live data at 2026-11-21T06:00:07Z'],
+    [
+      'from a recovery point',
+      { snapshotArn: 'arn:aws:rds:eu-central-1:333333333333:snapshot:awsbackup:job-1' },
+      'snapshot arn:aws:rds:eu-central-1:333333333333:snapshot:awsbackup:job-1',
+    ],
+  ])('restores %s', async (_, input, data) => {
+    const world = RecoveryWorld.inUse(database);
+    expect(await world.recover(input)).toMatchObject({ status: 'SUCCEEDED' });
+    expect(world.rds.find(world.id).data).toBe(data);
+  });
+
+  test('restores a deleted instance from the backups that RDS kept of it, by the id of its resource', async () => {
+    const world = new RecoveryWorld(database);
+    // Two instances of that name were deleted: the one that was in use last counts.
+    world.rds.add(world.id, 'older');
+    world.rds.delete(world.id, { keepBackups: true });
+    world.clock.advance(DAY);
+    world.rds.add(world.id, 'newer');
+    world.rds.delete(world.id, { keepBackups: true });
+    const execution = await world.recover({ restoreTime: '2026-11-22T06:00:00Z' });
+    expect(execution).toMatchObject({ status: 'SUCCEEDED' });
+    expect(pathOf(execution)).toContain('Restore the deleted instance to a time');
+    expect(world.rds.calls).toContainEqual(
+      expect.objectContaining({
+        action: 'restoreDBInstanceToPointInTime',
+        arguments: expect.objectContaining({ SourceDbiResourceId: 'db-0002' }) as object,
+      }),
+    );
+    expect(world.rds.find(world.id).data).toBe('newer at 2026-11-22T06:00:00Z');
+  });
+
+  test('restores a deleted instance to its latest time, and needs nothing of the deleted one to cut over', async () => {
+    const world = RecoveryWorld.inUse(database);
+    world.rds.delete(world.id, { keepBackups: true });
+    expect(await world.recover()).toMatchObject({ status: 'SUCCEEDED' });
+    expect(world.rds.identifiers).toEqual([world.id]);
+    if (database === 'billing') expect(world.rds.servedByProxy).toBe('live data at the latest time');
+  });
+
+  test('says what to restore from when a deleted instance has no backups left', async () => {
+    const world = RecoveryWorld.inUse(database);
+    world.rds.delete(world.id, { keepBackups: false });
+    const execution = await world.recover();
+    expect(execution).toMatchObject({ status: 'FAILED', error: 'NothingToRestoreFrom' });
+    expect(execution.cause).toMatch(/Start the workflow again with snapshotArn: the newest recovery point/);
+  });
+
+  test('sets a storage limit that RDS accepts when autoscaling has grown the disk past ours', async () => {
+    const world = RecoveryWorld.inUse(database);
+    world.rds.restoredGiB = 9000;
+    expect(await world.recover()).toMatchObject({ status: 'SUCCEEDED' });
+    expect(world.rds.find(world.id).maximumGiB).toBe(9900);
+  });
 });
 
-test('a call that RDS refuses for a moment is repeated, and a restore is never begun twice', () => {
-  for (const name of Object.keys(RDS_CALLS)) {
-    expect([name, stateOf(name).Retry !== undefined]).toEqual([name, !name.startsWith('Restore ')]);
-  }
+describe('a request', () => {
+  test.each([
+    ['a misspelt key', { restoretime: '2026-11-21T06:00:00Z' }, /unknown input restoretime/],
+    ['a key for another workflow', { dryRun: true }, /expected nothing, or one of restoreTime, snapshotArn/],
+    ['two sources', { restoreTime: '2026-11-21T06:00:00Z', snapshotArn: 'arn' }, /only one of/],
+    ['a time in another form', { restoreTime: '21 November' }, /restoreTime must be a time in UTC/],
+    ['a time that is a number', { restoreTime: 5 }, /restoreTime must be a time in UTC/],
+    ['a snapshot of another account', { snapshotArn: 'arn:aws:rds:eu-central-1:1:snapshot:x' }, /must begin with/],
+    ['an instance that is not ours', { recoveredInstance: 'billing' }, /must be an instance that this workflow made/],
+  ])('with %s is refused before anything is made', async (_, input, cause) => {
+    const world = RecoveryWorld.inUse('billing');
+    const execution = await world.recover(input);
+    expect(execution).toMatchObject({ status: 'FAILED', error: 'RequestRefused' });
+    expect(execution.cause).toMatch(cause);
+    expect(new Set(actionsOf(world))).toEqual(new Set(['describeDBInstances']));
+    expect(world.logGroups.size).toBe(0);
+  });
 });
 
-describe('warming', () => {
-  const choicesOf = (name: string) => stateOf(name).Choices as { Condition: string; Next: string }[];
-
-  test('goes on where the call before stopped, until everything is read or its time is up', () => {
-    expect(argumentsOf('Warm')).toEqual({
-      FunctionName: 'warm',
-      Payload: {
-        database: 'billing',
-        host: '{% $host %}',
-        continueFrom: '{% $warmed.continueFrom %}',
-        stopAtMs: '{% $warmUntil %}',
+describe('while RDS works', () => {
+  test.each([
+    'creating',
+    'backing-up',
+    'modifying',
+    'configuring-enhanced-monitoring',
+    'configuring-log-exports',
+    'maintenance',
+    'rebooting',
+    'resetting-master-credentials',
+    'upgrading',
+  ])('the status %s is waited for', async (status) => {
+    const world = RecoveryWorld.inUse('billing');
+    const execution = await world.recover(
+      {},
+      {
+        abortAt: (state, visit) => {
+          if (state === 'Wait until restored' && visit === 1) {
+            world.rds.find(world.recovered).plan([0, status, status !== 'creating'], [1200, 'available']);
+          }
+          return false;
+        },
       },
-    });
-    expect(stateOf('Begin warming').Assign).toMatchObject({
-      warmUntil: '{% $millis() + 1800000 %}',
-      warmed: { done: false, continueFrom: null },
-    });
-    expect(stateOf('Warm').Assign).toMatchObject({
-      warmed: { continueFrom: '{% $states.result.Payload.continueFrom %}' },
-    });
-    expect(choicesOf('Warm enough?')[1]).toEqual({
-      Condition: '{% $warmed.done = false and $millis() < $warmUntil %}',
-      Next: 'Warm',
-    });
-    expect(stateOf('Warm enough?').Default).toBe('Verify');
+    );
+    expect(execution).toMatchObject({ status: 'SUCCEEDED' });
+    expect((execution.output as { minutesToTraffic: number }).minutesToTraffic).toBeGreaterThan(30.5);
   });
 
-  test('that fails delays nothing: the database is verified all the same', () => {
-    expect(stateOf('Warm').Catch).toEqual([expect.objectContaining({ ErrorEquals: ['States.ALL'], Next: 'Verify' })]);
-    expect(stateOf('Warm').Retry).toBeDefined();
+  test.each(['available', 'storage-optimization', 'storage-initialization'])(
+    'an instance that is %s is worked with at once',
+    async (status) => {
+      const world = RecoveryWorld.inUse('billing');
+      world.rds.restoresEndAs = status;
+      const { status: outcome, output } = await world.recover();
+      expect([outcome, (output as { minutesToTraffic: number }).minutesToTraffic]).toEqual(['SUCCEEDED', 30.5]);
+    },
+  );
+
+  test.each([
+    'failed',
+    'restore-error',
+    'incompatible-restore',
+    'incompatible-network',
+    'incompatible-parameters',
+    'incompatible-option-group',
+    'storage-full',
+    'inaccessible-encryption-credentials',
+    'inaccessible-encryption-credentials-recoverable',
+    'insufficient-capacity',
+    'stopped',
+    'deleting',
+    'a-status-of-tomorrow',
+  ])('the status %s ends the recovery at once', async (status) => {
+    const world = RecoveryWorld.inUse('billing');
+    world.rds.restoresEndAs = status;
+    const execution = await world.recover();
+    expect(execution).toMatchObject({ status: 'FAILED', error: 'InstanceUnusable' });
+    expect(execution.endedAtMs - execution.startedAtMs).toBeLessThan(15 * MINUTE);
+    expect(execution.cause).toContain(`${world.recovered} is ${status}`);
+    expect(touching(world)).toEqual([]);
   });
 
-  test('that finds a page which cannot be read ends the recovery', () => {
-    expect(choicesOf('Warm enough?')[0]).toEqual({
-      Condition: '{% $count($states.input.unreadable) > 0 %}',
-      Next: 'Unsound',
-    });
+  test.each(DATABASE_NAMES)('no wait for %s is longer than the restore target', async (database) => {
+    const world = RecoveryWorld.inUse(database);
+    world.rds.restoresEndAs = 'modifying';
+    const execution = await world.recover();
+    expect(execution).toMatchObject({ status: 'FAILED', error: 'InstanceLate' });
+    const minutes = (execution.endedAtMs - execution.startedAtMs) / MINUTE;
+    expect(Math.abs(minutes - BACKUP_POLICIES[database].restoreTargetMinutes)).toBeLessThan(2);
+    expect(execution.cause).toContain(`with the input recoveredInstance = ${world.recovered}`);
   });
 
-  test('is no part of the verification, and both are told to whoever confirms, with the time against the target', () => {
-    expect(argumentsOf('Verify')).toEqual({
-      FunctionName: 'verify',
-      Payload: { database: 'billing', host: '{% $host %}' },
-    });
-    expect(argumentsOf('Ask').MessageBody).toMatchObject({
-      verification: '{% $report %}',
-      warming: '{% $warmed %}',
-      minutes: '{% $round(($millis() - $toMillis($startedAt)) / 60000, 1) %}',
-      targetMinutes: 60,
-    });
-  });
-});
-
-test('the names of the recovered and of the former instance are ones that RDS takes', () => {
-  const { recovered, former } = stateOf('Name').Assign as Record<string, string>;
-  for (const expression of [recovered, former]) {
-    const prefix = /'(.*)'/.exec(expression ?? '')?.[1] ?? '';
-    expect(`${prefix}01234567`).toMatch(/^(?!.*--)[a-z][a-z0-9-]{0,62}$/);
-  }
-});
-
-describe('the instance in use', () => {
-  /** States that change it or its proxy, not the recovered one. */
-  const touching = Object.keys(states).filter((name) => {
-    const given = (stateOf(name).Arguments ?? {}) as Record<string, unknown>;
-    if (!/modifyDBInstance|ProxyTargets/.test(String(stateOf(name).Resource))) return false;
-    return given.DbInstanceIdentifier === INSTANCE || 'NewDBInstanceIdentifier' in given || 'DbProxyName' in given;
+  test.each([
+    ['describeDBInstances', 6],
+    ['restoreDBInstanceToPointInTime', 4],
+    ['modifyDBInstance', 4],
+  ])('throttling of %s is waited out', async (action, times) => {
+    const world = RecoveryWorld.inUse('billing');
+    world.rds.fail(action, 'Rds.RdsException', times);
+    expect(await world.recover()).toMatchObject({ status: 'SUCCEEDED' });
+    expect(actionsOf(world).filter((one) => one.startsWith('restore')).length).toBe(
+      action.startsWith('restore') ? times + 1 : 1,
+    );
   });
 
-  test('is not touched without a confirmation', () => {
-    expect(touching).toEqual(['Take from proxy', 'Set aside', 'Take its place', 'Give to proxy']);
-    const before = reachable('Confirmed?');
-    expect(touching.filter((name) => before.has(name))).toEqual([]);
+  test('a restore whose answer is lost is not begun twice', async () => {
+    const world = RecoveryWorld.inUse('billing');
+    world.rds.losesAnswer = true;
+    expect(await world.recover()).toMatchObject({ status: 'SUCCEEDED' });
+    expect(world.rds.identifiers).toHaveLength(2);
   });
 
-  test('is not touched before the recovered one was proven sound', () => {
-    const before = reachable('Sound?');
-    expect(touching.filter((name) => before.has(name))).toEqual([]);
-    expect(before.has('Ask')).toBe(false);
-  });
-
-  test('is confirmed by typing its identifier; anything else asks again', () => {
-    const { Choices, Default } = stateOf('Confirmed?') as { Choices: { Condition: string }[]; Default: string };
-    expect(Choices.map(({ Condition }) => Condition)).toEqual([`{% $states.input.confirm = '${INSTANCE}' %}`]);
-    expect(Default).toBe('Ask');
-    expect(argumentsOf('Ask').MessageBody).toMatchObject({ confirmWith: INSTANCE });
-  });
-
-  test('is kept under another name, and never deleted', () => {
-    expect(argumentsOf('Set aside')).toMatchObject({
-      DbInstanceIdentifier: INSTANCE,
-      NewDBInstanceIdentifier: '{% $former %}',
-    });
-    expect(JSON.stringify(states)).not.toMatch(/deleteDBInstance/i);
-  });
-});
-
-test('a database without a proxy is recovered without one', () => {
-  const without = recoveryDefinition({ ...props, proxyName: undefined });
-  expect(JSON.stringify(without)).not.toContain('Proxy');
-  expect(Object.keys(without.States)).toHaveLength(Object.keys(states).length - 2);
-});
-
-test('the password goes through a function, and so never into the history of the workflow', () => {
-  expect(JSON.stringify(states)).not.toContain('"MasterUserPassword"');
-  expect(argumentsOf('Reset password')).toEqual({
-    FunctionName: 'reset-password',
-    Payload: { database: 'billing', instanceIdentifier: '{% $recovered %}', dryRun: false },
+  test('a call that is refused for good fails with what exists, what is safe and how to go on', async () => {
+    const world = RecoveryWorld.inUse('main');
+    world.rds.fail('modifyDBInstance', 'Rds.KmsKeyNotAccessibleException', 1);
+    const execution = await world.recover();
+    expect(execution).toMatchObject({ status: 'FAILED', error: 'Rds.KmsKeyNotAccessibleException' });
+    const { recovered } = world;
+    expect(execution.cause).toMatch(/^State: Configure the recovered instance\. Cause: Rds\.KmsKeyNotAccessible/);
+    expect(execution.cause).toContain(
+      `Exists now: ${world.id} is available; ${recovered} is available; ${world.id}-before-6b86b273 does not exist. ` +
+        `Safe: The instance in use was not touched. To go on: `,
+    );
+    expect(execution.cause).toContain('/docs/runbook.md#instance-recovery-failed');
+    expect(execution.cause).not.toMatch(/["\n]/);
   });
 });
 
-describe('in the template', () => {
-  const { operations } = templatesOf('production');
+test('an execution may take as long as all its waits together, and no longer', () => {
+  const { definition } = new RecoveryWorld('billing');
+  expect(definition.TimeoutSeconds).toBe((7 * HOUR + 2 * MINUTE + 2 * DAY) / 1000);
+  expect(new RecoveryWorld('main').definition.TimeoutSeconds).toBe((28 * HOUR + 20 * MINUTE + DAY) / 1000);
+});
 
-  test('there is one workflow for each database that the stack makes', () => {
-    const machines = Object.values(resourcesOf(operations, 'AWS::StepFunctions::StateMachine'));
-    expect(machines.map(({ Properties }) => Properties.StateMachineName)).toEqual([
-      'BillingOps-production-recover-billing',
-      'BillingOps-production-recover-main',
-    ]);
-    expect(Object.keys(resourcesOf(templatesOf('local').operations, 'AWS::StepFunctions::StateMachine'))).toEqual([]);
-  });
-
-  test('the workflow may change no instance of the other database', () => {
-    const policy = JSON.stringify(resourceLike(operations, 'AWS::IAM::Policy', 'MainRecoveryRole').Properties);
-    expect(policy).toContain('db:billing-operations-production-main');
-    expect(policy).not.toContain('production-billing');
-  });
-
-  test('the function that sets passwords may set those of recovered instances only', () => {
-    const policy = resourceLike(operations, 'AWS::IAM::Policy', 'ResetPassword').Properties;
-    const { Statement } = policy.PolicyDocument as { Statement: { Action: unknown; Resource: unknown }[] };
-    const modifying = Statement.filter(({ Action }) => [Action].flat().includes('rds:ModifyDBInstance'));
-    const resources = modifying.flatMap(({ Resource }) => Resource);
-    expect(resources).toHaveLength(2);
-    for (const resource of resources) {
-      expect(JSON.stringify(resource)).toMatch(/db:billing-operations-production-(billing|main)-recovered-\*/);
-    }
-  });
+test('the instances of a recovery log to groups that are encrypted and expire', async () => {
+  const world = RecoveryWorld.inUse('billing');
+  await world.recover();
+  const names = ['recovered-5feceb66', 'before-6b86b273'].flatMap((instance) =>
+    ['postgresql', 'upgrade'].map((log) => `/aws/rds/instance/${world.id}-${instance}/${log}`),
+  );
+  expect([...world.logGroups]).toEqual(names.map((name) => [name, 365]));
 });

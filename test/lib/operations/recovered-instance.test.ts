@@ -1,37 +1,16 @@
-import { BACKUP_POLICIES } from '../../../lib/config/policies';
-import type { State } from '../../../lib/operations/recovery/instance-recovery-states';
+import { DATABASE_NAMES } from '../../../core/contract';
+import type { Json } from '../../support/states/definition';
+import { DeployedValues, deployedDefinition } from '../../support/states/deployed-definition';
 import { resourceLike, templatesOf } from '../support';
 
-describe.each(['billing', 'main'] as const)('the %s instance that is recovered', (database) => {
-  const { data, operations } = templatesOf('production');
+describe.each(DATABASE_NAMES)('the %s instance that is recovered', (database) => {
+  const { data } = templatesOf('production');
   const title = database === 'billing' ? 'Billing' : 'Main';
-  const { Outputs, Resources } = data.toJSON() as {
-    Outputs: Record<string, { Value: unknown; Export?: { Name: string } }>;
-    Resources: Record<string, { Properties: Record<string, unknown> }>;
-  };
+  const values = new DeployedValues(templatesOf('production'));
+  const { States: states } = deployedDefinition(templatesOf('production'), `BillingOps-production-recover-${database}`);
+  const argumentsOf = (name: string) => states[name]?.Arguments as Readonly<Record<string, Json>>;
 
-  /** A value as both templates would write it: imports as what they import, groups by the names that they are given. */
-  function plain(value: unknown): unknown {
-    if (Array.isArray(value)) return value.map(plain);
-    const { 'Fn::ImportValue': imported, Ref } = (value ?? {}) as { 'Fn::ImportValue'?: string; Ref?: string };
-    if (imported !== undefined) {
-      return plain(Object.values(Outputs).find(({ Export }) => Export?.Name === imported)?.Value);
-    }
-    const group = Ref === undefined ? undefined : Resources[Ref]?.Properties;
-    return group?.DBSubnetGroupName ?? group?.DBParameterGroupName ?? value;
-  }
-
-  /** The workflow as it is deployed; what is known only then stands as JSON in its place. */
-  function deployed(): Record<string, State> {
-    const machine = resourceLike(operations, 'AWS::StepFunctions::StateMachine', `${title}Recovery`).Properties;
-    const pieces = (machine.DefinitionString as { 'Fn::Join': [string, unknown[]] })['Fn::Join'][1];
-    const text = pieces.map((piece) =>
-      typeof piece === 'string' ? piece : JSON.stringify(JSON.stringify(plain(piece))).slice(1, -1),
-    );
-    return (JSON.parse(text.join('')) as { States: Record<string, State> }).States;
-  }
-
-  /** Properties of the instance in the template, and the argument that gives a recovered instance the same. */
+  /** Properties of the instance in the template, and the argument that gives a recovered instance the same value. */
   const GIVEN_AGAIN: Readonly<Record<string, string>> = {
     AutoMinorVersionUpgrade: 'AutoMinorVersionUpgrade',
     BackupRetentionPeriod: 'BackupRetentionPeriod',
@@ -46,7 +25,6 @@ describe.each(['billing', 'main'] as const)('the %s instance that is recovered',
     EnableIAMDatabaseAuthentication: 'EnableIAMDatabaseAuthentication',
     EnablePerformanceInsights: 'EnablePerformanceInsights',
     EngineLifecycleSupport: 'EngineLifecycleSupport',
-    MaxAllocatedStorage: 'MaxAllocatedStorage',
     MonitoringInterval: 'MonitoringInterval',
     MonitoringRoleArn: 'MonitoringRoleArn',
     MultiAZ: 'MultiAZ',
@@ -64,42 +42,47 @@ describe.each(['billing', 'main'] as const)('the %s instance that is recovered',
   /** Properties that no argument gives again, each with the reason. */
   const NOT_GIVEN: Readonly<Record<string, string>> = {
     AllocatedStorage: 'a disk is restored in the size that it had',
-    AllowMajorVersionUpgrade: 'allows one change, is no setting of the instance',
-    ApplyImmediately: 'says when changes are made, is no setting of the instance',
-    DBInstanceIdentifier: 'is taken over at the cut-over',
+    AllowMajorVersionUpgrade: 'allows one change, and is no setting of the instance',
+    ApplyImmediately: 'says when changes are made, and is no setting of the instance',
+    DBInstanceIdentifier: 'is taken at the end of the cut-over',
     DBName: 'is in the backup',
-    DeleteAutomatedBackups: 'is said by whoever deletes an instance',
+    DeleteAutomatedBackups: 'is a parameter of the deletion',
     Engine: 'is in the backup',
     EngineVersion: 'is in the backup',
     KmsKeyId: 'a backup is restored with the key that it was made with',
-    MasterUserPassword: 'is set by the function, so that no history holds it',
+    MasterUserPassword: 'is set by a function, so that no history holds it',
     MasterUsername: 'is in the backup',
     StorageEncrypted: 'is in the backup',
   };
 
-  test('is given every setting again that the stack declares, unless there is a reason not to', () => {
+  test.each([
+    'Restore from a snapshot',
+    'Restore to a time',
+    'Restore to the latest time',
+    'Restore the deleted instance to a time',
+    'Restore the deleted instance to its latest time',
+  ])('is given every setting again that the stack declares by: %s', (restore) => {
     const declared = resourceLike(data, 'AWS::RDS::DBInstance', `${title}DatabaseInstance`).Properties;
-    const configured = deployed().Configure?.Arguments as Record<string, unknown>;
     const names = Object.keys(declared).filter((name) => name !== 'Tags' && !(name in NOT_GIVEN));
-    expect(names.toSorted()).toEqual(Object.keys(GIVEN_AGAIN).toSorted());
-    for (const restore of ['Restore from snapshot', 'Restore to time', 'Restore to latest']) {
-      const given = { ...(deployed()[restore]?.Arguments as Record<string, unknown>), ...configured };
-      for (const name of names) {
-        const expected = plain(declared[name]);
-        const actual = given[GIVEN_AGAIN[name] ?? ''];
-        // Numbers are text in some properties, and references stand as JSON.
-        const asText = (value: unknown) =>
-          [value].flat().map((one: unknown) => (typeof one === 'string' ? one : JSON.stringify(one)));
-        expect([restore, name, asText(actual)]).toEqual([restore, name, asText(expected)]);
-      }
+    expect(names.toSorted()).toEqual([...Object.keys(GIVEN_AGAIN), 'MaxAllocatedStorage'].toSorted());
+    const given = { ...argumentsOf(restore), ...argumentsOf('Configure the recovered instance') };
+    // Numbers are text in some properties.
+    const asText = (value: unknown) => [value].flat().map((one: unknown) => String(values.resolve(one)));
+    for (const [name, argument] of Object.entries(GIVEN_AGAIN)) {
+      expect([name, asText(given[argument])]).toEqual([name, asText(declared[name])]);
     }
+    // At least what the stack declares; more where autoscaling has made the disk larger.
+    expect(given.MaxAllocatedStorage).toContain(`$max([${String(declared.MaxAllocatedStorage)}, `);
   });
 
-  test('is warmed for half of its restore target at most', () => {
-    const { restoreTargetMinutes } = BACKUP_POLICIES[database];
-    expect(deployed()['Begin warming']?.Assign).toMatchObject({
-      warmUntil: `{% $millis() + ${restoreTargetMinutes * 30_000} %}`,
+  test('carries the tags of the environment, and names the recovery that made it', () => {
+    const tags = argumentsOf('Restore to a time').Tags as readonly { readonly Key: string; readonly Value: string }[];
+    expect(Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value]))).toEqual({
+      application: 'billing-operations',
+      environment: 'production',
+      database,
+      'recovered-as': '{% $recovered %}',
+      'recovered-by': '{% $states.context.Execution.Name %}',
     });
-    expect(deployed().Ask?.Arguments).toMatchObject({ MessageBody: { targetMinutes: restoreTargetMinutes } });
   });
 });

@@ -16,6 +16,7 @@ interface Justified {
 
 const OF_KEYS_OF_SECRETS = /^(StripeSecrets|BillingDatabase|MainDatabase)Key$/;
 const OF_RECOVERIES = /^(Billing|Main)RecoveryRoleDefaultPolicy$/;
+const OF_REMINDERS = /^(Billing|Main)RecoveryReminderRoleDefaultPolicy$/;
 const arn = (resource: string) => `arn:aws:rds:eu-central-1:<account>:${resource}`;
 const instances = (kind: string) =>
   ['billing', 'main'].map((name) => arn(`db:billing-operations-<env>-${name}-${kind}-*`));
@@ -63,7 +64,7 @@ const JUSTIFIED: readonly Justified[] = [
     why: 'in the policy of a key `*` is that key; CloudWatch, as it documents it, for alarms of this account',
   },
   {
-    of: /^FailureEventsRoleDefaultPolicy$/,
+    of: /^(FailureEvents|RecoveryNotifications)RoleDefaultPolicy$/,
     actions: ['kms:GenerateDataKey*'],
     resources: ['<AlertsKey>'],
     why: 'SNS requires it of publishers to an encrypted topic; the framework grants it for one key',
@@ -95,7 +96,7 @@ const JUSTIFIED: readonly Justified[] = [
     why: 'Lambda needs these on all resources to attach a function to a network; the code of the function is denied them',
   },
   {
-    of: OF_RECOVERIES,
+    of: /^(Billing|Main)Recovery(Reminder)?RoleDefaultPolicy$/,
     actions: [
       'logs:CreateLogDelivery',
       'logs:DeleteLogDelivery',
@@ -173,9 +174,21 @@ const JUSTIFIED: readonly Justified[] = [
   },
   {
     of: OF_RECOVERIES,
-    actions: ['rds:AddTagsToResource', 'rds:RestoreDBInstanceFromDBSnapshot', 'rds:RestoreDBInstanceToPointInTime'],
-    resources: [...instances('recovered'), ...instances('before'), arn('og:default:postgres-*'), arn('snapshot:*')],
-    why: 'names of recovered and former instances have a random part; the operator chooses the snapshot',
+    actions: ['rds:RestoreDBInstanceToPointInTime'],
+    resources: [...instances('recovered'), arn('og:default:postgres-*'), arn('auto-backup:*')],
+    why: 'names of recovered instances have a random part; RDS generates the ids of the backups of a deleted instance',
+  },
+  {
+    of: OF_RECOVERIES,
+    actions: ['rds:RestoreDBInstanceFromDBSnapshot'],
+    resources: [...instances('recovered'), arn('og:default:postgres-*'), arn('snapshot:*')],
+    why: 'names of recovered instances have a random part; the operator chooses the snapshot',
+  },
+  {
+    of: OF_RECOVERIES,
+    actions: ['rds:AddTagsToResource'],
+    resources: instances('recovered'),
+    why: 'names of recovered instances have a random part',
   },
   {
     of: OF_RECOVERIES,
@@ -184,8 +197,37 @@ const JUSTIFIED: readonly Justified[] = [
     why: 'names of recovered and former instances have a random part, and names of default option groups a version',
   },
   {
+    of: OF_RECOVERIES,
+    actions: ['rds:DescribeDBInstanceAutomatedBackups'],
+    resources: [arn('auto-backup:*')],
+    why: 'RDS generates the ids of the backups of a deleted instance; they are only looked at',
+  },
+  {
+    of: OF_RECOVERIES,
+    actions: ['logs:CreateLogGroup', 'logs:PutRetentionPolicy', 'logs:TagResource'],
+    resources: ['billing', 'main'].flatMap((name) =>
+      ['recovered', 'before'].map(
+        (kind) =>
+          `arn:aws:logs:eu-central-1:<account>:log-group:/aws/rds/instance/billing-operations-<env>-${name}-${kind}-*`,
+      ),
+    ),
+    why: 'names of recovered and former instances have a random part, and so do those of their logs',
+  },
+  {
+    of: OF_REMINDERS,
+    actions: ['rds:DescribeDBInstances'],
+    resources: [...instances('recovered'), ...instances('before')],
+    why: 'names of recovered and former instances have a random part; they are only looked at',
+  },
+  {
     of: /^BillingRecoveryRoleDefaultPolicy$/,
     actions: ['rds:RegisterDBProxyTargets', 'rds:DeregisterDBProxyTargets'],
+    resources: [arn('db:billing-operations-<env>-billing-recovered-*'), arn('db-proxy:*'), arn('target-group:*')],
+    why: 'ARNs of proxies and target groups contain ids that RDS generates; names of recovered instances have a random part',
+  },
+  {
+    of: /^BillingRecoveryRoleDefaultPolicy$/,
+    actions: ['rds:DescribeDBProxyTargets'],
     resources: [arn('db-proxy:*'), arn('target-group:*')],
     why: 'ARNs of proxies and target groups contain ids that RDS generates',
   },

@@ -8,6 +8,15 @@ const EXPRESSION = /^\{%([\s\S]*)%\}$/;
 /** Most that one state may pass on, or one variable hold. */
 const MAXIMUM_BYTES = 256 * 1024;
 
+/** Expressions of loops are evaluated hundreds of times. */
+const known = new Map<string, jsonata.Expression>();
+
+function parsed(text: string): jsonata.Expression {
+  const expression = known.get(text) ?? jsonata(text);
+  known.set(text, expression);
+  return expression;
+}
+
 /** What expressions see besides the variables. */
 export interface Scope {
   readonly variables: JsonObject;
@@ -49,7 +58,7 @@ export class Expressions {
     let result: unknown;
     try {
       const bindings = { ...variables, states, ...this.functions() };
-      result = await jsonata(text).evaluate(undefined, bindings);
+      result = await parsed(text).evaluate(undefined, bindings);
     } catch (error) {
       const { message } = error as { message: string };
       throw new StatesError('States.QueryEvaluationError', `The expression '${text.trim()}' failed: ${message}`);

@@ -72,7 +72,9 @@ describe('the interpreter agrees with the examples of the developer guide:', () 
   test('a catcher sees the error, and a choice or a wait has none', async () => {
     const caught = await run(
       machine({
-        Call: task({ Catch: [{ ErrorEquals: ['States.ALL'], Assign: { e: '{% $states.errorOutput %}' }, Next: 'End' }] }),
+        Call: task({
+          Catch: [{ ErrorEquals: ['States.ALL'], Assign: { e: '{% $states.errorOutput %}' }, Next: 'End' }],
+        }),
         End: { Type: 'Succeed', Output: '{% $e %}' },
       }),
       { services: failing('Api.Broken') },

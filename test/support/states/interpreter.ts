@@ -177,8 +177,7 @@ class Interpreter {
     defaultOutput: Json,
   ): Promise<Step> {
     const assigned = await this.expressions.evaluate(fields.Assign ?? {}, scope);
-    const output =
-      fields.Output === undefined ? defaultOutput : await this.expressions.evaluate(fields.Output, scope);
+    const output = fields.Output === undefined ? defaultOutput : await this.expressions.evaluate(fields.Output, scope);
     assertFits(assigned, 'What a state assigns');
     assertFits(output, 'The output of a state');
     return { assigned: assigned as JsonObject, output, next: fields.Next };
@@ -204,7 +203,12 @@ class Interpreter {
     return until - this.options.clock.nowMs;
   }
 
-  private async runWithRetries(name: string, state: StateDefinition, input: Json, variables: JsonObject): Promise<Step> {
+  private async runWithRetries(
+    name: string,
+    state: StateDefinition,
+    input: Json,
+    variables: JsonObject,
+  ): Promise<Step> {
     const attempts = new Map<Retrier, number>();
     for (;;) {
       const states = { input, context: this.context(name) };

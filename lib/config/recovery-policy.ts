@@ -1,0 +1,32 @@
+/** What the recovery of an instance may take, and when it reports. The restore target itself is in the backup policy. */
+export const RECOVERY_POLICY = {
+  /** Between two looks at an instance. Shorter only costs calls; longer adds up over the eight waits of a recovery. */
+  pollSeconds: 30,
+  /** For which a cut-over can be confirmed. Longer leaves a copy that ages; shorter repeats a recovery overnight. */
+  confirmationHours: 24,
+  /**
+   * After which the recovered instance takes the name although nobody chose the moment. Until then backups, reconciliation
+   * and everything else that connects without the proxy stands still.
+   */
+  renameDelayHours: 24,
+  /**
+   * Share of the restore target that warming may take. More leaves too little for the restore itself and the verification;
+   * less hands over a database whose first queries wait for its disk.
+   */
+  warmingShare: 0.5,
+  /** Kept free for verifying: the longest run of the function. */
+  verificationMinutes: 15,
+  /** From a rename until the instance answers by its new name: "about 10 minutes", by the RDS user guide. */
+  renameMinutes: 10,
+  /** From registering a target until the proxy sends traffic to it. */
+  proxyMinutes: 2,
+  /** For which RDS may not know an instance yet that it was asked to make, or no longer by a former name. */
+  unknownMinutes: 3,
+  /** Between reminders of instances that a recovery left behind, which cost as much as the one in use. */
+  reminderDays: 7,
+} as const;
+
+/** Minutes from a confirmation to traffic: through the proxy at once, otherwise after both renames, one after the other. */
+export function cutOverMinutes(hasProxy: boolean): number {
+  return hasProxy ? RECOVERY_POLICY.proxyMinutes : 2 * RECOVERY_POLICY.renameMinutes;
+}

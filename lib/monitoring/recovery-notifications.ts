@@ -1,0 +1,155 @@
+import { Stack } from 'aws-cdk-lib';
+import { EventField, Rule, RuleTargetInput, type EventPattern } from 'aws-cdk-lib/aws-events';
+import { SnsTopic } from 'aws-cdk-lib/aws-events-targets';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import { DATABASE_NAMES } from '../../core/contract';
+import type { AlertDefinition, Severity } from '../config/alarms/alarm-definition';
+import { RECOVERY_POLICY } from '../config/recovery-policy';
+import { recoveryWorkflowArn } from '../operations/recovery/instance-recovery';
+import { RECOVERY_EVENTS, RECOVERY_EVENT_SOURCE, type RecoveryEvent } from '../operations/recovery/recovery-events';
+import { acknowledge } from '../policy/acknowledge';
+import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../policy/acknowledge-permissions';
+import { eventText, type TextContext } from './alarm-text';
+
+/** Headings in `docs/runbook.md` that the messages name. */
+export const RECOVERY_ANCHORS: readonly string[] = [
+  'instance-recovery-confirmation',
+  'instance-recovery-failed',
+  'instance-recovery-leftovers',
+];
+
+export interface RecoveryNotificationsProps {
+  readonly topics: Readonly<Record<Severity, ITopic>>;
+  /** What the messages link to. */
+  readonly context: TextContext;
+}
+
+/** One rule: which events, to which topic, and what the message says. */
+interface Notification extends Omit<AlertDefinition, 'consolePage'> {
+  /** Id of its rule. */
+  readonly id: string;
+  readonly severity: Severity;
+  readonly pattern: EventPattern;
+  /** What the rule is for. */
+  readonly description: string;
+}
+
+const detail = (name: string) => EventField.fromPath(`$.detail.${name}`);
+
+/** Sends what recoveries ask and report to the topics: the question with the command that answers it, the end, failures. */
+export class RecoveryNotifications extends Construct {
+  constructor(scope: Construct, id: string, props: RecoveryNotificationsProps) {
+    super(scope, id);
+    // By a role: EventBridge honours no conditions in the policy of a topic, so without one any rule could publish.
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('events.amazonaws.com'),
+      description: 'Sends the messages of instance recoveries to the topics',
+    });
+    acknowledgeOwnPolicy(role);
+    acknowledgeWildcards(role, {
+      actions: ['kms:GenerateDataKey*'],
+      reason: 'SNS requires it of a publisher to an encrypted topic; it is limited to the one key of the topics',
+    });
+    for (const notification of [...this.progress(props), this.failure(props)]) {
+      const rule = new Rule(this, notification.id, {
+        description: notification.description,
+        eventPattern: notification.pattern,
+      });
+      acknowledge(rule, {
+        nag: ['Serverless-EventBusDLQ'],
+        reason: 'EventBridge retries for 24 h. A dead-letter queue would need an alarm on this same topic.',
+      });
+      rule.addTarget(
+        new SnsTopic(props.topics[notification.severity], {
+          role,
+          message: RuleTargetInput.fromText(
+            eventText({ ...notification, consolePage: 'stateMachines' }, notification.severity, props.context),
+          ),
+        }),
+      );
+    }
+  }
+
+  private progress({ context }: RecoveryNotificationsProps): Notification[] {
+    const { environmentName } = context.names;
+    const on = (type: RecoveryEvent): EventPattern => ({
+      source: [RECOVERY_EVENT_SOURCE],
+      detailType: [type],
+      detail: { environment: [environmentName] },
+    });
+    const instance = `instance of the ${detail('database')} database`;
+    const answer = (kind: 'success' | 'failure') =>
+      `aws stepfunctions send-task-${kind} --region ${context.region} --task-token ${detail('taskToken')}`;
+    return [
+      {
+        id: 'ConfirmationRequested',
+        description: 'Asks for the confirmation of a cut-over',
+        severity: 'critical',
+        pattern: on(RECOVERY_EVENTS.confirmationRequested),
+        symptom: `The recovered ${instance}, ${detail('recoveredInstance')}, is proven and waits for ${RECOVERY_POLICY.confirmationHours} hours. ${detail('note')} From the start to traffic: ${detail('minutesToTraffic')} minutes if confirmed now; target ${detail('targetMinutes')}`,
+        action: `To cut over, type: ${answer('success')} --task-output '{"confirm": "${detail('confirmWith')}"}'\nTo refuse, type: ${answer('failure')} --error CutOverRefused`,
+        runbookAnchor: 'instance-recovery-confirmation',
+      },
+      {
+        id: 'TrafficRestored',
+        description: 'Reports that traffic flows to a recovered instance',
+        severity: 'critical',
+        pattern: on(RECOVERY_EVENTS.trafficRestored),
+        symptom: `Traffic flows to the recovered ${instance}, ${detail('minutesToTraffic')} minutes after the start; target ${detail('targetMinutes')}`,
+        action: 'Check that customers are served. The recovery continues by itself.',
+        runbookAnchor: 'instance-recovery-confirmation',
+      },
+      {
+        id: 'NameRequested',
+        description: 'Asks when a recovered instance takes the name of the one that it replaces',
+        severity: 'critical',
+        pattern: on(RECOVERY_EVENTS.nameRequested),
+        symptom: `The recovered ${instance} serves the proxy, and waits to take the name ${detail('instance')}, which pauses traffic for about ${RECOVERY_POLICY.renameMinutes + RECOVERY_POLICY.proxyMinutes} minutes. Until then backups, reconciliation and other functions that connect without the proxy do not work. Without an answer it takes the name after ${RECOVERY_POLICY.renameDelayHours} hours`,
+        action: `At a moment that suits, type: ${answer('success')} --task-output '{}'`,
+        runbookAnchor: 'instance-recovery-confirmation',
+      },
+      {
+        id: 'Completed',
+        description: 'Reports that a recovery is complete',
+        severity: 'critical',
+        pattern: on(RECOVERY_EVENTS.completed),
+        symptom: `The recovery of the ${instance} is complete. The former one is kept as ${detail('formerInstance')}, and costs as much as the one in use until it is deleted`,
+        action: 'Replay what the restored database lacks.',
+        runbookAnchor: 'instance-recovery-confirmation',
+      },
+      {
+        id: 'Leftovers',
+        description: 'Reminds of instances that a recovery left behind',
+        severity: 'warning',
+        pattern: on(RECOVERY_EVENTS.leftovers),
+        symptom: `A recovery of the ${instance} left instances behind, each of which costs as much as the one in use: ${detail('instances')}`,
+        action: 'Delete those that are not needed any more.',
+        runbookAnchor: 'instance-recovery-leftovers',
+      },
+    ];
+  }
+
+  private failure({ context }: RecoveryNotificationsProps): Notification {
+    return {
+      id: 'Failed',
+      description: 'Reports that a recovery did not finish',
+      severity: 'critical',
+      pattern: {
+        source: ['aws.states'],
+        detailType: ['Step Functions Execution Status Change'],
+        detail: {
+          status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
+          stateMachineArn: DATABASE_NAMES.map((database) =>
+            recoveryWorkflowArn(Stack.of(this), context.names.environmentName, database),
+          ),
+        },
+      },
+      symptom: `The recovery of an instance did not finish: ${detail('status')} ${detail('executionArn')}. No data was deleted. ${detail('cause')}`,
+      action:
+        'What the message says after: To go on. It says nothing of an execution that was stopped: see the runbook.',
+      runbookAnchor: 'instance-recovery-failed',
+    };
+  }
+}

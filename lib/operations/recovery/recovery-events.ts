@@ -1,0 +1,24 @@
+/** Source of the events that a recovery puts on the default bus. Monitoring forwards them to the topics. */
+export const RECOVERY_EVENT_SOURCE = 'billing-operations.recovery';
+
+/** Types of those events. Each detail holds `environment` and `database`, and what is documented here. */
+export const RECOVERY_EVENTS = {
+  /**
+   * The recovered instance is proven, and waits. `confirmWith`: identifier to type. `taskToken`: names the question.
+   * `recoveredInstance`, `minutesSoFar`, `minutesToTraffic`, `targetMinutes`, `verification`, `warming`, `note`.
+   */
+  confirmationRequested: 'Instance recovery waits for confirmation',
+  /** Traffic flows to `recoveredInstance` again, `minutesToTraffic` after the start. `targetMinutes`. */
+  trafficRestored: 'Instance recovery restored traffic',
+  /**
+   * Traffic flows through the proxy, and the name is free. Taking it pauses traffic, so it waits for an answer to
+   * `taskToken`, or for a day. `recoveredInstance`, `instance`: the name; `minutesToTraffic`.
+   */
+  nameRequested: 'Instance recovery waits to take the name',
+  /** The recovered instance has the name of the one that it replaces. `formerInstance`, `minutesToTraffic`. */
+  completed: 'Instance recovery completed',
+  /** Instances that a recovery made or set aside still exist, and cost. `instances`: their identifiers, as one text. */
+  leftovers: 'Instance recovery left instances behind',
+} as const;
+
+export type RecoveryEvent = (typeof RECOVERY_EVENTS)[keyof typeof RECOVERY_EVENTS];

@@ -1,0 +1,109 @@
+import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import { acknowledgeWildcards } from '../../policy/acknowledge-permissions';
+import type { DatabaseAccess } from '../../data/database-access';
+import type { InstanceSettings } from '../../data/database';
+import { grantKeyToService } from '../backup-permissions';
+
+/** An instance that the Data stack made, and can be recovered. */
+export interface RecoverableInstance {
+  readonly access: DatabaseAccess;
+  readonly settings: InstanceSettings;
+  /** @default - the database has no proxy */
+  readonly proxyName?: string;
+}
+
+/** ARNs that the recovery of one instance works with. */
+export class RecoveryArns {
+  /** The instance in use. */
+  readonly present: string;
+  readonly recovered: string;
+  readonly former: string;
+  /** Any snapshot: which one, or which recovery point, is the operator's choice, and AWS makes up their names. */
+  readonly snapshots: string;
+  readonly automatedBackups: string;
+  readonly proxies: string;
+  readonly targetGroups: string;
+  readonly defaultBus: string;
+  /** Log groups of the recovered instances, and of former ones. */
+  readonly logGroups: readonly string[];
+  /** Subnet and parameter group of the instance, and the default option groups that RDS falls back to. */
+  readonly groups: readonly string[];
+  readonly optionGroups: string;
+
+  constructor(
+    private readonly stack: Stack,
+    { instanceIdentifier, subnetGroupName, parameterGroupName }: InstanceSettings,
+  ) {
+    this.present = this.rds('db', instanceIdentifier);
+    this.recovered = this.rds('db', `${instanceIdentifier}-recovered-*`);
+    this.former = this.rds('db', `${instanceIdentifier}-before-*`);
+    this.snapshots = this.rds('snapshot', '*');
+    this.automatedBackups = this.rds('auto-backup', '*');
+    this.proxies = this.rds('db-proxy', '*');
+    this.targetGroups = this.rds('target-group', '*');
+    this.optionGroups = this.rds('og', 'default:postgres-*');
+    this.groups = [this.rds('subgrp', subnetGroupName), this.rds('pg', parameterGroupName), this.optionGroups];
+    this.defaultBus = stack.formatArn({ service: 'events', resource: 'event-bus', resourceName: 'default' });
+    this.logGroups = ['recovered', 'before'].map((kind) =>
+      stack.formatArn({
+        service: 'logs',
+        resource: 'log-group',
+        resourceName: `/aws/rds/instance/${instanceIdentifier}-${kind}-*`,
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      }),
+    );
+  }
+
+  private rds(resource: string, resourceName: string): string {
+    return this.stack.formatArn({ service: 'rds', resource, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+  }
+}
+
+/** Lets the workflow restore, configure, rename and register instances of one database, and delete nothing. */
+export function grantRecovery(
+  role: Role,
+  arns: RecoveryArns,
+  { access, settings, proxyName }: RecoverableInstance,
+): void {
+  const grant = (actions: string[], resources: readonly string[]) =>
+    role.addToPolicy(new PolicyStatement({ actions, resources: [...resources] }));
+  const { present, recovered, former, groups } = arns;
+  grant(['rds:RestoreDBInstanceToPointInTime'], [present, recovered, ...groups, arns.automatedBackups]);
+  grant(['rds:RestoreDBInstanceFromDBSnapshot'], [recovered, ...groups, arns.snapshots]);
+  grant(['rds:AddTagsToResource'], [recovered]);
+  grant(['rds:ModifyDBInstance', 'rds:DescribeDBInstances'], [present, recovered, former, ...groups]);
+  // The automated backups of a deleted instance are found by its name, and named by ids that RDS makes up.
+  grant(['rds:DescribeDBInstanceAutomatedBackups'], [present, arns.automatedBackups]);
+  grant(['logs:CreateLogGroup', 'logs:PutRetentionPolicy', 'logs:TagResource'], arns.logGroups);
+  grant(['events:PutEvents'], [arns.defaultBus]);
+  grant(['iam:PassRole'], [settings.monitoringRoleArn]);
+  // RDS keeps using the key of the storage and of the insights by a grant that the caller creates for it.
+  if (access.secretKey) grantKeyToService(role, access.secretKey);
+  if (proxyName !== undefined) {
+    const proxy = [arns.proxies, arns.targetGroups];
+    grant(['rds:RegisterDBProxyTargets', 'rds:DeregisterDBProxyTargets'], [present, recovered, ...proxy]);
+    grant(['rds:DescribeDBProxyTargets'], proxy);
+  }
+  acknowledgeRecovery(role, arns, proxyName !== undefined);
+}
+
+function acknowledgeRecovery(role: Role, arns: RecoveryArns, hasProxy: boolean): void {
+  acknowledgeWildcards(
+    role,
+    {
+      resources: [arns.recovered, arns.former, ...arns.logGroups],
+      reason: 'Recovered instances and former ones get a random suffix at run time; the prefix holds them apart',
+    },
+    {
+      resources: [arns.optionGroups, arns.snapshots, arns.automatedBackups],
+      reason:
+        'RDS names default option groups, automated snapshots and retained backups; which one is the choice of the operator',
+    },
+  );
+  if (!hasProxy) return;
+  acknowledgeWildcards(role, {
+    resources: [arns.proxies, arns.targetGroups],
+    reason: 'ARNs of proxies and target groups hold ids that RDS makes up',
+  });
+}

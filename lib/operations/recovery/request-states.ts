@@ -1,0 +1,143 @@
+import { api, failsWhen, type RecoveryDefinitionProps, type Stage, type States } from './instance-recovery-states';
+
+/** Keys that the input of an execution may have. */
+export const INPUT_KEYS = ['restoreTime', 'snapshotArn', 'recoveredInstance'] as const;
+/** As many days as the log groups of the instances in the template. */
+const LOG_RETENTION_DAYS = 365;
+
+/** JSONata: whether the input of an execution has a key. */
+export const exists = (key: string) => `$exists($states.input.${key})`;
+/** A condition on a value of the input; one that is no text never holds. */
+const isText = (key: string, condition: string) =>
+  `(${exists(key)} ? ($type($states.input.${key}) = 'string' ? $not(${condition}) : true) : false)`;
+
+/** From the start to a request that can be carried out. */
+export function requestStates({ settings, snapshotArnPrefix }: RecoveryDefinitionProps): States {
+  const id = settings.instanceIdentifier;
+  const keys = INPUT_KEYS.map((key) => `'${key}'`).join(', ');
+  const refusedWhen = (condition: string, cause: string) =>
+    failsWhen(condition, NOTHING_DONE, { error: 'RequestRefused', cause });
+  return {
+    'Note the start': {
+      Type: 'Pass',
+      Comment: 'Names of the recovered instance, and of the one in use once it is set aside',
+      Assign: {
+        startedAt: '{% $toMillis($states.context.Execution.StartTime) %}',
+        recovered: `{% $type($states.input.recoveredInstance) = 'string' ? $states.input.recoveredInstance : '${id}-recovered-' & $substring($uuid(), 0, 8) %}`,
+        former: `{% '${id}-before-' & $substring($uuid(), 0, 8) %}`,
+        report: null,
+        warmed: null,
+        note: 'Nothing in use was touched.',
+        minutesToTraffic: null,
+      },
+      Next: 'Check the request',
+    },
+    'Check the request': {
+      Type: 'Choice',
+      Choices: [
+        refusedWhen(
+          `$count($keys($states.input)[$not($ in [${keys}])]) > 0`,
+          `'unknown input ' & $join($keys($states.input)[$not($ in [${keys}])], ', ') & ': expected nothing, or one of ${INPUT_KEYS.join(', ')}'`,
+        ),
+        refusedWhen(
+          `$count([${INPUT_KEYS.map((key) => `$states.input.${key}`).join(', ')}]) > 1`,
+          `'give only one of ${INPUT_KEYS.join(', ')}'`,
+        ),
+        refusedWhen(
+          isText(
+            'restoreTime',
+            '$contains($states.input.restoreTime, /^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$/)',
+          ),
+          "'restoreTime must be a time in UTC, to the second, such as 2026-11-21T06:00:00Z'",
+        ),
+        refusedWhen(
+          isText(
+            'snapshotArn',
+            `$substringBefore($states.input.snapshotArn, ':snapshot:') & ':snapshot:' = '${snapshotArnPrefix}'`,
+          ),
+          `'snapshotArn must begin with ${snapshotArnPrefix}'`,
+        ),
+        refusedWhen(
+          isText('recoveredInstance', `$contains($states.input.recoveredInstance, /^${id}-recovered-[a-z0-9]+$/)`),
+          `'recoveredInstance must be an instance that this workflow made: ${id}-recovered-…'`,
+        ),
+      ],
+      Default: 'Make the log groups',
+    },
+  };
+}
+
+const NOTHING_DONE: Stage = {
+  safe: 'Nothing was made, and the instance in use was not touched.',
+  goOn: "'Start the workflow again with a corrected input.'",
+};
+
+/** What has to exist before RDS makes it without an expiry, and what reminds of it. Neither holds a recovery up. */
+export function preparationStates({
+  settings,
+  environmentName,
+  logKeyArn,
+  database,
+  reminderArn,
+}: RecoveryDefinitionProps): States {
+  const group = '{% $states.input %}';
+  const setRetention = 'Let it expire after a year';
+  const done = 'Done with the log group';
+  return {
+    'Make the log groups': {
+      Type: 'Map',
+      Items: `{% [$recovered, $former].('/aws/rds/instance/' & $ & '/') ~> $map(function($prefix) { [${settings.logExports.map((log) => `'${log}'`).join(', ')}].($prefix & $) }) ~> $reduce($append) %}`,
+      ItemProcessor: {
+        ProcessorConfig: { Mode: 'INLINE' },
+        StartAt: 'Make one encrypted log group',
+        States: {
+          'Make one encrypted log group': {
+            Type: 'Task',
+            Resource: api('cloudwatchlogs', 'createLogGroup'),
+            Arguments: {
+              LogGroupName: group,
+              KmsKeyId: logKeyArn,
+              Tags: { application: 'billing-operations', environment: environmentName },
+            },
+            Output: '{% $states.input %}',
+            Retry: RETRY_LOGS,
+            Catch: [
+              {
+                ErrorEquals: ['CloudWatchLogs.ResourceAlreadyExistsException'],
+                Output: '{% $states.input %}',
+                Next: setRetention,
+              },
+            ],
+            Next: setRetention,
+          },
+          [setRetention]: {
+            Type: 'Task',
+            Resource: api('cloudwatchlogs', 'putRetentionPolicy'),
+            Arguments: { LogGroupName: group, RetentionInDays: LOG_RETENTION_DAYS },
+            Retry: RETRY_LOGS,
+            Next: done,
+          },
+          [done]: { Type: 'Succeed', Output: null },
+        },
+      },
+      Output: '{% $states.input %}',
+      Catch: [{ ErrorEquals: ['States.ALL'], Output: '{% $states.input %}', Next: 'Start the reminder' }],
+      Next: 'Start the reminder',
+    },
+    'Start the reminder': {
+      Type: 'Task',
+      Comment: 'Reports, week by week, the instances of this recovery that still exist beside the one in use',
+      Resource: 'arn:aws:states:::states:startExecution',
+      Arguments: {
+        StateMachineArn: reminderArn,
+        Input: { environment: environmentName, database, instances: ['{% $recovered %}', '{% $former %}'] },
+      },
+      Output: '{% $states.input %}',
+      Retry: [{ ErrorEquals: ['States.ALL'], IntervalSeconds: 2, MaxAttempts: 3 }],
+      Catch: [{ ErrorEquals: ['States.ALL'], Output: '{% $states.input %}', Next: 'Choose what to restore' }],
+      Next: 'Choose what to restore',
+    },
+  };
+}
+
+const RETRY_LOGS = [{ ErrorEquals: ['States.ALL'], IntervalSeconds: 2, MaxAttempts: 3, BackoffRate: 2 }];

@@ -1,0 +1,109 @@
+import { DATABASE_NAMES } from '../../../core/contract';
+import { RecoveryWorld } from '../../support/states/recovery-world';
+import type { JsonObject } from '../../support/states/definition';
+import { resourcesOf, templatesOf } from '../support';
+
+interface Rule {
+  readonly EventPattern: {
+    readonly source: string[];
+    readonly 'detail-type': string[];
+    readonly detail: Record<string, unknown>;
+  };
+  readonly Targets: readonly {
+    readonly Arn: { readonly Ref: string };
+    readonly InputTransformer: { readonly InputPathsMap: Record<string, string>; readonly InputTemplate: string };
+  }[];
+}
+
+const { monitoring } = templatesOf('production');
+const rules = Object.entries(resourcesOf(monitoring, 'AWS::Events::Rule')).flatMap(([id, { Properties }]) =>
+  id.startsWith('RecoveryNotifications') ? [Properties as unknown as Rule] : [],
+);
+
+/** What EventBridge makes of an event by the one rule for it: the topic, and the text. */
+function delivered(source: string, detailType: string, detail: JsonObject): { topic: string; text: string } {
+  const [rule, ...others] = rules.filter(
+    ({ EventPattern }) => EventPattern.source.includes(source) && EventPattern['detail-type'].includes(detailType),
+  );
+  const [target] = rule?.Targets ?? [];
+  if (!target || others.length > 0) throw new Error(`Expected one rule for ${detailType}`);
+  const { InputPathsMap, InputTemplate } = target.InputTransformer;
+  const filled = InputTemplate.replaceAll(/<([\w-]+)>/g, (_, name: string) => {
+    const value = detail[(InputPathsMap[name] ?? '').replace('$.detail.', '')];
+    // EventBridge puts values into the text as they are: a quote would end it.
+    expect(String(value)).not.toMatch(/["\n]/);
+    return String(value);
+  });
+  return { topic: target.Arn.Ref, text: JSON.parse(filled) as string };
+}
+
+const SOURCE = 'billing-operations.recovery';
+
+test('the question of a recovery reaches the critical topic, with the command that answers it', async () => {
+  const world = RecoveryWorld.inUse('billing');
+  await world.recover();
+  const [{ type, detail } = { type: '', detail: {} }] = world.events;
+  const { topic, text } = delivered(SOURCE, type, detail);
+  expect(topic).toMatch(/^AlertsCritical/);
+  expect(text).toContain(
+    `aws stepfunctions send-task-success --region eu-central-1 --task-token token-1 --task-output '{"confirm": "billing-operations-production-billing"}'`,
+  );
+  expect(text).toContain(
+    'aws stepfunctions send-task-failure --region eu-central-1 --task-token token-1 --error CutOverRefused',
+  );
+  expect(text).toContain('From the start to traffic: 26.5 minutes if confirmed now; target 60 (production, critical)');
+  expect(text.split('\n').slice(-2)).toEqual([
+    expect.stringMatching(/^Runbook: https:.+#instance-recovery-confirmation$/),
+    expect.stringMatching(/^Console: https:.+states\/home/),
+  ]);
+});
+
+test('every event of a recovery has one rule, and names nothing that the event lacks', async () => {
+  const world = RecoveryWorld.inUse('billing');
+  await world.recover();
+  const texts = world.events.map(({ type, detail }) => delivered(SOURCE, type, detail).text);
+  expect(texts).toEqual([
+    expect.stringContaining('is proven and waits for 24 hours'),
+    expect.stringContaining('Traffic flows to the recovered instance of the billing database, 30.5 minutes'),
+    expect.stringContaining("--task-output '{}'"),
+    expect.stringContaining('costs as much as the one in use until it is deleted'),
+  ]);
+  expect(texts.join()).not.toContain('undefined');
+});
+
+test('the reminder of instances that cost goes to the warning topic', () => {
+  const { topic, text } = delivered(SOURCE, 'Instance recovery left instances behind', {
+    database: 'billing',
+    instances: 'a, b',
+  });
+  expect(topic).toMatch(/^AlertsWarning/);
+  expect(text).toContain('each of which costs as much as the one in use: a, b');
+});
+
+test('a recovery that fails tells the critical topic why, what exists, what is safe, and how to go on', async () => {
+  const world = RecoveryWorld.inUse('billing');
+  world.functions.verify = () =>
+    world.verified({ problems: [{ check: 'tables', message: 'Cannot read "invoices":\n page 3' }] });
+  const { status, cause = '' } = await world.recover();
+  const { topic, text } = delivered('aws.states', 'Step Functions Execution Status Change', {
+    status,
+    cause,
+    executionArn: 'arn',
+  });
+  expect(topic).toMatch(/^AlertsCritical/);
+  expect(text).toContain("Cannot read 'invoices': page 3. Exists now:");
+  expect(text).toContain('Safe: The instance in use was not touched. To go on:');
+});
+
+test('failures are those of the recovery workflows of the environment, however they ended', () => {
+  const rule = rules.find(({ EventPattern }) => EventPattern.source.includes('aws.states'));
+  expect(rule?.EventPattern.detail.status).toEqual(['FAILED', 'TIMED_OUT', 'ABORTED']);
+  const arns = JSON.stringify(rule?.EventPattern.detail.stateMachineArn);
+  for (const database of DATABASE_NAMES) expect(arns).toContain(`BillingOps-production-recover-${database}`);
+});
+
+test('events of another environment in the same account are not reported', () => {
+  for (const { EventPattern } of rules.filter(({ EventPattern: { source } }) => source.includes(SOURCE))) {
+    expect(EventPattern.detail).toEqual({ environment: ['production'] });
+  }
+});

@@ -1,0 +1,181 @@
+import type { DatabaseName } from '../../../core/contract';
+import { contract as resetPassword } from '../../../lambdas/reset-password/contract';
+import { contract as verify, type VerifyReport, type VerifyRequest } from '../../../lambdas/verify/contract';
+import { contract as warm, type WarmReport, type WarmRequest } from '../../../lambdas/warm/contract';
+import { RECOVERY_EVENTS } from '../../../lib/operations/recovery/recovery-events';
+import { templatesOf } from '../../lib/support';
+import { MINUTE, SECOND, VirtualClock } from './clock';
+import type { Definition, Json, JsonObject } from './definition';
+import { deployedDefinition } from './deployed-definition';
+import { StatesError } from './errors';
+import { execute, type Execution, type ExecutionOptions, type Service, type TokenAnswer } from './interpreter';
+import { SimulatedRds } from './simulated-rds';
+
+/** What the functions of the workflow answer. Requests are checked by the contracts of the functions. */
+interface Functions {
+  warm: (request: WarmRequest) => WarmReport;
+  verify: (request: VerifyRequest) => VerifyReport;
+}
+
+/** The world around one recovery workflow of production, as its template would have it deployed. */
+export class RecoveryWorld {
+  readonly clock = new VirtualClock('2026-11-21T12:00:00Z');
+  readonly id: string;
+  readonly rds: SimulatedRds;
+  readonly definition: Definition;
+  /** Details of the events on the bus, with their types. */
+  readonly events: { readonly type: string; readonly detail: JsonObject }[] = [];
+  /** Log groups with the days that they are kept for. */
+  readonly logGroups = new Map<string, number | undefined>();
+  readonly reminders: JsonObject[] = [];
+  /** Names of the functions that were invoked, in their order. */
+  readonly invoked: string[] = [];
+  /** Answers the questions about the cut-over, one after the other; the last one again. */
+  answers: readonly TokenAnswer[];
+  /** Answers the question when to take the name. */
+  nameAnswer: TokenAnswer = { afterMs: 30 * MINUTE, output: {} };
+  readonly functions: Functions = {
+    warm: ({ stopAtMs }) => this.warmed(4 * MINUTE, stopAtMs),
+    verify: () => this.verified({}),
+  };
+  /** Error of the function that warms. @default none */
+  failsWarming: string | undefined;
+  private questions = 0;
+
+  constructor(readonly database: DatabaseName) {
+    this.id = `billing-operations-production-${database}`;
+    this.rds = new SimulatedRds(this.clock, database === 'billing' ? this.id : undefined);
+    this.definition = deployedDefinition(templatesOf('production'), `BillingOps-production-recover-${database}`);
+    this.answers = [{ afterMs: 5 * MINUTE, output: { confirm: this.id } }];
+  }
+
+  /** With an instance in use, as on any day. */
+  static inUse(database: DatabaseName, data = 'live data'): RecoveryWorld {
+    const world = new RecoveryWorld(database);
+    world.rds.add(world.id, data);
+    return world;
+  }
+
+  async recover(input: Json = {}, options: Partial<ExecutionOptions> = {}): Promise<Execution> {
+    return execute(this.definition, {
+      clock: this.clock,
+      services: this.services,
+      input,
+      answer: (given) => this.answerTo(given),
+      ...options,
+    });
+  }
+
+  private answerTo({ Entries }: JsonObject): TokenAnswer {
+    const [{ DetailType } = {}] = Entries as JsonObject[];
+    if (DetailType === RECOVERY_EVENTS.nameRequested) return this.nameAnswer;
+    return this.answers[Math.min(this.questions++, this.answers.length - 1)] ?? 'never';
+  }
+
+  /** The events of one type, in their order. */
+  eventsOf(type: keyof typeof RECOVERY_EVENTS): JsonObject[] {
+    return this.events.flatMap((event) => (event.type === RECOVERY_EVENTS[type] ? [event.detail] : []));
+  }
+
+  /** Identifier of the instance that was restored first. */
+  get recovered(): string {
+    const restore = this.rds.calls.find(({ action }) => action.startsWith('restore'));
+    const { TargetDBInstanceIdentifier, DbInstanceIdentifier } = restore?.arguments ?? {};
+    return String(TargetDBInstanceIdentifier ?? DbInstanceIdentifier);
+  }
+
+  /** An answer of the function that warms, which reads for so long, and is done when the time allows it. */
+  warmed(takesMs: number, stopAtMs = Infinity): WarmReport {
+    const before = this.clock.nowMs;
+    this.clock.advance(Math.min(takesMs, Math.max(stopAtMs - before, 0)));
+    const durationMs = this.clock.nowMs - before;
+    const done = durationMs === takesMs;
+    return {
+      ...this.subject,
+      done,
+      continueFrom: done ? null : { kind: 'table', oid: 1, page: 1, chunkPages: 8192 },
+      unreadable: [],
+      skippedPages: [],
+      includesIndexes: true,
+      bytesRead: 1000,
+      bytesLeft: done ? 0 : 1000,
+      durationMs,
+    };
+  }
+
+  /** An answer of the function that verifies: sound, unless it is told problems. */
+  verified({ problems = [] }: Partial<Pick<VerifyReport, 'problems'>>): VerifyReport {
+    const durationMs = 3 * MINUTE;
+    this.clock.advance(durationMs);
+    return {
+      ...this.subject,
+      sound: problems.length === 0,
+      problems,
+      notChecked: [],
+      schemaVersion: '0001_create_tables',
+      pendingMigrations: [],
+      tables: 20,
+      foreignKeysChecked: 10,
+      sequencesChecked: 5,
+      invariantsChecked: 5,
+      newestAt: null,
+      ageSeconds: null,
+      durationMs,
+    };
+  }
+
+  private get subject(): Pick<VerifyReport, 'database' | 'host' | 'targetDatabase'> {
+    return { database: this.database, host: 'recovered', targetDatabase: this.database };
+  }
+
+  private get services(): Record<string, Service> {
+    const put = (given: JsonObject) => this.put(given);
+    return {
+      ...this.rds.services,
+      'arn:aws:states:::lambda:invoke': (given) => ({ Payload: this.invoke(given) }),
+      'arn:aws:states:::events:putEvents': put,
+      'arn:aws:states:::events:putEvents.waitForTaskToken': put,
+      'arn:aws:states:::states:startExecution': (given) => {
+        this.reminders.push(given);
+        return { ExecutionArn: 'reminder' };
+      },
+      'arn:aws:states:::aws-sdk:cloudwatchlogs:createLogGroup': ({ LogGroupName }) => {
+        const name = String(LogGroupName);
+        if (this.logGroups.has(name)) throw new StatesError('CloudWatchLogs.ResourceAlreadyExistsException', name);
+        this.logGroups.set(name, undefined);
+        return {};
+      },
+      'arn:aws:states:::aws-sdk:cloudwatchlogs:putRetentionPolicy': ({ LogGroupName, RetentionInDays }) => {
+        this.logGroups.set(String(LogGroupName), Number(RetentionInDays));
+        return {};
+      },
+    };
+  }
+
+  private put({ Entries }: JsonObject): JsonObject {
+    for (const { DetailType, Detail } of Entries as JsonObject[]) {
+      this.events.push({ type: String(DetailType), detail: Detail as JsonObject });
+    }
+    return { FailedEntryCount: 0 };
+  }
+
+  private invoke({ FunctionName, Payload }: JsonObject): Json {
+    const name = /production-([\w-]+)$/.exec(String(FunctionName))?.[1] ?? '';
+    this.invoked.push(name);
+    switch (name) {
+      case 'reset-password': {
+        const { database, instanceIdentifier, dryRun } = resetPassword.request.parse(Payload);
+        this.clock.advance(2 * SECOND);
+        if (!dryRun) this.rds.find(instanceIdentifier).setPassword();
+        return resetPassword.report.parse({ database, instanceIdentifier, dryRun });
+      }
+      case 'warm':
+        if (this.failsWarming !== undefined) throw new StatesError(this.failsWarming, 'as told');
+        return warm.report.parse(this.functions.warm(warm.request.parse(Payload))) as unknown as Json;
+      case 'verify':
+        return verify.report.parse(this.functions.verify(verify.request.parse(Payload))) as unknown as Json;
+      default:
+        throw new Error(`The workflow invokes a function that does not exist: ${String(FunctionName)}`);
+    }
+  }
+}
