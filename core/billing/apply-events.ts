@@ -184,6 +184,7 @@ function ledgerRow({
   return {
     id: envelope.id,
     type: envelope.type,
+    object_id: envelope.objectId,
     api_version: envelope.apiVersion,
     livemode: envelope.livemode,
     source,

@@ -16,11 +16,15 @@ export type RowOf<Table extends Columns> = { readonly [Name in keyof Table]: Col
 
 const OWNER_COLUMNS = { app_id: 'text', project_id: 'text', user_id: 'text' } as const;
 
+/** Owner columns that hold a default: what another object names counts more. Null for none. */
+const DEFAULTED_COLUMN = { defaulted: 'text[]' } as const;
+
 /** Columns of the table of each kind of object, besides `id`, `version` and `raw`. Money is in the currency's smallest unit. */
 export const OBJECT_COLUMNS = {
   customer: {
     first_seen_at: 'timestamptz',
     ...OWNER_COLUMNS,
+    ...DEFAULTED_COLUMN,
     email: 'text',
     name: 'text',
     currency: 'text',
@@ -31,7 +35,12 @@ export const OBJECT_COLUMNS = {
   subscription: {
     customer_id: 'text',
     ...OWNER_COLUMNS,
+    ...DEFAULTED_COLUMN,
     status: 'text',
+    collection_method: 'text',
+    days_until_due: 'integer',
+    pause_behavior: 'text',
+    pause_resumes_at: 'timestamptz',
     currency: 'text',
     current_period_start: 'timestamptz',
     current_period_end: 'timestamptz',
@@ -62,6 +71,8 @@ export const OBJECT_COLUMNS = {
   purchase: {
     customer_id: 'text',
     ...OWNER_COLUMNS,
+    ...DEFAULTED_COLUMN,
+    client_reference_id: 'text',
     kind: 'text',
     item_id: 'text',
     mode: 'text',
@@ -92,6 +103,7 @@ export const OBJECT_COLUMNS = {
     payment_intent_id: 'text',
     status: 'text',
     amount: 'bigint',
+    amount_captured: 'bigint',
     amount_refunded: 'bigint',
     currency: 'text',
     created_at: 'timestamptz',
@@ -104,6 +116,32 @@ export const OBJECT_COLUMNS = {
     currency: 'text',
     reason: 'text',
     failure_reason: 'text',
+    created_at: 'timestamptz',
+  },
+  invoice_payment: {
+    invoice_id: 'text',
+    payment_intent_id: 'text',
+    status: 'text',
+    amount_paid: 'bigint',
+    currency: 'text',
+    created_at: 'timestamptz',
+  },
+  dispute: {
+    charge_id: 'text',
+    payment_intent_id: 'text',
+    status: 'text',
+    amount: 'bigint',
+    currency: 'text',
+    reason: 'text',
+    evidence_due_at: 'timestamptz',
+    withdrawn: 'bigint',
+    created_at: 'timestamptz',
+  },
+  early_fraud_warning: {
+    charge_id: 'text',
+    payment_intent_id: 'text',
+    actionable: 'boolean',
+    fraud_type: 'text',
     created_at: 'timestamptz',
   },
   account: {
@@ -168,6 +206,8 @@ export const SEEN_CUSTOMER_COLUMNS = { id: 'text', first_seen_at: 'timestamptz' 
 export const EVENT_COLUMNS = {
   id: 'text',
   type: 'text',
+  /** Id of the object that the event is about; null where the provider names none. */
+  object_id: 'text',
   api_version: 'text',
   livemode: 'boolean',
   source: 'text',

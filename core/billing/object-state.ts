@@ -18,7 +18,9 @@ export type ObjectState =
     }
   | { readonly kind: 'refund'; readonly row: ObjectRow<'refund'>; readonly entries: readonly RefundEntryRow[] }
   | { readonly kind: 'account'; readonly row: ObjectRow<'account'>; readonly restricted: boolean }
-  | RowOnly<'invoice' | 'purchase' | 'payment_intent' | 'customer'>;
+  | RowOnly<
+      'invoice' | 'purchase' | 'payment_intent' | 'customer' | 'invoice_payment' | 'dispute' | 'early_fraud_warning'
+    >;
 
 /** Kinds whose state is their row and nothing else. */
 type RowOnly<Kinds extends ObjectKind> = {

@@ -6,6 +6,8 @@ export interface EventEnvelope {
   /** Unique among the provider's events; the ledger's key is the provider's name and this. */
   readonly id: string;
   readonly type: string;
+  /** Id of the object that the event is about, or null where it has none. */
+  readonly objectId: string | null;
   /** Version of the API in whose shape the event is, or null where the provider names none. */
   readonly apiVersion: string | null;
   /** False for an event of a test mode or sandbox. */

@@ -91,6 +91,9 @@ export const UPSERTS: Readonly<Record<ObjectKind, RowsStatement>> = {
   payment_intent: guardedUpsert('payment_intent', 'payment_intents'),
   charge: guardedUpsert('charge', 'charges'),
   refund: guardedUpsert('refund', 'refunds'),
+  invoice_payment: guardedUpsert('invoice_payment', 'invoice_payments'),
+  dispute: guardedUpsert('dispute', 'disputes'),
+  early_fraud_warning: guardedUpsert('early_fraud_warning', 'early_fraud_warnings'),
   account: guardedUpsert('account', 'connect_accounts'),
 };
 

@@ -56,6 +56,9 @@ export const STORE_STEPS: readonly StoreStep<Batch>[] = [
   upsertStep('payment_intent'),
   upsertStep('charge'),
   upsertStep('refund'),
+  upsertStep('invoice_payment'),
+  upsertStep('dispute'),
+  upsertStep('early_fraud_warning'),
   upsertStep('account'),
   { statement: RECORD_REFUNDS, values: refundEntries },
 ];
@@ -154,8 +157,7 @@ function firstSeenCustomers({ states }: Batch): unknown[] | undefined {
 /** The customer that an object is or belongs to, and since when the customer is known by it. */
 function customerOf({ kind, row }: ObjectState): { readonly id: string | null; readonly seenAt: Date | null } {
   if (kind === 'customer') return { id: row.id, seenAt: row.first_seen_at };
-  if (kind === 'refund' || kind === 'account') return { id: null, seenAt: null };
-  return { id: row.customer_id, seenAt: row.created_at };
+  return 'customer_id' in row ? { id: row.customer_id, seenAt: row.created_at } : { id: null, seenAt: null };
 }
 
 function ofKind<Kind extends ObjectKind>(states: readonly ObjectState[], kind: Kind): StateOf<Kind>[] {

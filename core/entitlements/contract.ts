@@ -19,19 +19,36 @@ const features = z
   .readonly()
   .describe(`Names of features; in the rule of a purchase ${ITEM_PLACEHOLDER} stands for what was bought.`);
 
+const days = z
+  .int({ error: 'expected a whole number of days' })
+  .min(0, 'expected zero or more days')
+  .max(MAX_GRACE_DAYS, `expected at most ${MAX_GRACE_DAYS} days`);
+
+const onDispute = z
+  .enum(['at_once', 'on_loss', 'never'], { error: 'expected `at_once`, `on_loss` or `never`' })
+  .default('on_loss')
+  .describe('When a dispute takes access away: as it is opened, when it is lost, or never. Default: on_loss.');
+
 const subscriptionGrants = z
   .strictObject({
     source: z.literal('subscription'),
     priceId: name('the id of a price').optional().describe('Price; exactly one of price and product.'),
     productId: name('the id of a product').optional().describe('Product; exactly one of price and product.'),
     graceDays: z
-      .int({ error: 'expected a whole number of days' })
-      .min(0, 'expected zero or more days')
-      .max(MAX_GRACE_DAYS, `expected at most ${MAX_GRACE_DAYS} days`)
+      .union([days, z.strictObject({ chargeAutomatically: days, sendInvoice: days })], {
+        error: 'expected a whole number of days, or `{chargeAutomatically, sendInvoice}` with one for each',
+      })
       .default(DEFAULT_GRACE_DAYS)
       .describe(
-        `Days of 24 hours that access outlives an unpaid or late renewal. Too low cuts off customers whose bank needs a second attempt; too high gives away what is never paid. Default: ${DEFAULT_GRACE_DAYS}.`,
+        `Days of 24 hours that access outlives an unpaid or late renewal, or one number for each way of collecting. Too low cuts off customers whose bank needs a second attempt; too high gives away what is never paid. Default: ${DEFAULT_GRACE_DAYS}.`,
       ),
+    whilePaused: z
+      .enum(['paid', 'granted'], { error: 'expected `paid` or `granted`' })
+      .optional()
+      .describe(
+        'While collection is paused: only what was `paid`, or all of it `granted`. Default: granted where the invoices are kept as drafts to be collected later, otherwise what was paid.',
+      ),
+    onDispute,
   })
   .refine(({ priceId, productId }) => (priceId === undefined) !== (productId === undefined), {
     error: 'expected either priceId or productId',
@@ -41,6 +58,7 @@ const purchaseGrants = z.strictObject({
   source: z.literal('purchase'),
   kind: z.enum(['course', 'path', 'coaching', 'other'], { error: 'expected `course`, `path`, `coaching` or `other`' }),
   itemId: name('the id of an item').optional().describe('What was bought. Default: any item of the kind.'),
+  onDispute,
 });
 
 const entitlementRule = z

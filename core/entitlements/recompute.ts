@@ -1,9 +1,6 @@
 import type { ObjectState } from '../billing/object-state';
 import { runSteps, type RunStatement, type Step } from '../database/transaction';
-import { LOCK_SOURCES, REPLACE_ENTITLEMENTS } from './statements';
-
-/** Kinds that entitlements are computed from. Invoices, which are as frequent, are not among them. */
-const ENTITLING_KINDS: ReadonlySet<ObjectState['kind']> = new Set(['subscription', 'purchase', 'charge', 'refund']);
+import { LINK_DISPUTES, LOCK_SOURCES, REPLACE_ENTITLEMENTS } from './statements';
 
 /** A user's entitlements in one project changed; `version` is the new one. */
 export interface EntitlementChange {
@@ -12,34 +9,59 @@ export interface EntitlementChange {
   readonly version: number;
 }
 
-/** Ids of changed objects; `payments` are those of purchases, charges and refunds among them. */
-interface Changed {
-  readonly ids: readonly string[];
-  readonly payments: readonly string[];
+/** What entitlements are computed again for. Ids that touch nothing have no effect. */
+export interface ChangedObjects {
+  /** Subscriptions and purchases. */
+  readonly sources: Iterable<string>;
+  /** Purchases, charges, refunds, disputes and invoice payments. @default none */
+  readonly payments?: Iterable<string>;
+  /** Paid invoices, whose payment may be disputed. @default none */
+  readonly invoices?: Iterable<string>;
+  /** Subscriptions of changed invoices: computed again where what was paid decides. @default none */
+  readonly billed?: Iterable<string>;
+  /** Customers: whose their purchases are may have changed. @default none */
+  readonly customers?: Iterable<string>;
+  /** Subscriptions and customers that the changed objects are or belong to; see {@link LOCK_SOURCES}. @default none */
+  readonly turns?: Iterable<string>;
 }
 
+type Changed = Readonly<Record<keyof ChangedObjects, readonly string[]>>;
+
 const RECOMPUTE_STEPS: readonly Step<Changed>[] = [
-  { statement: LOCK_SOURCES, values: ({ payments }) => [payments] },
-  { statement: REPLACE_ENTITLEMENTS, values: ({ ids, payments }) => [ids, payments] },
+  { statement: LOCK_SOURCES, values: ({ payments, turns }) => [payments, turns] },
+  {
+    statement: LINK_DISPUTES,
+    values: ({ payments, invoices }) =>
+      payments.length + invoices.length > 0 ? [[...payments, ...invoices]] : undefined,
+  },
+  {
+    statement: REPLACE_ENTITLEMENTS,
+    values: ({ sources, payments, billed, customers }) => [sources, payments, billed, customers],
+  },
 ];
 
 /**
- * Brings entitlements in line with the stored state, for the sources that the changed objects touch, in two statements
+ * Brings entitlements in line with the stored state, for the sources that the changed objects touch, in a few statements
  * whatever their number. Runs in the transaction that stored the objects, behind it: the result depends on the stored
  * state, never on the order in which events came.
  *
- * @param changedIds ids of subscriptions, purchases, charges and refunds; others have no effect
- * @param paymentIds those of them that may be purchases, charges or refunds: only these are looked up in one another
  * @returns the users whose entitlements changed; invalidate their caches after the commit
  */
 export async function recomputeEntitlements(
   run: RunStatement,
-  changedIds: Iterable<string>,
-  paymentIds: Iterable<string> = changedIds,
+  { sources, payments = [], invoices = [], billed = [], customers = [], turns = [] }: ChangedObjects,
 ): Promise<EntitlementChange[]> {
-  const ids = [...changedIds].toSorted();
-  if (ids.length === 0) return [];
-  const [, rows = []] = await runSteps<Changed, ChangedRow>(run, RECOMPUTE_STEPS, { ids, payments: [...paymentIds] });
+  const changed: Changed = {
+    sources: [...new Set(sources)].toSorted(),
+    payments: [...new Set(payments)],
+    invoices: [...new Set(invoices)],
+    billed: [...new Set(billed)],
+    customers: [...new Set(customers)],
+    turns: [...new Set(turns)],
+  };
+  if (Object.values(changed).every((ids) => ids.length === 0)) return [];
+  const answers = await runSteps<Changed, ChangedRow>(run, RECOMPUTE_STEPS, changed);
+  const rows = answers.at(-1) ?? [];
   return rows.map((row) => ({ userId: row.user_id, projectId: row.project_id, version: Number(row.version) }));
 }
 
@@ -69,9 +91,7 @@ export function gatherEntitlementUpdates(): EntitlementUpdates {
   const newest = new Map<string, EntitlementChange>();
   return {
     async afterStore(run, changedIds, states) {
-      const touching = states.filter(({ kind, row }) => ENTITLING_KINDS.has(kind) && changedIds.has(row.id));
-      const payments = touching.filter(({ kind }) => kind !== 'subscription');
-      for (const change of await recomputeEntitlements(run, idsOf(touching), idsOf(payments))) {
+      for (const change of await recomputeEntitlements(run, touchedBy(states, changedIds))) {
         const key = JSON.stringify([change.userId, change.projectId]);
         if (change.version > (newest.get(key)?.version ?? 0)) newest.set(key, change);
       }
@@ -80,6 +100,50 @@ export function gatherEntitlementUpdates(): EntitlementUpdates {
   };
 }
 
-function idsOf(states: readonly ObjectState[]): Set<string> {
-  return new Set(states.map(({ row }) => row.id));
+/** What the states of a batch touch. `changedIds` names the objects whose stored state changed. */
+function touchedBy(states: readonly ObjectState[], changedIds: ReadonlySet<string>): ChangedObjects {
+  const touched = {
+    sources: [] as string[],
+    payments: [] as string[],
+    invoices: [] as string[],
+    billed: [] as string[],
+    customers: [] as string[],
+    turns: [] as string[],
+  };
+  for (const { kind, row } of states) {
+    // A late event stores nothing, but the ledger now knows more of the subscription or invoice; see was_active_in().
+    if (!changedIds.has(row.id) && kind !== 'subscription' && kind !== 'invoice') continue;
+    switch (kind) {
+      case 'subscription':
+        touched.sources.push(row.id);
+        touched.turns.push(row.id, ...(row.user_id === null && row.customer_id !== null ? [row.customer_id] : []));
+        break;
+      case 'purchase':
+        touched.sources.push(row.id, ...idOf(row.subscription_id));
+        touched.payments.push(row.id);
+        touched.turns.push(...idOf(row.subscription_id), ...(row.user_id === null ? idOf(row.customer_id) : []));
+        break;
+      case 'invoice':
+        touched.billed.push(...idOf(row.subscription_id));
+        touched.turns.push(...idOf(row.subscription_id));
+        if (row.status === 'paid') touched.invoices.push(row.id);
+        break;
+      case 'customer':
+        touched.customers.push(row.id);
+        touched.turns.push(row.id);
+        break;
+      case 'charge':
+      case 'refund':
+      case 'dispute':
+      case 'invoice_payment':
+        touched.payments.push(row.id);
+        break;
+      default:
+    }
+  }
+  return touched;
+}
+
+function idOf(id: string | null): string[] {
+  return id === null ? [] : [id];
 }

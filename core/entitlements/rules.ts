@@ -96,20 +96,31 @@ async function writeRules(client: ClientBase, rules: readonly CheckedRule[]): Pr
   await client.query('DELETE FROM billing.entitlement_rules');
   await client.query(
     `INSERT INTO billing.entitlement_rules
-       (id, app_id, project_id, source, price_id, product_id, grace, purchase_kind, item_id, features)
+       (id, app_id, project_id, source, price_id, product_id, grace, grace_send_invoice, while_paused, on_dispute,
+        purchase_kind, item_id, features)
      SELECT id, app_id, project_id, source, price_id, product_id, make_interval(hours => 24 * grace_days),
-            purchase_kind, item_id, features
+            make_interval(hours => 24 * invoice_grace_days), while_paused, on_dispute, purchase_kind, item_id, features
      FROM json_to_recordset($1::json) AS incoming (id text, app_id text, project_id text, source text,
-       price_id text, product_id text, grace_days integer, purchase_kind text, item_id text, features text[])`,
+       price_id text, product_id text, grace_days integer, invoice_grace_days integer, while_paused text, on_dispute text,
+       purchase_kind text, item_id text, features text[])`,
     [JSON.stringify(rules.map(rowOf))],
   );
 }
 
 function rowOf({ id, appId, projectId, grants, features: names }: CheckedRule) {
-  const row = { id, app_id: appId, project_id: projectId, source: grants.source, features: names };
-  return grants.source === 'subscription'
-    ? { ...row, price_id: grants.priceId, product_id: grants.productId, grace_days: grants.graceDays }
-    : { ...row, purchase_kind: grants.kind, item_id: grants.itemId };
+  const { source, onDispute } = grants;
+  const row = { id, app_id: appId, project_id: projectId, source, on_dispute: onDispute, features: names };
+  if (grants.source === 'purchase') return { ...row, purchase_kind: grants.kind, item_id: grants.itemId };
+  const { graceDays } = grants;
+  const grace = typeof graceDays === 'number' ? { chargeAutomatically: graceDays, sendInvoice: null } : graceDays;
+  return {
+    ...row,
+    price_id: grants.priceId,
+    product_id: grants.productId,
+    grace_days: grace.chargeAutomatically,
+    invoice_grace_days: grace.sendInvoice,
+    while_paused: grants.whilePaused,
+  };
 }
 
 interface RuleRow {
@@ -120,6 +131,9 @@ interface RuleRow {
   readonly price_id: string | null;
   readonly product_id: string | null;
   readonly grace_days: number | null;
+  readonly invoice_grace_days: number | null;
+  readonly while_paused: 'paid' | 'granted' | null;
+  readonly on_dispute: 'at_once' | 'on_loss' | 'never';
   readonly purchase_kind: 'course' | 'path' | 'coaching' | 'other';
   readonly item_id: string | null;
   readonly features: string[];
@@ -129,7 +143,9 @@ interface RuleRow {
 export async function readRules(client: ClientBase): Promise<CheckedRule[]> {
   const { rows } = await client.query<RuleRow>(
     `SELECT id, app_id, project_id, source, price_id, product_id,
-            (extract(epoch FROM grace) / 86400)::int AS grace_days, purchase_kind, item_id, features
+            (extract(epoch FROM grace) / 86400)::int AS grace_days,
+            (extract(epoch FROM grace_send_invoice) / 86400)::int AS invoice_grace_days, while_paused, on_dispute,
+            purchase_kind, item_id, features
      FROM billing.entitlement_rules ORDER BY id`,
   );
   return rows.map(ruleOf);
@@ -142,9 +158,19 @@ function ruleOf(row: RuleRow): CheckedRule {
           source: 'subscription',
           ...present('priceId', row.price_id),
           ...present('productId', row.product_id),
-          graceDays: row.grace_days ?? 0,
+          graceDays:
+            row.invoice_grace_days === null
+              ? (row.grace_days ?? 0)
+              : { chargeAutomatically: row.grace_days ?? 0, sendInvoice: row.invoice_grace_days },
+          ...(row.while_paused === null ? {} : { whilePaused: row.while_paused }),
+          onDispute: row.on_dispute,
         }
-      : { source: 'purchase', kind: row.purchase_kind, ...present('itemId', row.item_id) };
+      : {
+          source: 'purchase',
+          kind: row.purchase_kind,
+          ...present('itemId', row.item_id),
+          onDispute: row.on_dispute,
+        };
   return {
     id: row.id,
     ...present('appId', row.app_id),

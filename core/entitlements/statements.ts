@@ -7,7 +7,8 @@ import type { Statement } from '../database/transaction';
 const RULES_LOCK = 7_303_015;
 
 /**
- * Payment intents of the charges among the given ids, and of the charges whose refunds are among them.
+ * Payment intents of the charges and invoice payments among the given ids, and of the charges whose refunds or disputes are
+ * among them.
  *
  * Here and below, `OFFSET 0` makes PostgreSQL look rows up one at a time instead of joining: the plan of a join that was
  * made while the tables were empty, and is kept with the connection, reads all of them as they fill.
@@ -20,15 +21,26 @@ const chargedIntents = (ids: string) => `
     SELECT charge.payment_intent_id FROM billing.refunds AS refund
     CROSS JOIN LATERAL (SELECT payment_intent_id FROM billing.charges WHERE id = refund.charge_id OFFSET 0) AS charge
     WHERE refund.id = changed.id
+    UNION ALL
+    SELECT payment_intent_id FROM billing.refunds WHERE id = changed.id
+    UNION ALL
+    SELECT payment_intent_id FROM billing.disputes WHERE id = changed.id
+    UNION ALL
+    SELECT charge.payment_intent_id FROM billing.disputes AS dispute
+    CROSS JOIN LATERAL (SELECT payment_intent_id FROM billing.charges WHERE id = dispute.charge_id OFFSET 0) AS charge
+    WHERE dispute.id = changed.id
+    UNION ALL
+    SELECT payment_intent_id FROM billing.invoice_payments WHERE id = changed.id
     OFFSET 0
   ) AS charge`;
 
 /**
- * Serialises the transactions that touch the same payments. $1: ids of changed purchases, charges and refunds.
+ * Serialises the transactions that touch the same payments, subscriptions or customers. $1: ids of changed purchases,
+ * charges, refunds, disputes and invoice payments, $2: subscriptions and customers that the changed objects are or belong to.
  *
- * A purchase and its refund are rows of different tables, so two transactions that store one each would not see each other's
- * row, and both would leave the purchase granted. The lock on the payment intent makes one wait. Locks are taken in the order
- * of their keys and released by the commit.
+ * A purchase and its refund, or a subscription and its invoices, are rows of different tables, so two transactions that
+ * store one each would not see each other's row, and both would leave the purchase granted. The locks make one wait. They
+ * are taken in the order of their keys and released by the commit.
  */
 export const LOCK_SOURCES: Statement = {
   name: 'lock_entitlement_sources',
@@ -39,12 +51,56 @@ intents AS (
   UNION
   ${chargedIntents('$1')}
   UNION
-  SELECT payment_intent_id FROM billing.refunds WHERE id = ANY ($1::text[])
+  SELECT unnest($2::text[])
 ), keys AS (
   SELECT DISTINCT hashtextextended(payment_intent_id, 0) AS key FROM intents
   WHERE payment_intent_id IS NOT NULL ORDER BY key
 )
 SELECT (SELECT count(*) FROM rules) AS rules, count(pg_advisory_xact_lock(key)) AS intents FROM keys`,
+};
+
+/**
+ * Remembers the subscriptions of which an invoice's payment is disputed, whichever of dispute, payment and invoice comes
+ * last. $1: ids of changed disputes, invoice payments and invoices.
+ */
+export const LINK_DISPUTES: Statement = {
+  name: 'link_disputes',
+  text: `
+INSERT INTO billing.disputed_subscriptions (subscription_id, dispute_id)
+SELECT DISTINCT invoice.subscription_id, dispute.id
+FROM unnest($1::text[]) AS changed (id)
+CROSS JOIN LATERAL (
+  SELECT payment_intent_id FROM billing.disputes WHERE id = changed.id
+  UNION ALL
+  SELECT charge.payment_intent_id FROM billing.disputes AS dispute
+  CROSS JOIN LATERAL (SELECT payment_intent_id FROM billing.charges WHERE id = dispute.charge_id OFFSET 0) AS charge
+  WHERE dispute.id = changed.id
+  UNION ALL
+  SELECT payment_intent_id FROM billing.invoice_payments WHERE id = changed.id
+  UNION ALL
+  SELECT payment_intent_id FROM billing.invoice_payments WHERE invoice_id = changed.id
+  UNION ALL
+  SELECT payment_intent_id FROM billing.invoices WHERE id = changed.id
+  OFFSET 0
+) AS intent
+CROSS JOIN LATERAL (
+  SELECT id FROM billing.disputes WHERE payment_intent_id = intent.payment_intent_id
+  UNION
+  SELECT disputed.id FROM billing.charges AS charge
+  CROSS JOIN LATERAL (SELECT id FROM billing.disputes WHERE charge_id = charge.id OFFSET 0) AS disputed
+  WHERE charge.payment_intent_id = intent.payment_intent_id
+  OFFSET 0
+) AS dispute
+CROSS JOIN LATERAL (
+  SELECT subscription_id FROM billing.invoices WHERE payment_intent_id = intent.payment_intent_id
+  UNION ALL
+  SELECT paid.subscription_id FROM billing.invoice_payments AS payment
+  CROSS JOIN LATERAL (SELECT subscription_id FROM billing.invoices WHERE id = payment.invoice_id OFFSET 0) AS paid
+  WHERE payment.payment_intent_id = intent.payment_intent_id
+  OFFSET 0
+) AS invoice
+WHERE invoice.subscription_id IS NOT NULL
+ON CONFLICT DO NOTHING`,
 };
 
 /** Waits for the transactions that compute entitlements, and makes later ones wait until the commit. */
@@ -57,8 +113,9 @@ export const LOCK_RULES: Statement = {
  * Replaces the entitlements of the sources that the changed objects touch by what they grant now. Runs after
  * {@link LOCK_SOURCES}, as a separate statement, so that it sees what the transactions before it committed.
  *
- * $1: ids of changed objects, $2: those of {@link LOCK_SOURCES}. Returns `user_id`, `project_id` and `version` where
- * anything changed.
+ * $1: ids of changed sources, $2: changed payments, as of {@link LOCK_SOURCES}, $3: subscriptions of changed invoices, which
+ * matter only where what was paid decides, $4: changed customers, whose metadata may say whose their purchases are. Returns
+ * `user_id`, `project_id` and `version` where anything changed.
  *
  * A source's former user is found by the source's id, so moving it changes both users. Stored entitlements are read once,
  * and only differences are written: most changes of a subscription leave its entitlements unchanged, and an upsert would
@@ -73,6 +130,32 @@ WITH touched AS MATERIALIZED (
   SELECT purchase.id FROM (${chargedIntents('$2')}) AS charged
   CROSS JOIN LATERAL (SELECT id FROM billing.purchases WHERE payment_intent_id = charged.payment_intent_id
                       OFFSET 0) AS purchase
+  UNION
+  SELECT disputed.subscription_id FROM unnest($2::text[]) AS changed (id)
+  CROSS JOIN LATERAL (SELECT subscription_id FROM billing.disputed_subscriptions WHERE dispute_id = changed.id
+                      OFFSET 0) AS disputed
+  UNION
+  SELECT paid.subscription_id FROM unnest($2::text[]) AS changed (id)
+  CROSS JOIN LATERAL (SELECT invoice_id FROM billing.invoice_payments WHERE id = changed.id OFFSET 0) AS payment
+  CROSS JOIN LATERAL (
+    SELECT subscription_id FROM billing.invoices AS invoice
+    WHERE invoice.id = payment.invoice_id AND EXISTS (
+      SELECT FROM billing.disputed_subscriptions AS disputed WHERE disputed.subscription_id = invoice.subscription_id)
+    OFFSET 0) AS paid
+  UNION
+  SELECT subscription.id FROM unnest($3::text[]) AS billed (id)
+  CROSS JOIN LATERAL (
+    SELECT id FROM billing.subscriptions AS known
+    WHERE known.id = billed.id AND (known.status IN ('past_due', 'unpaid') OR known.pause_behavior IS NOT NULL
+      OR EXISTS (SELECT FROM billing.disputed_subscriptions AS disputed WHERE disputed.subscription_id = known.id))
+    OFFSET 0) AS subscription
+  UNION
+  SELECT owned.id FROM unnest($4::text[]) AS customer (id)
+  CROSS JOIN LATERAL (
+    SELECT id FROM billing.subscriptions WHERE customer_id = customer.id
+    UNION ALL
+    SELECT id FROM billing.purchases WHERE customer_id = customer.id
+    OFFSET 0) AS owned
 ), granted AS MATERIALIZED (
   SELECT granting.* FROM touched
   CROSS JOIN LATERAL (SELECT * FROM billing.entitlement_grants AS granting

@@ -89,7 +89,10 @@ async function recomputeBatch(
 ): Promise<EntitlementChange[]> {
   try {
     return await inTransaction(client, async (run) => {
-      const [, changes] = await Promise.all([runSteps(run, LOCK_STEPS, ids), recomputeEntitlements(run, ids)]);
+      const [, changes] = await Promise.all([
+        runSteps(run, LOCK_STEPS, ids),
+        recomputeEntitlements(run, { sources: ids, payments: ids }),
+      ]);
       if (dryRun) throw new DryRun(changes);
       return changes;
     });

@@ -19,11 +19,16 @@ export interface Finding {
 
 /** Every column but `mode`, which never changes. `version` and `raw` may differ without drift. */
 export const COMPARED_COLUMNS: Readonly<Record<ComparedKind, readonly string[]>> = {
-  subscription: Object.keys(OBJECT_COLUMNS.subscription),
-  purchase: Object.keys(OBJECT_COLUMNS.purchase).filter((column) => column !== 'mode'),
-  charge: Object.keys(OBJECT_COLUMNS.charge),
-  refund: Object.keys(OBJECT_COLUMNS.refund),
+  subscription: comparedColumns('subscription'),
+  purchase: comparedColumns('purchase').filter((column) => column !== 'mode'),
+  charge: comparedColumns('charge'),
+  refund: comparedColumns('refund'),
 };
+
+/** `defaulted` follows from the settings of the environment, not from Stripe. */
+function comparedColumns(kind: ComparedKind): string[] {
+  return Object.keys(OBJECT_COLUMNS[kind]).filter((column) => column !== 'defaulted');
+}
 
 /** Columns of a subscription's items; the subscription they belong to is known. */
 export const COMPARED_ITEM_COLUMNS = Object.keys(ITEM_COLUMNS).filter((column) => column !== 'subscription_id');

@@ -7,10 +7,13 @@ import { type LiveTable, nameOf } from './tables';
 const SOURCE_COLUMNS: Readonly<Record<string, string>> = {
   'billing.subscriptions': 'id',
   'billing.subscription_items': 'subscription_id',
+  'billing.invoices': 'subscription_id',
   'billing.purchases': 'id',
   'billing.charges': 'id',
   'billing.refunds': 'id',
   'billing.refund_ledger': 'charge_id',
+  'billing.disputes': 'id',
+  'billing.invoice_payments': 'id',
   'billing.entitlements': 'source_id',
 };
 
@@ -30,8 +33,6 @@ export async function recomputeMerged(client: ClientBase, tables: readonly LiveT
   const ids = await client.query<{ id: string }>(
     `SELECT id FROM (${merged.join(' UNION ')}) AS merged WHERE id IS NOT NULL`,
   );
-  return recomputeEntitlements(
-    runInOrder(client),
-    ids.rows.map(({ id }) => id),
-  );
+  const touched = ids.rows.map(({ id }) => id);
+  return recomputeEntitlements(runInOrder(client), { sources: touched, payments: touched });
 }

@@ -5,8 +5,11 @@ import {
   charge,
   checkoutSession,
   customer,
+  dispute,
+  earlyFraudWarning,
   EPOCH,
   invoice,
+  invoicePayment,
   paymentIntent,
   refund,
   stripeEvent,
@@ -40,6 +43,14 @@ export function mixedBatch(size: number, first = 0): ReceivedEvent<StripeEvent>[
         charge({ id: `ch_${n}`, customer: `cus_${n}`, payment_intent: `pi_${n}`, amount_refunded: 5 }),
       ),
     (n: number) => stripeEvent('refund.created', refund({ id: `re_${n}`, charge: `ch_${n}` })),
+    (n: number) =>
+      stripeEvent(
+        'invoice_payment.paid',
+        invoicePayment({ id: `inpay_${n}`, invoice: `in_${n}`, payment: { payment_intent: `pi_${n}` } }),
+      ),
+    (n: number) => stripeEvent('charge.dispute.created', dispute({ id: `dp_${n}`, charge: `ch_disputed_${n}` })),
+    (n: number) =>
+      stripeEvent('radar.early_fraud_warning.created', earlyFraudWarning({ id: `issfr_${n}`, charge: `ch_${n}` })),
     (n: number) => stripeEvent('account.updated', account({ id: `acct_${n}` })),
   ];
   return Array.from({ length: size }, (_, index) => {

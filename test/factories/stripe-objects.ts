@@ -218,6 +218,47 @@ export function charge(fields: Fields = {}): Fields {
   };
 }
 
+export function invoicePayment(fields: Fields = {}): Fields {
+  return {
+    id: 'inpay_1',
+    object: 'invoice_payment',
+    invoice: 'in_1',
+    amount_paid: 2_900,
+    currency: 'eur',
+    created: EPOCH,
+    status: 'paid',
+    payment: { type: 'payment_intent', payment_intent: 'pi_1' },
+    ...fields,
+  };
+}
+
+export function dispute(fields: Fields = {}): Fields {
+  return {
+    id: 'dp_1',
+    object: 'dispute',
+    charge: 'ch_1',
+    amount: 9_900,
+    currency: 'eur',
+    created: EPOCH,
+    status: 'needs_response',
+    reason: 'fraudulent',
+    evidence_details: { due_by: EPOCH + 9 * 86_400 },
+    ...fields,
+  };
+}
+
+export function earlyFraudWarning(fields: Fields = {}): Fields {
+  return {
+    id: 'issfr_1',
+    object: 'radar.early_fraud_warning',
+    charge: 'ch_1',
+    actionable: true,
+    fraud_type: 'made_with_stolen_card',
+    created: EPOCH,
+    ...fields,
+  };
+}
+
 let sequence = 0;
 
 /** An event of the given type about the object; every call makes another event unless `fields.id` says which. */

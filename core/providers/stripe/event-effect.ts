@@ -2,6 +2,7 @@ import type { ObjectState } from '../../billing/object-state';
 import { NO_DEFAULTS, type StateDefaults } from '../../billing/owner';
 import type { StateOrigin } from '../../billing/version';
 import { InvalidRequestError } from '../../runtime/errors';
+import { disputeState, earlyFraudWarningState, invoicePaymentState } from './dispute-states';
 import { accountState, customerState } from './party-states';
 import { chargeStates, paymentIntentState, refundState } from './payment-states';
 import type { StripeEvent } from './shapes';
@@ -38,6 +39,12 @@ const PAYMENT_INTENT: EventType = { object: 'payment_intent', states: single(pay
 const CHARGE: EventType = { object: 'charge', states: chargeStates };
 const REFUND: EventType = { object: 'refund', states: single(refundState) };
 const CUSTOMER: EventType = { object: 'customer', states: single(customerState) };
+const INVOICE_PAYMENT: EventType = { object: 'invoice_payment', states: single(invoicePaymentState) };
+const DISPUTE: EventType = { object: 'dispute', states: single(disputeState) };
+const EARLY_FRAUD_WARNING: EventType = {
+  object: 'radar.early_fraud_warning',
+  states: single(earlyFraudWarningState),
+};
 const ACCOUNT: EventType = { object: 'account', states: single(accountState) };
 
 /**
@@ -84,6 +91,14 @@ const EVENT_TYPES = new Map<string, EventType | 'recorded only'>([
   ['charge.expired', CHARGE],
   ['charge.updated', CHARGE],
   ['charge.refund.updated', REFUND],
+  ['invoice_payment.paid', INVOICE_PAYMENT],
+  ['charge.dispute.created', DISPUTE],
+  ['charge.dispute.updated', DISPUTE],
+  ['charge.dispute.closed', DISPUTE],
+  ['charge.dispute.funds_withdrawn', DISPUTE],
+  ['charge.dispute.funds_reinstated', DISPUTE],
+  ['radar.early_fraud_warning.created', EARLY_FRAUD_WARNING],
+  ['radar.early_fraud_warning.updated', EARLY_FRAUD_WARNING],
   ['account.updated', ACCOUNT],
   // A preview of an invoice has no id and may never become one.
   ['invoice.upcoming', 'recorded only'],

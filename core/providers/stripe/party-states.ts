@@ -1,6 +1,6 @@
 import type { ObjectRow } from '../../billing/columns';
 import type { StateOf } from '../../billing/object-state';
-import { NO_DEFAULTS, ownerOf, type StateDefaults } from '../../billing/owner';
+import { defaultedColumns, NO_DEFAULTS, ownerOf, type StateDefaults } from '../../billing/owner';
 import { rankOf, versionKey, type StateOrigin } from '../../billing/version';
 import { dateOf, readObject } from './read-object';
 import { accountShape, customerShape } from './shapes';
@@ -22,6 +22,7 @@ export function customerState(
   const row: ObjectRow<'customer'> = {
     id: customer.id,
     ...ownerOf([customer.metadata], defaults),
+    defaulted: defaultedColumns(customer.metadata, defaults),
     email: customer.email ?? null,
     name: customer.name ?? null,
     currency: customer.currency ?? null,

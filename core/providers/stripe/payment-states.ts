@@ -37,6 +37,10 @@ export function chargeStates(
       `charge.amount_refunded: ${charge.amount_refunded} is more than the charge's amount of ${charge.amount}`,
     );
   }
+  const captured = charge.amount_captured ?? charge.amount;
+  // The part of an authorisation that was never captured is no refund, although Stripe adds it to `amount_refunded`.
+  const released = charge.captured === true ? charge.amount - captured : 0;
+  const refundedTotal = Math.max(0, charge.amount_refunded - released);
   const row: ObjectRow<'charge'> = {
     id: charge.id,
     customer_id: charge.customer ?? null,
@@ -44,6 +48,7 @@ export function chargeStates(
     payment_intent_id: charge.payment_intent ?? null,
     status: charge.status,
     amount: charge.amount,
+    amount_captured: captured,
     amount_refunded: charge.amount_refunded,
     currency: charge.currency,
     created_at: dateOf(charge.created),
@@ -53,7 +58,7 @@ export function chargeStates(
     raw: object,
   };
   const refunds = charge.refunds?.data.map((refund) => refundState(refund, origin)) ?? [];
-  return [{ kind: 'charge', row, refundedTotal: charge.amount_refunded, currency: charge.currency }, ...refunds];
+  return [{ kind: 'charge', row, refundedTotal, currency: charge.currency }, ...refunds];
 }
 
 /**

@@ -90,6 +90,9 @@ export const subscriptionShape = z.object({
   canceled_at: moment.nullish(),
   ended_at: moment.nullish(),
   trial_end: moment.nullish(),
+  collection_method: text.nullish(),
+  days_until_due: count.nullish(),
+  pause_collection: z.object({ behavior: text, resumes_at: moment.nullish() }).nullish(),
   created: moment,
   current_period_start: moment.nullish(),
   current_period_end: moment.nullish(),
@@ -165,7 +168,10 @@ export const chargeShape = z.object({
   payment_intent: reference.nullish(),
   status: text,
   amount: amount,
+  /** Since 2020. */
+  amount_captured: amount.min(0, 'expected zero or more').nullish(),
   amount_refunded: amount.min(0, 'expected zero or more'),
+  captured: z.boolean().nullish(),
   currency: currency,
   created: moment,
   metadata,
@@ -217,4 +223,38 @@ export const accountShape = z.object({
   verification: z.object({ fields_needed: requirements, disabled_reason: text.nullish() }).nullish(),
   created: moment.nullish(),
   metadata,
+});
+
+/** Since 2025; before, an invoice names its payment itself. */
+export const invoicePaymentShape = z.object({
+  id: text,
+  invoice: reference,
+  payment: z.object({ payment_intent: reference.nullish() }).nullish(),
+  status: text,
+  amount_paid: amount.nullish(),
+  currency: currency,
+  created: moment,
+});
+
+export const disputeShape = z.object({
+  id: text,
+  charge: reference.nullish(),
+  payment_intent: reference.nullish(),
+  status: text,
+  amount: amount,
+  currency: currency,
+  reason: text.nullish(),
+  evidence_details: z.object({ due_by: moment.nullish() }).nullish(),
+  /** Withdrawals are negative, reinstatements positive. */
+  balance_transactions: z.array(z.object({ amount: amount })).nullish(),
+  created: moment,
+});
+
+export const earlyFraudWarningShape = z.object({
+  id: text,
+  charge: reference.nullish(),
+  payment_intent: reference.nullish(),
+  actionable: z.boolean({ error: 'expected true or false' }),
+  fraud_type: text.nullish(),
+  created: moment,
 });

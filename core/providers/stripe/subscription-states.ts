@@ -1,6 +1,6 @@
 import type { ObjectRow } from '../../billing/columns';
 import type { StateOf } from '../../billing/object-state';
-import { NO_DEFAULTS, ownerOf, type StateDefaults } from '../../billing/owner';
+import { defaultedColumns, NO_DEFAULTS, ownerOf, type StateDefaults } from '../../billing/owner';
 import { rankOf, versionKey, type StateOrigin } from '../../billing/version';
 import { InvalidRequestError } from '../../runtime/errors';
 import { dateOf, readObject } from './read-object';
@@ -51,7 +51,12 @@ export function subscriptionState(
     id: subscription.id,
     customer_id: subscription.customer,
     ...ownerOf([subscription.metadata], defaults),
+    defaulted: defaultedColumns(subscription.metadata, defaults),
     status: subscription.status,
+    collection_method: subscription.collection_method ?? null,
+    days_until_due: subscription.days_until_due ?? null,
+    pause_behavior: subscription.pause_collection?.behavior ?? null,
+    pause_resumes_at: dateOf(subscription.pause_collection?.resumes_at),
     currency: subscription.currency,
     current_period_start: dateOf(subscription.current_period_start ?? longest?.current_period_start),
     current_period_end: dateOf(subscription.current_period_end ?? longest?.current_period_end),
@@ -126,7 +131,9 @@ export function purchaseState(
   const row: ObjectRow<'purchase'> = {
     id: session.id,
     customer_id: session.customer ?? null,
-    ...ownerOf([session.metadata], defaults, session.client_reference_id),
+    ...ownerOf([session.metadata], defaults),
+    defaulted: defaultedColumns(session.metadata, defaults),
+    client_reference_id: session.client_reference_id ?? null,
     kind: PURCHASE_KINDS.has(kind) ? kind : session.mode === 'subscription' ? 'subscription' : 'other',
     item_id: session.metadata?.item_id ?? null,
     mode: session.mode,

@@ -283,13 +283,13 @@ describe('the owner columns', () => {
     expect(await row('payment_intents', id)).toMatchObject(OWNER);
   });
 
-  test('of a checkout without a user in its metadata name its client reference', async () => {
+  test('of a checkout hold only its own metadata, and its client reference beside them', async () => {
     const id = own('cs');
     await apply([
       stripeEvent('checkout.session.completed', checkoutSession({ id, metadata: {}, client_reference_id: 'user_7' })),
     ]);
 
-    expect(await row('purchases', id)).toMatchObject({ user_id: 'user_7' });
+    expect(await row('purchases', id)).toMatchObject({ user_id: null, client_reference_id: 'user_7' });
   });
 });
 

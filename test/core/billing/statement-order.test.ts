@@ -16,11 +16,14 @@ const STATEMENTS = [
   'upsert_payment_intents',
   'upsert_charges',
   'upsert_refunds',
+  'upsert_invoice_payments',
+  'upsert_disputes',
+  'upsert_early_fraud_warnings',
   'upsert_connect_accounts',
   'record_refunds',
   'replace_subscription_items',
 ];
-const ENTITLEMENT_STATEMENTS = ['lock_entitlement_sources', 'replace_entitlements'];
+const ENTITLEMENT_STATEMENTS = ['lock_entitlement_sources', 'link_disputes', 'replace_entitlements'];
 /** BEGIN, the claim, the states, what depends on the stored ones, COMMIT. */
 const ROUND_TRIPS = 5;
 

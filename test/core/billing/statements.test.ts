@@ -54,7 +54,10 @@ describe(`with ${STORED_SUBSCRIPTIONS} subscriptions stored`, () => {
         SELECT 'si_full_' || n, 'sub_full_' || n, 'price', 'eur' FROM generate_series(1, ${STORED_SUBSCRIPTIONS}) AS n;
       ANALYZE billing.customers, billing.subscriptions, billing.subscription_items`);
     const statements = await sent(
-      mixedBatch(BATCH).map(({ event, ...rest }) => ({ event: { ...event, id: `${event.id}_again` }, ...rest })),
+      mixedBatch(BATCH).map(({ event, ...rest }) => ({
+        event: { ...event, id: event.id.replace('evt_', 'evt_later_') },
+        ...rest,
+      })),
     );
     plans = new Map();
     for (const { name, text } of BATCH_STATEMENTS) {

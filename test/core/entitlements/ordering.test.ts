@@ -93,7 +93,7 @@ test('a purchase and its refund that are stored at the same time leave nothing g
   let refunding: Promise<unknown> = Promise.resolve();
   await applyEvents(client, stripeProvider, [received(bought)], {
     async afterStore(run, changed) {
-      await recomputeEntitlements(run, changed);
+      await recomputeEntitlements(run, { sources: changed, payments: changed });
       let over = false;
       refunding = applyWithEntitlements(other, refunded).finally(() => (over = true));
       const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
@@ -113,7 +113,7 @@ test('entitlements cost a batch of a hundred events two more statements', async 
   await applyEvents(client, stripeProvider, events, {
     observe: (name) => statements.push(name),
     afterStore: async (run, changed) => {
-      expect(await recomputeEntitlements(run, changed)).toHaveLength(100);
+      expect(await recomputeEntitlements(run, { sources: changed, payments: changed })).toHaveLength(100);
     },
   });
   expect(statements.filter((name) => name.includes('entitlement'))).toEqual([

@@ -4,10 +4,10 @@ const plan = { id: 'pro', grants: { source: 'subscription', priceId: 'price_pro'
 const course = { id: 'course', grants: { source: 'purchase', kind: 'course' }, features: ['course:{item_id}'] };
 const problemsOf = (rules: unknown) => entitlementRules.safeParse(rules).error?.issues.map(({ message }) => message);
 
-test('rules of plans and of purchases are accepted, with seven days of grace by default', () => {
+test('rules of plans and of purchases are accepted, with seven days of grace and access until a dispute is lost by default', () => {
   expect(entitlementRules.parse([plan, course])).toEqual([
-    { ...plan, grants: { ...plan.grants, graceDays: 7 } },
-    course,
+    { ...plan, grants: { ...plan.grants, graceDays: 7, onDispute: 'on_loss' } },
+    { ...course, grants: { ...course.grants, onDispute: 'on_loss' } },
   ]);
 });
 

@@ -11,7 +11,9 @@ refund.created refund.updated refund.failed customer.created customer.updated cu
 customer.subscription.paused customer.subscription.resumed invoice.created invoice.finalized
 invoice.marked_uncollectible payment_intent.created payment_intent.processing payment_intent.requires_action
 payment_intent.canceled charge.pending charge.captured charge.failed charge.expired charge.updated
-charge.refund.updated account.updated`
+charge.refund.updated invoice_payment.paid charge.dispute.created charge.dispute.updated charge.dispute.closed
+charge.dispute.funds_withdrawn charge.dispute.funds_reinstated radar.early_fraud_warning.created
+radar.early_fraud_warning.updated account.updated`
   .trim()
   .split(/\s+/);
 
@@ -31,7 +33,7 @@ test.each([
   },
 );
 
-test.each(['invoice.upcoming', 'charge.dispute.created', 'customer.source.created', 'constructor', 'toString', ''])(
+test.each(['invoice.upcoming', 'product.updated', 'customer.source.created', 'constructor', 'toString', ''])(
   'an event of type "%s" has no effect',
   (type) => {
     expect(effectsOf(stripeEvent(type, invoice()))).toEqual([]);

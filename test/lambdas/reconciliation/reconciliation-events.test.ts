@@ -64,9 +64,12 @@ function objectFor(type: string): object {
 const OBJECTS: readonly (readonly [string, () => object])[] = [
   ['customer.subscription.', factories.subscription],
   ['customer.', factories.customer],
+  ['invoice_payment.', factories.invoicePayment],
   ['invoice.', factories.invoice],
   ['checkout.session.', factories.checkoutSession],
   ['payment_intent.', factories.paymentIntent],
+  ['charge.dispute.', factories.dispute],
+  ['radar.early_fraud_warning.', factories.earlyFraudWarning],
   ['charge.', factories.charge],
   ['account.', factories.account],
 ];

@@ -41,11 +41,12 @@ const TABLES = {
 } satisfies Record<ComparedKind, string>;
 
 /** The key and order of a row, the whole object, and the mode of a session, which never changes. */
-const UNCOMPARED = new Set(['id', 'version', 'raw', 'mode']);
+const UNCOMPARED = new Set(['id', 'version', 'raw', 'mode', 'defaulted']);
 
 /** Another value that the column may hold. */
 const DAMAGE: Readonly<Record<string, (column: string) => string>> = {
   text: (column) => `coalesce(${column}, '') || 'x'`,
+  integer: (column) => `coalesce(${column}, 0) + 1`,
   bigint: (column) => `coalesce(${column}, 0) + 1`,
   boolean: (column) => `NOT ${column}`,
   'timestamp with time zone': (column) => `coalesce(${column}, now()) + interval '1 hour'`,

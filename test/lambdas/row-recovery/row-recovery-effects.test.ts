@@ -66,7 +66,7 @@ describe('merged rows that entitlements follow from', () => {
     before = await storedEntitlements(client);
     await site.backup('2026-11-21T06:00:00Z');
     await client.query(`DELETE FROM billing.subscriptions WHERE id = 'sub_1'; DELETE FROM billing.purchases`);
-    await inTransaction(client, (run) => recomputeEntitlements(run, lost));
+    await inTransaction(client, (run) => recomputeEntitlements(run, { sources: lost, payments: lost }));
   });
 
   test('restore the entitlements of customers in the same transaction, and invalidate their caches', async () => {

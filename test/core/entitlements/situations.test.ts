@@ -1,0 +1,223 @@
+import type { Client } from 'pg';
+import type { EntitlementRule } from '../../../core/entitlements/contract';
+import {
+  charge,
+  checkoutSession,
+  customer,
+  dispute,
+  EPOCH,
+  invoice,
+  invoicePayment,
+  refund,
+  stripeEvent,
+  subscription,
+  subscriptionItem,
+} from '../../factories/stripe-objects';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { applyWithEntitlements, at, DAY, putRules } from '../../support/entitlements';
+import type { StripeEvent } from '../../../core/providers/stripe/shapes';
+
+const RULES: readonly EntitlementRule[] = [
+  { id: 'pro', grants: { source: 'subscription', priceId: 'price_pro' }, features: ['pro'] },
+  { id: 'basic', grants: { source: 'subscription', priceId: 'price_basic' }, features: ['basic'] },
+  { id: 'course', grants: { source: 'purchase', kind: 'course' }, features: ['course:{item_id}'] },
+  { id: 'coaching', grants: { source: 'purchase', kind: 'coaching', onDispute: 'at_once' }, features: ['coaching'] },
+];
+
+let database: TestDatabase;
+let client: Client;
+beforeEach(async () => {
+  database = await createTestDatabase('billing');
+  client = await database.client();
+  await putRules(client, RULES);
+});
+afterEach(() => database.drop());
+
+/** A year that began 100 days before the epoch, of one item at a price. */
+const YEAR = { current_period_start: EPOCH - 100 * DAY, current_period_end: EPOCH + 265 * DAY };
+const itemAt = (price: string, fields: object = {}) =>
+  subscriptionItem({
+    ...YEAR,
+    price: { id: price, product: 'prod', unit_amount: 900, currency: 'eur', recurring: { interval: 'year' } },
+    ...fields,
+  });
+const yearly = (fields: object = {}) =>
+  subscription({ created: EPOCH - 100 * DAY, items: { data: [itemAt('price_pro')], has_more: false }, ...fields });
+const updated = (object: Record<string, unknown>, seconds = 0) =>
+  stripeEvent('customer.subscription.updated', object, { created: EPOCH + seconds });
+const lineOf = (price: string, amount: number, start: number, end: number) => ({
+  amount,
+  period: { start, end },
+  pricing: { price_details: { price, product: 'prod' } },
+  parent: { subscription_item_details: { subscription: 'sub_1', subscription_item: 'si_1' } },
+});
+const paidYear = (fields: object = {}) =>
+  stripeEvent(
+    'invoice.paid',
+    invoice({
+      id: 'in_year',
+      status: 'paid',
+      created: EPOCH - 100 * DAY,
+      payments: undefined,
+      lines: { data: [lineOf('price_pro', 900, YEAR.current_period_start, YEAR.current_period_end)] },
+      ...fields,
+    }),
+  );
+const openInvoice = (fields: object) => stripeEvent('invoice.finalized', invoice({ status: 'open', ...fields }));
+
+/** When access ends, by feature; whatever the order in which the events arrive. */
+async function endings(...events: StripeEvent[]): Promise<Record<string, string | null>> {
+  for (const event of events) await applyWithEntitlements(client, event);
+  const { rows } = await client.query<{ feature: string; valid_until: Date | null }>(
+    'SELECT feature, valid_until FROM billing.entitlements ORDER BY feature',
+  );
+  return Object.fromEntries(rows.map((row) => [row.feature, row.valid_until?.toISOString() ?? null]));
+}
+
+test.each(['in order', 'in reverse'])(
+  'a declined upgrade takes nothing away that was paid, with events %s',
+  async (order) => {
+    const declined = openInvoice({
+      id: 'in_upgrade',
+      created: EPOCH,
+      status_transitions: { finalized_at: EPOCH },
+      lines: { data: [lineOf('price_pro', 500, EPOCH, YEAR.current_period_end)] },
+    });
+    const events = [
+      paidYear(),
+      updated(yearly({ status: 'active' }), -5),
+      declined,
+      updated(yearly({ status: 'past_due' })),
+    ];
+    expect(await endings(...(order === 'in order' ? events : events.toReversed()))).toEqual({ pro: at(265 * DAY) });
+  },
+);
+
+test('a year that was paid before its invoices were received outlasts a declined upgrade', async () => {
+  const created = stripeEvent('customer.subscription.created', yearly(), { created: EPOCH - 100 * DAY });
+  expect(await endings(created, updated(yearly({ status: 'past_due' })))).toEqual({ pro: at(272 * DAY) });
+});
+
+test('the price before a declined change of plan stays granted, and the new one has its grace', async () => {
+  const changed = yearly({ status: 'past_due', items: { data: [itemAt('price_basic')], has_more: false } });
+  const declined = openInvoice({
+    id: 'in_change',
+    created: EPOCH,
+    status_transitions: { finalized_at: EPOCH },
+    lines: { data: [lineOf('price_basic', 500, EPOCH, YEAR.current_period_end)] },
+  });
+  expect(await endings(paidYear(), declined, updated(changed))).toEqual({ basic: at(7 * DAY), pro: at(265 * DAY) });
+});
+
+test('grace counts from the due date of an invoice that was sent', async () => {
+  const sent = { collection_method: 'send_invoice', days_until_due: 30, status: 'past_due' };
+  const item = itemAt('price_pro', { current_period_start: EPOCH - 30 * DAY, current_period_end: EPOCH + 335 * DAY });
+  const invoiced = subscription({ ...sent, created: EPOCH - 30 * DAY, items: { data: [item], has_more: false } });
+  expect(await endings(updated(invoiced))).toEqual({ pro: at(7 * DAY) });
+  const due = openInvoice({
+    due_date: EPOCH + 2 * DAY,
+    lines: { data: [lineOf('price_pro', 900, EPOCH - 30 * DAY, EPOCH + 335 * DAY)] },
+  });
+  expect(await endings(due)).toEqual({ pro: at(9 * DAY) });
+});
+
+test('grace counts from the first of several failed attempts, whichever is received last', async () => {
+  const owed = {
+    created: EPOCH,
+    status_transitions: { finalized_at: EPOCH },
+    lines: { data: [lineOf('price_pro', 900, EPOCH, EPOCH + 30 * DAY)] },
+  };
+  const failed = (attempt: number, day: number) =>
+    stripeEvent('invoice.payment_failed', invoice({ ...owed, attempt_count: attempt }), { created: EPOCH + day * DAY });
+  const events = [updated(yearly({ status: 'past_due' })), failed(2, 5), failed(1, 2)];
+  expect(await endings(...events)).toEqual({ pro: at(9 * DAY) });
+});
+
+test('a voided period of paused collection is not granted', async () => {
+  const paused = yearly({ pause_collection: { behavior: 'void', resumes_at: null } });
+  expect(await endings(updated(paused))).toEqual({});
+});
+
+test('a pause that keeps invoices as drafts grants as before', async () => {
+  const paused = yearly({ pause_collection: { behavior: 'keep_as_draft', resumes_at: null } });
+  expect(await endings(updated(paused))).toEqual({ pro: at(272 * DAY) });
+});
+
+test('a quantity of zero grants nothing', async () => {
+  expect(await endings(updated(yearly({ items: { data: [itemAt('price_pro', { quantity: 0 })] } })))).toEqual({});
+});
+
+const OWNER = { user_id: 'user_1', project_id: 'project_1' };
+const unowned = yearly({ metadata: {} });
+const startedBy = (fields: object) =>
+  stripeEvent(
+    'checkout.session.completed',
+    checkoutSession({ mode: 'subscription', subscription: 'sub_1', payment_intent: null, metadata: {}, ...fields }),
+  );
+
+test.each<[string, StripeEvent]>([
+  ['the session that started it', startedBy({ metadata: OWNER })],
+  ['the client reference of that session', startedBy({ client_reference_id: 'user_1' })],
+  ['the metadata of its customer', stripeEvent('customer.updated', customer({ metadata: OWNER }))],
+])('a subscription belongs to the user named by %s, in either order', async (_source, names) => {
+  expect(Object.keys(await endings(updated(unowned), names))).toEqual(['pro']);
+  await client.query(
+    'TRUNCATE billing.webhook_events, billing.customers CASCADE; TRUNCATE billing.purchases, billing.entitlements',
+  );
+  expect(Object.keys(await endings(names, updated(unowned)))).toEqual(['pro']);
+});
+
+test('an amount that was authorised and never captured is no refund', async () => {
+  const captured = charge({ amount: 9_900, amount_captured: 6_000, amount_refunded: 3_900, captured: true });
+  await applyWithEntitlements(client, stripeEvent('charge.captured', captured));
+  const { rows } = await client.query(`SELECT * FROM billing.refund_balances WHERE charge_id = 'ch_1'`);
+  expect(rows).toEqual([]);
+});
+
+test('an authorised purchase is granted once it is captured', async () => {
+  const authorised = stripeEvent('checkout.session.completed', checkoutSession({ payment_status: 'unpaid' }));
+  expect(
+    await endings(authorised, stripeEvent('charge.succeeded', charge({ captured: false, amount_captured: 0 }))),
+  ).toEqual({});
+  const captured = stripeEvent('charge.captured', charge({ captured: true, amount_captured: 9_900 }), {
+    created: EPOCH + 9,
+  });
+  expect(await endings(captured)).toEqual({ 'course:course_1': null });
+});
+
+test('a refund that names only the payment intent counts for its charge', async () => {
+  const events = [
+    stripeEvent('checkout.session.completed', checkoutSession()),
+    stripeEvent('charge.succeeded', charge()),
+    stripeEvent('refund.created', refund({ charge: null, amount: 9_900 })),
+  ];
+  expect(await endings(...events)).toEqual({});
+});
+
+test.each<[kind: string, status: string, kept: boolean]>([
+  ['course', 'needs_response', true],
+  ['course', 'lost', false],
+  ['coaching', 'needs_response', false],
+  ['coaching', 'won', true],
+])('a %s whose dispute is %s is kept: %s', async (kind, status, kept) => {
+  const bought = checkoutSession({ metadata: { kind, item_id: 'c', ...OWNER } });
+  const events = [
+    stripeEvent('charge.dispute.created', dispute({ status })),
+    stripeEvent('charge.succeeded', charge()),
+    stripeEvent('checkout.session.completed', bought),
+  ];
+  expect(Object.keys(await endings(...events))).toHaveLength(kept ? 1 : 0);
+});
+
+test.each(['the dispute', 'the payment', 'the invoice'])(
+  'a lost dispute of the present period ends a subscription, with %s received last',
+  async (last) => {
+    const events = {
+      'the dispute': stripeEvent('charge.dispute.closed', dispute({ status: 'lost', payment_intent: 'pi_1' })),
+      'the payment': stripeEvent('invoice_payment.paid', invoicePayment({ invoice: 'in_year' })),
+      'the invoice': paidYear(),
+    };
+    const order = Object.entries(events).toSorted(([a], [b]) => Number(a === last) - Number(b === last));
+    expect(await endings(updated(yearly()), ...order.map(([, event]) => event))).toEqual({});
+  },
+);
