@@ -1,0 +1,160 @@
+import type { Charge, Dispute, Metadata, PaymentIntent, Refund, Session } from './objects';
+import { DAY, type StripeState } from './state';
+
+/** A payment that succeeds: its intent and its charge, each with its event. */
+export function collect(stripe: StripeState, customer: string, amount: number): PaymentIntent {
+  const intent = newIntent(stripe, customer, amount, { status: 'succeeded', amount_received: amount });
+  charge(stripe, intent, amount);
+  stripe.log.emit('payment_intent.succeeded', intent);
+  return intent;
+}
+
+/** What is sold once, through Checkout. `manual` only authorises the amount; see {@link capture}. */
+export interface Sale {
+  readonly customer: string;
+  readonly amount: number;
+  readonly metadata: Metadata;
+  readonly clientReferenceId: string | null;
+  readonly capture: 'automatic' | 'manual';
+}
+
+export function sell(stripe: StripeState, sale: Sale): Session {
+  const { customer, amount } = sale;
+  const automatic = sale.capture === 'automatic';
+  const intent = automatic
+    ? collect(stripe, customer, amount)
+    : newIntent(stripe, customer, amount, { status: 'requires_capture', capture_method: 'manual' });
+  if (!automatic) charge(stripe, intent, 0);
+  const session: Session = {
+    id: stripe.log.id('cs'),
+    object: 'checkout.session',
+    customer,
+    mode: 'payment',
+    status: 'complete',
+    payment_status: automatic ? 'paid' : 'unpaid',
+    payment_intent: intent.id,
+    subscription: null,
+    client_reference_id: sale.clientReferenceId,
+    amount_total: amount,
+    currency: 'usd',
+    created: stripe.now,
+    metadata: sale.metadata,
+  };
+  stripe.sessions.set(session.id, session);
+  stripe.log.emit('checkout.session.completed', session);
+  return session;
+}
+
+/** Takes a part of an authorised amount; the rest is released, which Stripe adds to `amount_refunded`. */
+export function capture(stripe: StripeState, authorised: Charge, amount: number): void {
+  const intent = stripe.intents.get(authorised.payment_intent)!;
+  if (intent.status !== 'requires_capture') return;
+  stripe.log.change('charge.captured', authorised, {
+    captured: true,
+    amount_captured: amount,
+    amount_refunded: authorised.amount - amount,
+  });
+  stripe.log.change('payment_intent.succeeded', intent, { status: 'succeeded', amount_received: amount });
+}
+
+/** @param namesCharge false for a refund that names its payment intent only */
+export function refund(stripe: StripeState, charged: Charge, amount: number, namesCharge: boolean): Refund | undefined {
+  const left = charged.amount - charged.amount_refunded;
+  if (!charged.captured || left <= 0) return undefined;
+  const made: Refund = {
+    id: stripe.log.id('re'),
+    object: 'refund',
+    charge: namesCharge ? charged.id : null,
+    payment_intent: charged.payment_intent,
+    status: 'succeeded',
+    amount: Math.min(amount, left),
+    currency: 'usd',
+    created: stripe.now,
+  };
+  stripe.refunds.set(made.id, made);
+  stripe.log.emit('refund.created', made);
+  stripe.log.change('charge.refunded', charged, { amount_refunded: charged.amount_refunded + made.amount });
+  return made;
+}
+
+/** The bank sends a refund back, weeks later. */
+export function failRefund(stripe: StripeState, failed: Refund, charged: Charge): void {
+  if (failed.status !== 'succeeded') return;
+  stripe.log.change('refund.failed', failed, { status: 'failed' });
+  stripe.log.change('charge.updated', charged, { amount_refunded: charged.amount_refunded - failed.amount });
+}
+
+/** A cardholder disputes a charge; the bank decides weeks later. */
+export function dispute(stripe: StripeState, disputed: Charge): void {
+  if (disputed.disputed || !disputed.captured) return;
+  const { id, log } = { id: stripe.log.id('dp'), log: stripe.log };
+  const opened: Dispute = {
+    id,
+    object: 'dispute',
+    charge: disputed.id,
+    payment_intent: disputed.payment_intent,
+    status: 'needs_response',
+    amount: disputed.amount_captured,
+    currency: 'usd',
+    reason: 'fraudulent',
+    created: stripe.now,
+    evidence_details: { due_by: stripe.now + 9 * DAY },
+  };
+  stripe.disputes.set(opened.id, opened);
+  log.emit('charge.dispute.created', opened);
+  log.change('charge.updated', disputed, { disputed: true });
+  log.emit('charge.dispute.funds_withdrawn', opened);
+  stripe.agenda.schedule(stripe.now + 5 * DAY, () =>
+    log.change('charge.dispute.updated', opened, { status: 'under_review' }),
+  );
+  const won = stripe.random.chance(0.5);
+  stripe.agenda.schedule(stripe.now + stripe.random.integer(20, 60) * DAY, () => {
+    log.change('charge.dispute.closed', opened, { status: won ? 'won' : 'lost' });
+    if (won) log.emit('charge.dispute.funds_reinstated', opened);
+  });
+}
+
+function newIntent(
+  stripe: StripeState,
+  customer: string,
+  amount: number,
+  fields: Partial<PaymentIntent>,
+): PaymentIntent {
+  const intent: PaymentIntent = {
+    id: stripe.log.id('pi'),
+    object: 'payment_intent',
+    customer,
+    status: 'requires_payment_method',
+    amount,
+    amount_received: 0,
+    capture_method: 'automatic',
+    currency: 'usd',
+    created: stripe.now,
+    latest_charge: null,
+    metadata: {},
+    ...fields,
+  };
+  stripe.intents.set(intent.id, intent);
+  return intent;
+}
+
+function charge(stripe: StripeState, intent: PaymentIntent, captured: number): void {
+  const made: Charge = {
+    id: stripe.log.id('ch'),
+    object: 'charge',
+    customer: intent.customer,
+    payment_intent: intent.id,
+    status: 'succeeded',
+    amount: intent.amount,
+    amount_captured: captured,
+    amount_refunded: 0,
+    captured: captured > 0,
+    disputed: false,
+    currency: 'usd',
+    created: stripe.now,
+    metadata: {},
+  };
+  intent.latest_charge = made.id;
+  stripe.charges.set(made.id, made);
+  stripe.log.emit('charge.succeeded', made);
+}
