@@ -21,6 +21,7 @@ export const RECOVERY_ANCHORS: readonly string[] = [
 ];
 
 export interface RecoveryNotificationsProps {
+  /** Topics that messages are published to. */
   readonly topics: Readonly<Record<Severity, ITopic>>;
   /** What the messages link to. */
   readonly context: TextContext;
