@@ -13,14 +13,23 @@ export async function withSnapshot<T>(
   database: TestDatabase,
   work: (snapshot: string, leader: Client) => Promise<T>,
 ): Promise<T> {
-  const leader = await database.connector.connect();
-  try {
-    await leader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    const { rows } = await leader.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
-    return await work(rows[0]?.id ?? '', leader);
-  } finally {
-    await leader.end();
-  }
+  return withExported(database.connector, work);
+}
+
+async function withExported<T>(
+  connector: DatabaseConnector,
+  work: (snapshot: string, leader: Client) => Promise<T>,
+  database?: string,
+): Promise<T> {
+  return withConnection(
+    connector,
+    async (leader) => {
+      await leader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      const { rows } = await leader.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
+      return work(rows[0]?.id ?? '', leader);
+    },
+    database,
+  );
 }
 
 export interface DumpOfOptions extends Partial<DumpOptions> {
@@ -40,7 +49,14 @@ export async function dumpOf(database: TestDatabase, { connector, ...options }: 
 
 /** The schema of the database as it is now. */
 export async function captureOf(database: TestDatabase): Promise<CapturedSchema> {
-  return withSnapshot(database, (snapshot) =>
-    captureSchema({ connector: database.connector, snapshot, workerFile: PG_DUMP_WORKER }),
+  return captureThrough(database.connector);
+}
+
+/** The schema of a database as it is now, which need not be one of the test cluster's. */
+export async function captureThrough(connector: DatabaseConnector, database?: string): Promise<CapturedSchema> {
+  return withExported(
+    connector,
+    (snapshot) => captureSchema({ connector, snapshot, database, workerFile: PG_DUMP_WORKER }),
+    database,
   );
 }

@@ -71,7 +71,7 @@ async function leaveForeign(
     const more = owned.length > NAMED_OBJECTS ? ` and ${owned.length - NAMED_OBJECTS} more` : '';
     deviations.add(
       `OWNER ${owner}`,
-      `${owned.length} objects stay with ${restorer}: ${names.join(', ')}${more}`,
+      `${owned.length === 1 ? '1 object stays' : `${owned.length} objects stay`} with ${restorer}: ${names.join(', ')}${more}`,
       `${restorer} is no member of ${owner}, or there is no such role`,
     );
     return [];

@@ -9,6 +9,8 @@ import { type Deviations, INSUFFICIENT_PRIVILEGE, stateOf } from './deviations';
  * for locks; single ones take twice as long.
  */
 const BATCH_ENTRIES = 100;
+/** Warnings of a GRANT or REVOKE by a role that may not: PostgreSQL changes nothing and reports success. */
+const IGNORED_PRIVILEGE = ['01006', '01007'];
 /** Rows need them, so a restore without them is none. */
 const INDISPENSABLE = new Set(['TABLE', 'TABLE ATTACH', 'SEQUENCE', 'SEQUENCE OWNED BY', 'DEFAULT']);
 /** Properties of objects, each statement of which stands alone. */
@@ -43,15 +45,40 @@ export async function runEntries(
   entries: readonly DumpEntry[],
   deviations: Deviations,
 ): Promise<void> {
-  for (let from = 0; from < entries.length; from += BATCH_ENTRIES) {
-    const batch = entries.slice(from, from + BATCH_ENTRIES);
-    try {
-      await client.query(batch.flatMap(({ settings, statements }) => [...settings, ...statements]).join('\n'));
-    } catch {
-      // All of it was rolled back. One at a time, the one that fails can be told from the others.
-      for (const entry of batch) await runEntry(client, entry, deviations);
+  const warnings: Error[] = [];
+  const listen = (notice: { readonly code: string | undefined; readonly message: string | undefined }): void => {
+    if (IGNORED_PRIVILEGE.includes(notice.code ?? '')) warnings.push(new Error(notice.message));
+  };
+  client.on('notice', listen);
+  try {
+    for (let from = 0; from < entries.length; from += BATCH_ENTRIES) {
+      await runBatch(client, entries.slice(from, from + BATCH_ENTRIES), warnings, deviations);
     }
+  } finally {
+    client.off('notice', listen);
   }
+}
+
+async function runBatch(
+  client: ClientBase,
+  batch: readonly DumpEntry[],
+  warnings: Error[],
+  deviations: Deviations,
+): Promise<void> {
+  let wholly = true;
+  try {
+    await client.query(batch.flatMap(({ settings, statements }) => [...settings, ...statements]).join('\n'));
+  } catch {
+    wholly = false;
+  }
+  // After an error all of it was rolled back; privileges may be granted twice. One at a time, each shows what it comes to.
+  const again = wholly ? batch.filter(({ type }) => type === 'ACL' && warnings.length > 0) : batch;
+  for (const entry of again) {
+    warnings.length = 0;
+    await runEntry(client, entry, deviations);
+    for (const warning of warnings) deviations.add(describeEntry(entry), 'not set', warning);
+  }
+  warnings.length = 0;
 }
 
 async function runEntry(client: ClientBase, entry: DumpEntry, deviations: Deviations): Promise<void> {
