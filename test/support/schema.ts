@@ -3,6 +3,7 @@ import type { Client } from 'pg';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { type CapturedSchema, captureSchema } from '../../core/schema/capture';
 import { type DumpOptions, dumpSchema, prepareDumpSession } from '../../core/schema/dump/pg-dump';
+import { prepareSession } from '../../core/schema/session';
 import type { TestDatabase } from './database';
 
 /** The worker's source, which Node runs as it is; a bundle ships it compiled. */
@@ -24,6 +25,7 @@ async function withExported<T>(
   return withConnection(
     connector,
     async (leader) => {
+      await prepareSession(leader, 0);
       await leader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
       const { rows } = await leader.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
       return work(rows[0]?.id ?? '', leader);

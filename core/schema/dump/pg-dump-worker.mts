@@ -1,4 +1,4 @@
-import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { pgDump } from '@electric-sql/pglite-tools/pg_dump';
 
 /**
@@ -9,7 +9,7 @@ import { pgDump } from '@electric-sql/pglite-tools/pg_dump';
 /** What the main thread starts the worker with. */
 interface WorkerInput {
   readonly args: string[];
-  /** Carries protocol messages to the main thread and answers back; the result goes last. */
+  /** Carries protocol messages to the main thread, and answers back. */
   readonly port: MessagePort;
   /** One counter, in shared memory: raised with each answer. */
   readonly answers: Int32Array<SharedArrayBuffer>;
@@ -64,9 +64,10 @@ async function run(): Promise<void> {
     if ((await file.text()) !== decoded.replace(DELETED_LINES, '')) {
       throw new Error('this version of @electric-sql/pglite-tools changes the text in a way that is not known here');
     }
-    port.postMessage({ text: decoded });
+    // The parent's own port, unlike others, is emptied before the parent hears of the thread's end.
+    parentPort?.postMessage({ text: decoded });
   } catch (error) {
-    port.postMessage({ failure: error instanceof Error ? error.message : String(error) });
+    parentPort?.postMessage({ failure: error instanceof Error ? error.message : String(error) });
   }
   port.close();
 }

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Client } from 'pg';
-import { messageOf, OperationError } from '../../runtime/errors';
+import { OperationError } from '../../runtime/errors';
 import { prepareSession } from '../session';
-import type { ServerError } from './protocol';
+import { dumpError } from './dump-error';
 import { SessionBridge } from './session-bridge';
 
 /** Newest major version of a server that the pg_dump of @electric-sql/pglite-tools reads; the package's is PostgreSQL 18. */
@@ -27,15 +27,6 @@ const REPORTED_SETTINGS = [
   'standard_conforming_strings',
 ];
 const COMPLETE = '\n--\n-- PostgreSQL database dump complete\n--\n';
-
-/** Classes of SQLSTATE after which another attempt may succeed: connection lost, shutdown or cancellation, no resources. */
-const PASSING_ERROR_CLASSES = ['08', '53', '57'];
-const LOCK_NOT_AVAILABLE = '55P03';
-const INSUFFICIENT_PRIVILEGE = '42501';
-/** An object that was listed and then was gone: it was dropped and the drop committed meanwhile. */
-const VANISHED = ['42P01', '42704', '42883', 'XX000'];
-/** A snapshot is gone with the transaction that exported it; an undefined object to newer servers, a bad value to others. */
-const NO_SUCH_SNAPSHOT = /snapshot .* does not exist|invalid snapshot identifier/;
 
 export interface DumpOptions {
   /** Snapshot that an open transaction exported; the schema is of its moment. */
@@ -77,7 +68,7 @@ export async function dumpSchema(client: Client, options: DumpOptions): Promise<
     }),
   );
   const text = await runWorker(bridge, options).catch((error: unknown) => {
-    throw explain(error, bridge.serverError);
+    throw dumpError(error, bridge);
   });
   await bridge.close();
   if (!text.endsWith(`${COMPLETE}\n\\unrestrict ${options.restrictKey}\n\n`)) {
@@ -124,8 +115,8 @@ async function reportedSettings(client: Client): Promise<Record<string, string>>
   return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
 }
 
-/** Messages of the worker: bytes for the server, or its result. */
-type WorkerMessage = Uint8Array | { readonly text: string } | { readonly failure: string };
+/** What the worker has come to. */
+type WorkerResult = { readonly text: string } | { readonly failure: string };
 
 async function runWorker(bridge: SessionBridge, options: DumpOptions): Promise<string> {
   const { signal, workerFile = path.join(__dirname, 'pg-dump-worker.js') } = options;
@@ -145,20 +136,22 @@ async function runWorker(bridge: SessionBridge, options: DumpOptions): Promise<s
     execArgv: [],
     env: {},
   });
+  const settled = new AbortController();
   try {
     return await new Promise<string>((resolve, reject) => {
-      const stop = (): void => reject(signal?.reason as Error);
-      signal?.addEventListener('abort', stop, { once: true });
+      signal?.addEventListener('abort', () => reject(signal.reason as Error), { signal: settled.signal });
       worker.on('error', reject);
       worker.on('exit', (code) => reject(new Error(`the thread of pg_dump ended with code ${code}`)));
-      port.on('message', (message: WorkerMessage) => {
-        if (message instanceof Uint8Array) {
-          answer(message).catch(reject);
-        } else if ('text' in message) resolve(message.text);
-        else reject(new Error(message.failure));
+      worker.on('message', (result: WorkerResult) => {
+        if ('text' in result) resolve(result.text);
+        else reject(new Error(result.failure));
+      });
+      port.on('message', (bytes: Uint8Array) => {
+        answer(bytes).catch(reject);
       });
     });
   } finally {
+    settled.abort();
     port.close();
     // Asleep or not, the thread ends.
     await worker.terminate();
@@ -176,48 +169,4 @@ function dumpArguments({ snapshot, restrictKey }: DumpOptions): string[] {
     '--no-subscriptions',
     `--restrict-key=${restrictKey}`,
   ];
-}
-
-/** The error behind a failure of pg_dump: what the server said, where it said anything. */
-function explain(failure: unknown, error: ServerError | undefined): unknown {
-  if (failure instanceof OperationError) return failure;
-  const options = { cause: failure };
-  if (!error) {
-    return failure instanceof Error && failure.message.startsWith('pg_dump failed')
-      ? new OperationError('schema_dump_failed', messageOf(failure), options)
-      : failure;
-  }
-  const said = `${error.message} (SQLSTATE ${error.code})`;
-  if (NO_SUCH_SNAPSHOT.test(error.message)) {
-    return new OperationError(
-      'snapshot_lost',
-      `The transaction that exported the snapshot has ended: ${said}`,
-      options,
-    );
-  }
-  if (error.code === LOCK_NOT_AVAILABLE) {
-    return new OperationError(
-      'schema_changing',
-      `A table is being changed, by a migration perhaps: try again after it: ${said}`,
-      options,
-    );
-  }
-  if (VANISHED.includes(error.code)) {
-    return new OperationError(
-      'schema_changing',
-      `An object was dropped while the schema was read: try again: ${said}`,
-      options,
-    );
-  }
-  if (error.code === INSUFFICIENT_PRIVILEGE) {
-    return new OperationError(
-      'privilege_missing',
-      `The backup's role may not read the whole schema: grant it what is missing: ${said}`,
-      options,
-    );
-  }
-  if (PASSING_ERROR_CLASSES.includes(error.code.slice(0, 2))) {
-    return new OperationError('database_unavailable', `The server ended the dump of the schema: ${said}`, options);
-  }
-  return new OperationError('schema_dump_failed', `pg_dump failed: ${said}`, options);
 }

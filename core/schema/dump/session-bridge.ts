@@ -31,8 +31,9 @@ export class SessionBridge implements Submittable {
   private readonly answers = new AnswerTracker();
   private started = false;
   private pieces: Buffer[] = [];
+  /** Set when the connection is lost. */
+  connectionError: Error | undefined;
   private settle: { resolve(): void; reject(error: Error): void } | undefined;
-  private failure: Error | undefined;
 
   /**
    * @param settings that a server reports at the start of a session, by name
@@ -72,7 +73,7 @@ export class SessionBridge implements Submittable {
   /** Ends the client's transaction and gives the connection back. */
   async close(): Promise<void> {
     const { connection } = this;
-    if (!connection || this.failure) return;
+    if (!connection || this.connectionError) return;
     this.giveBack();
     await new Promise<void>((resolve, reject) => {
       this.settle = { resolve, reject };
@@ -99,7 +100,7 @@ export class SessionBridge implements Submittable {
   /** Called by `pg` when the connection is lost. */
   handleError(error: Error): void {
     this.giveBack();
-    this.failure = error;
+    this.connectionError = error;
     this.settle?.reject(error);
   }
 
@@ -110,7 +111,7 @@ export class SessionBridge implements Submittable {
   }
 
   private async ask(message: Buffer): Promise<void> {
-    if (this.failure) throw this.failure;
+    if (this.connectionError) throw this.connectionError;
     await new Promise<void>((resolve, reject) => {
       this.settle = { resolve, reject };
       this.connection?.stream.write(message);

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Connection } from 'pg';
 import { createConnector, type DatabaseConnector } from '../../../core/database/connector';
+import { dumpSchema, prepareDumpSession } from '../../../core/schema/dump/pg-dump';
 import {
   asAdministrator,
   clusterSecrets,
@@ -10,7 +12,7 @@ import {
   createTestDatabase,
   type TestDatabase,
 } from '../../support/database';
-import { dumpOf, withSnapshot } from '../../support/schema';
+import { dumpOf, PG_DUMP_WORKER, withSnapshot } from '../../support/schema';
 
 let database: TestDatabase;
 
@@ -128,7 +130,7 @@ describe('the dump is refused', () => {
   ])('when the text is %s', async (_, message, code, reason) => {
     const folder = mkdtempSync(path.join(tmpdir(), 'worker-'));
     const workerFile = path.join(folder, 'worker.cjs');
-    writeFileSync(workerFile, `require('node:worker_threads').workerData.port.postMessage({ ${message} })`);
+    writeFileSync(workerFile, `require('node:worker_threads').parentPort.postMessage({ ${message} })`);
     await expect(dumpOf(database, { workerFile })).rejects.toMatchObject({
       code,
       message: expect.stringContaining(reason),
@@ -156,6 +158,17 @@ test('a dump whose connection is lost ends, and may be tried again', async () =>
   const kill = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'`;
   const outcome = await whileDumping(() => asAdministrator((client) => client.query(kill, [database.name])));
   expect(outcome).toMatchObject({ code: 'database_unavailable', retryable: true });
+});
+
+test('a dump whose network fails ends, and may be tried again', async () => {
+  const failure = withSnapshot(database, async (snapshot) => {
+    const client = await database.connector.connect();
+    await prepareDumpSession(client);
+    const dumping = dumpSchema(client, { snapshot, restrictKey: 'key', workerFile: PG_DUMP_WORKER });
+    setTimeout(() => (client as unknown as { connection: Connection }).connection.stream.destroy(), 200);
+    await dumping.finally(() => client.end());
+  });
+  await expect(failure).rejects.toMatchObject({ code: 'database_unavailable', retryable: true });
 });
 
 test('a dump that is aborted ends at once, with the reason of the abort', async () => {
