@@ -8,7 +8,7 @@ interface Meaning {
   readonly sentence: string;
 }
 
-/** What errors of the server mean to whoever called for the dump; the first that matches. */
+/** What errors of the server mean to the caller; the first match counts. */
 const MEANINGS: readonly Meaning[] = [
   {
     // An undefined object to newer servers, a bad value to others.

@@ -21,6 +21,8 @@ const ANSWER_TIMEOUT_MS = 10 * 60_000;
 const DELETED_LINES = /^(?:\\(?:un)?restrict\b.*\r?\n?)/gim;
 
 const { args, port, answers } = workerData as WorkerInput;
+/** Unlike other ports, this one is emptied before the parent hears that the thread has ended. */
+const results = parentPort;
 let received = 0;
 
 /** Sends bytes of the client to the main thread and sleeps until the server's answer to them is there. */
@@ -64,10 +66,9 @@ async function run(): Promise<void> {
     if ((await file.text()) !== decoded.replace(DELETED_LINES, '')) {
       throw new Error('this version of @electric-sql/pglite-tools changes the text in a way that is not known here');
     }
-    // The parent's own port, unlike others, is emptied before the parent hears of the thread's end.
-    parentPort?.postMessage({ text: decoded });
+    results?.postMessage({ text: decoded }, []);
   } catch (error) {
-    parentPort?.postMessage({ failure: error instanceof Error ? error.message : String(error) });
+    results?.postMessage({ failure: error instanceof Error ? error.message : String(error) }, []);
   }
   port.close();
 }

@@ -166,7 +166,11 @@ test('a dump whose network fails ends, and may be tried again', async () => {
     await prepareDumpSession(client);
     const dumping = dumpSchema(client, { snapshot, restrictKey: 'key', workerFile: PG_DUMP_WORKER });
     setTimeout(() => (client as unknown as { connection: Connection }).connection.stream.destroy(), 200);
-    await dumping.finally(() => client.end());
+    try {
+      await dumping;
+    } finally {
+      await client.end();
+    }
   });
   await expect(failure).rejects.toMatchObject({ code: 'database_unavailable', retryable: true });
 });
