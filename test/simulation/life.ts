@@ -167,7 +167,7 @@ function change(stripe: StripeState, subscription: Subscription): void {
 
 function buy(stripe: StripeState, person: Person): void {
   const { random, agenda } = stripe;
-  const capture_ = random.chance(0.2) ? 'manual' : 'automatic';
+  const captureMethod = random.chance(0.2) ? 'manual' : 'automatic';
   const session = sell(stripe, {
     customer: person.customer.id,
     amount: random.integer(10, 500) * 100,
@@ -177,11 +177,11 @@ function buy(stripe: StripeState, person: Person): void {
       ...(person.style === 'reference' || person.style === 'customer' ? {} : ownerMetadata(person)),
     },
     clientReferenceId: referenceOf(person),
-    capture: capture_,
+    capture: captureMethod,
   });
   const charge = chargeOf(stripe, session.payment_intent);
   if (charge === undefined) return;
-  if (capture_ === 'manual' && random.chance(0.8)) {
+  if (captureMethod === 'manual' && random.chance(0.8)) {
     const amount = random.chance(0.5) ? charge.amount : Math.round(charge.amount / 2);
     agenda.schedule(stripe.now + 2 * DAY, () => capture(stripe, charge, amount));
   }

@@ -42,7 +42,8 @@ function tablesWith(name: string, alter: (part: ArchivedPart) => ArchivedPart): 
 describe('a restore refuses an archive, and leaves no database,', () => {
   afterEach(async () => {
     await replaceObject(site.store, manifestKey, JSON.stringify(manifest));
-    expect(await site.leftovers()).toEqual([]);
+    const leftovers = await site.leftovers();
+    if (leftovers.length > 0) throw new Error(`The refused restore left ${leftovers.join(', ')} behind`);
   });
 
   test.each<[string, (tables: ArchivedTable[]) => ArchivedTable[], RegExp]>([

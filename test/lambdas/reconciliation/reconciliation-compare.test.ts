@@ -1,12 +1,12 @@
 import { NO_DEFAULTS } from '../../../core/billing/owner';
 import { versionKey } from '../../../core/billing/version';
-import { compare, readObjects, type ListedObjects, type StoredRows } from '../../../lambdas/reconciliation/compare';
+import { compare, readObjects, type StoredRows } from '../../../lambdas/reconciliation/compare';
 import type { ComparedKind, ComparedState, StoredRow } from '../../../lambdas/reconciliation/differences';
 import { charge, checkoutSession, EPOCH, refund, subscription } from '../../factories/stripe-objects';
 
 /** A page that was requested a minute after everything that is stored. */
 const REQUESTED_AT_SECONDS = EPOCH + 3_600;
-const read = (listed: object) => readObjects(listed as ListedObjects, REQUESTED_AT_SECONDS, NO_DEFAULTS);
+const read = (listed: object) => readObjects(listed, REQUESTED_AT_SECONDS, NO_DEFAULTS);
 
 const versionAt = (moment: number) => versionKey({ progress: 0, moment, rank: 0, eventId: 'evt_1' });
 

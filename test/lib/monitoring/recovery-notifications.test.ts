@@ -2,6 +2,7 @@ import { DATABASE_NAMES } from '../../../core/contract';
 import { RecoveryWorld } from '../../support/states/recovery-world';
 import type { JsonObject } from '../../support/states/definition';
 import { resourcesOf, templatesOf } from '../support';
+import { textOf } from '../../support/states/text';
 
 interface Rule {
   readonly EventPattern: {
@@ -31,8 +32,8 @@ function delivered(source: string, detailType: string, detail: JsonObject): { to
   const filled = InputTemplate.replaceAll(/<([\w-]+)>/g, (_, name: string) => {
     const value = detail[(InputPathsMap[name] ?? '').replace('$.detail.', '')];
     // EventBridge puts values into the text as they are: a quote would end it.
-    expect(String(value)).not.toMatch(/["\n]/);
-    return String(value);
+    expect(textOf(value)).not.toMatch(/["\n]/);
+    return textOf(value);
   });
   return { topic: target.Arn.Ref, text: JSON.parse(filled) as string };
 }

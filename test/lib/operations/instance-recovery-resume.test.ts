@@ -5,6 +5,7 @@ import { deployedDefinition } from '../../support/states/deployed-definition';
 import { StatesError } from '../../support/states/errors';
 import { execute } from '../../support/states/interpreter';
 import { RecoveryWorld } from '../../support/states/recovery-world';
+import { textOf } from '../../support/states/text';
 
 /** The states of an undisturbed recovery that stand outside of Map. */
 async function statesOf(database: (typeof DATABASE_NAMES)[number]): Promise<string[]> {
@@ -71,7 +72,7 @@ describe('the reminder of what a recovery leaves behind', () => {
       input: { instances: Object.keys(untilDay) },
       services: {
         'arn:aws:states:::aws-sdk:rds:describeDBInstances': ({ DbInstanceIdentifier: identifier }) => {
-          if ((untilDay[String(identifier)] ?? 0) > day()) return { DbInstances: [{ DbInstanceStatus: 'available' }] };
+          if ((untilDay[textOf(identifier)] ?? 0) > day()) return { DbInstances: [{ DbInstanceStatus: 'available' }] };
           throw new StatesError('Rds.DbInstanceNotFoundException', 'not found');
         },
         'arn:aws:states:::events:putEvents': ({ Entries }) => {

@@ -9,7 +9,7 @@ const outputsOf = (template: typeof operations) =>
 test('there is one recovery workflow, and one reminder, for each database that the stacks make', () => {
   const names = (environment: string) =>
     Object.values(resourcesOf(templatesOf(environment).operations, 'AWS::StepFunctions::StateMachine'))
-      .map(({ Properties }) => Properties.StateMachineName)
+      .map(({ Properties }) => Properties.StateMachineName as string)
       .toSorted();
   expect(names('production')).toEqual([
     'BillingOps-production-recover-billing',

@@ -1,5 +1,6 @@
 import { resourcesOf, type Synthesised } from '../../lib/support';
 import type { Definition } from './definition';
+import { textOf } from './text';
 
 /** Values of a template as they are after its deployment: names where there are any, otherwise `<LogicalId>`. */
 export class DeployedValues {
@@ -33,7 +34,7 @@ export class DeployedValues {
   private nameOf(logicalId: string): string {
     const { DBSubnetGroupName, DBParameterGroupName, StateMachineName } = this.resources[logicalId]?.Properties ?? {};
     if (typeof StateMachineName === 'string') return `arn:of:${StateMachineName}`;
-    return String(DBSubnetGroupName ?? DBParameterGroupName ?? `<${logicalId}>`);
+    return textOf(DBSubnetGroupName ?? DBParameterGroupName ?? `<${logicalId}>`);
   }
 
   private attributeOf(logicalId: string, attribute: string): string {

@@ -50,7 +50,7 @@ export class Expressions {
     }
     if (typeof template !== 'object' || template === null) return template;
     const evaluated: Record<string, Json> = {};
-    for (const [key, value] of Object.entries(template)) evaluated[key] = await this.evaluate(value as Json, scope);
+    for (const [key, value] of Object.entries(template)) evaluated[key] = await this.evaluate(value, scope);
     return evaluated;
   }
 

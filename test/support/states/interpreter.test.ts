@@ -80,9 +80,9 @@ describe('the interpreter agrees with the examples of the developer guide:', () 
       { services: failing('Api.Broken') },
     );
     expect(caught.output).toEqual({ Error: 'Api.Broken', Cause: 'as told' });
-    expect(() =>
-      validateDefinition(machine({ Wait: { Type: 'Wait', Seconds: 1, Catch: [], End: true } as StateDefinition })),
-    ).toThrow(/no field Catch/);
+    expect(() => validateDefinition(machine({ Wait: { Type: 'Wait', Seconds: 1, Catch: [], End: true } }))).toThrow(
+      /no field Catch/,
+    );
   });
 
   test.each(['States.DataLimitExceeded', 'States.Runtime'])('States.ALL does not catch %s', async (error) => {

@@ -10,6 +10,7 @@ import {
 } from './definition';
 import { matches, StatesError } from './errors';
 import { assertFits, Expressions } from './expressions';
+import { textOf } from './text';
 
 /** What answers one `Resource`: an API, a function, or whoever holds a task token. */
 export type Service = (argumentsGiven: JsonObject, context: JsonObject) => Json | Promise<Json>;
@@ -148,10 +149,10 @@ class Interpreter {
       case 'Pass':
       case 'Succeed':
         return this.leave(state, { variables, states }, input);
-      case 'Fail': {
+      default: {
         const error = await this.expressions.evaluate(state.Error ?? '', { variables, states });
         const cause = await this.expressions.evaluate(state.Cause ?? '', { variables, states });
-        throw new StatesError(String(error), String(cause));
+        throw new StatesError(textOf(error), textOf(cause));
       }
     }
   }
@@ -198,7 +199,7 @@ class Interpreter {
 
   private async waitMs({ Seconds, Timestamp }: StateDefinition, scope: Scope): Promise<number> {
     if (Seconds !== undefined) return Number(await this.expressions.evaluate(Seconds, scope)) * SECOND;
-    const until = Date.parse(String(await this.expressions.evaluate(Timestamp ?? '', scope)));
+    const until = Date.parse(textOf(await this.expressions.evaluate(Timestamp ?? '', scope)));
     if (Number.isNaN(until)) throw new StatesError('States.Runtime', `${Timestamp} is no time`);
     return until - this.options.clock.nowMs;
   }

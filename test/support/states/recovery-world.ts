@@ -10,6 +10,7 @@ import { deployedDefinition } from './deployed-definition';
 import { StatesError } from './errors';
 import { execute, type Execution, type ExecutionOptions, type Service, type TokenAnswer } from './interpreter';
 import { SimulatedRds } from './simulated-rds';
+import { textOf } from './text';
 
 /** What the functions of the workflow answer. Requests are checked by the contracts of the functions. */
 interface Functions {
@@ -81,7 +82,7 @@ export class RecoveryWorld {
   get recovered(): string {
     const restore = this.rds.calls.find(({ action }) => action.startsWith('restore'));
     const { TargetDBInstanceIdentifier, DbInstanceIdentifier } = restore?.arguments ?? {};
-    return String(TargetDBInstanceIdentifier ?? DbInstanceIdentifier);
+    return textOf(TargetDBInstanceIdentifier ?? DbInstanceIdentifier);
   }
 
   /** An answer of the function that warms, which reads for so long, and is done when the time allows it. */
@@ -140,13 +141,13 @@ export class RecoveryWorld {
         return { ExecutionArn: 'reminder' };
       },
       'arn:aws:states:::aws-sdk:cloudwatchlogs:createLogGroup': ({ LogGroupName }) => {
-        const name = String(LogGroupName);
+        const name = textOf(LogGroupName);
         if (this.logGroups.has(name)) throw new StatesError('CloudWatchLogs.ResourceAlreadyExistsException', name);
         this.logGroups.set(name, undefined);
         return {};
       },
       'arn:aws:states:::aws-sdk:cloudwatchlogs:putRetentionPolicy': ({ LogGroupName, RetentionInDays }) => {
-        this.logGroups.set(String(LogGroupName), Number(RetentionInDays));
+        this.logGroups.set(textOf(LogGroupName), Number(RetentionInDays));
         return {};
       },
     };
@@ -154,13 +155,13 @@ export class RecoveryWorld {
 
   private put({ Entries }: JsonObject): JsonObject {
     for (const { DetailType, Detail } of Entries as JsonObject[]) {
-      this.events.push({ type: String(DetailType), detail: Detail as JsonObject });
+      this.events.push({ type: textOf(DetailType), detail: Detail as JsonObject });
     }
     return { FailedEntryCount: 0 };
   }
 
   private invoke({ FunctionName, Payload }: JsonObject): Json {
-    const name = /production-([\w-]+)$/.exec(String(FunctionName))?.[1] ?? '';
+    const name = /production-([\w-]+)$/.exec(textOf(FunctionName))?.[1] ?? '';
     this.invoked.push(name);
     switch (name) {
       case 'reset-password': {
@@ -171,11 +172,11 @@ export class RecoveryWorld {
       }
       case 'warm':
         if (this.failsWarming !== undefined) throw new StatesError(this.failsWarming, 'as told');
-        return warm.report.parse(this.functions.warm(warm.request.parse(Payload))) as unknown as Json;
+        return warm.report.parse(this.functions.warm(warm.request.parse(Payload)));
       case 'verify':
-        return verify.report.parse(this.functions.verify(verify.request.parse(Payload))) as unknown as Json;
+        return verify.report.parse(this.functions.verify(verify.request.parse(Payload)));
       default:
-        throw new Error(`The workflow invokes a function that does not exist: ${String(FunctionName)}`);
+        throw new Error(`The workflow invokes a function that does not exist: ${textOf(FunctionName)}`);
     }
   }
 }

@@ -4,6 +4,7 @@ import type { Json, JsonObject } from './definition';
 import { StatesError } from './errors';
 import type { Service } from './interpreter';
 import { SimulatedInstance } from './simulated-instance';
+import { textOf } from './text';
 
 type Action = 'RestoreDBInstanceToPointInTime' | 'RestoreDBInstanceFromDBSnapshot' | 'ModifyDBInstance';
 
@@ -85,12 +86,12 @@ export class SimulatedRds {
   get services(): Record<string, Service> {
     const actions: Record<string, (given: JsonObject) => Json> = {
       describeDBInstances: ({ DbInstanceIdentifier }) => ({
-        DbInstances: [this.find(String(DbInstanceIdentifier)).describe()],
+        DbInstances: [this.find(textOf(DbInstanceIdentifier)).describe()],
       }),
       describeDBInstanceAutomatedBackups: ({ DbInstanceIdentifier }) => this.automatedBackups(DbInstanceIdentifier),
       restoreDBInstanceToPointInTime: (given) => this.restoreToTime(given),
       restoreDBInstanceFromDBSnapshot: (given) =>
-        this.restore(given, String(given.DbInstanceIdentifier), `snapshot ${given.DbSnapshotIdentifier}`),
+        this.restore(given, textOf(given.DbInstanceIdentifier), `snapshot ${textOf(given.DbSnapshotIdentifier)}`),
       modifyDBInstance: (given) => this.modify(given),
       registerDBProxyTargets: (given) => this.register(given),
       deregisterDBProxyTargets: (given) => this.deregister(given),
@@ -139,10 +140,14 @@ export class SimulatedRds {
     const { SourceDBInstanceIdentifier: source, SourceDbiResourceId: resourceId, RestoreTime: time } = given;
     const backup = this.retained.find((one) => one.resourceId === resourceId);
     if (source === undefined && !backup) {
-      throw new StatesError('Rds.DbInstanceAutomatedBackupNotFoundException', `${resourceId} not found.`);
+      throw new StatesError('Rds.DbInstanceAutomatedBackupNotFoundException', `${textOf(resourceId)} not found.`);
     }
-    const data = source === undefined ? backup?.data : this.find(String(source)).data;
-    return this.restore(given, String(given.TargetDBInstanceIdentifier), `${data} at ${time ?? 'the latest time'}`);
+    const data = source === undefined ? backup?.data : this.find(textOf(source)).data;
+    return this.restore(
+      given,
+      textOf(given.TargetDBInstanceIdentifier),
+      `${data} at ${textOf(time ?? 'the latest time')}`,
+    );
   }
 
   private restore(given: JsonObject, identifier: string, data: string): JsonObject {
@@ -166,7 +171,7 @@ export class SimulatedRds {
   }
 
   private modify({ DbInstanceIdentifier, NewDBInstanceIdentifier, ...settings }: JsonObject): JsonObject {
-    const instance = this.find(String(DbInstanceIdentifier));
+    const instance = this.find(textOf(DbInstanceIdentifier));
     if (!instance.changeable) {
       throw new StatesError(
         'Rds.InvalidDbInstanceStateException',
@@ -175,8 +180,8 @@ export class SimulatedRds {
     }
     if (NewDBInstanceIdentifier === undefined) instance.change(settings);
     else {
-      this.assertFree(String(NewDBInstanceIdentifier));
-      instance.rename(String(NewDBInstanceIdentifier));
+      this.assertFree(textOf(NewDBInstanceIdentifier));
+      instance.rename(textOf(NewDBInstanceIdentifier));
     }
     return { DbInstance: instance.describe() };
   }
