@@ -237,7 +237,10 @@ describe('entitlements', () => {
     const put = entitlements.invoke({ action: 'put-rules', rules: RULES, dryRun: false });
     expect(await put.result).toEqual({ dryRun: false, rules: 2, sources: 1, changed: 1 });
     expect(await entitlements.invoke({ action: 'get-rules' }).result).toEqual({
-      rules: RULES.toSorted((a, b) => a.id.localeCompare(b.id)),
+      rules: RULES.toSorted((a, b) => a.id.localeCompare(b.id)).map((rule) => ({
+        ...rule,
+        grants: { ...rule.grants, onDispute: 'on_loss' },
+      })),
     });
     expect(metricsOf(put.records, 'entitlements')).toEqual({
       EntitlementsChanged: 1,
