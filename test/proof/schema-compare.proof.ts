@@ -1,6 +1,6 @@
-import { compareSchemas, formatDifferences } from '../../../core/schema/compare';
-import { asAdministrator, createTestDatabase, type TestDatabase } from '../../support/database';
-import { captureOf } from '../../support/schema';
+import { compareSchemas, formatDifferences } from '../../core/schema/compare';
+import { asAdministrator, createTestDatabase, type TestDatabase } from '../support/database';
+import { captureOf } from '../support/schema';
 
 let database: TestDatabase;
 

@@ -3,23 +3,23 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { createConnector, type DatabaseConnector, withConnection } from '../../../core/database/connector';
-import type { CapturedSchema } from '../../../core/schema/capture';
-import type { Deviation } from '../../../core/schema/contract';
-import { compareSchemas, formatDifferences } from '../../../core/schema/compare';
-import { type Cluster, startCluster } from '../../../local/postgres/cluster';
-import { contentOf } from '../../factories/archive';
-import { createOddSchema, dropOddSchema } from '../../factories/odd-schema';
-import { restoreSchema } from '../../factories/schema-restore';
+import { createConnector, type DatabaseConnector, withConnection } from '../../core/database/connector';
+import type { CapturedSchema } from '../../core/schema/capture';
+import type { Deviation } from '../../core/schema/contract';
+import { compareSchemas, formatDifferences } from '../../core/schema/compare';
+import { type Cluster, startCluster } from '../../local/postgres/cluster';
+import { contentOf } from '../factories/archive';
+import { createOddSchema, dropOddSchema } from '../factories/odd-schema';
+import { restoreSchema } from '../factories/schema-restore';
 import {
   asAdministrator,
   clusterSecrets,
   clusterTarget,
   createTestDatabase,
   type TestDatabase,
-} from '../../support/database';
-import { createMasterRole, secretsOf } from '../../support/roles';
-import { captureOf, captureThrough } from '../../support/schema';
+} from '../support/database';
+import { createMasterRole, secretsOf } from '../support/roles';
+import { captureOf, captureThrough } from '../support/schema';
 
 /** Objects of the odd schema that PostgreSQL lets only a superuser make, with what depends on them. */
 const SUPERUSERS_OWN = [
