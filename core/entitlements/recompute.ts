@@ -15,8 +15,8 @@ export interface ChangedObjects {
   readonly sources: Iterable<string>;
   /** Purchases, charges, refunds, disputes and invoice payments. @default none */
   readonly payments?: Iterable<string>;
-  /** Paid invoices, whose payment may be disputed. @default none */
-  readonly invoices?: Iterable<string>;
+  /** Disputes, invoice payments and paid invoices. @default none */
+  readonly disputable?: Iterable<string>;
   /** Subscriptions of changed invoices: computed again where what was paid decides. @default none */
   readonly billed?: Iterable<string>;
   /** Customers: whose their purchases are may have changed. @default none */
@@ -31,8 +31,7 @@ const RECOMPUTE_STEPS: readonly Step<Changed>[] = [
   { statement: LOCK_SOURCES, values: ({ payments, turns }) => [payments, turns] },
   {
     statement: LINK_DISPUTES,
-    values: ({ payments, invoices }) =>
-      payments.length + invoices.length > 0 ? [[...payments, ...invoices]] : undefined,
+    values: ({ disputable }) => (disputable.length > 0 ? [disputable] : undefined),
   },
   {
     statement: REPLACE_ENTITLEMENTS,
@@ -49,12 +48,12 @@ const RECOMPUTE_STEPS: readonly Step<Changed>[] = [
  */
 export async function recomputeEntitlements(
   run: RunStatement,
-  { sources, payments = [], invoices = [], billed = [], customers = [], turns = [] }: ChangedObjects,
+  { sources, payments = [], disputable = [], billed = [], customers = [], turns = [] }: ChangedObjects,
 ): Promise<EntitlementChange[]> {
   const changed: Changed = {
     sources: [...new Set(sources)].toSorted(),
     payments: [...new Set(payments)],
-    invoices: [...new Set(invoices)],
+    disputable: [...new Set(disputable)],
     billed: [...new Set(billed)],
     customers: [...new Set(customers)],
     turns: [...new Set(turns)],
@@ -105,7 +104,7 @@ function touchedBy(states: readonly ObjectState[], changedIds: ReadonlySet<strin
   const touched = {
     sources: [] as string[],
     payments: [] as string[],
-    invoices: [] as string[],
+    disputable: [] as string[],
     billed: [] as string[],
     customers: [] as string[],
     turns: [] as string[],
@@ -126,16 +125,19 @@ function touchedBy(states: readonly ObjectState[], changedIds: ReadonlySet<strin
       case 'invoice':
         touched.billed.push(...idOf(row.subscription_id));
         touched.turns.push(...idOf(row.subscription_id));
-        if (row.status === 'paid') touched.invoices.push(row.id);
+        if (row.status === 'paid') touched.disputable.push(row.id);
         break;
       case 'customer':
         touched.customers.push(row.id);
         touched.turns.push(row.id);
         break;
-      case 'charge':
-      case 'refund':
       case 'dispute':
       case 'invoice_payment':
+        touched.disputable.push(row.id);
+        touched.payments.push(row.id);
+        break;
+      case 'charge':
+      case 'refund':
         touched.payments.push(row.id);
         break;
       default:

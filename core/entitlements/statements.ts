@@ -99,7 +99,7 @@ CROSS JOIN LATERAL (
   WHERE payment.payment_intent_id = intent.payment_intent_id
   OFFSET 0
 ) AS invoice
-WHERE invoice.subscription_id IS NOT NULL
+WHERE invoice.subscription_id IS NOT NULL AND EXISTS (SELECT FROM billing.disputes)
 ON CONFLICT DO NOTHING`,
 };
 

@@ -34,5 +34,5 @@ export async function recomputeMerged(client: ClientBase, tables: readonly LiveT
     `SELECT id FROM (${merged.join(' UNION ')}) AS merged WHERE id IS NOT NULL`,
   );
   const touched = ids.rows.map(({ id }) => id);
-  return recomputeEntitlements(runInOrder(client), { sources: touched, payments: touched });
+  return recomputeEntitlements(runInOrder(client), { sources: touched, payments: touched, disputable: touched });
 }
