@@ -1,6 +1,6 @@
 /**
  * Every error that the platform throws on purpose. One table decides what follows from an error: whether a caller may
- * repeat the call, how a command exits, what an API answers, and where the runbook goes on. `docs/errors.md` is generated
+ * repeat the call, how a command exits, what an API answers, and which runbook section continues. `docs/errors.md` is generated
  * from it.
  */
 
@@ -26,7 +26,7 @@ export interface ErrorCodeDefinition {
   readonly httpStatus: number;
   /** One sentence. */
   readonly meaning: string;
-  /** Anchor of the heading in `docs/runbook.md` that goes on from here. @default none */
+  /** Anchor of the heading in `docs/runbook.md` that continues from here. @default none */
   readonly runbook?: string;
 }
 
