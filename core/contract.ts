@@ -7,6 +7,25 @@
 export const DATABASE_NAMES = ['billing', 'main'] as const;
 export type DatabaseName = (typeof DATABASE_NAMES)[number];
 
+/** The environments: three that are deployed, one that is deployed into an emulator, and `local`, which `npm start` runs. */
+export const ENVIRONMENT_NAMES = ['dev', 'staging', 'production', 'rehearsal', 'local'] as const;
+export type EnvironmentName = (typeof ENVIRONMENT_NAMES)[number];
+
+/** Complete name of a function. Callers and alarms need only this name. */
+export function functionName(environmentName: string, stem: string): string {
+  return `BillingOps-${environmentName}-${stem}`;
+}
+
+/** Complete name of the failure queue of an asynchronous function. */
+export function failureQueueName(environmentName: string, stem: string): string {
+  return `${functionName(environmentName, stem)}-failures`;
+}
+
+/** Name of the workflow that recovers the instance of a database. */
+export function recoveryWorkflowName(environmentName: string, database: DatabaseName): string {
+  return functionName(environmentName, `recover-${database}`);
+}
+
 /** CloudWatch namespace of every metric that the functions emit. */
 export const METRIC_NAMESPACE = 'BillingOperations';
 

@@ -145,6 +145,9 @@ export const ERROR_CODES = define({
   ),
   reconciliation_unrecorded: failed(500, 'The database did not record the run.', 'reconciliation-failed'),
 
+  // Audit
+  action_recorded: refused(409, 'The end of this action is recorded already, and records are never changed.'),
+
   // Collector
   collection_incomplete: retryable(failed(503, 'Some gauges could not be measured.', 'collector-incomplete')),
   instance_unknown: failed(502, 'RDS reports no size for the instance.', 'collector-incomplete'),

@@ -1,23 +1,17 @@
 import type { RDSClient } from '@aws-sdk/client-rds';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { ClientBase } from 'pg';
+import { newestBackup } from '../../core/archive/newest-backup';
 import type { ArchiveStore } from '../../core/archive/store';
+import { failedSubscriptionsPercent } from '../../core/billing/failed-subscriptions';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
+import { connectionsUsedPercent, databaseSizeBytes } from '../../core/database/server-gauges';
 import { messageOf, OperationError } from '../../core/runtime/errors';
+import { currentSince } from '../../core/runtime/secret-age';
 import { COLLECTOR_METRICS, type CollectorReport, type WatchedSecret } from './contract';
-import {
-  cleanupOverdueSeconds,
-  connectionsUsedPercent,
-  databaseSizeBytes,
-  failedSubscriptionsPercent,
-  lastDrill,
-  lastReconciliation,
-  madeAt,
-} from './database-gauges';
+import { cleanupOverdueSeconds, lastDrill, lastReconciliation, madeAt } from './database-gauges';
 import { collect, type Collection, type Gauge, type Measurement, secondsSince, together } from './gauge';
 import { instanceSize, type InstanceSource } from './instance';
-import { newestBackup } from './newest-backup';
-import { currentSince } from './secret-age';
 
 /** A database and the machine behind it. */
 export interface WatchedDatabase {

@@ -2,40 +2,6 @@ import type { ClientBase } from 'pg';
 import { OperationError } from '../../core/runtime/errors';
 
 /**
- * Share of subscriptions, in percent, whose payment fails: those behind with a payment, and those that expired within
- * the last 30 days because the first payment never came, of all that are alive or expired that way. 0 when there are none.
- */
-export async function failedSubscriptionsPercent(client: ClientBase): Promise<number> {
-  const { rows } = await client.query<{ percent: number }>(`
-    SELECT coalesce(100.0 * count(*) FILTER (WHERE status NOT IN ('active', 'trialing')) / nullif(count(*), 0), 0)::float8
-      AS percent
-    FROM billing.subscriptions
-    WHERE status IN ('active', 'trialing', 'past_due', 'unpaid')
-       OR (status = 'incomplete_expired' AND created_at > now() - interval '30 days')`);
-  return rows[0]?.percent ?? 0;
-}
-
-/** Bytes that all databases of the server occupy. */
-export async function databaseSizeBytes(client: ClientBase): Promise<number> {
-  const { rows } = await client.query<{ bytes: string }>(
-    'SELECT sum(pg_database_size(oid)) AS bytes FROM pg_database WHERE datallowconn',
-  );
-  return Number(rows[0]?.bytes ?? 0);
-}
-
-/**
- * Share, in percent, of the connections that are not reserved for administrators. At 100 the next ordinary user is
- * refused, whatever `max_connections` says.
- */
-export async function connectionsUsedPercent(client: ClientBase): Promise<number> {
-  const { rows } = await client.query<{ percent: number }>(`
-    SELECT (100.0 * (SELECT sum(numbackends) FROM pg_stat_database)
-      / (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
-         - coalesce(current_setting('reserved_connections', true), '0')::int))::float8 AS percent`);
-  return rows[0]?.percent ?? 0;
-}
-
-/**
  * Time of the first migration of the database. Backups, drills and reconciliations are due from then on: the age of one
  * that never happened is counted from here, so that a new environment has its first month, and no more.
  *

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import { DATABASE_NAMES, ENVIRONMENT_NAMES, type DatabaseName } from '../../core/contract';
 
 const text = (form: string, pattern: RegExp) => z.string({ error: form }).regex(pattern, form);
 
@@ -98,9 +98,7 @@ const domain = z.strictObject(
 
 const schema = z
   .strictObject({
-    name: z.enum(['dev', 'staging', 'production', 'rehearsal', 'local'], {
-      error: 'must be dev, staging, production, rehearsal or local',
-    }),
+    name: z.enum(ENVIRONMENT_NAMES, { error: 'must be dev, staging, production, rehearsal or local' }),
     account: text('must be the 12 digits of an AWS account', /^\d{12}$/),
     region,
     /** Regions that the data may stay in. `region` must be one of them. */
@@ -267,7 +265,6 @@ function refuseDomain(
 export type EnvironmentInput = z.input<typeof schema>;
 /** One environment, checked and complete. */
 export type EnvironmentConfig = z.output<typeof schema>;
-export type EnvironmentName = EnvironmentConfig['name'];
 export type DatabaseConfig = EnvironmentConfig['databases'][DatabaseName];
 export type DomainConfig = NonNullable<EnvironmentConfig['domain']>;
 export type CreatedDatabaseConfig = Extract<DatabaseConfig, { kind: 'create' }>;

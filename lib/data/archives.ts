@@ -3,6 +3,7 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership, type LifecycleRule } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { EXPORT_PREFIX } from '../../core/archive/contract';
+import { AUDIT_PREFIX } from '../../lambdas/audit/contract';
 import { DRILL_PREFIX } from '../../lambdas/drill/contract';
 import { ROW_RECOVERY_PREFIX } from '../../lambdas/row-recovery/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
@@ -18,8 +19,8 @@ const ACCESS_LOG_GRACE = Duration.days(30);
 
 /** How long an object that was hidden by mistake can be restored, or an interrupted upload inspected. */
 const GRACE = Duration.days(1);
-/** Days that the records of drills are kept: auditors ask for those of the last year. */
-const DRILL_RECORD_DAYS = 400;
+/** Days that the records of drills and of operators' actions are kept: auditors ask for those of the last year. */
+const RECORD_DAYS = 400;
 /** Days that reports of row-level recovery are kept. They hold rows, with personal data: no longer than a review takes. */
 const ROW_REPORT_DAYS = 30;
 
@@ -80,12 +81,15 @@ export class Archives extends Construct {
       serverAccessLogsPrefix: 'archives/',
       lifecycleRules: [
         ...DATABASE_NAMES.flatMap(lifecycleOf),
-        {
-          id: 'expire-drill-records',
-          prefix: DRILL_PREFIX,
-          expiration: Duration.days(DRILL_RECORD_DAYS),
+        ...[
+          ['drill', DRILL_PREFIX],
+          ['audit', AUDIT_PREFIX],
+        ].map(([kind, prefix]) => ({
+          id: `expire-${kind}-records`,
+          prefix,
+          expiration: Duration.days(RECORD_DAYS),
           noncurrentVersionExpiration: GRACE,
-        },
+        })),
         {
           id: 'expire-row-reports',
           prefix: ROW_RECOVERY_PREFIX,

@@ -1,9 +1,8 @@
 import { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric, type IMetric, type MetricProps } from 'aws-cdk-lib/aws-cloudwatch';
-import { METRIC_NAMESPACE, type DatabaseName } from '../../core/contract';
+import { failureQueueName, functionName, METRIC_NAMESPACE, type DatabaseName } from '../../core/contract';
 import type { AlarmMetric, WatchedQueue } from '../config/alarms/alarm-metric';
 import { apiName } from '../operations/http-api';
-import { failureQueueName, functionName } from '../operations/operational-function';
 
 /** The names under which an environment publishes its metrics. */
 export interface MetricNames {

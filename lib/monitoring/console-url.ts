@@ -1,5 +1,5 @@
+import { functionName } from '../../core/contract';
 import type { ConsolePage } from '../config/alarms/alarm-definition';
-import { functionName } from '../operations/operational-function';
 import { queueName, type MetricNames } from './cloudwatch-metric';
 
 /** Where an environment runs. */

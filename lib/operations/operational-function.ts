@@ -24,7 +24,7 @@ import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { BaseEnvironment } from '../../core/contract';
+import { failureQueueName, functionName, type BaseEnvironment } from '../../core/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { removalPolicyOf } from '../config/removal-policy';
 import { acknowledgeFunction } from '../policy/acknowledge-function';
@@ -174,16 +174,6 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
     }
     return { vpc, vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS }, securityGroups: [securityGroup] };
   }
-}
-
-/** Complete name of a function. Monitoring needs only this name, not the function. */
-export function functionName(environmentName: string, stem: string): string {
-  return `BillingOps-${environmentName}-${stem}`;
-}
-
-/** Complete name of the failure queue of an asynchronous function. Monitoring needs only this name, not the queue. */
-export function failureQueueName(environmentName: string, stem: string): string {
-  return `BillingOps-${environmentName}-${stem}-failures`;
 }
 
 /** Drops the optional variables of a contract that are not set: CloudFormation accepts no undefined value. */

@@ -1,5 +1,6 @@
 import type { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/environment-schema';
+import { Audit } from '../operations/functions/audit';
 import { Backup } from '../operations/functions/backup';
 import type { Bundle } from '../operations/bundles';
 import { Cleanup } from '../operations/functions/cleanup';
@@ -9,6 +10,7 @@ import { EntitlementCache } from '../operations/entitlement-cache';
 import { Entitlements } from '../operations/functions/entitlements';
 import { EventQueue } from '../operations/event-queue';
 import { HttpApi } from '../operations/http-api';
+import { Inspect } from '../operations/functions/inspect';
 import { InstanceRecovery } from '../operations/recovery/instance-recovery';
 import { Migrate } from '../operations/functions/migrate';
 import { PROCESSOR_TIMEOUT, Processor } from '../operations/functions/processor';
@@ -89,6 +91,15 @@ export class OperationsStack extends EnvironmentStack {
       });
     }
 
+    new Audit(this, 'Audit', { context, archiveBucket });
+    new Inspect(this, 'Inspect', {
+      context,
+      databases,
+      archiveBucket,
+      queues,
+      stripeApiSecretArn: stripeSecrets.api.secretArn,
+      stripeSigningSecretArn: stripeSecrets.signing.secretArn,
+    });
     new Migrate(this, 'Migrate', { context, databases });
     new Cleanup(this, 'Cleanup', { context, billing });
     new Collector(this, 'Collector', {

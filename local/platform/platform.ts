@@ -10,6 +10,7 @@ import { startLambdaApi, type ObservedInvocation } from '../aws/lambda-api';
 import { QUEUE_ACCOUNT, startObjectStoreAndQueue } from '../aws/object-store-and-queue';
 import type { Scheduler } from '../aws/scheduler';
 import { startSecretsManager } from '../aws/secrets-manager';
+import { startSecurityTokenService } from '../aws/security-token';
 import { startDatabases, writeAuthorities, type LocalDatabaseServer } from '../postgres/databases';
 import type { HttpServer } from '../runtime/http-server';
 import type { Teardown } from '../runtime/teardown';
@@ -89,6 +90,8 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
   teardown.add(() => store.stop());
   const secrets = await startSecretsManager();
   teardown.add(() => secrets.stop());
+  const sts = await startSecurityTokenService();
+  teardown.add(() => sts.stop());
   const stripe = options.stripeSecretKey === undefined ? await startStripeStandIn({ apiKey: STAND_IN_KEY }) : undefined;
   if (stripe !== undefined) teardown.add(() => stripe.stop());
   const bundles = bundleFunctions({ outdir: bundlesFolder });
@@ -118,7 +121,13 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
   const file = writePlatformFile(directory, {
     environment: ENVIRONMENT,
     region: template.region,
-    endpoints: { lambda: lambdaApi.url, s3: store.endpoint, sqs: store.endpoint, secretsManager: secrets.endpoint },
+    endpoints: {
+      lambda: lambdaApi.url,
+      s3: store.endpoint,
+      secretsManager: secrets.endpoint,
+      sqs: store.endpoint,
+      sts: sts.url,
+    },
     apiUrl: api.url,
     webhookUrl: endpoint,
   });

@@ -38,13 +38,19 @@ const ROOMS: readonly Room[] = [
   { folder: 'lib', mayImport: [] },
   ...stacked('local', LOCAL, USES_LIB),
   { folder: 'local', mayImport: USES_LIB },
+  { folder: 'ops', mayImport: ['contracts'] },
   { folder: 'bin', mayImport: ['lib', 'local', 'ops'] },
 ];
 
-const FILES = ['core', 'lambdas', 'lib', 'local', 'bin'].flatMap(sourcesIn);
-/** The table of error codes is one too: commands and workflows read from it what follows from an error. */
+const FILES = ['core', 'lambdas', 'lib', 'local', 'ops', 'bin'].flatMap(sourcesIn);
+/**
+ * The table of error codes is one too: commands and workflows read from it what follows from an error. So is the form of
+ * the file in which the local platform says where it listens.
+ */
 const isContract = (file: string): boolean =>
-  /^(core|lambdas)\/(.*\/)?contract$|^core\/runtime\/error-codes$/.test(withoutExtension(file));
+  /^(core|lambdas)\/(.*\/)?contract$|^core\/runtime\/error-codes$|^local\/platform\/contract$/.test(
+    withoutExtension(file),
+  );
 const isIn = (file: string, folder: string): boolean => file === folder || file.startsWith(`${folder}/`);
 
 /** The room of a file: the innermost folder of the table. */

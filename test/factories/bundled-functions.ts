@@ -148,6 +148,17 @@ function environmentsOf(
       DEAD_LETTER_QUEUE_URL: deadLetterQueueUrl,
     },
     migrate: both,
+    audit: { ...base, ...archives },
+    inspect: {
+      ...both,
+      ...archives,
+      BILLING_FREQUENCY_HOURS: '6',
+      MAIN_FREQUENCY_HOURS: '24',
+      QUEUE_URL: queueUrl,
+      DEAD_LETTER_QUEUE_URL: deadLetterQueueUrl,
+      STRIPE_API_SECRET_ARN: 'stripe',
+      STRIPE_SIGNING_SECRET_ARN: 'signing',
+    },
     collector: {
       ...both,
       ...noInstances,

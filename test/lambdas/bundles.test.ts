@@ -14,11 +14,13 @@ afterAll(() => functions.stop());
 const start: BundledFunctions['start'] = (...given) => functions.start(...given);
 
 const FUNCTIONS = [
+  'audit',
   'backup',
   'cleanup',
   'collector',
   'drill',
   'entitlements',
+  'inspect',
   'migrate',
   'processor',
   'reconciliation',

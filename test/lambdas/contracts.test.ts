@@ -55,6 +55,9 @@ const named = (operations: readonly Operation[]) => operations.map((each) => [na
 
 /** A request that asks for something, with neither `dryRun` nor `confirm`. A new operation needs one here. */
 const EXAMPLES: Readonly<Record<string, object>> = {
+  'audit begin': { action: 'begin', who: 'arn:aws:iam::111111111111:user/ann', command: 'ops backup billing' },
+  'audit finish': { action: 'finish', id: '20261121T061500Z-1f0c9a3e', result: 'done' },
+  'audit list': { action: 'list' },
   backup: { database: 'billing' },
   cleanup: {},
   collector: {},
@@ -63,6 +66,14 @@ const EXAMPLES: Readonly<Record<string, object>> = {
   'entitlements put-rules': { action: 'put-rules', rules: RULES },
   'entitlements read': { action: 'read', userId: 'user_1', projectId: '' },
   'entitlements recompute': { action: 'recompute', scope: 'all' },
+  'inspect archives': { action: 'archives', database: 'billing' },
+  'inspect drills': { action: 'drills', database: 'billing' },
+  'inspect events': { action: 'events' },
+  'inspect findings': { action: 'findings' },
+  'inspect reconciliations': { action: 'reconciliations' },
+  'inspect sessions': { action: 'sessions', database: 'billing' },
+  'inspect status': { action: 'status' },
+  'inspect tables': { action: 'tables', database: 'billing' },
   'migrate apply': { action: 'apply', database: 'billing' },
   'migrate status': { action: 'status', database: 'billing' },
   reconciliation: { settleSeconds: 0 },

@@ -6,7 +6,13 @@ import { readPlatformFile, writePlatformFile } from '../../local/platform/platfo
 const PLATFORM = {
   environment: 'local',
   region: 'eu-central-1',
-  endpoints: { lambda: 'http://lambda', s3: 'http://s3', sqs: 'http://sqs', secretsManager: 'http://secrets' },
+  endpoints: {
+    lambda: 'http://lambda',
+    s3: 'http://s3',
+    secretsManager: 'http://secrets',
+    sqs: 'http://sqs',
+    sts: 'http://sts',
+  },
   apiUrl: 'http://api',
   webhookUrl: 'http://api/hook',
 };

@@ -8,11 +8,12 @@ import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { Client } from 'pg';
 import { waitUntil } from '../../local/pass/check';
 import { readLedger } from '../../local/pass/ledger';
-import { readPlatformFile, type PlatformFile } from '../../local/platform/platform-file';
+import type { PlatformFile } from '../../local/platform/contract';
+import { readPlatformFile } from '../../local/platform/platform-file';
 import { deliver } from '../../local/stripe/delivery';
 import { eventObject } from '../../local/stripe/objects';
 import type { BackupReport } from '../../lambdas/backup/contract';
-import type { PlatformCommand, PlatformMessage } from './start-platform';
+import type { PlatformCommand, PlatformMessage } from '../support/start-platform';
 
 /** The whole platform as `npm start` runs it, from the synthesised template, in a folder of its own. */
 jest.setTimeout(120_000);
@@ -26,7 +27,7 @@ let billing: Client;
 let lambda: LambdaClient;
 
 beforeAll(async () => {
-  program = fork(path.join(__dirname, 'start-platform.ts'), [directory], { execArgv: ['--import', 'tsx'] });
+  program = fork(path.join(__dirname, '../support/start-platform.ts'), [directory], { execArgv: ['--import', 'tsx'] });
   platform = await new Promise((resolve, reject) => {
     program.on('message', (message: PlatformMessage) => {
       if ('up' in message) resolve(message.up);

@@ -7,6 +7,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { recoveryWorkflowName } from '../../../core/contract';
 import { BACKUP_POLICIES } from '../../config/policies';
 import { RECOVERY_POLICY } from '../../config/recovery-policy';
 import type { DatabaseAccess } from '../../data/database-access';
@@ -147,11 +148,6 @@ export class InstanceRecovery extends Construct {
     rule.addTarget(new SqsQueue(queue));
     return queue;
   }
-}
-
-/** Name of the workflow that an operator starts, and that is watched. */
-export function recoveryWorkflowName(environmentName: string, database: DatabaseAccess['name']): string {
-  return `BillingOps-${environmentName}-recover-${database}`;
 }
 
 /** ARN of that workflow, for a stack that only knows its name. */

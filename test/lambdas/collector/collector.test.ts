@@ -3,13 +3,10 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { ListSecretVersionIdsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { mockClient } from 'aws-sdk-client-mock';
 import { collectGauges, type CollectorDependencies } from '../../../lambdas/collector/core';
-import {
-  cleanupOverdueSeconds,
-  connectionsUsedPercent,
-  databaseSizeBytes,
-  failedSubscriptionsPercent,
-} from '../../../lambdas/collector/database-gauges';
+import { cleanupOverdueSeconds } from '../../../lambdas/collector/database-gauges';
 import { applyEvents } from '../../../core/billing/apply-events';
+import { failedSubscriptionsPercent } from '../../../core/billing/failed-subscriptions';
+import { connectionsUsedPercent, databaseSizeBytes } from '../../../core/database/server-gauges';
 import { stripeProvider } from '../../../core/providers/stripe/provider';
 import { manifestKey, slotPrefix } from '../../../core/archive/keys';
 import { stripeEvent, subscription } from '../../factories/stripe-objects';

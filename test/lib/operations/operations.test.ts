@@ -1,8 +1,10 @@
+import type { AuditEnvironment } from '../../../lambdas/audit/contract';
 import type { BackupEnvironment } from '../../../lambdas/backup/contract';
 import type { CleanupEnvironment } from '../../../lambdas/cleanup/contract';
 import type { CollectorEnvironment } from '../../../lambdas/collector/contract';
 import type { DrillEnvironment } from '../../../lambdas/drill/contract';
 import type { EntitlementsEnvironment } from '../../../lambdas/entitlements/contract';
+import type { InspectEnvironment } from '../../../lambdas/inspect/contract';
 import type { MigrateEnvironment } from '../../../lambdas/migrate/contract';
 import { MAX_ATTEMPTS, type ProcessorEnvironment } from '../../../lambdas/processor/contract';
 import type { ReconciliationEnvironment } from '../../../lambdas/reconciliation/contract';
@@ -42,6 +44,7 @@ function variables<Environment>() {
 }
 
 const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
+  audit: variables<AuditEnvironment>()([...base, 'ARCHIVE_BUCKET']),
   backup: variables<BackupEnvironment>()([
     ...base,
     ...billing,
@@ -80,6 +83,18 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'MAIN_RESTORE_TARGET_MINUTES',
   ]),
   entitlements: variables<EntitlementsEnvironment>()([...base, ...billing, 'CACHE_URL']),
+  inspect: variables<InspectEnvironment>()([
+    ...base,
+    ...billing,
+    ...main,
+    'ARCHIVE_BUCKET',
+    'BILLING_FREQUENCY_HOURS',
+    'MAIN_FREQUENCY_HOURS',
+    'QUEUE_URL',
+    'DEAD_LETTER_QUEUE_URL',
+    'STRIPE_API_SECRET_ARN',
+    'STRIPE_SIGNING_SECRET_ARN',
+  ]),
   migrate: variables<MigrateEnvironment>()([...base, ...billing, ...main]),
   processor: variables<ProcessorEnvironment>()([...base, ...billing, 'CACHE_URL']),
   reconciliation: variables<ReconciliationEnvironment>()([
@@ -224,7 +239,7 @@ test.each([
 
 /** Invoked by a schedule, or by an operator who does not wait. */
 const ASYNCHRONOUS = FUNCTIONS.filter(
-  (stem) => !['processor', 'reset-password', 'verify', 'warm', 'webhook'].includes(stem),
+  (stem) => !['audit', 'inspect', 'processor', 'reset-password', 'verify', 'warm', 'webhook'].includes(stem),
 );
 
 test('every asynchronous function leaves failed requests in a queue', () => {
@@ -264,6 +279,8 @@ test.each([
   ['replay', 1],
   ['row-recovery', 1],
   ['reconciliation', 1],
+  ['audit', 3],
+  ['inspect', 3],
   ['migrate', 1],
   ['collector', 1],
 ])('no more than the safe number of %s runs at a time', (stem, concurrency) => {

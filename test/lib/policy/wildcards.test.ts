@@ -125,7 +125,7 @@ const JUSTIFIED: readonly Justified[] = [
     why: 'names of archives contain their time; a deletion adds a delete marker, and the versions stay',
   },
   {
-    of: /^(Restore|Drill|RowRecovery)RoleDefaultPolicy$/,
+    of: /^(Restore|Drill|RowRecovery|Inspect)RoleDefaultPolicy$/,
     actions: ['s3:GetObject'],
     resources: ['<ArchivesBucket>/archives/*'],
     why: 'names of archives contain their time',
@@ -135,6 +135,18 @@ const JUSTIFIED: readonly Justified[] = [
     actions: ['s3:PutObject', 's3:AbortMultipartUpload'],
     resources: ['<ArchivesBucket>/drills/*'],
     why: 'names of records contain the time of the drill',
+  },
+  {
+    of: /^AuditRoleDefaultPolicy$/,
+    actions: [
+      's3:GetObject',
+      's3:PutObject',
+      's3:AbortMultipartUpload',
+      's3:PutObjectRetention',
+      's3:GetObjectRetention',
+    ],
+    resources: ['<ArchivesBucket>/audit/*'],
+    why: 'names of records contain the time of the action and a random part',
   },
   {
     of: /^RowRecoveryRoleDefaultPolicy$/,

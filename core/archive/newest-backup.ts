@@ -1,9 +1,9 @@
 import { paginateListObjectsV2 } from '@aws-sdk/client-s3';
-import { EXPORT_PREFIX } from '../../core/archive/contract';
-import { manifestKey } from '../../core/archive/keys';
-import { keyToSlot, type Slot } from '../../core/archive/slot';
-import { type ArchiveStore, listSlots, unavailable } from '../../core/archive/store';
-import type { DatabaseName } from '../../core/contract';
+import type { DatabaseName } from '../contract';
+import { EXPORT_PREFIX } from './contract';
+import { manifestKey } from './keys';
+import { keyToSlot, type Slot } from './slot';
+import { type ArchiveStore, listSlots, unavailable } from './store';
 
 /**
  * Slot of the newest archive of a database, or of its newest export where it is too large to stream; `undefined` when

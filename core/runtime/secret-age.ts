@@ -1,5 +1,5 @@
 import { ListSecretVersionIdsCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { OperationError } from '../../core/runtime/errors';
+import { OperationError } from './errors';
 
 /**
  * When the current value was put into a secret. The date on which the secret was changed would move with every tag.

@@ -1,0 +1,24 @@
+import { openArchiveStore } from '../../core/archive/open-store';
+import { baseSettings, readEnvironment, setting } from '../../core/runtime/environment';
+import { operation } from '../../core/runtime/operation';
+import { createTelemetry } from '../../core/runtime/telemetry';
+import { contract } from './contract';
+import { audit } from './core';
+
+const environment = readEnvironment({
+  ...baseSettings,
+  ARCHIVE_BUCKET: setting.text('the name of the archive bucket'),
+});
+const telemetry = createTelemetry('audit', environment);
+const store = openArchiveStore(environment.ARCHIVE_BUCKET, 'writing');
+
+/** Records what operators do, and lists it; see {@link AuditRequest}. */
+export const handler = operation(contract, {
+  name: 'Audit',
+  telemetry,
+  run: (request) => audit({ store, clock: () => new Date() }, request),
+  summarise: (report) =>
+    report.action === 'list'
+      ? { message: 'Actions listed', details: { actions: report.actions.length } }
+      : { message: 'Action recorded' },
+});

@@ -1,0 +1,50 @@
+import type { ClientBase } from 'pg';
+import type { DatabaseName } from '../../core/contract';
+import { type DatabaseConnector, withConnection } from '../../core/database/connector';
+import { listArchives } from './archives';
+import type { CheckedInspectRequest, InspectReport } from './contract';
+import { listEvents, listFindings, listRuns } from './ledger';
+import { listDrills, listSessions, listTables } from './server';
+import { readStatus, type StatusDependencies } from './status';
+
+export interface InspectDependencies extends Omit<StatusDependencies, 'read'> {
+  readonly connectors: Readonly<Record<DatabaseName, DatabaseConnector>>;
+}
+
+/** A question must not slow the work: one that takes longer is given up. */
+const STATEMENT_TIMEOUT = '15s';
+
+/**
+ * Answers a question about the state of the platform.
+ *
+ * @throws OperationError `database_unavailable` or `store_unavailable` (both retryable), or what PostgreSQL threw. A
+ * `status` names what it could not look up instead
+ */
+export async function inspect(
+  { connectors, ...dependencies }: InspectDependencies,
+  request: CheckedInspectRequest,
+): Promise<InspectReport> {
+  const read = <T>(database: DatabaseName, work: (client: ClientBase) => Promise<T>): Promise<T> =>
+    withConnection(connectors[database], async (client) => {
+      await client.query(`SET default_transaction_read_only = on; SET statement_timeout = '${STATEMENT_TIMEOUT}'`);
+      return work(client);
+    });
+  switch (request.action) {
+    case 'status':
+      return readStatus({ ...dependencies, read });
+    case 'archives':
+      return listArchives(dependencies.store, request.database, request.limit);
+    case 'events':
+      return read('billing', (client) => listEvents(client, request));
+    case 'reconciliations':
+      return read('billing', (client) => listRuns(client, request.limit));
+    case 'findings':
+      return read('billing', (client) => listFindings(client, request));
+    case 'drills':
+      return read(request.database, (client) => listDrills(client, request.database, request.limit));
+    case 'tables':
+      return read(request.database, (client) => listTables(client, request.database, request.limit));
+    case 'sessions':
+      return read(request.database, (client) => listSessions(client, request.database));
+  }
+}

@@ -1,0 +1,162 @@
+import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { ClientBase } from 'pg';
+import { newestBackup } from '../../core/archive/newest-backup';
+import type { ArchiveStore } from '../../core/archive/store';
+import { failedSubscriptionsPercent } from '../../core/billing/failed-subscriptions';
+import type { DatabaseName } from '../../core/contract';
+import { connectionsUsedPercent, databaseSizeBytes } from '../../core/database/server-gauges';
+import { readJournal } from '../../core/migrations/journal';
+import { messageOf } from '../../core/runtime/errors';
+import { currentSince } from '../../core/runtime/secret-age';
+import type { InspectionReport } from './contract';
+
+type Status = InspectionReport<'status'>;
+type SecretName = Status['secrets'][number]['secret'];
+
+export interface StatusDependencies {
+  /** Runs `work` with a read-only connection. */
+  readonly read: <T>(database: DatabaseName, work: (client: ClientBase) => Promise<T>) => Promise<T>;
+  readonly store: ArchiveStore;
+  readonly sqs: SQSClient;
+  readonly queueUrl: string;
+  readonly deadLetterQueueUrl: string;
+  readonly secretsManager: SecretsManagerClient;
+  readonly secretArns: Readonly<Record<SecretName, string>>;
+  readonly frequencyHours: Readonly<Record<DatabaseName, number>>;
+  readonly clock: () => Date;
+}
+
+/** How long after it was due an archive counts as missing, as for the alarm. */
+const ARCHIVE_GRACE_HOURS = 2;
+const HOUR_SECONDS = 3600;
+
+/** How everything is. What cannot be looked up is named in `problems`; the rest is answered. */
+export async function readStatus(dependencies: StatusDependencies): Promise<Status> {
+  const problems: string[] = [];
+  const attempt = async <T>(label: string, look: () => Promise<T>): Promise<T | null> => {
+    try {
+      return await look();
+    } catch (error) {
+      problems.push(`${label}: ${messageOf(error)}`);
+      return null;
+    }
+  };
+  const { read } = dependencies;
+  const [billing, main, ledger, queues, secrets] = await Promise.all([
+    statusOfDatabase(dependencies, 'billing', attempt),
+    statusOfDatabase(dependencies, 'main', attempt),
+    attempt('ledger', () => read('billing', readLedger)),
+    attempt('queues', () => readQueues(dependencies)),
+    readSecrets(dependencies, attempt),
+  ]);
+  return {
+    action: 'status',
+    at: dependencies.clock().toISOString(),
+    databases: [billing, main],
+    events: ledger?.events ?? null,
+    queues,
+    reconciliation: ledger?.reconciliation ?? null,
+    money: ledger?.money ?? null,
+    secrets,
+    problems,
+  };
+}
+
+type Attempt = <T>(label: string, look: () => Promise<T>) => Promise<T | null>;
+
+async function statusOfDatabase(
+  { read, store, frequencyHours }: StatusDependencies,
+  database: DatabaseName,
+  attempt: Attempt,
+): Promise<Status['databases'][number]> {
+  const [server, newest] = await Promise.all([
+    attempt(database, () => read(database, readServer)),
+    attempt(`archives of ${database}`, async () => (await newestBackup(store, database))?.toISOString() ?? null),
+  ]);
+  return {
+    database,
+    sizeBytes: server?.sizeBytes ?? null,
+    connectionsPercent: server?.connectionsPercent ?? null,
+    schemaVersion: server?.schemaVersion ?? null,
+    newestArchive: newest,
+    archiveLimitSeconds: (frequencyHours[database] + ARCHIVE_GRACE_HOURS) * HOUR_SECONDS,
+    lastDrill: server?.lastDrill ?? null,
+  };
+}
+
+async function readServer(client: ClientBase) {
+  const sizeBytes = await databaseSizeBytes(client);
+  const connectionsPercent = await connectionsUsedPercent(client);
+  const journal = await readJournal(client);
+  const drills = await client.query<{ started_at: Date; outcome: string }>(
+    'SELECT started_at, outcome FROM operations.drills ORDER BY started_at DESC LIMIT 1',
+  );
+  const [drill] = drills.rows;
+  const lastDrill = drill ? { startedAt: drill.started_at.toISOString(), outcome: drill.outcome } : null;
+  return { sizeBytes, connectionsPercent, schemaVersion: journal.at(-1)?.name ?? null, lastDrill };
+}
+
+async function readLedger(client: ClientBase): Promise<Pick<Status, 'events' | 'reconciliation' | 'money'>> {
+  const events = await client.query<{ failed: number; unfinished: number; last_hour: number; newest_at: Date | null }>(
+    `SELECT count(*) FILTER (WHERE status = 'failed')::int AS failed,
+       count(*) FILTER (WHERE status IN ('received', 'processing'))::int AS unfinished,
+       (SELECT count(*) FROM billing.webhook_events WHERE occurred_at > now() - interval '1 hour')::int AS last_hour,
+       (SELECT received_at FROM billing.webhook_events ORDER BY occurred_at DESC LIMIT 1) AS newest_at
+     FROM billing.webhook_events WHERE status <> 'processed'`,
+  );
+  const runs = await client.query<{ started_at: Date; status: string; complete_at: Date | null }>(
+    `SELECT started_at, status, (SELECT max(started_at) FROM billing.reconciliation_runs
+       WHERE status = 'complete' AND NOT dry_run) AS complete_at
+     FROM billing.reconciliation_runs ORDER BY started_at DESC LIMIT 1`,
+  );
+  const refundsToday = await client.query<{ currency: string; refunds: number; amount: string }>(
+    `SELECT currency, count(*)::int AS refunds, sum(amount)::text AS amount FROM billing.refund_entries
+     WHERE recorded_at >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+     GROUP BY currency ORDER BY currency`,
+  );
+  const [counts] = events.rows;
+  const [run] = runs.rows;
+  return {
+    events: counts
+      ? {
+          failed: counts.failed,
+          unfinished: counts.unfinished,
+          lastHour: counts.last_hour,
+          newestAt: counts.newest_at?.toISOString() ?? null,
+        }
+      : null,
+    reconciliation: run
+      ? {
+          startedAt: run.started_at.toISOString(),
+          status: run.status,
+          completeAt: run.complete_at?.toISOString() ?? null,
+        }
+      : null,
+    money: { failedSubscriptionsPercent: await failedSubscriptionsPercent(client), refundsToday: refundsToday.rows },
+  };
+}
+
+async function readQueues({ sqs, queueUrl, deadLetterQueueUrl }: StatusDependencies): Promise<Status['queues']> {
+  const count = async (QueueUrl: string): Promise<number> => {
+    const { Attributes: attributes = {} } = await sqs.send(
+      new GetQueueAttributesCommand({
+        QueueUrl,
+        AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
+      }),
+    );
+    const { ApproximateNumberOfMessages: visible = 0, ApproximateNumberOfMessagesNotVisible: taken = 0 } = attributes;
+    return Number(visible) + Number(taken);
+  };
+  return { waiting: await count(queueUrl), parked: await count(deadLetterQueueUrl) };
+}
+
+function readSecrets({ secretsManager, secretArns }: StatusDependencies, attempt: Attempt): Promise<Status['secrets']> {
+  const entries = Object.entries(secretArns) as [SecretName, string][];
+  return Promise.all(
+    entries.map(async ([secret, arn]) => ({
+      secret,
+      changedAt: await attempt(`secret ${secret}`, async () => (await currentSince(secretsManager, arn)).toISOString()),
+    })),
+  );
+}

@@ -1,0 +1,75 @@
+import type { LambdaClient } from '@aws-sdk/client-lambda';
+import type { STSClient } from '@aws-sdk/client-sts';
+import { CommandError } from '../errors';
+import { localCredentials, type Target } from './target';
+
+/** The services that the local platform serves, by the names of its file. */
+type LocalService = 'lambda' | 's3' | 'secretsManager' | 'sqs' | 'sts';
+
+/** Lambda answers a request after 15 minutes at most; the margin is for the network. */
+const ANSWER_TIMEOUT_MS = 16 * 60_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** APIs that answer at once. */
+const SHORT_TIMEOUT_MS = 30_000;
+
+interface Settings {
+  readonly endpoint?: string;
+  readonly region?: string;
+  readonly credentials?: ReturnType<typeof localCredentials>;
+  readonly requestHandler: { readonly connectionTimeout: number; readonly requestTimeout: number };
+}
+
+/**
+ * Clients of AWS's APIs for a target, each made when it is first asked for: loading them all would cost every command half
+ * a second.
+ */
+export class Clients {
+  private readonly made = new Map<string, Promise<unknown>>();
+
+  constructor(private readonly target: Target) {}
+
+  lambda(): Promise<LambdaClient> {
+    return this.once('lambda', async () => {
+      const { LambdaClient: Client } = await import('@aws-sdk/client-lambda');
+      // No second attempt: an invocation whose answer was lost may have run. Commands repeat what is safe to repeat.
+      return new Client({ ...this.settings('lambda', 'Lambda', ANSWER_TIMEOUT_MS), maxAttempts: 1 });
+    });
+  }
+
+  sts(): Promise<STSClient> {
+    return this.once('sts', async () => {
+      const { STSClient: Client } = await import('@aws-sdk/client-sts');
+      return new Client(this.settings('sts', 'STS'));
+    });
+  }
+
+  /** Closes the connections of every client. */
+  async close(): Promise<void> {
+    const clients = await Promise.allSettled(this.made.values());
+    for (const client of clients) {
+      if (client.status === 'fulfilled') (client.value as { destroy(): void }).destroy();
+    }
+  }
+
+  private once<Client>(name: string, make: () => Promise<Client>): Promise<Client> {
+    const known = this.made.get(name) as Promise<Client> | undefined;
+    const client = known ?? make();
+    this.made.set(name, client);
+    return client;
+  }
+
+  /**
+   * @param service its name in the file of the local platform; undefined for one that is not served there
+   * @throws CommandError `refused` for such a service, where the target is the local platform
+   */
+  private settings(service: LocalService | undefined, title: string, timeoutMs = SHORT_TIMEOUT_MS): Settings {
+    const requestHandler = { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: timeoutMs };
+    const { platform } = this.target;
+    if (platform === undefined) return { requestHandler };
+    if (service === undefined) {
+      throw new CommandError('refused', `The local platform has no ${title}; this command needs an environment on AWS`);
+    }
+    const { region, endpoints } = platform;
+    return { endpoint: endpoints[service], region, credentials: localCredentials(), requestHandler };
+  }
+}

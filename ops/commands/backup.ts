@@ -1,0 +1,55 @@
+import { defineCommand } from '../command';
+import { fields } from '../print/table';
+import { bytes, duration, span } from '../print/units';
+import { database, flag, optional, required, time } from '../values';
+
+export const backup = defineCommand({
+  name: 'backup',
+  summary: 'Archives a database to S3 now',
+  details: 'The schedule does so by itself; by hand, it is for the moment before a risk, and after a failed run.',
+  effect: 'adds',
+  changes: 'adds an archive, which cannot be deleted before its retention ends. The database is only read.',
+  json: 'the report of `lambdas/backup/contract.ts`',
+  finding: 'point-in-time recovery or the recovery points are stale, or expired archives could not be removed',
+  arguments: { database: required(database, 'Database to archive') },
+  options: {
+    beforeMigration: flag('Take a snapshot of the RDS instance as well, to undo a migration as a whole'),
+    slot: optional(time(), 'Moment that names the archive; one that exists is left alone. Default: now'),
+  },
+  examples: [
+    { line: 'backup billing', explains: 'Archive billing now.' },
+    { line: 'backup main --before-migration', explains: 'Archive main and take a snapshot of its instance.' },
+  ],
+  async run({ invoke, style }, { database: name, slot, beforeMigration }) {
+    const { contract } = await import('../../lambdas/backup/contract');
+    const reason = beforeMigration ? 'pre-migration' : 'routine';
+    const report = await invoke('backup', contract, { database: name, slot, reason });
+    const { protection, snapshot } = report;
+    const tiers = [
+      ['point in time', protection.pointInTime],
+      ['recovery points', protection.recoveryPoints],
+    ] as const;
+    return {
+      report,
+      lines: fields(
+        [
+          ['archive', `${report.slot} (${report.outcome})`],
+          ['content', `${report.tables} tables, ${report.rows.toLocaleString('en')} rows, ${bytes(report.bytes)}`],
+          ['in S3', `${bytes(report.compressedBytes)} at ${report.manifestKey}`],
+          ['took', duration(report.durationMs)],
+          ...(snapshot ? [['snapshot', `${snapshot.identifier} (${snapshot.state})`] as const] : []),
+          ...tiers.map(([tier, { state, ageSeconds }]) => {
+            const age = ageSeconds === undefined ? '' : `, ${span(ageSeconds)} old`;
+            return [tier, `${state}${age}`] as const;
+          }),
+          ...(report.housekeepingFailed ? [['housekeeping', 'failed: ops logs backup'] as const] : []),
+        ],
+        style,
+      ),
+      exit:
+        report.housekeepingFailed || tiers.some(([, { state }]) => !['current', 'not-on-rds'].includes(state))
+          ? 'finding'
+          : 'done',
+    };
+  },
+});

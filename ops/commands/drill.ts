@@ -1,0 +1,37 @@
+import { defineCommand } from '../command';
+import { fields } from '../print/table';
+import { bytes, duration } from '../print/units';
+import { database, required } from '../values';
+
+const took = (ms: number | null): string => (ms === null ? '–' : duration(ms));
+
+export const drill = defineCommand({
+  name: 'drill',
+  summary: 'Restores the newest archive into a scratch database, verifies and times it, and drops it',
+  effect: 'adds',
+  changes: 'adds a record of the drill to the bucket and to the database.',
+  json: 'the report of `lambdas/drill/contract.ts`',
+  finding: 'the restore took longer than the target, or would at the size of the database in use',
+  arguments: { database: required(database, 'Database whose archive is tested') },
+  options: {},
+  examples: [{ line: 'drill billing', explains: 'Prove now that billing can be restored in time.' }],
+  async run({ invoke, style }, { database: name }) {
+    const { contract } = await import('../../lambdas/drill/contract');
+    const report = await invoke('drill', contract, { database: name });
+    return {
+      report,
+      lines: fields(
+        [
+          ['outcome', report.outcome],
+          ['archive', report.slot],
+          ['restored', `${report.tables ?? 0} tables, ${(report.rows ?? 0).toLocaleString('en')} rows`],
+          ['took', `${took(report.durationMs)}; ${took(report.projectedMs)} at the size in use`],
+          ['target', `${took(report.targetMs)}, of which ${report.targetPercent ?? '–'} % was used`],
+          ['sizes', `${bytes(report.restoredBytes ?? 0)} restored, ${bytes(report.liveBytes ?? 0)} in use`],
+        ],
+        style,
+      ),
+      exit: report.outcome === 'passed' ? 'done' : 'finding',
+    };
+  },
+});

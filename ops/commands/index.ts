@@ -1,0 +1,79 @@
+import type { Command } from '../command';
+import { audit } from './audit';
+import { backup } from './backup';
+import { backupsList } from './backups-list';
+import { cleanup } from './cleanup';
+import { collect } from './collect';
+import { connections } from './connections';
+import { drill } from './drill';
+import { drillsList } from './drills-list';
+import { entitlementsRecompute } from './entitlements-recompute';
+import { entitlementsShow } from './entitlements-show';
+import { migrateApply } from './migrate-apply';
+import { migratePlan } from './migrate-plan';
+import { migrateStatus } from './migrate-status';
+import { reconcile } from './reconcile';
+import { reconciliationsFindings } from './reconciliations-findings';
+import { reconciliationsList } from './reconciliations-list';
+import { restore } from './restore';
+import { rowsMerge } from './rows-merge';
+import { rowsReport } from './rows-report';
+import { rulesDiff } from './rules-diff';
+import { rulesGet } from './rules-get';
+import { rulesPut } from './rules-put';
+import { sizes } from './sizes';
+import { status } from './status';
+import { verify } from './verify';
+import { webhooksGaps } from './webhooks-gaps';
+import { webhooksList } from './webhooks-list';
+import { webhooksRedrive } from './webhooks-redrive';
+import { webhooksReplay } from './webhooks-replay';
+import { webhooksRetry } from './webhooks-retry';
+import { webhooksStatus } from './webhooks-status';
+
+/** Every command, in the order of the help: first what one looks at, then what one does. */
+export const COMMANDS: readonly Command[] = [
+  status,
+  webhooksStatus,
+  webhooksList,
+  webhooksGaps,
+  webhooksRetry,
+  webhooksReplay,
+  webhooksRedrive,
+  reconcile,
+  reconciliationsList,
+  reconciliationsFindings,
+  backup,
+  backupsList,
+  restore,
+  drill,
+  drillsList,
+  verify,
+  rowsReport,
+  rowsMerge,
+  migrateStatus,
+  migratePlan,
+  migrateApply,
+  entitlementsShow,
+  entitlementsRecompute,
+  rulesGet,
+  rulesDiff,
+  rulesPut,
+  cleanup,
+  collect,
+  sizes,
+  connections,
+  audit,
+];
+
+/** What the groups of commands are about, by their words. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  webhooks: 'Events that Stripe delivers: what arrived, failed, is missing or parked',
+  reconciliations: 'Past comparisons with Stripe, and what they found',
+  backups: 'Archives of the databases',
+  drills: 'Past restore drills',
+  rows: 'Rows that were lost since an archive',
+  migrate: 'Migrations of a database',
+  entitlements: 'Who may use what, and by which rules',
+  'entitlements rules': 'The rules of who may use what',
+};

@@ -1,0 +1,61 @@
+import { defineCommand } from '../command';
+import { fields } from '../print/table';
+import { duration } from '../print/units';
+import { flag, optional, wholeNumber } from '../values';
+
+const MAX_DAYS_BACK = 30;
+const MAX_SETTLE_SECONDS = 900;
+
+export const reconcile = defineCommand({
+  name: 'reconcile',
+  summary: 'Compares the billing database with Stripe and corrects what differs',
+  details: 'A run that runs out of its 15 minutes is continued until it is complete.',
+  effect: 'changes',
+  changes:
+    'applies missed events, corrects subscriptions and purchases, recomputes entitlements; with --dry-run, nothing.',
+  json: 'the report of `lambdas/reconciliation/contract.ts`',
+  finding: 'something differed from Stripe, corrected or not',
+  arguments: {},
+  options: {
+    dryRun: flag('Report what differs, and correct nothing'),
+    daysBack: optional(wholeNumber('days', 1, MAX_DAYS_BACK), 'Days to look back, at least. Default: as configured'),
+    settleSeconds: optional(
+      wholeNumber('seconds', 0, MAX_SETTLE_SECONDS),
+      'Seconds before now that are left to deliveries still under way; 0 right after an outage. Default: 900',
+    ),
+  },
+  examples: [
+    { line: 'reconcile --dry-run', explains: 'See what differs.' },
+    { line: 'reconcile --settle-seconds 0', explains: 'Heal everything up to this moment, after an outage.' },
+  ],
+  async run({ invoke, style, note, signal }, { dryRun, daysBack, settleSeconds }) {
+    const { contract } = await import('../../lambdas/reconciliation/contract');
+    let report = await invoke('reconciliation', contract, { dryRun, daysBack, settleSeconds });
+    while (report.status === 'interrupted') {
+      signal.throwIfAborted();
+      note(`${report.subscriptions_checked} subscriptions compared; the time was up, continuing`);
+      report = await invoke('reconciliation', contract, { dryRun, daysBack, settleSeconds });
+    }
+    const compared = [
+      `${report.eventsChecked} events`,
+      `${report.subscriptions_checked} subscriptions`,
+      `${report.purchases_checked} purchases`,
+      `${report.chargesChecked} charges`,
+    ];
+    return {
+      report,
+      lines: fields(
+        [
+          ['run', `${report.runId} (${report.status}${report.dryRun ? ', dry: nothing was corrected' : ''})`],
+          ['compared', compared.join(', ')],
+          ['missed events', report.eventsMissed],
+          ['drift', report.drift_detected],
+          ['corrected', report.corrected],
+          ['took', duration(report.durationMs)],
+        ],
+        style,
+      ),
+      exit: report.drift_detected > 0 ? 'finding' : 'done',
+    };
+  },
+});

@@ -1,0 +1,61 @@
+import { defineCommand } from '../command';
+import { CommandError } from '../errors';
+import { fields } from '../print/table';
+import { duration, moment } from '../print/units';
+import { database, flag, optional, required, text, time } from '../values';
+
+export const restore = defineCommand({
+  name: 'restore',
+  summary: 'Restores an archive into a new database on the same server, and proves it',
+  details:
+    'It never overwrites: the database in use stays as it is. For a whole instance, or the exact second, see "ops recover start".',
+  effect: 'adds',
+  changes: 'creates the database that --into names, and drops it again with --drop.',
+  json: 'the report of `lambdas/restore/contract.ts`',
+  arguments: { database: required(database, 'Database whose archive is restored') },
+  options: {
+    into: required(text('name'), 'Name of the database to create; an existing one is refused'),
+    archive: optional(time(), 'Moment that names the archive. Default: the newest one'),
+    before: optional(time(), 'The newest archive that was finished by this moment'),
+    drop: flag('Drop the restored database once it is proven'),
+  },
+  examples: [
+    { line: 'restore billing --into billing_check --drop', explains: 'Prove that the newest archive can be restored.' },
+    {
+      line: 'restore billing --into billing_before --before 2026-11-21T06:00:00Z',
+      explains: 'Bring back what was there before 6 o’clock, beside the database in use.',
+    },
+  ],
+  async run({ invoke, style, now }, { database: name, into, archive, before, drop }) {
+    if (archive !== undefined && before !== undefined) {
+      throw new CommandError('usage', '--archive and --before exclude each other: give one of them');
+    }
+    const { contract } = await import('../../lambdas/restore/contract');
+    const report = await invoke('restore', contract, {
+      database: name,
+      archive: archive ?? 'latest',
+      notAfter: before,
+      targetDatabase: into,
+      afterwards: drop ? 'drop' : 'keep',
+    });
+    const proofs = [
+      `${report.foreignKeysValidated} foreign keys`,
+      `${report.sequencesRestored} sequences`,
+      `${report.invariantsChecked} rules`,
+    ];
+    return {
+      report,
+      lines: fields(
+        [
+          ['database', `${report.targetDatabase} (${report.kept ? 'kept' : 'dropped again'})`],
+          ['data of', moment(report.archivedAt, now())],
+          ['restored', `${report.tables} tables, ${report.rows.toLocaleString('en')} rows`],
+          ['proven', proofs.join(', ')],
+          ['migrated', report.migratedForward.join(', ') || 'nothing to do'],
+          ['took', duration(report.durationMs)],
+        ],
+        style,
+      ),
+    };
+  },
+});

@@ -1,0 +1,86 @@
+import type { InspectionReport } from '../../lambdas/inspect/contract';
+import { defineCommand } from '../command';
+import type { Context } from '../context';
+import { inspect } from '../inspect';
+import { fields, table } from '../print/table';
+import { bytes, moment } from '../print/units';
+
+type Status = InspectionReport<'status'>;
+
+export const status = defineCommand({
+  name: 'status',
+  summary: 'Shows on one screen how databases, backups, events, reconciliation and money are',
+  effect: 'reads',
+  changes: 'nothing.',
+  json: 'the report `status` of `lambdas/inspect/contract.ts`',
+  finding: 'something could not be looked up, an archive is overdue, or an event failed or is parked',
+  arguments: {},
+  options: {},
+  examples: [{ line: 'status', explains: 'The first thing to type when the phone rings.' }],
+  async run(context) {
+    const report = await inspect(context, 'status', {});
+    const findings = findingsOf(report, context.now());
+    const { style } = context;
+    return {
+      report,
+      lines: [
+        ...databasesOf(report, context),
+        '',
+        ...pipelineOf(report, context),
+        ...(findings.length === 0 ? [] : ['', ...findings.map((finding) => style.red(finding))]),
+      ],
+      exit: findings.length === 0 ? 'done' : 'finding',
+    };
+  },
+});
+
+function databasesOf({ databases }: Status, { style, now }: Context): string[] {
+  const rows = databases.map(({ database, sizeBytes, connectionsPercent, schemaVersion, newestArchive, lastDrill }) => [
+    database,
+    sizeBytes === null ? null : bytes(sizeBytes),
+    connectionsPercent === null ? null : `${Math.round(connectionsPercent)} %`,
+    schemaVersion,
+    moment(newestArchive, now()),
+    lastDrill === null ? 'none yet' : `${lastDrill.outcome}, ${moment(lastDrill.startedAt, now())}`,
+  ]);
+  return table(['database', 'size', 'connections', 'schema', 'newest archive', 'last drill'], rows, style);
+}
+
+function pipelineOf({ events, queues, reconciliation, money }: Status, { style, now }: Context): string[] {
+  const at = now();
+  const refunds = money?.refundsToday.map(
+    ({ currency, refunds: count, amount }) => `${count} of ${amount} ${currency}`,
+  );
+  return fields(
+    [
+      ['events', events && `${events.lastHour} in the last hour, the newest ${moment(events.newestAt, at)}`],
+      ['failed', events && `${events.failed} in the ledger, ${queues?.parked ?? '–'} parked`],
+      ['waiting', events && `${events.unfinished} in the ledger, ${queues?.waiting ?? '–'} in the queue`],
+      [
+        'reconciliation',
+        reconciliation === null
+          ? 'none yet'
+          : `${reconciliation.status}, ${moment(reconciliation.startedAt, at)}; complete ${moment(reconciliation.completeAt, at)}`,
+      ],
+      ['failing payments', money && `${money.failedSubscriptionsPercent.toFixed(1)} % of subscriptions`],
+      ['refunds today', refunds && (refunds.join(', ') || 'none')],
+    ],
+    style,
+  );
+}
+
+/** What needs attention, each with the command that continues. */
+function findingsOf({ databases, events, queues, problems }: Status, now: Date): string[] {
+  const overdue = databases.filter(({ newestArchive, archiveLimitSeconds }) => {
+    const age = newestArchive === null ? Infinity : (now.getTime() - Date.parse(newestArchive)) / 1000;
+    return age > archiveLimitSeconds;
+  });
+  return [
+    ...problems,
+    ...overdue.map(({ database }) => `The archive of ${database} is overdue: ops backup ${database}`),
+    ...(events && events.failed > 0
+      ? [`${events.failed} failed in the ledger: ops webhooks list --status failed`]
+      : []),
+    ...(queues && queues.parked > 0 ? [`${queues.parked} parked: ops webhooks redrive --dry-run`] : []),
+  ];
+}

@@ -1,0 +1,38 @@
+import { defineCommand } from '../command';
+import { inspect } from '../inspect';
+import { table } from '../print/table';
+import { moment } from '../print/units';
+import { oneOf, optional, text, time, wholeNumber } from '../values';
+
+export const webhooksList = defineCommand({
+  name: 'webhooks list',
+  summary: 'Lists events of the ledger, the newest first',
+  effect: 'reads',
+  changes: 'nothing.',
+  json: 'the report `events` of `lambdas/inspect/contract.ts`',
+  arguments: {},
+  options: {
+    status: optional(oneOf('status', ['received', 'processing', 'processed', 'failed']), 'Only events of this status'),
+    type: optional(text('type'), 'Only events of this type, such as invoice.paid'),
+    since: optional(time(), 'Only events that were received from this moment on'),
+    limit: optional(wholeNumber('count', 1, 500), 'Events to list at most. Default: 20'),
+  },
+  examples: [
+    { line: 'webhooks list --status failed', explains: 'Which events could not be applied, and why?' },
+    { line: 'webhooks list --type invoice.paid --since 1h', explains: 'Which payments arrived in the last hour?' },
+  ],
+  async run(context, options) {
+    const report = await inspect(context, 'events', options);
+    const rows = report.events.map(({ id, type, status, attempts, source, receivedAt, error }) => [
+      id,
+      type,
+      status,
+      attempts,
+      source,
+      moment(receivedAt, context.now()),
+      error ?? '',
+    ]);
+    const headings = ['event', 'type', 'status', 'attempts', 'source', 'received', 'error'];
+    return { report, lines: rows.length === 0 ? ['No event matches'] : table(headings, rows, context.style) };
+  },
+});

@@ -1,0 +1,30 @@
+import { defineCommand } from '../command';
+import { CommandError } from '../errors';
+import { describeEvents, replayAll } from '../replay-all';
+import { anyNumber, eventId, flag } from '../values';
+
+export const webhooksRetry = defineCommand({
+  name: 'webhooks retry',
+  summary: 'Applies single events again, or all that failed',
+  details: 'From the ledger; what it does not have, from Stripe, which lists events for 30 days.',
+  effect: 'changes',
+  changes: 'applies the events to the billing database, each once; with --dry-run, nothing.',
+  json: 'the report on events of `lambdas/replay/contract.ts`, without `next`',
+  finding: 'an event failed again, or was found neither here nor at Stripe',
+  arguments: { events: anyNumber(eventId, 'Ids of events; up to 100') },
+  options: {
+    failed: flag('Every event that the ledger has as not processed'),
+    dryRun: flag('Report what would be applied, and apply nothing'),
+  },
+  examples: [
+    { line: 'webhooks retry evt_1A2b3C', explains: 'Apply one event again.' },
+    { line: 'webhooks retry --failed --dry-run', explains: 'See what a retry of all failed events would do.' },
+  ],
+  async run(context, { events, failed, dryRun }) {
+    if (failed === events.length > 0) {
+      throw new CommandError('usage', 'Give ids of events, or --failed for every event that failed');
+    }
+    const report = await replayAll(context, { action: 'retry', events: failed ? 'failed' : events, dryRun });
+    return describeEvents(report, context);
+  },
+});

@@ -1,0 +1,150 @@
+import { Argument, Command as Parser, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { EXIT_STATUS } from '../core/runtime/error-codes';
+import { GLOBAL_OPTIONS, type Command } from './command';
+import { COMMANDS, GROUPS } from './commands';
+import { completionScript, SHELLS } from './completion';
+import type { Surroundings } from './context';
+import { CommandError } from './errors';
+import { runCommand, type GlobalValues } from './run-command';
+import { argumentUsage, commandUsage, optionUsage, valueSummary } from './usage';
+import type { Form, Value } from './values';
+
+/**
+ * Parses a command line and runs its command.
+ *
+ * @param argv what follows the name of the program
+ * @returns the exit status
+ */
+export async function runProgram(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  let status: number = EXIT_STATUS.done;
+  const program = buildParser({
+    surroundings,
+    commandLine: ['ops', ...argv].join(' '),
+    onStatus: (code) => {
+      status = code;
+    },
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return status;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    const isHelp = ['commander.helpDisplayed', 'commander.version'].includes(error.code);
+    return isHelp ? EXIT_STATUS.done : EXIT_STATUS.usage;
+  }
+}
+
+interface ParserOptions {
+  readonly surroundings: Surroundings;
+  /** What was typed. */
+  readonly commandLine: string;
+  /** Receives the exit status of the command. */
+  readonly onStatus: (status: number) => void;
+}
+
+/** The parser of every command: names, options and help come from the descriptions. */
+function buildParser(options: ParserOptions): Parser {
+  const { stdout, stderr } = options.surroundings;
+  const program = new Parser('ops')
+    .description('Operates billing: backups, restores, migrations, webhooks, reconciliation. The same here and on AWS.')
+    .usage('<command> --env <environment>')
+    .helpCommand(false)
+    .addHelpText('after', HELP_END)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void stderr.write(text),
+      // One line: the suggestion of the nearest name comes on a second one.
+      outputError: (text, write) => write(`${text.trim().replaceAll(/\s*\n\s*/g, ' ')}\n`),
+    });
+  for (const command of COMMANDS) addCommand(program, command, options);
+  program
+    .command('completion')
+    .summary('Prints a script that completes commands in a shell')
+    .addArgument(new Argument('<shell>', 'The shell').choices(SHELLS))
+    .addHelpText('after', '\nExample:\n  source <(npx ops completion bash)')
+    .action((shell: (typeof SHELLS)[number]) => void stdout.write(completionScript(shell, COMMANDS)));
+  return program;
+}
+
+const HELP_END = `
+Exit codes: 0 done, 1 done and something needs attention, 2 wrong command line, 3 refused, 4 failed.
+docs/ops.md describes every command. ops completion bash prints shell completion.`;
+
+function addCommand(program: Parser, command: Command, options: ParserOptions): void {
+  const words = command.name.split(' ');
+  const parent = words.slice(0, -1).reduce((above, word) => group(above, word), program);
+  const parser = parent
+    .command(words.at(-1) ?? '')
+    .summary(command.summary)
+    .description([`${command.summary}.`, command.details ?? ''].join(' ').trim())
+    .usage(commandUsage(command).slice(`ops ${command.name} `.length))
+    .addHelpText('after', helpEndOf(command));
+  for (const [name, value] of Object.entries(command.arguments)) parser.addArgument(argumentOf(name, value));
+  for (const [name, value] of Object.entries(command.options)) parser.addOption(optionOf(name, value));
+  parser
+    .option('--env <environment>', GLOBAL_OPTIONS.env)
+    .option('--json', GLOBAL_OPTIONS.json)
+    .option('--verbose', GLOBAL_OPTIONS.verbose);
+  if (command.effect !== 'reads') parser.option('--without-audit', GLOBAL_OPTIONS.withoutAudit);
+  parser.action(async (...given: unknown[]) => {
+    const parameters = Object.keys(command.arguments).map((name, index) => [name, given[index]] as const);
+    const { env, json, verbose, withoutAudit, ...own } = parser.opts<GlobalValues & Record<string, unknown>>();
+    const values = Object.entries(command.options).map(
+      ([name, { kind }]) => [name, own[name] ?? (kind === 'one' ? undefined : kind === 'many' ? [] : false)] as const,
+    );
+    const globals = { env, json, verbose, withoutAudit, commandLine: options.commandLine };
+    options.onStatus(
+      await runCommand(command, Object.fromEntries([...values, ...parameters]) as never, globals, options.surroundings),
+    );
+  });
+}
+
+/** The parser of a group of commands such as `webhooks`. */
+function group(above: Parser, word: string): Parser {
+  const known = above.commands.find((candidate) => candidate.name() === word);
+  if (known) return known;
+  const path = [...pathOf(above), word].join(' ');
+  const summary = GROUPS[path] ?? '';
+  return above.command(word).summary(summary).description(`${summary}.`).helpCommand(false);
+}
+
+function pathOf(parser: Parser): string[] {
+  return parser.parent ? [...pathOf(parser.parent), parser.name()] : [];
+}
+
+function optionOf(name: string, value: Value<unknown>): Option {
+  const option = new Option(optionUsage(name, value), valueSummary(value));
+  if (value.required) option.makeOptionMandatory();
+  if (value.form) option.argParser(parserOf(value.form, value.kind));
+  return option;
+}
+
+function argumentOf(name: string, value: Value<unknown>): Argument {
+  const argument = new Argument(argumentUsage(name, value), valueSummary(value));
+  return value.form ? argument.argParser(parserOf(value.form, value.kind)) : argument;
+}
+
+function parserOf(form: Form<unknown>, kind: Value<unknown>['kind']) {
+  return (text: string, previous: unknown): unknown => {
+    try {
+      const parsed = form.parse(text);
+      return kind === 'many' ? [...(Array.isArray(previous) ? (previous as unknown[]) : []), parsed] : parsed;
+    } catch (error) {
+      if (error instanceof CommandError) throw new InvalidArgumentError(`${error.message}.`);
+      throw error;
+    }
+  };
+}
+
+function helpEndOf({ changes, finding, json, examples }: Command): string {
+  return [
+    '',
+    `Changes: ${changes}`,
+    `Exits with 1: ${finding ?? 'never'}.`,
+    `--json: ${json}.`,
+    '',
+    'Examples:',
+    ...examples.map(({ line, explains }) => `  ops ${line}\n      ${explains}`),
+  ].join('\n');
+}

@@ -1,0 +1,107 @@
+import { EXIT_STATUS } from '../core/runtime/error-codes';
+import type { Command, CommandResult } from './command';
+import { createConfirm } from './confirm';
+import type { Context, Surroundings } from './context';
+import { CommandError, explain } from './errors';
+import { styleOf } from './print/style';
+import { showProgress } from './progress';
+import type { ValuesOf } from './values';
+
+/** By the shell's convention, the exit status of a process that Ctrl-C ended. */
+const EXIT_INTERRUPTED = 130;
+
+/** Values of the options that every command takes. */
+export interface GlobalValues {
+  readonly env?: string;
+  readonly json?: boolean;
+  readonly verbose?: boolean;
+  readonly withoutAudit?: boolean;
+  /** What was typed, for the audit record. */
+  readonly commandLine: string;
+}
+
+/** Runs one command and prints its outcome. @returns the exit status */
+export async function runCommand(
+  command: Command,
+  values: ValuesOf<Command['options']>,
+  globals: GlobalValues,
+  surroundings: Surroundings,
+): Promise<number> {
+  const { stdout, stderr } = surroundings;
+  const interrupted = new AbortController();
+  const onInterrupt = (): void => interrupted.abort();
+  process.once('SIGINT', onInterrupt);
+  try {
+    const result = await perform(command, values, globals, surroundings, interrupted.signal);
+    const lines = globals.json === true ? [JSON.stringify(result.report, undefined, 2)] : result.lines;
+    for (const line of lines) stdout.write(`${line}\n`);
+    return EXIT_STATUS[result.exit ?? 'done'];
+  } catch (error) {
+    if (interrupted.signal.aborted) {
+      const rest =
+        command.effect === 'reads'
+          ? ''
+          : '. What was started goes on: ops audit and the log of the function show how it ends';
+      stderr.write(`Stopped waiting for ${command.name}${rest}\n`);
+      return EXIT_INTERRUPTED;
+    }
+    const failure = explain(error, command.name, globals.env ?? 'this environment');
+    stderr.write(`${styleOf(stderr, surroundings.environment).red('error:')} ${failure.message}\n`);
+    if (globals.verbose === true) stderr.write(`${stackOf(failure)}\n`);
+    return EXIT_STATUS[failure.exit];
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+async function perform(
+  command: Command,
+  values: ValuesOf<Command['options']>,
+  globals: GlobalValues,
+  surroundings: Surroundings,
+  signal: AbortSignal,
+): Promise<CommandResult> {
+  const { stdout, stderr, environment } = surroundings;
+  const { resolveTarget } = await import('./aws/target');
+  const { Clients } = await import('./aws/clients');
+  const { createInvoke } = await import('./aws/invoke');
+  const target = await resolveTarget(globals.env, environment);
+  const clients = new Clients(target);
+  const invoke = createInvoke(target, clients, signal);
+  const note = (line: string): void => void stderr.write(`${line}\n`);
+  const context: Context = {
+    target,
+    clients,
+    signal,
+    style: styleOf(stdout, environment),
+    now: () => new Date(),
+    note,
+    stream: (line) => void stdout.write(`${line}\n`),
+    confirm: createConfirm(surroundings, signal),
+    async invoke(stem, contract, request) {
+      const progress = showProgress(stderr, command.name);
+      try {
+        return await invoke(stem, contract, request);
+      } finally {
+        progress.stop();
+      }
+    },
+  };
+  try {
+    const run = (): Promise<CommandResult> => command.run(context, values);
+    const isDry = (values as { readonly dryRun?: boolean }).dryRun === true;
+    if (command.effect === 'reads' || isDry || globals.withoutAudit === true) return await run();
+    const { audited } = await import('./audit');
+    const patient = createInvoke(target, clients, new AbortController().signal);
+    return await audited({ target, clients, invoke: patient, commandLine: globals.commandLine, note, signal }, run);
+  } finally {
+    await clients.close();
+  }
+}
+
+function stackOf(error: CommandError): string {
+  return [error, error.cause]
+    .filter((each): each is Error => each instanceof Error)
+    .map(({ stack, message }) => stack ?? message)
+    .join('\n');
+}

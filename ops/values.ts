@@ -1,0 +1,134 @@
+import { DATABASE_NAMES } from '../core/contract';
+import { CommandError } from './errors';
+
+/** The form that the text of a value must have. */
+export interface Form<T> {
+  /** As a usage line shows it, without brackets, such as `database`. */
+  readonly placeholder: string;
+  /** All that it may be, for help and completion. @default - more than can be listed */
+  readonly choices?: readonly string[];
+  /** @throws CommandError `usage` that says what is expected */
+  readonly parse: (text: string) => T;
+}
+
+/** One option or argument. */
+export interface Value<T> {
+  readonly summary: string;
+  /** `flag` is given or not, `one` takes a text, `many` one or more. */
+  readonly kind: 'flag' | 'one' | 'many';
+  readonly required: boolean;
+  /** Of a text; a flag has none. */
+  readonly form?: Form<unknown>;
+  /** Never set: carries the type. */
+  readonly type?: T;
+}
+
+/** What `run` gets for a table of options or arguments. */
+export type ValuesOf<Values> = {
+  readonly [Name in keyof Values]: Values[Name] extends Value<infer T> ? T : never;
+};
+
+/** A switch. */
+export const flag = (summary: string): Value<boolean> => ({ summary, kind: 'flag', required: false });
+
+/** A value that must be given. */
+export const required = <T>(form: Form<T>, summary: string): Value<T> => ({
+  summary,
+  kind: 'one',
+  required: true,
+  form,
+});
+
+/** A value that may be left out. */
+export const optional = <T>(form: Form<T>, summary: string): Value<T | undefined> => ({
+  summary,
+  kind: 'one',
+  required: false,
+  form,
+});
+
+/** One or more values. */
+export const several = <T>(form: Form<T>, summary: string): Value<readonly T[]> => ({
+  summary,
+  kind: 'many',
+  required: true,
+  form,
+});
+
+/** Any number of values, also none. */
+export const anyNumber = <T>(form: Form<T>, summary: string): Value<readonly T[]> => ({
+  summary,
+  kind: 'many',
+  required: false,
+  form,
+});
+
+const wrong = (expected: string): CommandError => new CommandError('usage', `expected ${expected}`);
+
+/** Text of any form. */
+export const text = (placeholder: string): Form<string> => ({
+  placeholder,
+  parse(value) {
+    if (value.trim() === '') throw wrong(`a ${placeholder}, not an empty text`);
+    return value;
+  },
+});
+
+/** One of a few words. */
+export function oneOf<const Choice extends string>(placeholder: string, choices: readonly Choice[]): Form<Choice> {
+  return {
+    placeholder,
+    choices,
+    parse(value) {
+      const choice = choices.find((candidate) => candidate === value);
+      if (choice === undefined) throw wrong(choices.join(' or '));
+      return choice;
+    },
+  };
+}
+
+/** The name of a database. */
+export const database = oneOf('database', DATABASE_NAMES);
+
+/** A whole number within limits. */
+export const wholeNumber = (placeholder: string, min: number, max: number): Form<number> => ({
+  placeholder,
+  parse(value) {
+    const number = Number(value);
+    if (!/^\d+$/.test(value) || number < min || number > max) throw wrong(`a whole number from ${min} to ${max}`);
+    return number;
+  },
+});
+
+/** An id of a Stripe event. */
+export const eventId: Form<string> = {
+  placeholder: 'event',
+  parse(value) {
+    if (!/^evt_[A-Za-z0-9_]+$/.test(value)) throw wrong('an event id such as evt_1A2b3C');
+    return value;
+  },
+};
+
+const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/;
+
+/**
+ * A moment: an ISO 8601 time with a zone, or a span before now such as `90m`, `6h` or `2d`. Becomes ISO 8601 in UTC. A time
+ * without a zone is refused: at night, a mistaken zone restores the wrong hour.
+ */
+export const time = (clock: () => Date = () => new Date()): Form<string> => ({
+  placeholder: 'time',
+  parse(value) {
+    const [, count, unit = ''] = /^(\d{1,5})([mhd])$/.exec(value) ?? [];
+    if (count !== undefined) {
+      return new Date(clock().getTime() - Number(count) * (UNITS[unit] ?? 0)).toISOString();
+    }
+    const moment = new Date(value);
+    if (!ISO_TIME.test(value) || Number.isNaN(moment.getTime())) {
+      throw wrong(
+        'an ISO 8601 time with a zone such as 2026-11-21T06:00:00Z, or a span before now such as 90m, 6h or 2d',
+      );
+    }
+    return moment.toISOString().replace('.000Z', 'Z');
+  },
+});

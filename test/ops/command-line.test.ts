@@ -1,0 +1,159 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { COMMANDS, GROUPS } from '../../ops/commands';
+import { completionScript } from '../../ops/completion';
+import { runOps, wordsOf } from './run-ops';
+
+/** What the command line says before it reaches any environment. */
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'ops-test-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const ops = (line: string, environment: Readonly<Record<string, string>> = {}) =>
+  runOps(wordsOf(line), { environment: { OPS_LOCAL_FOLDER: folder, ...environment } });
+
+test('the help names every command and group', async () => {
+  const { status, stdout, stderr } = await ops('--help');
+  expect([status, stderr]).toEqual([0, '']);
+  const words = COMMANDS.map(({ name }) => name.split(' ')[0] ?? '');
+  for (const word of new Set(words)) expect(stdout).toMatch(new RegExp(`^ {2}${word}\\b`, 'm'));
+});
+
+test.each(COMMANDS.map((command) => [command.name, command] as const))(
+  'the help of %s says what it changes, when it exits with 1, and shows examples',
+  async (name, { examples, summary, options }) => {
+    const { status, stdout } = await ops(`${name} --help`);
+    expect(status).toBe(0);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(`${summary}.`);
+    expect(stdout).toMatch(/^Changes: .+\.$/m);
+    expect(stdout).toMatch(/^Exits with 1: .+\.$/m);
+    for (const option of Object.keys(options)) {
+      expect(stdout).toContain(`--${option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+    }
+    expect(examples.length).toBeGreaterThan(0);
+    for (const { line } of examples) expect([line, line.startsWith(`${name} `) || line === name]).toEqual([line, true]);
+  },
+);
+
+test('every group of commands has a summary, and no summary is left over', () => {
+  const groups = COMMANDS.flatMap(({ name }) => {
+    const words = name.split(' ');
+    return words.slice(0, -1).map((_, index) => words.slice(0, index + 1).join(' '));
+  });
+  expect([...new Set(groups)].toSorted()).toEqual(Object.keys(GROUPS).toSorted());
+});
+
+test.each([
+  ['bakcup billing', 'unknown command', 'Did you mean backup?'],
+  ['webhooks retyr', 'unknown command', 'Did you mean retry?'],
+  ['reconcile --dryrun', "unknown option '--dryrun'", 'Did you mean --dry-run?'],
+  ['backup biling', "command-argument value 'biling' is invalid", 'expected billing or main'],
+  ['backup', "missing required argument 'database'", ''],
+  ['backup billing main', 'too many arguments', ''],
+  ['restore billing', "required option '--into <name>' not specified", ''],
+  ['reconcile --days-back 31', '--days-back', 'expected a whole number from 1 to 30'],
+  ['reconcile --days-back two', '--days-back', 'expected a whole number from 1 to 30'],
+  ['webhooks gaps --from yesterday', '--from', 'expected an ISO 8601 time with a zone such as 2026-11-21T06:00:00Z'],
+  ['webhooks gaps --from 2026-11-21T06:00:00', '--from', 'with a zone'],
+  ['webhooks gaps --from 2026-13-21T06:00:00Z', '--from', 'expected an ISO 8601 time'],
+  ['webhooks list --status broken', '--status', 'expected received or processing or processed or failed'],
+  ['webhooks retry 123', "'123' is invalid", 'expected an event id such as evt_1A2b3C'],
+  ['rows report billing billing.users --where "id ~ 1"', '--where', 'expected "column operator value"'],
+])('%s is refused with one line that says what is wrong and what is expected', async (line, ...parts) => {
+  const { status, stdout, stderr } = await ops(`${line} --env local`);
+  expect([status, stdout]).toEqual([2, '']);
+  expect(stderr).toMatch(/^error: .+\n$/);
+  for (const part of parts) expect(stderr).toContain(part);
+});
+
+test('a group without a command shows its commands and exits with 2', async () => {
+  const { status, stderr } = await ops('webhooks');
+  expect(status).toBe(2);
+  expect(stderr).toContain('Usage: ops webhooks');
+});
+
+test.each([
+  ['', '--env is missing: local, dev, staging or production. Set OPS_ENV to leave it out'],
+  [' --env prodution', '--env prodution: expected local, dev, staging or production'],
+])('a command with the environment "%s" is refused', async (env, message) => {
+  expect(await ops(`status${env}`)).toEqual({ status: 2, stdout: '', stderr: `error: ${message}\n` });
+});
+
+test('the environment variable OPS_ENV names the environment, and --env wins over it', async () => {
+  expect((await ops('status', { OPS_ENV: 'nowhere' })).stderr).toContain('--env nowhere: expected');
+  expect((await ops('status --env local', { OPS_ENV: 'nowhere' })).stderr).toContain(
+    'The local platform is not running',
+  );
+});
+
+test('a local platform that is not running is reported with the command that starts it', async () => {
+  expect(await ops('status --env local')).toEqual({
+    status: 4,
+    stdout: '',
+    stderr: 'error: The local platform is not running: start it with "npm start" and leave it running\n',
+  });
+});
+
+test('a file of another version of the platform is reported, with its stack only when asked for', async () => {
+  writeFileSync(path.join(folder, 'platform.json'), '{"port": 1}');
+  try {
+    const { status, stderr } = await ops('status --env local');
+    expect(status).toBe(4);
+    expect(stderr).toMatch(
+      /^error: \S+platform\.json is of another version of the platform: stop it, then start it .+\n$/,
+    );
+    expect((await ops('status --env local --verbose')).stderr).toMatch(/\n\s+at .+\n/);
+  } finally {
+    rmSync(path.join(folder, 'platform.json'));
+  }
+});
+
+test('without credentials, one line says how to log in', async () => {
+  const saved = { ...process.env };
+  for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) delete process.env[name];
+  Object.assign(process.env, {
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_CONFIG_FILE: path.join(folder, 'none'),
+    AWS_SHARED_CREDENTIALS_FILE: path.join(folder, 'none'),
+  });
+  try {
+    const { status, stderr } = await ops('status --env dev');
+    expect(status).toBe(4);
+    expect(stderr).toMatch(
+      /^error: No AWS credentials for dev \(.+\): log in \(aws sso login\) or set AWS_PROFILE\. .+\n$/,
+    );
+  } finally {
+    process.env = saved;
+  }
+});
+
+/** The words that the completion script offers after a line. */
+function complete(line: string): string[] {
+  const words = line.split(' ');
+  const script = `${completionScript('bash', COMMANDS)}
+COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')})
+COMP_CWORD=${words.length - 1}
+_ops
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+  expect(stderr).toBe('');
+  return stdout.trim().split('\n');
+}
+
+test.each([
+  ['ops rec', ['reconcile', 'reconciliations']],
+  ['ops webhooks re', ['retry', 'replay', 'redrive']],
+  [
+    'ops backup ',
+    ['billing', 'main', '--before-migration', '--slot', '--env', '--json', '--verbose', '--without-audit'],
+  ],
+  ['ops backup billing --env ', ['dev', 'staging', 'production', 'local']],
+  ['ops webhooks list --status p', ['processing', 'processed']],
+  ['ops entitlements rules ', ['get', 'diff', 'put']],
+])('completion after "%s" offers what may follow', (line, expected) => {
+  expect(complete(line).toSorted()).toEqual(expected.toSorted());
+});

@@ -1,0 +1,93 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { PlatformFile } from '../../local/platform/contract';
+import { startHttpServer, type HttpServer } from '../../local/runtime/http-server';
+
+/** bin/ops.mjs in a process of its own, as `npx ops` starts it. */
+const LAUNCHER = path.resolve(__dirname, '../../bin/ops.mjs');
+let folder: string;
+let lambda: HttpServer;
+let asked: () => void;
+
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'ops-launcher-'));
+  // Answers no request.
+  lambda = await startHttpServer(async () => asked());
+});
+
+test('the first start makes the bundle, and shows the help', () => {
+  const { status, stdout } = ops('--help');
+  expect([status, stdout.split('\n')[0]]).toEqual([0, 'Usage: ops <command> --env <environment>']);
+});
+afterAll(async () => {
+  await lambda.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const environment = (extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
+  PATH: process.env.PATH,
+  HOME: process.env.HOME,
+  OPS_LOCAL_FOLDER: folder,
+  OPS_ENV: 'local',
+  ...extra,
+});
+const ops = (line: string) =>
+  spawnSync(process.execPath, [LAUNCHER, ...line.split(' ')], {
+    encoding: 'utf8',
+    env: environment(),
+    timeout: 30_000,
+  });
+
+function writePlatform(url: string): void {
+  const file: PlatformFile = {
+    environment: 'local',
+    region: 'eu-central-1',
+    startedAt: new Date().toISOString(),
+    process: { pid: process.pid, startedAt: 'now' },
+    endpoints: { lambda: url, s3: url, secretsManager: url, sqs: url, sts: url },
+    apiUrl: url,
+    webhookUrl: url,
+  };
+  writeFileSync(path.join(folder, 'platform.json'), JSON.stringify(file));
+}
+
+test('the output has no colours where it is no terminal', () => {
+  const { stderr } = ops('status --env nowhere');
+  expect(stderr).toBe('error: --env nowhere: expected local, dev, staging or production\n');
+});
+
+test('an endpoint that does not listen is reported as unreachable', () => {
+  writePlatform('http://127.0.0.1:9');
+  const { status, stderr } = ops('status');
+  expect([status, stderr]).toEqual([
+    4,
+    'error: Cannot reach AWS to invoke BillingOps-local-inspect (ECONNREFUSED): check the network and the region\n',
+  ]);
+});
+
+test('Ctrl-C stops the waiting, says that the run goes on, and ends the process', async () => {
+  writePlatform(lambda.url);
+  const request = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  const child = spawn(process.execPath, [LAUNCHER, 'reconcile', '--without-audit'], { env: environment() });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  await request;
+  child.kill('SIGINT');
+  const status = await new Promise((resolve) => child.once('close', resolve));
+  expect([status, stderr]).toEqual([
+    130,
+    'Stopped waiting for reconcile. What was started goes on: ops audit and the log of the function show how it ends\n',
+  ]);
+});
+
+test('a reader that ends early, as in "ops … | head", is no error', () => {
+  const pipeline = `'${process.execPath}' '${LAUNCHER}' completion bash | head -n 1; echo "\${PIPESTATUS[0]}"`;
+  const { stdout, stderr } = spawnSync('bash', ['-c', pipeline], { encoding: 'utf8', env: environment() });
+  expect([stdout, stderr]).toEqual(['_ops_words() {\n0\n', '']);
+});

@@ -1,0 +1,168 @@
+import { waitUntil } from '../../local/pass/check';
+import { subscriptionObject } from '../../local/stripe/objects';
+import { contract as backupContract } from '../../lambdas/backup/contract';
+import { INSPECTIONS } from '../../lambdas/inspect/contract';
+import { contract as reconciliationContract } from '../../lambdas/reconciliation/contract';
+import { eventsReport } from '../../lambdas/replay/contract';
+import { runOps, wordsOf, type RunOptions } from './run-ops';
+import { startedPlatform, type StartedPlatform } from './started-platform';
+
+/** The commands against the whole local platform: its functions as bundled, its databases, queue and bucket. */
+jest.setTimeout(120_000);
+
+let platform: StartedPlatform;
+beforeAll(async () => {
+  platform = await startedPlatform();
+});
+afterAll(() => platform.stop());
+
+const ops = (line: string, options: RunOptions = {}) =>
+  runOps([...wordsOf(line), '--env', 'local'], {
+    ...options,
+    environment: { OPS_LOCAL_FOLDER: platform.folder, ...options.environment },
+  });
+const json = async (line: string): Promise<{ readonly status: number; readonly report: unknown }> => {
+  const { status, stdout, stderr } = await ops(`${line} --json`);
+  if (stdout === '') throw new Error(stderr);
+  return { status, report: JSON.parse(stdout) };
+};
+
+/** A subscription whose event is applied. */
+async function subscribe(id: string): Promise<string> {
+  const event = await platform.send('customer.subscription.created', subscriptionObject({ id }));
+  await waitUntil(async () => {
+    const { rows } = await platform.billing.query('SELECT 1 FROM billing.webhook_events WHERE id = $1', [event]);
+    return rows.length === 1 ? undefined : `${event} is not in the ledger`;
+  }, 30_000);
+  return event;
+}
+
+test('both databases are migrated with a command each, and then nothing is pending', async () => {
+  const before = await ops('migrate status billing');
+  expect(before.status).toBe(1);
+  expect(before.stdout).toContain('0001_create_identity');
+
+  for (const database of ['billing', 'main']) {
+    const { status, stdout, stderr } = await ops(`migrate apply ${database}`);
+    expect([database, status, stderr]).toEqual([database, 0, '']);
+    expect(stdout).toContain('0001_create_identity');
+  }
+
+  expect(await json('migrate plan billing')).toMatchObject({ status: 0, report: { pending: [], dryRun: true } });
+  platform.startConsumers();
+});
+
+test('a backup is made, listed and restored beside the database in use', async () => {
+  await subscribe('sub_backup');
+  const { status, report } = await json('backup billing');
+  const { slot, outcome } = backupContract.report.parse(report);
+  expect([status, outcome]).toEqual([0, 'created']);
+
+  const list = await json('backups list billing');
+  expect(INSPECTIONS.archives.report.parse(list.report).archives[0]).toMatchObject({ slot });
+
+  const restored = await ops(`restore billing --into billing_copy --archive ${slot}`);
+  expect([restored.status, restored.stderr]).toEqual([0, '']);
+  expect(restored.stdout).toMatch(/database +billing_copy \(kept\)/);
+  expect((await ops('verify billing --target-database billing_copy')).status).toBe(0);
+
+  expect(await ops('restore billing --into billing_copy')).toMatchObject({
+    status: 3,
+    stderr: expect.stringMatching(/^error: restore: .*\(target_exists\).*\n$/),
+  });
+  expect(await ops('restore billing --into billing_old --before 2020-01-01T00:00:00Z')).toMatchObject({
+    status: 3,
+    stderr: expect.stringContaining('archive_not_found'),
+  });
+});
+
+test('a drill passes and is listed', async () => {
+  expect((await ops('drill billing')).status).toBe(0);
+  const { report } = await json('drills list billing');
+  expect(INSPECTIONS.drills.report.parse(report).drills[0]).toMatchObject({ outcome: 'passed' });
+});
+
+test('the status is one screen, and names the archive that is missing', async () => {
+  const { status, stdout } = await ops('status');
+  expect(status).toBe(1);
+  expect(stdout).toMatch(/^billing .+ 00\d\d_\w+ .+ago\) +passed, /m);
+  expect(stdout).toContain('The archive of main is overdue: ops backup main');
+
+  await ops('backup main');
+  expect(INSPECTIONS.status.report.parse((await json('status')).report).problems).toEqual([]);
+  expect((await ops('status')).status).toBe(0);
+});
+
+test('a failed event is listed with its error, retried, and applied once its cause is gone', async () => {
+  const id = await platform.send('customer.subscription.updated', { id: 'sub_poison', object: 'subscription' });
+  await waitUntil(async () => {
+    const { rows } = await platform.billing.query<{ status: string }>(
+      'SELECT status FROM billing.webhook_events WHERE id = $1',
+      [id],
+    );
+    return rows[0]?.status === 'failed' ? undefined : `${id} is ${rows[0]?.status}`;
+  }, 30_000);
+
+  const listed = await ops('webhooks list --status failed');
+  expect(listed.stdout).toMatch(new RegExp(`${id} +customer.subscription.updated +failed`));
+  expect((await ops('webhooks status')).status).toBe(1);
+
+  const dry = await json(`webhooks retry ${id} --dry-run`);
+  expect(eventsReport.parse(dry.report).events).toMatchObject([{ id, outcome: 'wouldApply' }]);
+
+  const retried = await ops(`webhooks retry ${id}`);
+  expect(retried.status).toBe(1);
+  expect(retried.stdout).toMatch(new RegExp(`${id} .+ failed `));
+  expect((await ops('webhooks retry')).stderr).toBe(
+    'error: Give ids of events, or --failed for every event that failed\n',
+  );
+});
+
+test('a reconciliation corrects nothing when dry, and its findings are listed by run', async () => {
+  const { status, report } = await json('reconcile --dry-run --settle-seconds 0');
+  const { runId, dryRun } = reconciliationContract.report.parse(report);
+  expect(dryRun).toBe(true);
+  expect([0, 1]).toContain(status);
+
+  const runs = await json('reconciliations list');
+  expect(INSPECTIONS.reconciliations.report.parse(runs.report).runs[0]).toMatchObject({ runId, dryRun: true });
+  expect((await ops(`reconciliations findings --run ${runId}`)).stdout).toContain(`Run ${runId}`);
+  expect((await ops('reconciliations findings --run 999')).stderr).toBe('error: There is no run 999\n');
+});
+
+test('deleted rows are reported, shown, and merged back only once the database is named', async () => {
+  await ops('backup billing');
+  await platform.billing.query(`DELETE FROM billing.subscriptions WHERE id = 'sub_backup'`);
+  const { status, report } = await json('rows report billing billing.subscriptions billing.subscription_items');
+  expect(status).toBe(1);
+  const { reportId } = report as { readonly reportId: string };
+
+  const exists = async (): Promise<boolean> =>
+    (await platform.billing.query(`SELECT 1 FROM billing.subscriptions WHERE id = 'sub_backup'`)).rows.length === 1;
+  const refused = await ops(`rows merge billing ${reportId}`);
+  expect(refused.status).toBe(3);
+  expect(refused.stderr).toContain('Would be put back:');
+  expect(refused.stderr).toContain('To do so, add --confirm billing\n');
+  expect((await ops(`rows merge billing ${reportId} --confirm main`)).status).toBe(3);
+  expect((await ops(`rows merge billing ${reportId}`, { typed: 'biling' })).status).toBe(3);
+  expect(await exists()).toBe(false);
+
+  const merged = await ops(`rows merge billing ${reportId}`, { typed: 'billing' });
+  expect([merged.status, await exists()]).toEqual([0, true]);
+});
+
+test('every action is in the audit log with who, what and how it ended, also one that was refused', async () => {
+  const { stdout } = await ops('audit');
+  expect(stdout).toMatch(/user\/\S+ +ops migrate apply billing --env local +done/);
+  expect(stdout).toMatch(/ops restore billing --into billing_copy --env local +refused +restore: /);
+  expect(stdout).toMatch(/ops rows merge billing \S+ --env local +refused +Nothing was changed/);
+  expect(stdout).not.toContain('--dry-run');
+  expect(stdout).not.toContain('ops status');
+});
+
+test('sizes and connections of a database are listed', async () => {
+  const sizes = await ops('sizes billing --limit 3');
+  expect([sizes.status, sizes.stdout.trim().split('\n').length]).toEqual([0, 5]);
+  const connections = await json('connections billing');
+  expect(INSPECTIONS.sessions.report.parse(connections.report).usedPercent).toBeGreaterThan(0);
+});

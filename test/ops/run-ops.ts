@@ -1,0 +1,38 @@
+import { PassThrough } from 'node:stream';
+import { runProgram } from '../../ops/program';
+
+/** What a command printed, and how it ended. */
+export interface Outcome {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  /** Added to an empty environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** What is typed at a terminal. @default - there is no terminal */
+  readonly typed?: string;
+}
+
+/** Runs `ops` in this process, as bin/ops.ts does, with streams of its own. */
+export async function runOps(argv: readonly string[], { environment = {}, typed }: RunOptions = {}): Promise<Outcome> {
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  const isTTY = typed !== undefined;
+  Object.assign(stdin, { isTTY });
+  Object.assign(stderr, { isTTY });
+  if (typed !== undefined) stdin.write(`${typed}\n`);
+  const status = await runProgram(argv, {
+    stdin: stdin as unknown as NodeJS.ReadStream,
+    stdout: stdout as unknown as NodeJS.WriteStream,
+    stderr: stderr as unknown as NodeJS.WriteStream,
+    environment: { ...environment },
+  });
+  const textOf = (stream: PassThrough): string => (stream.read() as Buffer | null)?.toString('utf8') ?? '';
+  return { status, stdout: textOf(stdout), stderr: textOf(stderr) };
+}
+
+/** Splits a command line at spaces; a part in double quotes stays whole. */
+export function wordsOf(line: string): string[] {
+  return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+}

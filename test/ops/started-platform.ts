@@ -1,0 +1,61 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Client } from 'pg';
+import { deliver } from '../../local/stripe/delivery';
+import { eventObject } from '../../local/stripe/objects';
+import type { PlatformCommand, PlatformMessage } from '../support/start-platform';
+
+/** The local platform in a process and a folder of its own, for tests of the command line. */
+export interface StartedPlatform {
+  readonly folder: string;
+  readonly billing: Client;
+  /** Sends a signed event; resolves to its id once it was answered 200. */
+  send(type: string, object: object): Promise<string>;
+  /** Begins to process events: once the databases are migrated. */
+  startConsumers(): void;
+  stop(): Promise<void>;
+}
+
+/** Starts the platform; its databases are empty, and it processes no events yet. */
+export async function startedPlatform(): Promise<StartedPlatform> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'billing-operations-ops-'));
+  // PostgreSQL runs as another user where the tests are root.
+  chmodSync(folder, 0o755);
+  const program = fork(path.join(__dirname, '../support/start-platform.ts'), [folder], {
+    execArgv: ['--import', 'tsx'],
+    env: { ...process.env, AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined },
+  });
+  const up = await whenUp(program);
+  const billing = new Client({ connectionString: up.billingUrl });
+  await billing.connect();
+  const command = (name: PlatformCommand): void => void program.send(name);
+  return {
+    folder,
+    billing,
+    async send(type, object) {
+      const event = eventObject(type, object);
+      const { status, body } = await deliver(event, { url: up.endpoint, secret: up.signingSecret });
+      if (status !== 200) throw new Error(`${type} was answered ${status} ${body}`);
+      return event.id;
+    },
+    startConsumers: () => command('start consumers'),
+    async stop() {
+      await billing.end();
+      command('stop');
+      if (program.exitCode === null) await once(program, 'exit');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function whenUp(program: ChildProcess): Promise<Extract<PlatformMessage, { readonly up: object }>['up']> {
+  return new Promise((resolve, reject) => {
+    program.on('message', (message: PlatformMessage) => {
+      if ('up' in message) resolve(message.up);
+    });
+    program.once('exit', () => reject(new Error('the platform did not start')));
+  });
+}
