@@ -1,14 +1,35 @@
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { runner } from 'node-pg-migrate';
 import { type ClientBase, escapeLiteral } from 'pg';
 import type { DatabaseName } from '../contract';
 import { assertIdentity, readIdentity } from '../database/identity';
+import { isLockTimeout, describeBlockers } from '../database/lock-timeout';
 import { OperationError, messageOf } from '../runtime/errors';
 import { type MigrationFile, type MigrationRecord, readMigrationFiles } from './files';
 import { assertHistory, CHECKSUM_TABLE, createJournal, JOURNAL_SCHEMA, JOURNAL_TABLE, readJournal } from './journal';
 
 /** Serialises runs in one database: the second one waits, and then finds nothing to apply. */
 const LOCK = `hashtextextended('billing-operations/migrate', 0)`;
+
+/**
+ * How a migration takes its locks. A statement that waits for a table lock makes every later query on the table wait
+ * behind it, so it gives up soon, rolls back, lets those queries through and tries again.
+ */
+export interface LockPolicy {
+  /**
+   * Longest wait for one lock, in milliseconds. Higher stops the application for as long; lower fails beside ordinary
+   * transactions.
+   */
+  readonly timeoutMs: number;
+  /** Attempts of one migration before the run fails with `database_busy`. */
+  readonly attempts: number;
+  /** Pause between two attempts, in milliseconds, in which the waiting queries run. */
+  readonly pauseMs: number;
+}
+
+/** A backup reads for minutes under its locks; the attempts span about five minutes. */
+const LOCK_POLICY: LockPolicy = { timeoutMs: 2_000, attempts: 60, pauseMs: 3_000 };
 
 /** Names are without `.sql`, in the order of application. */
 export interface MigrationStatus {
@@ -40,27 +61,62 @@ export async function migrationStatus(
  *
  * @param directory folder with the migrations of this database
  * @param options.upTo last migration to apply, for restoring an archive of an older schema; @default the newest
+ * @param options.locks how the migrations take their locks; @default gives up after 2 s, and tries 60 times
  * @throws OperationError before anything is changed: `wrong_database`, `foreign_database` (it has tables but
  * no identity), `migration_edited`, `migration_gap`, `migration_duplicate`, `migration_name_malformed`,
- * `schema_newer_than_code`; and `migration_failed` naming the migration, whose transaction was rolled back
+ * `schema_newer_than_code`; `database_busy` (retryable) when other sessions kept their locks through all attempts; and
+ * `migration_failed` naming the migration, whose transaction was rolled back
  */
 export async function applyMigrations(
   client: ClientBase,
   database: DatabaseName,
   directory: string,
-  options: { readonly upTo?: string } = {},
+  { upTo, locks = LOCK_POLICY }: { readonly upTo?: string; readonly locks?: LockPolicy } = {},
 ): Promise<MigrationStatus> {
   const files = await readMigrationFiles(directory);
-  // Building an index on a large table takes longer than the server's statement timeout of a minute.
-  await client.query('SET statement_timeout = 0');
+  // Building an index on a large table takes longer than the server's statement timeout of a minute, and the run before
+  // this one may take as long.
+  await client.query('SET statement_timeout = 0; SET lock_timeout = 0');
   await client.query(`SELECT pg_advisory_lock(${LOCK})`);
   try {
     const applied = await inspectDatabase(client, database, files);
-    await applyPending(client, directory, files, files.slice(applied.length, lastIndex(files, options.upTo)));
+    await client.query(`SET lock_timeout = ${locks.timeoutMs}`);
+    await retryingLocks(client, locks, applied.length, async () => {
+      const done = await readJournal(client);
+      await applyPending(client, directory, files, files.slice(done.length, lastIndex(files, upTo)));
+    });
     return describe(database, files, await readJournal(client));
   } finally {
     // The end of a lost connection has released the lock already.
     await client.query(`SELECT pg_advisory_unlock(${LOCK})`).catch(() => undefined);
+  }
+}
+
+/** Runs `apply` again after a lock timeout. The attempts are counted anew for each migration. */
+async function retryingLocks(
+  client: ClientBase,
+  { attempts, pauseMs, timeoutMs }: LockPolicy,
+  appliedBefore: number,
+  apply: () => Promise<void>,
+): Promise<void> {
+  let applied = appliedBefore;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await apply();
+    } catch (error) {
+      if (!(error instanceof OperationError) || !isLockTimeout(error.cause)) throw error;
+      const now = (await readJournal(client)).length;
+      if (now > applied) attempt = 1;
+      applied = now;
+      if (attempt >= attempts) {
+        throw new OperationError(
+          'database_busy',
+          `${error.message} (${attempts} attempts of ${timeoutMs} ms each; ${await describeBlockers(client)})`,
+          { cause: error.cause },
+        );
+      }
+      await setTimeout(pauseMs);
+    }
   }
 }
 

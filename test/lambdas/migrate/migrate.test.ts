@@ -132,6 +132,47 @@ test('a failing migration is rolled back as a whole, and applying again after it
   expect((await applyMigrations(client, 'billing', migrations.directory)).pending).toEqual([]);
 });
 
+describe('beside a transaction that reads a table', () => {
+  const locks = { timeoutMs: 100, attempts: 4, pauseMs: 200 };
+  let reader: Client;
+
+  beforeEach(async () => {
+    const { applied } = await applyMigrations(client, 'billing', migrations.directory);
+    const name = `${String(applied.length + 1).padStart(4, '0')}_add_note`;
+    const statement = 'ALTER TABLE billing.customers ADD COLUMN note text;';
+    await writeFile(path.join(migrations.directory, `${name}.sql`), `-- Up Migration\n${statement}\n`);
+    reader = await database.client();
+    await reader.query('BEGIN; SELECT count(*) FROM billing.customers');
+  });
+
+  test('a migration lets other queries through between its attempts, and is applied when the lock is free', async () => {
+    const application = await database.client();
+    // Each query gives up long after the migration has to, and long before the reader ends.
+    await application.query('SET lock_timeout = 1000');
+    let queries = 0;
+    const run = applyMigrations(client, 'billing', migrations.directory, { locks });
+    for (const deadline = Date.now() + 500; Date.now() < deadline; queries += 1) {
+      await application.query('SELECT FROM billing.customers');
+    }
+    await reader.query('COMMIT');
+
+    expect((await run).pending).toEqual([]);
+    expect(queries).toBeGreaterThan(2);
+  });
+
+  test('a migration that never gets its lock is rolled back, and the error names the transaction', async () => {
+    await reader.query(`SET application_name = 'slow report'`);
+    const failure = applyMigrations(client, 'billing', migrations.directory, { locks });
+
+    await expect(failure).rejects.toMatchObject({ code: 'database_busy' });
+    await expect(failure).rejects.toThrow(/_add_note .*4 attempts of 100 ms.*slow report \(process \d+\) since \d+ s/);
+    const { pending } = await migrationStatus(client, 'billing', migrations.directory);
+    expect(pending).toEqual([expect.stringMatching(/_add_note$/)]);
+    await reader.query('COMMIT');
+    expect((await applyMigrations(client, 'billing', migrations.directory)).pending).toEqual([]);
+  });
+});
+
 test('the migrate function lists pending migrations, even in a dry run, and then applies them', async () => {
   const connector = createConnector(clusterTarget(database.name, 'main'), clusterSecrets(), 'test');
   const dependencies = { connector, migrationsDirectory: migrationsOf('main') };
