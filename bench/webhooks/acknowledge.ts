@@ -4,6 +4,7 @@ import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import type { WebhookEnvironment } from '../../lambdas/webhook/contract';
 import { bundleFunctions } from '../../lib/operations/bundles';
 import { startSecretsManager } from '../../local/aws/secrets-manager';
@@ -51,7 +52,7 @@ export async function measureAcknowledgement(teardown: Teardown, seconds: number
     ENVIRONMENT_NAME: 'bench',
     LOG_LEVEL: 'INFO',
     QUEUE_URL: `${queueUrl}/000000000000/events`,
-    SIGNING_SECRET_ARN: SECRET_ARN,
+    STRIPE_SIGNING_SECRET_ARN: SECRET_ARN,
     LIVEMODE: 'false',
   };
   const { child, port } = await start(
@@ -181,6 +182,7 @@ function post(agent: Agent, port: number, { body, signature }: Delivery): Promis
         host: '127.0.0.1',
         port,
         method: 'POST',
+        path: WEBHOOK_ENDPOINTS.stripe.path,
         headers: { 'stripe-signature': signature, 'content-length': Buffer.byteLength(body) },
       },
       (response) => {

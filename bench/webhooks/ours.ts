@@ -6,6 +6,7 @@ import { createReusableConnection } from '../../core/database/reusable-connectio
 import { gatherEntitlementUpdates } from '../../core/entitlements/recompute';
 import { entitlementRules } from '../../core/entitlements/contract';
 import { replaceRules } from '../../core/entitlements/rules';
+import { stripeWebhooks } from '../../core/providers/stripe/webhooks';
 import { verify } from '../../lambdas/webhook/core';
 import { countQueries } from '../support/count-queries';
 import { migrate, silentLog } from '../support/server';
@@ -25,7 +26,13 @@ export function processor(): Contender {
 /** The same with the webhook function's part, in one process: what the peers do in theirs. */
 export function verifyingProcessor(): Contender {
   return contender('this platform (verify + drain)', ({ body, signature }) => {
-    const verdict = verify({ body: Buffer.from(body), signature }, { current: SIGNING_SECRET }, false, new Date());
+    const verdict = verify(
+      stripeWebhooks,
+      { body: Buffer.from(body), signature },
+      { current: SIGNING_SECRET },
+      false,
+      new Date(),
+    );
     if ('message' in verdict) return verdict.message;
     throw new Error(verdict.accepted ? verdict.ignored : verdict.reason);
   });

@@ -16,7 +16,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const body = Buffer.concat(chunks).toString('base64');
-  const result = await handler({ headers: request.headers, body, isBase64Encoded: true });
+  const result = await handler({ resource: request.url, headers: request.headers, body, isBase64Encoded: true });
   response.writeHead(result.statusCode, { 'content-type': 'application/json' });
   response.end(result.body);
 }

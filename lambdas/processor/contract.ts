@@ -31,7 +31,7 @@ export const PROCESSOR_METRICS = {
   duplicates: 'EventsDuplicate',
   /** Milliseconds of each SQL statement. */
   queryDuration: 'QueryDuration',
-  /** Milliseconds between the creation at Stripe of a batch's oldest event and its commit here. */
+  /** Milliseconds between the creation at the provider of a batch's oldest event and its commit here. */
   lag: 'EventLag',
   /** Deliveries by their outcome. Dimension `status`: `processed`, `duplicate` or `failed`. */
   processedByStatus: 'WebhookProcessed',

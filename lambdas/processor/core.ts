@@ -1,9 +1,9 @@
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { applyEvents, type ApplyOptions, type EventOutcome, type ReceivedEvent } from '../../core/billing/apply-events';
-import { providerOf } from '../../core/providers/queue-message';
-import { stripeProvider } from '../../core/providers/stripe/provider';
-import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes';
 import type { ReusableConnection } from '../../core/database/reusable-connection';
+import { providerOf } from '../../core/providers/queue-message';
+import type { EventSignals, QueuedProvider } from '../../core/providers/queued-provider';
+import { QUEUED_PROVIDERS } from '../../core/providers/registry';
 import { InvalidRequestError, messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
 import { MAX_ATTEMPTS } from './contract';
@@ -12,6 +12,8 @@ import { tally, type Tally } from './tally';
 export interface ProcessorDependencies extends ApplyOptions {
   readonly connection: ReusableConnection;
   readonly log: Log;
+  /** Providers by their names in queue messages. @default all */
+  readonly providers?: ReadonlyMap<string, QueuedProvider>;
 }
 
 export interface BatchSummary extends Tally {
@@ -26,67 +28,115 @@ export interface BatchSummary extends Tally {
   readonly createdAtSeconds: readonly number[];
 }
 
-type Message = { readonly messageId: string; readonly received: ReceivedEvent<StripeEvent> };
+interface Message {
+  readonly messageId: string;
+  readonly received: ReceivedEvent<unknown>;
+}
+
+/** What became of the messages of one provider. */
+interface Applied {
+  readonly failedMessages: readonly string[];
+  readonly processed: readonly { readonly signals: EventSignals; readonly createdAtSeconds: number }[];
+  readonly duplicates: number;
+  readonly failed: number;
+}
 
 /**
- * Applies a batch of queue messages, each with one event as its body. Only messages that cannot be applied are reported; the
- * queue delivers them again and parks them in the dead-letter queue after the third attempt.
+ * Applies a batch of queue messages, each with one event as its body: the events of each provider in one transaction. Only
+ * messages that cannot be applied are reported; the queue delivers them again and parks them in the dead-letter queue after
+ * the third attempt.
  *
  * @throws when the database cannot be reached: the queue delivers the whole batch again
  */
 export async function processBatch(
   records: readonly SQSRecord[],
-  { connection, log, ...options }: ProcessorDependencies,
+  dependencies: ProcessorDependencies,
 ): Promise<BatchSummary> {
-  const messages: Message[] = [];
-  const unreadable: string[] = [];
-  for (const record of records) {
-    try {
-      messages.push({ messageId: record.messageId, received: readMessage(record) });
-    } catch (error) {
-      log.error('A message holds no event of a known provider', {
-        messageId: record.messageId,
-        reason: messageOf(error),
-      });
-      unreadable.push(record.messageId);
-    }
-  }
+  const { log, providers = QUEUED_PROVIDERS } = dependencies;
+  const { messages, unreadable } = readMessages(records, providers, log);
+  const applied: Applied[] = [];
+  for (const [provider, ofProvider] of messages) applied.push(await applyMessages(provider, ofProvider, dependencies));
 
-  const received = messages.map((message) => message.received);
-  const outcomes =
-    received.length === 0
-      ? new Map<string, EventOutcome>()
-      : await connection.use((client) => applyEvents(client, stripeProvider, received, options));
-
-  const failedMessages: string[] = [];
-  for (const { messageId, received: item } of messages) {
-    const outcome = outcomes.get(item.event.id);
-    if (outcome?.status !== 'failed') continue;
-    failedMessages.push(messageId);
-    const { id: eventId, type } = item.event;
-    log.error('An event could not be applied', { messageId, eventId, type, reason: outcome.error });
-  }
-
-  const withStatus = (status: EventOutcome['status']) =>
-    [...outcomes].filter(([, outcome]) => outcome.status === status).map(([id]) => id);
-  const byId = new Map(received.map(({ event }) => [event.id, event]));
-  const processed = withStatus('processed').flatMap((id) => byId.get(id) ?? []);
-  const tallied = tally(processed, options.defaults?.appId ?? null);
+  const processed = applied.flatMap((part) => part.processed);
+  const tallied = tally(processed.map(({ signals }) => signals));
   if (tallied.drifted > 0) {
-    log.warn('Events came in the shape of another API version; check the version of the endpoint at Stripe', {
+    log.warn('Events came in the shape of another API version; check the version of the endpoint at the provider', {
       events: tallied.drifted,
       versions: tallied.driftedVersions,
     });
   }
-  const again = new Set([...unreadable, ...failedMessages]);
+  const again = new Set([...unreadable, ...applied.flatMap(({ failedMessages }) => failedMessages)]);
+  const sum = (count: (part: Applied) => number) => applied.reduce((total, part) => total + count(part), 0);
   return {
     response: { batchItemFailures: [...again].map((itemIdentifier) => ({ itemIdentifier })) },
     parked: records.filter((record) => again.has(record.messageId) && isLastAttempt(record)).length,
     processed: processed.length,
-    duplicates: withStatus('duplicate').length + (messages.length - outcomes.size),
-    failed: withStatus('failed').length + unreadable.length,
-    createdAtSeconds: processed.map(({ created }) => created),
+    duplicates: sum(({ duplicates }) => duplicates),
+    failed: sum(({ failed }) => failed) + unreadable.length,
+    createdAtSeconds: processed.map(({ createdAtSeconds }) => createdAtSeconds),
     ...tallied,
+  };
+}
+
+/** The messages by their providers, and the ids of those that hold no event. */
+function readMessages(records: readonly SQSRecord[], providers: ReadonlyMap<string, QueuedProvider>, log: Log) {
+  const messages = new Map<QueuedProvider, Message[]>();
+  const unreadable: string[] = [];
+  for (const record of records) {
+    const { messageId } = record;
+    try {
+      const provider = queuedProvider(record, providers);
+      const message = { messageId, received: readMessage(record, provider) };
+      const others = messages.get(provider);
+      if (others) others.push(message);
+      else messages.set(provider, [message]);
+    } catch (error) {
+      log.error('A message holds no event of a known provider', { messageId, reason: messageOf(error) });
+      unreadable.push(messageId);
+    }
+  }
+  return { messages, unreadable };
+}
+
+async function applyMessages(
+  queued: QueuedProvider,
+  messages: readonly Message[],
+  { connection, log, providers: _providers, ...options }: ProcessorDependencies,
+): Promise<Applied> {
+  const { provider } = queued;
+  const received = messages.map((message) => message.received);
+  const outcomes = await connection.use((client) => applyEvents(client, provider, received, options));
+
+  const failedMessages: string[] = [];
+  const byId = new Map<string, { readonly event: unknown; readonly occurredAt: Date }>();
+  for (const { messageId, received: item } of messages) {
+    const { id: eventId, type, occurredAt } = provider.identify(item.event);
+    byId.set(eventId, { event: item.event, occurredAt });
+    const outcome = outcomes.get(eventId);
+    if (outcome?.status !== 'failed') continue;
+    failedMessages.push(messageId);
+    log.error('An event could not be applied', {
+      messageId,
+      provider: provider.name,
+      eventId,
+      type,
+      reason: outcome.error,
+    });
+  }
+
+  const withStatus = (status: EventOutcome['status']) =>
+    [...outcomes].filter(([, outcome]) => outcome.status === status).map(([id]) => id);
+  const defaultAppId = options.defaults?.appId ?? null;
+  return {
+    failedMessages,
+    processed: withStatus('processed')
+      .flatMap((id) => byId.get(id) ?? [])
+      .map(({ event, occurredAt }) => ({
+        signals: queued.signalsOf(event, defaultAppId),
+        createdAtSeconds: occurredAt.getTime() / 1000,
+      })),
+    duplicates: withStatus('duplicate').length + (messages.length - outcomes.size),
+    failed: withStatus('failed').length,
   };
 }
 
@@ -94,12 +144,17 @@ function isLastAttempt({ attributes }: SQSRecord): boolean {
   return Number(attributes.ApproximateReceiveCount) >= MAX_ATTEMPTS;
 }
 
-/** @throws InvalidRequestError when the message holds no event of a known provider */
-function readMessage(record: SQSRecord): ReceivedEvent<StripeEvent> {
-  const provider = providerOf(record);
-  if (provider !== stripeProvider.name) {
-    throw new InvalidRequestError(`provider: expected \`${stripeProvider.name}\`, not \`${provider}\``);
-  }
+/** @throws InvalidRequestError when the platform does not know the provider */
+function queuedProvider(record: SQSRecord, providers: ReadonlyMap<string, QueuedProvider>): QueuedProvider {
+  const name = providerOf(record);
+  const provider = providers.get(name);
+  if (provider) return provider;
+  const known = [...providers.keys()].map((other) => `\`${other}\``).join(', ');
+  throw new InvalidRequestError(`provider: expected one of ${known}, not \`${name}\``);
+}
+
+/** @throws InvalidRequestError when the message holds no event of the provider */
+function readMessage(record: SQSRecord, provider: QueuedProvider): ReceivedEvent<unknown> {
   let body: unknown;
   try {
     body = JSON.parse(record.body);
@@ -107,7 +162,7 @@ function readMessage(record: SQSRecord): ReceivedEvent<StripeEvent> {
     throw new InvalidRequestError('The body is not JSON', cause);
   }
   return {
-    event: readEvent(body),
+    event: provider.readEvent(body),
     json: record.body,
     source: 'webhook',
     receivedAt: new Date(Number(record.attributes.SentTimestamp)),

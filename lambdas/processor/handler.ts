@@ -26,7 +26,7 @@ const cache = openEntitlementCache(environment.CACHE_URL, { log, metrics });
 const publish = createPublisher(metrics);
 const defaults = stateDefaults(environment);
 
-/** Applies a batch of Stripe events from the queue; answers with the messages that are to be delivered again. */
+/** Applies a batch of events from the queue; answers with the messages that are to be delivered again. */
 export async function handler(event: SQSEvent): Promise<SQSBatchResponse> {
   const entitlements = gatherEntitlementUpdates();
   try {

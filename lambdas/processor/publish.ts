@@ -1,5 +1,5 @@
 import type { Metrics } from '@aws-lambda-powertools/metrics';
-import { boundedNames } from '../../core/providers/stripe/event-labels';
+import { boundedNames } from '../../core/providers/bounded-names';
 import { MetricUnit } from '../../core/runtime/telemetry';
 import { MAX_DIMENSION_VALUES, PROCESSOR_METRICS } from './contract';
 import type { BatchSummary } from './core';

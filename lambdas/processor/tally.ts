@@ -1,13 +1,7 @@
-import { isConnectedAccountEvent } from '../../core/providers/stripe/event-effect';
-import { accountState } from '../../core/providers/stripe/party-states';
-import { appOf, planOf, STRIPE_API_VERSION } from '../../core/providers/stripe/event-labels';
-import type { StripeEvent } from '../../core/providers/stripe/shapes';
+import type { EventSignals, SubscriptionChange } from '../../core/providers/queued-provider';
 
 /** Changes of subscriptions of one app and plan. */
-export interface SubscriptionCount {
-  readonly change: 'created' | 'canceled';
-  readonly app: string | null;
-  readonly plan: string | null;
+export interface SubscriptionCount extends SubscriptionChange {
   readonly count: number;
 }
 
@@ -20,35 +14,20 @@ export interface Tally {
   readonly driftedVersions: readonly string[];
 }
 
-const CHANGES: Readonly<Record<string, SubscriptionCount['change']>> = {
-  'customer.subscription.created': 'created',
-  'customer.subscription.deleted': 'canceled',
-};
-
-/**
- * @param processed the events whose effect has just committed
- * @param defaultAppId app of objects whose metadata names none
- */
-export function tally(processed: readonly StripeEvent[], defaultAppId: string | null): Tally {
+/** @param signals one of each event whose effect has just committed */
+export function tally(signals: readonly EventSignals[]): Tally {
   const counts = new Map<string, SubscriptionCount>();
-  for (const event of processed) {
-    const change = CHANGES[event.type];
-    if (change === undefined || isConnectedAccountEvent(event)) continue;
-    const [app, plan] = [appOf(event, defaultAppId), planOf(event)];
+  for (const { subscription } of signals) {
+    if (subscription === undefined) continue;
+    const { change, app, plan } = subscription;
     const key = JSON.stringify([change, app, plan]);
     counts.set(key, { change, app, plan, count: (counts.get(key)?.count ?? 0) + 1 });
   }
-  const drifted = processed.filter(({ api_version: version }) => version != null && version !== STRIPE_API_VERSION);
+  const versions = signals.flatMap(({ driftedVersion }) => driftedVersion ?? []);
   return {
     subscriptions: [...counts.values()],
-    restrictedAccounts: processed.filter(isRestrictedAccount).length,
-    drifted: drifted.length,
-    driftedVersions: [...new Set(drifted.map((event) => event.api_version ?? ''))],
+    restrictedAccounts: signals.filter(({ restrictedAccount }) => restrictedAccount).length,
+    drifted: versions.length,
+    driftedVersions: [...new Set(versions)],
   };
-}
-
-function isRestrictedAccount(event: StripeEvent): boolean {
-  if (event.type !== 'account.updated') return false;
-  const state = accountState(event.data.object, { moment: event.created, eventId: event.id });
-  return state.kind === 'account' && state.restricted;
 }

@@ -1,8 +1,5 @@
 import type { BaseEnvironment } from '../../core/contract';
 
-/** Path of the endpoint, as entered in the Stripe dashboard. */
-export const WEBHOOK_PATH = '/api/v1/webhooks/stripe';
-
 export interface WebhookEnvironment extends BaseEnvironment {
   /** URL of the queue that verified events are sent to. */
   readonly QUEUE_URL: string;
@@ -10,7 +7,7 @@ export interface WebhookEnvironment extends BaseEnvironment {
    * Secret with JSON `{"current": "whsec_…", "previous"?: "whsec_…", "previousExpiresAt"?: ISO time}`, and of a separate
    * endpoint for connected accounts the same as `connect`, `connectPrevious` and `connectPreviousExpiresAt`.
    */
-  readonly SIGNING_SECRET_ARN: string;
+  readonly STRIPE_SIGNING_SECRET_ARN: string;
   /**
    * `true` when the endpoint takes live events, `false` for test events. The other kind is refused; of a connected account
    * it is ignored, because Stripe delivers both to an endpoint for connected accounts.
@@ -26,9 +23,6 @@ export interface WebhookEnvironment extends BaseEnvironment {
  */
 export const MAX_BODY_BYTES = 1_000_000;
 
-/** How far a signature's timestamp may lie in the past or in the future, in seconds. Stripe's own default is 300. */
-export const SIGNATURE_TOLERANCE_SECONDS = 300;
-
 export const WEBHOOK_METRICS = {
   /** Requests that reached the endpoint. Those that were accepted are also counted by `app` and `type`. */
   received: 'WebhookReceived',
@@ -36,7 +30,7 @@ export const WEBHOOK_METRICS = {
   rejected: 'WebhookRejected',
   /** Events of connected accounts in the other mode, test or live: answered 200 and not queued. */
   ignored: 'WebhookIgnored',
-  /** Requests answered 5xx: verified, but not enqueued. Stripe delivers them again. */
+  /** Requests answered 5xx: verified, but not enqueued. The provider delivers them again. */
   failed: 'WebhookFailed',
 } as const;
 

@@ -1,14 +1,20 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
-import { STRIPE } from '../../core/providers/stripe/name';
-import type { StripeEvent } from '../../core/providers/stripe/shapes';
+import type { EventLabels, WebhookScheme } from '../../core/providers/webhook-scheme';
 import { messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
-import { verify, type SigningSecrets } from './core';
+import { verify } from './core';
 import type { SendMessage } from './queue';
 
-export interface WebhookDependencies {
+/** Where one provider delivers to. */
+export interface Endpoint<Event = unknown, Secrets = unknown> {
+  readonly scheme: WebhookScheme<Event, Secrets>;
   /** Called for each request, so that a rolled secret takes effect; the reader caches. */
-  readonly secrets: () => Promise<SigningSecrets>;
+  readonly secrets: () => Promise<Secrets>;
+}
+
+export interface WebhookDependencies {
+  /** Endpoints by the path of their route. */
+  readonly endpoints: Readonly<Record<string, Endpoint>>;
   /** Whether this environment takes live events (`true`) or test events (`false`). */
   readonly livemode: boolean;
   readonly send: SendMessage;
@@ -20,39 +26,52 @@ export interface WebhookResult {
   readonly answer: APIGatewayProxyResult;
   /** Queued, acknowledged without being queued, rejected by the sender's fault, or failed by ours. */
   readonly outcome: 'queued' | 'ignored' | 'rejected' | 'failed';
-  /** The event, once it was verified. */
-  readonly event?: StripeEvent;
+  /** What the event is counted as; only of one that was queued. */
+  readonly labels?: EventLabels;
 }
 
-type Request = Pick<APIGatewayProxyEvent, 'body' | 'headers' | 'isBase64Encoded'>;
+type Request = Pick<APIGatewayProxyEvent, 'body' | 'headers' | 'isBase64Encoded' | 'resource'>;
 
 /** Answers a webhook: 200 when it is queued or ignored, 4xx for the sender's fault, 500 for ours. Never throws. */
 export async function respond(
   request: Request,
-  { secrets, livemode, send, clock, log }: WebhookDependencies,
+  { endpoints, livemode, send, clock, log }: WebhookDependencies,
 ): Promise<WebhookResult> {
+  // The route, not the path: API Gateway also routes a path with a slash at its end.
+  const endpoint = endpoints[request.resource];
+  if (endpoint === undefined) return rejected(404, `No provider delivers to ${request.resource}`);
+  const { scheme, secrets } = endpoint;
+  const { provider } = scheme;
   try {
-    const signed = { body: rawBody(request), signature: header(request, 'stripe-signature') };
-    const verdict = verify(signed, await secrets(), livemode, clock());
+    const signed = { body: rawBody(request), signature: header(request, scheme.signatureHeader) };
+    const verdict = verify(scheme, signed, await secrets(), livemode, clock());
     if (!verdict.accepted) {
-      log.warn('Refused a webhook', { statusCode: verdict.statusCode, reason: verdict.reason });
-      return { answer: answer(verdict.statusCode, { error: verdict.reason }), outcome: 'rejected' };
+      log.warn('Refused a webhook', { provider, statusCode: verdict.statusCode, reason: verdict.reason });
+      return rejected(verdict.statusCode, verdict.reason);
     }
-    const { event } = verdict;
+    const labels = scheme.labelsOf(verdict.event);
+    const { id: eventId, type } = labels;
     if ('ignored' in verdict) {
-      log.info('Ignored an event', { eventId: event.id, type: event.type, reason: verdict.ignored });
+      log.info('Ignored an event', { provider, eventId, type, reason: verdict.ignored });
       return { answer: answer(200, { received: true }), outcome: 'ignored' };
     }
-    await send(verdict.message, STRIPE);
-    log.info('Queued an event', { eventId: event.id, type: event.type });
-    return { answer: answer(200, { received: true }), outcome: 'queued', event };
+    await send(verdict.message, provider);
+    log.info('Queued an event', { provider, eventId, type });
+    return { answer: answer(200, { received: true }), outcome: 'queued', labels };
   } catch (error) {
-    log.error('A webhook could not be queued; Stripe will deliver it again', { reason: messageOf(error) });
+    log.error(`A webhook could not be queued; ${scheme.title} will deliver it again`, {
+      provider,
+      reason: messageOf(error),
+    });
     return {
       answer: answer(500, { error: 'The event could not be queued; deliver it again' }),
       outcome: 'failed',
     };
   }
+}
+
+function rejected(statusCode: number, reason: string): WebhookResult {
+  return { answer: answer(statusCode, { error: reason }), outcome: 'rejected' };
 }
 
 function rawBody(request: Request): Buffer {
@@ -61,7 +80,8 @@ function rawBody(request: Request): Buffer {
 
 /** The case of header names depends on the sender and on proxies. */
 function header(request: Request, name: string): string | undefined {
-  return Object.entries(request.headers ?? {}).find(([key]) => key.toLowerCase() === name)?.[1];
+  const wanted = name.toLowerCase();
+  return Object.entries(request.headers ?? {}).find(([key]) => key.toLowerCase() === wanted)?.[1];
 }
 
 function answer(statusCode: number, body: object): APIGatewayProxyResult {

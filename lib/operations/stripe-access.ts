@@ -1,15 +1,9 @@
-import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { EnvironmentConfig } from '../config/environment-schema';
+import { grantProviderSecret, type ProviderSecret } from './provider-secret';
 
 /** The secret with the key of the Stripe API. */
-export interface StripeApiSecret {
-  /** Complete ARN. */
-  readonly arn: string;
-  /** Customer-managed key of the secret. */
-  readonly key: IKey;
-}
+export type StripeApiSecret = ProviderSecret;
 
 /** Variables of a function that calls the Stripe API. */
 export function stripeApiEnvironment(secret: StripeApiSecret, { stripe }: EnvironmentConfig) {
@@ -23,7 +17,5 @@ export function objectDefaults({ stripe }: EnvironmentConfig) {
 
 /** Lets a function read the secret of the Stripe API. */
 export function grantStripeApi(fn: LambdaFunction, secret: StripeApiSecret): void {
-  // Imported by its ARN: a grant on the resource itself would put the function's role into a key policy of the Data stack.
-  Secret.fromSecretCompleteArn(fn, 'StripeApiSecret', secret.arn).grantRead(fn);
-  secret.key.grantDecrypt(fn);
+  grantProviderSecret(fn, 'StripeApiSecret', secret);
 }

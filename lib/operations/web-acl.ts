@@ -4,6 +4,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CfnIPSet, CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
+import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { removalPolicyOf } from '../config/removal-policy';
 
@@ -30,8 +31,8 @@ const COUNTED_RULES = {
   AWSManagedRulesKnownBadInputsRuleSet: ['JavaDeserializationRCE_BODY', 'Log4JRCE_BODY', 'ReactJSRCE_BODY'],
 } as const;
 
-/** Header with the signature, redacted so that a request cannot be replayed from the log. */
-const REDACTED_HEADER = 'stripe-signature';
+/** Headers with signatures, redacted so that a request cannot be replayed from the log. */
+const REDACTED_HEADERS = Object.values(WEBHOOK_ENDPOINTS).map(({ signatureHeader }) => signatureHeader.toLowerCase());
 
 export interface WebAclProps {
   /** Names the firewall; has the addresses that Stripe delivers from. */
@@ -80,7 +81,7 @@ export class WebAcl extends Construct {
           resource: `log-group:${log.logGroupName}`,
         }),
       ],
-      redactedFields: [{ singleHeader: { Name: REDACTED_HEADER } }],
+      redactedFields: REDACTED_HEADERS.map((Name) => ({ singleHeader: { Name } })),
       // Allowed requests are in the access log.
       loggingFilter: {
         DefaultBehavior: 'DROP',

@@ -64,8 +64,7 @@ export class OperationsStack extends EnvironmentStack {
       context,
       httpApi,
       queue: queues.queue,
-      signingSecretArn: stripeSecrets.signing.secretArn,
-      signingSecretKey: stripeSecrets.key,
+      signingSecrets: { stripe: { arn: stripeSecrets.signing.secretArn, key: stripeSecrets.key } },
     });
     new Processor(this, 'Processor', { context, queue: queues.queue, billing: data.pooledBilling, cache });
     new Replay(this, 'Replay', { context, billing, queues, stripeApiSecret, cache });

@@ -51,6 +51,6 @@ export function fillSecrets(
     if (arn === undefined) throw new Error(`Function ${stem} has no ${variable}.`);
     return arn;
   };
-  secrets.put(arnIn('webhook', 'SIGNING_SECRET_ARN'), { current: stripe.signingSecret });
+  secrets.put(arnIn('webhook', 'STRIPE_SIGNING_SECRET_ARN'), { current: stripe.signingSecret });
   secrets.put(arnIn('reconciliation', 'STRIPE_API_SECRET_ARN'), { apiKey: stripe.apiKey });
 }

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import type { DatabaseName } from '../../core/contract';
-import { WEBHOOK_PATH } from '../../lambdas/webhook/contract';
+import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import { bundleFunctions } from '../../lib/operations/bundles';
 import { startApiGateway } from '../aws/api-gateway';
 import { startLambdaApi, type ObservedInvocation } from '../aws/lambda-api';
@@ -117,7 +117,7 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
 
   const activity = new Activity(options.print);
   const { api, lambdaApi } = await startApis(options, template, functions, activity, teardown);
-  const endpoint = `${api.url}${WEBHOOK_PATH}`;
+  const endpoint = `${api.url}${WEBHOOK_ENDPOINTS.stripe.path}`;
   const file = writePlatformFile(directory, {
     environment: ENVIRONMENT,
     region: template.region,

@@ -116,7 +116,7 @@ function environmentsOf(
   const noInstances = { BILLING_INSTANCE_IDENTIFIER: '', MAIN_INSTANCE_IDENTIFIER: '' };
   const archives = { ARCHIVE_BUCKET: bucket };
   return {
-    webhook: { ...base, QUEUE_URL: queueUrl, SIGNING_SECRET_ARN: 'signing', LIVEMODE: 'false' },
+    webhook: { ...base, QUEUE_URL: queueUrl, STRIPE_SIGNING_SECRET_ARN: 'signing', LIVEMODE: 'false' },
     processor: { ...base, ...database('billing'), CACHE_URL: '' },
     backup: {
       ...both,

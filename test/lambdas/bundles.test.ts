@@ -1,6 +1,6 @@
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import Stripe from 'stripe';
-import { WEBHOOK_PATH } from '../../lambdas/webhook/contract';
+import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import { type BundledFunctions, startBundledFunctions } from '../factories/bundled-functions';
 import { stripeEvent, subscription } from '../factories/stripe-objects';
 import { testServices } from '../support/services';
@@ -49,7 +49,8 @@ test('webhook verifies, queues and answers; processor applies what it queued', a
   const event = stripeEvent('customer.subscription.created', subscription());
   const payload = JSON.stringify(event);
   const request = {
-    path: WEBHOOK_PATH,
+    resource: WEBHOOK_ENDPOINTS.stripe.path,
+    path: WEBHOOK_ENDPOINTS.stripe.path,
     httpMethod: 'POST',
     isBase64Encoded: true,
     body: Buffer.from(payload).toString('base64'),
@@ -92,13 +93,14 @@ test('webhook answers 500 until its secret is filled in, and takes events from t
   functions.secrets.put(secret, { current: 'Q9xVb3RkT0pYc1dZ' });
   const payload = JSON.stringify(stripeEvent('customer.subscription.created', subscription()));
   const signedWith = (key: string) => ({
-    path: WEBHOOK_PATH,
+    resource: WEBHOOK_ENDPOINTS.stripe.path,
+    path: WEBHOOK_ENDPOINTS.stripe.path,
     httpMethod: 'POST',
     isBase64Encoded: false,
     body: payload,
     headers: { 'stripe-signature': Stripe.webhooks.generateTestHeaderString({ payload, secret: key }) },
   });
-  const webhook = start('webhook', { ...functions.environments.webhook, SIGNING_SECRET_ARN: secret });
+  const webhook = start('webhook', { ...functions.environments.webhook, STRIPE_SIGNING_SECRET_ARN: secret });
   expect(await webhook.invoke(signedWith('whsec_real'))).toMatchObject({ statusCode: 500 });
   // Nobody knows the random value; should somebody, it must not open the endpoint either.
   expect(await webhook.invoke(signedWith('Q9xVb3RkT0pYc1dZ'))).toMatchObject({ statusCode: 500 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import Stripe from 'stripe';
 import { MAX_DIMENSION_VALUES } from '../../lambdas/processor/contract';
-import { WEBHOOK_PATH } from '../../lambdas/webhook/contract';
+import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import type { StripeEvent } from '../../core/providers/stripe/shapes';
 import { startSecretsManager, type SecretsManager } from '../../local/aws/secrets-manager';
 import { invoice, stripeEvent, subscription } from '../factories/stripe-objects';
@@ -50,7 +50,7 @@ function start(name: keyof typeof load): Promise<StartedFunction> {
     BILLING_DATABASE_SECRET_ARN: 'database',
     CACHE_URL: '',
     QUEUE_URL: queueUrl,
-    SIGNING_SECRET_ARN: 'signing',
+    STRIPE_SIGNING_SECRET_ARN: 'signing',
     LIVEMODE: 'false',
   });
 }
@@ -67,7 +67,8 @@ describe('webhook', () => {
   async function deliver(event: object, secret = SECRET) {
     const payload = JSON.stringify(event);
     const { result, records } = (await start('webhook')).invoke({
-      path: WEBHOOK_PATH,
+      resource: WEBHOOK_ENDPOINTS.stripe.path,
+      path: WEBHOOK_ENDPOINTS.stripe.path,
       httpMethod: 'POST',
       isBase64Encoded: false,
       body: payload,

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import Stripe from 'stripe';
+import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import { bundleFunctions } from '../../lib/operations/bundles';
 import { LocalFunction } from '../../local/aws/lambda-runtime';
 import { startSecretsManager, type SecretsManager } from '../../local/aws/secrets-manager';
@@ -47,7 +48,7 @@ function start(name: 'webhook' | 'processor', sqsEndpoint = testServices().awsEn
   const environments = {
     webhook: {
       QUEUE_URL: queueUrl.replace(awsEndpoint, sqsEndpoint),
-      SIGNING_SECRET_ARN: 'signing',
+      STRIPE_SIGNING_SECRET_ARN: 'signing',
       LIVEMODE: 'false',
     },
     processor: {
@@ -103,6 +104,7 @@ async function silentQueue(instead: () => void): Promise<Server> {
 }
 
 const signed = (payload: string) => ({
+  resource: WEBHOOK_ENDPOINTS.stripe.path,
   isBase64Encoded: true,
   body: Buffer.from(payload).toString('base64'),
   headers: { 'stripe-signature': Stripe.webhooks.generateTestHeaderString({ payload, secret: 'whsec_test' }) },

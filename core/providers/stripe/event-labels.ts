@@ -1,28 +1,9 @@
+import { OTHER } from '../bounded-names';
 import { isHandled } from './event-effect';
 import type { StripeEvent } from './shapes';
 
 /** The API version that the platform is written for; the shapes of older ones are supported as well. */
 export const STRIPE_API_VERSION = '2026-10-28.endive';
-
-/** CloudWatch accepts only ASCII in a dimension's value. */
-const DIMENSION_VALUE = /^[\x21-\x7e][\x20-\x7e]{0,99}$/;
-const OTHER = 'other';
-const NONE = 'none';
-
-/**
- * Maps names to values of a metric's dimension: the first `limit` distinct ones to themselves, any further one to `other`.
- * Every value of a dimension is a metric that AWS bills, and metadata may hold anything.
- */
-export function boundedNames(limit: number): (name: string | null) => string {
-  const known = new Set<string>();
-  return (name) => {
-    if (name === null || name === '') return NONE;
-    if (known.has(name)) return name;
-    if (known.size >= limit || !DIMENSION_VALUE.test(name)) return OTHER;
-    known.add(name);
-    return name;
-  };
-}
 
 /** The event's type when the endpoint is subscribed to it, otherwise `other`. */
 export function typeLabel(type: string): string {

@@ -1,2 +1,4 @@
+import type { ProviderName } from '../contract';
+
 /** Stripe's name in the ledger, in queue messages and in the endpoint's path. */
-export const STRIPE = 'stripe';
+export const STRIPE = 'stripe' satisfies ProviderName;

@@ -1,41 +1,39 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { WEBHOOK_PATH, type WebhookEnvironment } from '../../../lambdas/webhook/contract';
+import { WEBHOOK_ENDPOINTS, type ProviderName } from '../../../core/providers/contract';
+import type { WebhookEnvironment } from '../../../lambdas/webhook/contract';
 import { acknowledge } from '../../policy/acknowledge';
 import type { HttpApi } from '../http-api';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
+import { grantProviderSecret, type ProviderSecret } from '../provider-secret';
 
 export interface WebhookProps {
   /** What all functions of the environment share. */
   readonly context: OperationsContext;
-  /** API that gets the route. */
+  /** API that gets a route for each provider. */
   readonly httpApi: HttpApi;
   /** Queue that verified events are sent to. */
   readonly queue: IQueue;
-  /** ARN of the secret with Stripe's signing secrets. */
-  readonly signingSecretArn: string;
-  /** Customer-managed key of that secret. */
-  readonly signingSecretKey: IKey;
+  /** Secret with the signing secrets of each provider's endpoint. */
+  readonly signingSecrets: Readonly<Record<ProviderName, ProviderSecret>>;
 }
 
 /**
- * The endpoint that Stripe delivers to. It runs outside the network, without a database: it verifies, enqueues and
- * answers.
+ * The endpoint that payment providers deliver to. It runs outside the network, without a database: it verifies, enqueues
+ * and answers.
  */
 export class Webhook extends Construct {
   constructor(scope: Construct, id: string, props: WebhookProps) {
     super(scope, id);
-    const { context, queue } = props;
+    const { context, httpApi, queue, signingSecrets } = props;
     const { function: fn } = new OperationalFunction<WebhookEnvironment>(this, 'Webhook', {
       context,
       stem: 'webhook',
-      description: 'Verifies Stripe webhooks and enqueues them',
+      description: 'Verifies webhooks of payment providers and enqueues them',
       environment: {
         QUEUE_URL: queue.queueUrl,
-        SIGNING_SECRET_ARN: props.signingSecretArn,
+        STRIPE_SIGNING_SECRET_ARN: signingSecrets.stripe.arn,
         LIVEMODE: String(context.config.stripe.livemode),
         DEFAULT_APP_ID: context.config.stripe.defaultAppId,
       },
@@ -44,8 +42,6 @@ export class Webhook extends Construct {
       memorySize: 512,
     });
     queue.grantSendMessages(fn);
-    Secret.fromSecretCompleteArn(this, 'SigningSecret', props.signingSecretArn).grantRead(fn);
-    props.signingSecretKey.grantDecrypt(fn);
 
     acknowledge(fn, {
       nag: ['NIST.800.53.R5-LambdaConcurrency'],
@@ -54,16 +50,20 @@ export class Webhook extends Construct {
         'The throttling of the API in front of it is the limit; fewer instances than that needs would refuse genuine webhooks in a burst',
     });
 
-    const method = props.httpApi.addRoute('POST', WEBHOOK_PATH, fn);
-    acknowledge(method, {
-      nag: ['AwsSolutions-APIG4', 'AwsSolutions-COG4'],
-      checkov: ['CKV_AWS_59'],
-      reason:
-        'Stripe supports none of the authorisers of API Gateway: the function authenticates each request by its signature over every byte',
-    });
-    new CfnOutput(this, 'Endpoint', {
-      description: 'The URL to enter in the Stripe dashboard',
-      value: props.httpApi.urlOf(WEBHOOK_PATH),
-    });
+    for (const provider of Object.keys(WEBHOOK_ENDPOINTS) as ProviderName[]) {
+      const { path } = WEBHOOK_ENDPOINTS[provider];
+      const name = `${provider.charAt(0).toUpperCase()}${provider.slice(1)}`;
+      grantProviderSecret(fn, `${name}SigningSecret`, signingSecrets[provider]);
+      acknowledge(httpApi.addRoute('POST', path, fn), {
+        nag: ['AwsSolutions-APIG4', 'AwsSolutions-COG4'],
+        checkov: ['CKV_AWS_59'],
+        reason:
+          'Payment providers support none of the authorisers of API Gateway: the function authenticates each request by its signature over every byte',
+      });
+      new CfnOutput(this, `${name}Endpoint`, {
+        description: `The URL to enter in the dashboard of ${name}`,
+        value: httpApi.urlOf(path),
+      });
+    }
   }
 }

@@ -1,9 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { applyEvents } from '../../../core/billing/apply-events';
-import type { Provider } from '../../../core/billing/provider';
 import { stripeProvider } from '../../../core/providers/stripe/provider';
-import type { StripeEvent } from '../../../core/providers/stripe/shapes';
+import { otherProvider } from '../../factories/other-provider';
 import { paymentIntent, stripeEvent } from '../../factories/stripe-objects';
 import { delivered, useBillingDatabase } from '../../support/billing';
 
@@ -23,21 +22,6 @@ describe('core/billing', () => {
 describe('a second provider', () => {
   const { apply, client, rows } = useBillingDatabase();
 
-  /** Its events carry the object itself as `data`, as Tilled's do. */
-  interface OtherEvent {
-    readonly id: string;
-    readonly created: number;
-    readonly data: object;
-  }
-  const asStripe = ({ id, created, data }: OtherEvent): StripeEvent =>
-    stripeEvent('payment_intent.succeeded', data as never, { id, created });
-  const otherProvider: Provider<OtherEvent> = {
-    name: 'other',
-    objectPath: ['data'],
-    identify: (event) => ({ ...stripeProvider.identify(asStripe(event)), apiVersion: null }),
-    toStorable: (event) => event,
-    effectsOf: (event, defaults) => stripeProvider.effectsOf(asStripe(event), defaults),
-  };
   const event = stripeEvent('payment_intent.succeeded', paymentIntent());
   const otherEvent = { id: event.id, created: event.created, data: paymentIntent({ id: 'pi_other' }) };
   const applyOther = () =>

@@ -2,10 +2,15 @@ import type { SQSRecord } from 'aws-lambda';
 import type { Client } from 'pg';
 import { processBatch } from '../../../lambdas/processor/core';
 import { createReusableConnection, type ReusableConnection } from '../../../core/database/reusable-connection';
+import type { QueuedProvider } from '../../../core/providers/queued-provider';
+import { QUEUED_PROVIDERS } from '../../../core/providers/registry';
 import type { StripeEvent } from '../../../core/providers/stripe/shapes';
-import { EPOCH, invoice, stripeEvent, subscription } from '../../factories/stripe-objects';
+import { queuedOther, type OtherEvent } from '../../factories/other-provider';
+import { EPOCH, invoice, paymentIntent, stripeEvent, subscription } from '../../factories/stripe-objects';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { silentLog } from '../../support/log';
+
+const providers = new Map<string, QueuedProvider>([...QUEUED_PROVIDERS, ['other', queuedOther]]);
 
 let database: TestDatabase;
 let client: Client;
@@ -28,7 +33,7 @@ function message(messageId: string, body: string, provider?: string): SQSRecord 
 }
 const carrying = (messageId: string, event: StripeEvent) => message(messageId, JSON.stringify(event));
 const processMessages = (...records: SQSRecord[]) =>
-  processBatch(records, { connection, log: silentLog, observe: () => undefined });
+  processBatch(records, { connection, log: silentLog, providers, observe: () => undefined });
 
 test('exactly the messages that could not be applied are reported for another delivery', async () => {
   const summary = await processMessages(
@@ -53,6 +58,32 @@ test('a message of an unknown provider is delivered again alone and leaves nothi
   expect(summary).toMatchObject({ processed: 1, failed: 1 });
   expect(summary.response.batchItemFailures).toEqual([{ itemIdentifier: 'unknown' }]);
   expect((await client.query('SELECT provider FROM billing.webhook_events')).rows).toEqual([{ provider: 'stripe' }]);
+});
+
+test('the events of two providers in one batch are applied, each under the name of its own', async () => {
+  const stripe = stripeEvent('payment_intent.succeeded', paymentIntent());
+  const other: OtherEvent = { id: stripe.id, created: EPOCH - 60, data: paymentIntent({ id: 'pi_other' }) };
+  const poison: OtherEvent = { ...other, id: 'evt_poison', data: paymentIntent({ amount: '12' }) };
+  const batch = [
+    carrying('first', stripe),
+    message('second', JSON.stringify(other), 'other'),
+    message('third', JSON.stringify(poison), 'other'),
+    message('fourth', JSON.stringify(other), 'other'),
+  ];
+  const summary = await processMessages(...batch);
+
+  expect(summary).toMatchObject({ processed: 2, duplicates: 1, failed: 1, drifted: 1, driftedVersions: ['other'] });
+  expect(summary.createdAtSeconds).toEqual([EPOCH, EPOCH - 60]);
+  expect(summary.response.batchItemFailures).toEqual([{ itemIdentifier: 'third' }]);
+  const { rows } = await client.query(
+    'SELECT provider, id, status FROM billing.webhook_events ORDER BY status, provider',
+  );
+  expect(rows).toEqual([
+    { provider: 'other', id: 'evt_poison', status: 'failed' },
+    { provider: 'other', id: stripe.id, status: 'processed' },
+    { provider: 'stripe', id: stripe.id, status: 'processed' },
+  ]);
+  expect(await processMessages(...batch)).toMatchObject({ processed: 0, duplicates: 3, failed: 1 });
 });
 
 test('messages that fail for the last time are counted as parked, whether they are events or not', async () => {

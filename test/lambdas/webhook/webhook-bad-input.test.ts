@@ -1,7 +1,9 @@
 import type { APIGatewayProxyResult } from 'aws-lambda';
 import fc from 'fast-check';
 import Stripe from 'stripe';
-import { respond } from '../../../lambdas/webhook/respond';
+import { WEBHOOK_ENDPOINTS } from '../../../core/providers/contract';
+import { stripeWebhooks } from '../../../core/providers/stripe/webhooks';
+import { respond, type Endpoint } from '../../../lambdas/webhook/respond';
 import { stripeEvent, subscription } from '../../factories/stripe-objects';
 import { silentLog } from '../../support/log';
 
@@ -13,6 +15,10 @@ function sign(body: string, timestamp = Math.floor(NOW.getTime() / 1000)): strin
   return Stripe.webhooks.generateTestHeaderString({ payload: body, secret: SECRET, timestamp });
 }
 
+const endpoints = (secrets: Endpoint['secrets'] = () => Promise.resolve({ current: SECRET })) => ({
+  [WEBHOOK_ENDPOINTS.stripe.path]: { scheme: stripeWebhooks, secrets } as Endpoint,
+});
+
 interface Sent {
   readonly answer: APIGatewayProxyResult;
   readonly queued: string[];
@@ -22,6 +28,7 @@ async function deliver(
   body: Buffer | string,
   signature: string | undefined,
   encoding: 'base64' | 'utf8' = 'base64',
+  resource: string = WEBHOOK_ENDPOINTS.stripe.path,
 ): Promise<Sent> {
   const queued: string[] = [];
   const { answer } = await respond(
@@ -29,9 +36,10 @@ async function deliver(
       body: Buffer.from(body).toString(encoding),
       isBase64Encoded: encoding === 'base64',
       headers: signature === undefined ? {} : { 'STRIPE-Signature': signature },
+      resource,
     },
     {
-      secrets: () => Promise.resolve({ current: SECRET }),
+      endpoints: endpoints(),
       livemode: false,
       send: async (message) => void queued.push(message),
       clock: () => NOW,
@@ -160,15 +168,30 @@ test('a live event of a connected account is answered 200 by a test endpoint and
   expect({ statusCode: answer.statusCode, queued }).toEqual({ statusCode: 200, queued: [] });
 });
 
+test('a signed event for a route that no provider has is answered 404 and not queued', async () => {
+  const { answer, queued } = await deliver(payload, sign(payload), 'utf8', '/api/v1/webhooks/tilled');
+
+  expect({ ...answer, queued }).toMatchObject({
+    statusCode: 404,
+    body: '{"error":"No provider delivers to /api/v1/webhooks/tilled"}',
+    queued: [],
+  });
+});
+
 describe('a fault of ours', () => {
   test.each([
     ['the queue does not answer', { send: () => Promise.reject(new Error('timeout')) }],
-    ['the signing secret cannot be read', { secrets: () => Promise.reject(new Error('denied')) }],
+    ['the signing secret cannot be read', { endpoints: endpoints(() => Promise.reject(new Error('denied'))) }],
   ])('is answered 500, so that Stripe delivers again: %s', async (_name, fault) => {
     const { answer, outcome } = await respond(
-      { body: payload, isBase64Encoded: false, headers: { 'stripe-signature': sign(payload) } },
       {
-        secrets: () => Promise.resolve({ current: SECRET }),
+        body: payload,
+        isBase64Encoded: false,
+        headers: { 'stripe-signature': sign(payload) },
+        resource: WEBHOOK_ENDPOINTS.stripe.path,
+      },
+      {
+        endpoints: endpoints(),
         livemode: false,
         send: () => Promise.resolve(),
         clock: () => NOW,

@@ -1,10 +1,12 @@
 import Stripe from 'stripe';
-import { MAX_BODY_BYTES, SIGNATURE_TOLERANCE_SECONDS } from '../../../lambdas/webhook/contract';
-import { verify, type SigningSecrets } from '../../../lambdas/webhook/core';
+import { stripeWebhooks, type StripeSigningSecrets } from '../../../core/providers/stripe/webhooks';
+import { SIGNATURE_TOLERANCE_SECONDS } from '../../../core/providers/webhook-scheme';
+import { MAX_BODY_BYTES } from '../../../lambdas/webhook/contract';
+import { verify } from '../../../lambdas/webhook/core';
 import { stripeEvent, subscription } from '../../factories/stripe-objects';
 
 const NOW = new Date('2026-11-21T12:00:00Z');
-const SECRETS: SigningSecrets = { current: 'whsec_current' };
+const SECRETS: StripeSigningSecrets = { current: 'whsec_current' };
 const event = stripeEvent('customer.subscription.created', subscription());
 const payload = JSON.stringify(event);
 
@@ -15,7 +17,7 @@ function sign(body: string, { secret = SECRETS.current, ageSeconds = 0 } = {}): 
 }
 
 const check = (body: string, signature: string | undefined, secrets = SECRETS, livemode = false) =>
-  verify({ body: Buffer.from(body), signature }, secrets, livemode, NOW);
+  verify(stripeWebhooks, { body: Buffer.from(body), signature }, secrets, livemode, NOW);
 
 describe('the webhook accepts', () => {
   test('an event that Stripe has just signed, with its body unchanged', () => {

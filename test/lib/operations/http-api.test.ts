@@ -57,7 +57,7 @@ describe.each([
   });
 
   test('is the URL to enter at Stripe', () => {
-    expect(outputLike(operations, 'WebhookEndpoint')).toBe('https://billing.example.com/api/v1/webhooks/stripe');
+    expect(outputLike(operations, 'WebhookStripeEndpoint')).toBe('https://billing.example.com/api/v1/webhooks/stripe');
   });
 });
 
@@ -88,7 +88,7 @@ test('without a domain, the API answers at its default address', () => {
   expect(resourceLike(operations, 'AWS::ApiGateway::RestApi', '').Properties).not.toHaveProperty(
     'DisableExecuteApiEndpoint',
   );
-  expect(JSON.stringify(outputLike(operations, 'WebhookEndpoint'))).toContain('.execute-api.');
+  expect(JSON.stringify(outputLike(operations, 'WebhookStripeEndpoint'))).toContain('.execute-api.');
 });
 
 describe('a domain is refused by field', () => {

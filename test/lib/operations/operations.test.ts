@@ -125,7 +125,7 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
   verify: variables<VerifyEnvironment>()([...base, ...billing, ...main]),
   warm: variables<WarmEnvironment>()([...base, ...billing, ...main]),
   restore: variables<RestoreEnvironment>()([...base, ...billing, ...main, 'ARCHIVE_BUCKET']),
-  webhook: variables<WebhookEnvironment>()([...base, 'QUEUE_URL', 'SIGNING_SECRET_ARN', 'LIVEMODE']),
+  webhook: variables<WebhookEnvironment>()([...base, 'QUEUE_URL', 'STRIPE_SIGNING_SECRET_ARN', 'LIVEMODE']),
 };
 
 function functionOf(environment: string, stem: string): Record<string, unknown> {
