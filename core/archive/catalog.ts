@@ -1,26 +1,56 @@
 import { type ClientBase, escapeLiteral } from 'pg';
-import type { ArchivedSequence, Manifest } from './manifest';
-import { qualified } from './copy-session';
 import { OperationError } from '../runtime/errors';
+import { qualified } from './copy-session';
+import { LARGE_OBJECT_PIECES, LARGE_OBJECTS } from './keys';
+import type { ArchivedSequence, Manifest } from './manifest';
 
-/** A table that stores rows: an ordinary table, or a leaf of a partitioned one. */
-export interface SourceTable {
-  readonly oid: number;
+/** A name of a table, as the catalogs have it. */
+export interface RelationName {
   readonly schema: string;
   readonly name: string;
+}
+
+/** A table that stores rows: an ordinary table, or a leaf of a partitioned one. */
+export interface SourceTable extends RelationName {
+  readonly oid: number;
   /** Without generated columns. */
   readonly columns: string[];
   /** Pages of the table's file; bounds the ctids of its rows. */
   readonly pages: number;
   /** Bytes of the table with its large values, which are stored beside its pages; without indexes. */
   readonly bytes: number;
+  /** Partitioned table to load the rows into. @default the table itself */
+  readonly loadThrough?: RelationName | null;
+  /** Extension that makes the table; its rows are data of the database all the same. @default none */
+  readonly extension?: string | null;
+  /** `WHERE …` for the rows that are data. @default all of them */
+  readonly condition?: string;
+  /** Query that returns the rows, where they are not those of a table. @default the table's rows */
+  readonly query?: string;
 }
 
+/** Schemas of users. */
+const USERS_SCHEMA = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'`;
 /** Relations in schemas of users, without those of extensions, whose installation scripts create them. */
-const OURS = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'
+const OURS = `${USERS_SCHEMA}
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`;
 
-/** Tables in the order of their names. */
+/**
+ * The root of a partition whose rows may belong to another partition in another database: values of an enum are hashed by
+ * ids that the server gives them. pg_dump loads such tables through their root as well.
+ */
+const ROOT_OF_UNSAFE_PARTITION = `
+  SELECT jsonb_build_object('schema', rn.nspname, 'name', r.relname) AS root
+  FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace
+  WHERE c.relispartition AND r.oid = pg_partition_root(c.oid) AND EXISTS (
+    SELECT FROM pg_partition_tree(r.oid) tree
+      JOIN pg_partitioned_table p ON p.partrelid = tree.relid AND p.partstrat = 'h'
+      JOIN pg_opclass o ON o.oid = ANY (p.partclass) AND o.opcname = 'enum_ops')`;
+
+/**
+ * Tables in the order of their names, those of extensions first, in the order in which they were made. Of these, there are
+ * the ones that the extension marks as holding data, as far as the role may read them.
+ */
 export async function listTables(client: ClientBase): Promise<SourceTable[]> {
   const tables = await client.query<SourceTable>(
     `SELECT c.oid::int8::float8 AS oid, n.nspname AS schema, c.relname AS name,
@@ -28,12 +58,49 @@ export async function listTables(client: ClientBase): Promise<SourceTable[]> {
             pg_table_size(c.oid)::float8 AS bytes,
             ARRAY(SELECT a.attname::text FROM pg_attribute a
                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-                  ORDER BY a.attnum) AS columns
+                  ORDER BY a.attnum) AS columns,
+            (${ROOT_OF_UNSAFE_PARTITION}) AS "loadThrough", e.extname AS extension, coalesce(config.condition, '') AS condition
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind = 'r' AND ${OURS}
-     ORDER BY n.nspname, c.relname`,
+       LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+       LEFT JOIN pg_extension e ON e.oid = d.refobjid
+       LEFT JOIN LATERAL unnest(e.extconfig, e.extcondition) AS config (oid, condition) ON config.oid = c.oid
+     WHERE c.relkind = 'r' AND ${USERS_SCHEMA}
+       AND (e.oid IS NULL OR config.oid IS NOT NULL
+            AND has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid))
+     ORDER BY e.oid IS NULL, CASE WHEN e.oid IS NOT NULL THEN c.oid END, n.nspname, c.relname`,
   );
   return tables.rows;
+}
+
+/** Bytes of a large object in one row: small enough for any function, large enough to be quick. */
+const PIECE_BYTES = 256 * 1024;
+
+/** Large objects as tables: who owns each and who may use it, and its bytes. */
+export function largeObjectTables(): [objects: SourceTable, pieces: SourceTable] {
+  const measured = { oid: 0, pages: 0, bytes: 0 };
+  const grants = `SELECT jsonb_agg(jsonb_build_object('grantee', r.rolname, 'privilege', a.privilege_type, 'grantable', a.is_grantable))
+    FROM aclexplode(m.lomacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee`;
+  return [
+    {
+      ...LARGE_OBJECTS,
+      ...measured,
+      columns: ['id', 'owner', 'grants', 'comment'],
+      query: `SELECT m.oid AS id, pg_get_userbyid(m.lomowner) AS owner,
+        CASE WHEN m.lomacl IS NOT NULL THEN coalesce((${grants}), '[]') END AS grants,
+        obj_description(m.oid, 'pg_largeobject') AS comment FROM pg_largeobject_metadata m ORDER BY m.oid`,
+    },
+    {
+      ...LARGE_OBJECT_PIECES,
+      ...measured,
+      columns: ['id', 'offset', 'data'],
+      // 262144 is INV_READ. OFFSET 0 keeps each call from being repeated.
+      query: `SELECT m.oid AS id, piece * ${PIECE_BYTES} AS "offset", lo_get(m.oid, piece * ${PIECE_BYTES}, ${PIECE_BYTES}) AS data
+        FROM pg_largeobject_metadata m
+          CROSS JOIN LATERAL (SELECT lo_lseek64(fd, 0, 2) AS bytes, lo_close(fd)
+                              FROM (SELECT lo_open(m.oid, 262144) AS fd OFFSET 0) opened OFFSET 0) measured
+          CROSS JOIN LATERAL generate_series(0, (measured.bytes - 1) / ${PIECE_BYTES}) AS piece`,
+    },
+  ];
 }
 
 export interface RootTable extends Pick<SourceTable, 'schema' | 'name' | 'columns'> {
@@ -59,28 +126,36 @@ export async function listRoots(client: ClientBase): Promise<RootTable[]> {
   return roots.rows;
 }
 
+/** Sequences read by one statement; a few thousand would exceed the depth to which the server nests a statement. */
+const SEQUENCES_AT_ONCE = 500;
+
 /**
  * The state of each sequence. Sequences are outside of transactions: read after the snapshot was taken, they are at least
  * as far as its rows, so that a restored database never issues a number twice.
+ *
+ * @param ofExtensions sequences that extensions mark as holding data
  */
-export async function readSequences(client: ClientBase): Promise<ArchivedSequence[]> {
-  const sequences = await client.query<{ schema: string; name: string }>(
+export async function readSequences(
+  client: ClientBase,
+  ofExtensions: readonly RelationName[] = [],
+): Promise<ArchivedSequence[]> {
+  const own = await client.query<RelationName>(
     `SELECT n.nspname AS schema, c.relname AS name
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind = 'S' AND ${OURS}
      ORDER BY n.nspname, c.relname`,
   );
-  if (sequences.rows.length === 0) return [];
-  const values = await client.query<ArchivedSequence>(
-    sequences.rows
-      .map(
-        (sequence) =>
-          `SELECT ${escapeLiteral(sequence.schema)} AS schema, ${escapeLiteral(sequence.name)} AS name,
-             last_value::text AS "lastValue", is_called AS "isCalled" FROM ${qualified(sequence)}`,
-      )
-      .join(' UNION ALL '),
-  );
-  return values.rows;
+  const names = [...own.rows, ...ofExtensions];
+  const states: ArchivedSequence[] = [];
+  for (let from = 0; from < names.length; from += SEQUENCES_AT_ONCE) {
+    const selects = names.slice(from, from + SEQUENCES_AT_ONCE).map(
+      (sequence) =>
+        `SELECT ${escapeLiteral(sequence.schema)} AS schema, ${escapeLiteral(sequence.name)} AS name,
+           last_value::text AS "lastValue", is_called AS "isCalled" FROM ${qualified(sequence)}`,
+    );
+    states.push(...(await client.query<ArchivedSequence>(selects.join(' UNION ALL '))).rows);
+  }
+  return states;
 }
 
 /** The settings by which another server sorts and compares text as this one does. */
@@ -94,20 +169,4 @@ export async function describeServer(client: ClientBase): Promise<Manifest['serv
   const [row] = server.rows;
   if (!row) throw new OperationError('database_unavailable', 'The server does not describe the database');
   return row;
-}
-
-/**
- * Refuses a database whose content an archive cannot carry.
- *
- * @throws OperationError `unsupported_content`
- */
-export async function assertArchivable(client: ClientBase): Promise<void> {
-  const objects = await client.query<{ present: boolean }>(
-    'SELECT EXISTS (SELECT FROM pg_largeobject_metadata) AS present',
-  );
-  if (!objects.rows[0]?.present) return;
-  throw new OperationError(
-    'unsupported_content',
-    'The database holds large objects, which archives do not carry: move them to bytea columns, or to S3',
-  );
 }

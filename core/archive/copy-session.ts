@@ -1,4 +1,5 @@
 import { type ClientBase, escapeIdentifier, escapeLiteral } from 'pg';
+import { prepareSession } from '../database/session';
 
 /**
  * Settings that decide how COPY spells values. Fixed on both ends and recorded in the manifest, because the defaults
@@ -23,8 +24,14 @@ export const COPY_SETTINGS = {
   idle_in_transaction_session_timeout: '0',
 } as const;
 
-/** Prepares a connection for reading or writing COPY data. */
-export async function applyCopySettings(client: ClientBase): Promise<void> {
+/**
+ * Prepares a connection for reading or writing COPY data.
+ *
+ * @param lockTimeoutMs how long a statement waits for a lock; 0 waits for ever. @default 0
+ */
+export async function applyCopySettings(client: ClientBase, lockTimeoutMs = 0): Promise<void> {
+  // Before any other statement: a size already waits for the lock of its table.
+  await prepareSession(client, lockTimeoutMs);
   const statements = Object.entries(COPY_SETTINGS).map(
     ([name, value]) => `SET ${name} = ${name === 'search_path' ? escapeIdentifier(value) : escapeLiteral(value)}`,
   );

@@ -5,6 +5,7 @@ import { type Slot, slotToKey } from './slot';
  * Layout of the archive bucket:
  *
  *     archives/<database>/<slot>/manifest.json                                     written last; no manifest, no archive
+ *     archives/<database>/<slot>/<attempt>/schema/before.sql.zst, after.sql.zst    schema of one attempt
  *     archives/<database>/<slot>/<attempt>/<schema>.<table>/<part>.copy.zst        data of one attempt
  *
  * A slot that was attempted twice has the data of both attempts; the manifest names the objects of the one that counts.
@@ -36,6 +37,15 @@ export function partKey(
   const folder = `${encodeName(table.schema)}.${encodeName(table.name)}`;
   return `${attemptPrefix(database, slot, attempt)}${folder}/${String(part).padStart(5, '0')}.copy.zst`;
 }
+
+/** Key of the SQL to run before the rows are loaded, or after them. No folder of a table lacks the dot. */
+export function schemaKey(database: DatabaseName, slot: Slot, attempt: string, section: 'before' | 'after'): string {
+  return `${attemptPrefix(database, slot, attempt)}schema/${section}.sql.zst`;
+}
+
+/** Large objects and their pieces are archived like tables, under names that no table of an application has. */
+export const LARGE_OBJECTS = { schema: 'pg_catalog', name: 'pg_largeobject_metadata' } as const;
+export const LARGE_OBJECT_PIECES = { schema: 'pg_catalog', name: 'pg_largeobject' } as const;
 
 /**
  * A PostgreSQL name as part of a key: letters, digits, `_` and `-` stay, every other byte of its UTF-8 becomes `=` and

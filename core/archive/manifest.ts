@@ -1,35 +1,48 @@
 import * as z from 'zod';
 import { DATABASE_NAMES } from '../contract';
 import { OperationError, messageOf } from '../runtime/errors';
-import { attemptPrefix, manifestKey } from './keys';
+import { schemaFactsSchema } from '../schema/contract';
+import { LARGE_OBJECT_PIECES, LARGE_OBJECTS, manifestKey, partKey, schemaKey } from './keys';
 import { keyToSlot, normaliseSlot, slotToKey } from './slot';
 
 export const ARCHIVE_FORMAT = 'billing-operations-archive';
 /** Raised when an older restore could misread a newer archive; fields that it may ignore do not raise it. */
-export const ARCHIVE_VERSION = 1;
+export const ARCHIVE_VERSION = 2;
+/** Version 1 holds rows alone: their schema is that of the migrations which the manifest names. */
+const READ_VERSIONS: readonly number[] = [1, ARCHIVE_VERSION];
 
 const count = z.int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const slot = z.string().refine((value) => keyToSlot(slotToKey(value)) === value);
 
-/** One object in S3: rows of one table in COPY text format, compressed by zstd. */
-const partSchema = z.object({
+/** One object in S3: text, compressed by zstd. */
+const objectSchema = z.object({
   key: z.string(),
-  rows: count,
-  /** Bytes of COPY text. */
+  /** Bytes of the text. */
   bytes: count,
   compressedBytes: count,
   /** SHA-256 of the object, that is of the compressed bytes; what `sha256sum` prints for the downloaded file. */
   sha256,
-  /** SHA-256 of the COPY text; what `zstd -dc … | sha256sum` prints. */
+  /** SHA-256 of the text; what `zstd -dc … | sha256sum` prints. */
   plainSha256: sha256,
 });
+
+/** Rows of one table in COPY text format. */
+const partSchema = objectSchema.extend({ rows: count });
 
 const tableSchema = z.object({
   schema: z.string().min(1),
   name: z.string().min(1),
   /** In the order of the COPY text; generated columns are left out, the restore computes them again. */
   columns: z.array(z.string().min(1)),
+  /**
+   * Partitioned table to load the rows into, because they may belong to another partition in another database.
+   *
+   * @default the table itself
+   */
+  loadThrough: z.object({ schema: z.string().min(1), name: z.string().min(1) }).optional(),
+  /** Extension that makes the table, and perhaps rows of its own in it. @default none */
+  extension: z.string().min(1).optional(),
   rows: count,
   bytes: count,
   compressedBytes: count,
@@ -45,46 +58,75 @@ const sequenceSchema = z.object({
   isCalled: z.boolean(),
 });
 
+const manifestFields = {
+  format: z.literal(ARCHIVE_FORMAT),
+  database: z.enum(DATABASE_NAMES),
+  slot,
+  attempt: z.string().min(1),
+  startedAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime(),
+  durationMs: count,
+  server: z.object({
+    version: z.string(),
+    encoding: z.string(),
+    localeProvider: z.enum(['builtin', 'icu', 'libc']),
+    collate: z.string(),
+    ctype: z.string(),
+    /** Locale of the `builtin` and `icu` providers. */
+    locale: z.string().nullable(),
+  }),
+  /** The settings under which values were written, so that the text means the same wherever it is read. */
+  copySettings: z.record(z.string(), z.string()),
+  tables: z.array(tableSchema),
+  sequences: z.array(sequenceSchema),
+  rows: count,
+  bytes: count,
+  compressedBytes: count,
+};
+/** The platform's migrations that had been applied, in order. */
+const migrations = z.array(z.object({ name: z.string().min(1), sha256 }));
+
 const manifestSchema = z
-  .object({
-    format: z.literal(ARCHIVE_FORMAT),
-    version: z.literal(ARCHIVE_VERSION),
-    database: z.enum(DATABASE_NAMES),
-    slot,
-    attempt: z.string().min(1),
-    startedAt: z.iso.datetime(),
-    finishedAt: z.iso.datetime(),
-    durationMs: count,
-    server: z.object({
-      version: z.string(),
-      encoding: z.string(),
-      localeProvider: z.enum(['builtin', 'icu', 'libc']),
-      collate: z.string(),
-      ctype: z.string(),
-      /** Locale of the `builtin` and `icu` providers. */
-      locale: z.string().nullable(),
+  .discriminatedUnion('version', [
+    z.object({ ...manifestFields, version: z.literal(1), migrations: migrations.min(1) }),
+    z.object({
+      ...manifestFields,
+      version: z.literal(ARCHIVE_VERSION),
+      /** Empty where another tool manages the schema. */
+      migrations,
+      /** The schema at the moment of the rows, as SQL to run before them and after them, and what else it needs. */
+      schema: z.object({ before: objectSchema, after: objectSchema, facts: schemaFactsSchema }),
+      /** Large objects: what each is, and its bytes in pieces; tables whose names PostgreSQL uses for the two. */
+      largeObjects: z.array(tableSchema).length(2).optional(),
     }),
-    /** The settings under which values were written, so that the text means the same wherever it is read. */
-    copySettings: z.record(z.string(), z.string()),
-    /** The schema's version: the migrations that had been applied, in order. */
-    migrations: z.array(z.object({ name: z.string().min(1), sha256 })).min(1),
-    tables: z.array(tableSchema),
-    sequences: z.array(sequenceSchema),
-    rows: count,
-    bytes: count,
-    compressedBytes: count,
-  })
+  ])
   .superRefine((manifest, context) => {
-    const prefix = attemptPrefix(manifest.database, manifest.slot, manifest.attempt);
-    for (const table of manifest.tables) {
-      const stray = table.parts.find((part) => !part.key.startsWith(prefix));
-      if (stray) context.addIssue(`object ${stray.key} does not belong to this archive`);
+    const { database, slot: of, attempt } = manifest;
+    for (const table of contentsOf(manifest)) {
+      // By its key, an object belongs to one place in one table: two objects of equal shape cannot be exchanged.
+      const stray = table.parts.find((part, index) => part.key !== partKey(database, of, attempt, table, index));
+      if (stray) context.addIssue(`object ${stray.key} does not belong to this archive, or to another of its tables`);
       if (!addsUp(table, table.parts)) context.addIssue(`parts of ${table.schema}.${table.name} do not add up`);
     }
-    if (!addsUp(manifest, manifest.tables)) context.addIssue('tables do not add up');
+    if (!addsUp(manifest, contentsOf(manifest))) context.addIssue('tables do not add up');
+    if (manifest.version === 1) return;
+    for (const section of ['before', 'after'] as const) {
+      const { key } = manifest.schema[section];
+      if (key !== schemaKey(database, of, attempt, section)) {
+        context.addIssue(`object ${key} is not the schema ${section} the rows of this archive`);
+      }
+    }
+    const [objects, pieces] = manifest.largeObjects ?? [];
+    if (objects && (objects.name !== LARGE_OBJECTS.name || pieces?.name !== LARGE_OBJECT_PIECES.name)) {
+      context.addIssue('large objects are not what they should be');
+    }
   });
 
 export type Manifest = z.infer<typeof manifestSchema>;
+/** A manifest of the present version. */
+export type CompleteManifest = Extract<Manifest, { version: typeof ARCHIVE_VERSION }>;
+/** One object of an archive other than its manifest. */
+export type ArchivedObject = z.infer<typeof objectSchema>;
 export type ArchivedTable = z.infer<typeof tableSchema>;
 export type ArchivedPart = z.infer<typeof partSchema>;
 export type ArchivedSequence = z.infer<typeof sequenceSchema>;
@@ -104,6 +146,19 @@ export function totalOf(parts: readonly Sizes[]): Sizes {
     bytes: parts.reduce((sum, part) => sum + part.bytes, 0),
     compressedBytes: parts.reduce((sum, part) => sum + part.compressedBytes, 0),
   };
+}
+
+/** Everything of an archive that is COPY text. */
+export function contentsOf(
+  manifest: Pick<Manifest, 'tables'> & Partial<Pick<CompleteManifest, 'largeObjects'>>,
+): readonly ArchivedTable[] {
+  return [...manifest.tables, ...(manifest.largeObjects ?? [])];
+}
+
+/** Every object of an archive but its manifest. */
+export function objectsOf(manifest: Manifest): readonly ArchivedObject[] {
+  const texts = manifest.version === 1 ? [] : [manifest.schema.before, manifest.schema.after];
+  return [...texts, ...contentsOf(manifest).flatMap(({ parts }) => parts)];
 }
 
 function addsUp(whole: Sizes, parts: readonly Sizes[]): boolean {
@@ -126,10 +181,10 @@ export function parseManifest(json: string, key: string): Manifest {
     throw new OperationError('archive_malformed', `Manifest ${key} is not JSON: ${messageOf(cause)}`, { cause });
   }
   const head = z.object({ format: z.string(), version: z.int() }).safeParse(value);
-  if (head.success && (head.data.format !== ARCHIVE_FORMAT || head.data.version !== ARCHIVE_VERSION)) {
+  if (head.success && (head.data.format !== ARCHIVE_FORMAT || !READ_VERSIONS.includes(head.data.version))) {
     throw new OperationError(
       'archive_unsupported',
-      `Manifest ${key} has format ${head.data.format} version ${head.data.version}, this code reads ${ARCHIVE_FORMAT} version ${ARCHIVE_VERSION}: restore with the version that wrote it`,
+      `Manifest ${key} has format ${head.data.format} version ${head.data.version}, this code reads ${ARCHIVE_FORMAT} up to version ${ARCHIVE_VERSION}: restore with the version that wrote it`,
     );
   }
   const parsed = manifestSchema.safeParse(value);

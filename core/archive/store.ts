@@ -77,6 +77,30 @@ export async function writeManifest(store: ArchiveStore, manifest: Manifest, ret
   }
 }
 
+/**
+ * Writes a small object, and locks it.
+ *
+ * @throws OperationError `store_unavailable` (retryable)
+ */
+export async function writeLocked(
+  { s3, bucket }: ArchiveStore,
+  object: { readonly key: string; readonly body: Buffer; readonly contentType: string },
+  retainUntil: Date,
+): Promise<void> {
+  const put = new PutObjectCommand({
+    Bucket: bucket,
+    Key: object.key,
+    Body: object.body,
+    ContentType: object.contentType,
+    ChecksumAlgorithm: 'SHA256',
+    ObjectLockMode: 'GOVERNANCE',
+    ObjectLockRetainUntilDate: retainUntil,
+  });
+  await s3.send(put).catch((cause: unknown) => {
+    throw unavailable(`write ${object.key}`, cause);
+  });
+}
+
 /** Slots of a database under which there are objects, newest first. They may lack a manifest. */
 export async function listSlots(store: ArchiveStore, database: DatabaseName): Promise<Slot[]> {
   const prefix = databasePrefix(database);

@@ -1,14 +1,19 @@
-import type { Client, ClientBase } from 'pg';
-import { applyCopySettings } from '../archive/copy-session';
-import type { ArchivedTable } from '../archive/manifest';
+import type { Client } from 'pg';
+import { applyCopySettings, qualified } from '../archive/copy-session';
+import type { ArchivedTable, Manifest } from '../archive/manifest';
 import { withConnections } from '../database/connections';
 import type { DatabaseConnector } from '../database/connector';
-import { assertIdentity } from '../database/identity';
-import { applyMigrations } from '../migrations/runner';
-import { runConcurrently } from '../runtime/run-concurrently';
-import { assertExpectedTables, assertRowCount } from './compare-tables';
-import { type Guards, removeGuards, restoreGuards, validateKey } from './guards';
-import { assertInvariants } from './invariants';
+import { withConnection } from '../database/connector';
+import { prepareSession } from '../database/session';
+import { OperationError } from '../runtime/errors';
+import type { Deviations } from '../schema/apply/deviations';
+import { applyAfter, applyBefore } from '../schema/apply/restore-schema';
+import { settingClause } from '../schema/apply/settings';
+import type { SchemaFacts } from '../schema/contract';
+import type { ReadSchema } from '../schema/read-schema';
+import { KeyBuilder } from './build-keys';
+import { assertExpectedTables, assertRowCounts } from './compare-tables';
+import { loadLargeObjects } from './large-objects';
 import { loadTables } from './load';
 import { restoreSequences } from './sequences';
 import { collectStatistics } from './statistics';
@@ -16,108 +21,145 @@ import type { VerifiedArchive } from './verified-archive';
 
 /** Connections that load at once; the server has two cores in the smallest tier, and building indexes is its work. */
 const WORKERS = 2;
-/**
- * Size of a table from which PostgreSQL builds an index with parallel workers, instead of 8 MB. The connections build
- * indexes at the same time, so that starting workers for smaller tables costs a tenth of the time.
- */
-const PARALLEL_FROM = '1GB';
+const SEARCH_PATH = 'search_path=';
 
 export interface LoadDependencies {
   /** The server of the new database. */
   readonly connector: DatabaseConnector;
-  /** Folder with the migrations of the connector's database. */
-  readonly migrationsDirectory: string;
   /** Connections that load at once. @default 2 */
   readonly workers?: number;
 }
 
-/** The proof of a loaded database. */
-export interface LoadProof {
-  /** Foreign keys that were checked against every row. */
+/** What is in a loaded database. */
+export interface Loaded {
+  /** Foreign keys that hold for every row. */
   readonly foreignKeysValidated: number;
   readonly sequencesRestored: number;
-  /** Rules of the domain that hold. */
-  readonly invariantsChecked: number;
-  /** Migrations that were applied after loading, because the archive's schema was older than the code. */
-  readonly migratedForward: readonly string[];
 }
 
 /**
- * Loads an archive into a new, empty database: the schema as it was, the rows, the proof of the rows, and only then the
- * newer migrations of the schema.
+ * Loads an archive into a new, empty database: what tables need, the rows, and then what checks them and what decides who
+ * may use them. No key, trigger, rule or policy is there while the rows are loaded.
  *
- * An archive that is reduced to some of its tables gets these alone: foreign keys and triggers stay off, because keys
- * would refuse rows whose parents are not loaded, and sequences, identity and domain rules are not those of the archive.
- *
- * @param client a connection to the new database
- * @param targetDatabase name of the new database, for further connections
- * @throws OperationError `archive_damaged` naming the object, `archive_inconsistent` naming table, key or rule,
- * `wrong_database`, `migration_failed`; and, retryable, `store_unavailable`, `database_unavailable`
+ * @param name of the new database
+ * @param deviations takes what the server refuses; see `runEntries`
+ * @param checkRows called while statistics are collected, with everything in place but owners and privileges
+ * @throws OperationError `archive_damaged` naming the object, `archive_inconsistent` naming table or key,
+ * `schema_not_applied`, `disk_full`; and, retryable, `store_unavailable`, `database_unavailable`
  */
 export async function loadInto(
-  { connector, migrationsDirectory, workers = WORKERS }: LoadDependencies,
-  client: Client,
-  { manifest, tables, isWhole, objects }: VerifiedArchive,
-  targetDatabase: string,
-): Promise<LoadProof> {
-  const { database, migrations } = manifest;
-  await applyMigrations(client, database, migrationsDirectory, { upTo: migrations.at(-1)?.name });
-  await assertExpectedTables(client, manifest);
-  const guards = await removeGuards(client);
-  const options = { count: workers, database: targetDatabase, prepare: prepareWriter };
-  return withConnections(connector, options, async (writers) => {
-    await loadTables(objects, tables, writers);
-    const foreignKeysValidated = await checkRows(client, writers, tables, isWhole ? guards : undefined);
-    if (isWhole) {
-      await restoreSequences(client, manifest);
-      // Identity and history are the archive's own by now: an archive of another database is refused here at the latest.
-      await assertIdentity(client, database);
-    }
-    const { applied } = await applyMigrations(client, database, migrationsDirectory);
-    return {
-      foreignKeysValidated,
-      sequencesRestored: isWhole ? manifest.sequences.length : 0,
-      invariantsChecked: isWhole ? await checkDomain(client, writers, database) : 0,
-      migratedForward: applied.slice(migrations.length),
-    };
+  { connector, workers = WORKERS }: LoadDependencies,
+  { manifest, tables, objects }: VerifiedArchive,
+  schema: ReadSchema,
+  name: string,
+  deviations: Deviations,
+  checkRows: () => Promise<void>,
+): Promise<Loaded> {
+  const { facts } = schema;
+  const options = { count: workers, database: name, prepare: (writer: Client) => prepareWriter(writer, facts) };
+  return inLoadedDatabase(connector, name, schema, deviations, async (client) => {
+    await assertExpectedTables(client, tables);
+    return withConnections(connector, options, async (writers) => {
+      const [first] = writers;
+      if (!first) throw new RangeError('Loading tables takes at least one connection');
+      await loadRowsOfExtensions(objects, first, tables, deviations);
+      const keys = new KeyBuilder(schema.after, tables, deviations);
+      const ours = tables.filter(({ extension }) => extension === undefined);
+      await loadTables(objects, ours, writers, keys.builds);
+      await loadLargeObjects(objects, first, largeObjectsOf(manifest), deviations);
+      const sequencesRestored = await restoreSequences(client, manifest.sequences, sequencesOf(facts), deviations);
+      await assertRowCounts(writers, tables);
+      await applyAfter(client, schema, deviations, {
+        makeKeys: (entries) => keys.finish(client, writers, entries),
+        beforeOwners: async () => {
+          await Promise.all([collectStatistics(client, writers), checkRows()]);
+        },
+      });
+      return { foreignKeysValidated: await countForeignKeys(client), sequencesRestored };
+    });
   });
 }
 
-/** Prepares a connection for loading. A crash would lose the whole new database anyway, so commits need not wait. */
-async function prepareWriter(writer: Client): Promise<void> {
-  await applyCopySettings(writer);
-  await writer.query(`SET synchronous_commit = off; SET min_parallel_table_scan_size = '${PARALLEL_FROM}'`);
+/**
+ * Loads some tables of an archive into a new, empty database, to be read there and dropped. Without keys, whose parents
+ * need not be loaded, and with the restoring role as the owner of everything.
+ *
+ * @throws OperationError as {@link loadInto} does
+ */
+export async function loadTablesInto(
+  { connector, workers = WORKERS }: LoadDependencies,
+  { tables, objects }: VerifiedArchive,
+  schema: ReadSchema,
+  name: string,
+  deviations: Deviations,
+): Promise<void> {
+  const prepare = (writer: Client) => prepareWriter(writer, schema.facts);
+  await inLoadedDatabase(connector, name, schema, deviations, () =>
+    withConnections(connector, { count: workers, database: name, prepare }, (writers) =>
+      loadTables(objects, tables, writers),
+    ),
+  );
+}
+
+async function inLoadedDatabase<T>(
+  connector: DatabaseConnector,
+  name: string,
+  schema: ReadSchema,
+  deviations: Deviations,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  return withConnection(
+    connector,
+    async (client) => {
+      await prepareSession(client, 0);
+      await applyBefore(client, schema, deviations);
+      return work(client);
+    },
+    name,
+  );
 }
 
 /**
- * Puts the guards back and has every row checked against them, and counts the rows.
- *
- * @returns how many foreign keys were checked
+ * Prepares a connection for loading. A crash would lose the whole new database anyway, so commits need not wait. Checks and
+ * generated columns may call functions without their schema, so the path is that of the database.
  */
-async function checkRows(
-  client: ClientBase,
-  writers: readonly ClientBase[],
-  tables: readonly ArchivedTable[],
-  guards: Guards | undefined,
-): Promise<number> {
-  const { unchecked, checked } = guards ? await restoreGuards(client, guards) : { unchecked: [], checked: 0 };
-  const checks = [
-    ...unchecked.map((key) => (writer: ClientBase) => validateKey(writer, key)),
-    ...tables.map((table) => (writer: ClientBase) => assertRowCount(writer, table)),
-  ];
-  await runConcurrently(checks, writers, (check, writer) => check(writer));
-  return checked + unchecked.length;
+async function prepareWriter(writer: Client, { database }: SchemaFacts): Promise<void> {
+  await applyCopySettings(writer);
+  const path = database.settings.find((setting) => setting.startsWith(SEARCH_PATH));
+  await writer.query(path === undefined ? `SET search_path TO "$user", public` : settingClause(path));
+  await writer.query('SET synchronous_commit = off');
 }
 
-/** Checks the rules of the domain while statistics are collected. */
-async function checkDomain(
-  client: ClientBase,
-  writers: readonly ClientBase[],
-  database: DatabaseConnector['target']['name'],
-): Promise<number> {
-  const [invariantsChecked] = await Promise.all([
-    assertInvariants(client, database),
-    collectStatistics(client, writers),
-  ]);
-  return invariantsChecked;
+/** Rows of tables that an extension has made, parents first, into which another role's objects may refer. */
+async function loadRowsOfExtensions(
+  objects: VerifiedArchive['objects'],
+  writer: Client,
+  tables: readonly ArchivedTable[],
+  deviations: Deviations,
+): Promise<void> {
+  for (const table of tables.filter(({ extension, rows }) => extension !== undefined && rows > 0)) {
+    try {
+      await loadTables(objects, [table], [writer]);
+    } catch (error) {
+      if (!(error instanceof OperationError) || error.code !== 'archive_inconsistent') throw error;
+      await writer.query('ROLLBACK');
+      deviations.add(`TABLE ${table.schema}.${table.name}`, `its ${table.rows} rows are not loaded`, error);
+    }
+  }
+}
+
+function largeObjectsOf(manifest: Manifest): readonly ArchivedTable[] {
+  return manifest.version === 1 ? [] : (manifest.largeObjects ?? []);
+}
+
+function sequencesOf({ extensions }: SchemaFacts): ReadonlySet<string> {
+  return new Set(extensions.flatMap(({ sequences }) => sequences.map((sequence) => qualified(sequence))));
+}
+
+/** Each was checked against every row when it was made, or afterwards. */
+async function countForeignKeys(client: Client): Promise<number> {
+  const keys = await client.query(
+    `SELECT FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conparentid = 0 AND convalidated`,
+  );
+  return keys.rowCount ?? 0;
 }

@@ -28,7 +28,8 @@ export async function loadPart(
   const plain = new Meter({ countRows: true, hash: false, verify: (measured) => assertPlain(part, measured) });
   // A table whose columns are all generated, or that has none, is copied by its rows alone.
   const columns = table.columns.length > 0 ? ` (${columnList(table.columns)})` : '';
-  const target = new CopyIn(client, `COPY ${qualified(table)}${columns} FROM STDIN${freeze ? ' WITH (FREEZE)' : ''}`);
+  const into = qualified(table.loadThrough ?? table);
+  const target = new CopyIn(client, `COPY ${into}${columns} FROM STDIN${freeze ? ' WITH (FREEZE)' : ''}`);
   await pipeline([...compressed, createDecompressor(), plain, target], { signal }).catch((cause: unknown) => {
     throw explainPartFailure(part, cause);
   });

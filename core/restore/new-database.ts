@@ -3,10 +3,12 @@ import type { Manifest } from '../archive/manifest';
 import { type DatabaseConnector, withConnection } from '../database/connector';
 import { InvalidRequestError, messageOf, OperationError } from '../runtime/errors';
 import type { Log } from '../runtime/telemetry';
+import { isScratchName } from './scratch-names';
 
 /** Exists on every server, also where the live database was dropped. */
 export const MAINTENANCE_DATABASE = 'postgres';
 const DUPLICATE_DATABASE = '42P04';
+const INSUFFICIENT_PRIVILEGE = '42501';
 /** Names that need no quoting in any tool that an operator may type them into. */
 const NAME = /^[a-z_][a-z0-9_]{0,62}$/;
 
@@ -20,6 +22,11 @@ export async function assertNewDatabase(connector: DatabaseConnector, name: stri
   if (!NAME.test(name)) {
     throw new InvalidRequestError(
       'targetDatabase: expected lower-case letters, digits and `_`, at most 63, such as billing_restore_20261121',
+    );
+  }
+  if (isScratchName(connector.target.database, name)) {
+    throw new InvalidRequestError(
+      `targetDatabase: ${name} is a name of the platform's own databases, which it drops again: choose another one`,
     );
   }
   if (name === connector.target.database) {
@@ -58,10 +65,30 @@ export async function createDatabase(
   });
 }
 
+/**
+ * Gives a database its final name.
+ *
+ * @throws OperationError `target_exists` when the name was taken meanwhile
+ */
+export async function renameDatabase(connector: DatabaseConnector, name: string, finalName: string): Promise<void> {
+  await administer(connector, async (client) => {
+    const rename = `ALTER DATABASE ${escapeIdentifier(name)} RENAME TO ${escapeIdentifier(finalName)}`;
+    await client.query(rename).catch((cause: unknown) => {
+      if (cause instanceof DatabaseError && cause.code === DUPLICATE_DATABASE) throw targetExists(finalName);
+      throw cause;
+    });
+  });
+}
+
 /** Drops a database that a restore created, and ends the sessions in it. */
 export async function dropDatabase(connector: DatabaseConnector, name: string): Promise<void> {
+  const drop = `DROP DATABASE IF EXISTS ${escapeIdentifier(name)}`;
   await administer(connector, (client) =>
-    client.query(`DROP DATABASE IF EXISTS ${escapeIdentifier(name)} WITH (FORCE)`),
+    client.query(`${drop} WITH (FORCE)`).catch((error: unknown) => {
+      // Autovacuum may be at work there, whose session only some roles may end. The plain form asks it to stop.
+      if (error instanceof DatabaseError && error.code === INSUFFICIENT_PRIVILEGE) return client.query(drop);
+      throw error;
+    }),
   );
 }
 

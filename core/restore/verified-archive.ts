@@ -1,16 +1,16 @@
-import type { ArchivedTable, Manifest } from '../archive/manifest';
+import { type ArchivedTable, type Manifest, objectsOf } from '../archive/manifest';
+import { COPY_SETTINGS } from '../archive/copy-session';
 import type { ArchiveStore } from '../archive/store';
 import { readMigrationFiles } from '../migrations/files';
 import { assertHistory } from '../migrations/journal';
+import { OperationError } from '../runtime/errors';
 import { type VerifiedObjects, verifyObjects } from './verified-objects';
 
 /** An archive that this code can restore, and whose objects are what was written. */
 export interface VerifiedArchive {
   readonly manifest: Manifest;
-  /** The tables to load. */
+  /** The tables whose objects were verified. */
   readonly tables: readonly ArchivedTable[];
-  /** Whether these are all tables of the archive. */
-  readonly isWhole: boolean;
   readonly objects: VerifiedObjects;
 }
 
@@ -23,19 +23,32 @@ export interface VerificationDependencies {
 }
 
 /**
- * Verifies an archive before anything is written: its migrations are those of this code, and its objects have their
- * hashes.
+ * Verifies an archive before anything is written: its migrations are those of this code, its values are spelled as this
+ * code reads them, and its objects have their hashes.
  *
- * @param tables the tables to load, and whose objects are verified. @default all
- * @throws OperationError `schema_newer_than_code`, `migration_edited`, `migration_gap`, `archive_damaged` naming the
- * object; and, retryable, `store_unavailable`
+ * @param tables the tables to load; the schema is verified in any case. @default all, with everything else of the archive
+ * @throws OperationError `schema_newer_than_code`, `migration_edited`, `migration_gap`, `archive_malformed`,
+ * `archive_damaged` naming the object; and, retryable, `store_unavailable`
  */
 export async function verifyArchive(
   { store, migrationsDirectory, cachedBytes }: VerificationDependencies,
   manifest: Manifest,
-  tables: readonly ArchivedTable[] = manifest.tables,
+  tables?: readonly ArchivedTable[],
 ): Promise<VerifiedArchive> {
   assertHistory(manifest.migrations, await readMigrationFiles(migrationsDirectory), `The archive of ${manifest.slot}`);
-  const objects = await verifyObjects(store, manifest, tables, cachedBytes);
-  return { manifest, tables, isWhole: tables.length === manifest.tables.length, objects };
+  assertCopySettings(manifest);
+  const texts = manifest.version === 1 ? [] : [manifest.schema.before, manifest.schema.after];
+  const wanted = tables === undefined ? objectsOf(manifest) : [...texts, ...tables.flatMap(({ parts }) => parts)];
+  const objects = await verifyObjects(store, manifest, wanted, cachedBytes);
+  return { manifest, tables: tables ?? manifest.tables, objects };
+}
+
+/** Every version of this platform has written values under the same settings; under others, they may mean something else. */
+function assertCopySettings({ slot, copySettings }: Manifest): void {
+  const [name] = Object.entries(COPY_SETTINGS).find(([key, value]) => copySettings[key] !== value) ?? [];
+  if (name === undefined) return;
+  throw new OperationError(
+    'archive_malformed',
+    `The archive of ${slot} was written with ${name} = ${copySettings[name] ?? 'nothing'}, and is read with another value: restore another archive`,
+  );
 }

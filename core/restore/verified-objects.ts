@@ -2,7 +2,7 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { freeBuffer } from '../archive/free-buffer';
 import { attemptPrefix } from '../archive/keys';
-import type { ArchivedPart, ArchivedTable, Manifest } from '../archive/manifest';
+import type { ArchivedObject, Manifest } from '../archive/manifest';
 import { Meter } from '../archive/meter';
 import { type ArchiveStore, listObjects, openObject } from '../archive/store';
 import { OperationError } from '../runtime/errors';
@@ -15,7 +15,7 @@ const READS_IN_FLIGHT = 6;
 const CACHED_BYTES = 64 * 1024 * 1024;
 
 /**
- * Verifies that every object of some tables exists and is what was written, before anything is restored: first that all
+ * Verifies that some objects of an archive exist and are what was written, before anything is restored: first that all
  * have their size, which is quick, then that each has its hash, which reads all of them.
  *
  * @param cachedBytes how much of the objects stays in memory, to be loaded without reading it again; @default 64 MiB
@@ -24,11 +24,10 @@ const CACHED_BYTES = 64 * 1024 * 1024;
 export async function verifyObjects(
   store: ArchiveStore,
   manifest: Manifest,
-  tables: readonly ArchivedTable[],
+  parts: readonly ArchivedObject[],
   cachedBytes = CACHED_BYTES,
 ): Promise<VerifiedObjects> {
   const { database, slot, attempt } = manifest;
-  const parts = tables.flatMap((table) => table.parts);
   const sizes = new Map<string | undefined, number | undefined>();
   for await (const { Key, Size } of listObjects(store, attemptPrefix(database, slot, attempt))) sizes.set(Key, Size);
   for (const part of parts) assertSize(part, sizes.get(part.key));
@@ -48,7 +47,7 @@ export class VerifiedObjects {
   ) {}
 
   /** @throws OperationError `archive_damaged` naming the object, `store_unavailable` (retryable) */
-  async verify(part: ArchivedPart, signal: AbortSignal): Promise<void> {
+  async verify(part: ArchivedObject, signal: AbortSignal): Promise<void> {
     const isCached = part.compressedBytes <= this.bytesLeft;
     if (isCached) this.bytesLeft -= part.compressedBytes;
     const pieces: Buffer[] = [];
@@ -79,7 +78,7 @@ export class VerifiedObjects {
    *
    * @throws OperationError `store_unavailable` (retryable)
    */
-  async open(part: ArchivedPart): Promise<readonly [Readable, ...Meter[]]> {
+  async open(part: ArchivedObject): Promise<readonly [Readable, ...Meter[]]> {
     const pieces = this.cache.get(part.key);
     if (!pieces) return [await openObject(this.store, part.key), hashMeter(part)];
     this.cache.delete(part.key);
@@ -87,7 +86,7 @@ export class VerifiedObjects {
   }
 }
 
-function hashMeter(part: ArchivedPart): Meter {
+function hashMeter(part: ArchivedObject): Meter {
   return new Meter({
     gather: false,
     verify: ({ bytes, sha256 }) => {
@@ -98,7 +97,7 @@ function hashMeter(part: ArchivedPart): Meter {
   });
 }
 
-function assertSize(part: ArchivedPart, size: number | undefined): void {
+function assertSize(part: ArchivedObject, size: number | undefined): void {
   if (size === part.compressedBytes) return;
   if (size !== undefined) throw objectDamaged(part, `it has ${size} bytes instead of ${part.compressedBytes}`);
   throw new OperationError('archive_damaged', `Object ${part.key} of the archive is missing: restore another archive`);

@@ -121,6 +121,7 @@ export const ERROR_CODES = define({
     'restore-drill-failed',
   ),
   archive_inconsistent: failed(500, 'The restored data breaks a key, a count or an invariant.', 'restore-drill-failed'),
+  disk_full: failed(507, 'The server has no disk left for what is loaded into it.', 'database-size'),
   extension_missing: refused(409, 'The target server lacks an extension that the archived database uses.'),
   schema_not_applied: failed(500, 'A statement of the archived schema failed.', 'restore-drill-failed'),
   target_exists: refused(409, 'The target database exists, and a restore never overwrites one.'),

@@ -35,6 +35,24 @@ export async function captureSchema(options: CaptureOptions): Promise<CapturedSc
   return withConnection(options.connector, (client) => captureOver(client, options), options.database);
 }
 
+/**
+ * Captures the schema of a database as it is now.
+ *
+ * @throws OperationError as {@link captureSchema} does
+ */
+export async function captureCurrent(options: Omit<CaptureOptions, 'snapshot'>): Promise<CapturedSchema> {
+  return withConnection(
+    options.connector,
+    async (leader) => {
+      await prepareDumpSession(leader);
+      await leader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      const exported = await leader.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
+      return captureSchema({ ...options, snapshot: exported.rows[0]?.id ?? '' });
+    },
+    options.database,
+  );
+}
+
 async function captureOver(client: Client, options: CaptureOptions): Promise<CapturedSchema> {
   const key = randomBytes(16).toString('hex');
   await prepareDumpSession(client);

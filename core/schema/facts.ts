@@ -85,6 +85,12 @@ const OMISSIONS = `
     AND c.relkind = 'r' AND NOT c.oid = ANY (coalesce(e.extconfig, '{}'))
     -- What the extension's own script made is older than any row of it that the table may hold by itself.
     AND pg_relation_size(c.oid) > 0
+  UNION ALL
+  SELECT 'extension-rows', format('%I.%I', n.nspname, c.relname),
+         format('the role of the backup may not read this table of extension %s', e.extname)
+  FROM pg_extension e CROSS JOIN LATERAL unnest(e.extconfig) AS config (oid)
+    JOIN pg_class c ON c.oid = config.oid AND c.relkind = 'r' JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE NOT has_table_privilege(c.oid, 'SELECT') OR row_security_active(c.oid)
   ORDER BY 1, 2`;
 
 /**

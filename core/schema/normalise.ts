@@ -17,6 +17,17 @@ const COLUMN_NAMES: Readonly<Record<string, string>> = {
   'timestamp with time zone': 'timestamptz',
   'timestamp without time zone': 'timestamp',
 };
+/** Casts, brackets and blanks, which PostgreSQL moves when it reads an expression that it has written. */
+const WORDING = /::(?:"[^"]+"|[a-z_][\w. ]*)(?:\([\d, ]+\))?(?:\[\])*|[()\s]/g;
+
+/**
+ * An expression without what may change when it is written, read and written again: `(ARRAY['a'::varchar])::text[]` becomes
+ * `ARRAY[('a'::varchar)::text]`.
+ */
+export function withoutWording(sql: string): string {
+  return sql.replaceAll(WORDING, '');
+}
+
 const SQL_BODY = /^CREATE (?:FUNCTION|PROCEDURE) .*\bBEGIN ATOMIC\n/s;
 const NAMED_CAST = /::([a-z][a-z0-9_ ]*)(\([\d, ]+\))? AS "?([a-z][a-z0-9_]*)"?(?=[,;\n)])/g;
 

@@ -8,6 +8,8 @@ export interface ReadSchema {
   readonly before: DumpText;
   readonly after: DumpText;
   readonly facts: SchemaFacts;
+  /** The texts that it was read from. */
+  readonly captured: CapturedSchema;
 }
 
 /**
@@ -16,7 +18,8 @@ export interface ReadSchema {
  * @throws OperationError `schema_malformed` naming the text that is cut off, holds what pg_dump does not write, or belongs
  * to another archive
  */
-export function readSchema({ before, after, facts }: CapturedSchema): ReadSchema {
+export function readSchema(captured: CapturedSchema): ReadSchema {
+  const { before, after, facts } = captured;
   const parsed = {
     before: parseDump(before, 'The schema before the rows'),
     after: parseDump(after, 'The schema after the rows'),
@@ -28,5 +31,5 @@ export function readSchema({ before, after, facts }: CapturedSchema): ReadSchema
       `The schema ${part} the rows belongs to another archive: its key is ${restrictKey}, not ${facts.key}`,
     );
   }
-  return { ...parsed, facts };
+  return { ...parsed, facts, captured };
 }

@@ -9,6 +9,7 @@ import { OperationError } from '../../core/runtime/errors';
 import type { ArchiveReport } from './contract';
 import { exportSnapshot, type ExportTarget } from './export-snapshot';
 import { type HousekeepingReport, runHousekeeping } from './housekeeping';
+import { explainReadFailure } from './snapshot';
 import { type ArchiveDependencies, writeArchive } from './write-archive';
 
 const GIB = 1024 ** 3;
@@ -28,14 +29,15 @@ export interface ArchiveOrExportDependencies extends ArchiveDependencies {
  * archive does nothing. Afterwards, leftovers of failed attempts and archives past their retention are removed.
  *
  * @throws OperationError `wrong_database`, `unmigrated_database`, `unsupported_content`, `invalid_request`,
- * `database_too_large`, `no_snapshot`; and, retryable, `backup_running` while another backup of this database runs,
- * `schema_changing`, `copy_failed`, `store_unavailable`, `database_unavailable`, `rds_unavailable`
+ * `database_too_large`, `no_snapshot`, `privilege_missing`, `server_unsupported`, `schema_dump_failed`; and, retryable,
+ * `backup_running` while another backup of this database runs, `schema_changing` when a migration is under way or waits for
+ * the backup, `snapshot_lost`, `copy_failed`, `store_unavailable`, `database_unavailable`, `rds_unavailable`
  */
 export async function archiveDatabase(dependencies: ArchiveOrExportDependencies, slot: Slot): Promise<ArchiveReport> {
   const { connector, store, clock } = dependencies;
   const startedAt = clock();
   const database = connector.target.name;
-  return withConnection(connector, async (leader) => {
+  const archive = async (leader: Client): Promise<ArchiveReport> => {
     await assertIdentity(leader, database);
     // Before the lock as well: a finished slot is reported even while another one is being archived.
     const finished = await readManifest(store, database, slot);
@@ -53,6 +55,9 @@ export async function archiveDatabase(dependencies: ArchiveOrExportDependencies,
       ...describeArchive(manifest, outcome, startedAt, clock()),
       ...(await runHousekeeping(dependencies, database)),
     };
+  };
+  return withConnection(connector, archive).catch((cause: unknown) => {
+    throw explainReadFailure(cause);
   });
 }
 
@@ -97,6 +102,7 @@ async function exportInstead(
     rows: 0,
     bytes: 0,
     compressedBytes: 0,
+    omissions: [],
     durationMs: clock().getTime() - startedAt.getTime(),
     ...(await runHousekeeping(dependencies, database)),
   };
@@ -112,6 +118,7 @@ function describeArchive(manifest: Manifest, outcome: ArchiveReport['outcome'], 
     rows: manifest.rows,
     bytes: manifest.bytes,
     compressedBytes: manifest.compressedBytes,
+    omissions: manifest.version === 1 ? [] : manifest.schema.facts.omissions,
     durationMs: to.getTime() - from.getTime(),
     ...NO_HOUSEKEEPING,
   };

@@ -81,6 +81,12 @@ const migrationSnapshot = z.strictObject({
 /** A snapshot of the whole instance, taken before a migration. */
 export type MigrationSnapshot = Readonly<z.infer<typeof migrationSnapshot>>;
 
+const omission = z.strictObject({
+  kind: z.string().describe('Kind of content, such as `subscription`.'),
+  object: z.string().describe('What is left out.'),
+  reason: z.string().describe('Why an archive cannot carry it.'),
+});
+
 const archiveReport = z.strictObject({
   database: databaseName,
   slot: isoTime.describe('ISO time in UTC and whole seconds that names the archive.'),
@@ -96,6 +102,10 @@ const archiveReport = z.strictObject({
   rows: z.int().describe('Rows in the archive.'),
   bytes: z.number().describe('Bytes of COPY text.'),
   compressedBytes: z.number().describe('Bytes in S3.'),
+  omissions: z
+    .array(omission)
+    .readonly()
+    .describe('What the archive does not carry; after a restore, it has to be made by hand. None after an export.'),
   durationMs: z.number().describe('Milliseconds of this invocation.'),
   expiredArchives: z.int().describe('Archives past their retention that were removed.'),
   sweptLeftovers: z.int().describe('Objects and unfinished uploads of failed attempts that were removed.'),
@@ -134,6 +144,8 @@ export const BACKUP_METRICS = {
   bytes: 'BackupBytes',
   /** Bytes of the archive in S3. */
   compressedBytes: 'BackupCompressedBytes',
+  /** Objects that the archive does not carry. 0 is as it should be. */
+  omissions: 'BackupOmissions',
   /** Exports of a database too large to stream that RDS was asked for. */
   exported: 'BackupExported',
   /** Seconds between now and the latest moment that RDS can restore. Absent when there is none. */

@@ -1,5 +1,6 @@
 import { HeadObjectCommand, PutObjectRetentionCommand } from '@aws-sdk/client-s3';
 import { manifestKey } from '../../core/archive/keys';
+import { objectsOf } from '../../core/archive/manifest';
 import { type ArchiveStore, listSlots, readManifest } from '../../core/archive/store';
 import type { DatabaseName } from '../../core/contract';
 import { messageOf } from '../../core/runtime/errors';
@@ -33,8 +34,8 @@ export async function extendNewestLock(dependencies: LockDependencies, database:
       const manifest = await readManifest(store, database, slot);
       if (!manifest) continue;
       // The manifest last: its lock tells the next run that all of them were extended.
-      const parts = manifest.tables.flatMap((table) => table.parts.map((part) => part.key));
-      await extendLocks(dependencies, parts, manifestKey(database, slot));
+      const keys = objectsOf(manifest).map(({ key }) => key);
+      await extendLocks(dependencies, keys, manifestKey(database, slot));
       return;
     }
   } catch (error) {
@@ -47,7 +48,7 @@ export async function extendNewestLock(dependencies: LockDependencies, database:
 
 async function extendLocks(
   { store, retentionDays, log, clock }: LockDependencies,
-  parts: readonly string[],
+  keys: readonly string[],
   manifest: string,
 ): Promise<void> {
   const { s3, bucket: Bucket } = store;
@@ -59,7 +60,7 @@ async function extendLocks(
     const Retention = { Mode: 'GOVERNANCE', RetainUntilDate: retainUntil } as const;
     await s3.send(new PutObjectRetentionCommand({ Bucket, Key, Retention }));
   };
-  await runConcurrently(parts, Array(REQUESTS_IN_FLIGHT).keys(), lock);
+  await runConcurrently(keys, Array(REQUESTS_IN_FLIGHT).keys(), lock);
   await lock(manifest);
   log.warn('The lock of the newest archive was about to end and was extended: there is no newer archive', {
     manifest,

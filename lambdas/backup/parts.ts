@@ -38,7 +38,9 @@ export function planParts(
 }
 
 function selectRows(table: SourceTable, fromPage: number, toPage: number | undefined): string {
+  if (table.query !== undefined) return `COPY (${table.query}) TO STDOUT`;
   const conditions = [
+    ...(table.condition ? [`(${table.condition.replace(/^WHERE\b/i, '')})`] : []),
     ...(fromPage > 0 ? [`ctid >= '(${fromPage},0)'::tid`] : []),
     ...(toPage === undefined ? [] : [`ctid < '(${toPage},0)'::tid`]),
   ];

@@ -22,6 +22,7 @@ export function publishReport(metrics: Metrics, report: ArchiveReport): void {
     metrics.addMetric(BACKUP_METRICS.succeeded, MetricUnit.Count, 1);
     metrics.addMetric(BACKUP_METRICS.bytes, MetricUnit.Bytes, report.bytes);
     metrics.addMetric(BACKUP_METRICS.compressedBytes, MetricUnit.Bytes, report.compressedBytes);
+    metrics.addMetric(BACKUP_METRICS.omissions, MetricUnit.Count, report.omissions.length);
   } else if (report.outcome === 'exported') {
     metrics.addMetric(BACKUP_METRICS.exported, MetricUnit.Count, 1);
   }

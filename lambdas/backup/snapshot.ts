@@ -1,11 +1,23 @@
-import type { ClientBase } from 'pg';
-import { applyCopySettings, qualified } from '../../core/archive/copy-session';
-import { OperationError } from '../../core/runtime/errors';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ClientBase, DatabaseError } from 'pg';
 import { listTables, type SourceTable } from '../../core/archive/catalog';
+import { applyCopySettings, qualified } from '../../core/archive/copy-session';
+import { messageOf, OperationError } from '../../core/runtime/errors';
 
-/** Longer makes a backup wait for a migration to finish; shorter makes it fail, and be retried. */
-const LOCK_TIMEOUT = '60s';
+/**
+ * How long a statement of a backup waits for a lock. Longer, and the queries of the application wait behind it; much
+ * shorter, and a backup fails that a moment's patience would have let through.
+ */
+const LOCK_TIMEOUT_MS = 3_000;
+/** Between two attempts to lock all tables. In between, nothing is held. */
+const LOCK_PAUSE_MS = 200;
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
+
+const LOCK_NOT_AVAILABLE = '55P03';
+const UNDEFINED_TABLE = '42P01';
+const INSUFFICIENT_PRIVILEGE = '42501';
+/** Classes of SQLSTATE of a connection that was lost, or of a server that is shut down or out of resources. */
+const UNAVAILABLE = /^(?:08|53|57)/;
 
 /** One moment of the database, which several connections see. */
 export interface Snapshot {
@@ -18,25 +30,44 @@ export interface Snapshot {
  * the transaction lasts. Readers and writers are not blocked.
  *
  * The locks come first: a statement that takes the snapshot before them would leave a gap in which a TRUNCATE, which
- * snapshots do not see, could empty a table.
+ * snapshots do not see, could empty a table. They are never waited for while others are held: a migration that waits for
+ * those, and the application behind it, would wait for as long.
  *
- * @throws OperationError `schema_changing` (retryable) when a table was created or dropped meanwhile, or is locked
+ * @throws OperationError `schema_changing` (retryable) when a table is created, dropped or locked meanwhile;
+ * `privilege_missing` naming the table
  */
 export async function openSnapshot(leader: ClientBase): Promise<Snapshot> {
-  await applyCopySettings(leader);
+  await applyCopySettings(leader, LOCK_TIMEOUT_MS);
+  const untilMs = performance.now() + LOCK_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await lockAndExport(leader);
+    } catch (cause) {
+      const error = explainReadFailure(cause);
+      const isPassing = error instanceof OperationError && error.code === 'schema_changing';
+      if (!isPassing || performance.now() > untilMs) throw error;
+      await leader.query('ROLLBACK');
+      await sleep(LOCK_PAUSE_MS);
+    }
+  }
+}
+
+async function lockAndExport(leader: ClientBase): Promise<Snapshot> {
   const before = await listTables(leader);
   await leader.query(BEGIN);
-  await leader.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
   if (before.length > 0) {
     // ONLY: each partition and child is listed itself.
     const names = before.map((table) => `ONLY ${qualified(table)}`);
-    await leader.query(`LOCK TABLE ${names.join(', ')} IN ACCESS SHARE MODE`).catch((cause: unknown) => {
-      throw schemaChanging(cause);
-    });
+    await leader.query(`LOCK TABLE ${names.join(', ')} IN ACCESS SHARE MODE NOWAIT`);
   }
   const exported = await leader.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
   const tables = await listTables(leader);
-  if (!sameTables(before, tables)) throw schemaChanging();
+  if (!sameTables(before, tables)) {
+    throw new OperationError(
+      'schema_changing',
+      'Tables were created or dropped while the backup began, perhaps by a migration: try again after it',
+    );
+  }
   return { id: exported.rows[0]?.id ?? '', tables };
 }
 
@@ -44,17 +75,57 @@ function sameTables(before: readonly SourceTable[], after: readonly SourceTable[
   return before.length === after.length && before.every((table, index) => table.oid === after[index]?.oid);
 }
 
-function schemaChanging(cause?: unknown): OperationError {
+/** Prepares a further connection that sees the same moment, for as long as the leader's transaction lasts. */
+export async function joinSnapshot(reader: ClientBase, snapshot: Snapshot): Promise<void> {
+  await applyCopySettings(reader, LOCK_TIMEOUT_MS);
+  await reader.query(BEGIN);
+  await reader.query(`SET TRANSACTION SNAPSHOT '${snapshot.id}'`).catch((cause: unknown) => {
+    throw snapshotLost(cause);
+  });
+}
+
+/**
+ * Locks a table for reading, without waiting: the leader has that lock, so whoever stands in the way waits for the leader,
+ * and the reader would wait for both.
+ */
+export async function lockForReading(reader: ClientBase, table: SourceTable): Promise<void> {
+  if (table.query === undefined) await reader.query(`LOCK TABLE ONLY ${qualified(table)} IN ACCESS SHARE MODE NOWAIT`);
+}
+
+/**
+ * Ends the snapshot, and proves that it lasted until now: a connection that was lost gave up its locks, and a table may
+ * have been emptied or rewritten since.
+ *
+ * @throws OperationError `snapshot_lost` (retryable)
+ */
+export async function endSnapshot(leader: ClientBase): Promise<void> {
+  const ended = await leader.query('COMMIT').catch((cause: unknown) => {
+    throw snapshotLost(cause);
+  });
+  // The command of a transaction that had failed before.
+  if (ended.command === 'ROLLBACK') throw snapshotLost(new Error('its transaction had failed'));
+}
+
+export function snapshotLost(cause: unknown): OperationError {
   return new OperationError(
-    'schema_changing',
-    'Tables were created, dropped or locked while the backup began, perhaps by a migration: try again after it',
+    'snapshot_lost',
+    `The connection that kept the moment of the backup open was lost, so nothing was published: ${messageOf(cause)}`,
     { cause },
   );
 }
 
-/** Prepares a further connection that sees the same moment, for as long as the leader's transaction lasts. */
-export async function joinSnapshot(reader: ClientBase, snapshot: Snapshot): Promise<void> {
-  await applyCopySettings(reader);
-  await reader.query(BEGIN);
-  await reader.query(`SET TRANSACTION SNAPSHOT '${snapshot.id}'`);
+/** What an error of reading the database means to the caller; others are returned as they are. */
+export function explainReadFailure(cause: unknown): unknown {
+  if (!(cause instanceof DatabaseError)) return cause;
+  const { code = '' } = cause;
+  const explained = (name: 'schema_changing' | 'privilege_missing' | 'database_unavailable', sentence: string) =>
+    new OperationError(name, `${sentence}: ${cause.message}`, { cause });
+  if (code === LOCK_NOT_AVAILABLE) {
+    return explained('schema_changing', 'A table is being changed, by a migration perhaps; try again after it');
+  }
+  if (code === UNDEFINED_TABLE) return explained('schema_changing', 'A table was dropped during the backup; try again');
+  if (code === INSUFFICIENT_PRIVILEGE) {
+    return explained('privilege_missing', 'The role of the backup may not read all of the database; grant it SELECT');
+  }
+  return UNAVAILABLE.test(code) ? explained('database_unavailable', 'The server ended the backup') : cause;
 }

@@ -11,6 +11,7 @@ import { type ArchiveStore, objectSize, unavailable } from '../../core/archive/s
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import { CopyOut } from './copy-out';
 import type { PlannedPart } from './parts';
+import { explainReadFailure } from './snapshot';
 
 /** Bytes of one multipart upload part. S3 takes 10,000 of them, so an object may hold 60 GB. */
 const UPLOAD_PART_BYTES = 6 * 1024 * 1024;
@@ -141,7 +142,9 @@ function isClosing(error: unknown): boolean {
   );
 }
 
-function copyFailed(part: PlannedPart, cause: unknown): OperationError {
+function copyFailed(part: PlannedPart, cause: unknown): unknown {
+  const error = explainReadFailure(cause);
+  if (error instanceof OperationError && error.code !== 'database_unavailable') return error;
   return new OperationError(
     'copy_failed',
     `Table ${part.table.schema}.${part.table.name} was not copied: ${messageOf(cause)}`,

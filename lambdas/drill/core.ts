@@ -1,6 +1,7 @@
-import { restoreArchive, type RestoreDependencies, type RestoredArchive } from '../../core/restore/restore-archive';
+import { restoreScratch, type RestoreDependencies, type RestoredArchive } from '../../core/restore/restore-archive';
 import { dropDatabase } from '../../core/restore/new-database';
-import { scratchName, sweepScratch } from '../../core/restore/scratch-sweep';
+import { scratchName } from '../../core/restore/scratch-names';
+import { sweepScratch } from '../../core/restore/scratch-sweep';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import type { DrillRecord } from './contract';
@@ -35,7 +36,7 @@ const UNREACHED = {
  * database of one that was killed, and records it as interrupted.
  *
  * @returns the record; its outcome is `slow` when the restore is sound but the target would be missed
- * @throws OperationError as {@link restoreArchive} does, once the failure is recorded; nothing is left behind
+ * @throws OperationError as {@link restoreScratch} does, once the failure is recorded; nothing is left behind
  */
 export async function runDrill(dependencies: DrillDependencies): Promise<FinishedDrill> {
   const { connector, targetMs, log, clock } = dependencies;
@@ -56,8 +57,10 @@ export async function runDrill(dependencies: DrillDependencies): Promise<Finishe
       record({ ...UNREACHED, outcome: 'interrupted' as const }, 'The drill was interrupted', at),
     );
   }
-  // The next row recovery, which drops them too, may be months away, and scratch databases fill the disk.
-  await sweepScratch(connector, 'row_recovery', startedAt);
+  // The next row recovery or restore, which drops them too, may be months away, and scratch databases fill the disk.
+  for (const purpose of ['row_recovery', 'schema', 'unproven'] as const) {
+    await sweepScratch(connector, purpose, startedAt);
+  }
   let measured: Measured;
   try {
     measured = await restoreAndMeasure(dependencies, startedAt);
@@ -77,7 +80,7 @@ async function restoreAndMeasure(dependencies: DrillDependencies, startedAt: Dat
   const { connector, targetMs } = dependencies;
   const targetDatabase = scratchName('drill', connector.target.database, startedAt);
   // A restore that fails drops its own database.
-  const restored = await restoreArchive(dependencies, { archive: 'latest', targetDatabase });
+  const restored = await restoreScratch(dependencies, { archive: 'latest' }, targetDatabase);
   try {
     const [restoredBytes, liveBytes] = [
       await databaseBytes(connector, targetDatabase),

@@ -33,6 +33,24 @@ export const restoreReport = z.strictObject({
     .array(z.string())
     .readonly()
     .describe('Migrations that were applied after loading, because the schema of the archive was older than the code.'),
+  rolesCreated: z
+    .array(z.string())
+    .readonly()
+    .describe('Roles that the server lacked. They were made without LOGIN and without a password.'),
+  deviations: z
+    .array(
+      z.strictObject({
+        object: z.string().describe('What it is about, such as `FUNCTION app.touch()`.'),
+        consequence: z.string().describe('What the restored database has instead.'),
+        reason: z.string().describe('The message of the server.'),
+      }),
+    )
+    .readonly()
+    .describe('What the server did not take of the archived schema; the rest is restored.'),
+  schemaDifferences: z
+    .array(z.string())
+    .readonly()
+    .describe('Objects whose definition reads otherwise than in the archive, for a person to compare.'),
   durationMs: z.number().describe('Milliseconds from the request to the verified database.'),
   kept: z.boolean().describe('`false` when the restored database was dropped afterwards.'),
 });

@@ -15,7 +15,7 @@ import { assertConditions, whereOf } from './conditions';
 import type { RowCondition, RowDifference, RowRecoveryReport, RowRecoveryReportRequest } from './contract';
 import { findTables, withArchivedTables } from './archived-tables';
 import { type ReportedRow, type ReportSummary, reportIdOf, rowsKey, summaryKey } from './report-format';
-import { assertSameColumns, describeTables, type LiveTable, nameOf, relatedTables } from './tables';
+import { assertSameColumns, describeTables, type LiveTable, nameOf, readTables, relatedTables } from './tables';
 
 /** Ids in the answer: enough to recognise the rows, few enough for any caller. */
 const FIRST_IDS = 20;
@@ -116,7 +116,7 @@ async function copyTables(
   where: readonly RowCondition[],
 ): Promise<number[]> {
   await applyCopySettings(scratch);
-  const archived = await describeTables(scratch, tables.map(nameOf));
+  const archived = await readTables(scratch, tables.map(nameOf));
   const copied: number[] = [];
   for (const [index, table] of tables.entries()) {
     const columns = archived.find((candidate) => nameOf(candidate) === nameOf(table))?.columns ?? [];

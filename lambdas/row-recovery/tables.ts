@@ -34,6 +34,23 @@ export function nameOf(table: { readonly schema: string; readonly name: string }
  * @throws OperationError `no_primary_key` naming a table whose rows cannot be told apart
  */
 export async function describeTables(client: ClientBase, names: readonly string[]): Promise<LiveTable[]> {
+  const tables = await readTables(client, names);
+  for (const table of tables) {
+    if (table.columns.some((column) => column.inKey)) continue;
+    throw new OperationError(
+      'no_primary_key',
+      `Table ${nameOf(table)} has no primary key, so its rows cannot be told apart: restore the archive into a new database and compare there`,
+    );
+  }
+  return orderByKeys(tables, await foreignKeysOf(client, tables));
+}
+
+/**
+ * Describes tables without regard to their keys.
+ *
+ * @throws InvalidRequestError as {@link describeTables} does
+ */
+export async function readTables(client: ClientBase, names: readonly string[]): Promise<LiveTable[]> {
   const found = await client.query<LiveTable>(
     `SELECT c.oid::int8::float8 AS oid, n.nspname AS schema, c.relname AS name,
             (SELECT coalesce(json_agg(json_build_object(
@@ -56,14 +73,7 @@ export async function describeTables(client: ClientBase, names: readonly string[
       `tables: ${unknown} is not a table of the application; name it as schema.table, a partition by its own name`,
     );
   }
-  for (const table of found.rows) {
-    if (table.columns.some((column) => column.inKey)) continue;
-    throw new OperationError(
-      'no_primary_key',
-      `Table ${nameOf(table)} has no primary key, so its rows cannot be told apart: restore the archive into a new database and compare there`,
-    );
-  }
-  return orderByKeys(found.rows, await foreignKeysOf(client, found.rows));
+  return found.rows;
 }
 
 interface ForeignKey {

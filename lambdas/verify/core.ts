@@ -9,6 +9,7 @@ import { readJournal } from '../../core/migrations/journal';
 import { migrationStatus } from '../../core/migrations/runner';
 import { Checks } from './checks';
 import type { VerifyProblem, VerifyReport, VerifyRequest } from './contract';
+import { checkStructure } from './expected-structure';
 import { checkForeignKeys, checkSequences, checkTriggers } from './structure';
 
 /** The time of the newest event of each database; the main database stores none that this platform knows. */
@@ -31,8 +32,8 @@ export interface VerifyDependencies {
 }
 
 /**
- * Verifies a database where it is: identity, schema, sequences, rules of the domain, freshness, and foreign keys against
- * every row. The report lists every problem, and the checks for which there was no time. The database is only read, and
+ * Verifies a database where it is: identity, schema, keys and indexes against those that its migrations make, sequences,
+ * rules of the domain, freshness, and foreign keys against every row. The report lists every problem, and the checks for which there was no time. The database is only read, and
  * may be in use.
  *
  * @throws OperationError `wrong_database`, or `database_unavailable` (retryable)
@@ -52,6 +53,13 @@ export async function verifyDatabase(
       const checks = new Checks(client, remainingMs);
       const schema = await checkSchema(client, database, migrationsDirectory);
       checks.problems.push(...schema.problems, ...(await checkTriggers(client)));
+      if (schema.version !== null && schema.isKnown) {
+        const { version } = schema;
+        const expected = { connector, database, migrationsDirectory, version, startedAt };
+        const structure = await checkStructure(client, expected);
+        checks.problems.push(...structure.problems);
+        if (structure.notChecked !== undefined) checks.notChecked.push(structure.notChecked);
+      }
       const tables = await listTables(client);
       // The longest checks come last.
       const sequencesChecked = await checkSequences(client, checks);
@@ -86,6 +94,8 @@ interface SchemaFinding {
   readonly pending: readonly string[];
   /** Whether the schema is the one of this code. */
   readonly current: boolean;
+  /** Whether this code has every migration that was applied. */
+  readonly isKnown: boolean;
   readonly problems: readonly VerifyProblem[];
 }
 
@@ -94,11 +104,17 @@ async function checkSchema(client: ClientBase, database: DatabaseName, directory
     const { current: version, pending } = await migrationStatus(client, database, directory);
     const message = `${pending.length} migrations are pending, from ${pending[0]}: apply them, then verify again`;
     const problems: VerifyProblem[] = pending.length > 0 ? [{ check: 'schema', message }] : [];
-    return { version, pending, current: pending.length === 0, problems };
+    return { version, pending, current: pending.length === 0, isKnown: true, problems };
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
     const version = (await readJournal(client)).at(-1)?.name ?? null;
-    return { version, pending: [], current: false, problems: [{ check: 'schema', message: error.message }] };
+    return {
+      version,
+      pending: [],
+      current: false,
+      isKnown: false,
+      problems: [{ check: 'schema', message: error.message }],
+    };
   }
 }
 

@@ -21,6 +21,7 @@ import {
   type TestDatabase,
 } from '../support/database';
 import { silentLog } from '../support/log';
+import { PG_DUMP_WORKER } from '../support/schema';
 import { createBucket, objectStore } from '../support/object-store';
 
 /** An environment without a cache of entitlements. */
@@ -95,7 +96,15 @@ export async function createArchiveSite(database: DatabaseName, extraSchema?: st
   ) => {
     restores += 1;
     return runRestore(
-      { connector, store, migrationsDirectory: migrations.directory, log: silentLog, clock, ...overrides },
+      {
+        connector,
+        store,
+        migrationsDirectory: migrations.directory,
+        pgDumpWorker: PG_DUMP_WORKER,
+        log: silentLog,
+        clock,
+        ...overrides,
+      },
       { ...request, targetDatabase: `${family}_${restores}` },
     );
   };
@@ -105,7 +114,7 @@ export async function createArchiveSite(database: DatabaseName, extraSchema?: st
     migrations,
     backup: async (slot, overrides = {}) =>
       archiveDatabase(
-        { connector, store, retentionDays: 90, log: silentLog, clock, ...overrides },
+        { connector, store, retentionDays: 90, pgDumpWorker: PG_DUMP_WORKER, log: silentLog, clock, ...overrides },
         normaliseSlot(slot),
       ),
     restore: (archive = 'latest', overrides = {}) => restore({ archive, afterwards: 'keep' }, overrides),

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { findPostgresTools } from '../../bench/backup/postgres-tools';
+import { compareSchemas, formatDifferences } from '../../core/schema/compare';
 import {
   type ArchiveSite,
   contentOf,
@@ -13,17 +14,31 @@ import {
 } from '../factories/archive';
 import { EVERY_KIND_OF_TABLE, EVERY_KIND_OF_VALUE } from '../factories/every-kind';
 import { asAdministrator } from '../support/database';
+import { captureThrough } from '../support/schema';
 import { testServices } from '../support/services';
 import { unavailable } from './tools';
 
 const SLOT = '2026-11-21T06:00:00Z';
 const SLOT_PREFIX = 'archives/main/20261121T060000Z/';
-const STEPS = ['settings', 'check', 'schema', 'load'] as const;
+const STEPS = ['settings', 'check', 'database', 'before', 'load', 'after'] as const;
 
 const guide = readFileSync(path.join(__dirname, '../../docs/restore-with-psql.md'), 'utf8');
 const stockTools = present('psql') && present('zstd') && present('sha256sum');
 const pgDump = findPostgresTools()?.pgDump;
 if (pgDump === undefined) unavailable('pg_dump', 'version 17 or newer is needed to dump a server of version 17');
+
+/** What belongs to the database, and what is stored outside of its tables. */
+const COMPANY = `
+  DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = "$user", public, shop', current_database());
+    EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$;
+  CREATE SCHEMA shop; CREATE TYPE shop.kind AS ENUM ('a', 'b', 'c', 'd');
+  CREATE TABLE shop.hashed (kind shop.kind NOT NULL, n int) PARTITION BY HASH (kind);
+  CREATE TABLE shop.hashed_0 PARTITION OF shop.hashed FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+  CREATE TABLE shop.hashed_1 PARTITION OF shop.hashed FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+  INSERT INTO shop.hashed SELECT kind, 1 FROM unnest(enum_range(NULL::shop.kind)) AS kind;
+  CREATE MATERIALIZED VIEW shop.totals AS SELECT count(*) AS n FROM shop.hashed;
+  ALTER TABLE shop.hashed ENABLE ROW LEVEL SECURITY; ALTER TABLE shop.hashed FORCE ROW LEVEL SECURITY;
+  SELECT lo_from_bytea(4242, '\\x00ff'); COMMENT ON LARGE OBJECT 4242 IS 'ours'; GRANT SELECT ON LARGE OBJECT 4242 TO PUBLIC`;
 
 let site: ArchiveSite;
 let folder: string;
@@ -34,7 +49,6 @@ beforeEach(async () => {
   site = await createArchiveSite('main', EVERY_KIND_OF_TABLE);
   restored = `${site.source.name}_by_hand`;
   await (await site.source.client()).query(EVERY_KIND_OF_VALUE);
-  await site.backup(SLOT);
 });
 
 afterEach(async () => {
@@ -56,14 +70,13 @@ function clusterEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env, PGHOST: host, PGPORT: String(port), PGUSER: user, PGPASSWORD: password, ...ssl };
 }
 
-/** Downloads the slot as `aws s3 cp --recursive` does, beside the migrations. */
+/** Downloads the slot as `aws s3 cp --recursive` does. */
 async function download(): Promise<void> {
   for (const key of await listKeys(site.store)) {
     const file = path.join(folder, 'archive', key.slice(SLOT_PREFIX.length));
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileSync(file, await readObject(site.store, key));
   }
-  cpSync(site.migrations.directory, path.join(folder, 'migrations/billing'), { recursive: true });
 }
 
 function step(name: string): string {
@@ -83,13 +96,31 @@ function followGuide(): { status: number | null; output: string } {
   return { status, output: stdout + stderr };
 }
 
+/** Rows by table, without partitions whose rows the ids of an enum's values divide. */
+async function rowsOf(database: string): Promise<Record<string, string[]>> {
+  const { 'shop.hashed_0': _, 'shop.hashed_1': __, ...content } = await contentOf(database);
+  return content;
+}
+
 (stockTools ? describe : describe.skip)('by the guide, with psql, zstd and coreutils alone,', () => {
+  beforeEach(async () => {
+    await asAdministrator((client) => client.query(COMPANY), site.source.name);
+    await site.backup(SLOT);
+  });
+
   test('an archive is restored row for row, with keys, triggers and sequences', async () => {
     await download();
     expect(followGuide()).toEqual({ status: 0, output: '' });
-    expect(await contentOf(restored)).toEqual(await contentOf(site.source.name));
+    expect(await rowsOf(restored)).toEqual(await rowsOf(site.source.name));
+    const [archived, again] = [
+      await captureThrough(site.source.connector),
+      await captureThrough(site.source.connector, restored),
+    ];
+    expect(formatDifferences(compareSchemas(archived, again))).toBe('');
     const rest = `SELECT (SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated) AS keys,
       (SELECT array_agg(tgname || tgenabled::text ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal) AS triggers,
+      (SELECT array_agg(md5(lo_get(oid)) || lomacl::text ORDER BY oid) FROM pg_largeobject_metadata) AS objects,
+      (SELECT array_agg(kind::text || n ORDER BY kind) FROM shop.hashed) AS hashed, (SELECT n FROM shop.totals) AS totals,
       (SELECT array_agg(sequencename || coalesce(last_value, -1) ORDER BY sequencename) FROM pg_sequences) AS sequences`;
     const of = (name: string) => asAdministrator(async (client) => (await client.query(rest)).rows, name);
     expect(await of(restored)).toEqual(await of(site.source.name));
@@ -107,14 +138,6 @@ function followGuide(): { status: number | null; output: string } {
     );
     expect(databases.rowCount).toBe(0);
   });
-
-  test('an edited migration is named', async () => {
-    await download();
-    writeFileSync(path.join(folder, 'migrations/billing/0001_create_identity.sql'), '-- edited');
-    const { status, output } = followGuide();
-    expect(status).not.toBe(0);
-    expect(output).toContain('0001_create_identity.sql: FAILED');
-  });
 });
 
 (pgDump === undefined ? describe.skip : describe)('compared by pg_dump,', () => {
@@ -130,6 +153,7 @@ function followGuide(): { status: number | null; output: string } {
   }
 
   test('a restored database equals its source in schema and data', async () => {
+    await site.backup(SLOT);
     const { targetDatabase } = await site.restore();
     const source = dump(site.source.name);
     expect(source).toContain('COPY "Odd. Schema/é".types');

@@ -5,6 +5,7 @@ import { reportRows } from '../../lambdas/row-recovery/report';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
 import { type ArchiveSite, createArchiveSite, noCache } from '../factories/archive';
 import { silentLog } from '../support/log';
+import { PG_DUMP_WORKER } from '../support/schema';
 import { businessOf, compareWithStripe } from '../factories/recovery';
 import { deliver } from '../factories/stripe-work';
 
@@ -26,6 +27,7 @@ function report(request: Partial<RowRecoveryReportRequest>): ReturnType<typeof r
       connector: site.source.connector,
       store: site.store,
       migrationsDirectory: site.migrations.directory,
+      pgDumpWorker: PG_DUMP_WORKER,
       log: silentLog,
       clock: () => new Date(),
     },

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import type { Client } from 'pg';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
-import { type CapturedSchema, captureSchema } from '../../core/schema/capture';
+import { captureCurrent, type CapturedSchema } from '../../core/schema/capture';
 import { type DumpOptions, dumpSchema, prepareDumpSession } from '../../core/schema/dump/pg-dump';
-import { prepareSession } from '../../core/schema/session';
+import { prepareSession } from '../../core/database/session';
 import type { TestDatabase } from './database';
 
 /** The worker's source, which Node runs as it is; a bundle ships it compiled. */
@@ -14,24 +14,12 @@ export async function withSnapshot<T>(
   database: TestDatabase,
   work: (snapshot: string, leader: Client) => Promise<T>,
 ): Promise<T> {
-  return withExported(database.connector, work);
-}
-
-async function withExported<T>(
-  connector: DatabaseConnector,
-  work: (snapshot: string, leader: Client) => Promise<T>,
-  database?: string,
-): Promise<T> {
-  return withConnection(
-    connector,
-    async (leader) => {
-      await prepareSession(leader, 0);
-      await leader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-      const { rows } = await leader.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
-      return work(rows[0]?.id ?? '', leader);
-    },
-    database,
-  );
+  return withConnection(database.connector, async (leader) => {
+    await prepareSession(leader, 0);
+    await leader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    const { rows } = await leader.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
+    return work(rows[0]?.id ?? '', leader);
+  });
 }
 
 export interface DumpOfOptions extends Partial<DumpOptions> {
@@ -56,9 +44,5 @@ export async function captureOf(database: TestDatabase): Promise<CapturedSchema>
 
 /** The schema of a database as it is now, which need not be one of the test cluster's. */
 export async function captureThrough(connector: DatabaseConnector, database?: string): Promise<CapturedSchema> {
-  return withExported(
-    connector,
-    (snapshot) => captureSchema({ connector, snapshot, database, workerFile: PG_DUMP_WORKER }),
-    database,
-  );
+  return captureCurrent({ connector, database, workerFile: PG_DUMP_WORKER });
 }

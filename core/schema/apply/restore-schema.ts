@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { ReadSchema } from '../read-schema';
-import { prepareSession } from '../session';
+import { prepareSession } from '../../database/session';
 import { comesLast } from '../text/arrange';
 import { describeEntry } from '../text/describe-entry';
 import type { DumpEntry, DumpText } from '../text/dump-text';
@@ -17,8 +17,16 @@ const UNKNOWN_SETTING = '42704';
  * @throws OperationError as {@link runEntries} does
  */
 export async function applyBefore(client: ClientBase, { before }: ReadSchema, deviations: Deviations): Promise<void> {
-  await begin(client, before);
+  await prepareForEntries(client, before);
   await runEntries(client, before.entries, deviations);
+}
+
+/** Work that a restore does in its own way, between the stages of {@link applyAfter}. */
+export interface AfterHooks {
+  /** Makes constraints, indexes and triggers, in their order. @default one after the other */
+  readonly makeKeys?: (entries: readonly DumpEntry[]) => Promise<void>;
+  /** Called while the restoring role owns everything, and has everything but owners and privileges made. @default nothing */
+  readonly beforeOwners?: () => Promise<void>;
 }
 
 /**
@@ -28,10 +36,17 @@ export async function applyBefore(client: ClientBase, { before }: ReadSchema, de
  * @param client connection to the database as the role that owns it
  * @throws OperationError as {@link runEntries} does
  */
-export async function applyAfter(client: ClientBase, { after }: ReadSchema, deviations: Deviations): Promise<void> {
-  await begin(client, after);
-  const { structure, owners, last } = stagesOf(after.entries);
-  await runEntries(client, structure, deviations);
+export async function applyAfter(
+  client: ClientBase,
+  { after }: ReadSchema,
+  deviations: Deviations,
+  hooks: AfterHooks = {},
+): Promise<void> {
+  await prepareForEntries(client, after);
+  const { keys, rules, owners, last } = stagesOf(after.entries);
+  await (hooks.makeKeys?.(keys) ?? runEntries(client, keys, deviations));
+  await runEntries(client, rules, deviations);
+  await hooks.beforeOwners?.();
   await restoreOwners(client, owners, deviations);
   await runEntries(client, last.filter(isApplicable), deviations);
   for (const entry of last.filter((one) => !isApplicable(one))) {
@@ -39,9 +54,16 @@ export async function applyAfter(client: ClientBase, { after }: ReadSchema, devi
   }
 }
 
-function stagesOf(entries: readonly DumpEntry[]): Record<'structure' | 'owners' | 'last', DumpEntry[]> {
+/** What reads the rows, or decides who may. */
+const RULES = new Set(['MATERIALIZED VIEW DATA', 'ROW SECURITY', 'POLICY']);
+
+function stagesOf(entries: readonly DumpEntry[]): Record<'keys' | 'rules' | 'owners' | 'last', DumpEntry[]> {
+  const structure = entries.filter((entry) => entry.type !== 'OWNER' && !comesLast(entry));
+  const firstRule = structure.findIndex(({ type }) => RULES.has(type));
+  const cut = firstRule < 0 ? structure.length : firstRule;
   return {
-    structure: entries.filter((entry) => entry.type !== 'OWNER' && !comesLast(entry)),
+    keys: structure.slice(0, cut),
+    rules: structure.slice(cut),
     owners: entries.filter(({ type }) => type === 'OWNER'),
     last: entries.filter(comesLast),
   };
@@ -52,7 +74,8 @@ function isApplicable({ type, schema }: DumpEntry): boolean {
   return !(type === 'ACL' && schema === 'pg_catalog');
 }
 
-async function begin(client: ClientBase, { preamble }: DumpText): Promise<void> {
+/** Gives a session the settings that the statements of a dump rely on. */
+export async function prepareForEntries(client: ClientBase, { preamble }: DumpText): Promise<void> {
   await prepareSession(client, 0);
   for (const setting of preamble) {
     await client.query(setting).catch((error: unknown) => {

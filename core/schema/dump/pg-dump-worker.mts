@@ -17,6 +17,9 @@ interface WorkerInput {
 
 /** The longest pause of a server that a query of pg_dump may cause is bounded there, so this only ends a lost thread. */
 const ANSWER_TIMEOUT_MS = 10 * 60_000;
+/** The counter may be seen before the message, when the machine is busy. */
+const DELIVERY_TIMEOUT_MS = 30_000;
+const PAUSE = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 /** The lines that the package's wrapper deletes from the text, wherever they stand. */
 const DELETED_LINES = /^(?:\\(?:un)?restrict\b.*\r?\n?)/gim;
 
@@ -33,9 +36,13 @@ function exchange(bytes: Uint8Array): Uint8Array {
   if (Atomics.wait(answers, 0, received, ANSWER_TIMEOUT_MS) === 'timed-out')
     throw new Error('the server did not answer');
   received += 1;
-  const answer: { readonly message: Uint8Array } | undefined = receiveMessageOnPort(port);
-  if (!answer) throw new Error('the answer of the server was lost');
-  return answer.message;
+  const untilMs = Date.now() + DELIVERY_TIMEOUT_MS;
+  for (;;) {
+    const answer: { readonly message: Uint8Array } | undefined = receiveMessageOnPort(port);
+    if (answer) return answer.message;
+    if (Date.now() > untilMs) throw new Error('the answer of the server was lost');
+    Atomics.wait(PAUSE, 0, 0, 1);
+  }
 }
 
 /** The part of a PGlite that the package uses. */

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Client } from 'pg';
 import { OperationError } from '../../runtime/errors';
-import { prepareSession } from '../session';
+import { prepareSession } from '../../database/session';
 import { dumpError } from './dump-error';
 import { SessionBridge } from './session-bridge';
 

@@ -37,10 +37,7 @@ const ANY_WITHIN_AN_HOUR = {
 /** A finding of the last run: the alarm stays until the next run reports that it is gone. */
 const FOUND_BY_LAST_RUN = { ...ANY_WITHIN_AN_HOUR, treatMissingData: 'ignore' } as const;
 
-/**
- * An age that the collector publishes. No data is as bad as too old: the age is unknown. The window is an hour, so that
- * a collector that stopped raises its own alarm first.
- */
+/** An age that the collector publishes; unknown is as bad as too old. A collector that stopped alarms within the hour. */
 const AGE_FOR_AN_HOUR = {
   unit: 's',
   comparisonOperator: 'GreaterThanThreshold',
@@ -116,6 +113,17 @@ function backupConditionAlarms(database: DatabaseName): AlarmDefinition[] {
       action: 'See which tier the last backup report names, then the jobs of AWS Backup.',
       runbookAnchor: 'recovery-points-stale',
       consolePage: 'backupJobs',
+    },
+    {
+      ...FOUND_BY_LAST_RUN,
+      name: `backupIncomplete-${database}`,
+      measure: 'Objects that the last archive does not carry',
+      thresholds: { warning: 0 },
+      metric: highestOf('backup', BACKUP_METRICS.omissions, { database }),
+      symptom: `The archives of the ${database} database lack objects, which a restore cannot bring back`,
+      action: 'Read which ones in the last backup report, and write down how each is made again.',
+      runbookAnchor: 'backup-incomplete',
+      consolePage: { functionOf: 'backup' },
     },
     {
       ...ANY_WITHIN_AN_HOUR,

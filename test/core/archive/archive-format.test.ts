@@ -1,17 +1,58 @@
 import fc from 'fast-check';
-import { encodeName, partKey } from '../../../core/archive/keys';
-import { ARCHIVE_FORMAT, ARCHIVE_VERSION, type Manifest, parseManifest } from '../../../core/archive/manifest';
+import { encodeName, partKey, schemaKey } from '../../../core/archive/keys';
+import { ARCHIVE_FORMAT, ARCHIVE_VERSION, type CompleteManifest, parseManifest } from '../../../core/archive/manifest';
 import { keyToSlot, normaliseSlot, slotToKey } from '../../../core/archive/slot';
 import { planParts } from '../../../lambdas/backup/parts';
 
 const SLOT = '2026-11-21T06:00:00Z';
 const ATTEMPT = 'attempt-1';
 
-function manifest(overrides: Partial<Manifest> = {}): Manifest {
+const FACTS: CompleteManifest['schema']['facts'] = {
+  key: 'k',
+  serverMajor: 17,
+  roles: [],
+  memberships: [],
+  database: {
+    name: 'billing',
+    owner: 'postgres',
+    comment: null,
+    connectionLimit: -1,
+    settings: [],
+    roleSettings: [],
+    grants: null,
+  },
+  extensions: [],
+  largeObjects: 0,
+  omissions: [],
+};
+
+/** A manifest of a table with two rows, in two objects. */
+function inTwoParts(other: {
+  readonly schema: string;
+  readonly name: string;
+  readonly index: number;
+}): CompleteManifest {
+  const whole = manifest();
+  const [table] = whole.tables;
+  const [part] = table?.parts ?? [];
+  if (!table || !part) throw new Error('The manifest has no table');
+  const key = partKey('billing', SLOT, ATTEMPT, other, other.index);
+  const doubled = { rows: 4, bytes: 40, compressedBytes: 30 };
+  return manifest({ tables: [{ ...table, parts: [part, { ...part, key }], ...doubled }], ...doubled });
+}
+
+function manifest(overrides: Partial<CompleteManifest> = {}): CompleteManifest {
   const sizes = { rows: 2, bytes: 20, compressedBytes: 15 };
   const table = { schema: 'billing', name: 'customers' };
   const key = partKey('billing', SLOT, ATTEMPT, table, 0);
-  const part = { key, ...sizes, sha256: 'a'.repeat(64), plainSha256: 'b'.repeat(64) };
+  const hashes = { sha256: 'a'.repeat(64), plainSha256: 'b'.repeat(64) };
+  const part = { key, ...sizes, ...hashes };
+  const textOf = (section: 'before' | 'after') => ({
+    key: schemaKey('billing', SLOT, ATTEMPT, section),
+    bytes: 20,
+    compressedBytes: 15,
+    ...hashes,
+  });
   return {
     format: ARCHIVE_FORMAT,
     version: ARCHIVE_VERSION,
@@ -25,6 +66,7 @@ function manifest(overrides: Partial<Manifest> = {}): Manifest {
     copySettings: {},
     migrations: [{ name: '0001_create_identity', sha256: 'c'.repeat(64) }],
     tables: [{ ...table, columns: ['id'], parts: [part], ...sizes }],
+    schema: { before: textOf('before'), after: textOf('after'), facts: FACTS },
     sequences: [],
     ...sizes,
     ...overrides,
@@ -100,6 +142,13 @@ describe('the parts of a table', () => {
 describe('a manifest', () => {
   test('is read as it was written', () => {
     expect(parseManifest(JSON.stringify(manifest()), 'key')).toEqual(manifest());
+    const two = inTwoParts({ schema: 'billing', name: 'customers', index: 1 });
+    expect(parseManifest(JSON.stringify(two), 'key')).toEqual(two);
+  });
+
+  test('of version 1 is read, whose schema is that of its migrations', () => {
+    const { schema: _, ...first } = { ...manifest(), version: 1 as const };
+    expect(parseManifest(JSON.stringify(first), 'key')).toEqual(first);
   });
 
   test.each<[string, string, string]>([
@@ -112,7 +161,28 @@ describe('a manifest', () => {
       'archive_malformed',
       JSON.stringify(manifest({ slot: '2026-11-22T06:00:00Z' })),
     ],
-    ['without a schema version', 'archive_malformed', JSON.stringify(manifest({ migrations: [] }))],
+    [
+      'of version 1 without a migration',
+      'archive_malformed',
+      JSON.stringify({ ...manifest({ migrations: [] }), version: 1 }),
+    ],
+    [
+      'with an object of another table',
+      'archive_malformed',
+      JSON.stringify(inTwoParts({ schema: 'billing', name: 'charges', index: 1 })),
+    ],
+    [
+      'with an object in another place',
+      'archive_malformed',
+      JSON.stringify(inTwoParts({ schema: 'billing', name: 'customers', index: 2 })),
+    ],
+    [
+      'whose schemas before and after the rows are exchanged',
+      'archive_malformed',
+      JSON.stringify(
+        manifest({ schema: { before: manifest().schema.after, after: manifest().schema.before, facts: FACTS } }),
+      ),
+    ],
   ])('%s is refused, naming its key', (_what, code, json) => {
     const read = () => parseManifest(json, 'archives/billing/x/manifest.json');
     expect(read).toThrow(expect.objectContaining({ code }) as Error);

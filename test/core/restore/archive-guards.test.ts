@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { type ArchivedPart, type ArchivedTable, type Manifest, totalOf } from '../../../core/archive/manifest';
-import { assertRowCount } from '../../../core/restore/compare-tables';
+import { partKey } from '../../../core/archive/keys';
+import { assertRowCounts } from '../../../core/restore/compare-tables';
 import { type ArchiveSite, createArchiveSite, manifestAt, readObject, replaceObject } from '../../factories/archive';
 
 let site: ArchiveSite;
@@ -49,14 +50,9 @@ describe('a restore refuses an archive, and leaves no database,', () => {
   test.each<[string, (tables: ArchivedTable[]) => ArchivedTable[], RegExp]>([
     ['that lacks a table', (tables) => tables.slice(1), /^Table \S+ is missing from the archive/],
     [
-      'with a table that no migration creates',
-      ([table, ...others]) => (table ? [{ ...table, name: 'unknown' }, ...others] : []),
-      /^Table \S+\.unknown is in the archive, but no migration creates it/,
-    ],
-    [
-      'with other columns than migrations create',
+      'with other columns than in its schema',
       ([table, ...others]) => (table ? [{ ...table, columns: [...table.columns, 'unknown'] }, ...others] : []),
-      /^Table \S+ has other columns in the archive than migrations create/,
+      /^Table \S+ has other columns in the archive than in its schema/,
     ],
   ])('%s', async (_what, alter, message) => {
     const refusal = restoreBy({ tables: alter(manifest.tables) });
@@ -64,7 +60,47 @@ describe('a restore refuses an archive, and leaves no database,', () => {
     await expect(refusal).rejects.toThrow(message);
   });
 
-  test('with a sequence that no migration creates', async () => {
+  test('with a table that its schema does not make', async () => {
+    const table = { ...firstTable(), schema: 'operations', name: 'unknown' };
+    const parts = await Promise.all(
+      table.parts.map(async (part, index) => {
+        const key = partKey('main', manifest.slot, manifest.attempt, table, index);
+        await replaceObject(site.store, key, await readObject(site.store, part.key));
+        return { ...part, key };
+      }),
+    );
+    const refusal = restoreBy({ tables: [...manifest.tables, { ...table, parts }] });
+    await expect(refusal).rejects.toMatchObject({ code: 'archive_inconsistent' });
+    await expect(refusal).rejects.toThrow(
+      'Table operations.unknown is in the archive, but its schema does not make it',
+    );
+  });
+
+  test('whose objects of two tables of one shape are exchanged', async () => {
+    const [one, other, ...others] = manifest.tables;
+    if (!one || !other) throw new Error('The archive has fewer than two tables');
+    const exchanged = [
+      { ...one, parts: other.parts, ...totalOf(other.parts) },
+      { ...other, parts: one.parts, ...totalOf(one.parts) },
+    ];
+    const refusal = restoreBy({ tables: [...exchanged, ...others] });
+    await expect(refusal).rejects.toMatchObject({ code: 'archive_malformed' });
+    await expect(refusal).rejects.toThrow('does not belong to this archive, or to another of its tables');
+  });
+
+  test('that lacks a sequence', async () => {
+    const refusal = restoreBy({ sequences: manifest.sequences.slice(1) });
+    await expect(refusal).rejects.toMatchObject({ code: 'archive_inconsistent' });
+    await expect(refusal).rejects.toThrow(/^Sequence \S+ is missing from the archive/);
+  });
+
+  test('whose values were written under other settings', async () => {
+    const refusal = restoreBy({ copySettings: { ...manifest.copySettings, DateStyle: 'SQL, DMY' } });
+    await expect(refusal).rejects.toMatchObject({ code: 'archive_malformed' });
+    await expect(refusal).rejects.toThrow('was written with DateStyle = SQL, DMY');
+  });
+
+  test('with a sequence that its schema does not make', async () => {
     const unknown = { schema: 'operations', name: 'unknown_seq', lastValue: '1', isCalled: true };
     const refusal = restoreBy({ sequences: [...manifest.sequences, unknown] });
     await expect(refusal).rejects.toMatchObject({ code: 'archive_inconsistent' });
@@ -109,8 +145,8 @@ describe('a restore refuses an archive, and leaves no database,', () => {
 test('a table with other rows than its archive is refused with both numbers', async () => {
   const client = await site.source.client();
   const table = firstTable();
-  await expect(assertRowCount(client, table)).resolves.toBeUndefined();
-  await expect(assertRowCount(client, { ...table, rows: table.rows + 1 })).rejects.toMatchObject({
+  await expect(assertRowCounts([client], [table])).resolves.toBeUndefined();
+  await expect(assertRowCounts([client], [{ ...table, rows: table.rows + 1 }])).rejects.toMatchObject({
     code: 'archive_inconsistent',
     message: expect.stringContaining(`holds ${table.rows} rows, but the archive has ${table.rows + 1}`) as string,
   });

@@ -1,6 +1,5 @@
 import type { ArchivedTable } from '../../../core/archive/manifest';
-import type { DeferredIndex } from '../../../core/restore/indexes';
-import { isFrozen, LoadPlan, type LoadStep, planLoads } from '../../../core/restore/load-plan';
+import { isFrozen, LoadPlan, type LoadStep, planLoads, type TableBuild } from '../../../core/restore/load-plan';
 
 /** A table of parts with so many bytes; one byte a row. */
 function table(name: string, ...partBytes: number[]): ArchivedTable {
@@ -9,17 +8,23 @@ function table(name: string, ...partBytes: number[]): ArchivedTable {
   return { schema: 'public', name, columns: ['id'], parts, ...sizes(partBytes.reduce((sum, bytes) => sum + bytes, 0)) };
 }
 
-function index(tableName: string, name: string): DeferredIndex {
-  return { schema: 'public', table: tableName, name, removal: '', creation: '', attachment: null };
+interface NamedBuild extends TableBuild {
+  readonly name: string;
 }
 
+function index(tableName: string, name: string, exclusive = false): NamedBuild {
+  return { table: `"public"."${tableName}"`, name, exclusive, build: () => Promise.resolve() };
+}
+
+const keyOf = (tableName: string, name: string): NamedBuild => index(tableName, name, true);
+
 const nameOf = (step: LoadStep) =>
-  'index' in step ? step.index.name : step.load.parts.map(({ key }) => key).join('+');
+  'build' in step ? (step.build as NamedBuild).name : step.load.parts.map(({ key }) => key).join('+');
 
 /** Takes steps from a plan, and marks tables as loaded, by the names of their steps. */
-function follow(tables: readonly ArchivedTable[], indexes: readonly DeferredIndex[], connections = 2) {
+function follow(tables: readonly ArchivedTable[], builds: readonly NamedBuild[], connections = 2) {
   const loads = planLoads(tables, connections);
-  const plan = new LoadPlan(loads, indexes);
+  const plan = new LoadPlan(loads, builds);
   const steps = plan.steps();
   return {
     next: async () => {
@@ -30,6 +35,11 @@ function follow(tables: readonly ArchivedTable[], indexes: readonly DeferredInde
       const load = loads.find((candidate) => nameOf({ load: candidate }) === name);
       if (!load) throw new Error(`There is no load ${name}`);
       plan.markLoaded(load);
+    },
+    finishBuild: (name: string) => {
+      const build = builds.find((candidate) => candidate.name === name);
+      if (!build) throw new Error(`There is no build ${name}`);
+      plan.markBuilt(build);
     },
   };
 }
@@ -100,7 +110,29 @@ describe('a load plan', () => {
     ]);
   });
 
-  test('ends after the last load where no index was deferred', async () => {
+  test('yields a key before the indexes of its table, and nothing else of that table until it is built', async () => {
+    const tables = [table('large', 9_000), table('small', 8_000)];
+    const builds = [index('large', 'large_index'), keyOf('large', 'large_key'), index('small', 'small_index')];
+    const { next, finish, finishBuild } = follow(tables, builds);
+    expect([await next(), await next()]).toEqual(['large/0', 'small/0']);
+    finish('large/0');
+    finish('small/0');
+    expect([await next(), await next()]).toEqual(['large_key', 'small_index']);
+    let waited = true;
+    const waiting = next().finally(() => (waited = false));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(waited).toBe(true);
+    finishBuild('large_key');
+    expect(await waiting).toBe('large_index');
+    expect(await next()).toBe('end');
+  });
+
+  test('freezes no partition that is loaded through its root', () => {
+    const leaf = { ...table('leaf', 6_000), loadThrough: { schema: 'public', name: 'root' } };
+    expect(planLoads([leaf], 1).map(isFrozen)).toEqual([false]);
+  });
+
+  test('ends after the last load where nothing is built ahead', async () => {
     const { next, finish } = follow([table('only', 10)], []);
     expect(await next()).toBe('only/0');
     finish('only/0');

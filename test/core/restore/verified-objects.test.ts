@@ -47,7 +47,7 @@ function countReads(): Map<string, number> {
 test('verification caches an archive that fits into memory, so that it is read once', async () => {
   const originals = await Promise.all(parts.map((part) => readObject(site.store, part.key)));
   const reads = countReads();
-  const objects = await verifyObjects(site.store, manifest, manifest.tables);
+  const objects = await verifyObjects(site.store, manifest, parts);
   for (const [index, part] of parts.entries()) expect(await readAll(objects, part)).toEqual(originals[index]);
   expect([...reads]).toEqual(expect.arrayContaining(parts.map(({ key }) => [key, 1])));
 });
@@ -56,7 +56,7 @@ test('verification caches no more bytes than allowed', async () => {
   const reads = countReads();
   const bytes = parts.map((part) => part.compressedBytes);
   const half = Math.floor(bytes.reduce((sum, size) => sum + size, 0) / 2);
-  const objects = await verifyObjects(site.store, manifest, manifest.tables, half);
+  const objects = await verifyObjects(site.store, manifest, parts, half);
   for (const part of parts) await readAll(objects, part);
   const once = parts.filter(({ key }) => reads.get(key) === 1).map((part) => part.compressedBytes);
   expect(once.length).toBeGreaterThan(0);
@@ -77,8 +77,8 @@ test('an object that changes between verification and loading is never loaded in
   const [part] = parts;
   if (!part) throw new Error('The archive has no object');
   const original = await readObject(site.store, part.key);
-  const cached = await verifyObjects(site.store, manifest, manifest.tables);
-  const uncached = await verifyObjects(site.store, manifest, manifest.tables, 0);
+  const cached = await verifyObjects(site.store, manifest, parts);
+  const uncached = await verifyObjects(site.store, manifest, parts, 0);
   await replaceObject(site.store, part.key, Buffer.from(original.map((byte, at) => (at === 9 ? byte ^ 1 : byte))));
   expect(await readAll(cached, part)).toEqual(original);
   const refusal = readAll(uncached, part);

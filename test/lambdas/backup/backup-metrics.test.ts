@@ -11,6 +11,7 @@ const REPORT: ArchiveReport = {
   rows: 10,
   bytes: 1000,
   compressedBytes: 300,
+  omissions: [],
   durationMs: 1500,
   expiredArchives: 2,
   sweptLeftovers: 1,
@@ -38,11 +39,18 @@ test('a created archive publishes its sizes, its duration and the results of hou
     BackupSucceeded: 1,
     BackupBytes: 1000,
     BackupCompressedBytes: 300,
+    BackupOmissions: 0,
     BackupDuration: 1500,
     ExpiredArchives: 2,
     SweptLeftovers: 1,
     BackupHousekeepingFailed: 0,
   });
+});
+
+test('objects that the archive does not carry are counted', () => {
+  const omission = { kind: 'subscription', object: 'sub', reason: 'its connection holds a password' };
+  const values = published((metrics) => publishReport(metrics, { ...REPORT, omissions: [omission] }));
+  expect(values).toMatchObject({ BackupSucceeded: 1, BackupOmissions: 1 });
 });
 
 test('a slot that already had its archive publishes nothing, because it was counted before', () => {

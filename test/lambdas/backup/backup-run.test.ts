@@ -12,6 +12,7 @@ import { openArchiveStore } from '../../../core/archive/open-store';
 import { createConnector } from '../../../core/database/connector';
 import { type ArchiveSite, createArchiveSite, listKeys } from '../../factories/archive';
 import { silentLog } from '../../support/log';
+import { PG_DUMP_WORKER } from '../../support/schema';
 import { clusterSecrets, clusterTarget } from '../../support/database';
 import { type PassingCall, startObjectStoreProxy } from '../../support/object-store-proxy';
 import { testServices } from '../../support/services';
@@ -50,6 +51,7 @@ function dependencies(overrides: Partial<BackupDependencies> = {}): BackupDepend
     connector: createConnector(clusterTarget(site.source.name, 'main'), clusterSecrets(), 'test'),
     store: site.store,
     retentionDays: 30,
+    pgDumpWorker: PG_DUMP_WORKER,
     frequencyHours: 24,
     instance,
     log: silentLog,

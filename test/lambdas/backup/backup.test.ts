@@ -103,7 +103,8 @@ test('all workers share one snapshot, so that the archive holds nothing that was
       },
     },
   });
-  expect(connections).toBe(4);
+  // The leader, pg_dump and three workers.
+  expect(connections).toBe(5);
   expect(await contentOf((await site.restore()).targetDatabase)).toEqual(before);
 });
 

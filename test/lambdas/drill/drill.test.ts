@@ -1,8 +1,9 @@
 import { runDrill, type DrillDependencies } from '../../../lambdas/drill/core';
 import { drillKey } from '../../../lambdas/drill/record';
-import { scratchName } from '../../../core/restore/scratch-sweep';
+import { scratchName } from '../../../core/restore/scratch-names';
 import { type ArchiveSite, createArchiveSite, listKeys, readObject, replaceObject } from '../../factories/archive';
 import { silentLog } from '../../support/log';
+import { PG_DUMP_WORKER } from '../../support/schema';
 import { asAdministrator } from '../../support/database';
 
 const SLOT = '2026-11-21T06:00:00Z';
@@ -29,6 +30,7 @@ function drill(overrides: Partial<DrillDependencies> = {}): ReturnType<typeof ru
     connector: site.source.connector,
     store: site.store,
     migrationsDirectory: site.migrations.directory,
+    pgDumpWorker: PG_DUMP_WORKER,
     targetMs: 60 * MINUTE_MS,
     log: silentLog,
     clock: clockFrom(START),

@@ -15,6 +15,7 @@ import {
   replaceObject,
 } from '../../factories/archive';
 import { silentLog } from '../../support/log';
+import { PG_DUMP_WORKER } from '../../support/schema';
 import { EVERY_KIND_OF_TABLE, EVERY_KIND_OF_VALUE } from '../../factories/every-kind';
 import { asAdministrator } from '../../support/database';
 
@@ -82,7 +83,9 @@ describe('an archive of anything that PostgreSQL stores', () => {
 
     const report = await site.restore();
 
-    await asAdministrator((client) => client.query(`ALTER DATABASE ${site.source.name} RESET ALL`));
+    for (const name of [site.source.name, report.targetDatabase]) {
+      await asAdministrator((client) => client.query(`ALTER DATABASE ${name} RESET ALL`));
+    }
     expect(await contentOf(report.targetDatabase)).toEqual(await contentOf(site.source.name));
     expect(await schemaOf(report.targetDatabase)).toEqual(await schemaOf(site.source.name));
     expect(report).toMatchObject({ slot: SLOT, kept: true, migratedForward: [] });
@@ -224,6 +227,20 @@ describe('a restore', () => {
     expect(await site.leftovers()).toEqual([restored.targetDatabase]);
   });
 
+  test('of version 1, whose schema is that of its migrations, brings back rows, keys and triggers', async () => {
+    await seed(MANY_CUSTOMERS);
+    await site.backup('2026-11-21T12:00:00Z');
+    const key = 'archives/billing/20261121T120000Z/manifest.json';
+    const manifest = await manifestAt(site.store, key);
+    if (manifest.version === 1) throw new Error('The archive has no schema');
+    const { schema: _, ...first } = manifest;
+    await replaceObject(site.store, key, JSON.stringify({ ...first, version: 1 }));
+    const { targetDatabase, deviations, schemaDifferences } = await site.restore();
+    expect([...deviations, ...schemaDifferences]).toEqual([]);
+    expect(await contentOf(targetDatabase)).toEqual(await contentOf(site.source.name));
+    expect(await schemaOf(targetDatabase)).toEqual(await schemaOf(site.source.name));
+  });
+
   test('leaves a table empty that a migration fills and that is empty in the archive', async () => {
     await site.migrations.add(
       'create_settings',
@@ -247,7 +264,7 @@ describe('a restore', () => {
     const { manifest, save } = await partOf('charges');
     await save({ ...manifest, rows: manifest.rows + 1 });
     await expect(site.restore()).rejects.toMatchObject({ code: 'archive_malformed' });
-    await save({ ...manifest, version: 2 as 1 });
+    await save({ ...manifest, version: 3 as 2 } as Manifest);
     await expect(site.restore()).rejects.toMatchObject({ code: 'archive_unsupported' });
   });
 
@@ -270,6 +287,7 @@ describe('a restore', () => {
           connector: site.source.connector,
           store: site.store,
           migrationsDirectory: migrationsOf('billing'),
+          pgDumpWorker: PG_DUMP_WORKER,
           log: silentLog,
           clock: () => new Date(),
         },

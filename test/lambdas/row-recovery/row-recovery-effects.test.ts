@@ -5,6 +5,7 @@ import { inTransaction } from '../../../core/database/transaction';
 import { recomputeEntitlements, type EntitlementChange } from '../../../core/entitlements/recompute';
 import { type ArchiveSite, createArchiveSite } from '../../factories/archive';
 import { silentLog } from '../../support/log';
+import { PG_DUMP_WORKER } from '../../support/schema';
 import { checkoutSession, stripeEvent, subscription } from '../../factories/stripe-objects';
 import { applyWithEntitlements, putRules, RULES, storedEntitlements, unlikeGranted } from '../../support/entitlements';
 
@@ -29,6 +30,7 @@ function report(tables: readonly string[], maxRowBytes?: number): ReturnType<typ
       connector,
       store: site.store,
       migrationsDirectory: site.migrations.directory,
+      pgDumpWorker: PG_DUMP_WORKER,
       log: silentLog,
       clock: () => new Date(),
       maxRowBytes,

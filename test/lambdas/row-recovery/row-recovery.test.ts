@@ -1,19 +1,13 @@
 import type { Client } from 'pg';
 import type { RowRecoveryMergeRequest, RowRecoveryReportRequest } from '../../../lambdas/row-recovery/contract';
 import { mergeRows } from '../../../lambdas/row-recovery/merge';
-import { scratchName } from '../../../core/restore/scratch-sweep';
+import { scratchName } from '../../../core/restore/scratch-names';
 import { reportRows } from '../../../lambdas/row-recovery/report';
 import type { ReportedRow } from '../../../lambdas/row-recovery/report-format';
-import {
-  type ArchiveSite,
-  contentOf,
-  createArchiveSite,
-  listKeys,
-  readObject,
-  replaceObject,
-  noCache,
-} from '../../factories/archive';
+import { type ArchiveSite, contentOf, createArchiveSite, noCache } from '../../factories/archive';
+import { listKeys, readObject, replaceObject } from '../../factories/archive';
 import { silentLog } from '../../support/log';
+import { PG_DUMP_WORKER } from '../../support/schema';
 import { asAdministrator } from '../../support/database';
 
 const SLOT = '2026-11-21T06:00:00Z';
@@ -66,6 +60,7 @@ function report(request: Partial<RowRecoveryReportRequest> = {}): ReturnType<typ
       connector: site.source.connector,
       store: site.store,
       migrationsDirectory: site.migrations.directory,
+      pgDumpWorker: PG_DUMP_WORKER,
       log: silentLog,
       clock: () => new Date(),
     },

@@ -1,0 +1,105 @@
+import type { Client } from 'pg';
+import { readManifest } from '../../../core/archive/store';
+import { type ArchiveSite, createArchiveSite } from '../../factories/archive';
+import { clusterSecrets, clusterTarget } from '../../support/database';
+import { createConnector } from '../../../core/database/connector';
+import { createMasterRole } from '../../support/roles';
+
+const SLOT = '2026-11-21T06:00:00Z';
+
+let site: ArchiveSite;
+let migration: Client;
+let application: Client;
+
+beforeEach(async () => {
+  site = await createArchiveSite('main', 'CREATE TABLE operations.notes (id int)');
+  const connector = createConnector(clusterTarget(site.source.name, 'main'), clusterSecrets(), 'test');
+  [migration, application] = [await connector.connect(), await connector.connect()];
+});
+
+afterEach(async () => {
+  await Promise.all([migration.end(), application.end()]);
+  await site.remove();
+});
+
+/** Holds the backup up at its first object, for as long as the returned function is not called. */
+function holdUploads(): { readonly started: Promise<void>; release(): void } {
+  const started = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  site.store.s3.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        if (commandName === 'PutObjectCommand') {
+          started.resolve();
+          await released.promise;
+        }
+        return next(args);
+      },
+    { step: 'initialize' },
+  );
+  return { started: started.promise, release: () => released.resolve() };
+}
+
+test('a backup gives up within seconds when a migration has locked a table, as retryable, and holds nothing', async () => {
+  await migration.query('BEGIN; ALTER TABLE operations.notes ADD note text');
+  const startedMs = performance.now();
+  await expect(site.backup(SLOT)).rejects.toMatchObject({ code: 'schema_changing', retryable: true });
+  expect(performance.now() - startedMs).toBeLessThan(8_000);
+  await migration.query('COMMIT');
+  expect(await site.backup(SLOT)).toMatchObject({ outcome: 'created' });
+});
+
+test('a backup waits out a change that takes a moment', async () => {
+  await migration.query('BEGIN; ALTER TABLE operations.notes ADD note text');
+  const backup = site.backup(SLOT);
+  setTimeout(() => void migration.query('COMMIT'), 500);
+  expect(await backup).toMatchObject({ outcome: 'created' });
+});
+
+test('a migration and the application behind it wait for a backup for seconds at most; the backup gives up', async () => {
+  const { started, release } = holdUploads();
+  const backup = site.backup(SLOT, { patienceMs: 500 });
+  const refusal = backup.catch((error: unknown) => error);
+  await started;
+  const waitedMs: number[] = [];
+  const measure = async (work: Promise<unknown>): Promise<void> => {
+    const sinceMs = performance.now();
+    await work;
+    waitedMs.push(performance.now() - sinceMs);
+  };
+  await Promise.all([
+    measure(migration.query('ALTER TABLE operations.notes ADD note text')),
+    measure(application.query('SELECT FROM operations.notes')),
+  ]);
+  expect(Math.max(...waitedMs)).toBeLessThan(3_000);
+  release();
+  expect(await refusal).toMatchObject({ code: 'schema_changing', retryable: true });
+  expect(await readManifest(site.store, 'main', SLOT)).toBeUndefined();
+});
+
+test('a backup whose leader is lost is never published', async () => {
+  const { started, release } = holdUploads();
+  const backup = site.backup(SLOT, { workers: 1 });
+  const refusal = backup.catch((error: unknown) => error);
+  await started;
+  // The leader is the only one in a transaction that waits for a client.
+  await application.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle in transaction'`,
+  );
+  release();
+  expect(await refusal).toMatchObject({ code: 'snapshot_lost', retryable: true });
+  expect(await readManifest(site.store, 'main', SLOT)).toBeUndefined();
+});
+
+test('a backup names a table that its role may not read, which no retry would change', async () => {
+  const role = await createMasterRole(clusterTarget(site.source.name, 'main'));
+  await application.query(`GRANT pg_read_all_data TO ${role.name}; GRANT USAGE ON SCHEMA operations TO ${role.name}`);
+  await expect(site.backup(SLOT, { connector: role.connector })).resolves.toMatchObject({ outcome: 'created' });
+  await application.query(`REVOKE pg_read_all_data FROM ${role.name}`);
+  await expect(site.backup('2026-11-21T12:00:00Z', { connector: role.connector })).rejects.toMatchObject({
+    code: 'privilege_missing',
+    retryable: false,
+    message: expect.stringMatching(/permission denied for table \w+$/) as string,
+  });
+});
