@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClientBase, DatabaseError } from 'pg';
 import { listTables, type SourceTable } from '../../core/archive/catalog';
 import { applyCopySettings, qualified } from '../../core/archive/copy-session';
+import { isLockTimeout } from '../../core/database/lock-timeout';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 
 /**
@@ -13,7 +14,6 @@ const LOCK_TIMEOUT_MS = 3_000;
 const LOCK_PAUSE_MS = 200;
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 
-const LOCK_NOT_AVAILABLE = '55P03';
 const UNDEFINED_TABLE = '42P01';
 const INSUFFICIENT_PRIVILEGE = '42501';
 /** Classes of SQLSTATE of a connection that was lost, or of a server that is shut down or out of resources. */
@@ -120,7 +120,7 @@ export function explainReadFailure(cause: unknown): unknown {
   const { code = '' } = cause;
   const explained = (name: 'schema_changing' | 'privilege_missing' | 'database_unavailable', sentence: string) =>
     new OperationError(name, `${sentence}: ${cause.message}`, { cause });
-  if (code === LOCK_NOT_AVAILABLE) {
+  if (isLockTimeout(cause)) {
     return explained('schema_changing', 'A table is being changed, by a migration perhaps; try again after it');
   }
   if (code === UNDEFINED_TABLE) return explained('schema_changing', 'A table was dropped during the backup; try again');
