@@ -1,9 +1,15 @@
 import { App } from 'aws-cdk-lib';
 import * as z from 'zod';
 import { createApp } from '../lib/app';
-import { DEPLOYED_ENVIRONMENTS, deployedEnvironment } from '../lib/config/environments';
+import { selectEnvironments } from '../lib/config/environments';
+import { messageOf } from '../core/runtime/errors';
 
-// The CDK's command line passes `-c env=…` through the process environment, which an `App` reads.
-const selected: unknown = new App({ autoSynth: false }).node.tryGetContext('env');
-const names = selected === undefined ? DEPLOYED_ENVIRONMENTS : [z.string().parse(selected)];
-createApp(names.map(deployedEnvironment)).synth();
+try {
+  // The CDK's command line passes `-c env=…` through the process environment, which an `App` reads.
+  const selected: unknown = new App({ autoSynth: false }).node.tryGetContext('env');
+  createApp(selectEnvironments(z.string().optional().parse(selected), process.env.CDK_DEFAULT_ACCOUNT)).synth();
+} catch (error) {
+  // The reason alone: a stack trace would push it off the screen. With `--debug`, the CDK's command line sets this variable.
+  console.error(process.env.CDK_DEBUG === 'true' ? error : messageOf(error));
+  process.exitCode = 1;
+}

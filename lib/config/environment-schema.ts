@@ -8,7 +8,7 @@ function whole(min: number, max: number) {
   return z.int({ error: form }).min(min, form).max(max, form);
 }
 
-const region = text('must be a region such as `eu-central-1`', /^[a-z]{2}(-[a-z]+)+-\d$/);
+const region = text('must be a region such as `eu-central-1`', /^[a-z]{2,4}(-[a-z]+)+-\d$/);
 const secretArn = text(
   'must be a complete secret ARN, ending in the six characters that Secrets Manager added',
   /^arn:aws[\w-]*:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/,
@@ -30,11 +30,17 @@ const missing = (form: string) => ({
 });
 const flag = z.boolean({ error: 'must be true or false' });
 
+/** Families and sizes that RDS for PostgreSQL 17 offers. RDS would refuse others after an hour of deployment. */
+const INSTANCE_CLASS = new RegExp(
+  '^(t3|t4g|m5d?|m6gd?|m6id?|m7gd?|m7i|m8gd?|r5b?d?|r6gd?|r6id?|r7gd?|r7i|r8gd?|x2g|x2idn|x2iedn|c6gd)' +
+    String.raw`\.(micro|small|medium|large|\d{0,2}xlarge)$`,
+);
+
 const createdDatabase = z.strictObject({
   /** The stack creates the instance. */
   kind: z.literal('create'),
   /** RDS instance class without `db.`, such as `m7g.large`. */
-  instanceClass: text('must be an instance class such as `m7g.large`', /^[a-z0-9]+\.[a-z0-9]+$/),
+  instanceClass: text('must be an instance class of RDS, without `db.`, such as `m7g.large`', INSTANCE_CLASS),
   /** GiB at the start. RDS gp3 takes 20 or more, and never shrinks. */
   allocatedStorageGiB: whole(20, 65_536),
   /** GiB up to which storage grows automatically. Caps the bill; once full, the database stops accepting writes. */
@@ -208,14 +214,18 @@ const schema = z
     if (created.length === 0 && !config.existingNetwork && config.cache.kind === 'serverless') {
       refuse(['cache'], 'must be of kind `none` where there is no network to put the cache into');
     }
-    const elsewhere = (arn: string | undefined) => arn !== undefined && arn.split(':')[3] !== config.region;
     if (config.domain) refuseDomain(config.domain, config, refuse);
     for (const name of DATABASE_NAMES) {
       const settings = config.databases[name];
       if (settings.kind === 'create') continue;
-      // Functions look for secrets and keys in their own region only.
+      // Functions look for secrets and keys in their own region and account only.
       for (const field of ['secretArn', 'secretKeyArn'] as const) {
-        if (elsewhere(settings[field])) refuse(['databases', name, field], `must be in ${config.region}`);
+        const [, , , ownRegion, ownAccount] = settings[field]?.split(':') ?? [];
+        if (ownRegion === undefined) continue;
+        if (ownRegion !== config.region) refuse(['databases', name, field], `must be in ${config.region}`);
+        if (ownAccount !== config.account) {
+          refuse(['databases', name, field], `must be in account ${config.account}, whose functions read it`);
+        }
       }
       if (settings.securityGroupId !== undefined && !config.existingNetwork && created.length === 0) {
         refuse(
@@ -229,9 +239,17 @@ const schema = z
       [['existingNetwork', 'availabilityZones'], config.existingNetwork?.availabilityZones ?? []],
     ] as const) {
       for (const [index, zone] of zones.entries()) {
-        if (zone.startsWith(config.region)) continue;
-        refuse([...path, String(index)], `must be a zone of ${config.region}, such as \`${config.region}a\``);
+        const known = zone.startsWith(config.region) && /^[a-z]$/.test(zone.slice(config.region.length));
+        if (!known)
+          refuse([...path, String(index)], `must be a zone of ${config.region}, such as \`${config.region}a\``);
+        if (zones.indexOf(zone) < index) refuse([...path, String(index)], 'must be another zone than those before it');
       }
+    }
+    if (isSameDatabase(config.databases)) {
+      refuse(
+        ['databases', 'main'],
+        'must be another database than billing: a backup of one would restore over the other',
+      );
     }
     const { availabilityZones: zones = [], privateSubnetIds: subnets = [] } = config.existingNetwork ?? {};
     if (subnets.length !== zones.length) {
@@ -245,6 +263,14 @@ const schema = z
       }
     }
   });
+
+/** Whether both settings name one database of one server. */
+function isSameDatabase({ billing, main }: Readonly<Record<DatabaseName, z.output<typeof database>>>): boolean {
+  if (billing.kind !== 'existing' || main.kind !== 'existing') return false;
+  const address = ({ host: name, port, databaseName }: typeof billing) =>
+    [name.toLowerCase(), port, databaseName].join(' ');
+  return address(billing) === address(main);
+}
 
 /** Reports a certificate that the API cannot use, and a name that its zone cannot hold. */
 function refuseDomain(

@@ -122,7 +122,45 @@ export const DEPLOYED_ENVIRONMENTS = Object.keys(DEPLOYED) as readonly DeployedE
 export function deployedEnvironment(name: string): EnvironmentConfig {
   const known = DEPLOYED_ENVIRONMENTS.find((candidate) => candidate === name);
   if (!known) throw new Error(`environment \`${name}\` does not exist: expected ${DEPLOYED_ENVIRONMENTS.join(', ')}`);
-  return defineEnvironment(DEPLOYED[known]);
+  const input = DEPLOYED[known];
+  if (input.name !== known) {
+    throw new Error(`environment \`${known}\`: name must be ${known}, its key, got ${JSON.stringify(input.name)}`);
+  }
+  return defineEnvironment(input);
+}
+
+/** What `-c env=` takes for all environments at once, which is for checks and never for a deployment. */
+export const ALL_ENVIRONMENTS = 'all';
+/** Twelve times the same digit: what {@link DEPLOYED} has until an adopter puts in the account. */
+const PLACEHOLDER_ACCOUNT = /^(\d)\1{11}$/;
+
+/**
+ * The environments that `-c env=` asks for.
+ *
+ * @param selected the value of `-c env=`; `undefined` when it was left out
+ * @param credentialsAccount account of the credentials at hand, as the CDK's command line finds them; `undefined` without
+ *   any, as when a template is synthesised offline
+ * @throws Error when no environment is named, none has the name, or the account is not the one that would be deployed to
+ */
+export function selectEnvironments(
+  selected: string | undefined,
+  credentialsAccount: string | undefined,
+): EnvironmentConfig[] {
+  const choices = DEPLOYED_ENVIRONMENTS.map((name) => `-c env=${name}`).join(', ');
+  if (selected === undefined) {
+    throw new Error(
+      `No environment is named: add one of ${choices}; -c env=${ALL_ENVIRONMENTS} only checks all of them`,
+    );
+  }
+  if (selected === ALL_ENVIRONMENTS) return DEPLOYED_ENVIRONMENTS.map(deployedEnvironment);
+  const config = deployedEnvironment(selected);
+  if (credentialsAccount === undefined || credentialsAccount === config.account) return [config];
+  const { name, account } = config;
+  throw new Error(
+    PLACEHOLDER_ACCOUNT.test(account)
+      ? `environment \`${name}\`: account ${account} is a placeholder: put your account into lib/config/environments.ts`
+      : `environment \`${name}\` is account ${account}, and the credentials are of account ${credentialsAccount}: use those of ${account}`,
+  );
 }
 
 /** A database that runs already. */

@@ -50,6 +50,9 @@ const COMMON_PARAMETERS: Readonly<Record<string, string>> = {
   log_disconnections: '1',
   // The log then holds the statements behind an alarm on query latency.
   log_min_duration_statement: String(SLOW_QUERY_MS),
+  // Without the values: they are whole payloads of customers, and the log is kept for a year.
+  log_parameter_max_length: '0',
+  log_parameter_max_length_on_error: '0',
   // Milliseconds: above the processor's own timeout, so that it only ends statements without a waiting client.
   statement_timeout: '60000',
   // Milliseconds: a transaction left open blocks vacuum and holds locks. Longer than any job pauses between two statements.

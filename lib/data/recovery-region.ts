@@ -21,8 +21,9 @@ export function recoveryRegion(config: EnvironmentConfig): RecoveryRegion | unde
   const prefix = `billing-operations-${config.name}`;
   return {
     region: config.secondRegion,
-    // Bucket names are global: account and region make it unique.
-    archiveBucketName: `${prefix}-archives-${config.account}-${config.secondRegion}`,
+    // Bucket names are global: account and region make it unique. S3 allows 63 characters, so the prefix is short: it leaves
+    // room for the longest name of a region.
+    archiveBucketName: `billing-ops-${config.name}-archives-${config.account}-${config.secondRegion}`,
     archiveKeyAlias: `alias/${prefix}-archives`,
     vaultName: (database) => `${prefix}-${database}`,
   };

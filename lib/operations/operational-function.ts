@@ -133,7 +133,9 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
       ...network,
       tracing: Tracing.ACTIVE,
       loggingFormat: LoggingFormat.JSON,
-      applicationLogLevelV2: ApplicationLogLevel[config.logLevel],
+      // Lambda counts metrics, whose lines have no level, as INFO: a stricter filter would drop them and silence every alarm.
+      // The logger itself filters by LOG_LEVEL.
+      applicationLogLevelV2: config.logLevel === 'DEBUG' ? ApplicationLogLevel.DEBUG : ApplicationLogLevel.INFO,
       systemLogLevelV2: SystemLogLevel.INFO,
       logGroup: log,
       ...(asynchronous && this.failureQueue

@@ -1,5 +1,11 @@
 import { defineEnvironment, type EnvironmentInput } from '../../../lib/config/environment-schema';
-import { DEPLOYED_ENVIRONMENTS, deployedEnvironment, localEnvironment } from '../../../lib/config/environments';
+import {
+  DEPLOYED_ENVIRONMENTS,
+  deployedEnvironment,
+  localEnvironment,
+  selectEnvironments,
+} from '../../../lib/config/environments';
+import { recoveryRegion } from '../../../lib/data/recovery-region';
 import { localOptions } from '../support';
 
 const database = {
@@ -37,7 +43,7 @@ function existing(change: object, which: 'main' | 'both' = 'main') {
     allocatedStorageGiB: 20,
     ...change,
   };
-  return { databases: { billing: which === 'both' ? wrong : database, main: wrong } };
+  return { databases: { billing: which === 'both' ? { ...wrong, databaseName: 'billing' } : database, main: wrong } };
 }
 
 test.each(['db.example.com', 'localhost', '10.0.0.1', 'fd00::1'])('a database may be at %s', (host) => {
@@ -143,6 +149,36 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
     'databases.main.secretKeyArn must be in eu-central-1, got "arn:aws:kms:eu-west-1:111111111111:key/1"',
   ],
   [
+    'a secret of another account',
+    existing({ secretArn: secretIn('eu-central-1').replace('111111111111', '222222222222') }),
+    `databases.main.secretArn must be in account 111111111111, whose functions read it, got "${secretIn('eu-central-1').replace('111111111111', '222222222222')}"`,
+  ],
+  [
+    'one database for both',
+    {
+      databases: {
+        billing: existing({ host: 'DB.example.com' }).databases.main,
+        main: existing({}).databases.main,
+      },
+    },
+    'databases.main must be another database than billing: a backup of one would restore over the other, got an object',
+  ],
+  [
+    'a zone named twice',
+    { availabilityZones: ['eu-central-1a', 'eu-central-1b', 'eu-central-1a'] },
+    'availabilityZones.2 must be another zone than those before it, got "eu-central-1a"',
+  ],
+  [
+    'a zone that does not exist',
+    { availabilityZones: ['eu-central-1a', 'eu-central-1b', 'eu-central-1-c'] },
+    'availabilityZones.2 must be a zone of eu-central-1, such as `eu-central-1a`, got "eu-central-1-c"',
+  ],
+  ...['db.m7g.large', 'm7g.huge', 'c7g.large', 't2.micro'].map((instanceClass): [string, object, string] => [
+    `the class ${instanceClass}`,
+    { databases: { billing: { ...database, instanceClass }, main: database } },
+    `databases.billing.instanceClass must be an instance class of RDS, without \`db.\`, such as \`m7g.large\`, got "${instanceClass}"`,
+  ]),
+  [
     'a security group that is a name',
     existing({ securityGroupId: 'database' }),
     'databases.main.securityGroupId must be a security group id such as `sg-0a1b2c3d`, got "database"',
@@ -180,6 +216,29 @@ test.each(DEPLOYED_ENVIRONMENTS)('%s is valid, in an allowed region', (name) => 
   expect(config.allowedRegions).toContain(config.region);
 });
 
+test('the bucket of the copies has a name that S3 accepts, in every second region', () => {
+  // The longest names of regions in the partitions of AWS.
+  const regions = [
+    'ap-southeast-1',
+    'ap-northeast-3',
+    'us-gov-west-1',
+    'us-isob-east-1',
+    'eusc-de-east-1',
+    'eu-west-1',
+  ];
+  for (const name of ['dev', 'staging', 'production', 'rehearsal'] as const) {
+    for (const secondRegion of regions) {
+      const config = defineEnvironment({
+        ...valid,
+        name,
+        secondRegion,
+        allowedRegions: ['eu-central-1', secondRegion],
+      });
+      expect(recoveryRegion(config)?.archiveBucketName).toMatch(/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/);
+    }
+  }
+});
+
 test('data is protected everywhere except in dev, and live events are accepted in production only', () => {
   const settings = DEPLOYED_ENVIRONMENTS.map(deployedEnvironment).map(({ name, removalProtection, stripe }) => [
     name,
@@ -202,6 +261,29 @@ test('the error about an unknown environment lists those that exist', () => {
   expect(() => deployedEnvironment('prod')).toThrow(
     'environment `prod` does not exist: expected dev, staging, production',
   );
+});
+
+describe('-c env=', () => {
+  const names = (...request: Parameters<typeof selectEnvironments>) =>
+    selectEnvironments(...request).map(({ name }) => name);
+
+  test('that is left out is refused, because it would deploy everything', () => {
+    expect(() => selectEnvironments(undefined, undefined)).toThrow(
+      'No environment is named: add one of -c env=dev, -c env=staging, -c env=production; -c env=all only checks all of them',
+    );
+  });
+
+  test('names one environment, or all of them to be checked', () => {
+    expect(names('staging', undefined)).toEqual(['staging']);
+    expect(names('all', undefined)).toEqual(['dev', 'staging', 'production']);
+  });
+
+  test('with a placeholder account is refused as soon as there are credentials', () => {
+    expect(() => selectEnvironments('dev', '123456789012')).toThrow(
+      'environment `dev`: account 111111111111 is a placeholder: put your account into lib/config/environments.ts',
+    );
+    expect(names('dev', '111111111111')).toEqual(['dev']);
+  });
 });
 
 test('local is not among the deployed environments', () => {

@@ -117,6 +117,13 @@ const CHECKED: [string, (subject: Subject) => [unknown, unknown]][] = [
   ],
   ['a connection without TLS is refused', (s) => [s.parameters['rds.force_ssl'], '1']],
   ['slow statements are logged from the warning threshold on', (s) => [s.parameters.log_min_duration_statement, '500']],
+  [
+    'the log of slow statements holds no values of customers',
+    (s) => [
+      [s.parameters.log_parameter_max_length, s.parameters.log_parameter_max_length_on_error],
+      ['0', '0'],
+    ],
+  ],
   ['statements have a time limit', (s) => [s.parameters.statement_timeout, '60000']],
   ['abandoned transactions are ended', (s) => [s.parameters.idle_in_transaction_session_timeout, '300000']],
   [

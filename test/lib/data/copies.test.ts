@@ -57,7 +57,7 @@ describe.each(DATABASE_NAMES)('copies of the %s database', (name) => {
 describe('copies of the archives', () => {
   const bucket = resourceLike(data, 'AWS::S3::Bucket', 'ArchivesBucket').Properties;
   const copy = resourceLike(recovery, 'AWS::S3::Bucket', 'ArchivesBucket').Properties;
-  const name = 'billing-operations-production-archives-333333333333-eu-west-1';
+  const name = 'billing-ops-production-archives-333333333333-eu-west-1';
 
   test('go to a bucket with the same locks and a key of its own', () => {
     expect(bucket.ReplicationConfiguration).toMatchObject({

@@ -286,3 +286,18 @@ test.each([
 ])('no more than the safe number of %s runs at a time', (stem, concurrency) => {
   expect(functionOf('production', stem).ReservedConcurrentExecutions).toBe(concurrency);
 });
+
+test.each([
+  ['DEBUG', 'DEBUG'],
+  ['INFO', 'INFO'],
+  ['WARN', 'INFO'],
+  ['ERROR', 'INFO'],
+] as const)('with the log level %s, Lambda lets lines of level %s pass, as metrics have none', (logLevel, passed) => {
+  const { operations } = synthesise({ ...localEnvironment(localOptions()), logLevel });
+  for (const { Properties } of Object.values(resourcesOf(operations, 'AWS::Lambda::Function'))) {
+    expect(Properties).toMatchObject({
+      LoggingConfig: { ApplicationLogLevel: passed },
+      Environment: { Variables: { LOG_LEVEL: logLevel } },
+    });
+  }
+});

@@ -258,7 +258,7 @@ const JUSTIFIED: readonly Justified[] = [
   {
     of: /^ArchiveReplicationRoleDefaultPolicy$/,
     actions: ['s3:ReplicateObject', 's3:ReplicateTags', 's3:ReplicateDelete'],
-    resources: ['arn:aws:s3:::billing-operations-<env>-archives-<account>-eu-west-1/*'],
+    resources: ['arn:aws:s3:::billing-ops-<env>-archives-<account>-eu-west-1/*'],
     why: 'every object of the bucket is copied',
   },
   {
