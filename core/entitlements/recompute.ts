@@ -1,6 +1,15 @@
 import type { ObjectState } from '../billing/object-state';
-import { runSteps, type RunStatement, type Step } from '../database/transaction';
-import { LINK_DISPUTES, LOCK_SOURCES, REPLACE_ENTITLEMENTS } from './statements';
+import { runSteps, type RunStatement, type Statement, type Step } from '../database/transaction';
+import {
+  FIND_BILLED,
+  FIND_OWNED,
+  FIND_PAID,
+  LINK_DISPUTES,
+  LOCK_SOURCES,
+  LOCK_TURNS,
+  REPLACE_ENTITLEMENTS,
+  REPLACE_SUBSCRIPTION_ENTITLEMENTS,
+} from './statements';
 
 /** A user's entitlements in one project changed; `version` is the new one. */
 export interface EntitlementChange {
@@ -11,8 +20,10 @@ export interface EntitlementChange {
 
 /** What entitlements are computed again for. Ids that touch nothing have no effect. */
 export interface ChangedObjects {
-  /** Subscriptions and purchases. */
-  readonly sources: Iterable<string>;
+  /** Subscriptions and purchases, where it is not known which. @default none */
+  readonly sources?: Iterable<string>;
+  /** Subscriptions. @default none */
+  readonly subscriptions?: Iterable<string>;
   /** Purchases, charges, refunds, disputes and invoice payments. @default none */
   readonly payments?: Iterable<string>;
   /** Disputes, invoice payments and paid invoices. @default none */
@@ -27,17 +38,26 @@ export interface ChangedObjects {
 
 type Changed = Readonly<Record<keyof ChangedObjects, readonly string[]>>;
 
-const RECOMPUTE_STEPS: readonly Step<Changed>[] = [
-  { statement: LOCK_SOURCES, values: ({ payments, turns }) => [payments, turns] },
+/** A step that is left out when nothing that it looks at has changed. */
+const stepFor = (statement: Statement, ...changed: readonly (keyof ChangedObjects)[]): Step<Changed> => ({
+  statement,
+  values: (all) => (changed.every((what) => all[what].length === 0) ? undefined : changed.map((what) => all[what])),
+});
+
+const LOCK_STEPS: readonly Step<Changed>[] = [
   {
-    statement: LINK_DISPUTES,
-    values: ({ disputable }) => (disputable.length > 0 ? [disputable] : undefined),
+    statement: LOCK_SOURCES,
+    values: ({ payments, turns }) => (payments.length > 0 ? [turns, payments] : undefined),
   },
-  {
-    statement: REPLACE_ENTITLEMENTS,
-    values: ({ sources, payments, billed, customers }) => [sources, payments, billed, customers],
-  },
+  { statement: LOCK_TURNS, values: ({ payments, turns }) => (payments.length > 0 ? undefined : [turns]) },
+  stepFor(LINK_DISPUTES, 'disputable'),
 ];
+/** What certainly has to be computed again, and what else may have to: usually nothing. */
+const REPLACE_STEPS = [
+  stepFor(REPLACE_SUBSCRIPTION_ENTITLEMENTS, 'subscriptions'),
+  stepFor(REPLACE_ENTITLEMENTS, 'sources'),
+];
+const FIND_STEPS = [stepFor(FIND_BILLED, 'billed'), stepFor(FIND_PAID, 'payments'), stepFor(FIND_OWNED, 'customers')];
 
 /**
  * Brings entitlements in line with the stored state, for the sources that the changed objects touch, in a few statements
@@ -46,22 +66,35 @@ const RECOMPUTE_STEPS: readonly Step<Changed>[] = [
  *
  * @returns the users whose entitlements changed; invalidate their caches after the commit
  */
-export async function recomputeEntitlements(
-  run: RunStatement,
-  { sources, payments = [], disputable = [], billed = [], customers = [], turns = [] }: ChangedObjects,
-): Promise<EntitlementChange[]> {
-  const changed: Changed = {
-    sources: [...new Set(sources)].toSorted(),
-    payments: [...new Set(payments)],
-    disputable: [...new Set(disputable)],
-    billed: [...new Set(billed)],
-    customers: [...new Set(customers)],
-    turns: [...new Set(turns)],
-  };
+export async function recomputeEntitlements(run: RunStatement, objects: ChangedObjects): Promise<EntitlementChange[]> {
+  const changed = distinct(objects);
   if (Object.values(changed).every((ids) => ids.length === 0)) return [];
-  const answers = await runSteps<Changed, ChangedRow>(run, RECOMPUTE_STEPS, changed);
-  const rows = answers.at(-1) ?? [];
-  return rows.map((row) => ({ userId: row.user_id, projectId: row.project_id, version: Number(row.version) }));
+  const [, replaced, found] = await Promise.all([
+    runSteps(run, LOCK_STEPS, changed),
+    runSteps<Changed, ChangedRow>(run, REPLACE_STEPS, changed),
+    runSteps(run, FIND_STEPS, changed),
+  ]);
+  const done = new Set([...changed.sources, ...changed.subscriptions]);
+  const others = [...new Set(found.flat().map(({ id }) => id))].filter((id) => !done.has(id)).toSorted();
+  const rows = others.length === 0 ? [] : await run<ChangedRow>(REPLACE_ENTITLEMENTS, [others]);
+  return [...replaced.flat(), ...rows].map((row) => ({
+    userId: row.user_id,
+    projectId: row.project_id,
+    version: Number(row.version),
+  }));
+}
+
+function distinct(objects: ChangedObjects): Changed {
+  const ids = (what: keyof ChangedObjects) => [...new Set(objects[what])].toSorted();
+  return {
+    sources: ids('sources'),
+    subscriptions: ids('subscriptions'),
+    payments: ids('payments'),
+    disputable: ids('disputable'),
+    billed: ids('billed'),
+    customers: ids('customers'),
+    turns: ids('turns'),
+  };
 }
 
 interface ChangedRow {
@@ -103,6 +136,7 @@ export function gatherEntitlementUpdates(): EntitlementUpdates {
 function touchedBy(states: readonly ObjectState[], changedIds: ReadonlySet<string>): ChangedObjects {
   const touched = {
     sources: [] as string[],
+    subscriptions: [] as string[],
     payments: [] as string[],
     disputable: [] as string[],
     billed: [] as string[],
@@ -114,7 +148,7 @@ function touchedBy(states: readonly ObjectState[], changedIds: ReadonlySet<strin
     if (!changedIds.has(row.id) && kind !== 'subscription' && kind !== 'invoice') continue;
     switch (kind) {
       case 'subscription':
-        touched.sources.push(row.id);
+        touched.subscriptions.push(row.id);
         touched.turns.push(row.id, ...(row.user_id === null && row.customer_id !== null ? [row.customer_id] : []));
         break;
       case 'purchase':

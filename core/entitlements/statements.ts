@@ -14,7 +14,7 @@ const RULES_LOCK = 7_303_015;
  * made while the tables were empty, and is kept with the connection, reads all of them as they fill.
  */
 const chargedIntents = (ids: string) => `
-  SELECT charge.payment_intent_id FROM unnest(${ids}::text[]) AS changed (id)
+  SELECT charge.payment_intent_id FROM unnest(${ids}) AS changed (id)
   CROSS JOIN LATERAL (
     SELECT payment_intent_id FROM billing.charges WHERE id = changed.id
     UNION ALL
@@ -34,9 +34,16 @@ const chargedIntents = (ids: string) => `
     OFFSET 0
   ) AS charge`;
 
+/** Locks the keys of `intents`, below; the rules with them. */
+const LOCKED_KEYS = `keys AS (
+  SELECT DISTINCT hashtextextended(payment_intent_id, 0) AS key FROM intents
+  WHERE payment_intent_id IS NOT NULL ORDER BY key
+)
+SELECT (SELECT count(*) FROM rules) AS rules, count(pg_advisory_xact_lock(key)) AS intents FROM keys`;
+
 /**
- * Serialises the transactions that touch the same payments, subscriptions or customers. $1: ids of changed purchases,
- * charges, refunds, disputes and invoice payments, $2: subscriptions and customers that the changed objects are or belong to.
+ * Serialises the transactions that touch the same payments, subscriptions or customers. $1: subscriptions and customers
+ * that the changed objects are or belong to, $2: ids of changed purchases, charges, refunds, disputes and invoice payments.
  *
  * A purchase and its refund, or a subscription and its invoices, are rows of different tables, so two transactions that
  * store one each would not see each other's row, and both would leave the purchase granted. The locks make one wait. They
@@ -47,16 +54,23 @@ export const LOCK_SOURCES: Statement = {
   text: `
 WITH rules AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(${RULES_LOCK})),
 intents AS (
-  SELECT payment_intent_id FROM billing.purchases WHERE id = ANY ($1::text[])
+  SELECT paid.payment_intent_id FROM unnest((SELECT $2::text[])) AS changed (id)
+  CROSS JOIN LATERAL (SELECT payment_intent_id FROM billing.purchases WHERE id = changed.id OFFSET 0) AS paid
   UNION
-  ${chargedIntents('$1')}
+  ${chargedIntents('(SELECT $2::text[])')}
   UNION
-  SELECT unnest($2::text[])
-), keys AS (
-  SELECT DISTINCT hashtextextended(payment_intent_id, 0) AS key FROM intents
-  WHERE payment_intent_id IS NOT NULL ORDER BY key
-)
-SELECT (SELECT count(*) FROM rules) AS rules, count(pg_advisory_xact_lock(key)) AS intents FROM keys`,
+  SELECT unnest((SELECT $1::text[]))
+), ${LOCKED_KEYS}`,
+};
+
+/** {@link LOCK_SOURCES} where no payment changed. $1 is the same. */
+export const LOCK_TURNS: Statement = {
+  name: 'lock_entitlement_turns',
+  text: `
+WITH rules AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(${RULES_LOCK})),
+intents AS (
+  SELECT unnest((SELECT $1::text[])) AS payment_intent_id
+), ${LOCKED_KEYS}`,
 };
 
 /**
@@ -68,7 +82,7 @@ export const LINK_DISPUTES: Statement = {
   text: `
 INSERT INTO billing.disputed_subscriptions (subscription_id, dispute_id)
 SELECT DISTINCT invoice.subscription_id, dispute.id
-FROM unnest($1::text[]) AS changed (id)
+FROM unnest((SELECT $1::text[])) AS changed (id)
 CROSS JOIN LATERAL (
   SELECT payment_intent_id FROM billing.disputes WHERE id = changed.id
   UNION ALL
@@ -110,56 +124,63 @@ export const LOCK_RULES: Statement = {
 };
 
 /**
- * Replaces the entitlements of the sources that the changed objects touch by what they grant now. Runs after
- * {@link LOCK_SOURCES}, as a separate statement, so that it sees what the transactions before it committed.
- *
- * $1: ids of changed sources, $2: changed payments, as of {@link LOCK_SOURCES}, $3: subscriptions of changed invoices, which
- * matter only where what was paid decides, $4: changed customers, whose metadata may say whose their purchases are. Returns
- * `user_id`, `project_id` and `version` where anything changed.
- *
- * A source's former user is found by the source's id, so moving it changes both users. Stored entitlements are read once,
- * and only differences are written: most changes of a subscription leave its entitlements unchanged, and an upsert would
- * lock and rewrite every row.
+ * Subscriptions of changed invoices that grant by what was paid: the others, which are almost all, grant the same whatever
+ * becomes of the invoice. $1: subscriptions. This and the statements below run behind the locks, and return `id`.
  */
-export const REPLACE_ENTITLEMENTS: Statement = {
-  name: 'replace_entitlements',
+export const FIND_BILLED: Statement = {
+  name: 'find_billed_subscriptions',
   text: `
+SELECT subscription.id FROM unnest((SELECT $1::text[])) AS billed (id)
+CROSS JOIN LATERAL (
+  SELECT id FROM billing.subscriptions AS known
+  WHERE known.id = billed.id AND (known.status IN ('past_due', 'unpaid') OR known.pause_behavior IS NOT NULL
+    OR EXISTS (SELECT FROM billing.disputed_subscriptions AS disputed WHERE disputed.subscription_id = known.id))
+  OFFSET 0) AS subscription`,
+};
+
+/** Purchases and subscriptions that changed payments paid. $1: as $2 of {@link LOCK_SOURCES}. */
+export const FIND_PAID: Statement = {
+  name: 'find_paid_sources',
+  text: `
+SELECT purchase.id FROM (${chargedIntents('(SELECT $1::text[])')}) AS charged
+CROSS JOIN LATERAL (SELECT id FROM billing.purchases WHERE payment_intent_id = charged.payment_intent_id
+                    OFFSET 0) AS purchase
+UNION
+SELECT disputed.subscription_id FROM unnest((SELECT $1::text[])) AS changed (id)
+CROSS JOIN LATERAL (SELECT subscription_id FROM billing.disputed_subscriptions WHERE dispute_id = changed.id
+                    OFFSET 0) AS disputed
+UNION
+SELECT paid.subscription_id FROM unnest((SELECT $1::text[])) AS changed (id)
+CROSS JOIN LATERAL (SELECT invoice_id FROM billing.invoice_payments WHERE id = changed.id OFFSET 0) AS payment
+CROSS JOIN LATERAL (
+  SELECT subscription_id FROM billing.invoices AS invoice
+  WHERE invoice.id = payment.invoice_id AND EXISTS (
+    SELECT FROM billing.disputed_subscriptions AS disputed WHERE disputed.subscription_id = invoice.subscription_id)
+  OFFSET 0) AS paid`,
+};
+
+/** What belongs to changed customers and does not say itself, in every column, whose it is. $1: customers. */
+export const FIND_OWNED: Statement = {
+  name: 'find_owned_sources',
+  text: `
+SELECT owned.id FROM unnest((SELECT $1::text[])) AS customer (id)
+CROSS JOIN LATERAL (
+  SELECT id FROM billing.subscriptions WHERE customer_id = customer.id
+    AND (user_id IS NULL OR project_id IS NULL OR app_id IS NULL OR defaulted IS NOT NULL)
+  UNION ALL
+  SELECT id FROM billing.purchases WHERE customer_id = customer.id
+    AND (user_id IS NULL OR project_id IS NULL OR app_id IS NULL OR defaulted IS NOT NULL)
+  OFFSET 0) AS owned`,
+};
+
+/** @param only restricts the grants to those of one kind of source: the tables of the other are then not touched */
+const replacement = (only: string) => `
 WITH touched AS MATERIALIZED (
-  SELECT unnest($1::text[]) AS source_id
-  UNION
-  SELECT purchase.id FROM (${chargedIntents('$2')}) AS charged
-  CROSS JOIN LATERAL (SELECT id FROM billing.purchases WHERE payment_intent_id = charged.payment_intent_id
-                      OFFSET 0) AS purchase
-  UNION
-  SELECT disputed.subscription_id FROM unnest($2::text[]) AS changed (id)
-  CROSS JOIN LATERAL (SELECT subscription_id FROM billing.disputed_subscriptions WHERE dispute_id = changed.id
-                      OFFSET 0) AS disputed
-  UNION
-  SELECT paid.subscription_id FROM unnest($2::text[]) AS changed (id)
-  CROSS JOIN LATERAL (SELECT invoice_id FROM billing.invoice_payments WHERE id = changed.id OFFSET 0) AS payment
-  CROSS JOIN LATERAL (
-    SELECT subscription_id FROM billing.invoices AS invoice
-    WHERE invoice.id = payment.invoice_id AND EXISTS (
-      SELECT FROM billing.disputed_subscriptions AS disputed WHERE disputed.subscription_id = invoice.subscription_id)
-    OFFSET 0) AS paid
-  UNION
-  SELECT subscription.id FROM unnest($3::text[]) AS billed (id)
-  CROSS JOIN LATERAL (
-    SELECT id FROM billing.subscriptions AS known
-    WHERE known.id = billed.id AND (known.status IN ('past_due', 'unpaid') OR known.pause_behavior IS NOT NULL
-      OR EXISTS (SELECT FROM billing.disputed_subscriptions AS disputed WHERE disputed.subscription_id = known.id))
-    OFFSET 0) AS subscription
-  UNION
-  SELECT owned.id FROM unnest($4::text[]) AS customer (id)
-  CROSS JOIN LATERAL (
-    SELECT id FROM billing.subscriptions WHERE customer_id = customer.id
-    UNION ALL
-    SELECT id FROM billing.purchases WHERE customer_id = customer.id
-    OFFSET 0) AS owned
+  SELECT DISTINCT unnest((SELECT $1::text[])) AS source_id
 ), granted AS MATERIALIZED (
   SELECT granting.* FROM touched
   CROSS JOIN LATERAL (SELECT * FROM billing.entitlement_grants AS granting
-                      WHERE granting.source_id = touched.source_id OFFSET 0) AS granting
+                      WHERE granting.source_id = touched.source_id${only} OFFSET 0) AS granting
 ), present AS MATERIALIZED (
   SELECT stored.* FROM touched
   CROSS JOIN LATERAL (
@@ -193,7 +214,23 @@ WITH touched AS MATERIALIZED (
 INSERT INTO billing.entitlement_versions AS stored (user_id, project_id, version, changed_at)
 SELECT user_id, project_id, 1, now() FROM changed ORDER BY user_id, project_id
 ON CONFLICT (user_id, project_id) DO UPDATE SET version = stored.version + 1, changed_at = excluded.changed_at
-RETURNING user_id, project_id, version`,
+RETURNING user_id, project_id, version`;
+
+/**
+ * Replaces the entitlements of the given sources by what they grant now. Runs after {@link LOCK_SOURCES}, as a separate
+ * statement, so that it sees what the transactions before it committed. $1: subscriptions and purchases. Returns `user_id`,
+ * `project_id` and `version` where anything changed.
+ *
+ * A source's former user is found by the source's id, so moving it changes both users. Stored entitlements are read once,
+ * and only differences are written: most changes of a subscription leave its entitlements unchanged, and an upsert would
+ * lock and rewrite every row.
+ */
+export const REPLACE_ENTITLEMENTS: Statement = { name: 'replace_entitlements', text: replacement('') };
+
+/** {@link REPLACE_ENTITLEMENTS} for subscriptions only: half the tables, which a single event feels. */
+export const REPLACE_SUBSCRIPTION_ENTITLEMENTS: Statement = {
+  name: 'replace_subscription_entitlements',
+  text: replacement(` AND granting.source = 'subscription'`),
 };
 
 /**

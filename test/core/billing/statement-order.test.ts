@@ -23,7 +23,15 @@ const STATEMENTS = [
   'record_refunds',
   'replace_subscription_items',
 ];
-const ENTITLEMENT_STATEMENTS = ['lock_entitlement_sources', 'link_disputes', 'replace_entitlements'];
+const ENTITLEMENT_STATEMENTS = [
+  'lock_entitlement_sources',
+  'link_disputes',
+  'replace_subscription_entitlements',
+  'replace_entitlements',
+  'find_billed_subscriptions',
+  'find_paid_sources',
+  'find_owned_sources',
+];
 /** BEGIN, the claim, the states, what depends on the stored ones, COMMIT. */
 const ROUND_TRIPS = 5;
 
