@@ -24,7 +24,9 @@ export interface ReceivedEvent<Event> {
 export type EventOutcome =
   /** The event and its effect committed now. */
   | { readonly status: 'processed' }
-  /** It had been processed before; nothing changed. */
+  /** It was recorded, and the platform does not act on it. */
+  | { readonly status: 'ignored' }
+  /** It had been processed, ignored or dismissed before; nothing changed. */
   | { readonly status: 'duplicate' }
   /** It cannot be applied; the ledger keeps the error. */
   | { readonly status: 'failed'; readonly error: string };
@@ -34,6 +36,12 @@ export interface ApplyOptions {
   readonly observe?: QueryObserver;
   /** Owner of objects whose metadata names none. @default none */
   readonly defaults?: StateDefaults;
+  /**
+   * Tries everything and rolls it back: the outcomes are those of a real run at this moment. Rows are locked meanwhile.
+   *
+   * @default false
+   */
+  readonly dryRun?: boolean;
   /**
    * Further work in the same transaction, after the states were stored and before the commit. What it sends runs behind
    * everything that stores the states, provided that it sends before it awaits anything.
@@ -73,9 +81,10 @@ interface PreparedEvent<Event> extends ReceivedEvent<Event> {
 }
 
 /** What every step of one call works with. */
-interface Work<Event> extends Pick<ApplyOptions, 'observe' | 'afterStore'> {
+interface Work<Event> extends Pick<ApplyOptions, 'observe' | 'afterStore' | 'dryRun'> {
   readonly client: ClientBase;
   readonly provider: Provider<Event>;
+  readonly defaults: StateDefaults;
 }
 
 /**
@@ -99,7 +108,7 @@ export async function applyEvents<Event>(
     }),
   );
   const prepared = [...distinct.values()].map((item) => prepare(provider, item, defaults));
-  return applyIsolated({ client, provider, ...options }, prepared);
+  return applyIsolated({ client, provider, defaults, ...options }, prepared);
 }
 
 function prepare<Event>(
@@ -150,7 +159,7 @@ async function applyIsolated<Event>(
 }
 
 function applyTogether<Event>(
-  { client, provider, observe, afterStore }: Work<Event>,
+  { client, provider, defaults, observe, afterStore, dryRun = false }: Work<Event>,
   events: readonly PreparedEvent<Event>[],
 ): Promise<Map<string, EventOutcome>> {
   const apply = async (run: RunStatement): Promise<Map<string, EventOutcome>> => {
@@ -160,27 +169,36 @@ function applyTogether<Event>(
     if (states.length > 0) {
       const eventIds = new Map(events.map(({ envelope, object }) => [object, envelope.id]));
       await storeStates(run, states, {
-        ledgered: { provider: provider.name, objectPath: provider.objectPath, eventIds },
+        ledger: {
+          provider: provider.name,
+          objectPath: provider.objectPath,
+          eventIds,
+          statesOf: (payload) => provider.effectsOf(payload as Event, defaults),
+        },
         afterStore: (changed) => afterStore?.(run, changed, states),
       });
     }
     return new Map(
-      events.map(({ envelope: { id }, error }): [string, EventOutcome] => {
-        if (!claimed.has(id)) return [id, { status: 'duplicate' }];
-        return [id, error === undefined ? { status: 'processed' } : { status: 'failed', error }];
+      events.map((event): [string, EventOutcome] => {
+        const { id } = event.envelope;
+        return [id, claimed.has(id) ? outcomeOf(event) : { status: 'duplicate' }];
       }),
     );
   };
-  return inTransaction(client, apply, observe);
+  return inTransaction(client, apply, { observe, rollBack: dryRun });
 }
 
-function ledgerRow({
-  envelope,
-  source,
-  receivedAt,
-  payload,
+/** The outcome of an event that was claimed. */
+function outcomeOf({
   error,
-}: PreparedEvent<unknown>): RowOf<typeof EVENT_COLUMNS> {
+  effects,
+}: Pick<PreparedEvent<unknown>, 'error' | 'effects'>): Exclude<EventOutcome, { status: 'duplicate' }> {
+  if (error !== undefined) return { status: 'failed', error };
+  return { status: effects.length > 0 ? 'processed' : 'ignored' };
+}
+
+function ledgerRow(event: PreparedEvent<unknown>): RowOf<typeof EVENT_COLUMNS> {
+  const { envelope, source, receivedAt, payload, error } = event;
   return {
     id: envelope.id,
     type: envelope.type,
@@ -188,6 +206,7 @@ function ledgerRow({
     api_version: envelope.apiVersion,
     livemode: envelope.livemode,
     source,
+    status: outcomeOf(event).status,
     error: error ?? null,
     occurred_at: envelope.occurredAt,
     received_at: receivedAt,

@@ -211,8 +211,13 @@ export const EVENT_COLUMNS = {
   api_version: 'text',
   livemode: 'boolean',
   source: 'text',
+  /** `processed`, `ignored` or `failed`. */
+  status: 'text',
   error: 'text',
   occurred_at: 'timestamptz',
   received_at: 'timestamptz',
   payload: 'jsonb',
 } as const satisfies Columns;
+
+/** An object that has to be read from the provider again; see the table `object_refreshes`. */
+export const REFRESH_COLUMNS = { object_id: 'text', object_kind: 'text', account: 'text' } as const satisfies Columns;

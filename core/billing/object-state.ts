@@ -1,7 +1,15 @@
 import type { ObjectKind, ObjectRow, RefundEntryRow, SubscriptionItemRow } from './columns';
 
 /** The state of one object, ready to be stored if it is newer than the stored one. */
-export type ObjectState =
+export type ObjectState = StateOfKind & {
+  /**
+   * Former values of the fields that the event says it changed, nested as in the object; null when it says that the object
+   * was made. They order the events of one second; see ties.ts. @default the event does not say
+   */
+  readonly before?: Readonly<Record<string, unknown>> | null;
+};
+
+type StateOfKind =
   | {
       readonly kind: 'subscription';
       readonly row: ObjectRow<'subscription'>;

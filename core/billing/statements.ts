@@ -4,12 +4,14 @@ import {
   EVENT_COLUMNS,
   ITEM_COLUMNS,
   OBJECT_COLUMNS,
+  REFRESH_COLUMNS,
   REFUND_ENTRY_COLUMNS,
   SEEN_CUSTOMER_COLUMNS,
   type Columns,
   type ColumnType,
   type ObjectKind,
 } from './columns';
+import { IDS_OFFSET, MOMENT_LENGTH } from './version';
 
 /**
  * A statement for a whole batch at once. Its first parameters are one array for each of its columns, in their order; see
@@ -19,9 +21,17 @@ export interface RowsStatement<Table extends Columns = Columns> extends Statemen
   readonly columns: Table;
 }
 
-/** The rows in a statement's first parameters, as a table `incoming`. */
+/**
+ * The rows in a statement's first parameters, as a table `incoming`.
+ *
+ * The planner does not see through `(SELECT …)`, so it cannot count the rows of the values it was given: a plan for one row
+ * looks no cheaper than the plan for any number, and PostgreSQL keeps the latter after five executions. Otherwise it would
+ * plan every statement again for every small batch, which took more than half of the time of a single event.
+ */
 function incomingTable(columns: Columns): string {
-  const arrays = Object.values(columns).map((type, index) => `$${index + 1}::${wireType(type)}[]`);
+  const arrays = Object.values(columns).map((type, index) =>
+    index === 0 ? `(SELECT $1::${wireType(type)}[])` : `$${index + 1}::${wireType(type)}[]`,
+  );
   return `unnest(${arrays.join(', ')}) AS incoming (${namesOf(columns)})`;
 }
 
@@ -48,8 +58,19 @@ const assignments = (names: readonly string[]): string => names.map((name) => `$
  */
 const RAW_COLUMNS = { raw_event_id: 'text', raw: 'jsonb' } as const;
 
+const idsIn = (version: string) => `string_to_array(substr(${version}, ${IDS_OFFSET + 1}), ' ')`;
+
+/** Both versions are of events of one second, and the new one does not know all events that the stored one does. */
+const TIED = `left(excluded.version, ${MOMENT_LENGTH}) = left(stored.version, ${MOMENT_LENGTH})
+  AND least(length(excluded.version), length(stored.version)) > ${IDS_OFFSET}
+  AND NOT ${idsIn('excluded.version')} @> ${idsIn('stored.version')}`;
+
 /**
- * Stores each row that is newer than the stored one; returns the ids of those that were stored.
+ * Stores each row that is newer than the stored one; returns `id` and `version` of those that were stored.
+ *
+ * A row of the same second as the stored one is stored for the moment, whichever is the newer, and the version that is
+ * returned names the events of both: the caller finds out which came last, and stores that. So the lock of the row decides
+ * which of two concurrent batches sees the events of the other.
  *
  * After the rows: the provider of the batch's events, and the path of the object within an event; see {@link RAW_COLUMNS}.
  *
@@ -63,7 +84,7 @@ function guardedUpsert(
   const stored = { id: 'text', ...OBJECT_COLUMNS[kind], version: 'text' } as const;
   const columns = { ...stored, ...RAW_COLUMNS };
   const names = [...Object.keys(stored), 'raw'];
-  const updated = names.filter((column) => column !== 'id' && !writtenOnce.includes(column));
+  const updated = names.filter((column) => !['id', 'version', ...writtenOnce].includes(column));
   const provider = Object.keys(columns).length + 1;
   return {
     name: `upsert_${table}`,
@@ -74,9 +95,10 @@ SELECT ${castColumns(stored)},
   coalesce(raw, (SELECT event.payload #> $${provider + 1}::text[] FROM billing.webhook_events AS event
                  WHERE event.provider = $${provider}::text AND event.id = raw_event_id))
 FROM ${incomingTable(columns)}
-ON CONFLICT (id) DO UPDATE SET ${assignments(updated)}
-WHERE excluded.version > stored.version
-RETURNING id`,
+ON CONFLICT (id) DO UPDATE SET ${assignments(updated)},
+  version = excluded.version || CASE WHEN ${TIED} THEN ' ' || substr(stored.version, ${IDS_OFFSET + 1}) ELSE '' END
+WHERE excluded.version > stored.version OR (${TIED})
+RETURNING id, version`,
   };
 }
 
@@ -98,9 +120,9 @@ export const UPSERTS: Readonly<Record<ObjectKind, RowsStatement>> = {
 };
 
 /**
- * Claims events: inserts those never seen and takes over those that failed before; returns the ids that were claimed. An
- * event that another transaction is applying makes this one wait, and is then found processed. Rows are written once, with
- * their final status, because they commit together with their effect.
+ * Claims events: inserts those never seen and takes over those that failed before, and those that were ignored and now have
+ * an effect; returns the ids that were claimed. An event that another transaction is applying makes this one wait, and is
+ * then found processed. Rows are written once, with their final status, because they commit together with their effect.
  *
  * After the rows: the provider of all of them.
  */
@@ -108,14 +130,15 @@ export const CLAIM_EVENTS: RowsStatement<typeof EVENT_COLUMNS> = {
   name: 'claim_events',
   columns: EVENT_COLUMNS,
   text: `
-INSERT INTO billing.webhook_events AS stored (provider, ${namesOf(EVENT_COLUMNS)}, status, attempts, processed_at)
+INSERT INTO billing.webhook_events AS stored (provider, ${namesOf(EVENT_COLUMNS)}, attempts, processed_at)
 SELECT $${Object.keys(EVENT_COLUMNS).length + 1}::text, ${castColumns(EVENT_COLUMNS)},
-  CASE WHEN error IS NULL THEN 'processed' ELSE 'failed' END, 1, CASE WHEN error IS NULL THEN now() END
+  1, CASE WHEN error IS NULL THEN now() END
 FROM ${incomingTable(EVENT_COLUMNS)}
 ON CONFLICT (provider, id) DO UPDATE
 SET status = excluded.status, error = excluded.error, attempts = stored.attempts + 1,
     processed_at = excluded.processed_at, payload = excluded.payload
-WHERE stored.status <> 'processed'
+WHERE stored.status IN ('received', 'processing', 'failed')
+  OR (stored.status = 'ignored' AND excluded.status = 'processed')
 RETURNING id`,
 };
 
@@ -179,4 +202,29 @@ export const RECORD_REFUNDS: RowsStatement<typeof REFUND_ENTRY_COLUMNS> = {
 INSERT INTO billing.refund_ledger (${namesOf(REFUND_ENTRY_COLUMNS)})
 SELECT ${castColumns(REFUND_ENTRY_COLUMNS)} FROM ${incomingTable(REFUND_ENTRY_COLUMNS)}
 ON CONFLICT (entry) DO NOTHING`,
+};
+
+/** Events of the ledger with their payloads, to find out which of one second came last. $1: provider, $2: their ids. */
+export const LOAD_EVENTS: Statement = {
+  name: 'load_events',
+  text: `
+SELECT payload FROM billing.webhook_events AS event
+WHERE event.provider = $1::text AND event.id = ANY ($2::text[])`,
+};
+
+/**
+ * Asks for objects to be read from the provider again soon; once for each object while it is pending.
+ *
+ * After the rows: the provider, and the reason.
+ */
+export const REQUEST_REFRESHES: RowsStatement<typeof REFRESH_COLUMNS> = {
+  name: 'request_refreshes',
+  columns: REFRESH_COLUMNS,
+  text: `
+INSERT INTO billing.object_refreshes AS pending (provider, ${namesOf(REFRESH_COLUMNS)}, reason)
+SELECT $${Object.keys(REFRESH_COLUMNS).length + 1}::text, ${castColumns(REFRESH_COLUMNS)},
+  $${Object.keys(REFRESH_COLUMNS).length + 2}::text
+FROM ${incomingTable(REFRESH_COLUMNS)}
+ON CONFLICT (provider, object_kind, object_id) WHERE done_at IS NULL
+DO UPDATE SET requests = pending.requests + 1`,
 };

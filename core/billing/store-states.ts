@@ -4,34 +4,50 @@ import type { ObjectState, StateOf } from './object-state';
 import { rowParameters } from './row-parameters';
 import {
   INSERT_CUSTOMERS,
+  LOAD_EVENTS,
   RECORD_REFUNDS,
   REPLACE_SUBSCRIPTION_ITEMS,
+  REQUEST_REFRESHES,
   UPSERTS,
   type RowsStatement,
 } from './statements';
-import { newestById } from './version';
+import { chooseNewest, newestStates, type NewestState } from './ties';
+import { eventIdsOf } from './version';
 
-/** Objects that ledger rows of the same transaction hold: the database copies them from there. */
-export interface LedgeredObjects {
+/** The ledger of the events that the states come from, in whose transaction they are stored. */
+export interface Ledger {
   readonly provider: string;
   /** Path from an event to its object; see `Provider`. */
   readonly objectPath: readonly string[];
-  /** Id of the event that holds an object, by the object itself. */
+  /** Id of the event that holds an object, by the object itself: the database copies it from the ledger's row. */
   readonly eventIds: ReadonlyMap<unknown, string>;
+  /** The states that an event of the ledger carries. */
+  readonly statesOf: (payload: unknown) => readonly ObjectState[];
 }
 
-const NO_LEDGERED_OBJECTS: LedgeredObjects = { provider: '', objectPath: [], eventIds: new Map() };
+const NO_LEDGER: Ledger = { provider: '', objectPath: [], eventIds: new Map(), statesOf: () => [] };
 
 export interface StoreOptions {
-  /** @default none; every object is sent */
-  readonly ledgered?: LedgeredObjects;
+  /** @default none: the states are snapshots, and every object is sent */
+  readonly ledger?: Ledger;
   /** Runs behind the last step, given the ids of the objects whose stored state changed. @default nothing */
   readonly afterStore?: (changed: ReadonlySet<string>) => Promise<void> | undefined;
 }
 
-interface Batch {
+/** Why the object is to be read again: nothing tells which of its events of one second came last. */
+const UNDECIDED_TIE = 'undecided_tie';
+
+type NewestByKind = Readonly<Partial<Record<ObjectKind, readonly NewestState[]>>>;
+
+/** What the upserts store. */
+interface Newest {
+  /** The newest state of each object. */
+  readonly newest: NewestByKind;
+  readonly ledger: Ledger;
+}
+
+interface Batch extends Newest {
   readonly states: readonly ObjectState[];
-  readonly ledgered: LedgeredObjects;
 }
 
 interface StoredBatch extends Batch {
@@ -39,7 +55,22 @@ interface StoredBatch extends Batch {
   readonly changed: ReadonlySet<string>;
 }
 
-type StoreStep<Of extends Batch> = Step<Of> & { readonly statement: RowsStatement };
+type StoreStep<Of extends Newest> = Step<Of> & { readonly statement: RowsStatement };
+
+/** In the order in which they are stored. */
+const KINDS: readonly ObjectKind[] = [
+  'customer',
+  'subscription',
+  'invoice',
+  'purchase',
+  'payment_intent',
+  'charge',
+  'refund',
+  'invoice_payment',
+  'dispute',
+  'early_fraud_warning',
+  'account',
+];
 
 /**
  * The statements that store states, in the order in which they are sent; one that has nothing to store is left out.
@@ -49,17 +80,7 @@ type StoreStep<Of extends Batch> = Step<Of> & { readonly statement: RowsStatemen
  */
 export const STORE_STEPS: readonly StoreStep<Batch>[] = [
   { statement: INSERT_CUSTOMERS, values: firstSeenCustomers },
-  upsertStep('customer'),
-  upsertStep('subscription'),
-  upsertStep('invoice'),
-  upsertStep('purchase'),
-  upsertStep('payment_intent'),
-  upsertStep('charge'),
-  upsertStep('refund'),
-  upsertStep('invoice_payment'),
-  upsertStep('dispute'),
-  upsertStep('early_fraud_warning'),
-  upsertStep('account'),
+  ...KINDS.map(upsertStep),
   { statement: RECORD_REFUNDS, values: refundEntries },
 ];
 
@@ -67,6 +88,9 @@ export const STORE_STEPS: readonly StoreStep<Batch>[] = [
 export const DEPENDENT_STEPS: readonly StoreStep<StoredBatch>[] = [
   { statement: REPLACE_SUBSCRIPTION_ITEMS, values: storedItems },
 ];
+
+/** Only for objects of which the database knew other events of the same second. */
+const RESOLVE_STEPS: readonly StoreStep<Newest>[] = KINDS.map(upsertStep);
 
 /**
  * Stores the states that are newer than the stored ones, one statement for each kind of object, in the caller's
@@ -77,33 +101,101 @@ export const DEPENDENT_STEPS: readonly StoreStep<StoredBatch>[] = [
 export async function storeStates(
   run: RunStatement,
   states: readonly ObjectState[],
-  { ledgered = NO_LEDGERED_OBJECTS, afterStore }: StoreOptions = {},
+  { ledger = NO_LEDGER, afterStore }: StoreOptions = {},
 ): Promise<Set<string>> {
-  const batch = { states, ledgered };
-  const stored = await runSteps(run, STORE_STEPS, batch);
-  const changed = new Set(stored.flat().map(({ id }) => id));
+  const batch: Batch = { states, newest: newestByKind(states), ledger };
+  const stored = (await runSteps<Batch, StoredRow>(run, STORE_STEPS, batch)).flat();
+  const versions = new Map(stored.map(({ id, version }) => [id, version]));
+  const changed = new Set(versions.keys());
+  const newest = await resolveTies(run, batch, versions);
   await Promise.all([
-    runSteps(run, DEPENDENT_STEPS, { ...batch, changed }),
+    runSteps(run, DEPENDENT_STEPS, { ...batch, newest, changed }),
     // Called after the steps were sent, so its statements run behind them.
     (async () => afterStore?.(changed))(),
   ]);
   return changed;
 }
 
-function upsertStep(kind: ObjectKind): StoreStep<Batch> {
+interface StoredRow {
+  readonly id: string;
+  readonly version: string;
+}
+
+function newestByKind(states: readonly ObjectState[]): NewestByKind {
+  const byKind: Partial<Record<ObjectKind, ObjectState[]>> = {};
+  for (const state of states) (byKind[state.kind] ??= []).push(state);
+  return mapKinds(byKind, newestStates);
+}
+
+function mapKinds<From, To>(
+  byKind: Readonly<Partial<Record<ObjectKind, From>>>,
+  map: (value: From) => To,
+): Partial<Record<ObjectKind, To>> {
+  return Object.fromEntries(Object.entries(byKind).map(([kind, value]) => [kind, map(value)]));
+}
+
+/**
+ * Where the database knew other events of the same second, finds out which came last and stores that; asks for objects to
+ * be read again where nothing tells. Most batches have no such object, and then nothing is sent.
+ *
+ * @param versions those that the upserts returned, by the object's id: they name the events of both sides
+ * @returns the newest states, with those that were found out
+ */
+async function resolveTies(
+  run: RunStatement,
+  { newest, ledger }: Newest,
+  versions: ReadonlyMap<string, string>,
+): Promise<NewestByKind> {
+  const isTied = ({ state: { row } }: NewestState) => (versions.get(row.id) ?? row.version) !== row.version;
+  const all = Object.values(newest).flat();
+  const tied = all.filter(isTied);
+  const elsewhere = tied.flatMap(({ state: { row } }) => {
+    const known = new Set(eventIdsOf(row.version));
+    return eventIdsOf(versions.get(row.id) ?? '').filter((id) => !known.has(id));
+  });
+  let resolved = newest;
+  if (tied.length > 0) {
+    const rows = await run<{ payload: unknown }>(LOAD_EVENTS, [ledger.provider, elsewhere]);
+    const loaded = rows.flatMap(({ payload }) => ledger.statesOf(payload));
+    const resolve = (known: NewestState): NewestState => {
+      if (!isTied(known)) return known;
+      const { kind, row } = known.state;
+      const others = loaded.filter((other) => other.kind === kind && other.row.id === row.id);
+      const chosen = chooseNewest([...known.contenders, ...others]);
+      // The ledger no longer has an event that is older than its retention.
+      const found = new Set(chosen.contenders.flatMap((contender) => eventIdsOf(contender.row.version)));
+      const complete = eventIdsOf(versions.get(row.id) ?? '').every((id) => found.has(id));
+      return { ...chosen, decided: chosen.decided && complete };
+    };
+    resolved = mapKinds(newest, (ofKind) => ofKind.map(resolve));
+    const onlyTied = mapKinds(newest, (ofKind) => ofKind.filter(isTied).map(resolve));
+    await runSteps(run, RESOLVE_STEPS, { newest: onlyTied, ledger });
+  }
+  const undecided = Object.values(resolved)
+    .flat()
+    .filter(({ state, decided }) => !decided && versions.has(state.row.id));
+  if (undecided.length > 0) await run(REQUEST_REFRESHES, refreshParameters(undecided, ledger.provider));
+  return resolved;
+}
+
+function refreshParameters(undecided: readonly NewestState[], provider: string): unknown[] {
+  const rows = undecided.map(({ state: { kind, row } }) => ({ object_id: row.id, object_kind: kind, account: null }));
+  return [...rowParameters(REQUEST_REFRESHES, rows), provider, UNDECIDED_TIE];
+}
+
+function upsertStep(kind: ObjectKind): StoreStep<Newest> {
   const statement = UPSERTS[kind];
   return {
     statement,
-    values({ states, ledgered }) {
-      const rows = newestById(ofKind(states, kind).map(({ row }) => row));
+    values({ newest, ledger }) {
+      const rows = newest[kind]?.map(({ state: { row } }) => ({ ...row, ...objectColumns(row, ledger) })) ?? [];
       if (rows.length === 0) return undefined;
-      const withObjects = rows.map((row) => ({ ...row, ...objectColumns(row, ledgered) }));
-      return [...rowParameters(statement, withObjects), ledgered.provider, ledgered.objectPath];
+      return [...rowParameters(statement, rows), ledger.provider, ledger.objectPath];
     },
   };
 }
 
-function objectColumns({ raw }: ObjectRow, { eventIds }: LedgeredObjects) {
+function objectColumns({ raw }: ObjectRow, { eventIds }: Ledger) {
   const eventId = eventIds.get(raw);
   return eventId === undefined
     ? { raw: JSON.stringify(raw), raw_event_id: null }
@@ -111,11 +203,11 @@ function objectColumns({ raw }: ObjectRow, { eventIds }: LedgeredObjects) {
 }
 
 /** Items are replaced together with their subscription: those of the state that was stored, and of no other. */
-function storedItems({ states, changed }: StoredBatch): unknown[] | undefined {
-  const subscriptions = ofKind(states, 'subscription');
-  const storedRows = new Set(newestById(subscriptions.map(({ row }) => row)).filter(({ id }) => changed.has(id)));
-  if (storedRows.size === 0) return undefined;
-  const stored = subscriptions.filter(({ row }) => storedRows.has(row));
+function storedItems({ newest, changed }: StoredBatch): unknown[] | undefined {
+  const stored = (newest.subscription ?? []).flatMap(({ state }) =>
+    state.kind === 'subscription' && changed.has(state.row.id) ? [state] : [],
+  );
+  if (stored.length === 0) return undefined;
   const items = stored.flatMap((subscription) => subscription.items);
   const whole = stored.filter(({ partialItems }) => !partialItems).map(({ row }) => row.id);
   return [...rowParameters(REPLACE_SUBSCRIPTION_ITEMS, items), whole];
@@ -158,8 +250,4 @@ function firstSeenCustomers({ states }: Batch): unknown[] | undefined {
 function customerOf({ kind, row }: ObjectState): { readonly id: string | null; readonly seenAt: Date | null } {
   if (kind === 'customer') return { id: row.id, seenAt: row.first_seen_at };
   return 'customer_id' in row ? { id: row.customer_id, seenAt: row.created_at } : { id: null, seenAt: null };
-}
-
-function ofKind<Kind extends ObjectKind>(states: readonly ObjectState[], kind: Kind): StateOf<Kind>[] {
-  return states.filter((state): state is StateOf<Kind> => state.kind === kind);
 }

@@ -18,6 +18,13 @@ export type RunStatement = <Row extends object = { id: string }>(
 /** Receives the duration of every statement, in milliseconds. */
 export type QueryObserver = (statement: string, durationMs: number) => void;
 
+export interface TransactionOptions {
+  /** @default no observer */
+  readonly observe?: QueryObserver;
+  /** Rolls back also when `work` is done, as a dry run does. @default false */
+  readonly rollBack?: boolean;
+}
+
 /**
  * Runs `work` in a transaction of its own, which is committed when `work` is done and rolled back when it throws.
  *
@@ -30,7 +37,7 @@ export type QueryObserver = (statement: string, durationMs: number) => void;
 export async function inTransaction<T>(
   client: ClientBase,
   work: (run: RunStatement) => Promise<T>,
-  observe: QueryObserver = () => undefined,
+  { observe = () => undefined, rollBack = false }: TransactionOptions = {},
 ): Promise<T> {
   // Awaited: if it were refused, the statements sent behind it would run, and commit, one by one.
   await client.query('BEGIN');
@@ -38,8 +45,8 @@ export async function inTransaction<T>(
   try {
     const result = await work(run);
     // PostgreSQL answers the COMMIT of a failed transaction by rolling it back, without an error.
-    const { command } = await client.query('COMMIT');
-    if (command !== 'COMMIT') throw new Error(`The transaction was not committed: ${command}`);
+    const { command } = await client.query(rollBack ? 'ROLLBACK' : 'COMMIT');
+    if (!rollBack && command !== 'COMMIT') throw new Error(`The transaction was not committed: ${command}`);
     return result;
   } catch (error) {
     await abandon(error);

@@ -25,11 +25,12 @@ const DAY_MS = 86_400_000;
  * An event is old when it both occurred and was processed before the moment: an old event that was replayed yesterday is
  * kept. `occurred_at` is the indexed column.
  */
-const OLD_EVENTS = `FROM billing.webhook_events WHERE occurred_at < $1 AND processed_at < $1 AND status = 'processed'`;
+const OLD_EVENTS = `FROM billing.webhook_events WHERE occurred_at < $1 AND processed_at < $1
+  AND status IN ('processed', 'ignored', 'dismissed')`;
 
 /**
- * Deletes processed events from the ledger that are older than the retention, in batches. Failed events,
- * and any that were not processed, stay until an operator has dealt with them.
+ * Deletes settled events from the ledger that are older than the retention, in batches: processed, ignored and dismissed
+ * ones. Failed events, and any other that is open, stay until an operator has dealt with them.
  */
 export async function cleanUp(
   { client, clock, remainingMs, log }: CleanupDependencies,

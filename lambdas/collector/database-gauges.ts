@@ -40,13 +40,14 @@ export async function lastReconciliation(client: ClientBase): Promise<Date> {
 
 /**
  * Seconds by which the oldest event that cleanup should have deleted is past its retention; 0 when there is none. The
- * cleanup function's rule: an event is old when it happened and was processed that long ago; failed ones stay.
+ * cleanup function's rule: an event is old when it happened and was settled that long ago; failed ones stay.
  */
 export async function cleanupOverdueSeconds(client: ClientBase, retentionDays: number, now: Date): Promise<number> {
   const due = new Date(now.getTime() - retentionDays * 86_400_000);
   const { rows } = await client.query<{ oldest: Date | null }>(
     `SELECT min(greatest(occurred_at, processed_at)) AS oldest FROM billing.webhook_events
-     WHERE occurred_at < $1 AND processed_at < $1 AND status = 'processed'`,
+     WHERE occurred_at < $1 AND processed_at < $1
+       AND status IN ('processed', 'ignored', 'dismissed')`,
     [due],
   );
   const oldest = rows[0]?.oldest;

@@ -18,7 +18,7 @@ export const BATCH_SIZE = 200;
 export const MAX_ATTEMPTS = 3;
 
 export const PROCESSOR_METRICS = {
-  /** Events whose effect committed. */
+  /** Events whose effect committed, and those that were recorded because the platform does not act on them. */
   processed: 'EventsProcessed',
   /** Events that could not be applied in this attempt. */
   failed: 'EventsFailed',
@@ -33,7 +33,7 @@ export const PROCESSOR_METRICS = {
   queryDuration: 'QueryDuration',
   /** Milliseconds between the creation at the provider of a batch's oldest event and its commit here. */
   lag: 'EventLag',
-  /** Deliveries by their outcome. Dimension `status`: `processed`, `duplicate` or `failed`. */
+  /** Deliveries by their outcome. Dimension `status`: `processed`, `ignored`, `duplicate` or `failed`. */
   processedByStatus: 'WebhookProcessed',
   /** Dimensions `app` and `plan`. */
   subscriptionCreated: 'SubscriptionCreated',

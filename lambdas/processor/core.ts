@@ -20,11 +20,13 @@ export interface BatchSummary extends Tally {
   /** Exactly the messages that the queue shall deliver again. */
   readonly response: SQSBatchResponse;
   readonly processed: number;
+  /** Recorded, and not acted on. */
+  readonly ignored: number;
   readonly duplicates: number;
   readonly failed: number;
   /** Failed messages that the queue parks instead of delivering them again. */
   readonly parked: number;
-  /** When the provider made each processed event, in seconds since 1970. */
+  /** When the provider made each event that was processed or ignored, in seconds since 1970. */
   readonly createdAtSeconds: readonly number[];
 }
 
@@ -36,7 +38,9 @@ interface Message {
 /** What became of the messages of one provider. */
 interface Applied {
   readonly failedMessages: readonly string[];
-  readonly processed: readonly { readonly signals: EventSignals; readonly createdAtSeconds: number }[];
+  /** Events that were processed or ignored. */
+  readonly recorded: readonly { readonly signals: EventSignals; readonly createdAtSeconds: number }[];
+  readonly ignored: number;
   readonly duplicates: number;
   readonly failed: number;
 }
@@ -57,8 +61,10 @@ export async function processBatch(
   const applied: Applied[] = [];
   for (const [provider, ofProvider] of messages) applied.push(await applyMessages(provider, ofProvider, dependencies));
 
-  const processed = applied.flatMap((part) => part.processed);
-  const tallied = tally(processed.map(({ signals }) => signals));
+  const sum = (count: (part: Applied) => number) => applied.reduce((total, part) => total + count(part), 0);
+  const recorded = applied.flatMap((part) => part.recorded);
+  const ignored = sum((part) => part.ignored);
+  const tallied = tally(recorded.map(({ signals }) => signals));
   if (tallied.drifted > 0) {
     log.warn('Events came in the shape of another API version; check the version of the endpoint at the provider', {
       events: tallied.drifted,
@@ -66,14 +72,14 @@ export async function processBatch(
     });
   }
   const again = new Set([...unreadable, ...applied.flatMap(({ failedMessages }) => failedMessages)]);
-  const sum = (count: (part: Applied) => number) => applied.reduce((total, part) => total + count(part), 0);
   return {
     response: { batchItemFailures: [...again].map((itemIdentifier) => ({ itemIdentifier })) },
     parked: records.filter((record) => again.has(record.messageId) && isLastAttempt(record)).length,
-    processed: processed.length,
+    processed: recorded.length - ignored,
+    ignored,
     duplicates: sum(({ duplicates }) => duplicates),
     failed: sum(({ failed }) => failed) + unreadable.length,
-    createdAtSeconds: processed.map(({ createdAtSeconds }) => createdAtSeconds),
+    createdAtSeconds: recorded.map(({ createdAtSeconds }) => createdAtSeconds),
     ...tallied,
   };
 }
@@ -127,9 +133,11 @@ async function applyMessages(
   const withStatus = (status: EventOutcome['status']) =>
     [...outcomes].filter(([, outcome]) => outcome.status === status).map(([id]) => id);
   const defaultAppId = options.defaults?.appId ?? null;
+  const ignored = withStatus('ignored');
   return {
     failedMessages,
-    processed: withStatus('processed')
+    ignored: ignored.length,
+    recorded: [...withStatus('processed'), ...ignored]
       .flatMap((id) => byId.get(id) ?? [])
       .map(({ event, occurredAt }) => ({
         signals: queued.signalsOf(event, defaultAppId),

@@ -20,7 +20,7 @@ export function createPublisher(metrics: Metrics): (summary: BatchSummary, now: 
   }
 
   return (summary, now) => {
-    metrics.addMetric(PROCESSOR_METRICS.processed, MetricUnit.Count, summary.processed);
+    metrics.addMetric(PROCESSOR_METRICS.processed, MetricUnit.Count, summary.processed + summary.ignored);
     metrics.addMetric(PROCESSOR_METRICS.duplicates, MetricUnit.Count, summary.duplicates);
     metrics.addMetric(PROCESSOR_METRICS.failed, MetricUnit.Count, summary.failed);
     metrics.addMetric(PROCESSOR_METRICS.parked, MetricUnit.Count, summary.parked);
@@ -31,7 +31,12 @@ export function createPublisher(metrics: Metrics): (summary: BatchSummary, now: 
       metrics.addMetric(PROCESSOR_METRICS.lag, MetricUnit.Milliseconds, Math.max(0, now.getTime() - oldestMs));
     }
 
-    const byStatus = { processed: summary.processed, duplicate: summary.duplicates, failed: summary.failed };
+    const byStatus = {
+      processed: summary.processed,
+      ignored: summary.ignored,
+      duplicate: summary.duplicates,
+      failed: summary.failed,
+    };
     for (const [status, events] of Object.entries(byStatus)) {
       if (events > 0) count(PROCESSOR_METRICS.processedByStatus, { status }, events);
     }

@@ -11,11 +11,15 @@ export interface ReplayEnvironment extends StripeFunctionEnvironment, CacheEnvir
 }
 
 const MAX_EVENT_IDS = 100;
+const eventIdsForm = `expected up to ${MAX_EVENT_IDS} event ids`;
 const eventsForm = `expected \`failed\` or up to ${MAX_EVENT_IDS} event ids`;
 
 const eventId = z
   .string({ error: 'expected an event id such as evt_123' })
   .regex(/^evt_[A-Za-z0-9_]{1,250}$/, 'expected an event id such as evt_123');
+
+const note = (expected: string) =>
+  z.string({ error: expected }).trim().min(1, expected).max(500, 'at most 500 characters');
 
 const range = {
   from: isoTime.describe('ISO time of the first event, by when Stripe made it. Stripe lists events for 30 days only.'),
@@ -48,6 +52,22 @@ export const replayRequest = z.discriminatedUnion('action', [
     dryRun,
   }),
   z.strictObject({
+    action: z
+      .literal('dismiss')
+      .describe('Closes events that cannot be applied and need not be; they no longer count as failed.'),
+    events: z
+      .array(eventId, { error: eventIdsForm })
+      .min(1, eventIdsForm)
+      .max(MAX_EVENT_IDS, eventIdsForm)
+      .readonly()
+      .describe('Up to 100 event ids.'),
+    reason: note('expected why the events need not be applied').describe(
+      'Why they need not be applied, for the record.',
+    ),
+    by: note('expected who decided it').describe('Who decided it, for the record.'),
+    dryRun,
+  }),
+  z.strictObject({
     action: z.literal('redrive').describe('Moves what is parked in the dead-letter queue back to the queue.'),
     limit: z
       .int()
@@ -63,9 +83,19 @@ export type ReplayRequest = Readonly<z.input<typeof replayRequest>>;
 export type CheckedReplayRequest = Readonly<z.infer<typeof replayRequest>>;
 
 const eventOutcome = z
-  .enum(['processed', 'alreadyProcessed', 'failed', 'wouldApply', 'missing', 'notFound'])
+  .enum([
+    'processed',
+    'alreadyProcessed',
+    'ignored',
+    'failed',
+    'dismissed',
+    'wouldApply',
+    'wouldDismiss',
+    'missing',
+    'notFound',
+  ])
   .describe(
-    '`processed`: applied now. `alreadyProcessed`: applied before, nothing changed. `failed`: cannot be applied; `error` says why, and so does the ledger. `wouldApply`: a dry run would apply it. `missing`: Stripe has it and the ledger does not. `notFound`: neither the ledger nor Stripe has it; Stripe lists events for 30 days.',
+    '`processed`: applied now. `alreadyProcessed`: applied before, nothing changed. `ignored`: recorded; the platform does not act on it. `failed`: cannot be applied; `error` says why, and so does the ledger. `dismissed`: an operator closed it, now or before. `wouldApply`: a dry run applied it and took it back. `wouldDismiss`: it is open, and can be dismissed. `missing`: Stripe has it and the ledger does not. `notFound`: neither the ledger nor Stripe has it; Stripe lists events for 30 days.',
   );
 export type EventOutcomeName = z.infer<typeof eventOutcome>;
 
@@ -80,16 +110,16 @@ export type ReportedEvent = Readonly<z.infer<typeof reportedEvent>>;
 
 const next = replayRequest.optional().describe('The request that continues, when the time was up before the end.');
 
-/** Answer to `gaps`, `replay` and `retry`. */
+/** Answer to `gaps`, `replay`, `retry` and `dismiss`. */
 export const eventsReport = z.strictObject({
-  action: z.enum(['gaps', 'replay', 'retry']),
-  dryRun: z.boolean().describe('`true` when nothing was applied.'),
+  action: z.enum(['gaps', 'replay', 'retry', 'dismiss']),
+  dryRun: z.boolean().describe('`true` when nothing was changed.'),
   checked: z.int().describe('Events that were looked at.'),
   outcomes: z
     .partialRecord(eventOutcome, z.int())
     .readonly()
     .describe('How many events there were of each outcome; outcomes that did not occur are left out.'),
-  events: z.array(reportedEvent).readonly().describe('Those that were not applied before, the first 200.'),
+  events: z.array(reportedEvent).readonly().describe('Those that were not settled before, the first 200.'),
   next,
 });
 export type EventsReport = Readonly<z.infer<typeof eventsReport>>;
@@ -107,7 +137,7 @@ export type RedriveReport = Readonly<z.infer<typeof redriveReport>>;
 export const contract = {
   request: replayRequest,
   report: z.union([eventsReport, redriveReport]),
-  effect: { gaps: 'reads', replay: 'changes', retry: 'changes', redrive: 'changes' },
+  effect: { gaps: 'reads', replay: 'changes', retry: 'changes', dismiss: 'changes', redrive: 'changes' },
 } as const satisfies OperationContract;
 
 export const REPLAY_METRICS = {

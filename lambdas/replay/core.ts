@@ -1,5 +1,6 @@
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import type { CheckedReplayRequest, EventsReport, RedriveReport } from './contract';
+import { dismiss } from './dismiss';
 import { walkRange } from './event-range';
 import { redrive, type QueueDependencies } from './redrive';
 import { retryEvents, retryFailed } from './retry';
@@ -27,6 +28,8 @@ export function replay(
         events === 'failed' ? retryFailed(work, options) : retryEvents(work, { events, ...options }),
       );
     }
+    case 'dismiss':
+      return dependencies.useStripe((work) => dismiss(work, request));
     default:
       return dependencies.useStripe((work) => walkRange(work, request));
   }

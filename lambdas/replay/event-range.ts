@@ -4,9 +4,9 @@ import { pagesOf } from '../../core/providers/stripe/pages';
 import { EVENT_RETENTION_DAYS, eventLanes, listEvents } from '../../core/providers/stripe/requests';
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import { InvalidRequestError } from '../../core/runtime/errors';
-import type { CheckedReplayRequest, EventsReport } from './contract';
-import { ledgerEvents, type LedgerEvent } from './ledger';
-import { applyAndReport, reported, ReportBuilder } from './report';
+import type { CheckedReplayRequest, EventOutcomeName, EventsReport } from './contract';
+import { isOpen, ledgerEvents, type LedgerEvent } from './ledger';
+import { applyAndReport, outcomeOfSettled, reported, ReportBuilder } from './report';
 
 const DAY_MS = 86_400_000;
 
@@ -34,8 +34,8 @@ export async function walkRange(work: StripeWork, request: RangeRequest): Promis
   const report = new ReportBuilder();
   for await (const { objects, index, next } of pagesOf(work.call, listEvents(work.stripe), lanes, work.stop)) {
     const ids = objects.map(({ id }) => id);
-    const { processed, open } = split(objects, await ledgerEvents(work.client, ids));
-    report.add(...processed.map((event) => reported(event, { outcome: 'alreadyProcessed' })));
+    const { settled, open } = split(objects, await ledgerEvents(work.client, ids));
+    report.add(...settled.map(({ event, outcome }) => reported(event, { outcome })));
     if (request.action === 'gaps') report.add(...open.map(gap));
     else
       report.add(
@@ -52,6 +52,11 @@ export async function walkRange(work: StripeWork, request: RangeRequest): Promis
   return report.build(request.action, dryRun, next);
 }
 
+interface SettledEvent {
+  readonly event: Stripe.Event;
+  readonly outcome: EventOutcomeName;
+}
+
 interface OpenEvent {
   readonly event: Stripe.Event;
   /** `undefined` when the ledger lacks the event. */
@@ -61,12 +66,15 @@ interface OpenEvent {
 function split(
   events: readonly Stripe.Event[],
   ledger: ReadonlyMap<string, LedgerEvent>,
-): { processed: Stripe.Event[]; open: OpenEvent[] } {
-  const isProcessed = ({ id }: Stripe.Event) => ledger.get(id)?.status === 'processed';
-  return {
-    processed: events.filter(isProcessed),
-    open: events.filter((event) => !isProcessed(event)).map((event) => ({ event, known: ledger.get(event.id) })),
-  };
+): { settled: SettledEvent[]; open: OpenEvent[] } {
+  const settled: SettledEvent[] = [];
+  const open: OpenEvent[] = [];
+  for (const event of events) {
+    const known = ledger.get(event.id);
+    if (known === undefined || isOpen(known)) open.push({ event, known });
+    else settled.push({ event, outcome: outcomeOfSettled(known) });
+  }
+  return { settled, open };
 }
 
 function gap({ event, known }: OpenEvent) {

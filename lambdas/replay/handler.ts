@@ -27,7 +27,8 @@ export const handler = operation(contract, {
   summarise: (report) => {
     if (report.action === 'redrive') return { message: 'Parked messages moved back' };
     const { action, dryRun, checked, outcomes } = report;
-    return { message: 'Events applied again', details: { action, dryRun, checked, outcomes } };
+    const message = action === 'dismiss' ? 'Events dismissed' : 'Events applied again';
+    return { message, details: { action, dryRun, checked, outcomes } };
   },
   measure: (metrics, report) => {
     if (report.action === 'redrive') {
@@ -36,7 +37,8 @@ export const handler = operation(contract, {
     }
     const { processed = 0, failed = 0 } = report.outcomes;
     metrics.addMetric(REPLAY_METRICS.replayed, MetricUnit.Count, processed);
-    if (report.action !== 'gaps') metrics.addMetric(REPLAY_METRICS.eventsFailed, MetricUnit.Count, failed);
+    if (report.action !== 'gaps' && !report.dryRun)
+      metrics.addMetric(REPLAY_METRICS.eventsFailed, MetricUnit.Count, failed);
   },
   failedMetric: REPLAY_METRICS.failed,
 });

@@ -1,10 +1,12 @@
 import type { ClientBase } from 'pg';
 import { STRIPE } from '../../core/providers/stripe/name';
 
+const OPEN = ['received', 'processing', 'failed'] as const;
+
 /** The ledger's row of an event, without the event. */
 export interface LedgerEvent {
   readonly id: string;
-  readonly status: 'received' | 'processing' | 'processed' | 'failed';
+  readonly status: (typeof OPEN)[number] | 'processed' | 'ignored' | 'dismissed';
   readonly error: string | null;
 }
 
@@ -24,6 +26,8 @@ export async function ledgerEvents(client: ClientBase, ids: readonly string[]): 
   return new Map(rows.map((row) => [row.id, row]));
 }
 
+/** Written out for the partial index of open events. */
+const OPEN_LIST = OPEN.map((status) => `'${status}'`).join(', ');
 const STORED_COLUMNS = 'id, status, error, type, occurred_at, payload';
 
 /** The ledger's rows of the given events, by id, with their payloads. */
@@ -36,15 +40,41 @@ export async function storedEvents(client: ClientBase, ids: readonly string[]): 
 }
 
 /**
- * Events that are not processed, in the order of their ids.
+ * Events that are open: neither processed nor ignored nor dismissed; in the order of their ids.
  *
  * @param after id behind which they begin
  */
-export async function unprocessedEvents(client: ClientBase, after: string, limit: number): Promise<StoredEvent[]> {
+export async function openEvents(client: ClientBase, after: string, limit: number): Promise<StoredEvent[]> {
   const { rows } = await client.query<StoredEvent>(
     `SELECT ${STORED_COLUMNS} FROM billing.webhook_events
-     WHERE status <> 'processed' AND provider = $3 AND id > $1 ORDER BY id LIMIT $2`,
+     WHERE status IN (${OPEN_LIST}) AND provider = $3 AND id > $1 ORDER BY id LIMIT $2`,
     [after, limit, STRIPE],
   );
   return rows;
+}
+
+/** Who dismisses events, and why. */
+export interface Dismissal {
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** Dismisses those of the events that are open; returns their ids. The ledger keeps who did it, when and why. */
+export async function dismissEvents(
+  client: ClientBase,
+  ids: readonly string[],
+  { by, reason }: Dismissal,
+): Promise<Set<string>> {
+  const { rows } = await client.query<{ id: string }>(
+    `UPDATE billing.webhook_events
+     SET status = 'dismissed', processed_at = now(), dismissed_by = $3, dismissal_reason = $4
+     WHERE provider = $2 AND id = ANY ($1::text[]) AND status IN (${OPEN_LIST})
+     RETURNING id`,
+    [ids, STRIPE, by, reason],
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
+export function isOpen({ status }: Pick<LedgerEvent, 'status'>): boolean {
+  return OPEN.some((open) => open === status);
 }

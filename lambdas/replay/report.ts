@@ -1,11 +1,16 @@
 import type { EventOutcome } from '../../core/billing/apply-events';
+import { gatherEntitlementUpdates } from '../../core/entitlements/recompute';
 import { applyFoundEvents } from '../../core/providers/stripe/found-events';
 import type { StripeEvent } from '../../core/providers/stripe/shapes';
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import type { CheckedReplayRequest, EventOutcomeName, EventsReport, ReportedEvent } from './contract';
+import type { LedgerEvent } from './ledger';
 
 /** Events that a report names at most; all of them are counted. */
 const MAX_NAMED_EVENTS = 200;
+
+/** Outcomes of events that were settled before. */
+const SETTLED_BEFORE = new Set<EventOutcomeName>(['alreadyProcessed', 'ignored']);
 
 type EventHead = Pick<StripeEvent, 'id' | 'type' | 'created'>;
 
@@ -19,7 +24,7 @@ export class ReportBuilder {
     for (const event of events) {
       this.checked += 1;
       this.outcomes[event.outcome] = (this.outcomes[event.outcome] ?? 0) + 1;
-      if (event.outcome !== 'alreadyProcessed' && this.events.length < MAX_NAMED_EVENTS) this.events.push(event);
+      if (!SETTLED_BEFORE.has(event.outcome) && this.events.length < MAX_NAMED_EVENTS) this.events.push(event);
     }
   }
 
@@ -41,18 +46,27 @@ export function reported(event: EventHead, outcome: Pick<ReportedEvent, 'outcome
   return { id: event.id, type: event.type, created: new Date(event.created * 1000).toISOString(), ...outcome };
 }
 
-/** Applies events and reports each; in a dry run, reports that each would be applied. */
+/** What a report says about an event that the ledger has as settled. */
+export function outcomeOfSettled({ status }: Pick<LedgerEvent, 'status'>): EventOutcomeName {
+  return status === 'ignored' || status === 'dismissed' ? status : 'alreadyProcessed';
+}
+
+/** Applies events and reports each. A dry run does the same in transactions that it rolls back. */
 export async function applyAndReport(
   work: StripeWork,
   events: readonly EventHead[],
   dryRun: boolean,
 ): Promise<ReportedEvent[]> {
-  if (dryRun) return events.map((event) => reported(event, { outcome: 'wouldApply' }));
-  const outcomes = await applyFoundEvents(work, events);
-  return events.map((event) => reported(event, outcomeOf(outcomes.get(event.id))));
+  // What a dry run changed was taken back: no cache is to hear of it.
+  const { afterStore } = gatherEntitlementUpdates();
+  const apply = dryRun ? { ...work.apply, afterStore, dryRun } : work.apply;
+  const outcomes = await applyFoundEvents({ ...work, apply }, events);
+  return events.map((event) => reported(event, outcomeOf(outcomes.get(event.id), dryRun)));
 }
 
-function outcomeOf(outcome: EventOutcome | undefined): Pick<ReportedEvent, 'outcome' | 'error'> {
+function outcomeOf(outcome: EventOutcome | undefined, dryRun: boolean): Pick<ReportedEvent, 'outcome' | 'error'> {
   if (outcome?.status === 'failed') return { outcome: 'failed', error: outcome.error };
-  return { outcome: outcome?.status === 'processed' ? 'processed' : 'alreadyProcessed' };
+  if (outcome?.status === 'ignored') return { outcome: 'ignored' };
+  if (outcome?.status !== 'processed') return { outcome: 'alreadyProcessed' };
+  return { outcome: dryRun ? 'wouldApply' : 'processed' };
 }

@@ -5,8 +5,8 @@ import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes'
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import { OperationError } from '../../core/runtime/errors';
 import type { EventsReport, ReportedEvent } from './contract';
-import { storedEvents, unprocessedEvents, type StoredEvent } from './ledger';
-import { applyAndReport, ReportBuilder } from './report';
+import { storedEvents, openEvents, type StoredEvent } from './ledger';
+import { applyAndReport, outcomeOfSettled, ReportBuilder } from './report';
 
 /** Events that are applied in one transaction. */
 const BATCH_SIZE = 100;
@@ -26,14 +26,14 @@ export async function retryEvents(
   return report.build('retry', dryRun);
 }
 
-/** Applies every event that the ledger has as not processed, each once: one that fails again is not tried a second time. */
+/** Applies every event that is open in the ledger, each once: one that fails again is not tried a second time. */
 export async function retryFailed(
   work: StripeWork,
   { after = '', dryRun }: { after?: string | undefined; dryRun: boolean },
 ): Promise<EventsReport> {
   const report = new ReportBuilder();
   for (let last = after; ;) {
-    const events = await unprocessedEvents(work.client, last, BATCH_SIZE);
+    const events = await openEvents(work.client, last, BATCH_SIZE);
     const newLast = events.at(-1)?.id;
     if (newLast === undefined) return report.build('retry', dryRun);
     if (work.stop.aborted) {
@@ -51,9 +51,10 @@ async function retry(work: StripeWork, candidates: readonly Candidate[], dryRun:
   const reports: ReportedEvent[] = [];
   const events: StripeEvent[] = [];
   for (const candidate of candidates) {
-    if (candidate.status === 'processed') {
+    // An event that was ignored may have an effect by now: it is tried again.
+    if (candidate.status === 'processed' || candidate.status === 'dismissed') {
       const { id, type, occurred_at } = candidate;
-      reports.push({ id, type, created: occurred_at.toISOString(), outcome: 'alreadyProcessed' });
+      reports.push({ id, type, created: occurred_at.toISOString(), outcome: outcomeOfSettled(candidate) });
       continue;
     }
     const event = await wholeEvent(work, candidate);

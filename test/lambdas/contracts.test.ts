@@ -77,6 +77,12 @@ const EXAMPLES: Readonly<Record<string, object>> = {
   'migrate apply': { action: 'apply', database: 'billing' },
   'migrate status': { action: 'status', database: 'billing' },
   reconciliation: { settleSeconds: 0 },
+  'replay dismiss': {
+    action: 'dismiss',
+    events: ['evt_junk'],
+    reason: 'made by a test of the endpoint',
+    by: 'ada',
+  },
   'replay gaps': { action: 'gaps', from: hoursAgo(24).toISOString() },
   'replay redrive': { action: 'redrive' },
   'replay replay': { action: 'replay', from: hoursAgo(24).toISOString() },
@@ -268,6 +274,15 @@ const SCENES: Readonly<Record<string, Scene>> = {
   reconciliation: {
     arrange: async () => {
       functions.stripe.state.createSubscription({ created: Math.floor(hoursAgo(5).getTime() / 1000) });
+    },
+  },
+  'replay dismiss': {
+    arrange: async () => {
+      await client.query(
+        `INSERT INTO billing.webhook_events
+           (id, type, livemode, source, status, attempts, error, occurred_at, received_at, payload)
+         VALUES ('evt_junk', 'invoice.paid', false, 'webhook', 'failed', 3, 'it is junk', now(), now(), '{}')`,
+      );
     },
   },
   'replay redrive': {

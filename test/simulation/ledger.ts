@@ -1,5 +1,6 @@
-import type { Random } from './random';
 import type { SimulatedEvent } from './objects';
+import { previousAttributes } from './previous-attributes';
+import type { Random } from './random';
 
 const API_VERSION = '2026-10-28.endive';
 
@@ -71,14 +72,12 @@ export class EventLog {
     });
   }
 
-  /** Changes fields of an object and emits the event that tells of it. */
+  /** Changes fields of an object and emits the event that tells of it; only some types say what was there before. */
   change<T extends object>(type: string, object: T, changes: Partial<T>): void {
     const before = { ...object };
     Object.assign(object, changes);
-    const changed = (Object.keys(changes) as (keyof T)[]).filter(
-      (key) => JSON.stringify(before[key]) !== JSON.stringify(object[key]),
-    );
-    this.emit(type, object, Object.fromEntries(changed.map((key) => [key, before[key]])));
+    const tells = type.endsWith('.updated') || type.startsWith('charge.');
+    this.emit(type, object, tells ? previousAttributes(before, object) : undefined);
   }
 
   /** The events since the last call. */

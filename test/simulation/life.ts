@@ -119,7 +119,11 @@ function act(stripe: StripeState, person: Person): void {
     .filter(({ status }) => !['canceled', 'incomplete_expired'].includes(status));
   if (random.chance(0.15)) buy(stripe, person);
   else if (subscription === undefined) signUp(stripe, person);
-  else if (['active', 'trialing', 'past_due'].includes(subscription.status)) change(stripe, subscription);
+  else if (['active', 'trialing', 'past_due'].includes(subscription.status)) {
+    change(stripe, subscription);
+    // Two changes in one second, such as an application that sets a quantity and the metadata in two calls.
+    if (random.chance(0.3) && subscription.status !== 'canceled') change(stripe, subscription);
+  }
   if (random.chance(0.04)) disputeSomething(stripe, person);
 }
 

@@ -1,11 +1,18 @@
 import type { Client } from 'pg';
 import { applyEvents, type EventSource } from '../../core/billing/apply-events';
+import type { ObjectState } from '../../core/billing/object-state';
+import { storeStates } from '../../core/billing/store-states';
+import { inTransaction } from '../../core/database/transaction';
 import { gatherEntitlementUpdates } from '../../core/entitlements/recompute';
+import { disputeState } from '../../core/providers/stripe/dispute-states';
+import { chargeStates } from '../../core/providers/stripe/payment-states';
 import { stripeProvider } from '../../core/providers/stripe/provider';
 import { readEvent } from '../../core/providers/stripe/shapes';
+import { invoiceState, subscriptionState } from '../../core/providers/stripe/subscription-states';
 import { batchesOf } from './deliveries';
 import type { SimulatedEvent } from './objects';
 import type { Random } from './random';
+import type { StripeState } from './state';
 
 /** The most that the queue hands to the processor at once. */
 const LARGEST_BATCH = 200;
@@ -39,6 +46,43 @@ async function apply(client: Client, batch: readonly SimulatedEvent[], source: E
   const outcomes = await applyEvents(client, stripeProvider, received, { afterStore });
   for (const [id, outcome] of outcomes) {
     if (outcome.status === 'failed') throw new Error(`${id} was not applied: ${outcome.error}`);
+  }
+}
+
+/**
+ * Reads the objects again that the platform asked for, as the refresh function does, and stores them as snapshots of now.
+ *
+ * @returns how many there were
+ */
+export async function refreshPending(client: Client, stripe: StripeState): Promise<number> {
+  const { rows } = await client.query<{ object_id: string; object_kind: string }>(
+    'UPDATE billing.object_refreshes SET done_at = now() WHERE done_at IS NULL RETURNING object_id, object_kind',
+  );
+  const states = rows.flatMap(({ object_id: id, object_kind: kind }) => snapshotOf(stripe, kind, id));
+  const { afterStore } = gatherEntitlementUpdates();
+  await inTransaction(client, (run) =>
+    storeStates(run, states, { afterStore: (changed) => afterStore(run, changed, states) }),
+  );
+  return rows.length;
+}
+
+function snapshotOf(stripe: StripeState, kind: string, id: string): ObjectState[] {
+  // Of the second after: what happened in this one is known by its events.
+  const origin = { moment: stripe.now + 1, eventId: '' };
+  const copy = (object: object | undefined): unknown => JSON.parse(JSON.stringify(object));
+  switch (kind) {
+    case 'subscription':
+      return [subscriptionState(copy(stripe.subscriptions.get(id)), origin)];
+    case 'invoice': {
+      const invoice = [...stripe.invoices.values()].flat().find((candidate) => candidate.id === id);
+      return [invoiceState(copy(invoice), origin)];
+    }
+    case 'charge':
+      return chargeStates(copy(stripe.charges.get(id)), origin);
+    case 'dispute':
+      return [disputeState(copy(stripe.disputes.get(id)), origin)];
+    default:
+      throw new Error(`The simulation has no tie of kind ${kind}, but ${id} is one`);
   }
 }
 

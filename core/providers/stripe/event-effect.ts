@@ -23,6 +23,11 @@ interface EventType {
   readonly states: StateFunction<ObjectState[]>;
   /** The event deletes the object, whatever the object itself says. @default false */
   readonly deletes?: boolean;
+  /**
+   * The event reports something about the object and changes nothing in it: within its second, the object that it carries
+   * counts less than that of any event which does. @default false
+   */
+  readonly informational?: boolean;
   /** Applied when it is delivered, but neither subscribed to nor looked for by reconciliation. @default true */
   readonly subscribed?: boolean;
 }
@@ -102,8 +107,8 @@ const EVENT_TYPES = new Map<string, EventType | 'recorded only'>([
   ['account.updated', ACCOUNT],
   // A preview of an invoice has no id and may never become one.
   ['invoice.upcoming', 'recorded only'],
-  ['customer.subscription.*', { ...SUBSCRIPTION, subscribed: false }],
-  ['invoice.*', { ...INVOICE, subscribed: false }],
+  ['customer.subscription.*', { ...SUBSCRIPTION, subscribed: false, informational: true }],
+  ['invoice.*', { ...INVOICE, subscribed: false, informational: true }],
   ['checkout.session.*', { ...CHECKOUT_SESSION, subscribed: false }],
   ['payment_intent.*', { ...PAYMENT_INTENT, subscribed: false }],
 ]);
@@ -133,8 +138,19 @@ export function effectsOf(event: StripeEvent, defaults: StateDefaults = NO_DEFAU
   const handling = EVENT_TYPES.get(type) ?? EVENT_TYPES.get(familyOf(type));
   if (handling === undefined || handling === 'recorded only') return [];
   const object = expectObject(event, handling.object);
-  const origin = { moment: event.created, eventId: event.id, creation: type.endsWith('.created') };
-  return handling.states(object, origin, defaults, handling.deletes ?? false);
+  const creation = type.endsWith('.created');
+  const origin = { moment: event.created, eventId: handling.informational ? '' : event.id, creation };
+  const states = handling.states(object, origin, defaults, handling.deletes ?? false);
+  const before = creation ? null : formerValues(event);
+  if (before === undefined) return states;
+  return states.map((state) => (state.row.raw === object ? { ...state, before } : state));
+}
+
+/** What Stripe says that the object's changed fields were before; only `*.updated` and a few others say it. */
+function formerValues({ data }: StripeEvent): Record<string, unknown> | undefined {
+  const previous = data.previous_attributes;
+  const isObject = typeof previous === 'object' && previous !== null && !Array.isArray(previous);
+  return isObject && Object.keys(previous).length > 0 ? (previous as Record<string, unknown>) : undefined;
 }
 
 /** `invoice.*` for `invoice.sent`. */

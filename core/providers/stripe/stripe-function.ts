@@ -40,7 +40,7 @@ export interface StripeWork {
   readonly call: CallStripe;
   readonly clock: () => Date;
   /** Defaults and entitlements: objects that are found are stored like those that are delivered. */
-  readonly apply: Pick<ApplyOptions, 'defaults' | 'afterStore'>;
+  readonly apply: Pick<ApplyOptions, 'defaults' | 'afterStore' | 'dryRun'>;
   /** Aborted when the time is up, early enough to stop in order. */
   readonly stop: AbortSignal;
 }

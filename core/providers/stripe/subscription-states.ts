@@ -14,6 +14,8 @@ const FINAL_INVOICE_STATUSES = new Set(['paid', 'void', 'deleted']);
 /** The usual order within one second; see version.ts. */
 const SUBSCRIPTION_RANK = ['incomplete', 'trialing', 'active', 'past_due', 'unpaid', 'paused'];
 const INVOICE_RANK = ['draft', 'open', 'uncollectible'];
+/** Above every number of attempts to collect an invoice, which only grows while its status stays. */
+const ATTEMPTS_PER_RANK = 1_000;
 
 const PURCHASE_KINDS = new Set(['course', 'path', 'coaching']);
 
@@ -111,12 +113,21 @@ export function invoiceState(
     created_at: dateOf(invoice.created),
     version: versionKey({
       progress: status !== null && FINAL_INVOICE_STATUSES.has(status) ? 1 : 0,
-      rank: rankOf(INVOICE_RANK, status, origin),
+      rank: rankOf(INVOICE_RANK, status, origin) * ATTEMPTS_PER_RANK + attemptsOf(invoice, origin),
       ...origin,
     }),
     raw: object,
   };
   return { kind: 'invoice', row };
+}
+
+/** None for a snapshot and a creation, which rank below every other event of their second. */
+function attemptsOf(
+  { attempt_count: attempts }: { attempt_count?: number | null | undefined },
+  origin: StateOrigin,
+): number {
+  if (origin.eventId === '' || origin.creation) return 0;
+  return Math.min(Math.max(attempts ?? 0, 0), ATTEMPTS_PER_RANK - 1);
 }
 
 /** @throws InvalidRequestError naming the fields that are not as Stripe documents them */

@@ -144,11 +144,11 @@ describe('an applied event', () => {
     ).toEqual([{ details }]);
   });
 
-  test('of an unknown type is one processed ledger row and nothing else', async () => {
+  test('of an unknown type is one ignored ledger row and nothing else', async () => {
     await apply(stripeEvent('tax.settings.updated', { object: 'tax.settings' }));
 
     expect(await rows('SELECT type, status, attempts FROM billing.webhook_events')).toEqual([
-      { type: 'tax.settings.updated', status: 'processed', attempts: 1 },
+      { type: 'tax.settings.updated', status: 'ignored', attempts: 1 },
     ]);
     expect(await billingState(client())).toMatchObject({ customers: null, subscriptions: null, invoices: null });
   });
@@ -158,7 +158,7 @@ describe('data that is not ours to keep', () => {
   test('a purchase in a connected account is not stored, whatever its metadata say', async () => {
     const event = stripeEvent('checkout.session.completed', checkoutSession(), { account: 'acct_coach' });
 
-    expect((await apply(event)).get(event.id)).toEqual({ status: 'processed' });
+    expect((await apply(event)).get(event.id)).toEqual({ status: 'ignored' });
     expect(await rows('SELECT id FROM billing.purchases')).toEqual([]);
   });
 

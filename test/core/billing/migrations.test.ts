@@ -97,6 +97,30 @@ test('migrations 0014 and 0015 make older events events of Stripe, keyed by prov
   expect(await key()).toEqual(keyedByProvider);
 });
 
+test('migrations 0021 and 0022 know ignored and dismissed events, up, down and up again', async () => {
+  const [tell, validate] = ['0021_tell_ignored_events_from_processed', '0022_validate_event_statuses'];
+  await applyMigrations(client, 'billing', MIGRATIONS, { upTo: validate });
+  const insert = (status: string, columns = '', values = '') =>
+    client.query(`INSERT INTO billing.webhook_events
+      (id, type, livemode, source, status, attempts, error, occurred_at, received_at, processed_at, payload${columns})
+      VALUES ('evt_${status}', 'x', false, 'webhook', '${status}', 1, 'e', now(), now(), now(), '{}'${values})`);
+  await insert('ignored');
+  await expect(insert('dismissed')).rejects.toMatchObject({ constraint: 'dismissed_events_say_why' });
+  await insert('dismissed', ', dismissed_by, dismissal_reason', `, 'ada', 'junk'`);
+  await expect(insert('failed')).rejects.toMatchObject({ constraint: 'settled_events_have_a_time' });
+
+  await client.query(direction(tell, 'Down'));
+  const { rows } = await client.query(
+    'SELECT id, status, processed_at IS NULL AS open FROM billing.webhook_events ORDER BY 1',
+  );
+  expect(rows).toEqual([
+    { id: 'evt_dismissed', status: 'failed', open: true },
+    { id: 'evt_ignored', status: 'processed', open: false },
+  ]);
+  await client.query(direction(tell, 'Up'));
+  await client.query(direction(validate, 'Up'));
+});
+
 test.each([
   ['billing', '0016_rename_row_merges'],
   ['main', '0006_rename_row_merges'],

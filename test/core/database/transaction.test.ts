@@ -102,11 +102,9 @@ describe.each([
   test('each statement is timed from the answer to the one before', async () => {
     const SLEEP = { name: 'sleep', text: 'SELECT pg_sleep(0.5)::text AS id' };
     const took: [string, number][] = [];
-    await inTransaction(
-      client,
-      (run) => Promise.all([run(SLEEP, []), run(COUNT, [])]),
-      (name, ms) => took.push([name, ms]),
-    );
+    await inTransaction(client, (run) => Promise.all([run(SLEEP, []), run(COUNT, [])]), {
+      observe: (name, ms) => took.push([name, ms]),
+    });
     expect(took.map(([name]) => name)).toEqual(['sleep', 'count']);
     expect(took[0]?.[1]).toBeGreaterThanOrEqual(499);
     expect(took[1]?.[1]).toBeLessThan(450);

@@ -50,6 +50,17 @@ test('a run deletes processed events older than the retention, and keeps failed,
   expect(await run()).toMatchObject({ deleted: 0, complete: true });
 });
 
+test('a run deletes ignored and dismissed events as it does processed ones', async () => {
+  await record('ignored', 2, 100, 100);
+  await record('dismissed', 3, 100, 100);
+  await client.query(`
+    UPDATE billing.webhook_events SET status = 'ignored' WHERE id LIKE 'ignored%';
+    UPDATE billing.webhook_events SET status = 'dismissed', dismissed_by = 'ada', dismissal_reason = 'junk'
+    WHERE id LIKE 'dismissed%'`);
+
+  expect(await run()).toMatchObject({ deleted: 5 });
+});
+
 test('a run deletes more events than one batch holds', async () => {
   await record('old', 2_500, 200, 200);
 

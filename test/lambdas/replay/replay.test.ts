@@ -202,10 +202,102 @@ describe('a retry', () => {
     ]);
   });
 
+  test('that is dry applies the events and takes it back, so that it says what would fail, and why', async () => {
+    const { failed } = await createThree();
+    const unreadable = stripe().state.updateSubscription(stripe().state.createSubscription().object.id, {
+      currency: 'euro',
+    }).event;
+    // The database refuses it, not this code.
+    const refused = { ...unreadable, id: 'evt_refused', data: { object: { ...failed.data.object, created: 0 } } };
+    await client().query(`ALTER TABLE billing.subscriptions ADD CHECK (created_at > '1971-01-01')`);
+
+    const before = await ledger();
+    for (const [id, event] of [
+      ['evt_unreadable', unreadable],
+      ['evt_refused', refused],
+    ] as const) {
+      await client().query(
+        `INSERT INTO billing.webhook_events (id, type, livemode, source, status, attempts, error, occurred_at, received_at, payload)
+         VALUES ($1, $2, false, 'webhook', 'failed', 1, 'it was refused', now(), now(), $3)`,
+        [id, event.type, { ...event, id }],
+      );
+    }
+
+    const { events } = await replay({ action: 'retry', events: 'failed' });
+    expect(Object.fromEntries(events.map(({ id, outcome, error }) => [id, [outcome, error]]))).toEqual({
+      [failed.id]: ['wouldApply', undefined],
+      evt_refused: ['failed', expect.stringContaining('violates check constraint')],
+      evt_unreadable: ['failed', 'subscription.currency: expected a three-letter currency'],
+    });
+    expect((await ledger()).length).toBe(before.length + 2);
+    expect(await rows('SELECT id FROM billing.subscriptions')).toHaveLength(1);
+    expect(
+      await rows(`SELECT DISTINCT attempts FROM billing.webhook_events WHERE status = 'failed' ORDER BY 1`),
+    ).toEqual([{ attempts: 1 }, { attempts: 3 }]);
+  });
+
+  test('applies an event that was ignored once the platform acts on its type', async () => {
+    const { failed } = await createThree();
+    await client().query(
+      `UPDATE billing.webhook_events SET status = 'ignored', error = NULL, processed_at = now() WHERE id = $1`,
+      [failed.id],
+    );
+
+    expect(await replay({ action: 'retry', events: [failed.id], dryRun: false })).toMatchObject({
+      outcomes: { processed: 1 },
+    });
+  });
+
   test('that is out of time answers with a request that continues after the last event', async () => {
     await createThree();
     const request = { action: 'retry', events: 'failed', after: 'evt_0', dryRun: false } as const;
 
     expect(await replay(request, { stop: AbortSignal.abort() })).toMatchObject({ checked: 0, next: request });
+  });
+});
+
+describe('a dismissal', () => {
+  const dismissal = { action: 'dismiss', reason: 'made by a test of the endpoint', by: 'ada' } as const;
+
+  test('closes failed events for good, and keeps who did it, when and why', async () => {
+    const { received, failed } = await createThree();
+    const events = [failed.id, received.id, 'evt_unknown'];
+    const report = await replay({ ...dismissal, events, dryRun: false });
+
+    expect(report.outcomes).toEqual({ dismissed: 1, alreadyProcessed: 1, notFound: 1 });
+    expect(
+      await rows(`SELECT status, error, dismissed_by, dismissal_reason, now() - processed_at < interval '1 minute' AS now
+                  FROM billing.webhook_events WHERE id = '${failed.id}'`),
+    ).toEqual([
+      {
+        status: 'dismissed',
+        error: 'it was refused',
+        dismissed_by: 'ada',
+        dismissal_reason: 'made by a test of the endpoint',
+        now: true,
+      },
+    ]);
+    const again = { events: [failed.id], dryRun: false } as const;
+    expect((await replay({ action: 'retry', ...again })).outcomes).toEqual({ dismissed: 1 });
+    expect((await replay({ action: 'retry', events: 'failed', dryRun: false })).checked).toBe(0);
+    expect((await replay({ action: 'replay', from: dayAgo(), dryRun: false })).outcomes).toMatchObject({
+      dismissed: 1,
+    });
+    await deliver({ event: failed });
+    expect(await rows(`SELECT status FROM billing.webhook_events WHERE id = '${failed.id}'`)).toEqual([
+      { status: 'dismissed' },
+    ]);
+  });
+
+  test('that is dry names the events that are open, with their errors, and changes nothing', async () => {
+    const { failed } = await createThree();
+
+    expect(await replay({ ...dismissal, events: [failed.id] })).toMatchObject({
+      dryRun: true,
+      events: [{ id: failed.id, outcome: 'wouldDismiss', error: 'it was refused' }],
+    });
+    expect(await rows(`SELECT status FROM billing.webhook_events WHERE id = '${failed.id}'`)).toEqual([
+      { status: 'failed' },
+    ]);
   });
 });

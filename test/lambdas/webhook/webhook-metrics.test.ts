@@ -114,6 +114,7 @@ describe('the metrics of a batch', () => {
         {
           response: { batchItemFailures: [] },
           processed: 3,
+          ignored: 0,
           duplicates: 1,
           failed: 0,
           parked: 0,
