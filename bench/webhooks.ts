@@ -6,10 +6,10 @@ import { runBenchmark } from './support/run-benchmark';
 import { startBenchServer } from './support/server';
 import { formatTable, progress, ratio, verdict, whole } from './support/table';
 import { measureAcknowledgement, type Acknowledgement } from './webhooks/acknowledge';
-import { measureDrain, type DrainResult } from './webhooks/drain';
+import { CONCURRENCIES, measureDrain, type DrainResult } from './webhooks/drain';
 import { stripeEngine, supabaseEngine } from './webhooks/engines';
 import { floor } from './webhooks/floor';
-import { processor, verifyingProcessor } from './webhooks/ours';
+import { processor, singleEventProcessor, verifyingProcessor } from './webhooks/ours';
 
 const { values: options } = parseArgs({
   options: {
@@ -35,23 +35,25 @@ async function main(teardown: Teardown): Promise<void> {
   const acknowledgement = await measureAcknowledgement(teardown, scale.acknowledgeSeconds);
   const server = await startBenchServer(teardown);
   const results: DrainResult[] = [];
-  for (const contender of [floor(), processor(), verifyingProcessor()]) {
+  for (const contender of [floor(), processor(), verifyingProcessor(), singleEventProcessor()]) {
     results.push(await measureDrain(server, contender, scale));
   }
+  const peers: DrainResult[] = [];
   for (const peer of options.alone ? [] : [supabaseEngine(), stripeEngine()]) {
     if (peer === undefined) continue;
     try {
-      results.push(await measureDrain(server, peer, scale));
+      peers.push(await measureDrain(server, peer, scale));
     } catch (error) {
       progress(`ABSENT: ${peer.name} does not run here, so it is NOT compared: ${messageOf(error)}`);
     }
   }
-  console.log(report(acknowledgement, results));
+  console.log(report(acknowledgement, results, peers));
 }
 
-function report(acknowledgement: Acknowledgement, results: readonly DrainResult[]): string {
-  const [base, ours] = results;
-  if (base === undefined || ours === undefined) throw new Error('Nothing was measured');
+function report(acknowledgement: Acknowledgement, own: readonly DrainResult[], peers: readonly DrainResult[]): string {
+  const [base, ours, , single] = own;
+  if (base === undefined || ours === undefined || single === undefined) throw new Error('Nothing was measured');
+  const results = [...own, ...peers];
   const { refused, p50Ms, p95Ms, p99Ms, ratePerSecond, cpuMsPerRequest, maxRatePerSecond, pinned } = acknowledgement;
   const drained = formatTable(
     [
@@ -63,6 +65,7 @@ function report(acknowledgement: Acknowledgement, results: readonly DrainResult[
       '× floor (full, 10)',
       'full/empty',
       'statements/event',
+      'CPU ms/event, PostgreSQL + Node',
     ],
     results.map(({ name, empty, full }) => [
       name,
@@ -73,6 +76,7 @@ function report(acknowledgement: Acknowledgement, results: readonly DrainResult[
       ratio(full[10].eventsPerSecond, base.full[10].eventsPerSecond),
       ratio(full[10].eventsPerSecond, empty[10].eventsPerSecond),
       full[10].statementsPerEvent.toFixed(2),
+      `${full[10].cpuMsPerEvent.server.toFixed(2)} + ${full[10].cpuMsPerEvent.client.toFixed(2)}`,
     ]),
   );
   const scans = formatTable(
@@ -84,6 +88,7 @@ function report(acknowledgement: Acknowledgement, results: readonly DrainResult[
   );
   const scanned = ours.plans.flatMap(({ sequentialScans }) => sequentialScans);
   const ofFloor = ours.empty[10].eventsPerSecond / base.empty[10].eventsPerSecond;
+  const ofFullFloor = ours.full[10].eventsPerSecond / base.full[10].eventsPerSecond;
   const kept = ours.full[10].eventsPerSecond / ours.empty[10].eventsPerSecond;
   return [
     `Acknowledge, bundled handler in one process${pinned ? ' on one core' : ''}: ${whole(ratePerSecond)} requests/s, ${whole(refused)} refused`,
@@ -100,6 +105,8 @@ function report(acknowledgement: Acknowledgement, results: readonly DrainResult[
     '',
     verdict('acknowledge p95 under 10 ms at 1,000/s', `${p95Ms.toFixed(1)} ms`, p95Ms < 10 && refused === 0),
     verdict('at least 2 × the floor drained, 10 at once', `${ofFloor.toFixed(2)} ×`, ofFloor >= 2),
+    verdict('the same on the full database', `${ofFullFloor.toFixed(2)} ×`, ofFullFloor >= 2),
+    ...singleEventVerdicts(single, peers),
     verdict('hardly slower on the full database', `${kept.toFixed(2)} × of the empty one`, kept >= 0.8),
     verdict(
       'at most 0.2 statements per event',
@@ -109,6 +116,22 @@ function report(acknowledgement: Acknowledgement, results: readonly DrainResult[
     verdict('no sequential scan of a large table', scanned.join(', ') || 'none', scanned.length === 0),
     ...(quick ? ['', 'A --quick run: it proves that the benchmark works, and measures nothing.'] : []),
   ].join('\n');
+}
+
+/** Single events, beside the better peer of each column. */
+function singleEventVerdicts(single: DrainResult, peers: readonly DrainResult[]): string[] {
+  if (peers.length === 0) return [];
+  return (['empty', 'full'] as const).flatMap((filled) =>
+    CONCURRENCIES.map((concurrency) => {
+      const rate = (result: DrainResult): number => result[filled][concurrency].eventsPerSecond;
+      const ofBetter = rate(single) / Math.max(...peers.map(rate));
+      return verdict(
+        `single events as fast as the better peer, ${filled}, ${concurrency} at once`,
+        `${ofBetter.toFixed(2)} ×`,
+        ofBetter >= 1,
+      );
+    }),
+  );
 }
 
 void runBenchmark(main);

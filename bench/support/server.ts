@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
@@ -35,6 +35,8 @@ export interface BenchServer {
   /** Folder for what the run writes; deleted at its end. */
   readonly directory: string;
   createDatabase(name: string): Promise<BenchDatabase>;
+  /** Processor time that the server and its connections have used, in seconds; NaN where `/proc` does not tell. */
+  cpuSeconds(): number;
   /** A handle of a database that exists already, such as a restored one. */
   database(name: string): BenchDatabase;
 }
@@ -90,7 +92,41 @@ export async function startBenchServer(teardown: Teardown): Promise<BenchServer>
       return handle(name);
     },
     database: handle,
+    cpuSeconds: () => cpuSecondsOf(cluster.pid),
   };
+}
+
+/** Clock ticks of `/proc` in a second, the same on every Linux. */
+const TICKS_PER_SECOND = 100;
+
+/** Processor time of a process, its children, and those of its children that have ended. */
+function cpuSecondsOf(parent: number): number {
+  try {
+    const ticks = readdirSync('/proc')
+      .filter((name) => /^[0-9]+$/.test(name))
+      .flatMap((pid) => timesOf(Number(pid)) ?? [])
+      .filter(({ pid, parentPid }) => pid === parent || parentPid === parent)
+      .reduce((sum, { pid, own, ended }) => sum + own + (pid === parent ? ended : 0), 0);
+    return ticks / TICKS_PER_SECOND;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** Times of a process in ticks; undefined when it has just ended. */
+function timesOf(pid: number): { pid: number; parentPid: number; own: number; ended: number } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name, in parentheses, may contain anything.
+    const fields = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number);
+    const [, parentPid = 0, , , , , , , , , , user = 0, system = 0, endedUser = 0, endedSystem = 0] = fields;
+    return { pid, parentPid, own: user + system, ended: endedUser + endedSystem };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Applies the repository's migrations. */

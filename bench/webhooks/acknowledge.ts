@@ -10,7 +10,7 @@ import { bundleFunctions } from '../../lib/operations/bundles';
 import { startSecretsManager } from '../../local/aws/secrets-manager';
 import type { Teardown } from '../../local/runtime/teardown';
 import { progress } from '../support/table';
-import { deliveries, SIGNING_SECRET, type Delivery } from './workload';
+import { deliveries, EVENTS_PER_SUBSCRIPTION, SIGNING_SECRET, type Delivery } from './workload';
 
 /** The serving target, in requests per second. */
 const RATE_PER_SECOND = 1_000;
@@ -72,7 +72,7 @@ export async function measureAcknowledgement(teardown: Teardown, seconds: number
   );
   const pinned = pinToOneCore(child.pid ?? 0);
   const count = RATE_PER_SECOND * seconds;
-  const subscriptions = Array.from({ length: Math.ceil(count / 4) }, (_, index) => index);
+  const subscriptions = Array.from({ length: Math.ceil(count / EVENTS_PER_SUBSCRIPTION) }, (_, index) => index);
   const load = deliveries(subscriptions, false, 0).slice(0, count);
   const agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS });
   try {

@@ -3,7 +3,7 @@ import { multiplyRows, readTemplates } from '../support/multiply-rows';
 import { progress } from '../support/table';
 import type { Apply, Contender } from './contender';
 import { explainHotStatements, rowsReadBySequentialScans, type PlannedStatement } from './plans';
-import { deliveries, templateDeliveries, type Delivery } from './workload';
+import { deliveries, EVENTS_PER_SUBSCRIPTION, templateDeliveries, type Delivery } from './workload';
 
 export interface DrainOptions {
   /** Events of each timed run. */
@@ -21,6 +21,8 @@ export type Concurrency = (typeof CONCURRENCIES)[number];
 export interface Run {
   readonly eventsPerSecond: number;
   readonly statementsPerEvent: number;
+  /** Processor time of PostgreSQL, and of this process; other work on the machine hardly changes them. */
+  readonly cpuMsPerEvent: { readonly server: number; readonly client: number };
 }
 
 export interface DrainResult {
@@ -33,8 +35,6 @@ export interface DrainResult {
   readonly plans: readonly PlannedStatement[];
 }
 
-/** Events of each subscription in a run; see `deliveries`. */
-const EVENTS_PER_SUBSCRIPTION = 4;
 /**
  * Applied before the clock starts, so that no run is measured while the engine still compiles and PostgreSQL still plans,
  * which it does five times for every statement of every connection; for three seconds at most.
@@ -60,7 +60,7 @@ export async function measureDrain(
       const fresh = Array.from({ length: count }, (_, index) => index + 1);
       const warmUp = Array.from({ length: WARM_UP_SUBSCRIPTIONS }, (_, index) => count + index + 1);
       let applied = 0;
-      empty[concurrency] = await timedRun(contender, database, concurrency, options, {
+      empty[concurrency] = await timedRun(server, contender, database, concurrency, options, {
         warmUp: () => deliveries(warmUp, false, 0),
         timed: () => deliveries(fresh, false, 0),
         onApplied: (events) => (applied += events),
@@ -81,7 +81,7 @@ export async function measureDrain(
     const full = {} as Record<Concurrency, Run>;
     let applied = 0;
     for (const [index, concurrency] of CONCURRENCIES.entries()) {
-      full[concurrency] = await timedRun(contender, database, concurrency, options, {
+      full[concurrency] = await timedRun(server, contender, database, concurrency, options, {
         warmUp: () => deliveries(chosen.slice(0, WARM_UP_SUBSCRIPTIONS), true, 2 * index),
         timed: () => deliveries(chosen, true, 2 * index + 1),
         onApplied: (events) => (applied += events),
@@ -100,8 +100,7 @@ export async function measureDrain(
 async function fill(contender: Contender, database: BenchDatabase, subscriptions: number): Promise<void> {
   const { workers, close } = await contender.open(database, 1);
   try {
-    const [subscription] = templateDeliveries();
-    await workers[0]?.([subscription]);
+    await workers[0]?.(templateDeliveries());
   } finally {
     await close();
   }
@@ -121,6 +120,7 @@ interface Load {
 }
 
 async function timedRun(
+  server: BenchServer,
   contender: Contender,
   database: BenchDatabase,
   concurrency: Concurrency,
@@ -133,14 +133,24 @@ async function timedRun(
     await checkpoint(database);
     const work = timed();
     contender.queries.count = 0;
+    const before = { server: server.cpuSeconds(), client: process.cpuUsage() };
     const started = performance.now();
     const events = await drain(workers, work, contender.batchSize, started + maxSeconds * 1000);
     const seconds = (performance.now() - started) / 1000;
+    const used = process.cpuUsage(before.client);
     onApplied(events);
-    const run = { eventsPerSecond: events / seconds, statementsPerEvent: contender.queries.count / events };
+    const run = {
+      eventsPerSecond: events / seconds,
+      statementsPerEvent: contender.queries.count / events,
+      cpuMsPerEvent: {
+        server: ((server.cpuSeconds() - before.server) * 1000) / events,
+        client: (used.user + used.system) / 1000 / events,
+      },
+    };
     progress(
       `${contender.name}: ${events} events at ${concurrency} at once in ${seconds.toFixed(1)} s, ` +
-        `${run.eventsPerSecond.toFixed(0)}/s, ${run.statementsPerEvent.toFixed(2)} statements each`,
+        `${run.eventsPerSecond.toFixed(0)}/s, ${run.statementsPerEvent.toFixed(2)} statements each, ` +
+        `CPU ${run.cpuMsPerEvent.server.toFixed(3)} + ${run.cpuMsPerEvent.client.toFixed(3)} ms each`,
     );
     return run;
   } finally {

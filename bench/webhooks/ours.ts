@@ -11,37 +11,49 @@ import { verify } from '../../lambdas/webhook/core';
 import { countQueries } from '../support/count-queries';
 import { migrate, silentLog } from '../support/server';
 import type { Contender } from './contender';
-import { PRICE_ID, SIGNING_SECRET, type Delivery } from './workload';
+import { PRICE_IDS } from './bodies';
+import { SIGNING_SECRET, type Delivery } from './workload';
 
-/** The workload's plan grants entitlements to every subscriber; each change of a period moves them. */
-const RULES = entitlementRules.parse([
-  { id: 'plan', grants: { source: 'subscription', priceId: PRICE_ID, graceDays: 3 }, features: ['plan'] },
-]);
+/** Every item of the workload's subscriptions grants a feature. */
+const RULES = entitlementRules.parse(
+  PRICE_IDS.map((priceId) => ({
+    id: priceId,
+    grants: { source: 'subscription', priceId, graceDays: 3 },
+    features: [priceId],
+  })),
+);
 
 /** The processor's core on batches of queue messages. */
 export function processor(): Contender {
-  return contender('this platform (drain the queue)', ({ body }) => body);
+  return contender('this platform (drain the queue)', BATCH_SIZE, ({ body }) => body);
 }
 
 /** The same with the webhook function's part, in one process: what the peers do in theirs. */
 export function verifyingProcessor(): Contender {
-  return contender('this platform (verify + drain)', ({ body, signature }) => {
-    const verdict = verify(
-      stripeWebhooks,
-      { body: Buffer.from(body), signature },
-      { current: SIGNING_SECRET },
-      false,
-      new Date(),
-    );
-    if ('message' in verdict) return verdict.message;
-    throw new Error(verdict.accepted ? verdict.ignored : verdict.reason);
-  });
+  return contender('this platform (verify + drain)', BATCH_SIZE, verified);
 }
 
-function contender(name: string, receive: (delivery: Delivery) => string): Contender {
+/** One event at a time, as they arrive in quiet hours, and as the peers take them. */
+export function singleEventProcessor(): Contender {
+  return contender('this platform (verify + drain, single events)', 1, verified);
+}
+
+function verified({ body, signature }: Delivery): string {
+  const verdict = verify(
+    stripeWebhooks,
+    { body: Buffer.from(body), signature },
+    { current: SIGNING_SECRET },
+    false,
+    new Date(),
+  );
+  if ('message' in verdict) return verdict.message;
+  throw new Error(verdict.accepted ? verdict.ignored : verdict.reason);
+}
+
+function contender(name: string, batchSize: number, receive: (delivery: Delivery) => string): Contender {
   return {
     name,
-    batchSize: BATCH_SIZE,
+    batchSize,
     queries: countQueries(Client),
     evidence: { sql: 'SELECT count(*)::integer AS rows FROM billing.webhook_events', per: 'event' },
     async prepare(database) {

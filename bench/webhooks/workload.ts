@@ -1,14 +1,18 @@
 import Stripe from 'stripe';
-import {
-  eventObject,
-  invoiceObject,
-  nestedList,
-  nowSeconds,
-  priceObject,
-  subscriptionItemObject,
-  subscriptionObject,
-} from '../../local/stripe/objects';
+import { nowSeconds } from '../../local/stripe/objects';
 import { idOf, placeholder } from '../support/multiply-rows';
+import {
+  charge,
+  customer,
+  eventBody,
+  invoice,
+  KINDS,
+  paymentIntent,
+  PRICE_IDS,
+  subscription,
+  type Kind,
+  type Subscriber,
+} from './bodies';
 
 /** A webhook as Stripe sends it. */
 export interface Delivery {
@@ -17,112 +21,87 @@ export interface Delivery {
 }
 
 export const SIGNING_SECRET = 'whsec_benchmark';
-/** Price of every subscription; a company has a handful, shared by all. */
-export const PRICE_ID = 'price_benchmark';
-const PRICE = priceObject({ id: PRICE_ID, product: 'prod_benchmark' });
-/** Kinds of id; those below are the ones that the template of a full database holds. */
-const SUBSCRIPTION = 0;
-const CUSTOMER = 1;
-const ITEM = 2;
-const EVENT = 3;
-const INVOICE = 4;
-const INVOICE_EVENT = 5;
-const PAYMENT_METHOD = 6;
-const CHECKOUT_SESSION = 7;
-const SETUP_INTENT = 8;
-const LATEST_INVOICE = 9;
-/** The first of those that the links of an invoice are made of. */
-const LINK = 10;
-/** Ids' worth of randomness in such a link. */
-const LINK_LENGTH = 10;
-/** Events of each subscription in a workload. */
-const ROUNDS = 4;
+/** Price that every subscription has. */
+export const PRICE_ID = PRICE_IDS[0];
 const HOUR_SECONDS = 3600;
 /** When every subscription was made, and its period began: what happens to it later changes neither. */
 const SUBSCRIBED_AT = nowSeconds() - 2 * HOUR_SECONDS;
+/** Subscriptions between one's event and its next, so that a batch holds every type and no object twice. */
+const STAGGER = 40;
 
-/** Gives the id of a kind; of one subscription, or its placeholder. */
-type Ids = (kind: number) => string;
+interface Round {
+  readonly type: string;
+  /** Type for a subscriber who is there already. @default the same */
+  readonly knownType?: string;
+  readonly object: (of: Subscriber) => object;
+}
 
-const idsOf =
-  (index: number): Ids =>
-  (kind) =>
-    idOf(kind, index);
+/** The events of a subscriber, in order. */
+const ROUNDS: readonly Round[] = [
+  { type: 'customer.created', knownType: 'customer.updated', object: customer },
+  {
+    type: 'customer.subscription.created',
+    knownType: 'customer.subscription.updated',
+    object: (of) => subscription(of, {}),
+  },
+  { type: 'invoice.created', object: (of) => invoice(of, 'invoice', { status: 'draft', number: null }) },
+  { type: 'invoice.finalized', object: (of) => invoice(of, 'invoice', {}) },
+  { type: 'payment_intent.succeeded', object: paymentIntent },
+  { type: 'charge.succeeded', object: charge },
+  {
+    type: 'invoice.payment_succeeded',
+    object: (of) =>
+      invoice(of, 'invoice', { status: 'paid', amount_paid: 2900 * of.items, amount_remaining: 0, attempt_count: 1 }),
+  },
+  { type: 'customer.subscription.updated', object: (of) => subscription(of, { cancel_at_period_end: true }) },
+  {
+    type: 'invoice.payment_failed',
+    object: (of) => invoice(of, 'failed_invoice', { attempt_count: 1, attempted: true }),
+  },
+];
 
-/** Events that make a subscription and pay its first invoice, with placeholders for ids: to be copied by `multiplyRows`. */
-export function templateDeliveries(): [subscription: Delivery, invoice: Delivery] {
-  return [
-    sign(subscriptionEvent('created', placeholder, placeholder(EVENT), SUBSCRIBED_AT)),
-    sign(invoiceEvent(1, placeholder, placeholder(INVOICE), placeholder(INVOICE_EVENT), SUBSCRIBED_AT)),
-  ];
+/** Kinds of which every run makes new objects, as every renewal does. */
+const OF_A_RUN = new Set<Kind>(KINDS.filter((kind) => !/^(subscription|customer|item_.|method)$/.test(kind)));
+const IDS_OF_A_RUN = 10_000;
+
+/** Events of each subscription in a workload. */
+export const EVENTS_PER_SUBSCRIPTION = ROUNDS.length;
+
+/** What makes a subscription, with placeholders for ids: to be copied by `multiplyRows`. */
+export function templateDeliveries(): Delivery[] {
+  const of = { ids: (kind: Kind) => placeholder(KINDS.indexOf(kind)), items: 1, subscribedAt: SUBSCRIBED_AT };
+  return ROUNDS.slice(0, 2).map((round, index) =>
+    deliver(of, round.type, round, placeholder(KINDS.length + index), SUBSCRIBED_AT),
+  );
 }
 
 /**
- * Signed events about `subscriptions`, four of each in its own order and all subscriptions interleaved: half about the
- * subscription, half about its invoices. Signatures are good for 300 seconds.
+ * Signed events about `subscriptions`, nine of each in its own order and of nine types, interleaved: about the customer, the
+ * subscription with one to three items, its invoices, its payment. Signatures are good for 300 seconds.
  *
- * @param first index of the first subscription
- * @param known whether the subscriptions are there already; otherwise the first event makes each
+ * @param known whether the subscriptions are there already; otherwise their events make them
  * @param run tells the events of one run from those of another about the same subscriptions
  */
 export function deliveries(subscriptions: readonly number[], known: boolean, run: number): Delivery[] {
-  const start = nowSeconds() - HOUR_SECONDS + run * ROUNDS;
-  return Array.from({ length: ROUNDS }, (_, round) =>
-    subscriptions.map((index) => {
-      const own = 100 * (run + 1) + round;
-      return sign(roundEvent(idsOf(index), round, known, own, start + round));
-    }),
-  ).flat();
+  const start = nowSeconds() - HOUR_SECONDS + run * ROUNDS.length;
+  const slots = subscriptions.flatMap((index, position) =>
+    ROUNDS.map((round, order) => ({ index, round, order, slot: position + order * STAGGER })),
+  );
+  return slots
+    .toSorted((a, b) => a.slot - b.slot)
+    .map(({ index, round, order }) => {
+      const of = {
+        ids: (kind: Kind) => idOf(KINDS.indexOf(kind) + (OF_A_RUN.has(kind) ? IDS_OF_A_RUN * (run + 1) : 0), index),
+        items: 1 + (index % 3),
+        subscribedAt: SUBSCRIBED_AT,
+      };
+      const type = known ? (round.knownType ?? round.type) : round.type;
+      const own = 100 * (run + 1) + order;
+      return deliver(of, type, round, idOf(own, index), start + order);
+    });
 }
 
-function roundEvent(ids: Ids, round: number, known: boolean, own: number, at: number): Stripe.Event {
-  const eventId = ids(own);
-  if (round === 0) return subscriptionEvent(known ? 'updated' : 'created', ids, eventId, at);
-  if (round === 2) return subscriptionEvent('updated', ids, eventId, at);
-  return invoiceEvent(round, ids, ids(own), eventId, at);
-}
-
-/** The invoice of round 1 is paid, others fail. */
-function invoiceEvent(round: number, ids: Ids, invoiceId: string, eventId: string, at: number): Stripe.Event {
-  // As random as Stripe's: a database of rows that compress to nothing would flatter the contender that compresses best.
-  const link = Array.from({ length: LINK_LENGTH }, (_, part) => ids(LINK + part)).join('');
-  const invoice = invoiceObject(`sub_${ids(SUBSCRIPTION)}`, {
-    id: `in_${invoiceId}`,
-    customer: `cus_${ids(CUSTOMER)}`,
-    created: at,
-    customer_email: `${ids(CUSTOMER)}@example.com`,
-    number: `${ids(CUSTOMER)}-0001`,
-    hosted_invoice_url: `https://invoice.stripe.com/i/acct_benchmark/${link}?s=ap`,
-    invoice_pdf: `https://pay.stripe.com/invoice/acct_benchmark/${link}/pdf?s=ap`,
-    ...(round === 1 ? { status: 'paid', amount_paid: 2900, amount_remaining: 0 } : { attempt_count: 1 }),
-  });
-  const type = round === 1 ? 'invoice.payment_succeeded' : 'invoice.payment_failed';
-  return eventObject(type, invoice, { id: `evt_${eventId}`, created: at });
-}
-
-function subscriptionEvent(change: 'created' | 'updated', ids: Ids, eventId: string, at: number): Stripe.Event {
-  const id = `sub_${ids(SUBSCRIPTION)}`;
-  const item = subscriptionItemObject(id, { id: `si_${ids(ITEM)}`, price: PRICE, created: SUBSCRIBED_AT });
-  const subscription = subscriptionObject({
-    id,
-    customer: `cus_${ids(CUSTOMER)}`,
-    created: SUBSCRIBED_AT,
-    items: nestedList(`/v1/subscription_items?subscription=${id}`, [item]),
-    default_payment_method: `pm_${ids(PAYMENT_METHOD)}`,
-    latest_invoice: `in_${ids(LATEST_INVOICE)}`,
-    pending_setup_intent: `seti_${ids(SETUP_INTENT)}`,
-    metadata: {
-      app_id: 'academy',
-      project_id: 'project_1',
-      user_id: `user_${ids(CUSTOMER)}`,
-      checkout_session: `cs_test_${ids(CHECKOUT_SESSION)}`,
-    },
-    ...(change === 'updated' ? { cancel_at_period_end: true } : {}),
-  });
-  return eventObject(`customer.subscription.${change}`, subscription, { id: `evt_${eventId}`, created: at });
-}
-
-function sign(event: Stripe.Event): Delivery {
-  const body = JSON.stringify(event);
+function deliver(of: Subscriber, type: string, { object }: Round, eventId: string, at: number): Delivery {
+  const body = eventBody(type, object(of), `evt_${eventId}`, at, eventId);
   return { body, signature: Stripe.webhooks.generateTestHeaderString({ payload: body, secret: SIGNING_SECRET }) };
 }

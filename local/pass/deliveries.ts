@@ -32,9 +32,10 @@ export const deliverEvents: Step = {
     const genuine = new Set(scenario.deliveries.filter(({ forged }) => !forged).map(({ event }) => event.id));
     await waitUntil(async () => {
       const ledger = await readLedger(billing);
-      const open = [...genuine].filter((id) => ledger.get(id)?.status !== 'processed');
+      const settled = (id: string) => ['processed', 'ignored'].includes(ledger.get(id)?.status ?? '');
+      const open = [...genuine].filter((id) => !settled(id));
       const errors = open.flatMap((id) => ledger.get(id)?.error ?? []);
-      return open.length === 0 ? undefined : `${open.length} events are not processed. ${errors.join('; ')}`.trim();
+      return open.length === 0 ? undefined : `${open.length} events are not settled. ${errors.join('; ')}`.trim();
     }, LEDGER_TIMEOUT_MS);
     const ledger = await readLedger(billing);
     // Other events are no failure: the operator may be sending some meanwhile.
@@ -44,7 +45,7 @@ export const deliverEvents: Step = {
       `the ledger has events that were refused: ${refused.map(({ event }) => event.id).join()}`,
     );
     tell(
-      `${scenario.deliveries.length} requests, ${genuine.size} events in the ledger, all processed ` +
+      `${scenario.deliveries.length} requests, ${genuine.size} events in the ledger, all settled ` +
         `${(performance.now() - sent).toFixed(0)} ms after the last; the duplicate and the forged one left no row`,
     );
   },
