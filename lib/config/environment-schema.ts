@@ -116,6 +116,14 @@ const schema = z
     secondRegion: region.optional(),
     /** Keep data when the stack is removed: deletion and termination protection, irrevocable vault locks. */
     removalProtection: flag,
+    /**
+     * Role that may end the lock of an archive before its date, for an erasure, and change lifecycle, replication and policy of
+     * the archive buckets. Grant it to nobody by default. @default - no role may; settings change by deployment only
+     */
+    breakGlassRoleArn: text(
+      'must be the ARN of a role such as `arn:aws:iam::111111111111:role/break-glass`',
+      /^arn:aws[\w-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/,
+    ).optional(),
     logLevel: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR'], { error: 'must be DEBUG, INFO, WARN or ERROR' }),
     /** Zones of the created network. Named here, so that synthesis needs no AWS account. */
     availabilityZones: z.array(z.string()).length(3, 'must name three zones').optional(),

@@ -125,7 +125,13 @@ export class SnapshotExportRole extends Construct {
         resources: [arn('snapshot'), arn('export-task')],
       }),
     );
-    this.role.grantPassRole(fn.grantPrincipal);
+    fn.addToRolePolicy(
+      new PolicyStatement({
+        actions: ['iam:PassRole'],
+        resources: [this.role.roleArn],
+        conditions: { StringEquals: { 'iam:PassedToService': ['rds.amazonaws.com', 'export.rds.amazonaws.com'] } },
+      }),
+    );
     // The export continues when the function has ended, by a grant on the key that the function creates for RDS.
     grantKeyToService(fn, this.key);
     if (!fn.role) return;

@@ -68,6 +68,7 @@ export class DataStack extends EnvironmentStack {
     const archives = new Archives(this, 'Archives', {
       removalProtection,
       replicated: this.recoveryRegion !== undefined,
+      breakGlassRoleArn: config.breakGlassRoleArn,
     });
     this.archiveBucket = archives.bucket;
     this.archiveKey = archives.key;

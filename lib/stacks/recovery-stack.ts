@@ -31,6 +31,7 @@ export class RecoveryStack extends EnvironmentStack {
     new Archives(this, 'Archives', {
       removalProtection,
       replicated: false,
+      breakGlassRoleArn: config.breakGlassRoleArn,
       bucketName: recoveryRegion.archiveBucketName,
       keyAlias: recoveryRegion.archiveKeyAlias,
     });

@@ -77,7 +77,14 @@ export function grantRecovery(
   grant(['rds:DescribeDBInstanceAutomatedBackups'], [present, arns.automatedBackups]);
   grant(['logs:CreateLogGroup', 'logs:PutRetentionPolicy', 'logs:TagResource'], arns.logGroups);
   grant(['events:PutEvents'], [arns.defaultBus]);
-  grant(['iam:PassRole'], [settings.monitoringRoleArn]);
+  role.addToPolicy(
+    new PolicyStatement({
+      actions: ['iam:PassRole'],
+      resources: [settings.monitoringRoleArn],
+      // RDS, or the part of it that writes the metrics: AWS does not document which one the caller passes the role to.
+      conditions: { StringEquals: { 'iam:PassedToService': ['rds.amazonaws.com', 'monitoring.rds.amazonaws.com'] } },
+    }),
+  );
   // RDS keeps using the key of the storage and of the insights by a grant that the caller creates for it.
   if (access.secretKey) grantKeyToService(role, access.secretKey);
   if (proxyName !== undefined) {

@@ -1,5 +1,6 @@
-import { DEPLOYED_ENVIRONMENTS } from '../../../lib/config/environments';
+import { DEPLOYED_ENVIRONMENTS, deployedEnvironment } from '../../../lib/config/environments';
 import { resourceLike, resourcesOf, templatesOf, type Synthesised } from '../support';
+import { synthesise } from '../synthesise';
 
 interface Statement {
   readonly Effect: string;
@@ -167,5 +168,53 @@ describe('in every environment', () => {
     expect(
       resourceLike(data, 'AWS::EC2::SecurityGroup', 'BillingDatabaseSecurityGroup').Properties.SecurityGroupEgress,
     ).toEqual([expect.objectContaining({ CidrIp: '255.255.255.255/32' })]);
+  });
+});
+
+test('a role is passed to the service that it is for, and to no other', () => {
+  const passing = statementsOf(templatesOf('production')).filter((one) => actionsOf(one).includes('iam:PassRole'));
+  // The role of exports, and that of the metrics of each recovered instance.
+  expect(passing.map(({ Action, Condition }) => [Action, Condition])).toEqual(
+    ['export', 'monitoring', 'monitoring'].map((part) => [
+      'iam:PassRole',
+      { StringEquals: { 'iam:PassedToService': ['rds.amazonaws.com', `${part}.rds.amazonaws.com`] } },
+    ]),
+  );
+});
+
+describe('the archive buckets', () => {
+  const deniedIn = (template: Synthesised['data'] | undefined) =>
+    Object.values(template ? resourcesOf(template, 'AWS::S3::BucketPolicy') : {})
+      .flatMap(
+        ({ Properties }) => (Properties.PolicyDocument as { Statement: (Statement & { Sid?: string })[] }).Statement,
+      )
+      .filter(({ Sid }) => Sid?.startsWith('Keep'));
+
+  test('let nobody end a lock early, and settings change by deployment only', () => {
+    const { data, recovery } = templatesOf('production');
+    for (const [template, region] of [
+      [data, 'eu-central-1'],
+      [recovery, 'eu-west-1'],
+    ] as const) {
+      const [locks, settings, ...others] = deniedIn(template);
+      expect(locks).toMatchObject({ Effect: 'Deny', Principal: { AWS: '*' }, Action: 's3:BypassGovernanceRetention' });
+      expect(locks?.Condition).toBeUndefined();
+      expect(settings).toMatchObject({
+        Effect: 'Deny',
+        Principal: { AWS: '*' },
+        Action: expect.arrayContaining(['s3:PutLifecycleConfiguration', 's3:PutReplicationConfiguration']),
+      });
+      const exempt = JSON.stringify(settings?.Condition);
+      expect(exempt).toContain(`:iam::333333333333:role/cdk-*-cfn-exec-role-333333333333-${region}`);
+      expect(others).toEqual([]);
+    }
+  });
+
+  test('let the break-glass role do both', () => {
+    const breakGlassRoleArn = 'arn:aws:iam::333333333333:role/break-glass';
+    const { data } = synthesise({ ...deployedEnvironment('production'), breakGlassRoleArn });
+    const [locks, settings] = deniedIn(data);
+    expect(locks?.Condition).toEqual({ ArnNotLike: { 'aws:PrincipalArn': [breakGlassRoleArn] } });
+    expect(JSON.stringify(settings?.Condition)).toContain(breakGlassRoleArn);
   });
 });
