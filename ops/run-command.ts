@@ -5,6 +5,7 @@ import type { Context, Surroundings } from './context';
 import { CommandError, explain } from './errors';
 import { styleOf } from './print/style';
 import { showProgress } from './progress';
+import { readSecret } from './secret-input';
 import type { ValuesOf } from './values';
 
 /** By the shell's convention, the exit status of a process that Ctrl-C ended. */
@@ -78,6 +79,7 @@ async function perform(
     note,
     stream: (line) => void stdout.write(`${line}\n`),
     confirm: createConfirm(surroundings, signal),
+    readSecret: (prompt) => readSecret(surroundings, prompt),
     async invoke(stem, contract, request) {
       const progress = showProgress(stderr, command.name);
       try {

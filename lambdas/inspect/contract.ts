@@ -16,6 +16,23 @@ export interface InspectEnvironment extends BaseEnvironment, BillingDatabaseEnvi
   readonly STRIPE_SIGNING_SECRET_ARN: string;
 }
 
+/**
+ * Hours after which a job that is due is missing: for its start, its run and a retry. Fewer page for a retry; more hide a
+ * missing backup for longer.
+ */
+export const GRACE_HOURS = 2;
+/** Drills are monthly: the longest month, and a long weekend to look into one that did not start. */
+export const DRILL_LIMIT_DAYS = 35;
+/** Hours from which a complete reconciliation is too old: it is daily. */
+export const RECONCILIATION_LIMIT_HOURS = 24 + GRACE_HOURS;
+/**
+ * Days after which a secret is changed, by security policy. Shorter means more chances for a rotation to fail; longer
+ * leaves a leaked secret valid for longer.
+ */
+export const SECRET_ROTATION_DAYS = 90;
+/** Secrets Manager rotates within the day on which a rotation is due, and tries again on the next. */
+export const ROTATION_GRACE_DAYS = 2;
+
 const MAX_LISTED = 500;
 const listForm = `expected a whole number from 1 to ${MAX_LISTED}`;
 const limit = z

@@ -9,7 +9,7 @@ import { connectionsUsedPercent, databaseSizeBytes } from '../../core/database/s
 import { readJournal } from '../../core/migrations/journal';
 import { messageOf } from '../../core/runtime/errors';
 import { currentSince } from '../../core/runtime/secret-age';
-import type { InspectionReport } from './contract';
+import { GRACE_HOURS, type InspectionReport } from './contract';
 
 type Status = InspectionReport<'status'>;
 type SecretName = Status['secrets'][number]['secret'];
@@ -27,8 +27,6 @@ export interface StatusDependencies {
   readonly clock: () => Date;
 }
 
-/** How long after it was due an archive counts as missing, as for the alarm. */
-const ARCHIVE_GRACE_HOURS = 2;
 const HOUR_SECONDS = 3600;
 
 /** How everything is. What cannot be looked up is named in `problems`; the rest is answered. */
@@ -80,7 +78,7 @@ async function statusOfDatabase(
     connectionsPercent: server?.connectionsPercent ?? null,
     schemaVersion: server?.schemaVersion ?? null,
     newestArchive: newest,
-    archiveLimitSeconds: (frequencyHours[database] + ARCHIVE_GRACE_HOURS) * HOUR_SECONDS,
+    archiveLimitSeconds: (frequencyHours[database] + GRACE_HOURS) * HOUR_SECONDS,
     lastDrill: server?.lastDrill ?? null,
   };
 }

@@ -59,12 +59,6 @@ export const STREAMING_LIMIT_GIB = 40;
 export const EVENT_RETENTION_DAYS = DEFAULT_RETENTION_DAYS;
 
 /**
- * Days after which a secret is changed, by security policy. Shorter means more chances for a rotation to fail; longer
- * leaves a leaked secret valid for longer.
- */
-export const SECRET_ROTATION_DAYS = 90;
-
-/**
  * Milliseconds from which a statement is slow, by the operations guides: PostgreSQL logs it, and the 95th percentile above it raises the warning
  * on query latency. Lower fills the log with healthy statements; higher leaves an alarm without a statement to look at.
  */

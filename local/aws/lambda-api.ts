@@ -23,7 +23,7 @@ const MAX_ASYNCHRONOUS_BYTES = 1024 * 1024;
 /** What `X-Amz-Log-Result` has of the log. */
 const LOG_TAIL_BYTES = 4096;
 
-const INVOKE_PATH = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/;
+const FUNCTION_PATH = /^\/2015-03-31\/functions\/([^/]+)\/(invocations|configuration)$/;
 /** A name, a partial or a whole ARN, each perhaps with a qualifier. */
 const FUNCTION_NAME = /^(?:(?:arn:aws:lambda:[\w-]+:)?\d{12}:function:|function:)?([\w-]{1,64})(?::([\w$-]+))?$/;
 
@@ -136,18 +136,35 @@ function tailOf(file: string, from: number): Buffer {
   return size === 0 ? Buffer.alloc(0) : readFileSync(file).subarray(Math.max(from, size - LOG_TAIL_BYTES), size);
 }
 
+/** The part of a function's configuration that tells where its resources are. */
+function configurationOf({ definition }: LocalFunction): object {
+  const { name, arn, handler, timeoutSeconds, memoryMib, environment } = definition;
+  return {
+    FunctionName: name,
+    FunctionArn: arn,
+    Handler: handler,
+    Timeout: timeoutSeconds,
+    MemorySize: memoryMib,
+    Environment: { Variables: environment },
+    LoggingConfig: { LogGroup: `/aws/lambda/${name}` },
+  };
+}
+
 async function answerOf(options: LambdaApiOptions, request: IncomingMessage): Promise<Answer> {
   const url = requestUrl(request);
-  const path = url && INVOKE_PATH.exec(decodeURIComponent(url.pathname).replaceAll(/\/+$/g, ''));
+  const path = url && FUNCTION_PATH.exec(decodeURIComponent(url.pathname).replaceAll(/\/+$/g, ''));
   if (!url) throw new ServiceError(400, 'InvalidParameterValueException', 'The request URL is malformed');
   // Not verified, but demanded: no page in a browser can send it to this machine unasked.
   if (!request.headers.authorization?.startsWith('AWS4-HMAC-SHA256 ')) {
     throw new ServiceError(403, 'MissingAuthenticationTokenException', 'Missing Authentication Token');
   }
-  if (!path || request.method !== 'POST') {
-    throw new ServiceError(404, 'UnknownOperationException', 'Of the API of Lambda, only Invoke is served here');
+  const served = { invocations: 'POST', configuration: 'GET' }[path?.[2] ?? ''];
+  if (!path || request.method !== served) {
+    const reason = 'Of the API of Lambda, only Invoke and GetFunctionConfiguration are served here';
+    throw new ServiceError(404, 'UnknownOperationException', reason);
   }
   const target = functionOf(options.functions, path[1] ?? '', url.searchParams.get('Qualifier'));
+  if (served === 'GET') return { status: 200, body: JSON.stringify(configurationOf(target)) };
   const type = String(request.headers['x-amz-invocation-type'] ?? 'RequestResponse');
   switch (type) {
     case 'DryRun':
@@ -183,7 +200,7 @@ async function serve(options: LambdaApiOptions, request: IncomingMessage, respon
 }
 
 /**
- * Serves Lambda's Invoke API on loopback, for the SDK, and for `aws lambda invoke --endpoint-url`.
+ * Serves Lambda's Invoke and GetFunctionConfiguration on loopback, for the SDK, and for `aws lambda invoke --endpoint-url`.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
  */

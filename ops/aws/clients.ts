@@ -1,4 +1,9 @@
+import type { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { LambdaClient } from '@aws-sdk/client-lambda';
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { SFNClient } from '@aws-sdk/client-sfn';
 import type { STSClient } from '@aws-sdk/client-sts';
 import { CommandError } from '../errors';
 import { localCredentials, type Target } from './target';
@@ -43,6 +48,41 @@ export class Clients {
     });
   }
 
+  secretsManager(): Promise<SecretsManagerClient> {
+    return this.once('secretsManager', async () => {
+      const { SecretsManagerClient: Client } = await import('@aws-sdk/client-secrets-manager');
+      return new Client(this.settings('secretsManager', 'Secrets Manager'));
+    });
+  }
+
+  stepFunctions(): Promise<SFNClient> {
+    return this.once('stepFunctions', async () => {
+      const { SFNClient: Client } = await import('@aws-sdk/client-sfn');
+      return new Client(this.settings(undefined, 'Step Functions, and no instances to recover'));
+    });
+  }
+
+  cloudWatch(): Promise<CloudWatchClient> {
+    return this.once('cloudWatch', async () => {
+      const { CloudWatchClient: Client } = await import('@aws-sdk/client-cloudwatch');
+      return new Client(this.settings(undefined, 'CloudWatch, and no alarms'));
+    });
+  }
+
+  cloudWatchLogs(): Promise<CloudWatchLogsClient> {
+    return this.once('cloudWatchLogs', async () => {
+      const { CloudWatchLogsClient: Client } = await import('@aws-sdk/client-cloudwatch-logs');
+      return new Client(this.settings(undefined, 'CloudWatch Logs: the logs are files in .local/logs'));
+    });
+  }
+
+  cloudFormation(): Promise<CloudFormationClient> {
+    return this.once('cloudFormation', async () => {
+      const { CloudFormationClient: Client } = await import('@aws-sdk/client-cloudformation');
+      return new Client(this.settings(undefined, 'CloudFormation'));
+    });
+  }
+
   /** Closes the connections of every client. */
   async close(): Promise<void> {
     const clients = await Promise.allSettled(this.made.values());
@@ -67,7 +107,7 @@ export class Clients {
     const { platform } = this.target;
     if (platform === undefined) return { requestHandler };
     if (service === undefined) {
-      throw new CommandError('refused', `The local platform has no ${title}; this command needs an environment on AWS`);
+      throw new CommandError('refused', `The local platform has no ${title}. This needs an environment on AWS`);
     }
     const { region, endpoints } = platform;
     return { endpoint: endpoints[service], region, credentials: localCredentials(), requestHandler };

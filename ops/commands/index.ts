@@ -1,26 +1,38 @@
 import type { Command } from '../command';
+import { alarms } from './alarms';
 import { audit } from './audit';
 import { backup } from './backup';
 import { backupsList } from './backups-list';
 import { cleanup } from './cleanup';
 import { collect } from './collect';
 import { connections } from './connections';
+import { doctor } from './doctor';
 import { drill } from './drill';
 import { drillsList } from './drills-list';
 import { entitlementsRecompute } from './entitlements-recompute';
 import { entitlementsShow } from './entitlements-show';
+import { logs } from './logs';
 import { migrateApply } from './migrate-apply';
 import { migratePlan } from './migrate-plan';
 import { migrateStatus } from './migrate-status';
+import { open } from './open';
 import { reconcile } from './reconcile';
 import { reconciliationsFindings } from './reconciliations-findings';
 import { reconciliationsList } from './reconciliations-list';
+import { recoverCutOver } from './recover-cut-over';
+import { recoverRefuse } from './recover-refuse';
+import { recoverStart } from './recover-start';
+import { recoverStatus } from './recover-status';
+import { recoverTakeName } from './recover-take-name';
 import { restore } from './restore';
 import { rowsMerge } from './rows-merge';
 import { rowsReport } from './rows-report';
 import { rulesDiff } from './rules-diff';
 import { rulesGet } from './rules-get';
 import { rulesPut } from './rules-put';
+import { secretsList } from './secrets-list';
+import { secretsPutStripe } from './secrets-put-stripe';
+import { secretsRotate } from './secrets-rotate';
 import { sizes } from './sizes';
 import { status } from './status';
 import { verify } from './verify';
@@ -29,17 +41,22 @@ import { webhooksList } from './webhooks-list';
 import { webhooksRedrive } from './webhooks-redrive';
 import { webhooksReplay } from './webhooks-replay';
 import { webhooksRetry } from './webhooks-retry';
+import { webhooksSend } from './webhooks-send';
 import { webhooksStatus } from './webhooks-status';
 
 /** Every command, in the order of the help: first what one looks at, then what one does. */
 export const COMMANDS: readonly Command[] = [
   status,
+  doctor,
+  alarms,
+  logs,
   webhooksStatus,
   webhooksList,
   webhooksGaps,
   webhooksRetry,
   webhooksReplay,
   webhooksRedrive,
+  webhooksSend,
   reconcile,
   reconciliationsList,
   reconciliationsFindings,
@@ -49,6 +66,11 @@ export const COMMANDS: readonly Command[] = [
   drill,
   drillsList,
   verify,
+  recoverStart,
+  recoverStatus,
+  recoverCutOver,
+  recoverTakeName,
+  recoverRefuse,
   rowsReport,
   rowsMerge,
   migrateStatus,
@@ -59,10 +81,14 @@ export const COMMANDS: readonly Command[] = [
   rulesGet,
   rulesDiff,
   rulesPut,
+  secretsList,
+  secretsRotate,
+  secretsPutStripe,
   cleanup,
   collect,
   sizes,
   connections,
+  open,
   audit,
 ];
 
@@ -72,8 +98,10 @@ export const GROUPS: Readonly<Record<string, string>> = {
   reconciliations: 'Past comparisons with Stripe, and what they found',
   backups: 'Archives of the databases',
   drills: 'Past restore drills',
+  recover: 'Recoveries of whole instances',
   rows: 'Rows that were lost since an archive',
   migrate: 'Migrations of a database',
+  secrets: 'Passwords of the databases, and what Stripe issued',
   entitlements: 'Who may use what, and by which rules',
   'entitlements rules': 'The rules of who may use what',
 };

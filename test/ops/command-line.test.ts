@@ -145,7 +145,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
 }
 
 test.each([
-  ['ops rec', ['reconcile', 'reconciliations']],
+  ['ops rec', ['reconcile', 'reconciliations', 'recover']],
   ['ops webhooks re', ['retry', 'replay', 'redrive']],
   [
     'ops backup ',

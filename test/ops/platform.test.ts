@@ -4,6 +4,7 @@ import { contract as backupContract } from '../../lambdas/backup/contract';
 import { INSPECTIONS } from '../../lambdas/inspect/contract';
 import { contract as reconciliationContract } from '../../lambdas/reconciliation/contract';
 import { eventsReport } from '../../lambdas/replay/contract';
+import { SAMPLE_TYPES } from '../../ops/sample-events';
 import { runOps, wordsOf, type RunOptions } from './run-ops';
 import { startedPlatform, type StartedPlatform } from './started-platform';
 
@@ -93,6 +94,17 @@ test('the status is one screen, and names the archive that is missing', async ()
   expect((await ops('status')).status).toBe(0);
 });
 
+test('a healthy platform passes the doctor, and one without a drill does not', async () => {
+  const before = await ops('doctor --quick');
+  expect(before.status).toBe(1);
+  expect(before.stdout).toMatch(/^WRONG +drill of main +there was none\n +ops drill main$/m);
+
+  await ops('drill main');
+  await ops('reconcile --settle-seconds 0');
+  const { status, stdout } = await ops('doctor');
+  expect([status, stdout.match(/^WRONG .+$/gm)]).toEqual([0, null]);
+});
+
 test('a failed event is listed with its error, retried, and applied once its cause is gone', async () => {
   const id = await platform.send('customer.subscription.updated', { id: 'sub_poison', object: 'subscription' });
   await waitUntil(async () => {
@@ -158,6 +170,43 @@ test('every action is in the audit log with who, what and how it ended, also one
   expect(stdout).toMatch(/ops rows merge billing \S+ --env local +refused +Nothing was changed/);
   expect(stdout).not.toContain('--dry-run');
   expect(stdout).not.toContain('ops status');
+});
+
+test.each(SAMPLE_TYPES)('a sample of %s is taken and applied', async (type) => {
+  const { status, report } = await json(`webhooks send ${type} --user user-9`);
+  const { id } = report as { readonly id: string };
+  expect(status).toBe(0);
+  await waitUntil(async () => {
+    const { rows } = await platform.billing.query<{ status: string; error: string | null }>(
+      'SELECT status, error FROM billing.webhook_events WHERE id = $1',
+      [id],
+    );
+    return rows[0]?.status === 'processed' ? undefined : `${id} is ${rows[0]?.status}: ${rows[0]?.error}`;
+  }, 30_000);
+});
+
+test('the doctor names each thing that is wrong with its fix, and skips what is not here', async () => {
+  const { status, stdout } = await ops('doctor');
+  expect(status).toBe(1);
+  expect(stdout).toMatch(/^good +identity +arn:aws:iam::000000000000:user\//m);
+  expect(stdout).toMatch(/^good +soundness of billing /m);
+  expect(stdout).toMatch(/^WRONG +failed events +1 in the ledger\n +ops webhooks list --status failed$/m);
+  expect(stdout).toMatch(/^skipped alarms +The local platform has no CloudWatch/m);
+});
+
+test('secrets are listed by age, and the rotation of a password is said to be none of this machine', async () => {
+  expect(await ops('secrets list')).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/stripe-api .+ago\) +good/),
+  });
+  expect((await ops('secrets rotate billing --confirm billing')).stderr).toContain('has no RotateSecret');
+  expect((await ops('alarms')).status).toBe(3);
+  expect((await ops('logs backup')).stderr).toContain('the logs are files in .local/logs');
+  expect((await ops('recover start billing')).stderr).toContain('The local platform has no Step Functions');
+});
+
+test('the links of the local platform are printed', async () => {
+  expect((await ops('open')).stdout).toMatch(/webhook +http:\/\/127\.0\.0\.1:\d+\/api\/v1\/webhooks\/stripe/);
 });
 
 test('sizes and connections of a database are listed', async () => {

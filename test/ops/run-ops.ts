@@ -13,15 +13,21 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** What is typed at a terminal. @default - there is no terminal */
   readonly typed?: string;
+  /** What is piped into the standard input. @default - nothing */
+  readonly piped?: string;
 }
 
 /** Runs `ops` in this process, as bin/ops.ts does, with streams of its own. */
-export async function runOps(argv: readonly string[], { environment = {}, typed }: RunOptions = {}): Promise<Outcome> {
+export async function runOps(
+  argv: readonly string[],
+  { environment = {}, typed, piped = '' }: RunOptions = {},
+): Promise<Outcome> {
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
   const isTTY = typed !== undefined;
   Object.assign(stdin, { isTTY });
   Object.assign(stderr, { isTTY });
   if (typed !== undefined) stdin.write(`${typed}\n`);
+  else stdin.end(piped);
   const status = await runProgram(argv, {
     stdin: stdin as unknown as NodeJS.ReadStream,
     stdout: stdout as unknown as NodeJS.WriteStream,

@@ -2,26 +2,24 @@ import { BACKUP_METRICS } from '../../../lambdas/backup/contract';
 import { CLEANUP_METRICS } from '../../../lambdas/cleanup/contract';
 import { COLLECTOR_METRICS, type WatchedSecret } from '../../../lambdas/collector/contract';
 import { DRILL_METRICS } from '../../../lambdas/drill/contract';
+import {
+  DRILL_LIMIT_DAYS,
+  GRACE_HOURS,
+  RECONCILIATION_LIMIT_HOURS,
+  ROTATION_GRACE_DAYS,
+  SECRET_ROTATION_DAYS,
+} from '../../../lambdas/inspect/contract';
 import { RECONCILIATION_METRICS } from '../../../lambdas/reconciliation/contract';
 import { VERIFY_METRICS } from '../../../lambdas/verify/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import type { EnvironmentConfig } from '../environment-schema';
-import { BACKUP_POLICIES, SECRET_ROTATION_DAYS } from '../policies';
+import { BACKUP_POLICIES } from '../policies';
 import type { AlarmDefinition } from './alarm-definition';
 import { countOf, highestOf, sumOf } from './alarm-metric';
 
 const HOUR_SECONDS = 60 * 60;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
 
-/**
- * Hours after which a job that is due is missing: for its start, its run and a retry. The last of them is the window in
- * which the age must stay above its threshold. Fewer page for a retry; more hide a missing backup for longer.
- */
-const GRACE_HOURS = 2;
-/** Drills are monthly: the longest month, and a long weekend to look into one that did not start. */
-const DRILL_LIMIT_DAYS = 35;
-/** Secrets Manager rotates within the day on which a rotation is due, and tries again on the next. */
-const ROTATION_GRACE_DAYS = 2;
 /** Cleanup is daily: one missed run, and the one after it. */
 const CLEANUP_LIMIT_DAYS = 2;
 
@@ -198,14 +196,13 @@ function verificationAlarm(database: DatabaseName): AlarmDefinition {
 }
 
 function reconciliationAlarms({ reconciliation }: EnvironmentConfig): AlarmDefinition[] {
-  const overdueHours = 24 + GRACE_HOURS;
   const missing: AlarmDefinition = {
     ...AGE_FOR_AN_HOUR,
     name: 'reconciliationMissing',
     measure: 'Age of the last complete reconciliation',
-    thresholds: { critical: (overdueHours - 1) * HOUR_SECONDS },
+    thresholds: { critical: (RECONCILIATION_LIMIT_HOURS - 1) * HOUR_SECONDS },
     metric: highestOf('collector', COLLECTOR_METRICS.reconciliationAgeSeconds),
-    symptom: `No reconciliation with Stripe has completed for ${overdueHours} hours: lost events stay lost`,
+    symptom: `No reconciliation with Stripe has completed for ${RECONCILIATION_LIMIT_HOURS} hours: lost events stay lost`,
     action: 'Run it by hand until it answers `complete`, then find out why the schedule did not start it.',
     runbookAnchor: 'reconciliation-missing',
     consolePage: { functionOf: 'reconciliation' },
