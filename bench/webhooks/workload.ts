@@ -1,18 +1,9 @@
 import Stripe from 'stripe';
 import { nowSeconds } from '../../local/stripe/objects';
 import { idOf, placeholder } from '../support/multiply-rows';
-import {
-  charge,
-  customer,
-  eventBody,
-  invoice,
-  KINDS,
-  paymentIntent,
-  PRICE_IDS,
-  subscription,
-  type Kind,
-  type Subscriber,
-} from './bodies';
+import { customer, eventBody, KINDS, PRICE_IDS, subscription, type Kind, type Subscriber } from './bodies';
+import { invoice } from './invoice-bodies';
+import { charge, paymentIntent } from './payment-bodies';
 
 /** A webhook as Stripe sends it. */
 export interface Delivery {
