@@ -185,7 +185,8 @@ function applyTogether<Event>(
       }),
     );
   };
-  return inTransaction(client, apply, { observe, rollBack: dryRun });
+  // The claim is the first statement, and everything else waits for its answer.
+  return inTransaction(client, apply, { observe, rollBack: dryRun, guarded: true });
 }
 
 /** The outcome of an event that was claimed. */

@@ -1,5 +1,5 @@
 import type { ArrayElementType } from '../database/array-parameter';
-import type { Statement } from '../database/transaction';
+import { IN_TRANSACTION, type Statement } from '../database/transaction';
 import {
   EVENT_COLUMNS,
   ITEM_COLUMNS,
@@ -122,7 +122,8 @@ export const UPSERTS: Readonly<Record<ObjectKind, RowsStatement>> = {
 /**
  * Claims events: inserts those never seen and takes over those that failed before, and those that were ignored and now have
  * an effect; returns the ids that were claimed. An event that another transaction is applying makes this one wait, and is
- * then found processed. Rows are written once, with their final status, because they commit together with their effect.
+ * then found processed. Rows are written once, with their final status, because they commit together with their effect:
+ * outside of the batch's transaction the statement fails.
  *
  * After the rows: the provider of all of them.
  */
@@ -132,7 +133,7 @@ export const CLAIM_EVENTS: RowsStatement<typeof EVENT_COLUMNS> = {
   text: `
 INSERT INTO billing.webhook_events AS stored (provider, ${namesOf(EVENT_COLUMNS)}, attempts, processed_at)
 SELECT $${Object.keys(EVENT_COLUMNS).length + 1}::text, ${castColumns(EVENT_COLUMNS)},
-  1, CASE WHEN error IS NULL THEN now() END
+  ${IN_TRANSACTION}, CASE WHEN error IS NULL THEN now() END
 FROM ${incomingTable(EVENT_COLUMNS)}
 ON CONFLICT (provider, id) DO UPDATE
 SET status = excluded.status, error = excluded.error, attempts = stored.attempts + 1,

@@ -23,7 +23,20 @@ export interface TransactionOptions {
   readonly observe?: QueryObserver;
   /** Rolls back also when `work` is done, as a dry run does. @default false */
   readonly rollBack?: boolean;
+  /**
+   * Sends what `work` sends first together with BEGIN, on a connection that pipelines. Every statement that is sent before
+   * the first answer must contain {@link IN_TRANSACTION}: if BEGIN were refused, others would run, and commit, by themselves.
+   *
+   * @default false
+   */
+  readonly guarded?: boolean;
 }
+
+/** A deferrable transaction differs from others in nothing but this setting, unless it is serialisable and read-only. */
+const BEGIN_GUARDED = 'BEGIN DEFERRABLE';
+
+/** The integer 1 in a transaction that was begun as `guarded`; a division by zero outside of it. */
+export const IN_TRANSACTION = `(SELECT 1 / (current_setting('transaction_deferrable') = 'on')::integer)`;
 
 /**
  * Runs `work` in a transaction of its own, which is committed when `work` is done and rolled back when it throws.
@@ -37,13 +50,15 @@ export interface TransactionOptions {
 export async function inTransaction<T>(
   client: ClientBase,
   work: (run: RunStatement) => Promise<T>,
-  { observe = () => undefined, rollBack = false }: TransactionOptions = {},
+  { observe = () => undefined, rollBack = false, guarded = false }: TransactionOptions = {},
 ): Promise<T> {
+  const begun = client.query(guarded ? BEGIN_GUARDED : 'BEGIN');
   // Awaited: if it were refused, the statements sent behind it would run, and commit, one by one.
-  await client.query('BEGIN');
-  const { run, abandon } = createRunner(client, observe);
+  if (!guarded || !isPipelining(client)) await begun;
+  const { run, abandon } = createRunner(client, observe, begun);
   try {
     const result = await work(run);
+    await begun;
     // PostgreSQL answers the COMMIT of a failed transaction by rolling it back, without an error.
     const { command } = await client.query(rollBack ? 'ROLLBACK' : 'COMMIT');
     if (!rollBack && command !== 'COMMIT') throw new Error(`The transaction was not committed: ${command}`);
@@ -57,7 +72,7 @@ export async function inTransaction<T>(
 
 /** Runs statements in the order of the calls, in the caller's transaction; one runner for each transaction. */
 export function runInOrder(client: ClientBase): RunStatement {
-  return createRunner(client, () => undefined).run;
+  return createRunner(client, () => undefined, Promise.resolve()).run;
 }
 
 /** One statement of a sequence that is written down as a list. */
@@ -92,10 +107,16 @@ interface Runner {
   readonly abandon: (reason: unknown) => Promise<void>;
 }
 
-function createRunner(client: ClientBase, observe: QueryObserver): Runner {
-  const pipelined = 'pipeline' in client && client.pipeline === true;
+function isPipelining(client: ClientBase): boolean {
+  return 'pipeline' in client && client.pipeline === true;
+}
+
+/** @param begun answer to the BEGIN; when it is refused, that is the first failure */
+function createRunner(client: ClientBase, observe: QueryObserver, begun: Promise<unknown>): Runner {
+  const pipelined = isPipelining(client);
   let previous: Promise<unknown> = Promise.resolve();
   let failure: { readonly error: unknown } | undefined;
+  begun.catch((error: unknown) => (failure ??= { error }));
   /** When the previous statement was answered: until then, this one has only waited. */
   let answeredAt = 0;
 

@@ -32,8 +32,8 @@ const ENTITLEMENT_STATEMENTS = [
   'find_paid_sources',
   'find_owned_sources',
 ];
-/** BEGIN, the claim, the states, what depends on the stored ones, COMMIT. */
-const ROUND_TRIPS = 5;
+/** BEGIN and the claim, the states, what depends on the stored ones, COMMIT. */
+const ROUND_TRIPS = 4;
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -62,8 +62,8 @@ test('a pipelining connection sends the statements of a batch in the written ord
   const roundTrips = await sentBy(await database.client());
 
   expect(roundTrips).toHaveLength(ROUND_TRIPS);
-  expect(roundTrips.flat()).toEqual(['BEGIN', ...STATEMENTS, ...ENTITLEMENT_STATEMENTS, 'COMMIT']);
-  expect(roundTrips[3]).toEqual(['replace_subscription_items', ...ENTITLEMENT_STATEMENTS]);
+  expect(roundTrips.flat()).toEqual(['BEGIN DEFERRABLE', ...STATEMENTS, ...ENTITLEMENT_STATEMENTS, 'COMMIT']);
+  expect(roundTrips[2]).toEqual(['replace_subscription_items', ...ENTITLEMENT_STATEMENTS]);
 });
 
 test('a plain connection sends the statements of a batch in the written order', async () => {
@@ -71,7 +71,7 @@ test('a plain connection sends the statements of a batch in the written order', 
   const plain = await database.connector.connect();
   try {
     expect((await sentBy(plain)).flat()).toEqual(
-      expect.arrayContaining(['BEGIN', ...STATEMENTS.slice(0, -1), 'COMMIT']),
+      expect.arrayContaining(['BEGIN DEFERRABLE', ...STATEMENTS.slice(0, -1), 'COMMIT']),
     );
   } finally {
     await plain.end();
@@ -80,4 +80,22 @@ test('a plain connection sends the statements of a batch in the written order', 
 
 test('the list of statements is the order in which they are sent', () => {
   expect(BATCH_STATEMENTS.map(({ name }) => name)).toEqual(STATEMENTS);
+});
+
+test('a claim outside of a transaction fails: it would record events without their effect', async () => {
+  const client = await database.client();
+  const refused = new Error('BEGIN was cancelled');
+  const query = client.query.bind(client) as (statement: unknown) => Promise<unknown>;
+  const spy = jest.spyOn(client, 'query') as unknown as jest.SpyInstance<Promise<unknown>, [unknown]>;
+  spy.mockImplementation((statement) => {
+    if (typeof statement !== 'string' || !statement.startsWith('BEGIN')) return query(statement);
+    // As when an administrator cancels it: the connection lives on.
+    return query('SELECT').then(() => Promise.reject(refused));
+  });
+
+  await expect(applyEvents(client, stripeProvider, mixedBatch(3, 9_000))).rejects.toBe(refused);
+  spy.mockRestore();
+  expect((await client.query(`SELECT FROM billing.webhook_events WHERE object_id ~ '_900.$'`)).rowCount).toBe(0);
+  await applyEvents(client, stripeProvider, mixedBatch(3, 9_000));
+  expect((await client.query(`SELECT FROM billing.webhook_events WHERE object_id ~ '_900.$'`)).rowCount).toBe(3);
 });
