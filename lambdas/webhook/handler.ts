@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import { boundedNames } from '../../core/providers/bounded-names';
-import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
+import { WEBHOOK_ENDPOINTS, type ProviderName } from '../../core/providers/contract';
 import { stripeWebhooks } from '../../core/providers/stripe/webhooks';
 import type { WebhookScheme } from '../../core/providers/webhook-scheme';
 import { baseSettings, readEnvironment, secretArnSetting, setting } from '../../core/runtime/environment';
@@ -21,10 +21,14 @@ const { log, metrics } = createTelemetry('webhook', environment);
 const secrets = createSecrets();
 const appNames = boundedNames(MAX_APPS);
 
+const endpoints: Readonly<Record<ProviderName, Endpoint>> = {
+  stripe: endpoint(stripeWebhooks, environment.STRIPE_SIGNING_SECRET_ARN),
+};
+
 const dependencies: WebhookDependencies = {
-  endpoints: {
-    [WEBHOOK_ENDPOINTS.stripe.path]: endpoint(stripeWebhooks, environment.STRIPE_SIGNING_SECRET_ARN),
-  },
+  endpoints: Object.fromEntries(
+    Object.values(endpoints).map((each) => [WEBHOOK_ENDPOINTS[each.scheme.provider].path, each]),
+  ),
   livemode: environment.LIVEMODE,
   send: createQueueSender(environment.QUEUE_URL),
   clock: () => new Date(),

@@ -16,7 +16,7 @@ import { Network } from '../data/network';
 import { RecoveryPoints } from '../data/recovery-points';
 import { recoveryRegion, type RecoveryRegion } from '../data/recovery-region';
 import { RestoreTesting } from '../data/restore-testing';
-import { StripeSecrets } from '../data/stripe-secrets';
+import { ProviderSecrets } from '../data/provider-secrets';
 import type { DatabaseAccess } from '../data/database-access';
 import type { RecoverableInstance } from '../operations/recovery/recovery-permissions';
 import { EnvironmentStack } from './environment-stack';
@@ -50,7 +50,7 @@ export class DataStack extends EnvironmentStack {
   readonly recoverable: readonly RecoverableInstance[];
   readonly archiveBucket: Bucket;
   readonly archiveKey: Key;
-  readonly stripeSecrets: StripeSecrets;
+  readonly stripeSecrets: ProviderSecrets;
   /** Encrypts all logs of the environment. */
   readonly logKey: IKey;
   private readonly recoveryRegion: RecoveryRegion | undefined;
@@ -75,7 +75,11 @@ export class DataStack extends EnvironmentStack {
     if (this.recoveryRegion) {
       new ArchiveReplication(this, 'ArchiveReplication', { archives, recoveryRegion: this.recoveryRegion });
     }
-    this.stripeSecrets = new StripeSecrets(this, 'StripeSecrets', { environmentName, removalProtection });
+    this.stripeSecrets = new ProviderSecrets(this, 'StripeSecrets', {
+      title: 'Stripe',
+      environmentName,
+      removalProtection,
+    });
 
     const network = this.network(config);
     this.vpc = network?.vpc ?? this.existingVpc(config);

@@ -5,7 +5,9 @@ import { Construct } from 'constructs';
 import { acknowledge } from '../policy/acknowledge';
 import { removalPolicyOf } from '../config/removal-policy';
 
-export interface StripeSecretsProps {
+export interface ProviderSecretsProps {
+  /** The provider in a sentence, such as `Stripe`. */
+  readonly title: string;
   /** Name of the environment, which names contain. */
   readonly environmentName: string;
   /** Keep the secrets and their key when the stack is removed. */
@@ -13,34 +15,35 @@ export interface StripeSecretsProps {
 }
 
 /**
- * The two secrets that Stripe issues. The stack creates them with random values: until an operator stores the real ones,
- * every webhook is answered 500, so that Stripe delivers it again, and every call to Stripe fails.
+ * The two secrets that a payment provider issues. The stack creates them with random values: until an operator stores the
+ * real ones, every webhook is answered 500, so that the provider delivers it again, and every call to its API fails.
  *
  * Never change `generateSecretString`: CloudFormation would overwrite the operator's value with a new random one.
  */
-export class StripeSecrets extends Construct {
+export class ProviderSecrets extends Construct {
   readonly key: Key;
   /** `{"current", "previous"?, "previousExpiresAt"?}`, of an endpoint for connected accounts also as `connect…` */
   readonly signing: Secret;
   /** `{"apiKey"}` */
   readonly api: Secret;
 
-  constructor(scope: Construct, id: string, props: StripeSecretsProps) {
+  constructor(scope: Construct, id: string, props: ProviderSecretsProps) {
     super(scope, id);
+    const { title } = props;
     const removalPolicy = removalPolicyOf(props.removalProtection);
     this.key = new Key(this, 'Key', {
-      description: `Stripe's secrets (${props.environmentName})`,
+      description: `${title}'s secrets (${props.environmentName})`,
       enableKeyRotation: true,
       removalPolicy,
     });
     this.signing = new Secret(this, 'Signing', {
-      description: 'Signing secrets of the Stripe webhook endpoint. An operator puts in the value',
+      description: `Signing secrets of the ${title} webhook endpoint. An operator puts in the value`,
       encryptionKey: this.key,
       generateSecretString: { secretStringTemplate: '{}', generateStringKey: 'current', excludePunctuation: true },
       removalPolicy,
     });
     this.api = new Secret(this, 'Api', {
-      description: 'Restricted API key of Stripe, for reconciliation. An operator puts in the value',
+      description: `Restricted API key of ${title}, for reconciliation. An operator puts in the value`,
       encryptionKey: this.key,
       generateSecretString: { secretStringTemplate: '{}', generateStringKey: 'apiKey', excludePunctuation: true },
       removalPolicy,
@@ -49,7 +52,7 @@ export class StripeSecrets extends Construct {
       acknowledge(secret, {
         nag: ['AwsSolutions-SMG4', 'NIST.800.53.R5-SecretsManagerRotationEnabled'],
         reason:
-          'Stripe issues the secret and offers no API to roll it: an operator rolls it, and both values are accepted meanwhile',
+          'The provider issues the secret and offers no API to roll it: an operator rolls it, and both values are accepted meanwhile',
       });
     }
     // ARNs, because a recreated secret may have the name of a deleted one.
