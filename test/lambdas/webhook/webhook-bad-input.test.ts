@@ -169,11 +169,11 @@ test('a live event of a connected account is answered 200 by a test endpoint and
 });
 
 test('a signed event for a route that no provider has is answered 404 and not queued', async () => {
-  const { answer, queued } = await deliver(payload, sign(payload), 'utf8', '/api/v1/webhooks/tilled');
+  const { answer, queued } = await deliver(payload, sign(payload), 'utf8', '/api/v1/webhooks/other');
 
   expect({ ...answer, queued }).toMatchObject({
     statusCode: 404,
-    body: '{"error":"No provider delivers to /api/v1/webhooks/tilled"}',
+    body: '{"error":"No provider delivers to /api/v1/webhooks/other"}',
     queued: [],
   });
 });

@@ -1,12 +1,18 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { format, resolveConfig } from 'prettier';
 import { DEPLOYED_ENVIRONMENTS } from '../../../lib/config/environments';
 import { identitiesOf } from './identity';
 
 // Records the identity of everything that must not be replaced: what holds data, and the address that Stripe posts to. Run
-// it only when a replacement is intended, and say in the commit how the data, or Stripe, gets to the new resource.
+// it only when something is added or a replacement is intended; of the latter, say in the commit how the data, or Stripe,
+// gets to the new resource.
 process.env.CDK_VALIDATION = 'false';
-for (const environment of DEPLOYED_ENVIRONMENTS) {
+
+async function pin(environment: (typeof DEPLOYED_ENVIRONMENTS)[number]): Promise<void> {
   const file = path.join(__dirname, 'pinned', `${environment}.json`);
-  writeFileSync(file, `${JSON.stringify(identitiesOf(environment), undefined, 2)}\n`);
+  const json = JSON.stringify(identitiesOf(environment), undefined, 2);
+  writeFileSync(file, await format(json, { ...(await resolveConfig(file)), filepath: file }));
 }
+
+void Promise.all(DEPLOYED_ENVIRONMENTS.map(pin));
