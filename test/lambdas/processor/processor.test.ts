@@ -53,7 +53,10 @@ test('exactly the messages that could not be applied are reported for another de
 
 test('a message of an unknown provider is delivered again alone and leaves nothing in the ledger', async () => {
   const event = () => JSON.stringify(stripeEvent('customer.subscription.created', subscription()));
-  const summary = await processMessages(message('known', event(), 'stripe'), message('unknown', event(), 'unregistered'));
+  const summary = await processMessages(
+    message('known', event(), 'stripe'),
+    message('unknown', event(), 'unregistered'),
+  );
 
   expect(summary).toMatchObject({ processed: 1, failed: 1 });
   expect(summary.response.batchItemFailures).toEqual([{ itemIdentifier: 'unknown' }]);
