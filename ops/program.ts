@@ -17,12 +17,9 @@ import type { Form, Value } from './values';
  */
 export async function runProgram(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   let status: number = EXIT_STATUS.done;
-  const program = buildParser({
-    surroundings,
-    commandLine: ['ops', ...argv].join(' '),
-    onStatus: (code) => {
-      status = code;
-    },
+  const commandLine = ['ops', ...argv].join(' ');
+  const program = buildParser(surroundings, async ({ command, values, globals }) => {
+    status = await runCommand(command, values as never, { ...globals, commandLine }, surroundings);
   });
   try {
     await program.parseAsync([...argv], { from: 'user' });
@@ -34,17 +31,36 @@ export async function runProgram(argv: readonly string[], surroundings: Surround
   }
 }
 
-interface ParserOptions {
-  readonly surroundings: Surroundings;
-  /** What was typed. */
-  readonly commandLine: string;
-  /** Receives the exit status of the command. */
-  readonly onStatus: (status: number) => void;
+/** A command line that was understood. */
+export interface ParsedLine {
+  readonly command: Command;
+  /** Its options and arguments, by their names. */
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly globals: Omit<GlobalValues, 'commandLine'>;
+}
+
+/**
+ * Understands a command line without running it.
+ *
+ * @throws CommanderError for a line that would exit with 2
+ */
+export async function parseLine(
+  argv: readonly string[],
+  output: Pick<Surroundings, 'stdout' | 'stderr'>,
+): Promise<ParsedLine> {
+  let parsed: ParsedLine | undefined;
+  await buildParser(output, async (line) => {
+    parsed = line;
+  }).parseAsync([...argv], { from: 'user' });
+  if (parsed === undefined) throw new CommandError('usage', `ops ${argv.join(' ')} is no command`);
+  return parsed;
 }
 
 /** The parser of every command: names, options and help come from the descriptions. */
-function buildParser(options: ParserOptions): Parser {
-  const { stdout, stderr } = options.surroundings;
+function buildParser(
+  { stdout, stderr }: Pick<Surroundings, 'stdout' | 'stderr'>,
+  run: (line: ParsedLine) => Promise<void>,
+): Parser {
   const program = new Parser('ops')
     .description('Operates billing: backups, restores, migrations, webhooks, reconciliation. The same here and on AWS.')
     .usage('<command> --env <environment>')
@@ -57,7 +73,7 @@ function buildParser(options: ParserOptions): Parser {
       // One line: the suggestion of the nearest name comes on a second one.
       outputError: (text, write) => write(`${text.trim().replaceAll(/\s*\n\s*/g, ' ')}\n`),
     });
-  for (const command of COMMANDS) addCommand(program, command, options);
+  for (const command of COMMANDS) addCommand(program, command, run);
   program
     .command('completion')
     .summary('Prints a script that completes commands in a shell')
@@ -71,7 +87,7 @@ const HELP_END = `
 Exit codes: 0 done, 1 done and something needs attention, 2 wrong command line, 3 refused, 4 failed.
 docs/ops.md describes every command. ops completion bash prints shell completion.`;
 
-function addCommand(program: Parser, command: Command, options: ParserOptions): void {
+function addCommand(program: Parser, command: Command, run: (line: ParsedLine) => Promise<void>): void {
   const words = command.name.split(' ');
   const parent = words.slice(0, -1).reduce((above, word) => group(above, word), program);
   const parser = parent
@@ -93,10 +109,11 @@ function addCommand(program: Parser, command: Command, options: ParserOptions): 
     const values = Object.entries(command.options).map(
       ([name, { kind }]) => [name, own[name] ?? (kind === 'one' ? undefined : kind === 'many' ? [] : false)] as const,
     );
-    const globals = { env, json, verbose, withoutAudit, commandLine: options.commandLine };
-    options.onStatus(
-      await runCommand(command, Object.fromEntries([...values, ...parameters]) as never, globals, options.surroundings),
-    );
+    await run({
+      command,
+      values: Object.fromEntries([...values, ...parameters]),
+      globals: { env, json, verbose, withoutAudit },
+    });
   });
 }
 

@@ -1,4 +1,4 @@
-import type { EventsReport, RedriveReport, ReplayRequest } from '../lambdas/replay/contract';
+import type { EventOutcomeName, EventsReport, RedriveReport, ReplayRequest } from '../lambdas/replay/contract';
 import type { CommandResult } from './command';
 import type { Context } from './context';
 import { table } from './print/table';
@@ -39,11 +39,14 @@ function merged(one: EventsReport, other: EventsReport): EventsReport {
 }
 
 /** What the outcomes of the contract are called in the output. */
-const OUTCOMES: Readonly<Record<string, string>> = {
+const OUTCOMES: Readonly<Record<EventOutcomeName, string>> = {
   processed: 'applied',
   alreadyProcessed: 'applied before',
+  ignored: 'not acted on',
   failed: 'failed',
+  dismissed: 'dismissed',
   wouldApply: 'would be applied',
+  wouldDismiss: 'would be dismissed',
   missing: 'missing here',
   notFound: 'found nowhere',
 };
@@ -54,12 +57,14 @@ const FINDINGS = ['failed', 'missing', 'notFound'] as const;
 /** A report on events for people; a finding where an event is missing or could not be applied. */
 export function describeEvents(report: EventsReport, { style }: Pick<Context, 'style'>): CommandResult {
   const { checked, outcomes, events } = report;
-  const counts = Object.entries(outcomes).map(([outcome, count]) => `${count} ${OUTCOMES[outcome] ?? outcome}`);
+  const counts = Object.entries(outcomes).map(
+    ([outcome, count]) => `${count} ${OUTCOMES[outcome as EventOutcomeName]}`,
+  );
   const rows = events.map(({ id, type, created, outcome, error }) => [
     id,
     type,
     created,
-    OUTCOMES[outcome] ?? outcome,
+    OUTCOMES[outcome],
     error ?? '',
   ]);
   return {

@@ -42,7 +42,7 @@ const limit = z
   .default(20)
   .describe('Entries to list at most, the newest or largest ones. Default: 20.');
 
-const EVENT_STATUSES = ['received', 'processing', 'processed', 'failed'] as const;
+const EVENT_STATUSES = ['received', 'processing', 'processed', 'ignored', 'failed', 'dismissed'] as const;
 
 const events = {
   request: z.strictObject({

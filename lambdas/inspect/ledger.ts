@@ -7,7 +7,7 @@ interface EventRow {
   readonly id: string;
   readonly provider: string;
   readonly type: string;
-  readonly status: 'received' | 'processing' | 'processed' | 'failed';
+  readonly status: InspectionReport<'events'>['events'][number]['status'];
   readonly attempts: number;
   readonly error: string | null;
   readonly source: string;

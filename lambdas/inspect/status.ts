@@ -101,7 +101,7 @@ async function readLedger(client: ClientBase): Promise<Pick<Status, 'events' | '
        count(*) FILTER (WHERE status IN ('received', 'processing'))::int AS unfinished,
        (SELECT count(*) FROM billing.webhook_events WHERE occurred_at > now() - interval '1 hour')::int AS last_hour,
        (SELECT received_at FROM billing.webhook_events ORDER BY occurred_at DESC LIMIT 1) AS newest_at
-     FROM billing.webhook_events WHERE status <> 'processed'`,
+     FROM billing.webhook_events WHERE status IN ('received', 'processing', 'failed')`,
   );
   const runs = await client.query<{ started_at: Date; status: string; complete_at: Date | null }>(
     `SELECT started_at, status, (SELECT max(started_at) FROM billing.reconciliation_runs

@@ -4,6 +4,7 @@ import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { SFNClient } from '@aws-sdk/client-sfn';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { STSClient } from '@aws-sdk/client-sts';
 import { CommandError } from '../errors';
 import { localCredentials, type Target } from './target';
@@ -52,6 +53,14 @@ export class Clients {
     return this.once('secretsManager', async () => {
       const { SecretsManagerClient: Client } = await import('@aws-sdk/client-secrets-manager');
       return new Client(this.settings('secretsManager', 'Secrets Manager'));
+    });
+  }
+
+  sqs(): Promise<SQSClient> {
+    return this.once('sqs', async () => {
+      const { SQSClient: Client } = await import('@aws-sdk/client-sqs');
+      // By its region: the host in the URL of a queue of the local platform is not where that listens.
+      return new Client({ ...this.settings('sqs', 'SQS'), useQueueUrlAsEndpoint: false });
     });
   }
 

@@ -11,6 +11,8 @@ import { drill } from './drill';
 import { drillsList } from './drills-list';
 import { entitlementsRecompute } from './entitlements-recompute';
 import { entitlementsShow } from './entitlements-show';
+import { failuresClear } from './failures-clear';
+import { failuresList } from './failures-list';
 import { logs } from './logs';
 import { migrateApply } from './migrate-apply';
 import { migratePlan } from './migrate-plan';
@@ -36,8 +38,10 @@ import { secretsRotate } from './secrets-rotate';
 import { sizes } from './sizes';
 import { status } from './status';
 import { verify } from './verify';
+import { webhooksDismiss } from './webhooks-dismiss';
 import { webhooksGaps } from './webhooks-gaps';
 import { webhooksList } from './webhooks-list';
+import { webhooksParked } from './webhooks-parked';
 import { webhooksRedrive } from './webhooks-redrive';
 import { webhooksReplay } from './webhooks-replay';
 import { webhooksRetry } from './webhooks-retry';
@@ -50,11 +54,15 @@ export const COMMANDS: readonly Command[] = [
   doctor,
   alarms,
   logs,
+  failuresList,
+  failuresClear,
   webhooksStatus,
   webhooksList,
   webhooksGaps,
   webhooksRetry,
   webhooksReplay,
+  webhooksDismiss,
+  webhooksParked,
   webhooksRedrive,
   webhooksSend,
   reconcile,
@@ -94,6 +102,7 @@ export const COMMANDS: readonly Command[] = [
 
 /** What the groups of commands are about, by their words. */
 export const GROUPS: Readonly<Record<string, string>> = {
+  failures: 'Asynchronous requests to a function that failed for good',
   webhooks: 'Events that Stripe delivers: what arrived, failed, is missing or parked',
   reconciliations: 'Past comparisons with Stripe, and what they found',
   backups: 'Archives of the databases',

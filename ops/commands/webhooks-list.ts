@@ -12,7 +12,10 @@ export const webhooksList = defineCommand({
   json: 'the report `events` of `lambdas/inspect/contract.ts`',
   arguments: {},
   options: {
-    status: optional(oneOf('status', ['received', 'processing', 'processed', 'failed']), 'Only events of this status'),
+    status: optional(
+      oneOf('status', ['received', 'processing', 'processed', 'ignored', 'failed', 'dismissed']),
+      'Only events of this status',
+    ),
     type: optional(text('type'), 'Only events of this type, such as invoice.paid'),
     since: optional(time(), 'Only events that were received from this moment on'),
     limit: optional(wholeNumber('count', 1, 500), 'Events to list at most. Default: 20'),

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { PlatformFile } from '../../local/platform/contract';
 import { startHttpServer, type HttpServer } from '../../local/runtime/http-server';
-import { runOps, wordsOf } from './run-ops';
+import { runOps } from './run-ops';
+import { wordsOf } from './runbook-lines';
 
 /** What the command line makes of AWS's refusals: a server answers as Lambda does, over HTTP. */
 let lambda: HttpServer;

@@ -17,7 +17,8 @@ import {
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
-import { runOps, wordsOf, type RunOptions } from './run-ops';
+import { runOps, type RunOptions } from './run-ops';
+import { wordsOf } from './runbook-lines';
 
 /** What the local platform does not have: each command with the exact calls of AWS's control plane. */
 const lambda = mockClient(LambdaClient);

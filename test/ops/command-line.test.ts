@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { COMMANDS, GROUPS } from '../../ops/commands';
 import { completionScript } from '../../ops/completion';
-import { runOps, wordsOf } from './run-ops';
+import { runOps } from './run-ops';
+import { wordsOf } from './runbook-lines';
 
 /** What the command line says before it reaches any environment. */
 let folder: string;
@@ -60,7 +61,11 @@ test.each([
   ['webhooks gaps --from yesterday', '--from', 'expected an ISO 8601 time with a zone such as 2026-11-21T06:00:00Z'],
   ['webhooks gaps --from 2026-11-21T06:00:00', '--from', 'with a zone'],
   ['webhooks gaps --from 2026-13-21T06:00:00Z', '--from', 'expected an ISO 8601 time'],
-  ['webhooks list --status broken', '--status', 'expected received or processing or processed or failed'],
+  [
+    'webhooks list --status broken',
+    '--status',
+    'expected received or processing or processed or ignored or failed or dismissed',
+  ],
   ['webhooks retry 123', "'123' is invalid", 'expected an event id such as evt_1A2b3C'],
   ['rows report billing billing.users --where "id ~ 1"', '--where', 'expected "column operator value"'],
 ])('%s is refused with one line that says what is wrong and what is expected', async (line, ...parts) => {

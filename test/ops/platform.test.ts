@@ -1,3 +1,4 @@
+import { GetQueueUrlCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { waitUntil } from '../../local/pass/check';
 import { subscriptionObject } from '../../local/stripe/objects';
 import { contract as backupContract } from '../../lambdas/backup/contract';
@@ -5,7 +6,8 @@ import { INSPECTIONS } from '../../lambdas/inspect/contract';
 import { contract as reconciliationContract } from '../../lambdas/reconciliation/contract';
 import { eventsReport } from '../../lambdas/replay/contract';
 import { SAMPLE_TYPES } from '../../ops/sample-events';
-import { runOps, wordsOf, type RunOptions } from './run-ops';
+import { runOps, type RunOptions } from './run-ops';
+import { RUNBOOK_LINES, wordsOf } from './runbook-lines';
 import { startedPlatform, type StartedPlatform } from './started-platform';
 
 /** The commands against the whole local platform: its functions as bundled, its databases, queue and bucket. */
@@ -105,7 +107,7 @@ test('a healthy platform passes the doctor, and one without a drill does not', a
   expect([status, stdout.match(/^WRONG .+$/gm)]).toEqual([0, null]);
 });
 
-test('a failed event is listed with its error, retried, and applied once its cause is gone', async () => {
+test('a failed event is listed with its error, and a retry, dry or not, says why it fails again', async () => {
   const id = await platform.send('customer.subscription.updated', { id: 'sub_poison', object: 'subscription' });
   await waitUntil(async () => {
     const { rows } = await platform.billing.query<{ status: string }>(
@@ -120,7 +122,7 @@ test('a failed event is listed with its error, retried, and applied once its cau
   expect((await ops('webhooks status')).status).toBe(1);
 
   const dry = await json(`webhooks retry ${id} --dry-run`);
-  expect(eventsReport.parse(dry.report).events).toMatchObject([{ id, outcome: 'wouldApply' }]);
+  expect(eventsReport.parse(dry.report).events).toMatchObject([{ id, outcome: 'failed', error: expect.any(String) }]);
 
   const retried = await ops(`webhooks retry ${id}`);
   expect(retried.status).toBe(1);
@@ -208,6 +210,52 @@ test('secrets are listed by age, and the rotation of a password is said to be no
 test('the links of the local platform are printed', async () => {
   expect((await ops('open')).stdout).toMatch(/webhook +http:\/\/127\.0\.0\.1:\d+\/api\/v1\/webhooks\/stripe/);
 });
+
+test('parked messages and failed requests are looked at, and forgotten once the function is named', async () => {
+  expect(await ops('webhooks parked')).toMatchObject({ status: 0, stdout: 'Nothing is parked\n' });
+  expect(await ops('failures list backup')).toMatchObject({ status: 0, stdout: 'No request to backup has failed\n' });
+  const sqs = new SQSClient({ endpoint: platform.endpoints.sqs, useQueueUrlAsEndpoint: false });
+  const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: 'BillingOps-local-backup-failures' }));
+  const failure = { requestPayload: { database: 'billing' }, responsePayload: { errorMessage: 'S3 is away' } };
+  await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(failure) }));
+  sqs.destroy();
+
+  const listed = await ops('failures list backup');
+  expect([listed.status, listed.stdout]).toEqual([1, expect.stringMatching(/\{"database":"billing"\} +S3 is away/)]);
+  expect((await ops('failures clear backup')).status).toBe(3);
+  expect((await ops('failures clear backup --confirm backup')).status).toBe(0);
+  expect((await ops('failures list backup')).status).toBe(0);
+  expect((await ops('failures list verify')).stderr).toContain(
+    'verify is no function, or is invoked synchronously only',
+  );
+});
+
+test('a dismissed event no longer counts as failed, and the ledger has who dismissed it', async () => {
+  const { rows } = await platform.billing.query<{ id: string }>(
+    `SELECT id FROM billing.webhook_events WHERE status = 'failed'`,
+  );
+  const ids = rows.map(({ id }) => id).join(' ');
+  expect((await ops(`webhooks dismiss ${ids} --reason "a test made it"`)).status).toBe(0);
+  const dismissed = await platform.billing.query<{ by: string }>(
+    `SELECT dismissed_by AS by FROM billing.webhook_events WHERE status = 'dismissed'`,
+  );
+  expect(dismissed.rows[0]?.by).toMatch(/^000000000000:user\//);
+  expect((await ops('webhooks list --status dismissed')).stdout).toContain(rows[0]?.id);
+});
+
+test.each(RUNBOOK_LINES)(
+  'the command "%s" of the runbook runs here, or says what this machine does not have',
+  async (line) => {
+    const { status, stderr } = await ops(line.slice('ops '.length), { piped: 'whsec_runbook0001' });
+    const isElsewhere = /The local platform has no |--confirm production: expected local|has no RotateSecret/.test(
+      stderr,
+    );
+    // Of events and hosts that only the example has.
+    const isExample = /evt_123|db\.example\.com/.test(line);
+    expect([line, stderr, isElsewhere || isExample || status <= 1]).toEqual([line, stderr, true]);
+    expect(status).not.toBe(2);
+  },
+);
 
 test('sizes and connections of a database are listed', async () => {
   const sizes = await ops('sizes billing --limit 3');

@@ -37,8 +37,3 @@ export async function runOps(
   const textOf = (stream: PassThrough): string => (stream.read() as Buffer | null)?.toString('utf8') ?? '';
   return { status, stdout: textOf(stdout), stderr: textOf(stderr) };
 }
-
-/** Splits a command line at spaces; a part in double quotes stays whole. */
-export function wordsOf(line: string): string[] {
-  return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
-}

@@ -1,9 +1,10 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
+import { PLATFORM_FILE, platformFile, type PlatformFile } from '../../local/platform/contract';
 import { deliver } from '../../local/stripe/delivery';
 import { eventObject } from '../../local/stripe/objects';
 import type { PlatformCommand, PlatformMessage } from '../support/start-platform';
@@ -12,6 +13,7 @@ import type { PlatformCommand, PlatformMessage } from '../support/start-platform
 export interface StartedPlatform {
   readonly folder: string;
   readonly billing: Client;
+  readonly endpoints: PlatformFile['endpoints'];
   /** Sends a signed event; resolves to its id once it was answered 200. */
   send(type: string, object: object): Promise<string>;
   /** Begins to process events: once the databases are migrated. */
@@ -35,6 +37,7 @@ export async function startedPlatform(): Promise<StartedPlatform> {
   return {
     folder,
     billing,
+    endpoints: platformFile.parse(JSON.parse(readFileSync(path.join(folder, PLATFORM_FILE), 'utf8'))).endpoints,
     async send(type, object) {
       const event = eventObject(type, object);
       const { status, body } = await deliver(event, { url: up.endpoint, secret: up.signingSecret });

@@ -1,0 +1,29 @@
+import { callerArn } from '../audit';
+import { defineCommand } from '../command';
+import { describeEvents, replayAll } from '../replay-all';
+import { eventId, flag, required, several, text } from '../values';
+
+export const webhooksDismiss = defineCommand({
+  name: 'webhooks dismiss',
+  summary: 'Closes failed events that cannot be applied and need not be',
+  details: 'They no longer count as failed. The ledger keeps who decided it, when and why.',
+  effect: 'changes',
+  changes: 'the status of the events, to dismissed; with --dry-run, nothing.',
+  json: 'the report on events of `lambdas/replay/contract.ts`, without `next`',
+  finding: 'an event is not in the ledger',
+  arguments: { events: several(eventId, 'Ids of events; up to 100') },
+  options: {
+    reason: required(text('reason'), 'Why they need not be applied, for the record'),
+    dryRun: flag('Report what would be dismissed, and change nothing'),
+  },
+  examples: [
+    {
+      line: 'webhooks dismiss evt_1A2b3C --reason "made by a test of the endpoint"',
+      explains: 'Close an event that a tester made up.',
+    },
+  ],
+  async run(context, { events, reason, dryRun }) {
+    const by = (await callerArn(context.clients, context.target)).split(':').slice(4).join(':');
+    return describeEvents(await replayAll(context, { action: 'dismiss', events, reason, by, dryRun }), context);
+  },
+});

@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+const RUNBOOK = readFileSync(path.join(__dirname, '../../docs/runbook.md'), 'utf8');
+
+/** What the runbook's placeholders stand for. */
+const PLACEHOLDERS: Readonly<Record<string, string>> = {
+  '<user>': 'user_1',
+  '<project>': 'project-1',
+  '<host>': 'db.example.com',
+  '<recovery point>': 'arn:aws:rds:eu-central-1:111111111111:snapshot:one',
+};
+
+/** The lines `ops …` of a text: in code spans, where a line break is a space, and in blocks of commands. */
+export function opsLinesIn(text: string): string[] {
+  const blocks = [...text.matchAll(/```bash\n([^`]+)```/g)].flatMap(([, block = '']) => block.split('\n'));
+  const spans = [...text.replaceAll(/```[^`]*```/g, '').matchAll(/`(ops\s[^`]+)`/g)].map(([, span = '']) => span);
+  return [...blocks.map((line) => line.replace(/\s+#.*$/, '')), ...spans.map((span) => span.replaceAll(/\s+/g, ' '))]
+    .filter((line) => line.startsWith('ops '))
+    .map((line) => line.replaceAll(/<[^>]+>/g, (placeholder) => PLACEHOLDERS[placeholder] ?? placeholder));
+}
+
+/** Every command of the runbook, each once. */
+export const RUNBOOK_LINES: readonly string[] = [...new Set(opsLinesIn(RUNBOOK))];
+
+/** Splits a command line at spaces; a part in double quotes stays whole. */
+export function wordsOf(line: string): string[] {
+  return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+}
