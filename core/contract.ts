@@ -26,6 +26,12 @@ export function recoveryWorkflowName(environmentName: string, database: Database
   return functionName(environmentName, `recover-${database}`);
 }
 
+/** Who makes the tables of a database: the migrations of this repository, or another tool, such as an ORM's. */
+export type DatabaseManagement = 'here' | 'elsewhere';
+
+/** Folder of the migrations of a database that another tool manages: what this platform keeps beside its tables. */
+export const ADOPTED_MIGRATIONS = 'adopted';
+
 /** CloudWatch namespace of every metric that the functions emit. */
 export const METRIC_NAMESPACE = 'BillingOperations';
 
@@ -71,4 +77,6 @@ export interface MainDatabaseEnvironment {
   readonly MAIN_DATABASE_PORT: string;
   readonly MAIN_DATABASE_NAME: string;
   readonly MAIN_DATABASE_SECRET_ARN: string;
+  /** Who makes its tables: the migrations of this repository, or another tool. @default here */
+  readonly MAIN_DATABASE_MANAGED?: DatabaseManagement;
 }

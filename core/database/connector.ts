@@ -1,6 +1,6 @@
 import { Client, DatabaseError } from 'pg';
 import * as z from 'zod';
-import type { DatabaseName } from '../contract';
+import type { DatabaseManagement, DatabaseName } from '../contract';
 import { OperationError, messageOf } from '../runtime/errors';
 import type { Secrets, SecretVersion } from '../runtime/secrets';
 
@@ -22,6 +22,8 @@ export interface DatabaseTarget {
   readonly port: number;
   readonly database: string;
   readonly secretArn: string;
+  /** Who makes its tables. @default here */
+  readonly managed?: DatabaseManagement;
 }
 
 /** The target that the variables of {@link BillingDatabaseEnvironment} describe. */
@@ -46,6 +48,7 @@ export function mainTarget(environment: {
   MAIN_DATABASE_PORT: number;
   MAIN_DATABASE_NAME: string;
   MAIN_DATABASE_SECRET_ARN: string;
+  MAIN_DATABASE_MANAGED: DatabaseManagement;
 }): DatabaseTarget {
   return {
     name: 'main',
@@ -53,6 +56,7 @@ export function mainTarget(environment: {
     port: environment.MAIN_DATABASE_PORT,
     database: environment.MAIN_DATABASE_NAME,
     secretArn: environment.MAIN_DATABASE_SECRET_ARN,
+    managed: environment.MAIN_DATABASE_MANAGED,
   };
 }
 

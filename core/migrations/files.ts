@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { ADOPTED_MIGRATIONS } from '../contract';
+import type { DatabaseTarget } from '../database/connector';
 import { OperationError, messageOf } from '../runtime/errors';
 
 /** `0007_create_refunds.sql`: the number orders the files, the rest describes the change. */
@@ -15,6 +17,14 @@ export interface MigrationRecord {
 /** A migration of this code. */
 export interface MigrationFile extends MigrationRecord {
   readonly text: string;
+}
+
+/** Folder of the migrations of a database, among the files of a function. */
+export function migrationsFolder(
+  functionFolder: string,
+  { name, managed }: Pick<DatabaseTarget, 'name' | 'managed'>,
+): string {
+  return path.join(functionFolder, 'migrations', managed === 'elsewhere' ? ADOPTED_MIGRATIONS : name);
 }
 
 /**

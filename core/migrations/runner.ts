@@ -5,7 +5,7 @@ import { type ClientBase, escapeLiteral } from 'pg';
 import type { DatabaseName } from '../contract';
 import { assertIdentity, readIdentity } from '../database/identity';
 import { isLockTimeout, describeBlockers } from '../database/lock-timeout';
-import { OperationError, messageOf } from '../runtime/errors';
+import { InvalidRequestError, OperationError, messageOf } from '../runtime/errors';
 import { type MigrationFile, type MigrationRecord, readMigrationFiles } from './files';
 import { assertHistory, CHECKSUM_TABLE, createJournal, JOURNAL_SCHEMA, JOURNAL_TABLE, readJournal } from './journal';
 
@@ -44,15 +44,26 @@ export interface MigrationStatus {
  * Lists the applied and the pending migrations of a database. Changes nothing.
  *
  * @param directory folder with the migrations of this database
+ * @param adopt see {@link ApplyOptions}
  * @throws OperationError as {@link applyMigrations} refuses
  */
 export async function migrationStatus(
   client: ClientBase,
   database: DatabaseName,
   directory: string,
+  adopt?: string,
 ): Promise<MigrationStatus> {
   const files = await readMigrationFiles(directory);
-  return describe(database, files, await inspectDatabase(client, database, files));
+  return describe(database, files, await inspectDatabase(client, database, files, adopt));
+}
+
+export interface ApplyOptions {
+  /** Last migration to apply, for restoring an archive of an older schema. @default the newest */
+  readonly upTo?: string;
+  /** Name of a database that has tables of another tool, to which the migrations are applied all the same. @default none */
+  readonly adopt?: string;
+  /** How the migrations take their locks. @default gives up after 2 s, and tries 60 times */
+  readonly locks?: LockPolicy;
 }
 
 /**
@@ -60,8 +71,6 @@ export async function migrationStatus(
  * moment leaves no migration half applied. Concurrent runs wait for each other.
  *
  * @param directory folder with the migrations of this database
- * @param options.upTo last migration to apply, for restoring an archive of an older schema; @default the newest
- * @param options.locks how the migrations take their locks; @default gives up after 2 s, and tries 60 times
  * @throws OperationError before anything is changed: `wrong_database`, `foreign_database` (it has tables but
  * no identity), `migration_edited`, `migration_gap`, `migration_duplicate`, `migration_name_malformed`,
  * `schema_newer_than_code`; `database_busy` (retryable) when other sessions kept their locks through all attempts; and
@@ -71,7 +80,7 @@ export async function applyMigrations(
   client: ClientBase,
   database: DatabaseName,
   directory: string,
-  { upTo, locks = LOCK_POLICY }: { readonly upTo?: string; readonly locks?: LockPolicy } = {},
+  { upTo, adopt, locks = LOCK_POLICY }: ApplyOptions = {},
 ): Promise<MigrationStatus> {
   const files = await readMigrationFiles(directory);
   // Building an index on a large table takes longer than the server's statement timeout of a minute, and the run before
@@ -79,7 +88,7 @@ export async function applyMigrations(
   await client.query('SET statement_timeout = 0; SET lock_timeout = 0');
   await client.query(`SELECT pg_advisory_lock(${LOCK})`);
   try {
-    const applied = await inspectDatabase(client, database, files);
+    const applied = await inspectDatabase(client, database, files, adopt);
     await client.query(`SET lock_timeout = ${locks.timeoutMs}`);
     await retryingLocks(client, locks, applied.length, async () => {
       const done = await readJournal(client);
@@ -135,9 +144,11 @@ async function inspectDatabase(
   client: ClientBase,
   database: DatabaseName,
   files: readonly MigrationRecord[],
+  adopt?: string,
 ): Promise<MigrationRecord[]> {
-  if ((await readIdentity(client)) === undefined) await assertEmpty(client, database);
-  else await assertIdentity(client, database);
+  if ((await readIdentity(client)) !== undefined) await assertIdentity(client, database);
+  else if (adopt === undefined) await assertEmpty(client, database);
+  else await assertAdoptable(client, adopt);
   const applied = await readJournal(client);
   assertHistory(applied, files, `Database ${database}`);
   return applied;
@@ -158,7 +169,28 @@ async function assertEmpty(client: ClientBase, database: DatabaseName): Promise<
   if (!table) return;
   throw new OperationError(
     'foreign_database',
-    `This database has tables, such as ${table.name}, but no identity: it is not the ${database} database; check host and database name`,
+    `This database has tables, such as ${table.name}, but no identity: it is not the ${database} database; check host and database name. A database whose tables another tool makes is adopted by its name, see docs/deploy.md`,
+  );
+}
+
+/** Refuses to adopt another database than the one that was named, or one that has a schema of the platform's name. */
+async function assertAdoptable(client: ClientBase, adopt: string): Promise<void> {
+  const found = await client.query<{ name: string; taken: boolean }>(
+    `SELECT current_database() AS name, EXISTS (
+       SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm') AND c.relname NOT IN ($2, $3)) AS taken`,
+    [JOURNAL_SCHEMA, JOURNAL_TABLE, CHECKSUM_TABLE],
+  );
+  const { name = '', taken = false } = found.rows[0] ?? {};
+  if (name !== adopt) {
+    throw new InvalidRequestError(
+      `adopt: the function reaches database ${name}, not ${adopt}: type that name to adopt it`,
+    );
+  }
+  if (!taken) return;
+  throw new OperationError(
+    'foreign_database',
+    `Database ${name} has a schema ${JOURNAL_SCHEMA} of its own, in which this platform would keep its records: rename that schema`,
   );
 }
 

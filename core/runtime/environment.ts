@@ -42,6 +42,7 @@ export const mainDatabaseSettings = {
   MAIN_DATABASE_PORT: setting.integer(1, 65_535),
   MAIN_DATABASE_NAME: setting.text('the name of the database'),
   MAIN_DATABASE_SECRET_ARN: secretArn(),
+  MAIN_DATABASE_MANAGED: z.enum(['here', 'elsewhere'], { error: '`here` or `elsewhere`' }).default('here'),
 };
 
 export const secretArnSetting = secretArn;

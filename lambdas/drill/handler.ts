@@ -1,6 +1,6 @@
-import path from 'node:path';
 import { openArchiveStore } from '../../core/archive/open-store';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
+import { migrationsFolder } from '../../core/migrations/files';
 import {
   baseSettings,
   billingDatabaseSettings,
@@ -42,7 +42,7 @@ export const handler = operation(contract, {
     runDrill({
       connector: createConnector(policies[database].target, secrets, 'drill'),
       store,
-      migrationsDirectory: path.join(__dirname, 'migrations', database),
+      migrationsDirectory: migrationsFolder(__dirname, policies[database].target),
       targetMs: policies[database].targetMs,
       log: telemetry.log,
       clock: () => new Date(),

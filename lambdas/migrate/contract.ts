@@ -13,6 +13,13 @@ export const migrateRequest = z.discriminatedUnion('action', [
     action: z.literal('apply').describe('Applies the pending migrations, each in a transaction of its own.'),
     database: databaseName,
     dryRun,
+    adopt: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Name of the PostgreSQL database, typed, to place the records of this platform in a database whose tables another tool makes. Only where the environment says that it is managed elsewhere. Default: a database with tables but no identity is refused.',
+      ),
   }),
 ]);
 /** Asks for the migrations of one database to be listed or applied. */

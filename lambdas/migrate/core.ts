@@ -1,5 +1,6 @@
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { applyMigrations, migrationStatus } from '../../core/migrations/runner';
+import { InvalidRequestError } from '../../core/runtime/errors';
 import type { CheckedMigrateRequest, MigrateReport } from './contract';
 
 export interface MigrateDependencies {
@@ -18,8 +19,17 @@ export async function migrate(
   request: CheckedMigrateRequest,
 ): Promise<MigrateReport> {
   const database = connector.target.name;
+  const adopt = request.action === 'apply' ? request.adopt : undefined;
+  if (adopt !== undefined && connector.target.managed !== 'elsewhere') {
+    throw new InvalidRequestError(
+      `adopt: the ${database} database is managed here, by migrations that would be applied among the tables of another tool; say \`managed: 'elsewhere'\` in lib/config/environments.ts and deploy`,
+    );
+  }
   const dryRun = request.action === 'status' || request.dryRun;
-  const run = dryRun ? migrationStatus : applyMigrations;
-  const status = await withConnection(connector, (client) => run(client, database, migrationsDirectory));
+  const status = await withConnection(connector, (client) =>
+    dryRun
+      ? migrationStatus(client, database, migrationsDirectory, adopt)
+      : applyMigrations(client, database, migrationsDirectory, { adopt }),
+  );
   return { dryRun, ...status };
 }

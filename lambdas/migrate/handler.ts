@@ -1,5 +1,5 @@
-import path from 'node:path';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
+import { migrationsFolder } from '../../core/migrations/files';
 import {
   baseSettings,
   billingDatabaseSettings,
@@ -25,7 +25,7 @@ export const handler = operation(contract, {
     migrate(
       {
         connector: createConnector(targets[request.database], secrets, 'migrate'),
-        migrationsDirectory: path.join(__dirname, 'migrations', request.database),
+        migrationsDirectory: migrationsFolder(__dirname, targets[request.database]),
       },
       request,
     ),

@@ -1,6 +1,6 @@
-import path from 'node:path';
 import { openArchiveStore } from '../../core/archive/open-store';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
+import { migrationsFolder } from '../../core/migrations/files';
 import {
   baseSettings,
   billingDatabaseSettings,
@@ -35,7 +35,7 @@ export const handler = operation(contract, {
       {
         connector: createConnector(targets[database], secrets, 'restore'),
         store,
-        migrationsDirectory: path.join(__dirname, 'migrations', database),
+        migrationsDirectory: migrationsFolder(__dirname, targets[database]),
         log: telemetry.log,
         clock: () => new Date(),
       },

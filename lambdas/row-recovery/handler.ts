@@ -1,7 +1,7 @@
-import path from 'node:path';
 import { cacheUrlSetting } from '../../core/cache/settings';
 import { openArchiveStore } from '../../core/archive/open-store';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
+import { migrationsFolder } from '../../core/migrations/files';
 import { openEntitlementCache } from '../../core/entitlements/open-cache';
 import {
   baseSettings,
@@ -39,7 +39,7 @@ export const handler = operation(contract, {
       {
         connector: createConnector(targets[request.database], secrets, 'row-recovery'),
         store,
-        migrationsDirectory: path.join(__dirname, 'migrations', request.database),
+        migrationsDirectory: migrationsFolder(__dirname, targets[request.database]),
         log: telemetry.log,
         clock: () => new Date(),
         cache,

@@ -1,5 +1,5 @@
-import path from 'node:path';
 import { billingTarget, createConnector, mainTarget, targetAt } from '../../core/database/connector';
+import { migrationsFolder } from '../../core/migrations/files';
 import {
   baseSettings,
   billingDatabaseSettings,
@@ -30,7 +30,7 @@ export const handler = operation(contract, {
     verifyDatabase(
       {
         connector: createConnector(targetAt(targets[request.database], request), secrets, 'verify'),
-        migrationsDirectory: path.join(__dirname, 'migrations', request.database),
+        migrationsDirectory: migrationsFolder(__dirname, targets[request.database]),
         clock: () => new Date(),
         remainingMs,
       },

@@ -63,6 +63,11 @@ const existingDatabase = z.strictObject({
   secretArn,
   /** Customer-managed key of the secret. @default - Secrets Manager's own key */
   secretKeyArn: text('must be a KMS key ARN', /^arn:aws[\w-]*:kms:[\w-]+:\d{12}:key\/[\w-]+$/).optional(),
+  /**
+   * Who makes its tables: `here`, the migrations of this repository; `elsewhere`, another tool. There, this platform keeps its own
+   * records in a schema `operations`, and touches nothing else. For the main database.
+   */
+  managed: z.enum(['here', 'elsewhere'], { error: 'must be `here` or `elsewhere`' }).default('here'),
   /** GiB of disk, for a database whose size RDS does not report. */
   allocatedStorageGiB: whole(1, 65_536),
   /** RDS identifier of the instance. @default - not on RDS: the size is measured in PostgreSQL */
@@ -226,6 +231,9 @@ const schema = z
     for (const name of DATABASE_NAMES) {
       const settings = config.databases[name];
       if (settings.kind === 'create') continue;
+      if (name === 'billing' && settings.managed === 'elsewhere') {
+        refuse(['databases', name, 'managed'], 'must be `here`: the tables of billing are those of this platform');
+      }
       // Functions look for secrets and keys in their own region and account only.
       for (const field of ['secretArn', 'secretKeyArn'] as const) {
         const [, , , ownRegion, ownAccount] = settings[field]?.split(':') ?? [];

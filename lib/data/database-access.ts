@@ -1,6 +1,6 @@
 import type { ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import type { DatabaseName } from '../../core/contract';
+import type { DatabaseManagement, DatabaseName } from '../../core/contract';
 
 /** Everything the other rooms know about a database, whether the Data stack created it or it existed before. */
 export interface DatabaseAccess {
@@ -18,6 +18,8 @@ export interface DatabaseAccess {
   readonly secretKey?: IKey;
   /** Security group of the server. @default - access is arranged elsewhere, or there is no network */
   readonly securityGroup?: ISecurityGroup;
+  /** Who makes its tables. @default - here, by the migrations of this repository */
+  readonly managed?: DatabaseManagement;
   /** RDS identifier of the instance. @default - the database does not run on RDS */
   readonly instanceIdentifier?: string;
   /** GiB of disk at creation; RDS may have grown it since. */

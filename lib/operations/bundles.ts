@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { buildSync, type Metafile } from 'esbuild';
-import { DATABASE_NAMES } from '../../core/contract';
+import { ADOPTED_MIGRATIONS, DATABASE_NAMES } from '../../core/contract';
 
 const ROOT = path.resolve(__dirname, '../..');
 
@@ -95,8 +95,8 @@ function inputsOf({ outputs }: Metafile, output: string): Readonly<Record<string
 }
 
 function copyMigrations(folder: string): void {
-  for (const database of DATABASE_NAMES) {
-    cpSync(path.join(ROOT, 'migrations', database), path.join(folder, 'migrations', database), {
+  for (const set of [...DATABASE_NAMES, ADOPTED_MIGRATIONS]) {
+    cpSync(path.join(ROOT, 'migrations', set), path.join(folder, 'migrations', set), {
       recursive: true,
       filter: (source) => !path.extname(source) || source.endsWith('.sql'),
     });

@@ -21,6 +21,7 @@ export function mainDatabaseEnvironment(database: DatabaseAccess): MainDatabaseE
     MAIN_DATABASE_PORT: String(database.port),
     MAIN_DATABASE_NAME: database.databaseName,
     MAIN_DATABASE_SECRET_ARN: database.secretArn,
+    ...(database.managed === 'elsewhere' ? { MAIN_DATABASE_MANAGED: database.managed } : {}),
   };
 }
 

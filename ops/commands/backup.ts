@@ -10,7 +10,8 @@ export const backup = defineCommand({
   effect: 'adds',
   changes: 'adds an archive, which cannot be deleted before its retention ends. The database is only read.',
   json: 'the report of `lambdas/backup/contract.ts`',
-  finding: 'point-in-time recovery or the recovery points are stale, or expired archives could not be removed',
+  finding:
+    'the archive does not carry some object, point-in-time recovery or the recovery points are stale, or expired archives could not be removed',
   arguments: { database: required(database, 'Database to archive') },
   options: {
     beforeMigration: flag('Take a snapshot of the RDS instance as well, to undo a migration as a whole'),
@@ -42,12 +43,15 @@ export const backup = defineCommand({
             const age = ageSeconds === undefined ? '' : `, ${span(ageSeconds)} old`;
             return [tier, `${state}${age}`] as const;
           }),
+          ...report.omissions.map(({ object, reason }) => ['not archived', `${object}: ${reason}`] as const),
           ...(report.housekeepingFailed ? [['housekeeping', 'failed: ops logs backup'] as const] : []),
         ],
         style,
       ),
       exit:
-        report.housekeepingFailed || tiers.some(([, { state }]) => !['current', 'not-on-rds'].includes(state))
+        report.housekeepingFailed ||
+        report.omissions.length > 0 ||
+        tiers.some(([, { state }]) => !['current', 'not-on-rds'].includes(state))
           ? 'finding'
           : 'done',
     };

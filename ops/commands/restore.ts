@@ -12,6 +12,7 @@ export const restore = defineCommand({
   effect: 'adds',
   changes: 'creates the database that --into names, and drops it again with --drop.',
   json: 'the report of `lambdas/restore/contract.ts`',
+  finding: 'the server did not take all of the archived schema, or some of it reads otherwise',
   arguments: { database: required(database, 'Database whose archive is restored') },
   options: {
     into: required(text('name'), 'Name of the database to create; an existing one is refused'),
@@ -53,9 +54,17 @@ export const restore = defineCommand({
           ['proven', proofs.join(', ')],
           ['migrated', report.migratedForward.join(', ') || 'nothing to do'],
           ['took', duration(report.durationMs)],
+          ...report.rolesCreated.map(
+            (role) => ['new role', `${role}: give it LOGIN and a password if it needs them`] as const,
+          ),
+          ...report.deviations.map(
+            ({ object, consequence, reason }) => ['differs', `${object}: ${consequence} (${reason})`] as const,
+          ),
+          ...report.schemaDifferences.map((difference) => ['compare', difference] as const),
         ],
         style,
       ),
+      exit: report.deviations.length + report.schemaDifferences.length > 0 ? 'finding' : 'done',
     };
   },
 });

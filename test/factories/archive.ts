@@ -10,7 +10,7 @@ import type { RestoreDependencies } from '../../core/restore/restore-archive';
 import type { Manifest } from '../../core/archive/manifest';
 import { normaliseSlot } from '../../core/archive/slot';
 import type { ArchiveStore } from '../../core/archive/store';
-import type { DatabaseName } from '../../core/contract';
+import { ADOPTED_MIGRATIONS, type DatabaseName } from '../../core/contract';
 import { createConnector } from '../../core/database/connector';
 import { applyMigrations } from '../../core/migrations/runner';
 import {
@@ -28,7 +28,7 @@ import { createBucket, objectStore } from '../support/object-store';
 export const noCache = { invalidate: async () => undefined };
 
 /** Folder of a database's migrations in the repository. */
-export function migrationsOf(database: DatabaseName): string {
+export function migrationsOf(database: DatabaseName | typeof ADOPTED_MIGRATIONS): string {
   return path.join(__dirname, '../../migrations', database);
 }
 
@@ -40,7 +40,7 @@ export interface MigrationsCopy {
   remove(): Promise<void>;
 }
 
-export async function copyMigrations(database: DatabaseName): Promise<MigrationsCopy> {
+export async function copyMigrations(database: Parameters<typeof migrationsOf>[0]): Promise<MigrationsCopy> {
   const directory = await mkdtemp(path.join(tmpdir(), 'migrations-'));
   await cp(migrationsOf(database), directory, { recursive: true });
   return {
@@ -74,8 +74,22 @@ export interface ArchiveSite {
 export async function createArchiveSite(database: DatabaseName, extraSchema?: string): Promise<ArchiveSite> {
   const [source, migrations] = await Promise.all([createTestDatabase('empty'), copyMigrations(database)]);
   if (extraSchema !== undefined) await migrations.add('create_extras', extraSchema);
-  const client = await source.client();
-  await applyMigrations(client, database, migrations.directory);
+  await applyMigrations(await source.client(), database, migrations.directory);
+  return archiveSiteOf(database, source, migrations);
+}
+
+/** The site of a main database whose tables another tool made, before this platform has seen it. */
+export async function createForeignSite(tables: string): Promise<ArchiveSite> {
+  const [source, migrations] = await Promise.all([createTestDatabase('empty'), copyMigrations(ADOPTED_MIGRATIONS)]);
+  await asAdministrator((client) => client.query(tables), source.name);
+  return archiveSiteOf('main', source, migrations);
+}
+
+async function archiveSiteOf(
+  database: DatabaseName,
+  source: TestDatabase,
+  migrations: MigrationsCopy,
+): Promise<ArchiveSite> {
   const s3 = objectStore();
   const store = { s3, bucket: await createBucket(s3) };
   const connector = createConnector(clusterTarget(source.name, database), clusterSecrets(), 'test');

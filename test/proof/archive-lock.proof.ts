@@ -12,6 +12,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
 import { extendNewestLock } from '../../lambdas/backup/extend-lock';
+import { schemaKey } from '../../core/archive/keys';
 import { type Manifest } from '../../core/archive/manifest';
 import { writeManifest } from '../../core/archive/store';
 import { type ArchiveSite, contentOf, createArchiveSite, manifestAt } from '../factories/archive';
@@ -169,10 +170,18 @@ const binary = goTool(VERSITYGW);
     const report = await backUp();
     const manifest = await manifestAt(store(server.root), report.manifestKey);
     const contested = new Date(Date.now() + HOUR_MS).toISOString().replace(/\.\d+/, '');
+    if (manifest.version === 1) throw new Error('The archive has no schema');
+    const { before, after, facts } = manifest.schema;
+    const keyOf = (attempt: string, section: 'before' | 'after') => schemaKey('main', contested, attempt, section);
     const candidates = Array.from({ length: 8 }, (_, index): Manifest => ({
       ...manifest,
       slot: contested,
       attempt: `attempt-${index}`,
+      schema: {
+        before: { ...before, key: keyOf(`attempt-${index}`, 'before') },
+        after: { ...after, key: keyOf(`attempt-${index}`, 'after') },
+        facts,
+      },
       tables: [],
       rows: 0,
       bytes: 0,

@@ -3,7 +3,8 @@ import type { VerifyRequest } from '../../../lambdas/verify/contract';
 import { verifyDatabase } from '../../../lambdas/verify/core';
 import { contentOf, copyMigrations, migrationsOf } from '../../factories/archive';
 import { copyWithDamagedPage } from '../../factories/damaged-database';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { clusterTarget, createTestDatabase, type TestDatabase } from '../../support/database';
+import { createMasterRole } from '../../support/roles';
 
 const NOW = new Date('2026-11-21T12:00:00Z');
 
@@ -68,6 +69,26 @@ test.each<[string, string, RegExp]>([
     /^Trigger refund_ledger_only_grows of billing\.refund_ledger is disabled/,
   ],
   [
+    'a missing primary key',
+    `ALTER TABLE billing.refund_ledger DROP CONSTRAINT refund_ledger_pkey`,
+    /^The (?:constraint|index) refund_ledger_pkey of billing\.refund_ledger is missing; migrations make it /,
+  ],
+  [
+    'a missing index',
+    `DROP INDEX billing.subscriptions_by_customer`,
+    /^The index subscriptions_by_customer of billing\.subscriptions is missing; migrations make it CREATE INDEX/,
+  ],
+  [
+    'a column that may be null',
+    `ALTER TABLE billing.customers ALTER COLUMN first_seen_at DROP NOT NULL`,
+    /^The column first_seen_at of billing\.customers is timestamp with time zone; migrations make it timestamp with time zone NOT NULL$/,
+  ],
+  [
+    'a missing trigger',
+    `DROP TRIGGER refund_ledger_only_grows ON billing.refund_ledger`,
+    /^The trigger refund_ledger_only_grows of billing\.refund_ledger is missing/,
+  ],
+  [
     'a broken domain rule',
     `${RUN.replace("'running', false", "'running', true")};
      INSERT INTO billing.reconciliation_findings (run_id, kind, object_type, object_id, corrected) VALUES (1, 'missed_event', 'event', 'evt_9', true)`,
@@ -84,7 +105,10 @@ test.each<[string, string, RegExp]>([
   await client.query(damage);
   const report = await verify();
   expect(report.sound).toBe(false);
-  expect(report.problems.map((problem) => problem.message)).toEqual([expect.stringMatching(message)]);
+  const messages = report.problems.map((problem) => problem.message);
+  // A key is missing as a constraint and as an index.
+  expect(messages.filter((found) => !message.test(found))).toEqual([]);
+  expect(messages.length).toBeGreaterThan(0);
 });
 
 test('verification names a table with an unreadable page, and still finds other problems', async () => {
@@ -155,6 +179,23 @@ test('verification names a schema that is older or newer than the code, with the
   } finally {
     await migrations.remove();
   }
+});
+
+test('verification does without the structure where its role may make no database, and says so', async () => {
+  const role = await createMasterRole(clusterTarget(database.name));
+  await client.query(`GRANT pg_read_all_data TO ${role.name}; ALTER ROLE ${role.name} NOCREATEDB`);
+  const clock = () => NOW;
+  const report = await verifyDatabase(
+    { connector: role.connector, migrationsDirectory: migrationsOf('billing'), clock },
+    {},
+  );
+  expect(report).toMatchObject({ sound: true, problems: [] });
+  expect(report.notChecked).toEqual([expect.stringMatching(/^the structure that migrations make \(permission denied/)]);
+});
+
+test('verification takes what an operator added for no problem', async () => {
+  await client.query('CREATE TABLE public.theirs (id int); CREATE INDEX theirs ON billing.customers (first_seen_at)');
+  expect(await verify()).toMatchObject({ sound: true, problems: [] });
 });
 
 test('verification refuses a main database in the place of billing', async () => {

@@ -1,0 +1,59 @@
+import { rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type ArchiveSite, createArchiveSite, manifestAt } from '../../factories/archive';
+import { asAdministrator } from '../../support/database';
+
+let site: ArchiveSite;
+let files: string[];
+
+/** Tables that an extension makes, one of which refers to the other, and a row that every installation has. */
+const SCRIPT = `
+  CREATE TABLE topics (name text PRIMARY KEY, builtin bool NOT NULL);
+  CREATE TABLE layers (topic text REFERENCES topics, n int); CREATE SEQUENCE numbers;
+  INSERT INTO topics VALUES ('theirs', true);
+  SELECT pg_extension_config_dump('topics', 'WHERE NOT builtin'); SELECT pg_extension_config_dump('layers', '');
+  SELECT pg_extension_config_dump('numbers', '')`;
+
+beforeEach(async () => {
+  site = await createArchiveSite('main');
+  const [row] = await rowsIn<{ folder: string }>(
+    'postgres',
+    `SELECT setting || '/extension' AS folder FROM pg_config WHERE name = 'SHAREDIR'`,
+  );
+  const name = `topology_${site.source.name}`;
+  files = [`${name}.control`, `${name}--1.0.sql`].map((file) => path.join(row?.folder ?? '', file));
+  await writeFile(files[0] ?? '', `default_version = '1.0'\nrelocatable = true\n`);
+  await writeFile(files[1] ?? '', SCRIPT);
+  await rowsIn(
+    site.source.name,
+    `CREATE SCHEMA geo; CREATE EXTENSION ${name} SCHEMA geo; INSERT INTO geo.topics VALUES ('ours', false);
+     INSERT INTO geo.layers VALUES ('ours', 1), ('theirs', 2); SELECT setval('geo.numbers', 42)`,
+  );
+});
+
+afterEach(async () => {
+  await site.remove();
+  for (const file of files) await rm(file, { force: true });
+});
+
+async function rowsIn<Row extends object>(database: string, sql: string): Promise<Row[]> {
+  return asAdministrator(async (client) => (await client.query<Row>(sql)).rows, database);
+}
+
+test('rows that an extension marks as data come back, beside those that it makes itself', async () => {
+  const { manifestKey } = await site.backup('2026-11-21T06:00:00Z');
+  const { tables } = await manifestAt(site.store, manifestKey);
+  expect(tables.filter(({ schema }) => schema === 'geo').map(({ name, rows }) => [name, rows])).toEqual([
+    ['topics', 1],
+    ['layers', 2],
+  ]);
+  const { targetDatabase, deviations } = await site.restore();
+  expect(deviations).toEqual([]);
+  for (const sql of [
+    'SELECT * FROM geo.topics ORDER BY name',
+    'SELECT * FROM geo.layers ORDER BY n',
+    `SELECT nextval('geo.numbers')`,
+  ]) {
+    expect(await rowsIn(targetDatabase, sql)).toEqual(await rowsIn(site.source.name, sql));
+  }
+});

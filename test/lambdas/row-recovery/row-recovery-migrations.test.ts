@@ -1,0 +1,60 @@
+import { applyMigrations } from '../../../core/migrations/runner';
+import { mergeRows } from '../../../lambdas/row-recovery/merge';
+import { reportRows } from '../../../lambdas/row-recovery/report';
+import type { ReportedRow } from '../../../lambdas/row-recovery/report-format';
+import { type ArchiveSite, contentOf, createArchiveSite, noCache, readObject } from '../../factories/archive';
+import { silentLog } from '../../support/log';
+import { PG_DUMP_WORKER } from '../../support/schema';
+
+const TABLES = `
+  CREATE TABLE billing.people (id int PRIMARY KEY, email text NOT NULL);
+  CREATE TABLE billing.notes (id int PRIMARY KEY, person_id int REFERENCES billing.people ON DELETE CASCADE, body text)`;
+const ROWS = `
+  INSERT INTO billing.people SELECT n, 'p' || n || '@example.com' FROM generate_series(1, 50) n;
+  INSERT INTO billing.notes SELECT n, n, 'note ' || n FROM generate_series(1, 50) n`;
+/** Fills a column from another table, and relies on what it finds there. */
+const MIGRATION = `
+  DELETE FROM billing.people WHERE NOT EXISTS (SELECT FROM billing.notes n WHERE n.person_id = people.id);
+  ALTER TABLE billing.notes ADD email text;
+  UPDATE billing.notes n SET email = p.email FROM billing.people p WHERE p.id = n.person_id;
+  ALTER TABLE billing.notes ALTER email SET NOT NULL`;
+
+let site: ArchiveSite;
+
+beforeEach(async () => {
+  site = await createArchiveSite('billing', TABLES);
+});
+
+afterEach(() => site.remove());
+
+test('rows of an archive that is older than a migration are compared and merged as that migration would have left them', async () => {
+  const client = await site.source.client();
+  await client.query(ROWS);
+  await site.backup('2026-11-21T06:00:00Z');
+  await site.migrations.add('copy_email', MIGRATION);
+  await applyMigrations(client, 'billing', site.migrations.directory);
+  const before = await contentOf(site.source.name);
+  await client.query('DELETE FROM billing.notes WHERE id = 7');
+  const { connector } = site.source;
+  const report = await reportRows(
+    {
+      connector,
+      store: site.store,
+      migrationsDirectory: site.migrations.directory,
+      pgDumpWorker: PG_DUMP_WORKER,
+      log: silentLog,
+      clock: () => new Date(),
+    },
+    { archive: 'latest', tables: ['billing.notes', 'billing.people'] },
+  );
+  expect(report).toMatchObject({ deleted: 1, changed: 0 });
+  const [line = ''] = (await readObject(site.store, report.rowsKey)).toString('utf8').split('\n');
+  expect((JSON.parse(line) as ReportedRow).archived).toMatchObject({ id: '7', email: 'p7@example.com' });
+  await mergeRows(
+    { connector, store: site.store, log: silentLog, cache: noCache },
+    { reportId: report.reportId, choose: 'all', confirm: 'billing' },
+  );
+  const after = await contentOf(site.source.name);
+  expect(after['billing.notes']).toEqual(before['billing.notes']);
+  expect(after['billing.people']).toEqual(before['billing.people']);
+});
