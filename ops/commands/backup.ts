@@ -43,7 +43,7 @@ export const backup = defineCommand({
             const age = ageSeconds === undefined ? '' : `, ${span(ageSeconds)} old`;
             return [tier, `${state}${age}`] as const;
           }),
-          ...report.omissions.map(({ object, reason }) => ['not archived', `${object}: ${reason}`] as const),
+          ...report.omissions.map((omission) => ['not archived', `${omission.object}: ${omission.reason}`] as const),
           ...(report.housekeepingFailed ? [['housekeeping', 'failed: ops logs backup'] as const] : []),
         ],
         style,
