@@ -35,13 +35,13 @@ test('each folder with a handler becomes a bundle that loads and answers', () =>
   ]);
 });
 
-test('only the bundles of functions that need them contain the SQL migrations of both databases', () => {
+test('only the bundles of functions that need them contain the SQL migrations of both databases, and of adopted ones', () => {
   for (const name of ['drill', 'migrate', 'restore', 'row-recovery', 'verify', 'webhook'])
     write(name, `export const handler = async () => undefined;`);
   const files = Object.fromEntries(
     bundle().map(({ name, folder }) => [name, readdirSync(folder, { recursive: true }).map(String).toSorted()]),
   );
-  const expected = ['billing', 'main'].flatMap((database) =>
+  const expected = ['billing', 'main', 'adopted'].flatMap((database) =>
     readdirSync(path.join(__dirname, '../../../migrations', database))
       .filter((file) => file.endsWith('.sql'))
       .map((file) => path.join('migrations', database, file)),
