@@ -1,6 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric, type IMetric, type MetricProps } from 'aws-cdk-lib/aws-cloudwatch';
 import { failureQueueName, functionName, METRIC_NAMESPACE, type DatabaseName } from '../../core/contract';
+import type { Severity } from '../config/alarms/alarm-definition';
 import type { AlarmMetric, WatchedQueue } from '../config/alarms/alarm-metric';
 import { apiName } from '../operations/http-api';
 
@@ -14,6 +15,8 @@ export interface MetricNames {
   readonly eventQueueName: string;
   /** Name of the queue that events which failed every attempt are moved to. */
   readonly parkedQueueName: string;
+  /** Names of the topics of each severity. */
+  readonly topicNames: Readonly<Record<Severity, string>>;
 }
 
 /**
@@ -58,6 +61,10 @@ function sourceOf(metric: Exclude<AlarmMetric, { from: 'math' }>, names: MetricN
     case 'api': {
       const dimensionsMap = { ApiName: apiName(environmentName), Stage: environmentName };
       return { namespace: 'AWS/ApiGateway', metricName, dimensionsMap, statistic: metric.statistic };
+    }
+    case 'topic': {
+      const TopicName = names.topicNames[metric.topic];
+      return { namespace: 'AWS/SNS', metricName, dimensionsMap: { TopicName }, statistic: 'Sum' };
     }
     default: {
       const DBInstanceIdentifier = instanceIdentifier(metric.database, names);

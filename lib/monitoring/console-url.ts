@@ -18,6 +18,7 @@ const PAGES = {
   instanceEvents: ['rds/home', '#events:'],
   secrets: ['secretsmanager/listsecrets', ''],
   stateMachines: ['states/home', '#/statemachines'],
+  topics: ['sns/v3/home', '#/topics'],
 } as const;
 
 /**

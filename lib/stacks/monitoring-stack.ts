@@ -32,6 +32,7 @@ export class MonitoringStack extends EnvironmentStack {
     const queueName = (queue: 'events' | 'parked') =>
       StringParameter.valueForStringParameter(this, queueParameterName(config.name, queue));
     const { billing, main } = data.databases;
+    const { topics } = new AlertTopics(this, 'Alerts', { config });
     const context: TextContext = {
       account: config.account,
       region: config.region,
@@ -41,9 +42,9 @@ export class MonitoringStack extends EnvironmentStack {
         instanceIdentifiers: { billing: billing.instanceIdentifier, main: main.instanceIdentifier },
         eventQueueName: queueName('events'),
         parkedQueueName: queueName('parked'),
+        topicNames: { warning: topics.warning.topicName, critical: topics.critical.topicName },
       },
     };
-    const { topics } = new AlertTopics(this, 'Alerts', { config });
     new Alarms(this, 'Alarms', {
       definitions: alarmsOf(config),
       computed: config.computedAlarms,

@@ -15,7 +15,8 @@ export type ConsolePage =
   | 'backupJobs'
   | 'instanceEvents'
   | 'secrets'
-  | 'stateMachines';
+  | 'stateMachines'
+  | 'topics';
 
 /** What an operator gets to read when something is wrong. */
 export interface AlertDefinition {

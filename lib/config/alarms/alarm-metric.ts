@@ -47,6 +47,16 @@ export interface ApiMetric {
   readonly statistic: 'Sum' | 'SampleCount' | 'Average' | 'p95';
 }
 
+/** Published by SNS, about the topic of one severity. The statistic is the sum. */
+export interface TopicMetric {
+  /** Kind of the metric. */
+  readonly from: 'topic';
+  /** Severity of the topic's alerts. */
+  readonly topic: 'warning' | 'critical';
+  /** Name of the metric in `AWS/SNS`. */
+  readonly name: 'NumberOfNotificationsFailed';
+}
+
 /** Published by RDS, about the instance of one database. */
 export interface InstanceMetric {
   /** Kind of the metric. */
@@ -72,7 +82,8 @@ export interface MetricMath {
 }
 
 /** The value that an alarm compares with its threshold. */
-export type AlarmMetric = FunctionMetric | LambdaMetric | QueueMetric | ApiMetric | InstanceMetric | MetricMath;
+export type AlarmMetric =
+  FunctionMetric | LambdaMetric | QueueMetric | ApiMetric | TopicMetric | InstanceMetric | MetricMath;
 
 type Dimensions = FunctionMetric['dimensions'];
 

@@ -98,6 +98,7 @@ describe('a text', () => {
       instanceIdentifiers: { billing: undefined, main: undefined },
       eventQueueName: 'events',
       parkedQueueName: 'parked',
+      topicNames: { warning: 'warnings', critical: 'critical-alerts' },
     },
   };
   const alarm: AlarmDefinition = {
