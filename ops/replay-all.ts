@@ -44,6 +44,7 @@ const OUTCOMES: Readonly<Record<EventOutcomeName, string>> = {
   alreadyProcessed: 'applied before',
   ignored: 'not acted on',
   failed: 'failed',
+  deferred: 'cannot be applied now; try again',
   dismissed: 'dismissed',
   wouldApply: 'would be applied',
   wouldDismiss: 'would be dismissed',
@@ -52,7 +53,7 @@ const OUTCOMES: Readonly<Record<EventOutcomeName, string>> = {
 };
 
 /** Outcomes that somebody has to look at. */
-const FINDINGS = ['failed', 'missing', 'notFound'] as const;
+const FINDINGS = ['failed', 'deferred', 'missing', 'notFound'] as const;
 
 /** A report on events for people; a finding where an event is missing or could not be applied. */
 export function describeEvents(report: EventsReport, { style }: Pick<Context, 'style'>): CommandResult {

@@ -75,6 +75,7 @@ function contender(name: string, batchSize: number, receive: (delivery: Delivery
           const summary = await processBatch(records, {
             connection,
             log: silentLog,
+            park: () => Promise.reject(new Error('No event of the benchmark is to be parked')),
             observe: () => undefined,
             afterStore,
           });

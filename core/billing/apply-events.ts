@@ -1,7 +1,8 @@
-import { DatabaseError, type ClientBase } from 'pg';
+import type { ClientBase } from 'pg';
 import { inTransaction, type QueryObserver, type RunStatement } from '../database/transaction';
 import { messageOf } from '../runtime/errors';
 import type { EVENT_COLUMNS, RowOf } from './columns';
+import { applyIsolated, type IsolationSteps, type TimeLimits } from './isolate';
 import type { ObjectState } from './object-state';
 import { NO_DEFAULTS, type StateDefaults } from './owner';
 import type { EventEnvelope, Provider } from './provider';
@@ -28,8 +29,13 @@ export type EventOutcome =
   | { readonly status: 'ignored' }
   /** It had been processed, ignored or dismissed before; nothing changed. */
   | { readonly status: 'duplicate' }
-  /** It cannot be applied; the ledger keeps the error. */
-  | { readonly status: 'failed'; readonly error: string };
+  /**
+   * It cannot be applied; the ledger keeps the error and counts the attempts, this one included. An event that could not even
+   * be read has no row there, and no attempts.
+   */
+  | { readonly status: 'failed'; readonly error: string; readonly attempts?: number }
+  /** It cannot be applied at this moment, for a reason that is not its own, such as a lock. Nothing was stored: try again. */
+  | { readonly status: 'deferred'; readonly error: string };
 
 export interface ApplyOptions {
   /** @default no observer */
@@ -63,11 +69,11 @@ export const BATCH_STATEMENTS: readonly RowsStatement[] = [
   ...[...STORE_STEPS, ...DEPENDENT_STEPS].map(({ statement }) => statement),
 ];
 
-/** Retries of a batch that lost a deadlock, before it is left to the queue. */
-const MAX_DEADLOCK_RETRIES = 3;
-const SERIALIZATION_FAILURES = new Set(['40001', '40P01']);
-/** SQLSTATE classes of wrong data: cardinality, data exception, integrity violation, limit exceeded. */
-const DATA_ERROR_CLASSES = new Set(['21', '22', '23', '54']);
+/** An event that is to be applied now, and how often that was tried, this time included. */
+interface Claim {
+  readonly id: string;
+  readonly attempts: number;
+}
 
 interface PreparedEvent<Event> extends ReceivedEvent<Event> {
   readonly envelope: EventEnvelope;
@@ -90,10 +96,10 @@ interface Work<Event> extends Pick<ApplyOptions, 'observe' | 'afterStore' | 'dry
 /**
  * Applies events of one provider to the billing database, the whole batch in one transaction: ledger row and effect commit
  * together or not at all. Events may come in any order and any number of times. One that cannot be applied is recorded as
- * failed, with its error, and does not affect the others.
+ * failed, with its error, and does not affect the others; one that waits for a lock is deferred.
  *
  * @returns the outcome of every distinct event, by its id
- * @throws PostgreSQL's error when no event caused it: the part that failed was not committed, and the call may be repeated
+ * @throws PostgreSQL's error when the database caused it: the part that failed was not committed, and the call may be repeated
  */
 export async function applyEvents<Event>(
   client: ClientBase,
@@ -108,7 +114,7 @@ export async function applyEvents<Event>(
     }),
   );
   const prepared = [...distinct.values()].map((item) => prepare(provider, item, defaults));
-  return applyIsolated({ client, provider, defaults, ...options }, prepared);
+  return applyIsolated(prepared, isolationSteps({ client, provider, defaults, ...options }));
 }
 
 function prepare<Event>(
@@ -133,38 +139,29 @@ function valueAt(value: unknown, path: readonly string[]): unknown {
   return path.reduce<unknown>((parent, key) => (parent as Record<string, unknown> | undefined)?.[key], value);
 }
 
-/** Halves a batch whose data PostgreSQL rejects until the poison event is alone. */
-async function applyIsolated<Event>(
-  work: Work<Event>,
-  events: readonly PreparedEvent<Event>[],
-): Promise<Map<string, EventOutcome>> {
-  if (events.length === 0) return new Map();
-  try {
-    return await retryingDeadlocks(() => applyTogether(work, events));
-  } catch (error) {
-    const [only, ...others] = events;
-    if (!isDataError(error) || only === undefined) throw error;
-    if (others.length === 0) {
+function isolationSteps<Event>(work: Work<Event>): IsolationSteps<PreparedEvent<Event>, EventOutcome> {
+  return {
+    together: (events, limits) => applyTogether(work, events, limits),
+    record: (event, error, limits) => {
       // An event without effect that is rejected all the same is not at fault.
-      if (only.error !== undefined) throw error;
+      if (event.error !== undefined) throw error;
       // Serialising it again drops the numbers that PostgreSQL cannot hold.
-      const payload = JSON.stringify(work.provider.toStorable(only.event));
-      return applyTogether(work, [{ ...only, payload, effects: [], error: messageOf(error) }]);
-    }
-    const middle = Math.ceil(events.length / 2);
-    const left = await applyIsolated(work, events.slice(0, middle));
-    const right = await applyIsolated(work, events.slice(middle));
-    return new Map([...left, ...right]);
-  }
+      const payload = JSON.stringify(work.provider.toStorable(event.event));
+      return applyTogether(work, [{ ...event, payload, effects: [], error: messageOf(error) }], limits);
+    },
+    defer: (events, reason) =>
+      new Map(events.map(({ envelope }) => [envelope.id, { status: 'deferred', error: reason }])),
+  };
 }
 
 function applyTogether<Event>(
   { client, provider, defaults, observe, afterStore, dryRun = false }: Work<Event>,
   events: readonly PreparedEvent<Event>[],
+  limits: TimeLimits,
 ): Promise<Map<string, EventOutcome>> {
   const apply = async (run: RunStatement): Promise<Map<string, EventOutcome>> => {
-    const rows = await run(CLAIM_EVENTS, [...rowParameters(CLAIM_EVENTS, events.map(ledgerRow)), provider.name]);
-    const claimed = new Set(rows.map(({ id }) => id));
+    const rows = await run<Claim>(CLAIM_EVENTS, [...rowParameters(CLAIM_EVENTS, events.map(ledgerRow)), provider.name]);
+    const claimed = new Map(rows.map(({ id, attempts }) => [id, attempts]));
     const states = events.flatMap(({ envelope, effects }) => (claimed.has(envelope.id) ? effects : []));
     if (states.length > 0) {
       const eventIds = new Map(events.map(({ envelope, object }) => [object, envelope.id]));
@@ -181,20 +178,21 @@ function applyTogether<Event>(
     return new Map(
       events.map((event): [string, EventOutcome] => {
         const { id } = event.envelope;
-        return [id, claimed.has(id) ? outcomeOf(event) : { status: 'duplicate' }];
+        const attempts = claimed.get(id);
+        return [id, attempts === undefined ? { status: 'duplicate' } : outcomeOf(event, attempts)];
       }),
     );
   };
   // The claim is the first statement, and everything else waits for its answer.
-  return inTransaction(client, apply, { observe, rollBack: dryRun, guarded: true });
+  return inTransaction(client, apply, { observe, limits, rollBack: dryRun, guarded: true });
 }
 
 /** The outcome of an event that was claimed. */
-function outcomeOf({
-  error,
-  effects,
-}: Pick<PreparedEvent<unknown>, 'error' | 'effects'>): Exclude<EventOutcome, { status: 'duplicate' }> {
-  if (error !== undefined) return { status: 'failed', error };
+function outcomeOf(
+  { error, effects }: Pick<PreparedEvent<unknown>, 'error' | 'effects'>,
+  attempts: number,
+): EventOutcome {
+  if (error !== undefined) return { status: 'failed', error, attempts };
   return { status: effects.length > 0 ? 'processed' : 'ignored' };
 }
 
@@ -207,25 +205,10 @@ function ledgerRow(event: PreparedEvent<unknown>): RowOf<typeof EVENT_COLUMNS> {
     api_version: envelope.apiVersion,
     livemode: envelope.livemode,
     source,
-    status: outcomeOf(event).status,
+    status: error !== undefined ? 'failed' : event.effects.length > 0 ? 'processed' : 'ignored',
     error: error ?? null,
     occurred_at: envelope.occurredAt,
     received_at: receivedAt,
     payload,
   };
-}
-
-async function retryingDeadlocks<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let retries = 0; ; retries += 1) {
-    try {
-      return await attempt();
-    } catch (error) {
-      const lost = error instanceof DatabaseError && SERIALIZATION_FAILURES.has(error.code ?? '');
-      if (!lost || retries === MAX_DEADLOCK_RETRIES) throw error;
-    }
-  }
-}
-
-function isDataError(error: unknown): boolean {
-  return error instanceof DatabaseError && DATA_ERROR_CLASSES.has((error.code ?? '').slice(0, 2));
 }

@@ -140,7 +140,7 @@ SET status = excluded.status, error = excluded.error, attempts = stored.attempts
     processed_at = excluded.processed_at, payload = excluded.payload
 WHERE stored.status IN ('received', 'processing', 'failed')
   OR (stored.status = 'ignored' AND excluded.status = 'processed')
-RETURNING id`,
+RETURNING id, attempts`,
 };
 
 /**

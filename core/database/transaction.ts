@@ -21,6 +21,11 @@ export type QueryObserver = (statement: string, durationMs: number) => void;
 export interface TransactionOptions {
   /** @default no observer */
   readonly observe?: QueryObserver;
+  /**
+   * Longest wait for one lock and longest run of one statement, in milliseconds. PostgreSQL cancels by itself, so that the
+   * session of a function that was killed does not go on waiting. @default those of the server
+   */
+  readonly limits?: { readonly lockMs: number; readonly statementMs: number };
   /** Rolls back also when `work` is done, as a dry run does. @default false */
   readonly rollBack?: boolean;
   /**
@@ -50,9 +55,10 @@ export const IN_TRANSACTION = `(SELECT 1 / (current_setting('transaction_deferra
 export async function inTransaction<T>(
   client: ClientBase,
   work: (run: RunStatement) => Promise<T>,
-  { observe = () => undefined, rollBack = false, guarded = false }: TransactionOptions = {},
+  { observe = () => undefined, limits, rollBack = false, guarded = false }: TransactionOptions = {},
 ): Promise<T> {
-  const begun = client.query(guarded ? BEGIN_GUARDED : 'BEGIN');
+  const begin = guarded ? BEGIN_GUARDED : 'BEGIN';
+  const begun = client.query(limits === undefined ? begin : `${begin}; ${settingLimits(limits)}`);
   // Awaited: if it were refused, the statements sent behind it would run, and commit, one by one.
   if (!guarded || !isPipelining(client)) await begun;
   const { run, abandon } = createRunner(client, observe, begun);
@@ -68,6 +74,11 @@ export async function inTransaction<T>(
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
+}
+
+/** Local to the transaction, so that a proxy may hand the session to another client afterwards. */
+function settingLimits({ lockMs, statementMs }: NonNullable<TransactionOptions['limits']>): string {
+  return `SET LOCAL lock_timeout = ${Math.trunc(lockMs)}; SET LOCAL statement_timeout = ${Math.trunc(statementMs)}`;
 }
 
 /** Runs statements in the order of the calls, in the caller's transaction; one runner for each transaction. */

@@ -2,6 +2,8 @@ import type { CacheEnvironment } from '../../core/cache/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment } from '../../core/contract';
 
 export interface ProcessorEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, CacheEnvironment {
+  /** URL of the dead-letter queue, where events that failed every attempt are parked. */
+  readonly DEAD_LETTER_QUEUE_URL: string;
   /** App that an object belongs to whose metadata names none. @default - it belongs to none */
   readonly DEFAULT_APP_ID?: string;
   /** Project that an object belongs to whose metadata names none. @default - it belongs to none */
@@ -14,16 +16,27 @@ export interface ProcessorEnvironment extends BaseEnvironment, BillingDatabaseEn
  */
 export const BATCH_SIZE = 200;
 
-/** Receives before an event is parked in the dead-letter queue: policy is "retried up to 3 times". */
+/**
+ * Attempts, as the ledger counts them, after which an event is parked in the dead-letter queue: policy is "retried up to 3
+ * times". A receive while the database is away, or beside a lock, is no attempt of the event.
+ */
 export const MAX_ATTEMPTS = 3;
+
+/**
+ * Receives after which SQS itself parks a message, whatever became of it: the most that SQS takes. Lower parks the events of
+ * an outage, to be moved back by hand; at one receive in three minutes, this is two days.
+ */
+export const MAX_RECEIVES = 1000;
 
 export const PROCESSOR_METRICS = {
   /** Events whose effect committed, and those that were recorded because the platform does not act on them. */
   processed: 'EventsProcessed',
   /** Events that could not be applied in this attempt. */
   failed: 'EventsFailed',
+  /** Events that wait for a lock or for the schema, and are delivered again; no attempt of theirs is counted. */
+  deferred: 'EventsDeferred',
   /**
-   * Messages that failed for the last time and are parked in the dead-letter queue. One that is no event at all has no id,
+   * Messages that failed for the last time and were parked in the dead-letter queue. One that is no event at all has no id,
    * and so no row in the ledger: the parked message itself is its record.
    */
   parked: 'EventsParked',
@@ -33,7 +46,7 @@ export const PROCESSOR_METRICS = {
   queryDuration: 'QueryDuration',
   /** Milliseconds between the creation at the provider of a batch's oldest event and its commit here. */
   lag: 'EventLag',
-  /** Deliveries by their outcome. Dimension `status`: `processed`, `ignored`, `duplicate` or `failed`. */
+  /** Deliveries by their outcome. Dimension `status`: `processed`, `ignored`, `duplicate`, `failed` or `deferred`. */
   processedByStatus: 'WebhookProcessed',
   /** Dimensions `app` and `plan`. */
   subscriptionCreated: 'SubscriptionCreated',

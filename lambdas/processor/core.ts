@@ -4,6 +4,7 @@ import type { ReusableConnection } from '../../core/database/reusable-connection
 import { providerOf } from '../../core/providers/queue-message';
 import type { EventSignals, QueuedProvider } from '../../core/providers/queued-provider';
 import { QUEUED_PROVIDERS } from '../../core/providers/registry';
+import type { SendMessage } from '../../core/queue/sender';
 import { InvalidRequestError, messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
 import { MAX_ATTEMPTS } from './contract';
@@ -12,6 +13,8 @@ import { tally, type Tally } from './tally';
 export interface ProcessorDependencies extends ApplyOptions {
   readonly connection: ReusableConnection;
   readonly log: Log;
+  /** Puts a message into the dead-letter queue. */
+  readonly park: SendMessage;
   /** Providers by their names in queue messages. @default all */
   readonly providers?: ReadonlyMap<string, QueuedProvider>;
 }
@@ -24,7 +27,9 @@ export interface BatchSummary extends Tally {
   readonly ignored: number;
   readonly duplicates: number;
   readonly failed: number;
-  /** Failed messages that the queue parks instead of delivering them again. */
+  /** Neither applied nor failed: they wait for a lock, and are delivered again. */
+  readonly deferred: number;
+  /** Failed messages that were parked now instead of being delivered again. */
   readonly parked: number;
   /** When the provider made each event that was processed or ignored, in seconds since 1970. */
   readonly createdAtSeconds: readonly number[];
@@ -35,9 +40,15 @@ interface Message {
   readonly received: ReceivedEvent<unknown>;
 }
 
+interface FailedMessage {
+  readonly messageId: string;
+  readonly attempts: number;
+}
+
 /** What became of the messages of one provider. */
 interface Applied {
-  readonly failedMessages: readonly string[];
+  readonly failedMessages: readonly FailedMessage[];
+  readonly deferredMessages: readonly string[];
   /** Events that were processed or ignored. */
   readonly recorded: readonly { readonly signals: EventSignals; readonly createdAtSeconds: number }[];
   readonly ignored: number;
@@ -47,10 +58,10 @@ interface Applied {
 
 /**
  * Applies a batch of queue messages, each with one event as its body: the events of each provider in one transaction. Only
- * messages that cannot be applied are reported; the queue delivers them again and parks them in the dead-letter queue after
- * the third attempt.
+ * messages that cannot be applied are reported, and the queue delivers them again; after the third attempt that the ledger
+ * counts, they are parked in the dead-letter queue instead.
  *
- * @throws when the database cannot be reached: the queue delivers the whole batch again
+ * @throws when the database cannot be reached: the queue delivers the whole batch again, as often as it takes
  */
 export async function processBatch(
   records: readonly SQSRecord[],
@@ -71,10 +82,14 @@ export async function processBatch(
       versions: tallied.driftedVersions,
     });
   }
-  const again = new Set([...unreadable, ...applied.flatMap(({ failedMessages }) => failedMessages)]);
+  const failures = [...unreadable, ...applied.flatMap(({ failedMessages }) => failedMessages)];
+  const parked = await parkLastAttempts(records, failures, dependencies);
+  const deferred = applied.flatMap(({ deferredMessages }) => deferredMessages);
+  const again = [...failures.map(({ messageId }) => messageId).filter((id) => !parked.has(id)), ...deferred];
   return {
-    response: { batchItemFailures: [...again].map((itemIdentifier) => ({ itemIdentifier })) },
-    parked: records.filter((record) => again.has(record.messageId) && isLastAttempt(record)).length,
+    response: { batchItemFailures: again.map((itemIdentifier) => ({ itemIdentifier })) },
+    deferred: deferred.length,
+    parked: parked.size,
     processed: recorded.length - ignored,
     ignored,
     duplicates: sum(({ duplicates }) => duplicates),
@@ -84,10 +99,34 @@ export async function processBatch(
   };
 }
 
-/** The messages by their providers, and the ids of those that hold no event. */
+/**
+ * Parks the messages that failed for the last time. One that the dead-letter queue does not take is delivered again.
+ *
+ * @returns the ids of those that were parked
+ */
+async function parkLastAttempts(
+  records: readonly SQSRecord[],
+  failed: readonly FailedMessage[],
+  { park, log }: Pick<ProcessorDependencies, 'park' | 'log'>,
+): Promise<ReadonlySet<string>> {
+  const last = new Set(failed.filter(({ attempts }) => attempts >= MAX_ATTEMPTS).map(({ messageId }) => messageId));
+  const parked = new Set<string>();
+  for (const record of records.filter(({ messageId }) => last.has(messageId))) {
+    const { messageId } = record;
+    try {
+      await park(record.body, providerOf(record));
+      parked.add(messageId);
+    } catch (error) {
+      log.error('A message could not be parked, and is delivered again', { messageId, reason: messageOf(error) });
+    }
+  }
+  return parked;
+}
+
+/** The messages by their providers, and those that hold no event, which only the queue counts the attempts of. */
 function readMessages(records: readonly SQSRecord[], providers: ReadonlyMap<string, QueuedProvider>, log: Log) {
   const messages = new Map<QueuedProvider, Message[]>();
-  const unreadable: string[] = [];
+  const unreadable: FailedMessage[] = [];
   for (const record of records) {
     const { messageId } = record;
     try {
@@ -98,7 +137,7 @@ function readMessages(records: readonly SQSRecord[], providers: ReadonlyMap<stri
       else messages.set(provider, [message]);
     } catch (error) {
       log.error('A message holds no event of a known provider', { messageId, reason: messageOf(error) });
-      unreadable.push(messageId);
+      unreadable.push({ messageId, attempts: Number(record.attributes.ApproximateReceiveCount) });
     }
   }
   return { messages, unreadable };
@@ -107,27 +146,28 @@ function readMessages(records: readonly SQSRecord[], providers: ReadonlyMap<stri
 async function applyMessages(
   queued: QueuedProvider,
   messages: readonly Message[],
-  { connection, log, providers: _providers, ...options }: ProcessorDependencies,
+  { connection, log, providers: _providers, park: _park, ...options }: ProcessorDependencies,
 ): Promise<Applied> {
   const { provider } = queued;
   const received = messages.map((message) => message.received);
   const outcomes = await connection.use((client) => applyEvents(client, provider, received, options));
 
-  const failedMessages: string[] = [];
+  const failedMessages: FailedMessage[] = [];
+  const deferredMessages: string[] = [];
   const byId = new Map<string, { readonly event: unknown; readonly occurredAt: Date }>();
   for (const { messageId, received: item } of messages) {
     const { id: eventId, type, occurredAt } = provider.identify(item.event);
     byId.set(eventId, { event: item.event, occurredAt });
     const outcome = outcomes.get(eventId);
-    if (outcome?.status !== 'failed') continue;
-    failedMessages.push(messageId);
-    log.error('An event could not be applied', {
-      messageId,
-      provider: provider.name,
-      eventId,
-      type,
-      reason: outcome.error,
-    });
+    if (outcome?.status !== 'failed' && outcome?.status !== 'deferred') continue;
+    const details = { messageId, provider: provider.name, eventId, type, reason: outcome.error };
+    if (outcome.status === 'deferred') {
+      deferredMessages.push(messageId);
+      log.warn('An event is tried again later', details);
+    } else {
+      failedMessages.push({ messageId, attempts: outcome.attempts ?? 0 });
+      log.error('An event could not be applied', details);
+    }
   }
 
   const withStatus = (status: EventOutcome['status']) =>
@@ -136,6 +176,7 @@ async function applyMessages(
   const ignored = withStatus('ignored');
   return {
     failedMessages,
+    deferredMessages,
     ignored: ignored.length,
     recorded: [...withStatus('processed'), ...ignored]
       .flatMap((id) => byId.get(id) ?? [])
@@ -146,10 +187,6 @@ async function applyMessages(
     duplicates: withStatus('duplicate').length + (messages.length - outcomes.size),
     failed: withStatus('failed').length,
   };
-}
-
-function isLastAttempt({ attributes }: SQSRecord): boolean {
-  return Number(attributes.ApproximateReceiveCount) >= MAX_ATTEMPTS;
 }
 
 /** @throws InvalidRequestError when the platform does not know the provider */

@@ -4,6 +4,7 @@ import { cacheUrlSetting } from '../../core/cache/settings';
 import { billingTarget, createConnector } from '../../core/database/connector';
 import { createReusableConnection } from '../../core/database/reusable-connection';
 import { openEntitlementCache } from '../../core/entitlements/open-cache';
+import { createQueueSender } from '../../core/queue/sender';
 import { gatherEntitlementUpdates } from '../../core/entitlements/recompute';
 import { baseSettings, billingDatabaseSettings, readEnvironment, setting } from '../../core/runtime/environment';
 import { createSecrets } from '../../core/runtime/secrets';
@@ -18,11 +19,13 @@ const environment = readEnvironment({
   DEFAULT_APP_ID: setting.optionalText().default(''),
   DEFAULT_PROJECT_ID: setting.optionalText().default(''),
   CACHE_URL: cacheUrlSetting,
+  DEAD_LETTER_QUEUE_URL: setting.url('the URL of an SQS queue'),
 });
 const { log, metrics } = createTelemetry('processor', environment);
 const connector = createConnector(billingTarget(environment), createSecrets(), 'processor', { pipeline: true });
 const connection = createReusableConnection(connector);
 const cache = openEntitlementCache(environment.CACHE_URL, { log, metrics });
+const park = createQueueSender(environment.DEAD_LETTER_QUEUE_URL);
 const publish = createPublisher(metrics);
 const defaults = stateDefaults(environment);
 
@@ -33,6 +36,7 @@ export async function handler(event: SQSEvent): Promise<SQSBatchResponse> {
     const summary = await processBatch(event.Records, {
       connection,
       log,
+      park,
       defaults,
       afterStore: entitlements.afterStore,
       observe: (_statement, durationMs) =>

@@ -23,6 +23,7 @@ export function createPublisher(metrics: Metrics): (summary: BatchSummary, now: 
     metrics.addMetric(PROCESSOR_METRICS.processed, MetricUnit.Count, summary.processed + summary.ignored);
     metrics.addMetric(PROCESSOR_METRICS.duplicates, MetricUnit.Count, summary.duplicates);
     metrics.addMetric(PROCESSOR_METRICS.failed, MetricUnit.Count, summary.failed);
+    metrics.addMetric(PROCESSOR_METRICS.deferred, MetricUnit.Count, summary.deferred);
     metrics.addMetric(PROCESSOR_METRICS.parked, MetricUnit.Count, summary.parked);
     metrics.addMetric(PROCESSOR_METRICS.apiVersionDrift, MetricUnit.Count, summary.drifted);
     metrics.addMetric(PROCESSOR_METRICS.accountsRestricted, MetricUnit.Count, summary.restrictedAccounts);
@@ -36,6 +37,7 @@ export function createPublisher(metrics: Metrics): (summary: BatchSummary, now: 
       ignored: summary.ignored,
       duplicate: summary.duplicates,
       failed: summary.failed,
+      deferred: summary.deferred,
     };
     for (const [status, events] of Object.entries(byStatus)) {
       if (events > 0) count(PROCESSOR_METRICS.processedByStatus, { status }, events);

@@ -34,7 +34,7 @@ function missedEvents(
     findings: missed.map(({ id }): Finding => ({ kind: 'missed_event', objectType: 'event', objectId: id })),
     recoveredEvents: [...outcomes].filter(([, { status }]) => status === 'processed').map(([id]) => id),
     problems: [...outcomes].flatMap(([id, outcome]) =>
-      outcome.status === 'failed' ? [`${id}: ${outcome.error}`] : [],
+      outcome.status === 'failed' || outcome.status === 'deferred' ? [`${id}: ${outcome.error}`] : [],
     ),
   };
 }

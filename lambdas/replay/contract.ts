@@ -88,6 +88,7 @@ const eventOutcome = z
     'alreadyProcessed',
     'ignored',
     'failed',
+    'deferred',
     'dismissed',
     'wouldApply',
     'wouldDismiss',
@@ -95,7 +96,7 @@ const eventOutcome = z
     'notFound',
   ])
   .describe(
-    '`processed`: applied now. `alreadyProcessed`: applied before, nothing changed. `ignored`: recorded; the platform does not act on it. `failed`: cannot be applied; `error` says why, and so does the ledger. `dismissed`: an operator closed it, now or before. `wouldApply`: a dry run applied it and took it back. `wouldDismiss`: it is open, and can be dismissed. `missing`: Stripe has it and the ledger does not. `notFound`: neither the ledger nor Stripe has it; Stripe lists events for 30 days.',
+    '`processed`: applied now. `alreadyProcessed`: applied before, nothing changed. `ignored`: recorded; the platform does not act on it. `failed`: cannot be applied; `error` says why, and so does the ledger. `deferred`: cannot be applied at this moment, such as beside a lock; nothing was stored, try again. `dismissed`: an operator closed it, now or before. `wouldApply`: a dry run applied it and took it back. `wouldDismiss`: it is open, and can be dismissed. `missing`: Stripe has it and the ledger does not. `notFound`: neither the ledger nor Stripe has it; Stripe lists events for 30 days.',
   );
 export type EventOutcomeName = z.infer<typeof eventOutcome>;
 

@@ -65,7 +65,9 @@ export async function applyAndReport(
 }
 
 function outcomeOf(outcome: EventOutcome | undefined, dryRun: boolean): Pick<ReportedEvent, 'outcome' | 'error'> {
-  if (outcome?.status === 'failed') return { outcome: 'failed', error: outcome.error };
+  if (outcome?.status === 'failed' || outcome?.status === 'deferred') {
+    return { outcome: outcome.status, error: outcome.error };
+  }
   if (outcome?.status === 'ignored') return { outcome: 'ignored' };
   if (outcome?.status !== 'processed') return { outcome: 'alreadyProcessed' };
   return { outcome: dryRun ? 'wouldApply' : 'processed' };

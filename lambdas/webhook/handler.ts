@@ -7,7 +7,7 @@ import { baseSettings, readEnvironment, secretArnSetting, setting } from '../../
 import { createSecrets } from '../../core/runtime/secrets';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
 import { MAX_APPS, WEBHOOK_METRICS } from './contract';
-import { createQueueSender } from './queue';
+import { createQueueSender } from '../../core/queue/sender';
 import { respond, type Endpoint, type WebhookDependencies } from './respond';
 
 const environment = readEnvironment({

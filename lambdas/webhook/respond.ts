@@ -3,7 +3,7 @@ import type { EventLabels, WebhookScheme } from '../../core/providers/webhook-sc
 import { messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
 import { verify } from './core';
-import type { SendMessage } from './queue';
+import type { SendMessage } from '../../core/queue/sender';
 
 /** Where one provider delivers to. */
 export interface Endpoint<Event = unknown, Secrets = unknown> {

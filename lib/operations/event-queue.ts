@@ -2,7 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
-import { MAX_ATTEMPTS } from '../../lambdas/processor/contract';
+import { MAX_RECEIVES } from '../../lambdas/processor/contract';
 import { acknowledge } from '../policy/acknowledge';
 import { operationalQueue } from './operational-queue';
 import { removalPolicyOf } from '../config/removal-policy';
@@ -48,7 +48,7 @@ export class EventQueue extends Construct {
       visibilityTimeout: Duration.seconds(props.consumerTimeout.toSeconds() * 6),
       // Shorter than that of the parked queue: a message keeps its age when it is parked.
       retention: Duration.days(4),
-      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_ATTEMPTS },
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVES },
     });
     for (const [queue, { queueName }] of [
       ['events', this.queue],

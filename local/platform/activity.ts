@@ -38,8 +38,7 @@ export class Activity {
     this.line(functionName, `${statusCode} ${text}`, durationMs, statusCode >= 400);
   }
 
-  /** @param maxReceiveCount after how many receives the queue parks a message; undefined when it never does */
-  batch({ functionName, messages, failed, error, durationMs }: BatchOutcome, maxReceiveCount?: number): void {
+  batch({ functionName, messages, failed, error, durationMs }: BatchOutcome): void {
     const count = `${messages.length} event${messages.length === 1 ? '' : 's'}`;
     if (error !== undefined) {
       this.line(functionName, `failed with ${count}: ${reasonOf(error)}`, durationMs, true);
@@ -54,7 +53,7 @@ export class Activity {
       .slice(0, MAX_NAMED)
       .map(({ Body: body = '', Attributes: { ApproximateReceiveCount: receives = '1' } = {} }) => {
         const { id, type } = labelOf(body) ?? { id: 'a message that is no event', type: '' };
-        return `${id} ${type} (${attempt(Number(receives), maxReceiveCount)})`;
+        return `${id} ${type} (delivery ${receives})`;
       });
     const more = failed.size > named.length ? `, and ${failed.size - named.length} more` : '';
     this.line(functionName, `${failed.size} of ${count} failed: ${named.join(', ')}${more}`, durationMs, true);
@@ -79,12 +78,6 @@ export class Activity {
       `${colors.dim(time)}  ${source} ${failed ? colors.red(text) : text}  ${colors.dim(duration(durationMs))}`,
     );
   }
-}
-
-function attempt(receives: number, maxReceiveCount: number | undefined): string {
-  if (maxReceiveCount === undefined) return `attempt ${receives}`;
-  const last = receives >= maxReceiveCount ? ', goes to the dead-letter queue' : '';
-  return `attempt ${receives} of ${maxReceiveCount}${last}`;
 }
 
 function bodyOf({ body, isBase64Encoded }: APIGatewayProxyEvent): string {

@@ -33,7 +33,7 @@ export function startConsumers(
       queue,
       region: template.region,
       invoke: (event) => target.invoke(event),
-      observe: (outcome) => activity.batch(outcome, queue.redrive?.maxReceiveCount),
+      observe: (outcome) => activity.batch(outcome),
       log,
     });
     teardown.add(() => source.stop());

@@ -25,6 +25,7 @@ const CORE = [
   'cache',
   'entitlements',
   'providers',
+  'queue',
 ];
 const LIB = ['config', 'policy', 'data', 'operations', 'monitoring', 'stacks'];
 const LOCAL = ['runtime', 'template', 'aws', 'postgres', 'stripe', 'platform', 'pass'];

@@ -117,7 +117,7 @@ function environmentsOf(
   const archives = { ARCHIVE_BUCKET: bucket };
   return {
     webhook: { ...base, QUEUE_URL: queueUrl, STRIPE_SIGNING_SECRET_ARN: 'signing', LIVEMODE: 'false' },
-    processor: { ...base, ...database('billing'), CACHE_URL: '' },
+    processor: { ...base, ...database('billing'), CACHE_URL: '', DEAD_LETTER_QUEUE_URL: deadLetterQueueUrl },
     backup: {
       ...both,
       ...archives,

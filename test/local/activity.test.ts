@@ -42,21 +42,23 @@ test('control characters of a sender are not printed', () => {
   expect(lines).toEqual(['12:03:04  webhook        200 evt [2J a b   1 ms']);
 });
 
-test('a batch with failures names the events, their attempts and when they are parked', () => {
+test('a batch with failures names the events and their deliveries', () => {
   const messages = [
     message('a', { id: 'evt_a', type: 'x' }),
     message('b', { id: 'evt_b', type: 'y' }, 2),
     message('c', { id: 'evt_c', type: 'z' }, 3),
   ];
 
-  activity.batch(
-    { functionName: PROCESSOR, messages, failed: new Set(['b', 'c']), error: undefined, durationMs: 1500 },
-    3,
-  );
+  activity.batch({
+    functionName: PROCESSOR,
+    messages,
+    failed: new Set(['b', 'c']),
+    error: undefined,
+    durationMs: 1500,
+  });
 
   expect(lines).toEqual([
-    '12:03:04  processor      2 of 3 events failed: evt_b y (attempt 2 of 3), ' +
-      'evt_c z (attempt 3 of 3, goes to the dead-letter queue)  1.5 s',
+    '12:03:04  processor      2 of 3 events failed: evt_b y (delivery 2), evt_c z (delivery 3)  1.5 s',
   ]);
 });
 

@@ -72,7 +72,7 @@ test('the platform file says where the Invoke API listens, and the SDK starts a 
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   lambda = new LambdaClient({ endpoint: endpoints.lambda, region, credentials });
 
-  // Before the tables exist: it waits in the queue, instead of failing three times and being parked.
+  // Before the tables exist: it waits in the queue.
   const early = await send('customer.updated', { id: 'cus_early', object: 'customer', created: 1_790_000_000 });
   expect(early.status).toBe(200);
   // Longer than the batching window and the start of the processor, which would fail by now.

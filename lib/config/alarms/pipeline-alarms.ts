@@ -113,7 +113,8 @@ function processorErrors(): AlarmDefinition {
     thresholds: { warning: 0 },
     metric: { from: 'lambda', stem: 'processor', name: 'Errors' },
     periodSeconds: QUARTER_SECONDS,
-    symptom: 'Whole batches of events could not be processed; each is tried three times in all',
+    symptom:
+      'Whole batches of events could not be processed; they wait in the queue and are tried again every 3 minutes',
     action: 'Read the log of the processor function and check that the billing database can be reached.',
     runbookAnchor: 'processor-errors',
     consolePage: { functionOf: 'processor' },
@@ -142,7 +143,8 @@ function eventsParked(): AlarmDefinition {
     measure: 'Parked events',
     thresholds: { critical: 0 },
     metric: { from: 'queue', queue: 'parked', name: 'ApproximateNumberOfMessagesVisible' },
-    symptom: 'Events failed three times and are parked: a customer paid or canceled, and the database does not have it',
+    symptom:
+      'Events failed three times by themselves and are parked: a customer paid or canceled, and the database does not have it',
     action: 'Read their errors in the ledger, remove the cause, then move them back with the replay function.',
     runbookAnchor: 'events-parked',
     consolePage: { queue: 'parked' },

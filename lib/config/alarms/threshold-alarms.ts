@@ -193,7 +193,7 @@ function eventQueueAge(): AlarmDefinition {
     name: 'eventQueueAge',
     measure: 'Age of the oldest event in the queue',
     unit: 's',
-    // An event that fails is hidden for 180 s and tried three times: one poison event alone stays below.
+    // An event that fails is hidden for 180 s and parked after three attempts: one poison event alone stays below.
     thresholds: { warning: 600, critical: 1800 },
     comparisonOperator: 'GreaterThanThreshold',
     metric: { from: 'queue', queue: 'events', name: 'ApproximateAgeOfOldestMessage' },
@@ -202,7 +202,7 @@ function eventQueueAge(): AlarmDefinition {
     datapointsToAlarm: 2,
     // SQS publishes nothing about an empty queue.
     treatMissingData: 'notBreaching',
-    symptom: 'Events wait in the queue and are not applied',
+    symptom: 'Events wait in the queue and are not applied; nothing is lost while they wait, for 4 days',
     action:
       'Check that the processor runs and that the billing database answers; Stripe will not send these events again.',
     runbookAnchor: 'event-queue-age',

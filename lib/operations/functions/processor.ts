@@ -22,6 +22,8 @@ export interface ProcessorProps {
   readonly context: OperationsContext;
   /** Queue with the verified events. */
   readonly queue: IQueue;
+  /** Where events are parked that failed every attempt. */
+  readonly deadLetterQueue: IQueue;
   /** How to reach the billing database. */
   readonly billing: DatabaseAccess;
   /** Where entitlements that an event changed are invalidated. @default - no cache */
@@ -40,6 +42,7 @@ export class Processor extends Construct {
         ...billingDatabaseEnvironment(props.billing),
         ...objectDefaults(props.context.config),
         CACHE_URL: props.cache?.url ?? '',
+        DEAD_LETTER_QUEUE_URL: props.deadLetterQueue.queueUrl,
       },
       timeout: PROCESSOR_TIMEOUT,
       memorySize: 512,
@@ -47,6 +50,7 @@ export class Processor extends Construct {
       // Reserved, so that no other function of the account can delay the events.
       reservedConcurrentExecutions: MAX_CONCURRENCY,
     });
+    props.deadLetterQueue.grantSendMessages(target.function);
     props.cache?.allowAccess(target);
     target.function.addEventSource(
       new SqsEventSource(props.queue, {

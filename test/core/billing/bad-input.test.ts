@@ -35,7 +35,8 @@ afterAll(async () => {
 
 const record = (messageId: string, body: string) =>
   ({ messageId, body, attributes: { SentTimestamp: String(EPOCH * 1000) }, messageAttributes: {} }) as SQSRecord;
-const processMessages = (...records: SQSRecord[]) => processBatch(records, { connection, log: silentLog });
+const processMessages = (...records: SQSRecord[]) =>
+  processBatch(records, { connection, log: silentLog, park: async () => undefined });
 const objectJson = (...pairs: string[]) => `{${pairs.join(',')}}`;
 
 async function ledgerRow(eventId: string): Promise<{ status: string; error: string | null } | undefined> {

@@ -1,6 +1,7 @@
 import type { SQSRecord } from 'aws-lambda';
 import type { Client } from 'pg';
 import { processBatch } from '../../../lambdas/processor/core';
+import type { SendMessage } from '../../../core/queue/sender';
 import { createReusableConnection, type ReusableConnection } from '../../../core/database/reusable-connection';
 import type { QueuedProvider } from '../../../core/providers/queued-provider';
 import { QUEUED_PROVIDERS } from '../../../core/providers/registry';
@@ -20,6 +21,7 @@ beforeEach(async () => {
   database = await createTestDatabase('billing');
   client = await database.client();
   connection = createReusableConnection(database.pipelining);
+  parked = [];
 });
 afterEach(async () => {
   await connection.close();
@@ -32,8 +34,16 @@ function message(messageId: string, body: string, provider?: string): SQSRecord 
   return { messageId, body, attributes, messageAttributes } as unknown as SQSRecord;
 }
 const carrying = (messageId: string, event: StripeEvent) => message(messageId, JSON.stringify(event));
-const processMessages = (...records: SQSRecord[]) =>
-  processBatch(records, { connection, log: silentLog, providers, observe: () => undefined });
+const received = (times: number, record: SQSRecord): SQSRecord => ({
+  ...record,
+  attributes: { ...record.attributes, ApproximateReceiveCount: String(times) },
+});
+
+let parked: string[];
+const parking: SendMessage = async (body) => void parked.push(body);
+const processMessages = (...records: SQSRecord[]) => processWith(parking, ...records);
+const processWith = (park: SendMessage, ...records: SQSRecord[]) =>
+  processBatch(records, { connection, log: silentLog, park, providers, observe: () => undefined });
 
 test('exactly the messages that could not be applied are reported for another delivery', async () => {
   const summary = await processMessages(
@@ -89,20 +99,36 @@ test('the events of two providers in one batch are applied, each under the name 
   expect(await processMessages(...batch)).toMatchObject({ processed: 0, duplicates: 3, failed: 1 });
 });
 
-test('messages that fail for the last time are counted as parked, whether they are events or not', async () => {
-  const received = (times: number, record: SQSRecord): SQSRecord => ({
-    ...record,
-    attributes: { ...record.attributes, ApproximateReceiveCount: String(times) },
-  });
-  const poison = () => stripeEvent('invoice.finalized', invoice({ total: '12' }));
-  const summary = await processMessages(
-    received(3, carrying('good', stripeEvent('customer.subscription.created', subscription()))),
-    received(2, carrying('again', poison())),
-    received(3, carrying('parked', poison())),
-    received(3, message('no event', '{}')),
-  );
+const poison = () => stripeEvent('invoice.finalized', invoice({ total: '12' }));
 
-  expect(summary).toMatchObject({ processed: 1, failed: 3, parked: 2 });
+test('an event is parked at the third attempt that the ledger counts, however often it was received', async () => {
+  const event = carrying('poison', poison());
+  const good = carrying('good', stripeEvent('customer.subscription.created', subscription()));
+  expect(await processMessages(received(40, event))).toMatchObject({ failed: 1, parked: 0 });
+  expect(await processMessages(received(41, event))).toMatchObject({ failed: 1, parked: 0 });
+  expect(parked).toEqual([]);
+
+  expect(await processMessages(received(42, event), received(42, good))).toMatchObject({
+    processed: 1,
+    failed: 1,
+    parked: 1,
+    response: { batchItemFailures: [] },
+  });
+  expect(parked).toEqual([event.body]);
+});
+
+test('a message that is no event is parked at its third receive', async () => {
+  expect(await processMessages(received(2, message('no event', '{}')))).toMatchObject({ failed: 1, parked: 0 });
+  expect(await processMessages(received(3, message('no event', '{}')))).toMatchObject({ failed: 1, parked: 1 });
+  expect(parked).toEqual(['{}']);
+});
+
+test('a message that the dead-letter queue does not take is delivered again', async () => {
+  const refusing: SendMessage = () => Promise.reject(new Error('no network'));
+  const summary = await processWith(refusing, received(3, message('no event', '{}')));
+
+  expect(summary).toMatchObject({ failed: 1, parked: 0 });
+  expect(summary.response.batchItemFailures).toEqual([{ itemIdentifier: 'no event' }]);
 });
 
 test('the same event twice in one batch is one effect and no failure', async () => {
@@ -116,8 +142,8 @@ test('the same event twice in one batch is one effect and no failure', async () 
 });
 
 test('a poison event counts each delivery and keeps its error', async () => {
-  const poison = carrying('poison', stripeEvent('invoice.finalized', invoice({ total: '12' })));
-  for (let delivery = 1; delivery <= 3; delivery += 1) await processMessages(poison);
+  const event = carrying('poison', poison());
+  for (let delivery = 1; delivery <= 3; delivery += 1) await processMessages(event);
 
   const { rows } = await client.query('SELECT status, attempts, error FROM billing.webhook_events');
   expect(rows).toEqual([

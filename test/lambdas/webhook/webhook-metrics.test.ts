@@ -117,6 +117,7 @@ describe('the metrics of a batch', () => {
           ignored: 0,
           duplicates: 1,
           failed: 0,
+          deferred: 0,
           parked: 0,
           createdAtSeconds: [EPOCH, EPOCH - 10],
           ...tallied('shop'),

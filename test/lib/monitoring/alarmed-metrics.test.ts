@@ -41,6 +41,7 @@ const UNALARMED: Readonly<Record<string, string>> = {
   DrillDuration: 'a measure; `DrillTargetPercent` compares it with the target',
   EntitlementsChanged: 'a measure',
   EntitlementsDuration: 'a measure',
+  EventsDeferred: 'an event that waits for a lock is tried again; the age of the queue shows one that waits for long',
   EventsDuplicate: 'a measure: Stripe may deliver an event twice at any time',
   EventLag: 'a measure that includes how late Stripe delivers; the age of the queue shows what waits here',
   WebhookProcessed: 'a measure, by status',

@@ -6,7 +6,7 @@ import type { DrillEnvironment } from '../../../lambdas/drill/contract';
 import type { EntitlementsEnvironment } from '../../../lambdas/entitlements/contract';
 import type { InspectEnvironment } from '../../../lambdas/inspect/contract';
 import type { MigrateEnvironment } from '../../../lambdas/migrate/contract';
-import { MAX_ATTEMPTS, type ProcessorEnvironment } from '../../../lambdas/processor/contract';
+import { MAX_RECEIVES, type ProcessorEnvironment } from '../../../lambdas/processor/contract';
 import type { ReconciliationEnvironment } from '../../../lambdas/reconciliation/contract';
 import type { ReplayEnvironment } from '../../../lambdas/replay/contract';
 import type { ResetPasswordEnvironment } from '../../../lambdas/reset-password/contract';
@@ -96,7 +96,7 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'STRIPE_SIGNING_SECRET_ARN',
   ]),
   migrate: variables<MigrateEnvironment>()([...base, ...billing, ...main]),
-  processor: variables<ProcessorEnvironment>()([...base, ...billing, 'CACHE_URL']),
+  processor: variables<ProcessorEnvironment>()([...base, ...billing, 'CACHE_URL', 'DEAD_LETTER_QUEUE_URL']),
   reconciliation: variables<ReconciliationEnvironment>()([
     ...base,
     ...billing,
@@ -174,11 +174,11 @@ test('the queue hides a batch for six times the timeout of the processor', () =>
   expect(queue.VisibilityTimeout).toBe(6 * Number(functionOf('production', 'processor').Timeout));
 });
 
-test('an event is parked for 14 days after the attempts of the contract', () => {
+test('an event is parked for 14 days; SQS itself parks only what it delivered as often as it counts', () => {
   const { operations } = templatesOf('production');
   const queue = resourceLike(operations, 'AWS::SQS::Queue', 'EventQueueEvents').Properties;
   const parked = resourceLike(operations, 'AWS::SQS::Queue', 'EventQueueParked').Properties;
-  expect(queue.RedrivePolicy).toMatchObject({ maxReceiveCount: MAX_ATTEMPTS });
+  expect(queue.RedrivePolicy).toMatchObject({ maxReceiveCount: MAX_RECEIVES });
   expect(parked.MessageRetentionPeriod).toBe(14 * 24 * 60 * 60);
   expect(Number(queue.MessageRetentionPeriod)).toBeLessThan(Number(parked.MessageRetentionPeriod));
 });

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createQueueSender } from '../../../lambdas/webhook/queue';
-import { createSigner } from '../../../lambdas/webhook/sign-request';
+import { createQueueSender } from '../../../core/queue/sender';
+import { createSigner } from '../../../core/queue/sign-request';
 
 const QUEUE_URL = 'https://sqs.eu-central-1.amazonaws.com/000000000000/events';
 const MESSAGE = '{"id":"evt_1","note":"whsec_of_a_customer"}';

@@ -1,8 +1,8 @@
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PROVIDER_ATTRIBUTE } from '../../core/providers/queue-message';
-import { ConfigurationError, messageOf, OperationError } from '../../core/runtime/errors';
+import { PROVIDER_ATTRIBUTE } from '../providers/queue-message';
+import { ConfigurationError, messageOf, OperationError } from '../runtime/errors';
 import { createSigner, type AwsCredentials } from './sign-request';
 
 /** Timeouts of one attempt. */
