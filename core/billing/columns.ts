@@ -150,13 +150,35 @@ export const OBJECT_COLUMNS = {
     payouts_enabled: 'boolean',
     details_submitted: 'boolean',
     restricted: 'boolean',
+    account_restricted: 'boolean',
     disabled_reason: 'text',
     requirements_due: 'text[]',
     created_at: 'timestamptz',
   },
+  account_restriction: {
+    account_id: 'text',
+    cause: 'text',
+    active: 'boolean',
+  },
 } as const satisfies Readonly<Record<string, Columns>>;
 
 export type ObjectKind = keyof typeof OBJECT_COLUMNS;
+
+/** Table of each kind of object, in the schema `billing`. */
+export const OBJECT_TABLES: Readonly<Record<ObjectKind, string>> = {
+  customer: 'customers',
+  subscription: 'subscriptions',
+  invoice: 'invoices',
+  purchase: 'purchases',
+  payment_intent: 'payment_intents',
+  charge: 'charges',
+  refund: 'refunds',
+  invoice_payment: 'invoice_payments',
+  dispute: 'disputes',
+  early_fraud_warning: 'early_fraud_warnings',
+  account: 'connect_accounts',
+  account_restriction: 'account_restrictions',
+};
 
 /** The state of one object. `version` orders the states of an object, see version.ts. */
 export type ObjectRow<Kind extends ObjectKind = ObjectKind> = RowOf<(typeof OBJECT_COLUMNS)[Kind]> & {
@@ -180,6 +202,8 @@ export const ITEM_COLUMNS = {
 } as const satisfies Columns;
 
 export type SubscriptionItemRow = RowOf<typeof ITEM_COLUMNS>;
+
+export const ACCOUNT_ID_COLUMNS = { id: 'text' } as const satisfies Columns;
 
 /** Facts of the refund ledger. The same fact has the same `entry`, whichever event it comes from. */
 export const REFUND_ENTRY_COLUMNS = {
@@ -220,4 +244,9 @@ export const EVENT_COLUMNS = {
 } as const satisfies Columns;
 
 /** An object that has to be read from the provider again; see the table `object_refreshes`. */
-export const REFRESH_COLUMNS = { object_id: 'text', object_kind: 'text', account: 'text' } as const satisfies Columns;
+export const REFRESH_COLUMNS = {
+  object_id: 'text',
+  object_kind: 'text',
+  account: 'text',
+  reason: 'text',
+} as const satisfies Columns;

@@ -14,7 +14,7 @@ type StateOfKind =
       readonly kind: 'subscription';
       readonly row: ObjectRow<'subscription'>;
       readonly items: readonly SubscriptionItemRow[];
-      /** `items` is cut off: items that it lacks are not removed. Reconciliation reads the whole list. */
+      /** `items` is cut off: items that it lacks are not removed. A refresh reads the whole list. */
       readonly partialItems: boolean;
     }
   | {
@@ -26,9 +26,19 @@ type StateOfKind =
     }
   | { readonly kind: 'refund'; readonly row: ObjectRow<'refund'>; readonly entries: readonly RefundEntryRow[] }
   | { readonly kind: 'account'; readonly row: ObjectRow<'account'>; readonly restricted: boolean }
-  | RowOnly<
-      'invoice' | 'purchase' | 'payment_intent' | 'customer' | 'invoice_payment' | 'dispute' | 'early_fraud_warning'
-    >;
+  | {
+      readonly kind: 'account_restriction';
+      readonly row: ObjectRow<'account_restriction'>;
+      /** The account has to be read again: what else changed in it, the event does not say. @default false */
+      readonly accountUnknown?: boolean;
+    }
+  | {
+      readonly kind: 'invoice';
+      readonly row: ObjectRow<'invoice'>;
+      /** The object carries only the first of its lines. A refresh reads all of them. @default false */
+      readonly partialLines?: boolean;
+    }
+  | RowOnly<'purchase' | 'payment_intent' | 'customer' | 'invoice_payment' | 'dispute' | 'early_fraud_warning'>;
 
 /** Kinds whose state is their row and nothing else. */
 type RowOnly<Kinds extends ObjectKind> = {

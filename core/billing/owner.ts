@@ -1,3 +1,11 @@
+import { InvalidRequestError } from '../runtime/errors';
+
+/**
+ * Longest id of the application's own, in bytes: as long as what metadata hold, in the letters that ids are made of. Users,
+ * projects and what they may use share an entry of an index, which holds 2,704 bytes.
+ */
+const LONGEST_OWN_ID = 500;
+
 /** Owner of objects whose metadata names none. */
 export interface StateDefaults {
   readonly appId: string | null;
@@ -9,6 +17,23 @@ export const NO_DEFAULTS: StateDefaults = { appId: null, projectId: null };
 /** The defaults in a function's settings; empty text means none. */
 export function stateDefaults(environment: { DEFAULT_APP_ID: string; DEFAULT_PROJECT_ID: string }): StateDefaults {
   return { appId: environment.DEFAULT_APP_ID || null, projectId: environment.DEFAULT_PROJECT_ID || null };
+}
+
+/**
+ * An id that the application gave at the provider; null for none.
+ *
+ * @param field what the error names
+ * @throws InvalidRequestError when it is too long to be stored
+ */
+export function ownId(field: string, id: string | null | undefined): string | null {
+  // In UTF-8 a character takes three bytes for each unit of its length, at most.
+  if (id && id.length > LONGEST_OWN_ID / 3) {
+    const bytes = Buffer.byteLength(id);
+    if (bytes > LONGEST_OWN_ID) {
+      throw new InvalidRequestError(`${field}: expected an id of at most ${LONGEST_OWN_ID} bytes, received ${bytes}`);
+    }
+  }
+  return id ?? null;
 }
 
 type Metadata = Readonly<Record<string, string>> | null | undefined;
@@ -26,12 +51,13 @@ export function defaultedColumns(metadata: Metadata, defaults: StateDefaults): s
  * The owner columns of an object, from the metadata that the application gave it at the provider.
  *
  * @param metadata the object's own and those of objects that it belongs to; for each column the first that names it counts
+ * @throws InvalidRequestError when an id is too long to be stored
  */
 export function ownerOf(metadata: readonly Metadata[], defaults: StateDefaults) {
-  const first = (key: string) => metadata.find((candidate) => candidate?.[key])?.[key];
+  const first = (key: string) => ownId(`metadata.${key}`, metadata.find((candidate) => candidate?.[key])?.[key]);
   return {
     app_id: first('app_id') ?? defaults.appId,
     project_id: first('project_id') ?? defaults.projectId,
-    user_id: first('user_id') ?? null,
+    user_id: first('user_id'),
   };
 }

@@ -1,9 +1,11 @@
 import type { ArrayElementType } from '../database/array-parameter';
 import { IN_TRANSACTION, type Statement } from '../database/transaction';
 import {
+  ACCOUNT_ID_COLUMNS,
   EVENT_COLUMNS,
   ITEM_COLUMNS,
   OBJECT_COLUMNS,
+  OBJECT_TABLES,
   REFRESH_COLUMNS,
   REFUND_ENTRY_COLUMNS,
   SEEN_CUSTOMER_COLUMNS,
@@ -78,9 +80,9 @@ const TIED = `left(excluded.version, ${MOMENT_LENGTH}) = left(stored.version, ${
  */
 function guardedUpsert(
   kind: ObjectKind,
-  table: string,
   { writtenOnce = [] }: { readonly writtenOnce?: readonly string[] } = {},
 ): RowsStatement {
+  const table = OBJECT_TABLES[kind];
   const stored = { id: 'text', ...OBJECT_COLUMNS[kind], version: 'text' } as const;
   const columns = { ...stored, ...RAW_COLUMNS };
   const names = [...Object.keys(stored), 'raw'];
@@ -106,17 +108,18 @@ RETURNING id, version`,
 export const UPSERTS: Readonly<Record<ObjectKind, RowsStatement>> = {
   // Their rows are there already, because INSERT_CUSTOMERS ran before. An upsert finds each by its key; an update would
   // read the whole table to join it.
-  customer: guardedUpsert('customer', 'customers', { writtenOnce: ['first_seen_at'] }),
-  subscription: guardedUpsert('subscription', 'subscriptions'),
-  invoice: guardedUpsert('invoice', 'invoices'),
-  purchase: guardedUpsert('purchase', 'purchases'),
-  payment_intent: guardedUpsert('payment_intent', 'payment_intents'),
-  charge: guardedUpsert('charge', 'charges'),
-  refund: guardedUpsert('refund', 'refunds'),
-  invoice_payment: guardedUpsert('invoice_payment', 'invoice_payments'),
-  dispute: guardedUpsert('dispute', 'disputes'),
-  early_fraud_warning: guardedUpsert('early_fraud_warning', 'early_fraud_warnings'),
-  account: guardedUpsert('account', 'connect_accounts'),
+  customer: guardedUpsert('customer', { writtenOnce: ['first_seen_at'] }),
+  subscription: guardedUpsert('subscription'),
+  invoice: guardedUpsert('invoice'),
+  purchase: guardedUpsert('purchase'),
+  payment_intent: guardedUpsert('payment_intent'),
+  charge: guardedUpsert('charge'),
+  refund: guardedUpsert('refund'),
+  invoice_payment: guardedUpsert('invoice_payment'),
+  dispute: guardedUpsert('dispute'),
+  early_fraud_warning: guardedUpsert('early_fraud_warning'),
+  account: guardedUpsert('account'),
+  account_restriction: guardedUpsert('account_restriction'),
 };
 
 /**
@@ -216,16 +219,61 @@ WHERE event.provider = $1::text AND event.id = ANY ($2::text[])`,
 /**
  * Asks for objects to be read from the provider again soon; once for each object while it is pending.
  *
- * After the rows: the provider, and the reason.
+ * After the rows: the provider.
  */
 export const REQUEST_REFRESHES: RowsStatement<typeof REFRESH_COLUMNS> = {
   name: 'request_refreshes',
   columns: REFRESH_COLUMNS,
   text: `
-INSERT INTO billing.object_refreshes AS pending (provider, ${namesOf(REFRESH_COLUMNS)}, reason)
-SELECT $${Object.keys(REFRESH_COLUMNS).length + 1}::text, ${castColumns(REFRESH_COLUMNS)},
-  $${Object.keys(REFRESH_COLUMNS).length + 2}::text
+INSERT INTO billing.object_refreshes AS pending (provider, ${namesOf(REFRESH_COLUMNS)})
+SELECT $${Object.keys(REFRESH_COLUMNS).length + 1}::text, ${castColumns(REFRESH_COLUMNS)}
 FROM ${incomingTable(REFRESH_COLUMNS)}
 ON CONFLICT (provider, object_kind, object_id) WHERE done_at IS NULL
 DO UPDATE SET requests = pending.requests + 1`,
+};
+
+/**
+ * Serialises the transactions that touch the same connected accounts: of an account and a restriction of it, which are rows
+ * of different tables, the later transaction has to see both. Runs before either is stored, so that nothing waits for a row
+ * while it has the lock; released by the commit. Returns no rows.
+ */
+export const LOCK_ACCOUNTS: RowsStatement<typeof ACCOUNT_ID_COLUMNS> = {
+  name: 'lock_accounts',
+  columns: ACCOUNT_ID_COLUMNS,
+  text: `
+WITH keys AS (
+  SELECT DISTINCT hashtextextended('account:' || id, 0) AS key FROM ${incomingTable(ACCOUNT_ID_COLUMNS)} ORDER BY key
+), locked AS (
+  SELECT count(pg_advisory_xact_lock(key)) AS accounts FROM keys
+)
+SELECT NULL::text AS id FROM locked WHERE accounts < 0`,
+};
+
+/**
+ * An account is restricted by what its object says, or by what happened to it since: the platform was removed from it, or it
+ * lost a capability. An object that is newer says so itself. Versions are compared up to the second.
+ *
+ * Only rows that are there are selected, so that each is in conflict with itself: an upsert finds it by its key, where an
+ * update would read the whole table to join it.
+ */
+export const RESTRICT_ACCOUNTS: RowsStatement<typeof ACCOUNT_ID_COLUMNS> = {
+  name: 'restrict_accounts',
+  columns: ACCOUNT_ID_COLUMNS,
+  text: `
+INSERT INTO billing.connect_accounts AS stored
+  (id, charges_enabled, payouts_enabled, details_submitted, requirements_due, version, raw, restriction, restricted)
+SELECT found.id, false, false, false, '{}', '', '{}', restriction.cause,
+  found.restricted OR restriction.cause IS NOT NULL
+FROM ${incomingTable(ACCOUNT_ID_COLUMNS)}
+CROSS JOIN LATERAL (
+  SELECT account.id, coalesce(account.account_restricted, account.restricted) AS restricted, account.version
+  FROM billing.connect_accounts AS account WHERE account.id = incoming.id OFFSET 0) AS found
+LEFT JOIN LATERAL (
+  SELECT restriction.cause FROM billing.account_restrictions AS restriction
+  WHERE restriction.account_id = found.id AND restriction.active
+    AND split_part(restriction.version, ':', 2) >= split_part(found.version, ':', 2)
+  ORDER BY restriction.cause LIMIT 1) AS restriction ON true
+ORDER BY found.id
+ON CONFLICT (id) DO UPDATE SET restriction = excluded.restriction, restricted = excluded.restricted
+WHERE (stored.restriction, stored.restricted) IS DISTINCT FROM (excluded.restriction, excluded.restricted)`,
 };

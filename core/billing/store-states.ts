@@ -1,13 +1,16 @@
 import { runSteps, type RunStatement, type Step } from '../database/transaction';
 import type { ObjectKind, ObjectRow, RefundEntryRow } from './columns';
 import type { ObjectState, StateOf } from './object-state';
+import { refreshRequests } from './refresh-requests';
 import { rowParameters } from './row-parameters';
 import {
   INSERT_CUSTOMERS,
   LOAD_EVENTS,
+  LOCK_ACCOUNTS,
   RECORD_REFUNDS,
   REPLACE_SUBSCRIPTION_ITEMS,
   REQUEST_REFRESHES,
+  RESTRICT_ACCOUNTS,
   UPSERTS,
   type RowsStatement,
 } from './statements';
@@ -33,9 +36,6 @@ export interface StoreOptions {
   /** Runs behind the last step, given the ids of the objects whose stored state changed. @default nothing */
   readonly afterStore?: (changed: ReadonlySet<string>) => Promise<void> | undefined;
 }
-
-/** Why the object is to be read again: nothing tells which of its events of one second came last. */
-const UNDECIDED_TIE = 'undecided_tie';
 
 type NewestByKind = Readonly<Partial<Record<ObjectKind, readonly NewestState[]>>>;
 
@@ -69,8 +69,10 @@ const KINDS: readonly ObjectKind[] = [
   'invoice_payment',
   'dispute',
   'early_fraud_warning',
-  'account',
 ];
+
+/** Stored after the others, under a lock of each account. */
+const ACCOUNT_KINDS: readonly ObjectKind[] = ['account', 'account_restriction'];
 
 /**
  * The statements that store states, in the order in which they are sent; one that has nothing to store is left out.
@@ -81,16 +83,19 @@ const KINDS: readonly ObjectKind[] = [
 export const STORE_STEPS: readonly StoreStep<Batch>[] = [
   { statement: INSERT_CUSTOMERS, values: firstSeenCustomers },
   ...KINDS.map(upsertStep),
+  { statement: LOCK_ACCOUNTS, values: touchedAccounts },
+  ...ACCOUNT_KINDS.map(upsertStep),
   { statement: RECORD_REFUNDS, values: refundEntries },
 ];
 
 /** What depends on which states were stored: sent when those above are answered. */
 export const DEPENDENT_STEPS: readonly StoreStep<StoredBatch>[] = [
   { statement: REPLACE_SUBSCRIPTION_ITEMS, values: storedItems },
+  { statement: RESTRICT_ACCOUNTS, values: touchedAccounts },
 ];
 
 /** Only for objects of which the database knew other events of the same second. */
-const RESOLVE_STEPS: readonly StoreStep<Newest>[] = KINDS.map(upsertStep);
+const RESOLVE_STEPS: readonly StoreStep<Newest>[] = [...KINDS, ...ACCOUNT_KINDS].map(upsertStep);
 
 /**
  * Stores the states that are newer than the stored ones, one statement for each kind of object, in the caller's
@@ -109,6 +114,7 @@ export async function storeStates(
   const changed = new Set(versions.keys());
   const newest = await resolveTies(run, batch, versions);
   await Promise.all([
+    requestRefreshes(run, { newest, ledger }, changed),
     runSteps(run, DEPENDENT_STEPS, { ...batch, newest, changed }),
     // Called after the steps were sent, so its statements run behind them.
     (async () => afterStore?.(changed))(),
@@ -135,8 +141,8 @@ function mapKinds<From, To>(
 }
 
 /**
- * Where the database knew other events of the same second, finds out which came last and stores that; asks for objects to
- * be read again where nothing tells. Most batches have no such object, and then nothing is sent.
+ * Where the database knew other events of the same second, finds out which came last and stores that. Most batches
+ * have no such object, and then nothing is sent.
  *
  * @param versions those that the upserts returned, by the object's id: they name the events of both sides
  * @returns the newest states, with those that were found out
@@ -171,16 +177,19 @@ async function resolveTies(
     const onlyTied = mapKinds(newest, (ofKind) => ofKind.filter(isTied).map(resolve));
     await runSteps(run, RESOLVE_STEPS, { newest: onlyTied, ledger });
   }
-  const undecided = Object.values(resolved)
-    .flat()
-    .filter(({ state, decided }) => !decided && versions.has(state.row.id));
-  if (undecided.length > 0) await run(REQUEST_REFRESHES, refreshParameters(undecided, ledger.provider));
   return resolved;
 }
 
-function refreshParameters(undecided: readonly NewestState[], provider: string): unknown[] {
-  const rows = undecided.map(({ state: { kind, row } }) => ({ object_id: row.id, object_kind: kind, account: null }));
-  return [...rowParameters(REQUEST_REFRESHES, rows), provider, UNDECIDED_TIE];
+/** Most batches have nothing to ask for, and then nothing is sent. Nor is it for snapshots, which are read as a whole. */
+async function requestRefreshes(
+  run: RunStatement,
+  { newest, ledger }: Newest,
+  changed: ReadonlySet<string>,
+): Promise<void> {
+  if (ledger === NO_LEDGER) return;
+  const stored = Object.values(newest).flatMap((ofKind) => ofKind.filter(({ state }) => changed.has(state.row.id)));
+  const rows = refreshRequests(stored);
+  if (rows.length > 0) await run(REQUEST_REFRESHES, [...rowParameters(REQUEST_REFRESHES, rows), ledger.provider]);
 }
 
 function upsertStep(kind: ObjectKind): StoreStep<Newest> {
@@ -211,6 +220,18 @@ function storedItems({ newest, changed }: StoredBatch): unknown[] | undefined {
   const items = stored.flatMap((subscription) => subscription.items);
   const whole = stored.filter(({ partialItems }) => !partialItems).map(({ row }) => row.id);
   return [...rowParameters(REPLACE_SUBSCRIPTION_ITEMS, items), whole];
+}
+
+function touchedAccounts({ states }: Batch): unknown[] | undefined {
+  const ids = states.flatMap(({ kind, row }) => {
+    if (kind === 'account') return [row.id];
+    return kind === 'account_restriction' && row.account_id !== null ? [row.account_id] : [];
+  });
+  if (ids.length === 0) return undefined;
+  return rowParameters(
+    LOCK_ACCOUNTS,
+    [...new Set(ids)].map((id) => ({ id })),
+  );
 }
 
 function refundEntries({ states }: Batch): unknown[] | undefined {

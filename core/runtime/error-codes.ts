@@ -135,6 +135,10 @@ export const ERROR_CODES = define({
   changed_since_report: refused(409, 'A chosen row was changed or deleted after the report was made.'),
   merge_refused: refused(409, 'A constraint or a trigger of the live table rejects the rows.'),
 
+  // Entitlements
+  source_not_found: refused(404, 'No subscription or checkout session has the id.', 'unowned-purchases'),
+  source_belongs_to_subscription: refused(409, 'The session started a subscription, which is what is assigned.'),
+
   // Stripe and events
   stripe_refused: failed(502, 'Stripe rejected the request.', 'reconciliation-failed'),
   stripe_unavailable: retryable(failed(503, 'Stripe did not answer in several attempts.', 'reconciliation-failed')),

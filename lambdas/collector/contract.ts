@@ -65,6 +65,17 @@ export const COLLECTOR_METRICS = {
   reconciliationAgeSeconds: 'ReconciliationAge',
   /** How long the oldest event that should be forgotten is past its retention; 0 when there is none. */
   cleanupOverdueSeconds: 'CleanupOverdue',
+  /** Since the oldest object that waits to be read from Stripe again was noticed; 0 when none waits. */
+  refreshAgeSeconds: 'RefreshAge',
+  /**
+   * Until the evidence for a dispute is due, of the one that is due next; negative once it was. Not published while none
+   * awaits a response.
+   */
+  disputeDueSeconds: 'DisputeDue',
+  /** Early fraud warnings whose charge is neither refunded nor disputed. */
+  fraudWarnings: 'EarlyFraudWarnings',
+  /** Subscriptions and purchases that would grant something and belong to no user. The log names them. */
+  unowned: 'UnownedPurchases',
   /** Since the value in use was put into a secret. Dimension `secret`. */
   secretAgeSeconds: 'SecretAge',
 } as const;

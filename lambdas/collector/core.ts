@@ -8,6 +8,8 @@ import { type DatabaseConnector, withConnection } from '../../core/database/conn
 import { connectionsUsedPercent, databaseSizeBytes } from '../../core/database/server-gauges';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import { currentSince } from '../../core/runtime/secret-age';
+import type { Log } from '../../core/runtime/telemetry';
+import { actionableFraudWarnings, countUnserved, nextDisputeDueSeconds, oldestRefreshSeconds } from './access-gauges';
 import { COLLECTOR_METRICS, type CollectorReport, type WatchedSecret } from './contract';
 import { cleanupOverdueSeconds, lastDrill, lastReconciliation, madeAt } from './database-gauges';
 import { collect, type Collection, type Gauge, type Measurement, secondsSince, together } from './gauge';
@@ -29,6 +31,7 @@ export interface CollectorDependencies {
   readonly secretsManager: SecretsManagerClient;
   readonly secretArns: Readonly<Record<WatchedSecret, string>>;
   readonly clock: () => Date;
+  readonly log: Log;
 }
 
 /**
@@ -53,6 +56,7 @@ export function collectGauges(dependencies: CollectorDependencies): Promise<Coll
     queryDatabase(billing, (client) => [
       ...everyDatabase(dependencies, billing, client),
       ...billingOnly(dependencies, client),
+      ...accessGauges(dependencies, client),
     ]),
     queryDatabase(main, (client) => everyDatabase(dependencies, main, client)),
     collect([billing, main].flatMap((database) => aroundDatabase(dependencies, database))),
@@ -106,6 +110,21 @@ function billingOnly({ eventRetentionDays, clock }: CollectorDependencies, clien
     measurement('old events', 'cleanupOverdueSeconds', 'Seconds', () =>
       cleanupOverdueSeconds(client, eventRetentionDays, clock()),
     ),
+  ];
+}
+
+function accessGauges({ clock, log }: CollectorDependencies, client: ClientBase): readonly Measurement[] {
+  return [
+    measurement('refreshes', 'refreshAgeSeconds', 'Seconds', () => oldestRefreshSeconds(client, clock())),
+    {
+      label: 'disputes',
+      measure: async () => {
+        const seconds = await nextDisputeDueSeconds(client, clock());
+        return seconds === undefined ? [] : [gauge('disputeDueSeconds', 'Seconds', seconds)];
+      },
+    },
+    measurement('early fraud warnings', 'fraudWarnings', 'Count', () => actionableFraudWarnings(client)),
+    measurement('owners', 'unowned', 'Count', () => countUnserved(client, log)),
   ];
 }
 

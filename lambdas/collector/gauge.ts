@@ -4,7 +4,7 @@ import { messageOf } from '../../core/runtime/errors';
 export interface Gauge {
   /** One of the metrics of the contract. */
   readonly name: string;
-  readonly unit: 'Percent' | 'Bytes' | 'Seconds';
+  readonly unit: 'Percent' | 'Bytes' | 'Seconds' | 'Count';
   readonly value: number;
   /** Besides those of every metric. @default none */
   readonly dimensions?: Readonly<Record<string, string>>;

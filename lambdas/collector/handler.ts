@@ -64,6 +64,7 @@ const dependencies = {
     'stripe-signing': environment.STRIPE_SIGNING_SECRET_ARN,
   },
   clock: () => new Date(),
+  log: telemetry.log,
 } as const;
 
 /** Publishes the gauges that no single event changes: shares, sizes, ages. Runs every five minutes. */

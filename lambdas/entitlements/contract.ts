@@ -8,6 +8,11 @@ export interface EntitlementsEnvironment extends BaseEnvironment, BillingDatabas
 
 const id = (form: string) => z.string({ error: form }).min(1, form).max(500, form);
 const userId = id('expected the id of a user');
+const ownerId = (of: string) => id(`expected the id of ${of}`);
+const remark = (what: string) => {
+  const form = `expected a text that says ${what}, 1 to 500 characters`;
+  return z.string({ error: form }).trim().min(1, form).max(500, form);
+};
 const scopeForm = 'expected `all`, {userId} or {projectId}';
 
 const recomputeScope = z
@@ -44,6 +49,33 @@ export const entitlementsRequest = z.discriminatedUnion('action', [
     dryRun,
   }),
   z.strictObject({ action: z.literal('get-rules').describe('Answers with the rules in force.') }),
+  z.strictObject({
+    action: z
+      .literal('unowned')
+      .describe('Lists subscriptions that run, and paid purchases, of which nothing says to which user they belong.'),
+    after: z
+      .string({ error: 'expected `after` of an earlier answer' })
+      .optional()
+      .describe('`after` of an earlier answer that did not hold all. Default: from the first.'),
+  }),
+  z
+    .strictObject({
+      action: z
+        .literal('assign')
+        .describe('Says whose a subscription or a purchase is, before everything that metadata say, and for good.'),
+      objectId: id('expected the id of a subscription or a checkout session').describe(
+        'Id of the subscription or the checkout session.',
+      ),
+      userId: ownerId('a user').optional().describe('Id of the user. Default: as metadata say.'),
+      projectId: ownerId('a project').optional().describe('Id of the project. Default: as metadata say.'),
+      appId: ownerId('an app').optional().describe('Id of the app. Default: as metadata say.'),
+      reason: remark('why').describe('Why it is assigned so; kept with the assignment.'),
+      by: remark('who decides').describe('Name of who decides; kept with the assignment.'),
+      dryRun,
+    })
+    .refine(({ userId: user, projectId, appId }) => (user ?? projectId ?? appId) !== undefined, {
+      error: 'expected at least one of userId, projectId and appId',
+    }),
   z.strictObject({
     action: z.literal('read').describe('Answers what a user may use in a project now, and why.'),
     userId: userId.describe('Id of the user.'),
@@ -111,14 +143,62 @@ export const readReport = z.strictObject({
     .describe('Those that hold now, one per source: a feature may come from several.'),
 });
 
-const entitlementsReport = z.union([recomputeReport, putRulesReport, putRulesPlan, getRulesReport, readReport]);
+export const unownedReport = z.strictObject({
+  unowned: z
+    .array(
+      z.strictObject({
+        id: z.string(),
+        source: z.enum(['subscription', 'purchase']),
+        customerId: z.string().nullable().describe('Customer at Stripe; null for none.'),
+        createdAt: isoTime.describe('ISO time.'),
+        features: z
+          .array(z.string())
+          .readonly()
+          .describe('What its user would be granted; none when no rule is about it.'),
+      }),
+    )
+    .describe('By their ids, the first 1000.'),
+  after: z.string().optional().describe('Where to continue, when there are more.'),
+});
+
+const owner = z.strictObject({
+  userId: z.string().nullable(),
+  projectId: z.string().nullable(),
+  appId: z.string().nullable(),
+});
+export const assignReport = z.strictObject({
+  dryRun: z.boolean().describe('`true` when nothing was assigned.'),
+  objectId: z.string(),
+  source: z.enum(['subscription', 'purchase']),
+  previous: owner.describe('Its owner before.'),
+  owner: owner.describe('Its owner from now on; in a dry run, as it would be.'),
+  changed: z.int().describe('Users, each in one project, whose entitlements changed; in a dry run, would change.'),
+});
+export type AssignReport = Readonly<z.infer<typeof assignReport>>;
+
+const entitlementsReport = z.union([
+  recomputeReport,
+  putRulesReport,
+  putRulesPlan,
+  getRulesReport,
+  readReport,
+  unownedReport,
+  assignReport,
+]);
 export type EntitlementsReport = Readonly<z.infer<typeof entitlementsReport>>;
 
-/** Computes entitlements again, changes their rules, or answers what a user may use. */
+/** Computes entitlements again, changes their rules or the owner of a purchase, or answers what a user may use. */
 export const contract = {
   request: entitlementsRequest,
   report: entitlementsReport,
-  effect: { recompute: 'changes', 'put-rules': 'changes', 'get-rules': 'reads', read: 'reads' },
+  effect: {
+    recompute: 'changes',
+    'put-rules': 'changes',
+    'get-rules': 'reads',
+    unowned: 'reads',
+    assign: 'changes',
+    read: 'reads',
+  },
 } as const satisfies OperationContract;
 
 export const ENTITLEMENTS_METRICS = {

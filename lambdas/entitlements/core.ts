@@ -1,8 +1,13 @@
 import type { ClientBase } from 'pg';
 import { readEntitlements } from '../../core/entitlements/read';
+import { unownedSources } from '../../core/entitlements/unowned';
 import { previewRules, readRules, replaceRules } from '../../core/entitlements/rules';
+import { assignOwner } from './assign';
 import type { CheckedEntitlementsRequest, EntitlementsReport } from './contract';
 import { recompute, type RecomputeDependencies } from './recompute';
+
+/** Objects that one answer lists: a page that Lambda's 6 MB hold with ease. */
+const MAX_LISTED = 1_000;
 
 export interface EntitlementsDependencies extends Omit<RecomputeDependencies, 'client'> {
   /** Runs `work` with a connection to the billing database. */
@@ -11,7 +16,7 @@ export interface EntitlementsDependencies extends Omit<RecomputeDependencies, 'c
 }
 
 /**
- * Computes entitlements again, changes their rules, or answers what a user may use.
+ * Computes entitlements again, changes their rules or the owner of a purchase, or answers what a user may use.
  *
  * @throws OperationError `database_unavailable`, or what PostgreSQL threw; batches before stay committed
  */
@@ -32,9 +37,22 @@ export function administerEntitlements(
         ...(await recompute({ ...dependencies, client }, scope, { cursor, dryRun })),
       }));
     }
+    case 'unowned':
+      return useDatabase((client) => listUnowned(client, request.after));
+    case 'assign':
+      return useDatabase((client) => assignOwner({ ...dependencies, client }, request));
     default:
       return useDatabase((client) => putRules({ ...dependencies, client }, request));
   }
+}
+
+async function listUnowned(client: ClientBase, after: string | undefined): Promise<EntitlementsReport> {
+  const sources = await unownedSources(client, { after, limit: MAX_LISTED });
+  const last = sources.at(-1);
+  return {
+    unowned: sources.map(({ createdAt, ...source }) => ({ ...source, createdAt: createdAt.toISOString() })),
+    ...(sources.length < MAX_LISTED || last === undefined ? {} : { after: last.id }),
+  };
 }
 
 async function putRules(

@@ -13,7 +13,7 @@ const telemetry = createTelemetry('entitlements', environment);
 const connector = createConnector(billingTarget(environment), createSecrets(), 'entitlements', { pipeline: true });
 const cache = openEntitlementCache(environment.CACHE_URL, telemetry);
 
-/** Computes entitlements again, changes their rules, or answers what a user may use. */
+/** Computes entitlements again, changes their rules or the owner of a purchase, or answers what a user may use. */
 export const handler = operation(contract, {
   name: 'Entitlements',
   telemetry,
@@ -33,10 +33,10 @@ export const handler = operation(contract, {
   // What a user may use is the answer to the caller, not a matter of the log.
   summarise: (report, { action }) => ({
     message: 'Entitlements finished',
-    details: { action, ...('sources' in report ? report : {}) },
+    details: { action, ...('changed' in report ? report : {}) },
   }),
   measure: (metrics, report) => {
-    if (!('sources' in report)) return;
+    if (!('changed' in report)) return;
     const changed = report.dryRun ? 0 : report.changed;
     metrics.addMetric(ENTITLEMENTS_METRICS.changed, MetricUnit.Count, changed);
   },

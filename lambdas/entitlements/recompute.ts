@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { inTransaction, runSteps, type Step } from '../../core/database/transaction';
+import { inTransaction, runSteps, type RunStatement, type Step } from '../../core/database/transaction';
 import type { EntitlementCache } from '../../core/entitlements/entitlement-cache';
 import { recomputeEntitlements, type EntitlementChange } from '../../core/entitlements/recompute';
 import type { Log } from '../../core/runtime/telemetry';
@@ -52,7 +52,7 @@ export async function recompute(
     const ids = await nextSources(client, scope, after);
     const last = ids.at(-1);
     if (last === undefined) return { sources, changed };
-    const changes = await recomputeBatch(client, ids, dryRun);
+    const changes = await recomputeBatch(client, ids, { dryRun });
     if (!dryRun) await cache.invalidate(changes);
     sources += ids.length;
     changed += changes.length;
@@ -82,15 +82,22 @@ class DryRun extends Error {
   }
 }
 
-async function recomputeBatch(
+/**
+ * Computes the entitlements of some sources in one transaction.
+ *
+ * @param change sends what is to be changed before, while nothing else changes the sources. @default nothing
+ * @returns whose entitlements changed; in a dry run, which is rolled back, whose would
+ */
+export async function recomputeBatch(
   client: ClientBase,
   ids: readonly string[],
-  dryRun: boolean,
+  { dryRun, change }: { readonly dryRun: boolean; readonly change?: (run: RunStatement) => Promise<unknown> },
 ): Promise<EntitlementChange[]> {
   try {
     return await inTransaction(client, async (run) => {
-      const [, changes] = await Promise.all([
+      const [, , changes] = await Promise.all([
         runSteps(run, LOCK_STEPS, ids),
+        change?.(run),
         recomputeEntitlements(run, { sources: ids, payments: ids }),
       ]);
       if (dryRun) throw new DryRun(changes);

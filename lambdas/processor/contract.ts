@@ -54,7 +54,7 @@ export const PROCESSOR_METRICS = {
   subscriptionCanceled: 'SubscriptionCanceled',
   /** Events in the shape of another API version than the one that the platform is written for. */
   apiVersionDrift: 'ApiVersionDrift',
-  /** Connect accounts that an event says are restricted: they are not paid out until their owner acts. */
+  /** Events by which a Connect account is restricted, or removed the platform: no payouts until its owner acts. */
   accountsRestricted: 'ConnectAccountsRestricted',
 } as const;
 

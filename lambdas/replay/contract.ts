@@ -16,7 +16,7 @@ const eventsForm = `expected \`failed\` or up to ${MAX_EVENT_IDS} event ids`;
 
 const eventId = z
   .string({ error: 'expected an event id such as evt_123' })
-  .regex(/^evt_[A-Za-z0-9_]{1,250}$/, 'expected an event id such as evt_123');
+  .regex(/^evt_[A-Za-z0-9_.-]{1,250}$/, 'expected an event id such as evt_123');
 
 const note = (expected: string) =>
   z.string({ error: expected }).trim().min(1, expected).max(500, 'at most 500 characters');

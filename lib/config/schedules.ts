@@ -11,7 +11,7 @@ export interface ScheduleDefinition {
   readonly periodMinutes: number;
   /**
    * Minutes after which an undelivered start is dropped. Must stay below the period, or a stale run overlaps the
-   * next; Scheduler's own default is a whole day. Scheduler accepts no less than one minute.
+   * next; Scheduler's own default is a whole day. Scheduler accepts no less than one minute, which is then allowed.
    */
   readonly maximumAgeMinutes: number;
 }
@@ -42,6 +42,13 @@ export const COLLECTOR_SCHEDULE: ScheduleDefinition = {
   expression: 'rate(5 minutes)',
   periodMinutes: 5,
   maximumAgeMinutes: 4,
+};
+
+/** As soon as a schedule can: an object that waits for its refresh may be granted wrongly meanwhile. */
+export const REFRESH_SCHEDULE: ScheduleDefinition = {
+  expression: 'rate(1 minute)',
+  periodMinutes: 1,
+  maximumAgeMinutes: 1,
 };
 
 /** Daily, between two backups, when no other job uses the disk. */

@@ -27,6 +27,9 @@ export interface FunctionScheduleProps {
   readonly enabled?: boolean;
 }
 
+/** Scheduler keeps an undelivered start for a minute at least. */
+const LEAST_MAXIMUM_AGE_MINUTES = 1;
+
 /** The target of the framework, without the permission to invoke every version of the function. */
 class ExactInvocation extends LambdaInvoke {
   constructor(
@@ -50,7 +53,7 @@ export class FunctionSchedule extends Construct {
   constructor(scope: Construct, id: string, props: FunctionScheduleProps) {
     super(scope, id);
     const { target, definition } = props;
-    if (definition.maximumAgeMinutes >= definition.periodMinutes) {
+    if (definition.maximumAgeMinutes >= Math.max(definition.periodMinutes, LEAST_MAXIMUM_AGE_MINUTES + 1)) {
       throw new Error(
         `${this.node.path}: maximumAgeMinutes must be below the period of ${definition.periodMinutes}, got ${definition.maximumAgeMinutes}`,
       );

@@ -15,6 +15,7 @@ import { InstanceRecovery } from '../operations/recovery/instance-recovery';
 import { Migrate } from '../operations/functions/migrate';
 import { PROCESSOR_TIMEOUT, Processor } from '../operations/functions/processor';
 import { Reconciliation } from '../operations/functions/reconciliation';
+import { Refresh } from '../operations/functions/refresh';
 import { Replay } from '../operations/functions/replay';
 import { ResetPassword } from '../operations/functions/reset-password';
 import { Restore } from '../operations/functions/restore';
@@ -69,6 +70,7 @@ export class OperationsStack extends EnvironmentStack {
     new Processor(this, 'Processor', { context, ...queues, billing: data.pooledBilling, cache });
     new Replay(this, 'Replay', { context, billing, queues, stripeApiSecret, cache });
     new Reconciliation(this, 'Reconciliation', { context, billing, stripeApiSecret, cache });
+    new Refresh(this, 'Refresh', { context, billing, stripeApiSecret, cache });
     new Entitlements(this, 'Entitlements', { context, billing, cache });
 
     new Backup(this, 'Backup', { context, archiveBucket, archiveKey: data.archiveKey, databases });

@@ -7,7 +7,7 @@ import type { StripeState } from './state';
 /** Stripe lists only the events of the last 30 days. */
 const EVENT_RETENTION_SECONDS = 30 * 86_400;
 const MAX_EVENT_TYPES = 20;
-/** Items of a subscription that a list of subscriptions carries; the list of items has them all. */
+/** Items that a subscription carries; the list of items has them all. */
 const NESTED_ITEMS = 10;
 
 interface Endpoint<T extends { id: string; created: number }> {
@@ -19,7 +19,7 @@ interface Endpoint<T extends { id: string; created: number }> {
   readonly filter: (parameters: Parameters) => (object: T) => boolean;
   /** Creation time of the oldest object that is listed, in seconds. @default all are */
   readonly earliest?: () => number;
-  /** The part of an object that a list carries. @default all of it */
+  /** The part of an object that an answer carries. @default all of it */
   readonly listed?: (object: T) => T;
   /** Fields that `expand` may name in a list, without `data.`, and how to find the object by its id. */
   readonly expandable?: Readonly<Record<string, (id: string) => object | undefined>>;
@@ -146,7 +146,7 @@ function serve<T extends { id: string; created: number }>(endpoint: Endpoint<T>)
         const details = { code: 'resource_missing', param: 'id' };
         throw new StripeRefusal(404, `No such ${endpoint.noun}: '${id}'`, details);
       }
-      return object;
+      return endpoint.listed?.(object) ?? object;
     }
     const parameters = new Parameters(query, [...LIST_PARAMETERS, ...endpoint.parameters]);
     const { data, has_more } = pageOf(

@@ -139,6 +139,7 @@ function environmentsOf(
     cleanup: { ...base, ...database('billing'), RETENTION_DAYS: '90' },
     entitlements: { ...base, ...database('billing'), CACHE_URL: '' },
     reconciliation: { ...base, ...database('billing'), ...stripeApi, CACHE_URL: '', DAYS_BACK: '7' },
+    refresh: { ...base, ...database('billing'), ...stripeApi, CACHE_URL: '' },
     replay: {
       ...base,
       ...database('billing'),

@@ -2,6 +2,7 @@ import type { ReceivedEvent } from '../../core/billing/apply-events';
 import type { StripeEvent } from '../../core/providers/stripe/shapes';
 import {
   account,
+  capability,
   charge,
   checkoutSession,
   customer,
@@ -52,6 +53,7 @@ export function mixedBatch(size: number, first = 0): ReceivedEvent<StripeEvent>[
     (n: number) =>
       stripeEvent('radar.early_fraud_warning.created', earlyFraudWarning({ id: `issfr_${n}`, charge: `ch_${n}` })),
     (n: number) => stripeEvent('account.updated', account({ id: `acct_${n}` })),
+    (n: number) => stripeEvent('capability.updated', capability({ account: `acct_${n}` })),
   ];
   return Array.from({ length: size }, (_, index) => {
     const make = makers[index % makers.length];

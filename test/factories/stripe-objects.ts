@@ -186,6 +186,17 @@ export function account(fields: Fields = {}): Fields {
   };
 }
 
+/** A capability of a Connect account. */
+export function capability(fields: Fields = {}): Fields {
+  return { id: 'transfers', object: 'capability', account: 'acct_1', status: 'active', requested: true, ...fields };
+}
+
+/** An event that the platform was let into a Connect account, or removed from it. */
+export function authorization(change: 'authorized' | 'deauthorized', fields: Fields = {}): StripeEvent {
+  const application = { id: 'ca_1', object: 'application', name: 'Academy' };
+  return stripeEvent(`account.application.${change}`, application, { account: 'acct_1', ...fields });
+}
+
 /** The same in the shape before 2019. */
 export function olderAccount(fields: Fields = {}): Fields {
   const { requirements: _requirements, payouts_enabled: _payouts, ...rest } = account();

@@ -24,6 +24,7 @@ const FUNCTIONS = [
   'migrate',
   'processor',
   'reconciliation',
+  'refresh',
   'replay',
   'reset-password',
   'restore',

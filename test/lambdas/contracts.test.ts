@@ -62,9 +62,11 @@ const EXAMPLES: Readonly<Record<string, object>> = {
   cleanup: {},
   collector: {},
   drill: { database: 'billing' },
+  'entitlements assign': { action: 'assign', objectId: 'sub_1', userId: 'u_1', reason: 'test', by: 'ada' },
   'entitlements get-rules': { action: 'get-rules' },
   'entitlements put-rules': { action: 'put-rules', rules: RULES },
   'entitlements read': { action: 'read', userId: 'user_1', projectId: '' },
+  'entitlements unowned': { action: 'unowned' },
   'entitlements recompute': { action: 'recompute', scope: 'all' },
   'inspect archives': { action: 'archives', database: 'billing' },
   'inspect drills': { action: 'drills', database: 'billing' },
@@ -77,24 +79,15 @@ const EXAMPLES: Readonly<Record<string, object>> = {
   'migrate apply': { action: 'apply', database: 'billing' },
   'migrate status': { action: 'status', database: 'billing' },
   reconciliation: { settleSeconds: 0 },
-  'replay dismiss': {
-    action: 'dismiss',
-    events: ['evt_junk'],
-    reason: 'made by a test of the endpoint',
-    by: 'ada',
-  },
+  refresh: {},
+  'replay dismiss': { action: 'dismiss', events: ['evt_junk'], reason: 'made by a test', by: 'ada' },
   'replay gaps': { action: 'gaps', from: hoursAgo(24).toISOString() },
   'replay redrive': { action: 'redrive' },
   'replay replay': { action: 'replay', from: hoursAgo(24).toISOString() },
   'replay retry': { action: 'retry', events: 'failed' },
   'reset-password': { database: 'billing', instanceIdentifier: 'billing-recovered-1' },
   restore: { database: 'billing', archive: 'latest', targetDatabase: 'copy', afterwards: 'drop' },
-  'row-recovery merge': {
-    action: 'merge',
-    database: 'billing',
-    reportId: '20261121T061500Z-1f0c9a3e',
-    choose: 'all',
-  },
+  'row-recovery merge': { action: 'merge', database: 'billing', reportId: '20261121T061500Z-1f0c9a3e', choose: 'all' },
   'row-recovery report': { action: 'report', database: 'billing', archive: 'latest', tables: ['billing.customers'] },
   verify: { database: 'billing' },
   warm: { database: 'billing' },
@@ -257,6 +250,12 @@ const SCENES: Readonly<Record<string, Scene>> = {
       );
     },
   },
+  'entitlements assign': {
+    arrange: async () => {
+      await client.query(subscribe('assigned'));
+      return { objectId: 'sub_assigned' };
+    },
+  },
   'entitlements put-rules': {
     arrange: async () => {
       await client.query('DELETE FROM billing.entitlement_rules; DELETE FROM billing.entitlements');
@@ -268,9 +267,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
       await putRules(client, RULES);
     },
   },
-  'migrate apply': {
-    environment: () => ({ BILLING_DATABASE_NAME: empty.name }),
-  },
+  'migrate apply': { environment: () => ({ BILLING_DATABASE_NAME: empty.name }) },
   reconciliation: {
     arrange: async () => {
       functions.stripe.state.createSubscription({ created: Math.floor(hoursAgo(5).getTime() / 1000) });
@@ -283,6 +280,13 @@ const SCENES: Readonly<Record<string, Scene>> = {
            (id, type, livemode, source, status, attempts, error, occurred_at, received_at, payload)
          VALUES ('evt_junk', 'invoice.paid', false, 'webhook', 'failed', 3, 'it is junk', now(), now(), '{}')`,
       );
+    },
+  },
+  refresh: {
+    arrange: async () => {
+      const created = Math.floor(hoursAgo(5).getTime() / 1000);
+      const { id: object } = functions.stripe.state.createSubscription({ created }).object;
+      return { object };
     },
   },
   'replay redrive': {

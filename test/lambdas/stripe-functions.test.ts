@@ -1,81 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import type { Client } from 'pg';
 import { createCache } from '../../core/cache/connection';
 import { createEntitlementCache } from '../../core/entitlements/entitlement-cache';
-import { startSecretsManager, type SecretsManager } from '../../local/aws/secrets-manager';
-import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
 import { startCacheServer } from '../support/cache-server';
-import { createTestDatabase, type TestDatabase } from '../support/database';
 import { putRules, RULES } from '../support/entitlements';
 import { testServices } from '../support/services';
-import { emittedMetrics, startFunction, type EmfRecord, type StartedFunction } from '../support/started-function';
+import { metricsOf, useStripeHandlers, type Surroundings } from '../support/stripe-handlers';
 
 /** The handlers of the functions that read from Stripe and look after what was stored, with everything around them real. */
-const load = {
-  cleanup: () => import('../../lambdas/cleanup/handler'),
-  entitlements: () => import('../../lambdas/entitlements/handler'),
-  reconciliation: () => import('../../lambdas/reconciliation/handler'),
-  replay: () => import('../../lambdas/replay/handler'),
-};
-
-let database: TestDatabase;
-let client: Client;
-let secrets: SecretsManager;
-let stripe: StripeStandIn;
-
-beforeEach(async () => {
-  [database, secrets, stripe] = await Promise.all([
-    createTestDatabase('billing'),
-    startSecretsManager(),
-    startStripeStandIn(),
-  ]);
-  client = await database.client();
-  const { user, password } = testServices().cluster;
-  secrets.put('database', { username: user, password });
-  secrets.put('stripe', { apiKey: 'rk_test_1' });
+const { start, surroundings } = useStripeHandlers();
+let client: Surroundings['client'];
+let secrets: Surroundings['secrets'];
+let stripe: Surroundings['stripe'];
+beforeEach(() => {
+  ({ client, secrets, stripe } = surroundings());
 });
 const cleanUp: (() => Promise<void>)[] = [];
 afterEach(async () => {
-  jest.restoreAllMocks();
   await Promise.all(cleanUp.splice(0).map((action) => action()));
-  await Promise.all([database.drop(), secrets.stop(), stripe.stop()]);
 });
-
-/** Starts a function with everything that it needs, and what the test changes of it. */
-function start(name: keyof typeof load, changes: Record<string, string> = {}): Promise<StartedFunction> {
-  const { cluster, awsEndpoint } = testServices();
-  return startFunction(load[name], {
-    ENVIRONMENT_NAME: 'test',
-    LOG_LEVEL: 'INFO',
-    AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.endpoint,
-    AWS_ENDPOINT_URL_SQS: awsEndpoint,
-    BILLING_DATABASE_HOST: cluster.host,
-    BILLING_DATABASE_PORT: String(cluster.port),
-    BILLING_DATABASE_NAME: database.name,
-    BILLING_DATABASE_SECRET_ARN: 'database',
-    CACHE_URL: '',
-    STRIPE_API_SECRET_ARN: 'stripe',
-    STRIPE_API_BASE: stripe.url,
-    LIVEMODE: 'false',
-    DAYS_BACK: '7',
-    RETENTION_DAYS: '90',
-    QUEUE_URL: 'http://queue.invalid',
-    DEAD_LETTER_QUEUE_URL: 'http://queue.invalid',
-    ...changes,
-  });
-}
 
 const hoursAgo = (hours: number) => Math.floor(Date.now() / 1000) - hours * 3_600;
 const rows = async (sql: string) => (await client.query(sql)).rows;
-
-/** What an invocation published: one record, of the dimensions that the alarms read, by the names of its metrics. */
-function metricsOf(records: readonly EmfRecord[], service: string): Record<string, unknown> {
-  expect(records).toHaveLength(1);
-  const metrics = emittedMetrics(records);
-  for (const { dimensions } of metrics) expect(dimensions).toEqual({ environment: 'test', service });
-  return Object.fromEntries(metrics.map(({ name, value }) => [name, value]));
-}
 
 describe('reconciliation', () => {
   test('leaves the last quarter of an hour out unless the request says otherwise, and publishes what it found', async () => {
@@ -268,7 +214,7 @@ describe('entitlements', () => {
   });
 
   test.each([
-    [{}, 'action: missing; expected `recompute`, `put-rules`, `get-rules` or `read`'],
+    [{}, 'action: missing; expected `recompute`, `put-rules`, `get-rules`, `unowned`, `assign` or `read`'],
     [{ action: 'recompute', scope: 'some' }, 'scope: expected `all`, {userId} or {projectId}'],
     [{ action: 'recompute', scope: { userId: '' } }, 'scope.userId: expected the id of a user'],
     [{ action: 'recompute', scope: { userid: 'user_1' } }, 'scope.userid: unknown; did you mean userId?'],

@@ -3,7 +3,7 @@ import { NO_DEFAULTS, type StateDefaults } from '../../billing/owner';
 import type { StateOrigin } from '../../billing/version';
 import { InvalidRequestError } from '../../runtime/errors';
 import { disputeState, earlyFraudWarningState, invoicePaymentState } from './dispute-states';
-import { accountState, customerState } from './party-states';
+import { accountState, authorizationState, capabilityState, customerState } from './party-states';
 import { chargeStates, paymentIntentState, refundState } from './payment-states';
 import type { StripeEvent } from './shapes';
 import { invoiceState, purchaseState, subscriptionState } from './subscription-states';
@@ -21,6 +21,8 @@ interface EventType {
   /** The `object` field of the object that the event carries. */
   readonly object: string;
   readonly states: StateFunction<ObjectState[]>;
+  /** What the states are made of. @default the object that the event carries */
+  readonly subject?: (event: StripeEvent) => unknown;
   /** The event deletes the object, whatever the object itself says. @default false */
   readonly deletes?: boolean;
   /**
@@ -51,6 +53,13 @@ const EARLY_FRAUD_WARNING: EventType = {
   states: single(earlyFraudWarningState),
 };
 const ACCOUNT: EventType = { object: 'account', states: single(accountState) };
+const CAPABILITY: EventType = { object: 'capability', states: single(capabilityState) };
+/** The object is the application, which is the platform; the account is the one in which it happened. */
+const authorization = (authorized: boolean): EventType => ({
+  object: 'application',
+  subject: ({ account }) => ({ account, authorized }),
+  states: single(authorizationState),
+});
 
 /**
  * The event types that change something here; all others are recorded and acknowledged. `family.*` stands for the types of a
@@ -105,6 +114,9 @@ const EVENT_TYPES = new Map<string, EventType | 'recorded only'>([
   ['radar.early_fraud_warning.created', EARLY_FRAUD_WARNING],
   ['radar.early_fraud_warning.updated', EARLY_FRAUD_WARNING],
   ['account.updated', ACCOUNT],
+  ['account.application.authorized', authorization(true)],
+  ['account.application.deauthorized', authorization(false)],
+  ['capability.updated', CAPABILITY],
   // A preview of an invoice has no id and may never become one.
   ['invoice.upcoming', 'recorded only'],
   ['customer.subscription.*', { ...SUBSCRIPTION, subscribed: false, informational: true }],
@@ -137,7 +149,8 @@ export function effectsOf(event: StripeEvent, defaults: StateDefaults = NO_DEFAU
   const { type } = event;
   const handling = EVENT_TYPES.get(type) ?? EVENT_TYPES.get(familyOf(type));
   if (handling === undefined || handling === 'recorded only') return [];
-  const object = expectObject(event, handling.object);
+  const carried = expectObject(event, handling.object);
+  const object = handling.subject?.(event) ?? carried;
   const creation = type.endsWith('.created');
   const origin = { moment: event.created, eventId: handling.informational ? '' : event.id, creation };
   const states = handling.states(object, origin, defaults, handling.deletes ?? false);
@@ -158,9 +171,22 @@ function familyOf(type: string): string {
   return `${type.slice(0, type.lastIndexOf('.'))}.*`;
 }
 
+/** Types of events that happen in a connected account and are about the account itself. */
+const ACCOUNT_TYPES = new Set([
+  'account.updated',
+  'account.application.authorized',
+  'account.application.deauthorized',
+  'capability.updated',
+]);
+
+/** Whether an event is about a connected account itself. */
+export function isAccountEvent({ type }: Pick<StripeEvent, 'type'>): boolean {
+  return ACCOUNT_TYPES.has(type);
+}
+
 /** Whether an event is about something in a connected account, and not about the account itself. */
 export function isConnectedAccountEvent({ account, type }: Pick<StripeEvent, 'account' | 'type'>): boolean {
-  return account != null && type !== 'account.updated';
+  return account != null && !isAccountEvent({ type });
 }
 
 function expectObject({ type, data }: StripeEvent, kind: string): Record<string, unknown> {

@@ -24,6 +24,8 @@ export interface CallPolicy {
   readonly callsPerSecond?: number;
   /** @default 500; doubled with each attempt */
   readonly firstBackoffMs?: number;
+  /** Attempts of one call. Fewer give up sooner, for a caller that comes again anyway. @default 6 */
+  readonly maxAttempts?: number;
   /** Aborted when no answer is needed any more: pending retries are given up. @default never */
   readonly ended?: AbortSignal;
 }
@@ -35,12 +37,13 @@ export interface CallPolicy {
 export type CallStripe = <T>(call: () => Promise<Stripe.Response<T>>) => Promise<Answer<T>>;
 
 /**
- * @returns a caller that throws OperationError `stripe_unavailable` (retryable) after 6 attempts, and
+ * @returns a caller that throws OperationError `stripe_unavailable` (retryable) after the last attempt, and
  * `stripe_refused` at once when Stripe rejects the request or the key
  */
 export function pacedCaller({
   callsPerSecond = CALLS_PER_SECOND,
   firstBackoffMs = FIRST_BACKOFF_MS,
+  maxAttempts = MAX_ATTEMPTS,
   ended: signal,
 }: CallPolicy = {}): CallStripe {
   let nextCallAtMs = 0;
@@ -69,10 +72,10 @@ export function pacedCaller({
             cause: error,
           });
         }
-        if (attempt === MAX_ATTEMPTS) {
+        if (attempt === maxAttempts) {
           throw new OperationError(
             'stripe_unavailable',
-            `Stripe did not answer in ${MAX_ATTEMPTS} attempts: ${messageOf(error)}; see its status page`,
+            `Stripe did not answer in ${maxAttempts} attempts: ${messageOf(error)}; see its status page`,
             { cause: error },
           );
         }

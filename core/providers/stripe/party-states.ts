@@ -3,7 +3,12 @@ import type { StateOf } from '../../billing/object-state';
 import { defaultedColumns, NO_DEFAULTS, ownerOf, type StateDefaults } from '../../billing/owner';
 import { rankOf, versionKey, type StateOrigin } from '../../billing/version';
 import { dateOf, readObject } from './read-object';
-import { accountShape, customerShape } from './shapes';
+import { accountShape, authorizationShape, capabilityShape, customerShape } from './shapes';
+
+/** Capabilities without which an account takes no payments or is not paid; others are further ways of paying. */
+const NEEDED_CAPABILITIES = ['card_payments', 'legacy_payments', 'transfers'];
+/** Statuses of a capability that was taken away; one that is `pending` or was never asked for is none of these. */
+const LOST_STATUSES: readonly unknown[] = ['inactive', 'disabled'];
 
 /**
  * The functions here take objects that passed `toStorable`: what they return is stored as it is.
@@ -38,8 +43,8 @@ export function customerState(
 }
 
 /**
- * A Connect account. It is restricted when Stripe blocks its payouts or charges, or reports a past-due requirement: its
- * owner has to complete the onboarding.
+ * A Connect account. It is restricted when Stripe blocks its payouts or charges, reports a past-due requirement, or
+ * takes a capability away that both need: its owner has to complete the onboarding.
  *
  * @throws InvalidRequestError naming the fields that are not as Stripe documents them
  */
@@ -54,7 +59,9 @@ export function accountState(
   const disabledReason = requirements?.disabled_reason ?? verification?.disabled_reason ?? null;
   const pastDue = requirements?.past_due ?? [];
   const due = requirements?.currently_due ?? verification?.fields_needed ?? [];
-  const restricted = !payoutsEnabled || !account.charges_enabled || disabledReason !== null || pastDue.length > 0;
+  const lacksCapability = NEEDED_CAPABILITIES.some((name) => LOST_STATUSES.includes(account.capabilities?.[name]));
+  const restricted =
+    !payoutsEnabled || !account.charges_enabled || disabledReason !== null || pastDue.length > 0 || lacksCapability;
   const row: ObjectRow<'account'> = {
     id: account.id,
     ...ownerOf([account.metadata], defaults),
@@ -62,6 +69,7 @@ export function accountState(
     payouts_enabled: payoutsEnabled,
     details_submitted: account.details_submitted ?? false,
     restricted,
+    account_restricted: restricted,
     disabled_reason: disabledReason,
     requirements_due: [...new Set([...pastDue, ...due])],
     created_at: dateOf(account.created),
@@ -69,4 +77,47 @@ export function accountState(
     raw: object,
   };
   return { kind: 'account', row, restricted };
+}
+
+/** Cause of a restriction, as stored. */
+const DEAUTHORIZED = 'deauthorized';
+
+/**
+ * Whether the account lost a capability that it needs.
+ *
+ * @throws InvalidRequestError naming the fields that are not as Stripe documents them
+ */
+export function capabilityState(object: unknown, origin: StateOrigin): StateOf<'account_restriction'> {
+  const { id, account, status } = readObject(capabilityShape, object, 'capability');
+  const active = NEEDED_CAPABILITIES.includes(id) && LOST_STATUSES.includes(status);
+  const restriction = accountRestriction({ account_id: account, cause: `capability:${id}`, active }, object, origin);
+  // Stripe may have restricted the account, or merely ask for something.
+  return { ...restriction, accountUnknown: active };
+}
+
+/**
+ * Whether the platform was removed from the account, or let in.
+ *
+ * @throws InvalidRequestError naming the fields that are not as Stripe documents them
+ */
+export function authorizationState(object: unknown, origin: StateOrigin): StateOf<'account_restriction'> {
+  const { account, authorized } = readObject(authorizationShape, object, 'event');
+  const restriction = accountRestriction(
+    { account_id: account, cause: DEAUTHORIZED, active: !authorized },
+    object,
+    origin,
+  );
+  // Nothing was heard of it while the platform was out.
+  return { ...restriction, accountUnknown: authorized };
+}
+
+function accountRestriction(
+  columns: { readonly account_id: string; readonly cause: string; readonly active: boolean },
+  raw: unknown,
+  origin: StateOrigin,
+): StateOf<'account_restriction'> {
+  const { account_id: account, cause, active } = columns;
+  // Within one second, the restriction counts: it is looked at, and Stripe is asked.
+  const version = versionKey({ progress: 0, rank: active ? 1 : 0, ...origin });
+  return { kind: 'account_restriction', row: { id: `${account}/${cause}`, ...columns, version, raw } };
 }

@@ -1,7 +1,6 @@
 import type { EventSignals, QueuedProvider, SubscriptionChange } from '../queued-provider';
-import { isConnectedAccountEvent } from './event-effect';
+import { effectsOf, isAccountEvent, isConnectedAccountEvent } from './event-effect';
 import { appOf, planOf, STRIPE_API_VERSION } from './event-labels';
-import { accountState } from './party-states';
 import { stripeProvider } from './provider';
 import { readEvent, type StripeEvent } from './shapes';
 
@@ -25,7 +24,8 @@ function signalsOf(event: StripeEvent, defaultAppId: string | null): EventSignal
 }
 
 function isRestrictedAccount(event: StripeEvent): boolean {
-  if (event.type !== 'account.updated') return false;
-  const state = accountState(event.data.object, { moment: event.created, eventId: event.id });
-  return state.kind === 'account' && state.restricted;
+  if (!isAccountEvent(event)) return false;
+  return effectsOf(event).some((state) =>
+    state.kind === 'account' ? state.restricted : state.kind === 'account_restriction' && state.row.active,
+  );
 }

@@ -32,6 +32,11 @@ export function listSubscriptionItems(stripe: Stripe, subscription: string): Lis
   return (_lane, page) => stripe.subscriptionItems.list({ ...page, subscription });
 }
 
+/** Lines of one invoice; the invoice itself carries only the first of them. */
+export function listInvoiceLines(stripe: Stripe, invoice: string): ListPage<Stripe.InvoiceLineItem> {
+  return (_lane, page) => stripe.invoices.listLineItems(invoice, page);
+}
+
 export function listCheckoutSessions(stripe: Stripe): ListPage<Stripe.Checkout.Session> {
   return ({ created }, page) => stripe.checkout.sessions.list({ ...page, created });
 }
@@ -48,3 +53,22 @@ export function listRefunds(stripe: Stripe): ListPage<Stripe.Refund> {
 export function retrieveEvent(stripe: Stripe, id: string): Promise<Stripe.Response<Stripe.Event>> {
   return stripe.events.retrieve(id);
 }
+
+/** Requests an object by its id, by kind. */
+export const RETRIEVE = {
+  subscription: (stripe, id) => stripe.subscriptions.retrieve(id),
+  // Without it, an invoice does not name the payment that a dispute may be of.
+  invoice: (stripe, id) => stripe.invoices.retrieve(id, { expand: ['payments'] }),
+  purchase: (stripe, id) => stripe.checkout.sessions.retrieve(id),
+  payment_intent: (stripe, id) => stripe.paymentIntents.retrieve(id),
+  charge: (stripe, id) => stripe.charges.retrieve(id),
+  refund: (stripe, id) => stripe.refunds.retrieve(id),
+  customer: (stripe, id) => stripe.customers.retrieve(id),
+  account: (stripe, id) => stripe.accounts.retrieve(id),
+  dispute: (stripe, id) => stripe.disputes.retrieve(id),
+  early_fraud_warning: (stripe, id) => stripe.radar.earlyFraudWarnings.retrieve(id),
+  invoice_payment: (stripe, id) => stripe.invoicePayments.retrieve(id),
+} as const satisfies Readonly<Record<string, (stripe: Stripe, id: string) => Promise<Stripe.Response<object>>>>;
+
+/** Kinds of objects that can be read from Stripe by their id. */
+export type SnapshotKind = keyof typeof RETRIEVE;

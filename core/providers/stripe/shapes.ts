@@ -11,14 +11,24 @@ const moment = z.int({ error: 'expected whole seconds since 1970' }).min(0).max(
 const amount = z.int({ error: "expected an integer in the currency's smallest unit" });
 const count = z.int({ error: 'expected a whole number' });
 const text = z.string({ error: 'expected text' }).min(1).max(5_000);
+/** What is one of a few words, and indexed. */
+const word = text.max(100, 'expected at most 100 characters');
 const currency = z
   .string({ error: 'expected a three-letter currency' })
   .regex(/^[a-z]{3}$/i, 'expected a three-letter currency');
 const metadata = z.record(z.string(), z.string()).nullish();
 
+/** Stripe promises that no id is longer. Several of them, and ids of the application, share an entry of an index. */
+export const LONGEST_ID = 255;
+const idForm = `expected an id of at most ${LONGEST_ID} bytes`;
+const objectId = z
+  .string({ error: idForm })
+  .min(1, idForm)
+  .refine((id) => Buffer.byteLength(id) <= LONGEST_ID, idForm);
+
 /** An id, or the object itself where a request expanded it. */
-const reference = z.union([text, z.object({ id: text }).transform((object) => object.id)], {
-  error: 'expected an id, or an object with one',
+const reference = z.union([objectId, z.object({ id: objectId }).transform((object) => object.id)], {
+  error: `${idForm}, or an object with one`,
 });
 
 /** An object of any kind. `z.record` would copy it key by key for every event. */
@@ -27,11 +37,12 @@ const anyObject = z.custom<Record<string, unknown>>(
   { error: 'expected an object' },
 );
 
+/** Letters, digits and what else ids at Stripe were seen with. */
+const EVENT_ID = /^evt_[A-Za-z0-9_.-]{1,250}$/;
+
 /** The envelope of an event; other fields are kept. */
 const eventShape = z.looseObject({
-  id: z
-    .string({ error: 'expected an event id' })
-    .regex(/^evt_[A-Za-z0-9_]{1,250}$/, 'expected an event id such as evt_123'),
+  id: z.string({ error: 'expected an event id' }).regex(EVENT_ID, 'expected an event id such as evt_123'),
   object: z.literal('event', { error: 'expected `event`' }),
   type: text.max(250),
   api_version: text.max(250).nullish(),
@@ -52,19 +63,28 @@ export type StripeEvent = z.infer<typeof eventShape>;
  */
 export function readEvent(value: unknown): StripeEvent {
   const parsed = eventShape.safeParse(value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return withOwnId(parsed.data);
   throw new InvalidRequestError(
     parsed.error.issues.map((issue) => `${issue.path.join('.') || 'event'}: ${issue.message}`).join('; '),
   );
 }
 
+/** The id of every test event that Stripe's dashboard sends. */
+const TEST_EVENT_ID = /^evt_0+$/;
+
+/** Test events of the dashboard share an id: type and time tell them apart, so that the second is no duplicate. */
+function withOwnId(event: StripeEvent): StripeEvent {
+  if (!TEST_EVENT_ID.test(event.id)) return event;
+  return { ...event, id: `${event.id}_${event.type.replaceAll(/[^A-Za-z0-9]/g, '_').slice(0, 200)}_${event.created}` };
+}
+
 /** Since 2020 items carry a `price`; subscriptions made before may still carry only a `plan`. */
 const subscriptionItem = z
   .object({
-    id: text,
+    id: objectId,
     price: z
       .object({
-        id: text,
+        id: objectId,
         product: reference.nullish(),
         unit_amount: amount.nullish(),
         currency: currency,
@@ -72,7 +92,13 @@ const subscriptionItem = z
       })
       .nullish(),
     plan: z
-      .object({ id: text, product: reference.nullish(), amount: amount.nullish(), currency: currency, interval: text })
+      .object({
+        id: objectId,
+        product: reference.nullish(),
+        amount: amount.nullish(),
+        currency: currency,
+        interval: text,
+      })
       .nullish(),
     quantity: count.nullish(),
     current_period_start: moment.nullish(),
@@ -81,9 +107,9 @@ const subscriptionItem = z
   .refine((item) => item.price != null || item.plan != null, { path: ['price'], error: 'expected a price or a plan' });
 
 export const subscriptionShape = z.object({
-  id: text,
+  id: objectId,
   customer: reference,
-  status: text,
+  status: word,
   currency: currency,
   cancel_at_period_end: z.boolean(),
   cancel_at: moment.nullish(),
@@ -102,19 +128,28 @@ export const subscriptionShape = z.object({
 });
 
 export const invoiceShape = z.object({
-  id: text,
+  id: objectId,
   customer: reference.nullish(),
-  status: text.nullish(),
+  status: word.nullish(),
   currency: currency,
   total: amount,
   amount_due: amount,
-  amount_paid: amount,
-  amount_remaining: amount,
+  /** This and what remains: since 2018. */
+  amount_paid: amount.nullish(),
+  amount_remaining: amount.nullish(),
   attempt_count: count.nullish(),
   period_start: moment.nullish(),
   period_end: moment.nullish(),
-  created: moment,
+  created: moment.nullish(),
+  /** Name of `created` until 2019. */
+  date: moment.nullish(),
+  /** Until 2018 these said what `status` says since. */
+  paid: z.boolean().nullish(),
+  forgiven: z.boolean().nullish(),
+  attempted: z.boolean().nullish(),
   status_transitions: z.object({ paid_at: moment.nullish() }).nullish(),
+  /** About the first ten lines; the database reads them. */
+  lines: z.object({ has_more: z.boolean().nullish() }).nullish(),
   subscription: reference.nullish(),
   payment_intent: reference.nullish(),
   payments: z
@@ -135,12 +170,12 @@ export const invoiceShape = z.object({
 });
 
 export const checkoutSessionShape = z.object({
-  id: text,
+  id: objectId,
   customer: reference.nullish(),
   client_reference_id: text.nullish(),
   mode: text,
-  status: text.nullish(),
-  payment_status: text,
+  status: word.nullish(),
+  payment_status: word,
   payment_intent: reference.nullish(),
   subscription: reference.nullish(),
   amount_total: amount.nullish(),
@@ -150,11 +185,11 @@ export const checkoutSessionShape = z.object({
 });
 
 export const refundShape = z.object({
-  id: text,
+  id: objectId,
   charge: reference.nullish(),
   payment_intent: reference.nullish(),
   /** Absent for refunds made before 2018, all of which had succeeded. */
-  status: text.nullish(),
+  status: word.nullish(),
   amount: amount.min(0, 'expected zero or more'),
   currency: currency,
   reason: text.nullish(),
@@ -163,10 +198,10 @@ export const refundShape = z.object({
 });
 
 export const chargeShape = z.object({
-  id: text,
+  id: objectId,
   customer: reference.nullish(),
   payment_intent: reference.nullish(),
-  status: text,
+  status: word,
   amount: amount,
   /** Since 2020. */
   amount_captured: amount.min(0, 'expected zero or more').nullish(),
@@ -180,27 +215,27 @@ export const chargeShape = z.object({
 });
 
 export const paymentIntentShape = z.object({
-  id: text,
+  id: objectId,
   customer: reference.nullish(),
-  status: text,
+  status: word,
   amount: amount,
   amount_received: amount.nullish(),
   currency: currency,
   created: moment,
   latest_charge: reference.nullish(),
   /** Until 2022 a payment intent carried its charges, the newest first. */
-  charges: z.object({ data: z.array(z.object({ id: text })) }).nullish(),
+  charges: z.object({ data: z.array(z.object({ id: objectId })) }).nullish(),
   invoice: reference.nullish(),
   last_payment_error: z.object({ code: text.nullish(), message: text.nullish() }).nullish(),
   metadata,
 });
 
 export const customerShape = z.object({
-  id: text,
+  id: objectId,
   /** A deleted customer has only its id. */
   created: moment.nullish(),
   deleted: z.boolean().nullish(),
-  email: z.string().max(5_000).nullish(),
+  email: z.string().max(512, 'expected at most 512 characters').nullish(),
   name: z.string().max(5_000).nullish(),
   currency: z.string().max(5_000).nullish(),
   delinquent: z.boolean().nullish(),
@@ -210,12 +245,14 @@ export const customerShape = z.object({
 const requirements = z.array(z.string()).nullish();
 
 export const accountShape = z.object({
-  id: text,
+  id: objectId,
   charges_enabled: z.boolean({ error: 'expected true or false' }),
   payouts_enabled: z.boolean({ error: 'expected true or false' }).nullish(),
   /** Name of `payouts_enabled` until 2017. */
   transfers_enabled: z.boolean().nullish(),
   details_submitted: z.boolean().nullish(),
+  /** Status of each capability, such as `transfers`, by its name. */
+  capabilities: z.record(z.string(), z.unknown()).nullish(),
   requirements: z
     .object({ currently_due: requirements, past_due: requirements, disabled_reason: text.nullish() })
     .nullish(),
@@ -225,22 +262,35 @@ export const accountShape = z.object({
   metadata,
 });
 
+export const capabilityShape = z.object({
+  /** Name of the capability, such as `transfers`. */
+  id: objectId,
+  account: reference,
+  status: word,
+});
+
+/** Made from an event, which is about an application and happened in the account. */
+export const authorizationShape = z.object({
+  account: text,
+  authorized: z.boolean(),
+});
+
 /** Since 2025; before, an invoice names its payment itself. */
 export const invoicePaymentShape = z.object({
-  id: text,
+  id: objectId,
   invoice: reference,
   payment: z.object({ payment_intent: reference.nullish() }).nullish(),
-  status: text,
+  status: word,
   amount_paid: amount.nullish(),
   currency: currency,
   created: moment,
 });
 
 export const disputeShape = z.object({
-  id: text,
+  id: objectId,
   charge: reference.nullish(),
   payment_intent: reference.nullish(),
-  status: text,
+  status: word,
   amount: amount,
   currency: currency,
   reason: text.nullish(),
@@ -251,7 +301,7 @@ export const disputeShape = z.object({
 });
 
 export const earlyFraudWarningShape = z.object({
-  id: text,
+  id: objectId,
   charge: reference.nullish(),
   payment_intent: reference.nullish(),
   actionable: z.boolean({ error: 'expected true or false' }),

@@ -11,7 +11,7 @@ import { baseSettings, billingDatabaseSettings, secretArnSetting, setting } from
 import { createSecrets } from '../../runtime/secrets';
 import { createTelemetry, type Telemetry } from '../../runtime/telemetry';
 import { assertKeyMode, createStripe, stripeApiSecret } from './client';
-import { pacedCaller, type CallStripe } from './paced-caller';
+import { pacedCaller, type CallPolicy, type CallStripe } from './paced-caller';
 
 /**
  * Milliseconds kept of the function's time to finish the current page or batch, and to record or answer where it stopped.
@@ -59,8 +59,16 @@ export interface StripeFunction {
   readonly useStripe: <T>(stop: AbortSignal, work: (dependencies: StripeWork) => Promise<T>) => Promise<T>;
 }
 
-/** What `reconciliation` and `replay` have in common. Call it once, when the function starts. */
-export function createStripeFunction(service: string, environment: Settings): StripeFunction {
+/**
+ * What `reconciliation`, `replay` and `refresh` have in common. Call it once, when the function starts.
+ *
+ * @param policy how fast and how often Stripe is called. @default Stripe's limit for one endpoint
+ */
+export function createStripeFunction(
+  service: string,
+  environment: Settings,
+  policy: Omit<CallPolicy, 'ended'> = {},
+): StripeFunction {
   const telemetry = createTelemetry(service, environment);
   const secrets = createSecrets();
   const connector = createConnector(billingTarget(environment), secrets, service, { pipeline: true });
@@ -76,7 +84,7 @@ export function createStripeFunction(service: string, environment: Settings): St
       assertKeyMode(apiKey, { livemode, secretArn });
       const stripe = createStripe(apiKey, apiBase);
       const ended = new AbortController();
-      const call = pacedCaller({ ended: ended.signal });
+      const call = pacedCaller({ ...policy, ended: ended.signal });
       const entitlements = gatherEntitlementUpdates();
       const apply = { defaults, afterStore: entitlements.afterStore };
       try {

@@ -1,6 +1,6 @@
 import type { ObjectRow } from '../../billing/columns';
 import type { StateOf } from '../../billing/object-state';
-import { defaultedColumns, NO_DEFAULTS, ownerOf, type StateDefaults } from '../../billing/owner';
+import { defaultedColumns, NO_DEFAULTS, ownerOf, ownId, type StateDefaults } from '../../billing/owner';
 import { rankOf, versionKey, type StateOrigin } from '../../billing/version';
 import { InvalidRequestError } from '../../runtime/errors';
 import { dateOf, readObject } from './read-object';
@@ -89,7 +89,8 @@ export function invoiceState(
   deleted = false,
 ): StateOf<'invoice'> {
   const invoice = readObject(invoiceShape, object, 'invoice');
-  const status = deleted ? 'deleted' : (invoice.status ?? null);
+  const status = deleted ? 'deleted' : (invoice.status ?? statusUntil2018(invoice));
+  const paid = invoice.amount_paid ?? (status === 'paid' ? invoice.amount_due : 0);
   const row: ObjectRow<'invoice'> = {
     id: invoice.id,
     customer_id: invoice.customer ?? null,
@@ -104,13 +105,14 @@ export function invoiceState(
     currency: invoice.currency,
     total: invoice.total,
     amount_due: invoice.amount_due,
-    amount_paid: invoice.amount_paid,
-    amount_remaining: invoice.amount_remaining,
+    amount_paid: paid,
+    amount_remaining: invoice.amount_remaining ?? Math.max(0, invoice.amount_due - paid),
     attempt_count: invoice.attempt_count ?? 0,
     period_start: dateOf(invoice.period_start),
     period_end: dateOf(invoice.period_end),
     paid_at: dateOf(invoice.status_transitions?.paid_at),
-    created_at: dateOf(invoice.created),
+    // What is said of an invoice without a time was not said before it was made.
+    created_at: dateOf(invoice.created ?? invoice.date ?? origin.moment),
     version: versionKey({
       progress: status !== null && FINAL_INVOICE_STATUSES.has(status) ? 1 : 0,
       rank: rankOf(INVOICE_RANK, status, origin) * ATTEMPTS_PER_RANK + attemptsOf(invoice, origin),
@@ -118,7 +120,7 @@ export function invoiceState(
     }),
     raw: object,
   };
-  return { kind: 'invoice', row };
+  return { kind: 'invoice', row, partialLines: invoice.lines?.has_more ?? false };
 }
 
 /** None for a snapshot and a creation, which rank below every other event of their second. */
@@ -144,9 +146,9 @@ export function purchaseState(
     customer_id: session.customer ?? null,
     ...ownerOf([session.metadata], defaults),
     defaulted: defaultedColumns(session.metadata, defaults),
-    client_reference_id: session.client_reference_id ?? null,
+    client_reference_id: ownId('client_reference_id', session.client_reference_id),
     kind: PURCHASE_KINDS.has(kind) ? kind : session.mode === 'subscription' ? 'subscription' : 'other',
-    item_id: session.metadata?.item_id ?? null,
+    item_id: ownId('metadata.item_id', session.metadata?.item_id),
     mode: session.mode,
     status: session.status ?? null,
     payment_status: session.payment_status,
@@ -164,6 +166,20 @@ export function purchaseState(
     raw: object,
   };
   return { kind: 'purchase', row };
+}
+
+/** The status that an invoice had when nothing but these flags said so; null when they are missing as well. */
+function statusUntil2018({ paid, forgiven, attempted }: InvoiceFlags): string | null {
+  if (paid == null && forgiven == null && attempted == null) return null;
+  if (paid) return 'paid';
+  if (forgiven) return 'uncollectible';
+  return attempted ? 'open' : 'draft';
+}
+
+interface InvoiceFlags {
+  readonly paid?: boolean | null | undefined;
+  readonly forgiven?: boolean | null | undefined;
+  readonly attempted?: boolean | null | undefined;
 }
 
 /** Since 2025 an invoice lists its payments; the default one has the intent that `payment_intent` used to name. */

@@ -1,4 +1,5 @@
 import type { EnvironmentConfig } from '../environment-schema';
+import { accessAlarms } from './access-alarms';
 import type { AlarmDefinition } from './alarm-definition';
 import { alertingAlarms } from './alerting-alarms';
 import { databaseAlarms } from './database-alarms';
@@ -14,5 +15,6 @@ export function alarmsOf(config: EnvironmentConfig): readonly AlarmDefinition[] 
     ...jobAlarms(config),
     ...pipelineAlarms(config),
     ...alertingAlarms(),
+    ...accessAlarms(),
   ];
 }

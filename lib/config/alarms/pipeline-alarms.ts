@@ -20,13 +20,14 @@ export const ASYNCHRONOUS_FUNCTIONS = [
   'entitlements',
   'migrate',
   'reconciliation',
+  'refresh',
   'replay',
   'restore',
   'row-recovery',
 ] as const;
 
 /** The functions that read entitlements from the cache, or invalidate them there. */
-const CACHE_USERS = ['processor', 'reconciliation', 'replay', 'entitlements', 'row-recovery'] as const;
+const CACHE_USERS = ['processor', 'reconciliation', 'refresh', 'replay', 'entitlements', 'row-recovery'] as const;
 
 /** Requests in six hours, all of them refused, that are more than a stray scanner. */
 const ALL_REFUSED_MINIMUM = 3;
@@ -174,8 +175,8 @@ function accountsRestricted(): AlarmDefinition {
     thresholds: { warning: 0 },
     metric: countOf('processor', PROCESSOR_METRICS.accountsRestricted),
     periodSeconds: HOUR_SECONDS,
-    symptom: 'Stripe restricted a connected account: its owner, a coach, is not paid out',
-    action: 'Find the account in the database and ask its owner for the information that Stripe requires.',
+    symptom: 'A connected account is restricted, or removed the platform: its owner, a coach, is not paid out',
+    action: 'Find the account and the reason in the database, and ask its owner for what Stripe requires.',
     runbookAnchor: 'connect-account-restricted',
     consolePage: { functionOf: 'processor' },
   };

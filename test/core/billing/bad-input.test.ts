@@ -168,7 +168,12 @@ test.each<[name: string, type: string, object: string, reason: string]>([
     json(refund()).replace('{', '{"tiny":1e-20000,'),
     'overflows',
   ],
-  ['a name too long to be indexed', 'customer.updated', json(customer({ email: randomText(5_000) })), 'index row'],
+  [
+    'an email too long to be indexed',
+    'customer.updated',
+    json(customer({ email: randomText(5_000) })),
+    'customer.email',
+  ],
 ])('an event with %s is parked with a reason, and leaves only its ledger row', async (_name, type, object, reason) => {
   const [id, counts] = [
     `evt_bad_${unique()}`,

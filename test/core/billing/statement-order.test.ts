@@ -23,9 +23,12 @@ const STATEMENTS = [
   'upsert_invoice_payments',
   'upsert_disputes',
   'upsert_early_fraud_warnings',
+  'lock_accounts',
   'upsert_connect_accounts',
+  'upsert_account_restrictions',
   'record_refunds',
   'replace_subscription_items',
+  'restrict_accounts',
 ];
 const ENTITLEMENT_STATEMENTS = [
   'lock_entitlement_sources',
@@ -67,7 +70,7 @@ test('a pipelining connection sends the statements of a batch in the written ord
 
   expect(roundTrips).toHaveLength(ROUND_TRIPS);
   expect(roundTrips.flat()).toEqual([BEGIN, ...STATEMENTS, ...ENTITLEMENT_STATEMENTS, 'COMMIT']);
-  expect(roundTrips[2]).toEqual(['replace_subscription_items', ...ENTITLEMENT_STATEMENTS]);
+  expect(roundTrips[2]).toEqual(['replace_subscription_items', 'restrict_accounts', ...ENTITLEMENT_STATEMENTS]);
 });
 
 test('a plain connection sends the statements of a batch in the written order', async () => {

@@ -13,7 +13,8 @@ invoice.marked_uncollectible payment_intent.created payment_intent.processing pa
 payment_intent.canceled charge.pending charge.captured charge.failed charge.expired charge.updated
 charge.refund.updated invoice_payment.paid charge.dispute.created charge.dispute.updated charge.dispute.closed
 charge.dispute.funds_withdrawn charge.dispute.funds_reinstated radar.early_fraud_warning.created
-radar.early_fraud_warning.updated account.updated`
+radar.early_fraud_warning.updated account.updated account.application.authorized account.application.deauthorized
+capability.updated`
   .trim()
   .split(/\s+/);
 

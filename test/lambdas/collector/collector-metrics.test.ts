@@ -21,6 +21,11 @@ beforeAll(async () => {
   secrets.put('database', { username: user, password });
   secrets.put('stripe', { apiKey: 'rk_test_1' });
   secrets.put('signing', { current: 'whsec_test' });
+  // Without one that awaits a response, there is no due date to publish.
+  const client = await billing.client();
+  await client.query(`
+    INSERT INTO billing.disputes (id, status, amount, currency, evidence_due_at, withdrawn, created_at, version, raw)
+    VALUES ('dp_1', 'needs_response', 1, 'eur', now() + interval '9 days', 1, now(), '', '{}')`);
 });
 afterEach(() => jest.restoreAllMocks());
 afterAll(() => Promise.all([billing.drop(), main.drop(), secrets.stop()]));

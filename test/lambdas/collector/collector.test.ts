@@ -11,6 +11,7 @@ import { stripeProvider } from '../../../core/providers/stripe/provider';
 import { manifestKey, slotPrefix } from '../../../core/archive/keys';
 import { stripeEvent, subscription } from '../../factories/stripe-objects';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { silentLog } from '../../support/log';
 import { createBucket, objectStore } from '../../support/object-store';
 
 const HOUR = 3600;
@@ -63,6 +64,7 @@ async function collected(overrides: Partial<CollectorDependencies> = {}) {
     secretsManager: new SecretsManagerClient({}),
     secretArns: SECRETS,
     clock: () => new Date(),
+    log: silentLog,
     ...overrides,
   });
   const values = Object.fromEntries(

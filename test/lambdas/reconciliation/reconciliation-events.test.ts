@@ -45,7 +45,8 @@ test('events that were never received are applied like delivered ones, and a sec
 
 test('an event of every type that the endpoint takes is found when it was never received', async () => {
   for (const type of ENDPOINT_EVENT_TYPES) {
-    stripe().state.events.put(eventObject(type, objectFor(type), { created: daysAgoSeconds(1) }));
+    const event = eventObject(type, objectFor(type), { created: daysAgoSeconds(1) });
+    stripe().state.events.put(type.startsWith('account.') ? { ...event, account: 'acct_1' } : event);
   }
 
   expect(await reconcile()).toMatchObject({ eventsMissed: ENDPOINT_EVENT_TYPES.length });
@@ -71,7 +72,9 @@ const OBJECTS: readonly (readonly [string, () => object])[] = [
   ['charge.dispute.', factories.dispute],
   ['radar.early_fraud_warning.', factories.earlyFraudWarning],
   ['charge.', factories.charge],
+  ['account.application.', () => ({ id: 'ca_1', object: 'application' })],
   ['account.', factories.account],
+  ['capability.', factories.capability],
 ];
 
 test('lists longer than a page are read to their end', async () => {

@@ -14,6 +14,8 @@ const UNALARMED: Readonly<Record<string, string>> = {
     'the operator gets the error; an asynchronous request ends in the failure queue, which has an alarm',
   EntitlementsFailed:
     'the operator gets the error; an asynchronous request ends in the failure queue, which has an alarm',
+  RefreshFailed: 'the next run, a minute later, replaces it; what waits too long raises the alarm on its age',
+  ObjectRefreshesFailed: 'it is tried again; one that keeps failing raises the alarm on its age',
   ReconciliationInterrupted: 'the next invocation continues; one that never completes raises the alarm on its age',
   PointInTimeAge: 'the function compares it with the policy and publishes `UnprotectedTiers`',
   RecoveryPointAge: 'the function compares it with the policy and publishes `UnprotectedTiers`',
@@ -28,6 +30,7 @@ const UNALARMED: Readonly<Record<string, string>> = {
   VerifySucceeded: 'counts successes',
   EventsProcessed: 'counts successes',
   EventsReplayed: 'counts successes',
+  ObjectsRefreshed: 'counts successes',
   WebhookIgnored: 'Stripe sends the other mode to an endpoint for connected accounts by design',
   // Amounts and durations, for the dashboard.
   BackupDuration: 'a measure; a backup that is too slow fails by its timeout',
@@ -48,6 +51,7 @@ const UNALARMED: Readonly<Record<string, string>> = {
   SubscriptionCreated: 'a measure',
   SubscriptionCanceled: 'a measure',
   ReconciliationDuration: 'a measure',
+  RefreshDuration: 'a measure',
   RestoreDuration: 'a measure',
   RowRecoveryMergedRows: 'a measure',
   VerifyDuration: 'a measure',

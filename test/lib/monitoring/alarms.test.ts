@@ -193,6 +193,8 @@ test('missing data closes the alarms on traffic and leaves the alarms on gauges 
     databaseCpu: 'ignore',
     databaseMemory: 'ignore',
     databaseConnections: 'breaching',
+    // Without a dispute that awaits a response there is no due date.
+    disputeDue: 'notBreaching',
   });
 });
 

@@ -8,6 +8,7 @@ import type { InspectEnvironment } from '../../../lambdas/inspect/contract';
 import type { MigrateEnvironment } from '../../../lambdas/migrate/contract';
 import { MAX_RECEIVES, type ProcessorEnvironment } from '../../../lambdas/processor/contract';
 import type { ReconciliationEnvironment } from '../../../lambdas/reconciliation/contract';
+import type { RefreshEnvironment } from '../../../lambdas/refresh/contract';
 import type { ReplayEnvironment } from '../../../lambdas/replay/contract';
 import type { ResetPasswordEnvironment } from '../../../lambdas/reset-password/contract';
 import type { RestoreEnvironment } from '../../../lambdas/restore/contract';
@@ -105,6 +106,14 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'LIVEMODE',
     'CACHE_URL',
     'DAYS_BACK',
+  ]),
+  refresh: variables<RefreshEnvironment>()([
+    ...base,
+    ...billing,
+    'STRIPE_API_SECRET_ARN',
+    'STRIPE_API_BASE',
+    'LIVEMODE',
+    'CACHE_URL',
   ]),
   replay: variables<ReplayEnvironment>()([
     ...base,
@@ -220,6 +229,7 @@ test.each([
   ['MonthlyBilling', 'cron(0 14 3 * ? *)', '{"database":"billing"}', 3600],
   ['MonthlyMain', 'cron(0 14 4 * ? *)', '{"database":"main"}', 3600],
   ['EveryFiveMinutes', 'rate(5 minutes)', '{}', 240],
+  ['EveryMinute', 'rate(1 minute)', '{"dryRun":false}', 60],
 ])(
   'schedule %s runs at %s, drops a start before the next one is due, and leaves failures in a queue',
   (id, expression, input, age) => {
@@ -281,6 +291,7 @@ test.each([
   ['reconciliation', 1],
   ['audit', 3],
   ['inspect', 3],
+  ['refresh', 1],
   ['migrate', 1],
   ['collector', 1],
 ])('no more than the safe number of %s runs at a time', (stem, concurrency) => {
