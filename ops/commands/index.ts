@@ -9,8 +9,10 @@ import { connections } from './connections';
 import { doctor } from './doctor';
 import { drill } from './drill';
 import { drillsList } from './drills-list';
+import { entitlementsAssign } from './entitlements-assign';
 import { entitlementsRecompute } from './entitlements-recompute';
 import { entitlementsShow } from './entitlements-show';
+import { entitlementsUnowned } from './entitlements-unowned';
 import { failuresClear } from './failures-clear';
 import { failuresList } from './failures-list';
 import { logs } from './logs';
@@ -26,6 +28,7 @@ import { recoverRefuse } from './recover-refuse';
 import { recoverStart } from './recover-start';
 import { recoverStatus } from './recover-status';
 import { recoverTakeName } from './recover-take-name';
+import { refresh } from './refresh';
 import { restore } from './restore';
 import { rowsMerge } from './rows-merge';
 import { rowsReport } from './rows-report';
@@ -68,6 +71,7 @@ export const COMMANDS: readonly Command[] = [
   reconcile,
   reconciliationsList,
   reconciliationsFindings,
+  refresh,
   backup,
   backupsList,
   restore,
@@ -86,6 +90,8 @@ export const COMMANDS: readonly Command[] = [
   migrateApply,
   entitlementsShow,
   entitlementsRecompute,
+  entitlementsUnowned,
+  entitlementsAssign,
   rulesGet,
   rulesDiff,
   rulesPut,

@@ -230,6 +230,31 @@ test('parked messages and failed requests are looked at, and forgotten once the 
   );
 });
 
+test('what is paid and belongs to nobody is listed, and assigned by whoever runs the command', async () => {
+  await subscribe('sub_nobodys');
+  const unowned = async () => JSON.stringify((await json('entitlements unowned')).report);
+  expect(await unowned()).toContain('sub_nobodys');
+
+  const assign = 'entitlements assign sub_nobodys --user user_9 --reason "wrote to us"';
+  expect((await ops(`${assign} --dry-run`)).stdout).toContain('would belong to user user_9');
+  expect(await unowned()).toContain('sub_nobodys');
+  expect(await ops(assign)).toMatchObject({ status: 0, stdout: expect.stringContaining('belongs to user user_9') });
+  expect(await unowned()).not.toContain('sub_nobodys');
+  const { rows } = await platform.billing.query<{ by: string }>(
+    'SELECT assigned_by AS by FROM billing.owner_assignment_log',
+  );
+  expect(rows).toEqual([{ by: expect.stringMatching(/^000000000000:user\//) }]);
+  expect((await ops('entitlements assign sub_nobodys --reason none')).status).toBe(2);
+});
+
+test('an object that Stripe does not have is a finding of its refresh', async () => {
+  expect(await ops('refresh')).toMatchObject({ status: 0, stdout: expect.stringContaining('No refresh is due') });
+  expect(await ops('refresh --object sub_nowhere')).toMatchObject({
+    status: 1,
+    stdout: expect.stringMatching(/subscription +sub_nowhere +missing/),
+  });
+});
+
 test('a dismissed event no longer counts as failed, and the ledger has who dismissed it', async () => {
   const { rows } = await platform.billing.query<{ id: string }>(
     `SELECT id FROM billing.webhook_events WHERE status = 'failed'`,
