@@ -275,8 +275,8 @@ test.each(RUNBOOK_LINES)(
     const isElsewhere = /The local platform has no |--confirm production: expected local|has no RotateSecret/.test(
       stderr,
     );
-    // Of events and hosts that only the example has.
-    const isExample = /evt_123|db\.example\.com/.test(line);
+    // Of events, objects and hosts that only the example has.
+    const isExample = /evt_123|sub_123|db\.example\.com/.test(line);
     expect([line, stderr, isElsewhere || isExample || status <= 1]).toEqual([line, stderr, true]);
     expect(status).not.toBe(2);
   },
