@@ -1,8 +1,10 @@
 import { storeStates } from '../../core/billing/store-states';
 import { inTransaction, type RunStatement } from '../../core/database/transaction';
-import type { ComparedState } from './differences';
+import { sameLines } from './entitlements';
+import { storedGrants } from './judge';
+import { rememberListed } from './listed';
 import { addToTally, type PageOutcome } from './page-outcome';
-import { recordFindings, rememberListed } from './records';
+import { recordFindings } from './records';
 import type { Progress, Run } from './run';
 import { saveProgress } from './run-records';
 
@@ -15,8 +17,8 @@ import { saveProgress } from './run-records';
 export async function commitPage(run: Run, outcome: PageOutcome, progress: Progress): Promise<void> {
   const { client, id } = run;
   run.tally = await inTransaction(client, async (execute) => {
-    await rememberListed(client, id, outcome.listedSubscriptions);
-    const stored = await storeCorrections(run, execute, outcome.corrections);
+    await rememberListed(client, id, outcome.listed);
+    const stored = await storeCorrections(run, execute, outcome);
     const corrected = new Set([...outcome.recoveredEvents, ...stored]);
     await recordFindings(client, id, outcome.findings, corrected);
     const tally = addToTally(run.tally, outcome, corrected.size);
@@ -25,15 +27,20 @@ export async function commitPage(run: Run, outcome: PageOutcome, progress: Progr
   });
 }
 
-/** @returns ids of the objects whose stored state changed; none in a dry run */
+/** @returns ids of the objects that are in line with Stripe now; none in a dry run */
 async function storeCorrections(
-  { dryRun, apply }: Run,
+  { client, dryRun, apply }: Run,
   execute: RunStatement,
-  corrections: readonly ComparedState[],
+  { corrections, judged }: PageOutcome,
 ): Promise<readonly string[]> {
   if (dryRun || corrections.length === 0) return [];
   const changed = await storeStates(execute, corrections, {
     afterStore: (ids) => apply.afterStore?.(execute, ids, corrections),
   });
-  return corrections.map(({ row }) => row.id).filter((id) => changed.has(id));
+  if (judged.size === 0) return corrections.map(({ row }) => row.id).filter((id) => changed.has(id));
+  const inLine: string[] = [];
+  for (const [source, grants] of judged) {
+    if (sameLines(await storedGrants(client, source), grants)) inLine.push(source);
+  }
+  return inLine;
 }

@@ -1,12 +1,10 @@
-import type { ObjectState } from '../../core/billing/object-state';
 import type { StateDefaults } from '../../core/billing/owner';
-import type { StateOrigin } from '../../core/billing/version';
-import { chargeStates, refundState } from '../../core/providers/stripe/payment-states';
-import { toStorable } from '../../core/providers/stripe/storable';
-import { purchaseState, subscriptionState } from '../../core/providers/stripe/subscription-states';
+import { snapshotStates } from '../../core/providers/stripe/snapshots';
 import { messageOf } from '../../core/runtime/errors';
-import { COMPARED_KINDS, differences, type ComparedKind, type ComparedState, type StoredRow } from './differences';
-import { NOTHING_FOUND, type CounterName, type PageOutcome } from './page-outcome';
+import type { CounterName } from './counters';
+import { correctionOf, differences, type ComparedState, type StoredRow } from './differences';
+import { COMPARED_KINDS, KINDS, type ComparedKind } from './kinds';
+import { NOTHING_FOUND, type KindCount, type KindCounts, type PageOutcome } from './page-outcome';
 
 /** Objects of one page of Stripe's, by kind. */
 export type ListedObjects = { readonly [Kind in ComparedKind]?: readonly { readonly id: string }[] };
@@ -18,57 +16,37 @@ export type StoredRows = ReadonlyMap<ComparedKind, ReadonlyMap<string, StoredRow
 export interface ReadObjects {
   readonly states: readonly ComparedState[];
   readonly counts: PageOutcome['counts'];
+  /** Objects of the page by kind, readable or not. */
+  readonly listed: ReadonlyMap<ComparedKind, number>;
   /** Objects that cannot be read, each with its reason. */
   readonly problems: readonly string[];
 }
-
-interface KindOfObject {
-  /** The states that an event about the same object would have. */
-  readonly statesOf: (object: unknown, origin: StateOrigin, defaults: StateDefaults) => readonly ObjectState[];
-  /** @default none; only the objects that a refund belongs to are counted */
-  readonly counter?: CounterName;
-}
-
-const KINDS: Readonly<Record<ComparedKind, KindOfObject>> = {
-  subscription: {
-    statesOf: (object, origin, defaults) => [subscriptionState(object, origin, defaults)],
-    counter: 'subscriptions_checked',
-  },
-  purchase: {
-    statesOf: (object, origin, defaults) => [purchaseState(object, origin, defaults)],
-    counter: 'purchases_checked',
-  },
-  charge: { statesOf: chargeStates, counter: 'chargesChecked' },
-  refund: { statesOf: (object, origin) => [refundState(object, origin)] },
-};
 
 /**
  * Reads the objects of a page. One that cannot be read becomes a problem; the others are compared nevertheless.
  *
  * @param requestedAtSeconds when the page was requested: the objects are at least as new
  */
-export function readObjects(listed: ListedObjects, requestedAtSeconds: number, defaults: StateDefaults): ReadObjects {
-  const origin: StateOrigin = { moment: requestedAtSeconds, eventId: '' };
+export function readObjects(page: ListedObjects, requestedAtSeconds: number, defaults: StateDefaults): ReadObjects {
   const states: ComparedState[] = [];
   const problems: string[] = [];
   const counts: { [Name in CounterName]?: number } = {};
+  const listed = new Map<ComparedKind, number>();
   for (const kind of COMPARED_KINDS) {
-    const { statesOf, counter } = KINDS[kind];
-    const objects = listed[kind] ?? [];
+    const objects = page[kind];
+    if (objects === undefined) continue;
+    const { counter } = KINDS[kind];
     if (counter !== undefined) counts[counter] = objects.length;
+    listed.set(kind, objects.length);
     for (const object of objects) {
       try {
-        states.push(...statesOf(toStorable(object), origin, defaults).filter(isCompared));
+        states.push(...(snapshotStates(kind, { object, requestedAtSeconds }, defaults) as ComparedState[]));
       } catch (error) {
         problems.push(`${object.id}: ${messageOf(error)}`);
       }
     }
   }
-  return { states, counts, problems };
-}
-
-function isCompared(state: ObjectState): state is ComparedState {
-  return COMPARED_KINDS.some((kind) => kind === state.kind);
+  return { states, counts, listed, problems };
 }
 
 /**
@@ -76,17 +54,30 @@ function isCompared(state: ObjectState): state is ComparedState {
  *
  * @returns the states that differ, which correct the rows once they are stored, and a finding for each difference
  */
-export function compare({ states, counts, problems }: ReadObjects, stored: StoredRows): PageOutcome {
-  const compared = states.map((state) => ({
-    state,
-    findings: differences(state, stored.get(state.kind)?.get(state.row.id)),
-  }));
-  const corrections = compared.filter(({ findings }) => findings.length > 0).map(({ state }) => state);
+export function compare({ states, counts, listed, problems }: ReadObjects, stored: StoredRows): PageOutcome {
+  const differing = states
+    .map((state) => {
+      const row = stored.get(state.kind)?.get(state.row.id);
+      return { correction: correctionOf(state, row), findings: differences(state, row) };
+    })
+    .filter(({ findings }) => findings.length > 0);
+  const corrections = differing.map(({ correction }) => correction);
   return {
     ...NOTHING_FOUND,
-    counts: { ...counts, drift_detected: corrections.length },
-    findings: compared.flatMap(({ findings }) => findings),
+    counts,
+    kinds: kindCounts(listed, corrections),
+    findings: differing.flatMap(({ findings }) => findings),
     corrections,
     problems,
   };
+}
+
+function kindCounts(listed: ReadObjects['listed'], corrections: readonly ComparedState[]): KindCounts {
+  const drifted = Map.groupBy(corrections, ({ kind }) => kind);
+  const kinds = new Set([...listed.keys(), ...drifted.keys()]);
+  const counts = [...kinds].map((kind): [ComparedKind, KindCount] => [
+    kind,
+    { checked: listed.get(kind) ?? 0, drift: drifted.get(kind)?.length ?? 0 },
+  ]);
+  return Object.fromEntries(counts) as KindCounts;
 }

@@ -6,7 +6,12 @@ import { dryRun, type OperationContract } from '../../core/runtime/contract';
 export interface ReconciliationEnvironment extends StripeFunctionEnvironment, CacheEnvironment {
   /** Days that a run looks back for missed events and purchases; Stripe lists events for 30 days at most. */
   readonly DAYS_BACK: string;
+  /** Subscriptions, and as many purchases, whose entitlements a run computes again from Stripe. */
+  readonly SAMPLED_ENTITLEMENTS: string;
 }
+
+/** More would take most of Stripe's rate limit for minutes; `entitlements: "all"` is for that. */
+export const MAX_SAMPLED_ENTITLEMENTS = 1_000;
 
 /**
  * Seconds before a run that are left to the next one, whose window overlaps: an event of these may still be in the queue,
@@ -39,6 +44,12 @@ export const reconciliationRequest = z.strictObject({
     .describe(
       `Seconds before its start that a run does not look at. 0 after an outage that has just ended, to correct everything up to now; events that are being delivered at that moment are then counted as missed, harmlessly. Default: ${SETTLE_SECONDS}.`,
     ),
+  entitlements: z
+    .enum(['sample', 'all'], { error: 'expected `sample` or `all`' })
+    .default('sample')
+    .describe(
+      'Whose entitlements are computed again from Stripe: a `sample` that is another one each day, or `all`, at four calls for a subscription and one for a purchase: repeat the request until the run is complete. Default: sample.',
+    ),
 });
 /**
  * Asks for a comparison with Stripe. A run that ran out of time answers `interrupted`: the next invocation continues it,
@@ -59,6 +70,12 @@ export const reconciliationReport = z.strictObject({
   subscriptions_checked: count('Subscriptions that were compared.'),
   purchases_checked: count('Purchases that were compared.'),
   chargesChecked: count('Charges that were compared.'),
+  kinds: z
+    .record(
+      z.string(),
+      z.strictObject({ checked: count('Objects that were compared.'), drift: count('Objects that differed.') }),
+    )
+    .describe('What was compared and what differed, by kind: `invoice`, `customer`, `entitlements`, …'),
   drift_detected: count('Objects that differed from Stripe, and events that were missed.'),
   corrected: count('Objects and events that were brought in line with Stripe.'),
   errors: count('Objects and events that could not be read or applied.'),

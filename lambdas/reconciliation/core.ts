@@ -1,12 +1,12 @@
-import { pagesOf } from '../../core/providers/stripe/pages';
+import type { ClientBase } from 'pg';
 import { EVENT_RETENTION_DAYS } from '../../core/providers/stripe/requests';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import { commitPage } from './commit-page';
 import type { ReconciliationReport } from './contract';
 import { NOTHING_FOUND } from './page-outcome';
 import { PHASES, type Phase } from './phases';
-import type { Progress, ReconciliationDependencies, Run } from './run';
-import { closeRun, lastCompleteStart, openRun, type Ending } from './run-records';
+import type { JudgedEntitlements, Progress, ReconciliationDependencies, Run, TimeRange } from './run';
+import { closeRun, firstWindowStart, lastCompleteStart, lastTurns, openRun, type Ending } from './run-records';
 
 const DAY_MS = 86_400_000;
 
@@ -23,12 +23,17 @@ export interface ReconciliationOptions {
   readonly dryRun: boolean;
   /** Seconds before the start of the run that it does not look at; see `SETTLE_SECONDS`. */
   readonly settleSeconds: number;
+  /** Whose entitlements are computed again from Stripe. */
+  readonly entitlements: JudgedEntitlements;
+  /** Subscriptions, and as many purchases, of a sample. */
+  readonly sampledEntitlements: number;
 }
 
 /**
  * Brings the billing database in line with Stripe. Events that were never received are applied like delivered ones; then
- * every subscription, whatever its status and age, and the checkout sessions, charges and refunds of the window are compared
- * field by field. A snapshot is stored under the moment at which it was requested, so it never overwrites a newer event.
+ * every subscription, whatever its status and age, and of all other kinds what was created in the window, in an older part
+ * that is another one each day, or may still change, are compared field by field. A snapshot is stored under the moment at
+ * which it was requested, so it never overwrites a newer event. At last, entitlements are computed again from Stripe.
  *
  * The next invocation continues a run that ran out of time or was killed: the daily schedule's, or an operator's. The
  * function does not invoke itself, so that stopping the schedule stops it.
@@ -38,13 +43,16 @@ export interface ReconciliationOptions {
  */
 export async function reconcile(
   dependencies: ReconciliationDependencies,
-  { daysBack, dryRun, settleSeconds }: ReconciliationOptions,
+  { daysBack, dryRun, settleSeconds, entitlements, sampledEntitlements }: ReconciliationOptions,
 ): Promise<ReconciliationReport> {
   const { client, clock, stop = new AbortController().signal, apply = {} } = dependencies;
   const startedAt = clock();
   const windowStartAt = await windowStart(dependencies, daysBack, startedAt);
-  const { progress, ...opened } = await openRun(client, { windowStartAt, startedAt, dryRun, settleSeconds });
-  const run: Run = { ...dependencies, stop, apply, dryRun, ...opened };
+  const turns = await lastTurns(client);
+  const slice = await olderSlice(client, daysBack, windowStartAt, turns.slice);
+  const wanted = { windowStartAt, startedAt, dryRun, settleSeconds, slice, turns, entitlements };
+  const { progress, ...opened } = await openRun(client, wanted);
+  const run: Run = { ...dependencies, stop, apply, dryRun, sampledEntitlements, ...opened };
   let ending: Ending;
   try {
     ending = (await readLists(run, progress)) ? { status: 'complete' } : { status: 'interrupted' };
@@ -63,6 +71,7 @@ export async function reconcile(
     status: ending.status,
     dryRun,
     ...run.tally.counters,
+    kinds: run.tally.kinds,
     durationMs: clock().getTime() - startedAt.getTime(),
   };
 }
@@ -100,7 +109,7 @@ async function beginningOf(run: Run, phase: Phase): Promise<Progress> {
  */
 async function readList(run: Run, phase: Phase, from: Progress): Promise<Progress> {
   let progress = from;
-  for await (const page of pagesOf(run.call, phase.list(run.stripe), from.lanes, run.stop)) {
+  for await (const page of phase.pages(run, from.lanes)) {
     const result = await phase.examine(run, page);
     progress = { ...progress, lanes: progress.lanes.with(page.index, page.next) };
     await commitPage(run, result, progress);
@@ -122,6 +131,23 @@ async function windowStart({ client, log }: ReconciliationDependencies, daysBack
     });
   }
   return new Date(Math.max(wantedMs, earliestMs));
+}
+
+/**
+ * The part of the history before the window whose turn it is: as long as the window and behind that of the last complete
+ * run, so that each run lists about twice the window, and everything since the first run has its turn.
+ */
+async function olderSlice(
+  client: ClientBase,
+  daysBack: number,
+  windowStartAt: Date,
+  last: TimeRange | undefined,
+): Promise<TimeRange | undefined> {
+  const first = await firstWindowStart(client);
+  const end = Math.floor(windowStartAt.getTime() / 1000);
+  const start = first === undefined ? end : Math.floor(first.getTime() / 1000);
+  const gte = last === undefined || last.lt >= end ? start : last.lt;
+  return gte >= end ? undefined : { gte, lt: Math.min(gte + (daysBack * DAY_MS) / 1000, end) };
 }
 
 /** A run that could not compare everything is not complete. */

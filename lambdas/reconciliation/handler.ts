@@ -3,12 +3,13 @@ import { createStripeFunction, stripeFunctionSettings } from '../../core/provide
 import { readEnvironment, setting } from '../../core/runtime/environment';
 import { operation } from '../../core/runtime/operation';
 import { MetricUnit } from '../../core/runtime/telemetry';
-import { contract, RECONCILIATION_METRICS } from './contract';
+import { contract, MAX_SAMPLED_ENTITLEMENTS, RECONCILIATION_METRICS } from './contract';
 import { reconcile } from './core';
 
 const environment = readEnvironment({
   ...stripeFunctionSettings,
   DAYS_BACK: setting.integer(1, EVENT_RETENTION_DAYS),
+  SAMPLED_ENTITLEMENTS: setting.integer(0, MAX_SAMPLED_ENTITLEMENTS),
 });
 const { telemetry, useStripe, reserveMs } = createStripeFunction('reconciliation', environment);
 
@@ -21,7 +22,12 @@ export const handler = operation(contract, {
   telemetry,
   reserveMs,
   run: ({ daysBack = environment.DAYS_BACK, ...options }, { stop }) =>
-    useStripe(stop, (dependencies) => reconcile({ ...dependencies, log: telemetry.log }, { daysBack, ...options })),
+    useStripe(stop, (dependencies) =>
+      reconcile(
+        { ...dependencies, log: telemetry.log },
+        { daysBack, sampledEntitlements: environment.SAMPLED_ENTITLEMENTS, ...options },
+      ),
+    ),
   summarise: ({ status }) => ({ message: `Reconciliation is ${status}` }),
   measure: (metrics, report) => {
     const { succeeded, interrupted } = RECONCILIATION_METRICS;

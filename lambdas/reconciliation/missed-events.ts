@@ -30,7 +30,8 @@ function missedEvents(
 ): PageOutcome {
   return {
     ...NOTHING_FOUND,
-    counts: { eventsChecked: checked, eventsMissed: missed.length, drift_detected: missed.length },
+    counts: { eventsChecked: checked, eventsMissed: missed.length },
+    kinds: { event: { checked, drift: missed.length } },
     findings: missed.map(({ id }): Finding => ({ kind: 'missed_event', objectType: 'event', objectId: id })),
     recoveredEvents: [...outcomes].filter(([, { status }]) => status === 'processed').map(([id]) => id),
     problems: [...outcomes].flatMap(([id, outcome]) =>

@@ -1,97 +1,157 @@
 import type Stripe from 'stripe';
-import { NO_DEFAULTS } from '../../core/billing/owner';
 import { ENDPOINT_EVENT_TYPES } from '../../core/providers/stripe/event-effect';
-import { pagesOf, type Lane, type ListPage, type Page } from '../../core/providers/stripe/pages';
-import {
-  eventLanes,
-  listCharges,
-  listCheckoutSessions,
-  listEvents,
-  listRefunds,
-  listSubscriptionItems,
-  listSubscriptions,
-} from '../../core/providers/stripe/requests';
-import { compare, readObjects, type ListedObjects } from './compare';
-import type { Finding } from './differences';
+import { pagesOf, type Lane, type LanePage, type ListPage } from '../../core/providers/stripe/pages';
+import * as requests from '../../core/providers/stripe/requests';
+import { isMissingAtStripe, wholeSubscription } from '../../core/providers/stripe/snapshots';
+import { compareWithDatabase } from './compare-page';
+import { compareEntitlements, entitlementLanes, sourcesOf } from './entitlements';
 import { recoverMissedEvents } from './missed-events';
-import { NOTHING_FOUND, type PageOutcome } from './page-outcome';
-import { storedRows, subscriptionLanes, unlistedSubscriptions } from './records';
+import { tableOf, type ComparedKind } from './kinds';
+import { testClocksOf, unlistedIds } from './listed';
+import { compareSingles, readSingles, reportUnlisted, singleLanes } from './one-by-one';
+import type { PageOutcome } from './page-outcome';
+import { subscriptionLanes } from './records';
 import type { PhaseName, Run } from './run';
 
 /** One list of Stripe's, and what a run does with it. */
-export interface Phase<Listed extends { readonly id: string } = { readonly id: string }> {
+export interface Phase<Listed = unknown> {
   readonly name: PhaseName;
-  list(stripe: Stripe): ListPage<Listed>;
   /** The parts in which the list is read. */
   lanes(run: Run): Promise<readonly Lane[]>;
+  /** The pages of the lanes, from where each of them stands. Ends early when the time of the run is up. */
+  pages(run: Run, lanes: readonly Lane[]): AsyncIterable<LanePage<Listed>>;
   /** Compares a page with the database. */
-  examine(run: Run, page: Page<Listed>): Promise<PageOutcome>;
+  examine(run: Run, page: LanePage<Listed>): Promise<PageOutcome>;
   /** What only the whole list shows. @default nothing */
   conclude?(run: Run): Promise<PageOutcome>;
 }
 
 /** In the order in which a run reads them. */
 export const PHASES: readonly Phase[] = [
-  phase({
+  phase<Stripe.Event>({
     name: 'events',
-    list: listEvents,
-    lanes: async (run) => eventLanes(ENDPOINT_EVENT_TYPES, createdInWindow(run)),
+    lanes: async (run) => requests.eventLanes(ENDPOINT_EVENT_TYPES, windowOf(run)),
+    pages: listed(requests.listEvents),
     examine: (run, { objects }) => recoverMissedEvents(run, objects),
   }),
-  phase({
+  phase<Stripe.Subscription>({
     name: 'subscriptions',
-    list: listSubscriptions,
     // Of any age: the window would leave out a subscription that was created last year and canceled yesterday.
     lanes: ({ client, window }) => subscriptionLanes(client, window.endAtSeconds),
-    async examine(run, { objects, requestedAtSeconds }) {
-      const whole = await Promise.all(objects.map((subscription) => withAllItems(run, subscription)));
-      const result = await compareWithDatabase(run, { subscription: whole }, requestedAtSeconds);
-      return { ...result, listedSubscriptions: objects.map(({ id }) => id) };
-    },
+    pages: listed(requests.listSubscriptions),
+    examine: compareSubscriptions,
+  }),
+  phase<Stripe.Subscription>({
+    name: 'test_clocks',
+    lanes: testClockLanes,
+    pages: listed((stripe) => emptyWhereMissing(requests.listSubscriptions(stripe))),
+    examine: compareSubscriptions,
+  }),
+  ofKind('customers', 'customer', requests.listCustomers),
+  ofKind('invoices', 'invoice', requests.listInvoices),
+  ofKind('invoice_payments', 'invoice_payment', requests.listInvoicePayments),
+  // An open session has not bought anything yet, and an expired one never will.
+  ofKind('checkout_sessions', 'purchase', requests.listCheckoutSessions, ({ status }) => status === 'complete'),
+  ofKind('payment_intents', 'payment_intent', requests.listPaymentIntents),
+  ofKind('charges', 'charge', requests.listCharges),
+  phase<Stripe.Refund>({
+    name: 'refunds',
+    lanes: windowLanes,
+    pages: listed(requests.listRefunds),
+    examine: async (run, { objects, requestedAtSeconds }) => ({
+      ...(await compareWithDatabase(run, { charge: olderCharges(run, objects), refund: objects }, requestedAtSeconds)),
+      listed: [{ kind: 'refund', ids: idsOf(objects) }],
+    }),
+  }),
+  ofKind('disputes', 'dispute', requests.listDisputes),
+  ofKind('early_fraud_warnings', 'early_fraud_warning', requests.listEarlyFraudWarnings),
+  phase<Stripe.Account>({
+    name: 'accounts',
+    lanes: accountLanes,
+    pages: listed(requests.listAccounts),
+    examine: (run, page) => compareListed(run, 'account', page, page.objects),
+  }),
+  phase({
+    name: 'single_objects',
+    lanes: singleLanes,
+    pages: readSingles,
+    examine: compareSingles,
     conclude: reportUnlisted,
   }),
-  phase({
-    name: 'checkout_sessions',
-    list: listCheckoutSessions,
-    lanes: allCreatedInWindow,
-    examine: (run, { objects, requestedAtSeconds }) =>
-      compareWithDatabase(run, { purchase: objects.filter(isCompleted) }, requestedAtSeconds),
-  }),
-  phase({
-    name: 'charges',
-    list: listCharges,
-    lanes: allCreatedInWindow,
-    examine: (run, { objects, requestedAtSeconds }) =>
-      compareWithDatabase(run, { charge: objects }, requestedAtSeconds),
-  }),
-  phase({
-    name: 'refunds',
-    list: listRefunds,
-    lanes: allCreatedInWindow,
-    examine: (run, { objects, requestedAtSeconds }) =>
-      compareWithDatabase(run, { charge: olderCharges(run, objects), refund: objects }, requestedAtSeconds),
-  }),
+  phase({ name: 'entitlements', lanes: entitlementLanes, pages: sourcesOf, examine: compareEntitlements }),
 ];
 
 /** Checks that what is listed is what is examined. */
-function phase<Listed extends { readonly id: string }>(definition: Phase<Listed>): Phase {
-  return definition;
+function phase<Listed>(definition: Phase<Listed>): Phase {
+  return definition as Phase;
 }
 
-const createdInWindow = ({ window }: Run) => ({ gte: window.startAtSeconds, lt: window.endAtSeconds });
-
-async function allCreatedInWindow(run: Run): Promise<Lane[]> {
-  return [{ created: createdInWindow(run) }];
+/** @param isCompared objects for which it is false may be missing in the database. @default all are compared */
+function ofKind<T extends { readonly id: string }>(
+  name: PhaseName,
+  kind: ComparedKind,
+  list: (stripe: Stripe) => ListPage<T>,
+  isCompared: (object: T) => boolean = () => true,
+): Phase {
+  return phase<T>({
+    name,
+    lanes: windowLanes,
+    pages: listed(list),
+    examine: (run, page) => compareListed(run, kind, page, page.objects.filter(isCompared)),
+  });
 }
 
-async function compareWithDatabase(run: Run, listed: ListedObjects, requestedAtSeconds: number): Promise<PageOutcome> {
-  const objects = readObjects(listed, requestedAtSeconds, run.apply.defaults ?? NO_DEFAULTS);
-  return compare(objects, await storedRows(run.client, objects.states));
+function listed<T extends { id: string }>(list: (stripe: Stripe) => ListPage<T>): Phase<T>['pages'] {
+  return (run, lanes) => pagesOf(run.call, list(run.stripe), lanes, run.stop);
 }
 
-/** An open session has not bought anything yet, and an expired one never will. */
-function isCompleted({ status }: Stripe.Checkout.Session): boolean {
-  return status === 'complete';
+const windowOf = ({ window }: Run) => ({ gte: window.startAtSeconds, lt: window.endAtSeconds });
+const idsOf = (objects: readonly { readonly id: string }[]) => objects.map(({ id }) => id);
+
+/** What was created in the window, and in the older slice whose turn it is. */
+async function windowLanes(run: Run): Promise<Lane[]> {
+  const { slice } = run.window;
+  return [windowOf(run), ...(slice === undefined ? [] : [slice])].map((created) => ({ created }));
+}
+
+/** The clocks of the subscriptions that the plain list left out. Only test keys have any. */
+async function testClockLanes(run: Run): Promise<Lane[]> {
+  const clocks = await testClocksOf(run.client, 'subscription', await unlistedIds(run, 'subscription'));
+  return [...new Set(clocks.values())].toSorted().map((testClock) => ({ testClock }));
+}
+
+/** All of them, when any is known: a key needs no access to accounts where none are connected. */
+async function accountLanes({ client }: Run): Promise<Lane[]> {
+  const { rowCount } = await client.query(`SELECT FROM ${tableOf('account')} LIMIT 1`);
+  return rowCount === 0 ? [] : [{}];
+}
+
+async function compareListed(
+  run: Run,
+  kind: ComparedKind,
+  page: LanePage<{ readonly id: string }>,
+  compared: readonly { readonly id: string }[],
+): Promise<PageOutcome> {
+  const outcome = await compareWithDatabase(run, { [kind]: compared }, page.requestedAtSeconds);
+  return { ...outcome, listed: [{ kind, ids: idsOf(page.objects) }] };
+}
+
+async function compareSubscriptions(run: Run, page: LanePage<Stripe.Subscription>): Promise<PageOutcome> {
+  const whole = await Promise.all(page.objects.map((subscription) => wholeSubscription(run, subscription)));
+  return compareListed(run, 'subscription', page, whole);
+}
+
+/** A test clock that was deleted has no objects any more. */
+function emptyWhereMissing<T extends { id: string }>(list: ListPage<T>): ListPage<T> {
+  return async (lane, page) => {
+    try {
+      return await list(lane, page);
+    } catch (error) {
+      if (!isMissingAtStripe(error)) throw error;
+      const lastResponse = { headers: {}, requestId: '', statusCode: 404 };
+      return { object: 'list', data: [], has_more: false, url: '', lastResponse };
+    }
+  };
 }
 
 /** Charges of the refunds that were created before the window; the newer ones are in the list of charges. */
@@ -100,29 +160,4 @@ function olderCharges({ window }: Run, refunds: readonly Stripe.Refund[]): Strip
     charge !== null && typeof charge === 'object' && charge.created < window.startAtSeconds ? [charge] : [],
   );
   return [...new Map(older.map((charge) => [charge.id, charge])).values()];
-}
-
-/** A list carries only the first items of a subscription; the others would count as removed. */
-async function withAllItems(run: Run, subscription: Stripe.Subscription): Promise<Stripe.Subscription> {
-  if (!subscription.items.has_more) return subscription;
-  const items: Stripe.SubscriptionItem[] = [];
-  const never = new AbortController().signal;
-  for await (const { objects } of pagesOf(run.call, listSubscriptionItems(run.stripe, subscription.id), [{}], never)) {
-    items.push(...objects);
-  }
-  return { ...subscription, items: { ...subscription.items, data: items, has_more: false } };
-}
-
-/** Subscriptions that Stripe did not list are only reported: an operator has to decide what happens to them. */
-async function reportUnlisted({ client, id, window }: Run): Promise<PageOutcome> {
-  const unlisted = await unlistedSubscriptions(client, id, window.endAtSeconds);
-  return {
-    ...NOTHING_FOUND,
-    counts: { drift_detected: unlisted.length },
-    findings: unlisted.map((objectId): Finding => ({
-      kind: 'missing_at_stripe',
-      objectType: 'subscription',
-      objectId,
-    })),
-  };
 }

@@ -2,14 +2,9 @@ import type { ClientBase } from 'pg';
 import { STRIPE } from '../../core/providers/stripe/name';
 import type { Lane } from '../../core/providers/stripe/pages';
 import type { StoredRows } from './compare';
-import {
-  COMPARED_COLUMNS,
-  COMPARED_ITEM_COLUMNS,
-  type ComparedKind,
-  type ComparedState,
-  type Finding,
-  type StoredRow,
-} from './differences';
+import { BILLED_PARTS } from './billed';
+import { COMPARED_ITEM_COLUMNS, type ComparedState, type Finding, type StoredRow } from './differences';
+import { COMPARED_COLUMNS, tableOf, type ComparedKind } from './kinds';
 
 /** @param corrected ids of the objects that were brought in line */
 export async function recordFindings(
@@ -48,13 +43,6 @@ export async function unknownEvents(client: ClientBase, ids: readonly string[]):
   return new Set(rows.map(({ id }) => id));
 }
 
-const TABLES: Record<ComparedKind, string> = {
-  subscription: 'billing.subscriptions',
-  purchase: 'billing.purchases',
-  charge: 'billing.charges',
-  refund: 'billing.refunds',
-};
-
 /** JSON has no times: they are written as `Date.toISOString` writes them. */
 const ITEM_VALUES = COMPARED_ITEM_COLUMNS.map((column) =>
   column.startsWith('current_period_')
@@ -66,13 +54,16 @@ const ITEMS = `
      SELECT ${ITEM_VALUES.join(', ')}
      FROM billing.subscription_items WHERE subscription_id = object.id) AS item) AS items`;
 
+/** What is compared besides columns. */
+const PARTS: Partial<Record<ComparedKind, string>> = { subscription: ITEMS, invoice: `${BILLED_PARTS} AS billed` };
+
 /** What the database has of the given objects; only the compared columns, because the raw objects are large. */
 export async function storedRows(client: ClientBase, states: readonly ComparedState[]): Promise<StoredRows> {
   const stored = new Map<ComparedKind, Map<string, StoredRow>>();
   for (const [kind, ofKind] of Map.groupBy(states, (state) => state.kind)) {
-    const columns = ['id', 'version', ...COMPARED_COLUMNS[kind], ...(kind === 'subscription' ? [ITEMS] : [])];
+    const columns = ['id', 'version', ...COMPARED_COLUMNS[kind], ...[PARTS[kind] ?? []].flat()];
     const { rows } = await client.query<StoredRow>(
-      `SELECT ${columns.join(', ')} FROM ${TABLES[kind]} AS object WHERE id = ANY ($1::text[])`,
+      `SELECT ${columns.join(', ')} FROM ${tableOf(kind)} AS object WHERE id = ANY ($1::text[])`,
       [ofKind.map(({ row }) => row.id)],
     );
     stored.set(kind, new Map(rows.map((row) => [row.id, row])));
@@ -108,37 +99,4 @@ export async function subscriptionLanes(client: ClientBase, endAtSeconds: number
   );
   const bounds = rows.map(({ bound }) => Number(bound)).filter((bound) => bound < endAtSeconds);
   return [...bounds, endAtSeconds].map((lt, index) => ({ created: { gte: bounds[index - 1], lt } }));
-}
-
-/** Keeps the ids of subscriptions that Stripe listed until the run ends. */
-export async function rememberListed(client: ClientBase, runId: string, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return;
-  await client.query(
-    `INSERT INTO billing.reconciliation_listed_subscriptions (run_id, subscription_id)
-     SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING`,
-    [runId, ids],
-  );
-}
-
-/**
- * Ids of the subscriptions that Stripe did not list.
- *
- * @param endAtSeconds end of the run's window, in seconds since 1970; newer subscriptions are left out
- */
-export async function unlistedSubscriptions(
-  client: ClientBase,
-  runId: string,
-  endAtSeconds: number,
-): Promise<string[]> {
-  const { rows } = await client.query<{ id: string }>(
-    `SELECT subscription.id
-     FROM billing.subscriptions AS subscription
-     WHERE subscription.created_at < to_timestamp($2)
-       AND NOT EXISTS (
-         SELECT FROM billing.reconciliation_listed_subscriptions AS listed
-         WHERE listed.run_id = $1 AND listed.subscription_id = subscription.id)
-     ORDER BY subscription.id`,
-    [runId, endAtSeconds],
-  );
-  return rows.map(({ id }) => id);
 }

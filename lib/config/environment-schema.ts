@@ -190,6 +190,11 @@ const schema = z
         hourUtc: whole(0, 23).default(2),
         /** Stripe lists events for 30 days at most. */
         daysBack: whole(1, 30).default(7),
+        /**
+         * Subscriptions, and as many purchases, whose entitlements are computed again from Stripe on each run; others have
+         * their turn on the next. Fewer find a fault later; more take from Stripe's rate limit: 50 are 250 calls, 10 s.
+         */
+        sampledEntitlements: whole(0, 1_000).default(50),
       })
       .prefault({}),
     /**

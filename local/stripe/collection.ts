@@ -11,6 +11,7 @@ export class Collection<T extends Stored> {
   private readonly sequence = new Map<string, number>();
   private oldestFirst: string[] = [];
   private sorted = true;
+  private added = 0;
 
   get size(): number {
     return this.objects.size;
@@ -34,12 +35,18 @@ export class Collection<T extends Stored> {
     if (known === undefined) {
       const newest = this.oldestFirst.at(-1);
       this.sorted &&= newest === undefined || this.require(newest).created <= object.created;
-      this.sequence.set(object.id, this.sequence.size);
+      this.sequence.set(object.id, (this.added += 1));
       this.oldestFirst.push(object.id);
     } else if (known.created !== object.created) {
       throw new Error(`${object.id} was created at ${known.created}, not at ${object.created}`);
     }
     return object;
+  }
+
+  /** Removes an object, if it is there. */
+  delete(id: string): void {
+    if (!this.objects.delete(id)) return;
+    this.oldestFirst = this.oldestFirst.filter((other) => other !== id);
   }
 
   /** All objects at this moment, newest first. */

@@ -1,16 +1,17 @@
 import type Stripe from 'stripe';
 import { Collection } from './collection';
 import { LIST_PARAMETERS, pageOf, Parameters, StripeRefusal } from './listing';
-import { nowSeconds } from './objects';
+import { firstNested } from './nested-lists';
+import { nestedList } from './objects';
 import type { StripeState } from './state';
 
 /** Stripe lists only the events of the last 30 days. */
 const EVENT_RETENTION_SECONDS = 30 * 86_400;
 const MAX_EVENT_TYPES = 20;
-/** Items that a subscription carries; the list of items has them all. */
-const NESTED_ITEMS = 10;
 
-interface Endpoint<T extends { id: string; created: number }> {
+type Listed = { id: string; created: number };
+
+interface Endpoint<T extends Listed> {
   /** The name of the object in Stripe's error "No such …". */
   readonly noun: string;
   /** Parameters beyond those of every list. */
@@ -19,10 +20,8 @@ interface Endpoint<T extends { id: string; created: number }> {
   readonly filter: (parameters: Parameters) => (object: T) => boolean;
   /** Creation time of the oldest object that is listed, in seconds. @default all are */
   readonly earliest?: () => number;
-  /** The part of an object that an answer carries. @default all of it */
-  readonly listed?: (object: T) => T;
-  /** Fields that `expand` may name in a list, without `data.`, and how to find the object by its id. */
-  readonly expandable?: Readonly<Record<string, (id: string) => object | undefined>>;
+  /** Fields that `expand` may name, without `data.`, and what stands in the field of this object then. */
+  readonly expandable?: Readonly<Record<string, (object: T) => object | undefined>>;
 }
 
 /** A filter by parameters that have the name of the field. */
@@ -55,23 +54,40 @@ function byEventType(parameters: Parameters): (event: Stripe.Event) => boolean {
   return (event) => wanted === undefined || wanted.some((pattern) => matches(pattern, event.type));
 }
 
+/**
+ * The test clock that an object belongs to, by itself or by its customer. Only a list for that clock, customer or
+ * subscription has it.
+ */
+function clockFilter<T extends Listed>(state: StripeState, parameters: Parameters): (object: T) => boolean {
+  const clock = parameters.get('test_clock');
+  if (clock !== undefined && !state.testClocks.has(clock)) {
+    throw new StripeRefusal(404, `No such test clock: '${clock}'`, { code: 'resource_missing', param: 'test_clock' });
+  }
+  if (clock === undefined && (parameters.get('customer') ?? parameters.get('subscription')) !== undefined) {
+    return () => true;
+  }
+  return (object) => clockOf(state, object) === clock;
+}
+
+function clockOf(state: StripeState, object: Listed): string | undefined {
+  const { test_clock: own, customer } = object as { test_clock?: string | null; customer?: string | null };
+  return own ?? (state.customers.get(customer ?? '')?.test_clock as string | null | undefined) ?? undefined;
+}
+
 function subscriptions(state: StripeState): Endpoint<Stripe.Subscription> {
   return {
     noun: 'subscription',
-    parameters: ['status', 'customer'],
+    parameters: ['status', 'customer', 'test_clock'],
     collection: state.subscriptions,
     filter: (parameters) => {
-      const [status, customer] = [
+      const filters = [
         bySubscriptionStatus(parameters),
         byFields<Stripe.Subscription>(parameters, ['customer']),
+        clockFilter<Stripe.Subscription>(state, parameters),
       ];
-      return (subscription) => status(subscription) && customer(subscription);
+      return (subscription) => filters.every((holds) => holds(subscription));
     },
-    listed: (subscription) => {
-      const { items } = subscription;
-      if (items.data.length <= NESTED_ITEMS) return subscription;
-      return { ...subscription, items: { ...items, data: items.data.slice(0, NESTED_ITEMS), has_more: true } };
-    },
+    expandable: { customer: customerOf(state) },
   };
 }
 
@@ -94,59 +110,76 @@ function events(state: StripeState): Endpoint<Stripe.Event> {
     noun: 'event',
     parameters: ['type', 'types'],
     collection: state.events,
-    earliest: () => nowSeconds() - EVENT_RETENTION_SECONDS,
+    earliest: () => state.now() - EVENT_RETENTION_SECONDS,
     filter: byEventType,
   };
 }
 
-function checkoutSessions(state: StripeState): Endpoint<Stripe.Checkout.Session> {
+/** A list that only has filters by fields. */
+function plain<T extends Listed>(
+  state: StripeState,
+  noun: string,
+  collection: Collection<T>,
+  fields: readonly (keyof T & string)[] = [],
+  expandable: Endpoint<T>['expandable'] = {},
+): Endpoint<T> {
   return {
-    noun: 'checkout.session',
-    parameters: ['customer', 'payment_intent', 'status', 'subscription'],
-    collection: state.sessions,
-    filter: (parameters) => byFields(parameters, ['customer', 'payment_intent', 'status', 'subscription']),
+    noun,
+    parameters: fields,
+    collection,
+    filter: (parameters) => {
+      const [fieldsMatch, clockMatches] = [byFields<T>(parameters, fields), clockFilter<T>(state, parameters)];
+      return (object) => fieldsMatch(object) && clockMatches(object);
+    },
+    expandable,
   };
 }
 
-function charges(state: StripeState): Endpoint<Stripe.Charge> {
+function invoices(state: StripeState): Endpoint<Stripe.Invoice & Listed> {
+  const collection = state.invoices as Collection<Stripe.Invoice & Listed>;
+  const endpoint = plain(state, 'invoice', collection, ['customer', 'status'], {
+    payments: (invoice) =>
+      nestedList(
+        '/v1/invoice_payments',
+        state.invoicePayments.newestFirst().filter((payment) => payment.invoice === invoice.id),
+      ),
+  });
   return {
-    noun: 'charge',
-    parameters: ['customer', 'payment_intent'],
-    collection: state.charges,
-    filter: (parameters) => byFields(parameters, ['customer', 'payment_intent']),
-  };
-}
-
-function refunds(state: StripeState): Endpoint<Stripe.Refund> {
-  return {
-    noun: 'refund',
-    parameters: ['charge', 'payment_intent'],
-    collection: state.refunds,
-    filter: (parameters) => byFields(parameters, ['charge', 'payment_intent']),
-    expandable: { charge: (id) => state.charges.get(id) },
+    ...endpoint,
+    parameters: [...endpoint.parameters, 'subscription'],
+    filter: (parameters) => {
+      const [matches, subscription] = [endpoint.filter(parameters), parameters.get('subscription')];
+      return (invoice) =>
+        matches(invoice) &&
+        (subscription === undefined || invoice.parent?.subscription_details?.subscription === subscription);
+    },
   };
 }
 
 function customers(state: StripeState): Endpoint<Stripe.Customer> {
-  return {
-    noun: 'customer',
-    parameters: ['email'],
-    collection: state.customers,
-    filter: (parameters) => byFields(parameters, ['email']),
+  const endpoint = plain(state, 'customer', state.customers, ['email']);
+  return { ...endpoint, parameters: [...endpoint.parameters, 'test_clock'] };
+}
+
+function customerOf(state: StripeState): (object: { customer?: unknown }) => object | undefined {
+  return ({ customer }) => (typeof customer === 'string' ? state.customers.get(customer) : undefined);
+}
+
+function intentWithCharge(state: StripeState): (object: { payment_intent?: unknown }) => object | undefined {
+  return ({ payment_intent: id }) => {
+    const intent = typeof id === 'string' ? state.paymentIntents.get(id) : undefined;
+    if (intent === undefined) return undefined;
+    const { latest_charge: charge } = intent;
+    return { ...intent, latest_charge: (typeof charge === 'string' ? state.charges.get(charge) : charge) ?? charge };
   };
 }
 
 /** Answers a request for one object or for a list. */
-function serve<T extends { id: string; created: number }>(endpoint: Endpoint<T>): Responder {
+function serve<T extends Listed>(endpoint: Endpoint<T>): Responder {
   return (path, id, query) => {
     if (id !== undefined) {
-      new Parameters(query, []);
-      const object = endpoint.collection.get(id);
-      if (object === undefined || object.created < (endpoint.earliest?.() ?? 0)) {
-        const details = { code: 'resource_missing', param: 'id' };
-        throw new StripeRefusal(404, `No such ${endpoint.noun}: '${id}'`, details);
-      }
-      return endpoint.listed?.(object) ?? object;
+      const object = requireObject(endpoint, id);
+      return expander(endpoint, new Parameters(query, ['expand']), '')(firstNested(object));
     }
     const parameters = new Parameters(query, [...LIST_PARAMETERS, ...endpoint.parameters]);
     const { data, has_more } = pageOf(
@@ -155,50 +188,86 @@ function serve<T extends { id: string; created: number }>(endpoint: Endpoint<T>)
       parameters,
       endpoint.earliest?.(),
     );
-    const expand = expander(endpoint, parameters);
-    return {
-      object: 'list',
-      url: path,
-      data: data.map((object) => expand(endpoint.listed?.(object) ?? object)),
-      has_more,
-    };
+    const expand = expander(endpoint, parameters, 'data.');
+    return { object: 'list', url: path, data: data.map((object) => expand(firstNested(object))), has_more };
   };
 }
 
+function requireObject<T extends Listed>({ collection, noun, earliest }: Endpoint<T>, id: string): T {
+  const object = collection.get(id);
+  if (object === undefined || object.created < (earliest?.() ?? 0)) {
+    throw new StripeRefusal(404, `No such ${noun}: '${id}'`, { code: 'resource_missing', param: 'id' });
+  }
+  return object;
+}
+
 /** Replaces the ids in the fields that `expand[]` names by the objects. */
-function expander<T extends { id: string; created: number }>(
+function expander<T extends Listed>(
   { expandable }: Endpoint<T>,
   parameters: Parameters,
+  prefix: '' | 'data.',
 ): (object: T) => T {
   const wanted = (parameters.list('expand') ?? []).map((path) => {
-    const field = path.replace(/^data\./, '');
-    const find = path.startsWith('data.') ? expandable?.[field] : undefined;
+    const field = path.startsWith(prefix) ? path.slice(prefix.length) : '';
+    const find = expandable?.[field];
     if (find === undefined) {
       throw new StripeRefusal(400, `This property cannot be expanded (${path}).`, { param: 'expand' });
     }
-    return { field, find };
+    // `payment_intent.latest_charge` is an object within the one in the field `payment_intent`.
+    return { field: field.split('.')[0] ?? field, find };
   });
   return (object) => {
     const expanded = wanted.flatMap(({ field, find }) => {
-      const id: unknown = object[field as keyof T];
-      return typeof id === 'string' ? [[field, find(id) ?? id]] : [];
+      const found = find(object);
+      return found === undefined ? [] : [[field, found]];
     });
     return { ...object, ...Object.fromEntries(expanded) } as T;
+  };
+}
+
+/** All lines of one invoice. */
+function invoiceLines(state: StripeState): Responder {
+  return (path, id = '', query) => {
+    const invoice = requireObject(invoices(state), id);
+    const lines = new Collection<Stripe.InvoiceLineItem & { created: number }>();
+    for (const line of (invoice.lines?.data ?? []).toReversed()) lines.put({ ...line, created: invoice.created });
+    return { object: 'list', url: path, ...pageOf(lines, () => true, new Parameters(query, LIST_PARAMETERS)) };
   };
 }
 
 /** Answers `GET path`, with `id` undefined, or `GET path/id`. */
 export type Responder = (path: string, id: string | undefined, query: URLSearchParams) => object;
 
-/** The endpoints of the stand-in, by path. */
+/** The endpoints of the stand-in, by path; `*` stands for an id. */
 export function endpointsOf(state: StripeState): ReadonlyMap<string, Responder> {
+  const chargeOf = ({ charge }: { charge?: unknown }) =>
+    typeof charge === 'string' ? state.charges.get(charge) : undefined;
+  const sessionFields = ['customer', 'payment_intent', 'status', 'subscription'] as const;
   return new Map([
     ['/v1/events', serve(events(state))],
     ['/v1/subscriptions', serve(subscriptions(state))],
     ['/v1/subscription_items', subscriptionItems(state)],
-    ['/v1/checkout/sessions', serve(checkoutSessions(state))],
-    ['/v1/charges', serve(charges(state))],
-    ['/v1/refunds', serve(refunds(state))],
+    [
+      '/v1/checkout/sessions',
+      serve(
+        plain(state, 'checkout.session', state.sessions, sessionFields, {
+          customer: customerOf(state),
+          'payment_intent.latest_charge': intentWithCharge(state),
+        }),
+      ),
+    ],
+    ['/v1/charges', serve(plain(state, 'charge', state.charges, ['customer', 'payment_intent']))],
+    ['/v1/refunds', serve(plain(state, 'refund', state.refunds, ['charge', 'payment_intent'], { charge: chargeOf }))],
     ['/v1/customers', serve(customers(state))],
+    ['/v1/invoices', serve(invoices(state))],
+    ['/v1/invoices/*/lines', invoiceLines(state)],
+    ['/v1/invoice_payments', serve(plain(state, 'invoice_payment', state.invoicePayments, ['invoice', 'status']))],
+    ['/v1/payment_intents', serve(plain(state, 'payment_intent', state.paymentIntents, ['customer']))],
+    ['/v1/disputes', serve(plain(state, 'dispute', state.disputes, ['charge', 'payment_intent']))],
+    [
+      '/v1/radar/early_fraud_warnings',
+      serve(plain(state, 'early fraud warning', state.earlyFraudWarnings, ['charge', 'payment_intent'])),
+    ],
+    ['/v1/accounts', serve(plain(state, 'account', state.accounts))],
   ]);
 }

@@ -83,9 +83,12 @@ function send(
  * Starts the stand-in.
  *
  * @param options.apiKey the only key that is accepted. @default any `sk_…` or `rk_…`
+ * @param options.now seconds since 1970: which events are too old to be listed. @default the real time
  */
-export async function startStripeStandIn(options: { readonly apiKey?: string } = {}): Promise<StripeStandIn> {
-  const state = new StripeState();
+export async function startStripeStandIn(
+  options: { readonly apiKey?: string; readonly now?: () => number } = {},
+): Promise<StripeStandIn> {
+  const state = new StripeState(options.now);
   const endpoints = endpointsOf(state);
   const requests: RecordedRequest[] = [];
   const failures: { status: 429 | 500; retryAfterSeconds?: number }[] = [];
@@ -104,6 +107,9 @@ export async function startStripeStandIn(options: { readonly apiKey?: string } =
     if (request.method === 'GET' && single !== undefined) {
       return single(url.pathname, decodeURIComponent(url.pathname.slice(cut + 1)), url.searchParams);
     }
+    const [, version, resource, id, nested] = url.pathname.split('/');
+    const part = endpoints.get(`/${version}/${resource}/*/${nested}`);
+    if (request.method === 'GET' && part !== undefined) return part(url.pathname, id, url.searchParams);
     throw new StripeRefusal(404, `Unrecognized request URL (${request.method}: ${url.pathname}).`);
   };
 

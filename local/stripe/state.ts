@@ -11,6 +11,13 @@ import {
   refundObject,
   subscriptionObject,
 } from './objects';
+import {
+  accountObject,
+  disputeObject,
+  earlyFraudWarningObject,
+  invoicePaymentObject,
+  paymentIntentObject,
+} from './payment-objects';
 
 /** The object after a change at Stripe, and the one event about the change. */
 export interface Change<T> {
@@ -23,6 +30,9 @@ interface ChangeTime {
   readonly atSeconds?: number;
 }
 
+/** A customer that a test does not create is this much older than what it bought. */
+const CUSTOMER_AGE_SECONDS = 400 * 86_400;
+
 /**
  * The objects of the stand-in. Each method is a change at Stripe that creates exactly one event, which is listed from then
  * on; the caller decides whether it is delivered as well.
@@ -34,7 +44,17 @@ export class StripeState {
   readonly charges = new Collection<Stripe.Charge>();
   readonly refunds = new Collection<Stripe.Refund>();
   readonly invoices = new Collection<Stripe.Invoice>();
+  readonly invoicePayments = new Collection<Stripe.InvoicePayment>();
+  readonly paymentIntents = new Collection<Stripe.PaymentIntent>();
+  readonly disputes = new Collection<Stripe.Dispute>();
+  readonly earlyFraudWarnings = new Collection<Stripe.Radar.EarlyFraudWarning>();
+  readonly accounts = new Collection<Stripe.Account & { created: number }>();
   readonly events = new Collection<Stripe.Event>();
+  /** Ids of the test clocks. Plain lists leave out what belongs to one. */
+  readonly testClocks = new Set<string>();
+
+  /** @param now seconds since 1970: which events are too old to be listed */
+  constructor(readonly now: () => number = nowSeconds) {}
 
   createCustomer(overrides: Partial<Stripe.Customer> = {}): Change<Stripe.Customer> {
     return this.record('customer.created', this.customers.put(customerObject(overrides)), overrides.created);
@@ -122,6 +142,55 @@ export class StripeState {
     return this.record('charge.refunded', charge, atSeconds, { amount_refunded: before.amount_refunded });
   }
 
+  createPaymentIntent(overrides: Partial<Stripe.PaymentIntent> = {}): Change<Stripe.PaymentIntent> {
+    const intent = this.paymentIntents.put(paymentIntentObject(overrides));
+    this.ensureCustomer(intent.customer, intent.created);
+    return this.record('payment_intent.succeeded', intent, intent.created);
+  }
+
+  /** Says which payment intent paid an invoice. */
+  recordInvoicePayment(overrides: Partial<Stripe.InvoicePayment> = {}): Change<Stripe.InvoicePayment> {
+    const payment = this.invoicePayments.put(invoicePaymentObject(overrides));
+    return this.record('invoice_payment.paid', payment, payment.created);
+  }
+
+  openDispute(overrides: Partial<Stripe.Dispute> = {}): Change<Stripe.Dispute> {
+    const dispute = this.disputes.put(disputeObject(overrides));
+    return this.record('charge.dispute.created', dispute, dispute.created);
+  }
+
+  closeDispute(id: string, status: 'won' | 'lost', { atSeconds }: ChangeTime = {}): Change<Stripe.Dispute> {
+    const dispute = this.disputes.put({ ...this.disputes.require(id), status });
+    return this.record('charge.dispute.closed', dispute, atSeconds);
+  }
+
+  warnOfFraud(overrides: Partial<Stripe.Radar.EarlyFraudWarning> = {}): Change<Stripe.Radar.EarlyFraudWarning> {
+    const warning = this.earlyFraudWarnings.put(earlyFraudWarningObject(overrides));
+    return this.record('radar.early_fraud_warning.created', warning, warning.created);
+  }
+
+  /** A connected account; its events name it. */
+  updateAccount(overrides: Partial<Stripe.Account> = {}, { atSeconds }: ChangeTime = {}): Change<Stripe.Account> {
+    const account = accountObject({ ...this.accounts.get(overrides.id ?? ''), ...overrides });
+    this.accounts.put({ ...account, created: account.created ?? nowSeconds() });
+    const { event } = this.record('account.updated', account, atSeconds ?? account.created);
+    return { object: account, event: this.events.put({ ...event, account: account.id }) };
+  }
+
+  createTestClock(): string {
+    const id = newId('clock');
+    this.testClocks.add(id);
+    return id;
+  }
+
+  /** Deletes a test clock, and with it everything that belongs to it; no event tells of it. */
+  deleteTestClock(id: string): void {
+    this.testClocks.delete(id);
+    for (const collection of [this.subscriptions, this.customers]) {
+      for (const object of collection.newestFirst()) if (object.test_clock === id) collection.delete(object.id);
+    }
+  }
+
   /** The charge that paid for a checkout session. */
   chargeOf(session: Stripe.Checkout.Session): Stripe.Charge {
     const charge = this.charges.newestFirst().find(({ payment_intent: intent }) => intent === session.payment_intent);
@@ -135,10 +204,11 @@ export class StripeState {
     return invoiceObject(subscriptionId, { id: newId('in'), customer: id, currency, ...overrides });
   }
 
-  private ensureCustomer(customer: string | { id: string } | null, created: number): void {
-    if (customer === null) return;
+  private ensureCustomer(customer: string | { id: string } | null | undefined, created: number | undefined): void {
+    if (customer == null) return;
     const id = typeof customer === 'string' ? customer : customer.id;
-    if (this.customers.get(id) === undefined) this.customers.put(customerObject({ id, created }));
+    if (this.customers.get(id) !== undefined) return;
+    this.customers.put(customerObject({ id, created: (created ?? nowSeconds()) - CUSTOMER_AGE_SECONDS }));
   }
 
   private record<T extends object>(type: string, object: T, atSeconds = nowSeconds(), previous?: object): Change<T> {

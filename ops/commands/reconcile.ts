@@ -11,8 +11,7 @@ export const reconcile = defineCommand({
   summary: 'Compares the billing database with Stripe and corrects what differs',
   details: 'A run that runs out of its 15 minutes is continued until it is complete.',
   effect: 'changes',
-  changes:
-    'applies missed events, corrects subscriptions and purchases, recomputes entitlements; with --dry-run, nothing.',
+  changes: 'applies missed events, corrects objects of every kind, recomputes entitlements; with --dry-run, nothing.',
   json: 'the report of `lambdas/reconciliation/contract.ts`',
   finding: 'something differed from Stripe, corrected or not',
   arguments: {},
@@ -23,33 +22,33 @@ export const reconcile = defineCommand({
       wholeNumber('seconds', 0, MAX_SETTLE_SECONDS),
       'Seconds before now that are left to deliveries still under way; 0 right after an outage. Default: 900',
     ),
+    allEntitlements: flag("Compute everybody's entitlements again from Stripe, four calls each, and not a sample's"),
   },
   examples: [
     { line: 'reconcile --dry-run', explains: 'See what differs.' },
     { line: 'reconcile --settle-seconds 0', explains: 'Heal everything up to this moment, after an outage.' },
+    { line: 'reconcile --all-entitlements --dry-run', explains: 'Does anybody have other access than Stripe says?' },
   ],
-  async run({ invoke, style, note, signal }, { dryRun, daysBack, settleSeconds }) {
+  async run({ invoke, style, note, signal }, { allEntitlements, ...options }) {
     const { contract } = await import('../../lambdas/reconciliation/contract');
-    let report = await invoke('reconciliation', contract, { dryRun, daysBack, settleSeconds });
+    const request = { ...options, ...(allEntitlements ? { entitlements: 'all' as const } : {}) };
+    let report = await invoke('reconciliation', contract, request);
     while (report.status === 'interrupted') {
       signal.throwIfAborted();
       note(`${report.subscriptions_checked} subscriptions compared; the time was up, continuing`);
-      report = await invoke('reconciliation', contract, { dryRun, daysBack, settleSeconds });
+      report = await invoke('reconciliation', contract, request);
     }
-    const compared = [
-      `${report.eventsChecked} events`,
-      `${report.subscriptions_checked} subscriptions`,
-      `${report.purchases_checked} purchases`,
-      `${report.chargesChecked} charges`,
-    ];
+    const kinds = Object.entries(report.kinds);
+    const compared = kinds.filter(([, { checked }]) => checked > 0).map(([kind, { checked }]) => `${checked} ${kind}`);
+    const drifted = kinds.filter(([, { drift }]) => drift > 0).map(([kind, { drift }]) => `${drift} ${kind}`);
     return {
       report,
       lines: fields(
         [
           ['run', `${report.runId} (${report.status}${report.dryRun ? ', dry: nothing was corrected' : ''})`],
-          ['compared', compared.join(', ')],
+          ['compared', compared.join(', ') || 'nothing'],
           ['missed events', report.eventsMissed],
-          ['drift', report.drift_detected],
+          ['drift', `${report.drift_detected}${drifted.length > 0 ? ` (${drifted.join(', ')})` : ''}`],
           ['corrected', report.corrected],
           ['took', duration(report.durationMs)],
         ],

@@ -138,7 +138,14 @@ function environmentsOf(
     'reset-password': { ...base, BILLING_DATABASE_SECRET_ARN: 'database', MAIN_DATABASE_SECRET_ARN: 'database' },
     cleanup: { ...base, ...database('billing'), RETENTION_DAYS: '90' },
     entitlements: { ...base, ...database('billing'), CACHE_URL: '' },
-    reconciliation: { ...base, ...database('billing'), ...stripeApi, CACHE_URL: '', DAYS_BACK: '7' },
+    reconciliation: {
+      ...base,
+      ...database('billing'),
+      ...stripeApi,
+      CACHE_URL: '',
+      DAYS_BACK: '7',
+      SAMPLED_ENTITLEMENTS: '50',
+    },
     refresh: { ...base, ...database('billing'), ...stripeApi, CACHE_URL: '' },
     replay: {
       ...base,

@@ -4,11 +4,11 @@ import { reconcile } from '../../lambdas/reconciliation/core';
 import type { StripeStandIn } from '../../local/stripe/stand-in';
 import { asAdministrator } from '../support/database';
 import { silentLog } from '../support/log';
-import { stripeWork } from './stripe-work';
+import { RECONCILE_NOW, stripeWork } from './stripe-work';
 
 /** Compares a database with Stripe and changes nothing. */
 export async function compareWithStripe(stripe: StripeStandIn, client: Client): Promise<ReconciliationReport> {
-  return reconcile({ ...stripeWork(stripe, client), log: silentLog }, { daysBack: 7, dryRun: true, settleSeconds: 0 });
+  return reconcile({ ...stripeWork(stripe, client), log: silentLog }, { ...RECONCILE_NOW, dryRun: true });
 }
 
 /** Columns about when and how an object arrived. */

@@ -6,6 +6,7 @@ import { pacedCaller } from '../../core/providers/stripe/paced-caller';
 import { stripeProvider } from '../../core/providers/stripe/provider';
 import { readEvent } from '../../core/providers/stripe/shapes';
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
+import type { ReconciliationOptions } from '../../lambdas/reconciliation/core';
 import { replayRequest, type EventsReport, type ReplayRequest } from '../../lambdas/replay/contract';
 import { replay } from '../../lambdas/replay/core';
 import type { StripeStandIn } from '../../local/stripe/stand-in';
@@ -47,3 +48,12 @@ export async function replayEvents(work: StripeWork, request: EventsRequest): Pr
 }
 
 export const unpacedCaller = () => pacedCaller({ callsPerSecond: 10_000, firstBackoffMs: 1 });
+
+/** A run over the last 7 days up to now, which corrects what it finds. */
+export const RECONCILE_NOW: ReconciliationOptions = {
+  daysBack: 7,
+  dryRun: false,
+  settleSeconds: 0,
+  entitlements: 'sample',
+  sampledEntitlements: 50,
+};

@@ -7,7 +7,7 @@ import { createEntitlementCache } from '../../core/entitlements/entitlement-cach
 import { gatherEntitlementUpdates } from '../../core/entitlements/recompute';
 import { readEntitlements } from '../../core/entitlements/read';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
-import { replayEvents, stripeWork, type EventsRequest } from '../factories/stripe-work';
+import { RECONCILE_NOW, replayEvents, stripeWork, type EventsRequest } from '../factories/stripe-work';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { putRules, RULES } from '../support/entitlements';
 import { silentLog } from '../support/log';
@@ -93,9 +93,9 @@ interface Work {
 const WORK: readonly (readonly [string, () => Promise<unknown>, Work])[] = [
   [
     'a reconciliation',
-    () => reconcile({ ...dependencies(), log: silentLog }, { daysBack: 7, dryRun: false, settleSeconds: 0 }),
+    () => reconcile({ ...dependencies(), log: silentLog }, RECONCILE_NOW),
     // Where the lanes of the list are parted, and what Stripe did not list.
-    { whole: ['percentile_disc', 'reconciliation_listed_subscriptions AS listed'] },
+    { whole: ['percentile_disc', 'reconciliation_listed_objects AS listed'] },
   ],
   ['a report of gaps', () => replay({ action: 'gaps', from: dayAgo() }), {}],
   ['a replay', () => replay({ action: 'replay', from: dayAgo(), dryRun: false }), {}],

@@ -34,6 +34,27 @@ const LISTS: Record<string, (stripe: Stripe) => Promise<Stripe.Response<Stripe.A
   listCheckoutSessions: (stripe) => pagesOf(requests.listCheckoutSessions(stripe)),
   listCharges: (stripe) => pagesOf(requests.listCharges(stripe)),
   listRefunds: (stripe) => pagesOf(requests.listRefunds(stripe)),
+  listInvoiceLines: (stripe) => pagesOf(requests.listInvoiceLines(stripe, 'in_1')),
+  listCustomers: (stripe) => pagesOf(requests.listCustomers(stripe)),
+  listInvoices: (stripe) => pagesOf(requests.listInvoices(stripe)),
+  listInvoicePayments: (stripe) => pagesOf(requests.listInvoicePayments(stripe)),
+  listPaymentIntents: (stripe) => pagesOf(requests.listPaymentIntents(stripe)),
+  listDisputes: (stripe) => pagesOf(requests.listDisputes(stripe)),
+  listEarlyFraudWarnings: (stripe) => pagesOf(requests.listEarlyFraudWarnings(stripe)),
+  listAccounts: (stripe) => pagesOf(requests.listAccounts(stripe)),
+  ...Object.fromEntries(
+    Object.entries(requests.EVIDENCE).map(([name, list]) => [
+      name,
+      (stripe: Stripe) => pagesOf<{ id: string }>(list(stripe, 'obj_1')),
+    ]),
+  ),
+};
+
+/** Every request for one object. */
+const OBJECTS: Record<string, (stripe: Stripe) => Promise<{ id?: string }>> = {
+  retrieveEvent: (stripe) => requests.retrieveEvent(stripe, 'evt_1'),
+  retrieveOwnedSubscription: (stripe) => requests.retrieveOwnedSubscription(stripe, 'sub_1'),
+  retrieveOwnedSession: (stripe) => requests.retrieveOwnedSession(stripe, 'cs_1'),
 };
 
 function pagesOf<T extends { id: string }>(
@@ -69,8 +90,12 @@ function pagesOf<T extends { id: string }>(
     for (const answer of await list(stripe)) expect(answer).toMatchObject({ object: 'list', has_more: false });
   });
 
-  test('retrieveEvent is accepted', async () => {
-    expect(await requests.retrieveEvent(stripe, 'evt_1')).toMatchObject({ object: 'event' });
+  test.each(Object.entries(OBJECTS))('%s is accepted', async (_name, retrieve) => {
+    expect(await retrieve(stripe)).toMatchObject({ id: expect.any(String) });
+  });
+
+  test.each(Object.entries(requests.RETRIEVE))('a %s is retrieved by its id', async (_kind, retrieve) => {
+    expect(await retrieve(stripe, 'obj_1')).toMatchObject({ id: expect.any(String) });
   });
 
   test.each([
@@ -87,7 +112,8 @@ function pagesOf<T extends { id: string }>(
 
 test('every request is among those that were sent above, and no function makes one of its own', () => {
   const named = Object.keys(requests).filter((name) => /^(list|retrieve)/.test(name));
-  expect(named.toSorted()).toEqual([...Object.keys(LISTS), 'retrieveEvent'].toSorted());
+  const sent = [...Object.keys(LISTS), ...Object.keys(OBJECTS)].filter((name) => !(name in requests.EVIDENCE));
+  expect(named.toSorted()).toEqual(sent.toSorted());
 
   const root = path.resolve(__dirname, '../..');
   const callers = ['core', 'lambdas']

@@ -68,6 +68,7 @@ export function useStripeHandlers(): StripeHandlers {
         STRIPE_API_BASE: stripe.url,
         LIVEMODE: 'false',
         DAYS_BACK: '7',
+        SAMPLED_ENTITLEMENTS: '50',
         RETENTION_DAYS: '90',
         QUEUE_URL: 'http://queue.invalid',
         DEAD_LETTER_QUEUE_URL: 'http://queue.invalid',

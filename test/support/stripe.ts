@@ -3,7 +3,14 @@ import type { ReconciliationReport } from '../../lambdas/reconciliation/contract
 import { reconcile, type ReconciliationOptions } from '../../lambdas/reconciliation/core';
 import type { EventsReport } from '../../lambdas/replay/contract';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
-import { deliver, replayEvents, stripeWork, type Deliveries, type EventsRequest } from '../factories/stripe-work';
+import {
+  deliver,
+  RECONCILE_NOW,
+  replayEvents,
+  stripeWork,
+  type Deliveries,
+  type EventsRequest,
+} from '../factories/stripe-work';
 import { useBillingDatabase, type BillingDatabase } from './billing';
 import { silentLog } from './log';
 
@@ -36,7 +43,7 @@ export function useStripeAndDatabase(): StripeAndDatabase {
     work,
     replay: (request, overrides) => replayEvents(work(overrides), request),
     reconcile: (options, overrides) =>
-      reconcile({ ...work(overrides), log: silentLog }, { daysBack: 7, dryRun: false, settleSeconds: 0, ...options }),
+      reconcile({ ...work(overrides), log: silentLog }, { ...RECONCILE_NOW, ...options }),
   };
 }
 

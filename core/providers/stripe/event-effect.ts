@@ -99,6 +99,7 @@ const EVENT_TYPES = new Map<string, EventType | 'recorded only'>([
   ['payment_intent.processing', PAYMENT_INTENT],
   ['payment_intent.requires_action', PAYMENT_INTENT],
   ['payment_intent.canceled', PAYMENT_INTENT],
+  ['payment_intent.amount_capturable_updated', PAYMENT_INTENT],
   ['charge.pending', CHARGE],
   ['charge.captured', CHARGE],
   ['charge.failed', CHARGE],

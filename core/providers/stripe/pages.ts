@@ -16,6 +16,12 @@ export interface Lane {
   readonly created?: { readonly gte?: number; readonly lt?: number };
   /** Types of events. @default all types */
   readonly types?: readonly string[];
+  /** Test clock that the objects belong to; without it, Stripe lists what belongs to none. @default none */
+  readonly testClock?: string;
+  /** Kind of the objects, where one list mixes kinds. @default the list's own */
+  readonly kind?: string;
+  /** Ids of objects that are read one by one, in this order. @default none; the lane is read as a list */
+  readonly ids?: readonly string[];
   /** Id of the last object that was read. @default none */
   readonly after?: string;
   /** Everything was read. @default false */

@@ -24,7 +24,45 @@ export function listEvents(stripe: Stripe): ListPage<Stripe.Event> {
 
 /** Without `status: all` Stripe leaves out canceled subscriptions. */
 export function listSubscriptions(stripe: Stripe): ListPage<Stripe.Subscription> {
-  return ({ created }, page) => stripe.subscriptions.list({ ...page, created, status: 'all' });
+  return ({ created, testClock }, page) =>
+    stripe.subscriptions.list({
+      ...page,
+      created,
+      status: 'all',
+      ...(testClock === undefined ? {} : { test_clock: testClock }),
+    });
+}
+
+export function listCustomers(stripe: Stripe): ListPage<Stripe.Customer> {
+  return ({ created }, page) => stripe.customers.list({ ...page, created });
+}
+
+export function listInvoices(stripe: Stripe): ListPage<Stripe.Invoice & { id: string }> {
+  return ({ created }, page) => stripe.invoices.list({ ...page, created }) as Promise<InvoicePage>;
+}
+
+type InvoicePage = Stripe.Response<Stripe.ApiList<Stripe.Invoice & { id: string }>>;
+
+/** Those that paid: no event tells of the others. */
+export function listInvoicePayments(stripe: Stripe): ListPage<Stripe.InvoicePayment> {
+  return ({ created }, page) => stripe.invoicePayments.list({ ...page, created, status: 'paid' });
+}
+
+export function listPaymentIntents(stripe: Stripe): ListPage<Stripe.PaymentIntent> {
+  return ({ created }, page) => stripe.paymentIntents.list({ ...page, created });
+}
+
+export function listDisputes(stripe: Stripe): ListPage<Stripe.Dispute> {
+  return ({ created }, page) => stripe.disputes.list({ ...page, created });
+}
+
+export function listEarlyFraudWarnings(stripe: Stripe): ListPage<Stripe.Radar.EarlyFraudWarning> {
+  return ({ created }, page) => stripe.radar.earlyFraudWarnings.list({ ...page, created });
+}
+
+/** Connected accounts. */
+export function listAccounts(stripe: Stripe): ListPage<Stripe.Account> {
+  return ({ created }, page) => stripe.accounts.list({ ...page, created });
 }
 
 /** Items of one subscription; a list of subscriptions carries only the first of each. */
@@ -72,3 +110,24 @@ export const RETRIEVE = {
 
 /** Kinds of objects that can be read from Stripe by their id. */
 export type SnapshotKind = keyof typeof RETRIEVE;
+
+/** What decides about access by one subscription or purchase, each as a list. */
+export const EVIDENCE = {
+  invoicesOfSubscription: (stripe, subscription) => (_lane, page) =>
+    stripe.invoices.list({ ...page, subscription, expand: ['data.payments'] }) as Promise<InvoicePage>,
+  sessionsOfSubscription: (stripe, subscription) => (_lane, page) =>
+    stripe.checkout.sessions.list({ ...page, subscription }),
+  chargesOfCustomer: (stripe, customer) => (_lane, page) => stripe.charges.list({ ...page, customer }),
+  disputesOfCharge: (stripe, charge) => (_lane, page) => stripe.disputes.list({ ...page, charge }),
+  refundsOfCharge: (stripe, charge) => (_lane, page) => stripe.refunds.list({ ...page, charge }),
+} as const satisfies Readonly<Record<string, (stripe: Stripe, id: string) => ListPage<{ id: string }>>>;
+
+/** With its customer. */
+export function retrieveOwnedSubscription(stripe: Stripe, id: string): Promise<Stripe.Response<Stripe.Subscription>> {
+  return stripe.subscriptions.retrieve(id, { expand: ['customer'] });
+}
+
+/** With its customer, its payment intent and the charge of that. */
+export function retrieveOwnedSession(stripe: Stripe, id: string): Promise<Stripe.Response<Stripe.Checkout.Session>> {
+  return stripe.checkout.sessions.retrieve(id, { expand: ['customer', 'payment_intent.latest_charge'] });
+}

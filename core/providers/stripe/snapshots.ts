@@ -109,7 +109,7 @@ export async function readSnapshot(
 
 /** Whether Stripe answered that it does not have what was asked for, or that it is out of the platform's reach. */
 export function isMissingAtStripe(error: unknown): boolean {
-  const { cause } = error instanceof OperationError ? error : {};
+  const cause = error instanceof OperationError ? error.cause : error;
   if (!(cause instanceof Stripe.errors.StripeError)) return false;
   // An account that removed the platform is answered 403.
   return cause.statusCode === 404 || cause.code === 'account_invalid';
@@ -131,7 +131,10 @@ export async function wholeSubscription(
 }
 
 /** An invoice carries about ten lines; what the others paid for would count as unpaid. */
-async function wholeInvoice(access: StripeAccess, invoice: Stripe.Invoice): Promise<Stripe.Invoice> {
+export async function wholeInvoice<Invoice extends Stripe.Invoice>(
+  access: StripeAccess,
+  invoice: Invoice,
+): Promise<Invoice> {
   const { id, lines } = invoice;
   if (!lines?.has_more || id === undefined) return invoice;
   return { ...invoice, lines: await wholeList(access, lines, listInvoiceLines(access.stripe, id)) };

@@ -231,7 +231,7 @@ function reconciliationFindingAlarms(): AlarmDefinition[] {
       measure: 'Differences found by the last reconciliation',
       thresholds: { warning: 0 },
       metric: countOf('reconciliation', RECONCILIATION_METRICS.driftDetected),
-      symptom: 'The last reconciliation found subscriptions or purchases that differ from Stripe, and corrected them',
+      symptom: 'The last reconciliation found objects or entitlements that differ from Stripe, and corrected them',
       action: 'Look at the findings of the run: many of one kind point to a bug on our side.',
       runbookAnchor: 'reconciliation-found-drift',
       consolePage: { functionOf: 'reconciliation' },

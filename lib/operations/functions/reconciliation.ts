@@ -36,6 +36,7 @@ export class Reconciliation extends Construct {
         ...objectDefaults(context.config),
         CACHE_URL: props.cache?.url ?? '',
         DAYS_BACK: String(reconciliation.daysBack),
+        SAMPLED_ENTITLEMENTS: String(reconciliation.sampledEntitlements),
       },
       timeout: Duration.minutes(15),
       memorySize: 1024,

@@ -10,7 +10,7 @@ checkout.session.expired payment_intent.succeeded payment_intent.payment_failed 
 refund.created refund.updated refund.failed customer.created customer.updated customer.deleted
 customer.subscription.paused customer.subscription.resumed invoice.created invoice.finalized
 invoice.marked_uncollectible payment_intent.created payment_intent.processing payment_intent.requires_action
-payment_intent.canceled charge.pending charge.captured charge.failed charge.expired charge.updated
+payment_intent.canceled payment_intent.amount_capturable_updated charge.pending charge.captured charge.failed charge.expired charge.updated
 charge.refund.updated invoice_payment.paid charge.dispute.created charge.dispute.updated charge.dispute.closed
 charge.dispute.funds_withdrawn charge.dispute.funds_reinstated radar.early_fraud_warning.created
 radar.early_fraud_warning.updated account.updated account.application.authorized account.application.deauthorized

@@ -1,7 +1,8 @@
 import { NO_DEFAULTS } from '../../../core/billing/owner';
 import { versionKey } from '../../../core/billing/version';
 import { compare, readObjects, type StoredRows } from '../../../lambdas/reconciliation/compare';
-import type { ComparedKind, ComparedState, StoredRow } from '../../../lambdas/reconciliation/differences';
+import type { ComparedState, StoredRow } from '../../../lambdas/reconciliation/differences';
+import type { ComparedKind } from '../../../lambdas/reconciliation/kinds';
 import { charge, checkoutSession, EPOCH, refund, subscription } from '../../factories/stripe-objects';
 
 /** A page that was requested a minute after everything that is stored. */
@@ -29,13 +30,13 @@ const PAGES: readonly (readonly [string, object, object])[] = [
   ['refund', { refund: [refund()] }, { status: 'pending' }],
 ];
 
-test.each(PAGES)('a %s that is stored as Stripe has it is not corrected', (_kind, listed) => {
+test.each(PAGES)('a %s that is stored as Stripe has it is not corrected', (kind, listed) => {
   const objects = read(listed);
 
   expect(objects.problems).toEqual([]);
   expect(objects.states).toHaveLength(1);
   expect(compare(objects, stored(objects.states))).toMatchObject({
-    counts: { drift_detected: 0 },
+    kinds: { [kind]: { checked: 1, drift: 0 } },
     corrections: [],
     findings: [],
   });
@@ -46,7 +47,7 @@ test.each(PAGES)('a %s without a row is stored and reported as missing', (kind, 
   const [state] = objects.states;
 
   expect(compare(objects, new Map())).toMatchObject({
-    counts: { drift_detected: 1 },
+    kinds: { [kind]: { checked: 1, drift: 1 } },
     corrections: [state],
     findings: [{ kind: 'missing_locally', objectType: kind, objectId: state?.row.id }],
   });
@@ -79,9 +80,10 @@ test('one object with several differences is one drift with a finding for each',
   const objects = read({ subscription: [subscription()] });
   const changes = { status: 'past_due', user_id: null, items: null };
 
-  const { counts, corrections, findings } = compare(objects, stored(objects.states, changes));
+  const { counts, kinds, corrections, findings } = compare(objects, stored(objects.states, changes));
 
-  expect(counts).toMatchObject({ subscriptions_checked: 1, drift_detected: 1 });
+  expect(counts).toMatchObject({ subscriptions_checked: 1 });
+  expect(kinds).toEqual({ subscription: { checked: 1, drift: 1 } });
   expect(corrections).toHaveLength(1);
   expect(findings.map(({ field }) => field)).toEqual(['user_id', 'status', 'items']);
 });
@@ -94,7 +96,7 @@ test.each([
   const objects = read({ subscription: [subscription()] });
   const rows = stored(objects.states, { status: 'past_due', version: versionAt(moment) });
 
-  expect(compare(objects, rows).counts).toMatchObject({ drift_detected: drift });
+  expect(compare(objects, rows).kinds).toEqual({ subscription: { checked: 1, drift } });
 });
 
 test('items are compared whatever their order', () => {
@@ -118,7 +120,8 @@ test('an object that cannot be read is a problem, and the others of its page are
   const objects = read({ subscription: [subscription({ id: 'sub_bad', currency: 'euro' }), subscription()] });
 
   expect(compare(objects, new Map())).toMatchObject({
-    counts: { subscriptions_checked: 2, drift_detected: 1 },
+    counts: { subscriptions_checked: 2 },
+    kinds: { subscription: { checked: 2, drift: 1 } },
     findings: [{ objectId: 'sub_1' }],
     problems: [expect.stringMatching(/^sub_bad: subscription\.currency: expected a three-letter currency/)],
   });

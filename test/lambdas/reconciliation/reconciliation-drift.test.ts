@@ -60,6 +60,21 @@ test('a subscription that the database lacks is stored, however old it is', asyn
   expect(await rows('SELECT count(*)::int FROM billing.subscription_items')).toEqual([{ count: 1 }]);
 });
 
+test('a customer of whom only the id was known is stored as missing', async () => {
+  const { state } = stripe();
+  const customer = state.createCustomer({ created: daysAgoSeconds(3) });
+  await deliver(customer);
+  await client().query(
+    `DELETE FROM billing.customers; INSERT INTO billing.customers (id, first_seen_at) VALUES ('${customer.object.id}', now())`,
+  );
+
+  expect(await reconcile()).toMatchObject({ drift_detected: 1, corrected: 1 });
+  expect(await rows('SELECT kind, object_type FROM billing.reconciliation_findings')).toEqual([
+    { kind: 'missing_locally', object_type: 'customer' },
+  ]);
+  expect(await rows('SELECT email FROM billing.customers')).toEqual([{ email: customer.object.email }]);
+});
+
 test('a subscription that Stripe does not list is reported and not changed', async () => {
   const unlisted = new StripeState().createSubscription({ created: daysAgoSeconds(20) });
   await deliver(unlisted);

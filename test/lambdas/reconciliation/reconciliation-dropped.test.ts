@@ -8,7 +8,7 @@ import { reconcile } from '../../../lambdas/reconciliation/core';
 import { createDeliverer } from '../../../local/stripe/delivery';
 import { startStripeStandIn } from '../../../local/stripe/stand-in';
 import type { StripeState } from '../../../local/stripe/state';
-import { deliver, stripeWork } from '../../factories/stripe-work';
+import { deliver, RECONCILE_NOW, stripeWork } from '../../factories/stripe-work';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { silentLog } from '../../support/log';
 
@@ -96,10 +96,7 @@ test('one reconciliation corrects the database whichever deliveries were dropped
           await deliverer.send(readEvent(change.event) as never);
         }
         const run = () =>
-          reconcile(
-            { ...stripeWork(stripe, client), log: silentLog },
-            { daysBack: 1, dryRun: false, settleSeconds: 0 },
-          );
+          reconcile({ ...stripeWork(stripe, client), log: silentLog }, { ...RECONCILE_NOW, daysBack: 1 });
 
         expect(await run()).toMatchObject({ eventsMissed: deliverer.dropped.length });
         expect(await run()).toMatchObject({ eventsMissed: 0, drift_detected: 0 });

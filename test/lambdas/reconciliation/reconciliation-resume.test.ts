@@ -48,7 +48,7 @@ test('a run out of time is interrupted, and the next invocation continues where 
   expect(await rows('SELECT status, invocations FROM billing.reconciliation_runs')).toEqual([
     { status: 'complete', invocations: 2 },
   ]);
-  expect(await rows('SELECT count(*)::int FROM billing.reconciliation_listed_subscriptions')).toEqual([{ count: 0 }]);
+  expect(await rows('SELECT count(*)::int FROM billing.reconciliation_listed_objects')).toEqual([{ count: 0 }]);
 });
 
 test('a run that is interrupted several times becomes complete, and counts and corrects everything once', async () => {
@@ -124,11 +124,9 @@ test('an interrupted run of two days ago is closed as failed, and a new one begi
 test('a run whose position names an unknown list fails instead of skipping what it has not read', async () => {
   createSubscriptions(150);
   await reconcile({}, timeIsUpAtCall(EVENT_CALLS + 2));
-  await client().query(
-    `UPDATE billing.reconciliation_runs SET progress = jsonb_set(progress, '{phase}', '"invoices"')`,
-  );
+  await client().query(`UPDATE billing.reconciliation_runs SET progress = jsonb_set(progress, '{phase}', '"payouts"')`);
 
-  await expect(reconcile()).rejects.toThrow('The run stopped in a list that is not read any more: invoices');
+  await expect(reconcile()).rejects.toThrow('The run stopped in a list that is not read any more: payouts');
   expect(await reconcile()).toMatchObject({ status: 'complete', subscriptions_checked: 150 });
 });
 

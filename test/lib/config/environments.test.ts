@@ -53,7 +53,7 @@ test.each(['db.example.com', 'localhost', '10.0.0.1', 'fd00::1'])('a database ma
 test('a setting that is left out gets its default', () => {
   expect(defineEnvironment(valid)).toMatchObject({
     stripe: { apiBase: 'https://api.stripe.com' },
-    reconciliation: { enabled: true, hourUtc: 2, daysBack: 7 },
+    reconciliation: { enabled: true, hourUtc: 2, daysBack: 7, sampledEntitlements: 50 },
     alarmEmails: { warning: [], critical: [] },
   });
 });
@@ -61,6 +61,11 @@ test('a setting that is left out gets its default', () => {
 test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
   ['an hour past the day', { reconciliation: { hourUtc: 25 } }, 'reconciliation.hourUtc must be 0–23, got 25'],
   ['an hour that is text', { reconciliation: { hourUtc: '2' } }, 'reconciliation.hourUtc must be 0–23, got "2"'],
+  [
+    'a sample that takes all of the rate limit',
+    { reconciliation: { sampledEntitlements: 1_001 } },
+    'reconciliation.sampledEntitlements must be 0–1000, got 1001',
+  ],
   ['more days than Stripe lists', { reconciliation: { daysBack: 31 } }, 'reconciliation.daysBack must be 1–30, got 31'],
   [
     'another region',

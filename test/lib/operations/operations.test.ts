@@ -106,6 +106,7 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'LIVEMODE',
     'CACHE_URL',
     'DAYS_BACK',
+    'SAMPLED_ENTITLEMENTS',
   ]),
   refresh: variables<RefreshEnvironment>()([
     ...base,
@@ -272,13 +273,22 @@ test('objects without metadata belong to the app and the project of the configur
 
 test('reconciliation runs at the hour of the configuration, over its days, and can be switched off', () => {
   const { operations } = synthesise(
-    localEnvironment(localOptions({ reconciliation: { enabled: false, hourUtc: 5, daysBack: 14 } })),
+    localEnvironment(
+      localOptions({ reconciliation: { enabled: false, hourUtc: 5, daysBack: 14, sampledEntitlements: 9 } }),
+    ),
   );
   const { Properties } = resourceLike(operations, 'AWS::Scheduler::Schedule', 'Daily');
   expect(Properties).toMatchObject({ ScheduleExpression: 'cron(0 5 * * ? *)', State: 'DISABLED' });
   operations.hasResourceProperties('AWS::Lambda::Function', {
     FunctionName: 'BillingOps-local-reconciliation',
-    Environment: { Variables: { DAYS_BACK: '14', STRIPE_API_BASE: 'http://127.0.0.1:12111', LIVEMODE: 'false' } },
+    Environment: {
+      Variables: {
+        DAYS_BACK: '14',
+        SAMPLED_ENTITLEMENTS: '9',
+        STRIPE_API_BASE: 'http://127.0.0.1:12111',
+        LIVEMODE: 'false',
+      },
+    },
   });
 });
 
