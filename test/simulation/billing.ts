@@ -1,4 +1,4 @@
-import type { Invoice, Item, Line, Subscription } from './objects';
+import type { Invoice, InvoicePayment, Item, Line, Subscription } from './objects';
 import { collect } from './payments';
 import { DAY, HOUR, type StripeState } from './state';
 
@@ -145,8 +145,7 @@ function pay(stripe: StripeState, invoice: Invoice): void {
 
 function recordPayment(stripe: StripeState, invoice: Invoice): void {
   const intent = collect(stripe, invoice.customer, invoice.amount_due);
-  stripe.invoicePayments.set(invoice.id, intent.id);
-  stripe.log.emit('invoice_payment.paid', {
+  const payment: InvoicePayment = {
     id: stripe.log.id('inpay'),
     object: 'invoice_payment',
     invoice: invoice.id,
@@ -156,7 +155,9 @@ function recordPayment(stripe: StripeState, invoice: Invoice): void {
     is_default: true,
     status: 'paid',
     payment: { type: 'payment_intent', payment_intent: intent.id },
-  });
+  };
+  stripe.invoicePayments.set(invoice.id, payment);
+  stripe.log.emit('invoice_payment.paid', payment);
 }
 
 function decline(stripe: StripeState, invoice: Invoice): void {

@@ -1,7 +1,7 @@
 import type { EntitlementRule } from '../../core/entitlements/contract';
 import { cancel } from './billing';
-import type { Charge, Customer, Metadata, PauseBehavior, Price, Subscription } from './objects';
-import { capture, dispute, failRefund, refund, sell } from './payments';
+import type { Account, Charge, Customer, Metadata, PauseBehavior, Price, Subscription } from './objects';
+import { capture, dispute, failRefund, refund, sell, warnOfFraud } from './payments';
 import { DAY, type StripeState } from './state';
 import {
   addItem,
@@ -12,6 +12,7 @@ import {
   removeItem,
   renameMetadata,
   resume,
+  schedulePrice,
   subscribe,
 } from './subscriptions';
 
@@ -68,6 +69,9 @@ export const SIMULATED_RULES: readonly EntitlementRule[] = [
 /** Where an application says whose a purchase is. */
 const OWNER_STYLES = ['object', 'session', 'reference', 'customer'] as const;
 
+/** Some customers are a developer's, on a test clock. */
+export const TEST_CLOCK = 'clock_simulated';
+
 interface Person {
   readonly customer: Customer;
   readonly userId: string;
@@ -81,6 +85,38 @@ export function populate(stripe: StripeState, count: number): void {
     const arrival = stripe.now + stripe.random.integer(0, 300 * DAY);
     stripe.agenda.schedule(arrival, () => arrive(stripe, index));
   }
+  for (let index = 0; index < ACCOUNTS; index += 1) connect(stripe, index);
+}
+
+/** Accounts that are paid out to. */
+const ACCOUNTS = 5;
+
+/** An account that owes Stripe a document from time to time. */
+function connect(stripe: StripeState, index: number): void {
+  const account: Account = {
+    id: stripe.log.id('acct'),
+    object: 'account',
+    created: stripe.now,
+    metadata: { user_id: `coach_${index}` },
+    charges_enabled: true,
+    payouts_enabled: true,
+    details_submitted: true,
+    requirements: { currently_due: [], past_due: [], disabled_reason: null },
+  };
+  stripe.accounts.set(account.id, account);
+  const demand = (): void => {
+    const restricted = account.payouts_enabled;
+    stripe.log.change('account.updated', account, {
+      payouts_enabled: !restricted,
+      requirements: {
+        currently_due: restricted ? ['individual.verification.document'] : [],
+        past_due: [],
+        disabled_reason: restricted ? 'requirements.past_due' : null,
+      },
+    });
+    stripe.agenda.schedule(stripe.now + stripe.random.integer(10 * DAY, 90 * DAY), demand);
+  };
+  demand();
 }
 
 function arrive(stripe: StripeState, index: number): void {
@@ -92,6 +128,7 @@ function arrive(stripe: StripeState, index: number): void {
     object: 'customer',
     email: `${index}@example.com`,
     created: stripe.now,
+    test_clock: random.chance(0.03) ? TEST_CLOCK : null,
     metadata: style === 'customer' ? owner : {},
   };
   stripe.customers.set(customer.id, customer);
@@ -133,6 +170,7 @@ function signUp(stripe: StripeState, person: Person): void {
   const checkout = person.style === 'session' || person.style === 'reference';
   subscribe(stripe, {
     customer: person.customer.id,
+    testClock: person.customer.test_clock,
     price: random.pick([plans.basic, plans.pro]),
     collectionMethod: random.chance(0.15) ? 'send_invoice' : 'charge_automatically',
     metadata: person.style === 'object' ? ownerMetadata(person) : {},
@@ -161,6 +199,7 @@ function change(stripe: StripeState, subscription: Subscription): void {
       () => changePrice(stripe, subscription, other),
       () => changeQuantity(stripe, subscription, first.quantity === 1 ? random.integer(0, 3) : 1),
       () => pause(stripe, subscription, random.pick(behaviors)),
+      () => schedulePrice(stripe, subscription, other),
       subscription.items.data.length === 1
         ? () => addItem(stripe, subscription, plans.extra)
         : () => removeItem(stripe, subscription),
@@ -203,7 +242,10 @@ function giveBack(stripe: StripeState, charge: Charge): void {
 
 function disputeSomething(stripe: StripeState, person: Person): void {
   const charges = [...stripe.charges.values()].filter(({ customer }) => customer === person.customer.id);
-  if (charges.length > 0) dispute(stripe, stripe.random.pick(charges));
+  if (charges.length === 0) return;
+  const charge = stripe.random.pick(charges);
+  if (stripe.random.chance(0.3)) warnOfFraud(stripe, charge);
+  dispute(stripe, charge);
 }
 
 function chargeOf(stripe: StripeState, intent: string | null): Charge | undefined {

@@ -40,6 +40,8 @@ export interface Subscription {
   readonly days_until_due: number | null;
   metadata: Metadata;
   pause_collection: { readonly behavior: PauseBehavior; readonly resumes_at: number | null } | null;
+  /** Only a list for the clock shows what belongs to it. */
+  readonly test_clock: string | null;
   items: { readonly object: 'list'; readonly has_more: false; data: Item[] };
 }
 
@@ -157,11 +159,50 @@ export interface Dispute {
   readonly evidence_details: { readonly due_by: number };
 }
 
+export interface InvoicePayment {
+  readonly id: string;
+  readonly object: 'invoice_payment';
+  readonly invoice: string;
+  readonly amount_paid: number;
+  readonly currency: string;
+  readonly created: number;
+  readonly is_default: true;
+  readonly status: 'paid';
+  readonly payment: { readonly type: 'payment_intent'; readonly payment_intent: string };
+}
+
+export interface EarlyFraudWarning {
+  readonly id: string;
+  readonly object: 'radar.early_fraud_warning';
+  readonly charge: string;
+  readonly payment_intent: string;
+  actionable: boolean;
+  readonly fraud_type: 'misc';
+  readonly created: number;
+}
+
+/** A connected account. */
+export interface Account {
+  readonly id: string;
+  readonly object: 'account';
+  readonly created: number;
+  readonly metadata: Metadata;
+  charges_enabled: boolean;
+  payouts_enabled: boolean;
+  readonly details_submitted: true;
+  requirements: {
+    readonly currently_due: string[];
+    readonly past_due: string[];
+    readonly disabled_reason: string | null;
+  };
+}
+
 export interface Customer {
   readonly id: string;
   readonly object: 'customer';
   email: string | null;
   readonly created: number;
+  readonly test_clock: string | null;
   metadata: Metadata;
 }
 

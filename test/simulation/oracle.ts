@@ -200,7 +200,7 @@ function isTakenByDispute(known: Knowledge, subscription: Subscription, item: It
 }
 
 function isDisputed(known: Knowledge, invoice: Invoice, rule: EntitlementRule): boolean {
-  const intent = known.stripe.invoicePayments.get(invoice.id) ?? '';
+  const intent = known.stripe.invoicePayments.get(invoice.id)?.payment.payment_intent ?? '';
   return (known.disputes.get(intent) ?? []).some((dispute) => takesAccess(dispute, rule));
 }
 

@@ -1,11 +1,12 @@
-import type { Charge, Dispute, Metadata, PaymentIntent, Refund, Session } from './objects';
+import type { Charge, Dispute, EarlyFraudWarning, Metadata, PaymentIntent, Refund, Session } from './objects';
 import { DAY, type StripeState } from './state';
 
 /** A payment that succeeds: its intent and its charge, each with its event. */
 export function collect(stripe: StripeState, customer: string, amount: number): PaymentIntent {
-  const intent = newIntent(stripe, customer, amount, { status: 'succeeded', amount_received: amount });
-  charge(stripe, intent, amount);
-  stripe.log.emit('payment_intent.succeeded', intent);
+  const intent = newIntent(stripe, customer, amount, 'automatic');
+  const { id } = charge(stripe, intent, amount);
+  const paid = { status: 'succeeded', amount_received: amount, latest_charge: id } as const;
+  stripe.log.change('payment_intent.succeeded', intent, paid);
   return intent;
 }
 
@@ -21,10 +22,7 @@ export interface Sale {
 export function sell(stripe: StripeState, sale: Sale): Session {
   const { customer, amount } = sale;
   const automatic = sale.capture === 'automatic';
-  const intent = automatic
-    ? collect(stripe, customer, amount)
-    : newIntent(stripe, customer, amount, { status: 'requires_capture', capture_method: 'manual' });
-  if (!automatic) charge(stripe, intent, 0);
+  const intent = automatic ? collect(stripe, customer, amount) : authorise(stripe, customer, amount);
   const session: Session = {
     id: stripe.log.id('cs'),
     object: 'checkout.session',
@@ -43,6 +41,16 @@ export function sell(stripe: StripeState, sale: Sale): Session {
   stripe.sessions.set(session.id, session);
   stripe.log.emit('checkout.session.completed', session);
   return session;
+}
+
+function authorise(stripe: StripeState, customer: string, amount: number): PaymentIntent {
+  const intent = newIntent(stripe, customer, amount, 'manual');
+  const { id } = charge(stripe, intent, 0);
+  stripe.log.change('payment_intent.amount_capturable_updated', intent, {
+    status: 'requires_capture',
+    latest_charge: id,
+  });
+  return intent;
 }
 
 /** Takes a part of an authorised amount; the rest is released, which Stripe adds to `amount_refunded`. */
@@ -84,6 +92,24 @@ export function failRefund(stripe: StripeState, failed: Refund, charged: Charge)
   stripe.log.change('charge.updated', charged, { amount_refunded: charged.amount_refunded - failed.amount });
 }
 
+/** The card's network suspects a charge, which then can be refunded before it is disputed. */
+export function warnOfFraud(stripe: StripeState, suspected: Charge): void {
+  const warning: EarlyFraudWarning = {
+    id: stripe.log.id('issfr'),
+    object: 'radar.early_fraud_warning',
+    charge: suspected.id,
+    payment_intent: suspected.payment_intent,
+    actionable: true,
+    fraud_type: 'misc',
+    created: stripe.now,
+  };
+  stripe.warnings.set(warning.id, warning);
+  stripe.log.emit('radar.early_fraud_warning.created', warning);
+  stripe.agenda.schedule(stripe.now + 10 * DAY, () =>
+    stripe.log.change('radar.early_fraud_warning.updated', warning, { actionable: false }),
+  );
+}
+
 /** A cardholder disputes a charge; the bank decides weeks later. */
 export function dispute(stripe: StripeState, disputed: Charge): void {
   if (disputed.disputed || !disputed.captured) return;
@@ -118,7 +144,7 @@ function newIntent(
   stripe: StripeState,
   customer: string,
   amount: number,
-  fields: Partial<PaymentIntent>,
+  capture_method: PaymentIntent['capture_method'],
 ): PaymentIntent {
   const intent: PaymentIntent = {
     id: stripe.log.id('pi'),
@@ -127,18 +153,18 @@ function newIntent(
     status: 'requires_payment_method',
     amount,
     amount_received: 0,
-    capture_method: 'automatic',
+    capture_method,
     currency: 'usd',
     created: stripe.now,
     latest_charge: null,
     metadata: {},
-    ...fields,
   };
   stripe.intents.set(intent.id, intent);
+  stripe.log.emit('payment_intent.created', intent);
   return intent;
 }
 
-function charge(stripe: StripeState, intent: PaymentIntent, captured: number): void {
+function charge(stripe: StripeState, intent: PaymentIntent, captured: number): Charge {
   const made: Charge = {
     id: stripe.log.id('ch'),
     object: 'charge',
@@ -154,7 +180,7 @@ function charge(stripe: StripeState, intent: PaymentIntent, captured: number): v
     created: stripe.now,
     metadata: {},
   };
-  intent.latest_charge = made.id;
   stripe.charges.set(made.id, made);
   stripe.log.emit('charge.succeeded', made);
+  return made;
 }

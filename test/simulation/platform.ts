@@ -4,11 +4,11 @@ import type { ObjectState } from '../../core/billing/object-state';
 import { storeStates } from '../../core/billing/store-states';
 import { inTransaction } from '../../core/database/transaction';
 import { gatherEntitlementUpdates } from '../../core/entitlements/recompute';
-import { disputeState } from '../../core/providers/stripe/dispute-states';
-import { chargeStates } from '../../core/providers/stripe/payment-states';
 import { stripeProvider } from '../../core/providers/stripe/provider';
 import { readEvent } from '../../core/providers/stripe/shapes';
-import { invoiceState, subscriptionState } from '../../core/providers/stripe/subscription-states';
+import { snapshotStates } from '../../core/providers/stripe/snapshots';
+import type { SnapshotKind } from '../../core/providers/stripe/requests';
+import { NO_DEFAULTS } from '../../core/billing/owner';
 import { batchesOf } from './deliveries';
 import type { SimulatedEvent } from './objects';
 import type { Random } from './random';
@@ -66,24 +66,24 @@ export async function refreshPending(client: Client, stripe: StripeState): Promi
   return rows.length;
 }
 
-function snapshotOf(stripe: StripeState, kind: string, id: string): ObjectState[] {
+function snapshotOf(stripe: StripeState, kind: string, id: string): readonly ObjectState[] {
+  const object = objectsOf(stripe, kind).find((candidate) => candidate.id === id);
+  if (object === undefined) throw new Error(`The simulation has no ${kind} ${id}`);
   // Of the second after: what happened in this one is known by its events.
-  const origin = { moment: stripe.now + 1, eventId: '' };
-  const copy = (object: object | undefined): unknown => JSON.parse(JSON.stringify(object));
-  switch (kind) {
-    case 'subscription':
-      return [subscriptionState(copy(stripe.subscriptions.get(id)), origin)];
-    case 'invoice': {
-      const invoice = [...stripe.invoices.values()].flat().find((candidate) => candidate.id === id);
-      return [invoiceState(copy(invoice), origin)];
-    }
-    case 'charge':
-      return chargeStates(copy(stripe.charges.get(id)), origin);
-    case 'dispute':
-      return [disputeState(copy(stripe.disputes.get(id)), origin)];
-    default:
-      throw new Error(`The simulation has no tie of kind ${kind}, but ${id} is one`);
-  }
+  const snapshot = { object: JSON.parse(JSON.stringify(object)) as object, requestedAtSeconds: stripe.now + 1 };
+  return snapshotStates(kind as SnapshotKind, snapshot, NO_DEFAULTS);
+}
+
+function objectsOf(stripe: StripeState, kind: string): { readonly id: string }[] {
+  const objects: Partial<Record<string, Iterable<{ readonly id: string }>>> = {
+    subscription: stripe.subscriptions.values(),
+    invoice: [...stripe.invoices.values()].flat(),
+    charge: stripe.charges.values(),
+    payment_intent: stripe.intents.values(),
+    dispute: stripe.disputes.values(),
+    account: stripe.accounts.values(),
+  };
+  return [...(objects[kind] ?? [])];
 }
 
 interface EntitlementRow {

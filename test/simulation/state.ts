@@ -1,10 +1,14 @@
 import { Agenda, EventLog } from './ledger';
 import type {
+  Account,
   Charge,
   Customer,
   Dispute,
+  EarlyFraudWarning,
   Invoice,
+  InvoicePayment,
   PaymentIntent,
+  Price,
   Refund,
   Session,
   SimulatedEvent,
@@ -38,8 +42,12 @@ export class StripeState {
   readonly charges = new Map<string, Charge>();
   readonly refunds = new Map<string, Refund>();
   readonly disputes = new Map<string, Dispute>();
-  /** Payment intent of each paid invoice. */
-  readonly invoicePayments = new Map<string, string>();
+  readonly warnings = new Map<string, EarlyFraudWarning>();
+  readonly accounts = new Map<string, Account>();
+  /** The payment of each paid invoice, by the invoice. */
+  readonly invoicePayments = new Map<string, InvoicePayment>();
+  /** Price that a subscription's schedule puts it on with the next period. */
+  readonly schedules = new Map<string, Price>();
   /** First declined attempt of an invoice, in seconds since 1970. */
   readonly firstFailures = new Map<string, number>();
 

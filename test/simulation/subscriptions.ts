@@ -7,6 +7,7 @@ const UPDATED = 'customer.subscription.updated';
 
 export interface Signup {
   readonly customer: string;
+  readonly testClock: string | null;
   readonly price: Price;
   readonly collectionMethod: Subscription['collection_method'];
   readonly metadata: Metadata;
@@ -37,6 +38,7 @@ export function subscribe(stripe: StripeState, signup: Signup): Subscription {
     days_until_due: invoiced ? 30 : null,
     metadata: signup.metadata,
     pause_collection: null,
+    test_clock: signup.testClock,
     items: { object: 'list', has_more: false, data: [newItem(stripe, signup.price, trialEnd ?? undefined)] },
   };
   stripe.addSubscription(subscription);
@@ -85,6 +87,27 @@ function replaceFirstItem(stripe: StripeState, subscription: Subscription, chang
   const changed = { ...first, ...changes };
   setItems(stripe, subscription, [changed, ...others]);
   prorate(stripe, subscription, [first], [changed]);
+}
+
+/** A schedule puts the first item on another price with the next period; nothing is prorated. */
+export function schedulePrice(stripe: StripeState, subscription: Subscription, price: Price): void {
+  stripe.schedules.set(subscription.id, price);
+  stripe.log.emit('subscription_schedule.created', {
+    id: stripe.log.id('sub_sched'),
+    object: 'subscription_schedule',
+    customer: subscription.customer,
+    subscription: subscription.id,
+    status: 'active',
+  });
+}
+
+/** A new phase of a schedule replaces the item. */
+function itemsOfPhase(stripe: StripeState, subscription: Subscription): readonly Item[] {
+  const price = stripe.schedules.get(subscription.id);
+  const [first, ...others] = subscription.items.data as [Item, ...Item[]];
+  if (price === undefined) return subscription.items.data;
+  stripe.schedules.delete(subscription.id);
+  return [{ ...newItem(stripe, price), quantity: first.quantity }, ...others];
 }
 
 /** Adds an item that ends with the others' period, billed at once. */
@@ -155,7 +178,7 @@ function renew(stripe: StripeState, subscription: Subscription): void {
     cancel(stripe, subscription);
     return;
   }
-  const data = subscription.items.data.map((item) => ({
+  const data = itemsOfPhase(stripe, subscription).map((item) => ({
     ...item,
     current_period_start: now,
     current_period_end: periodEndOf(item.price, now),
