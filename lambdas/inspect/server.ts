@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { normaliseSlot } from '../../core/archive/slot';
 import type { DatabaseName } from '../../core/contract';
 import { connectionsUsedPercent } from '../../core/database/server-gauges';
 import type { InspectionReport } from './contract';
@@ -94,7 +95,7 @@ export async function listDrills(
   const drills = rows.map((row) => ({
     startedAt: row.started_at.toISOString(),
     outcome: row.outcome,
-    slot: row.archive_slot?.toISOString() ?? null,
+    slot: row.archive_slot && normaliseSlot(row.archive_slot),
     rows: row.row_count,
     durationMs: row.duration_ms,
     targetMs: row.target_ms,

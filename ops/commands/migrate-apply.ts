@@ -2,7 +2,7 @@ import { defineCommand } from '../command';
 import { CommandError } from '../errors';
 import { fields } from '../print/table';
 import { duration } from '../print/units';
-import { database, flag, required } from '../values';
+import { database, flag, optional, required, text } from '../values';
 
 export const migrateApply = defineCommand({
   name: 'migrate apply',
@@ -12,25 +12,32 @@ export const migrateApply = defineCommand({
   changes: 'archives the database, with a snapshot of its RDS instance; then changes its schema.',
   json: '`{backup, migration}`: the reports of `lambdas/backup/contract.ts` (null without a backup) and `lambdas/migrate/contract.ts`',
   arguments: { database: required(database, 'Database to migrate') },
-  options: { withoutBackup: flag('Apply without a backup; refused in production') },
+  options: {
+    withoutBackup: flag('Apply without a backup; refused in production'),
+    adopt: optional(
+      text('name'),
+      'Name of the PostgreSQL database, typed, to place the records of the platform beside the tables of another tool',
+    ),
+  },
   examples: [
     { line: 'migrate apply billing', explains: 'Back up, then migrate billing.' },
     { line: 'migrate apply main --without-backup', explains: 'Migrate main at once, outside of production.' },
   ],
-  async run({ invoke, target, style, note }, { database: name, withoutBackup }) {
+  async run({ invoke, target, style, note }, { database: name, withoutBackup, adopt }) {
     if (withoutBackup && target.environment === 'production') {
       throw new CommandError('refused', '--without-backup is refused in production. Nothing was changed');
     }
     const { contract } = await import('../../lambdas/migrate/contract');
-    const { pending, current } = await invoke('migrate', contract, { action: 'status', database: name });
+    const plan = { action: 'apply', database: name, dryRun: true, adopt } as const;
+    const { pending, current } = await invoke('migrate', contract, plan);
     if (pending.length === 0) {
-      const migration = await invoke('migrate', contract, { action: 'apply', database: name, dryRun: true });
+      const migration = await invoke('migrate', contract, plan);
       return { report: { backup: null, migration }, lines: [`${name} is at ${current}; nothing is pending`] };
     }
     // Before its first migration a database has nothing to archive, and no identity.
     const backup = withoutBackup || current === null ? null : await takeBackup();
     const started = performance.now();
-    const migration = await invoke('migrate', contract, { action: 'apply', database: name, dryRun: false });
+    const migration = await invoke('migrate', contract, { ...plan, dryRun: false });
     return {
       report: { backup, migration },
       lines: fields(

@@ -1,5 +1,5 @@
 import { defineCommand } from '../command';
-import { database, required } from '../values';
+import { database, optional, required, text } from '../values';
 
 export const migratePlan = defineCommand({
   name: 'migrate plan',
@@ -9,11 +9,16 @@ export const migratePlan = defineCommand({
   json: 'the report of `lambdas/migrate/contract.ts`, of a dry run',
   finding: 'a migration is pending',
   arguments: { database: required(database, 'Database to plan for') },
-  options: {},
+  options: {
+    adopt: optional(
+      text('name'),
+      'Name of the PostgreSQL database, to plan its adoption beside the tables of another tool',
+    ),
+  },
   examples: [{ line: 'migrate plan billing', explains: 'What would the next apply do?' }],
-  async run({ invoke }, { database: name }) {
+  async run({ invoke }, { database: name, adopt }) {
     const { contract } = await import('../../lambdas/migrate/contract');
-    const report = await invoke('migrate', contract, { action: 'apply', database: name, dryRun: true });
+    const report = await invoke('migrate', contract, { action: 'apply', database: name, dryRun: true, adopt });
     const { pending, current } = report;
     return {
       report,

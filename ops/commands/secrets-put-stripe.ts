@@ -52,16 +52,22 @@ export const secretsPutStripe = defineCommand({
       const client = await context.clients.secretsManager();
       const { SecretString: json = '{}' } = await client.send(new GetSecretValueCommand({ SecretId: arn }));
       const stored = JSON.parse(json) as Readonly<Record<string, unknown>>;
+      // The stack creates the secret with a random value, which no provider has.
+      const wasSet = form.test(String(stored.current));
       const previousExpiresAt = new Date(context.now().getTime() + overlapHours * 3_600_000).toISOString();
       const next =
         secret === 'api-key'
           ? { ...stored, apiKey: value }
-          : { ...stored, current: value, previous: stored.current, previousExpiresAt };
+          : { ...stored, current: value, ...(wasSet ? { previous: stored.current, previousExpiresAt } : {}) };
       const { VersionId: versionId } = await client.send(
         new PutSecretValueCommand({ SecretId: arn, SecretString: JSON.stringify(next) }),
       );
       return {
-        report: { secret, versionId, previousExpiresAt: secret === 'api-key' ? null : previousExpiresAt },
+        report: {
+          secret,
+          versionId,
+          previousExpiresAt: secret === 'signing-secret' && wasSet ? previousExpiresAt : null,
+        },
         lines: [`Stored; functions use it within a minute. Prove it: ${proof}`],
       };
     } catch (cause) {

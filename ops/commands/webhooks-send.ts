@@ -68,7 +68,7 @@ async function endpointOf({ target, clients }: Context): Promise<string> {
   const StackName = `BillingOps-${target.environment}-Operations`;
   try {
     const { Stacks = [] } = await (await clients.cloudFormation()).send(new DescribeStacksCommand({ StackName }));
-    const output = Stacks[0]?.Outputs?.find(({ OutputKey = '' }) => OutputKey.startsWith('WebhookEndpoint'));
+    const output = Stacks[0]?.Outputs?.find(({ OutputKey = '' }) => OutputKey.startsWith('WebhookStripeEndpoint'));
     if (output?.OutputValue !== undefined) return output.OutputValue;
   } catch (cause) {
     throw explain(cause, `read the outputs of ${StackName}`, target.label);

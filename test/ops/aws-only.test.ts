@@ -1,3 +1,4 @@
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
@@ -17,6 +18,8 @@ import {
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
+import Stripe from 'stripe';
+import { readBody, startHttpServer } from '../../local/runtime/http-server';
 import { runOps, type RunOptions } from './run-ops';
 import { wordsOf } from './runbook-lines';
 
@@ -26,6 +29,7 @@ const sfn = mockClient(SFNClient);
 const secrets = mockClient(SecretsManagerClient);
 const cloudWatch = mockClient(CloudWatchClient);
 const cloudWatchLogs = mockClient(CloudWatchLogsClient);
+const cloudFormation = mockClient(CloudFormationClient);
 
 const ACCOUNT = '111111111111';
 const arnOf = (stem: string) => `arn:aws:lambda:eu-central-1:${ACCOUNT}:function:BillingOps-dev-${stem}`;
@@ -33,7 +37,7 @@ const WORKFLOW = `arn:aws:states:eu-central-1:${ACCOUNT}:stateMachine:BillingOps
 const EXECUTION = `arn:aws:states:eu-central-1:${ACCOUNT}:execution:BillingOps-dev-recover-billing:one`;
 
 beforeEach(() => {
-  for (const mock of [lambda, sfn, secrets, cloudWatch, cloudWatchLogs]) mock.reset();
+  for (const mock of [lambda, sfn, secrets, cloudWatch, cloudWatchLogs, cloudFormation]) mock.reset();
   lambda.on(GetFunctionConfigurationCommand).callsFake(({ FunctionName }: { FunctionName: string }) => ({
     FunctionArn: arnOf(FunctionName.split('-').slice(2).join('-')),
     LoggingConfig: { LogGroup: `log of ${FunctionName}` },
@@ -230,7 +234,9 @@ test('a password is rotated only once its database is named', async () => {
 });
 
 test('a new signing secret keeps the former one for the overlap, and other fields', async () => {
-  secrets.on(GetSecretValueCommand).resolves({ SecretString: '{"current":"whsec_old","connect":"whsec_connect"}' });
+  secrets
+    .on(GetSecretValueCommand)
+    .resolves({ SecretString: '{"current":"whsec_old00000","connect":"whsec_connect"}' });
   secrets.on(PutSecretValueCommand).resolves({ VersionId: 'v2' });
   const { status, stdout } = await act('secrets put-stripe signing-secret --overlap-hours 1 --confirm dev', {
     piped: 'whsec_newSecret1\n',
@@ -239,7 +245,7 @@ test('a new signing secret keeps the former one for the overlap, and other field
   const [call] = secrets.commandCalls(PutSecretValueCommand);
   expect(call?.args[0].input.SecretId).toBe('arn:signing');
   const stored = JSON.parse(call?.args[0].input.SecretString ?? '') as Record<string, string>;
-  expect(stored).toMatchObject({ current: 'whsec_newSecret1', previous: 'whsec_old', connect: 'whsec_connect' });
+  expect(stored).toMatchObject({ current: 'whsec_newSecret1', previous: 'whsec_old00000', connect: 'whsec_connect' });
   expect(Math.round((Date.parse(stored.previousExpiresAt ?? '') - Date.now()) / 60_000)).toBe(60);
   expect(stdout).not.toContain('whsec_');
 });
@@ -249,6 +255,38 @@ test('a value that is no secret of Stripe is not stored, and not repeated', asyn
   expect([status, stderr]).toEqual([2, expect.stringContaining('expected a key that begins with rk_live_')]);
   expect(stderr).not.toContain('hunter2');
   expect(secrets.calls()).toEqual([]);
+});
+
+test('a first signing secret does not keep the random value that the stack made', async () => {
+  secrets.on(GetSecretValueCommand).resolves({ SecretString: '{"current":"Q9xVb3RkT0pYc1dZ"}' });
+  secrets.on(PutSecretValueCommand).resolves({ VersionId: 'v1' });
+  expect((await act('secrets put-stripe signing-secret --confirm dev', { piped: 'whsec_firstSecret' })).status).toBe(0);
+  const [call] = secrets.commandCalls(PutSecretValueCommand);
+  expect(JSON.parse(call?.args[0].input.SecretString ?? '')).toEqual({ current: 'whsec_firstSecret' });
+});
+
+test('a sample event is posted, signed, to the endpoint that the stack printed', async () => {
+  const requests: { readonly signature: string; readonly body: string }[] = [];
+  const endpoint = await startHttpServer(async (request, response) => {
+    const body = (await readBody(request, 100_000))?.toString() ?? '';
+    requests.push({ signature: String(request.headers['stripe-signature']), body });
+    response.end('{"received":true}');
+  });
+  cloudFormation.on(DescribeStacksCommand, { StackName: 'BillingOps-dev-Operations' }).resolves({
+    Stacks: [{ Outputs: [{ OutputKey: 'WebhookStripeEndpoint0A1B2C3D', OutputValue: endpoint.url }] }] as never,
+  });
+  lambda.on(GetFunctionConfigurationCommand).resolves({
+    Environment: { Variables: { STRIPE_SIGNING_SECRET_ARN: 'arn:signing', LIVEMODE: 'false' } },
+  });
+  secrets.on(GetSecretValueCommand, { SecretId: 'arn:signing' }).resolves({ SecretString: '{"current":"whsec_test"}' });
+  try {
+    expect((await act('webhooks send charge.refunded --user ann')).status).toBe(0);
+  } finally {
+    await endpoint.stop();
+  }
+  const [{ signature, body } = { signature: '', body: '' }] = requests;
+  const event = Stripe.webhooks.constructEvent(body, signature, 'whsec_test');
+  expect(event).toMatchObject({ type: 'charge.refunded', livemode: false, data: { object: { id: 'ch_ann' } } });
 });
 
 test('a sample event is not sent to an environment of live events', async () => {

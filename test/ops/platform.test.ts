@@ -1,4 +1,5 @@
 import { GetQueueUrlCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import path from 'node:path';
 import { waitUntil } from '../../local/pass/check';
 import { subscriptionObject } from '../../local/stripe/objects';
 import { contract as backupContract } from '../../lambdas/backup/contract';
@@ -185,6 +186,30 @@ test.each(SAMPLE_TYPES)('a sample of %s is taken and applied', async (type) => {
     );
     return rows[0]?.status === 'processed' ? undefined : `${id} is ${rows[0]?.status}: ${rows[0]?.error}`;
   }, 30_000);
+});
+
+test('rules are shown, planned, and put in force only once the environment is named', async () => {
+  const file = path.resolve(__dirname, '../../docs/entitlement-rules.example.json');
+  // As the samples before it left it: past due within its grace, then canceled.
+  await ops('webhooks send customer.subscription.created --user user-10 --project project-1');
+  await waitUntil(async () => {
+    const { rows } = await platform.billing.query(`SELECT 1 FROM billing.subscriptions WHERE id = 'sub_user-10'`);
+    return rows.length === 1 ? undefined : 'sub_user-10 is missing';
+  }, 30_000);
+
+  const diff = await ops(`entitlements rules diff ${file}`);
+  expect([diff.status, diff.stdout]).toEqual([1, expect.stringMatching(/user-10 +project-1 +courses/)]);
+  const refused = await ops(`entitlements rules put ${file}`);
+  expect([refused.status, refused.stderr]).toEqual([3, expect.stringContaining('To do so, add --confirm local')]);
+  expect((await ops('entitlements rules get')).stdout).toBe('There are no rules: nobody may use anything\n');
+
+  expect((await ops(`entitlements rules put ${file} --confirm local`)).status).toBe(0);
+  const { report } = await json('entitlements rules get');
+  expect(report).toMatchObject([{ id: 'academy-pro' }, { id: 'single-course' }]);
+  const shown = await ops('entitlements show user-10 --project project-1');
+  expect(shown.stdout).toMatch(/courses +subscription sub_user-10 /);
+  expect((await ops('entitlements recompute --user user-10')).status).toBe(0);
+  expect((await ops('entitlements recompute')).stderr).toBe('error: Give one of --all, --user and --project\n');
 });
 
 test('the doctor names each thing that is wrong with its fix, and skips what is not here', async () => {

@@ -15,7 +15,10 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
 export function opsLinesIn(text: string): string[] {
   const blocks = [...text.matchAll(/```bash\n([^`]+)```/g)].flatMap(([, block = '']) => block.split('\n'));
   const spans = [...text.replaceAll(/```[^`]*```/g, '').matchAll(/`(ops\s[^`]+)`/g)].map(([, span = '']) => span);
-  return [...blocks.map((line) => line.replace(/\s+#.*$/, '')), ...spans.map((span) => span.replaceAll(/\s+/g, ' '))]
+  return [
+    ...blocks.map((line) => line.trim().replace(/\s+#.*$/, '')),
+    ...spans.map((span) => span.replaceAll(/\s+/g, ' ')),
+  ]
     .filter((line) => line.startsWith('ops '))
     .map((line) => line.replaceAll(/<[^>]+>/g, (placeholder) => PLACEHOLDERS[placeholder] ?? placeholder));
 }

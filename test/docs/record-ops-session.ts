@@ -1,0 +1,107 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { Client } from 'pg';
+import { format, resolveConfig } from 'prettier';
+import { SESSION, type SessionStep } from './ops-session';
+
+// Records docs/ops-session.md: starts the platform as `npm start` does and types every command of the list.
+const ROOT = path.resolve(__dirname, '../..');
+const PAGE = path.join(ROOT, 'docs/ops-session.md');
+const READY = 'Ctrl-C stops it';
+
+interface Recorded {
+  readonly seconds: number;
+  readonly status: number | null;
+  readonly output: string;
+}
+
+async function main(): Promise<void> {
+  const program = spawn(process.execPath, ['--import', 'tsx', 'bin/local.ts'], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    const billing = new Client({ connectionString: urlIn(await untilReady(program)) });
+    await billing.connect();
+    const recorded: [SessionStep, Recorded | undefined][] = [];
+    const captured = new Map<string, string>();
+    for (const step of SESSION) {
+      if (step.sql !== undefined) await billing.query(step.sql);
+      recorded.push([step, step.line === undefined ? undefined : type(step, captured)]);
+    }
+    await billing.end();
+    const text = await format(pageOf(recorded), { ...(await resolveConfig(PAGE)), filepath: PAGE });
+    writeFileSync(PAGE, text);
+  } finally {
+    program.kill('SIGINT');
+    if (program.exitCode === null) await once(program, 'exit');
+  }
+}
+
+/** What the platform printed until it was ready. */
+function untilReady(program: ChildProcess): Promise<string> {
+  let printed = '';
+  return new Promise((resolve, reject) => {
+    program.stdout?.on('data', (chunk: Buffer) => {
+      printed += chunk.toString();
+      if (printed.includes(READY)) resolve(printed);
+    });
+    program.once('exit', () => reject(new Error(`The platform ended:\n${printed}`)));
+  });
+}
+
+function urlIn(printed: string): string {
+  const url = /psql '(postgresql:\/\/\S+\/billing\?\S+)'/.exec(stripVTControlCharacters(printed))?.[1];
+  if (url === undefined) throw new Error('The platform printed no URL of the billing database');
+  return url;
+}
+
+function type({ line = '', capture, piped }: SessionStep, captured: Map<string, string>): Recorded {
+  const filled = line.replaceAll(/\{(\w+)\}/g, (_, name: string) => captured.get(name) ?? `{${name}}`);
+  const argv = [...filled.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+  const started = performance.now();
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['bin/ops.mjs', ...argv], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    env: { ...process.env, OPS_ENV: 'local' },
+    input: piped ?? '',
+  });
+  const output = `${stderr}${stdout}`.trimEnd();
+  if (capture !== undefined) captured.set(capture.name, capture.pattern.exec(output)?.[1] ?? '');
+  return { seconds: (performance.now() - started) / 1000, status, output: `$ ops ${filled}\n${output}` };
+}
+
+function pageOf(recorded: readonly (readonly [SessionStep, Recorded | undefined])[]): string {
+  const rows = recorded.flatMap(([{ line, operation }, result]) =>
+    operation === undefined || result === undefined
+      ? []
+      : [`| ${operation} | \`ops ${line ?? ''}\` | ${result.seconds.toFixed(1)} |`],
+  );
+  const session = recorded.map(([{ says, sql }, result]) => {
+    const typed = result ? `${result.output}\n# exit ${result.status}, ${result.seconds.toFixed(1)} s` : '';
+    return `${says}\n\n\`\`\`text\n${[sql === undefined ? '' : `billing=> ${sql}`, typed].filter(Boolean).join('\n')}\n\`\`\``;
+  });
+  return `# A session with ops
+
+Recorded against the platform that \`npm start\` runs; \`npx tsx test/docs/record-ops-session.ts\` records it again. On AWS the same
+commands take the time of the databases there. What the local platform does not have – logs, alarms, recoveries of instances – is
+tested with AWS's exact calls in \`test/ops/aws-only.test.ts\`.
+
+## Operations
+
+Each operation of the guides, and the seconds that it took here, the start of \`ops\` included.
+
+| operation | command | s |
+| --- | --- | --- |
+${rows.join('\n')}
+
+## Session
+
+${session.join('\n\n')}
+`;
+}
+
+void main();
