@@ -89,7 +89,19 @@ export async function joinSnapshot(reader: ClientBase, snapshot: Snapshot): Prom
  * and the reader would wait for both.
  */
 export async function lockForReading(reader: ClientBase, table: SourceTable): Promise<void> {
-  if (table.query === undefined) await reader.query(`LOCK TABLE ONLY ${qualified(table)} IN ACCESS SHARE MODE NOWAIT`);
+  if (table.query !== undefined) return;
+  await reader.query(`LOCK TABLE ONLY ${qualified(table)} IN ACCESS SHARE MODE NOWAIT`).catch((cause: unknown) => {
+    throw copyFailed(table, cause);
+  });
+}
+
+/** The error of a table that could not be read to its end. */
+export function copyFailed(table: SourceTable, cause: unknown): OperationError {
+  const error = explainReadFailure(cause);
+  if (error instanceof OperationError && error.code !== 'database_unavailable') return error;
+  return new OperationError('copy_failed', `Table ${table.schema}.${table.name} was not copied: ${messageOf(cause)}`, {
+    cause,
+  });
 }
 
 /**

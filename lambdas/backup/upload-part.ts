@@ -8,10 +8,9 @@ import type { Client } from 'pg';
 import type { ArchivedPart } from '../../core/archive/manifest';
 import { Meter } from '../../core/archive/meter';
 import { type ArchiveStore, objectSize, unavailable } from '../../core/archive/store';
-import { messageOf, OperationError } from '../../core/runtime/errors';
 import { CopyOut } from './copy-out';
 import type { PlannedPart } from './parts';
-import { explainReadFailure } from './snapshot';
+import { copyFailed } from './snapshot';
 
 /** Bytes of one multipart upload part. S3 takes 10,000 of them, so an object may hold 60 GB. */
 const UPLOAD_PART_BYTES = 6 * 1024 * 1024;
@@ -76,7 +75,7 @@ export async function uploadPart(
     stoppingOthers(upload.done()),
   ]);
   for (const stage of [copying, streaming]) {
-    if (stage.status === 'rejected' && !isClosing(stage.reason)) throw copyFailed(part, stage.reason);
+    if (stage.status === 'rejected' && !isClosing(stage.reason)) throw copyFailed(part.table, stage.reason);
   }
   if (uploading.status === 'rejected') {
     const sentWhole = copying.status === 'fulfilled' && streaming.status === 'fulfilled';
@@ -84,7 +83,7 @@ export async function uploadPart(
       throw unavailable(`write ${part.key}`, uploading.reason);
     }
   }
-  if (copying.status === 'rejected') throw copyFailed(part, copying.reason);
+  if (copying.status === 'rejected') throw copyFailed(part.table, copying.reason);
   return {
     key: part.key,
     rows: rows.rows,
@@ -139,15 +138,5 @@ async function isCompleted(store: ArchiveStore, key: string, sent: Meter, error:
 function isClosing(error: unknown): boolean {
   return (
     error instanceof Error && (error.name === 'AbortError' || ('code' in error && CLOSING.includes(String(error.code))))
-  );
-}
-
-function copyFailed(part: PlannedPart, cause: unknown): unknown {
-  const error = explainReadFailure(cause);
-  if (error instanceof OperationError && error.code !== 'database_unavailable') return error;
-  return new OperationError(
-    'copy_failed',
-    `Table ${part.table.schema}.${part.table.name} was not copied: ${messageOf(cause)}`,
-    { cause },
   );
 }

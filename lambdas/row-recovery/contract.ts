@@ -60,10 +60,12 @@ const mergeRequest = z.strictObject({
     .regex(REPORT_ID, 'expected the id of a report, such as 20261121T061500Z-1f0c9a3e')
     .describe('Id of the report.'),
   choose: z
-    .union([z.literal('all'), z.array(z.string()).min(1).readonly()], {
-      error: 'expected `all`, or a list of ids of the report',
+    .union([z.literal('deleted'), z.array(z.string()).min(1).readonly()], {
+      error: 'expected `deleted`, or a list of ids of the report',
     })
-    .describe('Ids of rows of the report, or `all` of its rows.'),
+    .describe(
+      '`deleted`: every row that is gone. Or ids of rows of the report: a changed row is set back only when its id is named, and never over a newer state of its object.',
+    ),
   confirm: z
     .string()
     .optional()
@@ -130,7 +132,9 @@ export const rowRecoveryMergeReport = z.strictObject({
   conflicts: z
     .array(z.string())
     .readonly()
-    .describe('Rows that were changed or deleted since the report, at most 20. A confirmed merge refuses them.'),
+    .describe(
+      'Rows that were changed or deleted since the report, or whose live state is newer than the archived one, at most 20. A confirmed merge refuses them.',
+    ),
   entitlementsChanged: z
     .int()
     .describe(

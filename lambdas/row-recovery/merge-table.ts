@@ -61,6 +61,7 @@ export async function planTable(
        WHEN c.kind = 'deleted' AND NOT ${present} THEN 'insert'
        WHEN c.kind = 'deleted' THEN 'skip'
        WHEN ${present} AND ROW(${valuesOf(table).join(', ')})::text = ${rowText('l', table)} THEN 'skip'
+       WHEN ${present} AND ${isNewer(table)} THEN 'conflict'
        WHEN ${present} AND c.live_sha256 = ${rowSha256('l', table)} THEN 'update'
        ELSE 'conflict' END AS action
      FROM pg_temp.chosen_${index} c LEFT JOIN ${join}`,
@@ -69,6 +70,12 @@ export async function planTable(
     `SELECT id FROM pg_temp.planned_${index} WHERE action = 'conflict' ORDER BY id LIMIT ${limit}`,
   );
   return conflicts.rows.map((row) => row.id);
+}
+
+/** Whether the live row is a newer state of its object: those of the platform carry the version that decides. */
+function isNewer({ schema, columns }: LiveTable): string {
+  const at = schema === 'billing' ? columns.findIndex(({ name }) => name === 'version') : -1;
+  return at < 0 ? 'false' : `l.version COLLATE "C" > c.c${at} COLLATE "C"`;
 }
 
 /** Counts the actions that {@link planTable} planned. */

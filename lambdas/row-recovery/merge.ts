@@ -34,7 +34,7 @@ export interface MergeDependencies {
 
 /**
  * Merges chosen rows of a report back into the live tables: deleted rows are inserted with their former values, changed
- * rows are set back. It is one transaction; parents come before children, and keys, constraints and triggers are
+ * rows, which must be named, are set back unless their object has a newer state by now. It is one transaction; parents come before children, and keys, constraints and triggers are
  * respected. Rows that exist again are skipped, so that a second merge changes nothing. Entitlements follow from the rows,
  * so they are computed again in the same transaction.
  *
@@ -111,7 +111,7 @@ async function loadChosen(
   { choose, maxBytes }: { readonly choose: RowRecoveryMergeRequest['choose']; readonly maxBytes: number },
 ): Promise<void> {
   for (const [index, table] of tables.entries()) await createChosen(client, table, index);
-  const missing = choose === 'all' ? undefined : new Set(choose);
+  const missing = choose === 'deleted' ? undefined : new Set(choose);
   let batch: ReportedRow[] = [];
   let batchBytes = 0;
   const flush = async () => {
@@ -122,7 +122,7 @@ async function loadChosen(
     batchBytes = 0;
   };
   await readRows(store, summary, async (row, bytes) => {
-    if (missing && !missing.delete(row.id)) return;
+    if (missing ? !missing.delete(row.id) : row.kind !== 'deleted') return;
     // A batch holds rows of one table; a report lists the tables one after the other.
     const full = batch.length === BATCH || batchBytes + bytes > maxBytes;
     if (batch[0] && (full || batch[0].table !== row.table)) await flush();
@@ -145,7 +145,7 @@ async function carryOut(
   if (report.conflicts.length > 0) {
     throw new OperationError(
       'changed_since_report',
-      `Changed or deleted since the report: ${report.conflicts.join(', ')}. Nothing was merged: make a new report, or choose other rows`,
+      `Changed or deleted since the report, or newer than the archive: ${report.conflicts.join(', ')}. Nothing was merged: make a new report, or choose other rows`,
     );
   }
   // Triggers resolve names as in any other session.
@@ -157,7 +157,7 @@ async function carryOut(
     `INSERT INTO operations.row_recovery_merges (report_id, chosen, inserted, updated, skipped) VALUES ($1, $2, $3, $4, $5)`,
     [
       report.reportId,
-      choose === 'all' ? 'all' : JSON.stringify(choose),
+      choose === 'deleted' ? choose : JSON.stringify(choose),
       report.inserted,
       report.updated,
       report.skipped,

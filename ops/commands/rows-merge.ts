@@ -8,15 +8,19 @@ import { anyNumber, database, flag, optional, required, text } from '../values';
 export const rowsMerge = defineCommand({
   name: 'rows merge',
   summary: 'Puts rows of a report back, in one transaction',
-  details: 'Rows that exist again are skipped, and rows that changed since the report are refused.',
+  details:
+    'Rows that exist again are skipped. Rows that changed since the report are refused, and so are those whose live state is newer than the archive.',
   effect: 'changes',
   changes: 'inserts deleted rows and sets changed ones back; recomputes entitlements. With --dry-run, nothing.',
   json: 'the report of a merge in `lambdas/row-recovery/contract.ts`',
-  finding: 'a dry run found rows that changed since the report',
+  finding: 'a dry run found rows that changed since the report, or are newer than the archive',
   arguments: {
     database: required(database, 'Database of the report'),
     report: required(text('report'), 'Id of the report, as "ops rows report" prints it'),
-    rows: anyNumber(text('row'), 'Ids of the rows to put back. Default: all of the report'),
+    rows: anyNumber(
+      text('row'),
+      'Ids of the rows to put back; a changed row is set back only by its id. Default: all that are gone',
+    ),
   },
   options: {
     dryRun: flag('Report what would be put back, and change nothing'),
@@ -25,7 +29,7 @@ export const rowsMerge = defineCommand({
   examples: [
     {
       line: 'rows merge billing 20261121T061500Z-1f0c9a3e --dry-run',
-      explains: 'See what all rows of a report would do.',
+      explains: 'See what bringing back all deleted rows would do.',
     },
     {
       line: 'rows merge billing 20261121T061500Z-1f0c9a3e billing.subscriptions:sub_1 --confirm billing',
@@ -34,7 +38,12 @@ export const rowsMerge = defineCommand({
   ],
   async run(context, { database: name, report: reportId, rows, dryRun, confirm }) {
     const { contract, rowRecoveryMergeReport: form } = await import('../../lambdas/row-recovery/contract');
-    const request = { action: 'merge', database: name, reportId, choose: rows.length === 0 ? 'all' : rows } as const;
+    const request = {
+      action: 'merge',
+      database: name,
+      reportId,
+      choose: rows.length === 0 ? 'deleted' : rows,
+    } as const;
     const merges = { ...contract, report: form };
     const plan = await context.invoke('row-recovery', merges, request);
     if (dryRun)

@@ -87,7 +87,12 @@ const EXAMPLES: Readonly<Record<string, object>> = {
   'replay retry': { action: 'retry', events: 'failed' },
   'reset-password': { database: 'billing', instanceIdentifier: 'billing-recovered-1' },
   restore: { database: 'billing', archive: 'latest', targetDatabase: 'copy', afterwards: 'drop' },
-  'row-recovery merge': { action: 'merge', database: 'billing', reportId: '20261121T061500Z-1f0c9a3e', choose: 'all' },
+  'row-recovery merge': {
+    action: 'merge',
+    database: 'billing',
+    reportId: '20261121T061500Z-1f0c9a3e',
+    choose: ['a:1'],
+  },
   'row-recovery report': { action: 'report', database: 'billing', archive: 'latest', tables: ['billing.customers'] },
   verify: { database: 'billing' },
   warm: { database: 'billing' },

@@ -59,7 +59,7 @@ test.each([
 );
 
 const report = { action: 'report', database: 'billing', archive: 'latest', tables: ['billing.charges'] };
-const merge = { action: 'merge', database: 'billing', reportId: '20261121T061500Z-1f0c9a3e', choose: 'all' };
+const merge = { action: 'merge', database: 'billing', reportId: '20261121T061500Z-1f0c9a3e', choose: 'deleted' };
 
 test.each<[keyof typeof load, string, unknown]>([
   ['drill', 'database: expected `billing` or `main`', { database: 'analytics' }],
@@ -77,7 +77,7 @@ test.each<[keyof typeof load, string, unknown]>([
     { ...report, where: [{ column: 'id', operator: '; DROP TABLE', value: 1 }] },
   ],
   ['row-recovery', 'reportId: expected the id of a report', { ...merge, reportId: '../archives/billing' }],
-  ['row-recovery', 'choose: expected `all`, or a list of ids', { ...merge, choose: 'everything' }],
+  ['row-recovery', 'choose: expected `deleted`, or a list of ids', { ...merge, choose: 'everything' }],
   ['row-recovery', 'confirm: type the name of the database, billing', { ...merge, confirm: 'main' }],
 ])('%s refuses a request with the reason "%s…" before it connects to anything', async (name, reason, request) => {
   const { handler } = await start(name, ENVIRONMENT);

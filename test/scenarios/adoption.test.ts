@@ -110,7 +110,7 @@ describe('a main database whose tables an ORM has made', () => {
     expect(report).toMatchObject({ deleted: 1, changed: 0, related: ['public.customers'] });
     const merged = await mergeRows(
       { ...dependencies(), cache: noCache },
-      { reportId: report.reportId, choose: 'all', confirm: 'main' },
+      { reportId: report.reportId, choose: 'deleted', confirm: 'main' },
     );
     expect(merged).toMatchObject({ dryRun: false, inserted: 1 });
     expect(await rowsOf(site.source.name)).toEqual(rows);

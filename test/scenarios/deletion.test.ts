@@ -82,7 +82,7 @@ test('scenario 2: subscriptions deleted by accident come back from before the de
   const merge = (confirm?: string) =>
     mergeRows(
       { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache },
-      { reportId: found.reportId, choose: 'all', confirm },
+      { reportId: found.reportId, choose: 'deleted', confirm },
     );
   expect(await merge()).toMatchObject({ dryRun: true, inserted: 8, updated: 0, conflicts: [] });
   expect(await businessOf(site.source.name)).toEqual(afterIncident);

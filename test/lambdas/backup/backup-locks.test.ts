@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { readManifest } from '../../../core/archive/store';
+import { endSnapshot, openSnapshot } from '../../../lambdas/backup/snapshot';
 import { type ArchiveSite, createArchiveSite } from '../../factories/archive';
 import { clusterSecrets, clusterTarget } from '../../support/database';
 import { createConnector } from '../../../core/database/connector';
@@ -95,13 +96,38 @@ test('a backup whose leader is lost is never published', async () => {
   const backup = site.backup(SLOT, { workers: 1 });
   const refusal = backup.catch((error: unknown) => error);
   await started;
-  // The leader is the only one in a transaction that waits for a client.
+  // The leader alone has the lock that keeps backups apart.
   await application.query(
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-     WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle in transaction'`,
+    `SELECT pg_terminate_backend(pid) FROM pg_locks
+     WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
   );
   release();
   expect(await refusal).toMatchObject({ code: 'snapshot_lost', retryable: true });
+  expect(await readManifest(site.store, 'main', SLOT)).toBeUndefined();
+});
+
+test.each([
+  ['whose connection was lost', `SELECT pg_terminate_backend($1)`],
+  ['whose transaction has failed', undefined],
+])('a snapshot %s is noticed at its end', async (_what, end) => {
+  const { rows } = await migration.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  await openSnapshot(migration);
+  if (end === undefined) await migration.query('SELECT 1 / 0').catch(() => undefined);
+  else await application.query(end, [rows[0]?.pid]);
+  await expect(endSnapshot(migration)).rejects.toMatchObject({ code: 'snapshot_lost', retryable: true });
+});
+
+test('a backup whose readers are lost fails as retryable, and is never published', async () => {
+  const { started, release } = holdUploads();
+  const refusal = site.backup(SLOT).catch((error: unknown) => error);
+  await started;
+  await application.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+       AND pid NOT IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')`,
+  );
+  release();
+  expect(await refusal).toMatchObject({ code: 'copy_failed', retryable: true });
   expect(await readManifest(site.store, 'main', SLOT)).toBeUndefined();
 });
 

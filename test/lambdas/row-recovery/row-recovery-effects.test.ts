@@ -48,7 +48,7 @@ function merge(reportId: string, confirm?: 'billing', batchBytes?: number): Retu
   const { connector } = site.source;
   return mergeRows(
     { connector, store: site.store, log: silentLog, cache, batchBytes },
-    { reportId, choose: 'all', confirm },
+    { reportId, choose: 'deleted', confirm },
   );
 }
 

@@ -52,7 +52,7 @@ test('rows of an archive that is older than a migration are compared and merged 
   expect((JSON.parse(line) as ReportedRow).archived).toMatchObject({ id: '7', email: 'p7@example.com' });
   await mergeRows(
     { connector, store: site.store, log: silentLog, cache: noCache },
-    { reportId: report.reportId, choose: 'all', confirm: 'billing' },
+    { reportId: report.reportId, choose: 'deleted', confirm: 'billing' },
   );
   const after = await contentOf(site.source.name);
   expect(after['billing.notes']).toEqual(before['billing.notes']);

@@ -71,7 +71,7 @@ function report(request: Partial<RowRecoveryReportRequest> = {}): ReturnType<typ
 function merge(reportId: string, request: Partial<RowRecoveryMergeRequest> = {}): ReturnType<typeof mergeRows> {
   return mergeRows(
     { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache },
-    { reportId, choose: 'all', confirm: 'billing', ...request },
+    { reportId, choose: 'deleted', confirm: 'billing', ...request },
   );
 }
 
@@ -249,8 +249,8 @@ describe('a merge', () => {
         )
       ).rows,
     ).toEqual([
-      { report_id: reportId, chosen: 'all', inserted: 13, skipped: 0 },
-      { report_id: reportId, chosen: 'all', inserted: 0, skipped: 13 },
+      { report_id: reportId, chosen: 'deleted', inserted: 13, skipped: 0 },
+      { report_id: reportId, chosen: 'deleted', inserted: 0, skipped: 13 },
     ]);
   });
 
@@ -282,13 +282,14 @@ describe('a merge', () => {
     await client.query(`UPDATE billing.subscriptions SET status = 'unpaid' WHERE id = 'sub_3'`);
     const before = await applicationData();
 
-    const refusal = merge(reportId);
+    const choose = ['sub_1', 'sub_2', 'sub_3'].map((id) => `billing.subscriptions:${id}`);
+    const refusal = merge(reportId, { choose });
     await expect(refusal).rejects.toMatchObject({ code: 'changed_since_report' });
     await expect(refusal).rejects.toThrow('billing.subscriptions:sub_3.');
     expect(await applicationData()).toEqual(before);
-    expect(await merge(reportId, { confirm: undefined })).toMatchObject({ conflicts: ['billing.subscriptions:sub_3'] });
-
-    await merge(reportId, { choose: ['billing.subscriptions:sub_1', 'billing.subscriptions:sub_2'] });
+    const conflicts = ['billing.subscriptions:sub_3'];
+    expect(await merge(reportId, { choose, confirm: undefined })).toMatchObject({ conflicts });
+    await merge(reportId);
     const live = await client.query(
       `SELECT status FROM billing.subscriptions WHERE id IN ('sub_1', 'sub_2') ORDER BY id`,
     );
@@ -309,7 +310,7 @@ describe('a merge', () => {
       ALTER TABLE billing.journal ENABLE TRIGGER ALL`);
     const { reportId, changed } = await report({ tables: ['billing.journal'] });
     expect(changed).toBe(1);
-    await expect(merge(reportId)).rejects.toThrow('only grows');
+    await expect(merge(reportId, { choose: ['billing.journal:1'] })).rejects.toThrow('only grows');
   });
 
   test('restores every type, generated and identity columns and rows that refer to each other', async () => {
@@ -327,7 +328,7 @@ describe('a merge', () => {
     const found = await report({ tables: [table] });
     expect(found).toMatchObject({ deleted: 2, changed: 2 });
     expect(found.firstIds).toContain(`${table}:["1","a"]`);
-    await merge(found.reportId);
+    await merge(found.reportId, { choose: found.firstIds });
 
     expect(await applicationData()).toEqual(before);
   });
