@@ -53,6 +53,7 @@ const OPERATIONS = STEMS.filter((stem) => EVENT_DRIVEN[stem] === undefined).flat
 const nameOf = ({ stem, action }: Operation) => (action === undefined ? stem : `${stem} ${action}`);
 const named = (operations: readonly Operation[]) => operations.map((each) => [nameOf(each), each] as const);
 
+const REPORT_ID = '20261121T061500Z-1f0c9a3e';
 /** A request that asks for something, with neither `dryRun` nor `confirm`. A new operation needs one here. */
 const EXAMPLES: Readonly<Record<string, object>> = {
   'audit begin': { action: 'begin', who: 'arn:aws:iam::111111111111:user/ann', command: 'ops backup billing' },
@@ -87,12 +88,7 @@ const EXAMPLES: Readonly<Record<string, object>> = {
   'replay retry': { action: 'retry', events: 'failed' },
   'reset-password': { database: 'billing', instanceIdentifier: 'billing-recovered-1' },
   restore: { database: 'billing', archive: 'latest', targetDatabase: 'copy', afterwards: 'drop' },
-  'row-recovery merge': {
-    action: 'merge',
-    database: 'billing',
-    reportId: '20261121T061500Z-1f0c9a3e',
-    choose: ['a:1'],
-  },
+  'row-recovery merge': { action: 'merge', database: 'billing', reportId: REPORT_ID, choose: 'deleted' },
   'row-recovery report': { action: 'report', database: 'billing', archive: 'latest', tables: ['billing.customers'] },
   verify: { database: 'billing' },
   warm: { database: 'billing' },
