@@ -1,16 +1,14 @@
-import Stripe from 'stripe';
 import { chunksOf } from '../../core/providers/stripe/pages';
 import { retrieveEvent } from '../../core/providers/stripe/requests';
 import { readEvent, type StripeEvent } from '../../core/providers/stripe/shapes';
+import { isMissingAtStripe } from '../../core/providers/stripe/snapshots';
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
-import { OperationError } from '../../core/runtime/errors';
 import type { EventsReport, ReportedEvent } from './contract';
 import { storedEvents, openEvents, type StoredEvent } from './ledger';
 import { applyAndReport, outcomeOfSettled, ReportBuilder } from './report';
 
 /** Events that are applied in one transaction. */
 const BATCH_SIZE = 100;
-const NOT_FOUND = 404;
 
 /** Applies the given events. Those that the ledger lacks are fetched from Stripe. */
 export async function retryEvents(
@@ -76,8 +74,7 @@ async function wholeEvent({ stripe, call }: StripeWork, candidate: Candidate): P
   try {
     return readEvent((await call(() => retrieveEvent(stripe, candidate.id))).value);
   } catch (error) {
-    const { cause } = error instanceof OperationError ? error : {};
-    if (cause instanceof Stripe.errors.StripeError && cause.statusCode === NOT_FOUND) return undefined;
+    if (isMissingAtStripe(error)) return undefined;
     throw error;
   }
 }
