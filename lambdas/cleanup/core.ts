@@ -21,6 +21,9 @@ export interface CleanupOptions {
 
 const DAY_MS = 86_400_000;
 
+/** Days that a refresh that is done stays on record: what is read again how often shows in a month. */
+const REFRESH_RETENTION_DAYS = 30;
+
 /**
  * An event is old when it both occurred and was processed before the moment: an old event that was replayed yesterday is
  * kept. `occurred_at` is the indexed column.
@@ -53,9 +56,19 @@ export async function cleanUp(
       batch = await deleteBatch(client, before);
       deleted += batch;
     }
+    await deleteRefreshes({ client, log }, new Date(started.getTime() - REFRESH_RETENTION_DAYS * DAY_MS));
   }
   const durationMs = clock().getTime() - started.getTime();
   return { deleted, dryRun, complete, before: before.toISOString(), durationMs };
+}
+
+/** Of refreshes that are done, which are few beside events. Pending ones stay, however old. */
+async function deleteRefreshes(
+  { client, log }: Pick<CleanupDependencies, 'client' | 'log'>,
+  before: Date,
+): Promise<void> {
+  const { rowCount } = await client.query('DELETE FROM billing.object_refreshes WHERE done_at < $1', [before]);
+  if (rowCount) log.info('Records of refreshes were deleted', { refreshes: rowCount });
 }
 
 /** Skips rows that another transaction has locked; the next run finds them. @returns how many were deleted */

@@ -92,7 +92,7 @@ test('the ledger names the account that an application or a capability is about'
 
 test('an authorization that names no account is parked with the field', async () => {
   const outcomes = await apply(authorization('deauthorized', { account: undefined }));
-  expect([...outcomes.values()]).toEqual([
+  expect([...outcomes.values()]).toMatchObject([
     { status: 'failed', error: expect.stringContaining('event.account: expected text') as string },
   ]);
 });

@@ -92,3 +92,19 @@ test('an event that another transaction has locked is left to the next run', asy
   await other.query('ROLLBACK');
   expect(await run()).toMatchObject({ deleted: 1 });
 });
+
+test('a run deletes the records of refreshes that were done a month ago, and none that is pending', async () => {
+  await client.query(
+    `INSERT INTO billing.object_refreshes (provider, object_kind, object_id, reason, requested_at, done_at)
+     SELECT 'stripe', 'subscription', id, 'test', $1::timestamptz - interval '400 days', $1::timestamptz - age::interval
+     FROM (VALUES ('sub_done', '31 days'), ('sub_recent', '29 days'), ('sub_pending', NULL)) AS refresh (id, age)`,
+    [NOW],
+  );
+  const kept = async () =>
+    (await client.query<{ id: string }>('SELECT object_id AS id FROM billing.object_refreshes ORDER BY id')).rows;
+
+  await run({ dryRun: true });
+  expect(await kept()).toHaveLength(3);
+  await run();
+  expect((await kept()).map(({ id }) => id)).toEqual(['sub_pending', 'sub_recent']);
+});
