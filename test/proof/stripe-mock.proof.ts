@@ -31,7 +31,6 @@ const LISTS: Record<string, (stripe: Stripe) => Promise<Stripe.Response<Stripe.A
   listEvents: (stripe) => pagesOf(requests.listEvents(stripe), [...requests.eventLanes(ENDPOINT_EVENT_TYPES, CREATED)]),
   listSubscriptions: (stripe) => pagesOf(requests.listSubscriptions(stripe)),
   listSubscriptionItems: (stripe) => pagesOf(requests.listSubscriptionItems(stripe, 'sub_1')),
-  listInvoiceLines: (stripe) => pagesOf(requests.listInvoiceLines(stripe, 'in_1')),
   listCheckoutSessions: (stripe) => pagesOf(requests.listCheckoutSessions(stripe)),
   listCharges: (stripe) => pagesOf(requests.listCharges(stripe)),
   listRefunds: (stripe) => pagesOf(requests.listRefunds(stripe)),
@@ -98,13 +97,6 @@ function pagesOf<T extends { id: string }>(
   test.each(Object.entries(requests.RETRIEVE))('a %s is retrieved by its id', async (_kind, retrieve) => {
     expect(await retrieve(stripe, 'obj_1')).toMatchObject({ id: expect.any(String) });
   });
-
-  test.each(Object.entries(requests.RETRIEVE))(
-    'an object of kind %s is retrieved by its id',
-    async (_kind, retrieve) => {
-      expect(await retrieve(stripe, 'obj_1')).toMatchObject({ id: expect.any(String) });
-    },
-  );
 
   test.each([
     ['an unknown parameter', { nonsense: 'x' }],

@@ -52,6 +52,7 @@ function start(name: 'webhook' | 'processor', sqsEndpoint = testServices().awsEn
       LIVEMODE: 'false',
     },
     processor: {
+      DEAD_LETTER_QUEUE_URL: queueUrl,
       NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem',
       BILLING_DATABASE_HOST: cluster.host,
       BILLING_DATABASE_PORT: String(cluster.port),
