@@ -12,7 +12,7 @@ export function createConfirm(
     if (given !== undefined) {
       throw new CommandError('refused', `--confirm ${given}: expected ${name}. Nothing was changed. ${consequence}`);
     }
-    if (stdin.isTTY !== true || stderr.isTTY !== true) {
+    if (!stdin.isTTY || !stderr.isTTY) {
       throw new CommandError('refused', `Nothing was changed. ${consequence} To do so, add --confirm ${name}`);
     }
     const terminal = createInterface({ input: stdin, output: stderr });

@@ -28,7 +28,7 @@ export async function configurationOf<Environment extends BaseEnvironment = Base
     return {
       arn,
       logGroup: LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`,
-      variables: (deployed?.Variables ?? {}) as FunctionConfiguration<Environment>['variables'],
+      variables: deployed?.Variables ?? {},
     };
   } catch (cause) {
     if (cause instanceof Error && cause.name === 'ResourceNotFoundException') {
@@ -41,6 +41,7 @@ export async function configurationOf<Environment extends BaseEnvironment = Base
 }
 
 /** A variable of a function, by the type of its environment. @throws CommandError when the function has no such variable */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- callers name the environment that has the variable
 export async function variableOf<Environment extends BaseEnvironment>(
   context: Pick<Context, 'clients' | 'target' | 'signal'>,
   stem: string,

@@ -36,18 +36,23 @@ export function readLogLine(message: string, at: Date, style: Style): LogLine | 
   if (content === undefined) {
     return { text: `${time} ${message.trim()}`, content: { message: message.trim() }, needsAttention: false };
   }
-  if ('_aws' in content || String(content.type ?? '').startsWith('platform.')) return undefined;
-  const level = String(content.level ?? 'INFO');
+  if ('_aws' in content || textIn(content, 'type').startsWith('platform.')) return undefined;
+  const level = textIn(content, 'level') || 'INFO';
   const needsAttention = !['INFO', 'DEBUG', 'TRACE'].includes(level);
   const details = Object.entries(content)
     .filter(([key]) => !COMMON.includes(key))
     .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
   const label = needsAttention ? style.red(level.padEnd(5)) : level.padEnd(5);
   return {
-    text: [time, label, String(content.message ?? ''), ...details].join(' ').trimEnd(),
+    text: [time, label, textIn(content, 'message'), ...details].join(' ').trimEnd(),
     content,
     needsAttention,
   };
+}
+
+function textIn(content: Readonly<Record<string, unknown>>, key: string): string {
+  const value = content[key];
+  return typeof value === 'string' ? value : '';
 }
 
 function parse(message: string): Readonly<Record<string, unknown>> | undefined {

@@ -19,7 +19,7 @@ export async function runProgram(argv: readonly string[], surroundings: Surround
   let status: number = EXIT_STATUS.done;
   const commandLine = ['ops', ...argv].join(' ');
   const program = buildParser(surroundings, async ({ command, values, globals }) => {
-    status = await runCommand(command, values as never, { ...globals, commandLine }, surroundings);
+    status = await runCommand(command, values, { ...globals, commandLine }, surroundings);
   });
   try {
     await program.parseAsync([...argv], { from: 'user' });

@@ -10,7 +10,7 @@ export interface Progress {
 
 /** A line on the standard error that is replaced every second; none where it is no terminal. */
 export function showProgress(stream: NodeJS.WriteStream, name: string): Progress {
-  if (stream.isTTY !== true) return { stop: () => undefined };
+  if (!stream.isTTY) return { stop: () => undefined };
   const started = performance.now();
   const timer = setInterval(() => {
     const waited = span((performance.now() - started) / 1000);

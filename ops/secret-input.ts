@@ -9,7 +9,7 @@ export async function readSecret(
   { stdin, stderr }: Pick<Surroundings, 'stdin' | 'stderr'>,
   prompt: string,
 ): Promise<string> {
-  if (stdin.isTTY !== true) {
+  if (!stdin.isTTY) {
     let text = '';
     for await (const chunk of stdin) text += String(chunk);
     return text;

@@ -34,7 +34,7 @@ export async function audit(dependencies: AuditDependencies, request: CheckedAud
       return begin(dependencies, request);
     case 'finish':
       return finish(dependencies, request);
-    case 'list':
+    default:
       return list(dependencies, request);
   }
 }

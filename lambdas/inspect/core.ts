@@ -44,7 +44,7 @@ export async function inspect(
       return read(request.database, (client) => listDrills(client, request.database, request.limit));
     case 'tables':
       return read(request.database, (client) => listTables(client, request.database, request.limit));
-    case 'sessions':
+    default:
       return read(request.database, (client) => listSessions(client, request.database));
   }
 }

@@ -67,7 +67,13 @@ export class OperationsStack extends EnvironmentStack {
       queue: queues.queue,
       signingSecrets: { stripe: { arn: stripeSecrets.signing.secretArn, key: stripeSecrets.key } },
     });
-    new Processor(this, 'Processor', { context, ...queues, billing: data.pooledBilling, cache });
+    new Processor(this, 'Processor', {
+      context,
+      queue: queues.queue,
+      deadLetterQueue: queues.deadLetterQueue,
+      billing: data.pooledBilling,
+      cache,
+    });
     new Replay(this, 'Replay', { context, billing, queues, stripeApiSecret, cache });
     new Reconciliation(this, 'Reconciliation', { context, billing, stripeApiSecret, cache });
     new Refresh(this, 'Refresh', { context, billing, stripeApiSecret, cache });

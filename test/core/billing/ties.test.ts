@@ -43,7 +43,7 @@ const refreshes = () =>
 
 function updated(id: string, object: Fields, previous?: Fields, type = 'customer.subscription.updated'): StripeEvent {
   const event = stripeEvent(type, object, { id, created: EPOCH });
-  return { ...event, data: { ...event.data, ...(previous ? { previous_attributes: previous } : {}) } } as StripeEvent;
+  return { ...event, data: { ...event.data, ...(previous ? { previous_attributes: previous } : {}) } };
 }
 
 /** Every order of the events, each in one batch and one by one. */

@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 
 /** Holds the backup up at the rows of its first table, for as long as the returned function is not called. */
-function holdUploads(): { readonly started: Promise<void>; release(): void } {
+function holdUploads(): { readonly started: Promise<void>; readonly release: () => void } {
   const started = Promise.withResolvers<void>();
   const released = Promise.withResolvers<void>();
   site.store.s3.middlewareStack.add(
