@@ -17,7 +17,7 @@ export function createConfirm(
     }
     const terminal = createInterface({ input: stdin, output: stderr });
     try {
-      const typed = await terminal.question(`${consequence}\nType ${name} to go on: `, { signal });
+      const typed = await terminal.question(`${consequence}\nType ${name} to continue: `, { signal });
       if (typed.trim() !== name) throw new CommandError('refused', `Nothing was changed: ${name} was not typed`);
     } finally {
       terminal.close();

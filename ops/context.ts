@@ -10,7 +10,7 @@ export interface Context {
   readonly invoke: Invoke;
   readonly style: Style;
   readonly now: () => Date;
-  /** Aborted by Ctrl-C: the command stops following. What it started goes on. */
+  /** Aborted by Ctrl-C: the command stops following. What it started continues. */
   readonly signal: AbortSignal;
   /** Writes a line to the standard error at once, such as the progress of a long run. */
   readonly note: (line: string) => void;

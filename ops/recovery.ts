@@ -25,7 +25,7 @@ export interface Recovery {
   readonly input: string;
   /** State that it is in, or ended in. */
   readonly state: string | null;
-  /** Why it ended, with what exists and how to go on. */
+  /** Why it ended, with what exists and how to continue. */
   readonly cause: string | null;
   readonly question: Question | null;
 }

@@ -52,7 +52,7 @@ const OUTCOMES: Readonly<Record<EventOutcomeName, string>> = {
   notFound: 'found nowhere',
 };
 
-/** Outcomes that somebody has to look at. */
+/** Outcomes that need attention. */
 const FINDINGS = ['failed', 'deferred', 'missing', 'notFound'] as const;
 
 /** A report on events for people; a finding where an event is missing or could not be applied. */

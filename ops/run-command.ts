@@ -42,7 +42,7 @@ export async function runCommand(
       const rest =
         command.effect === 'reads'
           ? ''
-          : '. What was started goes on: ops audit and the log of the function show how it ends';
+          : '. What was started continues: ops audit and the log of the function show how it ends';
       stderr.write(`Stopped waiting for ${command.name}${rest}\n`);
       return EXIT_INTERRUPTED;
     }

@@ -27,7 +27,7 @@ export const rulesGet = defineCommand({
       report: rules,
       lines:
         rows.length === 0
-          ? ['There are no rules: nobody may use anything']
+          ? ['There are no rules: no user may use anything']
           : table(['rule', 'where', 'grants for', 'features'], rows, style),
     };
   },

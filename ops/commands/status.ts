@@ -16,7 +16,7 @@ export const status = defineCommand({
   finding: 'something could not be looked up, an archive is overdue, or an event failed or is parked',
   arguments: {},
   options: {},
-  examples: [{ line: 'status', explains: 'The first thing to type when the phone rings.' }],
+  examples: [{ line: 'status', explains: 'The first command of an incident.' }],
   async run(context) {
     const report = await inspect(context, 'status', {});
     const findings = findingsOf(report, context.now());

@@ -19,7 +19,7 @@ const REPORT = { name: 'report', pattern: /Report (\S+),/ };
 /** What is typed, in its order. */
 export const SESSION: readonly SessionStep[] = [
   {
-    says: 'The phone rings. First, one screen.',
+    says: 'An incident begins. First, one screen.',
     line: 'status',
     operation: 'Health of databases, backups, events, money (G0–G4)',
   },

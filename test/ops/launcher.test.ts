@@ -67,7 +67,7 @@ test('an endpoint that does not listen is reported as unreachable', () => {
   ]);
 });
 
-test('Ctrl-C stops the waiting, says that the run goes on, and ends the process', async () => {
+test('Ctrl-C stops the waiting, says that the run continues, and ends the process', async () => {
   writePlatform(lambda.url);
   const request = new Promise<void>((resolve) => {
     asked = resolve;
@@ -82,12 +82,12 @@ test('Ctrl-C stops the waiting, says that the run goes on, and ends the process'
   const status = await new Promise((resolve) => child.once('close', resolve));
   expect([status, stderr]).toEqual([
     130,
-    'Stopped waiting for reconcile. What was started goes on: ops audit and the log of the function show how it ends\n',
+    'Stopped waiting for reconcile. What was started continues: ops audit and the log of the function show how it ends\n',
   ]);
 });
 
-test('a reader that ends early, as in "ops … | head", is no error', () => {
-  const pipeline = `'${process.execPath}' '${LAUNCHER}' completion bash | head -n 1; echo "\${PIPESTATUS[0]}"`;
+test('a reader that is gone, as in "ops … | head", is no error', () => {
+  const pipeline = `'${process.execPath}' '${LAUNCHER}' completion bash | true; echo "\${PIPESTATUS[0]}"`;
   const { stdout, stderr } = spawnSync('bash', ['-c', pipeline], { encoding: 'utf8', env: environment() });
-  expect([stdout, stderr]).toEqual(['_ops_words() {\n0\n', '']);
+  expect([stdout, stderr]).toEqual(['0\n', '']);
 });

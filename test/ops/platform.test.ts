@@ -201,7 +201,7 @@ test('rules are shown, planned, and put in force only once the environment is na
   expect([diff.status, diff.stdout]).toEqual([1, expect.stringMatching(/user-10 +project-1 +courses/)]);
   const refused = await ops(`entitlements rules put ${file}`);
   expect([refused.status, refused.stderr]).toEqual([3, expect.stringContaining('To do so, add --confirm local')]);
-  expect((await ops('entitlements rules get')).stdout).toBe('There are no rules: nobody may use anything\n');
+  expect((await ops('entitlements rules get')).stdout).toBe('There are no rules: no user may use anything\n');
 
   expect((await ops(`entitlements rules put ${file} --confirm local`)).status).toBe(0);
   const { report } = await json('entitlements rules get');
