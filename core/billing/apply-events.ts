@@ -69,6 +69,9 @@ export const BATCH_STATEMENTS: readonly RowsStatement[] = [
   ...[...STORE_STEPS, ...DEPENDENT_STEPS].map(({ statement }) => statement),
 ];
 
+/** Events that are taken to be new. Among more of them, one that was delivered before would be met too often. */
+const MOST_TAKEN_AS_NEW = 10;
+
 /** An event that is to be applied now, and how often that was tried, this time included. */
 interface Claim {
   readonly id: string;
@@ -154,15 +157,48 @@ function isolationSteps<Event>(work: Work<Event>): IsolationSteps<PreparedEvent<
   };
 }
 
-function applyTogether<Event>(
-  { client, provider, defaults, observe, afterStore, dryRun = false }: Work<Event>,
+/**
+ * Applies the events in one transaction. A few events are taken to be new, and their states are sent together with the
+ * claim, which saves a round trip; where one turns out to have been applied before, everything is rolled back and done again
+ * in the order of the answers.
+ */
+async function applyTogether<Event>(
+  work: Work<Event>,
   events: readonly PreparedEvent<Event>[],
   limits: TimeLimits,
 ): Promise<Map<string, EventOutcome>> {
+  if (events.length <= MOST_TAKEN_AS_NEW) {
+    try {
+      return await applyOnce(work, events, limits, true);
+    } catch (error) {
+      if (!(error instanceof NotAllNew)) throw error;
+    }
+  }
+  return applyOnce(work, events, limits, false);
+}
+
+/** Thrown to roll back: the states of an event that was applied before were sent. */
+class NotAllNew extends Error {}
+
+/** @param takenAsNew whether states are sent before the claim is answered; @throws NotAllNew */
+function applyOnce<Event>(
+  { client, provider, defaults, observe, afterStore, dryRun = false }: Work<Event>,
+  events: readonly PreparedEvent<Event>[],
+  limits: TimeLimits,
+  takenAsNew: boolean,
+): Promise<Map<string, EventOutcome>> {
   const apply = async (run: RunStatement): Promise<Map<string, EventOutcome>> => {
-    const rows = await run<Claim>(CLAIM_EVENTS, [...rowParameters(CLAIM_EVENTS, events.map(ledgerRow)), provider.name]);
-    const claimed = new Map(rows.map(({ id, attempts }) => [id, attempts]));
-    const states = events.flatMap(({ envelope, effects }) => (claimed.has(envelope.id) ? effects : []));
+    const claiming = run<Claim>(CLAIM_EVENTS, [
+      ...rowParameters(CLAIM_EVENTS, events.map(ledgerRow)),
+      provider.name,
+    ]).then((rows) => new Map(rows.map(({ id, attempts }) => [id, attempts])));
+    const confirmed = claiming.then(({ size }) => {
+      if (takenAsNew && size < events.length) throw new NotAllNew();
+    });
+    // Without states, nothing waits for it.
+    confirmed.catch(() => undefined);
+    const taken = takenAsNew ? new Set(events.map(({ envelope }) => envelope.id)) : await claiming;
+    const states = events.flatMap(({ envelope, effects }) => (taken.has(envelope.id) ? effects : []));
     if (states.length > 0) {
       const eventIds = new Map(events.map(({ envelope, object }) => [object, envelope.id]));
       await storeStates(run, states, {
@@ -172,9 +208,11 @@ function applyTogether<Event>(
           eventIds,
           statesOf: (payload) => provider.effectsOf(payload as Event, defaults),
         },
+        confirmed,
         afterStore: (changed) => afterStore?.(run, changed, states),
       });
     }
+    const claimed = await claiming;
     return new Map(
       events.map((event): [string, EventOutcome] => {
         const { id } = event.envelope;
@@ -183,7 +221,7 @@ function applyTogether<Event>(
       }),
     );
   };
-  // The claim is the first statement, and everything else waits for its answer.
+  // The claim and the statements that store states fail outside of the transaction.
   return inTransaction(client, apply, { observe, limits, rollBack: dryRun, guarded: true });
 }
 

@@ -97,6 +97,7 @@ SELECT ${castColumns(stored)},
   coalesce(raw, (SELECT event.payload #> $${provider + 1}::text[] FROM billing.webhook_events AS event
                  WHERE event.provider = $${provider}::text AND event.id = raw_event_id))
 FROM ${incomingTable(columns)}
+WHERE ${IN_TRANSACTION} = 1
 ON CONFLICT (id) DO UPDATE SET ${assignments(updated)},
   version = excluded.version || CASE WHEN ${TIED} THEN ' ' || substr(stored.version, ${IDS_OFFSET + 1}) ELSE '' END
 WHERE excluded.version > stored.version OR (${TIED})
@@ -156,7 +157,8 @@ export const INSERT_CUSTOMERS: RowsStatement<typeof SEEN_CUSTOMER_COLUMNS> = {
   text: `
 INSERT INTO billing.customers AS stored (id, first_seen_at)
 SELECT id, first_seen_at FROM ${incomingTable(SEEN_CUSTOMER_COLUMNS)}
-WHERE NOT coalesce((SELECT known.first_seen_at <= incoming.first_seen_at FROM billing.customers AS known
+WHERE ${IN_TRANSACTION} = 1
+  AND NOT coalesce((SELECT known.first_seen_at <= incoming.first_seen_at FROM billing.customers AS known
                     WHERE known.id = incoming.id), false)
 ON CONFLICT (id) DO UPDATE SET first_seen_at = excluded.first_seen_at
 WHERE excluded.first_seen_at < stored.first_seen_at`,
@@ -205,6 +207,7 @@ export const RECORD_REFUNDS: RowsStatement<typeof REFUND_ENTRY_COLUMNS> = {
   text: `
 INSERT INTO billing.refund_ledger (${namesOf(REFUND_ENTRY_COLUMNS)})
 SELECT ${castColumns(REFUND_ENTRY_COLUMNS)} FROM ${incomingTable(REFUND_ENTRY_COLUMNS)}
+WHERE ${IN_TRANSACTION} = 1
 ON CONFLICT (entry) DO NOTHING`,
 };
 

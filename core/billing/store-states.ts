@@ -33,6 +33,8 @@ const NO_LEDGER: Ledger = { provider: '', objectPath: [], eventIds: new Map(), s
 export interface StoreOptions {
   /** @default none: the states are snapshots, and every object is sent */
   readonly ledger?: Ledger;
+  /** Rejects when the states must not be stored after all; nothing that depends on them is sent before it resolves. */
+  readonly confirmed?: Promise<unknown>;
   /** Runs behind the last step, given the ids of the objects whose stored state changed. @default nothing */
   readonly afterStore?: (changed: ReadonlySet<string>) => Promise<void> | undefined;
 }
@@ -106,10 +108,11 @@ const RESOLVE_STEPS: readonly StoreStep<Newest>[] = [...KINDS, ...ACCOUNT_KINDS]
 export async function storeStates(
   run: RunStatement,
   states: readonly ObjectState[],
-  { ledger = NO_LEDGER, afterStore }: StoreOptions = {},
+  { ledger = NO_LEDGER, confirmed, afterStore }: StoreOptions = {},
 ): Promise<Set<string>> {
   const batch: Batch = { states, newest: newestByKind(states), ledger };
-  const stored = (await runSteps<Batch, StoredRow>(run, STORE_STEPS, batch)).flat();
+  const [answers] = await Promise.all([runSteps<Batch, StoredRow>(run, STORE_STEPS, batch), confirmed]);
+  const stored = answers.flat();
   const versions = new Map(stored.map(({ id, version }) => [id, version]));
   const changed = new Set(versions.keys());
   const newest = await resolveTies(run, batch, versions);

@@ -38,9 +38,9 @@ export interface TransactionOptions {
 }
 
 /** A deferrable transaction differs from others in nothing but this setting, unless it is serialisable and read-only. */
-const BEGIN_GUARDED = 'BEGIN DEFERRABLE';
+const BEGIN = 'BEGIN DEFERRABLE';
 
-/** The integer 1 in a transaction that was begun as `guarded`; a division by zero outside of it. */
+/** The integer 1 in a transaction of {@link inTransaction}; a division by zero outside of one. */
 export const IN_TRANSACTION = `(SELECT 1 / (current_setting('transaction_deferrable') = 'on')::integer)`;
 
 /**
@@ -57,8 +57,7 @@ export async function inTransaction<T>(
   work: (run: RunStatement) => Promise<T>,
   { observe = () => undefined, limits, rollBack = false, guarded = false }: TransactionOptions = {},
 ): Promise<T> {
-  const begin = guarded ? BEGIN_GUARDED : 'BEGIN';
-  const begun = client.query(limits === undefined ? begin : `${begin}; ${settingLimits(limits)}`);
+  const begun = client.query(limits === undefined ? BEGIN : `${BEGIN}; ${settingLimits(limits)}`);
   // Awaited: if it were refused, the statements sent behind it would run, and commit, one by one.
   if (!guarded || !isPipelining(client)) await begun;
   const { run, abandon } = createRunner(client, observe, begun);

@@ -73,6 +73,38 @@ test('a pipelining connection sends the statements of a batch in the written ord
   expect(roundTrips[2]).toEqual(['replace_subscription_items', 'restrict_accounts', ...ENTITLEMENT_STATEMENTS]);
 });
 
+test('a single event takes three round trips, and four when it was applied before', async () => {
+  const client = await database.client();
+  const [single] = mixedBatch(2, 500).slice(1);
+  const roundTrips = async () => {
+    let [count, unanswered] = [0, 0];
+    const query = client.query.bind(client) as (statement: unknown) => Promise<unknown>;
+    const spy = jest.spyOn(client, 'query') as unknown as jest.SpyInstance<Promise<unknown>, [unknown]>;
+    spy.mockImplementation((statement) => {
+      count += unanswered === 0 ? 1 : 0;
+      unanswered += 1;
+      return query(statement).finally(() => (unanswered -= 1));
+    });
+    const { afterStore } = gatherEntitlementUpdates();
+    const outcomes = await applyEvents(client, stripeProvider, single === undefined ? [] : [single], { afterStore });
+    spy.mockRestore();
+    return [count, ...[...outcomes.values()].map(({ status }) => status)];
+  };
+
+  expect(await roundTrips()).toEqual([3, 'processed']);
+  // The states that were sent are rolled back; the second attempt claims nothing and stores nothing.
+  expect(await roundTrips()).toEqual([4, 'duplicate']);
+});
+
+test('a single event without effect that was delivered before is a duplicate', async () => {
+  const client = await database.client();
+  const { event, ...received } = mixedBatch(1, 700)[0]!;
+  const unknown = { ...received, event: { ...event, type: 'tax.settings.updated' } };
+
+  expect([...(await applyEvents(client, stripeProvider, [unknown])).values()]).toEqual([{ status: 'ignored' }]);
+  expect([...(await applyEvents(client, stripeProvider, [unknown])).values()]).toEqual([{ status: 'duplicate' }]);
+});
+
 test('a plain connection sends the statements of a batch in the written order', async () => {
   await database.client().then((client) => client.query('TRUNCATE billing.webhook_events'));
   const plain = await database.connector.connect();
@@ -101,6 +133,7 @@ test('a claim outside of a transaction fails: it would record events without the
   await expect(applyEvents(client, stripeProvider, mixedBatch(3, 9_000))).rejects.toBe(refused);
   spy.mockRestore();
   expect((await client.query(`SELECT FROM billing.webhook_events WHERE object_id ~ '_900.$'`)).rowCount).toBe(0);
+  expect((await client.query(`SELECT FROM billing.customers WHERE id ~ '_900.$'`)).rowCount).toBe(0);
   await applyEvents(client, stripeProvider, mixedBatch(3, 9_000));
   expect((await client.query(`SELECT FROM billing.webhook_events WHERE object_id ~ '_900.$'`)).rowCount).toBe(3);
 });

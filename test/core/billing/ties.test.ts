@@ -120,6 +120,15 @@ test('events of one second that leave the same object are decided', async () => 
   expect(await refreshes()).toEqual([]);
 });
 
+test('an event that only informs never overwrites the state of an event of its second', async () => {
+  const reminder = subscription({ status: 'unpaid' });
+  await apply(updated('evt_a', subscription()));
+  await apply(updated('evt_z', reminder, undefined, 'customer.subscription.trial_will_end'));
+
+  expect(await rows('SELECT status FROM billing.subscriptions')).toEqual([{ status: 'active' }]);
+  expect(await refreshes()).toEqual([]);
+});
+
 test('a snapshot of the same second changes nothing, and takes part in no tie', async () => {
   await apply(updated('evt_a', subscription({ status: 'past_due' })));
   const state = subscriptionState(subscription(), { moment: EPOCH, eventId: '' });
