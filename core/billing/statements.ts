@@ -183,7 +183,7 @@ export const REPLACE_SUBSCRIPTION_ITEMS: RowsStatement<typeof ITEM_COLUMNS> = {
 WITH incoming AS MATERIALIZED (
   SELECT ${castColumns(ITEM_COLUMNS)} FROM ${incomingTable(ITEM_COLUMNS)}
 ), superseded AS MATERIALIZED (
-  SELECT stored.id, whole.subscription_id FROM unnest($${ITEM_NAMES.length + 1}::text[]) AS whole (subscription_id)
+  SELECT stored.id, whole.subscription_id FROM unnest((SELECT $${ITEM_NAMES.length + 1}::text[])) AS whole (subscription_id)
   CROSS JOIN LATERAL (SELECT item.id FROM billing.subscription_items AS item
                       WHERE item.subscription_id = whole.subscription_id OFFSET 0) AS stored
   WHERE NOT EXISTS (SELECT FROM incoming WHERE incoming.id = stored.id)

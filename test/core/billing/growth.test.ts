@@ -68,3 +68,17 @@ test('plans that were made while the database was empty still use indexes when i
   const read = [...after].map(([table, rows]) => [table, rows - (before.get(table) ?? 0)] as const);
   expect(read.filter(([, rows]) => rows > ROWS_READ_ALLOWED)).toEqual([]);
 });
+
+test('single events run on kept plans after the fifth of a kind', async () => {
+  const fresh = await createTestDatabase('billing');
+  const single = await fresh.client();
+  const { afterStore } = gatherEntitlementUpdates();
+  for (const received of mixedBatch(8 * 11, 50_000)) {
+    await applyEvents(single, stripeProvider, [received], { afterStore });
+  }
+  const { rows } = await single.query<{ name: string }>(
+    'SELECT name FROM pg_prepared_statements WHERE custom_plans > 5 ORDER BY name',
+  );
+  await fresh.drop();
+  expect(rows).toEqual([]);
+});
