@@ -37,10 +37,13 @@ export interface TransactionOptions {
   readonly guarded?: boolean;
 }
 
-/** A deferrable transaction differs from others in nothing but this setting, unless it is serialisable and read-only. */
-const BEGIN = 'BEGIN DEFERRABLE';
+/**
+ * Begins a transaction in which {@link IN_TRANSACTION} holds. A deferrable one differs from others in nothing but this
+ * setting, unless it is serialisable and read-only.
+ */
+export const BEGIN = 'BEGIN DEFERRABLE';
 
-/** The integer 1 in a transaction of {@link inTransaction}; a division by zero outside of one. */
+/** The integer 1 in a transaction that was begun by {@link BEGIN}; a division by zero outside of one. */
 export const IN_TRANSACTION = `(SELECT 1 / (current_setting('transaction_deferrable') = 'on')::integer)`;
 
 /**
