@@ -13,6 +13,7 @@ describe('a poison event', () => {
     expect(outcomes.get(poison.id)).toEqual({
       status: 'failed',
       error: 'subscription.currency: expected a three-letter currency',
+      attempts: 1,
     });
     expect(await rows('SELECT id FROM billing.subscriptions')).toEqual([{ id: 'sub_good' }]);
   });
@@ -57,6 +58,7 @@ describe('a poison event', () => {
     expect((await apply(event)).get(event.id)).toEqual({
       status: 'failed',
       error: 'data.object.object: expected `subscription` in an event of type customer.subscription.updated',
+      attempts: 1,
     });
   });
 });
