@@ -192,9 +192,11 @@ function applyOnce<Event>(
       ...rowParameters(CLAIM_EVENTS, events.map(ledgerRow)),
       provider.name,
     ]).then((rows) => new Map(rows.map(({ id, attempts }) => [id, attempts])));
-    const confirmed = claiming.then(({ size }) => {
+    const confirm = async (): Promise<void> => {
+      const { size } = await claiming;
       if (takenAsNew && size < events.length) throw new NotAllNew();
-    });
+    };
+    const confirmed = confirm();
     // Without states, nothing waits for it.
     confirmed.catch(() => undefined);
     const taken = takenAsNew ? new Set(events.map(({ envelope }) => envelope.id)) : await claiming;
