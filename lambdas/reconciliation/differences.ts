@@ -65,7 +65,7 @@ function columnsOf({ kind, row }: ComparedState, stored: StoredRow): ComparedFie
   const { untold = [] } = KINDS[kind];
   const values: Row = row;
   return COMPARED_COLUMNS[kind]
-    .filter((column) => values[column] !== null || !untold.includes(column))
+    .filter((column) => !untold.includes(column) || (values[column] !== null && stored[column] != null))
     .map((field) => ({ field, localValue: canonical(stored[field]), stripeValue: canonical(values[field]) }));
 }
 

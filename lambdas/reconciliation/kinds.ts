@@ -22,7 +22,10 @@ interface KindOfObject {
   readonly unsettled?: string;
   /** Columns that do not follow from the object alone. @default none */
   readonly uncompared?: readonly string[];
-  /** Columns of which objects of newer API versions say nothing: null at Stripe leaves them as they are. @default none */
+  /**
+   * Columns of which events and lists of newer API versions say nothing: they differ only where both sides name something,
+   * and null at Stripe leaves them as they are. @default none
+   */
   readonly untold?: readonly string[];
 }
 

@@ -22,6 +22,16 @@ describe('what is older than the window', () => {
     expect(await reconcile()).toMatchObject({ drift_detected: 0 });
   });
 
+  test('an open invoice whose payment only the invoice itself names is no drift', async () => {
+    const { state } = stripe();
+    const subscription = state.createSubscription({ created: daysAgoSeconds(60) });
+    const failed = state.failInvoice(subscription.object.id, { created: daysAgoSeconds(45) });
+    state.recordInvoicePayment({ invoice: failed.object.id ?? '', created: daysAgoSeconds(45), status: 'open' });
+    await deliver(subscription, failed);
+
+    expect(await reconcile()).toMatchObject({ drift_detected: 0, kinds: { invoice: { checked: 1, drift: 0 } } });
+  });
+
   test('a dispute that was lost is read by its id and corrected', async () => {
     const { state } = stripe();
     const opened = state.openDispute({ created: daysAgoSeconds(40) });
