@@ -89,7 +89,7 @@ describe('the entitlement cache', () => {
     const letIn = Object.entries(resourcesOf(operations, 'AWS::EC2::SecurityGroupIngress')).filter(([id]) =>
       id.startsWith('EntitlementCache'),
     );
-    const users = ['entitlements', 'processor', 'reconciliation', 'replay', 'row-recovery'];
+    const users = ['entitlements', 'processor', 'reconciliation', 'refresh', 'replay', 'row-recovery'];
     expect(letIn.map(([, { Properties }]) => String(Properties.Description)).toSorted()).toEqual(
       users.map((stem) => `${stem} reads and writes entitlements`),
     );
