@@ -1,3 +1,4 @@
+import { firstNested } from '../../local/stripe/nested-lists';
 import type { SimulatedEvent } from './objects';
 import { previousAttributes } from './previous-attributes';
 import type { Random } from './random';
@@ -68,7 +69,10 @@ export class EventLog {
       api_version: API_VERSION,
       created: this.agenda.now,
       livemode: false,
-      data: { object: { ...object }, ...(previous === undefined ? {} : { previous_attributes: previous }) },
+      data: {
+        object: firstNested({ ...object }) as Record<string, unknown>,
+        ...(previous === undefined ? {} : { previous_attributes: previous }),
+      },
     });
   }
 

@@ -5,6 +5,7 @@ import { capture, dispute, failRefund, refund, sell, warnOfFraud } from './payme
 import { DAY, type StripeState } from './state';
 import {
   addItem,
+  addItems,
   cancelAtPeriodEnd,
   changePrice,
   changeQuantity,
@@ -27,6 +28,13 @@ const price = (name: string, interval: 'month' | 'year', unit_amount: number): P
 const PRICES = {
   month: { basic: price('basic', 'month', 900), pro: price('pro', 'month', 2900), extra: price('extra', 'month', 500) },
   year: { basic: price('basic', 'year', 9000), pro: price('pro', 'year', 29000), extra: price('extra', 'year', 5000) },
+} as const;
+
+/** Seats of a team, each with a price of its own: more items than an event or a list carries. */
+const SEATS = Array.from({ length: 12 }, (_, seat) => seat + 1);
+const SEAT_PRICES = {
+  month: SEATS.map((seat) => price(`seat_${seat}`, 'month', 100)),
+  year: SEATS.map((seat) => price(`seat_${seat}`, 'year', 1000)),
 } as const;
 
 /** The rules that the simulated company sells by: one of each kind of setting. */
@@ -57,6 +65,8 @@ export const SIMULATED_RULES: readonly EntitlementRule[] = [
     grants: { source: 'subscription', priceId: 'price_extra_year', onDispute: 'never' },
     features: ['extra'],
   },
+  { id: 'seat', grants: { source: 'subscription', priceId: 'price_seat_11_month' }, features: ['seat_11'] },
+  { id: 'last-seat', grants: { source: 'subscription', priceId: 'price_seat_12_month' }, features: ['seat_12'] },
   { id: 'course', grants: { source: 'purchase', kind: 'course' }, features: ['course:{item_id}'] },
   { id: 'path', grants: { source: 'purchase', kind: 'path', onDispute: 'never' }, features: ['path:{item_id}'] },
   {
@@ -201,7 +211,10 @@ function change(stripe: StripeState, subscription: Subscription): void {
       () => pause(stripe, subscription, random.pick(behaviors)),
       () => schedulePrice(stripe, subscription, other),
       subscription.items.data.length === 1
-        ? () => addItem(stripe, subscription, plans.extra)
+        ? () => {
+            if (random.chance(0.1)) addItems(stripe, subscription, SEAT_PRICES[interval]);
+            else addItem(stripe, subscription, plans.extra);
+          }
         : () => removeItem(stripe, subscription),
     );
   }

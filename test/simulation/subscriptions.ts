@@ -118,6 +118,14 @@ export function addItem(stripe: StripeState, subscription: Subscription, price: 
   prorate(stripe, subscription, [], [item]);
 }
 
+/** Adds many items at once, more than an event carries. */
+export function addItems(stripe: StripeState, subscription: Subscription, prices: readonly Price[]): void {
+  const [first] = subscription.items.data as [Item];
+  const items = prices.map((price) => newItem(stripe, price, first.current_period_end, first.current_period_start));
+  setItems(stripe, subscription, [...subscription.items.data, ...items]);
+  prorate(stripe, subscription, [], items);
+}
+
 /** Removes the last item, without giving anything back. */
 export function removeItem(stripe: StripeState, subscription: Subscription): void {
   setItems(stripe, subscription, subscription.items.data.slice(0, -1));
