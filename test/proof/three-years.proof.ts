@@ -16,7 +16,7 @@ import { putRules } from '../support/entitlements';
 import { silentLog } from '../support/log';
 
 /** About a minute on two cores. A thousand take some: `SIMULATED_CUSTOMERS=1000`. */
-const CUSTOMERS = Number(environmentVariable('SIMULATED_CUSTOMERS') ?? 200);
+const CUSTOMERS = Number(environmentVariable('SIMULATED_CUSTOMERS') ?? 120);
 const YEARS = 3;
 /** Days after which the platform's entitlements are compared with the oracle's. */
 const STEP_DAYS = 15;
