@@ -28,7 +28,7 @@ export async function compareWithDatabase(
 async function wholeInvoice(run: Run, correction: ComparedState): Promise<ComparedState> {
   if (correction.kind !== 'invoice') return correction;
   const { id, raw } = correction.row;
-  if ((raw as Stripe.Invoice).lines?.has_more !== true) return correction;
+  if (!(raw as Stripe.Invoice).lines?.has_more) return correction;
   const snapshot = await readSnapshot(run, 'invoice', id);
   if (snapshot === undefined) return correction;
   const [state] = snapshotStates('invoice', snapshot, run.apply.defaults ?? NO_DEFAULTS);

@@ -79,5 +79,5 @@ function kindCounts(listed: ReadObjects['listed'], corrections: readonly Compare
     kind,
     { checked: listed.get(kind) ?? 0, drift: drifted.get(kind)?.length ?? 0 },
   ]);
-  return Object.fromEntries(counts) as KindCounts;
+  return Object.fromEntries(counts);
 }

@@ -83,7 +83,7 @@ export const PHASES: readonly Phase[] = [
 
 /** Checks that what is listed is what is examined. */
 function phase<Listed>(definition: Phase<Listed>): Phase {
-  return definition as Phase;
+  return definition;
 }
 
 /** @param isCompared objects for which it is false may be missing in the database. @default all are compared */

@@ -58,7 +58,7 @@ function byEventType(parameters: Parameters): (event: Stripe.Event) => boolean {
  * The test clock that an object belongs to, by itself or by its customer. Only a list for that clock, customer or
  * subscription has it.
  */
-function clockFilter<T extends Listed>(state: StripeState, parameters: Parameters): (object: T) => boolean {
+function clockFilter(state: StripeState, parameters: Parameters): (object: Listed) => boolean {
   const clock = parameters.get('test_clock');
   if (clock !== undefined && !state.testClocks.has(clock)) {
     throw new StripeRefusal(404, `No such test clock: '${clock}'`, { code: 'resource_missing', param: 'test_clock' });
@@ -83,7 +83,7 @@ function subscriptions(state: StripeState): Endpoint<Stripe.Subscription> {
       const filters = [
         bySubscriptionStatus(parameters),
         byFields<Stripe.Subscription>(parameters, ['customer']),
-        clockFilter<Stripe.Subscription>(state, parameters),
+        clockFilter(state, parameters),
       ];
       return (subscription) => filters.every((holds) => holds(subscription));
     },
@@ -128,7 +128,7 @@ function plain<T extends Listed>(
     parameters: fields,
     collection,
     filter: (parameters) => {
-      const [fieldsMatch, clockMatches] = [byFields<T>(parameters, fields), clockFilter<T>(state, parameters)];
+      const [fieldsMatch, clockMatches] = [byFields<T>(parameters, fields), clockFilter(state, parameters)];
       return (object) => fieldsMatch(object) && clockMatches(object);
     },
     expandable,

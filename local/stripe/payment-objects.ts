@@ -84,7 +84,7 @@ export function earlyFraudWarningObject(
     livemode: false,
     payment_intent: newId('pi'),
     ...overrides,
-  } satisfies Partial<Stripe.Radar.EarlyFraudWarning> as Stripe.Radar.EarlyFraudWarning;
+  };
 }
 
 /** A connected account that takes payments and is paid out to. */

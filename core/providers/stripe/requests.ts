@@ -38,10 +38,8 @@ export function listCustomers(stripe: Stripe): ListPage<Stripe.Customer> {
 }
 
 export function listInvoices(stripe: Stripe): ListPage<Stripe.Invoice & { id: string }> {
-  return ({ created }, page) => stripe.invoices.list({ ...page, created }) as Promise<InvoicePage>;
+  return ({ created }, page) => stripe.invoices.list({ ...page, created });
 }
-
-type InvoicePage = Stripe.Response<Stripe.ApiList<Stripe.Invoice & { id: string }>>;
 
 /** Those that paid: no event tells of the others. */
 export function listInvoicePayments(stripe: Stripe): ListPage<Stripe.InvoicePayment> {
@@ -114,7 +112,7 @@ export type SnapshotKind = keyof typeof RETRIEVE;
 /** What decides about access by one subscription or purchase, each as a list. */
 export const EVIDENCE = {
   invoicesOfSubscription: (stripe, subscription) => (_lane, page) =>
-    stripe.invoices.list({ ...page, subscription, expand: ['data.payments'] }) as Promise<InvoicePage>,
+    stripe.invoices.list({ ...page, subscription, expand: ['data.payments'] }),
   sessionsOfSubscription: (stripe, subscription) => (_lane, page) =>
     stripe.checkout.sessions.list({ ...page, subscription }),
   chargesOfCustomer: (stripe, customer) => (_lane, page) => stripe.charges.list({ ...page, customer }),
