@@ -5,8 +5,10 @@ import type { EnvironmentConfig } from '../../lib/config/environment-schema';
 import {
   deployedEnvironment,
   localEnvironment,
+  REHEARSAL_TARGET,
   rehearsalEnvironment,
   type LocalEnvironmentOptions,
+  type RunningDatabasesOptions,
 } from '../../lib/config/environments';
 import { TEMPLATE_FOLDER_VARIABLE } from '../support/services';
 
@@ -33,20 +35,28 @@ export interface Synthesised {
 
 /** Options of a `local` environment. */
 export function localOptions(overrides: Partial<LocalEnvironmentOptions> = {}): LocalEnvironmentOptions {
-  const secretArn = (name: string) => `arn:aws:secretsmanager:eu-central-1:000000000000:secret:${name}-AbCdEf`;
+  return { ...runningDatabases('000000000000'), ...overrides };
+}
+
+/** Options of a `rehearsal` environment. */
+export function rehearsalOptions(): RunningDatabasesOptions {
+  return runningDatabases(REHEARSAL_TARGET.account);
+}
+
+function runningDatabases(account: string): RunningDatabasesOptions {
+  const secretArn = (name: string) => `arn:aws:secretsmanager:eu-central-1:${account}:secret:${name}-AbCdEf`;
   return {
     databases: {
       billing: { host: '127.0.0.1', port: 5433, databaseName: 'billing', secretArn: secretArn('billing') },
       main: { host: '127.0.0.1', port: 5434, databaseName: 'main', secretArn: secretArn('main') },
     },
     stripeApiBase: 'http://127.0.0.1:12111',
-    ...overrides,
   };
 }
 
 function environmentOf(name: string): EnvironmentConfig {
   if (name === 'local') return localEnvironment(localOptions());
-  return name === 'rehearsal' ? rehearsalEnvironment(localOptions()) : deployedEnvironment(name);
+  return name === 'rehearsal' ? rehearsalEnvironment(rehearsalOptions()) : deployedEnvironment(name);
 }
 
 const known = new Map<string, Synthesised>();

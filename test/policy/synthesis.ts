@@ -3,13 +3,13 @@ import path from 'node:path';
 import { CfnResource, type App } from 'aws-cdk-lib';
 import { createApp } from '../../lib/app';
 import { DEPLOYED_ENVIRONMENTS, deployedEnvironment, rehearsalEnvironment } from '../../lib/config/environments';
-import { localOptions } from '../lib/support';
+import { rehearsalOptions } from '../lib/support';
 import { stubBundles } from '../lib/synthesise';
 
 const ENDING = '.template.json';
 
 /** All that is ever deployed. The one for rehearsals has neither a network nor databases of its own. */
-export const ENVIRONMENTS = [...DEPLOYED_ENVIRONMENTS.map(deployedEnvironment), rehearsalEnvironment(localOptions())];
+export const ENVIRONMENTS = [...DEPLOYED_ENVIRONMENTS.map(deployedEnvironment), rehearsalEnvironment(rehearsalOptions())];
 
 export interface Synthesis {
   readonly app: App;

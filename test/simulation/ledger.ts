@@ -70,7 +70,7 @@ export class EventLog {
       created: this.agenda.now,
       livemode: false,
       data: {
-        object: firstNested({ ...object }) as Record<string, unknown>,
+        object: firstNested({ ...object }),
         ...(previous === undefined ? {} : { previous_attributes: previous }),
       },
     });

@@ -6,9 +6,9 @@ import { WEBHOOK_METRICS } from '../../../lambdas/webhook/contract';
 import type { EnvironmentConfig } from '../../../lib/config/environment-schema';
 import { DEPLOYED_ENVIRONMENTS, deployedEnvironment, rehearsalEnvironment } from '../../../lib/config/environments';
 import { NOT_REHEARSED } from '../../rehearsal/not-rehearsed';
-import { localOptions, resourcesOf, templatesOf } from '../support';
+import { rehearsalOptions, resourcesOf, templatesOf } from '../support';
 
-const rehearsal = rehearsalEnvironment(localOptions());
+const rehearsal = rehearsalEnvironment(rehearsalOptions());
 const production = deployedEnvironment('production');
 
 /** Settings by which the rehearsal switches a part of the platform off. */
