@@ -9,7 +9,10 @@ import { stubBundles } from '../lib/synthesise';
 const ENDING = '.template.json';
 
 /** All that is ever deployed. The one for rehearsals has neither a network nor databases of its own. */
-export const ENVIRONMENTS = [...DEPLOYED_ENVIRONMENTS.map(deployedEnvironment), rehearsalEnvironment(rehearsalOptions())];
+export const ENVIRONMENTS = [
+  ...DEPLOYED_ENVIRONMENTS.map(deployedEnvironment),
+  rehearsalEnvironment(rehearsalOptions()),
+];
 
 export interface Synthesis {
   readonly app: App;
