@@ -50,6 +50,7 @@ function start(name: keyof typeof load): Promise<StartedFunction> {
     BILLING_DATABASE_SECRET_ARN: 'database',
     CACHE_URL: '',
     QUEUE_URL: queueUrl,
+    DEAD_LETTER_QUEUE_URL: queueUrl,
     STRIPE_SIGNING_SECRET_ARN: 'signing',
     LIVEMODE: 'false',
   });
