@@ -17,9 +17,6 @@ interface WorkerInput {
 
 /** The longest pause of a server that a query of pg_dump may cause is bounded there, so this only ends a lost thread. */
 const ANSWER_TIMEOUT_MS = 10 * 60_000;
-/** The counter may be seen before the message, when the machine is busy. */
-const DELIVERY_TIMEOUT_MS = 30_000;
-const PAUSE = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 /** The lines that the package's wrapper deletes from the text, wherever they stand. */
 const DELETED_LINES = /^(?:\\(?:un)?restrict\b.*\r?\n?)/gim;
 
@@ -33,15 +30,24 @@ function exchange(bytes: Uint8Array): Uint8Array {
   // A view into pg_dump's memory, which it overwrites.
   const copy = bytes.slice();
   port.postMessage(copy, [copy.buffer]);
-  if (Atomics.wait(answers, 0, received, ANSWER_TIMEOUT_MS) === 'timed-out')
-    throw new Error('the server did not answer');
+  awaitAnswer();
   received += 1;
-  const untilMs = Date.now() + DELIVERY_TIMEOUT_MS;
-  for (;;) {
-    const answer: { readonly message: Uint8Array } | undefined = receiveMessageOnPort(port);
-    if (answer) return answer.message;
-    if (Date.now() > untilMs) throw new Error('the answer of the server was lost');
-    Atomics.wait(PAUSE, 0, 0, 1);
+  // Posted before the counter was raised.
+  const answer: { readonly message: Uint8Array } | undefined = receiveMessageOnPort(port);
+  if (!answer) throw new Error('the answer of the server was lost');
+  return answer.message;
+}
+
+/**
+ * Sleeps until the counter is raised. Waking up does not mean that it was: when the main thread pauses between raising and
+ * notifying, this thread has seen the answer already, and the notification ends its next sleep.
+ */
+function awaitAnswer(): void {
+  const untilMs = Date.now() + ANSWER_TIMEOUT_MS;
+  while (Atomics.load(answers, 0) === received) {
+    const leftMs = untilMs - Date.now();
+    if (leftMs <= 0) throw new Error('the server did not answer');
+    Atomics.wait(answers, 0, received, leftMs);
   }
 }
 

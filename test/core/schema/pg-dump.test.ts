@@ -52,6 +52,21 @@ test('lines that begin with \\restrict inside a function body survive, in any ca
   expect(await dumpOf(database)).toContain(`AS $$${body}$$;`);
 });
 
+test('a notification that comes late, for an answer that was seen already, is not taken for the next answer', async () => {
+  const notify = Atomics.notify.bind(Atomics);
+  // As if the main thread paused between an answer and its notification; each arrives while the next answer is awaited.
+  const delayed = jest.spyOn(Atomics, 'notify').mockImplementation((array, index) => {
+    for (const delayMs of [0, 1, 2, 5]) setTimeout(() => notify(array, index), delayMs);
+    return notify(array, index);
+  });
+  try {
+    expect(await dumpOf(database)).toContain('CREATE TABLE app.orders');
+    expect(delayed.mock.calls.length).toBeGreaterThan(20);
+  } finally {
+    delayed.mockRestore();
+  }
+});
+
 test('timeouts that the database sets for everybody do not end the dump', async () => {
   await run(`ALTER DATABASE ${database.name} SET transaction_timeout = '200ms';
     ALTER DATABASE ${database.name} SET statement_timeout = '200ms';
