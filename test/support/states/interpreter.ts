@@ -32,6 +32,8 @@ export interface ExecutionOptions {
   readonly answer?: (argumentsGiven: JsonObject, taskToken: string) => TokenAnswer;
   /** Stops the execution when it enters a state, as an operator or a fault of AWS would. @default - never */
   readonly abortAt?: (state: string, visit: number) => boolean;
+  /** Error of every attempt of a state that calls something, whatever its service would answer. @default - none */
+  readonly failAt?: (state: string) => string | undefined;
 }
 
 export interface Execution {
@@ -41,6 +43,8 @@ export interface Execution {
   readonly cause?: string;
   /** Names of the states that were entered, in their order. */
   readonly states: readonly string[];
+  /** How each of them was left, as {@link waysOut} names it. */
+  readonly left: readonly string[];
   readonly startedAtMs: number;
   readonly endedAtMs: number;
 }
@@ -63,6 +67,7 @@ export async function execute(definition: Definition, options: ExecutionOptions)
 
 class Interpreter {
   private readonly visited: string[] = [];
+  private readonly left: string[] = [];
   private readonly visits = new Map<string, number>();
   private readonly expressions: Expressions;
   private readonly startedAtMs: number;
@@ -80,9 +85,10 @@ class Interpreter {
 
   async run(): Promise<Execution> {
     const { clock, input = {} } = this.options;
-    const ended = (rest: Omit<Execution, 'states' | 'startedAtMs' | 'endedAtMs'>): Execution => ({
+    const ended = (rest: Omit<Execution, 'states' | 'left' | 'startedAtMs' | 'endedAtMs'>): Execution => ({
       ...rest,
       states: this.visited,
+      left: this.left,
       startedAtMs: this.startedAtMs,
       endedAtMs: clock.nowMs,
     });
@@ -145,9 +151,11 @@ class Interpreter {
         return this.choose(name, state, { variables, states });
       case 'Wait':
         this.pass(await this.waitMs(state, { variables, states }));
+        this.left.push(wayOut(name));
         return this.leave(state, { variables, states }, input);
       case 'Pass':
       case 'Succeed':
+        this.left.push(wayOut(name));
         return this.leave(state, { variables, states }, input);
       default: {
         const error = await this.expressions.evaluate(state.Error ?? '', { variables, states });
@@ -186,14 +194,17 @@ class Interpreter {
 
   private async choose(name: string, state: StateDefinition, scope: Scope): Promise<Step> {
     const { input } = scope.states as { input: Json };
-    for (const rule of state.Choices ?? []) {
+    for (const [index, rule] of (state.Choices ?? []).entries()) {
       const holds = await this.expressions.evaluate(rule.Condition, scope);
       if (typeof holds !== 'boolean') {
         throw new StatesError('States.QueryEvaluationError', `'${rule.Condition}' of ${name} is no boolean`);
       }
-      if (holds) return this.leave(rule, scope, input);
+      if (!holds) continue;
+      this.left.push(wayOut(name, `rule ${index + 1}`));
+      return this.leave(rule, scope, input);
     }
     if (state.Default === undefined) throw new StatesError('States.Runtime', `No choice of ${name} matches`);
+    this.left.push(wayOut(name, 'no rule'));
     return this.leave({ ...state, Next: state.Default }, scope, input);
   }
 
@@ -216,7 +227,9 @@ class Interpreter {
       try {
         const result = await this.attempt(name, state, { variables, states });
         assertFits(result, `The result of ${name}`);
-        return await this.leave(state, { variables, states: { ...states, result } }, result);
+        const step = await this.leave(state, { variables, states: { ...states, result } }, result);
+        this.left.push(wayOut(name));
+        return step;
       } catch (error) {
         if (!(error instanceof StatesError)) throw error;
         const retrier = state.Retry?.find(({ ErrorEquals }) => matches(ErrorEquals, error.error));
@@ -228,6 +241,7 @@ class Interpreter {
         }
         const catcher = state.Catch?.find(({ ErrorEquals }) => matches(ErrorEquals, error.error));
         if (!catcher) throw error;
+        this.left.push(wayOut(name, catcher.ErrorEquals.join(', ')));
         return this.recover(catcher, error, { variables, states });
       }
     }
@@ -239,6 +253,8 @@ class Interpreter {
   }
 
   private async attempt(name: string, state: StateDefinition, scope: Scope): Promise<Json> {
+    const error = this.options.failAt?.(name);
+    if (error !== undefined) throw new StatesError(error, 'refused for good');
     if (state.Type === 'Map') return this.runMap(state, scope);
     const given = await this.expressions.evaluate(state.Arguments ?? {}, this.withToken(state, scope));
     assertFits(given, `What ${name} asks for`);
@@ -294,6 +310,22 @@ class Interpreter {
     }
     return results;
   }
+}
+
+const wayOut = (name: string, by?: string) => (by === undefined ? name : `${name}: ${by}`);
+
+/** Every way out of every state, those of Map included: its end, each rule, and each catcher by its errors. */
+export function waysOut({ States }: Definition): string[] {
+  return Object.entries(States).flatMap(([name, state]) => {
+    const nested = [...(state.Branches ?? []), ...(state.ItemProcessor ? [state.ItemProcessor] : [])].flatMap(waysOut);
+    if (state.Type === 'Fail') return [];
+    if (state.Type === 'Choice') {
+      const rules = (state.Choices ?? []).map((_, index) => wayOut(name, `rule ${index + 1}`));
+      return state.Default === undefined ? rules : [...rules, wayOut(name, 'no rule')];
+    }
+    const caught = (state.Catch ?? []).map(({ ErrorEquals }) => wayOut(name, ErrorEquals.join(', ')));
+    return [wayOut(name), ...caught, ...nested];
+  });
 }
 
 interface Scope {
