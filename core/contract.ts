@@ -7,9 +7,19 @@
 export const DATABASE_NAMES = ['billing', 'main'] as const;
 export type DatabaseName = (typeof DATABASE_NAMES)[number];
 
-/** The environments: three that are deployed, one that is deployed into an emulator, and `local`, which `npm start` runs. */
-export const ENVIRONMENT_NAMES = ['dev', 'staging', 'production', 'rehearsal', 'local'] as const;
-export type EnvironmentName = (typeof ENVIRONMENT_NAMES)[number];
+/**
+ * Form of an environment's name. It is part of names that AWS limits, such as that of a bucket, which has 63 characters with
+ * account and region.
+ */
+export const ENVIRONMENT_NAME = /^(?=.{1,14}$)[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+
+/** The environment that `npm start` runs on this machine. */
+export const LOCAL_ENVIRONMENT = 'local';
+
+/** Folder, at the top of the repository, with one file for each deployed environment, which is named after it. */
+export const ENVIRONMENT_FOLDER = 'environments';
+/** Endings of these files. JSON is read as the YAML that it is. */
+export const ENVIRONMENT_FILE = /^([^.]+)\.(?:ya?ml|json)$/;
 
 /** Complete name of a function. Callers and alarms need only this name. */
 export function functionName(environmentName: string, stem: string): string {
@@ -43,7 +53,7 @@ export interface MetricDimensions {
 
 /** Variables that every function gets, whatever it does. */
 export interface BaseEnvironment {
-  /** `dev`, `staging`, `production`, `rehearsal` or `local`; becomes the `environment` dimension of every metric. */
+  /** Such as `production` or `local`; becomes the `environment` dimension of every metric. */
   readonly ENVIRONMENT_NAME: string;
   /** `DEBUG`, `INFO`, `WARN` or `ERROR`. */
   readonly LOG_LEVEL: string;

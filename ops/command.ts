@@ -48,7 +48,7 @@ export interface Command<Options extends Values = Values, Arguments extends Valu
 
 /** What every command takes. */
 export const GLOBAL_OPTIONS = {
-  env: 'Environment: dev, staging, production, or local for the platform that npm start runs. Default: $OPS_ENV',
+  env: 'Environment: the name of a file in environments/, or local for the platform that npm start runs. Default: $OPS_ENV',
   json: 'Print the report as JSON',
   verbose: 'Print the stack of an error',
   withoutAudit: 'Act although the audit log cannot be written, in an emergency',

@@ -1,4 +1,5 @@
-import { ENVIRONMENT_NAMES } from '../core/contract';
+import { ENVIRONMENT_FOLDER, LOCAL_ENVIRONMENT } from '../core/contract';
+import { ENVIRONMENTS_VARIABLE } from './environment-names';
 import { GLOBAL_OPTIONS, type Command } from './command';
 import { kebabCase } from './usage';
 
@@ -39,7 +40,7 @@ _ops() {
     if _ops_words "\${path:+$path }$word" >/dev/null; then path="\${path:+$path }$word"; fi
   done
   case "\${COMP_WORDS[COMP_CWORD-1]}" in
-    --env) words='${ENVIRONMENT_NAMES.filter((name) => name !== 'rehearsal').join(' ')}' ;;
+    --env) words="${LOCAL_ENVIRONMENT} $(ls "\${${ENVIRONMENTS_VARIABLE}:-${ENVIRONMENT_FOLDER}}" 2>/dev/null | sed -n 's/^\\([a-z0-9-]*\\)\\.\\(yaml\\|yml\\|json\\)$/\\1/p' | grep -vx schema)" ;;
 ${[...new Set(values)].join('\n')}
     *) words="$(_ops_words "$path")" ;;
   esac

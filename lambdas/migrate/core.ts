@@ -22,7 +22,7 @@ export async function migrate(
   const adopt = request.action === 'apply' ? request.adopt : undefined;
   if (adopt !== undefined && connector.target.managed !== 'elsewhere') {
     throw new InvalidRequestError(
-      `adopt: the ${database} database is managed here, by migrations that would be applied among the tables of another tool; say \`managed: 'elsewhere'\` in lib/config/environments.ts and deploy`,
+      `adopt: the ${database} database is managed here, by migrations that would be applied among the tables of another tool; say \`managed: elsewhere\` in the file of the environment and deploy`,
     );
   }
   const dryRun = request.action === 'status' || request.dryRun;

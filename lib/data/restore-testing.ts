@@ -52,7 +52,7 @@ export class RestoreTesting extends Construct {
     });
     const plan = new CfnRestoreTestingPlan(this, 'Plan', {
       // Letters, digits and `_`, at most 50 of them.
-      restoreTestingPlanName: `BillingOps_${environmentName}_${name}`,
+      restoreTestingPlanName: `BillingOps_${environmentName.replaceAll('-', '_')}_${name}`,
       scheduleExpression: RESTORE_TEST_SCHEDULES[name],
       scheduleExpressionTimezone: 'Etc/UTC',
       startWindowHours: START_WINDOW_HOURS,

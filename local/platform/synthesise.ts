@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApp } from '../../lib/app';
-import { localEnvironment } from '../../lib/config/environments';
+import { localEnvironment } from '../../lib/config/built-environments';
 import type { DatabaseName } from '../../core/contract';
 import type { Bundle } from '../../lib/operations/bundles';
 import type { LocalDatabaseServer } from '../postgres/databases';

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';
-import { ENVIRONMENT_NAMES, type EnvironmentName } from '../../core/contract';
+import { ENVIRONMENT_NAME, LOCAL_ENVIRONMENT } from '../../core/contract';
 import type { PlatformFile } from '../../local/platform/contract';
+import { environmentNames } from '../environment-names';
 import { CommandError } from '../errors';
 
 /** The environment that a command is about, and how its AWS APIs are reached. */
 export interface Target {
-  readonly environment: EnvironmentName;
+  readonly environment: string;
   /** Of `local`: where the running platform listens. Elsewhere the SDK finds endpoints, region and credentials itself. */
   readonly platform: PlatformFile | undefined;
   /** For messages: the environment, and the region where it is known. */
@@ -25,16 +26,22 @@ export const LOCAL_FOLDER_VARIABLE = 'OPS_LOCAL_FOLDER';
  */
 export async function resolveTarget(name: string | undefined, environment: NodeJS.ProcessEnv): Promise<Target> {
   const wanted = name ?? environment.OPS_ENV;
-  const choices = 'local, dev, staging or production';
+  const described = environmentNames(environment);
+  const choices = [LOCAL_ENVIRONMENT, ...(described.length > 0 ? described : ['the name of a deployed environment'])];
+  const expected = `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
   if (wanted === undefined || wanted === '') {
-    throw new CommandError('usage', `--env is missing: ${choices}. Set OPS_ENV to leave it out`);
+    throw new CommandError('usage', `--env is missing: ${expected}. Set OPS_ENV to leave it out`);
   }
-  const known = ENVIRONMENT_NAMES.find((candidate) => candidate === wanted);
-  if (known === undefined) throw new CommandError('usage', `--env ${wanted}: expected ${choices}`);
-  if (known !== 'local')
-    return { environment: known, platform: undefined, label: `${known} (${regionOf(environment)})` };
+  // Without files to compare with, as outside of a checkout, AWS says whether there is such an environment.
+  const known = wanted === LOCAL_ENVIRONMENT || described.length === 0 || described.includes(wanted);
+  if (!known || !ENVIRONMENT_NAME.test(wanted)) {
+    throw new CommandError('usage', `--env ${wanted}: expected ${expected}`);
+  }
+  if (wanted !== LOCAL_ENVIRONMENT) {
+    return { environment: wanted, platform: undefined, label: `${wanted} (${regionOf(environment)})` };
+  }
   const platform = await readPlatform(environment[LOCAL_FOLDER_VARIABLE] ?? '.local');
-  return { environment: known, platform, label: 'local' };
+  return { environment: wanted, platform, label: wanted };
 }
 
 function regionOf({ AWS_REGION, AWS_DEFAULT_REGION, AWS_PROFILE }: NodeJS.ProcessEnv): string {

@@ -1,4 +1,4 @@
-import { DEPLOYED_ENVIRONMENTS } from '../../lib/config/environments';
+import { EXAMPLES } from '../support/example-environments';
 import {
   ARCHIVE_SHARE,
   CHANGED_SHARE,
@@ -21,18 +21,18 @@ const table = (head: readonly string[], rows: readonly (readonly (string | numbe
 
 /** The text of `docs/costs.md`. */
 export function costsPage(): string {
-  const costs = DEPLOYED_ENVIRONMENTS.map(costsOf);
+  const costs = EXAMPLES.map(costsOf);
   const services = Object.keys(costs[0] ?? {});
   const total = (index: number) => Object.values(costs[index] ?? {}).reduce((sum, value) => sum + value, 0);
   const perService = services.map((service) => [service, ...costs.map((one) => rounded(one[service] ?? 0))]);
   const { instanceHour, ...unitPrices } = PRICES;
   return `# What it costs
 
-US dollars a month, by environment as \`lib/config/environments.ts\` has it, rounded to ${PRECISION}. What is always there is
+US dollars a month, of the environments in [examples/](../examples), rounded to ${PRECISION}. What is always there is
 counted in the synthesised templates; what use adds follows from the assumptions below. Without tax, support, discounts,
 free tiers, traffic to the internet, and what people query.
 
-${table(['service', ...DEPLOYED_ENVIRONMENTS], [...perService, ['**together**', ...costs.map((_, index) => `**${rounded(total(index))}**`)]])}
+${table(['service', ...EXAMPLES], [...perService, ['**together**', ...costs.map((_, index) => `**${rounded(total(index))}**`)]])}
 
 Most of it are instances. Reserved for a year, they cost about a third less; the class, the standby, the proxy, the
 analytics replica, the cache and the second region are settings of the environment.
@@ -40,11 +40,11 @@ analytics replica, the cache and the second region are settings of the environme
 ## Assumptions
 
 ${table(
-  ['', ...DEPLOYED_ENVIRONMENTS],
+  ['', ...EXAMPLES],
   [
-    ['webhooks a month', ...DEPLOYED_ENVIRONMENTS.map((name) => USAGE[name].webhooksPerMonth)],
-    ['GiB in each database', ...DEPLOYED_ENVIRONMENTS.map((name) => USAGE[name].databaseGiB)],
-    ['GiB of logs a month', ...DEPLOYED_ENVIRONMENTS.map((name) => USAGE[name].logGiBPerMonth)],
+    ['webhooks a month', ...EXAMPLES.map((name) => USAGE[name].webhooksPerMonth)],
+    ['GiB in each database', ...EXAMPLES.map((name) => USAGE[name].databaseGiB)],
+    ['GiB of logs a month', ...EXAMPLES.map((name) => USAGE[name].logGiBPerMonth)],
   ],
 )}
 

@@ -1,4 +1,4 @@
-import { deployedEnvironment, type DeployedEnvironmentName } from '../../lib/config/environments';
+import { exampleEnvironment, type ExampleName } from '../support/example-environments';
 import { BACKUP_POLICIES } from '../../lib/config/policies';
 import { DATABASE_NAMES } from '../../core/contract';
 import { resourcesOf, templatesOf, type Resource } from '../lib/support';
@@ -47,7 +47,7 @@ export interface Usage {
   readonly logGiBPerMonth: number;
 }
 
-export const USAGE: Readonly<Record<DeployedEnvironmentName, Usage>> = {
+export const USAGE: Readonly<Record<ExampleName, Usage>> = {
   dev: { webhooksPerMonth: 10_000, databaseGiB: 1, logGiBPerMonth: 1 },
   staging: { webhooksPerMonth: 100_000, databaseGiB: 10, logGiBPerMonth: 5 },
   production: { webhooksPerMonth: 10_000_000, databaseGiB: 50, logGiBPerMonth: 40 },
@@ -67,7 +67,7 @@ export const GIB_SECONDS_OF_JOBS = 60_000;
 export type Costs = Readonly<Record<string, number>>;
 
 /** Monthly costs of an environment: its permanent resources, counted in its templates, and its usage. */
-export function costsOf(name: DeployedEnvironmentName): Costs {
+export function costsOf(name: ExampleName): Costs {
   const usage = USAGE[name];
   const templates = Object.values(templatesOf(name)).flatMap((template) => template ?? []);
   const all = (type: string) => templates.flatMap((template) => Object.values(resourcesOf(template, type)));
@@ -100,25 +100,25 @@ export function costsOf(name: DeployedEnvironmentName): Costs {
   };
 }
 
-function instanceCost(name: DeployedEnvironmentName, { Properties }: Resource): number {
+function instanceCost(name: ExampleName, { Properties }: Resource): number {
   const instanceClass = String(Properties.DBInstanceClass).replace('db.', '');
   const hourly = PRICES.instanceHour[instanceClass];
   if (hourly === undefined) throw new Error(`No price of ${instanceClass}: add it to PRICES.instanceHour`);
   // A replica begins with the storage of its source, which is billing's.
-  const { billing } = deployedEnvironment(name).databases;
+  const { billing } = exampleEnvironment(name).databases;
   const storage = Number(Properties.AllocatedStorage ?? billing.allocatedStorageGiB);
   return (hourly * HOURS + storage * PRICES.storageGiBMonth) * (Properties.MultiAZ === true ? 2 : 1);
 }
 
 /** A proxy is charged by the cores of its instance, two at least. */
-function vcpusOf(name: DeployedEnvironmentName): number {
-  const { billing } = deployedEnvironment(name).databases;
+function vcpusOf(name: ExampleName): number {
+  const { billing } = exampleEnvironment(name).databases;
   return billing.kind === 'create' && billing.instanceClass.endsWith('.xlarge') ? 4 : 2;
 }
 
-function backupCost(name: DeployedEnvironmentName): number {
+function backupCost(name: ExampleName): number {
   const { databaseGiB } = USAGE[name];
-  const copied = deployedEnvironment(name).secondRegion !== undefined;
+  const copied = exampleEnvironment(name).secondRegion !== undefined;
   const regions = copied ? 2 : 1;
   return sum(
     DATABASE_NAMES.map((database) => {

@@ -3,13 +3,13 @@ import path from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import type { EnvironmentConfig } from '../../lib/config/environment-schema';
 import {
-  deployedEnvironment,
   localEnvironment,
   REHEARSAL_TARGET,
   rehearsalEnvironment,
   type LocalEnvironmentOptions,
   type RunningDatabasesOptions,
-} from '../../lib/config/environments';
+} from '../../lib/config/built-environments';
+import { exampleEnvironment } from '../support/example-environments';
 import { TEMPLATE_FOLDER_VARIABLE } from '../support/services';
 
 /** The stem of every function. */
@@ -56,7 +56,7 @@ function runningDatabases(account: string): RunningDatabasesOptions {
 
 function environmentOf(name: string): EnvironmentConfig {
   if (name === 'local') return localEnvironment(localOptions());
-  return name === 'rehearsal' ? rehearsalEnvironment(rehearsalOptions()) : deployedEnvironment(name);
+  return name === 'rehearsal' ? rehearsalEnvironment(rehearsalOptions()) : exampleEnvironment(name);
 }
 
 const known = new Map<string, Synthesised>();

@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { COMMANDS, GROUPS } from '../../ops/commands';
+import { resolveTarget } from '../../ops/aws/target';
 import { completionScript } from '../../ops/completion';
+import { EXAMPLE_FOLDER } from '../support/example-environments';
 import { runOps } from './run-ops';
 import { wordsOf } from './runbook-lines';
 
@@ -82,10 +84,18 @@ test('a group without a command shows its commands and exits with 2', async () =
 });
 
 test.each([
-  ['', '--env is missing: local, dev, staging or production. Set OPS_ENV to leave it out'],
-  [' --env prodution', '--env prodution: expected local, dev, staging or production'],
+  ['', '--env is missing: local, dev, production or staging. Set OPS_ENV to leave it out'],
+  [' --env prodution', '--env prodution: expected local, dev, production or staging'],
 ])('a command with the environment "%s" is refused', async (env, message) => {
   expect(await ops(`status${env}`)).toEqual({ status: 2, stdout: '', stderr: `error: ${message}\n` });
+});
+
+test('where no environments are described, any well-formed name is asked of AWS', async () => {
+  const elsewhere = { OPS_ENVIRONMENTS: folder };
+  expect((await ops('status --env Prod_1', elsewhere)).stderr).toBe(
+    'error: --env Prod_1: expected local or the name of a deployed environment\n',
+  );
+  await expect(resolveTarget('prod-eu', elsewhere)).resolves.toMatchObject({ environment: 'prod-eu' });
 });
 
 test('the environment variable OPS_ENV names the environment, and --env wins over it', async () => {
@@ -144,7 +154,10 @@ COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')})
 COMP_CWORD=${words.length - 1}
 _ops
 printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync('bash', ['-c', script], {
+    encoding: 'utf8',
+    env: { ...process.env, OPS_ENVIRONMENTS: EXAMPLE_FOLDER },
+  });
   expect(stderr).toBe('');
   return stdout.trim().split('\n');
 }

@@ -30,6 +30,7 @@ const environment = (extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
   PATH: process.env.PATH,
   HOME: process.env.HOME,
   OPS_LOCAL_FOLDER: folder,
+  OPS_ENVIRONMENTS: path.resolve(__dirname, '../../examples'),
   OPS_ENV: 'local',
   ...extra,
 });
@@ -55,7 +56,7 @@ function writePlatform(url: string): void {
 
 test('the output has no colours where it is no terminal', () => {
   const { stderr } = ops('status --env nowhere');
-  expect(stderr).toBe('error: --env nowhere: expected local, dev, staging or production\n');
+  expect(stderr).toBe('error: --env nowhere: expected local, dev, production or staging\n');
 });
 
 test('an endpoint that does not listen is reported as unreachable', () => {

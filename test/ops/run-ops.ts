@@ -1,5 +1,7 @@
 import { PassThrough } from 'node:stream';
+import { ENVIRONMENTS_VARIABLE } from '../../ops/environment-names';
 import { runProgram } from '../../ops/program';
+import { EXAMPLE_FOLDER } from '../support/example-environments';
 
 /** What a command printed, and how it ended. */
 export interface Outcome {
@@ -9,7 +11,7 @@ export interface Outcome {
 }
 
 export interface RunOptions {
-  /** Added to an empty environment. */
+  /** Added to an environment that names only the folder of the examples. */
   readonly environment?: Readonly<Record<string, string>>;
   /** What is typed at a terminal. @default - there is no terminal */
   readonly typed?: string;
@@ -32,7 +34,7 @@ export async function runOps(
     stdin: stdin as unknown as NodeJS.ReadStream,
     stdout: stdout as unknown as NodeJS.WriteStream,
     stderr: stderr as unknown as NodeJS.WriteStream,
-    environment: { ...environment },
+    environment: { [ENVIRONMENTS_VARIABLE]: EXAMPLE_FOLDER, ...environment },
   });
   const textOf = (stream: PassThrough): string => (stream.read() as Buffer | null)?.toString('utf8') ?? '';
   return { status, stdout: textOf(stdout), stderr: textOf(stderr) };

@@ -2,17 +2,15 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CfnResource, type App } from 'aws-cdk-lib';
 import { createApp } from '../../lib/app';
-import { DEPLOYED_ENVIRONMENTS, deployedEnvironment, rehearsalEnvironment } from '../../lib/config/environments';
+import { rehearsalEnvironment } from '../../lib/config/built-environments';
+import { EXAMPLES, exampleEnvironment } from '../support/example-environments';
 import { rehearsalOptions } from '../lib/support';
 import { stubBundles } from '../lib/synthesise';
 
 const ENDING = '.template.json';
 
 /** All that is ever deployed. The one for rehearsals has neither a network nor databases of its own. */
-export const ENVIRONMENTS = [
-  ...DEPLOYED_ENVIRONMENTS.map(deployedEnvironment),
-  rehearsalEnvironment(rehearsalOptions()),
-];
+export const ENVIRONMENTS = [...EXAMPLES.map(exampleEnvironment), rehearsalEnvironment(rehearsalOptions())];
 
 export interface Synthesis {
   readonly app: App;

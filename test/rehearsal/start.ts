@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager';
-import { REHEARSAL_TARGET, rehearsalEnvironment, type RunningDatabase } from '../../lib/config/environments';
+import { REHEARSAL_TARGET, rehearsalEnvironment, type RunningDatabase } from '../../lib/config/built-environments';
 import { bundleFunctions } from '../../lib/operations/bundles';
 import { say } from '../../local/runtime/console';
 import { startDatabases, writeAuthorities, type LocalDatabaseServer } from '../../local/postgres/databases';

@@ -1,10 +1,5 @@
 import { defineEnvironment, type EnvironmentInput } from '../../../lib/config/environment-schema';
-import {
-  DEPLOYED_ENVIRONMENTS,
-  deployedEnvironment,
-  localEnvironment,
-  selectEnvironments,
-} from '../../../lib/config/environments';
+import { localEnvironment } from '../../../lib/config/built-environments';
 import { recoveryRegion } from '../../../lib/data/recovery-region';
 import { localOptions } from '../support';
 
@@ -72,8 +67,8 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
     { region: 'us-east-1' },
     'region must be one of eu-central-1, eu-west-1, where this data may stay, got "us-east-1"',
   ],
-  ['a short account', { account: '1234' }, 'account must be the 12 digits of an AWS account, got "1234"'],
-  ['no account', { account: undefined }, 'account must be the 12 digits of an AWS account, got nothing'],
+  ['a short account', { account: '1234' }, 'account must be the 12 digits of an AWS account, in quotes, got "1234"'],
+  ['no account', { account: undefined }, 'account must be the 12 digits of an AWS account, in quotes, got nothing'],
   [
     'no zones',
     { availabilityZones: undefined },
@@ -119,11 +114,26 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
     'databases must be `billing` and `main`, each to `create` or `existing`, got nothing',
   ],
   ['no Stripe', { stripe: undefined }, 'stripe must say at least whether `livemode` is true or false, got nothing'],
+  [
+    'a region that AWS does not have',
+    { allowedRegions: ['eu-centrel-1'], region: 'eu-centrel-1' },
+    'allowedRegions.0 must be a region of AWS, such as `eu-central-1`, got "eu-centrel-1"',
+  ],
+  [
+    'a name that S3 refuses',
+    { name: 'Production_EU' },
+    'name must be 1–14 lower-case letters, digits and single `-`, starting with a letter, such as `production-eu`, got "Production_EU"',
+  ],
+  [
+    'a name that is too long for a bucket',
+    { name: 'productioneurope' },
+    'name must be 1–14 lower-case letters, digits and single `-`, starting with a letter, such as `production-eu`, got "productioneurope"',
+  ],
   ['a region that is none', { region: 'Frankfurt' }, 'region must be a region such as `eu-central-1`, got "Frankfurt"'],
   [
     'an account that is a name',
     { account: 'production' },
-    'account must be the 12 digits of an AWS account, got "production"',
+    'account must be the 12 digits of an AWS account, in quotes, got "production"',
   ],
   [
     'zones of another region',
@@ -207,18 +217,13 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
   ],
 ])('%s is refused, naming the field and the form', (_, change, problem) => {
   expect(() => defineEnvironment({ ...valid, ...change } as EnvironmentInput)).toThrow(
-    `environment \`dev\`: ${problem}`,
+    `environment \`${typeof change.name === 'string' ? change.name : 'dev'}\`: ${problem}`,
   );
 });
 
 test('an error names every problem at once', () => {
   const wrong = { ...valid, account: '1', reconciliation: { hourUtc: -1 } };
   expect(() => defineEnvironment(wrong)).toThrow(/account must be .*; reconciliation\.hourUtc must be 0–23, got -1/);
-});
-
-test.each(DEPLOYED_ENVIRONMENTS)('%s is valid, in an allowed region', (name) => {
-  const config = deployedEnvironment(name);
-  expect(config.allowedRegions).toContain(config.region);
 });
 
 test('the bucket of the copies has a name that S3 accepts, in every second region', () => {
@@ -231,7 +236,7 @@ test('the bucket of the copies has a name that S3 accepts, in every second regio
     'eusc-de-east-1',
     'eu-west-1',
   ];
-  for (const name of ['dev', 'staging', 'production', 'rehearsal'] as const) {
+  for (const name of ['dev', 'n'.repeat(14)]) {
     for (const secondRegion of regions) {
       const config = defineEnvironment({
         ...valid,
@@ -242,57 +247,6 @@ test('the bucket of the copies has a name that S3 accepts, in every second regio
       expect(recoveryRegion(config)?.archiveBucketName).toMatch(/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/);
     }
   }
-});
-
-test('data is protected everywhere except in dev, and live events are accepted in production only', () => {
-  const settings = DEPLOYED_ENVIRONMENTS.map(deployedEnvironment).map(({ name, removalProtection, stripe }) => [
-    name,
-    removalProtection,
-    stripe.livemode,
-  ]);
-  expect(settings).toEqual([
-    ['dev', false, false],
-    ['staging', true, false],
-    ['production', true, true],
-  ]);
-});
-
-test('no two environments share an account', () => {
-  const accounts = DEPLOYED_ENVIRONMENTS.map((name) => deployedEnvironment(name).account);
-  expect(new Set(accounts).size).toBe(accounts.length);
-});
-
-test('the error about an unknown environment lists those that exist', () => {
-  expect(() => deployedEnvironment('prod')).toThrow(
-    'environment `prod` does not exist: expected dev, staging, production',
-  );
-});
-
-describe('-c env=', () => {
-  const names = (...request: Parameters<typeof selectEnvironments>) =>
-    selectEnvironments(...request).map(({ name }) => name);
-
-  test('that is left out is refused, because it would deploy everything', () => {
-    expect(() => selectEnvironments(undefined, undefined)).toThrow(
-      'No environment is named: add one of -c env=dev, -c env=staging, -c env=production; -c env=all only checks all of them',
-    );
-  });
-
-  test('names one environment, or all of them to be checked', () => {
-    expect(names('staging', undefined)).toEqual(['staging']);
-    expect(names('all', undefined)).toEqual(['dev', 'staging', 'production']);
-  });
-
-  test('with a placeholder account is refused as soon as there are credentials', () => {
-    expect(() => selectEnvironments('dev', '123456789012')).toThrow(
-      'environment `dev`: account 111111111111 is a placeholder: put your account into lib/config/environments.ts',
-    );
-    expect(names('dev', '111111111111')).toEqual(['dev']);
-  });
-});
-
-test('local is not among the deployed environments', () => {
-  expect(() => deployedEnvironment('local')).toThrow('does not exist');
 });
 
 test('the local environment connects to the databases of its options', () => {

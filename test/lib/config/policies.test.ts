@@ -1,5 +1,5 @@
 import { DATABASE_NAMES } from '../../../core/contract';
-import { DEPLOYED_ENVIRONMENTS, deployedEnvironment } from '../../../lib/config/environments';
+import { EXAMPLES, exampleEnvironment } from '../../support/example-environments';
 import { BACKUP_POLICIES } from '../../../lib/config/policies';
 import { resourceLike, templatesOf, type Resource } from '../support';
 
@@ -25,7 +25,7 @@ interface Subject {
 
 function subjectOf(environment: string, database: 'billing' | 'main'): Subject {
   const { data, operations } = templatesOf(environment);
-  const config = deployedEnvironment(environment);
+  const config = exampleEnvironment(environment);
   const settings = config.databases[database];
   const properties = (resource: Resource) => resource.Properties;
   const plan = properties(resourceLike(data, 'AWS::Backup::BackupPlan', title[database])).BackupPlan as {
@@ -154,14 +154,15 @@ const CHECKED: [string, (subject: Subject) => [unknown, unknown]][] = [
   ['changes wait for the maintenance window', (s) => [s.instance.ApplyImmediately, false]],
 ];
 
-describe.each(
-  DEPLOYED_ENVIRONMENTS.flatMap((environment) => DATABASE_NAMES.map((database) => [environment, database] as const)),
-)('%s: the %s database', (environment, database) => {
-  test.each(CHECKED)('%s', (_, check) => {
-    const [declared, expected] = check(subjectOf(environment, database));
-    expect(declared).toStrictEqual(expected);
-  });
-});
+describe.each(EXAMPLES.flatMap((environment) => DATABASE_NAMES.map((database) => [environment, database] as const)))(
+  '%s: the %s database',
+  (environment, database) => {
+    test.each(CHECKED)('%s', (_, check) => {
+      const [declared, expected] = check(subjectOf(environment, database));
+      expect(declared).toStrictEqual(expected);
+    });
+  },
+);
 
 test('the policy table equals the operations guide', () => {
   expect(BACKUP_POLICIES).toMatchObject({
@@ -179,8 +180,8 @@ test('the policy table equals the operations guide', () => {
 });
 
 test('the billing database has a standby in staging and in production', () => {
-  expect(deployedEnvironment('staging').databases.billing).toHaveProperty('multiAz', true);
-  expect(deployedEnvironment('production').databases.billing).toHaveProperty('multiAz', true);
+  expect(exampleEnvironment('staging').databases.billing).toHaveProperty('multiAz', true);
+  expect(exampleEnvironment('production').databases.billing).toHaveProperty('multiAz', true);
 });
 
 test('RDS windows stay an hour clear of the hours at which AWS Backup starts', () => {

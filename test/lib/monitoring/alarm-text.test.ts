@@ -3,14 +3,14 @@ import path from 'node:path';
 import type { AlarmDefinition } from '../../../lib/config/alarms/alarm-definition';
 import { alarmsOf } from '../../../lib/config/alarms/alarms';
 import { defineEnvironment } from '../../../lib/config/environment-schema';
-import { deployedEnvironment } from '../../../lib/config/environments';
+import { exampleEnvironment } from '../../support/example-environments';
 import { alarmText, type TextContext } from '../../../lib/monitoring/alarm-text';
 import { FAILURE_EVENTS } from '../../../lib/monitoring/failure-events';
 import { RECOVERY_ANCHORS } from '../../../lib/monitoring/recovery-notifications';
 import { resourcesOf, templatesOf } from '../support';
 import { alarmsOfTemplate, textOf } from './alarm-support';
 
-const production = deployedEnvironment('production');
+const production = exampleEnvironment('production');
 const RUNBOOK = readFileSync(path.join(__dirname, '../../../docs/runbook.md'), 'utf8');
 // The text before the first heading explains the commands.
 const SECTIONS = RUNBOOK.split(/^## /m).slice(1);

@@ -1,11 +1,11 @@
 import { SEVERITIES, thresholdsOf } from '../../../lib/config/alarms/alarm-definition';
 import { alarmsOf } from '../../../lib/config/alarms/alarms';
-import { deployedEnvironment } from '../../../lib/config/environments';
+import { exampleEnvironment } from '../../support/example-environments';
 import { assertAlarmWindow } from '../../../lib/monitoring/alarm-window';
 import { queueByParameter, resourcesOf, templatesOf } from '../support';
 import { alarmOf, alarmsOfTemplate, queriesOf as queriesOfAlarm, textOf, topicOf } from './alarm-support';
 
-const TABLE = alarmsOf(deployedEnvironment('production'));
+const TABLE = alarmsOf(exampleEnvironment('production'));
 const PAIRS = TABLE.filter((definition) => thresholdsOf(definition).length > 1);
 
 /** Every alarm of the tables: its name, its severity and its threshold. */

@@ -1,7 +1,7 @@
 import { DATABASE_NAMES } from '../../../core/contract';
 import { SECRET_ROTATION_DAYS } from '../../../lambdas/inspect/contract';
 import { alarmsOf } from '../../../lib/config/alarms/alarms';
-import { localEnvironment } from '../../../lib/config/environments';
+import { localEnvironment } from '../../../lib/config/built-environments';
 import { BACKUP_POLICIES } from '../../../lib/config/policies';
 import { localOptions, queueByParameter, resourcesOf, templatesOf } from '../support';
 import { alarmOf as alarmOfTemplate, alarmsOfTemplate, queriesOf, topicOf } from './alarm-support';

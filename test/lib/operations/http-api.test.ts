@@ -1,5 +1,5 @@
 import { defineEnvironment, type EnvironmentInput } from '../../../lib/config/environment-schema';
-import { deployedEnvironment } from '../../../lib/config/environments';
+import { exampleEnvironment } from '../../support/example-environments';
 import { resourceLike, resourcesOf, templatesOf } from '../support';
 import { synthesise } from '../synthesise';
 
@@ -14,7 +14,7 @@ const domain = (hostedZone: Domain['hostedZone']): Domain => ({
 });
 
 function operationsWith(hostedZone: Domain['hostedZone']) {
-  return synthesise(defineEnvironment({ ...deployedEnvironment('dev'), domain: domain(hostedZone) })).operations;
+  return synthesise(defineEnvironment({ ...exampleEnvironment('dev'), domain: domain(hostedZone) })).operations;
 }
 
 interface Outputs {
@@ -94,7 +94,7 @@ test('without a domain, the API answers at its default address', () => {
 describe('a domain is refused by field', () => {
   const refused = (change: Partial<Record<keyof Domain, unknown>>) => () =>
     defineEnvironment({
-      ...deployedEnvironment('dev'),
+      ...exampleEnvironment('dev'),
       domain: { ...domain(ZONE), ...change } as unknown as Domain,
     });
 

@@ -16,7 +16,7 @@ import type { RowRecoveryEnvironment } from '../../../lambdas/row-recovery/contr
 import type { VerifyEnvironment } from '../../../lambdas/verify/contract';
 import type { WarmEnvironment } from '../../../lambdas/warm/contract';
 import type { WebhookEnvironment } from '../../../lambdas/webhook/contract';
-import { localEnvironment } from '../../../lib/config/environments';
+import { localEnvironment } from '../../../lib/config/built-environments';
 import { FUNCTIONS, localOptions, resourceLike, resourcesOf, templatesOf } from '../support';
 import { synthesise } from '../synthesise';
 

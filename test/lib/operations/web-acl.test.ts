@@ -1,5 +1,5 @@
 import { MAX_BODY_BYTES } from '../../../lambdas/webhook/contract';
-import { deployedEnvironment } from '../../../lib/config/environments';
+import { exampleEnvironment } from '../../support/example-environments';
 import { RATE_LIMIT_PER_ADDRESS } from '../../../lib/operations/web-acl';
 import { resourceLike, resourcesOf, templatesOf, type Synthesised } from '../support';
 import { synthesise } from '../synthesise';
@@ -56,7 +56,7 @@ test('one address may use half of the rate of the API and is answered 429 above 
 
 test('every address is admitted, unless the addresses of Stripe are configured: then the first rule blocks all others', () => {
   expect(Object.keys(resourcesOf(templatesOf('production').operations, 'AWS::WAFv2::IPSet'))).toEqual([]);
-  const dev = deployedEnvironment('dev');
+  const dev = exampleEnvironment('dev');
   const named = synthesise({ ...dev, stripe: { ...dev.stripe, webhookAddresses: ['3.18.12.63/32'] } });
   const first = rulesOf(named).toSorted((a, b) => a.Priority - b.Priority)[0];
   expect(first).toMatchObject({ Name: 'only-from-stripe', Action: { Block: {} } });

@@ -1,4 +1,4 @@
-import { DEPLOYED_ENVIRONMENTS, deployedEnvironment } from '../../../lib/config/environments';
+import { EXAMPLES, exampleEnvironment } from '../../support/example-environments';
 import { resourceLike, resourcesOf, templatesOf, type Synthesised } from '../support';
 import { synthesise } from '../synthesise';
 
@@ -26,7 +26,7 @@ function statementsOf({ data, operations, monitoring }: Synthesised, word = ''):
 
 const actionsOf = (statement: Statement) => [statement.Action].flat();
 
-describe.each(DEPLOYED_ENVIRONMENTS)('the roles of %s', (environment) => {
+describe.each(EXAMPLES)('the roles of %s', (environment) => {
   test('have only the managed policies that are listed here', () => {
     const { data, operations, monitoring } = templatesOf(environment);
     const attached = [data, operations, monitoring]
@@ -75,7 +75,7 @@ test('the webhook function reaches the signing secret and the queue, and no data
   ]);
 });
 
-test.each(DEPLOYED_ENVIRONMENTS)(
+test.each(EXAMPLES)(
   'the policies of %s pass keys on to AWS services only, never to another principal',
   (environment) => {
     const granting = statementsOf(templatesOf(environment)).filter((one) => actionsOf(one).includes('kms:CreateGrant'));
@@ -212,7 +212,7 @@ describe('the archive buckets', () => {
 
   test('let the break-glass role do both', () => {
     const breakGlassRoleArn = 'arn:aws:iam::333333333333:role/break-glass';
-    const { data } = synthesise({ ...deployedEnvironment('production'), breakGlassRoleArn });
+    const { data } = synthesise({ ...exampleEnvironment('production'), breakGlassRoleArn });
     const [locks, settings] = deniedIn(data);
     expect(locks?.Condition).toEqual({ ArnNotLike: { 'aws:PrincipalArn': [breakGlassRoleArn] } });
     expect(JSON.stringify(settings?.Condition)).toContain(breakGlassRoleArn);

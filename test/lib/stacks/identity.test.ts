@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { DEPLOYED_ENVIRONMENTS } from '../../../lib/config/environments';
+import { EXAMPLES } from '../../support/example-environments';
 import { identitiesOf, type Identities } from './identity';
 
 const WHAT_TO_DO = `
@@ -24,7 +24,7 @@ function differences(pinned: Identities, found: Identities): string[] {
     .map((name) => `${name} was ${before.get(name) ?? 'not there'}, is ${after.get(name) ?? 'not there'}`);
 }
 
-test.each(DEPLOYED_ENVIRONMENTS)(
+test.each(EXAMPLES)(
   'the next deployment of %s replaces nothing that holds data, nor the address that Stripe posts to',
   (environment) => {
     const file = path.join(__dirname, 'pinned', `${environment}.json`);

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { format, resolveConfig } from 'prettier';
-import { DEPLOYED_ENVIRONMENTS } from '../../../lib/config/environments';
+import { EXAMPLES } from '../../support/example-environments';
 import { identitiesOf } from './identity';
 
 // Records the identity of everything that must not be replaced: what holds data, and the address that Stripe posts to. Run
@@ -9,10 +9,10 @@ import { identitiesOf } from './identity';
 // gets to the new resource.
 process.env.CDK_VALIDATION = 'false';
 
-async function pin(environment: (typeof DEPLOYED_ENVIRONMENTS)[number]): Promise<void> {
+async function pin(environment: (typeof EXAMPLES)[number]): Promise<void> {
   const file = path.join(__dirname, 'pinned', `${environment}.json`);
   const json = JSON.stringify(identitiesOf(environment), undefined, 2);
   writeFileSync(file, await format(json, { ...(await resolveConfig(file)), filepath: file }));
 }
 
-void Promise.all(DEPLOYED_ENVIRONMENTS.map(pin));
+void Promise.all(EXAMPLES.map(pin));

@@ -4,12 +4,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { METRIC_NAMESPACE } from '../../../core/contract';
 import { WEBHOOK_METRICS } from '../../../lambdas/webhook/contract';
 import type { EnvironmentConfig } from '../../../lib/config/environment-schema';
-import { DEPLOYED_ENVIRONMENTS, deployedEnvironment, rehearsalEnvironment } from '../../../lib/config/environments';
+import { rehearsalEnvironment } from '../../../lib/config/built-environments';
+import { EXAMPLES, exampleEnvironment } from '../../support/example-environments';
 import { NOT_REHEARSED } from '../../rehearsal/not-rehearsed';
 import { rehearsalOptions, resourcesOf, templatesOf } from '../support';
 
 const rehearsal = rehearsalEnvironment(rehearsalOptions());
-const production = deployedEnvironment('production');
+const production = exampleEnvironment('production');
 
 /** Settings by which the rehearsal switches a part of the platform off. */
 const SWITCHES = Object.entries(rehearsal).flatMap(([name, value]) => (value === false ? [name] : []));
@@ -31,8 +32,8 @@ test('every part that the rehearsal lacks for want of databases of its own is on
 });
 
 test('every deployed environment has the firewall and all alarms', () => {
-  expect(DEPLOYED_ENVIRONMENTS.map(deployedEnvironment).filter((config) => !config.firewall)).toEqual([]);
-  expect(DEPLOYED_ENVIRONMENTS.map(deployedEnvironment).filter((config) => !config.computedAlarms)).toEqual([]);
+  expect(EXAMPLES.map(exampleEnvironment).filter((config) => !config.firewall)).toEqual([]);
+  expect(EXAMPLES.map(exampleEnvironment).filter((config) => !config.computedAlarms)).toEqual([]);
 });
 
 test('the rehearsal is protected and copied to a second region, as production is', () => {

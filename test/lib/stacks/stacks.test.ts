@@ -1,10 +1,11 @@
 import { createApp } from '../../../lib/app';
 import { defineEnvironment } from '../../../lib/config/environment-schema';
-import { DEPLOYED_ENVIRONMENTS, deployedEnvironment, localEnvironment } from '../../../lib/config/environments';
+import { localEnvironment } from '../../../lib/config/built-environments';
+import { EXAMPLES, exampleEnvironment } from '../../support/example-environments';
 import { localOptions, resourceLike, resourcesOf, templatesOf } from '../support';
 import { stubBundles, synthesise } from '../synthesise';
 
-const environments = [...DEPLOYED_ENVIRONMENTS.map(deployedEnvironment), localEnvironment(localOptions())];
+const environments = [...EXAMPLES.map(exampleEnvironment), localEnvironment(localOptions())];
 const assembly = createApp(environments, { bundles: stubBundles() }).synth();
 const dependenciesOf = (name: string) =>
   assembly
@@ -115,7 +116,7 @@ test('the error about a missing bundle names it', () => {
 });
 
 test('the same input gives the same templates', () => {
-  const again = synthesise(deployedEnvironment('production'));
+  const again = synthesise(exampleEnvironment('production'));
   const before = templatesOf('production');
 
   expect(again.operations.toJSON()).toEqual(before.operations.toJSON());

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createApp } from '../../../lib/app';
 import type { DomainConfig, EnvironmentConfig } from '../../../lib/config/environment-schema';
-import { deployedEnvironment } from '../../../lib/config/environments';
+import { exampleEnvironment } from '../../support/example-environments';
 import { stubBundles } from '../synthesise';
 
 /** Findings that are acknowledged beside their resource, where the reason is. */
@@ -19,7 +19,7 @@ interface Report {
 
 /** A deployed environment with a custom domain, so that its resources are validated as well. */
 function withDomain(name: 'dev' | 'production', hostedZone: DomainConfig['hostedZone']): EnvironmentConfig {
-  const config = deployedEnvironment(name);
+  const config = exampleEnvironment(name);
   const certificateArn = `arn:aws:acm:${config.region}:${config.account}:certificate/0f0f0f0f-1111-2222-3333-444444444444`;
   return { ...config, domain: { name: `${name}.example.com`, certificateArn, hostedZone } };
 }

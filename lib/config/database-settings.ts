@@ -1,0 +1,63 @@
+import * as z from 'zod';
+import { databaseIdentifier, flag, host, keyArn, secretArn, securityGroupId, text, whole } from './fields';
+
+/** Families and sizes that RDS for PostgreSQL 17 offers. RDS would refuse others after an hour of deployment. */
+const INSTANCE_CLASS = new RegExp(
+  '^(t3|t4g|m5d?|m6gd?|m6id?|m7gd?|m7i|m8gd?|r5b?d?|r6gd?|r6id?|r7gd?|r7i|r8gd?|x2g|x2idn|x2iedn|c6gd)' +
+    String.raw`\.(micro|small|medium|large|\d{0,2}xlarge)$`,
+);
+
+const createdDatabase = z.strictObject({
+  kind: z.literal('create').describe('The stack creates the instance.'),
+  instanceClass: text('must be an instance class of RDS, without `db.`, such as `m7g.large`', INSTANCE_CLASS).describe(
+    'RDS instance class without `db.`, such as `m7g.large`.',
+  ),
+  allocatedStorageGiB: whole(20, 65_536).describe(
+    'GiB of disk at the start. RDS gp3 takes 20 or more, and never shrinks.',
+  ),
+  maximumStorageGiB: whole(22, 65_536).describe(
+    'GiB up to which storage grows automatically. Caps the bill; once full, the database stops accepting writes.',
+  ),
+  multiAz: flag.describe('A standby in another zone: fails over in about a minute, costs as much again.'),
+  proxy: flag
+    .default(false)
+    .describe(
+      'A proxy that shares few connections among many functions and keeps them open through a failover. Off: they connect directly.',
+    ),
+  analyticsReplica: flag
+    .default(false)
+    .describe(
+      'A read replica for reports and people, so that their queries never slow the writes. Costs as much as an instance.',
+    ),
+});
+
+const existingDatabase = z.strictObject({
+  kind: z.literal('existing').describe('The database runs already; the stack only connects to it.'),
+  host: host.describe('Host name or address, without scheme and port.'),
+  port: whole(1, 65_535).describe('TCP port.'),
+  databaseName: databaseIdentifier.describe('Name of the PostgreSQL database.'),
+  secretArn: secretArn.describe('Complete ARN of a JSON secret with `username` and `password`.'),
+  secretKeyArn: keyArn.optional().describe("Customer-managed key of the secret. Left out: Secrets Manager's own key."),
+  managed: z
+    .enum(['here', 'elsewhere'], { error: 'must be `here` or `elsewhere`' })
+    .default('here')
+    .describe(
+      'Who makes its tables: `here`, the migrations of this repository; `elsewhere`, another tool. There, this platform keeps its own records in a schema `operations`, and touches nothing else. For the main database.',
+    ),
+  allocatedStorageGiB: whole(1, 65_536).describe('GiB of disk, for a database whose size RDS does not report.'),
+  instanceIdentifier: text('must be an RDS instance identifier', /^[a-z][a-z0-9-]{0,62}$/)
+    .optional()
+    .describe('RDS identifier of the instance. Left out: not on RDS; the size is measured in PostgreSQL.'),
+  securityGroupId: securityGroupId
+    .optional()
+    .describe('Its security group, which then admits the functions. Left out: access is arranged elsewhere.'),
+});
+
+/** One of the two databases: created here, or one that exists. */
+export const database = z.discriminatedUnion('kind', [createdDatabase, existingDatabase], {
+  error: 'must be of kind `create` or `existing`',
+});
+
+export type DatabaseConfig = z.output<typeof database>;
+export type CreatedDatabaseConfig = Extract<DatabaseConfig, { kind: 'create' }>;
+export type ExistingDatabaseConfig = Extract<DatabaseConfig, { kind: 'existing' }>;

@@ -1,0 +1,111 @@
+import { RegionInfo } from 'aws-cdk-lib/region-info';
+import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import type { Settings } from './environment-settings';
+
+/** Reports one wrong setting: where it is, and what it must be. */
+type Refuse = (path: readonly string[], message: string) => void;
+
+/** Reports settings that are right in themselves and contradict each other, or name what AWS does not have. */
+export function refuseContradictions(config: Settings, refuse: Refuse): void {
+  refuseRegions(config, refuse);
+  refuseNetwork(config, refuse);
+  if (config.domain) refuseDomain(config.domain, config, refuse);
+  for (const name of DATABASE_NAMES) refuseDatabase(name, config, refuse);
+  if (isSameDatabase(config.databases)) {
+    refuse(
+      ['databases', 'main'],
+      'must be another database than billing: a backup of one would restore over the other',
+    );
+  }
+}
+
+function refuseRegions({ region, secondRegion, allowedRegions }: Settings, refuse: Refuse): void {
+  const known = new Set(RegionInfo.regions.map(({ name }) => name));
+  const unknown = 'must be a region of AWS, such as `eu-central-1`';
+  for (const [index, allowed] of allowedRegions.entries()) {
+    if (!known.has(allowed)) refuse(['allowedRegions', String(index)], unknown);
+  }
+  const staying = `must be one of ${allowedRegions.join(', ')}, where this data may stay`;
+  if (!allowedRegions.includes(region)) refuse(['region'], staying);
+  if (secondRegion !== undefined && !allowedRegions.includes(secondRegion)) refuse(['secondRegion'], staying);
+  if (secondRegion === region) refuse(['secondRegion'], 'must be another region than `region`');
+}
+
+function refuseNetwork(config: Settings, refuse: Refuse): void {
+  const { existingNetwork, availabilityZones = [], cache, region } = config;
+  const created = DATABASE_NAMES.some((name) => config.databases[name].kind === 'create');
+  if (created && existingNetwork) {
+    refuse(['existingNetwork'], 'must be left out when a database is created: it gets a network of its own');
+  }
+  if (created && !config.availabilityZones) {
+    refuse(['availabilityZones'], 'must name three zones when a database is created');
+  }
+  if (!created && !existingNetwork && cache.kind === 'serverless') {
+    refuse(['cache'], 'must be of kind `none` where there is no network to put the cache into');
+  }
+  refuseZones(['availabilityZones'], availabilityZones, region, refuse);
+  if (!existingNetwork) return;
+  const { availabilityZones: zones, privateSubnetIds } = existingNetwork;
+  refuseZones(['existingNetwork', 'availabilityZones'], zones, region, refuse);
+  if (privateSubnetIds.length !== zones.length) {
+    refuse(['existingNetwork', 'privateSubnetIds'], `must name one subnet for each of ${zones.length} zones`);
+  }
+}
+
+function refuseZones(path: readonly string[], zones: readonly string[], region: string, refuse: Refuse): void {
+  for (const [index, zone] of zones.entries()) {
+    const known = zone.startsWith(region) && /^[a-z]$/.test(zone.slice(region.length));
+    if (!known) refuse([...path, String(index)], `must be a zone of ${region}, such as \`${region}a\``);
+    if (zones.indexOf(zone) < index) refuse([...path, String(index)], 'must be another zone than those before it');
+  }
+}
+
+function refuseDatabase(name: DatabaseName, config: Settings, refuse: Refuse): void {
+  const settings = config.databases[name];
+  if (settings.kind === 'create') {
+    // RDS refuses a ceiling closer than 10 % above the start.
+    if (settings.maximumStorageGiB < settings.allocatedStorageGiB * 1.1) {
+      refuse(['databases', name, 'maximumStorageGiB'], 'must be at least 10 % above allocatedStorageGiB');
+    }
+    return;
+  }
+  if (name === 'billing' && settings.managed === 'elsewhere') {
+    refuse(['databases', name, 'managed'], 'must be `here`: the tables of billing are those of this platform');
+  }
+  // Functions look for secrets and keys in their own region and account only.
+  for (const field of ['secretArn', 'secretKeyArn'] as const) {
+    const [, , , ownRegion, ownAccount] = settings[field]?.split(':') ?? [];
+    if (ownRegion === undefined) continue;
+    if (ownRegion !== config.region) refuse(['databases', name, field], `must be in ${config.region}`);
+    if (ownAccount !== config.account) {
+      refuse(['databases', name, field], `must be in account ${config.account}, whose functions read it`);
+    }
+  }
+  const network = config.existingNetwork ?? DATABASE_NAMES.some((each) => config.databases[each].kind === 'create');
+  if (settings.securityGroupId !== undefined && !network) {
+    refuse(['databases', name, 'securityGroupId'], 'must be left out without a network: it has no functions to admit');
+  }
+}
+
+/** Whether both settings name one database of one server. */
+function isSameDatabase({ billing, main }: Settings['databases']): boolean {
+  if (billing.kind !== 'existing' || main.kind !== 'existing') return false;
+  const address = ({ host: name, port, databaseName }: typeof billing) =>
+    [name.toLowerCase(), port, databaseName].join(' ');
+  return address(billing) === address(main);
+}
+
+/** Reports a certificate that the API cannot use, and a name that its zone cannot hold. */
+function refuseDomain(
+  { name, certificateArn, hostedZone }: NonNullable<Settings['domain']>,
+  { region: own, account }: Settings,
+  refuse: Refuse,
+): void {
+  const [, , , certificateRegion, certificateAccount] = certificateArn.split(':');
+  if (certificateRegion !== own || certificateAccount !== account) {
+    refuse(['domain', 'certificateArn'], `must be a certificate of account ${account} in ${own}, where the API is`);
+  }
+  if (hostedZone !== 'external' && name !== hostedZone.name && !name.endsWith(`.${hostedZone.name}`)) {
+    refuse(['domain', 'name'], `must be ${hostedZone.name} or end in .${hostedZone.name}, the name of its hosted zone`);
+  }
+}

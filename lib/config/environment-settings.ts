@@ -1,0 +1,161 @@
+import * as z from 'zod';
+import { database } from './database-settings';
+import { DOMAIN_NAME, emails, flag, missing, region, subnetIds, text, whole } from './fields';
+
+const domain = z.strictObject(
+  {
+    name: text('must be a domain name in lower case such as `billing.example.com`', DOMAIN_NAME).describe(
+      'Full name of the endpoint, such as `billing.example.com`.',
+    ),
+    certificateArn: text(
+      'must be the ARN of an ACM certificate',
+      /^arn:aws[\w-]*:acm:[\w-]+:\d{12}:certificate\/[\w-]+$/,
+    ).describe("ACM certificate that covers the name, in the environment's account and region."),
+    hostedZone: z
+      .union(
+        [
+          z.literal('external'),
+          z.strictObject({ id: z.string().regex(/^Z[A-Z0-9]{1,31}$/), name: z.string().regex(DOMAIN_NAME) }),
+        ],
+        {
+          error:
+            'must be `external`, or { id, name } of a hosted zone such as { id: "Z0123456789ABC", name: "example.com" }',
+        },
+      )
+      .describe(
+        'Route 53 zone that gets the record, or `external`: the stack then prints the target of the CNAME to create.',
+      ),
+  },
+  missing('must be { name, certificateArn, hostedZone }'),
+);
+
+const existingNetwork = z.strictObject({
+  vpcId: text('must be a VPC id such as `vpc-0a1b2c3d`', /^vpc-([0-9a-f]{8}|[0-9a-f]{17})$/).describe('Id of the VPC.'),
+  availabilityZones: z.array(z.string()).min(2, 'must name two zones or more').describe('Zones of the subnets.'),
+  privateSubnetIds: subnetIds.describe(
+    'Subnets with outbound internet access, one for each zone; the functions run there.',
+  ),
+});
+
+const apps = (what: string) => z.string({ error: `must be the id of ${what}` }).min(1, `must be the id of ${what}`);
+
+const stripe = z.strictObject(
+  {
+    apiBase: z
+      .url({ error: 'must be a URL' })
+      .default('https://api.stripe.com')
+      .describe('Base URL of the Stripe API.'),
+    livemode: flag.describe('Accept live events (`true`) or test events (`false`).'),
+    defaultAppId: apps('an app').optional().describe('App of objects whose metadata names none. Left out: no app.'),
+    defaultProjectId: apps('a project')
+      .optional()
+      .describe('Project of objects whose metadata names none. Left out: no project.'),
+    webhookAddresses: z
+      .array(z.cidrv4({ error: 'must be a range such as `3.18.12.63/32`' }))
+      .default([])
+      .describe(
+        'The addresses that Stripe publishes for its webhooks; the firewall blocks all others. A missing entry blocks genuine events. Left out: any address; the signature decides.',
+      ),
+  },
+  missing('must say at least whether `livemode` is true or false'),
+);
+
+const reconciliation = z.strictObject({
+  enabled: flag.default(true).describe('Compare with Stripe daily.'),
+  hourUtc: whole(0, 23).default(2).describe('Hour of the run, in UTC.'),
+  daysBack: whole(1, 30).default(7).describe('Days that it looks back. Stripe lists events for 30 days at most.'),
+  sampledEntitlements: whole(0, 1_000)
+    .default(50)
+    .describe(
+      "Subscriptions, and as many purchases, whose entitlements are computed again from Stripe on each run; others have their turn on the next. Fewer find a fault later; more take from Stripe's rate limit: 50 are 250 calls, 10 s.",
+    ),
+});
+
+/** The settings of an environment, as its file has them. The description of each is the editor's help, too. */
+export const SETTINGS = {
+  account: text('must be the 12 digits of an AWS account, in quotes', /^\d{12}$/).describe(
+    'The 12 digits of the AWS account, in quotes.',
+  ),
+  region: region.describe('Region, such as `eu-central-1`.'),
+  allowedRegions: z
+    .array(region, { error: 'must be a list of regions' })
+    .min(1, 'must name one region or more')
+    .describe('Regions that the data may stay in. `region` must be one of them.'),
+  secondRegion: region
+    .optional()
+    .describe(
+      'Region that recovery points and archives are copied to, by a stack of its own there. Must be an allowed one. Left out: no copies; the loss of the region is the loss of the data.',
+    ),
+  removalProtection: flag.describe(
+    'Keep data when the stack is removed: deletion and termination protection, irrevocable vault locks.',
+  ),
+  breakGlassRoleArn: text(
+    'must be the ARN of a role such as `arn:aws:iam::111111111111:role/break-glass`',
+    /^arn:aws[\w-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/,
+  )
+    .optional()
+    .describe(
+      'Role that may end the lock of an archive before its date, for an erasure, and change lifecycle, replication and policy of the archive buckets. Grant it to nobody by default. Left out: no role may; settings change by deployment only.',
+    ),
+  logLevel: z
+    .enum(['DEBUG', 'INFO', 'WARN', 'ERROR'], { error: 'must be DEBUG, INFO, WARN or ERROR' })
+    .describe('Log level of the functions.'),
+  availabilityZones: z
+    .array(z.string(), { error: 'must name three zones' })
+    .length(3, 'must name three zones')
+    .optional()
+    .describe('Zones of the created network. Named here, so that synthesis needs no AWS account.'),
+  existingNetwork: existingNetwork
+    .optional()
+    .describe(
+      'Existing network that reaches the existing databases. Left out: created with the first created database.',
+    ),
+  databases: z
+    .strictObject(
+      { billing: database, main: database },
+      missing('must be `billing` and `main`, each to `create` or `existing`'),
+    )
+    .describe('The two databases.'),
+  stripe: stripe.describe('Which Stripe, and what its objects belong to.'),
+  domain: domain
+    .optional()
+    .describe(
+      'Domain name of the API. Switching it on or off changes the URL of the endpoint and disables the former one: choose before Stripe is given the URL. Left out: the address that API Gateway assigns, which is lost with the API.',
+    ),
+  firewall: flag
+    .default(true)
+    .describe('The firewall in front of the API. Without it, only throttling and the signature protect the endpoint.'),
+  computedAlarms: flag
+    .default(true)
+    .describe(
+      'Alarms on ratios and sums of several metrics. Without them, only alarms on a single metric are created, which cost less and detect less.',
+    ),
+  cache: z
+    .strictObject({
+      kind: z
+        .enum(['none', 'serverless'], { error: 'must be none or serverless' })
+        .describe('`none`: every read goes to the database.'),
+    })
+    .default({ kind: 'none' })
+    .describe('Cache of entitlements.'),
+  reconciliation: reconciliation.prefault({}).describe('The daily comparison with Stripe.'),
+  runbookUrl: text(
+    'must be an https URL of at most 200 characters, without `#` and `?`, such as `https://github.com/example/billing-operations/blob/main/docs/runbook.md`',
+    /^(?=.{12,200}$)https:\/\/[\w.-]+(:\d+)?\/[^\s#?]*$/,
+  ).describe(
+    "The runbook as a page that on-call can open, usually `docs/runbook.md` at the company's repository host. Alarms link to its headings.",
+  ),
+  alarmEmails: z
+    .strictObject({
+      warning: emails.default([]).describe('Of warnings.'),
+      critical: emails.default([]).describe('Of critical alarms.'),
+    })
+    .prefault({})
+    .describe(
+      'E-mail addresses that each severity notifies. Left out: none; subscribe the on-call tool to the topics.',
+    ),
+} as const;
+
+/** All settings but the name, which is that of the file. */
+export const settings = z.strictObject(SETTINGS);
+export type Settings = z.output<typeof settings>;

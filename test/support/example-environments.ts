@@ -1,0 +1,28 @@
+import path from 'node:path';
+import { environmentFiles, readEnvironment } from '../../lib/config/environment-files';
+import type { EnvironmentConfig } from '../../lib/config/environment-schema';
+
+/**
+ * The environments that tests are about: those that an adopter copies, never the adopter's own, so that what is in
+ * `environments/` fails no test.
+ */
+export const EXAMPLES = ['dev', 'staging', 'production'] as const;
+export type ExampleName = (typeof EXAMPLES)[number];
+
+/** Folder of the examples. */
+export const EXAMPLE_FOLDER = path.resolve(__dirname, '../../examples');
+
+const known = new Map<string, EnvironmentConfig>();
+
+/**
+ * The checked settings of an example.
+ *
+ * @throws Error when there is no such example, or its file is wrong
+ */
+export function exampleEnvironment(name: string): EnvironmentConfig {
+  const file = environmentFiles(EXAMPLE_FOLDER).find((each) => each.name === name);
+  if (!file) throw new Error(`examples/ has no environment ${name}`);
+  const config = known.get(name) ?? readEnvironment(file);
+  known.set(name, config);
+  return config;
+}
