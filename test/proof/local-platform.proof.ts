@@ -117,7 +117,7 @@ test('a line is printed for each event, batch and invocation, and names what fai
   await untilProcessed(good.id);
   await waitUntil(
     async () =>
-      lines.some((line) => line.includes(`${poison.id} customer.subscription.created (attempt 1 of 3)`))
+      lines.some((line) => line.includes(`${poison.id} customer.subscription.created (delivery 1)`))
         ? undefined
         : lines.join('\n'),
     30_000,
