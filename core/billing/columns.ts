@@ -199,6 +199,8 @@ export const ITEM_COLUMNS = {
   recurring_interval: 'text',
   current_period_start: 'timestamptz',
   current_period_end: 'timestamptz',
+  /** Place in the provider's list: tells an item that was removed from one beyond the end of a list that was cut off. */
+  position: 'integer',
 } as const satisfies Columns;
 
 export type SubscriptionItemRow = RowOf<typeof ITEM_COLUMNS>;

@@ -14,7 +14,7 @@ type StateOfKind =
       readonly kind: 'subscription';
       readonly row: ObjectRow<'subscription'>;
       readonly items: readonly SubscriptionItemRow[];
-      /** `items` is cut off: items that it lacks are not removed. A refresh reads the whole list. */
+      /** `items` is cut off: an item that it lacks may be beyond its end. A refresh reads the whole list. */
       readonly partialItems: boolean;
     }
   | {

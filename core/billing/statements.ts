@@ -172,8 +172,9 @@ const itemOf = (table: string) => `(${ITEM_NAMES.map((column) => `${table}.${col
  * that locked those subscriptions, as a statement of its own: only then does it see the items that a concurrent batch has
  * just committed.
  *
- * After the items: ids of the subscriptions that were stored with their whole list of items; nothing is removed from
- * others. Stored items are looked up one subscription at a time: a plan that was made while the table was empty, and is
+ * After the items: ids of the subscriptions that were stored, and for each whether its list of items was cut off. From such
+ * an item is removed only when one that was behind it in the list is still listed; any other may be beyond the end. Stored items
+ * are looked up one subscription at a time: a plan that was made while the table was empty, and is
  * kept with the connection, would otherwise read the whole table for every batch as it fills.
  */
 export const REPLACE_SUBSCRIPTION_ITEMS: RowsStatement<typeof ITEM_COLUMNS> = {
@@ -183,10 +184,15 @@ export const REPLACE_SUBSCRIPTION_ITEMS: RowsStatement<typeof ITEM_COLUMNS> = {
 WITH incoming AS MATERIALIZED (
   SELECT ${castColumns(ITEM_COLUMNS)} FROM ${incomingTable(ITEM_COLUMNS)}
 ), superseded AS MATERIALIZED (
-  SELECT stored.id, whole.subscription_id FROM unnest((SELECT $${ITEM_NAMES.length + 1}::text[])) AS whole (subscription_id)
-  CROSS JOIN LATERAL (SELECT item.id FROM billing.subscription_items AS item
-                      WHERE item.subscription_id = whole.subscription_id OFFSET 0) AS stored
+  SELECT stored.id, listed.subscription_id
+  FROM unnest((SELECT $${ITEM_NAMES.length + 1}::text[]), $${ITEM_NAMES.length + 2}::boolean[])
+    AS listed (subscription_id, cut_off)
+  CROSS JOIN LATERAL (
+    SELECT item.id, item.position, max(item.position) FILTER (WHERE item.id IN (SELECT id FROM incoming)) OVER () AS last_kept
+    FROM billing.subscription_items AS item
+    WHERE item.subscription_id = listed.subscription_id OFFSET 0) AS stored
   WHERE NOT EXISTS (SELECT FROM incoming WHERE incoming.id = stored.id)
+    AND (stored.position < stored.last_kept OR NOT listed.cut_off)
 ), removed AS (
   -- The subscription again: a concurrent batch may have moved the item to another meanwhile.
   DELETE FROM billing.subscription_items AS stored USING superseded

@@ -221,8 +221,11 @@ function storedItems({ newest, changed }: StoredBatch): unknown[] | undefined {
   );
   if (stored.length === 0) return undefined;
   const items = stored.flatMap((subscription) => subscription.items);
-  const whole = stored.filter(({ partialItems }) => !partialItems).map(({ row }) => row.id);
-  return [...rowParameters(REPLACE_SUBSCRIPTION_ITEMS, items), whole];
+  return [
+    ...rowParameters(REPLACE_SUBSCRIPTION_ITEMS, items),
+    stored.map(({ row }) => row.id),
+    stored.map(({ partialItems }) => partialItems),
+  ];
 }
 
 function touchedAccounts({ states }: Batch): unknown[] | undefined {

@@ -17,7 +17,9 @@ export interface Finding {
 }
 
 /** Columns of a subscription's items; the subscription they belong to is known. */
-export const COMPARED_ITEM_COLUMNS = Object.keys(ITEM_COLUMNS).filter((column) => column !== 'subscription_id');
+export const COMPARED_ITEM_COLUMNS = Object.keys(ITEM_COLUMNS).filter(
+  (column) => !['subscription_id', 'position'].includes(column),
+);
 
 type Row = Readonly<Record<string, unknown>>;
 

@@ -72,10 +72,16 @@ export function readEvent(value: unknown): StripeEvent {
 /** The id of every test event that Stripe's dashboard sends. */
 const TEST_EVENT_ID = /^evt_0+$/;
 
-/** Test events of the dashboard share an id: type and time tell them apart, so that the second is no duplicate. */
+/** Test events of the dashboard share an id: type, time and object tell them apart, so that the second is no duplicate. */
 function withOwnId(event: StripeEvent): StripeEvent {
   if (!TEST_EVENT_ID.test(event.id)) return event;
-  return { ...event, id: `${event.id}_${event.type.replaceAll(/[^A-Za-z0-9]/g, '_').slice(0, 200)}_${event.created}` };
+  const { id: object } = event.data.object;
+  const parts = [event.type, String(event.created), ...(typeof object === 'string' ? [object] : [])];
+  return { ...event, id: [event.id, ...parts.map(plainName)].join('_') };
+}
+
+function plainName(name: string): string {
+  return name.replaceAll(/[^A-Za-z0-9]/g, '_').slice(0, 100);
 }
 
 /** Since 2020 items carry a `price`; subscriptions made before may still carry only a `plan`. */
@@ -110,7 +116,8 @@ export const subscriptionShape = z.object({
   id: objectId,
   customer: reference,
   status: word,
-  currency: currency,
+  /** Events of old API versions have it in the plan only. */
+  currency: currency.nullish(),
   cancel_at_period_end: z.boolean(),
   cancel_at: moment.nullish(),
   canceled_at: moment.nullish(),

@@ -1,3 +1,4 @@
+import type * as z from 'zod';
 import type { ObjectRow } from '../../billing/columns';
 import type { StateOf } from '../../billing/object-state';
 import { defaultedColumns, NO_DEFAULTS, ownerOf, ownId, type StateDefaults } from '../../billing/owner';
@@ -33,17 +34,19 @@ export function subscriptionState(
   if (new Set(subscription.items.data.map(({ id }) => id)).size < subscription.items.data.length) {
     throw new InvalidRequestError('subscription.items.data: expected every item once');
   }
-  const items = subscription.items.data.map((item) => ({
+  const currency = currencyOf(subscription);
+  const items = subscription.items.data.map((item, position) => ({
     id: item.id,
     subscription_id: subscription.id,
     price_id: item.price?.id ?? item.plan?.id ?? null,
     product_id: item.price?.product ?? item.plan?.product ?? null,
     quantity: item.quantity ?? null,
     unit_amount: item.price?.unit_amount ?? item.plan?.amount ?? null,
-    currency: item.price?.currency ?? item.plan?.currency ?? subscription.currency,
+    currency: item.price?.currency ?? item.plan?.currency ?? currency,
     recurring_interval: item.price?.recurring?.interval ?? item.plan?.interval ?? null,
     current_period_start: dateOf(item.current_period_start ?? subscription.current_period_start),
     current_period_end: dateOf(item.current_period_end ?? subscription.current_period_end),
+    position,
   }));
   // Since 2025 the period is on the items. Where they differ, the subscription's period is that of the longest item.
   const longest = subscription.items.data.toSorted(
@@ -59,7 +62,7 @@ export function subscriptionState(
     days_until_due: subscription.days_until_due ?? null,
     pause_behavior: subscription.pause_collection?.behavior ?? null,
     pause_resumes_at: dateOf(subscription.pause_collection?.resumes_at),
-    currency: subscription.currency,
+    currency,
     current_period_start: dateOf(subscription.current_period_start ?? longest?.current_period_start),
     current_period_end: dateOf(subscription.current_period_end ?? longest?.current_period_end),
     cancel_at_period_end: subscription.cancel_at_period_end,
@@ -76,6 +79,13 @@ export function subscriptionState(
     raw: object,
   };
   return { kind: 'subscription', row, items, partialItems: subscription.items.has_more ?? false };
+}
+
+/** @throws InvalidRequestError when neither the subscription nor an item names a currency */
+function currencyOf({ currency, items }: z.infer<typeof subscriptionShape>): string {
+  const named = [currency, ...items.data.map(({ price, plan }) => price?.currency ?? plan?.currency)].find(Boolean);
+  if (named) return named;
+  throw new InvalidRequestError('subscription.currency: expected a three-letter currency');
 }
 
 /**

@@ -132,12 +132,14 @@ describe('test events of the dashboard, which share an id', () => {
       sample('customer.created', customer({ id: 'cus_00000000000000' })),
       sample('payment_intent.succeeded', paymentIntent({ id: 'pi_00000000000000', customer: null })),
     ];
-    for (const event of [made, bought, made, sample('customer.created', customer(), EPOCH + 60)]) await apply(event);
+    const others = [sample('customer.created', customer()), sample('customer.created', customer(), EPOCH + 60)];
+    for (const event of [made, bought, made, ...others]) await apply(event);
 
     expect(await rows('SELECT id FROM billing.webhook_events ORDER BY id')).toEqual([
-      { id: `evt_00000000000000_customer_created_${EPOCH}` },
-      { id: `evt_00000000000000_customer_created_${EPOCH + 60}` },
-      { id: `evt_00000000000000_payment_intent_succeeded_${EPOCH}` },
+      { id: `evt_00000000000000_customer_created_${EPOCH}_cus_00000000000000` },
+      { id: `evt_00000000000000_customer_created_${EPOCH}_cus_1` },
+      { id: `evt_00000000000000_customer_created_${EPOCH + 60}_cus_1` },
+      { id: `evt_00000000000000_payment_intent_succeeded_${EPOCH}_pi_00000000000000` },
     ]);
   });
 
@@ -175,6 +177,13 @@ describe('an invoice of an old API version', () => {
     await apply(old({ paid: true }));
     expect(await stored()).toMatchObject([{ status: 'paid', created: EPOCH + 60 }]);
   });
+});
+
+test('a subscription of an old API version has the currency of its plan', async () => {
+  const { currency: _currency, ...made } = subscription();
+  const event = stripeEvent('customer.subscription.updated', made);
+  await apply(event);
+  expect(await rows('SELECT currency FROM billing.subscriptions')).toEqual([{ currency: 'eur' }]);
 });
 
 describe('a test clock', () => {

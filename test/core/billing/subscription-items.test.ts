@@ -25,6 +25,22 @@ describe('the items of a subscription', () => {
     ]);
   });
 
+  test('are removed from a list that Stripe cut off when an item behind them moved up', async () => {
+    await apply(made);
+    const listed = itemsOf(true, three[0] as object, three[2] as object);
+    await apply(stripeEvent('customer.subscription.updated', subscription(listed), { created: EPOCH + 5 }));
+
+    expect((await stored()).map(({ id }) => id)).toEqual(['si_1', 'si_3']);
+  });
+
+  test('stay when others were added in front of them and the list was cut off', async () => {
+    await apply(made);
+    const listed = itemsOf(true, subscriptionItem({ id: 'si_0' }), ...three.slice(0, 2));
+    await apply(stripeEvent('customer.subscription.updated', subscription(listed), { created: EPOCH + 5 }));
+
+    expect((await stored()).map(({ id }) => id)).toEqual(['si_0', 'si_1', 'si_2', 'si_3']);
+  });
+
   test('are removed when a whole list lacks them', async () => {
     await apply(made);
     await apply(

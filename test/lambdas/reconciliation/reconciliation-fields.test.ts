@@ -93,7 +93,8 @@ test.each(COMPARED_KINDS)('a %s is compared and corrected in every one of its fi
 
 test('a subscription is compared and corrected in every field of its items', async () => {
   const types = await columnTypes('billing.subscription_items');
-  const columns = [...types.keys()].filter((name) => name !== 'subscription_id');
+  // The place in the list is only known of items that were stored since there is such a column.
+  const columns = [...types.keys()].filter((name) => name !== 'subscription_id' && name !== 'position');
   for (const field of columns) {
     const { id, deliveries } = CREATE.subscription(stripe().state);
     await deliver(...deliveries);
