@@ -72,9 +72,11 @@ export interface ArchiveSite {
 
 /** @param extraSchema SQL of one more migration behind the repository's */
 export async function createArchiveSite(database: DatabaseName, extraSchema?: string): Promise<ArchiveSite> {
-  const [source, migrations] = await Promise.all([createTestDatabase('empty'), copyMigrations(database)]);
-  if (extraSchema !== undefined) await migrations.add('create_extras', extraSchema);
-  await applyMigrations(await source.client(), database, migrations.directory);
+  const [source, migrations] = await Promise.all([createTestDatabase(database), copyMigrations(database)]);
+  if (extraSchema !== undefined) {
+    await migrations.add('create_extras', extraSchema);
+    await applyMigrations(await source.client(), database, migrations.directory);
+  }
   return archiveSiteOf(database, source, migrations);
 }
 

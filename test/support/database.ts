@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Client } from 'pg';
+import { Client, Pool, type ClientConfig } from 'pg';
 import type { DatabaseName } from '../../core/contract';
 import { createConnector, type DatabaseConnector, type DatabaseTarget } from '../../core/database/connector';
 import type { Secrets } from '../../core/runtime/secrets';
@@ -32,10 +32,13 @@ export function clusterTarget(database: string, name: DatabaseName = 'billing'):
   return { name, host, port, database, secretArn: 'cluster' };
 }
 
-export async function asAdministrator<T>(work: (client: Client) => Promise<T>, database = 'postgres'): Promise<T> {
+function administratorOf(database: string): ClientConfig {
   const { host, port, user, password, caFile } = testServices().cluster;
-  const ssl = { ca: readFileSync(caFile, 'utf8') };
-  const client = new Client({ host, port, user, password, database, ssl });
+  return { host, port, user, password, database, ssl: { ca: readFileSync(caFile, 'utf8') } };
+}
+
+export async function asAdministrator<T>(work: (client: Client) => Promise<T>, database = 'postgres'): Promise<T> {
+  const client = new Client(administratorOf(database));
   await client.connect();
   try {
     return await work(client);
@@ -44,11 +47,21 @@ export async function asAdministrator<T>(work: (client: Client) => Promise<T>, d
   }
 }
 
+let pool: Pool | undefined;
+
+/** Creates and drops databases over connections that stay, because connecting costs as much as that. */
+async function manage(statement: string): Promise<void> {
+  pool ??= new Pool({ ...administratorOf('postgres'), max: 2, idleTimeoutMillis: 1_000, allowExitOnIdle: true })
+    // An idle connection that is lost, with its server at the latest, is replaced by the next statement.
+    .on('error', () => undefined);
+  await pool.query(statement);
+}
+
 /** A database of its own on the real cluster: migrated, or `empty`. */
 export async function createTestDatabase(kind: DatabaseName | 'empty'): Promise<TestDatabase> {
   const name = `test_${kind}_${randomBytes(6).toString('hex')}`;
   const template = kind === 'empty' ? 'template0' : templateName(kind);
-  await asAdministrator((client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`));
+  await manage(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`);
   const target = clusterTarget(name, kind === 'empty' ? 'billing' : kind);
   const pipelining = createConnector(target, clusterSecrets(), 'test', { pipeline: true });
   const clients: Client[] = [];
@@ -63,7 +76,7 @@ export async function createTestDatabase(kind: DatabaseName | 'empty'): Promise<
     },
     async drop() {
       await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
-      await asAdministrator((client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+      await manage(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     },
   };
 }

@@ -1,7 +1,20 @@
 import { createCache, type Cache, type CacheOptions } from '../../../core/cache/connection';
 import { cacheUrlSetting } from '../../../core/cache/settings';
 import { createEntitlementCache, type EntitlementEntry } from '../../../core/entitlements/entitlement-cache';
-import { startCacheServer, startRelay, startSilentServer, type CacheServer } from '../../support/cache-server';
+import {
+  startCacheServer,
+  startRelay,
+  startSilentServer,
+  type CacheServer,
+  type EmptiableCacheServer,
+} from '../../support/cache-server';
+
+let server: EmptiableCacheServer;
+beforeAll(async () => {
+  server = await startCacheServer();
+});
+afterAll(() => server.close());
+afterEach(() => server.empty());
 
 const open: (Cache | CacheServer)[] = [];
 /** Closed after the test, newest first: connections before their server. */
@@ -34,14 +47,13 @@ const entry = (version: number): EntitlementEntry => ({
 const changed = (version: number) => [{ userId: 'user_1', projectId: 'project_1', version }];
 
 describe('cache entries', () => {
-  async function entitlementCache() {
-    const server = closing(await startCacheServer());
+  function entitlementCache() {
     const cache = cacheAt(server.url);
     return { cache, entries: createEntitlementCache(cache) };
   }
 
   test('are returned as stored, by user and project, and expire within a minute', async () => {
-    const { cache, entries } = await entitlementCache();
+    const { cache, entries } = entitlementCache();
     await entries.put('user_1', 'project_1', entry(3));
 
     expect(await entries.get('user_1', 'project_1')).toEqual(entry(3));
@@ -54,14 +66,14 @@ describe('cache entries', () => {
   });
 
   test('are kept apart for users whose ids contain the separator', async () => {
-    const { entries } = await entitlementCache();
+    const { entries } = entitlementCache();
     await entries.put('a:b', 'c', entry(1));
     expect(await entries.get('a', 'b:c')).toBeUndefined();
     expect(await entries.get('a:b', 'c')).toEqual(entry(1));
   });
 
   test('that were invalidated are missing until the new version is stored', async () => {
-    const { entries } = await entitlementCache();
+    const { entries } = entitlementCache();
     await entries.put('user_1', 'project_1', entry(9));
     await entries.invalidate(changed(10));
     expect(await entries.get('user_1', 'project_1')).toBeUndefined();
@@ -71,7 +83,7 @@ describe('cache entries', () => {
   });
 
   test('from a slow writer never replace a newer version', async () => {
-    const { entries } = await entitlementCache();
+    const { entries } = entitlementCache();
     await entries.invalidate(changed(10));
     await entries.put('user_1', 'project_1', entry(9));
     expect(await entries.get('user_1', 'project_1')).toBeUndefined();
@@ -82,7 +94,7 @@ describe('cache entries', () => {
   });
 
   test('survive a late invalidation of their own version', async () => {
-    const { entries } = await entitlementCache();
+    const { entries } = entitlementCache();
     await entries.put('user_1', 'project_1', entry(10));
     await entries.invalidate(changed(10));
     await entries.invalidate(changed(9));
@@ -90,7 +102,7 @@ describe('cache entries', () => {
   });
 
   test('of an unknown form count as missing and are replaced', async () => {
-    const { cache, entries } = await entitlementCache();
+    const { cache, entries } = entitlementCache();
     for (const value of ['{', '[]', '{"version":"1"}', '{"version":1,"entitlements":[{}]}']) {
       const store = `return redis.call('SET', KEYS[1], ARGV[1])`;
       await cache.use((commands) => commands.evaluate(store, 'entitlements:user_1:project_1', [value]));
@@ -102,7 +114,7 @@ describe('cache entries', () => {
   });
 
   test('are all invalidated when there are more changes than one batch holds', async () => {
-    const { entries } = await entitlementCache();
+    const { entries } = entitlementCache();
     const users = Array.from({ length: 1_001 }, (_, index) => `user_${index}`);
     await entries.put('user_1000', 'project_1', entry(1));
     await entries.invalidate(users.map((userId) => ({ userId, projectId: 'project_1', version: 2 })));
@@ -120,10 +132,10 @@ describe('a cache', () => {
   });
 
   test('that refuses connections is reported once and then not used for a while', async () => {
-    const server = await startCacheServer();
-    await server.close();
+    const gone = await startSilentServer();
+    await gone.close();
     let now = 0;
-    const entries = createEntitlementCache(cacheAt(server.url, { clock: () => now }));
+    const entries = createEntitlementCache(cacheAt(gone.url, { clock: () => now }));
 
     expect(await entries.get('user_1', 'project_1')).toBeUndefined();
     await entries.invalidate(changed(1));
@@ -135,19 +147,18 @@ describe('a cache', () => {
   });
 
   test('that never answers costs one deadline and one connection', async () => {
-    const server = closing(await startSilentServer());
-    const entries = createEntitlementCache(cacheAt(server.url, { deadlineMs: undefined }));
+    const silent = closing(await startSilentServer());
+    const entries = createEntitlementCache(cacheAt(silent.url, { deadlineMs: undefined }));
     const start = performance.now();
     for (let ask = 0; ask < 20; ask += 1) expect(await entries.get('user_1', 'project_1')).toBeUndefined();
 
     // The deadline is 200 ms; twenty of them would be 4 s.
     expect(performance.now() - start).toBeLessThan(2_000);
     expect(reasons).toHaveLength(1);
-    expect(server.connections()).toBe(1);
+    expect(silent.connections()).toBe(1);
   });
 
   test('that closed the connection between two uses is reconnected without an error', async () => {
-    const server = closing(await startCacheServer());
     const relay = closing(await startRelay(server.url));
     const entries = createEntitlementCache(cacheAt(relay.url));
     await entries.put('user_1', 'project_1', entry(1));
@@ -158,7 +169,6 @@ describe('a cache', () => {
   });
 
   test('answers many concurrent callers over one connection', async () => {
-    const server = closing(await startCacheServer());
     const entries = createEntitlementCache(cacheAt(server.url));
     await Promise.all(Array.from({ length: 50 }, (_, index) => entries.put(`user_${index}`, 'p', entry(index))));
     const found = await Promise.all(Array.from({ length: 50 }, (_, index) => entries.get(`user_${index}`, 'p')));

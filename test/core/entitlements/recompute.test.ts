@@ -4,7 +4,7 @@ import { createEntitlementCache, type EntitlementCache } from '../../../core/ent
 import { createCache, type Cache } from '../../../core/cache/connection';
 import { readEntitlements } from '../../../core/entitlements/read';
 import { checkoutSession, EPOCH, stripeEvent, subscription } from '../../factories/stripe-objects';
-import { startCacheServer, type CacheServer } from '../../support/cache-server';
+import { startCacheServer, type EmptiableCacheServer } from '../../support/cache-server';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import {
   applyWithEntitlements,
@@ -19,12 +19,17 @@ import { silentLog } from '../../support/log';
 
 let database: TestDatabase;
 let client: Client;
-let server: CacheServer;
+let server: EmptiableCacheServer;
 let connection: Cache;
 let cache: EntitlementCache;
 
+beforeAll(async () => {
+  server = await startCacheServer();
+});
+afterAll(() => server.close());
+
 beforeEach(async () => {
-  [database, server] = await Promise.all([createTestDatabase('billing'), startCacheServer()]);
+  database = await createTestDatabase('billing');
   client = await database.client();
   // A long deadline, so that a busy machine does not look like an unavailable cache.
   connection = createCache({ url: server.url, deadlineMs: 20_000, onUnavailable: () => undefined });
@@ -33,7 +38,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   connection.close();
-  await Promise.all([database.drop(), server.close()]);
+  await Promise.all([database.drop(), server.empty()]);
 });
 
 const subscribed = (fields: Record<string, unknown> = {}, seconds = 0) =>
