@@ -6,7 +6,7 @@
  */
 module.exports = {
   ...require('./jest.config.cjs'),
-  testMatch: ['<rootDir>/test/proof/**/*.proof.ts'],
+  testMatch: ['**/*.proof.ts'],
   maxWorkers: 1,
   testTimeout: 300_000,
 };

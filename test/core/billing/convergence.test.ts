@@ -7,7 +7,7 @@ import { createTestDatabase, type TestDatabase } from '../../support/database';
 
 const PURE_PERMUTATIONS = 10_000;
 /** On PostgreSQL; the heavier proof does 10,000. */
-const STORIES = 300;
+const STORIES = 60;
 const AT_ONCE = 30;
 
 describe('the order of versions', () => {
