@@ -166,8 +166,8 @@ function judgePipeline({ events, queues, reconciliation }: Status, limitHours: n
 }
 
 async function checkMigrations({ invoke }: Context, database: DatabaseName): Promise<Finding[]> {
-  const { contract } = await import('../lambdas/migrate/contract');
-  const { pending, current } = await invoke('migrate', contract, { action: 'status', database });
+  const { MIGRATIONS } = await import('../lambdas/migrate/contract');
+  const { pending, current } = await invoke('migrate', MIGRATIONS.record, { action: 'status', database });
   const detail = pending.length === 0 ? `at ${current}` : `pending: ${pending.join(', ')}`;
   return [judged(`migrations of ${database}`, pending.length === 0, detail, `ops migrate apply ${database}`)];
 }

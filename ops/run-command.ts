@@ -1,4 +1,5 @@
 import { EXIT_STATUS } from '../core/runtime/error-codes';
+import type { Target } from './aws/target';
 import type { Command, CommandResult } from './command';
 import { createConfirm } from './confirm';
 import type { Context, Surroundings } from './context';
@@ -10,6 +11,9 @@ import type { ValuesOf } from './values';
 
 /** By the shell's convention, the exit status of a process that Ctrl-C ended. */
 const EXIT_INTERRUPTED = 130;
+
+/** Target of a command that reaches no environment. */
+const CHECKOUT: Target = { environment: 'local', platform: undefined, label: 'this checkout' };
 
 /** Values of the options that every command takes. */
 export interface GlobalValues {
@@ -66,7 +70,7 @@ async function perform(
   const { resolveTarget } = await import('./aws/target');
   const { Clients } = await import('./aws/clients');
   const { createInvoke } = await import('./aws/invoke');
-  const target = await resolveTarget(globals.env, environment);
+  const target = command.isOffline === true ? CHECKOUT : await resolveTarget(globals.env, environment);
   const clients = new Clients(target);
   const invoke = createInvoke(target, clients, signal);
   const note = (line: string): void => void stderr.write(`${line}\n`);

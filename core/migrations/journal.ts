@@ -34,6 +34,16 @@ export async function readJournal(client: ClientBase): Promise<MigrationRecord[]
   return applied.rows;
 }
 
+/** When a migration was applied; undefined when it is not on record. */
+export async function appliedAt(client: ClientBase, name: string): Promise<Date | undefined> {
+  const { rows } = await client.query<{ run_on: Date }>(
+    // The runner's column has no zone; the session's zone was the one that wrote it.
+    `SELECT run_on::timestamptz AS run_on FROM ${JOURNAL_SCHEMA}.${JOURNAL_TABLE} WHERE name = $1`,
+    [name],
+  );
+  return rows[0]?.run_on;
+}
+
 /**
  * Refuses a history that the code cannot explain: the applied migrations must be the first files, unedited.
  *

@@ -7,10 +7,14 @@ import { assertIdentity, readIdentity } from '../database/identity';
 import { isLockTimeout, describeBlockers } from '../database/lock-timeout';
 import { InvalidRequestError, OperationError, messageOf } from '../runtime/errors';
 import { type MigrationFile, type MigrationRecord, readMigrationFiles } from './files';
+import { partsOf } from './parts';
+import { runUntransacted } from './untransacted';
 import { assertHistory, CHECKSUM_TABLE, createJournal, JOURNAL_SCHEMA, JOURNAL_TABLE, readJournal } from './journal';
 
 /** Serialises runs in one database: the second one waits, and then finds nothing to apply. */
 const LOCK = `hashtextextended('billing-operations/migrate', 0)`;
+/** Pause between two attempts to take that lock. */
+const LOCK_POLL_MS = 500;
 
 /**
  * How a migration takes its locks. A statement that waits for a table lock makes every later query on the table wait
@@ -29,7 +33,7 @@ export interface LockPolicy {
 }
 
 /** A backup reads for minutes under its locks; the attempts span about five minutes. */
-const LOCK_POLICY: LockPolicy = { timeoutMs: 2_000, attempts: 60, pauseMs: 3_000 };
+export const DEFAULT_LOCKS: LockPolicy = { timeoutMs: 2_000, attempts: 60, pauseMs: 3_000 };
 
 /** Names are without `.sql`, in the order of application. */
 export interface MigrationStatus {
@@ -72,7 +76,7 @@ export interface ApplyOptions {
  *
  * @param directory folder with the migrations of this database
  * @throws OperationError before anything is changed: `wrong_database`, `foreign_database` (it has tables but
- * no identity), `migration_edited`, `migration_gap`, `migration_duplicate`, `migration_name_malformed`,
+ * no identity), `migration_edited`, `migration_gap`, `migration_duplicate`, `migration_name_malformed`, `migration_malformed`,
  * `schema_newer_than_code`; `database_busy` (retryable) when other sessions kept their locks through all attempts; and
  * `migration_failed` naming the migration, whose transaction was rolled back
  */
@@ -80,20 +84,39 @@ export async function applyMigrations(
   client: ClientBase,
   database: DatabaseName,
   directory: string,
-  { upTo, adopt, locks = LOCK_POLICY }: ApplyOptions = {},
+  { upTo, adopt, locks = DEFAULT_LOCKS }: ApplyOptions = {},
 ): Promise<MigrationStatus> {
   const files = await readMigrationFiles(directory);
-  // Building an index on a large table takes longer than the server's statement timeout of a minute, and the run before
-  // this one may take as long.
-  await client.query('SET statement_timeout = 0; SET lock_timeout = 0');
-  await client.query(`SELECT pg_advisory_lock(${LOCK})`);
-  try {
-    const applied = await inspectDatabase(client, database, files, adopt);
+  return withMigrations(client, database, files, adopt, async (applied) => {
+    const pending = files.slice(applied.length, lastIndex(files, upTo));
+    // All of them first: one that is malformed stops the run before anything is changed.
+    pending.forEach(partsOf);
     await client.query(`SET lock_timeout = ${locks.timeoutMs}`);
     await retryingLocks(client, locks, applied.length, async () => {
       const done = await readJournal(client);
-      await applyPending(client, directory, files, files.slice(done.length, lastIndex(files, upTo)));
+      await applyPending(client, directory, files, pending.slice(done.length - applied.length));
     });
+  });
+}
+
+/**
+ * Runs `work` with the applied migrations, while no other session changes them.
+ *
+ * @returns the migrations afterwards
+ */
+export async function withMigrations(
+  client: ClientBase,
+  database: DatabaseName,
+  files: readonly MigrationFile[],
+  adopt: string | undefined,
+  work: (applied: readonly MigrationRecord[]) => Promise<void>,
+): Promise<MigrationStatus> {
+  // Building an index on a large table takes longer than the server's statement timeout of a minute, and the run before
+  // this one may take as long.
+  await client.query('SET statement_timeout = 0; SET lock_timeout = 0');
+  await takeLock(client);
+  try {
+    await work(await inspectDatabase(client, database, files, adopt));
     return describe(database, files, await readJournal(client));
   } finally {
     // The end of a lost connection has released the lock already.
@@ -101,8 +124,21 @@ export async function applyMigrations(
   }
 }
 
-/** Runs `apply` again after a lock timeout. The attempts are counted anew for each migration. */
-async function retryingLocks(
+/** Asks again and again: a session that waits in a statement would block an index that is built concurrently, for ever. */
+async function takeLock(client: ClientBase): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query<{ taken: boolean }>(`SELECT pg_try_advisory_lock(${LOCK}) AS taken`);
+    if (rows[0]?.taken) return;
+    await setTimeout(LOCK_POLL_MS);
+  }
+}
+
+/**
+ * Runs `apply` again after a lock timeout. The attempts are counted anew for each migration.
+ *
+ * @throws OperationError `database_busy` (retryable) when other sessions kept their locks through all attempts
+ */
+export async function retryingLocks(
   client: ClientBase,
   { attempts, pauseMs, timeoutMs }: LockPolicy,
   appliedBefore: number,
@@ -218,12 +254,13 @@ async function applyPending(
       migrationLoaderStrategies: [
         {
           extensions: ['.sql'],
-          loader: (filePaths) => loadWithChecksums(filePaths, files, (name) => (current = name)),
+          loader: (filePaths) => loadWithChecksums(client, filePaths, files, (name) => (current = name)),
         },
       ],
     });
   } catch (cause) {
     await client.query('ROLLBACK').catch(() => undefined);
+    if (cause instanceof OperationError) throw cause;
     throw new OperationError(
       'migration_failed',
       current === undefined
@@ -242,6 +279,7 @@ function ignore(): void {}
  * leave an applied migration that looks edited.
  */
 async function loadWithChecksums(
+  client: ClientBase,
   filePaths: readonly string[],
   files: readonly MigrationFile[],
   starting: (name: string) => void,
@@ -249,16 +287,18 @@ async function loadWithChecksums(
   return filePaths.map((filePath) => {
     const file = files.find(({ name }) => name === path.basename(filePath, '.sql'));
     if (!file) throw new Error(`${filePath} appeared while migrations were applied: apply them again`);
-    const [up = ''] = file.text.split(/^-- Down Migration/m);
+    const { up } = partsOf(file);
     const record = `INSERT INTO ${JOURNAL_SCHEMA}.${CHECKSUM_TABLE} (name, sha256)
       VALUES (${escapeLiteral(file.name)}, ${escapeLiteral(file.sha256)})`;
     return {
       id: filePath,
       filePaths: [filePath],
       actions: {
-        up: (builder: { sql(statement: string): void }) => {
+        up: async (builder: { sql(statement: string): void }) => {
           starting(file.name);
-          builder.sql(up);
+          // Outside of the transaction that the builder's statements get.
+          if (up.inTransaction) builder.sql(up.text);
+          else await runUntransacted(client, file.name, up);
           builder.sql(record);
         },
         down: false as const,

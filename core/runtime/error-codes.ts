@@ -74,9 +74,29 @@ export const ERROR_CODES = define({
   migration_files_unreadable: failed(500, 'The migration files are missing from the function; deploy it again.'),
   migration_name_malformed: failed(500, 'A migration file is not named `NNNN_verb_object.sql`.'),
   migration_duplicate: failed(500, 'Two migration files have the same number.'),
+  migration_malformed: refused(
+    422,
+    'A migration file could end half applied: it controls transactions, lacks the mark for what runs without one, or is cut off.',
+    'migration-failed',
+  ),
+  migration_irreversible: refused(
+    409,
+    'The migration has no down part; a restore takes its place.',
+    'migration-failed',
+  ),
+  migration_not_last: refused(409, 'Another migration than the named one is the next, or the last applied one.'),
+  migration_not_resolved: refused(
+    409,
+    'The schema is not the one that the record of migrations would claim.',
+    'migration-failed',
+  ),
   migration_gap: refused(409, 'A migration is missing between others, among the files or in the database.'),
   migration_edited: refused(409, 'A migration file was edited after it was applied.'),
-  migration_failed: failed(500, 'A migration failed and was rolled back; those before it stay applied.'),
+  migration_failed: failed(
+    500,
+    'A migration failed and was rolled back; those before it stay applied.',
+    'migration-failed',
+  ),
   schema_newer_than_code: refused(409, 'The database has a migration that this version of the code does not carry.'),
 
   // Archives and backups

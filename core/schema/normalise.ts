@@ -1,6 +1,6 @@
 import type { DumpEntry } from './text/dump-text';
 import { parseName } from './text/names';
-import { tokens } from './text/scanner';
+import { tokens } from '../database/sql-scanner';
 
 /** Names that PostgreSQL gives to columns after a cast, where they differ from the type's name in SQL. */
 const COLUMN_NAMES: Readonly<Record<string, string>> = {

@@ -1,35 +1,114 @@
+import type { ClientBase } from 'pg';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
-import { applyMigrations, migrationStatus } from '../../core/migrations/runner';
-import { InvalidRequestError } from '../../core/runtime/errors';
-import type { CheckedMigrateRequest, MigrateReport } from './contract';
+import { recordApplied, recordRolledBack, rollBackLast } from '../../core/migrations/history';
+import { appliedAt } from '../../core/migrations/journal';
+import { applyMigrations, type MigrationStatus, migrationStatus } from '../../core/migrations/runner';
+import { checkStructure, remainsOf } from '../../core/restore/expected-structure';
+import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
+import type { AnyMigrateReport, CheckedMigrateRequest, RollbackReport } from './contract';
+import { planMigrations, planRollback } from './plan';
+import { validateMigrations } from './validate';
 
 export interface MigrateDependencies {
   readonly connector: DatabaseConnector;
   /** Folder with the migrations of the connector's database. */
   readonly migrationsDirectory: string;
+  readonly clock: () => Date;
 }
 
+type Request<Action> = Extract<CheckedMigrateRequest, { readonly action: Action }>;
+
 /**
- * Lists the migrations of one database, or applies those that are pending.
+ * Lists, plans, applies, validates or takes back the migrations of one database.
  *
- * @throws OperationError as {@link applyMigrations} describes, or `database_unavailable`
+ * @throws OperationError as {@link applyMigrations} and {@link rollBackLast} describe, `migration_not_resolved`, or
+ * `database_unavailable`
  */
 export async function migrate(
-  { connector, migrationsDirectory }: MigrateDependencies,
+  dependencies: MigrateDependencies,
   request: CheckedMigrateRequest,
-): Promise<MigrateReport> {
-  const database = connector.target.name;
-  const adopt = request.action === 'apply' ? request.adopt : undefined;
-  if (adopt !== undefined && connector.target.managed !== 'elsewhere') {
+): Promise<AnyMigrateReport> {
+  const { connector, migrationsDirectory } = dependencies;
+  const { name: database, managed } = connector.target;
+  if ('adopt' in request && request.adopt !== undefined && managed !== 'elsewhere') {
     throw new InvalidRequestError(
       `adopt: the ${database} database is managed here, by migrations that would be applied among the tables of another tool; say \`managed: elsewhere\` in the file of the environment and deploy`,
     );
   }
-  const dryRun = request.action === 'status' || request.dryRun;
-  const status = await withConnection(connector, (client) =>
-    dryRun
-      ? migrationStatus(client, database, migrationsDirectory, adopt)
-      : applyMigrations(client, database, migrationsDirectory, { adopt }),
-  );
-  return { dryRun, ...status };
+  return withConnection(connector, async (client) => {
+    switch (request.action) {
+      case 'status':
+        return { dryRun: true, ...(await migrationStatus(client, database, migrationsDirectory)) };
+      case 'plan':
+        return planMigrations(client, dependencies, request.adopt);
+      case 'validate':
+        return validateMigrations(client, dependencies);
+      case 'apply': {
+        const { dryRun, adopt } = request;
+        const status = dryRun
+          ? await migrationStatus(client, database, migrationsDirectory, adopt)
+          : await applyMigrations(client, database, migrationsDirectory, { adopt });
+        return { dryRun, ...status };
+      }
+      case 'rollback':
+        return rollBack(client, dependencies, request);
+      default:
+        return { dryRun: request.dryRun, ...(await resolve(client, dependencies, request)) };
+    }
+  });
+}
+
+async function rollBack(
+  client: ClientBase,
+  dependencies: MigrateDependencies,
+  { dryRun, name }: Request<'rollback'>,
+): Promise<RollbackReport> {
+  const { connector, migrationsDirectory } = dependencies;
+  const database = connector.target.name;
+  const status = await migrationStatus(client, database, migrationsDirectory);
+  const at = status.current === null ? undefined : await appliedAt(client, status.current);
+  if (at === undefined) throw new OperationError('migration_not_last', `No migration of ${database} is applied`);
+  const { down } = await planRollback(client, dependencies, status);
+  if (dryRun) return { dryRun, ...status, down, appliedAt: at.toISOString() };
+  if (name === undefined) {
+    throw new InvalidRequestError('name: expected the last applied migration, so that asking twice takes back one');
+  }
+  return {
+    dryRun,
+    ...(await rollBackLast(client, database, migrationsDirectory, name)),
+    down,
+    appliedAt: at.toISOString(),
+  };
+}
+
+/** Records what was done by hand, once the schema shows that it was. */
+async function resolve(
+  client: ClientBase,
+  { connector, migrationsDirectory, clock }: MigrateDependencies,
+  { name, as, dryRun }: Request<'resolve'>,
+): Promise<MigrationStatus> {
+  const database = connector.target.name;
+  const expected = { connector, database, migrationsDirectory, version: name, startedAt: clock() };
+  const assertMatches = async (): Promise<void> => {
+    const { problems, notChecked } = await checkStructure(client, expected);
+    const [first, ...rest] = notChecked === undefined ? problems : [notChecked];
+    if (first !== undefined) throw notResolved(`${name} is not applied in full: ${first}`, rest.length);
+  };
+  const assertUndone = async (before: string | null): Promise<void> => {
+    const [first, ...rest] = await remainsOf(client, expected, before);
+    if (first !== undefined) throw notResolved(`${name} is not undone: the ${first} is still there`, rest.length);
+  };
+  if (dryRun) {
+    const status = await migrationStatus(client, database, migrationsDirectory);
+    if (as === 'applied') await assertMatches();
+    else await assertUndone(status.applied.at(-2) ?? null);
+    return status;
+  }
+  return as === 'applied'
+    ? recordApplied(client, database, migrationsDirectory, name, assertMatches)
+    : recordRolledBack(client, database, migrationsDirectory, name, assertUndone);
+}
+
+function notResolved(message: string, more: number): OperationError {
+  return new OperationError('migration_not_resolved', more === 0 ? message : `${message} (and ${more} more)`);
 }

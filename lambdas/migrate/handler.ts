@@ -17,7 +17,7 @@ const telemetry = createTelemetry('migrate', environment);
 const secrets = createSecrets();
 const targets = { billing: billingTarget(environment), main: mainTarget(environment) };
 
-/** Lists or applies the migrations of one database; see {@link MigrateRequest}. */
+/** Lists, plans, applies, validates or takes back the migrations of one database; see {@link MigrateRequest}. */
 export const handler = operation(contract, {
   name: 'Migration',
   telemetry,
@@ -26,8 +26,9 @@ export const handler = operation(contract, {
       {
         connector: createConnector(targets[request.database], secrets, 'migrate'),
         migrationsDirectory: migrationsFolder(__dirname, targets[request.database]),
+        clock: () => new Date(),
       },
       request,
     ),
-  summarise: (report) => ({ message: report.dryRun ? 'Migrations listed' : 'Migrations applied' }),
+  summarise: (_report, { action }) => ({ message: 'Migrations finished', details: { action } }),
 });

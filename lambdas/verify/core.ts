@@ -9,7 +9,7 @@ import { readJournal } from '../../core/migrations/journal';
 import { migrationStatus } from '../../core/migrations/runner';
 import { Checks } from './checks';
 import type { VerifyProblem, VerifyReport, VerifyRequest } from './contract';
-import { checkStructure } from './expected-structure';
+import { checkStructure } from '../../core/restore/expected-structure';
 import { checkForeignKeys, checkSequences, checkTriggers } from './structure';
 
 /** The time of the newest event of each database; the main database stores none that this platform knows. */
@@ -57,7 +57,7 @@ export async function verifyDatabase(
         const { version } = schema;
         const expected = { connector, database, migrationsDirectory, version, startedAt };
         const structure = await checkStructure(client, expected);
-        checks.problems.push(...structure.problems);
+        checks.problems.push(...structure.problems.map((message): VerifyProblem => ({ check: 'schema', message })));
         if (structure.notChecked !== undefined) checks.notChecked.push(structure.notChecked);
       }
       const tables = await listTables(client);

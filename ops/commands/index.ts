@@ -17,8 +17,12 @@ import { failuresClear } from './failures-clear';
 import { failuresList } from './failures-list';
 import { logs } from './logs';
 import { migrateApply } from './migrate-apply';
+import { migrateNew } from './migrate-new';
 import { migratePlan } from './migrate-plan';
+import { migrateResolve } from './migrate-resolve';
+import { migrateRollback } from './migrate-rollback';
 import { migrateStatus } from './migrate-status';
+import { migrateValidate } from './migrate-validate';
 import { open } from './open';
 import { reconcile } from './reconcile';
 import { reconciliationsFindings } from './reconciliations-findings';
@@ -85,9 +89,13 @@ export const COMMANDS: readonly Command[] = [
   recoverRefuse,
   rowsReport,
   rowsMerge,
+  migrateNew,
   migrateStatus,
   migratePlan,
   migrateApply,
+  migrateValidate,
+  migrateRollback,
+  migrateResolve,
   entitlementsShow,
   entitlementsRecompute,
   entitlementsUnowned,

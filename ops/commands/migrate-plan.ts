@@ -1,12 +1,15 @@
 import { defineCommand } from '../command';
+import { describeMigrations, lossesOf } from '../migration-plan';
 import { database, optional, required, text } from '../values';
 
 export const migratePlan = defineCommand({
   name: 'migrate plan',
-  summary: 'Shows which migrations an apply would run',
+  summary: 'Shows the SQL of an apply, what it locks and for how long, and what it loses',
+  details:
+    'The migrations run in an empty database beside, which is dropped again, so that the locks are those that PostgreSQL took. Durations are estimates: the sizes of today, on a server without other load.',
   effect: 'reads',
   changes: 'nothing.',
-  json: 'the report of `lambdas/migrate/contract.ts`, of a dry run',
+  json: 'the report `plan` of `lambdas/migrate/contract.ts`',
   finding: 'a migration is pending',
   arguments: { database: required(database, 'Database to plan for') },
   options: {
@@ -15,21 +18,26 @@ export const migratePlan = defineCommand({
       'Name of the PostgreSQL database, to plan its adoption beside the tables of another tool',
     ),
   },
-  examples: [{ line: 'migrate plan billing', explains: 'What would the next apply do?' }],
-  async run({ invoke }, { database: name, adopt }) {
-    const { contract } = await import('../../lambdas/migrate/contract');
-    const report = await invoke('migrate', contract, { action: 'apply', database: name, dryRun: true, adopt });
-    const { pending, current } = report;
+  examples: [{ line: 'migrate plan billing', explains: 'What would the next apply do, and whom would it stop?' }],
+  async run(context, { database: name, adopt }) {
+    const { MIGRATIONS } = await import('../../lambdas/migrate/contract');
+    const report = await context.invoke('migrate', MIGRATIONS.plan, { action: 'plan', database: name, adopt });
+    const { pending, current, plan, notExamined } = report;
+    if (pending.length === 0) {
+      return { report, lines: [`${name} is at ${current ?? 'no migration'}; nothing is pending`] };
+    }
+    const losses = plan.flatMap(lossesOf);
     return {
       report,
-      lines:
-        pending.length === 0
-          ? [`${name} is at ${current ?? 'no migration'}; nothing is pending`]
-          : [
-              `${name} is at ${current ?? 'no migration'}; an apply would run, each in a transaction:`,
-              ...pending.map((each) => `  ${each}`),
-            ],
-      exit: pending.length > 0 ? 'finding' : 'done',
+      lines: [
+        `${name} is at ${current ?? 'no migration'}; an apply would run:`,
+        ...describeMigrations(plan, context),
+        ...(notExamined === null ? [] : [context.style.yellow(`Locks are not known: ${notExamined}`)]),
+        losses.length === 0
+          ? 'No present data is lost'
+          : context.style.red(`Data is lost: ${losses.join('; ')}. A rollback does not bring it back`),
+      ],
+      exit: 'finding',
     };
   },
 });

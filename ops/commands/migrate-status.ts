@@ -13,8 +13,8 @@ export const migrateStatus = defineCommand({
   options: {},
   examples: [{ line: 'migrate status billing', explains: 'Which migrations are pending?' }],
   async run({ invoke, style }, { database: name }) {
-    const { contract } = await import('../../lambdas/migrate/contract');
-    const report = await invoke('migrate', contract, { action: 'status', database: name });
+    const { MIGRATIONS } = await import('../../lambdas/migrate/contract');
+    const report = await invoke('migrate', MIGRATIONS.record, { action: 'status', database: name });
     return {
       report,
       lines: fields(

@@ -10,6 +10,8 @@ export interface SessionStep {
   readonly capture?: { readonly name: string; readonly pattern: RegExp };
   /** What is piped into the command. @default - nothing */
   readonly piped?: string;
+  /** Typed in a checkout of its own, which is removed again. @default false */
+  readonly inOwnCheckout?: boolean;
   /** The operation of the guides that it is. @default - none */
   readonly operation?: string;
 }
@@ -44,12 +46,38 @@ export const SESSION: readonly SessionStep[] = [
   { says: 'A restore never overwrites.', line: 'restore billing --into billing_check' },
   { says: 'The monthly test of a restore, now.', line: 'drill billing', operation: 'Restore test, timed (G4)' },
   { says: 'Past tests.', line: 'drills list billing' },
-  { says: 'Which migrations are there?', line: 'migrate status billing', operation: 'Status of migrations (G0, G1)' },
+  {
+    says: 'Which migrations are there?',
+    line: 'migrate status billing',
+    capture: { name: 'last', pattern: /schema +(\S+)/ },
+    operation: 'Status of migrations (G0, G1)',
+  },
+  {
+    says: 'Begin a new one.',
+    line: 'migrate new billing create_receipts',
+    inOwnCheckout: true,
+    operation: 'Create a migration (G1, G3)',
+  },
   { says: 'What would an apply do?', line: 'migrate plan billing', operation: 'Plan of migrations (G0)' },
   {
     says: 'Apply, with a backup first where something is pending.',
     line: 'migrate apply billing',
     operation: 'Apply migrations with a backup first (G0, G1, G4)',
+  },
+  {
+    says: 'Do record, files and schema agree?',
+    line: 'migrate validate billing',
+    operation: 'Validate the schema (G2)',
+  },
+  {
+    says: 'What would taking the last one back do?',
+    line: 'migrate rollback billing --dry-run',
+    operation: 'Rollback of a migration (G1, G2, G3)',
+  },
+  {
+    says: 'The record is corrected only where the schema agrees.',
+    line: 'migrate resolve billing --rolled-back {last} --dry-run',
+    operation: 'Mark a migration as rolled back (G0)',
   },
   { says: 'Do events arrive?', line: 'webhooks status', operation: 'Webhooks that failed or wait (G0, G2)' },
   {

@@ -1,6 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { Client } from 'pg';
@@ -59,16 +60,20 @@ function urlIn(printed: string): string {
   return url;
 }
 
-function type({ line = '', capture, piped }: SessionStep, captured: Map<string, string>): Recorded {
+function type({ line = '', capture, piped, inOwnCheckout }: SessionStep, captured: Map<string, string>): Recorded {
   const filled = line.replaceAll(/\{(\w+)\}/g, (_, name: string) => captured.get(name) ?? `{${name}}`);
   const argv = [...filled.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+  const checkout = inOwnCheckout === true ? mkdtempSync(path.join(tmpdir(), 'ops-session-')) : undefined;
+  if (checkout !== undefined)
+    cpSync(path.join(ROOT, 'migrations'), path.join(checkout, 'migrations'), { recursive: true });
   const started = performance.now();
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['bin/ops.mjs', ...argv], {
-    cwd: ROOT,
+  const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(ROOT, 'bin/ops.mjs'), ...argv], {
+    cwd: checkout ?? ROOT,
     encoding: 'utf8',
     env: { ...process.env, OPS_ENV: 'local' },
     input: piped ?? '',
   });
+  if (checkout !== undefined) rmSync(checkout, { recursive: true });
   const output = `${stderr}${stdout}`.trimEnd();
   if (capture !== undefined) captured.set(capture.name, capture.pattern.exec(output)?.[1] ?? '');
   return { seconds: (performance.now() - started) / 1000, status, output: `$ ops ${filled}\n${output}` };

@@ -1,5 +1,5 @@
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -10,6 +10,7 @@ import { type BundledFunctions, startBundledFunctions } from '../factories/bundl
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { putRules, RULES } from '../support/entitlements';
 import { testServices } from '../support/services';
+import { EXAMPLES, hoursAgo } from './contract-examples';
 
 /** Every function of `lambdas/`, held to the two rules of its contract: strict requests, and no change without consent. */
 const FOLDER = path.join(__dirname, '../../lambdas');
@@ -52,47 +53,6 @@ function operationsOf(stem: string): Operation[] {
 const OPERATIONS = STEMS.filter((stem) => EVENT_DRIVEN[stem] === undefined).flatMap(operationsOf);
 const nameOf = ({ stem, action }: Operation) => (action === undefined ? stem : `${stem} ${action}`);
 const named = (operations: readonly Operation[]) => operations.map((each) => [nameOf(each), each] as const);
-
-const REPORT_ID = '20261121T061500Z-1f0c9a3e';
-/** A request that asks for something, with neither `dryRun` nor `confirm`. A new operation needs one here. */
-const EXAMPLES: Readonly<Record<string, object>> = {
-  'audit begin': { action: 'begin', who: 'arn:aws:iam::111111111111:user/ann', command: 'ops backup billing' },
-  'audit finish': { action: 'finish', id: '20261121T061500Z-1f0c9a3e', result: 'done' },
-  'audit list': { action: 'list' },
-  backup: { database: 'billing' },
-  cleanup: {},
-  collector: {},
-  drill: { database: 'billing' },
-  'entitlements assign': { action: 'assign', objectId: 'sub_1', userId: 'u_1', reason: 'test', by: 'ada' },
-  'entitlements get-rules': { action: 'get-rules' },
-  'entitlements put-rules': { action: 'put-rules', rules: RULES },
-  'entitlements read': { action: 'read', userId: 'user_1', projectId: '' },
-  'entitlements unowned': { action: 'unowned' },
-  'entitlements recompute': { action: 'recompute', scope: 'all' },
-  'inspect archives': { action: 'archives', database: 'billing' },
-  'inspect drills': { action: 'drills', database: 'billing' },
-  'inspect events': { action: 'events' },
-  'inspect findings': { action: 'findings' },
-  'inspect reconciliations': { action: 'reconciliations' },
-  'inspect sessions': { action: 'sessions', database: 'billing' },
-  'inspect status': { action: 'status' },
-  'inspect tables': { action: 'tables', database: 'billing' },
-  'migrate apply': { action: 'apply', database: 'billing' },
-  'migrate status': { action: 'status', database: 'billing' },
-  reconciliation: { settleSeconds: 0 },
-  refresh: {},
-  'replay dismiss': { action: 'dismiss', events: ['evt_junk'], reason: 'made by a test', by: 'ada' },
-  'replay gaps': { action: 'gaps', from: hoursAgo(24).toISOString() },
-  'replay redrive': { action: 'redrive' },
-  'replay replay': { action: 'replay', from: hoursAgo(24).toISOString() },
-  'replay retry': { action: 'retry', events: 'failed' },
-  'reset-password': { database: 'billing', instanceIdentifier: 'billing-recovered-1' },
-  restore: { database: 'billing', archive: 'latest', targetDatabase: 'copy', afterwards: 'drop' },
-  'row-recovery merge': { action: 'merge', database: 'billing', reportId: REPORT_ID, choose: 'deleted' },
-  'row-recovery report': { action: 'report', database: 'billing', archive: 'latest', tables: ['billing.customers'] },
-  verify: { database: 'billing' },
-  warm: { database: 'billing' },
-};
 
 let functions: BundledFunctions;
 let client: Client;
@@ -138,10 +98,6 @@ function invoke(stem: string, request: object, changes: Readonly<Record<string, 
   const running = started.get(key) ?? functions.start(stem, environment);
   started.set(key, running);
   return running.invoke(request);
-}
-
-function hoursAgo(hours: number): Date {
-  return new Date(Date.now() - hours * 3_600_000);
 }
 
 test('every function has a contract, or is handed an event of AWS', () => {
@@ -230,6 +186,15 @@ const subscribe = (id: string) => `
   INSERT INTO billing.subscription_items (id, subscription_id, price_id, currency, current_period_end)
     VALUES ('si_${id}', 'sub_${id}', 'price_pro', 'eur', now() + interval '30 days')`;
 
+const inEmpty = () => ({ BILLING_DATABASE_NAME: empty.name });
+const LAST = lastMigration();
+function lastMigration(): { readonly name: string; readonly up: string } {
+  const folder = path.join(__dirname, '../../migrations/billing');
+  const file = readdirSync(folder).toSorted().at(-1) ?? '';
+  const [up = ''] = readFileSync(path.join(folder, file), 'utf8').split('-- Down Migration');
+  return { name: path.basename(file, '.sql'), up };
+}
+
 interface Scene {
   /** Arranges something for the operation to change; returns fields to add to the example. */
   readonly arrange?: () => Promise<object | void>;
@@ -268,7 +233,17 @@ const SCENES: Readonly<Record<string, Scene>> = {
       await putRules(client, RULES);
     },
   },
-  'migrate apply': { environment: () => ({ BILLING_DATABASE_NAME: empty.name }) },
+  'migrate apply': { environment: inEmpty },
+  // What the apply before it applied.
+  'migrate rollback': { environment: inEmpty, consent: { dryRun: false, name: LAST.name } },
+  // What the rollback before it took back, by hand.
+  'migrate resolve': {
+    environment: inEmpty,
+    arrange: async () => {
+      await connections[2]?.query(LAST.up);
+      return { name: LAST.name };
+    },
+  },
   reconciliation: {
     arrange: async () => {
       functions.stripe.state.createSubscription({ created: Math.floor(hoursAgo(5).getTime() / 1000) });

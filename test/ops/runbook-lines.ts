@@ -7,6 +7,7 @@ const RUNBOOK = readFileSync(path.join(__dirname, '../../docs/runbook.md'), 'utf
 const PLACEHOLDERS: Readonly<Record<string, string>> = {
   '<user>': 'user_1',
   '<project>': 'project-1',
+  '<migration>': '0001_create_identity',
   '<host>': 'db.example.com',
   '<recovery point>': 'arn:aws:rds:eu-central-1:111111111111:snapshot:one',
 };

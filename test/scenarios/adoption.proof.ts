@@ -32,6 +32,7 @@ function adopt(name: string, managed: 'here' | 'elsewhere' = 'elsewhere', dryRun
     {
       connector: { ...connector, target: { ...connector.target, managed } },
       migrationsDirectory: site.migrations.directory,
+      clock: () => new Date(),
     },
     { action: 'apply', database: 'main', dryRun, adopt: name },
   );
@@ -69,7 +70,7 @@ describe('a main database whose tables an ORM has made', () => {
     await expect(site.backup('2026-11-21T06:00:00Z')).rejects.toMatchObject({ code: 'wrong_database' });
     const status = { action: 'status', database: 'main' } as const;
     const migrationsDirectory = site.migrations.directory;
-    await expect(migrate({ connector, migrationsDirectory }, status)).rejects.toMatchObject({
+    await expect(migrate({ connector, migrationsDirectory, clock: () => new Date() }, status)).rejects.toMatchObject({
       code: 'foreign_database',
       message: expect.stringContaining('is adopted by its name') as string,
     });

@@ -2,7 +2,7 @@ import { escapeIdentifier } from 'pg';
 import { OperationError } from '../../runtime/errors';
 import type { DumpEntry, DumpText } from './dump-text';
 import { newOwner, parseName } from './names';
-import { tokens } from './scanner';
+import { tokens } from '../../database/sql-scanner';
 
 /** Types of what comes after the rows; the first of them ends what comes before. */
 const AFTER_ROWS = new Set([

@@ -1,5 +1,5 @@
 import { OperationError } from '../../runtime/errors';
-import { StatementTracker, tokens, UnterminatedError } from './scanner';
+import { StatementTracker, tokens, UnterminatedError } from '../../database/sql-scanner';
 
 /** One object of a dump, or one property of an object: pg_dump writes a header and statements for each. */
 export interface DumpEntry {

@@ -1,6 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Client } from 'pg';
+import { migrateReport } from '../../../lambdas/migrate/contract';
 import { migrate } from '../../../lambdas/migrate/core';
 import { createConnector } from '../../../core/database/connector';
 import { applyMigrations, migrationStatus } from '../../../core/migrations/runner';
@@ -175,8 +176,8 @@ describe('beside a transaction that reads a table', () => {
 
 test('the migrate function lists pending migrations, even in a dry run, and then applies them', async () => {
   const connector = createConnector(clusterTarget(database.name, 'main'), clusterSecrets(), 'test');
-  const dependencies = { connector, migrationsDirectory: migrationsOf('main') };
-  const before = await migrate(dependencies, { action: 'status', database: 'main' });
+  const dependencies = { connector, migrationsDirectory: migrationsOf('main'), clock: () => new Date() };
+  const before = migrateReport.parse(await migrate(dependencies, { action: 'status', database: 'main' }));
   expect(before).toMatchObject({ applied: [], dryRun: true });
   expect(await migrate(dependencies, { action: 'apply', database: 'main', dryRun: true })).toEqual(before);
   const after = await migrate(dependencies, { action: 'apply', database: 'main', dryRun: false });

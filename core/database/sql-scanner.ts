@@ -1,6 +1,6 @@
 /**
  * Reads SQL as far as it must be read to find where statements end: what is quoted or commented is stepped over whole.
- * For text that pg_dump writes, with `standard_conforming_strings` on.
+ * For text with `standard_conforming_strings` on, as pg_dump writes it.
  */
 
 /** `words` are names, numbers and operators with the blanks between them. */

@@ -1,14 +1,13 @@
 import type { Client, ClientBase } from 'pg';
-import { describeServer } from '../../core/archive/catalog';
-import type { DatabaseName } from '../../core/contract';
-import { type DatabaseConnector, withConnection } from '../../core/database/connector';
-import { prepareSession } from '../../core/database/session';
-import { applyMigrations } from '../../core/migrations/runner';
-import { createDatabase, dropDatabase } from '../../core/restore/new-database';
-import { scratchName } from '../../core/restore/scratch-names';
-import { messageOf } from '../../core/runtime/errors';
-import { withoutWording } from '../../core/schema/normalise';
-import type { VerifyProblem } from './contract';
+import { describeServer } from '../archive/catalog';
+import type { DatabaseName } from '../contract';
+import { type DatabaseConnector, withConnection } from '../database/connector';
+import { prepareSession } from '../database/session';
+import { applyMigrations } from '../migrations/runner';
+import { messageOf } from '../runtime/errors';
+import { withoutWording } from '../schema/normalise';
+import { createDatabase, dropDatabase } from './new-database';
+import { scratchName } from './scratch-names';
 
 /** A part of the schema on which data relies. */
 interface Part {
@@ -45,14 +44,15 @@ export interface ExpectedStructure {
   readonly connector: DatabaseConnector;
   readonly database: DatabaseName;
   readonly migrationsDirectory: string;
-  /** The last migration that was applied. */
-  readonly version: string;
+  /** The last migration that was applied; null before the first. */
+  readonly version: string | null;
   readonly startedAt: Date;
 }
 
 /** Result of comparing a database with what its migrations make. */
 export interface StructureFindings {
-  readonly problems: readonly VerifyProblem[];
+  /** What is missing or differs, a sentence each. */
+  readonly problems: readonly string[];
   /** Why nothing was compared. */
   readonly notChecked?: string;
 }
@@ -66,36 +66,64 @@ export interface StructureFindings {
 export async function checkStructure(client: ClientBase, expected: ExpectedStructure): Promise<StructureFindings> {
   let wanted: readonly Part[];
   try {
-    wanted = await partsOfMigrations(client, expected);
+    wanted = await withMigrated(client, expected, readParts);
   } catch (error) {
     // A server that only reads, or a role that may create no database.
     return { problems: [], notChecked: `the structure that migrations make (${messageOf(error)})` };
   }
   const present = new Map((await readParts(client)).map(({ name, definition }) => [name, definition]));
   return {
-    problems: wanted.flatMap(({ name, definition }): VerifyProblem[] => {
+    problems: wanted.flatMap(({ name, definition }) => {
       const found = present.get(name);
       if (found === definition || (found !== undefined && withoutWording(found) === withoutWording(definition)))
         return [];
       const difference = found === undefined ? 'is missing' : `is ${found}`;
-      return [{ check: 'schema', message: `The ${name} ${difference}; migrations make it ${definition}` }];
+      return [`The ${name} ${difference}; migrations make it ${definition}`];
     }),
   };
 }
 
-async function partsOfMigrations(
+/**
+ * Names of the parts that a migration makes and the database has: what is left of it after it was undone by hand.
+ *
+ * @param before the migration before it; null for the first
+ * @throws what creating a database beside it, or applying the migrations there, throws
+ */
+export async function remainsOf(
+  client: ClientBase,
+  expected: ExpectedStructure,
+  before: string | null,
+): Promise<string[]> {
+  const [made, former] = [
+    await withMigrated(client, expected, readParts),
+    await withMigrated(client, { ...expected, version: before }, readParts),
+  ];
+  const known = new Map(former.map(({ name, definition }) => [name, definition]));
+  const present = new Map((await readParts(client)).map(({ name, definition }) => [name, definition]));
+  return made
+    .filter(({ name, definition }) => known.get(name) !== definition && present.get(name) === definition)
+    .map(({ name }) => name);
+}
+
+/**
+ * Runs `work` in a new database beside, to which the migrations were applied as far as to a version, and drops it.
+ *
+ * @param client connection to the database itself, whose settings of text the new one gets
+ */
+export async function withMigrated<T>(
   client: ClientBase,
   { connector, database, migrationsDirectory, version, startedAt }: ExpectedStructure,
-): Promise<readonly Part[]> {
+  work: (scratch: Client) => Promise<T>,
+): Promise<T> {
   const name = scratchName('schema', connector.target.database, startedAt);
   await createDatabase(connector, name, await describeServer(client));
   try {
-    const migrateAndRead = async (scratch: Client): Promise<readonly Part[]> => {
+    const migrateAndWork = async (scratch: Client): Promise<T> => {
       await prepareSession(scratch, 0);
-      await applyMigrations(scratch, database, migrationsDirectory, { upTo: version });
-      return await readParts(scratch);
+      if (version !== null) await applyMigrations(scratch, database, migrationsDirectory, { upTo: version });
+      return await work(scratch);
     };
-    return await withConnection(connector, migrateAndRead, name);
+    return await withConnection(connector, migrateAndWork, name);
   } finally {
     await dropDatabase(connector, name);
   }
