@@ -18,16 +18,9 @@ export function stubBundles(): Bundle[] {
   });
 }
 
-/** Where each construct was created is of no interest here, and finding out would take a quarter of the synthesis. */
-const CONTEXT = {
-  'aws:cdk:bundling-stacks': [],
-  'aws:cdk:disable-stack-trace': true,
-  'aws:cdk:disable-creation-stack-traces': true,
-};
-
 /** The templates of an environment that only one test file uses; see `templatesOf` for the named ones. */
 export function synthesise(config: EnvironmentConfig): Synthesised {
-  const app = createApp([config], { bundles: stubBundles(), context: CONTEXT });
+  const app = createApp([config], { bundles: stubBundles(), context: { 'aws:cdk:bundling-stacks': [] } });
   const assembly = app.synth();
   const template = (part: string) =>
     Template.fromJSON(assembly.getStackByName(`BillingOps-${config.name}-${part}`).template as Record<string, unknown>);
