@@ -6,7 +6,7 @@ import { applyStories, finalStates, randomNumbers, shuffled, story } from '../..
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 
 const PURE_PERMUTATIONS = 10_000;
-/** On PostgreSQL; the heavier proof does 10,000. */
+/** On PostgreSQL; the heavier proof does thousands. */
 const STORIES = 60;
 const AT_ONCE = 30;
 
