@@ -18,3 +18,6 @@ export const archiveChoice = {
       'With `latest`: the newest archive that was finished by this ISO time. Archives are hours apart; for the exact second, have RDS restore the instance to that time. Default: now.',
     ),
 };
+
+/** Id of the rule by which S3 copies archives to another region, in its metrics. */
+export const REPLICATION_RULE = 'second-region';

@@ -7,7 +7,8 @@ import { createEntitlementCache, type EntitlementCache } from './entitlement-cac
 export function openEntitlementCache(url: string, { log, metrics }: Telemetry): EntitlementCache {
   const onUnavailable = (reason: string) => {
     log.warn('The cache of entitlements is unavailable; entries may be out of date until they expire', { reason });
-    metrics.addMetric(CACHE_METRICS.cacheUnavailable, MetricUnit.Count, 1);
+    // A record of its own: the invocation may have added dimensions, under which the alarm would not find the metric.
+    metrics.singleMetric().addMetric(CACHE_METRICS.cacheUnavailable, MetricUnit.Count, 1);
   };
   return createEntitlementCache(createCache({ url, onUnavailable }));
 }

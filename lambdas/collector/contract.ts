@@ -11,6 +11,9 @@ export interface CollectorEnvironment extends BaseEnvironment, BillingDatabaseEn
   readonly MAIN_ALLOCATED_STORAGE_GIB: string;
   /** Bucket whose newest archives are looked up; only the names of its objects are read. */
   readonly ARCHIVE_BUCKET: string;
+  /** Region and bucket that archives are copied to; empty where they are not copied. */
+  readonly COPY_REGION: string;
+  readonly COPY_BUCKET: string;
   /** Days that a processed event stays in the ledger; the same as the cleanup function's. */
   readonly EVENT_RETENTION_DAYS: string;
   /** The secrets that Stripe issues: looked up for their age, never read. */
@@ -59,6 +62,8 @@ export const COLLECTOR_METRICS = {
    * the first file of an export an hour or more after it was started. Dimension `database`.
    */
   backupAgeSeconds: 'BackupAge',
+  /** By which the copies of the archives in the second region are behind. Not published without one. */
+  replicationLatencySeconds: 'ReplicationLatency',
   /** Since the last drill that restored and verified its archive, be it a slow one. Dimension `database`. */
   drillAgeSeconds: 'DrillAge',
   /** Since the beginning of the last reconciliation that was complete and corrected what it found. */

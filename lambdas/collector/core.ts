@@ -1,3 +1,4 @@
+import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { RDSClient } from '@aws-sdk/client-rds';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { ClientBase } from 'pg';
@@ -14,6 +15,7 @@ import { COLLECTOR_METRICS, type CollectorReport, type WatchedSecret } from './c
 import { cleanupOverdueSeconds, lastDrill, lastReconciliation, madeAt } from './database-gauges';
 import { collect, type Collection, type Gauge, type Measurement, secondsSince, together } from './gauge';
 import { instanceSize, type InstanceSource } from './instance';
+import { replicationLatencySeconds, type ReplicatedBuckets } from './replication';
 
 /** A database and the machine behind it. */
 export interface WatchedDatabase {
@@ -29,6 +31,8 @@ export interface CollectorDependencies {
   readonly store: ArchiveStore;
   readonly rds: RDSClient;
   readonly secretsManager: SecretsManagerClient;
+  /** Where archives are copied to. `undefined` where they are not. */
+  readonly copies: { readonly cloudWatch: CloudWatchClient; readonly buckets: ReplicatedBuckets } | undefined;
   readonly secretArns: Readonly<Record<WatchedSecret, string>>;
   readonly clock: () => Date;
   readonly log: Log;
@@ -60,7 +64,7 @@ export function collectGauges(dependencies: CollectorDependencies): Promise<Coll
     ]),
     queryDatabase(main, (client) => everyDatabase(dependencies, main, client)),
     collect([billing, main].flatMap((database) => aroundDatabase(dependencies, database))),
-    collect(secretAges(dependencies)),
+    collect([...secretAges(dependencies), ...copyGauges(dependencies)]),
   ]);
 }
 
@@ -168,6 +172,19 @@ function secretAges({ secretsManager, secretArns, clock }: CollectorDependencies
       { secret },
     ),
   );
+}
+
+function copyGauges({ copies, clock }: CollectorDependencies): readonly Measurement[] {
+  if (!copies) return [];
+  return [
+    {
+      label: 'copies of the archives',
+      measure: async () => {
+        const seconds = await replicationLatencySeconds(copies.cloudWatch, copies.buckets, clock());
+        return seconds === undefined ? [] : [gauge('replicationLatencySeconds', 'Seconds', seconds)];
+      },
+    },
+  ];
 }
 
 function measurement(

@@ -1,3 +1,4 @@
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { RDSClient } from '@aws-sdk/client-rds';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -32,6 +33,8 @@ const environment = readEnvironment({
   BILLING_ALLOCATED_STORAGE_GIB: setting.integer(1, MAX_STORAGE_GIB),
   MAIN_ALLOCATED_STORAGE_GIB: setting.integer(1, MAX_STORAGE_GIB),
   ARCHIVE_BUCKET: setting.text('the name of the archive bucket'),
+  COPY_REGION: setting.optionalText(),
+  COPY_BUCKET: setting.optionalText(),
   EVENT_RETENTION_DAYS: setting.integer(1, MAX_RETENTION_DAYS),
   STRIPE_API_SECRET_ARN: secretArnSetting(),
   STRIPE_SIGNING_SECRET_ARN: secretArnSetting(),
@@ -56,6 +59,13 @@ const dependencies = {
   eventRetentionDays: environment.EVENT_RETENTION_DAYS,
   store: { s3: new S3Client({ requestHandler: TIMEOUTS }), bucket: environment.ARCHIVE_BUCKET },
   rds: new RDSClient({ requestHandler: TIMEOUTS }),
+  copies:
+    environment.COPY_REGION === ''
+      ? undefined
+      : {
+          cloudWatch: new CloudWatchClient({ region: environment.COPY_REGION, requestHandler: TIMEOUTS }),
+          buckets: { source: environment.ARCHIVE_BUCKET, destination: environment.COPY_BUCKET },
+        },
   secretsManager: new SecretsManagerClient({ requestHandler: TIMEOUTS }),
   secretArns: {
     'billing-database': environment.BILLING_DATABASE_SECRET_ARN,

@@ -32,13 +32,18 @@ export interface AnalyticsReplicaProps {
   readonly removalProtection: boolean;
 }
 
+/** Identifier of the analytics replica of an instance. */
+export function analyticsReplicaOf(instanceIdentifier: string): string {
+  return `${instanceIdentifier}-analytics`;
+}
+
 /** A read replica for reports and people, without backups of its own. Its queries never slow down payments. */
 export class AnalyticsReplica extends Construct {
   constructor(scope: Construct, id: string, props: AnalyticsReplicaProps) {
     super(scope, id);
     const { database, network, config, removalProtection } = props;
     const { name } = database.access;
-    const instanceIdentifier = `${database.settings.instanceIdentifier}-analytics`;
+    const instanceIdentifier = analyticsReplicaOf(database.settings.instanceIdentifier);
     const removalPolicy = removalPolicyOf(removalProtection);
     const replica = new DatabaseInstanceReadReplica(this, 'Instance', {
       sourceDatabaseInstance: database.instance,

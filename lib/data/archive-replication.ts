@@ -2,6 +2,7 @@ import { Arn, ArnFormat, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { CfnBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import { REPLICATION_RULE } from '../../core/archive/contract';
 import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../policy/acknowledge-permissions';
 import type { Archives } from './archives';
 import type { RecoveryRegion } from './recovery-region';
@@ -88,7 +89,7 @@ export class ArchiveReplication extends Construct {
       role: role.roleArn,
       rules: [
         {
-          id: 'second-region',
+          id: REPLICATION_RULE,
           status: 'Enabled',
           priority: 1,
           filter: { prefix: '' },

@@ -2,6 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import { InstanceType, Port, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key, type IKey } from 'aws-cdk-lib/aws-kms';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import {
   CaCertificate,
   Credentials,
@@ -18,11 +19,12 @@ import {
 } from 'aws-cdk-lib/aws-rds';
 import { HostedRotation, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import type { DatabaseName } from '../../core/contract';
+import { functionName, type DatabaseName } from '../../core/contract';
 import { acknowledge } from '../policy/acknowledge';
 import type { CreatedDatabaseConfig } from '../config/environment-schema';
 import type { BackupPolicy } from '../config/policies';
 import { removalPolicyOf } from '../config/removal-policy';
+import { rotationStem } from '../config/rotation';
 import type { DatabaseAccess } from './database-access';
 import { acknowledgeInstance, acknowledgeMonitoringRole } from '../policy/acknowledge-instance';
 import { databaseParameters, DATABASE_POLICIES } from './database-policies';
@@ -230,7 +232,7 @@ export class Database extends Construct {
     });
     acknowledgeMonitoringRole(monitoringRole);
 
-    this.rotateCredentials(network);
+    this.rotateCredentials(props);
 
     this.access = {
       name,
@@ -273,20 +275,30 @@ export class Database extends Construct {
    * secret still holds the old one; the functions then read the pending value, and none fails (see `createConnector`).
    * Open connections stay open.
    */
-  private rotateCredentials(network: Network): void {
+  private rotateCredentials({ name, environmentName, network, logKey, removalProtection }: DatabaseProps): void {
     const secret = this.instance.secret;
     if (!secret) throw new Error('The instance was created without a secret');
+    const rotationName = functionName(environmentName, rotationStem(name));
+    const log = new LogGroup(this, 'RotationLog', {
+      // Made before Lambda makes it without an expiry and a key.
+      logGroupName: `/aws/lambda/${rotationName}`,
+      retention: RetentionDays.ONE_YEAR,
+      encryptionKey: logKey,
+      removalPolicy: removalPolicyOf(removalProtection),
+    });
     const rotation = HostedRotation.postgreSqlSingleUser({
+      functionName: rotationName,
       vpc: network.vpc,
       vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
       excludeCharacters: EXCLUDED_PASSWORD_CHARACTERS,
     });
-    secret.addRotationSchedule('Rotation', {
+    const schedule = secret.addRotationSchedule('Rotation', {
       hostedRotation: rotation,
       automaticallyAfter: Duration.days(ROTATION_DAYS),
       // A deployment must not change a password that running functions use.
       rotateImmediatelyOnUpdate: false,
     });
+    schedule.node.addDependency(log);
     // The rotation function has a security group of its own, which the database has to admit.
     this.instance.connections.allowFrom(
       rotation,

@@ -48,6 +48,12 @@ export class AlertTopics extends Construct {
         conditions: fromOurAlarms,
       }),
     );
+    // EventBridge, as its guide says for topics: by the policies of the topic and its key. A role of the rule may keep
+    // messages from an encrypted topic, and conditions are not among what the guide says to work.
+    const events = new ServicePrincipal('events.amazonaws.com');
+    key.addToResourcePolicy(
+      new PolicyStatement({ principals: [events], actions: ['kms:Decrypt', 'kms:GenerateDataKey*'], resources: ['*'] }),
+    );
     const topicOf = (severity: Severity): Topic => {
       const topic = new Topic(this, severity === 'warning' ? 'Warning' : 'Critical', {
         displayName: `Billing ${severity} (${config.name})`,
@@ -61,6 +67,9 @@ export class AlertTopics extends Construct {
           resources: [topic.topicArn],
           conditions: fromOurAlarms,
         }),
+      );
+      topic.addToResourcePolicy(
+        new PolicyStatement({ principals: [events], actions: ['sns:Publish'], resources: [topic.topicArn] }),
       );
       new CfnOutput(this, severity === 'warning' ? 'WarningTopic' : 'CriticalTopic', {
         description: 'Topic to subscribe on-call to',

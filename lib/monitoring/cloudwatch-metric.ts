@@ -1,20 +1,29 @@
 import { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric, type IMetric, type MetricProps } from 'aws-cdk-lib/aws-cloudwatch';
+import { REPLICATION_RULE } from '../../core/archive/contract';
 import { failureQueueName, functionName, METRIC_NAMESPACE, type DatabaseName } from '../../core/contract';
 import type { Severity } from '../config/alarms/alarm-definition';
 import type { AlarmMetric, WatchedQueue } from '../config/alarms/alarm-metric';
+import { analyticsReplicaOf } from '../data/analytics-replica';
 import { apiName } from '../operations/http-api';
+import { webAclName } from '../config/firewall-rules';
 
 /** The names under which an environment publishes its metrics. */
 export interface MetricNames {
   /** Name of the environment, which function, API and stage names contain. */
   readonly environmentName: string;
+  /** Region of the environment. */
+  readonly region: string;
   /** RDS identifier of each database; `undefined` where it does not run on RDS. */
   readonly instanceIdentifiers: Readonly<Record<DatabaseName, string | undefined>>;
   /** Name of the queue between webhook and processor. */
   readonly eventQueueName: string;
   /** Name of the queue that events which failed every attempt are moved to. */
   readonly parkedQueueName: string;
+  /** Name of the queue of events that could not be delivered to a topic. */
+  readonly undeliveredQueueName: string;
+  /** Bucket of the archives, and the one of their copies; `undefined` without a second region. */
+  readonly replication: { readonly source: string; readonly destination: string } | undefined;
   /** Names of the topics of each severity. */
   readonly topicNames: Readonly<Record<Severity, string>>;
 }
@@ -40,35 +49,51 @@ export function cloudWatchMetric(metric: AlarmMetric, names: MetricNames, period
 }
 
 function sourceOf(metric: Exclude<AlarmMetric, { from: 'math' }>, names: MetricNames): MetricProps {
+  const statistic = 'statistic' in metric ? metric.statistic : metric.from === 'queue' ? 'Maximum' : 'Sum';
+  return {
+    namespace: NAMESPACES[metric.from],
+    metricName: metric.name,
+    dimensionsMap: dimensionsOf(metric, names),
+    statistic,
+  };
+}
+
+const NAMESPACES: Readonly<Record<Exclude<AlarmMetric['from'], 'math'>, string>> = {
+  api: 'AWS/ApiGateway',
+  firewall: 'AWS/WAFV2',
+  function: METRIC_NAMESPACE,
+  instance: 'AWS/RDS',
+  lambda: 'AWS/Lambda',
+  queue: 'AWS/SQS',
+  replication: 'AWS/S3',
+  topic: 'AWS/SNS',
+};
+
+function dimensionsOf(metric: Exclude<AlarmMetric, { from: 'math' }>, names: MetricNames): Record<string, string> {
   const { environmentName } = names;
-  const metricName = metric.name;
   switch (metric.from) {
     case 'function':
-      return {
-        namespace: METRIC_NAMESPACE,
-        metricName,
-        dimensionsMap: { environment: environmentName, service: metric.stem, ...metric.dimensions },
-        statistic: metric.statistic,
-      };
-    case 'lambda': {
-      const FunctionName = functionName(environmentName, metric.stem);
-      return { namespace: 'AWS/Lambda', metricName, dimensionsMap: { FunctionName }, statistic: 'Sum' };
-    }
-    case 'queue': {
-      const QueueName = queueName(metric.queue, names);
-      return { namespace: 'AWS/SQS', metricName, dimensionsMap: { QueueName }, statistic: 'Maximum' };
-    }
+      return { environment: environmentName, service: metric.stem, ...metric.dimensions };
+    case 'lambda':
+      return { FunctionName: functionName(environmentName, metric.stem) };
+    case 'queue':
+      return { QueueName: queueName(metric.queue, names) };
     case 'api': {
-      const dimensionsMap = { ApiName: apiName(environmentName), Stage: environmentName };
-      return { namespace: 'AWS/ApiGateway', metricName, dimensionsMap, statistic: metric.statistic };
+      const stage = { ApiName: apiName(environmentName), Stage: environmentName };
+      return metric.path === undefined ? stage : { ...stage, Method: 'POST', Resource: metric.path };
     }
-    case 'topic': {
-      const TopicName = names.topicNames[metric.topic];
-      return { namespace: 'AWS/SNS', metricName, dimensionsMap: { TopicName }, statistic: 'Sum' };
+    case 'firewall':
+      return { Region: names.region, Rule: metric.rule, WebACL: webAclName(environmentName) };
+    case 'replication': {
+      if (!names.replication) throw new Error('The environment has no second region, and copies no archives');
+      const { source, destination } = names.replication;
+      return { SourceBucket: source, DestinationBucket: destination, RuleId: REPLICATION_RULE };
     }
+    case 'topic':
+      return { TopicName: names.topicNames[metric.topic] };
     default: {
-      const DBInstanceIdentifier = instanceIdentifier(metric.database, names);
-      return { namespace: 'AWS/RDS', metricName, dimensionsMap: { DBInstanceIdentifier }, statistic: metric.statistic };
+      const identifier = instanceIdentifier(metric.database, names);
+      return { DBInstanceIdentifier: metric.ofReplica ? analyticsReplicaOf(identifier) : identifier };
     }
   }
 }
@@ -77,6 +102,7 @@ function sourceOf(metric: Exclude<AlarmMetric, { from: 'math' }>, names: MetricN
 export function queueName(queue: WatchedQueue, names: MetricNames): string {
   if (queue === 'events') return names.eventQueueName;
   if (queue === 'parked') return names.parkedQueueName;
+  if (queue === 'undelivered') return names.undeliveredQueueName;
   return failureQueueName(names.environmentName, queue.failuresOf);
 }
 

@@ -15,7 +15,9 @@ export interface ConsoleLocation {
 /** The pages that are the same for every resource, by path and fragment. */
 const PAGES = {
   backupJobs: ['backup/home', '#/jobs'],
+  firewall: ['wafv2/homev2/web-acls', ''],
   instanceEvents: ['rds/home', '#events:'],
+  keys: ['kms/home', '#/kms/keys'],
   secrets: ['secretsmanager/listsecrets', ''],
   stateMachines: ['states/home', '#/statemachines'],
   topics: ['sns/v3/home', '#/topics'],

@@ -1,12 +1,8 @@
-import { Rule, RuleTargetInput, type EventPattern } from 'aws-cdk-lib/aws-events';
-import { SnsTopic } from 'aws-cdk-lib/aws-events-targets';
-import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Rule, type EventPattern } from 'aws-cdk-lib/aws-events';
 import { Construct } from 'constructs';
-import { acknowledge } from '../policy/acknowledge';
-import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../policy/acknowledge-permissions';
-import type { AlertDefinition } from '../config/alarms/alarm-definition';
+import { SEVERITIES, type AlertDefinition, type Severity } from '../config/alarms/alarm-definition';
 import { eventText, type TextContext } from './alarm-text';
+import { alertTarget, type AlertTargetProps } from './alert-target';
 
 /** A failure that AWS reports itself and that none of our functions sees. */
 export interface FailureEvent extends AlertDefinition {
@@ -14,7 +10,24 @@ export interface FailureEvent extends AlertDefinition {
   readonly name: string;
   /** Events of EventBridge that report it. */
   readonly pattern: EventPattern;
+  /** Topics that get the message. @default - critical */
+  readonly severities?: readonly Severity[];
 }
+
+/** An event that an operator puts on the bus, to see that events arrive: step 8 of `docs/deploy.md`. */
+export const ALERT_TEST_SOURCE = 'billing-operations.test';
+export const ALERT_TEST_TYPE = 'Alert test';
+
+/** A key is disabled, or will be deleted. Arrives through CloudTrail, so only where the account has a trail. */
+export const KEY_ENDANGERED: EventPattern = {
+  source: ['aws.kms'],
+  detailType: ['AWS API Call via CloudTrail'],
+  detail: {
+    eventSource: ['kms.amazonaws.com'],
+    eventName: ['ScheduleKeyDeletion', 'DisableKey', 'DeleteImportedKeyMaterial'],
+    errorCode: [{ exists: false }],
+  },
+};
 
 const ON_RDS = { resourceType: ['RDS'] };
 
@@ -95,42 +108,42 @@ export const FAILURE_EVENTS: readonly FailureEvent[] = [
     consolePage: 'secrets',
     runbookAnchor: 'password-not-rotated',
   },
+  {
+    name: 'KeyEndangered',
+    // Of every key in the account: which are ours is known to four stacks in two regions, and nobody does this in passing.
+    pattern: KEY_ENDANGERED,
+    symptom:
+      'A KMS key of the account was disabled, or is to be deleted: what it encrypts, backups included, cannot be read',
+    action: 'Find in CloudTrail which key and who; cancel the deletion and enable the key.',
+    consolePage: 'keys',
+    runbookAnchor: 'key-endangered',
+  },
+  {
+    name: 'Test',
+    pattern: { source: [ALERT_TEST_SOURCE], detailType: [ALERT_TEST_TYPE] },
+    severities: SEVERITIES,
+    symptom: 'This is a test: an event arrives at this topic',
+    action: 'Nothing.',
+    consolePage: 'topics',
+    runbookAnchor: 'alerts-undelivered',
+  },
 ];
 
-export interface FailureEventsProps {
-  /** Topic that failures are published to. */
-  readonly critical: ITopic;
+export interface FailureEventsProps extends AlertTargetProps {
   /** What the messages link to. */
   readonly context: TextContext;
 }
 
-/** Publishes to the critical topic what AWS Backup, RDS and Secrets Manager report as failed. */
+/** Publishes what AWS Backup, RDS, Secrets Manager and KMS report. */
 export class FailureEvents extends Construct {
   constructor(scope: Construct, id: string, props: FailureEventsProps) {
     super(scope, id);
     const { context } = props;
-    // EventBridge honours no conditions in the policy of a topic: without a role, any rule of any account could publish.
-    const role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('events.amazonaws.com'),
-      description: 'Publishes failures to the critical topic',
-    });
-    acknowledgeOwnPolicy(role);
-    acknowledgeWildcards(role, {
-      actions: ['kms:GenerateDataKey*'],
-      reason: 'SNS requires it of publishers to an encrypted topic; it applies to the one key of the topics',
-    });
     for (const event of FAILURE_EVENTS) {
       const rule = new Rule(this, event.name, { description: event.symptom, eventPattern: event.pattern });
-      acknowledge(rule, {
-        nag: ['Serverless-EventBusDLQ'],
-        reason: 'EventBridge retries for 24 h. A dead-letter queue would need an alarm on this same topic.',
-      });
-      rule.addTarget(
-        new SnsTopic(props.critical, {
-          role,
-          message: RuleTargetInput.fromText(eventText(event, 'critical', context)),
-        }),
-      );
+      for (const severity of event.severities ?? ['critical']) {
+        rule.addTarget(alertTarget(props, severity, eventText(event, severity, context)));
+      }
     }
   }
 }

@@ -1,17 +1,13 @@
 import { Stack } from 'aws-cdk-lib';
-import { EventField, Rule, RuleTargetInput, type EventPattern } from 'aws-cdk-lib/aws-events';
-import { SnsTopic } from 'aws-cdk-lib/aws-events-targets';
-import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { EventField, Rule, type EventPattern } from 'aws-cdk-lib/aws-events';
 import { Construct } from 'constructs';
 import { DATABASE_NAMES } from '../../core/contract';
 import type { AlertDefinition, Severity } from '../config/alarms/alarm-definition';
 import { RECOVERY_POLICY } from '../config/recovery-policy';
 import { recoveryWorkflowArn } from '../operations/recovery/instance-recovery';
 import { RECOVERY_EVENTS, RECOVERY_EVENT_SOURCE, type RecoveryEvent } from '../operations/recovery/recovery-events';
-import { acknowledge } from '../policy/acknowledge';
-import { acknowledgeOwnPolicy, acknowledgeWildcards } from '../policy/acknowledge-permissions';
 import { eventText, type TextContext } from './alarm-text';
+import { alertTarget, type AlertTargetProps } from './alert-target';
 
 /** Headings in `docs/runbook.md` that the messages name. */
 export const RECOVERY_ANCHORS: readonly string[] = [
@@ -20,9 +16,7 @@ export const RECOVERY_ANCHORS: readonly string[] = [
   'instance-recovery-leftovers',
 ];
 
-export interface RecoveryNotificationsProps {
-  /** Topics that messages are published to. */
-  readonly topics: Readonly<Record<Severity, ITopic>>;
+export interface RecoveryNotificationsProps extends AlertTargetProps {
   /** What the messages link to. */
   readonly context: TextContext;
 }
@@ -43,33 +37,13 @@ const detail = (name: string) => EventField.fromPath(`$.detail.${name}`);
 export class RecoveryNotifications extends Construct {
   constructor(scope: Construct, id: string, props: RecoveryNotificationsProps) {
     super(scope, id);
-    // By a role: EventBridge honours no conditions in the policy of a topic, so without one any rule could publish.
-    const role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('events.amazonaws.com'),
-      description: 'Sends the messages of instance recoveries to the topics',
-    });
-    acknowledgeOwnPolicy(role);
-    acknowledgeWildcards(role, {
-      actions: ['kms:GenerateDataKey*'],
-      reason: 'SNS requires it of a publisher to an encrypted topic; it is limited to the one key of the topics',
-    });
     for (const notification of [...this.progress(props), this.failure(props)]) {
       const rule = new Rule(this, notification.id, {
         description: notification.description,
         eventPattern: notification.pattern,
       });
-      acknowledge(rule, {
-        nag: ['Serverless-EventBusDLQ'],
-        reason: 'EventBridge retries for 24 h. A dead-letter queue would need an alarm on this same topic.',
-      });
-      rule.addTarget(
-        new SnsTopic(props.topics[notification.severity], {
-          role,
-          message: RuleTargetInput.fromText(
-            eventText({ ...notification, consolePage: 'stateMachines' }, notification.severity, props.context),
-          ),
-        }),
-      );
+      const text = eventText({ ...notification, consolePage: 'stateMachines' }, notification.severity, props.context);
+      rule.addTarget(alertTarget(props, notification.severity, text));
     }
   }
 

@@ -6,6 +6,7 @@ import { CfnIPSet, CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation } fr
 import { Construct } from 'constructs';
 import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
+import { COUNTING_RULES, webAclName } from '../config/firewall-rules';
 import { removalPolicyOf } from '../config/removal-policy';
 
 /**
@@ -48,19 +49,22 @@ export class WebAcl extends Construct {
   constructor(scope: Construct, id: string, props: WebAclProps) {
     super(scope, id);
     const { config } = props;
-    const name = `BillingOps-${config.name}`;
+    const name = webAclName(config.name);
     const { webhookAddresses } = config.stripe;
     const rules = [
+      countingRule(COUNTING_RULES.arriving),
       ...(webhookAddresses.length > 0 ? [this.onlyFrom(webhookAddresses, name)] : []),
       rateRule(),
       ...Object.entries(COUNTED_RULES).map(([group, counted]) => managedRules(group, counted)),
+      countingRule(COUNTING_RULES.admitted),
     ];
     const acl = new CfnWebACL(this, 'Acl', {
       name,
       description: 'Webhooks of payment providers',
       scope: 'REGIONAL',
       defaultAction: { allow: {} },
-      visibilityConfig: visibility('All'),
+      // The name, because WAF reserves `All` and `Default_Action`.
+      visibilityConfig: visibility(name),
       rules: rules.map((rule, priority) => ({ ...rule, priority })),
     });
     new CfnWebACLAssociation(this, 'Association', { webAclArn: acl.attrArn, resourceArn: props.stage.stageArn });
@@ -129,6 +133,40 @@ function rateRule(): AclRule {
       rateBasedStatement: { aggregateKeyType: 'IP', limit: RATE_LIMIT_PER_ADDRESS, evaluationWindowSec: 300 },
     },
     visibilityConfig: visibility('RatePerAddress'),
+  };
+}
+
+/** Counts requests that carry a signature to the endpoint of its provider. */
+function countingRule(name: string): AclRule {
+  const deliveries = Object.values(WEBHOOK_ENDPOINTS).map(({ path, signatureHeader }) => ({
+    andStatement: {
+      statements: [
+        {
+          byteMatchStatement: {
+            fieldToMatch: { uriPath: {} },
+            // The path of the request begins with the stage, or not where there is a custom domain.
+            positionalConstraint: 'ENDS_WITH',
+            searchString: path,
+            textTransformations: [{ priority: 0, type: 'NONE' }],
+          },
+        },
+        {
+          sizeConstraintStatement: {
+            fieldToMatch: { singleHeader: { Name: signatureHeader.toLowerCase() } },
+            comparisonOperator: 'GT',
+            size: 0,
+            textTransformations: [{ priority: 0, type: 'NONE' }],
+          },
+        },
+      ],
+    },
+  }));
+  const [only, ...others] = deliveries;
+  return {
+    name,
+    action: { count: {} },
+    statement: only && others.length === 0 ? only : { orStatement: { statements: deliveries } },
+    visibilityConfig: visibility(name),
   };
 }
 

@@ -53,7 +53,8 @@ export class DataStack extends EnvironmentStack {
   readonly stripeSecrets: ProviderSecrets;
   /** Encrypts all logs of the environment. */
   readonly logKey: IKey;
-  private readonly recoveryRegion: RecoveryRegion | undefined;
+  /** Where archives and recovery points are copied to. `undefined` without a second region. */
+  readonly recoveryRegion: RecoveryRegion | undefined;
 
   constructor(scope: Construct, props: DataStackProps) {
     const { config } = props;

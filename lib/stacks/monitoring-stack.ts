@@ -1,6 +1,8 @@
+import { Duration } from 'aws-cdk-lib';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/environment-schema';
+import { removalPolicyOf } from '../config/removal-policy';
 import { alarmsOf } from '../config/alarms/alarms';
 import type { TextContext } from '../monitoring/alarm-text';
 import { Alarms } from '../monitoring/alarms';
@@ -8,6 +10,7 @@ import { AlertTopics } from '../monitoring/alert-topics';
 import { FailureEvents } from '../monitoring/failure-events';
 import { RecoveryNotifications } from '../monitoring/recovery-notifications';
 import { queueParameterName } from '../operations/event-queue';
+import { operationalQueue } from '../operations/operational-queue';
 import type { DataStack } from './data-stack';
 import { EnvironmentStack } from './environment-stack';
 import type { OperationsStack } from './operations-stack';
@@ -33,15 +36,23 @@ export class MonitoringStack extends EnvironmentStack {
       StringParameter.valueForStringParameter(this, queueParameterName(config.name, queue));
     const { billing, main } = data.databases;
     const { topics } = new AlertTopics(this, 'Alerts', { config });
+    const undelivered = operationalQueue(this, 'Undelivered', {
+      retention: Duration.days(14),
+      removalPolicy: removalPolicyOf(config.removalProtection),
+      endsHere: 'Holds events that could not be delivered to a topic, until an operator looks at them',
+    });
     const context: TextContext = {
       account: config.account,
       region: config.region,
       runbookUrl: config.runbookUrl,
       names: {
         environmentName: config.name,
+        region: config.region,
+        replication: replicationOf(data),
         instanceIdentifiers: { billing: billing.instanceIdentifier, main: main.instanceIdentifier },
         eventQueueName: queueName('events'),
         parkedQueueName: queueName('parked'),
+        undeliveredQueueName: undelivered.queueName,
         topicNames: { warning: topics.warning.topicName, critical: topics.critical.topicName },
       },
     };
@@ -51,7 +62,11 @@ export class MonitoringStack extends EnvironmentStack {
       topics,
       context,
     });
-    new FailureEvents(this, 'FailureEvents', { critical: topics.critical, context });
-    new RecoveryNotifications(this, 'RecoveryNotifications', { topics, context });
+    new FailureEvents(this, 'FailureEvents', { topics, undelivered, context });
+    new RecoveryNotifications(this, 'RecoveryNotifications', { topics, undelivered, context });
   }
+}
+
+function replicationOf({ archiveBucket, recoveryRegion }: DataStack): TextContext['names']['replication'] {
+  return recoveryRegion && { source: archiveBucket.bucketName, destination: recoveryRegion.archiveBucketName };
 }

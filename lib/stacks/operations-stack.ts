@@ -113,6 +113,7 @@ export class OperationsStack extends EnvironmentStack {
       context,
       databases,
       archiveBucket,
+      recoveryRegion: data.recoveryRegion,
       stripeApiSecretArn: stripeSecrets.api.secretArn,
       stripeSigningSecretArn: stripeSecrets.signing.secretArn,
     });

@@ -5,6 +5,7 @@ import { BACKUP_POLICIES } from '../config/policies';
 import { Archives } from '../data/archives';
 import { lockedVault } from '../data/locked-vault';
 import type { RecoveryRegion } from '../data/recovery-region';
+import { ForwardedKeyEvents } from '../monitoring/key-events';
 import { EnvironmentStack } from './environment-stack';
 
 export interface RecoveryStackProps {
@@ -35,6 +36,7 @@ export class RecoveryStack extends EnvironmentStack {
       bucketName: recoveryRegion.archiveBucketName,
       keyAlias: recoveryRegion.archiveKeyAlias,
     });
+    new ForwardedKeyEvents(this, 'KeyEvents', { region: config.region });
     for (const database of DATABASE_NAMES) {
       if (config.databases[database].kind === 'existing') continue;
       lockedVault(new Construct(this, database === 'billing' ? 'BillingRecoveryPoints' : 'MainRecoveryPoints'), {

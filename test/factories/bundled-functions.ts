@@ -173,6 +173,8 @@ function environmentsOf(
       ...archives,
       BILLING_ALLOCATED_STORAGE_GIB: '20',
       MAIN_ALLOCATED_STORAGE_GIB: '20',
+      COPY_REGION: '',
+      COPY_BUCKET: '',
       EVENT_RETENTION_DAYS: '365',
       STRIPE_API_SECRET_ARN: 'stripe',
       STRIPE_SIGNING_SECRET_ARN: 'signing',

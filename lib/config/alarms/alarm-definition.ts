@@ -13,7 +13,9 @@ export type ConsolePage =
   | { readonly functionOf: string }
   | { readonly queue: WatchedQueue }
   | 'backupJobs'
+  | 'firewall'
   | 'instanceEvents'
+  | 'keys'
   | 'secrets'
   | 'stateMachines'
   | 'topics';

@@ -1,7 +1,10 @@
 import type { DatabaseName } from '../../../core/contract';
 
-/** A queue that alarms look at: the two on the way of an event, or the failed starts of a function. */
-export type WatchedQueue = 'events' | 'parked' | { readonly failuresOf: string };
+/**
+ * A queue that alarms look at: the two on the way of an event, the events that reached no topic, or the failed starts of a
+ * function.
+ */
+export type WatchedQueue = 'events' | 'parked' | 'undelivered' | { readonly failuresOf: string };
 
 /** Published by one of our functions, with the dimensions `environment` and `service`. */
 export interface FunctionMetric {
@@ -43,8 +46,28 @@ export interface ApiMetric {
   readonly from: 'api';
   /** Name of the metric in `AWS/ApiGateway`. */
   readonly name: 'Count' | 'Latency' | '4XXError' | '5XXError';
+  /** Path of the one method that is measured, which takes POST requests. @default - all of the stage */
+  readonly path?: string;
   /** How the values of a period are summarised. */
   readonly statistic: 'Sum' | 'SampleCount' | 'Average' | 'p95';
+}
+
+/** Counted by the firewall in front of the API. The statistic is the sum. */
+export interface FirewallMetric {
+  /** Kind of the metric. */
+  readonly from: 'firewall';
+  /** `metricName` of a rule that counts. */
+  readonly rule: string;
+  /** Name of the metric in `AWS/WAFV2`. */
+  readonly name: 'CountedRequests';
+}
+
+/** Published by S3 in the region of the archives, about their copies in the second one. The statistic is the sum. */
+export interface ReplicationMetric {
+  /** Kind of the metric. */
+  readonly from: 'replication';
+  /** Name of the metric in `AWS/S3`. Latency is published in the second region only: the collector fetches it. */
+  readonly name: 'OperationsFailedReplication';
 }
 
 /** Published by SNS, about the topic of one severity. The statistic is the sum. */
@@ -64,9 +87,17 @@ export interface InstanceMetric {
   /** Database whose instance is measured. */
   readonly database: DatabaseName;
   /** Name of the metric in `AWS/RDS`. */
-  readonly name: 'CPUUtilization' | 'FreeableMemory' | 'FreeStorageSpace';
+  readonly name:
+    | 'CPUCreditBalance'
+    | 'CPUUtilization'
+    | 'FreeableMemory'
+    | 'FreeStorageSpace'
+    | 'MaximumUsedTransactionIDs'
+    | 'ReplicaLag';
   /** How the values of a period are summarised. */
-  readonly statistic: 'Average' | 'Minimum';
+  readonly statistic: 'Average' | 'Maximum' | 'Minimum';
+  /** Of its analytics replica instead. @default false */
+  readonly ofReplica?: boolean;
 }
 
 /** Computed from other metrics by an expression of CloudWatch's metric math. */
@@ -83,7 +114,15 @@ export interface MetricMath {
 
 /** The value that an alarm compares with its threshold. */
 export type AlarmMetric =
-  FunctionMetric | LambdaMetric | QueueMetric | ApiMetric | TopicMetric | InstanceMetric | MetricMath;
+  | FunctionMetric
+  | LambdaMetric
+  | QueueMetric
+  | ApiMetric
+  | FirewallMetric
+  | ReplicationMetric
+  | TopicMetric
+  | InstanceMetric
+  | MetricMath;
 
 type Dimensions = FunctionMetric['dimensions'];
 

@@ -2,9 +2,13 @@ import type { EnvironmentConfig } from '../environment-schema';
 import { accessAlarms } from './access-alarms';
 import type { AlarmDefinition } from './alarm-definition';
 import { alertingAlarms } from './alerting-alarms';
+import { copyAlarms } from './copy-alarms';
 import { databaseAlarms } from './database-alarms';
+import { edgeAlarms } from './edge-alarms';
+import { instanceAlarms } from './instance-alarms';
 import { jobAlarms } from './job-alarms';
 import { pipelineAlarms } from './pipeline-alarms';
+import { secretAlarms } from './secret-alarms';
 import { thresholdAlarms } from './threshold-alarms';
 
 /** Every alarm that an environment has. */
@@ -12,7 +16,11 @@ export function alarmsOf(config: EnvironmentConfig): readonly AlarmDefinition[] 
   return [
     ...thresholdAlarms(),
     ...databaseAlarms(config),
+    ...instanceAlarms(config),
+    ...copyAlarms(config),
+    ...edgeAlarms(config),
     ...jobAlarms(config),
+    ...secretAlarms(config),
     ...pipelineAlarms(config),
     ...alertingAlarms(),
     ...accessAlarms(),

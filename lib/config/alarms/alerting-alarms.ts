@@ -2,7 +2,7 @@ import type { AlarmDefinition, Severity } from './alarm-definition';
 
 /** The alarms on the alerts themselves: one that reaches nobody is as good as none. */
 export function alertingAlarms(): AlarmDefinition[] {
-  return [alertsUndelivered('warning', 'critical'), alertsUndelivered('critical', 'warning')];
+  return [alertsUndelivered('warning', 'critical'), alertsUndelivered('critical', 'warning'), eventsUndelivered()];
 }
 
 /**
@@ -26,5 +26,25 @@ function alertsUndelivered(of: Severity, by: Severity): AlarmDefinition {
     action: 'Read what is in alarm, and act on it; then repair or replace the subscription that fails.',
     runbookAnchor: 'alerts-undelivered',
     consolePage: 'topics',
+  };
+}
+
+/** CloudWatch publishes to a topic by another permission than EventBridge, so this arrives where the event did not. */
+function eventsUndelivered(): AlarmDefinition {
+  return {
+    name: 'eventsUndelivered',
+    measure: 'Events that reached no topic',
+    unit: 'count',
+    thresholds: { critical: 0 },
+    comparisonOperator: 'GreaterThanThreshold',
+    metric: { from: 'queue', queue: 'undelivered', name: 'ApproximateNumberOfMessagesVisible' },
+    periodSeconds: 300,
+    evaluationPeriods: 1,
+    // SQS stops publishing about a queue that is not used, which must not close the alarm.
+    treatMissingData: 'ignore',
+    symptom: 'AWS reported a failure, or a recovery asked a question, and EventBridge could not publish it to a topic',
+    action: 'Read the events in the queue, and act on them; then check the policies of the topic and of its key.',
+    runbookAnchor: 'alerts-undelivered',
+    consolePage: { queue: 'undelivered' },
   };
 }

@@ -15,7 +15,8 @@ export function databaseAlarms(config: EnvironmentConfig): AlarmDefinition[] {
   ];
 }
 
-function isOnRds({ databases }: EnvironmentConfig, database: DatabaseName): boolean {
+/** Whether RDS runs the database. */
+export function isOnRds({ databases }: EnvironmentConfig, database: DatabaseName): boolean {
   const settings = databases[database];
   return settings.kind === 'create' || settings.instanceIdentifier !== undefined;
 }
@@ -152,7 +153,7 @@ function databaseConnections(): AlarmDefinition {
 }
 
 /** The value of the database where it is higher. */
-function highestOfDatabases(
+export function highestOfDatabases(
   label: string,
   databases: readonly DatabaseName[],
   valueOf: (database: DatabaseName) => AlarmMetric,

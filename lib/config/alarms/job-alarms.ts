@@ -1,14 +1,8 @@
 import { BACKUP_METRICS } from '../../../lambdas/backup/contract';
 import { CLEANUP_METRICS } from '../../../lambdas/cleanup/contract';
-import { COLLECTOR_METRICS, type WatchedSecret } from '../../../lambdas/collector/contract';
+import { COLLECTOR_METRICS } from '../../../lambdas/collector/contract';
 import { DRILL_METRICS } from '../../../lambdas/drill/contract';
-import {
-  DRILL_LIMIT_DAYS,
-  GRACE_HOURS,
-  RECONCILIATION_LIMIT_HOURS,
-  ROTATION_GRACE_DAYS,
-  SECRET_ROTATION_DAYS,
-} from '../../../lambdas/inspect/contract';
+import { DRILL_LIMIT_DAYS, GRACE_HOURS, RECONCILIATION_LIMIT_HOURS } from '../../../lambdas/inspect/contract';
 import { RECONCILIATION_METRICS } from '../../../lambdas/reconciliation/contract';
 import { VERIFY_METRICS } from '../../../lambdas/verify/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
@@ -18,13 +12,14 @@ import type { AlarmDefinition } from './alarm-definition';
 import { countOf, highestOf, sumOf } from './alarm-metric';
 
 const HOUR_SECONDS = 60 * 60;
-const DAY_SECONDS = 24 * HOUR_SECONDS;
+/** Seconds of a day. */
+export const DAY_SECONDS = 24 * HOUR_SECONDS;
 
 /** Cleanup is daily: one missed run, and the one after it. */
 const CLEANUP_LIMIT_DAYS = 2;
 
 /** An event that is wrong each time it happens. */
-const ANY_WITHIN_AN_HOUR = {
+export const ANY_WITHIN_AN_HOUR = {
   unit: 'count',
   comparisonOperator: 'GreaterThanThreshold',
   periodSeconds: HOUR_SECONDS,
@@ -36,7 +31,7 @@ const ANY_WITHIN_AN_HOUR = {
 const FOUND_BY_LAST_RUN = { ...ANY_WITHIN_AN_HOUR, treatMissingData: 'ignore' } as const;
 
 /** An age that the collector publishes; unknown is as bad as too old. A collector that stopped alarms within the hour. */
-const AGE_FOR_AN_HOUR = {
+export const AGE_FOR_AN_HOUR = {
   unit: 's',
   comparisonOperator: 'GreaterThanThreshold',
   periodSeconds: 300,
@@ -55,8 +50,6 @@ export function jobAlarms(config: EnvironmentConfig): AlarmDefinition[] {
     ...reconciliationFindingAlarms(),
     ...cleanupAlarms(),
     ...collectorAlarms(),
-    ...DATABASE_NAMES.map(passwordAlarm),
-    ...(['api', 'signing'] as const).map(stripeSecretAlarm),
   ];
 }
 
@@ -312,34 +305,4 @@ function collectorAlarms(): AlarmDefinition[] {
       consolePage: { functionOf: 'collector' },
     },
   ];
-}
-
-const secretAge = (secret: WatchedSecret) => highestOf('collector', COLLECTOR_METRICS.secretAgeSeconds, { secret });
-
-function passwordAlarm(database: DatabaseName): AlarmDefinition {
-  return {
-    ...AGE_FOR_AN_HOUR,
-    name: `passwordNotRotated-${database}`,
-    measure: 'Age of the password',
-    thresholds: { warning: (SECRET_ROTATION_DAYS + ROTATION_GRACE_DAYS) * DAY_SECONDS },
-    metric: secretAge(`${database}-database`),
-    symptom: `The password of the ${database} database was not rotated within ${SECRET_ROTATION_DAYS} days`,
-    action: 'Rotate the secret by hand and read the log of its rotation function.',
-    runbookAnchor: 'password-not-rotated',
-    consolePage: 'secrets',
-  };
-}
-
-function stripeSecretAlarm(secret: 'api' | 'signing'): AlarmDefinition {
-  return {
-    ...AGE_FOR_AN_HOUR,
-    name: `stripeSecretOld-${secret}`,
-    measure: 'Age of the secret',
-    thresholds: { warning: SECRET_ROTATION_DAYS * DAY_SECONDS },
-    metric: secretAge(`stripe-${secret}`),
-    symptom: `Stripe's ${secret === 'api' ? 'API key' : 'signing secret'} is older than ${SECRET_ROTATION_DAYS} days, and Stripe does not roll it by itself`,
-    action: 'Roll it in the Stripe dashboard and put the new value into the secret.',
-    runbookAnchor: 'stripe-secret-old',
-    consolePage: 'secrets',
-  };
 }

@@ -8,6 +8,7 @@ import type { DatabaseName } from '../../../core/contract';
 import { EVENT_RETENTION_DAYS } from '../../config/policies';
 import { COLLECTOR_SCHEDULE } from '../../config/schedules';
 import type { DatabaseAccess } from '../../data/database-access';
+import type { RecoveryRegion } from '../../data/recovery-region';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { FunctionSchedule } from '../function-schedule';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
@@ -19,6 +20,8 @@ export interface CollectorProps {
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
   /** Bucket with the archives, whose ages are published. */
   readonly archiveBucket: IBucket;
+  /** Where archives are copied to. @default - nowhere */
+  readonly recoveryRegion: RecoveryRegion | undefined;
   /** Secret with the key of the Stripe API, whose age is published. */
   readonly stripeApiSecretArn: string;
   /** Secret with Stripe's signing secrets, whose age is published. */
@@ -29,7 +32,7 @@ export interface CollectorProps {
 export class Collector extends Construct {
   constructor(scope: Construct, id: string, props: CollectorProps) {
     super(scope, id);
-    const { archiveBucket, stripeApiSecretArn, stripeSigningSecretArn } = props;
+    const { archiveBucket, recoveryRegion, stripeApiSecretArn, stripeSigningSecretArn } = props;
     const { billing, main } = props.databases;
     const target = new OperationalFunction<CollectorEnvironment>(this, 'Collector', {
       context: props.context,
@@ -43,6 +46,8 @@ export class Collector extends Construct {
         BILLING_ALLOCATED_STORAGE_GIB: String(billing.allocatedStorageGiB),
         MAIN_ALLOCATED_STORAGE_GIB: String(main.allocatedStorageGiB),
         ARCHIVE_BUCKET: archiveBucket.bucketName,
+        COPY_REGION: recoveryRegion?.region ?? '',
+        COPY_BUCKET: recoveryRegion?.archiveBucketName ?? '',
         EVENT_RETENTION_DAYS: String(EVENT_RETENTION_DAYS),
         STRIPE_API_SECRET_ARN: stripeApiSecretArn,
         STRIPE_SIGNING_SECRET_ARN: stripeSigningSecretArn,
@@ -86,6 +91,11 @@ export class Collector extends Construct {
         resources: [billing.secretArn, main.secretArn, stripeApiSecretArn, stripeSigningSecretArn],
       }),
     );
+    if (recoveryRegion) {
+      target.function.addToRolePolicy(
+        new PolicyStatement({ actions: ['cloudwatch:GetMetricStatistics'], resources: ['*'] }),
+      );
+    }
     new FunctionSchedule(this, 'EveryFiveMinutes', {
       target,
       definition: COLLECTOR_SCHEDULE,

@@ -49,6 +49,8 @@ async function collect(changes: Record<string, string> = {}) {
     ...database('BILLING', billing),
     ...database('MAIN', main),
     ARCHIVE_BUCKET: bucket,
+    COPY_REGION: '',
+    COPY_BUCKET: '',
     EVENT_RETENTION_DAYS: '365',
     STRIPE_API_SECRET_ARN: 'stripe',
     STRIPE_SIGNING_SECRET_ARN: 'signing',

@@ -62,6 +62,7 @@ async function collected(overrides: Partial<CollectorDependencies> = {}) {
     store: { s3: store, bucket },
     rds: new RDSClient({}),
     secretsManager: new SecretsManagerClient({}),
+    copies: undefined,
     secretArns: SECRETS,
     clock: () => new Date(),
     log: silentLog,

@@ -12,6 +12,7 @@ import { alarmsOfTemplate, textOf } from './alarm-support';
 
 const production = exampleEnvironment('production');
 const RUNBOOK = readFileSync(path.join(__dirname, '../../../docs/runbook.md'), 'utf8');
+const ERRORS = readFileSync(path.join(__dirname, '../../../docs/errors.md'), 'utf8');
 // The text before the first heading explains the commands.
 const SECTIONS = RUNBOOK.split(/^## /m).slice(1);
 const ANCHORS = SECTIONS.map((section) => (section.split('\n')[0] ?? '').toLowerCase().replaceAll(' ', '-'));
@@ -70,15 +71,19 @@ test('the message about each failure that AWS reports links to its runbook headi
   for (const [, { Properties }] of failures) {
     const [{ Input: input } = { Input: '' }] = Properties.Targets as { Input: string }[];
     const text = JSON.parse(input) as string;
-    expect(text.split('\n')[0]).toMatch(/ \(production, critical\)\.$/);
+    expect(text.split('\n')[0]).toMatch(/ \(production, (critical|warning)\)\.$/);
     expect(linksOf(text)).toEqual(LINKS);
   }
 });
 
-test('the runbook has one heading for each alarm and each reported failure, each with its four steps', () => {
+test('the runbook has one heading for each alarm, reported failure and error that links one, each with its four steps', () => {
   const linked = [
-    ...[...alarmsOf(production), ...FAILURE_EVENTS].map(({ runbookAnchor }) => runbookAnchor),
+    // Burstable instances are those of dev.
+    ...[...alarmsOf(production), ...alarmsOf(exampleEnvironment('dev')), ...FAILURE_EVENTS].map(
+      ({ runbookAnchor }) => runbookAnchor,
+    ),
     ...RECOVERY_ANCHORS,
+    ...[...ERRORS.matchAll(/runbook\.md#([\w-]+)/g)].map(([, anchor]) => anchor ?? ''),
   ];
   expect(ANCHORS.toSorted()).toEqual([...new Set(linked)].toSorted());
   for (const section of SECTIONS) {
@@ -95,6 +100,9 @@ describe('a text', () => {
     runbookUrl: 'https://example.com/runbook',
     names: {
       environmentName: 'production',
+      region: 'eu-central-1',
+      undeliveredQueueName: 'undelivered',
+      replication: undefined,
       instanceIdentifiers: { billing: undefined, main: undefined },
       eventQueueName: 'events',
       parkedQueueName: 'parked',

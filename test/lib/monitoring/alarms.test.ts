@@ -17,7 +17,7 @@ const ALARMS = TABLE.flatMap((definition) =>
 );
 
 /** Names of the alarms that exist only where a database runs on RDS. */
-const ON_RDS_ONLY = ['databaseCpu', 'databaseMemory'];
+const ON_RDS_ONLY = ['databaseCpu', 'databaseMemory', 'transactionIds'];
 
 const queriesOf = (environment: string, name: string) => queriesOfAlarm(alarmOf(environment, `${name}-critical`));
 
@@ -192,6 +192,9 @@ test('missing data closes the alarms on traffic and leaves the alarms on gauges 
     eventQueueAge: 'notBreaching',
     databaseCpu: 'ignore',
     databaseMemory: 'ignore',
+    transactionIds: 'ignore',
+    deliveriesBlocked: 'notBreaching',
+    deliveriesThrottled: 'notBreaching',
     databaseConnections: 'breaching',
     // Without a dispute that awaits a response there is no due date.
     disputeDue: 'notBreaching',

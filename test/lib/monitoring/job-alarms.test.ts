@@ -2,8 +2,9 @@ import { DATABASE_NAMES } from '../../../core/contract';
 import { SECRET_ROTATION_DAYS } from '../../../lambdas/inspect/contract';
 import { alarmsOf } from '../../../lib/config/alarms/alarms';
 import { localEnvironment } from '../../../lib/config/built-environments';
+import { REPLACED_BY_NEXT_RUN } from '../../../lib/config/alarms/pipeline-alarms';
 import { BACKUP_POLICIES } from '../../../lib/config/policies';
-import { localOptions, queueByParameter, resourcesOf, templatesOf } from '../support';
+import { localOptions, queueByParameter, resourceLike, resourcesOf, templatesOf } from '../support';
 import { alarmOf as alarmOfTemplate, alarmsOfTemplate, queriesOf, topicOf } from './alarm-support';
 
 const HOUR = 3600;
@@ -94,7 +95,7 @@ describe('a message in a queue that should be empty', () => {
     expect(alarmOf('eventsParked').Dimensions).toEqual([{ Name: 'QueueName', Value: parked }]);
   });
 
-  test('raises an alarm in the failure queue of every function that has one', () => {
+  test('raises an alarm in the failure queue of every function that has one, but of those that the next run replaces', () => {
     const queues = Object.entries(resourcesOf(operations, 'AWS::SQS::Queue'))
       .filter(([id]) => id.includes('Failures'))
       .map(([, { Properties }]) => Properties.QueueName);
@@ -103,7 +104,21 @@ describe('a message in a queue that should be empty', () => {
       .map(({ Dimensions }) => (Dimensions as { Value: string }[])[0]?.Value);
     const asynchronous = Object.keys(resourcesOf(operations, 'AWS::Lambda::EventInvokeConfig'));
     expect(queues).toHaveLength(asynchronous.length);
-    expect(new Set(watched)).toEqual(new Set(queues));
+    const replaced = REPLACED_BY_NEXT_RUN.map((stem) => `BillingOps-production-${stem}-failures`);
+    expect(new Set([...watched, ...replaced])).toEqual(new Set(queues));
+    expect(watched.filter((name) => replaced.includes(String(name)))).toEqual([]);
+  });
+
+  test('raises no alarm of 14 days for a function that starts again within minutes and has alarms of its own', () => {
+    const schedules = Object.entries(resourcesOf(operations, 'AWS::Scheduler::Schedule'));
+    const withinMinutes = schedules.flatMap(([id, { Properties }]) =>
+      /^rate\((1|5) minutes?\)$/.test(String(Properties.ScheduleExpression)) ? [id] : [],
+    );
+    expect(withinMinutes.map((id) => /^[A-Z][a-z]+/.exec(id)?.[0].toLowerCase() ?? '').toSorted()).toEqual([
+      ...REPLACED_BY_NEXT_RUN,
+    ]);
+    const names = Object.keys(alarmsOfTemplate('production'));
+    expect(names).toEqual(expect.arrayContaining(['collectorMissing', 'collectorIncomplete', 'refreshOverdue']));
   });
 });
 
@@ -115,10 +130,34 @@ test('a crash of the webhook function raises an alarm although the function publ
   ).toEqual([{ Name: 'FunctionName', Value: 'BillingOps-production-webhook' }]);
 });
 
+test('a failed step of a rotation raises an alarm, and its function logs to an encrypted group that expires', () => {
+  for (const database of DATABASE_NAMES) {
+    const title = database === 'billing' ? 'BillingDatabase' : 'MainDatabase';
+    const { HostedRotationLambda } = resourceLike(data, 'AWS::SecretsManager::RotationSchedule', title).Properties as {
+      HostedRotationLambda: { RotationLambdaName: string };
+    };
+    const name = HostedRotationLambda.RotationLambdaName;
+    expect(alarmOf(`rotationFailed-${database}`)).toMatchObject({
+      Namespace: 'AWS/Lambda',
+      MetricName: 'Errors',
+      Dimensions: [{ Name: 'FunctionName', Value: name }],
+      Threshold: 0,
+    });
+    expect(resourceLike(data, 'AWS::Logs::LogGroup', `${title}RotationLog`).Properties).toMatchObject({
+      LogGroupName: `/aws/lambda/${name}`,
+      RetentionInDays: 365,
+      KmsKeyId: expect.anything() as unknown,
+    });
+  }
+});
+
 test('every function that an alarm watches exists', () => {
-  const functions = Object.values(resourcesOf(operations, 'AWS::Lambda::Function')).map(
-    ({ Properties }) => Properties.FunctionName,
-  );
+  const functions = [
+    ...Object.values(resourcesOf(operations, 'AWS::Lambda::Function')).map(({ Properties }) => Properties.FunctionName),
+    ...Object.values(resourcesOf(data, 'AWS::SecretsManager::RotationSchedule')).map(
+      ({ Properties }) => (Properties.HostedRotationLambda as { RotationLambdaName: string }).RotationLambdaName,
+    ),
+  ];
   const watched = JSON.stringify(alarms).matchAll(/"Name":"FunctionName","Value":"([^"]+)"/g);
   const services = JSON.stringify(alarms).matchAll(/"Name":"service","Value":"([^"]+)"/g);
   for (const [, name] of watched) expect(functions).toContain(name);

@@ -54,11 +54,11 @@ test('one address may use half of the rate of the API and is answered 429 above 
   });
 });
 
-test('every address is admitted, unless the addresses of Stripe are configured: then the first rule blocks all others', () => {
+test('every address is admitted, unless the addresses of Stripe are configured: then the first rule that blocks does so to all others', () => {
   expect(Object.keys(resourcesOf(templatesOf('production').operations, 'AWS::WAFv2::IPSet'))).toEqual([]);
   const dev = exampleEnvironment('dev');
   const named = synthesise({ ...dev, stripe: { ...dev.stripe, webhookAddresses: ['3.18.12.63/32'] } });
-  const first = rulesOf(named).toSorted((a, b) => a.Priority - b.Priority)[0];
+  const first = rulesOf(named).toSorted((a, b) => a.Priority - b.Priority)[1];
   expect(first).toMatchObject({ Name: 'only-from-stripe', Action: { Block: {} } });
   expect(first?.Statement.NotStatement).toBeDefined();
   expect(resourceLike(named.operations, 'AWS::WAFv2::IPSet', 'WebhookAddresses').Properties).toMatchObject({

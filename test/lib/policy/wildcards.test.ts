@@ -64,10 +64,16 @@ const JUSTIFIED: readonly Justified[] = [
     why: 'in the policy of a key `*` is that key; CloudWatch, as it documents it, for alarms of this account',
   },
   {
-    of: /^(FailureEvents|RecoveryNotifications)RoleDefaultPolicy$/,
-    actions: ['kms:GenerateDataKey*'],
-    resources: ['<AlertsKey>'],
-    why: 'SNS requires it of publishers to an encrypted topic; the framework grants it for one key',
+    of: /^AlertsKey$/,
+    actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+    resources: ['*'],
+    why: 'in the policy of a key `*` is that key; EventBridge, as it documents it for topics, without a condition',
+  },
+  {
+    of: /^CollectorRoleDefaultPolicy$/,
+    actions: ['cloudwatch:GetMetricStatistics'],
+    resources: ['*'],
+    why: 'metrics have no resource; it reads by how much the copies in the second region are behind',
   },
   {
     of: /^ArchivesAccessLogsPolicy$/,

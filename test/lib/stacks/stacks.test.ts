@@ -18,7 +18,11 @@ describe.each(environments)('in $name', ({ name, account, region, removalProtect
   test('dependencies point from Monitoring to Operations to Data, and never back', () => {
     expect(dependenciesOf(`BillingOps-${name}-Data`)).toEqual(secondRegion ? [`BillingOps-${name}-Recovery`] : []);
     expect(dependenciesOf(`BillingOps-${name}-Operations`)).toEqual([`BillingOps-${name}-Data`]);
-    expect(dependenciesOf(`BillingOps-${name}-Monitoring`)).toEqual([`BillingOps-${name}-Operations`]);
+    expect(dependenciesOf(`BillingOps-${name}-Monitoring`)).toEqual([
+      // The name of the bucket whose copies are watched.
+      ...(secondRegion ? [`BillingOps-${name}-Data`] : []),
+      `BillingOps-${name}-Operations`,
+    ]);
   });
 
   test('Operations and Monitoring export nothing', () => {

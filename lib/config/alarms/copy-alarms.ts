@@ -1,0 +1,51 @@
+import { COLLECTOR_METRICS } from '../../../lambdas/collector/contract';
+import type { EnvironmentConfig } from '../environment-schema';
+import type { AlarmDefinition } from './alarm-definition';
+import { highestOf } from './alarm-metric';
+
+/** Minutes by which the copies may be behind. S3 copies most objects within seconds, and large ones within 15 minutes. */
+const COPY_LIMIT_MINUTES = 60;
+
+/** The alarms on the copies of the archives in the second region. */
+export function copyAlarms({ secondRegion }: EnvironmentConfig): AlarmDefinition[] {
+  return secondRegion === undefined ? [] : [copiesFailed(), copiesLate(secondRegion)];
+}
+
+function copiesFailed(): AlarmDefinition {
+  return {
+    name: 'archiveCopiesFailed',
+    measure: 'Objects that S3 gave up copying',
+    unit: 'count',
+    thresholds: { critical: 0 },
+    comparisonOperator: 'GreaterThanThreshold',
+    metric: { from: 'replication', name: 'OperationsFailedReplication' },
+    periodSeconds: 300,
+    evaluationPeriods: 1,
+    treatMissingData: 'notBreaching',
+    symptom: 'S3 could not copy objects of the archives to the second region, and does not try again',
+    action:
+      'Check the role of the replication, and the bucket and key of the second region; then copy what is missing.',
+    runbookAnchor: 'archive-copies',
+    consolePage: 'alarm',
+  };
+}
+
+function copiesLate(region: string): AlarmDefinition {
+  return {
+    name: 'archiveCopiesLate',
+    measure: 'Time by which the copies are behind',
+    unit: 's',
+    thresholds: { warning: COPY_LIMIT_MINUTES * 60 },
+    comparisonOperator: 'GreaterThanThreshold',
+    metric: highestOf('collector', COLLECTOR_METRICS.replicationLatencySeconds),
+    periodSeconds: 300,
+    evaluationPeriods: 12,
+    datapointsToAlarm: 9,
+    // What S3 does not report, nobody knows to be copied.
+    treatMissingData: 'breaching',
+    symptom: `The copies of the archives in ${region} are an hour behind: that much is lost with the region`,
+    action: 'Compare the pending operations of the replication rule, and look at the health of S3 in both regions.',
+    runbookAnchor: 'archive-copies',
+    consolePage: 'alarm',
+  };
+}

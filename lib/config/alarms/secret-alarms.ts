@@ -1,0 +1,61 @@
+import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
+import { COLLECTOR_METRICS, type WatchedSecret } from '../../../lambdas/collector/contract';
+import { ROTATION_GRACE_DAYS, SECRET_ROTATION_DAYS } from '../../../lambdas/inspect/contract';
+import { rotationStem } from '../rotation';
+import type { EnvironmentConfig } from '../environment-schema';
+import type { AlarmDefinition } from './alarm-definition';
+import { highestOf } from './alarm-metric';
+import { AGE_FOR_AN_HOUR, ANY_WITHIN_AN_HOUR, DAY_SECONDS } from './job-alarms';
+
+/** The alarms on passwords and keys that have to change, and on what changes them. */
+export function secretAlarms({ databases }: EnvironmentConfig): AlarmDefinition[] {
+  return [
+    ...DATABASE_NAMES.map(passwordAlarm),
+    ...DATABASE_NAMES.filter((name) => databases[name].kind === 'create').map(rotationAlarm),
+    ...(['api', 'signing'] as const).map(stripeSecretAlarm),
+  ];
+}
+
+const secretAge = (secret: WatchedSecret) => highestOf('collector', COLLECTOR_METRICS.secretAgeSeconds, { secret });
+
+function passwordAlarm(database: DatabaseName): AlarmDefinition {
+  return {
+    ...AGE_FOR_AN_HOUR,
+    name: `passwordNotRotated-${database}`,
+    measure: 'Age of the password',
+    thresholds: { warning: (SECRET_ROTATION_DAYS + ROTATION_GRACE_DAYS) * DAY_SECONDS },
+    metric: secretAge(`${database}-database`),
+    symptom: `The password of the ${database} database was not rotated within ${SECRET_ROTATION_DAYS} days`,
+    action: 'Rotate the secret by hand and read the log of its rotation function.',
+    runbookAnchor: 'password-not-rotated',
+    consolePage: 'secrets',
+  };
+}
+
+function rotationAlarm(database: DatabaseName): AlarmDefinition {
+  return {
+    ...ANY_WITHIN_AN_HOUR,
+    name: `rotationFailed-${database}`,
+    measure: 'Failed steps of the rotation',
+    thresholds: { warning: 0 },
+    metric: { from: 'lambda', stem: rotationStem(database), name: 'Errors' },
+    symptom: `A step of the rotation of the ${database} database's password failed; Secrets Manager tries again for two days`,
+    action: 'Read the log of the rotation function, and check that the other functions still connect.',
+    runbookAnchor: 'password-not-rotated',
+    consolePage: { functionOf: rotationStem(database) },
+  };
+}
+
+function stripeSecretAlarm(secret: 'api' | 'signing'): AlarmDefinition {
+  return {
+    ...AGE_FOR_AN_HOUR,
+    name: `stripeSecretOld-${secret}`,
+    measure: 'Age of the secret',
+    thresholds: { warning: SECRET_ROTATION_DAYS * DAY_SECONDS },
+    metric: secretAge(`stripe-${secret}`),
+    symptom: `Stripe's ${secret === 'api' ? 'API key' : 'signing secret'} is older than ${SECRET_ROTATION_DAYS} days, and Stripe does not roll it by itself`,
+    action: 'Roll it in the Stripe dashboard and put the new value into the secret.',
+    runbookAnchor: 'stripe-secret-old',
+    consolePage: 'secrets',
+  };
+}

@@ -1,0 +1,72 @@
+import { resourceLike, templatesOf } from '../support';
+import { alarmOf, alarmsOfTemplate, queriesOf } from './alarm-support';
+import { isRaised } from './evaluate-alarm';
+
+const metricsOf = (environment: string, name: string) =>
+  queriesOf(alarmOf(environment, name)).flatMap(({ MetricStat }) => MetricStat?.Metric ?? []);
+const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
+
+describe('the lag of the analytics replica', () => {
+  const lag = alarmOf('production', 'replicaLag-billing');
+
+  test('is of the replica that the template makes', () => {
+    const { data } = templatesOf('production');
+    const { DBInstanceIdentifier } = resourceLike(data, 'AWS::RDS::DBInstance', 'Analytics').Properties;
+    expect(metricsOf('production', 'replicaLag-billing')).toEqual([
+      {
+        Namespace: 'AWS/RDS',
+        MetricName: 'ReplicaLag',
+        Dimensions: [{ Name: 'DBInstanceIdentifier', Value: DBInstanceIdentifier }],
+      },
+    ]);
+  });
+
+  test.each([
+    ['above half an hour', { lag: 1900 }],
+    ['unknown, because the replica is gone', {}],
+    ['-1, because replication has stopped', { lag: -1 }],
+  ])('raises an alarm when it is %s', (_, period) => {
+    expect(isRaised(lag, times(3, period))).toBe(true);
+  });
+
+  test('raises none while one long query holds replay back', () => {
+    expect(isRaised(lag, [...times(6, { lag: 2 }), ...times(3, { lag: 900 }), { lag: 3 }])).toBe(false);
+  });
+
+  test('has an alarm only where there is a replica', () => {
+    expect(Object.keys(alarmsOfTemplate('production'))).not.toContain('replicaLag-main');
+    expect(Object.keys(alarmsOfTemplate('dev'))).not.toContain('replicaLag-billing');
+  });
+});
+
+describe('transaction ids', () => {
+  test('raise a warning at a quarter of what PostgreSQL has, of whichever database', () => {
+    const warning = alarmOf('production', 'transactionIds-warning');
+    expect(isRaised(warning, times(3, { billing: 210e6, main: 500e6 + 1 }))).toBe(true);
+    expect(isRaised(warning, times(3, { billing: 210e6, main: 499e6 }))).toBe(false);
+    expect(isRaised(warning, [...times(3, { main: 600e6 }), undefined])).toBe(true);
+    expect(metricsOf('production', 'transactionIds-warning').map(({ MetricName }) => MetricName)).toEqual([
+      'MaximumUsedTransactionIDs',
+      'MaximumUsedTransactionIDs',
+    ]);
+  });
+});
+
+describe('CPU credits', () => {
+  test('raise a warning when those of a burstable instance are used up', () => {
+    const credits = alarmOf('dev', 'cpuCredits');
+    expect(isRaised(credits, times(3, { billing: 500, main: 3 }))).toBe(true);
+    expect(isRaised(credits, times(3, { billing: 500, main: 570 }))).toBe(false);
+    expect(metricsOf('dev', 'cpuCredits').map(({ MetricName }) => MetricName)).toEqual([
+      'CPUCreditBalance',
+      'CPUCreditBalance',
+    ]);
+  });
+
+  test('have an alarm only where an instance is burstable, and of that instance alone', () => {
+    expect(Object.keys(alarmsOfTemplate('production'))).not.toContain('cpuCredits');
+    expect(metricsOf('staging', 'cpuCredits').flatMap(({ Dimensions }) => Dimensions)).toEqual([
+      { Name: 'DBInstanceIdentifier', Value: 'billing-operations-staging-main' },
+    ]);
+  });
+});
