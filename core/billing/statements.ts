@@ -77,16 +77,24 @@ const TIED = `left(excluded.version, ${MOMENT_LENGTH}) = left(stored.version, ${
  * After the rows: the provider of the batch's events, and the path of the object within an event; see {@link RAW_COLUMNS}.
  *
  * @param options.writtenOnce columns that are only written with a new row
+ * @param options.outliveDeletion columns that a deleted object without metadata leaves as they are
  */
 function guardedUpsert(
   kind: ObjectKind,
-  { writtenOnce = [] }: { readonly writtenOnce?: readonly string[] } = {},
+  {
+    writtenOnce = [],
+    outliveDeletion = [],
+  }: { readonly writtenOnce?: readonly string[]; readonly outliveDeletion?: readonly string[] } = {},
 ): RowsStatement {
   const table = OBJECT_TABLES[kind];
   const stored = { id: 'text', ...OBJECT_COLUMNS[kind], version: 'text' } as const;
   const columns = { ...stored, ...RAW_COLUMNS };
   const names = [...Object.keys(stored), 'raw'];
-  const updated = names.filter((column) => !['id', 'version', ...writtenOnce].includes(column));
+  const updated = names.filter((column) => !['id', 'version', ...writtenOnce, ...outliveDeletion].includes(column));
+  const outliving = outliveDeletion.map(
+    (column) =>
+      `${column} = CASE WHEN excluded.deleted AND NOT excluded.raw ? 'metadata' THEN stored.${column} ELSE excluded.${column} END,`,
+  );
   const provider = Object.keys(columns).length + 1;
   return {
     name: `upsert_${table}`,
@@ -98,7 +106,7 @@ SELECT ${castColumns(stored)},
                  WHERE event.provider = $${provider}::text AND event.id = raw_event_id))
 FROM ${incomingTable(columns)}
 WHERE ${IN_TRANSACTION} = 1
-ON CONFLICT (id) DO UPDATE SET ${assignments(updated)},
+ON CONFLICT (id) DO UPDATE SET ${assignments(updated)}, ${outliving.join(' ')}
   version = excluded.version || CASE WHEN ${TIED} THEN ' ' || substr(stored.version, ${IDS_OFFSET + 1}) ELSE '' END
 WHERE excluded.version > stored.version OR (${TIED})
 RETURNING id, version`,
@@ -109,7 +117,11 @@ RETURNING id, version`,
 export const UPSERTS: Readonly<Record<ObjectKind, RowsStatement>> = {
   // Their rows are there already, because INSERT_CUSTOMERS ran before. An upsert finds each by its key; an update would
   // read the whole table to join it.
-  customer: guardedUpsert('customer', { writtenOnce: ['first_seen_at'] }),
+  customer: guardedUpsert('customer', {
+    writtenOnce: ['first_seen_at'],
+    // What the customer paid for stays its user's.
+    outliveDeletion: ['app_id', 'project_id', 'user_id', 'defaulted'],
+  }),
   subscription: guardedUpsert('subscription'),
   invoice: guardedUpsert('invoice'),
   purchase: guardedUpsert('purchase'),

@@ -37,9 +37,9 @@ export function chargeStates(
       `charge.amount_refunded: ${charge.amount_refunded} is more than the charge's amount of ${charge.amount}`,
     );
   }
-  const captured = charge.amount_captured ?? charge.amount;
-  // The part of an authorisation that was never captured is no refund, although Stripe adds it to `amount_refunded`.
-  const released = charge.captured === true ? charge.amount - captured : 0;
+  const captured = charge.amount_captured ?? (charge.captured === false ? 0 : charge.amount);
+  // What was authorised and never captured is no refund, although Stripe adds it to `amount_refunded` when it is released.
+  const released = charge.captured == null ? 0 : charge.amount - captured;
   const refundedTotal = Math.max(0, charge.amount_refunded - released);
   const row: ObjectRow<'charge'> = {
     id: charge.id,

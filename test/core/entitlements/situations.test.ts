@@ -133,6 +133,59 @@ test('grace counts from the first of several failed attempts, whichever is recei
   expect(await endings(...events)).toEqual({ pro: at(9 * DAY) });
 });
 
+describe('where invoices are known without their lines', () => {
+  const bare = (type: string, fields: object) => stripeEvent(type, invoice({ payments: undefined, ...fields }));
+  const bought = bare('invoice.paid', { id: 'in_year', status: 'paid', created: EPOCH - 100 * DAY });
+  const declined = updated(yearly({ status: 'past_due' }));
+
+  test('a paid one pays the period in which it was made', async () => {
+    expect(await endings(bought, declined)).toEqual({ pro: at(272 * DAY) });
+  });
+
+  test('one from before the period pays nothing of it', async () => {
+    const earlier = bare('invoice.paid', { id: 'in_before', status: 'paid', created: EPOCH - 130 * DAY });
+    expect(await endings(earlier, updated(yearly({ status: 'unpaid' })))).toEqual({});
+  });
+
+  test('an open one bills every item, from its due date', async () => {
+    const due = bare('invoice.finalized', { status: 'open', created: EPOCH - 30 * DAY, due_date: EPOCH + 2 * DAY });
+    expect(await endings(due, declined)).toEqual({ pro: at(9 * DAY) });
+  });
+
+  test('a lost dispute of a paid one ends the present period', async () => {
+    const payment = stripeEvent('invoice_payment.paid', invoicePayment({ invoice: 'in_year' }));
+    const lost = stripeEvent('charge.dispute.closed', dispute({ status: 'lost', payment_intent: 'pi_1' }));
+    expect(await endings(updated(yearly()), bought, payment)).toEqual({ pro: at(272 * DAY) });
+    expect(await endings(lost)).toEqual({});
+  });
+});
+
+describe('where no paid invoice is known', () => {
+  const became = (status: string, from: string, days: number) =>
+    stripeEvent('customer.subscription.updated', yearly({ status }), {
+      created: EPOCH + days * DAY,
+      data: { previous_attributes: { status: from } },
+    });
+
+  test.each<[string, StripeEvent[], number]>([
+    ['became active from `incomplete`', [became('active', 'incomplete', -100), became('past_due', 'active', 0)], 272],
+    ['was active until late in it', [became('past_due', 'active', 0)], 272],
+    ['was active until an hour after its start', [became('past_due', 'active', -99.9)], -93],
+    [
+      'became active at the end of a trial',
+      [became('active', 'trialing', -100), became('past_due', 'active', -99.9)],
+      -93,
+    ],
+  ])('a period counts as paid by what its events show: it %s', async (_what, events, days) => {
+    expect(await endings(...events)).toEqual({ pro: at(days * DAY) });
+  });
+
+  test('what an event shows to be paid outlasts an end of collection', async () => {
+    const made = stripeEvent('customer.subscription.created', yearly(), { created: EPOCH - 100 * DAY });
+    expect(await endings(made, became('unpaid', 'past_due', 0))).toEqual({ pro: at(265 * DAY) });
+  });
+});
+
 test('a voided period of paused collection is not granted', async () => {
   const paused = yearly({ pause_collection: { behavior: 'void', resumes_at: null } });
   expect(await endings(updated(paused))).toEqual({});
@@ -167,9 +220,12 @@ test.each<[string, StripeEvent]>([
   expect(Object.keys(await endings(names, updated(unowned)))).toEqual(['pro']);
 });
 
-test('an amount that was authorised and never captured is no refund', async () => {
-  const captured = charge({ amount: 9_900, amount_captured: 6_000, amount_refunded: 3_900, captured: true });
-  await applyWithEntitlements(client, stripeEvent('charge.captured', captured));
+test.each([
+  ['the rest of it was left', 'charge.captured', { amount_captured: 6_000, amount_refunded: 3_900, captured: true }],
+  ['it expired', 'charge.expired', { amount_captured: 0, amount_refunded: 9_900, captured: false }],
+  ['it was canceled, long ago', 'charge.refunded', { amount_refunded: 9_900, captured: false }],
+])('what was authorised and never captured is no refund: %s', async (_how, type, fields) => {
+  await applyWithEntitlements(client, stripeEvent(type, charge({ amount: 9_900, ...fields })));
   const { rows } = await client.query(`SELECT * FROM billing.refund_balances WHERE charge_id = 'ch_1'`);
   expect(rows).toEqual([]);
 });
@@ -192,6 +248,27 @@ test('a refund that names only the payment intent counts for its charge', async 
     stripeEvent('refund.created', refund({ charge: null, amount: 9_900 })),
   ];
   expect(await endings(...events)).toEqual({});
+});
+
+test("what a deleted customer paid for stays its user's, although the deletion names no owner", async () => {
+  const bought = checkoutSession({ metadata: { kind: 'course', item_id: 'course_1' } });
+  const deleted = { id: 'cus_1', object: 'customer', deleted: true };
+  const events = [
+    stripeEvent('customer.created', customer({ metadata: OWNER })),
+    stripeEvent('checkout.session.completed', bought),
+    stripeEvent('customer.deleted', deleted, { created: EPOCH + 5 }),
+  ];
+  expect(await endings(...events)).toEqual({ 'course:course_1': null });
+});
+
+test.each([
+  ['in full', 9_900, 'succeeded', 0],
+  ['in part', 9_800, 'succeeded', 1],
+  ['in full, which failed', 9_900, 'failed', 1],
+])('a purchase whose charge is not known yet was refunded %s', async (_how, amount, status, kept) => {
+  const bought = stripeEvent('checkout.session.completed', checkoutSession());
+  const back = stripeEvent('refund.created', refund({ amount, status }));
+  expect(Object.keys(await endings(bought, back))).toHaveLength(kept);
 });
 
 test.each<[kind: string, status: string, kept: boolean]>([
