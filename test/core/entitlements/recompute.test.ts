@@ -1,9 +1,11 @@
 import type { Client } from 'pg';
 import { recompute, type RecomputeDependencies } from '../../../lambdas/entitlements/recompute';
+import type { RecomputeScope } from '../../../lambdas/entitlements/contract';
+import type { StripeEvent } from '../../../core/providers/stripe/shapes';
 import { createEntitlementCache, type EntitlementCache } from '../../../core/entitlements/entitlement-cache';
 import { createCache, type Cache } from '../../../core/cache/connection';
 import { readEntitlements } from '../../../core/entitlements/read';
-import { checkoutSession, EPOCH, stripeEvent, subscription } from '../../factories/stripe-objects';
+import { checkoutSession, customer, EPOCH, stripeEvent, subscription } from '../../factories/stripe-objects';
 import { startCacheServer, type EmptiableCacheServer } from '../../support/cache-server';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import {
@@ -80,6 +82,46 @@ describe('recomputing', () => {
     expect(await owners()).toEqual(['user_1/project_1']);
     expect(await recompute(dependencies(), { projectId: 'project_2' })).toEqual({ sources: 1, changed: 1 });
     expect(await owners()).toEqual(['user_1/project_1', 'user_3/project_2']);
+  });
+
+  const nobodys = { metadata: {} };
+  const started = (fields: Record<string, unknown>) =>
+    stripeEvent('checkout.session.completed', checkoutSession({ metadata: {}, payment_intent: null, ...fields }));
+  test.each<[named: string, scope: RecomputeScope, events: StripeEvent[]]>([
+    [
+      'the session that started it',
+      { userId: 'user_7' },
+      [started({ mode: 'subscription', subscription: 'sub_1', ...ofUser('user_7') })],
+    ],
+    [
+      'the reference of that session',
+      { userId: 'user_7' },
+      [started({ mode: 'subscription', subscription: 'sub_1', client_reference_id: 'user_7' })],
+    ],
+    ['its customer', { userId: 'user_7' }, [stripeEvent('customer.updated', customer(ofUser('user_7')))]],
+    ['its customer', { projectId: 'project_7' }, [stripeEvent('customer.updated', customer(ofUser('u', 'project_7')))]],
+  ])('reaches what only %s says to belong to %o', async (_named, scope, events) => {
+    await applyWithEntitlements(client, subscribed(nobodys), ...events);
+    const granted = await storedEntitlements(client);
+    expect(granted).toHaveLength(1);
+    await client.query('DELETE FROM billing.entitlements');
+    expect(await recompute(dependencies(), scope)).toMatchObject({ changed: 1 });
+    expect(await storedEntitlements(client)).toEqual(granted);
+  });
+
+  test('reaches what an operator assigned to a user, and a purchase with nothing but a reference', async () => {
+    const bought = { metadata: { kind: 'course', item_id: 'course_1' }, client_reference_id: 'user_7' };
+    await applyWithEntitlements(
+      client,
+      subscribed(),
+      stripeEvent('checkout.session.completed', checkoutSession(bought)),
+    );
+    await client.query(
+      `INSERT INTO billing.owner_assignments (object_id, user_id, reason, assigned_by) VALUES ('sub_1', 'user_7', 'test', 'ada')`,
+    );
+    await client.query('DELETE FROM billing.entitlements');
+    await recompute(dependencies(), { userId: 'user_7' });
+    expect((await storedEntitlements(client)).map((text) => text.split(' ')[2])).toEqual(['cs_1', 'sub_1']);
   });
 
   test('removes the entitlements of a source that no longer exists', async () => {
