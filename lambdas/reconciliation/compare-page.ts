@@ -3,19 +3,29 @@ import { NO_DEFAULTS } from '../../core/billing/owner';
 import { readSnapshot, snapshotStates } from '../../core/providers/stripe/snapshots';
 import { compare, readObjects, type ListedObjects } from './compare';
 import { correctionOf, type ComparedState } from './differences';
+import { objectsInFlight } from './in-flight';
 import type { PageOutcome } from './page-outcome';
 import { storedRows } from './records';
 import type { Run } from './run';
 
-/** Compares objects of Stripe's with the rows that the database has of them. */
+/**
+ * Compares objects of Stripe's with the rows that the database has of them. One that an event changed which is still on its
+ * way is left to that event, or to the next run.
+ */
 export async function compareWithDatabase(
   run: Run,
   page: ListedObjects,
   requestedAtSeconds: number,
 ): Promise<PageOutcome> {
   const objects = readObjects(page, requestedAtSeconds, run.apply.defaults ?? NO_DEFAULTS);
-  const stored = await storedRows(run.client, objects.states);
-  const outcome = compare(objects, stored);
+  let stored = await storedRows(run.client, objects.states);
+  let outcome = compare(objects, stored);
+  if (outcome.findings.length > 0) {
+    const isInFlight = await objectsInFlight(run);
+    // Again: an event may have been applied since.
+    stored = await storedRows(run.client, objects.states);
+    outcome = compare({ ...objects, states: objects.states.filter((state) => !isInFlight(state)) }, stored);
+  }
   const corrections: ComparedState[] = [];
   for (const correction of outcome.corrections) {
     const whole = await wholeInvoice(run, correction);

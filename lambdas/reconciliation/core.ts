@@ -4,6 +4,7 @@ import { messageOf, OperationError } from '../../core/runtime/errors';
 import { commitPage } from './commit-page';
 import type { ReconciliationReport } from './contract';
 import { NOTHING_FOUND } from './page-outcome';
+import { TimeIsUp } from './in-flight';
 import { PHASES, type Phase } from './phases';
 import type { JudgedEntitlements, Progress, ReconciliationDependencies, Run, TimeRange } from './run';
 import { closeRun, firstWindowStart, lastCompleteStart, lastTurns, openRun, type Ending } from './run-records';
@@ -109,10 +110,14 @@ async function beginningOf(run: Run, phase: Phase): Promise<Progress> {
  */
 async function readList(run: Run, phase: Phase, from: Progress): Promise<Progress> {
   let progress = from;
-  for await (const page of phase.pages(run, from.lanes)) {
-    const result = await phase.examine(run, page);
-    progress = { ...progress, lanes: progress.lanes.with(page.index, page.next) };
-    await commitPage(run, result, progress);
+  try {
+    for await (const page of phase.pages(run, from.lanes)) {
+      const result = await phase.examine(run, page);
+      progress = { ...progress, lanes: progress.lanes.with(page.index, page.next) };
+      await commitPage(run, result, progress);
+    }
+  } catch (error) {
+    if (!(error instanceof TimeIsUp)) throw error;
   }
   return progress;
 }

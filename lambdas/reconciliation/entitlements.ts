@@ -3,6 +3,7 @@ import type { Lane, LanePage } from '../../core/providers/stripe/pages';
 import { messageOf } from '../../core/runtime/errors';
 import type { ComparedState, Finding } from './differences';
 import { readEvidence, type Source } from './evidence';
+import { objectsInFlight } from './in-flight';
 import { judge } from './judge';
 import { NOTHING_FOUND, type PageOutcome } from './page-outcome';
 import type { Run } from './run';
@@ -79,10 +80,16 @@ export async function compareEntitlements(run: Run, { objects }: LanePage<Source
     try {
       const evidence = await readEvidence(run, source);
       // Which sources Stripe does not have is found by their lists.
-      const judgement = evidence && (await judge(run.client, source, evidence));
-      if (judgement === undefined || sameLines(judgement.stored, judgement.byStripe)) continue;
+      if (evidence === undefined) continue;
+      const isRight = (found: Awaited<ReturnType<typeof judge>>) =>
+        found === undefined || sameLines(found.stored, found.byStripe);
+      if (isRight(await judge(run.client, source, evidence))) continue;
+      if (evidence.states.some(await objectsInFlight(run))) continue;
+      // Again: an event may have been applied since.
+      const judgement = await judge(run.client, source, evidence);
+      if (judgement === undefined || isRight(judgement)) continue;
       findings.push(findingOf(source, judgement.stored, judgement.byStripe));
-      corrections.push(...(evidence?.states ?? []));
+      corrections.push(...evidence.states);
       judged.set(source.id, judgement.byStripe);
     } catch (error) {
       if (!isUnreadable(error)) throw error;

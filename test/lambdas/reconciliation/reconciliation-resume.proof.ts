@@ -5,6 +5,8 @@ import { daysAgoSeconds, useStripeAndDatabase } from '../../support/stripe';
 
 /** The events are listed by three calls, of 20 types at most each, before anything else. */
 const EVENT_CALLS = 3;
+/** Where a page differs, the events that are still on their way are listed. The page behind it is being read meanwhile. */
+const CALLS_PER_PAGE = 1 + EVENT_CALLS;
 
 const { client, database, deliver, reconcile, rows, stripe } = useStripeAndDatabase();
 
@@ -33,8 +35,8 @@ const listCalls = () => stripe().requests.filter(({ path }) => path === '/v1/sub
 
 test('a run out of time is interrupted, and the next invocation continues where it stopped', async () => {
   createSubscriptions(450);
-  // Three calls for the first 300 subscriptions; the one for the fourth page is cut off.
-  const first = await reconcile({}, timeIsUpAtCall(EVENT_CALLS + 4));
+  // The first 300 subscriptions, and the fourth page; judging that is cut off.
+  const first = await reconcile({}, timeIsUpAtCall(EVENT_CALLS + 3 * CALLS_PER_PAGE + 2));
 
   expect(first).toMatchObject({ status: 'interrupted', subscriptions_checked: 300, corrected: 300 });
   expect(await rows('SELECT status, finished_at FROM billing.reconciliation_runs')).toEqual([
@@ -44,7 +46,7 @@ test('a run out of time is interrupted, and the next invocation continues where 
   const second = await reconcile();
 
   expect(second).toMatchObject({ runId: first.runId, status: 'complete', subscriptions_checked: 450, corrected: 450 });
-  expect(listCalls()).toBe(5);
+  expect(listCalls()).toBe(6);
   expect(await rows('SELECT status, invocations FROM billing.reconciliation_runs')).toEqual([
     { status: 'complete', invocations: 2 },
   ]);
@@ -57,7 +59,7 @@ test('a run that is interrupted several times becomes complete, and counts and c
   let status = '';
   while (status !== 'complete') {
     invocations += 1;
-    ({ status } = await reconcile({}, timeIsUpAtCall(EVENT_CALLS + 1)));
+    ({ status } = await reconcile({}, timeIsUpAtCall(EVENT_CALLS + CALLS_PER_PAGE + 2)));
   }
 
   expect(invocations).toBeGreaterThan(3);
@@ -77,9 +79,9 @@ test('a run whose process was killed continues after its last page, and reports 
     {
       client: killed,
       call: async (request) => {
-        made += 1;
+        const number = (made += 1);
         const answer = await call(request);
-        if (made === EVENT_CALLS + 4) await endConnection(killed);
+        if (number === EVENT_CALLS + 3 * CALLS_PER_PAGE) await endConnection(killed);
         return answer;
       },
     },
@@ -102,9 +104,11 @@ async function endConnection(connection: Client): Promise<void> {
 
 test('a dry run leaves the interrupted one open, and one of its own continues without correcting', async () => {
   createSubscriptions(250);
-  const interrupted = await reconcile({}, timeIsUpAtCall(EVENT_CALLS + 2));
+  const interrupted = await reconcile({}, timeIsUpAtCall(EVENT_CALLS + CALLS_PER_PAGE + 2));
 
-  expect(await reconcile({ dryRun: true }, timeIsUpAtCall(EVENT_CALLS + 3))).toMatchObject({ status: 'interrupted' });
+  expect(await reconcile({ dryRun: true }, timeIsUpAtCall(EVENT_CALLS + CALLS_PER_PAGE + 2))).toMatchObject({
+    status: 'interrupted',
+  });
   expect(await reconcile({ dryRun: true })).toMatchObject({ drift_detected: 150, corrected: 0 });
   expect(await reconcile()).toMatchObject({ runId: interrupted.runId, subscriptions_checked: 250 });
 });
@@ -112,7 +116,7 @@ test('a dry run leaves the interrupted one open, and one of its own continues wi
 test('an interrupted run of two days ago is closed as failed, and a new one begins', async () => {
   createSubscriptions(150);
   const clock = () => new Date(daysAgoSeconds(2) * 1_000);
-  await reconcile({}, { clock, ...timeIsUpAtCall(EVENT_CALLS + 2) });
+  await reconcile({}, { clock, ...timeIsUpAtCall(EVENT_CALLS + CALLS_PER_PAGE + 2) });
 
   expect(await reconcile()).toMatchObject({ status: 'complete', subscriptions_checked: 150, corrected: 50 });
   expect(await rows('SELECT status, error FROM billing.reconciliation_runs ORDER BY id')).toEqual([
@@ -123,7 +127,7 @@ test('an interrupted run of two days ago is closed as failed, and a new one begi
 
 test('a run whose position names an unknown list fails instead of skipping what it has not read', async () => {
   createSubscriptions(150);
-  await reconcile({}, timeIsUpAtCall(EVENT_CALLS + 2));
+  await reconcile({}, timeIsUpAtCall(EVENT_CALLS + CALLS_PER_PAGE + 2));
   await client().query(`UPDATE billing.reconciliation_runs SET progress = jsonb_set(progress, '{phase}', '"payouts"')`);
 
   await expect(reconcile()).rejects.toThrow('The run stopped in a list that is not read any more: payouts');
