@@ -1,4 +1,4 @@
-import { CfnOutput, Duration } from 'aws-cdk-lib';
+import { CfnOutput, Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { InstanceType, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
@@ -24,11 +24,13 @@ export interface AnalyticsReplicaProps {
   readonly database: Database;
   /** Network of the databases. */
   readonly network: Network;
+  /** Whether there is a replica. Its logs stay without it, because their names are those of the logs of the next one. */
+  readonly enabled: boolean;
   /** Class and storage, which the replica shares with its source. */
   readonly config: CreatedDatabaseConfig;
   /** Encrypts the logs. */
   readonly logKey: IKey;
-  /** Refuse to delete the replica, and keep its logs when the stack is removed. */
+  /** Keep its logs when the stack is removed. */
   readonly removalProtection: boolean;
 }
 
@@ -37,14 +39,35 @@ export function analyticsReplicaOf(instanceIdentifier: string): string {
   return `${instanceIdentifier}-analytics`;
 }
 
-/** A read replica for reports and people, without backups of its own. Its queries never slow down payments. */
+/**
+ * A read replica for reports and people, without backups of its own. Its queries never slow down payments. It holds nothing
+ * that its source does not, so it goes when it is switched off, also where data is protected.
+ */
 export class AnalyticsReplica extends Construct {
+  /** `undefined` without a replica. */
+  readonly host: string | undefined;
+
   constructor(scope: Construct, id: string, props: AnalyticsReplicaProps) {
     super(scope, id);
-    const { database, network, config, removalProtection } = props;
+    const { database, removalProtection } = props;
     const { name } = database.access;
     const instanceIdentifier = analyticsReplicaOf(database.settings.instanceIdentifier);
-    const removalPolicy = removalPolicyOf(removalProtection);
+    const logs = exportedLogs(this, instanceIdentifier, {
+      encryptionKey: props.logKey,
+      removalPolicy: removalPolicyOf(removalProtection),
+    });
+    if (!props.enabled) return;
+    const replica = this.replica(props, instanceIdentifier);
+    replica.node.addDependency(...logs);
+    this.host = replica.dbInstanceEndpointAddress;
+    new CfnOutput(this, 'Endpoint', {
+      description: `Host of the analytics replica of the ${name} database; connect as a read-only role`,
+      value: this.host,
+    });
+  }
+
+  private replica({ database, network, config }: AnalyticsReplicaProps, instanceIdentifier: string) {
+    const { name } = database.access;
     const replica = new DatabaseInstanceReadReplica(this, 'Instance', {
       sourceDatabaseInstance: database.instance,
       instanceIdentifier,
@@ -70,8 +93,8 @@ export class AnalyticsReplica extends Construct {
       // A limit of its own: the replica does not follow the growth of the primary.
       maxAllocatedStorage: config.maximumStorageGiB,
       copyTagsToSnapshot: true,
-      deletionProtection: removalProtection,
-      removalPolicy,
+      deletionProtection: false,
+      removalPolicy: RemovalPolicy.DESTROY,
       preferredMaintenanceWindow: DATABASE_POLICIES[name].maintenanceWindow,
       autoMinorVersionUpgrade: true,
       applyImmediately: false,
@@ -79,7 +102,6 @@ export class AnalyticsReplica extends Construct {
         engine: POSTGRES_ENGINE,
         description: `Settings of the analytics replica of the ${name} database`,
         parameters: replicaParameters(name),
-        removalPolicy,
       }),
       cloudwatchLogsExports: [...LOG_EXPORTS],
       monitoringInterval: Duration.minutes(1),
@@ -88,11 +110,8 @@ export class AnalyticsReplica extends Construct {
       performanceInsightRetention: PerformanceInsightRetention.DEFAULT,
       databaseInsightsMode: DatabaseInsightsMode.STANDARD,
     });
-    replica.node.addDependency(
-      ...exportedLogs(this, instanceIdentifier, { encryptionKey: props.logKey, removalPolicy }),
-    );
     acknowledgeMonitoringRole(replica.node.findChild('MonitoringRole'));
-    acknowledgeInstance(replica, { multiAz: false, deletionProtection: removalProtection });
+    acknowledgeInstance(replica, { multiAz: false, deletionProtection: false });
     acknowledge(
       replica,
       {
@@ -105,9 +124,6 @@ export class AnalyticsReplica extends Construct {
         reason: 'It holds no data of its own: it can be created again from its source, which is backed up',
       },
     );
-    new CfnOutput(this, 'Endpoint', {
-      description: `Host of the analytics replica of the ${name} database; connect as a read-only role`,
-      value: replica.dbInstanceEndpointAddress,
-    });
+    return replica;
   }
 }

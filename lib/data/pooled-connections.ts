@@ -1,4 +1,4 @@
-import { Duration, Token } from 'aws-cdk-lib';
+import { Duration, Stack, Token } from 'aws-cdk-lib';
 import { CfnSecurityGroupIngress, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -20,6 +20,8 @@ const MAX_CONNECTIONS_PERCENT = 60;
 export interface PooledConnectionsProps {
   /** Database behind the proxy. */
   readonly database: Database;
+  /** Whether there is a proxy. Without it, its log and security group stay: the name of the one, and references to the other. */
+  readonly enabled: boolean;
   /** Network that the proxy is in. */
   readonly network: Network;
   /** Encrypts the log. */
@@ -34,18 +36,19 @@ export interface PooledConnectionsProps {
  * temporary tables – which would pin a connection for as long as it runs.
  */
 export class PooledConnections extends Construct {
-  /** The database as it is seen through the proxy. */
-  readonly access: DatabaseAccess;
-  readonly proxyName: string;
+  /** The database as it is seen through the proxy. `undefined` without one. */
+  readonly access: DatabaseAccess | undefined;
+  /** `undefined` without a proxy. */
+  readonly proxyName: string | undefined;
 
   constructor(scope: Construct, id: string, props: PooledConnectionsProps) {
     super(scope, id);
     const { database, network } = props;
     const { name } = database.access;
-    this.proxyName = database.settings.instanceIdentifier;
+    const proxyName = database.settings.instanceIdentifier;
     const log = new LogGroup(this, 'Log', {
       // Made before RDS makes it without an expiry.
-      logGroupName: `/aws/rds/proxy/${this.proxyName}`,
+      logGroupName: `/aws/rds/proxy/${proxyName}`,
       retention: RetentionDays.ONE_YEAR,
       encryptionKey: props.logKey,
       removalPolicy: removalPolicyOf(props.removalProtection),
@@ -55,8 +58,12 @@ export class PooledConnections extends Construct {
       description: `The proxy of the ${name} database. Each consumer adds the rule that lets it in`,
       allowAllOutbound: false,
     });
+    // Also without a consumer: an export that a deployed stack uses cannot be removed.
+    Stack.of(this).exportValue(securityGroup.securityGroupId);
+    if (!props.enabled) return;
+    this.proxyName = proxyName;
     const proxy = new DatabaseProxy(this, 'Proxy', {
-      dbProxyName: this.proxyName,
+      dbProxyName: proxyName,
       proxyTarget: ProxyTarget.fromInstance(database.instance),
       vpc: network.vpc,
       vpcSubnets: { subnets: network.databaseSubnets(name) },

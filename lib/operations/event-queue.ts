@@ -5,6 +5,7 @@ import { Construct } from 'constructs';
 import { MAX_RECEIVES } from '../../lambdas/processor/contract';
 import { acknowledge } from '../policy/acknowledge';
 import { operationalQueue } from './operational-queue';
+import { parameterName } from '../config/parameter-name';
 import { removalPolicyOf } from '../config/removal-policy';
 
 /**
@@ -12,7 +13,7 @@ import { removalPolicyOf } from '../config/removal-policy';
  * their stack; and the stack exports nothing, because an export cannot change while it is in use.
  */
 export function queueParameterName(environmentName: string, queue: 'events' | 'parked'): string {
-  return `/billing-operations/${environmentName}/${queue}-queue`;
+  return parameterName(environmentName, `${queue}-queue`);
 }
 
 export interface EventQueueProps {

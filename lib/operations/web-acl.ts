@@ -1,4 +1,4 @@
-import { Fn, Stack } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
 import type { Stage } from 'aws-cdk-lib/aws-apigateway';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -70,9 +70,9 @@ export class WebAcl extends Construct {
     new CfnWebACLAssociation(this, 'Association', { webAclArn: acl.attrArn, resourceArn: props.stage.stageArn });
 
     const log = new LogGroup(this, 'Log', {
-      // WAF requires the prefix. The suffix belongs to this stack only: the log outlives it, and must not block the log of
+      // WAF requires the prefix. The suffix is another for each firewall: the log outlives it, and must not block the log of
       // the next one.
-      logGroupName: `aws-waf-logs-${name}-${idOf(Stack.of(this))}`,
+      logGroupName: `aws-waf-logs-${name}-${acl.attrId}`,
       retention: RetentionDays.ONE_YEAR,
       encryptionKey: props.logKey,
       removalPolicy: removalPolicyOf(config.removalProtection),
@@ -115,12 +115,6 @@ export class WebAcl extends Construct {
       visibilityConfig: visibility('OnlyFromStripe'),
     };
   }
-}
-
-/** A part of the unique id that CloudFormation assigns to a stack when it is created. */
-function idOf(stack: Stack): string {
-  const uuid = Fn.select(2, Fn.split('/', stack.stackId));
-  return Fn.select(4, Fn.split('-', uuid));
 }
 
 type AclRule = Omit<CfnWebACL.RuleProperty, 'priority'>;

@@ -11,6 +11,7 @@ import { ArchiveReplication } from '../data/archive-replication';
 import { Archives } from '../data/archives';
 import { Database } from '../data/database';
 import { PooledConnections } from '../data/pooled-connections';
+import { PublishedParameters } from '../data/published-parameters';
 import { LogKey } from '../data/log-key';
 import { Network } from '../data/network';
 import { RecoveryPoints } from '../data/recovery-points';
@@ -30,6 +31,8 @@ export interface DataStackProps {
 interface DatabaseAccesses {
   readonly direct: DatabaseAccess;
   readonly pooled: DatabaseAccess;
+  /** Of the replica for reports. `undefined` without one. */
+  readonly analyticsHost?: string;
   /** `undefined` for a database that existed before. */
   readonly recoverable?: RecoverableInstance;
 }
@@ -46,6 +49,8 @@ export class DataStack extends EnvironmentStack {
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
   /** The billing database for functions with many instances: through its proxy, where it has one. */
   readonly pooledBilling: DatabaseAccess;
+  /** Whether there is a proxy before the billing database. */
+  readonly isBillingPooled: boolean;
   /** The instances that this stack creates. */
   readonly recoverable: readonly RecoverableInstance[];
   readonly archiveBucket: Bucket;
@@ -89,7 +94,34 @@ export class DataStack extends EnvironmentStack {
     const main = this.database('main', config, network);
     this.databases = { billing: billing.direct, main: main.direct };
     this.pooledBilling = billing.pooled;
+    this.isBillingPooled = billing.pooled !== billing.direct;
     this.recoverable = [billing, main].flatMap(({ recoverable }) => recoverable ?? []);
+    this.publish(environmentName, { billing, main });
+  }
+
+  private publish(environmentName: string, accesses: Readonly<Record<DatabaseName, DatabaseAccesses>>): void {
+    const ofDatabases = DATABASE_NAMES.flatMap((name) => {
+      const { direct, pooled, analyticsHost } = accesses[name];
+      return Object.entries({
+        host: direct.host,
+        port: String(direct.port),
+        name: direct.databaseName,
+        'secret-arn': direct.secretArn,
+        'security-group': direct.securityGroup?.securityGroupId,
+        'pooled-host': pooled.host,
+        'pooled-security-group': pooled.securityGroup?.securityGroupId,
+        'analytics-host': analyticsHost,
+      }).map(([what, value]) => [`databases/${name}/${what}`, value] as const);
+    });
+    new PublishedParameters(this, 'Parameters', {
+      environmentName,
+      values: {
+        ...Object.fromEntries(ofDatabases),
+        'archives/bucket': this.archiveBucket.bucketName,
+        'stripe/signing-secret-arn': this.stripeSecrets.signing.secretArn,
+        'stripe/api-secret-arn': this.stripeSecrets.api.secretArn,
+      },
+    });
   }
 
   private network(config: EnvironmentConfig): Network | undefined {
@@ -137,22 +169,19 @@ export class DataStack extends EnvironmentStack {
       recoveryRegion: this.recoveryRegion,
     });
     new RestoreTesting(this, `${title}RestoreTesting`, { environmentName, database, vault, network });
-    if (settings.analyticsReplica) {
-      new AnalyticsReplica(this, `${title}Analytics`, {
-        database,
-        network,
-        config: settings,
-        logKey: this.logKey,
-        removalProtection,
-      });
-    }
-    const pooled = settings.proxy
-      ? new PooledConnections(this, `${title}Proxy`, { database, network, logKey: this.logKey, removalProtection })
-      : undefined;
+    const { logKey } = this;
+    const shared = { database, network, logKey, removalProtection };
+    const analytics = new AnalyticsReplica(this, `${title}Analytics`, {
+      ...shared,
+      enabled: settings.analyticsReplica,
+      config: settings,
+    });
+    const pooled = new PooledConnections(this, `${title}Proxy`, { ...shared, enabled: settings.proxy });
     return {
       direct: database.access,
-      pooled: pooled?.access ?? database.access,
-      recoverable: { access: database.access, settings: database.settings, proxyName: pooled?.proxyName },
+      pooled: pooled.access ?? database.access,
+      analyticsHost: analytics.host,
+      recoverable: { access: database.access, settings: database.settings, proxyName: pooled.proxyName },
     };
   }
 

@@ -9,6 +9,7 @@ import { Alarms } from '../monitoring/alarms';
 import { AlertTopics } from '../monitoring/alert-topics';
 import { FailureEvents } from '../monitoring/failure-events';
 import { RecoveryNotifications } from '../monitoring/recovery-notifications';
+import { PublishedParameters } from '../data/published-parameters';
 import { queueParameterName } from '../operations/event-queue';
 import { operationalQueue } from '../operations/operational-queue';
 import type { DataStack } from './data-stack';
@@ -64,6 +65,10 @@ export class MonitoringStack extends EnvironmentStack {
     });
     new FailureEvents(this, 'FailureEvents', { topics, undelivered, context });
     new RecoveryNotifications(this, 'RecoveryNotifications', { topics, undelivered, context });
+    new PublishedParameters(this, 'Parameters', {
+      environmentName: config.name,
+      values: { 'topics/critical': topics.critical.topicArn, 'topics/warning': topics.warning.topicArn },
+    });
   }
 }
 

@@ -1,5 +1,10 @@
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
+import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
+import { parameterName } from '../config/parameter-name';
+import type { DatabaseAccess } from '../data/database-access';
+import { PublishedParameters } from '../data/published-parameters';
 import { Audit } from '../operations/functions/audit';
 import { Backup } from '../operations/functions/backup';
 import type { Bundle } from '../operations/bundles';
@@ -71,7 +76,7 @@ export class OperationsStack extends EnvironmentStack {
       context,
       queue: queues.queue,
       deadLetterQueue: queues.deadLetterQueue,
-      billing: data.pooledBilling,
+      billing: this.pooledBilling(config.name, data),
       cache,
     });
     new Replay(this, 'Replay', { context, billing, queues, stripeApiSecret, cache });
@@ -117,5 +122,19 @@ export class OperationsStack extends EnvironmentStack {
       stripeApiSecretArn: stripeSecrets.api.secretArn,
       stripeSigningSecretArn: stripeSecrets.signing.secretArn,
     });
+    new PublishedParameters(this, 'Parameters', {
+      environmentName: config.name,
+      values: { 'webhooks/stripe/url': httpApi.urlOf(WEBHOOK_ENDPOINTS.stripe.path) },
+    });
+  }
+
+  /**
+   * The host of a proxy is read when this stack is deployed. Were it exported, CloudFormation would not let the Data stack,
+   * which is deployed first, remove the proxy.
+   */
+  private pooledBilling(environmentName: string, { pooledBilling, isBillingPooled }: DataStack): DatabaseAccess {
+    if (!isBillingPooled) return pooledBilling;
+    const name = parameterName(environmentName, 'databases/billing/pooled-host');
+    return { ...pooledBilling, host: StringParameter.valueForStringParameter(this, name) };
   }
 }

@@ -155,7 +155,7 @@ describe('the proxy of billing', () => {
     const hosts = Object.values(resourcesOf(operations, 'AWS::Lambda::Function')).flatMap(({ Properties }) => {
       const { Variables = {} } = (Properties.Environment ?? {}) as { Variables?: Record<string, unknown> };
       const host = JSON.stringify(Variables.BILLING_DATABASE_HOST ?? '');
-      return host.includes('Proxy') ? [Properties.FunctionName] : [];
+      return host.includes('pooledhost') ? [Properties.FunctionName] : [];
     });
     expect(hosts).toEqual(['BillingOps-production-processor']);
   });
