@@ -13,7 +13,7 @@ export interface BackupEnvironment extends BaseEnvironment, BillingDatabaseEnvir
   readonly BILLING_RETENTION_DAYS: string;
   /** Days that an archive of the main database cannot be deleted, and after which it expires. */
   readonly MAIN_RETENTION_DAYS: string;
-  /** Hours between two recovery points of AWS Backup; each run checks that they are as fresh as that. */
+  /** Hours between two recovery points of AWS Backup; each run checks that they are as fresh as that. 0 where none are taken. */
   readonly BILLING_FREQUENCY_HOURS: string;
   readonly MAIN_FREQUENCY_HOURS: string;
   /** RDS instance behind the database, or empty when it is not on RDS: nothing can then be asked of RDS. */
@@ -56,9 +56,9 @@ export type BackupRequest = Readonly<z.infer<typeof backupRequest>>;
 
 const tierReport = z.strictObject({
   state: z
-    .enum(['current', 'stale', 'missing', 'unknown', 'not-on-rds'])
+    .enum(['current', 'stale', 'missing', 'unknown', 'not-on-rds', 'not-kept'])
     .describe(
-      '`missing`: there is none at all. `unknown`: the RDS query failed, see the log. `not-on-rds`: there is no RDS instance, so the archives are the only protection.',
+      '`missing`: there is none at all. `unknown`: the RDS query failed, see the log. `not-on-rds`: there is no RDS instance, so the archives are the only protection. `not-kept`: the environment does without this tier.',
     ),
   ageSeconds: z.number().optional().describe('Seconds since the moment that the tier can restore.'),
   limitSeconds: z.number().describe('Age in seconds above which the tier is stale.'),

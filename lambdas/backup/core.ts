@@ -14,7 +14,7 @@ export interface BackupDependencies extends ArchiveOrExportDependencies {
   /** @default the database is not on RDS */
   readonly instance: RdsInstance | undefined;
   /** Hours between two recovery points. */
-  readonly frequencyHours: number;
+  readonly frequencyHours: number | undefined;
   /** Called before the archive is begun, so that the state of protection is published even if the archive fails. */
   readonly onProtection: (protection: ProtectionReport) => void;
   /** Seconds that may be spent on waiting for a snapshot. */

@@ -32,8 +32,8 @@ const environment = readEnvironment({
   ARCHIVE_BUCKET: setting.text('the name of the archive bucket'),
   BILLING_RETENTION_DAYS: setting.integer(1, LONGEST_RETENTION_DAYS),
   MAIN_RETENTION_DAYS: setting.integer(1, LONGEST_RETENTION_DAYS),
-  BILLING_FREQUENCY_HOURS: setting.integer(1, LONGEST_FREQUENCY_HOURS),
-  MAIN_FREQUENCY_HOURS: setting.integer(1, LONGEST_FREQUENCY_HOURS),
+  BILLING_FREQUENCY_HOURS: setting.integer(0, LONGEST_FREQUENCY_HOURS),
+  MAIN_FREQUENCY_HOURS: setting.integer(0, LONGEST_FREQUENCY_HOURS),
   BILLING_INSTANCE_IDENTIFIER: setting.optionalText(),
   MAIN_INSTANCE_IDENTIFIER: setting.optionalText(),
   STREAMING_LIMIT_GIB: setting.integer(1, MAX_STORAGE_GIB),
@@ -48,13 +48,13 @@ const policies = {
   billing: {
     target: billingTarget(environment),
     retentionDays: environment.BILLING_RETENTION_DAYS,
-    frequencyHours: environment.BILLING_FREQUENCY_HOURS,
+    frequencyHours: environment.BILLING_FREQUENCY_HOURS || undefined,
     identifier: environment.BILLING_INSTANCE_IDENTIFIER,
   },
   main: {
     target: mainTarget(environment),
     retentionDays: environment.MAIN_RETENTION_DAYS,
-    frequencyHours: environment.MAIN_FREQUENCY_HOURS,
+    frequencyHours: environment.MAIN_FREQUENCY_HOURS || undefined,
     identifier: environment.MAIN_INSTANCE_IDENTIFIER,
   },
 };

@@ -12,8 +12,8 @@ const RECOVERY_POINT_GRACE_SECONDS = 2 * 60 * 60;
 export interface ProtectionDependencies {
   /** @default - the database is not on RDS */
   readonly instance: RdsInstance | undefined;
-  /** Hours between two recovery points. */
-  readonly frequencyHours: number;
+  /** Hours between two recovery points. @default - none are taken */
+  readonly frequencyHours: number | undefined;
   readonly log: Log;
   readonly clock: () => Date;
 }
@@ -26,7 +26,7 @@ export async function checkProtection(dependencies: ProtectionDependencies): Pro
   const { instance, frequencyHours, log, clock } = dependencies;
   const limits = {
     pointInTime: POINT_IN_TIME_LIMIT_SECONDS,
-    recoveryPoints: frequencyHours * 60 * 60 + RECOVERY_POINT_GRACE_SECONDS,
+    recoveryPoints: (frequencyHours ?? 0) * 60 * 60 + RECOVERY_POINT_GRACE_SECONDS,
   };
   if (!instance) {
     log.warn('The database is not on RDS: point-in-time recovery and recovery points were not checked', {});
@@ -50,11 +50,13 @@ export async function checkProtection(dependencies: ProtectionDependencies): Pro
       () => latestRestorableTime(instance),
       'Point-in-time recovery is behind: check that automated backups are on, and the events of the instance',
     ),
-    checkTier(
-      limits.recoveryPoints,
-      () => newestRecoveryPoint(instance),
-      'Recovery points are overdue: check the jobs of AWS Backup for this instance',
-    ),
+    frequencyHours === undefined
+      ? ({ state: 'not-kept', limitSeconds: limits.recoveryPoints } as const)
+      : checkTier(
+          limits.recoveryPoints,
+          () => newestRecoveryPoint(instance),
+          'Recovery points are overdue: check the jobs of AWS Backup for this instance',
+        ),
   ]);
   return { pointInTime, recoveryPoints };
 }

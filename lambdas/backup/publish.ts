@@ -9,7 +9,7 @@ export function publishProtection(metrics: Metrics, { pointInTime, recoveryPoint
   ] as const) {
     if (ageSeconds !== undefined) metrics.addMetric(name, MetricUnit.Seconds, ageSeconds);
   }
-  const tiers = [pointInTime, recoveryPoints].filter(({ state }) => state !== 'not-on-rds');
+  const tiers = [pointInTime, recoveryPoints].filter(({ state }) => state !== 'not-on-rds' && state !== 'not-kept');
   if (tiers.length === 0) return;
   const unprotected = tiers.filter(({ state }) => state !== 'current').length;
   metrics.addMetric(BACKUP_METRICS.unprotectedTiers, MetricUnit.Count, unprotected);

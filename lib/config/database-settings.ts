@@ -48,6 +48,12 @@ const existingDatabase = z.strictObject({
   instanceIdentifier: text('must be an RDS instance identifier', /^[a-z][a-z0-9-]{0,62}$/)
     .optional()
     .describe('RDS identifier of the instance. Left out: not on RDS; the size is measured in PostgreSQL.'),
+  recoveryPoints: z
+    .enum(['here', 'elsewhere', 'none'], { error: 'must be `here`, `elsewhere` or `none`' })
+    .default('here')
+    .describe(
+      'Who has AWS Backup take recovery points of the instance: `here`, a plan of this stack with a locked vault; `elsewhere`, a plan of yours, whose newest point every backup checks; `none`, nobody, and no backup asks for them. On RDS only.',
+    ),
   securityGroupId: securityGroupId
     .optional()
     .describe('Its security group, which then admits the functions. Left out: access is arranged elsewhere.'),
@@ -61,3 +67,10 @@ export const database = z.discriminatedUnion('kind', [createdDatabase, existingD
 export type DatabaseConfig = z.output<typeof database>;
 export type CreatedDatabaseConfig = Extract<DatabaseConfig, { kind: 'create' }>;
 export type ExistingDatabaseConfig = Extract<DatabaseConfig, { kind: 'existing' }>;
+
+/** Whether the stacks have AWS Backup take recovery points of a database. */
+export function hasRecoveryPoints(settings: DatabaseConfig): boolean {
+  return (
+    settings.kind === 'create' || (settings.instanceIdentifier !== undefined && settings.recoveryPoints === 'here')
+  );
+}

@@ -11,6 +11,7 @@ import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
 import { acknowledge } from '../policy/acknowledge';
 import { BACKUP_POLICIES } from '../config/policies';
 import { removalPolicyOf } from '../config/removal-policy';
+import { deploymentRoleArn, guardKey } from './guarded-key';
 
 /** Days that access logs are kept: PCI asks for a year. */
 const ACCESS_LOG_DAYS = 366;
@@ -108,7 +109,10 @@ export class Archives extends Construct {
       ],
       removalPolicy,
     });
-    if (props.removalProtection) guard(this.bucket, props.breakGlassRoleArn);
+    if (props.removalProtection) {
+      guard(this.bucket, props.breakGlassRoleArn);
+      guardKey(this.key, props.breakGlassRoleArn);
+    }
     if (props.replicated) return;
     acknowledge(this.bucket, {
       nag: ['NIST.800.53.R5-S3BucketReplicationEnabled', 'PCI.DSS.321-S3BucketReplicationEnabled'],
@@ -134,14 +138,7 @@ const PROTECTIVE_SETTINGS = [
  */
 function guard(bucket: Bucket, breakGlassRoleArn: string | undefined): void {
   const breakGlass = breakGlassRoleArn === undefined ? [] : [breakGlassRoleArn];
-  const stack = Stack.of(bucket);
-  // Named by `cdk bootstrap`, whatever its qualifier is.
-  const deployment = stack.formatArn({
-    service: 'iam',
-    region: '',
-    resource: 'role',
-    resourceName: `cdk-*-cfn-exec-role-${stack.account}-${stack.region}`,
-  });
+  const deployment = deploymentRoleArn(Stack.of(bucket));
   const deny = (sid: string, actions: string[], resources: string[], but: string[]) =>
     bucket.addToResourcePolicy(
       new PolicyStatement({

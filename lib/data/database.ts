@@ -28,6 +28,7 @@ import { rotationStem } from '../config/rotation';
 import type { DatabaseAccess } from './database-access';
 import { acknowledgeInstance, acknowledgeMonitoringRole } from '../policy/acknowledge-instance';
 import { databaseParameters, DATABASE_POLICIES } from './database-policies';
+import { guardKey } from './guarded-key';
 import { exportedLogs, LOG_EXPORTS } from './exported-logs';
 import type { Network } from './network';
 
@@ -63,6 +64,8 @@ export interface DatabaseProps {
   readonly logKey: IKey;
   /** Keep the data when the stack is removed. */
   readonly removalProtection: boolean;
+  /** Role that may end the key of the database. @default - nobody may */
+  readonly breakGlassRoleArn: string | undefined;
 }
 
 /** Settings that RDS resets to its own defaults when it restores an instance. */
@@ -132,6 +135,8 @@ export class Database extends Construct {
       enableKeyRotation: true,
       removalPolicy: retain,
     });
+    // Its loss would be that of the recovery points in this region too, which RDS encrypts with it.
+    if (props.removalProtection) guardKey(this.key, props.breakGlassRoleArn);
     this.securityGroup = new SecurityGroup(this, 'SecurityGroup', {
       vpc: network.vpc,
       description: `The ${name} database. Each consumer adds the rule that lets it in`,

@@ -21,6 +21,8 @@ export interface RecoveryPointsProps {
   readonly policy: BackupPolicy;
   /** Make the vault's lock irrevocable three days after it is set. */
   readonly removalProtection: boolean;
+  /** Role that may end the key of the vault. @default - nobody may */
+  readonly breakGlassRoleArn: string | undefined;
   /** Where each recovery point is copied to. @default - no copies */
   readonly recoveryRegion?: RecoveryRegion;
 }
@@ -33,7 +35,12 @@ export class RecoveryPoints extends Construct {
     super(scope, id);
     const { name, policy, recoveryRegion } = props;
     const retention = Duration.days(policy.retentionDays);
-    this.vault = lockedVault(this, { database: name, policy, removalProtection: props.removalProtection });
+    this.vault = lockedVault(this, {
+      database: name,
+      policy,
+      removalProtection: props.removalProtection,
+      breakGlassRoleArn: props.breakGlassRoleArn,
+    });
     const plan = new BackupPlan(this, 'Plan', {
       backupVault: this.vault,
       backupPlanRules: [

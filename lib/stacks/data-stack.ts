@@ -1,10 +1,12 @@
 import { SecurityGroup, Vpc, type ISecurityGroup, type IVpc } from 'aws-cdk-lib/aws-ec2';
 import { Key, type IKey } from 'aws-cdk-lib/aws-kms';
+import { DatabaseInstance } from 'aws-cdk-lib/aws-rds';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
 import { acknowledge } from '../policy/acknowledge';
 import type { EnvironmentConfig, ExistingDatabaseConfig } from '../config/environment-schema';
+import { hasRecoveryPoints } from '../config/database-settings';
 import { BACKUP_POLICIES } from '../config/policies';
 import { AnalyticsReplica } from '../data/analytics-replica';
 import { ArchiveReplication } from '../data/archive-replication';
@@ -147,10 +149,11 @@ export class DataStack extends EnvironmentStack {
     const settings = config.databases[name];
     if (settings.kind === 'existing') {
       const access = this.existingDatabase(name, settings);
+      if (hasRecoveryPoints(settings)) this.existingRecoveryPoints(name, settings, config);
       return { direct: access, pooled: access };
     }
     if (!network) throw new Error(`The ${name} database is created in a network, and there is none`);
-    const { name: environmentName, removalProtection } = config;
+    const { name: environmentName, removalProtection, breakGlassRoleArn } = config;
     const title = name === 'billing' ? 'BillingDatabase' : 'MainDatabase';
     const database = new Database(this, title, {
       name,
@@ -160,12 +163,14 @@ export class DataStack extends EnvironmentStack {
       backupPolicy: BACKUP_POLICIES[name],
       logKey: this.logKey,
       removalProtection,
+      breakGlassRoleArn,
     });
     const { vault } = new RecoveryPoints(this, `${title}RecoveryPoints`, {
       name,
       instance: database.instance,
       policy: BACKUP_POLICIES[name],
       removalProtection,
+      breakGlassRoleArn,
       recoveryRegion: this.recoveryRegion,
     });
     new RestoreTesting(this, `${title}RestoreTesting`, { environmentName, database, vault, network });
@@ -183,6 +188,28 @@ export class DataStack extends EnvironmentStack {
       analyticsHost: analytics.host,
       recoverable: { access: database.access, settings: database.settings, proxyName: pooled.proxyName },
     };
+  }
+
+  /** Recovery points of an instance that this stack did not make, and cannot test by restoring: it does not know its subnets. */
+  private existingRecoveryPoints(
+    name: DatabaseName,
+    { instanceIdentifier, host, port }: ExistingDatabaseConfig,
+    { removalProtection, breakGlassRoleArn }: EnvironmentConfig,
+  ): void {
+    const title = name === 'billing' ? 'BillingDatabase' : 'MainDatabase';
+    new RecoveryPoints(this, `${title}RecoveryPoints`, {
+      name,
+      instance: DatabaseInstance.fromDatabaseInstanceAttributes(this, `${title}Existing`, {
+        instanceIdentifier: instanceIdentifier ?? '',
+        instanceEndpointAddress: host,
+        port,
+        securityGroups: [],
+      }),
+      policy: BACKUP_POLICIES[name],
+      removalProtection,
+      breakGlassRoleArn,
+      recoveryRegion: this.recoveryRegion,
+    });
   }
 
   private existingDatabase(name: DatabaseName, settings: ExistingDatabaseConfig): DatabaseAccess {

@@ -1,6 +1,7 @@
 import { Construct } from 'constructs';
 import { DATABASE_NAMES } from '../../core/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
+import { hasRecoveryPoints } from '../config/database-settings';
 import { BACKUP_POLICIES } from '../config/policies';
 import { Archives } from '../data/archives';
 import { lockedVault } from '../data/locked-vault';
@@ -38,11 +39,12 @@ export class RecoveryStack extends EnvironmentStack {
     });
     new ForwardedKeyEvents(this, 'KeyEvents', { region: config.region });
     for (const database of DATABASE_NAMES) {
-      if (config.databases[database].kind === 'existing') continue;
+      if (!hasRecoveryPoints(config.databases[database])) continue;
       lockedVault(new Construct(this, database === 'billing' ? 'BillingRecoveryPoints' : 'MainRecoveryPoints'), {
         database,
         policy: BACKUP_POLICIES[database],
         removalProtection,
+        breakGlassRoleArn: config.breakGlassRoleArn,
         vaultName: recoveryRegion.vaultName(database),
       });
     }

@@ -51,7 +51,7 @@ export const backup = defineCommand({
       exit:
         report.housekeepingFailed ||
         report.omissions.length > 0 ||
-        tiers.some(([, { state }]) => !['current', 'not-on-rds'].includes(state))
+        tiers.some(([, { state }]) => !['current', 'not-on-rds', 'not-kept'].includes(state))
           ? 'finding'
           : 'done',
     };

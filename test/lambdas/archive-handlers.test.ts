@@ -54,7 +54,7 @@ afterEach(() => {
 test.each([
   ['backup', 'BILLING_RETENTION_DAYS', 'ninety', 'a whole number from 1 to 3650'],
   ['backup', 'STREAMING_LIMIT_GIB', '0', 'a whole number from 1 to 65536'],
-  ['backup', 'MAIN_FREQUENCY_HOURS', 'daily', 'a whole number from 1 to 744'],
+  ['backup', 'MAIN_FREQUENCY_HOURS', 'daily', 'a whole number from 0 to 744'],
   ['backup', 'ARCHIVE_BUCKET', '', 'the name of the archive bucket'],
   ['restore', 'MAIN_DATABASE_PORT', '0', 'a whole number from 1 to 65535'],
   ['migrate', 'BILLING_DATABASE_HOST', ' ', 'a host name or address'],

@@ -43,8 +43,8 @@ export class Backup extends Construct {
         ARCHIVE_BUCKET: archiveBucket.bucketName,
         BILLING_RETENTION_DAYS: String(BACKUP_POLICIES.billing.retentionDays),
         MAIN_RETENTION_DAYS: String(BACKUP_POLICIES.main.retentionDays),
-        BILLING_FREQUENCY_HOURS: String(BACKUP_POLICIES.billing.frequencyHours),
-        MAIN_FREQUENCY_HOURS: String(BACKUP_POLICIES.main.frequencyHours),
+        BILLING_FREQUENCY_HOURS: recoveryPointHours(databases.billing),
+        MAIN_FREQUENCY_HOURS: recoveryPointHours(databases.main),
         BILLING_INSTANCE_IDENTIFIER: databases.billing.instanceIdentifier ?? '',
         MAIN_INSTANCE_IDENTIFIER: databases.main.instanceIdentifier ?? '',
         STREAMING_LIMIT_GIB: String(STREAMING_LIMIT_GIB),
@@ -76,4 +76,9 @@ export class Backup extends Construct {
       });
     }
   }
+}
+
+/** Hours between two recovery points, for the check of their age; 0 where none are taken. */
+function recoveryPointHours({ name, recoveryPoints }: DatabaseAccess): string {
+  return recoveryPoints === 'none' ? '0' : String(BACKUP_POLICIES[name].frequencyHours);
 }

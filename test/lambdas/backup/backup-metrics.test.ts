@@ -92,6 +92,14 @@ test.each(['stale', 'missing', 'unknown'] as const)('a tier that is %s counts as
   });
 });
 
+test('a tier that the environment does without counts as protected, and has no age', () => {
+  const protection: ProtectionReport = { ...CURRENT, recoveryPoints: { state: 'not-kept', limitSeconds: 28_800 } };
+  expect(published((metrics) => publishProtection(metrics, protection))).toEqual({
+    PointInTimeAge: 240,
+    UnprotectedTiers: 0,
+  });
+});
+
 test('a database that is not on RDS publishes nothing about the tiers of RDS', () => {
   const tier = { state: 'not-on-rds', limitSeconds: 900 } as const;
   const protection = { pointInTime: tier, recoveryPoints: tier };

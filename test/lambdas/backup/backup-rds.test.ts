@@ -52,6 +52,13 @@ describe('protection', () => {
     });
   });
 
+  test('asks for no recovery points where the environment has none taken', async () => {
+    restorableAt(before(4));
+    const report = await checkProtection({ instance, frequencyHours: undefined, log: silentLog, clock: () => NOW });
+    expect(report).toMatchObject({ pointInTime: { state: 'current' }, recoveryPoints: { state: 'not-kept' } });
+    expect(rdsMock.commandCalls(DescribeDBSnapshotsCommand)).toEqual([]);
+  });
+
   test('is stale, and logs what to check, when either tier is older than its limit', async () => {
     restorableAt(before(16));
     recoveryPointsAt(before(8 * 60 + 1));

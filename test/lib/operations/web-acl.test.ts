@@ -11,6 +11,7 @@ interface Rule {
   readonly Statement: {
     readonly ManagedRuleGroupStatement?: {
       readonly Name: string;
+      readonly Version?: string;
       readonly RuleActionOverrides: { Name: string; ActionToUse: Record<string, unknown> }[];
     };
     readonly RateBasedStatement?: Record<string, unknown>;
@@ -41,6 +42,11 @@ test('the managed rules block no body for its size or for free text of customers
   expect(overrides.map(({ Name }) => Name)).toContain('SizeRestrictions_BODY');
   expect(overrides.filter(({ Name }) => !Name.endsWith('_BODY'))).toEqual([]);
   expect(overrides.filter(({ ActionToUse }) => !('Count' in ActionToUse))).toEqual([]);
+});
+
+test('the managed rules are of a fixed version, so that none blocks genuine events that did not before', () => {
+  const managed = rules.flatMap(({ Statement }) => Statement.ManagedRuleGroupStatement ?? []);
+  expect(managed.map(({ Version }) => Version)).toEqual(managed.map(() => expect.stringMatching(/^Version_\d+\.\d+$/)));
 });
 
 test('one address may use half of the rate of the API and is answered 429 above it', () => {

@@ -51,7 +51,7 @@ describe.each(environments)('in $name', ({ name, account, region, removalProtect
 });
 
 describe('an environment with existing databases', () => {
-  const existing = (name: string) =>
+  const existing = (name: string, recoveryPoints: 'here' | 'elsewhere' | 'none' = 'here') =>
     ({
       kind: 'existing',
       host: `${name}.example.com`,
@@ -60,9 +60,10 @@ describe('an environment with existing databases', () => {
       secretArn: `arn:aws:secretsmanager:eu-central-1:111111111111:secret:${name}-AbCdEf`,
       allocatedStorageGiB: 100,
       instanceIdentifier: `old-${name}`,
+      recoveryPoints,
       securityGroupId: name === 'billing' ? 'sg-0000000b' : 'sg-0000000a',
     }) as const;
-  const { data, operations } = synthesise(
+  const environment = (main: 'here' | 'elsewhere' | 'none') =>
     defineEnvironment({
       name: 'dev',
       account: '111111111111',
@@ -75,20 +76,32 @@ describe('an environment with existing databases', () => {
         availabilityZones: ['eu-central-1a', 'eu-central-1b'],
         privateSubnetIds: ['subnet-0000000a', 'subnet-0000000b'],
       },
-      databases: { billing: existing('billing'), main: existing('main') },
+      databases: { billing: existing('billing'), main: existing('main', main) },
       stripe: { livemode: false },
       runbookUrl: 'https://example.com/runbook',
-    }),
-  );
+    });
+  const { data, operations } = synthesise(environment('here'));
 
   test('creates no database and no network', () => {
-    for (const type of [
-      'AWS::RDS::DBInstance',
-      'AWS::EC2::VPC',
-      'AWS::Backup::BackupVault',
-      'AWS::EC2::SecurityGroup',
-    ]) {
+    for (const type of ['AWS::RDS::DBInstance', 'AWS::EC2::VPC', 'AWS::EC2::SecurityGroup']) {
       expect([type, Object.keys(resourcesOf(data, type))]).toEqual([type, []]);
+    }
+  });
+
+  test('has AWS Backup take recovery points of the instances, unless others do, or nobody is to', () => {
+    const planned = (template: typeof data) => JSON.stringify(resourcesOf(template, 'AWS::Backup::BackupSelection'));
+    expect(planned(data)).toMatch(/old-billing.*old-main/);
+    expect(Object.keys(resourcesOf(data, 'AWS::Backup::BackupVault'))).toHaveLength(2);
+    for (const who of ['elsewhere', 'none'] as const) {
+      const other = synthesise(environment(who));
+      expect(planned(other.data)).toContain('old-billing');
+      expect(planned(other.data)).not.toContain('old-main');
+      // A check of what nobody takes would be an alarm that never ends.
+      const { Environment } = resourceLike(other.operations, 'AWS::Lambda::Function', 'Backup').Properties;
+      expect((Environment as { Variables: object }).Variables).toMatchObject({
+        BILLING_FREQUENCY_HOURS: '6',
+        MAIN_FREQUENCY_HOURS: who === 'none' ? '0' : '24',
+      });
     }
   });
 
