@@ -16,9 +16,7 @@ import type { RowRecoveryEnvironment } from '../../../lambdas/row-recovery/contr
 import type { VerifyEnvironment } from '../../../lambdas/verify/contract';
 import type { WarmEnvironment } from '../../../lambdas/warm/contract';
 import type { WebhookEnvironment } from '../../../lambdas/webhook/contract';
-import { localEnvironment } from '../../../lib/config/built-environments';
-import { FUNCTIONS, localOptions, resourceLike, resourcesOf, templatesOf } from '../support';
-import { synthesise } from '../synthesise';
+import { FUNCTIONS, resourceLike, resourcesOf, templatesOf } from '../support';
 
 const base = ['ENVIRONMENT_NAME', 'LOG_LEVEL'] as const;
 const billing = [
@@ -263,37 +261,6 @@ test('every asynchronous function leaves failed requests in a queue', () => {
   }
 });
 
-test('objects without metadata belong to the app and the project of the configuration', () => {
-  const { operations } = synthesise({
-    ...localEnvironment(localOptions()),
-    stripe: { ...localEnvironment(localOptions()).stripe, defaultAppId: 'shop', defaultProjectId: 'courses' },
-  });
-  expect(resourceLike(operations, 'AWS::Lambda::Function', 'Processor').Properties).toMatchObject({
-    Environment: { Variables: { DEFAULT_APP_ID: 'shop', DEFAULT_PROJECT_ID: 'courses' } },
-  });
-});
-
-test('reconciliation runs at the hour of the configuration, over its days, and can be switched off', () => {
-  const { operations } = synthesise(
-    localEnvironment(
-      localOptions({ reconciliation: { enabled: false, hourUtc: 5, daysBack: 14, sampledEntitlements: 9 } }),
-    ),
-  );
-  const { Properties } = resourceLike(operations, 'AWS::Scheduler::Schedule', 'Daily');
-  expect(Properties).toMatchObject({ ScheduleExpression: 'cron(0 5 * * ? *)', State: 'DISABLED' });
-  operations.hasResourceProperties('AWS::Lambda::Function', {
-    FunctionName: 'BillingOps-local-reconciliation',
-    Environment: {
-      Variables: {
-        DAYS_BACK: '14',
-        SAMPLED_ENTITLEMENTS: '9',
-        STRIPE_API_BASE: 'http://127.0.0.1:12111',
-        LIVEMODE: 'false',
-      },
-    },
-  });
-});
-
 test.each([
   ['backup', 2],
   ['cleanup', 1],
@@ -308,19 +275,4 @@ test.each([
   ['collector', 1],
 ])('no more than the safe number of %s runs at a time', (stem, concurrency) => {
   expect(functionOf('production', stem).ReservedConcurrentExecutions).toBe(concurrency);
-});
-
-test.each([
-  ['DEBUG', 'DEBUG'],
-  ['INFO', 'INFO'],
-  ['WARN', 'INFO'],
-  ['ERROR', 'INFO'],
-] as const)('with the log level %s, Lambda lets lines of level %s pass, as metrics have none', (logLevel, passed) => {
-  const { operations } = synthesise({ ...localEnvironment(localOptions()), logLevel });
-  for (const { Properties } of Object.values(resourcesOf(operations, 'AWS::Lambda::Function'))) {
-    expect(Properties).toMatchObject({
-      LoggingConfig: { ApplicationLogLevel: passed },
-      Environment: { Variables: { LOG_LEVEL: logLevel } },
-    });
-  }
 });

@@ -1,8 +1,6 @@
 import { MAX_BODY_BYTES } from '../../../lambdas/webhook/contract';
-import { exampleEnvironment } from '../../support/example-environments';
 import { RATE_LIMIT_PER_ADDRESS } from '../../../lib/operations/web-acl';
 import { resourceLike, resourcesOf, templatesOf, type Synthesised } from '../support';
-import { synthesise } from '../synthesise';
 
 interface Rule {
   readonly Name: string;
@@ -57,18 +55,6 @@ test('one address may use half of the rate of the API and is answered 429 above 
   expect(rules.find(({ Name }) => Name === 'rate-per-address')).toMatchObject({
     Action: { Block: { CustomResponse: { ResponseCode: 429 } } },
     Statement: { RateBasedStatement: { AggregateKeyType: 'IP', Limit: RATE_LIMIT_PER_ADDRESS } },
-  });
-});
-
-test('every address is admitted, unless the addresses of Stripe are configured: then the first rule that blocks does so to all others', () => {
-  expect(Object.keys(resourcesOf(templatesOf('production').operations, 'AWS::WAFv2::IPSet'))).toEqual([]);
-  const dev = exampleEnvironment('dev');
-  const named = synthesise({ ...dev, stripe: { ...dev.stripe, webhookAddresses: ['3.18.12.63/32'] } });
-  const first = rulesOf(named).toSorted((a, b) => a.Priority - b.Priority)[1];
-  expect(first).toMatchObject({ Name: 'only-from-stripe', Action: { Block: {} } });
-  expect(first?.Statement.NotStatement).toBeDefined();
-  expect(resourceLike(named.operations, 'AWS::WAFv2::IPSet', 'WebhookAddresses').Properties).toMatchObject({
-    Addresses: ['3.18.12.63/32'],
   });
 });
 

@@ -1,6 +1,5 @@
-import { EXAMPLES, exampleEnvironment } from '../../support/example-environments';
+import { EXAMPLES } from '../../support/example-environments';
 import { resourceLike, resourcesOf, templatesOf, type Synthesised } from '../support';
-import { synthesise } from '../synthesise';
 
 interface Statement {
   readonly Effect: string;
@@ -208,13 +207,5 @@ describe('the archive buckets', () => {
       expect(exempt).toContain(`:iam::333333333333:role/cdk-*-cfn-exec-role-333333333333-${region}`);
       expect(others).toEqual([]);
     }
-  });
-
-  test('let the break-glass role do both', () => {
-    const breakGlassRoleArn = 'arn:aws:iam::333333333333:role/break-glass';
-    const { data } = synthesise({ ...exampleEnvironment('production'), breakGlassRoleArn });
-    const [locks, settings] = deniedIn(data);
-    expect(locks?.Condition).toEqual({ ArnNotLike: { 'aws:PrincipalArn': [breakGlassRoleArn] } });
-    expect(JSON.stringify(settings?.Condition)).toContain(breakGlassRoleArn);
   });
 });

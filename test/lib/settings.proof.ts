@@ -1,0 +1,86 @@
+import { localEnvironment } from '../../lib/config/built-environments';
+import { exampleEnvironment } from '../support/example-environments';
+import { localOptions, resourceLike, resourcesOf, templatesOf } from './support';
+import { synthesise } from './synthesise';
+
+/** What a setting changes in the templates. Each test synthesises its own, which takes a second or two. */
+interface Rule {
+  readonly Name: string;
+  readonly Priority: number;
+  readonly Statement: { readonly NotStatement?: unknown };
+}
+
+interface Statement {
+  readonly Sid?: string;
+  readonly Condition?: unknown;
+}
+
+test('objects without metadata belong to the app and the project of the configuration', () => {
+  const { operations } = synthesise({
+    ...localEnvironment(localOptions()),
+    stripe: { ...localEnvironment(localOptions()).stripe, defaultAppId: 'shop', defaultProjectId: 'courses' },
+  });
+  expect(resourceLike(operations, 'AWS::Lambda::Function', 'Processor').Properties).toMatchObject({
+    Environment: { Variables: { DEFAULT_APP_ID: 'shop', DEFAULT_PROJECT_ID: 'courses' } },
+  });
+});
+
+test('reconciliation runs at the hour of the configuration, over its days, and can be switched off', () => {
+  const { operations } = synthesise(
+    localEnvironment(
+      localOptions({ reconciliation: { enabled: false, hourUtc: 5, daysBack: 14, sampledEntitlements: 9 } }),
+    ),
+  );
+  const { Properties } = resourceLike(operations, 'AWS::Scheduler::Schedule', 'Daily');
+  expect(Properties).toMatchObject({ ScheduleExpression: 'cron(0 5 * * ? *)', State: 'DISABLED' });
+  operations.hasResourceProperties('AWS::Lambda::Function', {
+    FunctionName: 'BillingOps-local-reconciliation',
+    Environment: {
+      Variables: {
+        DAYS_BACK: '14',
+        SAMPLED_ENTITLEMENTS: '9',
+        STRIPE_API_BASE: 'http://127.0.0.1:12111',
+        LIVEMODE: 'false',
+      },
+    },
+  });
+});
+
+test.each([
+  ['DEBUG', 'DEBUG'],
+  ['INFO', 'INFO'],
+  ['WARN', 'INFO'],
+  ['ERROR', 'INFO'],
+] as const)('with the log level %s, Lambda lets lines of level %s pass, as metrics have none', (logLevel, passed) => {
+  const { operations } = synthesise({ ...localEnvironment(localOptions()), logLevel });
+  for (const { Properties } of Object.values(resourcesOf(operations, 'AWS::Lambda::Function'))) {
+    expect(Properties).toMatchObject({
+      LoggingConfig: { ApplicationLogLevel: passed },
+      Environment: { Variables: { LOG_LEVEL: logLevel } },
+    });
+  }
+});
+
+test('every address is admitted, unless the addresses of Stripe are configured: then the first rule that blocks does so to all others', () => {
+  expect(Object.keys(resourcesOf(templatesOf('production').operations, 'AWS::WAFv2::IPSet'))).toEqual([]);
+  const dev = exampleEnvironment('dev');
+  const named = synthesise({ ...dev, stripe: { ...dev.stripe, webhookAddresses: ['3.18.12.63/32'] } });
+  const { Rules } = resourceLike(named.operations, 'AWS::WAFv2::WebACL', 'WebAcl').Properties;
+  const first = (Rules as Rule[]).toSorted((a, b) => a.Priority - b.Priority)[1];
+  expect(first).toMatchObject({ Name: 'only-from-stripe', Action: { Block: {} } });
+  expect(first?.Statement.NotStatement).toBeDefined();
+  expect(resourceLike(named.operations, 'AWS::WAFv2::IPSet', 'WebhookAddresses').Properties).toMatchObject({
+    Addresses: ['3.18.12.63/32'],
+  });
+});
+
+test('the archive buckets let the break-glass role do both', () => {
+  const breakGlassRoleArn = 'arn:aws:iam::333333333333:role/break-glass';
+  const { data } = synthesise({ ...exampleEnvironment('production'), breakGlassRoleArn });
+  const policies = Object.values(resourcesOf(data, 'AWS::S3::BucketPolicy'));
+  const [locks, settings] = policies
+    .flatMap(({ Properties }) => (Properties.PolicyDocument as { readonly Statement: readonly Statement[] }).Statement)
+    .filter(({ Sid }) => Sid?.startsWith('Keep'));
+  expect(locks?.Condition).toEqual({ ArnNotLike: { 'aws:PrincipalArn': [breakGlassRoleArn] } });
+  expect(JSON.stringify(settings?.Condition)).toContain(breakGlassRoleArn);
+});
