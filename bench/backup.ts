@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { startKeyManagement } from '../local/aws/key-management';
 import { startSecretsManager } from '../local/aws/secrets-manager';
 import type { Teardown } from '../local/runtime/teardown';
 import type { Contender } from './backup/contender';
@@ -51,12 +52,14 @@ async function main(teardown: Teardown): Promise<void> {
   const bundle = bundlesIn(join(server.directory, 'functions'));
   const secrets = await startSecretsManager();
   teardown.add(() => secrets.stop());
+  const kms = await startKeyManagement();
+  teardown.add(() => kms.stop());
   const database = await server.createDatabase('billing');
   await migrate(database, 'billing');
   const bytes = await fillTo(database, gib * GIB);
 
   const contenders = [
-    platform(bundle, server, database, secrets, objects),
+    platform(bundle, server, database, secrets, objects, kms.url),
     ...(tools === undefined ? [] : stockTools(tools, server, database, objects)),
   ];
   const events = await countEvents(database);

@@ -109,6 +109,15 @@ export const eventId: Form<string> = {
   },
 };
 
+/** SHA-256 of a file, as `sha256sum` prints it. */
+export const sha256: Form<string> = {
+  placeholder: 'sha256',
+  parse(value) {
+    if (!/^[0-9a-f]{64}$/.test(value)) throw wrong('64 hexadecimal digits, as sha256sum prints them');
+    return value;
+  },
+};
+
 const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/;
 

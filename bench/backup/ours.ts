@@ -19,6 +19,7 @@ export function platform(
   database: BenchDatabase,
   secrets: SecretsManager,
   objects: ObjectServer,
+  kmsEndpoint: string,
 ): Contender {
   const common = {
     ...baseEnvironment(secrets),
@@ -27,7 +28,9 @@ export function platform(
     AWS_ACCESS_KEY_ID: objects.accessKeyId,
     AWS_SECRET_ACCESS_KEY: objects.secretAccessKey,
     AWS_ENDPOINT_URL_S3: objects.endpoint,
+    AWS_ENDPOINT_URL_KMS: kmsEndpoint,
     ARCHIVE_BUCKET: objects.bucket,
+    ARCHIVE_SIGNING_KEY_ARN: 'arn:aws:kms:eu-central-1:000000000000:key/bench',
   };
   const backupEnvironment = {
     ...common,

@@ -5,6 +5,7 @@ import { type Slot, slotToKey } from './slot';
  * Layout of the archive bucket:
  *
  *     archives/<database>/<slot>/manifest.json                                     written last; no manifest, no archive
+ *     archives/<database>/<slot>/<attempt>/manifest.sig                            signature of the manifest that names the attempt
  *     archives/<database>/<slot>/<attempt>/schema/before.sql.zst, after.sql.zst    schema of one attempt
  *     archives/<database>/<slot>/<attempt>/<schema>.<table>/<part>.copy.zst        data of one attempt
  *
@@ -25,6 +26,11 @@ export function attemptPrefix(database: DatabaseName, slot: Slot, attempt: strin
 
 export function manifestKey(database: DatabaseName, slot: Slot): string {
   return `${slotPrefix(database, slot)}manifest.json`;
+}
+
+/** Key of the signature of an attempt's manifest. */
+export function signatureKey(database: DatabaseName, slot: Slot, attempt: string): string {
+  return `${attemptPrefix(database, slot, attempt)}manifest.sig`;
 }
 
 export function partKey(

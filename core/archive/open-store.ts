@@ -1,4 +1,6 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { openManifestKey } from './manifest-key';
+import type { SignedStore } from './signed-manifest';
 import type { ArchiveStore } from './store';
 
 /** S3 answers 503 while it scales, for seconds at a time; three attempts, the SDK's default, do not outlast that. */
@@ -26,4 +28,15 @@ export function openArchiveStore(
   const { silenceMs = use === 'writing' ? WRITE_TIMEOUT_MS : READ_TIMEOUT_MS, ...settings } = overrides;
   const requestHandler = { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: silenceMs };
   return { s3: new S3Client({ maxAttempts: ATTEMPTS, requestHandler, ...settings }), bucket };
+}
+
+/** Opens the archives of an environment, whose manifests are signed. */
+export function openSignedStore(
+  environment: { readonly ARCHIVE_BUCKET: string; readonly ARCHIVE_SIGNING_KEY_ARN: string },
+  use: Parameters<typeof openArchiveStore>[1],
+): SignedStore {
+  return {
+    ...openArchiveStore(environment.ARCHIVE_BUCKET, use),
+    signingKey: openManifestKey(environment.ARCHIVE_SIGNING_KEY_ARN),
+  };
 }

@@ -11,70 +11,14 @@ import {
 } from '@aws-sdk/client-s3';
 import { Readable } from 'node:stream';
 import type { DatabaseName } from '../contract';
-import { OperationError, messageOf } from '../runtime/errors';
-import { databasePrefix, manifestKey } from './keys';
-import { type Manifest, ownKey, parseManifest } from './manifest';
+import { messageOf, OperationError } from '../runtime/errors';
+import { databasePrefix } from './keys';
 import { keyToSlot, type Slot } from './slot';
-
-/** Answers to a conditional write where the key is taken, or another write to it is in progress. */
-const TAKEN = [412, 409];
 
 /** The bucket that holds the archives. */
 export interface ArchiveStore {
   readonly s3: S3Client;
   readonly bucket: string;
-}
-
-/**
- * The manifest of a slot, or `undefined` when the slot has none.
- *
- * @throws OperationError `archive_malformed`, `archive_unsupported`, `archive_foreign` when it describes another database
- * or slot, `store_unavailable` (retryable)
- */
-export async function readManifest(
-  store: ArchiveStore,
-  database: DatabaseName,
-  slot: Slot,
-): Promise<Manifest | undefined> {
-  const key = manifestKey(database, slot);
-  const json = await readText(store, key);
-  if (json === undefined) return undefined;
-  const manifest = parseManifest(json, key);
-  if (ownKey(manifest) === key) return manifest;
-  throw new OperationError(
-    'archive_foreign',
-    `Manifest ${key} describes the ${manifest.database} database at ${manifest.slot}: it was copied there, use the archive at its own place`,
-  );
-}
-
-/**
- * Publishes an archive.
- *
- * @returns the manifest that the slot has now: this one, or that of another attempt which was faster
- * @throws OperationError `store_unavailable` (retryable)
- */
-export async function writeManifest(store: ArchiveStore, manifest: Manifest, retainUntil: Date): Promise<Manifest> {
-  const key = ownKey(manifest);
-  try {
-    await store.s3.send(
-      new PutObjectCommand({
-        ...jsonDocument(store, key, manifest),
-        ObjectLockMode: 'GOVERNANCE',
-        ObjectLockRetainUntilDate: retainUntil,
-        // One winner, even among invocations that do not see each other's lock.
-        IfNoneMatch: '*',
-      }),
-    );
-    return manifest;
-  } catch (cause) {
-    if (!(cause instanceof S3ServiceException) || !TAKEN.includes(cause.$metadata.httpStatusCode ?? 0)) {
-      throw unavailable(`write ${key}`, cause);
-    }
-    // It may be this attempt's own, when S3 wrote it and its answer was lost: the retry then finds the key taken.
-    const winner = await readManifest(store, manifest.database, manifest.slot);
-    if (winner) return winner;
-    throw unavailable(`write ${key}`, cause);
-  }
 }
 
 /**
@@ -140,9 +84,18 @@ export async function* listObjects(store: ArchiveStore, prefix: string): AsyncGe
  * @throws OperationError `store_unavailable` (retryable)
  */
 export async function readText(store: ArchiveStore, key: string): Promise<string | undefined> {
+  return (await readBytes(store, key))?.toString('utf8');
+}
+
+/**
+ * The bytes of a small object, or `undefined` when it does not exist.
+ *
+ * @throws OperationError `store_unavailable` (retryable)
+ */
+export async function readBytes(store: ArchiveStore, key: string): Promise<Buffer | undefined> {
   try {
     const object = await store.s3.send(new GetObjectCommand({ Bucket: store.bucket, Key: key }));
-    return (await object.Body?.transformToString('utf-8')) ?? '';
+    return Buffer.from((await object.Body?.transformToByteArray()) ?? []);
   } catch (cause) {
     if (cause instanceof NoSuchKey) return undefined;
     throw unavailable(`read ${key}`, cause);

@@ -1,7 +1,8 @@
 import type { DatabaseName } from '../contract';
 import type { Manifest } from '../archive/manifest';
 import { normaliseSlot } from '../archive/slot';
-import { type ArchiveStore, listSlots, readManifest } from '../archive/store';
+import { readManifest, type SignedStore } from '../archive/signed-manifest';
+import { listSlots } from '../archive/store';
 import { InvalidRequestError, OperationError } from '../runtime/errors';
 
 /** Names an archive of a database. */
@@ -10,33 +11,39 @@ export interface ArchiveChoice {
   readonly archive: string;
   /** With `latest`: the newest archive that was finished by this ISO time. */
   readonly notAfter?: string;
+  /** With a named archive: digest of its manifest, which a person has checked. @default it has to be signed */
+  readonly manifestSha256?: string;
 }
 
 /**
  * Finds the requested archive. `latest` is the newest complete one; slots whose backup failed are skipped. With
  * `notAfter` it is the newest that was finished by then: the slot is not the time of the data, since a retried backup
- * reads it later, and rows lost before that are not in the archive.
+ * reads it later, and rows lost before that are not in the archive. A newer one that no backup of this environment signed
+ * is refused, not skipped: somebody put it there.
  *
  * @returns its manifest
  *
  * @throws OperationError `archive_not_found`, or as {@link readManifest} describes
- * @throws InvalidRequestError for `notAfter` with a named archive
+ * @throws InvalidRequestError for `notAfter` with a named archive, and for `manifestSha256` without one
  */
 export async function findArchive(
-  store: ArchiveStore,
+  store: SignedStore,
   database: DatabaseName,
   choice: ArchiveChoice,
 ): Promise<Manifest> {
-  const { archive, notAfter } = choice;
+  const { archive, notAfter, manifestSha256 } = choice;
   const moment = notAfter === undefined ? undefined : normaliseSlot(notAfter);
   if (moment !== undefined && archive !== 'latest') {
     throw new InvalidRequestError('notAfter: only together with `latest`; a named archive is of one time');
+  }
+  if (manifestSha256 !== undefined && archive === 'latest') {
+    throw new InvalidRequestError('manifestSha256: only together with a named archive; name the one that was checked');
   }
   const slots = archive === 'latest' ? await listSlots(store, database) : [normaliseSlot(archive)];
   for (const slot of slots) {
     // An archive is never finished before its slot: later ones need not be opened.
     if (moment !== undefined && slot > moment) continue;
-    const manifest = await readManifest(store, database, slot);
+    const { manifest } = (await readManifest(store, database, slot, manifestSha256)) ?? {};
     if (manifest && (moment === undefined || Date.parse(manifest.finishedAt) <= Date.parse(moment))) return manifest;
   }
   throw archiveNotFound(`The ${database} database has no archive`, store.bucket, archive, moment);

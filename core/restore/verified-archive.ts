@@ -1,6 +1,6 @@
 import { type ArchivedTable, type Manifest, objectsOf } from '../archive/manifest';
 import { COPY_SETTINGS } from '../archive/copy-session';
-import type { ArchiveStore } from '../archive/store';
+import type { SignedStore } from '../archive/signed-manifest';
 import { readMigrationFiles } from '../migrations/files';
 import { assertHistory } from '../migrations/journal';
 import { OperationError } from '../runtime/errors';
@@ -15,7 +15,7 @@ export interface VerifiedArchive {
 }
 
 export interface VerificationDependencies {
-  readonly store: ArchiveStore;
+  readonly store: SignedStore;
   /** Folder with the migrations of the archive's database. */
   readonly migrationsDirectory: string;
   /** Bytes of objects that stay in memory between their verification and their loading. @default 64 MiB */

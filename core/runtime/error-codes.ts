@@ -104,6 +104,14 @@ export const ERROR_CODES = define({
   archive_malformed: failed(500, 'A manifest in the archive bucket cannot be read.', 'restore-drill-failed'),
   archive_unsupported: refused(409, 'The archive has a format that this version of the code does not read.'),
   archive_foreign: refused(409, 'The manifest describes another database or time than its place in the bucket says.'),
+  archive_unauthenticated: refused(
+    409,
+    'The manifest carries no valid signature of this environment, or is not the one that the request names.',
+    'archive-not-authentic',
+  ),
+  signing_key_unavailable: retryable(
+    failed(503, 'KMS did not sign a manifest, or did not return the public key.', 'backup-failed'),
+  ),
   unsupported_content: refused(409, 'The database holds content that an archive cannot carry.', 'backup-failed'),
   backup_running: retryable(refused(409, 'Another backup of the same database is running.')),
   database_too_large: refused(

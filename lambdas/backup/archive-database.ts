@@ -1,8 +1,7 @@
 import type { Client, ClientBase } from 'pg';
 import { manifestKey } from '../../core/archive/keys';
-import type { Manifest } from '../../core/archive/manifest';
 import type { Slot } from '../../core/archive/slot';
-import { readManifest } from '../../core/archive/store';
+import { readManifest, type StoredManifest } from '../../core/archive/signed-manifest';
 import { withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
 import { OperationError } from '../../core/runtime/errors';
@@ -29,9 +28,10 @@ export interface ArchiveOrExportDependencies extends ArchiveDependencies {
  * archive does nothing. Afterwards, leftovers of failed attempts and archives past their retention are removed.
  *
  * @throws OperationError `wrong_database`, `unmigrated_database`, `unsupported_content`, `invalid_request`,
- * `database_too_large`, `no_snapshot`, `privilege_missing`, `server_unsupported`, `schema_dump_failed`; and, retryable,
+ * `database_too_large`, `no_snapshot`, `privilege_missing`, `server_unsupported`, `schema_dump_failed`,
+ * `archive_unauthenticated` when another program wrote a manifest for the slot; and, retryable,
  * `backup_running` while another backup of this database runs, `schema_changing` when a migration is under way or waits for
- * the backup, `snapshot_lost`, `copy_failed`, `store_unavailable`, `database_unavailable`, `rds_unavailable`
+ * the backup, `snapshot_lost`, `copy_failed`, `store_unavailable`, `signing_key_unavailable`, `database_unavailable`, `rds_unavailable`
  */
 export async function archiveDatabase(dependencies: ArchiveOrExportDependencies, slot: Slot): Promise<ArchiveReport> {
   const { connector, store, clock } = dependencies;
@@ -50,9 +50,9 @@ export async function archiveDatabase(dependencies: ArchiveOrExportDependencies,
     if (bytes > (dependencies.streamingLimitBytes ?? Infinity)) {
       return exportInstead(dependencies, slot, bytes, startedAt);
     }
-    const { manifest, outcome } = await writeArchive(dependencies, leader, slot, startedAt);
+    const { published, outcome } = await writeArchive(dependencies, leader, slot, startedAt);
     return {
-      ...describeArchive(manifest, outcome, startedAt, clock()),
+      ...describeArchive(published, outcome, startedAt, clock()),
       ...(await runHousekeeping(dependencies, database)),
     };
   };
@@ -97,6 +97,7 @@ async function exportInstead(
     database,
     slot,
     manifestKey: `${prefix}/${started.taskIdentifier}/`,
+    manifestSha256: null,
     outcome: isNew ? 'exported' : 'already-exported',
     tables: 0,
     rows: 0,
@@ -108,11 +109,17 @@ async function exportInstead(
   };
 }
 
-function describeArchive(manifest: Manifest, outcome: ArchiveReport['outcome'], from: Date, to: Date): ArchiveReport {
+function describeArchive(
+  { manifest, sha256 }: StoredManifest,
+  outcome: ArchiveReport['outcome'],
+  from: Date,
+  to: Date,
+): ArchiveReport {
   return {
     database: manifest.database,
     slot: manifest.slot,
     manifestKey: manifestKey(manifest.database, manifest.slot),
+    manifestSha256: sha256,
     outcome,
     tables: manifest.tables.length,
     rows: manifest.rows,

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { ArchiveEnvironment } from '../../core/archive/contract';
 import type {
   BaseEnvironment,
   BillingDatabaseEnvironment,
@@ -7,8 +8,8 @@ import type {
 } from '../../core/contract';
 import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 
-export interface BackupEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
-  readonly ARCHIVE_BUCKET: string;
+export interface BackupEnvironment
+  extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment, ArchiveEnvironment {
   /** Days that an archive of the billing database cannot be deleted, and after which it expires. */
   readonly BILLING_RETENTION_DAYS: string;
   /** Days that an archive of the main database cannot be deleted, and after which it expires. */
@@ -93,6 +94,10 @@ const archiveReport = z.strictObject({
   manifestKey: z
     .string()
     .describe('Key of the manifest in the archive bucket; after an export, the prefix that RDS writes under.'),
+  manifestSha256: z
+    .string()
+    .nullable()
+    .describe('SHA-256 of the manifest, which names every object with its hash; `null` after an export.'),
   outcome: z
     .enum(['created', 'already-exists', 'exported', 'already-exported'])
     .describe(

@@ -1,7 +1,8 @@
 import { HeadObjectCommand, PutObjectRetentionCommand } from '@aws-sdk/client-s3';
-import { manifestKey } from '../../core/archive/keys';
-import { objectsOf } from '../../core/archive/manifest';
-import { type ArchiveStore, listSlots, readManifest } from '../../core/archive/store';
+import { signatureKey } from '../../core/archive/keys';
+import { objectsOf, ownKey } from '../../core/archive/manifest';
+import { lookUpManifest, type SignedStore, type StoredManifest } from '../../core/archive/signed-manifest';
+import { listSlots } from '../../core/archive/store';
 import type { DatabaseName } from '../../core/contract';
 import { messageOf } from '../../core/runtime/errors';
 import { runConcurrently } from '../../core/runtime/run-concurrently';
@@ -14,7 +15,7 @@ const EXTEND_WITHIN_DAYS = 7;
 const REQUESTS_IN_FLIGHT = 8;
 
 export interface LockDependencies {
-  readonly store: ArchiveStore;
+  readonly store: SignedStore;
   readonly retentionDays: number;
   readonly log: Log;
   readonly clock: () => Date;
@@ -30,20 +31,30 @@ export interface LockDependencies {
 export async function extendNewestLock(dependencies: LockDependencies, database: DatabaseName): Promise<void> {
   const { store, log } = dependencies;
   try {
-    for (const slot of await listSlots(store, database)) {
-      const manifest = await readManifest(store, database, slot);
-      if (!manifest) continue;
-      // The manifest last: its lock tells the next run that all of them were extended.
-      const keys = objectsOf(manifest).map(({ key }) => key);
-      await extendLocks(dependencies, keys, manifestKey(database, slot));
-      return;
-    }
+    const newest = await newestArchive(store, database);
+    if (!newest) return;
+    const { manifest, signature } = newest;
+    const keys = objectsOf(manifest).map(({ key }) => key);
+    if (signature !== 'missing') keys.push(signatureKey(database, manifest.slot, manifest.attempt));
+    // The manifest last: its lock tells the next run that all of them were extended.
+    await extendLocks(dependencies, keys, ownKey(manifest));
   } catch (error) {
     log.error('The lock of the newest archive could not be checked: check the permissions on the archive bucket', {
       database,
       error: messageOf(error),
     });
   }
+}
+
+/** The newest archive that a backup signed; where there is none, as before archives were signed, the newest of all. */
+async function newestArchive(store: SignedStore, database: DatabaseName): Promise<StoredManifest | undefined> {
+  let unsigned: StoredManifest | undefined;
+  for (const slot of await listSlots(store, database)) {
+    const stored = await lookUpManifest(store, database, slot);
+    if (stored?.signature === 'valid') return stored;
+    unsigned ??= stored;
+  }
+  return unsigned;
 }
 
 async function extendLocks(

@@ -1,5 +1,6 @@
 import { RDSClient } from '@aws-sdk/client-rds';
-import { openArchiveStore } from '../../core/archive/open-store';
+import { openSignedStore } from '../../core/archive/open-store';
+import { archiveSettings } from '../../core/archive/settings';
 import type { DatabaseName } from '../../core/contract';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import {
@@ -29,7 +30,7 @@ const environment = readEnvironment({
   ...baseSettings,
   ...billingDatabaseSettings,
   ...mainDatabaseSettings,
-  ARCHIVE_BUCKET: setting.text('the name of the archive bucket'),
+  ...archiveSettings,
   BILLING_RETENTION_DAYS: setting.integer(1, LONGEST_RETENTION_DAYS),
   MAIN_RETENTION_DAYS: setting.integer(1, LONGEST_RETENTION_DAYS),
   BILLING_FREQUENCY_HOURS: setting.integer(0, LONGEST_FREQUENCY_HOURS),
@@ -43,7 +44,7 @@ const environment = readEnvironment({
 const telemetry = createTelemetry('backup', environment);
 const secrets = createSecrets();
 const rds = new RDSClient({ requestHandler: RDS_TIMEOUTS });
-const store = openArchiveStore(environment.ARCHIVE_BUCKET, 'writing');
+const store = openSignedStore(environment, 'writing');
 const policies = {
   billing: {
     target: billingTarget(environment),

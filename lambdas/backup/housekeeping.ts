@@ -2,7 +2,7 @@ import type { DatabaseName } from '../../core/contract';
 import { type StoredObject, type StoredSlot, takeInventory } from '../../core/archive/inventory';
 import { databasePrefix } from '../../core/archive/keys';
 import { abortUploads, removeObjects } from '../../core/archive/removal';
-import { type ArchiveStore, readManifest } from '../../core/archive/store';
+import { lookUpManifest, type SignedStore } from '../../core/archive/signed-manifest';
 import { messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
 import type { ArchiveReport } from './contract';
@@ -17,7 +17,7 @@ const ABANDONED_AFTER_MS = 60 * 60 * 1000;
 const NEWEST_KEPT = 1;
 
 export interface HousekeepingDependencies {
-  readonly store: ArchiveStore;
+  readonly store: SignedStore;
   readonly retentionDays: number;
   readonly log: Log;
   readonly clock: () => Date;
@@ -95,9 +95,12 @@ async function sweepLeftovers(
   for (const { slot, manifest, attempts } of stored) {
     // A single attempt beside a manifest is the one that it names. Reading every manifest would take a request each.
     if (manifest && attempts.size <= 1) continue;
-    const published = manifest ? (await readManifest(store, database, slot))?.attempt : undefined;
+    const stored = manifest && (await lookUpManifest(store, database, slot));
+    // What another program wrote does not decide which attempt is a leftover.
+    if (stored && stored.signature !== 'valid') continue;
     for (const [attempt, objects] of attempts) {
-      if (attempt === published || objects.some((object) => object.lastModified >= abandonedBefore)) continue;
+      if (attempt === stored?.manifest.attempt || objects.some((object) => object.lastModified >= abandonedBefore))
+        continue;
       leftovers.push(...keysOf(objects));
     }
   }

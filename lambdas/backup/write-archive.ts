@@ -10,12 +10,11 @@ import {
   type ArchivedTable,
   type CompleteManifest,
   contentsOf,
-  type Manifest,
   parseManifest,
   totalOf,
 } from '../../core/archive/manifest';
+import { type SignedStore, type StoredManifest, writeManifest } from '../../core/archive/signed-manifest';
 import type { Slot } from '../../core/archive/slot';
-import { type ArchiveStore, writeManifest } from '../../core/archive/store';
 import type { DatabaseName } from '../../core/contract';
 import { withConnections } from '../../core/database/connections';
 import type { DatabaseConnector } from '../../core/database/connector';
@@ -39,7 +38,7 @@ const PART_BYTES = 256 * 1024 * 1024;
 
 export interface ArchiveDependencies {
   readonly connector: DatabaseConnector;
-  readonly store: ArchiveStore;
+  readonly store: SignedStore;
   /** Days for which the archive is locked against deletion. */
   readonly retentionDays: number;
   readonly log: Log;
@@ -56,7 +55,7 @@ export interface ArchiveDependencies {
 
 /** A manifest, and whether this attempt published it, or another one that was faster. */
 export interface WrittenArchive {
-  readonly manifest: Manifest;
+  readonly published: StoredManifest;
   readonly outcome: 'created' | 'already-exists';
 }
 
@@ -116,7 +115,7 @@ export async function writeArchive(
     log.warn('The archive does not carry an object', { database, slot, kind, object, reason });
   }
   const published = await writeManifest(store, manifest, attempt.retainUntil);
-  return { manifest: published, outcome: published.attempt === attempt.attempt ? 'created' : 'already-exists' };
+  return { published, outcome: published.manifest.attempt === attempt.attempt ? 'created' : 'already-exists' };
 }
 
 type Content = Pick<CompleteManifest, 'server' | 'migrations' | 'schema' | 'tables' | 'largeObjects' | 'sequences'>;

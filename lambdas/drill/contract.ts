@@ -1,9 +1,10 @@
 import * as z from 'zod';
+import type { ArchiveEnvironment } from '../../core/archive/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
 import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 
-export interface DrillEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
-  readonly ARCHIVE_BUCKET: string;
+export interface DrillEnvironment
+  extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment, ArchiveEnvironment {
   /** Minutes in which a restored billing database must be verified and ready. */
   readonly BILLING_RESTORE_TARGET_MINUTES: string;
   /** Minutes in which a restored main database must be verified and ready. */

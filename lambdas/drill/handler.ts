@@ -1,4 +1,5 @@
-import { openArchiveStore } from '../../core/archive/open-store';
+import { openSignedStore } from '../../core/archive/open-store';
+import { archiveSettings } from '../../core/archive/settings';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import { migrationsFolder } from '../../core/migrations/files';
 import {
@@ -21,13 +22,13 @@ const environment = readEnvironment({
   ...baseSettings,
   ...billingDatabaseSettings,
   ...mainDatabaseSettings,
-  ARCHIVE_BUCKET: setting.text('the name of the archive bucket'),
+  ...archiveSettings,
   BILLING_RESTORE_TARGET_MINUTES: setting.integer(1, LONGEST_TARGET_MINUTES),
   MAIN_RESTORE_TARGET_MINUTES: setting.integer(1, LONGEST_TARGET_MINUTES),
 });
 const telemetry = createTelemetry('drill', environment);
 const secrets = createSecrets();
-const store = openArchiveStore(environment.ARCHIVE_BUCKET, 'reading');
+const store = openSignedStore(environment, 'reading');
 const policies = {
   billing: { target: billingTarget(environment), targetMs: environment.BILLING_RESTORE_TARGET_MINUTES * MINUTE_MS },
   main: { target: mainTarget(environment), targetMs: environment.MAIN_RESTORE_TARGET_MINUTES * MINUTE_MS },

@@ -1,44 +1,60 @@
-import { type ArchiveStore, listSlots, readManifest } from '../../core/archive/store';
+import { lookUpManifest, type SignedStore, type StoredManifest } from '../../core/archive/signed-manifest';
+import { listSlots } from '../../core/archive/store';
 import type { DatabaseName } from '../../core/contract';
+import { OperationError } from '../../core/runtime/errors';
 import type { InspectionReport } from './contract';
 
 /** Manifests that are read at the same time: they are small, and S3 takes a tenth of a second for each. */
 const CONCURRENCY = 8;
 
+type Report = InspectionReport<'archives'>;
+
 /**
- * Archives of a database, the newest first.
+ * Archives of a database, the newest first. A manifest that cannot be read is named beside them: it hides no other.
  *
- * @throws OperationError `store_unavailable` (retryable), or as {@link readManifest} describes for one that cannot be read
+ * @throws OperationError `store_unavailable`, `signing_key_unavailable` (both retryable)
  */
-export async function listArchives(
-  store: ArchiveStore,
-  database: DatabaseName,
-  limit: number,
-): Promise<InspectionReport<'archives'>> {
+export async function listArchives(store: SignedStore, database: DatabaseName, limit: number): Promise<Report> {
   const slots = await listSlots(store, database);
-  const archives: InspectionReport<'archives'>['archives'] = [];
-  const incomplete: string[] = [];
-  for (let start = 0; start < slots.length && archives.length < limit; start += CONCURRENCY) {
+  const report: Report = { action: 'archives', database, archives: [], incomplete: [], unreadable: [] };
+  for (let start = 0; start < slots.length && report.archives.length < limit; start += CONCURRENCY) {
     const batch = slots.slice(start, start + CONCURRENCY);
-    const manifests = await Promise.all(batch.map((slot) => readManifest(store, database, slot)));
-    for (const [index, manifest] of manifests.entries()) {
-      if (manifest === undefined) {
-        incomplete.push(batch[index] ?? '');
-        continue;
-      }
-      const { slot, finishedAt, migrations, tables, rows, bytes, compressedBytes, durationMs } = manifest;
-      const schemaVersion = migrations.at(-1)?.name ?? null;
-      archives.push({
-        slot,
-        finishedAt,
-        schemaVersion,
-        tables: tables.length,
-        rows,
-        bytes,
-        compressedBytes,
-        durationMs,
-      });
+    const found = await Promise.all(batch.map(async (slot) => ({ slot, ...(await lookUp(store, database, slot)) })));
+    for (const { slot, stored, problem } of found) {
+      if (stored) report.archives.push(describe(stored));
+      else if (problem !== undefined) report.unreadable.push({ slot, problem });
+      else report.incomplete.push(slot);
     }
   }
-  return { action: 'archives', database, archives: archives.slice(0, limit), incomplete };
+  return { ...report, archives: report.archives.slice(0, limit) };
+}
+
+async function lookUp(
+  store: SignedStore,
+  database: DatabaseName,
+  slot: string,
+): Promise<{ readonly stored?: StoredManifest | undefined; readonly problem?: string }> {
+  try {
+    return { stored: await lookUpManifest(store, database, slot) };
+  } catch (error) {
+    if (!(error instanceof OperationError) || error.retryable) throw error;
+    return { problem: error.message };
+  }
+}
+
+function describe({ manifest, sha256, signature }: StoredManifest): Report['archives'][number] {
+  const { slot, finishedAt, migrations, tables, rows, bytes, compressedBytes, durationMs } = manifest;
+  const schemaVersion = migrations.at(-1)?.name ?? null;
+  return {
+    slot,
+    finishedAt,
+    schemaVersion,
+    tables: tables.length,
+    rows,
+    bytes,
+    compressedBytes,
+    durationMs,
+    signature,
+    manifestSha256: sha256,
+  };
 }

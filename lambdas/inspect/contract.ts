@@ -1,9 +1,10 @@
 import * as z from 'zod';
+import { type ArchiveEnvironment, signatureState } from '../../core/archive/contract';
 import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
 
-export interface InspectEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
-  readonly ARCHIVE_BUCKET: string;
+export interface InspectEnvironment
+  extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment, ArchiveEnvironment {
   /** Hours between two archives of the database, by its backup policy. */
   readonly BILLING_FREQUENCY_HOURS: string;
   readonly MAIN_FREQUENCY_HOURS: string;
@@ -91,9 +92,14 @@ const archives = {
         bytes: z.number().describe('Bytes of COPY text.'),
         compressedBytes: z.number().describe('Bytes in S3.'),
         durationMs: z.number(),
+        signature: signatureState,
+        manifestSha256: z.string().describe('SHA-256 of the manifest.'),
       }),
     ),
     incomplete: z.array(isoTime).describe('Slots that have objects but no manifest: running or failed backups.'),
+    unreadable: z
+      .array(z.strictObject({ slot: isoTime, problem: z.string() }))
+      .describe('Slots whose manifest cannot be read, and why.'),
   }),
 };
 

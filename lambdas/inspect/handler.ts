@@ -1,6 +1,7 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { openArchiveStore } from '../../core/archive/open-store';
+import { openSignedStore } from '../../core/archive/open-store';
+import { archiveSettings } from '../../core/archive/settings';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import {
   baseSettings,
@@ -24,7 +25,7 @@ const environment = readEnvironment({
   ...baseSettings,
   ...billingDatabaseSettings,
   ...mainDatabaseSettings,
-  ARCHIVE_BUCKET: setting.text('the name of the archive bucket'),
+  ...archiveSettings,
   BILLING_FREQUENCY_HOURS: setting.integer(1, LONGEST_FREQUENCY_HOURS),
   MAIN_FREQUENCY_HOURS: setting.integer(1, LONGEST_FREQUENCY_HOURS),
   QUEUE_URL: setting.url('the URL of an SQS queue'),
@@ -39,7 +40,7 @@ const dependencies = {
     billing: createConnector(billingTarget(environment), secrets, 'inspect'),
     main: createConnector(mainTarget(environment), secrets, 'inspect'),
   },
-  store: openArchiveStore(environment.ARCHIVE_BUCKET, 'reading'),
+  store: openSignedStore(environment, 'reading'),
   sqs: new SQSClient({ requestHandler: TIMEOUTS }),
   queueUrl: environment.QUEUE_URL,
   deadLetterQueueUrl: environment.DEAD_LETTER_QUEUE_URL,

@@ -2,7 +2,7 @@ import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { ClientBase } from 'pg';
 import { newestBackup } from '../../core/archive/newest-backup';
-import type { ArchiveStore } from '../../core/archive/store';
+import type { SignedStore } from '../../core/archive/signed-manifest';
 import { failedSubscriptionsPercent } from '../../core/billing/failed-subscriptions';
 import type { DatabaseName } from '../../core/contract';
 import { connectionsUsedPercent, databaseSizeBytes } from '../../core/database/server-gauges';
@@ -17,7 +17,7 @@ type SecretName = Status['secrets'][number]['secret'];
 export interface StatusDependencies {
   /** Runs `work` with a read-only connection. */
   readonly read: <T>(database: DatabaseName, work: (client: ClientBase) => Promise<T>) => Promise<T>;
-  readonly store: ArchiveStore;
+  readonly store: SignedStore;
   readonly sqs: SQSClient;
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;

@@ -1,11 +1,12 @@
 import * as z from 'zod';
-import { archiveChoice } from '../../core/archive/contract';
+import { archiveChoice, type ArchiveEnvironment } from '../../core/archive/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
 import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 
-export interface RestoreEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
-  readonly ARCHIVE_BUCKET: string;
-}
+export type RestoreEnvironment = BaseEnvironment &
+  BillingDatabaseEnvironment &
+  MainDatabaseEnvironment &
+  ArchiveEnvironment;
 
 export const restoreRequest = z.strictObject({
   ...archiveChoice,

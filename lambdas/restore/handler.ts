@@ -1,4 +1,5 @@
-import { openArchiveStore } from '../../core/archive/open-store';
+import { openSignedStore } from '../../core/archive/open-store';
+import { archiveSettings } from '../../core/archive/settings';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import { migrationsFolder } from '../../core/migrations/files';
 import {
@@ -6,7 +7,6 @@ import {
   billingDatabaseSettings,
   mainDatabaseSettings,
   readEnvironment,
-  setting,
 } from '../../core/runtime/environment';
 import { operation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
@@ -18,11 +18,11 @@ const environment = readEnvironment({
   ...baseSettings,
   ...billingDatabaseSettings,
   ...mainDatabaseSettings,
-  ARCHIVE_BUCKET: setting.text('the name of the archive bucket'),
+  ...archiveSettings,
 });
 const telemetry = createTelemetry('restore', environment);
 const secrets = createSecrets();
-const store = openArchiveStore(environment.ARCHIVE_BUCKET, 'reading');
+const store = openSignedStore(environment, 'reading');
 const targets = { billing: billingTarget(environment), main: mainTarget(environment) };
 
 /** Restores an archive into a new database and proves it; see {@link RestoreRequest}. */

@@ -1,13 +1,14 @@
 import * as z from 'zod';
-import { archiveChoice } from '../../core/archive/contract';
+import { archiveChoice, type ArchiveEnvironment } from '../../core/archive/contract';
 import type { CacheEnvironment } from '../../core/cache/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
 import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 
-export interface RowRecoveryEnvironment
-  extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment, CacheEnvironment {
-  readonly ARCHIVE_BUCKET: string;
-}
+export type RowRecoveryEnvironment = BaseEnvironment &
+  BillingDatabaseEnvironment &
+  MainDatabaseEnvironment &
+  ArchiveEnvironment &
+  CacheEnvironment;
 
 export const ROW_OPERATORS = ['=', '<>', '<', '<=', '>', '>=', 'in', 'like', 'is-null', 'is-not-null'] as const;
 export type RowOperator = (typeof ROW_OPERATORS)[number];

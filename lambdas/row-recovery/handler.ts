@@ -1,5 +1,6 @@
 import { cacheUrlSetting } from '../../core/cache/settings';
-import { openArchiveStore } from '../../core/archive/open-store';
+import { openSignedStore } from '../../core/archive/open-store';
+import { archiveSettings } from '../../core/archive/settings';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import { migrationsFolder } from '../../core/migrations/files';
 import { openEntitlementCache } from '../../core/entitlements/open-cache';
@@ -8,7 +9,6 @@ import {
   billingDatabaseSettings,
   mainDatabaseSettings,
   readEnvironment,
-  setting,
 } from '../../core/runtime/environment';
 import { operation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
@@ -20,13 +20,13 @@ const environment = readEnvironment({
   ...baseSettings,
   ...billingDatabaseSettings,
   ...mainDatabaseSettings,
-  ARCHIVE_BUCKET: setting.text('the name of the archive bucket'),
+  ...archiveSettings,
   CACHE_URL: cacheUrlSetting,
 });
 const telemetry = createTelemetry('row-recovery', environment);
 const secrets = createSecrets();
 const cache = openEntitlementCache(environment.CACHE_URL, telemetry);
-const store = openArchiveStore(environment.ARCHIVE_BUCKET, 'reading');
+const store = openSignedStore(environment, 'reading');
 const targets = { billing: billingTarget(environment), main: mainTarget(environment) };
 
 /** Finds rows that were lost since an archive, and merges chosen ones back; see {@link RowRecoveryRequest}. */

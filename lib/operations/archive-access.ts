@@ -1,7 +1,9 @@
 import { Stack } from 'aws-cdk-lib';
 import { Grant, type IRole } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import type { ArchiveEnvironment } from '../../core/archive/contract';
 import { acknowledgeWildcards } from '../policy/acknowledge-permissions';
 
 /*
@@ -11,6 +13,27 @@ import { acknowledgeWildcards } from '../policy/acknowledge-permissions';
 
 const WHY_BY_PREFIX =
   'Names of archives, records and reports are generated at run time; the function is restricted to its own prefix';
+
+/** The archives of an environment. */
+export interface ArchiveAccess {
+  /** Bucket that holds them. */
+  readonly bucket: IBucket;
+  /** Key pair that manifests are signed with. */
+  readonly signingKey: IKey;
+}
+
+/** Variables of a function that reads or writes archives. */
+export function archiveEnvironment({ bucket, signingKey }: ArchiveAccess): {
+  [Name in keyof ArchiveEnvironment]: string;
+} {
+  return { ARCHIVE_BUCKET: bucket.bucketName, ARCHIVE_SIGNING_KEY_ARN: signingKey.keyArn };
+}
+
+/** Lets a function read archives, and tell those that this environment's backups wrote from others. */
+export function grantReadingArchives(fn: LambdaFunction, { bucket, signingKey }: ArchiveAccess): void {
+  grantReading(fn, bucket, 'archives/*');
+  signingKey.grant(fn, 'kms:GetPublicKey');
+}
 
 /** Lets a function list the bucket, and read the objects below a prefix, which ends in `*`. */
 export function grantReading(fn: LambdaFunction, bucket: IBucket, pattern: string): void {

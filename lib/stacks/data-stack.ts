@@ -9,6 +9,7 @@ import type { EnvironmentConfig, ExistingDatabaseConfig } from '../config/enviro
 import { hasRecoveryPoints } from '../config/database-settings';
 import { BACKUP_POLICIES } from '../config/policies';
 import { AnalyticsReplica } from '../data/analytics-replica';
+import { ArchiveSigningKey } from '../data/archive-signing-key';
 import { ArchiveReplication } from '../data/archive-replication';
 import { Archives } from '../data/archives';
 import { Database } from '../data/database';
@@ -57,6 +58,8 @@ export class DataStack extends EnvironmentStack {
   readonly recoverable: readonly RecoverableInstance[];
   readonly archiveBucket: Bucket;
   readonly archiveKey: Key;
+  /** Key pair that the manifests of archives are signed with. */
+  readonly archiveSigningKey: Key;
   readonly stripeSecrets: ProviderSecrets;
   /** Encrypts all logs of the environment. */
   readonly logKey: IKey;
@@ -80,6 +83,7 @@ export class DataStack extends EnvironmentStack {
     });
     this.archiveBucket = archives.bucket;
     this.archiveKey = archives.key;
+    this.archiveSigningKey = new ArchiveSigningKey(this, 'ArchiveSigningKey', { environmentName, removalProtection });
     if (this.recoveryRegion) {
       new ArchiveReplication(this, 'ArchiveReplication', { archives, recoveryRegion: this.recoveryRegion });
     }

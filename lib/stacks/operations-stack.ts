@@ -54,6 +54,7 @@ export class OperationsStack extends EnvironmentStack {
     const context = { config, bundles, logKey, vpc: data.vpc, apiSecurityGroup: data.apiSecurityGroup };
     const { databases, archiveBucket, stripeSecrets } = data;
     const { billing } = databases;
+    const archives = { bucket: archiveBucket, signingKey: data.archiveSigningKey };
     const stripeApiSecret = { arn: stripeSecrets.api.secretArn, key: stripeSecrets.key };
     const queues = new EventQueue(this, 'EventQueue', {
       environmentName: config.name,
@@ -84,10 +85,10 @@ export class OperationsStack extends EnvironmentStack {
     new Refresh(this, 'Refresh', { context, billing, stripeApiSecret, cache });
     new Entitlements(this, 'Entitlements', { context, billing, cache });
 
-    new Backup(this, 'Backup', { context, archiveBucket, archiveKey: data.archiveKey, databases });
-    new Restore(this, 'Restore', { context, archiveBucket, databases });
-    new Drill(this, 'Drill', { context, archiveBucket, databases });
-    new RowRecovery(this, 'RowRecovery', { context, archiveBucket, databases, cache });
+    new Backup(this, 'Backup', { context, archives, archiveKey: data.archiveKey, databases });
+    new Restore(this, 'Restore', { context, archives, databases });
+    new Drill(this, 'Drill', { context, archives, databases });
+    new RowRecovery(this, 'RowRecovery', { context, archives, databases, cache });
     const warm = new Warm(this, 'Warm', { context, databases });
     const verify = new Verify(this, 'Verify', { context, databases });
     const resetPassword = new ResetPassword(this, 'ResetPassword', { context, databases });
@@ -107,7 +108,7 @@ export class OperationsStack extends EnvironmentStack {
     new Inspect(this, 'Inspect', {
       context,
       databases,
-      archiveBucket,
+      archives,
       queues,
       stripeApiSecretArn: stripeSecrets.api.secretArn,
       stripeSigningSecretArn: stripeSecrets.signing.secretArn,

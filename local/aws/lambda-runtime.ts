@@ -9,7 +9,13 @@ export { FunctionError } from './lambda-process';
 /** What the functions of this machine use in place of AWS. */
 export interface Surroundings {
   readonly region: string;
-  readonly endpoints: { readonly s3: string; readonly sqs: string; readonly secretsManager: string };
+  readonly endpoints: {
+    readonly s3: string;
+    readonly sqs: string;
+    readonly secretsManager: string;
+    /** @default none: functions that sign or verify archives fail */
+    readonly kms?: string;
+  };
   /** Certificates that functions trust besides the usual ones; replaces `/var/runtime/ca-cert.pem`. */
   readonly caFile: string;
   /** Folder of the logs, a file for each function. */
@@ -38,6 +44,7 @@ function environmentOf(definition: FunctionDefinition, surroundings: Surrounding
     AWS_ENDPOINT_URL_S3: endpoints.s3,
     AWS_ENDPOINT_URL_SQS: endpoints.sqs,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secretsManager,
+    AWS_ENDPOINT_URL_KMS: endpoints.kms ?? UNSERVED_ENDPOINT,
     AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
     AWS_LAMBDA_FUNCTION_NAME: definition.name,
     AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',

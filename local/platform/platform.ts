@@ -6,6 +6,7 @@ import type { DatabaseName } from '../../core/contract';
 import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import { bundleFunctions } from '../../lib/operations/bundles';
 import { startApiGateway } from '../aws/api-gateway';
+import { startKeyManagement } from '../aws/key-management';
 import { startLambdaApi, type ObservedInvocation } from '../aws/lambda-api';
 import { QUEUE_ACCOUNT, startObjectStoreAndQueue } from '../aws/object-store-and-queue';
 import type { Scheduler } from '../aws/scheduler';
@@ -90,6 +91,8 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
   teardown.add(() => store.stop());
   const secrets = await startSecretsManager();
   teardown.add(() => secrets.stop());
+  const kms = await startKeyManagement();
+  teardown.add(() => kms.stop());
   const sts = await startSecurityTokenService();
   teardown.add(() => sts.stop());
   const stripe = options.stripeSecretKey === undefined ? await startStripeStandIn({ apiKey: STAND_IN_KEY }) : undefined;
@@ -105,7 +108,7 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
 
   const surroundings = {
     region: template.region,
-    endpoints: { s3: store.endpoint, sqs: store.endpoint, secretsManager: secrets.endpoint },
+    endpoints: { s3: store.endpoint, sqs: store.endpoint, secretsManager: secrets.endpoint, kms: kms.url },
     caFile: writeAuthorities(directory, databases),
     logDirectory,
   };

@@ -7,8 +7,11 @@ import { database, optional, required, wholeNumber } from '../values';
 export const backupsList = defineCommand({
   name: 'backups list',
   summary: 'Lists the archives of a database, the newest first',
+  details:
+    'A signature that is missing is of before archives were signed, or of another program; one that is invalid is not that of its manifest: see the runbook, "Archive not authentic".',
   effect: 'reads',
   changes: 'nothing.',
+  finding: 'a manifest cannot be read, or its signature is invalid',
   json: 'the report `archives` of `lambdas/inspect/contract.ts`',
   arguments: { database: required(database, 'Database whose archives are listed') },
   options: { limit: optional(wholeNumber('count', 1, 500), 'Archives to list at most. Default: 20') },
@@ -23,14 +26,15 @@ export const backupsList = defineCommand({
       bytes(archive.compressedBytes),
       duration(archive.durationMs),
       archive.schemaVersion,
+      archive.signature,
     ]);
-    const { incomplete } = report;
+    const { incomplete, unreadable } = report;
     return {
       report,
       lines: [
         ...(rows.length === 0
           ? [`${name} has no archive yet: ops backup ${name}`]
-          : table(['archive', 'tables', 'rows', 'in S3', 'took', 'schema'], rows, style)),
+          : table(['archive', 'tables', 'rows', 'in S3', 'took', 'schema', 'signature'], rows, style)),
         ...(incomplete.length === 0
           ? []
           : [
@@ -38,7 +42,10 @@ export const backupsList = defineCommand({
                 `${counted(incomplete.length, 'backup')} without a manifest, running or failed: ${incomplete.join(', ')}`,
               ),
             ]),
+        ...unreadable.map(({ problem }) => style.red(problem)),
       ],
+      exit:
+        unreadable.length > 0 || report.archives.some(({ signature }) => signature === 'invalid') ? 'finding' : 'done',
     };
   },
 });

@@ -2,7 +2,7 @@ import { defineCommand } from '../command';
 import { CommandError } from '../errors';
 import { fields } from '../print/table';
 import { duration, moment } from '../print/units';
-import { database, flag, optional, required, text, time } from '../values';
+import { database, flag, optional, required, sha256, text, time } from '../values';
 
 export const restore = defineCommand({
   name: 'restore',
@@ -17,6 +17,10 @@ export const restore = defineCommand({
   options: {
     into: required(text('name'), 'Name of the database to create; an existing one is refused'),
     archive: optional(time(), 'Moment that names the archive. Default: the newest one'),
+    manifestSha256: optional(
+      sha256,
+      'With --archive: digest of its manifest, which you have checked, for an archive without a signature',
+    ),
     before: optional(time(), 'The newest archive that was finished by this moment'),
     drop: flag('Drop the restored database once it is proven'),
   },
@@ -27,15 +31,19 @@ export const restore = defineCommand({
       explains: 'Bring back what was there before 6 o’clock, beside the database in use.',
     },
   ],
-  async run({ invoke, style, now }, { database: name, into, archive, before, drop }) {
+  async run({ invoke, style, now }, { database: name, into, archive, manifestSha256, before, drop }) {
     if (archive !== undefined && before !== undefined) {
       throw new CommandError('usage', '--archive and --before exclude each other: give one of them');
+    }
+    if (manifestSha256 !== undefined && archive === undefined) {
+      throw new CommandError('usage', '--manifest-sha256 needs --archive: name the archive that was checked');
     }
     const { contract } = await import('../../lambdas/restore/contract');
     const report = await invoke('restore', contract, {
       database: name,
       archive: archive ?? 'latest',
       notAfter: before,
+      manifestSha256,
       targetDatabase: into,
       afterwards: drop ? 'drop' : 'keep',
     });

@@ -2,7 +2,7 @@ import type { RowCondition, RowOperator } from '../../lambdas/row-recovery/contr
 import { defineCommand } from '../command';
 import { CommandError } from '../errors';
 import { table } from '../print/table';
-import { anyNumber, database, type Form, optional, required, several, text, time } from '../values';
+import { anyNumber, database, type Form, optional, required, several, sha256, text, time } from '../values';
 
 const OPERATORS: readonly RowOperator[] = ['=', '<>', '<', '<=', '>', '>=', 'in', 'like', 'is-null', 'is-not-null'];
 const CONDITION = /^(?:([^\s.]+\.[^\s.]+)\.)?([^\s.]+)\s+(<>|<=|>=|=|<|>|in|like|is-null|is-not-null)(?:\s+(.*))?$/;
@@ -43,6 +43,10 @@ export const rowsReport = defineCommand({
   },
   options: {
     archive: optional(time(), 'Moment that names the archive. Default: the newest one'),
+    manifestSha256: optional(
+      sha256,
+      'With --archive: digest of its manifest, which you have checked, for an archive without a signature',
+    ),
     before: optional(time(), 'The newest archive that was finished by this moment, before the loss'),
     where: anyNumber(
       condition,
@@ -56,9 +60,12 @@ export const rowsReport = defineCommand({
     },
     { line: 'rows report main app.users --where "id = user-1"', explains: 'Is one user as archived?' },
   ],
-  async run({ invoke, style }, { database: name, tables, archive, before, where }) {
+  async run({ invoke, style }, { database: name, tables, archive, manifestSha256, before, where }) {
     if (archive !== undefined && before !== undefined) {
       throw new CommandError('usage', '--archive and --before exclude each other: give one of them');
+    }
+    if (manifestSha256 !== undefined && archive === undefined) {
+      throw new CommandError('usage', '--manifest-sha256 needs --archive: name the archive that was checked');
     }
     const { contract, rowRecoveryReport } = await import('../../lambdas/row-recovery/contract');
     const report = await invoke(
@@ -69,6 +76,7 @@ export const rowsReport = defineCommand({
         database: name,
         archive: archive ?? 'latest',
         notAfter: before,
+        manifestSha256,
         tables,
         where: where.length === 0 ? undefined : where,
       },

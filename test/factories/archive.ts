@@ -7,7 +7,10 @@ import { archiveDatabase, type ArchiveOrExportDependencies } from '../../lambdas
 import type { RestoreReport, RestoreRequest } from '../../lambdas/restore/contract';
 import { runRestore } from '../../lambdas/restore/core';
 import type { RestoreDependencies } from '../../core/restore/restore-archive';
-import type { Manifest } from '../../core/archive/manifest';
+import { signatureKey } from '../../core/archive/keys';
+import { type Manifest, ownKey } from '../../core/archive/manifest';
+import type { ManifestKey } from '../../core/archive/manifest-key';
+import type { SignedStore } from '../../core/archive/signed-manifest';
 import { normaliseSlot } from '../../core/archive/slot';
 import type { ArchiveStore } from '../../core/archive/store';
 import { ADOPTED_MIGRATIONS, type DatabaseName } from '../../core/contract';
@@ -20,6 +23,7 @@ import {
   createTestDatabase,
   type TestDatabase,
 } from '../support/database';
+import { createManifestKey } from '../support/archive-key';
 import { silentLog } from '../support/log';
 import { PG_DUMP_WORKER } from '../support/schema';
 import { createBucket, objectStore } from '../support/object-store';
@@ -58,7 +62,7 @@ export async function copyMigrations(database: Parameters<typeof migrationsOf>[0
 /** A migrated database with a bucket for its archives. */
 export interface ArchiveSite {
   readonly source: TestDatabase;
-  readonly store: ArchiveStore;
+  readonly store: SignedStore;
   readonly migrations: MigrationsCopy;
   backup(slot: string, overrides?: Partial<ArchiveOrExportDependencies>): ReturnType<typeof archiveDatabase>;
   /** Restores into a new database, whose name is in the report. */
@@ -70,30 +74,38 @@ export interface ArchiveSite {
   remove(): Promise<void>;
 }
 
-/** @param extraSchema SQL of one more migration behind the repository's */
-export async function createArchiveSite(database: DatabaseName, extraSchema?: string): Promise<ArchiveSite> {
+/**
+ * @param extraSchema SQL of one more migration behind the repository's
+ * @param signingKey of its archives; @default one of its own
+ */
+export async function createArchiveSite(
+  database: DatabaseName,
+  extraSchema?: string,
+  signingKey: ManifestKey = createManifestKey(),
+): Promise<ArchiveSite> {
   const [source, migrations] = await Promise.all([createTestDatabase(database), copyMigrations(database)]);
   if (extraSchema !== undefined) {
     await migrations.add('create_extras', extraSchema);
     await applyMigrations(await source.client(), database, migrations.directory);
   }
-  return archiveSiteOf(database, source, migrations);
+  return archiveSiteOf(database, source, migrations, signingKey);
 }
 
 /** The site of a main database whose tables another tool made, before this platform has seen it. */
 export async function createForeignSite(tables: string): Promise<ArchiveSite> {
   const [source, migrations] = await Promise.all([createTestDatabase('empty'), copyMigrations(ADOPTED_MIGRATIONS)]);
   await asAdministrator((client) => client.query(tables), source.name);
-  return archiveSiteOf('main', source, migrations);
+  return archiveSiteOf('main', source, migrations, createManifestKey());
 }
 
 async function archiveSiteOf(
   database: DatabaseName,
   source: TestDatabase,
   migrations: MigrationsCopy,
+  signingKey: ManifestKey,
 ): Promise<ArchiveSite> {
   const s3 = objectStore();
-  const store = { s3, bucket: await createBucket(s3) };
+  const store = { s3, bucket: await createBucket(s3), signingKey };
   const connector = createConnector(clusterTarget(source.name, database), clusterSecrets(), 'test');
   const clock = () => new Date();
   const family = `restored_${randomBytes(4).toString('hex')}`;
@@ -153,6 +165,14 @@ export async function readObject({ s3, bucket }: ArchiveStore, key: string): Pro
 
 export async function replaceObject({ s3, bucket }: ArchiveStore, key: string, body: Buffer | string): Promise<void> {
   await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
+}
+
+/** Puts another manifest in the place of an archive's, signed as if a backup had written it. */
+export async function replaceManifest(store: SignedStore, manifest: Manifest): Promise<void> {
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  const { database, slot, attempt } = manifest;
+  await replaceObject(store, signatureKey(database, slot, attempt), await store.signingKey.sign(bytes));
+  await replaceObject(store, ownKey(manifest), bytes);
 }
 
 export async function listKeys({ s3, bucket }: ArchiveStore): Promise<string[]> {

@@ -3,6 +3,7 @@ import type { BackupEnvironment } from '../../lambdas/backup/contract';
 import type { BaseEnvironment } from '../../core/contract';
 import { LocalFunction } from '../../local/aws/lambda-runtime';
 import type { SecretsManager } from '../../local/aws/secrets-manager';
+import { SIGNING_KEY_ARN } from '../support/archive-key';
 import { testServices } from '../support/services';
 
 /** A migration of the main database: a table of 14 MB that compresses badly, so that its upload takes several parts. */
@@ -20,6 +21,8 @@ export interface BackupFunctionProps {
   readonly bucket: string;
   readonly s3Endpoint: string;
   readonly secrets: SecretsManager;
+  /** Endpoint of KMS. */
+  readonly kmsEndpoint: string;
   /** @default 512 */
   readonly memoryMib?: number;
   /** @default 30 */
@@ -49,6 +52,7 @@ export function startBackupFunction(props: BackupFunctionProps): LocalFunction {
     MAIN_FREQUENCY_HOURS: '24',
     MAIN_INSTANCE_IDENTIFIER: '',
     ARCHIVE_BUCKET: props.bucket,
+    ARCHIVE_SIGNING_KEY_ARN: SIGNING_KEY_ARN,
     STREAMING_LIMIT_GIB: '64',
     EXPORT_ROLE_ARN: '',
     EXPORT_KEY_ARN: '',
@@ -67,7 +71,12 @@ export function startBackupFunction(props: BackupFunctionProps): LocalFunction {
     },
     {
       region: 'eu-central-1',
-      endpoints: { s3: props.s3Endpoint, sqs: props.s3Endpoint, secretsManager: props.secrets.endpoint },
+      endpoints: {
+        s3: props.s3Endpoint,
+        sqs: props.s3Endpoint,
+        secretsManager: props.secrets.endpoint,
+        kms: props.kmsEndpoint,
+      },
       caFile: cluster.caFile,
       logDirectory: path.join(props.folder, 'logs'),
     },

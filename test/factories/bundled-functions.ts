@@ -8,6 +8,7 @@ import { LocalFunction } from '../../local/aws/lambda-runtime';
 import { startSecretsManager, type SecretsManager } from '../../local/aws/secrets-manager';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { serveManifestKey, SIGNING_KEY_ARN } from '../support/archive-key';
 import { createBucket, objectStore } from '../support/object-store';
 import { testServices } from '../support/services';
 
@@ -30,8 +31,9 @@ type Surroundings = Pick<BundledFunctions, 'databases' | 'stripe' | 'queueUrl' |
 export async function startBundledFunctions(): Promise<BundledFunctions> {
   const folder = mkdtempSync(path.join(tmpdir(), 'billing-operations-bundles-'));
   const bundles = bundleFunctions({ outdir: path.join(folder, 'lambdas') });
-  const [secrets, stripe, billing, main, queueUrl, deadLetterQueueUrl, bucket] = await Promise.all([
+  const [secrets, kms, stripe, billing, main, queueUrl, deadLetterQueueUrl, bucket] = await Promise.all([
     startSecretsManager(),
+    serveManifestKey(),
     startStripeStandIn(),
     createTestDatabase('billing'),
     createTestDatabase('main'),
@@ -69,7 +71,12 @@ export async function startBundledFunctions(): Promise<BundledFunctions> {
         },
         {
           region: 'eu-central-1',
-          endpoints: { s3: awsEndpoint, sqs: awsEndpoint, secretsManager: secrets.endpoint },
+          endpoints: {
+            s3: awsEndpoint,
+            sqs: awsEndpoint,
+            secretsManager: secrets.endpoint,
+            kms: kms.endpoint,
+          },
           caFile: cluster.caFile,
           logDirectory: path.join(folder, 'logs'),
         },
@@ -79,7 +86,7 @@ export async function startBundledFunctions(): Promise<BundledFunctions> {
     },
     async stop() {
       for (const instance of running) instance.stop();
-      await Promise.all([secrets.stop(), stripe.stop(), billing.drop(), main.drop()]);
+      await Promise.all([secrets.stop(), kms.stop(), stripe.stop(), billing.drop(), main.drop()]);
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -114,7 +121,7 @@ function environmentsOf(
   const both = { ...base, ...database('billing'), ...database('main') };
   const stripeApi = { STRIPE_API_SECRET_ARN: 'stripe', STRIPE_API_BASE: stripe.url, LIVEMODE: 'false' };
   const noInstances = { BILLING_INSTANCE_IDENTIFIER: '', MAIN_INSTANCE_IDENTIFIER: '' };
-  const archives = { ARCHIVE_BUCKET: bucket };
+  const archives = { ARCHIVE_BUCKET: bucket, ARCHIVE_SIGNING_KEY_ARN: SIGNING_KEY_ARN };
   return {
     webhook: { ...base, QUEUE_URL: queueUrl, STRIPE_SIGNING_SECRET_ARN: 'signing', LIVEMODE: 'false' },
     processor: { ...base, ...database('billing'), CACHE_URL: '', DEAD_LETTER_QUEUE_URL: deadLetterQueueUrl },
@@ -156,7 +163,7 @@ function environmentsOf(
       DEAD_LETTER_QUEUE_URL: deadLetterQueueUrl,
     },
     migrate: both,
-    audit: { ...base, ...archives },
+    audit: { ...base, ARCHIVE_BUCKET: bucket },
     inspect: {
       ...both,
       ...archives,
@@ -170,7 +177,7 @@ function environmentsOf(
     collector: {
       ...both,
       ...noInstances,
-      ...archives,
+      ARCHIVE_BUCKET: bucket,
       BILLING_ALLOCATED_STORAGE_GIB: '20',
       MAIN_ALLOCATED_STORAGE_GIB: '20',
       COPY_REGION: '',

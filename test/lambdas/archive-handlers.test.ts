@@ -15,6 +15,7 @@ const ENVIRONMENT: Record<string, string> = {
   ENVIRONMENT_NAME: 'test',
   LOG_LEVEL: 'ERROR',
   ARCHIVE_BUCKET: 'archives',
+  ARCHIVE_SIGNING_KEY_ARN: 'arn:aws:kms:eu-central-1:111122223333:key/archives',
   BILLING_RETENTION_DAYS: '90',
   MAIN_RETENTION_DAYS: '30',
   BILLING_FREQUENCY_HOURS: '6',
@@ -56,6 +57,7 @@ test.each([
   ['backup', 'STREAMING_LIMIT_GIB', '0', 'a whole number from 1 to 65536'],
   ['backup', 'MAIN_FREQUENCY_HOURS', 'daily', 'a whole number from 0 to 744'],
   ['backup', 'ARCHIVE_BUCKET', '', 'the name of the archive bucket'],
+  ['restore', 'ARCHIVE_SIGNING_KEY_ARN', '', 'the ARN of the key that signs manifests'],
   ['restore', 'MAIN_DATABASE_PORT', '0', 'a whole number from 1 to 65535'],
   ['migrate', 'BILLING_DATABASE_HOST', ' ', 'a host name or address'],
 ])('%s does not start with a malformed %s, and says what it should be', async (name, variable, value, form) => {

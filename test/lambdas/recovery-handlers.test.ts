@@ -13,6 +13,7 @@ const ENVIRONMENT: Record<string, string> = {
   ENVIRONMENT_NAME: 'test',
   LOG_LEVEL: 'ERROR',
   ARCHIVE_BUCKET: 'archives',
+  ARCHIVE_SIGNING_KEY_ARN: 'arn:aws:kms:eu-central-1:111122223333:key/archives',
   CACHE_URL: '',
 };
 

@@ -14,7 +14,7 @@ import { createHash } from 'node:crypto';
 import { extendNewestLock } from '../../lambdas/backup/extend-lock';
 import { schemaKey } from '../../core/archive/keys';
 import { type Manifest } from '../../core/archive/manifest';
-import { writeManifest } from '../../core/archive/store';
+import { writeManifest } from '../../core/archive/signed-manifest';
 import { type ArchiveSite, contentOf, createArchiveSite, manifestAt } from '../factories/archive';
 import { silentLog } from '../support/log';
 import { TABLE_OF_SEVERAL_UPLOAD_PARTS } from '../factories/backup-function';
@@ -51,7 +51,7 @@ const binary = goTool(VERSITYGW);
 
   /** Slots of today, because S3 refuses a lock that ends in the past. */
   const slotOf = (daysAgo = 0) => new Date(Date.now() - daysAgo * DAY_MS).toISOString();
-  const store = (s3: S3Client = server.role) => ({ s3, bucket });
+  const store = (s3: S3Client = server.role) => ({ s3, bucket, signingKey: site.store.signingKey });
   const backUp = (overrides: Parameters<ArchiveSite['backup']>[1] = {}, slot = slotOf()) =>
     site.backup(slot, { store: store(), retentionDays: 30, ...overrides });
 
@@ -189,8 +189,8 @@ const binary = goTool(VERSITYGW);
     }));
     const retainUntil = new Date(Date.now() + DAY_MS);
     const winners = await Promise.all(candidates.map((candidate) => writeManifest(store(), candidate, retainUntil)));
-    expect(new Set(winners.map(({ attempt }) => attempt)).size).toBe(1);
-    expect(winners.filter(({ attempt }, index) => attempt === `attempt-${index}`)).toHaveLength(1);
+    expect(new Set(winners.map(({ manifest: { attempt } }) => attempt)).size).toBe(1);
+    expect(winners.filter(({ manifest: { attempt } }, index) => attempt === `attempt-${index}`)).toHaveLength(1);
   });
 
   describe('behind an unreliable connection', () => {

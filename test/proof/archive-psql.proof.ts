@@ -13,6 +13,7 @@ import {
   replaceObject,
 } from '../factories/archive';
 import { EVERY_KIND_OF_TABLE, EVERY_KIND_OF_VALUE } from '../factories/every-kind';
+import { createManifestKey } from '../support/archive-key';
 import { asAdministrator } from '../support/database';
 import { captureThrough } from '../support/schema';
 import { testServices } from '../support/services';
@@ -20,10 +21,10 @@ import { unavailable } from './tools';
 
 const SLOT = '2026-11-21T06:00:00Z';
 const SLOT_PREFIX = 'archives/main/20261121T060000Z/';
-const STEPS = ['settings', 'check', 'database', 'before', 'load', 'after'] as const;
+const STEPS = ['settings', 'check', 'signature', 'database', 'before', 'load', 'after'] as const;
 
 const guide = readFileSync(path.join(__dirname, '../../docs/restore-with-psql.md'), 'utf8');
-const stockTools = present('psql') && present('zstd') && present('sha256sum');
+const stockTools = present('psql') && present('zstd') && present('sha256sum') && present('openssl', 'version');
 const pgDump = findPostgresTools()?.pgDump;
 if (pgDump === undefined) unavailable('pg_dump', 'version 17 or newer is needed to dump a server of version 17');
 
@@ -46,7 +47,9 @@ let restored: string;
 
 beforeEach(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'billing-operations-psql-'));
-  site = await createArchiveSite('main', EVERY_KIND_OF_TABLE);
+  const signingKey = createManifestKey();
+  writeFileSync(path.join(folder, 'archive-signing-key.pem'), signingKey.publicKeyPem);
+  site = await createArchiveSite('main', EVERY_KIND_OF_TABLE, signingKey);
   restored = `${site.source.name}_by_hand`;
   await (await site.source.client()).query(EVERY_KIND_OF_VALUE);
 });
@@ -57,8 +60,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function present(program: string): boolean {
-  const { error } = spawnSync(program, ['--version']);
+function present(program: string, version = '--version'): boolean {
+  const { error } = spawnSync(program, [version]);
   if (error) unavailable(program, error.message);
   return error === undefined;
 }
@@ -110,7 +113,7 @@ async function rowsOf(database: string): Promise<Record<string, string[]>> {
 
   test('an archive is restored row for row, with keys, triggers and sequences', async () => {
     await download();
-    expect(followGuide()).toEqual({ status: 0, output: '' });
+    expect(followGuide()).toEqual({ status: 0, output: 'Verified OK\n' });
     expect(await rowsOf(restored)).toEqual(await rowsOf(site.source.name));
     const [archived, again] = [
       await captureThrough(site.source.connector),
@@ -137,6 +140,15 @@ async function rowsOf(database: string): Promise<Record<string, string[]>> {
       client.query('SELECT FROM pg_database WHERE datname = $1', [restored]),
     );
     expect(databases.rowCount).toBe(0);
+  });
+
+  test('a manifest that the backup did not sign is refused', async () => {
+    await download();
+    const manifest = path.join(folder, 'archive/manifest.json');
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"main"', '"main" '));
+    const { status, output } = followGuide();
+    expect(status).not.toBe(0);
+    expect(output).toContain('Verification failure');
   });
 });
 

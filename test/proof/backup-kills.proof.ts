@@ -7,6 +7,7 @@ import type { LocalFunction } from '../../local/aws/lambda-runtime';
 import { startSecretsManager, type SecretsManager } from '../../local/aws/secrets-manager';
 import { type ArchiveSite, createArchiveSite, listKeys, manifestAt } from '../factories/archive';
 import { startBackupFunction, TABLE_OF_SEVERAL_UPLOAD_PARTS } from '../factories/backup-function';
+import { type ServedManifestKey, serveManifestKey } from '../support/archive-key';
 import { type ObjectStoreProxy, type PassingCall, startObjectStoreProxy } from '../support/object-store-proxy';
 import { testServices } from '../support/services';
 
@@ -19,6 +20,7 @@ const folder = mkdtempSync(path.join(tmpdir(), 'billing-operations-kills-'));
 const running: LocalFunction[] = [];
 let bundle: string;
 let secrets: SecretsManager;
+let kms: ServedManifestKey;
 let site: ArchiveSite;
 let proxy: ObjectStoreProxy;
 let onCall: (call: PassingCall) => 'pass' | 'reset' | 'lose';
@@ -26,18 +28,18 @@ let onCall: (call: PassingCall) => 'pass' | 'reset' | 'lose';
 beforeAll(async () => {
   const bundles = bundleFunctions({ outdir: path.join(folder, 'lambdas') });
   bundle = bundles.find(({ name }) => name === 'backup')?.folder ?? '';
-  secrets = await startSecretsManager();
+  [secrets, kms] = await Promise.all([startSecretsManager(), serveManifestKey()]);
   proxy = await startObjectStoreProxy(testServices().awsEndpoint, (call) => onCall(call));
 });
 
 afterAll(async () => {
-  await Promise.all([secrets.stop(), proxy.stop()]);
+  await Promise.all([secrets.stop(), kms.stop(), proxy.stop()]);
   rmSync(folder, { recursive: true, force: true });
 });
 
 beforeEach(async () => {
   onCall = () => 'pass';
-  site = await createArchiveSite('main', TABLE_OF_SEVERAL_UPLOAD_PARTS);
+  site = await createArchiveSite('main', TABLE_OF_SEVERAL_UPLOAD_PARTS, kms.key);
 });
 
 afterEach(async () => {
@@ -53,6 +55,7 @@ function startFunction(): LocalFunction {
     database: site.source.name,
     bucket: site.store.bucket,
     s3Endpoint: proxy.endpoint,
+    kmsEndpoint: kms.endpoint,
   });
   running.push(instance);
   return instance;

@@ -6,6 +6,7 @@ import { bundleFunctions } from '../../lib/operations/bundles';
 import { startSecretsManager, type SecretsManager } from '../../local/aws/secrets-manager';
 import { type ArchiveSite, createArchiveSite } from '../factories/archive';
 import { startBackupFunction } from '../factories/backup-function';
+import { type ServedManifestKey, serveManifestKey } from '../support/archive-key';
 import { asAdministrator } from '../support/database';
 import { goTool, VERSITYGW } from './tools';
 import { type ObjectLockServer, startVersitygw } from './versitygw';
@@ -34,13 +35,18 @@ if (!onLinux) console.warn('SKIPPED: memory is read from /proc, which this syste
   let bundle: string;
   let server: ObjectLockServer;
   let secrets: SecretsManager;
+  let kms: ServedManifestKey;
   let site: ArchiveSite;
   let bucket: string;
 
   beforeAll(async () => {
     const bundles = bundleFunctions({ outdir: path.join(folder, 'lambdas') });
     bundle = bundles.find(({ name }) => name === 'backup')?.folder ?? '';
-    [server, secrets] = await Promise.all([startVersitygw(binary ?? ''), startSecretsManager()]);
+    [server, secrets, kms] = await Promise.all([
+      startVersitygw(binary ?? ''),
+      startSecretsManager(),
+      serveManifestKey(),
+    ]);
     bucket = await server.createBucket();
   });
 
@@ -49,7 +55,7 @@ if (!onLinux) console.warn('SKIPPED: memory is read from /proc, which this syste
   });
 
   afterAll(async () => {
-    await Promise.all([server.stop(), secrets.stop()]);
+    await Promise.all([server.stop(), secrets.stop(), kms.stop()]);
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -62,6 +68,7 @@ if (!onLinux) console.warn('SKIPPED: memory is read from /proc, which this syste
       database: site.source.name,
       bucket,
       s3Endpoint: server.endpoint,
+      kmsEndpoint: kms.endpoint,
       memoryMib: FUNCTION_MIB,
       timeoutSeconds: 250,
     });
@@ -93,7 +100,7 @@ if (!onLinux) console.warn('SKIPPED: memory is read from /proc, which this syste
       `Lines of 200 and 400 MiB: ${functionMib} MiB of memory in the function, ${serverMib} MiB in PostgreSQL for the line`,
     );
     expect(functionMib).toBeLessThan(LIMIT_MIB);
-    const restored = await site.restore(report.slot, { store: { s3: server.role, bucket } });
+    const restored = await site.restore(report.slot, { store: { s3: server.role, bucket, signingKey: kms.key } });
     const fingerprint = `SELECT id, md5(document) AS document, md5(image) AS image, length(image) AS bytes
       FROM operations.large_values ORDER BY id`;
     const of = (name: string) => asAdministrator(async (client) => (await client.query(fingerprint)).rows, name);

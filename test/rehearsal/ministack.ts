@@ -9,6 +9,9 @@ import { signal } from '../../local/runtime/processes';
 /** The emulator of AWS. Pinned: what it runs, drops and rejects changes with each version. */
 export const MINISTACK_VERSION = '1.5.33';
 
+/** By which it signs in place of KMS. */
+const CRYPTOGRAPHY = 'cryptography==46.0.3';
+
 const CACHE = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'billing-operations');
 const INSTALL_TIMEOUT_MS = 5 * 60_000;
 const START_TIMEOUT_MS = 30_000;
@@ -22,12 +25,21 @@ export function installMinistack(): Installation {
   const folder = path.join(CACHE, `ministack-${MINISTACK_VERSION}`);
   const python = path.join(folder, 'bin', 'python');
   const complete = (): boolean =>
-    existsSync(python) && spawnSync(python, ['-c', 'import ministack'], { stdio: 'ignore' }).status === 0;
+    existsSync(python) && spawnSync(python, ['-c', 'import ministack, cryptography'], { stdio: 'ignore' }).status === 0;
   if (complete()) return { python };
   mkdirSync(CACHE, { recursive: true });
   for (const [program, ...args] of [
     ['python3', '-m', 'venv', '--clear', folder],
-    [python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', `ministack==${MINISTACK_VERSION}`],
+    [
+      python,
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      `ministack==${MINISTACK_VERSION}`,
+      CRYPTOGRAPHY,
+    ],
   ] as const) {
     const { status, error, stderr } = spawnSync(program, args, { encoding: 'utf8', timeout: INSTALL_TIMEOUT_MS });
     if (status === 0) continue;

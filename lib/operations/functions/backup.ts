@@ -1,14 +1,20 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { ContextAttribute } from 'aws-cdk-lib/aws-scheduler';
-import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import type { BackupEnvironment } from '../../../lambdas/backup/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import { BACKUP_POLICIES, STREAMING_LIMIT_GIB } from '../../config/policies';
 import { ARCHIVE_SCHEDULES } from '../../config/schedules';
-import { grantHiding, grantReading, grantWritingLocked } from '../archive-access';
+import {
+  type ArchiveAccess,
+  archiveEnvironment,
+  grantHiding,
+  grantReadingArchives,
+  grantWritingLocked,
+} from '../archive-access';
 import { grantSnapshots, SnapshotExportRole } from '../backup-permissions';
+import { signingRoleName } from '../../data/archive-signing-key';
 import type { DatabaseAccess } from '../../data/database-access';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { FunctionSchedule } from '../function-schedule';
@@ -17,8 +23,8 @@ import { OperationalFunction, type OperationsContext } from '../operational-func
 export interface BackupProps {
   /** What all functions of the environment share. */
   readonly context: OperationsContext;
-  /** Bucket that archives are written to. */
-  readonly archiveBucket: IBucket;
+  /** The archives of the environment. */
+  readonly archives: ArchiveAccess;
   /** Key of the archive bucket, which also encrypts the exports of RDS. */
   readonly archiveKey: IKey;
   /** How to reach each database. */
@@ -29,9 +35,11 @@ export interface BackupProps {
 export class Backup extends Construct {
   constructor(scope: Construct, id: string, props: BackupProps) {
     super(scope, id);
-    const { archiveBucket, archiveKey, databases } = props;
+    const { archives, archiveKey, databases } = props;
     const onRds = DATABASE_NAMES.some((name) => databases[name].instanceIdentifier !== undefined);
-    const exporting = onRds ? new SnapshotExportRole(this, 'SnapshotExport', { archiveBucket, archiveKey }) : undefined;
+    const exporting = onRds
+      ? new SnapshotExportRole(this, 'SnapshotExport', { archiveBucket: archives.bucket, archiveKey })
+      : undefined;
 
     const target = new OperationalFunction<BackupEnvironment>(this, 'Backup', {
       context: props.context,
@@ -40,7 +48,7 @@ export class Backup extends Construct {
       environment: {
         ...billingDatabaseEnvironment(databases.billing),
         ...mainDatabaseEnvironment(databases.main),
-        ARCHIVE_BUCKET: archiveBucket.bucketName,
+        ...archiveEnvironment(archives),
         BILLING_RETENTION_DAYS: String(BACKUP_POLICIES.billing.retentionDays),
         MAIN_RETENTION_DAYS: String(BACKUP_POLICIES.main.retentionDays),
         BILLING_FREQUENCY_HOURS: recoveryPointHours(databases.billing),
@@ -51,6 +59,7 @@ export class Backup extends Construct {
         EXPORT_ROLE_ARN: exporting?.role.roleArn ?? '',
         EXPORT_KEY_ARN: onRds ? archiveKey.keyArn : '',
       },
+      roleName: signingRoleName(props.context.config.name, Stack.of(this).region),
       timeout: Duration.minutes(15),
       // Two cores: one compresses while the other hashes and uploads.
       memorySize: 3538,
@@ -61,9 +70,11 @@ export class Backup extends Construct {
       asynchronous: { retryAttempts: 1, maximumAge: Duration.hours(1) },
     });
     // It writes, locks, lists and hides archives, and can never destroy one.
-    for (const name of DATABASE_NAMES) grantWritingLocked(target.function, archiveBucket, `archives/${name}/*`);
-    grantReading(target.function, archiveBucket, 'archives/*');
-    grantHiding(target.function, archiveBucket, 'archives/*');
+    for (const name of DATABASE_NAMES) grantWritingLocked(target.function, archives.bucket, `archives/${name}/*`);
+    grantReadingArchives(target.function, archives);
+    grantHiding(target.function, archives.bucket, 'archives/*');
+    // The key admits no other role.
+    archives.signingKey.grantSign(target.function);
     exporting?.grantStart(target.function);
     for (const name of DATABASE_NAMES) grantSnapshots(target.function, databases[name]);
 

@@ -1,11 +1,10 @@
 import { Duration } from 'aws-cdk-lib';
-import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { DRILL_PREFIX, type DrillEnvironment } from '../../../lambdas/drill/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import { BACKUP_POLICIES } from '../../config/policies';
 import { DRILL_SCHEDULES } from '../../config/schedules';
-import { grantReading, grantWriting } from '../archive-access';
+import { type ArchiveAccess, archiveEnvironment, grantReadingArchives, grantWriting } from '../archive-access';
 import type { DatabaseAccess } from '../../data/database-access';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { FunctionSchedule } from '../function-schedule';
@@ -14,8 +13,8 @@ import { OperationalFunction, type OperationsContext } from '../operational-func
 export interface DrillProps {
   /** What all functions of the environment share. */
   readonly context: OperationsContext;
-  /** Bucket with the archives. */
-  readonly archiveBucket: IBucket;
+  /** The archives of the environment. */
+  readonly archives: ArchiveAccess;
   /** How to reach each database. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
 }
@@ -24,7 +23,7 @@ export interface DrillProps {
 export class Drill extends Construct {
   constructor(scope: Construct, id: string, props: DrillProps) {
     super(scope, id);
-    const { archiveBucket, databases } = props;
+    const { archives, databases } = props;
     const target = new OperationalFunction<DrillEnvironment>(this, 'Drill', {
       context: props.context,
       stem: 'drill',
@@ -32,7 +31,7 @@ export class Drill extends Construct {
       environment: {
         ...billingDatabaseEnvironment(databases.billing),
         ...mainDatabaseEnvironment(databases.main),
-        ARCHIVE_BUCKET: archiveBucket.bucketName,
+        ...archiveEnvironment(archives),
         BILLING_RESTORE_TARGET_MINUTES: String(BACKUP_POLICIES.billing.restoreTargetMinutes),
         MAIN_RESTORE_TARGET_MINUTES: String(BACKUP_POLICIES.main.restoreTargetMinutes),
       },
@@ -45,8 +44,8 @@ export class Drill extends Construct {
       // No retry: a failed drill must be investigated, not hidden by a second one that passes.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.hours(1) },
     });
-    grantReading(target.function, archiveBucket, 'archives/*');
-    grantWriting(target.function, archiveBucket, `${DRILL_PREFIX}*`);
+    grantReadingArchives(target.function, archives);
+    grantWriting(target.function, archives.bucket, `${DRILL_PREFIX}*`);
 
     for (const name of DATABASE_NAMES) {
       new FunctionSchedule(this, name === 'billing' ? 'MonthlyBilling' : 'MonthlyMain', {

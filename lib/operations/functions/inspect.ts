@@ -1,12 +1,11 @@
 import { Duration } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import type { DatabaseName } from '../../../core/contract';
 import type { InspectEnvironment } from '../../../lambdas/inspect/contract';
 import { BACKUP_POLICIES } from '../../config/policies';
 import type { DatabaseAccess } from '../../data/database-access';
-import { grantReading } from '../archive-access';
+import { type ArchiveAccess, archiveEnvironment, grantReadingArchives } from '../archive-access';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import type { EventQueue } from '../event-queue';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
@@ -16,8 +15,8 @@ export interface InspectProps {
   readonly context: OperationsContext;
   /** How to reach each database. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
-  /** Bucket whose archives are listed. */
-  readonly archiveBucket: IBucket;
+  /** The archives of the environment. */
+  readonly archives: ArchiveAccess;
   /** Queue of the events, and the one of those that are parked; their messages are counted. */
   readonly queues: EventQueue;
   /** Secret with the key of the Stripe API, whose age is reported. */
@@ -30,7 +29,7 @@ export interface InspectProps {
 export class Inspect extends Construct {
   constructor(scope: Construct, id: string, props: InspectProps) {
     super(scope, id);
-    const { archiveBucket, queues, stripeApiSecretArn, stripeSigningSecretArn } = props;
+    const { archives, queues, stripeApiSecretArn, stripeSigningSecretArn } = props;
     const { billing, main } = props.databases;
     const { function: fn } = new OperationalFunction<InspectEnvironment>(this, 'Inspect', {
       context: props.context,
@@ -39,7 +38,7 @@ export class Inspect extends Construct {
       environment: {
         ...billingDatabaseEnvironment(billing),
         ...mainDatabaseEnvironment(main),
-        ARCHIVE_BUCKET: archiveBucket.bucketName,
+        ...archiveEnvironment(archives),
         BILLING_FREQUENCY_HOURS: String(BACKUP_POLICIES.billing.frequencyHours),
         MAIN_FREQUENCY_HOURS: String(BACKUP_POLICIES.main.frequencyHours),
         QUEUE_URL: queues.queue.queueUrl,
@@ -53,7 +52,7 @@ export class Inspect extends Construct {
       // Several people look at an incident at the same time.
       reservedConcurrentExecutions: 3,
     });
-    grantReading(fn, archiveBucket, 'archives/*');
+    grantReadingArchives(fn, archives);
     fn.addToRolePolicy(
       new PolicyStatement({
         // The number of messages, not the messages.

@@ -1,9 +1,8 @@
 import { Duration } from 'aws-cdk-lib';
-import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import type { RestoreEnvironment } from '../../../lambdas/restore/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
-import { grantReading } from '../archive-access';
+import { type ArchiveAccess, archiveEnvironment, grantReadingArchives } from '../archive-access';
 import type { DatabaseAccess } from '../../data/database-access';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
@@ -11,8 +10,8 @@ import { OperationalFunction, type OperationsContext } from '../operational-func
 export interface RestoreProps {
   /** What all functions of the environment share. */
   readonly context: OperationsContext;
-  /** Bucket with the archives. */
-  readonly archiveBucket: IBucket;
+  /** The archives of the environment. */
+  readonly archives: ArchiveAccess;
   /** How to reach each database. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
 }
@@ -21,7 +20,7 @@ export interface RestoreProps {
 export class Restore extends Construct {
   constructor(scope: Construct, id: string, props: RestoreProps) {
     super(scope, id);
-    const { archiveBucket, databases } = props;
+    const { archives, databases } = props;
     const { function: fn } = new OperationalFunction<RestoreEnvironment>(this, 'Restore', {
       context: props.context,
       stem: 'restore',
@@ -29,7 +28,7 @@ export class Restore extends Construct {
       environment: {
         ...billingDatabaseEnvironment(databases.billing),
         ...mainDatabaseEnvironment(databases.main),
-        ARCHIVE_BUCKET: archiveBucket.bucketName,
+        ...archiveEnvironment(archives),
       },
       timeout: Duration.minutes(15),
       memorySize: 3538,
@@ -39,6 +38,6 @@ export class Restore extends Construct {
       // No retry: the target database exists after the first attempt, and an operator decides what to do with it.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
     });
-    grantReading(fn, archiveBucket, 'archives/*');
+    grantReadingArchives(fn, archives);
   }
 }

@@ -1,9 +1,14 @@
 import { Duration } from 'aws-cdk-lib';
-import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { ROW_RECOVERY_PREFIX, type RowRecoveryEnvironment } from '../../../lambdas/row-recovery/contract';
 import type { DatabaseName } from '../../../core/contract';
-import { grantReading, grantWriting } from '../archive-access';
+import {
+  type ArchiveAccess,
+  archiveEnvironment,
+  grantReading,
+  grantReadingArchives,
+  grantWriting,
+} from '../archive-access';
 import type { DatabaseAccess } from '../../data/database-access';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import type { EntitlementCache } from '../entitlement-cache';
@@ -12,8 +17,8 @@ import { OperationalFunction, type OperationsContext } from '../operational-func
 export interface RowRecoveryProps {
   /** What all functions of the environment share. */
   readonly context: OperationsContext;
-  /** Bucket with the archives. */
-  readonly archiveBucket: IBucket;
+  /** The archives of the environment. */
+  readonly archives: ArchiveAccess;
   /** How to reach each database. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
   /** Where entitlements that merged rows changed are invalidated. @default - no cache */
@@ -24,7 +29,7 @@ export interface RowRecoveryProps {
 export class RowRecovery extends Construct {
   constructor(scope: Construct, id: string, props: RowRecoveryProps) {
     super(scope, id);
-    const { archiveBucket, databases, cache } = props;
+    const { archives, databases, cache } = props;
     const target = new OperationalFunction<RowRecoveryEnvironment>(this, 'RowRecovery', {
       context: props.context,
       stem: 'row-recovery',
@@ -32,7 +37,7 @@ export class RowRecovery extends Construct {
       environment: {
         ...billingDatabaseEnvironment(databases.billing),
         ...mainDatabaseEnvironment(databases.main),
-        ARCHIVE_BUCKET: archiveBucket.bucketName,
+        ...archiveEnvironment(archives),
         CACHE_URL: cache?.url ?? '',
       },
       timeout: Duration.minutes(15),
@@ -44,9 +49,9 @@ export class RowRecovery extends Construct {
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
     });
     const fn = target.function;
-    grantReading(fn, archiveBucket, 'archives/*');
-    grantReading(fn, archiveBucket, `${ROW_RECOVERY_PREFIX}*`);
-    grantWriting(fn, archiveBucket, `${ROW_RECOVERY_PREFIX}*`);
+    grantReadingArchives(fn, archives);
+    grantReading(fn, archives.bucket, `${ROW_RECOVERY_PREFIX}*`);
+    grantWriting(fn, archives.bucket, `${ROW_RECOVERY_PREFIX}*`);
     cache?.allowAccess(target);
   }
 }

@@ -12,10 +12,11 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { parseManifest } from '../../../core/archive/manifest';
 import { abortUploads, removeObjects } from '../../../core/archive/removal';
-import { writeManifest } from '../../../core/archive/store';
+import { writeManifest } from '../../../core/archive/signed-manifest';
+import { createManifestKey } from '../../support/archive-key';
 
 const s3Mock = mockClient(S3Client);
-const store = { s3: new S3Client({ region: 'eu-central-1' }), bucket: 'archives' };
+const store = { s3: new S3Client({ region: 'eu-central-1' }), bucket: 'archives', signingKey: createManifestKey() };
 
 beforeEach(() => {
   s3Mock.reset();

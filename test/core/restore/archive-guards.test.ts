@@ -5,15 +5,21 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { type ArchivedPart, type ArchivedTable, type Manifest, totalOf } from '../../../core/archive/manifest';
 import { partKey } from '../../../core/archive/keys';
 import { assertRowCounts } from '../../../core/restore/compare-tables';
-import { type ArchiveSite, createArchiveSite, manifestAt, readObject, replaceObject } from '../../factories/archive';
+import {
+  type ArchiveSite,
+  createArchiveSite,
+  manifestAt,
+  readObject,
+  replaceManifest,
+  replaceObject,
+} from '../../factories/archive';
 
 let site: ArchiveSite;
 let manifest: Manifest;
-let manifestKey: string;
 
 beforeAll(async () => {
   site = await createArchiveSite('main');
-  ({ manifestKey } = await site.backup('2026-11-21T06:00:00Z'));
+  const { manifestKey } = await site.backup('2026-11-21T06:00:00Z');
   manifest = await manifestAt(site.store, manifestKey);
 });
 afterAll(() => site.remove());
@@ -21,7 +27,7 @@ afterAll(() => site.remove());
 /** Restores the archive by an altered manifest whose sums are correct. */
 async function restoreBy(altered: Partial<Manifest>): Promise<unknown> {
   const whole = { ...manifest, ...altered };
-  await replaceObject(site.store, manifestKey, JSON.stringify({ ...whole, ...totalOf(whole.tables) }));
+  await replaceManifest(site.store, { ...whole, ...totalOf(whole.tables) } as Manifest);
   return site.restore();
 }
 
@@ -42,7 +48,7 @@ function tablesWith(name: string, alter: (part: ArchivedPart) => ArchivedPart): 
 
 describe('a restore refuses an archive, and leaves no database,', () => {
   afterEach(async () => {
-    await replaceObject(site.store, manifestKey, JSON.stringify(manifest));
+    await replaceManifest(site.store, manifest);
     const leftovers = await site.leftovers();
     if (leftovers.length > 0) throw new Error(`The refused restore left ${leftovers.join(', ')} behind`);
   });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
-import { readManifest } from '../../../core/archive/store';
+import { readManifest } from '../../../core/archive/signed-manifest';
 import { endSnapshot, openSnapshot } from '../../../lambdas/backup/snapshot';
 import { type ArchiveSite, createArchiveSite } from '../../factories/archive';
 import { clusterSecrets, clusterTarget } from '../../support/database';

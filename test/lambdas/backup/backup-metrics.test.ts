@@ -6,6 +6,7 @@ const REPORT: ArchiveReport = {
   database: 'main',
   slot: '2026-11-21T06:00:00Z',
   manifestKey: 'archives/main/20261121T060000Z/manifest.json',
+  manifestSha256: '0'.repeat(64),
   outcome: 'created',
   tables: 3,
   rows: 10,

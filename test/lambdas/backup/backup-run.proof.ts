@@ -144,7 +144,7 @@ test.each([
     maxAttempts: 2,
     silenceMs: 200,
   });
-  const report = runBackup(dependencies({ store: { s3, bucket } }), { database: 'main', slot: SLOT });
+  const report = runBackup(dependencies({ store: { ...site.store, s3, bucket } }), { database: 'main', slot: SLOT });
   await expect(report).rejects.toMatchObject({
     code: 'store_unavailable',
     retryable: true,

@@ -1,5 +1,5 @@
 import { PutObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
-import { readManifest } from '../../../core/archive/store';
+import { readManifest } from '../../../core/archive/signed-manifest';
 import { type ArchiveSite, contentOf, createArchiveSite, listKeys, manifestAt } from '../../factories/archive';
 
 const SLOT = '2026-11-21T06:00:00Z';

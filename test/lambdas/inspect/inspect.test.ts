@@ -5,6 +5,7 @@ import type { Client } from 'pg';
 import { inspectRequest, type InspectionName, type InspectionReport } from '../../../lambdas/inspect/contract';
 import { inspect, type InspectDependencies } from '../../../lambdas/inspect/core';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { createManifestKey } from '../../support/archive-key';
 import { createBucket, objectStore } from '../../support/object-store';
 import { testServices } from '../../support/services';
 
@@ -31,7 +32,7 @@ beforeAll(async () => {
     .resolves({ Versions: [{ VersionStages: ['AWSCURRENT'], CreatedDate: new Date('2026-11-01T00:00:00Z') }] });
   dependencies = {
     connectors: { billing: billing.connector, main: main.connector },
-    store: { s3, bucket },
+    store: { s3, bucket, signingKey: createManifestKey() },
     sqs,
     queueUrl,
     deadLetterQueueUrl,

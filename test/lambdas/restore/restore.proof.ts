@@ -12,6 +12,7 @@ import {
   manifestAt,
   migrationsOf,
   readObject,
+  replaceManifest,
   replaceObject,
 } from '../../factories/archive';
 import { silentLog } from '../../support/log';
@@ -62,7 +63,7 @@ async function partOf(table: string) {
   const manifest = await manifestAt(site.store, key);
   const part = manifest.tables.find((candidate) => candidate.name === table)?.parts[0];
   if (!part) throw new Error(`${table} has no part`);
-  return { manifest, part, save: (changed: Manifest) => replaceObject(site.store, key, JSON.stringify(changed)) };
+  return { manifest, part, save: (changed: Manifest) => replaceManifest(site.store, changed) };
 }
 
 describe('an archive of anything that PostgreSQL stores', () => {

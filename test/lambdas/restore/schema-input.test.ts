@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { CompleteManifest } from '../../../core/archive/manifest';
-import { type ArchiveSite, createArchiveSite, manifestAt, readObject, replaceObject } from '../../factories/archive';
+import {
+  type ArchiveSite,
+  createArchiveSite,
+  manifestAt,
+  readObject,
+  replaceManifest,
+  replaceObject,
+} from '../../factories/archive';
 import { asAdministrator } from '../../support/database';
 
 const KEY = 'archives/main/20261121T060000Z/manifest.json';
@@ -39,27 +46,23 @@ async function restoreBy(section: 'before' | 'after', alter: (text: string) => s
     plainSha256: sha256(text),
   };
   await replaceObject(site.store, key, object);
-  await replaceObject(
-    site.store,
-    KEY,
-    JSON.stringify({ ...manifest, schema: { ...manifest.schema, [section]: described } }),
-  );
+  await replaceManifest(site.store, { ...manifest, schema: { ...manifest.schema, [section]: described } });
   try {
     return await site.restore();
   } finally {
     await replaceObject(site.store, key, original);
-    await replaceObject(site.store, KEY, JSON.stringify(manifest));
+    await replaceManifest(site.store, manifest);
   }
 }
 
 /** Restores by a manifest whose facts about the schema were altered. */
 async function restoreWith(facts: Partial<CompleteManifest['schema']['facts']>): Promise<unknown> {
   const altered = { ...manifest.schema, facts: { ...manifest.schema.facts, ...facts } };
-  await replaceObject(site.store, KEY, JSON.stringify({ ...manifest, schema: altered }));
+  await replaceManifest(site.store, { ...manifest, schema: altered });
   try {
     return await site.restore();
   } finally {
-    await replaceObject(site.store, KEY, JSON.stringify(manifest));
+    await replaceManifest(site.store, manifest);
   }
 }
 

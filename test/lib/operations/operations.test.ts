@@ -19,6 +19,7 @@ import type { WebhookEnvironment } from '../../../lambdas/webhook/contract';
 import { FUNCTIONS, resourceLike, resourcesOf, templatesOf } from '../support';
 
 const base = ['ENVIRONMENT_NAME', 'LOG_LEVEL'] as const;
+const archives = ['ARCHIVE_BUCKET', 'ARCHIVE_SIGNING_KEY_ARN'] as const;
 const billing = [
   'BILLING_DATABASE_HOST',
   'BILLING_DATABASE_PORT',
@@ -48,7 +49,7 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     ...base,
     ...billing,
     ...main,
-    'ARCHIVE_BUCKET',
+    ...archives,
     'BILLING_RETENTION_DAYS',
     'MAIN_RETENTION_DAYS',
     'BILLING_FREQUENCY_HOURS',
@@ -79,7 +80,7 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     ...base,
     ...billing,
     ...main,
-    'ARCHIVE_BUCKET',
+    ...archives,
     'BILLING_RESTORE_TARGET_MINUTES',
     'MAIN_RESTORE_TARGET_MINUTES',
   ]),
@@ -88,7 +89,7 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     ...base,
     ...billing,
     ...main,
-    'ARCHIVE_BUCKET',
+    ...archives,
     'BILLING_FREQUENCY_HOURS',
     'MAIN_FREQUENCY_HOURS',
     'QUEUE_URL',
@@ -131,10 +132,10 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'BILLING_DATABASE_SECRET_ARN',
     'MAIN_DATABASE_SECRET_ARN',
   ]),
-  'row-recovery': variables<RowRecoveryEnvironment>()([...base, ...billing, ...main, 'ARCHIVE_BUCKET', 'CACHE_URL']),
+  'row-recovery': variables<RowRecoveryEnvironment>()([...base, ...billing, ...main, ...archives, 'CACHE_URL']),
   verify: variables<VerifyEnvironment>()([...base, ...billing, ...main]),
   warm: variables<WarmEnvironment>()([...base, ...billing, ...main]),
-  restore: variables<RestoreEnvironment>()([...base, ...billing, ...main, 'ARCHIVE_BUCKET']),
+  restore: variables<RestoreEnvironment>()([...base, ...billing, ...main, ...archives]),
   webhook: variables<WebhookEnvironment>()([...base, 'QUEUE_URL', 'STRIPE_SIGNING_SECRET_ARN', 'LIVEMODE']),
 };
 

@@ -52,6 +52,39 @@ test('the backup function can neither destroy an archive nor bypass its lock', (
   ]);
 });
 
+describe.each(EXAMPLES)('the signatures of the archives of %s', (environment) => {
+  const templates = templatesOf(environment);
+
+  test('are made by the role of the backup function alone, whatever other policies allow', () => {
+    const signing = statementsOf(templates).filter((one) => actionsOf(one).includes('kms:Sign'));
+    const ofBackup = statementsOf(templates, 'BackupRole').filter((one) => actionsOf(one).includes('kms:Sign'));
+    expect(signing).toHaveLength(1);
+    expect(signing).toEqual(ofBackup);
+    const role = resourceLike(templates.operations, 'AWS::IAM::Role', 'BackupRole').Properties.RoleName as string;
+    const key = resourceLike(templates.data, 'AWS::KMS::Key', 'ArchiveSigningKey').Properties;
+    expect(key).toMatchObject({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
+    expect((key.KeyPolicy as { Statement: Statement[] }).Statement).toContainEqual({
+      Sid: 'OnlyBackupsSign',
+      Effect: 'Deny',
+      Principal: { AWS: '*' },
+      Action: 'kms:Sign',
+      Resource: '*',
+      Condition: {
+        ArnNotEquals: { 'aws:PrincipalArn': expect.stringMatching(new RegExp(`:role/${role}$`)) as string },
+      },
+    });
+  });
+
+  test('are checked by every function that acts on an archive', () => {
+    for (const word of ['BackupRole', 'RestoreRole', 'DrillRole', 'RowRecoveryRole', 'InspectRole']) {
+      expect([word, statementsOf(templates, word).flatMap(actionsOf)]).toEqual([
+        word,
+        expect.arrayContaining(['kms:GetPublicKey']) as string[],
+      ]);
+    }
+  });
+});
+
 test('the restore function writes nothing to the archives', () => {
   const actions = statementsOf(templatesOf('production'), 'Restore').flatMap(actionsOf);
   expect(actions.filter((action) => /^s3:(Put|Delete|Abort|\*)/.test(action))).toEqual([]);
