@@ -24,12 +24,14 @@ import { removalPolicyOf } from '../config/removal-policy';
 /**
  * AWS APIs that are called from inside the network, each through an endpoint of its own, so that credentials and
  * commands do not depend on the NAT gateways. Calls that Lambda makes for a function (log, traces, failure destinations)
- * and calls between services (keys) do not pass through the network and need no endpoint.
+ * and calls between services (their keys) do not pass through the network and need no endpoint.
  */
 export const API_ENDPOINTS = {
   SecretsManager: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
   Rds: InterfaceVpcEndpointAwsService.RDS,
   Sqs: InterfaceVpcEndpointAwsService.SQS,
+  /** Signs archives, and gives out the key that checks them. */
+  Kms: InterfaceVpcEndpointAwsService.KMS,
 } as const;
 
 const HTTPS = 443;

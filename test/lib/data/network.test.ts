@@ -12,6 +12,7 @@ const ENDPOINT_OF_CLIENT: Readonly<Record<string, string>> = {
   'powertools/parameters/secrets': 'SecretsManager',
   'client-rds': 'Rds',
   'client-sqs': 'Sqs',
+  'client-kms': 'Kms',
 };
 
 /** @param folder relative to the root of the repository */
