@@ -95,11 +95,11 @@ async function sweepLeftovers(
   for (const { slot, manifest, attempts } of stored) {
     // A single attempt beside a manifest is the one that it names. Reading every manifest would take a request each.
     if (manifest && attempts.size <= 1) continue;
-    const stored = manifest && (await lookUpManifest(store, database, slot));
+    const found = manifest && (await lookUpManifest(store, database, slot));
     // What another program wrote does not decide which attempt is a leftover.
-    if (stored && stored.signature !== 'valid') continue;
+    if (found && found.signature !== 'valid') continue;
     for (const [attempt, objects] of attempts) {
-      if (attempt === stored?.manifest.attempt || objects.some((object) => object.lastModified >= abandonedBefore))
+      if (attempt === found?.manifest.attempt || objects.some((object) => object.lastModified >= abandonedBefore))
         continue;
       leftovers.push(...keysOf(objects));
     }

@@ -1,6 +1,5 @@
 import { manifestKey } from '../../../core/archive/keys';
 import type { ArchivedPart, ArchivedTable, CompleteManifest, Manifest } from '../../../core/archive/manifest';
-import { lookUpManifest } from '../../../core/archive/signed-manifest';
 import { type ArchiveSite, createArchiveSite, manifestAt, readObject, replaceObject } from '../../factories/archive';
 
 const SLOT = '2026-11-21T06:00:00Z';
@@ -97,21 +96,22 @@ const EDITS: readonly (readonly [string, Edit])[] = [
   ['the attempt is another', (copy) => (copy.attempt = 'another')],
 ];
 
-describe.each([...EDITS])('a manifest in which %s', (_what, edit) => {
-  test('is refused before anything is written, and is shown as not authentic', async () => {
-    const copy = structuredClone(manifest);
-    edit(copy as Parameters<Edit>[0]);
-    const changed = JSON.stringify(copy, undefined, 2);
-    expect(changed === original.toString('utf8')).toBe(false);
-    await replaceObject(site.store, KEY, changed);
-    const stored = await lookUpManifest(site.store, 'main', SLOT).catch((error: unknown) => error);
-    if (stored instanceof Error) {
-      // An edit that breaks the form of the manifest is named as such.
-      await expect(site.restore()).rejects.toMatchObject({ code: 'archive_malformed' });
-      return;
-    }
-    expect(stored).not.toMatchObject({ signature: 'valid' });
-    await expect(site.restore()).rejects.toMatchObject({ code: 'archive_unauthenticated' });
-    expect(await site.leftovers()).toEqual([]);
+/** Edits by which a manifest contradicts itself: it is refused for that, before its signature is looked at. */
+const MALFORMED: readonly string[] = [
+  'the objects of two tables of one shape are exchanged',
+  'two tables exchange their names',
+  'a table is left out',
+  'the attempt is another',
+];
+
+test.each([...EDITS])('a manifest in which %s is refused before anything is written', async (what, edit) => {
+  const copy = structuredClone(manifest);
+  edit(copy);
+  const changed = JSON.stringify(copy, undefined, 2);
+  expect(changed === original.toString('utf8')).toBe(false);
+  await replaceObject(site.store, KEY, changed);
+  await expect(site.restore()).rejects.toMatchObject({
+    code: MALFORMED.includes(what) ? 'archive_malformed' : 'archive_unauthenticated',
   });
+  expect(await site.leftovers()).toEqual([]);
 });
