@@ -75,5 +75,6 @@ export function rehearsalEnvironment(options: RunningDatabasesOptions): Environm
     runbookUrl: RUNBOOK_URL,
     firewall: false,
     computedAlarms: false,
+    gradualDeployments: false,
   });
 }

@@ -130,6 +130,11 @@ export const SETTINGS = {
     .describe(
       'Alarms on ratios and sums of several metrics. Without them, only alarms on a single metric are created, which cost less and detect less.',
     ),
+  gradualDeployments: flag
+    .default(true)
+    .describe(
+      'A new version of the functions on the way of an event gets a tenth of the work for 15 minutes, and is taken back when an alarm rings. Off: all at once, also while an alarm rings, such as for the version that ends it.',
+    ),
   cache: z
     .strictObject({
       kind: z

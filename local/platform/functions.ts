@@ -18,12 +18,12 @@ export class PlatformFunctions {
 
   /** @throws when the template has no such function */
   byArn(functionArn: string): LocalFunction {
-    return this.find(functionArn, ({ arn }) => arn === functionArn);
+    return this.find(functionArn, ({ arn }) => arn === withoutQualifier(functionArn, FUNCTION_ARN_PARTS));
   }
 
   /** @throws when the template has no such function */
   byName(functionName: string): LocalFunction {
-    return this.find(functionName, ({ name }) => name === functionName);
+    return this.find(functionName, ({ name }) => name === withoutQualifier(functionName, 1));
   }
 
   /** Ends every instance of every function. */
@@ -36,6 +36,14 @@ export class PlatformFunctions {
     if (found === undefined) throw new Error(`The template has no function ${description}.`);
     return found;
   }
+}
+
+/** Parts of the ARN of a function, of which an alias is one more. */
+const FUNCTION_ARN_PARTS = 7;
+
+/** A name or ARN without version or alias: here there is one version of each function. */
+function withoutQualifier(name: string, parts: number): string {
+  return name.split(':').slice(0, parts).join(':');
 }
 
 /** Gives each secret its value: those of the databases, and Stripe's two, found by the functions that read them. */

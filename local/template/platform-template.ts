@@ -82,6 +82,14 @@ function localise(queueUrl: (name: string) => string) {
     switch (resource.Type) {
       case 'AWS::Lambda::Function':
         return { ref: name, attributes: { Arn: arn('lambda', `function:${name}`) } };
+      case 'AWS::Lambda::Version':
+        return { ref: name, attributes: { Version: '1' } };
+      case 'AWS::Lambda::Alias': {
+        const { FunctionName, Name } = resource.Properties as { FunctionName: { Ref: string }; Name: string };
+        const target = stack.resources[FunctionName.Ref];
+        if (!target) throw new Error(`${stack.name}.${logicalId}: the alias is of no function`);
+        return { ref: arn('lambda', `function:${physicalName(FunctionName.Ref, target)}:${Name}`), attributes: {} };
+      }
       case 'AWS::SQS::Queue':
         return {
           ref: queueUrl(name),

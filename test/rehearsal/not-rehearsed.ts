@@ -20,6 +20,13 @@ export const NOT_REHEARSED: readonly NotRehearsed[] = [
     coveredBy: ['test/lib/operations/web-acl.test.ts'],
   },
   {
+    what: 'Gradual deployments',
+    types: ['AWS::CodeDeploy::Application', 'AWS::CodeDeploy::DeploymentGroup'],
+    because:
+      'switched off (`gradualDeployments`): MiniStack rejects a template with CodeDeploy; the aliases are rehearsed',
+    coveredBy: ['test/lib/operations/gradual-deployments.test.ts'],
+  },
+  {
     what: 'Alarms on ratios, sums and other alarms',
     types: [],
     because: 'switched off (`computedAlarms`): MiniStack rejects a template with an alarm on several metrics',

@@ -49,10 +49,11 @@ export class Processor extends Construct {
       databases: [props.billing],
       // Reserved, so that no other function of the account can delay the events.
       reservedConcurrentExecutions: MAX_CONCURRENCY,
+      gradual: true,
     });
     props.deadLetterQueue.grantSendMessages(target.function);
     props.cache?.allowAccess(target);
-    target.function.addEventSource(
+    target.live.addEventSource(
       new SqsEventSource(props.queue, {
         batchSize: BATCH_SIZE,
         maxBatchingWindow: Duration.seconds(1),
@@ -60,7 +61,7 @@ export class Processor extends Construct {
         reportBatchItemFailures: true,
       }),
     );
-    const mapping = target.function.node.findAll().find((child) => child instanceof EventSourceMapping);
+    const mapping = target.live.node.findAll().find((child) => child instanceof EventSourceMapping);
     if (!mapping) throw new Error('The processor has no event source');
     acknowledge(mapping, {
       nag: ['Serverless-LambdaEventSourceMappingDestination'],

@@ -27,7 +27,7 @@ export class Webhook extends Construct {
   constructor(scope: Construct, id: string, props: WebhookProps) {
     super(scope, id);
     const { context, httpApi, queue, signingSecrets } = props;
-    const { function: fn } = new OperationalFunction<WebhookEnvironment>(this, 'Webhook', {
+    const { function: fn, live } = new OperationalFunction<WebhookEnvironment>(this, 'Webhook', {
       context,
       stem: 'webhook',
       description: 'Verifies webhooks of payment providers and enqueues them',
@@ -40,6 +40,7 @@ export class Webhook extends Construct {
       // Stripe waits 10 s and longer; the promise is a mean of 5 s.
       timeout: Duration.seconds(10),
       memorySize: 512,
+      gradual: true,
     });
     queue.grantSendMessages(fn);
 
@@ -54,7 +55,7 @@ export class Webhook extends Construct {
       const { path } = WEBHOOK_ENDPOINTS[provider];
       const name = `${provider.charAt(0).toUpperCase()}${provider.slice(1)}`;
       grantProviderSecret(fn, `${name}SigningSecret`, signingSecrets[provider]);
-      acknowledge(httpApi.addRoute('POST', path, fn), {
+      acknowledge(httpApi.addRoute('POST', path, live), {
         nag: ['AwsSolutions-APIG4', 'AwsSolutions-COG4'],
         checkov: ['CKV_AWS_59'],
         reason:

@@ -13,6 +13,7 @@ const MANAGED_POLICIES: Readonly<Record<string, string>> = {
   'service-role/AmazonRDSEnhancedMonitoringRole': 'writes the metrics of the operating system',
   'service-role/AWSBackupServiceRolePolicyForBackup': 'takes recovery points',
   'service-role/AWSBackupServiceRolePolicyForRestores': 'restores recovery points to test them',
+  'service-role/AWSCodeDeployRoleForLambdaLimited': 'moves the aliases of functions from version to version',
   'service-role/AmazonAPIGatewayPushToCloudWatchLogs': 'writes the access log',
 };
 
