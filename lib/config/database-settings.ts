@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { admission } from './network-settings';
 import { databaseIdentifier, flag, host, keyArn, secretArn, securityGroupId, text, whole } from './fields';
 
 /** Families and sizes that RDS for PostgreSQL 17 offers. RDS would refuse others after an hour of deployment. */
@@ -29,6 +30,10 @@ const createdDatabase = z.strictObject({
     .describe(
       'A read replica for reports and people, so that their queries never slow the writes. Costs as much as an instance.',
     ),
+  admit: admission
+    .prefault({})
+    .describe('Who connects to it and to its proxy, besides the functions: security groups and ranges of addresses.'),
+  admitToReplica: admission.prefault({}).describe('Who connects to the analytics replica.'),
 });
 
 const existingDatabase = z.strictObject({

@@ -34,21 +34,27 @@ function refuseRegions({ region, secondRegion, allowedRegions }: Settings, refus
 function refuseNetwork(config: Settings, refuse: Refuse): void {
   const { existingNetwork, availabilityZones = [], cache, region } = config;
   const created = DATABASE_NAMES.some((name) => config.databases[name].kind === 'create');
-  if (created && existingNetwork) {
-    refuse(['existingNetwork'], 'must be left out when a database is created: it gets a network of its own');
+  if (existingNetwork && config.network) {
+    refuse(['network'], 'must be left out with `existingNetwork`: it describes the network that is created');
   }
-  if (created && !config.availabilityZones) {
-    refuse(['availabilityZones'], 'must name three zones when a database is created');
+  if (created && existingNetwork && !existingNetwork.databaseSubnetIds) {
+    refuse(['existingNetwork', 'databaseSubnetIds'], 'must name the subnets of the databases that are created');
+  }
+  if (created && !existingNetwork && !config.availabilityZones) {
+    refuse(['availabilityZones'], 'must name three zones when a network is created for the databases');
   }
   if (!created && !existingNetwork && cache.kind === 'serverless') {
     refuse(['cache'], 'must be of kind `none` where there is no network to put the cache into');
   }
   refuseZones(['availabilityZones'], availabilityZones, region, refuse);
   if (!existingNetwork) return;
-  const { availabilityZones: zones, privateSubnetIds } = existingNetwork;
+  const { availabilityZones: zones } = existingNetwork;
   refuseZones(['existingNetwork', 'availabilityZones'], zones, region, refuse);
-  if (privateSubnetIds.length !== zones.length) {
-    refuse(['existingNetwork', 'privateSubnetIds'], `must name one subnet for each of ${zones.length} zones`);
+  for (const field of ['privateSubnetIds', 'databaseSubnetIds'] as const) {
+    const subnets = existingNetwork[field];
+    if (subnets && subnets.length !== zones.length) {
+      refuse(['existingNetwork', field], `must name one subnet for each of ${zones.length} zones`);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { database } from './database-settings';
-import { DOMAIN_NAME, emails, flag, missing, region, subnetIds, text, whole } from './fields';
+import { DOMAIN_NAME, emails, flag, missing, region, text, whole } from './fields';
+import { createdNetwork, existingNetwork } from './network-settings';
 
 const domain = z.strictObject(
   {
@@ -29,13 +30,8 @@ const domain = z.strictObject(
   missing('must be { name, certificateArn, hostedZone }'),
 );
 
-const existingNetwork = z.strictObject({
-  vpcId: text('must be a VPC id such as `vpc-0a1b2c3d`', /^vpc-([0-9a-f]{8}|[0-9a-f]{17})$/).describe('Id of the VPC.'),
-  availabilityZones: z.array(z.string()).min(2, 'must name two zones or more').describe('Zones of the subnets.'),
-  privateSubnetIds: subnetIds.describe(
-    'Subnets with outbound internet access, one for each zone; the functions run there.',
-  ),
-});
+/** Tags that AWS sets, or this platform. */
+const tagName = z.string().regex(/^(?!aws:|application$|environment$)[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u);
 
 const apps = (what: string) => z.string({ error: `must be the id of ${what}` }).min(1, `must be the id of ${what}`);
 
@@ -108,8 +104,26 @@ export const SETTINGS = {
   existingNetwork: existingNetwork
     .optional()
     .describe(
-      'Existing network that reaches the existing databases. Left out: created with the first created database.',
+      'Existing network, for existing databases or for created ones. Left out: created with the first created database.',
     ),
+  network: createdNetwork.optional().describe('The network that is created.'),
+  tags: z
+    .record(tagName, z.string({ error: 'must be text' }).max(256, 'must be at most 256 characters'), {
+      error: 'must be names and values of tags, without `aws:…`, `application` and `environment`',
+    })
+    .default({})
+    .describe('Tags of every resource, besides `application` and `environment`.'),
+  permissionsBoundaryArn: text(
+    'must be the ARN of a policy such as `arn:aws:iam::111111111111:policy/boundary`',
+    /^arn:aws[\w-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/,
+  )
+    .optional()
+    .describe(
+      'Permissions boundary of every role that the stacks create. The role of the rotation functions is created by AWS, without one.',
+    ),
+  bootstrapQualifier: text('must be 1–10 lower-case letters and digits', /^[a-z0-9]{1,10}$/)
+    .optional()
+    .describe('Qualifier that the account was bootstrapped with. Left out: that of the CDK.'),
   databases: z
     .strictObject(
       { billing: database, main: database },

@@ -14,16 +14,17 @@ import { acknowledge } from '../policy/acknowledge';
 import type { CreatedDatabaseConfig } from '../config/environment-schema';
 import { removalPolicyOf } from '../config/removal-policy';
 import { acknowledgeInstance, acknowledgeMonitoringRole } from '../policy/acknowledge-instance';
+import { admit } from './admit';
 import { CERTIFICATE_AUTHORITY, POSTGRES_ENGINE, POSTGRES_PORT, type Database } from './database';
 import { DATABASE_POLICIES, replicaParameters } from './database-policies';
 import { exportedLogs, LOG_EXPORTS } from './exported-logs';
-import type { Network } from './network';
+import type { DatabaseNetwork } from './network';
 
 export interface AnalyticsReplicaProps {
   /** Database that is copied. */
   readonly database: Database;
   /** Network of the databases. */
-  readonly network: Network;
+  readonly network: DatabaseNetwork;
   /** Whether there is a replica. Its logs stay without it, because their names are those of the logs of the next one. */
   readonly enabled: boolean;
   /** Class and storage, which the replica shares with its source. */
@@ -68,6 +69,12 @@ export class AnalyticsReplica extends Construct {
 
   private replica({ database, network, config }: AnalyticsReplicaProps, instanceIdentifier: string) {
     const { name } = database.access;
+    const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
+      vpc: network.vpc,
+      description: `The analytics replica of the ${name} database. Each consumer adds the rule that lets it in`,
+      allowAllOutbound: false,
+    });
+    admit(securityGroup, POSTGRES_PORT, config.admitToReplica, `the analytics replica of the ${name} database`);
     const replica = new DatabaseInstanceReadReplica(this, 'Instance', {
       sourceDatabaseInstance: database.instance,
       instanceIdentifier,
@@ -78,13 +85,7 @@ export class AnalyticsReplica extends Construct {
       caCertificate: CERTIFICATE_AUTHORITY,
       vpc: network.vpc,
       subnetGroup: database.subnetGroup,
-      securityGroups: [
-        new SecurityGroup(this, 'SecurityGroup', {
-          vpc: network.vpc,
-          description: `The analytics replica of the ${name} database. Each consumer adds the rule that lets it in`,
-          allowAllOutbound: false,
-        }),
-      ],
+      securityGroups: [securityGroup],
       publiclyAccessible: false,
       // Reports can wait until a lost replica is created again.
       multiAz: false,

@@ -25,12 +25,13 @@ import type { CreatedDatabaseConfig } from '../config/environment-schema';
 import type { BackupPolicy } from '../config/policies';
 import { removalPolicyOf } from '../config/removal-policy';
 import { rotationStem } from '../config/rotation';
+import { admit } from './admit';
 import type { DatabaseAccess } from './database-access';
 import { acknowledgeInstance, acknowledgeMonitoringRole } from '../policy/acknowledge-instance';
 import { databaseParameters, DATABASE_POLICIES } from './database-policies';
 import { guardKey } from './guarded-key';
 import { exportedLogs, LOG_EXPORTS } from './exported-logs';
-import type { Network } from './network';
+import type { DatabaseNetwork } from './network';
 
 export const POSTGRES_PORT = 5432;
 export const POSTGRES_ENGINE = DatabaseInstanceEngine.postgres({ version: PostgresEngineVersion.VER_17 });
@@ -55,7 +56,7 @@ export interface DatabaseProps {
   /** Name of the environment, which names contain. */
   readonly environmentName: string;
   /** Network that the instance is in. */
-  readonly network: Network;
+  readonly network: DatabaseNetwork;
   /** Class, storage and standby. */
   readonly config: CreatedDatabaseConfig;
   /** Says how far back any second can be recovered. */
@@ -142,6 +143,7 @@ export class Database extends Construct {
       description: `The ${name} database. Each consumer adds the rule that lets it in`,
       allowAllOutbound: false,
     });
+    admit(this.securityGroup, POSTGRES_PORT, config.admit, `the ${name} database`);
     this.secret = new Secret(this, 'Credentials', {
       description: `Credentials of the ${name} database (${props.environmentName})`,
       encryptionKey: this.key,

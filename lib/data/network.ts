@@ -19,6 +19,7 @@ import { Construct } from 'constructs';
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
 import { acknowledge } from '../policy/acknowledge';
 import { acknowledgeOwnPolicy } from '../policy/acknowledge-permissions';
+import type { NetworkConfig } from '../config/network-settings';
 import { removalPolicyOf } from '../config/removal-policy';
 
 /**
@@ -34,11 +35,23 @@ export const API_ENDPOINTS = {
   Kms: InterfaceVpcEndpointAwsService.KMS,
 } as const;
 
-const HTTPS = 443;
+export const HTTPS = 443;
+
+/** A network that databases are created in. */
+export interface DatabaseNetwork {
+  /** Has private subnets for functions. */
+  readonly vpc: IVpc;
+  /** Security group of the endpoints of AWS APIs. Each caller adds the rule that admits it. @default - there are none */
+  readonly apiSecurityGroup: ISecurityGroup | undefined;
+  /** Subnets of one database, without a route out. */
+  databaseSubnets(name: DatabaseName): ISubnet[];
+  /** Admits a caller of this stack to the endpoints of AWS APIs. */
+  allowApiCalls(caller: IConnectable, description: string): void;
+}
 
 export interface NetworkProps {
-  /** NAT gateways for outbound traffic. One costs less; one in each zone survives the loss of a zone. */
-  readonly natGateways: number;
+  /** Range, gateways and endpoints. */
+  readonly settings: NetworkConfig;
   /** Keep the flow logs when the stack is removed. */
   readonly removalProtection: boolean;
   /** Encrypts the flow logs. */
@@ -46,7 +59,7 @@ export interface NetworkProps {
 }
 
 /** Three zones; public subnets for the gateways, private ones for functions, isolated ones for each database. */
-export class Network extends Construct {
+export class Network extends Construct implements DatabaseNetwork {
   readonly vpc: IVpc;
   /** Security group of the endpoints of AWS APIs. Each caller adds the rule that admits it. */
   readonly apiSecurityGroup: ISecurityGroup;
@@ -54,9 +67,9 @@ export class Network extends Construct {
   constructor(scope: Construct, id: string, props: NetworkProps) {
     super(scope, id);
     const vpc = new Vpc(this, 'Vpc', {
-      ipAddresses: IpAddresses.cidr('10.40.0.0/16'),
+      ipAddresses: IpAddresses.cidr(props.settings.cidr),
       maxAzs: 3,
-      natGateways: props.natGateways,
+      natGateways: props.settings.natGateways,
       // See the acknowledgement below.
       restrictDefaultSecurityGroup: false,
       subnetConfiguration: [
@@ -93,7 +106,8 @@ export class Network extends Construct {
       description: 'The endpoints of AWS APIs. Each caller adds the rule that lets it in',
       allowAllOutbound: false,
     });
-    for (const [name, service] of Object.entries(API_ENDPOINTS)) {
+    // The group stays without endpoints: the functions' rules refer to it.
+    for (const [name, service] of Object.entries(props.settings.apiEndpoints ? API_ENDPOINTS : {})) {
       vpc.addInterfaceEndpoint(name, {
         service,
         subnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS },

@@ -6,10 +6,12 @@ import { ClientPasswordAuthType, DatabaseProxy, ProxyTarget } from 'aws-cdk-lib/
 import { Construct } from 'constructs';
 import { acknowledge } from '../policy/acknowledge';
 import { acknowledgeOwnPolicy } from '../policy/acknowledge-permissions';
+import type { AdmissionConfig } from '../config/network-settings';
 import { removalPolicyOf } from '../config/removal-policy';
+import { admit } from './admit';
 import type { DatabaseAccess } from './database-access';
 import { POSTGRES_PORT, type Database } from './database';
-import type { Network } from './network';
+import type { DatabaseNetwork } from './network';
 
 /**
  * Share of the instance's connections that the proxy may open. The rest is for what connects directly: backups,
@@ -22,8 +24,10 @@ export interface PooledConnectionsProps {
   readonly database: Database;
   /** Whether there is a proxy. Without it, its log and security group stay: the name of the one, and references to the other. */
   readonly enabled: boolean;
+  /** Who else connects through it. */
+  readonly admit: AdmissionConfig;
   /** Network that the proxy is in. */
-  readonly network: Network;
+  readonly network: DatabaseNetwork;
   /** Encrypts the log. */
   readonly logKey: IKey;
   /** Keep the log when the stack is removed. */
@@ -61,6 +65,7 @@ export class PooledConnections extends Construct {
     // Also without a consumer: an export that a deployed stack uses cannot be removed.
     Stack.of(this).exportValue(securityGroup.securityGroupId);
     if (!props.enabled) return;
+    admit(securityGroup, POSTGRES_PORT, props.admit, `the proxy of the ${name} database`);
     this.proxyName = proxyName;
     const proxy = new DatabaseProxy(this, 'Proxy', {
       dbProxyName: proxyName,

@@ -5,7 +5,7 @@ import { Construct } from 'constructs';
 import { acknowledgeManagedPolicy } from '../policy/acknowledge-permissions';
 import { RESTORE_TEST_SCHEDULES } from '../config/schedules';
 import type { Database } from './database';
-import type { Network } from './network';
+import type { DatabaseNetwork } from './network';
 
 /** Hours within which AWS Backup starts the test. Its minimum: a wider window only delays the result. */
 const START_WINDOW_HOURS = 1;
@@ -23,7 +23,7 @@ export interface RestoreTestingProps {
   /** Vault that the recovery points are in. */
   readonly vault: IBackupVault;
   /** Network that the test instance is restored into. */
-  readonly network: Network;
+  readonly network: DatabaseNetwork;
 }
 
 /**

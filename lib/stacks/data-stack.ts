@@ -1,12 +1,12 @@
-import { SecurityGroup, Vpc, type ISecurityGroup, type IVpc } from 'aws-cdk-lib/aws-ec2';
+import { SecurityGroup, type ISecurityGroup, type IVpc } from 'aws-cdk-lib/aws-ec2';
 import { Key, type IKey } from 'aws-cdk-lib/aws-kms';
 import { DatabaseInstance } from 'aws-cdk-lib/aws-rds';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
-import { acknowledge } from '../policy/acknowledge';
 import type { EnvironmentConfig, ExistingDatabaseConfig } from '../config/environment-schema';
 import { hasRecoveryPoints } from '../config/database-settings';
+import { DEFAULT_NETWORK } from '../config/network-settings';
 import { BACKUP_POLICIES } from '../config/policies';
 import { AnalyticsReplica } from '../data/analytics-replica';
 import { ArchiveSigningKey } from '../data/archive-signing-key';
@@ -16,7 +16,8 @@ import { Database } from '../data/database';
 import { PooledConnections } from '../data/pooled-connections';
 import { PublishedParameters } from '../data/published-parameters';
 import { LogKey } from '../data/log-key';
-import { Network } from '../data/network';
+import { ExistingNetwork } from '../data/existing-network';
+import { Network, type DatabaseNetwork } from '../data/network';
 import { RecoveryPoints } from '../data/recovery-points';
 import { recoveryRegion, type RecoveryRegion } from '../data/recovery-region';
 import { RestoreTesting } from '../data/restore-testing';
@@ -94,7 +95,7 @@ export class DataStack extends EnvironmentStack {
     });
 
     const network = this.network(config);
-    this.vpc = network?.vpc ?? this.existingVpc(config);
+    this.vpc = network?.vpc;
     this.apiSecurityGroup = network?.apiSecurityGroup;
     const billing = this.database('billing', config, network);
     const main = this.database('main', config, network);
@@ -130,26 +131,21 @@ export class DataStack extends EnvironmentStack {
     });
   }
 
-  private network(config: EnvironmentConfig): Network | undefined {
+  private network(config: EnvironmentConfig): DatabaseNetwork | undefined {
+    if (config.existingNetwork) return new ExistingNetwork(this, 'ExistingNetwork', config.existingNetwork);
     if (DATABASE_NAMES.every((name) => config.databases[name].kind === 'existing')) return undefined;
     return new Network(this, 'Network', {
-      natGateways: config.removalProtection ? 3 : 1,
+      settings: config.network ?? DEFAULT_NETWORK,
       removalProtection: config.removalProtection,
       logKey: this.logKey,
     });
   }
 
-  private existingVpc(config: EnvironmentConfig): IVpc | undefined {
-    if (!config.existingNetwork) return undefined;
-    const vpc = Vpc.fromVpcAttributes(this, 'ExistingVpc', config.existingNetwork);
-    acknowledge(vpc, {
-      nag: ['Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId'],
-      reason: 'Functions run in these subnets; no construct of the app adds a route to them',
-    });
-    return vpc;
-  }
-
-  private database(name: DatabaseName, config: EnvironmentConfig, network: Network | undefined): DatabaseAccesses {
+  private database(
+    name: DatabaseName,
+    config: EnvironmentConfig,
+    network: DatabaseNetwork | undefined,
+  ): DatabaseAccesses {
     const settings = config.databases[name];
     if (settings.kind === 'existing') {
       const access = this.existingDatabase(name, settings);
@@ -185,7 +181,8 @@ export class DataStack extends EnvironmentStack {
       enabled: settings.analyticsReplica,
       config: settings,
     });
-    const pooled = new PooledConnections(this, `${title}Proxy`, { ...shared, enabled: settings.proxy });
+    const { admit } = settings;
+    const pooled = new PooledConnections(this, `${title}Proxy`, { ...shared, enabled: settings.proxy, admit });
     return {
       direct: database.access,
       pooled: pooled.access ?? database.access,

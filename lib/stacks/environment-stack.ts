@@ -1,4 +1,4 @@
-import { Stack, Tags, type StackProps } from 'aws-cdk-lib';
+import { DefaultStackSynthesizer, PermissionsBoundary, Stack, Tags, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/environment-schema';
 
@@ -19,14 +19,23 @@ export abstract class EnvironmentStack extends Stack {
     super(scope, `BillingOps-${config.name}-${part}`, {
       ...stackProps,
       env: { account: config.account, region },
+      permissionsBoundary:
+        config.permissionsBoundaryArn === undefined
+          ? undefined
+          : PermissionsBoundary.fromArn(config.permissionsBoundaryArn),
+      synthesizer:
+        config.bootstrapQualifier === undefined
+          ? undefined
+          : new DefaultStackSynthesizer({ qualifier: config.bootstrapQualifier }),
     });
     this.config = config;
     Tags.of(this).add('application', 'billing-operations');
     Tags.of(this).add('environment', config.name);
+    for (const [name, value] of Object.entries(config.tags)) Tags.of(this).add(name, value);
   }
 
   /** Zones from the configuration, because the framework would look them up in the account. */
   override get availabilityZones(): string[] {
-    return this.config.availabilityZones ?? this.config.existingNetwork?.availabilityZones ?? super.availabilityZones;
+    return this.config.existingNetwork?.availabilityZones ?? this.config.availabilityZones ?? super.availabilityZones;
   }
 }

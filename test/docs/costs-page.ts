@@ -3,6 +3,7 @@ import {
   ARCHIVE_SHARE,
   CHANGED_SHARE,
   costsOf,
+  settingCosts,
   CUSTOM_METRICS,
   GIB_SECONDS_OF_JOBS,
   GIB_SECONDS_PER_WEBHOOK,
@@ -34,8 +35,16 @@ free tiers, traffic to the internet, and what people query.
 
 ${table(['service', ...EXAMPLES], [...perService, ['**together**', ...costs.map((_, index) => `**${rounded(total(index))}**`)]])}
 
-Most of it are instances. Reserved for a year, they cost about a third less; the class, the standby, the proxy, the
-analytics replica, the cache and the second region are settings of the environment.
+Most of it are instances. Reserved for a year, they cost about a third less.
+
+## What settings cost
+
+A billing database of class \`m7g.large\` with 100 GiB, in three zones:
+
+${table(
+  ['setting', 'US dollars a month'],
+  settingCosts().map(([setting, dollars]) => [setting, rounded(dollars)]),
+)}
 
 ## Assumptions
 

@@ -1,6 +1,7 @@
 import { exampleEnvironment, type ExampleName } from '../support/example-environments';
 import { BACKUP_POLICIES } from '../../lib/config/policies';
 import { DATABASE_NAMES } from '../../core/contract';
+import { API_ENDPOINTS } from '../../lib/data/network';
 import { resourcesOf, templatesOf, type Resource } from '../lib/support';
 
 const HOURS = 730;
@@ -144,6 +145,21 @@ function cloudWatchCost(alarms: readonly Resource[], { logGiBPerMonth }: Usage):
     // Kept a year.
     logGiBPerMonth * (PRICES.logGiBIngested + 12 * PRICES.logGiBMonth)
   );
+}
+
+/** Dollars a month of what one setting switches on, for a billing database of class `m7g.large` with 100 GiB. */
+export function settingCosts(): readonly [string, number][] {
+  const { natGatewayHour, publicAddressHour, interfaceEndpointHour, proxyVcpuHour, cacheGiBHour } = PRICES;
+  const instance = (PRICES.instanceHour['m7g.large'] ?? 0) * HOURS + 100 * PRICES.storageGiBMonth;
+  const zones = 3;
+  return [
+    ['`network.natGateways`, each', (natGatewayHour + publicAddressHour) * HOURS],
+    ['`network.apiEndpoints`', Object.keys(API_ENDPOINTS).length * zones * interfaceEndpointHour * HOURS],
+    ['`databases.….proxy`', 2 * proxyVcpuHour * HOURS],
+    ['`databases.….multiAz`', instance],
+    ['`databases.….analyticsReplica`', instance],
+    ['`cache.kind: serverless`', 0.1 * cacheGiBHour * HOURS],
+  ];
 }
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);

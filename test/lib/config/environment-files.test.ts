@@ -114,7 +114,7 @@ describe('a file', () => {
       'a wrong value',
       'multiAz: false',
       'multiAz: "no"',
-      'dev.yaml:19: databases.billing.multiAz must be true or false, got "no"',
+      'dev.yaml:21: databases.billing.multiAz must be true or false, got "no"',
     ],
     [
       'an account that YAML reads as a number',
@@ -128,7 +128,7 @@ describe('a file', () => {
       '[eu-central-1a, eu-central-1f1,',
       'dev.yaml:6: availabilityZones.1 must be a zone of eu-central-1, such as `eu-central-1a`, got "eu-central-1f1"',
     ],
-    ['a misspelt setting', 'logLevel: DEBUG', 'loglevel: DEBUG', 'dev.yaml:9: config: unknown setting loglevel'],
+    ['a misspelt setting', 'logLevel: DEBUG', 'loglevel: DEBUG', 'dev.yaml:11: config: unknown setting loglevel'],
     [
       'a setting that is left out',
       'region: eu-central-1\n',

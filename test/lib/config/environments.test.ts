@@ -72,7 +72,7 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
   [
     'no zones',
     { availabilityZones: undefined },
-    'availabilityZones must name three zones when a database is created, got nothing',
+    'availabilityZones must name three zones when a network is created for the databases, got nothing',
   ],
   [
     'a wrong address',
@@ -197,6 +197,43 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
     'a security group that is a name',
     existing({ securityGroupId: 'database' }),
     'databases.main.securityGroupId must be a security group id such as `sg-0a1b2c3d`, got "database"',
+  ],
+  [
+    'a public range',
+    { network: { cidr: '52.0.0.0/16' } },
+    'network.cidr must be a private range of /16 to /19, such as `10.40.0.0/16`, got "52.0.0.0/16"',
+  ],
+  [
+    'a range that is too small',
+    { network: { cidr: '10.0.0.0/24' } },
+    'network.cidr must be a private range of /16 to /19, such as `10.40.0.0/16`, got "10.0.0.0/24"',
+  ],
+  ['more gateways than zones', { network: { natGateways: 4 } }, 'network.natGateways must be 1–3, got 4'],
+  [
+    'every address of the internet',
+    { databases: { billing: { ...database, admit: { cidrs: ['0.0.0.0/0'] } }, main: database } },
+    'databases.billing.admit.cidrs.0 must be a range such as `10.20.0.0/16`, of at least /8, got "0.0.0.0/0"',
+  ],
+  [
+    'a network without subnets for the databases',
+    {
+      existingNetwork: {
+        vpcId: 'vpc-0000000a',
+        availabilityZones: ['eu-central-1a', 'eu-central-1b'],
+        privateSubnetIds: ['subnet-0000000a', 'subnet-0000000b'],
+      },
+    },
+    'existingNetwork.databaseSubnetIds must name the subnets of the databases that are created, got nothing',
+  ],
+  [
+    'a tag of AWS',
+    { tags: { 'aws:x': 'y' } },
+    'tags.aws:x must be names and values of tags, without `aws:…`, `application` and `environment`, got "y"',
+  ],
+  [
+    'a role as boundary',
+    { permissionsBoundaryArn: 'arn:aws:iam::111111111111:role/x' },
+    'permissionsBoundaryArn must be the ARN of a policy such as `arn:aws:iam::111111111111:policy/boundary`, got "arn:aws:iam::111111111111:role/x"',
   ],
   [
     'fewer subnets than zones',

@@ -45,6 +45,13 @@ const SWITCHES: readonly [string, Partial<EnvironmentInput>][] = [
     { firewall: false, domain: undefined, reconciliation: { enabled: false } },
   ],
   [
+    'endpoints of AWS APIs, two of three gateways and applications that are admitted',
+    {
+      network: { natGateways: 1, apiEndpoints: false },
+      ...withBilling({ admit: { securityGroupIds: ['sg-0000000d'] } }),
+    },
+  ],
+  [
     'the cache, computed alarms and the second region',
     { cache: { kind: 'none' }, computedAlarms: false, secondRegion: undefined },
   ],
@@ -76,6 +83,7 @@ describe('databases that are created', () => {
   };
   const both = without({
     ...network,
+    network: undefined,
     databases: { billing: existing('billing', 'db.example.com'), main: existing('main', 'db.example.com') },
   });
   const operationsFirst: readonly Part[] = ['operations', 'monitoring', 'recovery', 'data'];
