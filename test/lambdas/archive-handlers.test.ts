@@ -83,7 +83,7 @@ test.each<[string, string, unknown]>([
   ['restore', 'targetDatabase: expected lower-case letters', { ...restore, targetDatabase: 'Copy"; DROP' }],
   ['restore', 'targetDatabase: billing is the live database', { ...restore, targetDatabase: 'billing' }],
   ['restore', 'notafter: unknown; did you mean notAfter?', { ...restore, notafter: '2026-11-21T06:00:00Z' }],
-  ['migrate', 'action: expected `status` or `apply`', { database: 'main', action: 'rollback' }],
+  ['migrate', 'action: expected `status`, `plan`', { database: 'main', action: 'undo' }],
   ['migrate', 'expected a JSON object, received nothing', undefined],
 ])('%s refuses a request with the reason "%s…" before it connects to anything', async (name, reason, request) => {
   const { handler } = await start(name, ENVIRONMENT);
