@@ -85,6 +85,21 @@ test('an account that is not known is created by none of its restrictions', asyn
   expect(await standing()).toEqual([]);
 });
 
+test.each<[string, StripeEvent, number]>([
+  ['lost a capability', changed(1, 'inactive'), 1],
+  ['let the platform in', authorized(1), 1],
+  ['removed the platform', deauthorized(1), 0],
+])('an account that %s is read again where the event does not say how it is', async (_what, event, requests) => {
+  await apply(updated(0, {}), event);
+  expect(await rows('SELECT object_kind, object_id, reason FROM billing.object_refreshes')).toEqual(
+    Array.from({ length: requests }, () => ({
+      object_kind: 'account',
+      object_id: 'acct_1',
+      reason: 'account_changed',
+    })),
+  );
+});
+
 test('the ledger names the account that an application or a capability is about', async () => {
   await apply(deauthorized(1), changed(1, 'inactive'));
   expect(await rows('SELECT DISTINCT object_id FROM billing.webhook_events')).toEqual([{ object_id: 'acct_1' }]);

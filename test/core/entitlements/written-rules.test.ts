@@ -88,6 +88,11 @@ test.each<[rule: string, events: StripeEvent[], ends: Record<string, number | nu
     every(25),
   ],
   ['what is canceled ends at once', [month({ status: 'canceled', ended_at: EPOCH + 3 * DAY })], every(3)],
+  [
+    'what is canceled without an end ends when it was canceled',
+    [month({ status: 'canceled', ended_at: null, canceled_at: EPOCH + 2 * DAY })],
+    every(2),
+  ],
   ['what is canceled at the end of its period has no grace', [month({ cancel_at_period_end: true })], every(30)],
   ['an appointed end comes before the end of the period', [month({ cancel_at: EPOCH + 9 * DAY })], every(9)],
   ['an incomplete subscription never began', [month({ status: 'incomplete' })], {}],

@@ -1,4 +1,4 @@
-import { pacedCaller } from '../../../core/providers/stripe/paced-caller';
+import { pacedCaller, type CallStripe } from '../../../core/providers/stripe/paced-caller';
 import type { StripeWork } from '../../../core/providers/stripe/stripe-function';
 import type { RefreshReport } from '../../../lambdas/refresh/contract';
 import { refresh, type RefreshOptions } from '../../../lambdas/refresh/core';
@@ -74,13 +74,19 @@ test('a subscription of more than ten items loses those that Stripe does not hav
   expect(await rows('SELECT count(*)::int FROM billing.subscription_items')).toEqual([{ count: 11 }]);
 });
 
-test('a refresh waits for the next run while an event of the second of its request is stored', async () => {
-  const made = stripe().state.createSubscription({ status: 'active', created: nowSeconds() + 5 });
+test.each([
+  ['of the second of its request', 0, 'later'],
+  ['of later than its request', 5, 'later'],
+  ['of before its request', -1, 'refreshed'],
+])('a refresh waits for the next run while an event %s is stored', async (_when, seconds, outcome) => {
+  const requestedAtSeconds = nowSeconds();
+  const made = stripe().state.createSubscription({ status: 'active', created: requestedAtSeconds + seconds });
   await deliver(made);
   await request(made.object.id);
+  const plain = unpacedCaller();
+  const call: CallStripe = async (send) => ({ ...(await plain(send)), requestedAtSeconds });
 
-  expect(await run()).toMatchObject({ outcomes: { later: 1 }, pending: 1 });
-  expect(await requests()).toMatchObject([{ attempts: 0, done: false }]);
+  expect(await run({}, { call })).toMatchObject({ outcomes: { [outcome]: 1 }, pending: outcome === 'later' ? 1 : 0 });
 });
 
 test('a refresh of an object that a test clock has put into the future is done without effect', async () => {
