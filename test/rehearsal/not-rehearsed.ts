@@ -77,7 +77,7 @@ export const NOT_REHEARSED: readonly NotRehearsed[] = [
       'AWS::SecretsManager::SecretTargetAttachment',
     ],
     because: 'the databases exist already, with their secrets; MiniStack rotates nothing',
-    coveredBy: ['test/lib/config/policies.test.ts', 'test/scenarios/password-rotation.test.ts'],
+    coveredBy: ['test/lib/config/policies.test.ts', 'test/scenarios/password-rotation.proof.ts'],
   },
   {
     what: 'Recovery points, their vaults, copies and tests',

@@ -52,27 +52,6 @@ test('a second backup for the same slot does nothing', async () => {
   expect(await listKeys(site.store)).toEqual(keys);
 });
 
-test('every object is locked until the end of its retention', async () => {
-  const locked = new Map<string, unknown>();
-  site.store.s3.middlewareStack.add(
-    (next) => async (args) => {
-      const input = args.input as {
-        Key?: string;
-        Body?: unknown;
-        ObjectLockMode?: string;
-        ObjectLockRetainUntilDate?: Date;
-      };
-      if (input.Body !== undefined)
-        locked.set(input.Key ?? '', [input.ObjectLockMode, input.ObjectLockRetainUntilDate]);
-      return next(args);
-    },
-    { step: 'initialize' },
-  );
-  await site.backup(SLOT, { clock: () => new Date('2026-11-21T06:00:05Z') });
-  expect([...locked.keys()].toSorted()).toEqual((await listKeys(site.store)).toSorted());
-  for (const lock of locked.values()) expect(lock).toEqual(['GOVERNANCE', new Date('2027-02-19T06:00:05Z')]);
-});
-
 test('a backup refuses the main database in the place of billing, and a database that was never migrated', async () => {
   const main = await createArchiveSite('main');
   const dependencies = { store: site.store, retentionDays: 90, log: silentLog, clock: () => new Date() };

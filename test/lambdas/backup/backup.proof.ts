@@ -130,3 +130,24 @@ test('a backup whose database connection dies during the copy fails and publishe
   await expect(site.backup(SLOT, { workers: 1 })).rejects.toMatchObject({ code: 'copy_failed', retryable: true });
   expect(await readManifest(site.store, 'billing', SLOT)).toBeUndefined();
 });
+
+test('every object is locked until the end of its retention', async () => {
+  const locked = new Map<string, unknown>();
+  site.store.s3.middlewareStack.add(
+    (next) => async (args) => {
+      const input = args.input as {
+        Key?: string;
+        Body?: unknown;
+        ObjectLockMode?: string;
+        ObjectLockRetainUntilDate?: Date;
+      };
+      if (input.Body !== undefined)
+        locked.set(input.Key ?? '', [input.ObjectLockMode, input.ObjectLockRetainUntilDate]);
+      return next(args);
+    },
+    { step: 'initialize' },
+  );
+  await site.backup(SLOT, { clock: () => new Date('2026-11-21T06:00:05Z') });
+  expect([...locked.keys()].toSorted()).toEqual((await listKeys(site.store)).toSorted());
+  for (const lock of locked.values()) expect(lock).toEqual(['GOVERNANCE', new Date('2027-02-19T06:00:05Z')]);
+});
