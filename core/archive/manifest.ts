@@ -96,6 +96,8 @@ const manifestSchema = z
       migrations,
       /** The schema at the moment of the rows, as SQL to run before them and after them, and what else it needs. */
       schema: z.object({ before: objectSchema, after: objectSchema, facts: schemaFactsSchema }),
+      /** How far other tools had brought the schema, by their own records. @default none */
+      schemaVersions: z.array(z.object({ tool: z.string(), journal: z.string(), version: z.string() })).optional(),
       /** Large objects: what each is, and its bytes in pieces; tables whose names PostgreSQL uses for the two. */
       largeObjects: z.array(tableSchema).length(2).optional(),
     }),

@@ -2,6 +2,7 @@ import { Client, DatabaseError } from 'pg';
 import * as z from 'zod';
 import type { DatabaseManagement, DatabaseName } from '../contract';
 import { OperationError, messageOf } from '../runtime/errors';
+import { prepareSession } from './session';
 import type { Secrets, SecretVersion } from '../runtime/secrets';
 
 /** SQLSTATE of a rejected password: the secret was rotated after it was read, or is being rotated. */
@@ -76,6 +77,13 @@ export interface ConnectorOptions {
    * @default false
    */
   readonly pipeline?: boolean;
+  /**
+   * Sets off what role and database set for their sessions, before anything else. For work on whole databases, which such
+   * settings end, or whose values they spell otherwise.
+   *
+   * @default false
+   */
+  readonly plainSession?: boolean;
 }
 
 /** Opens connections to one server. */
@@ -99,7 +107,7 @@ export function createConnector(
   target: DatabaseTarget,
   secrets: Secrets,
   applicationName: string,
-  { pipeline = false }: ConnectorOptions = {},
+  { pipeline = false, plainSession = false }: ConnectorOptions = {},
 ): DatabaseConnector {
   async function open(database: string): Promise<Client> {
     const rejected = new Set<string>();
@@ -148,7 +156,9 @@ export function createConnector(
     target,
     async connect(database = target.database) {
       try {
-        return await open(database);
+        const client = await open(database);
+        if (plainSession) await prepareSession(client, 0);
+        return client;
       } catch (cause) {
         if (cause instanceof OperationError) throw cause;
         throw new OperationError(

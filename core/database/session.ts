@@ -12,7 +12,35 @@ const TIMEOUTS = [
 ];
 
 /**
- * Lifts every timeout of the session, except for locks, and a default that forbids writing.
+ * Settings by which values and statements are spelled, as a server has them of its own. A role or a database may set others
+ * for everybody who connects, under which an amount or a date is misread, an array loses its NULLs, or nothing may be
+ * written.
+ */
+const SPELLING = {
+  client_encoding: 'UTF8',
+  DateStyle: 'ISO, MDY',
+  IntervalStyle: 'postgres',
+  TimeZone: 'UTC',
+  extra_float_digits: '1',
+  bytea_output: 'hex',
+  xmloption: 'content',
+  array_nulls: 'on',
+  standard_conforming_strings: 'on',
+  quote_all_identifiers: 'off',
+  transform_null_equals: 'off',
+  check_function_bodies: 'on',
+  row_security: 'on',
+  search_path: '"$user", public',
+  default_tablespace: '',
+  default_table_access_method: 'heap',
+  default_transaction_read_only: 'off',
+  default_transaction_isolation: 'read committed',
+  default_transaction_deferrable: 'off',
+};
+
+/**
+ * Sets off what role and database set for their sessions: every timeout, except for locks, and what decides how values are
+ * spelled and whether anything may be written.
  *
  * @param lockTimeoutMs how long a statement waits for a lock; 0 waits for ever. The first statement of this function
  * takes none but those on system catalogs.
@@ -25,7 +53,7 @@ export async function prepareSession(client: ClientBase, lockTimeoutMs: number):
       JSON.stringify({
         ...Object.fromEntries(TIMEOUTS.map((name) => [name, '0'])),
         lock_timeout: `${lockTimeoutMs}ms`,
-        default_transaction_read_only: 'off',
+        ...SPELLING,
       }),
     ],
   );

@@ -15,7 +15,7 @@ import { KeyBuilder } from './build-keys';
 import { assertExpectedTables, assertRowCounts } from './compare-tables';
 import { loadLargeObjects } from './large-objects';
 import { loadTables } from './load';
-import { restoreSequences } from './sequences';
+import { advanceSequences, restoreSequences } from './sequences';
 import { collectStatistics } from './statistics';
 import type { VerifiedArchive } from './verified-archive';
 
@@ -69,6 +69,7 @@ export async function loadInto(
       await loadLargeObjects(objects, first, largeObjectsOf(manifest), deviations);
       const sequencesRestored = await restoreSequences(client, manifest.sequences, sequencesOf(facts), deviations);
       await assertRowCounts(writers, tables);
+      await advanceSequences(client, deviations);
       await applyAfter(client, schema, deviations, {
         makeKeys: (entries) => keys.finish(client, writers, entries),
         beforeOwners: async () => {

@@ -112,6 +112,11 @@ export const ERROR_CODES = define({
   signing_key_unavailable: retryable(
     failed(503, 'KMS did not sign a manifest, or did not return the public key.', 'backup-failed'),
   ),
+  clocks_differ: failed(
+    500,
+    'The clocks of function, S3 and database server differ, so that no archive is expired by any of them.',
+    'backup-housekeeping-failed',
+  ),
   unsupported_content: refused(409, 'The database holds content that an archive cannot carry.', 'backup-failed'),
   backup_running: retryable(refused(409, 'Another backup of the same database is running.')),
   database_too_large: refused(

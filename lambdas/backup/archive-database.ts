@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, ClientBase } from 'pg';
 import { manifestKey } from '../../core/archive/keys';
 import type { Slot } from '../../core/archive/slot';
 import { readManifest, type StoredManifest } from '../../core/archive/signed-manifest';
+import { storeTime } from '../../core/archive/store-time';
 import { withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
 import { OperationError } from '../../core/runtime/errors';
@@ -13,6 +15,8 @@ import { type ArchiveDependencies, writeArchive } from './write-archive';
 
 const GIB = 1024 ** 3;
 const LOCK = `hashtextextended('billing-operations/backup', 0)`;
+/** Between two attempts to begin. */
+const LOCK_PAUSE_MS = 500;
 const NO_HOUSEKEEPING: HousekeepingReport = { expiredArchives: 0, sweptLeftovers: 0, housekeepingFailed: false };
 
 export interface ArchiveOrExportDependencies extends ArchiveDependencies {
@@ -20,6 +24,10 @@ export interface ArchiveOrExportDependencies extends ArchiveDependencies {
   readonly streamingLimitBytes?: number;
   /** Where RDS exports a larger database to. @default none: a larger database is refused */
   readonly exportTarget?: ExportTarget;
+  /** Milliseconds to wait for another backup of the database. @default 0 */
+  readonly lockWaitMs?: number;
+  /** The time by other clocks than the function's. @default those of S3 and of the database server */
+  readonly otherClocks?: () => Promise<readonly Date[]>;
 }
 
 /**
@@ -43,17 +51,17 @@ export async function archiveDatabase(dependencies: ArchiveOrExportDependencies,
     const finished = await readManifest(store, database, slot);
     if (finished) return describeArchive(finished, 'already-exists', startedAt, clock());
     // Released when the connection closes, even if the function is killed.
-    await lockBackups(leader);
+    await lockBackups(leader, dependencies.lockWaitMs ?? 0);
     const overtaken = await readManifest(store, database, slot);
     if (overtaken) return describeArchive(overtaken, 'already-exists', startedAt, clock());
     const bytes = await databaseBytes(leader);
     if (bytes > (dependencies.streamingLimitBytes ?? Infinity)) {
-      return exportInstead(dependencies, slot, bytes, startedAt);
+      return exportInstead(dependencies, leader, { slot, bytes, startedAt });
     }
     const { published, outcome } = await writeArchive(dependencies, leader, slot, startedAt);
     return {
       ...describeArchive(published, outcome, startedAt, clock()),
-      ...(await runHousekeeping(dependencies, database)),
+      ...(await removeLeftovers(dependencies, leader)),
     };
   };
   return withConnection(connector, archive).catch((cause: unknown) => {
@@ -61,9 +69,16 @@ export async function archiveDatabase(dependencies: ArchiveOrExportDependencies,
   });
 }
 
-async function lockBackups(leader: ClientBase): Promise<void> {
-  const result = await leader.query<{ locked: boolean }>(`SELECT pg_try_advisory_lock(${LOCK}) AS locked`);
-  if (result.rows[0]?.locked) return;
+/**
+ * Waits by asking again: a session in the lock's queue would be one that waits for the backup, which then gives up. The one
+ * that waited finds the archive of its slot, or makes it, so that two starts for one slot end well.
+ */
+async function lockBackups(leader: ClientBase, waitMs: number): Promise<void> {
+  for (const untilMs = performance.now() + waitMs; ; await sleep(LOCK_PAUSE_MS)) {
+    const result = await leader.query<{ locked: boolean }>(`SELECT pg_try_advisory_lock(${LOCK}) AS locked`);
+    if (result.rows[0]?.locked) return;
+    if (performance.now() + LOCK_PAUSE_MS > untilMs) break;
+  }
   throw new OperationError('backup_running', 'Another backup of this database is running: try again after it');
 }
 
@@ -72,12 +87,23 @@ async function databaseBytes(leader: Client): Promise<number> {
   return size.rows[0]?.bytes ?? 0;
 }
 
+async function removeLeftovers(
+  dependencies: ArchiveOrExportDependencies,
+  leader: ClientBase,
+): Promise<HousekeepingReport> {
+  const { store, connector } = dependencies;
+  const otherClocks = async (): Promise<readonly Date[]> => {
+    const server = await leader.query<{ now: Date }>('SELECT clock_timestamp() AS now');
+    return [await storeTime(store), ...server.rows.map(({ now }) => now)];
+  };
+  return runHousekeeping({ otherClocks, ...dependencies }, connector.target.name);
+}
+
 /** Has RDS export a database that the function has no time to stream, and logs what that means for its recovery. */
 async function exportInstead(
   dependencies: ArchiveOrExportDependencies,
-  slot: Slot,
-  bytes: number,
-  startedAt: Date,
+  leader: ClientBase,
+  { slot, bytes, startedAt }: { readonly slot: Slot; readonly bytes: number; readonly startedAt: Date },
 ): Promise<ArchiveReport> {
   const { connector, exportTarget, log, clock } = dependencies;
   const database = connector.target.name;
@@ -105,7 +131,7 @@ async function exportInstead(
     compressedBytes: 0,
     omissions: [],
     durationMs: clock().getTime() - startedAt.getTime(),
-    ...(await runHousekeeping(dependencies, database)),
+    ...(await removeLeftovers(dependencies, leader)),
   };
 }
 

@@ -76,7 +76,7 @@ function dependenciesOf(database: DatabaseName, { remainingMs }: Invocation): Ba
   const { target, retentionDays, frequencyHours, identifier } = policies[database];
   const instance = identifier === '' ? undefined : { rds, identifier };
   return {
-    connector: createConnector(target, secrets, 'backup'),
+    connector: createConnector(target, secrets, 'backup', { plainSession: true }),
     store,
     retentionDays,
     frequencyHours,
@@ -86,6 +86,8 @@ function dependenciesOf(database: DatabaseName, { remainingMs }: Invocation): Ba
     log: telemetry.log,
     clock: () => new Date(),
     onProtection: (protection) => publishProtection(telemetry.metrics, protection),
+    // Half of the time: the other half is for the archive, should the other backup have been killed.
+    lockWaitMs: remainingMs() / 2,
     remainingSeconds: () => Math.floor(remainingMs() / 1000),
   };
 }

@@ -3,7 +3,7 @@ import { type StoredObject, type StoredSlot, takeInventory } from '../../core/ar
 import { databasePrefix } from '../../core/archive/keys';
 import { abortUploads, removeObjects } from '../../core/archive/removal';
 import { lookUpManifest, type SignedStore } from '../../core/archive/signed-manifest';
-import { messageOf } from '../../core/runtime/errors';
+import { messageOf, OperationError } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
 import type { ArchiveReport } from './contract';
 
@@ -13,6 +13,8 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  * remove the objects of a run under way, more would only keep leftovers for longer.
  */
 const ABANDONED_AFTER_MS = 60 * 60 * 1000;
+/** Clocks of a function, of S3 and of a database server differ by less. */
+const CLOCK_SKEW_MS = 60 * 60 * 1000;
 /** Archives that stay whatever their age: if backups stopped long ago, the last good one is all there is. */
 const NEWEST_KEPT = 1;
 
@@ -20,7 +22,10 @@ export interface HousekeepingDependencies {
   readonly store: SignedStore;
   readonly retentionDays: number;
   readonly log: Log;
+  /** The clock of the function. */
   readonly clock: () => Date;
+  /** The time by the clocks of others. Nothing is removed by one clock alone. */
+  readonly otherClocks: () => Promise<readonly Date[]>;
 }
 
 export type HousekeepingReport = Pick<ArchiveReport, 'expiredArchives' | 'sweptLeftovers' | 'housekeepingFailed'>;
@@ -39,10 +44,13 @@ export async function runHousekeeping(
   try {
     return { ...(await removeOldObjects(dependencies, database)), housekeepingFailed: false };
   } catch (error) {
-    dependencies.log.error("Old objects could not be removed: check the function's permissions on the archive bucket", {
-      database,
-      error: messageOf(error),
-    });
+    const clocks = error instanceof OperationError && error.code === 'clocks_differ';
+    dependencies.log.error(
+      clocks
+        ? 'Old objects were not removed, because the clocks differ'
+        : "Old objects could not be removed: check the function's permissions on the archive bucket",
+      { database, error: messageOf(error) },
+    );
     return { expiredArchives: 0, sweptLeftovers: 0, housekeepingFailed: true };
   }
 }
@@ -51,13 +59,15 @@ async function removeOldObjects(
   dependencies: HousekeepingDependencies,
   database: DatabaseName,
 ): Promise<Omit<HousekeepingReport, 'housekeepingFailed'>> {
+  const now = await agreedTime(dependencies);
   const stored = await takeInventory(dependencies.store, database);
-  const expired = await expireArchives(dependencies, stored);
+  const expired = await expireArchives(dependencies, stored, now);
   const expiredArchives = expired.size;
   const sweptLeftovers = await sweepLeftovers(
     dependencies,
     database,
     stored.filter((slot) => !expired.has(slot)),
+    now,
   );
   if (sweptLeftovers + expiredArchives > 0) {
     dependencies.log.info('Old objects removed', { database, sweptLeftovers, expiredArchives });
@@ -65,12 +75,29 @@ async function removeOldObjects(
   return { sweptLeftovers, expiredArchives };
 }
 
+/**
+ * The earliest of several clocks. One that is ahead would expire archives that are kept, so that none is believed when they
+ * differ.
+ *
+ * @throws OperationError `clocks_differ` with the time of each
+ */
+async function agreedTime({ clock, otherClocks }: HousekeepingDependencies): Promise<Date> {
+  const times = [...(await otherClocks()), clock()].toSorted((one, other) => one.getTime() - other.getTime());
+  const [earliest, latest] = [times[0] ?? clock(), times.at(-1) ?? clock()];
+  if (latest.getTime() - earliest.getTime() <= CLOCK_SKEW_MS) return earliest;
+  throw new OperationError(
+    'clocks_differ',
+    `The clocks of function, S3 and database server differ: ${times.map((time) => time.toISOString()).join(', ')}. Nothing was removed: set the wrong one`,
+  );
+}
+
 /** Removes archives past their retention, but never the newest one. */
 async function expireArchives(
-  { store, retentionDays, clock }: HousekeepingDependencies,
+  { store, retentionDays }: HousekeepingDependencies,
   stored: readonly StoredSlot[],
+  now: Date,
 ): Promise<Set<StoredSlot>> {
-  const expiredBefore = clock().getTime() - retentionDays * DAY_MS;
+  const expiredBefore = now.getTime() - retentionDays * DAY_MS;
   const expired = stored
     .filter(({ manifest }) => manifest !== undefined)
     .slice(NEWEST_KEPT)
@@ -86,11 +113,12 @@ async function expireArchives(
 
 /** Removes the objects of attempts that no manifest names, once their run must have ended. */
 async function sweepLeftovers(
-  { store, clock }: HousekeepingDependencies,
+  { store }: HousekeepingDependencies,
   database: DatabaseName,
   stored: readonly StoredSlot[],
+  now: Date,
 ): Promise<number> {
-  const abandonedBefore = new Date(clock().getTime() - ABANDONED_AFTER_MS);
+  const abandonedBefore = new Date(now.getTime() - ABANDONED_AFTER_MS);
   const leftovers: string[] = [];
   for (const { slot, manifest, attempts } of stored) {
     // A single attempt beside a manifest is the one that it names. Reading every manifest would take a request each.

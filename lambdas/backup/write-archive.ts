@@ -20,6 +20,7 @@ import { withConnections } from '../../core/database/connections';
 import type { DatabaseConnector } from '../../core/database/connector';
 import { OperationError } from '../../core/runtime/errors';
 import { readJournal } from '../../core/migrations/journal';
+import { readOtherJournals } from '../../core/migrations/other-journals';
 import { runConcurrently } from '../../core/runtime/run-concurrently';
 import type { Log } from '../../core/runtime/telemetry';
 import { captureSchema } from '../../core/schema/capture';
@@ -118,7 +119,8 @@ export async function writeArchive(
   return { published, outcome: published.manifest.attempt === attempt.attempt ? 'created' : 'already-exists' };
 }
 
-type Content = Pick<CompleteManifest, 'server' | 'migrations' | 'schema' | 'tables' | 'largeObjects' | 'sequences'>;
+type State = Pick<CompleteManifest, 'server' | 'migrations' | 'schemaVersions' | 'sequences'>;
+type Content = State & Pick<CompleteManifest, 'schema' | 'tables' | 'largeObjects'>;
 
 /** Copies everything, and stops at once when the leader is lost or others wait for it. */
 async function copyWatched(
@@ -170,11 +172,7 @@ async function copyContent(
 }
 
 /** What a restore needs besides schema and rows: the migrations applied, the server's locale, and the sequences. */
-async function describeState(
-  leader: Client,
-  database: DatabaseName,
-  { extensions }: SchemaFacts,
-): Promise<Pick<Content, 'server' | 'migrations' | 'sequences'>> {
+async function describeState(leader: Client, database: DatabaseName, { extensions }: SchemaFacts): Promise<State> {
   const migrations = await readJournal(leader);
   if (migrations.length === 0) {
     throw new OperationError(
@@ -183,7 +181,13 @@ async function describeState(
     );
   }
   const ofExtensions = extensions.flatMap(({ sequences }) => sequences);
-  return { server: await describeServer(leader), migrations, sequences: await readSequences(leader, ofExtensions) };
+  const schemaVersions = await readOtherJournals(leader);
+  return {
+    server: await describeServer(leader),
+    migrations,
+    ...(schemaVersions.length > 0 ? { schemaVersions } : {}),
+    sequences: await readSequences(leader, ofExtensions),
+  };
 }
 
 /** Uploads all parts, each over one of the connections that see the snapshot. */

@@ -41,7 +41,7 @@ export const handler = operation(contract, {
   byDatabase: true,
   run: ({ database }) =>
     runDrill({
-      connector: createConnector(policies[database].target, secrets, 'drill'),
+      connector: createConnector(policies[database].target, secrets, 'drill', { plainSession: true }),
       store,
       migrationsDirectory: migrationsFolder(__dirname, policies[database].target),
       targetMs: policies[database].targetMs,

@@ -44,7 +44,12 @@ async function lookUp(
 
 function describe({ manifest, sha256, signature }: StoredManifest): Report['archives'][number] {
   const { slot, finishedAt, migrations, tables, rows, bytes, compressedBytes, durationMs } = manifest;
-  const schemaVersion = migrations.at(-1)?.name ?? null;
+  const others = manifest.version === 1 ? [] : (manifest.schemaVersions ?? []);
+  // Where another tool makes the tables, the platform's own migrations say nothing about them.
+  const schemaVersion =
+    others.length > 0
+      ? others.map(({ tool, version }) => `${tool} ${version}`).join(', ')
+      : (migrations.at(-1)?.name ?? null);
   return {
     slot,
     finishedAt,

@@ -86,7 +86,7 @@ const archives = {
       z.strictObject({
         slot: isoTime.describe('ISO time that names the archive.'),
         finishedAt: isoTime,
-        schemaVersion: z.string().nullable().describe('The last migration that had been applied.'),
+        schemaVersion: z.string().nullable().describe('The last migration, of another tool where it has a record.'),
         tables: z.int(),
         rows: z.int(),
         bytes: z.number().describe('Bytes of COPY text.'),

@@ -33,7 +33,7 @@ export const handler = operation(contract, {
   run: ({ database, ...request }) =>
     runRestore(
       {
-        connector: createConnector(targets[database], secrets, 'restore'),
+        connector: createConnector(targets[database], secrets, 'restore', { plainSession: true }),
         store,
         migrationsDirectory: migrationsFolder(__dirname, targets[database]),
         log: telemetry.log,

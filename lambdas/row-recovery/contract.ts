@@ -67,6 +67,13 @@ const mergeRequest = z.strictObject({
     .describe(
       '`deleted`: every row that is gone. Or ids of rows of the report: a changed row is set back only when its id is named, and never over a newer state of its object.',
     ),
+  where: z
+    .array(rowCondition)
+    .readonly()
+    .optional()
+    .describe(
+      'With `deleted`: conditions on the archived rows, such as one customer. Default: every row that is gone.',
+    ),
   confirm: z
     .string()
     .optional()

@@ -37,7 +37,7 @@ export const handler = operation(contract, {
   run: (request) =>
     recoverRows(
       {
-        connector: createConnector(targets[request.database], secrets, 'row-recovery'),
+        connector: createConnector(targets[request.database], secrets, 'row-recovery', { plainSession: true }),
         store,
         migrationsDirectory: migrationsFolder(__dirname, targets[request.database]),
         log: telemetry.log,

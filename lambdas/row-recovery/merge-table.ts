@@ -40,6 +40,14 @@ export async function addChosen(
   );
 }
 
+/** Drops the chosen rows of a table that do not meet a condition on its columns. */
+export async function keepMatching(client: ClientBase, table: LiveTable, index: number, where: string): Promise<void> {
+  const values = valuesOf(table).map((value, at) => `${value} AS ${escapeIdentifier(table.columns[at]?.name ?? '')}`);
+  await client.query(
+    `DELETE FROM pg_temp.chosen_${index} c WHERE NOT EXISTS (SELECT FROM (SELECT ${values.join(', ')}) AS archived WHERE ${where})`,
+  );
+}
+
 /**
  * Plans the action for each chosen row, by the live rows.
  *

@@ -8,7 +8,8 @@ import type { EntitlementChange } from '../../core/entitlements/recompute';
 import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
 import type { RowRecoveryMergeReport, RowRecoveryMergeRequest, TableMerge } from './contract';
-import { addChosen, countPlan, createChosen, mergeTable, planTable, refused } from './merge-table';
+import { assertConditions, whereOf } from './conditions';
+import { addChosen, countPlan, createChosen, keepMatching, mergeTable, planTable, refused } from './merge-table';
 import { recomputeMerged } from './merged-entitlements';
 import { readRows, readSummary } from './read-report';
 import type { ReportedRow, ReportSummary } from './report-format';
@@ -55,16 +56,20 @@ export async function mergeRows(
       `confirm: type the name of the database, ${database}, or leave it out to see the plan`,
     );
   }
+  if (request.where !== undefined && request.choose !== 'deleted') {
+    throw new InvalidRequestError('where: only together with `choose: "deleted"`; ids name their rows themselves');
+  }
   const dryRun = confirm === undefined;
   const summary = await readSummary(store, database, reportId);
   return withConnection(connector, async (client) => {
     await applyCopySettings(client);
     await assertIdentity(client, database);
     const tables = await describeReported(client, summary);
+    await assertConditions(client, tables, request.where ?? []);
     await client.query('BEGIN');
     try {
       await client.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
-      await loadChosen(client, store, summary, tables, { choose: request.choose, maxBytes: batchBytes });
+      await loadChosen(client, store, summary, tables, { ...request, maxBytes: batchBytes });
       const conflicts: string[] = [];
       const merges: TableMerge[] = [];
       for (const [index, table] of tables.entries()) {
@@ -76,7 +81,7 @@ export async function mergeRows(
         await client.query('ROLLBACK');
         return plan;
       }
-      const changes = await carryOut(client, tables, plan, request.choose);
+      const changes = await carryOut(client, tables, plan, request);
       const report = { ...plan, entitlementsChanged: changes.length };
       log.info('Rows merged back', { ...report });
       await cache.invalidate(changes);
@@ -103,12 +108,14 @@ async function describeReported(client: Client, summary: ReportSummary): Promise
   });
 }
 
+type Choice = Pick<RowRecoveryMergeRequest, 'choose' | 'where'>;
+
 async function loadChosen(
   client: Client,
   store: ArchiveStore,
   summary: ReportSummary,
   tables: readonly LiveTable[],
-  { choose, maxBytes }: { readonly choose: RowRecoveryMergeRequest['choose']; readonly maxBytes: number },
+  { choose, where = [], maxBytes }: Choice & { readonly maxBytes: number },
 ): Promise<void> {
   for (const [index, table] of tables.entries()) await createChosen(client, table, index);
   const missing = choose === 'deleted' ? undefined : new Set(choose);
@@ -130,6 +137,9 @@ async function loadChosen(
     batchBytes += bytes;
   });
   await flush();
+  if (where.length > 0) {
+    for (const [index, table] of tables.entries()) await keepMatching(client, table, index, whereOf(table, where));
+  }
   if (!missing || missing.size === 0) return;
   const examples = [...missing].slice(0, 3).join(', ');
   throw new InvalidRequestError(`choose: report ${summary.reportId} has no ${examples}`);
@@ -140,7 +150,7 @@ async function carryOut(
   client: Client,
   tables: readonly LiveTable[],
   report: RowRecoveryMergeReport,
-  choose: RowRecoveryMergeRequest['choose'],
+  { choose, where }: Choice,
 ): Promise<EntitlementChange[]> {
   if (report.conflicts.length > 0) {
     throw new OperationError(
@@ -157,7 +167,9 @@ async function carryOut(
     `INSERT INTO operations.row_recovery_merges (report_id, chosen, inserted, updated, skipped) VALUES ($1, $2, $3, $4, $5)`,
     [
       report.reportId,
-      choose === 'deleted' ? choose : JSON.stringify(choose),
+      choose === 'deleted' && where === undefined
+        ? choose
+        : JSON.stringify(where === undefined ? choose : { choose, where }),
       report.inserted,
       report.updated,
       report.skipped,

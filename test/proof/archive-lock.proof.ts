@@ -146,7 +146,8 @@ const binary = goTool(VERSITYGW);
 
   test('expiry deletes archives past their retention without destroying a version', async () => {
     const old = await backUp();
-    const overrides = { clock: () => new Date(Date.now() + 31 * DAY_MS) };
+    const clock = () => new Date(Date.now() + 31 * DAY_MS);
+    const overrides = { clock, otherClocks: async () => [clock()] };
     const report = await backUp(overrides, new Date(Date.now() + 31 * DAY_MS).toISOString());
     expect(report).toMatchObject({ expiredArchives: 1, housekeepingFailed: false });
     await expect(
@@ -238,7 +239,9 @@ const binary = goTool(VERSITYGW);
     await server.role.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }));
     expect(await backUp()).toMatchObject({ sweptLeftovers: 0 });
     const later = new Date(Date.now() + 2 * HOUR_MS);
-    expect(await backUp({ clock: () => later }, later.toISOString())).toMatchObject({ sweptLeftovers: 1 });
+    expect(await backUp({ clock: () => later, otherClocks: async () => [later] }, later.toISOString())).toMatchObject({
+      sweptLeftovers: 1,
+    });
     const open = await server.root.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
     expect(open.Uploads ?? []).toEqual([]);
   });

@@ -112,7 +112,8 @@ test.each<[string, (call: PassingCall) => boolean, 'reset' | 'lose']>([
     expect(await site.drill()).toMatchObject({ kept: false });
 
     const { attempt } = await manifestAt(site.store, report.manifestKey);
-    await site.backup(LATER, { clock: () => new Date(Date.now() + 2 * HOUR_MS) });
+    const clock = () => new Date(Date.now() + 2 * HOUR_MS);
+    await site.backup(LATER, { clock, otherClocks: async () => [clock()] });
     const ofSlot = (await listKeys(site.store)).filter((key) => key.startsWith('archives/main/20261121T060000Z/'));
     expect(ofSlot.filter((key) => !key.includes(attempt))).toEqual([report.manifestKey]);
   },

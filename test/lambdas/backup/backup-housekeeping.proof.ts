@@ -1,5 +1,5 @@
 import { DeleteObjectsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { runHousekeeping } from '../../../lambdas/backup/housekeeping';
+import { type HousekeepingDependencies, runHousekeeping } from '../../../lambdas/backup/housekeeping';
 import { type ArchiveSite, createArchiveSite, listKeys, manifestAt } from '../../factories/archive';
 import { silentLog } from '../../support/log';
 
@@ -17,9 +17,10 @@ afterEach(async () => {
   await site.remove();
 });
 
-/** A clock ahead of that of S3, which dates the objects. */
-function ahead(ms: number): { clock: () => Date } {
-  return { clock: () => new Date(Date.now() + ms) };
+/** Clocks that agree, ahead of that of S3, which dates the objects. */
+function ahead(ms: number): Pick<HousekeepingDependencies, 'clock' | 'otherClocks'> {
+  const clock = (): Date => new Date(Date.now() + ms);
+  return { clock, otherClocks: async () => [clock()] };
 }
 
 async function archivedSlots(): Promise<string[]> {
@@ -47,6 +48,17 @@ describe('housekeeping', () => {
     const report = await site.backup(SLOTS[1], { retentionDays: 30, ...ahead(29 * DAY_MS) });
     expect(report.expiredArchives).toBe(0);
     expect(await archivedSlots()).toEqual(['20261120T060000Z', '20261120T120000Z']);
+  });
+
+  test('believes no clock that is 40 days ahead of those of S3 and of the server, and says so', async () => {
+    await site.backup(SLOTS[0]);
+    await site.backup(SLOTS[1]);
+    const error = jest.fn();
+    const { clock } = ahead(40 * DAY_MS);
+    const report = await site.backup(SLOTS[2], { retentionDays: 30, clock, log: { ...silentLog, error } });
+    expect(report).toMatchObject({ outcome: 'created', expiredArchives: 0, housekeepingFailed: true });
+    expect(await archivedSlots()).toHaveLength(3);
+    expect(JSON.stringify(error.mock.calls)).toContain('the clocks differ');
   });
 
   test('never removes the last good archive, however old it is', async () => {

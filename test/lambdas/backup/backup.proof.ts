@@ -43,6 +43,22 @@ test('a backup that starts while another one runs fails as retryable', async () 
   expect((await listKeys(site.store)).filter((key) => key.endsWith('manifest.json'))).toHaveLength(1);
 });
 
+test('of two backups for one slot, the one that waits finds the archive, and neither fails', async () => {
+  const firstUploads = Promise.withResolvers<void>();
+  site.store.s3.middlewareStack.add(
+    (next, context) => async (args) => {
+      if (context.commandName === PutObjectCommand.name) firstUploads.resolve();
+      return next(args);
+    },
+    { step: 'initialize' },
+  );
+  const first = site.backup(SLOT);
+  await firstUploads.promise;
+  const second = site.backup(SLOT, { lockWaitMs: 60_000 });
+  expect(await first).toMatchObject({ outcome: 'created' });
+  expect(await second).toMatchObject({ outcome: 'already-exists', housekeepingFailed: false });
+});
+
 test('all workers share one snapshot, so that the archive holds nothing that was committed later', async () => {
   const client = await site.source.client();
   const before = await contentOf(site.source.name);

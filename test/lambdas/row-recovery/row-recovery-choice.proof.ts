@@ -22,10 +22,10 @@ async function store(id: string, status: 'active' | 'canceled' | 'past_due', cre
   );
 }
 
-function merge(choose: RowRecoveryMergeRequest['choose'], confirm?: string) {
+function merge(choose: RowRecoveryMergeRequest['choose'], confirm?: string, where?: RowRecoveryMergeRequest['where']) {
   return mergeRows(
     { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache },
-    { reportId, choose, confirm },
+    { reportId, choose, confirm, where },
   );
 }
 
@@ -66,6 +66,19 @@ describe('a merge', () => {
   test('of the deleted rows leaves every changed row as it is', async () => {
     expect(await merge('deleted', 'billing')).toMatchObject({ inserted: 1, updated: 0, conflicts: [] });
     expect(await statuses()).toEqual(['sub_1 canceled', 'sub_2 unpaid', 'sub_3 active']);
+  });
+
+  test('of the deleted rows that meet a condition leaves the others deleted', async () => {
+    const id = (value: string) => [{ column: 'id', operator: '=', value }] as const;
+    expect(await merge('deleted', undefined, id('sub_9'))).toMatchObject({ inserted: 0 });
+    expect(await merge('deleted', undefined, id('sub_3'))).toMatchObject({ inserted: 1 });
+    const late = [{ column: 'created_at', operator: '>', value: '2999-01-01' }] as const;
+    expect(await merge('deleted', 'billing', late)).toMatchObject({ inserted: 0 });
+    const refused = { code: 'invalid_request' };
+    await expect(merge('deleted', undefined, [{ column: 'no', operator: '=', value: 1 }])).rejects.toMatchObject(
+      refused,
+    );
+    await expect(merge(['billing.subscriptions:sub_3'], undefined, id('sub_3'))).rejects.toMatchObject(refused);
   });
 
   test('of a changed row that is named sets it back, when its object has no newer state', async () => {
