@@ -3,9 +3,8 @@ import { CfnSecurityGroupIngress, Peer, Port, SecurityGroup, SubnetType, type IV
 import { Construct } from 'constructs';
 import type { OperationalFunction } from './operational-function';
 
-/** ElastiCache Serverless serves writes on one port and reads from replicas on the next. */
+/** ElastiCache Serverless takes reads and writes here. Reads from replicas, on the next port, may be out of date: not used. */
 const PORT = 6379;
-const READER_PORT = 6380;
 
 export interface EntitlementCacheProps {
   /** Name of the environment, which names contain. */
@@ -46,16 +45,15 @@ export class EntitlementCache extends Construct {
   /** Admits a function, which has to run in the network of the cache. */
   allowAccess({ securityGroup, stem }: OperationalFunction): void {
     if (!securityGroup) throw new Error(`${stem} is in no network, so it cannot reach the cache`);
-    const ports = Port.tcpRange(PORT, READER_PORT);
     const description = `${stem} reads and writes entitlements`;
-    securityGroup.addEgressRule(Peer.securityGroupId(this.securityGroup.securityGroupId), ports, description);
+    securityGroup.addEgressRule(Peer.securityGroupId(this.securityGroup.securityGroupId), Port.tcp(PORT), description);
     // A separate resource, because each of the two groups refers to the other.
     new CfnSecurityGroupIngress(this, `From-${stem}`, {
       groupId: this.securityGroup.securityGroupId,
       sourceSecurityGroupId: securityGroup.securityGroupId,
       ipProtocol: 'tcp',
       fromPort: PORT,
-      toPort: READER_PORT,
+      toPort: PORT,
       description,
     });
   }

@@ -81,6 +81,7 @@ describe('the entitlement cache', () => {
     const letIn = Object.entries(resourcesOf(operations, 'AWS::EC2::SecurityGroupIngress')).filter(([id]) =>
       id.startsWith('EntitlementCache'),
     );
+    for (const [, { Properties }] of letIn) expect([Properties.FromPort, Properties.ToPort]).toEqual([6379, 6379]);
     const users = ['entitlements', 'processor', 'reconciliation', 'refresh', 'replay', 'row-recovery'];
     expect(letIn.map(([, { Properties }]) => String(Properties.Description)).toSorted()).toEqual(
       users.map((stem) => `${stem} reads and writes entitlements`),
