@@ -10,7 +10,7 @@ export const verifyRequest = z.strictObject(databaseLocation);
 export type VerifyRequest = Readonly<z.infer<typeof verifyRequest>>;
 
 const verifyProblem = z.strictObject({
-  check: z.enum(['schema', 'tables', 'foreign-keys', 'sequences', 'invariants']),
+  check: z.enum(['privileges', 'schema', 'tables', 'foreign-keys', 'sequences', 'invariants']),
   message: z.string().describe('What is wrong, and what to do about it.'),
 });
 export type VerifyProblem = Readonly<z.infer<typeof verifyProblem>>;

@@ -8,6 +8,7 @@ import { OperationError } from '../../core/runtime/errors';
 import { readJournal } from '../../core/migrations/journal';
 import { migrationStatus } from '../../core/migrations/runner';
 import { Checks } from './checks';
+import { checkPrivileges } from './privileges';
 import type { VerifyProblem, VerifyReport, VerifyRequest } from './contract';
 import { checkStructure } from '../../core/restore/expected-structure';
 import { checkForeignKeys, checkSequences, checkTriggers } from './structure';
@@ -32,7 +33,7 @@ export interface VerifyDependencies {
 }
 
 /**
- * Verifies a database where it is: identity, schema, keys and indexes against those that its migrations make, sequences,
+ * Verifies a database where it is: identity, privileges of the functions' role, schema, keys and indexes against those that its migrations make, sequences,
  * rules of the domain, freshness, and foreign keys against every row. The report lists every problem, and the checks for which there was no time. The database is only read, and
  * may be in use.
  *
@@ -51,6 +52,7 @@ export async function verifyDatabase(
       await client.query('SET default_transaction_read_only = on');
       await assertIdentity(client, database);
       const checks = new Checks(client, remainingMs);
+      checks.problems.push(...(await checkPrivileges(client)));
       const schema = await checkSchema(client, database, migrationsDirectory);
       checks.problems.push(...schema.problems, ...(await checkTriggers(client)));
       if (schema.version !== null && schema.isKnown) {

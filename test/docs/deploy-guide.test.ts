@@ -64,3 +64,21 @@ test('the concurrency that the deployment guide asks for is what the functions r
   expect(found(/reserve (\d+) of the account/g)).toEqual([[String(total)]]);
   expect(found(/# (\d+) or more/g)).toEqual([[String(total + 100)]]);
 });
+
+test('every check that the deployment guide names is one that ops doctor makes', () => {
+  const source = readFileSync(path.resolve(__dirname, '../../ops/doctor.ts'), 'utf8');
+  const patterns = [...source.matchAll(/(?:judged|good|wrong|attempt)\(\s*[`'"]([^`'"]+)/g)].map(([, name = '']) =>
+    name.replaceAll(/\$\{\w+\}/g, String.raw`[\w-]+`),
+  );
+  const made = new RegExp(`^(${patterns.join('|')})$`);
+  const table = deploy
+    .slice(deploy.indexOf('### Is it done?'))
+    .split('\n')
+    .filter((line) => /^\| \d/.test(line));
+  expect(table.map((line) => /^\| (\d+)/.exec(line)?.[1])).toEqual(['1', '2', '4', '5', '6', '7', '9', '10']);
+  const checks = table.flatMap((line) =>
+    [...(line.split('|')[2] ?? '').matchAll(/`([^`]+)`/g)].map(([, name = '']) => name),
+  );
+  expect(checks.filter((name) => name !== 'cdk synth' && !made.test(name))).toEqual([]);
+  expect(checks.length).toBeGreaterThan(15);
+});
