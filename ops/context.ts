@@ -16,6 +16,8 @@ export interface Context {
   readonly note: (line: string) => void;
   /** Writes a line to the standard output at once, for output without an end such as a log. */
   readonly stream: (line: string) => void;
+  /** Reads all of the standard input. */
+  readonly readInput: () => Promise<string>;
   /** Reads a secret: typed without echo, or all of the standard input where there is no terminal. */
   readonly readSecret: (prompt: string) => Promise<string>;
   /**

@@ -53,6 +53,22 @@ export async function newestRecovery(context: Surroundings, database: DatabaseNa
   throw new CommandError('refused', `${database} was never recovered: ops recover start ${database}`);
 }
 
+/** Recoveries that are looked at. */
+const LISTED = 5;
+
+/** The newest recoveries of a database. @throws CommandError `refused` where there is no workflow */
+export async function listRecoveries(context: Surroundings, database: DatabaseName): Promise<Recovery[]> {
+  const { ListExecutionsCommand } = await import('@aws-sdk/client-sfn');
+  const stateMachineArn = await workflowArn(context, database);
+  try {
+    const sfn = await context.clients.stepFunctions();
+    const { executions = [] } = await sfn.send(new ListExecutionsCommand({ stateMachineArn, maxResults: LISTED }));
+    return await Promise.all(executions.map(({ executionArn = '' }) => describeRecovery(context, executionArn)));
+  } catch (cause) {
+    throw explainRecovery(cause, context, database);
+  }
+}
+
 /** Names the database when the environment has no workflow for it. */
 export function explainRecovery(cause: unknown, { target }: Surroundings, database: DatabaseName): CommandError {
   if (cause instanceof Error && cause.name === 'StateMachineDoesNotExist') {

@@ -15,7 +15,7 @@ export async function replayAll(
   { invoke, note, signal }: Pick<Context, 'invoke' | 'note' | 'signal'>,
   first: ReplayRequest,
 ): Promise<EventsReport> {
-  const { contract } = await import('../lambdas/replay/contract');
+  const { EVENT_ACTIONS: contract } = await import('../lambdas/replay/contract');
   let request: ReplayRequest | undefined = first;
   let whole: EventsReport | undefined;
   while (request !== undefined) {

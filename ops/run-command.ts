@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import { EXIT_STATUS } from '../core/runtime/error-codes';
 import type { Target } from './aws/target';
 import type { Command, CommandResult } from './command';
@@ -45,7 +46,7 @@ export async function runCommand(
     if (interrupted.signal.aborted) {
       const rest =
         command.effect === 'reads'
-          ? ''
+          ? '. Nothing that runs was stopped'
           : '. What was started continues: ops audit and the log of the function show how it ends';
       stderr.write(`Stopped waiting for ${command.name}${rest}\n`);
       return EXIT_INTERRUPTED;
@@ -83,6 +84,7 @@ async function perform(
     note,
     stream: (line) => void stdout.write(`${line}\n`),
     confirm: createConfirm(surroundings, signal),
+    readInput: () => text(surroundings.stdin),
     readSecret: (prompt) => readSecret(surroundings, prompt),
     async invoke(stem, contract, request) {
       const progress = showProgress(stderr, command.name);

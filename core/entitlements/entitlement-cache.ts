@@ -52,9 +52,39 @@ export interface EntitlementCache {
   put(userId: string, projectId: string, entry: EntitlementEntry): Promise<void>;
   /** Call it after the commit: from then on no version older than these is returned. */
   invalidate(changes: readonly EntitlementChange[]): Promise<void>;
+  /** What is stored, whatever its form: null for nothing, undefined when the cache did not answer. */
+  peek(userId: string, projectId: string): Promise<string | null | undefined>;
+  /**
+   * Drops entries, also one of the present version, which {@link invalidate} leaves: an operator doubts what it says.
+   *
+   * @returns whether the cache answered
+   */
+  drop(entries: readonly EntitlementChange[]): Promise<boolean>;
 }
 
 export function createEntitlementCache(cache: Cache): EntitlementCache {
+  /** Stores marks, which answer nothing and keep older versions out. @returns whether every batch was answered */
+  async function mark(changes: readonly EntitlementChange[], keepSame: '0' | '1'): Promise<boolean> {
+    let isAnswered = true;
+    for (let start = 0; start < changes.length; start += INVALIDATION_BATCH) {
+      const some = changes.slice(start, start + INVALIDATION_BATCH);
+      const answers = await cache.use((commands) =>
+        Promise.all(
+          some.map(({ userId, projectId, version }) =>
+            commands.evaluate(STORE_UNLESS_NEWER, keyOf(userId, projectId), [
+              JSON.stringify({ version }),
+              String(version),
+              String(ENTRY_SECONDS),
+              keepSame,
+            ]),
+          ),
+        ),
+      );
+      isAnswered &&= answers !== undefined;
+    }
+    return isAnswered;
+  }
+
   return {
     async get(userId, projectId) {
       const value = await cache.use((commands) => commands.get(keyOf(userId, projectId)));
@@ -72,22 +102,10 @@ export function createEntitlementCache(cache: Cache): EntitlementCache {
       );
     },
     async invalidate(changes) {
-      for (let start = 0; start < changes.length; start += INVALIDATION_BATCH) {
-        const some = changes.slice(start, start + INVALIDATION_BATCH);
-        await cache.use((commands) =>
-          Promise.all(
-            some.map(({ userId, projectId, version }) =>
-              commands.evaluate(STORE_UNLESS_NEWER, keyOf(userId, projectId), [
-                JSON.stringify({ version }),
-                String(version),
-                String(ENTRY_SECONDS),
-                '1',
-              ]),
-            ),
-          ),
-        );
-      }
+      await mark(changes, '1');
     },
+    peek: (userId, projectId) => cache.use((commands) => commands.get(keyOf(userId, projectId))),
+    drop: (entries) => mark(entries, '0'),
   };
 }
 

@@ -29,7 +29,30 @@ const recomputeScope = z
 /** Whose entitlements are computed again: of everybody, or of exactly one user or project. */
 export type RecomputeScope = Readonly<z.infer<typeof recomputeScope>>;
 
+const dropScope = z
+  .union(
+    [
+      z.literal('all'),
+      z
+        .strictObject({ userId: userId.optional(), projectId: z.string().max(500).optional() })
+        .refine((scope) => (scope.userId ?? scope.projectId) !== undefined, 'expected userId, projectId or both'),
+    ],
+    { error: 'expected `all`, or {userId}, {projectId} or both' },
+  )
+  .describe('Whose entries: `all`, {"userId": …}, {"projectId": …}, or both.');
+/** Whose entries of the cache are dropped. */
+export type DropScope = Readonly<z.infer<typeof dropScope>>;
+
 export const entitlementsRequest = z.discriminatedUnion('action', [
+  z.strictObject({
+    action: z.literal('cached').describe('Answers what the cache has of a user, beside what the database has.'),
+    userId: userId.describe('Id of the user.'),
+    projectId: z.string().max(500).describe('Id of the project; empty for entitlements that belong to no project.'),
+  }),
+  z.strictObject({
+    action: z.literal('drop-cached').describe('Drops entries of the cache; the next answers come from the database.'),
+    scope: dropScope,
+  }),
   z.strictObject({
     action: z
       .literal('recompute')
@@ -176,7 +199,26 @@ export const assignReport = z.strictObject({
 });
 export type AssignReport = Readonly<z.infer<typeof assignReport>>;
 
+export const cachedReport = z.strictObject({
+  state: z
+    .enum(['none', 'unavailable', 'missing', 'dropped', 'stored', 'unreadable'])
+    .describe(
+      '`none`: the environment has no cache. `unavailable`: it did not answer. `missing`: no entry, so the next answer comes from the database. `dropped`: a mark that keeps older versions out. `stored`: answers come from it. `unreadable`: of another release, and not used.',
+    ),
+  cachedVersion: z.int().nullable(),
+  databaseVersion: z.int().describe('0 for a user who never had any.'),
+  outdated: z.boolean().describe('Whether it answers with an older version than the database has.'),
+  features: z.array(z.string()).describe('Features of the stored entry, past and future ones included.'),
+});
+
+export const dropCachedReport = z.strictObject({
+  state: z.enum(['none', 'unavailable', 'dropped']),
+  dropped: z.int().describe('Entries that were dropped, of users who ever had entitlements.'),
+});
+
 const entitlementsReport = z.union([
+  cachedReport,
+  dropCachedReport,
   recomputeReport,
   putRulesReport,
   putRulesPlan,
@@ -192,6 +234,9 @@ export const contract = {
   request: entitlementsRequest,
   report: entitlementsReport,
   effect: {
+    cached: 'reads',
+    // It adds marks to the cache, which answers nothing wrong with or without them.
+    'drop-cached': 'adds',
     recompute: 'changes',
     'put-rules': 'changes',
     'get-rules': 'reads',

@@ -2,17 +2,22 @@ import type { ClientBase } from 'pg';
 import { readEntitlements } from '../../core/entitlements/read';
 import { unownedSources } from '../../core/entitlements/unowned';
 import { previewRules, readRules, replaceRules } from '../../core/entitlements/rules';
+import type { EntitlementCache } from '../../core/entitlements/entitlement-cache';
 import { assignOwner } from './assign';
+import { dropCached, showCached } from './cached';
 import type { CheckedEntitlementsRequest, EntitlementsReport } from './contract';
 import { recompute, type RecomputeDependencies } from './recompute';
 
 /** Objects that one answer lists: a page that Lambda's 6 MB hold with ease. */
 const MAX_LISTED = 1_000;
 
-export interface EntitlementsDependencies extends Omit<RecomputeDependencies, 'client'> {
+export interface EntitlementsDependencies extends Omit<RecomputeDependencies, 'cache' | 'client'> {
   /** Runs `work` with a connection to the billing database. */
   readonly useDatabase: <T>(work: (client: ClientBase) => Promise<T>) => Promise<T>;
   readonly clock: () => Date;
+  readonly cache: EntitlementCache;
+  /** Whether the environment has a cache. */
+  readonly hasCache: boolean;
 }
 
 /**
@@ -25,7 +30,12 @@ export function administerEntitlements(
   request: CheckedEntitlementsRequest,
 ): Promise<EntitlementsReport> {
   const { useDatabase, clock, cache } = dependencies;
+  const cached = { useDatabase, cache: dependencies.hasCache ? cache : undefined };
   switch (request.action) {
+    case 'cached':
+      return showCached(cached, request.userId, request.projectId);
+    case 'drop-cached':
+      return dropCached(cached, request.scope);
     case 'read':
       return readEntitlements({ useDatabase, cache, clock }, request.userId, request.projectId);
     case 'get-rules':

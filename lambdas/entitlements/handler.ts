@@ -24,6 +24,7 @@ export const handler = operation(contract, {
       {
         useDatabase: (work) => withConnection(connector, work),
         cache,
+        hasCache: environment.CACHE_URL !== '',
         clock: () => new Date(),
         hasTime: () => remainingMs() > 0,
         log: telemetry.log,

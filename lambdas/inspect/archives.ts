@@ -1,8 +1,10 @@
 import { lookUpManifest, type SignedStore, type StoredManifest } from '../../core/archive/signed-manifest';
+import { objectsOf } from '../../core/archive/manifest';
+import { normaliseSlot } from '../../core/archive/slot';
 import { listSlots } from '../../core/archive/store';
 import type { DatabaseName } from '../../core/contract';
 import { OperationError } from '../../core/runtime/errors';
-import type { InspectionReport } from './contract';
+import type { InspectionReport, InspectionRequest } from './contract';
 
 /** Manifests that are read at the same time: they are small, and S3 takes a tenth of a second for each. */
 const CONCURRENCY = 8;
@@ -62,4 +64,28 @@ function describe({ manifest, sha256, signature }: StoredManifest): Report['arch
     signature,
     manifestSha256: sha256,
   };
+}
+
+/**
+ * What an archive holds.
+ *
+ * @throws OperationError `store_unavailable`, `signing_key_unavailable` (both retryable), or why its manifest cannot be read
+ */
+export async function readArchive(
+  store: SignedStore,
+  { database, slot: wanted }: InspectionRequest<'archive'>,
+): Promise<InspectionReport<'archive'>> {
+  const slots = wanted === 'latest' ? await listSlots(store, database) : [normaliseSlot(new Date(wanted))];
+  for (const slot of slots) {
+    const stored = await lookUpManifest(store, database, slot);
+    if (stored === undefined) continue;
+    const { startedAt, server, tables } = stored.manifest;
+    const contents = tables
+      .map((table) => ({ table: `${table.schema}.${table.name}`, rows: table.rows, bytes: table.bytes }))
+      .toSorted((a, b) => b.bytes - a.bytes);
+    const objects = objectsOf(stored.manifest).length;
+    const archive = { ...describe(stored), startedAt, serverVersion: server.version, objects, contents };
+    return { action: 'archive', database, archive };
+  }
+  return { action: 'archive', database, archive: null };
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type ArchiveEnvironment, signatureState } from '../../core/archive/contract';
 import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
+import { limit, queries, server, sessions, tables } from './database/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
 
 export interface InspectEnvironment
@@ -34,16 +35,34 @@ export const SECRET_ROTATION_DAYS = 90;
 /** Secrets Manager rotates within the day on which a rotation is due, and tries again on the next. */
 export const ROTATION_GRACE_DAYS = 2;
 
-const MAX_LISTED = 500;
-const listForm = `expected a whole number from 1 to ${MAX_LISTED}`;
-const limit = z
-  .int(listForm)
-  .min(1, listForm)
-  .max(MAX_LISTED, listForm)
-  .default(20)
-  .describe('Entries to list at most, the newest or largest ones. Default: 20.');
-
 const EVENT_STATUSES = ['received', 'processing', 'processed', 'ignored', 'failed', 'dismissed'] as const;
+
+const eventRow = z.strictObject({
+  id: z.string(),
+  provider: z.string(),
+  type: z.string(),
+  status: z.enum(EVENT_STATUSES),
+  attempts: z.int(),
+  error: z.string().nullable(),
+  source: z.string().describe('`webhook`, or what found an event that was never delivered.'),
+  apiVersion: z.string().nullable(),
+  occurredAt: isoTime.describe('ISO time at which the provider made it.'),
+  receivedAt: isoTime,
+  processedAt: isoTime.nullable(),
+});
+
+const archiveRow = z.strictObject({
+  slot: isoTime.describe('ISO time that names the archive.'),
+  finishedAt: isoTime,
+  schemaVersion: z.string().nullable().describe('The last migration, of another tool where it has a record.'),
+  tables: z.int(),
+  rows: z.int(),
+  bytes: z.number().describe('Bytes of COPY text.'),
+  compressedBytes: z.number().describe('Bytes in S3.'),
+  durationMs: z.number(),
+  signature: signatureState,
+  manifestSha256: z.string().describe('SHA-256 of the manifest.'),
+});
 
 const events = {
   request: z.strictObject({
@@ -55,21 +74,52 @@ const events = {
   }),
   report: z.strictObject({
     action: z.literal('events'),
-    events: z.array(
-      z.strictObject({
-        id: z.string(),
-        provider: z.string(),
-        type: z.string(),
-        status: z.enum(EVENT_STATUSES),
-        attempts: z.int(),
-        error: z.string().nullable(),
-        source: z.string().describe('`webhook`, or what found an event that was never delivered.'),
-        apiVersion: z.string().nullable(),
-        occurredAt: isoTime.describe('ISO time at which the provider made it.'),
-        receivedAt: isoTime,
-        processedAt: isoTime.nullable(),
-      }),
-    ),
+    events: z.array(eventRow),
+  }),
+};
+
+const event = {
+  request: z.strictObject({
+    action: z.literal('event').describe('Answers all that the ledger has of an event.'),
+    id: z.string().min(1).describe('Id of the event.'),
+    payload: z
+      .boolean()
+      .default(false)
+      .describe('With what was delivered, which holds personal data. Default: without.'),
+  }),
+  report: z.strictObject({
+    action: z.literal('event'),
+    event: eventRow
+      .extend({
+        objectId: z.string().nullable().describe('Id of the object that it is about.'),
+        livemode: z.boolean(),
+        dismissedBy: z.string().nullable(),
+        dismissalReason: z.string().nullable(),
+        payload: z.unknown().describe('As delivered; null unless asked for.'),
+      })
+      .nullable()
+      .describe('Null when the ledger has no event of the id.'),
+  }),
+};
+
+const archive = {
+  request: z.strictObject({
+    action: z.literal('archive').describe('Answers what an archive holds.'),
+    database: databaseName,
+    slot: z.union([z.literal('latest'), isoTime]).describe('ISO time that names the archive, or `latest`.'),
+  }),
+  report: z.strictObject({
+    action: z.literal('archive'),
+    database: databaseName,
+    archive: archiveRow
+      .extend({
+        startedAt: isoTime,
+        serverVersion: z.string(),
+        objects: z.int().describe('Objects in S3 that it consists of.'),
+        contents: z.array(z.strictObject({ table: z.string(), rows: z.int(), bytes: z.number() })),
+      })
+      .nullable()
+      .describe('Null when there is no complete archive of the name.'),
   }),
 };
 
@@ -82,20 +132,7 @@ const archives = {
   report: z.strictObject({
     action: z.literal('archives'),
     database: databaseName,
-    archives: z.array(
-      z.strictObject({
-        slot: isoTime.describe('ISO time that names the archive.'),
-        finishedAt: isoTime,
-        schemaVersion: z.string().nullable().describe('The last migration, of another tool where it has a record.'),
-        tables: z.int(),
-        rows: z.int(),
-        bytes: z.number().describe('Bytes of COPY text.'),
-        compressedBytes: z.number().describe('Bytes in S3.'),
-        durationMs: z.number(),
-        signature: signatureState,
-        manifestSha256: z.string().describe('SHA-256 of the manifest.'),
-      }),
-    ),
+    archives: z.array(archiveRow),
     incomplete: z.array(isoTime).describe('Slots that have objects but no manifest: running or failed backups.'),
     unreadable: z
       .array(z.strictObject({ slot: isoTime, problem: z.string() }))
@@ -178,59 +215,6 @@ const findings = {
   }),
 };
 
-const tables = {
-  request: z.strictObject({
-    action: z.literal('tables').describe('Lists the tables of a database, the largest first.'),
-    database: databaseName,
-    limit,
-  }),
-  report: z.strictObject({
-    action: z.literal('tables'),
-    database: databaseName,
-    databaseBytes: z.number(),
-    tables: z.array(
-      z.strictObject({
-        table: z.string().describe('`schema.table`.'),
-        bytes: z.number().describe('With its indexes and long values.'),
-        indexBytes: z.number(),
-        rows: z.number().describe("PostgreSQL's estimate."),
-        deadRows: z.number().describe('Rows that VACUUM has yet to remove, by estimate.'),
-      }),
-    ),
-  }),
-};
-
-const sessions = {
-  request: z.strictObject({
-    action: z
-      .literal('sessions')
-      .describe('Lists the sessions of a database by user, application and state, and which wait for which.'),
-    database: databaseName,
-  }),
-  report: z.strictObject({
-    action: z.literal('sessions'),
-    database: databaseName,
-    usedPercent: z.number().describe('Of the connections that ordinary users may have.'),
-    groups: z.array(
-      z.strictObject({
-        user: z.string().nullable(),
-        application: z.string(),
-        state: z.string().nullable().describe('Null where the role of the function may not see it.'),
-        sessions: z.int(),
-        longestSeconds: z.number().nullable().describe('Since the oldest of them changed its state.'),
-      }),
-    ),
-    waiting: z.array(
-      z.strictObject({
-        pid: z.int(),
-        application: z.string(),
-        blockedBy: z.array(z.int()).describe('Process ids of the sessions that it waits for.'),
-        seconds: z.number().nullable(),
-      }),
-    ),
-  }),
-};
-
 const secretNames = z.enum(['billing-database', 'main-database', 'stripe-api', 'stripe-signing']);
 
 const status = {
@@ -294,12 +278,16 @@ const status = {
 export const INSPECTIONS = {
   status,
   events,
+  event,
   archives,
+  archive,
   drills,
   reconciliations,
   findings,
   tables,
   sessions,
+  queries,
+  server,
 } as const;
 
 export type InspectionName = keyof typeof INSPECTIONS;
@@ -309,12 +297,16 @@ export type InspectionRequest<Name extends InspectionName> = z.infer<(typeof INS
 export const inspectRequest = z.discriminatedUnion('action', [
   status.request,
   events.request,
+  event.request,
   archives.request,
+  archive.request,
   drills.request,
   reconciliations.request,
   findings.request,
   tables.request,
   sessions.request,
+  queries.request,
+  server.request,
 ]);
 /** A request whose form was checked and whose defaults are filled in. */
 export type CheckedInspectRequest = Readonly<z.infer<typeof inspectRequest>>;
@@ -322,12 +314,16 @@ export type CheckedInspectRequest = Readonly<z.infer<typeof inspectRequest>>;
 const inspectReport = z.discriminatedUnion('action', [
   status.report,
   events.report,
+  event.report,
   archives.report,
+  archive.report,
   drills.report,
   reconciliations.report,
   findings.report,
   tables.report,
   sessions.report,
+  queries.report,
+  server.report,
 ]);
 export type InspectReport = Readonly<z.infer<typeof inspectReport>>;
 
@@ -338,11 +334,15 @@ export const contract = {
   effect: {
     status: 'reads',
     events: 'reads',
+    event: 'reads',
     archives: 'reads',
+    archive: 'reads',
     drills: 'reads',
     reconciliations: 'reads',
     findings: 'reads',
     tables: 'reads',
     sessions: 'reads',
+    queries: 'reads',
+    server: 'reads',
   },
 } as const satisfies OperationContract;

@@ -1,9 +1,11 @@
 import type { ClientBase } from 'pg';
 import type { DatabaseName } from '../../core/contract';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
-import { listArchives } from './archives';
+import { listArchives, readArchive } from './archives';
 import type { CheckedInspectRequest, InspectReport } from './contract';
-import { listEvents, listFindings, listRuns } from './ledger';
+import { describeServer } from './describe-server';
+import { listEvents, listFindings, listRuns, readEvent } from './ledger';
+import { listQueries } from './queries';
 import { listDrills, listSessions, listTables } from './server';
 import { readStatus, type StatusDependencies } from './status';
 
@@ -34,6 +36,14 @@ export async function inspect(
       return readStatus({ ...dependencies, read });
     case 'archives':
       return listArchives(dependencies.store, request.database, request.limit);
+    case 'archive':
+      return readArchive(dependencies.store, request);
+    case 'event':
+      return read('billing', (client) => readEvent(client, request));
+    case 'queries':
+      return read(request.database, (client) => listQueries(client, request.database, request.limit));
+    case 'server':
+      return read(request.database, (client) => describeServer(client, request.database));
     case 'events':
       return read('billing', (client) => listEvents(client, request));
     case 'reconciliations':

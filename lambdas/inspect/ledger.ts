@@ -30,14 +30,50 @@ export async function listEvents(
      ORDER BY occurred_at DESC, id LIMIT $4`,
     [status ?? null, type ?? null, since ?? null, limit],
   );
-  const events = rows.map(({ api_version: apiVersion, occurred_at, received_at, processed_at, ...row }) => ({
-    ...row,
-    apiVersion,
-    occurredAt: occurred_at.toISOString(),
-    receivedAt: received_at.toISOString(),
-    processedAt: iso(processed_at),
-  }));
-  return { action: 'events', events };
+  return { action: 'events', events: rows.map(describeEvent) };
+}
+
+interface EventDetailRow extends EventRow {
+  readonly object_id: string | null;
+  readonly livemode: boolean;
+  readonly dismissed_by: string | null;
+  readonly dismissal_reason: string | null;
+  readonly payload: unknown;
+}
+
+/** All that the ledger has of an event; its payload only when asked for. */
+export async function readEvent(
+  client: ClientBase,
+  { id, payload }: InspectionRequest<'event'>,
+): Promise<InspectionReport<'event'>> {
+  const { rows } = await client.query<EventDetailRow>(
+    `SELECT id, provider, type, status, attempts, error, source, api_version, occurred_at, received_at, processed_at,
+       object_id, livemode, dismissed_by, dismissal_reason, CASE WHEN $2 THEN payload END AS payload
+     FROM billing.webhook_events WHERE id = $1`,
+    [id, payload],
+  );
+  const [row] = rows;
+  if (row === undefined) return { action: 'event', event: null };
+  const { object_id: objectId, livemode, dismissed_by: dismissedBy, dismissal_reason: dismissalReason } = row;
+  const event = { ...describeEvent(row), objectId, livemode, dismissedBy, dismissalReason, payload: row.payload };
+  return { action: 'event', event };
+}
+
+function describeEvent(row: EventRow): InspectionReport<'events'>['events'][number] {
+  const { id, provider, type, status, attempts, error, source } = row;
+  return {
+    id,
+    provider,
+    type,
+    status,
+    attempts,
+    error,
+    source,
+    apiVersion: row.api_version,
+    occurredAt: row.occurred_at.toISOString(),
+    receivedAt: row.received_at.toISOString(),
+    processedAt: iso(row.processed_at),
+  };
 }
 
 interface RunRow {

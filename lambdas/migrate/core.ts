@@ -100,6 +100,14 @@ async function resolve(
   };
   if (dryRun) {
     const status = await migrationStatus(client, database, migrationsDirectory);
+    const expectedName = as === 'applied' ? status.pending[0] : status.applied.at(-1);
+    if (name !== expectedName) {
+      const which = as === 'applied' ? 'next' : 'last applied';
+      throw new OperationError(
+        'migration_not_last',
+        `${name} is not the ${which} migration: ${expectedName ?? 'none'} is`,
+      );
+    }
     if (as === 'applied') await assertMatches();
     else await assertUndone(status.applied.at(-2) ?? null);
     return status;

@@ -68,6 +68,13 @@ export const replayRequest = z.discriminatedUnion('action', [
     dryRun,
   }),
   z.strictObject({
+    action: z
+      .literal('check')
+      .describe(
+        'Asks Stripe whether the key may read what the platform reads, and to which types the endpoints are subscribed.',
+      ),
+  }),
+  z.strictObject({
     action: z.literal('redrive').describe('Moves what is parked in the dead-letter queue back to the queue.'),
     limit: z
       .int()
@@ -134,12 +141,45 @@ export const redriveReport = z.strictObject({
 });
 export type RedriveReport = Readonly<z.infer<typeof redriveReport>>;
 
+export const checkReport = z.strictObject({
+  action: z.literal('check'),
+  apiVersion: z.string().describe('Version of the API that the platform asks for.'),
+  permissions: z.array(
+    z.strictObject({
+      name: z.string().describe("As Stripe's dashboard calls it."),
+      refusal: z.string().nullable().describe("Stripe's answer; null where the key may read it."),
+    }),
+  ),
+  endpoints: z
+    .array(
+      z.strictObject({
+        url: z.string(),
+        enabled: z.boolean(),
+        apiVersion: z.string().nullable().describe('Null for the default of the account.'),
+        missing: z.array(z.string()).describe('Types that the platform handles and the endpoint is not subscribed to.'),
+      }),
+    )
+    .nullable()
+    .describe('Null where the key may not read them.'),
+});
+export type CheckReport = Readonly<z.infer<typeof checkReport>>;
+
 /** Finds gaps in what was received, and applies events again. */
 export const contract = {
   request: replayRequest,
-  report: z.union([eventsReport, redriveReport]),
-  effect: { gaps: 'reads', replay: 'changes', retry: 'changes', dismiss: 'changes', redrive: 'changes' },
+  report: z.union([eventsReport, redriveReport, checkReport]),
+  effect: {
+    gaps: 'reads',
+    replay: 'changes',
+    retry: 'changes',
+    dismiss: 'changes',
+    check: 'reads',
+    redrive: 'changes',
+  },
 } as const satisfies OperationContract;
+
+/** The contract of the actions on events, without `check`. */
+export const EVENT_ACTIONS = { ...contract, report: z.union([eventsReport, redriveReport]) } as const;
 
 export const REPLAY_METRICS = {
   /** Events that were applied, and messages that were moved. */

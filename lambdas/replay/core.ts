@@ -1,5 +1,6 @@
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
-import type { CheckedReplayRequest, EventsReport, RedriveReport } from './contract';
+import { checkStripe } from './check';
+import type { CheckedReplayRequest, CheckReport, EventsReport, RedriveReport } from './contract';
 import { dismiss } from './dismiss';
 import { walkRange } from './event-range';
 import { redrive, type QueueDependencies } from './redrive';
@@ -18,10 +19,12 @@ export interface ReplayDependencies extends QueueDependencies {
 export function replay(
   dependencies: ReplayDependencies,
   request: CheckedReplayRequest,
-): Promise<EventsReport | RedriveReport> {
+): Promise<CheckReport | EventsReport | RedriveReport> {
   switch (request.action) {
     case 'redrive':
       return redrive(dependencies, request);
+    case 'check':
+      return dependencies.useStripe(checkStripe);
     case 'retry': {
       const { events, ...options } = request;
       return dependencies.useStripe((work) =>

@@ -25,12 +25,14 @@ export const handler = operation(contract, {
   reserveMs,
   run: (request, { stop }) => replay({ ...queues, stop, useStripe: (work) => useStripe(stop, work) }, request),
   summarise: (report) => {
+    if (report.action === 'check') return { message: 'Stripe checked' };
     if (report.action === 'redrive') return { message: 'Parked messages moved back' };
     const { action, dryRun, checked, outcomes } = report;
     const message = action === 'dismiss' ? 'Events dismissed' : 'Events applied again';
     return { message, details: { action, dryRun, checked, outcomes } };
   },
   measure: (metrics, report) => {
+    if (report.action === 'check') return;
     if (report.action === 'redrive') {
       metrics.addMetric(REPLAY_METRICS.replayed, MetricUnit.Count, report.moved);
       return;

@@ -81,8 +81,29 @@ const mergeRequest = z.strictObject({
 });
 export type RowRecoveryMergeRequest = Readonly<z.infer<typeof mergeRequest>>;
 
-export const rowRecoveryRequest = z.discriminatedUnion('action', [reportRequest, mergeRequest]);
-export type RowRecoveryRequest = RowRecoveryReportRequest | RowRecoveryMergeRequest;
+const rowKind = z.enum(['deleted', 'changed']);
+
+const showRequest = z.strictObject({
+  action: z.literal('show').describe('Lists rows of a report, in its order, with their archived and live values.'),
+  database: databaseName,
+  reportId: mergeRequest.shape.reportId,
+  table: z.string().optional().describe('Only rows of this `schema.table`. Default: all.'),
+  kind: rowKind.optional().describe('Only rows that are gone, or only rows that changed. Default: both.'),
+  match: z
+    .array(
+      z.strictObject({ column: z.string().describe('Name.'), value: z.string().describe('As PostgreSQL writes it.') }),
+    )
+    .readonly()
+    .optional()
+    .describe('Only rows whose archived columns have these values. Default: all.'),
+  idsOnly: z.boolean().default(false).describe('Answers ids without values. Default: with values.'),
+  offset: z.int().min(0).default(0).describe('Matching rows to leave out first. Default: 0.'),
+  limit: z.int().min(1).max(20_000).default(100).describe('Rows to list at most. Default: 100.'),
+});
+export type RowRecoveryShowRequest = Readonly<z.infer<typeof showRequest>>;
+
+export const rowRecoveryRequest = z.discriminatedUnion('action', [reportRequest, mergeRequest, showRequest]);
+export type RowRecoveryRequest = RowRecoveryReportRequest | RowRecoveryMergeRequest | RowRecoveryShowRequest;
 
 /** What became of an archived row: it is gone from the live table, or the live row is another now. */
 export type RowDifference = 'deleted' | 'changed';
@@ -152,11 +173,29 @@ export const rowRecoveryMergeReport = z.strictObject({
 /** What a merge did; in a dry run, what it would do. */
 export type RowRecoveryMergeReport = Readonly<z.infer<typeof rowRecoveryMergeReport>>;
 
+const rowValues = z.record(z.string(), z.string().nullable());
+
+export const rowRecoveryShowReport = z.strictObject({
+  ...REPORT_FIELDS,
+  total: z.int().describe('Rows of the report that match.'),
+  rows: z.array(
+    z.strictObject({
+      id: z.string().describe('`schema.table:key`, for a merge.'),
+      kind: rowKind,
+      archived: rowValues.nullable().describe('By column; null with `idsOnly`.'),
+      live: rowValues.nullable().describe('By column, only those that differ; null for a deleted row.'),
+    }),
+  ),
+  complete: z.boolean().describe('`false` where more match: ask again with a greater `offset`.'),
+});
+/** Rows of a report. */
+export type RowRecoveryShowReport = Readonly<z.infer<typeof rowRecoveryShowReport>>;
+
 /** Finds rows that were lost since an archive, and merges chosen ones back. */
 export const contract = {
   request: rowRecoveryRequest,
-  report: z.union([rowRecoveryReport, rowRecoveryMergeReport]),
-  effect: { report: 'adds', merge: 'changes' },
+  report: z.union([rowRecoveryReport, rowRecoveryMergeReport, rowRecoveryShowReport]),
+  effect: { report: 'adds', merge: 'changes', show: 'reads' },
 } as const satisfies OperationContract;
 
 /** Folder of reports and merges in the archive bucket: `row-recovery/<database>/<report id>/`. */

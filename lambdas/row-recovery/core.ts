@@ -1,17 +1,19 @@
-import type { RowRecoveryMergeReport, RowRecoveryReport, RowRecoveryRequest } from './contract';
+import type { RowRecoveryMergeReport, RowRecoveryReport, RowRecoveryRequest, RowRecoveryShowReport } from './contract';
 import { mergeRows, type MergeDependencies } from './merge';
+import { showRows } from './show';
 import { reportRows, type ReportDependencies } from './report';
 
 export type RowRecoveryDependencies = ReportDependencies & MergeDependencies;
 
 /**
- * Reports the rows that were lost since an archive, or merges chosen rows of such a report back.
+ * Reports the rows that were lost since an archive, or merges chosen rows of such a report back, or lists its rows.
  *
  * @throws InvalidRequestError and OperationError as {@link reportRows} and {@link mergeRows} describe
  */
 export async function recoverRows(
   dependencies: RowRecoveryDependencies,
   request: RowRecoveryRequest,
-): Promise<RowRecoveryReport | RowRecoveryMergeReport> {
+): Promise<RowRecoveryReport | RowRecoveryMergeReport | RowRecoveryShowReport> {
+  if (request.action === 'show') return showRows(dependencies.store, dependencies.connector.target.name, request);
   return request.action === 'report' ? reportRows(dependencies, request) : mergeRows(dependencies, request);
 }

@@ -121,6 +121,13 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
   const activity = new Activity(options.print);
   const { api, lambdaApi } = await startApis(options, template, functions, activity, teardown);
   const endpoint = `${api.url}${WEBHOOK_ENDPOINTS.stripe.path}`;
+  stripe?.state.webhookEndpoints.push({
+    id: 'we_local',
+    url: endpoint,
+    status: 'enabled',
+    api_version: null,
+    enabled_events: ['*'],
+  });
   const file = writePlatformFile(directory, {
     environment: ENVIRONMENT,
     region: template.region,

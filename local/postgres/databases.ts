@@ -33,6 +33,8 @@ async function prepare(cluster: Cluster, name: DatabaseName, password: string): 
   await client.connect();
   try {
     await client.query(`CREATE ROLE ${ROLE} LOGIN CREATEDB CREATEROLE PASSWORD ${client.escapeLiteral(password)}`);
+    // As RDS's administrator has it: who is connected and what runs is visible.
+    await client.query(`GRANT pg_monitor TO ${ROLE}`);
     await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)} OWNER ${ROLE}`);
   } finally {
     await client.end();

@@ -268,6 +268,7 @@ export function endpointsOf(state: StripeState): ReadonlyMap<string, Responder> 
       '/v1/radar/early_fraud_warnings',
       serve(plain(state, 'early fraud warning', state.earlyFraudWarnings, ['charge', 'payment_intent'])),
     ],
+    ['/v1/webhook_endpoints', (path) => ({ object: 'list', url: path, data: state.webhookEndpoints, has_more: false })],
     ['/v1/accounts', serve(plain(state, 'account', state.accounts))],
   ]);
 }

@@ -33,6 +33,15 @@ interface ChangeTime {
 /** A customer that a test does not create is this much older than what it bought. */
 const CUSTOMER_AGE_SECONDS = 400 * 86_400;
 
+/** An endpoint as far as the platform looks at it. */
+export interface WebhookEndpoint {
+  readonly id: string;
+  readonly url: string;
+  readonly status: 'disabled' | 'enabled';
+  readonly api_version: string | null;
+  readonly enabled_events: readonly string[];
+}
+
 /**
  * The objects of the stand-in. Each method is a change at Stripe that creates exactly one event, which is listed from then
  * on; the caller decides whether it is delivered as well.
@@ -52,6 +61,8 @@ export class StripeState {
   readonly events = new Collection<Stripe.Event>();
   /** Ids of the test clocks. Plain lists leave out what belongs to one. */
   readonly testClocks = new Set<string>();
+  /** Where Stripe would deliver events; nothing is delivered there. */
+  readonly webhookEndpoints: WebhookEndpoint[] = [];
 
   /** @param now seconds since 1970: which events are too old to be listed */
   constructor(readonly now: () => number = nowSeconds) {}

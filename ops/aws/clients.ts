@@ -3,7 +3,9 @@ import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { RDSClient } from '@aws-sdk/client-rds';
 import type { SFNClient } from '@aws-sdk/client-sfn';
+import type { SNSClient } from '@aws-sdk/client-sns';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { STSClient } from '@aws-sdk/client-sts';
 import { CommandError } from '../errors';
@@ -89,6 +91,20 @@ export class Clients {
     return this.once('cloudFormation', async () => {
       const { CloudFormationClient: Client } = await import('@aws-sdk/client-cloudformation');
       return new Client(this.settings(undefined, 'CloudFormation'));
+    });
+  }
+
+  rds(): Promise<RDSClient> {
+    return this.once('rds', async () => {
+      const { RDSClient: Client } = await import('@aws-sdk/client-rds');
+      return new Client(this.settings(undefined, 'RDS'));
+    });
+  }
+
+  sns(): Promise<SNSClient> {
+    return this.once('sns', async () => {
+      const { SNSClient: Client } = await import('@aws-sdk/client-sns');
+      return new Client(this.settings(undefined, 'SNS, and no alarms'));
     });
   }
 

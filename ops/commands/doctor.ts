@@ -1,11 +1,12 @@
 import { defineCommand } from '../command';
-import { runChecks } from '../doctor';
+import { runChecks } from '../doctor/run-checks';
 import { flag } from '../values';
 
 export const doctor = defineCommand({
   name: 'doctor',
   summary: 'Checks everything that can be asked, a line each, with the fix of what is wrong',
-  details: 'It can gate a deployment: run it before and after.',
+  details:
+    'It can gate a deployment: run it before and after. After a first deployment it says which step of docs/deploy.md is left.',
   effect: 'reads',
   changes: 'nothing.',
   json: 'a list of `{check, state, detail, fix}`; `state` is `good`, `wrong` or `skipped`',

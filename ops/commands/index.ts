@@ -3,6 +3,10 @@ import { alarms } from './alarms';
 import { audit } from './audit';
 import { backup } from './backup';
 import { backupsList } from './backups-list';
+import { backupsShow } from './backups-show';
+import { backupsVerify } from './backups-verify';
+import { cacheDrop } from './cache-drop';
+import { cacheShow } from './cache-show';
 import { cleanup } from './cleanup';
 import { collect } from './collect';
 import { connections } from './connections';
@@ -16,6 +20,7 @@ import { entitlementsUnowned } from './entitlements-unowned';
 import { failuresClear } from './failures-clear';
 import { failuresList } from './failures-list';
 import { logs } from './logs';
+import { metrics } from './metrics';
 import { migrateApply } from './migrate-apply';
 import { migrateNew } from './migrate-new';
 import { migratePlan } from './migrate-plan';
@@ -24,9 +29,11 @@ import { migrateRollback } from './migrate-rollback';
 import { migrateStatus } from './migrate-status';
 import { migrateValidate } from './migrate-validate';
 import { open } from './open';
+import { queries } from './queries';
 import { reconcile } from './reconcile';
 import { reconciliationsFindings } from './reconciliations-findings';
 import { reconciliationsList } from './reconciliations-list';
+import { recoverAbort } from './recover-abort';
 import { recoverCutOver } from './recover-cut-over';
 import { recoverRefuse } from './recover-refuse';
 import { recoverStart } from './recover-start';
@@ -36,9 +43,11 @@ import { refresh } from './refresh';
 import { restore } from './restore';
 import { rowsMerge } from './rows-merge';
 import { rowsReport } from './rows-report';
+import { rowsShow } from './rows-show';
 import { rulesDiff } from './rules-diff';
 import { rulesGet } from './rules-get';
 import { rulesPut } from './rules-put';
+import { runs } from './runs';
 import { secretsList } from './secrets-list';
 import { secretsPutStripe } from './secrets-put-stripe';
 import { secretsRotate } from './secrets-rotate';
@@ -53,6 +62,7 @@ import { webhooksRedrive } from './webhooks-redrive';
 import { webhooksReplay } from './webhooks-replay';
 import { webhooksRetry } from './webhooks-retry';
 import { webhooksSend } from './webhooks-send';
+import { webhooksShow } from './webhooks-show';
 import { webhooksStatus } from './webhooks-status';
 
 /** Every command, in the order of the help: first what one looks at, then what one does. */
@@ -61,10 +71,13 @@ export const COMMANDS: readonly Command[] = [
   doctor,
   alarms,
   logs,
+  metrics,
+  runs,
   failuresList,
   failuresClear,
   webhooksStatus,
   webhooksList,
+  webhooksShow,
   webhooksGaps,
   webhooksRetry,
   webhooksReplay,
@@ -78,6 +91,8 @@ export const COMMANDS: readonly Command[] = [
   refresh,
   backup,
   backupsList,
+  backupsShow,
+  backupsVerify,
   restore,
   drill,
   drillsList,
@@ -87,7 +102,9 @@ export const COMMANDS: readonly Command[] = [
   recoverCutOver,
   recoverTakeName,
   recoverRefuse,
+  recoverAbort,
   rowsReport,
+  rowsShow,
   rowsMerge,
   migrateNew,
   migrateStatus,
@@ -103,6 +120,8 @@ export const COMMANDS: readonly Command[] = [
   rulesGet,
   rulesDiff,
   rulesPut,
+  cacheShow,
+  cacheDrop,
   secretsList,
   secretsRotate,
   secretsPutStripe,
@@ -110,6 +129,7 @@ export const COMMANDS: readonly Command[] = [
   collect,
   sizes,
   connections,
+  queries,
   open,
   audit,
 ];
@@ -126,5 +146,6 @@ export const GROUPS: Readonly<Record<string, string>> = {
   migrate: 'Migrations of a database',
   secrets: 'Passwords of the databases, and what Stripe issued',
   entitlements: 'Who may use what, and by which rules',
+  cache: 'The cache of entitlements',
   'entitlements rules': 'The rules of who may use what',
 };

@@ -1,8 +1,9 @@
-import { failureQueueName, functionName } from '../../core/contract';
+import { failureQueueName, functionName, METRIC_NAMESPACE } from '../../core/contract';
 import type { WebhookEnvironment } from '../../lambdas/webhook/contract';
 import { defineCommand } from '../command';
 import { configurationOf } from '../discover';
 import { fields } from '../print/table';
+import { oneOf, optional } from '../values';
 
 export const open = defineCommand({
   name: 'open',
@@ -10,10 +11,18 @@ export const open = defineCommand({
   effect: 'reads',
   changes: 'nothing.',
   json: 'an object of links by their names',
-  arguments: {},
+  arguments: {
+    what: optional(
+      oneOf('what', ['console', 'dashboard', 'stripe']),
+      'Only the consoles of AWS, the metrics in CloudWatch, or Stripe',
+    ),
+  },
   options: {},
-  examples: [{ line: 'open', explains: 'Where do I look at this in a browser?' }],
-  async run(context) {
+  examples: [
+    { line: 'open', explains: 'Where do I look at this in a browser?' },
+    { line: 'open stripe', explains: 'Where are the deliveries?' },
+  ],
+  async run(context, { what }) {
     const { target, style } = context;
     if (target.platform !== undefined) {
       const { apiUrl, webhookUrl, endpoints } = target.platform;
@@ -25,7 +34,18 @@ export const open = defineCommand({
     const region = webhook.arn.split(':')[3] ?? '';
     const console = (path: string): string => `https://${region}.console.aws.amazon.com/${path}`;
     const prefix = functionName(environment, '');
-    const report = {
+    const stripe = `https://dashboard.stripe.com/${webhook.variables.LIVEMODE === 'true' ? '' : 'test/'}`;
+    // Of the metrics' namespace: there is no dashboard of the platform's own.
+    const dashboard = {
+      metrics: console(`cloudwatch/home?region=${region}#metricsV2?graph=~()&namespace=~'${METRIC_NAMESPACE}`),
+    };
+    const ofStripe = {
+      stripeWebhooks: `${stripe}webhooks`,
+      stripeEvents: `${stripe}events`,
+      stripePayments: `${stripe}payments`,
+      stripePayouts: `${stripe}payouts`,
+    };
+    const consoles = {
       alarms: console(`cloudwatch/home?region=${region}#alarmsV2:?~(search~'${prefix})`),
       functions: console(`lambda/home?region=${region}#/functions?f0=true&n0=false&op=and&v0=${prefix}`),
       recoveries: console(`states/home?region=${region}#/statemachines`),
@@ -34,8 +54,9 @@ export const open = defineCommand({
       queues: console(`sqs/v3/home?region=${region}#/queues`),
       secrets: console(`secretsmanager/listsecrets?region=${region}`),
       failedBackups: console(`sqs/v3/home?region=${region}#/queues?prefix=${failureQueueName(environment, 'backup')}`),
-      stripeWebhooks: `https://dashboard.stripe.com/${webhook.variables.LIVEMODE === 'true' ? '' : 'test/'}webhooks`,
     };
+    const all = { console: consoles, dashboard, stripe: ofStripe };
+    const report = what === undefined ? { ...consoles, ...dashboard, ...ofStripe } : all[what];
     return { report, lines: fields(Object.entries(report), style) };
   },
 });

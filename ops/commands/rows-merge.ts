@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs';
 import type * as z from 'zod';
+import type { DatabaseName } from '../../core/contract';
 import type { rowRecoveryMergeReport } from '../../lambdas/row-recovery/contract';
 import { defineCommand } from '../command';
 import type { Context } from '../context';
+import { CommandError } from '../errors';
 import { table } from '../print/table';
-import { anyNumber, database, flag, optional, required, text } from '../values';
+import { idsIn, match, matchingIds, type RowFilter } from '../row-choice';
+import { anyNumber, database, flag, oneOf, optional, required, text } from '../values';
 
 export const rowsMerge = defineCommand({
   name: 'rows merge',
@@ -19,10 +23,14 @@ export const rowsMerge = defineCommand({
     report: required(text('report'), 'Id of the report, as "ops rows report" prints it'),
     rows: anyNumber(
       text('row'),
-      'Ids of the rows to put back; a changed row is set back only by its id. Default: all that are gone',
+      'Ids of the rows to put back; a changed row is set back only when it is chosen. Default: all that are gone',
     ),
   },
   options: {
+    from: optional(text('file'), 'File with the ids, one a line, or rows as JSON lines; - reads the standard input'),
+    table: optional(text('table'), 'Put back the rows of this table, as schema.table'),
+    kind: optional(oneOf('kind', ['deleted', 'changed']), 'Put back the rows that are gone, or those that changed'),
+    match: anyNumber(match, 'Put back the rows whose archived column has this value; several must all hold'),
     dryRun: flag('Report what would be put back, and change nothing'),
     confirm: optional(text('database'), 'The name of the database, typed again'),
   },
@@ -35,14 +43,23 @@ export const rowsMerge = defineCommand({
       line: 'rows merge billing 20261121T061500Z-1f0c9a3e billing.subscriptions:sub_1 --confirm billing',
       explains: 'Put one subscription back.',
     },
+    {
+      line: 'rows merge billing 20261121T061500Z-1f0c9a3e --match customer_id=cus_1 --dry-run',
+      explains: 'See what bringing back one customer would do.',
+    },
+    {
+      line: 'rows merge billing 20261121T061500Z-1f0c9a3e --from chosen.txt --confirm billing',
+      explains: 'Put back what a file names.',
+    },
   ],
-  async run(context, { database: name, report: reportId, rows, dryRun, confirm }) {
+  async run(context, { database: name, report: reportId, rows, from, dryRun, confirm, ...filter }) {
+    const ids = await chooseRows(context, { database: name, reportId, rows, from, filter });
     const { contract, rowRecoveryMergeReport: form } = await import('../../lambdas/row-recovery/contract');
     const request = {
       action: 'merge',
       database: name,
       reportId,
-      choose: rows.length === 0 ? 'deleted' : rows,
+      choose: ids ?? 'deleted',
     } as const;
     const merges = { ...contract, report: form };
     const plan = await context.invoke('row-recovery', merges, request);
@@ -55,6 +72,44 @@ export const rowsMerge = defineCommand({
     return { report, lines: describe(report, context) };
   },
 });
+
+/** Lambda takes requests of 6 MB. */
+const MAX_REQUEST_BYTES = 5_500_000;
+
+interface Choice {
+  readonly database: DatabaseName;
+  readonly reportId: string;
+  readonly rows: readonly string[];
+  readonly from: string | undefined;
+  readonly filter: RowFilter;
+}
+
+/** The chosen ids; undefined where the choice is left to the default. */
+async function chooseRows(
+  context: Context,
+  { database: name, reportId, rows, from, filter }: Choice,
+): Promise<readonly string[] | undefined> {
+  const isFiltered = filter.table !== undefined || filter.kind !== undefined || filter.match.length > 0;
+  if ([rows.length > 0, from !== undefined, isFiltered].filter(Boolean).length > 1) {
+    throw new CommandError('usage', 'Choose rows by their ids, by --from, or by --table, --kind and --match');
+  }
+  let ids: readonly string[] | undefined = rows.length === 0 ? undefined : rows;
+  if (from !== undefined) ids = idsIn(await readInput(context, from), from);
+  if (isFiltered) ids = await matchingIds(context, name, reportId, filter);
+  if (ids !== undefined && JSON.stringify(ids).length > MAX_REQUEST_BYTES) {
+    throw new CommandError('refused', `${ids.length} rows are more than one request takes: choose fewer, by --table`);
+  }
+  return ids;
+}
+
+async function readInput({ readInput: read }: Context, file: string): Promise<string> {
+  if (file === '-') return read();
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new CommandError('usage', `--from ${file}: ${(cause as Error).message}`, { cause });
+  }
+}
 
 function describe(report: z.infer<typeof rowRecoveryMergeReport>, { style }: Pick<Context, 'style'>): string[] {
   const rows = report.tables.map(({ table: each, inserted, updated, skipped }) => [each, inserted, updated, skipped]);

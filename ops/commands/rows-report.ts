@@ -94,7 +94,7 @@ export const rowsReport = defineCommand({
           ? []
           : [
               ...report.firstIds.map((id) => `  ${id}`),
-              `All rows: ${report.rowsKey}`,
+              `All rows: ops rows show ${name} ${report.reportId}`,
               `To see what a merge would do: ops rows merge ${name} ${report.reportId} --dry-run`,
             ]),
       ],

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { COMMANDS } from '../../ops/commands';
 import { opsPage } from './ops-page';
+import { OPERATIONS, operationsPage } from './operations';
 import { SESSION } from './ops-session';
 
 const PAGE = readFileSync(path.resolve(__dirname, '../../docs/ops.md'), 'utf8');
@@ -25,4 +26,15 @@ test('the recorded session shows every command, with the output of the commands 
   expect(typed.filter((line) => !recorded.includes(line))).toEqual([]);
   const shown = SESSION.map(({ line = '' }) => COMMANDS.filter(({ name }) => `${line} `.startsWith(`${name} `))).flat();
   expect(COMMANDS.filter((command) => !shown.includes(command)).map(({ name }) => name)).toEqual([]);
+});
+
+test('docs/operations.md has every operation, each with a command that the session times or a way of its own', () => {
+  const page = words(readFileSync(path.resolve(__dirname, '../../docs/operations.md'), 'utf8'));
+  const typed = SESSION.map(({ line }) => line);
+  const operations = Object.values(OPERATIONS).flat();
+  expect(operations.flatMap(({ line }) => (line === undefined || typed.includes(line) ? [] : [line]))).toEqual([]);
+  // The seconds differ from run to run.
+  const wanted = words(operationsPage(new Map())).split('|');
+  expect(wanted.filter((cell) => !page.includes(cell.trim()))).toEqual([]);
+  expect(page.match(/\| \d+\.\d \|/g)).toHaveLength(operations.filter(({ line }) => line !== undefined).length);
 });

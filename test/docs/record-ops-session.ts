@@ -6,9 +6,10 @@ import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { Client } from 'pg';
 import { format, resolveConfig } from 'prettier';
+import { operationsPage } from './operations';
 import { SESSION, type SessionStep } from './ops-session';
 
-// Records docs/ops-session.md: starts the platform as `npm start` does and types every command of the list.
+// Records docs/ops-session.md and the seconds of docs/operations.md: starts the platform as `npm start` does and types every command of the list.
 const ROOT = path.resolve(__dirname, '../..');
 const PAGE = path.join(ROOT, 'docs/ops-session.md');
 const READY = 'Ctrl-C stops it';
@@ -34,12 +35,17 @@ async function main(): Promise<void> {
       recorded.push([step, step.line === undefined ? undefined : type(step, captured)]);
     }
     await billing.end();
-    const text = await format(pageOf(recorded), { ...(await resolveConfig(PAGE)), filepath: PAGE });
-    writeFileSync(PAGE, text);
+    await write(PAGE, pageOf(recorded));
+    const seconds = new Map(recorded.map(([{ line = '' }, result]) => [line, result?.seconds ?? 0]));
+    await write(path.join(ROOT, 'docs/operations.md'), operationsPage(seconds));
   } finally {
     program.kill('SIGINT');
     if (program.exitCode === null) await once(program, 'exit');
   }
+}
+
+async function write(file: string, text: string): Promise<void> {
+  writeFileSync(file, await format(text, { ...(await resolveConfig(file)), filepath: file }));
 }
 
 /** What the platform printed until it was ready. */
@@ -80,11 +86,6 @@ function type({ line = '', capture, piped, inOwnCheckout }: SessionStep, capture
 }
 
 function pageOf(recorded: readonly (readonly [SessionStep, Recorded | undefined])[]): string {
-  const rows = recorded.flatMap(([{ line, operation }, result]) =>
-    operation === undefined || result === undefined
-      ? []
-      : [`| ${operation} | \`ops ${line ?? ''}\` | ${result.seconds.toFixed(1)} |`],
-  );
   const session = recorded.map(([{ says, sql }, result]) => {
     const typed = result ? `${result.output}\n# exit ${result.status}, ${result.seconds.toFixed(1)} s` : '';
     return `${says}\n\n\`\`\`text\n${[sql === undefined ? '' : `billing=> ${sql}`, typed].filter(Boolean).join('\n')}\n\`\`\``;
@@ -94,14 +95,6 @@ function pageOf(recorded: readonly (readonly [SessionStep, Recorded | undefined]
 Recorded against the platform that \`npm start\` runs; \`npx tsx test/docs/record-ops-session.ts\` records it again. On AWS the same
 commands take the time of the databases there. What the local platform does not have – logs, alarms, recoveries of instances – is
 tested with AWS's exact calls in \`test/ops/aws-only.test.ts\`.
-
-## Operations
-
-Each operation of the guides, and the seconds that it took here, the start of \`ops\` included.
-
-| operation | command | s |
-| --- | --- | --- |
-${rows.join('\n')}
 
 ## Session
 

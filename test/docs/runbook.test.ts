@@ -47,6 +47,42 @@ test('each function whose log or failed requests the runbook reads is there to b
   }
 });
 
+/** What people report without an alarm. */
+const SCENARIOS = [
+  'Cannot connect',
+  'Webhooks slow',
+  'Entitlements not updating',
+  'High load',
+  'Crash after deploy',
+  'Payment failure',
+  'Payout failure',
+  'Data loss',
+  'Disk full',
+  'Secret leaked',
+  'Region lost',
+];
+
+test('each scenario says what it means, how to investigate, resolve and verify, and its links lead somewhere', () => {
+  const page = readFileSync(path.join(__dirname, '../../docs/scenarios.md'), 'utf8');
+  const [, ...sections] = page.split(/^## /m);
+  expect(sections.map((section) => section.split('\n')[0])).toEqual(SCENARIOS);
+  for (const section of sections) {
+    const steps = [...section.matchAll(/^\*\*(\w+)\.\*\*/gm)].map(([, step]) => step);
+    expect([section.split('\n')[0], ...steps]).toEqual([
+      section.split('\n')[0],
+      'Meaning',
+      'Investigate',
+      'Resolve',
+      'Verify',
+    ]);
+    expect(opsLinesIn(section).length).toBeGreaterThan(1);
+  }
+  const headings = [...RUNBOOK.matchAll(/^## (.+)$/gm)].map(([, title = '']) =>
+    title.toLowerCase().replaceAll(' ', '-'),
+  );
+  for (const [, anchor] of page.matchAll(/runbook\.md#([\w-]+)/g)) expect(headings).toContain(anchor);
+});
+
 test('every block of commands is well-formed', () => {
   const blocks = [...RUNBOOK.matchAll(/```bash\n([^`]+)```/g)].map(([, block = '']) => block);
   expect(blocks.length).toBeGreaterThan(5);

@@ -52,7 +52,7 @@ test('both databases are migrated with a command each, and then nothing is pendi
     expect(stdout).toContain('0001_create_identity');
   }
 
-  expect(await json('migrate plan billing')).toMatchObject({ status: 0, report: { pending: [], dryRun: true } });
+  expect(await json('migrate plan billing')).toMatchObject({ status: 0, report: { pending: [], plan: [] } });
   platform.startConsumers();
 });
 
@@ -78,6 +78,17 @@ test('a backup is made, listed and restored beside the database in use', async (
     status: 3,
     stderr: expect.stringContaining('archive_not_found'),
   });
+});
+
+test('an archive is shown table by table, and proven by a restore that leaves nothing behind', async () => {
+  const shown = await ops('backups show billing');
+  expect([shown.status, shown.stdout]).toEqual([0, expect.stringMatching(/^billing\.subscriptions +1 +[\d.]+ \S+$/m)]);
+  expect((await ops('backups show billing --archive 2020-01-01T00:00:00Z')).stderr).toContain('no complete archive of');
+
+  const verified = await ops('backups verify billing');
+  expect([verified.status, verified.stdout]).toEqual([0, expect.stringMatching(/proven +\d+ foreign keys/)]);
+  const { rows } = await platform.billing.query(`SELECT datname FROM pg_database WHERE datname LIKE '%verified%'`);
+  expect(rows).toEqual([]);
 });
 
 test('a drill passes and is listed', async () => {
@@ -122,6 +133,12 @@ test('a failed event is listed with its error, and a retry, dry or not, says why
   expect(listed.stdout).toMatch(new RegExp(`${id} +customer.subscription.updated +failed`));
   expect((await ops('webhooks status')).status).toBe(1);
 
+  const shown = await ops(`webhooks show ${id}`);
+  expect([shown.status, shown.stdout]).toEqual([1, expect.stringMatching(/object +sub_poison[^]+ops webhooks retry/)]);
+  expect(shown.stdout).not.toContain('"data"');
+  expect((await ops(`webhooks show ${id} --payload`)).stdout).toContain('"id": "sub_poison"');
+  expect((await ops('webhooks show evt_nowhere')).status).toBe(3);
+
   const dry = await json(`webhooks retry ${id} --dry-run`);
   expect(eventsReport.parse(dry.report).events).toMatchObject([{ id, outcome: 'failed', error: expect.any(String) }]);
 
@@ -162,8 +179,17 @@ test('deleted rows are reported, shown, and merged back only once the database i
   expect((await ops(`rows merge billing ${reportId}`, { typed: 'biling' })).status).toBe(3);
   expect(await exists()).toBe(false);
 
-  const merged = await ops(`rows merge billing ${reportId}`, { typed: 'billing' });
+  const shown = await ops(`rows show billing ${reportId} --table billing.subscriptions --match id=sub_backup`);
+  expect(shown.stdout).toMatch(/^billing.subscriptions:sub_backup deleted\n(?: {2}.+\n)+/);
+  const { stdout: ids } = await ops(`rows show billing ${reportId} --ids`);
+  expect(ids).toContain('billing.subscriptions:sub_backup\n');
+  expect((await ops(`rows merge billing ${reportId} --match id=sub_nobody --dry-run`)).status).toBe(3);
+  expect((await ops(`rows merge billing ${reportId} --kind deleted --from ids.txt`)).status).toBe(2);
+
+  const merged = await ops(`rows merge billing ${reportId} --from - --confirm billing`, { piped: ids });
   expect([merged.status, await exists()]).toEqual([0, true]);
+  const again = await ops(`rows merge billing ${reportId} --table billing.subscriptions`, { typed: 'billing' });
+  expect([again.status, again.stdout]).toEqual([0, expect.stringMatching(/billing.subscriptions +0 +0 +1/)]);
 });
 
 test('every action is in the audit log with who, what and how it ended, also one that was refused', async () => {
@@ -301,7 +327,7 @@ test.each(RUNBOOK_LINES)(
       stderr,
     );
     // Of events, objects and hosts that only the example has.
-    const isExample = /evt_123|sub_123|db\.example\.com/.test(line);
+    const isExample = /evt_123|sub_123|db\.example\.com|0001_create_identity|20261121T061500Z/.test(line);
     expect([line, stderr, isElsewhere || isExample || status <= 1]).toEqual([line, stderr, true]);
     expect(status).not.toBe(2);
   },

@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
-const RUNBOOK = readFileSync(path.join(__dirname, '../../docs/runbook.md'), 'utf8');
+const RUNBOOK = ['runbook.md', 'scenarios.md']
+  .map((page) => readFileSync(path.join(__dirname, '../../docs', page), 'utf8'))
+  .join('\n');
 
 /** What the runbook's placeholders stand for. */
 const PLACEHOLDERS: Readonly<Record<string, string>> = {
   '<user>': 'user_1',
   '<project>': 'project-1',
+  '<report>': '20261121T061500Z-1f0c9a3e',
   '<migration>': '0001_create_identity',
   '<host>': 'db.example.com',
   '<recovery point>': 'arn:aws:rds:eu-central-1:111111111111:snapshot:one',
@@ -24,7 +27,7 @@ export function opsLinesIn(text: string): string[] {
     .map((line) => line.replaceAll(/<[^>]+>/g, (placeholder) => PLACEHOLDERS[placeholder] ?? placeholder));
 }
 
-/** Every command of the runbook, each once. */
+/** Every command of the runbook and of the scenarios, each once. */
 export const RUNBOOK_LINES: readonly string[] = [...new Set(opsLinesIn(RUNBOOK))];
 
 /** Splits a command line at spaces; a part in double quotes stays whole. */

@@ -13,6 +13,8 @@ import type { PlatformCommand, PlatformMessage } from '../support/start-platform
 export interface StartedPlatform {
   readonly folder: string;
   readonly billing: Client;
+  /** Of the main database. */
+  readonly mainUrl: string;
   readonly endpoints: PlatformFile['endpoints'];
   /** Sends a signed event; resolves to its id once it was answered 200. */
   send(type: string, object: object): Promise<string>;
@@ -37,6 +39,7 @@ export async function startedPlatform(): Promise<StartedPlatform> {
   return {
     folder,
     billing,
+    mainUrl: up.mainUrl,
     endpoints: platformFile.parse(JSON.parse(readFileSync(path.join(folder, PLATFORM_FILE), 'utf8'))).endpoints,
     async send(type, object) {
       const event = eventObject(type, object);

@@ -3,7 +3,7 @@ import { Teardown } from '../../local/runtime/teardown';
 
 /** What the program sends: how to reach the platform once it is up, then each line of its activity. */
 export type PlatformMessage =
-  | { readonly up: { readonly endpoint: string; readonly signingSecret: string; readonly billingUrl: string } }
+  | { readonly up: Readonly<Record<'billingUrl' | 'endpoint' | 'mainUrl' | 'signingSecret', string>> }
   | { readonly line: string };
 
 /** What it is sent. */
@@ -24,7 +24,7 @@ async function main(): Promise<void> {
     else void teardown.run().then(() => process.exit(0));
   });
   const { endpoint, signingSecret, databases } = platform;
-  send({ up: { endpoint, signingSecret, billingUrl: databases.billing.url } });
+  send({ up: { endpoint, signingSecret, billingUrl: databases.billing.url, mainUrl: databases.main.url } });
 }
 
 void main();

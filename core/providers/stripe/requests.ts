@@ -86,6 +86,11 @@ export function listRefunds(stripe: Stripe): ListPage<Stripe.Refund> {
   return ({ created }, page) => stripe.refunds.list({ ...page, created, expand: ['data.charge'] });
 }
 
+/** Endpoints that events are delivered to. */
+export function listWebhookEndpoints(stripe: Stripe): ListPage<Stripe.WebhookEndpoint> {
+  return (_lane, page) => stripe.webhookEndpoints.list(page);
+}
+
 export function retrieveEvent(stripe: Stripe, id: string): Promise<Stripe.Response<Stripe.Event>> {
   return stripe.events.retrieve(id);
 }

@@ -30,11 +30,14 @@ async function ask<Report extends EntitlementsReport>(request: EntitlementsReque
       cache: {
         get: () => Promise.resolve(undefined),
         put: () => Promise.resolve(),
+        peek: () => Promise.resolve(undefined),
+        drop: () => Promise.resolve(true),
         invalidate: (changes) => {
           invalidated.push(...changes);
           return Promise.resolve();
         },
       },
+      hasCache: true,
       clock: () => new Date(),
       hasTime: () => true,
       log: silentLog,

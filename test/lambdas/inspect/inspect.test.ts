@@ -2,7 +2,12 @@ import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/clie
 import { ListSecretVersionIdsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { mockClient } from 'aws-sdk-client-mock';
 import type { Client } from 'pg';
-import { inspectRequest, type InspectionName, type InspectionReport } from '../../../lambdas/inspect/contract';
+import {
+  INSPECTIONS,
+  inspectRequest,
+  type InspectionName,
+  type InspectionReport,
+} from '../../../lambdas/inspect/contract';
 import { inspect, type InspectDependencies } from '../../../lambdas/inspect/core';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { createManifestKey } from '../../support/archive-key';
@@ -66,7 +71,7 @@ async function ask<Name extends InspectionName>(
   changes: Partial<InspectDependencies> = {},
 ): Promise<InspectionReport<Name>> {
   const report = await inspect({ ...dependencies, ...changes }, inspectRequest.parse(question));
-  return report as InspectionReport<Name>;
+  return INSPECTIONS[question.action].report.parse(report) as InspectionReport<Name>;
 }
 
 test('the status has the counts of the ledger and the queues, and the ages of secrets', async () => {
@@ -217,4 +222,59 @@ test('the sessions of the function cannot write', async () => {
   };
   await ask({ action: 'drills', database: 'main' }, { connectors: { billing: billing.connector, main: connector } });
   expect(statements[0]).toContain('SET default_transaction_read_only = on');
+});
+
+test('an event is answered with all that the ledger has of it, and with its payload only when asked', async () => {
+  await client.query(
+    `INSERT INTO billing.webhook_events (id, type, livemode, source, status, attempts, occurred_at, received_at, processed_at,
+       payload, object_id, dismissed_by, dismissal_reason)
+     VALUES ('evt_5', 'invoice.paid', false, 'webhook', 'dismissed', 2, now(), now(), now(), '{"name": "Ada"}', 'in_1', 'bob', 'a test')`,
+  );
+  const { event } = await ask({ action: 'event', id: 'evt_5' });
+  expect(event).toMatchObject({
+    status: 'dismissed',
+    objectId: 'in_1',
+    dismissedBy: 'bob',
+    dismissalReason: 'a test',
+    payload: null,
+  });
+  expect((await ask({ action: 'event', id: 'evt_5', payload: true })).event?.payload).toEqual({ name: 'Ada' });
+  expect((await ask({ action: 'event', id: 'evt_none' })).event).toBeNull();
+});
+
+test('a session that waits is listed with what blocks it, and an open transaction too', async () => {
+  const other = await billing.client();
+  await client.query('BEGIN; LOCK TABLE billing.refunds');
+  const waiting = other.query('SELECT count(*) FROM billing.refunds');
+  try {
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    let running: InspectionReport<'queries'>['running'] = [];
+    while (!running.some(({ blockedBy }) => blockedBy.length > 0)) {
+      ({ running } = await ask({ action: 'queries', database: 'billing' }));
+    }
+    expect(running).toEqual([
+      expect.objectContaining({ pid: rows[0]?.pid, state: 'idle in transaction', blockedBy: [] }),
+      expect.objectContaining({ blockedBy: [rows[0]?.pid], statement: 'SELECT count(*) FROM billing.refunds' }),
+    ]);
+  } finally {
+    await client.query('ROLLBACK');
+    await waiting;
+  }
+});
+
+test('a server is described by its identity, its role and its extensions', async () => {
+  expect(await ask({ action: 'server', database: 'main' })).toMatchObject({
+    identity: 'main',
+    version: expect.stringMatching(/^17/) as string,
+    role: { missing: [] },
+    publicMayCreate: [],
+    readOnly: false,
+    extensions: expect.arrayContaining([
+      { name: 'pg_stat_statements', installed: null, available: expect.any(String) as string, preloaded: false },
+    ]) as unknown,
+  });
+  await client.query('GRANT CREATE ON SCHEMA billing TO PUBLIC');
+  const { identity, publicMayCreate } = await ask({ action: 'server', database: 'billing' });
+  expect([identity, publicMayCreate]).toEqual(['billing', ['billing']]);
+  await client.query('REVOKE CREATE ON SCHEMA billing FROM PUBLIC');
 });

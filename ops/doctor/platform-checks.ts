@@ -1,70 +1,21 @@
-import { DATABASE_NAMES, type DatabaseName } from '../core/contract';
-import type { InspectionReport } from '../lambdas/inspect/contract';
-import { callerArn } from './audit';
-import type { Context } from './context';
-import { CommandError, explain } from './errors';
-import { inspect } from './inspect';
-import { daysSince } from './limits';
-import { bytes, moment, span } from './print/units';
-import { listAlarms } from './list-alarms';
-
-/** What one check found. */
-export interface Finding {
-  readonly check: string;
-  readonly state: 'good' | 'wrong' | 'skipped';
-  readonly detail: string;
-  /** What to do about it; null where there is nothing to do. */
-  readonly fix: string | null;
-}
+import type { DatabaseName } from '../../core/contract';
+import type { InspectionReport } from '../../lambdas/inspect/contract';
+import type { Context } from '../context';
+import { type Finding, good, judged, wrong } from './finding';
+import { daysSince } from '../limits';
+import { bytes, moment, span } from '../print/units';
+import { listAlarms } from '../list-alarms';
 
 type Status = InspectionReport<'status'>;
 
 /** Connections from which new functions are about to be refused, as for the alarm. */
 const CONNECTIONS_LIMIT_PERCENT = 80;
 
-const good = (check: string, detail: string): Finding => ({ check, state: 'good', detail, fix: null });
-const wrong = (check: string, detail: string, fix: string): Finding => ({ check, state: 'wrong', detail, fix });
-const judged = (check: string, isGood: boolean, detail: string, fix: string): Finding =>
-  isGood ? good(check, detail) : wrong(check, detail, fix);
-
-/** Runs every check. One that cannot be made is a finding, and the others are made nevertheless. */
-export async function runChecks(context: Context, quick: boolean): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  const attempt = async (check: string, look: () => Promise<Finding[]>): Promise<void> => {
-    try {
-      findings.push(...(await look()));
-    } catch (error) {
-      context.signal.throwIfAborted();
-      findings.push(failureOf(check, error, context));
-    }
-  };
-  await attempt('identity', async () => [good('identity', await callerArn(context.clients, context.target))]);
-  await attempt('platform', async () => {
-    const limits = await import('../lambdas/inspect/contract');
-    return judgeStatus(await inspect(context, 'status', {}), limits, context.now());
-  });
-  for (const database of DATABASE_NAMES) {
-    await attempt(`migrations of ${database}`, () => checkMigrations(context, database));
-    if (!quick) await attempt(`soundness of ${database}`, () => checkSoundness(context, database));
-  }
-  await attempt('audit log', () => checkAudit(context));
-  await attempt('alarms', () => checkAlarms(context));
-  return findings;
-}
-
-/** A check that this environment cannot make is skipped; any other failure is a finding. */
-function failureOf(check: string, error: unknown, { target }: Context): Finding {
-  const { exit, message } = explain(error, `check ${check}`, target.label);
-  const isElsewhere = error instanceof CommandError && exit === 'refused' && target.platform !== undefined;
-  return isElsewhere
-    ? { check, state: 'skipped', detail: message, fix: null }
-    : wrong(check, message, 'The line says what to do; then run ops doctor again');
-}
-
-function judgeStatus(
+/** Findings of a status. */
+export function judgeStatus(
   status: Status,
   limits: Pick<
-    typeof import('../lambdas/inspect/contract'),
+    typeof import('../../lambdas/inspect/contract'),
     'DRILL_LIMIT_DAYS' | 'RECONCILIATION_LIMIT_HOURS' | 'ROTATION_GRACE_DAYS' | 'SECRET_ROTATION_DAYS'
   >,
   now: Date,
@@ -165,15 +116,9 @@ function judgePipeline({ events, queues, reconciliation }: Status, limitHours: n
   ];
 }
 
-async function checkMigrations({ invoke }: Context, database: DatabaseName): Promise<Finding[]> {
-  const { MIGRATIONS } = await import('../lambdas/migrate/contract');
-  const { pending, current } = await invoke('migrate', MIGRATIONS.record, { action: 'status', database });
-  const detail = pending.length === 0 ? `at ${current}` : `pending: ${pending.join(', ')}`;
-  return [judged(`migrations of ${database}`, pending.length === 0, detail, `ops migrate apply ${database}`)];
-}
-
-async function checkSoundness({ invoke }: Context, database: DatabaseName): Promise<Finding[]> {
-  const { contract } = await import('../lambdas/verify/contract');
+/** Reads every table of a database. */
+export async function checkSoundness({ invoke }: Context, database: DatabaseName): Promise<Finding[]> {
+  const { contract } = await import('../../lambdas/verify/contract');
   const { sound, problems, notChecked, tables } = await invoke('verify', contract, { database });
   const detail = sound ? `${tables} tables are sound` : problems.map(({ message }) => message).join('; ');
   const unchecked = notChecked.length === 0 ? '' : `; not checked: ${notChecked.join(', ')}`;
@@ -181,13 +126,15 @@ async function checkSoundness({ invoke }: Context, database: DatabaseName): Prom
   return [judged(`soundness of ${database}`, sound && notChecked.length === 0, `${detail}${unchecked}`, fix)];
 }
 
-async function checkAudit({ invoke }: Context): Promise<Finding[]> {
-  const { contract } = await import('../lambdas/audit/contract');
+/** Whether the audit log can be read. */
+export async function checkAudit({ invoke }: Context): Promise<Finding[]> {
+  const { contract } = await import('../../lambdas/audit/contract');
   const answer = await invoke('audit', contract, { action: 'list', days: 1, limit: 200 });
   return [good('audit log', `${answer.action === 'list' ? answer.actions.length : 0} actions in the last day`)];
 }
 
-async function checkAlarms({ clients, target }: Context): Promise<Finding[]> {
+/** Whether an alarm is raised. */
+export async function checkAlarms({ clients, target }: Context): Promise<Finding[]> {
   const names = (await listAlarms(clients, target)).map(({ name }) => name);
   return [judged('alarms', names.length === 0, names.length === 0 ? 'none is raised' : names.join(', '), 'ops alarms')];
 }

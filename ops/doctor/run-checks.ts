@@ -1,0 +1,56 @@
+import { DATABASE_NAMES } from '../../core/contract';
+import { callerArn } from '../audit';
+import type { Context } from '../context';
+import { configurationOf } from '../discover';
+import { inspect } from '../inspect';
+import { checkBackupTiers, checkQuotas, checkStacks, checkTopics } from './account-checks';
+import { checkMigrations, checkServer } from './database-checks';
+import { failureOf, type Finding, judged } from './finding';
+import { checkAlarms, checkAudit, checkSoundness, judgeStatus } from './platform-checks';
+import { checkFailureQueues, checkSigningSecret, checkStripe } from './stripe-checks';
+
+/** Runs every check. One that cannot be made is a finding, and the others are made nevertheless. */
+export async function runChecks(context: Context, quick: boolean): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const attempt = async (check: string, look: () => Promise<Finding[]>): Promise<void> => {
+    try {
+      findings.push(...(await look()));
+    } catch (error) {
+      context.signal.throwIfAborted();
+      findings.push(failureOf(check, error, context));
+    }
+  };
+  await attempt('identity', () => checkIdentity(context));
+  await attempt('stacks', () => checkStacks(context));
+  for (const database of DATABASE_NAMES) {
+    await attempt(`server of ${database}`, () => checkServer(context, database));
+    await attempt(`migrations of ${database}`, () => checkMigrations(context, database));
+  }
+  await attempt('platform', async () => {
+    const limits = await import('../../lambdas/inspect/contract');
+    return judgeStatus(await inspect(context, 'status', {}), limits, context.now());
+  });
+  await attempt('backup tiers', () => checkBackupTiers(context));
+  await attempt('Stripe', () => checkStripe(context));
+  await attempt('signing secret', () => checkSigningSecret(context));
+  await attempt('failed requests', () => checkFailureQueues(context));
+  await attempt('audit log', () => checkAudit(context));
+  await attempt('alarms', () => checkAlarms(context));
+  await attempt('alarm topics', () => checkTopics(context));
+  await attempt('quotas', () => checkQuotas(context));
+  if (!quick) {
+    for (const database of DATABASE_NAMES) {
+      await attempt(`soundness of ${database}`, () => checkSoundness(context, database));
+    }
+  }
+  return findings;
+}
+
+/** The credentials, and whether they are of the account that the functions are in. */
+async function checkIdentity(context: Context): Promise<Finding[]> {
+  const arn = await callerArn(context.clients, context.target);
+  const { arn: functionArn } = await configurationOf(context, 'inspect');
+  const [mine, deployed] = [arn, functionArn].map((each) => each.split(':')[4] ?? 'unknown');
+  const detail = mine === deployed ? arn : `${arn}, and the functions are in account ${deployed}`;
+  return [judged('identity', mine === deployed, detail, 'set AWS_PROFILE to the account of the environment')];
+}

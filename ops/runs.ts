@@ -1,0 +1,98 @@
+import { DATABASE_NAMES } from '../core/contract';
+import type { Context } from './context';
+import { CommandError } from './errors';
+import { inspect } from './inspect';
+import { listRecoveries } from './recovery';
+
+/** Work that takes long, as what it leaves behind shows it. */
+export interface Run {
+  /** `reconciliation:12`, `backup:billing:2026-11-21T06:00:00Z`, … */
+  readonly id: string;
+  readonly kind: 'backup' | 'drill' | 'reconciliation' | 'recovery';
+  readonly state: 'running' | 'waits' | 'done' | 'failed';
+  readonly startedAt: string;
+  readonly detail: string;
+}
+
+/** Archives and drills of each database that are looked at. */
+const LOOKED_AT = 20;
+/** Longer than the longest backup: Lambda's limit, and that of an export. */
+const BACKUP_HOURS = 6;
+
+/** The runs of every kind, the newest first. */
+export async function listRuns(context: Context): Promise<Run[]> {
+  // One after the other: the function that answers runs a few times at once at most, for all operators.
+  const runs = await reconciliations(context);
+  for (const database of DATABASE_NAMES) {
+    runs.push(...(await backupsOf(context, database)));
+    runs.push(...(await drillsOf(context, database)));
+    runs.push(...(await recoveriesOf(context, database)));
+  }
+  return runs.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt));
+}
+
+/** @throws CommandError `refused` when there is no such run */
+export async function findRun(context: Context, id: string): Promise<Run> {
+  const run = (await listRuns(context)).find((candidate) => candidate.id === id);
+  if (run !== undefined) return run;
+  throw new CommandError('refused', `There is no run ${id} among the newest. Those there are: ops runs`);
+}
+
+async function reconciliations(context: Context): Promise<Run[]> {
+  const { runs } = await inspect(context, 'reconciliations', { limit: LOOKED_AT });
+  return runs.map(({ runId, status, startedAt, eventsMissed, driftDetected, corrected, errors, error, dryRun }) => ({
+    id: `reconciliation:${runId}`,
+    kind: 'reconciliation',
+    state: status === 'running' || status === 'interrupted' ? 'running' : status === 'complete' ? 'done' : 'failed',
+    startedAt,
+    detail: `${dryRun ? 'dry, ' : ''}${eventsMissed} missed, ${driftDetected} differ, ${corrected} corrected, ${errors} errors${error === null ? '' : `: ${error}`}`,
+  }));
+}
+
+async function backupsOf(context: Context, database: (typeof DATABASE_NAMES)[number]): Promise<Run[]> {
+  const { archives, incomplete } = await inspect(context, 'archives', { database, limit: LOOKED_AT });
+  const id = (slot: string): string => `backup:${database}:${slot}`;
+  return [
+    ...incomplete.map((slot): Run => {
+      const isOld = context.now().getTime() - Date.parse(slot) > BACKUP_HOURS * 3_600_000;
+      const detail = isOld ? 'ended without a manifest: no backup' : 'no manifest yet';
+      return { id: id(slot), kind: 'backup', state: isOld ? 'failed' : 'running', startedAt: slot, detail };
+    }),
+    ...archives.map(({ slot, rows, tables }): Run => ({
+      id: id(slot),
+      kind: 'backup',
+      state: 'done',
+      startedAt: slot,
+      detail: `${tables} tables, ${rows.toLocaleString('en')} rows`,
+    })),
+  ];
+}
+
+async function drillsOf(context: Context, database: (typeof DATABASE_NAMES)[number]): Promise<Run[]> {
+  const { drills } = await inspect(context, 'drills', { database, limit: LOOKED_AT });
+  return drills.map(({ startedAt, outcome, error }) => ({
+    id: `drill:${database}:${startedAt}`,
+    kind: 'drill',
+    state: outcome === 'passed' ? 'done' : 'failed',
+    startedAt,
+    detail: error ?? outcome,
+  }));
+}
+
+/** None where the environment has no workflow. */
+async function recoveriesOf(context: Context, database: (typeof DATABASE_NAMES)[number]): Promise<Run[]> {
+  try {
+    return (await listRecoveries(context, database)).map(({ arn, status, startedAt, state, question }) => ({
+      id: `recovery:${database}:${arn.split(':').at(-1) ?? ''}`,
+      kind: 'recovery',
+      state:
+        question !== null ? 'waits' : status === 'RUNNING' ? 'running' : status === 'SUCCEEDED' ? 'done' : 'failed',
+      startedAt,
+      detail:
+        question === null ? `${status.toLowerCase()}, at ${state ?? 'its start'}` : `ops recover status ${database}`,
+    }));
+  } catch (error) {
+    if (error instanceof CommandError && error.exit === 'refused') return [];
+    throw error;
+  }
+}

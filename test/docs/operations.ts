@@ -1,0 +1,149 @@
+/** What an operator of billing has to be able to do. */
+export interface Operation {
+  readonly what: string;
+  /** What follows `ops`, as the session types it. @default - no command */
+  readonly line?: string;
+  /** Where there is no command, how it is done, or that it happens by itself. */
+  readonly how?: string;
+}
+
+const does = (what: string, line: string): Operation => ({ what, line });
+const itself = (what: string, how: string): Operation => ({ what, how });
+
+/** By subject; `docs/operations.md` has each with the seconds that it took in the recorded session. */
+export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
+  Look: [
+    does('See on one screen whether databases, backups, events and money are well', 'status'),
+    does('Check every part, with the fix of what is wrong; gate a deployment', 'doctor'),
+    does('List raised alarms', 'alarms'),
+    does('Read metrics: received, processed and failed events, lag, ages', 'metrics --service processor'),
+    does('Read the log of a function; its errors alone with --errors', 'logs processor --since 1h'),
+    does('Find background jobs that did not run', 'failures list backup'),
+    does('See what runs long, and pick it up again', 'runs --limit 5'),
+    does('Find the consoles of AWS, metrics and Stripe', 'open'),
+    does('See who did what', 'audit'),
+  ],
+  Deploy: [
+    itself('Configure, deploy, go live, add the endpoint in Stripe', '[deploy](deploy.md)'),
+    does('Confirm that stacks, secrets, migrations, endpoint and on-call are set up', 'doctor'),
+    itself('Run everything on a laptop, and stop it', '`npm start`, Ctrl-C'),
+    itself('Take a deployment back', '[scenarios](scenarios.md#crash-after-deploy)'),
+    itself('Scale out, balance load, time out, rotate logs', 'Lambda, SQS and CloudWatch by themselves'),
+  ],
+  Migrate: [
+    does('Create a migration', 'migrate new billing create_receipts'),
+    does('See the history', 'migrate status billing'),
+    does('Dry run: SQL, locks, blocked time, losses', 'migrate plan billing'),
+    does('Apply, after a backup; without one by --without-backup, never in production', 'migrate apply billing'),
+    does('Validate record, files and schema', 'migrate validate billing'),
+    does('Take the last one back; again for the one before', 'migrate rollback billing --dry-run'),
+    does('Mark as rolled back, or as applied', 'migrate resolve billing --rolled-back {last} --dry-run'),
+    itself(
+      'Never migrate the wrong database',
+      'each carries its identity, and the database is an argument that has no default',
+    ),
+  ],
+  'Back up': [
+    does('Back up billing now', 'backup billing'),
+    does('Back up main now', 'backup main'),
+    itself(
+      'Back up on schedule: billing every 6 hours for 90 days, main daily for 30',
+      'by themselves; alarms when one is late',
+    ),
+    itself('Keep copies elsewhere', 'object lock, AWS Backup, and a second region, by themselves'),
+    does('List backups', 'backups list billing'),
+    does('See what one holds', 'backups show billing'),
+    does('Verify one', 'backups verify billing'),
+    does('Test a restore and time it, monthly by itself', 'drill billing'),
+    does('See past tests', 'drills list billing'),
+  ],
+  Restore: [
+    does('Restore the newest backup, one of a name, or the last before a time', 'restore billing --into billing_check'),
+    does('Verify the integrity of a database', 'verify billing --target-database billing_check'),
+    does(
+      'Recover a corrupted or lost server, or any second of 35 days; move to another one',
+      'recover start billing --to 1h',
+    ),
+    does('See how far that is', 'recover status billing'),
+    does('Cut over, without stopping the application by hand', 'recover cut-over billing'),
+    does('Find what a deletion took', 'rows report billing billing.subscriptions billing.subscription_items'),
+    does('Review only the deleted records', 'rows show billing {report}'),
+    does('Merge them into the present state', 'rows merge billing {report} --confirm billing'),
+    itself('Restore with psql alone', '[restore with psql](restore-with-psql.md)'),
+    itself('Rebuild in another region', '[scenarios](scenarios.md#region-lost)'),
+  ],
+  Webhooks: [
+    does('Count what failed, waits or is parked', 'webhooks status'),
+    does('List recent events with status and error', 'webhooks list --limit 3'),
+    does('See one event', 'webhooks show {event}'),
+    does('Find gaps after an outage', 'webhooks gaps --from 1h'),
+    does('Replay a range', 'webhooks replay --from 1h'),
+    does('Retry single events, or all that failed', 'webhooks retry --failed'),
+    does('Move parked events back', 'webhooks redrive'),
+    does('Send a test event', 'webhooks send customer.subscription.created --user ann --project project-1'),
+    itself('Never apply an event twice; verify signatures', 'by themselves'),
+    does('Delete old events; nightly by itself', 'cleanup --dry-run'),
+  ],
+  Reconcile: [
+    does('Compare with Stripe, and change nothing; --days-back says how far', 'reconcile --dry-run --settle-seconds 0'),
+    does('Compare and correct; daily by itself', 'reconcile --settle-seconds 0'),
+    does('See past runs: checked, missed, drift, corrected, errors', 'reconciliations list'),
+    does('See what differed', 'reconciliations findings'),
+  ],
+  'Entitlements and cache': [
+    does('See what a user may use, and why', 'entitlements show ann --project project-1'),
+    does('Compute again, of a user, a project or all', 'entitlements recompute --all'),
+    does('Look at an entry of the cache', 'cache show ann --project project-1'),
+    does('Drop entries of a user, a project or all', 'cache drop --all'),
+    does('Find what is paid and belongs to nobody', 'entitlements unowned'),
+    itself('Memory and hit rate of the cache', '`ops open console`: the metrics of ElastiCache'),
+  ],
+  Databases: [
+    does('Sizes of tables and indexes, dead rows', 'sizes billing --limit 5'),
+    does('Connections, by user and application; who waits for whom', 'connections billing'),
+    does('Slowest statements, those that run, wait or block, hit rate', 'queries billing --limit 3'),
+    does('Measure what the alarms look at: sizes, ages, failing payments', 'collect'),
+    itself('Vacuum, analyse', 'autovacuum; `ops sizes` shows the dead rows that it has left'),
+    itself('Add an index without stopping writers', '`ops migrate new billing <name> --concurrently`'),
+    itself('Connection by hand', '`psql` through the host that your network allows; the secret has the password'),
+  ],
+  Secrets: [
+    does('Age of each', 'secrets list'),
+    does('Rotate a password; every 90 days by itself', 'secrets rotate billing --confirm billing'),
+    does('Store a new secret of Stripe', 'secrets put-stripe signing-secret --confirm local'),
+  ],
+  Emergencies: [
+    itself('Cannot connect', '[scenarios](scenarios.md#cannot-connect)'),
+    itself('Application crash', '[scenarios](scenarios.md#crash-after-deploy)'),
+    itself(
+      'Payment or payout failure',
+      '[payment](scenarios.md#payment-failure), [payout](scenarios.md#payout-failure)',
+    ),
+    itself('Data loss, disk full, secret leaked', '[scenarios](scenarios.md#data-loss)'),
+    itself('Migration failed', '[runbook](runbook.md#migration-failed)'),
+  ],
+  'Not there yet': [
+    itself('Health and metrics endpoints over HTTP, API keys and their audit', '–'),
+    itself('Read-only roles as code, erasure of a customer, REINDEX as a job', '–'),
+  ],
+};
+
+/** The page, with the seconds of each command line that the session recorded. */
+export function operationsPage(seconds: ReadonlyMap<string, number>): string {
+  const sections = Object.entries(OPERATIONS).map(([subject, operations]) => {
+    const rows = operations.map(({ what, line, how }) => {
+      const command = line === undefined ? (how ?? '') : `\`ops ${line.replaceAll(/\{(\w+)\}/g, '<$1>')}\``;
+      const took = line === undefined ? '' : (seconds.get(line)?.toFixed(1) ?? '');
+      return `| ${what} | ${command} | ${took} |`;
+    });
+    return `## ${subject}\n\n| operation | command | s |\n| --- | --- | --- |\n${rows.join('\n')}`;
+  });
+  return `# Operations
+
+Everything that an operator of billing has to do, with its command. Seconds are those of the [recorded session](ops-session.md), against the platform that
+\`npm start\` runs, the start of \`ops\` included; \`npx tsx test/docs/record-ops-session.ts\` measures again. What needs AWS – alarms, metrics, logs, recoveries of
+instances – shows there how long its refusal took. Every option: [ops](ops.md).
+
+${sections.join('\n\n')}
+`;
+}

@@ -1,0 +1,201 @@
+import { GetQueueUrlCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { Client } from 'pg';
+import { waitUntil } from '../../local/pass/check';
+import { runOps } from './run-ops';
+import { wordsOf } from './runbook-lines';
+import { startedPlatform, type StartedPlatform } from './started-platform';
+
+/** `ops doctor` on a healthy local platform, and on one with ten faults at once; between them, what runs and what waits. */
+jest.setTimeout(300_000);
+
+let platform: StartedPlatform;
+let sqs: SQSClient;
+beforeAll(async () => {
+  platform = await startedPlatform();
+  sqs = new SQSClient({ endpoint: platform.endpoints.sqs, useQueueUrlAsEndpoint: false });
+});
+afterAll(async () => {
+  sqs.destroy();
+  await platform.stop();
+});
+
+const ops = (line: string) =>
+  runOps([...wordsOf(line), '--env', 'local'], { environment: { OPS_LOCAL_FOLDER: platform.folder } });
+
+const json = async (line: string): Promise<{ readonly report: unknown }> => {
+  const { stdout, stderr } = await ops(`${line} --json`);
+  if (stdout === '') throw new Error(stderr);
+  return { report: JSON.parse(stdout) };
+};
+
+async function sendTo(QueueUrl: string, MessageBody: string): Promise<void> {
+  await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }));
+}
+
+const CREDENTIALS = { region: 'eu-central-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
+
+/** A variable of the function that answers for the state of the platform. */
+async function variable(name: string): Promise<string> {
+  const client = new LambdaClient({ endpoint: platform.endpoints.lambda, ...CREDENTIALS });
+  const { Environment: deployed } = await client.send(
+    new GetFunctionConfigurationCommand({ FunctionName: 'BillingOps-local-inspect' }),
+  );
+  client.destroy();
+  return deployed?.Variables?.[name] ?? '';
+}
+
+test('a platform before its first migration is told what is left to do, step by step', async () => {
+  const { status, stdout } = await ops('doctor --quick');
+  expect(status).toBe(1);
+  expect(stdout).toMatch(/WRONG +identity of billing +it says that it is nothing\n +ops migrate apply billing/);
+  expect(stdout).toMatch(/WRONG +migrations of main +pending: 0001_create_identity/);
+  expect(stdout).toMatch(/WRONG +archive of billing +there is none\n +ops backup billing/);
+});
+
+test('a healthy platform passes every check that can be made here', async () => {
+  for (const database of ['billing', 'main']) {
+    for (const line of [`migrate apply ${database}`, `backup ${database}`, `drill ${database}`]) {
+      expect([line, (await ops(line)).status]).toEqual([line, 0]);
+    }
+  }
+  platform.startConsumers();
+  await ops('reconcile --settle-seconds 0');
+
+  const { status, stdout } = await ops('doctor');
+  expect([status, stdout.match(/^WRONG .+$/gm)]).toEqual([0, null]);
+  const skipped = [...stdout.matchAll(/^skipped (.+?) {2}/gm)].map(([, check = '']) => check.trim());
+  expect(skipped).toEqual(['stacks', 'backup tiers', 'alarms', 'alarm topics', 'quotas']);
+  expect(stdout).toMatch(/^good +server of billing +PostgreSQL 17\S*, TLSv1\.[23]$/m);
+  expect(stdout).toMatch(/^good +Stripe key +reads all 9 kinds/m);
+  expect(stdout).toMatch(/^good +Stripe endpoint +http/m);
+});
+
+test('runs are listed, and one is followed to its end', async () => {
+  const { report } = await json('runs');
+  const runs = report as readonly { readonly id: string; readonly kind: string; readonly state: string }[];
+  expect(new Set(runs.map(({ kind }) => kind))).toEqual(new Set(['backup', 'drill', 'reconciliation']));
+  const [backup] = runs.filter(({ kind }) => kind === 'backup');
+  const followed = await ops(`runs --follow ${backup?.id}`);
+  expect([followed.status, followed.stdout]).toEqual([0, expect.stringMatching(/^backup:.+: done, \d+ tables/)]);
+  expect((await ops('runs --follow backup:billing:never')).status).toBe(3);
+
+  await platform.billing.query(`INSERT INTO billing.reconciliation_runs (status, dry_run, started_at, window_start)
+    VALUES ('running', false, now(), now())`);
+  const [running] = (await json('runs --running')).report as readonly { readonly id: string }[];
+  const following = ops(`runs --follow ${running?.id}`);
+  await platform.billing.query(
+    `UPDATE billing.reconciliation_runs SET status = 'failed', finished_at = now(), error = 'ended by a test' WHERE status = 'running'`,
+  );
+  expect(await following).toMatchObject({ status: 1, stdout: expect.stringMatching(/failed, .+: ended by a test\n$/) });
+});
+
+test('the cache of entitlements is said to be none here', async () => {
+  expect((await ops('cache show user-10 --project project-1')).stdout).toMatch(/this environment has no cache/);
+  expect(await ops('cache drop --user user-10')).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('no cache') as string,
+  });
+  expect((await ops('cache drop')).status).toBe(2);
+});
+
+test('a statement that waits is listed with the session that blocks it', async () => {
+  expect(await ops('queries billing')).toMatchObject({ status: 0, stderr: '' });
+  await platform.billing.query('BEGIN; LOCK TABLE billing.refunds');
+  const waiting = ops('sizes main').then(() => ops('verify billing'));
+  try {
+    await waitUntil(async () => {
+      const { status, stdout } = await ops('queries billing');
+      return status === 1 && /Process \d+ waits for \d+/.test(stdout) ? undefined : stdout;
+    }, 30_000);
+  } finally {
+    await platform.billing.query('ROLLBACK');
+  }
+  await waiting;
+});
+
+/** Each fault with the line that names it and the fix beneath. */
+const FAULTS: readonly [string, (main: Client) => Promise<unknown>, RegExp][] = [
+  [
+    'an index that somebody dropped',
+    () => platform.billing.query('DROP INDEX billing.webhook_events_by_object'),
+    /schema of billing +The index webhook_events_by_object .* is missing.*\n +ops migrate validate billing/,
+  ],
+  [
+    'a schema that every role may create in',
+    (main) => main.query('GRANT CREATE ON SCHEMA app TO PUBLIC'),
+    /rights in main +every role may create in app\n +REVOKE CREATE ON SCHEMA app FROM PUBLIC/,
+  ],
+  [
+    'another identity',
+    (main) =>
+      main.query(`ALTER TABLE operations.database_identity DROP CONSTRAINT database_identity_is_main;
+        UPDATE operations.database_identity SET name = 'billing'`),
+    /identity of main +it says that it is billing\n +check host and secret of main/,
+  ],
+  [
+    'a drill that failed',
+    () => platform.billing.query(`UPDATE operations.drills SET outcome = 'failed', error = 'a test'`),
+    /drill of billing +failed, .+\n +ops drill billing/,
+  ],
+  [
+    'an event that failed',
+    () => platform.billing.query(event('evt_failed', 'failed', `'no customer'`)),
+    /failed events +1 in the ledger\n +ops webhooks list --status failed/,
+  ],
+  [
+    'an event that is not finished',
+    () => platform.billing.query(event('evt_open', 'received', 'NULL')),
+    /unfinished events +1 in the ledger\n +ops logs processor/,
+  ],
+  [
+    'a reconciliation that is too old',
+    () => platform.billing.query(`UPDATE billing.reconciliation_runs SET started_at = started_at - interval '3 days'`),
+    /reconciliation +complete .+3 d ago.+\n +ops reconcile/,
+  ],
+  [
+    'a parked message',
+    async () => sendTo(await variable('DEAD_LETTER_QUEUE_URL'), '{}'),
+    /parked events +1 in the queue\n +ops webhooks redrive --dry-run/,
+  ],
+  [
+    'a request that failed for good',
+    async () => sendTo(await queueUrl('BillingOps-local-backup-failures'), '{}'),
+    /failed requests +backup \(1\)\n +ops failures list backup/,
+  ],
+  [
+    'a signing secret that is none of Stripe’s',
+    putRandomSecret,
+    /signing secret +it is not one of Stripe’s.+\n +ops secrets put-stripe signing-secret/,
+  ],
+];
+
+function event(id: string, status: string, error: string): string {
+  return `INSERT INTO billing.webhook_events (id, type, livemode, source, status, attempts, error, occurred_at, received_at, payload)
+    VALUES ('${id}', 'invoice.paid', false, 'webhook', '${status}', 3, ${error}, now(), now(), '{}')`;
+}
+
+async function putRandomSecret(): Promise<void> {
+  const client = new SecretsManagerClient({ endpoint: platform.endpoints.secretsManager, ...CREDENTIALS });
+  const SecretId = await variable('STRIPE_SIGNING_SECRET_ARN');
+  await client.send(new PutSecretValueCommand({ SecretId, SecretString: '{"current":"Q9xVb3RkT0pYc1dZ"}' }));
+  client.destroy();
+}
+
+async function queueUrl(QueueName: string): Promise<string> {
+  return (await sqs.send(new GetQueueUrlCommand({ QueueName }))).QueueUrl ?? '';
+}
+
+test('ten faults at once are each found, and named with the fix', async () => {
+  const main = new Client({ connectionString: platform.mainUrl });
+  await main.connect();
+  for (const [, plant] of FAULTS) await plant(main);
+  await main.end();
+
+  const { status, stdout } = await ops('doctor --quick');
+
+  expect(status).toBe(1);
+  const missed = FAULTS.filter(([, , line]) => !new RegExp(`WRONG +${line.source}`).test(stdout)).map(([what]) => what);
+  expect([missed, missed.length === 0 ? '' : stdout]).toEqual([[], '']);
+});
