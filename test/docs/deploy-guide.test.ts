@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { parseLine } from '../../ops/program';
@@ -66,8 +66,11 @@ test('the concurrency that the deployment guide asks for is what the functions r
 });
 
 test('every check that the deployment guide names is one that ops doctor makes', () => {
-  const source = readFileSync(path.resolve(__dirname, '../../ops/doctor.ts'), 'utf8');
-  const patterns = [...source.matchAll(/(?:judged|good|wrong|attempt)\(\s*[`'"]([^`'"]+)/g)].map(([, name = '']) =>
+  const folder = path.resolve(__dirname, '../../ops/doctor');
+  const source = readdirSync(folder)
+    .map((file) => readFileSync(path.join(folder, file), 'utf8'))
+    .join('\n');
+  const patterns = [...source.matchAll(/(?:judged|good|wrong|attempt)\(\s*[`'"]([^`'"\n]+)/g)].map(([, name = '']) =>
     name.replaceAll(/\$\{\w+\}/g, String.raw`[\w-]+`),
   );
   const made = new RegExp(`^(${patterns.join('|')})$`);
