@@ -12,8 +12,12 @@ test.each([
 });
 
 test.each([
-  ['no action', {}, 'action: missing; expected `gaps`, `replay`, `retry`, `dismiss` or `redrive`'],
-  ['an unknown action', { action: 'delete' }, 'action: expected `gaps`, `replay`, `retry`, `dismiss` or `redrive`'],
+  ['no action', {}, 'action: missing; expected `gaps`, `replay`, `retry`, `dismiss`, `check` or `redrive`'],
+  [
+    'an unknown action',
+    { action: 'delete' },
+    'action: expected `gaps`, `replay`, `retry`, `dismiss`, `check` or `redrive`',
+  ],
   ['a day without a time', { action: 'gaps', from: '2026-11-20' }, 'from: expected an ISO 8601 time with a time zone'],
   ['no events', { action: 'retry', events: [] }, 'events: expected `failed` or up to 100 event ids'],
   ['a foreign id', { action: 'retry', events: ['sub_1'] }, 'events.0: expected an event id such as evt_123'],
