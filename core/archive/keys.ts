@@ -1,11 +1,14 @@
 import type { DatabaseName } from '../contract';
 import { type Slot, slotToKey } from './slot';
 
+const PART_LIST = 'parts.json';
+
 /**
  * Layout of the archive bucket:
  *
  *     archives/<database>/<slot>/manifest.json                                     written last; no manifest, no archive
  *     archives/<database>/<slot>/<attempt>/manifest.sig                            signature of the manifest that names the attempt
+ *     archives/<database>/<slot>/<attempt>/parts.json                              keys that the attempt is going to write
  *     archives/<database>/<slot>/<attempt>/schema/before.sql.zst, after.sql.zst    schema of one attempt
  *     archives/<database>/<slot>/<attempt>/<schema>.<table>/<part>.copy.zst        data of one attempt
  *
@@ -31,6 +34,16 @@ export function manifestKey(database: DatabaseName, slot: Slot): string {
 /** Key of the signature of an attempt's manifest. */
 export function signatureKey(database: DatabaseName, slot: Slot, attempt: string): string {
   return `${attemptPrefix(database, slot, attempt)}manifest.sig`;
+}
+
+/** Key of the list of parts that an attempt is going to write, in the order in which it begins them. */
+export function partListKey(database: DatabaseName, slot: Slot, attempt: string): string {
+  return `${attemptPrefix(database, slot, attempt)}${PART_LIST}`;
+}
+
+/** Whether a key is that of a list of parts. */
+export function isPartList(key: string): boolean {
+  return key.endsWith(`/${PART_LIST}`);
 }
 
 export function partKey(

@@ -1,12 +1,15 @@
+import { z } from 'zod';
 import type { DatabaseName } from '../../core/contract';
 import { type StoredObject, type StoredSlot, takeInventory } from '../../core/archive/inventory';
-import { databasePrefix } from '../../core/archive/keys';
+import { databasePrefix, isPartList } from '../../core/archive/keys';
 import { abortUploads, removeObjects } from '../../core/archive/removal';
 import { lookUpManifest, type SignedStore } from '../../core/archive/signed-manifest';
+import { readText } from '../../core/archive/store';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
 import type { ArchiveReport } from './contract';
 
+const PART_LIST = z.array(z.string());
 const DAY_MS = 24 * 60 * 60 * 1000;
 /**
  * Age from which the objects of an unfinished attempt are leftovers. A run lasts 15 minutes at most; less than that would
@@ -15,6 +18,11 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const ABANDONED_AFTER_MS = 60 * 60 * 1000;
 /** Clocks of a function, of S3 and of a database server differ by less. */
 const CLOCK_SKEW_MS = 60 * 60 * 1000;
+/**
+ * Keys of a killed attempt whose uploads are looked for one by one. Parts are begun in the order of the list, a few at a
+ * time, so that those cut off are the first ones without an object.
+ */
+const UPLOADS_LOOKED_FOR = 16;
 /** Archives that stay whatever their age: if backups stopped long ago, the last good one is all there is. */
 const NEWEST_KEPT = 1;
 
@@ -120,6 +128,7 @@ async function sweepLeftovers(
 ): Promise<number> {
   const abandonedBefore = new Date(now.getTime() - ABANDONED_AFTER_MS);
   const leftovers: string[] = [];
+  let aborted = await abortUploads(store, databasePrefix(database), abandonedBefore);
   for (const { slot, manifest, attempts } of stored) {
     // A single attempt beside a manifest is the one that it names. Reading every manifest would take a request each.
     if (manifest && attempts.size <= 1) continue;
@@ -129,11 +138,28 @@ async function sweepLeftovers(
     for (const [attempt, objects] of attempts) {
       if (attempt === found?.manifest.attempt || objects.some((object) => object.lastModified >= abandonedBefore))
         continue;
+      aborted += await abortByKey(store, objects, abandonedBefore);
       leftovers.push(...keysOf(objects));
     }
   }
   await removeObjects(store, leftovers);
-  return leftovers.length + (await abortUploads(store, databasePrefix(database), abandonedBefore));
+  return leftovers.length + aborted;
+}
+
+/** Aborts what a killed attempt was uploading, for servers that list an upload only under its exact key, as MinIO does. */
+async function abortByKey(
+  store: SignedStore,
+  objects: readonly StoredObject[],
+  abandonedBefore: Date,
+): Promise<number> {
+  const list = objects.find(({ key }) => isPartList(key));
+  const text = list && (await readText(store, list.key));
+  if (text === undefined) return 0;
+  const written = new Set(keysOf(objects));
+  const cutOff = PART_LIST.parse(JSON.parse(text)).filter((key) => !written.has(key));
+  let aborted = 0;
+  for (const key of cutOff.slice(0, UPLOADS_LOOKED_FOR)) aborted += await abortUploads(store, key, abandonedBefore);
+  return aborted;
 }
 
 function keysOf(objects: readonly StoredObject[]): string[] {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
 import { describeServer, largeObjectTables, readSequences, type SourceTable } from '../../core/archive/catalog';
 import { COPY_SETTINGS } from '../../core/archive/copy-session';
-import { manifestKey } from '../../core/archive/keys';
+import { manifestKey, partListKey } from '../../core/archive/keys';
 import {
   ARCHIVE_FORMAT,
   ARCHIVE_VERSION,
@@ -15,6 +15,7 @@ import {
 } from '../../core/archive/manifest';
 import { type SignedStore, type StoredManifest, writeManifest } from '../../core/archive/signed-manifest';
 import type { Slot } from '../../core/archive/slot';
+import { writeLocked } from '../../core/archive/store';
 import type { DatabaseName } from '../../core/contract';
 import { withConnections } from '../../core/database/connections';
 import type { DatabaseConnector } from '../../core/database/connector';
@@ -155,6 +156,7 @@ async function copyContent(
   const schema = await uploadSchema(store, captured, attempt);
   const largeObjects = facts.largeObjects > 0 ? largeObjectTables() : [];
   const planned = planParts(attempt, [...snapshot.tables, ...largeObjects], partBytes);
+  await writePartList(store, planned, attempt);
   log.info('Backup started', {
     database,
     slot,
@@ -169,6 +171,23 @@ async function copyContent(
     tables: describeTables(snapshot.tables, planned, parts),
     ...(largeObjects.length > 0 ? { largeObjects: describeTables(largeObjects, planned, parts) } : {}),
   };
+}
+
+/**
+ * Says what is going to be uploaded, so that the uploads of a killed attempt can be found on a server that lists them by
+ * exact key only.
+ */
+function writePartList(
+  store: SignedStore,
+  planned: readonly PlannedPart[],
+  { database, slot, attempt, retainUntil }: Attempt,
+): Promise<void> {
+  const body = Buffer.from(JSON.stringify(planned.map(({ key }) => key)));
+  return writeLocked(
+    store,
+    { key: partListKey(database, slot, attempt), body, contentType: 'application/json' },
+    retainUntil,
+  );
 }
 
 /** What a restore needs besides schema and rows: the migrations applied, the server's locale, and the sequences. */

@@ -246,6 +246,43 @@ const binary = goTool(VERSITYGW);
     expect(open.Uploads ?? []).toEqual([]);
   });
 
+  test('a backup finds the uploads of a killed run on a server that lists them by exact key only', async () => {
+    const killed = server.roleAt(server.endpoint);
+    // Every part that is begun stays open, as if the function were killed there.
+    killed.middlewareStack.add(
+      (next, context) => async (args) => {
+        const { Key = '' } = args.input as { Key?: string };
+        if (context.commandName !== PutObjectCommand.name || !Key.endsWith('.copy.zst')) return next(args);
+        await server.role.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }));
+        throw new Error('killed');
+      },
+      { step: 'initialize' },
+    );
+    await expect(backUp({ store: store(killed) })).rejects.toThrow('killed');
+    const unfinished = async () =>
+      (await server.root.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads ?? [];
+    expect((await unfinished()).length).toBeGreaterThan(0);
+
+    const exactKeysOnly = server.roleAt(server.endpoint);
+    // As MinIO does, which finds no upload by a prefix.
+    exactKeysOnly.middlewareStack.add(
+      (next, context) => async (args) => {
+        const input = args.input as { Prefix?: string };
+        const byPrefix =
+          context.commandName === ListMultipartUploadsCommand.name && !input.Prefix?.endsWith('.copy.zst');
+        return next(byPrefix ? { ...args, input: { ...input, Prefix: 'no-such-key' } } : args);
+      },
+      { step: 'initialize' },
+    );
+    const later = new Date(Date.now() + 2 * HOUR_MS);
+    const clocks = { clock: () => later, otherClocks: async () => [later] };
+    expect(await backUp({ store: store(exactKeysOnly), ...clocks }, later.toISOString())).toMatchObject({
+      outcome: 'created',
+      housekeepingFailed: false,
+    });
+    expect(await unfinished()).toEqual([]);
+  });
+
   test('an archive on this server is restored row for row', async () => {
     const report = await backUp();
     const restored = await site.restore(report.slot, { store: store() });
