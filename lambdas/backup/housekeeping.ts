@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DatabaseName } from '../../core/contract';
 import { type StoredObject, type StoredSlot, takeInventory } from '../../core/archive/inventory';
 import { databasePrefix, isPartList } from '../../core/archive/keys';
