@@ -13,6 +13,8 @@ interface EventLabel {
 }
 
 const SOURCE_WIDTH = 14;
+/** arn:aws:lambda:<region>:<account>:function:<name>[:<alias>] */
+const ARN_INDEX_OF_NAME = 6;
 /** Failed events that a line names; the ledger and the log have them all. */
 const MAX_NAMED = 5;
 
@@ -60,7 +62,7 @@ export class Activity {
   }
 
   job({ schedule, error, durationMs }: ScheduleOutcome): void {
-    const functionName = schedule.functionArn.split(':').at(-1) ?? schedule.name;
+    const functionName = schedule.functionArn.split(':')[ARN_INDEX_OF_NAME] ?? schedule.name;
     const outcome = error === undefined ? 'done' : `failed: ${reasonOf(error)}`;
     this.line(functionName, `${schedule.description}: ${outcome}`, durationMs, error !== undefined);
   }

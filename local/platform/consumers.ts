@@ -33,7 +33,7 @@ export function startConsumers(
       queue,
       region: template.region,
       invoke: (event) => target.invoke(event),
-      observe: (outcome) => activity.batch(outcome),
+      observe: (outcome) => activity.batch({ ...outcome, functionName: target.definition.name }),
       log,
     });
     teardown.add(() => source.stop());

@@ -63,7 +63,10 @@ test('a batch with failures names the events and their deliveries', () => {
 });
 
 test('a scheduled job and an invocation are lines with their outcome', () => {
-  const schedule = { description: 'Archive of billing', functionArn: 'arn:x:BillingOps-local-backup' };
+  const schedule = {
+    description: 'Archive of billing',
+    functionArn: 'arn:aws:lambda:eu-central-1:000000000000:function:BillingOps-local-backup:live',
+  };
 
   activity.job({ schedule: schedule as ScheduleDefinition, error: undefined, durationMs: 700 });
   activity.invocation({ functionName: 'BillingOps-local-drill', error: new Error('no archive'), durationMs: 5 });
