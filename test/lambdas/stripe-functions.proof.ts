@@ -214,7 +214,10 @@ describe('entitlements', () => {
   });
 
   test.each([
-    [{}, 'action: missing; expected `recompute`, `put-rules`, `get-rules`, `unowned`, `assign` or `read`'],
+    [
+      {},
+      'action: missing; expected `cached`, `drop-cached`, `recompute`, `put-rules`, `get-rules`, `unowned`, `assign` or `read`',
+    ],
     [{ action: 'recompute', scope: 'some' }, 'scope: expected `all`, {userId} or {projectId}'],
     [{ action: 'recompute', scope: { userId: '' } }, 'scope.userId: expected the id of a user'],
     [{ action: 'recompute', scope: { userid: 'user_1' } }, 'scope.userid: unknown; did you mean userId?'],

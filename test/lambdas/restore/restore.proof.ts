@@ -235,7 +235,7 @@ describe('a restore', () => {
     const manifest = await manifestAt(site.store, key);
     if (manifest.version === 1) throw new Error('The archive has no schema');
     const { schema: _, ...first } = manifest;
-    await replaceObject(site.store, key, JSON.stringify({ ...first, version: 1 }));
+    await replaceManifest(site.store, { ...first, version: 1 });
     const { targetDatabase, deviations, schemaDifferences } = await site.restore();
     expect([...deviations, ...schemaDifferences]).toEqual([]);
     expect(await contentOf(targetDatabase)).toEqual(await contentOf(site.source.name));

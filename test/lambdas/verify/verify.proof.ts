@@ -181,15 +181,20 @@ test('verification names a schema that is older or newer than the code, with the
   }
 });
 
-test('verification does without the structure where its role may make no database, and says so', async () => {
+test('verification does without the structure where its role may make no database, and says how to grant it', async () => {
   const role = await createMasterRole(clusterTarget(database.name));
-  await client.query(`GRANT pg_read_all_data TO ${role.name}; ALTER ROLE ${role.name} NOCREATEDB`);
+  await client.query(
+    `GRANT pg_read_all_data TO ${role.name}; GRANT CREATE ON DATABASE ${database.name} TO ${role.name}; ALTER ROLE ${role.name} NOCREATEDB`,
+  );
   const clock = () => NOW;
   const report = await verifyDatabase(
     { connector: role.connector, migrationsDirectory: migrationsOf('billing'), clock },
     {},
   );
-  expect(report).toMatchObject({ sound: true, problems: [] });
+  expect(report).toMatchObject({
+    sound: false,
+    problems: [{ check: 'privileges', message: expect.stringContaining('CREATEDB') }],
+  });
   expect(report.notChecked).toEqual([expect.stringMatching(/^the structure that migrations make \(permission denied/)]);
 });
 
