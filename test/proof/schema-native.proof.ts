@@ -22,6 +22,8 @@ function nativeDump(pgDump: string, database: string): string {
       PGPASSWORD: password,
       PGSSLMODE: 'verify-full',
       PGSSLROOTCERT: caFile,
+      // As the capture sets it: times in defaults do not depend on settings of roles.
+      PGTZ: 'UTC',
     },
     encoding: 'utf8',
     maxBuffer: 2 ** 30,

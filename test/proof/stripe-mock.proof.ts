@@ -41,6 +41,7 @@ const LISTS: Record<string, (stripe: Stripe) => Promise<Stripe.Response<Stripe.A
   listPaymentIntents: (stripe) => pagesOf(requests.listPaymentIntents(stripe)),
   listDisputes: (stripe) => pagesOf(requests.listDisputes(stripe)),
   listEarlyFraudWarnings: (stripe) => pagesOf(requests.listEarlyFraudWarnings(stripe)),
+  listWebhookEndpoints: (stripe) => pagesOf(requests.listWebhookEndpoints(stripe)),
   listAccounts: (stripe) => pagesOf(requests.listAccounts(stripe)),
   ...Object.fromEntries(
     Object.entries(requests.EVIDENCE).map(([name, list]) => [

@@ -46,7 +46,7 @@ export async function prepareDumpSession(client: Client): Promise<void> {
 
 /**
  * The schema of a database as pg_dump writes it: the text of `pg_dump --schema-only`, byte for byte that of the native
- * program of the same version.
+ * program of the same version in the time zone UTC.
  *
  * pg_dump runs in a thread of its own and never makes the application wait: a table that another session waits for is not
  * waited for as well.
