@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import type { DatabaseConnector } from './connector';
+import { type DatabaseConnector, explainConnectionLoss } from './connector';
 
 export interface ConnectionsOptions {
   readonly count: number;
@@ -27,6 +27,8 @@ export async function withConnections<T>(
       await prepare(client);
     }
     return await work(clients);
+  } catch (error) {
+    throw explainConnectionLoss(error);
   } finally {
     await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
   }

@@ -171,7 +171,27 @@ export function createConnector(
   };
 }
 
-/** Runs `work` with a new connection, which is always ended. */
+/** SQLSTATE of a statement whose session the server ended, because it shuts down or was told to. */
+const SESSION_ENDED = /^57P0[123]$/;
+/** What the driver says of a connection that the server or the network ended. It has no class or code of its own for it. */
+const CONNECTION_LOST = /^(?:Client has encountered a connection error|Connection terminated unexpectedly)/;
+
+/** The error of work with a connection: the loss of the connection as one that may be retried, others as they are. */
+export function explainConnectionLoss(cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause;
+  const isLost =
+    cause instanceof DatabaseError ? SESSION_ENDED.test(cause.code ?? '') : CONNECTION_LOST.test(cause.message);
+  if (!isLost) return cause;
+  return new OperationError('database_unavailable', `The connection to the database was lost: ${cause.message}`, {
+    cause,
+  });
+}
+
+/**
+ * Runs `work` with a new connection, which is always ended.
+ *
+ * @throws OperationError `database_unavailable` (retryable) when there is no connection, or it is lost; or what `work` throws
+ */
 export async function withConnection<T>(
   connector: DatabaseConnector,
   work: (client: Client) => Promise<T>,
@@ -180,6 +200,8 @@ export async function withConnection<T>(
   const client = await connector.connect(database);
   try {
     return await work(client);
+  } catch (error) {
+    throw explainConnectionLoss(error);
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { withConnections } from '../../../core/database/connections';
-import { targetAt } from '../../../core/database/connector';
-import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { targetAt, withConnection } from '../../../core/database/connector';
+import { asAdministrator, createTestDatabase, type TestDatabase } from '../../support/database';
 
 let database: TestDatabase;
 
@@ -43,6 +43,25 @@ test('withConnections ends the opened connections when preparing one of them fai
   await expect(withConnections(database.connector, { count: 3, prepare }, work)).rejects.toThrow('cannot be prepared');
   expect(work).not.toHaveBeenCalled();
   expect(await Promise.all(opened.map(isEnded))).toEqual([true, true]);
+});
+
+const terminate = (pid: number) =>
+  asAdministrator((admin) => admin.query('SELECT pg_terminate_backend($1, 5000)', [pid]));
+const unavailable = { code: 'database_unavailable', retryable: true };
+
+test.each([
+  ['between two statements', (client: Client) => client.query('SELECT 1')],
+  ['during a statement', (client: Client) => client.query('SELECT pg_sleep(20)')],
+])('a connection that the server ends %s makes the work retryable', async (moment, next) => {
+  const work = async (client: Client) => {
+    const ended = terminate(await pidOf(client));
+    if (moment.startsWith('between')) await ended;
+    await next(client);
+  };
+  await expect(withConnection(database.connector, work)).rejects.toMatchObject(unavailable);
+  const prepare = async () => undefined;
+  const several = withConnections(database.connector, { count: 2, prepare }, async ([first]) => first && work(first));
+  await expect(several).rejects.toMatchObject(unavailable);
 });
 
 test('a target at another server keeps its database and its credentials', () => {
