@@ -26,7 +26,7 @@ export interface StoredManifest {
 }
 
 /**
- * Looks up the manifest of a slot, whoever wrote it; `undefined` when the slot has none.
+ * Looks up the manifest of a slot, signed or not; `undefined` when the slot has none.
  *
  * @throws OperationError `archive_malformed`, `archive_unsupported`, `archive_foreign` when it describes another database
  * or slot; and, retryable, `store_unavailable`, `signing_key_unavailable`

@@ -12,7 +12,7 @@ export interface SchemaVersion {
 interface Journal {
   readonly tool: string;
   readonly table: string;
-  /** Columns by which its table is told from another of the name. */
+  /** Columns that distinguish its table from another one of that name. */
   readonly columns: readonly string[];
   /** Query for the version, given the escaped name of the table. */
   readonly newest: (table: string) => string;

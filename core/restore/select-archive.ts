@@ -19,7 +19,7 @@ export interface ArchiveChoice {
  * Finds the requested archive. `latest` is the newest complete one; slots whose backup failed are skipped. With
  * `notAfter` it is the newest that was finished by then: the slot is not the time of the data, since a retried backup
  * reads it later, and rows lost before that are not in the archive. A newer one that no backup of this environment signed
- * is refused, not skipped: somebody put it there.
+ * is refused, not skipped: another program wrote it.
  *
  * @returns its manifest
  *

@@ -36,9 +36,9 @@ afterEach(async () => {
 });
 
 /** Changes tables one after the other, in transactions of some length, without any timeout of its own. */
-async function changeTables(client: Client, stop: AbortSignal): Promise<number> {
+async function changeTables(client: Client, stop: AbortSignal, onChange: () => void): Promise<number> {
   let changes = 0;
-  for (; !stop.aborted; changes += 1) {
+  for (; !stop.aborted; changes += 1, onChange()) {
     const table = `operations.storm_${(changes * 5) % TABLES}`;
     await client.query(
       `BEGIN; ALTER TABLE ${table} ADD extra int DEFAULT ${changes}; ALTER TABLE ${table} DROP extra; COMMIT`,
@@ -64,10 +64,12 @@ test('backups under a storm of changes to their tables are whole or given up, an
   const stop = new AbortController();
   const [migrations, application] = clients;
   if (!migrations || !application) throw new Error('A connection is missing');
-  const changing = changeTables(migrations, stop.signal);
+  let seen = 0;
+  const changing = changeTables(migrations, stop.signal, () => (seen += 1));
   const querying = query(application, stop.signal);
   const outcomes: string[] = [];
-  for (let hour = 0; hour < BACKUPS; hour += 1) {
+  // A fast machine backs up more often, so that the storm is one.
+  for (let hour = 0; hour < BACKUPS || (seen <= BACKUPS && hour < 24); hour += 1) {
     outcomes.push(
       await site.backup(`2026-11-21T${String(hour).padStart(2, '0')}:00:00Z`).then(
         ({ outcome }) => outcome,
@@ -78,12 +80,12 @@ test('backups under a storm of changes to their tables are whole or given up, an
   stop.abort();
   const [changes, longestMs] = await Promise.all([changing, querying]);
   console.info(
-    `${changes} changes, ${BACKUPS} backups (${outcomes.join(', ')}); longest wait of a query: ${Math.round(longestMs)} ms`,
+    `${changes} changes, ${outcomes.length} backups (${outcomes.join(', ')}); longest wait of a query: ${Math.round(longestMs)} ms`,
   );
   expect(outcomes.filter((outcome) => outcome !== 'created' && outcome !== 'schema_changing')).toEqual([]);
   expect(longestMs).toBeLessThan(LONGEST_WAIT_MS);
   // A storm that hardly changed anything would prove nothing.
-  expect(changes).toBeGreaterThanOrEqual(BACKUPS / 2);
+  expect(changes).toBeGreaterThan(BACKUPS);
 
   await site.backup('2026-11-22T00:00:00Z');
   const { targetDatabase } = await site.restore();
