@@ -4,25 +4,24 @@ import { join } from 'node:path';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import type { DatabaseName } from '../../core/contract';
 import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
-import { bundleFunctions } from '../../lib/operations/bundles';
 import { startApiGateway } from '../aws/api-gateway';
-import { startKeyManagement } from '../aws/key-management';
 import { startLambdaApi, type ObservedInvocation } from '../aws/lambda-api';
-import { QUEUE_ACCOUNT, startObjectStoreAndQueue } from '../aws/object-store-and-queue';
+import { QUEUE_ACCOUNT } from '../aws/object-store-and-queue';
 import type { Scheduler } from '../aws/scheduler';
-import { startSecretsManager } from '../aws/secrets-manager';
-import { startSecurityTokenService } from '../aws/security-token';
 import { startDatabases, writeAuthorities, type LocalDatabaseServer } from '../postgres/databases';
 import type { HttpServer } from '../runtime/http-server';
 import type { Teardown } from '../runtime/teardown';
-import { startStripeStandIn, type StripeStandIn } from '../stripe/stand-in';
+import type { StripeStandIn } from '../stripe/stand-in';
 import { readPlatformTemplate, type PlatformTemplate } from '../template/platform-template';
 import { Activity } from './activity';
+import { withAddresses } from './addresses';
+import { writeAssembly } from './assembly';
 import { startConsumers } from './consumers';
 import { fillSecrets, PlatformFunctions } from './functions';
 import { writePlatformFile } from './platform-file';
 import { createResources, sqsClient } from './resources';
-import { synthesise } from './synthesise';
+import { startServices } from './services';
+import { REGION } from './template-addresses';
 
 export interface PlatformOptions {
   /** Folder of everything that the run writes; the content of a former run is discarded. */
@@ -69,38 +68,23 @@ const STRIPE_API_BASE = 'https://api.stripe.com';
 const ENVIRONMENT = 'local';
 const STAND_IN_KEY = 'rk_test_local';
 
-/** Region in the ARNs of the databases' secrets; nothing in it is called. */
-const REGION = 'eu-central-1';
-
 /**
  * Starts everything, wired as the synthesised template says. What is started is added to `teardown` at once, so that
  * the caller can undo a start that failed or was interrupted half-way.
  */
 export async function startPlatform(options: PlatformOptions, teardown: Teardown): Promise<Platform> {
   const { directory, log } = options;
-  const [assembly, bundlesFolder, logDirectory] = ['cdk.out', 'bundles', 'logs'].map((name) =>
-    join(directory, name),
-  ) as [string, string, string];
-  for (const folder of [assembly, bundlesFolder, logDirectory]) rmSync(folder, { recursive: true, force: true });
+  const [assembly, logDirectory] = [join(directory, 'cdk.out'), join(directory, 'logs')];
+  for (const folder of [assembly, logDirectory]) rmSync(folder, { recursive: true, force: true });
   mkdirSync(logDirectory, { recursive: true });
 
   const startingDatabases = startDatabases(join(directory, 'clusters'), REGION, teardown, log);
   // Awaited below; a failure in between must not count as unhandled.
   startingDatabases.catch(() => undefined);
-  const store = await startObjectStoreAndQueue();
-  teardown.add(() => store.stop());
-  const secrets = await startSecretsManager();
-  teardown.add(() => secrets.stop());
-  const kms = await startKeyManagement();
-  teardown.add(() => kms.stop());
-  const sts = await startSecurityTokenService();
-  teardown.add(() => sts.stop());
-  const stripe = options.stripeSecretKey === undefined ? await startStripeStandIn({ apiKey: STAND_IN_KEY }) : undefined;
-  if (stripe !== undefined) teardown.add(() => stripe.stop());
-  const bundles = bundleFunctions({ outdir: bundlesFolder });
+  const stripeKey = options.stripeSecretKey === undefined ? STAND_IN_KEY : undefined;
+  const { store, secrets, kms, sts, stripe } = await startServices(stripeKey, teardown);
+  await writeAssembly(assembly);
   const databases = await startingDatabases;
-
-  synthesise({ bundles, outdir: assembly, databases, stripeApiBase: stripe?.url ?? STRIPE_API_BASE });
   const template = readPlatformTemplate(assembly, (name) => `${store.endpoint}/${QUEUE_ACCOUNT}/${name}`);
   const sqs = sqsClient(store.endpoint, template.region);
   teardown.add(() => sqs.destroy());
@@ -112,7 +96,8 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
     caFile: writeAuthorities(directory, databases),
     logDirectory,
   };
-  const functions = new PlatformFunctions(template.functions, surroundings);
+  const definitions = withAddresses(template.functions, databases, stripe?.url ?? STRIPE_API_BASE);
+  const functions = new PlatformFunctions(definitions, surroundings);
   teardown.add(() => functions.stop());
   const signingSecret = options.stripeWebhookSecret ?? `whsec_${randomBytes(24).toString('hex')}`;
   const apiKey = options.stripeSecretKey ?? STAND_IN_KEY;

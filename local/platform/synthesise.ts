@@ -1,18 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApp } from '../../lib/app';
 import { localEnvironment } from '../../lib/config/built-environments';
-import type { DatabaseName } from '../../core/contract';
-import type { Bundle } from '../../lib/operations/bundles';
-import type { LocalDatabaseServer } from '../postgres/databases';
-
-export interface SynthesisOptions {
-  readonly bundles: readonly Bundle[];
-  /** Folder that the cloud assembly is written to. */
-  readonly outdir: string;
-  readonly databases: Readonly<Record<DatabaseName, LocalDatabaseServer>>;
-  readonly stripeApiBase: string;
-}
+import { bundleFunctions } from '../../lib/operations/bundles';
+import { TEMPLATE_ADDRESSES } from './template-addresses';
 
 /** Settings of the CDK's command line, without which another template would come out than the one that is deployed. */
 function cdkContext(): Record<string, unknown> {
@@ -23,17 +14,17 @@ function cdkContext(): Record<string, unknown> {
   return { ...context, '@aws-cdk/core:validateAgainstDefaultRules': false };
 }
 
-/** Synthesises the same app as `cdk deploy`, for the environment of this machine. */
-export function synthesise({ bundles, outdir, databases, stripeApiBase }: SynthesisOptions): void {
-  const describe = ({ cluster, name, secretArn }: LocalDatabaseServer) => ({
-    host: cluster.host,
-    port: cluster.port,
-    databaseName: name,
-    secretArn,
-  });
-  const environment = localEnvironment({
-    databases: { billing: describe(databases.billing), main: describe(databases.main) },
-    stripeApiBase,
-  });
-  createApp([environment], { outdir, bundles, context: cdkContext() }).synth();
+/**
+ * Bundles the functions and synthesises the same app as `cdk deploy`, for the environment of this machine.
+ *
+ * @param outdir folder that the cloud assembly is written to, the bundles in it
+ */
+export function synthesise(outdir: string): void {
+  const bundlesFolder = `${outdir}.bundles`;
+  try {
+    const bundles = bundleFunctions({ outdir: bundlesFolder });
+    createApp([localEnvironment(TEMPLATE_ADDRESSES)], { outdir, bundles, context: cdkContext() }).synth();
+  } finally {
+    rmSync(bundlesFolder, { recursive: true, force: true });
+  }
 }

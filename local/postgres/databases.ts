@@ -5,6 +5,7 @@ import { Client } from 'pg';
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
 import { startCluster, type Cluster } from './cluster';
 import type { Teardown } from '../runtime/teardown';
+import { secretArnOf } from './secret-arn';
 
 /** One of the two databases, on a cluster of its own. */
 export interface LocalDatabaseServer {
@@ -21,10 +22,6 @@ export interface LocalDatabaseServer {
 }
 
 const ROLE = 'operations';
-
-function secretArnOf(name: DatabaseName, region: string): string {
-  return `arn:aws:secretsmanager:${region}:000000000000:secret:${name}-database-local0`;
-}
 
 async function prepare(cluster: Cluster, name: DatabaseName, password: string): Promise<void> {
   const { host, port, user, caFile } = cluster;

@@ -1,0 +1,23 @@
+import type { DatabaseName } from '../../core/contract';
+import type { LocalDatabaseServer } from '../postgres/databases';
+import type { FunctionDefinition } from '../template/platform-template';
+
+/** The functions with the addresses of this start in their environments, in place of those of the template. */
+export function withAddresses(
+  functions: readonly FunctionDefinition[],
+  databases: Readonly<Record<DatabaseName, Pick<LocalDatabaseServer, 'cluster'>>>,
+  stripeApiBase: string,
+): FunctionDefinition[] {
+  const { billing, main } = databases;
+  const addresses: Readonly<Record<string, string>> = {
+    BILLING_DATABASE_PORT: String(billing.cluster.port),
+    MAIN_DATABASE_PORT: String(main.cluster.port),
+    STRIPE_API_BASE: stripeApiBase,
+  };
+  return functions.map((definition) => ({
+    ...definition,
+    environment: Object.fromEntries(
+      Object.entries(definition.environment).map(([name, value]) => [name, addresses[name] ?? value]),
+    ),
+  }));
+}
