@@ -6,10 +6,10 @@ import { applyMigrations } from '../migrations/runner';
 import type { Log } from '../runtime/telemetry';
 import { type CapturedSchema, captureCurrent } from '../schema/capture';
 import { type ReadSchema, readSchema } from '../schema/read-schema';
+import { readArchivedTexts } from './archived-texts';
 import { createDatabase, dropOrLog } from './new-database';
 import { scratchName } from './scratch-names';
 import type { VerifiedArchive } from './verified-archive';
-import { readVerifiedText } from './verified-text';
 
 export interface SchemaDependencies {
   /** The server on which a database may be made for a moment. */
@@ -32,9 +32,7 @@ export async function readArchivedSchema(
   { manifest, objects }: Pick<VerifiedArchive, 'manifest' | 'objects'>,
 ): Promise<ReadSchema> {
   if (manifest.version === 1) return readSchema(await schemaOfMigrations(dependencies, manifest));
-  const { before, after, facts } = manifest.schema;
-  const [beforeText, afterText] = [await readVerifiedText(objects, before), await readVerifiedText(objects, after)];
-  return readSchema({ before: beforeText, after: afterText, facts });
+  return readSchema(await readArchivedTexts(objects, manifest));
 }
 
 /** Applies the migrations of an archive to a new database, captures what they make, and drops it again. */

@@ -1,6 +1,6 @@
 import type { DatabaseName } from '../contract';
 import type { Manifest } from '../archive/manifest';
-import { normaliseSlot } from '../archive/slot';
+import { normaliseSlot, type Slot } from '../archive/slot';
 import { readManifest, type SignedStore } from '../archive/signed-manifest';
 import { listSlots } from '../archive/store';
 import { InvalidRequestError, OperationError } from '../runtime/errors';
@@ -47,6 +47,23 @@ export async function findArchive(
     if (manifest && (moment === undefined || Date.parse(manifest.finishedAt) <= Date.parse(moment))) return manifest;
   }
   throw archiveNotFound(`The ${database} database has no archive`, store.bucket, archive, moment);
+}
+
+/**
+ * The newest complete archive from before a slot; `undefined` when there is none.
+ *
+ * @throws OperationError as {@link readManifest} describes
+ */
+export async function findEarlierArchive(
+  store: SignedStore,
+  database: DatabaseName,
+  before: Slot,
+): Promise<Manifest | undefined> {
+  for (const slot of await listSlots(store, database)) {
+    const { manifest } = slot < before ? ((await readManifest(store, database, slot)) ?? {}) : {};
+    if (manifest) return manifest;
+  }
+  return undefined;
 }
 
 function archiveNotFound(what: string, bucket: string, archive: string, moment: string | undefined): OperationError {

@@ -10,6 +10,7 @@ import { OperationError } from '../../core/runtime/errors';
 import type { ArchiveReport } from './contract';
 import { exportSnapshot, type ExportTarget } from './export-snapshot';
 import { type HousekeepingReport, runHousekeeping } from './housekeeping';
+import { describeSchemaChange, NOT_COMPARED } from './schema-change';
 import { explainReadFailure } from './snapshot';
 import { type ArchiveDependencies, writeArchive } from './write-archive';
 
@@ -61,6 +62,7 @@ export async function archiveDatabase(dependencies: ArchiveOrExportDependencies,
     const { published, outcome } = await writeArchive(dependencies, leader, slot, startedAt);
     return {
       ...describeArchive(published, outcome, startedAt, clock()),
+      ...(outcome === 'created' ? { schemaChange: await describeSchemaChange(dependencies, published.manifest) } : {}),
       ...(await removeLeftovers(dependencies, leader)),
     };
   };
@@ -130,6 +132,7 @@ async function exportInstead(
     bytes: 0,
     compressedBytes: 0,
     omissions: [],
+    schemaChange: NOT_COMPARED,
     durationMs: clock().getTime() - startedAt.getTime(),
     ...(await removeLeftovers(dependencies, leader)),
   };
@@ -152,6 +155,7 @@ function describeArchive(
     bytes: manifest.bytes,
     compressedBytes: manifest.compressedBytes,
     omissions: manifest.version === 1 ? [] : manifest.schema.facts.omissions,
+    schemaChange: NOT_COMPARED,
     durationMs: to.getTime() - from.getTime(),
     ...NO_HOUSEKEEPING,
   };

@@ -88,6 +88,19 @@ const omission = z.strictObject({
   reason: z.string().describe('Why an archive cannot carry it.'),
 });
 
+const schemaChange = z.strictObject({
+  state: z
+    .enum(['none', 'recorded', 'unrecorded', 'first', 'not-compared'])
+    .describe(
+      '`recorded`: the records of migrations differ from those of the archive before. `unrecorded`: they are the same, and the schema is another. `first`: there is no archive before it. `not-compared`: the slot had its archive before, the database was exported, or the archive before cannot be read, see the log.',
+    ),
+  since: isoTime.nullable().describe('ISO time that names the archive before; `null` when there is none.'),
+  total: z.int().describe('Objects that an unrecorded change added, removed or changed.'),
+  objects: z.array(z.string()).readonly().describe('The first 20 of them, such as `added: TABLE app.orders`.'),
+});
+/** Whether the schema is another than that of the archive before, and whether a migration says so. */
+export type SchemaChange = Readonly<z.infer<typeof schemaChange>>;
+
 const archiveReport = z.strictObject({
   database: databaseName,
   slot: isoTime.describe('ISO time in UTC and whole seconds that names the archive.'),
@@ -111,6 +124,7 @@ const archiveReport = z.strictObject({
     .array(omission)
     .readonly()
     .describe('What the archive does not carry; after a restore, it has to be made by hand. None after an export.'),
+  schemaChange: schemaChange.describe('Since the archive before; `ops backups diff` shows it line by line.'),
   durationMs: z.number().describe('Milliseconds of this invocation.'),
   expiredArchives: z.int().describe('Archives past their retention that were removed.'),
   sweptLeftovers: z.int().describe('Objects and unfinished uploads of failed attempts that were removed.'),
@@ -151,6 +165,8 @@ export const BACKUP_METRICS = {
   compressedBytes: 'BackupCompressedBytes',
   /** Objects that the archive does not carry. 0 is as it should be. */
   omissions: 'BackupOmissions',
+  /** Objects that differ from the archive before, although no migration was recorded. Absent when they were not compared. */
+  unrecordedSchemaChanges: 'BackupUnrecordedSchemaChanges',
   /** Exports of a database too large to stream that RDS was asked for. */
   exported: 'BackupExported',
   /** Seconds between now and the latest moment that RDS can restore. Absent when there is none. */

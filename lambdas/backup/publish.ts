@@ -23,6 +23,10 @@ export function publishReport(metrics: Metrics, report: ArchiveReport): void {
     metrics.addMetric(BACKUP_METRICS.bytes, MetricUnit.Bytes, report.bytes);
     metrics.addMetric(BACKUP_METRICS.compressedBytes, MetricUnit.Bytes, report.compressedBytes);
     metrics.addMetric(BACKUP_METRICS.omissions, MetricUnit.Count, report.omissions.length);
+    const { state, total } = report.schemaChange;
+    if (state !== 'first' && state !== 'not-compared') {
+      metrics.addMetric(BACKUP_METRICS.unrecordedSchemaChanges, MetricUnit.Count, total);
+    }
   } else if (report.outcome === 'exported') {
     metrics.addMetric(BACKUP_METRICS.exported, MetricUnit.Count, 1);
   }

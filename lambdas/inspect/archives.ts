@@ -1,5 +1,6 @@
 import { lookUpManifest, type SignedStore, type StoredManifest } from '../../core/archive/signed-manifest';
 import { objectsOf } from '../../core/archive/manifest';
+import { schemaVersionOf } from '../../core/archive/schema-version';
 import { normaliseSlot } from '../../core/archive/slot';
 import { listSlots } from '../../core/archive/store';
 import type { DatabaseName } from '../../core/contract';
@@ -45,17 +46,11 @@ async function lookUp(
 }
 
 function describe({ manifest, sha256, signature }: StoredManifest): Report['archives'][number] {
-  const { slot, finishedAt, migrations, tables, rows, bytes, compressedBytes, durationMs } = manifest;
-  const others = manifest.version === 1 ? [] : (manifest.schemaVersions ?? []);
-  // Where another tool makes the tables, the platform's own migrations say nothing about them.
-  const schemaVersion =
-    others.length > 0
-      ? others.map(({ tool, version }) => `${tool} ${version}`).join(', ')
-      : (migrations.at(-1)?.name ?? null);
+  const { slot, finishedAt, tables, rows, bytes, compressedBytes, durationMs } = manifest;
   return {
     slot,
     finishedAt,
-    schemaVersion,
+    schemaVersion: schemaVersionOf(manifest),
     tables: tables.length,
     rows,
     bytes,

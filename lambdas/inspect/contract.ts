@@ -1,7 +1,9 @@
 import * as z from 'zod';
-import { type ArchiveEnvironment, signatureState } from '../../core/archive/contract';
+import type { ArchiveEnvironment } from '../../core/archive/contract';
 import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
-import { limit, queries, server, sessions, tables } from './database/contract';
+import { archive, archives, drills, schemaChanges } from './archive/contract';
+import { queries, server, sessions, tables } from './database/contract';
+import { event, events, findings, reconciliations } from './ledger/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
 
 export interface InspectEnvironment
@@ -34,186 +36,6 @@ export const RECONCILIATION_LIMIT_HOURS = 24 + GRACE_HOURS;
 export const SECRET_ROTATION_DAYS = 90;
 /** Secrets Manager rotates within the day on which a rotation is due, and tries again on the next. */
 export const ROTATION_GRACE_DAYS = 2;
-
-const EVENT_STATUSES = ['received', 'processing', 'processed', 'ignored', 'failed', 'dismissed'] as const;
-
-const eventRow = z.strictObject({
-  id: z.string(),
-  provider: z.string(),
-  type: z.string(),
-  status: z.enum(EVENT_STATUSES),
-  attempts: z.int(),
-  error: z.string().nullable(),
-  source: z.string().describe('`webhook`, or what found an event that was never delivered.'),
-  apiVersion: z.string().nullable(),
-  occurredAt: isoTime.describe('ISO time at which the provider made it.'),
-  receivedAt: isoTime,
-  processedAt: isoTime.nullable(),
-});
-
-const archiveRow = z.strictObject({
-  slot: isoTime.describe('ISO time that names the archive.'),
-  finishedAt: isoTime,
-  schemaVersion: z.string().nullable().describe('The last migration, of another tool where it has a record.'),
-  tables: z.int(),
-  rows: z.int(),
-  bytes: z.number().describe('Bytes of COPY text.'),
-  compressedBytes: z.number().describe('Bytes in S3.'),
-  durationMs: z.number(),
-  signature: signatureState,
-  manifestSha256: z.string().describe('SHA-256 of the manifest.'),
-});
-
-const events = {
-  request: z.strictObject({
-    action: z.literal('events').describe('Lists events of the ledger, the newest first.'),
-    status: z.enum(EVENT_STATUSES).optional().describe('Only events of this status. Default: all.'),
-    type: z.string().min(1).optional().describe('Only events of this type, such as `invoice.paid`. Default: all.'),
-    since: isoTime.optional().describe('Only events that were received from this ISO time on. Default: all.'),
-    limit,
-  }),
-  report: z.strictObject({
-    action: z.literal('events'),
-    events: z.array(eventRow),
-  }),
-};
-
-const event = {
-  request: z.strictObject({
-    action: z.literal('event').describe('Answers all that the ledger has of an event.'),
-    id: z.string().min(1).describe('Id of the event.'),
-    payload: z
-      .boolean()
-      .default(false)
-      .describe('With what was delivered, which holds personal data. Default: without.'),
-  }),
-  report: z.strictObject({
-    action: z.literal('event'),
-    event: eventRow
-      .extend({
-        objectId: z.string().nullable().describe('Id of the object that it is about.'),
-        livemode: z.boolean(),
-        dismissedBy: z.string().nullable(),
-        dismissalReason: z.string().nullable(),
-        payload: z.unknown().describe('As delivered; null unless asked for.'),
-      })
-      .nullable()
-      .describe('Null when the ledger has no event of the id.'),
-  }),
-};
-
-const archive = {
-  request: z.strictObject({
-    action: z.literal('archive').describe('Answers what an archive holds.'),
-    database: databaseName,
-    slot: z.union([z.literal('latest'), isoTime]).describe('ISO time that names the archive, or `latest`.'),
-  }),
-  report: z.strictObject({
-    action: z.literal('archive'),
-    database: databaseName,
-    archive: archiveRow
-      .extend({
-        startedAt: isoTime,
-        serverVersion: z.string(),
-        objects: z.int().describe('Objects in S3 that it consists of.'),
-        contents: z.array(z.strictObject({ table: z.string(), rows: z.int(), bytes: z.number() })),
-      })
-      .nullable()
-      .describe('Null when there is no complete archive of the name.'),
-  }),
-};
-
-const archives = {
-  request: z.strictObject({
-    action: z.literal('archives').describe('Lists the archives of a database, the newest first.'),
-    database: databaseName,
-    limit,
-  }),
-  report: z.strictObject({
-    action: z.literal('archives'),
-    database: databaseName,
-    archives: z.array(archiveRow),
-    incomplete: z.array(isoTime).describe('Slots that have objects but no manifest: running or failed backups.'),
-    unreadable: z
-      .array(z.strictObject({ slot: isoTime, problem: z.string() }))
-      .describe('Slots whose manifest cannot be read, and why.'),
-  }),
-};
-
-const drills = {
-  request: z.strictObject({
-    action: z.literal('drills').describe('Lists the restore drills of a database, the newest first.'),
-    database: databaseName,
-    limit,
-  }),
-  report: z.strictObject({
-    action: z.literal('drills'),
-    database: databaseName,
-    drills: z.array(
-      z.strictObject({
-        startedAt: isoTime,
-        outcome: z.string().describe('As in the record of a drill.'),
-        slot: isoTime.nullable(),
-        rows: z.int().nullable(),
-        durationMs: z.number().nullable(),
-        targetMs: z.number(),
-        error: z.string().nullable(),
-      }),
-    ),
-  }),
-};
-
-const reconciliations = {
-  request: z.strictObject({
-    action: z.literal('reconciliations').describe('Lists the reconciliations, the newest first.'),
-    limit,
-  }),
-  report: z.strictObject({
-    action: z.literal('reconciliations'),
-    runs: z.array(
-      z.strictObject({
-        runId: z.string(),
-        status: z.string().describe('`running`, `interrupted`, `complete` or `failed`.'),
-        dryRun: z.boolean(),
-        startedAt: isoTime,
-        finishedAt: isoTime.nullable(),
-        eventsMissed: z.int(),
-        driftDetected: z.int(),
-        corrected: z.int(),
-        errors: z.int(),
-        error: z.string().nullable(),
-      }),
-    ),
-  }),
-};
-
-const findings = {
-  request: z.strictObject({
-    action: z.literal('findings').describe('Lists what a reconciliation found to differ from the provider.'),
-    runId: z
-      .string()
-      .regex(/^\d{1,18}$/, 'expected the id of a run')
-      .optional()
-      .describe('Id of the run. Default: the last one that was no dry run.'),
-    limit,
-  }),
-  report: z.strictObject({
-    action: z.literal('findings'),
-    runId: z.string().nullable().describe('Null when there is no such run.'),
-    total: z.int().describe('All findings of the run, also those beyond the limit.'),
-    findings: z.array(
-      z.strictObject({
-        kind: z.string(),
-        objectType: z.string(),
-        objectId: z.string(),
-        field: z.string().nullable(),
-        localValue: z.string().nullable(),
-        remoteValue: z.string().nullable(),
-        corrected: z.boolean(),
-      }),
-    ),
-  }),
-};
 
 const secretNames = z.enum(['billing-database', 'main-database', 'stripe-api', 'stripe-signing']);
 
@@ -281,6 +103,7 @@ export const INSPECTIONS = {
   event,
   archives,
   archive,
+  'schema-changes': schemaChanges,
   drills,
   reconciliations,
   findings,
@@ -300,6 +123,7 @@ export const inspectRequest = z.discriminatedUnion('action', [
   event.request,
   archives.request,
   archive.request,
+  schemaChanges.request,
   drills.request,
   reconciliations.request,
   findings.request,
@@ -317,6 +141,7 @@ const inspectReport = z.discriminatedUnion('action', [
   event.report,
   archives.report,
   archive.report,
+  schemaChanges.report,
   drills.report,
   reconciliations.report,
   findings.report,
@@ -337,6 +162,7 @@ export const contract = {
     event: 'reads',
     archives: 'reads',
     archive: 'reads',
+    'schema-changes': 'reads',
     drills: 'reads',
     reconciliations: 'reads',
     findings: 'reads',

@@ -6,6 +6,7 @@ import type { CheckedInspectRequest, InspectReport } from './contract';
 import { describeServer } from './describe-server';
 import { listEvents, listFindings, listRuns, readEvent } from './ledger';
 import { listQueries } from './queries';
+import { listSchemaChanges } from './schema-changes';
 import { listDrills, listSessions, listTables } from './server';
 import { readStatus, type StatusDependencies } from './status';
 
@@ -19,7 +20,8 @@ const STATEMENT_TIMEOUT = '15s';
 /**
  * Answers a question about the state of the platform.
  *
- * @throws OperationError `database_unavailable` or `store_unavailable` (both retryable), or what PostgreSQL threw. A
+ * @throws OperationError `database_unavailable` or `store_unavailable` (both retryable), why an archive cannot be read, or what
+ * PostgreSQL threw. A
  * `status` names what it could not look up instead
  */
 export async function inspect(
@@ -38,6 +40,8 @@ export async function inspect(
       return listArchives(dependencies.store, request.database, request.limit);
     case 'archive':
       return readArchive(dependencies.store, request);
+    case 'schema-changes':
+      return listSchemaChanges(dependencies.store, request);
     case 'event':
       return read('billing', (client) => readEvent(client, request));
     case 'queries':

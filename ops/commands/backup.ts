@@ -1,6 +1,6 @@
 import { defineCommand } from '../command';
 import { fields } from '../print/table';
-import { bytes, duration, span } from '../print/units';
+import { bytes, counted, duration, span } from '../print/units';
 import { database, flag, optional, required, time } from '../values';
 
 export const backup = defineCommand({
@@ -25,7 +25,7 @@ export const backup = defineCommand({
     const { contract } = await import('../../lambdas/backup/contract');
     const reason = beforeMigration ? 'pre-migration' : 'routine';
     const report = await invoke('backup', contract, { database: name, slot, reason });
-    const { protection, snapshot } = report;
+    const { protection, snapshot, schemaChange } = report;
     const tiers = [
       ['point in time', protection.pointInTime],
       ['recovery points', protection.recoveryPoints],
@@ -38,6 +38,16 @@ export const backup = defineCommand({
           ['content', `${report.tables} tables, ${report.rows.toLocaleString('en')} rows, ${bytes(report.bytes)}`],
           ['in S3', `${bytes(report.compressedBytes)} at ${report.manifestKey}`],
           ['took', duration(report.durationMs)],
+          ...(schemaChange.state === 'unrecorded'
+            ? [
+                [
+                  'schema',
+                  style.yellow(
+                    `${counted(schemaChange.total, 'object')} changed without a recorded migration: ops backups diff ${name}`,
+                  ),
+                ] as const,
+              ]
+            : []),
           ...(snapshot ? [['snapshot', `${snapshot.identifier} (${snapshot.state})`] as const] : []),
           ...tiers.map(([tier, { state, ageSeconds }]) => {
             const age = ageSeconds === undefined ? '' : `, ${span(ageSeconds)} old`;

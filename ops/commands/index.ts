@@ -2,6 +2,7 @@ import type { Command } from '../command';
 import { alarms } from './alarms';
 import { audit } from './audit';
 import { backup } from './backup';
+import { backupsDiff } from './backups-diff';
 import { backupsList } from './backups-list';
 import { backupsShow } from './backups-show';
 import { backupsVerify } from './backups-verify';
@@ -92,6 +93,7 @@ export const COMMANDS: readonly Command[] = [
   backup,
   backupsList,
   backupsShow,
+  backupsDiff,
   backupsVerify,
   restore,
   drill,

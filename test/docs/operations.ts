@@ -53,6 +53,7 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     itself('Keep copies elsewhere', 'object lock, AWS Backup, and a second region, by themselves'),
     does('List backups', 'backups list billing'),
     does('See what one holds', 'backups show billing'),
+    does('See what changed in the schema between two', 'backups diff billing'),
     does('Verify one', 'backups verify billing'),
     does('Test a restore and time it, monthly by itself', 'drill billing'),
     does('See past tests', 'drills list billing'),

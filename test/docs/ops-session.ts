@@ -26,10 +26,15 @@ export const SESSION: readonly SessionStep[] = [
     says: 'Then everything that can be checked.',
     line: 'doctor',
   },
-  { says: 'Back up the billing database.', line: 'backup billing' },
+  {
+    says: 'Somebody changes the billing database by hand. Back it up.',
+    sql: `COMMENT ON TABLE billing.refunds IS 'checked by the auditors'`,
+    line: 'backup billing',
+  },
   { says: 'And the main one.', line: 'backup main' },
   { says: 'What can be restored?', line: 'backups list billing' },
   { says: 'What does the newest one hold?', line: 'backups show billing' },
+  { says: 'What has changed in the schema since the one before?', line: 'backups diff billing' },
   {
     says: 'Prove that it can be restored.',
     line: 'backups verify billing',

@@ -57,6 +57,7 @@ const SCENARIOS = [
   'Payment failure',
   'Payout failure',
   'Data loss',
+  'Schema changed by hand',
   'Disk full',
   'Secret leaked',
   'Region lost',

@@ -30,6 +30,7 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
   'inspect findings': { action: 'findings' },
   'inspect queries': { action: 'queries', database: 'billing' },
   'inspect reconciliations': { action: 'reconciliations' },
+  'inspect schema-changes': { action: 'schema-changes', database: 'main' },
   'inspect server': { action: 'server', database: 'billing' },
   'inspect sessions': { action: 'sessions', database: 'billing' },
   'inspect status': { action: 'status' },

@@ -13,6 +13,7 @@ const REPORT: ArchiveReport = {
   bytes: 1000,
   compressedBytes: 300,
   omissions: [],
+  schemaChange: { state: 'first', since: null, total: 0, objects: [] },
   durationMs: 1500,
   expiredArchives: 2,
   sweptLeftovers: 1,
@@ -53,6 +54,21 @@ test('objects that the archive does not carry are counted', () => {
   const values = published((metrics) => publishReport(metrics, { ...REPORT, omissions: [omission] }));
   expect(values).toMatchObject({ BackupSucceeded: 1, BackupOmissions: 1 });
 });
+
+test.each([
+  ['unrecorded', 3, 3],
+  ['recorded', 0, 0],
+  ['none', 0, 0],
+  ['first', 0, undefined],
+  ['not-compared', 0, undefined],
+] as const)(
+  'a change of the schema that is %s publishes %i objects, or nothing where none were compared',
+  (state, total, value) => {
+    const schemaChange = { state, since: '2026-11-21T00:00:00Z', total, objects: [] };
+    const values = published((metrics) => publishReport(metrics, { ...REPORT, schemaChange }));
+    expect(values.BackupUnrecordedSchemaChanges).toBe(value);
+  },
+);
 
 test('a slot that already had its archive publishes nothing, because it was counted before', () => {
   expect(published((metrics) => publishReport(metrics, { ...REPORT, outcome: 'already-exists' }))).toEqual({});

@@ -1,0 +1,113 @@
+import * as z from 'zod';
+import { isoTime } from '../../../core/runtime/contract';
+import { limit } from '../database/contract';
+
+const EVENT_STATUSES = ['received', 'processing', 'processed', 'ignored', 'failed', 'dismissed'] as const;
+
+const eventRow = z.strictObject({
+  id: z.string(),
+  provider: z.string(),
+  type: z.string(),
+  status: z.enum(EVENT_STATUSES),
+  attempts: z.int(),
+  error: z.string().nullable(),
+  source: z.string().describe('`webhook`, or what found an event that was never delivered.'),
+  apiVersion: z.string().nullable(),
+  occurredAt: isoTime.describe('ISO time at which the provider made it.'),
+  receivedAt: isoTime,
+  processedAt: isoTime.nullable(),
+});
+
+/** Events of the ledger. */
+export const events = {
+  request: z.strictObject({
+    action: z.literal('events').describe('Lists events of the ledger, the newest first.'),
+    status: z.enum(EVENT_STATUSES).optional().describe('Only events of this status. Default: all.'),
+    type: z.string().min(1).optional().describe('Only events of this type, such as `invoice.paid`. Default: all.'),
+    since: isoTime.optional().describe('Only events that were received from this ISO time on. Default: all.'),
+    limit,
+  }),
+  report: z.strictObject({
+    action: z.literal('events'),
+    events: z.array(eventRow),
+  }),
+};
+
+/** One event of the ledger. */
+export const event = {
+  request: z.strictObject({
+    action: z.literal('event').describe('Answers all that the ledger has of an event.'),
+    id: z.string().min(1).describe('Id of the event.'),
+    payload: z
+      .boolean()
+      .default(false)
+      .describe('With what was delivered, which holds personal data. Default: without.'),
+  }),
+  report: z.strictObject({
+    action: z.literal('event'),
+    event: eventRow
+      .extend({
+        objectId: z.string().nullable().describe('Id of the object that it is about.'),
+        livemode: z.boolean(),
+        dismissedBy: z.string().nullable(),
+        dismissalReason: z.string().nullable(),
+        payload: z.unknown().describe('As delivered; null unless asked for.'),
+      })
+      .nullable()
+      .describe('Null when the ledger has no event of the id.'),
+  }),
+};
+
+/** Runs of reconciliation. */
+export const reconciliations = {
+  request: z.strictObject({
+    action: z.literal('reconciliations').describe('Lists the reconciliations, the newest first.'),
+    limit,
+  }),
+  report: z.strictObject({
+    action: z.literal('reconciliations'),
+    runs: z.array(
+      z.strictObject({
+        runId: z.string(),
+        status: z.string().describe('`running`, `interrupted`, `complete` or `failed`.'),
+        dryRun: z.boolean(),
+        startedAt: isoTime,
+        finishedAt: isoTime.nullable(),
+        eventsMissed: z.int(),
+        driftDetected: z.int(),
+        corrected: z.int(),
+        errors: z.int(),
+        error: z.string().nullable(),
+      }),
+    ),
+  }),
+};
+
+/** What a run of reconciliation found. */
+export const findings = {
+  request: z.strictObject({
+    action: z.literal('findings').describe('Lists what a reconciliation found to differ from the provider.'),
+    runId: z
+      .string()
+      .regex(/^\d{1,18}$/, 'expected the id of a run')
+      .optional()
+      .describe('Id of the run. Default: the last one that was no dry run.'),
+    limit,
+  }),
+  report: z.strictObject({
+    action: z.literal('findings'),
+    runId: z.string().nullable().describe('Null when there is no such run.'),
+    total: z.int().describe('All findings of the run, also those beyond the limit.'),
+    findings: z.array(
+      z.strictObject({
+        kind: z.string(),
+        objectType: z.string(),
+        objectId: z.string(),
+        field: z.string().nullable(),
+        localValue: z.string().nullable(),
+        remoteValue: z.string().nullable(),
+        corrected: z.boolean(),
+      }),
+    ),
+  }),
+};
