@@ -26,6 +26,27 @@ export const RECOVERY_POLICY = {
   reminderDays: 7,
 } as const;
 
+/** An instance that is restored beside the one in use, read, and removed. */
+export const TEMPORARY_INSTANCE_POLICY = {
+  /**
+   * Smallest class that serves: 2 vCPU and 4 GiB, which RDS offers with PostgreSQL 17. A smaller one has too little memory
+   * for the parameter group of the instance in use; a larger one costs more and reads no faster than the restored disk.
+   */
+  instanceClass: 'db.t4g.medium',
+  /** Between two looks at an instance. */
+  pollSeconds: 30,
+  /** After which a person is reminded of it. Sooner disturbs the one who works with it; later costs a night. */
+  remindHours: 4,
+  /** After which it is removed, whoever works with it. Shorter ends a review overnight. */
+  keepHours: 24,
+  /** For which its own workflow has the first chance to remove it, before its expiry does. */
+  graceMinutes: 60,
+  /** From an attempt of the expiry to remove it until it looks again: longer than RDS takes to delete an instance. */
+  removalMinutes: 15,
+  /** Between two attempts of the expiry, each of which is reported. */
+  attemptHours: 6,
+} as const;
+
 /** Minutes from a confirmation to traffic: through the proxy at once, otherwise after both renames, one after the other. */
 export function cutOverMinutes(hasProxy: boolean): number {
   return hasProxy ? RECOVERY_POLICY.proxyMinutes : 2 * RECOVERY_POLICY.renameMinutes;

@@ -29,6 +29,15 @@ export function recoveryDefinition(props: RecoveryDefinitionProps): State & { re
     QueryLanguage: 'JSONata',
     StartAt: 'Note the start',
     TimeoutSeconds: longestSeconds(props),
-    States: { ...restoreStates(props), ...proveStates(props), ...cutOverStates(props), ...failureStates(props) },
+    States: {
+      ...restoreStates(props),
+      ...proveStates(props),
+      ...cutOverStates(props),
+      ...failureStates({
+        runbookUrl: props.runbookUrl,
+        runbookAnchor: 'instance-recovery-failed',
+        instances: [props.settings.instanceIdentifier, '{% $recovered %}', '{% $former %}'],
+      }),
+    },
   };
 }

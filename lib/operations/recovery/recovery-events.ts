@@ -19,6 +19,10 @@ export const RECOVERY_EVENTS = {
   completed: 'Instance recovery completed',
   /** Instances that a recovery made or set aside still exist, and cost. `instances`: their identifiers, as one text. */
   leftovers: 'Instance recovery left instances behind',
+  /** A temporary instance still exists, and costs. `instance`, `purpose`, `removeAt`: when it is deleted. */
+  temporaryKept: 'Temporary instance is kept',
+  /** A temporary instance whose time is over could not be deleted so far. `instance`, `purpose`, `removeAt`. */
+  temporaryRemains: 'Temporary instance remains',
 } as const;
 
 export type RecoveryEvent = (typeof RECOVERY_EVENTS)[keyof typeof RECOVERY_EVENTS];

@@ -1,13 +1,11 @@
 import { POSTGRES_PORT } from '../../data/database';
 import {
-  failsWhen,
   IS_THE_RECOVERED_ONE,
   invoking,
   lookAt,
   otherwiseFails,
   RECOVERED_AS_TAG,
   rdsTask,
-  RETRY_READS,
   untilReady,
   waitingIn,
   type RecoveryDefinitionProps,
@@ -16,11 +14,17 @@ import {
   type States,
 } from './instance-recovery-states';
 import { exists, preparationStates, requestStates } from './request-states';
+import { restoringStates } from './restoring-states';
 
 /** Nothing that the recovery makes exists yet, or nothing that is worth keeping. */
 export const RESTORING: Stage = {
   safe: 'The instance in use was not touched.',
   goOn: "'Remove the cause and start the workflow again with the same input; it makes another instance, so delete ' & $recovered & ' if it exists.'",
+};
+/** Neither the instance in use nor backups of it exist. */
+const RESTORING_FROM_NOTHING: Stage = {
+  safe: 'Recovery points and archives are kept elsewhere, and were not touched.',
+  goOn: "'Start the workflow again with snapshotArn: the newest recovery point in the vault of the database.'",
 };
 /** The recovered instance can be used by another run. */
 export const PROVING: Stage = {
@@ -59,90 +63,6 @@ function restoredSettings({ settings, securityGroupId, environmentName, database
     ],
   };
 }
-
-/** Where an instance comes from: the state, the condition on which it is chosen, and the call that restores it. */
-function restoring(props: RecoveryDefinitionProps): States {
-  const { settings, targetMinutes } = props;
-  const id = settings.instanceIdentifier;
-  const begun = waitingIn('Wait until restored', targetMinutes);
-  const restore = (action: string, source: State) =>
-    rdsTask(action, RESTORING, {
-      Arguments: { ...restoredSettings(props), ...source },
-      // The name is fixed for the execution: a call that is repeated can never make a second instance.
-      Retry: RETRY_READS,
-      Catch: [{ ErrorEquals: ['Rds.DbInstanceAlreadyExistsException'], ...begun }],
-      ...begun,
-    });
-  const toPointInTime = (source: State) =>
-    restore('restoreDBInstanceToPointInTime', { TargetDBInstanceIdentifier: '{% $recovered %}', ...source });
-  const present = { SourceDBInstanceIdentifier: id };
-  const deleted = { SourceDbiResourceId: '{% $sourceResourceId %}' };
-  const time = { RestoreTime: '{% $states.input.restoreTime %}' };
-  const latest = { UseLatestRestorableTime: true };
-  return {
-    'Choose what to restore': {
-      Type: 'Choice',
-      Choices: [
-        { Condition: `{% ${exists('recoveredInstance')} %}`, ...begun },
-        { Condition: `{% ${exists('snapshotArn')} %}`, Next: 'Restore from a snapshot' },
-      ],
-      Default: 'Look whether the instance in use exists',
-    },
-    'Look whether the instance in use exists': rdsTask('describeDBInstances', RESTORING, {
-      Arguments: { DbInstanceIdentifier: id },
-      Output: '{% $states.input %}',
-      Retry: RETRY_READS,
-      Catch: [
-        {
-          ErrorEquals: ['Rds.DbInstanceNotFoundException'],
-          Output: '{% $states.input %}',
-          Next: 'Find the backups of the deleted instance',
-        },
-      ],
-      Next: 'Restore to which time?',
-    }),
-    'Restore to which time?': {
-      Type: 'Choice',
-      Choices: [{ Condition: `{% ${exists('restoreTime')} %}`, Next: 'Restore to a time' }],
-      Default: 'Restore to the latest time',
-    },
-    'Find the backups of the deleted instance': rdsTask('describeDBInstanceAutomatedBackups', RESTORING, {
-      Arguments: { DbInstanceIdentifier: id },
-      Retry: RETRY_READS,
-      Assign: {
-        // Of several deleted instances of this name, the one that was in use last.
-        sourceResourceId:
-          "{% ($newest := $states.result.DbInstanceAutomatedBackups[Status in ['retained', 'active']]^(>RestoreWindow.LatestTime)[0].DbiResourceId; $exists($newest) ? $newest : '') %}",
-      },
-      Output: '{% $states.input %}',
-      Next: 'Restore the deleted instance to which time?',
-    }),
-    'Restore the deleted instance to which time?': {
-      Type: 'Choice',
-      Choices: [
-        failsWhen("$sourceResourceId = ''", RESTORING_FROM_NOTHING, {
-          error: 'NothingToRestoreFrom',
-          cause: `'the instance ${id} does not exist, and RDS has kept no automated backups of it'`,
-        }),
-        { Condition: `{% ${exists('restoreTime')} %}`, Next: 'Restore the deleted instance to a time' },
-      ],
-      Default: 'Restore the deleted instance to its latest time',
-    },
-    'Restore from a snapshot': restore('restoreDBInstanceFromDBSnapshot', {
-      DbSnapshotIdentifier: '{% $states.input.snapshotArn %}',
-      DbInstanceIdentifier: '{% $recovered %}',
-    }),
-    'Restore to a time': toPointInTime({ ...present, ...time }),
-    'Restore to the latest time': toPointInTime({ ...present, ...latest }),
-    'Restore the deleted instance to a time': toPointInTime({ ...deleted, ...time }),
-    'Restore the deleted instance to its latest time': toPointInTime({ ...deleted, ...latest }),
-  };
-}
-
-const RESTORING_FROM_NOTHING: Stage = {
-  safe: 'Recovery points and archives are kept elsewhere, and were not touched.',
-  goOn: "'Start the workflow again with snapshotArn: the newest recovery point in the vault of the database.'",
-};
 
 /** What cannot be set while an instance is restored. */
 function configuredSettings({ settings }: RecoveryDefinitionProps): State {
@@ -189,7 +109,17 @@ export function restoreStates(props: RecoveryDefinitionProps): States {
   return {
     ...requestStates(props),
     ...preparationStates(props),
-    ...restoring(props),
+    ...restoringStates({
+      source: props.settings.instanceIdentifier,
+      settings: restoredSettings(props),
+      stage: RESTORING,
+      withoutBackups: RESTORING_FROM_NOTHING,
+      wait: 'Wait until restored',
+      targetMinutes,
+      choices: [
+        { Condition: `{% ${exists('recoveredInstance')} %}`, ...waitingIn('Wait until restored', targetMinutes) },
+      ],
+    }),
     ...untilReady({
       ...recovered,
       wait: 'Wait until restored',

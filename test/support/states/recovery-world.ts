@@ -23,7 +23,6 @@ export class RecoveryWorld {
   readonly clock = new VirtualClock('2026-11-21T12:00:00Z');
   readonly id: string;
   readonly rds: SimulatedRds;
-  readonly definition: Definition;
   /** Details of the events on the bus, with their types. */
   readonly events: { readonly type: string; readonly detail: JsonObject }[] = [];
   /** Log groups with the days that they are kept for. */
@@ -42,12 +41,17 @@ export class RecoveryWorld {
   /** Error of the function that warms. @default none */
   failsWarming: string | undefined;
   private questions = 0;
+  private deployed: Definition | undefined;
 
   constructor(readonly database: DatabaseName) {
     this.id = `billing-operations-production-${database}`;
     this.rds = new SimulatedRds(this.clock, database === 'billing' ? this.id : undefined);
-    this.definition = deployedDefinition(templatesOf('production'), `BillingOps-production-recover-${database}`);
     this.answers = [{ afterMs: 5 * MINUTE, output: { confirm: this.id } }];
+  }
+
+  get definition(): Definition {
+    this.deployed ??= deployedDefinition(templatesOf('production'), `BillingOps-production-recover-${this.database}`);
+    return this.deployed;
   }
 
   /** With an instance in use, as on any day. */
@@ -58,7 +62,12 @@ export class RecoveryWorld {
   }
 
   async recover(input: Json = {}, options: Partial<ExecutionOptions> = {}): Promise<Execution> {
-    return execute(this.definition, {
+    return this.run(this.definition, input, options);
+  }
+
+  /** Runs another state machine in this world. */
+  async run(definition: Definition, input: Json = {}, options: Partial<ExecutionOptions> = {}): Promise<Execution> {
+    return execute(definition, {
       clock: this.clock,
       services: this.services,
       input,

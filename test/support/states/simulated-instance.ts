@@ -15,6 +15,10 @@ const CHANGEABLE = new Set(['available', 'storage-optimization', 'storage-initia
 /** A rename, from the request to an instance that answers: "about 10 minutes", by the user guide. */
 export const RENAME_MS = 10 * MINUTE;
 
+/** From the request to delete an instance until RDS knows it no longer. */
+export const REMOVAL_MS = 6 * MINUTE;
+const GONE = 'gone';
+
 /** An instance that goes through the phases of RDS while time passes. */
 export class SimulatedInstance {
   private phases: readonly Phase[];
@@ -108,6 +112,15 @@ export class SimulatedInstance {
   setPassword(): void {
     this.passwordPendingUntilMs = this.clock.nowMs + 70 * SECOND;
     this.plan([15, 'resetting-master-credentials'], [60, 'available']);
+  }
+
+  /** Deletes it: RDS takes some minutes, and then knows it no longer. */
+  remove(): void {
+    this.plan([0, 'deleting'], [REMOVAL_MS / SECOND, GONE]);
+  }
+
+  get isGone(): boolean {
+    return this.status === GONE;
   }
 
   /** As `DescribeDBInstances` answers it. */

@@ -6,7 +6,8 @@ import type { Service } from './interpreter';
 import { SimulatedInstance } from './simulated-instance';
 import { textOf } from './text';
 
-type Action = 'RestoreDBInstanceToPointInTime' | 'RestoreDBInstanceFromDBSnapshot' | 'ModifyDBInstance';
+type Action =
+  'RestoreDBInstanceToPointInTime' | 'RestoreDBInstanceFromDBSnapshot' | 'ModifyDBInstance' | 'DeleteDBInstance';
 
 /** A call that fails, so many times. */
 interface Fault {
@@ -68,13 +69,16 @@ export class SimulatedRds {
 
   /** @throws StatesError `Rds.DbInstanceNotFoundException` */
   find(identifier: string): SimulatedInstance {
-    const found = this.instances.find((instance) => instance.identifier === identifier);
+    const found = this.instances.find((instance) => instance.identifier === identifier && !instance.isGone);
     if (!found) throw new StatesError('Rds.DbInstanceNotFoundException', `DBInstance ${identifier} not found.`);
     return found;
   }
 
   get identifiers(): string[] {
-    return this.instances.map(({ identifier }) => identifier).toSorted();
+    return this.instances
+      .filter(({ isGone }) => !isGone)
+      .map(({ identifier }) => identifier)
+      .toSorted();
   }
 
   /** What a client of the proxy reads. */
@@ -93,6 +97,7 @@ export class SimulatedRds {
       restoreDBInstanceFromDBSnapshot: (given) =>
         this.restore(given, textOf(given.DbInstanceIdentifier), `snapshot ${textOf(given.DbSnapshotIdentifier)}`),
       modifyDBInstance: (given) => this.modify(given),
+      deleteDBInstance: (given) => this.remove(given),
       registerDBProxyTargets: (given) => this.register(given),
       deregisterDBProxyTargets: (given) => this.deregister(given),
       describeDBProxyTargets: () => this.describeTargets(),
@@ -183,6 +188,25 @@ export class SimulatedRds {
       this.assertFree(textOf(NewDBInstanceIdentifier));
       instance.rename(textOf(NewDBInstanceIdentifier));
     }
+    return { DbInstance: instance.describe() };
+  }
+
+  /** With the refusals of the API: a protected instance, one that is made or deleted, one whose data would be kept. */
+  private remove({ DbInstanceIdentifier, SkipFinalSnapshot, DeleteAutomatedBackups }: JsonObject): JsonObject {
+    const instance = this.find(textOf(DbInstanceIdentifier));
+    if (instance.settings.DeletionProtection !== false) {
+      throw new StatesError(
+        'Rds.RdsException',
+        'Cannot delete protected DB Instance, please disable deletion protection',
+      );
+    }
+    if (['creating', 'deleting'].includes(instance.status)) {
+      throw new StatesError('Rds.InvalidDbInstanceStateException', `Instance is currently ${instance.status}`);
+    }
+    if (SkipFinalSnapshot !== true || DeleteAutomatedBackups !== true) {
+      throw new StatesError('Rds.RdsException', 'FinalDBSnapshotIdentifier is required');
+    }
+    instance.remove();
     return { DbInstance: instance.describe() };
   }
 
