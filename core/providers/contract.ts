@@ -11,5 +11,15 @@ export const WEBHOOK_ENDPOINTS = {
   stripe: { path: '/api/v1/webhooks/stripe', signatureHeader: 'Stripe-Signature' },
 } as const satisfies Readonly<Record<string, WebhookEndpoint>>;
 
+/**
+ * The event by which the function `canary` proves the way from the endpoint to the ledger: of a type that no provider sends, so
+ * that it has no effect, is not counted as one of Stripe's, and is deleted after days.
+ */
+export const CANARY_EVENT = {
+  type: 'billing_operations.canary',
+  /** What follows is the moment, and so begins with a digit. */
+  idPrefix: 'evt_canary_',
+} as const;
+
 /** Name of a provider: in its endpoint's path, in queue messages and in the ledger. */
 export type ProviderName = keyof typeof WEBHOOK_ENDPOINTS;

@@ -17,6 +17,8 @@ export interface EventSignals {
   readonly restrictedAccount?: boolean;
   /** Version of the API in whose shape the event is. @default the one that the platform is written for, or none is named */
   readonly driftedVersion?: string;
+  /** The event is this platform's own, and is not counted. @default false */
+  readonly canary?: boolean;
 }
 
 /**

@@ -15,6 +15,8 @@ export interface EventLabels {
   readonly metricType: string;
   /** App that the event's object names, or null where it names none. */
   readonly app: string | null;
+  /** The event is this platform's own, and is not counted. */
+  readonly canary: boolean;
 }
 
 /** What happens to a verified event; the reasons are one line. */

@@ -186,6 +186,12 @@ export const ERROR_CODES = define({
   ),
   reconciliation_unrecorded: failed(500, 'The database did not record the run.', 'reconciliation-failed'),
 
+  // Canary
+  endpoint_refused: retryable(failed(502, 'The public endpoint did not answer the canary 200.', 'canary-failed')),
+  event_not_recorded: retryable(
+    failed(504, "The canary's event was acknowledged, and is not in the ledger.", 'canary-failed'),
+  ),
+
   // Audit
   action_recorded: refused(409, 'The end of this action is recorded already, and records are never changed.'),
 

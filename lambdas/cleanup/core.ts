@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { CANARY_EVENT } from '../../core/providers/contract';
 import type { Log } from '../../core/runtime/telemetry';
 import type { CleanupReport } from './contract';
 
@@ -31,6 +32,9 @@ const REFRESH_RETENTION_DAYS = 30;
 const OLD_EVENTS = `FROM billing.webhook_events WHERE occurred_at < $1 AND processed_at < $1
   AND status IN ('processed', 'ignored', 'dismissed')`;
 
+/** Days that the platform's own events stay, to look at what a failed check left behind. */
+const CANARY_RETENTION_DAYS = 7;
+
 /**
  * Deletes settled events from the ledger that are older than the retention, in batches: processed, ignored and dismissed
  * ones. Failed events, and any other that is open, stay until an operator has dealt with them.
@@ -56,6 +60,7 @@ export async function cleanUp(
       batch = await deleteBatch(client, before);
       deleted += batch;
     }
+    await deleteCanaries({ client, log }, new Date(started.getTime() - CANARY_RETENTION_DAYS * DAY_MS));
     await deleteRefreshes({ client, log }, new Date(started.getTime() - REFRESH_RETENTION_DAYS * DAY_MS));
   }
   const durationMs = clock().getTime() - started.getTime();
@@ -69,6 +74,20 @@ async function deleteRefreshes(
 ): Promise<void> {
   const { rowCount } = await client.query('DELETE FROM billing.object_refreshes WHERE done_at < $1', [before]);
   if (rowCount) log.info('Records of refreshes were deleted', { refreshes: rowCount });
+}
+
+/** By the range of their ids, which the key of the ledger has in its index. */
+async function deleteCanaries(
+  { client, log }: Pick<CleanupDependencies, 'client' | 'log'>,
+  before: Date,
+): Promise<void> {
+  const { type, idPrefix } = CANARY_EVENT;
+  const { rowCount } = await client.query(
+    `DELETE FROM billing.webhook_events
+     WHERE provider = 'stripe' AND id > $1 AND id < $2 AND type = $3 AND occurred_at < $4`,
+    [`${idPrefix}0`, `${idPrefix}a`, type, before],
+  );
+  if (rowCount) log.info('Events of the canary were deleted', { events: rowCount });
 }
 
 /** Skips rows that another transaction has locked; the next run finds them. @returns how many were deleted */

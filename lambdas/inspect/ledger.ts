@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { CANARY_EVENT, WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import type { InspectionReport, InspectionRequest } from './contract';
 
 const iso = (time: Date | null): string | null => time?.toISOString() ?? null;
@@ -17,7 +18,10 @@ interface EventRow {
   readonly processed_at: Date | null;
 }
 
-/** Events of the ledger, the newest first. Never their payloads, which hold personal data. */
+/**
+ * Events of the ledger, the newest first. Never their payloads, which hold personal data; and the platform's own only where
+ * their type is asked for.
+ */
 export async function listEvents(
   client: ClientBase,
   { status, type, since, limit }: InspectionRequest<'events'>,
@@ -25,10 +29,10 @@ export async function listEvents(
   const { rows } = await client.query<EventRow>(
     `SELECT id, provider, type, status, attempts, error, source, api_version, occurred_at, received_at, processed_at
      FROM billing.webhook_events
-     WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR type = $2)
+     WHERE ($1::text IS NULL OR status = $1) AND CASE WHEN $2::text IS NULL THEN type <> $5 ELSE type = $2 END
        AND ($3::timestamptz IS NULL OR received_at >= $3)
      ORDER BY occurred_at DESC, id LIMIT $4`,
-    [status ?? null, type ?? null, since ?? null, limit],
+    [status ?? null, type ?? null, since ?? null, limit, CANARY_EVENT.type],
   );
   return { action: 'events', events: rows.map(describeEvent) };
 }
@@ -49,8 +53,9 @@ export async function readEvent(
   const { rows } = await client.query<EventDetailRow>(
     `SELECT id, provider, type, status, attempts, error, source, api_version, occurred_at, received_at, processed_at,
        object_id, livemode, dismissed_by, dismissal_reason, CASE WHEN $2 THEN payload END AS payload
-     FROM billing.webhook_events WHERE id = $1`,
-    [id, payload],
+     FROM billing.webhook_events WHERE provider = ANY ($3::text[]) AND id = $1`,
+    // With the provider, which the key of the ledger begins with.
+    [id, payload, Object.keys(WEBHOOK_ENDPOINTS)],
   );
   const [row] = rows;
   if (row === undefined) return { action: 'event', event: null };

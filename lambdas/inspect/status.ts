@@ -7,6 +7,7 @@ import { failedSubscriptionsPercent } from '../../core/billing/failed-subscripti
 import type { DatabaseName } from '../../core/contract';
 import { connectionsUsedPercent, databaseSizeBytes } from '../../core/database/server-gauges';
 import { readJournal } from '../../core/migrations/journal';
+import { CANARY_EVENT } from '../../core/providers/contract';
 import { messageOf } from '../../core/runtime/errors';
 import { currentSince } from '../../core/runtime/secret-age';
 import { GRACE_HOURS, type InspectionReport } from './contract';
@@ -99,9 +100,11 @@ async function readLedger(client: ClientBase): Promise<Pick<Status, 'events' | '
   const events = await client.query<{ failed: number; unfinished: number; last_hour: number; newest_at: Date | null }>(
     `SELECT count(*) FILTER (WHERE status = 'failed')::int AS failed,
        count(*) FILTER (WHERE status IN ('received', 'processing'))::int AS unfinished,
-       (SELECT count(*) FROM billing.webhook_events WHERE occurred_at > now() - interval '1 hour')::int AS last_hour,
-       (SELECT received_at FROM billing.webhook_events ORDER BY occurred_at DESC LIMIT 1) AS newest_at
+       (SELECT count(*) FROM billing.webhook_events WHERE occurred_at > now() - interval '1 hour' AND type <> $1)::int AS last_hour,
+       (SELECT received_at FROM billing.webhook_events WHERE type <> $1 ORDER BY occurred_at DESC LIMIT 1) AS newest_at
      FROM billing.webhook_events WHERE status IN ('received', 'processing', 'failed')`,
+    // The platform's own say nothing about the provider.
+    [CANARY_EVENT.type],
   );
   const runs = await client.query<{ started_at: Date; status: string; complete_at: Date | null }>(
     `SELECT started_at, status, (SELECT max(started_at) FROM billing.reconciliation_runs

@@ -173,17 +173,21 @@ async function applyMessages(
   const withStatus = (status: EventOutcome['status']) =>
     [...outcomes].filter(([, outcome]) => outcome.status === status).map(([id]) => id);
   const defaultAppId = options.defaults?.appId ?? null;
-  const ignored = withStatus('ignored');
-  return {
-    failedMessages,
-    deferredMessages,
-    ignored: ignored.length,
-    recorded: [...withStatus('processed'), ...ignored]
+  // Without the platform's own, which are no business of anybody's.
+  const counted = (status: EventOutcome['status']) =>
+    withStatus(status)
       .flatMap((id) => byId.get(id) ?? [])
       .map(({ event, occurredAt }) => ({
         signals: queued.signalsOf(event, defaultAppId),
         createdAtSeconds: occurredAt.getTime() / 1000,
-      })),
+      }))
+      .filter(({ signals }) => !signals.canary);
+  const ignored = counted('ignored');
+  return {
+    failedMessages,
+    deferredMessages,
+    ignored: ignored.length,
+    recorded: [...counted('processed'), ...ignored],
     duplicates: withStatus('duplicate').length + (messages.length - outcomes.size),
     failed: withStatus('failed').length,
   };

@@ -24,7 +24,7 @@ export interface WebhookEnvironment extends BaseEnvironment {
 export const MAX_BODY_BYTES = 1_000_000;
 
 export const WEBHOOK_METRICS = {
-  /** Requests that reached the endpoint. Those that were accepted are also counted by `app` and `type`. */
+  /** Requests that reached the endpoint, but for the platform's own events. Those that were accepted are also counted by `app` and `type`. */
   received: 'WebhookReceived',
   /** Requests answered 4xx: unsigned, forged, stale, oversized, malformed. */
   rejected: 'WebhookRejected',

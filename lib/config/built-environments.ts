@@ -60,7 +60,7 @@ export const REHEARSAL_TARGET = { account: '444444444444', region: REGION, secon
 
 /**
  * The environment that `npm run test:deploy` deploys into an emulator of AWS. Protected like production and copied to a
- * second region like it; off is what emulators reject: the firewall and computed alarms. Naming databases that exist
+ * second region like it; off is what emulators reject: the firewall, computed alarms and the canary. Naming databases that exist
  * already, it has no network, instances, proxies, vaults and recovery workflows either.
  */
 export function rehearsalEnvironment(options: RunningDatabasesOptions): EnvironmentConfig {
@@ -76,5 +76,7 @@ export function rehearsalEnvironment(options: RunningDatabasesOptions): Environm
     firewall: false,
     computedAlarms: false,
     gradualDeployments: false,
+    // The emulator's API has another address than the template says.
+    canary: false,
   });
 }

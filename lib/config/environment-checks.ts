@@ -9,6 +9,7 @@ type Refuse = (path: readonly string[], message: string) => void;
 export function refuseContradictions(config: Settings, refuse: Refuse): void {
   refuseRegions(config, refuse);
   refuseNetwork(config, refuse);
+  refuseCanary(config, refuse);
   if (config.domain) refuseDomain(config.domain, config, refuse);
   for (const name of DATABASE_NAMES) refuseDatabase(name, config, refuse);
   if (isSameDatabase(config.databases)) {
@@ -55,6 +56,24 @@ function refuseNetwork(config: Settings, refuse: Refuse): void {
     if (subnets && subnets.length !== zones.length) {
       refuse(['existingNetwork', field], `must name one subnet for each of ${zones.length} zones`);
     }
+  }
+}
+
+/** The firewall that admits only listed addresses has to know that of the canary. */
+function refuseCanary(config: Settings, refuse: Refuse): void {
+  const { canary, firewall, stripe, existingNetwork, databases } = config;
+  if (!canary || !firewall || stripe.webhookAddresses.length === 0) return;
+  if (existingNetwork && !existingNetwork.egressAddresses?.length) {
+    refuse(
+      ['existingNetwork', 'egressAddresses'],
+      'must list the public addresses of the NAT gateways, from which the canary comes, with `stripe.webhookAddresses`',
+    );
+  }
+  if (!existingNetwork && DATABASE_NAMES.every((name) => databases[name].kind === 'existing')) {
+    refuse(
+      ['canary'],
+      'must be false with `stripe.webhookAddresses` where there is no network: it has no fixed address',
+    );
   }
 }
 

@@ -149,6 +149,11 @@ export const SETTINGS = {
     .describe(
       'A new version of the functions on the way of an event gets a tenth of the work for 15 minutes, and is taken back when an alarm rings. Off: all at once, also while an alarm rings, such as for the version that ends it.',
     ),
+  canary: flag
+    .default(true)
+    .describe(
+      'Every five minutes, send a signed event through the endpoint and look for its row in the ledger. Off: a break between the endpoint and the database is noticed when an event of Stripe meets it.',
+    ),
   cache: z
     .strictObject({
       kind: z

@@ -36,6 +36,12 @@ export const existingNetwork = z.strictObject({
   databaseSubnetIds: subnetIds
     .optional()
     .describe('Subnets without a route to the internet, one for each zone, for databases that are created.'),
+  egressAddresses: z
+    .array(z.cidrv4({ error: 'must be a range such as `3.18.12.63/32`' }))
+    .optional()
+    .describe(
+      'Public addresses of those NAT gateways, from which the canary comes. Needed where `stripe.webhookAddresses` is given.',
+    ),
   apiSecurityGroupId: securityGroupId
     .optional()
     .describe(

@@ -44,6 +44,13 @@ export const COLLECTOR_SCHEDULE: ScheduleDefinition = {
   maximumAgeMinutes: 4,
 };
 
+/** Often enough that three failures in a row page within 20 minutes; each is one event of the ledger, for a week. */
+export const CANARY_SCHEDULE: ScheduleDefinition = {
+  expression: 'rate(5 minutes)',
+  periodMinutes: 5,
+  maximumAgeMinutes: 1,
+};
+
 /** As soon as a schedule can: an object that waits for its refresh may be granted wrongly meanwhile. */
 export const REFRESH_SCHEDULE: ScheduleDefinition = {
   expression: 'rate(1 minute)',

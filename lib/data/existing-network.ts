@@ -10,16 +10,19 @@ import {
 import { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { acknowledge } from '../policy/acknowledge';
+import type { Egress } from './egress';
 import { HTTPS, type DatabaseNetwork } from './network';
 
 /** A network of the adopter's, whose subnets, gateways and endpoints are not this platform's. */
 export class ExistingNetwork extends Construct implements DatabaseNetwork {
   readonly vpc: IVpc;
   readonly apiSecurityGroup: ISecurityGroup | undefined;
+  readonly egress: Egress | undefined;
 
   constructor(scope: Construct, id: string, settings: NonNullable<EnvironmentConfig['existingNetwork']>) {
     super(scope, id);
-    const { databaseSubnetIds, apiSecurityGroupId, ...attributes } = settings;
+    const { databaseSubnetIds, apiSecurityGroupId, egressAddresses, ...attributes } = settings;
+    this.egress = egressAddresses && { addresses: egressAddresses };
     this.vpc = Vpc.fromVpcAttributes(this, 'Vpc', { ...attributes, isolatedSubnetIds: databaseSubnetIds });
     acknowledge(this.vpc, {
       nag: ['Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId'],

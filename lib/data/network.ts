@@ -1,4 +1,5 @@
 import {
+  CfnEIP,
   FlowLogDestination,
   FlowLogTrafficType,
   GatewayVpcEndpointAwsService,
@@ -15,12 +16,14 @@ import {
 } from 'aws-cdk-lib/aws-ec2';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { CfnIPSet } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
 import { acknowledge } from '../policy/acknowledge';
 import { acknowledgeOwnPolicy } from '../policy/acknowledge-permissions';
 import type { NetworkConfig } from '../config/network-settings';
 import { removalPolicyOf } from '../config/removal-policy';
+import type { Egress } from './egress';
 
 /**
  * AWS APIs that are called from inside the network, each through an endpoint of its own, so that credentials and
@@ -43,6 +46,8 @@ export interface DatabaseNetwork {
   readonly vpc: IVpc;
   /** Security group of the endpoints of AWS APIs. Each caller adds the rule that admits it. @default - there are none */
   readonly apiSecurityGroup: ISecurityGroup | undefined;
+  /** Where calls out of the network come from. @default - unknown */
+  readonly egress: Egress | undefined;
   /** Subnets of one database, without a route out. */
   databaseSubnets(name: DatabaseName): ISubnet[];
   /** Admits a caller of this stack to the endpoints of AWS APIs. */
@@ -50,6 +55,8 @@ export interface DatabaseNetwork {
 }
 
 export interface NetworkProps {
+  /** Names the set of addresses. */
+  readonly environmentName: string;
   /** Range, gateways and endpoints. */
   readonly settings: NetworkConfig;
   /** Keep the flow logs when the stack is removed. */
@@ -63,6 +70,7 @@ export class Network extends Construct implements DatabaseNetwork {
   readonly vpc: IVpc;
   /** Security group of the endpoints of AWS APIs. Each caller adds the rule that admits it. */
   readonly apiSecurityGroup: ISecurityGroup;
+  readonly egress: Egress;
 
   constructor(scope: Construct, id: string, props: NetworkProps) {
     super(scope, id);
@@ -100,6 +108,7 @@ export class Network extends Construct implements DatabaseNetwork {
       });
     }
     this.vpc = vpc;
+    this.egress = this.egressOf(vpc, props.environmentName);
 
     this.apiSecurityGroup = new SecurityGroup(this, 'ApiSecurityGroup', {
       vpc,
@@ -129,6 +138,25 @@ export class Network extends Construct implements DatabaseNetwork {
       ),
     });
     acknowledgeOwnPolicy(flowLog.node.findChild('IAMRole'));
+  }
+
+  /**
+   * The addresses of the NAT gateways, as a set of the firewall: the set stays where their number changes, and what refers to it
+   * needs no deployment.
+   */
+  private egressOf(vpc: Vpc, environmentName: string): Egress {
+    const addresses = vpc.publicSubnets.flatMap(({ node }) => {
+      const gateway = node.tryFindChild('EIP');
+      return gateway instanceof CfnEIP ? [`${gateway.attrPublicIp}/32`] : [];
+    });
+    const set = new CfnIPSet(this, 'Egress', {
+      name: `BillingOps-${environmentName}-egress`,
+      description: 'Addresses that functions of the network call from',
+      scope: 'REGIONAL',
+      ipAddressVersion: 'IPV4',
+      addresses,
+    });
+    return { ipSetArn: set.attrArn };
   }
 
   /** The isolated subnets of one database: they hold no other database and have no route out. */

@@ -14,6 +14,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { removalPolicyOf } from '../config/removal-policy';
+import type { Egress } from '../data/egress';
 import { acknowledge } from '../policy/acknowledge';
 import { acknowledgeManagedPolicy } from '../policy/acknowledge-permissions';
 import { ApiDomain } from './api-domain';
@@ -29,6 +30,8 @@ export interface HttpApiProps {
   readonly config: EnvironmentConfig;
   /** Encrypts the access log, the execution log and the firewall's log. */
   readonly logKey: IKey;
+  /** Addresses of the functions in the network, which the firewall admits beside Stripe's. @default - unknown */
+  readonly egress?: Egress | undefined;
 }
 
 /** The `ApiName` dimension of the API's metrics. Monitoring needs only this name, not the API. */
@@ -52,7 +55,7 @@ export class HttpApi extends Construct {
     this.domain = config.domain && new ApiDomain(this, 'Domain', { domain: config.domain, api: this.api });
     const stage = this.api.deploymentStage;
     if (config.firewall) {
-      new WebAcl(this, 'WebAcl', { config, stage, logKey });
+      new WebAcl(this, 'WebAcl', { config, stage, logKey, egress: props.egress });
     } else {
       acknowledge(stage, {
         nag: ['AwsSolutions-APIG3', 'NIST.800.53.R5-APIGWAssociatedWithWAF', 'PCI.DSS.321-APIGWAssociatedWithWAF'],

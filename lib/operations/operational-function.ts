@@ -80,6 +80,8 @@ export interface OperationalFunctionProps<Environment extends BaseEnvironment> {
   readonly memorySize: number;
   /** Databases that it connects to; with any, it runs in the network. @default - none */
   readonly databases?: readonly DatabaseAccess[];
+  /** Runs it in the network although it connects to no database, so that it calls from an address that is known. @default false */
+  readonly inNetwork?: boolean;
   /**
    * Concurrent instances that are reserved for it, which is also its limit. @default - the unreserved concurrency of the
    * account
@@ -111,7 +113,7 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
     super(scope, id);
     const { context, stem, asynchronous, databases = [] } = props;
     const { config } = context;
-    const network = databases.length > 0 ? this.networkSettings(context, stem) : undefined;
+    const network = databases.length > 0 || props.inNetwork ? this.networkSettings(context, stem) : undefined;
     this.stem = stem;
     this.securityGroup = network?.securityGroups[0];
     this.failureQueue = asynchronous && failureQueue(this, failureQueueName(config.name, stem));

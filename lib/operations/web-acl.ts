@@ -8,6 +8,7 @@ import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { COUNTING_RULES, webAclName } from '../config/firewall-rules';
 import { removalPolicyOf } from '../config/removal-policy';
+import type { Egress } from '../data/egress';
 
 /**
  * Requests from one address in five minutes, above which it is blocked: half of the 1,000 requests a second that the API
@@ -51,6 +52,8 @@ export interface WebAclProps {
   readonly stage: Stage;
   /** Encrypts the log. */
   readonly logKey: IKey;
+  /** Where the canary comes from where only listed addresses are admitted. @default - unknown */
+  readonly egress?: Egress | undefined;
 }
 
 /** The firewall in front of the API. */
@@ -62,7 +65,9 @@ export class WebAcl extends Construct {
     const { webhookAddresses } = config.stripe;
     const rules = [
       countingRule(COUNTING_RULES.arriving),
-      ...(webhookAddresses.length > 0 ? [this.onlyFrom(webhookAddresses, name)] : []),
+      ...(webhookAddresses.length > 0
+        ? [this.onlyFrom(webhookAddresses, name, config.canary ? props.egress : undefined)]
+        : []),
       rateRule(),
       ...(Object.keys(COUNTED_RULES) as (keyof typeof COUNTED_RULES)[]).map(managedRules),
       countingRule(COUNTING_RULES.admitted),
@@ -109,22 +114,27 @@ export class WebAcl extends Construct {
     });
   }
 
-  private onlyFrom(addresses: readonly string[], name: string): AclRule {
+  private onlyFrom(addresses: readonly string[], name: string, egress: Egress | undefined): AclRule {
     const set = new CfnIPSet(this, 'WebhookAddresses', {
       name: `${name}-webhooks`,
-      description: 'Addresses that Stripe delivers from',
+      description: 'Addresses that webhooks are delivered from',
       scope: 'REGIONAL',
       ipAddressVersion: 'IPV4',
-      addresses: [...addresses],
+      addresses: [...addresses, ...(egress && 'addresses' in egress ? egress.addresses : [])],
     });
+    const statements = [set.attrArn, ...(egress && 'ipSetArn' in egress ? [egress.ipSetArn] : [])].map(ofSet);
     return {
       name: 'only-from-stripe',
       action: { block: {} },
-      statement: { notStatement: { statement: { ipSetReferenceStatement: { arn: set.attrArn } } } },
+      statement: {
+        notStatement: { statement: statements.length > 1 ? { orStatement: { statements } } : ofSet(set.attrArn) },
+      },
       visibilityConfig: visibility('OnlyFromStripe'),
     };
   }
 }
+
+const ofSet = (arn: string) => ({ ipSetReferenceStatement: { arn } });
 
 type AclRule = Omit<CfnWebACL.RuleProperty, 'priority'>;
 

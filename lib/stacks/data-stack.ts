@@ -15,6 +15,7 @@ import { Archives } from '../data/archives';
 import { Database } from '../data/database';
 import { PooledConnections } from '../data/pooled-connections';
 import { PublishedParameters } from '../data/published-parameters';
+import type { Egress } from '../data/egress';
 import { LogKey } from '../data/log-key';
 import { ExistingNetwork } from '../data/existing-network';
 import { Network, type DatabaseNetwork } from '../data/network';
@@ -50,6 +51,8 @@ export class DataStack extends EnvironmentStack {
   readonly vpc: IVpc | undefined;
   /** Security group of the endpoints of AWS APIs in that network. `undefined` when there are none. */
   readonly apiSecurityGroup: ISecurityGroup | undefined;
+  /** Where calls out of that network come from. `undefined` where that is unknown. */
+  readonly egress: Egress | undefined;
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
   /** The billing database for functions with many instances: through its proxy, where it has one. */
   readonly pooledBilling: DatabaseAccess;
@@ -97,6 +100,7 @@ export class DataStack extends EnvironmentStack {
     const network = this.network(config);
     this.vpc = network?.vpc;
     this.apiSecurityGroup = network?.apiSecurityGroup;
+    this.egress = network?.egress;
     const billing = this.database('billing', config, network);
     const main = this.database('main', config, network);
     this.databases = { billing: billing.direct, main: main.direct };
@@ -135,6 +139,7 @@ export class DataStack extends EnvironmentStack {
     if (config.existingNetwork) return new ExistingNetwork(this, 'ExistingNetwork', config.existingNetwork);
     if (DATABASE_NAMES.every((name) => config.databases[name].kind === 'existing')) return undefined;
     return new Network(this, 'Network', {
+      environmentName: config.name,
       settings: config.network ?? DEFAULT_NETWORK,
       removalProtection: config.removalProtection,
       logKey: this.logKey,

@@ -8,6 +8,7 @@ import { PublishedParameters } from '../data/published-parameters';
 import { Audit } from '../operations/functions/audit';
 import { Backup } from '../operations/functions/backup';
 import type { Bundle } from '../operations/bundles';
+import { Canary } from '../operations/functions/canary';
 import { Cleanup } from '../operations/functions/cleanup';
 import { Collector } from '../operations/functions/collector';
 import { Drill } from '../operations/functions/drill';
@@ -66,12 +67,13 @@ export class OperationsStack extends EnvironmentStack {
         ? new EntitlementCache(this, 'EntitlementCache', { environmentName: config.name, vpc: data.vpc })
         : undefined;
 
-    const httpApi = new HttpApi(this, 'HttpApi', { config, logKey });
+    const httpApi = new HttpApi(this, 'HttpApi', { config, logKey, egress: data.egress });
+    const signingSecret = { arn: stripeSecrets.signing.secretArn, key: stripeSecrets.key };
     new Webhook(this, 'Webhook', {
       context,
       httpApi,
       queue: queues.queue,
-      signingSecrets: { stripe: { arn: stripeSecrets.signing.secretArn, key: stripeSecrets.key } },
+      signingSecrets: { stripe: signingSecret },
     });
     new Processor(this, 'Processor', {
       context,
@@ -105,7 +107,7 @@ export class OperationsStack extends EnvironmentStack {
     }
 
     new Audit(this, 'Audit', { context, archiveBucket });
-    new Inspect(this, 'Inspect', {
+    const inspect = new Inspect(this, 'Inspect', {
       context,
       databases,
       archives,
@@ -113,6 +115,14 @@ export class OperationsStack extends EnvironmentStack {
       stripeApiSecretArn: stripeSecrets.api.secretArn,
       stripeSigningSecretArn: stripeSecrets.signing.secretArn,
     });
+    if (config.canary) {
+      new Canary(this, 'Canary', {
+        context,
+        endpointUrl: httpApi.urlOf(WEBHOOK_ENDPOINTS.stripe.path),
+        signingSecret,
+        inspect: inspect.function,
+      });
+    }
     new Migrate(this, 'Migrate', { context, databases });
     new Cleanup(this, 'Cleanup', { context, billing });
     new Collector(this, 'Collector', {

@@ -16,6 +16,8 @@ export interface Surroundings {
     /** @default none: functions that sign or verify archives fail */
     readonly kms?: string;
   };
+  /** What is served once the functions are known: Lambda's own API, and the endpoint of Stripe. @default - neither */
+  readonly apis?: () => { readonly lambda: string; readonly webhooks: string };
   /** Certificates that functions trust besides the usual ones; replaces `/var/runtime/ca-cert.pem`. */
   readonly caFile: string;
   /** Folder of the logs, a file for each function. */
@@ -31,9 +33,12 @@ const UNSERVED_ENDPOINT = 'http://127.0.0.1:9';
 /** Variables that Lambda sets, and those that point the SDK to this machine. */
 function environmentOf(definition: FunctionDefinition, surroundings: Surroundings): Record<string, string> {
   const { region, endpoints, caFile } = surroundings;
+  const apis = surroundings.apis?.();
   return {
     ...definition.environment,
     ...(definition.environment.NODE_EXTRA_CA_CERTS === undefined ? {} : { NODE_EXTRA_CA_CERTS: caFile }),
+    // The template says where the API is at AWS.
+    ...(definition.environment.ENDPOINT_URL === undefined || !apis ? {} : { ENDPOINT_URL: apis.webhooks }),
     ...(definition.logLevel === undefined ? {} : { AWS_LAMBDA_LOG_LEVEL: definition.logLevel }),
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
@@ -41,6 +46,7 @@ function environmentOf(definition: FunctionDefinition, surroundings: Surrounding
     AWS_DEFAULT_REGION: region,
     AWS_EC2_METADATA_DISABLED: 'true',
     AWS_ENDPOINT_URL: UNSERVED_ENDPOINT,
+    AWS_ENDPOINT_URL_LAMBDA: apis?.lambda ?? UNSERVED_ENDPOINT,
     AWS_ENDPOINT_URL_S3: endpoints.s3,
     AWS_ENDPOINT_URL_SQS: endpoints.sqs,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secretsManager,

@@ -1,6 +1,7 @@
 import type { Platform } from '../platform/platform';
 import { StripeState } from '../stripe/state';
 import { backUp, restore } from './archives';
+import { sendCanary } from './canary';
 import { deliverEvents } from './deliveries';
 import { heal } from './healing';
 import { listenOnLoopback } from './loopback';
@@ -9,7 +10,7 @@ import { runSteps } from './run-steps';
 import { showState } from './resulting-state';
 import type { PassContext, Step } from './steps';
 
-const STEPS: readonly Step[] = [deliverEvents, showState, backUp, restore, heal, listenOnLoopback];
+const STEPS: readonly Step[] = [deliverEvents, sendCanary, showState, backUp, restore, heal, listenOnLoopback];
 
 /**
  * One full pass through the platform, each step with its evidence on standard output.

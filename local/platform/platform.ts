@@ -94,6 +94,8 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
     region: template.region,
     endpoints: { s3: store.endpoint, sqs: store.endpoint, secretsManager: secrets.endpoint, kms: kms.url },
     caFile: writeAuthorities(directory, databases),
+    // Functions start with their first invocation, which is later.
+    apis: () => ({ lambda: lambdaApi.url, webhooks: endpoint }),
     logDirectory,
   };
   const definitions = withAddresses(template.functions, databases, stripe?.url ?? STRIPE_API_BASE);

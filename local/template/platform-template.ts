@@ -107,6 +107,8 @@ function localise(queueUrl: (name: string) => string) {
         return { ref: name, attributes: { Arn: `arn:aws:iam::${stack.account}:role/${name}` } };
       case 'AWS::KMS::Key':
         return { ref: name, attributes: { Arn: arn('kms', `key/${name}`), KeyId: name } };
+      case 'AWS::ApiGateway::Stage':
+        return { ref: String(resource.Properties?.StageName), attributes: {} };
       case 'AWS::ApiGateway::RestApi':
         return { ref: logicalId, attributes: { RootResourceId: `${logicalId}/` } };
       case 'AWS::ApiGateway::Resource':

@@ -143,6 +143,13 @@ function environmentsOf(
     verify: both,
     warm: both,
     'reset-password': { ...base, BILLING_DATABASE_SECRET_ARN: 'database', MAIN_DATABASE_SECRET_ARN: 'database' },
+    canary: {
+      ...base,
+      ENDPOINT_URL: 'http://127.0.0.1:9/api/v1/webhooks/stripe',
+      STRIPE_SIGNING_SECRET_ARN: 'signing',
+      INSPECT_FUNCTION_NAME: 'inspect',
+      ADDRESSES_LISTED: 'false',
+    },
     cleanup: { ...base, ...database('billing'), RETENTION_DAYS: '90' },
     entitlements: { ...base, ...database('billing'), CACHE_URL: '' },
     reconciliation: {

@@ -16,6 +16,7 @@ const start: BundledFunctions['start'] = (...given) => functions.start(...given)
 const FUNCTIONS = [
   'audit',
   'backup',
+  'canary',
   'cleanup',
   'collector',
   'drill',

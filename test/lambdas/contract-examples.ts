@@ -11,6 +11,7 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
   'audit finish': { action: 'finish', id: '20261121T061500Z-1f0c9a3e', result: 'done' },
   'audit list': { action: 'list' },
   backup: { database: 'billing' },
+  canary: {},
   cleanup: {},
   collector: {},
   drill: { database: 'billing' },

@@ -3,6 +3,7 @@ import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import Stripe from 'stripe';
 import { MAX_DIMENSION_VALUES } from '../../lambdas/processor/contract';
 import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
+import { canaryEvent } from '../../core/providers/stripe/canary';
 import type { StripeEvent } from '../../core/providers/stripe/shapes';
 import { startSecretsManager, type SecretsManager } from '../../local/aws/secrets-manager';
 import { invoice, stripeEvent, subscription } from '../factories/stripe-objects';
@@ -76,8 +77,7 @@ describe('webhook', () => {
       headers: { 'stripe-signature': Stripe.webhooks.generateTestHeaderString({ payload, secret }) },
     });
     const answer = (await result) as { statusCode: number };
-    expect(records).toHaveLength(1);
-    return { statusCode: answer.statusCode, metrics: emittedMetrics(records) };
+    return { records, statusCode: answer.statusCode, metrics: emittedMetrics(records) };
   }
 
   test('counts a delivery once in all, and once by its app and type', async () => {
@@ -88,6 +88,13 @@ describe('webhook', () => {
       expect.arrayContaining([{ value: 1 }, { app: 'academy', type: 'invoice.paid', value: 1 }]),
     );
     expect(metrics.map(({ name }) => name)).not.toContain('WebhookRejected');
+  });
+
+  test('does not count the canary, which would hide that nothing else comes', async () => {
+    const { statusCode, records } = await deliver(canaryEvent(new Date(), 'metrics'));
+
+    expect(statusCode).toBe(200);
+    expect(records).toEqual([]);
   });
 
   test('counts what was not signed for it as rejected, under no name that the sender chose', async () => {
@@ -140,6 +147,18 @@ describe('processor', () => {
     expect(named(metrics, 'EventLag')).toEqual([{ value: expect.any(Number) }]);
     const durations = named(metrics, 'QueryDuration')[0]?.value;
     expect(durations).toEqual(expect.arrayContaining([expect.any(Number)]));
+  });
+
+  test('does not count the canary among the events, in no status and not in their lag', async () => {
+    const { metrics } = await process([canaryEvent(new Date(), 'applied')]);
+
+    expect(named(metrics, 'EventsProcessed')).toEqual([{ value: 0 }]);
+    expect(named(metrics, 'WebhookProcessed')).toEqual([]);
+    expect(named(metrics, 'EventLag')).toEqual([]);
+    const { rows } = await (
+      await database.client()
+    ).query<{ status: string }>("SELECT status FROM billing.webhook_events WHERE type = 'billing_operations.canary'");
+    expect(rows).toEqual([{ status: 'ignored' }]);
   });
 
   test('takes so many apps and plans by name, and counts all others together', async () => {

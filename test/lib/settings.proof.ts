@@ -1,6 +1,6 @@
 import { localEnvironment } from '../../lib/config/built-environments';
 import { exampleEnvironment } from '../support/example-environments';
-import { localOptions, resourceLike, resourcesOf, templatesOf } from './support';
+import { localOptions, resourceLike, resourcesOf, templatesOf, type Synthesised } from './support';
 import { synthesise } from './synthesise';
 
 /** What a setting changes in the templates. Each test synthesises its own, which takes a second or two. */
@@ -72,6 +72,35 @@ test('every address is admitted, unless the addresses of Stripe are configured: 
   expect(resourceLike(named.operations, 'AWS::WAFv2::IPSet', 'WebhookAddresses').Properties).toMatchObject({
     Addresses: ['3.18.12.63/32'],
   });
+});
+
+test('the firewall that admits only listed addresses admits those of the NAT gateways too, from which the canary then comes', () => {
+  const dev = exampleEnvironment('dev');
+  const stripe = { ...dev.stripe, webhookAddresses: ['3.18.12.63/32'] };
+  const canaryOf = ({ operations }: Synthesised) =>
+    resourceLike(operations, 'AWS::Lambda::Function', 'Canary').Properties as {
+      VpcConfig?: object;
+      Environment: { Variables: Record<string, string> };
+    };
+  const admitted = ({ operations }: Synthesised) => {
+    const { Rules } = resourceLike(operations, 'AWS::WAFv2::WebACL', 'WebAcl').Properties;
+    return JSON.stringify((Rules as Rule[]).find(({ Name }) => Name === 'only-from-stripe')?.Statement);
+  };
+  expect(canaryOf(templatesOf('dev')).VpcConfig).toBeUndefined();
+
+  const created = synthesise({ ...dev, stripe });
+  expect(canaryOf(created)).toMatchObject({ VpcConfig: {}, Environment: { Variables: { ADDRESSES_LISTED: 'true' } } });
+  expect(admitted(created)).toMatch(/OrStatement.*WebhookAddresses.*ImportValue.*NetworkEgress/);
+  const { Addresses } = resourceLike(created.data, 'AWS::WAFv2::IPSet', 'NetworkEgress').Properties;
+  const gateways = Object.keys(resourcesOf(created.data, 'AWS::EC2::EIP'));
+  expect(gateways.length).toBeGreaterThan(0);
+  expect(Addresses).toEqual(gateways.map((id) => ({ 'Fn::Join': ['', [{ 'Fn::GetAtt': [id, 'PublicIp'] }, '/32']] })));
+
+  const off = synthesise({ ...dev, stripe, canary: false });
+  expect(admitted(off)).not.toContain('NetworkEgress');
+  expect(Object.keys(resourcesOf(off.operations, 'AWS::Lambda::Function')).filter((id) => /Canary/.test(id))).toEqual(
+    [],
+  );
 });
 
 test('the archive buckets let the break-glass role do both', () => {

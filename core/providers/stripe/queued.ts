@@ -1,4 +1,5 @@
 import type { EventSignals, QueuedProvider, SubscriptionChange } from '../queued-provider';
+import { isCanary } from './canary';
 import { effectsOf, isAccountEvent, isConnectedAccountEvent } from './event-effect';
 import { appOf, planOf, STRIPE_API_VERSION } from './event-labels';
 import { stripeProvider } from './provider';
@@ -19,6 +20,7 @@ function signalsOf(event: StripeEvent, defaultAppId: string | null): EventSignal
   return {
     ...(isCounted && { subscription: { change, app: appOf(event, defaultAppId), plan: planOf(event) } }),
     restrictedAccount: isRestrictedAccount(event),
+    canary: isCanary(event),
     ...(version != null && version !== STRIPE_API_VERSION && { driftedVersion: version }),
   };
 }

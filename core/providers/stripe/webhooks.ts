@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { WEBHOOK_ENDPOINTS } from '../contract';
 import { SIGNATURE_TOLERANCE_SECONDS, type WebhookScheme } from '../webhook-scheme';
 import { appOf, typeLabel } from './event-labels';
+import { isCanary } from './canary';
 import { STRIPE } from './name';
 import { readEvent, type StripeEvent } from './shapes';
 
@@ -37,7 +38,7 @@ export const stripeWebhooks: WebhookScheme<StripeEvent, StripeSigningSecrets> = 
   isSigned,
   readEvent,
   screen(event, livemode) {
-    if (event.livemode === livemode) return 'queue';
+    if (isCanary(event) || event.livemode === livemode) return 'queue';
     const [kind, other] = livemode ? ['live', 'test'] : ['test', 'live'];
     // Stripe delivers both modes to an endpoint for connected accounts.
     if (event.account != null) return { ignore: `A ${other} event of a connected account` };
@@ -48,6 +49,7 @@ export const stripeWebhooks: WebhookScheme<StripeEvent, StripeSigningSecrets> = 
     type: event.type,
     metricType: typeLabel(event.type),
     app: appOf(event, null),
+    canary: isCanary(event),
   }),
 };
 

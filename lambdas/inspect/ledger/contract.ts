@@ -21,7 +21,9 @@ const eventRow = z.strictObject({
 /** Events of the ledger. */
 export const events = {
   request: z.strictObject({
-    action: z.literal('events').describe('Lists events of the ledger, the newest first.'),
+    action: z
+      .literal('events')
+      .describe("Lists events of the ledger, the newest first; the canary's only where the type is asked for."),
     status: z.enum(EVENT_STATUSES).optional().describe('Only events of this status. Default: all.'),
     type: z.string().min(1).optional().describe('Only events of this type, such as `invoice.paid`. Default: all.'),
     since: isoTime.optional().describe('Only events that were received from this ISO time on. Default: all.'),

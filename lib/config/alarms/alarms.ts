@@ -2,6 +2,7 @@ import type { EnvironmentConfig } from '../environment-schema';
 import { accessAlarms } from './access-alarms';
 import type { AlarmDefinition } from './alarm-definition';
 import { alertingAlarms } from './alerting-alarms';
+import { canaryAlarms } from './canary-alarms';
 import { copyAlarms } from './copy-alarms';
 import { databaseAlarms } from './database-alarms';
 import { edgeAlarms } from './edge-alarms';
@@ -19,6 +20,7 @@ export function alarmsOf(config: EnvironmentConfig): readonly AlarmDefinition[] 
     ...instanceAlarms(config),
     ...copyAlarms(config),
     ...edgeAlarms(config),
+    ...canaryAlarms(config),
     ...jobAlarms(config),
     ...secretAlarms(config),
     ...pipelineAlarms(config),

@@ -14,6 +14,7 @@ const HOUR_SECONDS = 60 * 60;
  */
 export const ASYNCHRONOUS_FUNCTIONS = [
   'backup',
+  'canary',
   'cleanup',
   'collector',
   'drill',
@@ -28,10 +29,10 @@ export const ASYNCHRONOUS_FUNCTIONS = [
 
 /**
  * Of those, the ones whose next run, minutes later, does all that a failed one did not. What fails for long raises
- * `collectorIncomplete`, `collectorMissing` and `refreshOverdue`; a message in the failure queue would only keep an alarm
+ * `canaryFailed`, `collectorIncomplete`, `collectorMissing` and `refreshOverdue`; a message in the failure queue would only keep an alarm
  * open for the 14 days that it stays there.
  */
-export const REPLACED_BY_NEXT_RUN: readonly string[] = ['collector', 'refresh'];
+export const REPLACED_BY_NEXT_RUN: readonly string[] = ['canary', 'collector', 'refresh'];
 const isReplacedByNextRun = (stem: string) => REPLACED_BY_NEXT_RUN.includes(stem);
 
 /** The functions that read entitlements from the cache, or invalidate them there. */

@@ -1,5 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { DatabaseName } from '../../../core/contract';
 import type { InspectEnvironment } from '../../../lambdas/inspect/contract';
@@ -27,6 +28,8 @@ export interface InspectProps {
 
 /** Answers what operators ask about the state of the platform. It changes nothing. */
 export class Inspect extends Construct {
+  readonly function: IFunction;
+
   constructor(scope: Construct, id: string, props: InspectProps) {
     super(scope, id);
     const { archives, queues, stripeApiSecretArn, stripeSigningSecretArn } = props;
@@ -52,6 +55,7 @@ export class Inspect extends Construct {
       // Several people look at an incident at the same time.
       reservedConcurrentExecutions: 3,
     });
+    this.function = fn;
     grantReadingArchives(fn, archives);
     fn.addToRolePolicy(
       new PolicyStatement({

@@ -61,6 +61,19 @@ test('a run deletes ignored and dismissed events as it does processed ones', asy
   expect(await run()).toMatchObject({ deleted: 5 });
 });
 
+test("a run deletes the canary's events after a week, whatever became of them, and nothing else so early", async () => {
+  await record('evt_canary_2026', 3, 8, 8);
+  await record('evt_canary_late_2026', 2, 8, 8);
+  await record('evt_canary_9', 4, 6, 6);
+  await record('evt_canary_1', 1, 8, null);
+  await client.query("UPDATE billing.webhook_events SET type = 'billing_operations.canary' WHERE id NOT LIKE '%late%'");
+  await record('evt_2026', 5, 8, 8);
+
+  expect(await run({ dryRun: true })).toMatchObject({ deleted: 0 });
+  expect(await run()).toMatchObject({ deleted: 0 });
+  expect(await left()).toEqual({ evt_canary_: 4, evt_canary_late_: 2, evt_: 5 });
+});
+
 test('a run deletes more events than one batch holds', async () => {
   await record('old', 2_500, 200, 200);
 

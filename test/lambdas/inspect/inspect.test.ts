@@ -53,7 +53,8 @@ beforeAll(async () => {
        ('evt_1', 'invoice.paid', false, 'webhook', 'processed', 1, NULL, now() - interval '3 minutes', now() - interval '3 minutes', now(), '{}'),
        ('evt_2', 'invoice.paid', false, 'webhook', 'failed', 3, 'no customer', now() - interval '2 minutes', now() - interval '2 minutes', NULL, '{}'),
        ('evt_3', 'charge.refunded', false, 'reconciliation', 'processed', 1, NULL, now() - interval '1 minute', now() - interval '1 minute', now(), '{}'),
-       ('evt_4', 'charge.refunded', false, 'webhook', 'processed', 1, NULL, now() - interval '1 day', now() - interval '1 day', now(), '{}')`,
+       ('evt_4', 'charge.refunded', false, 'webhook', 'processed', 1, NULL, now() - interval '1 day', now() - interval '1 day', now(), '{}'),
+       ('evt_canary_1', 'billing_operations.canary', false, 'webhook', 'ignored', 1, NULL, now(), now(), now(), '{}')`,
   );
 });
 afterAll(async () => {
@@ -124,6 +125,8 @@ test.each([
   [{}, ['evt_3', 'evt_2', 'evt_1', 'evt_4']],
   [{ status: 'failed' }, ['evt_2']],
   [{ type: 'charge.refunded' }, ['evt_3', 'evt_4']],
+  // The canary's are listed only where they are asked for.
+  [{ type: 'billing_operations.canary' }, ['evt_canary_1']],
   [{ since: new Date(Date.now() - 3_600_000).toISOString(), limit: 2 }, ['evt_3', 'evt_2']],
 ])('events that match %j are listed, the newest first', async (filter, ids) => {
   const { events } = await ask({ action: 'events', ...filter });

@@ -248,6 +248,24 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
     'existingNetwork.privateSubnetIds must name one subnet for each of 3 zones, got an object',
   ],
   [
+    'a canary that the firewall would block, in an existing network',
+    {
+      ...existing({}, 'both'),
+      stripe: { livemode: false, webhookAddresses: ['3.18.12.63/32'] },
+      existingNetwork: {
+        vpcId: 'vpc-0000000a',
+        availabilityZones: ['eu-central-1a', 'eu-central-1b'],
+        privateSubnetIds: ['subnet-0000000a', 'subnet-0000000b'],
+      },
+    },
+    'existingNetwork.egressAddresses must list the public addresses of the NAT gateways, from which the canary comes, with `stripe.webhookAddresses`, got nothing',
+  ],
+  [
+    'a canary that the firewall would block, without a network',
+    { ...existing({}, 'both'), stripe: { livemode: false, webhookAddresses: ['3.18.12.63/32'] } },
+    'canary must be false with `stripe.webhookAddresses` where there is no network: it has no fixed address, got nothing',
+  ],
+  [
     'a security group without a network',
     existing({ securityGroupId: 'sg-0000000a' }, 'both'),
     'databases.billing.securityGroupId must be left out without a network: it has no functions to admit, got "sg-0000000a"',

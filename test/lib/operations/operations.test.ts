@@ -1,5 +1,6 @@
 import type { AuditEnvironment } from '../../../lambdas/audit/contract';
 import type { BackupEnvironment } from '../../../lambdas/backup/contract';
+import type { CanaryEnvironment } from '../../../lambdas/canary/contract';
 import type { CleanupEnvironment } from '../../../lambdas/cleanup/contract';
 import type { CollectorEnvironment } from '../../../lambdas/collector/contract';
 import type { DrillEnvironment } from '../../../lambdas/drill/contract';
@@ -59,6 +60,13 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'STREAMING_LIMIT_GIB',
     'EXPORT_ROLE_ARN',
     'EXPORT_KEY_ARN',
+  ]),
+  canary: variables<CanaryEnvironment>()([
+    ...base,
+    'ENDPOINT_URL',
+    'STRIPE_SIGNING_SECRET_ARN',
+    'INSPECT_FUNCTION_NAME',
+    'ADDRESSES_LISTED',
   ]),
   cleanup: variables<CleanupEnvironment>()([...base, ...billing, 'RETENTION_DAYS']),
   collector: variables<CollectorEnvironment>()([
@@ -230,7 +238,8 @@ test.each([
   ['EveryNight', 'cron(0 5 * * ? *)', '{"dryRun":false}', 3600],
   ['MonthlyBilling', 'cron(0 14 3 * ? *)', '{"database":"billing"}', 3600],
   ['MonthlyMain', 'cron(0 14 4 * ? *)', '{"database":"main"}', 3600],
-  ['EveryFiveMinutes', 'rate(5 minutes)', '{}', 240],
+  ['CanaryEveryFiveMinutes', 'rate(5 minutes)', '{}', 60],
+  ['CollectorEveryFiveMinutes', 'rate(5 minutes)', '{}', 240],
   ['EveryMinute', 'rate(1 minute)', '{"dryRun":false}', 60],
 ])(
   'schedule %s runs at %s, drops a start before the next one is due, and leaves failures in a queue',
@@ -264,6 +273,7 @@ test('every asynchronous function leaves failed requests in a queue', () => {
 
 test.each([
   ['backup', 2],
+  ['canary', 1],
   ['cleanup', 1],
   ['drill', 1],
   ['replay', 1],

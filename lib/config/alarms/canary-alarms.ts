@@ -1,0 +1,51 @@
+import { CANARY_METRICS } from '../../../lambdas/canary/contract';
+import type { EnvironmentConfig } from '../environment-schema';
+import type { AlarmDefinition } from './alarm-definition';
+import { countOf, highestOf } from './alarm-metric';
+
+/** Seconds between two events of the canary. */
+const PERIOD_SECONDS = 300;
+
+/** The alarms on the event that the platform sends through its own endpoint. */
+export function canaryAlarms({ canary }: EnvironmentConfig): AlarmDefinition[] {
+  return canary ? [canaryFailed(), canarySlow()] : [];
+}
+
+function canaryFailed(): AlarmDefinition {
+  return {
+    name: 'canaryFailed',
+    measure: 'Signed test events that arrived in the ledger',
+    unit: 'count',
+    thresholds: { critical: 1 },
+    comparisonOperator: 'LessThanThreshold',
+    metric: countOf('canary', CANARY_METRICS.succeeded),
+    periodSeconds: PERIOD_SECONDS,
+    // One alone fails in a deployment, and a run that ends late leaves a period without a value.
+    evaluationPeriods: 3,
+    // One that does not run proves nothing.
+    treatMissingData: 'breaching',
+    symptom: 'No signed test event has come from the public endpoint into the ledger for 15 minutes',
+    action: 'Read the log of the canary function: it says whether the endpoint refused it or its row did not come.',
+    runbookAnchor: 'canary-failed',
+    consolePage: { functionOf: 'canary' },
+  };
+}
+
+function canarySlow(): AlarmDefinition {
+  return {
+    name: 'canarySlow',
+    measure: 'Time from the endpoint to the ledger',
+    unit: 'ms',
+    thresholds: { warning: 30_000 },
+    comparisonOperator: 'GreaterThanThreshold',
+    metric: highestOf('canary', CANARY_METRICS.latencyMs),
+    periodSeconds: PERIOD_SECONDS,
+    evaluationPeriods: 3,
+    treatMissingData: 'ignore',
+    symptom: 'A signed test event takes longer than 30 s from the public endpoint into the ledger',
+    action:
+      'Look at the age of the queue and at the duration of the processor: events arrive faster than they are applied.',
+    runbookAnchor: 'canary-slow',
+    consolePage: { functionOf: 'processor' },
+  };
+}

@@ -1,0 +1,33 @@
+import { templatesOf, resourceLike } from '../support';
+import { alarmOf, alarmsOfTemplate } from './alarm-support';
+import { isRaised } from './evaluate-alarm';
+
+const failed = alarmOf('production', 'canaryFailed');
+const { operations } = templatesOf('production');
+
+test('three events of the canary that did not arrive, or were not sent, raise a critical alarm; one alone does not', () => {
+  expect(isRaised(failed, [0, 0, 0])).toBe(true);
+  expect(isRaised(failed, [undefined, undefined, undefined])).toBe(true);
+  expect(isRaised(failed, [1, undefined, 1])).toBe(false);
+  expect(isRaised(failed, [0, 0, 1])).toBe(false);
+});
+
+test('where the canary is switched off, there is no alarm on it', () => {
+  expect(Object.keys(alarmsOfTemplate('rehearsal')).filter((id) => /canary/i.test(id))).toEqual([]);
+});
+
+test('the canary may read the signing secret and ask the reading function, and has no way to a database', () => {
+  const { Roles: _, PolicyDocument } = resourceLike(operations, 'AWS::IAM::Policy', 'CanaryRole').Properties as {
+    Roles: unknown;
+    PolicyDocument: { Statement: { Action: string | string[]; Resource: unknown }[] };
+  };
+  const actions = PolicyDocument.Statement.flatMap(({ Action }) => Action);
+  expect(actions.filter((action) => /^(secretsmanager|lambda|rds|rds-db|kms):/.test(action)).toSorted()).toEqual([
+    'kms:Decrypt',
+    'lambda:InvokeFunction',
+    'secretsmanager:DescribeSecret',
+    'secretsmanager:GetSecretValue',
+  ]);
+  const invoked = PolicyDocument.Statement.find(({ Action }) => Action === 'lambda:InvokeFunction')?.Resource;
+  expect(invoked).toEqual({ 'Fn::GetAtt': [expect.stringMatching(/^Inspect/), 'Arn'] });
+});
