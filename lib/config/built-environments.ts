@@ -33,7 +33,8 @@ const LOCAL_STORAGE_GIB = 20;
 function existingDatabases({ databases }: RunningDatabasesOptions): EnvironmentInput['databases'] {
   const existing = (database: RunningDatabase) =>
     ({ kind: 'existing', allocatedStorageGiB: LOCAL_STORAGE_GIB, ...database }) as const;
-  return { billing: existing(databases.billing), main: existing(databases.main) };
+  // As at a company: its tables are those of an application.
+  return { billing: existing(databases.billing), main: { ...existing(databases.main), managed: 'elsewhere' } };
 }
 
 /**

@@ -38,10 +38,12 @@ export const restore: Step = {
         rows === archived.rows && tables === archived.tables,
         `${database}: restored ${rows} rows of ${tables} tables, archived ${archived.rows} of ${archived.tables}`,
       );
+      const differences = [...report.deviations.map(({ object }) => object), ...report.schemaDifferences];
+      check(differences.length === 0, `${database}: the restored schema is another: ${differences.join(', ')}`);
       check(!kept, `${database}: the drill's database was kept`);
       const proofs = `${report.foreignKeysValidated} foreign keys, ${report.sequencesRestored} sequences, ${report.invariantsChecked} invariants`;
       tell(
-        `${database.padEnd(8)} ${rows} rows of ${tables} tables, ${proofs} verified, ${duration(report.durationMs)}`,
+        `${database.padEnd(8)} the archived schema, ${rows} rows of ${tables} tables, ${proofs} verified, ${duration(report.durationMs)}`,
       );
     }
     for (const client of [billing, main]) {

@@ -1,6 +1,9 @@
+import type { Client } from 'pg';
+import type { DatabaseName } from '../../core/contract';
 import { bytes } from '../runtime/console';
+import { migrateApplication, seedApplication } from './application';
 import { check } from './check';
-import { forBoth, type Step } from './steps';
+import type { PassPlatform, Step } from './steps';
 
 interface MigrationStatus {
   readonly applied: readonly string[];
@@ -8,32 +11,42 @@ interface MigrationStatus {
   readonly current: string | null;
 }
 
-const USERS = 3;
-const PROJECTS = 200;
+/** Makes the application's tables and rows, then has the platform keep its records beside them. */
+async function adoptApplication(
+  platform: PassPlatform,
+  main: Client,
+): Promise<{ readonly tag: string; readonly adopted: unknown }> {
+  const tag = await migrateApplication(main);
+  await seedApplication(main);
+  const request = { database: 'main', action: 'apply', dryRun: false, adopt: main.database };
+  return { tag, adopted: await platform.invoke('migrate', request) };
+}
 
-/** Creates both schemas by invoking the function that does so in AWS, and gives the main database something to lose. */
+function describe(database: DatabaseName, status: unknown): string {
+  const { applied, pending, current } = status as MigrationStatus;
+  check(pending.length === 0, `${database}: still pending: ${pending.join(', ')}`);
+  check(current !== null, `${database}: no migration was applied`);
+  return `${applied.length} migrations, now at ${current}`;
+}
+
+/**
+ * Migrates the billing database by the function that does so in AWS, and adopts the main one: the tables there are those of
+ * an application, made by its own tool and in use before this platform comes.
+ */
 export const migrate: Step = {
-  title: 'Migrate both databases',
+  title: 'Migrate billing, and adopt main from its application',
   async run({ platform, main }, tell) {
-    const statuses = await forBoth(async (database) => {
-      const status = await platform.invoke('migrate', { database, action: 'apply', dryRun: false });
-      return { database, status: status as MigrationStatus };
-    });
-    for (const { database, status } of statuses) {
-      check(status.pending.length === 0, `${database}: still pending: ${status.pending.join(', ')}`);
-      check(status.current !== null, `${database}: no migration was applied`);
-      tell(`${database.padEnd(8)} ${status.applied.length} migrations, now at ${status.current}`);
-    }
-    await main.query(
-      `INSERT INTO app.users (id, display_name) SELECT 'user-' || n, 'User ' || n FROM generate_series(1, $1::int) n`,
-      [USERS],
+    const [billing, { tag, adopted }] = await Promise.all([
+      platform.invoke('migrate', { database: 'billing', action: 'apply', dryRun: false }),
+      adoptApplication(platform, main),
+    ]);
+    tell(`billing  ${describe('billing', billing)}`);
+    describe('main', adopted);
+    const { rows } = await main.query<{ tables: string; size: string }>(
+      `SELECT pg_database_size(current_database()) AS size,
+         count(*) FILTER (WHERE schemaname = 'public') AS tables FROM pg_tables`,
     );
-    await main.query(
-      `INSERT INTO app.projects (owner_id, name)
-       SELECT 'user-' || 1 + n % $1::int, 'Project ' || n FROM generate_series(1, $2::int) n`,
-      [USERS, PROJECTS],
-    );
-    const { rows } = await main.query<{ size: string }>('SELECT pg_database_size(current_database()) AS size');
-    tell(`main     seeded with ${USERS} users and ${PROJECTS} projects, ${bytes(Number(rows[0]?.size))} on disk`);
+    const [{ tables, size } = { tables: 0, size: 0 }] = rows;
+    tell(`main     ${tables} tables made by Drizzle, now at ${tag}; adopted with ${bytes(Number(size))} on disk`);
   },
 };

@@ -58,7 +58,7 @@ export const rowsReport = defineCommand({
       line: 'rows report billing billing.subscriptions billing.subscription_items --before 2026-11-21T09:00:00Z',
       explains: 'What did the deletion at 9 o’clock take?',
     },
-    { line: 'rows report main app.users --where "id = user-1"', explains: 'Is one user as archived?' },
+    { line: 'rows report main public.users --where "email = user1@example.com"', explains: 'Is one user as archived?' },
   ],
   async run({ invoke, style }, { database: name, tables, archive, manifestSha256, before, where }) {
     if (archive !== undefined && before !== undefined) {
