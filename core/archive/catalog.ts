@@ -27,6 +27,8 @@ export interface SourceTable extends RelationName {
   readonly condition?: string;
   /** Query that returns the rows, where they are not those of a table. @default the table's rows */
   readonly query?: string;
+  /** Conditions that split the rows of `query` into parts. @default one part */
+  readonly ranges?: readonly string[];
 }
 
 /** Schemas of users. */
@@ -75,8 +77,28 @@ export async function listTables(client: ClientBase): Promise<SourceTable[]> {
 /** Bytes of a large object in one row: small enough for any function, large enough to be quick. */
 const PIECE_BYTES = 256 * 1024;
 
-/** Large objects as tables: who owns each and who may use it, and its bytes. */
-export function largeObjectTables(): [objects: SourceTable, pieces: SourceTable] {
+/**
+ * Lists large objects as tables: who owns each and who may use it, and its bytes, in parts of about `partBytes`. Empty
+ * when there are none.
+ */
+export async function listLargeObjects(client: ClientBase, partBytes: number): Promise<SourceTable[]> {
+  // The sizes of single objects are for superusers only; that of all of them is for everybody.
+  const { rows } = await client.query<{ first: string }>(
+    `SELECT min(oid)::text AS first
+     FROM (SELECT oid, ntile(greatest(1, ceil(pg_table_size('pg_largeobject') / $1::float8)::int)) OVER (ORDER BY oid) AS part
+           FROM pg_largeobject_metadata) AS objects
+     GROUP BY part ORDER BY part`,
+    [partBytes],
+  );
+  if (rows.length === 0) return [];
+  const ranges = rows.map(({ first }, index) => {
+    const next = rows[index + 1]?.first;
+    return `m.oid >= ${first}${next === undefined ? '' : ` AND m.oid < ${next}`}`;
+  });
+  return largeObjectTables(ranges);
+}
+
+function largeObjectTables(ranges: readonly string[]): [objects: SourceTable, pieces: SourceTable] {
   const measured = { oid: 0, pages: 0, bytes: 0 };
   const grants = `SELECT jsonb_agg(jsonb_build_object('grantee', r.rolname, 'privilege', a.privilege_type, 'grantable', a.is_grantable))
     FROM aclexplode(m.lomacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee`;
@@ -93,6 +115,7 @@ export function largeObjectTables(): [objects: SourceTable, pieces: SourceTable]
       ...LARGE_OBJECT_PIECES,
       ...measured,
       columns: ['id', 'offset', 'data'],
+      ranges,
       // 262144 is INV_READ. OFFSET 0 keeps each call from being repeated.
       query: `SELECT m.oid AS id, piece * ${PIECE_BYTES} AS "offset", lo_get(m.oid, piece * ${PIECE_BYTES}, ${PIECE_BYTES}) AS data
         FROM pg_largeobject_metadata m

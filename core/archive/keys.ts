@@ -9,8 +9,10 @@ const PART_LIST = 'parts.json';
  *     archives/<database>/<slot>/manifest.json                                     written last; no manifest, no archive
  *     archives/<database>/<slot>/<attempt>/manifest.sig                            signature of the manifest that names the attempt
  *     archives/<database>/<slot>/<attempt>/parts.json                              keys that the attempt is going to write
+ *     archives/<database>/<slot>/<attempt>/plan.json                               what parts are copied by, of a still database
  *     archives/<database>/<slot>/<attempt>/schema/before.sql.zst, after.sql.zst    schema of one attempt
  *     archives/<database>/<slot>/<attempt>/<schema>.<table>/<part>.copy.zst        data of one attempt
+ *     archives/<database>/<slot>/<attempt>/<schema>.<table>/<part>.json            what was copied, of a still database
  *
  * A slot that was attempted twice has the data of both attempts; the manifest names the objects of the one that counts.
  */
@@ -55,6 +57,16 @@ export function partKey(
 ): string {
   const folder = `${encodeName(table.schema)}.${encodeName(table.name)}`;
   return `${attemptPrefix(database, slot, attempt)}${folder}/${String(part).padStart(5, '0')}.copy.zst`;
+}
+
+/** Key of the plan by which the parts of a still database are copied, each by a call of its own. */
+export function planKey(database: DatabaseName, slot: Slot, attempt: string): string {
+  return `${attemptPrefix(database, slot, attempt)}plan.json`;
+}
+
+/** Key of the record of a part of a still database: what was copied. */
+export function partRecordKey(key: string): string {
+  return key.replace(/\.copy\.zst$/, '.json');
 }
 
 /** Key of the SQL to run before the rows are loaded, or after them. No folder of a table lacks the dot. */

@@ -98,6 +98,11 @@ const manifestSchema = z
       schema: z.object({ before: objectSchema, after: objectSchema, facts: schemaFactsSchema }),
       /** How far other tools had brought the schema, by their own records. @default none */
       schemaVersions: z.array(z.object({ tool: z.string(), journal: z.string(), version: z.string() })).optional(),
+      /**
+       * Snapshot of the instance that the rows are from, and its moment. @default the rows are of the time from `startedAt`
+       * to `finishedAt`, of one moment in between
+       */
+      recoveryPoint: z.object({ snapshot: z.string().min(1), takenAt: z.iso.datetime() }).optional(),
       /** Large objects: what each is, and its bytes in pieces; tables whose names PostgreSQL uses for the two. */
       largeObjects: z.array(tableSchema).length(2).optional(),
     }),

@@ -113,11 +113,17 @@ export function jsonDocument(store: ArchiveStore, key: string, value: unknown) {
   } as const;
 }
 
-/** Bytes of an object, or `undefined` when it does not exist. */
-export async function objectSize(store: ArchiveStore, key: string): Promise<number | undefined> {
+/** Size of an object, and what tells it from all others that were ever under its key. */
+export interface ObjectState {
+  readonly bytes: number | undefined;
+  readonly etag: string | undefined;
+}
+
+/** Looks an object up; `undefined` when it does not exist. */
+export async function lookUpObject(store: ArchiveStore, key: string): Promise<ObjectState | undefined> {
   try {
     const head = await store.s3.send(new HeadObjectCommand({ Bucket: store.bucket, Key: key }));
-    return head.ContentLength;
+    return { bytes: head.ContentLength, etag: head.ETag };
   } catch (cause) {
     if (cause instanceof NotFound || cause instanceof NoSuchKey) return undefined;
     throw unavailable(`look up ${key}`, cause);

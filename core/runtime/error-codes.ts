@@ -124,6 +124,21 @@ export const ERROR_CODES = define({
     'The database exceeds the streaming limit and cannot be exported.',
     'backup-too-large',
   ),
+  database_in_use: refused(
+    409,
+    'Other sessions use a copy that is to be archived part by part, and therefore has to stand still.',
+    'backup-too-large',
+  ),
+  database_changed: failed(
+    500,
+    'Something wrote to a copy while it was archived part by part; nothing was published.',
+    'backup-too-large',
+  ),
+  archive_incomplete: failed(
+    500,
+    'Parts of an archive are missing, or are not what was copied; nothing was published.',
+    'backup-too-large',
+  ),
   no_snapshot: failed(409, 'The instance has no complete snapshot to export.', 'backup-too-large'),
   snapshot_quota: refused(409, 'The account has reached its quota of manual RDS snapshots.', 'backup-failed'),
   snapshot_failed: failed(502, 'RDS gave up the snapshot that was to precede a migration.', 'backup-failed'),

@@ -70,7 +70,7 @@ const extensionSchema = z.object({
 });
 
 const omissionSchema = z.object({
-  kind: z.enum(['subscription', 'user-mapping-options', 'extension-rows']),
+  kind: z.enum(['subscription', 'user-mapping-options', 'extension-rows', 'unlogged-rows']),
   /** What is left out, as a person would name it. */
   object: z.string(),
   reason: z.string(),

@@ -138,9 +138,10 @@ async function exportInstead(
   };
 }
 
-function describeArchive(
+/** The report of an archive that is there. */
+export function describeArchive(
   { manifest, sha256 }: StoredManifest,
-  outcome: ArchiveReport['outcome'],
+  outcome: 'created' | 'already-exists',
   from: Date,
   to: Date,
 ): ArchiveReport {

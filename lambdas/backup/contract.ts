@@ -152,6 +152,62 @@ export const contract = {
   effect: 'adds',
 } as const satisfies OperationContract;
 
+const planned = { database: databaseName, slot: isoTime, host: z.string().min(1).describe('Host of the copy.') };
+const attempted = { ...planned, attempt: z.uuid().describe('Attempt that the plan began.') };
+
+/** Begins the archive of a copy that stands still. */
+const planRequest = z.strictObject({
+  ...planned,
+  step: z.literal('plan'),
+  recoveryPoint: z
+    .strictObject({ snapshot: z.string().min(1), takenAt: isoTime })
+    .describe('Snapshot that the copy was restored from, and its moment.'),
+});
+export type PlanRequest = Readonly<z.infer<typeof planRequest>>;
+/** Copies one part of it. May be repeated at any time. */
+const partRequest = z.strictObject({
+  ...attempted,
+  step: z.literal('part'),
+  part: z.string().min(1).describe('Key of the part, as the list of the plan has it.'),
+});
+export type PartRequest = Readonly<z.infer<typeof partRequest>>;
+/** Publishes it, once all parts are there. May be repeated at any time. */
+const publishRequest = z.strictObject({ ...attempted, step: z.literal('publish') });
+export type PublishRequest = Readonly<z.infer<typeof publishRequest>>;
+
+const planReport = z.strictObject({
+  step: z.literal('plan'),
+  attempt: z.uuid(),
+  parts: z.int().describe('Parts to copy.'),
+  bytes: z.number().describe('Bytes of table.'),
+  bucket: z.string().describe('Bucket with the list of parts.'),
+  partsKey: z.string().describe('Key of the list of parts, an array of keys.'),
+});
+export type PlanReport = Readonly<z.infer<typeof planReport>>;
+const partReport = z.strictObject({
+  step: z.literal('part'),
+  part: z.string(),
+  outcome: z.enum(['copied', 'kept']).describe('`kept`: an earlier call had copied it.'),
+  rows: z.int(),
+  bytes: z.number(),
+  compressedBytes: z.number(),
+});
+export type PartReport = Readonly<z.infer<typeof partReport>>;
+const publishReport = z.strictObject({ step: z.literal('publish'), archive: archiveReport });
+export type PublishReport = Readonly<z.infer<typeof publishReport>>;
+
+/**
+ * The steps by which a workflow archives a database that is too large for one call, from a copy that stands still. The same
+ * function takes them; no operator does.
+ */
+export const stepContract = {
+  request: z.discriminatedUnion('step', [planRequest, partRequest, publishRequest]),
+  report: z.discriminatedUnion('step', [planReport, partReport, publishReport]),
+  effect: 'adds',
+} as const satisfies OperationContract;
+export type StepRequest = z.infer<(typeof stepContract)['request']>;
+export type StepReport = z.infer<(typeof stepContract)['report']>;
+
 /** All with the dimension `database`. */
 export const BACKUP_METRICS = {
   /** Archives whose manifest was written. */

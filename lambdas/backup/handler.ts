@@ -2,7 +2,7 @@ import { RDSClient } from '@aws-sdk/client-rds';
 import { openSignedStore } from '../../core/archive/open-store';
 import { archiveSettings } from '../../core/archive/settings';
 import type { DatabaseName } from '../../core/contract';
-import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
+import { billingTarget, createConnector, mainTarget, targetAt } from '../../core/database/connector';
 import {
   baseSettings,
   billingDatabaseSettings,
@@ -13,11 +13,13 @@ import {
 import { operation, type Invocation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
 import { createTelemetry } from '../../core/runtime/telemetry';
-import { BACKUP_METRICS, contract } from './contract';
+import { BACKUP_METRICS, type BackupReport, contract, stepContract, type StepReport } from './contract';
 import type { ExportTarget } from './export-snapshot';
 import { publishProtection, publishReport } from './publish';
 import type { RdsInstance } from './rds-instance';
 import { type BackupDependencies, runBackup } from './core';
+import { runStep } from './run-step';
+import type { StepDependencies } from './archive-steps';
 
 /** Without a route to RDS, its check must not use up the time for the archive. */
 const RDS_TIMEOUTS = { connectionTimeout: 3_000, socketTimeout: 10_000 };
@@ -60,8 +62,7 @@ const policies = {
   },
 };
 
-/** Archives one database; see {@link BackupRequest}. */
-export const handler = operation(contract, {
+const archive = operation(contract, {
   name: 'Backup',
   telemetry,
   byDatabase: true,
@@ -71,6 +72,35 @@ export const handler = operation(contract, {
   measure: publishReport,
   failedMetric: BACKUP_METRICS.failed,
 });
+
+const step = operation(stepContract, {
+  name: 'Archive step',
+  telemetry,
+  byDatabase: true,
+  reserveMs: 30_000,
+  run: (request, invocation) => runStep(stepDependenciesOf(request.database, request.host, invocation), request),
+  measure: (metrics, report) => {
+    if (report.step === 'publish') publishReport(metrics, report.archive);
+  },
+  // A part is copied again by the workflow, which reports by itself when that does not help.
+  failedMetric: (request) => (request?.step === 'part' ? undefined : BACKUP_METRICS.failed),
+});
+
+/** Archives one database, see {@link BackupRequest}; or takes one step of a large archive, see {@link StepRequest}. */
+export const handler = (event: unknown, context: Parameters<typeof archive>[1]): Promise<BackupReport | StepReport> =>
+  typeof event === 'object' && event !== null && 'step' in event ? step(event, context) : archive(event, context);
+
+function stepDependenciesOf(database: DatabaseName, host: string, { stop }: Invocation): StepDependencies {
+  const { target, retentionDays } = policies[database];
+  return {
+    connector: createConnector(targetAt(target, { host }), secrets, 'backup', { plainSession: true }),
+    store,
+    retentionDays,
+    log: telemetry.log,
+    clock: () => new Date(),
+    stop,
+  };
+}
 
 function dependenciesOf(database: DatabaseName, { remainingMs }: Invocation): BackupDependencies {
   const { target, retentionDays, frequencyHours, identifier } = policies[database];

@@ -24,21 +24,33 @@ export function planParts(
 ): PlannedPart[] {
   return tables
     .flatMap((table) => {
-      const wanted = Math.max(1, Math.ceil(table.bytes / partBytes));
-      const pagesPerPart = Math.max(1, Math.ceil(table.pages / wanted));
-      const parts = Math.max(1, Math.ceil(table.pages / pagesPerPart));
-      return Array.from({ length: parts }, (_, index) => ({
+      const statements = statementsOf(table, partBytes);
+      return statements.map((sql, index) => ({
         table,
         key: partKey(archive.database, archive.slot, archive.attempt, table, index),
-        sql: selectRows(table, index * pagesPerPart, index + 1 === parts ? undefined : (index + 1) * pagesPerPart),
-        bytes: table.bytes / parts,
+        sql,
+        bytes: table.bytes / statements.length,
       }));
     })
     .toSorted((one, other) => other.bytes - one.bytes);
 }
 
+function statementsOf(table: SourceTable, partBytes: number): string[] {
+  const { query, ranges } = table;
+  if (query !== undefined) {
+    return ranges === undefined
+      ? [`COPY (${query}) TO STDOUT`]
+      : ranges.map((range) => `COPY (${query} WHERE ${range}) TO STDOUT`);
+  }
+  const wanted = Math.max(1, Math.ceil(table.bytes / partBytes));
+  const pagesPerPart = Math.max(1, Math.ceil(table.pages / wanted));
+  const parts = Math.max(1, Math.ceil(table.pages / pagesPerPart));
+  return Array.from({ length: parts }, (_, index) =>
+    selectRows(table, index * pagesPerPart, index + 1 === parts ? undefined : (index + 1) * pagesPerPart),
+  );
+}
+
 function selectRows(table: SourceTable, fromPage: number, toPage: number | undefined): string {
-  if (table.query !== undefined) return `COPY (${table.query}) TO STDOUT`;
   const conditions = [
     ...(table.condition ? [`(${table.condition.replace(/^WHERE\b/i, '')})`] : []),
     ...(fromPage > 0 ? [`ctid >= '(${fromPage},0)'::tid`] : []),

@@ -7,7 +7,7 @@ import { constants, createZstdCompress } from 'node:zlib';
 import type { Client } from 'pg';
 import type { ArchivedPart } from '../../core/archive/manifest';
 import { Meter } from '../../core/archive/meter';
-import { type ArchiveStore, objectSize, unavailable } from '../../core/archive/store';
+import { type ArchiveStore, lookUpObject, unavailable } from '../../core/archive/store';
 import { CopyOut } from './copy-out';
 import type { PlannedPart } from './parts';
 import { copyFailed } from './snapshot';
@@ -21,6 +21,13 @@ const ZSTD_LEVEL = 1;
 /** Bytes that the compressor emits at a time; with Node's default of 16 KiB it changed threads six times as often. */
 const COMPRESSED_CHUNK_BYTES = 128 * 1024;
 const CLOSING = ['ERR_STREAM_DESTROYED', 'ERR_STREAM_PREMATURE_CLOSE'];
+
+/** A part that was copied, and which of all objects that were ever under its key it is. */
+export interface UploadedPart {
+  readonly part: ArchivedPart;
+  /** `undefined` where S3 completed the upload and its answer was lost. */
+  readonly etag: string | undefined;
+}
 
 /**
  * Streams rows from the database into one object, with a few chunks in memory whatever the size of the table.
@@ -40,7 +47,7 @@ export async function uploadPart(
   part: PlannedPart,
   retainUntil: Date,
   signal: AbortSignal,
-): Promise<ArchivedPart> {
+): Promise<UploadedPart> {
   const stop = new AbortController();
   const stopped = AbortSignal.any([signal, stop.signal]);
   const rows = client.query(new CopyOut(part.sql, stopped));
@@ -85,11 +92,14 @@ export async function uploadPart(
   }
   if (copying.status === 'rejected') throw copyFailed(part.table, copying.reason);
   return {
-    key: part.key,
-    rows: rows.rows,
-    compressedBytes: compressed.measurement.bytes,
-    sha256: compressed.measurement.sha256,
-    ...copying.value,
+    part: {
+      key: part.key,
+      rows: rows.rows,
+      compressedBytes: compressed.measurement.bytes,
+      sha256: compressed.measurement.sha256,
+      ...copying.value,
+    },
+    etag: uploading.status === 'fulfilled' ? uploading.value.ETag : undefined,
   };
 }
 
@@ -131,7 +141,7 @@ function write(stream: Writable, chunk: Buffer, signal: AbortSignal): Promise<vo
  */
 async function isCompleted(store: ArchiveStore, key: string, sent: Meter, error: unknown): Promise<boolean> {
   if (!(error instanceof NoSuchUpload)) return false;
-  return (await objectSize(store, key)) === sent.measurement.bytes;
+  return (await lookUpObject(store, key))?.bytes === sent.measurement.bytes;
 }
 
 /** Whether a stream ended because another stage stopped it. */
