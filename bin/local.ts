@@ -1,6 +1,7 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { run } from '../local/run';
+import { CHECKOUT } from '../local/runtime/checkout';
 
 const HELP = `Runs the whole platform on this machine: two PostgreSQL clusters, the synthesised functions, endpoint, queue
 and schedules, S3, SQS, Secrets Manager and a stand-in for Stripe. Makes one full pass, then stays up.
@@ -72,7 +73,7 @@ async function main(): Promise<number> {
   return run({
     once,
     quiet,
-    directory: resolve(join(__dirname, '..', '.local')),
+    directory: join(CHECKOUT, '.local'),
     port: readPort(process.env.PORT),
     stripeSecretKey: readStripeKey(process.env.STRIPE_SECRET_KEY),
     stripeWebhookSecret: readWebhookSecret(process.env.STRIPE_WEBHOOK_SECRET),

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { CHECKOUT } from '../runtime/checkout';
 import type { FunctionDefinition } from '../template/platform-template';
 
 /** What Lambda answers when an invocation fails. */
@@ -51,7 +52,7 @@ export class FunctionProcess {
     private readonly logFile: string,
   ) {
     const output = openSync(logFile, 'a', 0o600);
-    this.child = fork(join(__dirname, 'lambda-bootstrap.mts'), [definition.folder, definition.handler], {
+    this.child = fork(join(CHECKOUT, 'local/aws/lambda-bootstrap.mts'), [definition.folder, definition.handler], {
       cwd: definition.folder,
       env: { ...environment },
       execArgv: [`--max-old-space-size=${Math.floor(definition.memoryMib * HEAP_SHARE)}`],

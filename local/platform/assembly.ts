@@ -1,9 +1,9 @@
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { contentHash } from './content-hash';
-import { fromCache } from './folder-cache';
-
-const ROOT = join(__dirname, '../..');
-const CACHE = join(ROOT, 'node_modules/.cache/local-assembly');
+import { promisify } from 'node:util';
+import { CHECKOUT } from '../runtime/checkout';
+import { contentHash } from '../runtime/content-hash';
+import { cacheFolder, fromCache } from '../runtime/folder-cache';
 
 /** Everything that the assembly is made of, relative to the checkout. The lock file of npm stands for the packages. */
 export const ASSEMBLY_INPUTS = [
@@ -28,15 +28,15 @@ export const ASSEMBLY_INPUTS = [
  * @returns whether it came from the cache
  */
 export async function writeAssembly(target: string): Promise<boolean> {
-  const key = contentHash(ROOT, ASSEMBLY_INPUTS, [process.version, process.env.CDK_CONTEXT_JSON ?? '']);
+  const key = contentHash(CHECKOUT, ASSEMBLY_INPUTS, [process.version, process.env.CDK_CONTEXT_JSON ?? '']);
   return fromCache({
-    cache: CACHE,
+    cache: cacheFolder('local-assembly'),
     key,
     target,
     async make(folder) {
-      // Loaded only here: the CDK alone takes a second.
-      const { synthesise } = await import('./synthesise');
-      synthesise(folder);
+      // In a process of its own: the CDK alone takes a second to load, and nothing else can go on meanwhile.
+      const program = join(CHECKOUT, 'bin/synthesise-local.ts');
+      await promisify(execFile)(process.execPath, ['--import', 'tsx', program, folder], { cwd: CHECKOUT });
     },
   });
 }

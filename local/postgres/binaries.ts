@@ -14,6 +14,8 @@ export interface Account {
 export interface PostgresBinaries {
   readonly initdb: string;
   readonly postgres: string;
+  /** Of the package that has them. */
+  readonly version: string;
 }
 
 /**
@@ -22,6 +24,13 @@ export interface PostgresBinaries {
  */
 export function serverAccount(): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
+  knownAccount ??= unprivilegedAccount();
+  return knownAccount;
+}
+
+let knownAccount: Account | undefined;
+
+function unprivilegedAccount(): Account {
   for (const name of ['postgres', 'nobody']) {
     const id = (flag: string): number =>
       Number(execFileSync('id', [flag, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
@@ -58,7 +67,7 @@ function packageFolder(): string {
   return folder;
 }
 
-function binariesIn(native: string): PostgresBinaries {
+function binariesIn(native: string): Pick<PostgresBinaries, 'initdb' | 'postgres'> {
   return { initdb: join(native, 'bin/initdb'), postgres: join(native, 'bin/postgres') };
 }
 
@@ -100,13 +109,13 @@ function publishCopy(native: string, version: string): string {
 export function findBinaries(account: Account | undefined): PostgresBinaries {
   const folder = packageFolder();
   const native = join(folder, 'native');
-  if (usableBy(account, native)) return binariesIn(native);
   const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
+  if (usableBy(account, native)) return { ...binariesIn(native), version };
   const copy = publishCopy(native, version);
   if (!usableBy(account, copy)) {
     throw new Error(
       `The account that runs PostgreSQL cannot reach ${copy}. Set TMPDIR to a folder that everyone can read.`,
     );
   }
-  return binariesIn(copy);
+  return { ...binariesIn(copy), version };
 }

@@ -28,6 +28,8 @@ export interface ClusterOptions {
    * committed still survives a crash of the server alone. @default true
    */
   readonly durable?: boolean;
+  /** Further settings of the server, `name=value`. @default - none */
+  readonly settings?: readonly string[];
   /** Receives what is out of the ordinary, such as an orphan that was stopped. @default - none */
   readonly log?: (message: string) => void;
 }
@@ -152,10 +154,14 @@ interface PreparedCluster {
   readonly account: Account | undefined;
   readonly binaries: PostgresBinaries;
   readonly password: string;
+  /** Password of the superuser before the first start. */
+  readonly initialPassword: string;
   readonly caFile: string | undefined;
   readonly logFile: string;
   /** Of the server, besides its port. */
   readonly settings: readonly string[];
+  /** Settles when the files of a former cluster are removed. */
+  readonly discarded: Promise<void>;
 }
 
 /** Makes the cluster's files, in place of those of a former run. */
@@ -164,7 +170,9 @@ async function prepareCluster(options: ClusterOptions): Promise<PreparedCluster>
   const directory = resolve(options.directory);
   const orphan = await recoverOrphan(directory);
   if (orphan !== undefined) log?.(`stopped PostgreSQL (process ${orphan}) that a crashed run had left in ${directory}`);
-  discardFormer(directory);
+  const discarded = discardFormer(directory);
+  // A file that stays is removed by the next start.
+  discarded.catch(() => undefined);
 
   const owner = identify(process.pid);
   if (owner === undefined) throw new Error('Cannot read when this process started; is "ps" installed?');
@@ -174,23 +182,28 @@ async function prepareCluster(options: ClusterOptions): Promise<PreparedCluster>
   writeRecord(directory, { owner, home });
   if (dirname(home) !== directory)
     log?.(`${directory} is out of reach for PostgreSQL's account; its data is in ${home}`);
-  await initialiseData(binaries, account, home, password);
+  const initialPassword = await initialiseData({ binaries, account, home });
   const secure = tls ? await requireTls(directory, home, account) : undefined;
   const settings = [`listen_addresses=${LOOPBACK}`, 'unix_socket_directories=', 'timezone=UTC'];
-  settings.push(...(secure?.settings ?? []), ...(durable ? [] : THROWAWAY_SETTINGS));
+  settings.push(...(secure?.settings ?? []), ...(durable ? [] : THROWAWAY_SETTINGS), ...(options.settings ?? []));
   const logFile = join(directory, 'postgres.log');
-  return { directory, home, owner, account, binaries, password, caFile: secure?.caFile, logFile, settings };
+  const { caFile } = secure ?? {};
+  return { directory, home, owner, account, binaries, password, initialPassword, caFile, logFile, settings, discarded };
+}
+
+/** Connects as the superuser. */
+function superuser({ caFile }: PreparedCluster, port: number, password: string): Client {
+  const ssl = caFile === undefined ? false : { ca: readFileSync(caFile, 'utf8') };
+  return new Client({ host: LOOPBACK, port, user: 'postgres', password, database: 'postgres', ssl });
 }
 
 /** Starts a server on the cluster's files and waits until it answers. @throws with the server's own words */
-async function serve(cluster: PreparedCluster, port: number): Promise<Launched> {
-  const { directory, home, owner, account, binaries, password, caFile, logFile } = cluster;
+async function serve(cluster: PreparedCluster, port: number, password = cluster.password): Promise<Launched> {
+  const { directory, home, owner, account, binaries, logFile } = cluster;
   const server = await launch(binaries.postgres, account, home, [...cluster.settings, `port=${port}`], logFile);
   writeRecord(directory, { owner, home, server: server.identity });
-  const ssl = caFile === undefined ? false : { ca: readFileSync(caFile, 'utf8') };
-  const connection = { host: LOOPBACK, port, user: 'postgres', password, database: 'postgres', ssl };
   try {
-    await waitUntilReady(server, () => new Client(connection));
+    await waitUntilReady(server, () => superuser(cluster, port, password));
     return server;
   } catch (error) {
     await end(server);
@@ -201,12 +214,25 @@ async function serve(cluster: PreparedCluster, port: number): Promise<Launched> 
   }
 }
 
-/** As {@link serve}; without a wanted port on a free one, of which another is tried when it was taken meanwhile. */
+/** Gives the superuser the password of this cluster, in place of the one that it shares with every copy of its files. */
+async function replacePassword(cluster: PreparedCluster, port: number): Promise<void> {
+  const client = superuser(cluster, port, cluster.initialPassword);
+  await client.connect();
+  try {
+    await client.query(`ALTER ROLE postgres PASSWORD ${client.escapeLiteral(cluster.password)}`);
+  } finally {
+    await client.end();
+  }
+}
+
+/** As {@link serve}, for the first time; without a wanted port on a free one, of which another is tried when it was taken meanwhile. */
 async function serveOnPort(cluster: PreparedCluster, wanted: number | undefined): Promise<[Launched, number]> {
   for (let attempt = 1; ; attempt += 1) {
     const port = wanted ?? (await freePort());
     try {
-      return [await serve(cluster, port), port];
+      const server = await serve(cluster, port, cluster.initialPassword);
+      await replacePassword(cluster, port);
+      return [server, port];
     } catch (error) {
       const taken = (error as Error).message.includes('Address already in use');
       if (!taken || wanted !== undefined || attempt === PORT_ATTEMPTS) throw error;
@@ -241,6 +267,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     },
     async stop() {
       await end(server);
+      await cluster.discarded.catch(() => undefined);
       if (options.durable === false) removeDetached(cluster.home);
     },
   };

@@ -23,19 +23,35 @@ export interface LocalDatabaseServer {
 
 const ROLE = 'operations';
 
-async function prepare(cluster: Cluster, name: DatabaseName, password: string): Promise<void> {
-  const { host, port, user, caFile } = cluster;
-  const ssl = { ca: readFileSync(caFile ?? '', 'utf8') };
-  const client = new Client({ host, port, user, password: cluster.password, database: 'postgres', ssl });
+/** Counts statements, as in RDS, for `ops queries`. */
+const STATEMENTS = 'pg_stat_statements';
+
+/** Connects to a database as the superuser for the length of some work. */
+async function administrate<T>(cluster: Cluster, database: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const { host, port, user, password, caFile } = cluster;
+  const client = new Client({ host, port, user, password, database, ssl: { ca: readFileSync(caFile ?? '', 'utf8') } });
   await client.connect();
   try {
-    await client.query(`CREATE ROLE ${ROLE} LOGIN CREATEDB CREATEROLE PASSWORD ${client.escapeLiteral(password)}`);
-    // As RDS's administrator has it: who is connected and what runs is visible.
-    await client.query(`GRANT pg_monitor TO ${ROLE}`);
-    await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)} OWNER ${ROLE}`);
+    return await work(client);
   } finally {
     await client.end();
   }
+}
+
+async function prepare(cluster: Cluster, name: DatabaseName, password: string): Promise<void> {
+  await administrate(cluster, 'postgres', async (client) => {
+    await client.query(`CREATE ROLE ${ROLE} LOGIN CREATEDB CREATEROLE PASSWORD ${client.escapeLiteral(password)}`);
+    // As RDS's administrator has it: who is connected and what runs is visible.
+    await client.query(`GRANT pg_monitor TO ${ROLE}`);
+    await client.query('ALTER DATABASE template0 ALLOW_CONNECTIONS true');
+  });
+  // RDS's administrator may create it in any database, a restored one included. Here that takes a superuser, so each database
+  // has it from the start: restores use this template.
+  await administrate(cluster, 'template0', (client) => client.query(`CREATE EXTENSION ${STATEMENTS}`));
+  await administrate(cluster, 'postgres', async (client) => {
+    await client.query('ALTER DATABASE template0 ALLOW_CONNECTIONS false');
+    await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)} OWNER ${ROLE} TEMPLATE template0`);
+  });
 }
 
 async function startServer(
@@ -44,7 +60,8 @@ async function startServer(
   region: string,
   log: (message: string) => void,
 ): Promise<LocalDatabaseServer> {
-  const cluster = await startCluster({ directory: join(directory, name), tls: true, durable: false, log });
+  const settings = [`shared_preload_libraries=${STATEMENTS}`];
+  const cluster = await startCluster({ directory: join(directory, name), tls: true, durable: false, settings, log });
   const { host, port, caFile } = cluster;
   if (caFile === undefined) throw new Error('The cluster has no certificate.');
   const password = randomBytes(18).toString('base64url');

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   chownSync,
   existsSync,
@@ -5,11 +6,13 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { accountCan, type Account } from './binaries';
 import { commandLine, isRunning, signal, waitForEnd, type ProcessIdentity } from '../runtime/processes';
 
@@ -79,15 +82,29 @@ export function removeDetached(home: string): void {
   if (basename(home).startsWith(DETACHED_HOME_PREFIX)) rmSync(home, { recursive: true, force: true });
 }
 
-/** Empties the folder of a former cluster. Refuses one with any other content: the caller may have named the wrong folder. */
-export function discardFormer(directory: string): void {
-  if (!existsSync(directory)) return;
-  const record = readRecord(directory);
-  if (record === undefined && readdirSync(directory).length > 0) {
-    throw new Error(`${directory} is not empty and holds no cluster of a former run: not touched.`);
+/** What is being removed stands beside the folder under this name, with a number. */
+const DISCARDED = '.discarded-';
+
+/**
+ * Empties the folder of a former cluster. Refuses one with any other content: the caller may have named the wrong folder.
+ *
+ * @returns once the folder is free, what settles when the former files are removed, which takes a second on a busy disk
+ */
+export function discardFormer(directory: string): Promise<void> {
+  const siblings = existsSync(dirname(directory)) ? readdirSync(dirname(directory)) : [];
+  const prefix = `${basename(directory)}${DISCARDED}`;
+  const discarded = siblings.filter((name) => name.startsWith(prefix)).map((name) => join(dirname(directory), name));
+  if (existsSync(directory)) {
+    const record = readRecord(directory);
+    if (record === undefined && readdirSync(directory).length > 0) {
+      throw new Error(`${directory} is not empty and holds no cluster of a former run: not touched.`);
+    }
+    if (record !== undefined) removeDetached(record.home);
+    const aside = join(dirname(directory), `${prefix}${randomUUID()}`);
+    renameSync(directory, aside);
+    discarded.push(aside);
   }
-  if (record !== undefined) removeDetached(record.home);
-  rmSync(directory, { recursive: true, force: true });
+  return Promise.all(discarded.map((folder) => rm(folder, { recursive: true, force: true }))).then(() => undefined);
 }
 
 /** Makes the folder that the server's account owns: inside `directory` unless that is out of the account's reach. */

@@ -21,7 +21,7 @@ interface Recorded {
 }
 
 async function main(): Promise<void> {
-  const program = spawn(process.execPath, ['--import', 'tsx', 'bin/local.ts'], {
+  const program = spawn(process.execPath, ['bin/local.mjs'], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildSync } from 'esbuild';
 import { ASSEMBLY_INPUTS } from '../../local/platform/assembly';
-import { contentHash } from '../../local/platform/content-hash';
-import { fromCache } from '../../local/platform/folder-cache';
+import { contentHash } from '../../local/runtime/content-hash';
+import { fromCache } from '../../local/runtime/folder-cache';
 
 const ROOT = path.resolve(__dirname, '../..');
 

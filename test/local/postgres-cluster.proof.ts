@@ -1,11 +1,12 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { listenersOf } from '../../local/runtime/listeners';
 import { recoverOrphan, startCluster, type Cluster } from '../../local/postgres/cluster';
+import { cacheFolder } from '../../local/runtime/folder-cache';
 import { identify } from '../../local/runtime/processes';
 
 let directory: string;
@@ -56,6 +57,28 @@ test('with TLS, the server is PostgreSQL 17, encrypts, and refuses a plain conne
   expect(identify(cluster.pid)).toBeUndefined();
 });
 
+test('clusters are copies of one that is kept, and its password opens none of them', async () => {
+  const clusters = await Promise.all(
+    ['a', 'b'].map((name) => startCluster({ directory: join(directory, name), durable: false })),
+  );
+  try {
+    const kept = readdirSync(cacheFolder('local-cluster')).map((key) =>
+      readFileSync(join(cacheFolder('local-cluster'), key, 'password'), 'utf8'),
+    );
+    expect(kept.length).toBeGreaterThan(0);
+    for (const cluster of clusters) {
+      expect(await query(cluster, 'SELECT 1 AS answers', false)).toEqual([{ answers: 1 }]);
+      for (const password of [...kept, ...clusters.filter((each) => each !== cluster).map((each) => each.password)]) {
+        await expect(query({ ...cluster, password }, 'SELECT 1', false)).rejects.toThrow(
+          'password authentication failed',
+        );
+      }
+    }
+  } finally {
+    await Promise.all(clusters.map((cluster) => cluster.stop()));
+  }
+});
+
 test('a folder that root alone may enter is served all the same, and a new cluster discards the former', async () => {
   const secluded = join(directory, 'secluded');
   mkdirSync(secluded, { mode: 0o700 });
@@ -71,6 +94,7 @@ test('a folder that root alone may enter is served all the same, and a new clust
   } finally {
     await second.stop();
   }
+  expect(readdirSync(secluded)).toEqual(['c']);
 });
 
 test('a folder with other content is not touched', async () => {

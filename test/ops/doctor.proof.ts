@@ -101,7 +101,11 @@ test('the cache of entitlements is said to be none here', async () => {
 });
 
 test('a statement that waits is listed with the session that blocks it', async () => {
-  expect(await ops('queries billing')).toMatchObject({ status: 0, stderr: '' });
+  const before = await ops('queries billing');
+  expect(before).toMatchObject({ status: 0, stderr: '' });
+  expect(before.stdout).toMatch(
+    /^Most time since .+\ntotal +mean +calls +rows +cache +statement\n[\d.]+ m?s +[\d.]+ m?s +\d+ .+ % +\w+/m,
+  );
   await platform.billing.query('BEGIN; LOCK TABLE billing.refunds');
   const waiting = ops('sizes main').then(() => ops('verify billing'));
   try {
