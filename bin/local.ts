@@ -1,16 +1,20 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { run } from '../local/run';
+import { run, runThere } from '../local/run';
 import { CHECKOUT } from '../local/runtime/checkout';
+import type { Scenario } from '../local/scenarios/scenario';
+import { SCENARIOS, scenarioNamed } from '../local/scenarios/scenarios';
 
 const HELP = `Runs the whole platform on this machine: two PostgreSQL clusters, the synthesised functions, endpoint, queue
 and schedules, S3, SQS, Secrets Manager and a stand-in for Stripe. Makes one full pass, then stays up.
 
-Usage: npm start [-- --once | --quiet]
+Usage: npm start [-- --once | --quiet] [--scenario <name>]
 
-  --once   end after the pass: 0 when every step passed, 1 otherwise
-  --quiet  while it is up, print what fails, and not each event and job
-  --help   this text
+  --once             end after the pass: 0 when every step passed, 1 otherwise
+  --quiet            while it is up, print what fails, and not each event and job
+  --scenario <name>  run another scenario in place of the pass; while a platform is up here, run it there and end.
+                     --scenario list names them
+  --help             this text
 
 Environment:
   PORT                   port of the webhook endpoint (default: a free one)
@@ -47,33 +51,64 @@ function readWebhookSecret(value: string | undefined): string | undefined {
   return value;
 }
 
-function readArguments(): { once: boolean; quiet: boolean; help: boolean } {
+interface Arguments {
+  readonly once: boolean;
+  readonly quiet: boolean;
+  readonly help: boolean;
+  /** Undefined when none was named. */
+  readonly scenario: string | undefined;
+}
+
+function readArguments(): Arguments {
   try {
     const { values } = parseArgs({
-      options: { once: { type: 'boolean' }, quiet: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        once: { type: 'boolean' },
+        quiet: { type: 'boolean' },
+        scenario: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
     });
-    return { once: values.once ?? false, quiet: values.quiet ?? false, help: values.help ?? false };
+    const { once = false, quiet = false, help = false, scenario } = values;
+    return { once, quiet, help, scenario };
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error });
+  }
+}
+
+function readScenario(name: string): Scenario {
+  try {
+    return scenarioNamed(name);
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error });
   }
 }
 
 async function main(): Promise<number> {
-  const { once, quiet, help } = readArguments();
+  const { once, quiet, help, scenario: name } = readArguments();
   if (help) {
     process.stdout.write(HELP);
     return 0;
   }
+  if (name === 'list') {
+    for (const each of SCENARIOS) process.stdout.write(`${each.name.padEnd(8)} ${each.shows}\n`);
+    return 0;
+  }
+  const scenario = readScenario(name ?? 'pass');
   const version = Number(process.versions.node.split('.')[0]);
   if (version < MINIMUM_NODE) {
     throw new UsageError(
       `Node ${MINIMUM_NODE} is needed, as in Lambda; this is ${process.versions.node}. Use "npm start"`,
     );
   }
+  const directory = join(CHECKOUT, '.local');
+  const there = name === undefined ? undefined : await runThere({ directory, scenario });
+  if (there !== undefined) return there;
   return run({
     once,
     quiet,
-    directory: join(CHECKOUT, '.local'),
+    scenario,
+    directory,
     port: readPort(process.env.PORT),
     stripeSecretKey: readStripeKey(process.env.STRIPE_SECRET_KEY),
     stripeWebhookSecret: readWebhookSecret(process.env.STRIPE_WEBHOOK_SECRET),

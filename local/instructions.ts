@@ -47,6 +47,8 @@ export function instructions(platform: Platform, directory: string): string[] {
     `    --cli-binary-format raw-in-base64-out --payload '{"database":"billing"}' /dev/stdout`,
     heading('Databases'),
     ...Object.values(databases).map(({ url }) => `  psql ${shellWord(url)}`),
+    heading('Other scenarios, here and now'),
+    '  npm start -- --scenario list',
     heading('Next runs (UTC)'),
     ...table(['at', 'what'], upcoming).map((line) => `  ${line}`),
     heading('Logs and metrics of the functions'),

@@ -23,7 +23,7 @@ export async function listAlarms(clients: Clients, target: Target, all = false):
   const { paginateDescribeAlarms } = await import('@aws-sdk/client-cloudwatch');
   const found: AlarmState[] = [];
   try {
-    const client = await clients.cloudWatch();
+    const client = await clients.alarms();
     const AlarmNamePrefix = functionName(target.environment, '');
     const state = all ? {} : { StateValue: 'ALARM' as const };
     for await (const page of paginateDescribeAlarms({ client }, { AlarmNamePrefix, ...state })) {

@@ -73,6 +73,10 @@ export const replayRequest = z.discriminatedUnion('action', [
       .describe(
         'Asks Stripe whether the key may read what the platform reads, and to which types the endpoints are subscribed.',
       ),
+    key: z
+      .enum(['current', 'pending'], { error: 'expected current or pending' })
+      .default('current')
+      .describe('Which version of the secret with the key: the one in use, or one that waits to become current.'),
   }),
   z.strictObject({
     action: z.literal('redrive').describe('Moves what is parked in the dead-letter queue back to the queue.'),

@@ -1,4 +1,5 @@
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
+import type { SecretVersion } from '../../core/runtime/secrets';
 import { checkStripe } from './check';
 import type { CheckedReplayRequest, CheckReport, EventsReport, RedriveReport } from './contract';
 import { dismiss } from './dismiss';
@@ -8,7 +9,7 @@ import { retryEvents, retryFailed } from './retry';
 
 export interface ReplayDependencies extends QueueDependencies {
   /** Runs `work` with a connection to the billing database and a client of Stripe. */
-  readonly useStripe: <T>(work: (dependencies: StripeWork) => Promise<T>) => Promise<T>;
+  readonly useStripe: <T>(work: (dependencies: StripeWork) => Promise<T>, key?: SecretVersion) => Promise<T>;
 }
 
 /**
@@ -24,7 +25,8 @@ export function replay(
     case 'redrive':
       return redrive(dependencies, request);
     case 'check':
-      return dependencies.useStripe(checkStripe);
+      // Looked up, not remembered: an operator asks because it was just changed.
+      return dependencies.useStripe(checkStripe, request.key);
     case 'retry': {
       const { events, ...options } = request;
       return dependencies.useStripe((work) =>

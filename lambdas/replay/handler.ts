@@ -23,7 +23,8 @@ export const handler = operation(contract, {
   name: 'Replay',
   telemetry,
   reserveMs,
-  run: (request, { stop }) => replay({ ...queues, stop, useStripe: (work) => useStripe(stop, work) }, request),
+  run: (request, { stop }) =>
+    replay({ ...queues, stop, useStripe: (work, key) => useStripe(stop, work, key) }, request),
   summarise: (report) => {
     if (report.action === 'check') return { message: 'Stripe checked' };
     if (report.action === 'redrive') return { message: 'Parked messages moved back' };

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { readBody, startHttpServer, type HttpServer } from '../runtime/http-server';
+import type { HttpServer } from '../runtime/http-server';
+import { ServiceError, startJsonService } from './json-service';
 
 /** More than KMS takes of a message, as base64. */
 const MAX_REQUEST_BYTES = 16_384;
@@ -29,30 +29,20 @@ export function startKeyManagement(): Promise<HttpServer> {
     keys.set(id, known);
     return known;
   };
-  return startHttpServer(async (request, response) => {
-    const [, action = ''] = String(request.headers['x-amz-target'] ?? '').split('.');
-    const input = await readJson(request);
-    const { KeyId = '', Message = '', MessageType = 'RAW', SigningAlgorithm } = input ?? {};
-    const base = { KeyId, KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' };
-    if (action === 'GetPublicKey') {
-      const PublicKey = keyOf(KeyId).publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
-      return answer(response, 200, { ...base, PublicKey, SigningAlgorithms: [ALGORITHM] });
-    }
-    if (action !== 'Sign' || MessageType !== 'RAW' || SigningAlgorithm !== ALGORITHM) {
-      const message = `This stand-in for KMS has GetPublicKey, and Sign of raw messages by ${ALGORITHM}.`;
-      return answer(response, 400, { __type: 'UnsupportedOperationException', message });
-    }
-    const Signature = sign('sha256', Buffer.from(Message, 'base64'), keyOf(KeyId).privateKey).toString('base64');
-    return answer(response, 200, { KeyId, Signature, SigningAlgorithm });
+  return startJsonService({
+    maxRequestBytes: MAX_REQUEST_BYTES,
+    act(action, { KeyId = '', Message = '', MessageType = 'RAW', SigningAlgorithm }: ServiceRequest) {
+      const base = { KeyId, KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' };
+      if (action === 'GetPublicKey') {
+        const PublicKey = keyOf(KeyId).publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
+        return { ...base, PublicKey, SigningAlgorithms: [ALGORITHM] };
+      }
+      if (action !== 'Sign' || MessageType !== 'RAW' || SigningAlgorithm !== ALGORITHM) {
+        const message = `This stand-in for KMS has GetPublicKey, and Sign of raw messages by ${ALGORITHM}.`;
+        throw new ServiceError('UnsupportedOperationException', message);
+      }
+      const Signature = sign('sha256', Buffer.from(Message, 'base64'), keyOf(KeyId).privateKey).toString('base64');
+      return { KeyId, Signature, SigningAlgorithm };
+    },
   });
-}
-
-async function readJson(request: IncomingMessage): Promise<ServiceRequest | undefined> {
-  const body = await readBody(request, MAX_REQUEST_BYTES);
-  return body === undefined ? undefined : (JSON.parse(body.toString('utf8')) as ServiceRequest);
-}
-
-function answer(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' });
-  response.end(JSON.stringify(body));
 }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { readBody, startHttpServer } from '../runtime/http-server';
+import { ServiceError, startJsonService, type ServiceInput } from './json-service';
 
 /** A stand-in for Secrets Manager on loopback: enough of it for functions that read their secrets. */
 export interface SecretsManager {
@@ -11,58 +10,53 @@ export interface SecretsManager {
   readonly stop: () => Promise<void>;
 }
 
+interface Version {
+  readonly id: string;
+  readonly value: string;
+  readonly createdAt: number;
+  /** Such as `AWSCURRENT`; a version without one is deprecated, and no longer listed. */
+  readonly stages: Set<string>;
+}
+
 interface Secret {
   readonly arn: string;
-  readonly versions: { readonly id: string; readonly value: string; readonly createdAt: number }[];
+  versions: Version[];
 }
 
 /** Twice what Secrets Manager takes as a value: JSON may escape it. */
 const MAX_REQUEST_BYTES = 2 * 65_536;
 
 /** The supported actions. */
-const ACTIONS = ['GetSecretValue', 'PutSecretValue', 'DescribeSecret', 'ListSecretVersionIds'];
+const ACTIONS = [
+  'GetSecretValue',
+  'PutSecretValue',
+  'UpdateSecretVersionStage',
+  'DescribeSecret',
+  'ListSecretVersionIds',
+];
 
-/** Stages of a secret's versions, newest first. */
-const STAGES = ['AWSCURRENT', 'AWSPREVIOUS'];
-
-/** An error in the shape of the JSON 1.1 protocol; the SDK makes an exception of this name from it. */
-class ServiceError extends Error {
-  constructor(
-    readonly type: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
+const CURRENT = 'AWSCURRENT';
+const PREVIOUS = 'AWSPREVIOUS';
 
 /** Name of a secret, which is its ARN without the six characters that Secrets Manager adds. */
 function nameOf(arn: string): string {
   return (arn.split(':').at(-1) ?? arn).replace(/-[A-Za-z0-9]{6}$/, '');
 }
 
-async function readJson(request: IncomingMessage): Promise<Record<string, unknown>> {
-  const body = await readBody(request, MAX_REQUEST_BYTES);
-  if (body === undefined) throw new ServiceError('InvalidRequestException', `At most ${MAX_REQUEST_BYTES} bytes.`);
-  try {
-    return JSON.parse(body.toString('utf8')) as Record<string, unknown>;
-  } catch (error) {
-    throw new ServiceError('SerializationException', (error as Error).message);
-  }
-}
-
 /** The secrets and the actions on them. */
 class Store {
   private readonly secrets = new Map<string, Secret>();
 
-  put(arn: string, value: string): string {
+  put(arn: string, value: string, stages: readonly string[] = [CURRENT]): string {
     const secret = this.secrets.get(arn) ?? { arn, versions: [] };
-    const id = randomUUID();
-    secret.versions.unshift({ id, value, createdAt: Date.now() / 1000 });
+    const version: Version = { id: randomUUID(), value, createdAt: Date.now() / 1000, stages: new Set() };
+    secret.versions.unshift(version);
+    for (const stage of stages) move(secret, stage, version);
     this.secrets.set(arn, secret);
-    return id;
+    return version.id;
   }
 
-  act(action: string, input: Record<string, unknown>): object {
+  act(action: string, input: ServiceInput): object {
     if (!ACTIONS.includes(action)) {
       throw new ServiceError('InvalidRequestException', `This stand-in for Secrets Manager has no ${action}.`);
     }
@@ -70,36 +64,35 @@ class Store {
     const identity = { ARN: secret.arn, Name: nameOf(secret.arn) };
     switch (action) {
       case 'GetSecretValue': {
-        const { position, stage } = versionOf(secret, input);
-        const version = secret.versions[position];
-        if (version === undefined) throw notFound(`Secrets Manager can't find the specified secret value: ${stage}`);
-        return {
-          ...identity,
-          VersionId: version.id,
-          SecretString: version.value,
-          VersionStages: [stage],
-          CreatedDate: version.createdAt,
-        };
+        const { id, value, createdAt, stages } = wantedVersion(secret, input);
+        return { ...identity, VersionId: id, SecretString: value, VersionStages: [...stages], CreatedDate: createdAt };
       }
       case 'PutSecretValue': {
-        if (typeof input.SecretString !== 'string') {
+        const { SecretString: value, VersionStages: stages = [CURRENT] } = input;
+        if (typeof value !== 'string') {
           throw new ServiceError('InvalidParameterException', 'This stand-in stores SecretString only.');
         }
-        return { ...identity, VersionId: this.put(secret.arn, input.SecretString), VersionStages: ['AWSCURRENT'] };
+        return {
+          ...identity,
+          VersionId: this.put(secret.arn, value, stages as string[]),
+          VersionStages: stages,
+        };
       }
+      case 'UpdateSecretVersionStage':
+        updateStage(secret, input);
+        return identity;
       case 'ListSecretVersionIds':
         return {
           ...identity,
-          Versions: secret.versions.slice(0, STAGES.length).map(({ id, createdAt }, position) => ({
+          Versions: staged(secret).map(({ id, createdAt, stages }) => ({
             VersionId: id,
-            VersionStages: [STAGES[position]],
+            VersionStages: [...stages],
             CreatedDate: createdAt,
           })),
         };
       // DescribeSecret
       default: {
-        const recent = secret.versions.slice(0, STAGES.length);
-        const stages = Object.fromEntries(recent.map(({ id }, position) => [id, [STAGES[position]]]));
+        const stages = Object.fromEntries(staged(secret).map((version) => [version.id, [...version.stages]]));
         return { ...identity, VersionIdsToStages: stages };
       }
     }
@@ -119,34 +112,49 @@ function notFound(message: string): ServiceError {
 }
 
 /** The requested version: by its id, or by a stage. */
-function versionOf(secret: Secret, input: Record<string, unknown>): { position: number; stage: string } {
-  if (typeof input.VersionId === 'string') {
-    const position = secret.versions.findIndex(({ id }) => id === input.VersionId);
-    return { position, stage: STAGES[position] ?? input.VersionId };
-  }
-  const stage = typeof input.VersionStage === 'string' ? input.VersionStage : 'AWSCURRENT';
-  return { position: STAGES.indexOf(stage), stage };
+function wantedVersion({ versions }: Secret, { VersionId: id, VersionStage: stage = CURRENT }: ServiceInput): Version {
+  const found = versions.find((version) =>
+    typeof id === 'string' ? version.id === id : version.stages.has(String(stage)),
+  );
+  if (found) return found;
+  throw notFound(`Secrets Manager can't find the specified secret value: ${String(id ?? stage)}`);
 }
 
-async function handle(store: Store, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  let status = 200;
-  let body: object;
-  try {
-    const target = String(request.headers['x-amz-target'] ?? '');
-    body = store.act(target.replace('secretsmanager.', ''), await readJson(request));
-  } catch (error) {
-    const known = error instanceof ServiceError;
-    status = known ? 400 : 500;
-    body = { __type: known ? error.type : 'InternalServiceError', message: (error as Error).message };
+function staged({ versions }: Secret): Version[] {
+  return versions.filter(({ stages }) => stages.size > 0);
+}
+
+/** Gives a stage to one version alone; the former current one becomes the previous one. */
+function move(secret: Secret, stage: string, to: Version | undefined): void {
+  const from = secret.versions.find(({ stages }) => stages.has(stage));
+  from?.stages.delete(stage);
+  to?.stages.add(stage);
+  if (stage === CURRENT && from !== undefined) move(secret, PREVIOUS, from);
+}
+
+function updateStage(secret: Secret, { VersionStage, RemoveFromVersionId, MoveToVersionId }: ServiceInput): void {
+  const stage = String(VersionStage);
+  const holder = secret.versions.find(({ stages }) => stages.has(stage));
+  if (holder !== undefined && holder.id !== RemoveFromVersionId) {
+    throw new ServiceError(
+      'InvalidParameterException',
+      `The parameter RemoveFromVersionId can't be empty. Staging label ${stage} is currently attached to version ${holder.id}`,
+    );
   }
-  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' });
-  response.end(JSON.stringify(body));
+  move(
+    secret,
+    stage,
+    typeof MoveToVersionId === 'string' ? wantedVersion(secret, { VersionId: MoveToVersionId }) : undefined,
+  );
 }
 
 /** Starts the stand-in on a free port. */
 export async function startSecretsManager(): Promise<SecretsManager> {
   const store = new Store();
-  const { url, stop } = await startHttpServer((request, response) => handle(store, request, response));
+  const { url, stop } = await startJsonService({
+    maxRequestBytes: MAX_REQUEST_BYTES,
+    act: (action, input) => store.act(action, input),
+  });
   return {
     endpoint: url,
     put(arn, value) {

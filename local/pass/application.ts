@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from 'pg';
+import { CHECKOUT } from '../runtime/checkout';
 
 /** Migrations of a company's application in the format of Drizzle, as drizzle-kit wrote them. */
-export const APPLICATION_MIGRATIONS = join(__dirname, 'application');
+export const APPLICATION_MIGRATIONS = join(CHECKOUT, 'local/pass/application');
 
 const USERS = 60;
 const TEAMS = 12;

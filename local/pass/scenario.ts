@@ -16,6 +16,8 @@ export interface Scenario {
   readonly deliveries: readonly Delivery[];
   /** An active subscription, which the last step cancels without a delivery. */
   readonly healable: string;
+  /** Checkout session of a purchase. */
+  readonly purchase: string;
   /** Refunded in part, in cents. */
   readonly refund: { readonly chargeId: string; readonly amount: number };
 }
@@ -64,6 +66,7 @@ export function playScenario(state: StripeState): Scenario {
       delivery(invented, 'forged: signed with another secret', true),
     ],
     healable: alan.object.id,
+    purchase: bought.object.id,
     refund: { chargeId, amount: REFUND_CENTS },
   };
 }

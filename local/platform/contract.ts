@@ -10,7 +10,15 @@ export const platformFile = z.strictObject({
   startedAt: z.iso.datetime(),
   process: z.strictObject({ pid: z.int().positive(), startedAt: z.string() }),
   endpoints: z
-    .strictObject({ lambda: z.url(), s3: z.url(), secretsManager: z.url(), sqs: z.url(), sts: z.url() })
+    .strictObject({
+      cloudWatch: z.url(),
+      cloudWatchLogs: z.url(),
+      lambda: z.url(),
+      s3: z.url(),
+      secretsManager: z.url(),
+      sqs: z.url(),
+      sts: z.url(),
+    })
     .describe('For `AWS_ENDPOINT_URL_<SERVICE>`; any credentials are accepted.'),
   apiUrl: z.url().describe('Base URL of the API.'),
   webhookUrl: z.url().describe("Where Stripe's events are sent to."),

@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import type { DatabaseName } from '../../core/contract';
 import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import { startApiGateway } from '../aws/api-gateway';
+import { startCloudWatch } from '../aws/cloudwatch';
+import { startCloudWatchLogs } from '../aws/cloudwatch-logs';
+import { logsOf } from '../aws/function-logs';
 import { startLambdaApi, type ObservedInvocation } from '../aws/lambda-api';
 import { QUEUE_ACCOUNT } from '../aws/object-store-and-queue';
 import type { Scheduler } from '../aws/scheduler';
@@ -52,9 +56,13 @@ export interface Platform {
   readonly lambdaEndpoint: string;
   readonly activity: Activity;
   readonly logDirectory: string;
+  /** Client of the queues. */
+  readonly sqs: SQSClient;
+  /** Whether messages are taken and schedules run. */
+  readonly consuming: boolean;
   /**
-   * Begins to take messages from the queues and to run the schedules. To be called once, when the databases are migrated:
-   * events that arrive earlier wait in the queue.
+   * Begins to take messages from the queues and to run the schedules, unless that has begun. To be called when the databases
+   * are migrated: events that arrive earlier wait in the queue.
    */
   startConsumers(): void;
   /** The next start of each schedule, soonest first; none before the consumers are started. */
@@ -66,7 +74,7 @@ export interface Platform {
 const STRIPE_API_BASE = 'https://api.stripe.com';
 /** Name of the environment that `localEnvironment` describes. */
 const ENVIRONMENT = 'local';
-const STAND_IN_KEY = 'rk_test_local';
+const STAND_IN_KEY = 'rk_test_local0000';
 
 /**
  * Starts everything, wired as the synthesised template says. What is started is added to `teardown` at once, so that
@@ -106,7 +114,13 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
   fillSecrets(secrets, Object.values(databases), functions, { signingSecret, apiKey });
 
   const activity = new Activity(options.print);
-  const { api, lambdaApi } = await startApis(options, template, functions, activity, teardown);
+  const { api, lambdaApi, cloudWatch, cloudWatchLogs } = await startApis(
+    options,
+    template,
+    functions,
+    activity,
+    teardown,
+  );
   const endpoint = `${api.url}${WEBHOOK_ENDPOINTS.stripe.path}`;
   stripe?.state.webhookEndpoints.push({
     id: 'we_local',
@@ -119,6 +133,8 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
     environment: ENVIRONMENT,
     region: template.region,
     endpoints: {
+      cloudWatch: cloudWatch.url,
+      cloudWatchLogs: cloudWatchLogs.url,
       lambda: lambdaApi.url,
       s3: store.endpoint,
       secretsManager: secrets.endpoint,
@@ -139,22 +155,26 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
     stripe,
     activity,
     logDirectory,
+    sqs,
+    get consuming() {
+      return scheduler !== undefined;
+    },
     startConsumers() {
-      scheduler = startConsumers({ template, functions, sqs, activity, log }, teardown);
+      scheduler ??= startConsumers({ template, functions, sqs, activity, log }, teardown);
     },
     upcoming: () => scheduler?.upcoming() ?? [],
     invoke: (stem, event) => functions.byStem(stem).invoke(event),
   };
 }
 
-/** Starts the API of the template's routes, and Lambda's own. */
+/** Starts the API of the template's routes, and AWS's own APIs of its functions. */
 async function startApis(
   { port, log }: PlatformOptions,
   template: PlatformTemplate,
   functions: PlatformFunctions,
   activity: Activity,
   teardown: Teardown,
-): Promise<{ api: HttpServer; lambdaApi: HttpServer }> {
+): Promise<Record<'api' | 'lambdaApi' | 'cloudWatch' | 'cloudWatchLogs', HttpServer>> {
   const invoke = async (arn: string, event: APIGatewayProxyEvent): Promise<unknown> => {
     const target = functions.byArn(arn);
     const started = performance.now();
@@ -167,5 +187,10 @@ async function startApis(
   const observe = (invocation: ObservedInvocation): void => activity.invocation(invocation);
   const lambdaApi = await startLambdaApi({ functions: functions.all, observe });
   teardown.add(() => lambdaApi.stop());
-  return { api, lambdaApi };
+  const logs = logsOf(functions.all);
+  const cloudWatch = await startCloudWatch(logs);
+  teardown.add(() => cloudWatch.stop());
+  const cloudWatchLogs = await startCloudWatchLogs(logs);
+  teardown.add(() => cloudWatchLogs.stop());
+  return { api, lambdaApi, cloudWatch, cloudWatchLogs };
 }

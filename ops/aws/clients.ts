@@ -8,11 +8,12 @@ import type { SFNClient } from '@aws-sdk/client-sfn';
 import type { SNSClient } from '@aws-sdk/client-sns';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { STSClient } from '@aws-sdk/client-sts';
+import type { PlatformFile } from '../../local/platform/contract';
 import { CommandError } from '../errors';
 import { localCredentials, type Target } from './target';
 
 /** The services that the local platform serves, by the names of its file. */
-type LocalService = 'lambda' | 's3' | 'secretsManager' | 'sqs' | 'sts';
+type LocalService = keyof PlatformFile['endpoints'];
 
 /** Lambda answers a request after 15 minutes at most; the margin is for the network. */
 const ANSWER_TIMEOUT_MS = 16 * 60_000;
@@ -76,14 +77,22 @@ export class Clients {
   cloudWatch(): Promise<CloudWatchClient> {
     return this.once('cloudWatch', async () => {
       const { CloudWatchClient: Client } = await import('@aws-sdk/client-cloudwatch');
-      return new Client(this.settings(undefined, 'CloudWatch, and no alarms'));
+      return new Client(this.settings('cloudWatch', 'CloudWatch'));
+    });
+  }
+
+  /** For what only AWS has of it. */
+  alarms(): Promise<CloudWatchClient> {
+    return this.once('alarms', async () => {
+      const { CloudWatchClient: Client } = await import('@aws-sdk/client-cloudwatch');
+      return new Client(this.settings(undefined, 'alarms'));
     });
   }
 
   cloudWatchLogs(): Promise<CloudWatchLogsClient> {
     return this.once('cloudWatchLogs', async () => {
       const { CloudWatchLogsClient: Client } = await import('@aws-sdk/client-cloudwatch-logs');
-      return new Client(this.settings(undefined, 'CloudWatch Logs: the logs are files in .local/logs'));
+      return new Client(this.settings('cloudWatchLogs', 'CloudWatch Logs'));
     });
   }
 

@@ -26,7 +26,6 @@ export const logs = defineCommand({
   ],
   async run(context, { function: stem, since, errors, follow }) {
     const { clients, target, style, signal, now } = context;
-    // First: the local platform has no logs, which is to be said before anything is looked up.
     const client = await clients.cloudWatchLogs();
     const { logGroup } = await configurationOf(context, stem);
     const { paginateFilterLogEvents } = await import('@aws-sdk/client-cloudwatch-logs');

@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import type { WebhookEnvironment } from '../../lambdas/webhook/contract';
 import { defineCommand } from '../command';
 import type { Context } from '../context';
@@ -7,9 +6,9 @@ import { CommandError, explain } from '../errors';
 import { fields } from '../print/table';
 import { duration } from '../print/units';
 import { SAMPLE_TYPES, sampleEvent } from '../sample-events';
+import { deliver, endpointOf } from '../signed-delivery';
 import { oneOf, optional, required, text } from '../values';
 
-const TIMEOUT_MS = 15_000;
 const ACCEPTED = 200;
 
 export const webhooksSend = defineCommand({
@@ -61,21 +60,6 @@ export const webhooksSend = defineCommand({
   },
 });
 
-/** Where Stripe posts to: the local platform says so itself, elsewhere the stack does. */
-async function endpointOf({ target, clients }: Context): Promise<string> {
-  if (target.platform !== undefined) return target.platform.webhookUrl;
-  const { DescribeStacksCommand } = await import('@aws-sdk/client-cloudformation');
-  const StackName = `BillingOps-${target.environment}-Operations`;
-  try {
-    const { Stacks = [] } = await (await clients.cloudFormation()).send(new DescribeStacksCommand({ StackName }));
-    const output = Stacks[0]?.Outputs?.find(({ OutputKey = '' }) => OutputKey.startsWith('WebhookStripeEndpoint'));
-    if (output?.OutputValue !== undefined) return output.OutputValue;
-  } catch (cause) {
-    throw explain(cause, `read the outputs of ${StackName}`, target.label);
-  }
-  throw new CommandError('failed', `${StackName} has no output with the endpoint: deploy it again`);
-}
-
 async function signingSecret({ clients, target }: Context, SecretId: string): Promise<string> {
   const { GetSecretValueCommand } = await import('@aws-sdk/client-secrets-manager');
   try {
@@ -88,26 +72,4 @@ async function signingSecret({ clients, target }: Context, SecretId: string): Pr
     throw explain(cause, 'read the signing secret', target.label);
   }
   throw new CommandError('refused', 'There is no signing secret yet: ops secrets put-stripe signing-secret');
-}
-
-/** Signs and posts a body. @see https://docs.stripe.com/webhooks#verify-manually */
-async function deliver(
-  { now, target }: Context,
-  url: string,
-  secret: string,
-  body: string,
-): Promise<{ status: number; answer: string }> {
-  const timestamp = Math.floor(now().getTime() / 1000);
-  const signature = createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex');
-  try {
-    const response = await fetch(url, {
-      method: 'POST',
-      body,
-      headers: { 'content-type': 'application/json', 'stripe-signature': `t=${timestamp},v1=${signature}` },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    return { status: response.status, answer: (await response.text()).slice(0, 500) };
-  } catch (cause) {
-    throw explain((cause as Error).cause ?? cause, `send the event to ${url}`, target.label);
-  }
 }

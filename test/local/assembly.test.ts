@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,11 +29,10 @@ const write = (file: string, text: string): void => {
   writeFileSync(path.join(folder, file), text);
 };
 
-test('every source of the assembly and of its bundles is an input of the cache', () => {
-  const handlers = readdirSync(path.join(ROOT, 'lambdas')).map((name) => `lambdas/${name}/handler.ts`);
+function inputsOf(...entryPoints: string[]): string[] {
   const { metafile } = buildSync({
     absWorkingDir: ROOT,
-    entryPoints: ['local/platform/synthesise.ts', 'core/schema/dump/pg-dump-worker.mts', ...handlers],
+    entryPoints,
     outdir: folder,
     bundle: true,
     write: false,
@@ -32,7 +40,19 @@ test('every source of the assembly and of its bundles is an input of the cache',
     platform: 'node',
     packages: 'external',
   });
-  const sources = Object.keys(metafile.inputs);
+  return Object.keys(metafile.inputs);
+}
+
+test('no file of the bundled npm start looks for others beside itself, but for the one that finds the checkout', () => {
+  const files = inputsOf('bin/local.ts');
+  const asking = files.filter((file) => readFileSync(path.join(ROOT, file), 'utf8').includes('__dirname'));
+  expect(files.length).toBeGreaterThan(50);
+  expect(asking).toEqual(['local/runtime/checkout.ts']);
+});
+
+test('every source of the assembly and of its bundles is an input of the cache', () => {
+  const handlers = readdirSync(path.join(ROOT, 'lambdas')).map((name) => `lambdas/${name}/handler.ts`);
+  const sources = inputsOf('local/platform/synthesise.ts', 'core/schema/dump/pg-dump-worker.mts', ...handlers);
   const isInput = (file: string) => ASSEMBLY_INPUTS.some((input) => file === input || file.startsWith(`${input}/`));
 
   expect(sources.length).toBeGreaterThan(handlers.length);
@@ -56,6 +76,7 @@ test('the hash of a checkout changes with each byte and name, and with neither a
   const changes: [string, () => void][] = [
     ['a changed file', () => write('a/deep/two.ts', '3')],
     ['an added file', () => write('a/deep/three.ts', '')],
+    ['a renamed file', () => renameSync(path.join(folder, 'a/deep/two.ts'), path.join(folder, 'a/deep/2.ts'))],
     ['a removed file', () => rmSync(path.join(folder, 'a/one.ts'))],
     ['a file that was absent', () => write('absent.json', '')],
   ];

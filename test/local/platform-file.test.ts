@@ -7,6 +7,8 @@ const PLATFORM = {
   environment: 'local',
   region: 'eu-central-1',
   endpoints: {
+    cloudWatch: 'http://127.0.0.1:6',
+    cloudWatchLogs: 'http://127.0.0.1:7',
     lambda: 'http://lambda',
     s3: 'http://s3',
     secretsManager: 'http://secrets',

@@ -4,6 +4,7 @@ import {
   GetSecretValueCommand,
   PutSecretValueCommand,
   SecretsManagerClient,
+  UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { startSecretsManager, type SecretsManager } from '../../local/aws/secrets-manager';
 
@@ -41,6 +42,25 @@ test('after a rotation the new value is current and the old one previous', async
 
   expect([current.SecretString, previous.SecretString]).toEqual(['second', '{"password":"first"}']);
   expect(Object.values(described.VersionIdsToStages ?? {}).flat()).toEqual(['AWSCURRENT', 'AWSPREVIOUS']);
+});
+
+test('a pending value is read by its stage alone, and becomes current with the stage', async () => {
+  const { VersionId: former } = await client.send(new GetSecretValueCommand({ SecretId: ARN }));
+  const pending = { SecretId: ARN, SecretString: 'second', VersionStages: ['AWSPENDING'] };
+  const { VersionId: next } = await client.send(new PutSecretValueCommand(pending));
+  const read = async (VersionStage: string) =>
+    (await client.send(new GetSecretValueCommand({ SecretId: ARN, VersionStage }))).SecretString;
+  expect([await read('AWSCURRENT'), await read('AWSPENDING')]).toEqual(['{"password":"first"}', 'second']);
+
+  const update = (VersionStage: string, MoveToVersionId?: string, RemoveFromVersionId?: string) =>
+    client.send(
+      new UpdateSecretVersionStageCommand({ SecretId: ARN, VersionStage, MoveToVersionId, RemoveFromVersionId }),
+    );
+  await expect(update('AWSCURRENT', next)).rejects.toMatchObject({ name: 'InvalidParameterException' });
+  await update('AWSCURRENT', next, former);
+  await update('AWSPENDING', undefined, next);
+  expect([await read('AWSCURRENT'), await read('AWSPREVIOUS')]).toEqual(['second', '{"password":"first"}']);
+  await expect(read('AWSPENDING')).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
 });
 
 test('a secret that is not there is an error of its own', async () => {

@@ -42,7 +42,7 @@ function writePlatform(owner: PlatformFile['process']): void {
     region: 'eu-central-1',
     startedAt: new Date().toISOString(),
     process: owner,
-    endpoints: { lambda: url, s3: url, secretsManager: url, sqs: url, sts: url },
+    endpoints: { cloudWatch: url, cloudWatchLogs: url, lambda: url, s3: url, secretsManager: url, sqs: url, sts: url },
     apiUrl: url,
     webhookUrl: url,
   };

@@ -2,12 +2,7 @@ import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-clo
 import { CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import {
-  GetSecretValueCommand,
-  PutSecretValueCommand,
-  RotateSecretCommand,
-  SecretsManagerClient,
-} from '@aws-sdk/client-secrets-manager';
+import { GetSecretValueCommand, RotateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import {
   DescribeExecutionCommand,
   GetExecutionHistoryCommand,
@@ -231,38 +226,6 @@ test('a password is rotated only once its database is named', async () => {
     SecretId: 'arn:billing',
     RotateImmediately: true,
   });
-});
-
-test('a new signing secret keeps the former one for the overlap, and other fields', async () => {
-  secrets
-    .on(GetSecretValueCommand)
-    .resolves({ SecretString: '{"current":"whsec_old00000","connect":"whsec_connect"}' });
-  secrets.on(PutSecretValueCommand).resolves({ VersionId: 'v2' });
-  const { status, stdout } = await act('secrets put-stripe signing-secret --overlap-hours 1 --confirm dev', {
-    piped: 'whsec_newSecret1\n',
-  });
-  expect(status).toBe(0);
-  const [call] = secrets.commandCalls(PutSecretValueCommand);
-  expect(call?.args[0].input.SecretId).toBe('arn:signing');
-  const stored = JSON.parse(call?.args[0].input.SecretString ?? '') as Record<string, string>;
-  expect(stored).toMatchObject({ current: 'whsec_newSecret1', previous: 'whsec_old00000', connect: 'whsec_connect' });
-  expect(Math.round((Date.parse(stored.previousExpiresAt ?? '') - Date.now()) / 60_000)).toBe(60);
-  expect(stdout).not.toContain('whsec_');
-});
-
-test('a value that is no secret of Stripe is not stored, and not repeated', async () => {
-  const { status, stderr } = await act('secrets put-stripe api-key --confirm dev', { piped: 'hunter2\n' });
-  expect([status, stderr]).toEqual([2, expect.stringContaining('expected a key that begins with rk_live_')]);
-  expect(stderr).not.toContain('hunter2');
-  expect(secrets.calls()).toEqual([]);
-});
-
-test('a first signing secret does not keep the random value that the stack made', async () => {
-  secrets.on(GetSecretValueCommand).resolves({ SecretString: '{"current":"Q9xVb3RkT0pYc1dZ"}' });
-  secrets.on(PutSecretValueCommand).resolves({ VersionId: 'v1' });
-  expect((await act('secrets put-stripe signing-secret --confirm dev', { piped: 'whsec_firstSecret' })).status).toBe(0);
-  const [call] = secrets.commandCalls(PutSecretValueCommand);
-  expect(JSON.parse(call?.args[0].input.SecretString ?? '')).toEqual({ current: 'whsec_firstSecret' });
 });
 
 test('a sample event is posted, signed, to the endpoint that the stack printed', async () => {

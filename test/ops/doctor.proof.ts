@@ -21,8 +21,8 @@ afterAll(async () => {
   await platform.stop();
 });
 
-const ops = (line: string) =>
-  runOps([...wordsOf(line), '--env', 'local'], { environment: { OPS_LOCAL_FOLDER: platform.folder } });
+const ops = (line: string, piped = '') =>
+  runOps([...wordsOf(line), '--env', 'local'], { piped, environment: { OPS_LOCAL_FOLDER: platform.folder } });
 
 const json = async (line: string): Promise<{ readonly report: unknown }> => {
   const { stdout, stderr } = await ops(`${line} --json`);
@@ -117,6 +117,32 @@ test('a statement that waits is listed with the session that blocks it', async (
     await platform.billing.query('ROLLBACK');
   }
   await waiting;
+});
+
+test('a key that Stripe does not know stays pending, and the one in use stays', async () => {
+  const put = (what: string, piped: string) => ops(`secrets put-stripe ${what} --confirm local`, piped);
+  const unknown = await put('api-key', 'rk_test_unknown0000');
+  expect([unknown.status, unknown.stderr]).toEqual([3, expect.stringContaining('The former key stays')]);
+  expect((await put('api-key', 'rk_live_unknown0000')).stderr).toContain('this environment takes test events');
+  expect((await ops('doctor --quick')).stdout).toMatch(/^good +Stripe key +reads all 9 kinds/m);
+  expect(await put('api-key', 'rk_test_local0000')).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('Stripe let it read all 9 kinds'),
+  });
+});
+
+test('the log of a function is printed, and its errors alone', async () => {
+  const { status, stdout } = await ops('logs backup --since 1h');
+  expect([status, stdout]).toEqual([0, expect.stringMatching(/^\S+ \S+ INFO +\S.+\bdatabase=billing\b/m)]);
+  expect(stdout).not.toContain('CloudWatchMetrics');
+  expect((await json('logs backup --errors')).report).toEqual([]);
+  expect((await json('logs backup --since 2100-01-01T00:00:00Z')).report).toEqual([]);
+});
+
+test('the metrics that a function logged are summed', async () => {
+  const { status, stdout } = await ops('metrics --service backup --name BackupSucceeded --since 1h');
+  expect([status, stdout]).toEqual([0, expect.stringMatching(/^BackupSucceeded .*\bbilling\b/m)]);
+  expect((await json('metrics --service nowhere')).report).toEqual([]);
 });
 
 /** Each fault with the line that names it and the fix beneath. */

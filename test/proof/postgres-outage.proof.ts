@@ -2,12 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, chmodSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import path from 'node:path';
-import {
-  CreateQueueCommand,
-  GetQueueAttributesCommand,
-  SendMessageBatchCommand,
-  type SQSClient,
-} from '@aws-sdk/client-sqs';
+import { CreateQueueCommand, SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { Client } from 'pg';
 import type { StripeEvent } from '../../core/providers/stripe/shapes';
 import { BATCH_SIZE, MAX_RECEIVES } from '../../lambdas/processor/contract';
@@ -19,7 +14,8 @@ import { startSecretsManager, type SecretsManager } from '../../local/aws/secret
 import { waitUntil } from '../../local/pass/check';
 import { sqsClient } from '../../local/platform/resources';
 import { startCluster, type Cluster } from '../../local/postgres/cluster';
-import { signal } from '../../local/runtime/processes';
+import { killServer, whileAway } from '../../local/scenarios/database-faults';
+import { unfinished } from '../../local/scenarios/queue';
 import { stripeEvent, subscription } from '../factories/stripe-objects';
 import { testServices } from '../support/services';
 
@@ -164,7 +160,7 @@ async function send(url: string, events: readonly StripeEvent[]): Promise<void> 
 
 /** Waits until the queue is empty; messages of an interrupted batch come again after their visibility timeout. */
 const drained = (url: string) =>
-  waitUntil(async () => ((await unfinished(url)) === 0 ? undefined : 'messages are left'), DEADLINE_MS);
+  waitUntil(async () => ((await unfinished(sqs, url)) === 0 ? undefined : 'messages are left'), DEADLINE_MS);
 
 test('no event whose message was deleted is lost when PostgreSQL is killed in the middle of deliveries', async () => {
   const events = eventsOf('kill', EVENTS);
@@ -176,15 +172,7 @@ test('no event whose message was deleted is lost when PostgreSQL is killed in th
       const count = (await storedIds()).length;
       return count >= (kill * EVENTS) / (KILLS + 2) ? undefined : `${count} events are stored`;
     }, DEADLINE_MS);
-    signal(cluster.pid, 'SIGKILL');
-    await waitUntil(
-      () =>
-        cluster.restart().then(
-          () => undefined,
-          (error: Error) => error.message,
-        ),
-      DEADLINE_MS,
-    );
+    await killServer(cluster);
   }
 
   await drained(url);
@@ -195,15 +183,14 @@ test('no event whose message was deleted is lost when PostgreSQL is killed in th
 test('an outage of many receives parks nothing, counts no attempt, and the queue drains by itself', async () => {
   // An hour's outage at 180 s, 200 webhooks a second for a part of it: each message is received ten times and more.
   const url = await startQueue(`postgres-outage-${process.pid}`, BATCH_SIZE);
-  const administrate = (sql: string) => withClient((client) => client.query(sql), 'postgres');
-  await administrate('ALTER DATABASE billing ALLOW_CONNECTIONS false');
-  await administrate(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'billing'`);
+  const { user, password, host, port, caFile = '' } = cluster;
+  const address = `postgresql://${user}:${password}@${host}:${port}/billing?sslmode=verify-full&sslrootcert=${caFile}`;
   const events = eventsOf('outage', 10 * BATCH_SIZE);
-  await send(url, events);
-  await setTimeout(12 * HIDDEN_SECONDS * 1000);
-  expect(await unfinished(url)).toBe(events.length);
-
-  await administrate('ALTER DATABASE billing ALLOW_CONNECTIONS true');
+  await whileAway({ name: 'billing', url: address }, async () => {
+    await send(url, events);
+    await setTimeout(12 * HIDDEN_SECONDS * 1000);
+    expect(await unfinished(sqs, url)).toBe(events.length);
+  });
   await drained(url);
 
   const ledger = await withClient((client) =>
@@ -212,14 +199,5 @@ test('an outage of many receives parks nothing, counts no attempt, and the queue
     ),
   );
   expect(ledger.rows.map(({ id }) => id).toSorted()).toEqual(events.map(({ id }) => id).toSorted());
-  expect(await unfinished(`${testServices().awsEndpoint}/000000000000/${DEAD_LETTERS}`)).toBe(0);
+  expect(await unfinished(sqs, `${testServices().awsEndpoint}/000000000000/${DEAD_LETTERS}`)).toBe(0);
 });
-
-/** Messages of the queue that are waiting or hidden. */
-async function unfinished(QueueUrl: string): Promise<number> {
-  const AttributeNames = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;
-  const { Attributes } = await sqs.send(
-    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: [...AttributeNames] }),
-  );
-  return AttributeNames.reduce((sum, attribute) => sum + Number(Attributes?.[attribute]), 0);
-}

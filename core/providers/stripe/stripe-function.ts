@@ -8,7 +8,7 @@ import { billingTarget, createConnector, withConnection } from '../../database/c
 import { openEntitlementCache } from '../../entitlements/open-cache';
 import { gatherEntitlementUpdates } from '../../entitlements/recompute';
 import { baseSettings, billingDatabaseSettings, secretArnSetting, setting } from '../../runtime/environment';
-import { createSecrets } from '../../runtime/secrets';
+import { createSecrets, type SecretVersion } from '../../runtime/secrets';
 import { createTelemetry, type Telemetry } from '../../runtime/telemetry';
 import { assertKeyMode, createStripe, stripeApiSecret } from './client';
 import { pacedCaller, type CallPolicy, type CallStripe } from './paced-caller';
@@ -54,9 +54,14 @@ export interface StripeFunction {
    * stored are invalidated.
    *
    * @param stop aborted when the time is up
+   * @param key version of the secret with the key. @default 'cached'
    * @throws ConfigurationError when the key is not of this environment's mode; Stripe was not called
    */
-  readonly useStripe: <T>(stop: AbortSignal, work: (dependencies: StripeWork) => Promise<T>) => Promise<T>;
+  readonly useStripe: <T>(
+    stop: AbortSignal,
+    work: (dependencies: StripeWork) => Promise<T>,
+    key?: SecretVersion,
+  ) => Promise<T>;
 }
 
 /**
@@ -79,8 +84,8 @@ export function createStripeFunction(
   return {
     telemetry,
     reserveMs: RESERVED_MS,
-    async useStripe(stop, work) {
-      const { apiKey } = await secrets.read(secretArn, stripeApiSecret);
+    async useStripe(stop, work, key) {
+      const { apiKey } = await secrets.read(secretArn, stripeApiSecret, key);
       assertKeyMode(apiKey, { livemode, secretArn });
       const stripe = createStripe(apiKey, apiBase);
       const ended = new AbortController();

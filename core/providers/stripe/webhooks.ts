@@ -18,6 +18,8 @@ const signingSecrets = z.object({
   previous: z.string().optional(),
   /** The moment from which the previous secret is no longer accepted. @default never */
   previousExpiresAt: moment.optional(),
+  /** Accepted while an operator proves it, before it becomes the current one. */
+  next: z.string().optional(),
   /** Secret of a separate endpoint for events of connected accounts; the next two as above. @default none */
   connect: z.string().optional(),
   connectPrevious: z.string().optional(),
@@ -73,6 +75,7 @@ function isSigned(payload: string, signature: string, secrets: StripeSigningSecr
   const candidates = [
     secrets.current,
     counts(secrets.previousExpiresAt) && secrets.previous,
+    secrets.next,
     secrets.connect,
     counts(secrets.connectPreviousExpiresAt) && secrets.connectPrevious,
   ];

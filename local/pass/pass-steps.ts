@@ -1,0 +1,18 @@
+import { backUp, restore } from './archives';
+import { sendCanary } from './canary';
+import { deliverEvents } from './deliveries';
+import { heal } from './healing';
+import { listenOnLoopback } from './loopback';
+import { showState } from './resulting-state';
+import type { Step } from './steps';
+
+/** One full pass through the platform. */
+export const PASS_STEPS: readonly Step[] = [
+  deliverEvents,
+  sendCanary,
+  showState,
+  backUp,
+  restore,
+  heal,
+  listenOnLoopback,
+];

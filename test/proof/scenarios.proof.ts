@@ -1,0 +1,80 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { SCENARIOS } from '../../local/scenarios/scenarios';
+
+/**
+ * `npm start`, and each scenario on the platform that it has up, as a person types them. Skipped while somebody's own platform
+ * is up in this checkout.
+ */
+jest.setTimeout(300_000);
+const ROOT = path.resolve(__dirname, '../..');
+const inUse = existsSync(path.join(ROOT, '.local/scenarios.json'));
+
+let platform: ChildProcess;
+let printed = '';
+
+interface Outcome {
+  readonly status: number;
+  readonly output: string;
+}
+
+function start(...argv: string[]): { readonly child: ChildProcess; readonly ended: Promise<Outcome> } {
+  const child = spawn(process.execPath, ['bin/local.mjs', ...argv], { cwd: ROOT, env: { ...process.env, PORT: '' } });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  return { child, ended: once(child, 'exit').then(([status]) => ({ status: Number(status), output })) };
+}
+const npmStart = (...argv: string[]) => start(...argv).ended;
+
+(inUse ? describe.skip : describe)('a platform that is up', () => {
+  beforeAll(async () => {
+    const { child, ended } = start();
+    platform = child;
+    child.stdout?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    await new Promise<void>((resolve, reject) => {
+      child.stdout?.on('data', () => printed.includes('Ctrl-C stops it') && resolve());
+      void ended.then(({ output }) => reject(new Error(output)));
+    });
+  });
+  afterAll(async () => {
+    platform.kill('SIGINT');
+    if (platform.exitCode === null) await once(platform, 'exit');
+  });
+
+  test('lists its scenarios, and names them where another is wanted', async () => {
+    const { status, output } = await npmStart('--scenario', 'list');
+    expect([
+      status,
+      output
+        .trim()
+        .split('\n')
+        .map((line) => line.split(' ')[0]),
+    ]).toEqual([0, SCENARIOS.map(({ name }) => name)]);
+    expect(await npmStart('--scenario', 'flod')).toEqual({
+      status: 2,
+      output: expect.stringMatching(
+        /^There is no scenario "flod": expected pass, outage, kill, flood, poison, restore\n/,
+      ),
+    });
+  });
+
+  test.each(SCENARIOS.map(({ name }) => name))('passes the scenario %s', async (name) => {
+    const { status, output } = await npmStart('--scenario', name);
+    expect([status, output]).toEqual([0, expect.stringContaining('All steps passed')]);
+    expect(output).not.toMatch(/FAILED|SKIPPED/);
+  });
+
+  test('passes the pass once more after all of them', async () => {
+    expect(await npmStart('--scenario', 'pass')).toMatchObject({ status: 0 });
+  });
+
+  test('runs one scenario at a time', async () => {
+    const first = npmStart('--scenario', 'outage');
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    const second = await npmStart('--scenario', 'flood');
+    expect(second).toEqual({ status: 1, output: expect.stringContaining('Another scenario runs') });
+    expect((await first).status).toBe(0);
+  });
+});
