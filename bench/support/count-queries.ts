@@ -1,3 +1,5 @@
+import { StatementBurst } from '../../core/database/statement-burst';
+
 /** A query as it was sent. */
 export interface SentQuery {
   readonly text: string;
@@ -26,12 +28,20 @@ export function countQueries(client: { readonly prototype: { query: unknown } })
   counters.set(client, counter);
   const original = client.prototype.query as Query;
   const counting: Query = function (config, values, ...rest) {
-    counter.count += 1;
-    counter.captured?.push(sentQuery(config, values));
+    const sent = sentQueries(config, values);
+    counter.count += sent.length;
+    counter.captured?.push(...sent);
     return original.call(this, config, values, ...rest);
   };
   client.prototype.query = counting;
   return counter;
+}
+
+function sentQueries(config: unknown, values: unknown): SentQuery[] {
+  if (config instanceof StatementBurst) {
+    return config.calls.map((call) => ({ text: call.statement.text, values: call.values }));
+  }
+  return [sentQuery(config, values)];
 }
 
 function sentQuery(config: unknown, values: unknown): SentQuery {

@@ -75,7 +75,6 @@ export async function startBenchServer(teardown: Teardown): Promise<BenchServer>
       { name: 'billing', host, port, database: name, secretArn: 'bench' },
       { read: async (_arn, schema) => schema.parse({ username: user, password }) },
       'bench',
-      { pipeline: true },
     ),
     connect: () => connect(name),
     drop: () => administer(`DROP DATABASE ${name} WITH (FORCE)`),

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { inTransaction, type QueryObserver, type RunStatement } from '../database/transaction';
+import { inTransaction, type RoundTripObserver, type RunStatement } from '../database/transaction';
 import { messageOf } from '../runtime/errors';
 import type { EVENT_COLUMNS, RowOf } from './columns';
 import { applyIsolated, type IsolationSteps, type TimeLimits } from './isolate';
@@ -8,7 +8,7 @@ import { NO_DEFAULTS, type StateDefaults } from './owner';
 import type { EventEnvelope, Provider } from './provider';
 import { rowParameters } from './row-parameters';
 import { CLAIM_EVENTS, type RowsStatement } from './statements';
-import { DEPENDENT_STEPS, STORE_STEPS, storeStates } from './store-states';
+import { DEPENDENT_STEPS, STORE_STEPS, storeStates, type AfterStore } from './store-states';
 
 /** How an event reached the platform: delivered by the provider, or found by reconciliation. */
 export type EventSource = 'webhook' | 'reconciliation';
@@ -39,7 +39,7 @@ export type EventOutcome =
 
 export interface ApplyOptions {
   /** @default no observer */
-  readonly observe?: QueryObserver;
+  readonly observe?: RoundTripObserver;
   /** Owner of objects whose metadata names none. @default none */
   readonly defaults?: StateDefaults;
   /**
@@ -48,19 +48,8 @@ export interface ApplyOptions {
    * @default false
    */
   readonly dryRun?: boolean;
-  /**
-   * Further work in the same transaction, after the states were stored and before the commit. What it sends runs behind
-   * everything that stores the states, provided that it sends before it awaits anything.
-   *
-   * @param changed ids of the objects whose stored state changed
-   * @param states every state of the batch, including those that were too old to be stored
-   * @default nothing
-   */
-  readonly afterStore?: (
-    run: RunStatement,
-    changed: ReadonlySet<string>,
-    states: readonly ObjectState[],
-  ) => Promise<void>;
+  /** Further work in the same transaction, before the commit. @default nothing */
+  readonly afterStore?: AfterStore;
 }
 
 /** Every statement of a batch, in the order in which they are sent. */
@@ -187,7 +176,7 @@ function applyOnce<Event>(
   limits: TimeLimits,
   takenAsNew: boolean,
 ): Promise<Map<string, EventOutcome>> {
-  const apply = async (run: RunStatement): Promise<Map<string, EventOutcome>> => {
+  const apply = async (run: RunStatement, commit: () => void): Promise<Map<string, EventOutcome>> => {
     const claiming = run<Claim>(CLAIM_EVENTS, [
       ...rowParameters(CLAIM_EVENTS, events.map(ledgerRow)),
       provider.name,
@@ -211,7 +200,8 @@ function applyOnce<Event>(
           statesOf: (payload) => provider.effectsOf(payload as Event, defaults),
         },
         confirmed,
-        afterStore: (changed) => afterStore?.(run, changed, states),
+        afterStore,
+        onSent: commit,
       });
     }
     const claimed = await claiming;
@@ -223,8 +213,7 @@ function applyOnce<Event>(
       }),
     );
   };
-  // The claim and the statements that store states fail outside of the transaction.
-  return inTransaction(client, apply, { observe, limits, rollBack: dryRun, guarded: true });
+  return inTransaction(client, apply, { observe, limits, rollBack: dryRun, withBegin: true });
 }
 
 /** The outcome of an event that was claimed. */

@@ -1,5 +1,5 @@
 import type { ArrayElementType } from '../database/array-parameter';
-import { IN_TRANSACTION, type Statement } from '../database/transaction';
+import type { Statement } from '../database/transaction';
 import {
   ACCOUNT_ID_COLUMNS,
   EVENT_COLUMNS,
@@ -105,7 +105,6 @@ SELECT ${castColumns(stored)},
   coalesce(raw, (SELECT event.payload #> $${provider + 1}::text[] FROM billing.webhook_events AS event
                  WHERE event.provider = $${provider}::text AND event.id = raw_event_id))
 FROM ${incomingTable(columns)}
-WHERE ${IN_TRANSACTION} = 1
 ON CONFLICT (id) DO UPDATE SET ${assignments(updated)}, ${outliving.join(' ')}
   version = excluded.version || CASE WHEN ${TIED} THEN ' ' || substr(stored.version, ${IDS_OFFSET + 1}) ELSE '' END
 WHERE excluded.version > stored.version OR (${TIED})
@@ -138,8 +137,7 @@ export const UPSERTS: Readonly<Record<ObjectKind, RowsStatement>> = {
 /**
  * Claims events: inserts those never seen and takes over those that failed before, and those that were ignored and now have
  * an effect; returns the ids that were claimed. An event that another transaction is applying makes this one wait, and is
- * then found processed. Rows are written once, with their final status, because they commit together with their effect:
- * outside of the batch's transaction the statement fails.
+ * then found processed. Rows are written once, with their final status, because they commit together with their effect.
  *
  * After the rows: the provider of all of them.
  */
@@ -149,7 +147,7 @@ export const CLAIM_EVENTS: RowsStatement<typeof EVENT_COLUMNS> = {
   text: `
 INSERT INTO billing.webhook_events AS stored (provider, ${namesOf(EVENT_COLUMNS)}, attempts, processed_at)
 SELECT $${Object.keys(EVENT_COLUMNS).length + 1}::text, ${castColumns(EVENT_COLUMNS)},
-  ${IN_TRANSACTION}, CASE WHEN error IS NULL THEN now() END
+  1, CASE WHEN error IS NULL THEN now() END
 FROM ${incomingTable(EVENT_COLUMNS)}
 ON CONFLICT (provider, id) DO UPDATE
 SET status = excluded.status, error = excluded.error, attempts = stored.attempts + 1,
@@ -169,8 +167,7 @@ export const INSERT_CUSTOMERS: RowsStatement<typeof SEEN_CUSTOMER_COLUMNS> = {
   text: `
 INSERT INTO billing.customers AS stored (id, first_seen_at)
 SELECT id, first_seen_at FROM ${incomingTable(SEEN_CUSTOMER_COLUMNS)}
-WHERE ${IN_TRANSACTION} = 1
-  AND NOT coalesce((SELECT known.first_seen_at <= incoming.first_seen_at FROM billing.customers AS known
+WHERE NOT coalesce((SELECT known.first_seen_at <= incoming.first_seen_at FROM billing.customers AS known
                     WHERE known.id = incoming.id), false)
 ON CONFLICT (id) DO UPDATE SET first_seen_at = excluded.first_seen_at
 WHERE excluded.first_seen_at < stored.first_seen_at`,
@@ -209,6 +206,8 @@ WITH incoming AS MATERIALIZED (
   -- The subscription again: a concurrent batch may have moved the item to another meanwhile.
   DELETE FROM billing.subscription_items AS stored USING superseded
   WHERE stored.id = superseded.id AND stored.subscription_id = superseded.subscription_id
+    -- Usually nothing is: the plan of an empty table, which would read a full one, is then not run at all.
+    AND EXISTS (SELECT FROM superseded)
 )
 INSERT INTO billing.subscription_items (${ITEM_NAMES.join(', ')})
 SELECT ${ITEM_NAMES.join(', ')} FROM incoming
@@ -225,7 +224,6 @@ export const RECORD_REFUNDS: RowsStatement<typeof REFUND_ENTRY_COLUMNS> = {
   text: `
 INSERT INTO billing.refund_ledger (${namesOf(REFUND_ENTRY_COLUMNS)})
 SELECT ${castColumns(REFUND_ENTRY_COLUMNS)} FROM ${incomingTable(REFUND_ENTRY_COLUMNS)}
-WHERE ${IN_TRANSACTION} = 1
 ON CONFLICT (entry) DO NOTHING`,
 };
 

@@ -35,9 +35,23 @@ export interface StoreOptions {
   readonly ledger?: Ledger;
   /** Rejects when the states must not be stored after all; nothing that depends on them is sent before it resolves. */
   readonly confirmed?: Promise<unknown>;
-  /** Runs behind the last step, given the ids of the objects whose stored state changed. @default nothing */
-  readonly afterStore?: (changed: ReadonlySet<string>) => Promise<void> | undefined;
+  /** @default nothing */
+  readonly afterStore?: AfterStore;
+  /** Called when the last statement was sent. @default nothing */
+  readonly onSent?: () => void;
 }
+
+/**
+ * Further work in the transaction that stores states. What it sends before it awaits anything runs behind what stores them;
+ * what it resolves to is called with the ids of the objects whose stored state changed, and what that sends runs behind
+ * everything that depends on them.
+ *
+ * @param states every state of the batch, including those that turn out to be too old to be stored
+ */
+export type AfterStore = (
+  run: RunStatement,
+  states: readonly ObjectState[],
+) => Promise<(changed: ReadonlySet<string>) => Promise<void>>;
 
 type NewestByKind = Readonly<Partial<Record<ObjectKind, readonly NewestState[]>>>;
 
@@ -108,20 +122,26 @@ const RESOLVE_STEPS: readonly StoreStep<Newest>[] = [...KINDS, ...ACCOUNT_KINDS]
 export async function storeStates(
   run: RunStatement,
   states: readonly ObjectState[],
-  { ledger = NO_LEDGER, confirmed, afterStore }: StoreOptions = {},
+  { ledger = NO_LEDGER, confirmed, afterStore, onSent }: StoreOptions = {},
 ): Promise<Set<string>> {
   const batch: Batch = { states, newest: newestByKind(states), ledger };
-  const [answers] = await Promise.all([runSteps<Batch, StoredRow>(run, STORE_STEPS, batch), confirmed]);
+  const [answers, finish] = await Promise.all([
+    runSteps<Batch, StoredRow>(run, STORE_STEPS, batch),
+    afterStore?.(run, states),
+    confirmed,
+  ]);
   const stored = answers.flat();
   const versions = new Map(stored.map(({ id, version }) => [id, version]));
   const changed = new Set(versions.keys());
   const newest = await resolveTies(run, batch, versions);
-  await Promise.all([
+  const dependent = Promise.all([
     requestRefreshes(run, { newest, ledger }, changed),
     runSteps(run, DEPENDENT_STEPS, { ...batch, newest, changed }),
     // Called after the steps were sent, so its statements run behind them.
-    (async () => afterStore?.(changed))(),
+    finish?.(changed),
   ]);
+  onSent?.();
+  await dependent;
   return changed;
 }
 

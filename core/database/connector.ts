@@ -71,13 +71,6 @@ export function targetAt(
 
 export interface ConnectorOptions {
   /**
-   * Sends statements without waiting for earlier answers; see `inTransaction`. Not for connections that COPY. PostgreSQL and
-   * RDS Proxy see ordinary messages that arrive early.
-   *
-   * @default false
-   */
-  readonly pipeline?: boolean;
-  /**
    * Sets off what role and database set for their sessions, before anything else. For work on whole databases, which such
    * settings end, or whose values they spell otherwise.
    *
@@ -107,7 +100,7 @@ export function createConnector(
   target: DatabaseTarget,
   secrets: Secrets,
   applicationName: string,
-  { pipeline = false, plainSession = false }: ConnectorOptions = {},
+  { plainSession = false }: ConnectorOptions = {},
 ): DatabaseConnector {
   async function open(database: string): Promise<Client> {
     const rejected = new Set<string>();
@@ -141,7 +134,6 @@ export function createConnector(
       user: username,
       password,
       application_name: applicationName,
-      pipeline,
       ssl: { rejectUnauthorized: true },
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,

@@ -1,13 +1,13 @@
 import type { ClientBase } from 'pg';
+import {
+  StatementBurst,
+  wireValues,
+  type Statement,
+  type StatementAnswer,
+  type StatementCall,
+} from './statement-burst';
 
-/**
- * A statement that is prepared under its name: PostgreSQL parses and plans it once for a connection and not for every batch,
- * which took a third of the batch's time. It is prepared by the protocol; RDS Proxy pins a connection only for SQL's PREPARE.
- */
-export interface Statement {
-  readonly name: string;
-  readonly text: string;
-}
+export type { Statement } from './statement-burst';
 
 /** Runs one statement in a transaction; returns the rows. */
 export type RunStatement = <Row extends object = { id: string }>(
@@ -15,12 +15,12 @@ export type RunStatement = <Row extends object = { id: string }>(
   values: unknown[],
 ) => Promise<Row[]>;
 
-/** Receives the duration of every statement, in milliseconds. */
-export type QueryObserver = (statement: string, durationMs: number) => void;
+/** Receives how long the statements took that were sent together, in milliseconds. */
+export type RoundTripObserver = (durationMs: number) => void;
 
 export interface TransactionOptions {
   /** @default no observer */
-  readonly observe?: QueryObserver;
+  readonly observe?: RoundTripObserver;
   /**
    * Longest wait for one lock and longest run of one statement, in milliseconds. PostgreSQL cancels by itself, so that the
    * session of a function that was killed does not go on waiting. @default those of the server
@@ -29,47 +29,59 @@ export interface TransactionOptions {
   /** Rolls back also when `work` is done, as a dry run does. @default false */
   readonly rollBack?: boolean;
   /**
-   * Sends what `work` sends first together with BEGIN, on a connection that pipelines. Every statement that is sent before
-   * the first answer must contain {@link IN_TRANSACTION}: if BEGIN were refused, others would run, and commit, by themselves.
+   * Sends what `work` sends first together with BEGIN; PostgreSQL skips it when BEGIN fails. `work` must then use nothing but
+   * what it is given: a query by the client itself would overtake BEGIN.
    *
    * @default false
    */
-  readonly guarded?: boolean;
+  readonly withBegin?: boolean;
 }
 
-/**
- * Begins a transaction in which {@link IN_TRANSACTION} holds. A deferrable one differs from others in nothing but this
- * setting, unless it is serialisable and read-only.
- */
-export const BEGIN = 'BEGIN DEFERRABLE';
-
-/** The integer 1 in a transaction that was begun by {@link BEGIN}; a division by zero outside of one. */
-export const IN_TRANSACTION = `(SELECT 1 / (current_setting('transaction_deferrable') = 'on')::integer)`;
+const BEGIN: Statement = { name: 'begin', text: 'BEGIN' };
+const COMMIT: Statement = { name: 'commit', text: 'COMMIT' };
+const ROLLBACK: Statement = { name: 'rollback', text: 'ROLLBACK' };
+/** Local to the transaction, so that a proxy may hand the session to another client afterwards. */
+const LIMIT: Statement = {
+  name: 'limit_transaction',
+  text: "SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)",
+};
 
 /**
  * Runs `work` in a transaction of its own, which is committed when `work` is done and rolled back when it throws.
  *
- * Statements run in the order of the calls. Where the next one does not depend on the answer, `work` need not await it: a
- * connection that pipelines sends them together, so a batch costs one round trip for each dependency, not for each
- * statement; see {@link runSteps}. After one failed, no further one runs.
+ * Statements run in the order of the calls. Those that are called without awaiting one another are sent together, so that a
+ * batch costs one round trip for each dependency and not for each statement; see {@link runSteps}. After one failed, no
+ * further one runs.
  *
+ * @param work is given what runs a statement, and what ends the transaction: called right behind its last statements, these
+ * are committed in their round trip, unless one of them fails
  * @throws what `work` threw, or PostgreSQL's first error; nothing was committed then
  */
 export async function inTransaction<T>(
   client: ClientBase,
-  work: (run: RunStatement) => Promise<T>,
-  { observe = () => undefined, limits, rollBack = false, guarded = false }: TransactionOptions = {},
+  work: (run: RunStatement, commit: () => void) => Promise<T>,
+  { observe = () => undefined, limits, rollBack = false, withBegin = false }: TransactionOptions = {},
 ): Promise<T> {
-  const begun = client.query(limits === undefined ? BEGIN : `${BEGIN}; ${settingLimits(limits)}`);
-  // Awaited: if it were refused, the statements sent behind it would run, and commit, one by one.
-  if (!guarded || !isPipelining(client)) await begun;
-  const { run, abandon } = createRunner(client, observe, begun);
+  const { call, run, abandon } = createRunner(client, observe);
+  const begun = Promise.all([
+    call(BEGIN, []),
+    ...(limits === undefined ? [] : [call(LIMIT, [String(limits.lockMs), String(limits.statementMs)])]),
+  ]);
+  // Awaited below, or in vain when `work` fails before.
+  begun.catch(() => undefined);
+  let end: Promise<StatementAnswer> | undefined;
+  const commit = (): Promise<StatementAnswer> => {
+    end ??= call(rollBack ? ROLLBACK : COMMIT, []);
+    end.catch(() => undefined);
+    return end;
+  };
   try {
-    const result = await work(run);
+    if (!withBegin) await begun;
+    const result = await work(run, () => void commit());
     await begun;
+    const { tag } = await commit();
     // PostgreSQL answers the COMMIT of a failed transaction by rolling it back, without an error.
-    const { command } = await client.query(rollBack ? 'ROLLBACK' : 'COMMIT');
-    if (!rollBack && command !== 'COMMIT') throw new Error(`The transaction was not committed: ${command}`);
+    if (!rollBack && tag !== 'COMMIT') throw new Error(`The transaction was not committed: ${tag}`);
     return result;
   } catch (error) {
     await abandon(error);
@@ -78,14 +90,9 @@ export async function inTransaction<T>(
   }
 }
 
-/** Local to the transaction, so that a proxy may hand the session to another client afterwards. */
-function settingLimits({ lockMs, statementMs }: NonNullable<TransactionOptions['limits']>): string {
-  return `SET LOCAL lock_timeout = ${Math.trunc(lockMs)}; SET LOCAL statement_timeout = ${Math.trunc(statementMs)}`;
-}
-
 /** Runs statements in the order of the calls, in the caller's transaction; one runner for each transaction. */
 export function runInOrder(client: ClientBase): RunStatement {
-  return createRunner(client, () => undefined, Promise.resolve()).run;
+  return createRunner(client, () => undefined).run;
 }
 
 /** One statement of a sequence that is written down as a list. */
@@ -96,7 +103,7 @@ export interface Step<Context> {
 }
 
 /**
- * Sends the statements in the order of the list, none of them waiting for an answer.
+ * Sends the statements together, in the order of the list.
  *
  * @returns the rows of each step, in the same order; none for one that was left out
  */
@@ -116,50 +123,64 @@ export function runSteps<Context, Row extends object = { id: string }>(
 
 interface Runner {
   readonly run: RunStatement;
+  readonly call: (statement: Statement, values: readonly unknown[]) => Promise<StatementAnswer>;
   /** Refuses what was not sent yet, and resolves when what was sent is answered. */
   readonly abandon: (reason: unknown) => Promise<void>;
 }
 
-function isPipelining(client: ClientBase): boolean {
-  return 'pipeline' in client && client.pipeline === true;
+interface WaitingCall extends StatementCall {
+  readonly resolve: (answer: StatementAnswer) => void;
+  readonly reject: (reason: unknown) => void;
 }
 
-/** @param begun answer to the BEGIN; when it is refused, that is the first failure */
-function createRunner(client: ClientBase, observe: QueryObserver, begun: Promise<unknown>): Runner {
-  const pipelined = isPipelining(client);
-  let previous: Promise<unknown> = Promise.resolve();
+function createRunner(client: ClientBase, observe: RoundTripObserver): Runner {
   let failure: { readonly error: unknown } | undefined;
-  begun.catch((error: unknown) => (failure ??= { error }));
-  /** When the previous statement was answered: until then, this one has only waited. */
-  let answeredAt = 0;
+  let waiting: WaitingCall[] = [];
+  let unanswered = 0;
+  let idle = (): void => undefined;
 
-  async function run<Row extends object>({ name, text }: Statement, values: unknown[]): Promise<Row[]> {
-    const send = () => {
-      // PostgreSQL refuses everything behind a failure only until the rollback; later statements would run on their own.
+  function call(statement: Statement, values: readonly unknown[]): Promise<StatementAnswer> {
+    return new Promise((resolve, reject) => {
+      // A statement behind a failure would run on its own.
       if (failure !== undefined) throw failure.error;
-      return client.query<Row>({ name, text, values });
-    };
-    const sentAt = performance.now();
-    const answer = pipelined ? send() : previous.then(send);
-    previous = answer;
-    try {
-      return (await answer).rows;
-    } catch (error) {
-      failure ??= { error };
-      // The first error is the cause; those behind it only say that the transaction is aborted.
-      throw failure.error;
-    } finally {
-      const now = performance.now();
-      observe(name, now - Math.max(sentAt, answeredAt));
-      answeredAt = now;
+      const prepared = wireValues(values);
+      // Behind everything that is called in this turn of the event loop.
+      if (waiting.length === 0) process.nextTick(send);
+      waiting.push({ statement, values: prepared, resolve, reject });
+    });
+  }
+
+  function send(): void {
+    const calls = waiting;
+    waiting = [];
+    if (failure !== undefined) {
+      for (const { reject } of calls) reject(failure.error);
+      return;
     }
+    unanswered += 1;
+    const sentAt = performance.now();
+    const burst = new StatementBurst(calls, (answers, error) => {
+      observe(performance.now() - sentAt);
+      if (answers.length < calls.length) failure ??= { error };
+      calls.forEach(({ resolve, reject }, index) => {
+        const answer = answers[index];
+        if (answer === undefined) reject(failure?.error);
+        else resolve(answer);
+      });
+      unanswered -= 1;
+      if (unanswered === 0) idle();
+    });
+    client.query(burst);
   }
 
   return {
-    run,
+    call,
+    async run<Row extends object>(statement: Statement, values: unknown[]): Promise<Row[]> {
+      return (await call(statement, values)).rows as Row[];
+    },
     async abandon(reason) {
       failure ??= { error: reason };
-      await previous.catch(() => undefined);
+      if (unanswered > 0) await new Promise<void>((resolve) => (idle = resolve));
     },
   };
 }

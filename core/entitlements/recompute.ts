@@ -1,4 +1,5 @@
 import type { ObjectState } from '../billing/object-state';
+import type { AfterStore } from '../billing/store-states';
 import { runSteps, type RunStatement, type Statement, type Step } from '../database/transaction';
 import {
   FIND_BILLED,
@@ -67,17 +68,31 @@ const FIND_STEPS = [stepFor(FIND_BILLED, 'billed'), stepFor(FIND_PAID, 'payments
  * @returns the users whose entitlements changed; invalidate their caches after the commit
  */
 export async function recomputeEntitlements(run: RunStatement, objects: ChangedObjects): Promise<EntitlementChange[]> {
-  const changed = distinct(objects);
-  if (Object.values(changed).every((ids) => ids.length === 0)) return [];
-  const [, replaced, found] = await Promise.all([
-    runSteps(run, LOCK_STEPS, changed),
-    runSteps<Changed, ChangedRow>(run, REPLACE_STEPS, changed),
-    runSteps(run, FIND_STEPS, changed),
-  ]);
-  const done = new Set([...changed.sources, ...changed.subscriptions]);
-  const others = [...new Set(found.flat().map(({ id }) => id))].filter((id) => !done.has(id)).toSorted();
-  const rows = others.length === 0 ? [] : await run<ChangedRow>(REPLACE_ENTITLEMENTS, [others]);
-  return [...replaced.flat(), ...rows].map((row) => ({
+  const found = await findTouched(run, objects);
+  return replaceEntitlements(run, { ...objects, sources: [...(objects.sources ?? []), ...found] });
+}
+
+/**
+ * Makes other transactions wait that touch the same sources, and finds what else is to be computed again.
+ *
+ * @returns ids of subscriptions and purchases; usually none
+ */
+async function findTouched(run: RunStatement, objects: ChangedObjects): Promise<string[]> {
+  const touched = distinct(objects);
+  if (Object.values(touched).every((ids) => ids.length === 0)) return [];
+  const [, found] = await Promise.all([runSteps(run, LOCK_STEPS, touched), runSteps(run, FIND_STEPS, touched)]);
+  return found.flat().map(({ id }) => id);
+}
+
+/** Computes sources again behind {@link findTouched}, whose result is among them. */
+async function replaceEntitlements(
+  run: RunStatement,
+  { subscriptions, sources }: Pick<ChangedObjects, 'subscriptions' | 'sources'>,
+): Promise<EntitlementChange[]> {
+  const certain = new Set(subscriptions);
+  const others = [...(sources ?? [])].filter((id) => !certain.has(id));
+  const changes = await runSteps<Changed, ChangedRow>(run, REPLACE_STEPS, distinct({ subscriptions, sources: others }));
+  return changes.flat().map((row) => ({
     userId: row.user_id,
     projectId: row.project_id,
     version: Number(row.version),
@@ -105,12 +120,8 @@ interface ChangedRow {
 }
 
 export interface EntitlementUpdates {
-  /** Runs in the transaction, after the states were stored; see `ApplyOptions`. */
-  readonly afterStore: (
-    run: RunStatement,
-    changedIds: ReadonlySet<string>,
-    states: readonly ObjectState[],
-  ) => Promise<void>;
+  /** Runs in the transaction that stores the states. */
+  readonly afterStore: AfterStore;
   /** All changes; complete when the transactions are committed. */
   readonly changes: () => EntitlementChange[];
 }
@@ -122,18 +133,22 @@ export interface EntitlementUpdates {
 export function gatherEntitlementUpdates(): EntitlementUpdates {
   const newest = new Map<string, EntitlementChange>();
   return {
-    async afterStore(run, changedIds, states) {
-      for (const change of await recomputeEntitlements(run, touchedBy(states, changedIds))) {
-        const key = JSON.stringify([change.userId, change.projectId]);
-        if (change.version > (newest.get(key)?.version ?? 0)) newest.set(key, change);
-      }
+    async afterStore(run, states) {
+      const found = await findTouched(run, touchedBy(states));
+      return async (changedIds) => {
+        const { subscriptions, sources } = touchedBy(states, changedIds);
+        for (const change of await replaceEntitlements(run, { subscriptions, sources: [...sources, ...found] })) {
+          const key = JSON.stringify([change.userId, change.projectId]);
+          if (change.version > (newest.get(key)?.version ?? 0)) newest.set(key, change);
+        }
+      };
     },
     changes: () => [...newest.values()],
   };
 }
 
-/** What the states of a batch touch. `changedIds` names the objects whose stored state changed. */
-function touchedBy(states: readonly ObjectState[], changedIds: ReadonlySet<string>): ChangedObjects {
+/** What the states of a batch touch. @param changedIds objects whose stored state changed; @default all that may have */
+function touchedBy(states: readonly ObjectState[], changedIds?: ReadonlySet<string>) {
   const touched = {
     sources: [] as string[],
     subscriptions: [] as string[],
@@ -145,7 +160,7 @@ function touchedBy(states: readonly ObjectState[], changedIds: ReadonlySet<strin
   };
   for (const { kind, row } of states) {
     // A late event stores nothing, but the ledger now knows more of the subscription or invoice; see was_active_in().
-    if (!changedIds.has(row.id) && kind !== 'subscription' && kind !== 'invoice') continue;
+    if (changedIds?.has(row.id) === false && kind !== 'subscription' && kind !== 'invoice') continue;
     switch (kind) {
       case 'subscription':
         touched.subscriptions.push(row.id);

@@ -194,6 +194,8 @@ WITH touched AS MATERIALIZED (
   DELETE FROM billing.entitlements AS stored USING gone
   WHERE stored.user_id = gone.user_id AND stored.project_id = gone.project_id AND stored.feature = gone.feature
     AND stored.source = gone.source AND stored.source_id = gone.source_id
+    -- Usually nothing is: the plan of an empty table, which would read a full one, is then not run at all.
+    AND EXISTS (SELECT FROM gone)
   RETURNING stored.user_id, stored.project_id
 ), unlike AS (
   SELECT user_id, project_id, feature, source, source_id, valid_from, valid_until FROM granted

@@ -10,7 +10,7 @@ import { administerEntitlements } from './core';
 
 const environment = readEnvironment({ ...baseSettings, ...billingDatabaseSettings, CACHE_URL: cacheUrlSetting });
 const telemetry = createTelemetry('entitlements', environment);
-const connector = createConnector(billingTarget(environment), createSecrets(), 'entitlements', { pipeline: true });
+const connector = createConnector(billingTarget(environment), createSecrets(), 'entitlements');
 const cache = openEntitlementCache(environment.CACHE_URL, telemetry);
 
 /** Computes entitlements again, changes their rules or the owner of a purchase, or answers what a user may use. */

@@ -42,7 +42,7 @@ export const PROCESSOR_METRICS = {
   parked: 'EventsParked',
   /** Deliveries of an event that had been processed before. */
   duplicates: 'EventsDuplicate',
-  /** Milliseconds of each SQL statement. */
+  /** Milliseconds of each round trip to the database: the statements that are sent together. */
   queryDuration: 'QueryDuration',
   /** Milliseconds between the creation at the provider of a batch's oldest event and its commit here. */
   lag: 'EventLag',

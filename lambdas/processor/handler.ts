@@ -22,7 +22,7 @@ const environment = readEnvironment({
   DEAD_LETTER_QUEUE_URL: setting.url('the URL of an SQS queue'),
 });
 const { log, metrics } = createTelemetry('processor', environment);
-const connector = createConnector(billingTarget(environment), createSecrets(), 'processor', { pipeline: true });
+const connector = createConnector(billingTarget(environment), createSecrets(), 'processor');
 const connection = createReusableConnection(connector);
 const cache = openEntitlementCache(environment.CACHE_URL, { log, metrics });
 const park = createQueueSender(environment.DEAD_LETTER_QUEUE_URL);
@@ -39,8 +39,7 @@ export async function handler(event: SQSEvent): Promise<SQSBatchResponse> {
       park,
       defaults,
       afterStore: entitlements.afterStore,
-      observe: (_statement, durationMs) =>
-        metrics.addMetric(PROCESSOR_METRICS.queryDuration, MetricUnit.Milliseconds, durationMs),
+      observe: (durationMs) => metrics.addMetric(PROCESSOR_METRICS.queryDuration, MetricUnit.Milliseconds, durationMs),
     });
     publish(summary, new Date());
     return summary.response;

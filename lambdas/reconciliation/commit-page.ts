@@ -34,9 +34,7 @@ async function storeCorrections(
   { corrections, judged }: PageOutcome,
 ): Promise<readonly string[]> {
   if (dryRun || corrections.length === 0) return [];
-  const changed = await storeStates(execute, corrections, {
-    afterStore: (ids) => apply.afterStore?.(execute, ids, corrections),
-  });
+  const changed = await storeStates(execute, corrections, { afterStore: apply.afterStore });
   if (judged.size === 0) return corrections.map(({ row }) => row.id).filter((id) => changed.has(id));
   const inLine: string[] = [];
   for (const [source, grants] of judged) {

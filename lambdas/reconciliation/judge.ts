@@ -2,7 +2,7 @@ import { DatabaseError, type ClientBase } from 'pg';
 import type { ObjectState } from '../../core/billing/object-state';
 import { storeStates } from '../../core/billing/store-states';
 import { versionKey } from '../../core/billing/version';
-import { BEGIN, runInOrder } from '../../core/database/transaction';
+import { runInOrder } from '../../core/database/transaction';
 import { LINK_DISPUTES } from '../../core/entitlements/statements';
 import type { Evidence, Source } from './evidence';
 
@@ -29,7 +29,7 @@ export interface Judgement {
  * @returns `undefined` when a row is newer than the evidence, which then proves nothing, or is being changed just now
  */
 export async function judge(client: ClientBase, source: Source, evidence: Evidence): Promise<Judgement | undefined> {
-  await client.query(BEGIN);
+  await client.query('BEGIN');
   try {
     // The rows are locked until the rollback. A batch of events that holds them is not worth waiting for, nor delaying.
     await client.query(`SET LOCAL lock_timeout = '5s'`);

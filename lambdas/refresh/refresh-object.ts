@@ -89,7 +89,7 @@ async function storeSnapshot(
   { kind, snapshot }: Extract<Fetched, { readonly snapshot: Snapshot }>,
 ): Promise<ObjectOutcomeName> {
   const states = snapshotStates(kind, snapshot, apply.defaults ?? NO_DEFAULTS);
-  const changed = await storeStates(run, states, { afterStore: (ids) => apply.afterStore?.(run, ids, states) });
+  const changed = await storeStates(run, states, { afterStore: apply.afterStore });
   if (changed.has(id)) return 'refreshed';
   const [stored] = await run<{ version: string }>(
     {

@@ -41,7 +41,7 @@ export interface ProcessorSite {
 export async function createProcessorSite(): Promise<ProcessorSite> {
   const database = await createTestDatabase('billing');
   const client = await database.client();
-  const connection = createReusableConnection(database.pipelining);
+  const connection = createReusableConnection(database.connector);
   return {
     database,
     client,

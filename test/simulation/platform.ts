@@ -60,9 +60,7 @@ export async function refreshPending(client: Client, stripe: StripeState): Promi
   );
   const states = rows.flatMap(({ object_id: id, object_kind: kind }) => snapshotOf(stripe, kind, id));
   const { afterStore } = gatherEntitlementUpdates();
-  await inTransaction(client, (run) =>
-    storeStates(run, states, { afterStore: (changed) => afterStore(run, changed, states) }),
-  );
+  await inTransaction(client, (run) => storeStates(run, states, { afterStore }));
   return rows.length;
 }
 

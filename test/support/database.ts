@@ -14,9 +14,7 @@ export function templateName(kind: DatabaseName): string {
 export interface TestDatabase {
   readonly name: string;
   readonly connector: DatabaseConnector;
-  /** As the functions connect that apply events: without COPY. */
-  readonly pipelining: DatabaseConnector;
-  /** A pipelining connection that is closed with the database. */
+  /** A connection that is closed with the database. */
   client(): Promise<Client>;
   drop(): Promise<void>;
 }
@@ -63,14 +61,13 @@ export async function createTestDatabase(kind: DatabaseName | 'empty'): Promise<
   const template = kind === 'empty' ? 'template0' : templateName(kind);
   await manage(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`);
   const target = clusterTarget(name, kind === 'empty' ? 'billing' : kind);
-  const pipelining = createConnector(target, clusterSecrets(), 'test', { pipeline: true });
+  const connector = createConnector(target, clusterSecrets(), 'test');
   const clients: Client[] = [];
   return {
     name,
-    connector: createConnector(target, clusterSecrets(), 'test'),
-    pipelining,
+    connector,
     async client() {
-      const client = await pipelining.connect();
+      const client = await connector.connect();
       clients.push(client);
       return client;
     },

@@ -76,7 +76,7 @@ export function createStripeFunction(
 ): StripeFunction {
   const telemetry = createTelemetry(service, environment);
   const secrets = createSecrets();
-  const connector = createConnector(billingTarget(environment), secrets, service, { pipeline: true });
+  const connector = createConnector(billingTarget(environment), secrets, service);
   const cache = openEntitlementCache(environment.CACHE_URL, telemetry);
   const defaults = stateDefaults(environment);
   const { STRIPE_API_SECRET_ARN: secretArn, STRIPE_API_BASE: apiBase, LIVEMODE: livemode } = environment;

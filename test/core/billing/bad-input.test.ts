@@ -26,7 +26,7 @@ let connection: ReusableConnection;
 beforeAll(async () => {
   database = await createTestDatabase('billing');
   client = await database.client();
-  connection = createReusableConnection(database.pipelining);
+  connection = createReusableConnection(database.connector);
 });
 afterAll(async () => {
   await connection.close();

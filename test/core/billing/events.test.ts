@@ -299,10 +299,11 @@ test('afterStore receives the changed ids, and undoes the transaction when it fa
   const received: string[][] = [];
   await expect(
     apply([event], {
-      afterStore: (_run, changed) => {
-        received.push([...changed]);
-        return Promise.reject(new Error('not now'));
-      },
+      afterStore: () =>
+        Promise.resolve((changed) => {
+          received.push([...changed]);
+          return Promise.reject(new Error('not now'));
+        }),
     }),
   ).rejects.toThrow('not now');
 

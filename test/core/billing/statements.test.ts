@@ -2,11 +2,12 @@ import type { Client } from 'pg';
 import { applyEvents, BATCH_STATEMENTS, type ReceivedEvent } from '../../../core/billing/apply-events';
 import { stripeProvider } from '../../../core/providers/stripe/provider';
 import type { StripeEvent } from '../../../core/providers/stripe/shapes';
+import type { StatementBurst } from '../../../core/database/statement-burst';
 import type { Statement } from '../../../core/database/transaction';
 import { mixedBatch } from '../../factories/mixed-batch';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 
-const BATCH = 100;
+const BATCH = 200;
 const MAX_STATEMENTS_PER_EVENT = 0.2;
 /** Enough that PostgreSQL never prefers a sequential scan for a batch when there is an index. */
 const STORED_SUBSCRIPTIONS = 20_000;
@@ -26,8 +27,8 @@ async function sent(batch: ReceivedEvent<StripeEvent>[]): Promise<{ text: string
   const calls = jest.spyOn(client, 'query');
   try {
     await applyEvents(client, stripeProvider, batch);
-    for (const [query] of calls.mock.calls as unknown as [string | { text: string; values: unknown[] }][]) {
-      statements.push(typeof query === 'string' ? { text: query, values: [] } : query);
+    for (const [burst] of calls.mock.calls as unknown as [StatementBurst][]) {
+      statements.push(...burst.calls.map(({ statement, values }) => ({ text: statement.text, values: [...values] })));
     }
   } finally {
     calls.mockRestore();

@@ -6,7 +6,7 @@ let connection: ReusableConnection;
 
 beforeEach(async () => {
   database = await createTestDatabase('empty');
-  connection = createReusableConnection(database.pipelining);
+  connection = createReusableConnection(database.connector);
 });
 afterEach(async () => {
   await connection.close();

@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import type { StatementBurst } from '../../../core/database/statement-burst';
 import { inTransaction, runSteps, type RunStatement, type Step } from '../../../core/database/transaction';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 
@@ -18,13 +19,10 @@ afterAll(() => database.drop());
 const stored = async () =>
   (await observer.query<{ fact: string }>('SELECT fact FROM facts ORDER BY fact')).rows.map(({ fact }) => fact);
 
-describe.each([
-  ['pipelining', () => database.pipelining.connect()],
-  ['plain', () => database.connector.connect()],
-])('over a %s connection', (_, connect) => {
+describe('a transaction', () => {
   let client: Client;
   beforeAll(async () => {
-    client = await connect();
+    client = await database.connector.connect();
   });
   afterAll(() => client.end());
   beforeEach(() => observer.query('TRUNCATE facts'));
@@ -60,6 +58,15 @@ describe.each([
     const work = inTransaction(client, async (run) => {
       await run(INSERT, ['a']);
       await run(INSERT, ['a']).catch(() => undefined);
+    });
+    await expect(work).rejects.toMatchObject({ code: '23505' });
+    expect(await stored()).toEqual([]);
+  });
+
+  test('work that ignores an error of its own query is rejected, because nothing was committed', async () => {
+    const work = inTransaction(client, async (run) => {
+      await run(INSERT, ['a']);
+      await client.query('SELECT 1 / 0').catch(() => undefined);
     });
     await expect(work).rejects.toThrow('not committed');
     expect(await stored()).toEqual([]);
@@ -99,61 +106,114 @@ describe.each([
     expect(await stored()).toEqual(['b']);
   });
 
-  test('each statement is timed from the answer to the one before', async () => {
+  test('statements that are sent together are timed together', async () => {
     const SLEEP = { name: 'sleep', text: 'SELECT pg_sleep(0.5)::text AS id' };
-    const took: [string, number][] = [];
+    const took: number[] = [];
     await inTransaction(client, (run) => Promise.all([run(SLEEP, []), run(COUNT, [])]), {
-      observe: (name, ms) => took.push([name, ms]),
+      observe: (ms) => took.push(ms),
     });
-    expect(took.map(([name]) => name)).toEqual(['sleep', 'count']);
-    expect(took[0]?.[1]).toBeGreaterThanOrEqual(499);
-    expect(took[1]?.[1]).toBeLessThan(450);
+    const [begun, slept, committed] = took;
+    expect(took).toHaveLength(3);
+    expect(slept).toBeGreaterThanOrEqual(499);
+    expect(Math.max(begun ?? 0, committed ?? 0)).toBeLessThan(450);
   });
-});
 
-test('a pipelining connection does not wait for an answer before it sends the next statement', async () => {
-  const client = await database.pipelining.connect();
-  try {
-    const sent: string[] = [];
-    const answered: string[] = [];
-    const parse = jest.spyOn(
-      (client as unknown as { connection: { parse(query: { name: string }): void } }).connection,
-      'parse',
-    );
-    await inTransaction(client, async (run) => {
-      const answers = Promise.all([run(INSERT, ['x']).then(() => answered.push('insert')), run(COUNT, [])]);
-      sent.push(...parse.mock.calls.map(([{ name }]) => name));
-      expect(answered).toEqual([]);
-      await answers;
+  test('a statement that failed when it was prepared is prepared again', async () => {
+    const EARLY = { name: 'early', text: 'SELECT fact AS id FROM later_facts' };
+    const early = () => inTransaction(client, (run) => Promise.all([run(COUNT, []), run(EARLY, []), run(COUNT, [])]));
+    await expect(early()).rejects.toMatchObject({ code: '42P01' });
+    await observer.query("CREATE TABLE later_facts AS SELECT 'a' AS fact");
+    expect(await early()).toEqual([[{ id: '0' }], [{ id: 'a' }], [{ id: '0' }]]);
+    expect(await early()).toEqual([[{ id: '0' }], [{ id: 'a' }], [{ id: '0' }]]);
+  });
+
+  test('a statement that failed when it first ran is prepared already, and runs again', async () => {
+    const DIVIDE = { name: 'divide', text: 'SELECT (6 / $1::integer)::text AS id' };
+    const divide = (by: number) => inTransaction(client, (run) => run(DIVIDE, [by]));
+    await expect(divide(0)).rejects.toMatchObject({ code: '22012' });
+    expect(await divide(2)).toEqual([{ id: '3' }]);
+    expect(await divide(3)).toEqual([{ id: '2' }]);
+  });
+
+  test('rows keep their types and NULLs, also when the statement is known', async () => {
+    const TYPES = { name: 'types', text: 'SELECT $1::integer AS number, $2::text AS text, $3::text[] AS list' };
+    const row = () => inTransaction(client, (run) => run(TYPES, [7, null, ['a', 'b"c']]));
+    expect(await row()).toEqual([{ number: 7, text: null, list: ['a', 'b"c'] }]);
+    expect(await row()).toEqual([{ number: 7, text: null, list: ['a', 'b"c'] }]);
+  });
+
+  test('nothing that is sent with a refused BEGIN runs', async () => {
+    await client.query('BEGIN');
+    await client.query('SELECT 1 / 0').catch(() => undefined);
+    // BEGIN is refused now, because the session is in a transaction that failed.
+    const work = inTransaction(client, (run) => run(INSERT, ['a']), { withBegin: true });
+    await expect(work).rejects.toMatchObject({ code: '25P02' });
+    expect(await stored()).toEqual([]);
+  });
+
+  test('a commit behind the last statements is not reached when one of them fails', async () => {
+    const work = inTransaction(client, async (run, commit) => {
+      await run(INSERT, ['a']);
+      const last = Promise.all([run(INSERT, ['b']), run(INSERT, ['a']), run(INSERT, ['c'])]);
+      commit();
+      await last;
     });
-    expect(sent).toEqual(['insert', 'count']);
-  } finally {
-    await client.end();
-  }
-});
+    await expect(work).rejects.toMatchObject({ code: '23505' });
+    expect(await stored()).toEqual([]);
+  });
 
-test('of errors that arrive together, the first is thrown and not one that follows from it', async () => {
-  const refusals = ['22003', '25P02', '25P02'];
-  const answers: (() => void)[] = [];
-  const client = {
-    pipeline: true,
-    query: (query: string | object) =>
-      typeof query === 'string'
-        ? Promise.resolve({ command: query, rows: [] })
-        : new Promise((_, reject) => {
-            const code = refusals[answers.length];
-            answers.push(() => reject(Object.assign(new Error(code), { code })));
-          }),
-  } as unknown as Client;
-  const work = inTransaction(client, async (run) => {
-    const deep = async () => {
-      await Promise.all([run(INSERT, ['a']), Promise.resolve()]);
+  test('a lost connection fails what was sent and everything after it', async () => {
+    const lost = await database.connector.connect();
+    const pid = (await lost.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid;
+    const SLEEP = { name: 'sleep', text: 'SELECT pg_sleep(30)::text AS id' };
+    const work = inTransaction(lost, (run) => Promise.all([run(INSERT, ['a']), run(SLEEP, []), run(COUNT, [])]));
+    const waiting = `SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'`;
+    while ((await observer.query(waiting, [pid])).rowCount === 0);
+    await observer.query('SELECT pg_terminate_backend($1)', [pid]);
+    await expect(work).rejects.toThrow(/terminat/);
+    await expect(inTransaction(lost, (run) => run(COUNT, []))).rejects.toThrow(/not queryable/);
+    expect(await stored()).toEqual([]);
+    await lost.end();
+  });
+
+  test('what does not wait for an answer is one write, and a round trip with the COMMIT behind it', async () => {
+    const bursts: string[][] = [];
+    const query = client.query.bind(client) as (burst: StatementBurst) => unknown;
+    const spy = jest.spyOn(client, 'query') as unknown as jest.SpyInstance<unknown, [StatementBurst]>;
+    spy.mockImplementation((burst) => {
+      bursts.push(burst.calls.map(({ statement }) => statement.name));
+      return query(burst);
+    });
+    const { stream } = (client as unknown as { connection: { stream: Record<'_write' | '_writev', () => void> } })
+      .connection;
+    const writes = (['_write', '_writev'] as const).map((method) => jest.spyOn(stream, method));
+    const answer = async (run: RunStatement, commit: () => void) => {
+      await Promise.all([run(INSERT, ['x']), run(COUNT, [])]);
+      const last = run(COUNT, []);
+      commit();
+      return last;
     };
-    const all = Promise.all([deep(), run(COUNT, []), run(COUNT, [])]);
-    answers.forEach((answer) => answer());
-    await all;
+    try {
+      expect(
+        await inTransaction(client, answer, { withBegin: true, limits: { lockMs: 500, statementMs: 600 } }),
+      ).toEqual([{ id: '1' }]);
+      expect(bursts).toEqual([
+        ['begin', 'limit_transaction', 'insert', 'count'],
+        ['count', 'commit'],
+      ]);
+      expect(writes.map((write) => write.mock.calls.length)).toEqual([0, 2]);
+    } finally {
+      spy.mockRestore();
+      writes.forEach((write) => write.mockRestore());
+    }
   });
-  await expect(work).rejects.toMatchObject({ code: '22003' });
+
+  test('limits hold for the transaction alone', async () => {
+    const SHOW = { name: 'show', text: "SELECT current_setting('lock_timeout') AS id" };
+    const limits = { lockMs: 1234, statementMs: 5000 };
+    expect(await inTransaction(client, (run) => run(SHOW, []), { limits })).toEqual([{ id: '1234ms' }]);
+    expect(await inTransaction(client, (run) => run(SHOW, []))).not.toEqual([{ id: '1234ms' }]);
+  });
 });
 
 test('a statement that was not sent yet when the work throws does not run after the rollback', async () => {

