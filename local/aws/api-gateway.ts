@@ -30,13 +30,22 @@ class Refusal extends Error {
   }
 }
 
-/** Parameters of a path that matches a route's pattern, or undefined. */
-function match(pattern: string, path: string): Record<string, string> | undefined {
+/** By the pattern of their route. */
+const expressions = new Map<string, RegExp>();
+
+function expressionOf(pattern: string): RegExp {
   const expression = pattern
     .replace(/[.*()[\]\\^$|?]/g, '\\$&')
     .replace(/\{(\w+)\+\}/g, '(?<$1>.+)')
     .replace(/\{(\w+)\}/g, '(?<$1>[^/]+)');
-  const found = new RegExp(`^${expression}$`).exec(path);
+  return new RegExp(`^${expression}$`);
+}
+
+/** Parameters of a path that matches a route's pattern, or undefined. */
+function match(pattern: string, path: string): Record<string, string> | undefined {
+  const known = expressions.get(pattern) ?? expressionOf(pattern);
+  expressions.set(pattern, known);
+  const found = known.exec(path);
   return found === null ? undefined : { ...found.groups };
 }
 
@@ -134,7 +143,8 @@ function send(response: ServerResponse, result: APIGatewayProxyResult): void {
     response.setHeader(name, values.map(String));
   }
   response.statusCode = result.statusCode;
-  response.end(Buffer.from(result.body, result.isBase64Encoded === true ? 'base64' : 'utf8'));
+  // A text goes out in one write with the headers.
+  response.end(result.isBase64Encoded === true ? Buffer.from(result.body, 'base64') : result.body);
 }
 
 function isProxyResult(value: unknown): value is APIGatewayProxyResult {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 
 interface Invocation {
   readonly requestId: string;
-  readonly event: string;
+  readonly event: unknown;
   readonly functionArn: string;
   readonly deadlineMs: number;
 }
@@ -52,8 +52,8 @@ function contextOf({ requestId, functionArn, deadlineMs }: Invocation): object {
 async function invoke(handler: Handler, invocation: Invocation): Promise<void> {
   const { requestId } = invocation;
   try {
-    const result = await handler(JSON.parse(invocation.event), contextOf(invocation));
-    reply({ kind: 'result', requestId, payload: JSON.stringify(result ?? null) });
+    const result = await handler(invocation.event, contextOf(invocation));
+    reply({ kind: 'result', requestId, payload: result ?? null });
   } catch (error) {
     // As in Lambda, the log has the details that the answer to the caller leaves out.
     console.error(error);

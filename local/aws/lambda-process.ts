@@ -26,7 +26,8 @@ export class FunctionError extends Error {
 
 interface Message {
   readonly kind: 'ready' | 'unloadable' | 'result' | 'error';
-  readonly payload?: string;
+  /** Result of the handler, which the channel carries as JSON. */
+  readonly payload?: unknown;
   readonly errorType?: string;
   readonly errorMessage?: string;
   readonly trace?: readonly string[];
@@ -107,13 +108,13 @@ export class FunctionProcess {
         clearTimeout(timer);
         reject(this.error('Runtime.ExitError', `Runtime exited with error: ${reason}`));
       };
-      this.onMessage = ({ kind, payload = 'null', errorType = 'Error', errorMessage = '', trace }) => {
+      this.onMessage = ({ kind, payload = null, errorType = 'Error', errorMessage = '', trace }) => {
         clearTimeout(timer);
-        if (kind === 'result') resolve(JSON.parse(payload));
+        if (kind === 'result') resolve(payload);
         else reject(this.error(errorType, errorMessage, trace));
       };
       const deadlineMs = Date.now() + timeoutSeconds * 1000;
-      this.child.send({ requestId, event: JSON.stringify(event), functionArn: arn, deadlineMs });
+      this.child.send({ requestId, event, functionArn: arn, deadlineMs });
     });
   }
 

@@ -35,6 +35,7 @@ export class Activity {
   /** A request to the API that the function answered. What failed before it is API Gateway's to report. */
   request(functionName: string, event: APIGatewayProxyEvent, result: unknown, durationMs: number): void {
     const { statusCode = 502, body } = (result ?? {}) as Partial<APIGatewayProxyResult>;
+    if (this.failuresOnly && statusCode < 400) return;
     const label = statusCode < 300 ? labelOf(bodyOf(event)) : undefined;
     const text = label === undefined ? printable(body ?? '') : `${label.id} ${label.type}`;
     this.line(functionName, `${statusCode} ${text}`, durationMs, statusCode >= 400);

@@ -1,3 +1,4 @@
+import { Agent, request } from 'node:http';
 import StripeClient, { type Stripe } from 'stripe';
 import { nowSeconds } from './objects';
 
@@ -22,24 +23,36 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** Signs a body as Stripe does, with the official library; returns the value of the `Stripe-Signature` header. */
 export function sign(body: string, secret: string, timestamp: number = nowSeconds()): string {
-  return new StripeClient('sk_test_unused').webhooks.generateTestHeaderString({ payload: body, secret, timestamp });
+  return StripeClient.webhooks.generateTestHeaderString({ payload: body, secret, timestamp });
 }
 
-/** Sends a signed event as Stripe calls a webhook endpoint. */
-export async function deliver(event: Stripe.Event, options: DeliveryOptions): Promise<DeliveryResult> {
-  const body = JSON.stringify(event, null, 2);
+/** Connections are kept, as Stripe keeps them. */
+const agent = new Agent({ keepAlive: true });
+
+/** Sends a signed event as Stripe calls a webhook endpoint. Not by `fetch`, which takes longer than the endpoint itself. */
+export function deliver(event: Stripe.Event, options: DeliveryOptions): Promise<DeliveryResult> {
+  const body = Buffer.from(JSON.stringify(event, null, 2));
   const started = performance.now();
-  const response = await fetch(options.url, {
-    method: 'POST',
-    body,
-    headers: {
-      'content-type': 'application/json; charset=utf-8',
-      'user-agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)',
-      'stripe-signature': sign(body, options.secret, options.timestamp),
-    },
-    signal: AbortSignal.timeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS),
+  const headers = {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': body.length,
+    'user-agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)',
+    'stripe-signature': sign(body.toString(), options.secret, options.timestamp),
+  };
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const sent = request(options.url, { method: 'POST', agent, headers, signal }, (response) => {
+      let answer = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => (answer += chunk));
+      response.once('error', reject);
+      response.once('end', () =>
+        resolve({ status: response.statusCode ?? 0, body: answer, durationMs: performance.now() - started }),
+      );
+    });
+    sent.once('error', reject);
+    sent.end(body);
   });
-  return { status: response.status, body: await response.text(), durationMs: performance.now() - started };
 }
 
 /** Sends events to one endpoint, except those that the caller drops. */
