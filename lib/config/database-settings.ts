@@ -8,7 +8,8 @@ const INSTANCE_CLASS = new RegExp(
     String.raw`\.(micro|small|medium|large|\d{0,2}xlarge)$`,
 );
 
-const createdDatabase = z.strictObject({
+/** A database that the stack makes. */
+export const createdDatabase = z.strictObject({
   kind: z.literal('create').describe('The stack creates the instance.'),
   instanceClass: text('must be an instance class of RDS, without `db.`, such as `m7g.large`', INSTANCE_CLASS).describe(
     'RDS instance class without `db.`, such as `m7g.large`.',

@@ -1,8 +1,10 @@
 import * as z from 'zod';
 import { ENVIRONMENT_NAME } from '../../core/contract';
 import { refuseContradictions } from './environment-checks';
+import { createdDatabase } from './database-settings';
 import { SETTINGS, settings } from './environment-settings';
 import { text } from './fields';
+import { withSize } from './sizes';
 
 export type { CreatedDatabaseConfig, DatabaseConfig, ExistingDatabaseConfig } from './database-settings';
 
@@ -36,7 +38,7 @@ export interface Problem {
 export function checkEnvironment(
   input: unknown,
 ): { readonly config: EnvironmentConfig } | { readonly problems: readonly Problem[] } {
-  const result = schema.safeParse(input);
+  const result = schema.safeParse(withSize(input));
   if (result.success) return { config: result.data };
   return { problems: result.error.issues.map((issue) => problemOf(issue, input)) };
 }
@@ -73,10 +75,22 @@ function describe(value: unknown): string {
   return typeof value === 'object' ? 'an object' : JSON.stringify(value);
 }
 
+/** The JSON schema of settings that name no size. */
+export function settingsJsonSchema(): object {
+  return z.toJSONSchema(settings, { io: 'input' });
+}
+
 /** The JSON schema of an environment's file, with which an editor completes and explains settings. */
 export function environmentJsonSchema(): object {
   return {
     title: 'Environment of billing operations',
-    ...z.toJSONSchema(settings, { io: 'input' }),
+    ...z.toJSONSchema(settings, {
+      io: 'input',
+      // Where a size is given, it decides what is left out; without one, the check names what is missing.
+      override: ({ zodSchema, jsonSchema }) => {
+        if (zodSchema === settings) jsonSchema.required = jsonSchema.required?.filter((name) => name !== 'databases');
+        if (zodSchema === createdDatabase || zodSchema === SETTINGS.databases) delete jsonSchema.required;
+      },
+    }),
   };
 }

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { database } from './database-settings';
 import { DOMAIN_NAME, emails, flag, missing, region, text, whole } from './fields';
 import { createdNetwork, existingNetwork } from './network-settings';
+import { SIZES } from './sizes';
 
 const domain = z.strictObject(
   {
@@ -124,10 +125,16 @@ export const SETTINGS = {
   bootstrapQualifier: text('must be 1–10 lower-case letters and digits', /^[a-z0-9]{1,10}$/)
     .optional()
     .describe('Qualifier that the account was bootstrapped with. Left out: that of the CDK.'),
+  size: z
+    .enum(SIZES, { error: 'must be small, medium, large or xlarge' })
+    .optional()
+    .describe(
+      'Size by the users of a day: `small` up to 1,000, `medium` 10,000, `large` 100,000, `xlarge` a million. It decides what is left out of `databases`, `cache` and `processorConcurrency`; docs/costs.md has each, with its price. Changed later, it changes instance classes: minutes without the database, less with a standby.',
+    ),
   databases: z
     .strictObject(
       { billing: database, main: database },
-      missing('must be `billing` and `main`, each to `create` or `existing`'),
+      missing('must be `billing` and `main`, each to `create` or `existing`; or leave it out, and say a `size`'),
     )
     .describe('The two databases.'),
   stripe: stripe.describe('Which Stripe, and what its objects belong to.'),
@@ -153,6 +160,11 @@ export const SETTINGS = {
     .default(true)
     .describe(
       'Every five minutes, send a signed event through the endpoint and look for its row in the ledger. Off: a break between the endpoint and the database is noticed when an event of Stripe meets it.',
+    ),
+  processorConcurrency: whole(2, 100)
+    .default(5)
+    .describe(
+      'Batches of events that are applied at a time, each with a connection and a reserved concurrency of Lambda. Fewer drain a backlog more slowly; more take connections and CPU from the application.',
     ),
   cache: z
     .strictObject({

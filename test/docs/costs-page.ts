@@ -1,4 +1,5 @@
 import { EXAMPLES } from '../support/example-environments';
+import { ACKNOWLEDGED_PER_SECOND, CORE_MS, EVENTS_PER_USER, KIB_PER_EVENT, needRows, PEAK, sizeRows } from './sizes';
 import {
   ARCHIVE_SHARE,
   CHANGED_SHARE,
@@ -45,6 +46,24 @@ ${table(
   ['setting', 'US dollars a month'],
   settingCosts().map(([setting, dollars]) => [setting, rounded(dollars)]),
 )}
+
+## Sizes
+
+What \`size\` decides where the settings leave it out, up to so many users a day, and its US dollars a month; networks, keys and
+the rest come on top. What a setting says goes before.
+
+${table(['size', 'users a day', 'billing', 'main', 'cache', 'processorConcurrency', 'US dollars'], sizeRows(rounded))}
+
+What so many users need, of what was [measured](benchmarks.md): ${EVENTS_PER_USER} event for each user of a day, ${PEAK} times the mean in the
+busiest minute, ${CORE_MS.alone} ms of a core of PostgreSQL for an event that comes alone, ${CORE_MS.inBatch} ms in a full batch, ${ACKNOWLEDGED_PER_SECOND} requests a
+second acknowledged by one core, ${KIB_PER_EVENT} KiB of disk for an event in the year that it is kept.
+
+${table(['size', 'events/s, mean', 'at the peak', '% of a core to acknowledge', '% of the database, one by one', '% in batches', 'GiB of events after a year'], needRows())}
+
+Events come in batches by themselves where they come faster than one by one. Not counted is what the applications ask of their
+databases: measure it, and name a larger class where it is much. The standby of \`medium\` and larger ones is for a failover in a minute, and
+the proxy of \`large\` for applications that open more than a hundred connections. Before a size is changed, name \`allocatedStorageGiB\`
+as RDS reports it: disks never shrink.
 
 ## Assumptions
 

@@ -4,7 +4,7 @@ import { DATABASE_NAMES } from '../../core/contract';
 import { API_ENDPOINTS } from '../../lib/data/network';
 import { resourcesOf, templatesOf, type Resource } from '../lib/support';
 
-const HOURS = 730;
+export const HOURS = 730;
 const DAYS = 30;
 
 /** When the prices were written down. */
@@ -103,12 +103,17 @@ export function costsOf(name: ExampleName): Costs {
 
 function instanceCost(name: ExampleName, { Properties }: Resource): number {
   const instanceClass = String(Properties.DBInstanceClass).replace('db.', '');
-  const hourly = PRICES.instanceHour[instanceClass];
-  if (hourly === undefined) throw new Error(`No price of ${instanceClass}: add it to PRICES.instanceHour`);
   // A replica begins with the storage of its source, which is billing's.
   const { billing } = exampleEnvironment(name).databases;
   const storage = Number(Properties.AllocatedStorage ?? billing.allocatedStorageGiB);
-  return (hourly * HOURS + storage * PRICES.storageGiBMonth) * (Properties.MultiAZ === true ? 2 : 1);
+  return monthOfInstance(instanceClass, storage) * (Properties.MultiAZ === true ? 2 : 1);
+}
+
+/** Dollars a month of one instance with its disk. */
+export function monthOfInstance(instanceClass: string, storageGiB: number): number {
+  const hourly = PRICES.instanceHour[instanceClass];
+  if (hourly === undefined) throw new Error(`No price of ${instanceClass}: add it to PRICES.instanceHour`);
+  return hourly * HOURS + storageGiB * PRICES.storageGiBMonth;
 }
 
 /** A proxy is charged by the cores of its instance, two at least. */

@@ -1,4 +1,4 @@
-import { environmentJsonSchema } from '../../lib/config/environment-schema';
+import { settingsJsonSchema } from '../../lib/config/environment-schema';
 
 /** What this page reads of a JSON schema. */
 interface Shape {
@@ -23,9 +23,8 @@ interface Row {
 
 /** The text of `docs/environments.md`. */
 export function environmentsPage(): string {
-  const { databases, ...others } = (environmentJsonSchema() as Shape & { properties: Record<string, Shape> })
-    .properties;
-  const required = new Set((environmentJsonSchema() as Shape).required);
+  const { properties, required } = settingsJsonSchema() as Shape;
+  const { databases, ...others } = properties ?? {};
   const [created, existing] = databases?.properties?.billing?.oneOf ?? [];
   return `# Settings of an environment
 
@@ -37,9 +36,9 @@ They may also be in a repository of your own: \`-c environments=<folder>\` for \
 [\`schema.json\`](../environments/schema.json) has editors complete and explain settings, by the first line of the examples.
 A wrong file stops the synthesis with the line, the field, its form and its value.
 
-\`*\` marks what has to be there.
+\`*\` marks what has to be there. With \`size\`, of the databases only what differs from [its values](costs.md#sizes).
 
-${table(Object.entries(others).flatMap(([name, shape]) => rowsOf(name, shape, required.has(name))))}
+${table(Object.entries(others).flatMap(([name, shape]) => rowsOf(name, shape, required?.includes(name) ?? false)))}
 
 ## Databases
 

@@ -14,9 +14,6 @@ import { objectDefaults } from '../stripe-access';
 /** How long one batch may take. The queue hides its messages for six times as long. */
 export const PROCESSOR_TIMEOUT = Duration.seconds(30);
 
-/** Batches at a time, which is also the number of database connections: each instance holds one. */
-const MAX_CONCURRENCY = 5;
-
 export interface ProcessorProps {
   /** What all functions of the environment share. */
   readonly context: OperationsContext;
@@ -34,6 +31,8 @@ export interface ProcessorProps {
 export class Processor extends Construct {
   constructor(scope: Construct, id: string, props: ProcessorProps) {
     super(scope, id);
+    // Batches at a time, which is also the number of database connections: each instance holds one.
+    const { processorConcurrency } = props.context.config;
     const target = new OperationalFunction<ProcessorEnvironment>(this, 'Processor', {
       context: props.context,
       stem: 'processor',
@@ -48,7 +47,7 @@ export class Processor extends Construct {
       memorySize: 512,
       databases: [props.billing],
       // Reserved, so that no other function of the account can delay the events.
-      reservedConcurrentExecutions: MAX_CONCURRENCY,
+      reservedConcurrentExecutions: processorConcurrency,
       gradual: true,
     });
     props.deadLetterQueue.grantSendMessages(target.function);
@@ -57,7 +56,7 @@ export class Processor extends Construct {
       new SqsEventSource(props.queue, {
         batchSize: BATCH_SIZE,
         maxBatchingWindow: Duration.seconds(1),
-        maxConcurrency: MAX_CONCURRENCY,
+        maxConcurrency: processorConcurrency,
         reportBatchItemFailures: true,
       }),
     );

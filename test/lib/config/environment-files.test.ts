@@ -112,9 +112,9 @@ describe('a file', () => {
   test.each([
     [
       'a wrong value',
-      'multiAz: false',
-      'multiAz: "no"',
-      'dev.yaml:21: databases.billing.multiAz must be true or false, got "no"',
+      'proxy: true',
+      'proxy: "no"',
+      'dev.yaml:19: databases.billing.proxy must be true or false, got "no"',
     ],
     [
       'an account that YAML reads as a number',

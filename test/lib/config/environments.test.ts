@@ -111,7 +111,7 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
   [
     'no databases',
     { databases: undefined },
-    'databases must be `billing` and `main`, each to `create` or `existing`, got nothing',
+    'databases must be `billing` and `main`, each to `create` or `existing`; or leave it out, and say a `size`, got nothing',
   ],
   ['no Stripe', { stripe: undefined }, 'stripe must say at least whether `livemode` is true or false, got nothing'],
   [
