@@ -16,6 +16,7 @@ import { schemaKey } from '../../core/archive/keys';
 import { type Manifest } from '../../core/archive/manifest';
 import { writeManifest } from '../../core/archive/signed-manifest';
 import { type ArchiveSite, contentOf, createArchiveSite, manifestAt } from '../factories/archive';
+import { emptyBucket } from '../../lib/stacks/empty-bucket';
 import { silentLog } from '../support/log';
 import { TABLE_OF_SEVERAL_UPLOAD_PARTS } from '../factories/backup-function';
 import { type ObjectStoreProxy, type PassingCall, startObjectStoreProxy } from '../support/object-store-proxy';
@@ -67,6 +68,20 @@ const binary = goTool(VERSITYGW);
     const keyOf = (name: string) => tables.find((table) => table.name === name)?.parts[0]?.key ?? '';
     return { manifest: report.manifestKey, small: keyOf('database_identity'), multipart: keyOf('bulk') };
   }
+
+  test('an environment that is destroyed leaves nothing in its bucket: no locked object, no former version, no upload', async () => {
+    const { manifest } = await archivedKeys();
+    await server.root.send(new DeleteObjectCommand({ Bucket: bucket, Key: manifest }));
+    await server.root.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: 'archives/main/unfinished' }));
+    const before = await versions('');
+    expect(before.versions.length).toBeGreaterThan(3);
+    expect(before.markers).toHaveLength(1);
+
+    expect(await emptyBucket(server.root, bucket)).toBe(before.versions.length + 1);
+    expect(await versions('')).toEqual({ versions: [], markers: [] });
+    const { Uploads = [] } = await server.root.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+    expect(Uploads).toEqual([]);
+  });
 
   test('every object of an archive is locked until its retention ends, including multipart uploads', async () => {
     const keys = await archivedKeys();

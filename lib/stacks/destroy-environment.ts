@@ -1,0 +1,146 @@
+import type { BackupClient } from '@aws-sdk/client-backup';
+import {
+  type CloudFormationClient,
+  DeleteStackCommand,
+  DescribeStacksCommand,
+  paginateListStackResources,
+  type Stack,
+  type StackResourceSummary,
+  waitUntilStackDeleteComplete,
+} from '@aws-sdk/client-cloudformation';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { EnvironmentConfig } from '../config/environment-schema';
+import { emptyBucket } from './empty-bucket';
+import { emptyVault } from './empty-vault';
+
+/** Clients of one region. */
+export interface RegionClients {
+  /** Removes the stacks. */
+  readonly cloudFormation: CloudFormationClient;
+  /** Empties buckets. */
+  readonly s3: S3Client;
+  /** Empties vaults. */
+  readonly backup: BackupClient;
+}
+
+export interface DestroyOptions {
+  /** Environment to destroy. */
+  readonly config: EnvironmentConfig;
+  /** Clients by region. */
+  readonly clients: (region: string) => RegionClients;
+  /** Takes a line about each step. */
+  readonly tell: (line: string) => void;
+  /** Seconds that the removal of one stack may take. Two instances, a network with functions: most of an hour. @default 3600 */
+  readonly stackSeconds?: number;
+  /** Milliseconds between two looks at a vault. @default 10 s */
+  readonly lookEveryMs?: number;
+}
+
+/** Attempts at a stack with data: the log of accesses, or a job that ran, may fill again what was emptied. */
+const ATTEMPTS = 3;
+
+/**
+ * Removes every stack of an unprotected environment with all that they hold, also what CloudFormation does not delete: objects
+ * in the buckets, locked ones too, and recovery points. What it did is not done again by a second run.
+ *
+ * @throws Error when the environment or one of its stacks is protected, before anything is removed; or naming what is left
+ */
+export async function destroyEnvironment(options: DestroyOptions): Promise<void> {
+  const { config, clients, tell } = options;
+  if (config.removalProtection) {
+    throw new Error(
+      `${config.name} has \`removalProtection: true\`: nothing was removed. docs/deploy.md says what a protected one takes`,
+    );
+  }
+  const nameOf = (part: string) => `BillingOps-${config.name}-${part}`;
+  const regional = clients(config.region);
+  // What depends on a stack goes before it.
+  const stacks = [
+    { name: nameOf('Monitoring'), regional, holdsData: false },
+    { name: nameOf('Operations'), regional, holdsData: false },
+    { name: nameOf('Data'), regional, holdsData: true },
+    ...(config.secondRegion === undefined
+      ? []
+      : [{ name: nameOf('Recovery'), regional: clients(config.secondRegion), holdsData: true }]),
+  ];
+  for (const { name, regional: own } of stacks) {
+    if ((await find(own, name))?.EnableTerminationProtection) {
+      throw new Error(
+        `${name} has termination protection: nothing was removed. Deploy the unprotected environment first`,
+      );
+    }
+  }
+  for (const { name, regional: own, holdsData } of stacks) {
+    if ((await find(own, name)) === undefined) {
+      tell(`${name}: not there`);
+      continue;
+    }
+    await remove(own, name, holdsData, options);
+    tell(`${name}: gone`);
+  }
+}
+
+async function remove(
+  regional: RegionClients,
+  name: string,
+  holdsData: boolean,
+  options: DestroyOptions,
+): Promise<void> {
+  const { cloudFormation } = regional;
+  for (let attempt = 1; ; attempt += 1) {
+    if (holdsData) await empty(regional, name, options);
+    await cloudFormation.send(new DeleteStackCommand({ StackName: name }));
+    try {
+      await waitUntilStackDeleteComplete(
+        { client: cloudFormation, maxWaitTime: options.stackSeconds ?? 3_600 },
+        { StackName: name },
+      );
+      return;
+    } catch (cause) {
+      const left = await resourcesOf(cloudFormation, name);
+      const failed = left.filter(({ ResourceStatus }) => ResourceStatus === 'DELETE_FAILED');
+      const reasons = failed.map(
+        (each) => `${each.LogicalResourceId}: ${each.ResourceStatusReason ?? 'no reason given'}`,
+      );
+      if (!holdsData || attempt === ATTEMPTS || failed.length === 0) {
+        throw new Error(`${name} could not be removed. ${reasons.join('; ')}`.trim(), { cause });
+      }
+      options.tell(`${name}: again, ${reasons.join('; ')}`);
+    }
+  }
+}
+
+/** Empties the buckets and the vaults of a stack that are still there. */
+async function empty(
+  { cloudFormation, s3, backup }: RegionClients,
+  name: string,
+  options: DestroyOptions,
+): Promise<void> {
+  for (const { ResourceType, PhysicalResourceId: id = '', ResourceStatus } of await resourcesOf(cloudFormation, name)) {
+    if (ResourceStatus === 'DELETE_COMPLETE') continue;
+    if (ResourceType === 'AWS::S3::Bucket') {
+      options.tell(`${id}: ${await emptyBucket(s3, id)} versions of objects deleted`);
+    }
+    if (ResourceType === 'AWS::Backup::BackupVault') {
+      options.tell(`${id}: ${await emptyVault(backup, id, options.lookEveryMs)} recovery points deleted`);
+    }
+  }
+}
+
+async function find({ cloudFormation }: RegionClients, name: string): Promise<Stack | undefined> {
+  try {
+    const { Stacks = [] } = await cloudFormation.send(new DescribeStacksCommand({ StackName: name }));
+    return Stacks[0];
+  } catch (error) {
+    if (/does not exist/.test((error as Error).message)) return undefined;
+    throw error;
+  }
+}
+
+async function resourcesOf(client: CloudFormationClient, StackName: string): Promise<StackResourceSummary[]> {
+  const found: StackResourceSummary[] = [];
+  for await (const { StackResourceSummaries = [] } of paginateListStackResources({ client }, { StackName })) {
+    found.push(...StackResourceSummaries);
+  }
+  return found;
+}
