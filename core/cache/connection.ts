@@ -1,5 +1,6 @@
 import { createClient } from '@redis/client';
 import { messageOf } from '../runtime/errors';
+import { connectToken } from './connect-token';
 
 /**
  * Milliseconds that one use of the cache may take, including the connection. A healthy cache answers in about one. Higher
@@ -28,7 +29,7 @@ export interface Cache {
 }
 
 export interface CacheOptions {
-  /** `rediss://host:port` (TLS) or `redis://host:port`; empty for none. */
+  /** `rediss://host:port` (TLS) or `redis://host:port`, with `user@` where the cache knows its users by IAM; empty for none. */
   readonly url: string;
   /** Called with the reason whenever the cache did not answer; not during the pause after that. */
   readonly onUnavailable: (reason: string) => void;
@@ -99,8 +100,13 @@ export function createCache({
 }
 
 async function connect(url: string, deadlineMs: number): Promise<RedisClient> {
+  const address = new URL(url);
+  const { username } = address;
+  address.username = '';
   const client: RedisClient = createClient({
-    url,
+    url: address.href,
+    // A token for each connection: it expires, and the connection outlives it.
+    ...(username === '' ? {} : { username, password: await connectToken(username, new Date()) }),
     // Commands that cannot be sent now fail now.
     disableOfflineQueue: true,
     socket: { connectTimeout: deadlineMs, reconnectStrategy: false },

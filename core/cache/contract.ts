@@ -1,6 +1,9 @@
 /** How a function reaches the cache of entitlements. */
 export interface CacheEnvironment {
-  /** `rediss://host:port` (TLS) or `redis://host:port`; empty where an environment has no cache. */
+  /**
+   * `rediss://user@host:port` (TLS), of a cache that bears the name of its one user and knows it by IAM; `redis://host:port` without
+   * users; empty where an environment has no cache.
+   */
   readonly CACHE_URL: string;
 }
 

@@ -108,7 +108,7 @@ export const NOT_REHEARSED: readonly NotRehearsed[] = [
   },
   {
     what: 'Entitlement cache',
-    types: ['AWS::ElastiCache::ServerlessCache'],
+    types: ['AWS::ElastiCache::ServerlessCache', 'AWS::ElastiCache::User', 'AWS::ElastiCache::UserGroup'],
     because: 'switched off (`cache`): there is no network to put it into',
     coveredBy: ['test/lib/operations/operations.test.ts', 'test/core/cache/cache.test.ts'],
   },

@@ -94,3 +94,33 @@ export async function startRelay(to: string): Promise<CacheServer & { cut(): voi
     },
   };
 }
+
+/** Answers OK to every command, and keeps them, each with its arguments. */
+export async function startRecordingServer(): Promise<CacheServer & { readonly commands: readonly string[][] }> {
+  const commands: string[][] = [];
+  const sockets: net.Socket[] = [];
+  const server = net.createServer((socket) => {
+    sockets.push(socket);
+    socket.on('data', (data) => {
+      // `*2 $3 GET $3 key`, line by line; none of the commands is split over two packets on loopback.
+      const sent = data
+        .toString()
+        .split(/^\*\d+\r\n/m)
+        .filter((text) => text !== '')
+        .map((text) => text.split('\r\n').filter((line, index) => index % 2 === 1 && line !== ''));
+      commands.push(...sent);
+      socket.write('+OK\r\n'.repeat(sent.length));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    commands,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      return new Promise((resolve) => {
+        server.close(() => resolve());
+      });
+    },
+  };
+}

@@ -88,6 +88,39 @@ describe('the entitlement cache', () => {
     );
   });
 
+  test('lets in one user, known by IAM, to the keys of entitlements alone', () => {
+    const cache = resourceLike(operations, 'AWS::ElastiCache::ServerlessCache', 'Cache').Properties;
+    const [userId] = Object.keys(resourcesOf(operations, 'AWS::ElastiCache::User'));
+    const user = resourceLike(operations, 'AWS::ElastiCache::User', 'User').Properties;
+    const group = resourceLike(operations, 'AWS::ElastiCache::UserGroup', 'Users').Properties;
+    expect(group).toMatchObject({ Engine: 'valkey', UserIds: [{ Ref: userId }] });
+    expect(cache.UserGroupId).toEqual({ Ref: expect.stringContaining('EntitlementCacheUsers') });
+    expect(user).toMatchObject({
+      AuthenticationMode: { Type: 'iam' },
+      // The functions sign for the cache by the name of the user.
+      UserId: cache.ServerlessCacheName,
+      UserName: cache.ServerlessCacheName,
+      AccessString: expect.stringMatching(/^on ~entitlements:\* resetchannels -@all (\+(get|set|eval|hello|auth|ping|client\|setinfo) ?)+$/),
+    });
+    expect(String(user.UserId).length).toBeLessThanOrEqual(40);
+  });
+
+  test('is connected to by the roles of its users alone', () => {
+    const connecting = Object.entries(resourcesOf(operations, 'AWS::IAM::Policy')).filter(([, { Properties }]) =>
+      JSON.stringify(Properties).includes('elasticache:Connect'),
+    );
+    const [cacheId] = Object.keys(resourcesOf(operations, 'AWS::ElastiCache::ServerlessCache'));
+    const [userId] = Object.keys(resourcesOf(operations, 'AWS::ElastiCache::User'));
+    expect(connecting).toHaveLength(6);
+    for (const [, { Properties }] of connecting) {
+      const { Statement } = Properties.PolicyDocument as { Statement: { Action: unknown; Resource: unknown }[] };
+      expect(Statement.find(({ Action }) => Action === 'elasticache:Connect')?.Resource).toEqual([
+        { 'Fn::GetAtt': [cacheId, 'ARN'] },
+        { 'Fn::GetAtt': [userId, 'Arn'] },
+      ]);
+    }
+  });
+
   test('has limits that cap its cost', () => {
     expect(resourceLike(operations, 'AWS::ElastiCache::ServerlessCache', 'Cache').Properties).toMatchObject({
       Engine: 'valkey',
