@@ -35,6 +35,8 @@ export const archiveChoice = {
 
 /** Id of the rule by which S3 copies archives to another region, in its metrics. */
 export const REPLICATION_RULE = 'second-region';
+/** Id of the rule by which S3 copies them to another account. */
+export const ACCOUNT_RULE = 'backup-account';
 
 /** Of a manifest. */
 export const signatureState = z

@@ -10,6 +10,7 @@ export function refuseContradictions(config: Settings, refuse: Refuse): void {
   refuseRegions(config, refuse);
   refuseNetwork(config, refuse);
   refuseCanary(config, refuse);
+  refuseBackupAccount(config, refuse);
   if (config.domain) refuseDomain(config.domain, config, refuse);
   for (const name of DATABASE_NAMES) refuseDatabase(name, config, refuse);
   if (isSameDatabase(config.databases)) {
@@ -74,6 +75,20 @@ function refuseCanary(config: Settings, refuse: Refuse): void {
       ['canary'],
       'must be false with `stripe.webhookAddresses` where there is no network: it has no fixed address',
     );
+  }
+}
+
+function refuseBackupAccount({ account, region, backupAccount }: Settings, refuse: Refuse): void {
+  if (!backupAccount) return;
+  if (backupAccount.account === account) {
+    refuse(
+      ['backupAccount', 'account'],
+      'must be another account than `account`, or it keeps nothing from who takes that over',
+    );
+  }
+  const [, , , keyRegion, keyAccount] = backupAccount.archiveKeyArn.split(':');
+  if (keyRegion !== region || keyAccount !== backupAccount.account) {
+    refuse(['backupAccount', 'archiveKeyArn'], `must be a key of account ${backupAccount.account} in ${region}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { database } from './database-settings';
-import { DOMAIN_NAME, emails, flag, missing, region, text, whole } from './fields';
+import { DOMAIN_NAME, emails, flag, keyArn, missing, region, text, whole } from './fields';
 import { createdNetwork, existingNetwork } from './network-settings';
 import { SIZES } from './sizes';
 
@@ -82,6 +82,20 @@ export const SETTINGS = {
     .optional()
     .describe(
       'Region that recovery points and archives are copied to, by a stack of its own there. Must be an allowed one. Left out: no copies; the loss of the region is the loss of the data.',
+    ),
+  backupAccount: z
+    .strictObject(
+      {
+        account: text('must be the 12 digits of an AWS account, in quotes', /^\d{12}$/).describe(
+          'The 12 digits of the account, in quotes: of the same organization, and another one than `account`.',
+        ),
+        archiveKeyArn: keyArn.describe('Key of its bucket, an output of its stack.'),
+      },
+      missing('must be { account, archiveKeyArn }'),
+    )
+    .optional()
+    .describe(
+      'Account that recovery points and archives are copied to as well, in the same region, by `examples/backup-account/stack.yaml`. Left out: who takes over the account of the environment has every copy within reach.',
     ),
   removalProtection: flag.describe(
     'Keep data when the stack is removed: deletion and termination protection, irrevocable vault locks.',

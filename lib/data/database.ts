@@ -29,7 +29,8 @@ import { admit } from './admit';
 import type { DatabaseAccess } from './database-access';
 import { acknowledgeInstance, acknowledgeMonitoringRole } from '../policy/acknowledge-instance';
 import { databaseParameters, DATABASE_POLICIES } from './database-policies';
-import { guardKey } from './guarded-key';
+import type { BackupAccount } from './backup-account';
+import { guardKey, shareForCopies } from './guarded-key';
 import { exportedLogs, LOG_EXPORTS } from './exported-logs';
 import type { DatabaseNetwork } from './network';
 
@@ -67,6 +68,8 @@ export interface DatabaseProps {
   readonly removalProtection: boolean;
   /** Role that may end the key of the database. @default - nobody may */
   readonly breakGlassRoleArn: string | undefined;
+  /** Account that recovery points are copied to. @default - none */
+  readonly backupAccount: BackupAccount | undefined;
 }
 
 /** Settings that RDS resets to its own defaults when it restores an instance. */
@@ -138,6 +141,7 @@ export class Database extends Construct {
     });
     // Its loss would be that of the recovery points in this region too, which RDS encrypts with it.
     if (props.removalProtection) guardKey(this.key, props.breakGlassRoleArn);
+    if (props.backupAccount) shareForCopies(this.key, props.backupAccount.account);
     this.securityGroup = new SecurityGroup(this, 'SecurityGroup', {
       vpc: network.vpc,
       description: `The ${name} database. Each consumer adds the rule that lets it in`,

@@ -1,5 +1,5 @@
 import { Stack } from 'aws-cdk-lib';
-import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { AccountPrincipal, AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 
 /** What makes everything unreadable that a key encrypts, at once or later, or lifts the guard. */
@@ -40,6 +40,32 @@ export function guardKey(key: Key, breakGlassRoleArn: string | undefined): void 
           'aws:PrincipalArn': [...(breakGlassRoleArn ? [breakGlassRoleArn] : []), deploymentRoleArn(Stack.of(key))],
         },
       },
+    }),
+  );
+}
+
+/**
+ * Lets AWS Backup of another account read what the key encrypts, to copy it there under a key of that account. Recovery points of
+ * RDS keep the key of their instance; what is copied is encrypted again.
+ */
+export function shareForCopies(key: Key, account: string): void {
+  const principals = [new AccountPrincipal(account)];
+  key.addToResourcePolicy(
+    new PolicyStatement({
+      sid: 'CopyToBackupAccount',
+      principals,
+      actions: ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
+      // In a key's policy, `*` is this key.
+      resources: ['*'],
+    }),
+  );
+  key.addToResourcePolicy(
+    new PolicyStatement({
+      sid: 'CopyToBackupAccountByGrant',
+      principals,
+      actions: ['kms:CreateGrant', 'kms:ListGrants', 'kms:RevokeGrant'],
+      resources: ['*'],
+      conditions: { Bool: { 'kms:GrantIsForAWSResource': 'true' } },
     }),
   );
 }

@@ -7,6 +7,7 @@ import { Construct } from 'constructs';
 import type { DatabaseName } from '../../core/contract';
 import { acknowledgeManagedPolicy } from '../policy/acknowledge-permissions';
 import type { BackupPolicy } from '../config/policies';
+import type { BackupAccount } from './backup-account';
 import { lockedVault } from './locked-vault';
 import type { RecoveryRegion } from './recovery-region';
 
@@ -25,6 +26,8 @@ export interface RecoveryPointsProps {
   readonly breakGlassRoleArn: string | undefined;
   /** Where each recovery point is copied to. @default - no copies */
   readonly recoveryRegion?: RecoveryRegion;
+  /** Account that each recovery point is copied to. @default - no copies */
+  readonly backupAccount?: BackupAccount;
 }
 
 /** AWS Backup of one instance, into a locked vault of its own, copied to the second region. */
@@ -33,7 +36,7 @@ export class RecoveryPoints extends Construct {
 
   constructor(scope: Construct, id: string, props: RecoveryPointsProps) {
     super(scope, id);
-    const { name, policy, recoveryRegion } = props;
+    const { name, policy, recoveryRegion, backupAccount } = props;
     const retention = Duration.days(policy.retentionDays);
     this.vault = lockedVault(this, {
       database: name,
@@ -41,6 +44,11 @@ export class RecoveryPoints extends Construct {
       removalProtection: props.removalProtection,
       breakGlassRoleArn: props.breakGlassRoleArn,
     });
+    const copyVaults = [
+      ...(recoveryRegion ? [this.vaultOf('CopyVault', recoveryRegion, name)] : []),
+      // In this region: AWS Backup copies recovery points of RDS to no other region and account at once.
+      ...(backupAccount ? [this.vaultOf('AccountVault', backupAccount, name)] : []),
+    ];
     const plan = new BackupPlan(this, 'Plan', {
       backupVault: this.vault,
       backupPlanRules: [
@@ -51,9 +59,10 @@ export class RecoveryPoints extends Construct {
           startWindow: Duration.hours(1),
           completionWindow: Duration.hours(5),
           deleteAfter: retention,
-          copyActions: recoveryRegion && [
-            { destinationBackupVault: this.copyVault(name, recoveryRegion), deleteAfter: retention },
-          ],
+          copyActions:
+            copyVaults.length === 0
+              ? undefined
+              : copyVaults.map((destinationBackupVault) => ({ destinationBackupVault, deleteAfter: retention })),
         }),
       ],
     });
@@ -73,17 +82,17 @@ export class RecoveryPoints extends Construct {
     });
   }
 
-  private copyVault(name: DatabaseName, recoveryRegion: RecoveryRegion): IBackupVault {
+  private vaultOf(id: string, place: RecoveryRegion | BackupAccount, name: DatabaseName): IBackupVault {
     const arn = Arn.format(
       {
         service: 'backup',
-        region: recoveryRegion.region,
+        ...('region' in place ? { region: place.region } : { account: place.account }),
         resource: 'backup-vault',
-        resourceName: recoveryRegion.vaultName(name),
+        resourceName: place.vaultName(name),
         arnFormat: ArnFormat.COLON_RESOURCE_NAME,
       },
       Stack.of(this),
     );
-    return BackupVault.fromBackupVaultArn(this, 'CopyVault', arn);
+    return BackupVault.fromBackupVaultArn(this, id, arn);
   }
 }

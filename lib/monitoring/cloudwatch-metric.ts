@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric, type IMetric, type MetricProps } from 'aws-cdk-lib/aws-cloudwatch';
-import { REPLICATION_RULE } from '../../core/archive/contract';
+import { ACCOUNT_RULE, REPLICATION_RULE } from '../../core/archive/contract';
 import { failureQueueName, functionName, METRIC_NAMESPACE, type DatabaseName } from '../../core/contract';
 import type { Severity } from '../config/alarms/alarm-definition';
 import type { AlarmMetric, WatchedQueue } from '../config/alarms/alarm-metric';
@@ -22,8 +22,8 @@ export interface MetricNames {
   readonly parkedQueueName: string;
   /** Name of the queue of events that could not be delivered to a topic. */
   readonly undeliveredQueueName: string;
-  /** Bucket of the archives, and the one of their copies; `undefined` without a second region. */
-  readonly replication: { readonly source: string; readonly destination: string } | undefined;
+  /** Bucket of the archives, and the buckets of their copies, where there are some. */
+  readonly copies: { readonly source: string; readonly secondRegion?: string; readonly backupAccount?: string };
   /** Names of the topics of each severity. */
   readonly topicNames: Readonly<Record<Severity, string>>;
 }
@@ -85,9 +85,10 @@ function dimensionsOf(metric: Exclude<AlarmMetric, { from: 'math' }>, names: Met
     case 'firewall':
       return { Region: names.region, Rule: metric.rule, WebACL: webAclName(environmentName) };
     case 'replication': {
-      if (!names.replication) throw new Error('The environment has no second region, and copies no archives');
-      const { source, destination } = names.replication;
-      return { SourceBucket: source, DestinationBucket: destination, RuleId: REPLICATION_RULE };
+      const destination = names.copies[metric.to];
+      if (destination === undefined) throw new Error(`The environment has no copies of archives in a ${metric.to}`);
+      const rule = metric.to === 'secondRegion' ? REPLICATION_RULE : ACCOUNT_RULE;
+      return { SourceBucket: names.copies.source, DestinationBucket: destination, RuleId: rule };
     }
     case 'topic':
       return { TopicName: names.topicNames[metric.topic] };

@@ -12,6 +12,7 @@ import { AnalyticsReplica } from '../data/analytics-replica';
 import { ArchiveSigningKey } from '../data/archive-signing-key';
 import { ArchiveReplication } from '../data/archive-replication';
 import { Archives } from '../data/archives';
+import { backupAccount, replicationRoleName, type BackupAccount } from '../data/backup-account';
 import { Database } from '../data/database';
 import { PooledConnections } from '../data/pooled-connections';
 import { PublishedParameters } from '../data/published-parameters';
@@ -69,6 +70,8 @@ export class DataStack extends EnvironmentStack {
   readonly logKey: IKey;
   /** Where archives and recovery points are copied to. `undefined` without a second region. */
   readonly recoveryRegion: RecoveryRegion | undefined;
+  /** Account that they are copied to as well. `undefined` without one. */
+  readonly backupAccount: BackupAccount | undefined;
 
   constructor(scope: Construct, props: DataStackProps) {
     const { config } = props;
@@ -79,17 +82,24 @@ export class DataStack extends EnvironmentStack {
     });
     const { removalProtection, name: environmentName } = config;
     this.recoveryRegion = recoveryRegion(config);
+    this.backupAccount = backupAccount(config);
+    const isCopied = this.recoveryRegion !== undefined || this.backupAccount !== undefined;
     this.logKey = new LogKey(this, 'LogKey', { environmentName, removalProtection });
     const archives = new Archives(this, 'Archives', {
       removalProtection,
-      replicated: this.recoveryRegion !== undefined,
+      replicated: isCopied,
       breakGlassRoleArn: config.breakGlassRoleArn,
     });
     this.archiveBucket = archives.bucket;
     this.archiveKey = archives.key;
     this.archiveSigningKey = new ArchiveSigningKey(this, 'ArchiveSigningKey', { environmentName, removalProtection });
-    if (this.recoveryRegion) {
-      new ArchiveReplication(this, 'ArchiveReplication', { archives, recoveryRegion: this.recoveryRegion });
+    if (isCopied) {
+      new ArchiveReplication(this, 'ArchiveReplication', {
+        archives,
+        recoveryRegion: this.recoveryRegion,
+        backupAccount: this.backupAccount,
+        roleName: this.backupAccount && replicationRoleName(config),
+      });
     }
     this.stripeSecrets = new ProviderSecrets(this, 'StripeSecrets', {
       title: 'Stripe',
@@ -169,6 +179,7 @@ export class DataStack extends EnvironmentStack {
       logKey: this.logKey,
       removalProtection,
       breakGlassRoleArn,
+      backupAccount: this.backupAccount,
     });
     const { vault } = new RecoveryPoints(this, `${title}RecoveryPoints`, {
       name,
@@ -177,6 +188,7 @@ export class DataStack extends EnvironmentStack {
       removalProtection,
       breakGlassRoleArn,
       recoveryRegion: this.recoveryRegion,
+      backupAccount: this.backupAccount,
     });
     new RestoreTesting(this, `${title}RestoreTesting`, { environmentName, database, vault, network });
     const { logKey } = this;
@@ -215,6 +227,7 @@ export class DataStack extends EnvironmentStack {
       removalProtection,
       breakGlassRoleArn,
       recoveryRegion: this.recoveryRegion,
+      backupAccount: this.backupAccount,
     });
   }
 

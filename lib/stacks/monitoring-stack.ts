@@ -49,7 +49,7 @@ export class MonitoringStack extends EnvironmentStack {
       names: {
         environmentName: config.name,
         region: config.region,
-        replication: replicationOf(data),
+        copies: copiesOf(data),
         instanceIdentifiers: { billing: billing.instanceIdentifier, main: main.instanceIdentifier },
         eventQueueName: queueName('events'),
         parkedQueueName: queueName('parked'),
@@ -72,6 +72,10 @@ export class MonitoringStack extends EnvironmentStack {
   }
 }
 
-function replicationOf({ archiveBucket, recoveryRegion }: DataStack): TextContext['names']['replication'] {
-  return recoveryRegion && { source: archiveBucket.bucketName, destination: recoveryRegion.archiveBucketName };
+function copiesOf({ archiveBucket, recoveryRegion, backupAccount }: DataStack): TextContext['names']['copies'] {
+  return {
+    source: archiveBucket.bucketName,
+    ...(recoveryRegion && { secondRegion: recoveryRegion.archiveBucketName }),
+    ...(backupAccount && { backupAccount: backupAccount.archiveBucketName }),
+  };
 }

@@ -62,10 +62,12 @@ export interface FirewallMetric {
   readonly name: 'CountedRequests';
 }
 
-/** Published by S3 in the region of the archives, about their copies in the second one. The statistic is the sum. */
+/** Published by S3 in the region of the archives, about their copies. The statistic is the sum. */
 export interface ReplicationMetric {
   /** Kind of the metric. */
   readonly from: 'replication';
+  /** Where the copies are. */
+  readonly to: 'secondRegion' | 'backupAccount';
   /** Name of the metric in `AWS/S3`. Latency is published in the second region only: the collector fetches it. */
   readonly name: 'OperationsFailedReplication';
 }

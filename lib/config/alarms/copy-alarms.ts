@@ -6,25 +6,30 @@ import { highestOf } from './alarm-metric';
 /** Minutes by which the copies may be behind. S3 copies most objects within seconds, and large ones within 15 minutes. */
 const COPY_LIMIT_MINUTES = 60;
 
-/** The alarms on the copies of the archives in the second region. */
-export function copyAlarms({ secondRegion }: EnvironmentConfig): AlarmDefinition[] {
-  return secondRegion === undefined ? [] : [copiesFailed(), copiesLate(secondRegion)];
+/** The alarms on the copies of the archives in the second region and in the backup account. */
+export function copyAlarms({ secondRegion, backupAccount }: EnvironmentConfig): AlarmDefinition[] {
+  return [
+    ...(secondRegion === undefined ? [] : [copiesFailed('secondRegion'), copiesLate(secondRegion)]),
+    // How late these are, S3 publishes in this region; what it gave up is what needs somebody.
+    ...(backupAccount === undefined ? [] : [copiesFailed('backupAccount')]),
+  ];
 }
 
-function copiesFailed(): AlarmDefinition {
+const PLACES = { secondRegion: 'the second region', backupAccount: 'the backup account' } as const;
+
+function copiesFailed(to: keyof typeof PLACES): AlarmDefinition {
   return {
-    name: 'archiveCopiesFailed',
+    name: to === 'secondRegion' ? 'archiveCopiesFailed' : 'accountCopiesFailed',
     measure: 'Objects that S3 gave up copying',
     unit: 'count',
     thresholds: { critical: 0 },
     comparisonOperator: 'GreaterThanThreshold',
-    metric: { from: 'replication', name: 'OperationsFailedReplication' },
+    metric: { from: 'replication', to, name: 'OperationsFailedReplication' },
     periodSeconds: 300,
     evaluationPeriods: 1,
     treatMissingData: 'notBreaching',
-    symptom: 'S3 could not copy objects of the archives to the second region, and does not try again',
-    action:
-      'Check the role of the replication, and the bucket and key of the second region; then copy what is missing.',
+    symptom: `S3 could not copy objects of the archives to ${PLACES[to]}, and does not try again`,
+    action: `Check the role of the replication, and the bucket and key of ${PLACES[to]}; then copy what is missing.`,
     runbookAnchor: 'archive-copies',
     consolePage: 'alarm',
   };

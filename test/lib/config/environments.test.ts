@@ -248,6 +248,16 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
     'existingNetwork.privateSubnetIds must name one subnet for each of 3 zones, got an object',
   ],
   [
+    'a backup account that is the own one',
+    { backupAccount: { account: '111111111111', archiveKeyArn: 'arn:aws:kms:eu-central-1:111111111111:key/1' } },
+    'backupAccount.account must be another account than `account`, or it keeps nothing from who takes that over, got "111111111111"',
+  ],
+  [
+    'a key of the backup account in another region',
+    { backupAccount: { account: '222222222222', archiveKeyArn: 'arn:aws:kms:eu-west-1:222222222222:key/1' } },
+    'backupAccount.archiveKeyArn must be a key of account 222222222222 in eu-central-1, got "arn:aws:kms:eu-west-1:222222222222:key/1"',
+  ],
+  [
     'a canary that the firewall would block, in an existing network',
     {
       ...existing({}, 'both'),

@@ -102,7 +102,7 @@ describe('a text', () => {
       environmentName: 'production',
       region: 'eu-central-1',
       undeliveredQueueName: 'undelivered',
-      replication: undefined,
+      copies: { source: 'archives' },
       instanceIdentifiers: { billing: undefined, main: undefined },
       eventQueueName: 'events',
       parkedQueueName: 'parked',

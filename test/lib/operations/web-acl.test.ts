@@ -100,7 +100,9 @@ describe('the entitlement cache', () => {
       // The functions sign for the cache by the name of the user.
       UserId: cache.ServerlessCacheName,
       UserName: cache.ServerlessCacheName,
-      AccessString: expect.stringMatching(/^on ~entitlements:\* resetchannels -@all (\+(get|set|eval|hello|auth|ping|client\|setinfo) ?)+$/),
+      AccessString: expect.stringMatching(
+        /^on ~entitlements:\* resetchannels -@all (\+(get|set|eval|hello|auth|ping|client\|setinfo) ?)+$/,
+      ),
     });
     expect(String(user.UserId).length).toBeLessThanOrEqual(40);
   });
