@@ -23,7 +23,8 @@ export function curlCommand(endpoint: string, secret: string, eventFile: string)
 
 /** What one can do with the platform while it is up. Writes an event to send to `directory`. */
 export function instructions(platform: Platform, directory: string): string[] {
-  const { endpoint, lambdaEndpoint, signingSecret, databases, logDirectory, template } = platform;
+  const { endpoint, lambdaEndpoint, cloudWatchLogsEndpoint, signingSecret, databases, logDirectory, template } =
+    platform;
   const eventFile = join(directory, EVENT_FILE);
   const subscription = subscriptionObject({ metadata: { app_id: 'academy', project_id: 'project-1', user_id: 'you' } });
   writeFileSync(eventFile, JSON.stringify(eventObject('customer.subscription.created', subscription), null, 2));
@@ -45,6 +46,9 @@ export function instructions(platform: Platform, directory: string): string[] {
     `  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${template.region}`,
     `  aws lambda invoke --endpoint-url ${lambdaEndpoint} --function-name BillingOps-local-backup \\`,
     `    --cli-binary-format raw-in-base64-out --payload '{"database":"billing"}' /dev/stdout`,
+    heading("Read a function's log"),
+    '  npx ops logs backup --env local',
+    `  aws logs filter-log-events --endpoint-url ${cloudWatchLogsEndpoint} --log-group-name /aws/lambda/BillingOps-local-backup`,
     heading('Databases'),
     ...Object.values(databases).map(({ url }) => `  psql ${shellWord(url)}`),
     heading('Other scenarios, here and now'),

@@ -54,10 +54,13 @@ async function proveApiKey({ invoke, note }: Context): Promise<string> {
   const { permissions, apiVersion } = await invoke('replay', check, { action: 'check', key: 'pending' });
   const refused = permissions.filter(({ refusal }) => refusal !== null);
   if (refused.length > 0) {
+    const reason = refused[0]?.refusal ?? '';
     const names = refused.map(({ name }) => name).join(', ');
     throw new CommandError(
       'refused',
-      `The former key stays: the new one may not read ${names} (${refused[0]?.refusal}). Give it these permissions in Stripe’s dashboard`,
+      refused.length === permissions.length
+        ? `The former key stays: the new one may read nothing (${reason})`
+        : `The former key stays: the new one may not read ${names} (${reason}). Give it these permissions in Stripe’s dashboard`,
     );
   }
   return `Stripe let it read all ${permissions.length} kinds of objects, API version ${apiVersion}`;

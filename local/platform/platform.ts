@@ -54,6 +54,8 @@ export interface Platform {
   readonly stripe: StripeStandIn | undefined;
   /** Endpoint of Lambda's Invoke API. */
   readonly lambdaEndpoint: string;
+  /** Endpoint of CloudWatch Logs, with the logs of the functions. */
+  readonly cloudWatchLogsEndpoint: string;
   readonly activity: Activity;
   readonly logDirectory: string;
   /** Client of the queues. */
@@ -150,6 +152,7 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
     template,
     endpoint,
     lambdaEndpoint: lambdaApi.url,
+    cloudWatchLogsEndpoint: cloudWatchLogs.url,
     signingSecret,
     databases,
     stripe,

@@ -142,7 +142,7 @@ export function operationsPage(seconds: ReadonlyMap<string, number>): string {
   return `# Operations
 
 Everything that an operator of billing has to do, with its command. Seconds are those of the [recorded session](ops-session.md), against the platform that
-\`npm start\` runs, the start of \`ops\` included; \`npx tsx test/docs/record-ops-session.ts\` measures again. What needs AWS – alarms, metrics, logs, recoveries of
+\`npm start\` runs, the start of \`ops\` included; \`npx tsx test/docs/record-ops-session.ts\` measures again. What needs AWS – alarms, recoveries of
 instances – shows there how long its refusal took. Every option: [ops](ops.md).
 
 ${sections.join('\n\n')}

@@ -172,9 +172,14 @@ export const SESSION: readonly SessionStep[] = [
     line: 'secrets rotate billing --confirm billing',
   },
   {
-    says: 'A new signing secret is piped in, or typed without echo.',
+    says: 'A new signing secret is piped in, or typed without echo. It becomes current once the endpoint accepts it.',
     line: 'secrets put-stripe signing-secret --confirm local',
-    piped: 'not a secret',
+    piped: 'whsec_session00000000',
+  },
+  {
+    says: 'A key that Stripe does not know never becomes current.',
+    line: 'secrets put-stripe api-key --confirm local',
+    piped: 'rk_test_unknown0000',
   },
   {
     says: 'Scheduled jobs that failed for good.',
@@ -182,8 +187,8 @@ export const SESSION: readonly SessionStep[] = [
   },
   { says: 'Forget them, once done by hand.', line: 'failures clear backup --confirm backup' },
   { says: 'Where things are.', line: 'open' },
-  { says: 'Logs are files here.', line: 'logs processor --since 1h' },
-  { says: 'So are metrics.', line: 'metrics --service processor' },
+  { says: 'What has a function logged?', line: 'logs processor --since 1h' },
+  { says: 'And measured?', line: 'metrics --service processor' },
   { says: 'Alarms are on AWS only.', line: 'alarms' },
   {
     says: 'So are recoveries of whole instances.',

@@ -93,7 +93,7 @@ function pageOf(recorded: readonly (readonly [SessionStep, Recorded | undefined]
   return `# A session with ops
 
 Recorded against the platform that \`npm start\` runs; \`npx tsx test/docs/record-ops-session.ts\` records it again. On AWS the same
-commands take the time of the databases there. What the local platform does not have – logs, alarms, recoveries of instances – is
+commands take the time of the databases there. What the local platform does not have – alarms, recoveries of instances – is
 tested with AWS's exact calls in \`test/ops/aws-only.test.ts\`.
 
 ## Session

@@ -153,6 +153,17 @@ describe('a new API key', () => {
     expect(stages()).toEqual([removal]);
   });
 
+  test('that Stripe does not know never becomes current', async () => {
+    inUse({ apiKey: 'rk_test_oldKey0000' });
+    answers('Invalid API Key provided', 'Invalid API Key provided');
+    const { status, stderr } = await put('api-key', NEW_KEY);
+    expect([status, stderr]).toEqual([
+      3,
+      expect.stringContaining('The former key stays: the new one may read nothing (Invalid API Key provided)'),
+    ]);
+    expect(stages()).toEqual([removal]);
+  });
+
   test('is stored without a call where the operator says so', async () => {
     inUse({ apiKey: 'rk_test_oldKey0000' });
     expect((await put('api-key --without-proof', NEW_KEY)).status).toBe(0);

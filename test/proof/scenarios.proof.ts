@@ -28,20 +28,33 @@ function start(...argv: string[]): { readonly child: ChildProcess; readonly ende
 }
 const npmStart = (...argv: string[]) => start(...argv).ended;
 
+const READY = 'Ctrl-C stops it';
+
+/** Starts a platform, and waits until it is up and its pass is over. */
+async function startAndWait(...argv: string[]): Promise<ChildProcess> {
+  printed = '';
+  const { child, ended } = start(...argv);
+  await new Promise<void>((resolve, reject) => {
+    child.stdout?.on('data', (chunk: Buffer) => {
+      printed += chunk.toString();
+      if (printed.includes(READY)) resolve();
+    });
+    void ended.then(({ output }) => reject(new Error(output)));
+  });
+  return child;
+}
+
+async function stop(child: ChildProcess): Promise<number | null> {
+  child.kill('SIGINT');
+  if (child.exitCode === null) await once(child, 'exit');
+  return child.exitCode;
+}
+
 (inUse ? describe.skip : describe)('a platform that is up', () => {
   beforeAll(async () => {
-    const { child, ended } = start();
-    platform = child;
-    child.stdout?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-    await new Promise<void>((resolve, reject) => {
-      child.stdout?.on('data', () => printed.includes('Ctrl-C stops it') && resolve());
-      void ended.then(({ output }) => reject(new Error(output)));
-    });
+    platform = await startAndWait();
   });
-  afterAll(async () => {
-    platform.kill('SIGINT');
-    if (platform.exitCode === null) await once(platform, 'exit');
-  });
+  afterAll(() => stop(platform));
 
   test('lists its scenarios, and names them where another is wanted', async () => {
     const { status, output } = await npmStart('--scenario', 'list');
@@ -76,5 +89,25 @@ const npmStart = (...argv: string[]) => start(...argv).ended;
     const second = await npmStart('--scenario', 'flood');
     expect(second).toEqual({ status: 1, output: expect.stringContaining('Another scenario runs') });
     expect((await first).status).toBe(0);
+  });
+
+  test('prints a line for each event and batch', () => {
+    expect(printed.split(READY)[1]).toMatch(
+      /webhook +200 evt_\w+ customer\.subscription\.created +\d+ m?s[^]*processor +\d+ events? processed/,
+    );
+  });
+});
+
+(inUse ? describe.skip : describe)('a platform that is up with --quiet', () => {
+  test('prints what fails, and not each event; Ctrl-C is its ordinary end', async () => {
+    const quiet = await startAndWait('--quiet', '--scenario', 'flood');
+    try {
+      expect((await npmStart('--scenario', 'poison')).status).toBe(0);
+    } finally {
+      expect(await stop(quiet)).toBe(0);
+    }
+    const lines = printed.split(READY)[1];
+    expect(lines).toMatch(/processor +1 of \d+ events? failed: evt_\w+ customer\.subscription\.created/);
+    expect(lines).not.toMatch(/200 evt_| processed {2}/);
   });
 });
