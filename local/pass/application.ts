@@ -17,7 +17,7 @@ interface DrizzleJournal {
 
 /**
  * Makes the tables of a company's application in the main database, which is not this platform's: as drizzle-orm's migrator
- * does, with the same record, but without its half second of loading. `test/proof/orm-drizzle.proof.ts` compares the two.
+ * does, with the same record, but without its half second of loading. `test/proof/orm.proof.ts` compares the two.
  *
  * @returns the name of the last migration
  */

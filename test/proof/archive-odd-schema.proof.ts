@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { findPostgresTools } from '../../bench/backup/postgres-tools';
 import { createConnector } from '../../core/database/connector';
 import { compareSchemas, formatDifferences } from '../../core/schema/compare';
@@ -9,8 +8,8 @@ import { type BundledFunctions, startBundledFunctions } from '../factories/bundl
 import { createOddSchema, dropOddSchema } from '../factories/odd-schema';
 import { asAdministrator, clusterTarget } from '../support/database';
 import { createMasterRole, secretsOf } from '../support/roles';
+import { nativeDump } from '../support/native-dump';
 import { captureThrough } from '../support/schema';
-import { testServices } from '../support/services';
 import { unavailable } from './tools';
 
 const pgDump = findPostgresTools()?.pgDump;
@@ -23,27 +22,8 @@ async function rowsOf(database: string): Promise<Record<string, string[]>> {
 }
 
 /** What native pg_dump writes of a database, rows and large objects included, without what no round trip keeps. */
-function nativeDump(database: string): string[] {
-  const { host, port, user, password, caFile } = testServices().cluster;
-  const { status, stdout, stderr } = spawnSync(
-    pgDump ?? '',
-    ['--dbname', database, '--no-subscriptions', '--exclude-table', 'app.joined_ext'],
-    {
-      env: {
-        ...process.env,
-        PGHOST: host,
-        PGPORT: String(port),
-        PGUSER: user,
-        PGPASSWORD: password,
-        PGSSLMODE: 'verify-full',
-        PGSSLROOTCERT: caFile,
-      },
-      encoding: 'utf8',
-      maxBuffer: 2 ** 30,
-    },
-  );
-  if (status !== 0) throw new Error(stderr);
-  return stdout
+function linesOfDump(database: string): string[] {
+  return nativeDump(pgDump ?? '', database, ['--no-subscriptions', '--exclude-table', 'app.joined_ext'])
     .replaceAll(/^\\(?:un)?restrict .*$/gm, '')
     .replaceAll(/ AS "?\w+"?(?=[,;\n)])/g, '')
     .replaceAll(/^(CREATE POLICY .* TO )(.*)( USING.*)$/gm, (_, head: string, roles: string, rest: string) =>
@@ -93,7 +73,7 @@ describe('a database with every kind of object', () => {
       expect(restored.deviations).toMatchObject([{ object: 'ACL of TABLE pg_catalog.pg_authid' }]);
       expect(restored.schemaDifferences).toEqual([]);
       expect(await rowsOf(targetDatabase)).toEqual(await rowsOf(source));
-      if (pgDump !== undefined) expect(nativeDump(targetDatabase)).toEqual(nativeDump(source));
+      if (pgDump !== undefined) expect(linesOfDump(targetDatabase)).toEqual(linesOfDump(source));
       expect(await functions.start('verify').invoke({ database: 'main', targetDatabase })).toMatchObject({
         database: 'main',
         notChecked: [],

@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
 /** Tools that npm does not have take minutes to build or to fetch, so they are kept outside the checkout. */
 export const CACHE = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'billing-operations');
 const BUILD_TIMEOUT_MS = 15 * 60_000;
+const INSTALL_TIMEOUT_MS = 5 * 60_000;
 
 interface GoTool {
   readonly name: string;
@@ -48,3 +49,56 @@ export function unavailable(name: string, reason: string): undefined {
   );
   return undefined;
 }
+
+/**
+ * Folder with `node_modules` of packages of npm that the project itself does not need, in exact versions, or `undefined`
+ * with a loud line. Their install scripts do not run.
+ */
+export function npmPackages(packages: readonly string[]): string | undefined {
+  return installed(`npm-${slug(packages.join('-'))}`, (folder) => [
+    ['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', ...packages],
+  ]);
+}
+
+/** Python of a virtual environment with packages of PyPI, in exact versions, or `undefined` with a loud line. */
+export function pythonWith(packages: readonly string[]): string | undefined {
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages];
+  const folder = installed(`python-${slug(packages.join('-'))}`, (target) => [
+    ['python3', '-m', 'venv', '--clear', target],
+    [path.join(target, 'bin/python'), ...pip],
+  ]);
+  return folder === undefined ? undefined : path.join(folder, 'bin/python');
+}
+
+/**
+ * Folder with the files of Debian packages and of those that they need and the machine lacks, as they would be below `/`, or
+ * `undefined` with a loud line. Nothing is installed on the machine.
+ */
+export function debianPackages(packages: readonly string[]): string | undefined {
+  const apt = `set -e; mkdir -p "$0/debs"; cd "$0/debs"; wanted() { apt-get install -s --no-install-recommends "$@" | sed -n 's/^Inst \\([^ ]*\\) .*/\\1/p'; }
+    wanted "$@" >/dev/null 2>&1 || apt-get update -qq
+    names="$(wanted "$@")"; apt-get download -qq $names
+    for deb in *.deb; do dpkg -x "$deb" "$0"; done; rm -r "$0/debs"`;
+  return installed(`debian-${packages.join('-')}`, (folder) => [['sh', '-c', apt, folder, ...packages]]);
+}
+
+/** Installs into a folder of the cache, once. Half an installation would be taken for a whole one by a later run. */
+function installed(
+  name: string,
+  commands: (folder: string) => readonly (readonly [string, ...string[]])[],
+): string | undefined {
+  const folder = path.join(CACHE, name);
+  if (existsSync(path.join(folder, 'complete'))) return folder;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const [program, ...args] of commands(folder)) {
+    const { status, error, stderr } = spawnSync(program, args, { encoding: 'utf8', timeout: INSTALL_TIMEOUT_MS });
+    if (status === 0) continue;
+    rmSync(folder, { recursive: true, force: true });
+    return unavailable(name, error?.message ?? stderr);
+  }
+  writeFileSync(path.join(folder, 'complete'), '');
+  return folder;
+}
+
+const slug = (name: string): string => name.replaceAll(/[^\w.]+/g, '-').replace(/^-/, '');
