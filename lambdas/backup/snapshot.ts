@@ -16,6 +16,7 @@ const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 
 const UNDEFINED_TABLE = '42P01';
 const INSUFFICIENT_PRIVILEGE = '42501';
+const OUT_OF_MEMORY = '53200';
 /** Classes of SQLSTATE of a connection that was lost, or of a server that is shut down or out of resources. */
 const UNAVAILABLE = /^(?:08|53|57)/;
 
@@ -82,15 +83,18 @@ export async function joinSnapshot(reader: ClientBase, snapshot: Snapshot): Prom
   await reader.query(`SET TRANSACTION SNAPSHOT '${snapshot.id}'`).catch((cause: unknown) => {
     throw snapshotLost(cause);
   });
+  await reader.query('SAVEPOINT next_table');
 }
 
 /**
  * Locks a table for reading, without waiting: the leader has that lock, so whoever stands in the way waits for the leader,
- * and the reader would wait for both.
+ * and the reader would wait for both. What the reader locked before is given back: thousands of tables, locked by each
+ * reader as well, would not fit into the server's memory for locks.
  */
 export async function lockForReading(reader: ClientBase, table: SourceTable): Promise<void> {
   if (table.query !== undefined) return;
-  await reader.query(`LOCK TABLE ONLY ${qualified(table)} IN ACCESS SHARE MODE NOWAIT`).catch((cause: unknown) => {
+  const lock = `LOCK TABLE ONLY ${qualified(table)} IN ACCESS SHARE MODE NOWAIT`;
+  await reader.query(`ROLLBACK TO SAVEPOINT next_table; ${lock}`).catch((cause: unknown) => {
     throw copyFailed(table, cause);
   });
 }
@@ -99,7 +103,7 @@ export async function lockForReading(reader: ClientBase, table: SourceTable): Pr
 export function copyFailed(table: SourceTable, cause: unknown): OperationError {
   const error = explainReadFailure(cause);
   if (error instanceof OperationError && error.code !== 'database_unavailable') return error;
-  return new OperationError('copy_failed', `Table ${table.schema}.${table.name} was not copied: ${messageOf(cause)}`, {
+  return new OperationError('copy_failed', `Table ${table.schema}.${table.name} was not copied: ${messageOf(error)}`, {
     cause,
   });
 }
@@ -138,6 +142,12 @@ export function explainReadFailure(cause: unknown): unknown {
   if (code === UNDEFINED_TABLE) return explained('schema_changing', 'A table was dropped during the backup; try again');
   if (code === INSUFFICIENT_PRIVILEGE) {
     return explained('privilege_missing', 'The role of the backup may not read all of the database; grant it SELECT');
+  }
+  if (code === OUT_OF_MEMORY) {
+    return explained(
+      'database_unavailable',
+      'The server has no memory for the locks of all tables, perhaps; raise max_locks_per_transaction',
+    );
   }
   return UNAVAILABLE.test(code) ? explained('database_unavailable', 'The server ended the backup') : cause;
 }
