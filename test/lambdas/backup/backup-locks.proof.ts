@@ -52,6 +52,36 @@ test('a backup gives up within seconds when a migration has locked a table, as r
   expect(await site.backup(SLOT)).toMatchObject({ outcome: 'created' });
 });
 
+test('the readers of a backup hold the lock of one table each: of thousands, the locks would not fit into the server', async () => {
+  const tables = Array.from({ length: 12 }, (_, n) => `CREATE TABLE operations.many_${n} (id int)`);
+  await application.query(tables.join(';'));
+  const held: number[] = [];
+  site.store.s3.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        const { Key: key = '' } = args.input as { readonly Key?: string };
+        if (commandName === 'PutObjectCommand' && key.endsWith('.copy.zst')) held.push(...(await locksBySession()));
+        return next(args);
+      },
+    { step: 'initialize' },
+  );
+  expect(await site.backup(SLOT)).toMatchObject({ outcome: 'created' });
+  // The leader has all of them until the end.
+  expect(held.filter((count) => count > 12).length).toBeGreaterThan(12);
+  expect(held.filter((count) => count <= 12).length).toBeGreaterThan(12);
+  expect(Math.max(...held.filter((count) => count <= 12))).toBeLessThanOrEqual(1);
+});
+
+/** Tables of the platform's schema that each session has locked. */
+async function locksBySession(): Promise<number[]> {
+  const { rows } = await application.query<{ locks: number }>(
+    `SELECT count(*)::int AS locks FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+     WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND c.relkind = 'r' AND c.relnamespace = 'operations'::regnamespace GROUP BY l.pid`,
+  );
+  return rows.map(({ locks }) => locks);
+}
+
 test('a backup waits out a change that takes a moment', async () => {
   await migration.query('BEGIN; ALTER TABLE operations.notes ADD note text');
   const backup = site.backup(SLOT);
