@@ -179,6 +179,10 @@ export const ERROR_CODES = define({
   report_damaged: failed(500, 'An object of the report is missing or is not what was written; make a new report.'),
   schema_differs: refused(409, 'The live table has other columns than the archive or the report.'),
   no_primary_key: refused(422, 'The table has no primary key, so its rows cannot be compared.'),
+  comparison_too_long: refused(
+    422,
+    'There are more rows than can be compared in the time of the function: name fewer tables, or conditions.',
+  ),
   row_too_large: refused(422, 'A row is larger than a report can hold.'),
   changed_since_report: refused(409, 'A chosen row was changed or deleted after the report was made.'),
   merge_refused: refused(409, 'A constraint or a trigger of the live table rejects the rows.'),

@@ -43,13 +43,28 @@ function temporaryName(index: number): string {
 }
 
 /**
- * Copies the archived rows that meet the condition into a temporary table of the live session, which other sessions
- * cannot see, and which is dropped with the session.
+ * Creates the temporary table of the live session that former rows are copied to. Other sessions cannot see it; it is dropped
+ * with the session. In the transaction of the comparison, so that {@link clearCopies} gives its space back at once.
+ */
+export async function createCopies(live: ClientBase, table: LiveTable, index: number): Promise<void> {
+  const columns = columnList(table.columns.map((column) => column.name));
+  await live.query(
+    `CREATE TEMPORARY TABLE archived_${index} AS SELECT ${columns} FROM ONLY ${qualified(table)} WITH NO DATA`,
+  );
+}
+
+/** Empties the table of {@link createCopies}. */
+export async function clearCopies(live: ClientBase, index: number): Promise<void> {
+  await live.query(`TRUNCATE ${temporaryName(index)}`);
+}
+
+/**
+ * Copies the former rows that meet the condition into the table of {@link createCopies}.
  *
  * @returns how many rows were copied
  */
-export async function copyArchived(
-  scratch: Client,
+export async function copyRows(
+  source: Client,
   live: Client,
   table: LiveTable,
   index: number,
@@ -57,14 +72,9 @@ export async function copyArchived(
 ): Promise<number> {
   const columns = columnList(table.columns.map((column) => column.name));
   const name = temporaryName(index);
-  await live.query(
-    `CREATE TEMPORARY TABLE archived_${index} AS SELECT ${columns} FROM ONLY ${qualified(table)} WITH NO DATA`,
-  );
-  const source = scratch.query(
-    copyTo(`COPY (SELECT ${columns} FROM ONLY ${qualified(table)} WHERE ${where}) TO STDOUT`),
-  );
+  const from = source.query(copyTo(`COPY (SELECT ${columns} FROM ONLY ${qualified(table)} WHERE ${where}) TO STDOUT`));
   const target = live.query(copyFrom(`COPY ${name} (${columns}) FROM STDIN`));
-  await pipeline(source, target);
+  await pipeline(from, target);
   await live.query(`ANALYZE ${name}`);
   return target.rowCount ?? 0;
 }
@@ -90,7 +100,7 @@ async function largestRow(
   if (row === undefined || row.bytes <= maxRowBytes) return row?.bytes ?? 0;
   throw new OperationError(
     'row_too_large',
-    `Row ${idOf(table, row.key)} has ${row.bytes} bytes as text, archived and live together, more than the ${maxRowBytes} of a report: exclude it by a condition, restore the archive into a new database, and copy that row from there`,
+    `Row ${idOf(table, row.key)} has ${row.bytes} bytes as text, archived and live together, more than the ${maxRowBytes} of a report: exclude it by a condition, and copy that row from a restored database`,
   );
 }
 
@@ -102,7 +112,7 @@ function idOf(table: LiveTable, key: readonly string[]): string {
  * The archived rows that the live table lacks or has with other values, in the order of their keys, fetched as they are
  * read.
  *
- * @param live the session of {@link copyArchived}, in a transaction
+ * @param live the session of {@link copyRows}, in a transaction
  * @throws OperationError `row_too_large` naming the row
  */
 export async function* differences(

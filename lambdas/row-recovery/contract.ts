@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { archiveChoice, type ArchiveEnvironment } from '../../core/archive/contract';
 import type { CacheEnvironment } from '../../core/cache/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import { databaseLocation } from '../../core/database/contract';
 import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 
 export type RowRecoveryEnvironment = BaseEnvironment &
@@ -35,18 +36,76 @@ const rowCondition = z.strictObject({
 /** One condition on the archived rows; several must all hold. Never SQL: values are compared as the column's type. */
 export type RowCondition = Readonly<z.infer<typeof rowCondition>>;
 
-const reportRequest = z.strictObject({
-  action: z
-    .literal('report')
-    .describe('Finds rows that were deleted or changed since an archive. Only reads live tables.'),
-  ...archiveChoice,
+const restoredInstance = z
+  .strictObject({
+    identifier: z
+      .string()
+      .regex(/^(?!.*--)[a-z][a-z0-9-]{0,61}[a-z0-9]$/, 'expected the identifier of an RDS instance, in lower case')
+      .optional()
+      .describe('Identifier of an RDS instance of the account and region of the live one.'),
+    host: databaseLocation.host.describe('Host of a server, instead of an identifier.'),
+    port: databaseLocation.port.describe('Port of the server. Default: that of the live database.'),
+    targetDatabase: databaseLocation.targetDatabase.describe(
+      'Database on the server, such as one that an archive was restored into. Default: the name of the live database.',
+    ),
+  })
+  .superRefine(({ identifier, host, targetDatabase }, context) => {
+    if (identifier !== undefined && host !== undefined) {
+      context.addIssue({ code: 'custom', path: ['host'], message: 'leave it out, or the identifier' });
+    }
+    if (identifier === undefined && host === undefined && targetDatabase === undefined) {
+      context.addIssue({
+        code: 'custom',
+        message: 'expected an identifier, a host, or a targetDatabase on the live server',
+      });
+    }
+  });
+/** A database that was restored from the live one, with the same credentials. */
+export type RestoredInstance = Readonly<z.infer<typeof restoredInstance>>;
+
+/** What rows are compared, whatever the live rows are compared with. */
+const rowChoice = {
   tables: z.array(z.string()).min(1).readonly().describe('Names as `schema.table`.'),
   where: z
     .array(rowCondition)
     .readonly()
     .optional()
-    .describe('Conditions on the archived rows. Default: every row of the archive.'),
+    .describe('Conditions on the former rows. Default: every row of the source.'),
+};
+
+const checkRequest = z.strictObject({
+  action: z
+    .literal('check')
+    .describe(
+      'Checks tables and conditions of a report against the live database, before an instance is restored for it.',
+    ),
+  database: databaseName,
+  ...rowChoice,
 });
+export type RowRecoveryCheckRequest = Readonly<z.infer<typeof checkRequest>>;
+
+const reportRequest = z
+  .strictObject({
+    action: z
+      .literal('report')
+      .describe('Finds rows that were deleted or changed since an archive, or a moment. Only reads live tables.'),
+    ...archiveChoice,
+    archive: archiveChoice.archive.optional(),
+    instance: restoredInstance
+      .optional()
+      .describe('Instead of an archive: a restored database, which is only read. Never the live one.'),
+    ...rowChoice,
+  })
+  .superRefine(({ archive, instance, notAfter, manifestSha256 }, context) => {
+    const refuse = (field: string, message: string) => {
+      context.addIssue({ code: 'custom', path: [field], message });
+    };
+    if (instance === undefined && archive === undefined) refuse('archive', 'give an archive, or an instance');
+    if (instance === undefined) return;
+    if (archive !== undefined) refuse('instance', 'leave it out, or the archive');
+    if (notAfter !== undefined) refuse('notAfter', 'only together with an archive');
+    if (manifestSha256 !== undefined) refuse('manifestSha256', 'only together with an archive');
+  });
 export type RowRecoveryReportRequest = Readonly<z.infer<typeof reportRequest>>;
 
 const mergeRequest = z.strictObject({
@@ -102,15 +161,21 @@ const showRequest = z.strictObject({
 });
 export type RowRecoveryShowRequest = Readonly<z.infer<typeof showRequest>>;
 
-export const rowRecoveryRequest = z.discriminatedUnion('action', [reportRequest, mergeRequest, showRequest]);
-export type RowRecoveryRequest = RowRecoveryReportRequest | RowRecoveryMergeRequest | RowRecoveryShowRequest;
+export const rowRecoveryRequest = z.discriminatedUnion('action', [
+  checkRequest,
+  reportRequest,
+  mergeRequest,
+  showRequest,
+]);
+export type RowRecoveryRequest =
+  RowRecoveryCheckRequest | RowRecoveryReportRequest | RowRecoveryMergeRequest | RowRecoveryShowRequest;
 
 /** What became of an archived row: it is gone from the live table, or the live row is another now. */
 export type RowDifference = 'deleted' | 'changed';
 
 const tableDifferences = z.strictObject({
   table: z.string().describe('`schema.table`.'),
-  compared: z.int().describe('Archived rows that met the conditions.'),
+  compared: z.int().describe('Former rows that met the conditions.'),
   deleted: z.int().describe('Rows that are gone from the live table.'),
   changed: z.int().describe('Rows whose live values differ.'),
 });
@@ -123,7 +188,8 @@ const REPORT_FIELDS = {
 
 export const rowRecoveryReport = z.strictObject({
   ...REPORT_FIELDS,
-  slot: isoTime.describe('ISO time that names the archive.'),
+  slot: isoTime.nullable().describe('ISO time that names the archive; null of an instance.'),
+  instance: z.string().nullable().describe('Server and database that were compared with; null of an archive.'),
   createdAt: isoTime.describe('ISO time of the comparison.'),
   tables: z.array(tableDifferences).readonly().describe('In the order of merging: parents before children.'),
   deleted: z.int().describe('Rows that are gone, of all tables.'),
@@ -191,11 +257,19 @@ export const rowRecoveryShowReport = z.strictObject({
 /** Rows of a report. */
 export type RowRecoveryShowReport = Readonly<z.infer<typeof rowRecoveryShowReport>>;
 
-/** Finds rows that were lost since an archive, and merges chosen ones back. */
+export const rowRecoveryCheckReport = z.strictObject({
+  database: databaseName,
+  checked: z.array(z.string()).readonly().describe('Tables whose rows can be compared, parents before children.'),
+  related: rowRecoveryReport.shape.related,
+});
+/** Tables that a report may name. */
+export type RowRecoveryCheckReport = Readonly<z.infer<typeof rowRecoveryCheckReport>>;
+
+/** Finds rows that were lost since an archive or a moment, and merges chosen ones back. */
 export const contract = {
   request: rowRecoveryRequest,
-  report: z.union([rowRecoveryReport, rowRecoveryMergeReport, rowRecoveryShowReport]),
-  effect: { report: 'adds', merge: 'changes', show: 'reads' },
+  report: z.union([rowRecoveryReport, rowRecoveryMergeReport, rowRecoveryShowReport, rowRecoveryCheckReport]),
+  effect: { check: 'reads', report: 'adds', merge: 'changes', show: 'reads' },
 } as const satisfies OperationContract;
 
 /** Folder of reports and merges in the archive bucket: `row-recovery/<database>/<report id>/`. */

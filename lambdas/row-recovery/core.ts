@@ -1,4 +1,11 @@
-import type { RowRecoveryMergeReport, RowRecoveryReport, RowRecoveryRequest, RowRecoveryShowReport } from './contract';
+import { checkTables } from './check';
+import type {
+  RowRecoveryCheckReport,
+  RowRecoveryMergeReport,
+  RowRecoveryReport,
+  RowRecoveryRequest,
+  RowRecoveryShowReport,
+} from './contract';
 import { mergeRows, type MergeDependencies } from './merge';
 import { showRows } from './show';
 import { reportRows, type ReportDependencies } from './report';
@@ -6,14 +13,22 @@ import { reportRows, type ReportDependencies } from './report';
 export type RowRecoveryDependencies = ReportDependencies & MergeDependencies;
 
 /**
- * Reports the rows that were lost since an archive, or merges chosen rows of such a report back, or lists its rows.
+ * Reports the rows that were lost since an archive or a moment, checks whether it could, or merges chosen rows of such a report back, or lists its rows.
  *
  * @throws InvalidRequestError and OperationError as {@link reportRows} and {@link mergeRows} describe
  */
 export async function recoverRows(
   dependencies: RowRecoveryDependencies,
   request: RowRecoveryRequest,
-): Promise<RowRecoveryReport | RowRecoveryMergeReport | RowRecoveryShowReport> {
-  if (request.action === 'show') return showRows(dependencies.store, dependencies.connector.target.name, request);
-  return request.action === 'report' ? reportRows(dependencies, request) : mergeRows(dependencies, request);
+): Promise<RowRecoveryReport | RowRecoveryMergeReport | RowRecoveryShowReport | RowRecoveryCheckReport> {
+  switch (request.action) {
+    case 'show':
+      return showRows(dependencies.store, dependencies.connector.target.name, request);
+    case 'check':
+      return checkTables(dependencies.connector, request);
+    case 'report':
+      return reportRows(dependencies, request);
+    case 'merge':
+      return mergeRows(dependencies, request);
+  }
 }

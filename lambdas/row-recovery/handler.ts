@@ -1,7 +1,13 @@
 import { cacheUrlSetting } from '../../core/cache/settings';
 import { openSignedStore } from '../../core/archive/open-store';
 import { archiveSettings } from '../../core/archive/settings';
-import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
+import {
+  billingTarget,
+  createConnector,
+  type DatabaseTarget,
+  mainTarget,
+  targetAt,
+} from '../../core/database/connector';
 import { migrationsFolder } from '../../core/migrations/files';
 import { openEntitlementCache } from '../../core/entitlements/open-cache';
 import {
@@ -27,17 +33,23 @@ const telemetry = createTelemetry('row-recovery', environment);
 const secrets = createSecrets();
 const cache = openEntitlementCache(environment.CACHE_URL, telemetry);
 const store = openSignedStore(environment, 'reading');
+const connectorOf = (target: DatabaseTarget) =>
+  createConnector(target, secrets, 'row-recovery', { plainSession: true });
 const targets = { billing: billingTarget(environment), main: mainTarget(environment) };
 
-/** Finds rows that were lost since an archive, and merges chosen ones back; see {@link RowRecoveryRequest}. */
+/** Finds rows that were lost since an archive or a moment, and merges chosen ones back; see {@link RowRecoveryRequest}. */
 export const handler = operation(contract, {
   name: 'Row recovery',
   telemetry,
   byDatabase: true,
-  run: (request) =>
+  // To answer that the time was too short, rather than not at all.
+  reserveMs: 20_000,
+  run: (request, { stop }) =>
     recoverRows(
       {
-        connector: createConnector(targets[request.database], secrets, 'row-recovery', { plainSession: true }),
+        connector: connectorOf(targets[request.database]),
+        connectorAt: (place) => connectorOf(targetAt(targets[request.database], place)),
+        stop,
         store,
         migrationsDirectory: migrationsFolder(__dirname, targets[request.database]),
         log: telemetry.log,

@@ -53,7 +53,10 @@ export const summarySchema = z.object({
   version: z.literal(1),
   reportId: z.string().regex(REPORT_ID),
   database: z.enum(DATABASE_NAMES),
-  slot: z.string(),
+  /** Of the archive; null of an instance. */
+  slot: z.string().nullable(),
+  /** Server and database of an instance. Reports of before there were others have none. */
+  instance: z.string().nullable().default(null),
   createdAt: z.iso.datetime(),
   where: z.array(conditionSchema),
   tables: z.array(

@@ -4,90 +4,108 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Client } from 'pg';
-import type { RestoreDependencies } from '../../core/restore/restore-archive';
 import { applyCopySettings } from '../../core/archive/copy-session';
 import { type Measurement, Meter } from '../../core/archive/meter';
 import { type ArchiveStore, jsonDocument, unavailable } from '../../core/archive/store';
 import { withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
-import { copyArchived, differences, MAX_ROW_BYTES } from './compare';
+import { OperationError } from '../../core/runtime/errors';
+import { clearCopies, copyRows, createCopies, differences, MAX_ROW_BYTES } from './compare';
 import { assertConditions, whereOf } from './conditions';
 import type { RowCondition, RowDifference, RowRecoveryReport, RowRecoveryReportRequest } from './contract';
-import { findTables, withArchivedTables } from './archived-tables';
+import { findFormerRows, type FormerRows, type FormerRowsDependencies } from './former-rows';
 import { type ReportedRow, type ReportSummary, reportIdOf, rowsKey, summaryKey } from './report-format';
 import { assertSameColumns, describeTables, type LiveTable, nameOf, readTables, relatedTables } from './tables';
 
 /** Ids in the answer: enough to recognise the rows, few enough for any caller. */
 const FIRST_IDS = 20;
 
-export interface ReportDependencies extends RestoreDependencies {
+export interface ReportDependencies extends FormerRowsDependencies {
   /** Bytes that a row may have as text. @default 16 MiB, see {@link MAX_ROW_BYTES} */
   readonly maxRowBytes?: number;
+  /** Aborted when no time is left to compare. @default never */
+  readonly stop?: AbortSignal;
 }
 
 /**
- * Finds the rows that were deleted from the live tables, or changed in them, since an archive, and stores them as a report
- * for review. The live tables are only read; the archive is loaded into a scratch database that is dropped afterwards.
+ * Finds the rows that were deleted from the live tables, or changed in them, since an archive, or since the moment that an
+ * instance was restored to, and stores them as a report for review. The live tables are only read. An archive is loaded into
+ * a scratch database that is dropped afterwards; an instance is read where it is.
  *
  * @throws InvalidRequestError naming the malformed table, column or value
- * @throws OperationError `wrong_database`, `no_primary_key`, `schema_differs`, `row_too_large`, `schema_newer_than_code`,
- * `archive_not_found`, `archive_damaged` and others of a restore; and, retryable, `store_unavailable`,
- * `database_unavailable`
+ * @throws OperationError `wrong_database`, `no_primary_key`, `schema_differs`, `row_too_large`, `comparison_too_long`,
+ * `schema_newer_than_code`, `archive_not_found`, `archive_damaged` and others of a restore; and, retryable,
+ * `store_unavailable`, `database_unavailable`
  */
 export async function reportRows(
   dependencies: ReportDependencies,
   request: Omit<RowRecoveryReportRequest, 'action' | 'database'>,
 ): Promise<RowRecoveryReport> {
-  const { connector, store, clock, maxRowBytes = MAX_ROW_BYTES } = dependencies;
+  const { connector, clock } = dependencies;
   const { where = [] } = request;
-  const database = connector.target.name;
   return withConnection(connector, async (live) => {
     await applyCopySettings(live);
-    await assertIdentity(live, database);
+    await assertIdentity(live, connector.target.name);
     const tables = await describeTables(live, request.tables);
     await assertConditions(live, tables, where);
-    const archive = await findTables(dependencies, request, tables.map(nameOf));
-    const compared = await withArchivedTables(dependencies, archive, (scratch) =>
-      copyTables(scratch, live, tables, where),
-    );
-    const createdAt = clock();
-    const reportId = reportIdOf(createdAt, randomBytes(4).toString('hex'));
-    const tally = new Tally(tables);
-    // One snapshot for all tables: a child is never compared later than its parent.
-    await live.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    const stored = await storeRows(store, rowsKey(database, reportId), tally.count(live, maxRowBytes));
-    const related = await relatedTables(live, tables);
-    await live.query('COMMIT');
-    const counted = tables.map((table, index) => ({
-      schema: table.schema,
-      name: table.name,
-      columns: table.columns.map((column) => column.name),
-      compared: compared[index] ?? 0,
-      ...tally.of(table),
-    }));
-    const summary: ReportSummary = {
-      format: 'billing-operations-row-report',
-      version: 1,
-      reportId,
-      database,
-      slot: archive.manifest.slot,
-      createdAt: createdAt.toISOString(),
-      where: where.map((condition) => ({ ...condition })),
-      tables: counted,
-      deleted: counted.reduce((sum, table) => sum + table.deleted, 0),
-      changed: counted.reduce((sum, table) => sum + table.changed, 0),
-      related,
-      rowsSha256: stored.sha256,
-      rowsBytes: stored.bytes,
-    };
-    await storeSummary(store, summary);
-    return answerOf(summary, tally.firstIds);
+    const former = await findFormerRows(dependencies, live, request, tables.map(nameOf));
+    return former.open(async (source) => {
+      await assertTables(source, tables, former);
+      const createdAt = clock();
+      const comparison = { ...dependencies, former, source, live, tables, where };
+      return storeReport(comparison, createdAt);
+    });
   });
+}
+
+interface Comparison extends Pick<ReportDependencies, 'connector' | 'store' | 'maxRowBytes' | 'stop'> {
+  readonly former: FormerRows;
+  readonly source: Client;
+  readonly live: Client;
+  readonly tables: readonly LiveTable[];
+  readonly where: readonly RowCondition[];
+}
+
+async function storeReport(comparison: Comparison, createdAt: Date): Promise<RowRecoveryReport> {
+  const { connector, store, source, live, tables, where, former } = comparison;
+  const database = connector.target.name;
+  const reportId = reportIdOf(createdAt, randomBytes(4).toString('hex'));
+  const tally = new Tally(tables);
+  // One snapshot for all tables: a child is never compared later than its parent. Of the live tables nothing is written.
+  await source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  await live.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+  const stored = await storeRows(store, rowsKey(database, reportId), differingRows(comparison, tally));
+  const related = await relatedTables(live, tables);
+  await live.query('COMMIT');
+  const counted = tables.map((table) => ({
+    schema: table.schema,
+    name: table.name,
+    columns: table.columns.map((column) => column.name),
+    ...tally.of(table),
+  }));
+  const summary: ReportSummary = {
+    format: 'billing-operations-row-report',
+    version: 1,
+    reportId,
+    database,
+    slot: former.slot,
+    instance: former.instance,
+    createdAt: createdAt.toISOString(),
+    where: where.map((condition) => ({ ...condition })),
+    tables: counted,
+    deleted: counted.reduce((sum, table) => sum + table.deleted, 0),
+    changed: counted.reduce((sum, table) => sum + table.changed, 0),
+    related,
+    rowsSha256: stored.sha256,
+    rowsBytes: stored.bytes,
+  };
+  await storeSummary(store, summary);
+  return answerOf(summary, tally.firstIds);
 }
 
 /** The report in short, for the caller. */
 function answerOf(summary: ReportSummary, firstIds: readonly string[]): RowRecoveryReport {
-  const { reportId, database, slot, createdAt, deleted, changed, related } = summary;
+  const { reportId, database, slot, instance, createdAt, deleted, changed, related } = summary;
   const tables = summary.tables.map((table) => ({
     table: nameOf(table),
     compared: table.compared,
@@ -98,6 +116,7 @@ function answerOf(summary: ReportSummary, firstIds: readonly string[]): RowRecov
     reportId,
     database,
     slot,
+    instance,
     createdAt,
     tables,
     deleted,
@@ -108,46 +127,65 @@ function answerOf(summary: ReportSummary, firstIds: readonly string[]): RowRecov
   };
 }
 
-/** Copies the archived rows into the live session; returns how many there are of each table. */
-async function copyTables(
-  scratch: Client,
-  live: Client,
+/** @throws OperationError `schema_differs` naming a table */
+async function assertTables(
+  source: Client,
   tables: readonly LiveTable[],
-  where: readonly RowCondition[],
-): Promise<number[]> {
-  await applyCopySettings(scratch);
-  const archived = await readTables(scratch, tables.map(nameOf));
-  const copied: number[] = [];
-  for (const [index, table] of tables.entries()) {
-    const columns = archived.find((candidate) => nameOf(candidate) === nameOf(table))?.columns ?? [];
-    assertSameColumns(table, columns, 'the archive, migrated to the present schema');
-    copied.push(await copyArchived(scratch, live, table, index, whereOf(table, where)));
+  { origin, remedy }: FormerRows,
+): Promise<void> {
+  const former = await readTables(source, tables.map(nameOf));
+  for (const table of tables) {
+    const columns = former.find((candidate) => nameOf(candidate) === nameOf(table))?.columns ?? [];
+    assertSameColumns(table, columns, origin, remedy);
   }
-  return copied;
+}
+
+/** All differing rows, table by table, counted while they are read. */
+async function* differingRows(comparison: Comparison, tally: Tally): AsyncGenerator<ReportedRow> {
+  const { source, live, tables, where, former, stop, maxRowBytes = MAX_ROW_BYTES } = comparison;
+  for (const [index, table] of tables.entries()) {
+    await createCopies(live, table, index);
+    for await (const { condition, rows, differs } of former.parts(source, live, table, whereOf(table, where))) {
+      if (stop?.aborted) throw tooLong(table, tally.of(table).compared);
+      tally.compared(table, differs ? await copyRows(source, live, table, index, condition) : (rows ?? 0));
+      if (differs) {
+        for await (const row of differences(live, table, index, maxRowBytes)) {
+          tally.add(table, row);
+          yield row;
+        }
+        await clearCopies(live, index);
+      }
+    }
+  }
+}
+
+function tooLong(table: LiveTable, compared: number): OperationError {
+  return new OperationError(
+    'comparison_too_long',
+    `The time ended at ${nameOf(table)}, of which ${compared} rows were compared: make a report of fewer tables, or of fewer rows by a condition, such as where its key or its date begins`,
+  );
 }
 
 /** Counts the rows of a report while they are written. */
 class Tally {
   readonly firstIds: string[] = [];
-  private readonly counts: ReadonlyMap<LiveTable, Record<RowDifference, number>>;
+  private readonly counts: ReadonlyMap<LiveTable, Record<RowDifference | 'compared', number>>;
 
-  constructor(private readonly tables: readonly LiveTable[]) {
-    this.counts = new Map(tables.map((table) => [table, { deleted: 0, changed: 0 }]));
+  constructor(tables: readonly LiveTable[]) {
+    this.counts = new Map(tables.map((table) => [table, { compared: 0, deleted: 0, changed: 0 }]));
   }
 
-  of(table: LiveTable): Record<RowDifference, number> {
-    return this.counts.get(table) ?? { deleted: 0, changed: 0 };
+  of(table: LiveTable): Record<RowDifference | 'compared', number> {
+    return this.counts.get(table) ?? { compared: 0, deleted: 0, changed: 0 };
   }
 
-  /** All differing rows, table by table. */
-  async *count(live: Client, maxRowBytes: number): AsyncGenerator<ReportedRow> {
-    for (const [index, table] of this.tables.entries()) {
-      for await (const row of differences(live, table, index, maxRowBytes)) {
-        this.of(table)[row.kind] += 1;
-        if (this.firstIds.length < FIRST_IDS) this.firstIds.push(row.id);
-        yield row;
-      }
-    }
+  compared(table: LiveTable, rows: number): void {
+    this.of(table).compared += rows;
+  }
+
+  add(table: LiveTable, { id, kind }: ReportedRow): void {
+    this.of(table)[kind] += 1;
+    if (this.firstIds.length < FIRST_IDS) this.firstIds.push(id);
   }
 }
 

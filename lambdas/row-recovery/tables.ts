@@ -9,6 +9,8 @@ export interface LiveColumn {
   /** With its schema and modifiers, to cast text to. */
   readonly type: string;
   readonly inKey: boolean;
+  /** Place in the primary key, from 1; null outside of it. */
+  readonly keyPlace: number | null;
   /** An identity column that refuses other values in an UPDATE. */
   readonly identityAlways: boolean;
 }
@@ -55,7 +57,8 @@ export async function readTables(client: ClientBase, names: readonly string[]): 
     `SELECT c.oid::int8::float8 AS oid, n.nspname AS schema, c.relname AS name,
             (SELECT coalesce(json_agg(json_build_object(
                 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
-                'inKey', coalesce(a.attnum = ANY (k.conkey), false), 'identityAlways', a.attidentity = 'a')
+                'inKey', coalesce(a.attnum = ANY (k.conkey), false), 'keyPlace', array_position(k.conkey, a.attnum),
+                'identityAlways', a.attidentity = 'a')
                 ORDER BY a.attnum), '[]')
              FROM pg_attribute a
              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns
@@ -132,17 +135,16 @@ export async function relatedTables(client: ClientBase, tables: readonly LiveTab
  * Refuses a table whose columns are not the expected ones.
  *
  * @param origin of the expected columns, for the message
+ * @param remedy what to do about it. @default apply pending migrations
  * @throws OperationError `schema_differs` naming the table
  */
 export function assertSameColumns(
   table: LiveTable,
   expected: readonly { readonly name: string }[],
   origin: string,
+  remedy = 'apply pending migrations, then make a new report',
 ): void {
   const names = new Set(expected.map((column) => column.name));
   if (table.columns.length === names.size && table.columns.every((column) => names.has(column.name))) return;
-  throw new OperationError(
-    'schema_differs',
-    `Table ${nameOf(table)} has other columns than ${origin}: apply pending migrations, then make a new report`,
-  );
+  throw new OperationError('schema_differs', `Table ${nameOf(table)} has other columns than ${origin}: ${remedy}`);
 }

@@ -52,6 +52,7 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
   'replay retry': { action: 'retry', events: 'failed' },
   'reset-password': { database: 'billing', instanceIdentifier: 'billing-recovered-1' },
   restore: { database: 'billing', archive: 'latest', targetDatabase: 'copy', afterwards: 'drop' },
+  'row-recovery check': { action: 'check', database: 'billing', tables: ['billing.customers'] },
   'row-recovery merge': { action: 'merge', database: 'billing', reportId: REPORT_ID, choose: 'deleted' },
   'row-recovery show': { action: 'show', database: 'billing', reportId: REPORT_ID },
   'row-recovery report': { action: 'report', database: 'billing', archive: 'latest', tables: ['billing.customers'] },

@@ -4,8 +4,8 @@ import { mergeRows } from '../../lambdas/row-recovery/merge';
 import { reportRows } from '../../lambdas/row-recovery/report';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
 import { type ArchiveSite, createArchiveSite, noCache } from '../factories/archive';
+import { rowReporting } from '../factories/row-reports';
 import { silentLog } from '../support/log';
-import { PG_DUMP_WORKER } from '../support/schema';
 import { businessOf, compareWithStripe } from '../factories/recovery';
 import { deliver } from '../factories/stripe-work';
 
@@ -22,17 +22,7 @@ beforeEach(async () => {
 afterEach(() => Promise.all([site.remove(), stripe.stop()]));
 
 function report(request: Partial<RowRecoveryReportRequest>): ReturnType<typeof reportRows> {
-  return reportRows(
-    {
-      connector: site.source.connector,
-      store: site.store,
-      migrationsDirectory: site.migrations.directory,
-      pgDumpWorker: PG_DUMP_WORKER,
-      log: silentLog,
-      clock: () => new Date(),
-    },
-    { archive: 'latest', tables: [], ...request },
-  );
+  return reportRows(rowReporting(site), { archive: 'latest', tables: [], ...request });
 }
 
 test('scenario 2: subscriptions deleted by accident come back from before the deletion, and nothing else changes', async () => {

@@ -3,9 +3,9 @@ import type { RowRecoveryMergeRequest } from '../../../lambdas/row-recovery/cont
 import { mergeRows } from '../../../lambdas/row-recovery/merge';
 import { reportRows } from '../../../lambdas/row-recovery/report';
 import { type ArchiveSite, createArchiveSite, noCache } from '../../factories/archive';
+import { rowReporting } from '../../factories/row-reports';
 import { subscription, stripeEvent } from '../../factories/stripe-objects';
 import { silentLog } from '../../support/log';
-import { PG_DUMP_WORKER } from '../../support/schema';
 import { applyWithEntitlements } from '../../support/entitlements';
 
 const SECOND = 1_790_000_000;
@@ -44,17 +44,7 @@ beforeEach(async () => {
   await store('sub_1', 'canceled', SECOND + 60);
   await client.query(`UPDATE billing.subscriptions SET status = 'unpaid' WHERE id = 'sub_2'`);
   await client.query(`DELETE FROM billing.subscriptions WHERE id = 'sub_3'`);
-  const report = await reportRows(
-    {
-      connector: site.source.connector,
-      store: site.store,
-      migrationsDirectory: site.migrations.directory,
-      pgDumpWorker: PG_DUMP_WORKER,
-      log: silentLog,
-      clock: () => new Date(),
-    },
-    { archive: 'latest', tables: ['billing.subscriptions'] },
-  );
+  const report = await reportRows(rowReporting(site), { archive: 'latest', tables: ['billing.subscriptions'] });
   if (report.deleted !== 1 || report.changed !== 2)
     throw new Error(`The report is about other rows: ${JSON.stringify(report)}`);
   ({ reportId } = report);

@@ -4,8 +4,8 @@ import { reportRows } from '../../../lambdas/row-recovery/report';
 import { inTransaction } from '../../../core/database/transaction';
 import { recomputeEntitlements, type EntitlementChange } from '../../../core/entitlements/recompute';
 import { type ArchiveSite, createArchiveSite } from '../../factories/archive';
+import { rowReporting } from '../../factories/row-reports';
 import { silentLog } from '../../support/log';
-import { PG_DUMP_WORKER } from '../../support/schema';
 import { checkoutSession, stripeEvent, subscription } from '../../factories/stripe-objects';
 import { applyWithEntitlements, putRules, RULES, storedEntitlements, unlikeGranted } from '../../support/entitlements';
 
@@ -24,19 +24,7 @@ beforeEach(async () => {
 afterEach(() => site.remove());
 
 function report(tables: readonly string[], maxRowBytes?: number): ReturnType<typeof reportRows> {
-  const { connector } = site.source;
-  return reportRows(
-    {
-      connector,
-      store: site.store,
-      migrationsDirectory: site.migrations.directory,
-      pgDumpWorker: PG_DUMP_WORKER,
-      log: silentLog,
-      clock: () => new Date(),
-      maxRowBytes,
-    },
-    { archive: 'latest', tables },
-  );
+  return reportRows({ ...rowReporting(site), maxRowBytes }, { archive: 'latest', tables });
 }
 
 function merge(reportId: string, confirm?: 'billing', batchBytes?: number): ReturnType<typeof mergeRows> {

@@ -3,8 +3,8 @@ import { mergeRows } from '../../../lambdas/row-recovery/merge';
 import { reportRows } from '../../../lambdas/row-recovery/report';
 import type { ReportedRow } from '../../../lambdas/row-recovery/report-format';
 import { type ArchiveSite, contentOf, createArchiveSite, noCache, readObject } from '../../factories/archive';
+import { rowReporting } from '../../factories/row-reports';
 import { silentLog } from '../../support/log';
-import { PG_DUMP_WORKER } from '../../support/schema';
 
 const TABLES = `
   CREATE TABLE billing.people (id int PRIMARY KEY, email text NOT NULL);
@@ -36,17 +36,10 @@ test('rows of an archive that is older than a migration are compared and merged 
   const before = await contentOf(site.source.name);
   await client.query('DELETE FROM billing.notes WHERE id = 7');
   const { connector } = site.source;
-  const report = await reportRows(
-    {
-      connector,
-      store: site.store,
-      migrationsDirectory: site.migrations.directory,
-      pgDumpWorker: PG_DUMP_WORKER,
-      log: silentLog,
-      clock: () => new Date(),
-    },
-    { archive: 'latest', tables: ['billing.notes', 'billing.people'] },
-  );
+  const report = await reportRows(rowReporting(site), {
+    archive: 'latest',
+    tables: ['billing.notes', 'billing.people'],
+  });
   expect(report).toMatchObject({ deleted: 1, changed: 0 });
   const [line = ''] = (await readObject(site.store, report.rowsKey)).toString('utf8').split('\n');
   expect((JSON.parse(line) as ReportedRow).archived).toMatchObject({ id: '7', email: 'p7@example.com' });

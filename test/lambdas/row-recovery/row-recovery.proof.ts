@@ -5,9 +5,9 @@ import { scratchName } from '../../../core/restore/scratch-names';
 import { reportRows } from '../../../lambdas/row-recovery/report';
 import type { ReportedRow } from '../../../lambdas/row-recovery/report-format';
 import { type ArchiveSite, contentOf, createArchiveSite, noCache } from '../../factories/archive';
+import { rowReporting } from '../../factories/row-reports';
 import { listKeys, readObject, replaceObject } from '../../factories/archive';
 import { silentLog } from '../../support/log';
-import { PG_DUMP_WORKER } from '../../support/schema';
 import { asAdministrator } from '../../support/database';
 
 const SLOT = '2026-11-21T06:00:00Z';
@@ -55,17 +55,7 @@ async function open(): Promise<void> {
 }
 
 function report(request: Partial<RowRecoveryReportRequest> = {}): ReturnType<typeof reportRows> {
-  return reportRows(
-    {
-      connector: site.source.connector,
-      store: site.store,
-      migrationsDirectory: site.migrations.directory,
-      pgDumpWorker: PG_DUMP_WORKER,
-      log: silentLog,
-      clock: () => new Date(),
-    },
-    { archive: 'latest', tables: SUBSCRIPTIONS, ...request },
-  );
+  return reportRows(rowReporting(site), { archive: 'latest', tables: SUBSCRIPTIONS, ...request });
 }
 
 function merge(reportId: string, request: Partial<RowRecoveryMergeRequest> = {}): ReturnType<typeof mergeRows> {
