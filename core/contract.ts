@@ -36,6 +36,11 @@ export function recoveryWorkflowName(environmentName: string, database: Database
   return functionName(environmentName, `recover-${database}`);
 }
 
+/** Name of the workflow that compares the rows of a database with those of a moment. */
+export function rowWorkflowName(environmentName: string, database: DatabaseName): string {
+  return functionName(environmentName, `rows-${database}`);
+}
+
 /** Who makes the tables of a database: the migrations of this repository, or another tool, such as an ORM's. */
 export type DatabaseManagement = 'here' | 'elsewhere';
 

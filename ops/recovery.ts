@@ -1,9 +1,13 @@
-import { recoveryWorkflowName, type DatabaseName } from '../core/contract';
+import { recoveryWorkflowName, rowWorkflowName, type DatabaseName } from '../core/contract';
 import { configurationOf } from './discover';
 import type { Context } from './context';
 import { CommandError, explain } from './errors';
 
 type Surroundings = Pick<Context, 'clients' | 'target' | 'signal'>;
+
+/** The workflows that restore an instance: in place of the one in use, or to compare rows with. */
+const WORKFLOWS = { recovery: recoveryWorkflowName, rows: rowWorkflowName } as const;
+export type WorkflowKind = keyof typeof WORKFLOWS;
 
 /** A question that a recovery asks and waits with. */
 export interface Question {
@@ -16,7 +20,7 @@ export interface Question {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
-/** One run of the workflow that recovers an instance. */
+/** One run of a workflow. */
 export interface Recovery {
   readonly arn: string;
   readonly status: string;
@@ -30,11 +34,15 @@ export interface Recovery {
   readonly question: Question | null;
 }
 
-/** ARN of the workflow of a database: of the account and the region of the functions. */
-export async function workflowArn(context: Surroundings, database: DatabaseName): Promise<string> {
+/** ARN of a workflow of a database: of the account and the region of the functions. */
+export async function workflowArn(
+  context: Surroundings,
+  database: DatabaseName,
+  kind: WorkflowKind = 'recovery',
+): Promise<string> {
   await context.clients.stepFunctions();
   const [, partition, , region, account] = (await configurationOf(context, 'verify')).arn.split(':');
-  const name = recoveryWorkflowName(context.target.environment, database);
+  const name = WORKFLOWS[kind](context.target.environment, database);
   return `arn:${partition}:states:${region}:${account}:stateMachine:${name}`;
 }
 
@@ -56,10 +64,14 @@ export async function newestRecovery(context: Surroundings, database: DatabaseNa
 /** Recoveries that are looked at. */
 const LISTED = 5;
 
-/** The newest recoveries of a database. @throws CommandError `refused` where there is no workflow */
-export async function listRecoveries(context: Surroundings, database: DatabaseName): Promise<Recovery[]> {
+/** The newest runs of a workflow of a database. @throws CommandError `refused` where there is no workflow */
+export async function listRecoveries(
+  context: Surroundings,
+  database: DatabaseName,
+  kind: WorkflowKind = 'recovery',
+): Promise<Recovery[]> {
   const { ListExecutionsCommand } = await import('@aws-sdk/client-sfn');
-  const stateMachineArn = await workflowArn(context, database);
+  const stateMachineArn = await workflowArn(context, database, kind);
   try {
     const sfn = await context.clients.stepFunctions();
     const { executions = [] } = await sfn.send(new ListExecutionsCommand({ stateMachineArn, maxResults: LISTED }));
@@ -78,7 +90,8 @@ export function explainRecovery(cause: unknown, { target }: Surroundings, databa
   return explain(cause, `recover ${database}`, target.label);
 }
 
-async function describeRecovery({ clients }: Surroundings, arn: string): Promise<Recovery> {
+/** One run of a workflow, with its question. */
+export async function describeRecovery({ clients }: Surroundings, arn: string): Promise<Recovery> {
   const { DescribeExecutionCommand, GetExecutionHistoryCommand } = await import('@aws-sdk/client-sfn');
   const sfn = await clients.stepFunctions();
   const execution = await sfn.send(new DescribeExecutionCommand({ executionArn: arn }));

@@ -2,13 +2,13 @@ import { DATABASE_NAMES } from '../core/contract';
 import type { Context } from './context';
 import { CommandError } from './errors';
 import { inspect } from './inspect';
-import { listRecoveries } from './recovery';
+import { listRecoveries, type Question, type WorkflowKind } from './recovery';
 
 /** Work that takes long, as what it leaves behind shows it. */
 export interface Run {
   /** `reconciliation:12`, `backup:billing:2026-11-21T06:00:00Z`, … */
   readonly id: string;
-  readonly kind: 'backup' | 'drill' | 'reconciliation' | 'recovery';
+  readonly kind: 'backup' | 'drill' | 'reconciliation' | 'recovery' | 'rows';
   readonly state: 'running' | 'waits' | 'done' | 'failed';
   readonly startedAt: string;
   readonly detail: string;
@@ -26,7 +26,7 @@ export async function listRuns(context: Context): Promise<Run[]> {
   for (const database of DATABASE_NAMES) {
     runs.push(...(await backupsOf(context, database)));
     runs.push(...(await drillsOf(context, database)));
-    runs.push(...(await recoveriesOf(context, database)));
+    for (const kind of ['recovery', 'rows'] as const) runs.push(...(await workflowsOf(context, database, kind)));
   }
   return runs.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt));
 }
@@ -80,19 +80,35 @@ async function drillsOf(context: Context, database: (typeof DATABASE_NAMES)[numb
 }
 
 /** None where the environment has no workflow. */
-async function recoveriesOf(context: Context, database: (typeof DATABASE_NAMES)[number]): Promise<Run[]> {
+async function workflowsOf(
+  context: Context,
+  database: (typeof DATABASE_NAMES)[number],
+  kind: WorkflowKind,
+): Promise<Run[]> {
   try {
-    return (await listRecoveries(context, database)).map(({ arn, status, startedAt, state, question }) => ({
-      id: `recovery:${database}:${arn.split(':').at(-1) ?? ''}`,
-      kind: 'recovery',
+    const found = await listRecoveries(context, database, kind);
+    return found.map(({ arn, status, startedAt, state, question }) => ({
+      id: workflowRunId(kind, database, arn),
+      kind,
       state:
         question !== null ? 'waits' : status === 'RUNNING' ? 'running' : status === 'SUCCEEDED' ? 'done' : 'failed',
       startedAt,
       detail:
-        question === null ? `${status.toLowerCase()}, at ${state ?? 'its start'}` : `ops recover status ${database}`,
+        question === null ? `${status.toLowerCase()}, at ${state ?? 'its start'}` : waiting(kind, database, question),
     }));
   } catch (error) {
     if (error instanceof CommandError && error.exit === 'refused') return [];
     throw error;
   }
+}
+
+/** Id of a run of a workflow, by which it is followed. */
+export function workflowRunId(kind: WorkflowKind, database: (typeof DATABASE_NAMES)[number], arn: string): string {
+  return `${kind}:${database}:${arn.split(':').at(-1) ?? ''}`;
+}
+
+function waiting(kind: WorkflowKind, database: (typeof DATABASE_NAMES)[number], { detail }: Question): string {
+  if (kind === 'recovery') return `ops recover status ${database}`;
+  const { reportId, deleted, changed } = detail;
+  return `report ${String(reportId)}: ${String(deleted)} gone, ${String(changed)} changed; ends by ops rows done ${database}`;
 }

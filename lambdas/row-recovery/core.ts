@@ -28,7 +28,7 @@ export async function recoverRows(
       return checkTables(dependencies.connector, request);
     case 'report':
       return reportRows(dependencies, request);
-    case 'merge':
+    default:
       return mergeRows(dependencies, request);
   }
 }

@@ -3,8 +3,9 @@ import { EventField, Rule, type EventPattern } from 'aws-cdk-lib/aws-events';
 import { Construct } from 'constructs';
 import { DATABASE_NAMES } from '../../core/contract';
 import type { AlertDefinition, Severity } from '../config/alarms/alarm-definition';
-import { RECOVERY_POLICY } from '../config/recovery-policy';
+import { RECOVERY_POLICY, TEMPORARY_INSTANCE_POLICY } from '../config/recovery-policy';
 import { recoveryWorkflowArn } from '../operations/recovery/instance-recovery';
+import { rowWorkflowArn } from '../operations/recovery/row-workflow';
 import { RECOVERY_EVENTS, RECOVERY_EVENT_SOURCE, type RecoveryEvent } from '../operations/recovery/recovery-events';
 import { eventText, type TextContext } from './alarm-text';
 import { alertTarget, type AlertTargetProps } from './alert-target';
@@ -14,6 +15,9 @@ export const RECOVERY_ANCHORS: readonly string[] = [
   'instance-recovery-confirmation',
   'instance-recovery-failed',
   'instance-recovery-leftovers',
+  'row-recovery-answer',
+  'row-recovery-failed',
+  'temporary-instance-kept',
 ];
 
 export interface RecoveryNotificationsProps extends AlertTargetProps {
@@ -37,7 +41,7 @@ const detail = (name: string) => EventField.fromPath(`$.detail.${name}`);
 export class RecoveryNotifications extends Construct {
   constructor(scope: Construct, id: string, props: RecoveryNotificationsProps) {
     super(scope, id);
-    for (const notification of [...this.progress(props), this.failure(props)]) {
+    for (const notification of [...this.progress(props), ...this.rows(props), ...this.failures(props)]) {
       const rule = new Rule(this, notification.id, {
         description: notification.description,
         eventPattern: notification.pattern,
@@ -48,12 +52,7 @@ export class RecoveryNotifications extends Construct {
   }
 
   private progress({ context }: RecoveryNotificationsProps): Notification[] {
-    const { environmentName } = context.names;
-    const on = (type: RecoveryEvent): EventPattern => ({
-      source: [RECOVERY_EVENT_SOURCE],
-      detailType: [type],
-      detail: { environment: [environmentName] },
-    });
+    const on = eventsOf(context);
     const instance = `instance of the ${detail('database')} database`;
     const answer = (kind: 'success' | 'failure') =>
       `aws stepfunctions send-task-${kind} --region ${context.region} --task-token ${detail('taskToken')}`;
@@ -106,25 +105,93 @@ export class RecoveryNotifications extends Construct {
     ];
   }
 
-  private failure({ context }: RecoveryNotificationsProps): Notification {
-    return {
-      id: 'Failed',
-      description: 'Reports that a recovery did not finish',
-      severity: 'critical',
-      pattern: {
-        source: ['aws.states'],
-        detailType: ['Step Functions Execution Status Change'],
-        detail: {
-          status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
-          stateMachineArn: DATABASE_NAMES.map((database) =>
-            recoveryWorkflowArn(Stack.of(this), context.names.environmentName, database),
-          ),
-        },
+  /** About rows of a moment, and the temporary instances that they are read from. */
+  private rows({ context }: RecoveryNotificationsProps): Notification[] {
+    const { environmentName } = context.names;
+    const on = eventsOf(context);
+    const ops = (command: string) => `npx ops ${command} --env ${environmentName}`;
+    const report = `${detail('database')} ${detail('reportId')}`;
+    return [
+      {
+        id: 'RowsReported',
+        description: 'Asks what becomes of the rows of a moment',
+        severity: 'critical',
+        pattern: on(RECOVERY_EVENTS.rowsReported),
+        symptom: `Rows of ${detail('tables')} in the ${detail('database')} database were compared with those of a moment: ${detail('deleted')} are gone, ${detail('changed')} changed. ${detail('note')} The instance ${detail('instance')} costs until it is removed, at ${detail('removeAt')}`,
+        action: `To see them: ${ops(`rows show ${report}`)}\nTo put back those that are gone: ${ops(`rows merge ${report}`)}\nTo compare others: ${ops(`rows report ${detail('database')} <tables> --from-instance ${detail('instance')}`)}\nTo remove the instance: ${ops(`rows done ${detail('database')}`)}, or aws stepfunctions send-task-success --region ${context.region} --task-token ${detail('taskToken')} --task-output '{"done": true}'`,
+        runbookAnchor: 'row-recovery-answer',
       },
-      symptom: `The recovery of an instance did not finish: ${detail('status')} ${detail('executionArn')}. No data was deleted. ${detail('cause')}`,
-      action:
-        'What the message says after: To go on. It says nothing of an execution that was stopped: see the runbook.',
-      runbookAnchor: 'instance-recovery-failed',
-    };
+      {
+        id: 'RowsUnanswered',
+        description: 'Reports that an instance with the rows of a moment was removed without an answer',
+        severity: 'warning',
+        pattern: on(RECOVERY_EVENTS.rowsUnanswered),
+        symptom: `Nobody said what becomes of the rows of the ${detail('database')} database, so the instance ${detail('instance')} was removed. Report ${detail('reportId')} is kept for 30 days`,
+        action: `Merge from the report, or start again: ${ops(`rows show ${report}`)}`,
+        runbookAnchor: 'row-recovery-answer',
+      },
+      {
+        id: 'TemporaryKept',
+        description: 'Reminds of a temporary instance',
+        severity: 'warning',
+        pattern: on(RECOVERY_EVENTS.temporaryKept),
+        symptom: `The temporary instance ${detail('instance')} of the ${detail('database')} database (${detail('purpose')}) still exists, and costs. It is removed at ${detail('removeAt')} by itself`,
+        action: 'End the work with it, which removes it.',
+        runbookAnchor: 'temporary-instance-kept',
+      },
+      {
+        id: 'TemporaryRemains',
+        description: 'Reports that a temporary instance could not be removed',
+        severity: 'critical',
+        pattern: on(RECOVERY_EVENTS.temporaryRemains),
+        symptom: `The temporary instance ${detail('instance')} of the ${detail('database')} database (${detail('purpose')}) should have been removed at ${detail('removeAt')}, still exists, and costs. Its removal is tried again every ${TEMPORARY_INSTANCE_POLICY.attemptHours} hours`,
+        action: 'Delete it by hand.',
+        runbookAnchor: 'temporary-instance-kept',
+      },
+    ];
   }
+
+  private failures({ context }: RecoveryNotificationsProps): Notification[] {
+    const ended = (arnOf: typeof recoveryWorkflowArn): EventPattern => ({
+      source: ['aws.states'],
+      detailType: ['Step Functions Execution Status Change'],
+      detail: {
+        status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
+        stateMachineArn: DATABASE_NAMES.map((database) =>
+          arnOf(Stack.of(this), context.names.environmentName, database),
+        ),
+      },
+    });
+    const why = `${detail('status')} ${detail('executionArn')}. No data was deleted. ${detail('cause')}`;
+    return [
+      {
+        id: 'Failed',
+        description: 'Reports that a recovery did not finish',
+        severity: 'critical',
+        pattern: ended(recoveryWorkflowArn),
+        symptom: `The recovery of an instance did not finish: ${why}`,
+        action:
+          'What the message says after: To go on. It says nothing of an execution that was stopped: see the runbook.',
+        runbookAnchor: 'instance-recovery-failed',
+      },
+      {
+        id: 'RowsFailed',
+        description: 'Reports that rows of a moment could not be compared',
+        severity: 'critical',
+        pattern: ended(rowWorkflowArn),
+        symptom: `The comparison of rows with those of a moment did not finish: ${why}`,
+        action: `What the message says after: To go on. The temporary instance of an execution that was stopped is removed within ${TEMPORARY_INSTANCE_POLICY.keepHours + 1} hours of its start, or by hand.`,
+        runbookAnchor: 'row-recovery-failed',
+      },
+    ];
+  }
+}
+
+/** Patterns of the events of one environment. */
+function eventsOf({ names }: TextContext): (type: RecoveryEvent) => EventPattern {
+  return (type) => ({
+    source: [RECOVERY_EVENT_SOURCE],
+    detailType: [type],
+    detail: { environment: [names.environmentName] },
+  });
 }

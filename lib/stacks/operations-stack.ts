@@ -18,6 +18,7 @@ import { EventQueue } from '../operations/event-queue';
 import { HttpApi } from '../operations/http-api';
 import { Inspect } from '../operations/functions/inspect';
 import { InstanceRecovery } from '../operations/recovery/instance-recovery';
+import { RowWorkflow } from '../operations/recovery/row-workflow';
 import { Migrate } from '../operations/functions/migrate';
 import { PROCESSOR_TIMEOUT, Processor } from '../operations/functions/processor';
 import { Reconciliation } from '../operations/functions/reconciliation';
@@ -90,7 +91,7 @@ export class OperationsStack extends EnvironmentStack {
     new Backup(this, 'Backup', { context, archives, archiveKey: data.archiveKey, databases });
     new Restore(this, 'Restore', { context, archives, databases });
     new Drill(this, 'Drill', { context, archives, databases });
-    new RowRecovery(this, 'RowRecovery', { context, archives, databases, cache });
+    const rowRecovery = new RowRecovery(this, 'RowRecovery', { context, archives, databases, cache });
     const warm = new Warm(this, 'Warm', { context, databases });
     const verify = new Verify(this, 'Verify', { context, databases });
     const resetPassword = new ResetPassword(this, 'ResetPassword', { context, databases });
@@ -102,6 +103,14 @@ export class OperationsStack extends EnvironmentStack {
         logKey,
         warm: warm.function,
         verify: verify.function,
+        resetPassword,
+      });
+      new RowWorkflow(this, instance.access.name === 'billing' ? 'BillingRows' : 'MainRows', {
+        environmentName: config.name,
+        runbookUrl: config.runbookUrl,
+        instance,
+        logKey,
+        rowRecovery: rowRecovery.function,
         resetPassword,
       });
     }

@@ -42,6 +42,7 @@ import { recoverStatus } from './recover-status';
 import { recoverTakeName } from './recover-take-name';
 import { refresh } from './refresh';
 import { restore } from './restore';
+import { rowsDone } from './rows-done';
 import { rowsMerge } from './rows-merge';
 import { rowsReport } from './rows-report';
 import { rowsShow } from './rows-show';
@@ -108,6 +109,7 @@ export const COMMANDS: readonly Command[] = [
   rowsReport,
   rowsShow,
   rowsMerge,
+  rowsDone,
   migrateNew,
   migrateStatus,
   migratePlan,
@@ -144,7 +146,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   backups: 'Archives of the databases',
   drills: 'Past restore drills',
   recover: 'Recoveries of whole instances',
-  rows: 'Rows that were lost since an archive',
+  rows: 'Rows that were lost since an archive or a moment',
   migrate: 'Migrations of a database',
   secrets: 'Passwords of the databases, and what Stripe issued',
   entitlements: 'Who may use what, and by which rules',

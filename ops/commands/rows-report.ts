@@ -1,7 +1,15 @@
-import type { RowCondition, RowOperator } from '../../lambdas/row-recovery/contract';
+import type { DatabaseName } from '../../core/contract';
+import type {
+  RestoredInstance,
+  RowCondition,
+  RowOperator,
+  RowRecoveryReport,
+} from '../../lambdas/row-recovery/contract';
 import { defineCommand } from '../command';
 import { CommandError } from '../errors';
+import type { Style } from '../print/style';
 import { table } from '../print/table';
+import { nextSteps, reportMoment } from '../row-moment';
 import { anyNumber, database, type Form, optional, required, several, sha256, text, time } from '../values';
 
 const OPERATORS: readonly RowOperator[] = ['=', '<>', '<', '<=', '>', '>=', 'in', 'like', 'is-null', 'is-not-null'];
@@ -29,76 +37,125 @@ const condition: Form<RowCondition> = {
   },
 };
 
+/** An RDS identifier, or a host with an optional port and database. */
+const instance: Form<RestoredInstance> = {
+  placeholder: 'instance',
+  parse(value) {
+    const [, host, port, targetDatabase] = /^([^\s:/]+)(?::(\d{1,5}))?(?:\/([^\s/]+))?$/.exec(value) ?? [];
+    if (host === undefined) {
+      throw new CommandError('usage', 'expected an identifier, or host[:port][/database] such as db.example.com:5432');
+    }
+    const isHost = host.includes('.') || port !== undefined;
+    return {
+      ...(isHost ? { host } : { identifier: host }),
+      ...(port === undefined ? {} : { port: Number(port) }),
+      ...(targetDatabase === undefined ? {} : { targetDatabase }),
+    };
+  },
+};
+
+/** A moment, or the latest one that RDS can restore. */
+const latestOrTime: Form<string> = {
+  placeholder: 'time',
+  parse: (value) => (value === 'latest' ? value : time().parse(value)),
+};
+
 export const rowsReport = defineCommand({
   name: 'rows report',
-  summary: 'Finds rows that were deleted or changed since an archive',
-  details: 'It reads the live tables and writes the rows found to the bucket; "ops rows merge" puts chosen ones back.',
+  summary: 'Finds rows that were deleted or changed since an archive, or since a second',
+  details:
+    'It reads the live tables and writes the rows found to the bucket; "ops rows merge" puts chosen ones back. With --at or --snapshot, a workflow restores a small instance of that moment, which takes as long as RDS does; the command follows it, and can be left. The instance costs until "ops rows done", or for a day.',
   effect: 'adds',
-  changes: 'adds a report to the archive bucket, which expires after 30 days.',
-  json: 'the report of a report in `lambdas/row-recovery/contract.ts`',
-  finding: 'rows are gone or differ',
+  changes:
+    'adds a report to the archive bucket, which expires after 30 days; with --at or --snapshot, an RDS instance that is removed afterwards.',
+  json: 'the report of a report in `lambdas/row-recovery/contract.ts`; with --at or --snapshot `{executionArn, run, question}`',
+  finding: 'rows are gone or differ, or the workflow did not end well',
   arguments: {
     database: required(database, 'Database that lost rows'),
     tables: several(text('table'), 'Tables to compare, as schema.table'),
   },
   options: {
-    archive: optional(time(), 'Moment that names the archive. Default: the newest one'),
+    fromArchive: optional(time(), 'Moment that names the archive. Default: the newest one'),
     manifestSha256: optional(
       sha256,
-      'With --archive: digest of its manifest, which you have checked, for an archive without a signature',
+      'With --from-archive: digest of its manifest, which you have checked, for an archive without a signature',
     ),
     before: optional(time(), 'The newest archive that was finished by this moment, before the loss'),
+    fromInstance: optional(
+      instance,
+      'A restored or recovered instance: its RDS identifier, or host[:port][/database]; never the live one',
+    ),
+    at: optional(latestOrTime, 'A second of the last 35 days, or "latest": RDS restores an instance of it first'),
+    snapshot: optional(text('arn'), 'ARN of a snapshot or recovery point that RDS restores an instance of first'),
     where: anyNumber(
       condition,
-      'Condition on the archived rows, such as "created_at < 2026-01-22"; several must all hold',
+      'Condition on the former rows, such as "created_at < 2026-01-22"; several must all hold',
     ),
   },
   examples: [
     {
       line: 'rows report billing billing.subscriptions billing.subscription_items --before 2026-11-21T09:00:00Z',
-      explains: 'What did the deletion at 9 o’clock take?',
+      explains: 'What did the deletion at 9 o’clock take, of what was archived before?',
+    },
+    {
+      line: 'rows report billing billing.subscriptions --at 2026-11-21T08:59:59Z',
+      explains: 'What did it take, to the second?',
+    },
+    {
+      line: 'rows report main app.users --from-instance billing-operations-production-main-before-0123abcd',
+      explains: 'What does the former instance have, after a recovery?',
     },
     { line: 'rows report main public.users --where "email = user1@example.com"', explains: 'Is one user as archived?' },
   ],
-  async run({ invoke, style }, { database: name, tables, archive, manifestSha256, before, where }) {
-    if (archive !== undefined && before !== undefined) {
-      throw new CommandError('usage', '--archive and --before exclude each other: give one of them');
+  async run(context, { database: name, tables, where, ...source }) {
+    const { fromArchive, manifestSha256, before, fromInstance, at, snapshot } = source;
+    if ([fromArchive, before, fromInstance, at, snapshot].filter((given) => given !== undefined).length > 1) {
+      throw new CommandError(
+        'usage',
+        '--from-archive, --before, --from-instance, --at and --snapshot exclude each other: give one of them',
+      );
     }
-    if (manifestSha256 !== undefined && archive === undefined) {
-      throw new CommandError('usage', '--manifest-sha256 needs --archive: name the archive that was checked');
+    if (manifestSha256 !== undefined && fromArchive === undefined) {
+      throw new CommandError('usage', '--manifest-sha256 needs --from-archive: name the archive that was checked');
+    }
+    const conditions = where.length === 0 ? undefined : where;
+    if (at !== undefined || snapshot !== undefined) {
+      return reportMoment(context, name, {
+        tables,
+        where: conditions,
+        restoreTime: at === 'latest' ? undefined : at,
+        snapshotArn: snapshot,
+      });
     }
     const { contract, rowRecoveryReport } = await import('../../lambdas/row-recovery/contract');
-    const report = await invoke(
+    const report = await context.invoke(
       'row-recovery',
       { ...contract, report: rowRecoveryReport },
       {
         action: 'report',
         database: name,
-        archive: archive ?? 'latest',
-        notAfter: before,
-        manifestSha256,
+        ...(fromInstance === undefined
+          ? { archive: fromArchive ?? 'latest', notAfter: before, manifestSha256 }
+          : { instance: fromInstance }),
         tables,
-        where: where.length === 0 ? undefined : where,
+        where: conditions,
       },
     );
-    const rows = report.tables.map(({ table: each, compared, deleted, changed }) => [each, compared, deleted, changed]);
-    return {
-      report,
-      lines: [
-        `Report ${report.reportId}, against the archive of ${report.slot}`,
-        ...table(['table', 'compared', 'deleted', 'changed'], rows, style),
-        ...(report.related.length === 0
-          ? []
-          : [style.yellow(`Belong to these rows, and were not compared: ${report.related.join(', ')}`)]),
-        ...(report.deleted + report.changed === 0
-          ? []
-          : [
-              ...report.firstIds.map((id) => `  ${id}`),
-              `All rows: ops rows show ${name} ${report.reportId}`,
-              `To see what a merge would do: ops rows merge ${name} ${report.reportId} --dry-run`,
-            ]),
-      ],
-      exit: report.deleted + report.changed > 0 ? 'finding' : 'done',
-    };
+    const isFound = report.deleted + report.changed > 0;
+    return { report, lines: describe(name, report, context.style), exit: isFound ? 'finding' : 'done' };
   },
 });
+
+function describe(name: DatabaseName, report: RowRecoveryReport, style: Style): string[] {
+  const rows = report.tables.map(({ table: each, compared, deleted, changed }) => [each, compared, deleted, changed]);
+  return [
+    `Report ${report.reportId}, against ${report.instance ?? `the archive of ${report.slot}`}`,
+    ...table(['table', 'compared', 'deleted', 'changed'], rows, style),
+    ...(report.related.length === 0
+      ? []
+      : [style.yellow(`Belong to these rows, and were not compared: ${report.related.join(', ')}`)]),
+    ...(report.deleted + report.changed === 0
+      ? []
+      : [...report.firstIds.map((id) => `  ${id}`), ...nextSteps(name, report.reportId)]),
+  ];
+}

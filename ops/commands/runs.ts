@@ -10,7 +10,8 @@ const POLL_MS = 2_000;
 
 export const runs = defineCommand({
   name: 'runs',
-  summary: 'Lists work that takes long: backups, drills, reconciliations, recoveries; follows one to its end',
+  summary:
+    'Lists work that takes long: backups, drills, reconciliations, recoveries of instances and rows; follows one to its end',
   details: 'Leave with Ctrl-C at any time: that stops the following, never the run, and --follow picks it up again.',
   effect: 'reads',
   changes: 'nothing.',

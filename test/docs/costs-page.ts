@@ -1,3 +1,4 @@
+import { TEMPORARY_INSTANCE_POLICY } from '../../lib/config/recovery-policy';
 import { EXAMPLES } from '../support/example-environments';
 import { ACKNOWLEDGED_PER_SECOND, CORE_MS, EVENTS_PER_USER, KIB_PER_EVENT, needRows, PEAK, sizeRows } from './sizes';
 import {
@@ -5,6 +6,7 @@ import {
   CHANGED_SHARE,
   costsOf,
   settingCosts,
+  temporaryInstanceCosts,
   CUSTOM_METRICS,
   GIB_SECONDS_OF_JOBS,
   GIB_SECONDS_PER_WEBHOOK,
@@ -64,6 +66,16 @@ Events come in batches by themselves where they come faster than one by one. Not
 databases: measure it, and name a larger class where it is much. The standby of \`medium\` and larger ones is for a failover in a minute, and
 the proxy of \`large\` for applications that open more than a hundred connections. Before a size is changed, name \`allocatedStorageGiB\`
 as RDS reports it: disks never shrink.
+
+## What a recovery of rows to the second costs
+
+An instance of class \`${TEMPORARY_INSTANCE_POLICY.instanceClass}\` with the disk of the database, for as long as it is there; an archive costs nothing to compare with. An
+execution is some hundreds of state transitions, less than a cent.
+
+${table(
+  ['GiB of disk', 'US dollars an hour', `for ${TEMPORARY_INSTANCE_POLICY.keepHours} hours, the longest`],
+  temporaryInstanceCosts().map(([gib, hour, longest]) => [gib, hour.toFixed(2), longest.toFixed(2)]),
+)}
 
 ## Assumptions
 

@@ -1,5 +1,6 @@
 import { exampleEnvironment, type ExampleName } from '../support/example-environments';
 import { BACKUP_POLICIES } from '../../lib/config/policies';
+import { TEMPORARY_INSTANCE_POLICY } from '../../lib/config/recovery-policy';
 import { DATABASE_NAMES } from '../../core/contract';
 import { API_ENDPOINTS } from '../../lib/data/network';
 import { resourcesOf, templatesOf, type Resource } from '../lib/support';
@@ -165,6 +166,19 @@ export function settingCosts(): readonly [string, number][] {
     ['`databases.….analyticsReplica`', instance],
     ['`cache.kind: serverless`', 0.1 * cacheGiBHour * HOURS],
   ];
+}
+
+/** GiB of the database that {@link temporaryInstanceCosts} are about. */
+const TEMPORARY_GIB = [100, 1_000, 10_000];
+
+/** Dollars of a temporary instance that rows are compared with, by the GiB of its disk: an hour, and the longest it is kept. */
+export function temporaryInstanceCosts(): readonly (readonly [number, number, number])[] {
+  const { instanceClass, keepHours } = TEMPORARY_INSTANCE_POLICY;
+  const hourly = PRICES.instanceHour[instanceClass.replace('db.', '')] ?? NaN;
+  return TEMPORARY_GIB.map((gib) => {
+    const hour = hourly + (gib * PRICES.storageGiBMonth) / HOURS;
+    return [gib, hour, hour * keepHours];
+  });
 }
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);

@@ -68,6 +68,11 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     does('See how far that is', 'recover status billing'),
     does('Cut over, without stopping the application by hand', 'recover cut-over billing'),
     does('Find what a deletion took', 'rows report billing billing.subscriptions billing.subscription_items'),
+    does(
+      'The same to the second, of the last 35 days',
+      'rows report billing billing.subscriptions billing.subscription_items --at 1h',
+    ),
+    does('Remove the instance that was restored for it', 'rows done billing'),
     does('Review only the deleted records', 'rows show billing {report}'),
     does('Merge them into the present state', 'rows merge billing {report} --confirm billing'),
     itself('Restore with psql alone', '[restore with psql](restore-with-psql.md)'),

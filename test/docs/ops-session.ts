@@ -199,6 +199,11 @@ export const SESSION: readonly SessionStep[] = [
   { says: 'their name,', line: 'recover take-name billing' },
   { says: 'their refusal,', line: 'recover refuse billing' },
   { says: 'and their end by force.', line: 'recover abort billing' },
+  {
+    says: 'Rows of a second need an instance that is restored.',
+    line: 'rows report billing billing.subscriptions billing.subscription_items --at 1h',
+  },
+  { says: 'Its removal, too.', line: 'rows done billing' },
   { says: 'A misspelt command.', line: 'webhooks retyr' },
   { says: 'A misspelt option.', line: 'reconcile --dryrun' },
   { says: 'A time without a zone.', line: 'webhooks gaps --from 2026-11-21T06:00:00' },

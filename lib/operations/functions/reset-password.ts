@@ -44,7 +44,7 @@ export class ResetPassword extends Construct {
     }
   }
 
-  /** Lets the function set the password of recovered instances, never that of the instance in use. */
+  /** Lets the function set the password of recovered or temporary instances, never that of the instance in use. */
   grantReset(recoveredInstancesArn: string): void {
     this.function.addToRolePolicy(
       new PolicyStatement({ actions: ['rds:ModifyDBInstance'], resources: [recoveredInstancesArn] }),
@@ -52,7 +52,8 @@ export class ResetPassword extends Construct {
     if (!this.function.role) return;
     acknowledgeWildcards(this.function.role, {
       resources: [recoveredInstancesArn],
-      reason: 'The names of recovered instances end in a random suffix; the prefix never matches the instance in use',
+      reason:
+        'The names of recovered and temporary instances end in a random suffix; the prefix never matches the instance in use',
     });
   }
 }

@@ -1,4 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { ROW_RECOVERY_PREFIX, type RowRecoveryEnvironment } from '../../../lambdas/row-recovery/contract';
 import type { DatabaseName } from '../../../core/contract';
@@ -25,15 +26,21 @@ export interface RowRecoveryProps {
   readonly cache?: EntitlementCache;
 }
 
-/** Finds the rows that were deleted or changed since an archive, and merges the chosen ones back. Invoked by an operator. */
+/**
+ * Finds the rows that were deleted or changed since an archive, or on an instance of a moment, and merges the chosen ones back.
+ * Invoked by an operator, and by the workflow that restores such an instance. That has the security group of the database,
+ * into which this function is let in already.
+ */
 export class RowRecovery extends Construct {
+  readonly function: IFunction;
+
   constructor(scope: Construct, id: string, props: RowRecoveryProps) {
     super(scope, id);
     const { archives, databases, cache } = props;
     const target = new OperationalFunction<RowRecoveryEnvironment>(this, 'RowRecovery', {
       context: props.context,
       stem: 'row-recovery',
-      description: 'Finds rows that were deleted since an archive, and merges them back',
+      description: 'Finds rows that were deleted since an archive or a moment, and merges them back',
       environment: {
         ...billingDatabaseEnvironment(databases.billing),
         ...mainDatabaseEnvironment(databases.main),
@@ -49,6 +56,7 @@ export class RowRecovery extends Construct {
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
     });
     const fn = target.function;
+    this.function = fn;
     grantReadingArchives(fn, archives);
     grantReading(fn, archives.bucket, `${ROW_RECOVERY_PREFIX}*`);
     grantWriting(fn, archives.bucket, `${ROW_RECOVERY_PREFIX}*`);

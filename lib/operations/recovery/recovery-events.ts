@@ -19,6 +19,13 @@ export const RECOVERY_EVENTS = {
   completed: 'Instance recovery completed',
   /** Instances that a recovery made or set aside still exist, and cost. `instances`: their identifiers, as one text. */
   leftovers: 'Instance recovery left instances behind',
+  /**
+   * Rows of a moment were compared, and wait for a choice. `instance`, `reportId`, `deleted`, `changed`, `note`, `removeAt`;
+   * `taskToken`: names the question.
+   */
+  rowsReported: 'Row recovery waits for an answer',
+  /** Nobody answered, so the instance was removed; the report remains. `instance`, `reportId`. */
+  rowsUnanswered: 'Row recovery ended without an answer',
   /** A temporary instance still exists, and costs. `instance`, `purpose`, `removeAt`: when it is deleted. */
   temporaryKept: 'Temporary instance is kept',
   /** A temporary instance whose time is over could not be deleted so far. `instance`, `purpose`, `removeAt`. */

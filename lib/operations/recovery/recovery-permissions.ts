@@ -13,38 +13,51 @@ export interface RecoverableInstance {
   readonly proxyName?: string;
 }
 
-/** ARNs that the recovery of one instance works with. */
-export class RecoveryArns {
+/** ARNs that whatever restores the instance of a database works with. */
+export class InstanceArns {
   /** The instance in use. */
   readonly present: string;
-  readonly recovered: string;
-  readonly former: string;
   /** Any snapshot: which one, or which recovery point, is the operator's choice, and AWS makes up their names. */
   readonly snapshots: string;
   readonly automatedBackups: string;
-  readonly proxies: string;
-  readonly targetGroups: string;
   readonly defaultBus: string;
-  /** Log groups of the recovered instances, and of former ones. */
-  readonly logGroups: readonly string[];
   /** Subnet and parameter group of the instance, and the default option groups that RDS falls back to. */
   readonly groups: readonly string[];
   readonly optionGroups: string;
 
   constructor(
-    private readonly stack: Stack,
+    protected readonly stack: Stack,
     { instanceIdentifier, subnetGroupName, parameterGroupName }: InstanceSettings,
   ) {
     this.present = this.rds('db', instanceIdentifier);
-    this.recovered = this.rds('db', `${instanceIdentifier}-recovered-*`);
-    this.former = this.rds('db', `${instanceIdentifier}-before-*`);
     this.snapshots = this.rds('snapshot', '*');
     this.automatedBackups = this.rds('auto-backup', '*');
-    this.proxies = this.rds('db-proxy', '*');
-    this.targetGroups = this.rds('target-group', '*');
     this.optionGroups = this.rds('og', 'default:postgres-*');
     this.groups = [this.rds('subgrp', subnetGroupName), this.rds('pg', parameterGroupName), this.optionGroups];
     this.defaultBus = stack.formatArn({ service: 'events', resource: 'event-bus', resourceName: 'default' });
+  }
+
+  protected rds(resource: string, resourceName: string): string {
+    return this.stack.formatArn({ service: 'rds', resource, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+  }
+}
+
+/** ARNs that the recovery of one instance works with. */
+export class RecoveryArns extends InstanceArns {
+  readonly recovered: string;
+  readonly former: string;
+  readonly proxies: string;
+  readonly targetGroups: string;
+  /** Log groups of the recovered instances, and of former ones. */
+  readonly logGroups: readonly string[];
+
+  constructor(stack: Stack, settings: InstanceSettings) {
+    super(stack, settings);
+    const { instanceIdentifier } = settings;
+    this.recovered = this.rds('db', `${instanceIdentifier}-recovered-*`);
+    this.former = this.rds('db', `${instanceIdentifier}-before-*`);
+    this.proxies = this.rds('db-proxy', '*');
+    this.targetGroups = this.rds('target-group', '*');
     this.logGroups = ['recovered', 'before'].map((kind) =>
       stack.formatArn({
         service: 'logs',
@@ -53,10 +66,6 @@ export class RecoveryArns {
         arnFormat: ArnFormat.COLON_RESOURCE_NAME,
       }),
     );
-  }
-
-  private rds(resource: string, resourceName: string): string {
-    return this.stack.formatArn({ service: 'rds', resource, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
   }
 }
 

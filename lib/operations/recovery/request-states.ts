@@ -1,4 +1,11 @@
-import { api, failsWhen, type RecoveryDefinitionProps, type Stage, type States } from './instance-recovery-states';
+import {
+  api,
+  failsWhen,
+  type RecoveryDefinitionProps,
+  type Stage,
+  type State,
+  type States,
+} from './instance-recovery-states';
 
 /** Keys that the input of an execution may have. */
 export const INPUT_KEYS = ['restoreTime', 'snapshotArn', 'recoveredInstance'] as const;
@@ -11,12 +18,54 @@ export const exists = (key: string) => `$exists($states.input.${key})`;
 const isText = (key: string, condition: string) =>
   `(${exists(key)} ? ($type($states.input.${key}) = 'string' ? $not(${condition}) : true) : false)`;
 
+/** What the input of an execution may have. */
+export interface RequestRules {
+  /** Its keys. */
+  readonly keys: readonly string[];
+  /** Those of which at most one may be given. */
+  readonly oneOf: readonly string[];
+  /** Prefix of the ARNs of snapshots that can be restored. */
+  readonly snapshotArnPrefix: string;
+}
+
+/** A rule of a Choice that refuses a request. */
+export function refusedWhen(condition: string, cause: string): State {
+  return failsWhen(condition, NOTHING_DONE, { error: 'RequestRefused', cause });
+}
+
+/** Rules of a Choice that refuse unknown keys, two sources, and a malformed time or snapshot. */
+export function requestRules({ keys, oneOf, snapshotArnPrefix }: RequestRules): State[] {
+  const known = keys.map((key) => `'${key}'`).join(', ');
+  const unknown = `$keys($states.input)[$not($ in [${known}])]`;
+  return [
+    refusedWhen(
+      `$count(${unknown}) > 0`,
+      `'unknown input ' & $join(${unknown}, ', ') & ': expected nothing, or one of ${keys.join(', ')}'`,
+    ),
+    refusedWhen(
+      `$count([${oneOf.map((key) => `$states.input.${key}`).join(', ')}]) > 1`,
+      `'give only one of ${oneOf.join(', ')}'`,
+    ),
+    refusedWhen(
+      isText(
+        'restoreTime',
+        '$contains($states.input.restoreTime, /^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$/)',
+      ),
+      "'restoreTime must be a time in UTC, to the second, such as 2026-11-21T06:00:00Z'",
+    ),
+    refusedWhen(
+      isText(
+        'snapshotArn',
+        `$substringBefore($states.input.snapshotArn, ':snapshot:') & ':snapshot:' = '${snapshotArnPrefix}'`,
+      ),
+      `'snapshotArn must begin with ${snapshotArnPrefix}'`,
+    ),
+  ];
+}
+
 /** From the start to a request that can be carried out. */
 export function requestStates({ settings, snapshotArnPrefix }: RecoveryDefinitionProps): States {
   const id = settings.instanceIdentifier;
-  const keys = INPUT_KEYS.map((key) => `'${key}'`).join(', ');
-  const refusedWhen = (condition: string, cause: string) =>
-    failsWhen(condition, NOTHING_DONE, { error: 'RequestRefused', cause });
   return {
     'Note the start': {
       Type: 'Pass',
@@ -35,28 +84,7 @@ export function requestStates({ settings, snapshotArnPrefix }: RecoveryDefinitio
     'Check the request': {
       Type: 'Choice',
       Choices: [
-        refusedWhen(
-          `$count($keys($states.input)[$not($ in [${keys}])]) > 0`,
-          `'unknown input ' & $join($keys($states.input)[$not($ in [${keys}])], ', ') & ': expected nothing, or one of ${INPUT_KEYS.join(', ')}'`,
-        ),
-        refusedWhen(
-          `$count([${INPUT_KEYS.map((key) => `$states.input.${key}`).join(', ')}]) > 1`,
-          `'give only one of ${INPUT_KEYS.join(', ')}'`,
-        ),
-        refusedWhen(
-          isText(
-            'restoreTime',
-            '$contains($states.input.restoreTime, /^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$/)',
-          ),
-          "'restoreTime must be a time in UTC, to the second, such as 2026-11-21T06:00:00Z'",
-        ),
-        refusedWhen(
-          isText(
-            'snapshotArn',
-            `$substringBefore($states.input.snapshotArn, ':snapshot:') & ':snapshot:' = '${snapshotArnPrefix}'`,
-          ),
-          `'snapshotArn must begin with ${snapshotArnPrefix}'`,
-        ),
+        ...requestRules({ keys: INPUT_KEYS, oneOf: INPUT_KEYS, snapshotArnPrefix }),
         refusedWhen(
           isText('recoveredInstance', `$contains($states.input.recoveredInstance, /^${id}-recovered-[a-z0-9]+$/)`),
           `'recoveredInstance must be an instance that this workflow made: ${id}-recovered-…'`,
@@ -67,7 +95,7 @@ export function requestStates({ settings, snapshotArnPrefix }: RecoveryDefinitio
   };
 }
 
-const NOTHING_DONE: Stage = {
+export const NOTHING_DONE: Stage = {
   safe: 'Nothing was made, and the instance in use was not touched.',
   goOn: "'Start the workflow again with a corrected input.'",
 };

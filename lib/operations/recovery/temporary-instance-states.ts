@@ -185,13 +185,15 @@ export function deletion(instance: string): State {
   };
 }
 
-/** States from {@link REMOVE} to the end of the instance. The input is passed on. */
+/**
+ * States from {@link REMOVE} to the end of the instance. The input is passed on. The instance is looked at before it is
+ * deleted: IAM allows the deletion by a tag, which an instance that does not exist lacks.
+ */
 export function removalStates({ targetMinutes }: Pick<TemporaryInstanceProps, 'targetMinutes'>, next: string): States {
   const remove = 'Remove the temporary instance';
+  const look = 'Look whether it is removed';
+  const judge = 'Is it removed?';
   const wait = 'Wait until it is removed';
-  const look = `${wait}: look`;
-  const judge = `${wait}: judge`;
-  const result = '{% $removalResult %}';
   return {
     [REMOVE]: {
       Type: 'Pass',
@@ -199,24 +201,13 @@ export function removalStates({ targetMinutes }: Pick<TemporaryInstanceProps, 't
         waitUntil: `{% $millis() + ${targetMinutes * 60_000} %}`,
         removalResult: '{% $states.input %}',
       },
-      Next: remove,
+      Next: look,
     },
-    [remove]: {
-      ...deletion('{% $recovered %}'),
-      Catch: [
-        { ErrorEquals: [NOT_FOUND], Output: result, Next: next },
-        // It is being deleted already, or changed: it is looked at, and deleted once it may be.
-        { ErrorEquals: [INVALID_STATE], Next: wait },
-        ...explained(REMOVING),
-      ],
-      Next: wait,
-    },
-    [wait]: { Type: 'Wait', Seconds: TEMPORARY_INSTANCE_POLICY.pollSeconds, Next: look },
     [look]: lookAt('{% $recovered %}', REMOVING, judge),
     [judge]: {
       Type: 'Choice',
       Choices: [
-        { Condition: `{% ${IS_MISSING} %}`, Output: result, Next: next },
+        { Condition: `{% ${IS_MISSING} %}`, Output: '{% $removalResult %}', Next: next },
         failsWhen(IS_LATE, REMOVING, {
           error: 'InstanceRemains',
           cause: `'its status is still ' & $states.input.DbInstanceStatus & ' after ${targetMinutes} minutes'`,
@@ -225,6 +216,16 @@ export function removalStates({ targetMinutes }: Pick<TemporaryInstanceProps, 't
       ],
       Default: remove,
     },
+    [remove]: {
+      ...deletion('{% $recovered %}'),
+      Catch: [
+        // Another deletes it, or RDS changes it: it is looked at, and deleted once it may be.
+        { ErrorEquals: [NOT_FOUND, INVALID_STATE], Next: wait },
+        ...explained(REMOVING),
+      ],
+      Next: wait,
+    },
+    [wait]: { Type: 'Wait', Seconds: TEMPORARY_INSTANCE_POLICY.pollSeconds, Next: look },
   };
 }
 
@@ -237,6 +238,7 @@ export function temporaryFailureStates({
   runbookUrl,
   runbookAnchor,
 }: Pick<TemporaryInstanceProps, 'settings'> & { readonly runbookUrl: string; readonly runbookAnchor: string }): States {
+  const judge = 'Was an instance made?';
   const clear = 'Delete what was made';
   const including = (text: string) => `{% $append($states.input, [$recovered & ${text}]) %}`;
   return {
@@ -244,18 +246,22 @@ export function temporaryFailureStates({
       runbookUrl,
       runbookAnchor,
       instances: [settings.instanceIdentifier, '{% $recovered %}'],
-      next: clear,
+      next: judge,
     }),
+    [judge]: {
+      Type: 'Choice',
+      Choices: [{ Condition: "{% ($recovered & ' does not exist') in $states.input %}", Next: END_IN_FAILURE }],
+      Default: clear,
+    },
     [clear]: {
       ...deletion('{% $recovered %}'),
       Retry: [...RETRY_READS, { ErrorEquals: [INVALID_STATE], IntervalSeconds: 60, MaxAttempts: 10, BackoffRate: 1 }],
       Output: including("' is being deleted'"),
       Catch: [
-        { ErrorEquals: [NOT_FOUND], Output: '{% $states.input %}', Next: END_IN_FAILURE },
         {
           ErrorEquals: ['States.ALL'],
           Output: including(
-            "' could not be deleted (' & $states.errorOutput.Error & ') and costs until its expiry deletes it, at ' & $fromMillis($removeAtMs) & ' or soon after'",
+            "' could not be deleted (' & $states.errorOutput.Error & '); if it exists, it costs until its expiry deletes it, at ' & $fromMillis($removeAtMs) & ' or soon after'",
           ),
           Next: END_IN_FAILURE,
         },

@@ -1,6 +1,7 @@
 import { DATABASE_NAMES } from '../../../core/contract';
 import { RecoveryWorld } from '../../support/states/recovery-world';
 import type { JsonObject } from '../../support/states/definition';
+import { deployedDefinition } from '../../support/states/deployed-definition';
 import { resourcesOf, templatesOf } from '../support';
 import { textOf } from '../../support/states/text';
 
@@ -22,9 +23,17 @@ const rules = Object.entries(resourcesOf(monitoring, 'AWS::Events::Rule')).flatM
 );
 
 /** What EventBridge makes of an event by the one rule for it: the topic, and the text. */
-function delivered(source: string, detailType: string, detail: JsonObject): { topic: string; text: string } {
+function delivered(
+  source: string,
+  detailType: string,
+  detail: JsonObject,
+  workflow = '',
+): { topic: string; text: string } {
   const [rule, ...others] = rules.filter(
-    ({ EventPattern }) => EventPattern.source.includes(source) && EventPattern['detail-type'].includes(detailType),
+    ({ EventPattern }) =>
+      EventPattern.source.includes(source) &&
+      EventPattern['detail-type'].includes(detailType) &&
+      JSON.stringify(EventPattern.detail).includes(workflow),
   );
   const [target] = rule?.Targets ?? [];
   if (!target || others.length > 0) throw new Error(`Expected one rule for ${detailType}`);
@@ -86,21 +95,55 @@ test('a recovery that fails tells the critical topic why, what exists, what is s
   world.functions.verify = () =>
     world.verified({ problems: [{ check: 'tables', message: 'Cannot read "invoices":\n page 3' }] });
   const { status, cause = '' } = await world.recover();
-  const { topic, text } = delivered('aws.states', 'Step Functions Execution Status Change', {
-    status,
-    cause,
-    executionArn: 'arn',
-  });
+  const detail = { status, cause, executionArn: 'arn' };
+  const change = 'Step Functions Execution Status Change';
+  const { topic, text } = delivered('aws.states', change, detail, 'production-recover-billing');
   expect(topic).toMatch(/^AlertsCritical/);
   expect(text).toContain("Cannot read 'invoices': page 3. Exists now:");
   expect(text).toContain('Safe: The instance in use was not touched. To go on:');
 });
 
-test('failures are those of the recovery workflows of the environment, however they ended', () => {
-  const rule = rules.find(({ EventPattern }) => EventPattern.source.includes('aws.states'));
-  expect(rule?.EventPattern.detail.status).toEqual(['FAILED', 'TIMED_OUT', 'ABORTED']);
-  const arns = JSON.stringify(rule?.EventPattern.detail.stateMachineArn);
-  for (const database of DATABASE_NAMES) expect(arns).toContain(`BillingOps-production-recover-${database}`);
+test('failures are those of the workflows of the environment, however they ended', () => {
+  const failures = rules.filter(({ EventPattern }) => EventPattern.source.includes('aws.states'));
+  for (const { EventPattern } of failures)
+    expect(EventPattern.detail.status).toEqual(['FAILED', 'TIMED_OUT', 'ABORTED']);
+  const arns = JSON.stringify(failures.map(({ EventPattern }) => EventPattern.detail.stateMachineArn));
+  for (const database of DATABASE_NAMES) {
+    expect(arns).toContain(`BillingOps-production-recover-${database}`);
+    expect(arns).toContain(`BillingOps-production-rows-${database}`);
+  }
+});
+
+test('the question about rows reaches the critical topic, with the commands that continue', async () => {
+  const world = RecoveryWorld.inUse('billing');
+  const definition = deployedDefinition(templatesOf('production'), 'BillingOps-production-rows-billing');
+  world.answers = ['never'];
+  await world.run(definition, { tables: ['billing.subscriptions', 'app."Odd"'] });
+  const [asked, unanswered] = world.events.map(({ type, detail }) => delivered(SOURCE, type, detail));
+  expect(asked?.topic).toMatch(/^AlertsCritical/);
+  expect(asked?.text).toContain(
+    "Rows of billing.subscriptions app.'Odd' in the billing database were compared with those of a moment: 3 are gone, 1 changed.",
+  );
+  const report = '20261121T123000Z-00000001';
+  expect(asked?.text).toContain(`npx ops rows merge billing ${report} --env production`);
+  expect(asked?.text).toContain(`--from-instance ${world.recovered} --env production`);
+  expect(asked?.text).toContain('npx ops rows done billing --env production');
+  expect(asked?.text).toContain(`--task-token token-1 --task-output '{"done": true}'`);
+  expect(unanswered?.topic).toMatch(/^AlertsWarning/);
+  expect(unanswered?.text).toContain(`Report ${report} is kept for 30 days`);
+});
+
+test.each([
+  ['Temporary instance is kept', /^AlertsWarning/, /still exists, and costs\. It is removed at noon by itself/],
+  ['Temporary instance remains', /^AlertsCritical/, /should have been removed at noon, still exists, and costs/],
+])('the event "%s" says which instance costs, and until when', (type, expected, says) => {
+  const { topic, text } = delivered(SOURCE, type, {
+    database: 'main',
+    instance: 'main-rows-1',
+    purpose: 'rows',
+    removeAt: 'noon',
+  });
+  expect([topic, text]).toEqual([expect.stringMatching(expected), expect.stringMatching(says)]);
 });
 
 test('events of another environment in the same account are not reported', () => {

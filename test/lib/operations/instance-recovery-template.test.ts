@@ -6,7 +6,7 @@ const { operations, monitoring } = templatesOf('production');
 const outputsOf = (template: typeof operations) =>
   Object.keys((template.toJSON() as { Outputs?: Record<string, unknown> }).Outputs ?? {});
 
-test('there is one recovery workflow, and one reminder, for each database that the stacks make', () => {
+test('each database that the stacks make has a recovery and its reminder, a comparison of rows and its expiry', () => {
   const names = (environment: string) =>
     Object.values(resourcesOf(templatesOf(environment).operations, 'AWS::StepFunctions::StateMachine'))
       .map(({ Properties }) => Properties.StateMachineName as string)
@@ -16,6 +16,10 @@ test('there is one recovery workflow, and one reminder, for each database that t
     'BillingOps-production-recover-main',
     'BillingOps-production-recovery-leftovers-billing',
     'BillingOps-production-recovery-leftovers-main',
+    'BillingOps-production-rows-billing',
+    'BillingOps-production-rows-expiry-billing',
+    'BillingOps-production-rows-expiry-main',
+    'BillingOps-production-rows-main',
   ]);
   expect(names('local')).toEqual([]);
 });
@@ -66,14 +70,14 @@ test('a workflow may delete nothing, and a reminder may change nothing', () => {
   expect(JSON.stringify(reminder)).not.toMatch(/rds:(Modify|Restore|Register|Add)/);
 });
 
-test('the function that sets passwords may set those of recovered instances only', () => {
+test('the function that sets passwords may set those of recovered and temporary instances only', () => {
   const policy = resourceLike(operations, 'AWS::IAM::Policy', 'ResetPassword').Properties;
   const { Statement } = policy.PolicyDocument as { Statement: { Action: unknown; Resource: unknown }[] };
   const modifying = Statement.filter(({ Action }) => [Action].flat().includes('rds:ModifyDBInstance'));
   const resources = modifying.flatMap(({ Resource }) => Resource);
-  expect(resources).toHaveLength(2);
+  expect(resources).toHaveLength(4);
   for (const resource of resources) {
-    expect(JSON.stringify(resource)).toMatch(/db:billing-operations-production-(billing|main)-recovered-\*/);
+    expect(JSON.stringify(resource)).toMatch(/db:billing-operations-production-(billing|main)-(recovered|rows)-\*/);
   }
 });
 

@@ -198,7 +198,9 @@ describe('the removal of a temporary instance', () => {
     const { world, execution } = await whenRemoved(becomes('deleting'));
     expect(execution).toMatchObject({ status: 'FAILED', error: 'InstanceRemains' });
     expect(execution.cause).toContain(`${world.recovered} could not be deleted`);
-    expect(execution.cause).toContain('costs until its expiry deletes it, at 2026-11-22T12:00:00.000Z');
+    expect(execution.cause).toContain(
+      'if it exists, it costs until its expiry deletes it, at 2026-11-22T12:00:00.000Z',
+    );
   });
 
   test('that is refused for good fails with that', async () => {

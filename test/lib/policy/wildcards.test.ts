@@ -1,26 +1,9 @@
 import { EXAMPLES } from '../../support/example-environments';
 import { statementsIn, type Statement } from '../statements';
 import { templatesOf } from '../support';
-
-/** Wildcards that policies grant, and why none of them can be exact. */
-interface Justified {
-  /** Logical ids of the resources whose policies grant it, without the hashes at their ends. */
-  readonly of: RegExp;
-  readonly actions: readonly string[];
-  /** As `statementsIn` writes them. */
-  readonly resources: readonly string[];
-  /** Whether a condition has to narrow it. @default false */
-  readonly conditions?: true;
-  readonly why: string;
-}
+import { arn, OF_WORKFLOWS, type Justified } from './workflow-wildcards';
 
 const OF_KEYS_OF_SECRETS = /^(StripeSecrets|BillingDatabase|MainDatabase)Key$/;
-const OF_RECOVERIES = /^(Billing|Main)RecoveryRoleDefaultPolicy$/;
-const OF_REMINDERS = /^(Billing|Main)RecoveryReminderRoleDefaultPolicy$/;
-const arn = (resource: string) => `arn:aws:rds:eu-central-1:<account>:${resource}`;
-const instances = (kind: string) =>
-  ['billing', 'main'].map((name) => arn(`db:billing-operations-<env>-${name}-${kind}-*`));
-
 const JUSTIFIED: readonly Justified[] = [
   {
     of: /Key$/,
@@ -102,7 +85,7 @@ const JUSTIFIED: readonly Justified[] = [
     why: 'Lambda needs these on all resources to attach a function to a network; the code of the function is denied them',
   },
   {
-    of: /^(Billing|Main)Recovery(Reminder)?RoleDefaultPolicy$/,
+    of: /^(Billing|Main)(Recovery(Reminder)?|Rows(InstanceExpiry)?)RoleDefaultPolicy$/,
     actions: [
       'logs:CreateLogDelivery',
       'logs:DeleteLogDelivery',
@@ -184,71 +167,7 @@ const JUSTIFIED: readonly Justified[] = [
     resources: ['billing', 'main'].map((name) => arn(`snapshot:billing-operations-${name}-pre-migration-*`)),
     why: 'names of snapshots before a migration contain its time',
   },
-  {
-    of: /^ResetPasswordRoleDefaultPolicy$/,
-    actions: ['rds:ModifyDBInstance'],
-    resources: instances('recovered'),
-    why: 'names of recovered instances have a random part; the pattern never matches the instance in use',
-  },
-  {
-    of: OF_RECOVERIES,
-    actions: ['rds:RestoreDBInstanceToPointInTime'],
-    resources: [...instances('recovered'), arn('og:default:postgres-*'), arn('auto-backup:*')],
-    why: 'names of recovered instances have a random part; RDS generates the ids of the backups of a deleted instance',
-  },
-  {
-    of: OF_RECOVERIES,
-    actions: ['rds:RestoreDBInstanceFromDBSnapshot'],
-    resources: [...instances('recovered'), arn('og:default:postgres-*'), arn('snapshot:*')],
-    why: 'names of recovered instances have a random part; the operator chooses the snapshot',
-  },
-  {
-    of: OF_RECOVERIES,
-    actions: ['rds:AddTagsToResource'],
-    resources: instances('recovered'),
-    why: 'names of recovered instances have a random part',
-  },
-  {
-    of: OF_RECOVERIES,
-    actions: ['rds:ModifyDBInstance', 'rds:DescribeDBInstances'],
-    resources: [...instances('recovered'), ...instances('before'), arn('og:default:postgres-*')],
-    why: 'names of recovered and former instances have a random part, and names of default option groups a version',
-  },
-  {
-    of: OF_RECOVERIES,
-    actions: ['rds:DescribeDBInstanceAutomatedBackups'],
-    resources: [arn('auto-backup:*')],
-    why: 'RDS generates the ids of the backups of a deleted instance; they are only looked at',
-  },
-  {
-    of: OF_RECOVERIES,
-    actions: ['logs:CreateLogGroup', 'logs:PutRetentionPolicy', 'logs:TagResource'],
-    resources: ['billing', 'main'].flatMap((name) =>
-      ['recovered', 'before'].map(
-        (kind) =>
-          `arn:aws:logs:eu-central-1:<account>:log-group:/aws/rds/instance/billing-operations-<env>-${name}-${kind}-*`,
-      ),
-    ),
-    why: 'names of recovered and former instances have a random part, and so do those of their logs',
-  },
-  {
-    of: OF_REMINDERS,
-    actions: ['rds:DescribeDBInstances'],
-    resources: [...instances('recovered'), ...instances('before')],
-    why: 'names of recovered and former instances have a random part; they are only looked at',
-  },
-  {
-    of: /^BillingRecoveryRoleDefaultPolicy$/,
-    actions: ['rds:RegisterDBProxyTargets', 'rds:DeregisterDBProxyTargets'],
-    resources: [arn('db:billing-operations-<env>-billing-recovered-*'), arn('db-proxy:*'), arn('target-group:*')],
-    why: 'ARNs of proxies and target groups contain ids that RDS generates; names of recovered instances have a random part',
-  },
-  {
-    of: /^BillingRecoveryRoleDefaultPolicy$/,
-    actions: ['rds:DescribeDBProxyTargets'],
-    resources: [arn('db-proxy:*'), arn('target-group:*')],
-    why: 'ARNs of proxies and target groups contain ids that RDS generates',
-  },
+  ...OF_WORKFLOWS,
   {
     of: /^ArchiveReplicationRoleDefaultPolicy$/,
     actions: [

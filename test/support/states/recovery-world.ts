@@ -1,5 +1,6 @@
 import type { DatabaseName } from '../../../core/contract';
 import { contract as resetPassword } from '../../../lambdas/reset-password/contract';
+import { contract as rows, type RowRecoveryRequest } from '../../../lambdas/row-recovery/contract';
 import { contract as verify, type VerifyReport, type VerifyRequest } from '../../../lambdas/verify/contract';
 import { contract as warm, type WarmReport, type WarmRequest } from '../../../lambdas/warm/contract';
 import { RECOVERY_EVENTS } from '../../../lib/operations/recovery/recovery-events';
@@ -16,6 +17,7 @@ import { textOf } from './text';
 interface Functions {
   warm: (request: WarmRequest) => WarmReport;
   verify: (request: VerifyRequest) => VerifyReport;
+  rows: (request: RowRecoveryRequest) => Json;
 }
 
 /** The world around one recovery workflow of production, as its template would have it deployed. */
@@ -37,6 +39,7 @@ export class RecoveryWorld {
   readonly functions: Functions = {
     warm: ({ stopAtMs }) => this.warmed(4 * MINUTE, stopAtMs),
     verify: () => this.verified({}),
+    rows: (request) => this.rowsAnswered(request),
   };
   /** Error of the function that warms. @default none */
   failsWarming: string | undefined;
@@ -134,6 +137,30 @@ export class RecoveryWorld {
     };
   }
 
+  /** An answer of the function that recovers rows: three are gone, one is changed; a merge puts the three back. */
+  rowsAnswered(request: RowRecoveryRequest): Json {
+    const { database } = this;
+    if (request.action === 'check') return { database, checked: [...request.tables], related: [] };
+    if (request.action === 'merge') {
+      const counts = { inserted: 3, updated: 0, skipped: 0 };
+      const { reportId } = request;
+      return { reportId, database, dryRun: false, tables: [], ...counts, conflicts: [], entitlementsChanged: 0 };
+    }
+    return {
+      reportId: '20261121T123000Z-00000001',
+      database,
+      slot: null,
+      instance: 'restored',
+      createdAt: '2026-11-21T12:30:00Z',
+      tables: [],
+      deleted: 3,
+      changed: 1,
+      related: [],
+      rowsKey: 'rows.jsonl',
+      firstIds: [],
+    };
+  }
+
   private get subject(): Pick<VerifyReport, 'database' | 'host' | 'targetDatabase'> {
     return { database: this.database, host: 'recovered', targetDatabase: this.database };
   }
@@ -182,6 +209,9 @@ export class RecoveryWorld {
       case 'warm':
         if (this.failsWarming !== undefined) throw new StatesError(this.failsWarming, 'as told');
         return warm.report.parse(this.functions.warm(warm.request.parse(Payload)));
+      case 'row-recovery':
+        this.clock.advance(1 * MINUTE);
+        return rows.report.parse(this.functions.rows(rows.request.parse(Payload)));
       case 'verify':
         return verify.report.parse(this.functions.verify(verify.request.parse(Payload)));
       default:

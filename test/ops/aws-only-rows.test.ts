@@ -1,0 +1,126 @@
+import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import {
+  DescribeExecutionCommand,
+  GetExecutionHistoryCommand,
+  ListExecutionsCommand,
+  SendTaskSuccessCommand,
+  SFNClient,
+  StartExecutionCommand,
+} from '@aws-sdk/client-sfn';
+import { mockClient } from 'aws-sdk-client-mock';
+import { runOps } from './run-ops';
+import { wordsOf } from './runbook-lines';
+
+/** Rows of a second need RDS, which the local platform does not have: the commands with the exact calls of AWS. */
+const lambda = mockClient(LambdaClient);
+const sfn = mockClient(SFNClient);
+
+const HERE = 'eu-central-1:111111111111';
+const WORKFLOW = `arn:aws:states:${HERE}:stateMachine:BillingOps-dev-rows-billing`;
+const EXECUTION = `arn:aws:states:${HERE}:execution:BillingOps-dev-rows-billing:one`;
+const QUESTION = {
+  taskToken: 'token-2',
+  instance: 'billing-rows-1',
+  reportId: '20261121T123000Z-00000001',
+  deleted: 3,
+  changed: 1,
+  note: '',
+  removeAt: '2026-11-22T12:00:00.000Z',
+};
+
+beforeEach(() => {
+  for (const mock of [lambda, sfn]) mock.reset();
+  lambda
+    .on(GetFunctionConfigurationCommand)
+    .resolves({ FunctionArn: `arn:aws:lambda:${HERE}:function:BillingOps-dev-verify` });
+  sfn.on(StartExecutionCommand).resolves({ executionArn: EXECUTION, startDate: new Date() });
+});
+
+const ops = (line: string) => runOps([...wordsOf(line), '--env', 'dev', '--without-audit']);
+
+/** A workflow that is in a state; it asks when that begins so. */
+function isAt(state: string): void {
+  sfn.on(ListExecutionsCommand).resolves({ executions: [{ executionArn: EXECUTION }] as never });
+  sfn.on(DescribeExecutionCommand).resolves({ status: 'RUNNING', startDate: new Date('2026-11-21T06:00:00Z') });
+  const parameters = JSON.stringify({ Entries: [{ Detail: QUESTION }] });
+  sfn.on(GetExecutionHistoryCommand).resolves({
+    events: [{ taskScheduledEventDetails: { parameters } }, { stateEnteredEventDetails: { name: state } }] as never,
+  });
+}
+
+describe('rows of a second', () => {
+  test.each([
+    ['--at 2026-11-21T08:59:59Z', { restoreTime: '2026-11-21T08:59:59Z' }],
+    ['--at latest', {}],
+    ['--snapshot arn:aws:rds:x:1:snapshot:s', { snapshotArn: 'arn:aws:rds:x:1:snapshot:s' }],
+  ])('are compared, with %s, by the workflow, which is followed to its question', async (option, moment) => {
+    isAt('Ask what to do');
+    const { status, stdout, stderr } = await ops(
+      `rows report billing billing.customers --where "id = cus_1" ${option}`,
+    );
+    const where = [{ column: 'id', operator: '=', value: 'cus_1' }];
+    expect(sfn.commandCalls(StartExecutionCommand).map(({ args }) => args[0].input)).toEqual([
+      { stateMachineArn: WORKFLOW, input: JSON.stringify({ tables: ['billing.customers'], where, ...moment }) },
+    ]);
+    expect(status).toBe(1);
+    expect(stderr).toContain('to pick it up again: ops runs --follow rows:billing:one');
+    expect(stdout).toContain('Report 20261121T123000Z-00000001, against billing-rows-1: 3 gone, 1 changed');
+    expect(stdout).toContain('ops rows done billing');
+    expect(stdout).not.toContain('token-2');
+  });
+
+  test('end with the cause of a workflow that failed', async () => {
+    sfn.on(DescribeExecutionCommand).resolves({ status: 'FAILED', cause: 'State: Check the tables.' });
+    sfn.on(GetExecutionHistoryCommand).resolves({ events: [] });
+    const { status, stdout } = await ops('rows report billing billing.customers --at 1h');
+    expect([status, stdout]).toEqual([1, 'The workflow failed: State: Check the tables.\n']);
+  });
+
+  test('are done by the answer that removes the instance', async () => {
+    isAt('Ask what to do');
+    const { status, stdout } = await ops('rows done billing');
+    const said = 'billing-rows-1 is removed; report 20261121T123000Z-00000001 is kept for 30 days\n';
+    expect([status, stdout]).toEqual([0, said]);
+    expect(sfn.commandCalls(SendTaskSuccessCommand).map(({ args }) => args[0].input)).toEqual([
+      { taskToken: 'token-2', output: '{"done":true}' },
+    ]);
+    expect(sfn.commandCalls(ListExecutionsCommand).map(({ args }) => args[0].input.stateMachineArn)).toEqual([
+      WORKFLOW,
+    ]);
+  });
+
+  test('are not done while nothing is asked', async () => {
+    isAt('Wait until restored');
+    const { status, stderr } = await ops('rows done billing');
+    const refusal = 'error: No comparison of rows of billing waits for an answer: one is at "Wait until restored"\n';
+    expect([status, stderr]).toEqual([3, refusal]);
+  });
+
+  test.each(['--at 1h --before 1h', '--from-instance x1 --at 1h', '--from-archive 1h --snapshot arn:s'])(
+    'are refused with two sources, %s, before anything is asked of AWS',
+    async (options) => {
+      const { status, stderr } = await ops(`rows report billing billing.customers ${options}`);
+      expect([status, stderr]).toEqual([2, expect.stringContaining('exclude each other: give one of them')]);
+      expect(sfn.calls()).toEqual([]);
+    },
+  );
+});
+
+test.each([
+  ['billing-rows-1', { identifier: 'billing-rows-1' }],
+  ['db.example.com', { host: 'db.example.com' }],
+  ['localhost:5433/copy', { host: 'localhost', port: 5433, targetDatabase: 'copy' }],
+])('the instance %s is asked for as %j', async (given, instance) => {
+  const requests: unknown[] = [];
+  const { InvokeCommand } = await import('@aws-sdk/client-lambda');
+  lambda.on(InvokeCommand).callsFake(({ Payload }: { Payload: Uint8Array }) => {
+    requests.push(JSON.parse(Buffer.from(Payload).toString()));
+    return {
+      StatusCode: 200,
+      FunctionError: 'Unhandled',
+      Payload: Buffer.from('{"errorType":"x","errorMessage":"x"}'),
+    };
+  });
+  await ops(`rows report billing billing.customers --from-instance ${given}`);
+  expect(requests).toEqual([{ action: 'report', database: 'billing', instance, tables: ['billing.customers'] }]);
+});
