@@ -8,7 +8,7 @@ import {
   type StackResourceSummary,
   waitUntilStackDeleteComplete,
 } from '@aws-sdk/client-cloudformation';
-import type { S3Client } from '@aws-sdk/client-s3';
+import { PutBucketLoggingCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { emptyBucket } from './empty-bucket';
 import { emptyVault } from './empty-vault';
@@ -119,6 +119,8 @@ async function empty(
   for (const { ResourceType, PhysicalResourceId: id = '', ResourceStatus } of await resourcesOf(cloudFormation, name)) {
     if (ResourceStatus === 'DELETE_COMPLETE') continue;
     if (ResourceType === 'AWS::S3::Bucket') {
+      // The log of accesses, which these deletions would fill.
+      await s3.send(new PutBucketLoggingCommand({ Bucket: id, BucketLoggingStatus: {} }));
       options.tell(`${id}: ${await emptyBucket(s3, id)} versions of objects deleted`);
     }
     if (ResourceType === 'AWS::Backup::BackupVault') {

@@ -3,19 +3,16 @@ import {
   DeleteObjectsCommand,
   ListMultipartUploadsCommand,
   ListObjectVersionsCommand,
-  PutBucketLoggingCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
 
 /**
- * Deletes every version of every object of a bucket, the locked ones too, and what unfinished uploads hold. It stops the log of
- * accesses first, which these deletions would fill.
+ * Deletes every version of every object of a bucket, the locked ones too, and what unfinished uploads hold.
  *
  * @returns how many versions were deleted
  * @throws Error naming the first object that S3 did not delete, and why
  */
 export async function emptyBucket(s3: S3Client, bucket: string): Promise<number> {
-  await s3.send(new PutBucketLoggingCommand({ Bucket: bucket, BucketLoggingStatus: {} }));
   await abortUploads(s3, bucket);
   let deleted = 0;
   for (;;) {
