@@ -60,6 +60,11 @@ const existingDatabase = z.strictObject({
     .describe(
       'Who has AWS Backup take recovery points of the instance: `here`, a plan of this stack with a locked vault; `elsewhere`, a plan of yours, whose newest point every backup checks; `none`, nobody, and no backup asks for them. On RDS only.',
     ),
+  rotation: flag
+    .default(false)
+    .describe(
+      'Change its password every 90 days, by a function of AWS in the network. The secret must also have `engine: postgres`, `host`, `port`, `dbname` and `ssl: true`, and whoever else uses the password must read it there.',
+    ),
   securityGroupId: securityGroupId
     .optional()
     .describe('Its security group, which then admits the functions. Left out: access is arranged elsewhere.'),
@@ -73,6 +78,11 @@ export const database = z.discriminatedUnion('kind', [createdDatabase, existingD
 export type DatabaseConfig = z.output<typeof database>;
 export type CreatedDatabaseConfig = Extract<DatabaseConfig, { kind: 'create' }>;
 export type ExistingDatabaseConfig = Extract<DatabaseConfig, { kind: 'existing' }>;
+
+/** Whether the stacks have the password of a database changed by itself. */
+export function isRotated(settings: DatabaseConfig): boolean {
+  return settings.kind === 'create' || settings.rotation;
+}
 
 /** Whether the stacks have AWS Backup take recovery points of a database. */
 export function hasRecoveryPoints(settings: DatabaseConfig): boolean {

@@ -122,6 +122,9 @@ function refuseDatabase(name: DatabaseName, config: Settings, refuse: Refuse): v
     }
   }
   const network = config.existingNetwork ?? DATABASE_NAMES.some((each) => config.databases[each].kind === 'create');
+  if (settings.rotation && !network) {
+    refuse(['databases', name, 'rotation'], 'must be false without a network, in which the function would run');
+  }
   if (settings.securityGroupId !== undefined && !network) {
     refuse(['databases', name, 'securityGroupId'], 'must be left out without a network: it has no functions to admit');
   }

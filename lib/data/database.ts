@@ -1,8 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
-import { InstanceType, Port, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
+import { InstanceType, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key, type IKey } from 'aws-cdk-lib/aws-kms';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import {
   CaCertificate,
   Credentials,
@@ -17,14 +16,13 @@ import {
   StorageType,
   SubnetGroup,
 } from 'aws-cdk-lib/aws-rds';
-import { HostedRotation, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { functionName, type DatabaseName } from '../../core/contract';
+import type { DatabaseName } from '../../core/contract';
 import { acknowledge } from '../policy/acknowledge';
 import type { CreatedDatabaseConfig } from '../config/environment-schema';
 import type { BackupPolicy } from '../config/policies';
 import { removalPolicyOf } from '../config/removal-policy';
-import { rotationStem } from '../config/rotation';
 import { admit } from './admit';
 import type { DatabaseAccess } from './database-access';
 import { acknowledgeInstance, acknowledgeMonitoringRole } from '../policy/acknowledge-instance';
@@ -33,14 +31,12 @@ import type { BackupAccount } from './backup-account';
 import { guardKey, shareForCopies } from './guarded-key';
 import { exportedLogs, LOG_EXPORTS } from './exported-logs';
 import type { DatabaseNetwork } from './network';
+import { EXCLUDED_PASSWORD_CHARACTERS, rotatePassword } from './password-rotation';
 
 export const POSTGRES_PORT = 5432;
 export const POSTGRES_ENGINE = DatabaseInstanceEngine.postgres({ version: PostgresEngineVersion.VER_17 });
 /** Standard authority of RDS; `NODE_EXTRA_CA_CERTS` and current drivers trust it. */
 export const CERTIFICATE_AUTHORITY = CaCertificate.RDS_CA_RSA2048_G1;
-/** Characters that break connection URLs and shells, excluded at creation and at every rotation. */
-const EXCLUDED_PASSWORD_CHARACTERS = ' %+~`#$&*()|[]{}:;<>?!\'/@"\\,=^';
-const ROTATION_DAYS = 90;
 /** No extended support, which RDS would charge per core without asking: upgrades of the major version are planned. */
 const LIFECYCLE_SUPPORT = EngineLifecycleSupport.OPEN_SOURCE_RDS_EXTENDED_SUPPORT_DISABLED;
 /** Between two metrics of the operating system. */
@@ -243,7 +239,16 @@ export class Database extends Construct {
     });
     acknowledgeMonitoringRole(monitoringRole);
 
-    this.rotateCredentials(props);
+    // The attached one, which also says where the database is.
+    const secret = this.instance.secret;
+    if (!secret) throw new Error('The instance was created without a secret');
+    const rotation = rotatePassword(this, { ...props, secret });
+    // The rotation function has a security group of its own, which the database has to admit.
+    this.instance.connections.allowFrom(
+      rotation,
+      Port.tcp(POSTGRES_PORT),
+      'The rotation function changes the password',
+    );
 
     this.access = {
       name,
@@ -277,45 +282,5 @@ export class Database extends Construct {
       maintenanceWindow: policy.maintenanceWindow,
       removalProtection: props.removalProtection,
     };
-  }
-
-  /**
-   * Changes the password of one user, every 90 days. AWS's alternating users would need a second secret with an
-   * administrator that does not rotate with it, and its `_clone` would own what it creates: the user of the next quarter
-   * could not migrate that schema. With a single user, the database has the new password for some seconds while the
-   * secret still holds the old one; the functions then read the pending value, and none fails (see `createConnector`).
-   * Open connections stay open.
-   */
-  private rotateCredentials({ name, environmentName, network, logKey, removalProtection }: DatabaseProps): void {
-    const secret = this.instance.secret;
-    if (!secret) throw new Error('The instance was created without a secret');
-    const rotationName = functionName(environmentName, rotationStem(name));
-    const log = new LogGroup(this, 'RotationLog', {
-      // Made before Lambda makes it without an expiry and a key.
-      logGroupName: `/aws/lambda/${rotationName}`,
-      retention: RetentionDays.ONE_YEAR,
-      encryptionKey: logKey,
-      removalPolicy: removalPolicyOf(removalProtection),
-    });
-    const rotation = HostedRotation.postgreSqlSingleUser({
-      functionName: rotationName,
-      vpc: network.vpc,
-      vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
-      excludeCharacters: EXCLUDED_PASSWORD_CHARACTERS,
-    });
-    const schedule = secret.addRotationSchedule('Rotation', {
-      hostedRotation: rotation,
-      automaticallyAfter: Duration.days(ROTATION_DAYS),
-      // A deployment must not change a password that running functions use.
-      rotateImmediatelyOnUpdate: false,
-    });
-    schedule.node.addDependency(log);
-    // The rotation function has a security group of its own, which the database has to admit.
-    this.instance.connections.allowFrom(
-      rotation,
-      Port.tcp(POSTGRES_PORT),
-      'The rotation function changes the password',
-    );
-    network.allowApiCalls(rotation, 'The rotation function stores the password');
   }
 }

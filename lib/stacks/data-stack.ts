@@ -1,8 +1,9 @@
-import { SecurityGroup, type ISecurityGroup, type IVpc } from 'aws-cdk-lib/aws-ec2';
+import { CfnSecurityGroupIngress, SecurityGroup, type ISecurityGroup, type IVpc } from 'aws-cdk-lib/aws-ec2';
 import { Key, type IKey } from 'aws-cdk-lib/aws-kms';
 import { DatabaseInstance } from 'aws-cdk-lib/aws-rds';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
-import type { Construct } from 'constructs';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct } from 'constructs';
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
 import type { EnvironmentConfig, ExistingDatabaseConfig } from '../config/environment-schema';
 import { hasRecoveryPoints } from '../config/database-settings';
@@ -20,6 +21,7 @@ import type { Egress } from '../data/egress';
 import { LogKey } from '../data/log-key';
 import { ExistingNetwork } from '../data/existing-network';
 import { Network, type DatabaseNetwork } from '../data/network';
+import { rotatePassword } from '../data/password-rotation';
 import { RecoveryPoints } from '../data/recovery-points';
 import { recoveryRegion, type RecoveryRegion } from '../data/recovery-region';
 import { RestoreTesting } from '../data/restore-testing';
@@ -165,6 +167,7 @@ export class DataStack extends EnvironmentStack {
     if (settings.kind === 'existing') {
       const access = this.existingDatabase(name, settings);
       if (hasRecoveryPoints(settings)) this.existingRecoveryPoints(name, settings, config);
+      if (settings.rotation && network) this.rotateExisting(access, config, network);
       return { direct: access, pooled: access };
     }
     if (!network) throw new Error(`The ${name} database is created in a network, and there is none`);
@@ -231,8 +234,35 @@ export class DataStack extends EnvironmentStack {
     });
   }
 
+  /** Changes the password of a database that this stack did not make, which admits the function as it admits ours. */
+  private rotateExisting(
+    { name, secretArn, secretKey, securityGroup, port }: DatabaseAccess,
+    { name: environmentName, removalProtection }: EnvironmentConfig,
+    network: DatabaseNetwork,
+  ): void {
+    const scope = new Construct(this, name === 'billing' ? 'BillingDatabasePassword' : 'MainDatabasePassword');
+    const rotation = rotatePassword(scope, {
+      name,
+      environmentName,
+      network,
+      secret: Secret.fromSecretAttributes(scope, 'Secret', { secretCompleteArn: secretArn, encryptionKey: secretKey }),
+      logKey: this.logKey,
+      removalProtection,
+    });
+    const [group] = rotation.connections.securityGroups;
+    if (!securityGroup || !group) return;
+    new CfnSecurityGroupIngress(scope, 'FromRotation', {
+      groupId: securityGroup.securityGroupId,
+      sourceSecurityGroupId: group.securityGroupId,
+      ipProtocol: 'tcp',
+      fromPort: port,
+      toPort: port,
+      description: 'The rotation function changes the password',
+    });
+  }
+
   private existingDatabase(name: DatabaseName, settings: ExistingDatabaseConfig): DatabaseAccess {
-    const { kind: _, secretKeyArn, securityGroupId, ...access } = settings;
+    const { kind: _, rotation: _rotation, secretKeyArn, securityGroupId, ...access } = settings;
     return {
       name,
       ...access,

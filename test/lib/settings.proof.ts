@@ -103,6 +103,51 @@ test('the firewall that admits only listed addresses admits those of the NAT gat
   );
 });
 
+test('the password of an existing database is changed like that of a created one where the settings say so, and its group admits the function', () => {
+  const dev = exampleEnvironment('dev');
+  const secretArn = 'arn:aws:secretsmanager:eu-central-1:111111111111:secret:main-AbCdEf';
+  const main = {
+    kind: 'existing',
+    host: 'db.example.com',
+    port: 5433,
+    databaseName: 'main',
+    secretArn,
+    managed: 'here',
+    allocatedStorageGiB: 20,
+    recoveryPoints: 'none',
+    securityGroupId: 'sg-0000000a',
+  } as const;
+  const of = (rotation: boolean) =>
+    synthesise({ ...dev, databases: { ...dev.databases, main: { ...main, rotation } } });
+  const schedulesOf = ({ data }: Synthesised) =>
+    Object.keys(resourcesOf(data, 'AWS::SecretsManager::RotationSchedule'));
+  expect(schedulesOf(of(false))).toHaveLength(1);
+
+  const rotated = of(true);
+  expect(schedulesOf(rotated)).toHaveLength(2);
+  const [schedule, created] = ['MainDatabasePassword', 'BillingDatabase'].map(
+    (id) => resourceLike(rotated.data, 'AWS::SecretsManager::RotationSchedule', id).Properties,
+  );
+  expect(schedule).toMatchObject({
+    SecretId: secretArn,
+    RotateImmediatelyOnUpdate: false,
+    RotationRules: created?.RotationRules,
+    HostedRotationLambda: { RotationLambdaName: 'BillingOps-dev-rotate-main', RotationType: 'PostgreSQLSingleUser' },
+  });
+  expect(
+    resourceLike(rotated.data, 'AWS::EC2::SecurityGroupIngress', 'MainDatabasePasswordFromRotation').Properties,
+  ).toMatchObject({
+    GroupId: 'sg-0000000a',
+    FromPort: 5433,
+    ToPort: 5433,
+  });
+  const alarms = (environment: Synthesised) =>
+    Object.values(resourcesOf(environment.monitoring, 'AWS::CloudWatch::Alarm')).map(
+      ({ Properties }) => Properties.AlarmName,
+    );
+  expect(alarms(rotated)).toContain('BillingOps-dev-rotationFailed-main');
+});
+
 test('the archive buckets let the break-glass role do both', () => {
   const breakGlassRoleArn = 'arn:aws:iam::333333333333:role/break-glass';
   const { data } = synthesise({ ...exampleEnvironment('production'), breakGlassRoleArn });

@@ -1,6 +1,7 @@
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import { COLLECTOR_METRICS, type WatchedSecret } from '../../../lambdas/collector/contract';
 import { ROTATION_GRACE_DAYS, SECRET_ROTATION_DAYS } from '../../../lambdas/inspect/contract';
+import { isRotated } from '../database-settings';
 import { rotationStem } from '../rotation';
 import type { EnvironmentConfig } from '../environment-schema';
 import type { AlarmDefinition } from './alarm-definition';
@@ -11,7 +12,7 @@ import { AGE_FOR_AN_HOUR, ANY_WITHIN_AN_HOUR, DAY_SECONDS } from './job-alarms';
 export function secretAlarms({ databases }: EnvironmentConfig): AlarmDefinition[] {
   return [
     ...DATABASE_NAMES.map(passwordAlarm),
-    ...DATABASE_NAMES.filter((name) => databases[name].kind === 'create').map(rotationAlarm),
+    ...DATABASE_NAMES.filter((name) => isRotated(databases[name])).map(rotationAlarm),
     ...(['api', 'signing'] as const).map(stripeSecretAlarm),
   ];
 }

@@ -248,6 +248,11 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
     'existingNetwork.privateSubnetIds must name one subnet for each of 3 zones, got an object',
   ],
   [
+    'a rotation without a network',
+    existing({ rotation: true }, 'both'),
+    'databases.billing.rotation must be false without a network, in which the function would run, got true',
+  ],
+  [
     'a backup account that is the own one',
     { backupAccount: { account: '111111111111', archiveKeyArn: 'arn:aws:kms:eu-central-1:111111111111:key/1' } },
     'backupAccount.account must be another account than `account`, or it keeps nothing from who takes that over, got "111111111111"',
