@@ -31,6 +31,11 @@ export function failureQueueName(environmentName: string, stem: string): string 
   return `${functionName(environmentName, stem)}-failures`;
 }
 
+/** Complete name of the dashboard of everything, or of the short one for the night. */
+export function dashboardName(environmentName: string, dashboard: 'overview' | 'night'): string {
+  return functionName(environmentName, dashboard);
+}
+
 /** Name of the workflow that recovers the instance of a database. */
 export function recoveryWorkflowName(environmentName: string, database: DatabaseName): string {
   return functionName(environmentName, `recover-${database}`);

@@ -165,6 +165,11 @@ export const SETTINGS = {
     .describe(
       'Alarms on ratios and sums of several metrics. Without them, only alarms on a single metric are created, which cost less and detect less.',
     ),
+  dashboards: flag
+    .default(true)
+    .describe(
+      'Two dashboards in CloudWatch: one of everything, and a short one for a phone at night. The first three of an account are free.',
+    ),
   gradualDeployments: flag
     .default(true)
     .describe(

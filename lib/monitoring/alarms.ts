@@ -20,9 +20,13 @@ export interface AlarmsProps {
 
 /** One alarm for each severity of each definition. */
 export class Alarms extends Construct {
+  /** The alarms, the milder severity first. */
+  readonly created: readonly Alarm[];
+
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
     const { context, topics } = props;
+    const created: Alarm[] = [];
     for (const definition of props.definitions) {
       assertAlarmWindow(definition.name, definition);
       if (definition.metric.from === 'math' && !props.computed) continue;
@@ -38,8 +42,10 @@ export class Alarms extends Construct {
         const action = new SnsAction(topics[severity]);
         alarm.addAlarmAction(action);
         alarm.addOkAction(action);
+        created.push(alarm);
       }
     }
+    this.created = created;
   }
 
   private alarm(

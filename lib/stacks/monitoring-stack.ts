@@ -6,7 +6,9 @@ import { removalPolicyOf } from '../config/removal-policy';
 import { alarmsOf } from '../config/alarms/alarms';
 import type { TextContext } from '../monitoring/alarm-text';
 import { Alarms } from '../monitoring/alarms';
+import { dashboardSections, nightSections } from '../config/dashboard/sections';
 import { AlertTopics } from '../monitoring/alert-topics';
+import { Dashboards } from '../monitoring/dashboards';
 import { FailureEvents } from '../monitoring/failure-events';
 import { RecoveryNotifications } from '../monitoring/recovery-notifications';
 import { PublishedParameters } from '../data/published-parameters';
@@ -57,12 +59,20 @@ export class MonitoringStack extends EnvironmentStack {
         topicNames: { warning: topics.warning.topicName, critical: topics.critical.topicName },
       },
     };
-    new Alarms(this, 'Alarms', {
+    const { created } = new Alarms(this, 'Alarms', {
       definitions: alarmsOf(config),
       computed: config.computedAlarms,
       topics,
       context,
     });
+    if (config.dashboards) {
+      new Dashboards(this, 'Dashboards', {
+        sections: dashboardSections(config),
+        nightSections: nightSections(config),
+        alarms: created,
+        context,
+      });
+    }
     new FailureEvents(this, 'FailureEvents', { topics, undelivered, context });
     new RecoveryNotifications(this, 'RecoveryNotifications', { topics, undelivered, context });
     new PublishedParameters(this, 'Parameters', {

@@ -1,4 +1,4 @@
-import { failureQueueName, functionName, METRIC_NAMESPACE } from '../../core/contract';
+import { dashboardName, failureQueueName, functionName, METRIC_NAMESPACE } from '../../core/contract';
 import type { WebhookEnvironment } from '../../lambdas/webhook/contract';
 import { defineCommand } from '../command';
 import { configurationOf } from '../discover';
@@ -35,8 +35,12 @@ export const open = defineCommand({
     const console = (path: string): string => `https://${region}.console.aws.amazon.com/${path}`;
     const prefix = functionName(environment, '');
     const stripe = `https://dashboard.stripe.com/${webhook.variables.LIVEMODE === 'true' ? '' : 'test/'}`;
-    // Of the metrics' namespace: there is no dashboard of the platform's own.
+    const dashboardOf = (name: 'overview' | 'night') =>
+      console(`cloudwatch/home?region=${region}#dashboards:name=${dashboardName(environment, name)}`);
+    // An environment without dashboards (`dashboards: false`) has the metrics.
     const dashboard = {
+      dashboard: dashboardOf('overview'),
+      night: dashboardOf('night'),
       metrics: console(`cloudwatch/home?region=${region}#metricsV2?graph=~()&namespace=~'${METRIC_NAMESPACE}`),
     };
     const ofStripe = {

@@ -102,7 +102,7 @@ describe('a recovery that runs', () => {
 
 test.each([
   ['console', ['alarms', 'functions', 'databases'], 'https://eu-central-1.console.aws.amazon.com/'],
-  ['dashboard', ['metrics'], 'https://eu-central-1.console.aws.amazon.com/cloudwatch/'],
+  ['dashboard', ['dashboard', 'night', 'metrics'], 'https://eu-central-1.console.aws.amazon.com/cloudwatch/'],
   ['stripe', ['stripeWebhooks', 'stripePayouts'], 'https://dashboard.stripe.com/test/'],
 ])('the links of %s are printed alone', async (what, names, start) => {
   const links = JSON.parse((await ops(`open ${what} --json`)).stdout) as Record<string, string>;

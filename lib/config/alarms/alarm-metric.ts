@@ -49,7 +49,7 @@ export interface ApiMetric {
   /** Path of the one method that is measured, which takes POST requests. @default - all of the stage */
   readonly path?: string;
   /** How the values of a period are summarised. */
-  readonly statistic: 'Sum' | 'SampleCount' | 'Average' | 'p95';
+  readonly statistic: 'Sum' | 'SampleCount' | 'Average' | 'p50' | 'p95' | 'p99';
 }
 
 /** Counted by the firewall in front of the API. The statistic is the sum. */
@@ -92,10 +92,13 @@ export interface InstanceMetric {
   readonly name:
     | 'CPUCreditBalance'
     | 'CPUUtilization'
+    | 'DatabaseConnections'
     | 'FreeableMemory'
     | 'FreeStorageSpace'
     | 'MaximumUsedTransactionIDs'
-    | 'ReplicaLag';
+    | 'ReadLatency'
+    | 'ReplicaLag'
+    | 'WriteLatency';
   /** How the values of a period are summarised. */
   readonly statistic: 'Average' | 'Maximum' | 'Minimum';
   /** Of its analytics replica instead. @default false */

@@ -1,0 +1,103 @@
+import { alarmsOf } from '../../../lib/config/alarms/alarms';
+import { thresholdsOf } from '../../../lib/config/alarms/alarm-definition';
+import { dashboardSections, nightSections } from '../../../lib/config/dashboard/sections';
+import { functionMetricsOf } from '../../../lib/config/dashboard/widget';
+import { exampleEnvironment } from '../../support/example-environments';
+import { resourcesOf, templatesOf } from '../support';
+import { contractMetrics } from './contract-metrics';
+import { dashboardsOf } from './dashboard-support';
+
+const config = exampleEnvironment('production');
+const { 'BillingOps-production-overview': overview = [], 'BillingOps-production-night': night = [] } =
+  dashboardsOf('production');
+
+/** Metrics that the dashboard leaves out, each with the reason. */
+const NOT_SHOWN: Readonly<Record<string, string>> = {
+  BackupBytes: 'the size of the archive is shown',
+  BackupExported: 'the alarm names the finished export',
+  BackupHousekeepingFailed: 'an alarm',
+  BackupSucceeded: 'the age is shown',
+  BackupUnrecordedSchemaChanges: 'an answer of the backup',
+  CanaryFailed: 'the latency is shown, and its absence raises the alarm',
+  CanarySucceeded: 'the latency is shown',
+  CleanupOverdue: 'an alarm',
+  CleanupSucceeded: 'the age of what is overdue raises the alarm',
+  CollectionSucceeded: 'an alarm, when it is missing',
+  DisputeDue: 'an alarm; `ops status` lists them',
+  DrillDuration: 'its share of the target is shown',
+  DrillSucceeded: 'the age is shown',
+  EntitlementsDuration: 'of a command that a person waits for',
+  EntitlementsFailed: 'the person who asked gets the error',
+  EventsDeleted: 'kept events are a promise, deleted ones are not a sign of anything',
+  EventsProcessed: 'shown by outcome',
+  EventsReplayFailed: 'the person who asked gets the error',
+  EventsReplayed: 'the person who asked gets the number',
+  ExpiredArchives: 'the log of the backup',
+  ObjectRefreshesFailed: 'the age of what waits is shown',
+  ObjectsRefreshed: 'the age of what waits is shown',
+  ReconciliationInterrupted: 'the age is shown',
+  ReconciliationSucceeded: 'the age is shown',
+  RefreshDuration: 'the age of what waits is shown',
+  ReplayFailed: 'the person who asked gets the error',
+  ReplicationLatency: 'an alarm',
+  RestoreDuration: 'of a command that a person waits for',
+  RestoreFailed: 'the person who asked gets the error',
+  RestoreSucceeded: 'the person who asked gets the answer',
+  RowRecoveryFailed: 'the person who asked gets the error',
+  RowRecoveryMergedRows: 'the person who asked gets the number',
+  RowRecoverySucceeded: 'the person who asked gets the answer',
+  SweptLeftovers: 'the log of the backup',
+  VerifyDuration: 'of a command that a person waits for',
+  VerifyFailed: 'an alarm',
+  VerifySucceeded: 'an alarm, on failures',
+};
+
+test('every metric of every contract is on the dashboard, or is listed with the reason why not', () => {
+  const shown = functionMetricsOf(dashboardSections(config));
+  const names = new Set(contractMetrics().map(({ name }) => name));
+
+  expect([...names].filter((name) => !shown.has(name) && !(name in NOT_SHOWN))).toEqual([]);
+  expect(Object.keys(NOT_SHOWN).filter((name) => !names.has(name) || shown.has(name))).toEqual([]);
+});
+
+test('every line of a function shows a metric that this function publishes', () => {
+  const published = new Set(contractMetrics().map(({ stem, name }) => `${stem} ${name}`));
+  const text = JSON.stringify([dashboardSections(config), nightSections(config)]);
+  const lines = [...text.matchAll(/"stem":"([^"]+)","name":"([^"]+)"/g)].map(([, stem, name]) => `${stem} ${name}`);
+
+  expect(lines.length).toBeGreaterThan(40);
+  expect([...new Set(lines)].filter((line) => !published.has(line))).toEqual([]);
+});
+
+test('thresholds are drawn where the alarms have them, in the unit of the graph', () => {
+  const drawn = (title: string) =>
+    overview
+      .find(({ properties }) => properties.title === title)
+      ?.properties.annotations?.horizontal.map(({ label, value }) => [label, value]);
+  const thresholds = (name: string) => {
+    const alarm = alarmsOf(config).find((definition) => definition.name === name);
+    if (alarm === undefined) throw new Error(`no alarm ${name}`);
+    return thresholdsOf(alarm);
+  };
+
+  expect(drawn('Disk used')).toEqual(thresholds('databaseSize'));
+  expect(drawn('Acknowledgement')).toEqual(thresholds('responseTime'));
+  expect(drawn('Backups of billing')).toEqual([['critical', 7]]);
+});
+
+test('the first row answers whether money flows, and every alarm has its state on both dashboards', () => {
+  const headings = overview.flatMap(({ properties }) => /^### (.*)/.exec(properties.markdown ?? '')?.[1] ?? []);
+  expect(headings).toEqual(dashboardSections(config).map(({ title }) => title));
+  expect(headings[0]).toBe('Is money flowing?');
+
+  const alarms = Object.keys(resourcesOf(templatesOf('production').monitoring, 'AWS::CloudWatch::Alarm'));
+  for (const widgets of [overview, night]) {
+    const states = widgets.find(({ type }) => type === 'alarm');
+    expect(states?.properties.alarms).toHaveLength(alarms.length);
+  }
+});
+
+test('the dashboard for the night is one column of a phone, and short', () => {
+  expect(night.every(({ x, width }) => x === 0 && width === 24)).toBe(true);
+  expect(night.length).toBeLessThanOrEqual(9);
+});
