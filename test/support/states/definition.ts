@@ -52,6 +52,14 @@ export interface StateDefinition {
   readonly ItemSelector?: Json;
   readonly ItemProcessor?: Definition;
   readonly MaxConcurrency?: number;
+  readonly ItemReader?: {
+    readonly Resource: string;
+    readonly ReaderConfig?: { readonly InputType: string };
+    readonly Arguments?: Json;
+  };
+  readonly Label?: string;
+  readonly ToleratedFailureCount?: number;
+  readonly ToleratedFailurePercentage?: number;
   readonly Branches?: readonly Definition[];
 }
 
@@ -61,12 +69,14 @@ export interface Definition {
   readonly QueryLanguage?: string;
   readonly StartAt: string;
   readonly TimeoutSeconds?: number;
-  readonly ProcessorConfig?: { readonly Mode: string };
+  readonly ProcessorConfig?: { readonly Mode: string; readonly ExecutionType?: string };
   readonly States: Readonly<Record<string, StateDefinition>>;
 }
 
 const COMMON = ['Type', 'Comment', 'QueryLanguage'];
 const FLOW = ['Next', 'End', 'Output', 'Assign'];
+/** Fields of a Map whose items are executions of their own. */
+const DISTRIBUTED_ONLY = ['ItemReader', 'Label', 'ToleratedFailureCount', 'ToleratedFailurePercentage'];
 /** The fields that each type of state has in JSONata, by the developer guide. */
 const FIELDS: Readonly<Record<StateDefinition['Type'], readonly string[]>> = {
   Task: [...COMMON, ...FLOW, 'Resource', 'Arguments', 'TimeoutSeconds', 'HeartbeatSeconds', 'Retry', 'Catch'],
@@ -75,7 +85,10 @@ const FIELDS: Readonly<Record<StateDefinition['Type'], readonly string[]>> = {
   Wait: [...COMMON, ...FLOW, 'Seconds', 'Timestamp'],
   Succeed: [...COMMON, 'Output'],
   Fail: [...COMMON, 'Error', 'Cause'],
-  Map: [...COMMON, ...FLOW, 'Items', 'ItemSelector', 'ItemProcessor', 'MaxConcurrency', 'Retry', 'Catch'],
+  Map: [
+    ...[...COMMON, ...FLOW, 'Items', 'ItemSelector', 'ItemProcessor', 'MaxConcurrency', 'Retry', 'Catch'],
+    ...DISTRIBUTED_ONLY,
+  ],
   Parallel: [...COMMON, ...FLOW, 'Branches', 'Arguments', 'Retry', 'Catch'],
 };
 const ENDS = new Set(['Succeed', 'Fail', 'Choice']);
@@ -89,6 +102,26 @@ export function followersOf(state: StateDefinition): string[] {
     ...(state.Choices ?? []).map(({ Next }) => Next),
     ...(state.Catch ?? []).map(({ Next }) => Next),
   ].filter((next) => next !== undefined);
+}
+
+/** Whether the items of a Map are executions of their own, with a history and limits of their own. */
+export function isDistributed({ ItemProcessor }: StateDefinition): boolean {
+  return ItemProcessor?.ProcessorConfig?.Mode === 'DISTRIBUTED';
+}
+
+/** What Step Functions refuses of a Map; by the developer guide, "Using Map state in Distributed mode". */
+function wrongMap(state: StateDefinition): string | undefined {
+  const { ItemProcessor, ItemReader, Items, Label = '' } = state;
+  if (ItemProcessor === undefined) return undefined;
+  if (!isDistributed(state)) {
+    const foreign = DISTRIBUTED_ONLY.filter((field) => field in state);
+    return foreign.length > 0 ? `an inline Map has no ${foreign.join(', ')}` : undefined;
+  }
+  if (!['STANDARD', 'EXPRESS'].includes(ItemProcessor.ProcessorConfig?.ExecutionType ?? '')) {
+    return 'a distributed Map needs the ExecutionType STANDARD or EXPRESS';
+  }
+  if (!/^[A-Za-z0-9_-]{0,40}$/.test(Label)) return `the Label ${Label} is longer than 40 characters, or not plain`;
+  return ItemReader && Items !== undefined ? 'has either an ItemReader or Items' : undefined;
 }
 
 /**
@@ -115,6 +148,8 @@ export function validateDefinition({ StartAt, States }: Definition): void {
         if (wild && (ErrorEquals.length > 1 || at < list.length - 1)) refuse(name, 'States.ALL stands alone, and last');
       }
     }
+    const reason = wrongMap(state);
+    if (reason !== undefined) refuse(name, reason);
     const nested = [...(state.Branches ?? []), ...(state.ItemProcessor ? [state.ItemProcessor] : [])];
     for (const definition of nested) validateDefinition(definition);
   }

@@ -1,5 +1,5 @@
 import { HOUR, SECOND, VirtualClock } from './clock';
-import { type Definition, type Json, type StateDefinition, validateDefinition } from './definition';
+import { type Definition, type Json, type JsonObject, type StateDefinition, validateDefinition } from './definition';
 import { StatesError } from './errors';
 import { execute, type ExecutionOptions } from './interpreter';
 
@@ -145,6 +145,79 @@ describe('a retrier', () => {
 
   test('repeats nothing but what it names', async () => {
     expect(await run(retried({}), { services: failing('Api.Broken', 1) })).toMatchObject({ error: 'Api.Broken' });
+  });
+});
+
+describe('a distributed Map', () => {
+  const reader = {
+    Resource: 'reader',
+    ReaderConfig: { InputType: 'JSON' },
+    Arguments: { Bucket: 'b', Key: '{% $states.input.key %}' },
+  };
+  const distributed = (rest: Partial<StateDefinition> = {}, states: Partial<StateDefinition> = {}) =>
+    machine({
+      Outer: { Type: 'Pass', Assign: { outer: 1 }, Next: 'Map' },
+      Map: {
+        Type: 'Map',
+        ItemReader: reader,
+        ItemSelector: { item: '{% $states.context.Map.Item.Value %}', key: '{% $states.input.key %}' },
+        ItemProcessor: {
+          ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
+          StartAt: 'One',
+          States: { One: task({ Arguments: '{% $states.input %}', ...states }) },
+        },
+        End: true,
+        ...rest,
+      },
+    });
+  const services = (text: string, one: (given: JsonObject) => Json = (given) => given) => ({
+    reader: (given: JsonObject) => (given.Key === 'k' ? text : ''),
+    api: one,
+  });
+  const ran = (definition: ReturnType<typeof machine>, given: ReturnType<typeof services>) =>
+    run(definition, { services: given, input: { key: 'k' } });
+
+  test('runs an execution for each item of an array in S3', async () => {
+    const { output } = await ran(distributed(), services('["x", "y"]'));
+    expect(output).toEqual([
+      { item: 'x', key: 'k' },
+      { item: 'y', key: 'k' },
+    ]);
+  });
+
+  test('hands no variable to them', async () => {
+    const definition = distributed({}, { Arguments: '{% $outer %}' });
+    expect(await ran(definition, services('["x"]'))).toMatchObject({ error: 'States.ExceedToleratedFailureThreshold' });
+  });
+
+  test.each([
+    ['', 'States.ItemReaderFailed'],
+    ['{"a": 1}', 'States.ItemReaderFailed'],
+    [JSON.stringify(Array(2).fill('x'.repeat(140_000))), 'States.DataLimitExceeded'],
+  ])('fails by its reader, or by the size of its results', async (text, error) => {
+    expect(await ran(distributed(), services(text))).toMatchObject({ error });
+  });
+
+  test('fails with more failed items than it tolerates, none by default', async () => {
+    const failing = ({ item }: JsonObject) => {
+      if (item !== 'good') throw new StatesError('Broken', 'by item');
+      return 1;
+    };
+    const items = '["bad", "good", "good"]';
+    const error = 'States.ExceedToleratedFailureThreshold';
+    expect(await ran(distributed(), services(items, failing))).toMatchObject({ error });
+    expect(await ran(distributed({ ToleratedFailureCount: 1 }), services(items, failing))).toMatchObject({
+      output: [null, 1, 1],
+    });
+  });
+
+  test('is refused where Step Functions refuses it', () => {
+    const inline = { ItemProcessor: { ...machine({ A: { Type: 'Succeed' } }), ProcessorConfig: { Mode: 'INLINE' } } };
+    const express = { ...inline.ItemProcessor, ProcessorConfig: { Mode: 'DISTRIBUTED' } };
+    expect(() => validateDefinition(distributed(inline))).toThrow(/an inline Map has no ItemReader/);
+    expect(() => validateDefinition(distributed({ ItemProcessor: express }))).toThrow(/needs the ExecutionType/);
+    expect(() => validateDefinition(distributed({ Label: 'a b' }))).toThrow(/not plain/);
+    expect(() => validateDefinition(distributed({ Items: [] }))).toThrow(/either an ItemReader or Items/);
   });
 });
 

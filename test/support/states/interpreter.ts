@@ -1,7 +1,8 @@
-import { SECOND, type VirtualClock } from './clock';
+import { SECOND } from './clock';
 import {
   type Catcher,
   type Definition,
+  isDistributed,
   type Json,
   type JsonObject,
   type Retrier,
@@ -10,44 +11,13 @@ import {
 } from './definition';
 import { matches, StatesError } from './errors';
 import { assertFits, Expressions } from './expressions';
+import type { Execution, ExecutionOptions } from './execution';
+import { retryDelayMs } from './retry';
 import { textOf } from './text';
+import { wayOut } from './ways-out';
 
-/** What answers one `Resource`: an API, a function, or whoever holds a task token. */
-export type Service = (argumentsGiven: JsonObject, context: JsonObject) => Json | Promise<Json>;
-
-/** The answer to a task token. */
-export type TokenAnswer =
-  | { readonly afterMs: number; readonly output: Json }
-  | { readonly afterMs: number; readonly error: string; readonly cause?: string }
-  | 'never';
-
-export interface ExecutionOptions {
-  readonly clock: VirtualClock;
-  /** By `Resource`. One that is missing fails as an API that does not exist. */
-  readonly services: Readonly<Record<string, Service>>;
-  readonly input?: Json;
-  /** @default execution */
-  readonly name?: string;
-  /** Answers what waits for a task token. @default nobody does */
-  readonly answer?: (argumentsGiven: JsonObject, taskToken: string) => TokenAnswer;
-  /** Stops the execution when it enters a state, as an operator or a fault of AWS would. @default - never */
-  readonly abortAt?: (state: string, visit: number) => boolean;
-  /** Error of every attempt of a state that calls something, whatever its service would answer. @default - none */
-  readonly failAt?: (state: string) => string | undefined;
-}
-
-export interface Execution {
-  readonly status: 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
-  readonly output?: Json;
-  readonly error?: string;
-  readonly cause?: string;
-  /** Names of the states that were entered, in their order. */
-  readonly states: readonly string[];
-  /** How each of them was left, as {@link waysOut} names it. */
-  readonly left: readonly string[];
-  readonly startedAtMs: number;
-  readonly endedAtMs: number;
-}
+export type { Execution, ExecutionOptions, Service, TokenAnswer } from './execution';
+export { waysOut } from './ways-out';
 
 /** Ends an execution, whatever catches what. */
 class Stopped extends Error {
@@ -295,37 +265,72 @@ class Interpreter {
   }
 
   private async runMap(state: StateDefinition, scope: Scope): Promise<Json> {
-    const items = await this.expressions.evaluate(state.Items ?? (scope.states.input as Json), scope);
-    if (!state.ItemProcessor || !Array.isArray(items)) {
+    const items = await this.itemsOf(state, scope);
+    const { ItemProcessor: processor } = state;
+    if (!processor || !Array.isArray(items)) {
       throw new StatesError('States.Runtime', 'Map needs an ItemProcessor, and an array of items');
     }
     const results: Json[] = [];
+    const failures: StatesError[] = [];
     for (const [index, value] of (items as Json[]).entries()) {
       const context = { ...(scope.states.context as JsonObject), Map: { Item: { Index: index, Value: value } } };
       const selected =
         state.ItemSelector === undefined
           ? value
           : await this.expressions.evaluate(state.ItemSelector, { ...scope, states: { ...scope.states, context } });
-      results.push(await this.runStates(state.ItemProcessor, selected, scope.variables));
+      if (!isDistributed(state)) {
+        results.push(await this.runStates(processor, selected, scope.variables));
+        continue;
+      }
+      results.push(await this.runChild(processor, selected, failures));
+      assertTolerated(state, failures, items.length);
     }
     return results;
   }
+
+  /** The items of a Map: of an expression, or of an object in S3, which is an array in JSON. */
+  private async itemsOf({ ItemReader: reader, Items }: StateDefinition, scope: Scope): Promise<Json> {
+    if (!reader) return this.expressions.evaluate(Items ?? (scope.states.input as Json), scope);
+    const service = this.options.services[reader.Resource];
+    if (!service || reader.ReaderConfig?.InputType !== 'JSON') {
+      throw new StatesError('States.Runtime', `The reader ${reader.Resource} is none of JSON in S3`);
+    }
+    const given = (await this.expressions.evaluate(reader.Arguments ?? {}, scope)) as JsonObject;
+    try {
+      const items = JSON.parse(textOf(await service(given, scope.states.context as JsonObject))) as Json;
+      if (Array.isArray(items)) return items as Json;
+      throw new Error('it is no array');
+    } catch (error) {
+      throw new StatesError('States.ItemReaderFailed', `Cannot read the items: ${(error as Error).message}`);
+    }
+  }
+
+  /**
+   * One item of a distributed Map, as an execution of its own: it sees no variable of the execution that started it. One
+   * after the other, whatever MaxConcurrency says: the clock runs on for each.
+   */
+  private async runChild(processor: Definition, input: Json, failures: StatesError[]): Promise<Json> {
+    try {
+      return await this.runStates(processor, input, {});
+    } catch (error) {
+      if (!(error instanceof StatesError)) throw error;
+      failures.push(error);
+      return null;
+    }
+  }
 }
 
-const wayOut = (name: string, by?: string) => (by === undefined ? name : `${name}: ${by}`);
-
-/** Every way out of every state, those of Map included: its end, each rule, and each catcher by its errors. */
-export function waysOut({ States }: Definition): string[] {
-  return Object.entries(States).flatMap(([name, state]) => {
-    const nested = [...(state.Branches ?? []), ...(state.ItemProcessor ? [state.ItemProcessor] : [])].flatMap(waysOut);
-    if (state.Type === 'Fail') return [];
-    if (state.Type === 'Choice') {
-      const rules = (state.Choices ?? []).map((_, index) => wayOut(name, `rule ${index + 1}`));
-      return state.Default === undefined ? rules : [...rules, wayOut(name, 'no rule')];
-    }
-    const caught = (state.Catch ?? []).map(({ ErrorEquals }) => wayOut(name, ErrorEquals.join(', ')));
-    return [wayOut(name), ...caught, ...nested];
-  });
+/** A Map fails with more failed items than it tolerates, which are none by default; what runs is stopped. */
+function assertTolerated(
+  { ToleratedFailureCount: count = 0, ToleratedFailurePercentage: percentage = 0 }: StateDefinition,
+  failures: readonly StatesError[],
+  items: number,
+): void {
+  if (failures.length <= Math.max(count, (items * percentage) / 100)) return;
+  throw new StatesError(
+    'States.ExceedToleratedFailureThreshold',
+    'The specified tolerated failure threshold was exceeded',
+  );
 }
 
 interface Scope {
@@ -338,11 +343,4 @@ interface Step {
   readonly assigned: JsonObject;
   readonly output: Json;
   readonly next: string | undefined;
-}
-
-/** Before attempt number `before` + 2; of a full jitter, the mean. */
-function retryDelayMs(retrier: Retrier, before: number): number {
-  const { IntervalSeconds = 1, BackoffRate = 2, MaxDelaySeconds = Infinity, JitterStrategy } = retrier;
-  const seconds = Math.min(IntervalSeconds * BackoffRate ** before, MaxDelaySeconds);
-  return (JitterStrategy === 'FULL' ? seconds / 2 : seconds) * SECOND;
 }
