@@ -46,6 +46,11 @@ export function rowWorkflowName(environmentName: string, database: DatabaseName)
   return functionName(environmentName, `rows-${database}`);
 }
 
+/** Name of the workflow that archives a database which is too large for one call of a function. */
+export function archiveWorkflowName(environmentName: string, database: DatabaseName): string {
+  return functionName(environmentName, `archive-${database}`);
+}
+
 /** Who makes the tables of a database: the migrations of this repository, or another tool, such as an ORM's. */
 export type DatabaseManagement = 'here' | 'elsewhere';
 

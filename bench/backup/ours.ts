@@ -41,6 +41,8 @@ export function platform(
     BILLING_INSTANCE_IDENTIFIER: '',
     MAIN_INSTANCE_IDENTIFIER: '',
     STREAMING_LIMIT_GIB: '100',
+    BILLING_ARCHIVE_WORKFLOW_ARN: '',
+    MAIN_ARCHIVE_WORKFLOW_ARN: '',
     EXPORT_ROLE_ARN: '',
     EXPORT_KEY_ARN: '',
   } satisfies BackupEnvironment & Record<string, string>;

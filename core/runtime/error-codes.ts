@@ -121,27 +121,28 @@ export const ERROR_CODES = define({
   backup_running: retryable(refused(409, 'Another backup of the same database is running.')),
   database_too_large: refused(
     409,
-    'The database exceeds the streaming limit and cannot be exported.',
+    'The database exceeds the streaming limit, and can be neither restored to be archived nor exported.',
     'backup-too-large',
   ),
   database_in_use: refused(
     409,
     'Other sessions use a copy that is to be archived part by part, and therefore has to stand still.',
-    'backup-too-large',
+    'large-archive-failed',
   ),
   database_changed: failed(
     500,
     'Something wrote to a copy while it was archived part by part; nothing was published.',
-    'backup-too-large',
+    'large-archive-failed',
   ),
   archive_incomplete: failed(
     500,
     'Parts of an archive are missing, or are not what was copied; nothing was published.',
-    'backup-too-large',
+    'large-archive-failed',
   ),
-  no_snapshot: failed(409, 'The instance has no complete snapshot to export.', 'backup-too-large'),
+  no_snapshot: failed(409, 'The instance has no complete snapshot to archive or to export.', 'backup-too-large'),
   snapshot_quota: refused(409, 'The account has reached its quota of manual RDS snapshots.', 'backup-failed'),
   snapshot_failed: failed(502, 'RDS gave up the snapshot that was to precede a migration.', 'backup-failed'),
+  workflow_unavailable: retryable(failed(503, 'Step Functions did not start a workflow.', 'backup-failed')),
   rds_unavailable: retryable(failed(503, 'RDS did not carry out a request.')),
   schema_changing: retryable(refused(409, 'A migration changed the tables while the backup began.', 'backup-failed')),
   snapshot_lost: retryable(

@@ -12,6 +12,7 @@ import { exportSnapshot, type ExportTarget } from './export-snapshot';
 import { type HousekeepingReport, runHousekeeping } from './housekeeping';
 import { describeSchemaChange, NOT_COMPARED } from './schema-change';
 import { explainReadFailure } from './snapshot';
+import { type ArchiveWorkflow, startArchive } from './start-archive';
 import { type ArchiveDependencies, writeArchive } from './write-archive';
 
 const GIB = 1024 ** 3;
@@ -20,9 +21,22 @@ const LOCK = `hashtextextended('billing-operations/backup', 0)`;
 const LOCK_PAUSE_MS = 500;
 const NO_HOUSEKEEPING: HousekeepingReport = { expiredArchives: 0, sweptLeftovers: 0, housekeepingFailed: false };
 
+/** What a report says while there is no archive. */
+const NOTHING_YET = {
+  manifestSha256: null,
+  tables: 0,
+  rows: 0,
+  bytes: 0,
+  compressedBytes: 0,
+  omissions: [],
+  schemaChange: NOT_COMPARED,
+} as const;
+
 export interface ArchiveOrExportDependencies extends ArchiveDependencies {
-  /** Bytes of database above which RDS exports a snapshot instead. @default every database is streamed */
+  /** Bytes of database above which another way is taken. @default every database is streamed */
   readonly streamingLimitBytes?: number;
+  /** Archives a larger database. @default it is exported */
+  readonly workflow?: ArchiveWorkflow | undefined;
   /** Where RDS exports a larger database to. @default none: a larger database is refused */
   readonly exportTarget?: ExportTarget;
   /** Milliseconds to wait for another backup of the database. @default 0 */
@@ -32,12 +46,12 @@ export interface ArchiveOrExportDependencies extends ArchiveDependencies {
 }
 
 /**
- * Archives one consistent view of a database, or has RDS export a database that is too large to stream. The manifest is
+ * Archives one consistent view of a database, or has a workflow archive it, or RDS export it, where it is too large. The manifest is
  * written last: without it there is no archive, whatever else is in the bucket. A second request for a slot that has an
  * archive does nothing. Afterwards, leftovers of failed attempts and archives past their retention are removed.
  *
  * @throws OperationError `wrong_database`, `unmigrated_database`, `unsupported_content`, `invalid_request`,
- * `database_too_large`, `no_snapshot`, `privilege_missing`, `server_unsupported`, `schema_dump_failed`,
+ * `database_too_large`, `no_snapshot`, `workflow_unavailable` (retryable), `privilege_missing`, `server_unsupported`, `schema_dump_failed`,
  * `archive_unauthenticated` when another program wrote a manifest for the slot; and, retryable,
  * `backup_running` while another backup of this database runs, `schema_changing` when a migration is under way or waits for
  * the backup, `snapshot_lost`, `copy_failed`, `store_unavailable`, `signing_key_unavailable`, `database_unavailable`, `rds_unavailable`
@@ -57,7 +71,11 @@ export async function archiveDatabase(dependencies: ArchiveOrExportDependencies,
     if (overtaken) return describeArchive(overtaken, 'already-exists', startedAt, clock());
     const bytes = await databaseBytes(leader);
     if (bytes > (dependencies.streamingLimitBytes ?? Infinity)) {
-      return exportInstead(dependencies, leader, { slot, bytes, startedAt });
+      const large = { slot, bytes, startedAt };
+      const { workflow } = dependencies;
+      return workflow
+        ? startInstead(dependencies, leader, workflow, large)
+        : exportInstead(dependencies, leader, large);
     }
     const { published, outcome } = await writeArchive(dependencies, leader, slot, startedAt);
     return {
@@ -101,19 +119,56 @@ async function removeLeftovers(
   return runHousekeeping({ otherClocks, ...dependencies }, connector.target.name);
 }
 
+interface LargeDatabase {
+  readonly slot: Slot;
+  readonly bytes: number;
+  readonly startedAt: Date;
+}
+
+/** Has a workflow archive a database that the function has no time to stream. */
+async function startInstead(
+  dependencies: ArchiveOrExportDependencies,
+  leader: ClientBase,
+  workflow: ArchiveWorkflow,
+  { slot, bytes, startedAt }: LargeDatabase,
+): Promise<ArchiveReport> {
+  const { connector, log, clock } = dependencies;
+  const { name: database } = connector.target;
+  const started = await startArchive(workflow, slot);
+  log.info('The database is too large to stream: a workflow archives its newest recovery point', {
+    database,
+    size: sizeOf(bytes),
+    ...started,
+  });
+  return {
+    database,
+    slot: started.slot,
+    manifestKey: manifestKey(database, started.slot),
+    outcome: started.isNew ? 'started' : 'already-started',
+    execution: started.executionArn,
+    ...NOTHING_YET,
+    durationMs: clock().getTime() - startedAt.getTime(),
+    ...(await removeLeftovers(dependencies, leader)),
+  };
+}
+
+function sizeOf(bytes: number): string {
+  return `${(bytes / GIB).toFixed(1)} GiB`;
+}
+
 /** Has RDS export a database that the function has no time to stream, and logs what that means for its recovery. */
 async function exportInstead(
   dependencies: ArchiveOrExportDependencies,
   leader: ClientBase,
-  { slot, bytes, startedAt }: { readonly slot: Slot; readonly bytes: number; readonly startedAt: Date },
+  { slot, bytes, startedAt }: LargeDatabase,
 ): Promise<ArchiveReport> {
   const { connector, exportTarget, log, clock } = dependencies;
   const database = connector.target.name;
-  const size = `${(bytes / GIB).toFixed(1)} GiB`;
+  const size = sizeOf(bytes);
   if (!exportTarget) {
     throw new OperationError(
       'database_too_large',
-      `The ${database} database has ${size}, more than the function may stream, and there is no RDS instance, role and key to export it with: set them, or raise STREAMING_LIMIT_GIB as far as the function's time allows`,
+      `The ${database} database has ${size}, more than the function may stream, and there is neither a workflow that archives it nor an RDS instance, role and key to export it with: set them, or raise STREAMING_LIMIT_GIB as far as the function's time allows`,
     );
   }
   const { prefix, isNew, ...started } = await exportSnapshot(exportTarget, database, slot);
@@ -125,14 +180,8 @@ async function exportInstead(
     database,
     slot,
     manifestKey: `${prefix}/${started.taskIdentifier}/`,
-    manifestSha256: null,
     outcome: isNew ? 'exported' : 'already-exported',
-    tables: 0,
-    rows: 0,
-    bytes: 0,
-    compressedBytes: 0,
-    omissions: [],
-    schemaChange: NOT_COMPARED,
+    ...NOTHING_YET,
     durationMs: clock().getTime() - startedAt.getTime(),
     ...(await removeLeftovers(dependencies, leader)),
   };

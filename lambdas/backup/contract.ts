@@ -21,10 +21,14 @@ export interface BackupEnvironment
   readonly BILLING_INSTANCE_IDENTIFIER: string;
   readonly MAIN_INSTANCE_IDENTIFIER: string;
   /**
-   * GiB of database above which RDS exports a snapshot instead of the function streaming an archive. Too high and the
-   * function is stopped after its 15 minutes with nothing to show; too low and rows can be had only from Parquet.
+   * GiB of database above which the function does not stream an archive itself: a workflow makes it, or RDS exports a
+   * snapshot. Too high and the function is stopped after its 15 minutes with nothing to show; too low and archives take
+   * longer and cost more.
    */
   readonly STREAMING_LIMIT_GIB: string;
+  /** Workflow that archives a larger database; empty where RDS exports it. */
+  readonly BILLING_ARCHIVE_WORKFLOW_ARN: string;
+  readonly MAIN_ARCHIVE_WORKFLOW_ARN: string;
   /** Role that RDS assumes to write an export into the archive bucket; empty where no database is on RDS. */
   readonly EXPORT_ROLE_ARN: string;
   /** Customer-managed key that RDS encrypts an export with; empty where no database is on RDS. */
@@ -110,12 +114,16 @@ const archiveReport = z.strictObject({
   manifestSha256: z
     .string()
     .nullable()
-    .describe('SHA-256 of the manifest, which names every object with its hash; `null` after an export.'),
+    .describe('SHA-256 of the manifest, which names every object with its hash; `null` when there is none yet.'),
   outcome: z
-    .enum(['created', 'already-exists', 'exported', 'already-exported'])
+    .enum(['created', 'already-exists', 'started', 'already-started', 'exported', 'already-exported'])
     .describe(
-      '`already-exists`: the slot had its archive before, and the sizes are of that archive. `exported`: the database exceeds the streaming limit, so RDS exports its newest snapshot as Parquet, which takes hours and continues after this answer. `already-exported`: an earlier run requested that export. Tables and rows are 0 after an export, because they are not counted.',
+      '`already-exists`: the slot had its archive before, and the sizes are of that archive. `started`: the database exceeds the streaming limit, so a workflow archives its newest recovery point, which takes hours and continues after this answer; `already-started`: one was under way, or has been for this slot. `exported`: RDS exports a snapshot as Parquet instead, by the settings of the environment, and continues after this answer; `already-exported`: an earlier run requested that export. Tables and rows are 0 unless there is an archive.',
     ),
+  execution: z
+    .string()
+    .optional()
+    .describe('ARN of the execution of the workflow, after `started` and `already-started`: `ops runs` follows it.'),
   tables: z.int().describe('Tables in the archive.'),
   rows: z.int().describe('Rows in the archive.'),
   bytes: z.number().describe('Bytes of COPY text.'),

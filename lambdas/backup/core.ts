@@ -72,7 +72,7 @@ async function archiveOrExtendLock(dependencies: BackupDependencies, slot: Slot)
     }
     throw error;
   }
-  if (report.outcome === 'exported' || report.outcome === 'already-exported') {
+  if (report.outcome !== 'created' && report.outcome !== 'already-exists') {
     await extendNewestLock(dependencies, name);
   }
   return report;

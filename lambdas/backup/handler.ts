@@ -1,4 +1,5 @@
 import { RDSClient } from '@aws-sdk/client-rds';
+import { SFNClient } from '@aws-sdk/client-sfn';
 import { openSignedStore } from '../../core/archive/open-store';
 import { archiveSettings } from '../../core/archive/settings';
 import type { DatabaseName } from '../../core/contract';
@@ -21,8 +22,8 @@ import { type BackupDependencies, runBackup } from './core';
 import { runStep } from './run-step';
 import type { StepDependencies } from './archive-steps';
 
-/** Without a route to RDS, its check must not use up the time for the archive. */
-const RDS_TIMEOUTS = { connectionTimeout: 3_000, socketTimeout: 10_000 };
+/** Without a route to RDS or Step Functions, a call must not use up the time for the archive. */
+const API_TIMEOUTS = { connectionTimeout: 3_000, socketTimeout: 10_000 };
 const LONGEST_RETENTION_DAYS = 3650;
 const LONGEST_FREQUENCY_HOURS = 24 * 31;
 const MAX_STORAGE_GIB = 65_536;
@@ -40,12 +41,15 @@ const environment = readEnvironment({
   BILLING_INSTANCE_IDENTIFIER: setting.optionalText(),
   MAIN_INSTANCE_IDENTIFIER: setting.optionalText(),
   STREAMING_LIMIT_GIB: setting.integer(1, MAX_STORAGE_GIB),
+  BILLING_ARCHIVE_WORKFLOW_ARN: setting.optionalText(),
+  MAIN_ARCHIVE_WORKFLOW_ARN: setting.optionalText(),
   EXPORT_ROLE_ARN: setting.optionalText(),
   EXPORT_KEY_ARN: setting.optionalText(),
 });
 const telemetry = createTelemetry('backup', environment);
 const secrets = createSecrets();
-const rds = new RDSClient({ requestHandler: RDS_TIMEOUTS });
+const rds = new RDSClient({ requestHandler: API_TIMEOUTS });
+const sfn = new SFNClient({ requestHandler: API_TIMEOUTS });
 const store = openSignedStore(environment, 'writing');
 const policies = {
   billing: {
@@ -53,12 +57,14 @@ const policies = {
     retentionDays: environment.BILLING_RETENTION_DAYS,
     frequencyHours: environment.BILLING_FREQUENCY_HOURS || undefined,
     identifier: environment.BILLING_INSTANCE_IDENTIFIER,
+    stateMachineArn: environment.BILLING_ARCHIVE_WORKFLOW_ARN,
   },
   main: {
     target: mainTarget(environment),
     retentionDays: environment.MAIN_RETENTION_DAYS,
     frequencyHours: environment.MAIN_FREQUENCY_HOURS || undefined,
     identifier: environment.MAIN_INSTANCE_IDENTIFIER,
+    stateMachineArn: environment.MAIN_ARCHIVE_WORKFLOW_ARN,
   },
 };
 
@@ -77,7 +83,8 @@ const step = operation(stepContract, {
   name: 'Archive step',
   telemetry,
   byDatabase: true,
-  reserveMs: 30_000,
+  // To end an upload, and say so.
+  reserveMs: 10_000,
   run: (request, invocation) => runStep(stepDependenciesOf(request.database, request.host, invocation), request),
   measure: (metrics, report) => {
     if (report.step === 'publish') publishReport(metrics, report.archive);
@@ -103,7 +110,7 @@ function stepDependenciesOf(database: DatabaseName, host: string, { stop }: Invo
 }
 
 function dependenciesOf(database: DatabaseName, { remainingMs }: Invocation): BackupDependencies {
-  const { target, retentionDays, frequencyHours, identifier } = policies[database];
+  const { target, retentionDays, frequencyHours, identifier, stateMachineArn } = policies[database];
   const instance = identifier === '' ? undefined : { rds, identifier };
   return {
     connector: createConnector(target, secrets, 'backup', { plainSession: true }),
@@ -112,6 +119,7 @@ function dependenciesOf(database: DatabaseName, { remainingMs }: Invocation): Ba
     frequencyHours,
     instance,
     streamingLimitBytes: environment.STREAMING_LIMIT_GIB * GIB,
+    workflow: instance && stateMachineArn !== '' ? { instance, sfn, stateMachineArn } : undefined,
     exportTarget: instance && exportTargetOf(instance),
     log: telemetry.log,
     clock: () => new Date(),

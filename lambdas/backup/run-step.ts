@@ -2,6 +2,7 @@ import { describeArchive } from './archive-database';
 import { copyPart, planArchive, type StepDependencies } from './archive-steps';
 import type { StepReport, StepRequest } from './contract';
 import { publishArchive } from './publish-archive';
+import { describeSchemaChange } from './schema-change';
 
 /**
  * One step of the archive of a database that stands still.
@@ -19,7 +20,9 @@ export async function runStep(dependencies: StepDependencies, request: StepReque
       // Of the whole archive, not of the call that publishes it.
       const { startedAt, finishedAt } = published.manifest;
       const archive = describeArchive(published, outcome, new Date(startedAt), new Date(finishedAt));
-      return { step: 'publish', archive };
+      if (outcome !== 'created') return { step: 'publish', archive };
+      const schemaChange = await describeSchemaChange(dependencies, published.manifest);
+      return { step: 'publish', archive: { ...archive, schemaChange } };
     }
   }
 }

@@ -56,6 +56,7 @@ function describe({ manifest, sha256, signature }: StoredManifest): Report['arch
     bytes,
     compressedBytes,
     durationMs,
+    recoveryPoint: manifest.version === 1 ? null : (manifest.recoveryPoint ?? null),
     signature,
     manifestSha256: sha256,
   };

@@ -8,12 +8,16 @@ const INSTANCE_CLASS = new RegExp(
     String.raw`\.(micro|small|medium|large|\d{0,2}xlarge)$`,
 );
 
+/** A class of instances of RDS, without `db.`. */
+export const instanceClass = text(
+  'must be an instance class of RDS, without `db.`, such as `m7g.large`',
+  INSTANCE_CLASS,
+);
+
 /** A database that the stack makes. */
 export const createdDatabase = z.strictObject({
   kind: z.literal('create').describe('The stack creates the instance.'),
-  instanceClass: text('must be an instance class of RDS, without `db.`, such as `m7g.large`', INSTANCE_CLASS).describe(
-    'RDS instance class without `db.`, such as `m7g.large`.',
-  ),
+  instanceClass: instanceClass.describe('RDS instance class without `db.`, such as `m7g.large`.'),
   allocatedStorageGiB: whole(20, 65_536).describe(
     'GiB of disk at the start. RDS gp3 takes 20 or more, and never shrinks.',
   ),

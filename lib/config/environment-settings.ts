@@ -1,6 +1,7 @@
 import * as z from 'zod';
-import { database } from './database-settings';
+import { database, instanceClass } from './database-settings';
 import { DOMAIN_NAME, emails, flag, keyArn, missing, region, text, whole } from './fields';
+import { LARGE_ARCHIVE_POLICY } from './recovery-policy';
 import { createdNetwork, existingNetwork } from './network-settings';
 import { SIZES } from './sizes';
 
@@ -66,6 +67,23 @@ const reconciliation = z.strictObject({
     .describe(
       "Subscriptions, and as many purchases, whose entitlements are computed again from Stripe on each run; others have their turn on the next. Fewer find a fault later; more take from Stripe's rate limit: 50 are 250 calls, 10 s.",
     ),
+});
+
+const largeArchives = z.strictObject({
+  method: z
+    .enum(['map', 'rds-export'], { error: 'must be `map` or `rds-export`' })
+    .default('map')
+    .describe(
+      '`map`: an archive like every other, of the newest recovery point, which a workflow restores to an instance of its own and copies in parts. `rds-export`: RDS exports a snapshot as Parquet, from which this platform restores nothing; existing databases are exported in either case.',
+    ),
+  concurrentParts: whole(1, 100)
+    .default(LARGE_ARCHIVE_POLICY.concurrentParts)
+    .describe(
+      'Parts that are copied at the same time, for each database. As many calls of `backup` are reserved. More than the instance has cores only wait for it.',
+    ),
+  instanceClass: instanceClass
+    .optional()
+    .describe('Class of the instance that is read, without `db.`. Left out: that of the instance in use.'),
 });
 
 /** The settings of an environment, as its file has them. The description of each is the editor's help, too. */
@@ -185,6 +203,9 @@ export const SETTINGS = {
     .describe(
       'Batches of events that are applied at a time, each with a connection and a reserved concurrency of Lambda. Fewer drain a backlog more slowly; more take connections and CPU from the application.',
     ),
+  largeArchives: largeArchives
+    .prefault({})
+    .describe('How a database is archived that is too large for one call of a function.'),
   cache: z
     .strictObject({
       kind: z

@@ -47,6 +47,16 @@ export const TEMPORARY_INSTANCE_POLICY = {
   attemptHours: 6,
 } as const;
 
+/** The archive of a database above the streaming limit, from an instance that is restored for it. */
+export const LARGE_ARCHIVE_POLICY = {
+  /** After which a person is reminded of the instance: longer than 10 TB take, so that no normal run reminds. */
+  remindHours: 24,
+  /** After which an archive is given up, and the instance removed. Shorter ends a large one; longer costs more of one that hangs. */
+  keepHours: 72,
+  /** Parts at the same time, unless configured. More than the instance has cores only wait for it. */
+  concurrentParts: 4,
+} as const;
+
 /** Minutes from a confirmation to traffic: through the proxy at once, otherwise after both renames, one after the other. */
 export function cutOverMinutes(hasProxy: boolean): number {
   return hasProxy ? RECOVERY_POLICY.proxyMinutes : 2 * RECOVERY_POLICY.renameMinutes;

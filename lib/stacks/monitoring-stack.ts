@@ -7,6 +7,7 @@ import { alarmsOf } from '../config/alarms/alarms';
 import type { TextContext } from '../monitoring/alarm-text';
 import { Alarms } from '../monitoring/alarms';
 import { dashboardSections, nightSections } from '../config/dashboard/sections';
+import { ArchiveNotifications } from '../monitoring/archive-notifications';
 import { AlertTopics } from '../monitoring/alert-topics';
 import { Dashboards } from '../monitoring/dashboards';
 import { FailureEvents } from '../monitoring/failure-events';
@@ -74,6 +75,10 @@ export class MonitoringStack extends EnvironmentStack {
       });
     }
     new FailureEvents(this, 'FailureEvents', { topics, undelivered, context });
+    const large = config.largeArchives.method === 'map' ? data.recoverable.map(({ access }) => access.name) : [];
+    if (large.length > 0) {
+      new ArchiveNotifications(this, 'ArchiveNotifications', { topics, undelivered, context, databases: large });
+    }
     new RecoveryNotifications(this, 'RecoveryNotifications', { topics, undelivered, context });
     new PublishedParameters(this, 'Parameters', {
       environmentName: config.name,

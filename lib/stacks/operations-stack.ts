@@ -19,6 +19,7 @@ import { HttpApi } from '../operations/http-api';
 import { Inspect } from '../operations/functions/inspect';
 import { InstanceRecovery } from '../operations/recovery/instance-recovery';
 import { RowWorkflow } from '../operations/recovery/row-workflow';
+import { LargeArchive } from '../operations/recovery/large-archive';
 import { Migrate } from '../operations/functions/migrate';
 import { PROCESSOR_TIMEOUT, Processor } from '../operations/functions/processor';
 import { Reconciliation } from '../operations/functions/reconciliation';
@@ -88,7 +89,14 @@ export class OperationsStack extends EnvironmentStack {
     new Refresh(this, 'Refresh', { context, billing, stripeApiSecret, cache });
     new Entitlements(this, 'Entitlements', { context, billing, cache });
 
-    new Backup(this, 'Backup', { context, archives, archiveKey: data.archiveKey, databases });
+    const largeArchives = config.largeArchives.method === 'map' ? data.recoverable : [];
+    const backup = new Backup(this, 'Backup', {
+      context,
+      archives,
+      archiveKey: data.archiveKey,
+      databases,
+      withWorkflow: largeArchives.map(({ access }) => access.name),
+    });
     new Restore(this, 'Restore', { context, archives, databases });
     new Drill(this, 'Drill', { context, archives, databases });
     const rowRecovery = new RowRecovery(this, 'RowRecovery', { context, archives, databases, cache });
@@ -111,6 +119,16 @@ export class OperationsStack extends EnvironmentStack {
         instance,
         logKey,
         rowRecovery: rowRecovery.function,
+        resetPassword,
+      });
+    }
+    for (const instance of largeArchives) {
+      new LargeArchive(this, instance.access.name === 'billing' ? 'BillingLargeArchive' : 'MainLargeArchive', {
+        config,
+        instance,
+        archiveBucket,
+        logKey,
+        backup: backup.function,
         resetPassword,
       });
     }

@@ -35,6 +35,9 @@ export const backup = defineCommand({
       lines: fields(
         [
           ['archive', `${report.slot} (${report.outcome})`],
+          ...(report.execution === undefined
+            ? []
+            : [['follow', `ops runs --follow backup:${name}:${report.slot}`] as const]),
           ['content', `${report.tables} tables, ${report.rows.toLocaleString('en')} rows, ${bytes(report.bytes)}`],
           ['in S3', `${bytes(report.compressedBytes)} at ${report.manifestKey}`],
           ['took', duration(report.durationMs)],

@@ -19,8 +19,11 @@ export const backupsList = defineCommand({
   async run(context, { database: name, limit }) {
     const report = await inspect(context, 'archives', { database: name, limit });
     const { style, now } = context;
+    // Of large databases alone: elsewhere, the rows are of the time that names the archive.
+    const isLarge = report.archives.some(({ recoveryPoint }) => recoveryPoint !== null);
     const rows = report.archives.map((archive) => [
       moment(archive.slot, now()),
+      ...(isLarge ? [moment(archive.recoveryPoint?.takenAt ?? archive.slot, now())] : []),
       archive.tables,
       archive.rows,
       bytes(archive.compressedBytes),
@@ -34,7 +37,11 @@ export const backupsList = defineCommand({
       lines: [
         ...(rows.length === 0
           ? [`${name} has no archive yet: ops backup ${name}`]
-          : table(['archive', 'tables', 'rows', 'in S3', 'took', 'schema', 'signature'], rows, style)),
+          : table(
+              ['archive', ...(isLarge ? ['rows of'] : []), 'tables', 'rows', 'in S3', 'took', 'schema', 'signature'],
+              rows,
+              style,
+            )),
         ...(incomplete.length === 0
           ? []
           : [

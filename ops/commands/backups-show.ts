@@ -28,6 +28,14 @@ export const backupsShow = defineCommand({
         ...fields(
           [
             ['archive', moment(archive.slot, now())],
+            ...(archive.recoveryPoint
+              ? [
+                  [
+                    'rows of',
+                    `${moment(archive.recoveryPoint.takenAt, now())}, ${archive.recoveryPoint.snapshot}`,
+                  ] as const,
+                ]
+              : []),
             ['begun', moment(archive.startedAt, now())],
             ['finished', `${moment(archive.finishedAt, now())}, after ${duration(archive.durationMs)}`],
             ['schema', archive.schemaVersion],

@@ -1,4 +1,5 @@
 import { TEMPORARY_INSTANCE_POLICY } from '../../lib/config/recovery-policy';
+import { BACKUP_POLICIES, STREAMING_LIMIT_GIB } from '../../lib/config/policies';
 import { EXAMPLES } from '../support/example-environments';
 import { ACKNOWLEDGED_PER_SECOND, CORE_MS, EVENTS_PER_USER, KIB_PER_EVENT, needRows, PEAK, sizeRows } from './sizes';
 import {
@@ -14,6 +15,20 @@ import {
   PRICES_OF,
   USAGE,
 } from './costs';
+import {
+  CONNECTION_MB_PER_SECOND,
+  largeArchiveCosts,
+  PLANNED_SHARE,
+  plannedRate,
+  READER,
+  RESTORE_HOURS,
+} from './large-archive-costs';
+
+const LARGE_SIZES_GB = [
+  ['100 GB', 100],
+  ['1 TB', 1_000],
+  ['10 TB', 10_000],
+] as const;
 
 /** Dollars to which everything is rounded: no estimate is better, and small changes leave the page as it is. */
 const PRECISION = 5;
@@ -76,6 +91,37 @@ ${table(
   ['GiB of disk', 'US dollars an hour', `for ${TEMPORARY_INSTANCE_POLICY.keepHours} hours, the longest`],
   temporaryInstanceCosts().map(([gib, hour, longest]) => [gib, hour.toFixed(2), longest.toFixed(2)]),
 )}
+
+## What a large archive costs
+
+Of a database above ${STREAMING_LIMIT_GIB} GiB, each archive; as often as its policy says, and never two at a time. The hours are
+
+    ${RESTORE_HOURS} h + size / (${PLANNED_SHARE} × min(parts at a time × ${CONNECTION_MB_PER_SECOND} MB/s, rate of the disk))
+
+with ${READER.concurrentParts} parts at a time (\`largeArchives.concurrentParts\`) and an instance of class \`${READER.instanceClass}\`, whose disk gives
+${READER.diskMbPerSecond} MB/s for as long as it takes, by AWS's list: ${plannedRate()} MB/s. One connection copied ${CONNECTION_MB_PER_SECOND} MB/s
+([benchmarks](benchmarks.md)). The factor is for the disk of a restored instance, which loads from S3 as it is read; it is an **estimate**, measured
+nowhere. US dollars:
+
+${table(
+  [
+    'database',
+    'parts',
+    'hours',
+    'instance and disk',
+    'functions',
+    'requests, transitions',
+    'together',
+    'kept in S3, a month',
+  ],
+  LARGE_SIZES_GB.map(([label, gb]) => {
+    const { parts, hours, instance, functions, requests, keptMonth } = largeArchiveCosts(gb);
+    const dollars = [instance, functions, requests, instance + functions + requests, keptMonth];
+    return [label, parts, hours.toFixed(1), ...dollars.map((one) => one.toFixed(2))];
+  }),
+)}
+
+The dearest is what is kept: ${BACKUP_POLICIES.billing.retentionDays} days of an archive every ${BACKUP_POLICIES.billing.frequencyHours} hours are ${(BACKUP_POLICIES.billing.retentionDays * 24) / BACKUP_POLICIES.billing.frequencyHours} archives of billing, ${(BACKUP_POLICIES.main.retentionDays * 24) / BACKUP_POLICIES.main.frequencyHours} of main.
 
 ## Assumptions
 

@@ -37,6 +37,8 @@ export const PRICES = {
   functionGiBSecond: 0.0000133334,
   cacheGiBHour: 0.1,
   objectGiBMonth: 0.0245,
+  thousandObjectWrites: 0.0054,
+  thousandStateTransitions: 0.025,
   recoveryPointGiBMonth: 0.103,
   betweenRegionsGiB: 0.02,
 } as const;

@@ -54,6 +54,8 @@ export function startBackupFunction(props: BackupFunctionProps): LocalFunction {
     ARCHIVE_BUCKET: props.bucket,
     ARCHIVE_SIGNING_KEY_ARN: SIGNING_KEY_ARN,
     STREAMING_LIMIT_GIB: '64',
+    BILLING_ARCHIVE_WORKFLOW_ARN: '',
+    MAIN_ARCHIVE_WORKFLOW_ARN: '',
     EXPORT_ROLE_ARN: '',
     EXPORT_KEY_ARN: '',
   };

@@ -134,6 +134,8 @@ function environmentsOf(
       BILLING_FREQUENCY_HOURS: '6',
       MAIN_FREQUENCY_HOURS: '24',
       STREAMING_LIMIT_GIB: '64',
+      BILLING_ARCHIVE_WORKFLOW_ARN: '',
+      MAIN_ARCHIVE_WORKFLOW_ARN: '',
       EXPORT_ROLE_ARN: '',
       EXPORT_KEY_ARN: '',
     },

@@ -61,7 +61,7 @@ function flat(value: unknown): string {
   if (typeof value === 'string') {
     return value
       .replaceAll(/\b\d{12}\b/g, '<account>')
-      .replaceAll(/(billing-(?:operations|ops))-(dev|staging|production)-/g, '$1-<env>-');
+      .replaceAll(/(billing-(?:operations|ops)|BillingOps)-(dev|staging|production)-/g, '$1-<env>-');
   }
   const [[intrinsic, argument] = ['', undefined]] = Object.entries(value as object) as [string, unknown][];
   if (intrinsic === 'Ref') return `<${String(argument).replace(/[0-9A-F]{8}$/, '')}>`;

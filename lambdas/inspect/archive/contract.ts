@@ -12,6 +12,12 @@ const archiveRow = z.strictObject({
   bytes: z.number().describe('Bytes of COPY text.'),
   compressedBytes: z.number().describe('Bytes in S3.'),
   durationMs: z.number(),
+  recoveryPoint: z
+    .strictObject({ snapshot: z.string(), takenAt: isoTime })
+    .nullable()
+    .describe(
+      'Snapshot that the rows are from, and its moment. Null: the rows are of the time at which the archive was made.',
+    ),
   signature: signatureState,
   manifestSha256: z.string().describe('SHA-256 of the manifest.'),
 });

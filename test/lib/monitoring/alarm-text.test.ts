@@ -6,6 +6,7 @@ import { defineEnvironment } from '../../../lib/config/environment-schema';
 import { exampleEnvironment } from '../../support/example-environments';
 import { alarmText, type TextContext } from '../../../lib/monitoring/alarm-text';
 import { FAILURE_EVENTS } from '../../../lib/monitoring/failure-events';
+import { LARGE_ARCHIVE_ANCHOR } from '../../../lib/monitoring/archive-notifications';
 import { RECOVERY_ANCHORS } from '../../../lib/monitoring/recovery-notifications';
 import { resourcesOf, templatesOf } from '../support';
 import { alarmsOfTemplate, textOf } from './alarm-support';
@@ -83,6 +84,7 @@ test('the runbook has one heading for each alarm, reported failure and error tha
       ({ runbookAnchor }) => runbookAnchor,
     ),
     ...RECOVERY_ANCHORS,
+    LARGE_ARCHIVE_ANCHOR,
     ...[...ERRORS.matchAll(/runbook\.md#([\w-]+)/g)].map(([, anchor]) => anchor ?? ''),
   ];
   expect(ANCHORS.toSorted()).toEqual([...new Set(linked)].toSorted());

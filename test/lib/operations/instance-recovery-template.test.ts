@@ -6,12 +6,16 @@ const { operations, monitoring } = templatesOf('production');
 const outputsOf = (template: typeof operations) =>
   Object.keys((template.toJSON() as { Outputs?: Record<string, unknown> }).Outputs ?? {});
 
-test('each database that the stacks make has a recovery and its reminder, a comparison of rows and its expiry', () => {
+test('each database that the stacks make has a recovery, a comparison of rows, an archive for a large one, and what reminds of their instances', () => {
   const names = (environment: string) =>
     Object.values(resourcesOf(templatesOf(environment).operations, 'AWS::StepFunctions::StateMachine'))
       .map(({ Properties }) => Properties.StateMachineName as string)
       .toSorted();
   expect(names('production')).toEqual([
+    'BillingOps-production-archive-billing',
+    'BillingOps-production-archive-expiry-billing',
+    'BillingOps-production-archive-expiry-main',
+    'BillingOps-production-archive-main',
     'BillingOps-production-recover-billing',
     'BillingOps-production-recover-main',
     'BillingOps-production-recovery-leftovers-billing',
@@ -75,9 +79,11 @@ test('the function that sets passwords may set those of recovered and temporary 
   const { Statement } = policy.PolicyDocument as { Statement: { Action: unknown; Resource: unknown }[] };
   const modifying = Statement.filter(({ Action }) => [Action].flat().includes('rds:ModifyDBInstance'));
   const resources = modifying.flatMap(({ Resource }) => Resource);
-  expect(resources).toHaveLength(4);
+  expect(resources).toHaveLength(6);
   for (const resource of resources) {
-    expect(JSON.stringify(resource)).toMatch(/db:billing-operations-production-(billing|main)-(recovered|rows)-\*/);
+    expect(JSON.stringify(resource)).toMatch(
+      /db:billing-operations-production-(billing|main)-(recovered|rows|archive)-\*/,
+    );
   }
 });
 

@@ -58,6 +58,8 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'BILLING_INSTANCE_IDENTIFIER',
     'MAIN_INSTANCE_IDENTIFIER',
     'STREAMING_LIMIT_GIB',
+    'BILLING_ARCHIVE_WORKFLOW_ARN',
+    'MAIN_ARCHIVE_WORKFLOW_ARN',
     'EXPORT_ROLE_ARN',
     'EXPORT_KEY_ARN',
   ]),
@@ -272,7 +274,8 @@ test('every asynchronous function leaves failed requests in a queue', () => {
 });
 
 test.each([
-  ['backup', 2],
+  // One for each database, and the parts of large archives, four at a time for each.
+  ['backup', 2 + 2 * 4],
   ['canary', 1],
   ['cleanup', 1],
   ['drill', 1],

@@ -85,7 +85,7 @@ const JUSTIFIED: readonly Justified[] = [
     why: 'Lambda needs these on all resources to attach a function to a network; the code of the function is denied them',
   },
   {
-    of: /^(Billing|Main)(Recovery(Reminder)?|Rows(InstanceExpiry)?)RoleDefaultPolicy$/,
+    of: /^(Billing|Main)(Recovery(Reminder)?|(Rows|LargeArchive)(InstanceExpiry)?)RoleDefaultPolicy$/,
     actions: [
       'logs:CreateLogDelivery',
       'logs:DeleteLogDelivery',

@@ -12,18 +12,25 @@ export interface Justified {
 
 const OF_RECOVERIES = /^(Billing|Main)RecoveryRoleDefaultPolicy$/;
 const OF_REMINDERS = /^(Billing|Main)RecoveryReminderRoleDefaultPolicy$/;
-const OF_ROWS = /^(Billing|Main)RowsRoleDefaultPolicy$/;
-const OF_TEMPORARY = /^(Billing|Main)Rows(InstanceExpiry)?RoleDefaultPolicy$/;
+const OF_TEMPORARY_MAKERS = /^(Billing|Main)(Rows|LargeArchive)RoleDefaultPolicy$/;
+const OF_TEMPORARY = /^(Billing|Main)(Rows|LargeArchive)(InstanceExpiry)?RoleDefaultPolicy$/;
+const OF_ARCHIVES = /^(Billing|Main)LargeArchiveRoleDefaultPolicy$/;
 export const arn = (resource: string) => `arn:aws:rds:eu-central-1:<account>:${resource}`;
 const instances = (kind: string) =>
   ['billing', 'main'].map((name) => arn(`db:billing-operations-<env>-${name}-${kind}-*`));
+
+const TEMPORARY = [...instances('rows'), ...instances('archive')];
+const ofArchives = (suffix: string) =>
+  ['billing', 'main'].map(
+    (name) => `arn:aws:states:eu-central-1:<account>:execution:BillingOps-<env>-archive-${name}${suffix}`,
+  );
 
 /** Those of the workflows that restore instances. */
 export const OF_WORKFLOWS: readonly Justified[] = [
   {
     of: /^ResetPasswordRoleDefaultPolicy$/,
     actions: ['rds:ModifyDBInstance'],
-    resources: [...instances('recovered'), ...instances('rows')],
+    resources: [...instances('recovered'), ...TEMPORARY],
     why: 'names of recovered and temporary instances have a random part; the pattern never matches the instance in use',
   },
   {
@@ -74,20 +81,20 @@ export const OF_WORKFLOWS: readonly Justified[] = [
     why: 'names of recovered and former instances have a random part; they are only looked at',
   },
   {
-    of: OF_ROWS,
+    of: OF_TEMPORARY_MAKERS,
     actions: ['rds:RestoreDBInstanceToPointInTime', 'rds:RestoreDBInstanceFromDBSnapshot', 'rds:AddTagsToResource'],
-    resources: instances('rows'),
+    resources: TEMPORARY,
     conditions: true,
     why: 'names of temporary instances have a random part; made only with the tag that lets them be deleted',
   },
   {
-    of: OF_ROWS,
+    of: OF_TEMPORARY_MAKERS,
     actions: ['rds:RestoreDBInstanceToPointInTime', 'rds:RestoreDBInstanceFromDBSnapshot'],
     resources: [arn('og:default:postgres-*'), arn('auto-backup:*'), arn('snapshot:*')],
     why: 'RDS generates the ids of backups and default option groups; the operator chooses the snapshot',
   },
   {
-    of: OF_ROWS,
+    of: OF_TEMPORARY_MAKERS,
     actions: ['rds:DescribeDBInstanceAutomatedBackups'],
     resources: [arn('auto-backup:*')],
     why: 'RDS generates the ids of the backups of a deleted instance; they are only looked at',
@@ -95,15 +102,33 @@ export const OF_WORKFLOWS: readonly Justified[] = [
   {
     of: OF_TEMPORARY,
     actions: ['rds:DescribeDBInstances'],
-    resources: instances('rows'),
+    resources: TEMPORARY,
     why: 'names of temporary instances have a random part; they are only looked at',
   },
   {
     of: OF_TEMPORARY,
     actions: ['rds:DeleteDBInstance'],
-    resources: instances('rows'),
+    resources: TEMPORARY,
     conditions: true,
     why: 'names of temporary instances have a random part; only those with the tag of one',
+  },
+  {
+    of: OF_ARCHIVES,
+    actions: ['states:DescribeExecution', 'states:StopExecution'],
+    resources: ofArchives(':*'),
+    why: 'Step Functions names the executions of a map; the name of the workflow holds them apart',
+  },
+  {
+    of: OF_ARCHIVES,
+    actions: ['states:RedriveExecution'],
+    resources: ofArchives('/Parts:*'),
+    why: 'Step Functions names the executions of a map; those of this map alone',
+  },
+  {
+    of: OF_ARCHIVES,
+    actions: ['s3:GetObject'],
+    resources: ['billing', 'main'].map((name) => `<ArchivesBucket>/archives/${name}/*/*/parts.json`),
+    why: 'names of archives are generated at run time; the lists of parts, and nothing else of them',
   },
   {
     of: /^BillingRecoveryRoleDefaultPolicy$/,

@@ -51,6 +51,7 @@ const SWITCHES: readonly [string, Partial<EnvironmentInput>][] = [
       ...withBilling({ admit: { securityGroupIds: ['sg-0000000d'] } }),
     },
   ],
+  ['archives of large databases in parts', { largeArchives: { method: 'rds-export' } }],
   [
     'the cache, computed alarms and the second region',
     { cache: { kind: 'none' }, computedAlarms: false, secondRegion: undefined },
@@ -113,4 +114,13 @@ describe('databases that are created', () => {
     const deployment = new Deployment();
     expect([deployment.deploy(both), deployment.deploy(on)]).toEqual([[], []]);
   });
+});
+
+test('a large database is exported by RDS where archives in parts are switched off', () => {
+  const { operations, monitoring } = without({ largeArchives: { method: 'rds-export' } });
+  const text = JSON.stringify([operations.toJSON(), monitoring.toJSON()]);
+  expect(JSON.stringify(on.operations.toJSON())).toContain('BillingOps-production-archive-main');
+  expect(text).not.toMatch(/-archive-(main|billing)/);
+  expect(text).toContain('"MAIN_ARCHIVE_WORKFLOW_ARN":""');
+  expect(text).toContain('rds:StartExportTask');
 });

@@ -199,14 +199,14 @@ describe('a distributed Map', () => {
   });
 
   test('fails with more failed items than it tolerates, none by default', async () => {
-    const failing = ({ item }: JsonObject) => {
+    const failingByItem = ({ item }: JsonObject) => {
       if (item !== 'good') throw new StatesError('Broken', 'by item');
       return 1;
     };
     const items = '["bad", "good", "good"]';
     const error = 'States.ExceedToleratedFailureThreshold';
-    expect(await ran(distributed(), services(items, failing))).toMatchObject({ error });
-    expect(await ran(distributed({ ToleratedFailureCount: 1 }), services(items, failing))).toMatchObject({
+    expect(await ran(distributed(), services(items, failingByItem))).toMatchObject({ error });
+    expect(await ran(distributed({ ToleratedFailureCount: 1 }), services(items, failingByItem))).toMatchObject({
       output: [null, 1, 1],
     });
   });

@@ -165,7 +165,7 @@ export class RecoveryWorld {
     return { database: this.database, host: 'recovered', targetDatabase: this.database };
   }
 
-  private get services(): Record<string, Service> {
+  protected get services(): Record<string, Service> {
     const put = (given: JsonObject) => this.put(given);
     return {
       ...this.rds.services,

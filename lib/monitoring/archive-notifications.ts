@@ -1,0 +1,51 @@
+import { Stack } from 'aws-cdk-lib';
+import { EventField, Rule } from 'aws-cdk-lib/aws-events';
+import { Construct } from 'constructs';
+import type { DatabaseName } from '../../core/contract';
+import { archiveWorkflowArn } from '../operations/recovery/large-archive';
+import { eventText, type TextContext } from './alarm-text';
+import { alertTarget, type AlertTargetProps } from './alert-target';
+
+/** Heading in `docs/runbook.md` that the message names. */
+export const LARGE_ARCHIVE_ANCHOR = 'large-archive-failed';
+
+export interface ArchiveNotificationsProps extends AlertTargetProps {
+  /** What the message links to. */
+  readonly context: TextContext;
+  /** Databases that a workflow archives when they are too large for one call. At least one. */
+  readonly databases: readonly DatabaseName[];
+}
+
+/** Reports an archive of a large database that did not finish. That there is none for too long is an alarm of its own. */
+export class ArchiveNotifications extends Construct {
+  constructor(scope: Construct, id: string, props: ArchiveNotificationsProps) {
+    super(scope, id);
+    const { context, databases } = props;
+    const detail = (name: string) => EventField.fromPath(`$.detail.${name}`);
+    const rule = new Rule(this, 'Failed', {
+      description: 'Reports that the archive of a large database did not finish',
+      eventPattern: {
+        source: ['aws.states'],
+        detailType: ['Step Functions Execution Status Change'],
+        detail: {
+          status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
+          stateMachineArn: databases.map((database) =>
+            archiveWorkflowArn(Stack.of(this), context.names.environmentName, database),
+          ),
+        },
+      },
+    });
+    const text = eventText(
+      {
+        symptom: `The archive of a large database did not finish: ${detail('status')} ${detail('executionArn')}. Earlier archives are as they were. ${detail('cause')}`,
+        action:
+          'What the message says after: To go on. It says nothing of an execution that was stopped or timed out: its instance is removed by its expiry; see the runbook.',
+        runbookAnchor: LARGE_ARCHIVE_ANCHOR,
+        consolePage: 'stateMachines',
+      },
+      'warning',
+      context,
+    );
+    rule.addTarget(alertTarget(props, 'warning', text));
+  }
+}

@@ -1,0 +1,53 @@
+import { ARCHIVE_SHARE, PRICES } from './costs';
+
+/** MB/s that one connection copies, compresses and uploads: half of what two reach in `docs/benchmarks.md`. */
+export const CONNECTION_MB_PER_SECOND = 125;
+/** What the table assumes: the class of the instance, how many times `m7g.large` it is, and its lasting rate of disk. */
+export const READER = { instanceClass: 'm7g.4xlarge', larges: 8, diskMbPerSecond: 625, concurrentParts: 8 } as const;
+/** Of the rate that is planned with: a restored disk loads from S3 as it is read, and no rate of that is documented. */
+export const PLANNED_SHARE = 0.5;
+/** From the request to an instance that answers. */
+export const RESTORE_HOURS = 0.5;
+
+const GIB_PER_FUNCTION = 3538 / 1024;
+const PART_MB = 1_074;
+const UPLOAD_PART_MB = 6.29;
+const TRANSITIONS_PER_PART = 3;
+const HOURS_PER_MONTH = 730;
+
+/** MB/s that an archive is planned with. */
+export function plannedRate(): number {
+  const { concurrentParts, diskMbPerSecond } = READER;
+  return Math.min(concurrentParts * CONNECTION_MB_PER_SECOND, diskMbPerSecond) * PLANNED_SHARE;
+}
+
+/** What one archive of a database of so many GB takes, in hours and dollars. */
+export interface LargeArchiveCosts {
+  readonly parts: number;
+  readonly hours: number;
+  readonly instance: number;
+  readonly functions: number;
+  readonly requests: number;
+  /** A month of the archive in S3. */
+  readonly keptMonth: number;
+}
+
+export function largeArchiveCosts(sizeGb: number): LargeArchiveCosts {
+  const copySeconds = (sizeGb * 1000) / plannedRate();
+  const hours = RESTORE_HOURS + copySeconds / 3600;
+  const sizeGiB = sizeGb / 1.074;
+  const parts = Math.ceil((sizeGb * 1000) / PART_MB);
+  const hourly = (PRICES.instanceHour['m7g.large'] ?? 0) * READER.larges;
+  const uploads = (sizeGb * 1000 * ARCHIVE_SHARE) / UPLOAD_PART_MB;
+  return {
+    parts,
+    hours,
+    instance: hours * (hourly + (sizeGiB * PRICES.storageGiBMonth) / HOURS_PER_MONTH),
+    functions: READER.concurrentParts * copySeconds * GIB_PER_FUNCTION * PRICES.functionGiBSecond,
+    requests:
+      ((uploads + 3 * parts) * PRICES.thousandObjectWrites +
+        TRANSITIONS_PER_PART * parts * PRICES.thousandStateTransitions) /
+      1000,
+    keptMonth: sizeGiB * ARCHIVE_SHARE * PRICES.objectGiBMonth,
+  };
+}

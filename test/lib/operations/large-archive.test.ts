@@ -1,0 +1,77 @@
+import { DATABASE_NAMES } from '../../../core/contract';
+import { DeployedValues, deployedDefinition } from '../../support/states/deployed-definition';
+import { statementsIn } from '../statements';
+import { resourceLike, templatesOf } from '../support';
+
+const templates = templatesOf('production');
+const { operations, monitoring } = templates;
+const arn = (resource: string) => `arn:aws:states:eu-central-1:<account>:${resource}`;
+
+describe.each(DATABASE_NAMES)('the workflow that archives a large %s database', (database) => {
+  const name = `BillingOps-production-archive-${database}`;
+  const title = database === 'billing' ? 'Billing' : 'Main';
+  const roleOf = `${title}LargeArchiveRoleDefaultPolicy`;
+  const definition = deployedDefinition(templates, name);
+  const statements = statementsIn(operations).filter(({ of }) => of === roleOf);
+  const allowed = (action: string) =>
+    statements.filter(({ actions }) => actions.includes(action)).flatMap(({ resources }) => resources);
+
+  test('copies as many parts at a time as configured, and tolerates no failed one', () => {
+    expect(definition.States['Copy the parts']).toMatchObject({
+      MaxConcurrency: 4,
+      ToleratedFailureCount: 0,
+      ItemReader: { Resource: 'arn:aws:states:::s3:getObject', ReaderConfig: { InputType: 'JSON' } },
+      ItemProcessor: { ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' } },
+    });
+    const { Properties } = resourceLike(operations, 'AWS::Lambda::Function', 'BackupFunction');
+    expect(Properties.ReservedConcurrentExecutions).toBe(2 + 2 * 4);
+  });
+
+  test('may start executions of itself, read lists of parts, call two functions, and nothing else of these', () => {
+    const own = arn(`stateMachine:BillingOps-<env>-archive-${database}`);
+    const [expiry, ...others] = allowed('states:StartExecution').filter((resource) => resource !== own);
+    expect(allowed('states:StartExecution')).toContain(own);
+    expect([expiry, ...others]).toEqual([expect.stringMatching(/LargeArchiveInstanceExpiry/)]);
+    const executions = arn(`execution:BillingOps-<env>-archive-${database}`);
+    expect(allowed('states:StopExecution')).toEqual([`${executions}:*`]);
+    expect(allowed('states:RedriveExecution')).toEqual([`${executions}/Parts:*`]);
+    expect(allowed('s3:GetObject')).toEqual([expect.stringMatching(`/archives/${database}/\\*/\\*/parts\\.json$`)]);
+    expect(allowed('lambda:InvokeFunction')).toHaveLength(2);
+    expect(statements.flatMap(({ actions }) => actions).filter((action) => action.startsWith('s3:'))).toEqual([
+      's3:GetObject',
+    ]);
+  });
+
+  test('is started by the backup, by its exact name', () => {
+    const { Environment } = resourceLike(operations, 'AWS::Lambda::Function', 'BackupFunction').Properties;
+    const { Variables } = Environment as { Variables: Record<string, unknown> };
+    const variable = Variables[`${database.toUpperCase()}_ARCHIVE_WORKFLOW_ARN`];
+    expect(String(new DeployedValues(templates).resolve(variable))).toMatch(new RegExp(`:stateMachine:${name}$`));
+    const ofBackup = statementsIn(operations).filter(
+      ({ of, actions }) => of.startsWith('BackupRole') && actions.includes('states:ListExecutions'),
+    );
+    expect(ofBackup.flatMap(({ resources }) => resources)).toContain(
+      arn(`stateMachine:BillingOps-<env>-archive-${database}`),
+    );
+  });
+
+  test('removes instances of its own name and tag alone', () => {
+    const deleting = statements.filter(({ actions }) => actions.includes('rds:DeleteDBInstance'));
+    expect(deleting).toMatchObject([
+      {
+        resources: [`arn:aws:rds:eu-central-1:<account>:db:billing-operations-<env>-${database}-archive-*`],
+        conditions: true,
+      },
+    ]);
+  });
+});
+
+test('an archive of a large database that fails is reported, whichever database and however it ended', () => {
+  const { Properties } = resourceLike(monitoring, 'AWS::Events::Rule', 'ArchiveNotificationsFailed');
+  const { detail } = Properties.EventPattern as { detail: { status: string[]; stateMachineArn: unknown[] } };
+  expect(detail.status).toEqual(['FAILED', 'TIMED_OUT', 'ABORTED']);
+  for (const database of DATABASE_NAMES) {
+    expect(JSON.stringify(detail.stateMachineArn)).toContain(`:BillingOps-production-archive-${database}`);
+  }
+  expect(JSON.stringify(Properties.Targets)).toContain('#large-archive-failed');
+});
