@@ -37,7 +37,7 @@ export const backup = defineCommand({
           ['archive', `${report.slot} (${report.outcome})`],
           ...(report.execution === undefined
             ? []
-            : [['follow', `ops runs --follow backup:${name}:${report.slot}`] as const]),
+            : [['follow', `ops runs --follow archive:${name}:${report.execution.split(':').at(-1)}`] as const]),
           ['content', `${report.tables} tables, ${report.rows.toLocaleString('en')} rows, ${bytes(report.bytes)}`],
           ['in S3', `${bytes(report.compressedBytes)} at ${report.manifestKey}`],
           ['took', duration(report.durationMs)],
