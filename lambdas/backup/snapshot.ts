@@ -87,14 +87,25 @@ export async function joinSnapshot(reader: ClientBase, snapshot: Snapshot): Prom
 }
 
 /**
- * Locks a table for reading, without waiting: the leader has that lock, so whoever stands in the way waits for the leader,
- * and the reader would wait for both. What the reader locked before is given back: thousands of tables, locked by each
- * reader as well, would not fit into the server's memory for locks.
+ * {@link lockForReading} on a connection that joined a snapshot. What it locked before is given back: thousands of tables,
+ * locked by each reader as well, would not fit into the server's memory for locks.
+ */
+export async function lockNextForReading(reader: ClientBase, table: SourceTable): Promise<void> {
+  if (table.query !== undefined) return;
+  await reader.query('ROLLBACK TO SAVEPOINT next_table').catch((cause: unknown) => {
+    throw copyFailed(table, cause);
+  });
+  await lockForReading(reader, table);
+}
+
+/**
+ * Locks a table for reading, without waiting: a leader may have that lock, so that whoever stands in the way waits for the
+ * leader, and the reader would wait for both.
  */
 export async function lockForReading(reader: ClientBase, table: SourceTable): Promise<void> {
   if (table.query !== undefined) return;
   const lock = `LOCK TABLE ONLY ${qualified(table)} IN ACCESS SHARE MODE NOWAIT`;
-  await reader.query(`ROLLBACK TO SAVEPOINT next_table; ${lock}`).catch((cause: unknown) => {
+  await reader.query(lock).catch((cause: unknown) => {
     throw copyFailed(table, cause);
   });
 }

@@ -9,7 +9,14 @@ import type { Log } from '../../core/runtime/telemetry';
 import { type Attempt, beginArchive, type BegunArchive, completeManifest, newAttempt } from './archive-content';
 import { LeaderWatch } from './leader-watch';
 import type { PlannedPart } from './parts';
-import { endSnapshot, explainReadFailure, joinSnapshot, lockForReading, openSnapshot, type Snapshot } from './snapshot';
+import {
+  endSnapshot,
+  explainReadFailure,
+  joinSnapshot,
+  lockNextForReading,
+  openSnapshot,
+  type Snapshot,
+} from './snapshot';
 import { uploadPart } from './upload-part';
 
 /** Two keep a vCPU busy: one compresses while the other waits. Each takes about 25 MB and a connection. */
@@ -136,7 +143,7 @@ async function copyParts(
     try {
       signal.throwIfAborted();
       await runConcurrently(planned, readers, async (part, reader, stop) => {
-        await lockForReading(reader, part.table);
+        await lockNextForReading(reader, part.table);
         const uploaded = await uploadPart(store, reader, part, retainUntil, AbortSignal.any([stop, signal]));
         parts.push(uploaded.part);
       });
