@@ -13,7 +13,7 @@ import type { Log } from '../../core/runtime/telemetry';
 import { type BeginDependencies, beginArchive, newAttempt } from './archive-content';
 import { readPlan, writePlan } from './archive-plan';
 import type { PartReport, PartRequest, PlanReport, PlanRequest } from './contract';
-import { endSnapshot, explainReadFailure, lockForReading, openSnapshot } from './snapshot';
+import { endSnapshot, explainReadFailure, lockForReading, prepareLocks, openSnapshot } from './snapshot';
 import { observeStillness } from './stillness';
 import { uploadPart } from './upload-part';
 
@@ -143,6 +143,7 @@ export async function copyPart(dependencies: StepDependencies, request: PartRequ
       await applyCopySettings(reader, LOCK_TIMEOUT_MS);
       await reader.query(READING_ALIKE);
       await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      await prepareLocks(reader);
       await lockForReading(reader, planned.table);
       return uploadPart(store, reader, planned, retainUntil, stop);
     }),

@@ -83,6 +83,11 @@ export async function joinSnapshot(reader: ClientBase, snapshot: Snapshot): Prom
   await reader.query(`SET TRANSACTION SNAPSHOT '${snapshot.id}'`).catch((cause: unknown) => {
     throw snapshotLost(cause);
   });
+  await prepareLocks(reader);
+}
+
+/** Lets {@link lockForReading} give locks back; to be called once in a transaction. */
+export async function prepareLocks(reader: ClientBase): Promise<void> {
   await reader.query('SAVEPOINT next_table');
 }
 

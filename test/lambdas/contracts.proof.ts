@@ -322,6 +322,9 @@ const READING = OPERATIONS.filter(({ effect }) => effect === 'reads');
 
 test.each(named(READING))('%s only reads, and answers as its contract says', async (name, { stem }) => {
   const request = { ...EXAMPLES[name], ...(name === 'row-recovery show' ? await reportLoss() : {}) };
+  if (name === 'inspect schema-changes') {
+    for (const hours of [2, 1]) await invoke('backup', { database: 'main', slot: hoursAgo(hours).toISOString() });
+  }
   const before = await liveState();
   const report = await invoke(stem, request);
   expect(contractOf(stem).report.parse(report)).toEqual(report);

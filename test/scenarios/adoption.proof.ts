@@ -108,7 +108,10 @@ describe('a main database whose tables an ORM has made', () => {
     const rows = await rowsOf(site.source.name);
     await site.backup('2026-11-21T06:00:00Z');
     await asAdministrator((client) => client.query('DELETE FROM public.orders WHERE id = 2'), site.source.name);
-    const report = await reportRows(rowReporting(site), { archive: 'latest', tables: ['public.orders'] });
+    const report = await reportRows(
+      { ...rowReporting(site), connector },
+      { archive: 'latest', tables: ['public.orders'] },
+    );
     expect(report).toMatchObject({ deleted: 1, changed: 0, related: ['public.customers'] });
     const merged = await mergeRows(
       { ...dependencies(), cache: noCache },
