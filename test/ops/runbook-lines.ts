@@ -12,6 +12,7 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
   '<report>': '20261121T061500Z-1f0c9a3e',
   '<migration>': '0001_create_identity',
   '<host>': 'db.example.com',
+  '<instance>': 'db.example.com',
   '<recovery point>': 'arn:aws:rds:eu-central-1:111111111111:snapshot:one',
 };
 
