@@ -68,7 +68,7 @@ test.each<[keyof typeof load, string, unknown]>([
   ['warm', 'database: expected `billing` or `main`', { database: 'analytics' }],
   ['warm', 'continueFrom: expected an object', { database: 'main', continueFrom: 'the last one' }],
   ['warm', 'stopAtMs: expected more than 0', { database: 'main', stopAtMs: 0 }],
-  ['row-recovery', 'action: missing; expected `report`, `merge` or `show`', { database: 'billing' }],
+  ['row-recovery', 'action: missing; expected `check`, `report`, `merge` or `show`', { database: 'billing' }],
   ['row-recovery', 'archive: expected `latest`, or the ISO 8601 time', { ...report, archive: 'newest' }],
   ['row-recovery', 'notAfter: expected an ISO 8601 time', { ...report, notAfter: 'noon' }],
   ['row-recovery', 'tables: expected at least 1 entry', { ...report, tables: [] }],
