@@ -140,6 +140,13 @@ export const ERROR_CODES = define({
     'large-archive-failed',
   ),
   no_snapshot: failed(409, 'The instance has no complete snapshot to archive or to export.', 'backup-too-large'),
+  snapshot_stale: retryable(
+    failed(
+      503,
+      'The newest snapshot of the instance is older than two recovery points may lie apart; nothing was archived.',
+      'recovery-points-stale',
+    ),
+  ),
   snapshot_quota: refused(409, 'The account has reached its quota of manual RDS snapshots.', 'backup-failed'),
   snapshot_failed: failed(502, 'RDS gave up the snapshot that was to precede a migration.', 'backup-failed'),
   workflow_unavailable: retryable(failed(503, 'Step Functions did not start a workflow.', 'backup-failed')),

@@ -53,7 +53,7 @@ export interface ArchiveOrExportDependencies extends ArchiveDependencies {
  * @throws OperationError `wrong_database`, `unmigrated_database`, `unsupported_content`, `invalid_request`,
  * `database_too_large`, `no_snapshot`, `workflow_unavailable` (retryable), `privilege_missing`, `server_unsupported`, `schema_dump_failed`,
  * `archive_unauthenticated` when another program wrote a manifest for the slot; and, retryable,
- * `backup_running` while another backup of this database runs, `schema_changing` when a migration is under way or waits for
+ * `snapshot_stale`, `backup_running` while another backup of this database runs, `schema_changing` when a migration is under way or waits for
  * the backup, `snapshot_lost`, `copy_failed`, `store_unavailable`, `signing_key_unavailable`, `database_unavailable`, `rds_unavailable`
  */
 export async function archiveDatabase(dependencies: ArchiveOrExportDependencies, slot: Slot): Promise<ArchiveReport> {
@@ -134,7 +134,7 @@ async function startInstead(
 ): Promise<ArchiveReport> {
   const { connector, log, clock } = dependencies;
   const { name: database } = connector.target;
-  const started = await startArchive(workflow, slot);
+  const started = await startArchive(workflow, slot, startedAt);
   log.info('The database is too large to stream: a workflow archives its newest recovery point', {
     database,
     size: sizeOf(bytes),

@@ -26,7 +26,7 @@ export async function checkProtection(dependencies: ProtectionDependencies): Pro
   const { instance, frequencyHours, log, clock } = dependencies;
   const limits = {
     pointInTime: POINT_IN_TIME_LIMIT_SECONDS,
-    recoveryPoints: (frequencyHours ?? 0) * 60 * 60 + RECOVERY_POINT_GRACE_SECONDS,
+    recoveryPoints: recoveryPointLimitSeconds(frequencyHours ?? 0),
   };
   if (!instance) {
     log.warn('The database is not on RDS: point-in-time recovery and recovery points were not checked', {});
@@ -59,6 +59,11 @@ export async function checkProtection(dependencies: ProtectionDependencies): Pro
         ),
   ]);
   return { pointInTime, recoveryPoints };
+}
+
+/** Age in seconds above which the newest of recovery points that are taken every so many hours is stale. */
+export function recoveryPointLimitSeconds(frequencyHours: number): number {
+  return frequencyHours * 60 * 60 + RECOVERY_POINT_GRACE_SECONDS;
 }
 
 async function compareAge(

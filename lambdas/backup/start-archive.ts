@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import { keyToSlot, type Slot, slotToKey } from '../../core/archive/slot';
 import { messageOf, OperationError } from '../../core/runtime/errors';
-import { newestSnapshot } from './protection';
+import { newestSnapshot, recoveryPointLimitSeconds } from './protection';
 import { rdsFailed, type RdsInstance } from './rds-instance';
 
 /** The workflow that archives a database which is too large for one call. */
@@ -14,6 +14,8 @@ export interface ArchiveWorkflow {
   readonly instance: RdsInstance;
   readonly sfn: SFNClient;
   readonly stateMachineArn: string;
+  /** Hours between two recovery points. @default none are taken: the daily snapshots of RDS are archived */
+  readonly frequencyHours?: number | undefined;
 }
 
 export interface StartedArchive {
@@ -26,14 +28,18 @@ export interface StartedArchive {
   readonly takenAt?: string;
 }
 
+/** RDS takes a snapshot by itself once a day. */
+const DAILY_HOURS = 24;
+const HOUR_MS = 60 * 60 * 1000;
+
 /**
- * Starts the workflow that archives the newest recovery point of AWS Backup; without one, the newest snapshot that RDS took
- * by itself. One at a time: an archive that takes longer than the interval between two backups is not overtaken.
+ * Starts the workflow that archives the newest snapshot: a recovery point of AWS Backup, or one that RDS took by itself. One
+ * at a time: an archive that takes longer than the interval between two backups is not overtaken.
  *
- * @throws OperationError `no_snapshot`; and, retryable, `rds_unavailable`, `workflow_unavailable`
+ * @throws OperationError `no_snapshot`; and, retryable, `snapshot_stale`, `rds_unavailable`, `workflow_unavailable`
  */
-export async function startArchive(workflow: ArchiveWorkflow, slot: Slot): Promise<StartedArchive> {
-  const { instance, sfn, stateMachineArn } = workflow;
+export async function startArchive(workflow: ArchiveWorkflow, slot: Slot, now: Date): Promise<StartedArchive> {
+  const { sfn, stateMachineArn } = workflow;
   const failed = (cause: unknown): never => {
     throw new OperationError(
       'workflow_unavailable',
@@ -47,7 +53,7 @@ export async function startArchive(workflow: ArchiveWorkflow, slot: Slot): Promi
     const { name = '', executionArn = '' } = present;
     return { slot: keyToSlot(name) ?? slot, executionArn, isNew: false };
   }
-  const recoveryPoint = await newestRecoveryPoint(instance);
+  const recoveryPoint = await newestRecoveryPoint(workflow, now);
   try {
     const name = slotToKey(slot);
     const input = JSON.stringify({ slot, ...recoveryPoint });
@@ -61,18 +67,26 @@ export async function startArchive(workflow: ArchiveWorkflow, slot: Slot): Promi
   }
 }
 
+/** An old snapshot would be archived under the name of a new slot, and hide that none is taken any more. */
 async function newestRecoveryPoint(
-  instance: RdsInstance,
+  { instance, frequencyHours = DAILY_HOURS }: ArchiveWorkflow,
+  now: Date,
 ): Promise<{ readonly snapshotArn: string; readonly takenAt: string }> {
-  for (const type of ['awsbackup', 'automated'] as const) {
-    const snapshot = await newestSnapshot(instance, [type]).catch((cause: unknown) => {
-      throw rdsFailed(`list the snapshots of ${instance.identifier}`, cause);
-    });
-    const { DBSnapshotArn: snapshotArn, SnapshotCreateTime: takenAt } = snapshot ?? {};
-    if (snapshotArn !== undefined && takenAt) return { snapshotArn, takenAt: takenAt.toISOString() };
+  const snapshot = await newestSnapshot(instance, ['awsbackup', 'automated']).catch((cause: unknown) => {
+    throw rdsFailed(`list the snapshots of ${instance.identifier}`, cause);
+  });
+  const { DBSnapshotArn: snapshotArn, SnapshotCreateTime: takenAt } = snapshot ?? {};
+  if (snapshotArn === undefined || !takenAt) {
+    throw new OperationError(
+      'no_snapshot',
+      `Instance ${instance.identifier} has no complete recovery point or snapshot to archive: check the jobs of AWS Backup, and that its automated backups are on`,
+    );
   }
+  const ageMs = now.getTime() - takenAt.getTime();
+  const limitMs = recoveryPointLimitSeconds(frequencyHours) * 1000;
+  if (ageMs <= limitMs) return { snapshotArn, takenAt: takenAt.toISOString() };
   throw new OperationError(
-    'no_snapshot',
-    `Instance ${instance.identifier} has no complete recovery point or snapshot to archive: check the jobs of AWS Backup, and that its automated backups are on`,
+    'snapshot_stale',
+    `The newest recovery point or snapshot of instance ${instance.identifier}, ${snapshotArn}, is ${(ageMs / HOUR_MS).toFixed(1)} hours old, and at most ${limitMs / HOUR_MS} are allowed: check the jobs of AWS Backup, and that its automated backups are on, then start the backup again`,
   );
 }
