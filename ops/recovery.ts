@@ -61,8 +61,8 @@ export async function newestRecovery(context: Surroundings, database: DatabaseNa
   throw new CommandError('refused', `${database} was never recovered: ops recover start ${database}`);
 }
 
-/** Recoveries that are looked at. */
-const LISTED = 5;
+/** Newest runs that are looked at. */
+const LISTED = 20;
 
 /** The newest runs of a workflow of a database. @throws CommandError `refused` where there is no workflow */
 export async function listRecoveries(

@@ -52,7 +52,7 @@ export interface ApplyOptions {
   readonly afterStore?: AfterStore;
 }
 
-/** Every statement of a batch, in the order in which they are sent. */
+/** Every statement of a batch that stores events and states, in the order in which they are sent. */
 export const BATCH_STATEMENTS: readonly RowsStatement[] = [
   CLAIM_EVENTS,
   ...[...STORE_STEPS, ...DEPENDENT_STEPS].map(({ statement }) => statement),

@@ -33,7 +33,7 @@ const NO_LEDGER: Ledger = { provider: '', objectPath: [], eventIds: new Map(), s
 export interface StoreOptions {
   /** @default none: the states are snapshots, and every object is sent */
   readonly ledger?: Ledger;
-  /** Rejects when the states must not be stored after all; nothing that depends on them is sent before it resolves. */
+  /** Rejects when the states must not be stored after all; nothing that depends on which were stored is sent before it resolves. */
   readonly confirmed?: Promise<unknown>;
   /** @default nothing */
   readonly afterStore?: AfterStore;
@@ -43,8 +43,9 @@ export interface StoreOptions {
 
 /**
  * Further work in the transaction that stores states. What it sends before it awaits anything runs behind what stores them;
- * what it resolves to is called with the ids of the objects whose stored state changed, and what that sends runs behind
- * everything that depends on them.
+ * what it resolves to is called with the ids of the objects whose stored state changed, and what that sends before it awaits
+ * anything runs behind everything that depends on them: the COMMIT is sent with it. It is called twice where the order of
+ * events had to be found out.
  *
  * @param states every state of the batch, including those that turn out to be too old to be stored
  */
@@ -125,7 +126,7 @@ export async function storeStates(
   { ledger = NO_LEDGER, confirmed, afterStore, onSent }: StoreOptions = {},
 ): Promise<Set<string>> {
   const batch: Batch = { states, newest: newestByKind(states), ledger };
-  const [answers, finish] = await Promise.all([
+  const [answers, untied] = await Promise.all([
     runSteps<Batch, StoredRow>(run, STORE_STEPS, batch),
     afterStore?.(run, states),
     confirmed,
@@ -134,6 +135,8 @@ export async function storeStates(
   const versions = new Map(stored.map(({ id, version }) => [id, version]));
   const changed = new Set(versions.keys());
   const newest = await resolveTies(run, batch, versions);
+  // What was found behind the states is of the rows as they were for the moment.
+  const finish = newest === batch.newest ? untied : await afterStore?.(run, states);
   const dependent = Promise.all([
     requestRefreshes(run, { newest, ledger }, changed),
     runSteps(run, DEPENDENT_STEPS, { ...batch, newest, changed }),

@@ -29,12 +29,12 @@ export function wireValues(values: readonly unknown[]): StatementCall['values'] 
   return values.map((value) => prepareValue(value));
 }
 
-/** The columns of a prepared statement's rows; none while its description was not received. */
-type Prepared = Map<string, readonly FieldDef[]>;
+/** What is known of a prepared statement: its text, and the columns of its rows. */
+type Prepared = Map<string, { readonly text: string; readonly columns: readonly FieldDef[] }>;
 
 interface Session {
   readonly prepared: Prepared;
-  /** Names that may or may not be prepared: their statement failed when it was prepared. */
+  /** Names that may or may not be prepared: their statement failed the first time. Closing an unknown name is no error. */
   readonly doubtful: Set<string>;
 }
 
@@ -80,11 +80,22 @@ export class StatementBurst implements Submittable {
     private readonly settle: (answers: readonly StatementAnswer[], error?: unknown) => void,
   ) {}
 
-  /** Called by `pg` when the connection is free. */
-  submit(connection: Connection): void {
+  /** Called by `pg` when the connection is free. @returns what is wrong with the statements; nothing was sent then */
+  submit(connection: Connection): Error | null {
+    const session = (this.session = sessionOf(connection));
+    const texts = new Map<string, string>();
+    for (const { name, text } of this.calls.map(({ statement }) => statement)) {
+      const known = texts.get(name) ?? session.prepared.get(name)?.text ?? text;
+      if (known !== text) return new TypeError(`${name}: two statements have this name`);
+      texts.set(name, text);
+    }
+    this.send(connection, session);
+    return null;
+  }
+
+  private send(connection: Connection, session: Session): void {
     const { stream } = connection;
     const send = connection as unknown as Messages;
-    const session = (this.session = sessionOf(connection));
     const parsed = new Set<string>();
     // One write, and with TLS one record.
     stream.cork();
@@ -93,7 +104,7 @@ export class StatementBurst implements Submittable {
         const { name, text } = statement;
         const isNew = !session.prepared.has(name) && !parsed.has(name);
         if (isNew) {
-          if (session.doubtful.delete(name)) send.close({ type: 'S', name });
+          if (session.doubtful.has(name)) send.close({ type: 'S', name });
           send.parse({ name, text, types: [] });
           parsed.add(name);
         }
@@ -112,7 +123,7 @@ export class StatementBurst implements Submittable {
   }
 
   handleDataRow({ fields: values }: { fields: (string | null)[] }): void {
-    const columns = this.described ?? this.session?.prepared.get(this.currentName) ?? [];
+    const columns = this.described ?? this.session?.prepared.get(this.current?.name ?? '')?.columns ?? [];
     try {
       const entries = columns.map(({ name, dataTypeID }, index): [string, unknown] => {
         const value = values[index] ?? null;
@@ -125,8 +136,10 @@ export class StatementBurst implements Submittable {
   }
 
   handleCommandComplete({ text }: { text: string }): void {
-    const { prepared } = this.session ?? {};
-    if (prepared?.has(this.currentName) === false) prepared.set(this.currentName, this.described ?? []);
+    const { name = '', text: sent = '' } = this.current ?? {};
+    const { prepared, doubtful } = this.session ?? {};
+    if (prepared?.has(name) === false) prepared.set(name, { text: sent, columns: this.described ?? [] });
+    doubtful?.delete(name);
     this.answers.push({ rows: this.rows, tag: text });
     this.rows = [];
     this.described = undefined;
@@ -134,7 +147,8 @@ export class StatementBurst implements Submittable {
 
   /** PostgreSQL refused a statement, or the connection was lost. */
   handleError(error: unknown): void {
-    if (this.session?.prepared.has(this.currentName) === false) this.session.doubtful.add(this.currentName);
+    const { name = '' } = this.current ?? {};
+    if (this.session?.prepared.has(name) === false) this.session.doubtful.add(name);
     this.settle(this.answers, error);
   }
 
@@ -143,8 +157,8 @@ export class StatementBurst implements Submittable {
     else this.settle([], this.failure);
   }
 
-  /** Name of the statement whose answer is being received. */
-  private get currentName(): string {
-    return this.calls[this.answers.length]?.statement.name ?? '';
+  /** The statement whose answer is being received. */
+  private get current(): Statement | undefined {
+    return this.calls[this.answers.length]?.statement;
   }
 }

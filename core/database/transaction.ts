@@ -54,7 +54,7 @@ const LIMIT: Statement = {
  * further one runs.
  *
  * @param work is given what runs a statement, and what ends the transaction: called right behind its last statements, these
- * are committed in their round trip, unless one of them fails
+ * are committed in their round trip, unless one of them fails. Whatever fails later than that does not undo the transaction
  * @throws what `work` threw, or PostgreSQL's first error; nothing was committed then
  */
 export async function inTransaction<T>(
@@ -75,9 +75,14 @@ export async function inTransaction<T>(
     end.catch(() => undefined);
     return end;
   };
+  // Behind the COMMIT, a statement would run by itself.
+  const runBeforeEnd: RunStatement = (statement, values) =>
+    end === undefined
+      ? run(statement, values)
+      : Promise.reject(new Error(`${statement.name}: the transaction was ended before`));
   try {
     if (!withBegin) await begun;
-    const result = await work(run, () => void commit());
+    const result = await work(runBeforeEnd, () => void commit());
     await begun;
     const { tag } = await commit();
     // PostgreSQL answers the COMMIT of a failed transaction by rolling it back, without an error.
@@ -136,39 +141,45 @@ interface WaitingCall extends StatementCall {
 function createRunner(client: ClientBase, observe: RoundTripObserver): Runner {
   let failure: { readonly error: unknown } | undefined;
   let waiting: WaitingCall[] = [];
-  let unanswered = 0;
+  let unanswered = false;
   let idle = (): void => undefined;
 
   function call(statement: Statement, values: readonly unknown[]): Promise<StatementAnswer> {
     return new Promise((resolve, reject) => {
       // A statement behind a failure would run on its own.
       if (failure !== undefined) throw failure.error;
-      const prepared = wireValues(values);
-      // Behind everything that is called in this turn of the event loop.
-      if (waiting.length === 0) process.nextTick(send);
-      waiting.push({ statement, values: prepared, resolve, reject });
+      try {
+        // Behind everything that is called in this turn of the event loop.
+        if (waiting.push({ statement, values: wireValues(values), resolve, reject }) === 1) process.nextTick(send);
+      } catch (error) {
+        failure = { error };
+        throw error;
+      }
     });
   }
 
   function send(): void {
+    // One after the other: what waits behind a failure must not be sent.
+    if (unanswered || waiting.length === 0) return;
     const calls = waiting;
     waiting = [];
     if (failure !== undefined) {
       for (const { reject } of calls) reject(failure.error);
       return;
     }
-    unanswered += 1;
+    unanswered = true;
     const sentAt = performance.now();
     const burst = new StatementBurst(calls, (answers, error) => {
-      observe(performance.now() - sentAt);
+      unanswered = false;
       if (answers.length < calls.length) failure ??= { error };
       calls.forEach(({ resolve, reject }, index) => {
         const answer = answers[index];
         if (answer === undefined) reject(failure?.error);
         else resolve(answer);
       });
-      unanswered -= 1;
-      if (unanswered === 0) idle();
+      idle();
+      send();
+      observe(performance.now() - sentAt);
     });
     client.query(burst);
   }
@@ -180,7 +191,7 @@ function createRunner(client: ClientBase, observe: RoundTripObserver): Runner {
     },
     async abandon(reason) {
       failure ??= { error: reason };
-      if (unanswered > 0) await new Promise<void>((resolve) => (idle = resolve));
+      if (unanswered) await new Promise<void>((resolve) => (idle = resolve));
     },
   };
 }

@@ -3,8 +3,8 @@ import type { Cache } from '../cache/connection';
 import type { EntitlementChange } from './recompute';
 
 /**
- * Lifetime of an entry in seconds. It bounds how long an answer can be out of date when the cache was unavailable, or the
- * function was killed, at the moment of a change. Higher queries the database less often.
+ * Lifetime of an entry in seconds. It bounds how long an answer can be out of date when the cache was unavailable, the
+ * function was killed, or the answer to a COMMIT was lost, at the moment of a change. Higher queries the database less often.
  */
 export const ENTRY_SECONDS = 60;
 

@@ -68,8 +68,9 @@ const FIND_STEPS = [stepFor(FIND_BILLED, 'billed'), stepFor(FIND_PAID, 'payments
  * @returns the users whose entitlements changed; invalidate their caches after the commit
  */
 export async function recomputeEntitlements(run: RunStatement, objects: ChangedObjects): Promise<EntitlementChange[]> {
-  const found = await findTouched(run, objects);
-  return replaceEntitlements(run, { ...objects, sources: [...(objects.sources ?? []), ...found] });
+  const touched = distinct(objects);
+  const found = await findTouched(run, touched);
+  return replaceEntitlements(run, { ...touched, sources: [...touched.sources, ...found] });
 }
 
 /**
@@ -122,7 +123,10 @@ interface ChangedRow {
 export interface EntitlementUpdates {
   /** Runs in the transaction that stores the states. */
   readonly afterStore: AfterStore;
-  /** All changes; complete when the transactions are committed. */
+  /**
+   * All changes, when the transactions are committed. Those of a transaction of which the connection was lost before the answer
+   * are missing: if it was committed all the same, a cached entry lives on for its time.
+   */
   readonly changes: () => EntitlementChange[];
 }
 

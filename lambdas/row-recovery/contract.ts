@@ -90,7 +90,7 @@ const reportRequest = z
       .literal('report')
       .describe('Finds rows that were deleted or changed since an archive, or a moment. Only reads live tables.'),
     ...archiveChoice,
-    archive: archiveChoice.archive.optional(),
+    archive: archiveChoice.archive.optional().describe('The archive to compare with. Left out with `instance`.'),
     instance: restoredInstance
       .optional()
       .describe('Instead of an archive: a restored database, which is only read. Never the live one.'),

@@ -89,6 +89,29 @@ describe('rows of a second', () => {
     ]);
   });
 
+  test('are done by their instance where several wait, and otherwise none is', async () => {
+    isAt('Ask what to do');
+    const other = `${EXECUTION}-2`;
+    sfn
+      .on(ListExecutionsCommand)
+      .resolves({ executions: [{ executionArn: other }, { executionArn: EXECUTION }] as never });
+    const detail = { ...QUESTION, instance: 'billing-rows-2', taskToken: 'token-3' };
+    sfn.on(GetExecutionHistoryCommand, { executionArn: other }).resolves({
+      events: [
+        { taskScheduledEventDetails: { parameters: JSON.stringify({ Entries: [{ Detail: detail }] }) } },
+        { stateEnteredEventDetails: { name: 'Ask what to do' } },
+      ] as never,
+    });
+    const refusal = 'error: Say with --instance which comparison is done. Waiting: billing-rows-2, billing-rows-1\n';
+    for (const line of ['rows done billing', 'rows done billing --instance billing-rows-3']) {
+      const { status, stderr } = await ops(line);
+      expect([status, stderr]).toEqual([3, refusal]);
+    }
+    expect(sfn.commandCalls(SendTaskSuccessCommand)).toEqual([]);
+    expect((await ops('rows done billing --instance billing-rows-1')).status).toBe(0);
+    expect(sfn.commandCalls(SendTaskSuccessCommand).map(({ args }) => args[0].input.taskToken)).toEqual(['token-2']);
+  });
+
   test('are not done while nothing is asked', async () => {
     isAt('Wait until restored');
     const { status, stderr } = await ops('rows done billing');

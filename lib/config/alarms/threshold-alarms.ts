@@ -11,6 +11,9 @@ import { countOf, highestOf, type ApiMetric } from './alarm-metric';
  */
 const MINIMUM_VOLUME = 20;
 
+/** Round trips in a period below which they count as fast: those of five batches. */
+const MINIMUM_ROUND_TRIPS = 10;
+
 /** Two of three periods: one spike does not page, one gap does not hide a failure that lasts. */
 const TWO_OF_THREE_PERIODS = {
   comparisonOperator: 'GreaterThanThreshold',
@@ -76,10 +79,10 @@ function queryLatency(): AlarmDefinition {
     metric: {
       from: 'math',
       label: measure,
-      // The 95th percentile of a handful of statements is just the slowest one.
-      expression: `IF(statements >= ${MINIMUM_VOLUME}, p95, 0)`,
+      // The 95th percentile of a handful is just the slowest one. A batch, be it of one event, takes two or three round trips.
+      expression: `IF(roundTrips >= ${MINIMUM_ROUND_TRIPS}, p95, 0)`,
       metrics: {
-        statements: { from: 'function', stem: 'processor', name: queryDuration, statistic: 'SampleCount' },
+        roundTrips: { from: 'function', stem: 'processor', name: queryDuration, statistic: 'SampleCount' },
         p95: { from: 'function', stem: 'processor', name: queryDuration, statistic: 'p95' },
       },
     },

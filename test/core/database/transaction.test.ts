@@ -128,9 +128,13 @@ describe('a transaction', () => {
   });
 
   test('a statement that failed when it first ran is prepared already, and runs again', async () => {
+    const DIVIDE_BY_ZERO = { name: 'divide_by_zero', text: 'SELECT (1 / 0)::text AS id' };
     const DIVIDE = { name: 'divide', text: 'SELECT (6 / $1::integer)::text AS id' };
     const divide = (by: number) => inTransaction(client, (run) => run(DIVIDE, [by]));
     await expect(divide(0)).rejects.toMatchObject({ code: '22012' });
+    // Behind another failure, PostgreSQL does not get to it.
+    const behind = inTransaction(client, (run) => Promise.all([run(DIVIDE_BY_ZERO, []), run(DIVIDE, [1])]));
+    await expect(behind).rejects.toMatchObject({ code: '22012' });
     expect(await divide(2)).toEqual([{ id: '3' }]);
     expect(await divide(3)).toEqual([{ id: '2' }]);
   });
@@ -142,12 +146,42 @@ describe('a transaction', () => {
     expect(await row()).toEqual([{ number: 7, text: null, list: ['a', 'b"c'] }]);
   });
 
-  test('nothing that is sent with a refused BEGIN runs', async () => {
-    await client.query('BEGIN');
-    await client.query('SELECT 1 / 0').catch(() => undefined);
-    // BEGIN is refused now, because the session is in a transaction that failed.
-    const work = inTransaction(client, (run) => run(INSERT, ['a']), { withBegin: true });
-    await expect(work).rejects.toMatchObject({ code: '25P02' });
+  test.each([
+    ['in one turn', async () => undefined],
+    ['later', () => new Promise(setImmediate)],
+  ])('nothing runs by itself when BEGIN is refused, sent %s', async (when, wait) => {
+    const fresh = await database.connector.connect();
+    await inTransaction(fresh, (run) => run(COUNT, []));
+    // As behind a proxy that changed the session: BEGIN does not exist, and the session is in no transaction.
+    await fresh.query('DEALLOCATE begin');
+    const ALONE = { name: `alone ${when}`, text: INSERT.text };
+    const work = inTransaction(
+      fresh,
+      async (run) => {
+        if (when === 'later') await wait();
+        return run(ALONE, ['a']);
+      },
+      { withBegin: true },
+    );
+    await expect(work).rejects.toMatchObject({ code: '26000' });
+    expect(await stored()).toEqual([]);
+    await fresh.end();
+  });
+
+  test('nothing runs behind the COMMIT', async () => {
+    const work = inTransaction(client, async (run, commit) => {
+      await run(INSERT, ['a']);
+      commit();
+      await run(INSERT, ['b']);
+    });
+    await expect(work).rejects.toThrow('insert: the transaction was ended before');
+    expect(await stored()).not.toContain('b');
+  });
+
+  test('a name that stands for two statements is refused, and nothing of its round trip runs', async () => {
+    const OTHER = { name: INSERT.name, text: 'SELECT $1::text AS id' };
+    const work = inTransaction(client, (run) => Promise.all([run(INSERT, ['a']), run(OTHER, ['b'])]));
+    await expect(work).rejects.toThrow('insert: two statements have this name');
     expect(await stored()).toEqual([]);
   });
 

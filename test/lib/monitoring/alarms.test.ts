@@ -89,9 +89,9 @@ test('webhook failures are a share of at least the minimum volume', () => {
   ]);
 });
 
-test('query latency is the 95th percentile of at least the minimum number of statements', () => {
+test('query latency is the 95th percentile of at least the minimum number of round trips', () => {
   const queries = queriesOf('production', 'queryLatency');
-  expect(queries.find(({ Expression }) => Expression)?.Expression).toBe('IF(statements >= 20, p95, 0)');
+  expect(queries.find(({ Expression }) => Expression)?.Expression).toBe('IF(roundTrips >= 10, p95, 0)');
   expect(queries.find(({ Id }) => Id === 'p95')?.MetricStat).toMatchObject({
     Stat: 'p95',
     Metric: {
