@@ -1,14 +1,16 @@
 import { parseArgs } from 'node:util';
 import { BackupClient } from '@aws-sdk/client-backup';
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import { RDSClient } from '@aws-sdk/client-rds';
 import { S3Client } from '@aws-sdk/client-s3';
+import { SFNClient } from '@aws-sdk/client-sfn';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { selectEnvironments } from '../lib/config/select-environments';
 import { destroyEnvironment } from '../lib/stacks/destroy-environment';
 
 const USAGE = 'npx tsx bin/destroy.ts --env <name> --confirm <name> [--environments <folder>]';
 
-// Removes an environment that is not protected, with all that it holds; docs/deploy.md has the procedure.
+// Removes an environment that is not protected, and what is in it; docs/deploy.md has the procedure, and says what stays.
 async function run(): Promise<void> {
   const { values } = parseArgs({
     options: { env: { type: 'string' }, confirm: { type: 'string' }, environments: { type: 'string' } },
@@ -31,6 +33,8 @@ async function run(): Promise<void> {
       cloudFormation: new CloudFormationClient({ region }),
       s3: new S3Client({ region }),
       backup: new BackupClient({ region }),
+      rds: new RDSClient({ region }),
+      stepFunctions: new SFNClient({ region }),
     }),
     tell: (line) => process.stdout.write(`${line}\n`),
   });

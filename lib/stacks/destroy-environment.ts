@@ -8,10 +8,13 @@ import {
   type StackResourceSummary,
   waitUntilStackDeleteComplete,
 } from '@aws-sdk/client-cloudformation';
+import type { RDSClient } from '@aws-sdk/client-rds';
 import { PutBucketLoggingCommand, type S3Client } from '@aws-sdk/client-s3';
+import { type SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { emptyBucket } from './empty-bucket';
 import { emptyVault } from './empty-vault';
+import { findUnfinishedWork, howToEnd, type UnfinishedWork } from './unfinished-work';
 
 /** Clients of one region. */
 export interface RegionClients {
@@ -21,6 +24,10 @@ export interface RegionClients {
   readonly s3: S3Client;
   /** Empties vaults. */
   readonly backup: BackupClient;
+  /** Finds instances beside those in use. */
+  readonly rds: RDSClient;
+  /** Finds running workflows, and stops those that only wait. */
+  readonly stepFunctions: SFNClient;
 }
 
 export interface DestroyOptions {
@@ -40,10 +47,11 @@ export interface DestroyOptions {
 const ATTEMPTS = 3;
 
 /**
- * Removes every stack of an unprotected environment with all that they hold, also what CloudFormation does not delete: objects
- * in the buckets, locked ones too, and recovery points. What it did is not done again by a second run.
+ * Removes every stack of an unprotected environment, and what CloudFormation does not delete of it: objects in the buckets,
+ * locked ones too, and recovery points. What it did is not done again by a second run.
  *
- * @throws Error when the environment or one of its stacks is protected, before anything is removed; or naming what is left
+ * @throws Error when the environment or one of its stacks is protected, a workflow runs, or an instance is left that one made,
+ * before anything is removed; or naming what is left
  */
 export async function destroyEnvironment(options: DestroyOptions): Promise<void> {
   const { config, clients, tell } = options;
@@ -70,13 +78,59 @@ export async function destroyEnvironment(options: DestroyOptions): Promise<void>
       );
     }
   }
+  const nothingUnfinished = async (kept: string) =>
+    refuseUnfinished(await unfinishedWork(regional, config.name, nameOf('Operations')), kept);
+  await nothingUnfinished('Nothing was removed');
   for (const { name, regional: own, holdsData } of stacks) {
     if ((await find(own, name)) === undefined) {
       tell(`${name}: not there`);
       continue;
     }
+    // Again: a schedule may have begun something while the stack before it was removed.
+    if (own === regional) {
+      const { waiting } = await nothingUnfinished(`${name} was not removed`);
+      if (name === nameOf('Operations')) await stop(regional, waiting, tell);
+    }
     await remove(own, name, holdsData, options);
     tell(`${name}: gone`);
+  }
+}
+
+/** A workflow without its role ends at its next step, and leaves its instance, which then holds the Data stack. */
+async function unfinishedWork(
+  regional: RegionClients,
+  environmentName: string,
+  operations: string,
+): Promise<UnfinishedWork> {
+  const there = (await find(regional, operations)) !== undefined;
+  const machines = (there ? await resourcesOf(regional.cloudFormation, operations) : []).filter(
+    ({ ResourceType, ResourceStatus }) =>
+      ResourceType === 'AWS::StepFunctions::StateMachine' && ResourceStatus !== 'DELETE_COMPLETE',
+  );
+  const arns = machines.flatMap(({ PhysicalResourceId }) => PhysicalResourceId ?? []);
+  return findUnfinishedWork(regional, environmentName, arns);
+}
+
+function refuseUnfinished(work: UnfinishedWork, kept: string): UnfinishedWork {
+  const commands = howToEnd(work);
+  if (commands.length === 0) return work;
+  throw new Error(
+    [
+      `${kept}: workflows are running, or have left instances. Wait until they have ended, or end them, and start again:`,
+      ...commands,
+    ].join('\n  '),
+  );
+}
+
+/** Without an instance there is nothing to remind of, or to remove. */
+async function stop(
+  { stepFunctions }: RegionClients,
+  waiting: UnfinishedWork['waiting'],
+  tell: DestroyOptions['tell'],
+): Promise<void> {
+  for (const { executionArn } of waiting) {
+    await stepFunctions.send(new StopExecutionCommand({ executionArn, cause: 'The environment is removed' }));
+    tell(`${executionArn}: stopped`);
   }
 }
 
@@ -124,7 +178,8 @@ async function empty(
       options.tell(`${id}: ${await emptyBucket(s3, id)} versions of objects deleted`);
     }
     if (ResourceType === 'AWS::Backup::BackupVault') {
-      options.tell(`${id}: ${await emptyVault(backup, id, options.lookEveryMs)} recovery points deleted`);
+      const deleted = await emptyVault(backup, id, { tell: options.tell, lookEveryMs: options.lookEveryMs });
+      options.tell(`${id}: ${deleted} recovery points deleted`);
     }
   }
 }

@@ -1,44 +1,70 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type BackupClient,
+  BackupJobState,
   DeleteBackupVaultLockConfigurationCommand,
   DeleteRecoveryPointCommand,
   paginateListBackupJobs,
   paginateListRecoveryPointsByBackupVault,
-  StopBackupJobCommand,
 } from '@aws-sdk/client-backup';
 
-/** Looks, ten seconds apart, until what was deleted has to be gone: an hour. */
-const LOOKS = 360;
+/** Looks, ten seconds apart, until the vault has to be empty: two hours, in which RDS also finishes what it has begun. */
+const LOOKS = 720;
 const LOOK_EVERY_MS = 10_000;
 
+/** States of a job that may still add a recovery point. */
+const UNFINISHED = [BackupJobState.CREATED, BackupJobState.PENDING, BackupJobState.RUNNING];
+
+export interface EmptyVaultOptions {
+  /** Takes a line whenever what is left has changed. */
+  readonly tell: (line: string) => void;
+  /** Milliseconds between two looks. @default 10 s */
+  readonly lookEveryMs?: number;
+}
+
 /**
- * Deletes every recovery point of a vault: lifts its lock, stops the jobs that would add one, and waits until all are gone.
+ * Lifts the lock of a vault and deletes its recovery points, until none is left and no job can add one. AWS Backup stops no
+ * job of RDS, so each is awaited.
  *
- * @param lookEveryMs @default 10 s
  * @returns how many recovery points were deleted
- * @throws Error when AWS Backup refuses, as it does once a lock is final, or does not finish within an hour
+ * @throws Error when AWS Backup refuses, as it does once a lock is final, or does not finish within two hours
  */
-export async function emptyVault(backup: BackupClient, vault: string, lookEveryMs = LOOK_EVERY_MS): Promise<number> {
+export async function emptyVault(
+  backup: BackupClient,
+  vault: string,
+  { tell, lookEveryMs = LOOK_EVERY_MS }: EmptyVaultOptions,
+): Promise<number> {
   await backup.send(new DeleteBackupVaultLockConfigurationCommand({ BackupVaultName: vault }));
-  const jobs = paginateListBackupJobs({ client: backup }, { ByBackupVaultName: vault });
-  for await (const { BackupJobs = [] } of jobs) {
-    const running = BackupJobs.filter(({ State }) => State === 'CREATED' || State === 'PENDING' || State === 'RUNNING');
-    for (const { BackupJobId } of running) await backup.send(new StopBackupJobCommand({ BackupJobId }));
-  }
   const deleted = new Set<string>();
+  let told = '';
   for (let look = 0; look < LOOKS; look += 1) {
+    // Jobs first: what one of them adds meanwhile is then among the points.
+    const jobs = await unfinishedJobs(backup, vault);
     const left = await recoveryPoints(backup, vault);
-    if (left.length === 0) return deleted.size;
+    if (jobs === 0 && left.length === 0) return deleted.size;
     for (const { arn, isDeletable } of left.filter((point) => !deleted.has(point.arn))) {
-      // One that a job is still writing can be deleted once that has stopped.
+      // One that a job is still writing can be deleted once that has ended.
       if (!isDeletable) continue;
       await backup.send(new DeleteRecoveryPointCommand({ BackupVaultName: vault, RecoveryPointArn: arn }));
       deleted.add(arn);
     }
+    const progress = `${vault}: waiting for ${jobs} jobs and ${left.length} recovery points`;
+    if (progress !== told) tell(progress);
+    told = progress;
     await sleep(lookEveryMs);
   }
-  throw new Error(`${vault}: recovery points are left after an hour; look at them in AWS Backup, and start again`);
+  throw new Error(
+    `${vault}: jobs or recovery points are left after two hours; look at them in AWS Backup, and start again`,
+  );
+}
+
+async function unfinishedJobs(backup: BackupClient, vault: string): Promise<number> {
+  let count = 0;
+  for (const ByState of UNFINISHED) {
+    const pages = paginateListBackupJobs({ client: backup }, { ByBackupVaultName: vault, ByState });
+    for await (const { BackupJobs = [] } of pages) count += BackupJobs.length;
+  }
+  return count;
 }
 
 async function recoveryPoints(backup: BackupClient, vault: string) {

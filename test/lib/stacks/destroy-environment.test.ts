@@ -4,7 +4,6 @@ import {
   DeleteRecoveryPointCommand,
   ListBackupJobsCommand,
   ListRecoveryPointsByBackupVaultCommand,
-  StopBackupJobCommand,
 } from '@aws-sdk/client-backup';
 import {
   CloudFormationClient,
@@ -12,12 +11,14 @@ import {
   DescribeStacksCommand,
   ListStackResourcesCommand,
 } from '@aws-sdk/client-cloudformation';
+import { DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
 import {
   DeleteObjectsCommand,
   ListMultipartUploadsCommand,
   ListObjectVersionsCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { ListExecutionsCommand, SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
 import type { EnvironmentConfig } from '../../../lib/config/environment-schema';
 import { destroyEnvironment } from '../../../lib/stacks/destroy-environment';
@@ -26,8 +27,19 @@ import { exampleEnvironment } from '../../support/example-environments';
 const cloudFormation = mockClient(CloudFormationClient);
 const s3 = mockClient(S3Client);
 const backup = mockClient(BackupClient);
+const rds = mockClient(RDSClient);
+const stepFunctions = mockClient(SFNClient);
+const MOCKS = [cloudFormation, s3, backup, rds, stepFunctions];
 
 const DATA = 'BillingOps-dev-Data';
+const OPERATIONS = 'BillingOps-dev-Operations';
+const INSTANCE = 'billing-operations-dev-main';
+/** Names of executions and state machines. */
+const execution = (machine: string, name: string) => `arn:aws:states:eu-west-1:1:execution:${machine}:${name}`;
+const machineArn = (machine: string) => `arn:aws:states:eu-west-1:1:stateMachine:${machine}`;
+const [ROWS, ROWS_EXPIRY, LEFTOVERS, REMOVED] = ['rows', 'rows-expiry', 'recovery-leftovers', 'archive'].map(
+  (stem) => `BillingOps-dev-${stem}-main`,
+) as [string, string, string, string];
 const VAULT = 'billing-vault';
 /** Stacks that are there. */
 let stacks: Map<string, { readonly protected?: boolean }>;
@@ -38,9 +50,15 @@ let objects: Map<string, string[]>;
 /** Object that is written while the Data stack is removed. */
 let arriving: string | undefined;
 let points: { arn: string; status: string }[];
+/** States of the backup job by look; it writes the point `two`, which is complete at its end. */
+let jobStates: string[];
+/** Running executions, by state machine, and instances of the region. */
+let running: Map<string, string[]>;
+let instances: { DBInstanceIdentifier: string; DBInstanceStatus?: string; DeletionProtection?: boolean }[];
 
 beforeEach(() => {
-  for (const mock of [cloudFormation, s3, backup]) mock.reset();
+  for (const mock of MOCKS) mock.reset();
+  told.length = 0;
   stacks = new Map(['Monitoring', 'Operations', 'Data'].map((part) => [`BillingOps-dev-${part}`, {}]));
   done = [];
   arriving = undefined;
@@ -48,12 +66,15 @@ beforeEach(() => {
     ['archives', ['locked', 'older']],
     ['access-logs', ['line']],
   ]);
-  points = [
-    { arn: 'one', status: 'COMPLETED' },
-    { arn: 'two', status: 'CREATING' },
-  ];
+  points = [{ arn: 'one', status: 'COMPLETED' }];
+  jobStates = ['CREATED', 'PENDING', 'RUNNING'];
+  running = new Map();
+  instances = [INSTANCE, `${INSTANCE}-analytics`, 'billing-operations-dev2-main-rows-0123abcd'].map((id) => ({
+    DBInstanceIdentifier: id,
+  }));
   mockStacks();
   mockData();
+  mockWorkflows();
 });
 
 function mockStacks(): void {
@@ -77,6 +98,22 @@ function mockStacks(): void {
     return {};
   });
   cloudFormation.on(ListStackResourcesCommand).callsFake(({ StackName = '' }: { StackName?: string }) => {
+    if (StackName === OPERATIONS) {
+      const machine = (name: string, ResourceStatus = 'CREATE_COMPLETE') => ({
+        PhysicalResourceId: machineArn(name),
+        ResourceType: 'AWS::StepFunctions::StateMachine',
+        ResourceStatus,
+      });
+      return {
+        StackResourceSummaries: [
+          machine(ROWS),
+          machine(ROWS_EXPIRY),
+          machine(LEFTOVERS),
+          machine(REMOVED, 'DELETE_COMPLETE'),
+          { PhysicalResourceId: 'queue', ResourceType: 'AWS::SQS::Queue', ResourceStatus: 'CREATE_COMPLETE' },
+        ],
+      };
+    }
     if (StackName !== DATA) return { StackResourceSummaries: [] };
     const bucket = (id: string, failed: boolean) => ({
       LogicalResourceId: id,
@@ -113,16 +150,11 @@ function mockData(): void {
     },
   );
   backup.on(DeleteBackupVaultLockConfigurationCommand).callsFake(() => done.push('unlock') && {});
-  backup.on(ListBackupJobsCommand).resolves({
-    BackupJobs: [
-      { BackupJobId: 'running', State: 'RUNNING' },
-      { BackupJobId: 'past', State: 'COMPLETED' },
-    ],
-  });
-  backup.on(StopBackupJobCommand).callsFake(({ BackupJobId }: { BackupJobId: string }) => {
-    done.push(`stop ${BackupJobId}`);
-    points = points.map((point) => ({ ...point, status: 'COMPLETED' }));
-    return {};
+  backup.on(ListBackupJobsCommand).callsFake(({ ByState }: { ByState?: string }) => {
+    const [state] = jobStates;
+    // As long as a look: all three states were asked for.
+    if (ByState === 'RUNNING') jobEnds(jobStates.shift());
+    return { BackupJobs: state !== undefined && state === ByState ? [{ BackupJobId: 'job', State: state }] : [] };
   });
   backup.on(ListRecoveryPointsByBackupVaultCommand).callsFake(() => ({
     RecoveryPoints: points.map(({ arn, status }) => ({ RecoveryPointArn: arn, Status: status })),
@@ -134,6 +166,31 @@ function mockData(): void {
   });
 }
 
+/** A pending job has no point yet, a running one a point that cannot be deleted. */
+function jobEnds(state: string | undefined): void {
+  if (state === 'RUNNING') points.push({ arn: 'two', status: 'CREATING' });
+  if (state === undefined) points = points.map((point) => ({ ...point, status: 'COMPLETED' }));
+}
+
+function mockWorkflows(): void {
+  stepFunctions
+    .on(ListExecutionsCommand)
+    .callsFake(({ stateMachineArn = '' }: { stateMachineArn?: string; statusFilter?: string }) => {
+      const machine = stateMachineArn.split(':').at(-1) ?? '';
+      const names = running.get(machine) ?? [];
+      return { executions: names.map((name) => ({ executionArn: execution(machine, name), stateMachineArn })) };
+    });
+  stepFunctions.on(StopExecutionCommand).callsFake(({ executionArn = '' }: { executionArn?: string }) => {
+    done.push(`stop ${executionArn.split(':').slice(-2).join(' ')}`);
+    return {};
+  });
+  rds.on(DescribeDBInstancesCommand).callsFake(() => ({ DBInstances: instances }));
+}
+
+/** Every call to AWS, service by service. */
+const calls = () =>
+  MOCKS.flatMap((mock) => mock.calls().map((call) => (call.args[0] as object).constructor.name.replace('Command', '')));
+
 const told: string[] = [];
 const destroy = (change: Partial<EnvironmentConfig> = {}) =>
   destroyEnvironment({
@@ -142,12 +199,14 @@ const destroy = (change: Partial<EnvironmentConfig> = {}) =>
       cloudFormation: new CloudFormationClient({}),
       s3: new S3Client({}),
       backup: new BackupClient({}),
+      rds: new RDSClient({}),
+      stepFunctions: new SFNClient({}),
     }),
     tell: (line) => told.push(line),
     lookEveryMs: 1,
   });
 
-test('an unprotected environment is removed with all that it holds, functions first, so that nothing is added meanwhile', async () => {
+test('an unprotected environment is removed with what is in it, functions first, so that nothing is added meanwhile', async () => {
   await destroy();
 
   expect(done).toEqual([
@@ -157,12 +216,84 @@ test('an unprotected environment is removed with all that it holds, functions fi
     'object older',
     'object line',
     'unlock',
-    'stop running',
     'point one',
     'point two',
     `delete ${DATA}`,
   ]);
   expect(stacks.size).toBe(0);
+});
+
+test('a vault is empty once no job can add a recovery point any more; each is awaited, with progress', async () => {
+  await destroy();
+
+  expect(told.filter((line) => line.includes('waiting for'))).toEqual([
+    `${VAULT}: waiting for 1 jobs and 1 recovery points`,
+    `${VAULT}: waiting for 1 jobs and 0 recovery points`,
+    `${VAULT}: waiting for 1 jobs and 1 recovery points`,
+    `${VAULT}: waiting for 0 jobs and 1 recovery points`,
+  ]);
+  expect(told).toContain(`${VAULT}: 2 recovery points deleted`);
+  expect(points).toEqual([]);
+});
+
+test('running workflows and the instances that they left are refused with the commands that end them; nothing is touched', async () => {
+  running.set(ROWS, ['report']).set(ROWS_EXPIRY, ['wait']).set(LEFTOVERS, ['week']);
+  instances.push(
+    { DBInstanceIdentifier: `${INSTANCE}-rows-0123abcd`, DBInstanceStatus: 'available' },
+    { DBInstanceIdentifier: `${INSTANCE}-archive-0123abcd`, DBInstanceStatus: 'deleting' },
+    { DBInstanceIdentifier: `${INSTANCE}-before-0123abcd`, DBInstanceStatus: 'available', DeletionProtection: true },
+    { DBInstanceIdentifier: 'billing-operations-dev-billing-recovered-0123abcd', DBInstanceStatus: 'available' },
+  );
+
+  const refusal = await destroy().catch((error: unknown) => (error as Error).message.split(/\n */));
+
+  const id = '--db-instance-identifier';
+  const forGood = '--skip-final-snapshot --delete-automated-backups';
+  expect(refusal).toEqual([
+    'Nothing was removed: workflows are running, or have left instances. Wait until they have ended, or end them, and start again:',
+    `aws stepfunctions stop-execution --execution-arn ${execution(ROWS, 'report')}`,
+    `aws rds delete-db-instance ${id} ${INSTANCE}-rows-0123abcd ${forGood}`,
+    `aws rds wait db-instance-deleted ${id} ${INSTANCE}-archive-0123abcd`,
+    `aws rds modify-db-instance ${id} ${INSTANCE}-before-0123abcd --no-deletion-protection --apply-immediately`,
+    `aws rds delete-db-instance ${id} ${INSTANCE}-before-0123abcd ${forGood}`,
+    `aws rds delete-db-instance ${id} billing-operations-dev-billing-recovered-0123abcd ${forGood}`,
+  ]);
+  expect(calls()).toEqual([
+    // Each stack is looked for, for its protection; then Operations, for its state machines.
+    ...Array<string>(4).fill('DescribeStacks'),
+    'ListStackResources',
+    'DescribeDBInstances',
+    ...Array<string>(3).fill('ListExecutions'),
+  ]);
+  expect(stepFunctions.commandCalls(ListExecutionsCommand).map(({ args }) => args[0].input)).toEqual(
+    [ROWS, ROWS_EXPIRY, LEFTOVERS].map((machine) =>
+      expect.objectContaining({ stateMachineArn: machineArn(machine), statusFilter: 'RUNNING' }),
+    ),
+  );
+});
+
+test('reminders and expiries of instances that are gone are stopped before the state machines are removed', async () => {
+  running.set(ROWS_EXPIRY, ['wait']).set(LEFTOVERS, ['week']);
+  await destroy();
+
+  expect(done.slice(0, 4)).toEqual([
+    'delete BillingOps-dev-Monitoring',
+    `stop ${ROWS_EXPIRY} wait`,
+    `stop ${LEFTOVERS} week`,
+    `delete ${OPERATIONS}`,
+  ]);
+});
+
+test('an instance that a workflow made while the stacks before were removed keeps the buckets from being emptied', async () => {
+  stacks.delete(OPERATIONS);
+  let looks = 0;
+  rds.on(DescribeDBInstancesCommand).callsFake(() => {
+    looks += 1;
+    return { DBInstances: looks < 3 ? [] : [{ DBInstanceIdentifier: `${INSTANCE}-archive-0123abcd` }] };
+  });
+
+  await expect(destroy()).rejects.toThrow(`${DATA} was not removed: workflows`);
+  expect(done).toEqual(['delete BillingOps-dev-Monitoring']);
 });
 
 test('a stack whose bucket filled again is emptied and removed again', async () => {
