@@ -160,7 +160,10 @@ export const ERROR_CODES = define({
     ),
   ),
   privilege_missing: refused(403, 'The role of the function lacks a privilege; the message names it.', 'backup-failed'),
-  server_unsupported: refused(409, 'The version of the PostgreSQL server is newer, or older, than this work needs.'),
+  server_unsupported: refused(
+    409,
+    'The version of the PostgreSQL server is newer, or older, than this work needs, or a setting of it forbids the work.',
+  ),
   schema_malformed: failed(
     500,
     'The schema of an archive is cut off, or is no text of pg_dump.',
