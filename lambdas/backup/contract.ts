@@ -160,7 +160,11 @@ export const contract = {
   effect: 'adds',
 } as const satisfies OperationContract;
 
-const planned = { database: databaseName, slot: isoTime, host: z.string().min(1).describe('Host of the copy.') };
+const planned = {
+  database: databaseName,
+  slot: isoTime,
+  host: z.string().min(1).describe('Host of the copy: an RDS instance of the account and region of the live one.'),
+};
 const attempted = { ...planned, attempt: z.uuid().describe('Attempt that the plan began.') };
 
 /** Begins the archive of a copy that stands still. */

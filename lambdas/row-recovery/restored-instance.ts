@@ -3,11 +3,9 @@ import type { Client, ClientBase } from 'pg';
 import { applyCopySettings } from '../../core/archive/copy-session';
 import { type DatabaseConnector, type DatabaseTarget, withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
+import { assertHostBeside, rdsSuffixOf } from '../../core/database/rds-host';
 import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 import type { RestoredInstance } from './contract';
-
-/** Host of an RDS instance: its identifier, and what it shares with all instances of the account in the region. */
-const RDS_HOST = /^[a-z0-9-]+\.([a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com(?:\.cn)?)$/;
 
 /** Where an instance answers. */
 export type InstancePlace = Pick<DatabaseTarget, 'host' | 'port'>;
@@ -22,18 +20,14 @@ export function placeOf(
   live: Pick<DatabaseTarget, 'host' | 'port'>,
   { identifier, host, port = live.port }: RestoredInstance,
 ): InstancePlace {
-  const suffix = RDS_HOST.exec(live.host)?.[1];
   if (identifier !== undefined) {
+    const suffix = rdsSuffixOf(live.host);
     if (suffix !== undefined) return { host: `${identifier}.${suffix}`, port };
     throw new InvalidRequestError(
       `instance.identifier: the live database, ${live.host}, is no RDS instance: give instance.host`,
     );
   }
-  if (host !== undefined && suffix !== undefined && !host.endsWith(`.${suffix}`)) {
-    throw new InvalidRequestError(
-      `instance.host: expected an instance of the account and region of the live one, <identifier>.${suffix}`,
-    );
-  }
+  if (host !== undefined) assertHostBeside(live.host, host, 'instance.host');
   return { host: host ?? live.host, port };
 }
 

@@ -70,6 +70,13 @@ test.each([
   });
 });
 
+const plan = {
+  step: 'plan',
+  database: 'main',
+  slot: '2026-11-21T06:00:00Z',
+  host: 'attacker.example.com',
+  recoveryPoint: { snapshot: 'arn:snapshot', takenAt: '2026-11-21T00:04:00Z' },
+};
 const restore = { database: 'billing', archive: 'latest', targetDatabase: 'copy', afterwards: 'drop' };
 
 test.each<[string, string, unknown]>([
@@ -80,6 +87,7 @@ test.each<[string, string, unknown]>([
     { database: 'billing', slot: 'noon' },
   ],
   ['backup', 'reason: expected `routine` or `pre-migration`', { database: 'billing', reason: 'boredom' }],
+  ['backup', 'step: no workflow archives the main database: ask for a backup, without a step', plan],
   ['restore', 'archive: expected `latest`, or the ISO 8601 time', { ...restore, archive: 'newest' }],
   ['restore', 'afterwards: expected `keep` or `drop`', { ...restore, afterwards: 'overwrite' }],
   ['restore', 'targetDatabase: expected lower-case letters', { ...restore, targetDatabase: 'Copy"; DROP' }],
@@ -95,4 +103,19 @@ test.each<[string, string, unknown]>([
   const refusal = handler(request, CONTEXT);
   await expect(refusal).rejects.toMatchObject({ code: 'invalid_request' });
   await expect(refusal).rejects.toThrow(reason);
+});
+
+test('a step of a large archive is refused where its host is none that may be sent the password', async () => {
+  const { handler } = await start('backup', {
+    ...ENVIRONMENT,
+    MAIN_DATABASE_HOST: 'main.abc123.eu-central-1.rds.amazonaws.com',
+    MAIN_ARCHIVE_WORKFLOW_ARN: 'arn:aws:states:eu-central-1:111122223333:stateMachine:archive-main',
+  });
+  jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+  jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+  await expect(handler(plan, CONTEXT)).rejects.toMatchObject({
+    code: 'invalid_request',
+    message:
+      'host: expected an instance of the account and region of the live one, <identifier>.abc123.eu-central-1.rds.amazonaws.com',
+  });
 });

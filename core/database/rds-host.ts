@@ -1,0 +1,24 @@
+import { InvalidRequestError } from '../runtime/errors';
+
+/** Host of an RDS instance: its identifier, and what it shares with all instances of the account in the region. */
+const RDS_HOST = /^[a-z0-9-]+\.([a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com(?:\.cn)?)$/;
+
+/** What the hosts of all RDS instances of the account in the region end with; `undefined` for a host outside of RDS. */
+export function rdsSuffixOf(host: string): string | undefined {
+  return RDS_HOST.exec(host)?.[1];
+}
+
+/**
+ * Requires that a host in a request may be sent the password of the live database: where that runs on RDS, an instance of
+ * the same account and region.
+ *
+ * @param field name of the host in the request
+ * @throws InvalidRequestError naming the field
+ */
+export function assertHostBeside(live: string, host: string, field: string): void {
+  const suffix = rdsSuffixOf(live);
+  if (suffix === undefined || rdsSuffixOf(host) === suffix) return;
+  throw new InvalidRequestError(
+    `${field}: expected an instance of the account and region of the live one, <identifier>.${suffix}`,
+  );
+}
