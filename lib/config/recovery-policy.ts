@@ -49,7 +49,7 @@ export const TEMPORARY_INSTANCE_POLICY = {
 
 /** The archive of a database above the streaming limit, from an instance that is restored for it. */
 export const LARGE_ARCHIVE_POLICY = {
-  /** After which a person is reminded of the instance: longer than 10 TB take, so that no normal run reminds. */
+  /** After which a person is reminded of the instance: longer than 10 TB take of a large class, so that only slow runs remind. */
   remindHours: 24,
   /** After which an archive is given up, and the instance removed. Shorter ends a large one; longer costs more of one that hangs. */
   keepHours: 72,

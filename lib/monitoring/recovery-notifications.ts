@@ -136,7 +136,7 @@ export class RecoveryNotifications extends Construct {
         severity: 'warning',
         pattern: on(RECOVERY_EVENTS.temporaryKept),
         symptom: `The temporary instance ${detail('instance')} of the ${detail('database')} database (${detail('purpose')}) still exists, and costs. It is removed at ${detail('removeAt')} by itself`,
-        action: 'End the work with it, which removes it.',
+        action: 'End a comparison of rows, which removes it; wait for an archive.',
         runbookAnchor: 'temporary-instance-kept',
       },
       {

@@ -1,4 +1,4 @@
-import { TEMPORARY_INSTANCE_POLICY } from '../../lib/config/recovery-policy';
+import { LARGE_ARCHIVE_POLICY, TEMPORARY_INSTANCE_POLICY } from '../../lib/config/recovery-policy';
 import { BACKUP_POLICIES, STREAMING_LIMIT_GIB } from '../../lib/config/policies';
 import { EXAMPLES } from '../support/example-environments';
 import { ACKNOWLEDGED_PER_SECOND, CORE_MS, EVENTS_PER_USER, KIB_PER_EVENT, needRows, PEAK, sizeRows } from './sizes';
@@ -17,6 +17,7 @@ import {
 } from './costs';
 import {
   CONNECTION_MB_PER_SECOND,
+  DEFAULT_READER,
   largeArchiveCosts,
   PLANNED_SHARE,
   plannedRate,
@@ -94,7 +95,8 @@ ${table(
 
 ## What a large archive costs
 
-Of a database above ${STREAMING_LIMIT_GIB} GiB, each archive; as often as its policy says, and never two at a time. The hours are
+Of a database above ${STREAMING_LIMIT_GIB} GiB, each archive. Never two are made at a time: as often as the policy says only while one takes less than the
+interval. The hours are
 
     ${RESTORE_HOURS} h + size / (${PLANNED_SHARE} × min(parts at a time × ${CONNECTION_MB_PER_SECOND} MB/s, rate of the disk))
 
@@ -120,6 +122,10 @@ ${table(
     return [label, parts, hours.toFixed(1), ...dollars.map((one) => one.toFixed(2))];
   }),
 )}
+
+${defaultReader()}
+
+${failedAttempt()}
 
 The dearest is what is kept: ${BACKUP_POLICIES.billing.retentionDays} days of an archive every ${BACKUP_POLICIES.billing.frequencyHours} hours are ${(BACKUP_POLICIES.billing.retentionDays * 24) / BACKUP_POLICIES.billing.frequencyHours} archives of billing, ${(BACKUP_POLICIES.main.retentionDays * 24) / BACKUP_POLICIES.main.frequencyHours} of main.
 
@@ -158,4 +164,21 @@ This page is made by \`npx tsx test/docs/write-costs.ts\`; a test keeps it equal
 /** \`storageGiBMonth\` as \`storage GiB month\`. */
 function wordsOf(name: string): string {
   return name.replaceAll(/GiB|[A-Z][a-z]+/g, (word) => ` ${word === 'GiB' ? word : word.toLowerCase()}`);
+}
+
+/** What the defaults take, beside the time after which an archive is given up. */
+function defaultReader(): string {
+  const { hours } = largeArchiveCosts(10_000, DEFAULT_READER);
+  return `Without settings, ${DEFAULT_READER.concurrentParts} parts at a time and the class of the instance in use, 10 TB take about ${Math.round(hours)} h on \`${DEFAULT_READER.instanceClass}\`, whose disk
+gives ${DEFAULT_READER.diskMbPerSecond} MB/s. An archive is given up after ${LARGE_ARCHIVE_POLICY.keepHours} h: set \`largeArchives.instanceClass\` and \`concurrentParts\` before that.`;
+}
+
+/** What an archive costs that failed at its end. */
+function failedAttempt(): string {
+  const { instance, functions, requests, keptMonth } = largeArchiveCosts(10_000);
+  const dollars = (days: number) => Math.round((keptMonth * days) / 30);
+  const { billing, main } = BACKUP_POLICIES;
+  return `An attempt that fails costs the same, up to where it failed: its parts are locked as those of an archive, so they are hidden and stay until the lock
+ends. At 10 TB, one that fails at its end costs ${Math.round(instance + functions + requests)} dollars, and ${dollars(main.retentionDays)} in S3 for main (${main.retentionDays} days) or ${dollars(billing.retentionDays)} for billing (${billing.retentionDays} days); each copy in
+another region or account as much again.`;
 }

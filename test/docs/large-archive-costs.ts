@@ -4,6 +4,13 @@ import { ARCHIVE_SHARE, PRICES } from './costs';
 export const CONNECTION_MB_PER_SECOND = 125;
 /** What the table assumes: the class of the instance, how many times `m7g.large` it is, and its lasting rate of disk. */
 export const READER = { instanceClass: 'm7g.4xlarge', larges: 8, diskMbPerSecond: 625, concurrentParts: 8 } as const;
+/** The same without settings, for an instance in use of class `m7g.large`. */
+export const DEFAULT_READER = {
+  instanceClass: 'm7g.large',
+  larges: 1,
+  diskMbPerSecond: 78,
+  concurrentParts: 4,
+} as const;
 /** Of the rate that is planned with: a restored disk loads from S3 as it is read, and no rate of that is documented. */
 export const PLANNED_SHARE = 0.5;
 /** From the request to an instance that answers. */
@@ -15,9 +22,10 @@ const UPLOAD_PART_MB = 6.29;
 const TRANSITIONS_PER_PART = 3;
 const HOURS_PER_MONTH = 730;
 
+type Reader = typeof READER | typeof DEFAULT_READER;
+
 /** MB/s that an archive is planned with. */
-export function plannedRate(): number {
-  const { concurrentParts, diskMbPerSecond } = READER;
+export function plannedRate({ concurrentParts, diskMbPerSecond }: Reader = READER): number {
   return Math.min(concurrentParts * CONNECTION_MB_PER_SECOND, diskMbPerSecond) * PLANNED_SHARE;
 }
 
@@ -32,18 +40,18 @@ export interface LargeArchiveCosts {
   readonly keptMonth: number;
 }
 
-export function largeArchiveCosts(sizeGb: number): LargeArchiveCosts {
-  const copySeconds = (sizeGb * 1000) / plannedRate();
+export function largeArchiveCosts(sizeGb: number, reader: Reader = READER): LargeArchiveCosts {
+  const copySeconds = (sizeGb * 1000) / plannedRate(reader);
   const hours = RESTORE_HOURS + copySeconds / 3600;
   const sizeGiB = sizeGb / 1.074;
   const parts = Math.ceil((sizeGb * 1000) / PART_MB);
-  const hourly = (PRICES.instanceHour['m7g.large'] ?? 0) * READER.larges;
+  const hourly = (PRICES.instanceHour['m7g.large'] ?? 0) * reader.larges;
   const uploads = (sizeGb * 1000 * ARCHIVE_SHARE) / UPLOAD_PART_MB;
   return {
     parts,
     hours,
     instance: hours * (hourly + (sizeGiB * PRICES.storageGiBMonth) / HOURS_PER_MONTH),
-    functions: READER.concurrentParts * copySeconds * GIB_PER_FUNCTION * PRICES.functionGiBSecond,
+    functions: reader.concurrentParts * copySeconds * GIB_PER_FUNCTION * PRICES.functionGiBSecond,
     requests:
       ((uploads + 3 * parts) * PRICES.thousandObjectWrites +
         TRANSITIONS_PER_PART * parts * PRICES.thousandStateTransitions) /
