@@ -31,7 +31,7 @@ class Sha256 {
 }
 
 /**
- * The password by which a function is let into a serverless cache of ElastiCache: a signed request that nobody sends. It is signed
+ * The password by which a function is let into a serverless cache of ElastiCache: a signed request that is never sent. It is signed
  * with the function's own credentials, here; nothing is called.
  *
  * @param user the user's id, which is also the name of the cache

@@ -67,7 +67,7 @@ export async function inTransaction<T>(
     call(BEGIN, []),
     ...(limits === undefined ? [] : [call(LIMIT, [String(limits.lockMs), String(limits.statementMs)])]),
   ]);
-  // Awaited below, or in vain when `work` fails before.
+  // It is awaited below. When `work` fails first, that error is thrown instead.
   begun.catch(() => undefined);
   let end: Promise<StatementAnswer> | undefined;
   const commit = (): Promise<StatementAnswer> => {

@@ -62,12 +62,12 @@ const existingDatabase = z.strictObject({
     .enum(['here', 'elsewhere', 'none'], { error: 'must be `here`, `elsewhere` or `none`' })
     .default('here')
     .describe(
-      'Who has AWS Backup take recovery points of the instance: `here`, a plan of this stack with a locked vault; `elsewhere`, a plan of yours, whose newest point every backup checks; `none`, nobody, and no backup asks for them. On RDS only.',
+      'Which plan makes AWS Backup take recovery points of the instance: `here`, a plan of this stack with a locked vault; `elsewhere`, a plan of yours, whose newest point every backup checks; `none`, no plan, and no backup asks for them. On RDS only.',
     ),
   rotation: flag
     .default(false)
     .describe(
-      'Change its password every 90 days, by a function of AWS in the network. The secret must also have `engine: postgres`, `host`, `port`, `dbname` and `ssl: true`, and whoever else uses the password must read it there.',
+      'Change its password every 90 days. A function from AWS does it, which runs in the network. The secret must also have `engine: postgres`, `host`, `port`, `dbname` and `ssl: true`, and whoever else uses the password must read it there.',
     ),
   securityGroupId: securityGroupId
     .optional()

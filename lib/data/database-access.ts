@@ -22,7 +22,7 @@ export interface DatabaseAccess {
   readonly managed?: DatabaseManagement;
   /** RDS identifier of the instance. @default - the database does not run on RDS */
   readonly instanceIdentifier?: string;
-  /** Who has AWS Backup take recovery points of the instance. @default - this stack */
+  /** Which plan makes AWS Backup take recovery points of the instance. @default - this stack */
   readonly recoveryPoints?: 'here' | 'elsewhere' | 'none';
   /** GiB of disk at creation; RDS may have grown it since. */
   readonly allocatedStorageGiB: number;

@@ -16,7 +16,7 @@ export function canaryEvent(now: Date, suffix: string): StripeEvent {
   };
 }
 
-/** Whether an event is the platform's own. Nobody without the signing secret can send one. */
+/** Whether an event is the platform's own. Only a holder of the signing secret can send one. */
 export function isCanary({ type }: Pick<StripeEvent, 'type'>): boolean {
   return type === CANARY_EVENT.type;
 }

@@ -4,19 +4,10 @@ import type { EnvironmentConfig } from '../environment-schema';
 import { COUNTING_RULES } from '../firewall-rules';
 import type { AlarmDefinition } from './alarm-definition';
 import { countOf, type AlarmMetric } from './alarm-metric';
+import { TWO_OF_THREE_PERIODS } from './threshold-alarms';
 
 /** Requests of five minutes below which a difference between two counters is the moment at which each is published. */
 const MINIMUM_REFUSED = 20;
-
-/** Two of three periods: a scanner that carries a signature once does not page, and a refusal that lasts does in minutes. */
-const TWO_OF_THREE_PERIODS = {
-  comparisonOperator: 'GreaterThanThreshold',
-  periodSeconds: 300,
-  evaluationPeriods: 3,
-  datapointsToAlarm: 2,
-  // Nothing was sent.
-  treatMissingData: 'notBreaching',
-} as const;
 
 /** The alarms on deliveries that are refused before a function sees them. Stripe gives up on those after three days. */
 export function edgeAlarms({ firewall }: EnvironmentConfig): AlarmDefinition[] {

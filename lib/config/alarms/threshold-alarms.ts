@@ -15,7 +15,7 @@ const MINIMUM_VOLUME = 20;
 const MINIMUM_ROUND_TRIPS = 10;
 
 /** Two of three periods: one spike does not page, one gap does not hide a failure that lasts. */
-const TWO_OF_THREE_PERIODS = {
+export const TWO_OF_THREE_PERIODS = {
   comparisonOperator: 'GreaterThanThreshold',
   periodSeconds: 300,
   evaluationPeriods: 3,

@@ -311,3 +311,24 @@ test('afterStore receives the changed ids, and undoes the transaction when it fa
   expect(await row('payment_intents', id)).toBeUndefined();
   expect(await row('webhook_events', event.id)).toBeUndefined();
 });
+
+test('where the order of two events of a second had to be found out, what they touch is looked for again', async () => {
+  const READ_INTENT = {
+    name: 'read_intent',
+    text: 'SELECT payment_intent_id AS intent FROM billing.invoices WHERE id = $1',
+  };
+  const id = own('in');
+  const seen: string[] = [];
+  const afterStore: ApplyOptions['afterStore'] = async (run) => {
+    const [found] = await run<{ intent: string }>(READ_INTENT, [id]);
+    seen.push(found?.intent ?? 'none');
+    return () => Promise.resolve();
+  };
+  const finalized = stripeEvent('invoice.finalized', invoice({ id, status: 'open', payment_intent: 'pi_tied' }));
+  const created = stripeEvent('invoice.created', invoice({ id, status: 'draft', payment_intent: 'pi_early' }));
+  await apply([finalized], { afterStore });
+  await apply([created], { afterStore });
+
+  // Of the second batch: the late draft, stored for the moment, and then what came last.
+  expect(seen).toEqual(['pi_tied', 'pi_early', 'pi_tied']);
+});
