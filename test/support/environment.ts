@@ -10,6 +10,9 @@ process.env.CDK_CONTEXT_JSON = JSON.stringify({
   'aws:cdk:disable-stack-trace': true,
   'aws:cdk:disable-creation-stack-traces': true,
 });
+// What a program prints is compared without colours, which a CI's environment (`CI`, `FORCE_COLOR`) turns on without a terminal.
+process.env.NO_COLOR = '1';
+delete process.env.FORCE_COLOR;
 process.env.POWERTOOLS_DEV = 'false';
 process.env.AWS_REGION = 'eu-central-1';
 process.env.AWS_ACCESS_KEY_ID = 'test';
