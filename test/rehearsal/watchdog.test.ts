@@ -13,7 +13,7 @@ const { startWatchdog } = require(${JSON.stringify(path.join(__dirname, 'watchdo
 const watchdog = startWatchdog(process.argv[1]);
 const { pid } = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' });
 watchdog.watch(pid);
-console.log(pid);
+process.stdout.write(String(pid));
 setInterval(() => undefined, 1000);
 `;
 
@@ -24,11 +24,10 @@ test('the processes of a killed rehearsal end, and its folder is removed', async
     cwd: path.join(__dirname, '../..'),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [line] = (await once(rehearsal.stdout, 'data')) as [Buffer];
-  const started = identify(Number(String(line)));
-  if (started === undefined) throw new Error(`nothing was started: ${String(line)}`);
-
-  rehearsal.kill('SIGKILL');
+  const started = await once(rehearsal.stdout, 'data')
+    .then(([printed]: Buffer[]) => identify(Number(String(printed))))
+    .finally(() => rehearsal.kill('SIGKILL'));
+  if (started === undefined) throw new Error('nothing was started');
 
   await waitUntil(async () => (isRunning(started) ? 'the process still runs' : undefined), 10_000);
   await waitUntil(async () => (existsSync(directory) ? 'the folder is still there' : undefined), 10_000);
