@@ -1,17 +1,5 @@
 import { resourcesOf, templatesOf, type Resource } from '../support';
-
-/** A query of an alarm on metric math, as it stands in a template. */
-export interface MetricQuery {
-  readonly Id: string;
-  readonly Expression?: string;
-  readonly ReturnData?: boolean;
-  readonly Period?: number;
-  readonly MetricStat?: {
-    readonly Stat: string;
-    readonly Period: number;
-    readonly Metric: { MetricName: string; Namespace: string; Dimensions: { Name: string; Value: unknown }[] };
-  };
-}
+import type { MetricQuery } from './cloudwatch/template-alarms';
 
 /** Properties of the alarms of an environment, by their names without `BillingOps-<environment>-`. */
 export function alarmsOfTemplate(environment: string): Record<string, Resource['Properties']> {
