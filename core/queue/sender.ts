@@ -72,7 +72,13 @@ export function createQueueSender(
 
   return async (message, provider) => {
     const MessageAttributes = { [PROVIDER_ATTRIBUTE]: { DataType: 'String', StringValue: provider } };
-    const body = JSON.stringify({ QueueUrl: queueUrl, MessageBody: message, MessageAttributes });
+    const MessageSystemAttributes = traceOf(environment);
+    const body = JSON.stringify({
+      QueueUrl: queueUrl,
+      MessageBody: message,
+      MessageAttributes,
+      MessageSystemAttributes,
+    });
     for (let attempts = 1; ; attempts += 1) {
       try {
         return await attempt(body);
@@ -87,6 +93,14 @@ export function createQueueSender(
       await sleep(Math.random() * BACKOFF_MS * 2 ** (attempts - 1));
     }
   };
+}
+
+/**
+ * Hands the trace of this call on to the function that receives the message, as the SDK would when X-Ray instruments it: the
+ * processor's traces are linked to it. Lambda sets the variable anew for every call.
+ */
+function traceOf({ _X_AMZN_TRACE_ID: trace }: AwsEnvironment): object | undefined {
+  return trace ? { AWSTraceHeader: { DataType: 'String', StringValue: trace } } : undefined;
 }
 
 /** Read for every message: Lambda renews credentials in the environment. */

@@ -11,6 +11,7 @@ export function refuseContradictions(config: Settings, refuse: Refuse): void {
   refuseNetwork(config, refuse);
   refuseCanary(config, refuse);
   refuseBackupAccount(config, refuse);
+  refuseLayers(config, refuse);
   if (config.domain) refuseDomain(config.domain, config, refuse);
   for (const name of DATABASE_NAMES) refuseDatabase(name, config, refuse);
   if (isSameDatabase(config.databases)) {
@@ -89,6 +90,12 @@ function refuseBackupAccount({ account, region, backupAccount }: Settings, refus
   const [, , , keyRegion, keyAccount] = backupAccount.archiveKeyArn.split(':');
   if (keyRegion !== region || keyAccount !== backupAccount.account) {
     refuse(['backupAccount', 'archiveKeyArn'], `must be a key of account ${backupAccount.account} in ${region}`);
+  }
+}
+
+function refuseLayers({ region, openTelemetry }: Settings, refuse: Refuse): void {
+  for (const [index, arn] of (openTelemetry?.layerArns ?? []).entries()) {
+    if (arn.split(':')[3] !== region) refuse(['openTelemetry', 'layerArns', String(index)], `must be in ${region}`);
   }
 }
 

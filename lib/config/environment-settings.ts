@@ -86,6 +86,38 @@ const largeArchives = z.strictObject({
     .describe('Class of the instance that is read, without `db.`. Left out: that of the instance in use.'),
 });
 
+const openTelemetry = z.strictObject(
+  {
+    layerArns: z
+      .array(
+        text(
+          'must be the ARN of a version of a layer, such as `arn:aws:lambda:eu-central-1:111111111111:layer:otel:1`',
+          /^arn:aws[\w-]*:lambda:[\w-]+:\d{12}:layer:[\w-]{1,140}:\d+$/,
+        ),
+        { error: 'must be a list of ARNs of layers' },
+      )
+      .min(1, 'must name one layer or more')
+      .max(5, 'must name at most five layers, which is what Lambda takes')
+      .describe("Layers of OpenTelemetry for Node and arm64, in the environment's region."),
+    wrapper: text('must be a file below `/opt/`, such as `/opt/otel-handler`', /^\/opt\/[\w./-]+$/)
+      .default('/opt/otel-handler')
+      .describe("The layers' script that starts a function."),
+    variables: z
+      .record(
+        // What authenticates at the receiver would stand in the template, and in the console, for all to read.
+        z.string().regex(/^(?!.*HEADERS)(OTEL|OPENTELEMETRY)_[A-Z0-9_]+$/),
+        z.string({ error: 'must be text' }),
+        {
+          error:
+            'must be names and values of variables that begin with `OTEL_` or `OPENTELEMETRY_`, and no `…HEADERS`: a key belongs into a secret that the configuration of the collector names',
+        },
+      )
+      .default({})
+      .describe('Variables of every function, such as `OTEL_EXPORTER_OTLP_ENDPOINT`. Never a key.'),
+  },
+  missing('must say at least `layerArns`'),
+);
+
 /** The settings of an environment, as its file has them. The description of each is the editor's help, too. */
 export const SETTINGS = {
   account: text('must be the 12 digits of an AWS account, in quotes', /^\d{12}$/).describe(
@@ -215,6 +247,11 @@ export const SETTINGS = {
     .default({ kind: 'none' })
     .describe('Cache of entitlements.'),
   reconciliation: reconciliation.prefault({}).describe('The daily comparison with Stripe.'),
+  openTelemetry: openTelemetry
+    .optional()
+    .describe(
+      'Traces of the functions by OpenTelemetry as well, to any receiver: [Traces](deploy.md#traces). Left out: X-Ray only.',
+    ),
   runbookUrl: text(
     'must be an https URL of at most 200 characters, without `#` and `?`, such as `https://github.com/example/billing-operations/blob/main/docs/runbook.md`',
     /^(?=.{12,200}$)https:\/\/[\w.-]+(:\d+)?\/[^\s#?]*$/,

@@ -72,6 +72,8 @@ export function bundleFunctions(options: BundleOptions = {}): Bundle[] {
     // An ES module in a CommonJS bundle has no `import.meta.url`; libraries that locate themselves get the bundle.
     define: { 'import.meta.url': '__bundleUrl' },
     banner: { js: "const __bundleUrl=require('node:url').pathToFileURL(__filename).href;" },
+    // esbuild exports getters, which cannot be replaced: a tracing layer that wraps the handler would find it frozen.
+    footer: { js: 'module.exports={...module.exports};' },
     // The thrown error contains all messages.
     logLevel: 'silent',
   });

@@ -17,6 +17,7 @@ import {
   Code,
   Function as LambdaFunction,
   type IFunction,
+  LayerVersion,
   LoggingFormat,
   Runtime,
   SystemLogLevel,
@@ -146,7 +147,11 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
         // Since Node 20, Lambda no longer loads Amazon's own authorities, which sign the certificates of RDS. The file
         // is part of the runtime. Only where needed: reading it delays every cold start.
         ...(databases.length > 0 ? { NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem' } : {}),
+        ...openTelemetryVariables(config),
       },
+      layers: config.openTelemetry?.layerArns.map((arn, index) =>
+        LayerVersion.fromLayerVersionArn(this, `Layer${index}`, arn),
+      ),
       ...network,
       tracing: Tracing.ACTIVE,
       loggingFormat: LoggingFormat.JSON,
@@ -213,6 +218,10 @@ function given(environment: object): Record<string, string> {
 
 function baseEnvironment(config: EnvironmentConfig): { [Name in keyof BaseEnvironment]: string } {
   return { ENVIRONMENT_NAME: config.name, LOG_LEVEL: config.logLevel };
+}
+
+function openTelemetryVariables({ openTelemetry }: EnvironmentConfig): Record<string, string> {
+  return openTelemetry ? { ...openTelemetry.variables, AWS_LAMBDA_EXEC_WRAPPER: openTelemetry.wrapper } : {};
 }
 
 function failureQueue(scope: Construct, queueName: string): Queue {

@@ -72,6 +72,27 @@ test('a message reaches the queue with its provider and the current credentials'
   });
 });
 
+test('a message carries the trace of the call that sends it, and none where there is none', async () => {
+  answers = [taken];
+  const changing = environment();
+  const send = createQueueSender(QUEUE_URL, changing);
+  const traces = [
+    'Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1',
+    'Root=1-2;Sampled=0',
+    '',
+  ];
+  for (const trace of traces) {
+    Object.assign(changing, { _X_AMZN_TRACE_ID: trace });
+    await send(MESSAGE, 'stripe');
+  }
+
+  expect(received.map(({ body }) => (body as { MessageSystemAttributes?: unknown }).MessageSystemAttributes)).toEqual([
+    { AWSTraceHeader: { DataType: 'String', StringValue: traces[0] } },
+    { AWSTraceHeader: { DataType: 'String', StringValue: traces[1] } },
+    undefined,
+  ]);
+});
+
 test.each([
   ['fails', refused(503, 'ServiceUnavailable')],
   ['throttles', refused(400, 'RequestThrottled')],

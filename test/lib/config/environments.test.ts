@@ -263,6 +263,26 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
     'backupAccount.archiveKeyArn must be a key of account 222222222222 in eu-central-1, got "arn:aws:kms:eu-west-1:222222222222:key/1"',
   ],
   [
+    'a layer of another region',
+    { openTelemetry: { layerArns: ['arn:aws:lambda:eu-west-1:111111111111:layer:otel:1'] } },
+    'openTelemetry.layerArns.0 must be in eu-central-1, got "arn:aws:lambda:eu-west-1:111111111111:layer:otel:1"',
+  ],
+  [
+    'a layer without its version',
+    { openTelemetry: { layerArns: ['arn:aws:lambda:eu-central-1:111111111111:layer:otel'] } },
+    'openTelemetry.layerArns.0 must be the ARN of a version of a layer, such as `arn:aws:lambda:eu-central-1:111111111111:layer:otel:1`, got "arn:aws:lambda:eu-central-1:111111111111:layer:otel"',
+  ],
+  [
+    'a key of the receiver of traces in the template',
+    {
+      openTelemetry: {
+        layerArns: ['arn:aws:lambda:eu-central-1:111111111111:layer:otel:1'],
+        variables: { OTEL_EXPORTER_OTLP_HEADERS: 'api-key=1' },
+      },
+    },
+    'openTelemetry.variables',
+  ],
+  [
     'a canary that the firewall would block, in an existing network',
     {
       ...existing({}, 'both'),

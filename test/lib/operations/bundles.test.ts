@@ -35,6 +35,15 @@ test('each folder with a handler becomes a bundle that loads and answers', () =>
   ]);
 });
 
+test('a handler can be replaced, as a layer of OpenTelemetry does to trace it', () => {
+  write('alpha', `export const handler = async () => 1;`);
+  const [alpha] = bundle();
+  const loaded = load(path.join(alpha?.folder ?? '', 'index.js')) as { handler: () => Promise<number> };
+  const { handler } = loaded;
+  loaded.handler = async () => (await handler()) + 1;
+  return expect(loaded.handler()).resolves.toBe(2);
+});
+
 test('only the bundles of functions that need them contain the SQL migrations of both databases, and of adopted ones', () => {
   for (const name of ['drill', 'migrate', 'restore', 'row-recovery', 'verify', 'webhook'])
     write(name, `export const handler = async () => undefined;`);
