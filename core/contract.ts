@@ -57,6 +57,15 @@ export type DatabaseManagement = 'here' | 'elsewhere';
 /** Folder of the migrations of a database that another tool manages: what this platform keeps beside its tables. */
 export const ADOPTED_MIGRATIONS = 'adopted';
 
+/**
+ * Hours after which a job that is due is missing: for its start, its run and a retry. Fewer page for a retry; more hide a
+ * missing backup for longer.
+ */
+export const GRACE_HOURS = 2;
+/** Drills are monthly: the longest month, and a long weekend to look into one that did not start. */
+export const DRILL_LIMIT_DAYS = 35;
+/** Hours from which a complete reconciliation is too old: it is daily. */
+export const RECONCILIATION_LIMIT_HOURS = 24 + GRACE_HOURS;
 /** CloudWatch namespace of every metric that the functions emit. */
 export const METRIC_NAMESPACE = 'BillingOperations';
 

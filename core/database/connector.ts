@@ -77,6 +77,14 @@ export interface ConnectorOptions {
    * @default false
    */
   readonly plainSession?: boolean;
+  /**
+   * Role that sessions take from their start, which the user of the secret has to be a member of.
+   *
+   * @default - the user of the secret
+   */
+  readonly role?: string;
+  /** Milliseconds after which PostgreSQL cancels a statement. @default - the setting of the server */
+  readonly statementTimeoutMs?: number;
 }
 
 /** Opens connections to one server. */
@@ -100,7 +108,7 @@ export function createConnector(
   target: DatabaseTarget,
   secrets: Secrets,
   applicationName: string,
-  { plainSession = false }: ConnectorOptions = {},
+  { plainSession = false, role, statementTimeoutMs }: ConnectorOptions = {},
 ): DatabaseConnector {
   async function open(database: string): Promise<Client> {
     const rejected = new Set<string>();
@@ -137,6 +145,8 @@ export function createConnector(
       ssl: { rejectUnauthorized: true },
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
+      ...(role === undefined ? {} : { options: `-c role=${role}` }),
+      ...(statementTimeoutMs === undefined ? {} : { statement_timeout: statementTimeoutMs }),
     });
     // A connection lost between two statements fails the next statement; without a listener it would end the process.
     client.on('error', () => undefined);

@@ -222,6 +222,10 @@ export const ERROR_CODES = define({
     failed(504, "The canary's event was acknowledged, and is not in the ledger.", 'canary-failed'),
   ),
 
+  // Keys
+  key_not_found: refused(404, 'No key has the id.'),
+  key_not_active: refused(409, 'The key is expired, revoked or replaced, and cannot be replaced again.'),
+
   // Audit
   action_recorded: refused(409, 'The end of this action is recorded already, and records are never changed.'),
 

@@ -21,15 +21,6 @@ export interface InspectEnvironment
 }
 
 /**
- * Hours after which a job that is due is missing: for its start, its run and a retry. Fewer page for a retry; more hide a
- * missing backup for longer.
- */
-export const GRACE_HOURS = 2;
-/** Drills are monthly: the longest month, and a long weekend to look into one that did not start. */
-export const DRILL_LIMIT_DAYS = 35;
-/** Hours from which a complete reconciliation is too old: it is daily. */
-export const RECONCILIATION_LIMIT_HOURS = 24 + GRACE_HOURS;
-/**
  * Days after which a secret is changed, by security policy. Shorter means more chances for a rotation to fail; longer
  * leaves a leaked secret valid for longer.
  */

@@ -4,13 +4,13 @@ import type { ClientBase } from 'pg';
 import { newestBackup } from '../../core/archive/newest-backup';
 import type { SignedStore } from '../../core/archive/signed-manifest';
 import { failedSubscriptionsPercent } from '../../core/billing/failed-subscriptions';
-import type { DatabaseName } from '../../core/contract';
+import { GRACE_HOURS, type DatabaseName } from '../../core/contract';
 import { connectionsUsedPercent, databaseSizeBytes } from '../../core/database/server-gauges';
 import { readJournal } from '../../core/migrations/journal';
 import { CANARY_EVENT } from '../../core/providers/contract';
 import { messageOf } from '../../core/runtime/errors';
 import { currentSince } from '../../core/runtime/secret-age';
-import { GRACE_HOURS, type InspectionReport } from './contract';
+import type { InspectionReport } from './contract';
 
 type Status = InspectionReport<'status'>;
 type SecretName = Status['secrets'][number]['secret'];

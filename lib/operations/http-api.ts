@@ -12,6 +12,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import type { ApiRoute } from '../../lambdas/api/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { removalPolicyOf } from '../config/removal-policy';
 import type { Egress } from '../data/egress';
@@ -25,6 +26,9 @@ const THROTTLING_RATE_LIMIT = 1_000;
 /** Requests that a burst may take at once: two seconds' worth. Lower answers 429 to a burst that the queue would take. */
 const THROTTLING_BURST_LIMIT = 2_000;
 
+/** Of every method: errors inside API Gateway are logged, never the content of a request. */
+const METHOD_SETTINGS = { metricsEnabled: true, loggingLevel: MethodLoggingLevel.ERROR, dataTraceEnabled: false };
+
 export interface HttpApiProps {
   /** Names the API and its stage; says whether there is a firewall and a custom domain. */
   readonly config: EnvironmentConfig;
@@ -32,6 +36,8 @@ export interface HttpApiProps {
   readonly logKey: IKey;
   /** Addresses of the functions in the network, which the firewall admits beside Stripe's. @default - unknown */
   readonly egress?: Egress | undefined;
+  /** Routes with a limit of their own, below that of the stage. @default - none */
+  readonly limited?: readonly Pick<ApiRoute, 'method' | 'path' | 'perSecond'>[];
 }
 
 /** The `ApiName` dimension of the API's metrics. Monitoring needs only this name, not the API. */
@@ -51,7 +57,7 @@ export class HttpApi extends Construct {
   constructor(scope: Construct, id: string, props: HttpApiProps) {
     super(scope, id);
     const { config, logKey } = props;
-    this.api = this.restApi(config, logKey);
+    this.api = this.restApi(props);
     this.domain = config.domain && new ApiDomain(this, 'Domain', { domain: config.domain, api: this.api });
     const stage = this.api.deploymentStage;
     if (config.firewall) {
@@ -68,10 +74,21 @@ export class HttpApi extends Construct {
    * Sends requests for one method and path to a function.
    *
    * @param path absolute, such as `/api/v1/webhooks/stripe`
+   * @param scopePermissionToMethod `false` gives the function one permission for all of its routes. @default true
    * @returns the method, for the caller to acknowledge what policy tools find on it
    */
-  addRoute(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, fn: IFunction): Method {
-    return this.api.root.resourceForPath(path).addMethod(method, new LambdaIntegration(fn, { allowTestInvoke: false }));
+  addRoute(
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    fn: IFunction,
+    { scopePermissionToMethod = true }: { readonly scopePermissionToMethod?: boolean } = {},
+  ): Method {
+    // Without a scope there is no permission for tests from the console, either.
+    const integration = new LambdaIntegration(
+      fn,
+      scopePermissionToMethod ? { allowTestInvoke: false } : { scopePermissionToMethod },
+    );
+    return this.api.root.resourceForPath(path).addMethod(method, integration);
   }
 
   /**
@@ -83,7 +100,7 @@ export class HttpApi extends Construct {
     return this.domain ? this.domain.urlOf(path) : this.api.urlForPath(path);
   }
 
-  private restApi(config: EnvironmentConfig, logKey: IKey): RestApi {
+  private restApi({ config, logKey, limited = [] }: HttpApiProps): RestApi {
     const logSettings = {
       retention: RetentionDays.ONE_YEAR,
       encryptionKey: logKey,
@@ -91,7 +108,7 @@ export class HttpApi extends Construct {
     };
     const api = new RestApi(this, 'RestApi', {
       restApiName: apiName(config.name),
-      description: 'Webhooks of payment providers',
+      description: 'Webhooks of payment providers, and the API',
       endpointTypes: [EndpointType.REGIONAL],
       // With a custom domain, the default address would be a second way in that nothing uses.
       disableExecuteApiEndpoint: config.domain ? true : undefined,
@@ -105,10 +122,13 @@ export class HttpApi extends Construct {
         throttlingRateLimit: THROTTLING_RATE_LIMIT,
         throttlingBurstLimit: THROTTLING_BURST_LIMIT,
         tracingEnabled: true,
-        metricsEnabled: true,
-        // Errors inside API Gateway, never the content of a request.
-        loggingLevel: MethodLoggingLevel.ERROR,
-        dataTraceEnabled: false,
+        ...METHOD_SETTINGS,
+        methodOptions: Object.fromEntries(
+          limited.map(({ method, path, perSecond }) => [
+            `${path}/${method}`,
+            { ...METHOD_SETTINGS, throttlingRateLimit: perSecond, throttlingBurstLimit: perSecond },
+          ]),
+        ),
         accessLogFormat: AccessLogFormat.jsonWithStandardFields(),
         accessLogDestination: new LogGroupLogDestination(new LogGroup(this, 'AccessLog', logSettings)),
       },

@@ -42,8 +42,11 @@ const VERSIONS: Readonly<Record<keyof typeof COUNTED_RULES, string>> = {
   AWSManagedRulesKnownBadInputsRuleSet: 'Version_1.24',
 };
 
-/** Headers with signatures, redacted so that a request cannot be replayed from the log. */
-const REDACTED_HEADERS = Object.values(WEBHOOK_ENDPOINTS).map(({ signatureHeader }) => signatureHeader.toLowerCase());
+/** Headers with signatures and API keys, redacted so that a request cannot be replayed from the log. */
+const REDACTED_HEADERS = [
+  ...Object.values(WEBHOOK_ENDPOINTS).map(({ signatureHeader }) => signatureHeader.toLowerCase()),
+  'authorization',
+];
 
 export interface WebAclProps {
   /** Names the firewall; has the addresses that Stripe delivers from. */

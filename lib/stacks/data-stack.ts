@@ -26,6 +26,7 @@ import { RecoveryPoints } from '../data/recovery-points';
 import { recoveryRegion, type RecoveryRegion } from '../data/recovery-region';
 import { RestoreTesting } from '../data/restore-testing';
 import { ProviderSecrets } from '../data/provider-secrets';
+import { ApiKeySecret } from '../data/api-key-secret';
 import type { DatabaseAccess } from '../data/database-access';
 import type { RecoverableInstance } from '../operations/recovery/recovery-permissions';
 import { EnvironmentStack } from './environment-stack';
@@ -68,6 +69,8 @@ export class DataStack extends EnvironmentStack {
   /** Key pair that the manifests of archives are signed with. */
   readonly archiveSigningKey: Key;
   readonly stripeSecrets: ProviderSecrets;
+  /** Secret that the keys of the API are hashed under. */
+  readonly apiKeySecret: ApiKeySecret;
   /** Encrypts all logs of the environment. */
   readonly logKey: IKey;
   /** Where archives and recovery points are copied to. `undefined` without a second region. */
@@ -108,6 +111,7 @@ export class DataStack extends EnvironmentStack {
       environmentName,
       removalProtection,
     });
+    this.apiKeySecret = new ApiKeySecret(this, 'ApiKeySecret', { key: this.stripeSecrets.key, removalProtection });
 
     const network = this.network(config);
     this.vpc = network?.vpc;

@@ -5,6 +5,7 @@ import type { EnvironmentConfig } from '../config/environment-schema';
 import { parameterName } from '../config/parameter-name';
 import type { DatabaseAccess } from '../data/database-access';
 import { PublishedParameters } from '../data/published-parameters';
+import { Api, GATEWAY_ROUTES } from '../operations/functions/api';
 import { Audit } from '../operations/functions/audit';
 import { Backup } from '../operations/functions/backup';
 import type { Bundle } from '../operations/bundles';
@@ -20,6 +21,7 @@ import { Inspect } from '../operations/functions/inspect';
 import { InstanceRecovery } from '../operations/recovery/instance-recovery';
 import { RowWorkflow } from '../operations/recovery/row-workflow';
 import { LargeArchive } from '../operations/recovery/large-archive';
+import { Keys } from '../operations/functions/keys';
 import { Migrate } from '../operations/functions/migrate';
 import { PROCESSOR_TIMEOUT, Processor } from '../operations/functions/processor';
 import { Reconciliation } from '../operations/functions/reconciliation';
@@ -69,7 +71,7 @@ export class OperationsStack extends EnvironmentStack {
         ? new EntitlementCache(this, 'EntitlementCache', { environmentName: config.name, vpc: data.vpc })
         : undefined;
 
-    const httpApi = new HttpApi(this, 'HttpApi', { config, logKey, egress: data.egress });
+    const httpApi = new HttpApi(this, 'HttpApi', { config, logKey, egress: data.egress, limited: GATEWAY_ROUTES });
     const signingSecret = { arn: stripeSecrets.signing.secretArn, key: stripeSecrets.key };
     new Webhook(this, 'Webhook', {
       context,
@@ -84,10 +86,10 @@ export class OperationsStack extends EnvironmentStack {
       billing: this.pooledBilling(config.name, data),
       cache,
     });
-    new Replay(this, 'Replay', { context, billing, queues, stripeApiSecret, cache });
+    const replay = new Replay(this, 'Replay', { context, billing, queues, stripeApiSecret, cache });
     new Reconciliation(this, 'Reconciliation', { context, billing, stripeApiSecret, cache });
     new Refresh(this, 'Refresh', { context, billing, stripeApiSecret, cache });
-    new Entitlements(this, 'Entitlements', { context, billing, cache });
+    const entitlements = new Entitlements(this, 'Entitlements', { context, billing, cache });
 
     const largeArchives = config.largeArchives.method === 'map' ? data.recoverable : [];
     const backup = new Backup(this, 'Backup', {
@@ -133,7 +135,7 @@ export class OperationsStack extends EnvironmentStack {
       });
     }
 
-    new Audit(this, 'Audit', { context, archiveBucket });
+    const audit = new Audit(this, 'Audit', { context, archiveBucket });
     const inspect = new Inspect(this, 'Inspect', {
       context,
       databases,
@@ -141,6 +143,21 @@ export class OperationsStack extends EnvironmentStack {
       queues,
       stripeApiSecretArn: stripeSecrets.api.secretArn,
       stripeSigningSecretArn: stripeSecrets.signing.secretArn,
+    });
+    const keySecret = { arn: data.apiKeySecret.secretArn, key: stripeSecrets.key };
+    new Keys(this, 'Keys', { context, billing, keySecret });
+    new Api(this, 'Api', {
+      context,
+      httpApi,
+      billing,
+      keySecret,
+      cache,
+      asked: {
+        audit: audit.function,
+        entitlements: entitlements.function,
+        inspect: inspect.function,
+        replay: replay.function,
+      },
     });
     if (config.canary) {
       new Canary(this, 'Canary', {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { LocalDatabaseServer } from '../postgres/databases';
 import { LocalFunction, type Surroundings } from '../aws/lambda-runtime';
 import type { SecretsManager } from '../aws/secrets-manager';
@@ -46,7 +47,7 @@ function withoutQualifier(name: string, parts: number): string {
   return name.split(':').slice(0, parts).join(':');
 }
 
-/** Gives each secret its value: those of the databases, and Stripe's two, found by the functions that read them. */
+/** Gives each secret its value: those of the databases, Stripe's two and that of the keys, found by the functions that read them. */
 export function fillSecrets(
   secrets: SecretsManager,
   databases: readonly LocalDatabaseServer[],
@@ -61,4 +62,5 @@ export function fillSecrets(
   };
   secrets.put(arnIn('webhook', 'STRIPE_SIGNING_SECRET_ARN'), { current: stripe.signingSecret });
   secrets.put(arnIn('reconciliation', 'STRIPE_API_SECRET_ARN'), { apiKey: stripe.apiKey });
+  secrets.put(arnIn('api', 'API_KEY_SECRET_ARN'), { current: randomBytes(32).toString('hex') });
 }

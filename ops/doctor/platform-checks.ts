@@ -1,4 +1,4 @@
-import type { DatabaseName } from '../../core/contract';
+import { DRILL_LIMIT_DAYS, RECONCILIATION_LIMIT_HOURS, type DatabaseName } from '../../core/contract';
 import type { InspectionReport } from '../../lambdas/inspect/contract';
 import type { Context } from '../context';
 import { type Finding, good, judged, wrong } from './finding';
@@ -14,16 +14,13 @@ const CONNECTIONS_LIMIT_PERCENT = 80;
 /** Findings of a status. */
 export function judgeStatus(
   status: Status,
-  limits: Pick<
-    typeof import('../../lambdas/inspect/contract'),
-    'DRILL_LIMIT_DAYS' | 'RECONCILIATION_LIMIT_HOURS' | 'ROTATION_GRACE_DAYS' | 'SECRET_ROTATION_DAYS'
-  >,
+  limits: Pick<typeof import('../../lambdas/inspect/contract'), 'ROTATION_GRACE_DAYS' | 'SECRET_ROTATION_DAYS'>,
   now: Date,
 ): Finding[] {
   return [
     ...status.problems.map((problem) => wrong('status', problem, 'ops logs inspect --errors')),
-    ...status.databases.flatMap((each) => judgeDatabase(each, limits.DRILL_LIMIT_DAYS, now)),
-    ...judgePipeline(status, limits.RECONCILIATION_LIMIT_HOURS, now),
+    ...status.databases.flatMap((each) => judgeDatabase(each, DRILL_LIMIT_DAYS, now)),
+    ...judgePipeline(status, RECONCILIATION_LIMIT_HOURS, now),
     ...status.secrets.map(({ secret, changedAt }) => {
       const isPassword = secret.endsWith('-database');
       const limit = limits.SECRET_ROTATION_DAYS + (isPassword ? limits.ROTATION_GRACE_DAYS : 0);

@@ -45,6 +45,7 @@ export async function startBundledFunctions(): Promise<BundledFunctions> {
   secrets.put('database', { username: cluster.user, password: cluster.password });
   secrets.put('signing', { current: 'whsec_test' });
   secrets.put('stripe', { apiKey: 'sk_test_1' });
+  secrets.put('api-keys', { current: 'x'.repeat(64) });
   const databases = { billing, main };
   const environments = environmentsOf({ databases, stripe, queueUrl, deadLetterQueueUrl }, bucket);
   const running: LocalFunction[] = [];
@@ -171,6 +172,18 @@ function environmentsOf(
       QUEUE_URL: queueUrl,
       DEAD_LETTER_QUEUE_URL: deadLetterQueueUrl,
     },
+    api: {
+      ...base,
+      ...database('billing'),
+      CACHE_URL: '',
+      API_KEY_SECRET_ARN: 'api-keys',
+      CANARY: 'false',
+      AUDIT_FUNCTION_NAME: 'audit',
+      ENTITLEMENTS_FUNCTION_NAME: 'entitlements',
+      INSPECT_FUNCTION_NAME: 'inspect',
+      REPLAY_FUNCTION_NAME: 'replay',
+    },
+    keys: { ...base, ...database('billing'), API_KEY_SECRET_ARN: 'api-keys' },
     migrate: both,
     audit: { ...base, ARCHIVE_BUCKET: bucket },
     inspect: {

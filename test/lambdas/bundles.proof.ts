@@ -14,6 +14,7 @@ afterAll(() => functions.stop());
 const start: BundledFunctions['start'] = (...given) => functions.start(...given);
 
 const FUNCTIONS = [
+  'api',
   'audit',
   'backup',
   'canary',
@@ -22,6 +23,7 @@ const FUNCTIONS = [
   'drill',
   'entitlements',
   'inspect',
+  'keys',
   'migrate',
   'processor',
   'reconciliation',

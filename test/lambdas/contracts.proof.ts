@@ -18,6 +18,7 @@ const STEMS = readdirSync(FOLDER);
 
 /** Functions whose event is AWS's own and not a request of ours. */
 const EVENT_DRIVEN: Readonly<Record<string, string>> = {
+  api: 'API Gateway hands it the HTTP request',
   webhook: 'API Gateway hands it the HTTP request',
   processor: 'SQS hands it a batch of messages',
 };

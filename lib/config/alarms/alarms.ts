@@ -2,6 +2,7 @@ import type { EnvironmentConfig } from '../environment-schema';
 import { accessAlarms } from './access-alarms';
 import type { AlarmDefinition } from './alarm-definition';
 import { alertingAlarms } from './alerting-alarms';
+import { apiAlarms } from './api-alarms';
 import { canaryAlarms } from './canary-alarms';
 import { copyAlarms } from './copy-alarms';
 import { databaseAlarms } from './database-alarms';
@@ -20,6 +21,7 @@ export function alarmsOf(config: EnvironmentConfig): readonly AlarmDefinition[] 
     ...instanceAlarms(config),
     ...copyAlarms(config),
     ...edgeAlarms(config),
+    ...apiAlarms(),
     ...canaryAlarms(config),
     ...jobAlarms(config),
     ...secretAlarms(config),

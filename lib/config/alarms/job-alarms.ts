@@ -2,10 +2,15 @@ import { BACKUP_METRICS } from '../../../lambdas/backup/contract';
 import { CLEANUP_METRICS } from '../../../lambdas/cleanup/contract';
 import { COLLECTOR_METRICS } from '../../../lambdas/collector/contract';
 import { DRILL_METRICS } from '../../../lambdas/drill/contract';
-import { DRILL_LIMIT_DAYS, GRACE_HOURS, RECONCILIATION_LIMIT_HOURS } from '../../../lambdas/inspect/contract';
 import { RECONCILIATION_METRICS } from '../../../lambdas/reconciliation/contract';
 import { VERIFY_METRICS } from '../../../lambdas/verify/contract';
-import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
+import {
+  DATABASE_NAMES,
+  DRILL_LIMIT_DAYS,
+  GRACE_HOURS,
+  RECONCILIATION_LIMIT_HOURS,
+  type DatabaseName,
+} from '../../../core/contract';
 import type { EnvironmentConfig } from '../environment-schema';
 import { BACKUP_POLICIES } from '../policies';
 import type { AlarmDefinition } from './alarm-definition';

@@ -36,7 +36,15 @@ export const REPLACED_BY_NEXT_RUN: readonly string[] = ['canary', 'collector', '
 const isReplacedByNextRun = (stem: string) => REPLACED_BY_NEXT_RUN.includes(stem);
 
 /** The functions that read entitlements from the cache, or invalidate them there. */
-const CACHE_USERS = ['processor', 'reconciliation', 'refresh', 'replay', 'entitlements', 'row-recovery'] as const;
+const CACHE_USERS = [
+  'processor',
+  'reconciliation',
+  'refresh',
+  'replay',
+  'entitlements',
+  'row-recovery',
+  'api',
+] as const;
 
 /** Requests in six hours, all of them refused, that are more than a stray scanner. */
 const ALL_REFUSED_MINIMUM = 3;

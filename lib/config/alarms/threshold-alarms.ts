@@ -1,3 +1,4 @@
+import { WEBHOOK_ENDPOINTS } from '../../../core/providers/contract';
 import { COLLECTOR_METRICS } from '../../../lambdas/collector/contract';
 import { PROCESSOR_METRICS } from '../../../lambdas/processor/contract';
 import { WEBHOOK_METRICS } from '../../../lambdas/webhook/contract';
@@ -115,6 +116,7 @@ function failedSubscriptions(): AlarmDefinition {
 
 function webhookDelivery(): AlarmDefinition {
   const measure = 'Webhook deliveries of an hour that failed on our side';
+  const { path } = WEBHOOK_ENDPOINTS.stripe;
   return {
     ...TWO_OF_THREE_PERIODS,
     name: 'webhookDelivery',
@@ -129,9 +131,9 @@ function webhookDelivery(): AlarmDefinition {
       // send those, and their share has an alarm of its own.
       expression: `IF(requests - FILL(refused, 0) >= ${MINIMUM_VOLUME}, 100 * FILL(failed, 0) / (requests - FILL(refused, 0)), 0)`,
       metrics: {
-        requests: { from: 'api', name: 'Count', statistic: 'SampleCount' },
-        refused: { from: 'api', name: '4XXError', statistic: 'Sum' },
-        failed: { from: 'api', name: '5XXError', statistic: 'Sum' },
+        requests: { from: 'api', name: 'Count', path, statistic: 'SampleCount' },
+        refused: { from: 'api', name: '4XXError', path, statistic: 'Sum' },
+        failed: { from: 'api', name: '5XXError', path, statistic: 'Sum' },
       },
     },
     periodSeconds: 3600,
@@ -153,7 +155,7 @@ function webhookAnswer(): AlarmDefinition {
     unit: 'ms',
     // Promised: a mean answer below 5 s. Stripe gives up on a delivery soon after.
     thresholds: { warning: 2500, critical: 5000 },
-    metric: latency(measure, 'Average'),
+    metric: latency(measure, 'Average', WEBHOOK_ENDPOINTS.stripe.path),
     symptom: 'Stripe waits long for the answer to a webhook',
     action: 'Find out what the webhook function waits for: its queue, its secret, or cold starts.',
     runbookAnchor: 'webhook-answer',
@@ -178,15 +180,15 @@ function responseTime(): AlarmDefinition {
   };
 }
 
-/** How long the API takes to answer, from a minimum number of answers on. */
-function latency(label: string, statistic: ApiMetric['statistic']): AlarmDefinition['metric'] {
+/** How long the API takes to answer, of one path or of all, from a minimum number of answers on. */
+function latency(label: string, statistic: ApiMetric['statistic'], path?: string): AlarmDefinition['metric'] {
   return {
     from: 'math',
     label,
     expression: `IF(requests >= ${MINIMUM_VOLUME}, latency, 0)`,
     metrics: {
-      requests: { from: 'api', name: 'Latency', statistic: 'SampleCount' },
-      latency: { from: 'api', name: 'Latency', statistic },
+      requests: { from: 'api', name: 'Latency', path, statistic: 'SampleCount' },
+      latency: { from: 'api', name: 'Latency', path, statistic },
     },
   };
 }

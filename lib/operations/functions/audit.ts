@@ -1,5 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { AUDIT_PREFIX, type AuditEnvironment } from '../../../lambdas/audit/contract';
 import { grantReading, grantWritingLocked } from '../archive-access';
@@ -17,6 +18,8 @@ export interface AuditProps {
  * too.
  */
 export class Audit extends Construct {
+  readonly function: IFunction;
+
   constructor(scope: Construct, id: string, props: AuditProps) {
     super(scope, id);
     const { archiveBucket } = props;
@@ -29,6 +32,7 @@ export class Audit extends Construct {
       memorySize: 512,
       reservedConcurrentExecutions: 3,
     });
+    this.function = fn;
     grantWritingLocked(fn, archiveBucket, `${AUDIT_PREFIX}*`);
     grantReading(fn, archiveBucket, `${AUDIT_PREFIX}*`);
   }

@@ -1,4 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { EntitlementsEnvironment } from '../../../lambdas/entitlements/contract';
 import type { DatabaseAccess } from '../../data/database-access';
@@ -20,6 +21,8 @@ export interface EntitlementsProps {
 
 /** Recomputes entitlements, changes their rules, or reads those of a user. Invoked by an operator. */
 export class Entitlements extends Construct {
+  readonly function: IFunction;
+
   constructor(scope: Construct, id: string, props: EntitlementsProps) {
     super(scope, id);
     const target = new OperationalFunction<EntitlementsEnvironment>(this, 'Entitlements', {
@@ -34,6 +37,7 @@ export class Entitlements extends Construct {
       reservedConcurrentExecutions: MAX_CONCURRENCY,
       asynchronous: { retryAttempts: 1, maximumAge: Duration.minutes(30) },
     });
+    this.function = target.function;
     props.cache?.allowAccess(target);
   }
 }

@@ -1,4 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { ReplayEnvironment } from '../../../lambdas/replay/contract';
 import type { DatabaseAccess } from '../../data/database-access';
@@ -26,6 +27,8 @@ export interface ReplayProps {
  * operator.
  */
 export class Replay extends Construct {
+  readonly function: IFunction;
+
   constructor(scope: Construct, id: string, props: ReplayProps) {
     super(scope, id);
     const { context, queues, stripeApiSecret } = props;
@@ -50,6 +53,7 @@ export class Replay extends Construct {
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
     });
     const fn = target.function;
+    this.function = fn;
     grantStripeApi(fn, stripeApiSecret);
     props.cache?.allowAccess(target);
     // From the parked events to the queue, and in that direction only.

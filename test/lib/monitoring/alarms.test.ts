@@ -123,6 +123,8 @@ test('failed deliveries are a share of those that were not refused, as API Gatew
   );
   const api = [
     { Name: 'ApiName', Value: 'BillingOps-production' },
+    { Name: 'Method', Value: 'POST' },
+    { Name: 'Resource', Value: '/api/v1/webhooks/stripe' },
     { Name: 'Stage', Value: 'production' },
   ];
   for (const { MetricStat } of queries.filter((query) => query.MetricStat)) {
@@ -182,6 +184,7 @@ test('missing data closes the alarms on traffic and leaves the alarms on gauges 
   expect(
     Object.fromEntries(PAIRS.map(({ name }) => [name, alarmOf('production', `${name}-critical`).TreatMissingData])),
   ).toEqual({
+    apiFailed: 'notBreaching',
     webhookFailures: 'notBreaching',
     queryLatency: 'notBreaching',
     databaseSize: 'ignore',

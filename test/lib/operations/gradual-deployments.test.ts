@@ -61,12 +61,15 @@ describe.each(STEMS)('the deployment of %s', (stem) => {
 
 test('requests of API Gateway reach the webhook by its alias alone', () => {
   const alias = aliasOf('webhook').id;
-  const method = resourceLike(operations, 'AWS::ApiGateway::Method', 'POST').Properties;
+  const method = resourceLike(operations, 'AWS::ApiGateway::Method', 'webhooksstripePOST').Properties;
   expect(JSON.stringify(method.Integration)).toContain(`{"Ref":"${alias}"}`);
   const permissions = Object.values(resourcesOf(operations, 'AWS::Lambda::Permission')).filter(({ Properties }) =>
     JSON.stringify(Properties.Principal).includes('apigateway'),
   );
-  expect(permissions.map(({ Properties }) => Properties.FunctionName)).toEqual([{ Ref: alias }]);
+  expect(permissions.map(({ Properties }) => Properties.FunctionName)).toEqual([
+    { Ref: alias },
+    { 'Fn::GetAtt': [expect.stringMatching(/^ApiFunction/), 'Arn'] },
+  ]);
 });
 
 test('messages of the queue reach the processor by its alias', () => {

@@ -1,3 +1,4 @@
+import type { ApiEnvironment } from '../../../lambdas/api/contract';
 import type { AuditEnvironment } from '../../../lambdas/audit/contract';
 import type { BackupEnvironment } from '../../../lambdas/backup/contract';
 import type { CanaryEnvironment } from '../../../lambdas/canary/contract';
@@ -6,6 +7,7 @@ import type { CollectorEnvironment } from '../../../lambdas/collector/contract';
 import type { DrillEnvironment } from '../../../lambdas/drill/contract';
 import type { EntitlementsEnvironment } from '../../../lambdas/entitlements/contract';
 import type { InspectEnvironment } from '../../../lambdas/inspect/contract';
+import type { KeysEnvironment } from '../../../lambdas/keys/contract';
 import type { MigrateEnvironment } from '../../../lambdas/migrate/contract';
 import { MAX_RECEIVES, type ProcessorEnvironment } from '../../../lambdas/processor/contract';
 import type { ReconciliationEnvironment } from '../../../lambdas/reconciliation/contract';
@@ -17,6 +19,7 @@ import type { RowRecoveryEnvironment } from '../../../lambdas/row-recovery/contr
 import type { VerifyEnvironment } from '../../../lambdas/verify/contract';
 import type { WarmEnvironment } from '../../../lambdas/warm/contract';
 import type { WebhookEnvironment } from '../../../lambdas/webhook/contract';
+import { GATEWAY_ROUTES } from '../../../lib/operations/functions/api';
 import { FUNCTIONS, resourceLike, resourcesOf, templatesOf } from '../support';
 
 const base = ['ENVIRONMENT_NAME', 'LOG_LEVEL'] as const;
@@ -45,6 +48,17 @@ function variables<Environment>() {
 }
 
 const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
+  api: variables<ApiEnvironment>()([
+    ...base,
+    ...billing,
+    'CACHE_URL',
+    'API_KEY_SECRET_ARN',
+    'CANARY',
+    'AUDIT_FUNCTION_NAME',
+    'ENTITLEMENTS_FUNCTION_NAME',
+    'INSPECT_FUNCTION_NAME',
+    'REPLAY_FUNCTION_NAME',
+  ]),
   audit: variables<AuditEnvironment>()([...base, 'ARCHIVE_BUCKET']),
   backup: variables<BackupEnvironment>()([
     ...base,
@@ -107,6 +121,7 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'STRIPE_API_SECRET_ARN',
     'STRIPE_SIGNING_SECRET_ARN',
   ]),
+  keys: variables<KeysEnvironment>()([...base, ...billing, 'API_KEY_SECRET_ARN']),
   migrate: variables<MigrateEnvironment>()([...base, ...billing, ...main]),
   processor: variables<ProcessorEnvironment>()([...base, ...billing, 'CACHE_URL', 'DEAD_LETTER_QUEUE_URL']),
   reconciliation: variables<ReconciliationEnvironment>()([
@@ -214,23 +229,42 @@ test('the processor receives batches of 200 and reports each failed event separa
   });
 });
 
-test('the only route is POST /api/v1/webhooks/stripe, throttled, with unchanged bodies', () => {
+test('every route of the webhooks, the API and its page is a method, throttled, with unchanged bodies', () => {
   const { operations } = templatesOf('production');
-  const methods = Object.values(resourcesOf(operations, 'AWS::ApiGateway::Method'));
-  expect(methods.map(({ Properties }) => Properties.HttpMethod)).toEqual(['POST']);
-  const parts = Object.values(resourcesOf(operations, 'AWS::ApiGateway::Resource')).map(
-    ({ Properties }) => Properties.PathPart,
+  const resources = resourcesOf(operations, 'AWS::ApiGateway::Resource');
+  const pathOf = (id: unknown): string => {
+    const { Ref: reference = '' } = id as { readonly Ref?: string };
+    const resource = resources[reference]?.Properties;
+    return resource === undefined ? '' : `${pathOf(resource.ParentId)}/${String(resource.PathPart)}`;
+  };
+  const routes = Object.values(resourcesOf(operations, 'AWS::ApiGateway::Method')).map(
+    ({ Properties }) => `${String(Properties.HttpMethod)} ${pathOf(Properties.ResourceId)}`,
   );
-  expect(parts).toEqual(['api', 'v1', 'webhooks', 'stripe']);
+  expect(routes.toSorted()).toEqual(
+    ['POST /api/v1/webhooks/stripe', ...GATEWAY_ROUTES.map(({ method, path }) => `${method} ${path}`)].toSorted(),
+  );
   operations.hasResourceProperties('AWS::ApiGateway::RestApi', {
     BinaryMediaTypes: ['*/*'],
     EndpointConfiguration: { Types: ['REGIONAL'] },
   });
   const stage = resourceLike(operations, 'AWS::ApiGateway::Stage', 'Api').Properties;
   expect(stage.AccessLogSetting).toBeDefined();
-  expect(stage.MethodSettings).toEqual([
-    expect.objectContaining({ ThrottlingRateLimit: 1000, ThrottlingBurstLimit: 2000 }),
-  ]);
+  const settings = stage.MethodSettings as { ResourcePath: string; HttpMethod: string; ThrottlingRateLimit: number }[];
+  expect(settings).toHaveLength(1 + GATEWAY_ROUTES.length);
+  expect(settings).toContainEqual(
+    expect.objectContaining({ ResourcePath: '/*', ThrottlingRateLimit: 1000, ThrottlingBurstLimit: 2000 }),
+  );
+  for (const { method, path, perSecond } of GATEWAY_ROUTES) {
+    expect(settings).toContainEqual({
+      HttpMethod: method,
+      ResourcePath: `/~1${path.slice(1).replaceAll('/', '~1')}`,
+      ThrottlingRateLimit: perSecond,
+      ThrottlingBurstLimit: perSecond,
+      MetricsEnabled: true,
+      LoggingLevel: 'ERROR',
+      DataTraceEnabled: false,
+    });
+  }
 });
 
 test.each([
@@ -262,7 +296,8 @@ test.each([
 
 /** Invoked by a schedule, or by an operator who does not wait. */
 const ASYNCHRONOUS = FUNCTIONS.filter(
-  (stem) => !['audit', 'inspect', 'processor', 'reset-password', 'verify', 'warm', 'webhook'].includes(stem),
+  (stem) =>
+    !['api', 'audit', 'inspect', 'keys', 'processor', 'reset-password', 'verify', 'warm', 'webhook'].includes(stem),
 );
 
 test('every asynchronous function leaves failed requests in a queue', () => {
@@ -276,6 +311,7 @@ test('every asynchronous function leaves failed requests in a queue', () => {
 test.each([
   // One for each database, and the parts of large archives, four at a time for each.
   ['backup', 2 + 2 * 4],
+  ['api', 10],
   ['canary', 1],
   ['cleanup', 1],
   ['drill', 1],
@@ -284,6 +320,7 @@ test.each([
   ['reconciliation', 1],
   ['audit', 3],
   ['inspect', 3],
+  ['keys', 1],
   ['refresh', 1],
   ['migrate', 1],
   ['collector', 1],

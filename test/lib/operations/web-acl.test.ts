@@ -58,10 +58,10 @@ test('one address may use half of the rate of the API and is answered 429 above 
   });
 });
 
-test('blocked requests are logged for a year, without signatures', () => {
+test('blocked requests are logged for a year, without signatures and keys', () => {
   const { operations } = templatesOf('production');
   expect(resourceLike(operations, 'AWS::WAFv2::LoggingConfiguration', 'WebAcl').Properties).toMatchObject({
-    RedactedFields: [{ SingleHeader: { Name: 'stripe-signature' } }],
+    RedactedFields: [{ SingleHeader: { Name: 'stripe-signature' } }, { SingleHeader: { Name: 'authorization' } }],
     LoggingFilter: { DefaultBehavior: 'DROP' },
   });
   expect(resourceLike(operations, 'AWS::Logs::LogGroup', 'WebAcl').Properties).toMatchObject({
@@ -82,7 +82,7 @@ describe('the entitlement cache', () => {
       id.startsWith('EntitlementCache'),
     );
     for (const [, { Properties }] of letIn) expect([Properties.FromPort, Properties.ToPort]).toEqual([6379, 6379]);
-    const users = ['entitlements', 'processor', 'reconciliation', 'refresh', 'replay', 'row-recovery'];
+    const users = ['api', 'entitlements', 'processor', 'reconciliation', 'refresh', 'replay', 'row-recovery'];
     expect(letIn.map(([, { Properties }]) => String(Properties.Description)).toSorted()).toEqual(
       users.map((stem) => `${stem} reads and writes entitlements`),
     );
@@ -113,7 +113,7 @@ describe('the entitlement cache', () => {
     );
     const [cacheId] = Object.keys(resourcesOf(operations, 'AWS::ElastiCache::ServerlessCache'));
     const [userId] = Object.keys(resourcesOf(operations, 'AWS::ElastiCache::User'));
-    expect(connecting).toHaveLength(6);
+    expect(connecting).toHaveLength(7);
     for (const [, { Properties }] of connecting) {
       const { Statement } = Properties.PolicyDocument as { Statement: { Action: unknown; Resource: unknown }[] };
       expect(Statement.find(({ Action }) => Action === 'elasticache:Connect')?.Resource).toEqual([

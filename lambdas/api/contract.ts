@@ -1,0 +1,64 @@
+import type { CacheEnvironment } from '../../core/cache/contract';
+import type { BaseEnvironment, BillingDatabaseEnvironment } from '../../core/contract';
+import type { ApiKeyEnvironment, Scope } from '../../core/keys/contract';
+
+export interface ApiEnvironment
+  extends BaseEnvironment, BillingDatabaseEnvironment, CacheEnvironment, ApiKeyEnvironment {
+  /** `true` where the environment sends itself canary events, whose arrival is a job then. */
+  readonly CANARY: string;
+  /** Functions that answer what the API does not look up itself, by the same requests as `ops`. */
+  readonly AUDIT_FUNCTION_NAME: string;
+  readonly ENTITLEMENTS_FUNCTION_NAME: string;
+  readonly INSPECT_FUNCTION_NAME: string;
+  readonly REPLAY_FUNCTION_NAME: string;
+}
+
+/** Who may call a route: anybody, or a key with the scope. */
+export type Access = 'public' | Scope;
+
+/** One route of the API. */
+export interface ApiRoute {
+  readonly method: 'GET' | 'POST';
+  /** As API Gateway and OpenAPI write it, such as `/api/v1/entitlements/{user}`. */
+  readonly path: string;
+  readonly access: Access;
+  /**
+   * Requests a second that API Gateway admits, with as many at once. Lower answers 429 to genuine callers; higher lets one
+   * route use up the function's instances.
+   */
+  readonly perSecond: number;
+}
+
+const probe = (path: string): ApiRoute => ({ method: 'GET', path, access: 'public', perSecond: 50 });
+
+/**
+ * Every route of the API but those of the page, with who may call it. A route that is in neither table does not exist: the
+ * application answers 404 before a handler runs, and API Gateway has no method for it.
+ */
+export const API_ROUTES: readonly ApiRoute[] = [
+  probe('/health'),
+  probe('/healthz'),
+  probe('/live'),
+  probe('/ready'),
+  probe('/health/db'),
+  probe('/health/jobs'),
+  probe('/api/health'),
+  { method: 'GET', path: '/api/openapi.json', access: 'public', perSecond: 10 },
+  { method: 'GET', path: '/api/v1/entitlements/{user}', access: 'entitlements:read', perSecond: 500 },
+  { method: 'POST', path: '/api/v1/entitlements/{user}/recompute', access: 'admin', perSecond: 5 },
+  { method: 'GET', path: '/api/v1/metrics/project/{id}/subscriptions', access: 'metrics:read', perSecond: 20 },
+  { method: 'GET', path: '/api/v1/metrics/project/{id}/revenue', access: 'metrics:read', perSecond: 20 },
+  { method: 'GET', path: '/metrics', access: 'metrics:read', perSecond: 5 },
+];
+
+/** Largest accepted body, in bytes: requests hold ids. */
+export const MAX_BODY_BYTES = 64 * 1024;
+
+export const API_METRICS = {
+  /** Requests that were answered, but for those of `/health` and the like. */
+  requests: 'ApiRequests',
+  /** Requests answered 401 or 429 for their key. */
+  rejected: 'ApiKeysRejected',
+  /** Requests answered 500. */
+  failed: 'ApiFailed',
+} as const;

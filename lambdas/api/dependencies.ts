@@ -1,0 +1,26 @@
+import type { ReusableConnection } from '../../core/database/reusable-connection';
+import type { EntitlementCache } from '../../core/entitlements/entitlement-cache';
+import type { Log } from '../../core/runtime/telemetry';
+
+/** Functions that the API asks, by the requests of their contracts. */
+export type AskedFunction = 'audit' | 'entitlements' | 'inspect' | 'replay';
+
+/** What the API works with. */
+export interface ApiDependencies {
+  /** The billing database, as the role `billing_api`. */
+  readonly database: ReusableConnection;
+  readonly cache: EntitlementCache;
+  /** The secret that keys are hashed under. */
+  readonly keySecret: () => Promise<string>;
+  /**
+   * Asks another function.
+   *
+   * @returns its report, whose form the caller checks
+   * @throws Problem 503 when all of its instances are at work; what the function threw
+   */
+  readonly ask: (stem: AskedFunction, request: object) => Promise<unknown>;
+  /** Whether the environment sends itself canary events. */
+  readonly hasCanary: boolean;
+  readonly clock: () => Date;
+  readonly log: Log;
+}

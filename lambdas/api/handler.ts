@@ -1,0 +1,65 @@
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { handle } from 'hono/aws-lambda';
+import { cacheUrlSetting } from '../../core/cache/settings';
+import { billingTarget, createConnector } from '../../core/database/connector';
+import { createReusableConnection } from '../../core/database/reusable-connection';
+import { openEntitlementCache } from '../../core/entitlements/open-cache';
+import { API_DATABASE_ROLE, apiKeySecret } from '../../core/keys/contract';
+import {
+  baseSettings,
+  billingDatabaseSettings,
+  readEnvironment,
+  secretArnSetting,
+  setting,
+} from '../../core/runtime/environment';
+import { createSecrets } from '../../core/runtime/secrets';
+import { createTelemetry } from '../../core/runtime/telemetry';
+import { createApp } from './app';
+import { askFunctions } from './ask-functions';
+import { counted } from './counted';
+
+const functionSetting = (stem: string) => setting.text(`the name of the function \`${stem}\``);
+
+/** A caller has given up by then; what runs on holds a connection. */
+const STATEMENT_TIMEOUT_MS = 10_000;
+
+const environment = readEnvironment({
+  ...baseSettings,
+  ...billingDatabaseSettings,
+  CACHE_URL: cacheUrlSetting,
+  API_KEY_SECRET_ARN: secretArnSetting(),
+  CANARY: setting.flag(),
+  AUDIT_FUNCTION_NAME: functionSetting('audit'),
+  ENTITLEMENTS_FUNCTION_NAME: functionSetting('entitlements'),
+  INSPECT_FUNCTION_NAME: functionSetting('inspect'),
+  REPLAY_FUNCTION_NAME: functionSetting('replay'),
+});
+const telemetry = createTelemetry('api', environment);
+const secrets = createSecrets();
+const connector = createConnector(billingTarget(environment), secrets, 'api', {
+  role: API_DATABASE_ROLE,
+  statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+});
+// API Gateway gives up after 29 seconds.
+const lambda = new LambdaClient({
+  maxAttempts: 1,
+  requestHandler: { connectionTimeout: 3_000, socketTimeout: 28_000 },
+});
+
+const app = createApp({
+  database: createReusableConnection(connector),
+  cache: openEntitlementCache(environment.CACHE_URL, telemetry),
+  keySecret: async () => (await secrets.read(environment.API_KEY_SECRET_ARN, apiKeySecret)).current,
+  ask: askFunctions(lambda, {
+    audit: environment.AUDIT_FUNCTION_NAME,
+    entitlements: environment.ENTITLEMENTS_FUNCTION_NAME,
+    inspect: environment.INSPECT_FUNCTION_NAME,
+    replay: environment.REPLAY_FUNCTION_NAME,
+  }),
+  hasCanary: environment.CANARY,
+  clock: () => new Date(),
+  log: telemetry.log,
+});
+
+/** Answers requests of the API, each once, with its metrics. */
+export const handler = counted(handle(app), telemetry.metrics);

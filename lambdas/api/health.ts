@@ -1,0 +1,123 @@
+import { createRoute } from '@hono/zod-openapi';
+import * as z from 'zod';
+import { isoTime } from '../../core/runtime/contract';
+import type { ApiDependencies } from './dependencies';
+import { checkDatabase, type DatabaseState } from './database-state';
+import type { Job } from './jobs';
+import type { Router } from './router';
+import { SERVER_PROBLEMS } from './schemas';
+
+const json = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+
+const alive = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Alive' });
+const database = z
+  .enum(['ok', 'slow', 'down', 'recovery'])
+  .describe('`slow`: no answer within a second. `recovery`: it answers, and cannot be written to.');
+const readiness = z.strictObject({ status: z.enum(['ok', 'unavailable']), db: database }).meta({ id: 'Readiness' });
+const overall = z
+  .strictObject({
+    status: z.enum(['ok', 'degraded', 'unavailable']),
+    db: database,
+    stripe: z
+      .enum(['ok', 'stale', 'unknown'])
+      .describe(
+        '`ok`: reconciliation compared everything with Stripe within its limit. `unknown`: the database does not say.',
+      ),
+  })
+  .meta({ id: 'Health' });
+const jobs = z
+  .strictObject({
+    status: z.enum(['ok', 'late', 'unknown']),
+    jobs: z.array(
+      z.strictObject({
+        job: z.string(),
+        status: z.enum(['ok', 'late', 'unknown']).describe('`unknown`: what records it could not be asked.'),
+        lastSuccess: isoTime.nullable().describe('ISO time; null for none.'),
+        ageSeconds: z.int().nullable(),
+        limitSeconds: z.int().describe('Age from which it is late.'),
+      }),
+    ),
+  })
+  .meta({ id: 'Jobs' });
+
+const TAGS = ['Health'];
+const probe = (path: string, summary: string) =>
+  createRoute({
+    method: 'get',
+    path,
+    tags: TAGS,
+    summary,
+    responses: { 200: json('Alive.', alive), ...SERVER_PROBLEMS },
+  });
+const readinessRoute = (path: string, summary: string) =>
+  createRoute({
+    method: 'get',
+    path,
+    tags: TAGS,
+    summary,
+    responses: { 200: json('Ready.', readiness), 503: json('Not ready.', readiness), 500: SERVER_PROBLEMS[500] },
+  });
+
+/** The routes that load balancers and probes ask. Their answers name no version and no host. */
+export function addHealth(app: Router, dependencies: ApiDependencies, readJobs: () => Promise<readonly Job[]>): void {
+  for (const path of ['/health', '/healthz', '/live']) {
+    app.openapi(probe(path, 'Whether the API runs; it looks at nothing else'), (context) =>
+      context.json({ status: 'ok' as const }, 200),
+    );
+  }
+  for (const path of ['/ready', '/health/db']) {
+    app.openapi(readinessRoute(path, 'Whether the database answers within a second'), async (context) => {
+      const db = await checkDatabase(dependencies);
+      return db === 'ok'
+        ? context.json({ status: 'ok' as const, db }, 200)
+        : context.json({ status: 'unavailable' as const, db }, 503);
+    });
+  }
+  const jobsRoute = createRoute({
+    method: 'get',
+    path: '/health/jobs',
+    tags: TAGS,
+    summary: 'When each job last succeeded, and whether that is too long ago; up to a minute old',
+    responses: {
+      200: json('No job is late.', jobs),
+      503: json('A job is late, or unknown.', jobs),
+      500: SERVER_PROBLEMS[500],
+    },
+  });
+  app.openapi(jobsRoute, async (context) => {
+    const found = [...(await readJobs())];
+    const status = worst(found.map((job) => job.status));
+    return status === 'ok' ? context.json({ status, jobs: found }, 200) : context.json({ status, jobs: found }, 503);
+  });
+  const overallRoute = createRoute({
+    method: 'get',
+    path: '/api/health',
+    tags: TAGS,
+    summary: 'The API, its database and Stripe in one answer',
+    responses: {
+      200: json('The database answers; `degraded` when Stripe was not reached for too long.', overall),
+      503: json('The database does not answer.', overall),
+      500: SERVER_PROBLEMS[500],
+    },
+  });
+  app.openapi(overallRoute, async (context) => {
+    const db = await checkDatabase(dependencies);
+    if (db === 'down' || db === 'slow') return context.json(unavailable(db), 503);
+    const reconciliation = (await readJobs()).find(({ job }) => job === 'reconciliation');
+    const stripe = ({ ok: 'ok', late: 'stale', unknown: 'unknown' } as const)[reconciliation?.status ?? 'unknown'];
+    if (db === 'recovery') return context.json({ ...unavailable(db), stripe }, 503);
+    return context.json({ status: stripe === 'ok' ? ('ok' as const) : ('degraded' as const), db, stripe }, 200);
+  });
+}
+
+function unavailable(db: DatabaseState) {
+  return { status: 'unavailable', db, stripe: 'unknown' } as const;
+}
+
+function worst(states: readonly ('ok' | 'late' | 'unknown')[]): 'ok' | 'late' | 'unknown' {
+  if (states.includes('late')) return 'late';
+  return states.includes('unknown') ? 'unknown' : 'ok';
+}

@@ -1,0 +1,16 @@
+import * as z from 'zod';
+
+const MAX_ID = 200;
+
+/** What an application calls a user or a project: no control characters, which no id has and PostgreSQL refuses in part. */
+const idText = (what: string) => {
+  const form = `expected the id of ${what}: 1 to ${MAX_ID} characters, none of them a control character`;
+  return z
+    .string({ error: form })
+    .min(1, form)
+    .max(MAX_ID, form)
+    .regex(/^\P{Cc}+$/u, form);
+};
+
+export const userId = idText('a user');
+export const projectId = idText('a project');

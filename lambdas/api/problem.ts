@@ -1,0 +1,91 @@
+import type { Context } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import * as z from 'zod';
+import { ERROR_CODES } from '../../core/runtime/error-codes';
+import { messageOf, OperationError } from '../../core/runtime/errors';
+import type { Log } from '../../core/runtime/telemetry';
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+};
+
+/** A malformed field of a request. */
+export interface FieldProblem {
+  /** Where it stands: `query.from`, `path.user`, `body.events.0`. */
+  readonly field: string;
+  /** The form that it should have. Never the value. */
+  readonly detail: string;
+}
+
+/** An answer other than success, as RFC 9457 has it. Nothing in it repeats what the caller sent. */
+export class Problem extends Error {
+  constructor(
+    readonly status: ContentfulStatusCode,
+    readonly code: string,
+    readonly detail: string,
+    readonly options: { readonly errors?: readonly FieldProblem[]; readonly headers?: Record<string, string> } = {},
+  ) {
+    super(detail);
+  }
+}
+
+/** Form of a problem in the OpenAPI document. */
+export const problemSchema = z
+  .strictObject({
+    type: z.literal('about:blank'),
+    title: z.string(),
+    status: z.int(),
+    code: z.string().describe('For programs; stable.'),
+    detail: z.string().describe('For people: what is wrong, and the fix.'),
+    errors: z
+      .array(z.strictObject({ field: z.string(), detail: z.string() }))
+      .optional()
+      .describe('Each malformed field, with the form that it should have.'),
+  })
+  .meta({ id: 'Problem', description: 'What went wrong, as RFC 9457 has it.' });
+
+/** The answer of a problem. */
+export function problemResponse(context: Context, { status, code, detail, options }: Problem): Response {
+  const body: z.infer<typeof problemSchema> = {
+    type: 'about:blank',
+    title: TITLES[status] ?? 'Error',
+    status,
+    code,
+    detail,
+    ...(options.errors === undefined ? {} : { errors: [...options.errors] }),
+  };
+  return context.body(JSON.stringify(body), status, {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    ...options.headers,
+  });
+}
+
+/** What the caller is told of an error. Messages name hosts and tables: those are for the log. */
+export function asProblem(error: unknown, log: Log): Problem {
+  if (error instanceof Problem) return error;
+  const code = error instanceof OperationError ? error.code : 'unexpected';
+  const { httpStatus, meaning } = ERROR_CODES[code];
+  const details = { code, reason: messageOf(error) };
+  log.error(
+    'A request failed',
+    code === 'unexpected' && error instanceof Error ? { ...details, stack: error.stack } : details,
+  );
+  return new Problem(httpStatus as ContentfulStatusCode, code, meaning);
+}
+
+/** @returns the problem of a request whose fields are malformed */
+export function invalidRequest(errors: readonly FieldProblem[]): Problem {
+  const fields = errors.map(({ field }) => `\`${field}\``).join(', ');
+  return new Problem(400, 'invalid_request', `The request is malformed: correct ${fields}`, { errors });
+}

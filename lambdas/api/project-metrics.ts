@@ -1,0 +1,116 @@
+import { createRoute } from '@hono/zod-openapi';
+import * as z from 'zod';
+import type { Caller } from '../../core/keys/authenticate';
+import { isoTime } from '../../core/runtime/contract';
+import type { ApiDependencies } from './dependencies';
+import { isKnownProject, revenueFigures, subscriptionFigures, type Range } from './figures';
+import { requireProject } from './gate';
+import { projectId } from './ids';
+import { invalidRequest, Problem } from './problem';
+import type { Router } from './router';
+import { BAD_REQUEST, KEY_PROBLEMS, NOT_FOUND, SECURITY, SERVER_PROBLEMS } from './schemas';
+
+const DAY_MS = 86_400_000;
+const MAX_DAYS = 366;
+const DEFAULT_DAYS = 30;
+
+const momentForm = 'expected a date such as 2026-11-01 (UTC), or an ISO 8601 time with a zone';
+const moment = z.union([z.iso.date(), z.iso.datetime({ offset: true })], { error: momentForm });
+const rangeQuery = z.strictObject({
+  from: moment.optional().describe(`First moment. Default: ${DEFAULT_DAYS} days before \`to\`.`),
+  to: moment.optional().describe(`Moment that the range ends before, at most ${MAX_DAYS} days later. Default: now.`),
+});
+const projectPath = z.strictObject({ id: projectId.describe('Id of the project, percent-encoded.') });
+const range = { project: z.string(), from: isoTime, to: isoTime };
+const count = z.int().min(0);
+
+const subscriptionsSchema = z
+  .strictObject({
+    ...range,
+    byStatus: z.record(z.string(), count).describe("Subscriptions now, by Stripe's status."),
+    ending: count.describe('Of those that run, such as end with their period.'),
+    started: count.describe('Started in the range.'),
+    ended: count.describe('Ended in the range.'),
+  })
+  .meta({ id: 'SubscriptionFigures' });
+const revenueSchema = z
+  .strictObject({
+    ...range,
+    currencies: z
+      .array(
+        z.strictObject({
+          currency: z.string().describe('ISO 4217, in lower case.'),
+          gross: z.int().describe('Captured by charges of the range, in the smallest unit.'),
+          refunded: z.int().describe('Refunds that were recorded in the range, less those that came back.'),
+          net: z.int().describe('`gross` less `refunded`. Disputes and fees are not deducted.'),
+          charges: count,
+        }),
+      )
+      .describe('Amounts of different currencies are not added.'),
+  })
+  .meta({ id: 'Revenue' });
+
+const route = <Schema extends z.ZodType>(what: 'subscriptions' | 'revenue', summary: string, schema: Schema) =>
+  createRoute({
+    method: 'get',
+    path: `/api/v1/metrics/project/{id}/${what}` as const,
+    tags: ['Metrics'],
+    summary,
+    security: SECURITY,
+    request: { params: projectPath, query: rangeQuery },
+    responses: {
+      200: { description: summary, content: { 'application/json': { schema } } },
+      ...BAD_REQUEST,
+      ...NOT_FOUND,
+      ...KEY_PROBLEMS,
+      ...SERVER_PROBLEMS,
+    },
+  });
+
+const subscriptionsRoute = route('subscriptions', 'How many subscriptions a project has', subscriptionsSchema);
+const revenueRoute = route('revenue', 'What a project took in, by currency, less refunds', revenueSchema);
+
+/** The routes about what a project earns. */
+export function addProjectMetrics(app: Router, { database, clock }: ApiDependencies): void {
+  const figures = async <T>(
+    caller: Caller | undefined,
+    id: string,
+    query: z.infer<typeof rangeQuery>,
+    look: (client: Parameters<typeof subscriptionFigures>[0], range: Range) => Promise<T>,
+  ) => {
+    requireProject(caller, id);
+    const { from, to } = rangeOf(query, clock());
+    const found = await database.use(async (client) => {
+      // A project that the key names may have sold nothing yet.
+      if (caller?.projects === null && !(await isKnownProject(client, id))) {
+        throw new Problem(404, 'unknown_project', 'No subscription and no purchase is of this project');
+      }
+      return look(client, { from, to });
+    });
+    return { project: id, from: from.toISOString(), to: to.toISOString(), ...found };
+  };
+  app.openapi(subscriptionsRoute, async (context) => {
+    const { id } = context.req.valid('param');
+    const look = (client: Parameters<typeof subscriptionFigures>[0], span: Range) =>
+      subscriptionFigures(client, id, span);
+    return context.json(await figures(context.get('caller'), id, context.req.valid('query'), look), 200);
+  });
+  app.openapi(revenueRoute, async (context) => {
+    const { id } = context.req.valid('param');
+    const look = async (client: Parameters<typeof revenueFigures>[0], span: Range) => ({
+      currencies: await revenueFigures(client, id, span),
+    });
+    return context.json(await figures(context.get('caller'), id, context.req.valid('query'), look), 200);
+  });
+}
+
+/** @throws Problem 400 naming the field */
+function rangeOf(query: z.infer<typeof rangeQuery>, now: Date): Range {
+  const to = query.to === undefined ? now : new Date(query.to);
+  const from = query.from === undefined ? new Date(to.getTime() - DEFAULT_DAYS * DAY_MS) : new Date(query.from);
+  if (from >= to) throw invalidRequest([{ field: 'query.from', detail: 'expected a moment before `to`' }]);
+  if (to.getTime() - from.getTime() > MAX_DAYS * DAY_MS) {
+    throw invalidRequest([{ field: 'query.from', detail: `expected a range of at most ${MAX_DAYS} days` }]);
+  }
+  return { from, to };
+}

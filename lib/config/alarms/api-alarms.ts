@@ -1,0 +1,48 @@
+import { API_METRICS } from '../../../lambdas/api/contract';
+import type { AlarmDefinition } from './alarm-definition';
+import { countOf } from './alarm-metric';
+
+/** Seconds of one period. */
+const PERIOD_SECONDS = 300;
+
+/** The alarms on what applications are answered. */
+export function apiAlarms(): AlarmDefinition[] {
+  return [apiFailed(), apiKeysRejected()];
+}
+
+function apiFailed(): AlarmDefinition {
+  return {
+    name: 'apiFailed',
+    measure: 'Requests that the API answered 500',
+    unit: 'count',
+    thresholds: { warning: 0, critical: 50 },
+    comparisonOperator: 'GreaterThanThreshold',
+    metric: countOf('api', API_METRICS.failed),
+    periodSeconds: PERIOD_SECONDS,
+    evaluationPeriods: 1,
+    treatMissingData: 'notBreaching',
+    symptom: 'The API answers requests of applications with 500',
+    action: 'Read the log of the function `api`: each failure is one line with its code and reason.',
+    runbookAnchor: 'api-failed',
+    consolePage: { functionOf: 'api' },
+  };
+}
+
+function apiKeysRejected(): AlarmDefinition {
+  return {
+    name: 'apiKeysRejected',
+    measure: 'Requests that were refused for their key',
+    unit: 'count',
+    // A client with an old key asks once a second; fewer are a person who tries.
+    thresholds: { warning: 100 },
+    comparisonOperator: 'GreaterThanThreshold',
+    metric: countOf('api', API_METRICS.rejected),
+    periodSeconds: PERIOD_SECONDS,
+    evaluationPeriods: 1,
+    treatMissingData: 'notBreaching',
+    symptom: 'Many requests come with a wrong key: an application lost its key, or somebody guesses',
+    action: 'See in the log of the function `api` why they are refused, and in the access log where they come from.',
+    runbookAnchor: 'api-keys-rejected',
+    consolePage: { functionOf: 'api' },
+  };
+}

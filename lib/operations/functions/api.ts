@@ -1,0 +1,90 @@
+import { Duration } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { Construct } from 'constructs';
+import { API_ROUTES, type ApiEnvironment, type ApiRoute } from '../../../lambdas/api/contract';
+import type { DatabaseAccess } from '../../data/database-access';
+import { acknowledge } from '../../policy/acknowledge';
+import { billingDatabaseEnvironment } from '../database-connection';
+import type { EntitlementCache } from '../entitlement-cache';
+import type { HttpApi } from '../http-api';
+import { OperationalFunction, type OperationsContext } from '../operational-function';
+import { grantProviderSecret, type ProviderSecret } from '../provider-secret';
+
+/**
+ * Concurrent requests, and so connections to the database. Lower answers 429 and 500 in a burst; higher takes connections
+ * that the processor needs more.
+ */
+const MAX_CONCURRENCY = 10;
+
+/** The routes of the API and of its page as API Gateway knows them. The page's are behind one resource. */
+export const GATEWAY_ROUTES: readonly Omit<ApiRoute, 'access'>[] = [
+  ...API_ROUTES,
+  { method: 'GET', path: '/admin', perSecond: 20 },
+  { method: 'GET', path: '/admin/{proxy+}', perSecond: 50 },
+  { method: 'POST', path: '/admin/{proxy+}', perSecond: 5 },
+];
+
+export interface ApiProps {
+  /** What all functions of the environment share. */
+  readonly context: OperationsContext;
+  /** API that gets the routes. */
+  readonly httpApi: HttpApi;
+  /** How to reach the billing database. */
+  readonly billing: DatabaseAccess;
+  /** Secret that keys are hashed under. */
+  readonly keySecret: ProviderSecret;
+  /** Where entitlements are read first. @default - no cache */
+  readonly cache?: EntitlementCache | undefined;
+  /** Functions that it asks, as an operator would. */
+  readonly asked: Readonly<Record<'audit' | 'entitlements' | 'inspect' | 'replay', IFunction>>;
+}
+
+/**
+ * The HTTP API for applications, load balancers, Prometheus and the Stability page. Its sessions take a role that reads; what
+ * changes something is asked of the function that does it for operators, too.
+ */
+export class Api extends Construct {
+  constructor(scope: Construct, id: string, props: ApiProps) {
+    super(scope, id);
+    const { context, httpApi, billing, keySecret, cache, asked } = props;
+    const target = new OperationalFunction<ApiEnvironment>(this, 'Api', {
+      context,
+      stem: 'api',
+      description: 'Answers applications, probes, Prometheus and the Stability page',
+      environment: {
+        ...billingDatabaseEnvironment(billing),
+        CACHE_URL: cache?.url ?? '',
+        API_KEY_SECRET_ARN: keySecret.arn,
+        CANARY: String(context.config.canary),
+        AUDIT_FUNCTION_NAME: asked.audit.functionName,
+        ENTITLEMENTS_FUNCTION_NAME: asked.entitlements.functionName,
+        INSPECT_FUNCTION_NAME: asked.inspect.functionName,
+        REPLAY_FUNCTION_NAME: asked.replay.functionName,
+      },
+      // As long as API Gateway waits.
+      timeout: Duration.seconds(29),
+      memorySize: 1024,
+      databases: [billing],
+      reservedConcurrentExecutions: MAX_CONCURRENCY,
+    });
+    const fn = target.function;
+    grantProviderSecret(fn, 'ApiKeySecret', keySecret);
+    cache?.allowAccess(target);
+    fn.addToRolePolicy(
+      new PolicyStatement({
+        // Exactly these: a grant of the framework would allow every version of them.
+        actions: ['lambda:InvokeFunction'],
+        resources: Object.values(asked).map(({ functionArn }) => functionArn),
+      }),
+    );
+    for (const { method, path } of GATEWAY_ROUTES) {
+      acknowledge(httpApi.addRoute(method, path, fn, { scopePermissionToMethod: false }), {
+        nag: ['AwsSolutions-APIG4', 'AwsSolutions-COG4'],
+        checkov: ['CKV_AWS_59'],
+        reason:
+          'The function authenticates each request by its key, whose scopes, projects and revocation are in the database; probes are public and answer nothing of use',
+      });
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import type { ClientBase } from 'pg';
+import { createConnector, withConnection } from '../../core/database/connector';
+import { createReusableConnection, type ReusableConnection } from '../../core/database/reusable-connection';
+import { createCache } from '../../core/cache/connection';
+import { createEntitlementCache } from '../../core/entitlements/entitlement-cache';
+import { API_DATABASE_ROLE, type Scope } from '../../core/keys/contract';
+import { createApp } from '../../lambdas/api/app';
+import type { ApiDependencies } from '../../lambdas/api/dependencies';
+import type { Router } from '../../lambdas/api/router';
+import { administerKeys } from '../../lambdas/keys/core';
+import { createTestDatabase, clusterSecrets, type TestDatabase } from '../support/database';
+import { silentLog } from '../support/log';
+
+/** The secret that keys of tests are hashed under. */
+export const KEY_SECRET = 's'.repeat(64);
+
+export interface ApiUnderTest {
+  readonly database: TestDatabase;
+  /** A connection as the owner of the tables. */
+  readonly client: ClientBase;
+  readonly connection: ReusableConnection;
+  readonly app: Router;
+  /** What the functions that the API asks were asked, in order; answers come from `answers`. */
+  readonly asked: { readonly stem: string; readonly request: object }[];
+  /** Answers of the functions that the API asks, by stem. */
+  readonly answers: Record<string, (request: object) => unknown>;
+  /** Creates a key. */
+  key(scopes: readonly Scope[], projects?: readonly string[] | null, expiresAt?: string | null): Promise<string>;
+  get(path: string, key?: string, headers?: Record<string, string>): Promise<Response>;
+  post(path: string, key?: string, body?: unknown): Promise<Response>;
+  stop(): Promise<void>;
+}
+
+/** The application on a database of its own, called without HTTP. */
+export async function startApi(overrides: Partial<ApiDependencies> = {}): Promise<ApiUnderTest> {
+  const database = await createTestDatabase('billing');
+  const client = await database.client();
+  const connector = createConnector(database.connector.target, clusterSecrets(), 'api', { role: API_DATABASE_ROLE });
+  const connection = createReusableConnection(connector);
+  const asked: { stem: string; request: object }[] = [];
+  const answers: ApiUnderTest['answers'] = {};
+  const app = createApp({
+    database: connection,
+    cache: createEntitlementCache(createCache({ url: '', onUnavailable: () => undefined })),
+    keySecret: async () => KEY_SECRET,
+    ask: async (stem, request) => {
+      asked.push({ stem, request });
+      const answer = answers[stem];
+      if (answer === undefined) throw new Error(`${stem} does not answer in this test`);
+      return answer(request);
+    },
+    hasCanary: true,
+    clock: () => new Date(),
+    log: silentLog,
+    ...overrides,
+  });
+  const send = async (
+    path: string,
+    { headers: given = {}, ...init }: { method?: string; body?: string; headers?: Record<string, string> },
+    key?: string,
+  ): Promise<Response> => {
+    const headers = { ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...given };
+    const event = { requestContext: { identity: { sourceIp: '192.0.2.1' } } };
+    return app.request(path, { ...init, headers }, { event: event as never });
+  };
+  return {
+    database,
+    client,
+    connection,
+    app,
+    asked,
+    answers,
+    async key(scopes, projects = null, expiresAt = null) {
+      const report = await administerKeys(
+        { useDatabase: (work) => withConnection(database.connector, work), keySecret: async () => KEY_SECRET },
+        { action: 'create', name: `test ${randomUUID()}`, scopes, projects, expiresAt, by: 'test', dryRun: false },
+      );
+      return (report.action === 'create' && report.key) || '';
+    },
+    get: (path, key, headers = {}) => send(path, { headers }, key),
+    post: (path, key, body) =>
+      send(
+        path,
+        {
+          method: 'POST',
+          ...(body === undefined
+            ? {}
+            : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        },
+        key,
+      ),
+    async stop() {
+      await connection.close();
+      await database.drop();
+    },
+  };
+}

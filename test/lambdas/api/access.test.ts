@@ -1,0 +1,133 @@
+import { keyId } from '../../../core/keys/key';
+import { MAX_FAILURES_PER_KEY } from '../../../core/keys/authenticate';
+import { ROUTES } from '../../../lambdas/api/app';
+import { API_ROUTES } from '../../../lambdas/api/contract';
+import { openApiDocument } from '../../../lambdas/api/document';
+import { startApi, type ApiUnderTest } from '../../factories/api';
+
+let api: ApiUnderTest;
+beforeAll(async () => {
+  api = await startApi();
+});
+afterAll(() => api.stop());
+beforeEach(() => api.client.query('DELETE FROM billing.api_key_failures'));
+
+const concrete = (path: string) => path.replaceAll(/\{\w+\}/g, 'x1');
+const routes = ROUTES.map((route) => [`${route.method} ${route.path}`, route] as const);
+const call = ({ method, path }: (typeof ROUTES)[number], key?: string) =>
+  method === 'GET' ? api.get(concrete(path), key) : api.post(concrete(path), key, {});
+
+test('every operation of the OpenAPI document is in the table of routes, and asks for a key unless the table says public', () => {
+  const { paths = {} } = openApiDocument(api.app);
+  const documented = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods as Record<string, { security?: unknown }>).map(
+      ([method, { security }]) => `${method.toUpperCase()} ${path} ${security === undefined ? 'public' : 'key'}`,
+    ),
+  );
+  const table = ROUTES.map(({ method, path, access }) => `${method} ${path} ${access === 'public' ? 'public' : 'key'}`);
+  expect(table).toEqual(expect.arrayContaining(documented));
+  expect(documented).toHaveLength(API_ROUTES.length);
+});
+
+test.each(routes.filter(([, { access }]) => access !== 'public'))('%s is refused without a key', async (_, route) => {
+  const response = await call(route);
+  expect(response.status).toBe(401);
+  expect(response.headers.get('www-authenticate')).toBe('Bearer');
+  expect(await response.json()).toMatchObject({ status: 401, code: 'unauthenticated' });
+});
+
+test.each(routes.filter(([, { access }]) => access !== 'public'))(
+  '%s is refused to a key of another scope',
+  async (_, route) => {
+    const other = route.access === 'metrics:read' ? 'entitlements:read' : 'metrics:read';
+    expect((await call(route, await api.key([other]))).status).toBe(403);
+  },
+);
+
+test('a route that is in no table is answered 404, also where a handler exists', async () => {
+  const own = await startApi();
+  const { app } = own;
+  app.get('/forgotten', (context) => context.text('secret'));
+  for (const path of ['/forgotten', '/nothing', '/api/v1', '/api/v1/entitlements']) {
+    const response = await app.request(path);
+    expect([path, response.status]).toEqual([path, 404]);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+  }
+  await own.stop();
+  expect((await api.post('/health')).status).toBe(404);
+});
+
+test('answers carry the headers that keep a browser from using them for anything else', async () => {
+  const { headers } = await api.get('/health');
+  expect(Object.fromEntries(headers)).toMatchObject({
+    'cache-control': 'no-store',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'referrer-policy': 'no-referrer',
+    'strict-transport-security': 'max-age=63072000; includeSubDomains',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+  });
+  expect(headers.has('x-powered-by')).toBe(false);
+});
+
+describe('a key', () => {
+  const path = '/api/v1/entitlements/x1?project=p1';
+  const status = async (key: string) => (await api.get(path, key)).status;
+
+  test('that was revoked is refused from the next request on', async () => {
+    const key = await api.key(['entitlements:read']);
+    expect(await status(key)).toBe(200);
+    await api.client.query("UPDATE billing.api_keys SET revoked_at = now(), revoked_by = 'test' WHERE id = $1", [
+      keyId(key),
+    ]);
+    expect(await status(key)).toBe(401);
+  });
+
+  test('that expired is refused, with the answer that an unknown one gets', async () => {
+    const expired = await api.get(path, await api.key(['entitlements:read'], null, '2020-01-01T00:00:00Z'));
+    const unknown = await api.get(path, `bok_${'0'.repeat(12)}_${'0'.repeat(43)}`);
+    expect(expired.status).toBe(401);
+    expect(await expired.json()).toEqual(await unknown.json());
+  });
+
+  test('with another secret behind its id is refused', async () => {
+    const key = await api.key(['entitlements:read']);
+    expect(await status(`${key.slice(0, -2)}${key.endsWith('AA') ? 'BB' : 'AA'}`)).toBe(401);
+  });
+
+  test('for other projects is refused, whether or not the project exists', async () => {
+    expect(await status(await api.key(['entitlements:read'], ['p2']))).toBe(403);
+    expect(await status(await api.key(['entitlements:read'], ['p1']))).toBe(200);
+  });
+
+  test('that is guessed again and again is refused from that address, the right one too, until the window ends', async () => {
+    const key = await api.key(['entitlements:read']);
+    const wrong = `${key.slice(0, -2)}${key.endsWith('AA') ? 'BB' : 'AA'}`;
+    for (let guess = 0; guess < MAX_FAILURES_PER_KEY; guess += 1) expect(await status(wrong)).toBe(401);
+    const refused = await api.get(path, key);
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    await api.client.query("UPDATE billing.api_key_failures SET window_started_at = now() - interval '6 minutes'");
+    expect(await status(key)).toBe(200);
+  });
+
+  test('is stored as a digest, and when it was last used', async () => {
+    const key = await api.key(['entitlements:read']);
+    await status(key);
+    const { rows } = await api.client.query(
+      'SELECT t::text AS row, last_used_at FROM billing.api_keys t WHERE id = $1',
+      [keyId(key)],
+    );
+    expect(rows[0].row).not.toContain(key.slice(17));
+    expect(rows[0].last_used_at).toBeInstanceOf(Date);
+  });
+});
+
+test('the sessions of the API read no payload of an event and change no subscription', async () => {
+  const refused = (sql: string) =>
+    expect(api.connection.use((client) => client.query(sql))).rejects.toThrow(/permission denied/);
+  await refused('SELECT payload FROM billing.webhook_events');
+  await refused("UPDATE billing.subscriptions SET status = 'active'");
+  await refused("UPDATE billing.api_keys SET scopes = '{admin}'");
+  await refused('SELECT email FROM billing.customers');
+});
