@@ -54,6 +54,9 @@ export function archiveWorkflowName(environmentName: string, database: DatabaseN
 /** Who makes the tables of a database: the migrations of this repository, or another tool, such as an ORM's. */
 export type DatabaseManagement = 'here' | 'elsewhere';
 
+/** Days between two runs of each task of maintenance that a schedule starts. */
+export const MAINTENANCE_PERIOD_DAYS = { sizes: 7, vacuum: 7, indexes: 31, report: 31 } as const;
+
 /** Folder of the migrations of a database that another tool manages: what this platform keeps beside its tables. */
 export const ADOPTED_MIGRATIONS = 'adopted';
 

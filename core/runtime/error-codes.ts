@@ -225,6 +225,14 @@ export const ERROR_CODES = define({
   // Keys
   key_not_found: refused(404, 'No key has the id.'),
   key_not_active: refused(409, 'The key is expired, revoked or replaced, and cannot be replaced again.'),
+  // Maintenance
+  maintenance_running: retryable(refused(409, 'Another maintenance of the same database is running.')),
+  maintenance_incomplete: failed(
+    500,
+    'A task of maintenance failed; the others ran, and each is recorded.',
+    'maintenance-failed',
+  ),
+  report_unsent: retryable(failed(502, 'The monthly report was not sent to its topic.', 'maintenance-failed')),
 
   // Audit
   action_recorded: refused(409, 'The end of this action is recorded already, and records are never changed.'),

@@ -4,8 +4,7 @@ import { cacheUrlSetting } from '../../core/cache/settings';
 import { billingTarget, createConnector } from '../../core/database/connector';
 import { createReusableConnection } from '../../core/database/reusable-connection';
 import { openEntitlementCache } from '../../core/entitlements/open-cache';
-import { API_DATABASE_ROLE } from '../../core/keys/contract';
-import { apiKeySecret } from '../../core/keys/secret';
+import { API_DATABASE_ROLE, apiKeySecret } from '../../core/keys/contract';
 import {
   baseSettings,
   billingDatabaseSettings,

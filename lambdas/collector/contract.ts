@@ -70,6 +70,8 @@ export const COLLECTOR_METRICS = {
   reconciliationAgeSeconds: 'ReconciliationAge',
   /** How long the oldest event that should be forgotten is past its retention; 0 when there is none. */
   cleanupOverdueSeconds: 'CleanupOverdue',
+  /** By which the latest task of maintenance is late; 0 when none is. Dimension `database`. */
+  maintenanceOverdueSeconds: 'MaintenanceOverdue',
   /** Since the oldest object that waits to be read from Stripe again was noticed; 0 when none waits. */
   refreshAgeSeconds: 'RefreshAge',
   /**

@@ -12,7 +12,13 @@ import { currentSince } from '../../core/runtime/secret-age';
 import type { Log } from '../../core/runtime/telemetry';
 import { actionableFraudWarnings, countUnserved, nextDisputeDueSeconds, oldestRefreshSeconds } from './access-gauges';
 import { COLLECTOR_METRICS, type CollectorReport, type WatchedSecret } from './contract';
-import { cleanupOverdueSeconds, lastDrill, lastReconciliation, madeAt } from './database-gauges';
+import {
+  cleanupOverdueSeconds,
+  lastDrill,
+  lastReconciliation,
+  madeAt,
+  maintenanceOverdueSeconds,
+} from './database-gauges';
 import { collect, type Collection, type Gauge, type Measurement, secondsSince, together } from './gauge';
 import { instanceSize, type InstanceSource } from './instance';
 import { replicationLatencySeconds, type ReplicatedBuckets } from './replication';
@@ -100,6 +106,13 @@ function everyDatabase(
       'drillAgeSeconds',
       'Seconds',
       async () => secondsSince(await lastDrill(client), clock()),
+      { database },
+    ),
+    measurement(
+      `maintenance of ${database}`,
+      'maintenanceOverdueSeconds',
+      'Seconds',
+      () => maintenanceOverdueSeconds(client, database, clock()),
       { database },
     ),
   ];

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { type DatabaseName, MAINTENANCE_PERIOD_DAYS } from '../../core/contract';
 import { OperationError } from '../../core/runtime/errors';
 
 /**
@@ -52,4 +53,27 @@ export async function cleanupOverdueSeconds(client: ClientBase, retentionDays: n
   );
   const oldest = rows[0]?.oldest;
   return oldest ? Math.round((due.getTime() - oldest.getTime()) / 1000) : 0;
+}
+
+/**
+ * Seconds by which the task of maintenance that is most overdue is late; 0 when none is. A task that left something out has run:
+ * the monthly report says what.
+ */
+export async function maintenanceOverdueSeconds(
+  client: ClientBase,
+  database: DatabaseName,
+  now: Date,
+): Promise<number> {
+  const { rows } = await client.query<{ task: string; at: Date }>(
+    `SELECT task, max(started_at) AS at FROM operations.maintenance_runs WHERE outcome IN ('done', 'partial') GROUP BY task`,
+  );
+  const made = await madeAt(client);
+  const late = Object.entries(MAINTENANCE_PERIOD_DAYS)
+    // The report is about both databases, and recorded in one.
+    .filter(([task]) => task !== 'report' || database === 'billing')
+    .map(([task, days]) => {
+      const last = rows.find((row) => row.task === task)?.at ?? made;
+      return Math.round((now.getTime() - last.getTime()) / 1000) - days * 86_400;
+    });
+  return Math.max(0, ...late);
 }

@@ -4,7 +4,6 @@ import { databaseName, isoTime, type OperationContract } from '../../core/runtim
 import { archive, archives, drills, schemaChanges } from './archive/contract';
 import { queries, server, sessions, tables } from './database/contract';
 import { event, events, findings, reconciliations } from './ledger/contract';
-import { activity, alarms } from './pipeline/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
 
 export interface InspectEnvironment
@@ -91,8 +90,6 @@ const status = {
 /** Each kind of question with the form of its answer. */
 export const INSPECTIONS = {
   status,
-  activity,
-  alarms,
   events,
   event,
   archives,
@@ -113,8 +110,6 @@ export type InspectionRequest<Name extends InspectionName> = z.infer<(typeof INS
 
 export const inspectRequest = z.discriminatedUnion('action', [
   status.request,
-  activity.request,
-  alarms.request,
   events.request,
   event.request,
   archives.request,
@@ -133,8 +128,6 @@ export type CheckedInspectRequest = Readonly<z.infer<typeof inspectRequest>>;
 
 const inspectReport = z.discriminatedUnion('action', [
   status.report,
-  activity.report,
-  alarms.report,
   events.report,
   event.report,
   archives.report,
@@ -156,8 +149,6 @@ export const contract = {
   report: inspectReport,
   effect: {
     status: 'reads',
-    activity: 'reads',
-    alarms: 'reads',
     events: 'reads',
     event: 'reads',
     archives: 'reads',

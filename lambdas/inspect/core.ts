@@ -1,14 +1,10 @@
-import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { ClientBase } from 'pg';
 import type { DatabaseName } from '../../core/contract';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
-import { readActivity } from './activity';
-import { listRaisedAlarms } from './alarms';
 import { listArchives, readArchive } from './archives';
 import type { CheckedInspectRequest, InspectReport } from './contract';
 import { describeServer } from './describe-server';
-import { listEvents, readEvent } from './events';
-import { listFindings, listRuns } from './ledger';
+import { listEvents, listFindings, listRuns, readEvent } from './ledger';
 import { listQueries } from './queries';
 import { listSchemaChanges } from './schema-changes';
 import { listDrills, listSessions, listTables } from './server';
@@ -16,9 +12,6 @@ import { readStatus, type StatusDependencies } from './status';
 
 export interface InspectDependencies extends Omit<StatusDependencies, 'read'> {
   readonly connectors: Readonly<Record<DatabaseName, DatabaseConnector>>;
-  readonly cloudWatch: CloudWatchClient;
-  /** With which the names of the environment's alarms begin. */
-  readonly alarmPrefix: string;
 }
 
 /** A question must not slow the work: one that takes longer is given up. */
@@ -32,7 +25,7 @@ const STATEMENT_TIMEOUT = '15s';
  * `status` names what it could not look up instead
  */
 export async function inspect(
-  { connectors, cloudWatch, alarmPrefix, ...dependencies }: InspectDependencies,
+  { connectors, ...dependencies }: InspectDependencies,
   request: CheckedInspectRequest,
 ): Promise<InspectReport> {
   const read = <T>(database: DatabaseName, work: (client: ClientBase) => Promise<T>): Promise<T> =>
@@ -43,10 +36,6 @@ export async function inspect(
   switch (request.action) {
     case 'status':
       return readStatus({ ...dependencies, read });
-    case 'activity':
-      return read('billing', (client) => readActivity(client, request, dependencies.clock()));
-    case 'alarms':
-      return listRaisedAlarms(cloudWatch, alarmPrefix);
     case 'archives':
       return listArchives(dependencies.store, request.database, request.limit);
     case 'archive':

@@ -65,6 +65,30 @@ export const CLEANUP_SCHEDULE: ScheduleDefinition = {
   maximumAgeMinutes: 60,
 };
 
+/**
+ * Weekly and monthly maintenance of each database, on Sundays and the fifth, an hour at which no other job uses the disk and
+ * before the windows in which RDS may restart the instances.
+ */
+export const MAINTENANCE_SCHEDULES: Readonly<
+  Record<DatabaseName, Readonly<Record<'weekly' | 'monthly', ScheduleDefinition>>>
+> = {
+  billing: {
+    weekly: { expression: 'cron(0 8 ? * SUN *)', periodMinutes: 7 * DAY_MINUTES, maximumAgeMinutes: 60 },
+    monthly: { expression: 'cron(0 7 5 * ? *)', periodMinutes: 28 * DAY_MINUTES, maximumAgeMinutes: 60 },
+  },
+  main: {
+    weekly: { expression: 'cron(20 8 ? * SUN *)', periodMinutes: 7 * DAY_MINUTES, maximumAgeMinutes: 60 },
+    monthly: { expression: 'cron(20 7 5 * ? *)', periodMinutes: 28 * DAY_MINUTES, maximumAgeMinutes: 60 },
+  },
+};
+
+/** After restore tests, drills and the check of indexes, which it reports on. */
+export const REPORT_SCHEDULE: ScheduleDefinition = {
+  expression: 'cron(0 9 6 * ? *)',
+  periodMinutes: 28 * DAY_MINUTES,
+  maximumAgeMinutes: 60,
+};
+
 /** Daily comparison with Stripe, at a full hour. */
 export function reconciliationSchedule(hourUtc: number): ScheduleDefinition {
   return { expression: `cron(0 ${hourUtc} * * ? *)`, periodMinutes: DAY_MINUTES, maximumAgeMinutes: 60 };

@@ -22,6 +22,7 @@ import { InstanceRecovery } from '../operations/recovery/instance-recovery';
 import { RowWorkflow } from '../operations/recovery/row-workflow';
 import { LargeArchive } from '../operations/recovery/large-archive';
 import { Keys } from '../operations/functions/keys';
+import { Maintenance } from '../operations/functions/maintenance';
 import { Migrate } from '../operations/functions/migrate';
 import { PROCESSOR_TIMEOUT, Processor } from '../operations/functions/processor';
 import { Reconciliation } from '../operations/functions/reconciliation';
@@ -91,7 +92,7 @@ export class OperationsStack extends EnvironmentStack {
     new Refresh(this, 'Refresh', { context, billing, stripeApiSecret, cache });
     const entitlements = new Entitlements(this, 'Entitlements', { context, billing, cache });
 
-    const largeArchives = config.largeArchives.method === 'map' ? data.created : [];
+    const largeArchives = config.largeArchives.method === 'map' ? data.recoverable : [];
     const backup = new Backup(this, 'Backup', {
       context,
       archives,
@@ -115,8 +116,6 @@ export class OperationsStack extends EnvironmentStack {
         verify: verify.function,
         resetPassword,
       });
-    }
-    for (const instance of data.created) {
       new RowWorkflow(this, instance.access.name === 'billing' ? 'BillingRows' : 'MainRows', {
         environmentName: config.name,
         runbookUrl: config.runbookUrl,
@@ -171,6 +170,7 @@ export class OperationsStack extends EnvironmentStack {
     }
     new Migrate(this, 'Migrate', { context, databases });
     new Cleanup(this, 'Cleanup', { context, billing });
+    new Maintenance(this, 'Maintenance', { context, databases, inspect: inspect.function });
     new Collector(this, 'Collector', {
       context,
       databases,

@@ -6,18 +6,24 @@
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type { Answer, ErrorDescription, Invocation } from './lambda-messages';
+
+interface Invocation {
+  readonly requestId: string;
+  readonly event: unknown;
+  readonly functionArn: string;
+  readonly deadlineMs: number;
+}
 
 type Handler = (event: unknown, context: object) => unknown;
 
 const [folder = '', handlerName = ''] = process.argv.slice(2);
 
-function describe(error: unknown): ErrorDescription {
+function describe(error: unknown): object {
   if (!(error instanceof Error)) return { errorType: typeof error, errorMessage: String(error), trace: [] };
   return { errorType: error.name, errorMessage: error.message, trace: error.stack?.split('\n') ?? [] };
 }
 
-function reply(message: Answer): void {
+function reply(message: object): void {
   process.send?.(message);
 }
 

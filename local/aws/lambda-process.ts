@@ -4,7 +4,6 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHECKOUT } from '../runtime/checkout';
 import type { FunctionDefinition } from '../template/platform-template';
-import type { Answer, Invocation } from './lambda-messages';
 
 /** What Lambda answers when an invocation fails. */
 export class FunctionError extends Error {
@@ -25,6 +24,15 @@ export class FunctionError extends Error {
   }
 }
 
+interface Message {
+  readonly kind: 'ready' | 'unloadable' | 'result' | 'error';
+  /** Result of the handler, which the channel carries as JSON. */
+  readonly payload?: unknown;
+  readonly errorType?: string;
+  readonly errorMessage?: string;
+  readonly trace?: readonly string[];
+}
+
 /** Memory that Node keeps outside the heap: Lambda's limit is for the whole process, `--max-old-space-size` is not. */
 const HEAP_SHARE = 0.9;
 
@@ -36,7 +44,7 @@ export class FunctionProcess {
   private readonly child: ChildProcess;
   private readonly loaded: Promise<void>;
   private ended: string | undefined;
-  private onMessage: (answer: Answer) => void = () => undefined;
+  private onMessage: (message: Message) => void = () => undefined;
   private onEnd: (reason: string) => void = () => undefined;
 
   constructor(
@@ -52,17 +60,17 @@ export class FunctionProcess {
       stdio: ['ignore', output, output, 'ipc'],
     });
     closeSync(output);
-    this.child.on('message', (answer) => this.onMessage(answer as Answer));
+    this.child.on('message', (message) => this.onMessage(message as Message));
     this.child.once('error', (error) => this.end(error.message));
     this.child.once('exit', (code, signal) => this.end(signal === null ? `exit status ${code}` : `signal: ${signal}`));
     this.loaded = new Promise((resolve, reject) => {
       this.onEnd = (reason) => reject(this.error('Runtime.ExitError', `Runtime exited with error: ${reason}`));
-      this.onMessage = (answer) => {
-        if (answer.kind !== 'unloadable') {
+      this.onMessage = ({ kind, errorMessage = '' }) => {
+        if (kind === 'ready') {
           resolve();
           return;
         }
-        reject(this.error('Runtime.ImportModuleError', answer.errorMessage));
+        reject(this.error('Runtime.ImportModuleError', errorMessage));
         this.kill();
       };
     });
@@ -100,13 +108,13 @@ export class FunctionProcess {
         clearTimeout(timer);
         reject(this.error('Runtime.ExitError', `Runtime exited with error: ${reason}`));
       };
-      this.onMessage = (answer) => {
+      this.onMessage = ({ kind, payload = null, errorType = 'Error', errorMessage = '', trace }) => {
         clearTimeout(timer);
-        if (answer.kind === 'result') resolve(answer.payload);
-        if (answer.kind === 'error') reject(this.error(answer.errorType, answer.errorMessage, answer.trace));
+        if (kind === 'result') resolve(payload);
+        else reject(this.error(errorType, errorMessage, trace));
       };
       const deadlineMs = Date.now() + timeoutSeconds * 1000;
-      this.child.send({ requestId, event, functionArn: arn, deadlineMs } satisfies Invocation);
+      this.child.send({ requestId, event, functionArn: arn, deadlineMs });
     });
   }
 

@@ -106,6 +106,9 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
   ],
   Databases: [
     does('Sizes of tables and indexes, dead rows', 'sizes billing --limit 5'),
+    does('Vacuum, bloat, sizes, indexes; weekly and monthly by themselves', 'maintenance run billing'),
+    does('What maintenance found', 'maintenance show billing --limit 1'),
+    does('The monthly report, which is mailed', 'maintenance report'),
     does('Connections, by user and application; who waits for whom', 'connections billing'),
     does('Slowest statements, those that run, wait or block, hit rate', 'queries billing --limit 3'),
     does('Measure what the alarms look at: sizes, ages, failing payments', 'collect'),
@@ -116,7 +119,6 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
   Secrets: [
     does('Age of each', 'secrets list'),
     does('Rotate a password; every 90 days by itself', 'secrets rotate billing --confirm billing'),
-    does('Create a key of the API', 'keys create entitlements:read --name academy --project project-1'),
     does('Store a new secret of Stripe', 'secrets put-stripe signing-secret --confirm local'),
   ],
   Emergencies: [

@@ -184,6 +184,7 @@ function environmentsOf(
       REPLAY_FUNCTION_NAME: 'replay',
     },
     keys: { ...base, ...database('billing'), API_KEY_SECRET_ARN: 'api-keys' },
+    maintenance: { ...both, INSPECT_FUNCTION_NAME: 'inspect', REPORT_TOPIC_ARN: '' },
     migrate: both,
     audit: { ...base, ARCHIVE_BUCKET: bucket },
     inspect: {

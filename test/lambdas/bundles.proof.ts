@@ -24,6 +24,7 @@ const FUNCTIONS = [
   'entitlements',
   'inspect',
   'keys',
+  'maintenance',
   'migrate',
   'processor',
   'reconciliation',

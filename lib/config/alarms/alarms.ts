@@ -9,6 +9,7 @@ import { databaseAlarms } from './database-alarms';
 import { edgeAlarms } from './edge-alarms';
 import { instanceAlarms } from './instance-alarms';
 import { jobAlarms } from './job-alarms';
+import { maintenanceAlarms } from './maintenance-alarms';
 import { pipelineAlarms } from './pipeline-alarms';
 import { secretAlarms } from './secret-alarms';
 import { thresholdAlarms } from './threshold-alarms';
@@ -24,6 +25,7 @@ export function alarmsOf(config: EnvironmentConfig): readonly AlarmDefinition[] 
     ...apiAlarms(),
     ...canaryAlarms(config),
     ...jobAlarms(config),
+    ...maintenanceAlarms(),
     ...secretAlarms(config),
     ...pipelineAlarms(config),
     ...alertingAlarms(),

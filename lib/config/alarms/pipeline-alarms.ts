@@ -19,6 +19,7 @@ export const ASYNCHRONOUS_FUNCTIONS = [
   'collector',
   'drill',
   'entitlements',
+  'maintenance',
   'migrate',
   'reconciliation',
   'refresh',

@@ -2,6 +2,7 @@ import { BACKUP_METRICS } from '../../../lambdas/backup/contract';
 import { CLEANUP_METRICS } from '../../../lambdas/cleanup/contract';
 import { COLLECTOR_METRICS } from '../../../lambdas/collector/contract';
 import { DRILL_METRICS } from '../../../lambdas/drill/contract';
+import { MAINTENANCE_METRICS } from '../../../lambdas/maintenance/contract';
 import { RECONCILIATION_METRICS } from '../../../lambdas/reconciliation/contract';
 import { REFRESH_METRICS } from '../../../lambdas/refresh/contract';
 import { countOf, highestOf } from '../alarms/alarm-metric';
@@ -27,6 +28,14 @@ export function functionWidgets(): Widget[] {
         { label: 'drill: main', metric: countOf('drill', DRILL_METRICS.failed, { database: 'main' }) },
         { label: 'reconciliation', metric: countOf('reconciliation', RECONCILIATION_METRICS.failed) },
         { label: 'cleanup', metric: countOf('cleanup', CLEANUP_METRICS.failed) },
+        {
+          label: 'maintenance: billing',
+          metric: countOf('maintenance', MAINTENANCE_METRICS.failed, { database: 'billing' }),
+        },
+        {
+          label: 'maintenance: main',
+          metric: countOf('maintenance', MAINTENANCE_METRICS.failed, { database: 'main' }),
+        },
         { label: 'refresh', metric: countOf('refresh', REFRESH_METRICS.failed) },
         { label: 'parts of the collector', metric: countOf('collector', COLLECTOR_METRICS.failed) },
       ],
@@ -40,6 +49,14 @@ export function functionWidgets(): Widget[] {
         { label: 'backup: main', metric: highestOf('backup', BACKUP_METRICS.durationMs, { database: 'main' }) },
         { label: 'reconciliation', metric: highestOf('reconciliation', RECONCILIATION_METRICS.durationMs) },
         { label: 'cleanup', metric: highestOf('cleanup', CLEANUP_METRICS.durationMs) },
+        {
+          label: 'maintenance: billing',
+          metric: highestOf('maintenance', MAINTENANCE_METRICS.durationMs, { database: 'billing' }),
+        },
+        {
+          label: 'maintenance: main',
+          metric: highestOf('maintenance', MAINTENANCE_METRICS.durationMs, { database: 'main' }),
+        },
       ],
     },
   ];

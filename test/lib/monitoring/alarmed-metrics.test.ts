@@ -23,6 +23,7 @@ const UNALARMED: Readonly<Record<string, string>> = {
   // Successes.
   BackupSucceeded: 'a missing backup raises the alarm on its age',
   CleanupSucceeded: 'a missing cleanup raises the alarm on overdue events',
+  MaintenanceSucceeded: 'a task that is late raises the alarm on that',
   DrillSucceeded: 'a missing drill raises the alarm on its age',
   ReconciliationSucceeded: 'a missing reconciliation raises the alarm on its age',
   RestoreSucceeded: 'counts successes',
@@ -42,6 +43,9 @@ const UNALARMED: Readonly<Record<string, string>> = {
   SweptLeftovers: 'a measure',
   CleanupDuration: 'a measure',
   EventsDeleted: 'a measure',
+  BloatBytes: 'a measure; the monthly report asks what to do about it',
+  IndexFindings: 'a measure; the monthly report asks what to do about each',
+  MaintenanceDuration: 'a measure',
   DrillDuration: 'a measure; `DrillTargetPercent` compares it with the target',
   BackupUnrecordedSchemaChanges: 'the report of the backup; a schema may be changed by hand on purpose',
   EntitlementsChanged: 'a measure',

@@ -8,6 +8,7 @@ import type { DrillEnvironment } from '../../../lambdas/drill/contract';
 import type { EntitlementsEnvironment } from '../../../lambdas/entitlements/contract';
 import type { InspectEnvironment } from '../../../lambdas/inspect/contract';
 import type { KeysEnvironment } from '../../../lambdas/keys/contract';
+import type { MaintenanceEnvironment } from '../../../lambdas/maintenance/contract';
 import type { MigrateEnvironment } from '../../../lambdas/migrate/contract';
 import { MAX_RECEIVES, type ProcessorEnvironment } from '../../../lambdas/processor/contract';
 import type { ReconciliationEnvironment } from '../../../lambdas/reconciliation/contract';
@@ -122,6 +123,13 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'STRIPE_SIGNING_SECRET_ARN',
   ]),
   keys: variables<KeysEnvironment>()([...base, ...billing, 'API_KEY_SECRET_ARN']),
+  maintenance: variables<MaintenanceEnvironment>()([
+    ...base,
+    ...billing,
+    ...main,
+    'INSPECT_FUNCTION_NAME',
+    'REPORT_TOPIC_ARN',
+  ]),
   migrate: variables<MigrateEnvironment>()([...base, ...billing, ...main]),
   processor: variables<ProcessorEnvironment>()([...base, ...billing, 'CACHE_URL', 'DEAD_LETTER_QUEUE_URL']),
   reconciliation: variables<ReconciliationEnvironment>()([
@@ -272,10 +280,17 @@ test.each([
   ['EveryMain', 'cron(0 2 * * ? *)', '{"database":"main","slot":"<aws.scheduler.scheduled-time>"}', 3600],
   ['Daily', 'cron(0 2 * * ? *)', '{"dryRun":false}', 3600],
   ['EveryNight', 'cron(0 5 * * ? *)', '{"dryRun":false}', 3600],
-  ['MonthlyBilling', 'cron(0 14 3 * ? *)', '{"database":"billing"}', 3600],
-  ['MonthlyMain', 'cron(0 14 4 * ? *)', '{"database":"main"}', 3600],
+  ['DrillMonthlyBilling', 'cron(0 14 3 * ? *)', '{"database":"billing"}', 3600],
+  ['DrillMonthlyMain', 'cron(0 14 4 * ? *)', '{"database":"main"}', 3600],
   ['CanaryEveryFiveMinutes', 'rate(5 minutes)', '{}', 60],
   ['CollectorEveryFiveMinutes', 'rate(5 minutes)', '{}', 240],
+  [
+    'MaintenanceWeeklyBilling',
+    'cron(0 8 ? * SUN *)',
+    '{"action":"run","database":"billing","tasks":["sizes","vacuum"],"dryRun":false}',
+    3600,
+  ],
+  ['MonthlyReport', 'cron(0 9 6 * ? *)', '{"action":"report","send":true}', 3600],
   ['EveryMinute', 'rate(1 minute)', '{"dryRun":false}', 60],
 ])(
   'schedule %s runs at %s, drops a start before the next one is due, and leaves failures in a queue',
@@ -322,6 +337,8 @@ test.each([
   ['inspect', 3],
   ['keys', 1],
   ['refresh', 1],
+  // One for each database, and one for questions.
+  ['maintenance', 3],
   ['migrate', 1],
   ['collector', 1],
 ])('no more than the safe number of %s runs at a time', (stem, concurrency) => {

@@ -10,8 +10,6 @@ interface Phase {
   readonly hasEndpoint: boolean;
 }
 
-/** Of the ARN of an instance; its identifier follows. */
-export const ARN_PREFIX = 'arn:aws:rds:eu-central-1:333333333333:db:';
 /** Statuses in which RDS takes changes. */
 const CHANGEABLE = new Set(['available', 'storage-optimization', 'storage-initialization']);
 /** A rename, from the request to an instance that answers: "about 10 minutes", by the user guide. */
@@ -28,24 +26,17 @@ export class SimulatedInstance {
   maximumGiB: number | undefined;
   settings: JsonObject = {};
 
-  /**
-   * @param data what is in the database, told apart by a word
-   * @param described what RDS answers of it besides
-   */
+  /** @param data what is in the database, told apart by a word */
   constructor(
     private readonly clock: VirtualClock,
     identifier: string,
     readonly resourceId: string,
     readonly data: string,
     readonly allocatedGiB: number,
-    public tags: readonly JsonObject[] = [],
-    readonly described: JsonObject = {},
+    readonly tags: readonly JsonObject[] = [],
   ) {
     this.phases = [{ fromMs: clock.nowMs, identifier, status: 'available', hasEndpoint: true }];
   }
-
-  /** @default 5432 */
-  port = 5432;
 
   private get phase(): Phase {
     const phase = this.phases.findLast(({ fromMs }) => fromMs <= this.clock.nowMs);
@@ -136,16 +127,13 @@ export class SimulatedInstance {
   describe(): JsonObject {
     const { identifier, status, hasEndpoint } = this.phase;
     return {
-      MasterUsername: 'administrator',
-      ...this.described,
       DbInstanceIdentifier: identifier,
-      DbInstanceArn: `${ARN_PREFIX}${identifier}`,
       DbiResourceId: this.resourceId,
       DbInstanceStatus: status,
       AllocatedStorage: this.allocatedGiB,
       PendingModifiedValues: this.clock.nowMs < this.passwordPendingUntilMs ? { MasterUserPassword: '****' } : {},
       TagList: this.tags,
-      ...(hasEndpoint ? { Endpoint: { Address: `${identifier}.example.rds.amazonaws.com`, Port: this.port } } : {}),
+      ...(hasEndpoint ? { Endpoint: { Address: `${identifier}.example.rds.amazonaws.com`, Port: 5432 } } : {}),
     };
   }
 }

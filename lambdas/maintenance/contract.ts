@@ -1,0 +1,168 @@
+import * as z from 'zod';
+import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import { databaseName, dryRun, isoTime, type OperationContract } from '../../core/runtime/contract';
+
+export interface MaintenanceEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
+  /** Name of the function that is asked how backups, drills, events and secrets are. */
+  readonly INSPECT_FUNCTION_NAME: string;
+  /** Topic that the monthly report is sent to; empty where none is sent. */
+  readonly REPORT_TOPIC_ARN: string;
+}
+
+/** What is done to a database, in this order. */
+export const MAINTENANCE_TASKS = ['sizes', 'vacuum', 'indexes', 'reindex'] as const;
+export type MaintenanceTask = (typeof MAINTENANCE_TASKS)[number];
+
+/** Relations that a list names at most. */
+export const MAX_LISTED = 20;
+const count = z.int();
+const byteCount = z.number().describe('Bytes.');
+
+const tableSize = z.strictObject({
+  table: z.string(),
+  bytes: z.number().describe('With indexes and what is stored apart.'),
+  indexBytes: byteCount,
+  rows: z.number().describe('As autovacuum counts them.'),
+  deadRows: z.number(),
+  weekAgoBytes: z.number().nullable().describe('Null without a sample of that time.'),
+  monthAgoBytes: z.number().nullable(),
+});
+export const sizesResult = z.strictObject({
+  databaseBytes: byteCount,
+  weekAgoBytes: z.number().nullable().describe('Of the database, a week ago; null without a sample of that time.'),
+  monthAgoBytes: z.number().nullable(),
+  tables: z.array(tableSize).describe('The largest.'),
+});
+
+const skipped = z.strictObject({ relation: z.string(), reason: z.string() });
+const bloat = z.strictObject({
+  relation: z.string(),
+  kind: z.enum(['table', 'index']),
+  bytes: byteCount,
+  bloatBytes: z.number().describe('Bytes that the rows would not need, estimated from the statistics.'),
+  bloatPercent: z.number(),
+});
+export const vacuumResult = z.strictObject({
+  vacuumed: z.array(z.strictObject({ table: z.string(), reason: z.string(), durationMs: z.number() })),
+  skipped: z.array(skipped).describe('What needed a vacuum and had none, and why.'),
+  bloat: z.array(bloat).describe('The most bloated tables and indexes, after the vacuum.'),
+});
+
+export const indexesResult = z.strictObject({
+  explained: count.describe('Named statements of the platform whose plans were looked at.'),
+  fullReads: z
+    .array(z.strictObject({ statement: z.string(), tables: z.array(z.string()) }))
+    .describe('Statements that read a whole table, because no index serves them or PostgreSQL uses none.'),
+  countedSince: isoTime.nullable().describe('From when on uses of indexes are counted; null when it is unknown.'),
+  unused: z
+    .array(z.strictObject({ index: z.string(), table: z.string(), bytes: byteCount }))
+    .describe(
+      'Indexes of a MiB or more that no query used, and that enforce nothing. Empty until uses were counted for four weeks.',
+    ),
+  duplicate: z
+    .array(z.strictObject({ index: z.string(), table: z.string(), coveredBy: z.string(), bytes: byteCount }))
+    .describe('Indexes whose columns another index begins with.'),
+  missing: z
+    .array(
+      z.strictObject({ table: z.string(), columns: z.array(z.string()), references: z.string(), bytes: byteCount }),
+    )
+    .describe(
+      'Foreign keys of tables of a MiB or more without an index: each deletion of a referenced row reads the whole table.',
+    ),
+  invalid: z.array(z.string()).describe('Indexes that a killed CREATE INDEX or REINDEX CONCURRENTLY left behind.'),
+});
+
+export const reindexResult = z.strictObject({
+  removed: z.array(z.string()).describe('Leftovers of a rebuild that was killed.'),
+  rebuilt: z.array(z.strictObject({ index: z.string(), bytesBefore: byteCount, bytesAfter: byteCount })),
+  skipped: z.array(skipped),
+});
+
+const outcome = z
+  .enum(['running', 'done', 'partial', 'failed', 'interrupted'])
+  .describe('`partial`: something was left out, as its result says. `interrupted`: the function was killed.');
+export type TaskOutcome = z.infer<typeof outcome>;
+
+const recordOf = <Task extends MaintenanceTask, Result extends z.ZodType>(task: Task, result: Result) =>
+  z.strictObject({
+    task: z.literal(task),
+    startedAt: isoTime,
+    durationMs: z.number().nullable(),
+    outcome,
+    error: z.string().nullable(),
+    result: result.nullable().describe('Null where the task did not get that far.'),
+  });
+export const taskRecord = z.discriminatedUnion('task', [
+  recordOf('sizes', sizesResult),
+  recordOf('vacuum', vacuumResult),
+  recordOf('indexes', indexesResult),
+  recordOf('reindex', reindexResult),
+]);
+/** What a task leaves on record in its database. */
+export type TaskRecord = Readonly<z.infer<typeof taskRecord>>;
+export type ResultOf<Task extends MaintenanceTask> = NonNullable<Extract<TaskRecord, { task: Task }>['result']>;
+
+const limitForm = 'expected a whole number from 1 to 100';
+export const maintenanceRequest = z.discriminatedUnion('action', [
+  z.strictObject({
+    action: z.literal('run').describe('Runs tasks on a database.'),
+    database: databaseName,
+    tasks: z
+      .array(z.enum(MAINTENANCE_TASKS))
+      .min(1)
+      .default(['sizes', 'vacuum', 'indexes'])
+      .describe('Default: all but `reindex`, which rebuilds bloated indexes and runs only when it is named.'),
+    dryRun,
+  }),
+  z.strictObject({
+    action: z.literal('show').describe('Lists what maintenance did to a database, the newest first.'),
+    database: databaseName,
+    limit: z.int(limitForm).min(1, limitForm).max(100, limitForm).default(10).describe('Records to list at most.'),
+  }),
+  z.strictObject({
+    action: z.literal('report').describe('Writes the monthly report.'),
+    send: z.boolean().default(false).describe('`true` also sends it to the topic of reports.'),
+  }),
+]);
+export type MaintenanceRequest = Readonly<z.input<typeof maintenanceRequest>>;
+/** A request whose form was checked and whose defaults are filled in. */
+export type CheckedMaintenanceRequest = Readonly<z.infer<typeof maintenanceRequest>>;
+
+export const runReport = z.strictObject({
+  action: z.literal('run'),
+  database: databaseName,
+  dryRun: z.boolean(),
+  tasks: z.array(taskRecord),
+});
+export const showReport = z.strictObject({
+  action: z.literal('show'),
+  database: databaseName,
+  tasks: z.array(taskRecord),
+});
+export const monthlyReport = z.strictObject({
+  action: z.literal('report'),
+  subject: z.string(),
+  text: z.string(),
+  decisions: count.describe('Questions under "To decide".'),
+  sent: z.boolean(),
+});
+
+/** Vacuums, measures and checks the databases, and reports on them once a month. */
+export const contract = {
+  request: maintenanceRequest,
+  report: z.discriminatedUnion('action', [runReport, showReport, monthlyReport]),
+  effect: { run: 'changes', show: 'reads', report: 'adds' },
+} as const satisfies OperationContract;
+export type MaintenanceReport = Readonly<z.infer<typeof contract.report>>;
+
+export const MAINTENANCE_METRICS = {
+  /** 1 for each run whose tasks all ended. Dimension `database`. */
+  succeeded: 'MaintenanceSucceeded',
+  /** 1 for each run, or report, that hit an error. Dimension `database`, except of a report. */
+  failed: 'MaintenanceFailed',
+  /** Bytes of tables and indexes that a rebuild would free, estimated. Dimension `database`. */
+  bloatBytes: 'BloatBytes',
+  /** Unused, duplicate, missing and invalid indexes, and statements that read a whole table. Dimension `database`. */
+  indexFindings: 'IndexFindings',
+  durationMs: 'MaintenanceDuration',
+} as const;

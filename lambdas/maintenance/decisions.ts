@@ -1,0 +1,126 @@
+import { DATABASE_NAMES, type DatabaseName, MAINTENANCE_PERIOD_DAYS } from '../../core/contract';
+import type { ResultOf, TaskRecord } from './contract';
+import type { ReportFacts } from './report-facts';
+import { bytes, day, daysSince } from './report-units';
+
+/** Days that a monthly job may be late, and a weekly one. */
+const GRACE_DAYS = 4;
+const DRILL_LIMIT_DAYS = 35;
+/** Secrets that Stripe issues are changed by hand; those of the databases change by themselves before that. */
+const SECRET_LIMIT_DAYS = 92;
+/** In a month. A disk that is to last a year must not grow faster. */
+const GROWTH_PERCENT = 20;
+const GROWTH_MINIMUM_BYTES = 1024 ** 3;
+
+/** What an operator has to decide or to look into, each with what it is about first. */
+export function decisionsOf(facts: ReportFacts): string[] {
+  return [
+    ...stateDecisions(facts),
+    ...DATABASE_NAMES.flatMap((database) => [
+      ...drillDecisions(facts, database),
+      ...DATABASE_TASKS.flatMap((task) => taskDecisions(facts, database, task)),
+    ]),
+    ...facts.problems.map((problem) => `Could not be looked up: ${problem}`),
+  ];
+}
+
+const DATABASE_TASKS = ['sizes', 'vacuum', 'indexes'] as const;
+
+function stateDecisions({ status, at }: ReportFacts): string[] {
+  if (!status) return [];
+  const late = status.databases.filter(
+    ({ newestArchive, archiveLimitSeconds }) =>
+      newestArchive === null || (at.getTime() - Date.parse(newestArchive)) / 1000 > archiveLimitSeconds,
+  );
+  const old = status.secrets.filter(
+    ({ changedAt }) => changedAt !== null && daysSince(changedAt, at) > SECRET_LIMIT_DAYS,
+  );
+  const { parked = 0 } = status.queues ?? {};
+  const { failed = 0 } = status.events ?? {};
+  return [
+    ...late.map(({ database, newestArchive }) => `${database}: no archive since ${day(newestArchive)}. Why?`),
+    ...(parked > 0 ? [`events: ${parked} parked. Retry or dismiss them: ops webhooks parked`] : []),
+    ...(failed > 0 ? [`events: ${failed} failed. Retry or dismiss them: ops webhooks list --status failed`] : []),
+    ...old.map(({ secret, changedAt }) => `secret ${secret}: unchanged since ${day(changedAt)}. Change it?`),
+  ];
+}
+
+function drillDecisions({ drills, at }: ReportFacts, database: DatabaseName): string[] {
+  const known = drills[database];
+  if (!known) return [];
+  const [newest] = known;
+  if (!newest) return [`${database}: never drilled. Prove a restore: ops drill ${database}`];
+  if (newest.outcome !== 'passed') {
+    return [`${database}: the drill of ${day(newest.startedAt)} ended ${newest.outcome}. Can it be restored in time?`];
+  }
+  return daysSince(newest.startedAt, at) > DRILL_LIMIT_DAYS
+    ? [`${database}: no drill since ${day(newest.startedAt)}. Prove a restore: ops drill ${database}`]
+    : [];
+}
+
+function taskDecisions(
+  { maintenance, at }: ReportFacts,
+  database: DatabaseName,
+  task: (typeof DATABASE_TASKS)[number],
+): string[] {
+  const records = maintenance[database];
+  if (!records) return [];
+  const record = records.find((known) => known.task === task);
+  const again = `ops maintenance run ${database} --task ${task}`;
+  if (!record) return [`${database}: task ${task} never ran. Run it: ${again}`];
+  if (record.outcome === 'failed' || record.outcome === 'interrupted') {
+    return [`${database}: task ${task} of ${day(record.startedAt)} ${record.outcome}: ${record.error ?? ''}. ${again}`];
+  }
+  if (daysSince(record.startedAt, at) > MAINTENANCE_PERIOD_DAYS[task] + GRACE_DAYS) {
+    return [`${database}: task ${task} last ran on ${day(record.startedAt)}. Why not since?`];
+  }
+  return findingsOf(record).map((finding) => `${database}: ${finding}`);
+}
+
+function findingsOf(record: TaskRecord): string[] {
+  if (!record.result) return [];
+  if (record.task === 'indexes') return indexDecisions(record.result);
+  if (record.task === 'vacuum') return vacuumDecisions(record.result);
+  if (record.task === 'sizes') return growthDecisions(record.result);
+  return [];
+}
+
+function indexDecisions(result: ResultOf<'indexes'>): string[] {
+  const { countedSince, unused, duplicate, missing, invalid, fullReads } = result;
+  return [
+    ...fullReads.map(
+      ({ statement, tables }) => `statement ${statement} reads all of ${tables.join(', ')}. Add an index?`,
+    ),
+    ...missing.map(
+      ({ table, columns, references }) =>
+        `foreign key (${columns.join(', ')}) of ${table} to ${references} has no index. Add one?`,
+    ),
+    ...duplicate.map(
+      ({ index, coveredBy, bytes: size }) => `index ${index} (${bytes(size)}) repeats ${coveredBy}. Drop it?`,
+    ),
+    ...unused.map(
+      ({ index, bytes: size }) => `index ${index} (${bytes(size)}) was not used since ${day(countedSince)}. Drop it?`,
+    ),
+    ...invalid.map((index) => `index ${index} is invalid and serves nothing. Rebuild or drop it?`),
+  ];
+}
+
+function vacuumDecisions({ bloat, skipped }: ResultOf<'vacuum'>): string[] {
+  return [
+    ...bloat.map(
+      ({ kind, relation, bloatBytes, bloatPercent }) =>
+        `${kind} ${relation}: ${bytes(bloatBytes)} (${bloatPercent} %) of bloat. ${
+          kind === 'index' ? 'Rebuild it?' : 'Will new rows fill it, or has it to be rewritten?'
+        }`,
+    ),
+    ...skipped.map(({ relation, reason }) => `table ${relation} was not vacuumed: ${reason}`),
+  ];
+}
+
+function growthDecisions({ databaseBytes, monthAgoBytes }: ResultOf<'sizes'>): string[] {
+  if (monthAgoBytes === null) return [];
+  const grown = databaseBytes - monthAgoBytes;
+  return grown >= GROWTH_MINIMUM_BYTES && grown * 100 > GROWTH_PERCENT * monthAgoBytes
+    ? [`grew by ${bytes(grown)} in a month, to ${bytes(databaseBytes)}. Is its disk large enough for the next quarter?`]
+    : [];
+}

@@ -1,0 +1,89 @@
+import type { Client, ClientBase } from 'pg';
+import type { DatabaseName } from '../../core/contract';
+import { messageOf } from '../../core/runtime/errors';
+import type { Log } from '../../core/runtime/telemetry';
+import { MAINTENANCE_TASKS, type MaintenanceTask, type TaskOutcome, type TaskRecord } from './contract';
+import { checkIndexes } from './indexes';
+import { beginTask, finishTask, openRun } from './records';
+import { rebuildIndexes } from './reindex';
+import { measureSizes } from './sizes';
+import { type BoundedTask, vacuumTables } from './vacuum';
+
+export interface RunDependencies {
+  /** A connection of its own: the lock of the run is released when it closes. */
+  readonly client: Client;
+  readonly clock: () => Date;
+  /** Milliseconds that are left for the work. */
+  readonly remainingMs: () => number;
+  readonly log: Log;
+}
+
+export interface RunOptions {
+  readonly database: DatabaseName;
+  readonly tasks: readonly MaintenanceTask[];
+  /** Look, change and record nothing. */
+  readonly dryRun: boolean;
+}
+
+/**
+ * Runs tasks on a database, one after the other, in their order. A task that fails is recorded, and the others still run. A
+ * run that is killed leaves whole tables and indexes: the server ends its statement within seconds, and what it left of a
+ * rebuild is removed by the next one.
+ *
+ * @throws OperationError `maintenance_running` (retryable), `unmigrated_database`
+ */
+export async function runTasks(dependencies: RunDependencies, options: RunOptions): Promise<TaskRecord[]> {
+  const { client, clock, log } = dependencies;
+  // A function that was killed closes no connection: the server looks whether it is still there.
+  await client.query(`SET client_connection_check_interval = '5s'`);
+  await openRun(client, clock(), options.dryRun);
+  const records: TaskRecord[] = [];
+  for (const task of MAINTENANCE_TASKS.filter((known) => options.tasks.includes(known))) {
+    const record = await runTask(dependencies, options, task);
+    if (record.outcome === 'failed') log.error(`Maintenance task failed: ${task}`, { error: record.error });
+    records.push(record);
+  }
+  return records;
+}
+
+async function runTask(
+  { client, clock, remainingMs }: RunDependencies,
+  { database, dryRun }: RunOptions,
+  task: MaintenanceTask,
+): Promise<TaskRecord> {
+  const startedAt = clock();
+  const id = dryRun ? undefined : await beginTask(client, task, startedAt);
+  const end = async (outcome: TaskOutcome, result: unknown, error: string | null): Promise<TaskRecord> => {
+    const at = clock();
+    if (id !== undefined) await finishTask(client, id, { at, outcome, result, error });
+    const durationMs = at.getTime() - startedAt.getTime();
+    return { task, startedAt: startedAt.toISOString(), durationMs, outcome, error, result } as TaskRecord;
+  };
+  let result: object;
+  try {
+    result = await work(client, database, task, { dryRun, remainingMs }, startedAt);
+  } catch (error) {
+    return end('failed', null, messageOf(error));
+  }
+  const isPartial = 'skipped' in result && Array.isArray(result.skipped) && result.skipped.length > 0;
+  return end(isPartial ? 'partial' : 'done', result, null);
+}
+
+function work(
+  client: ClientBase,
+  database: DatabaseName,
+  task: MaintenanceTask,
+  bounds: BoundedTask,
+  now: Date,
+): Promise<object> {
+  switch (task) {
+    case 'sizes':
+      return measureSizes(client, now);
+    case 'vacuum':
+      return vacuumTables(client, bounds);
+    case 'indexes':
+      return checkIndexes(client, database, now);
+    default:
+      return rebuildIndexes(client, bounds);
+  }
+}

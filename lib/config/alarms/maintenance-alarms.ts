@@ -1,0 +1,44 @@
+import { DATABASE_NAMES } from '../../../core/contract';
+import { COLLECTOR_METRICS } from '../../../lambdas/collector/contract';
+import { MAINTENANCE_METRICS } from '../../../lambdas/maintenance/contract';
+import type { AlarmDefinition } from './alarm-definition';
+import { countOf, highestOf, sumOf } from './alarm-metric';
+import { highestOfDatabases } from './database-alarms';
+import { AGE_FOR_AN_HOUR, ANY_WITHIN_AN_HOUR, DAY_SECONDS } from './job-alarms';
+
+/** Weekly and monthly tasks: a start that failed on a weekend is seen on the Tuesday. */
+const MAINTENANCE_LIMIT_DAYS = 2;
+
+/** The alarms on the maintenance of the databases and on the monthly report. */
+export function maintenanceAlarms(): AlarmDefinition[] {
+  return [
+    {
+      ...ANY_WITHIN_AN_HOUR,
+      name: 'maintenanceFailed',
+      measure: 'Failed runs of maintenance',
+      thresholds: { warning: 0 },
+      // Of a run on a database, and of the report, which is about both.
+      metric: sumOf('maintenanceFailed', [
+        ...DATABASE_NAMES.map((database) => countOf('maintenance', MAINTENANCE_METRICS.failed, { database })),
+        countOf('maintenance', MAINTENANCE_METRICS.failed),
+      ]),
+      symptom: 'A task of maintenance, or the monthly report, failed',
+      action: 'Read which task and why, in the log of the maintenance function; run it again by hand.',
+      runbookAnchor: 'maintenance-failed',
+      consolePage: { functionOf: 'maintenance' },
+    },
+    {
+      ...AGE_FOR_AN_HOUR,
+      name: 'maintenanceOverdue',
+      measure: 'Time by which a task of maintenance is late',
+      thresholds: { warning: MAINTENANCE_LIMIT_DAYS * DAY_SECONDS },
+      metric: highestOfDatabases('maintenanceOverdue', DATABASE_NAMES, (database) =>
+        highestOf('collector', COLLECTOR_METRICS.maintenanceOverdueSeconds, { database }),
+      ),
+      symptom: `A task of maintenance, or the monthly report, is ${MAINTENANCE_LIMIT_DAYS} days late`,
+      action: 'Run it by hand, then find out why the schedule did not start it.',
+      runbookAnchor: 'maintenance-overdue',
+      consolePage: { functionOf: 'maintenance' },
+    },
+  ];
+}

@@ -1,0 +1,97 @@
+import { Duration } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Alias } from 'aws-cdk-lib/aws-kms';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import { Construct } from 'constructs';
+import type { MaintenanceEnvironment, MaintenanceRequest } from '../../../lambdas/maintenance/contract';
+import { DATABASE_NAMES, type DatabaseName, LOCAL_ENVIRONMENT } from '../../../core/contract';
+import { MAINTENANCE_SCHEDULES, REPORT_SCHEDULE } from '../../config/schedules';
+import type { DatabaseAccess } from '../../data/database-access';
+import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
+import { FunctionSchedule } from '../function-schedule';
+import { OperationalFunction, type OperationsContext } from '../operational-function';
+
+export interface MaintenanceProps {
+  /** What all functions of the environment share. */
+  readonly context: OperationsContext;
+  /** How to reach each database. */
+  readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+  /** Function that is asked how backups, drills, events and secrets are. */
+  readonly inspect: IFunction;
+}
+
+const REQUESTS = {
+  weekly: (database) => ({ action: 'run', database, tasks: ['sizes', 'vacuum'], dryRun: false }),
+  monthly: (database) => ({ action: 'run', database, tasks: ['indexes'], dryRun: false }),
+} as const satisfies Record<string, (database: DatabaseName) => MaintenanceRequest>;
+
+/** Vacuums, measures and checks the databases, and mails a report on the platform once a month. */
+export class Maintenance extends Construct {
+  constructor(scope: Construct, id: string, props: MaintenanceProps) {
+    super(scope, id);
+    const { context, databases, inspect } = props;
+    const topic = context.config.name === LOCAL_ENVIRONMENT ? undefined : this.reports(context);
+    const target = new OperationalFunction<MaintenanceEnvironment>(this, 'Maintenance', {
+      context,
+      stem: 'maintenance',
+      description: 'Vacuums, measures and checks the databases, and reports on the platform',
+      environment: {
+        ...billingDatabaseEnvironment(databases.billing),
+        ...mainDatabaseEnvironment(databases.main),
+        INSPECT_FUNCTION_NAME: inspect.functionName,
+        // Nothing on a developer's machine takes mail: `ops maintenance report` prints it there.
+        REPORT_TOPIC_ARN: topic?.topicArn ?? '',
+      },
+      timeout: Duration.minutes(15),
+      memorySize: 512,
+      databases: [databases.billing, databases.main],
+      // One for each database, whose lock keeps a second run away, and one for questions.
+      reservedConcurrentExecutions: DATABASE_NAMES.length + 1,
+      // A second attempt vacuums what the first left.
+      asynchronous: { retryAttempts: 1, maximumAge: Duration.hours(1) },
+    });
+    if (topic) {
+      // The grant of the framework would add the use of every key of the account: the key of AWS needs none.
+      target.function.addToRolePolicy(new PolicyStatement({ actions: ['sns:Publish'], resources: [topic.topicArn] }));
+    }
+    target.function.addToRolePolicy(
+      new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [inspect.functionArn] }),
+    );
+
+    for (const name of DATABASE_NAMES) {
+      for (const period of ['weekly', 'monthly'] as const) {
+        new FunctionSchedule(
+          this,
+          `${period === 'weekly' ? 'Weekly' : 'Monthly'}${name === 'billing' ? 'Billing' : 'Main'}`,
+          {
+            target,
+            definition: MAINTENANCE_SCHEDULES[name][period],
+            description: `${period === 'weekly' ? 'Vacuum and sizes' : 'Check of the indexes'} of the ${name} database`,
+            input: REQUESTS[period](name),
+          },
+        );
+      }
+    }
+    new FunctionSchedule(this, 'MonthlyReport', {
+      target,
+      definition: REPORT_SCHEDULE,
+      description: 'Monthly report on the platform',
+      input: { action: 'report', send: true } satisfies MaintenanceRequest,
+      enabled: topic !== undefined,
+    });
+  }
+
+  /** Apart from the alerts: what pages on-call for an alert must not page for a report. */
+  private reports({ config }: OperationsContext): Topic {
+    const topic = new Topic(this, 'Reports', {
+      displayName: `Billing reports (${config.name})`,
+      // Of AWS: only this function publishes, by its role, and a report holds neither secrets nor personal data.
+      masterKey: Alias.fromAliasName(this, 'TopicKey', 'alias/aws/sns'),
+      enforceSSL: true,
+    });
+    for (const address of config.alarmEmails.warning) topic.addSubscription(new EmailSubscription(address));
+    return topic;
+  }
+}

@@ -1,0 +1,243 @@
+import type { TaskRecord } from '../../../lambdas/maintenance/contract';
+import type { PlatformStatus } from '../../../lambdas/maintenance/inspected';
+import { gatherFacts, type ReportFacts } from '../../../lambdas/maintenance/report-facts';
+import { writeReport } from '../../../lambdas/maintenance/report-text';
+
+const AT = new Date('2026-12-06T09:00:00Z');
+const MIB = 1024 ** 2;
+
+const status: PlatformStatus = {
+  databases: [
+    { database: 'billing', newestArchive: '2026-12-06T06:00:00Z', archiveLimitSeconds: 8 * 3600 },
+    { database: 'main', newestArchive: '2026-12-06T02:00:00Z', archiveLimitSeconds: 26 * 3600 },
+  ],
+  events: { failed: 0, unfinished: 0, lastHour: 12 },
+  queues: { waiting: 0, parked: 0 },
+  reconciliation: { completeAt: '2026-12-06T05:00:00Z' },
+  secrets: [{ secret: 'stripe-api', changedAt: '2026-11-06T09:00:00Z' }],
+  problems: [],
+};
+const drill = { startedAt: '2026-12-03T14:00:00Z', outcome: 'passed', durationMs: 240_000, targetMs: 3_600_000 };
+
+function records(
+  overrides: { readonly indexes?: object; readonly vacuum?: object; readonly sizes?: object } = {},
+): TaskRecord[] {
+  const base = { startedAt: '2026-12-05T07:00:00Z', durationMs: 1_500, outcome: 'done', error: null } as const;
+  return [
+    {
+      ...base,
+      task: 'sizes',
+      result: {
+        databaseBytes: 300 * MIB,
+        weekAgoBytes: 290 * MIB,
+        monthAgoBytes: null,
+        tables: [],
+        ...overrides.sizes,
+      },
+    },
+    { ...base, task: 'vacuum', result: { vacuumed: [], skipped: [], bloat: [], ...overrides.vacuum } },
+    {
+      ...base,
+      task: 'indexes',
+      result: {
+        explained: 31,
+        fullReads: [],
+        countedSince: '2026-10-01T00:00:00.000Z',
+        unused: [],
+        duplicate: [],
+        missing: [],
+        invalid: [],
+        ...overrides.indexes,
+      },
+    },
+  ];
+}
+function facts(overrides: Partial<ReportFacts> = {}): ReportFacts {
+  return {
+    environment: 'production',
+    at: AT,
+    status,
+    drills: { billing: [drill], main: [drill] },
+    runs: [
+      { startedAt: '2026-12-06T05:00:00Z', status: 'complete', dryRun: false, driftDetected: 3, eventsMissed: 1 },
+      { startedAt: '2026-12-05T05:00:00Z', status: 'failed', dryRun: false, driftDetected: 0, eventsMissed: 0 },
+      { startedAt: '2026-09-05T05:00:00Z', status: 'complete', dryRun: false, driftDetected: 99, eventsMissed: 99 },
+    ],
+    maintenance: { billing: records(), main: records() },
+    problems: [],
+    ...overrides,
+  };
+}
+/** The lines under a heading. */
+function sectionOf(text: string, heading: string): string[] {
+  const lines = text.split('\n');
+  const start = lines.indexOf(heading) + 2;
+  return lines.slice(start, lines.indexOf('', start));
+}
+
+test('a month without a finding leaves nothing to decide, and the report says how everything is', () => {
+  const { subject, text, decisions } = writeReport(facts());
+  expect([subject, decisions]).toEqual([
+    'Billing operations, production: report of December 2026 - nothing to decide',
+    0,
+  ]);
+  expect(sectionOf(text, 'To decide')).toEqual(['Nothing.']);
+  expect(sectionOf(text, 'Backups and drills')[0]).toBe(
+    'billing archive 3 h old (limit 8 h); last drill 2026-12-03 passed, 4 min of 60 min',
+  );
+  expect(sectionOf(text, 'Reconciliation with Stripe')).toEqual([
+    '2 runs in 31 days, 1 of them complete; the last one 2026-12-06',
+    '3 differences found, 1 missed events',
+  ]);
+  expect(sectionOf(text, 'Database billing: sizes')).toEqual([
+    '           size   in a week  in a month',
+    'all   300.0 MiB   +10.0 MiB           –',
+  ]);
+});
+
+test.each<[string, Partial<ReportFacts>, RegExp]>([
+  [
+    'an archive that is too old',
+    {
+      status: {
+        ...status,
+        databases: [{ database: 'main', newestArchive: '2026-12-01T00:00:00Z', archiveLimitSeconds: 60 }],
+      },
+    },
+    /^- main: no archive since 2026-12-01/,
+  ],
+  ['parked events', { status: { ...status, queues: { waiting: 0, parked: 2 } } }, /^- events: 2 parked/],
+  [
+    'failed events',
+    { status: { ...status, events: { failed: 4, unfinished: 0, lastHour: 0 } } },
+    /^- events: 4 failed/,
+  ],
+  [
+    'an old secret',
+    { status: { ...status, secrets: [{ secret: 'stripe-api', changedAt: '2026-08-01T00:00:00Z' }] } },
+    /^- secret stripe-api: unchanged since 2026-08-01/,
+  ],
+  ['no drill', { drills: { billing: [], main: [drill] } }, /^- billing: never drilled/],
+  [
+    'a drill that was slow',
+    { drills: { billing: [drill], main: [{ ...drill, outcome: 'slow' }] } },
+    /^- main: the drill of 2026-12-03 ended slow/,
+  ],
+  [
+    'an old drill',
+    { drills: { billing: [{ ...drill, startedAt: '2026-10-03T14:00:00Z' }], main: [drill] } },
+    /^- billing: no drill since 2026-10-03/,
+  ],
+  [
+    'a missing index',
+    {
+      maintenance: {
+        billing: records({ indexes: { missing: [{ table: 'a.b', columns: ['c', 'd'], references: 'e', bytes: 1 }] } }),
+        main: records(),
+      },
+    },
+    /^- billing: foreign key \(c, d\) of a\.b to e has no index/,
+  ],
+  [
+    'an unused index',
+    {
+      maintenance: {
+        billing: records({ indexes: { unused: [{ index: 'a.i', table: 'a.b', bytes: 8 * MIB }] } }),
+        main: records(),
+      },
+    },
+    /^- billing: index a\.i \(8\.0 MiB\) was not used since 2026-10-01/,
+  ],
+  [
+    'bloat',
+    {
+      maintenance: {
+        billing: records(),
+        main: records({
+          vacuum: {
+            bloat: [{ relation: 'a.b', kind: 'table', bytes: 9 * MIB, bloatBytes: 8 * MIB, bloatPercent: 89 }],
+          },
+        }),
+      },
+    },
+    /^- main: table a\.b: 8\.0 MiB \(89 %\) of bloat/,
+  ],
+  [
+    'a table that the role may not vacuum',
+    {
+      maintenance: {
+        billing: records(),
+        main: records({ vacuum: { skipped: [{ relation: 'a.b', reason: 'the role may not maintain it' }] } }),
+      },
+    },
+    /^- main: table a\.b was not vacuumed: the role may not maintain it/,
+  ],
+  [
+    'growth',
+    {
+      maintenance: {
+        billing: records({ sizes: { databaseBytes: 8192 * MIB, monthAgoBytes: 4096 * MIB } }),
+        main: records(),
+      },
+    },
+    /^- billing: grew by 4\.0 GiB in a month/,
+  ],
+  [
+    'a task that failed',
+    {
+      maintenance: {
+        billing: records().map((record) =>
+          record.task === 'vacuum' ? { ...record, outcome: 'failed', error: 'why', result: null } : record,
+        ),
+        main: records(),
+      },
+    },
+    /^- billing: task vacuum of 2026-12-05 failed: why\. ops maintenance run billing --task vacuum/,
+  ],
+  [
+    'a task that is late',
+    {
+      maintenance: {
+        billing: records().map((record) => ({ ...record, startedAt: '2026-11-20T07:00:00Z' })),
+        main: records(),
+      },
+    },
+    /^- billing: task sizes last ran on 2026-11-20/,
+  ],
+  [
+    'a task that never ran',
+    { maintenance: { billing: records().slice(0, 2), main: records() } },
+    /^- billing: task indexes never ran/,
+  ],
+  ['a source that did not answer', { problems: ['status: refused'] }, /^- Could not be looked up: status: refused/],
+])('%s is the first thing to decide', (_case, overrides, line) => {
+  const { text, decisions } = writeReport(facts(overrides));
+  expect(decisions).toBeGreaterThan(0);
+  expect(sectionOf(text, 'To decide')[0]).toMatch(line);
+});
+
+test('sources that fail cost the report their own lines and nothing else', async () => {
+  const gathered = await gatherFacts({
+    environment: 'production',
+    clock: () => AT,
+    ask: async ({ action }) => {
+      if (action === 'status') throw new Error('refused');
+      return action === 'drills' ? { drills: [drill] } : { runs: [] };
+    },
+    readRecords: async (database) => {
+      if (database === 'main') throw new Error('no connection');
+      return records();
+    },
+  });
+  expect(gathered.problems).toEqual(['status: refused', 'maintenance of main: no connection']);
+  const { text } = writeReport(gathered);
+  expect(sectionOf(text, 'Events')).toEqual(['unknown: it could not be looked up']);
+  expect(sectionOf(text, 'Database main: maintenance')).toEqual(['unknown: it could not be looked up']);
+  expect(sectionOf(text, 'Database billing: maintenance')).toHaveLength(3);
+});
+
+test('a subject is ASCII and as short as SNS asks for, whatever the environment is named', () => {
+  const { subject } = writeReport(facts({ environment: 'a-long-name-12' }));
+  // oxlint-disable-next-line no-control-regex
+  expect(subject).toMatch(/^[\x20-\x7e]{1,100}$/);
+});
