@@ -61,9 +61,9 @@ export type BackupRequest = Readonly<z.infer<typeof backupRequest>>;
 
 const tierReport = z.strictObject({
   state: z
-    .enum(['current', 'stale', 'missing', 'unknown', 'not-on-rds', 'not-kept'])
+    .enum(['current', 'stale', 'missing', 'not-due', 'unknown', 'not-on-rds', 'not-kept'])
     .describe(
-      '`missing`: there is none at all. `unknown`: the RDS query failed, see the log. `not-on-rds`: there is no RDS instance, so the archives are the only protection. `not-kept`: the environment does without this tier.',
+      '`missing`: there is none at all. `not-due`: there is none yet, of an instance that is younger than the limit. `unknown`: the RDS query failed, see the log. `not-on-rds`: there is no RDS instance, so the archives are the only protection. `not-kept`: the environment does without this tier.',
     ),
   ageSeconds: z.number().optional().describe('Seconds since the moment that the tier can restore.'),
   limitSeconds: z.number().describe('Age in seconds above which the tier is stale.'),

@@ -1,4 +1,9 @@
-import { DescribeDBInstancesCommand, paginateDescribeDBSnapshots, type DBSnapshot } from '@aws-sdk/client-rds';
+import {
+  DescribeDBInstancesCommand,
+  paginateDescribeDBSnapshots,
+  type DBInstance,
+  type DBSnapshot,
+} from '@aws-sdk/client-rds';
 import { messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
 import type { ProtectionReport, TierReport } from './contract';
@@ -36,7 +41,7 @@ export async function checkProtection(dependencies: ProtectionDependencies): Pro
     };
   }
   const checkTier = async (limitSeconds: number, newest: () => Promise<Date | undefined>, advice: string) => {
-    const tier = await compareAge(limitSeconds, newest, clock).catch((error: unknown): TierReport => {
+    const tier = await compareAge(limitSeconds, newest, instance, clock).catch((error: unknown): TierReport => {
       log.error('RDS query failed', { instance: instance.identifier, error: messageOf(error) });
       return { state: 'unknown', limitSeconds };
     });
@@ -69,17 +74,27 @@ export function recoveryPointLimitSeconds(frequencyHours: number): number {
 async function compareAge(
   limitSeconds: number,
   newest: () => Promise<Date | undefined>,
+  instance: RdsInstance,
   clock: () => Date,
 ): Promise<TierReport> {
+  const ageOf = (moment: Date): number => Math.max(0, Math.round((clock().getTime() - moment.getTime()) / 1000));
   const newestAt = await newest();
-  if (newestAt === undefined) return { state: 'missing', limitSeconds };
-  const ageSeconds = Math.max(0, Math.round((clock().getTime() - newestAt.getTime()) / 1000));
+  if (newestAt === undefined) {
+    const { InstanceCreateTime: since } = (await describeInstance(instance)) ?? {};
+    const isNew = since !== undefined && ageOf(since) <= limitSeconds;
+    return { state: isNew ? 'not-due' : 'missing', limitSeconds };
+  }
+  const ageSeconds = ageOf(newestAt);
   return { state: ageSeconds <= limitSeconds ? 'current' : 'stale', ageSeconds, limitSeconds };
 }
 
-async function latestRestorableTime({ rds, identifier }: RdsInstance): Promise<Date | undefined> {
+async function latestRestorableTime(instance: RdsInstance): Promise<Date | undefined> {
+  return (await describeInstance(instance))?.LatestRestorableTime;
+}
+
+async function describeInstance({ rds, identifier }: RdsInstance): Promise<DBInstance | undefined> {
   const { DBInstances } = await rds.send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: identifier }));
-  return DBInstances?.[0]?.LatestRestorableTime;
+  return DBInstances?.[0];
 }
 
 async function newestRecoveryPoint(instance: RdsInstance): Promise<Date | undefined> {

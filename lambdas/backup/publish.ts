@@ -11,7 +11,7 @@ export function publishProtection(metrics: Metrics, { pointInTime, recoveryPoint
   }
   const tiers = [pointInTime, recoveryPoints].filter(({ state }) => state !== 'not-on-rds' && state !== 'not-kept');
   if (tiers.length === 0) return;
-  const unprotected = tiers.filter(({ state }) => state !== 'current').length;
+  const unprotected = tiers.filter(({ state }) => state !== 'current' && state !== 'not-due').length;
   metrics.addMetric(BACKUP_METRICS.unprotectedTiers, MetricUnit.Count, unprotected);
 }
 

@@ -34,6 +34,8 @@ export const CANARY_METRICS = {
   succeeded: 'CanarySucceeded',
   /** 1 for each that was not. */
   failed: 'CanaryFailed',
+  /** 1 for each run without an event to send, because the signing secret is not filled in yet. Counted as failed, too. */
+  unconfigured: 'CanaryUnconfigured',
   /** Milliseconds from the beginning of the request until the row was in the ledger. */
   latencyMs: 'CanaryLatency',
 } as const;

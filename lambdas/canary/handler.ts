@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { stripeWebhooks } from '../../core/providers/stripe/webhooks';
 import { baseSettings, readEnvironment, secretArnSetting, setting } from '../../core/runtime/environment';
+import { ConfigurationError } from '../../core/runtime/errors';
 import { operation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
@@ -25,7 +26,14 @@ export const handler = operation(contract, {
   name: 'Canary',
   telemetry,
   run: async () => {
-    const { current } = await secrets.read(environment.STRIPE_SIGNING_SECRET_ARN, stripeWebhooks.secrets);
+    const { current } = await secrets
+      .read(environment.STRIPE_SIGNING_SECRET_ARN, stripeWebhooks.secrets)
+      .catch((error: unknown) => {
+        if (error instanceof ConfigurationError) {
+          telemetry.metrics.addMetric(CANARY_METRICS.unconfigured, MetricUnit.Count, 1);
+        }
+        throw error;
+      });
     return sendCanary({
       endpointUrl: environment.ENDPOINT_URL,
       signingSecret: current,

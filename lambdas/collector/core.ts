@@ -207,8 +207,23 @@ function measurement(
   value: () => Promise<number>,
   dimensions?: Gauge['dimensions'],
 ): Measurement {
-  return { label, measure: async () => [gauge(metric, unit, await value(), dimensions)] };
+  return {
+    label,
+    measure: async () => [gauge(metric, unit, await value(), dimensions)],
+    unmigrated: DUE_FROM_THE_FIRST_MIGRATION.has(metric) ? gauge(metric, unit, 0, dimensions) : undefined,
+  };
 }
+
+/**
+ * Ages that are counted from the first migration where there is nothing yet. Before it they are 0: unknown, they would page
+ * for every environment that is deployed. That the migrations are missing is a failure of the collection.
+ */
+const DUE_FROM_THE_FIRST_MIGRATION: ReadonlySet<keyof typeof COLLECTOR_METRICS> = new Set([
+  'backupAgeSeconds',
+  'cleanupOverdueSeconds',
+  'drillAgeSeconds',
+  'reconciliationAgeSeconds',
+]);
 
 function gauge(
   metric: keyof typeof COLLECTOR_METRICS,

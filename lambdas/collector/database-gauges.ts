@@ -20,30 +20,41 @@ export async function madeAt(client: ClientBase): Promise<Date> {
   throw new OperationError('unmigrated_database', 'The database carries no identity: apply its migrations first');
 }
 
-/** Beginning of the last drill that proved its archive, or the time of the first migration. */
+/**
+ * Beginning of the last drill that proved its archive, or the time of the first migration.
+ *
+ * @throws OperationError `unmigrated_database`
+ */
 export async function lastDrill(client: ClientBase): Promise<Date> {
+  const made = await madeAt(client);
   const { rows } = await client.query<{ at: Date | null }>(
     `SELECT max(started_at) AS at FROM operations.drills WHERE outcome IN ('passed', 'slow')`,
   );
-  return rows[0]?.at ?? madeAt(client);
+  return rows[0]?.at ?? made;
 }
 
 /**
  * Beginning of the last reconciliation that was complete and corrected what it found, or the time of the first
  * migration. Not its end: it has not seen what changed while it ran.
+ *
+ * @throws OperationError `unmigrated_database`
  */
 export async function lastReconciliation(client: ClientBase): Promise<Date> {
+  const made = await madeAt(client);
   const { rows } = await client.query<{ at: Date | null }>(
     `SELECT max(started_at) AS at FROM billing.reconciliation_runs WHERE status = 'complete' AND NOT dry_run`,
   );
-  return rows[0]?.at ?? madeAt(client);
+  return rows[0]?.at ?? made;
 }
 
 /**
  * Seconds by which the oldest event that cleanup should have deleted is past its retention; 0 when there is none. The
  * cleanup function's rule: an event is old when it happened and was settled that long ago; failed ones stay.
+ *
+ * @throws OperationError `unmigrated_database`
  */
 export async function cleanupOverdueSeconds(client: ClientBase, retentionDays: number, now: Date): Promise<number> {
+  await madeAt(client);
   const due = new Date(now.getTime() - retentionDays * 86_400_000);
   const { rows } = await client.query<{ oldest: Date | null }>(
     `SELECT min(greatest(occurred_at, processed_at)) AS oldest FROM billing.webhook_events

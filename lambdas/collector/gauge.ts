@@ -1,4 +1,4 @@
-import { messageOf } from '../../core/runtime/errors';
+import { messageOf, OperationError } from '../../core/runtime/errors';
 
 /** A value at the moment of the collection. */
 export interface Gauge {
@@ -15,6 +15,8 @@ export interface Measurement {
   /** Its name in the log when it fails. */
   readonly label: string;
   readonly measure: () => Promise<readonly Gauge[]>;
+  /** What is published of a database without migrations, besides that it could not be measured. @default - nothing */
+  readonly unmigrated?: Gauge;
 }
 
 export interface Collection {
@@ -27,10 +29,12 @@ export interface Collection {
 export async function collect(measurements: readonly Measurement[]): Promise<Collection> {
   const gauges: Gauge[] = [];
   const failures: string[] = [];
-  for (const { label, measure } of measurements) {
+  for (const { label, measure, unmigrated } of measurements) {
     try {
       gauges.push(...(await measure()));
     } catch (error) {
+      const isNew = error instanceof OperationError && error.code === 'unmigrated_database';
+      if (isNew && unmigrated !== undefined) gauges.push(unmigrated);
       failures.push(`${label}: ${messageOf(error)}`);
     }
   }

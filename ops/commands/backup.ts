@@ -64,7 +64,7 @@ export const backup = defineCommand({
       exit:
         report.housekeepingFailed ||
         report.omissions.length > 0 ||
-        tiers.some(([, { state }]) => !['current', 'not-on-rds', 'not-kept'].includes(state))
+        tiers.some(([, { state }]) => !['current', 'not-due', 'not-on-rds', 'not-kept'].includes(state))
           ? 'finding'
           : 'done',
     };

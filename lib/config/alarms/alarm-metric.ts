@@ -90,7 +90,7 @@ export interface InstanceMetric {
   readonly database: DatabaseName;
   /** Name of the metric in `AWS/RDS`. */
   readonly name:
-    | 'CPUCreditBalance'
+    | 'CPUSurplusCreditBalance'
     | 'CPUUtilization'
     | 'DatabaseConnections'
     | 'FreeableMemory'

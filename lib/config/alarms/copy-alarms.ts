@@ -2,6 +2,7 @@ import { COLLECTOR_METRICS } from '../../../lambdas/collector/contract';
 import type { EnvironmentConfig } from '../environment-schema';
 import type { AlarmDefinition } from './alarm-definition';
 import { highestOf } from './alarm-metric';
+import { AGE_FOR_AN_HOUR } from './job-alarms';
 
 /** Minutes by which the copies may be behind. S3 copies most objects within seconds, and large ones within 15 minutes. */
 const COPY_LIMIT_MINUTES = 60;
@@ -39,15 +40,10 @@ function copiesLate(region: string): AlarmDefinition {
   return {
     name: 'archiveCopiesLate',
     measure: 'Time by which the copies are behind',
-    unit: 's',
+    // What S3 does not report, nobody knows to be copied. Fewer than all periods would page for a new environment.
+    ...AGE_FOR_AN_HOUR,
     thresholds: { warning: COPY_LIMIT_MINUTES * 60 },
-    comparisonOperator: 'GreaterThanThreshold',
     metric: highestOf('collector', COLLECTOR_METRICS.replicationLatencySeconds),
-    periodSeconds: 300,
-    evaluationPeriods: 12,
-    datapointsToAlarm: 9,
-    // What S3 does not report, nobody knows to be copied.
-    treatMissingData: 'breaching',
     symptom: `The copies of the archives in ${region} are an hour behind: that much is lost with the region`,
     action: 'Compare the pending operations of the replication rule, and look at the health of S3 in both regions.',
     runbookAnchor: 'archive-copies',

@@ -31,7 +31,7 @@ function databaseSize(onRds: readonly DatabaseName[]): AlarmDefinition {
       return {
         from: 'math',
         label,
-        expression: `100 * ${database}Used / ${database}Disk`,
+        expression: `IF(${database}Disk > 0 AND ${database}Used >= 0, 100 * ${database}Used / ${database}Disk)`,
         metrics: { [`${database}Used`]: used, [`${database}Disk`]: disk },
       };
     }
@@ -39,8 +39,9 @@ function databaseSize(onRds: readonly DatabaseName[]): AlarmDefinition {
     return {
       from: 'math',
       label,
-      // From the free space, because logs and write-ahead segments fill the disk as well as tables do.
-      expression: `100 * (${database}Disk - ${database}Free) / ${database}Disk`,
+      // From the free space, because logs and write-ahead segments fill the disk as well as tables do. Of an instance that is
+      // down RDS publishes nothing, which arithmetic would take for 0 bytes free.
+      expression: `IF(${database}Disk > 0 AND ${database}Free >= 0, 100 * (${database}Disk - ${database}Free) / ${database}Disk)`,
       metrics: { [`${database}Disk`]: disk, [`${database}Free`]: free },
     };
   };
@@ -106,8 +107,8 @@ function databaseMemory(onRds: readonly DatabaseName[]): AlarmDefinition {
     metric: highestOfDatabases(measure, onRds, (database) => ({
       from: 'math',
       label: `${measure}: ${database}`,
-      // RDS publishes what is free, the collector the total.
-      expression: `100 * (${database}Memory - ${database}Free) / ${database}Memory`,
+      // RDS publishes what is free, the collector the total. What RDS does not publish is not 0.
+      expression: `IF(${database}Memory > 0 AND ${database}Free >= 0, 100 * (${database}Memory - ${database}Free) / ${database}Memory)`,
       metrics: {
         [`${database}Memory`]: highestOf('collector', COLLECTOR_METRICS.instanceMemoryBytes, { database }),
         [`${database}Free`]: { from: 'instance', database, name: 'FreeableMemory', statistic: 'Minimum' },

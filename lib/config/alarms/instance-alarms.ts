@@ -65,13 +65,13 @@ function transactionIds(onRds: readonly DatabaseName[]): AlarmDefinition {
 }
 
 function cpuCredits(instances: readonly DatabaseName[], replicas: readonly DatabaseName[]): AlarmDefinition {
-  const measure = 'CPU credits left';
+  const measure = 'CPU credits spent in advance';
   const balance = (database: DatabaseName, ofReplica: boolean): AlarmMetric =>
     ({
       from: 'instance',
       database,
-      name: 'CPUCreditBalance',
-      statistic: 'Minimum',
+      name: 'CPUSurplusCreditBalance',
+      statistic: 'Maximum',
       ofReplica,
     }) satisfies InstanceMetric;
   const metrics = Object.fromEntries([
@@ -83,11 +83,12 @@ function cpuCredits(instances: readonly DatabaseName[], replicas: readonly Datab
     name: 'cpuCredits',
     measure,
     unit: 'count',
-    // An hour of a t4g.medium earns 24.
-    thresholds: { warning: 24 },
-    comparisonOperator: 'LessThanThreshold',
-    metric: { from: 'math', label: measure, expression: `MIN([${Object.keys(metrics).join(', ')}])`, metrics },
-    symptom: 'A burstable instance has used up its CPU credits: from now on each further minute is charged',
+    // An hour of a t4g.medium earns 24, and what a day does not earn back is charged. A new instance begins without any
+    // credits, and spends some in advance while it is set up.
+    thresholds: { warning: 144 },
+    comparisonOperator: 'GreaterThanThreshold',
+    metric: { from: 'math', label: measure, expression: `MAX([${Object.keys(metrics).join(', ')}])`, metrics },
+    symptom: 'A burstable instance lives on CPU credits that it has not earned: what it does not earn back is charged',
     action: 'Find what uses the CPU; if that is as expected, use a class that is not burstable.',
     runbookAnchor: 'cpu-credits',
     consolePage: 'alarm',

@@ -109,8 +109,11 @@ test.each(['stale', 'missing', 'unknown'] as const)('a tier that is %s counts as
   });
 });
 
-test('a tier that the environment does without counts as protected, and has no age', () => {
-  const protection: ProtectionReport = { ...CURRENT, recoveryPoints: { state: 'not-kept', limitSeconds: 28_800 } };
+test.each([
+  ['that the environment does without', 'not-kept'],
+  ['of an instance too young to have it', 'not-due'],
+] as const)('a tier %s counts as protected, and has no age', (_, state) => {
+  const protection: ProtectionReport = { ...CURRENT, recoveryPoints: { state, limitSeconds: 28_800 } };
   expect(published((metrics) => publishProtection(metrics, protection))).toEqual({
     PointInTimeAge: 240,
     UnprotectedTiers: 0,

@@ -94,6 +94,16 @@ describe('protection', () => {
     expect(await check()).toMatchObject({ pointInTime: { state: 'missing' }, recoveryPoints: { state: 'missing' } });
   });
 
+  test('is not due where there is no recovery point of an instance that is younger than the limit', async () => {
+    const createdAt = (minutes: number) =>
+      rdsMock.on(DescribeDBInstancesCommand).resolves({ DBInstances: [{ InstanceCreateTime: before(minutes) }] });
+    recoveryPointsAt();
+    createdAt(8 * 60);
+    expect(await check()).toMatchObject({ pointInTime: { state: 'missing' }, recoveryPoints: { state: 'not-due' } });
+    createdAt(8 * 60 + 1);
+    expect(await check()).toMatchObject({ recoveryPoints: { state: 'missing' } });
+  });
+
   test('is unknown, without an error, when RDS does not answer', async () => {
     rdsMock.onAnyCommand().rejects(new Error('throttled'));
     const error = jest.fn();

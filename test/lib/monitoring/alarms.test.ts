@@ -106,8 +106,12 @@ test('query latency is the 95th percentile of at least the minimum number of rou
 });
 
 test.each([
-  ['production', '100 * (billingDisk - billingFree) / billingDisk', 'AWS/RDS'],
-  ['local', '100 * billingUsed / billingDisk', 'BillingOperations'],
+  [
+    'production',
+    'IF(billingDisk > 0 AND billingFree >= 0, 100 * (billingDisk - billingFree) / billingDisk)',
+    'AWS/RDS',
+  ],
+  ['local', 'IF(billingDisk > 0 AND billingUsed >= 0, 100 * billingUsed / billingDisk)', 'BillingOperations'],
 ])('in %s, database size is %s', (environment, expression, namespace) => {
   const queries = queriesOf(environment, 'databaseSize');
   const expressions = queries.flatMap(({ Expression }) => Expression ?? []);
@@ -152,8 +156,8 @@ test('used memory is the memory of the instance class minus what RDS reports as 
   const queries = queriesOf('production', 'databaseMemory');
   expect(queries.flatMap(({ Expression }) => Expression ?? [])).toEqual([
     'MAX([billing, main])',
-    '100 * (billingMemory - billingFree) / billingMemory',
-    '100 * (mainMemory - mainFree) / mainMemory',
+    'IF(billingMemory > 0 AND billingFree >= 0, 100 * (billingMemory - billingFree) / billingMemory)',
+    'IF(mainMemory > 0 AND mainFree >= 0, 100 * (mainMemory - mainFree) / mainMemory)',
   ]);
   const names = queries.flatMap(({ MetricStat }) => (MetricStat ? [MetricStat.Metric.MetricName] : []));
   expect(new Set(names)).toEqual(new Set(['InstanceMemoryBytes', 'FreeableMemory']));

@@ -1,7 +1,7 @@
 import { nextState, type AlarmState } from './cloudwatch/alarm-state';
 import { ruleHolds, SuppressedActions } from './cloudwatch/composite';
 import { evaluate, type Series, type Value } from './cloudwatch/metric-math';
-import { statistic } from './cloudwatch/samples';
+import { Recorded } from './cloudwatch/samples';
 
 /** The examples of CloudWatch's guide, which the evaluator of the alarm tests has to reproduce. */
 
@@ -119,11 +119,13 @@ describe('metric math computes as the guide "Using metric math" says', () => {
 
 test('a percentile, a mean and a count weigh every observation of the period', () => {
   const minutes = [{ value: 10, count: 18 }, undefined, { value: 500, count: 2 }];
-  const of = (name: string) => statistic(name, (minute) => minutes[minute], 0, 3);
+  const recorded = new Recorded((minute) => minutes[minute], 0, 3);
+  const of = (name: string) => recorded.statistic(name, 0, 3);
   expect(['SampleCount', 'Sum', 'Average', 'Minimum', 'Maximum', 'p50', 'p90', 'p95'].map(of)).toEqual([
     20, 1180, 59, 10, 500, 10, 10, 500,
   ]);
-  expect(statistic('Sum', (minute) => minutes[minute], 1, 2)).toBeUndefined();
+  expect(recorded.statistic('Sum', 1, 2)).toBeUndefined();
+  expect(recorded.statistic('Maximum', 1, 3)).toBe(500);
 });
 
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-combining.html

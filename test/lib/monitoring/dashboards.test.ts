@@ -21,6 +21,7 @@ const NOT_SHOWN: Readonly<Record<string, string>> = {
   BloatBytes: 'the monthly report names each table and index',
   CanaryFailed: 'the latency is shown, and its absence raises the alarm',
   CanarySucceeded: 'the latency is shown',
+  CanaryUnconfigured: 'only before the secrets are filled in, on the first day',
   CleanupOverdue: 'an alarm',
   CleanupSucceeded: 'the age of what is overdue raises the alarm',
   ApiFailed: 'an alarm',

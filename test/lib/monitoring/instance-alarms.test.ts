@@ -57,11 +57,11 @@ describe('transaction ids', () => {
 describe('CPU credits', () => {
   test('raise a warning when those of a burstable instance are used up', () => {
     const credits = alarmOf('dev', 'cpuCredits');
-    expect(isRaised(credits, times(3, { billing: 500, main: 3 }))).toBe(true);
-    expect(isRaised(credits, times(3, { billing: 500, main: 570 }))).toBe(false);
+    expect(isRaised(credits, times(3, { billing: 0, main: 145 }))).toBe(true);
+    expect(isRaised(credits, times(3, { billing: 0, main: 30 }))).toBe(false);
     expect(metricsOf('dev', 'cpuCredits').map(({ MetricName }) => MetricName)).toEqual([
-      'CPUCreditBalance',
-      'CPUCreditBalance',
+      'CPUSurplusCreditBalance',
+      'CPUSurplusCreditBalance',
     ]);
   });
 

@@ -17,33 +17,62 @@ export function metricKey(namespace: string, name: string, dimensions: Readonly<
   return [namespace, name, ...named.toSorted()].join(' ');
 }
 
-/**
- * One value of a metric, of the minutes from `from` to just before `to`; `undefined` when nothing was published.
- *
- * @throws Error naming the statistic when it is not known
- */
-export function statistic(name: string, emitter: Emitter | undefined, from: number, to: number): number | undefined {
-  const found: Required<Sample>[] = [];
-  for (let minute = from; emitter !== undefined && minute < to; minute += 1) {
-    const sample = emitter(minute);
-    if (sample !== undefined && sample.count !== 0) found.push({ value: sample.value, count: sample.count ?? 1 });
+/** What a metric published in a stretch of minutes, for many questions about windows of it. */
+export class Recorded {
+  private readonly minutes: number[] = [];
+  private readonly samples: Required<Sample>[] = [];
+  /** Of all samples before the one of that index. */
+  private readonly counts: number[] = [0];
+  private readonly sums: number[] = [0];
+
+  /** @param to minute before which the stretch ends */
+  constructor(emitter: Emitter | undefined, from: number, to: number) {
+    for (let minute = from; emitter !== undefined && minute < to; minute += 1) {
+      const { value, count = 1 } = emitter(minute) ?? { value: 0, count: 0 };
+      if (count === 0) continue;
+      this.minutes.push(minute);
+      this.samples.push({ value, count });
+      this.counts.push((this.counts.at(-1) ?? 0) + count);
+      this.sums.push((this.sums.at(-1) ?? 0) + value * count);
+    }
   }
-  if (found.length === 0) return undefined;
-  const count = found.reduce((sum, sample) => sum + sample.count, 0);
-  const sum = found.reduce((total, sample) => total + sample.value * sample.count, 0);
-  switch (name) {
-    case 'SampleCount':
-      return count;
-    case 'Sum':
-      return sum;
-    case 'Average':
-      return sum / count;
-    case 'Maximum':
-      return Math.max(...found.map(({ value }) => value));
-    case 'Minimum':
-      return Math.min(...found.map(({ value }) => value));
-    default:
-      return percentile(name, found, count);
+
+  /**
+   * One value of the minutes from `from` to just before `to`; `undefined` when nothing was published.
+   *
+   * @throws Error naming the statistic when it is not known
+   */
+  statistic(name: string, from: number, to: number): number | undefined {
+    const [first, last] = [this.firstNotBefore(from), this.firstNotBefore(to)];
+    if (first >= last) return undefined;
+    const count = (this.counts[last] ?? 0) - (this.counts[first] ?? 0);
+    const sum = (this.sums[last] ?? 0) - (this.sums[first] ?? 0);
+    const values = (): number[] => this.samples.slice(first, last).map(({ value }) => value);
+    switch (name) {
+      case 'SampleCount':
+        return count;
+      case 'Sum':
+        return sum;
+      case 'Average':
+        return sum / count;
+      case 'Maximum':
+        return Math.max(...values());
+      case 'Minimum':
+        return Math.min(...values());
+      default:
+        return percentile(name, this.samples.slice(first, last), count);
+    }
+  }
+
+  /** Index of the first sample at a minute or later. */
+  private firstNotBefore(minute: number): number {
+    let [low, high] = [0, this.minutes.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.minutes[middle] ?? 0) < minute) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 

@@ -1,7 +1,7 @@
 import { evaluationRange, nextState, type AlarmState } from './alarm-state';
 import { ruleHolds, SuppressedActions } from './composite';
 import { evaluate, isSeries, type MissingOperand, type Series, type Value } from './metric-math';
-import { statistic, type World } from './samples';
+import { Recorded, type World } from './samples';
 import type { Composite, MetricAlarm, MetricOperand } from './template-alarms';
 
 /**
@@ -84,25 +84,46 @@ function minutes({ wait, extension }: Composite): { wait: number; extension: num
   return { wait: Math.ceil(wait / 60), extension: Math.ceil(extension / 60) };
 }
 
-/** The values of an alarm's evaluation range at a minute. Windows end at that minute; what is whole is computed once. */
-function windows({ world, missing }: SimulationOptions): (alarm: MetricAlarm, minute: number) => Series {
-  const whole = new Map<string, Map<number, number | undefined>>();
-  const valueAt = (key: string, name: string, length: number, end: number, now: number): number | undefined => {
-    const cut = Math.min(end, now - DELAY_MINUTES);
-    if (cut < end) return statistic(name, world.get(key), end - length, cut);
-    const id = `${key}|${name}|${length}`;
-    const known = whole.get(id) ?? new Map<number, number | undefined>();
-    whole.set(id, known);
-    if (!known.has(end)) known.set(end, statistic(name, world.get(key), end - length, end));
-    return known.get(end);
+/** The values of an alarm's evaluation range at a minute. Windows end at that minute. Alarms of one value share it. */
+function windows({
+  alarms,
+  world,
+  from,
+  to,
+  missing,
+}: SimulationOptions): (alarm: MetricAlarm, minute: number) => Series {
+  const longest = Math.max(...alarms.map((alarm) => (evaluationRange(alarm) * alarm.periodSeconds) / 60));
+  const recorded = new Map<string, Recorded>();
+  const recordOf = (key: string): Recorded => {
+    const record = recorded.get(key) ?? new Recorded(world.get(key), from - longest, to);
+    recorded.set(key, record);
+    return record;
   };
+  const identities = new Map(
+    alarms.map((alarm) => [
+      alarm,
+      JSON.stringify([alarm.operands, alarm.expressions, alarm.periodSeconds, evaluationRange(alarm)]),
+    ]),
+  );
+  const computed = new Map<string, { readonly minute: number; readonly series: Series }>();
   return (alarm, minute) => {
+    const identity = identities.get(alarm) ?? '';
+    const known = computed.get(identity);
+    if (known?.minute === minute) return known.series;
     const length = evaluationRange(alarm);
     const period = alarm.periodSeconds / 60;
-    const endOf = (index: number): number => minute - (length - 1 - index) * period;
-    const seriesOf = ({ key, statistic: name }: MetricOperand): Series =>
-      Array.from({ length }, (_, index) => valueAt(key, name, period, endOf(index), minute));
-    return valueOver(alarm, length, seriesOf, missing);
+    const series = valueOver(
+      alarm,
+      length,
+      ({ key, statistic }) =>
+        Array.from({ length }, (_, index) => {
+          const end = minute - (length - 1 - index) * period;
+          return recordOf(key).statistic(statistic, end - period, Math.min(end, minute - DELAY_MINUTES));
+        }),
+      missing,
+    );
+    computed.set(identity, { minute, series });
+    return series;
   };
 }
 
