@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import colors from 'picocolors';
+import * as z from 'zod';
 import { table } from './runtime/console';
 import { shellWord } from './runtime/shell';
 import type { Platform } from './platform/platform';
@@ -21,8 +22,23 @@ export function curlCommand(endpoint: string, secret: string, eventFile: string)
   ].join('\n');
 }
 
-/** What one can do with the platform while it is up. Writes an event to send to `directory`. */
-export function instructions(platform: Platform, directory: string): string[] {
+const createdKey = z.object({ key: z.string() });
+
+/** A key of the API that allows everything, made as `ops keys create` makes one. */
+async function createApiKey(platform: Platform): Promise<string> {
+  const request = {
+    action: 'create',
+    name: 'npm start',
+    scopes: ['admin'],
+    projects: null,
+    by: 'npm start',
+    dryRun: false,
+  };
+  return createdKey.parse(await platform.invoke('keys', request)).key;
+}
+
+/** What one can do with the platform while it is up. Writes an event to send to `directory`, and creates a key of the API. */
+export async function instructions(platform: Platform, directory: string): Promise<string[]> {
   const { endpoint, lambdaEndpoint, cloudWatchLogsEndpoint, signingSecret, databases, logDirectory, template } =
     platform;
   const eventFile = join(directory, EVENT_FILE);
@@ -31,6 +47,8 @@ export function instructions(platform: Platform, directory: string): string[] {
   const upcoming = platform
     .upcoming()
     .map(({ schedule, at }) => [at.toISOString().slice(0, 16).replace('T', ' '), schedule.description]);
+  const api = new URL(endpoint).origin;
+  const key = await createApiKey(platform);
   const heading = (text: string): string => colors.bold(text);
   return [
     heading('Endpoint'),
@@ -42,6 +60,10 @@ export function instructions(platform: Platform, directory: string): string[] {
     heading("Stripe's own events, in test mode"),
     `  stripe listen --forward-to ${endpoint}`,
     '  then start again with STRIPE_WEBHOOK_SECRET=whsec_… as it prints, and STRIPE_SECRET_KEY=sk_test_… to reconcile',
+    heading('API, with a key that allows everything'),
+    `  ${key}`,
+    `  curl -H 'Authorization: Bearer ${key}' '${api}/api/v1/entitlements/you?project=project-1'`,
+    `  curl ${api}/api/health; what else there is: ${api}/api/openapi.json`,
     heading('Invoke a function'),
     `  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=${template.region}`,
     `  aws lambda invoke --endpoint-url ${lambdaEndpoint} --function-name BillingOps-local-backup \\`,

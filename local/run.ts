@@ -119,7 +119,7 @@ export async function run(options: RunOptions): Promise<number> {
       runScenario(platform, scenario, signal, tell);
     await serveScenarios(options.directory, runAgain, teardown);
     say();
-    for (const line of instructions(platform, options.directory)) say(line);
+    for (const line of await instructions(platform, options.directory)) say(line);
     say();
     say(`Ctrl-C stops it. What ${options.quiet ? 'fails' : 'arrives and what runs'} is printed here:`);
     if (!options.quiet) platform.activity.showAll();

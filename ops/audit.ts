@@ -64,6 +64,11 @@ async function begin(
   }
 }
 
+/** The same without the part that every ARN begins with, for a record of who did something. */
+export async function callerName(clients: Clients, target: Target): Promise<string> {
+  return (await callerArn(clients, target)).split(':').slice(4).join(':');
+}
+
 /** ARN of the identity that the credentials belong to. */
 export async function callerArn(clients: Clients, target: Target): Promise<string> {
   const { GetCallerIdentityCommand } = await import('@aws-sdk/client-sts');

@@ -84,7 +84,7 @@ export async function listRecoveries(
 /** Names the database when the environment has no workflow for it. */
 export function explainRecovery(cause: unknown, { target }: Surroundings, database: DatabaseName): CommandError {
   if (cause instanceof Error && cause.name === 'StateMachineDoesNotExist') {
-    const reason = `${target.label} has no workflow for ${database}: an instance that the stack did not create is recovered where it is managed`;
+    const reason = `${target.label} has no workflow for ${database}: of an existing database, \`recovery\` in the environment's file makes the one that recovers its instance; restore it by RDS otherwise`;
     return new CommandError('refused', reason, { cause });
   }
   return explain(cause, `recover ${database}`, target.label);

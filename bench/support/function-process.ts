@@ -1,14 +1,8 @@
 import { fork } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Answer, Invocation } from '../../local/aws/lambda-messages';
 import { BOOTSTRAP } from './bundle';
-
-interface Answer {
-  readonly kind: 'ready' | 'unloadable' | 'result' | 'error';
-  readonly payload?: string;
-  readonly errorType?: string;
-  readonly errorMessage?: string;
-}
 
 /** One bundled function in a Node process of its own, as Lambda runs it. */
 export interface FunctionProcess {
@@ -58,15 +52,15 @@ export async function startFunction(
       );
     });
   const ready = await answer();
-  if (ready.kind !== 'ready') throw new Error(`The bundle in ${folder} does not load: ${ready.errorMessage}`);
+  if (ready.kind === 'unloadable') throw new Error(`The bundle in ${folder} does not load: ${ready.errorMessage}`);
   return {
     async invoke(event) {
       const answered = answer();
       const deadlineMs = Date.now() + TIMEOUT_MS;
-      child.send({ requestId: 'bench', event: JSON.stringify(event), functionArn: 'bench', deadlineMs });
-      const { kind, payload = 'null', errorType, errorMessage } = await answered;
-      if (kind !== 'result') throw new Error(`${errorType}: ${errorMessage}`);
-      return JSON.parse(payload);
+      child.send({ requestId: 'bench', event, functionArn: 'bench', deadlineMs } satisfies Invocation);
+      const outcome = await answered;
+      if (outcome.kind === 'error') throw new Error(`${outcome.errorType}: ${outcome.errorMessage}`);
+      return outcome.kind === 'result' ? outcome.payload : undefined;
     },
     peakMemoryBytes: () => peakMemoryBytes(child.pid ?? 0),
     stop: () => void child.kill('SIGKILL'),

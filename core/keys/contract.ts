@@ -1,5 +1,3 @@
-import * as z from 'zod';
-
 /** What a key of the HTTP API allows. `admin` allows everything, in every project. */
 export const SCOPES = ['entitlements:read', 'metrics:read', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
@@ -9,11 +7,6 @@ export const API_KEY_ID = /^[0-9A-Za-z]{12}$/;
 
 /** Role of PostgreSQL that the sessions of the API take; a migration creates it. */
 export const API_DATABASE_ROLE = 'billing_api';
-
-/** The secret under which keys are hashed. */
-export const apiKeySecret = z.object({
-  current: z.string({ error: 'expected a random text of at least 32 characters' }).min(32),
-});
 
 /** How a function finds the secret under which keys are hashed. */
 export interface ApiKeyEnvironment {

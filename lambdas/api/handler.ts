@@ -4,7 +4,8 @@ import { cacheUrlSetting } from '../../core/cache/settings';
 import { billingTarget, createConnector } from '../../core/database/connector';
 import { createReusableConnection } from '../../core/database/reusable-connection';
 import { openEntitlementCache } from '../../core/entitlements/open-cache';
-import { API_DATABASE_ROLE, apiKeySecret } from '../../core/keys/contract';
+import { API_DATABASE_ROLE } from '../../core/keys/contract';
+import { apiKeySecret } from '../../core/keys/secret';
 import {
   baseSettings,
   billingDatabaseSettings,

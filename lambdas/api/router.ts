@@ -20,13 +20,13 @@ const PARTS: Readonly<Record<string, string>> = { param: 'path', query: 'query',
 
 const refuse: Hook<unknown, ApiContext, string, unknown> = (result) => {
   if (result.success) return;
-  throw invalidRequest(
-    result.error.issues.map(({ path, message, code, ...issue }) => ({
-      // An unknown field is named: it is a name that the caller chose, and is cut short.
-      field: [PARTS[result.target] ?? result.target, ...path.map(String)].join('.'),
-      detail: code === 'unrecognized_keys' && 'keys' in issue ? 'holds a field that is not known' : message,
-    })),
-  );
+  const problems = result.error.issues.map(({ path, message, code }) => ({
+    field: [PARTS[result.target] ?? result.target, ...path.map(String)].join('.'),
+    // Zod would name the field, which the caller chose.
+    detail: code === 'unrecognized_keys' ? 'holds a field that is not known' : message,
+  }));
+  // The first problem of each field.
+  throw invalidRequest([...new Map(problems.toReversed().map((problem) => [problem.field, problem])).values()]);
 };
 
 /** A router whose routes refuse malformed requests with problem details. */

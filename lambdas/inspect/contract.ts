@@ -4,6 +4,7 @@ import { databaseName, isoTime, type OperationContract } from '../../core/runtim
 import { archive, archives, drills, schemaChanges } from './archive/contract';
 import { queries, server, sessions, tables } from './database/contract';
 import { event, events, findings, reconciliations } from './ledger/contract';
+import { activity, alarms } from './pipeline/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
 
 export interface InspectEnvironment
@@ -90,6 +91,8 @@ const status = {
 /** Each kind of question with the form of its answer. */
 export const INSPECTIONS = {
   status,
+  activity,
+  alarms,
   events,
   event,
   archives,
@@ -110,6 +113,8 @@ export type InspectionRequest<Name extends InspectionName> = z.infer<(typeof INS
 
 export const inspectRequest = z.discriminatedUnion('action', [
   status.request,
+  activity.request,
+  alarms.request,
   events.request,
   event.request,
   archives.request,
@@ -128,6 +133,8 @@ export type CheckedInspectRequest = Readonly<z.infer<typeof inspectRequest>>;
 
 const inspectReport = z.discriminatedUnion('action', [
   status.report,
+  activity.report,
+  alarms.report,
   events.report,
   event.report,
   archives.report,
@@ -149,6 +156,8 @@ export const contract = {
   report: inspectReport,
   effect: {
     status: 'reads',
+    activity: 'reads',
+    alarms: 'reads',
     events: 'reads',
     event: 'reads',
     archives: 'reads',

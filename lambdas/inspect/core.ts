@@ -1,10 +1,14 @@
+import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { ClientBase } from 'pg';
 import type { DatabaseName } from '../../core/contract';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
+import { readActivity } from './activity';
+import { listRaisedAlarms } from './alarms';
 import { listArchives, readArchive } from './archives';
 import type { CheckedInspectRequest, InspectReport } from './contract';
 import { describeServer } from './describe-server';
-import { listEvents, listFindings, listRuns, readEvent } from './ledger';
+import { listEvents, readEvent } from './events';
+import { listFindings, listRuns } from './ledger';
 import { listQueries } from './queries';
 import { listSchemaChanges } from './schema-changes';
 import { listDrills, listSessions, listTables } from './server';
@@ -12,6 +16,9 @@ import { readStatus, type StatusDependencies } from './status';
 
 export interface InspectDependencies extends Omit<StatusDependencies, 'read'> {
   readonly connectors: Readonly<Record<DatabaseName, DatabaseConnector>>;
+  readonly cloudWatch: CloudWatchClient;
+  /** With which the names of the environment's alarms begin. */
+  readonly alarmPrefix: string;
 }
 
 /** A question must not slow the work: one that takes longer is given up. */
@@ -25,7 +32,7 @@ const STATEMENT_TIMEOUT = '15s';
  * `status` names what it could not look up instead
  */
 export async function inspect(
-  { connectors, ...dependencies }: InspectDependencies,
+  { connectors, cloudWatch, alarmPrefix, ...dependencies }: InspectDependencies,
   request: CheckedInspectRequest,
 ): Promise<InspectReport> {
   const read = <T>(database: DatabaseName, work: (client: ClientBase) => Promise<T>): Promise<T> =>
@@ -36,6 +43,10 @@ export async function inspect(
   switch (request.action) {
     case 'status':
       return readStatus({ ...dependencies, read });
+    case 'activity':
+      return read('billing', (client) => readActivity(client, request, dependencies.clock()));
+    case 'alarms':
+      return listRaisedAlarms(cloudWatch, alarmPrefix);
     case 'archives':
       return listArchives(dependencies.store, request.database, request.limit);
     case 'archive':

@@ -1,7 +1,9 @@
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { openSignedStore } from '../../core/archive/open-store';
 import { archiveSettings } from '../../core/archive/settings';
+import { functionName } from '../../core/contract';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import {
   baseSettings,
@@ -41,6 +43,8 @@ const dependencies = {
     main: createConnector(mainTarget(environment), secrets, 'inspect'),
   },
   store: openSignedStore(environment, 'reading'),
+  cloudWatch: new CloudWatchClient({ maxAttempts: 1, requestHandler: TIMEOUTS }),
+  alarmPrefix: functionName(environment.ENVIRONMENT_NAME, ''),
   sqs: new SQSClient({ requestHandler: TIMEOUTS }),
   queueUrl: environment.QUEUE_URL,
   deadLetterQueueUrl: environment.DEAD_LETTER_QUEUE_URL,

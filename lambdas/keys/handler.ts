@@ -1,5 +1,5 @@
 import { billingTarget, createConnector, withConnection } from '../../core/database/connector';
-import { apiKeySecret } from '../../core/keys/contract';
+import { apiKeySecret } from '../../core/keys/secret';
 import {
   baseSettings,
   billingDatabaseSettings,

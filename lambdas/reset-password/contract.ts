@@ -10,6 +10,13 @@ export interface ResetPasswordEnvironment extends BaseEnvironment {
 export const resetPasswordRequest = z.strictObject({
   database: databaseName,
   instanceIdentifier: z.string().min(1).describe('Identifier of the recovered RDS instance.'),
+  masterUsername: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'User whose password RDS sets. If the secret is of another one, nothing is set: RDS cannot. Left out: it is that of the secret.',
+    ),
   dryRun,
 });
 /** Asks for a recovered instance to be given the password that its database has now. */
@@ -21,6 +28,9 @@ export type CheckedResetPasswordRequest = Readonly<z.infer<typeof resetPasswordR
 export const resetPasswordReport = z.strictObject({
   database: databaseName,
   instanceIdentifier: z.string().describe('Identifier of the instance.'),
+  passwordSet: z
+    .boolean()
+    .describe('`false` of a dry run, and when the secret is of another user than the one whose password RDS sets.'),
   dryRun: z.boolean().describe('`true` when the secret could be read and the password was not set.'),
 });
 export type ResetPasswordReport = Readonly<z.infer<typeof resetPasswordReport>>;

@@ -4,7 +4,10 @@ import { OperationError, messageOf } from '../../core/runtime/errors';
 import type { Secrets } from '../../core/runtime/secrets';
 import type { CheckedResetPasswordRequest, ResetPasswordReport } from './contract';
 
-const credentials = z.object({ password: z.string({ error: 'expected the password' }).min(1) });
+const credentials = z.object({
+  username: z.string({ error: 'expected the user' }).min(1),
+  password: z.string({ error: 'expected the password' }).min(1),
+});
 
 export interface ResetPasswordDependencies {
   readonly rds: RDSClient;
@@ -16,19 +19,20 @@ export interface ResetPasswordDependencies {
 /**
  * A restored instance has the password of the moment that it was restored to. Gives it the one that the secret holds now,
  * so that every user of the database can connect to the instance as before. RDS takes a minute to apply it. A dry run
- * only reads the secret.
+ * only reads the secret. RDS sets the password of the master user alone: that of a role keeps the one of the moment.
  *
  * @throws OperationError `secret_unavailable`, `rds_unavailable`; its cause never holds the password, which RDS does not
  * repeat
  */
 export async function resetPassword(
   { rds, secrets, secretArn }: ResetPasswordDependencies,
-  { database, instanceIdentifier, dryRun }: CheckedResetPasswordRequest,
+  { database, instanceIdentifier, masterUsername, dryRun }: CheckedResetPasswordRequest,
 ): Promise<ResetPasswordReport> {
   // Never from memory: it may have rotated while the instance was restored.
-  const { password } = await secrets.read(secretArn, credentials, 'current');
-  if (!dryRun) await setPassword(rds, instanceIdentifier, password);
-  return { database, instanceIdentifier, dryRun };
+  const { username, password } = await secrets.read(secretArn, credentials, 'current');
+  const passwordSet = !dryRun && (masterUsername === undefined || masterUsername === username);
+  if (passwordSet) await setPassword(rds, instanceIdentifier, password);
+  return { database, instanceIdentifier, passwordSet, dryRun };
 }
 
 async function setPassword(rds: RDSClient, instanceIdentifier: string, password: string): Promise<void> {

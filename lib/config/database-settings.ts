@@ -1,18 +1,8 @@
 import * as z from 'zod';
 import { admission } from './network-settings';
 import { databaseIdentifier, flag, host, keyArn, secretArn, securityGroupId, text, whole } from './fields';
-
-/** Families and sizes that RDS for PostgreSQL 17 offers. RDS would refuse others after an hour of deployment. */
-const INSTANCE_CLASS = new RegExp(
-  '^(t3|t4g|m5d?|m6gd?|m6id?|m7gd?|m7i|m8gd?|r5b?d?|r6gd?|r6id?|r7gd?|r7i|r8gd?|x2g|x2idn|x2iedn|c6gd)' +
-    String.raw`\.(micro|small|medium|large|\d{0,2}xlarge)$`,
-);
-
-/** A class of instances of RDS, without `db.`. */
-export const instanceClass = text(
-  'must be an instance class of RDS, without `db.`, such as `m7g.large`',
-  INSTANCE_CLASS,
-);
+import { existingRecovery } from './existing-recovery';
+import { instanceClass } from './instance-class';
 
 /** A database that the stack makes. */
 export const createdDatabase = z.strictObject({
@@ -72,6 +62,11 @@ const existingDatabase = z.strictObject({
   securityGroupId: securityGroupId
     .optional()
     .describe('Its security group, which then admits the functions. Left out: access is arranged elsewhere.'),
+  recovery: existingRecovery
+    .optional()
+    .describe(
+      'A workflow that recovers the whole instance, as for a created database. On RDS only. Left out: recover it by RDS.',
+    ),
 });
 
 /** One of the two databases: created here, or one that exists. */

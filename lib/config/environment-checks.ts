@@ -1,9 +1,8 @@
 import { RegionInfo } from 'aws-cdk-lib/region-info';
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
 import type { Settings } from './environment-settings';
-
-/** Reports one wrong setting: where it is, and what it must be. */
-type Refuse = (path: readonly string[], message: string) => void;
+import { refuseRecovery } from './recovery-checks';
+import type { Refuse } from './refuse';
 
 /** Reports settings that are right in themselves and contradict each other, or name what AWS does not have. */
 export function refuseContradictions(config: Settings, refuse: Refuse): void {
@@ -128,6 +127,7 @@ function refuseDatabase(name: DatabaseName, config: Settings, refuse: Refuse): v
       refuse(['databases', name, field], `must be in account ${config.account}, whose functions read it`);
     }
   }
+  refuseRecovery(name, config, refuse);
   const network = config.existingNetwork ?? DATABASE_NAMES.some((each) => config.databases[each].kind === 'create');
   if (settings.rotation && !network) {
     refuse(['databases', name, 'rotation'], 'must be false without a network, in which the function would run');

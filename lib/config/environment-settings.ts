@@ -1,6 +1,7 @@
 import * as z from 'zod';
-import { database, instanceClass } from './database-settings';
+import { database } from './database-settings';
 import { DOMAIN_NAME, emails, flag, keyArn, missing, region, text, whole } from './fields';
+import { instanceClass } from './instance-class';
 import { LARGE_ARCHIVE_POLICY } from './recovery-policy';
 import { createdNetwork, existingNetwork } from './network-settings';
 import { SIZES } from './sizes';

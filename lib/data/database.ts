@@ -68,14 +68,26 @@ export interface DatabaseProps {
   readonly backupAccount: BackupAccount | undefined;
 }
 
-/** Settings that RDS resets to its own defaults when it restores an instance. */
-export interface InstanceSettings {
+/** What a recovery refers to, whoever made the instance: its role is allowed to use exactly these. */
+export interface InstanceReferences {
   /** RDS identifier of the instance in use. */
   readonly instanceIdentifier: string;
   /** Subnets that the instance may be in. */
   readonly subnetGroupName: string;
   /** Settings of PostgreSQL. */
   readonly parameterGroupName: string;
+  /** @default - the default option group of RDS */
+  readonly optionGroupName?: string;
+  /** Role that writes the metrics of the operating system. @default - none */
+  readonly monitoringRoleArn?: string;
+  /** Keys of the storage and of Database Insights. @default - that of RDS */
+  readonly keys: readonly IKey[];
+  /** Whether the instance refuses to be deleted. */
+  readonly removalProtection: boolean;
+}
+
+/** Settings that RDS resets to its own defaults when it restores an instance. */
+export interface InstanceSettings extends InstanceReferences {
   /** With `db.`, such as `db.m7g.large`. */
   readonly instanceClass: string;
   /** `IPV4` or `DUAL`. */
@@ -106,8 +118,6 @@ export interface InstanceSettings {
   readonly automatedBackupWindow: string;
   /** In UTC, as `Ddd:hh:mm-Ddd:hh:mm`. */
   readonly maintenanceWindow: string;
-  /** Whether the instance refuses to be deleted. */
-  readonly removalProtection: boolean;
 }
 
 /** One PostgreSQL instance with its own key, credentials, subnets and security group. The two databases share nothing. */
@@ -280,6 +290,7 @@ export class Database extends Construct {
       pointInTimeDays: backupPolicy.pointInTimeDays,
       automatedBackupWindow: policy.automatedBackupWindow,
       maintenanceWindow: policy.maintenanceWindow,
+      keys: [this.key],
       removalProtection: props.removalProtection,
     };
   }

@@ -19,6 +19,7 @@ import { PooledConnections } from '../data/pooled-connections';
 import { PublishedParameters } from '../data/published-parameters';
 import type { Egress } from '../data/egress';
 import { LogKey } from '../data/log-key';
+import { existingInstance } from '../data/existing-instance';
 import { ExistingNetwork } from '../data/existing-network';
 import { Network, type DatabaseNetwork } from '../data/network';
 import { rotatePassword } from '../data/password-rotation';
@@ -28,7 +29,7 @@ import { RestoreTesting } from '../data/restore-testing';
 import { ProviderSecrets } from '../data/provider-secrets';
 import { ApiKeySecret } from '../data/api-key-secret';
 import type { DatabaseAccess } from '../data/database-access';
-import type { RecoverableInstance } from '../operations/recovery/recovery-permissions';
+import type { CreatedInstance, RecoverableInstance } from '../operations/recovery/recovery-permissions';
 import { EnvironmentStack } from './environment-stack';
 
 export interface DataStackProps {
@@ -43,6 +44,8 @@ interface DatabaseAccesses {
   /** Of the replica for reports. `undefined` without one. */
   readonly analyticsHost?: string;
   /** `undefined` for a database that existed before. */
+  readonly created?: CreatedInstance;
+  /** `undefined` for one that existed before, and whose settings have no `recovery`. */
   readonly recoverable?: RecoverableInstance;
 }
 
@@ -63,6 +66,8 @@ export class DataStack extends EnvironmentStack {
   /** Whether there is a proxy before the billing database. */
   readonly isBillingPooled: boolean;
   /** The instances that this stack creates. */
+  readonly created: readonly CreatedInstance[];
+  /** These, and existing ones whose settings have `recovery`. */
   readonly recoverable: readonly RecoverableInstance[];
   readonly archiveBucket: Bucket;
   readonly archiveKey: Key;
@@ -122,6 +127,7 @@ export class DataStack extends EnvironmentStack {
     this.databases = { billing: billing.direct, main: main.direct };
     this.pooledBilling = billing.pooled;
     this.isBillingPooled = billing.pooled !== billing.direct;
+    this.created = [billing, main].flatMap(({ created }) => created ?? []);
     this.recoverable = [billing, main].flatMap(({ recoverable }) => recoverable ?? []);
     this.publish(environmentName, { billing, main });
   }
@@ -172,7 +178,9 @@ export class DataStack extends EnvironmentStack {
       const access = this.existingDatabase(name, settings);
       if (hasRecoveryPoints(settings)) this.existingRecoveryPoints(name, settings, config);
       if (settings.rotation && network) this.rotateExisting(access, config, network);
-      return { direct: access, pooled: access };
+      const instance = existingInstance(this, name, settings, config.removalProtection);
+      const recoverable = instance && { access, settings: instance, proxyName: settings.recovery?.proxyName };
+      return { direct: access, pooled: access, recoverable };
     }
     if (!network) throw new Error(`The ${name} database is created in a network, and there is none`);
     const { name: environmentName, removalProtection, breakGlassRoleArn } = config;
@@ -207,11 +215,13 @@ export class DataStack extends EnvironmentStack {
     });
     const { admit } = settings;
     const pooled = new PooledConnections(this, `${title}Proxy`, { ...shared, enabled: settings.proxy, admit });
+    const created = { access: database.access, settings: database.settings, proxyName: pooled.proxyName };
     return {
       direct: database.access,
       pooled: pooled.access ?? database.access,
       analyticsHost: analytics.host,
-      recoverable: { access: database.access, settings: database.settings, proxyName: pooled.proxyName },
+      created,
+      recoverable: created,
     };
   }
 
@@ -266,7 +276,7 @@ export class DataStack extends EnvironmentStack {
   }
 
   private existingDatabase(name: DatabaseName, settings: ExistingDatabaseConfig): DatabaseAccess {
-    const { kind: _, rotation: _rotation, secretKeyArn, securityGroupId, ...access } = settings;
+    const { kind: _, rotation: _rotation, recovery: _recovery, secretKeyArn, securityGroupId, ...access } = settings;
     return {
       name,
       ...access,

@@ -75,7 +75,7 @@ export class MonitoringStack extends EnvironmentStack {
       });
     }
     new FailureEvents(this, 'FailureEvents', { topics, undelivered, context });
-    const large = config.largeArchives.method === 'map' ? data.recoverable.map(({ access }) => access.name) : [];
+    const large = config.largeArchives.method === 'map' ? data.created.map(({ access }) => access.name) : [];
     if (large.length > 0) {
       new ArchiveNotifications(this, 'ArchiveNotifications', { topics, undelivered, context, databases: large });
     }

@@ -92,7 +92,7 @@ export class OperationsStack extends EnvironmentStack {
     new Refresh(this, 'Refresh', { context, billing, stripeApiSecret, cache });
     const entitlements = new Entitlements(this, 'Entitlements', { context, billing, cache });
 
-    const largeArchives = config.largeArchives.method === 'map' ? data.recoverable : [];
+    const largeArchives = config.largeArchives.method === 'map' ? data.created : [];
     const backup = new Backup(this, 'Backup', {
       context,
       archives,
@@ -116,6 +116,8 @@ export class OperationsStack extends EnvironmentStack {
         verify: verify.function,
         resetPassword,
       });
+    }
+    for (const instance of data.created) {
       new RowWorkflow(this, instance.access.name === 'billing' ? 'BillingRows' : 'MainRows', {
         environmentName: config.name,
         runbookUrl: config.runbookUrl,

@@ -6,24 +6,18 @@
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-
-interface Invocation {
-  readonly requestId: string;
-  readonly event: unknown;
-  readonly functionArn: string;
-  readonly deadlineMs: number;
-}
+import type { Answer, ErrorDescription, Invocation } from './lambda-messages';
 
 type Handler = (event: unknown, context: object) => unknown;
 
 const [folder = '', handlerName = ''] = process.argv.slice(2);
 
-function describe(error: unknown): object {
+function describe(error: unknown): ErrorDescription {
   if (!(error instanceof Error)) return { errorType: typeof error, errorMessage: String(error), trace: [] };
   return { errorType: error.name, errorMessage: error.message, trace: error.stack?.split('\n') ?? [] };
 }
 
-function reply(message: object): void {
+function reply(message: Answer): void {
   process.send?.(message);
 }
 

@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHECKOUT } from '../runtime/checkout';
 import type { FunctionDefinition } from '../template/platform-template';
+import type { Answer, Invocation } from './lambda-messages';
 
 /** What Lambda answers when an invocation fails. */
 export class FunctionError extends Error {
@@ -24,15 +25,6 @@ export class FunctionError extends Error {
   }
 }
 
-interface Message {
-  readonly kind: 'ready' | 'unloadable' | 'result' | 'error';
-  /** Result of the handler, which the channel carries as JSON. */
-  readonly payload?: unknown;
-  readonly errorType?: string;
-  readonly errorMessage?: string;
-  readonly trace?: readonly string[];
-}
-
 /** Memory that Node keeps outside the heap: Lambda's limit is for the whole process, `--max-old-space-size` is not. */
 const HEAP_SHARE = 0.9;
 
@@ -44,7 +36,7 @@ export class FunctionProcess {
   private readonly child: ChildProcess;
   private readonly loaded: Promise<void>;
   private ended: string | undefined;
-  private onMessage: (message: Message) => void = () => undefined;
+  private onMessage: (answer: Answer) => void = () => undefined;
   private onEnd: (reason: string) => void = () => undefined;
 
   constructor(
@@ -60,17 +52,17 @@ export class FunctionProcess {
       stdio: ['ignore', output, output, 'ipc'],
     });
     closeSync(output);
-    this.child.on('message', (message) => this.onMessage(message as Message));
+    this.child.on('message', (answer) => this.onMessage(answer as Answer));
     this.child.once('error', (error) => this.end(error.message));
     this.child.once('exit', (code, signal) => this.end(signal === null ? `exit status ${code}` : `signal: ${signal}`));
     this.loaded = new Promise((resolve, reject) => {
       this.onEnd = (reason) => reject(this.error('Runtime.ExitError', `Runtime exited with error: ${reason}`));
-      this.onMessage = ({ kind, errorMessage = '' }) => {
-        if (kind === 'ready') {
+      this.onMessage = (answer) => {
+        if (answer.kind !== 'unloadable') {
           resolve();
           return;
         }
-        reject(this.error('Runtime.ImportModuleError', errorMessage));
+        reject(this.error('Runtime.ImportModuleError', answer.errorMessage));
         this.kill();
       };
     });
@@ -108,13 +100,13 @@ export class FunctionProcess {
         clearTimeout(timer);
         reject(this.error('Runtime.ExitError', `Runtime exited with error: ${reason}`));
       };
-      this.onMessage = ({ kind, payload = null, errorType = 'Error', errorMessage = '', trace }) => {
+      this.onMessage = (answer) => {
         clearTimeout(timer);
-        if (kind === 'result') resolve(payload);
-        else reject(this.error(errorType, errorMessage, trace));
+        if (answer.kind === 'result') resolve(answer.payload);
+        if (answer.kind === 'error') reject(this.error(answer.errorType, answer.errorMessage, answer.trace));
       };
       const deadlineMs = Date.now() + timeoutSeconds * 1000;
-      this.child.send({ requestId, event, functionArn: arn, deadlineMs });
+      this.child.send({ requestId, event, functionArn: arn, deadlineMs } satisfies Invocation);
     });
   }
 

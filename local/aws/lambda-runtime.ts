@@ -16,8 +16,8 @@ export interface Surroundings {
     /** @default none: functions that sign or verify archives fail */
     readonly kms?: string;
   };
-  /** What is served once the functions are known: Lambda's own API, and the endpoint of Stripe. @default - neither */
-  readonly apis?: () => { readonly lambda: string; readonly webhooks: string };
+  /** What is served once the functions are known: Lambda's own API, the endpoint of Stripe, and CloudWatch. @default - none */
+  readonly apis?: () => Readonly<Record<'cloudWatch' | 'lambda' | 'webhooks', string>>;
   /** Certificates that functions trust besides the usual ones; replaces `/var/runtime/ca-cert.pem`. */
   readonly caFile: string;
   /** Folder of the logs, a file for each function. */
@@ -46,6 +46,7 @@ function environmentOf(definition: FunctionDefinition, surroundings: Surrounding
     AWS_DEFAULT_REGION: region,
     AWS_EC2_METADATA_DISABLED: 'true',
     AWS_ENDPOINT_URL: UNSERVED_ENDPOINT,
+    AWS_ENDPOINT_URL_CLOUDWATCH: apis?.cloudWatch ?? UNSERVED_ENDPOINT,
     AWS_ENDPOINT_URL_LAMBDA: apis?.lambda ?? UNSERVED_ENDPOINT,
     AWS_ENDPOINT_URL_S3: endpoints.s3,
     AWS_ENDPOINT_URL_SQS: endpoints.sqs,

@@ -105,7 +105,7 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
     endpoints: { s3: store.endpoint, sqs: store.endpoint, secretsManager: secrets.endpoint, kms: kms.url },
     caFile: writeAuthorities(directory, databases),
     // Functions start with their first invocation, which is later.
-    apis: () => ({ lambda: lambdaApi.url, webhooks: endpoint }),
+    apis: () => ({ cloudWatch: cloudWatch.url, lambda: lambdaApi.url, webhooks: endpoint }),
     logDirectory,
   };
   const definitions = withAddresses(template.functions, databases, stripe?.url ?? STRIPE_API_BASE);

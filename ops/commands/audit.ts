@@ -21,7 +21,7 @@ export const audit = defineCommand({
     if (report.action !== 'list') throw new Error('The audit function answered another request');
     const rows = report.actions.map(({ begunAt, who, command, result, message }) => [
       moment(begunAt, now()),
-      who.split(':').slice(4).join(':'),
+      who.startsWith('arn:') ? who.split(':').slice(4).join(':') : who,
       command,
       result ?? 'not recorded',
       message ?? '',

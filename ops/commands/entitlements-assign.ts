@@ -1,4 +1,4 @@
-import { callerArn } from '../audit';
+import { callerName } from '../audit';
 import { defineCommand } from '../command';
 import { CommandError } from '../errors';
 import { counted } from '../print/units';
@@ -30,7 +30,7 @@ export const entitlementsAssign = defineCommand({
       throw new CommandError('usage', 'Give at least one of --user, --project and --app');
     }
     const { contract, assignReport } = await import('../../lambdas/entitlements/contract');
-    const by = (await callerArn(clients, target)).split(':').slice(4).join(':');
+    const by = await callerName(clients, target);
     const report = await invoke(
       'entitlements',
       { ...contract, report: assignReport },

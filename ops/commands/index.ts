@@ -20,6 +20,10 @@ import { entitlementsShow } from './entitlements-show';
 import { entitlementsUnowned } from './entitlements-unowned';
 import { failuresClear } from './failures-clear';
 import { failuresList } from './failures-list';
+import { keysCreate } from './keys-create';
+import { keysList } from './keys-list';
+import { keysRevoke } from './keys-revoke';
+import { keysRotate } from './keys-rotate';
 import { logs } from './logs';
 import { maintenanceReport } from './maintenance-report';
 import { maintenanceRun } from './maintenance-run';
@@ -129,6 +133,10 @@ export const COMMANDS: readonly Command[] = [
   rulesPut,
   cacheShow,
   cacheDrop,
+  keysCreate,
+  keysList,
+  keysRotate,
+  keysRevoke,
   secretsList,
   secretsRotate,
   secretsPutStripe,
@@ -154,6 +162,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   recover: 'Recoveries of whole instances',
   rows: 'Rows that were lost since an archive or a moment',
   migrate: 'Migrations of a database',
+  keys: 'Keys of the HTTP API: who may ask it what',
   maintenance: 'Vacuum, sizes, bloat and indexes of the databases, and the monthly report',
   secrets: 'Passwords of the databases, and what Stripe issued',
   entitlements: 'Who may use what, and by which rules',

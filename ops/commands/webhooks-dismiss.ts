@@ -1,4 +1,4 @@
-import { callerArn } from '../audit';
+import { callerName } from '../audit';
 import { defineCommand } from '../command';
 import { describeEvents, replayAll } from '../replay-all';
 import { eventId, flag, required, several, text } from '../values';
@@ -23,7 +23,7 @@ export const webhooksDismiss = defineCommand({
     },
   ],
   async run(context, { events, reason, dryRun }) {
-    const by = (await callerArn(context.clients, context.target)).split(':').slice(4).join(':');
+    const by = await callerName(context.clients, context.target);
     return describeEvents(await replayAll(context, { action: 'dismiss', events, reason, by, dryRun }), context);
   },
 });

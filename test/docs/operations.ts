@@ -119,6 +119,7 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
   Secrets: [
     does('Age of each', 'secrets list'),
     does('Rotate a password; every 90 days by itself', 'secrets rotate billing --confirm billing'),
+    does('Create a key of the API', 'keys create entitlements:read --name academy --project project-1'),
     does('Store a new secret of Stripe', 'secrets put-stripe signing-secret --confirm local'),
   ],
   Emergencies: [

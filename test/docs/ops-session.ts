@@ -169,6 +169,14 @@ export const SESSION: readonly SessionStep[] = [
   { says: 'What did maintenance find?', line: 'maintenance show billing --limit 1' },
   { says: 'The report that is mailed once a month.', line: 'maintenance report' },
   { says: 'Measure what the alarms look at.', line: 'collect' },
+  {
+    says: 'A key of the API for an application.',
+    line: 'keys create entitlements:read --name academy --project project-1',
+    capture: { name: 'key', pattern: /bok_(\w{12})_/ },
+  },
+  { says: 'Its secret leaked: replace it.', line: 'keys rotate {key} --overlap-hours 0' },
+  { says: 'Which are valid?', line: 'keys list' },
+  { says: 'One that nobody needs.', line: 'keys revoke {key}' },
   { says: 'How old are the secrets?', line: 'secrets list' },
   {
     says: 'Rotation is on AWS only.',

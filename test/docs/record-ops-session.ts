@@ -80,7 +80,8 @@ function type({ line = '', capture, piped, inOwnCheckout }: SessionStep, capture
     input: piped ?? '',
   });
   if (checkout !== undefined) rmSync(checkout, { recursive: true });
-  const output = `${stderr}${stdout}`.trimEnd();
+  // The platform of the record is gone; scanners for secrets do not know that.
+  const output = `${stderr}${stdout}`.trimEnd().replaceAll(/(bok_\w{12})_[\w-]{43}/g, '$1_…');
   if (capture !== undefined) captured.set(capture.name, capture.pattern.exec(output)?.[1] ?? '');
   return { seconds: (performance.now() - started) / 1000, status, output: `$ ops ${filled}\n${output}` };
 }

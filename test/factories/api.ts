@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ClientBase } from 'pg';
+import type { Client } from 'pg';
 import { createConnector, withConnection } from '../../core/database/connector';
 import { createReusableConnection, type ReusableConnection } from '../../core/database/reusable-connection';
 import { createCache } from '../../core/cache/connection';
@@ -8,6 +8,7 @@ import { API_DATABASE_ROLE, type Scope } from '../../core/keys/contract';
 import { createApp } from '../../lambdas/api/app';
 import type { ApiDependencies } from '../../lambdas/api/dependencies';
 import type { Router } from '../../lambdas/api/router';
+import type { CheckedKeysRequest, KeysReport } from '../../lambdas/keys/contract';
 import { administerKeys } from '../../lambdas/keys/core';
 import { createTestDatabase, clusterSecrets, type TestDatabase } from '../support/database';
 import { silentLog } from '../support/log';
@@ -18,13 +19,15 @@ export const KEY_SECRET = 's'.repeat(64);
 export interface ApiUnderTest {
   readonly database: TestDatabase;
   /** A connection as the owner of the tables. */
-  readonly client: ClientBase;
+  readonly client: Client;
   readonly connection: ReusableConnection;
   readonly app: Router;
   /** What the functions that the API asks were asked, in order; answers come from `answers`. */
   readonly asked: { readonly stem: string; readonly request: object }[];
   /** Answers of the functions that the API asks, by stem. */
   readonly answers: Record<string, (request: object) => unknown>;
+  /** Creates, lists, rotates or revokes keys, as the function `keys` does. */
+  administer(request: CheckedKeysRequest): Promise<KeysReport>;
   /** Creates a key. */
   key(scopes: readonly Scope[], projects?: readonly string[] | null, expiresAt?: string | null): Promise<string>;
   get(path: string, key?: string, headers?: Record<string, string>): Promise<Response>;
@@ -55,6 +58,11 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
     log: silentLog,
     ...overrides,
   });
+  const administer = (request: CheckedKeysRequest): Promise<KeysReport> =>
+    administerKeys(
+      { useDatabase: (work) => withConnection(database.connector, work), keySecret: async () => KEY_SECRET },
+      request,
+    );
   const send = async (
     path: string,
     { headers: given = {}, ...init }: { method?: string; body?: string; headers?: Record<string, string> },
@@ -71,11 +79,18 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
     app,
     asked,
     answers,
+    administer,
     async key(scopes, projects = null, expiresAt = null) {
-      const report = await administerKeys(
-        { useDatabase: (work) => withConnection(database.connector, work), keySecret: async () => KEY_SECRET },
-        { action: 'create', name: `test ${randomUUID()}`, scopes, projects, expiresAt, by: 'test', dryRun: false },
-      );
+      const name = `test ${randomUUID()}`;
+      const report = await administer({
+        action: 'create',
+        name,
+        scopes,
+        projects,
+        expiresAt,
+        by: 'test',
+        dryRun: false,
+      });
       return (report.action === 'create' && report.key) || '';
     },
     get: (path, key, headers = {}) => send(path, { headers }, key),

@@ -23,6 +23,8 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
   'entitlements read': { action: 'read', userId: 'user_1', projectId: '' },
   'entitlements unowned': { action: 'unowned' },
   'entitlements recompute': { action: 'recompute', scope: 'all' },
+  'inspect activity': { action: 'activity' },
+  'inspect alarms': { action: 'alarms' },
   'inspect archive': { action: 'archive', database: 'billing', slot: 'latest' },
   'inspect archives': { action: 'archives', database: 'billing' },
   'inspect drills': { action: 'drills', database: 'billing' },

@@ -4,6 +4,9 @@ import { limit } from '../database/contract';
 
 const EVENT_STATUSES = ['received', 'processing', 'processed', 'ignored', 'failed', 'dismissed'] as const;
 
+const idForm = 'expected an id of 1 to 255 characters';
+const cursorForm = 'expected `next` of an earlier answer';
+
 const eventRow = z.strictObject({
   id: z.string(),
   provider: z.string(),
@@ -13,6 +16,10 @@ const eventRow = z.strictObject({
   error: z.string().nullable(),
   source: z.string().describe('`webhook`, or what found an event that was never delivered.'),
   apiVersion: z.string().nullable(),
+  objectId: z.string().nullable().describe('Id of the object that it is about.'),
+  customerId: z.string().nullable().describe('Customer that the object names; null for none.'),
+  subscriptionId: z.string().nullable().describe('Subscription that the object is or names; null for none.'),
+  appId: z.string().nullable().describe("`app_id` of the object's metadata, or of its subscription; null for none."),
   occurredAt: isoTime.describe('ISO time at which the provider made it.'),
   receivedAt: isoTime,
   processedAt: isoTime.nullable(),
@@ -27,11 +34,28 @@ export const events = {
     status: z.enum(EVENT_STATUSES).optional().describe('Only events of this status. Default: all.'),
     type: z.string().min(1).optional().describe('Only events of this type, such as `invoice.paid`. Default: all.'),
     since: isoTime.optional().describe('Only events that were received from this ISO time on. Default: all.'),
+    about: z
+      .string({ error: idForm })
+      .min(1, idForm)
+      .max(255, idForm)
+      .optional()
+      .describe('Only events of this id, or about this object, customer or subscription. Default: all.'),
+    before: z
+      .string({ error: cursorForm })
+      .regex(/^\d{1,17}\.\S{1,255}$/, cursorForm)
+      .optional()
+      .describe('`next` of an earlier answer: events that come after those. Default: from the newest.'),
     limit,
   }),
   report: z.strictObject({
     action: z.literal('events'),
     events: z.array(eventRow),
+    next: z
+      .string()
+      .nullable()
+      .describe(
+        'Where to continue: `before` of the next request. Null at the oldest. With `about`, one request looks through 20,000 events, so that an answer may have few, or none, before the end.',
+      ),
   }),
 };
 
@@ -49,10 +73,36 @@ export const event = {
     action: z.literal('event'),
     event: eventRow
       .extend({
-        objectId: z.string().nullable().describe('Id of the object that it is about.'),
         livemode: z.boolean(),
         dismissedBy: z.string().nullable(),
         dismissalReason: z.string().nullable(),
+        changedFields: z
+          .array(z.string())
+          .nullable()
+          .describe('Fields of the object that the provider says it changed; null where it does not say.'),
+        objects: z
+          .array(
+            z.strictObject({
+              kind: z.string().describe('Kind of the object, such as `subscription`.'),
+              id: z.string(),
+              status: z.string().nullable(),
+              isOfThisEvent: z.boolean().describe('Whether the stored state is the one that this event brought.'),
+              originEvents: z
+                .array(z.string())
+                .describe('Events that the stored state came from; none for a snapshot that was fetched.'),
+            }),
+          )
+          .describe('What is stored of its object now; none where the event stored nothing.'),
+        entitlements: z
+          .array(
+            z.strictObject({
+              userId: z.string(),
+              projectId: z.string().describe('Empty for none.'),
+              feature: z.string(),
+              validUntil: isoTime.nullable(),
+            }),
+          )
+          .describe('What its object grants now, the first 50.'),
         payload: z.unknown().describe('As delivered; null unless asked for.'),
       })
       .nullable()

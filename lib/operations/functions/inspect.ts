@@ -71,5 +71,12 @@ export class Inspect extends Construct {
         resources: [billing.secretArn, main.secretArn, stripeApiSecretArn, stripeSigningSecretArn],
       }),
     );
+    fn.addToRolePolicy(
+      new PolicyStatement({
+        // DescribeAlarms is allowed for all alarms or none; by its prefix it asks for those of the environment.
+        actions: ['cloudwatch:DescribeAlarms'],
+        resources: ['*'],
+      }),
+    );
   }
 }

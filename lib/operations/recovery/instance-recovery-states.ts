@@ -2,6 +2,7 @@ import { retryableErrorNames } from '../../../core/runtime/error-codes';
 import type { DatabaseName } from '../../../core/contract';
 import { RECOVERY_POLICY } from '../../config/recovery-policy';
 import type { InstanceSettings } from '../../data/database';
+import type { ExistingInstance } from '../../data/existing-instance';
 import { RECOVERY_EVENT_SOURCE, type RecoveryEvent } from './recovery-events';
 
 /** What the workflow works with. Values may be tokens: they are resolved when the definition is written. */
@@ -10,8 +11,10 @@ export interface RecoveryDefinitionProps {
   /** URL of the runbook as a page, without an anchor. */
   readonly runbookUrl: string;
   readonly database: DatabaseName;
-  readonly settings: InstanceSettings;
-  readonly securityGroupId: string;
+  /** Those of the template; of an existing instance what is known beforehand, and the rest is read from it. */
+  readonly settings: InstanceSettings | ExistingInstance;
+  /** Of an instance that the stack made. @default - an existing one, which names its own */
+  readonly securityGroupId?: string;
   /** @default - the database has no proxy */
   readonly proxyName: string | undefined;
   readonly verifyFunctionArn: string;

@@ -37,7 +37,7 @@ export interface InstanceRecoveryProps {
 }
 
 /**
- * Recovers a whole instance: restores it to a time (`restoreTime`), from a snapshot or recovery point (`snapshotArn`), or
+ * Recovers a whole instance, whether the stack made it or it existed before: restores it to a time (`restoreTime`), from a snapshot or recovery point (`snapshotArn`), or
  * to the latest moment, beside the one in use; sets what RDS does not; warms and proves it; and cuts over once an operator
  * has typed the identifier of the one in use. The former instance is kept. Its history, for 90 days, is the record of what
  * was done. How it cuts over, and why so, is in `docs/decisions/0013-how-an-instance-recovery-cuts-over.md`.
@@ -51,7 +51,6 @@ export class InstanceRecovery extends Construct {
     super(scope, id);
     const { instance, environmentName } = props;
     const { access, settings, proxyName } = instance;
-    if (!access.securityGroup) throw new Error(`The ${access.name} database has no security group to restore into`);
     const arns = new RecoveryArns(Stack.of(this), settings);
     const workflow = new RecoveryWorkflow(this, 'Recovery', {
       ...this.shared(props),
@@ -71,7 +70,7 @@ export class InstanceRecovery extends Construct {
         database: access.name,
         settings,
         proxyName,
-        securityGroupId: access.securityGroup.securityGroupId,
+        securityGroupId: access.securityGroup?.securityGroupId,
         verifyFunctionArn: props.verify.functionArn,
         warmFunctionArn: props.warm.functionArn,
         resetPasswordFunctionArn: props.resetPassword.function.functionArn,

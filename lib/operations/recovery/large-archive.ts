@@ -11,7 +11,7 @@ import { BACKUP_POLICIES } from '../../config/policies';
 import { acknowledgeWildcards } from '../../policy/acknowledge-permissions';
 import type { ResetPassword } from '../functions/reset-password';
 import { largeArchiveDefinition, PARTS_LABEL } from './large-archive-states';
-import type { RecoverableInstance } from './recovery-permissions';
+import type { CreatedInstance } from './recovery-permissions';
 import { RecoveryWorkflow } from './recovery-workflow';
 import { grantTemporaryInstance, TemporaryInstanceArns, TemporaryInstanceExpiry } from './temporary-instance';
 
@@ -19,7 +19,7 @@ export interface LargeArchiveProps {
   /** Configuration of the environment. */
   readonly config: EnvironmentConfig;
   /** The instance whose recovery points are archived. */
-  readonly instance: RecoverableInstance;
+  readonly instance: CreatedInstance;
   /** Bucket with the lists of parts. */
   readonly archiveBucket: IBucket;
   /** Encrypts the logs of the workflow. */

@@ -2,15 +2,21 @@ import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { acknowledgeWildcards } from '../../policy/acknowledge-permissions';
 import type { DatabaseAccess } from '../../data/database-access';
-import type { InstanceSettings } from '../../data/database';
+import type { InstanceReferences, InstanceSettings } from '../../data/database';
+import type { ExistingInstance } from '../../data/existing-instance';
 import { grantKeyToService } from '../backup-permissions';
 
-/** An instance that the Data stack made, and can be recovered. */
+/** An instance that can be recovered, whoever made it. */
 export interface RecoverableInstance {
   readonly access: DatabaseAccess;
-  readonly settings: InstanceSettings;
+  readonly settings: InstanceSettings | ExistingInstance;
   /** @default - the database has no proxy */
   readonly proxyName?: string;
+}
+
+/** An instance that the Data stack made. */
+export interface CreatedInstance extends RecoverableInstance {
+  readonly settings: InstanceSettings;
 }
 
 /** ARNs that whatever restores the instance of a database works with. */
@@ -21,19 +27,24 @@ export class InstanceArns {
   readonly snapshots: string;
   readonly automatedBackups: string;
   readonly defaultBus: string;
-  /** Subnet and parameter group of the instance, and the default option groups that RDS falls back to. */
+  /** Subnet, parameter and option group of the instance, and the default option groups that RDS falls back to. */
   readonly groups: readonly string[];
   readonly optionGroups: string;
 
   constructor(
     protected readonly stack: Stack,
-    { instanceIdentifier, subnetGroupName, parameterGroupName }: InstanceSettings,
+    { instanceIdentifier, subnetGroupName, parameterGroupName, optionGroupName }: InstanceReferences,
   ) {
     this.present = this.rds('db', instanceIdentifier);
     this.snapshots = this.rds('snapshot', '*');
     this.automatedBackups = this.rds('auto-backup', '*');
     this.optionGroups = this.rds('og', 'default:postgres-*');
-    this.groups = [this.rds('subgrp', subnetGroupName), this.rds('pg', parameterGroupName), this.optionGroups];
+    this.groups = [
+      this.rds('subgrp', subnetGroupName),
+      this.rds('pg', parameterGroupName),
+      ...(optionGroupName === undefined ? [] : [this.rds('og', optionGroupName)]),
+      this.optionGroups,
+    ];
     this.defaultBus = stack.formatArn({ service: 'events', resource: 'event-bus', resourceName: 'default' });
   }
 
@@ -51,7 +62,7 @@ export class RecoveryArns extends InstanceArns {
   /** Log groups of the recovered instances, and of former ones. */
   readonly logGroups: readonly string[];
 
-  constructor(stack: Stack, settings: InstanceSettings) {
+  constructor(stack: Stack, settings: InstanceReferences) {
     super(stack, settings);
     const { instanceIdentifier } = settings;
     this.recovered = this.rds('db', `${instanceIdentifier}-recovered-*`);
@@ -70,11 +81,7 @@ export class RecoveryArns extends InstanceArns {
 }
 
 /** Lets the workflow restore, configure, rename and register instances of one database, and delete nothing. */
-export function grantRecovery(
-  role: Role,
-  arns: RecoveryArns,
-  { access, settings, proxyName }: RecoverableInstance,
-): void {
+export function grantRecovery(role: Role, arns: RecoveryArns, { settings, proxyName }: RecoverableInstance): void {
   const grant = (actions: string[], resources: readonly string[]) =>
     role.addToPolicy(new PolicyStatement({ actions, resources: [...resources] }));
   const { present, recovered, former, groups } = arns;
@@ -86,16 +93,18 @@ export function grantRecovery(
   grant(['rds:DescribeDBInstanceAutomatedBackups'], [present, arns.automatedBackups]);
   grant(['logs:CreateLogGroup', 'logs:PutRetentionPolicy', 'logs:TagResource'], arns.logGroups);
   grant(['events:PutEvents'], [arns.defaultBus]);
-  role.addToPolicy(
-    new PolicyStatement({
-      actions: ['iam:PassRole'],
-      resources: [settings.monitoringRoleArn],
-      // RDS, or the part of it that writes the metrics: AWS does not document which one the caller passes the role to.
-      conditions: { StringEquals: { 'iam:PassedToService': ['rds.amazonaws.com', 'monitoring.rds.amazonaws.com'] } },
-    }),
-  );
+  if (settings.monitoringRoleArn !== undefined) {
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['iam:PassRole'],
+        resources: [settings.monitoringRoleArn],
+        // RDS, or the part of it that writes the metrics: AWS does not document which one the caller passes the role to.
+        conditions: { StringEquals: { 'iam:PassedToService': ['rds.amazonaws.com', 'monitoring.rds.amazonaws.com'] } },
+      }),
+    );
+  }
   // RDS keeps using the key of the storage and of the insights by a grant that the caller creates for it.
-  if (access.secretKey) grantKeyToService(role, access.secretKey);
+  for (const key of settings.keys) grantKeyToService(role, key);
   if (proxyName !== undefined) {
     const proxy = [arns.proxies, arns.targetGroups];
     grant(['rds:RegisterDBProxyTargets', 'rds:DeregisterDBProxyTargets'], [present, recovered, ...proxy]);

@@ -63,8 +63,12 @@ export function requestRules({ keys, oneOf, snapshotArnPrefix }: RequestRules): 
   ];
 }
 
-/** From the start to a request that can be carried out. */
-export function requestStates({ settings, snapshotArnPrefix }: RecoveryDefinitionProps): States {
+/**
+ * From the start to a request that can be carried out.
+ *
+ * @param next state after them
+ */
+export function requestStates({ settings, snapshotArnPrefix }: RecoveryDefinitionProps, next: string): States {
   const id = settings.instanceIdentifier;
   return {
     'Note the start': {
@@ -90,7 +94,7 @@ export function requestStates({ settings, snapshotArnPrefix }: RecoveryDefinitio
           `'recoveredInstance must be an instance that this workflow made: ${id}-recovered-…'`,
         ),
       ],
-      Default: 'Make the log groups',
+      Default: next,
     },
   };
 }
@@ -100,21 +104,25 @@ export const NOTHING_DONE: Stage = {
   goOn: "'Start the workflow again with a corrected input.'",
 };
 
-/** What has to exist before RDS makes it without an expiry, and what reminds of it. Neither holds a recovery up. */
-export function preparationStates({
-  settings,
-  environmentName,
-  logKeyArn,
-  database,
-  reminderArn,
-}: RecoveryDefinitionProps): States {
+/** The first of the states that prepare a restore. */
+export const PREPARE = 'Make the log groups';
+
+/**
+ * What has to exist before RDS makes it without an expiry, and what reminds of it. Neither holds a recovery up.
+ *
+ * @param logs JSONata of the list of logs that the instances write to CloudWatch
+ */
+export function preparationStates(
+  { environmentName, logKeyArn, database, reminderArn }: RecoveryDefinitionProps,
+  logs: string,
+): States {
   const group = '{% $states.input %}';
   const setRetention = 'Let it expire after a year';
   const done = 'Done with the log group';
   return {
-    'Make the log groups': {
+    [PREPARE]: {
       Type: 'Map',
-      Items: `{% [$recovered, $former].('/aws/rds/instance/' & $ & '/') ~> $map(function($prefix) { [${settings.logExports.map((log) => `'${log}'`).join(', ')}].($prefix & $) }) ~> $reduce($append) %}`,
+      Items: `{% [[$recovered, $former].('/aws/rds/instance/' & $ & '/') ~> $map(function($prefix) { ${logs}.($prefix & $) }) ~> $reduce($append)] %}`,
       ItemProcessor: {
         ProcessorConfig: { Mode: 'INLINE' },
         StartAt: 'Make one encrypted log group',

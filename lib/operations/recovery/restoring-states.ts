@@ -7,14 +7,21 @@ import {
   type State,
   type States,
 } from './instance-recovery-states';
+import { withFields, type Arguments } from './jsonata';
 import { exists } from './request-states';
+
+/** Error of RDS about an instance of which it keeps no backups, or did never make any. */
+export const BACKUPS_NOT_FOUND = 'Rds.DbInstanceAutomatedBackupNotFoundException';
+/** JSONata: of several deleted instances of a name, the backup of the one that was in use last. */
+export const NEWEST_BACKUP =
+  "$states.result.DbInstanceAutomatedBackups[Status in ['retained', 'active']]^(>RestoreWindow.LatestTime)[0]";
 
 /** An instance that RDS is to make, under the identifier in the variable `recovered`. */
 export interface RestoringProps {
   /** Identifier of the instance in use, whose backups are restored. */
   readonly source: string;
   /** Arguments of the call, but for names and time: class, network, tags. */
-  readonly settings: State;
+  readonly settings: Arguments;
   /** What to do when a restore cannot begin. */
   readonly stage: Stage;
   /** What to do when there are no backups that RDS finds by itself. */
@@ -35,7 +42,7 @@ export function restoringStates(props: RestoringProps): States {
   const begun = waitingIn(props.wait, targetMinutes);
   const restore = (action: string, source: State) =>
     rdsTask(action, stage, {
-      Arguments: { ...settings, ...source },
+      Arguments: withFields(settings, source),
       // The name is fixed for the execution: a call that is repeated can never make a second instance.
       Retry: RETRY_READS,
       Catch: [{ ErrorEquals: ['Rds.DbInstanceAlreadyExistsException'], ...begun }],
@@ -93,11 +100,17 @@ function findingBackups({ source: id, stage, withoutBackups }: RestoringProps): 
       Arguments: { DbInstanceIdentifier: id },
       Retry: RETRY_READS,
       Assign: {
-        // Of several deleted instances of this name, the one that was in use last.
-        sourceResourceId:
-          "{% ($newest := $states.result.DbInstanceAutomatedBackups[Status in ['retained', 'active']]^(>RestoreWindow.LatestTime)[0].DbiResourceId; $exists($newest) ? $newest : '') %}",
+        sourceResourceId: `{% ($newest := ${NEWEST_BACKUP}.DbiResourceId; $exists($newest) ? $newest : '') %}`,
       },
       Output: '{% $states.input %}',
+      Catch: [
+        {
+          ErrorEquals: [BACKUPS_NOT_FOUND],
+          Assign: { sourceResourceId: '' },
+          Output: '{% $states.input %}',
+          Next: 'Restore the deleted instance to which time?',
+        },
+      ],
       Next: 'Restore the deleted instance to which time?',
     }),
     'Restore the deleted instance to which time?': {

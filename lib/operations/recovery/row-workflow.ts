@@ -7,7 +7,7 @@ import { Construct } from 'constructs';
 import { rowWorkflowName, type DatabaseName } from '../../../core/contract';
 import { BACKUP_POLICIES } from '../../config/policies';
 import type { ResetPassword } from '../functions/reset-password';
-import type { RecoverableInstance } from './recovery-permissions';
+import type { CreatedInstance } from './recovery-permissions';
 import { RecoveryWorkflow } from './recovery-workflow';
 import { rowWorkflowDefinition } from './row-workflow-states';
 import { grantTemporaryInstance, TemporaryInstanceArns, TemporaryInstanceExpiry } from './temporary-instance';
@@ -16,7 +16,7 @@ export interface RowWorkflowProps {
   readonly environmentName: string;
   /** URL of the runbook as a page, without an anchor. */
   readonly runbookUrl: string;
-  readonly instance: RecoverableInstance;
+  readonly instance: CreatedInstance;
   /** Encrypts the logs of the workflow. */
   readonly logKey: IKey;
   /** Compares and merges rows. */

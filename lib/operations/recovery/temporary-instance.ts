@@ -7,7 +7,7 @@ import { functionName } from '../../../core/contract';
 import type { InstanceSettings } from '../../data/database';
 import { acknowledgeWildcards } from '../../policy/acknowledge-permissions';
 import { grantKeyToService } from '../backup-permissions';
-import { InstanceArns, type RecoverableInstance } from './recovery-permissions';
+import { InstanceArns, type CreatedInstance } from './recovery-permissions';
 import { RecoveryWorkflow } from './recovery-workflow';
 import { temporaryExpiryDefinition } from './temporary-instance-expiry';
 import { TEMPORARY_TAG, temporaryPrefix, type TemporaryPurpose } from './temporary-instance-states';
@@ -47,7 +47,7 @@ function grantRemoval(role: Role, { temporary, purpose, defaultBus }: TemporaryI
 export function grantTemporaryInstance(
   role: Role,
   arns: TemporaryInstanceArns,
-  { access }: Pick<RecoverableInstance, 'access'>,
+  { access }: Pick<CreatedInstance, 'access'>,
 ): void {
   const { present, temporary, groups, automatedBackups, snapshots, purpose } = arns;
   const restoring = ['rds:RestoreDBInstanceToPointInTime', 'rds:RestoreDBInstanceFromDBSnapshot'];
@@ -82,7 +82,7 @@ export function grantTemporaryInstance(
 
 export interface TemporaryInstanceExpiryProps {
   readonly environmentName: string;
-  readonly instance: RecoverableInstance;
+  readonly instance: CreatedInstance;
   readonly arns: TemporaryInstanceArns;
   /** Encrypts the log. */
   readonly logKey: IKey;

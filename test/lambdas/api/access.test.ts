@@ -77,9 +77,8 @@ describe('a key', () => {
   test('that was revoked is refused from the next request on', async () => {
     const key = await api.key(['entitlements:read']);
     expect(await status(key)).toBe(200);
-    await api.client.query("UPDATE billing.api_keys SET revoked_at = now(), revoked_by = 'test' WHERE id = $1", [
-      keyId(key),
-    ]);
+    const revoked = await api.administer({ action: 'revoke', id: keyId(key) ?? '', by: 'ann', dryRun: false });
+    expect(revoked).toMatchObject({ revoked: { state: 'revoked', revokedBy: 'ann' } });
     expect(await status(key)).toBe(401);
   });
 
@@ -120,6 +119,45 @@ describe('a key', () => {
     );
     expect(rows[0].row).not.toContain(key.slice(17));
     expect(rows[0].last_used_at).toBeInstanceOf(Date);
+  });
+});
+
+describe('rotation', () => {
+  const path = '/api/v1/entitlements/x1?project=p1';
+  const rotate = async (id: string, overlapHours: number) => {
+    const report = await api.administer({ action: 'rotate', id, overlapHours, by: 'ann', dryRun: false });
+    if (report.action !== 'rotate' || report.key === null) throw new Error('no key was created');
+    return { ...report, key: report.key };
+  };
+  const id = (key: string) => keyId(key) ?? '';
+
+  test('leaves both keys valid for the overlap, and says which replaced which and who did it', async () => {
+    const old = await api.key(['entitlements:read'], ['p1'], '2999-01-01T00:00:00Z');
+    const { key, previous, created } = await rotate(id(old), 2);
+    expect([(await api.get(path, old)).status, (await api.get(path, key)).status]).toEqual([200, 200]);
+    expect(previous).toMatchObject({ id: id(old), rotatedTo: id(key), state: 'active' });
+    const hours = (Date.parse(previous.expiresAt ?? '') - Date.now()) / 3_600_000;
+    expect(hours).toBeGreaterThan(1.9);
+    expect(hours).toBeLessThanOrEqual(2);
+    expect(created).toMatchObject({ createdBy: 'ann', scopes: ['entitlements:read'], projects: ['p1'] });
+    await expect(rotate(id(old), 2)).rejects.toMatchObject({ code: 'key_not_active' });
+  });
+
+  test('without an overlap refuses the old key at once', async () => {
+    const old = await api.key(['entitlements:read']);
+    const { key } = await rotate(id(old), 0);
+    expect([(await api.get(path, old)).status, (await api.get(path, key)).status]).toEqual([401, 200]);
+  });
+
+  test('of an unknown key, and a dry run, change nothing', async () => {
+    const key = await api.key(['entitlements:read']);
+    const before = await api.administer({ action: 'list' });
+    await expect(rotate('0'.repeat(12), 0)).rejects.toMatchObject({ code: 'key_not_found' });
+    await api.administer({ action: 'rotate', id: id(key), overlapHours: 0, by: 'ann', dryRun: true });
+    await api.administer({ action: 'revoke', id: id(key), by: 'ann', dryRun: true });
+    const create = { name: 'x', scopes: ['admin'], projects: null, expiresAt: null, by: 'ann' } as const;
+    await api.administer({ action: 'create', ...create, dryRun: true });
+    expect(await api.administer({ action: 'list' })).toEqual(before);
   });
 });
 

@@ -1,3 +1,4 @@
+import { CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { ListSecretVersionIdsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { mockClient } from 'aws-sdk-client-mock';
@@ -16,6 +17,7 @@ import { testServices } from '../../support/services';
 
 const NOW = new Date('2026-11-21T12:00:00Z');
 const secretsManager = mockClient(SecretsManagerClient);
+const cloudWatch = mockClient(CloudWatchClient);
 let billing: TestDatabase;
 let main: TestDatabase;
 let client: Client;
@@ -37,6 +39,8 @@ beforeAll(async () => {
     .resolves({ Versions: [{ VersionStages: ['AWSCURRENT'], CreatedDate: new Date('2026-11-01T00:00:00Z') }] });
   dependencies = {
     connectors: { billing: billing.connector, main: main.connector },
+    cloudWatch: new CloudWatchClient({}),
+    alarmPrefix: 'BillingOps-test-',
     store: { s3, bucket, signingKey: createManifestKey() },
     sqs,
     queueUrl,
@@ -280,4 +284,24 @@ test('a server is described by its identity, its role and its extensions', async
   const { identity, publicMayCreate } = await ask({ action: 'server', database: 'billing' });
   expect([identity, publicMayCreate]).toEqual(['billing', ['billing']]);
   await client.query('REVOKE CREATE ON SCHEMA billing FROM PUBLIC');
+});
+
+test('an alarm is listed with its text, and a CloudWatch that refuses is the answer too', async () => {
+  const since = new Date('2026-11-21T11:00:00Z');
+  cloudWatch.on(DescribeAlarmsCommand, { AlarmNamePrefix: 'BillingOps-test-', StateValue: 'ALARM' }).resolves({
+    MetricAlarms: [
+      { AlarmName: 'BillingOps-test-old', StateUpdatedTimestamp: new Date(0), StateReason: 'r', AlarmDescription: 't' },
+      { AlarmName: 'BillingOps-test-new', StateUpdatedTimestamp: since, StateReason: '3 > 1', AlarmDescription: 'Do' },
+    ],
+  });
+  const { alarms } = await ask({ action: 'alarms' });
+  expect(alarms?.map(({ name }) => name)).toEqual(['BillingOps-test-new', 'BillingOps-test-old']);
+  expect(alarms?.[0]).toEqual({
+    name: 'BillingOps-test-new',
+    since: since.toISOString(),
+    reason: '3 > 1',
+    text: 'Do',
+  });
+  cloudWatch.on(DescribeAlarmsCommand).rejects(new Error('not allowed'));
+  expect(await ask({ action: 'alarms' })).toEqual({ action: 'alarms', alarms: null, problem: 'not allowed' });
 });

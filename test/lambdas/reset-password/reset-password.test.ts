@@ -42,7 +42,23 @@ test('an error of RDS is retryable, and names the instance but not the password'
 });
 
 test('a dry run reads the secret and leaves the instance alone', async () => {
-  expect(await resetPassword(dependencies, { ...request, dryRun: true })).toEqual({ ...request, dryRun: true });
+  expect(await resetPassword(dependencies, { ...request, dryRun: true })).toEqual({
+    ...request,
+    passwordSet: false,
+    dryRun: true,
+  });
   expect(reads).toEqual([[secretArn, 'current']]);
   expect(rds.calls()).toEqual([]);
+});
+
+test('the password of a role that is not the master user is left as it is, because RDS would set that of the master user', async () => {
+  rds.on(ModifyDBInstanceCommand).resolves({});
+  expect(await resetPassword(dependencies, { ...request, masterUsername: 'postgres' })).toMatchObject({
+    passwordSet: false,
+  });
+  expect(rds.calls()).toEqual([]);
+  expect(await resetPassword(dependencies, { ...request, masterUsername: 'billing_admin' })).toMatchObject({
+    passwordSet: true,
+  });
+  expect(rds.commandCalls(ModifyDBInstanceCommand)).toHaveLength(1);
 });

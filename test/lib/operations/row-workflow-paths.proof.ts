@@ -73,6 +73,12 @@ const PATHS: readonly Path[] = [
   { when: 'the instance in use is deleted', ends: 'SUCCEEDED', arrange: deleted(true) },
   { when: 'the instance in use is deleted, to a time', ends: 'SUCCEEDED', arrange: deleted(true), input: TIME },
   { when: 'it is deleted without backups', ends: 'NothingToRestoreFrom', arrange: deleted(false) },
+  {
+    when: 'RDS knows no backups of it',
+    ends: 'NothingToRestoreFrom',
+    arrange: deleted(false),
+    failAt: (state) => (/backups/.test(state) ? 'Rds.DbInstanceAutomatedBackupNotFoundException' : undefined),
+  },
   { when: 'the answer of a restore is lost', ends: 'SUCCEEDED', arrange: lost },
   { when: 'the answer of a restore to a time is lost', ends: 'SUCCEEDED', arrange: lost, input: TIME },
   { when: 'the answer of a restore of a point is lost', ends: 'SUCCEEDED', arrange: lost, input: SNAPSHOT },

@@ -59,6 +59,12 @@ const JUSTIFIED: readonly Justified[] = [
     why: 'metrics have no resource; it reads by how much the copies in the second region are behind',
   },
   {
+    of: /^InspectRoleDefaultPolicy$/,
+    actions: ['cloudwatch:DescribeAlarms'],
+    resources: ['*'],
+    why: 'a list of alarms has no resource; the function lists those whose names begin with the environment’s',
+  },
+  {
     of: /^ArchivesAccessLogsPolicy$/,
     actions: ['s3:PutObject'],
     resources: ['<ArchivesAccessLogs>/archives/*'],

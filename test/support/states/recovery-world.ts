@@ -43,17 +43,23 @@ export class RecoveryWorld {
   };
   /** Error of the function that warms. @default none */
   failsWarming: string | undefined;
+  /** User whose password the secret holds. */
+  secretUsername = 'administrator';
   private questions = 0;
   private deployed: Definition | undefined;
 
-  constructor(readonly database: DatabaseName) {
-    this.id = `billing-operations-production-${database}`;
+  constructor(
+    readonly database: DatabaseName,
+    id = `billing-operations-production-${database}`,
+    private readonly templates = () => templatesOf('production'),
+  ) {
+    this.id = id;
     this.rds = new SimulatedRds(this.clock, database === 'billing' ? this.id : undefined);
     this.answers = [{ afterMs: 5 * MINUTE, output: { confirm: this.id } }];
   }
 
   get definition(): Definition {
-    this.deployed ??= deployedDefinition(templatesOf('production'), `BillingOps-production-recover-${this.database}`);
+    this.deployed ??= deployedDefinition(this.templates(), `BillingOps-production-recover-${this.database}`);
     return this.deployed;
   }
 
@@ -201,10 +207,11 @@ export class RecoveryWorld {
     this.invoked.push(name);
     switch (name) {
       case 'reset-password': {
-        const { database, instanceIdentifier, dryRun } = resetPassword.request.parse(Payload);
+        const { database, instanceIdentifier, masterUsername, dryRun } = resetPassword.request.parse(Payload);
         this.clock.advance(2 * SECOND);
-        if (!dryRun) this.rds.find(instanceIdentifier).setPassword();
-        return resetPassword.report.parse({ database, instanceIdentifier, dryRun });
+        const passwordSet = !dryRun && [undefined, this.secretUsername].includes(masterUsername);
+        if (passwordSet) this.rds.find(instanceIdentifier).setPassword();
+        return resetPassword.report.parse({ database, instanceIdentifier, passwordSet, dryRun });
       }
       case 'warm':
         if (this.failsWarming !== undefined) throw new StatesError(this.failsWarming, 'as told');

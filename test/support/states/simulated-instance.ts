@@ -10,6 +10,8 @@ interface Phase {
   readonly hasEndpoint: boolean;
 }
 
+/** Of the ARN of an instance; its identifier follows. */
+export const ARN_PREFIX = 'arn:aws:rds:eu-central-1:333333333333:db:';
 /** Statuses in which RDS takes changes. */
 const CHANGEABLE = new Set(['available', 'storage-optimization', 'storage-initialization']);
 /** A rename, from the request to an instance that answers: "about 10 minutes", by the user guide. */
@@ -26,17 +28,24 @@ export class SimulatedInstance {
   maximumGiB: number | undefined;
   settings: JsonObject = {};
 
-  /** @param data what is in the database, told apart by a word */
+  /**
+   * @param data what is in the database, told apart by a word
+   * @param described what RDS answers of it besides
+   */
   constructor(
     private readonly clock: VirtualClock,
     identifier: string,
     readonly resourceId: string,
     readonly data: string,
     readonly allocatedGiB: number,
-    readonly tags: readonly JsonObject[] = [],
+    public tags: readonly JsonObject[] = [],
+    readonly described: JsonObject = {},
   ) {
     this.phases = [{ fromMs: clock.nowMs, identifier, status: 'available', hasEndpoint: true }];
   }
+
+  /** @default 5432 */
+  port = 5432;
 
   private get phase(): Phase {
     const phase = this.phases.findLast(({ fromMs }) => fromMs <= this.clock.nowMs);
@@ -127,13 +136,16 @@ export class SimulatedInstance {
   describe(): JsonObject {
     const { identifier, status, hasEndpoint } = this.phase;
     return {
+      MasterUsername: 'administrator',
+      ...this.described,
       DbInstanceIdentifier: identifier,
+      DbInstanceArn: `${ARN_PREFIX}${identifier}`,
       DbiResourceId: this.resourceId,
       DbInstanceStatus: status,
       AllocatedStorage: this.allocatedGiB,
       PendingModifiedValues: this.clock.nowMs < this.passwordPendingUntilMs ? { MasterUserPassword: '****' } : {},
       TagList: this.tags,
-      ...(hasEndpoint ? { Endpoint: { Address: `${identifier}.example.rds.amazonaws.com`, Port: 5432 } } : {}),
+      ...(hasEndpoint ? { Endpoint: { Address: `${identifier}.example.rds.amazonaws.com`, Port: this.port } } : {}),
     };
   }
 }

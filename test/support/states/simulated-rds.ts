@@ -3,7 +3,7 @@ import { MINUTE, type VirtualClock } from './clock';
 import type { Json, JsonObject } from './definition';
 import { StatesError } from './errors';
 import type { Service } from './interpreter';
-import { SimulatedInstance } from './simulated-instance';
+import { ARN_PREFIX, SimulatedInstance } from './simulated-instance';
 import { textOf } from './text';
 
 type Action =
@@ -22,6 +22,8 @@ interface RetainedBackup {
   readonly resourceId: string;
   readonly data: string;
   readonly latest: string;
+  /** What RDS tells of the instance with its backups. */
+  readonly described: JsonObject;
 }
 
 /** From registering a target until the proxy reaches it. */
@@ -35,6 +37,8 @@ export class SimulatedRds {
   losesAnswer = false;
   /** Status that a restore ends with. */
   restoresEndAs = 'available';
+  /** Class of which RDS has no instance left. */
+  exhaustedClass: string | undefined;
   private readonly instances: SimulatedInstance[] = [];
   private readonly targets = new Map<string, number>();
   private readonly faults: Fault[] = [];
@@ -46,8 +50,9 @@ export class SimulatedRds {
   ) {}
 
   /** An instance that exists from the beginning, and is the target of the proxy. */
-  add(identifier: string, data: string, allocatedGiB = 100): SimulatedInstance {
-    const instance = this.make(identifier, data, allocatedGiB);
+  add(identifier: string, data: string, allocatedGiB = 100, described: JsonObject = {}): SimulatedInstance {
+    const { TagList: tags = [] } = described;
+    const instance = this.make(identifier, data, allocatedGiB, tags as JsonObject[], described);
     if (this.proxyName !== undefined) this.targets.set(identifier, -Infinity);
     return instance;
   }
@@ -59,7 +64,8 @@ export class SimulatedRds {
     this.targets.delete(identifier);
     if (!keepBackups) return;
     const { resourceId, data } = instance;
-    this.retained.push({ identifier, resourceId, data, latest: new Date(this.clock.nowMs).toISOString() });
+    const described = keptWithBackups(instance.describe());
+    this.retained.push({ identifier, resourceId, data, latest: new Date(this.clock.nowMs).toISOString(), described });
   }
 
   /** @param action as Step Functions names it, such as `modifyDBInstance` */
@@ -98,6 +104,7 @@ export class SimulatedRds {
         this.restore(given, textOf(given.DbInstanceIdentifier), `snapshot ${textOf(given.DbSnapshotIdentifier)}`),
       modifyDBInstance: (given) => this.modify(given),
       deleteDBInstance: (given) => this.remove(given),
+      addTagsToResource: (given) => this.tag(given),
       registerDBProxyTargets: (given) => this.register(given),
       deregisterDBProxyTargets: (given) => this.deregister(given),
       describeDBProxyTargets: () => this.describeTargets(),
@@ -122,9 +129,15 @@ export class SimulatedRds {
     throw new StatesError(fault.error, 'Rate exceeded (Service: Rds, Status Code: 400)');
   }
 
-  private make(identifier: string, data: string, allocatedGiB: number, tags: readonly JsonObject[] = []) {
+  private make(
+    identifier: string,
+    data: string,
+    allocatedGiB: number,
+    tags: readonly JsonObject[] = [],
+    described: JsonObject = {},
+  ) {
     const resourceId = `db-${String(this.nextResource++).padStart(4, '0')}`;
-    const instance = new SimulatedInstance(this.clock, identifier, resourceId, data, allocatedGiB, tags);
+    const instance = new SimulatedInstance(this.clock, identifier, resourceId, data, allocatedGiB, tags, described);
     this.instances.push(instance);
     return instance;
   }
@@ -133,7 +146,8 @@ export class SimulatedRds {
     return {
       DbInstanceAutomatedBackups: this.retained
         .filter((backup) => backup.identifier === identifier)
-        .map(({ resourceId, latest }) => ({
+        .map(({ resourceId, latest, described }) => ({
+          ...described,
           DbiResourceId: resourceId,
           Status: 'retained',
           RestoreWindow: { LatestTime: latest },
@@ -157,6 +171,9 @@ export class SimulatedRds {
 
   private restore(given: JsonObject, identifier: string, data: string): JsonObject {
     this.assertFree(identifier);
+    if (this.exhaustedClass !== undefined && given.DbInstanceClass === this.exhaustedClass) {
+      throw new StatesError('Rds.InsufficientDbInstanceCapacityException', `No ${this.exhaustedClass} is left`);
+    }
     const instance = this.make(identifier, data, this.restoredGiB, (given.Tags ?? []) as JsonObject[]);
     instance.settings = given;
     instance.create(this.restoresEndAs);
@@ -189,6 +206,12 @@ export class SimulatedRds {
       instance.rename(textOf(NewDBInstanceIdentifier));
     }
     return { DbInstance: instance.describe() };
+  }
+
+  private tag({ ResourceName, Tags }: JsonObject): JsonObject {
+    const instance = this.find(textOf(ResourceName).replace(ARN_PREFIX, ''));
+    instance.tags = [...instance.tags, ...(Tags as JsonObject[])];
+    return {};
   }
 
   /** With the refusals of the API: a protected instance, one that is made or deleted, one whose data would be kept. */
@@ -254,6 +277,18 @@ export class SimulatedRds {
 /** Step Functions spells parameters as the SDK for Java does: of a leading acronym, only the first letter is upper case. */
 const inJava = (name: string) =>
   name.replace(/^[A-Z]+(?=[A-Z][a-z])/, (acronym) => `${acronym.charAt(0)}${acronym.slice(1).toLowerCase()}`);
+
+/** Fields of a structure of the API, by the model that AWS's own SDK carries. */
+export function membersOf(structure: 'DBInstance' | 'DBInstanceAutomatedBackup'): readonly string[] {
+  const schema = (rdsApi as unknown as Record<string, readonly unknown[]>)[`${structure}$`];
+  return ((schema?.[4] ?? []) as readonly string[]).map(inJava);
+}
+
+/** What RDS still tells of a deleted instance: no class, no groups, no standby. */
+function keptWithBackups(described: JsonObject): JsonObject {
+  const members = membersOf('DBInstanceAutomatedBackup');
+  return Object.fromEntries(Object.entries(described).filter(([name]) => members.includes(name)));
+}
 
 /** Refuses parameters that the API does not have, by the model that AWS's own SDK carries. */
 function assertParameters(action: string, given: JsonObject): void {

@@ -1,0 +1,258 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { openApiDocument } from '../../../lambdas/api/document';
+import { startApi, type ApiUnderTest } from '../../factories/api';
+import { charge, customer, refund, stripeEvent, subscription } from '../../factories/stripe-objects';
+import { applyWithEntitlements, putRules, RULES } from '../../support/entitlements';
+
+let api: ApiUnderTest;
+let admin: string;
+beforeAll(async () => {
+  api = await startApi();
+  admin = await api.key(['admin']);
+});
+afterAll(() => api.stop());
+
+const json = async (response: Response): Promise<unknown> => response.json();
+const status = async (url: string, key = admin) => (await api.get(url, key)).status;
+
+describe('health', () => {
+  const inspected = (archive: string | null) => ({
+    databases: [
+      {
+        database: 'billing',
+        newestArchive: archive,
+        archiveLimitSeconds: 8 * 3_600,
+        lastDrill: { startedAt: new Date().toISOString(), outcome: 'passed' },
+      },
+    ],
+    problems: [],
+  });
+
+  test.each(['/health', '/healthz', '/live'])('%s answers without a database', async (url) => {
+    expect([(await api.get(url)).status, await json(await api.get(url))]).toEqual([200, { status: 'ok' }]);
+  });
+
+  test.each(['/ready', '/health/db'])('%s says whether the database answers', async (url) => {
+    expect(await json(await api.get(url))).toEqual({ status: 'ok', db: 'ok' });
+  });
+
+  test('/health/jobs has each job with its last success, age and limit, and is 503 while one is late', async () => {
+    api.answers.inspect = () => inspected(new Date(Date.now() - 9 * 3_600_000).toISOString());
+    const response = await api.get('/health/jobs');
+    expect(response.status).toBe(503);
+    const body = (await response.json()) as {
+      status: string;
+      jobs: { job: string; status: string; ageSeconds: number }[];
+    };
+    expect(body.status).toBe('late');
+    expect(body.jobs.map((job) => [job.job, job.status])).toEqual([
+      ['reconciliation', 'late'],
+      ['canary', 'late'],
+      ['backup-billing', 'late'],
+      ['drill-billing', 'ok'],
+    ]);
+    expect(body.jobs[2]).toMatchObject({ limitSeconds: 28_800, ageSeconds: expect.any(Number) });
+  });
+
+  test('/api/health is degraded while nothing was compared with Stripe', async () => {
+    expect(await json(await api.get('/api/health'))).toEqual({ status: 'degraded', db: 'ok', stripe: 'stale' });
+  });
+});
+
+describe('the entitlements of a user', () => {
+  const url = '/api/v1/entitlements/user_1?project=project_1';
+  beforeAll(async () => {
+    await putRules(api.client, RULES);
+    const metadata = { user_id: 'user_1', project_id: 'project_1' };
+    await applyWithEntitlements(
+      api.client,
+      stripeEvent('customer.created', customer()),
+      stripeEvent('customer.subscription.created', subscription({ metadata, status: 'active' })),
+    );
+    await api.client.query(
+      "UPDATE billing.entitlements SET valid_from = now() - interval '1 hour', valid_until = '2999-01-01Z'",
+    );
+  });
+
+  test('say what, until when and why', async () => {
+    const response = await api.get(url, await api.key(['entitlements:read'], ['project_1']));
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({
+      user: 'user_1',
+      project: 'project_1',
+      version: 1,
+      features: [
+        {
+          feature: 'pro',
+          until: '2999-01-01T00:00:00.000Z',
+          because: [
+            { source: 'subscription', id: 'sub_1', from: expect.any(String), until: '2999-01-01T00:00:00.000Z' },
+          ],
+        },
+      ],
+    });
+  });
+
+  test('are 304 for who has them, and 200 again once they changed', async () => {
+    const etag = (await api.get(url, admin)).headers.get('etag') ?? '';
+    expect(etag).toMatch(/^"[\w-]{43}"$/);
+    const again = await api.get(url, admin, { 'if-none-match': `"other", W/${etag}` });
+    expect([again.status, await again.text()]).toEqual([304, '']);
+    await api.client.query("UPDATE billing.entitlements SET valid_until = '2998-01-01Z'");
+    expect((await api.get(url, admin, { 'if-none-match': etag })).status).toBe(200);
+  });
+
+  test('are empty for who has none', async () => {
+    expect(await json(await api.get('/api/v1/entitlements/nobody?project=project_1', admin))).toEqual({
+      user: 'nobody',
+      project: 'project_1',
+      version: 0,
+      features: [],
+    });
+  });
+
+  test('are computed again by the function of operators, between two records of the audit log', async () => {
+    api.asked.length = 0;
+    api.answers.audit = () => ({ action: 'begin', id: '20261121T061500Z-1f0c9a3e' });
+    api.answers.entitlements = () => ({ dryRun: false, sources: 1, changed: 0 });
+    const response = await api.post('/api/v1/entitlements/user_1/recompute', admin);
+    expect([response.status, await response.json()]).toEqual([200, { sources: 1, changed: 0 }]);
+    expect(api.asked).toEqual([
+      {
+        stem: 'audit',
+        request: { action: 'begin', who: expect.stringMatching(/^API key /), command: expect.any(String) },
+      },
+      { stem: 'entitlements', request: { action: 'recompute', scope: { userId: 'user_1' }, dryRun: false } },
+      { stem: 'audit', request: expect.objectContaining({ action: 'finish', result: 'done' }) },
+    ]);
+  });
+
+  test('are not computed again where that cannot be recorded', async () => {
+    api.asked.length = 0;
+    delete api.answers.audit;
+    expect((await api.post('/api/v1/entitlements/user_1/recompute', admin)).status).toBe(500);
+    expect(api.asked.map(({ stem }) => stem)).toEqual(['audit']);
+  });
+});
+
+describe('the figures of a project', () => {
+  const base = '/api/v1/metrics/project/project_2';
+  const range = 'from=2020-01-01&to=2020-12-31';
+  beforeAll(async () => {
+    const metadata = { user_id: 'user_2', project_id: 'project_2' };
+    const made = { created: Date.parse('2020-06-01') / 1_000, status: 'succeeded', metadata };
+    await applyWithEntitlements(
+      api.client,
+      stripeEvent('customer.created', customer()),
+      stripeEvent('customer.subscription.created', subscription({ id: 'sub_2', metadata })),
+      stripeEvent(
+        'charge.succeeded',
+        charge({ ...made, id: 'ch_1', payment_intent: null, amount: 5_000, amount_captured: 4_000 }),
+      ),
+      stripeEvent(
+        'charge.succeeded',
+        charge({ ...made, id: 'ch_2', payment_intent: null, amount: 700, amount_captured: 700, currency: 'jpy' }),
+      ),
+      stripeEvent(
+        'charge.succeeded',
+        charge({ ...made, id: 'ch_3', payment_intent: null, amount: 900, metadata: { project_id: 'project_3' } }),
+      ),
+      stripeEvent(
+        'refund.created',
+        refund({ id: 're_1', charge: 'ch_1', payment_intent: null, amount: 1_500, status: 'succeeded' }),
+      ),
+    );
+    await api.client.query('ALTER TABLE billing.refund_ledger DISABLE TRIGGER USER');
+    await api.client.query("UPDATE billing.refund_ledger SET recorded_at = '2020-07-01Z'");
+  });
+
+  test('are what it took in by currency, less refunds, in the smallest unit', async () => {
+    const { currencies } = (await json(await api.get(`${base}/revenue?${range}`, admin))) as { currencies: unknown };
+    expect(currencies).toEqual([
+      { currency: 'eur', gross: 4_000, refunded: 1_500, net: 2_500, charges: 1 },
+      { currency: 'jpy', gross: 700, refunded: 0, net: 700, charges: 1 },
+    ]);
+  });
+
+  test('leave out what lies outside of the range, whose end is not part of it', async () => {
+    const revenue = async (span: string) =>
+      (
+        (await json(await api.get(`${base}/revenue?${span}`, admin))) as {
+          currencies: { gross: number; refunded: number }[];
+        }
+      ).currencies;
+    expect(await revenue('from=2020-01-01&to=2020-06-01')).toEqual([]);
+    expect(await revenue('from=2020-06-01&to=2020-06-02')).toMatchObject([
+      { gross: 4_000, refunded: 0 },
+      { gross: 700 },
+    ]);
+  });
+
+  test('count its subscriptions', async () => {
+    expect(await json(await api.get(`${base}/subscriptions`, admin))).toMatchObject({
+      project: 'project_2',
+      byStatus: { active: 1 },
+      ending: 0,
+    });
+  });
+
+  test('are 404 of a project that nothing names, unless the key does', async () => {
+    const url = '/api/v1/metrics/project/project_new/revenue';
+    expect(await json(await api.get(url, admin))).toMatchObject({ status: 404, code: 'unknown_project' });
+    expect(await status(url, await api.key(['metrics:read'], ['project_new']))).toBe(200);
+  });
+});
+
+test.each([
+  ['/api/v1/entitlements/a%00b?project=p', 'path.user'],
+  [`/api/v1/entitlements/${'x'.repeat(201)}?project=p`, 'path.user'],
+  ['/api/v1/entitlements/x?project=', 'query.project'],
+  ['/api/v1/entitlements/x?projct=p', 'query'],
+  [`/api/v1/entitlements/x?project=${'p'.repeat(5_000)}`, 'query.project'],
+  ['/api/v1/metrics/project/p1/revenue?from=yesterday', 'query.from'],
+  ['/api/v1/metrics/project/p1/revenue?from=2026-02-30', 'query.from'],
+  ['/api/v1/metrics/project/p1/revenue?to=2026-01-01T00:00:00', 'query.to'],
+  ['/api/v1/metrics/project/p1/revenue?from=2026-02-01&to=2026-01-01', 'query.from'],
+  ['/api/v1/metrics/project/p1/subscriptions?from=2020-01-01&to=2026-01-01', 'query.from'],
+])('%# a malformed request is answered with the field, without what was sent', async (url, field) => {
+  const response = await api.get(url, admin);
+  expect([response.status, response.headers.get('content-type')]).toEqual([400, 'application/problem+json']);
+  const text = await response.text();
+  expect(JSON.parse(text)).toMatchObject({ code: 'invalid_request', errors: [{ field, detail: expect.any(String) }] });
+  expect(text).not.toMatch(/yesterday|projct|x{20}|p{20}/);
+});
+
+test('a body larger than the limit is refused', async () => {
+  const response = await api.post('/api/v1/entitlements/x/recompute', admin, { filler: 'x'.repeat(70_000) });
+  expect(await json(response)).toMatchObject({ status: 413, code: 'payload_too_large' });
+});
+
+test('a fault says nothing of its cause to the caller', async () => {
+  const failing = await startApi({
+    keySecret: () => Promise.reject(new Error('connect ECONNREFUSED db.internal:5432')),
+  });
+  const response = await failing.get('/metrics', admin);
+  expect(response.status).toBe(500);
+  expect(await response.text()).not.toContain('db.internal');
+  await failing.stop();
+});
+
+test('Prometheus gets each figure with HELP and TYPE, and a key of some projects gets none', async () => {
+  const response = await api.get('/metrics', await api.key(['metrics:read']));
+  expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+  const text = await response.text();
+  expect(text).toContain('billing_subscriptions{status="active"} 2');
+  expect(text).toContain('billing_webhook_events{status="failed"} 0');
+  expect(text).toContain('billing_job_late{job="drill-billing"} 0');
+  for (const [, name = ''] of text.matchAll(/^(billing_\w+)/gm)) {
+    expect(text).toContain(`# HELP ${name} `);
+    expect(text).toContain(`# TYPE ${name} gauge`);
+  }
+  expect(await status('/metrics', await api.key(['metrics:read'], ['p1']))).toBe(403);
+});
+
+test('the committed OpenAPI document is that of the code; npx tsx test/docs/write-openapi.ts writes it again', () => {
+  const committed = readFileSync(path.resolve(__dirname, '../../../docs/openapi.json'), 'utf8');
+  expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(openApiDocument(api.app))));
+});

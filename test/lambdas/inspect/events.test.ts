@@ -1,0 +1,98 @@
+import type { Client } from 'pg';
+import { INSPECTIONS, type InspectionRequest } from '../../../lambdas/inspect/contract';
+import { readActivity } from '../../../lambdas/inspect/activity';
+import { listEvents, readEvent } from '../../../lambdas/inspect/events';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+
+/** Whole hours, so that the buckets are known. */
+const NOW = new Date('2026-11-21T12:30:00Z');
+let billing: TestDatabase;
+let client: Client;
+
+beforeAll(async () => {
+  billing = await createTestDatabase('billing');
+  client = await billing.client();
+  await client.query(
+    `INSERT INTO billing.customers (id, first_seen_at, version, raw) VALUES ('cus_1', now(), '', '{}');
+     INSERT INTO billing.subscriptions (id, customer_id, app_id, status, currency, cancel_at_period_end, created_at, version, raw)
+       VALUES ('sub_1', 'cus_1', 'academy', 'active', 'usd', false, now(),
+         '0000000000000000:0000000000000001:0000000000000001:evt_3', '{}');
+     INSERT INTO billing.entitlements (user_id, project_id, feature, source, source_id, valid_from)
+       VALUES ('ada', 'project-1', 'videos', 'subscription', 'sub_1', now());`,
+  );
+  const event = (id: string, minutesAgo: number, objectId: string, object: object, status = 'processed', data = {}) =>
+    client.query(
+      `INSERT INTO billing.webhook_events (id, type, livemode, source, status, attempts, error, occurred_at, received_at,
+         processed_at, object_id, payload)
+       VALUES ($1, 'some.event', false, 'webhook', $2, 1, CASE WHEN $2 = 'failed' THEN 'why' END, $3, $3,
+         CASE WHEN $2 = 'processed' THEN $3::timestamptz + interval '2 seconds' END, $4, $5)`,
+      [
+        id,
+        status,
+        new Date(NOW.getTime() - minutesAgo * 60_000),
+        objectId,
+        { data: { object: { id: objectId, ...object }, ...data } },
+      ],
+    );
+  await event('evt_1', 95, 'cus_1', {});
+  await event('evt_2', 40, 'in_1', { customer: 'cus_1', parent: { subscription_details: { subscription: 'sub_1' } } });
+  await event('evt_3', 10, 'sub_1', { customer: { id: 'cus_1' } }, 'processed', { previous_attributes: { status: 1 } });
+  await event('evt_4', 10, 'ch_2', { customer: 'cus_2', metadata: { app_id: 'shop' } }, 'failed');
+  await event('evt_5', 10, 'ch_3', { customer: 'cus_2' }, 'received');
+});
+afterAll(() => billing.drop());
+
+const list = (filter: Partial<InspectionRequest<'events'>> = {}) =>
+  listEvents(client, INSPECTIONS.events.request.parse({ action: 'events', ...filter }));
+const idsOf = ({ events }: Awaited<ReturnType<typeof list>>) => events.map(({ id }) => id);
+
+test('events are found by their id, their object, their customer and their subscription', async () => {
+  expect(idsOf(await list({ about: 'cus_1' }))).toEqual(['evt_3', 'evt_2', 'evt_1']);
+  expect(idsOf(await list({ about: 'sub_1' }))).toEqual(['evt_3', 'evt_2']);
+  expect(idsOf(await list({ about: 'in_1' }))).toEqual(['evt_2']);
+  expect(idsOf(await list({ about: 'evt_4' }))).toEqual(['evt_4']);
+  expect(await list({ about: "' OR true --" })).toEqual({ action: 'events', events: [], next: null });
+});
+
+test('pages hold each event once, also where several happened in one second', async () => {
+  const seen: string[] = [];
+  let before: string | undefined;
+  for (let page = 0; page < 10; page += 1) {
+    const report = await list({ limit: 1, ...(before === undefined ? {} : { before }) });
+    seen.push(...idsOf(report));
+    if (report.next === null) break;
+    before = report.next;
+  }
+  expect(seen).toEqual(['evt_3', 'evt_4', 'evt_5', 'evt_2', 'evt_1']);
+});
+
+test('an event names its customer, its subscription and its app', async () => {
+  const { events } = await list();
+  const of = (id: string) => events.find((event) => event.id === id);
+  expect(of('evt_2')).toMatchObject({ customerId: 'cus_1', subscriptionId: 'sub_1', appId: 'academy' });
+  expect(of('evt_4')).toMatchObject({ customerId: 'cus_2', subscriptionId: null, appId: 'shop' });
+});
+
+test('an event tells what it changed, and whether a newer one has replaced that', async () => {
+  const show = async (id: string) => (await readEvent(client, { action: 'event', id, payload: false })).event;
+  expect(await show('evt_3')).toMatchObject({
+    changedFields: ['status'],
+    objects: [{ kind: 'subscription', id: 'sub_1', status: 'active', isOfThisEvent: true, originEvents: ['evt_3'] }],
+    entitlements: [{ userId: 'ada', projectId: 'project-1', feature: 'videos', validUntil: null }],
+  });
+  expect(await show('evt_1')).toMatchObject({
+    changedFields: null,
+    objects: [{ kind: 'customer', isOfThisEvent: false }],
+  });
+  expect(await show('evt_4')).toMatchObject({ objects: [], entitlements: [] });
+});
+
+test('activity counts the events of each hour by what became of them', async () => {
+  const report = INSPECTIONS.activity.report.parse(await readActivity(client, { action: 'activity', days: 7 }, NOW));
+  expect(report.hours).toEqual([
+    { hour: '2026-11-21T10:00:00.000Z', settled: 1, failed: 0, open: 0 },
+    { hour: '2026-11-21T11:00:00.000Z', settled: 1, failed: 0, open: 0 },
+    { hour: '2026-11-21T12:00:00.000Z', settled: 1, failed: 1, open: 1 },
+  ]);
+  expect(report.lag).toEqual({ p95Seconds: 2, oldestOpenSeconds: 600 });
+});
