@@ -222,6 +222,7 @@ const DUE_FROM_THE_FIRST_MIGRATION: ReadonlySet<keyof typeof COLLECTOR_METRICS> 
   'backupAgeSeconds',
   'cleanupOverdueSeconds',
   'drillAgeSeconds',
+  'maintenanceOverdueSeconds',
   'reconciliationAgeSeconds',
 ]);
 

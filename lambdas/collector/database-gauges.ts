@@ -75,10 +75,10 @@ export async function maintenanceOverdueSeconds(
   database: DatabaseName,
   now: Date,
 ): Promise<number> {
+  const made = await madeAt(client);
   const { rows } = await client.query<{ task: string; at: Date }>(
     `SELECT task, max(started_at) AS at FROM operations.maintenance_runs WHERE outcome IN ('done', 'partial') GROUP BY task`,
   );
-  const made = await madeAt(client);
   const late = Object.entries(MAINTENANCE_PERIOD_DAYS)
     // The report is about both databases, and recorded in one.
     .filter(([task]) => task !== 'report' || database === 'billing')

@@ -86,12 +86,22 @@ function eventFailures(): Failure[] {
       { warning: 2, critical: 20 },
       45,
       (percent) => ({
-        [ofApi('5XXError')]: each(percent / 100, BUSY),
+        [ofApi('5XXError', true)]: each(percent / 100, BUSY),
       }),
     ),
     ...pair('webhookAnswer', 'deliveries are answered after … ms', { warning: 3000, critical: 6000 }, 15, (ms) => ({
-      [ofApi('Latency')]: each(ms, BUSY),
+      [ofApi('Latency', true)]: each(ms, BUSY),
     })),
+    ...pair(
+      'apiFailed',
+      'the API answers … requests in a minute with 500',
+      { warning: 1, critical: 20 },
+      10,
+      (failed) => ({
+        [ofFunction('api', 'ApiFailed')]: each(1, failed),
+      }),
+    ),
+    single('apiKeysRejected', 'a client asks with a wrong key', 10, ofFunction('api', 'ApiKeysRejected'), each(1, 60)),
     ...pair('responseTime', 'deliveries are answered after … ms', { warning: 600, critical: 1100 }, 15, (ms) => ({
       [ofApi('Latency')]: each(ms, BUSY),
     })),
@@ -250,6 +260,14 @@ function jobFailures(): Failure[] {
     single('reconciliationMissing', 'no reconciliation completes', 65, gauge('ReconciliationAge'), run(26 * HOUR)),
     single('reconciliationDrift', 'a run finds a difference', 5, of('DriftDetected'), once()),
     single('eventsMissed', 'a run finds a lost event', 5, of('MissedEvents'), once()),
+    single('maintenanceFailed', 'the monthly report fails', 5, ofFunction('maintenance', 'MaintenanceFailed'), once()),
+    single(
+      'maintenanceOverdue',
+      'maintenance does not run',
+      65,
+      ofFunction('collector', 'MaintenanceOverdue', { database: 'main' }),
+      run(3 * DAY),
+    ),
     single('cleanupFailed', 'a cleanup fails', 5, ofFunction('cleanup', 'CleanupFailed'), once()),
     single('cleanupOverdue', 'old events stay', 65, gauge('CleanupOverdue'), run(3 * DAY)),
     {

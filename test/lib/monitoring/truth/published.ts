@@ -93,10 +93,10 @@ export function healthy(traffic: (minute: number) => number = () => BUSY): Publi
     ...by('AWS/ApiGateway', {
       [ofApi('Count')]: (minute) => ({ value: 1, count: traffic(minute) + (canary(minute)?.count ?? 0) }),
       [ofApi('Latency')]: events(40),
-      [ofApi('4XXError')]: events(0),
-      [ofApi('5XXError')]: events(0),
       [ofApi('Count', true)]: events(1),
+      [ofApi('Latency', true)]: events(40),
       [ofApi('4XXError', true)]: events(0),
+      [ofApi('5XXError', true)]: events(0),
     }),
     ...by('AWS/WAFV2', { [ofFirewall('SignedDeliveries')]: events(1), [ofFirewall('AdmittedDeliveries')]: events(1) }),
     ...by('AWS/Lambda', {
@@ -129,6 +129,9 @@ export function healthy(traffic: (minute: number) => number = () => BUSY): Publi
       ReconciliationFailed: nothing,
     }),
     ...of('cleanup', { CleanupFailed: nothing }),
+    ...of('maintenance', { MaintenanceFailed: nothing }),
+    ...DATABASE_NAMES.flatMap((database) => of('maintenance', { MaintenanceFailed: nothing }, { database })),
+    ...of('api', { ApiFailed: nothing, ApiKeysRejected: nothing }),
     ...CACHE_USERS.flatMap((stem) => of(stem, { CacheUnavailable: nothing })),
   ];
 }
@@ -141,7 +144,7 @@ export const REPLICATION = metricKey('AWS/S3', 'OperationsFailedReplication', {
 });
 
 /** Functions that ask the cache of entitlements. */
-const CACHE_USERS = ['processor', 'reconciliation', 'refresh', 'replay', 'entitlements', 'row-recovery'];
+const CACHE_USERS = ['processor', 'reconciliation', 'refresh', 'replay', 'entitlements', 'row-recovery', 'api'];
 
 /** Functions whose failed requests stay in a queue, and are looked at. */
 export const FAILURE_QUEUES = [
@@ -149,6 +152,7 @@ export const FAILURE_QUEUES = [
   'cleanup',
   'drill',
   'entitlements',
+  'maintenance',
   'migrate',
   'reconciliation',
   'replay',
@@ -213,6 +217,7 @@ function collectorOf(database: DatabaseName): Record<string, Emitter> {
     ConnectionsUsedPercent: every(5, 20),
     BackupAge: every(5, database === 'billing' ? 3 * 3_600 : 12 * 3_600),
     DrillAge: every(5, 10 * 86_400),
+    MaintenanceOverdue: every(5, 0),
   };
 }
 

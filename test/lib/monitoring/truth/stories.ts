@@ -57,7 +57,7 @@ function lowVolume(): Story {
       [ofFunction('webhook', 'WebhookRejected')]: every(60, 1),
       [ofFunction('processor', 'QueryDuration')]: every(15, 2_000, 2),
       [ofApi('Latency')]: every(15, 4_000),
-      [ofApi('4XXError')]: every(60, 1),
+      [ofApi('Latency', true)]: every(15, 4_000),
       [ofApi('4XXError', true)]: every(60, 1),
     }),
     minutes: 240,
