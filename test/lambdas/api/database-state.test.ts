@@ -1,0 +1,44 @@
+import type { ReusableConnection } from '../../../core/database/reusable-connection';
+import { checkDatabase } from '../../../lambdas/api/database-state';
+import { addHealth } from '../../../lambdas/api/health';
+import type { ApiDependencies } from '../../../lambdas/api/dependencies';
+import { createRouter } from '../../../lambdas/api/router';
+import { silentLog } from '../../support/log';
+
+const answering = (recovery: boolean): ReusableConnection['use'] =>
+  jest.fn(async (work) => work({ query: async () => ({ rows: [{ recovery }] }) } as never));
+
+const databases: Readonly<Record<string, ReusableConnection['use']>> = {
+  ok: answering(false),
+  recovery: answering(true),
+  down: () => Promise.reject(new Error('connect ECONNREFUSED db.internal')),
+  slow: () => new Promise(() => undefined),
+};
+
+test.each(Object.keys(databases))(
+  'a database that is %s is told apart from the others, within a second',
+  async (state) => {
+    const close = jest.fn(() => Promise.resolve());
+    const started = performance.now();
+    const database = { use: databases[state], close } as ReusableConnection;
+    expect(await checkDatabase({ database, log: silentLog })).toBe(state);
+    expect(performance.now() - started).toBeLessThan(1_500);
+    // A connection that hangs is given up; the others are kept.
+    expect(close).toHaveBeenCalledTimes(state === 'slow' ? 1 : 0);
+  },
+);
+
+test.each([
+  ['ok', '/ready', 200, { status: 'ok', db: 'ok' }],
+  ['down', '/ready', 503, { status: 'unavailable', db: 'down' }],
+  ['recovery', '/health/db', 503, { status: 'unavailable', db: 'recovery' }],
+  ['down', '/live', 200, { status: 'ok' }],
+  ['down', '/api/health', 503, { status: 'unavailable', db: 'down', stripe: 'unknown' }],
+  ['recovery', '/api/health', 503, { status: 'unavailable', db: 'recovery', stripe: 'unknown' }],
+] as const)('with a database that is %s, %s answers %s', async (state, path, status, body) => {
+  const app = createRouter();
+  const database = { use: databases[state], close: () => Promise.resolve() } as ReusableConnection;
+  addHealth(app, { database, log: silentLog } as unknown as ApiDependencies, async () => []);
+  const response = await app.request(path);
+  expect([response.status, await response.json()]).toEqual([status, body]);
+});

@@ -1,0 +1,144 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { PLATFORM_FILE, platformFile } from '../../local/platform/contract';
+import { debianPackages, pythonWith } from '../proof/tools';
+import { runOps } from './run-ops';
+import { wordsOf } from './runbook-lines';
+import { startedPlatform, type StartedPlatform } from './started-platform';
+
+/** The API as it is deployed – bundle, routes of the template, role of PostgreSQL – by HTTP, with keys of `ops keys`. */
+jest.setTimeout(180_000);
+
+const python = pythonWith(['schemathesis==4.32.5', 'prometheus-client==0.26.0']);
+const prometheus = debianPackages(['prometheus']);
+
+let platform: StartedPlatform;
+let url: string;
+let admin: string;
+beforeAll(async () => {
+  platform = await startedPlatform();
+  url = platformFile.parse(JSON.parse(readFileSync(path.join(platform.folder, PLATFORM_FILE), 'utf8'))).apiUrl;
+  for (const database of ['billing', 'main']) await ops(`migrate apply ${database}`);
+  admin = await newKey('keys create admin --name proof --all-projects');
+});
+afterAll(() => platform.stop());
+
+async function ops(line: string): Promise<string> {
+  const { status, stdout, stderr } = await runOps([...wordsOf(line), '--env', 'local'], {
+    environment: { OPS_LOCAL_FOLDER: platform.folder },
+  });
+  if (status !== 0) throw new Error(`${line}: ${stderr}${stdout}`);
+  return stdout;
+}
+
+async function newKey(line: string): Promise<string> {
+  const [key] = /bok_\w{12}_[\w-]{43}/.exec(await ops(line)) ?? [];
+  if (key === undefined) throw new Error(`${line} printed no key`);
+  return key;
+}
+
+const get = (route: string, key = admin, headers: Record<string, string> = {}): Promise<Response> =>
+  fetch(`${url}${route}`, { headers: { authorization: `Bearer ${key}`, ...headers } });
+
+test('a key of ops opens what it is for, its replacement too, and a revoked one nothing', async () => {
+  const route = '/api/v1/entitlements/ann%2F1?project=p1';
+  const key = await newKey('keys create entitlements:read --name academy --project p1');
+  const first = await get(route, key);
+  expect([first.status, await first.json()]).toEqual([200, { user: 'ann/1', project: 'p1', version: 0, features: [] }]);
+  expect((await get(route, key, { 'if-none-match': first.headers.get('etag') ?? '' })).status).toBe(304);
+  expect((await get('/metrics', key)).status).toBe(403);
+
+  const id = key.slice(4, 16);
+  const replacement = await newKey(`keys rotate ${id} --overlap-hours 0`);
+  expect([(await get(route, key)).status, (await get(route, replacement)).status]).toEqual([401, 200]);
+  await ops(`keys revoke ${replacement.slice(4, 16)}`);
+  expect((await get(route, replacement)).status).toBe(401);
+  const list = await ops('keys list');
+  expect(list).toMatch(new RegExp(`${id} +academy +expired`));
+  expect(list).not.toContain(key.slice(17));
+});
+
+test('what the API changes is in the audit log, with the key that asked for it', async () => {
+  const response = await fetch(`${url}/api/v1/entitlements/ann/recompute`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${admin}` },
+  });
+  expect([response.status, await response.json()]).toEqual([200, { sources: 0, changed: 0 }]);
+  expect(await ops('audit')).toMatch(
+    new RegExp(`API key ${admin.slice(4, 16)} \\(proof\\) +API: recompute entitlements of ann +done`),
+  );
+});
+
+test('the log of the function has no key', () => {
+  const log = readFileSync(path.join(platform.folder, 'logs/BillingOps-local-api.log'), 'utf8');
+  expect(log).toContain('Rejected a key');
+  expect(log).not.toMatch(/bok_\w{12}_/);
+});
+
+(python ? describe : describe.skip)('the API', () => {
+  test('has no fault and no answer that is not in the document, says schemathesis', async () => {
+    const checks = [
+      'not_a_server_error',
+      'status_code_conformance',
+      'content_type_conformance',
+      'response_schema_conformance',
+      'response_headers_conformance',
+      'negative_data_rejection',
+      'ignored_auth',
+    ];
+    const child = spawn(
+      path.join(path.dirname(python ?? ''), 'schemathesis'),
+      [
+        'run',
+        `${url}/api/openapi.json`,
+        '--header',
+        `Authorization: Bearer ${admin}`,
+        '--phases=examples,coverage,fuzzing',
+        '--max-examples=15',
+        `--checks=${checks.join(',')}`,
+        // Jobs that never ran are late, which is 503 by design.
+        '--exclude-path=/health/jobs',
+        '--seed=1',
+        '--no-color',
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'], cwd: platform.folder },
+    );
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+    }
+    const [code] = (await once(child, 'close')) as [number];
+    expect(code === 0 ? '' : output).toBe('');
+    // All but the document itself, and the one that is left out above.
+    expect(output).toMatch(/Tested: +11\n/);
+  });
+});
+
+/** What a lint of the scraped text says. */
+function lint(command: string, args: readonly string[], text: string): string {
+  const { status, stdout, stderr } = spawnSync(command, args, { input: text, encoding: 'utf8' });
+  return status === 0 ? '' : `${stdout}${stderr}`;
+}
+
+(prometheus ? describe : describe.skip)('/metrics', () => {
+  test('has nothing that promtool objects to', async () => {
+    const text = await (await get('/metrics')).text();
+    const promtool = path.join(prometheus ?? '', 'usr/bin/promtool');
+    expect(lint(promtool, ['check', 'metrics'], text)).toBe('');
+    expect(lint(promtool, ['check', 'metrics'], text.replaceAll(/^# HELP.*\n/gm, ''))).toContain('no help text');
+  });
+});
+
+(python ? describe : describe.skip)('/metrics', () => {
+  test("is read by Prometheus' own parser, every figure of it", async () => {
+    const text = await (await get('/metrics')).text();
+    const script = `import sys
+from prometheus_client.parser import text_string_to_metric_families as parse
+families = list(parse(sys.stdin.read()))
+assert all(family.type == 'gauge' and family.documentation for family in families), families
+assert 'billing_job_late' in [family.name for family in families], families`;
+    expect(lint(python ?? '', ['-c', script], text)).toBe('');
+  });
+});
