@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type BackupClient,
   BackupJobState,
+  CopyJobState,
   DeleteBackupVaultLockConfigurationCommand,
   DeleteRecoveryPointCommand,
   paginateListBackupJobs,
+  paginateListCopyJobs,
   paginateListRecoveryPointsByBackupVault,
 } from '@aws-sdk/client-backup';
 
@@ -14,6 +16,8 @@ const LOOK_EVERY_MS = 10_000;
 
 /** States of a job that may still add a recovery point. */
 const UNFINISHED = [BackupJobState.CREATED, BackupJobState.PENDING, BackupJobState.RUNNING];
+/** States of a copy that still reads a recovery point, or may still add one. */
+const COPYING = [CopyJobState.CREATED, CopyJobState.RUNNING];
 
 export interface EmptyVaultOptions {
   /** Takes a line whenever what is left has changed. */
@@ -24,7 +28,8 @@ export interface EmptyVaultOptions {
 
 /**
  * Lifts the lock of a vault and deletes its recovery points, until none is left and no job can add one. AWS Backup stops no
- * job of RDS, so each is awaited.
+ * job of RDS and no copy, so each is awaited: also a copy from this vault, which would end half-way and, in the second region,
+ * add to a vault that is emptied next.
  *
  * @returns how many recovery points were deleted
  * @throws Error when AWS Backup refuses, as it does once a lock is final, or does not finish within two hours
@@ -38,13 +43,15 @@ export async function emptyVault(
   const deleted = new Set<string>();
   let told = '';
   for (let look = 0; look < LOOKS; look += 1) {
-    // Jobs first: what one of them adds meanwhile is then among the points.
-    const jobs = await unfinishedJobs(backup, vault);
+    // Jobs first: the copy that one begins at its end is then among the copies, and what it adds among the points.
+    const made = await unfinishedJobs(backup, vault);
+    const copies = await unfinishedCopies(backup, vault);
+    const jobs = made + copies.length;
     const left = await recoveryPoints(backup, vault);
     if (jobs === 0 && left.length === 0) return deleted.size;
     for (const { arn, isDeletable } of left.filter((point) => !deleted.has(point.arn))) {
-      // One that a job is still writing can be deleted once that has ended.
-      if (!isDeletable) continue;
+      // One that a job is still writing, or a copy reading, can be deleted once that has ended.
+      if (!isDeletable || copies.includes(arn)) continue;
       await backup.send(new DeleteRecoveryPointCommand({ BackupVaultName: vault, RecoveryPointArn: arn }));
       deleted.add(arn);
     }
@@ -65,6 +72,20 @@ async function unfinishedJobs(backup: BackupClient, vault: string): Promise<numb
     for await (const { BackupJobs = [] } of pages) count += BackupJobs.length;
   }
   return count;
+}
+
+/** ARNs of the recovery points that copies from or to a vault read. AWS Backup lists them in the region of the source. */
+async function unfinishedCopies(backup: BackupClient, vault: string): Promise<string[]> {
+  const concerns = (arn = '') => arn.endsWith(`:backup-vault:${vault}`);
+  const found: string[] = [];
+  for (const ByState of COPYING) {
+    for await (const { CopyJobs = [] } of paginateListCopyJobs({ client: backup }, { ByState })) {
+      for (const { SourceBackupVaultArn, DestinationBackupVaultArn, SourceRecoveryPointArn = '' } of CopyJobs) {
+        if (concerns(SourceBackupVaultArn) || concerns(DestinationBackupVaultArn)) found.push(SourceRecoveryPointArn);
+      }
+    }
+  }
+  return found;
 }
 
 async function recoveryPoints(backup: BackupClient, vault: string) {

@@ -62,14 +62,28 @@ export interface FirewallMetric {
   readonly name: 'CountedRequests';
 }
 
-/** Published by S3 in the region of the archives, about their copies. The statistic is the sum. */
-export interface ReplicationMetric {
+/** Published by S3 about the copies of the archives: failures in the region of the archives, latency in that of the copies. */
+export type ReplicationMetric = FailedReplicationMetric | ReplicationLatencyMetric;
+
+interface FailedReplicationMetric {
   /** Kind of the metric. */
   readonly from: 'replication';
   /** Where the copies are. */
   readonly to: 'secondRegion' | 'backupAccount';
-  /** Name of the metric in `AWS/S3`. Latency is published in the second region only: the collector fetches it. */
+  /** Name of the metric in `AWS/S3`. The statistic is the sum. */
   readonly name: 'OperationsFailedReplication';
+}
+
+/** Of copies in this region only. That of the second region is published there: the collector fetches it. */
+interface ReplicationLatencyMetric {
+  /** Kind of the metric. */
+  readonly from: 'replication';
+  /** Where the copies are. */
+  readonly to: 'backupAccount';
+  /** Name of the metric in `AWS/S3`, in seconds. */
+  readonly name: 'ReplicationLatency';
+  /** Of the minutes of a period. */
+  readonly statistic: 'Maximum';
 }
 
 /** Published by SNS, about the topic of one severity. The statistic is the sum. */

@@ -10,9 +10,8 @@ const COPY_LIMIT_MINUTES = 60;
 /** The alarms on the copies of the archives in the second region and in the backup account. */
 export function copyAlarms({ secondRegion, backupAccount }: EnvironmentConfig): AlarmDefinition[] {
   return [
-    ...(secondRegion === undefined ? [] : [copiesFailed('secondRegion'), copiesLate(secondRegion)]),
-    // How late these are, S3 publishes in this region; what it gave up is what needs somebody.
-    ...(backupAccount === undefined ? [] : [copiesFailed('backupAccount')]),
+    ...(secondRegion === undefined ? [] : [copiesFailed('secondRegion'), regionLate(secondRegion)]),
+    ...(backupAccount === undefined ? [] : [copiesFailed('backupAccount'), accountLate()]),
   ];
 }
 
@@ -36,17 +35,34 @@ function copiesFailed(to: keyof typeof PLACES): AlarmDefinition {
   };
 }
 
-function copiesLate(region: string): AlarmDefinition {
+/**
+ * What both alarms on late copies have in common. What S3 does not report, nobody knows to be copied. Fewer than all periods
+ * would page for a new environment.
+ */
+const LATE = {
+  ...AGE_FOR_AN_HOUR,
+  measure: 'Time by which the copies are behind',
+  thresholds: { warning: COPY_LIMIT_MINUTES * 60 },
+  runbookAnchor: 'archive-copies',
+  consolePage: 'alarm',
+} as const;
+
+function regionLate(region: string): AlarmDefinition {
   return {
+    ...LATE,
     name: 'archiveCopiesLate',
-    measure: 'Time by which the copies are behind',
-    // What S3 does not report, nobody knows to be copied. Fewer than all periods would page for a new environment.
-    ...AGE_FOR_AN_HOUR,
-    thresholds: { warning: COPY_LIMIT_MINUTES * 60 },
     metric: highestOf('collector', COLLECTOR_METRICS.replicationLatencySeconds),
     symptom: `The copies of the archives in ${region} are an hour behind: that much is lost with the region`,
     action: 'Compare the pending operations of the replication rule, and look at the health of S3 in both regions.',
-    runbookAnchor: 'archive-copies',
-    consolePage: 'alarm',
+  };
+}
+
+function accountLate(): AlarmDefinition {
+  return {
+    ...LATE,
+    name: 'accountCopiesLate',
+    metric: { from: 'replication', to: 'backupAccount', name: 'ReplicationLatency', statistic: 'Maximum' },
+    symptom: 'The copies of the archives in the backup account are an hour behind: that much is lost with this account',
+    action: 'Compare the pending operations of the replication rule, and look at the health of S3.',
   };
 }

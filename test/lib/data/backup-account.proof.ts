@@ -4,6 +4,7 @@ import { parse, type ScalarTag } from 'yaml';
 import { DATABASE_NAMES } from '../../../core/contract';
 import { BACKUP_POLICIES } from '../../../lib/config/policies';
 import { exampleEnvironment } from '../../support/example-environments';
+import { isRaised } from '../monitoring/evaluate-alarm';
 import { resourceLike, resourcesOf } from '../support';
 import { synthesise } from '../synthesise';
 
@@ -149,4 +150,26 @@ test('copies that S3 gave up raise an alarm for each place', () => {
       ['BillingOps-production-accountCopiesFailed', 'backup-account', inAccount('Bucket').BucketName],
     ]),
   );
+});
+
+test('copies in the backup account that are an hour behind, or of which nothing is known, raise an alarm', () => {
+  const alarms = Object.values(resourcesOf(monitoring, 'AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
+  const late = alarms.filter(({ AlarmName }) => AlarmName === 'BillingOps-production-accountCopiesLate');
+  expect(late).toEqual([
+    expect.objectContaining({
+      Namespace: 'AWS/S3',
+      MetricName: 'ReplicationLatency',
+      Statistic: 'Maximum',
+      Threshold: 3600,
+      Dimensions: expect.arrayContaining([
+        { Name: 'DestinationBucket', Value: inAccount('Bucket').BucketName },
+        { Name: 'RuleId', Value: 'backup-account' },
+      ]) as unknown,
+    }),
+  ]);
+  const [alarm = {}] = late;
+  const hour = <T>(value: T): T[] => Array.from({ length: 12 }, () => value);
+  expect(isRaised(alarm, hour(4000))).toBe(true);
+  expect(isRaised(alarm, hour(undefined))).toBe(true);
+  expect(isRaised(alarm, [...hour(4000).slice(6), ...hour(20)])).toBe(false);
 });

@@ -3,6 +3,7 @@ import {
   DeleteBackupVaultLockConfigurationCommand,
   DeleteRecoveryPointCommand,
   ListBackupJobsCommand,
+  ListCopyJobsCommand,
   ListRecoveryPointsByBackupVaultCommand,
 } from '@aws-sdk/client-backup';
 import {
@@ -156,6 +157,7 @@ function mockData(): void {
     if (ByState === 'RUNNING') jobEnds(jobStates.shift());
     return { BackupJobs: state !== undefined && state === ByState ? [{ BackupJobId: 'job', State: state }] : [] };
   });
+  backup.on(ListCopyJobsCommand).resolves({});
   backup.on(ListRecoveryPointsByBackupVaultCommand).callsFake(() => ({
     RecoveryPoints: points.map(({ arn, status }) => ({ RecoveryPointArn: arn, Status: status })),
   }));
