@@ -56,6 +56,32 @@ test('the alarms that the deployment guide sets off exist', () => {
   for (const severity of ['critical', 'warning']) expect(names).toContain(`BillingOps-staging-${alarm}-${severity}`);
 });
 
+test('the event of the deployment guide matches one rule, which sends it to both topics', () => {
+  const [[entries = '[]'] = []] = found(/aws events put-events --entries '([^']+)'/g);
+  const [event] = JSON.parse(entries) as { Source: string; DetailType: string }[];
+  const rules = Object.values(resourcesOf(templates.monitoring, 'AWS::Events::Rule')).filter(({ Properties }) => {
+    const { source = [], 'detail-type': types } = Properties.EventPattern as Record<string, string[] | undefined>;
+    return event !== undefined && source.includes(event.Source) && (types?.includes(event.DetailType) ?? true);
+  });
+  expect(rules.map(({ Properties }) => (Properties.Targets as unknown[]).length)).toEqual([2]);
+});
+
+test('the deployment guide makes the tables before the endpoint gets its secrets, and that before Stripe is tried', () => {
+  const steps = ['ops migrate apply billing', 'ops secrets put-stripe signing-secret', 'stripe trigger'];
+  const places = steps.map((step) => deploy.indexOf(step));
+  expect(places).not.toContain(-1);
+  expect(places).toEqual(places.toSorted((one, other) => one - other));
+});
+
+test('every change of an instance in the guides is applied at once, not in the maintenance window', () => {
+  const runbook = readFileSync(path.resolve(__dirname, '../../docs/runbook.md'), 'utf8');
+  const changes = [guide, runbook].flatMap((text) =>
+    [...text.replaceAll('\\\n', ' ').matchAll(/aws rds modify-db-instance(?! *`)[^`\n]*/g)].map(([line]) => line),
+  );
+  expect(changes.length).toBeGreaterThan(4);
+  expect(changes.filter((line) => !line.includes('--apply-immediately'))).toEqual([]);
+});
+
 test('the concurrency that the deployment guide asks for is what the functions reserve', () => {
   const reserved = Object.values(resourcesOf(templates.operations, 'AWS::Lambda::Function')).map(({ Properties }) =>
     Number(Properties.ReservedConcurrentExecutions ?? 0),

@@ -63,6 +63,7 @@ export function environmentOfExisting(): EnvironmentConfig {
         databaseName: 'main',
         secretArn: secret('main'),
         instanceIdentifier: 'acme-main',
+        rotation: true,
         recovery,
       },
     },
