@@ -1,6 +1,6 @@
 import { bodyLimit } from 'hono/body-limit';
 import { secureHeaders } from 'hono/secure-headers';
-import { createAdmin } from './admin/app';
+import { createAdmin, pagePolicy } from './admin/app';
 import { ADMIN_ROUTES } from './admin/contract';
 import { API_ROUTES, MAX_BODY_BYTES } from './contract';
 import type { ApiDependencies } from './dependencies';
@@ -25,6 +25,7 @@ export function createApp(dependencies: ApiDependencies): Router {
   const app = createRouter();
   app.onError((error, context) => problemResponse(context, asProblem(error, dependencies.log)));
   app.notFound((context) => problemResponse(context, notFound()));
+  app.use('/admin/*', pagePolicy);
   app.use(
     secureHeaders({
       contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },

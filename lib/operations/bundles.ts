@@ -11,6 +11,9 @@ const ROOT = path.resolve(__dirname, '../..');
  */
 const USES_MIGRATIONS: readonly string[] = ['drill', 'migrate', 'restore', 'row-recovery', 'verify'];
 
+/** Folders of files that a function serves as they are; each becomes `assets` beside the bundle. */
+const ASSETS: Readonly<Record<string, string>> = { api: 'admin/assets' };
+
 /** The module that runs pg_dump; a function that has it in its bundle needs the thread's file and the program beside it. */
 const PG_DUMP = 'core/schema/dump/pg-dump.ts';
 const PG_DUMP_WORKER = 'pg-dump-worker';
@@ -85,6 +88,8 @@ export function bundleFunctions(options: BundleOptions = {}): Bundle[] {
       cpSync(PG_DUMP_PROGRAM, path.join(folder, path.basename(PG_DUMP_PROGRAM)));
     }
     if (USES_MIGRATIONS.includes(name)) copyMigrations(folder);
+    if (name in ASSETS)
+      cpSync(path.join(lambdasFolder, name, ASSETS[name] ?? ''), path.join(folder, 'assets'), { recursive: true });
     return { name, folder, bytes: folderBytes(folder) };
   });
   rmSync(worker);

@@ -4,7 +4,7 @@ import { limit } from '../database/contract';
 
 const EVENT_STATUSES = ['received', 'processing', 'processed', 'ignored', 'failed', 'dismissed'] as const;
 
-const idForm = 'expected an id of 1 to 255 characters';
+const idForm = 'expected an id of 1 to 255 characters, none of them a control character';
 const cursorForm = 'expected `next` of an earlier answer';
 
 const eventRow = z.strictObject({
@@ -38,11 +38,12 @@ export const events = {
       .string({ error: idForm })
       .min(1, idForm)
       .max(255, idForm)
+      .regex(/^\P{Cc}+$/u, idForm)
       .optional()
       .describe('Only events of this id, or about this object, customer or subscription. Default: all.'),
     before: z
       .string({ error: cursorForm })
-      .regex(/^\d{1,17}\.\S{1,255}$/, cursorForm)
+      .regex(/^\d{1,17}\.[!-~]{1,255}$/, cursorForm)
       .optional()
       .describe('`next` of an earlier answer: events that come after those. Default: from the newest.'),
     limit,

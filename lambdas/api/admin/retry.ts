@@ -1,0 +1,56 @@
+import * as z from 'zod';
+import type { Caller } from '../../../core/keys/authenticate';
+import { audited } from '../audited';
+import type { ApiDependencies } from '../dependencies';
+import { inspect, retryReport } from './reports';
+
+/** Events of one request: as many as are applied well before API Gateway gives up, at 29 s. */
+const BATCH_SIZE = 25;
+
+const eventsForm = 'expected `failed`, or one to 25 ids of events such as evt_123';
+const eventId = z.string({ error: eventsForm }).regex(/^evt_[A-Za-z0-9_.-]{1,250}$/, eventsForm);
+
+/** Which events to apply again. */
+export const retryRequest = z.strictObject({
+  events: z.union([z.literal('failed'), z.array(eventId).min(1, eventsForm).max(BATCH_SIZE, eventsForm)], {
+    error: eventsForm,
+  }),
+  /** `next` of the answer before. */
+  before: z
+    .string({ error: 'expected `next` of the answer before' })
+    .regex(/^\d{1,17}\.[!-~]{1,255}$/, 'expected `next` of the answer before')
+    .optional(),
+});
+
+export interface Retried {
+  readonly report: z.infer<typeof retryReport>;
+  /** Where all failed events continue; null at the end. */
+  readonly next: string | null;
+}
+
+/** Applies events again as `ops webhooks retry` does, with a record in the audit log: those named, or the next ones that failed. */
+export async function retryEvents(
+  dependencies: ApiDependencies,
+  caller: Caller | undefined,
+  { events, before }: z.infer<typeof retryRequest>,
+): Promise<Retried> {
+  if (events !== 'failed') return { report: await apply(dependencies, caller, events), next: null };
+  const page = await inspect(dependencies, 'events', {
+    status: 'failed',
+    limit: BATCH_SIZE,
+    ...(before && { before }),
+  });
+  const ids = page.events.map(({ id }) => id).filter((id) => eventId.safeParse(id).success);
+  const report = ids.length === 0 ? { checked: 0, outcomes: {}, events: [] } : await apply(dependencies, caller, ids);
+  return { report, next: page.next };
+}
+
+function apply(
+  dependencies: ApiDependencies,
+  caller: Caller | undefined,
+  events: readonly string[],
+): Promise<Retried['report']> {
+  return audited(dependencies, caller, `retry ${events.join(' ')}`, async () =>
+    retryReport.parse(await dependencies.ask('replay', { action: 'retry', events, dryRun: false })),
+  );
+}
