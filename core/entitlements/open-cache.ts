@@ -4,7 +4,10 @@ import { MetricUnit, type Telemetry } from '../runtime/telemetry';
 import { createEntitlementCache, type EntitlementCache } from './entitlement-cache';
 
 /** A function's cache of entitlements, which reports in log and metrics when the cache is unavailable. */
-export function openEntitlementCache(url: string, { log, metrics }: Telemetry): EntitlementCache {
+export function openEntitlementCache(
+  url: string,
+  { log, metrics }: Pick<Telemetry, 'log' | 'metrics'>,
+): EntitlementCache {
   const onUnavailable = (reason: string) => {
     log.warn('The cache of entitlements is unavailable; entries may be out of date until they expire', { reason });
     // A record of its own: the invocation may have added dimensions, under which the alarm would not find the metric.

@@ -56,11 +56,15 @@ type ReportOf<Contract extends OperationContract> = z.infer<Contract['report']>;
 export function operation<Contract extends OperationContract>(
   contract: Contract,
   definition: OperationDefinition<RequestOf<Contract>, ReportOf<Contract>>,
-): (event: unknown, context: Pick<Context, 'getRemainingTimeInMillis'>) => Promise<ReportOf<Contract>> {
+): (
+  event: unknown,
+  context: Pick<Context, 'getRemainingTimeInMillis'> & Partial<Pick<Context, 'awsRequestId'>>,
+) => Promise<ReportOf<Contract>> {
   const { name, telemetry, reserveMs = 0, run } = definition;
   const { log, metrics } = telemetry;
   return async (event, context) => {
     const startedMs = performance.now();
+    telemetry.beginRequest(context);
     let request: RequestOf<Contract> | undefined;
     if (definition.byDatabase) addDatabase(metrics, event);
     try {

@@ -15,6 +15,8 @@ export interface Log {
 export interface Telemetry {
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Names the request in every line until the next one: a function serves one at a time. */
+  readonly beginRequest: (context: { readonly awsRequestId?: string } | undefined) => void;
 }
 
 /** JSON logs and EMF metrics of one function; every metric carries the dimensions `environment` and `service`. */
@@ -37,5 +39,9 @@ export function createTelemetry(
     warn: (message, details = {}) => logger.warn(message, details),
     error: (message, details = {}) => logger.error(message, details),
   };
-  return { log, metrics };
+  return {
+    log,
+    metrics,
+    beginRequest: (context) => logger.appendKeys({ requestId: context?.awsRequestId }),
+  };
 }

@@ -17,8 +17,9 @@ export const handler = operation(contract, {
   name: 'Audit',
   telemetry,
   run: (request) => audit({ store, clock: () => new Date() }, request),
-  summarise: (report) =>
-    report.action === 'list'
-      ? { message: 'Actions listed', details: { actions: report.actions.length } }
-      : { message: 'Action recorded' },
+  summarise: (report, request) => {
+    if (report.action === 'list') return { message: 'Actions listed', details: { actions: report.actions.length } };
+    const { action: _action, ...recorded } = request as Readonly<Record<string, unknown>>;
+    return { message: 'Action recorded', details: { ...recorded, id: report.id } };
+  },
 });

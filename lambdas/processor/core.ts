@@ -172,6 +172,13 @@ async function applyMessages(
 
   const withStatus = (status: EventOutcome['status']) =>
     [...outcomes].filter(([, outcome]) => outcome.status === status).map(([id]) => id);
+  // One line for a batch, by which an event is followed that nothing went wrong with.
+  log.info('Applied events', {
+    provider: provider.name,
+    processed: withStatus('processed'),
+    ignored: withStatus('ignored'),
+    duplicate: withStatus('duplicate'),
+  });
   const defaultAppId = options.defaults?.appId ?? null;
   // Without the platform's own, which are no business of anybody's.
   const counted = (status: EventOutcome['status']) =>

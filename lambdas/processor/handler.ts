@@ -1,4 +1,4 @@
-import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { stateDefaults } from '../../core/billing/owner';
 import { cacheUrlSetting } from '../../core/cache/settings';
 import { billingTarget, createConnector } from '../../core/database/connector';
@@ -21,7 +21,7 @@ const environment = readEnvironment({
   CACHE_URL: cacheUrlSetting,
   DEAD_LETTER_QUEUE_URL: setting.url('the URL of an SQS queue'),
 });
-const { log, metrics } = createTelemetry('processor', environment);
+const { log, metrics, beginRequest } = createTelemetry('processor', environment);
 const connector = createConnector(billingTarget(environment), createSecrets(), 'processor');
 const connection = createReusableConnection(connector);
 const cache = openEntitlementCache(environment.CACHE_URL, { log, metrics });
@@ -30,7 +30,8 @@ const publish = createPublisher(metrics);
 const defaults = stateDefaults(environment);
 
 /** Applies a batch of events from the queue; answers with the messages that are to be delivered again. */
-export async function handler(event: SQSEvent): Promise<SQSBatchResponse> {
+export async function handler(event: SQSEvent, context?: Context): Promise<SQSBatchResponse> {
+  beginRequest(context);
   const entitlements = gatherEntitlementUpdates();
   try {
     const summary = await processBatch(event.Records, {

@@ -1,4 +1,4 @@
-import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 import { boundedNames } from '../../core/providers/bounded-names';
 import { WEBHOOK_ENDPOINTS, type ProviderName } from '../../core/providers/contract';
 import { stripeWebhooks } from '../../core/providers/stripe/webhooks';
@@ -17,7 +17,7 @@ const environment = readEnvironment({
   LIVEMODE: setting.flag(),
   DEFAULT_APP_ID: setting.optionalText().default(''),
 });
-const { log, metrics } = createTelemetry('webhook', environment);
+const { log, metrics, beginRequest } = createTelemetry('webhook', environment);
 const secrets = createSecrets();
 const appNames = boundedNames(MAX_APPS);
 
@@ -40,7 +40,8 @@ function endpoint<Event, Secrets>(scheme: WebhookScheme<Event, Secrets>, secretA
 }
 
 /** Verifies a provider's webhook and queues it: 200 when it is queued, 4xx when the sender is wrong, 500 when we are. */
-export async function handler(request: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
+export async function handler(request: APIGatewayProxyEvent, context?: Context): Promise<APIGatewayProxyResult> {
+  beginRequest(context);
   const { answer, outcome, labels } = await respond(request, dependencies);
   // Every five minutes: counted, it would hide that nothing comes from the provider, or that all of that is refused.
   if (labels?.canary) return answer;

@@ -109,6 +109,8 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
   /** `undefined` when it is in no network. */
   readonly securityGroup: SecurityGroup | undefined;
   readonly stem: string;
+  /** Its log, which nothing else writes to. */
+  readonly log: LogGroup;
 
   constructor(scope: Construct, id: string, props: OperationalFunctionProps<Environment>) {
     super(scope, id);
@@ -125,6 +127,7 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
       removalPolicy: removalPolicyOf(config.removalProtection),
     });
 
+    this.log = log;
     this.function = new LambdaFunction(this, 'Function', {
       functionName: name,
       description: props.description,

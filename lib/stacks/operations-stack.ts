@@ -29,6 +29,8 @@ import { Reconciliation } from '../operations/functions/reconciliation';
 import { Refresh } from '../operations/functions/refresh';
 import { Replay } from '../operations/functions/replay';
 import { ResetPassword } from '../operations/functions/reset-password';
+import { OperationalFunction } from '../operations/operational-function';
+import { SavedQueries } from '../operations/saved-queries';
 import { Restore } from '../operations/functions/restore';
 import { RowRecovery } from '../operations/functions/row-recovery';
 import { Verify } from '../operations/functions/verify';
@@ -180,6 +182,10 @@ export class OperationsStack extends EnvironmentStack {
       recoveryRegion: data.recoveryRegion,
       stripeApiSecretArn: stripeSecrets.api.secretArn,
       stripeSigningSecretArn: stripeSecrets.signing.secretArn,
+    });
+    new SavedQueries(this, 'SavedQueries', {
+      environmentName: config.name,
+      logs: this.node.findAll().flatMap((each) => (each instanceof OperationalFunction ? each.log : [])),
     });
     new PublishedParameters(this, 'Parameters', {
       environmentName: config.name,

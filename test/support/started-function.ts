@@ -65,7 +65,7 @@ export async function startFunction(
       const outputs = [process.stdout, process.stderr].map((stream) =>
         jest.spyOn(stream, 'write').mockImplementation(keep),
       );
-      const context = { getRemainingTimeInMillis: () => remainingMs } as Context;
+      const context = { getRemainingTimeInMillis: () => remainingMs, awsRequestId: 'request-1' } as Context;
       const result = handler(event as never, context).finally(() => {
         for (const output of outputs) output.mockRestore();
       });

@@ -46,7 +46,9 @@ test('an operation that succeeds logs its report and publishes its metrics as on
   const { outcome, log, metrics, records } = await invoke({}, request);
 
   expect(outcome).toEqual({ status: 'fulfilled', value: { rows: 3 } });
-  expect(log).toEqual([expect.objectContaining({ level: 'INFO', message: 'Counting finished', rows: 3 })]);
+  expect(log).toEqual([
+    expect.objectContaining({ level: 'INFO', message: 'Counting finished', rows: 3, requestId: 'request-1' }),
+  ]);
   expect(metrics).toEqual([{ name: 'Rows', value: 3, dimensions }]);
   expect(records).toHaveLength(1);
 });

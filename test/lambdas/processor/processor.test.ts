@@ -45,6 +45,21 @@ const processMessages = (...records: SQSRecord[]) => processWith(parking, ...rec
 const processWith = (park: SendMessage, ...records: SQSRecord[]) =>
   processBatch(records, { connection, log: silentLog, park, providers, observe: () => undefined });
 
+test('one line of the log names the events of a batch by what became of them', async () => {
+  const lines: [string, unknown][] = [];
+  const log = { ...silentLog, info: (line: string, details?: object) => void lines.push([line, details]) };
+  const applied = stripeEvent('customer.subscription.created', subscription());
+  const again = [carrying('one', applied)];
+  await processBatch(again, { connection, log, park: parking, providers, observe: () => undefined });
+  await processBatch(again, { connection, log, park: parking, providers, observe: () => undefined });
+
+  const named = { provider: 'stripe', processed: [], ignored: [], duplicate: [] };
+  expect(lines).toEqual([
+    ['Applied events', { ...named, processed: [applied.id] }],
+    ['Applied events', { ...named, duplicate: [applied.id] }],
+  ]);
+});
+
 test('exactly the messages that could not be applied are reported for another delivery', async () => {
   const summary = await processMessages(
     carrying('good', stripeEvent('customer.subscription.created', subscription())),

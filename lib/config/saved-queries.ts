@@ -1,0 +1,55 @@
+/** A query of Logs Insights over the logs of all functions. */
+export interface SavedQuery {
+  /** Id of its resource. */
+  readonly id: string;
+  /** The question, as its name in the console. */
+  readonly title: string;
+  /** Lines of the query. */
+  readonly lines: readonly string[];
+}
+
+/** Field names of the logger and of Lambda; a test compares them with what a function writes. */
+export const SAVED_QUERIES: readonly SavedQuery[] = [
+  {
+    id: 'FollowEvent',
+    title: 'Follow an event or an object',
+    lines: [
+      '# Replace evt_… by the id of an event, a request or a trace: webhook, processor and all that came after.',
+      'fields @timestamp, service, level, message, eventId, reason, requestId, xray_trace_id',
+      "| filter @message like 'evt_…'",
+      '| sort @timestamp asc',
+      '| limit 200',
+    ],
+  },
+  {
+    id: 'Failures',
+    title: 'What failed',
+    lines: [
+      'filter level in ["ERROR", "WARN"] or type = "platform.report" and record.status != "success"',
+      '| stats count(*) as lines, latest(@timestamp) as last, latest(requestId) as lastRequest by service, level, message, code',
+      '| sort lines desc',
+    ],
+  },
+  {
+    id: 'SlowestFunctions',
+    title: 'Slowest functions, and their memory',
+    lines: [
+      'filter type = "platform.report"',
+      '| stats count(*) as calls, max(record.metrics.durationMs) as slowestMs, pct(record.metrics.durationMs, 95) as p95Ms,',
+      '    max(record.metrics.maxMemoryUsedMB) as usedMB, max(record.metrics.memorySizeMB) as ofMB,',
+      '    max(record.metrics.initDurationMs) as coldStartMs by @log',
+      '| sort slowestMs desc',
+    ],
+  },
+  {
+    id: 'OperatorActions',
+    title: 'Who changed what',
+    lines: [
+      '# Each command of ops that changes anything; its record in the archive bucket is kept for a year: ops audit.',
+      'filter service = "audit" and ispresent(command)',
+      '| fields @timestamp, who, command, id',
+      '| sort @timestamp desc',
+      '| limit 200',
+    ],
+  },
+];

@@ -1,0 +1,53 @@
+import { SAVED_QUERIES } from '../../../lib/config/saved-queries';
+import { FUNCTIONS, resourcesOf, templatesOf } from '../support';
+
+const queries = Object.values(resourcesOf(templatesOf('production').operations, 'AWS::Logs::QueryDefinition'));
+
+/** What stands in the lines of our functions: of the logger, and of what they say about events and actions. */
+const WRITTEN = [
+  'service',
+  'level',
+  'message',
+  'requestId',
+  'xray_trace_id',
+  'eventId',
+  'reason',
+  'code',
+  'who',
+  'command',
+  'id',
+];
+/** Of the line that Lambda writes about each request, in its JSON format. */
+const REPORTED = ['type', ...['status', 'metrics'].map((name) => `record.${name}`)];
+const MEASURED = ['durationMs', 'maxMemoryUsedMB', 'memorySizeMB', 'initDurationMs'].map(
+  (name) => `record.metrics.${name}`,
+);
+/** The language itself. */
+const WORDS = 'fields filter stats sort limit by as asc desc and or in like count max pct latest ispresent parse'.split(
+  ' ',
+);
+
+test('each question is saved once for an environment, over the logs of all functions', () => {
+  expect(queries.map(({ Properties }) => Properties.Name)).toEqual(
+    SAVED_QUERIES.map(({ title }) => `BillingOps/production/${title}`),
+  );
+  for (const { Properties } of queries) expect(Properties.LogGroupNames).toHaveLength(FUNCTIONS.length);
+});
+
+test.each(SAVED_QUERIES)('"$title" asks for fields that the logs have', ({ lines }) => {
+  const text = lines.filter((line) => !line.startsWith('#')).join('\n');
+  const named = [...text.matchAll(/ as (\w+)/g)].map(([, name]) => name);
+  const fields = [...text.replaceAll(/'[^']*'|"[^"]*"/g, '').matchAll(/(?<![\w@.])[a-zA-Z_][\w.]*/g)].map(
+    ([field]) => field,
+  );
+  const known = new Set<string | undefined>([...WRITTEN, ...REPORTED, ...MEASURED, ...WORDS, ...named]);
+  expect(fields.length).toBeGreaterThan(3);
+  expect(fields.filter((field) => !known.has(field))).toEqual([]);
+});
+
+test('the queries are as CloudWatch takes them: at most 10,000 characters, over at most 50 log groups', () => {
+  for (const { Properties } of queries) {
+    expect(String(Properties.QueryString).length).toBeLessThan(10_000);
+    expect((Properties.LogGroupNames as unknown[]).length).toBeLessThanOrEqual(50);
+  }
+});
