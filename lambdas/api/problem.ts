@@ -1,9 +1,13 @@
 import type { Context } from 'hono';
+import { DatabaseError } from 'pg';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import * as z from 'zod';
 import { ERROR_CODES } from '../../core/runtime/error-codes';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
+
+/** SQLSTATE of a statement that ran into the timeout of its session. */
+const STATEMENT_CANCELED = '57014';
 
 const TITLES: Readonly<Record<number, string>> = {
   400: 'Bad Request',
@@ -74,6 +78,10 @@ export function problemResponse(context: Context, { status, code, detail, option
 /** What the caller is told of an error. Messages name hosts and tables: those are for the log. */
 export function asProblem(error: unknown, log: Log): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof DatabaseError && error.code === STATEMENT_CANCELED) {
+    log.warn('A statement took too long', { reason: error.message });
+    return new Problem(503, 'database_slow', 'The database took too long; try again, or with a shorter range');
+  }
   const code = error instanceof OperationError ? error.code : 'unexpected';
   const { httpStatus, meaning } = ERROR_CODES[code];
   const details = { code, reason: messageOf(error) };

@@ -53,7 +53,7 @@ const stripe = z.strictObject(
       .array(z.cidrv4({ error: 'must be a range such as `3.18.12.63/32`' }))
       .default([])
       .describe(
-        'The addresses that Stripe publishes for its webhooks; the firewall blocks all others. A missing entry blocks genuine events. Left out: any address; the signature decides.',
+        'The addresses that Stripe publishes for its webhooks; the firewall blocks webhooks from all others. A missing entry blocks genuine events. Left out: any address; the signature decides.',
       ),
   },
   missing('must say at least whether `livemode` is true or false'),

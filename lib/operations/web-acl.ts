@@ -77,7 +77,7 @@ export class WebAcl extends Construct {
     ];
     const acl = new CfnWebACL(this, 'Acl', {
       name,
-      description: 'Webhooks of payment providers',
+      description: 'Webhooks of payment providers, and the API',
       scope: 'REGIONAL',
       defaultAction: { allow: {} },
       // The name, because WAF reserves `All` and `Default_Action`.
@@ -130,12 +130,35 @@ export class WebAcl extends Construct {
       name: 'only-from-stripe',
       action: { block: {} },
       statement: {
-        notStatement: { statement: statements.length > 1 ? { orStatement: { statements } } : ofSet(set.attrArn) },
+        andStatement: {
+          statements: [
+            TO_WEBHOOKS,
+            {
+              notStatement: { statement: statements.length > 1 ? { orStatement: { statements } } : ofSet(set.attrArn) },
+            },
+          ],
+        },
       },
       visibilityConfig: visibility('OnlyFromStripe'),
     };
   }
 }
+
+/** Part of every path that providers deliver to, and of no other: applications call the API from anywhere, with keys. */
+const WEBHOOKS = '/webhooks/';
+
+/** However the path is written: API Gateway decodes it before it looks for the route. */
+const TO_WEBHOOKS = {
+  byteMatchStatement: {
+    fieldToMatch: { uriPath: {} },
+    positionalConstraint: 'CONTAINS',
+    searchString: WEBHOOKS,
+    textTransformations: [
+      { priority: 0, type: 'URL_DECODE' },
+      { priority: 1, type: 'NORMALIZE_PATH' },
+    ],
+  },
+};
 
 const ofSet = (arn: string) => ({ ipSetReferenceStatement: { arn } });
 

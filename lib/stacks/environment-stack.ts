@@ -19,6 +19,8 @@ export abstract class EnvironmentStack extends Stack {
     super(scope, `BillingOps-${config.name}-${part}`, {
       ...stackProps,
       env: { account: config.account, region },
+      // CloudFormation takes 1 MB, of which the indentation would be half.
+      suppressTemplateIndentation: true,
       permissionsBoundary:
         config.permissionsBoundaryArn === undefined
           ? undefined

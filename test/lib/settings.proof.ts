@@ -7,7 +7,7 @@ import { synthesise } from './synthesise';
 interface Rule {
   readonly Name: string;
   readonly Priority: number;
-  readonly Statement: { readonly NotStatement?: unknown };
+  readonly Statement: { readonly AndStatement?: { readonly Statements: readonly object[] } };
 }
 
 interface Statement {
@@ -61,14 +61,24 @@ test.each([
   }
 });
 
-test('every address is admitted, unless the addresses of Stripe are configured: then the first rule that blocks does so to all others', () => {
+test('every address is admitted, unless the addresses of Stripe are configured: then the first rule that blocks does so to webhooks of all others', () => {
   expect(Object.keys(resourcesOf(templatesOf('production').operations, 'AWS::WAFv2::IPSet'))).toEqual([]);
   const dev = exampleEnvironment('dev');
   const named = synthesise({ ...dev, stripe: { ...dev.stripe, webhookAddresses: ['3.18.12.63/32'] } });
   const { Rules } = resourceLike(named.operations, 'AWS::WAFv2::WebACL', 'WebAcl').Properties;
   const first = (Rules as Rule[]).toSorted((a, b) => a.Priority - b.Priority)[1];
   expect(first).toMatchObject({ Name: 'only-from-stripe', Action: { Block: {} } });
-  expect(first?.Statement.NotStatement).toBeDefined();
+  // Webhooks, however their path is written; applications call the API from anywhere.
+  expect(first?.Statement.AndStatement?.Statements).toMatchObject([
+    {
+      ByteMatchStatement: {
+        SearchString: '/webhooks/',
+        PositionalConstraint: 'CONTAINS',
+        FieldToMatch: { UriPath: {} },
+      },
+    },
+    { NotStatement: {} },
+  ]);
   expect(resourceLike(named.operations, 'AWS::WAFv2::IPSet', 'WebhookAddresses').Properties).toMatchObject({
     Addresses: ['3.18.12.63/32'],
   });

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { keyId } from '../../../core/keys/key';
 import { MAX_FAILURES_PER_KEY } from '../../../core/keys/authenticate';
 import { ROUTES } from '../../../lambdas/api/app';
@@ -27,6 +29,14 @@ test('every operation of the OpenAPI document is in the table of routes, and ask
   const table = ROUTES.map(({ method, path, access }) => `${method} ${path} ${access === 'public' ? 'public' : 'key'}`);
   expect(table).toEqual(expect.arrayContaining(documented));
   expect(documented).toHaveLength(API_ROUTES.length);
+});
+
+test('the README has every route, with the scope that it needs', () => {
+  const readme = readFileSync(resolve(__dirname, '../../../README.md'), 'utf8');
+  const rows = [...readme.matchAll(/^\| `((?:GET|POST) [^`]+)` +\| (anybody|`[^`]+`)/gm)];
+  expect(rows.map(([, route, who]) => [route, who === 'anybody' ? 'public' : who?.replaceAll('`', '')])).toEqual(
+    API_ROUTES.map(({ method, path: route, access }) => [`${method} ${route}`, access]),
+  );
 });
 
 test.each(routes.filter(([, { access }]) => access !== 'public'))('%s is refused without a key', async (_, route) => {
@@ -71,8 +81,8 @@ test('answers carry the headers that keep a browser from using them for anything
 });
 
 describe('a key', () => {
-  const path = '/api/v1/entitlements/x1?project=p1';
-  const status = async (key: string) => (await api.get(path, key)).status;
+  const url = '/api/v1/entitlements/x1?project=p1';
+  const status = async (key: string) => (await api.get(url, key)).status;
 
   test('that was revoked is refused from the next request on', async () => {
     const key = await api.key(['entitlements:read']);
@@ -83,8 +93,8 @@ describe('a key', () => {
   });
 
   test('that expired is refused, with the answer that an unknown one gets', async () => {
-    const expired = await api.get(path, await api.key(['entitlements:read'], null, '2020-01-01T00:00:00Z'));
-    const unknown = await api.get(path, `bok_${'0'.repeat(12)}_${'0'.repeat(43)}`);
+    const expired = await api.get(url, await api.key(['entitlements:read'], null, '2020-01-01T00:00:00Z'));
+    const unknown = await api.get(url, `bok_${'0'.repeat(12)}_${'0'.repeat(43)}`);
     expect(expired.status).toBe(401);
     expect(await expired.json()).toEqual(await unknown.json());
   });
@@ -103,7 +113,7 @@ describe('a key', () => {
     const key = await api.key(['entitlements:read']);
     const wrong = `${key.slice(0, -2)}${key.endsWith('AA') ? 'BB' : 'AA'}`;
     for (let guess = 0; guess < MAX_FAILURES_PER_KEY; guess += 1) expect(await status(wrong)).toBe(401);
-    const refused = await api.get(path, key);
+    const refused = await api.get(url, key);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     await api.client.query("UPDATE billing.api_key_failures SET window_started_at = now() - interval '6 minutes'");
@@ -123,7 +133,7 @@ describe('a key', () => {
 });
 
 describe('rotation', () => {
-  const path = '/api/v1/entitlements/x1?project=p1';
+  const url = '/api/v1/entitlements/x1?project=p1';
   const rotate = async (id: string, overlapHours: number) => {
     const report = await api.administer({ action: 'rotate', id, overlapHours, by: 'ann', dryRun: false });
     if (report.action !== 'rotate' || report.key === null) throw new Error('no key was created');
@@ -134,7 +144,7 @@ describe('rotation', () => {
   test('leaves both keys valid for the overlap, and says which replaced which and who did it', async () => {
     const old = await api.key(['entitlements:read'], ['p1'], '2999-01-01T00:00:00Z');
     const { key, previous, created } = await rotate(id(old), 2);
-    expect([(await api.get(path, old)).status, (await api.get(path, key)).status]).toEqual([200, 200]);
+    expect([(await api.get(url, old)).status, (await api.get(url, key)).status]).toEqual([200, 200]);
     expect(previous).toMatchObject({ id: id(old), rotatedTo: id(key), state: 'active' });
     const hours = (Date.parse(previous.expiresAt ?? '') - Date.now()) / 3_600_000;
     expect(hours).toBeGreaterThan(1.9);
@@ -146,7 +156,7 @@ describe('rotation', () => {
   test('without an overlap refuses the old key at once', async () => {
     const old = await api.key(['entitlements:read']);
     const { key } = await rotate(id(old), 0);
-    expect([(await api.get(path, old)).status, (await api.get(path, key)).status]).toEqual([401, 200]);
+    expect([(await api.get(url, old)).status, (await api.get(url, key)).status]).toEqual([401, 200]);
   });
 
   test('of an unknown key, and a dry run, change nothing', async () => {
