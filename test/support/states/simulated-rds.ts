@@ -279,10 +279,14 @@ const inJava = (name: string) =>
   name.replace(/^[A-Z]+(?=[A-Z][a-z])/, (acronym) => `${acronym.charAt(0)}${acronym.slice(1).toLowerCase()}`);
 
 /** Fields of a structure of the API, by the model that AWS's own SDK carries. */
-export function membersOf(structure: 'DBInstance' | 'DBInstanceAutomatedBackup'): readonly string[] {
+export function fieldsOf(structure: 'DBInstance' | 'DBInstanceAutomatedBackup'): readonly string[] {
   const schema = (rdsApi as unknown as Record<string, readonly unknown[]>)[`${structure}$`];
-  return ((schema?.[4] ?? []) as readonly string[]).map(inJava);
+  return (schema?.[4] ?? []) as readonly string[];
 }
+
+/** The same as Step Functions spells them. */
+export const membersOf = (structure: Parameters<typeof fieldsOf>[0]): readonly string[] =>
+  fieldsOf(structure).map(inJava);
 
 /** What RDS still tells of a deleted instance: no class, no groups, no standby. */
 function keptWithBackups(described: JsonObject): JsonObject {
