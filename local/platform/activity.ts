@@ -37,7 +37,8 @@ export class Activity {
     const { statusCode = 502, body } = (result ?? {}) as Partial<APIGatewayProxyResult>;
     if (this.failuresOnly && statusCode < 400) return;
     const label = statusCode < 300 ? labelOf(bodyOf(event)) : undefined;
-    const text = label === undefined ? printable(body ?? '') : `${label.id} ${label.type}`;
+    const answered = statusCode < 300 ? `${event.httpMethod} ${event.path}` : printable(body ?? '');
+    const text = label === undefined ? answered : `${label.id} ${label.type}`;
     this.line(functionName, `${statusCode} ${text}`, durationMs, statusCode >= 400);
   }
 

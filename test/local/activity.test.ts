@@ -36,6 +36,13 @@ test('a request that was refused is a line with the reason, not with what the se
   expect(lines).toEqual(['12:03:04  webhook        400 {"error":"unsigned"}  1 ms']);
 });
 
+test('an answer of the API is a line with the request, not with the page that was answered', () => {
+  const page = { httpMethod: 'GET', path: '/admin', body: null } as APIGatewayProxyEvent;
+  activity.request('BillingOps-local-api', page, { statusCode: 200, body: '<!doctype html>' }, 3);
+
+  expect(lines).toEqual(['12:03:04  api            200 GET /admin  3 ms']);
+});
+
 test('control characters of a sender are not printed', () => {
   activity.request(WEBHOOK, request('{"id":"evt\\u001b[2J","type":"a\\nb\\u202e"}'), { statusCode: 200 }, 1);
 

@@ -116,6 +116,7 @@ const failing = (page: Page) => page.getByRole('row').filter({ hasText: 'evt_bro
     expect(await chart.getAttribute('aria-label')).toMatch(/9\d\.\d % of [\d,]+ events applied, 2 failed/);
     await page.getByText('BillingOps-test-eventsFailed-warning').click();
     await page.getByText('read their errors, then retry them').waitFor();
+    await page.setViewportSize({ width: 1280, height: 920 });
     await screenshot(page, 'overview');
     await page.context().close();
   });
@@ -129,7 +130,7 @@ const failing = (page: Page) => page.getByRole('row').filter({ hasText: 'evt_bro
       await goTo(page, view);
       expect([view, await violations(page)]).toEqual([view, []]);
       expect([view, await page.evaluate('document.documentElement.scrollWidth - innerWidth')]).toEqual([view, 0]);
-      await screenshot(page, `${view.toLowerCase()}-${colorScheme}`);
+      if (view === 'Overview' && colorScheme === 'dark') await screenshot(page, 'phone');
     }
     await page.context().close();
   });
@@ -215,6 +216,7 @@ const failing = (page: Page) => page.getByRole('row').filter({ hasText: 'evt_bro
     await page.getByRole('button', { name: 'Retry all failed' }).click();
     await page.getByRole('button', { name: 'Retry', exact: true }).click();
     await page.getByText('1 applied, 1 failed again').or(page.getByText('1 failed again, 1 applied')).waitFor();
+    await page.setViewportSize({ width: 1080, height: 640 });
     await screenshot(page, 'retry');
     await page.getByRole('button', { name: 'Close' }).click();
     const row = page.getByRole('row').filter({ hasText: 'evt_mended' });

@@ -26,7 +26,11 @@ function verdict({ status, alarms, jobs }: Overview): Html {
   const raised = typeof alarms === 'string' ? 0 : (alarms.alarms?.length ?? 0);
   const late = jobs.filter((job) => job.status === 'late').length;
   const unknown =
-    typeof status === 'string' || status.problems.length > 0 || jobs.some((job) => job.status === 'unknown');
+    typeof status === 'string' ||
+    status.problems.length > 0 ||
+    typeof alarms === 'string' ||
+    alarms.alarms === null ||
+    jobs.some((job) => job.status === 'unknown');
   const problems = [
     raised > 0 && `${plural(raised, 'alarm')} raised`,
     failed > 0 && `${plural(failed, 'event')} failed`,
@@ -87,7 +91,7 @@ function charts({ activity }: Overview): Html {
 
 function alarmList(alarms: Overview['alarms'], now: Date): Html {
   if (typeof alarms === 'string') return failure(alarms);
-  if (alarms.alarms === null) return failure('The alarms could not be looked up: CloudWatch did not list them.');
+  if (alarms.alarms === null) return failure(alarms.problem ?? 'CloudWatch did not list them.');
   if (alarms.alarms.length === 0)
     return empty('No alarm is raised', 'Alarms that are raised are listed with what to do.');
   return html`<ul class="alarms">
@@ -117,7 +121,7 @@ function jobTable(jobs: readonly Job[], now: Date): Html {
 
 /** A part that could not be looked up. */
 export const failure = (reason: string): Html =>
-  html`<div class="empty bad">
+  html`<div class="empty warn">
     <p><strong>Could not be looked up</strong></p>
     <p>${reason}</p>
   </div>`;
