@@ -1,8 +1,21 @@
-import { Alarm, type ComparisonOperator, type IMetric, type TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { Duration } from 'aws-cdk-lib';
+import {
+  Alarm,
+  AlarmRule,
+  AlarmState,
+  CompositeAlarm,
+  type AlarmBase,
+  type CfnAlarm,
+  type ComparisonOperator,
+  type IAlarm,
+  type IMetric,
+  type TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { alarmSuffix, thresholdsOf, type AlarmDefinition, type Severity } from '../config/alarms/alarm-definition';
+import { EXTENSION_SECONDS, pageRules } from '../config/alarms/causes';
 import { alarmText, type TextContext } from './alarm-text';
 import { assertAlarmWindow } from './alarm-window';
 import { cloudWatchMetric } from './cloudwatch-metric';
@@ -18,7 +31,10 @@ export interface AlarmsProps {
   readonly context: TextContext;
 }
 
-/** One alarm for each severity of each definition. */
+/**
+ * One alarm for each severity of each definition. A critical one that follows from others pages by a composite alarm, which
+ * they suppress: one cause, one page.
+ */
 export class Alarms extends Construct {
   /** The alarms, the milder severity first. */
   readonly created: readonly Alarm[];
@@ -26,26 +42,61 @@ export class Alarms extends Construct {
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
     const { context, topics } = props;
+    const definitions = props.definitions.filter(({ metric }) => props.computed || metric.from !== 'math');
+    const rules = pageRules(definitions);
+    const critical = new Map<string, Alarm>();
     const created: Alarm[] = [];
-    for (const definition of props.definitions) {
+    for (const definition of definitions) {
       assertAlarmWindow(definition.name, definition);
-      if (definition.metric.from === 'math' && !props.computed) continue;
       const metric = cloudWatchMetric(definition.metric, context.names, definition.periodSeconds);
       for (const [severity, threshold] of thresholdsOf(definition)) {
         const suffix = alarmSuffix(definition, severity);
-        const alarm = this.alarm(suffix, definition, metric, {
-          name: `BillingOps-${context.names.environmentName}-${suffix}`,
-          severity,
-          threshold,
-          context,
-        });
-        const action = new SnsAction(topics[severity]);
-        alarm.addAlarmAction(action);
-        alarm.addOkAction(action);
+        const name = `BillingOps-${context.names.environmentName}-${suffix}`;
+        const alarm = this.alarm(suffix, definition, metric, { name, severity, threshold, context });
+        if (severity === 'critical') critical.set(definition.name, alarm);
+        if (severity !== 'critical' || !rules.has(definition.name)) notify(alarm, topics[severity]);
         created.push(alarm);
       }
     }
     this.created = created;
+    for (const [follower, rule] of rules) {
+      const alarm = critical.get(follower);
+      const causes = rule.causes.flatMap(({ name }) => critical.get(name) ?? []);
+      if (alarm !== undefined) notify(this.page(follower, alarm, causes, rule.waitSeconds, context), topics.critical);
+    }
+  }
+
+  /** Pages for an alarm, with its text, unless one of its causes is raised already, or is within the time to wait. */
+  private page(
+    follower: string,
+    alarm: Alarm,
+    causes: readonly Alarm[],
+    waitSeconds: number,
+    { names }: TextContext,
+  ): CompositeAlarm {
+    return new CompositeAlarm(this, `Page-${follower}`, {
+      compositeAlarmName: `BillingOps-${names.environmentName}-${follower}-page`,
+      alarmDescription: (alarm.node.defaultChild as CfnAlarm).alarmDescription,
+      alarmRule: AlarmRule.fromAlarm(alarm, AlarmState.ALARM),
+      actionsSuppressor: this.causeOf(causes, names.environmentName),
+      actionsSuppressorWaitPeriod: Duration.seconds(waitSeconds),
+      actionsSuppressorExtensionPeriod: Duration.seconds(EXTENSION_SECONDS),
+    });
+  }
+
+  /** The one alarm that stands for several causes; a suppressor is a single alarm. */
+  private causeOf(causes: readonly Alarm[], environmentName: string): IAlarm {
+    const [only, ...others] = causes;
+    if (only !== undefined && others.length === 0) return only;
+    const id = `AnyOf-${causes.map(({ node }) => node.id.replace('-critical', '')).join('-')}`;
+    return (
+      (this.node.tryFindChild(id) as CompositeAlarm | undefined) ??
+      new CompositeAlarm(this, id, {
+        compositeAlarmName: `BillingOps-${environmentName}-${id}`,
+        alarmDescription: 'Notifies nobody: while it is raised, alarms that follow from it do not page.',
+        alarmRule: AlarmRule.anyOf(...causes.map((cause) => AlarmRule.fromAlarm(cause, AlarmState.ALARM))),
+      })
+    );
   }
 
   private alarm(
@@ -74,4 +125,11 @@ interface SeverityOptions {
   readonly severity: Severity;
   readonly threshold: number;
   readonly context: TextContext;
+}
+
+/** When it starts, and when it is over. */
+function notify(alarm: AlarmBase, topic: ITopic): void {
+  const action = new SnsAction(topic);
+  alarm.addAlarmAction(action);
+  alarm.addOkAction(action);
 }

@@ -25,6 +25,7 @@ export const PRICES = {
   keyMonth: 1,
   secretMonth: 0.4,
   alarmMetricMonth: 0.1,
+  compositeAlarmMonth: 0.5,
   customMetricMonth: 0.3,
   logGiBIngested: 0.63,
   logGiBMonth: 0.033,
@@ -88,7 +89,9 @@ export function costsOf(name: ExampleName): Costs {
       PRICES.interfaceEndpointHour *
       HOURS,
     'AWS Backup and S3': backupCost(name),
-    CloudWatch: cloudWatchCost(all('AWS::CloudWatch::Alarm'), usage),
+    CloudWatch:
+      cloudWatchCost(all('AWS::CloudWatch::Alarm'), usage) +
+      count('AWS::CloudWatch::CompositeAlarm') * PRICES.compositeAlarmMonth,
     'KMS and Secrets Manager':
       count('AWS::KMS::Key') * PRICES.keyMonth + count('AWS::SecretsManager::Secret') * PRICES.secretMonth,
     WAF:

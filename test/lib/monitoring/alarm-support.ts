@@ -21,6 +21,13 @@ export function alarmOf(environment: string, name: string): Resource['Properties
   return alarm;
 }
 
+/** The composite alarm that pages for an alarm, by the name of its definition. `undefined` where the alarm itself does. */
+export function pageOf(environment: string, name: string): Resource['Properties'] | undefined {
+  const composites = Object.values(resourcesOf(templatesOf(environment).monitoring, 'AWS::CloudWatch::CompositeAlarm'));
+  return composites.find(({ Properties }) => Properties.AlarmName === `BillingOps-${environment}-${name}-page`)
+    ?.Properties;
+}
+
 /** The queries of an alarm on metric math; empty for an alarm on one metric. */
 export function queriesOf(alarm: Resource['Properties']): MetricQuery[] {
   return (alarm.Metrics ?? []) as MetricQuery[];

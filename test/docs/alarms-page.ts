@@ -1,0 +1,100 @@
+import { thresholdsOf, alarmSuffix } from '../../lib/config/alarms/alarm-definition';
+import { alarmsOf } from '../../lib/config/alarms/alarms';
+import { EXTENSION_SECONDS, pageRules, WAIT_SECONDS } from '../../lib/config/alarms/causes';
+import { simulate } from '../lib/monitoring/cloudwatch/simulate';
+import { compositesOf, metricAlarmsOf } from '../lib/monitoring/cloudwatch/template-alarms';
+import { CAUSES, OVER_AFTER } from '../lib/monitoring/truth/causes';
+import { FAILURES } from '../lib/monitoring/truth/failures';
+import { healthy, worldOf } from '../lib/monitoring/truth/published';
+import { QUIET } from '../lib/monitoring/truth/stories';
+import { templatesOf } from '../lib/support';
+import { exampleEnvironment } from '../support/example-environments';
+
+const PREFIX = 'BillingOps-production-';
+const row = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
+const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]) =>
+  [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n');
+
+/** The text of `docs/alarms.md`. */
+export function alarmsPage(): string {
+  return `# Alarms
+
+Every alarm of an environment like [examples/production.yaml](../examples/production.yaml), with what raised it in the test of the alarms and
+after how many minutes. The test evaluates the alarms of the template as CloudWatch does (\`test/lib/monitoring/cloudwatch\`): it reproduces the tables of
+CloudWatch's guide, sees what was published two minutes late, and knows no AWS. What to do is in the [runbook](runbook.md).
+
+## Who is woken
+
+There are two topics. **Critical** is for the paging tool, at any hour. **Warning** is for mail or a chat that is read in working hours: no warning pages,
+at night or by day, and each one lasts until it is seen to. CloudWatch knows no night; a schedule of who is paged when belongs to the paging tool, which
+subscribes to a topic by its own rules.
+
+## Raised by its fault
+
+${table(['alarm', 'severity', 'heading of the runbook', 'fault', 'minutes'], faultRows())}
+
+None of them is raised by: ${QUIET.map(({ name }) => name).join('; ')}. On the first day, the warning \`collectorIncomplete\` is, until the migrations are applied.
+
+## One cause, one page
+
+A critical alarm that others cause pages by a composite alarm, \`<alarm>-page\`, with the same text. While one of its causes is raised, it does not page; it waits for
+a cause for ${WAIT_SECONDS / 60} minutes (\`webhookFailures\`: 10), and stays silent for ${EXTENSION_SECONDS / 60} after the cause is over. What is still raised then, pages. The list is in
+\`lib/config/alarms/causes.ts\`.
+
+${table(['alarm', 'does not page while one of these is raised'], followerRows())}
+
+In the test:
+
+${table(['cause', 'raises critical alarms', 'pages', 'minutes'], causeRows())}
+
+A cause that stays raised for days keeps what follows from it silent for as long: mend it, or raise its threshold.
+`;
+}
+
+function faultRows(): (readonly (string | number)[])[] {
+  const alarms = metricAlarmsOf(templatesOf('production').monitoring);
+  const definitions = alarmsOf(exampleEnvironment('production')).flatMap((definition) =>
+    thresholdsOf(definition).map(([severity]) => ({ definition, severity, suffix: alarmSuffix(definition, severity) })),
+  );
+  return definitions.map(({ definition, severity, suffix }) => {
+    const failure = FAILURES.find(({ alarm }) => alarm === suffix);
+    if (failure === undefined) throw new Error(`${suffix}: no fault in test/lib/monitoring/truth/failures.ts`);
+    const { transitions } = simulate({
+      alarms: alarms.filter(({ name }) => name === `${PREFIX}${suffix}`),
+      world: worldOf(healthy(), failure.published),
+      from: -20,
+      to: failure.within,
+      initial: 'OK',
+    });
+    const { runbookAnchor } = definition;
+    const link = `[${runbookAnchor.replaceAll('-', ' ')}](runbook.md#${runbookAnchor})`;
+    return [`\`${suffix}\``, severity, link, failure.fault, transitions[0]?.minute ?? 'never'];
+  });
+}
+
+function followerRows(): string[][] {
+  const rules = pageRules(alarmsOf(exampleEnvironment('production')));
+  return [...rules].map(([name, { causes }]) => [`\`${name}\``, causes.map((cause) => `\`${cause.name}\``).join(', ')]);
+}
+
+function causeRows(): (readonly (string | number)[])[] {
+  const { monitoring } = templatesOf('production');
+  const composites = compositesOf(monitoring);
+  const alarms = metricAlarmsOf(monitoring).filter(({ topics }) => !topics.some((topic) => topic.includes('Warning')));
+  return CAUSES.map(({ name, world }) => {
+    const { transitions, notifications } = simulate({
+      alarms,
+      composites,
+      world,
+      from: -5,
+      to: OVER_AFTER,
+      initial: 'OK',
+    });
+    const own = new Set(alarms.map((alarm) => alarm.name));
+    const raised = new Set(
+      transitions.flatMap(({ state, alarm }) => (state === 'ALARM' && own.has(alarm) ? [alarm] : [])),
+    );
+    const pages = notifications.map(({ alarm }) => `\`${alarm.slice(PREFIX.length)}\``).join(', ');
+    return [name, raised.size, pages, notifications[0]?.minute ?? 'never'];
+  });
+}

@@ -1,0 +1,105 @@
+import type { Emitter, World } from '../cloudwatch/samples';
+import {
+  BUSY,
+  every,
+  healthy,
+  nothing,
+  ofApi,
+  ofFirewall,
+  ofFunction,
+  ofLambda,
+  ofQueue,
+  storedQueue,
+  worldOf,
+} from './published';
+
+/** One thing that goes wrong, with everything that follows from it. */
+export interface Cause {
+  readonly name: string;
+  /** It begins at minute 0, and is over after {@link OVER_AFTER}. */
+  readonly world: World;
+  /** Last part of the name of the one alarm that pages, and within how many minutes. */
+  readonly page: string;
+  readonly within: number;
+}
+
+/** Minutes after which a cause is over. */
+export const OVER_AFTER = 100;
+
+const queueAge = ofQueue('ApproximateAgeOfOldestMessage', storedQueue('events'));
+const sent = { canary: ofFunction('canary', 'CanarySucceeded'), latency: ofFunction('canary', 'CanaryLatency') };
+
+/** Nothing comes through any more, and drains for some minutes once it is over. */
+const waiting: Emitter = (minute) => ({ value: 60 * minute });
+const notArriving: Readonly<Record<string, Emitter>> = { [sent.canary]: nothing, [sent.latency]: nothing };
+const notApplied: Readonly<Record<string, Emitter>> = {
+  ...notArriving,
+  [queueAge]: waiting,
+  [ofLambda('processor', 'Errors')]: every(1, 1, 20),
+  [ofFunction('processor', 'QueryDuration')]: nothing,
+};
+
+function cause(name: string, page: string, within: number, faults: Readonly<Record<string, Emitter>>): Cause {
+  const during = new Map(worldOf(healthy(), faults, 0, OVER_AFTER));
+  const queue = during.get(queueAge);
+  const drained: Emitter = (minute) =>
+    minute >= OVER_AFTER && minute < OVER_AFTER + 8 && queueAge in faults ? { value: 5_000 } : queue?.(minute);
+  during.set(queueAge, drained);
+  return { name, page, within, world: during };
+}
+
+/** Everything of a publisher, silent. */
+function silent(of: (metric: { readonly by: string; readonly key: string }) => boolean): Record<string, Emitter> {
+  return Object.fromEntries(healthy().flatMap((metric) => (of(metric) ? [[metric.key, nothing]] : [])));
+}
+
+/** What goes wrong, and the one page that reports it. */
+export const CAUSES: readonly Cause[] = [
+  cause('the billing database cannot be reached', 'databaseConnections-page', 30, {
+    ...silent(({ by, key }) => by === 'AWS/RDS' && key.endsWith('-billing')),
+    ...silent(
+      ({ by, key }) =>
+        by === 'collector' && !/=main|SecretAge|ReplicationLatency|BackupAge|AllocatedStorage|InstanceMemory/.test(key),
+    ),
+    ...notApplied,
+    [ofFunction('collector', 'CollectionFailed')]: every(5, 1),
+    [ofFunction('processor', 'EventsFailed')]: every(1, 1, BUSY),
+  }),
+  cause(
+    'the collector does not run',
+    'collectorMissing',
+    20,
+    silent(({ by }) => by === 'collector'),
+  ),
+  cause('the processor crashes at its start', 'canaryFailed-page', 30, {
+    ...notApplied,
+    [ofFunction('processor', 'EventsFailed')]: nothing,
+  }),
+  cause('the processor can apply no event', 'webhookFailures-page', 30, {
+    ...notApplied,
+    [ofFunction('processor', 'EventsFailed')]: every(1, 1, BUSY),
+  }),
+  cause('the webhook function crashes', 'webhookDelivery-critical', 15, {
+    ...silent(({ by }) => by === 'webhook'),
+    ...notArriving,
+    [ofApi('5XXError', true)]: every(1, 1, BUSY),
+    [ofLambda('webhook', 'Errors')]: every(1, 1, BUSY),
+  }),
+  cause('events cannot be queued', 'webhookDelivery-critical', 15, {
+    ...notArriving,
+    [ofFunction('webhook', 'WebhookFailed')]: every(1, 1, BUSY),
+    [ofApi('5XXError', true)]: every(1, 1, BUSY),
+  }),
+  cause('the firewall blocks the deliveries', 'deliveriesBlocked-critical', 15, {
+    ...silent(({ by }) => by === 'webhook'),
+    ...notArriving,
+    [ofFirewall('AdmittedDeliveries')]: nothing,
+    [ofApi('4XXError', true)]: every(1, 1, BUSY),
+  }),
+  cause('Stripe is down for a day, and its next reconciliation fails', 'reconciliationMissing-page', 80, {
+    ...silent(({ by }) => ['webhook', 'processor', 'AWS/WAFV2'].includes(by)),
+    [ofFunction('collector', 'ReconciliationAge')]: every(5, 26 * 3_600),
+    [ofFunction('reconciliation', 'ReconciliationFailed')]: (minute) => (minute === 5 ? { value: 1 } : undefined),
+    [ofFunction('collector', 'RefreshAge')]: every(5, 3_600),
+  }),
+];
