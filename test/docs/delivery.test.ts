@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse, type ScalarTag } from 'yaml';
 import packageJson from '../../package.json';
+import { resourcesOf, templatesOf } from '../lib/support';
 
 const read = (file: string) => readFileSync(path.resolve(__dirname, '../..', file), 'utf8');
 /** CloudFormation's short forms, as their text. */
@@ -41,6 +42,30 @@ test('the role of the example pipeline is assumed by one environment of one repo
       Resource: 'arn:${AWS::Partition}:iam::${AWS::AccountId}:role/cdk-${Qualifier}-*',
     },
   ]);
+});
+
+test('the example tells of costs: a budget of what the stacks tag, before and at its end, and anomalies of every service', () => {
+  const { Resources } = parse(read('examples/delivery/deploy-role.yaml'), { customTags }) as {
+    readonly Resources: Readonly<Record<'Budget' | 'Anomalies' | 'AnomalyAlerts', { readonly Properties: object }>>;
+  };
+  const reader = [{ SubscriptionType: 'EMAIL', Address: 'Email' }];
+  expect(Resources.Budget.Properties).toMatchObject({
+    Budget: { TimeUnit: 'MONTHLY', BudgetLimit: { Amount: 'Monthly' } },
+    NotificationsWithSubscribers: [
+      { Notification: { NotificationType: 'FORECASTED', Threshold: 100 }, Subscribers: reader },
+      { Notification: { NotificationType: 'ACTUAL', Threshold: 80 }, Subscribers: reader },
+    ],
+  });
+  const [filter = ''] = (Resources.Budget.Properties as { Budget: { CostFilters: { TagKeyValue: string[] } } }).Budget
+    .CostFilters.TagKeyValue;
+  const [Key, Value] = filter.replace('user:', '').split('$');
+  const [bucket] = Object.values(resourcesOf(templatesOf('staging').data, 'AWS::S3::Bucket'));
+  expect(bucket?.Properties.Tags).toContainEqual({ Key, Value });
+  expect(Resources.Anomalies.Properties).toMatchObject({ MonitorType: 'DIMENSIONAL', MonitorDimension: 'SERVICE' });
+  expect(Resources.AnomalyAlerts.Properties).toMatchObject({
+    MonitorArnList: ['Anomalies'],
+    Subscribers: [{ Type: 'EMAIL', Address: 'Email' }],
+  });
 });
 
 test('the example pipeline runs scripts that there are, and deploys one named environment a job', () => {

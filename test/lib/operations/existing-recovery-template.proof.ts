@@ -76,19 +76,3 @@ test('a proxy is that of the settings, and only where they have one', () => {
   );
   expect(permissionsOf('BillingRecovery')).toContain('rds:RestoreDBInstanceToPointInTime og:acme-options');
 });
-
-test('the password of an existing database is rotated where its settings say so, by a function that its group admits', () => {
-  const [schedule, ...others] = Object.values(resourcesOf(data, 'AWS::SecretsManager::RotationSchedule'));
-  expect(others).toEqual([]);
-  expect(schedule?.Properties).toMatchObject({
-    SecretId: expect.stringContaining(':secret:main-') as string,
-    RotationRules: { ScheduleExpression: 'rate(90 days)' },
-    RotateImmediatelyOnUpdate: false,
-    HostedRotationLambda: { RotationLambdaName: 'BillingOps-production-rotate-main' },
-  });
-  expect(resourceLike(data, 'AWS::EC2::SecurityGroupIngress', 'MainDatabasePassword').Properties).toMatchObject({
-    GroupId: 'sg-0000000a',
-    FromPort: 5432,
-    ToPort: 5432,
-  });
-});

@@ -63,7 +63,6 @@ export function environmentOfExisting(): EnvironmentConfig {
         databaseName: 'main',
         secretArn: secret('main'),
         instanceIdentifier: 'acme-main',
-        rotation: true,
         recovery,
       },
     },
