@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { Transform, type TransformCallback } from 'node:stream';
-import { freeBuffer } from './free-buffer';
+import { freeBuffer } from '../runtime/free-buffer';
 
 /**
  * Bytes that are gathered before they are passed on: hashing, and passing to another thread, costs several times as much

@@ -52,9 +52,11 @@ export async function abortUploads(store: ArchiveStore, prefix: string, begunBef
         await abort(store, Key, UploadId);
         aborted += 1;
       }
-      marker = page.IsTruncated
-        ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker }
-        : undefined;
+      // A server that lists no uploads answers with its objects, and would do so for ever.
+      marker =
+        page.IsTruncated && page.NextKeyMarker !== undefined
+          ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker }
+          : undefined;
     }
   } catch (cause) {
     throw unavailable(`abort unfinished uploads under ${prefix}`, cause);

@@ -4,7 +4,7 @@ import { prepareSession } from '../database/session';
 import type { Manifest } from '../archive/manifest';
 import { applyMigrations } from '../migrations/runner';
 import type { Log } from '../runtime/telemetry';
-import { type CapturedSchema, captureCurrent } from '../schema/capture';
+import { readCurrent } from '../schema/capture';
 import { type ReadSchema, readSchema } from '../schema/read-schema';
 import { readArchivedTexts } from './archived-texts';
 import { createDatabase, dropOrLog } from './new-database';
@@ -31,7 +31,7 @@ export async function readArchivedSchema(
   dependencies: SchemaDependencies,
   { manifest, objects }: Pick<VerifiedArchive, 'manifest' | 'objects'>,
 ): Promise<ReadSchema> {
-  if (manifest.version === 1) return readSchema(await schemaOfMigrations(dependencies, manifest));
+  if (manifest.version === 1) return schemaOfMigrations(dependencies, manifest);
   return readSchema(await readArchivedTexts(objects, manifest));
 }
 
@@ -39,7 +39,7 @@ export async function readArchivedSchema(
 async function schemaOfMigrations(
   { connector, migrationsDirectory, pgDumpWorker: workerFile, log, clock }: SchemaDependencies,
   { database, server, migrations }: Manifest,
-): Promise<CapturedSchema> {
+): Promise<ReadSchema> {
   const name = scratchName('schema', connector.target.database, clock());
   await createDatabase(connector, name, server);
   try {
@@ -51,7 +51,7 @@ async function schemaOfMigrations(
       },
       name,
     );
-    return await captureCurrent({ connector, database: name, workerFile });
+    return await readCurrent({ connector, database: name, workerFile });
   } finally {
     await dropOrLog(connector, name, log);
   }

@@ -1,9 +1,8 @@
 import type { CompleteManifest, Manifest } from '../archive/manifest';
 import type { ArchiveStore } from '../archive/store';
 import { OperationError } from '../runtime/errors';
-import type { CapturedSchema } from '../schema/capture';
 import { compareSchemas } from '../schema/compare';
-import type { SchemaDifference } from '../schema/contract';
+import type { CapturedSchema, SchemaDifference } from '../schema/contract';
 import { VerifiedObjects } from './verified-objects';
 import { readVerifiedText } from './verified-text';
 

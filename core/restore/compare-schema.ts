@@ -1,8 +1,8 @@
 import { OperationError } from '../runtime/errors';
-import type { CapturedSchema } from '../schema/capture';
-import { compareSchemas, formatDifferences } from '../schema/compare';
+import { compareReadSchemas, formatDifferences } from '../schema/compare';
 import type { Deviation, SchemaDifference } from '../schema/contract';
 import { withoutWording } from '../schema/normalise';
+import type { ReadSchema } from '../schema/read-schema';
 
 /** Who owns an object and may use it, and what people say about it. */
 const PROPERTY = /^(?:ACL|COMMENT|DEFAULT ACL|OWNER|SECURITY LABEL|DATABASE|EXTENSION VERSION) /;
@@ -16,13 +16,13 @@ const SHOWN = 5;
  * @throws OperationError `schema_not_applied` when an object is missing, or is there without being in the archive
  */
 export function assertSameSchema(
-  archived: CapturedSchema,
-  restored: CapturedSchema,
+  archived: ReadSchema,
+  restored: ReadSchema,
   deviations: readonly Deviation[],
 ): string[] {
   const refused = new Set(deviations.map(({ object }) => object));
   const isNewer = restored.facts.serverMajor !== archived.facts.serverMajor;
-  const differences = compareSchemas(archived, restored).filter(
+  const differences = compareReadSchemas(archived, restored).filter(
     (difference) => !refused.has(difference.object) && !isWordingAlone(difference),
   );
   const severe = differences.filter(

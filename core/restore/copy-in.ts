@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import type { Client } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { freeBuffer } from '../archive/free-buffer';
+import { freeBuffer } from '../runtime/free-buffer';
 
 /** A socket that is written more than this at once calls back only when all of it has been sent. */
 const SENT_WHEN_TAKEN_BYTES = 64 * 1024;

@@ -1,6 +1,6 @@
 import type { Transform } from 'node:stream';
 import { createZstdDecompress } from 'node:zlib';
-import { freeBuffer } from '../archive/free-buffer';
+import { freeBuffer } from '../runtime/free-buffer';
 
 /** Bytes of text of a chunk; with Node's default of 16 KiB, changing threads took longer than decompressing. */
 const PLAIN_CHUNK_BYTES = 256 * 1024;

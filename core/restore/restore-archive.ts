@@ -5,7 +5,7 @@ import { assertIdentity } from '../database/identity';
 import { prepareSession } from '../database/session';
 import { readMigrationFiles } from '../migrations/files';
 import { applyMigrations } from '../migrations/runner';
-import { captureCurrent } from '../schema/capture';
+import { readCurrent } from '../schema/capture';
 import { Deviations } from '../schema/apply/deviations';
 import { restoreDatabaseOwner, restoreDatabaseSettings } from '../schema/apply/database';
 import { assertRestorable } from '../schema/apply/preflight';
@@ -162,8 +162,8 @@ async function compareSchema(
   database: string,
   deviations: Deviations,
 ): Promise<string[]> {
-  const restored = await captureCurrent({ connector, database, workerFile });
-  return assertSameSchema(schema.captured, restored, deviations.all());
+  const restored = await readCurrent({ connector, database, workerFile });
+  return assertSameSchema(schema, restored, deviations.all());
 }
 
 /** The platform's own part of a restored database: its migrations, and the rules of its domain. */

@@ -1,6 +1,6 @@
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { freeBuffer } from '../archive/free-buffer';
+import { freeBuffer } from '../runtime/free-buffer';
 import { attemptPrefix } from '../archive/keys';
 import type { ArchivedObject, Manifest } from '../archive/manifest';
 import { Meter } from '../archive/meter';

@@ -1,21 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { escapeLiteral, type Client } from 'pg';
 import { type DatabaseConnector, withConnection } from '../database/connector';
-import type { SchemaFacts } from './contract';
+import type { CapturedSchema } from './contract';
 import { dumpSchema, prepareDumpSession, type DumpOptions } from './dump/pg-dump';
 import { readFacts } from './facts';
 import { arrange } from './text/arrange';
+import type { ReadSchema } from './read-schema';
 import { type DumpText, parseDump, renderDump } from './text/dump-text';
-
-/** A schema as an archive keeps it. */
-export interface CapturedSchema {
-  /** SQL to run before the rows are loaded; complete by itself, for psql too. */
-  readonly before: string;
-  /** SQL to run after them. */
-  readonly after: string;
-  /** What else the schema needs, for the manifest. */
-  readonly facts: SchemaFacts;
-}
 
 export interface CaptureOptions extends Omit<DumpOptions, 'restrictKey'> {
   readonly connector: DatabaseConnector;
@@ -32,7 +23,7 @@ export interface CaptureOptions extends Omit<DumpOptions, 'restrictKey'> {
  * order before → rows → after
  */
 export async function captureSchema(options: CaptureOptions): Promise<CapturedSchema> {
-  return withConnection(options.connector, (client) => captureOver(client, options), options.database);
+  return rendered(await readAt(options));
 }
 
 /**
@@ -41,23 +32,39 @@ export async function captureSchema(options: CaptureOptions): Promise<CapturedSc
  * @throws OperationError as {@link captureSchema} does
  */
 export async function captureCurrent(options: Omit<CaptureOptions, 'snapshot'>): Promise<CapturedSchema> {
+  return rendered(await readCurrent(options));
+}
+
+/**
+ * The schema of a database as it is now, taken apart: for who compares or applies it, and keeps no text.
+ *
+ * @throws OperationError as {@link captureSchema} does
+ */
+export async function readCurrent(options: Omit<CaptureOptions, 'snapshot'>): Promise<ReadSchema> {
   return withConnection(
     options.connector,
     async (leader) => {
       await prepareDumpSession(leader);
       await leader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
       const exported = await leader.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
-      return captureSchema({ ...options, snapshot: exported.rows[0]?.id ?? '' });
+      return readAt({ ...options, snapshot: exported.rows[0]?.id ?? '' });
     },
     options.database,
   );
 }
 
-async function captureOver(client: Client, options: CaptureOptions): Promise<CapturedSchema> {
+function rendered({ before, after, facts }: ReadSchema): CapturedSchema {
+  return { before: renderDump(before), after: renderDump(after), facts };
+}
+
+function readAt(options: CaptureOptions): Promise<ReadSchema> {
+  return withConnection(options.connector, (client) => readOver(client, options), options.database);
+}
+
+async function readOver(client: Client, options: CaptureOptions): Promise<ReadSchema> {
   const key = randomBytes(16).toString('hex');
   await prepareDumpSession(client);
-  const text = await dumpSchema(client, { ...options, restrictKey: key });
-  const dump = parseDump(text, 'The text of pg_dump');
+  const dump = parseDump(await dumpSchema(client, { ...options, restrictKey: key }), 'The text of pg_dump');
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   await client.query(`SET TRANSACTION SNAPSHOT ${escapeLiteral(options.snapshot)}`);
   const facts = await readFacts(client, key, ownersOf(dump));
@@ -66,7 +73,7 @@ async function captureOver(client: Client, options: CaptureOptions): Promise<Cap
   );
   const commentedExtensions = new Set(facts.extensions.filter((one) => one.ownComment).map((one) => one.name));
   const { before, after } = arrange(dump, { populated, commentedExtensions });
-  return { before: renderDump(before), after: renderDump(after), facts };
+  return { before, after, facts };
 }
 
 function ownersOf({ entries }: DumpText): string[] {

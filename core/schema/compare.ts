@@ -1,7 +1,6 @@
-import type { CapturedSchema } from './capture';
-import type { SchemaDifference, SchemaFacts } from './contract';
+import type { CapturedSchema, SchemaDifference, SchemaFacts } from './contract';
 import { normalisedStatements } from './normalise';
-import { readSchema } from './read-schema';
+import { type ReadSchema, readSchema } from './read-schema';
 import { describeEntry } from './text/describe-entry';
 
 /** Lines of an object above which its difference is shown as all of the old and all of the new lines. */
@@ -14,18 +13,29 @@ const MOST_COMPARED_LINES = 2_000;
  * @throws OperationError `schema_malformed` as {@link readSchema} does
  */
 export function compareSchemas(first: CapturedSchema, second: CapturedSchema): SchemaDifference[] {
+  return compareReadSchemas(readSchema(first), readSchema(second));
+}
+
+/** {@link compareSchemas}, of schemas that are taken apart. */
+export function compareReadSchemas(first: ReadSchema, second: ReadSchema): SchemaDifference[] {
   const [before, after] = [objectsOf(first), objectsOf(second)];
-  const changed = [...before].flatMap(([object, lines]): SchemaDifference[] => {
-    const other = after.get(object);
-    if (other === undefined) return [{ kind: 'removed', object, lines: lines.map((line) => `-${line}`) }];
-    return lines.join('\n') === other.join('\n')
-      ? []
-      : [{ kind: 'changed', object, lines: differingLines(lines, other) }];
+  const changed = [...before].flatMap(([object, sql]): SchemaDifference[] => {
+    const [old, present] = [sql(), after.get(object)?.()];
+    if (present === undefined) return [{ kind: 'removed', object, lines: marked('-', old) }];
+    return old === present ? [] : [{ kind: 'changed', object, lines: differingLines(linesOf(old), linesOf(present)) }];
   });
   const added = [...after]
     .filter(([object]) => !before.has(object))
-    .map(([object, lines]): SchemaDifference => ({ kind: 'added', object, lines: lines.map((line) => `+${line}`) }));
+    .map(([object, sql]): SchemaDifference => ({ kind: 'added', object, lines: marked('+', sql()) }));
   return [...changed, ...added];
+}
+
+function marked(sign: '-' | '+', sql: string): string[] {
+  return linesOf(sql).map((line) => `${sign}${line}`);
+}
+
+function linesOf(sql: string): string[] {
+  return sql === '' ? [] : sql.split('\n');
 }
 
 /** Differences as a person reads them. */
@@ -35,40 +45,34 @@ export function formatDifferences(differences: readonly SchemaDifference[]): str
     .join('\n\n');
 }
 
-/** Lines of SQL by what they are about. */
-function objectsOf(captured: CapturedSchema): Map<string, string[]> {
-  const { before, after, facts } = readSchema(captured);
-  const objects = new Map<string, string[]>(factsAsObjects(facts));
+/** SQL by what it is about. Of thousands of objects, only that of two at a time is put together. */
+function objectsOf({ before, after, facts }: ReadSchema): Map<string, () => string> {
+  const objects = new Map<string, () => string>(factsAsObjects(facts).map(([object, sql]) => [object, () => sql]));
   for (const entry of [...before.entries, ...after.entries]) {
     const name = describeEntry(entry);
     // Names that differ only in their line breaks have one header.
     let key = name;
     for (let number = 2; objects.has(key); number += 1) key = `${name} (${number})`;
-    objects.set(
-      key,
-      normalisedStatements(entry).flatMap((statement) => statement.split('\n')),
-    );
+    objects.set(key, () => normalisedStatements(entry).join('\n'));
   }
   return objects;
 }
 
-function factsAsObjects({ database, extensions }: SchemaFacts): [string, string[]][] {
+function factsAsObjects({ database, extensions }: SchemaFacts): [string, string][] {
+  const grants = (database.grants ?? []).map(
+    ({ grantee, privilege, grantable }) =>
+      `${privilege} to ${grantee ?? 'PUBLIC'}${grantable ? ' WITH GRANT OPTION' : ''}`,
+  );
   return [
-    ...extensions.map(({ name, version }): [string, string[]] => [`EXTENSION VERSION ${name}`, [version]]),
-    ['DATABASE SETTINGS', database.settings.toSorted()],
-    ...database.roleSettings.map(({ role, settings }): [string, string[]] => [
+    ...extensions.map(({ name, version }): [string, string] => [`EXTENSION VERSION ${name}`, version]),
+    ['DATABASE SETTINGS', database.settings.toSorted().join('\n')],
+    ...database.roleSettings.map(({ role, settings }): [string, string] => [
       `DATABASE SETTINGS of ${role}`,
-      settings.toSorted(),
+      settings.toSorted().join('\n'),
     ]),
-    ['DATABASE COMMENT', database.comment === null ? [] : database.comment.split('\n')],
-    ['DATABASE OWNER', [database.owner]],
-    [
-      'DATABASE ACL',
-      (database.grants ?? []).map(
-        ({ grantee, privilege, grantable }) =>
-          `${privilege} to ${grantee ?? 'PUBLIC'}${grantable ? ' WITH GRANT OPTION' : ''}`,
-      ),
-    ],
+    ['DATABASE COMMENT', database.comment ?? ''],
+    ['DATABASE OWNER', database.owner],
+    ['DATABASE ACL', grants.join('\n')],
   ];
 }
 

@@ -97,6 +97,16 @@ export type Membership = z.infer<typeof membershipSchema>;
 export type DatabaseFacts = z.infer<typeof databaseSchema>;
 export type Omission = z.infer<typeof omissionSchema>;
 
+/** A schema as an archive keeps it. */
+export interface CapturedSchema {
+  /** SQL to run before the rows are loaded; complete by itself, for psql too. */
+  readonly before: string;
+  /** SQL to run after them. */
+  readonly after: string;
+  /** What else the schema needs, for the manifest. */
+  readonly facts: SchemaFacts;
+}
+
 /** A statement of an archived schema that the target did not take; the rest is restored. */
 export interface Deviation {
   /** What it is about, such as `FUNCTION app.touch()`. */

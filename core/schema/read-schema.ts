@@ -1,15 +1,12 @@
 import { OperationError } from '../runtime/errors';
-import type { CapturedSchema } from './capture';
-import type { SchemaFacts } from './contract';
+import type { CapturedSchema, SchemaFacts } from './contract';
 import { type DumpText, parseDump } from './text/dump-text';
 
-/** An archived schema, read and found whole. */
+/** A schema that was read and found whole, taken apart. */
 export interface ReadSchema {
   readonly before: DumpText;
   readonly after: DumpText;
   readonly facts: SchemaFacts;
-  /** The texts that it was read from. */
-  readonly captured: CapturedSchema;
 }
 
 /**
@@ -31,5 +28,5 @@ export function readSchema(captured: CapturedSchema): ReadSchema {
       `The schema ${part} the rows belongs to another archive: its key is ${restrictKey}, not ${facts.key}`,
     );
   }
-  return { ...parsed, facts, captured };
+  return { ...parsed, facts };
 }

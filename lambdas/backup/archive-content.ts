@@ -21,7 +21,8 @@ import type { DatabaseConnector } from '../../core/database/connector';
 import { readJournal } from '../../core/migrations/journal';
 import { readOtherJournals } from '../../core/migrations/other-journals';
 import { OperationError } from '../../core/runtime/errors';
-import { type CapturedSchema, captureSchema } from '../../core/schema/capture';
+import { captureSchema } from '../../core/schema/capture';
+import type { CapturedSchema } from '../../core/schema/contract';
 import { type PlannedPart, planParts } from './parts';
 import type { Snapshot } from './snapshot';
 import { uploadSchema } from './upload-schema';
@@ -50,7 +51,6 @@ export type Description = Pick<
 
 /** An archive whose rows are still to be copied. */
 export interface BegunArchive {
-  readonly captured: CapturedSchema;
   readonly description: Description;
   readonly tables: readonly SourceTable[];
   /** Empty, or the two tables of large objects. */
@@ -86,7 +86,7 @@ export async function beginArchive(
   const largeObjects = await listLargeObjects(leader, partBytes);
   const planned = planParts(attempt, [...tables, ...largeObjects], partBytes);
   await writePartList(store, planned, attempt);
-  return { captured, description, tables, largeObjects, planned };
+  return { description, tables, largeObjects, planned };
 }
 
 /**

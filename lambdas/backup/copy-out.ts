@@ -1,5 +1,5 @@
 import type { Connection, Submittable } from 'pg';
-import { freeBuffer } from '../../core/archive/free-buffer';
+import { freeBuffer } from '../../core/runtime/free-buffer';
 
 /**
  * Bytes of a chunk. PostgreSQL sends one message per row, in packets of 8 KiB; compressing and hashing each on its own

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import type { CapturedSchema } from '../../core/schema/capture';
+import type { CapturedSchema } from '../../core/schema/contract';
 import { compareSchemas } from '../../core/schema/compare';
 import { OperationError } from '../../core/runtime/errors';
 

@@ -5,7 +5,7 @@ import { schemaKey } from '../../core/archive/keys';
 import type { ArchivedObject } from '../../core/archive/manifest';
 import type { Slot } from '../../core/archive/slot';
 import { type ArchiveStore, writeLocked } from '../../core/archive/store';
-import type { CapturedSchema } from '../../core/schema/capture';
+import type { CapturedSchema } from '../../core/schema/contract';
 
 /** A schema is written once and small: 6 MB of text for 5,000 tables take 50 ms. */
 const ZSTD_LEVEL = 6;

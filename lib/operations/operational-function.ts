@@ -38,6 +38,7 @@ import { allowAccess } from './database-connection';
 import { executionRole } from './execution-role';
 import { GradualDeployment } from './gradual-deployment';
 import { operationalQueue } from './operational-queue';
+import { SPARING } from './sparing-memory';
 
 const HTTPS = 443;
 
@@ -79,6 +80,8 @@ export interface OperationalFunctionProps<Environment extends BaseEnvironment> {
   readonly timeout: Duration;
   /** MiB. Lambda gives CPU in proportion: 1769 is one whole core. */
   readonly memorySize: number;
+  /** Whether it takes as little memory as it can, at the price of more work for the garbage collector. @default false */
+  readonly sparing?: boolean;
   /** Databases that it connects to; with any, it runs in the network. @default - none */
   readonly databases?: readonly DatabaseAccess[];
   /** Runs it in the network although it connects to no database, so that it calls from an address that is known. @default false */
@@ -151,6 +154,7 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
         // is part of the runtime. Only where needed: reading it delays every cold start.
         ...(databases.length > 0 ? { NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem' } : {}),
         ...openTelemetryVariables(config),
+        ...(props.sparing ? SPARING : {}),
       },
       layers: config.openTelemetry?.layerArns.map((arn, index) =>
         LayerVersion.fromLayerVersionArn(this, `Layer${index}`, arn),

@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { bundleFunctions, type Bundle } from '../../lib/operations/bundles';
+import { SPARING } from '../../lib/operations/sparing-memory';
 import { LocalFunction } from '../../local/aws/lambda-runtime';
+import type { FunctionDefinition } from '../../local/template/platform-template';
 import { startSecretsManager, type SecretsManager } from '../../local/aws/secrets-manager';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -21,8 +23,15 @@ export interface BundledFunctions {
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
   readonly environments: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** @param environment @default the function's complete environment */
-  start(name: string, environment?: Readonly<Record<string, string>>): LocalFunction;
+  /**
+   * @param environment @default the function's complete environment
+   * @param limits what is not the least that each of them needs
+   */
+  start(
+    name: string,
+    environment?: Readonly<Record<string, string>>,
+    limits?: Partial<Pick<FunctionDefinition, 'memoryMib' | 'timeoutSeconds'>>,
+  ): LocalFunction;
   stop(): Promise<void>;
 }
 
@@ -57,7 +66,7 @@ export async function startBundledFunctions(): Promise<BundledFunctions> {
     queueUrl,
     deadLetterQueueUrl,
     environments,
-    start(name, environment = environments[name] ?? {}) {
+    start(name, environment = environments[name] ?? {}, limits = {}) {
       const instance = new LocalFunction(
         {
           name,
@@ -69,6 +78,7 @@ export async function startBundledFunctions(): Promise<BundledFunctions> {
           reservedConcurrency: 1,
           environment,
           logLevel: 'INFO',
+          ...limits,
         },
         {
           region: 'eu-central-1',
@@ -128,6 +138,7 @@ function environmentsOf(
     processor: { ...base, ...database('billing'), CACHE_URL: '', DEAD_LETTER_QUEUE_URL: deadLetterQueueUrl },
     backup: {
       ...both,
+      ...SPARING,
       ...archives,
       ...noInstances,
       BILLING_RETENTION_DAYS: '90',
@@ -140,8 +151,14 @@ function environmentsOf(
       EXPORT_ROLE_ARN: '',
       EXPORT_KEY_ARN: '',
     },
-    restore: { ...both, ...archives },
-    drill: { ...both, ...archives, BILLING_RESTORE_TARGET_MINUTES: '60', MAIN_RESTORE_TARGET_MINUTES: '240' },
+    restore: { ...both, ...SPARING, ...archives },
+    drill: {
+      ...both,
+      ...SPARING,
+      ...archives,
+      BILLING_RESTORE_TARGET_MINUTES: '60',
+      MAIN_RESTORE_TARGET_MINUTES: '240',
+    },
     'row-recovery': { ...both, ...archives, CACHE_URL: '' },
     verify: both,
     warm: both,
@@ -200,6 +217,8 @@ function environmentsOf(
     collector: {
       ...both,
       ...noInstances,
+      BILLING_ARCHIVE_WORKFLOW_ARN: '',
+      MAIN_ARCHIVE_WORKFLOW_ARN: '',
       ARCHIVE_BUCKET: bucket,
       BILLING_ALLOCATED_STORAGE_GIB: '20',
       MAIN_ALLOCATED_STORAGE_GIB: '20',

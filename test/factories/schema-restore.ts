@@ -11,8 +11,7 @@ import { assertRestorable } from '../../core/schema/apply/preflight';
 import { applyAfter, applyBefore } from '../../core/schema/apply/restore-schema';
 import { restoreRoles, type RolesReport } from '../../core/schema/apply/roles';
 import { readSchema } from '../../core/schema/read-schema';
-import type { CapturedSchema } from '../../core/schema/capture';
-import type { Deviation } from '../../core/schema/contract';
+import type { CapturedSchema, Deviation } from '../../core/schema/contract';
 
 export interface SchemaRestore {
   readonly deviations: Deviation[];

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { BackupReport } from '../../lambdas/backup/contract';
@@ -8,6 +8,7 @@ import { type ArchiveSite, createArchiveSite } from '../factories/archive';
 import { startBackupFunction } from '../factories/backup-function';
 import { type ServedManifestKey, serveManifestKey } from '../support/archive-key';
 import { asAdministrator } from '../support/database';
+import { childRunning, peakMib, statusMib } from '../support/process-memory';
 import { goTool, VERSITYGW } from './tools';
 import { type ObjectLockServer, startVersitygw } from './versitygw';
 
@@ -109,26 +110,6 @@ if (!onLinux) console.warn('SKIPPED: memory is read from /proc, which this syste
     expect(await of(restored.targetDatabase)).toEqual(source);
   });
 });
-
-/** Pid of this process's child that runs a script. */
-function childRunning(script: string): number {
-  const children = readdirSync('/proc/self/task').flatMap((task) =>
-    readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim().split(' '),
-  );
-  const found = children.find((pid) => pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(script));
-  if (found === undefined) throw new Error(`No child process runs ${script}`);
-  return Number(found);
-}
-
-/** Peak memory of a process. */
-function peakMib(pid: number): number {
-  return statusMib(pid, 'VmHWM');
-}
-
-function statusMib(pid: number, field: string): number {
-  const match = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Math.round(Number(match?.[1] ?? 0) / 1024);
-}
 
 /** Watches the private memory of the server processes that COPY from a database. */
 function watchServer(database: string): () => Promise<number> {

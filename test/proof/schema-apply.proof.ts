@@ -2,9 +2,8 @@ import { type DatabaseConnector, withConnection } from '../../core/database/conn
 import { Deviations } from '../../core/schema/apply/deviations';
 import { applyBefore } from '../../core/schema/apply/restore-schema';
 import { assertRestorable } from '../../core/schema/apply/preflight';
-import type { CapturedSchema } from '../../core/schema/capture';
 import { compareSchemas } from '../../core/schema/compare';
-import type { SchemaFacts } from '../../core/schema/contract';
+import type { CapturedSchema, SchemaFacts } from '../../core/schema/contract';
 import { readSchema } from '../../core/schema/read-schema';
 import { schemaFile } from '../factories/odd-schema';
 import { restoreSchema, type SchemaRestore } from '../factories/schema-restore';

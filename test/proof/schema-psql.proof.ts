@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { findPostgresTools } from '../../bench/backup/postgres-tools';
 import { compareSchemas, formatDifferences } from '../../core/schema/compare';
-import type { CapturedSchema } from '../../core/schema/capture';
+import type { CapturedSchema } from '../../core/schema/contract';
 import { asAdministrator, createTestDatabase, type TestDatabase } from '../support/database';
 import { captureOf, captureThrough } from '../support/schema';
 import { testServices } from '../support/services';

@@ -20,7 +20,8 @@ beforeEach(async () => {
 
 afterEach(() => database.drop());
 
-test.each([10, 500, 5_000])('a function captures %i tables within its memory', async (count) => {
+// 5,000 of them: many-tables.proof.ts.
+test.each([10, 500])('a function captures %i tables within its memory', async (count) => {
   await createManyTables(await database.client(), count);
   const run = await bundled.run(database.name);
   console.info(`${count} tables: ${Math.round(run.durationMs)} ms, ${Math.round(run.peakMb)} MB`);

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import type { Client } from 'pg';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
-import { captureCurrent, type CapturedSchema } from '../../core/schema/capture';
+import { captureCurrent } from '../../core/schema/capture';
+import type { CapturedSchema } from '../../core/schema/contract';
 import { type DumpOptions, dumpSchema, prepareDumpSession } from '../../core/schema/dump/pg-dump';
 import { prepareSession } from '../../core/database/session';
 import type { TestDatabase } from './database';

@@ -17,8 +17,8 @@ interface WorkerInput {
 
 /** The longest pause of a server that a query of pg_dump may cause is bounded there, so this only ends a lost thread. */
 const ANSWER_TIMEOUT_MS = 10 * 60_000;
-/** The lines that the package's wrapper deletes from the text, wherever they stand. */
-const DELETED_LINES = /^(?:\\(?:un)?restrict\b.*\r?\n?)/gim;
+/** First line of the text of a dump. */
+const DUMP = Buffer.from('--\n-- PostgreSQL database dump\n');
 
 const { args, port, answers } = workerData as WorkerInput;
 /** Unlike other ports, this one is emptied before the parent hears that the thread has ended. */
@@ -26,14 +26,14 @@ const results = parentPort;
 let received = 0;
 
 /** Sends bytes of the client to the main thread and sleeps until the server's answer to them is there. */
-function exchange(bytes: Uint8Array): Uint8Array {
+function exchange(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   // A view into pg_dump's memory, which it overwrites.
   const copy = bytes.slice();
   port.postMessage(copy, [copy.buffer]);
   awaitAnswer();
   received += 1;
   // Posted before the counter was raised.
-  const answer: { readonly message: Uint8Array } | undefined = receiveMessageOnPort(port);
+  const answer: { readonly message: Uint8Array<ArrayBuffer> } | undefined = receiveMessageOnPort(port);
   if (!answer) throw new Error('the answer of the server was lost');
   return answer.message;
 }
@@ -58,28 +58,31 @@ const session = {
   execProtocolRawStream(bytes: Uint8Array, { onRawData }: { readonly onRawData: (data: Uint8Array) => void }) {
     const answer = exchange(bytes);
     if (answer.length > 0) onRawData(answer);
+    // It was copied. An answer may have many megabytes, and garbage outside of the heap is collected late.
+    answer.buffer.transfer(0);
   },
 };
 
 /**
- * The last text that was decoded: the dump. The wrapper deletes lines from it, inside of function bodies too, so it is
- * taken here before that, and compared with what the wrapper makes of it.
+ * The bytes of the dump. The wrapper reads them as text, deletes lines from it, inside of function bodies too, and makes a
+ * file of the rest: they are taken here before that, and the wrapper gets nothing that it could copy.
  */
-let decoded = '';
+let dump: Uint8Array<ArrayBuffer> | undefined;
 globalThis.TextDecoder = class extends TextDecoder {
   override decode(...input: Parameters<InstanceType<typeof TextDecoder>['decode']>): string {
-    decoded = super.decode(...input);
-    return decoded;
+    const [bytes] = input;
+    if (!(bytes instanceof Uint8Array) || !DUMP.equals(bytes.subarray(0, DUMP.length))) return super.decode(...input);
+    dump = bytes.slice();
+    return '';
   }
 };
 
 async function run(): Promise<void> {
   try {
-    const file = await pgDump({ pg: session as never, args });
-    if ((await file.text()) !== decoded.replace(DELETED_LINES, '')) {
-      throw new Error('this version of @electric-sql/pglite-tools changes the text in a way that is not known here');
-    }
-    results?.postMessage({ text: decoded }, []);
+    await pgDump({ pg: session as never, args });
+    if (!dump)
+      throw new Error('this version of @electric-sql/pglite-tools reads the text in a way that is not known here');
+    results?.postMessage({ dump }, [dump.buffer]);
   } catch (error) {
     results?.postMessage({ failure: error instanceof Error ? error.message : String(error) }, []);
   }

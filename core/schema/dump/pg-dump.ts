@@ -26,6 +26,9 @@ const REPORTED_SETTINGS = [
   'integer_datetimes',
   'standard_conforming_strings',
 ];
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });
+/** Memory of the thread for what was made lately; by default more than everything else that it takes. */
+const YOUNG_GENERATION_MB = 8;
 const COMPLETE = '\n--\n-- PostgreSQL database dump complete\n--\n';
 
 export interface DumpOptions {
@@ -67,9 +70,10 @@ export async function dumpSchema(client: Client, options: DumpOptions): Promise<
       return rewriteStatement(sql);
     }),
   );
-  const text = await runWorker(bridge, options).catch((error: unknown) => {
+  const bytes = await runWorker(bridge, options).catch((error: unknown) => {
     throw dumpError(error, bridge);
   });
+  const text = UTF8.decode(bytes);
   await bridge.close();
   if (!text.endsWith(`${COMPLETE}\n\\unrestrict ${options.restrictKey}\n\n`)) {
     throw new OperationError('schema_dump_failed', 'The text of pg_dump is cut off: its last line is missing');
@@ -116,9 +120,9 @@ async function reportedSettings(client: Client): Promise<Record<string, string>>
 }
 
 /** What the worker has come to. */
-type WorkerResult = { readonly text: string } | { readonly failure: string };
+type WorkerResult = { readonly dump: Uint8Array<ArrayBuffer> } | { readonly failure: string };
 
-async function runWorker(bridge: SessionBridge, options: DumpOptions): Promise<string> {
+async function runWorker(bridge: SessionBridge, options: DumpOptions): Promise<Uint8Array> {
   const { signal, workerFile = path.join(__dirname, 'pg-dump-worker.js') } = options;
   signal?.throwIfAborted();
   const { port1: port, port2: workerPort } = new MessageChannel();
@@ -134,16 +138,18 @@ async function runWorker(bridge: SessionBridge, options: DumpOptions): Promise<s
     transferList: [workerPort],
     // Lambda's own settings for its process are none of the thread's.
     execArgv: [],
+    // Its garbage lives as long as it does.
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     env: {},
   });
   const settled = new AbortController();
   try {
-    return await new Promise<string>((resolve, reject) => {
+    return await new Promise<Uint8Array>((resolve, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason as Error), { signal: settled.signal });
       worker.on('error', reject);
       worker.on('exit', (code) => reject(new Error(`the thread of pg_dump ended with code ${code}`)));
       worker.on('message', (result: WorkerResult) => {
-        if ('text' in result) resolve(result.text);
+        if ('dump' in result) resolve(result.dump);
         else reject(new Error(result.failure));
       });
       port.on('message', (bytes: Uint8Array) => {

@@ -1,4 +1,5 @@
 import type { Connection, Submittable } from 'pg';
+import { freeBuffer } from '../../runtime/free-buffer';
 import {
   AnswerTracker,
   greeting,
@@ -66,6 +67,7 @@ export class SessionBridge implements Submittable {
       await this.ask(this.rewritten(message));
     }
     const answer = joined(this.pieces);
+    this.pieces.forEach(freeBuffer);
     this.pieces = [];
     return answer;
   }

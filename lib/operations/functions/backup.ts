@@ -75,6 +75,7 @@ export class Backup extends Construct {
       timeout: Duration.minutes(15),
       // Two cores: one compresses while the other hashes and uploads.
       memorySize: 3538,
+      sparing: true,
       databases: DATABASE_NAMES.map((name) => databases[name]),
       // One for each database: both schedules may start in the same hour, and no database is backed up twice at once. The
       // parts of large archives come on top, so that they never keep a schedule waiting.

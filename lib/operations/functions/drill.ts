@@ -38,6 +38,7 @@ export class Drill extends Construct {
       timeout: Duration.minutes(15),
       // As much as the restore function has: otherwise the drill would measure something else.
       memorySize: 3538,
+      sparing: true,
       databases: [databases.billing, databases.main],
       // Two drills at once would compete for the disk and distort the times.
       reservedConcurrentExecutions: 1,

@@ -32,6 +32,7 @@ export class Restore extends Construct {
       },
       timeout: Duration.minutes(15),
       memorySize: 3538,
+      sparing: true,
       databases: [databases.billing, databases.main],
       // One for each database; more would compete for the same disk.
       reservedConcurrentExecutions: DATABASE_NAMES.length,

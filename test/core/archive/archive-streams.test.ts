@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { createDecompressor } from '../../../core/restore/decompressor';
-import { freeBuffer } from '../../../core/archive/free-buffer';
+import { freeBuffer } from '../../../core/runtime/free-buffer';
 import { Meter } from '../../../core/archive/meter';
 
 describe('a meter', () => {

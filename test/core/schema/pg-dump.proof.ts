@@ -140,7 +140,7 @@ describe('the dump is refused', () => {
   });
 
   test.each([
-    ['cut off', `text: 'SET x;\\n'`, 'schema_dump_failed', 'is cut off'],
+    ['cut off', `dump: Buffer.from('SET x;\\n')`, 'schema_dump_failed', 'is cut off'],
     ['not there', `failure: 'pg_dump failed with exit code 1'`, 'schema_dump_failed', 'exit code 1'],
   ])('when the text is %s', async (_, message, code, reason) => {
     const folder = mkdtempSync(path.join(tmpdir(), 'worker-'));

@@ -21,6 +21,7 @@ import type { VerifyEnvironment } from '../../../lambdas/verify/contract';
 import type { WarmEnvironment } from '../../../lambdas/warm/contract';
 import type { WebhookEnvironment } from '../../../lambdas/webhook/contract';
 import { GATEWAY_ROUTES } from '../../../lib/operations/functions/api';
+import { SPARING } from '../../../lib/operations/sparing-memory';
 import { FUNCTIONS, resourceLike, resourcesOf, templatesOf } from '../support';
 
 const base = ['ENVIRONMENT_NAME', 'LOG_LEVEL'] as const;
@@ -95,6 +96,8 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'BILLING_ALLOCATED_STORAGE_GIB',
     'MAIN_ALLOCATED_STORAGE_GIB',
     'ARCHIVE_BUCKET',
+    'BILLING_ARCHIVE_WORKFLOW_ARN',
+    'MAIN_ARCHIVE_WORKFLOW_ARN',
     'COPY_REGION',
     'COPY_BUCKET',
     'EVENT_RETENTION_DAYS',
@@ -180,12 +183,16 @@ function functionOf(environment: string, stem: string): Record<string, unknown> 
 }
 
 describe.each(FUNCTIONS)('the function %s', (stem) => {
-  test('has exactly the variables of its contract, and the certificate authorities of RDS where it connects', () => {
+  test('has exactly the variables of its contract, the authorities of RDS where it connects, and settings of its memory', () => {
     const { Variables } = functionOf('production', stem).Environment as { Variables: Record<string, unknown> };
     const contract = CONTRACTS[stem] ?? [];
     const connects = contract.includes('BILLING_DATABASE_HOST');
     expect(Object.keys(Variables).toSorted()).toEqual(
-      [...contract, ...(connects ? ['NODE_EXTRA_CA_CERTS'] : [])].toSorted(),
+      [
+        ...contract,
+        ...(connects ? ['NODE_EXTRA_CA_CERTS'] : []),
+        ...(['backup', 'drill', 'restore'].includes(stem) ? Object.keys(SPARING) : []),
+      ].toSorted(),
     );
   });
 
