@@ -9,6 +9,9 @@ export interface CollectorEnvironment extends BaseEnvironment, BillingDatabaseEn
   /** GiB of disk behind the database where RDS cannot be asked. */
   readonly BILLING_ALLOCATED_STORAGE_GIB: string;
   readonly MAIN_ALLOCATED_STORAGE_GIB: string;
+  /** ARNs of the workflows that archive large databases, or empty where none does: asked for what is under way. */
+  readonly BILLING_ARCHIVE_WORKFLOW_ARN: string;
+  readonly MAIN_ARCHIVE_WORKFLOW_ARN: string;
   /** Bucket whose newest archives are looked up; only the names of its objects are read. */
   readonly ARCHIVE_BUCKET: string;
   /** Region and bucket that archives are copied to; empty where they are not copied. */

@@ -11,6 +11,7 @@ import { messageOf, OperationError } from '../../core/runtime/errors';
 import { currentSince } from '../../core/runtime/secret-age';
 import type { Log } from '../../core/runtime/telemetry';
 import { actionableFraudWarnings, countUnserved, nextDisputeDueSeconds, oldestRefreshSeconds } from './access-gauges';
+import { backupAgeSeconds, type WatchedWorkflow } from './backup-age';
 import { COLLECTOR_METRICS, type CollectorReport, type WatchedSecret } from './contract';
 import {
   cleanupOverdueSeconds,
@@ -27,6 +28,8 @@ import { replicationLatencySeconds, type ReplicatedBuckets } from './replication
 export interface WatchedDatabase {
   readonly connector: DatabaseConnector;
   readonly instance: InstanceSource;
+  /** @default no workflow archives it */
+  readonly workflow?: WatchedWorkflow | undefined;
 }
 
 export interface CollectorDependencies {
@@ -147,8 +150,8 @@ function accessGauges({ clock, log }: CollectorDependencies, client: ClientBase)
 
 /** Gauges that need no connection to the database, so that they are known while it is away. */
 function aroundDatabase(
-  { rds, store, clock }: CollectorDependencies,
-  { connector, instance }: WatchedDatabase,
+  { rds, store, clock, log }: CollectorDependencies,
+  { connector, instance, workflow }: WatchedDatabase,
 ): readonly Measurement[] {
   const database = connector.target.name;
   return [
@@ -168,7 +171,7 @@ function aroundDatabase(
       'Seconds',
       async () => {
         const newest = (await newestBackup(store, database)) ?? (await withConnection(connector, madeAt));
-        return secondsSince(newest, clock());
+        return backupAgeSeconds(newest, workflow, { now: clock(), log });
       },
       { database },
     ),

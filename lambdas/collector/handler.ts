@@ -2,6 +2,7 @@ import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { RDSClient } from '@aws-sdk/client-rds';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SFNClient } from '@aws-sdk/client-sfn';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import {
   baseSettings,
@@ -32,6 +33,8 @@ const environment = readEnvironment({
   MAIN_INSTANCE_IDENTIFIER: setting.optionalText(),
   BILLING_ALLOCATED_STORAGE_GIB: setting.integer(1, MAX_STORAGE_GIB),
   MAIN_ALLOCATED_STORAGE_GIB: setting.integer(1, MAX_STORAGE_GIB),
+  BILLING_ARCHIVE_WORKFLOW_ARN: setting.optionalText(),
+  MAIN_ARCHIVE_WORKFLOW_ARN: setting.optionalText(),
   ARCHIVE_BUCKET: setting.text('the name of the archive bucket'),
   COPY_REGION: setting.optionalText(),
   COPY_BUCKET: setting.optionalText(),
@@ -41,6 +44,8 @@ const environment = readEnvironment({
 });
 const telemetry = createTelemetry('collector', environment);
 const secrets = createSecrets();
+const sfn = new SFNClient({ requestHandler: TIMEOUTS });
+const workflowAt = (stateMachineArn: string) => (stateMachineArn === '' ? undefined : { sfn, stateMachineArn });
 const dependencies = {
   billing: {
     connector: createConnector(billingTarget(environment), secrets, 'collector'),
@@ -48,6 +53,7 @@ const dependencies = {
       instanceIdentifier: environment.BILLING_INSTANCE_IDENTIFIER,
       allocatedStorageGib: environment.BILLING_ALLOCATED_STORAGE_GIB,
     },
+    workflow: workflowAt(environment.BILLING_ARCHIVE_WORKFLOW_ARN),
   },
   main: {
     connector: createConnector(mainTarget(environment), secrets, 'collector'),
@@ -55,6 +61,7 @@ const dependencies = {
       instanceIdentifier: environment.MAIN_INSTANCE_IDENTIFIER,
       allocatedStorageGib: environment.MAIN_ALLOCATED_STORAGE_GIB,
     },
+    workflow: workflowAt(environment.MAIN_ARCHIVE_WORKFLOW_ARN),
   },
   eventRetentionDays: environment.EVENT_RETENTION_DAYS,
   store: { s3: new S3Client({ requestHandler: TIMEOUTS }), bucket: environment.ARCHIVE_BUCKET },

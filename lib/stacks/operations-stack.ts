@@ -95,12 +95,13 @@ export class OperationsStack extends EnvironmentStack {
     const entitlements = new Entitlements(this, 'Entitlements', { context, billing, cache });
 
     const largeArchives = config.largeArchives.method === 'map' ? data.created : [];
+    const withWorkflow = largeArchives.map(({ access }) => access.name);
     const backup = new Backup(this, 'Backup', {
       context,
       archives,
       archiveKey: data.archiveKey,
       databases,
-      withWorkflow: largeArchives.map(({ access }) => access.name),
+      withWorkflow,
     });
     new Restore(this, 'Restore', { context, archives, databases });
     new Drill(this, 'Drill', { context, archives, databases });
@@ -179,6 +180,7 @@ export class OperationsStack extends EnvironmentStack {
       context,
       databases,
       archiveBucket,
+      withWorkflow,
       recoveryRegion: data.recoveryRegion,
       stripeApiSecretArn: stripeSecrets.api.secretArn,
       stripeSigningSecretArn: stripeSecrets.signing.secretArn,

@@ -11,6 +11,7 @@ import type { DatabaseAccess } from '../../data/database-access';
 import type { RecoveryRegion } from '../../data/recovery-region';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { FunctionSchedule } from '../function-schedule';
+import { archiveWorkflowArn } from '../recovery/large-archive';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface CollectorProps {
@@ -20,6 +21,8 @@ export interface CollectorProps {
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
   /** Bucket with the archives, whose ages are published. */
   readonly archiveBucket: IBucket;
+  /** Databases that a workflow archives, see {@link LargeArchive}. */
+  readonly withWorkflow: readonly DatabaseName[];
   /** Where archives are copied to. @default - nowhere */
   readonly recoveryRegion: RecoveryRegion | undefined;
   /** Secret with the key of the Stripe API, whose age is published. */
@@ -32,8 +35,10 @@ export interface CollectorProps {
 export class Collector extends Construct {
   constructor(scope: Construct, id: string, props: CollectorProps) {
     super(scope, id);
-    const { archiveBucket, recoveryRegion, stripeApiSecretArn, stripeSigningSecretArn } = props;
+    const { archiveBucket, recoveryRegion, withWorkflow, stripeApiSecretArn, stripeSigningSecretArn } = props;
     const { billing, main } = props.databases;
+    const workflowArn = (name: DatabaseName) => archiveWorkflowArn(Stack.of(this), props.context.config.name, name);
+    const workflowOf = (name: DatabaseName) => (withWorkflow.includes(name) ? workflowArn(name) : '');
     const target = new OperationalFunction<CollectorEnvironment>(this, 'Collector', {
       context: props.context,
       stem: 'collector',
@@ -45,6 +50,8 @@ export class Collector extends Construct {
         MAIN_INSTANCE_IDENTIFIER: main.instanceIdentifier ?? '',
         BILLING_ALLOCATED_STORAGE_GIB: String(billing.allocatedStorageGiB),
         MAIN_ALLOCATED_STORAGE_GIB: String(main.allocatedStorageGiB),
+        BILLING_ARCHIVE_WORKFLOW_ARN: workflowOf('billing'),
+        MAIN_ARCHIVE_WORKFLOW_ARN: workflowOf('main'),
         ARCHIVE_BUCKET: archiveBucket.bucketName,
         COPY_REGION: recoveryRegion?.region ?? '',
         COPY_BUCKET: recoveryRegion?.archiveBucketName ?? '',
@@ -59,6 +66,11 @@ export class Collector extends Construct {
       // No retry: the next run, five minutes later, replaces this one.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(COLLECTOR_SCHEDULE.maximumAgeMinutes) },
     });
+    if (withWorkflow.length > 0) {
+      target.function.addToRolePolicy(
+        new PolicyStatement({ actions: ['states:ListExecutions'], resources: withWorkflow.map(workflowArn) }),
+      );
+    }
     const instances = [billing, main].flatMap(({ instanceIdentifier }) => instanceIdentifier ?? []);
     if (instances.length > 0) {
       target.function.addToRolePolicy(

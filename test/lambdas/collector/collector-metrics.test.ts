@@ -49,6 +49,8 @@ async function collect(changes: Record<string, string> = {}) {
     ...database('BILLING', billing),
     ...database('MAIN', main),
     ARCHIVE_BUCKET: bucket,
+    BILLING_ARCHIVE_WORKFLOW_ARN: '',
+    MAIN_ARCHIVE_WORKFLOW_ARN: '',
     COPY_REGION: '',
     COPY_BUCKET: '',
     EVENT_RETENTION_DAYS: '365',

@@ -42,15 +42,19 @@ describe.each(DATABASE_NAMES)('the workflow that archives a large %s database', 
     ]);
   });
 
-  test('is started by the backup, by its exact name', () => {
-    const { Environment } = resourceLike(operations, 'AWS::Lambda::Function', 'BackupFunction').Properties;
+  test.each([
+    ['started by the backup', 'Backup', ['states:ListExecutions', 'states:StartExecution']],
+    ['looked for by the collector', 'Collector', ['states:ListExecutions']],
+  ])('is %s, by its exact name', (_, caller, actions) => {
+    const { Environment } = resourceLike(operations, 'AWS::Lambda::Function', `${caller}Function`).Properties;
     const { Variables } = Environment as { Variables: Record<string, unknown> };
     const variable = Variables[`${database.toUpperCase()}_ARCHIVE_WORKFLOW_ARN`];
     expect(String(new DeployedValues(templates).resolve(variable))).toMatch(new RegExp(`:stateMachine:${name}$`));
-    const ofBackup = statementsIn(operations).filter(
-      ({ of, actions }) => of.startsWith('BackupRole') && actions.includes('states:ListExecutions'),
+    const ofCaller = statementsIn(operations).filter(
+      (statement) => statement.of.startsWith(`${caller}Role`) && statement.actions.includes('states:ListExecutions'),
     );
-    expect(ofBackup.flatMap(({ resources }) => resources)).toContain(
+    expect(ofCaller.map((statement) => statement.actions)).toEqual([actions]);
+    expect(ofCaller.flatMap(({ resources }) => resources)).toContain(
       arn(`stateMachine:BillingOps-<env>-archive-${database}`),
     );
   });
