@@ -54,9 +54,8 @@ interface KeyRow {
 export async function authenticate(client: ClientBase, { key, address, secret }: Attempt): Promise<Authentication> {
   const id = keyId(key);
   const buckets = [`address ${address}`, ...(id === undefined ? [] : [`key ${id} ${address}`])];
-  const wait = await secondsToWait(client, buckets);
+  const { wait, key: row } = await lookUp(client, id, buckets);
   if (wait > 0) return { outcome: 'throttled', retryAfterSeconds: wait };
-  const row = id === undefined ? undefined : await findKey(client, id);
   if (!matches(key, secret, row?.digest) || row === undefined) {
     await countFailure(client, buckets);
     return { outcome: 'rejected', reason: id === undefined ? 'malformed' : 'unknown' };
@@ -80,27 +79,33 @@ export function hasProject({ projects }: Caller, projectId: string): boolean {
   return projects === null || projects.includes(projectId);
 }
 
-async function secondsToWait(client: ClientBase, buckets: readonly string[]): Promise<number> {
-  const { rows } = await client.query<{ wait: number | null }>({
-    name: 'api_key_throttle',
-    text: `SELECT max(ceil(extract(epoch FROM window_started_at + make_interval(secs => $2) - now())))::int AS wait
-           FROM billing.api_key_failures
-           WHERE bucket = ANY ($1::text[]) AND failures >= CASE WHEN bucket LIKE 'key %' THEN $3::int ELSE $4::int END`,
-    values: [buckets, FAILURE_WINDOW_SECONDS, MAX_FAILURES_PER_KEY, MAX_FAILURES_PER_ADDRESS],
-  });
-  return rows[0]?.wait ?? 0;
-}
-
-async function findKey(client: ClientBase, id: string): Promise<KeyRow | undefined> {
-  const { rows } = await client.query<KeyRow>({
-    name: 'find_api_key',
+/** Of the key and the failures, in one round trip: it is part of every request. */
+async function lookUp(
+  client: ClientBase,
+  id: string | undefined,
+  buckets: readonly string[],
+): Promise<{ readonly wait: number; readonly key: KeyRow | undefined }> {
+  const { rows } = await client.query<KeyRow & { readonly wait: number | null }>({
+    name: 'look_up_api_key',
     text: `SELECT id, name, digest, scopes, projects,
              CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' ELSE 'active' END AS state,
-             coalesce(last_used_at > now() - make_interval(secs => $2), false) AS used_lately
-           FROM billing.api_keys WHERE id = $1`,
-    values: [id, LAST_USED_SECONDS],
+             coalesce(last_used_at > now() - make_interval(secs => $3), false) AS used_lately,
+             (SELECT max(ceil(extract(epoch FROM window_started_at + make_interval(secs => $4) - now())))::int
+              FROM billing.api_key_failures
+              WHERE bucket = ANY ($2::text[]) AND failures >= CASE WHEN bucket LIKE 'key %' THEN $5::int ELSE $6::int END) AS wait
+           FROM (SELECT) AS always LEFT JOIN billing.api_keys ON id = $1`,
+    values: [
+      id ?? null,
+      buckets,
+      LAST_USED_SECONDS,
+      FAILURE_WINDOW_SECONDS,
+      MAX_FAILURES_PER_KEY,
+      MAX_FAILURES_PER_ADDRESS,
+    ],
   });
-  return rows[0];
+  const [row] = rows;
+  // Without a key, the only row has nothing but the wait.
+  return { wait: row?.wait ?? 0, key: row?.id ? row : undefined };
 }
 
 async function countFailure(client: ClientBase, buckets: readonly string[]): Promise<void> {
