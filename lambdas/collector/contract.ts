@@ -50,6 +50,22 @@ export const COLLECTOR_METRICS = {
   succeeded: 'CollectionSucceeded',
   /** 1 for each collection that could not measure everything. The log says what. */
   failed: 'CollectionFailed',
+  /** Measurements that failed in a collection, each of which costs only its own gauges. The log says which. */
+  probesFailed: 'ProbesFailed',
+  /** Since the oldest transaction that is open began; 0 when none is. Dimension `database`. */
+  longestTransactionSeconds: 'LongestTransaction',
+  /** Since the session that has waited longest for a lock began to wait; 0 when none waits. Dimension `database`. */
+  longestLockWaitSeconds: 'LongestLockWait',
+  /** Transactions since the oldest row that is not frozen. At 2 billion PostgreSQL stops. Dimension `database`. */
+  transactionIdAge: 'TransactionIdAge',
+  /** Tables with twice as many dead rows as autovacuum waits for. Dimension `database`. */
+  tablesBehindVacuum: 'TablesBehindVacuum',
+  /** Connections of the roles that have most, and of all others as `other`. Dimensions `database` and `role`. */
+  connectionsByRole: 'ConnectionsByRole',
+  /** Until the certificate of the server expires; negative once it did. Dimension `database`. */
+  certificateExpirySeconds: 'CertificateExpiry',
+  /** Events of the ledger that are received, processing or failed. Dimension `status`. */
+  eventBacklog: 'EventBacklog',
   /** Share of subscriptions, in percent, whose payment fails: past_due, unpaid or incomplete_expired in the last 30 days. */
   failedSubscriptionsPercent: 'FailedSubscriptionsPercent',
   /** Bytes of disk allocated to the instance. Storage autoscaling moves it, so it is measured, not configured. Dimension `database`. */

@@ -20,6 +20,7 @@ import {
   madeAt,
   maintenanceOverdueSeconds,
 } from './database-gauges';
+import { eventBacklog, serverHealth } from './server-health';
 import { collect, type Collection, type Gauge, type Measurement, secondsSince, together } from './gauge';
 import { instanceSize, type InstanceSource } from './instance';
 import { replicationLatencySeconds, type ReplicatedBuckets } from './replication';
@@ -57,7 +58,7 @@ export async function collectAndPublish(
   publish: (gauge: Gauge) => void,
 ): Promise<CollectorReport> {
   const { gauges, failures } = await collectGauges(dependencies);
-  for (const measured of gauges) publish(measured);
+  for (const measured of [...gauges, gauge('probesFailed', 'Count', failures.length)]) publish(measured);
   if (failures.length > 0) throw new OperationError('collection_incomplete', failures.join('; '));
   return { gauges: gauges.length };
 }
@@ -70,6 +71,7 @@ export function collectGauges(dependencies: CollectorDependencies): Promise<Coll
       ...everyDatabase(dependencies, billing, client),
       ...billingOnly(dependencies, client),
       ...accessGauges(dependencies, client),
+      { label: 'event backlog', measure: () => eventBacklog(client) },
     ]),
     queryDatabase(main, (client) => everyDatabase(dependencies, main, client)),
     collect([billing, main].flatMap((database) => aroundDatabase(dependencies, database))),
@@ -118,6 +120,7 @@ function everyDatabase(
       () => maintenanceOverdueSeconds(client, database, clock()),
       { database },
     ),
+    ...serverHealth(client, database, clock),
   ];
 }
 

@@ -12,6 +12,7 @@ import { jobAlarms } from './job-alarms';
 import { maintenanceAlarms } from './maintenance-alarms';
 import { pipelineAlarms } from './pipeline-alarms';
 import { secretAlarms } from './secret-alarms';
+import { serverAlarms } from './server-alarms';
 import { thresholdAlarms } from './threshold-alarms';
 
 /** Every alarm that an environment has. */
@@ -27,6 +28,7 @@ export function alarmsOf(config: EnvironmentConfig): readonly AlarmDefinition[] 
     ...jobAlarms(config),
     ...maintenanceAlarms(),
     ...secretAlarms(config),
+    ...serverAlarms(),
     ...pipelineAlarms(config),
     ...alertingAlarms(),
     ...accessAlarms(),

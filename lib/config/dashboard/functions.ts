@@ -37,7 +37,8 @@ export function functionWidgets(): Widget[] {
           metric: countOf('maintenance', MAINTENANCE_METRICS.failed, { database: 'main' }),
         },
         { label: 'refresh', metric: countOf('refresh', REFRESH_METRICS.failed) },
-        { label: 'parts of the collector', metric: countOf('collector', COLLECTOR_METRICS.failed) },
+        { label: 'collections', metric: countOf('collector', COLLECTOR_METRICS.failed) },
+        { label: 'gauges of the collector', metric: highestOf('collector', COLLECTOR_METRICS.probesFailed) },
       ],
     },
     {

@@ -13,6 +13,7 @@ import { isOnRds } from '../alarms/database-alarms';
 import type { EnvironmentConfig } from '../environment-schema';
 import { businessWidgets } from './business';
 import { functionWidgets } from './functions';
+import { serverWidgets } from './server';
 import { divided, ofAlarm, type AlarmNamed, type Line, type Section, type Widget } from './widget';
 
 const HOUR_SECONDS = 3600;
@@ -257,6 +258,7 @@ function databaseWidgets(config: EnvironmentConfig, alarm: AlarmNamed): Widget[]
     ofAlarm('Applying events: round trip (p95)', 'ms', alarm('queryLatency')),
     ...(onRds.length > 0 ? rds : []),
     ...lag.map((definition) => ofAlarm('Lag of the analytics replica', 's', definition)),
+    ...serverWidgets(alarm),
   ];
 }
 

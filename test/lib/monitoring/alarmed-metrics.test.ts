@@ -35,6 +35,11 @@ const UNALARMED: Readonly<Record<string, string>> = {
   WebhookIgnored: 'Stripe sends the other mode to an endpoint for connected accounts by design',
   ApiRequests: 'counts successes',
   // Amounts and durations, for the dashboard.
+  ProbesFailed: 'a collection with any raises the alarm on incomplete ones',
+  ConnectionsByRole: 'a measure; the share that is used raises the alarm',
+  EventBacklog: 'a measure; the age of the queue and what is parked raise alarms',
+  TablesBehindVacuum: 'a measure; maintenance vacuums weekly, and the report names what it could not',
+  TransactionIdAge: "a measure; on RDS the alarm is on AWS's own metric, which knows every database of the instance",
   BackupDuration: 'a measure; a backup that is too slow fails by its timeout',
   BackupBytes: 'a measure',
   DatabaseSizeBytes: 'a measure; off RDS, the share of the disk is computed from it',

@@ -211,6 +211,7 @@ test('missing data closes the alarms on traffic and leaves the alarms on gauges 
     deliveriesBlocked: 'notBreaching',
     deliveriesThrottled: 'notBreaching',
     databaseConnections: 'breaching',
+    certificateExpiry: 'ignore',
     // Without a dispute that awaits a response there is no due date.
     disputeDue: 'notBreaching',
   });

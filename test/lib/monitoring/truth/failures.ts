@@ -276,6 +276,23 @@ function jobFailures(): Failure[] {
       within: 20,
       published: { [gauge('CollectionSucceeded')]: nothing },
     },
+    single(
+      'lockWait',
+      'a session holds a lock',
+      15,
+      ofFunction('collector', 'LongestLockWait', { database: 'billing' }),
+      run(300),
+    ),
+    single(
+      'longTransaction',
+      'a transaction is forgotten',
+      15,
+      ofFunction('collector', 'LongestTransaction', { database: 'main' }),
+      run(2 * HOUR),
+    ),
+    ...pair('certificateExpiry', 'a certificate expires in … days', { warning: 20, critical: 5 }, 15, (days) => ({
+      [ofFunction('collector', 'CertificateExpiry', { database: 'main' })]: run(days * DAY),
+    })),
     {
       alarm: 'collectorIncomplete',
       fault: 'the collector cannot measure something',

@@ -218,6 +218,9 @@ function collectorOf(database: DatabaseName): Record<string, Emitter> {
     BackupAge: every(5, database === 'billing' ? 3 * 3_600 : 12 * 3_600),
     DrillAge: every(5, 10 * 86_400),
     MaintenanceOverdue: every(5, 0),
+    LongestTransaction: every(5, 20),
+    LongestLockWait: every(5, 0),
+    CertificateExpiry: every(5, 300 * 86_400),
   };
 }
 

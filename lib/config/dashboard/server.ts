@@ -1,0 +1,52 @@
+import { DATABASE_NAMES } from '../../../core/contract';
+import { COLLECTOR_METRICS } from '../../../lambdas/collector/contract';
+import { highestOf } from '../alarms/alarm-metric';
+import { type AlarmNamed, divided, type Line, type Widget } from './widget';
+
+const DAY_SECONDS = 86_400;
+
+/** What goes on in the databases, as a connection sees it. */
+export function serverWidgets(alarm: AlarmNamed): Widget[] {
+  const each = (metric: keyof typeof COLLECTOR_METRICS, label = ''): Line[] =>
+    DATABASE_NAMES.map((database) => ({
+      label: `${label}${database}`,
+      metric: highestOf('collector', COLLECTOR_METRICS[metric], { database }),
+    }));
+  return [
+    {
+      title: 'Longest transaction',
+      unit: 's',
+      alarm: alarm('longTransaction'),
+      lines: each('longestTransactionSeconds'),
+    },
+    { title: 'Longest wait for a lock', unit: 's', alarm: alarm('lockWait'), lines: each('longestLockWaitSeconds') },
+    {
+      title: 'Connections by role',
+      unit: 'connections',
+      lines: [
+        {
+          stem: 'collector',
+          name: COLLECTOR_METRICS.connectionsByRole,
+          by: ['database', 'role'],
+          statistic: 'Maximum',
+        },
+      ],
+    },
+    { title: 'Tables behind with vacuum', unit: 'tables', lines: each('tablesBehindVacuum') },
+    { title: 'Age of transaction ids', unit: 'transactions', lines: each('transactionIdAge') },
+    {
+      title: 'Certificates expire in',
+      unit: 'days',
+      shows: 'numbers',
+      lines: each('certificateExpirySeconds').map((line) => ({
+        ...line,
+        metric: divided(line.metric, DAY_SECONDS, line.label),
+      })),
+    },
+    {
+      title: 'Open events of the ledger',
+      unit: 'events',
+      lines: [{ stem: 'collector', name: COLLECTOR_METRICS.eventBacklog, by: ['status'], statistic: 'Maximum' }],
+    },
+  ];
+}
