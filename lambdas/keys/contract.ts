@@ -34,7 +34,10 @@ const projects = z
   .readonly()
   .nullable()
   .describe('Ids of the projects that it is for; null for every project.');
-const expiresAt = isoTime.nullable().describe('ISO time from which it is refused; null for never.');
+const expiresAt = isoTime
+  .nullable()
+  .default(null)
+  .describe('ISO time from which it is refused. Default: null, which is never.');
 
 export const keysRequest = z.discriminatedUnion('action', [
   z
@@ -43,7 +46,7 @@ export const keysRequest = z.discriminatedUnion('action', [
       name: text('a name', 200).describe('Name, such as that of the application.'),
       scopes,
       projects,
-      expiresAt: expiresAt.default(null),
+      expiresAt,
       by,
       dryRun,
     })

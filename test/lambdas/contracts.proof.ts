@@ -207,6 +207,12 @@ async function reportLoss(): Promise<{ readonly reportId: string }> {
   return { reportId: (report as { readonly reportId: string }).reportId };
 }
 
+/** @returns the id of a key of the API */
+async function newKey(): Promise<object> {
+  const answer = await invoke('keys', { ...EXAMPLES['keys create'], dryRun: false });
+  return { id: (answer as { readonly created: { readonly id: string } }).created.id };
+}
+
 interface Scene {
   /** Arranges something for the operation to change; returns fields to add to the example. */
   readonly arrange?: () => Promise<object | void>;
@@ -245,6 +251,9 @@ const SCENES: Readonly<Record<string, Scene>> = {
       await putRules(client, RULES);
     },
   },
+  'keys create': {},
+  'keys revoke': { arrange: newKey },
+  'keys rotate': { arrange: newKey },
   'migrate apply': { environment: inEmpty },
   // What the apply before it applied.
   'migrate rollback': { environment: inEmpty, consent: { dryRun: false, name: LAST.name } },
