@@ -46,6 +46,11 @@ export function rowWorkflowName(environmentName: string, database: DatabaseName)
   return functionName(environmentName, `rows-${database}`);
 }
 
+/** Name of the workflow that rehearses the recovery of the instance of a database. */
+export function drillWorkflowName(environmentName: string, database: DatabaseName): string {
+  return functionName(environmentName, `instance-drill-${database}`);
+}
+
 /** Name of the workflow that archives a database which is too large for one call of a function. */
 export function archiveWorkflowName(environmentName: string, database: DatabaseName): string {
   return functionName(environmentName, `archive-${database}`);

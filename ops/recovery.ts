@@ -1,12 +1,23 @@
-import { archiveWorkflowName, recoveryWorkflowName, rowWorkflowName, type DatabaseName } from '../core/contract';
+import {
+  archiveWorkflowName,
+  drillWorkflowName,
+  recoveryWorkflowName,
+  rowWorkflowName,
+  type DatabaseName,
+} from '../core/contract';
 import { configurationOf } from './discover';
 import type { Context } from './context';
 import { CommandError, explain } from './errors';
 
 type Surroundings = Pick<Context, 'clients' | 'target' | 'signal'>;
 
-/** The workflows that restore an instance: in place of the one in use, to compare rows with, or to archive. */
-const WORKFLOWS = { recovery: recoveryWorkflowName, rows: rowWorkflowName, archive: archiveWorkflowName } as const;
+/** The workflows that restore an instance: in place of the one in use, to compare rows with, to archive, or on trial. */
+const WORKFLOWS = {
+  recovery: recoveryWorkflowName,
+  rows: rowWorkflowName,
+  archive: archiveWorkflowName,
+  'instance-drill': drillWorkflowName,
+} as const;
 export type WorkflowKind = keyof typeof WORKFLOWS;
 
 /** A question that a recovery asks and waits with. */

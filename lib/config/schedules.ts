@@ -37,6 +37,15 @@ export const DRILL_SCHEDULES: Readonly<Record<DatabaseName, ScheduleDefinition>>
   main: { expression: 'cron(0 14 4 * ? *)', periodMinutes: 28 * DAY_MINUTES, maximumAgeMinutes: 60 },
 };
 
+/**
+ * Quarterly, on days and at hours at which nothing else restores: neither the monthly drills of archives nor AWS's own restore
+ * tests, nor the report, which comes after them.
+ */
+export const INSTANCE_DRILL_SCHEDULES: Readonly<Record<DatabaseName, ScheduleDefinition>> = {
+  billing: { expression: 'cron(0 11 10 1,4,7,10 ? *)', periodMinutes: 90 * DAY_MINUTES, maximumAgeMinutes: 60 },
+  main: { expression: 'cron(0 11 11 1,4,7,10 ? *)', periodMinutes: 90 * DAY_MINUTES, maximumAgeMinutes: 60 },
+};
+
 /** Sizes and ratios are gauges: five minutes is the resolution at which the alarms look at them. */
 export const COLLECTOR_SCHEDULE: ScheduleDefinition = {
   expression: 'rate(5 minutes)',

@@ -4,6 +4,7 @@ import { Construct } from 'constructs';
 import { DATABASE_NAMES } from '../../core/contract';
 import type { AlertDefinition, Severity } from '../config/alarms/alarm-definition';
 import { RECOVERY_POLICY, TEMPORARY_INSTANCE_POLICY } from '../config/recovery-policy';
+import { drillWorkflowArn } from '../operations/recovery/instance-drill';
 import { recoveryWorkflowArn } from '../operations/recovery/instance-recovery';
 import { rowWorkflowArn } from '../operations/recovery/row-workflow';
 import { RECOVERY_EVENTS, RECOVERY_EVENT_SOURCE, type RecoveryEvent } from '../operations/recovery/recovery-events';
@@ -15,6 +16,7 @@ export const RECOVERY_ANCHORS: readonly string[] = [
   'instance-recovery-confirmation',
   'instance-recovery-failed',
   'instance-recovery-leftovers',
+  'instance-drill-failed',
   'row-recovery-answer',
   'row-recovery-failed',
   'temporary-instance-kept',
@@ -131,6 +133,15 @@ export class RecoveryNotifications extends Construct {
         runbookAnchor: 'row-recovery-answer',
       },
       {
+        id: 'InstanceDrilled',
+        description: 'Reports that the recovery of an instance was rehearsed',
+        severity: 'warning',
+        pattern: on(RECOVERY_EVENTS.instanceDrilled),
+        symptom: `The recovery of the instance of the ${detail('database')} database was rehearsed: sound, in ${detail('minutes')} minutes with the cut-over; target ${detail('targetMinutes')}. The restored instance was removed`,
+        action: 'Nothing. Keep this message: it is the proof of the quarter.',
+        runbookAnchor: 'instance-drill-failed',
+      },
+      {
         id: 'TemporaryKept',
         description: 'Reminds of a temporary instance',
         severity: 'warning',
@@ -173,6 +184,16 @@ export class RecoveryNotifications extends Construct {
         action:
           'What the message says after: To go on. It says nothing of an execution that was stopped: see the runbook.',
         runbookAnchor: 'instance-recovery-failed',
+      },
+      {
+        id: 'DrillFailed',
+        description: 'Reports that the recovery of an instance could not be rehearsed, or would miss its target',
+        severity: 'warning',
+        pattern: ended(drillWorkflowArn),
+        symptom: `The drill of an instance did not pass: ${why}`,
+        action:
+          'What the message says after: To go on. It says nothing of an execution that was stopped: its instance is removed by its expiry.',
+        runbookAnchor: 'instance-drill-failed',
       },
       {
         id: 'RowsFailed',

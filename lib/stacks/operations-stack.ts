@@ -20,6 +20,7 @@ import { HttpApi } from '../operations/http-api';
 import { Inspect } from '../operations/functions/inspect';
 import { InstanceRecovery } from '../operations/recovery/instance-recovery';
 import { RowWorkflow } from '../operations/recovery/row-workflow';
+import { InstanceDrill } from '../operations/recovery/instance-drill';
 import { LargeArchive } from '../operations/recovery/large-archive';
 import { Keys } from '../operations/functions/keys';
 import { Maintenance } from '../operations/functions/maintenance';
@@ -175,7 +176,18 @@ export class OperationsStack extends EnvironmentStack {
     }
     new Migrate(this, 'Migrate', { context, databases });
     new Cleanup(this, 'Cleanup', { context, billing });
-    new Maintenance(this, 'Maintenance', { context, databases, inspect: inspect.function });
+    const { failureQueue } = new Maintenance(this, 'Maintenance', { context, databases, inspect: inspect.function });
+    for (const instance of data.created) {
+      new InstanceDrill(this, instance.access.name === 'billing' ? 'BillingInstanceDrill' : 'MainInstanceDrill', {
+        environmentName: config.name,
+        runbookUrl: config.runbookUrl,
+        instance,
+        logKey,
+        verify: verify.function,
+        resetPassword,
+        failureQueue,
+      });
+    }
     new Collector(this, 'Collector', {
       context,
       databases,

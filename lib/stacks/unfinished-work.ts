@@ -13,7 +13,7 @@ export interface UnfinishedWork {
 }
 
 /** Names of the state machines that only wait: expiries of temporary instances, reminders of what a recovery left. */
-const ONLY_WAITS = /-(rows-expiry|archive-expiry|recovery-leftovers)-(billing|main)$/;
+const ONLY_WAITS = /-((rows|archive|drill)-expiry|recovery-leftovers)-(billing|main)$/;
 
 /** Finds the running executions of these state machines, and the instances beside those in use. */
 export async function findUnfinishedWork(

@@ -43,6 +43,7 @@ import { reconciliationsFindings } from './reconciliations-findings';
 import { reconciliationsList } from './reconciliations-list';
 import { recoverAbort } from './recover-abort';
 import { recoverCutOver } from './recover-cut-over';
+import { recoverDrill } from './recover-drill';
 import { recoverRefuse } from './recover-refuse';
 import { recoverStart } from './recover-start';
 import { recoverStatus } from './recover-status';
@@ -108,6 +109,7 @@ export const COMMANDS: readonly Command[] = [
   drillsList,
   verify,
   recoverStart,
+  recoverDrill,
   recoverStatus,
   recoverCutOver,
   recoverTakeName,

@@ -95,6 +95,17 @@ describe('a recovery', () => {
     expect(sfn.calls()).toEqual([]);
   });
 
+  test('is rehearsed by a workflow of its own, which can be followed', async () => {
+    const rehearsal = WORKFLOW.replace('recover-billing', 'instance-drill-billing');
+    const executionArn = `${rehearsal.replace('stateMachine', 'execution')}:one`;
+    sfn.on(StartExecutionCommand).resolves({ executionArn });
+    const { status, stdout } = await act('recover drill billing');
+    expect([status, stdout]).toEqual([0, expect.stringContaining('ops runs --follow instance-drill:billing:one')]);
+    expect(sfn.commandCalls(StartExecutionCommand).map(({ args }) => args[0].input)).toEqual([
+      { stateMachineArn: rehearsal, input: '{}' },
+    ]);
+  });
+
   test('of a database without a workflow is refused with the reason', async () => {
     sfn.on(StartExecutionCommand).rejects(Object.assign(new Error('no'), { name: 'StateMachineDoesNotExist' }));
     const { status, stderr } = await act('recover start billing');

@@ -4,6 +4,7 @@ import { Alias } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { MaintenanceEnvironment, MaintenanceRequest } from '../../../lambdas/maintenance/contract';
 import { DATABASE_NAMES, type DatabaseName, LOCAL_ENVIRONMENT } from '../../../core/contract';
@@ -29,6 +30,9 @@ const REQUESTS = {
 
 /** Vacuums, measures and checks the databases, and mails a report on the platform once a month. */
 export class Maintenance extends Construct {
+  /** Requests that failed for good, and starts of a schedule that could not be delivered. */
+  readonly failureQueue: Queue;
+
   constructor(scope: Construct, id: string, props: MaintenanceProps) {
     super(scope, id);
     const { context, databases, inspect } = props;
@@ -52,6 +56,8 @@ export class Maintenance extends Construct {
       // A second attempt vacuums what the first left.
       asynchronous: { retryAttempts: 1, maximumAge: Duration.hours(1) },
     });
+    if (!target.failureQueue) throw new Error('maintenance must be asynchronous');
+    this.failureQueue = target.failureQueue;
     if (topic) {
       // The grant of the framework would add the use of every key of the account: the key of AWS needs none.
       target.function.addToRolePolicy(new PolicyStatement({ actions: ['sns:Publish'], resources: [topic.topicArn] }));

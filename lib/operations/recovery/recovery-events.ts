@@ -26,6 +26,8 @@ export const RECOVERY_EVENTS = {
   rowsReported: 'Row recovery waits for an answer',
   /** Nobody answered, so the instance was removed; the report remains. `instance`, `reportId`. */
   rowsUnanswered: 'Row recovery ended without an answer',
+  /** An instance was recovered on trial, proven and removed. `minutes`: as a recovery would have taken; `targetMinutes`. */
+  instanceDrilled: 'Instance drill passed',
   /** A temporary instance still exists, and costs. `instance`, `purpose`, `removeAt`: when it is deleted. */
   temporaryKept: 'Temporary instance is kept',
   /** A temporary instance whose time is over could not be deleted so far. `instance`, `purpose`, `removeAt`. */

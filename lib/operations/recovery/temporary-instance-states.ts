@@ -28,7 +28,7 @@ export const TEMPORARY_TAG = 'temporary-for';
  * What a temporary instance is for, which is part of its name: `<instance in use>-<purpose>-<suffix>`. Never `recovered` or
  * `before`, which are those of a recovery and are kept.
  */
-export type TemporaryPurpose = 'rows' | 'archive';
+export type TemporaryPurpose = 'rows' | 'archive' | 'drill';
 
 /** An instance beside the one in use that is read and removed. Values may be tokens. */
 export interface TemporaryInstanceProps {

@@ -16,6 +16,10 @@ test('each database that the stacks make has a recovery, a comparison of rows, a
     'BillingOps-production-archive-expiry-billing',
     'BillingOps-production-archive-expiry-main',
     'BillingOps-production-archive-main',
+    'BillingOps-production-drill-expiry-billing',
+    'BillingOps-production-drill-expiry-main',
+    'BillingOps-production-instance-drill-billing',
+    'BillingOps-production-instance-drill-main',
     'BillingOps-production-recover-billing',
     'BillingOps-production-recover-main',
     'BillingOps-production-recovery-leftovers-billing',
@@ -79,10 +83,10 @@ test('the function that sets passwords may set those of recovered and temporary 
   const { Statement } = policy.PolicyDocument as { Statement: { Action: unknown; Resource: unknown }[] };
   const modifying = Statement.filter(({ Action }) => [Action].flat().includes('rds:ModifyDBInstance'));
   const resources = modifying.flatMap(({ Resource }) => Resource);
-  expect(resources).toHaveLength(6);
+  expect(resources).toHaveLength(8);
   for (const resource of resources) {
     expect(JSON.stringify(resource)).toMatch(
-      /db:billing-operations-production-(billing|main)-(recovered|rows|archive)-\*/,
+      /db:billing-operations-production-(billing|main)-(recovered|rows|archive|drill)-\*/,
     );
   }
 });

@@ -112,8 +112,8 @@ test.each(EXAMPLES)(
   'the policies of %s pass keys on to AWS services only, never to another principal',
   (environment) => {
     const granting = statementsOf(templatesOf(environment)).filter((one) => actionsOf(one).includes('kms:CreateGrant'));
-    // Two recovery workflows, two that compare rows, two that archive large databases, and the export of snapshots.
-    expect(granting).toHaveLength(7);
+    // Two recovery workflows, two that compare rows, two that archive large databases, two that rehearse, and the export of snapshots.
+    expect(granting).toHaveLength(9);
     for (const { Action, Condition } of granting) {
       expect(Action).toBe('kms:CreateGrant');
       expect(Condition).toEqual({ Bool: { 'kms:GrantIsForAWSResource': 'true' } });

@@ -12,14 +12,14 @@ export interface Justified {
 
 const OF_RECOVERIES = /^(Billing|Main)RecoveryRoleDefaultPolicy$/;
 const OF_REMINDERS = /^(Billing|Main)RecoveryReminderRoleDefaultPolicy$/;
-const OF_TEMPORARY_MAKERS = /^(Billing|Main)(Rows|LargeArchive)RoleDefaultPolicy$/;
-const OF_TEMPORARY = /^(Billing|Main)(Rows|LargeArchive)(InstanceExpiry)?RoleDefaultPolicy$/;
+const OF_TEMPORARY_MAKERS = /^(Billing|Main)(Rows|LargeArchive|InstanceDrill)RoleDefaultPolicy$/;
+const OF_TEMPORARY = /^(Billing|Main)(Rows|LargeArchive|InstanceDrill)(InstanceExpiry)?RoleDefaultPolicy$/;
 const OF_ARCHIVES = /^(Billing|Main)LargeArchiveRoleDefaultPolicy$/;
 export const arn = (resource: string) => `arn:aws:rds:eu-central-1:<account>:${resource}`;
 const instances = (kind: string) =>
   ['billing', 'main'].map((name) => arn(`db:billing-operations-<env>-${name}-${kind}-*`));
 
-const TEMPORARY = [...instances('rows'), ...instances('archive')];
+const TEMPORARY = [...instances('rows'), ...instances('archive'), ...instances('drill')];
 const ofArchives = (suffix: string) =>
   ['billing', 'main'].map(
     (name) => `arn:aws:states:eu-central-1:<account>:execution:BillingOps-<env>-archive-${name}${suffix}`,
