@@ -80,7 +80,7 @@ export function temporaryVariables(props: TemporaryInstanceProps): State {
   };
 }
 
-/** Settings of the temporary instance. It has no standby, no backups, no monitoring and no logs: it is read, and removed. */
+/** Settings of the temporary instance. It has no standby, no monitoring and no logs: it is read, and removed. */
 function temporarySettings(props: TemporaryInstanceProps): State {
   const { settings, environmentName, database, purpose } = props;
   return {
@@ -94,8 +94,6 @@ function temporarySettings(props: TemporaryInstanceProps): State {
     MultiAZ: false,
     PubliclyAccessible: false,
     DeletionProtection: false,
-    // Otherwise it has those of its source, and its first backup delays its use.
-    BackupRetentionPeriod: 0,
     EnableIAMDatabaseAuthentication: false,
     CopyTagsToSnapshot: false,
     AutoMinorVersionUpgrade: false,
