@@ -1,3 +1,4 @@
+import { Annotations } from 'aws-cdk-lib';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
@@ -58,6 +59,10 @@ export class OperationsStack extends EnvironmentStack {
       description: `Functions, endpoint and schedules of billing (${config.name})`,
     });
     this.addStackDependency(data);
+    Annotations.of(this).acknowledgeWarning(
+      '@aws-cdk/core:Stack.templateSize',
+      'More than half of it are the definitions of the workflows; a test keeps it below 950 kB',
+    );
 
     const { logKey } = data;
     const context = { config, bundles, logKey, vpc: data.vpc, apiSecurityGroup: data.apiSecurityGroup };

@@ -135,6 +135,16 @@ const FAILURES: readonly Failure[] = [
     arrange: ({ rds }) => rds.delete(ID, { keepBackups: false }),
   },
   {
+    when: 'RDS knows of no backups of the deleted instance',
+    error: 'NothingToRestoreFrom',
+    arrange({ rds }) {
+      rds.delete(ID, { keepBackups: false });
+      return {
+        failAt: (state) => (/backups/.test(state) ? 'Rds.DbInstanceAutomatedBackupNotFoundException' : undefined),
+      };
+    },
+  },
+  {
     when: 'a restore is refused',
     error: 'Rds.KmsKeyNotAccessibleException',
     arrange: ({ rds }) => rds.fail('restoreDBInstanceToPointInTime', 'Rds.KmsKeyNotAccessibleException', 1),

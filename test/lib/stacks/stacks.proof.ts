@@ -25,6 +25,14 @@ describe.each(environments)('in $name', ({ name, account, region, removalProtect
     ]);
   });
 
+  test('every template leaves room below the 1 MB and the 500 resources that CloudFormation takes', () => {
+    for (const part of ['Data', 'Operations', 'Monitoring']) {
+      const { template } = assembly.getStackByName(`BillingOps-${name}-${part}`) as { template: { Resources: object } };
+      expect(Buffer.byteLength(JSON.stringify(template))).toBeLessThan(950_000);
+      expect(Object.keys(template.Resources).length).toBeLessThan(480);
+    }
+  });
+
   test('Operations and Monitoring export nothing', () => {
     const outputs = (part: string) =>
       Object.values(
