@@ -62,6 +62,9 @@ export type DatabaseManagement = 'here' | 'elsewhere';
 /** Days between two runs of each task of maintenance that a schedule starts. */
 export const MAINTENANCE_PERIOD_DAYS = { sizes: 7, vacuum: 7, indexes: 31, report: 31 } as const;
 
+/** Days after which a task of maintenance that is due is missing: a start that failed on a weekend is seen on the Tuesday. */
+export const MAINTENANCE_GRACE_DAYS = 2;
+
 /** Folder of the migrations of a database that another tool manages: what this platform keeps beside its tables. */
 export const ADOPTED_MIGRATIONS = 'adopted';
 
@@ -74,6 +77,12 @@ export const GRACE_HOURS = 2;
 export const DRILL_LIMIT_DAYS = 35;
 /** Hours from which a complete reconciliation is too old: it is daily. */
 export const RECONCILIATION_LIMIT_HOURS = 24 + GRACE_HOURS;
+/**
+ * Minutes from which the last success of a job is too old, of the jobs that record it themselves: runs in a row that did not
+ * succeed, or a daily one and its grace. Fewer page for a retry.
+ */
+export const RECORDED_JOB_LIMIT_MINUTES = { collector: 15, refresh: 5, cleanup: (24 + GRACE_HOURS) * 60 } as const;
+export type RecordedJob = keyof typeof RECORDED_JOB_LIMIT_MINUTES;
 /** CloudWatch namespace of every metric that the functions emit. */
 export const METRIC_NAMESPACE = 'BillingOperations';
 

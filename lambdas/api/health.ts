@@ -34,7 +34,11 @@ const jobs = z
     jobs: z.array(
       z.strictObject({
         job: z.string(),
-        status: z.enum(['ok', 'late', 'unknown']).describe('`unknown`: what records it could not be asked.'),
+        status: z
+          .enum(['ok', 'late', 'unknown'])
+          .describe(
+            '`unknown`: what records it could not be asked. What never ran is due from the first migration of its database on.',
+          ),
         lastSuccess: isoTime.nullable().describe('ISO time; null for none.'),
         ageSeconds: z.int().nullable(),
         limitSeconds: z.int().describe('Age from which it is late.'),
@@ -107,10 +111,16 @@ export function addHealth(app: Router, dependencies: ApiDependencies, readJobs: 
     const db = await checkDatabase(dependencies);
     if (db === 'down' || db === 'slow') return context.json(unavailable(db), 503);
     const reconciliation = (await readJobs()).find(({ job }) => job === 'reconciliation');
-    const stripe = ({ ok: 'ok', late: 'stale', unknown: 'unknown' } as const)[reconciliation?.status ?? 'unknown'];
+    const stripe = stripeState(reconciliation);
     if (db === 'recovery') return context.json({ ...unavailable(db), stripe }, 503);
     return context.json({ status: stripe === 'ok' ? ('ok' as const) : ('degraded' as const), db, stripe }, 200);
   });
+}
+
+/** A reconciliation that is not due yet has compared nothing. */
+function stripeState(reconciliation: Job | undefined): 'ok' | 'stale' | 'unknown' {
+  if (reconciliation === undefined || reconciliation.status === 'unknown') return 'unknown';
+  return reconciliation.status === 'ok' && reconciliation.lastSuccess !== null ? 'ok' : 'stale';
 }
 
 function unavailable(db: DatabaseState) {

@@ -1,6 +1,13 @@
 import type { ClientBase } from 'pg';
 import * as z from 'zod';
-import { DRILL_LIMIT_DAYS, RECONCILIATION_LIMIT_HOURS } from '../../core/contract';
+import {
+  DRILL_LIMIT_DAYS,
+  MAINTENANCE_GRACE_DAYS,
+  MAINTENANCE_PERIOD_DAYS,
+  RECONCILIATION_LIMIT_HOURS,
+  RECORDED_JOB_LIMIT_MINUTES,
+  type RecordedJob,
+} from '../../core/contract';
 import { CANARY_EVENT } from '../../core/providers/contract';
 import { messageOf } from '../../core/runtime/errors';
 import type { ApiDependencies } from './dependencies';
@@ -29,10 +36,17 @@ const status = z.object({
       newestArchive: z.string().nullable(),
       archiveLimitSeconds: z.number(),
       lastDrill: z.object({ startedAt: z.string(), outcome: z.string() }).nullable(),
+      madeAt: z.string().nullable(),
+      maintenance: z.array(z.object({ task: z.string(), at: z.string() })),
     }),
   ),
   problems: z.array(z.string()),
 });
+type Status = z.infer<typeof status>;
+
+/** When a job last succeeded: ISO time; null for never, undefined where it could not be looked up. */
+type LastSuccess = string | null | undefined;
+type Ledger = Readonly<Record<'reconciliation' | 'canary' | RecordedJob, string | null>>;
 
 /** @returns what answers when each job last succeeded, at most a minute old. It never throws */
 export function createJobReader(dependencies: ApiDependencies): () => Promise<readonly Job[]> {
@@ -56,46 +70,84 @@ async function readJobs(dependencies: ApiDependencies): Promise<readonly Job[]> 
     attempt(ask('inspect', { action: 'status' }).then((answer) => status.parse(answer))),
   ]);
   const now = clock().getTime();
+  const madeAt = report?.databases.find(({ database: name }) => name === 'billing')?.madeAt ?? null;
+  const recorded = (name: keyof Ledger, limitSeconds: number): Job =>
+    job(name, ledger && ledger[name], limitSeconds, { now, madeAt });
   return [
-    job('reconciliation', ledger && ledger.reconciliation, RECONCILIATION_LIMIT_HOURS * HOUR_SECONDS, now),
-    ...(hasCanary ? [job('canary', ledger && ledger.canary, CANARY_LIMIT_SECONDS, now)] : []),
-    ...(report?.databases ?? []).flatMap(({ database: name, newestArchive, archiveLimitSeconds, lastDrill }) => {
-      // What could not be looked up is null, too, and named among the problems.
-      const known = (subject: string) => !report?.problems.some((problem) => problem.startsWith(`${subject}: `));
-      const proven = lastDrill !== null && ['passed', 'slow'].includes(lastDrill.outcome) ? lastDrill.startedAt : null;
-      return [
-        job(`backup-${name}`, known(`archives of ${name}`) ? newestArchive : undefined, archiveLimitSeconds, now),
-        job(`drill-${name}`, known(name) ? proven : undefined, DRILL_LIMIT_DAYS * DAY_SECONDS, now),
-      ];
-    }),
-    ...(report === undefined ? [job('backup', undefined, 0, now), job('drill', undefined, 0, now)] : []),
+    recorded('reconciliation', RECONCILIATION_LIMIT_HOURS * HOUR_SECONDS),
+    ...(hasCanary ? [recorded('canary', CANARY_LIMIT_SECONDS)] : []),
+    ...(Object.entries(RECORDED_JOB_LIMIT_MINUTES) as [RecordedJob, number][]).map(([name, minutes]) =>
+      recorded(name, minutes * 60),
+    ),
+    ...(report?.databases ?? []).flatMap((found) => jobsOfDatabase(found, report?.problems ?? [], now)),
+    ...(report === undefined
+      ? ['backup', 'drill', 'maintenance'].map((name) => job(name, undefined, 0, { now, madeAt }))
+      : []),
   ];
 }
 
-/** @param lastSuccess ISO time; null for none, undefined where it could not be looked up */
-function job(name: string, lastSuccess: string | null | undefined, limitSeconds: number, now: number): Job {
-  const ageSeconds = lastSuccess ? Math.max(0, Math.round((now - Date.parse(lastSuccess)) / 1_000)) : null;
-  const isLate = ageSeconds === null || ageSeconds > limitSeconds;
+function jobsOfDatabase(found: Status['databases'][number], problems: Status['problems'], now: number): readonly Job[] {
+  const { database, newestArchive, archiveLimitSeconds, lastDrill, madeAt, maintenance } = found;
+  // What could not be looked up is null, too, and named among the problems.
+  const isKnown = (subject: string) => !problems.some((problem) => problem.startsWith(`${subject}: `));
+  const proven = lastDrill !== null && ['passed', 'slow'].includes(lastDrill.outcome) ? lastDrill.startedAt : null;
+  const due = { now, madeAt };
+  return [
+    job(`backup-${database}`, isKnown(`archives of ${database}`) ? newestArchive : undefined, archiveLimitSeconds, due),
+    job(`drill-${database}`, isKnown(database) ? proven : undefined, DRILL_LIMIT_DAYS * DAY_SECONDS, due),
+    ...Object.entries(MAINTENANCE_PERIOD_DAYS)
+      // The report is about both databases, and recorded in one.
+      .filter(([task]) => task !== 'report' || database === 'billing')
+      .map(([task, days]) => {
+        const last = maintenance.find((run) => run.task === task)?.at ?? null;
+        const limitSeconds = (days + MAINTENANCE_GRACE_DAYS) * DAY_SECONDS;
+        return job(
+          task === 'report' ? 'maintenance-report' : `maintenance-${task}-${database}`,
+          isKnown(database) ? last : undefined,
+          limitSeconds,
+          due,
+        );
+      }),
+  ];
+}
+
+/** A job that never succeeded is due from the first migration on; where that is unknown, it is late. */
+function job(
+  name: string,
+  lastSuccess: LastSuccess,
+  limitSeconds: number,
+  { now, madeAt }: { readonly now: number; readonly madeAt: string | null },
+): Job {
+  const secondsSince = (iso: string) => Math.max(0, Math.round((now - Date.parse(iso)) / 1_000));
+  const since = lastSuccess ?? madeAt;
+  const isLate = since === null || secondsSince(since) > limitSeconds;
   return {
     job: name,
     status: lastSuccess === undefined ? 'unknown' : isLate ? 'late' : 'ok',
     lastSuccess: lastSuccess ?? null,
-    ageSeconds,
+    ageSeconds: lastSuccess ? secondsSince(lastSuccess) : null,
     limitSeconds,
   };
 }
 
-async function readLedger(client: ClientBase): Promise<Record<'reconciliation' | 'canary', string | null>> {
-  const { rows } = await client.query<{ reconciliation: Date | null; canary: Date | null }>(
-    `SELECT (SELECT max(started_at) FROM billing.reconciliation_runs WHERE status = 'complete' AND NOT dry_run)
-              AS reconciliation,
-            (SELECT processed_at FROM billing.webhook_events
-             WHERE type = $1 AND status = 'ignored' AND occurred_at > now() - interval '1 day'
-             ORDER BY occurred_at DESC LIMIT 1) AS canary`,
+async function readLedger(client: ClientBase): Promise<Ledger> {
+  const { rows } = await client.query<{ job: keyof Ledger; at: Date | null }>(
+    `SELECT 'reconciliation' AS job, max(started_at) AS at FROM billing.reconciliation_runs
+     WHERE status = 'complete' AND NOT dry_run
+     UNION ALL
+     (SELECT 'canary', processed_at FROM billing.webhook_events
+      WHERE type = $1 AND status = 'ignored' AND occurred_at > now() - interval '1 day'
+      ORDER BY occurred_at DESC LIMIT 1)
+     UNION ALL
+     SELECT job, succeeded_at FROM billing.job_successes`,
     [CANARY_EVENT.type],
   );
+  const at = (name: keyof Ledger) => rows.find(({ job: known }) => known === name)?.at?.toISOString() ?? null;
   return {
-    reconciliation: rows[0]?.reconciliation?.toISOString() ?? null,
-    canary: rows[0]?.canary?.toISOString() ?? null,
+    reconciliation: at('reconciliation'),
+    canary: at('canary'),
+    cleanup: at('cleanup'),
+    collector: at('collector'),
+    refresh: at('refresh'),
   };
 }

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { recordSuccess } from '../../core/database/job-success';
 import { CANARY_EVENT } from '../../core/providers/contract';
 import type { Log } from '../../core/runtime/telemetry';
 import type { CleanupReport } from './contract';
@@ -62,6 +63,7 @@ export async function cleanUp(
     }
     await deleteCanaries({ client, log }, new Date(started.getTime() - CANARY_RETENTION_DAYS * DAY_MS));
     await deleteRefreshes({ client, log }, new Date(started.getTime() - REFRESH_RETENTION_DAYS * DAY_MS));
+    if (complete) await recordSuccess(client, 'cleanup', clock(), log);
   }
   const durationMs = clock().getTime() - started.getTime();
   return { deleted, dryRun, complete, before: before.toISOString(), durationMs };

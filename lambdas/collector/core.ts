@@ -6,6 +6,7 @@ import { newestBackup } from '../../core/archive/newest-backup';
 import type { ArchiveStore } from '../../core/archive/store';
 import { failedSubscriptionsPercent } from '../../core/billing/failed-subscriptions';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
+import { recordSuccess } from '../../core/database/job-success';
 import { connectionsUsedPercent, databaseSizeBytes } from '../../core/database/server-gauges';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import { currentSince } from '../../core/runtime/secret-age';
@@ -60,6 +61,8 @@ export async function collectAndPublish(
   const { gauges, failures } = await collectGauges(dependencies);
   for (const measured of [...gauges, gauge('probesFailed', 'Count', failures.length)]) publish(measured);
   if (failures.length > 0) throw new OperationError('collection_incomplete', failures.join('; '));
+  const { billing, clock, log } = dependencies;
+  await withConnection(billing.connector, (client) => recordSuccess(client, 'collector', clock(), log));
   return { gauges: gauges.length };
 }
 

@@ -51,6 +51,10 @@ const status = {
           .number()
           .describe('Age from which the newest archive is too old: its frequency and two hours.'),
         lastDrill: z.strictObject({ startedAt: isoTime, outcome: z.string() }).nullable(),
+        madeAt: isoTime.nullable().describe('ISO time of its first migration: what never ran is due from then on.'),
+        maintenance: z
+          .array(z.strictObject({ task: z.string(), at: isoTime }))
+          .describe('Tasks that have run to their end, each with the start of the last such run.'),
       }),
     ),
     events: z

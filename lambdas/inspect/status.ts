@@ -81,6 +81,8 @@ async function statusOfDatabase(
     newestArchive: newest,
     archiveLimitSeconds: (frequencyHours[database] + GRACE_HOURS) * HOUR_SECONDS,
     lastDrill: server?.lastDrill ?? null,
+    madeAt: server?.madeAt ?? null,
+    maintenance: server?.maintenance ?? [],
   };
 }
 
@@ -93,7 +95,23 @@ async function readServer(client: ClientBase) {
   );
   const [drill] = drills.rows;
   const lastDrill = drill ? { startedAt: drill.started_at.toISOString(), outcome: drill.outcome } : null;
-  return { sizeBytes, connectionsPercent, schemaVersion: journal.at(-1)?.name ?? null, lastDrill };
+  const maintenance = await readMaintenance(client);
+  return { sizeBytes, connectionsPercent, schemaVersion: journal.at(-1)?.name ?? null, lastDrill, ...maintenance };
+}
+
+async function readMaintenance(
+  client: ClientBase,
+): Promise<Pick<Status['databases'][number], 'madeAt' | 'maintenance'>> {
+  const identity = await client.query<{ at: Date }>('SELECT stamped_at AS at FROM operations.database_identity');
+  // As the gauge of the collector has it: a task that left something out has run.
+  const tasks = await client.query<{ task: string; at: Date }>(
+    `SELECT task, max(started_at) AS at FROM operations.maintenance_runs
+     WHERE outcome IN ('done', 'partial') GROUP BY task ORDER BY task`,
+  );
+  return {
+    madeAt: identity.rows[0]?.at.toISOString() ?? null,
+    maintenance: tasks.rows.map(({ task, at }) => ({ task, at: at.toISOString() })),
+  };
 }
 
 async function readLedger(client: ClientBase): Promise<Pick<Status, 'events' | 'reconciliation' | 'money'>> {

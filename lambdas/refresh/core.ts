@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { recordSuccess } from '../../core/database/job-success';
 import { isSnapshotKind, kindOfId, SNAPSHOT_PREFIXES } from '../../core/providers/stripe/snapshots';
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import { InvalidRequestError } from '../../core/runtime/errors';
@@ -46,6 +47,7 @@ export async function refresh(
       : await refreshAll(dependencies, [await namedObject(client, object)], dryRun);
   const outcomes: Partial<Record<ObjectOutcomeName, number>> = {};
   for (const { outcome } of refreshed) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+  if (object === undefined && !dryRun) await recordSuccess(client, 'refresh', clock(), dependencies.log);
   return {
     dryRun,
     outcomes,

@@ -1,13 +1,10 @@
-import { DATABASE_NAMES } from '../../../core/contract';
+import { DATABASE_NAMES, MAINTENANCE_GRACE_DAYS } from '../../../core/contract';
 import { COLLECTOR_METRICS } from '../../../lambdas/collector/contract';
 import { MAINTENANCE_METRICS } from '../../../lambdas/maintenance/contract';
 import type { AlarmDefinition } from './alarm-definition';
 import { countOf, highestOf, sumOf } from './alarm-metric';
 import { highestOfDatabases } from './database-alarms';
 import { AGE_FOR_AN_HOUR, ANY_WITHIN_AN_HOUR, DAY_SECONDS } from './job-alarms';
-
-/** Weekly and monthly tasks: a start that failed on a weekend is seen on the Tuesday. */
-const MAINTENANCE_LIMIT_DAYS = 2;
 
 /** The alarms on the maintenance of the databases and on the monthly report. */
 export function maintenanceAlarms(): AlarmDefinition[] {
@@ -31,11 +28,11 @@ export function maintenanceAlarms(): AlarmDefinition[] {
       ...AGE_FOR_AN_HOUR,
       name: 'maintenanceOverdue',
       measure: 'Time by which a task of maintenance is late',
-      thresholds: { warning: MAINTENANCE_LIMIT_DAYS * DAY_SECONDS },
+      thresholds: { warning: MAINTENANCE_GRACE_DAYS * DAY_SECONDS },
       metric: highestOfDatabases('maintenanceOverdue', DATABASE_NAMES, (database) =>
         highestOf('collector', COLLECTOR_METRICS.maintenanceOverdueSeconds, { database }),
       ),
-      symptom: `A task of maintenance, or the monthly report, is ${MAINTENANCE_LIMIT_DAYS} days late`,
+      symptom: `A task of maintenance, or the monthly report, is ${MAINTENANCE_GRACE_DAYS} days late`,
       action: 'Run it by hand, then find out why the schedule did not start it.',
       runbookAnchor: 'maintenance-overdue',
       consolePage: { functionOf: 'maintenance' },

@@ -17,13 +17,20 @@ const json = async (response: Response): Promise<unknown> => response.json();
 const status = async (url: string, key = admin) => (await api.get(url, key)).status;
 
 describe('health', () => {
-  const inspected = (archive: string | null) => ({
+  const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString();
+  const inspected = (archive: string | null, madeAt = daysAgo(400)) => ({
     databases: [
       {
         database: 'billing',
         newestArchive: archive,
         archiveLimitSeconds: 8 * 3_600,
         lastDrill: { startedAt: new Date().toISOString(), outcome: 'passed' },
+        madeAt,
+        maintenance: [
+          { task: 'sizes', at: daysAgo(8) },
+          { task: 'vacuum', at: daysAgo(10) },
+          { task: 'report', at: daysAgo(32) },
+        ],
       },
     ],
     problems: [],
@@ -38,7 +45,10 @@ describe('health', () => {
   });
 
   test('/health/jobs has each job with its last success, age and limit, and is 503 while one is late', async () => {
-    api.answers.inspect = () => inspected(new Date(Date.now() - 9 * 3_600_000).toISOString());
+    api.answers.inspect = () => inspected(daysAgo(9 / 24));
+    await api.client.query(
+      `INSERT INTO billing.job_successes VALUES ('collector', now() - interval '14 min'), ('refresh', now() - interval '6 min')`,
+    );
     const response = await api.get('/health/jobs');
     expect(response.status).toBe(503);
     const body = (await response.json()) as {
@@ -49,10 +59,28 @@ describe('health', () => {
     expect(body.jobs.map((job) => [job.job, job.status])).toEqual([
       ['reconciliation', 'late'],
       ['canary', 'late'],
+      ['collector', 'ok'],
+      ['refresh', 'late'],
+      ['cleanup', 'late'],
       ['backup-billing', 'late'],
       ['drill-billing', 'ok'],
+      ['maintenance-sizes-billing', 'ok'],
+      ['maintenance-vacuum-billing', 'late'],
+      ['maintenance-indexes-billing', 'late'],
+      ['maintenance-report', 'ok'],
     ]);
-    expect(body.jobs[2]).toMatchObject({ limitSeconds: 28_800, ageSeconds: expect.any(Number) });
+    expect(body.jobs[5]).toMatchObject({ limitSeconds: 28_800, ageSeconds: expect.any(Number) });
+  });
+
+  test('a job that never ran is late only when the database is older than its limit', async () => {
+    const young = await startApi();
+    young.answers.inspect = () => ({ ...inspected(null, daysAgo(0.5)), problems: [] });
+    const { jobs } = (await json(await young.get('/health/jobs'))) as { jobs: { job: string; status: string }[] };
+    const health = await json(await young.get('/api/health'));
+    await young.stop();
+    const late = jobs.filter((job) => job.status === 'late').map(({ job }) => job);
+    expect(late).toEqual(['canary', 'collector', 'refresh', 'backup-billing', 'maintenance-vacuum-billing']);
+    expect(health).toMatchObject({ stripe: 'stale' });
   });
 
   test('/api/health is degraded while nothing was compared with Stripe', async () => {

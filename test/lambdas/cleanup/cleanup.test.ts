@@ -106,6 +106,18 @@ test('an event that another transaction has locked is left to the next run', asy
   expect(await run()).toMatchObject({ deleted: 1 });
 });
 
+test('a run that deleted all that is old is recorded as a success; a dry or unfinished one is not', async () => {
+  const succeeded = async () => (await client.query('SELECT job, succeeded_at AS at FROM billing.job_successes')).rows;
+  await run({ dryRun: true });
+  await run({ remainingMs: () => 0 });
+  expect(await succeeded()).toEqual([]);
+  await run();
+  await run();
+  expect(await succeeded()).toEqual([{ job: 'cleanup', at: NOW }]);
+  await client.query('DROP TABLE billing.job_successes');
+  expect(await run()).toMatchObject({ complete: true });
+});
+
 test('a run deletes the records of refreshes that were done a month ago, and none that is pending', async () => {
   await client.query(
     `INSERT INTO billing.object_refreshes (provider, object_kind, object_id, reason, requested_at, done_at)

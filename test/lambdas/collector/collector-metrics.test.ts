@@ -93,6 +93,12 @@ function watchedOf(environment: string): string[] {
     );
 }
 
+/** What is on record of collections that succeeded, which is forgotten then. */
+async function successes(): Promise<unknown[]> {
+  const { rows } = await (await billing.client()).query('DELETE FROM billing.job_successes RETURNING job');
+  return rows;
+}
+
 test('what the alarms look at is what the collector publishes, by name and by every dimension', async () => {
   const { records, result } = await collect();
   await result;
@@ -100,12 +106,14 @@ test('what the alarms look at is what the collector publishes, by name and by ev
   const watched = watchedOf('local').filter((metric) => !metric.startsWith('CollectionFailed'));
   expect(watched.length).toBeGreaterThan(15);
   expect([...published(records)]).toEqual(expect.arrayContaining(watched));
+  expect(await successes()).toEqual([{ job: 'collector' }]);
 });
 
 test('a collection that is not complete says so by its heartbeat, publishes the rest, and fails', async () => {
   const { records, result, logLines } = await collect({ MAIN_DATABASE_PORT: '1', STRIPE_API_SECRET_ARN: 'nothing' });
 
   await expect(result).rejects.toMatchObject({ code: 'collection_incomplete' });
+  expect(await successes()).toEqual([]);
   const metrics = [...published(records)];
   expect(metrics).toContain('CollectionFailed environment=local service=collector');
   expect(metrics).not.toContain('CollectionSucceeded environment=local service=collector');

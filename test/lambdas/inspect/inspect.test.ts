@@ -82,6 +82,12 @@ async function ask<Name extends InspectionName>(
 test('the status has the counts of the ledger and the queues, and the ages of secrets', async () => {
   await sqs.send(new SendMessageCommand({ QueueUrl: dependencies.deadLetterQueueUrl, MessageBody: 'parked' }));
 
+  await client.query(
+    `INSERT INTO operations.maintenance_runs (task, started_at, finished_at, outcome, result, error)
+     VALUES ('vacuum', '2026-11-08T08:00:00Z', now(), 'done', '{}', NULL), ('vacuum', '2026-11-15T08:00:00Z', now(), 'partial', '{}', NULL),
+       ('vacuum', '2026-11-22T08:00:00Z', now(), 'failed', NULL, 'why'), ('sizes', '2026-11-15T08:00:00Z', NULL, 'running', NULL, NULL)`,
+  );
+
   expect(await ask({ action: 'status' })).toMatchObject({
     at: NOW.toISOString(),
     databases: [
@@ -91,6 +97,8 @@ test('the status has the counts of the ledger and the queues, and the ages of se
         newestArchive: null,
         archiveLimitSeconds: 8 * 3600,
         lastDrill: null,
+        madeAt: expect.any(String),
+        maintenance: [{ task: 'vacuum', at: '2026-11-15T08:00:00.000Z' }],
       },
       {
         database: 'main',

@@ -49,8 +49,12 @@ test('an object whose refresh is pending is stored as Stripe has it, once', asyn
   expect(await statuses()).toEqual([{ id, status: 'past_due' }]);
   expect(await requests()).toEqual([{ id, attempts: 1, last_error: null, done: true }]);
   const calls = stripe().requests.length;
+  await client().query('DELETE FROM billing.job_successes');
+  await run({ dryRun: true });
+  expect(await rows('SELECT job FROM billing.job_successes')).toEqual([]);
   expect(await run()).toMatchObject({ outcomes: {}, objects: [] });
   expect(stripe().requests).toHaveLength(calls);
+  expect(await rows('SELECT job FROM billing.job_successes')).toEqual([{ job: 'refresh' }]);
 });
 
 test('objects are read in the order in which their refreshes were requested', async () => {

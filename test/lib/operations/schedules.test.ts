@@ -1,5 +1,12 @@
+import { GRACE_HOURS, RECORDED_JOB_LIMIT_MINUTES } from '../../../core/contract';
 import { BACKUP_POLICIES } from '../../../lib/config/policies';
-import { ARCHIVE_SCHEDULES, COLLECTOR_SCHEDULE, reconciliationSchedule } from '../../../lib/config/schedules';
+import {
+  ARCHIVE_SCHEDULES,
+  CLEANUP_SCHEDULE,
+  COLLECTOR_SCHEDULE,
+  REFRESH_SCHEDULE,
+  reconciliationSchedule,
+} from '../../../lib/config/schedules';
 
 test.each([
   ['billing archives', ARCHIVE_SCHEDULES.billing, 360],
@@ -18,4 +25,11 @@ test.each(['billing', 'main'] as const)('the hours of the %s policy are as far a
   expect(hours).toHaveLength(24 / frequencyHours);
   const gaps = hours.map((hour, index) => ((hours[index + 1] ?? (hours[0] ?? 0) + 24) - hour + 24) % 24 || 24);
   expect(new Set(gaps)).toEqual(new Set([frequencyHours]));
+});
+
+test('a job that records its success is late once several runs did not succeed, or a daily one is out of its grace', () => {
+  const { collector, refresh, cleanup } = RECORDED_JOB_LIMIT_MINUTES;
+  expect(collector).toBe(3 * COLLECTOR_SCHEDULE.periodMinutes);
+  expect(refresh).toBe(5 * REFRESH_SCHEDULE.periodMinutes);
+  expect(cleanup).toBe(CLEANUP_SCHEDULE.periodMinutes + GRACE_HOURS * 60);
 });
