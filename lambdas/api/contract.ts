@@ -57,7 +57,7 @@ export const MAX_BODY_BYTES = 64 * 1024;
 export const API_METRICS = {
   /** Requests that were answered, but for those of `/health` and the like. */
   requests: 'ApiRequests',
-  /** Requests answered 401 or 429 for their key. */
+  /** Requests answered 401, or 429 after too many wrong keys. */
   rejected: 'ApiKeysRejected',
   /** Requests answered 500. */
   failed: 'ApiFailed',

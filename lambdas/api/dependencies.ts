@@ -1,5 +1,6 @@
 import type { ReusableConnection } from '../../core/database/reusable-connection';
 import type { EntitlementCache } from '../../core/entitlements/entitlement-cache';
+import type { RequestLimit } from '../../core/keys/request-limit';
 import type { Log } from '../../core/runtime/telemetry';
 
 /** Functions that the API asks, by the requests of their contracts. */
@@ -12,6 +13,8 @@ export interface ApiDependencies {
   readonly cache: EntitlementCache;
   /** The secret that keys are hashed under. */
   readonly keySecret: () => Promise<string>;
+  /** Of each key. */
+  readonly requestLimit: RequestLimit;
   /**
    * Asks another function.
    *

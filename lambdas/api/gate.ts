@@ -3,7 +3,7 @@ import { authenticate, hasProject, hasScope, type Caller } from '../../core/keys
 import type { Scope } from '../../core/keys/contract';
 import type { ApiRoute } from './contract';
 import type { ApiDependencies } from './dependencies';
-import { Problem } from './problem';
+import { Problem, TOO_MANY_REQUESTS } from './problem';
 import type { ApiContext } from './router';
 
 const CHALLENGE = { 'www-authenticate': 'Bearer' };
@@ -18,6 +18,7 @@ export function gate({ access }: ApiRoute, dependencies: ApiDependencies): Middl
   return async (context, next) => {
     if (access !== 'public') {
       const caller = await identify(context.req.header('authorization'), addressOf(context.env.event), dependencies);
+      await countRequest(caller, dependencies);
       if (!hasScope(caller, access)) throw forbidden(access);
       context.set('caller', caller);
     }
@@ -54,6 +55,15 @@ async function identify(
     });
   }
   throw new Problem(401, 'unauthenticated', 'The key is unknown, expired or revoked', { headers: CHALLENGE });
+}
+
+async function countRequest({ keyId }: Caller, { requestLimit, log }: ApiDependencies): Promise<void> {
+  const retryAfterSeconds = await requestLimit.count(keyId);
+  if (retryAfterSeconds === undefined) return;
+  log.warn('A key is above its limit', { keyId, retryAfterSeconds });
+  throw new Problem(429, TOO_MANY_REQUESTS, 'The key has used up the requests of this minute; wait', {
+    headers: { 'retry-after': String(retryAfterSeconds) },
+  });
 }
 
 function forbidden(scope: Scope): Problem {

@@ -5,6 +5,7 @@ import { billingTarget, createConnector } from '../../core/database/connector';
 import { createReusableConnection } from '../../core/database/reusable-connection';
 import { openEntitlementCache } from '../../core/entitlements/open-cache';
 import { API_DATABASE_ROLE } from '../../core/keys/contract';
+import { createRequestLimit } from '../../core/keys/request-limit';
 import { apiKeySecret } from '../../core/keys/secret';
 import {
   baseSettings,
@@ -47,8 +48,10 @@ const lambda = new LambdaClient({
   requestHandler: { connectionTimeout: 3_000, socketTimeout: 28_000 },
 });
 
+const database = createReusableConnection(connector);
+const clock = () => new Date();
 const app = createApp({
-  database: createReusableConnection(connector),
+  database,
   cache: openEntitlementCache(environment.CACHE_URL, telemetry),
   keySecret: async () => (await secrets.read(environment.API_KEY_SECRET_ARN, apiKeySecret)).current,
   ask: askFunctions(lambda, {
@@ -58,7 +61,8 @@ const app = createApp({
     replay: environment.REPLAY_FUNCTION_NAME,
   }),
   hasCanary: environment.CANARY,
-  clock: () => new Date(),
+  requestLimit: createRequestLimit({ use: (work) => database.use(work), clock }),
+  clock,
   log: telemetry.log,
 });
 

@@ -9,6 +9,9 @@ import type { Log } from '../../core/runtime/telemetry';
 /** SQLSTATE of a statement that ran into the timeout of its session. */
 const STATEMENT_CANCELED = '57014';
 
+/** Code of an answer to a key that has used up its minute: the key is right. */
+export const TOO_MANY_REQUESTS = 'too_many_requests';
+
 const TITLES: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   401: 'Unauthorized',

@@ -10,7 +10,7 @@ const problem = (description: string) => ({
 export const KEY_PROBLEMS = {
   401: problem('No key, or one that is unknown, expired or revoked.'),
   403: problem('The key lacks the scope, or is not for the project.'),
-  429: problem('Too many requests, or too many with a wrong key; see `Retry-After`.'),
+  429: problem('Too many requests of the key in this minute, or too many with a wrong key; see `Retry-After`.'),
 } as const;
 
 /** Answers of every route. */

@@ -5,6 +5,7 @@ import { createReusableConnection, type ReusableConnection } from '../../core/da
 import { createCache } from '../../core/cache/connection';
 import { createEntitlementCache } from '../../core/entitlements/entitlement-cache';
 import { API_DATABASE_ROLE, type Scope } from '../../core/keys/contract';
+import { createRequestLimit } from '../../core/keys/request-limit';
 import { createApp } from '../../lambdas/api/app';
 import type { ApiDependencies } from '../../lambdas/api/dependencies';
 import type { Router } from '../../lambdas/api/router';
@@ -54,6 +55,7 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
       return answer(request);
     },
     hasCanary: true,
+    requestLimit: createRequestLimit({ use: (work) => connection.use(work), clock: () => new Date() }),
     clock: () => new Date(),
     log: silentLog,
     ...overrides,

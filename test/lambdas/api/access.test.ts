@@ -4,6 +4,7 @@ import { keyId } from '../../../core/keys/key';
 import { MAX_FAILURES_PER_KEY } from '../../../core/keys/authenticate';
 import { ROUTES } from '../../../lambdas/api/app';
 import { API_ROUTES } from '../../../lambdas/api/contract';
+import { counted } from '../../../lambdas/api/counted';
 import { openApiDocument } from '../../../lambdas/api/document';
 import { startApi, type ApiUnderTest } from '../../factories/api';
 
@@ -130,6 +131,27 @@ describe('a key', () => {
     expect(rows[0].row).not.toContain(key.slice(17));
     expect(rows[0].last_used_at).toBeInstanceOf(Date);
   });
+});
+
+test('a key above its limit is told when to come again, which is no rejected key', async () => {
+  const limited = await startApi({ requestLimit: { count: async () => 17 } });
+  const response = await limited.get('/metrics', await limited.key(['metrics:read']));
+  const body = await response.text();
+  await limited.stop();
+  expect([response.status, response.headers.get('retry-after'), response.headers.get('content-type')]).toEqual([
+    429,
+    '17',
+    'application/problem+json',
+  ]);
+  expect(JSON.parse(body)).toMatchObject({ status: 429, code: 'too_many_requests' });
+
+  const metrics = { addMetric: jest.fn(), publishStoredMetrics: jest.fn() };
+  const answer = (result: { statusCode: number; body: string }) =>
+    counted(async () => result, metrics as never)({ path: '/metrics' } as never);
+  await answer({ statusCode: 429, body });
+  expect(metrics.addMetric.mock.calls.map(([name]) => name)).toEqual(['ApiRequests']);
+  await answer({ statusCode: 429, body: '{"code":"too_many_attempts"}' });
+  expect(metrics.addMetric.mock.calls.at(-1)?.[0]).toBe('ApiKeysRejected');
 });
 
 describe('rotation', () => {
