@@ -1,7 +1,7 @@
 import { type ClientBase, DatabaseError } from 'pg';
 
-/** SQLSTATE `lock_not_available`: a lock was not granted within `lock_timeout`, or at once with `NOWAIT`. */
-const LOCK_NOT_AVAILABLE = '55P03';
+/** SQLSTATE `lock_not_available`: a lock was not granted within `lock_timeout`, or at once with `NOWAIT` or `SKIP_LOCKED`. */
+export const LOCK_NOT_AVAILABLE = '55P03';
 
 /** Whether a statement gave up waiting for a lock of another session. */
 export function isLockTimeout(error: unknown): boolean {

@@ -1,21 +1,15 @@
 import type { ClientBase } from 'pg';
+import { isWaitedFor } from '../../core/database/waited-for';
 import { OperationError } from '../../core/runtime/errors';
 import { snapshotLost } from './snapshot';
 
-/** Between two looks at the locks: each costs the server a millisecond. */
+/** Between two looks at the locks. */
 const INTERVAL_MS = 500;
 /**
  * How long another session may wait for the backup. Longer, and the queries of the application, which wait behind it, are
  * an outage; shorter, and every small change of a table ends the backup.
  */
 const PATIENCE_MS = 2_000;
-
-/** The leader holds a lock on every table, so a session that waits for any part of the backup waits for the leader too. */
-const WAITS_FOR_LEADER = `
-  SELECT EXISTS (
-    SELECT FROM pg_locks w
-    WHERE NOT w.granted AND w.waitstart < clock_timestamp() - $1 * interval '1 ms'
-      AND pg_backend_pid() = ANY (pg_blocking_pids(w.pid))) AS waits`;
 
 /**
  * Watches over the connection that keeps the moment of a backup open. When it is lost, or when a migration waits for it,
@@ -55,8 +49,8 @@ export class LeaderWatch {
     const stopped = this.stopped.promise.then(() => true);
     while (!(await Promise.race([stopped, pause()]))) {
       try {
-        const { rows } = await this.leader.query<{ waits: boolean }>(WAITS_FOR_LEADER, [this.patienceMs]);
-        if (!rows[0]?.waits) continue;
+        // The leader holds a lock on every table, so a session that waits for any part of the backup waits for the leader too.
+        if (!(await isWaitedFor(this.leader, this.patienceMs))) continue;
         this.reason = new OperationError(
           'schema_changing',
           'A migration waits for a table that is being archived, and the application behind it: the backup was given up, try again after the migration',

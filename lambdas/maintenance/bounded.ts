@@ -1,35 +1,59 @@
 import { type ClientBase, DatabaseError } from 'pg';
-import { isLockTimeout } from '../../core/database/lock-timeout';
+import { isLockTimeout, LOCK_NOT_AVAILABLE } from '../../core/database/lock-timeout';
+import { withYield } from './yield';
 
-/** SQLSTATE `query_canceled`: the statement took longer than it was given. */
+/** SQLSTATE `query_canceled`: the statement took longer than it was given, or gave way. */
 const QUERY_CANCELED = '57014';
 /** Less is not worth a start. */
 const LEAST_MS = 1_000;
-/** A rebuild waits for transactions that are open; it holds no lock meanwhile that a reader or a writer waits for. */
+/** A rebuild waits for transactions that are open. */
 const LOCK_TIMEOUT_MS = 30_000;
 
+/** A session that does maintenance, and what it may take. */
+export interface BoundedTask {
+  readonly client: ClientBase;
+  /** Another connection of the same user, which cancels a statement that others wait for. */
+  readonly watcher: ClientBase;
+  /** Look, but change nothing. */
+  readonly dryRun: boolean;
+  /** Milliseconds that are left. */
+  readonly remainingMs: () => number;
+}
+
+/** Milliseconds that one of several statements may take at most. @default what is left */
+export type Share = (leftMs: number) => number;
+
 /**
- * Runs one statement outside of a transaction, for no longer than is left.
+ * Runs one statement outside of a transaction, for no longer than its share of what is left, and only while no other session
+ * waits for its locks.
  *
- * @param remainingMs milliseconds that are left
- * @returns why it was given up: no time, or a lock of another session; `undefined` when it is done
+ * @returns why it was given up; `undefined` when it is done
  */
 export async function runBounded(
-  client: ClientBase,
+  { client, watcher, remainingMs }: Omit<BoundedTask, 'dryRun'>,
   statement: string,
-  remainingMs: () => number,
+  shareOf: Share = (leftMs) => leftMs,
 ): Promise<string | undefined> {
-  const left = Math.floor(remainingMs());
-  if (left < LEAST_MS) return 'no time left';
-  await client.query(`SET statement_timeout = ${left}; SET lock_timeout = ${Math.min(left, LOCK_TIMEOUT_MS)}`);
+  const left = remainingMs();
+  const limit = Math.floor(shareOf(left));
+  if (limit < LEAST_MS) return 'no time left';
+  await client.query(`SET statement_timeout = ${limit}; SET lock_timeout = ${Math.min(limit, LOCK_TIMEOUT_MS)}`);
+  let isLocked = false;
+  // With SKIP_LOCKED, a vacuum that did nothing succeeds, and only says so.
+  const listen = ({ code }: { readonly code?: string | undefined }): void => {
+    isLocked ||= code === LOCK_NOT_AVAILABLE;
+  };
+  client.on('notice', listen);
   try {
-    await client.query(statement);
-    return undefined;
+    const hasYielded = await withYield(client, watcher, () => client.query(statement));
+    if (hasYielded) return 'another session waited';
+    return isLocked ? 'another session held a lock' : undefined;
   } catch (error) {
     if (isLockTimeout(error)) return 'another session held a lock';
-    if (error instanceof DatabaseError && error.code === QUERY_CANCELED) return 'no time left';
-    throw error;
+    if (!(error instanceof DatabaseError && error.code === QUERY_CANCELED)) throw error;
+    return limit < Math.floor(left) ? `it took longer than ${limit / 1000} s` : 'no time left';
   } finally {
+    client.off('notice', listen);
     await client.query('SET statement_timeout = 0; SET lock_timeout = 0').catch(() => undefined);
   }
 }

@@ -88,7 +88,9 @@ async function answer(request: CheckedMaintenanceRequest, { remainingMs }: Invoc
   return withConnection(connectors[database], async (client) => {
     if (action === 'show') return { action, database, tasks: await listRecords(client, request.limit) };
     const { dryRun } = request;
-    const tasks = await runTasks({ client, clock, remainingMs, log: telemetry.log }, request);
+    const tasks = await withConnection(connectors[database], (watcher) =>
+      runTasks({ client, watcher, clock, remainingMs, log: telemetry.log }, request),
+    );
     const failed = tasks.filter(({ outcome }) => outcome === 'failed');
     if (failed.length > 0) {
       const why = failed.map(({ task, error }) => `${task}: ${error}`).join('; ');

@@ -1,8 +1,7 @@
 import type { ClientBase } from 'pg';
 import { estimateBloat } from './bloat';
-import { mayMaintain, runBounded } from './bounded';
+import { type BoundedTask, mayMaintain, runBounded } from './bounded';
 import type { ResultOf } from './contract';
-import type { BoundedTask } from './vacuum';
 
 /** Half of an index: below, the rebuild costs more writes than it saves reads. */
 const REBUILD_PERCENT = 50;
@@ -10,12 +9,13 @@ const REBUILD_PERCENT = 50;
 type ReindexResult = ResultOf<'reindex'>;
 
 /**
- * Rebuilds the bloated indexes beside those in use, which nobody waits for. What a rebuild that was killed left behind is
+ * Rebuilds the bloated indexes beside those in use: reads and writes go on, and it gives way to a session that waits for the
+ * table, such as an ALTER TABLE. What a rebuild that was killed left behind is
  * removed first; what this one leaves behind when its time is up, by the next.
  */
-export async function rebuildIndexes(client: ClientBase, task: BoundedTask): Promise<ReindexResult> {
-  const { dryRun, remainingMs } = task;
-  const removed = await removeLeftovers(client, task);
+export async function rebuildIndexes(task: BoundedTask): Promise<ReindexResult> {
+  const { client, dryRun } = task;
+  const removed = await removeLeftovers(task);
   const rebuilt: ReindexResult['rebuilt'] = [];
   const skipped: ReindexResult['skipped'] = [];
   const bloated = (await estimateBloat(client)).filter(
@@ -27,7 +27,7 @@ export async function rebuildIndexes(client: ClientBase, task: BoundedTask): Pro
     } else if (dryRun) {
       rebuilt.push({ index: relation, bytesBefore: bytes, bytesAfter: bytes - bloatBytes });
     } else {
-      const refusal = await runBounded(client, `REINDEX INDEX CONCURRENTLY ${relation}`, remainingMs);
+      const refusal = await runBounded(task, `REINDEX INDEX CONCURRENTLY ${relation}`);
       if (refusal === undefined) {
         rebuilt.push({ index: relation, bytesBefore: bytes, bytesAfter: await sizeOf(client, relation) });
       } else skipped.push({ relation, reason: refusal });
@@ -37,7 +37,8 @@ export async function rebuildIndexes(client: ClientBase, task: BoundedTask): Pro
 }
 
 /** Invalid indexes under the names that REINDEX CONCURRENTLY gives: `_ccnew` is unfinished, `_ccold` replaced. */
-async function removeLeftovers(client: ClientBase, { dryRun, remainingMs }: BoundedTask): Promise<string[]> {
+async function removeLeftovers(task: BoundedTask): Promise<string[]> {
+  const { client, dryRun } = task;
   const { rows } = await client.query<{ index: string }>(
     `SELECT format('%I.%I', n.nspname, c.relname) AS index
      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
@@ -46,9 +47,7 @@ async function removeLeftovers(client: ClientBase, { dryRun, remainingMs }: Boun
   );
   const removed: string[] = [];
   for (const { index } of rows) {
-    const refusal = dryRun
-      ? undefined
-      : await runBounded(client, `DROP INDEX CONCURRENTLY IF EXISTS ${index}`, remainingMs);
+    const refusal = dryRun ? undefined : await runBounded(task, `DROP INDEX CONCURRENTLY IF EXISTS ${index}`);
     if (refusal === undefined) removed.push(index);
   }
   return removed;

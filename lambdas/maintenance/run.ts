@@ -1,17 +1,20 @@
-import type { Client, ClientBase } from 'pg';
+import type { Client } from 'pg';
 import type { DatabaseName } from '../../core/contract';
 import { messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
+import type { BoundedTask } from './bounded';
 import { MAINTENANCE_TASKS, type MaintenanceTask, type TaskOutcome, type TaskRecord } from './contract';
 import { checkIndexes } from './indexes';
 import { beginTask, finishTask, openRun } from './records';
 import { rebuildIndexes } from './reindex';
 import { measureSizes } from './sizes';
-import { type BoundedTask, vacuumTables } from './vacuum';
+import { vacuumTables } from './vacuum';
 
 export interface RunDependencies {
   /** A connection of its own: the lock of the run is released when it closes. */
   readonly client: Client;
+  /** Another connection of the same user; it cancels a statement of the run that other sessions wait for. */
+  readonly watcher: Client;
   readonly clock: () => Date;
   /** Milliseconds that are left for the work. */
   readonly remainingMs: () => number;
@@ -36,6 +39,8 @@ export async function runTasks(dependencies: RunDependencies, options: RunOption
   const { client, clock, log } = dependencies;
   // A function that was killed closes no connection: the server looks whether it is still there.
   await client.query(`SET client_connection_check_interval = '5s'`);
+  // The pace of autovacuum: without it a vacuum by hand takes all that the disks have.
+  await client.query(`SET vacuum_cost_delay = '2ms'; SET client_min_messages = 'warning'`);
   await openRun(client, clock(), options.dryRun);
   const records: TaskRecord[] = [];
   for (const task of MAINTENANCE_TASKS.filter((known) => options.tasks.includes(known))) {
@@ -47,7 +52,7 @@ export async function runTasks(dependencies: RunDependencies, options: RunOption
 }
 
 async function runTask(
-  { client, clock, remainingMs }: RunDependencies,
+  { client, watcher, clock, remainingMs }: RunDependencies,
   { database, dryRun }: RunOptions,
   task: MaintenanceTask,
 ): Promise<TaskRecord> {
@@ -61,7 +66,7 @@ async function runTask(
   };
   let result: object;
   try {
-    result = await work(client, database, task, { dryRun, remainingMs }, startedAt);
+    result = await work({ client, watcher, dryRun, remainingMs }, database, task, startedAt);
   } catch (error) {
     return end('failed', null, messageOf(error));
   }
@@ -69,21 +74,16 @@ async function runTask(
   return end(isPartial ? 'partial' : 'done', result, null);
 }
 
-function work(
-  client: ClientBase,
-  database: DatabaseName,
-  task: MaintenanceTask,
-  bounds: BoundedTask,
-  now: Date,
-): Promise<object> {
+function work(bounds: BoundedTask, database: DatabaseName, task: MaintenanceTask, now: Date): Promise<object> {
+  const { client } = bounds;
   switch (task) {
     case 'sizes':
       return measureSizes(client, now);
     case 'vacuum':
-      return vacuumTables(client, bounds);
+      return vacuumTables(bounds);
     case 'indexes':
       return checkIndexes(client, database, now);
     default:
-      return rebuildIndexes(client, bounds);
+      return rebuildIndexes(bounds);
   }
 }

@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import { estimateBloat } from './bloat';
-import { mayMaintain, runBounded } from './bounded';
+import { type BoundedTask, mayMaintain, runBounded } from './bounded';
 import type { ResultOf } from './contract';
 
 /** Rows below which a table is left to autovacuum. */
@@ -19,29 +19,30 @@ interface TableRow {
   readonly allowed: boolean;
 }
 
-export interface BoundedTask {
-  /** Look, but change nothing. */
-  readonly dryRun: boolean;
-  /** Milliseconds that are left. */
-  readonly remainingMs: () => number;
-}
-
 /**
- * Vacuums and analyzes the tables that need it, the oldest and those with most dead rows first, and estimates the bloat that is
- * left. It neither waits for a table that another session has locked, nor cuts off free pages, for which readers would wait.
+ * Vacuums and analyzes the tables that need it, those with old transaction ids first and then the longest unvacuumed, and
+ * estimates the bloat that is left. It neither waits for a table that another session has locked, nor cuts off free pages,
+ * for which readers would wait; and it gives way to a session that waits for it.
  */
-export async function vacuumTables(client: ClientBase, { dryRun, remainingMs }: BoundedTask): Promise<VacuumResult> {
+export async function vacuumTables(task: BoundedTask): Promise<VacuumResult> {
+  const { client } = task;
   const vacuumed: VacuumResult['vacuumed'] = [];
   const skipped: VacuumResult['skipped'] = [];
-  for (const { table, reason, allowed } of await tablesInNeed(client)) {
+  const tables = await tablesInNeed(client);
+  const left = { tables: tables.filter(({ allowed }) => allowed).length };
+  for (const { table, reason, allowed } of tables) {
     if (!allowed) {
       skipped.push({ relation: table, reason: `the role may not maintain it (${reason})` });
       continue;
     }
+    left.tables -= 1;
     const startedMs = performance.now();
-    const refusal = dryRun
+    const refusal = task.dryRun
       ? undefined
-      : await runBounded(client, `VACUUM (ANALYZE, SKIP_LOCKED, TRUNCATE false) ${table}`, remainingMs);
+      : await runBounded(task, `VACUUM (ANALYZE, SKIP_LOCKED, TRUNCATE false) ${table}`, (leftMs) =>
+          // A large table leaves half of the time to those after it.
+          left.tables === 0 ? leftMs : leftMs / 2,
+        );
     if (refusal !== undefined) skipped.push({ relation: table, reason: `${refusal} (${reason})` });
     else vacuumed.push({ table, reason, durationMs: Math.round(performance.now() - startedMs) });
   }
@@ -62,7 +63,7 @@ async function tablesInNeed(client: ClientBase): Promise<TableRow[]> {
        WHEN c.reltuples < 0 AND pg_relation_size(c.oid) > 0 THEN 'never analyzed' END AS reason) AS need
      WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND reason IS NOT NULL
      ORDER BY age(c.relfrozenxid) * 100.0 > $4 * current_setting('autovacuum_freeze_max_age')::float8 DESC,
-       s.n_dead_tup DESC, 1`,
+       greatest(s.last_vacuum, s.last_autovacuum) NULLS FIRST, s.n_dead_tup DESC, 1`,
     [LEAST_ROWS, DEAD_PERCENT, CHANGED_PERCENT, AGE_PERCENT],
   );
   return rows;

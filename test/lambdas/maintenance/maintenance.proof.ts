@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
+import { withConnection } from '../../../core/database/connector';
 import type { MaintenanceTask, ResultOf, TaskRecord } from '../../../lambdas/maintenance/contract';
 import { HOT_STATEMENTS } from '../../../lambdas/maintenance/hot-statements';
 import { listRecords } from '../../../lambdas/maintenance/records';
@@ -27,13 +29,12 @@ interface Options {
 /** Each run on a connection of its own, as in the function: its lock ends with it. */
 async function run(tasks: readonly MaintenanceTask[], options: Options = {}): Promise<TaskRecord[]> {
   const { dryRun = false, now = LATER, remainingMs = () => 60_000 } = options;
-  const connection = await database.connector.connect();
-  try {
-    const dependencies = { client: connection, clock: () => now, remainingMs, log: silentLog };
-    return await runTasks(dependencies, { database: 'billing', tasks, dryRun });
-  } finally {
-    await connection.end();
-  }
+  return withConnection(database.connector, (connection) =>
+    withConnection(database.connector, (watcher) => {
+      const dependencies = { client: connection, watcher, clock: () => now, remainingMs, log: silentLog };
+      return runTasks(dependencies, { database: 'billing', tasks, dryRun });
+    }),
+  );
 }
 async function resultOf<Task extends MaintenanceTask>(task: Task, options: Options = {}): Promise<ResultOf<Task>> {
   const [record] = await run([task], options);
@@ -72,6 +73,81 @@ test('a vacuum takes up what changed, reports planted bloat, and a healthy table
     `SELECT n_dead_tup::int AS dead FROM pg_stat_user_tables WHERE relname = 'swollen'`,
   );
   expect(rows).toEqual([{ dead: 0 }]);
+});
+
+/** A vacuum at the pace of autovacuum takes a minute then; at full speed, no time. */
+async function slowDown(): Promise<void> {
+  await client.query(`ALTER DATABASE ${client.escapeIdentifier(database.name)} SET vacuum_cost_limit = 1`);
+}
+
+/** Waits until something is at work on the table. */
+async function atWork(progress: 'pg_stat_progress_vacuum' | 'pg_stat_progress_create_index'): Promise<void> {
+  for (;;) {
+    const { rowCount } = await client.query(`SELECT FROM ${progress} WHERE relid = 'public.swollen'::regclass`);
+    if (rowCount !== 0) return;
+    await sleep(20);
+  }
+}
+
+test('a vacuum goes at the pace of autovacuum, and gives way within seconds to a session that waits for its table', async () => {
+  await plantBloat();
+  await slowDown();
+  const running = resultOf('vacuum', { remainingMs: () => 15_000 });
+  await atWork('pg_stat_progress_vacuum');
+  const startedMs = performance.now();
+  await client.query('ALTER TABLE public.swollen ADD extra int');
+  expect(performance.now() - startedMs).toBeLessThan(5_000);
+  expect(await running).toMatchObject({
+    vacuumed: expect.not.arrayContaining([expect.objectContaining({ table: 'public.swollen' })]),
+    skipped: [{ relation: 'public.swollen', reason: 'another session waited (54000 dead rows)' }],
+  });
+});
+
+test('a rebuild gives way to a session that waits for its table, and the next one removes what it left', async () => {
+  await plantBloat();
+  await client.query('VACUUM (ANALYZE) public.swollen');
+  // The rebuild waits for every older snapshot, and holds its locks meanwhile.
+  const reader = await database.client();
+  await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+  const running = resultOf('reindex', { remainingMs: () => 15_000 });
+  await atWork('pg_stat_progress_create_index');
+  const startedMs = performance.now();
+  await client.query('ALTER TABLE public.swollen ADD extra int');
+  expect(performance.now() - startedMs).toBeLessThan(5_000);
+  const { skipped } = await running;
+  expect(skipped).toEqual([{ relation: 'public.swollen_by_id', reason: 'another session waited' }]);
+  await reader.query('ROLLBACK');
+  expect((await resultOf('reindex')).removed).toEqual(['public.swollen_by_id_ccnew']);
+});
+
+test('a table that another session has locked is skipped, and not said to be vacuumed', async () => {
+  await plantBloat();
+  const holder = await database.client();
+  await holder.query('BEGIN; LOCK TABLE public.swollen IN SHARE MODE');
+  const { vacuumed, skipped } = await resultOf('vacuum');
+  await holder.query('ROLLBACK');
+  expect(vacuumed.map(({ table }) => table)).not.toContain('public.swollen');
+  expect(skipped).toEqual([{ relation: 'public.swollen', reason: 'another session held a lock (54000 dead rows)' }]);
+});
+
+test('the longest unvacuumed table is first, whatever others hold', async () => {
+  await plantBloat();
+  await client.query(`
+    CREATE TABLE public.earlier (id int) WITH (autovacuum_enabled = off);
+    INSERT INTO public.earlier SELECT generate_series(1, 70000)`);
+  await client.query('VACUUM public.earlier');
+  await client.query('DELETE FROM public.earlier; SELECT pg_stat_force_next_flush()');
+  const { vacuumed } = await resultOf('vacuum', { dryRun: true });
+  const tables = vacuumed.map(({ table }) => table).filter((table) => table.startsWith('public.'));
+  expect(tables).toEqual(['public.swollen', 'public.earlier']);
+});
+
+test('a large table may take half of the time that is left, and leaves the rest to the others', async () => {
+  await plantBloat();
+  await slowDown();
+  const { vacuumed, skipped } = await resultOf('vacuum', { remainingMs: () => 3_000 });
+  expect(skipped).toEqual([{ relation: 'public.swollen', reason: 'it took longer than 1.5 s (54000 dead rows)' }]);
+  expect(vacuumed.length).toBeGreaterThan(0);
 });
 
 test('a dry run says what would be vacuumed, and changes and records nothing', async () => {
@@ -206,7 +282,7 @@ test('a role that may only read is told what it may not maintain, and nothing fa
   const connection = await database.connector.connect();
   await connection.query('SET SESSION AUTHORIZATION maintenance_reader');
   const records = await runTasks(
-    { client: connection, clock: () => LATER, remainingMs: () => 60_000, log: silentLog },
+    { client: connection, watcher: client, clock: () => LATER, remainingMs: () => 60_000, log: silentLog },
     { database: 'billing', tasks: ['sizes', 'vacuum', 'indexes', 'reindex'], dryRun: false },
   );
   await connection.end();
