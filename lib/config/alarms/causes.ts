@@ -1,4 +1,4 @@
-import { DATABASE_NAMES } from '../../../core/contract';
+import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import { thresholdsOf, type AlarmDefinition } from './alarm-definition';
 
 /** A critical alarm that another cause may raise as well, and that pages only when that cause is not known already. */
@@ -21,26 +21,27 @@ export const WAIT_SECONDS = 180;
 export const EXTENSION_SECONDS = 900;
 
 /** The collector cannot measure what it cannot reach, and ages that are unknown count as too old. */
-const UNKNOWN_WITH = ['collectorMissing', 'databaseConnections'];
+const unknownWith = (database: DatabaseName) => ['collectorMissing', `databaseUnreachable-${database}`];
 
+/**
+ * A cause is never what anybody can raise from outside, such as forged or blocked requests: they would silence the pages of a
+ * pipeline that stands still. So a firewall that blocks genuine deliveries pages twice.
+ */
 const FOLLOWERS: readonly Follower[] = [
-  // Without the collector, nothing is known of connections.
-  { name: 'databaseConnections', causes: ['collectorMissing'] },
   ...DATABASE_NAMES.flatMap((database) => [
-    { name: `backupMissing-${database}`, causes: UNKNOWN_WITH },
-    { name: `drillMissing-${database}`, causes: UNKNOWN_WITH },
+    // Without the collector, nothing is known of it.
+    { name: `databaseUnreachable-${database}`, causes: ['collectorMissing'] },
+    { name: `backupMissing-${database}`, causes: unknownWith(database) },
+    { name: `drillMissing-${database}`, causes: unknownWith(database) },
   ]),
-  { name: 'reconciliationMissing', causes: UNKNOWN_WITH },
+  { name: 'reconciliationMissing', causes: unknownWith('billing') },
   // What the firewall blocks, API Gateway counts as refused.
   { name: 'deliveriesThrottled', causes: ['deliveriesBlocked'] },
   // Events that cannot be applied are counted some minutes before the database counts as unreachable.
-  { name: 'webhookFailures', causes: ['webhookDelivery', 'databaseConnections'], waitSeconds: 600 },
+  { name: 'webhookFailures', causes: ['webhookDelivery', 'databaseUnreachable-billing'], waitSeconds: 600 },
   // The canary passes through everything.
-  {
-    name: 'canaryFailed',
-    causes: ['webhookDelivery', 'webhookFailures', 'databaseConnections', 'deliveriesBlocked', 'deliveriesThrottled'],
-  },
-  { name: 'eventQueueAge', causes: ['canaryFailed', 'webhookFailures', 'databaseConnections'] },
+  { name: 'canaryFailed', causes: ['webhookDelivery', 'databaseUnreachable-billing'] },
+  { name: 'eventQueueAge', causes: ['canaryFailed', 'databaseUnreachable-billing'] },
 ];
 
 /** When the critical alarm of a definition pages. */

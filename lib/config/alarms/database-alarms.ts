@@ -12,6 +12,7 @@ export function databaseAlarms(config: EnvironmentConfig): AlarmDefinition[] {
     // Only RDS knows the CPU and the memory of the machine.
     ...(onRds.length > 0 ? [databaseCpu(onRds), databaseMemory(onRds)] : []),
     databaseConnections(),
+    ...DATABASE_NAMES.map(databaseUnreachable),
   ];
 }
 
@@ -130,25 +131,47 @@ function databaseConnections(): AlarmDefinition {
     // The scaling guide: near the maximum. At 100 every function is refused, and so is the operator who comes to repair it.
     thresholds: { warning: 80, critical: 90 },
     comparisonOperator: 'GreaterThanThreshold',
+    // Of a database that does not answer nothing is known: that is an alarm of its own.
+    metric: highestOfDatabases(measure, DATABASE_NAMES, (database) =>
+      highestOf('collector', COLLECTOR_METRICS.connectionsUsedPercent, { database }),
+    ),
+    periodSeconds: 300,
+    evaluationPeriods: 3,
+    datapointsToAlarm: 3,
+    treatMissingData: 'ignore',
+    symptom: 'A database is running out of connections',
+    action: 'Check which sessions hold its connections; end idle ones.',
+    runbookAnchor: 'database-connections',
+    consolePage: { functionOf: 'collector' },
+  };
+}
+
+/**
+ * Apart for each database, and apart from connections in use: it silences what follows from it, which trouble with the other
+ * database, or a busy one, must not. Nobody outside can raise it.
+ */
+function databaseUnreachable(database: DatabaseName): AlarmDefinition {
+  return {
+    name: `databaseUnreachable-${database}`,
+    measure: `Connections in use, which the collector cannot measure of a ${database} database that does not answer`,
+    unit: '%',
+    thresholds: { critical: 0 },
+    // No share is: the alarm is raised by what is missing.
+    comparisonOperator: 'LessThanThreshold',
     metric: {
       from: 'math',
-      label: measure,
-      // A database that does not answer counts as full: it refuses connections, whatever the reason.
-      expression: `MAX([${DATABASE_NAMES.map((database) => `FILL(${database}, 100)`).join(', ')}])`,
-      metrics: Object.fromEntries(
-        DATABASE_NAMES.map((database) => [
-          database,
-          highestOf('collector', COLLECTOR_METRICS.connectionsUsedPercent, { database }),
-        ]),
-      ),
+      label: `Connections in use: ${database}`,
+      // By itself, an alarm on what is missing looks for data further back first, and is raised ten minutes later.
+      expression: 'FILL(used, -1)',
+      metrics: { used: highestOf('collector', COLLECTOR_METRICS.connectionsUsedPercent, { database }) },
     },
     periodSeconds: 300,
     evaluationPeriods: 3,
     datapointsToAlarm: 3,
     treatMissingData: 'breaching',
-    symptom: 'A database is running out of connections, or cannot be reached at all',
-    action: 'Check whether the database can be reached and which sessions hold its connections; end idle ones.',
-    runbookAnchor: 'database-connections',
+    symptom: `The ${database} database cannot be reached`,
+    action: 'Read why in the log of the collector; recover the instance if it is gone.',
+    runbookAnchor: 'database-unreachable',
     consolePage: { functionOf: 'collector' },
   };
 }

@@ -171,10 +171,15 @@ test('used memory is the memory of the instance class minus what RDS reports as 
   expect(new Set(names)).toEqual(new Set(['InstanceMemoryBytes', 'FreeableMemory']));
 });
 
-test('a database whose connections cannot be counted counts as full', () => {
-  const queries = queriesOf('local', 'databaseConnections');
-  expect(queries.find(({ Expression }) => Expression)?.Expression).toBe('MAX([FILL(billing, 100), FILL(main, 100)])');
-  expect(alarmOf('local', 'databaseConnections-critical').TreatMissingData).toBe('breaching');
+test('a database whose connections cannot be counted cannot be reached, and is not full', () => {
+  expect(queriesOf('local', 'databaseConnections').find(({ Expression }) => Expression)?.Expression).toBe(
+    'MAX([billing, main])',
+  );
+  for (const database of ['billing', 'main']) {
+    expect(alarmOf('local', `databaseUnreachable-${database}`).Metrics).toContainEqual(
+      expect.objectContaining({ Expression: 'FILL(used, -1)' }),
+    );
+  }
 });
 
 test('each alarm on an expression returns the result of one query', () => {
@@ -210,7 +215,7 @@ test('missing data closes the alarms on traffic and leaves the alarms on gauges 
     transactionIds: 'ignore',
     deliveriesBlocked: 'notBreaching',
     deliveriesThrottled: 'notBreaching',
-    databaseConnections: 'breaching',
+    databaseConnections: 'ignore',
     certificateExpiry: 'ignore',
     // Without a dispute that awaits a response there is no due date.
     disputeDue: 'notBreaching',

@@ -11,7 +11,7 @@ const ALARMS = metricAlarmsOf(monitoring).filter(({ topics }) => !topics.some((t
 const COMPOSITES = compositesOf(monitoring);
 const PREFIX = 'BillingOps-production-';
 
-test.each(CAUSES)('when $name, exactly one page goes out: $page', ({ world, page, within }) => {
+test.each(CAUSES)('when $name, exactly this pages: $pages', ({ world, pages, within }) => {
   const { notifications } = simulate({
     alarms: ALARMS,
     composites: COMPOSITES,
@@ -20,7 +20,7 @@ test.each(CAUSES)('when $name, exactly one page goes out: $page', ({ world, page
     to: OVER_AFTER + 40,
     initial: 'OK',
   });
-  expect(notifications.map(({ alarm }) => alarm.slice(PREFIX.length))).toEqual([page]);
+  expect(notifications.map(({ alarm }) => alarm.slice(PREFIX.length))).toEqual(pages);
   expect(notifications[0]?.minute).toBeLessThanOrEqual(within);
 });
 

@@ -18,8 +18,8 @@ export interface Cause {
   readonly name: string;
   /** It begins at minute 0, and is over after {@link OVER_AFTER}. */
   readonly world: World;
-  /** Last part of the name of the one alarm that pages, and within how many minutes. */
-  readonly page: string;
+  /** Last parts of the names of the alarms that page, in their order, and within how many minutes the first does. */
+  readonly pages: readonly string[];
   readonly within: number;
 }
 
@@ -39,13 +39,18 @@ const notApplied: Readonly<Record<string, Emitter>> = {
   [ofFunction('processor', 'QueryDuration')]: nothing,
 };
 
-function cause(name: string, page: string, within: number, faults: Readonly<Record<string, Emitter>>): Cause {
+function cause(
+  name: string,
+  page: string | readonly string[],
+  within: number,
+  faults: Readonly<Record<string, Emitter>>,
+): Cause {
   const during = new Map(worldOf(healthy(), faults, 0, OVER_AFTER));
   const queue = during.get(queueAge);
   const drained: Emitter = (minute) =>
     minute >= OVER_AFTER && minute < OVER_AFTER + 8 && queueAge in faults ? { value: 5_000 } : queue?.(minute);
   during.set(queueAge, drained);
-  return { name, page, within, world: during };
+  return { name, pages: [page].flat(), within, world: during };
 }
 
 /** Everything of a publisher, silent. */
@@ -53,9 +58,11 @@ function silent(of: (metric: { readonly by: string; readonly key: string }) => b
   return Object.fromEntries(healthy().flatMap((metric) => (of(metric) ? [[metric.key, nothing]] : [])));
 }
 
-/** What goes wrong, and the one page that reports it. */
+const MAIN_AND_REFUSED = ['databaseUnreachable-main-page', 'webhookFailures-page'];
+
+/** What goes wrong, and the page that reports it; two where what anybody can raise from outside must silence nothing. */
 export const CAUSES: readonly Cause[] = [
-  cause('the billing database cannot be reached', 'databaseConnections-page', 30, {
+  cause('the billing database cannot be reached', 'databaseUnreachable-billing-page', 30, {
     ...silent(({ by, key }) => by === 'AWS/RDS' && key.endsWith('-billing')),
     ...silent(
       ({ by, key }) =>
@@ -71,11 +78,19 @@ export const CAUSES: readonly Cause[] = [
     20,
     silent(({ by }) => by === 'collector'),
   ),
+  cause('the main database cannot be reached, and then every delivery is refused', MAIN_AND_REFUSED, 30, {
+    ...silent(({ by, key }) => by === 'AWS/RDS' && key.endsWith('-main')),
+    ...silent(
+      ({ by, key }) =>
+        by === 'collector' && /=main/.test(key) && !/BackupAge|AllocatedStorage|InstanceMemory|SecretAge/.test(key),
+    ),
+    [ofFunction('webhook', 'WebhookRejected')]: (minute) => (minute >= 40 ? { value: BUSY } : undefined),
+  }),
   cause('the processor crashes at its start', 'canaryFailed-page', 30, {
     ...notApplied,
     [ofFunction('processor', 'EventsFailed')]: nothing,
   }),
-  cause('the processor can apply no event', 'webhookFailures-page', 30, {
+  cause('the processor can apply no event', ['canaryFailed-page', 'webhookFailures-page'], 30, {
     ...notApplied,
     [ofFunction('processor', 'EventsFailed')]: every(1, 1, BUSY),
   }),
@@ -90,7 +105,7 @@ export const CAUSES: readonly Cause[] = [
     [ofFunction('webhook', 'WebhookFailed')]: every(1, 1, BUSY),
     [ofApi('5XXError', true)]: every(1, 1, BUSY),
   }),
-  cause('the firewall blocks the deliveries', 'deliveriesBlocked-critical', 15, {
+  cause('the firewall blocks the deliveries', ['deliveriesBlocked-critical', 'canaryFailed-page'], 15, {
     ...silent(({ by }) => by === 'webhook'),
     ...notArriving,
     [ofFirewall('AdmittedDeliveries')]: nothing,

@@ -196,6 +196,15 @@ function databaseFailures(): Failure[] {
     ...pair('databaseConnections', '… % of the connections are used', { warning: 85, critical: 95 }, 20, (percent) => ({
       [ofFunction('collector', 'ConnectionsUsedPercent', main)]: run(percent),
     })),
+    ...['billing', 'main'].map((database) =>
+      single(
+        `databaseUnreachable-${database}`,
+        'the database does not answer',
+        30,
+        ofFunction('collector', 'ConnectionsUsedPercent', { database }),
+        nothing,
+      ),
+    ),
     ...pair(
       'transactionIds',
       '… million transaction ids are used',
