@@ -18,11 +18,14 @@ export const webhooksList = defineCommand({
     ),
     type: optional(text('type'), 'Only events of this type, such as invoice.paid'),
     since: optional(time(), 'Only events that were received from this moment on'),
+    about: optional(text('id'), 'Only events of this id, or about this object, customer or subscription'),
+    before: optional(text('cursor'), 'Continues where an earlier list ended, which names it'),
     limit: optional(wholeNumber('count', 1, 500), 'Events to list at most. Default: 20'),
   },
   examples: [
     { line: 'webhooks list --status failed', explains: 'Which events could not be applied, and why?' },
     { line: 'webhooks list --type invoice.paid --since 1h', explains: 'Which payments arrived in the last hour?' },
+    { line: 'webhooks list --about cus_4fGh1kL0pQr2', explains: 'What happened to this customer?' },
   ],
   async run(context, options) {
     const report = await inspect(context, 'events', options);
@@ -36,6 +39,8 @@ export const webhooksList = defineCommand({
       error ?? '',
     ]);
     const headings = ['event', 'type', 'status', 'attempts', 'source', 'received', 'error'];
-    return { report, lines: rows.length === 0 ? ['No event matches'] : table(headings, rows, context.style) };
+    const found = rows.length === 0 ? ['No event matches'] : table(headings, rows, context.style);
+    const more = report.next === null ? [] : [`Older ones: the same command with --before ${report.next}`];
+    return { report, lines: [...found, ...more] };
   },
 });

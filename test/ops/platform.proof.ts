@@ -133,6 +133,10 @@ test('a failed event is listed with its error, and a retry, dry or not, says why
   const listed = await ops('webhooks list --status failed');
   expect(listed.stdout).toMatch(new RegExp(`${id} +customer.subscription.updated +failed`));
   expect((await ops('webhooks status')).status).toBe(1);
+  const { stdout: about } = await ops('webhooks list --about sub_poison --limit 1');
+  const [, found, older] = /(evt_\S+)[^]+(--before \S+)/.exec(about) ?? [];
+  expect([found, (await ops(`webhooks list --about ${id} ${older}`)).stdout]).toEqual([id, 'No event matches\n']);
+  expect((await ops('webhooks list --before yesterday')).stderr).toContain('before: expected `next`');
 
   const shown = await ops(`webhooks show ${id}`);
   expect([shown.status, shown.stdout]).toEqual([1, expect.stringMatching(/object +sub_poison[^]+ops webhooks retry/)]);
@@ -325,7 +329,7 @@ test.each(RUNBOOK_LINES)(
     const { status, stdout, stderr } = await ops(line.slice('ops '.length), { piped: 'whsec_runbook0001' });
     // Of what the commands write, the one thing that is not the platform's but this checkout's.
     if (line.startsWith('ops migrate new ')) rmSync(stdout.split('\n')[0] ?? '');
-    const isElsewhere = /The local platform has no |--confirm production: expected local|has no RotateSecret/.test(
+    const isElsewhere = /The local platform has no |confirm production: expected|has no RotateSecret|is no topic/.test(
       stderr,
     );
     // Of events, objects and hosts that only the example has.
