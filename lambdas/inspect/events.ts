@@ -43,10 +43,19 @@ const COLUMNS = `event.id, event.provider, event.type, event.status, event.attem
   (extract(epoch FROM event.occurred_at) * 1000000)::bigint::text AS occurred_us`;
 
 /**
- * Events that one request looks through for an object: no index leads from a customer to its events, since each would cost
- * every event that is written. Fewer mean more requests for an old event; more mean seconds for one that is not there.
+ * Events that one request looks through for what no index leads to: from a customer, a type or a settled status to its events,
+ * since each would cost every event that is written. Fewer mean more requests for an old event; more mean seconds for one
+ * that is not there.
  */
 const SEARCHED_EVENTS = 20_000;
+/** Statuses that an index leads to. */
+const INDEXED_STATUSES: readonly string[] = ['received', 'processing', 'failed'];
+
+function isSearch({ status, type, since, about }: InspectionRequest<'events'>): boolean {
+  if (about !== undefined) return true;
+  if (status !== undefined) return !INDEXED_STATUSES.includes(status);
+  return type !== undefined || since !== undefined;
+}
 
 /** Place in the list, newest first: an event's time in microseconds, and its id. */
 interface Place {
@@ -67,13 +76,17 @@ const momentOf = (parameter: string): string => `to_timestamp(0) + ${parameter}:
 /**
  * Events of the ledger, the newest first. Never their payloads, which hold personal data; and the platform's own only where
  * their type is asked for.
+ *
+ * @param searched events that one request looks through at most; @default 20,000
  */
 export async function listEvents(
   client: ClientBase,
-  { status, type, since, about, before, limit }: InspectionRequest<'events'>,
+  request: InspectionRequest<'events'>,
+  searched = SEARCHED_EVENTS,
 ): Promise<InspectionReport<'events'>> {
+  const { status, type, since, about, before, limit } = request;
   const start = fromCursor(before);
-  const end = about === undefined ? undefined : await endOfSearch(client, start);
+  const end = isSearch(request) ? await endOfSearch(client, start, searched) : undefined;
   const { rows } = await client.query<EventRow>(
     `SELECT ${COLUMNS}
      FROM billing.webhook_events AS event
@@ -102,13 +115,13 @@ export async function listEvents(
 }
 
 /** The last event that one request looks through; undefined where it reaches the oldest. */
-async function endOfSearch(client: ClientBase, start: Place | undefined): Promise<Place | undefined> {
+async function endOfSearch(client: ClientBase, start: Place | undefined, searched: number): Promise<Place | undefined> {
   const { rows } = await client.query<Place>(
     `SELECT (extract(epoch FROM occurred_at) * 1000000)::bigint::text AS us, id
      FROM billing.webhook_events
      WHERE $1::bigint IS NULL OR (occurred_at <= ${momentOf('$1')} AND (occurred_at < ${momentOf('$1')} OR id > $2))
      ORDER BY occurred_at DESC, id OFFSET $3 LIMIT 1`,
-    [start?.us ?? null, start?.id ?? null, SEARCHED_EVENTS - 1],
+    [start?.us ?? null, start?.id ?? null, searched - 1],
   );
   return rows[0];
 }

@@ -55,7 +55,7 @@ export const events = {
       .string()
       .nullable()
       .describe(
-        'Where to continue: `before` of the next request. Null at the oldest. With `about`, one request looks through 20,000 events, so that an answer may have few, or none, before the end.',
+        'Where to continue: `before` of the next request. Null at the oldest. With `about`, `type`, `since`, or the status `processed`, `ignored` or `dismissed`, one request looks through 20,000 events, so that an answer may have few, or none, before the end.',
       ),
   }),
 };

@@ -66,6 +66,21 @@ test('pages hold each event once, also where several happened in one second', as
   expect(seen).toEqual(['evt_3', 'evt_4', 'evt_5', 'evt_2', 'evt_1']);
 });
 
+test.each([
+  [{ status: 'dismissed' }],
+  [{ status: 'ignored' }],
+  [{ type: 'rare.event' }],
+  [{ since: '2026-11-21T12:29:00Z' }],
+] as const)('a request for %j looks through so many events at most, and says where to continue', async (filter) => {
+  const ask = (before?: string) => {
+    const request = { action: 'events', ...filter, ...(before === undefined ? {} : { before }) };
+    return listEvents(client, INSPECTIONS.events.request.parse(request), 3);
+  };
+  const first = await ask();
+  expect([first.events, first.next]).toEqual([[], expect.stringMatching(/\.evt_5$/)]);
+  expect(await ask(first.next ?? '')).toEqual({ action: 'events', events: [], next: null });
+});
+
 test('an event names its customer, its subscription and its app', async () => {
   const { events } = await list();
   const of = (id: string) => events.find((event) => event.id === id);

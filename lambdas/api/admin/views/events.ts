@@ -63,7 +63,7 @@ export function eventsView({ events, next }: Report<'events'>, filter: EventFilt
 }
 
 function nothing({ status: wanted, about, before }: EventFilter, next: string | null): Html {
-  if (about !== undefined && next !== null) {
+  if (next !== null) {
     return empty('Not among the events searched so far', '“Older” searches the next 20,000.');
   }
   if (wanted === 'failed' && about === undefined) return empty('No event failed', 'There is nothing to retry.');
