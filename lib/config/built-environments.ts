@@ -77,6 +77,7 @@ export function rehearsalEnvironment(options: RunningDatabasesOptions): Environm
     firewall: false,
     computedAlarms: false,
     gradualDeployments: false,
+    savedQueries: false,
     // The emulator's API has another address than the template says.
     canary: false,
   });

@@ -221,6 +221,9 @@ export const SETTINGS = {
     .describe(
       'Two dashboards in CloudWatch: one of everything, and a short one for a phone at night. The first three of an account are free.',
     ),
+  savedQueries: flag
+    .default(true)
+    .describe('Queries of CloudWatch Logs Insights for the usual questions of on-call, saved in the account.'),
   gradualDeployments: flag
     .default(true)
     .describe(

@@ -14,6 +14,7 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
+import { acknowledge } from '../policy/acknowledge';
 import { alarmSuffix, thresholdsOf, type AlarmDefinition, type Severity } from '../config/alarms/alarm-definition';
 import { EXTENSION_SECONDS, pageRules } from '../config/alarms/causes';
 import { alarmText, type TextContext } from './alarm-text';
@@ -62,7 +63,13 @@ export class Alarms extends Construct {
     for (const [follower, rule] of rules) {
       const alarm = critical.get(follower);
       const causes = rule.causes.flatMap(({ name }) => critical.get(name) ?? []);
-      if (alarm !== undefined) notify(this.page(follower, alarm, causes, rule.waitSeconds, context), topics.critical);
+      if (alarm !== undefined) {
+        acknowledge(alarm, {
+          nag: ['NIST.800.53.R5-CloudWatchAlarmAction'],
+          reason: 'It pages by the composite alarm of its name, which is silent while a cause is known',
+        });
+        notify(this.page(follower, alarm, causes, rule.waitSeconds, context), topics.critical);
+      }
     }
   }
 

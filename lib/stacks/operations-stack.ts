@@ -202,10 +202,12 @@ export class OperationsStack extends EnvironmentStack {
       stripeApiSecretArn: stripeSecrets.api.secretArn,
       stripeSigningSecretArn: stripeSecrets.signing.secretArn,
     });
-    new SavedQueries(this, 'SavedQueries', {
-      environmentName: config.name,
-      logs: this.node.findAll().flatMap((each) => (each instanceof OperationalFunction ? each.log : [])),
-    });
+    if (config.savedQueries) {
+      new SavedQueries(this, 'SavedQueries', {
+        environmentName: config.name,
+        logs: this.node.findAll().flatMap((each) => (each instanceof OperationalFunction ? each.log : [])),
+      });
+    }
     new PublishedParameters(this, 'Parameters', {
       environmentName: config.name,
       values: { 'webhooks/stripe/url': httpApi.urlOf(WEBHOOK_ENDPOINTS.stripe.path) },

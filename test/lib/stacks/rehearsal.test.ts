@@ -16,7 +16,7 @@ const production = exampleEnvironment('production');
 const SWITCHES = Object.entries(rehearsal).flatMap(([name, value]) => (value === false ? [name] : []));
 
 test('every part that the rehearsal switches off is on in production', () => {
-  expect(SWITCHES.toSorted()).toEqual(['canary', 'computedAlarms', 'firewall', 'gradualDeployments']);
+  expect(SWITCHES.toSorted()).toEqual(['canary', 'computedAlarms', 'firewall', 'gradualDeployments', 'savedQueries']);
   for (const name of SWITCHES) expect([name, production[name as keyof EnvironmentConfig]]).toEqual([name, true]);
 });
 
