@@ -30,8 +30,8 @@ export const fillSecrets: RehearsalStep = {
   async run({ deployment, options }, tell) {
     const { clients, signingSecret, apiKey } = options;
     for (const [word, value] of [
-      ['Signing', { current: signingSecret }],
-      ['Api', { apiKey }],
+      ['StripeSecretsSigning', { current: signingSecret }],
+      ['StripeSecretsApi', { apiKey }],
     ] as const) {
       const { physicalId } = await deployment.find('Data', 'AWS::SecretsManager::Secret', word);
       const command = new PutSecretValueCommand({ SecretId: physicalId, SecretString: JSON.stringify(value) });
