@@ -1,4 +1,4 @@
-import { Client, DatabaseError } from 'pg';
+import { Client, DatabaseError, escapeIdentifier } from 'pg';
 import * as z from 'zod';
 import type { DatabaseManagement, DatabaseName } from '../contract';
 import { OperationError, messageOf } from '../runtime/errors';
@@ -110,6 +110,15 @@ export function createConnector(
   applicationName: string,
   { plainSession = false, role, statementTimeoutMs }: ConnectorOptions = {},
 ): DatabaseConnector {
+  /*
+   * As statements, since RDS Proxy and PgBouncer refuse startup parameters that they do not know, or `options`. RDS Proxy pins
+   * a session that set something to its connection, and PgBouncer has to pool by session.
+   */
+  const settings = [
+    ...(role === undefined ? [] : [`SET ROLE ${escapeIdentifier(role)}`]),
+    ...(statementTimeoutMs === undefined ? [] : [`SET statement_timeout = ${statementTimeoutMs}`]),
+  ].join('; ');
+
   async function open(database: string): Promise<Client> {
     const rejected = new Set<string>();
     let rejection: unknown;
@@ -145,12 +154,18 @@ export function createConnector(
       ssl: { rejectUnauthorized: true },
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
-      ...(role === undefined ? {} : { options: `-c role=${role}` }),
-      ...(statementTimeoutMs === undefined ? {} : { statement_timeout: statementTimeoutMs }),
     });
     // A connection lost between two statements fails the next statement; without a listener it would end the process.
     client.on('error', () => undefined);
     await client.connect();
+    if (settings !== '') {
+      try {
+        await client.query(settings);
+      } catch (error) {
+        await client.end().catch(() => undefined);
+        throw error;
+      }
+    }
     return client;
   }
 

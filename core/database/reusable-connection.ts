@@ -20,39 +20,47 @@ export interface ReusableConnection {
    * be safe to repeat.
    */
   use<T>(work: (client: Client) => Promise<T>): Promise<T>;
+  /** Ends the connection, also one that is still being opened. Calls that run fail and are not repeated. */
   close(): Promise<void>;
 }
 
 export function createReusableConnection(connector: DatabaseConnector): ReusableConnection {
-  let kept: Client | undefined;
+  // The promise, so that a connection that is still being opened is shared, and ended, as well.
+  let kept: Promise<Client> | undefined;
+  let closings = 0;
 
-  async function discard(): Promise<void> {
-    const client = kept;
-    kept = undefined;
+  async function discard(connection: Promise<Client>): Promise<void> {
+    if (kept === connection) kept = undefined;
+    const client = await connection.catch(() => undefined);
     await client?.end().catch(() => undefined);
   }
 
   async function attempt<T>(work: (client: Client) => Promise<T>): Promise<T> {
-    kept ??= await connector.connect();
+    const connection = (kept ??= connector.connect());
     try {
-      return await work(kept);
+      return await work(await connection);
     } catch (error) {
-      if (isBroken(error)) await discard();
+      if (isBroken(error)) await discard(connection);
       throw error;
     }
   }
 
   return {
     async use(work) {
-      const reused = kept !== undefined;
+      const reused = kept;
+      const closingsBefore = closings;
       try {
         return await attempt(work);
       } catch (error) {
-        if (reused && kept === undefined) return attempt(work);
+        // What was closed meanwhile was given up.
+        if (reused !== undefined && kept !== reused && closings === closingsBefore) return attempt(work);
         throw error;
       }
     },
-    close: discard,
+    async close() {
+      closings += 1;
+      if (kept !== undefined) await discard(kept);
+    },
   };
 }
 

@@ -48,3 +48,41 @@ test('a statement with an error of its own is not repeated', async () => {
   await expect(wrong).rejects.toMatchObject({ code: '22012' });
   expect(attempts).toBe(1);
 });
+
+test('a connection that is closed while it is being opened is ended, and so is each one after it', async () => {
+  const opened: Record<'end' | 'query', jest.Mock>[] = [];
+  const pending: (() => void)[] = [];
+  const slow = createReusableConnection({
+    target: database.connector.target,
+    connect: () =>
+      new Promise((resolve) => {
+        pending.push(() => {
+          const client = { end: jest.fn(() => Promise.resolve()), query: jest.fn(() => Promise.resolve()) };
+          opened.push(client);
+          resolve(client as never);
+        });
+      }),
+  });
+  for (const round of [1, 2]) {
+    const abandoned = slow.use((client) => client.query('SELECT 1'));
+    const closed = slow.close();
+    expect(pending).toHaveLength(round);
+    pending.at(-1)?.();
+    await Promise.all([abandoned, closed]);
+  }
+  expect(opened.map(({ end }) => end.mock.calls.length)).toEqual([1, 1]);
+});
+
+test('work that is given up by closing its connection is not repeated on a new one', async () => {
+  await connection.use((client) => client.query('SELECT 1'));
+  let attempts = 0;
+  const hanging = connection.use((client) => {
+    attempts += 1;
+    return client.query('SELECT pg_sleep(60)');
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  const closed = connection.close();
+  await expect(hanging).rejects.toThrow('Connection terminated');
+  await closed;
+  expect(attempts).toBe(1);
+});
