@@ -85,6 +85,8 @@ export interface ConnectorOptions {
   readonly role?: string;
   /** Milliseconds after which PostgreSQL cancels a statement. @default - the setting of the server */
   readonly statementTimeoutMs?: number;
+  /** `false`: PostgreSQL never compiles a statement, which takes seconds for a long one. @default - the setting of the server */
+  readonly jit?: false;
 }
 
 /** Opens connections to one server. */
@@ -108,7 +110,7 @@ export function createConnector(
   target: DatabaseTarget,
   secrets: Secrets,
   applicationName: string,
-  { plainSession = false, role, statementTimeoutMs }: ConnectorOptions = {},
+  { plainSession = false, role, statementTimeoutMs, jit }: ConnectorOptions = {},
 ): DatabaseConnector {
   /*
    * As statements, since RDS Proxy and PgBouncer refuse startup parameters that they do not know, or `options`. RDS Proxy pins
@@ -117,6 +119,7 @@ export function createConnector(
   const settings = [
     ...(role === undefined ? [] : [`SET ROLE ${escapeIdentifier(role)}`]),
     ...(statementTimeoutMs === undefined ? [] : [`SET statement_timeout = ${statementTimeoutMs}`]),
+    ...(jit === undefined ? [] : ['SET jit = off']),
   ].join('; ');
 
   async function open(database: string): Promise<Client> {

@@ -46,8 +46,8 @@ export const API_ROUTES: readonly ApiRoute[] = [
   { method: 'GET', path: '/api/openapi.json', access: 'public', perSecond: 10 },
   { method: 'GET', path: '/api/v1/entitlements/{user}', access: 'entitlements:read', perSecond: 500 },
   { method: 'POST', path: '/api/v1/entitlements/{user}/recompute', access: 'admin', perSecond: 5 },
-  { method: 'GET', path: '/api/v1/metrics/project/{id}/subscriptions', access: 'metrics:read', perSecond: 20 },
-  { method: 'GET', path: '/api/v1/metrics/project/{id}/revenue', access: 'metrics:read', perSecond: 20 },
+  { method: 'GET', path: '/api/v1/metrics/project/{id}/subscriptions', access: 'metrics:read', perSecond: 2 },
+  { method: 'GET', path: '/api/v1/metrics/project/{id}/revenue', access: 'metrics:read', perSecond: 2 },
   { method: 'GET', path: '/metrics', access: 'metrics:read', perSecond: 5 },
 ];
 
@@ -59,6 +59,6 @@ export const API_METRICS = {
   requests: 'ApiRequests',
   /** Requests answered 401, or 429 after too many wrong keys. */
   rejected: 'ApiKeysRejected',
-  /** Requests answered 500. */
+  /** Requests answered 500 or 503. */
   failed: 'ApiFailed',
 } as const;

@@ -41,6 +41,7 @@ const secrets = createSecrets();
 const connector = createConnector(billingTarget(environment), secrets, 'api', {
   role: API_DATABASE_ROLE,
   statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+  jit: false,
 });
 // API Gateway gives up after 29 seconds.
 const lambda = new LambdaClient({

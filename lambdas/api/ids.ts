@@ -1,16 +1,15 @@
 import * as z from 'zod';
-
-const MAX_ID = 200;
+import { LONGEST_OWN_ID } from '../../core/billing/owner';
 
 /** What an application calls a user or a project: no control characters, which no id has and PostgreSQL refuses in part. */
 const idText = (what: string) => {
-  const form = `expected the id of ${what}: 1 to ${MAX_ID} characters, none of them a control character`;
+  const form = `expected the id of ${what}: 1 to ${LONGEST_OWN_ID} bytes, none of them a control character`;
   return (
     z
       .string({ error: form })
       .min(1, form)
-      .max(MAX_ID, form)
-      .refine((text) => !/\p{Cc}/u.test(text), form)
+      .max(LONGEST_OWN_ID, form)
+      .refine((text) => Buffer.byteLength(text) <= LONGEST_OWN_ID && !/\p{Cc}/u.test(text), form)
       // Readers of the OpenAPI document know no flags of a pattern.
       .meta({ pattern: String.raw`^[^\u0000-\u001F\u007F-\u009F]+$` })
   );

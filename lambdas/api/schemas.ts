@@ -20,7 +20,6 @@ export const SERVER_PROBLEMS = {
 } as const;
 
 export const BAD_REQUEST = { 400: problem('The request is malformed; `errors` names each field.') } as const;
-export const NOT_FOUND = { 404: problem('There is no such thing.') } as const;
 
 /** How a route asks for a key. */
 export const SECURITY = [{ key: [] }];

@@ -225,16 +225,28 @@ describe('the figures of a project', () => {
     });
   });
 
-  test('are 404 of a project that nothing names, unless the key does', async () => {
+  test('are those of a project that only an assignment names', async () => {
+    const url = '/api/v1/metrics/project/project_assigned/subscriptions';
+    expect(await json(await api.get(url, admin))).toMatchObject({ byStatus: {} });
+    await api.client.query(
+      `INSERT INTO billing.owner_assignments (object_id, project_id, reason, assigned_by)
+       VALUES ('sub_2', 'project_assigned', 'test', 'test')`,
+    );
+    expect(await json(await api.get(url, admin))).toMatchObject({ byStatus: { active: 1 } });
+  });
+
+  test('are none of a project that nothing names, whatever the key', async () => {
     const url = '/api/v1/metrics/project/project_new/revenue';
-    expect(await json(await api.get(url, admin))).toMatchObject({ status: 404, code: 'unknown_project' });
-    expect(await status(url, await api.key(['metrics:read'], ['project_new']))).toBe(200);
+    for (const key of [admin, await api.key(['metrics:read'], ['project_new'])]) {
+      expect(await json(await api.get(url, key))).toMatchObject({ project: 'project_new', currencies: [] });
+    }
   });
 });
 
 test.each([
   ['/api/v1/entitlements/a%00b?project=p', 'path.user'],
-  [`/api/v1/entitlements/${'x'.repeat(201)}?project=p`, 'path.user'],
+  [`/api/v1/entitlements/${'x'.repeat(501)}?project=p`, 'path.user'],
+  [`/api/v1/entitlements/${'%E2%82%AC'.repeat(167)}?project=p`, 'path.user'],
   ['/api/v1/entitlements/x?project=', 'query.project'],
   ['/api/v1/entitlements/x?projct=p', 'query'],
   [`/api/v1/entitlements/x?project=${'p'.repeat(5_000)}`, 'query.project'],
@@ -249,6 +261,10 @@ test.each([
   const text = await response.text();
   expect(JSON.parse(text)).toMatchObject({ code: 'invalid_request', errors: [{ field, detail: expect.any(String) }] });
   expect(text).not.toMatch(/yesterday|projct|x{20}|p{20}/);
+});
+
+test('an id has as many bytes as one of metadata may have', async () => {
+  expect(await status(`/api/v1/entitlements/${'x'.repeat(500)}?project=${'%E2%82%AC'.repeat(166)}`)).toBe(200);
 });
 
 test('a body larger than the limit is refused', async () => {
