@@ -64,6 +64,13 @@ export const COLLECTOR_METRICS = {
   connectionsByRole: 'ConnectionsByRole',
   /** Until the certificate of the server expires; negative once it did. Dimension `database`. */
   certificateExpirySeconds: 'CertificateExpiry',
+  /**
+   * Seconds of execution in a second, of all statements between two collections: how many ran at the same time, on average. Not
+   * published by the first collection of an instance, nor where the server does not count statements. Dimension `database`.
+   */
+  statementLoad: 'StatementLoad',
+  /** The slowest mean of a statement between two collections; the log has its text. Dimension `database`. */
+  slowestMeanSeconds: 'SlowestStatementMean',
   /** Events of the ledger that are received, processing or failed. Dimension `status`. */
   eventBacklog: 'EventBacklog',
   /** Share of subscriptions, in percent, whose payment fails: past_due, unpaid or incomplete_expired in the last 30 days. */

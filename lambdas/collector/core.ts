@@ -25,6 +25,7 @@ import { eventBacklog, serverHealth } from './server-health';
 import { collect, type Collection, type Gauge, type Measurement, secondsSince, together } from './gauge';
 import { instanceSize, type InstanceSource } from './instance';
 import { replicationLatencySeconds, type ReplicatedBuckets } from './replication';
+import { statementLoad, type StatementWatch } from './statement-load';
 
 /** A database and the machine behind it. */
 export interface WatchedDatabase {
@@ -45,6 +46,8 @@ export interface CollectorDependencies {
   /** Where archives are copied to. `undefined` where they are not. */
   readonly copies: { readonly cloudWatch: CloudWatchClient; readonly buckets: ReplicatedBuckets } | undefined;
   readonly secretArns: Readonly<Record<WatchedSecret, string>>;
+  /** What was counted of statements at the last collection. */
+  readonly statements: StatementWatch['samples'];
   readonly clock: () => Date;
   readonly log: Log;
 }
@@ -95,7 +98,7 @@ async function queryDatabase(
 }
 
 function everyDatabase(
-  { clock }: CollectorDependencies,
+  { clock, log, statements }: CollectorDependencies,
   { connector }: WatchedDatabase,
   client: ClientBase,
 ): readonly Measurement[] {
@@ -124,6 +127,10 @@ function everyDatabase(
       { database },
     ),
     ...serverHealth(client, database, clock),
+    {
+      label: `statements of ${database}`,
+      measure: () => statementLoad(client, database, { samples: statements, clock, log }),
+    },
   ];
 }
 

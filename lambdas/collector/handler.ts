@@ -80,6 +80,7 @@ const dependencies = {
     'stripe-api': environment.STRIPE_API_SECRET_ARN,
     'stripe-signing': environment.STRIPE_SIGNING_SECRET_ARN,
   },
+  statements: new Map(),
   clock: () => new Date(),
   log: telemetry.log,
 } as const;

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { DatabaseName } from '../../core/contract';
+import { statementStatistics } from '../../core/database/statement-statistics';
 import type { InspectionReport } from './contract';
 
 type Report = InspectionReport<'queries'>;
@@ -10,13 +11,7 @@ const SHOWN = 300;
 
 /** Statements that take long. The one that asks is left out. */
 export async function listQueries(client: ClientBase, database: DatabaseName, limit: number): Promise<Report> {
-  // Its view answers only where the server loads the library; that setting itself is for administrators.
-  const counted = await client.query<{ schema: string }>(
-    `SELECT n.nspname AS schema FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-     WHERE e.extname = 'pg_stat_statements' AND EXISTS (
-       SELECT FROM pg_settings WHERE name = 'shared_preload_libraries' AND setting LIKE '%pg_stat_statements%')`,
-  );
-  const schema = counted.rows[0]?.schema;
+  const schema = await statementStatistics(client);
   const slowest = schema === undefined ? null : await listSlowest(client, schema, limit);
   const since = schema === undefined ? null : await countedSince(client, schema);
   return { action: 'queries', database, since, slowest, running: await listRunning(client, limit) };
@@ -24,7 +19,7 @@ export async function listQueries(client: ClientBase, database: DatabaseName, li
 
 async function countedSince(client: ClientBase, schema: string): Promise<string | null> {
   const { rows } = await client.query<{ since: Date | null }>(
-    `SELECT stats_reset AS since FROM ${client.escapeIdentifier(schema)}.pg_stat_statements_info`,
+    `SELECT stats_reset AS since FROM ${schema}.pg_stat_statements_info`,
   );
   return rows[0]?.since?.toISOString() ?? null;
 }
@@ -35,7 +30,7 @@ async function listSlowest(client: ClientBase, schema: string, limit: number): P
        mean_exec_time AS "meanMs", rows::float8 AS rows,
        CASE WHEN shared_blks_hit + shared_blks_read > 0
          THEN 100.0 * shared_blks_hit / (shared_blks_hit + shared_blks_read) END::float8 AS "cacheHitPercent"
-     FROM ${client.escapeIdentifier(schema)}.pg_stat_statements
+     FROM ${schema}.pg_stat_statements
      WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
      ORDER BY total_exec_time DESC LIMIT $1`,
     [limit],

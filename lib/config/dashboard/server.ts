@@ -32,6 +32,8 @@ export function serverWidgets(alarm: AlarmNamed): Widget[] {
         },
       ],
     },
+    { title: 'Statements that run at a time', unit: 'statements', lines: each('statementLoad') },
+    { title: 'Slowest statement (mean)', unit: 's', lines: each('slowestMeanSeconds') },
     { title: 'Tables behind with vacuum', unit: 'tables', lines: each('tablesBehindVacuum') },
     { title: 'Age of transaction ids', unit: 'transactions', lines: each('transactionIdAge') },
     {

@@ -64,6 +64,7 @@ async function collected(overrides: Partial<CollectorDependencies> = {}) {
     secretsManager: new SecretsManagerClient({}),
     copies: undefined,
     secretArns: SECRETS,
+    statements: new Map(),
     clock: () => new Date(),
     log: silentLog,
     ...overrides,

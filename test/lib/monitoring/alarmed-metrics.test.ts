@@ -39,6 +39,8 @@ const UNALARMED: Readonly<Record<string, string>> = {
   ConnectionsByRole: 'a measure; the share that is used raises the alarm',
   EventBacklog: 'a measure; the age of the queue and what is parked raise alarms',
   TablesBehindVacuum: 'a measure; maintenance vacuums weekly, and the report names what it could not',
+  StatementLoad: 'a measure; CPU, connections and the round trip of events raise alarms',
+  SlowestStatementMean: 'a measure; a backup is slow by design, and the log names the statement',
   TransactionIdAge: "a measure; on RDS the alarm is on AWS's own metric, which knows every database of the instance",
   BackupDuration: 'a measure; a backup that is too slow fails by its timeout',
   BackupBytes: 'a measure',

@@ -1,0 +1,13 @@
+import type { ClientBase } from 'pg';
+
+/** Schema of `pg_stat_statements`, escaped for SQL; undefined where the server does not count statements. */
+export async function statementStatistics(client: ClientBase): Promise<string | undefined> {
+  // Its view answers only where the server loads the library; that setting itself is for administrators.
+  const { rows } = await client.query<{ schema: string }>(
+    `SELECT n.nspname AS schema FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+     WHERE e.extname = 'pg_stat_statements' AND EXISTS (
+       SELECT FROM pg_settings WHERE name = 'shared_preload_libraries' AND setting LIKE '%pg_stat_statements%')`,
+  );
+  const [row] = rows;
+  return row && client.escapeIdentifier(row.schema);
+}
