@@ -58,7 +58,12 @@ function problemOf(issue: z.core.$ZodIssue, input: unknown): Problem {
   const path = issue.path.map(String);
   const field = path.join('.') || 'config';
   if (issue.code === 'unrecognized_keys') {
-    return { path: [...path, ...issue.keys.slice(0, 1)], text: `${field}: unknown setting ${issue.keys.join(', ')}` };
+    // Zod's own words add nothing to the names; those of a setting say which ones there are.
+    const known = issue.message.startsWith('Unrecognized') ? '' : `; ${issue.message}`;
+    return {
+      path: [...path, ...issue.keys.slice(0, 1)],
+      text: `${field}: unknown setting ${issue.keys.join(', ')}${known}`,
+    };
   }
   return {
     path,

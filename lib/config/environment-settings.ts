@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { OWNERS, type Owner } from './alarms/owners';
 import { database } from './database-settings';
 import { DOMAIN_NAME, emails, flag, keyArn, missing, region, text, whole } from './fields';
 import { instanceClass } from './instance-class';
@@ -31,6 +32,27 @@ const domain = z.strictObject(
       ),
   },
   missing('must be { name, certificateArn, hostedZone }'),
+);
+
+const alertEmails = z.strictObject({
+  warning: emails.default([]).describe('Of warnings.'),
+  critical: emails.default([]).describe('Of critical alarms.'),
+});
+
+const alarmOwners = z.strictObject(
+  {
+    billing: alertEmails.optional().describe('E-mail addresses for payments and access. Left out: the shared topics.'),
+    data: alertEmails.optional().describe('E-mail addresses for databases and backups. Left out: the shared topics.'),
+    platform: alertEmails
+      .optional()
+      .describe('E-mail addresses for functions, keys and the alerts themselves. Left out: the shared topics.'),
+  } satisfies Record<Owner, unknown>,
+  {
+    error: ({ code }) =>
+      code === 'unrecognized_keys'
+        ? `the groups are ${OWNERS.join(', ')}`
+        : 'must name groups, each with its addresses',
+  },
 );
 
 /** Tags that AWS sets, or this platform. */
@@ -262,14 +284,15 @@ export const SETTINGS = {
   ).describe(
     "The runbook as a page that on-call can open, usually `docs/runbook.md` at the company's repository host. Alarms link to its headings.",
   ),
-  alarmEmails: z
-    .strictObject({
-      warning: emails.default([]).describe('Of warnings.'),
-      critical: emails.default([]).describe('Of critical alarms.'),
-    })
+  alarmEmails: alertEmails
     .prefault({})
     .describe(
       'E-mail addresses that each severity notifies. Left out: none; subscribe the on-call tool to the topics.',
+    ),
+  alarmOwners: alarmOwners
+    .default({})
+    .describe(
+      'Groups whose alarms go to topics of their own, and not to the shared ones: [Who is woken](alarms.md#who-is-woken). Left out: all groups share the two topics.',
     ),
 } as const;
 

@@ -22,7 +22,8 @@ export interface TextContext extends ConsoleLocation {
 }
 
 /**
- * The description of the alarm of one severity: symptom, threshold, first action, runbook and console, a line each.
+ * The description of the alarm of one severity: symptom, threshold, owner, first action, runbook and console,
+ * a line each.
  *
  * @param alarmName complete name of the alarm
  * @throws Error naming the alarm, when CloudWatch would refuse the text for its length
@@ -45,7 +46,7 @@ export function eventText(event: AlertDefinition, severity: Severity, context: T
 }
 
 function lines(
-  { symptom, action, runbookAnchor }: AlertDefinition,
+  { symptom, action, owner, runbookAnchor }: AlertDefinition,
   severity: Severity,
   { names, runbookUrl }: TextContext,
   parts: { readonly threshold?: string; readonly console: string },
@@ -53,6 +54,7 @@ function lines(
   return [
     `${symptom} (${names.environmentName}, ${severity}).`,
     ...(parts.threshold === undefined ? [] : [`Threshold: ${parts.threshold}.`]),
+    `Owner: ${owner}`,
     `Do first: ${action}`,
     `Runbook: ${runbookUrl}#${runbookAnchor}`,
     `Console: ${parts.console}`,

@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Tags } from 'aws-cdk-lib';
 import {
   Alarm,
   AlarmRule,
@@ -16,18 +16,23 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { acknowledge } from '../policy/acknowledge';
 import { alarmSuffix, thresholdsOf, type AlarmDefinition, type Severity } from '../config/alarms/alarm-definition';
+import { OWNERS, type Owner } from '../config/alarms/owners';
 import { EXTENSION_SECONDS, pageRules } from '../config/alarms/causes';
 import { alarmText, type TextContext } from './alarm-text';
+import type { AlertTopics } from './alert-topics';
 import { assertAlarmWindow } from './alarm-window';
 import { cloudWatchMetric } from './cloudwatch-metric';
+
+/** Tag that names the group of an alarm. */
+const OWNER_TAG = 'alarm-owner';
 
 export interface AlarmsProps {
   /** The alarms of the environment. */
   readonly definitions: readonly AlarmDefinition[];
   /** Create also the alarms on values that are computed from several metrics. */
   readonly computed: boolean;
-  /** Topic that each severity notifies, when an alarm starts and when it is over. */
-  readonly topics: Readonly<Record<Severity, ITopic>>;
+  /** Topics that the alarms of each group notify, when one starts and when it is over. */
+  readonly topics: AlertTopics;
   /** What the texts link to, and the names of the metrics. */
   readonly context: TextContext;
 }
@@ -37,8 +42,8 @@ export interface AlarmsProps {
  * they suppress: one cause, one page.
  */
 export class Alarms extends Construct {
-  /** The alarms, the milder severity first. */
-  readonly created: readonly Alarm[];
+  /** The alarms of each group, the milder severity first. */
+  readonly created: ReadonlyMap<Owner, readonly Alarm[]>;
 
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
@@ -46,7 +51,7 @@ export class Alarms extends Construct {
     const definitions = props.definitions.filter(({ metric }) => props.computed || metric.from !== 'math');
     const rules = pageRules(definitions);
     const critical = new Map<string, Alarm>();
-    const created: Alarm[] = [];
+    const created = new Map<Owner, Alarm[]>(OWNERS.map((owner) => [owner, []]));
     for (const definition of definitions) {
       assertAlarmWindow(definition.name, definition);
       const metric = cloudWatchMetric(definition.metric, context.names, definition.periodSeconds);
@@ -54,22 +59,25 @@ export class Alarms extends Construct {
         const suffix = alarmSuffix(definition, severity);
         const name = `BillingOps-${context.names.environmentName}-${suffix}`;
         const alarm = this.alarm(suffix, definition, metric, { name, severity, threshold, context });
+        Tags.of(alarm).add(OWNER_TAG, definition.owner);
         if (severity === 'critical') critical.set(definition.name, alarm);
-        if (severity !== 'critical' || !rules.has(definition.name)) notify(alarm, topics[severity]);
-        created.push(alarm);
+        if (severity !== 'critical' || !rules.has(definition.name))
+          notify(alarm, topics.of(definition.owner)[severity]);
+        created.get(definition.owner)?.push(alarm);
       }
     }
     this.created = created;
-    for (const [follower, rule] of rules) {
-      const alarm = critical.get(follower);
-      const causes = rule.causes.flatMap(({ name }) => critical.get(name) ?? []);
-      if (alarm !== undefined) {
-        acknowledge(alarm, {
-          nag: ['NIST.800.53.R5-CloudWatchAlarmAction'],
-          reason: 'It pages by the composite alarm of its name, which is silent while a cause is known',
-        });
-        notify(this.page(follower, alarm, causes, rule.waitSeconds, context), topics.critical);
-      }
+    for (const { name, owner } of definitions) {
+      const [alarm, rule] = [critical.get(name), rules.get(name)];
+      if (alarm === undefined || rule === undefined) continue;
+      acknowledge(alarm, {
+        nag: ['NIST.800.53.R5-CloudWatchAlarmAction'],
+        reason: 'It pages by the composite alarm of its name, which is silent while a cause is known',
+      });
+      const causes = rule.causes.flatMap((cause) => critical.get(cause.name) ?? []);
+      const page = this.page(name, alarm, causes, rule.waitSeconds, context);
+      Tags.of(page).add(OWNER_TAG, owner);
+      notify(page, topics.of(owner).critical);
     }
   }
 
@@ -96,14 +104,16 @@ export class Alarms extends Construct {
     const [only, ...others] = causes;
     if (only !== undefined && others.length === 0) return only;
     const id = `AnyOf-${causes.map(({ node }) => node.id.replace('-critical', '')).join('-')}`;
-    return (
-      (this.node.tryFindChild(id) as CompositeAlarm | undefined) ??
-      new CompositeAlarm(this, id, {
-        compositeAlarmName: `BillingOps-${environmentName}-${id}`,
-        alarmDescription: 'Notifies nobody: while it is raised, alarms that follow from it do not page.',
-        alarmRule: AlarmRule.anyOf(...causes.map((cause) => AlarmRule.fromAlarm(cause, AlarmState.ALARM))),
-      })
-    );
+    const existing = this.node.tryFindChild(id) as CompositeAlarm | undefined;
+    if (existing !== undefined) return existing;
+    const owner: Owner = 'platform';
+    const cause = new CompositeAlarm(this, id, {
+      compositeAlarmName: `BillingOps-${environmentName}-${id}`,
+      alarmDescription: `Notifies nobody: while it is raised, alarms that follow from it do not page.\nOwner: ${owner}`,
+      alarmRule: AlarmRule.anyOf(...causes.map((one) => AlarmRule.fromAlarm(one, AlarmState.ALARM))),
+    });
+    Tags.of(cause).add(OWNER_TAG, owner);
+    return cause;
   }
 
   private alarm(

@@ -38,6 +38,7 @@ export class ArchiveNotifications extends Construct {
     const text = eventText(
       {
         symptom: `The archive of a large database did not finish: ${detail('status')} ${detail('executionArn')}. Earlier archives are as they were. ${detail('cause')}`,
+        owner: 'data',
         action:
           'What the message says after: To go on. It says nothing of an execution that was stopped or timed out: its instance is removed by its expiry; see the runbook.',
         runbookAnchor: LARGE_ARCHIVE_ANCHOR,
@@ -46,6 +47,6 @@ export class ArchiveNotifications extends Construct {
       'warning',
       context,
     );
-    rule.addTarget(alertTarget(props, 'warning', text));
+    rule.addTarget(alertTarget(props.topics.of('data'), 'warning', text, props.undelivered));
   }
 }

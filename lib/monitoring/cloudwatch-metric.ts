@@ -3,7 +3,8 @@ import { MathExpression, Metric, type IMetric, type MetricProps } from 'aws-cdk-
 import { ACCOUNT_RULE, REPLICATION_RULE } from '../../core/archive/contract';
 import { failureQueueName, functionName, METRIC_NAMESPACE, type DatabaseName } from '../../core/contract';
 import type { Severity } from '../config/alarms/alarm-definition';
-import type { AlarmMetric, WatchedQueue } from '../config/alarms/alarm-metric';
+import type { Owner } from '../config/alarms/owners';
+import type { AlarmMetric, TopicMetric, WatchedQueue } from '../config/alarms/alarm-metric';
 import { analyticsReplicaOf } from '../data/analytics-replica';
 import { apiName } from '../operations/http-api';
 import { webAclName } from '../config/firewall-rules';
@@ -26,6 +27,8 @@ export interface MetricNames {
   readonly copies: { readonly source: string; readonly secondRegion?: string; readonly backupAccount?: string };
   /** Names of the topics of each severity. */
   readonly topicNames: Readonly<Record<Severity, string>>;
+  /** Names of the topics of each group that has its own. */
+  readonly routedTopicNames: Readonly<Partial<Record<Owner, Readonly<Record<Severity, string>>>>>;
 }
 
 /**
@@ -91,7 +94,7 @@ function dimensionsOf(metric: Exclude<AlarmMetric, { from: 'math' }>, names: Met
       return { SourceBucket: names.copies.source, DestinationBucket: destination, RuleId: rule };
     }
     case 'topic':
-      return { TopicName: names.topicNames[metric.topic] };
+      return { TopicName: topicName(metric, names) };
     default: {
       const identifier = instanceIdentifier(metric.database, names);
       return { DBInstanceIdentifier: metric.ofReplica ? analyticsReplicaOf(identifier) : identifier };
@@ -105,6 +108,13 @@ export function queueName(queue: WatchedQueue, names: MetricNames): string {
   if (queue === 'parked') return names.parkedQueueName;
   if (queue === 'undelivered') return names.undeliveredQueueName;
   return failureQueueName(names.environmentName, queue.failuresOf);
+}
+
+function topicName({ topic, owner }: TopicMetric, { topicNames, routedTopicNames }: MetricNames): string {
+  if (owner === undefined) return topicNames[topic];
+  const names = routedTopicNames[owner];
+  if (names === undefined) throw new Error(`The group ${owner} has no topics of its own`);
+  return names[topic];
 }
 
 function instanceIdentifier(database: DatabaseName, { instanceIdentifiers }: MetricNames): string {

@@ -15,6 +15,7 @@ import {
 import { Construct } from 'constructs';
 import { dashboardName, METRIC_NAMESPACE } from '../../core/contract';
 import { thresholdsOf } from '../config/alarms/alarm-definition';
+import type { Owner } from '../config/alarms/owners';
 import type { AlarmMetric } from '../config/alarms/alarm-metric';
 import type { FunctionLines, Line, SearchedLines, Section, Widget } from '../config/dashboard/widget';
 import type { TextContext } from './alarm-text';
@@ -25,6 +26,9 @@ const COLUMNS = 24;
 const WIDGET_HEIGHT = 6;
 const DEFAULT_WIDTH = 6;
 const DEFAULT_PERIOD_SECONDS = 300;
+/** How many alarms CloudWatch takes in one widget. */
+const ALARMS_OF_WIDGET = 100;
+const STATES_HEIGHT = 5;
 const COLORS = { warning: Color.ORANGE, critical: Color.RED } as const;
 
 export interface DashboardsProps {
@@ -32,8 +36,8 @@ export interface DashboardsProps {
   readonly sections: readonly Section[];
   /** What the short one for a phone shows. */
   readonly nightSections: readonly Section[];
-  /** Every alarm of the environment, whose states are shown. */
-  readonly alarms: readonly IAlarm[];
+  /** Every alarm of the environment, by the group that owns it. */
+  readonly alarms: ReadonlyMap<Owner, readonly IAlarm[]>;
   /** What is linked to, and the names of the metrics. */
   readonly context: TextContext;
 }
@@ -46,19 +50,32 @@ export class Dashboards extends Construct {
     const { environmentName } = context.names;
     const overview = dashboardName(environmentName, 'overview');
     const night = dashboardName(environmentName, 'night');
-    const states = (height: number): IWidget =>
-      new AlarmStatusWidget({ title: 'Alarms', alarms: [...props.alarms], width: COLUMNS, height });
     new Dashboard(this, 'Overview', {
       dashboardName: overview,
       defaultInterval: Duration.days(1),
-      widgets: [[heading(context, night)], ...rows(props.sections, context), [states(5)]],
+      widgets: [[heading(context, night)], ...rows(props.sections, context), ...statesOf(props.alarms)],
     });
     new Dashboard(this, 'Night', {
       dashboardName: night,
       defaultInterval: Duration.hours(3),
-      widgets: [[states(12)], ...rows(props.nightSections, context), [heading(context, overview)]],
+      widgets: [...statesOf(props.alarms), ...rows(props.nightSections, context), [heading(context, overview)]],
     });
   }
+}
+
+/** A widget for the alarms of each group, or several where one would not take them all. */
+export function statesOf(alarms: DashboardsProps['alarms']): IWidget[][] {
+  return [...alarms].flatMap(([owner, owned]) => {
+    const widgets = Math.ceil(owned.length / ALARMS_OF_WIDGET);
+    return Array.from({ length: widgets }, (_, index) => [
+      new AlarmStatusWidget({
+        title: `Alarms of ${owner}${index === 0 ? '' : ` (${index + 1})`}`,
+        alarms: owned.slice(index * ALARMS_OF_WIDGET, (index + 1) * ALARMS_OF_WIDGET),
+        width: COLUMNS,
+        height: STATES_HEIGHT,
+      }),
+    ]);
+  });
 }
 
 function heading({ runbookUrl, names, region }: TextContext, other: string): IWidget {

@@ -3,6 +3,7 @@ import { Construct } from 'constructs';
 import { SEVERITIES, type AlertDefinition, type Severity } from '../config/alarms/alarm-definition';
 import { eventText, type TextContext } from './alarm-text';
 import { alertTarget, type AlertTargetProps } from './alert-target';
+import type { SeverityTopics } from './alert-topics';
 
 /** A failure that AWS reports itself and that none of our functions sees. */
 export interface FailureEvent extends AlertDefinition {
@@ -12,6 +13,8 @@ export interface FailureEvent extends AlertDefinition {
   readonly pattern: EventPattern;
   /** Topics that get the message. @default - critical */
   readonly severities?: readonly Severity[];
+  /** Publish it to the topics of every group, and to the shared ones. @default false */
+  readonly everyTopic?: boolean;
 }
 
 /** An event that an operator puts on the bus, to see that events arrive: step 8 of `docs/deploy.md`. */
@@ -44,6 +47,7 @@ export const FAILURE_EVENTS: readonly FailureEvent[] = [
     symptom: 'AWS Backup did not make a recovery point',
     action: 'Read in the jobs of AWS Backup why it failed; start an on-demand backup job.',
     consolePage: 'backupJobs',
+    owner: 'data',
     runbookAnchor: 'recovery-points-stale',
   },
   {
@@ -56,6 +60,7 @@ export const FAILURE_EVENTS: readonly FailureEvent[] = [
     symptom: 'AWS Backup did not copy a recovery point to the second region, or to the backup account',
     action: 'Check that the vault and the key exist there; for another account, that its vault admits this one.',
     consolePage: 'backupJobs',
+    owner: 'data',
     runbookAnchor: 'recovery-points-stale',
   },
   {
@@ -68,6 +73,7 @@ export const FAILURE_EVENTS: readonly FailureEvent[] = [
     symptom: 'A recovery point could not be restored, possibly in the monthly test',
     action: 'Read the status message of the restore job; take a new backup and drill it.',
     consolePage: 'backupJobs',
+    owner: 'data',
     runbookAnchor: 'restore-drill-failed',
   },
   {
@@ -80,6 +86,7 @@ export const FAILURE_EVENTS: readonly FailureEvent[] = [
     symptom: 'RDS reports the failure of an instance, or that its disk is full',
     action: 'Read the events of the instance, and whether it is available.',
     consolePage: 'instanceEvents',
+    owner: 'data',
     runbookAnchor: 'instance-failed',
   },
   {
@@ -93,6 +100,7 @@ export const FAILURE_EVENTS: readonly FailureEvent[] = [
     symptom: 'The export of a snapshot failed',
     action: 'Read the reason in the events; start the backup again by hand.',
     consolePage: 'instanceEvents',
+    owner: 'data',
     runbookAnchor: 'backup-failed',
   },
   {
@@ -106,6 +114,7 @@ export const FAILURE_EVENTS: readonly FailureEvent[] = [
     symptom: 'The rotation of a secret failed',
     action: 'Check that the functions still connect; then rotate the secret by hand.',
     consolePage: 'secrets',
+    owner: 'data',
     runbookAnchor: 'password-not-rotated',
   },
   {
@@ -116,15 +125,18 @@ export const FAILURE_EVENTS: readonly FailureEvent[] = [
       'A KMS key of the account was disabled, or is to be deleted: what it encrypts, backups included, cannot be read',
     action: 'Find in CloudTrail which key and who; cancel the deletion and enable the key.',
     consolePage: 'keys',
+    owner: 'platform',
     runbookAnchor: 'key-endangered',
   },
   {
     name: 'Test',
     pattern: { source: [ALERT_TEST_SOURCE], detailType: [ALERT_TEST_TYPE] },
     severities: SEVERITIES,
+    everyTopic: true,
     symptom: 'This is a test: an event arrives at this topic',
     action: 'Nothing.',
     consolePage: 'topics',
+    owner: 'platform',
     runbookAnchor: 'alerts-undelivered',
   },
 ];
@@ -138,12 +150,24 @@ export interface FailureEventsProps extends AlertTargetProps {
 export class FailureEvents extends Construct {
   constructor(scope: Construct, id: string, props: FailureEventsProps) {
     super(scope, id);
-    const { context } = props;
+    const { topics } = props;
     for (const event of FAILURE_EVENTS) {
-      const rule = new Rule(this, event.name, { description: event.symptom, eventPattern: event.pattern });
-      for (const severity of event.severities ?? ['critical']) {
-        rule.addTarget(alertTarget(props, severity, eventText(event, severity, context)));
-      }
+      this.publish(event.name, event, event.everyTopic ? topics.shared : topics.of(event.owner), props);
+      if (!event.everyTopic) continue;
+      // A rule of its own for each group: a rule has five targets at most.
+      for (const [owner, routed] of topics.routed) this.publish(`${event.name}-${owner}`, event, routed, props);
+    }
+  }
+
+  private publish(
+    id: string,
+    event: FailureEvent,
+    topics: SeverityTopics,
+    { context, undelivered }: FailureEventsProps,
+  ): void {
+    const rule = new Rule(this, id, { description: event.symptom, eventPattern: event.pattern });
+    for (const severity of event.severities ?? ['critical']) {
+      rule.addTarget(alertTarget(topics, severity, eventText(event, severity, context), undelivered));
     }
   }
 }

@@ -3,6 +3,7 @@ import { EventField, Rule, type EventPattern } from 'aws-cdk-lib/aws-events';
 import { Construct } from 'constructs';
 import { DATABASE_NAMES } from '../../core/contract';
 import type { AlertDefinition, Severity } from '../config/alarms/alarm-definition';
+import type { Owner } from '../config/alarms/owners';
 import { RECOVERY_POLICY, TEMPORARY_INSTANCE_POLICY } from '../config/recovery-policy';
 import { drillWorkflowArn } from '../operations/recovery/instance-drill';
 import { recoveryWorkflowArn } from '../operations/recovery/instance-recovery';
@@ -27,8 +28,11 @@ export interface RecoveryNotificationsProps extends AlertTargetProps {
   readonly context: TextContext;
 }
 
+/** Group that recoveries ask and tell. */
+const OWNER: Owner = 'data';
+
 /** One rule: which events, to which topic, and what the message says. */
-interface Notification extends Omit<AlertDefinition, 'consolePage'> {
+interface Notification extends Omit<AlertDefinition, 'consolePage' | 'owner'> {
   /** Id of its rule. */
   readonly id: string;
   readonly severity: Severity;
@@ -48,8 +52,12 @@ export class RecoveryNotifications extends Construct {
         description: notification.description,
         eventPattern: notification.pattern,
       });
-      const text = eventText({ ...notification, consolePage: 'stateMachines' }, notification.severity, props.context);
-      rule.addTarget(alertTarget(props, notification.severity, text));
+      const text = eventText(
+        { ...notification, owner: OWNER, consolePage: 'stateMachines' },
+        notification.severity,
+        props.context,
+      );
+      rule.addTarget(alertTarget(props.topics.of(OWNER), notification.severity, text, props.undelivered));
     }
   }
 

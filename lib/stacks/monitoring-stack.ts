@@ -3,12 +3,13 @@ import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { removalPolicyOf } from '../config/removal-policy';
+import type { Severity } from '../config/alarms/alarm-definition';
 import { alarmsOf } from '../config/alarms/alarms';
 import type { TextContext } from '../monitoring/alarm-text';
 import { Alarms } from '../monitoring/alarms';
 import { dashboardSections, nightSections } from '../config/dashboard/sections';
 import { ArchiveNotifications } from '../monitoring/archive-notifications';
-import { AlertTopics } from '../monitoring/alert-topics';
+import { AlertTopics, type SeverityTopics } from '../monitoring/alert-topics';
 import { Dashboards } from '../monitoring/dashboards';
 import { FailureEvents } from '../monitoring/failure-events';
 import { RecoveryNotifications } from '../monitoring/recovery-notifications';
@@ -39,7 +40,7 @@ export class MonitoringStack extends EnvironmentStack {
     const queueName = (queue: 'events' | 'parked') =>
       StringParameter.valueForStringParameter(this, queueParameterName(config.name, queue));
     const { billing, main } = data.databases;
-    const { topics } = new AlertTopics(this, 'Alerts', { config });
+    const topics = new AlertTopics(this, 'Alerts', { config });
     const undelivered = operationalQueue(this, 'Undelivered', {
       retention: Duration.days(14),
       removalPolicy: removalPolicyOf(config.removalProtection),
@@ -57,7 +58,8 @@ export class MonitoringStack extends EnvironmentStack {
         eventQueueName: queueName('events'),
         parkedQueueName: queueName('parked'),
         undeliveredQueueName: undelivered.queueName,
-        topicNames: { warning: topics.warning.topicName, critical: topics.critical.topicName },
+        topicNames: namesOf(topics.shared),
+        routedTopicNames: Object.fromEntries([...topics.routed].map(([owner, routed]) => [owner, namesOf(routed)])),
       },
     };
     const { created } = new Alarms(this, 'Alarms', {
@@ -82,9 +84,13 @@ export class MonitoringStack extends EnvironmentStack {
     new RecoveryNotifications(this, 'RecoveryNotifications', { topics, undelivered, context });
     new PublishedParameters(this, 'Parameters', {
       environmentName: config.name,
-      values: { 'topics/critical': topics.critical.topicArn, 'topics/warning': topics.warning.topicArn },
+      values: { 'topics/critical': topics.shared.critical.topicArn, 'topics/warning': topics.shared.warning.topicArn },
     });
   }
+}
+
+function namesOf({ warning, critical }: SeverityTopics): Readonly<Record<Severity, string>> {
+  return { warning: warning.topicName, critical: critical.topicName };
 }
 
 function copiesOf({ archiveBucket, recoveryRegion, backupAccount }: DataStack): TextContext['names']['copies'] {

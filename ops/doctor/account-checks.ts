@@ -103,6 +103,9 @@ async function tiersOf(
   ];
 }
 
+/** Output with a topic of the alarms: that of all groups, or of the one that it names. */
+const TOPIC_OUTPUT = /^Alerts(\w*?)(Critical|Warning)Topic/;
+
 /** Whether each topic of the alarms reaches somebody who confirmed. */
 export async function checkTopics(context: Context): Promise<Finding[]> {
   const { clients, target } = context;
@@ -112,17 +115,18 @@ export async function checkTopics(context: Context): Promise<Finding[]> {
     const cloudFormation = await clients.cloudFormation();
     const StackName = functionName(target.environment, 'Monitoring');
     const { Stacks: stacks = [] } = await cloudFormation.send(new DescribeStacksCommand({ StackName }));
-    const topics = (stacks[0]?.Outputs ?? []).filter(({ OutputKey = '' }) => /^Alerts\w+Topic/.test(OutputKey));
+    const topics = (stacks[0]?.Outputs ?? []).filter(({ OutputKey = '' }) => TOPIC_OUTPUT.test(OutputKey));
     if (topics.length === 0) throw new CommandError('failed', `${StackName} prints no topic: deploy Monitoring`);
     const sns = await clients.sns();
     return await Promise.all(
       topics.map(async ({ OutputKey = '', OutputValue: TopicArn = '' }) => {
         const { Subscriptions: found = [] } = await sns.send(new ListSubscriptionsByTopicCommand({ TopicArn }));
         const confirmed = found.filter(({ SubscriptionArn = '' }) => SubscriptionArn.startsWith('arn:'));
-        const severity = OutputKey.startsWith('AlertsCritical') ? 'critical' : 'warning';
+        const [, owner = '', severity = ''] = TOPIC_OUTPUT.exec(OutputKey) ?? [];
+        const whose = `${owner} ${severity}`.trim().toLowerCase();
         const pending = found.length - confirmed.length;
         return judged(
-          `${severity} topic`,
+          `${whose} topic`,
           confirmed.length > 0,
           `${confirmed.length} subscribed${pending > 0 ? `, ${pending} not confirmed` : ''}`,
           pending > 0

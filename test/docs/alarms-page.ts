@@ -1,4 +1,5 @@
-import { thresholdsOf, alarmSuffix } from '../../lib/config/alarms/alarm-definition';
+import { alarmSuffix, thresholdsOf } from '../../lib/config/alarms/alarm-definition';
+import { OWNERS, type Owner } from '../../lib/config/alarms/owners';
 import { alarmsOf } from '../../lib/config/alarms/alarms';
 import { EXTENSION_SECONDS, pageRules, WAIT_SECONDS } from '../../lib/config/alarms/causes';
 import { simulate } from '../lib/monitoring/cloudwatch/simulate';
@@ -25,13 +26,32 @@ CloudWatch's guide, sees what was published two minutes late, and knows no AWS. 
 
 ## Who is woken
 
-There are two topics. **Critical** is for the paging tool, at any hour. **Warning** is for mail or a chat that is read in working hours: no warning pages,
-at night or by day, and each one lasts until it is seen to. CloudWatch knows no night; a schedule of who is paged when belongs to the paging tool, which
+There are two topics, for all alarms or for those of a group. **Critical** is for the paging tool, at any hour. **Warning** is for mail or a chat that
+is read in working hours: no warning pages, at night or by day, and each one lasts until it is seen to. CloudWatch knows no night; a schedule of who is paged when belongs to the paging tool, which
 subscribes to a topic by its own rules.
+
+Every alarm has an owner, one of three groups, in its text and as its tag \`alarm-owner\`. So has what AWS reports (\`lib/monitoring/failure-events.ts\`); what
+recoveries, drills and archives of large databases ask and report is of \`data\`.
+
+${table(['group', 'owns', 'alarms'], ownerRows())}
+
+All groups share the two topics, unless the environment gives a group its own, with or without addresses:
+
+\`\`\`yaml
+alarmOwners:
+  data:
+    warning: [dba@example.com]
+    critical: [dba-pager@example.com]
+\`\`\`
+
+The alarms and messages of that group then go to its topics and to no others; the stack prints them as \`AlertsDataCriticalTopic…\` and \`AlertsDataWarningTopic…\`. Each
+has an alarm of \`platform\` on what it could not deliver, \`criticalAlertsUndelivered-data\` and \`warningsUndelivered-data\`. A cause pages its own group only: when the
+database is down, \`data\` is woken, and what follows from it and is of \`billing\` does not page. Until somebody confirms a subscription of the new topics, the
+group's alarms reach nobody: \`npx ops doctor\` says so.
 
 ## Raised by its fault
 
-${table(['alarm', 'severity', 'heading of the runbook', 'fault', 'minutes'], faultRows())}
+${table(['alarm', 'severity', 'owner', 'heading of the runbook', 'fault', 'minutes'], faultRows())}
 
 None of them is raised by: ${QUIET.map(({ name }) => name).join('; ')}. On the first day, the warning \`collectorIncomplete\` is, until the migrations are applied.
 
@@ -66,10 +86,25 @@ function faultRows(): (readonly (string | number)[])[] {
       to: failure.within,
       initial: 'OK',
     });
-    const { runbookAnchor } = definition;
+    const { owner, runbookAnchor } = definition;
     const link = `[${runbookAnchor.replaceAll('-', ' ')}](runbook.md#${runbookAnchor})`;
-    return [`\`${suffix}\``, severity, link, failure.fault, transitions[0]?.minute ?? 'never'];
+    return [`\`${suffix}\``, severity, owner, link, failure.fault, transitions[0]?.minute ?? 'never'];
   });
+}
+
+const OWNED: Readonly<Record<Owner, string>> = {
+  billing: 'payments and access: webhooks, events, reconciliation, entitlements, the API, what Stripe asks for',
+  data: 'databases and their passwords, backups, copies, drills, recoveries, maintenance',
+  platform: 'functions, the collector, keys, certificates, the alerts themselves',
+};
+
+function ownerRows(): (readonly (string | number)[])[] {
+  const alarms = alarmsOf(exampleEnvironment('production'));
+  return OWNERS.map((owner) => [
+    `\`${owner}\``,
+    OWNED[owner],
+    alarms.filter((alarm) => alarm.owner === owner).flatMap(thresholdsOf).length,
+  ]);
 }
 
 function followerRows(): string[][] {

@@ -92,6 +92,23 @@ test('a healthy account passes, asked by the exact calls', async () => {
   ]);
 });
 
+test('topics of a group of alarms are checked like the shared ones, by the name of the group', async () => {
+  const outputs = ['AlertsDataCriticalTopic0A1B2C3D', 'AlertsDataWarningTopic0A1B2C3D'];
+  cloudFormation.on(DescribeStacksCommand).resolves({
+    Stacks: [
+      {
+        StackName: 'BillingOps-dev-Monitoring',
+        CreationTime: new Date(),
+        StackStatus: 'UPDATE_COMPLETE',
+        Outputs: outputs.map((OutputKey) => ({ OutputKey, OutputValue: `arn:${OutputKey}` })),
+      },
+    ],
+  });
+  const { stdout } = await runOps(['doctor', '--quick', '--json', '--env', 'dev']);
+  const checks = (JSON.parse(stdout) as Found[]).map(({ check }) => check);
+  expect(checks).toEqual(expect.arrayContaining(['data critical topic', 'data warning topic']));
+});
+
 const withStack = (changes: object) => () =>
   cloudFormation.on(DescribeStacksCommand).resolves({
     Stacks: [

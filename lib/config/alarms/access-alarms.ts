@@ -26,6 +26,7 @@ function refreshOverdue(): AlarmDefinition {
     metric: highestOf('collector', COLLECTOR_METRICS.refreshAgeSeconds),
     symptom: `An object has waited more than ${REFRESH_LIMIT_MINUTES} minutes to be read from Stripe again; what it grants may be wrong`,
     action: "Read the log of the refresh function: Stripe's status, a permission of the key, or one object that fails.",
+    owner: 'billing',
     runbookAnchor: 'refresh-overdue',
     consolePage: { functionOf: 'refresh' },
   };
@@ -43,6 +44,7 @@ function disputeDue(): AlarmDefinition {
     metric: highestOf('collector', COLLECTOR_METRICS.disputeDueSeconds),
     symptom: 'A dispute awaits a response: without evidence in time, the bank keeps the money',
     action: "Submit evidence in Stripe's dashboard, or accept the dispute there.",
+    owner: 'billing',
     runbookAnchor: 'dispute-due',
     consolePage: 'alarm',
   };
@@ -59,6 +61,7 @@ function earlyFraudWarnings(): AlarmDefinition {
     metric: highestOf('collector', COLLECTOR_METRICS.fraudWarnings),
     symptom: 'A bank suspects that a charge is fraudulent; most of these become disputes within weeks',
     action: 'Refund the charge before it is disputed, unless the customer is known to be genuine.',
+    owner: 'billing',
     runbookAnchor: 'early-fraud-warning',
     consolePage: 'alarm',
   };
@@ -75,6 +78,7 @@ function unownedPurchases(): AlarmDefinition {
     metric: highestOf('collector', COLLECTOR_METRICS.unowned),
     symptom: 'A customer paid and gets nothing: no metadata of the purchase, its session or its customer names a user',
     action: 'The log of the collector names the objects; assign them, and make the app write `user_id`.',
+    owner: 'billing',
     runbookAnchor: 'unowned-purchases',
     consolePage: { functionOf: 'collector' },
   };

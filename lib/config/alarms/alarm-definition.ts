@@ -1,5 +1,6 @@
 import type { ComparisonOperator, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { AlarmMetric, WatchedQueue } from './alarm-metric';
+import type { Owner } from './owners';
 
 /** How urgent an alarm is. Each severity has a topic of its own. */
 export const SEVERITIES = ['warning', 'critical'] as const;
@@ -26,6 +27,8 @@ export interface AlertDefinition {
   readonly symptom: string;
   /** What to do first. One sentence or two. */
   readonly action: string;
+  /** Group that is told, and puts it right. */
+  readonly owner: Owner;
   /** Heading in `docs/runbook.md`. */
   readonly runbookAnchor: string;
   /** Where to look first. */

@@ -1,4 +1,5 @@
 import type { DatabaseName } from '../../../core/contract';
+import type { Owner } from './owners';
 
 /**
  * A queue that alarms look at: the two on the way of an event, the events that reached no topic, or the failed starts of a
@@ -92,6 +93,8 @@ export interface TopicMetric {
   readonly from: 'topic';
   /** Severity of the topic's alerts. */
   readonly topic: 'warning' | 'critical';
+  /** Group whose topic it is. @default - the topic of the groups that have none of their own */
+  readonly owner?: Owner;
   /** Name of the metric in `AWS/SNS`. */
   readonly name: 'NumberOfNotificationsFailed';
 }

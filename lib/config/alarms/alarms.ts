@@ -30,7 +30,7 @@ export function alarmsOf(config: EnvironmentConfig): readonly AlarmDefinition[] 
     ...secretAlarms(config),
     ...serverAlarms(),
     ...pipelineAlarms(config),
-    ...alertingAlarms(),
+    ...alertingAlarms(config),
     ...accessAlarms(),
   ];
 }

@@ -23,6 +23,7 @@ function apiFailed(): AlarmDefinition {
     treatMissingData: 'notBreaching',
     symptom: 'The API answers requests of applications with 500',
     action: 'Read the log of the function `api`: each failure is one line with its code and reason.',
+    owner: 'billing',
     runbookAnchor: 'api-failed',
     consolePage: { functionOf: 'api' },
   };
@@ -42,6 +43,7 @@ function apiKeysRejected(): AlarmDefinition {
     treatMissingData: 'notBreaching',
     symptom: 'Many requests come with a wrong key: an application lost its key, or somebody guesses',
     action: 'See in the log of the function `api` why they are refused, and in the access log where they come from.',
+    owner: 'billing',
     runbookAnchor: 'api-keys-rejected',
     consolePage: { functionOf: 'api' },
   };

@@ -31,6 +31,7 @@ function canaryFailed(): AlarmDefinition {
     treatMissingData: 'breaching',
     symptom: 'No signed test event has come from the public endpoint into the ledger for 15 minutes',
     action: 'Read the log of the canary function: it says whether the endpoint refused it or its row did not come.',
+    owner: 'billing',
     runbookAnchor: 'canary-failed',
     consolePage: { functionOf: 'canary' },
   };
@@ -50,6 +51,7 @@ function canarySlow(): AlarmDefinition {
     symptom: 'A signed test event takes longer than 30 s from the public endpoint into the ledger',
     action:
       'Look at the age of the queue and at the duration of the processor: events arrive faster than they are applied.',
+    owner: 'billing',
     runbookAnchor: 'canary-slow',
     consolePage: { functionOf: 'processor' },
   };

@@ -30,6 +30,7 @@ function copiesFailed(to: keyof typeof PLACES): AlarmDefinition {
     treatMissingData: 'notBreaching',
     symptom: `S3 could not copy objects of the archives to ${PLACES[to]}, and does not try again`,
     action: `Check the role of the replication, and the bucket and key of ${PLACES[to]}; then copy what is missing.`,
+    owner: 'data',
     runbookAnchor: 'archive-copies',
     consolePage: 'alarm',
   };
@@ -43,6 +44,7 @@ const LATE = {
   ...AGE_FOR_AN_HOUR,
   measure: 'Time by which the copies are behind',
   thresholds: { warning: COPY_LIMIT_MINUTES * 60 },
+  owner: 'data',
   runbookAnchor: 'archive-copies',
   consolePage: 'alarm',
 } as const;

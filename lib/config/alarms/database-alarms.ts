@@ -60,6 +60,7 @@ function databaseSize(onRds: readonly DatabaseName[]): AlarmDefinition {
     treatMissingData: 'ignore',
     symptom: 'The disk of a database is filling up; full, it stops every write',
     action: 'Scale storage.',
+    owner: 'data',
     runbookAnchor: 'database-size',
     consolePage: 'alarm',
   };
@@ -92,6 +93,7 @@ function databaseCpu(onRds: readonly DatabaseName[]): AlarmDefinition {
     })),
     symptom: 'A database instance is busy without a break',
     action: 'Find the statements that use the CPU in Database Insights; if they are as expected, use a larger class.',
+    owner: 'data',
     runbookAnchor: 'database-cpu',
     consolePage: 'alarm',
   };
@@ -117,6 +119,7 @@ function databaseMemory(onRds: readonly DatabaseName[]): AlarmDefinition {
     })),
     symptom: 'A database instance is running out of memory',
     action: 'Look for many or large sessions; if they are as expected, use a larger class.',
+    owner: 'data',
     runbookAnchor: 'database-memory',
     consolePage: 'alarm',
   };
@@ -141,6 +144,7 @@ function databaseConnections(): AlarmDefinition {
     treatMissingData: 'ignore',
     symptom: 'A database is running out of connections',
     action: 'Check which sessions hold its connections; end idle ones.',
+    owner: 'data',
     runbookAnchor: 'database-connections',
     consolePage: { functionOf: 'collector' },
   };
@@ -171,6 +175,7 @@ function databaseUnreachable(database: DatabaseName): AlarmDefinition {
     treatMissingData: 'breaching',
     symptom: `The ${database} database cannot be reached`,
     action: 'Read why in the log of the collector; recover the instance if it is gone.',
+    owner: 'data',
     runbookAnchor: 'database-unreachable',
     consolePage: { functionOf: 'collector' },
   };

@@ -32,6 +32,7 @@ function deliveriesBlocked(): AlarmDefinition {
     symptom:
       'The firewall blocks deliveries that carry a signature: Stripe is answered 403 or 429, and no function sees it',
     action: 'Find the rule in the log of the firewall; where it is an address, add those that Stripe publishes.',
+    owner: 'billing',
     runbookAnchor: 'deliveries-refused',
     consolePage: 'firewall',
   };
@@ -66,6 +67,7 @@ function deliveriesThrottled(): AlarmDefinition {
     },
     symptom: 'API Gateway refuses deliveries before the webhook function sees them, mostly by throttling (429)',
     action: 'Compare the requests per second with the limits of the stage; find out who sends them.',
+    owner: 'billing',
     runbookAnchor: 'deliveries-refused',
     consolePage: 'alarm',
   };

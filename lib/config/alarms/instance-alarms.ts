@@ -59,6 +59,7 @@ function transactionIds(onRds: readonly DatabaseName[]): AlarmDefinition {
     symptom:
       'A database runs out of transaction ids, because vacuum does not keep up; without any it refuses all writes',
     action: 'Find what holds vacuum back: an old transaction, a replication slot, or a table that it cannot finish.',
+    owner: 'data',
     runbookAnchor: 'transaction-ids',
     consolePage: 'alarm',
   };
@@ -90,6 +91,7 @@ function cpuCredits(instances: readonly DatabaseName[], replicas: readonly Datab
     metric: { from: 'math', label: measure, expression: `MAX([${Object.keys(metrics).join(', ')}])`, metrics },
     symptom: 'A burstable instance lives on CPU credits that it has not earned: what it does not earn back is charged',
     action: 'Find what uses the CPU; if that is as expected, use a class that is not burstable.',
+    owner: 'data',
     runbookAnchor: 'cpu-credits',
     consolePage: 'alarm',
   };
@@ -117,6 +119,7 @@ function replicaLag(database: DatabaseName): AlarmDefinition {
     treatMissingData: 'breaching',
     symptom: `Reports on the ${database} database are half an hour old: its replica lags, has stopped or is gone`,
     action: 'End the query that holds replay back; a replica that has stopped is made again.',
+    owner: 'data',
     runbookAnchor: 'replica-lag',
     consolePage: 'alarm',
   };

@@ -95,6 +95,7 @@ function webhookErrors(): AlarmDefinition {
     periodSeconds: QUARTER_SECONDS,
     symptom: 'The webhook function answered a delivery from Stripe with a server error; Stripe delivers it again',
     action: 'Read the log of the webhook function: the queue, the signing secret, or a crash.',
+    owner: 'billing',
     runbookAnchor: 'webhook-errors',
     consolePage: { functionOf: 'webhook' },
   };
@@ -119,6 +120,7 @@ function webhooksAllRefused(): AlarmDefinition {
     periodSeconds: 6 * HOUR_SECONDS,
     symptom: 'Every request to the webhook endpoint was refused for six hours',
     action: "Compare the signing secret with the Stripe dashboard's, and test mode with live mode.",
+    owner: 'billing',
     runbookAnchor: 'webhooks-all-refused',
     consolePage: { functionOf: 'webhook' },
   };
@@ -135,6 +137,7 @@ function processorErrors(): AlarmDefinition {
     symptom:
       'Whole batches of events could not be processed; they wait in the queue and are tried again every 3 minutes',
     action: 'Read the log of the processor function and check that the billing database can be reached.',
+    owner: 'billing',
     runbookAnchor: 'processor-errors',
     consolePage: { functionOf: 'processor' },
   };
@@ -150,6 +153,7 @@ function throttled(stem: 'webhook' | 'processor'): AlarmDefinition {
     periodSeconds: QUARTER_SECONDS,
     symptom: `Lambda refused to start the ${stem} function: the account has no concurrency left for it`,
     action: 'Find the function that uses up the concurrency of the account; ask AWS for a higher limit.',
+    owner: 'platform',
     runbookAnchor: 'function-throttled',
     consolePage: { functionOf: stem },
   };
@@ -165,6 +169,7 @@ function eventsParked(): AlarmDefinition {
     symptom:
       'Events failed three times by themselves and are parked: a customer paid or canceled, and the database does not have it',
     action: 'Read their errors in the ledger, remove the cause, then move them back with the replay function.',
+    owner: 'billing',
     runbookAnchor: 'events-parked',
     consolePage: { queue: 'parked' },
   };
@@ -180,6 +185,7 @@ function apiVersionDrift(): AlarmDefinition {
     periodSeconds: 6 * HOUR_SECONDS,
     symptom: 'Events arrive in the shape of another Stripe API version than the one this code was written for',
     action: 'Compare the API version of the endpoint, in the Stripe dashboard, with STRIPE_API_VERSION in the code.',
+    owner: 'billing',
     runbookAnchor: 'api-version-drift',
     consolePage: { functionOf: 'processor' },
   };
@@ -195,6 +201,7 @@ function accountsRestricted(): AlarmDefinition {
     periodSeconds: HOUR_SECONDS,
     symptom: 'A connected account is restricted, or removed the platform: its owner, a coach, is not paid out',
     action: 'Find the account and the reason in the database, and ask its owner for what Stripe requires.',
+    owner: 'billing',
     runbookAnchor: 'connect-account-restricted',
     consolePage: { functionOf: 'processor' },
   };
@@ -214,6 +221,7 @@ function cacheUnavailable(): AlarmDefinition {
     periodSeconds: QUARTER_SECONDS,
     symptom: 'The entitlement cache does not answer; changed entitlements may be served stale until they expire',
     action: 'Check the state and the limits of the cache; the database answers in the meantime.',
+    owner: 'billing',
     runbookAnchor: 'cache-unavailable',
     consolePage: 'alarm',
   };
@@ -228,6 +236,7 @@ function failedStarts(stem: (typeof ASYNCHRONOUS_FUNCTIONS)[number]): AlarmDefin
     metric: { from: 'queue', queue: { failuresOf: stem }, name: 'ApproximateNumberOfMessagesVisible' },
     symptom: `Requests to the ${stem} function failed for good, or could not be delivered`,
     action: 'Read the messages in its failure queue, which hold the request and the error; start it again by hand.',
+    owner: 'platform',
     runbookAnchor: 'failed-starts',
     consolePage: { queue: { failuresOf: stem } },
   };

@@ -28,6 +28,7 @@ function passwordAlarm(database: DatabaseName): AlarmDefinition {
     metric: secretAge(`${database}-database`),
     symptom: `The password of the ${database} database was not rotated within ${SECRET_ROTATION_DAYS} days`,
     action: 'Rotate the secret by hand and read the log of its rotation function.',
+    owner: 'data',
     runbookAnchor: 'password-not-rotated',
     consolePage: 'secrets',
   };
@@ -42,6 +43,7 @@ function rotationAlarm(database: DatabaseName): AlarmDefinition {
     metric: { from: 'lambda', stem: rotationStem(database), name: 'Errors' },
     symptom: `A step of the rotation of the ${database} database's password failed; Secrets Manager tries again for two days`,
     action: 'Read the log of the rotation function, and check that the other functions still connect.',
+    owner: 'data',
     runbookAnchor: 'password-not-rotated',
     consolePage: { functionOf: rotationStem(database) },
   };
@@ -56,6 +58,7 @@ function stripeSecretAlarm(secret: 'api' | 'signing'): AlarmDefinition {
     metric: secretAge(`stripe-${secret}`),
     symptom: `Stripe's ${secret === 'api' ? 'API key' : 'signing secret'} is older than ${SECRET_ROTATION_DAYS} days, and Stripe does not roll it by itself`,
     action: 'Roll it in the Stripe dashboard and put the new value into the secret.',
+    owner: 'billing',
     runbookAnchor: 'stripe-secret-old',
     consolePage: 'secrets',
   };

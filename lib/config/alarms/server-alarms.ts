@@ -28,6 +28,7 @@ function lockWait(): AlarmDefinition {
     ),
     symptom: 'A session has waited for a lock for minutes: whoever holds it keeps others from writing',
     action: 'See who waits for whom with ops connections; end the session that holds the lock.',
+    owner: 'data',
     runbookAnchor: 'lock-wait',
     consolePage: 'alarm',
   };
@@ -48,6 +49,7 @@ function longTransaction(): AlarmDefinition {
     ),
     symptom: 'A transaction has been open for an hour: vacuum cannot remove any row that was deleted since',
     action: 'See what it is with ops queries; end its session if nobody needs it.',
+    owner: 'data',
     runbookAnchor: 'long-transaction',
     consolePage: 'alarm',
   };
@@ -76,6 +78,7 @@ function certificateExpiry(): AlarmDefinition {
     },
     symptom: 'The certificate of a database server expires soon: then no function can connect any more',
     action: 'Renew it: on RDS, choose the newest certificate authority and restart in a quiet hour.',
+    owner: 'platform',
     runbookAnchor: 'certificate-expiry',
     consolePage: 'alarm',
   };

@@ -63,6 +63,7 @@ function webhookFailures(): AlarmDefinition {
     },
     symptom: 'Stripe events are refused, cannot be queued or cannot be applied',
     action: "Check the payment provider's status and the signature secrets.",
+    owner: 'billing',
     runbookAnchor: 'webhook-failures',
     consolePage: 'alarm',
   };
@@ -89,6 +90,7 @@ function queryLatency(): AlarmDefinition {
     },
     symptom: 'The statements that apply events to the billing database are slow',
     action: 'Check indexes and the connection pool.',
+    owner: 'billing',
     runbookAnchor: 'query-latency',
     consolePage: 'alarm',
   };
@@ -109,6 +111,7 @@ function failedSubscriptions(): AlarmDefinition {
     treatMissingData: 'ignore',
     symptom: 'The payments of many subscriptions fail',
     action: 'Check payment methods and dunning.',
+    owner: 'billing',
     runbookAnchor: 'failed-subscriptions',
     consolePage: 'alarm',
   };
@@ -141,6 +144,7 @@ function webhookDelivery(): AlarmDefinition {
     datapointsToAlarm: 1,
     symptom: 'Deliveries from Stripe are answered with a server error',
     action: 'Read the log of the webhook function; see in the Stripe dashboard which deliveries failed.',
+    owner: 'billing',
     runbookAnchor: 'webhook-delivery',
     consolePage: { functionOf: 'webhook' },
   };
@@ -158,6 +162,7 @@ function webhookAnswer(): AlarmDefinition {
     metric: latency(measure, 'Average', WEBHOOK_ENDPOINTS.stripe.path),
     symptom: 'Stripe waits long for the answer to a webhook',
     action: 'Find out what the webhook function waits for: its queue, its secret, or cold starts.',
+    owner: 'billing',
     runbookAnchor: 'webhook-answer',
     consolePage: { functionOf: 'webhook' },
   };
@@ -175,6 +180,7 @@ function responseTime(): AlarmDefinition {
     metric: latency(measure, 'p95'),
     symptom: 'The API responds slowly',
     action: 'Compare the duration of the webhook function with the latency of the API; then look for cold starts.',
+    owner: 'billing',
     runbookAnchor: 'response-time',
     consolePage: { functionOf: 'webhook' },
   };
@@ -210,6 +216,7 @@ function eventQueueAge(): AlarmDefinition {
     symptom: 'Events wait in the queue and are not applied; nothing is lost while they wait, for 4 days',
     action:
       'Check that the processor runs and that the billing database answers; Stripe will not send these events again.',
+    owner: 'billing',
     runbookAnchor: 'event-queue-age',
     consolePage: { queue: 'events' },
   };

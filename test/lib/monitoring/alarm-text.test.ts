@@ -109,6 +109,7 @@ describe('a text', () => {
       eventQueueName: 'events',
       parkedQueueName: 'parked',
       topicNames: { warning: 'warnings', critical: 'critical-alerts' },
+      routedTopicNames: {},
     },
   };
   const alarm: AlarmDefinition = {
@@ -123,6 +124,7 @@ describe('a text', () => {
     treatMissingData: 'breaching',
     symptom: 'No drill has passed',
     action: 'Start one.',
+    owner: 'data',
     runbookAnchor: 'restore-drill-missing',
     consolePage: { functionOf: 'drill' },
   };
@@ -134,6 +136,7 @@ describe('a text', () => {
       [
         'No drill has passed (production, critical).',
         'Threshold: Age of the last drill above 3 days, or unknown, for 1 h.',
+        'Owner: data',
         'Do first: Start one.',
         'Runbook: https://example.com/runbook#restore-drill-missing',
         'Console: https://eu-central-1.console.aws.amazon.com/lambda/home?region=eu-central-1#/functions/BillingOps-production-drill?tab=monitoring',

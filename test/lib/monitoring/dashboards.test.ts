@@ -1,7 +1,11 @@
+import { App, Stack } from 'aws-cdk-lib';
+import { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
 import { alarmsOf } from '../../../lib/config/alarms/alarms';
 import { thresholdsOf } from '../../../lib/config/alarms/alarm-definition';
+import { OWNERS } from '../../../lib/config/alarms/owners';
 import { dashboardSections, nightSections } from '../../../lib/config/dashboard/sections';
 import { functionMetricsOf } from '../../../lib/config/dashboard/widget';
+import { statesOf } from '../../../lib/monitoring/dashboards';
 import { exampleEnvironment } from '../../support/example-environments';
 import { resourcesOf, templatesOf } from '../support';
 import { contractMetrics } from './contract-metrics';
@@ -100,12 +104,24 @@ test('the first row answers whether money flows, and every alarm has its state o
 
   const alarms = Object.keys(resourcesOf(templatesOf('production').monitoring, 'AWS::CloudWatch::Alarm'));
   for (const widgets of [overview, night]) {
-    const states = widgets.find(({ type }) => type === 'alarm');
-    expect(states?.properties.alarms).toHaveLength(alarms.length);
+    const states = widgets.filter(({ type }) => type === 'alarm').map(({ properties }) => properties);
+    expect(states.map(({ title }) => title)).toEqual(OWNERS.map((owner) => `Alarms of ${owner}`));
+    expect(states.flatMap((widget) => widget.alarms)).toHaveLength(alarms.length);
   }
 });
 
 test('the dashboard for the night is one column of a phone, and short', () => {
   expect(night.every(({ x, width }) => x === 0 && width === 24)).toBe(true);
-  expect(night.length).toBeLessThanOrEqual(9);
+  expect(night.length).toBeLessThanOrEqual(10);
+});
+
+test('a widget has at most the 100 alarms that CloudWatch takes, and every alarm of a larger group has its state', () => {
+  const stack = new Stack(new App(), 'Monitoring', { env: { account: '333333333333', region: 'eu-central-1' } });
+  const alarms = Array.from({ length: 230 }, (_, index) =>
+    Alarm.fromAlarmArn(stack, `A${index}`, `arn:aws:cloudwatch:eu-central-1:333333333333:alarm:a${index}`),
+  );
+  const states = statesOf(new Map([['data', alarms]])).flat();
+  const shown = states.map((widget) => (widget.toJson()[0] as { properties: { alarms: string[] } }).properties.alarms);
+  expect(shown.map(({ length }) => length)).toEqual([100, 100, 30]);
+  expect(shown.flat()).toEqual(alarms.map(({ alarmArn }) => alarmArn));
 });

@@ -14,6 +14,7 @@ const everything: EnvironmentInput = {
     certificateArn: `arn:aws:acm:${region}:${account}:certificate/0f0f0f0f-1111-2222-3333-444444444444`,
     hostedZone: 'external',
   },
+  alarmOwners: { data: { critical: ['dba@example.com'] } },
 };
 
 type Databases = EnvironmentInput['databases'];
@@ -53,8 +54,8 @@ const SWITCHES: readonly [string, Partial<EnvironmentInput>][] = [
   ],
   ['archives of large databases in parts', { largeArchives: { method: 'rds-export' } }],
   [
-    'the cache, computed alarms and the second region',
-    { cache: { kind: 'none' }, computedAlarms: false, secondRegion: undefined },
+    'the cache, computed alarms, the topics of a group and the second region',
+    { cache: { kind: 'none' }, computedAlarms: false, alarmOwners: {}, secondRegion: undefined },
   ],
 ];
 
