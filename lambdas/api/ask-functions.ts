@@ -16,10 +16,11 @@ export function askFunctions(
   lambda: LambdaClient,
   names: Readonly<Record<AskedFunction, string>>,
 ): ApiDependencies['ask'] {
-  return async (stem, request) => {
+  return async (stem, request, abortSignal) => {
     let answer;
     try {
-      answer = await lambda.send(new InvokeCommand({ FunctionName: names[stem], Payload: JSON.stringify(request) }));
+      const command = new InvokeCommand({ FunctionName: names[stem], Payload: JSON.stringify(request) });
+      answer = await lambda.send(command, abortSignal && { abortSignal });
     } catch (error) {
       if (error instanceof TooManyRequestsException) {
         throw new Problem(503, 'busy', 'The function that does this is at work for others; try again', {

@@ -31,6 +31,9 @@ export interface ApiRoute {
 
 const probe = (path: string): ApiRoute => ({ method: 'GET', path, access: 'public', perSecond: 50 });
 
+/** As long as API Gateway waits for an answer. */
+export const API_TIMEOUT_MS = 29_000;
+
 /**
  * Every route of the API but those of the page, with who may call it. A route that is in neither table does not exist: the
  * application answers 404 before a handler runs, and API Gateway has no method for it.

@@ -18,10 +18,11 @@ export interface ApiDependencies {
   /**
    * Asks another function.
    *
+   * @param signal ends the wait for its answer; the function goes on
    * @returns its report, whose form the caller checks
    * @throws Problem 503 when all of its instances are at work; what the function threw
    */
-  readonly ask: (stem: AskedFunction, request: object) => Promise<unknown>;
+  readonly ask: (stem: AskedFunction, request: object, signal?: AbortSignal) => Promise<unknown>;
   /** Whether the environment sends itself canary events. */
   readonly hasCanary: boolean;
   readonly clock: () => Date;

@@ -7,8 +7,8 @@ import type { ApiDependencies } from './dependencies';
 import { audited } from './audited';
 import { requireProject } from './gate';
 import { projectId, userId } from './ids';
-import type { Router } from './router';
-import { BAD_REQUEST, KEY_PROBLEMS, SECURITY, SERVER_PROBLEMS } from './schemas';
+import { actionRequest, type Router } from './router';
+import { BAD_REQUEST, KEY_PROBLEMS, SECURITY, SERVER_PROBLEMS, STILL_RUNNING } from './schemas';
 
 const userPath = z.strictObject({ user: userId.describe('Id of the user, percent-encoded.') });
 const projectQuery = z.strictObject({
@@ -91,6 +91,7 @@ const recomputeRoute = createRoute({
     ...BAD_REQUEST,
     ...KEY_PROBLEMS,
     ...SERVER_PROBLEMS,
+    ...STILL_RUNNING,
   },
 });
 
@@ -115,10 +116,12 @@ export function addEntitlements(app: Router, dependencies: ApiDependencies): voi
     const { user } = context.req.valid('param');
     const { sources, changed } = await audited(
       dependencies,
-      context.get('caller'),
+      actionRequest(context),
       `recompute entitlements of ${user}`,
-      async () =>
-        recomputed.parse(await ask('entitlements', { action: 'recompute', scope: { userId: user }, dryRun: false })),
+      async (signal) =>
+        recomputed.parse(
+          await ask('entitlements', { action: 'recompute', scope: { userId: user }, dryRun: false }, signal),
+        ),
     );
     return context.json({ sources, changed }, 200);
   });

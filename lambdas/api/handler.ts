@@ -18,6 +18,7 @@ import { createSecrets } from '../../core/runtime/secrets';
 import { createTelemetry } from '../../core/runtime/telemetry';
 import { createApp } from './app';
 import { askFunctions } from './ask-functions';
+import { API_TIMEOUT_MS } from './contract';
 import { counted } from './counted';
 
 const functionSetting = (stem: string) => setting.text(`the name of the function \`${stem}\``);
@@ -43,10 +44,10 @@ const connector = createConnector(billingTarget(environment), secrets, 'api', {
   statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   jit: false,
 });
-// API Gateway gives up after 29 seconds.
+// What changes something is waited for as long as the request has time; this is for what only reads.
 const lambda = new LambdaClient({
   maxAttempts: 1,
-  requestHandler: { connectionTimeout: 3_000, socketTimeout: 28_000 },
+  requestHandler: { connectionTimeout: 3_000, socketTimeout: API_TIMEOUT_MS - 1_000 },
 });
 
 const database = createReusableConnection(connector);

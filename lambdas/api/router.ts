@@ -1,6 +1,9 @@
 import { OpenAPIHono, type Hook } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import type { LambdaContext, LambdaEvent } from 'hono/aws-lambda';
 import type { Caller } from '../../core/keys/authenticate';
+import type { ActionRequest } from './audited';
+import { API_TIMEOUT_MS } from './contract';
 import { invalidRequest } from './problem';
 
 /** What handlers find in Hono's context. */
@@ -28,6 +31,14 @@ const refuse: Hook<unknown, ApiContext, string, unknown> = (result) => {
   // The first problem of each field.
   throw invalidRequest([...new Map(problems.toReversed().map((problem) => [problem.field, problem])).values()]);
 };
+
+/** Who asks for an action, and how long the answer may take. */
+export function actionRequest(context: Context<ApiContext>): ActionRequest {
+  return {
+    caller: context.get('caller'),
+    remainingMs: () => context.env.lambdaContext?.getRemainingTimeInMillis() ?? API_TIMEOUT_MS,
+  };
+}
 
 /** A router whose routes refuse malformed requests with problem details. */
 export function createRouter(): Router {

@@ -19,6 +19,11 @@ export const SERVER_PROBLEMS = {
   503: problem('The database, or a service that the answer needs, is not available. Try again.'),
 } as const;
 
+/** Of a route that changes something. */
+export const STILL_RUNNING = {
+  504: problem('It outlasts the request and may still be running; look again in a minute.'),
+} as const;
+
 export const BAD_REQUEST = { 400: problem('The request is malformed; `errors` names each field.') } as const;
 
 /** How a route asks for a key. */

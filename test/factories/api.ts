@@ -26,7 +26,7 @@ export interface ApiUnderTest {
   /** What the functions that the API asks were asked, in order; answers come from `answers`. */
   readonly asked: { readonly stem: string; readonly request: object }[];
   /** Answers of the functions that the API asks, by stem. */
-  readonly answers: Record<string, (request: object) => unknown>;
+  readonly answers: Record<string, (request: object, signal?: AbortSignal) => unknown>;
   /** Creates, lists, rotates or revokes keys, as the function `keys` does. */
   administer(request: CheckedKeysRequest): Promise<KeysReport>;
   /** Creates a key. */
@@ -48,11 +48,11 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
     database: connection,
     cache: createEntitlementCache(createCache({ url: '', onUnavailable: () => undefined })),
     keySecret: async () => KEY_SECRET,
-    ask: async (stem, request) => {
+    ask: async (stem, request, signal) => {
       asked.push({ stem, request });
       const answer = answers[stem];
       if (answer === undefined) throw new Error(`${stem} does not answer in this test`);
-      return answer(request);
+      return answer(request, signal);
     },
     hasCanary: true,
     requestLimit: createRequestLimit({ use: (work) => connection.use(work), clock: () => new Date() }),

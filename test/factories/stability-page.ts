@@ -26,6 +26,8 @@ export interface StabilityPage {
   readonly adminKey: string;
   /** When true, every answer of the API but the page itself is 503. */
   isFailing: boolean;
+  /** When true, a retry is answered as one that outlasts its request. */
+  isSlow: boolean;
   /** Adds events to the ledger, the newest a minute ago. */
   addEvents(count: number): Promise<void>;
   /** Adds an event that failed: one that a retry applies, or one that fails again. */
@@ -63,6 +65,7 @@ export async function startStabilityPage(): Promise<StabilityPage> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/admin`,
     adminKey: await api.key(['admin']),
     isFailing: false,
+    isSlow: false,
     addEvents: (count) => addEvents(api, count),
     addFailed: (id, kind) => addFailed(api, id, kind),
     addHostile: (id) => addHostile(api, id),
@@ -90,6 +93,9 @@ async function answer(api: ApiUnderTest, page: StabilityPage, request: IncomingM
   const url = request.url ?? '/';
   if (page.isFailing && /view|retry/.test(url)) {
     return Response.json({ status: 503, code: 'busy', detail: 'The database is not available.' }, { status: 503 });
+  }
+  if (page.isSlow && /retry/.test(url)) {
+    return Response.json({ status: 504, code: 'still_running', detail: 'Look again in a minute.' }, { status: 504 });
   }
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);

@@ -213,6 +213,12 @@ const failing = (page: Page) => page.getByRole('row').filter({ hasText: 'evt_bro
     await page.getByRole('button', { name: 'Retry', exact: true }).click();
     await page.getByText('1 failed again').waitFor();
     await page.getByRole('button', { name: 'Close' }).click();
+    stability.isSlow = true;
+    await page.getByRole('button', { name: 'Retry all failed' }).click();
+    await page.getByRole('button', { name: 'Retry', exact: true }).click();
+    await page.getByText('May still be running: refresh. Look again in a minute.').waitFor();
+    await page.getByRole('button', { name: 'Close' }).click();
+    stability.isSlow = false;
     await page.getByRole('button', { name: 'Retry all failed' }).click();
     await page.getByRole('button', { name: 'Retry', exact: true }).click();
     await page.getByText('1 applied, 1 failed again').or(page.getByText('1 failed again, 1 applied')).waitFor();

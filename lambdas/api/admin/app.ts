@@ -6,7 +6,7 @@ import type { ApiDependencies } from '../dependencies';
 import { userId } from '../ids';
 import { createJobReader } from '../jobs';
 import { asProblem, invalidRequest } from '../problem';
-import { createRouter, type ApiContext, type Router } from '../router';
+import { actionRequest, createRouter, type ApiContext, type Router } from '../router';
 import { readAsset } from './assets';
 import { createActivityReader } from './kept';
 import { inspect } from './reports';
@@ -136,7 +136,7 @@ function addEvents(app: Router, dependencies: ApiDependencies): void {
     const body: unknown = await context.req.json().catch(() => undefined);
     const { report, next } = await retryEvents(
       dependencies,
-      context.get('caller'),
+      actionRequest(context),
       checked(retryRequest, body, 'body'),
     );
     return context.html(html`<div data-next="${next ?? ''}">${outcomeView(report)}</div>`);

@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import type { Caller } from '../../../core/keys/authenticate';
-import { audited } from '../audited';
+import { type ActionRequest, audited } from '../audited';
 import type { ApiDependencies } from '../dependencies';
 import { inspect, retryReport } from './reports';
 
@@ -31,26 +30,26 @@ export interface Retried {
 /** Applies events again as `ops webhooks retry` does, with a record in the audit log: those named, or the next ones that failed. */
 export async function retryEvents(
   dependencies: ApiDependencies,
-  caller: Caller | undefined,
+  request: ActionRequest,
   { events, before }: z.infer<typeof retryRequest>,
 ): Promise<Retried> {
-  if (events !== 'failed') return { report: await apply(dependencies, caller, events), next: null };
+  if (events !== 'failed') return { report: await apply(dependencies, request, events), next: null };
   const page = await inspect(dependencies, 'events', {
     status: 'failed',
     limit: BATCH_SIZE,
     ...(before && { before }),
   });
   const ids = page.events.map(({ id }) => id).filter((id) => eventId.safeParse(id).success);
-  const report = ids.length === 0 ? { checked: 0, outcomes: {}, events: [] } : await apply(dependencies, caller, ids);
+  const report = ids.length === 0 ? { checked: 0, outcomes: {}, events: [] } : await apply(dependencies, request, ids);
   return { report, next: page.next };
 }
 
 function apply(
   dependencies: ApiDependencies,
-  caller: Caller | undefined,
+  request: ActionRequest,
   events: readonly string[],
 ): Promise<Retried['report']> {
-  return audited(dependencies, caller, `retry ${events.join(' ')}`, async () =>
-    retryReport.parse(await dependencies.ask('replay', { action: 'retry', events, dryRun: false })),
+  return audited(dependencies, request, `retry ${events.join(' ')}`, async (signal) =>
+    retryReport.parse(await dependencies.ask('replay', { action: 'retry', events, dryRun: false }, signal)),
   );
 }

@@ -2,7 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
-import { API_ROUTES, type ApiEnvironment, type ApiRoute } from '../../../lambdas/api/contract';
+import { API_ROUTES, API_TIMEOUT_MS, type ApiEnvironment, type ApiRoute } from '../../../lambdas/api/contract';
 import type { DatabaseAccess } from '../../data/database-access';
 import { acknowledge } from '../../policy/acknowledge';
 import { billingDatabaseEnvironment } from '../database-connection';
@@ -62,8 +62,7 @@ export class Api extends Construct {
         INSPECT_FUNCTION_NAME: asked.inspect.functionName,
         REPLAY_FUNCTION_NAME: asked.replay.functionName,
       },
-      // As long as API Gateway waits.
-      timeout: Duration.seconds(29),
+      timeout: Duration.millis(API_TIMEOUT_MS),
       memorySize: 1024,
       databases: [billing],
       reservedConcurrentExecutions: MAX_CONCURRENCY,

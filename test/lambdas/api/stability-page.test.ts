@@ -109,6 +109,40 @@ test('a retry is recorded before and after, names the events, and answers with t
   ]);
 });
 
+test('a retry that outlasts the request is recorded as interrupted, and the answer says that it may be running', async () => {
+  api.answers.audit = () => ({ id: '20261121T061500Z-1f0c9a3e' });
+  api.answers.replay = (_, signal) =>
+    new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(new Error('Request aborted'))));
+  const startedMs = performance.now();
+  const lambdaContext = { getRemainingTimeInMillis: () => 3_100 - (performance.now() - startedMs) };
+  const response = await api.app.request(
+    '/admin/retry',
+    {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ events: ['evt_1'] }),
+    },
+    {
+      event: { requestContext: { identity: { sourceIp: '192.0.2.1' } } } as never,
+      lambdaContext: lambdaContext as never,
+    },
+  );
+  expect(response.status).toBe(504);
+  expect(await response.json()).toMatchObject({
+    code: 'still_running',
+    detail: expect.stringContaining('may still be'),
+  });
+  expect(lambdaContext.getRemainingTimeInMillis()).toBeGreaterThan(1_000);
+  expect(api.asked.at(-1)).toEqual({
+    stem: 'audit',
+    request: expect.objectContaining({
+      action: 'finish',
+      result: 'interrupted',
+      message: expect.stringContaining('may still be'),
+    }),
+  });
+});
+
 test('a retry that cannot be recorded is not made', async () => {
   expect((await api.post('/admin/retry', key, { events: ['evt_1'] })).status).toBe(500);
   expect(api.asked.map(({ stem }) => stem)).toEqual(['audit']);

@@ -246,13 +246,19 @@ function askToRetry(what) {
   element('retry').showModal();
 }
 
+/** What an error leaves open: an answer that did not arrive says nothing of what was done. */
+function whyNotRetried({ status }, isLaterBatch) {
+  if (status === 504 || status === 0) return 'May still be running: refresh.';
+  return isLaterBatch ? 'The others were not retried.' : 'Not retried.';
+}
+
 async function retry() {
   const confirm = element('retry-confirm');
   const outcome = element('retry-outcome');
   confirm.disabled = true;
   outcome.textContent = 'Applying …';
+  const parts = [];
   try {
-    const parts = [];
     let before;
     do {
       const body = await ask('retry', {
@@ -270,8 +276,8 @@ async function retry() {
     }
     const line = document.createElement('p');
     line.className = 'error';
-    line.textContent = `Not retried. ${error.message}`;
-    outcome.replaceChildren(line);
+    line.textContent = `${whyNotRetried(error, parts.length > 0)} ${error.message}`;
+    outcome.replaceChildren(...parts, line);
   }
   confirm.hidden = true;
   element('retry-close').textContent = 'Close';
