@@ -1,9 +1,13 @@
-/** A query of Logs Insights over the logs of all functions. */
+import { PLATFORM_APPLICATIONS } from './database-log-metrics';
+
+/** A query of Logs Insights. */
 export interface SavedQuery {
   /** Id of its resource. */
   readonly id: string;
   /** The question, as its name in the console. */
   readonly title: string;
+  /** Whose logs it is over: those of all functions, or of the databases that the stacks make. */
+  readonly over: 'functions' | 'databases';
   /** Lines of the query. */
   readonly lines: readonly string[];
 }
@@ -13,6 +17,7 @@ export const SAVED_QUERIES: readonly SavedQuery[] = [
   {
     id: 'FollowEvent',
     title: 'Follow an event or an object',
+    over: 'functions',
     lines: [
       '# Replace evt_… by the id of an event, a request or a trace: webhook, processor and all that came after.',
       'fields @timestamp, service, level, message, eventId, reason, requestId, xray_trace_id',
@@ -24,6 +29,7 @@ export const SAVED_QUERIES: readonly SavedQuery[] = [
   {
     id: 'Failures',
     title: 'What failed',
+    over: 'functions',
     lines: [
       'filter level in ["ERROR", "WARN"] or type = "platform.report" and record.status != "success"',
       '| stats count(*) as lines, latest(@timestamp) as last, latest(requestId) as lastRequest by service, level, message, code',
@@ -33,6 +39,7 @@ export const SAVED_QUERIES: readonly SavedQuery[] = [
   {
     id: 'SlowestFunctions',
     title: 'Slowest functions, and their memory',
+    over: 'functions',
     lines: [
       'filter type = "platform.report"',
       '| stats count(*) as calls, max(record.metrics.durationMs) as slowestMs, pct(record.metrics.durationMs, 95) as p95Ms,',
@@ -44,10 +51,24 @@ export const SAVED_QUERIES: readonly SavedQuery[] = [
   {
     id: 'OperatorActions',
     title: 'Who changed what',
+    over: 'functions',
     lines: [
       '# Each command of ops that changes anything; its record in the archive bucket is kept for a year: ops audit.',
       'filter service = "audit" and ispresent(command)',
       '| fields @timestamp, who, command, id',
+      '| sort @timestamp desc',
+      '| limit 200',
+    ],
+  },
+  {
+    id: 'DatabaseChanges',
+    title: 'Who changed what in the database',
+    over: 'databases',
+    lines: [
+      "# pgaudit's records: changes of schemas (DDL) and roles (ROLE), and in billing of rows (WRITE), unless a function wrote them.",
+      'parse @message /:(?<user>[^:@]*)@(?<database>[^:]*):\\[\\d+\\]:.*:(?<application>[^:]*):LOG:  AUDIT: SESSION,\\d+,\\d+,(?<class>[A-Z]+),(?<command>[^,]*),[^,]*,[^,]*,(?<statement>.*)/',
+      `| filter ispresent(command) and (class != "WRITE" or application not in [${PLATFORM_APPLICATIONS.map((name) => `"${name}"`).join(', ')}])`,
+      '| fields @timestamp, user, application, database, class, command, statement',
       '| sort @timestamp desc',
       '| limit 200',
     ],

@@ -16,7 +16,7 @@ import { removalPolicyOf } from '../config/removal-policy';
 import { acknowledgeInstance, acknowledgeMonitoringRole } from '../policy/acknowledge-instance';
 import { admit } from './admit';
 import { CERTIFICATE_AUTHORITY, POSTGRES_ENGINE, POSTGRES_PORT, type Database } from './database';
-import { DATABASE_POLICIES, replicaParameters } from './database-policies';
+import { DATABASE_POLICIES, replicaParameters } from '../config/database-policies';
 import { exportedLogs, LOG_EXPORTS } from './exported-logs';
 import type { DatabaseNetwork } from './network';
 

@@ -26,7 +26,7 @@ import { removalPolicyOf } from '../config/removal-policy';
 import { admit } from './admit';
 import type { DatabaseAccess } from './database-access';
 import { acknowledgeInstance, acknowledgeMonitoringRole } from '../policy/acknowledge-instance';
-import { databaseParameters, DATABASE_POLICIES } from './database-policies';
+import { databaseParameters, DATABASE_POLICIES } from '../config/database-policies';
 import type { BackupAccount } from './backup-account';
 import { guardKey, shareForCopies } from './guarded-key';
 import { exportedLogs, LOG_EXPORTS } from './exported-logs';

@@ -6,6 +6,11 @@ import type { Construct } from 'constructs';
 /** The logs that an instance writes to CloudWatch: `postgresql` holds connections, slow statements and pgaudit's records. */
 export const LOG_EXPORTS: readonly string[] = ['postgresql', 'upgrade'];
 
+/** Name of the log group that RDS writes a log of an instance to. */
+export function exportedLogName(instanceIdentifier: string, log: string): string {
+  return `/aws/rds/instance/${instanceIdentifier}/${log}`;
+}
+
 export interface ExportedLogsSettings {
   /** Encrypts the logs. */
   readonly encryptionKey: IKey;
@@ -21,7 +26,7 @@ export function exportedLogs(scope: Construct, instanceIdentifier: string, setti
   return LOG_EXPORTS.map(
     (log) =>
       new LogGroup(scope, `${log}Log`, {
-        logGroupName: `/aws/rds/instance/${instanceIdentifier}/${log}`,
+        logGroupName: exportedLogName(instanceIdentifier, log),
         retention: RetentionDays.ONE_YEAR,
         ...settings,
       }),

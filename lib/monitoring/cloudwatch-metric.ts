@@ -5,6 +5,7 @@ import { failureQueueName, functionName, METRIC_NAMESPACE, type DatabaseName } f
 import type { Severity } from '../config/alarms/alarm-definition';
 import type { Owner } from '../config/alarms/owners';
 import type { AlarmMetric, TopicMetric, WatchedQueue } from '../config/alarms/alarm-metric';
+import { databaseLogNamespace } from '../config/database-log-metrics';
 import { analyticsReplicaOf } from '../data/analytics-replica';
 import { apiName } from '../operations/http-api';
 import { webAclName } from '../config/firewall-rules';
@@ -54,14 +55,17 @@ export function cloudWatchMetric(metric: AlarmMetric, names: MetricNames, period
 function sourceOf(metric: Exclude<AlarmMetric, { from: 'math' }>, names: MetricNames): MetricProps {
   const statistic = 'statistic' in metric ? metric.statistic : metric.from === 'queue' ? 'Maximum' : 'Sum';
   return {
-    namespace: NAMESPACES[metric.from],
+    namespace:
+      metric.from === 'databaseLog'
+        ? databaseLogNamespace(names.environmentName, metric.database)
+        : NAMESPACES[metric.from],
     metricName: metric.name,
     dimensionsMap: dimensionsOf(metric, names),
     statistic,
   };
 }
 
-const NAMESPACES: Readonly<Record<Exclude<AlarmMetric['from'], 'math'>, string>> = {
+const NAMESPACES: Readonly<Record<Exclude<AlarmMetric['from'], 'math' | 'databaseLog'>, string>> = {
   api: 'AWS/ApiGateway',
   firewall: 'AWS/WAFV2',
   function: METRIC_NAMESPACE,
@@ -93,6 +97,8 @@ function dimensionsOf(metric: Exclude<AlarmMetric, { from: 'math' }>, names: Met
       const rule = metric.to === 'secondRegion' ? REPLICATION_RULE : ACCOUNT_RULE;
       return { SourceBucket: names.copies.source, DestinationBucket: destination, RuleId: rule };
     }
+    case 'databaseLog':
+      return {};
     case 'topic':
       return { TopicName: topicName(metric, names) };
     default: {

@@ -10,6 +10,7 @@ import { Alarms } from '../monitoring/alarms';
 import { dashboardSections, nightSections } from '../config/dashboard/sections';
 import { ArchiveNotifications } from '../monitoring/archive-notifications';
 import { AlertTopics, type SeverityTopics } from '../monitoring/alert-topics';
+import { DatabaseLogMetrics } from '../monitoring/database-log-metrics';
 import { Dashboards } from '../monitoring/dashboards';
 import { FailureEvents } from '../monitoring/failure-events';
 import { RecoveryNotifications } from '../monitoring/recovery-notifications';
@@ -62,6 +63,13 @@ export class MonitoringStack extends EnvironmentStack {
         routedTopicNames: Object.fromEntries([...topics.routed].map(([owner, routed]) => [owner, namesOf(routed)])),
       },
     };
+    for (const { access, settings } of data.created) {
+      new DatabaseLogMetrics(this, `DatabaseLog-${access.name}`, {
+        environmentName: config.name,
+        database: access.name,
+        instanceIdentifier: settings.instanceIdentifier,
+      });
+    }
     const { created } = new Alarms(this, 'Alarms', {
       definitions: alarmsOf(config),
       computed: config.computedAlarms,

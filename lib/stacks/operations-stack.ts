@@ -32,6 +32,7 @@ import { Refresh } from '../operations/functions/refresh';
 import { Replay } from '../operations/functions/replay';
 import { ResetPassword } from '../operations/functions/reset-password';
 import { OperationalFunction } from '../operations/operational-function';
+import { exportedLogName } from '../data/exported-logs';
 import { SavedQueries } from '../operations/saved-queries';
 import { Restore } from '../operations/functions/restore';
 import { RowRecovery } from '../operations/functions/row-recovery';
@@ -206,6 +207,7 @@ export class OperationsStack extends EnvironmentStack {
       new SavedQueries(this, 'SavedQueries', {
         environmentName: config.name,
         logs: this.node.findAll().flatMap((each) => (each instanceof OperationalFunction ? each.log : [])),
+        databaseLogs: data.created.map(({ settings }) => exportedLogName(settings.instanceIdentifier, 'postgresql')),
       });
     }
     new PublishedParameters(this, 'Parameters', {

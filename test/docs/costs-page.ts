@@ -141,7 +141,7 @@ ${table(
 )}
 
 An archive is ${ARCHIVE_SHARE * 100} % of its database; ${CHANGED_SHARE * 100} % of a database change between two recovery points;
-${CUSTOM_METRICS} different metrics are published; a webhook takes ${GIB_SECONDS_PER_WEBHOOK} GiB-seconds of Lambda, the jobs of a month
+${CUSTOM_METRICS} different metrics are published, and those of the logs of databases in every hour (they are charged only for hours in which something is counted); a webhook takes ${GIB_SECONDS_PER_WEBHOOK} GiB-seconds of Lambda, the jobs of a month
 ${GIB_SECONDS_OF_JOBS}. Retention and frequency of backups are those of \`lib/config/policies.ts\`.
 
 ## Unit prices

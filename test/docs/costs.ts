@@ -90,7 +90,7 @@ export function costsOf(name: ExampleName): Costs {
       HOURS,
     'AWS Backup and S3': backupCost(name),
     CloudWatch:
-      cloudWatchCost(all('AWS::CloudWatch::Alarm'), usage) +
+      cloudWatchCost(all('AWS::CloudWatch::Alarm'), all('AWS::Logs::MetricFilter'), usage) +
       count('AWS::CloudWatch::CompositeAlarm') * PRICES.compositeAlarmMonth,
     'KMS and Secrets Manager':
       count('AWS::KMS::Key') * PRICES.keyMonth + count('AWS::SecretsManager::Secret') * PRICES.secretMonth,
@@ -145,14 +145,15 @@ function backupCost(name: ExampleName): number {
   );
 }
 
-function cloudWatchCost(alarms: readonly Resource[], { logGiBPerMonth }: Usage): number {
+function cloudWatchCost(alarms: readonly Resource[], filters: readonly Resource[], { logGiBPerMonth }: Usage): number {
   const watched = alarms.map(({ Properties }) => {
     const metrics = (Properties.Metrics ?? [{ MetricStat: {} }]) as { readonly MetricStat?: object }[];
     return metrics.filter(({ MetricStat }) => MetricStat !== undefined).length;
   });
+  const logged = new Set(filters.map(({ Properties }) => JSON.stringify(Properties.MetricTransformations)));
   return (
     sum(watched) * PRICES.alarmMetricMonth +
-    CUSTOM_METRICS * PRICES.customMetricMonth +
+    (CUSTOM_METRICS + logged.size) * PRICES.customMetricMonth +
     // Kept a year.
     logGiBPerMonth * (PRICES.logGiBIngested + 12 * PRICES.logGiBMonth)
   );

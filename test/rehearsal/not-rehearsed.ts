@@ -71,6 +71,12 @@ export const NOT_REHEARSED: readonly NotRehearsed[] = [
     coveredBy: ['test/lib/data/network.test.ts'],
   },
   {
+    what: 'Metrics of the logs of databases',
+    types: ['AWS::Logs::MetricFilter'],
+    because: 'the databases exist already (`kind: existing`): their logs are not read',
+    coveredBy: ['test/lib/monitoring/database-log-metrics.test.ts'],
+  },
+  {
     what: 'Database instances, proxy and replica',
     types: [
       'AWS::RDS::DBInstance',

@@ -1,4 +1,5 @@
 import type { DatabaseName } from '../../../core/contract';
+import type { DatabaseLogMetricName } from '../database-log-metrics';
 import type { Owner } from './owners';
 
 /**
@@ -122,6 +123,16 @@ export interface InstanceMetric {
   readonly ofReplica?: boolean;
 }
 
+/** Counted in the PostgreSQL log of one database that the stacks make. The statistic is the sum. */
+export interface DatabaseLogMetric {
+  /** Kind of the metric. */
+  readonly from: 'databaseLog';
+  /** Database whose log is counted. */
+  readonly database: DatabaseName;
+  /** What is counted. */
+  readonly name: DatabaseLogMetricName;
+}
+
 /** Computed from other metrics by an expression of CloudWatch's metric math. */
 export interface MetricMath {
   /** Kind of the metric. */
@@ -144,6 +155,7 @@ export type AlarmMetric =
   | ReplicationMetric
   | TopicMetric
   | InstanceMetric
+  | DatabaseLogMetric
   | MetricMath;
 
 type Dimensions = FunctionMetric['dimensions'];

@@ -6,6 +6,7 @@ import { apiAlarms } from './api-alarms';
 import { canaryAlarms } from './canary-alarms';
 import { copyAlarms } from './copy-alarms';
 import { databaseAlarms } from './database-alarms';
+import { databaseLogAlarms } from './database-log-alarms';
 import { edgeAlarms } from './edge-alarms';
 import { instanceAlarms } from './instance-alarms';
 import { jobAlarms } from './job-alarms';
@@ -29,6 +30,7 @@ export function alarmsOf(config: EnvironmentConfig): readonly AlarmDefinition[] 
     ...maintenanceAlarms(),
     ...secretAlarms(config),
     ...serverAlarms(),
+    ...databaseLogAlarms(config),
     ...pipelineAlarms(config),
     ...alertingAlarms(config),
     ...accessAlarms(),

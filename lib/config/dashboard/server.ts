@@ -1,7 +1,7 @@
 import { DATABASE_NAMES } from '../../../core/contract';
 import { COLLECTOR_METRICS } from '../../../lambdas/collector/contract';
 import { highestOf } from '../alarms/alarm-metric';
-import { type AlarmNamed, divided, type Line, type Widget } from './widget';
+import { type AlarmNamed, divided, type Line, ofAlarm, type Widget } from './widget';
 
 const DAY_SECONDS = 86_400;
 
@@ -45,10 +45,32 @@ export function serverWidgets(alarm: AlarmNamed): Widget[] {
         metric: divided(line.metric, DAY_SECONDS, line.label),
       })),
     },
+    ...logWidgets(alarm),
     {
       title: 'Open events of the ledger',
       unit: 'events',
       lines: [{ stem: 'collector', name: COLLECTOR_METRICS.eventBacklog, by: ['status'], statistic: 'Maximum' }],
     },
+  ];
+}
+
+/** What is counted in the logs of the databases. None where all of them existed before. */
+function logWidgets(alarm: AlarmNamed): Widget[] {
+  const unusual = ['schemaChangedByHand', 'privilegesChangedByHand', 'adminLoginByHand', 'rowsDeletedByHand'].flatMap(
+    (name) => alarm(name) ?? [],
+  );
+  const slow = alarm('slowStatements');
+  return [
+    ...(slow ? [ofAlarm('Slow statements', 'statements', slow)] : []),
+    ...(unusual.length > 0
+      ? [
+          {
+            title: 'Done by hand',
+            unit: 'statements',
+            periodSeconds: 3600,
+            lines: unusual.map(({ measure, metric }) => ({ label: measure, metric })),
+          },
+        ]
+      : []),
   ];
 }

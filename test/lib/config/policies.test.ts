@@ -132,6 +132,10 @@ const CHECKED: [string, (subject: Subject) => [unknown, unknown]][] = [
   ],
   ['changes of schema and roles are audited, on billing every write', (s) => [s.parameters['pgaudit.log'], s.audited]],
   [
+    'each line of the log names the application, and the prefix is one of the two that RDS takes',
+    (s) => [s.parameters.log_line_prefix, '%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a:'],
+  ],
+  [
     'connections are logged',
     (s) => [
       [s.parameters.log_connections, s.parameters.log_disconnections],

@@ -23,20 +23,23 @@ const MEASURED = ['durationMs', 'maxMemoryUsedMB', 'memorySizeMB', 'initDuration
   (name) => `record.metrics.${name}`,
 );
 /** The language itself. */
-const WORDS = 'fields filter stats sort limit by as asc desc and or in like count max pct latest ispresent parse'.split(
-  ' ',
-);
+const WORDS =
+  'fields filter stats sort limit by as asc desc and or in like count max pct latest ispresent parse not'.split(' ');
 
-test('each question is saved once for an environment, over the logs of all functions', () => {
+test('each question is saved once for an environment, over the logs of all functions or of both databases', () => {
   expect(queries.map(({ Properties }) => Properties.Name)).toEqual(
     SAVED_QUERIES.map(({ title }) => `BillingOps/production/${title}`),
   );
-  for (const { Properties } of queries) expect(Properties.LogGroupNames).toHaveLength(FUNCTIONS.length);
+  for (const [index, { Properties }] of queries.entries()) {
+    expect(Properties.LogGroupNames).toHaveLength(SAVED_QUERIES[index]?.over === 'functions' ? FUNCTIONS.length : 2);
+  }
 });
 
 test.each(SAVED_QUERIES)('"$title" asks for fields that the logs have', ({ lines }) => {
-  const text = lines.filter((line) => !line.startsWith('#')).join('\n');
-  const named = [...text.matchAll(/ as (\w+)/g)].map(([, name]) => name);
+  const query = lines.filter((line) => !line.startsWith('#')).join('\n');
+  const named = [...query.matchAll(/ as (\w+)|\(\?<(\w+)>/g)].map(([, name, parsed]) => name ?? parsed);
+  // The expression names fields, and reads what PostgreSQL writes.
+  const text = query.replaceAll(/\/.*\/$/gm, '');
   const fields = [...text.replaceAll(/'[^']*'|"[^"]*"/g, '').matchAll(/(?<![\w@.])[a-zA-Z_][\w.]*/g)].map(
     ([field]) => field,
   );

@@ -50,7 +50,7 @@ export interface MetricQuery {
 interface TemplateMetric {
   readonly MetricName: string;
   readonly Namespace: string;
-  readonly Dimensions: readonly { readonly Name: string; readonly Value: unknown }[];
+  readonly Dimensions?: readonly { readonly Name: string; readonly Value: unknown }[];
 }
 
 /** Reads the values of a template that are known at deployment only: by the parameter's default, or the logical id. */
@@ -106,7 +106,10 @@ function singleMetric(properties: Resource['Properties']): MetricQuery {
   return { Id: 'value', MetricStat: { Stat: String(Statistic ?? ExtendedStatistic), Period: Number(Period), Metric } };
 }
 
-function keyOf({ Namespace, MetricName, Dimensions }: TemplateMetric, resolve: (value: unknown) => string): string {
+function keyOf(
+  { Namespace, MetricName, Dimensions = [] }: TemplateMetric,
+  resolve: (value: unknown) => string,
+): string {
   return metricKey(
     Namespace,
     MetricName,

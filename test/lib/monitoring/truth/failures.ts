@@ -4,6 +4,7 @@ import type { Emitter } from '../cloudwatch/samples';
 import {
   BUSY,
   every,
+  ofDatabaseLog,
   FAILURE_QUEUES,
   failureQueue,
   nothing,
@@ -214,6 +215,11 @@ function databaseFailures(): Failure[] {
         [ofInstance('MaximumUsedTransactionIDs', 'main')]: each(millions * 1e6),
       }),
     ),
+    single('slowStatements', 'an index is missing', 25, ofDatabaseLog('SlowStatements', 'main'), each(1, 15)),
+    single('schemaChangedByHand', 'someone adds a column', 5, ofDatabaseLog('SchemaChangesByHand', 'main'), once()),
+    single('privilegesChangedByHand', 'someone grants', 5, ofDatabaseLog('PrivilegeChangesByHand', 'main'), once()),
+    single('adminLoginByHand', 'someone logs in', 5, ofDatabaseLog('AdminLoginsByHand', 'billing'), once()),
+    single('rowsDeletedByHand', 'someone deletes rows', 5, ofDatabaseLog('DeletionsByHand', 'billing'), once()),
     single('replicaLag-billing', 'the replica is gone', 30, ofInstance('ReplicaLag', 'billing-analytics'), nothing),
   ];
 }

@@ -1,4 +1,9 @@
 import { DATABASE_NAMES, METRIC_NAMESPACE, type DatabaseName } from '../../../../core/contract';
+import {
+  databaseLogFilters,
+  databaseLogNamespace,
+  type DatabaseLogMetricName,
+} from '../../../../lib/config/database-log-metrics';
 import { metricKey, type Emitter, type World } from '../cloudwatch/samples';
 
 /**
@@ -42,6 +47,11 @@ export function ofLambda(stem: string, name: string): string {
 /** Key of a metric of the RDS instance of a database. */
 export function ofInstance(name: string, database: string): string {
   return metricKey('AWS/RDS', name, { DBInstanceIdentifier: `billing-operations-${ENVIRONMENT}-${database}` });
+}
+
+/** Key of what is counted in the log of a database. */
+export function ofDatabaseLog(name: DatabaseLogMetricName, database: DatabaseName): string {
+  return metricKey(databaseLogNamespace(ENVIRONMENT, database), name, {});
 }
 
 /** Key of a metric of a queue, by its name in the template. */
@@ -112,6 +122,11 @@ export function healthy(traffic: (minute: number) => number = () => BUSY): Publi
     }),
     ...by('AWS/S3', { [REPLICATION]: nothing }),
     ...DATABASE_NAMES.flatMap((database) => by('AWS/RDS', instance(database))),
+    ...DATABASE_NAMES.flatMap((database) =>
+      databaseLogFilters(database).flatMap(({ metric }) =>
+        by('logs', { [ofDatabaseLog(metric, database)]: metric === 'SlowStatements' ? every(10, 1, 2) : nothing }),
+      ),
+    ),
     ...by('AWS/RDS', { [ofInstance('ReplicaLag', 'billing-analytics')]: every(1, 1) }),
     ...of('collector', collector()),
     ...DATABASE_NAMES.flatMap((database) => of('collector', collectorOf(database), { database })),

@@ -1,5 +1,5 @@
 import type { DatabaseName } from '../../core/contract';
-import { SLOW_QUERY_MS } from '../config/policies';
+import { SLOW_QUERY_MS } from './policies';
 
 /** Settings of the instance of one database, besides its backup policy. */
 export interface DatabasePolicy {
@@ -48,6 +48,8 @@ const COMMON_PARAMETERS: Readonly<Record<string, string>> = {
   // Half of the audit log: which user was connected, from where and for how long. The other half is pgaudit's.
   log_connections: '1',
   log_disconnections: '1',
+  // Of the two that RDS takes, the one with the application. AWS's guide leaves out the colon at its end, which RDS wants.
+  log_line_prefix: '%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a:',
   // The log then holds the statements behind an alarm on query latency.
   log_min_duration_statement: String(SLOW_QUERY_MS),
   // Without the values: they are whole payloads of customers, and the log is kept for a year.
