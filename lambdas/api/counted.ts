@@ -20,7 +20,8 @@ export function counted<Result extends { readonly statusCode: number; readonly b
     if (isRejected(result)) {
       metrics.addMetric(API_METRICS.rejected, MetricUnit.Count, 1);
     }
-    if (result.statusCode === 500) metrics.addMetric(API_METRICS.failed, MetricUnit.Count, 1);
+    if (result.statusCode === 500 || result.statusCode === 503)
+      metrics.addMetric(API_METRICS.failed, MetricUnit.Count, 1);
     metrics.publishStoredMetrics();
     return result;
   };

@@ -39,6 +39,8 @@ const FOLLOWERS: readonly Follower[] = [
   { name: 'deliveriesThrottled', causes: ['deliveriesBlocked'] },
   // Events that cannot be applied are counted some minutes before the database counts as unreachable.
   { name: 'webhookFailures', causes: ['webhookDelivery', 'databaseUnreachable-billing'], waitSeconds: 600 },
+  // Without the database, keyed requests are answered 503.
+  { name: 'apiFailed', causes: ['databaseUnreachable-billing'], waitSeconds: 600 },
   // The canary passes through everything.
   { name: 'canaryFailed', causes: ['webhookDelivery', 'databaseUnreachable-billing'] },
   { name: 'eventQueueAge', causes: ['canaryFailed', 'databaseUnreachable-billing'] },

@@ -154,6 +154,16 @@ test('a key above its limit is told when to come again, which is no rejected key
   expect(metrics.addMetric.mock.calls.at(-1)?.[0]).toBe('ApiKeysRejected');
 });
 
+test.each([
+  ['/metrics', 503, 'ApiFailed'],
+  ['/metrics', 500, 'ApiFailed'],
+  ['/ready', 503, undefined],
+])('%s answered %s is counted as %s: a probe says by itself what is wrong', async (url, statusCode, name) => {
+  const metrics = { addMetric: jest.fn(), publishStoredMetrics: jest.fn() };
+  await counted(async () => ({ statusCode, body: '{}' }), metrics as never)({ path: url } as never);
+  expect(metrics.addMetric.mock.calls.at(-1)?.[0]).toBe(name);
+});
+
 describe('rotation', () => {
   const url = '/api/v1/entitlements/x1?project=p1';
   const rotate = async (id: string, overlapHours: number) => {

@@ -71,6 +71,7 @@ export const CAUSES: readonly Cause[] = [
     ...notApplied,
     [ofFunction('collector', 'CollectionFailed')]: every(5, 1),
     [ofFunction('processor', 'EventsFailed')]: every(1, 1, BUSY),
+    [ofFunction('api', 'ApiFailed')]: every(1, 1, 20),
   }),
   cause(
     'the collector does not run',

@@ -95,13 +95,16 @@ function eventFailures(): Failure[] {
     })),
     ...pair(
       'apiFailed',
-      'the API answers … requests in a minute with 500',
-      { warning: 1, critical: 20 },
+      '… requests in a minute crash the API, or are answered 503',
+      { warning: 2, critical: 20 },
       10,
+      // Either half alone is not above the critical threshold.
       (failed) => ({
-        [ofFunction('api', 'ApiFailed')]: each(1, failed),
+        [ofLambda('api', 'Errors')]: each(1, failed / 2),
+        [ofFunction('api', 'ApiFailed')]: each(1, failed / 2),
       }),
     ),
+    single('throttled-api', 'the instances of the API are all at work', 10, ofLambda('api', 'Throttles'), once()),
     single('apiKeysRejected', 'a client asks with a wrong key', 10, ofFunction('api', 'ApiKeysRejected'), each(1, 60)),
     ...pair('responseTime', 'deliveries are answered after … ms', { warning: 600, critical: 1100 }, 15, (ms) => ({
       [ofApi('Latency')]: each(ms, BUSY),

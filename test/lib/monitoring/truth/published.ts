@@ -112,6 +112,7 @@ export function healthy(traffic: (minute: number) => number = () => BUSY): Publi
     ...by('AWS/Lambda', {
       ...counted('webhook', events(0)),
       ...counted('processor', events(0)),
+      ...counted('api', every(1, 0)),
       ...counted('rotate-billing', nothing),
       ...counted('rotate-main', nothing),
     }),
