@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 import { inTransaction, type RunStatement } from '../../core/database/transaction';
 import { digestOf, newKey } from '../../core/keys/key';
 import type { Scope } from '../../core/keys/contract';
-import { OperationError } from '../../core/runtime/errors';
+import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 import type { ApiKey, CheckedKeysRequest, KeysReport } from './contract';
 import { EXPIRE_KEY, FIND_KEY, INSERT_KEY, LIST_KEYS, REVOKE_KEY } from './statements';
 
@@ -44,7 +44,10 @@ export async function administerKeys(
 }
 
 async function createKey(client: ClientBase, secret: string, request: Request<'create'>): Promise<KeysReport> {
-  const { dryRun } = request;
+  const { dryRun, expiresAt } = request;
+  if (expiresAt !== null && Date.parse(expiresAt) <= Date.now()) {
+    throw new InvalidRequestError(`expiresAt: expected a moment to come, received ${expiresAt}`);
+  }
   if (dryRun) return { action: 'create', dryRun, key: null, created: null };
   return inTransaction(client, async (run) => {
     const { key, created } = await insertKey(run, secret, request);

@@ -63,10 +63,13 @@ async function parkedMessages({ sqs, deadLetterQueueUrl }: QueueDependencies): P
   const { Attributes: attributes } = await sqs.send(
     new GetQueueAttributesCommand({
       QueueUrl: deadLetterQueueUrl,
-      AttributeNames: ['ApproximateNumberOfMessages'],
+      AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
     }),
   );
-  return Number(attributes?.ApproximateNumberOfMessages ?? 0);
+  // One that somebody has just looked at is hidden for a moment, and parked all the same.
+  const { ApproximateNumberOfMessages: visible = 0, ApproximateNumberOfMessagesNotVisible: hidden = 0 } =
+    attributes ?? {};
+  return Number(visible) + Number(hidden);
 }
 
 async function receive({ sqs, deadLetterQueueUrl }: QueueDependencies, count: number): Promise<Message[]> {

@@ -17,7 +17,7 @@ export const keysCreate = defineCommand({
     name: required(text('name'), 'Name, such as that of the application'),
     project: anyNumber(text('project'), 'Project that it is for; may be repeated'),
     allProjects: flag('For every project'),
-    expires: optional(time(), 'From when it is refused. Default: never'),
+    expires: optional(time(), 'From when it is refused, a moment to come. Default: never'),
     dryRun: flag('Check the request, and create nothing'),
   },
   examples: [

@@ -94,7 +94,10 @@ describe('a key', () => {
   });
 
   test('that expired is refused, with the answer that an unknown one gets', async () => {
-    const expired = await api.get(url, await api.key(['entitlements:read'], null, '2020-01-01T00:00:00Z'));
+    const soon = new Date(Date.now() + 500);
+    const key = await api.key(['entitlements:read'], null, soon.toISOString());
+    await new Promise((wake) => setTimeout(wake, soon.getTime() - Date.now() + 10));
+    const expired = await api.get(url, key);
     const unknown = await api.get(url, `bok_${'0'.repeat(12)}_${'0'.repeat(43)}`);
     expect(expired.status).toBe(401);
     expect(await expired.json()).toEqual(await unknown.json());
@@ -199,6 +202,10 @@ describe('rotation', () => {
     await api.administer({ action: 'revoke', id: id(key), by: 'ann', dryRun: true });
     const create = { name: 'x', scopes: ['admin'], projects: null, expiresAt: null, by: 'ann' } as const;
     await api.administer({ action: 'create', ...create, dryRun: true });
+    const past = { ...create, expiresAt: '2020-01-01T00:00:00Z', dryRun: false };
+    await expect(api.administer({ action: 'create', ...past })).rejects.toThrow(
+      /^expiresAt: expected a moment to come/,
+    );
     expect(await api.administer({ action: 'list' })).toEqual(before);
   });
 });

@@ -75,6 +75,14 @@ test('a dry run counts the parked messages and moves none', async () => {
   expect(await visible(deadLetterQueueUrl)).toBe(3);
 });
 
+test('a message that somebody looks at counts as parked', async () => {
+  await park(3);
+  await sqs.send(new ReceiveMessageCommand({ QueueUrl: deadLetterQueueUrl, VisibilityTimeout: 30 }));
+
+  expect(await run({ dryRun: true })).toMatchObject({ parked: 3 });
+  expect(await run({})).toMatchObject({ parked: 3, moved: 2 });
+});
+
 test('a limit moves no more messages than it says', async () => {
   await park(13);
 

@@ -10,7 +10,7 @@ export function reconciliationView(
   now: Date,
 ): Html {
   return html`<h1 tabindex="-1">Reconciliation</h1>
-    ${panel('Runs', runTable(runs, now))} ${panel(titleOf(findings), findingTable(findings))}`;
+    ${panel('Runs', runTable(runs, now))} ${panel(titleOf(findings), findingTable(findings, runs))}`;
 }
 
 const titleOf = (findings: Report<'findings'> | string): string =>
@@ -40,9 +40,11 @@ function runTable(report: Report<'reconciliations'> | string, now: Date): Html {
   );
 }
 
-function findingTable(report: Report<'findings'> | string): Html {
+function findingTable(report: Report<'findings'> | string, runs: Report<'reconciliations'> | string): Html {
   if (typeof report === 'string') return failure(report);
   const { findings, total } = report;
+  const known = typeof runs !== 'string' && runs.runs.some(({ runId }) => runId === report.runId);
+  if (findings.length === 0 && !known) return empty('No such run', 'It is none of the runs above.');
   if (findings.length === 0) return empty('Nothing differed', 'What is stored was as Stripe has it.');
   return html`${
     total > findings.length
