@@ -30,7 +30,7 @@ export const collectorReport = z.strictObject({
 });
 export type CollectorReport = Readonly<z.infer<typeof collectorReport>>;
 
-/** Publishes the gauges that must be looked up to be known. */
+/** Publishes the gauges that must be looked up to be known, and records that it did. */
 export const contract = {
   request: collectorRequest,
   report: collectorReport,
