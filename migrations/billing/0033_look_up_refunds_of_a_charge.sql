@@ -28,6 +28,7 @@ FROM (
   WHERE kind = 'reported'
   WINDOW totals AS (PARTITION BY charge_id ORDER BY refunded_total)
 ) AS steps
+WHERE step > 0;
 
 -- Down Migration
 CREATE OR REPLACE VIEW billing.refund_entries AS
@@ -57,3 +58,4 @@ FROM (
   WHERE kind = 'reported'
   WINDOW totals AS (PARTITION BY charge_id ORDER BY refunded_total)
 ) AS steps
+WHERE step > 0;
