@@ -177,7 +177,12 @@ export function createConnector(
     async connect(database = target.database) {
       try {
         const client = await open(database);
-        if (plainSession) await prepareSession(client, 0);
+        try {
+          if (plainSession) await prepareSession(client, 0);
+        } catch (error) {
+          await client.end().catch(() => undefined);
+          throw error;
+        }
         return client;
       } catch (cause) {
         if (cause instanceof OperationError) throw cause;

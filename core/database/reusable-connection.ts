@@ -1,8 +1,11 @@
 import { DatabaseError, type Client } from 'pg';
 import type { DatabaseConnector } from './connector';
 
-/** Classes of SQLSTATE that end a connection: connection exception, operator intervention (shutdown, failover). */
-const CONNECTION_ERROR_CLASSES = new Set(['08', '57']);
+/**
+ * SQLSTATEs that end a connection: those of the class of connection exceptions, and shutdown, crash and failover. Not 57014: a
+ * statement that was cancelled, perhaps because it took too long, would only take as long again.
+ */
+const CONNECTION_LOST = /^(08...|57P..)$/;
 /**
  * SQLSTATEs of a session without a statement that the client believes to be prepared: it does not exist (a proxy changed the
  * session behind it), or a migration changed its columns. The client would never prepare it again.
@@ -67,5 +70,5 @@ export function createReusableConnection(connector: DatabaseConnector): Reusable
 function isBroken(error: unknown): boolean {
   if (!(error instanceof DatabaseError)) return true;
   const code = error.code ?? '';
-  return CONNECTION_ERROR_CLASSES.has(code.slice(0, 2)) || LOST_STATEMENT_CODES.has(code);
+  return CONNECTION_LOST.test(code) || LOST_STATEMENT_CODES.has(code);
 }

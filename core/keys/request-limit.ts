@@ -1,4 +1,4 @@
-import type { ClientBase } from 'pg';
+import { DatabaseError, type ClientBase } from 'pg';
 
 /**
  * Requests that a key has in a minute of the clock, however many instances answer them. Lower refuses an application in its
@@ -10,6 +10,9 @@ export const MAX_REQUESTS_PER_MINUTE = 15_000;
  * instances that do not use it: each may keep this many.
  */
 export const REQUESTS_TAKEN_AT_ONCE = 100;
+
+/** SQLSTATEs of the time between a deployment and its migrations: the table is not there, or not granted. */
+const NOT_MIGRATED = new Set(['42P01', '42501']);
 
 /** How many requests a key still has in its minute. */
 interface Share {
@@ -52,7 +55,7 @@ export function createRequestLimit({
   const take = async (keyId: string): Promise<Share> => {
     // From before the question: an answer that took long leaves less of the minute.
     const askedAtMs = clock().getTime();
-    const { taken, secondsLeft } = await use((client) => takeRequests(client, keyId, maxPerMinute));
+    const { taken, secondsLeft } = await use((client) => takeRequests(client, keyId, maxPerMinute)).catch(unlimited);
     return { left: taken, endsAtMs: askedAtMs + secondsLeft * 1_000 };
   };
 
@@ -82,6 +85,12 @@ export function createRequestLimit({
       }
     },
   };
+}
+
+/** Without its table the limit cannot be kept; refusing every request until the migration is applied would be worse. */
+function unlimited(error: unknown): { readonly taken: number; readonly secondsLeft: number } {
+  if (error instanceof DatabaseError && NOT_MIGRATED.has(error.code ?? '')) return { taken: Infinity, secondsLeft: 60 };
+  throw error;
 }
 
 /** @returns `taken` −1 where the minute has none left */

@@ -65,7 +65,9 @@ export async function collectAndPublish(
   for (const measured of [...gauges, gauge('probesFailed', 'Count', failures.length)]) publish(measured);
   if (failures.length > 0) throw new OperationError('collection_incomplete', failures.join('; '));
   const { billing, clock, log } = dependencies;
-  await withConnection(billing.connector, (client) => recordSuccess(client, 'collector', clock(), log));
+  await withConnection(billing.connector, (client) => recordSuccess(client, 'collector', clock(), log)).catch(
+    (error: unknown) => log.warn('The success of the collection was not recorded', { reason: messageOf(error) }),
+  );
   return { gauges: gauges.length };
 }
 

@@ -33,6 +33,8 @@ export async function rebuildIndexes(task: BoundedTask): Promise<ReindexResult> 
       } else skipped.push({ relation, reason: refusal });
     }
   }
+  // A rebuild that gave way leaves one as well, which every write would maintain until somebody rebuilds again.
+  if (!dryRun && skipped.length > 0) removed.push(...(await removeLeftovers(task)));
   return { removed, rebuilt, skipped };
 }
 

@@ -43,7 +43,12 @@ BEGIN
           USING HINT = 'as an administrator: CREATE ROLE billing_api NOLOGIN; GRANT billing_api TO <user of the migrations>';
     END;
   END IF;
-  IF NOT pg_has_role(current_user, 'billing_api', 'SET') THEN
+  -- PostgreSQL before 16 knows memberships only as a whole.
+  IF current_setting('server_version_num')::int < 160000 THEN
+    IF NOT pg_has_role(current_user, 'billing_api', 'MEMBER') THEN
+      EXECUTE format('GRANT billing_api TO %I', current_user);
+    END IF;
+  ELSIF NOT pg_has_role(current_user, 'billing_api', 'SET') THEN
     EXECUTE format('GRANT billing_api TO %I WITH INHERIT FALSE, SET TRUE', current_user);
   END IF;
 END $$;

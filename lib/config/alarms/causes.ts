@@ -25,12 +25,11 @@ const unknownWith = (database: DatabaseName) => ['collectorMissing', `databaseUn
 
 /**
  * A cause is never what anybody can raise from outside, such as forged or blocked requests: they would silence the pages of a
- * pipeline that stands still. So a firewall that blocks genuine deliveries pages twice.
+ * pipeline that stands still. So a firewall that blocks genuine deliveries pages twice. Only throttled deliveries are silent
+ * beside blocked ones, which they contain.
  */
 const FOLLOWERS: readonly Follower[] = [
   ...DATABASE_NAMES.flatMap((database) => [
-    // Without the collector, nothing is known of it.
-    { name: `databaseUnreachable-${database}`, causes: ['collectorMissing'] },
     { name: `backupMissing-${database}`, causes: unknownWith(database) },
     { name: `drillMissing-${database}`, causes: unknownWith(database) },
   ]),

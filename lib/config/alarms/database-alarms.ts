@@ -2,7 +2,7 @@ import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import { COLLECTOR_METRICS } from '../../../lambdas/collector/contract';
 import type { EnvironmentConfig } from '../environment-schema';
 import type { AlarmDefinition } from './alarm-definition';
-import { highestOf, type AlarmMetric } from './alarm-metric';
+import { countOf, highestOf, type AlarmMetric } from './alarm-metric';
 
 /** The thresholds of the operations guides for the databases. One alarm covers both: its graph shows which one it is. */
 export function databaseAlarms(config: EnvironmentConfig): AlarmDefinition[] {
@@ -165,14 +165,19 @@ function databaseUnreachable(database: DatabaseName): AlarmDefinition {
     metric: {
       from: 'math',
       label: `Connections in use: ${database}`,
-      // By itself, an alarm on what is missing looks for data further back first, and is raised ten minutes later.
-      expression: 'FILL(used, -1)',
-      metrics: { used: highestOf('collector', COLLECTOR_METRICS.connectionsUsedPercent, { database }) },
+      // By itself, an alarm on what is missing looks for data further back first, and is raised ten minutes later. Where the
+      // collector does not run at all, nothing is known of the database: that must not silence what follows from it.
+      expression: 'IF(FILL(succeeded, 0) + FILL(failed, 0) > 0, FILL(used, -1))',
+      metrics: {
+        succeeded: countOf('collector', COLLECTOR_METRICS.succeeded),
+        failed: countOf('collector', COLLECTOR_METRICS.failed),
+        used: highestOf('collector', COLLECTOR_METRICS.connectionsUsedPercent, { database }),
+      },
     },
     periodSeconds: 300,
     evaluationPeriods: 3,
     datapointsToAlarm: 3,
-    treatMissingData: 'breaching',
+    treatMissingData: 'ignore',
     symptom: `The ${database} database cannot be reached`,
     action: 'Read why in the log of the collector; recover the instance if it is gone.',
     owner: 'data',

@@ -49,6 +49,18 @@ test('a statement with an error of its own is not repeated', async () => {
   expect(attempts).toBe(1);
 });
 
+test('a statement that took too long is not run again, and keeps its session', async () => {
+  let attempts = 0;
+  const session = await connection.use((client) => client.query('SELECT pg_backend_pid() AS pid'));
+  const slow = connection.use(async (client) => {
+    attempts += 1;
+    await client.query("SET statement_timeout = '50ms'; SELECT pg_sleep(1)");
+  });
+  await expect(slow).rejects.toMatchObject({ code: '57014' });
+  expect(attempts).toBe(1);
+  expect((await connection.use((client) => client.query('SELECT pg_backend_pid() AS pid'))).rows).toEqual(session.rows);
+});
+
 test('a connection that is closed while it is being opened is ended, and so is each one after it', async () => {
   const opened: Record<'end' | 'query', jest.Mock>[] = [];
   const pending: (() => void)[] = [];

@@ -78,3 +78,12 @@ test('one key does not use up the requests of another, and a database that fails
   fails = false;
   expect(await failing.count(other)).toBeUndefined();
 });
+
+test('before the migration that makes its table there is no limit', async () => {
+  await api.client.query('ALTER TABLE billing.api_key_requests RENAME TO away');
+  try {
+    expect(await instance(3 * REQUESTS_TAKEN_AT_ONCE).admitted(1_000)).toBe(1_000);
+  } finally {
+    await api.client.query('ALTER TABLE billing.away RENAME TO api_key_requests');
+  }
+});

@@ -103,7 +103,7 @@ test('a vacuum goes at the pace of autovacuum, and gives way within seconds to a
   });
 });
 
-test('a rebuild gives way to a session that waits for its table, and the next one removes what it left', async () => {
+test('a rebuild gives way to a session that waits for its table, and removes what it left', async () => {
   await plantBloat();
   await client.query('VACUUM (ANALYZE) public.swollen');
   // The rebuild waits for every older snapshot, and holds its locks meanwhile.
@@ -114,10 +114,11 @@ test('a rebuild gives way to a session that waits for its table, and the next on
   const startedMs = performance.now();
   await client.query('ALTER TABLE public.swollen ADD extra int');
   expect(performance.now() - startedMs).toBeLessThan(5_000);
-  const { skipped } = await running;
+  const { skipped, removed } = await running;
   expect(skipped).toEqual([{ relation: 'public.swollen_by_id', reason: 'another session waited' }]);
   await reader.query('ROLLBACK');
-  expect((await resultOf('reindex')).removed).toEqual(['public.swollen_by_id_ccnew']);
+  // What it could not remove beside the reader, the next one does.
+  expect([...removed, ...(await resultOf('reindex')).removed]).toEqual(['public.swollen_by_id_ccnew']);
 });
 
 test('a table that another session has locked is skipped, and not said to be vacuumed', async () => {

@@ -177,7 +177,7 @@ test('a database whose connections cannot be counted cannot be reached, and is n
   );
   for (const database of ['billing', 'main']) {
     expect(alarmOf('local', `databaseUnreachable-${database}`).Metrics).toContainEqual(
-      expect.objectContaining({ Expression: 'FILL(used, -1)' }),
+      expect.objectContaining({ Expression: 'IF(FILL(succeeded, 0) + FILL(failed, 0) > 0, FILL(used, -1))' }),
     );
   }
 });

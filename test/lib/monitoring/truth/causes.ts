@@ -58,11 +58,12 @@ function silent(of: (metric: { readonly by: string; readonly key: string }) => b
   return Object.fromEntries(healthy().flatMap((metric) => (of(metric) ? [[metric.key, nothing]] : [])));
 }
 
-const MAIN_AND_REFUSED = ['databaseUnreachable-main-page', 'webhookFailures-page'];
+const BLIND_AND_STUCK = ['collectorMissing', 'canaryFailed-page', 'webhookFailures-page'];
+const MAIN_AND_REFUSED = ['databaseUnreachable-main', 'webhookFailures-page'];
 
 /** What goes wrong, and the page that reports it; two where what anybody can raise from outside must silence nothing. */
 export const CAUSES: readonly Cause[] = [
-  cause('the billing database cannot be reached', 'databaseUnreachable-billing-page', 30, {
+  cause('the billing database cannot be reached', 'databaseUnreachable-billing', 30, {
     ...silent(({ by, key }) => by === 'AWS/RDS' && key.endsWith('-billing')),
     ...silent(
       ({ by, key }) =>
@@ -86,6 +87,11 @@ export const CAUSES: readonly Cause[] = [
         by === 'collector' && /=main/.test(key) && !/BackupAge|AllocatedStorage|InstanceMemory|SecretAge/.test(key),
     ),
     [ofFunction('webhook', 'WebhookRejected')]: (minute) => (minute >= 40 ? { value: BUSY } : undefined),
+  }),
+  cause('the collector does not run, and the processor can apply no event', BLIND_AND_STUCK, 30, {
+    ...silent(({ by }) => by === 'collector'),
+    ...notApplied,
+    [ofFunction('processor', 'EventsFailed')]: every(1, 1, BUSY),
   }),
   cause('the processor crashes at its start', 'canaryFailed-page', 30, {
     ...notApplied,
