@@ -92,7 +92,7 @@ test('alarms of a group that is routed notify its topics and no others, and thos
   expect([...seen]).toEqual(
     expect.arrayContaining([
       'BillingOps-production-databaseSize-warning data warning',
-      'BillingOps-production-databaseUnreachable-billing-page data critical',
+      'BillingOps-production-backupMissing-billing-page data critical',
       'BillingOps-production-canaryFailed-page shared critical',
     ]),
   );
