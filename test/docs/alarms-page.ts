@@ -46,8 +46,8 @@ alarmOwners:
 
 The alarms and messages of that group then go to its topics and to no others; the stack prints them as \`AlertsDataCriticalTopic…\` and \`AlertsDataWarningTopic…\`. Each
 has an alarm of \`platform\` on what it could not deliver, \`criticalAlertsUndelivered-data\` and \`warningsUndelivered-data\`. A cause pages its own group only: when the
-database is down, \`data\` is woken, and what follows from it and is of \`billing\` does not page. Until somebody confirms a subscription of the new topics, the
-group's alarms reach nobody: \`npx ops doctor\` says so.
+database is down, \`data\` is woken, and what follows from it and is of \`billing\` does not page. Until a subscription of the new topics is confirmed, the
+group's alarms are not delivered: \`npx ops doctor\` says so.
 
 ## Raised by its fault
 
