@@ -26,6 +26,9 @@ export function functionName(environmentName: string, stem: string): string {
   return `BillingOps-${environmentName}-${stem}`;
 }
 
+/** Alias by which the API invokes the functions that it asks. Its role may invoke nothing but these aliases. */
+export const API_ALIAS = 'api';
+
 /** Complete name of the failure queue of an asynchronous function. */
 export function failureQueueName(environmentName: string, stem: string): string {
   return `${functionName(environmentName, stem)}-failures`;

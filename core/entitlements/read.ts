@@ -57,7 +57,10 @@ interface EntitlementRow {
 }
 
 async function load(client: ClientBase, userId: string, projectId: string, moment: Date): Promise<EntitlementEntry> {
-  const { rows } = await client.query<EntitlementRow>(READ_ENTITLEMENTS.text, [userId, projectId, moment]);
+  const { rows } = await client.query<EntitlementRow>({
+    ...READ_ENTITLEMENTS,
+    values: [userId, projectId, moment],
+  });
   return {
     version: Number(rows[0]?.version ?? 0),
     entitlements: rows.flatMap((row) =>

@@ -1,11 +1,6 @@
 import { DatabaseError, type ClientBase } from 'pg';
 
 /**
- * Requests that a key has in a minute of the clock, however many instances answer them. Lower refuses an application in its
- * busiest minute; higher lets one key use up what the routes admit for all.
- */
-export const MAX_REQUESTS_PER_MINUTE = 15_000;
-/**
  * Requests that an instance takes of a key's minute at once. Lower writes more often; higher leaves more of the minute with
  * instances that do not use it: each may keep this many.
  */
@@ -37,19 +32,15 @@ export interface RequestLimitDependencies {
   /** Runs `work` with a connection to the billing database. It may run twice: what is then taken twice is lost to the key. */
   readonly use: <T>(work: (client: ClientBase) => Promise<T>) => Promise<T>;
   readonly clock: () => Date;
-  /** @default {@link MAX_REQUESTS_PER_MINUTE} */
-  readonly maxPerMinute?: number;
+  /** Requests that a key has in a minute of the clock, however many instances answer them. Taken by the hundred. */
+  readonly maxPerMinute: number;
 }
 
 /**
  * A limit that all instances share: each takes requests of a key's minute from the database by the hundred, so that not every
  * request writes. What is remembered of a key ends with its minute.
  */
-export function createRequestLimit({
-  use,
-  clock,
-  maxPerMinute = MAX_REQUESTS_PER_MINUTE,
-}: RequestLimitDependencies): RequestLimit {
+export function createRequestLimit({ use, clock, maxPerMinute }: RequestLimitDependencies): RequestLimit {
   const shares = new Map<string, Promise<Share>>();
 
   const take = async (keyId: string): Promise<Share> => {

@@ -25,4 +25,10 @@ export interface OperationContract {
   readonly report: z.ZodType<object>;
   /** Of the whole function, or by the `action` of the request. */
   readonly effect: Effect | Readonly<Record<string, Effect>>;
+  /**
+   * What a caller may ask whom IAM lets invoke an alias only, by the name of the alias: a narrower form of the request.
+   *
+   * @default - nothing is answered through an alias
+   */
+  readonly aliases?: Readonly<Record<string, z.ZodType<object>>>;
 }

@@ -56,6 +56,10 @@ export const ERROR_CODES = define({
     ...refused(400, 'The request is malformed; the message names each field and the form that it should have.'),
     exit: 'usage',
   },
+  not_admitted: refused(
+    500,
+    'The function was invoked by an alias whose callers may not ask this. The API asks only what its routes need.',
+  ),
   secret_unavailable: retryable(
     failed(503, 'Secrets Manager did not return the secret, or the secret is not JSON.', 'password-not-rotated'),
   ),

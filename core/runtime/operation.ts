@@ -2,6 +2,7 @@ import type { Metrics } from '@aws-lambda-powertools/metrics';
 import type { Context } from 'aws-lambda';
 import type * as z from 'zod';
 import { DATABASE_NAMES } from '../contract';
+import { assertAdmitted } from './admission';
 import type { OperationContract } from './contract';
 import { messageOf, OperationError } from './errors';
 import { readRequest } from './request';
@@ -47,8 +48,8 @@ type RequestOf<Contract extends OperationContract> = z.infer<Contract['request']
 type ReportOf<Contract extends OperationContract> = z.infer<Contract['report']>;
 
 /**
- * The handler of a function that is invoked with a request and answers with a report: parses the request, runs the
- * operation, logs the report, and publishes the metrics once, however the invocation ends.
+ * The handler of a function that is invoked with a request and answers with a report: refuses what the caller's alias does
+ * not admit, parses the request, runs the operation, logs the report, and publishes the metrics once, however the invocation ends.
  *
  * An error is logged with its code, counted once, and thrown again under the name of its code, which Lambda reports as
  * `errorType`. What the platform did not throw on purpose becomes `unexpected` and is logged with its stack.
@@ -58,7 +59,7 @@ export function operation<Contract extends OperationContract>(
   definition: OperationDefinition<RequestOf<Contract>, ReportOf<Contract>>,
 ): (
   event: unknown,
-  context: Pick<Context, 'getRemainingTimeInMillis'> & Partial<Pick<Context, 'awsRequestId'>>,
+  context: Pick<Context, 'getRemainingTimeInMillis'> & Partial<Pick<Context, 'awsRequestId' | 'invokedFunctionArn'>>,
 ) => Promise<ReportOf<Contract>> {
   const { name, telemetry, reserveMs = 0, run } = definition;
   const { log, metrics } = telemetry;
@@ -68,6 +69,7 @@ export function operation<Contract extends OperationContract>(
     let request: RequestOf<Contract> | undefined;
     if (definition.byDatabase) addDatabase(metrics, event);
     try {
+      assertAdmitted(contract, context.invokedFunctionArn, event);
       request = readRequest(contract.request, event) as RequestOf<Contract>;
       const report = await run(request, invocationOf(context, reserveMs));
       const summary = definition.summarise?.(report, request) ?? { message: `${name} finished` };

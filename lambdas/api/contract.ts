@@ -6,7 +6,9 @@ export interface ApiEnvironment
   extends BaseEnvironment, BillingDatabaseEnvironment, CacheEnvironment, ApiKeyEnvironment {
   /** `true` where the environment sends itself canary events, whose arrival is a job then. */
   readonly CANARY: string;
-  /** Functions that answer what the API does not look up itself, by the same requests as `ops`. */
+  /** Requests that a key has in a minute. */
+  readonly REQUESTS_PER_MINUTE: string;
+  /** Functions that answer what the API does not look up itself, by the same requests as `ops`: each with its alias `api`. */
   readonly AUDIT_FUNCTION_NAME: string;
   readonly ENTITLEMENTS_FUNCTION_NAME: string;
   readonly INSPECT_FUNCTION_NAME: string;
@@ -27,9 +29,11 @@ export interface ApiRoute {
    * route use up the function's instances.
    */
   readonly perSecond: number;
+  /** Whether HEAD is answered, too: load balancers and uptime checkers probe with it. @default false */
+  readonly isProbe?: true;
 }
 
-const probe = (path: string): ApiRoute => ({ method: 'GET', path, access: 'public', perSecond: 50 });
+const probe = (path: string): ApiRoute => ({ method: 'GET', path, access: 'public', perSecond: 50, isProbe: true });
 
 /** As long as API Gateway waits for an answer. */
 export const API_TIMEOUT_MS = 29_000;

@@ -4,7 +4,7 @@ import { MetricUnit } from '../../core/runtime/telemetry';
 import { API_METRICS, API_ROUTES } from './contract';
 import { TOO_MANY_REQUESTS } from './problem';
 
-const PROBES = new Set(API_ROUTES.filter(({ path }) => /health|live|ready/.test(path)).map(({ path }) => path));
+const PROBES = new Set(API_ROUTES.filter(({ isProbe }) => isProbe).map(({ path }) => path));
 
 type Handler<Result> = (event: LambdaEvent, context?: LambdaContext) => Promise<Result>;
 

@@ -5,7 +5,7 @@ import { billingTarget, createConnector } from '../../core/database/connector';
 import { createReusableConnection } from '../../core/database/reusable-connection';
 import { openEntitlementCache } from '../../core/entitlements/open-cache';
 import { API_DATABASE_ROLE } from '../../core/keys/contract';
-import { createRequestLimit } from '../../core/keys/request-limit';
+import { createRequestLimit, REQUESTS_TAKEN_AT_ONCE } from '../../core/keys/request-limit';
 import { apiKeySecret } from '../../core/keys/secret';
 import {
   baseSettings,
@@ -32,6 +32,7 @@ const environment = readEnvironment({
   CACHE_URL: cacheUrlSetting,
   API_KEY_SECRET_ARN: secretArnSetting(),
   CANARY: setting.flag(),
+  REQUESTS_PER_MINUTE: setting.integer(REQUESTS_TAKEN_AT_ONCE, 1_000_000),
   AUDIT_FUNCTION_NAME: functionSetting('audit'),
   ENTITLEMENTS_FUNCTION_NAME: functionSetting('entitlements'),
   INSPECT_FUNCTION_NAME: functionSetting('inspect'),
@@ -63,7 +64,11 @@ const app = createApp({
     replay: environment.REPLAY_FUNCTION_NAME,
   }),
   hasCanary: environment.CANARY,
-  requestLimit: createRequestLimit({ use: (work) => database.use(work), clock }),
+  requestLimit: createRequestLimit({
+    use: (work) => database.use(work),
+    clock,
+    maxPerMinute: environment.REQUESTS_PER_MINUTE,
+  }),
   clock,
   log: telemetry.log,
 });

@@ -1,6 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import * as z from 'zod';
 import { isoTime } from '../../core/runtime/contract';
+import { API_ROUTES } from './contract';
 import type { ApiDependencies } from './dependencies';
 import { checkDatabase, type DatabaseState } from './database-state';
 import type { Job } from './jobs';
@@ -65,6 +66,21 @@ const readinessRoute = (path: string, summary: string) =>
     responses: { 200: json('Ready.', readiness), 503: json('Not ready.', readiness), 500: SERVER_PROBLEMS[500] },
   });
 
+/** Documents that a probe answers HEAD, which the router does by the handler of GET. */
+function addHead(app: Router, path: string): void {
+  app.openAPIRegistry.registerPath({
+    method: 'head',
+    path,
+    tags: TAGS,
+    summary: 'Its status, without a body',
+    responses: {
+      200: { description: 'As for GET.' },
+      500: { description: 'A fault of the platform.' },
+      503: { description: 'As for GET.' },
+    },
+  });
+}
+
 /** The routes that load balancers and probes ask. Their answers name no version and no host. */
 export function addHealth(app: Router, dependencies: ApiDependencies, readJobs: () => Promise<readonly Job[]>): void {
   for (const path of ['/health', '/healthz', '/live']) {
@@ -115,6 +131,7 @@ export function addHealth(app: Router, dependencies: ApiDependencies, readJobs: 
     if (db === 'recovery') return context.json({ ...unavailable(db), stripe }, 503);
     return context.json({ status: stripe === 'ok' ? ('ok' as const) : ('degraded' as const), db, stripe }, 200);
   });
+  for (const { path, isProbe } of API_ROUTES) if (isProbe) addHead(app, path);
 }
 
 /** A reconciliation that is not due yet has compared nothing. */

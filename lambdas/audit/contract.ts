@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { BaseEnvironment } from '../../core/contract';
+import { API_ALIAS, type BaseEnvironment } from '../../core/contract';
 import { isoTime, type OperationContract } from '../../core/runtime/contract';
 
 export interface AuditEnvironment extends BaseEnvironment {
@@ -29,18 +29,20 @@ const result = z
     'The exit of the command; `interrupted` when the operator stopped waiting, and the action may have gone on.',
   );
 
+const finish = z.strictObject({
+  action: z.literal('finish').describe('Records how an action ended.'),
+  id: id.describe('Id of the answer to `begin`.'),
+  result,
+  message: z.string().max(MAX_TEXT).optional().describe('Why it did not end well. Default: none.'),
+});
+
 export const auditRequest = z.discriminatedUnion('action', [
   z.strictObject({
     action: z.literal('begin').describe('Records that an operator begins an action.'),
     who: z.string().min(1).max(MAX_TEXT).describe('ARN of the caller, as STS reports it.'),
     command: z.string().min(1).max(MAX_TEXT).describe('The command line. It never holds a secret.'),
   }),
-  z.strictObject({
-    action: z.literal('finish').describe('Records how an action ended.'),
-    id: id.describe('Id of the answer to `begin`.'),
-    result,
-    message: z.string().max(MAX_TEXT).optional().describe('Why it did not end well. Default: none.'),
-  }),
+  finish,
   z.strictObject({
     action: z.literal('list').describe('Lists the actions of the last days, the newest first.'),
     days: z
@@ -73,10 +75,21 @@ export const auditList = z.strictObject({
   ),
 });
 
+/** Records of the API's own actions: it cannot write in the name of an operator, nor read the log. */
+const requestOfApi = z.discriminatedUnion('action', [
+  z.strictObject({
+    action: z.literal('begin'),
+    who: z.string().regex(/^API key /),
+    command: z.string().regex(/^API: /),
+  }),
+  finish,
+]);
+
 /** Records what operators do, where it cannot be changed, and lists it. */
 export const contract = {
   request: auditRequest,
   report: z.discriminatedUnion('action', [beganReport, finishedReport, auditList]),
   effect: { begin: 'adds', finish: 'adds', list: 'reads' },
+  aliases: { [API_ALIAS]: requestOfApi },
 } as const satisfies OperationContract;
 export type AuditReport = Readonly<z.infer<typeof contract.report>>;

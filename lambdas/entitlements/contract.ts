@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { CacheEnvironment } from '../../core/cache/contract';
-import type { BaseEnvironment, BillingDatabaseEnvironment } from '../../core/contract';
+import { API_ALIAS, type BaseEnvironment, type BillingDatabaseEnvironment } from '../../core/contract';
 import { dryRun, isoTime, type OperationContract } from '../../core/runtime/contract';
 import { entitlementRules } from '../../core/entitlements/contract';
 
@@ -229,6 +229,13 @@ const entitlementsReport = z.union([
 ]);
 export type EntitlementsReport = Readonly<z.infer<typeof entitlementsReport>>;
 
+/** Of one user: never the rules, nor whose a purchase is. */
+const requestOfApi = z.strictObject({
+  action: z.literal('recompute'),
+  scope: z.strictObject({ userId }),
+  dryRun: z.literal(false),
+});
+
 /** Computes entitlements again, changes their rules or the owner of a purchase, or answers what a user may use. */
 export const contract = {
   request: entitlementsRequest,
@@ -244,6 +251,7 @@ export const contract = {
     assign: 'changes',
     read: 'reads',
   },
+  aliases: { [API_ALIAS]: requestOfApi },
 } as const satisfies OperationContract;
 
 export const ENTITLEMENTS_METRICS = {

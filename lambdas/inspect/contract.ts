@@ -5,7 +5,12 @@ import { archive, archives, drills, schemaChanges } from './archive/contract';
 import { queries, server, sessions, tables } from './database/contract';
 import { event, events, findings, reconciliations } from './ledger/contract';
 import { activity, alarms } from './pipeline/contract';
-import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import {
+  API_ALIAS,
+  type BaseEnvironment,
+  type BillingDatabaseEnvironment,
+  type MainDatabaseEnvironment,
+} from '../../core/contract';
 
 export interface InspectEnvironment
   extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment, ArchiveEnvironment {
@@ -154,6 +159,19 @@ const inspectReport = z.discriminatedUnion('action', [
 ]);
 export type InspectReport = Readonly<z.infer<typeof inspectReport>>;
 
+/** What the Stability page and the health routes show: never a payload, nor statements and sessions of a database. */
+const requestOfApi = z.discriminatedUnion('action', [
+  status.request,
+  activity.request,
+  alarms.request,
+  events.request,
+  event.request.omit({ payload: true }),
+  archives.request,
+  drills.request,
+  reconciliations.request,
+  findings.request,
+]);
+
 /** Answers questions about the state of the platform, for operators. Every session with a database is read-only. */
 export const contract = {
   request: inspectRequest,
@@ -175,4 +193,5 @@ export const contract = {
     queries: 'reads',
     server: 'reads',
   },
+  aliases: { [API_ALIAS]: requestOfApi },
 } as const satisfies OperationContract;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { CacheEnvironment } from '../../core/cache/contract';
-import type { StripeFunctionEnvironment } from '../../core/contract';
+import { API_ALIAS, type StripeFunctionEnvironment } from '../../core/contract';
 import { dryRun, isoTime, type OperationContract } from '../../core/runtime/contract';
 
 export interface ReplayEnvironment extends StripeFunctionEnvironment, CacheEnvironment {
@@ -168,6 +168,13 @@ export const checkReport = z.strictObject({
 });
 export type CheckReport = Readonly<z.infer<typeof checkReport>>;
 
+/** Retries of named events: no range, no redrive, no dismissal, and no key of Stripe is looked at. */
+const requestOfApi = z.strictObject({
+  action: z.literal('retry'),
+  events: z.array(eventId).min(1).max(MAX_EVENT_IDS),
+  dryRun: z.literal(false),
+});
+
 /** Finds gaps in what was received, and applies events again. */
 export const contract = {
   request: replayRequest,
@@ -180,6 +187,7 @@ export const contract = {
     check: 'reads',
     redrive: 'changes',
   },
+  aliases: { [API_ALIAS]: requestOfApi },
 } as const satisfies OperationContract;
 
 /** The contract of the actions on events, without `check`. */

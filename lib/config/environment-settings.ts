@@ -256,6 +256,11 @@ export const SETTINGS = {
     .describe(
       'Every five minutes, send a signed event through the endpoint and look for its row in the ledger. Off: a break between the endpoint and the database is noticed when an event of Stripe meets it.',
     ),
+  apiRequestsPerMinute: whole(1_000, 150_000)
+    .default(15_000)
+    .describe(
+      'Requests that one key of the API has in a minute, counted by the hundred. Fewer refuse an application in its busiest minute; more let one key use up what the routes admit for all.',
+    ),
   processorConcurrency: whole(2, 100)
     .default(5)
     .describe(

@@ -12,7 +12,6 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import type { ApiRoute } from '../../lambdas/api/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { removalPolicyOf } from '../config/removal-policy';
 import type { Egress } from '../data/egress';
@@ -37,7 +36,7 @@ export interface HttpApiProps {
   /** Addresses of the functions in the network, which the firewall admits beside Stripe's. @default - unknown */
   readonly egress?: Egress | undefined;
   /** Routes with a limit of their own, below that of the stage. @default - none */
-  readonly limited?: readonly Pick<ApiRoute, 'method' | 'path' | 'perSecond'>[];
+  readonly limited?: readonly { readonly method: string; readonly path: string; readonly perSecond: number }[];
 }
 
 /** The `ApiName` dimension of the API's metrics. Monitoring needs only this name, not the API. */
@@ -78,7 +77,7 @@ export class HttpApi extends Construct {
    * @returns the method, for the caller to acknowledge what policy tools find on it
    */
   addRoute(
-    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     fn: IFunction,
     { scopePermissionToMethod = true }: { readonly scopePermissionToMethod?: boolean } = {},

@@ -46,14 +46,21 @@ interface Answer {
   readonly body?: string;
 }
 
-function functionOf(functions: readonly LocalFunction[], text: string, qualifier: string | null): LocalFunction {
+/** A function, and the alias by which it was named. */
+interface Target {
+  readonly target: LocalFunction;
+  readonly alias: string | undefined;
+}
+
+function targetOf(functions: readonly LocalFunction[], text: string, qualifier: string | null): Target {
   const [, name, ownQualifier] = FUNCTION_NAME.exec(text) ?? [];
   if (name === undefined) {
     throw new ServiceError(400, 'InvalidParameterValueException', `${text} is no name and no ARN of a function`);
   }
   const found = functions.find(({ definition }) => definition.name === name);
   const version = ownQualifier ?? qualifier ?? '$LATEST';
-  if (found === undefined || version !== '$LATEST') {
+  const isServed = version === '$LATEST' || found?.definition.aliases?.includes(version);
+  if (found === undefined || !isServed) {
     const known = functions.map(({ definition }) => definition.name).join(', ');
     const suffix = version === '$LATEST' ? '' : `:${version}`;
     throw new ServiceError(
@@ -62,7 +69,7 @@ function functionOf(functions: readonly LocalFunction[], text: string, qualifier
       `Function not found: ${name}${suffix} (here are: ${known})`,
     );
   }
-  return found;
+  return { target: found, alias: version === '$LATEST' ? undefined : version };
 }
 
 async function readPayload(request: IncomingMessage, maxBytes: number): Promise<unknown> {
@@ -80,12 +87,12 @@ async function readPayload(request: IncomingMessage, maxBytes: number): Promise<
 }
 
 /** Invokes the function and reports how it ended. @throws FunctionError */
-async function invoke({ observe }: LambdaApiOptions, target: LocalFunction, event: unknown): Promise<unknown> {
+async function invoke({ observe }: LambdaApiOptions, { target, alias }: Target, event: unknown): Promise<unknown> {
   const started = performance.now();
   const ended = (error?: Error): void =>
     observe?.({ functionName: target.definition.name, durationMs: performance.now() - started, error });
   try {
-    const result = await target.invoke(event);
+    const result = await target.invoke(event, alias);
     ended();
     return result;
   } catch (error) {
@@ -101,15 +108,16 @@ function failure(errorType: string, errorMessage: string, trace: readonly string
 
 async function answerSynchronously(
   options: LambdaApiOptions,
-  target: LocalFunction,
+  named: Target,
   event: unknown,
   withLog: boolean,
 ): Promise<Answer> {
+  const { target } = named;
   if (target.throttled) {
     throw new ServiceError(429, 'TooManyRequestsException', 'Rate Exceeded.');
   }
   const logged = sizeOf(target.logFile);
-  const answer = await invoke(options, target, event).then(
+  const answer = await invoke(options, named, event).then(
     (result): Answer => {
       const body = JSON.stringify(result ?? null);
       if (Buffer.byteLength(body) <= MAX_SYNCHRONOUS_BYTES) return { status: 200, body };
@@ -163,8 +171,8 @@ async function answerOf(options: LambdaApiOptions, request: IncomingMessage): Pr
     const reason = 'Of the API of Lambda, only Invoke and GetFunctionConfiguration are served here';
     throw new ServiceError(404, 'UnknownOperationException', reason);
   }
-  const target = functionOf(options.functions, path[1] ?? '', url.searchParams.get('Qualifier'));
-  if (served === 'GET') return { status: 200, body: JSON.stringify(configurationOf(target)) };
+  const named = targetOf(options.functions, path[1] ?? '', url.searchParams.get('Qualifier'));
+  if (served === 'GET') return { status: 200, body: JSON.stringify(configurationOf(named.target)) };
   const type = String(request.headers['x-amz-invocation-type'] ?? 'RequestResponse');
   switch (type) {
     case 'DryRun':
@@ -172,12 +180,12 @@ async function answerOf(options: LambdaApiOptions, request: IncomingMessage): Pr
     case 'Event': {
       const event = await readPayload(request, MAX_ASYNCHRONOUS_BYTES);
       // Lambda would retry a failure twice and then use the failure destination; here the observer and the log have it.
-      invoke(options, target, event).catch(() => undefined);
+      invoke(options, named, event).catch(() => undefined);
       return { status: 202 };
     }
     case 'RequestResponse': {
       const withLog = request.headers['x-amz-log-type'] === 'Tail';
-      return answerSynchronously(options, target, await readPayload(request, MAX_SYNCHRONOUS_BYTES), withLog);
+      return answerSynchronously(options, named, await readPayload(request, MAX_SYNCHRONOUS_BYTES), withLog);
     }
     default:
       throw new ServiceError(400, 'InvalidParameterValueException', `Unknown invocation type ${type}`);

@@ -83,10 +83,11 @@ export class FunctionProcess {
   /**
    * Runs the handler once. The function's timeout starts here, its code being loaded.
    *
+   * @param alias by which it is invoked; part of the ARN that the handler finds in its context
    * @returns the handler's result, after JSON
    * @throws FunctionError
    */
-  async invoke(event: unknown): Promise<unknown> {
+  async invoke(event: unknown, alias?: string): Promise<unknown> {
     await this.loaded;
     if (this.ended !== undefined) throw this.error('Runtime.ExitError', `Runtime exited with error: ${this.ended}`);
     const { timeoutSeconds, arn } = this.definition;
@@ -106,7 +107,12 @@ export class FunctionProcess {
         if (answer.kind === 'error') reject(this.error(answer.errorType, answer.errorMessage, answer.trace));
       };
       const deadlineMs = Date.now() + timeoutSeconds * 1000;
-      this.child.send({ requestId, event, functionArn: arn, deadlineMs } satisfies Invocation);
+      this.child.send({
+        requestId,
+        event,
+        functionArn: alias === undefined ? arn : `${arn}:${alias}`,
+        deadlineMs,
+      } satisfies Invocation);
     });
   }
 

@@ -105,12 +105,13 @@ export class LocalFunction {
   /**
    * Invokes the function and waits for its answer.
    *
+   * @param alias by which it is invoked. @default - by its name
    * @throws FunctionError when the handler threw, timed out or took the process down; the next invocation gets another
    */
-  async invoke(event: unknown): Promise<unknown> {
+  async invoke(event: unknown, alias?: string): Promise<unknown> {
     const instance = await this.acquire();
     try {
-      return await instance.invoke(event);
+      return await instance.invoke(event, alias);
     } finally {
       this.release(instance);
     }

@@ -16,6 +16,8 @@ export interface FunctionDefinition {
   /** Most instances at a time; undefined when none are reserved. */
   readonly reservedConcurrency: number | undefined;
   readonly environment: Readonly<Record<string, string>>;
+  /** Names by which it may be invoked besides its own. @default - none */
+  readonly aliases?: readonly string[];
   readonly logLevel: string | undefined;
 }
 
@@ -193,12 +195,19 @@ export function readPlatformTemplate(directory: string, queueUrl: (name: string)
     );
   const region = stacks[0]?.region;
   if (region === undefined) throw new Error(`The assembly in ${directory} has no stacks.`);
+  const aliases = all('AWS::Lambda::Alias', (properties) => ({
+    functionName: properties.text('FunctionName'),
+    alias: properties.text('Name'),
+  }));
+  const aliasesOf = (name: string) => aliases.flatMap((each) => (each.functionName === name ? [each.alias] : []));
   return {
     region,
     // Functions without a name are CDK's own helpers, which act on AWS while a stack is deployed.
     functions: all('AWS::Lambda::Function', (properties, { Properties: given }) =>
       given?.FunctionName === undefined ? [] : [readFunction(properties)],
-    ).flat(),
+    )
+      .flat()
+      .map((definition) => ({ ...definition, aliases: aliasesOf(definition.name) })),
     queues: all('AWS::SQS::Queue', (properties, resource) => readQueue(properties, resource, queueUrl)),
     eventSources: all('AWS::Lambda::EventSourceMapping', readEventSource),
     api: readRoutes(all),

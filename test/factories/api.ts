@@ -6,9 +6,15 @@ import { createCache } from '../../core/cache/connection';
 import { createEntitlementCache } from '../../core/entitlements/entitlement-cache';
 import { API_DATABASE_ROLE, type Scope } from '../../core/keys/contract';
 import { createRequestLimit } from '../../core/keys/request-limit';
+import { API_ALIAS } from '../../core/contract';
+import { assertAdmitted } from '../../core/runtime/admission';
 import { createApp } from '../../lambdas/api/app';
 import type { ApiDependencies } from '../../lambdas/api/dependencies';
 import type { Router } from '../../lambdas/api/router';
+import { contract as audit } from '../../lambdas/audit/contract';
+import { contract as entitlements } from '../../lambdas/entitlements/contract';
+import { contract as inspect } from '../../lambdas/inspect/contract';
+import { contract as replay } from '../../lambdas/replay/contract';
 import type { CheckedKeysRequest, KeysReport } from '../../lambdas/keys/contract';
 import { administerKeys } from '../../lambdas/keys/core';
 import { createTestDatabase, clusterSecrets, type TestDatabase } from '../support/database';
@@ -16,6 +22,8 @@ import { silentLog } from '../support/log';
 
 /** The secret that keys of tests are hashed under. */
 export const KEY_SECRET = 's'.repeat(64);
+
+const CONTRACTS = { audit, entitlements, inspect, replay } as const;
 
 export interface ApiUnderTest {
   readonly database: TestDatabase;
@@ -49,13 +57,23 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
     cache: createEntitlementCache(createCache({ url: '', onUnavailable: () => undefined })),
     keySecret: async () => KEY_SECRET,
     ask: async (stem, request, signal) => {
+      // As Lambda does: what the alias of the API does not admit is never answered.
+      assertAdmitted(
+        CONTRACTS[stem],
+        `arn:aws:lambda:eu-central-1:000000000000:function:${stem}:${API_ALIAS}`,
+        request,
+      );
       asked.push({ stem, request });
       const answer = answers[stem];
       if (answer === undefined) throw new Error(`${stem} does not answer in this test`);
       return answer(request, signal);
     },
     hasCanary: true,
-    requestLimit: createRequestLimit({ use: (work) => connection.use(work), clock: () => new Date() }),
+    requestLimit: createRequestLimit({
+      use: (work) => connection.use(work),
+      clock: () => new Date(),
+      maxPerMinute: 15_000,
+    }),
     clock: () => new Date(),
     log: silentLog,
     ...overrides,

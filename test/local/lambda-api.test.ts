@@ -8,11 +8,12 @@ import { waitUntil } from '../../local/pass/check';
 import type { HttpServer } from '../../local/runtime/http-server';
 
 const HANDLER = `
-exports.handler = async (event) => {
+exports.handler = async (event, context) => {
   console.log('handling ' + JSON.stringify(event));
   if (event.do === 'throw') throw new TypeError('as requested');
   if (event.do === 'sleep') await new Promise((resolve) => setTimeout(resolve, 300));
   if (event.do === 'answer much') return 'x'.repeat(7 * 1024 * 1024);
+  if (event.do === 'tell') return context.invokedFunctionArn;
   return { got: event };
 };`;
 const NAME = 'Ops-worker';
@@ -38,6 +39,7 @@ beforeAll(async () => {
       memoryMib: 128,
       reservedConcurrency: 1,
       environment: {},
+      aliases: ['api'],
       logLevel: undefined,
     },
     {
@@ -81,6 +83,12 @@ test.each([NAME, ARN, `000000000000:function:${NAME}`, `${NAME}:$LATEST`])(
     expect([output.FunctionError, output.LogResult]).toEqual([undefined, undefined]);
   },
 );
+
+test('a function knows by which alias it was invoked', async () => {
+  const { answer } = await invoke({ do: 'tell' }, { FunctionName: `${NAME}:api` });
+
+  expect([answer, (await invoke({ do: 'tell' })).answer]).toEqual([`${ARN}:api`, ARN]);
+});
 
 test('an invocation without a payload gives the function an empty object', async () => {
   const { answer } = await invoke('', { Payload: undefined });

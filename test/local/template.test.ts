@@ -60,7 +60,8 @@ function fn(environment: Record<string, unknown> = {}, more: Record<string, unkn
 }
 
 test('a function has its code, limits and defaults', () => {
-  assembly({ Worker: fn({}, { Timeout: 30, ReservedConcurrentExecutions: 2 }) });
+  const alias = { Type: 'AWS::Lambda::Alias', Properties: { FunctionName: { Ref: 'Worker' }, Name: 'api' } };
+  assembly({ Worker: fn({}, { Timeout: 30, ReservedConcurrentExecutions: 2 }), Alias: alias });
 
   expect(read().functions).toEqual([
     {
@@ -72,6 +73,7 @@ test('a function has its code, limits and defaults', () => {
       memoryMib: 128,
       reservedConcurrency: 2,
       environment: {},
+      aliases: ['api'],
       logLevel: undefined,
     },
   ]);

@@ -1,3 +1,4 @@
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -19,11 +20,13 @@ let url: string;
 let admin: string;
 beforeAll(async () => {
   platform = await startedPlatform();
-  url = platformFile.parse(JSON.parse(readFileSync(path.join(platform.folder, PLATFORM_FILE), 'utf8'))).apiUrl;
+  url = listening().apiUrl;
   for (const database of ['billing', 'main']) await ops(`migrate apply ${database}`);
   admin = await newKey('keys create admin --name proof --all-projects');
 });
 afterAll(() => platform.stop());
+
+const listening = () => platformFile.parse(JSON.parse(readFileSync(path.join(platform.folder, PLATFORM_FILE), 'utf8')));
 
 async function ops(line: string): Promise<string> {
   const { status, stdout, stderr } = await runOps([...wordsOf(line), '--env', 'local'], {
@@ -71,6 +74,32 @@ test('what the API changes is in the audit log, with the key that asked for it',
   );
 });
 
+test.each(['/health', '/healthz', '/live', '/ready', '/health/db', '/health/jobs', '/api/health'])(
+  'HEAD %s has the status and the headers of GET, and no body',
+  async (route) => {
+    const [head, full] = [await fetch(`${url}${route}`, { method: 'HEAD' }), await fetch(`${url}${route}`)];
+    expect([head.status, await head.text()]).toEqual([full.status, '']);
+    expect(head.headers.get('content-type')).toBe(full.headers.get('content-type'));
+  },
+);
+
+test('through its aliases, functions refuse what no route offers, and change nothing', async () => {
+  const lambda = new LambdaClient({
+    endpoint: listening().endpoints.lambda,
+    region: 'eu-central-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+  const invoke = async (name: string, request: object): Promise<unknown> => {
+    const FunctionName = `BillingOps-local-${name}`;
+    const answer = await lambda.send(new InvokeCommand({ FunctionName, Payload: JSON.stringify(request) }));
+    return JSON.parse(answer.Payload?.transformToString() ?? 'null');
+  };
+  const rules = { action: 'put-rules', rules: [], dryRun: false };
+  expect(await invoke('entitlements:api', rules)).toMatchObject({ errorType: 'NotAdmitted' });
+  expect(await invoke('entitlements', { ...rules, dryRun: true })).toMatchObject({ dryRun: true });
+  lambda.destroy();
+});
+
 test('the log of the function has no key', () => {
   const log = readFileSync(path.join(platform.folder, 'logs/BillingOps-local-api.log'), 'utf8');
   expect(log).toContain('Rejected a key');
@@ -111,8 +140,8 @@ test('the log of the function has no key', () => {
     }
     const [code] = (await once(child, 'close')) as [number];
     expect(code === 0 ? '' : output).toBe('');
-    // All but the document itself, and the one that is left out above.
-    expect(output).toMatch(/Tested: +11\n/);
+    // All but the document itself and the one that is left out above; HEAD of six probes.
+    expect(output).toMatch(/Tested: +17\n/);
   });
 });
 

@@ -33,7 +33,7 @@ interface HandlerModule {
 
 export interface StartedFunction {
   /** @param remainingMs milliseconds left of the function's time. @default a minute */
-  invoke(event: unknown, remainingMs?: number): Invocation;
+  invoke(event: unknown, remainingMs?: number, alias?: string): Invocation;
 }
 
 /**
@@ -52,7 +52,7 @@ export async function startFunction(
   const { handler } = started ?? {};
   if (handler === undefined) throw new Error('The module has no handler');
   return {
-    invoke(event, remainingMs = 60_000) {
+    invoke(event, remainingMs = 60_000, alias) {
       const records: EmfRecord[] = [];
       const logLines: string[] = [];
       const keep = (chunk: string | Uint8Array): boolean => {
@@ -65,7 +65,11 @@ export async function startFunction(
       const outputs = [process.stdout, process.stderr].map((stream) =>
         jest.spyOn(stream, 'write').mockImplementation(keep),
       );
-      const context = { getRemainingTimeInMillis: () => remainingMs, awsRequestId: 'request-1' } as Context;
+      const context = {
+        getRemainingTimeInMillis: () => remainingMs,
+        awsRequestId: 'request-1',
+        invokedFunctionArn: ['arn:aws:lambda:eu-central-1:000000000000:function:x', alias ?? []].flat().join(':'),
+      } as Context;
       const result = handler(event as never, context).finally(() => {
         for (const output of outputs) output.mockRestore();
       });

@@ -1,7 +1,8 @@
 import { Duration } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { Alias, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
+import { API_ALIAS } from '../../../core/contract';
 import { API_ROUTES, API_TIMEOUT_MS, type ApiEnvironment, type ApiRoute } from '../../../lambdas/api/contract';
 import type { DatabaseAccess } from '../../data/database-access';
 import { acknowledge } from '../../policy/acknowledge';
@@ -17,9 +18,13 @@ import { grantProviderSecret, type ProviderSecret } from '../provider-secret';
  */
 const MAX_CONCURRENCY = 10;
 
+/** A method and a path of API Gateway, with its throttle. */
+type GatewayRoute = Pick<ApiRoute, 'path' | 'perSecond'> & { readonly method: ApiRoute['method'] | 'HEAD' };
+
 /** The routes of the API and of its page as API Gateway knows them. The page's are behind one resource. */
-export const GATEWAY_ROUTES: readonly Omit<ApiRoute, 'access'>[] = [
+export const GATEWAY_ROUTES: readonly GatewayRoute[] = [
   ...API_ROUTES,
+  ...API_ROUTES.filter(({ isProbe }) => isProbe).map((route) => ({ ...route, method: 'HEAD' as const })),
   { method: 'GET', path: '/admin', perSecond: 20 },
   { method: 'GET', path: '/admin/{proxy+}', perSecond: 50 },
   { method: 'POST', path: '/admin/{proxy+}', perSecond: 5 },
@@ -42,12 +47,14 @@ export interface ApiProps {
 
 /**
  * The HTTP API for applications, load balancers, Prometheus and the Stability page. Its sessions take a role that reads; what
- * changes something is asked of the function that does it for operators, too.
+ * changes something is asked of the function that does it for operators, too, by an alias through which that answers the API
+ * only what its routes need.
  */
 export class Api extends Construct {
   constructor(scope: Construct, id: string, props: ApiProps) {
     super(scope, id);
-    const { context, httpApi, billing, keySecret, cache, asked } = props;
+    const { context, httpApi, billing, keySecret, cache } = props;
+    const asked = this.aliasesOf(props.asked);
     const target = new OperationalFunction<ApiEnvironment>(this, 'Api', {
       context,
       stem: 'api',
@@ -57,6 +64,7 @@ export class Api extends Construct {
         CACHE_URL: cache?.url ?? '',
         API_KEY_SECRET_ARN: keySecret.arn,
         CANARY: String(context.config.canary),
+        REQUESTS_PER_MINUTE: String(context.config.apiRequestsPerMinute),
         AUDIT_FUNCTION_NAME: asked.audit.functionName,
         ENTITLEMENTS_FUNCTION_NAME: asked.entitlements.functionName,
         INSPECT_FUNCTION_NAME: asked.inspect.functionName,
@@ -72,7 +80,7 @@ export class Api extends Construct {
     cache?.allowAccess(target);
     fn.addToRolePolicy(
       new PolicyStatement({
-        // Exactly these: a grant of the framework would allow every version of them.
+        // The aliases alone: through them the functions answer only what their contracts list for the API.
         actions: ['lambda:InvokeFunction'],
         resources: Object.values(asked).map(({ functionArn }) => functionArn),
       }),
@@ -85,5 +93,17 @@ export class Api extends Construct {
           'The function authenticates each request by its key, whose scopes, projects and revocation are in the database; probes are public and answer nothing of use',
       });
     }
+  }
+
+  /** Of the code at work, as for every other caller: the alias says who asks, not which version answers. */
+  private aliasesOf(functions: ApiProps['asked']): ApiProps['asked'] {
+    const aliasOf = (stem: keyof ApiProps['asked']): Alias =>
+      new Alias(this, `Ask-${stem}`, { aliasName: API_ALIAS, version: functions[stem].latestVersion });
+    return {
+      audit: aliasOf('audit'),
+      entitlements: aliasOf('entitlements'),
+      inspect: aliasOf('inspect'),
+      replay: aliasOf('replay'),
+    };
   }
 }

@@ -73,6 +73,7 @@ test('one key does not use up the requests of another, and a database that fails
   const failing = createRequestLimit({
     use: (work) => (fails ? Promise.reject(new Error('no connection')) : api.connection.use(work)),
     clock: () => new Date(),
+    maxPerMinute: 3 * REQUESTS_TAKEN_AT_ONCE,
   });
   await expect(failing.count(other)).rejects.toThrow('no connection');
   fails = false;

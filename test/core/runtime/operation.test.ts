@@ -13,7 +13,7 @@ const contract = {
 type Definition = OperationDefinition<z.infer<typeof contract.request>, z.infer<typeof contract.report>>;
 
 /** Invokes an operation, and returns its result, its metrics and its log. */
-async function invoke(changes: Partial<Definition>, event: unknown, remainingMs = 60_000) {
+async function invoke(changes: Partial<Definition>, event: unknown, remainingMs = 60_000, alias?: string) {
   const handler = operation(contract, {
     name: 'Counting',
     telemetry: createTelemetry('counting', { ENVIRONMENT_NAME: 'test', LOG_LEVEL: 'INFO' }),
@@ -24,7 +24,7 @@ async function invoke(changes: Partial<Definition>, event: unknown, remainingMs 
     ...changes,
   });
   const started = await startFunction(async () => ({ handler: handler }), {});
-  const invocation = started.invoke(event, remainingMs);
+  const invocation = started.invoke(event, remainingMs, alias);
   const [outcome] = await Promise.allSettled([invocation.result]);
   const log = invocation.logLines.map((line) => JSON.parse(line) as Record<string, unknown>);
   const metrics = emittedMetrics(invocation.records).map(({ name, value, dimensions }) => ({
@@ -51,6 +51,13 @@ test('an operation that succeeds logs its report and publishes its metrics as on
   ]);
   expect(metrics).toEqual([{ name: 'Rows', value: 3, dimensions }]);
   expect(records).toHaveLength(1);
+});
+
+test('an operation that is invoked by an alias its contract does not have is refused and counted', async () => {
+  const { outcome, metrics } = await invoke({}, request, 60_000, 'api');
+
+  expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'not_admitted', name: 'NotAdmitted' } });
+  expect(metrics).toEqual([{ name: 'CountingFailed', value: 1, dimensions }]);
 });
 
 test('an operation that fails logs the code, counts the failure once, and throws an error named after the code', async () => {

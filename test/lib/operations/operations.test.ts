@@ -56,6 +56,7 @@ const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'CACHE_URL',
     'API_KEY_SECRET_ARN',
     'CANARY',
+    'REQUESTS_PER_MINUTE',
     'AUDIT_FUNCTION_NAME',
     'ENTITLEMENTS_FUNCTION_NAME',
     'INSPECT_FUNCTION_NAME',

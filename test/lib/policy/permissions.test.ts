@@ -243,3 +243,16 @@ describe('the archive buckets', () => {
     }
   });
 });
+
+test('the role of the API may invoke the aliases named for it and no function by its name', () => {
+  const aliases = Object.entries(resourcesOf(templatesOf('production').operations, 'AWS::Lambda::Alias')).filter(
+    ([, { Properties }]) => Properties.Name === 'api',
+  );
+  expect(aliases.map(([, { Properties }]) => Properties.FunctionVersion)).toEqual(Array(4).fill('$LATEST'));
+  const statements = statementsOf(templatesOf('production'), 'ApiRole').filter((one) =>
+    actionsOf(one).some((action) => action.startsWith('lambda:')),
+  );
+  expect(statements).toEqual([
+    { Action: 'lambda:InvokeFunction', Effect: 'Allow', Resource: aliases.map(([id]) => ({ Ref: id })) },
+  ]);
+});
