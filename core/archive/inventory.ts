@@ -35,8 +35,11 @@ export async function takeInventory(store: ArchiveStore, database: DatabaseName)
     if (slot === undefined) continue;
     const entry = slots.get(slot) ?? { attempts: new Map<string, StoredObject[]>() };
     slots.set(slot, entry);
-    if (rest.length > 0) entry.attempts.set(attempt, [...(entry.attempts.get(attempt) ?? []), stored]);
-    else if (attempt === 'manifest.json') entry.manifest = stored;
+    if (rest.length > 0) {
+      const objects = entry.attempts.get(attempt);
+      if (objects) objects.push(stored);
+      else entry.attempts.set(attempt, [stored]);
+    } else if (attempt === 'manifest.json') entry.manifest = stored;
   }
   return [...slots]
     .map(([slot, { manifest, attempts }]) => ({ slot, manifest, attempts }))

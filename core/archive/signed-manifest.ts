@@ -7,7 +7,7 @@ import { manifestKey, signatureKey } from './keys';
 import { type Manifest, ownKey, parseManifest } from './manifest';
 import type { ManifestKey } from './manifest-key';
 import type { Slot } from './slot';
-import { type ArchiveStore, jsonDocument, readBytes, unavailable, writeLocked } from './store';
+import { type ArchiveStore, jsonDocument, jsonText, readBytes, unavailable, writeLocked } from './store';
 
 /** Answers to a conditional write where the key is taken, or another write to it is in progress. */
 const TAKEN = [412, 409];
@@ -107,8 +107,9 @@ export async function writeManifest(
 ): Promise<StoredManifest> {
   const { database, slot, attempt } = manifest;
   const key = ownKey(manifest);
-  const document = jsonDocument(store, key, manifest);
-  const bytes = Buffer.from(document.Body, 'utf8');
+  // As bytes, which are signed and sent as they are: of thousands of tables, it has megabytes.
+  const bytes = Buffer.from(jsonText(manifest), 'utf8');
+  const document = jsonDocument(store, key, bytes);
   await writeLocked(
     store,
     {

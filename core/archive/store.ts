@@ -95,19 +95,25 @@ export async function readText(store: ArchiveStore, key: string): Promise<string
 export async function readBytes(store: ArchiveStore, key: string): Promise<Buffer | undefined> {
   try {
     const object = await store.s3.send(new GetObjectCommand({ Bucket: store.bucket, Key: key }));
-    return Buffer.from((await object.Body?.transformToByteArray()) ?? []);
+    const bytes = (await object.Body?.transformToByteArray()) ?? new Uint8Array();
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   } catch (cause) {
     if (cause instanceof NoSuchKey) return undefined;
     throw unavailable(`read ${key}`, cause);
   }
 }
 
-/** The parameters of a PutObject that writes a JSON document for people to read. */
-export function jsonDocument(store: ArchiveStore, key: string, value: unknown) {
+/** JSON for people to read. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value, undefined, 2);
+}
+
+/** The parameters of a PutObject that writes a JSON document, a text by {@link jsonText} or its bytes. */
+export function jsonDocument<Body extends string | Buffer>(store: ArchiveStore, key: string, body: Body) {
   return {
     Bucket: store.bucket,
     Key: key,
-    Body: JSON.stringify(value, undefined, 2),
+    Body: body,
     ContentType: 'application/json',
     ChecksumAlgorithm: 'SHA256',
   } as const;

@@ -6,12 +6,12 @@ import { prepareSession } from '../database/session';
 import { readMigrationFiles } from '../migrations/files';
 import { applyMigrations } from '../migrations/runner';
 import { readCurrent } from '../schema/capture';
+import { schemaDigest } from '../schema/compare';
 import { Deviations } from '../schema/apply/deviations';
 import { restoreDatabaseOwner, restoreDatabaseSettings } from '../schema/apply/database';
 import { assertRestorable } from '../schema/apply/preflight';
 import { restoreRoles } from '../schema/apply/roles';
 import type { Deviation, SchemaFacts } from '../schema/contract';
-import type { ReadSchema } from '../schema/read-schema';
 import { readArchivedSchema, type SchemaDependencies } from './archived-schema';
 import { assertSameSchema } from './compare-schema';
 import { assertInvariants } from './invariants';
@@ -114,26 +114,56 @@ export async function restoreInto(
   name: string,
 ): Promise<RestoreProof> {
   const { connector, log } = dependencies;
+  const deviations = new Deviations();
+  const domain = new Domain(dependencies, archive.manifest, name);
+  const { digest, ...made } = await createLoaded(dependencies, archive, name, deviations, domain);
+  return droppedOnFailure(dependencies, name, async () => {
+    const restored = await readCurrent({ connector, database: name, workerFile: dependencies.pgDumpWorker });
+    const schemaDifferences =
+      schemaDigest(restored) === digest
+        ? []
+        : assertSameSchema(await readArchivedSchema(dependencies, archive), restored, deviations.all());
+    const proven = await domain.migrateAndCheck();
+    report(log, deviations.all(), schemaDifferences);
+    return { ...made, ...proven, deviations: deviations.all(), schemaDifferences };
+  });
+}
+
+/**
+ * Creates a database and loads an archive into it. Of the archived schema, which may have tens of megabytes, there is only
+ * the digest afterwards: to compare the restored one takes as much again.
+ */
+async function createLoaded(
+  dependencies: RestoreDependencies,
+  archive: VerifiedArchive,
+  name: string,
+  deviations: Deviations,
+  domain: Domain,
+): Promise<Loaded & Pick<RestoreProof, 'rolesCreated'> & { readonly digest: string }> {
+  const { connector, log } = dependencies;
   const { manifest } = archive;
   const schema = await readArchivedSchema(dependencies, archive);
-  const deviations = new Deviations();
   const rolesCreated = await prepareServer(dependencies, schema.facts, deviations);
   log.info('Archive verified, restore started', { database: manifest.database, slot: manifest.slot, name });
   await createDatabase(connector, name, manifest.server);
-  try {
+  return droppedOnFailure(dependencies, name, async () => {
     const { database } = schema.facts;
     await asAdministrator(connector, (client) => restoreDatabaseSettings(client, name, database, deviations));
-    const domain = new Domain(dependencies, manifest, name);
     const loaded = await loadInto(dependencies, archive, schema, name, deviations, () => domain.checkWhenCurrent());
     await asAdministrator(connector, (client) => restoreDatabaseOwner(client, name, database, deviations));
-    const schemaDifferences = await compareSchema(dependencies, schema, name, deviations);
-    const proven = await domain.migrateAndCheck();
-    report(log, deviations.all(), schemaDifferences);
-    return { ...loaded, ...proven, rolesCreated, deviations: deviations.all(), schemaDifferences };
-  } catch (error) {
+    return { ...loaded, rolesCreated, digest: schemaDigest(schema) };
+  });
+}
+
+async function droppedOnFailure<T>(
+  { connector, log }: RestoreDependencies,
+  name: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  return work().catch(async (error: unknown) => {
     await dropOrLog(connector, name, log);
     throw error;
-  }
+  });
 }
 
 /** Refuses a server that cannot take the schema, and makes the roles that it lacks. */
@@ -154,16 +184,6 @@ function asAdministrator<T>(
   work: Parameters<typeof withConnection<T>>[1],
 ): Promise<T> {
   return withConnection(connector, work, MAINTENANCE_DATABASE);
-}
-
-async function compareSchema(
-  { connector, pgDumpWorker: workerFile }: RestoreDependencies,
-  schema: ReadSchema,
-  database: string,
-  deviations: Deviations,
-): Promise<string[]> {
-  const restored = await readCurrent({ connector, database, workerFile });
-  return assertSameSchema(schema, restored, deviations.all());
 }
 
 /** The platform's own part of a restored database: its migrations, and the rules of its domain. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { CapturedSchema, SchemaDifference, SchemaFacts } from './contract';
 import { normalisedStatements } from './normalise';
 import { type ReadSchema, readSchema } from './read-schema';
@@ -28,6 +29,20 @@ export function compareReadSchemas(first: ReadSchema, second: ReadSchema): Schem
     .filter(([object]) => !before.has(object))
     .map(([object, sql]): SchemaDifference => ({ kind: 'added', object, lines: marked('+', sql()) }));
   return [...changed, ...added];
+}
+
+/**
+ * What two schemas have in common that {@link compareReadSchemas} finds no difference between: for who compares a schema with
+ * one that need not stay in memory until then.
+ */
+export function schemaDigest(schema: ReadSchema): string {
+  const hash = createHash('sha256');
+  const objects = objectsOf(schema);
+  for (const object of [...objects.keys()].toSorted()) {
+    const sql = objects.get(object)?.() ?? '';
+    hash.update(`${object.length} ${sql.length} ${object}${sql}`);
+  }
+  return hash.digest('hex');
 }
 
 function marked(sign: '-' | '+', sql: string): string[] {

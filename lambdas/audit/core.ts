@@ -2,7 +2,14 @@ import { PutObjectCommand, S3ServiceException } from '@aws-sdk/client-s3';
 import { randomBytes } from 'node:crypto';
 import * as z from 'zod';
 import { keyToSlot, normaliseSlot, slotToKey } from '../../core/archive/slot';
-import { type ArchiveStore, jsonDocument, listObjects, readText, unavailable } from '../../core/archive/store';
+import {
+  type ArchiveStore,
+  jsonDocument,
+  jsonText,
+  listObjects,
+  readText,
+  unavailable,
+} from '../../core/archive/store';
 import { OperationError } from '../../core/runtime/errors';
 import { AUDIT_PREFIX, AUDIT_RETENTION_DAYS, type AuditReport, type CheckedAuditRequest } from './contract';
 
@@ -69,7 +76,7 @@ async function write(store: ArchiveStore, key: string, record: object, at: Date)
   try {
     await store.s3.send(
       new PutObjectCommand({
-        ...jsonDocument(store, key, record),
+        ...jsonDocument(store, key, jsonText(record)),
         ObjectLockMode: 'GOVERNANCE',
         ObjectLockRetainUntilDate: new Date(at.getTime() + AUDIT_RETENTION_DAYS * DAY_MS),
         IfNoneMatch: '*',

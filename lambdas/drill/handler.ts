@@ -11,6 +11,7 @@ import {
 } from '../../core/runtime/environment';
 import { operation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
+import { keepHeapSmall } from '../../core/runtime/sparing-heap';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
 import { contract, DRILL_METRICS } from './contract';
 import { runDrill } from './core';
@@ -18,6 +19,7 @@ import { runDrill } from './core';
 const MINUTE_MS = 60_000;
 const LONGEST_TARGET_MINUTES = 10_080;
 
+keepHeapSmall();
 const environment = readEnvironment({
   ...baseSettings,
   ...billingDatabaseSettings,

@@ -1,7 +1,7 @@
 import { PutObjectCommand, S3ServiceException } from '@aws-sdk/client-s3';
 import type { ClientBase } from 'pg';
 import { normaliseSlot, slotToKey } from '../../core/archive/slot';
-import { type ArchiveStore, jsonDocument, unavailable } from '../../core/archive/store';
+import { type ArchiveStore, jsonDocument, jsonText, unavailable } from '../../core/archive/store';
 import type { DatabaseName } from '../../core/contract';
 import { DRILL_PREFIX, type DrillRecord } from './contract';
 
@@ -21,7 +21,7 @@ export function drillKey(database: DatabaseName, startedAt: string): string {
 export async function saveRecord(store: ArchiveStore, live: ClientBase, record: DrillRecord): Promise<void> {
   const key = drillKey(record.database, record.startedAt);
   try {
-    await store.s3.send(new PutObjectCommand({ ...jsonDocument(store, key, record), IfNoneMatch: '*' }));
+    await store.s3.send(new PutObjectCommand({ ...jsonDocument(store, key, jsonText(record)), IfNoneMatch: '*' }));
   } catch (cause) {
     const exists = cause instanceof S3ServiceException && cause.$metadata.httpStatusCode === PRECONDITION_FAILED;
     if (!exists) throw unavailable(`write ${key}`, cause);

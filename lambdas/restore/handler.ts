@@ -10,10 +10,12 @@ import {
 } from '../../core/runtime/environment';
 import { operation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
+import { keepHeapSmall } from '../../core/runtime/sparing-heap';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
 import { contract, RESTORE_METRICS } from './contract';
 import { runRestore } from './core';
 
+keepHeapSmall();
 const environment = readEnvironment({
   ...baseSettings,
   ...billingDatabaseSettings,

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Client } from 'pg';
 import { applyCopySettings } from '../../core/archive/copy-session';
 import { type Measurement, Meter } from '../../core/archive/meter';
-import { type ArchiveStore, jsonDocument, unavailable } from '../../core/archive/store';
+import { type ArchiveStore, jsonDocument, jsonText, unavailable } from '../../core/archive/store';
 import { withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
 import { OperationError } from '../../core/runtime/errors';
@@ -214,7 +214,7 @@ async function* asLines(rows: AsyncIterable<ReportedRow>): AsyncGenerator<Buffer
 
 async function storeSummary(store: ArchiveStore, summary: ReportSummary): Promise<void> {
   const key = summaryKey(summary.database, summary.reportId);
-  await store.s3.send(new PutObjectCommand(jsonDocument(store, key, summary))).catch((cause: unknown) => {
+  await store.s3.send(new PutObjectCommand(jsonDocument(store, key, jsonText(summary)))).catch((cause: unknown) => {
     throw unavailable(`write ${key}`, cause);
   });
 }

@@ -1,4 +1,6 @@
-import { compareSchemas, formatDifferences } from '../../core/schema/compare';
+import { compareSchemas, formatDifferences, schemaDigest } from '../../core/schema/compare';
+import type { CapturedSchema } from '../../core/schema/contract';
+import { readSchema } from '../../core/schema/read-schema';
 import { asAdministrator, createTestDatabase, type TestDatabase } from '../support/database';
 import { captureOf } from '../support/schema';
 
@@ -10,10 +12,15 @@ beforeAll(async () => {
 
 afterAll(() => database.drop());
 
+const digestOf = (schema: CapturedSchema): string => schemaDigest(readSchema(schema));
+
 async function driftOf(sql: string): Promise<string> {
   const first = await captureOf(database);
   await asAdministrator((client) => client.query(sql), database.name);
-  return formatDifferences(compareSchemas(first, await captureOf(database)));
+  const second = await captureOf(database);
+  const differences = compareSchemas(first, second);
+  expect(digestOf(second) === digestOf(first)).toBe(differences.length === 0);
+  return formatDifferences(differences);
 }
 
 test.each([
