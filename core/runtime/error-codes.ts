@@ -94,6 +94,7 @@ export const ERROR_CODES = define({
     'The schema is not the one that the record of migrations would claim.',
     'migration-failed',
   ),
+  access_refused: failed(500, 'PostgreSQL refused a change of roles or privileges; none was made.'),
   migration_gap: refused(409, 'A migration is missing between others, among the files or in the database.'),
   migration_edited: refused(409, 'A migration file was edited after it was applied.'),
   migration_failed: failed(

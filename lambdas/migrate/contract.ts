@@ -2,7 +2,12 @@ import * as z from 'zod';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
 import { databaseName, dryRun, isoTime, type OperationContract } from '../../core/runtime/contract';
 
-export interface MigrateEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {}
+export interface MigrateEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
+  /** JSON: secrets of the logins of functions, by database and login. @default none */
+  readonly LOGIN_SECRETS?: string;
+  /** JSON: people who log in by IAM, by database. @default none */
+  readonly DATABASE_PEOPLE?: string;
+}
 
 const adopt = z
   .string()
@@ -57,6 +62,22 @@ export const migrateRequest = z.discriminatedUnion('action', [
     as: z
       .enum(['applied', 'rolled-back'])
       .describe('`applied`: its statements were run by hand. `rolled-back`: what it made was undone by hand.'),
+    dryRun,
+  }),
+  z.strictObject({
+    action: z.literal('access').describe('Compares roles and privileges with the policy, and makes them so.'),
+    database: databaseName,
+    host: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('A recovered instance beside the configured one. Default: the configured host.'),
+    keep: z
+      .array(z.string().min(1).max(63))
+      .max(20)
+      .readonly()
+      .default([])
+      .describe('Roles that are given, by name, what every role had so far: those of the application.'),
     dryRun,
   }),
 ]);
@@ -139,12 +160,35 @@ export const rollbackReport = z.strictObject({
 });
 export type RollbackReport = Readonly<z.infer<typeof rollbackReport>>;
 
-export type AnyMigrateReport = MigrateReport | PlanReport | ValidateReport | RollbackReport;
+export const accessReport = z.strictObject({
+  database: databaseName,
+  dryRun: z.boolean().describe('`true` when nothing was changed.'),
+  changes: z
+    .array(
+      z.strictObject({
+        verb: z.enum(['create', 'alter', 'grant', 'revoke']),
+        role: z.string().describe('Role that gains or loses; `public` for every role of the server.'),
+        what: z.string().describe('Such as `SELECT on billing.charges`.'),
+        sql: z.string().describe('The statement. Holds no password.'),
+      }),
+    )
+    .describe('Empty where roles and privileges are as the policy says.'),
+  passwords: z.array(z.string()).describe('Users that get the password of their secret, which they do not have.'),
+  locksOut: z
+    .array(z.string())
+    .describe(
+      'Logins that connect only because every role may, and no longer could. Name in `keep` those that are needed.',
+    ),
+  obstacles: z.array(z.string()).describe('What is not as it should be and the user of the migrations cannot change.'),
+});
+export type AccessReport = Readonly<z.infer<typeof accessReport>>;
+
+export type AnyMigrateReport = MigrateReport | PlanReport | ValidateReport | RollbackReport | AccessReport;
 
 /** Lists, plans, applies, validates or takes back the migrations of one database. */
 export const contract = {
   request: migrateRequest,
-  report: z.union([migrateReport, rollbackReport, planReport, validateReport]),
+  report: z.union([migrateReport, rollbackReport, planReport, validateReport, accessReport]),
   effect: {
     status: 'reads',
     plan: 'reads',
@@ -152,6 +196,7 @@ export const contract = {
     apply: 'changes',
     rollback: 'changes',
     resolve: 'changes',
+    access: 'changes',
   },
 } as const satisfies OperationContract;
 
@@ -162,4 +207,5 @@ export const MIGRATIONS = {
   plan: { ...contract, report: planReport },
   validate: { ...contract, report: validateReport },
   rollback: { ...contract, report: rollbackReport },
+  access: { ...contract, report: accessReport },
 } as const;

@@ -1,4 +1,6 @@
 import type { ClientBase } from 'pg';
+import { refreshGrants } from '../../core/access/apply';
+import { ACCESS_POLICIES } from '../../core/access/policy';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { recordApplied, recordRolledBack, rollBackLast } from '../../core/migrations/history';
 import { appliedAt } from '../../core/migrations/journal';
@@ -6,6 +8,7 @@ import { applyMigrations, type MigrationStatus, migrationStatus } from '../../co
 import { checkStructure, remainsOf } from '../../core/restore/expected-structure';
 import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 import type { AnyMigrateReport, CheckedMigrateRequest, RollbackReport } from './contract';
+import { type AccessSettings, bringAccessUp } from './access';
 import { planMigrations, planRollback } from './plan';
 import { validateMigrations } from './validate';
 
@@ -14,6 +17,8 @@ export interface MigrateDependencies {
   /** Folder with the migrations of the connector's database. */
   readonly migrationsDirectory: string;
   readonly clock: () => Date;
+  /** Who is to log in besides the user of the migrations. @default - the groups alone are made */
+  readonly access?: AccessSettings;
 }
 
 type Request<Action> = Extract<CheckedMigrateRequest, { readonly action: Action }>;
@@ -35,6 +40,7 @@ export async function migrate(
       `adopt: the ${database} database is managed here, by migrations that would be applied among the tables of another tool; say \`managed: elsewhere\` in the file of the environment and deploy`,
     );
   }
+  if (request.action === 'access') return bringAccessUp(connector, dependencies.access, request);
   return withConnection(connector, async (client) => {
     switch (request.action) {
       case 'status':
@@ -48,6 +54,7 @@ export async function migrate(
         const status = dryRun
           ? await migrationStatus(client, database, migrationsDirectory, adopt)
           : await applyMigrations(client, database, migrationsDirectory, { adopt });
+        if (!dryRun) await refreshGrants(client, ACCESS_POLICIES[database], { whole: managed !== 'elsewhere' });
         return { dryRun, ...status };
       }
       case 'rollback':

@@ -1,3 +1,4 @@
+import { accessSettings } from '../../core/access/settings';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import { migrationsFolder } from '../../core/migrations/files';
 import {
@@ -12,7 +13,12 @@ import { createTelemetry } from '../../core/runtime/telemetry';
 import { contract } from './contract';
 import { migrate } from './core';
 
-const environment = readEnvironment({ ...baseSettings, ...billingDatabaseSettings, ...mainDatabaseSettings });
+const environment = readEnvironment({
+  ...baseSettings,
+  ...billingDatabaseSettings,
+  ...mainDatabaseSettings,
+  ...accessSettings,
+});
 const telemetry = createTelemetry('migrate', environment);
 const secrets = createSecrets();
 const targets = { billing: billingTarget(environment), main: mainTarget(environment) };
@@ -27,6 +33,11 @@ export const handler = operation(contract, {
         connector: createConnector(targets[request.database], secrets, 'migrate'),
         migrationsDirectory: migrationsFolder(__dirname, targets[request.database]),
         clock: () => new Date(),
+        access: {
+          secrets,
+          loginSecrets: environment.LOGIN_SECRETS[request.database],
+          people: environment.DATABASE_PEOPLE[request.database],
+        },
       },
       request,
     ),

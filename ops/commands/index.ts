@@ -1,4 +1,6 @@
 import type { Command } from '../command';
+import { accessApply } from './access-apply';
+import { accessPlan } from './access-plan';
 import { alarms } from './alarms';
 import { audit } from './audit';
 import { backup } from './backup';
@@ -126,6 +128,8 @@ export const COMMANDS: readonly Command[] = [
   migrateValidate,
   migrateRollback,
   migrateResolve,
+  accessPlan,
+  accessApply,
   entitlementsShow,
   entitlementsRecompute,
   entitlementsUnowned,
@@ -164,6 +168,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   recover: 'Recoveries of whole instances',
   rows: 'Rows that were lost since an archive or a moment',
   migrate: 'Migrations of a database',
+  access: 'Roles of a database, and who may do what in it',
   keys: 'Keys of the HTTP API: who may ask it what',
   maintenance: 'Vacuum, sizes, bloat and indexes of the databases, and the monthly report',
   secrets: 'Passwords of the databases, and what Stripe issued',

@@ -17,6 +17,7 @@ function stacked(folder: string, names: readonly string[], mayAlsoImport: readon
 const CORE = [
   'runtime',
   'database',
+  'access',
   'keys',
   'migrations',
   'archive',

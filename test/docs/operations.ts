@@ -117,6 +117,8 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     itself('Connection by hand', '`psql` through the host that your network allows; the secret has the password'),
   ],
   Secrets: [
+    does('Dry run: roles, what is granted, and revoked from whom', 'access plan billing'),
+    does('Close a database to roles without a grant', 'access apply billing --confirm billing'),
     does('Age of each', 'secrets list'),
     does('Rotate a password; every 90 days by itself', 'secrets rotate billing --confirm billing'),
     does('Create a key of the API', 'keys create entitlements:read --name academy --project project-1'),

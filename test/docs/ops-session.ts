@@ -177,6 +177,8 @@ export const SESSION: readonly SessionStep[] = [
   { says: 'Its secret leaked: replace it.', line: 'keys rotate {key} --overlap-hours 0' },
   { says: 'Which are valid?', line: 'keys list' },
   { says: 'One that nobody needs.', line: 'keys revoke {key}' },
+  { says: 'Which roles and privileges would be made, and what revoked from whom?', line: 'access plan billing' },
+  { says: 'Make them so, all or none.', line: 'access apply billing --confirm billing' },
   { says: 'How old are the secrets?', line: 'secrets list' },
   {
     says: 'Rotation is on AWS only.',

@@ -45,6 +45,7 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
   'maintenance report': { action: 'report' },
   'maintenance run': { action: 'run', database: 'billing' },
   'maintenance show': { action: 'show', database: 'billing' },
+  'migrate access': { action: 'access', database: 'billing' },
   'migrate apply': { action: 'apply', database: 'billing' },
   'migrate plan': { action: 'plan', database: 'billing' },
   'migrate resolve': { action: 'resolve', database: 'billing', name: '0027_index_receipts', as: 'applied' },

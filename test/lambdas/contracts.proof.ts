@@ -170,6 +170,10 @@ async function contentOf(connection: Client): Promise<Record<string, string>> {
     );
     content[name] = rows[0]?.hash ?? '';
   }
+  const { rows: closed } = await connection.query<{ acl: string | null }>(
+    'SELECT datacl::text AS acl FROM pg_database WHERE datname = current_database()',
+  );
+  content.privileges = closed[0]?.acl ?? '';
   return content;
 }
 
@@ -255,6 +259,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
   'keys create': {},
   'keys revoke': { arrange: newKey },
   'keys rotate': { arrange: newKey },
+  'migrate access': {},
   'migrate apply': { environment: inEmpty },
   // What the apply before it applied.
   'migrate rollback': { environment: inEmpty, consent: { dryRun: false, name: LAST.name } },

@@ -72,6 +72,17 @@ test('a healthy platform passes every check that can be made here', async () => 
   expect(stdout).toMatch(/^good +Stripe endpoint +http/m);
 });
 
+test('access is planned, applied when its database is typed, and then as the policy says', async () => {
+  const plan = await ops('access plan billing');
+  expect(plan.status).toBe(1);
+  expect(plan.stdout).toContain('revoke   from public: CONNECT, TEMPORARY on database billing');
+  expect((await ops('access apply billing')).status).toBe(3);
+  const applied = await ops('access apply billing --confirm billing');
+  expect(applied.stdout).toContain('create   billing_readonly: a group');
+  // The local user of the migrations, unlike RDS's, may not give what PostgreSQL predefines.
+  expect((await ops('access plan billing')).stdout).toMatch(/policy says, but for what is left$/m);
+});
+
 test('runs are listed, and one is followed to its end', async () => {
   const { report } = await json('runs');
   const runs = report as readonly { readonly id: string; readonly kind: string; readonly state: string }[];

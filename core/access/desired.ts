@@ -1,0 +1,91 @@
+import { escapeIdentifier } from 'pg';
+import { PUBLIC, type Catalog, type Grant, type Relation } from './catalog';
+import { privilegesOn, type AccessPolicy, type GroupPolicy } from './policy';
+
+/** Name in SQL, quoted only where it has to be, as PostgreSQL's `quote_ident` spells it. */
+export function identifier(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : escapeIdentifier(name);
+}
+
+export const qualified = (schema: string, name: string): string => `${identifier(schema)}.${identifier(name)}`;
+
+/** Schemas whose objects the groups may use. */
+export function schemasOf(catalog: Catalog, policy: AccessPolicy): string[] {
+  const names = catalog.schemas.map(({ name }) => name);
+  return policy.schemas === undefined ? names : names.filter((name) => policy.schemas?.includes(name));
+}
+
+/** The privileges that a policy gives to its groups in a database as it is, with those on what is made later. */
+export function desiredGrants(catalog: Catalog, policy: AccessPolicy): Grant[] {
+  const schemas = schemasOf(catalog, policy);
+  return policy.groups.flatMap((group) => [
+    { kind: 'DATABASE', object: identifier(catalog.database), privilege: 'CONNECT', grantee: group.name } as const,
+    ...schemas.flatMap((schema) => onSchema(group, schema)),
+    ...catalog.relations
+      .filter(({ schema }) => schemas.includes(schema))
+      .flatMap((relation) => onRelation(group, relation, policy)),
+    ...catalog.routines
+      .filter(({ schema }) => schemas.includes(schema))
+      .map(({ signature }): Grant => onFunction(signature, group.name)),
+  ]);
+}
+
+function onFunction(signature: string, grantee: string): Grant {
+  // A view calls its functions as whoever reads it.
+  return { kind: 'FUNCTION', object: signature, privilege: 'EXECUTE', grantee };
+}
+
+function onSchema(group: GroupPolicy, schema: string): Grant[] {
+  const grantee = group.name;
+  const tables = group.exceptions[`${schema}.*`] ?? group.tables;
+  const future = (what: string, privilege: string): Grant => ({
+    kind: 'DEFAULT',
+    object: `${identifier(schema)} ${what}`,
+    privilege,
+    grantee,
+  });
+  return [
+    { kind: 'SCHEMA', object: identifier(schema), privilege: 'USAGE', grantee },
+    ...tables.map((privilege) => future('TABLES', privilege)),
+    ...sequencePrivileges(group, schema).map((privilege) => future('SEQUENCES', privilege)),
+    future('FUNCTIONS', 'EXECUTE'),
+  ];
+}
+
+function sequencePrivileges(group: GroupPolicy, schema: string): string[] {
+  const tables = group.exceptions[`${schema}.*`] ?? group.tables;
+  return group.writes && tables.includes('INSERT') ? ['SELECT', 'USAGE'] : ['SELECT'];
+}
+
+function onRelation(group: GroupPolicy, relation: Relation, { withheld }: AccessPolicy): Grant[] {
+  const { schema, name, kind, columns } = relation;
+  const object = qualified(schema, name);
+  const grantee = group.name;
+  if (kind === 'sequence') {
+    return sequencePrivileges(group, schema).map((privilege) => ({ kind: 'SEQUENCE', object, privilege, grantee }));
+  }
+  const hidden = group.seesPersonalData ? [] : (withheld[`${schema}.${name}`] ?? []);
+  return privilegesOn(group, schema, name).flatMap((privilege): Grant[] => {
+    // A view is read with the rights of its owner; it is not written through.
+    if (kind === 'view' && privilege !== 'SELECT') return [];
+    if (privilege !== 'SELECT' || hidden.length === 0) return [{ kind: 'TABLE', object, privilege, grantee }];
+    return columns
+      .filter((column) => !hidden.includes(column))
+      .map((column) => ({ kind: 'TABLE', object, column, privilege, grantee }));
+  });
+}
+
+/**
+ * What PUBLIC, which is every role of the server, must not have: the right to connect, and any in the schemas. Defaults of the
+ * owner included, by which PUBLIC may call each new function.
+ *
+ * @param whole whether every object of the schemas belongs to the platform; otherwise only the right to connect and to create
+ */
+export function isRevokedFromPublic(grant: Grant, schemas: readonly string[], whole: boolean): boolean {
+  if (grant.grantee !== PUBLIC) return false;
+  if (grant.kind === 'DATABASE') return true;
+  if (grant.kind === 'SCHEMA') return whole || grant.privilege === 'CREATE';
+  if (grant.kind === 'DEFAULT') return whole;
+  const [schema = ''] = grant.object.split('.');
+  return whole && schemas.map(identifier).includes(schema);
+}

@@ -1,0 +1,85 @@
+import { DatabaseError } from 'pg';
+import * as z from 'zod';
+import { applyAccess, setPassword } from '../../core/access/apply';
+import { planAccess } from '../../core/access/plan';
+import { ACCESS_POLICIES, FUNCTION_LOGINS, type FunctionLogin } from '../../core/access/policy';
+import type { Person } from '../../core/access/roles';
+import { createConnector, type DatabaseConnector, targetAt, withConnection } from '../../core/database/connector';
+import { assertHostBeside } from '../../core/database/rds-host';
+import { OperationError } from '../../core/runtime/errors';
+import type { Secrets } from '../../core/runtime/secrets';
+import type { AccessReport, CheckedMigrateRequest } from './contract';
+
+/** Who is to log in besides the user of the migrations. */
+export interface AccessSettings {
+  readonly secrets: Secrets;
+  /** Complete ARNs of the secrets of the logins. */
+  readonly loginSecrets: Readonly<Partial<Record<FunctionLogin, string>>>;
+  readonly people: readonly Person[];
+}
+
+type Request = Extract<CheckedMigrateRequest, { readonly action: 'access' }>;
+
+const credentials = z.object({ username: z.string().min(1), password: z.string().min(1) });
+type Credentials = z.infer<typeof credentials>;
+
+/** Refusals of a password, a user that does not exist among them, and of one that may not log in or connect. */
+const REFUSED_LOGIN = /^28|^42501$/;
+
+/**
+ * Compares roles and privileges of a database with its policy and, unless dry, makes them so: all changes or none, then the
+ * passwords of logins that cannot log in with what their secret holds.
+ *
+ * @param connector connects as the user of the migrations
+ * @throws OperationError `access_refused` with PostgreSQL's words; no role or privilege was changed then
+ */
+export async function bringAccessUp(
+  connector: DatabaseConnector,
+  settings: AccessSettings | undefined,
+  { database, host, keep, dryRun }: Request,
+): Promise<AccessReport> {
+  const { secrets, loginSecrets = {}, people = [] } = settings ?? {};
+  if (host !== undefined) assertHostBeside(connector.target.host, host, 'host');
+  const target = targetAt(connector.target, { host });
+  const owner = host === undefined || !secrets ? connector : createConnector(target, secrets, 'migrate');
+  const logins = FUNCTION_LOGINS.filter((login) => loginSecrets[login] !== undefined);
+  const policy = ACCESS_POLICIES[database];
+  return withConnection(owner, async (client) => {
+    const whole = target.managed !== 'elsewhere';
+    const plan = await planAccess(client, policy, { name: database, logins, people, keep, whole });
+    const stale: Credentials[] = [];
+    for (const login of logins) {
+      const found = await secrets?.read(loginSecrets[login] ?? '', credentials, 'current');
+      if (found && !(await canLogIn(owner, found))) stale.push(found);
+    }
+    if (!dryRun) {
+      await applyAccess(client, plan.changes).catch((cause: unknown) => {
+        if (!(cause instanceof DatabaseError)) throw cause;
+        throw new OperationError('access_refused', `PostgreSQL refuses: ${cause.message}. Nothing was changed`, {
+          cause,
+        });
+      });
+      for (const { username, password } of stale) await setPassword(client, username, password);
+    }
+    return {
+      database,
+      dryRun,
+      changes: [...plan.changes],
+      passwords: stale.map(({ username }) => username),
+      locksOut: [...plan.locksOut],
+      obstacles: [...plan.obstacles],
+    };
+  });
+}
+
+async function canLogIn({ target }: DatabaseConnector, found: Credentials): Promise<boolean> {
+  const only: Secrets = { read: async (_arn, schema) => schema.parse(found) };
+  try {
+    await withConnection(createConnector(target, only, 'migrate'), async (client) => client.query('SELECT 1'));
+    return true;
+  } catch (error) {
+    const { cause } = error as { readonly cause?: unknown };
+    if (cause instanceof DatabaseError && REFUSED_LOGIN.test(cause.code ?? '')) return false;
+    throw error;
+  }
+}

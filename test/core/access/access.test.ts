@@ -1,0 +1,175 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Client } from 'pg';
+import { applyAccess, refreshGrants } from '../../../core/access/apply';
+import { readCatalog } from '../../../core/access/catalog';
+import { planAccess, type AccessWishes } from '../../../core/access/plan';
+import { IMPERSONAL_JSON, PERSONAL_COLUMNS } from '../../../core/access/personal-columns';
+import { ACCESS_POLICIES } from '../../../core/access/policy';
+import type { DatabaseName } from '../../../core/contract';
+import { asAdministrator, createTestDatabase, type TestDatabase } from '../../support/database';
+import { loginAs, type Member } from '../../support/access';
+import { accessMatrix, accessPage } from '../../docs/access-page';
+
+const NO_WISHES = { logins: [], people: [], keep: [], whole: true } as const;
+const databases = {} as Record<DatabaseName, TestDatabase>;
+const clients = {} as Record<DatabaseName, Client>;
+const members: Member[] = [];
+
+async function member(group: string, database: DatabaseName): Promise<Member> {
+  const one = await loginAs(group, databases[database]);
+  members.push(one);
+  return one;
+}
+
+const plan = (name: DatabaseName, wishes: Partial<AccessWishes> = {}) =>
+  planAccess(clients[name], ACCESS_POLICIES[name], { ...NO_WISHES, name, ...wishes });
+
+beforeAll(async () => {
+  for (const name of ['billing', 'main'] as const) {
+    databases[name] = await createTestDatabase(name);
+    clients[name] = await databases[name].client();
+    await applyAccess(clients[name], (await plan(name)).changes);
+  }
+});
+afterAll(async () => {
+  for (const one of members) await one.end();
+  await Promise.all(Object.values(databases).map((database) => database.drop()));
+});
+
+const REFUSED = expect.objectContaining({ code: '42501' });
+
+test.each(['billing', 'main'] as const)('a second application to %s finds nothing to change', async (name) => {
+  await expect(plan(name)).resolves.toEqual({ changes: [], locksOut: [], obstacles: [] });
+});
+
+test('people read amounts, and neither names nor what the provider sent, and change nothing', async () => {
+  const person = await member('billing_readonly', 'billing');
+  await expect(person.query('SELECT id, amount FROM billing.charges')).resolves.toMatchObject({ rowCount: 0 });
+  await expect(person.query('SELECT count(*) FROM billing.owned_subscriptions')).resolves.toMatchObject({
+    rowCount: 1,
+  });
+  await expect(person.query('SELECT email FROM billing.customers')).rejects.toEqual(REFUSED);
+  await expect(person.query('SELECT raw FROM billing.owned_subscriptions')).rejects.toEqual(REFUSED);
+  await expect(person.query('SELECT payload FROM billing.webhook_events')).rejects.toEqual(REFUSED);
+  await expect(person.query('DELETE FROM billing.charges')).rejects.toEqual(REFUSED);
+  await expect(person.query('CREATE TABLE billing.own (id int)')).rejects.toEqual(REFUSED);
+  await expect(person.query('CREATE TEMPORARY TABLE own (id int)')).rejects.toEqual(REFUSED);
+});
+
+test('the service changes rows, and neither the schema, nor keys, nor what is recorded for good', async () => {
+  const service = await member('billing_service', 'billing');
+  await service.query(`INSERT INTO billing.job_successes VALUES ('cleanup', now())`);
+  await expect(service.query('DELETE FROM billing.job_successes')).resolves.toMatchObject({ rowCount: 1 });
+  await expect(service.query('SELECT raw FROM billing.charges')).resolves.toMatchObject({ rowCount: 0 });
+  await expect(service.query('SELECT id FROM billing.api_keys')).rejects.toEqual(REFUSED);
+  await expect(service.query('DELETE FROM billing.refund_ledger')).rejects.toEqual(REFUSED);
+  await expect(service.query('TRUNCATE billing.charges')).rejects.toEqual(REFUSED);
+  await expect(service.query('ALTER TABLE billing.charges ADD own int')).rejects.toMatchObject({ code: '42501' });
+  await expect(service.query(`INSERT INTO operations.database_identity (name) VALUES ('billing')`)).rejects.toEqual(
+    REFUSED,
+  );
+});
+
+test('the backup reads every table and sequence, and changes none', async () => {
+  const backup = await member('billing_backup', 'billing');
+  const { relations } = await readCatalog(clients.billing);
+  for (const { schema, name } of relations) await backup.query(`SELECT * FROM ${schema}.${name}`);
+  expect(relations.length).toBeGreaterThan(30);
+  await expect(backup.query('UPDATE billing.charges SET amount = 0')).rejects.toEqual(REFUSED);
+});
+
+test('the collector records that it ran, and writes nothing else', async () => {
+  const collector = await member('billing_collector', 'billing');
+  await collector.query(`INSERT INTO billing.job_successes VALUES ('collector', now())`);
+  await expect(collector.query('SELECT email FROM billing.customers')).rejects.toEqual(REFUSED);
+  await expect(collector.query('UPDATE billing.charges SET amount = 0')).rejects.toEqual(REFUSED);
+});
+
+test.each(ACCESS_POLICIES.main.groups.map(({ name }) => name))('%s cannot connect to billing', async (group) => {
+  const one = await member(group, 'billing');
+  await expect(one.query('SELECT 1')).rejects.toThrow('permission denied for database');
+});
+
+test('a role without a grant cannot connect, and PUBLIC has nothing in either database', async () => {
+  for (const name of ['billing', 'main'] as const) {
+    const { grants } = await readCatalog(clients[name]);
+    expect(grants.filter(({ grantee }) => grantee === 'public')).toEqual([]);
+    const stranger = await member('pg_checkpoint', name);
+    await expect(stranger.query('SELECT 1')).rejects.toThrow('permission denied for database');
+  }
+});
+
+test('a table of a later migration is covered at once, and its personal columns after the migration', async () => {
+  const person = await member('billing_readonly', 'billing');
+  const service = await member('billing_service', 'billing');
+  await clients.billing.query('CREATE TABLE billing.later (id bigint GENERATED ALWAYS AS IDENTITY, phone text)');
+  await expect(person.query('SELECT id FROM billing.later')).resolves.toMatchObject({ rowCount: 0 });
+  await service.query(`INSERT INTO billing.later (phone) VALUES ('1')`);
+  const policy = ACCESS_POLICIES.billing;
+  const withheld = { ...policy.withheld, 'billing.later': ['phone'] };
+  await refreshGrants(clients.billing, { ...policy, withheld }, { whole: true });
+  await expect(person.query('SELECT id FROM billing.later')).resolves.toMatchObject({ rowCount: 1 });
+  await expect(person.query('SELECT phone FROM billing.later')).rejects.toEqual(REFUSED);
+  await clients.billing.query('DROP TABLE billing.later');
+});
+
+test('a function that runs as its owner is reported without a fixed search path', async () => {
+  const { billing } = clients;
+  await billing.query(`CREATE FUNCTION billing.own() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'`);
+  expect((await plan('billing')).obstacles).toEqual([
+    'billing.own() runs as its owner with the search path of its caller: ALTER FUNCTION billing.own() SET search_path = pg_catalog',
+  ]);
+  await billing.query('ALTER FUNCTION billing.own() SET search_path = pg_catalog');
+  expect((await plan('billing')).obstacles).toEqual([]);
+  await billing.query('DROP FUNCTION billing.own()');
+});
+
+test('an adoption names the logins that it would lock out, and those to keep lose nothing', async () => {
+  const database = await createTestDatabase('main');
+  const client = await database.client();
+  await asAdministrator((administrator) =>
+    administrator.query(`CREATE ROLE access_app LOGIN PASSWORD 'p'; CREATE ROLE access_report LOGIN PASSWORD 'p'`),
+  );
+  try {
+    const wishes = { ...NO_WISHES, name: 'main' as const };
+    const dry = await planAccess(client, ACCESS_POLICIES.main, wishes);
+    expect(dry.locksOut).toEqual(expect.arrayContaining(['access_app', 'access_report']));
+    const kept = await planAccess(client, ACCESS_POLICIES.main, { ...wishes, keep: ['access_app'] });
+    expect(kept.locksOut).not.toContain('access_app');
+    await applyAccess(client, kept.changes);
+    const { rows } = await client.query(
+      `SELECT has_database_privilege('access_app', current_database(), 'CONNECT') AS app,
+         has_database_privilege('access_report', current_database(), 'CONNECT') AS report`,
+    );
+    expect(rows).toEqual([{ app: true, report: false }]);
+  } finally {
+    await database.drop();
+    await asAdministrator((administrator) => administrator.query('DROP ROLE access_app; DROP ROLE access_report'));
+  }
+});
+
+test('every JSON column is said to hold personal data, or not to, and every column named exists', async () => {
+  for (const name of ['billing', 'main'] as const) {
+    const { rows } = await clients[name].query<{ column: string; json: boolean }>(
+      `SELECT format('%s.%s.%s', table_schema, table_name, column_name) AS column, data_type LIKE 'json%' AS json
+       FROM information_schema.columns WHERE table_schema !~ '^(pg_|information_schema)'`,
+    );
+    const personal = Object.entries(PERSONAL_COLUMNS[name]).flatMap(([table, all]) =>
+      all.map((one) => `${table}.${one}`),
+    );
+    const json = rows.filter((row) => row.json).map(({ column }) => column);
+    expect(json.filter((column) => ![...personal, ...IMPERSONAL_JSON].includes(column))).toEqual([]);
+    expect(personal.filter((column) => !rows.some((row) => row.column === column))).toEqual([]);
+  }
+});
+
+test('the matrix of docs/access.md is what PostgreSQL answers; npx tsx test/docs/write-access.ts writes it again', async () => {
+  const written = readFileSync(path.resolve(__dirname, '../../../docs/access.md'), 'utf8');
+  expect(words(written)).toBe(words(accessPage(written, await accessMatrix(clients))));
+});
+
+/** Without what the formatter decides. */
+function words(text: string): string {
+  return text.replaceAll(/[\s:-]+|\\/g, ' ').trim();
+}

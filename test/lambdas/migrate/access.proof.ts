@@ -1,0 +1,138 @@
+import type { ClientBase } from 'pg';
+import { withConnection, type DatabaseConnector } from '../../../core/database/connector';
+import type { Secrets } from '../../../core/runtime/secrets';
+import { archiveDatabase } from '../../../lambdas/backup/archive-database';
+import { normaliseSlot } from '../../../core/archive/slot';
+import type { AccessReport } from '../../../lambdas/migrate/contract';
+import { migrate } from '../../../lambdas/migrate/core';
+import type { AccessSettings } from '../../../lambdas/migrate/access';
+import { runRestore } from '../../../lambdas/restore/core';
+import { migrationsOf } from '../../factories/archive';
+import { createManifestKey } from '../../support/archive-key';
+import { silentLog } from '../../support/log';
+import { MASTER, startMasterServer, type MasterServer } from '../../support/master-server';
+import { createBucket, objectStore } from '../../support/object-store';
+import { PG_DUMP_WORKER } from '../../support/schema';
+
+/** As RDS has it: the user of the migrations is no superuser, and roles belong to one server. */
+let server: MasterServer;
+const passwords: Record<string, string> = { billing_backup_user: 'b1', billing_service_user: 's1' };
+const secrets: Secrets = {
+  read: async (username, schema) => schema.parse({ username, password: passwords[username] }),
+};
+const settings: AccessSettings = {
+  secrets,
+  loginSecrets: { backup: 'billing_backup_user', service: 'billing_service_user' },
+  people: [{ user: 'ann', access: 'readonly' }],
+};
+
+beforeAll(async () => {
+  server = await startMasterServer();
+});
+afterAll(() => server.stop());
+
+async function bring(access: AccessSettings, dryRun: boolean, keep: string[] = []): Promise<AccessReport> {
+  const dependencies = {
+    connector: server.master('billing'),
+    migrationsDirectory: migrationsOf('billing'),
+    clock: () => new Date(),
+    access,
+  };
+  const report = await migrate(dependencies, { action: 'access', database: 'billing', keep, dryRun });
+  return report as AccessReport;
+}
+
+const query = async (connector: DatabaseConnector, sql: string, database?: string) =>
+  (await withConnection(connector, (client: ClientBase) => client.query<Record<string, unknown>>(sql), database)).rows;
+
+test('a dry run says what would change and changes nothing', async () => {
+  const report = await bring(settings, true);
+  expect(report.changes).toContainEqual({
+    verb: 'revoke',
+    role: 'public',
+    what: 'CONNECT, TEMPORARY on database billing',
+    sql: 'REVOKE CONNECT, TEMPORARY ON DATABASE billing FROM PUBLIC',
+  });
+  expect(report.passwords).toEqual(['billing_service_user', 'billing_backup_user']);
+  expect(report.obstacles).toEqual([
+    'billing_backup should be a member of pg_read_all_data. As an administrator: GRANT pg_read_all_data TO billing_backup',
+  ]);
+  const [{ roles } = {}] = await query(
+    server.master('billing'),
+    `SELECT count(*)::int AS roles FROM pg_roles WHERE rolname ~ '^billing_(readonly|service|backup)'`,
+  );
+  expect(roles).toBe(0);
+});
+
+test('a master without superuser makes groups, logins with their limits, and people who log in by IAM alone', async () => {
+  await bring(settings, false);
+  await expect(bring(settings, true)).resolves.toMatchObject({ changes: [], passwords: [] });
+  const backup = server.as('billing', 'billing_backup_user', 'b1');
+  await expect(query(backup, 'SHOW statement_timeout')).resolves.toEqual([{ statement_timeout: '1min' }]);
+  await expect(query(backup, 'SHOW default_transaction_read_only')).resolves.toEqual([
+    { default_transaction_read_only: 'on' },
+  ]);
+  const people = await query(
+    server.master('billing'),
+    `SELECT rolconnlimit, pg_has_role(oid, 'rds_iam', 'MEMBER') AS iam, pg_has_role(oid, 'billing_readonly', 'MEMBER') AS reads
+     FROM pg_roles WHERE rolname = 'ann'`,
+  );
+  expect(people).toEqual([{ rolconnlimit: 5, iam: true, reads: true }]);
+  await expect(query(server.as('billing', 'ann', ''), 'SELECT 1')).rejects.toMatchObject({
+    code: 'database_unavailable',
+  });
+});
+
+test('a password that another moment had, as on a recovered instance, is set again, and nothing else', async () => {
+  passwords.billing_service_user = 's2';
+  await expect(bring(settings, false)).resolves.toMatchObject({ changes: [], passwords: ['billing_service_user'] });
+  await query(server.as('billing', 'billing_service_user', 's2'), 'SELECT 1');
+});
+
+test('a person who left the settings may not log in', async () => {
+  await bring({ ...settings, people: [] }, false);
+  await expect(
+    query(server.master('billing'), `SELECT rolcanlogin FROM pg_roles WHERE rolname = 'ann'`),
+  ).resolves.toEqual([{ rolcanlogin: false }]);
+});
+
+test('what the login of backups archives, the master restores, with the same privileges and closed to everyone else', async () => {
+  await query(server.master('billing'), `INSERT INTO billing.job_successes VALUES ('cleanup', now())`);
+  const s3 = objectStore();
+  const store = { s3, bucket: await createBucket(s3), signingKey: createManifestKey() };
+  const clock = () => new Date();
+  const common = { store, log: silentLog, clock, pgDumpWorker: PG_DUMP_WORKER };
+  await archiveDatabase(
+    {
+      ...common,
+      connector: server.as('billing', 'billing_backup_user', 'b1'),
+      retentionDays: 1,
+      lockWaitMs: 10_000,
+      streamingLimitBytes: 2 ** 40,
+    },
+    normaliseSlot(new Date()),
+  );
+  const migrationsDirectory = migrationsOf('billing');
+  const report = await runRestore(
+    { ...common, connector: server.master('billing'), migrationsDirectory },
+    { archive: 'latest', afterwards: 'keep', targetDatabase: 'billing_restored' },
+  );
+  expect(report).toMatchObject({ database: 'billing' });
+  await expect(
+    query(
+      server.as('billing', 'billing_service_user', 's2'),
+      'SELECT job FROM billing.job_successes',
+      'billing_restored',
+    ),
+  ).resolves.toEqual([{ job: 'cleanup' }]);
+  await server.asSuperuser(`CREATE ROLE stranger LOGIN PASSWORD 's'`);
+  await expect(query(server.as('billing', 'stranger', 's'), 'SELECT 1', 'billing_restored')).rejects.toThrow(
+    'permission denied for database',
+  );
+  const owners = await query(
+    server.master('billing'),
+    `SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname IN ('billing', 'operations')`,
+    'billing_restored',
+  );
+  expect(owners).toEqual([{ tableowner: MASTER.username }]);
+});
