@@ -10,7 +10,7 @@ module.exports = {
     ],
   },
   // These are published as ES modules only.
-  transformIgnorePatterns: ['/node_modules/(?!node-pg-migrate/)'],
+  transformIgnorePatterns: ['/node_modules/(?!node-pg-migrate/|@scure/|@noble/|micro-packed/)'],
   // One PostgreSQL cluster, one S3/SQS server and one set of bundles serve the whole run; see test/support/global-setup.ts.
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',

@@ -84,7 +84,13 @@ export const RECONCILIATION_LIMIT_HOURS = 24 + GRACE_HOURS;
  * Minutes from which the last success of a job is too old, of the jobs that record it themselves: runs in a row that did not
  * succeed, or a daily one and its grace. Fewer page for a retry.
  */
-export const RECORDED_JOB_LIMIT_MINUTES = { collector: 15, refresh: 5, cleanup: (24 + GRACE_HOURS) * 60 } as const;
+export const RECORDED_JOB_LIMIT_MINUTES = {
+  collector: 15,
+  refresh: 5,
+  cleanup: (24 + GRACE_HOURS) * 60,
+  /** Only where payments in bitcoin are taken. */
+  confirmations: 15,
+} as const;
 export type RecordedJob = keyof typeof RECORDED_JOB_LIMIT_MINUTES;
 /** CloudWatch namespace of every metric that the functions emit. */
 export const METRIC_NAMESPACE = 'BillingOperations';

@@ -15,6 +15,8 @@ export const PERSONAL_COLUMNS: Readonly<Record<DatabaseName, Readonly<Record<str
     'billing.api_keys': ['digest'],
     // Addresses of who failed to authenticate.
     'billing.api_key_failures': ['bucket'],
+    // What the application wrote for itself.
+    'billing.bitcoin_payments': ['metadata'],
     'billing.charges': RAW,
     'billing.connect_accounts': RAW,
     'billing.customers': ['email', 'name', 'raw'],

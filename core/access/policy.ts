@@ -148,6 +148,7 @@ const SERVICE: GroupPolicy = {
     'billing.api_key_requests': ['SELECT', 'DELETE'],
     'billing.refund_ledger': APPEND,
     'billing.owner_assignment_log': APPEND,
+    'billing.bitcoin_status_changes': APPEND,
   },
   seesPersonalData: true,
   writes: true,

@@ -1,5 +1,5 @@
 /** What a key of the HTTP API allows. `admin` allows everything, in every project. */
-export const SCOPES = ['entitlements:read', 'metrics:read', 'admin'] as const;
+export const SCOPES = ['entitlements:read', 'metrics:read', 'bitcoin:write', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** Id of a key: its public part, `bok_<id>_<secret>`. */

@@ -221,6 +221,22 @@ export const ERROR_CODES = define({
   ),
   reconciliation_unrecorded: failed(500, 'The database did not record the run.', 'reconciliation-failed'),
 
+  // Bitcoin
+  node_unreachable: retryable(
+    failed(503, 'The Bitcoin node did not answer, or is still starting.', 'bitcoin-node-unreachable'),
+  ),
+  node_refused: failed(
+    502,
+    'The Bitcoin node rejected the credentials or a call, or is no Bitcoin node.',
+    'confirmations-failed',
+  ),
+  chain_diverged: refused(
+    409,
+    "The node's chain has none of the blocks that were looked at last.",
+    'bitcoin-reorganisation',
+  ),
+  confirmations_running: retryable(refused(409, 'Another run is looking at the chain.')),
+
   // Canary
   endpoint_refused: retryable(failed(502, 'The public endpoint did not answer the canary 200.', 'canary-failed')),
   event_not_recorded: retryable(

@@ -2,7 +2,8 @@ import { bodyLimit } from 'hono/body-limit';
 import { secureHeaders } from 'hono/secure-headers';
 import { createAdmin, pagePolicy } from './admin/app';
 import { ADMIN_ROUTES } from './admin/contract';
-import { API_ROUTES, MAX_BODY_BYTES } from './contract';
+import { API_ROUTES, BITCOIN_ROUTES, MAX_BODY_BYTES } from './contract';
+import { addBitcoin } from './bitcoin';
 import type { ApiDependencies } from './dependencies';
 import { addEntitlements } from './entitlements';
 import { gate, honoPath } from './gate';
@@ -14,8 +15,8 @@ import { addProjectMetrics } from './project-metrics';
 import { addPrometheus } from './prometheus';
 import { createRouter, type Router } from './router';
 
-/** Every route, with who may call it. */
-export const ROUTES = [...API_ROUTES, ...ADMIN_ROUTES];
+/** Every route, with who may call it; those of bitcoin exist where the environment takes it. */
+export const ROUTES = [...API_ROUTES, ...BITCOIN_ROUTES, ...ADMIN_ROUTES];
 
 /**
  * The HTTP API. Who may call a route is decided by the table of routes, before a handler sees the request; what is not in the
@@ -40,7 +41,9 @@ export function createApp(dependencies: ApiDependencies): Router {
       if (!context.res.headers.has('cache-control')) context.res.headers.set('cache-control', 'no-store');
     },
   );
-  for (const route of ROUTES) app.on(route.method, honoPath(route.path), gate(route, dependencies));
+  const { bitcoin } = dependencies;
+  for (const route of [...ROUTES, ...(bitcoin ? BITCOIN_ROUTES : [])])
+    app.on(route.method, honoPath(route.path), gate(route, dependencies));
   app.use(async (context, next) => {
     if (!context.get('decided')) throw notFound();
     await next();
@@ -57,6 +60,7 @@ export function createApp(dependencies: ApiDependencies): Router {
   addHealth(app, dependencies, readJobs);
   addEntitlements(app, dependencies);
   addProjectMetrics(app, dependencies);
+  if (bitcoin) addBitcoin(app, dependencies, bitcoin);
   addPrometheus(app, dependencies, readJobs);
   addDocument(app);
   app.route('/', createAdmin(dependencies));

@@ -1,9 +1,15 @@
 import type { CacheEnvironment } from '../../core/cache/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment } from '../../core/contract';
 import type { ApiKeyEnvironment, Scope } from '../../core/keys/contract';
+import type { BitcoinEnvironment } from '../../core/providers/bitcoin/contract';
 
 export interface ApiEnvironment
-  extends BaseEnvironment, BillingDatabaseEnvironment, CacheEnvironment, ApiKeyEnvironment {
+  extends
+    BaseEnvironment,
+    BillingDatabaseEnvironment,
+    CacheEnvironment,
+    ApiKeyEnvironment,
+    Partial<BitcoinEnvironment> {
   /** `true` where the environment sends itself canary events, whose arrival is a job then. */
   readonly CANARY: string;
   /** Requests that a key has in a minute. */
@@ -56,6 +62,12 @@ export const API_ROUTES: readonly ApiRoute[] = [
   { method: 'GET', path: '/api/v1/metrics/project/{id}/subscriptions', access: 'metrics:read', perSecond: 2 },
   { method: 'GET', path: '/api/v1/metrics/project/{id}/revenue', access: 'metrics:read', perSecond: 2 },
   { method: 'GET', path: '/metrics', access: 'metrics:read', perSecond: 5 },
+];
+
+/** The routes of an environment that takes payments in bitcoin, beside {@link API_ROUTES}. */
+export const BITCOIN_ROUTES: readonly ApiRoute[] = [
+  { method: 'POST', path: '/api/v1/bitcoin/payments', access: 'bitcoin:write', perSecond: 50 },
+  { method: 'GET', path: '/api/v1/bitcoin/payments/{id}', access: 'bitcoin:write', perSecond: 100 },
 ];
 
 /** Largest accepted body, in bytes: requests hold ids. */

@@ -1,10 +1,18 @@
 import type { ReusableConnection } from '../../core/database/reusable-connection';
 import type { EntitlementCache } from '../../core/entitlements/entitlement-cache';
+import type { BitcoinNetwork } from '../../core/providers/bitcoin/contract';
 import type { RequestLimit } from '../../core/keys/request-limit';
 import type { Log } from '../../core/runtime/telemetry';
 
 /** Functions that the API asks, by the requests of their contracts. */
 export type AskedFunction = 'audit' | 'entitlements' | 'inspect' | 'replay';
+
+/** How an environment takes payments in bitcoin. */
+export interface BitcoinSettings {
+  readonly network: BitcoinNetwork;
+  /** Of payments that ask for no number of their own. */
+  readonly confirmations: number;
+}
 
 /** What the API works with. */
 export interface ApiDependencies {
@@ -25,6 +33,8 @@ export interface ApiDependencies {
   readonly ask: (stem: AskedFunction, request: object, signal?: AbortSignal) => Promise<unknown>;
   /** Whether the environment sends itself canary events. */
   readonly hasCanary: boolean;
+  /** Payments in bitcoin. `undefined` where the environment takes none. */
+  readonly bitcoin: BitcoinSettings | undefined;
   readonly clock: () => Date;
   readonly log: Log;
 }

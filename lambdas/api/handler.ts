@@ -6,6 +6,8 @@ import { createReusableConnection } from '../../core/database/reusable-connectio
 import { openEntitlementCache } from '../../core/entitlements/open-cache';
 import { API_DATABASE_ROLE } from '../../core/keys/contract';
 import { createRequestLimit, REQUESTS_TAKEN_AT_ONCE } from '../../core/keys/request-limit';
+import * as z from 'zod';
+import { BITCOIN_NETWORKS, MAX_CONFIRMATIONS } from '../../core/providers/bitcoin/contract';
 import { apiKeySecret } from '../../core/keys/secret';
 import {
   baseSettings,
@@ -33,6 +35,8 @@ const environment = readEnvironment({
   API_KEY_SECRET_ARN: secretArnSetting(),
   CANARY: setting.flag(),
   REQUESTS_PER_MINUTE: setting.integer(REQUESTS_TAKEN_AT_ONCE, 1_000_000),
+  BITCOIN_NETWORK: z.enum(BITCOIN_NETWORKS, { error: `one of ${BITCOIN_NETWORKS.join(', ')}` }).optional(),
+  BITCOIN_CONFIRMATIONS: setting.integer(1, MAX_CONFIRMATIONS).default(1),
   AUDIT_FUNCTION_NAME: functionSetting('audit'),
   ENTITLEMENTS_FUNCTION_NAME: functionSetting('entitlements'),
   INSPECT_FUNCTION_NAME: functionSetting('inspect'),
@@ -64,6 +68,10 @@ const app = createApp({
     replay: environment.REPLAY_FUNCTION_NAME,
   }),
   hasCanary: environment.CANARY,
+  bitcoin: environment.BITCOIN_NETWORK && {
+    network: environment.BITCOIN_NETWORK,
+    confirmations: environment.BITCOIN_CONFIRMATIONS,
+  },
   requestLimit: createRequestLimit({
     use: (work) => database.use(work),
     clock,

@@ -17,3 +17,5 @@ const idText = (what: string) => {
 
 export const userId = idText('a user');
 export const projectId = idText('a project');
+export const appId = idText('an app');
+export const itemId = idText('what is bought');

@@ -59,7 +59,7 @@ export function createJobReader(dependencies: ApiDependencies): () => Promise<re
 }
 
 async function readJobs(dependencies: ApiDependencies): Promise<readonly Job[]> {
-  const { database, ask, hasCanary, clock, log } = dependencies;
+  const { database, ask, hasCanary, bitcoin, clock, log } = dependencies;
   const attempt = <T>(what: Promise<T>): Promise<T | undefined> =>
     what.catch((error: unknown) => {
       log.warn('When jobs succeeded could not be looked up', { reason: messageOf(error) });
@@ -76,9 +76,9 @@ async function readJobs(dependencies: ApiDependencies): Promise<readonly Job[]> 
   return [
     recorded('reconciliation', RECONCILIATION_LIMIT_HOURS * HOUR_SECONDS),
     ...(hasCanary ? [recorded('canary', CANARY_LIMIT_SECONDS)] : []),
-    ...(Object.entries(RECORDED_JOB_LIMIT_MINUTES) as [RecordedJob, number][]).map(([name, minutes]) =>
-      recorded(name, minutes * 60),
-    ),
+    ...(Object.entries(RECORDED_JOB_LIMIT_MINUTES) as [RecordedJob, number][])
+      .filter(([name]) => name !== 'confirmations' || bitcoin !== undefined)
+      .map(([name, minutes]) => recorded(name, minutes * 60)),
     ...(report?.databases ?? []).flatMap((found) => jobsOfDatabase(found, report?.problems ?? [], now)),
     ...(report === undefined
       ? ['backup', 'drill', 'maintenance'].map((name) => job(name, undefined, 0, { now, madeAt }))
@@ -149,5 +149,6 @@ async function readLedger(client: ClientBase): Promise<Ledger> {
     cleanup: at('cleanup'),
     collector: at('collector'),
     refresh: at('refresh'),
+    confirmations: at('confirmations'),
   };
 }

@@ -1,7 +1,7 @@
 import { problemSchema } from './problem';
 
 /** A part of an answer of the OpenAPI document. */
-const problem = (description: string) => ({
+export const problem = (description: string) => ({
   description,
   content: { 'application/problem+json': { schema: problemSchema } },
 });

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { ArchiveEnvironment } from '../../core/archive/contract';
 import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 import { archive, archives, drills, schemaChanges } from './archive/contract';
+import { bitcoin } from './bitcoin/contract';
 import { queries, server, sessions, tables } from './database/contract';
 import { event, events, findings, reconciliations } from './ledger/contract';
 import { activity, alarms } from './pipeline/contract';
@@ -114,6 +115,7 @@ export const INSPECTIONS = {
   sessions,
   queries,
   server,
+  bitcoin,
 } as const;
 
 export type InspectionName = keyof typeof INSPECTIONS;
@@ -136,6 +138,7 @@ export const inspectRequest = z.discriminatedUnion('action', [
   sessions.request,
   queries.request,
   server.request,
+  bitcoin.request,
 ]);
 /** A request whose form was checked and whose defaults are filled in. */
 export type CheckedInspectRequest = Readonly<z.infer<typeof inspectRequest>>;
@@ -156,6 +159,7 @@ const inspectReport = z.discriminatedUnion('action', [
   sessions.report,
   queries.report,
   server.report,
+  bitcoin.report,
 ]);
 export type InspectReport = Readonly<z.infer<typeof inspectReport>>;
 
@@ -170,6 +174,7 @@ const requestOfApi = z.discriminatedUnion('action', [
   drills.request,
   reconciliations.request,
   findings.request,
+  bitcoin.request,
 ]);
 
 /** Answers questions about the state of the platform, for operators. Every session with a database is read-only. */
@@ -192,6 +197,7 @@ export const contract = {
     sessions: 'reads',
     queries: 'reads',
     server: 'reads',
+    bitcoin: 'reads',
   },
   aliases: { [API_ALIAS]: requestOfApi },
 } as const satisfies OperationContract;

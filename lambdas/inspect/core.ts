@@ -5,6 +5,7 @@ import { type DatabaseConnector, withConnection } from '../../core/database/conn
 import { readActivity } from './activity';
 import { listRaisedAlarms } from './alarms';
 import { listArchives, readArchive } from './archives';
+import { readBitcoin } from './bitcoin';
 import type { CheckedInspectRequest, InspectReport } from './contract';
 import { describeServer } from './describe-server';
 import { listEvents, readEvent } from './events';
@@ -47,6 +48,8 @@ export async function inspect(
       return read('billing', (client) => readActivity(client, request, dependencies.clock()));
     case 'alarms':
       return listRaisedAlarms(cloudWatch, alarmPrefix);
+    case 'bitcoin':
+      return read('billing', (client) => readBitcoin(client, request, dependencies.clock()));
     case 'archives':
       return listArchives(dependencies.store, request.database, request.limit);
     case 'archive':

@@ -18,7 +18,8 @@ const SOURCES: Readonly<Record<Source['kind'], string>> = {
     WHERE ended_at IS NULL OR ended_at > now() - interval '30 days' OR (
       SELECT true FROM billing.entitlements AS granted
       WHERE granted.source_id = source.id AND granted.valid_until > now() LIMIT 1)`,
-  purchase: `SELECT id FROM billing.purchases WHERE mode = 'payment' AND status = 'complete'`,
+  // Of those in bitcoin Stripe knows nothing.
+  purchase: `SELECT id FROM billing.purchases WHERE mode = 'payment' AND status = 'complete' AND id NOT LIKE 'btc\\_%'`,
 };
 const KINDS = Object.keys(SOURCES) as Source['kind'][];
 

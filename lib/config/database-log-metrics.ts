@@ -20,6 +20,7 @@ export const PLATFORM_APPLICATIONS = [
   'backup',
   'cleanup',
   'collector',
+  'confirmations',
   'drill',
   'entitlements',
   'inspect',

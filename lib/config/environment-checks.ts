@@ -1,5 +1,6 @@
 import { RegionInfo } from 'aws-cdk-lib/region-info';
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import { nodePort } from './bitcoin-settings';
 import type { Settings } from './environment-settings';
 import { refuseRecovery } from './recovery-checks';
 import type { Refuse } from './refuse';
@@ -11,6 +12,7 @@ export function refuseContradictions(config: Settings, refuse: Refuse): void {
   refuseCanary(config, refuse);
   refuseBackupAccount(config, refuse);
   refuseLayers(config, refuse);
+  refuseBitcoin(config, refuse);
   if (config.domain) refuseDomain(config.domain, config, refuse);
   for (const name of DATABASE_NAMES) refuseDatabase(name, config, refuse);
   if (isSameDatabase(config.databases)) {
@@ -96,6 +98,21 @@ function refuseLayers({ region, openTelemetry }: Settings, refuse: Refuse): void
   for (const [index, arn] of (openTelemetry?.layerArns ?? []).entries()) {
     if (arn.split(':')[3] !== region) refuse(['openTelemetry', 'layerArns', String(index)], `must be in ${region}`);
   }
+}
+
+function refuseBitcoin({ bitcoin }: Settings, refuse: Refuse): void {
+  if (!bitcoin) return;
+  const isPlaintext = bitcoin.nodeUrl.startsWith('http:');
+  if (isPlaintext && !bitcoin.nodePlaintext) {
+    refuse(
+      ['bitcoin', 'nodeUrl'],
+      'must begin with `https://`, or `nodePlaintext` must be true, which is safe inside a private network only',
+    );
+  }
+  if (!isPlaintext && bitcoin.nodePlaintext) {
+    refuse(['bitcoin', 'nodePlaintext'], 'must be left out where `nodeUrl` begins with `https://`');
+  }
+  if (nodePort(bitcoin) > 65_535) refuse(['bitcoin', 'nodeUrl'], 'must name a port of at most 65535');
 }
 
 function refuseZones(path: readonly string[], zones: readonly string[], region: string, refuse: Refuse): void {

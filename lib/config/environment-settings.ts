@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { OWNERS, type Owner } from './alarms/owners';
+import { bitcoin } from './bitcoin-settings';
 import { database } from './database-settings';
 import { DOMAIN_NAME, emails, flag, keyArn, missing, region, text, whole } from './fields';
 import { instanceClass } from './instance-class';
@@ -278,6 +279,9 @@ export const SETTINGS = {
     .default({ kind: 'none' })
     .describe('Cache of entitlements.'),
   reconciliation: reconciliation.prefault({}).describe('The daily comparison with Stripe.'),
+  bitcoin: bitcoin
+    .optional()
+    .describe('Payments in bitcoin: [Bitcoin](bitcoin.md). Left out: none, and nothing of it is deployed.'),
   openTelemetry: openTelemetry
     .optional()
     .describe(

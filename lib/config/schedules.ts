@@ -67,6 +67,13 @@ export const REFRESH_SCHEDULE: ScheduleDefinition = {
   maximumAgeMinutes: 1,
 };
 
+/** As often as guides for payments in bitcoin promise; blocks are ten minutes apart. */
+export const CONFIRMATIONS_SCHEDULE: ScheduleDefinition = {
+  expression: 'rate(2 minutes)',
+  periodMinutes: 2,
+  maximumAgeMinutes: 1,
+};
+
 /** Daily, between two backups, when no other job uses the disk. */
 export const CLEANUP_SCHEDULE: ScheduleDefinition = {
   expression: 'cron(0 5 * * ? *)',

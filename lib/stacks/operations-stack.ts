@@ -6,11 +6,12 @@ import type { EnvironmentConfig } from '../config/environment-schema';
 import { parameterName } from '../config/parameter-name';
 import type { DatabaseAccess } from '../data/database-access';
 import { PublishedParameters } from '../data/published-parameters';
-import { Api, GATEWAY_ROUTES } from '../operations/functions/api';
+import { Api, gatewayRoutesOf } from '../operations/functions/api';
 import { Audit } from '../operations/functions/audit';
 import { Backup } from '../operations/functions/backup';
 import type { Bundle } from '../operations/bundles';
 import { Canary } from '../operations/functions/canary';
+import { Confirmations } from '../operations/functions/confirmations';
 import { Cleanup } from '../operations/functions/cleanup';
 import { Collector } from '../operations/functions/collector';
 import { Drill } from '../operations/functions/drill';
@@ -81,7 +82,12 @@ export class OperationsStack extends EnvironmentStack {
         ? new EntitlementCache(this, 'EntitlementCache', { environmentName: config.name, vpc: data.vpc })
         : undefined;
 
-    const httpApi = new HttpApi(this, 'HttpApi', { config, logKey, egress: data.egress, limited: GATEWAY_ROUTES });
+    const httpApi = new HttpApi(this, 'HttpApi', {
+      config,
+      logKey,
+      egress: data.egress,
+      limited: gatewayRoutesOf(config),
+    });
     const signingSecret = { arn: stripeSecrets.signing.secretArn, key: stripeSecrets.key };
     new Webhook(this, 'Webhook', {
       context,
@@ -99,6 +105,9 @@ export class OperationsStack extends EnvironmentStack {
     const replay = new Replay(this, 'Replay', { context, billing, queues, stripeApiSecret, cache });
     new Reconciliation(this, 'Reconciliation', { context, billing, stripeApiSecret, cache });
     new Refresh(this, 'Refresh', { context, billing, stripeApiSecret, cache });
+    if (config.bitcoin) {
+      new Confirmations(this, 'Confirmations', { context, bitcoin: config.bitcoin, billing, cache });
+    }
     const entitlements = new Entitlements(this, 'Entitlements', { context, billing, cache });
 
     const largeArchives = config.largeArchives.method === 'map' ? data.created : [];

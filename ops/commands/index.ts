@@ -3,6 +3,8 @@ import { accessApply } from './access-apply';
 import { accessPlan } from './access-plan';
 import { alarms } from './alarms';
 import { audit } from './audit';
+import { bitcoinFollow } from './bitcoin-follow';
+import { bitcoinStatus } from './bitcoin-status';
 import { backup } from './backup';
 import { backupsDiff } from './backups-diff';
 import { backupsList } from './backups-list';
@@ -101,6 +103,8 @@ export const COMMANDS: readonly Command[] = [
   reconciliationsList,
   reconciliationsFindings,
   refresh,
+  bitcoinStatus,
+  bitcoinFollow,
   backup,
   backupsList,
   backupsShow,
@@ -164,6 +168,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   webhooks: 'Events that Stripe delivers: what arrived, failed, is missing or parked',
   reconciliations: 'Past comparisons with Stripe, and what they found',
   backups: 'Archives of the databases',
+  bitcoin: 'Payments in bitcoin',
   drills: 'Past restore drills',
   recover: 'Recoveries of whole instances',
   rows: 'Rows that were lost since an archive or a moment',

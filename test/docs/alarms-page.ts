@@ -1,15 +1,16 @@
-import { alarmSuffix, thresholdsOf } from '../../lib/config/alarms/alarm-definition';
+import { alarmSuffix, thresholdsOf, type AlarmDefinition } from '../../lib/config/alarms/alarm-definition';
 import { OWNERS, type Owner } from '../../lib/config/alarms/owners';
 import { alarmsOf } from '../../lib/config/alarms/alarms';
 import { EXTENSION_SECONDS, pageRules, WAIT_SECONDS } from '../../lib/config/alarms/causes';
 import { simulate } from '../lib/monitoring/cloudwatch/simulate';
 import { compositesOf, metricAlarmsOf } from '../lib/monitoring/cloudwatch/template-alarms';
 import { CAUSES, OVER_AFTER } from '../lib/monitoring/truth/causes';
-import { FAILURES } from '../lib/monitoring/truth/failures';
-import { healthy, worldOf } from '../lib/monitoring/truth/published';
+import { BITCOIN_FAILURES } from '../lib/monitoring/truth/bitcoin-failures';
+import { FAILURES, type Failure } from '../lib/monitoring/truth/failures';
+import { healthy, healthyBitcoin, worldOf, type Published } from '../lib/monitoring/truth/published';
 import { QUIET } from '../lib/monitoring/truth/stories';
 import { templatesOf } from '../lib/support';
-import { exampleEnvironment } from '../support/example-environments';
+import { bitcoinEnvironment, exampleEnvironment } from '../support/example-environments';
 
 const PREFIX = 'BillingOps-production-';
 const row = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
@@ -55,6 +56,13 @@ ${table(['alarm', 'severity', 'owner', 'heading of the runbook', 'fault', 'minut
 
 None of them is raised by: ${QUIET.map(({ name }) => name).join('; ')}. On the first day, the warning \`collectorIncomplete\` is, until the migrations are applied.
 
+## Payments in bitcoin
+
+Only of an environment with the setting \`bitcoin\`; the thresholds of \`bitcoinSlow\` and \`bitcoinReorganisation\` are its settings. \`confirmationsMissing\` does not page
+while \`databaseUnreachable-billing\` is raised.
+
+${table(['alarm', 'severity', 'owner', 'heading of the runbook', 'fault', 'minutes'], bitcoinRows())}
+
 ## One cause, one page
 
 A critical alarm that others cause pages by a composite alarm, \`<alarm>-page\`, with the same text. While one of its causes is raised, it does not page; it waits for
@@ -71,17 +79,33 @@ A cause that stays raised for days keeps what follows from it silent for as long
 `;
 }
 
-function faultRows(): (readonly (string | number)[])[] {
-  const alarms = metricAlarmsOf(templatesOf('production').monitoring);
-  const definitions = alarmsOf(exampleEnvironment('production')).flatMap((definition) =>
+const faultRows = () =>
+  rowsOf('production', alarmsOf(exampleEnvironment('production')), { failures: FAILURES, published: healthy() });
+
+function bitcoinRows(): (readonly (string | number)[])[] {
+  const others = new Set(alarmsOf(exampleEnvironment('production')).map(({ name }) => name));
+  return rowsOf(
+    'bitcoin',
+    alarmsOf(bitcoinEnvironment()).filter(({ name }) => !others.has(name)),
+    { failures: BITCOIN_FAILURES, published: [...healthy(), ...healthyBitcoin()] },
+  );
+}
+
+function rowsOf(
+  environment: string,
+  of: readonly AlarmDefinition[],
+  { failures, published }: { readonly failures: readonly Failure[]; readonly published: readonly Published[] },
+): (readonly (string | number)[])[] {
+  const alarms = metricAlarmsOf(templatesOf(environment).monitoring);
+  const definitions = of.flatMap((definition) =>
     thresholdsOf(definition).map(([severity]) => ({ definition, severity, suffix: alarmSuffix(definition, severity) })),
   );
   return definitions.map(({ definition, severity, suffix }) => {
-    const failure = FAILURES.find(({ alarm }) => alarm === suffix);
+    const failure = failures.find(({ alarm }) => alarm === suffix);
     if (failure === undefined) throw new Error(`${suffix}: no fault in test/lib/monitoring/truth/failures.ts`);
     const { transitions } = simulate({
       alarms: alarms.filter(({ name }) => name === `${PREFIX}${suffix}`),
-      world: worldOf(healthy(), failure.published),
+      world: worldOf(published, failure.published),
       from: -20,
       to: failure.within,
       initial: 'OK',

@@ -157,6 +157,8 @@ export const SESSION: readonly SessionStep[] = [
     line: 'entitlements assign sub_ann --user anna --reason "wrote from the address" --dry-run',
   },
   { says: 'Read objects that an event left incomplete from Stripe again.', line: 'refresh --dry-run' },
+  { says: 'Who paid in bitcoin, and how far is the node?', line: 'bitcoin status' },
+  { says: 'This environment takes none.', line: 'bitcoin follow --dry-run' },
   { says: 'What fills the disk?', line: 'sizes billing --limit 5' },
   { says: 'Who is connected, who waits?', line: 'connections billing' },
   {

@@ -9,6 +9,7 @@ import { LocalFunction } from '../../local/aws/lambda-runtime';
 import type { FunctionDefinition } from '../../local/template/platform-template';
 import { startSecretsManager, type SecretsManager } from '../../local/aws/secrets-manager';
 import { startStripeStandIn, type StripeStandIn } from '../../local/stripe/stand-in';
+import { startChainServer, type ChainServer } from './chain-server';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { serveManifestKey, SIGNING_KEY_ARN } from '../support/archive-key';
 import { createBucket, objectStore } from '../support/object-store';
@@ -35,12 +36,15 @@ export interface BundledFunctions {
   stop(): Promise<void>;
 }
 
-type Surroundings = Pick<BundledFunctions, 'databases' | 'stripe' | 'queueUrl' | 'deadLetterQueueUrl'>;
+type Surroundings = Pick<BundledFunctions, 'databases' | 'stripe' | 'queueUrl' | 'deadLetterQueueUrl'> & {
+  readonly chain: ChainServer;
+};
 
 export async function startBundledFunctions(): Promise<BundledFunctions> {
   const folder = mkdtempSync(path.join(tmpdir(), 'billing-operations-bundles-'));
   const bundles = bundleFunctions({ outdir: path.join(folder, 'lambdas') });
-  const [secrets, kms, stripe, billing, main, queueUrl, deadLetterQueueUrl, bucket] = await Promise.all([
+  const [chain, secrets, kms, stripe, billing, main, queueUrl, deadLetterQueueUrl, bucket] = await Promise.all([
+    startChainServer(),
     startSecretsManager(),
     serveManifestKey(),
     startStripeStandIn(),
@@ -54,9 +58,10 @@ export async function startBundledFunctions(): Promise<BundledFunctions> {
   secrets.put('database', { username: cluster.user, password: cluster.password });
   secrets.put('signing', { current: 'whsec_test' });
   secrets.put('stripe', { apiKey: 'sk_test_1' });
+  secrets.put('node', { username: 'node', password: 'node' });
   secrets.put('api-keys', { current: 'x'.repeat(64) });
   const databases = { billing, main };
-  const environments = environmentsOf({ databases, stripe, queueUrl, deadLetterQueueUrl }, bucket);
+  const environments = environmentsOf({ databases, stripe, queueUrl, deadLetterQueueUrl, chain }, bucket);
   const running: LocalFunction[] = [];
   return {
     bundles,
@@ -97,7 +102,7 @@ export async function startBundledFunctions(): Promise<BundledFunctions> {
     },
     async stop() {
       for (const instance of running) instance.stop();
-      await Promise.all([secrets.stop(), kms.stop(), stripe.stop(), billing.drop(), main.drop()]);
+      await Promise.all([chain.stop(), secrets.stop(), kms.stop(), stripe.stop(), billing.drop(), main.drop()]);
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -115,7 +120,7 @@ async function createQueue(): Promise<string> {
 
 /** A complete environment for each function. */
 function environmentsOf(
-  { databases, stripe, queueUrl, deadLetterQueueUrl }: Surroundings,
+  { databases, stripe, queueUrl, deadLetterQueueUrl, chain }: Surroundings,
   bucket: string,
 ): BundledFunctions['environments'] {
   const { cluster } = testServices();
@@ -171,6 +176,14 @@ function environmentsOf(
       ADDRESSES_LISTED: 'false',
     },
     cleanup: { ...base, ...database('billing'), RETENTION_DAYS: '90' },
+    confirmations: {
+      ...base,
+      ...database('billing'),
+      CACHE_URL: '',
+      BITCOIN_NETWORK: 'simnet',
+      NODE_URL: chain.url,
+      NODE_SECRET_ARN: 'node',
+    },
     entitlements: { ...base, ...database('billing'), CACHE_URL: '' },
     reconciliation: {
       ...base,

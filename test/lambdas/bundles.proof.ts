@@ -20,6 +20,7 @@ const FUNCTIONS = [
   'canary',
   'cleanup',
   'collector',
+  'confirmations',
   'drill',
   'entitlements',
   'inspect',

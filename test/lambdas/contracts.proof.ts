@@ -91,11 +91,8 @@ const started = new Map<string, ReturnType<BundledFunctions['start']>>();
 function invoke(stem: string, request: object, changes: Readonly<Record<string, string>> = {}): Promise<unknown> {
   const key = JSON.stringify([stem, changes]);
   const { port } = rds.address() as AddressInfo;
-  const environment = {
-    ...functions.environments[stem],
-    AWS_ENDPOINT_URL_RDS: `http://127.0.0.1:${port}`,
-    ...changes,
-  };
+  const rdsUrl = `http://127.0.0.1:${port}`;
+  const environment = { ...functions.environments[stem], AWS_ENDPOINT_URL_RDS: rdsUrl, ...changes };
   const running = started.get(key) ?? functions.start(stem, environment);
   started.set(key, running);
   return running.invoke(request);
@@ -308,8 +305,9 @@ const SCENES: Readonly<Record<string, Scene>> = {
       return { events: [functions.stripe.state.createSubscription({ created }).event.id] };
     },
   },
-  // Each task leaves a record.
+  // Each task leaves a record; the chain has a beginning.
   'maintenance run': {},
+  confirmations: {},
   'reset-password': {},
   'row-recovery merge': {
     arrange: reportLoss,

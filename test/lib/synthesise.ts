@@ -5,12 +5,12 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { createApp } from '../../lib/app';
 import type { EnvironmentConfig } from '../../lib/config/environment-schema';
 import type { Bundle } from '../../lib/operations/bundles';
-import { FUNCTIONS, type Synthesised } from './support';
+import { ALL_FUNCTIONS, type Synthesised } from './support';
 
 /** Bundles whose code is never run, because the tests only inspect templates. */
 export function stubBundles(): Bundle[] {
   const root = mkdtempSync(path.join(tmpdir(), 'stub-bundles-'));
-  return FUNCTIONS.map((name) => {
+  return ALL_FUNCTIONS.map((name) => {
     const folder = path.join(root, name);
     mkdirSync(folder);
     writeFileSync(path.join(folder, 'index.js'), `exports.handler = () => '${name}';\n`);

@@ -23,6 +23,9 @@ export const VERSITYGW: GoTool = {
 /** Stripe's own mock of its API: stateless, refuses unknown parameters and bad enums. */
 export const STRIPE_MOCK: GoTool = { name: 'stripe-mock', source: 'github.com/stripe/stripe-mock@v0.203.0' };
 
+/** A Bitcoin node without a wallet. */
+export const BTCD: GoTool = { name: 'btcd', source: 'github.com/btcsuite/btcd@v0.24.2' };
+
 /**
  * Path of a tool, built by Go when it is not in the cache, or `undefined` with a loud line when it cannot be had. Use it
  * as `const tool = goTool(VERSITYGW); (tool ? describe : describe.skip)(…)`.

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { environmentFiles, readEnvironment } from '../../lib/config/environment-files';
+import { bitcoin } from '../../lib/config/bitcoin-settings';
 import type { EnvironmentConfig } from '../../lib/config/environment-schema';
 
 /**
@@ -25,4 +26,17 @@ export function exampleEnvironment(name: string): EnvironmentConfig {
   const config = known.get(name) ?? readEnvironment(file);
   known.set(name, config);
   return config;
+}
+
+/** The settings of payments in bitcoin that tests use: a node that speaks TLS at an address of the network. */
+export const BITCOIN = {
+  network: 'mainnet',
+  nodeUrl: 'https://node.example.com:8332',
+  nodeCidrs: ['10.40.7.8/32'],
+  secretArn: 'arn:aws:secretsmanager:eu-central-1:333333333333:secret:bitcoin-node-AbCdEf',
+} as const;
+
+/** The example `production`, which takes bitcoin as well. */
+export function bitcoinEnvironment(): EnvironmentConfig {
+  return { ...exampleEnvironment('production'), bitcoin: bitcoin.parse(BITCOIN) };
 }

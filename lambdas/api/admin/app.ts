@@ -13,6 +13,7 @@ import { inspect } from './reports';
 import { retryEvents, retryRequest } from './retry';
 import { backupsView } from './views/backups';
 import { entitlementsView } from './views/entitlements';
+import { bitcoinView } from './views/bitcoin';
 import { eventsView, eventView } from './views/events';
 import { outcomeView } from './views/outcome';
 import { overviewView } from './views/overview';
@@ -80,7 +81,7 @@ function checked<Schema extends z.ZodType>(schema: Schema, value: unknown, part:
 /** The routes of the Stability page. Each is in `ADMIN_ROUTES`, which says who may call it. */
 export function createAdmin(dependencies: ApiDependencies): Router {
   const app = createRouter();
-  const page = shell();
+  const page = shell(dependencies.bitcoin !== undefined);
   app.get('/admin', (context) => context.html(page, 200, { 'cache-control': 'no-cache' }));
   const asset = (name: 'page.js' | 'style.css', type: string) => {
     const content = readAsset(name);
@@ -161,6 +162,10 @@ function addRecords(app: Router, dependencies: ApiDependencies): void {
       inspect(dependencies, 'findings', { limit: 100, ...(run === undefined ? {} : { runId: run }) }),
     );
     return context.html(reconciliationView(runs, findings, dependencies.clock()));
+  });
+  app.get('/admin/view/bitcoin', async (context) => {
+    const report = await attempt(inspect(dependencies, 'bitcoin', { limit: PAGE_SIZE }));
+    return context.html(bitcoinView(report, dependencies.clock()));
   });
 }
 

@@ -18,5 +18,6 @@ export const ADMIN_ROUTES: readonly ApiRoute[] = [
   view('backups'),
   view('reconciliation'),
   view('entitlements'),
+  view('bitcoin'),
   { method: 'POST', path: '/admin/retry', access: 'admin', perSecond: 5 },
 ];

@@ -22,6 +22,18 @@ const eventRow = z.object({
 });
 export type EventRow = z.infer<typeof eventRow>;
 
+const bitcoinPayment = z.object({
+  id: z.string(),
+  projectId: text,
+  userId: z.string(),
+  status: z.string(),
+  amount: z.string(),
+  received: z.string(),
+  firstSeenAt: text,
+  changedAt: z.string(),
+  transactions: z.array(z.object({ txid: z.string(), state: z.string(), blockHeight: z.int().nullable() })),
+});
+
 const REPORTS = {
   status: z.object({
     events: z.object({ failed: z.int(), unfinished: z.int(), newestAt: text }).nullable(),
@@ -118,6 +130,19 @@ const REPORTS = {
         remoteValue: text,
         corrected: z.boolean(),
       }),
+    ),
+  }),
+  bitcoin: z.object({
+    chain: z
+      .object({ network: z.string(), height: z.int(), blockAt: z.string(), nodeHeight: z.int(), nodeAt: z.string() })
+      .nullable(),
+    statuses: z.array(z.object({ status: z.string(), payments: z.int() })),
+    lastDay: z.object({ settled: z.int(), lost: z.int(), meanMinutes: z.number().nullable() }),
+    underWay: z.array(bitcoinPayment),
+    lost: z.array(bitcoinPayment),
+    projects: z.array(z.object({ projectId: text, payments: z.int(), amount: z.string() })),
+    reorganisations: z.array(
+      z.object({ noticedAt: z.string(), forkHeight: z.int(), depth: z.int(), transactions: z.int() }),
     ),
   }),
 } as const;

@@ -3,6 +3,7 @@ import { accessAlarms } from './access-alarms';
 import type { AlarmDefinition } from './alarm-definition';
 import { alertingAlarms } from './alerting-alarms';
 import { apiAlarms } from './api-alarms';
+import { bitcoinAlarms } from './bitcoin-alarms';
 import { canaryAlarms } from './canary-alarms';
 import { copyAlarms } from './copy-alarms';
 import { databaseAlarms } from './database-alarms';
@@ -34,5 +35,6 @@ export function alarmsOf(config: EnvironmentConfig): readonly AlarmDefinition[] 
     ...pipelineAlarms(config),
     ...alertingAlarms(config),
     ...accessAlarms(),
+    ...bitcoinAlarms(config),
   ];
 }

@@ -34,6 +34,8 @@ const FOLLOWERS: readonly Follower[] = [
     { name: `drillMissing-${database}`, causes: unknownWith(database) },
   ]),
   { name: 'reconciliationMissing', causes: unknownWith('billing') },
+  // It cannot record what the node says.
+  { name: 'confirmationsMissing', causes: ['databaseUnreachable-billing'] },
   // What the firewall blocks, API Gateway counts as refused.
   { name: 'deliveriesThrottled', causes: ['deliveriesBlocked'] },
   // Events that cannot be applied are counted some minutes before the database counts as unreachable.

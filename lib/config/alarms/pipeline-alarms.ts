@@ -17,6 +17,7 @@ export const ASYNCHRONOUS_FUNCTIONS = [
   'canary',
   'cleanup',
   'collector',
+  'confirmations',
   'drill',
   'entitlements',
   'maintenance',
@@ -30,10 +31,10 @@ export const ASYNCHRONOUS_FUNCTIONS = [
 
 /**
  * Of those, the ones whose next run, minutes later, does all that a failed one did not. What fails for long raises
- * `canaryFailed`, `collectorIncomplete`, `collectorMissing` and `refreshOverdue`; a message in the failure queue would only keep an alarm
+ * `canaryFailed`, `collectorIncomplete`, `collectorMissing`, `confirmationsFailed` and `refreshOverdue`; a message in the failure queue would only keep an alarm
  * open for the 14 days that it stays there.
  */
-export const REPLACED_BY_NEXT_RUN: readonly string[] = ['canary', 'collector', 'refresh'];
+export const REPLACED_BY_NEXT_RUN: readonly string[] = ['canary', 'collector', 'confirmations', 'refresh'];
 const isReplacedByNextRun = (stem: string) => REPLACED_BY_NEXT_RUN.includes(stem);
 
 /** The functions that read entitlements from the cache, or invalidate them there. */
@@ -65,7 +66,7 @@ const WITHIN_ONE_PERIOD = {
 const QUEUE_NOT_EMPTY = { ...WITHIN_ONE_PERIOD, periodSeconds: 300, treatMissingData: 'ignore' } as const;
 
 /** The alarms on the way of an event from Stripe to the entitlement, besides the ratios among the thresholds. */
-export function pipelineAlarms({ cache }: EnvironmentConfig): AlarmDefinition[] {
+export function pipelineAlarms({ cache, bitcoin }: EnvironmentConfig): AlarmDefinition[] {
   return [
     webhookErrors(),
     webhooksAllRefused(),
@@ -75,7 +76,9 @@ export function pipelineAlarms({ cache }: EnvironmentConfig): AlarmDefinition[] 
     eventsParked(),
     apiVersionDrift(),
     accountsRestricted(),
-    ...(cache.kind === 'serverless' ? [cacheUnavailable()] : []),
+    ...(cache.kind === 'serverless'
+      ? [cacheUnavailable(bitcoin ? [...CACHE_USERS, 'confirmations'] : CACHE_USERS)]
+      : []),
     ...ASYNCHRONOUS_FUNCTIONS.filter((stem) => !isReplacedByNextRun(stem)).map(failedStarts),
   ];
 }
@@ -207,7 +210,7 @@ function accountsRestricted(): AlarmDefinition {
   };
 }
 
-function cacheUnavailable(): AlarmDefinition {
+function cacheUnavailable(users: readonly string[]): AlarmDefinition {
   return {
     ...WITHIN_ONE_PERIOD,
     name: 'cacheUnavailable',
@@ -216,7 +219,7 @@ function cacheUnavailable(): AlarmDefinition {
     thresholds: { warning: 2 },
     metric: sumOf(
       'cacheUnavailable',
-      CACHE_USERS.map((stem) => countOf(stem, CACHE_METRICS.cacheUnavailable)),
+      users.map((stem) => countOf(stem, CACHE_METRICS.cacheUnavailable)),
     ),
     periodSeconds: QUARTER_SECONDS,
     symptom: 'The entitlement cache does not answer; changed entitlements may be served stale until they expire',

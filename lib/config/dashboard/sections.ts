@@ -11,6 +11,7 @@ import { countOf, highestOf, type AlarmMetric, type ApiMetric } from '../alarms/
 import { alarmsOf } from '../alarms/alarms';
 import { isOnRds } from '../alarms/database-alarms';
 import type { EnvironmentConfig } from '../environment-schema';
+import { bitcoinSection } from './bitcoin';
 import { businessWidgets } from './business';
 import { functionWidgets } from './functions';
 import { serverWidgets } from './server';
@@ -45,6 +46,7 @@ export function dashboardSections(config: EnvironmentConfig): Section[] {
       hint: 'Counts by app and plan, and what the bill follows from.',
       widgets: businessWidgets(alarm),
     },
+    ...(config.bitcoin ? [bitcoinSection(alarm)] : []),
   ];
 }
 

@@ -3,7 +3,14 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Alias, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { API_ALIAS } from '../../../core/contract';
-import { API_ROUTES, API_TIMEOUT_MS, type ApiEnvironment, type ApiRoute } from '../../../lambdas/api/contract';
+import {
+  API_ROUTES,
+  API_TIMEOUT_MS,
+  BITCOIN_ROUTES,
+  type ApiEnvironment,
+  type ApiRoute,
+} from '../../../lambdas/api/contract';
+import type { EnvironmentConfig } from '../../config/environment-schema';
 import type { DatabaseAccess } from '../../data/database-access';
 import { acknowledge } from '../../policy/acknowledge';
 import { billingDatabaseEnvironment } from '../database-connection';
@@ -30,6 +37,11 @@ export const GATEWAY_ROUTES: readonly GatewayRoute[] = [
   { method: 'POST', path: '/admin/{proxy+}', perSecond: 5 },
 ];
 
+/** The routes of an environment. */
+export function gatewayRoutesOf({ bitcoin }: EnvironmentConfig): typeof GATEWAY_ROUTES {
+  return bitcoin ? [...GATEWAY_ROUTES, ...BITCOIN_ROUTES] : GATEWAY_ROUTES;
+}
+
 export interface ApiProps {
   /** What all functions of the environment share. */
   readonly context: OperationsContext;
@@ -55,6 +67,7 @@ export class Api extends Construct {
     super(scope, id);
     const { context, httpApi, billing, keySecret, cache } = props;
     const asked = this.aliasesOf(props.asked);
+    const { bitcoin } = context.config;
     const target = new OperationalFunction<ApiEnvironment>(this, 'Api', {
       context,
       stem: 'api',
@@ -69,6 +82,8 @@ export class Api extends Construct {
         ENTITLEMENTS_FUNCTION_NAME: asked.entitlements.functionName,
         INSPECT_FUNCTION_NAME: asked.inspect.functionName,
         REPLAY_FUNCTION_NAME: asked.replay.functionName,
+        BITCOIN_NETWORK: bitcoin?.network,
+        BITCOIN_CONFIRMATIONS: bitcoin && String(bitcoin.confirmations),
       },
       timeout: Duration.millis(API_TIMEOUT_MS),
       memorySize: 1024,
@@ -85,7 +100,7 @@ export class Api extends Construct {
         resources: Object.values(asked).map(({ functionArn }) => functionArn),
       }),
     );
-    for (const { method, path } of GATEWAY_ROUTES) {
+    for (const { method, path } of gatewayRoutesOf(context.config)) {
       acknowledge(httpApi.addRoute(method, path, fn, { scopePermissionToMethod: false }), {
         nag: ['AwsSolutions-APIG4', 'AwsSolutions-COG4'],
         checkov: ['CKV_AWS_59'],

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { keyId } from '../../../core/keys/key';
 import { MAX_FAILURES_PER_KEY } from '../../../core/keys/authenticate';
 import { ROUTES } from '../../../lambdas/api/app';
-import { API_ROUTES } from '../../../lambdas/api/contract';
+import { API_ROUTES, BITCOIN_ROUTES } from '../../../lambdas/api/contract';
 import { counted } from '../../../lambdas/api/counted';
 import { openApiDocument } from '../../../lambdas/api/document';
 import { startApi, type ApiUnderTest } from '../../factories/api';
@@ -31,14 +31,14 @@ test('every operation of the OpenAPI document is in the table of routes, and ask
     (isProbe ? [method, 'HEAD'] : [method]).map((each) => `${each} ${path} ${access === 'public' ? 'public' : 'key'}`),
   );
   expect(table).toEqual(expect.arrayContaining(documented));
-  expect(documented).toHaveLength(API_ROUTES.length + API_ROUTES.filter(({ isProbe }) => isProbe).length);
+  expect(documented).toHaveLength(API_ROUTES.length + BITCOIN_ROUTES.length + API_ROUTES.filter(({ isProbe }) => isProbe).length);
 });
 
 test('the README has every route, with the scope that it needs', () => {
   const readme = readFileSync(resolve(__dirname, '../../../README.md'), 'utf8');
   const rows = [...readme.matchAll(/^\| `((?:GET|POST) [^`]+)` +\| (anybody|`[^`]+`)/gm)];
   expect(rows.map(([, route, who]) => [route, who === 'anybody' ? 'public' : who?.replaceAll('`', '')])).toEqual(
-    API_ROUTES.map(({ method, path: route, access }) => [`${method} ${route}`, access]),
+    [...API_ROUTES, ...BITCOIN_ROUTES].map(({ method, path: route, access }) => [`${method} ${route}`, access]),
   );
 });
 

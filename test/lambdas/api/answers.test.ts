@@ -62,6 +62,7 @@ describe('health', () => {
       ['collector', 'ok'],
       ['refresh', 'late'],
       ['cleanup', 'late'],
+      ['confirmations', 'late'],
       ['backup-billing', 'late'],
       ['drill-billing', 'ok'],
       ['maintenance-sizes-billing', 'ok'],
@@ -79,7 +80,14 @@ describe('health', () => {
     const health = await json(await young.get('/api/health'));
     await young.stop();
     const late = jobs.filter((job) => job.status === 'late').map(({ job }) => job);
-    expect(late).toEqual(['canary', 'collector', 'refresh', 'backup-billing', 'maintenance-vacuum-billing']);
+    expect(late).toEqual([
+      'canary',
+      'collector',
+      'refresh',
+      'confirmations',
+      'backup-billing',
+      'maintenance-vacuum-billing',
+    ]);
     expect(health).toMatchObject({ stripe: 'stale' });
   });
 

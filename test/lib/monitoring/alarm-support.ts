@@ -1,10 +1,14 @@
 import { resourcesOf, templatesOf, type Resource } from '../support';
 import type { MetricQuery } from './cloudwatch/template-alarms';
 
-/** Properties of the alarms of an environment, by their names without `BillingOps-<environment>-`. */
-export function alarmsOfTemplate(environment: string): Record<string, Resource['Properties']> {
+/**
+ * Properties of the alarms of an environment, by their names without `BillingOps-<environment>-`.
+ *
+ * @param named the environment's own name. @default that of the template
+ */
+export function alarmsOfTemplate(environment: string, named = environment): Record<string, Resource['Properties']> {
   const alarms = Object.values(resourcesOf(templatesOf(environment).monitoring, 'AWS::CloudWatch::Alarm'));
-  const prefix = `BillingOps-${environment}-`;
+  const prefix = `BillingOps-${named}-`;
   return Object.fromEntries(
     alarms.map(({ Properties }) => {
       const name = String(Properties.AlarmName);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { AlarmDefinition } from '../../../lib/config/alarms/alarm-definition';
 import { alarmsOf } from '../../../lib/config/alarms/alarms';
 import { defineEnvironment } from '../../../lib/config/environment-schema';
-import { exampleEnvironment } from '../../support/example-environments';
+import { bitcoinEnvironment, exampleEnvironment } from '../../support/example-environments';
 import { alarmText, type TextContext } from '../../../lib/monitoring/alarm-text';
 import { FAILURE_EVENTS } from '../../../lib/monitoring/failure-events';
 import { LARGE_ARCHIVE_ANCHOR } from '../../../lib/monitoring/archive-notifications';
@@ -80,7 +80,7 @@ test('the message about each failure that AWS reports links to its runbook headi
 test('the runbook has one heading for each alarm, reported failure and error that links one, each with its four steps', () => {
   const linked = [
     // Burstable instances are those of dev.
-    ...[...alarmsOf(production), ...alarmsOf(exampleEnvironment('dev')), ...FAILURE_EVENTS].map(
+    ...[...alarmsOf(bitcoinEnvironment()), ...alarmsOf(exampleEnvironment('dev')), ...FAILURE_EVENTS].map(
       ({ runbookAnchor }) => runbookAnchor,
     ),
     ...RECOVERY_ANCHORS,

@@ -1,7 +1,7 @@
 import { alarmsOfTemplate } from './alarm-support';
 import { contractMetrics } from './contract-metrics';
 
-const alarms = Object.values(alarmsOfTemplate('production'));
+const alarms = Object.values(alarmsOfTemplate('bitcoin', 'production'));
 
 /** Metrics without an alarm, each with the reason. */
 const UNALARMED: Readonly<Record<string, string>> = {
@@ -49,6 +49,7 @@ const UNALARMED: Readonly<Record<string, string>> = {
   ExpiredArchives: 'a measure',
   SweptLeftovers: 'a measure',
   CleanupDuration: 'a measure',
+  ConfirmationsDuration: 'a measure; a run that is too slow continues in the next one',
   EventsDeleted: 'a measure',
   BloatBytes: 'a measure; the monthly report asks what to do about it',
   IndexFindings: 'a measure; the monthly report asks what to do about each',

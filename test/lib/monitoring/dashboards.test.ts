@@ -6,7 +6,7 @@ import { OWNERS } from '../../../lib/config/alarms/owners';
 import { dashboardSections, nightSections } from '../../../lib/config/dashboard/sections';
 import { functionMetricsOf } from '../../../lib/config/dashboard/widget';
 import { statesOf } from '../../../lib/monitoring/dashboards';
-import { exampleEnvironment } from '../../support/example-environments';
+import { bitcoinEnvironment, exampleEnvironment } from '../../support/example-environments';
 import { resourcesOf, templatesOf } from '../support';
 import { contractMetrics } from './contract-metrics';
 import { dashboardsOf } from './dashboard-support';
@@ -27,6 +27,7 @@ const NOT_SHOWN: Readonly<Record<string, string>> = {
   CanarySucceeded: 'the latency is shown',
   CanaryUnconfigured: 'only before the secrets are filled in, on the first day',
   CleanupOverdue: 'an alarm',
+  ConfirmationsSucceeded: 'an alarm, when it is missing',
   CleanupSucceeded: 'the age of what is overdue raises the alarm',
   ApiFailed: 'an alarm',
   ApiKeysRejected: 'an alarm',
@@ -65,7 +66,7 @@ const NOT_SHOWN: Readonly<Record<string, string>> = {
 };
 
 test('every metric of every contract is on the dashboard, or is listed with the reason why not', () => {
-  const shown = functionMetricsOf(dashboardSections(config));
+  const shown = functionMetricsOf(dashboardSections(bitcoinEnvironment()));
   const names = new Set(contractMetrics().map(({ name }) => name));
 
   expect([...names].filter((name) => !shown.has(name) && !(name in NOT_SHOWN))).toEqual([]);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { databaseLogFilters, PLATFORM_APPLICATIONS } from '../../../lib/config/database-log-metrics';
 import { SAVED_QUERIES } from '../../../lib/config/saved-queries';
-import { FUNCTIONS, resourcesOf, templatesOf } from '../support';
+import { ALL_FUNCTIONS, resourcesOf, templatesOf } from '../support';
 import { matchesPattern } from './cloudwatch/filter-pattern';
 import { PGAUDIT_RECORDS } from './pgaudit-records';
 
@@ -78,7 +78,7 @@ test('logins of the administrator are counted, unless a function or no applicati
 
 test('the applications are those of the functions that connect', () => {
   const handler = (stem: string) => readFileSync(path.join(__dirname, '../../../lambdas', stem, 'handler.ts'), 'utf8');
-  const connecting = FUNCTIONS.filter((stem) => /create(?:Connector|StripeFunction)\(/.test(handler(stem)));
+  const connecting = ALL_FUNCTIONS.filter((stem) => /create(?:Connector|StripeFunction)\(/.test(handler(stem)));
   expect([...PLATFORM_APPLICATIONS].toSorted()).toEqual(connecting);
   for (const stem of connecting) expect(handler(stem)).toMatch(new RegExp(`create\\w+\\([^;]*?'${stem}'`));
 });

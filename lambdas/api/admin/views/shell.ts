@@ -11,8 +11,12 @@ const VIEWS = [
 
 const STATUSES = ['failed', 'received', 'processing', 'processed', 'ignored', 'dismissed'];
 
-/** The page without data: the sign-in, and the frame that its script fills with views. Addresses are relative to the stage. */
-export function shell(): Html {
+/**
+ * The page without data: the sign-in, and the frame that its script fills with views. Addresses are relative to the stage.
+ *
+ * @param withBitcoin whether the environment takes payments in bitcoin, which have a view of their own then
+ */
+export function shell(withBitcoin: boolean): Html {
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -26,7 +30,7 @@ export function shell(): Html {
         <script src="admin/page.js" type="module"></script>
       </head>
       <body>
-        ${signIn()} ${frame()} ${retryDialog()}
+        ${signIn()} ${frame(withBitcoin)} ${retryDialog()}
       </body>
     </html>`;
 }
@@ -55,13 +59,14 @@ function signIn(): Html {
   </main>`;
 }
 
-function frame(): Html {
+function frame(withBitcoin: boolean): Html {
+  const views = withBitcoin ? [...VIEWS, ['bitcoin', 'Bitcoin'] as const] : VIEWS;
   return html`<div id="frame" hidden>
     <a class="skip" href="#content">Skip to the content</a>
     <header>
       <p class="brand">Stability</p>
       <nav aria-label="Views">
-        ${VIEWS.map(([name, title]) => html`<a href="#/${name}" data-nav="${name}">${title}</a>`)}
+        ${views.map(([name, title]) => html`<a href="#/${name}" data-nav="${name}">${title}</a>`)}
       </nav>
       <div class="tools">
         <span id="updated" class="quiet" role="status"></span>

@@ -266,3 +266,17 @@ export function worldOf(
   }
   return emitters;
 }
+
+/** What the runs that look at payments in bitcoin publish, where an environment takes them. */
+export function healthyBitcoin(): Published[] {
+  return Object.entries({
+    ConfirmationsSucceeded: every(2, 1),
+    ConfirmationsFailed: nothing,
+    BitcoinNodeUnreachable: every(2, 0),
+    BitcoinBlockAge: every(2, 900),
+    BitcoinReorganisationDepth: every(2, 0),
+    BitcoinPaymentsLost: every(2, 0),
+    BitcoinOldestUnsettled: every(2, 3_600),
+    BitcoinConfirmationTime: every(2, 2_400),
+  }).map(([name, emit]) => ({ by: 'confirmations', key: ofFunction('confirmations', name), emit }));
+}

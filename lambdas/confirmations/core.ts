@@ -1,0 +1,110 @@
+import type { Statement } from '../../core/database/transaction';
+import { recordSuccess } from '../../core/database/job-success';
+import { requireNetwork } from '../../core/providers/bitcoin/node';
+import { OperationError } from '../../core/runtime/errors';
+import { findFork, followChain, readCursor, type Followed } from './chain';
+import type { ConfirmationsReport } from './contract';
+import { scanMempool, type ExaminedIds } from './mempool';
+import { PAGE_SIZE, reviewPayments } from './review';
+import { inStep, type ConfirmationsRun } from './run';
+
+const FIND_EXPIRED: Statement = {
+  name: 'find_expired_bitcoin_payments',
+  text: `
+SELECT id FROM billing.bitcoin_payments WHERE status IN ('pending', 'underpaid') AND expires_at < $1
+ORDER BY expires_at LIMIT ${PAGE_SIZE}`,
+};
+
+/**
+ * Brings expected payments up to date with a node: its blocks, its mempool, and the payments whose time is over.
+ *
+ * A node that cannot be reached is an outcome and no error: the next run continues where this one was, without losing a block.
+ *
+ * @param examined what earlier runs looked at in the mempool
+ * @throws OperationError `confirmations_running`, `chain_diverged`, `node_refused`, `configuration`, or what PostgreSQL threw
+ */
+export async function confirmPayments(
+  run: ConfirmationsRun,
+  { dryRun, examined }: { readonly dryRun: boolean; readonly examined: ExaminedIds },
+): Promise<ConfirmationsReport> {
+  const { clock, client, tally, log } = run;
+  const startedMs = clock().getTime();
+  let followed: Followed | undefined;
+  let mempool: ConfirmationsReport['mempool'] = null;
+  let problem: string | null = null;
+  try {
+    followed = await (dryRun ? lookAtChain(run) : followChain(run));
+    if (followed.outcome === 'up_to_date' && !dryRun) {
+      // Transactions of blocks that were taken back are in the mempool again.
+      if (followed.reorganisations.length > 0) examined.clear();
+      mempool = await scanMempool(run, followed.cursor, examined);
+    }
+  } catch (error) {
+    if (!(error instanceof OperationError) || error.code !== 'node_unreachable') throw error;
+    problem = error.message;
+    log.error('The node cannot be reached; the next run continues', { problem });
+  }
+  const cursor = followed?.cursor ?? (await readCursor(run));
+  // While blocks are missing, what is over by the clock may have been paid in one of them.
+  if (!dryRun && cursor && followed?.outcome === 'up_to_date' && problem === null) await expire(run, cursor.height);
+  if (!dryRun && problem === null) await recordSuccess(client, 'confirmations', clock(), log);
+  return {
+    dryRun,
+    outcome: problem === null ? (followed?.outcome ?? 'up_to_date') : 'node_unreachable',
+    problem,
+    height: cursor?.height ?? null,
+    nodeHeight: followed?.tip.height ?? null,
+    blockAt: cursor?.blockAt.toISOString() ?? null,
+    blocks: followed?.blocks ?? 0,
+    reorganisations: followed?.reorganisations ?? [],
+    mempool,
+    changes: tally.changes,
+    takenBack: tally.takenBack,
+    durationMs: clock().getTime() - startedMs,
+  };
+}
+
+/** What {@link followChain} would find, without changing anything. */
+async function lookAtChain(run: ConfirmationsRun): Promise<Followed> {
+  const { node, network } = run;
+  await requireNetwork(node, network);
+  const tip = await node.tip();
+  const cursor = await readCursor(run);
+  if (cursor === undefined) {
+    const now = run.clock();
+    return {
+      cursor: { height: 0, hash: '', blockAt: now, scannedAt: null },
+      tip,
+      blocks: 0,
+      reorganisations: [],
+      outcome: 'behind',
+    };
+  }
+  if (tip.height < cursor.height) return { cursor, tip, blocks: 0, reorganisations: [], outcome: 'node_behind' };
+  const fork = await findFork(run, cursor);
+  const depth = cursor.height - fork.height;
+  return {
+    cursor,
+    tip,
+    blocks: 0,
+    reorganisations: depth === 0 ? [] : [{ forkHeight: fork.height, depth, transactions: 0 }],
+    outcome: tip.hash === cursor.hash ? 'up_to_date' : 'behind',
+  };
+}
+
+/** Payments whose time is over and that were not paid in time. */
+async function expire(run: ConfirmationsRun, tip: number): Promise<void> {
+  for (;;) {
+    const { found } = await inStep(run, async (statement) => {
+      const now = run.clock();
+      const rows = await statement(FIND_EXPIRED, [now]);
+      const reviewed = await reviewPayments(
+        statement,
+        rows.map(({ id }) => id),
+        { tip, now },
+      );
+      return { ...reviewed, found: rows.length };
+    });
+    if (found < PAGE_SIZE || run.stop.aborted) return;
+  }
+}

@@ -1,0 +1,111 @@
+import { startApi, type ApiUnderTest } from '../../factories/api';
+import { putRules, RULES } from '../../support/entitlements';
+
+const ADDRESSES = [
+  'bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4',
+  '1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa',
+  '3P14159f73E4gFr7JterCCQh9QjiTjiZrG',
+];
+const PATH = '/api/v1/bitcoin/payments';
+let api: ApiUnderTest;
+let key: string;
+
+beforeAll(async () => {
+  api = await startApi();
+  await putRules(api.client, RULES);
+  key = await api.key(['bitcoin:write'], ['p1']);
+});
+afterAll(() => api.stop());
+
+const wanted = {
+  id: 'order-1',
+  address: ADDRESSES[0],
+  amount: 150_000,
+  expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
+  user: 'ada',
+  project: 'p1',
+  kind: 'course',
+  item: 'c1',
+};
+const expectIt = (change: object = {}, by = key) => api.post(PATH, by, { ...wanted, ...change });
+
+test('a payment is expected once: the same request is answered with it, another one of its id or address is refused', async () => {
+  const created = await expectIt();
+  expect(created.status).toBe(201);
+  const payment: unknown = await created.json();
+  expect(payment).toMatchObject({
+    id: 'order-1',
+    purchase: 'btc_order-1',
+    status: 'pending',
+    network: 'mainnet',
+    confirmations: 3,
+    received: 0,
+    transactions: [],
+  });
+  const again = await expectIt();
+  expect([again.status, await again.json()]).toEqual([200, payment]);
+  const read = await api.get(`${PATH}/order-1`, key);
+  expect([read.status, await read.json()]).toEqual([200, payment]);
+  const conflicts = [await expectIt({ amount: 150_001 }), await expectIt({ id: 'order-2' })];
+  const answers = await Promise.all(conflicts.map((answer) => answer.json() as Promise<{ detail: string }>));
+  expect(conflicts.map(({ status }) => status)).toEqual([409, 409]);
+  expect(answers.map(({ detail }) => detail)).toEqual([
+    'Another payment has this id: give each payment an id of its own',
+    'The address was given for another payment: each payment needs an address of its own',
+  ]);
+});
+
+test.each([
+  ['no amount', { amount: undefined }, 'body.amount', /satoshi above 0/],
+  ['a fraction of a satoshi', { amount: 0.5 }, 'body.amount', /whole number of satoshi/],
+  ['a negative amount', { amount: -1 }, 'body.amount', /above 0/],
+  ['all bitcoin that there are', { amount: 21e14 }, 'body.amount', /below 21 million/],
+  ['an amount as text', { amount: '150000' }, 'body.amount', /as a number/],
+  [
+    'a character changed in the address',
+    { address: `${ADDRESSES[0]?.slice(0, -1)}5` },
+    'body.address',
+    /checksum matches/,
+  ],
+  [
+    'an address of another network',
+    { address: 'tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx' },
+    'body.address',
+    /of mainnet/,
+  ],
+  ['an expiry that is over', { expiresAt: '2026-01-01T00:00:00Z' }, 'body.expiresAt', /in the future/],
+  ['an expiry of milliseconds', { expiresAt: 1_795_971_951_000 }, 'body.expiresAt', /an ISO time/],
+  ['101 confirmations', { confirmations: 101 }, 'body.confirmations', /from 1 to 100/],
+  ['a kind that no rule names', { kind: 'subscription' }, 'body.kind', /course, path, coaching or other/],
+  ['an id with a space', { id: 'order 1' }, 'body.id', /letters, digits/],
+  ['a currency', { currency: 'btc' }, 'body', /not known/],
+])('%s is answered 400 with the field and the form, and leaves no row', async (_, change, field, form) => {
+  const answer = await expectIt({ id: 'wrong', address: ADDRESSES[1], ...change });
+  const { errors } = (await answer.json()) as { errors: unknown };
+  expect([answer.status, errors]).toEqual([400, [{ field, detail: expect.stringMatching(form) }]]);
+  const { rows } = await api.client.query(`SELECT FROM billing.bitcoin_payments WHERE id <> 'btc_order-1'`);
+  expect(rows).toEqual([]);
+});
+
+test('a key expects and reads payments of its projects only, with its scope only', async () => {
+  const statuses = async (...answers: Promise<Response>[]) => (await Promise.all(answers)).map(({ status }) => status);
+  const other = await api.key(['bitcoin:write'], ['p2']);
+  const reader = await api.key(['entitlements:read'], ['p1']);
+  expect(
+    await statuses(
+      expectIt({ id: 'theirs', address: ADDRESSES[2] }, other),
+      api.get(`${PATH}/order-1`, other),
+      api.get(`${PATH}/unknown`, other),
+      expectIt({}, reader),
+      api.post(PATH),
+    ),
+  ).toEqual([403, 404, 404, 403, 401]);
+});
+
+test('an environment that takes no bitcoin has no such routes', async () => {
+  const without = await startApi({ bitcoin: undefined });
+  const admin = await without.key(['admin']);
+  expect((await without.post(PATH, admin, wanted)).status).toBe(404);
+  expect(await (await without.get('/admin')).text()).not.toContain('#/bitcoin');
+  await without.stop();
+});

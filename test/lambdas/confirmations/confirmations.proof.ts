@@ -1,0 +1,264 @@
+import type { Client } from 'pg';
+import { expectPayment, nodeOf, runConfirmations, statusOf, type Expected } from '../../factories/bitcoin-payments';
+import { spend, startBtcd, type Btcd, type Coin } from '../../proof/btcd';
+import { BTCD, goTool } from '../../proof/tools';
+import { createTestDatabase, type TestDatabase } from '../../support/database';
+import { putRules, RULES, storedEntitlements, unlikeGranted } from '../../support/entitlements';
+
+/** Two real nodes, which mine, disagree and reorganise. */
+const binary = goTool(BTCD);
+/** A mined coin can be spent 100 blocks later. */
+const MATURE = 140;
+
+(binary === undefined ? describe.skip : describe)('payments in bitcoin, on a real node', () => {
+  let a: Btcd;
+  let b: Btcd;
+  let database: TestDatabase;
+  let client: Client;
+  let spent = 0;
+  const examined = new Set<string>();
+  const coin = (): Promise<Coin> => a.coin((spent += 1));
+  const look = () => runConfirmations(client, { node: nodeOf(a), examined });
+
+  beforeAll(async () => {
+    [a, b, database] = await Promise.all([
+      startBtcd(binary ?? ''),
+      startBtcd(binary ?? ''),
+      createTestDatabase('billing'),
+    ]);
+    client = await database.client();
+    await putRules(client, RULES);
+    await a.mine(MATURE);
+    await a.connect(b);
+    await look();
+  });
+  afterAll(async () => {
+    await Promise.all([a?.stop(), b?.stop(), database?.drop()]);
+  });
+
+  test('a payment is pending, seen, confirmed and settled, and grants what was bought once it is settled', async () => {
+    const payment = await expectPayment(client, { confirmations: 2, item: 'settled' });
+    const seen: string[] = [];
+    const note = async () => {
+      await look();
+      const granted = (await storedEntitlements(client)).some((line) => line.includes('course:settled'));
+      seen.push(`${await statusOf(client, payment)}${granted ? ', granted' : ''}`);
+    };
+    await note();
+    await a.send(spend(await coin(), [payment]));
+    await note();
+    await a.mine(1);
+    await note();
+    await a.mine(1);
+    await note();
+    expect(seen).toEqual(['pending', 'seen mempool', 'confirmed block', 'settled block, granted']);
+    expect(await unlikeGranted(client)).toEqual([]);
+  });
+
+  test('an amount too low waits for the rest, an amount too high is settled, and what comes too late is held', async () => {
+    const low = await expectPayment(client, { confirmations: 1 });
+    const high = await expectPayment(client, { confirmations: 1 });
+    const late = await expectPayment(client, { confirmations: 1, expiresInSeconds: -60 });
+    const never = await expectPayment(client, { expiresInSeconds: -60 });
+    const both = [
+      { address: low.address, amount: low.amount - 1_000 },
+      { address: high.address, amount: high.amount + 5_000 },
+    ];
+    await a.send(spend(await coin(), both));
+    await a.send(spend(await coin(), [late]));
+    await look();
+    const all = () => Promise.all([low, high, late, never].map((payment) => statusOf(client, payment)));
+    expect(await all()).toEqual(['underpaid mempool', 'seen mempool', 'late mempool', 'expired']);
+    await a.send(spend(await coin(), [{ address: low.address, amount: 1_000 }]));
+    await a.mine(1);
+    await look();
+    expect(await all()).toEqual(['settled block block', 'settled block', 'late block', 'expired']);
+    const { rows } = await client.query<{ received: string }>(
+      'SELECT received FROM billing.bitcoin_payments WHERE id = $1',
+      [high.id],
+    );
+    expect(rows).toEqual([{ received: '105000' }]);
+    // What is late grants nothing.
+    const { rows: purchases } = await client.query('SELECT FROM billing.purchases WHERE id = $1', [late.id]);
+    expect(purchases).toEqual([]);
+  });
+
+  test('a transaction with a higher fee replaces one, and one that pays elsewhere takes the payment back', async () => {
+    const bumped = await expectPayment(client);
+    const taken = await expectPayment(client);
+    const [first, second] = [await coin(), await coin()];
+    await a.send(spend(first, [bumped]));
+    await a.send(spend(second, [taken]));
+    await look();
+    expect(await statusOf(client, bumped)).toBe('seen mempool');
+    await a.send(spend(first, [{ ...bumped, amount: bumped.amount + 1 }], { fee: 50_000 }));
+    await a.send(spend(second, [], { fee: 50_000 }));
+    await look();
+    expect(await statusOf(client, bumped)).toBe('seen replaced mempool');
+    expect(await statusOf(client, taken)).toBe('pending replaced');
+    await a.mine(2);
+    await look();
+    expect(await statusOf(client, bumped)).toBe('settled replaced block');
+    // The coins are in a block, and paid it nothing.
+    expect(await statusOf(client, taken)).toBe('failed double_spent');
+  });
+
+  test('a settled payment that a reorganisation takes out is pending again, grants nothing, and is settled by the next blocks', async () => {
+    const lost = await expectPayment(client, { confirmations: 2, item: 'reorganised' });
+    const kept = await expectPayment(client, { confirmations: 2, item: 'kept' });
+    const keeping = spend(await coin(), [kept]);
+    await a.disconnect(b);
+    await a.send(spend(await coin(), [lost]));
+    await a.send(keeping);
+    await b.send(keeping);
+    await a.mine(2);
+    await look();
+    const granted = async () => (await storedEntitlements(client)).map((line) => /course:(\w+)/.exec(line)?.[1]);
+    expect(await granted()).toEqual(expect.arrayContaining(['kept', 'reorganised']));
+    await b.mine(3);
+    await a.connect(b);
+    const lines: string[] = [];
+    const keep = (message: string, details: object = {}) => void lines.push(`${message} ${JSON.stringify(details)}`);
+    const report = await runConfirmations(client, {
+      node: nodeOf(a),
+      examined,
+      log: { info: keep, warn: keep, error: keep },
+    });
+    console.info(['The run that met a reorganisation', ...lines, JSON.stringify(report)].join('\n'));
+    expect(report).toMatchObject({
+      outcome: 'up_to_date',
+      blocks: 3,
+      reorganisations: [{ depth: 2, transactions: 2 }],
+      takenBack: 1,
+      changes: { seen: 1 },
+    });
+    expect(await statusOf(client, lost)).toBe('seen mempool');
+    expect(await granted()).not.toContain('reorganised');
+    // The other branch has it, too: it was never anything but settled.
+    expect(await statusOf(client, kept)).toBe('settled block');
+    expect(await changesOf(kept.id)).toEqual(['pending -> confirmed', 'confirmed -> settled']);
+    await a.mine(2);
+    await look();
+    expect((await changesOf(lost.id)).slice(1)).toEqual([
+      'confirmed -> settled',
+      'settled -> seen',
+      'seen -> confirmed',
+      'confirmed -> settled',
+    ]);
+    expect(await granted()).toContain('reorganised');
+    expect(await unlikeGranted(client)).toEqual([]);
+  });
+
+  test('coins that the winning branch spends elsewhere are double-spent, also of a settled payment', async () => {
+    const payment = await expectPayment(client, { confirmations: 1 });
+    const stolen = await coin();
+    await a.disconnect(b);
+    await a.send(spend(stolen, [payment]));
+    await a.mine(1);
+    await look();
+    expect(await statusOf(client, payment)).toBe('settled block');
+    await b.send(spend(stolen, [], { fee: 50_000 }));
+    await b.mine(2);
+    await a.connect(b);
+    expect(await look()).toMatchObject({ reorganisations: [{ depth: 1 }], takenBack: 1, changes: { failed: 1 } });
+    expect(await statusOf(client, payment)).toBe('failed double_spent');
+    const { rows } = await client.query('SELECT payment_status FROM billing.purchases WHERE id = $1', [payment.id]);
+    expect(rows).toEqual([{ payment_status: 'unpaid' }]);
+  });
+
+  test('a transaction that the node forgot is dropped, and counts again when it comes back', async () => {
+    const payment = await expectPayment(client);
+    const paying = spend(await coin(), [payment]);
+    await a.send(paying);
+    await look();
+    await a.restart();
+    await a.connect(b);
+    await look();
+    expect(await statusOf(client, payment)).toBe('pending dropped');
+    await a.send(paying);
+    await look();
+    expect(await statusOf(client, payment)).toBe('seen mempool');
+    await a.mine(2);
+    await look();
+    expect(await statusOf(client, payment)).toBe('settled block');
+  });
+
+  test('an outage of the node loses no block, and makes nobody late', async () => {
+    const payment = await expectPayment(client, { expiresInSeconds: 3 });
+    await look();
+    await a.disconnect(b);
+    await a.halt();
+    const { height } = await look();
+    expect(await look()).toMatchObject({ outcome: 'node_unreachable', height, blocks: 0 });
+    // While the node was away, others mined the payment and twelve blocks.
+    await b.send(spend(await b.coin((spent += 1)), [payment]));
+    await b.mine(12);
+    await a.start();
+    await a.connect(b);
+    const later = new Date(Date.now() + 3_600_000);
+    const report = await runConfirmations(client, { node: nodeOf(a), examined, clock: () => later });
+    expect(report).toMatchObject({ outcome: 'up_to_date', height: (height ?? 0) + 12, blocks: 12 });
+    expect(await statusOf(client, payment)).toBe('settled block');
+    const { rows } = await client.query<{ heights: string }>(
+      'SELECT count(*) AS heights FROM billing.bitcoin_blocks WHERE height > $1',
+      [height],
+    );
+    expect(rows).toEqual([{ heights: '12' }]);
+  });
+
+  test('a run that is killed leaves the steps before it, and the next one continues', async () => {
+    const payments: Expected[] = [];
+    for (let block = 0; block < 4; block += 1) {
+      const payment = await expectPayment(client, { confirmations: 1 });
+      payments.push(payment);
+      await a.send(spend(await coin(), [payment]));
+      await a.mine(1);
+    }
+    const real = nodeOf(a);
+    const victim = await database.client();
+    victim.on('error', () => undefined);
+    const {
+      rows: [session],
+    } = await victim.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    let asked = 0;
+    const killing = {
+      ...real,
+      block: async (hash: string) => {
+        asked += 1;
+        if (asked === 3) await client.query('SELECT pg_terminate_backend($1)', [session?.pid]);
+        return real.block(hash);
+      },
+    };
+    await expect(runConfirmations(victim, { node: killing })).rejects.toThrow();
+    const settled = async () => {
+      const statuses = await Promise.all(payments.map((payment) => statusOf(client, payment)));
+      return statuses.filter((status) => status === 'settled block').length;
+    };
+    expect(await settled()).toBe(2);
+    expect(await look()).toMatchObject({ blocks: 2 });
+    expect(await settled()).toBe(4);
+  });
+
+  test('two runs at the same time end as one does', async () => {
+    const payment = await expectPayment(client, { confirmations: 1 });
+    await a.send(spend(await coin(), [payment]));
+    await a.mine(5);
+    const other = await database.client();
+    const runs = await Promise.allSettled([
+      runConfirmations(client, { node: nodeOf(a) }),
+      runConfirmations(other, { node: nodeOf(a) }),
+    ]);
+    expect(runs.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(0);
+    await look();
+    expect(await statusOf(client, payment)).toBe('settled block');
+    expect(await changesOf(payment.id)).toEqual(['pending -> settled']);
+  });
+
+  async function changesOf(id: string): Promise<string[]> {
+    const { rows } = await client.query<{ change: string }>(
+      `SELECT old_status || ' -> ' || new_status AS change FROM billing.bitcoin_status_changes WHERE payment_id = $1 ORDER BY id`,
+      [id],
+    );
+    return rows.map(({ change }) => change);
+  }
+});
