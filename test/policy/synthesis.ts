@@ -3,14 +3,17 @@ import path from 'node:path';
 import { CfnResource, type App } from 'aws-cdk-lib';
 import { createApp } from '../../lib/app';
 import { rehearsalEnvironment } from '../../lib/config/built-environments';
-import { EXAMPLES, exampleEnvironment } from '../support/example-environments';
+import { bitcoinEnvironment, EXAMPLES, exampleEnvironment } from '../support/example-environments';
 import { rehearsalOptions } from '../lib/support';
 import { stubBundles } from '../lib/synthesise';
 
 const ENDING = '.template.json';
 
-/** All that is ever deployed. The one for rehearsals has neither a network nor databases of its own. */
-export const ENVIRONMENTS = [...EXAMPLES.map(exampleEnvironment), rehearsalEnvironment(rehearsalOptions())];
+/** All that is ever deployed, production with what is optional. The one for rehearsals has neither a network nor databases of its own. */
+export const ENVIRONMENTS = [
+  ...EXAMPLES.map((name) => (name === 'production' ? bitcoinEnvironment() : exampleEnvironment(name))),
+  rehearsalEnvironment(rehearsalOptions()),
+];
 
 export interface Synthesis {
   readonly app: App;

@@ -31,7 +31,9 @@ test('every operation of the OpenAPI document is in the table of routes, and ask
     (isProbe ? [method, 'HEAD'] : [method]).map((each) => `${each} ${path} ${access === 'public' ? 'public' : 'key'}`),
   );
   expect(table).toEqual(expect.arrayContaining(documented));
-  expect(documented).toHaveLength(API_ROUTES.length + BITCOIN_ROUTES.length + API_ROUTES.filter(({ isProbe }) => isProbe).length);
+  expect(documented).toHaveLength(
+    API_ROUTES.length + BITCOIN_ROUTES.length + API_ROUTES.filter(({ isProbe }) => isProbe).length,
+  );
 });
 
 test('the README has every route, with the scope that it needs', () => {
