@@ -22,6 +22,10 @@ const TYPE_OIDS: Readonly<Record<ArrayElementType, number>> = {
 const HEADER_BYTES = 20;
 const LENGTH_BYTES = 4;
 const NULL_LENGTH = -1;
+/** Up to here, as ids and statuses are, a text is written faster letter by letter than by a call of the engine's own. */
+const SHORT_TEXT = 64;
+/** Most bytes that UTF-8 takes for each unit of a text's length. */
+const MOST_BYTES = 3;
 /** PostgreSQL counts microseconds from the year 2000. */
 const POSTGRES_EPOCH_MS = Date.UTC(2000, 0, 1);
 /** The only version of jsonb's binary form: this byte, then text. */
@@ -37,7 +41,7 @@ export function arrayParameter<Type extends ArrayElementType>(
   type: Type,
   values: readonly (ArrayElements[Type] | null)[],
 ): Buffer {
-  const size = values.reduce<number>((sum, value) => sum + LENGTH_BYTES + sizeOf(type, value), 0);
+  const size = values.reduce<number>((sum, value) => sum + LENGTH_BYTES + mostBytesOf(type, value), 0);
   const buffer = Buffer.allocUnsafe(HEADER_BYTES + size);
   buffer.writeInt32BE(1, 0); // dimensions
   buffer.writeInt32BE(values.includes(null) ? 1 : 0, 4);
@@ -50,24 +54,28 @@ export function arrayParameter<Type extends ArrayElementType>(
     buffer.writeInt32BE(length, offset);
     offset += LENGTH_BYTES + Math.max(length, 0);
   }
-  return buffer;
+  return buffer.subarray(0, offset);
 }
 
-function sizeOf(type: ArrayElementType, value: ArrayElements[ArrayElementType] | null): number {
+function mostBytesOf(type: ArrayElementType, value: ArrayElements[ArrayElementType] | null): number {
   if (value === null) return 0;
-  if (type === 'text') return Buffer.byteLength(String(value));
-  if (type === 'jsonb') return 1 + Buffer.byteLength(String(value));
+  if (type === 'text') return mostBytesOfText(String(value));
+  if (type === 'jsonb') return 1 + mostBytesOfText(String(value));
   return type === 'boolean' ? 1 : 8;
+}
+
+function mostBytesOfText(text: string): number {
+  return text.length <= SHORT_TEXT ? MOST_BYTES * text.length : Buffer.byteLength(text);
 }
 
 /** Writes one value; returns its length in bytes. */
 function write(buffer: Buffer, offset: number, type: ArrayElementType, value: ArrayElements[ArrayElementType]): number {
   switch (type) {
     case 'text':
-      return buffer.write(String(value), offset);
+      return writeText(buffer, offset, String(value));
     case 'jsonb':
       buffer.writeUInt8(JSONB_VERSION, offset);
-      return 1 + buffer.write(String(value), offset + 1);
+      return 1 + writeText(buffer, offset + 1, String(value));
     case 'boolean':
       return buffer.writeUInt8(value === true ? 1 : 0, offset) - offset;
     case 'timestamptz': {
@@ -76,6 +84,16 @@ function write(buffer: Buffer, offset: number, type: ArrayElementType, value: Ar
     default:
       return writeInteger(buffer, offset, Number(value));
   }
+}
+
+function writeText(buffer: Buffer, offset: number, text: string): number {
+  if (text.length > SHORT_TEXT) return buffer.write(text, offset);
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code > 0x7f) return buffer.write(text, offset);
+    buffer[offset + index] = code;
+  }
+  return text.length;
 }
 
 /** Writes `value * factor` as eight bytes in two's complement. */

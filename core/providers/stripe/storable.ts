@@ -8,6 +8,11 @@ const KEPT_PAYMENT_DETAILS = ['brand', 'last4', 'exp_month', 'exp_year'] as cons
 /** Fields that are `{type, [type]: {…}}`: how a charge was paid, and where a refund went. */
 const DETAILS_FIELDS = new Set(['payment_method_details', 'destination_details']);
 
+/** What `object` says of the objects that are reduced. */
+const CARDS_AND_ACCOUNTS = new Set<unknown>(['card', 'bank_account']);
+const PAYMENT_METHODS = new Set<unknown>(['payment_method', 'source']);
+const REDUCED_OBJECTS = new Set([...CARDS_AND_ACCOUNTS, ...PAYMENT_METHODS]);
+
 /** Grants its holder access to a payment from a browser. Stripe forbids storing or logging it. */
 const CLIENT_SECRET = 'client_secret';
 
@@ -25,7 +30,34 @@ type JsonObject = { [key: string]: Json };
 export function toStorable(value: unknown, json?: string): Json {
   // In JSON, a NUL is always escaped; half of a pair is either escaped or makes the text ill-formed.
   const plain = json !== undefined && !json.includes(String.raw`\u`) && json.isWellFormed();
+  if (plain && isStorable(value as Json, 0)) return value as Json;
   return storable(value as Json, 0, plain ? unchanged : storableText);
+}
+
+/**
+ * Whether nothing of a value has to be changed but texts, as is the case for most events. It looks at the few fields that
+ * matter instead of at every name, which takes a third of the time.
+ */
+function isStorable(value: Json, depth: number): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth > MAX_DEPTH || (!Array.isArray(value) && hasPaymentDetails(value))) return false;
+  const elements = Array.isArray(value) ? value : Object.values(value);
+  for (let index = 0; index < elements.length; index += 1) {
+    if (!isStorable(elements[index] as Json, depth + 1)) return false;
+  }
+  return true;
+}
+
+/** Whether {@link storable} may change more of an object than its texts. */
+function hasPaymentDetails(object: JsonObject): boolean {
+  return (
+    object[CLIENT_SECRET] !== undefined ||
+    object.payment_method_details !== undefined ||
+    object.destination_details !== undefined ||
+    object.last4 !== undefined ||
+    REDUCED_OBJECTS.has(object.object)
+  );
 }
 
 type TextOf = (text: string) => string;
@@ -86,11 +118,11 @@ function storableText(text: string): string {
 }
 
 function isCardOrAccount(value: JsonObject): boolean {
-  return value.object === 'card' || value.object === 'bank_account' || ('last4' in value && 'exp_month' in value);
+  return CARDS_AND_ACCOUNTS.has(value.object) || ('last4' in value && 'exp_month' in value);
 }
 
 function isPaymentMethod(value: JsonObject): boolean {
-  return value.object === 'payment_method' || value.object === 'source';
+  return PAYMENT_METHODS.has(value.object);
 }
 
 function reduced(value: JsonObject, alsoKept: readonly string[] = []): JsonObject {
