@@ -27,11 +27,13 @@ export const PERSONAL_COLUMNS: Readonly<Record<DatabaseName, Readonly<Record<str
     'billing.owned_purchases': RAW,
     'billing.owned_subscriptions': RAW,
     'billing.payment_intents': RAW,
+    'billing.payouts': RAW,
     'billing.purchases': RAW,
     // Either may hold the value of a personal field.
     'billing.reconciliation_findings': ['local_value', 'stripe_value'],
     'billing.refunds': RAW,
     'billing.subscriptions': RAW,
+    'billing.transfers': RAW,
     'billing.webhook_events': ['payload'],
   },
   main: {

@@ -160,6 +160,30 @@ export const OBJECT_COLUMNS = {
     cause: 'text',
     active: 'boolean',
   },
+  payout: {
+    /** Connected account that is paid out; null for the platform's own. */
+    account_id: 'text',
+    status: 'text',
+    amount: 'bigint',
+    currency: 'text',
+    method: 'text',
+    automatic: 'boolean',
+    arrives_at: 'timestamptz',
+    failure_code: 'text',
+    failure_message: 'text',
+    /** The failed payout that an operator repeated with this one. */
+    retry_of: 'text',
+    created_at: 'timestamptz',
+  },
+  transfer: {
+    /** Connected account that the money went to. */
+    account_id: 'text',
+    charge_id: 'text',
+    amount: 'bigint',
+    amount_reversed: 'bigint',
+    currency: 'text',
+    created_at: 'timestamptz',
+  },
 } as const satisfies Readonly<Record<string, Columns>>;
 
 export type ObjectKind = keyof typeof OBJECT_COLUMNS;
@@ -178,6 +202,8 @@ export const OBJECT_TABLES: Readonly<Record<ObjectKind, string>> = {
   early_fraud_warning: 'early_fraud_warnings',
   account: 'connect_accounts',
   account_restriction: 'account_restrictions',
+  payout: 'payouts',
+  transfer: 'transfers',
 };
 
 /** The state of one object. `version` orders the states of an object, see version.ts. */

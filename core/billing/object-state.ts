@@ -38,7 +38,16 @@ type StateOfKind =
       /** The object carries only the first of its lines. A refresh reads all of them. @default false */
       readonly partialLines?: boolean;
     }
-  | RowOnly<'purchase' | 'payment_intent' | 'customer' | 'invoice_payment' | 'dispute' | 'early_fraud_warning'>;
+  | RowOnly<
+      | 'purchase'
+      | 'payment_intent'
+      | 'customer'
+      | 'invoice_payment'
+      | 'dispute'
+      | 'early_fraud_warning'
+      | 'payout'
+      | 'transfer'
+    >;
 
 /** Kinds whose state is their row and nothing else. */
 type RowOnly<Kinds extends ObjectKind> = {

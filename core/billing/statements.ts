@@ -132,6 +132,8 @@ export const UPSERTS: Readonly<Record<ObjectKind, RowsStatement>> = {
   early_fraud_warning: guardedUpsert('early_fraud_warning'),
   account: guardedUpsert('account'),
   account_restriction: guardedUpsert('account_restriction'),
+  payout: guardedUpsert('payout'),
+  transfer: guardedUpsert('transfer'),
 };
 
 /**

@@ -86,6 +86,8 @@ const KINDS: readonly ObjectKind[] = [
   'invoice_payment',
   'dispute',
   'early_fraud_warning',
+  'transfer',
+  'payout',
 ];
 
 /** Stored after the others, under a lock of each account. */

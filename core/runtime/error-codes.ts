@@ -210,6 +210,13 @@ export const ERROR_CODES = define({
   // Stripe and events
   stripe_refused: failed(502, 'Stripe rejected the request.', 'reconciliation-failed'),
   stripe_unavailable: retryable(failed(503, 'Stripe did not answer in several attempts.', 'reconciliation-failed')),
+  payout_unknown: refused(404, 'Neither an event nor Stripe told of the payout.', 'payout-failed'),
+  payout_not_failed: refused(409, 'Only a failed payout that paid something out can be repeated.', 'payout-failed'),
+  account_restricted: refused(
+    409,
+    'The connected account is restricted: its owner gives Stripe what is missing before it is paid.',
+    'connect-account-restricted',
+  ),
   queue_refused: failed(502, 'SQS rejected the message.', 'webhook-errors'),
   queue_unavailable: retryable(failed(503, 'SQS did not take the message in several attempts.', 'webhook-errors')),
   redrive_failed: retryable(failed(502, 'SQS rejected some parked messages; they stay parked.', 'events-parked')),

@@ -41,3 +41,20 @@ export async function countUnserved(client: ClientBase, log: Log): Promise<numbe
   if (count > 0) log.warn('Subscriptions or purchases were paid for and belong to no user', { count, ids });
   return count;
 }
+
+/** Failed payouts that nothing replaced: the money waits in the account's balance. */
+export async function openPayoutFailures(client: ClientBase): Promise<number> {
+  const { rows } = await client.query<{ failures: number }>(
+    'SELECT count(*)::int AS failures FROM billing.open_payout_failures',
+  );
+  return rows[0]?.failures ?? 0;
+}
+
+/** Seconds since the payout should have arrived that is latest, of those that are still under way; 0 when none is late. */
+export async function latePayoutSeconds(client: ClientBase, now: Date): Promise<number> {
+  const { rows } = await client.query<{ due: Date | null }>(
+    `SELECT min(arrives_at) AS due FROM billing.payouts WHERE status IN ('pending', 'in_transit')`,
+  );
+  const due = rows[0]?.due;
+  return due && due < now ? secondsSince(due, now) : 0;
+}

@@ -107,6 +107,10 @@ export const COLLECTOR_METRICS = {
   disputeDueSeconds: 'DisputeDue',
   /** Early fraud warnings whose charge is neither refunded nor disputed. */
   fraudWarnings: 'EarlyFraudWarnings',
+  /** Failed payouts that no later payout replaced. */
+  payoutsFailed: 'PayoutsFailed',
+  /** Since the arrival date of the payout that is latest, of those still under way; 0 when none is late. */
+  payoutLatenessSeconds: 'PayoutLateness',
   /** Subscriptions and purchases that would grant something and belong to no user. The log names them. */
   unowned: 'UnownedPurchases',
   /** Since the value in use was put into a secret. Dimension `secret`. */

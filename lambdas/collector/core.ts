@@ -11,7 +11,14 @@ import { connectionsUsedPercent, databaseSizeBytes } from '../../core/database/s
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import { currentSince } from '../../core/runtime/secret-age';
 import type { Log } from '../../core/runtime/telemetry';
-import { actionableFraudWarnings, countUnserved, nextDisputeDueSeconds, oldestRefreshSeconds } from './access-gauges';
+import {
+  actionableFraudWarnings,
+  countUnserved,
+  latePayoutSeconds,
+  nextDisputeDueSeconds,
+  oldestRefreshSeconds,
+  openPayoutFailures,
+} from './access-gauges';
 import { backupAgeSeconds, type WatchedWorkflow } from './backup-age';
 import { COLLECTOR_METRICS, type CollectorReport, type WatchedSecret } from './contract';
 import {
@@ -159,6 +166,8 @@ function accessGauges({ clock, log }: CollectorDependencies, client: ClientBase)
       },
     },
     measurement('early fraud warnings', 'fraudWarnings', 'Count', () => actionableFraudWarnings(client)),
+    measurement('failed payouts', 'payoutsFailed', 'Count', () => openPayoutFailures(client)),
+    measurement('late payouts', 'payoutLatenessSeconds', 'Seconds', () => latePayoutSeconds(client, clock())),
     measurement('owners', 'unowned', 'Count', () => countUnserved(client, log)),
   ];
 }

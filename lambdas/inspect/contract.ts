@@ -4,7 +4,7 @@ import { databaseName, isoTime, type OperationContract } from '../../core/runtim
 import { archive, archives, drills, schemaChanges } from './archive/contract';
 import { bitcoin } from './bitcoin/contract';
 import { queries, server, sessions, tables } from './database/contract';
-import { event, events, findings, reconciliations } from './ledger/contract';
+import { event, events, findings, payouts, reconciliations } from './ledger/contract';
 import { activity, alarms } from './pipeline/contract';
 import {
   API_ALIAS,
@@ -111,6 +111,7 @@ export const INSPECTIONS = {
   drills,
   reconciliations,
   findings,
+  payouts,
   tables,
   sessions,
   queries,
@@ -134,6 +135,7 @@ export const inspectRequest = z.discriminatedUnion('action', [
   drills.request,
   reconciliations.request,
   findings.request,
+  payouts.request,
   tables.request,
   sessions.request,
   queries.request,
@@ -155,6 +157,7 @@ const inspectReport = z.discriminatedUnion('action', [
   drills.report,
   reconciliations.report,
   findings.report,
+  payouts.report,
   tables.report,
   sessions.report,
   queries.report,
@@ -193,6 +196,7 @@ export const contract = {
     drills: 'reads',
     reconciliations: 'reads',
     findings: 'reads',
+    payouts: 'reads',
     tables: 'reads',
     sessions: 'reads',
     queries: 'reads',

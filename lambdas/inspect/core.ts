@@ -10,6 +10,7 @@ import type { CheckedInspectRequest, InspectReport } from './contract';
 import { describeServer } from './describe-server';
 import { listEvents, readEvent } from './events';
 import { listFindings, listRuns } from './ledger';
+import { listPayouts } from './payouts';
 import { listQueries } from './queries';
 import { listSchemaChanges } from './schema-changes';
 import { listDrills, listSessions, listTables } from './server';
@@ -68,6 +69,8 @@ export async function inspect(
       return read('billing', (client) => listRuns(client, request.limit));
     case 'findings':
       return read('billing', (client) => listFindings(client, request));
+    case 'payouts':
+      return read('billing', (client) => listPayouts(client, request, dependencies.clock()));
     case 'drills':
       return read(request.database, (client) => listDrills(client, request.database, request.limit));
     case 'tables':

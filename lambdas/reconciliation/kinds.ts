@@ -2,9 +2,9 @@ import { OBJECT_COLUMNS, OBJECT_TABLES } from '../../core/billing/columns';
 import { RETRIEVE, type SnapshotKind } from '../../core/providers/stripe/requests';
 import type { CounterName } from './counters';
 
-/** Kinds of objects that are compared with Stripe's: every kind that Stripe answers with. */
-export type ComparedKind = SnapshotKind;
-export const COMPARED_KINDS = Object.keys(RETRIEVE) as readonly ComparedKind[];
+/** Kinds of objects that are compared with Stripe's: every kind that Stripe answers with. Payouts are lists of each connected account; refresh reads those that are late. */
+export type ComparedKind = Exclude<SnapshotKind, 'payout'>;
+export const COMPARED_KINDS = Object.keys(RETRIEVE).filter((kind): kind is ComparedKind => kind !== 'payout');
 
 /** How the rows of a kind are compared. Conditions are SQL over the columns of the table. */
 interface KindOfObject {

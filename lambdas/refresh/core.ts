@@ -6,7 +6,14 @@ import { InvalidRequestError } from '../../core/runtime/errors';
 import { runConcurrently } from '../../core/runtime/run-concurrently';
 import type { Log } from '../../core/runtime/telemetry';
 import type { ObjectOutcomeName, RefreshedObject, RefreshReport } from './contract';
-import { countPending, dueRefreshes, pendingRefresh, type Refresh } from './pending';
+import {
+  accountOfPayout,
+  countPending,
+  dueRefreshes,
+  pendingRefresh,
+  requestLatePayouts,
+  type Refresh,
+} from './pending';
 import { fetchObject, storeFetched } from './refresh-object';
 
 /** Refreshes that are read from the list at once. */
@@ -65,13 +72,15 @@ async function namedObject(client: ClientBase, objectId: string): Promise<Refres
       `object: expected an id that begins with one of ${SNAPSHOT_PREFIXES.join(', ')}, not \`${objectId}\``,
     );
   }
-  return (await pendingRefresh(client, kind, objectId)) ?? { kind, objectId };
+  const account = kind === 'payout' ? await accountOfPayout(client, objectId) : null;
+  return (await pendingRefresh(client, kind, objectId)) ?? { kind, objectId, account };
 }
 
 /** Makes each refresh that is due once. */
 async function refreshDue(dependencies: RefreshDependencies, dryRun: boolean): Promise<RefreshedObject[]> {
   const { client, clock, stop } = dependencies;
   const refreshed: RefreshedObject[] = [];
+  if (!dryRun) await requestLatePayouts(client, clock());
   for (let afterId = '0'; !stop.aborted;) {
     const page = await dueRefreshes(client, { now: clock(), afterId, limit: PAGE_SIZE });
     const last = page.at(-1);
@@ -93,9 +102,9 @@ async function refreshAll(
   const lanes = Array.from({ length: REQUESTS_AT_A_TIME }, (_, lane) => lane);
   await runConcurrently(refreshes, lanes, async (wanted) => {
     if (stop.aborted) return;
-    const { kind, objectId: id } = wanted;
+    const { kind, objectId: id, account } = wanted;
     const fetched = isSnapshotKind(kind)
-      ? await fetchObject(dependencies, kind, id)
+      ? await fetchObject(dependencies, kind, id, account)
       : { error: `Stripe is not asked for objects of kind ${kind}` };
     // The connection has one transaction at a time.
     const { outcome, error } = await exclusively(() => storeFetched(dependencies, wanted, fetched, dryRun));

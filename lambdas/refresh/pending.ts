@@ -8,6 +8,8 @@ export interface Refresh {
   readonly rowId?: string;
   readonly kind: string;
   readonly objectId: string;
+  /** Connected account that has the object; null for the platform's own. */
+  readonly account: string | null;
   /** How often it had been asked for when it was read; see {@link MARK_DONE}. */
   readonly requests?: number;
 }
@@ -16,7 +18,36 @@ interface PendingRow {
   readonly id: string;
   readonly object_kind: string;
   readonly object_id: string;
+  readonly account: string | null;
   readonly requests: number;
+}
+
+/**
+ * Asks for payouts that should have arrived a day ago and are under way for all that is known: no list of the platform's own
+ * has the events about them. Each is asked for again six hours after it was read.
+ */
+export async function requestLatePayouts(client: ClientBase, now: Date): Promise<void> {
+  await client.query(
+    `INSERT INTO billing.object_refreshes (provider, object_kind, object_id, account, reason)
+     SELECT $1, 'payout', payout.id, payout.account_id, 'payout_late' FROM billing.payouts AS payout
+     WHERE payout.status IN ('pending', 'in_transit') AND payout.arrives_at < $2::timestamptz - interval '1 day'
+       AND NOT EXISTS (
+         SELECT FROM billing.object_refreshes AS known
+         WHERE known.provider = $1 AND known.object_kind = 'payout' AND known.object_id = payout.id
+           AND (known.done_at IS NULL OR known.done_at > $2::timestamptz - interval '6 hours'))
+     ORDER BY payout.arrives_at LIMIT 100
+     ON CONFLICT DO NOTHING`,
+    [STRIPE, now],
+  );
+}
+
+/** The connected account that is paid out by a payout; null for the platform's own, or an unknown one. */
+export async function accountOfPayout(client: ClientBase, id: string): Promise<string | null> {
+  const { rows } = await client.query<{ account_id: string | null }>(
+    'SELECT account_id FROM billing.payouts WHERE id = $1',
+    [id],
+  );
+  return rows[0]?.account_id ?? null;
 }
 
 /**
@@ -30,16 +61,17 @@ export async function dueRefreshes(
   { now, afterId, limit }: { readonly now: Date; readonly afterId: string; readonly limit: number },
 ): Promise<Required<Refresh>[]> {
   const { rows } = await client.query<PendingRow>(
-    `SELECT id, object_kind, object_id, requests FROM billing.object_refreshes
+    `SELECT id, object_kind, object_id, account, requests FROM billing.object_refreshes
      WHERE done_at IS NULL AND provider = $1 AND id > $2
        AND requested_at + interval '1 minute' * (2 ^ least(attempts, 20) - 1) <= $3
      ORDER BY id LIMIT $4`,
     [STRIPE, afterId, now, limit],
   );
-  return rows.map(({ id, object_kind: kind, object_id: objectId, requests }) => ({
+  return rows.map(({ id, object_kind: kind, object_id: objectId, account, requests }) => ({
     rowId: id,
     kind,
     objectId,
+    account,
     requests,
   }));
 }
@@ -51,12 +83,12 @@ export async function pendingRefresh(
   objectId: string,
 ): Promise<Required<Refresh> | undefined> {
   const { rows } = await client.query<PendingRow>(
-    `SELECT id, object_kind, object_id, requests FROM billing.object_refreshes
+    `SELECT id, object_kind, object_id, account, requests FROM billing.object_refreshes
      WHERE done_at IS NULL AND provider = $1 AND object_kind = $2 AND object_id = $3`,
     [STRIPE, kind, objectId],
   );
   const [row] = rows;
-  return row && { rowId: row.id, kind, objectId, requests: row.requests };
+  return row && { rowId: row.id, kind, objectId, account: row.account, requests: row.requests };
 }
 
 /** Number of refreshes that are not done. */

@@ -28,11 +28,16 @@ export interface RefreshOutcome {
 }
 
 /** Asks Stripe for an object; gives up when the time of the run is up. Never throws. */
-export async function fetchObject(work: StripeWork, kind: SnapshotKind, id: string): Promise<Fetched> {
+export async function fetchObject(
+  work: StripeWork,
+  kind: SnapshotKind,
+  id: string,
+  account: string | null = null,
+): Promise<Fetched> {
   const { promise: timeUp, resolve } = Promise.withResolvers<Fetched>();
   const giveUp = () => resolve({ error: 'Stripe did not answer within the time of the run' });
   work.stop.addEventListener('abort', giveUp, { once: true });
-  const asked = readSnapshot(work, kind, id).then(
+  const asked = readSnapshot(work, kind, id, account).then(
     (snapshot): Fetched => (snapshot === undefined ? { missing: true } : { kind, snapshot }),
     (error: unknown): Fetched => ({ error: messageOf(error) }),
   );

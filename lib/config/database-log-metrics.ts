@@ -27,6 +27,7 @@ export const PLATFORM_APPLICATIONS = [
   'keys',
   'maintenance',
   'migrate',
+  'payouts',
   'processor',
   'reconciliation',
   'refresh',

@@ -27,6 +27,7 @@ import { LargeArchive } from '../operations/recovery/large-archive';
 import { Keys } from '../operations/functions/keys';
 import { Maintenance } from '../operations/functions/maintenance';
 import { Migrate } from '../operations/functions/migrate';
+import { Payouts } from '../operations/functions/payouts';
 import { PROCESSOR_TIMEOUT, Processor } from '../operations/functions/processor';
 import { Reconciliation } from '../operations/functions/reconciliation';
 import { Refresh } from '../operations/functions/refresh';
@@ -108,6 +109,7 @@ export class OperationsStack extends EnvironmentStack {
     if (config.bitcoin) {
       new Confirmations(this, 'Confirmations', { context, bitcoin: config.bitcoin, billing, cache });
     }
+    new Payouts(this, 'Payouts', { context, billing, stripeApiSecret, cache });
     const entitlements = new Entitlements(this, 'Entitlements', { context, billing, cache });
 
     const largeArchives = config.largeArchives.method === 'map' ? data.created : [];

@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { requestUrl, startHttpServer } from '../runtime/http-server';
+import { readBody, requestUrl, startHttpServer } from '../runtime/http-server';
 import { endpointsOf } from './endpoints';
 import { StripeRefusal } from './listing';
 import { API_VERSION, newId } from './objects';
+import { PAYOUTS_PATH, type PayoutRequest } from './payouts';
 import { StripeState } from './state';
+
+const MAX_FORM_BYTES = 100_000;
 
 /** A request that was answered, for tests that look at pacing and paging. */
 export interface RecordedRequest {
@@ -42,6 +45,14 @@ function authorise(request: IncomingMessage, apiKey: string | undefined): void {
   if (!/^(sk|rk)_/.test(key) || (apiKey !== undefined && key !== apiKey)) {
     throw new StripeRefusal(401, `Invalid API Key provided: ${key.slice(0, 7)}***`);
   }
+}
+
+function payoutRequest({ method = '', headers }: IncomingMessage, url: URL, body: URLSearchParams): PayoutRequest {
+  const { 'stripe-account': account, 'idempotency-key': idempotencyKey } = headers as Record<
+    string,
+    string | undefined
+  >;
+  return { method, path: url.pathname, query: url.searchParams, body, account, idempotencyKey };
 }
 
 function failureResponse({
@@ -94,10 +105,11 @@ export async function startStripeStandIn(
   const failures: { status: 429 | 500; retryAfterSeconds?: number }[] = [];
   let delayMs = 0;
 
-  const answer = (request: IncomingMessage, url: URL): object => {
+  const answer = (request: IncomingMessage, url: URL, body: URLSearchParams): object => {
     authorise(request, options.apiKey);
     const failure = failures.shift();
     if (failure !== undefined) throw failureResponse(failure);
+    if (url.pathname.startsWith(PAYOUTS_PATH)) return state.payouts.answer(payoutRequest(request, url, body));
     const collection = endpoints.get(url.pathname);
     if (request.method === 'GET' && collection !== undefined) {
       return collection(url.pathname, undefined, url.searchParams);
@@ -121,7 +133,8 @@ export async function startStripeStandIn(
     if (delayMs > 0) await sleep(delayMs);
     try {
       if (url === undefined) throw new StripeRefusal(400, 'Malformed request URL.');
-      const body = answer(request, url);
+      const form = new URLSearchParams((await readBody(request, MAX_FORM_BYTES))?.toString());
+      const body = answer(request, url, form);
       record(200);
       send(request, response, 200, body);
     } catch (error) {

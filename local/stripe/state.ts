@@ -18,6 +18,7 @@ import {
   invoicePaymentObject,
   paymentIntentObject,
 } from './payment-objects';
+import { Payouts } from './payouts';
 
 /** The object after a change at Stripe, and the one event about the change. */
 export interface Change<T> {
@@ -58,6 +59,7 @@ export class StripeState {
   readonly disputes = new Collection<Stripe.Dispute>();
   readonly earlyFraudWarnings = new Collection<Stripe.Radar.EarlyFraudWarning>();
   readonly accounts = new Collection<Stripe.Account & { created: number }>();
+  readonly payouts = new Payouts();
   readonly events = new Collection<Stripe.Event>();
   /** Ids of the test clocks. Plain lists leave out what belongs to one. */
   readonly testClocks = new Set<string>();

@@ -41,6 +41,9 @@ import { migrateRollback } from './migrate-rollback';
 import { migrateStatus } from './migrate-status';
 import { migrateValidate } from './migrate-validate';
 import { open } from './open';
+import { payoutsList } from './payouts-list';
+import { payoutsRetry } from './payouts-retry';
+import { payoutsShow } from './payouts-show';
 import { queries } from './queries';
 import { reconcile } from './reconcile';
 import { reconciliationsFindings } from './reconciliations-findings';
@@ -105,6 +108,9 @@ export const COMMANDS: readonly Command[] = [
   refresh,
   bitcoinStatus,
   bitcoinFollow,
+  payoutsList,
+  payoutsShow,
+  payoutsRetry,
   backup,
   backupsList,
   backupsShow,
@@ -167,6 +173,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   failures: 'Asynchronous requests to a function that failed for good',
   webhooks: 'Events that Stripe delivers: what arrived, failed, is missing or parked',
   reconciliations: 'Past comparisons with Stripe, and what they found',
+  payouts: 'Payouts to the banks of connected accounts: who was not paid, and paying again',
   backups: 'Archives of the databases',
   bitcoin: 'Payments in bitcoin',
   drills: 'Past restore drills',

@@ -127,10 +127,9 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
   Emergencies: [
     itself('Cannot connect', '[scenarios](scenarios.md#cannot-connect)'),
     itself('Application crash', '[scenarios](scenarios.md#crash-after-deploy)'),
-    itself(
-      'Payment or payout failure',
-      '[payment](scenarios.md#payment-failure), [payout](scenarios.md#payout-failure)',
-    ),
+    itself('Payment failure', '[scenarios](scenarios.md#payment-failure)'),
+    does('Find payouts that failed or are late, and who is restricted', 'payouts list --status failed'),
+    does('Pay a failed payout again, once its account is put right', 'payouts retry po_session --dry-run'),
     itself('Data loss, disk full, secret leaked', '[scenarios](scenarios.md#data-loss)'),
     itself('Migration failed', '[runbook](runbook.md#migration-failed)'),
   ],

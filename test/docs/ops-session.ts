@@ -159,6 +159,16 @@ export const SESSION: readonly SessionStep[] = [
   { says: 'Read objects that an event left incomplete from Stripe again.', line: 'refresh --dry-run' },
   { says: 'Who paid in bitcoin, and how far is the node?', line: 'bitcoin status' },
   { says: 'This environment takes none.', line: 'bitcoin follow --dry-run' },
+  {
+    says: 'A bank returned what a coach was to be paid.',
+    sql: `INSERT INTO billing.payouts (id, account_id, status, amount, currency, arrives_at, failure_code, failure_message,
+            created_at, version, raw)
+          VALUES ('po_session', 'acct_bob', 'failed', 12000, 'eur', now() - interval '1 day', 'account_closed',
+            'The bank account has been closed', now() - interval '3 days', '', '{}')`,
+    line: 'payouts list --status failed',
+  },
+  { says: 'Why, and what now?', line: 'payouts show po_session' },
+  { says: 'Only what Stripe has as failed is paid again.', line: 'payouts retry po_session --dry-run' },
   { says: 'What fills the disk?', line: 'sizes billing --limit 5' },
   { says: 'Who is connected, who waits?', line: 'connections billing' },
   {

@@ -193,6 +193,7 @@ function environmentsOf(
       DAYS_BACK: '7',
       SAMPLED_ENTITLEMENTS: '50',
     },
+    payouts: { ...base, ...database('billing'), ...stripeApi, CACHE_URL: '' },
     refresh: { ...base, ...database('billing'), ...stripeApi, CACHE_URL: '' },
     replay: {
       ...base,

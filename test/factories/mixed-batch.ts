@@ -12,9 +12,11 @@ import {
   invoice,
   invoicePayment,
   paymentIntent,
+  payout,
   refund,
   stripeEvent,
   subscription,
+  transfer,
 } from './stripe-objects';
 
 /**
@@ -54,6 +56,8 @@ export function mixedBatch(size: number, first = 0): ReceivedEvent<StripeEvent>[
       stripeEvent('radar.early_fraud_warning.created', earlyFraudWarning({ id: `issfr_${n}`, charge: `ch_${n}` })),
     (n: number) => stripeEvent('account.updated', account({ id: `acct_${n}` })),
     (n: number) => stripeEvent('capability.updated', capability({ account: `acct_${n}` })),
+    (n: number) => stripeEvent('transfer.created', transfer({ id: `tr_${n}`, destination: `acct_${n}` })),
+    (n: number) => stripeEvent('payout.paid', payout({ id: `po_${n}`, status: 'paid' }), { account: `acct_${n}` }),
   ];
   return Array.from({ length: size }, (_, index) => {
     const make = makers[index % makers.length];

@@ -270,6 +270,39 @@ export function earlyFraudWarning(fields: Fields = {}): Fields {
   };
 }
 
+export function payout(fields: Fields = {}): Fields {
+  return {
+    id: 'po_1',
+    object: 'payout',
+    amount: 12_000,
+    arrival_date: EPOCH + 2 * 86_400,
+    automatic: true,
+    created: EPOCH,
+    currency: 'eur',
+    destination: 'ba_1',
+    failure_code: null,
+    failure_message: null,
+    metadata: {},
+    method: 'standard',
+    status: 'pending',
+    ...fields,
+  };
+}
+
+export function transfer(fields: Fields = {}): Fields {
+  return {
+    id: 'tr_1',
+    object: 'transfer',
+    amount: 8_000,
+    amount_reversed: 0,
+    created: EPOCH,
+    currency: 'eur',
+    destination: 'acct_1',
+    source_transaction: 'ch_1',
+    ...fields,
+  };
+}
+
 let sequence = 0;
 
 /** An event of the given type about the object; every call makes another event unless `fields.id` says which. */

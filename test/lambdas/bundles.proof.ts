@@ -27,6 +27,7 @@ const FUNCTIONS = [
   'keys',
   'maintenance',
   'migrate',
+  'payouts',
   'processor',
   'reconciliation',
   'refresh',

@@ -1,3 +1,5 @@
+import type { Client } from 'pg';
+import type { StripeStandIn } from '../../local/stripe/stand-in';
 import { RULES } from '../support/entitlements';
 
 export function hoursAgo(hours: number): Date {
@@ -33,6 +35,7 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
   'inspect event': { action: 'event', id: 'evt_1' },
   'inspect events': { action: 'events' },
   'inspect findings': { action: 'findings' },
+  'inspect payouts': { action: 'payouts' },
   'inspect queries': { action: 'queries', database: 'billing' },
   'inspect reconciliations': { action: 'reconciliations' },
   'inspect schema-changes': { action: 'schema-changes', database: 'main' },
@@ -54,6 +57,7 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
   'migrate rollback': { action: 'rollback', database: 'billing' },
   'migrate status': { action: 'status', database: 'billing' },
   'migrate validate': { action: 'validate', database: 'billing' },
+  payouts: { payout: 'po_1', by: 'ada' },
   reconciliation: { settleSeconds: 0 },
   refresh: {},
   'replay check': { action: 'check' },
@@ -71,3 +75,15 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
   verify: { database: 'billing' },
   warm: { database: 'billing' },
 };
+
+/** A payout that the bank returned, at Stripe and in the ledger. @returns the field of a request that names it */
+export async function failedPayout({ state: { payouts } }: StripeStandIn, client: Client): Promise<object> {
+  const { id } = payouts.create('').object;
+  payouts.fail('', id);
+  await client.query(
+    `INSERT INTO billing.payouts (id, status, amount, currency, arrives_at, created_at, version, raw)
+     VALUES ($1, 'failed', 12000, 'eur', now(), now() - interval '1 day', '', '{}')`,
+    [id],
+  );
+  return { payout: id };
+}

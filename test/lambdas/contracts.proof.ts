@@ -10,7 +10,7 @@ import { type BundledFunctions, startBundledFunctions } from '../factories/bundl
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { putRules, RULES } from '../support/entitlements';
 import { testServices } from '../support/services';
-import { EXAMPLES, hoursAgo } from './contract-examples';
+import { EXAMPLES, failedPayout, hoursAgo } from './contract-examples';
 
 /** Every function of `lambdas/`, held to the two rules of its contract: strict requests, and no change without consent. */
 const FOLDER = path.join(__dirname, '../../lambdas');
@@ -140,7 +140,6 @@ test.each(MISSPELT)('%s refuses the key %s and suggests %s', async (name, wrong,
 const NEVER_KNOWN = OPERATIONS.flatMap((operation) =>
   ['dry_run', 'dryrun', 'Confirm'].map((key) => [nameOf(operation), key, operation] as const),
 );
-
 test.each(NEVER_KNOWN)('%s refuses the key %s', async (name, key, { stem }) => {
   const message = new RegExp(`InvalidRequest: .*\\b${key}: unknown; `);
   await expect(invoke(stem, { ...EXAMPLES[name], [key]: true })).rejects.toThrow(message);
@@ -268,6 +267,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
       return { name: LAST.name };
     },
   },
+  payouts: { arrange: () => failedPayout(functions.stripe, client) },
   reconciliation: {
     arrange: async () => {
       functions.stripe.state.createSubscription({ created: Math.floor(hoursAgo(5).getTime() / 1000) });

@@ -42,6 +42,7 @@ const LISTS: Record<string, (stripe: Stripe) => Promise<Stripe.Response<Stripe.A
   listDisputes: (stripe) => pagesOf(requests.listDisputes(stripe)),
   listEarlyFraudWarnings: (stripe) => pagesOf(requests.listEarlyFraudWarnings(stripe)),
   listWebhookEndpoints: (stripe) => pagesOf(requests.listWebhookEndpoints(stripe)),
+  listPayouts: (stripe) => pagesOf(requests.listPayouts(stripe, 'acct_1')),
   listAccounts: (stripe) => pagesOf(requests.listAccounts(stripe)),
   ...Object.fromEntries(
     Object.entries(requests.EVIDENCE).map(([name, list]) => [
@@ -56,6 +57,13 @@ const OBJECTS: Record<string, (stripe: Stripe) => Promise<{ id?: string }>> = {
   retrieveEvent: (stripe) => requests.retrieveEvent(stripe, 'evt_1'),
   retrieveOwnedSubscription: (stripe) => requests.retrieveOwnedSubscription(stripe, 'sub_1'),
   retrieveOwnedSession: (stripe) => requests.retrieveOwnedSession(stripe, 'cs_1'),
+  createPayout: (stripe) =>
+    requests.createPayout(
+      stripe,
+      'acct_1',
+      { amount: 100, currency: 'eur', metadata: { billing_retry_of: 'po_1' } },
+      'key_1',
+    ),
 };
 
 function pagesOf<T extends { id: string }>(
@@ -96,7 +104,7 @@ function pagesOf<T extends { id: string }>(
   });
 
   test.each(Object.entries(requests.RETRIEVE))('a %s is retrieved by its id', async (_kind, retrieve) => {
-    expect(await retrieve(stripe, 'obj_1')).toMatchObject({ id: expect.any(String) });
+    expect(await retrieve(stripe, 'obj_1', null)).toMatchObject({ id: expect.any(String) });
   });
 
   test.each([

@@ -5,6 +5,7 @@ import { InvalidRequestError } from '../../runtime/errors';
 import { disputeState, earlyFraudWarningState, invoicePaymentState } from './dispute-states';
 import { accountState, authorizationState, capabilityState, customerState } from './party-states';
 import { chargeStates, paymentIntentState, refundState } from './payment-states';
+import { payoutState, transferState } from './payout-states';
 import type { StripeEvent } from './shapes';
 import { invoiceState, purchaseState, subscriptionState } from './subscription-states';
 
@@ -54,6 +55,13 @@ const EARLY_FRAUD_WARNING: EventType = {
 };
 const ACCOUNT: EventType = { object: 'account', states: single(accountState) };
 const CAPABILITY: EventType = { object: 'capability', states: single(capabilityState) };
+const TRANSFER: EventType = { object: 'transfer', states: single(transferState) };
+/** Which account is paid out, only the event says. */
+const PAYOUT: EventType = {
+  object: 'payout',
+  subject: ({ account, data }) => ({ account, payout: data.object }),
+  states: single(payoutOf),
+};
 /** The object is the application, which is the platform; the account is the one in which it happened. */
 const authorization = (authorized: boolean): EventType => ({
   object: 'application',
@@ -118,6 +126,14 @@ const EVENT_TYPES = new Map<string, EventType | 'recorded only'>([
   ['account.application.authorized', authorization(true)],
   ['account.application.deauthorized', authorization(false)],
   ['capability.updated', CAPABILITY],
+  ['payout.created', PAYOUT],
+  ['payout.updated', PAYOUT],
+  ['payout.paid', PAYOUT],
+  ['payout.failed', PAYOUT],
+  ['payout.canceled', PAYOUT],
+  ['transfer.created', TRANSFER],
+  ['transfer.updated', TRANSFER],
+  ['transfer.reversed', TRANSFER],
   // A preview of an invoice has no id and may never become one.
   ['invoice.upcoming', 'recorded only'],
   ['customer.subscription.*', { ...SUBSCRIPTION, subscribed: false, informational: true }],
@@ -145,7 +161,7 @@ export function isHandled(type: string): boolean {
  */
 export function effectsOf(event: StripeEvent, defaults: StateDefaults = NO_DEFAULTS): ObjectState[] {
   // What happens in a connected account is its owner's business: a purchase there, whatever its metadata say, buys
-  // nothing here. Only what Stripe says about the account itself counts.
+  // nothing here. Only what Stripe says about the account itself counts, and whether it is paid out.
   if (isConnectedAccountEvent(event)) return [];
   const { type } = event;
   const handling = EVENT_TYPES.get(type) ?? EVENT_TYPES.get(familyOf(type));
@@ -157,7 +173,12 @@ export function effectsOf(event: StripeEvent, defaults: StateDefaults = NO_DEFAU
   const states = handling.states(object, origin, defaults, handling.deletes ?? false);
   const before = creation ? null : formerValues(event);
   if (before === undefined) return states;
-  return states.map((state) => (state.row.raw === object ? { ...state, before } : state));
+  return states.map((state) => (state.row.raw === carried ? { ...state, before } : state));
+}
+
+function payoutOf(subject: unknown, origin: StateOrigin): ObjectState {
+  const { account, payout } = subject as { readonly account: string | null | undefined; readonly payout: unknown };
+  return payoutState(payout, account ?? null, origin);
 }
 
 /** What Stripe says that the object's changed fields were before; only `*.updated` and a few others say it. */
@@ -172,12 +193,17 @@ function familyOf(type: string): string {
   return `${type.slice(0, type.lastIndexOf('.'))}.*`;
 }
 
-/** Types of events that happen in a connected account and are about the account itself. */
+/** Types of events that happen in a connected account and are about the account itself, or about what it is paid. */
 const ACCOUNT_TYPES = new Set([
   'account.updated',
   'account.application.authorized',
   'account.application.deauthorized',
   'capability.updated',
+  'payout.created',
+  'payout.updated',
+  'payout.paid',
+  'payout.failed',
+  'payout.canceled',
 ]);
 
 /** Whether an event is about a connected account itself. */

@@ -95,7 +95,7 @@ export function retrieveEvent(stripe: Stripe, id: string): Promise<Stripe.Respon
   return stripe.events.retrieve(id);
 }
 
-/** Requests an object by its id, by kind. */
+/** Requests an object by its id, and a payout also by the connected account that has it, by kind. */
 export const RETRIEVE = {
   subscription: (stripe, id) => stripe.subscriptions.retrieve(id),
   // Without it, an invoice does not name the payment that a dispute may be of.
@@ -109,7 +109,15 @@ export const RETRIEVE = {
   dispute: (stripe, id) => stripe.disputes.retrieve(id),
   early_fraud_warning: (stripe, id) => stripe.radar.earlyFraudWarnings.retrieve(id),
   invoice_payment: (stripe, id) => stripe.invoicePayments.retrieve(id),
-} as const satisfies Readonly<Record<string, (stripe: Stripe, id: string) => Promise<Stripe.Response<object>>>>;
+  payout: (stripe, id, account) => stripe.payouts.retrieve(id, {}, ofAccount(account)),
+} as const satisfies Readonly<
+  Record<string, (stripe: Stripe, id: string, account: string | null) => Promise<Stripe.Response<object>>>
+>;
+
+/** Options of a request about an object of a connected account; null for the platform's own. */
+function ofAccount(account: string | null): Stripe.RequestOptions {
+  return account === null ? {} : { stripeAccount: account };
+}
 
 /** Kinds of objects that can be read from Stripe by their id. */
 export type SnapshotKind = keyof typeof RETRIEVE;
@@ -133,4 +141,23 @@ export function retrieveOwnedSubscription(stripe: Stripe, id: string): Promise<S
 /** With its customer, its payment intent and the charge of that. */
 export function retrieveOwnedSession(stripe: Stripe, id: string): Promise<Stripe.Response<Stripe.Checkout.Session>> {
   return stripe.checkout.sessions.retrieve(id, { expand: ['customer', 'payment_intent.latest_charge'] });
+}
+
+/** Payouts of an account, with what each repeats. */
+export function listPayouts(stripe: Stripe, account: string | null): ListPage<Stripe.Payout> {
+  return ({ created }, page) => stripe.payouts.list({ ...page, created }, ofAccount(account));
+}
+
+/**
+ * Pays an account the amount of a failed payout again.
+ *
+ * @param idempotencyKey Stripe answers a repeated request with what the first one came to
+ */
+export function createPayout(
+  stripe: Stripe,
+  account: string | null,
+  payout: Pick<Stripe.PayoutCreateParams, 'amount' | 'currency' | 'method' | 'metadata'>,
+  idempotencyKey: string,
+): Promise<Stripe.Response<Stripe.Payout>> {
+  return stripe.payouts.create(payout, { ...ofAccount(account), idempotencyKey });
 }

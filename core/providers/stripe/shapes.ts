@@ -307,6 +307,31 @@ export const disputeShape = z.object({
   created: moment,
 });
 
+/** The amount is negative where the bank account is debited. */
+export const payoutShape = z.object({
+  id: objectId,
+  status: word,
+  amount: amount,
+  currency: currency,
+  arrival_date: moment,
+  automatic: z.boolean({ error: 'expected true or false' }).nullish(),
+  method: text.nullish(),
+  failure_code: text.nullish(),
+  failure_message: text.nullish(),
+  created: moment,
+  metadata,
+});
+
+export const transferShape = z.object({
+  id: objectId,
+  destination: reference.nullish(),
+  source_transaction: reference.nullish(),
+  amount: amount.min(0, 'expected zero or more'),
+  amount_reversed: amount.min(0, 'expected zero or more').nullish(),
+  currency: currency,
+  created: moment,
+});
+
 export const earlyFraudWarningShape = z.object({
   id: objectId,
   charge: reference.nullish(),

@@ -8,25 +8,32 @@ import type { CallStripe } from './paced-caller';
 import { pagesOf, type ListPage } from './pages';
 import { accountState, customerState } from './party-states';
 import { chargeStates, paymentIntentState, refundState } from './payment-states';
+import { payoutState } from './payout-states';
 import { listInvoiceLines, listSubscriptionItems, RETRIEVE, type SnapshotKind } from './requests';
 import { toStorable } from './storable';
 import { invoiceState, purchaseState, subscriptionState } from './subscription-states';
 
-type StatesOf = (object: unknown, origin: StateOrigin, defaults: StateDefaults) => readonly ObjectState[];
+type StatesOf = (
+  object: unknown,
+  origin: StateOrigin,
+  defaults: StateDefaults,
+  account: string | null,
+) => readonly ObjectState[];
 
 /** The states that an event about the same object would have, by kind. */
 const STATES: Readonly<Record<SnapshotKind, StatesOf>> = {
-  subscription: (...given) => [subscriptionState(...given)],
-  invoice: (...given) => [invoiceState(...given)],
-  purchase: (...given) => [purchaseState(...given)],
-  payment_intent: (...given) => [paymentIntentState(...given)],
-  charge: chargeStates,
+  subscription: (object, origin, defaults) => [subscriptionState(object, origin, defaults)],
+  invoice: (object, origin, defaults) => [invoiceState(object, origin, defaults)],
+  purchase: (object, origin, defaults) => [purchaseState(object, origin, defaults)],
+  payment_intent: (object, origin, defaults) => [paymentIntentState(object, origin, defaults)],
+  charge: (object, origin, defaults) => chargeStates(object, origin, defaults),
   refund: (object, origin) => [refundState(object, origin)],
-  customer: (...given) => [customerState(...given)],
-  account: (...given) => [accountState(...given)],
+  customer: (object, origin, defaults) => [customerState(object, origin, defaults)],
+  account: (object, origin, defaults) => [accountState(object, origin, defaults)],
   dispute: (object, origin) => [disputeState(object, origin)],
   early_fraud_warning: (object, origin) => [earlyFraudWarningState(object, origin)],
   invoice_payment: (object, origin) => [invoicePaymentState(object, origin)],
+  payout: (object, origin, _defaults, account) => [payoutState(object, account, origin)],
 };
 
 export function isSnapshotKind(kind: string): kind is SnapshotKind {
@@ -49,6 +56,7 @@ const PREFIXES: Readonly<Record<string, SnapshotKind>> = {
   du: 'dispute',
   issfr: 'early_fraud_warning',
   inpay: 'invoice_payment',
+  po: 'payout',
 };
 
 /** What an id may begin with, as an error names it. */
@@ -65,6 +73,8 @@ export interface Snapshot {
   readonly object: object;
   /** Seconds since 1970 at which it was requested; see `Answer`. */
   readonly requestedAtSeconds: number;
+  /** Connected account that has it. @default the platform's own */
+  readonly account?: string | null;
 }
 
 /**
@@ -74,10 +84,10 @@ export interface Snapshot {
  */
 export function snapshotStates(
   kind: SnapshotKind,
-  { object, requestedAtSeconds }: Snapshot,
+  { object, requestedAtSeconds, account = null }: Snapshot,
   defaults: StateDefaults,
 ): readonly ObjectState[] {
-  return STATES[kind](toStorable(object), { moment: requestedAtSeconds, eventId: '' }, defaults);
+  return STATES[kind](toStorable(object), { moment: requestedAtSeconds, eventId: '' }, defaults, account);
 }
 
 /** What it takes to call Stripe. */
@@ -89,6 +99,7 @@ export interface StripeAccess {
 /**
  * Reads an object from Stripe, with all of its items or lines.
  *
+ * @param account the connected account that has it; null for the platform's own
  * @returns `undefined` when Stripe does not have it, or the platform has no access to the account any more
  * @throws OperationError `stripe_unavailable` (retryable), `stripe_refused`
  */
@@ -96,11 +107,13 @@ export async function readSnapshot(
   access: StripeAccess,
   kind: SnapshotKind,
   id: string,
+  account: string | null = null,
 ): Promise<Snapshot | undefined> {
-  const retrieve: (stripe: Stripe, id: string) => Promise<Stripe.Response<object>> = RETRIEVE[kind];
+  const retrieve: (stripe: Stripe, id: string, account: string | null) => Promise<Stripe.Response<object>> =
+    RETRIEVE[kind];
   try {
-    const { value, requestedAtSeconds } = await access.call(() => retrieve(access.stripe, id));
-    return { object: await wholeObject(access, kind, value), requestedAtSeconds };
+    const { value, requestedAtSeconds } = await access.call(() => retrieve(access.stripe, id, account));
+    return { object: await wholeObject(access, kind, value), requestedAtSeconds, account };
   } catch (error) {
     if (isMissingAtStripe(error)) return undefined;
     throw error;

@@ -164,3 +164,50 @@ export const findings = {
     ),
   }),
 };
+
+const PAYOUT_STATUSES = ['pending', 'in_transit', 'paid', 'failed', 'canceled'] as const;
+
+/** Payouts to connected accounts. */
+export const payouts = {
+  request: z.strictObject({
+    action: z
+      .literal('payouts')
+      .describe(
+        'Lists payouts to the banks of connected accounts, the newest first, and the accounts that are restricted.',
+      ),
+    status: z.enum(PAYOUT_STATUSES).optional().describe('Only payouts of this status. Default: all.'),
+    account: z.string().min(1).optional().describe('Only payouts of this connected account. Default: all.'),
+    id: z.string().min(1).optional().describe('Only this payout. Default: all.'),
+    limit,
+  }),
+  report: z.strictObject({
+    action: z.literal('payouts'),
+    payouts: z.array(
+      z.strictObject({
+        id: z.string(),
+        account: z.string().nullable().describe("Connected account that is paid; null for the platform's own."),
+        status: z.string(),
+        amount: z
+          .string()
+          .describe('In the smallest unit of the currency; negative where the bank account is debited.'),
+        currency: z.string(),
+        createdAt: isoTime,
+        arrivesAt: isoTime.nullable().describe('Null where the provider names no day.'),
+        isLate: z.boolean().describe('Under way past its arrival date.'),
+        failureCode: z.string().nullable(),
+        failureMessage: z.string().nullable(),
+        isOpen: z.boolean().describe('Failed, and no later payout replaced it.'),
+        retryOf: z.string().nullable().describe('The failed payout that it repeats.'),
+        retriedBy: z.string().nullable().describe('The payout that repeats it.'),
+      }),
+    ),
+    restrictedAccounts: z.array(
+      z.strictObject({
+        id: z.string(),
+        cause: z.string().nullable(),
+        requirementsDue: z.array(z.string()).describe('What its owner has to give Stripe.'),
+      }),
+    ),
+    restrictedTotal: z.int().describe('All restricted accounts, also those beyond the limit.'),
+  }),
+};

@@ -12,7 +12,7 @@ const GAUGE = { periodSeconds: 300, evaluationPeriods: 3, treatMissingData: 'not
 
 /** The alarms on what money and access depend on and only a person, or Stripe, can put right. */
 export function accessAlarms(): AlarmDefinition[] {
-  return [refreshOverdue(), disputeDue(), earlyFraudWarnings(), unownedPurchases()];
+  return [refreshOverdue(), disputeDue(), earlyFraudWarnings(), payoutsFailed(), payoutLate(), unownedPurchases()];
 }
 
 function refreshOverdue(): AlarmDefinition {
@@ -63,6 +63,42 @@ function earlyFraudWarnings(): AlarmDefinition {
     action: 'Refund the charge before it is disputed, unless the customer is known to be genuine.',
     owner: 'billing',
     runbookAnchor: 'early-fraud-warning',
+    consolePage: 'alarm',
+  };
+}
+
+function payoutsFailed(): AlarmDefinition {
+  return {
+    ...GAUGE,
+    name: 'payoutsFailed',
+    measure: 'Failed payouts that no later payout replaced',
+    unit: 'count',
+    thresholds: { warning: 0 },
+    comparisonOperator: 'GreaterThanThreshold',
+    metric: highestOf('collector', COLLECTOR_METRICS.payoutsFailed),
+    symptom: "A coach was not paid: the bank returned a payout, and the money waits in the account's balance",
+    action:
+      'See the reason with `ops payouts list --status failed`; once the account is put right, `ops payouts retry`.',
+    owner: 'billing',
+    runbookAnchor: 'payout-failed',
+    consolePage: 'alarm',
+  };
+}
+
+function payoutLate(): AlarmDefinition {
+  return {
+    ...GAUGE,
+    name: 'payoutLate',
+    measure: 'Time since a payout under way should have arrived',
+    unit: 's',
+    // Stripe gives a day, as its first moment in UTC: a payout of that day is on time until the banks have closed.
+    thresholds: { warning: 2 * DAY_SECONDS },
+    comparisonOperator: 'GreaterThanThreshold',
+    metric: highestOf('collector', COLLECTOR_METRICS.payoutLatenessSeconds),
+    symptom: 'A payout is under way past its arrival date: the bank is late, or an event about it was missed',
+    action: 'Compare it with Stripe: `ops refresh --object po_…`; if it still is under way, ask Stripe.',
+    owner: 'billing',
+    runbookAnchor: 'payout-late',
     consolePage: 'alarm',
   };
 }

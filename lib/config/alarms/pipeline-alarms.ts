@@ -46,6 +46,7 @@ const CACHE_USERS = [
   'entitlements',
   'row-recovery',
   'api',
+  'payouts',
 ] as const;
 
 /** Requests in six hours, all of them refused, that are more than a stray scanner. */

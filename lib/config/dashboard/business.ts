@@ -26,6 +26,7 @@ export function businessWidgets(alarm: AlarmNamed): Widget[] {
       unit: 'objects',
       lines: [
         { label: 'early fraud warnings', metric: highestOf('collector', COLLECTOR_METRICS.fraudWarnings) },
+        { label: 'failed payouts', metric: highestOf('collector', COLLECTOR_METRICS.payoutsFailed) },
         { label: 'restricted accounts', metric: countOf('processor', PROCESSOR_METRICS.accountsRestricted) },
       ],
     },

@@ -21,6 +21,8 @@ const STATEMENTS = [
   'upsert_invoice_payments',
   'upsert_disputes',
   'upsert_early_fraud_warnings',
+  'upsert_transfers',
+  'upsert_payouts',
   'lock_accounts',
   'upsert_connect_accounts',
   'upsert_account_restrictions',

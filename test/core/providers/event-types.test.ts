@@ -14,7 +14,8 @@ payment_intent.canceled payment_intent.amount_capturable_updated charge.pending 
 charge.refund.updated invoice_payment.paid charge.dispute.created charge.dispute.updated charge.dispute.closed
 charge.dispute.funds_withdrawn charge.dispute.funds_reinstated radar.early_fraud_warning.created
 radar.early_fraud_warning.updated account.updated account.application.authorized account.application.deauthorized
-capability.updated`
+capability.updated payout.created payout.updated payout.paid payout.failed payout.canceled
+transfer.created transfer.updated transfer.reversed`
   .trim()
   .split(/\s+/);
 

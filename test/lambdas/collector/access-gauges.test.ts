@@ -1,8 +1,10 @@
 import {
   actionableFraudWarnings,
   countUnserved,
+  latePayoutSeconds,
   nextDisputeDueSeconds,
   oldestRefreshSeconds,
+  openPayoutFailures,
 } from '../../../lambdas/collector/access-gauges';
 import type { Log } from '../../../core/runtime/telemetry';
 import {
@@ -10,6 +12,7 @@ import {
   dispute,
   earlyFraudWarning,
   EPOCH,
+  payout,
   stripeEvent,
   subscription,
 } from '../../factories/stripe-objects';
@@ -51,6 +54,34 @@ test('an early fraud warning counts until its charge is refunded or disputed', a
   expect(await actionableFraudWarnings(client())).toBe(2);
   await apply(warning({ id: 'issfr_1', actionable: false }, EPOCH + 60));
   expect(await actionableFraudWarnings(client())).toBe(1);
+});
+
+describe('payouts', () => {
+  const told = (type: string, fields: Record<string, unknown>, account = 'acct_1') =>
+    stripeEvent(`payout.${type}`, payout({ ...fields, status: type === 'created' ? 'pending' : type }), { account });
+
+  test('that failed count until a later one of the account and currency is under way, or one repeats it', async () => {
+    await apply(
+      told('failed', { id: 'po_1' }),
+      told('failed', { id: 'po_2', currency: 'usd' }),
+      told('failed', { id: 'po_3' }, 'acct_2'),
+    );
+    expect(await openPayoutFailures(client())).toBe(3);
+    await apply(told('created', { id: 'po_4', created: EPOCH + 60 }));
+    expect(await openPayoutFailures(client())).toBe(2);
+    // The repeated one failed as well: it counts, and the first does not any more.
+    await apply(told('failed', { id: 'po_5', created: EPOCH + 90, metadata: { billing_retry_of: 'po_3' } }, 'acct_2'));
+    expect(await openPayoutFailures(client())).toBe(2);
+  });
+
+  test('that are under way are late from their arrival date on', async () => {
+    await apply(
+      told('created', { id: 'po_1', arrival_date: EPOCH - HOUR }),
+      told('paid', { id: 'po_2', arrival_date: 0 }, 'acct_2'),
+    );
+    expect(await latePayoutSeconds(client(), NOW)).toBe(HOUR);
+    expect(await latePayoutSeconds(client(), new Date((EPOCH - 2 * HOUR) * 1000))).toBe(0);
+  });
 });
 
 describe('what was paid and belongs to nobody', () => {

@@ -75,6 +75,8 @@ const OBJECTS: readonly (readonly [string, () => object])[] = [
   ['account.application.', () => ({ id: 'ca_1', object: 'application' })],
   ['account.', factories.account],
   ['capability.', factories.capability],
+  ['payout.', factories.payout],
+  ['transfer.', factories.transfer],
 ];
 
 test('lists longer than a page are read to their end', async () => {

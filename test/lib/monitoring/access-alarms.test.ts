@@ -19,6 +19,8 @@ test.each<[due: string, hours: number | undefined, warning: boolean, critical: b
 
 test.each([
   ['an early fraud warning', 'earlyFraudWarnings', 0, 1],
+  ['a failed payout that nothing replaced', 'payoutsFailed', 0, 1],
+  ['a payout that is two days late', 'payoutLate', 172_800, 172_801],
   ['a paid purchase without a user', 'unownedPurchases', 0, 1],
   ['an object that waits longer than 15 minutes to be read again', 'refreshOverdue', 900, 901],
 ])('%s raises an alarm, and nothing less does', (_what, name, below, above) => {

@@ -34,6 +34,7 @@ const NOT_SHOWN: Readonly<Record<string, string>> = {
   ApiRequests: 'of no use at night; API Gateway counts them as well',
   CollectionSucceeded: 'an alarm, when it is missing',
   DisputeDue: 'an alarm; `ops status` lists them',
+  PayoutLateness: 'an alarm; `ops payouts list` lists them',
   DrillDuration: 'its share of the target is shown',
   DrillSucceeded: 'the age is shown',
   EntitlementsDuration: 'of a command that a person waits for',

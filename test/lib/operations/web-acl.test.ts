@@ -82,7 +82,16 @@ describe('the entitlement cache', () => {
       id.startsWith('EntitlementCache'),
     );
     for (const [, { Properties }] of letIn) expect([Properties.FromPort, Properties.ToPort]).toEqual([6379, 6379]);
-    const users = ['api', 'entitlements', 'processor', 'reconciliation', 'refresh', 'replay', 'row-recovery'];
+    const users = [
+      'api',
+      'entitlements',
+      'payouts',
+      'processor',
+      'reconciliation',
+      'refresh',
+      'replay',
+      'row-recovery',
+    ];
     expect(letIn.map(([, { Properties }]) => String(Properties.Description)).toSorted()).toEqual(
       users.map((stem) => `${stem} reads and writes entitlements`),
     );
@@ -113,7 +122,7 @@ describe('the entitlement cache', () => {
     );
     const [cacheId] = Object.keys(resourcesOf(operations, 'AWS::ElastiCache::ServerlessCache'));
     const [userId] = Object.keys(resourcesOf(operations, 'AWS::ElastiCache::User'));
-    expect(connecting).toHaveLength(7);
+    expect(connecting).toHaveLength(8);
     for (const [, { Properties }] of connecting) {
       const { Statement } = Properties.PolicyDocument as { Statement: { Action: unknown; Resource: unknown }[] };
       expect(Statement.find(({ Action }) => Action === 'elasticache:Connect')?.Resource).toEqual([

@@ -144,6 +144,8 @@ function eventFailures(): Failure[] {
     single('canaryFailed', 'test events do not arrive', 20, ofFunction('canary', 'CanarySucceeded'), nothing),
     single('canarySlow', 'test events take 40 s', 20, ofFunction('canary', 'CanaryLatency'), run(40_000)),
     single('refreshOverdue', 'an object waits for 20 minutes', 20, ofFunction('collector', 'RefreshAge'), run(20 * 60)),
+    single('payoutsFailed', 'a bank returns a payout', 20, ofFunction('collector', 'PayoutsFailed'), each(1)),
+    single('payoutLate', 'a payout is three days late', 20, ofFunction('collector', 'PayoutLateness'), run(3 * 86_400)),
     ...FAILURE_QUEUES.map((stem) =>
       single(`failedStarts-${stem}`, 'a request fails for good', 5, queue(failureQueue(stem)), each(1)),
     ),

@@ -160,7 +160,16 @@ export const REPLICATION = metricKey('AWS/S3', 'OperationsFailedReplication', {
 });
 
 /** Functions that ask the cache of entitlements. */
-const CACHE_USERS = ['processor', 'reconciliation', 'refresh', 'replay', 'entitlements', 'row-recovery', 'api'];
+const CACHE_USERS = [
+  'processor',
+  'reconciliation',
+  'refresh',
+  'replay',
+  'entitlements',
+  'row-recovery',
+  'api',
+  'payouts',
+];
 
 /** Functions whose failed requests stay in a queue, and are looked at. */
 export const FAILURE_QUEUES = [
@@ -220,6 +229,8 @@ function collector(): Record<string, Emitter> {
     // Published only while a dispute awaits a response.
     DisputeDue: nothing,
     EarlyFraudWarnings: every(5, 0),
+    PayoutsFailed: every(5, 0),
+    PayoutLateness: every(5, 0),
     UnownedPurchases: every(5, 0),
     ReplicationLatency: every(5, 10),
   };
