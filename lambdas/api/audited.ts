@@ -29,6 +29,7 @@ const began = z.object({ id: z.string() });
  *
  * @param action what is done, as a sentence without secrets
  * @param run is given a signal that ends its wait while there is still time to record and to answer
+ * @param hasFinding whether the result leaves something to do, which the log calls `finding`, as of a command. @default never
  * @throws Problem 504 `still_running` when the wait ended; what `run` threw, or why the beginning was not recorded
  */
 export async function audited<T>(
@@ -36,6 +37,7 @@ export async function audited<T>(
   { caller, remainingMs }: ActionRequest,
   action: string,
   run: (signal: AbortSignal) => Promise<T>,
+  hasFinding: (result: T) => boolean = () => false,
 ): Promise<T> {
   const who = `API key ${caller?.keyId ?? 'none'} (${caller?.name ?? ''})`.slice(0, MAX_TEXT);
   const { id } = began.parse(
@@ -43,7 +45,7 @@ export async function audited<T>(
   );
   const endOfWait = (reserveMs: number): AbortSignal =>
     AbortSignal.timeout(Math.max(0, Math.floor(remainingMs() - reserveMs)));
-  const finish = (result: 'done' | 'failed' | 'interrupted', message?: string): Promise<unknown> =>
+  const finish = (result: 'done' | 'finding' | 'failed' | 'interrupted', message?: string): Promise<unknown> =>
     ask('audit', { action: 'finish', id, result, message: message?.slice(0, MAX_TEXT) }, endOfWait(ANSWER_MS)).catch(
       (error: unknown) =>
         log.error('The end of an action was not recorded in the audit log', { id, reason: messageOf(error) }),
@@ -51,7 +53,7 @@ export async function audited<T>(
   const signal = endOfWait(RESERVE_MS);
   try {
     const result = await run(signal);
-    await finish('done');
+    await finish(hasFinding(result) ? 'finding' : 'done');
     return result;
   } catch (error) {
     if (signal.aborted) {

@@ -7,6 +7,7 @@ import { ALL_SATOSHI, BITCOIN_STATUSES, MAX_CONFIRMATIONS } from '../../core/pro
 import { messageOf } from '../../core/runtime/errors';
 import { isoTime } from '../../core/runtime/contract';
 import type { ApiDependencies, BitcoinSettings } from './dependencies';
+import { fieldsOf } from './fields';
 import { requireProject } from './gate';
 import { appId, itemId, projectId, userId } from './ids';
 import { invalidRequest, Problem } from './problem';
@@ -26,44 +27,42 @@ const addressForm = 'expected an address, which a wallet of yours has never give
 const kindForm = 'expected course, path, coaching or other';
 const metadataForm = `expected an object with texts without control characters, of at most ${MAX_METADATA_BYTES} bytes`;
 
-const expectedPayment = z
-  .strictObject({
-    id: paymentId.describe('Your id of the payment. The same request again changes nothing.'),
-    address: z
-      .string({ error: addressForm })
-      .min(1, addressForm)
-      .max(100, addressForm)
-      .describe("Address of your wallet, on the environment's network, which is used for this payment only."),
-    amount: z
-      .int({ error: amountForm })
-      .min(1, amountForm)
-      .max(ALL_SATOSHI - 1, amountForm)
-      .describe('Satoshi.'),
-    confirmations: z
-      .int({ error: confirmationsForm })
-      .min(1, confirmationsForm)
-      .max(MAX_CONFIRMATIONS, confirmationsForm)
-      .optional()
-      .describe("Blocks on the payment, its own included, from which on it is settled. Default: the environment's."),
-    expiresAt: z.iso.datetime({ offset: true, error: expiresForm }).describe('What arrives later settles nothing.'),
-    user: userId.describe('Id of the user whom it is for.'),
-    project: projectId.optional().describe('Id of the project. Default: none, for keys of every project only.'),
-    app: appId.optional().describe('Id of the app.'),
-    kind: z
-      .enum(['course', 'path', 'coaching', 'other'], { error: kindForm })
-      .describe('What is bought, as entitlement rules name it.'),
-    item: itemId.optional().describe('Id of what is bought.'),
-    metadata: z
-      .record(z.string(), z.string({ error: metadataForm }), { error: metadataForm })
-      // PostgreSQL has no place for a NUL.
-      .refine((value) => {
-        const text = JSON.stringify(value);
-        return Buffer.byteLength(text) <= MAX_METADATA_BYTES && !text.includes(String.raw`\u0000`);
-      }, metadataForm)
-      .default({})
-      .describe('What you want to find with it. No personal data.'),
-  })
-  .meta({ id: 'ExpectedPayment' });
+const expectedPayment = fieldsOf('body', {
+  id: paymentId.describe('Your id of the payment. The same request again changes nothing.'),
+  address: z
+    .string({ error: addressForm })
+    .min(1, addressForm)
+    .max(100, addressForm)
+    .describe("Address of your wallet, on the environment's network, which is used for this payment only."),
+  amount: z
+    .int({ error: amountForm })
+    .min(1, amountForm)
+    .max(ALL_SATOSHI - 1, amountForm)
+    .describe('Satoshi.'),
+  confirmations: z
+    .int({ error: confirmationsForm })
+    .min(1, confirmationsForm)
+    .max(MAX_CONFIRMATIONS, confirmationsForm)
+    .optional()
+    .describe("Blocks on the payment, its own included, from which on it is settled. Default: the environment's."),
+  expiresAt: z.iso.datetime({ offset: true, error: expiresForm }).describe('What arrives later settles nothing.'),
+  user: userId.describe('Id of the user whom it is for.'),
+  project: projectId.optional().describe('Id of the project. Default: none, for keys of every project only.'),
+  app: appId.optional().describe('Id of the app.'),
+  kind: z
+    .enum(['course', 'path', 'coaching', 'other'], { error: kindForm })
+    .describe('What is bought, as entitlement rules name it.'),
+  item: itemId.optional().describe('Id of what is bought.'),
+  metadata: z
+    .record(z.string(), z.string({ error: metadataForm }), { error: metadataForm })
+    // PostgreSQL has no place for a NUL.
+    .refine((value) => {
+      const text = JSON.stringify(value);
+      return Buffer.byteLength(text) <= MAX_METADATA_BYTES && !text.includes(String.raw`\u0000`);
+    }, metadataForm)
+    .default({})
+    .describe('What you want to find with it. No personal data.'),
+}).meta({ id: 'ExpectedPayment' });
 type ExpectedPayment = z.infer<typeof expectedPayment>;
 
 const paymentSchema = z
@@ -115,7 +114,7 @@ const readRoute = createRoute({
   tags: ['Bitcoin'],
   summary: 'What became of a payment',
   security: SECURITY,
-  request: { params: z.strictObject({ id: paymentId.describe('Your id of the payment.') }) },
+  request: { params: fieldsOf('path', { id: paymentId.describe('Your id of the payment.') }) },
   responses: {
     200: answer('As it is now; at most two minutes behind the network.'),
     ...BAD_REQUEST,

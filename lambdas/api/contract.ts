@@ -70,6 +70,30 @@ export const BITCOIN_ROUTES: readonly ApiRoute[] = [
   { method: 'GET', path: '/api/v1/bitcoin/payments/{id}', access: 'bitcoin:write', perSecond: 100 },
 ];
 
+/** Codes of problems that the API itself answers, besides those of the platform's errors. */
+export const API_PROBLEMS = {
+  unauthenticated: { status: 401, meaning: 'No key, or one that is unknown, expired or revoked.' },
+  forbidden: { status: 403, meaning: 'The key lacks the scope, or is not for the project, which may or may not be.' },
+  not_found: { status: 404, meaning: 'There is no such route.' },
+  conflict: { status: 409, meaning: 'What is asked for contradicts what is stored; `detail` says what.' },
+  payload_too_large: { status: 413, meaning: 'The body has more than 64 KiB.' },
+  too_many_attempts: {
+    status: 429,
+    meaning: 'Too many requests with a wrong key came from this address; `Retry-After` says when it is heard again.',
+  },
+  too_many_requests: {
+    status: 429,
+    meaning: 'The key has used up the requests of its minute; `Retry-After` says when it has new ones.',
+  },
+  busy: { status: 503, meaning: 'The function that does this is at work for others; try again.' },
+  database_slow: { status: 503, meaning: 'The database took more than 10 s; try again, or with a shorter range.' },
+  still_running: {
+    status: 504,
+    meaning: 'What was asked for outlasts the request and may still be running; look again in a minute.',
+  },
+} as const satisfies Readonly<Record<string, { readonly status: number; readonly meaning: string }>>;
+export type ApiProblemCode = keyof typeof API_PROBLEMS;
+
 /** Largest accepted body, in bytes: requests hold ids. */
 export const MAX_BODY_BYTES = 64 * 1024;
 

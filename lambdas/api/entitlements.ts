@@ -5,13 +5,14 @@ import { readEntitlements, type CurrentEntitlements } from '../../core/entitleme
 import { isoTime } from '../../core/runtime/contract';
 import type { ApiDependencies } from './dependencies';
 import { audited } from './audited';
+import { fieldsOf } from './fields';
 import { requireProject } from './gate';
 import { projectId, userId } from './ids';
 import { actionRequest, type Router } from './router';
 import { BAD_REQUEST, KEY_PROBLEMS, SECURITY, SERVER_PROBLEMS, STILL_RUNNING } from './schemas';
 
-const userPath = z.strictObject({ user: userId.describe('Id of the user, percent-encoded.') });
-const projectQuery = z.strictObject({
+const userPath = fieldsOf('path', { user: userId.describe('Id of the user, percent-encoded.') });
+const projectQuery = fieldsOf('query', {
   project: projectId
     .optional()
     .describe('Id of the project. Default: what belongs to no project, for keys of every project only.'),

@@ -2,12 +2,16 @@ import type { Context } from 'hono';
 import { DatabaseError } from 'pg';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import * as z from 'zod';
-import { ERROR_CODES } from '../../core/runtime/error-codes';
+import { ERROR_CODES, type ErrorCode } from '../../core/runtime/error-codes';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
+import type { ApiProblemCode } from './contract';
 
 /** SQLSTATE of a statement that ran into the timeout of its session. */
 const STATEMENT_CANCELED = '57014';
+
+/** SQLSTATEs of connections that end, of shutdowns and failovers, of too many connections, and of a server in recovery. */
+const UNAVAILABLE = /^(08...|57P..|53300|25006)$/;
 
 /** Code of an answer to a key that has used up its minute: the key is right. */
 export const TOO_MANY_REQUESTS = 'too_many_requests';
@@ -39,7 +43,7 @@ export interface FieldProblem {
 export class Problem extends Error {
   constructor(
     readonly status: ContentfulStatusCode,
-    readonly code: string,
+    readonly code: ApiProblemCode | ErrorCode,
     readonly detail: string,
     readonly options: { readonly errors?: readonly FieldProblem[]; readonly headers?: Record<string, string> } = {},
   ) {
@@ -79,12 +83,26 @@ export function problemResponse(context: Context, { status, code, detail, option
   });
 }
 
+/**
+ * Whether the database ended the connection, has no room for another, or is in recovery and takes no writes: it comes back
+ * without a change of the request.
+ */
+function isUnavailable(error: unknown): boolean {
+  if (error instanceof DatabaseError) return UNAVAILABLE.test(error.code ?? '');
+  // The driver's, for a socket that closed while it waited for an answer.
+  return error instanceof Error && error.message.startsWith('Connection terminated');
+}
+
 /** What the caller is told of an error. Messages name hosts and tables: those are for the log. */
 export function asProblem(error: unknown, log: Log): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof DatabaseError && error.code === STATEMENT_CANCELED) {
     log.warn('A statement took too long', { reason: error.message });
     return new Problem(503, 'database_slow', 'The database took too long; try again, or with a shorter range');
+  }
+  if (isUnavailable(error)) {
+    log.warn('The database broke off', { reason: messageOf(error) });
+    return new Problem(503, 'database_unavailable', 'The database is not available; try again');
   }
   const code = error instanceof OperationError ? error.code : 'unexpected';
   const { httpStatus, meaning } = ERROR_CODES[code];
@@ -94,6 +112,17 @@ export function asProblem(error: unknown, log: Log): Problem {
     code === 'unexpected' && error instanceof Error ? { ...details, stack: error.stack } : details,
   );
   return new Problem(httpStatus as ContentfulStatusCode, code, meaning);
+}
+
+/** What zod found, the first problem of each field. Schemas have messages of their own, which repeat nothing that was sent. */
+export function fieldProblems(issues: readonly z.core.$ZodIssue[], part: string): readonly FieldProblem[] {
+  const problems = issues.map(({ path, message, code }) => ({
+    field: [part, ...path.map(String)].join('.'),
+    // Zod's own sentence repeats the name that was sent.
+    detail:
+      code === 'unrecognized_keys' && message.startsWith('Unrecognized') ? 'has a field that is not known' : message,
+  }));
+  return [...new Map(problems.toReversed().map((problem) => [problem.field, problem])).values()].toReversed();
 }
 
 /** @returns the problem of a request whose fields are malformed */

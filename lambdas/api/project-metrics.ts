@@ -4,6 +4,7 @@ import type { Caller } from '../../core/keys/authenticate';
 import { isoTime } from '../../core/runtime/contract';
 import type { ApiDependencies } from './dependencies';
 import { revenueFigures, subscriptionFigures, type Range } from './figures';
+import { fieldsOf } from './fields';
 import { requireProject } from './gate';
 import { projectId } from './ids';
 import { invalidRequest } from './problem';
@@ -16,11 +17,11 @@ const DEFAULT_DAYS = 30;
 
 const momentForm = 'expected a date such as 2026-11-01 (UTC), or an ISO 8601 time with a zone';
 const moment = z.union([z.iso.date(), z.iso.datetime({ offset: true })], { error: momentForm });
-const rangeQuery = z.strictObject({
+const rangeQuery = fieldsOf('query', {
   from: moment.optional().describe(`First moment. Default: ${DEFAULT_DAYS} days before \`to\`.`),
   to: moment.optional().describe(`Moment that the range ends before, at most ${MAX_DAYS} days later. Default: now.`),
 });
-const projectPath = z.strictObject({ id: projectId.describe('Id of the project, percent-encoded.') });
+const projectPath = fieldsOf('path', { id: projectId.describe('Id of the project, percent-encoded.') });
 const range = { project: z.string(), from: isoTime, to: isoTime };
 const count = z.int().min(0);
 

@@ -4,7 +4,7 @@ import type { LambdaContext, LambdaEvent } from 'hono/aws-lambda';
 import type { Caller } from '../../core/keys/authenticate';
 import type { ActionRequest } from './audited';
 import { API_TIMEOUT_MS } from './contract';
-import { invalidRequest } from './problem';
+import { fieldProblems, invalidRequest } from './problem';
 
 /** What handlers find in Hono's context. */
 export interface ApiContext {
@@ -23,13 +23,8 @@ const PARTS: Readonly<Record<string, string>> = { param: 'path', query: 'query',
 
 const refuse: Hook<unknown, ApiContext, string, unknown> = (result) => {
   if (result.success) return;
-  const problems = result.error.issues.map(({ path, message, code }) => ({
-    field: [PARTS[result.target] ?? result.target, ...path.map(String)].join('.'),
-    // Zod would name the field, which the caller chose.
-    detail: code === 'unrecognized_keys' ? 'holds a field that is not known' : message,
-  }));
-  // The first problem of each field.
-  throw invalidRequest([...new Map(problems.toReversed().map((problem) => [problem.field, problem])).values()]);
+  const problems = fieldProblems(result.error.issues, PARTS[result.target] ?? result.target);
+  throw invalidRequest(problems);
 };
 
 /** Who asks for an action, and how long the answer may take. */

@@ -48,9 +48,14 @@ export async function startCloudWatch(logs: readonly FunctionLog[]): Promise<Htt
     act(action, input) {
       if (action === 'ListMetrics') return listMetrics(logs, input);
       if (action === 'GetMetricData') return getMetricData(logs, input);
+      if (action === 'DescribeAlarms') {
+        const reason =
+          'The local platform has no alarms: nothing evaluates them here. On AWS, those that are raised are listed.';
+        throw new ServiceError('InvalidAction', reason);
+      }
       throw new ServiceError(
         'InvalidAction',
-        `The local platform has no alarms: its CloudWatch has ListMetrics and GetMetricData, and no ${action}.`,
+        `Of CloudWatch, ListMetrics and GetMetricData are served here, and no ${action}.`,
       );
     },
   });

@@ -1,3 +1,4 @@
+import { API_PROBLEMS } from '../../lambdas/api/contract';
 import { ERROR_CODES, errorName, EXIT_STATUS, type ErrorCode } from '../../core/runtime/error-codes';
 
 const EXIT_MEANINGS: Record<keyof typeof EXIT_STATUS, string> = {
@@ -22,9 +23,12 @@ export function errorsPage(): string {
     ];
     return `| ${cells.join(' | ')} |`;
   });
+  const problems = Object.entries(API_PROBLEMS).map(
+    ([code, { status, meaning }]) => `| \`${code}\` | ${status} | ${meaning} |`,
+  );
   return `# Errors
 
-Generated from \`core/runtime/error-codes.ts\`; \`npx tsx test/docs/write-errors.ts\` writes this page again.
+Generated from \`core/runtime/error-codes.ts\` and \`lambdas/api/contract.ts\`; \`npx tsx test/docs/write-errors.ts\` writes this page again.
 
 A function that fails logs the code and the message of its error. Lambda answers with \`errorType\`, which is the code in
 Pascal case (\`store_unavailable\` is \`${errorName('store_unavailable')}\`), and \`errorMessage\`, which says what to do.
@@ -35,6 +39,16 @@ What the platform did not throw, such as a timeout of Lambda's, keeps Lambda's o
 ${rows.join('\n')}
 
 Retryable: the same call may succeed later without any change by an operator.
+
+## Problems of the API
+
+What the [HTTP API](api.md#errors) answers has the status and the code of the table above, or one of these, in \`application/problem+json\`:
+
+| code | status | meaning |
+| ---- | ------ | ------- |
+${problems.join('\n')}
+
+## Exit codes
 
 | exit | meaning |
 | ---- | ------- |

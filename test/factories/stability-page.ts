@@ -1,4 +1,4 @@
-import { CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
+import { CloudWatchClient, DescribeAlarmsCommand, type MetricAlarm } from '@aws-sdk/client-cloudwatch';
 import { ListSecretVersionIdsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
@@ -24,6 +24,12 @@ export interface StabilityPage {
   /** Address of the page. */
   readonly url: string;
   readonly adminKey: string;
+  /** Alarms that CloudWatch says are raised. */
+  alarms: MetricAlarm[];
+  /** ISO time of the newest archive of both databases. */
+  newestArchive: string;
+  /** The queue of events, and that of what is parked. */
+  readonly queues: { readonly events: string; readonly parked: string; readonly sqs: SQSClient };
   /** When true, every answer of the API but the page itself is 503. */
   isFailing: boolean;
   /** When true, a retry is answered as one that outlasts its request. */
@@ -37,25 +43,35 @@ export interface StabilityPage {
   stop(): Promise<void>;
 }
 
-/** Starts the page. */
-export async function startStabilityPage(): Promise<StabilityPage> {
-  const api = await startApi();
+/**
+ * Starts the page.
+ *
+ * @param overrides `clock` is that of the API and of `inspect`; PostgreSQL has its own
+ */
+export async function startStabilityPage(
+  overrides: { readonly clock?: () => Date; readonly hasCanary?: boolean } = {},
+): Promise<StabilityPage> {
+  const { clock = () => new Date() } = overrides;
+  const api = await startApi(overrides);
   const main = await createTestDatabase('main');
   const sqs = new SQSClient({ endpoint: testServices().awsEndpoint });
-  const dependencies = await inspectDependencies(api, main.connector, sqs);
+  const dependencies = await inspectDependencies(api, main.connector, sqs, clock);
   await addRecords(api.client);
   await addRecords(await main.client(), false);
   api.answers.inspect = async (request) => {
     const { action } = request as { readonly action: string };
-    if (action === 'archives') return sampleArchives(request);
+    if (action === 'archives') return sampleArchives(request, clock());
     const report = await inspect(dependencies, inspectRequest.parse(request));
     if (report.action !== 'status') return report;
-    const newestArchive = new Date(Date.now() - 2 * 3_600_000).toISOString();
+    const { newestArchive } = page;
     return { ...report, databases: report.databases.map((each) => ({ ...each, newestArchive })) };
   };
   api.answers.replay = (request) =>
     replayEvents(stripeWork({ url: 'http://127.0.0.1:9' } as never, api.client), request as EventsRequest);
   api.answers.audit = (request) => ({ ...request, id: '20261121T061500Z-1f0c9a3e' });
+  mockClient(CloudWatchClient)
+    .on(DescribeAlarmsCommand)
+    .callsFake(() => ({ MetricAlarms: page.alarms }));
   const server = createServer((request, response) => {
     void send(response, answer(api, page, request));
   });
@@ -64,6 +80,9 @@ export async function startStabilityPage(): Promise<StabilityPage> {
     api,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/admin`,
     adminKey: await api.key(['admin']),
+    alarms: [sampleAlarm()],
+    newestArchive: new Date(clock().getTime() - 2 * 3_600_000).toISOString(),
+    queues: { sqs, events: dependencies.queueUrl, parked: dependencies.deadLetterQueueUrl },
     isFailing: false,
     isSlow: false,
     addEvents: (count) => addEvents(api, count),
@@ -112,24 +131,13 @@ async function inspectDependencies(
   api: ApiUnderTest,
   main: InspectDependencies['connectors']['main'],
   sqs: SQSClient,
+  clock: () => Date,
 ): Promise<InspectDependencies> {
   const s3 = objectStore();
   const queueUrl = async (QueueName: string) => {
     await sqs.send(new CreateQueueCommand({ QueueName }));
     return `${testServices().awsEndpoint}/000000000000/${QueueName}`;
   };
-  mockClient(CloudWatchClient)
-    .on(DescribeAlarmsCommand)
-    .resolves({
-      MetricAlarms: [
-        {
-          AlarmName: 'BillingOps-test-eventsFailed-warning',
-          StateUpdatedTimestamp: new Date(Date.now() - 480_000),
-          StateReason: 'Threshold Crossed: 1 datapoint [3.0] was greater than the threshold (0.0).',
-          AlarmDescription: 'Events could not be applied.\nDo: read their errors, then retry them.',
-        },
-      ],
-    });
   mockClient(SecretsManagerClient)
     .on(ListSecretVersionIdsCommand)
     .resolves({ Versions: [{ VersionStages: ['AWSCURRENT'], CreatedDate: new Date() }] });
@@ -144,16 +152,25 @@ async function inspectDependencies(
     secretsManager: new SecretsManagerClient({}),
     secretArns: { 'billing-database': 'a', 'main-database': 'b', 'stripe-api': 'c', 'stripe-signing': 'd' },
     frequencyHours: { billing: 6, main: 24 },
-    clock: () => new Date(),
+    clock,
+  };
+}
+
+function sampleAlarm(): MetricAlarm {
+  return {
+    AlarmName: 'BillingOps-test-eventsFailed-warning',
+    StateUpdatedTimestamp: new Date(Date.now() - 480_000),
+    StateReason: 'Threshold Crossed: 1 datapoint [3.0] was greater than the threshold (0.0).',
+    AlarmDescription: 'Events could not be applied.\nDo: read their errors, then retry them.',
   };
 }
 
 /** Archives as `inspect` lists them; the store of the test has none. */
-function sampleArchives(request: object): object {
+function sampleArchives(request: object, now: Date): object {
   const database = (request as { readonly database: string }).database;
   const hours = database === 'billing' ? 6 : 24;
   const archives = Array.from({ length: 6 }, (_, index) => {
-    const at = new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - (index * hours + 2) * 3_600_000);
+    const at = new Date(Math.floor(now.getTime() / 3_600_000) * 3_600_000 - (index * hours + 2) * 3_600_000);
     return {
       slot: at.toISOString(),
       finishedAt: new Date(at.getTime() + 47_000).toISOString(),

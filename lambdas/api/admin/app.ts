@@ -5,7 +5,8 @@ import { readEntitlements } from '../../../core/entitlements/read';
 import type { ApiDependencies } from '../dependencies';
 import { userId } from '../ids';
 import { createJobReader } from '../jobs';
-import { asProblem, invalidRequest } from '../problem';
+import { fieldsOf } from '../fields';
+import { asProblem, fieldProblems, invalidRequest } from '../problem';
 import { actionRequest, createRouter, type ApiContext, type Router } from '../router';
 import { readAsset } from './assets';
 import { createActivityReader } from './kept';
@@ -49,7 +50,7 @@ const id = z
   .max(255, idForm)
   .regex(/^\P{Cc}+$/u, idForm);
 const cursorForm = 'expected the address of a page of events';
-const eventsQuery = z.strictObject({
+const eventsQuery = fieldsOf('query', {
   status: z.enum(STATUSES, { error: `expected one of ${STATUSES.join(', ')}` }).optional(),
   about: id.optional(),
   before: z
@@ -58,24 +59,19 @@ const eventsQuery = z.strictObject({
     .optional(),
 });
 const runForm = 'expected the id of a run';
-const runQuery = z.strictObject({
+const runQuery = fieldsOf('query', {
   run: z
     .string()
     .regex(/^\d{1,18}$/, runForm)
     .optional(),
 });
-const userQuery = z.strictObject({ user: userId.optional() });
+const userQuery = fieldsOf('query', { user: userId.optional() });
 
 /** @throws Problem 400 that names each malformed field */
 function checked<Schema extends z.ZodType>(schema: Schema, value: unknown, part: string): z.infer<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw invalidRequest(
-    result.error.issues.map(({ path, message, code }) => ({
-      field: [part, ...path.map(String)].join('.'),
-      detail: code === 'unrecognized_keys' ? 'holds a field that is not known' : message,
-    })),
-  );
+  throw invalidRequest(fieldProblems(result.error.issues, part));
 }
 
 /** The routes of the Stability page. Each is in `ADMIN_ROUTES`, which says who may call it. */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type ActionRequest, audited } from '../audited';
 import type { ApiDependencies } from '../dependencies';
+import { fieldsOf } from '../fields';
 import { inspect, retryReport } from './reports';
 
 /** Events of one request: as many as are applied well before API Gateway gives up, at 29 s. */
@@ -10,7 +11,7 @@ const eventsForm = 'expected `failed`, or one to 25 ids of events such as evt_12
 const eventId = z.string({ error: eventsForm }).regex(/^evt_[A-Za-z0-9_.-]{1,250}$/, eventsForm);
 
 /** Which events to apply again. */
-export const retryRequest = z.strictObject({
+export const retryRequest = fieldsOf('body', {
   events: z.union([z.literal('failed'), z.array(eventId).min(1, eventsForm).max(BATCH_SIZE, eventsForm)], {
     error: eventsForm,
   }),
@@ -20,6 +21,9 @@ export const retryRequest = z.strictObject({
     .regex(/^\d{1,17}\.[!-~]{1,255}$/, 'expected `next` of the answer before')
     .optional(),
 });
+
+/** Outcomes that leave an event to look at: those that `ops webhooks retry` exits with a finding for. */
+const UNSETTLED = ['failed', 'deferred', 'notFound'] as const;
 
 export interface Retried {
   readonly report: z.infer<typeof retryReport>;
@@ -49,7 +53,12 @@ function apply(
   request: ActionRequest,
   events: readonly string[],
 ): Promise<Retried['report']> {
-  return audited(dependencies, request, `retry ${events.join(' ')}`, async (signal) =>
-    retryReport.parse(await dependencies.ask('replay', { action: 'retry', events, dryRun: false }, signal)),
+  return audited(
+    dependencies,
+    request,
+    `retry ${events.join(' ')}`,
+    async (signal) =>
+      retryReport.parse(await dependencies.ask('replay', { action: 'retry', events, dryRun: false }, signal)),
+    ({ outcomes }) => UNSETTLED.some((outcome) => (outcomes[outcome] ?? 0) > 0),
   );
 }

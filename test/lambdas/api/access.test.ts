@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { ClientBase } from 'pg';
 import { keyId } from '../../../core/keys/key';
 import { MAX_FAILURES_PER_KEY } from '../../../core/keys/authenticate';
 import { ROUTES } from '../../../lambdas/api/app';
@@ -221,4 +222,31 @@ test('the sessions of the API read no payload of an event and change no subscrip
   await refused("UPDATE billing.subscriptions SET status = 'active'");
   await refused("UPDATE billing.api_keys SET scopes = '{admin}'");
   await refused('SELECT email FROM billing.customers');
+});
+
+test.each([
+  [
+    'in recovery, where nothing can be written',
+    (client: ClientBase) => client.query('SET default_transaction_read_only = on'),
+  ],
+  [
+    'that ends its connections',
+    (client: ClientBase) =>
+      api.client.query('SELECT pg_terminate_backend($1)', [(client as { readonly processID?: number }).processID]),
+  ],
+])('with a database %s the answer is 503, and says no more than to try again', async (_, disturb) => {
+  const key = await api.key(['entitlements:read']);
+  const own = await startApi({
+    database: {
+      use: (work) => api.connection.use((client) => disturb(client).then(() => work(client))),
+      close: () => Promise.resolve(),
+    },
+  });
+  const response = await own.get('/api/v1/entitlements/x1?project=p1', key);
+  await api.connection.close();
+  await own.stop();
+  expect([response.status, await response.json()]).toEqual([
+    503,
+    expect.objectContaining({ code: 'database_unavailable', detail: 'The database is not available; try again' }),
+  ]);
 });

@@ -155,21 +155,30 @@ test('all that failed are retried batch by batch, by the ids that the ledger has
   const text = await (await api.post('/admin/retry', key, { events: 'failed', before: '18.evt_0' })).text();
   expect(text).toContain('data-next="17.evt_1"');
   expect(text).toContain('1 failed again');
+  expect(api.asked.at(-1)?.request).toMatchObject({ action: 'finish', result: 'finding' });
   expect(api.asked.filter(({ stem }) => stem !== 'audit').map(({ request }) => request)).toEqual([
     { action: 'events', status: 'failed', limit: 25, before: '18.evt_0' },
     { action: 'retry', events: ['evt_1'], dryRun: false },
   ]);
 });
 
+const IDS = 'expected `failed`, or one to 25 ids of events such as evt_123';
+const ONLY = 'expected a JSON object whose fields are `events` and `before`, and no other';
 test.each([
-  [undefined],
-  [{}],
-  [{ events: [] }],
-  [{ events: ['cus_1'] }],
-  [{ events: 'all' }],
-  [{ events: 'failed', x: 1 }],
-])('a retry of %j is refused, and nothing is changed', async (body) => {
-  expect((await api.post('/admin/retry', key, body)).status).toBe(400);
+  [undefined, 'body', ONLY],
+  [[], 'body', ONLY],
+  [{}, 'body.events', IDS],
+  [{ events: [] }, 'body.events', IDS],
+  [{ events: ['evt_1', 'cus_1'] }, 'body.events.1', IDS],
+  [{ events: 'all' }, 'body.events', IDS],
+  [{ events: 'failed', before: 7 }, 'body.before', 'expected `next` of the answer before'],
+  [{ events: 'failed', x: 1 }, 'body', ONLY],
+])('a retry of %j is refused with the field and its form, and nothing is changed', async (body, field, detail) => {
+  const response = await api.post('/admin/retry', key, body);
+  expect([response.status, await response.json()]).toEqual([
+    400,
+    expect.objectContaining({ code: 'invalid_request', errors: [{ field, detail }] }),
+  ]);
   expect(api.asked).toEqual([]);
 });
 
