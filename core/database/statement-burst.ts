@@ -55,7 +55,6 @@ interface Messages {
   readonly describe: Send<{ type: 'P'; name: string }>;
   readonly execute: Send<{ portal: string; rows: number }>;
   readonly close: Send<{ type: 'S'; name: string }>;
-  readonly sync: () => void;
 }
 
 /**
@@ -95,25 +94,28 @@ export class StatementBurst implements Submittable {
   }
 
   private send(connection: Connection, session: Session): void {
-    const messages: Buffer[] = [];
-    const collector = { writable: true, write: (message: Buffer) => messages.push(message) };
-    const collecting = Object.create(connection, { stream: { value: collector } }) as Messages;
+    const { stream } = connection;
+    const send = connection as unknown as Messages;
     const parsed = new Set<string>();
-    for (const { statement, values } of this.calls) {
-      const { name, text } = statement;
-      const isNew = !session.prepared.has(name) && !parsed.has(name);
-      if (isNew) {
-        if (session.doubtful.has(name)) collecting.close({ type: 'S', name });
-        collecting.parse({ name, text, types: [] });
-        parsed.add(name);
+    // One write, and with TLS one record.
+    stream.cork();
+    try {
+      for (const { statement, values } of this.calls) {
+        const { name, text } = statement;
+        const isNew = !session.prepared.has(name) && !parsed.has(name);
+        if (isNew) {
+          if (session.doubtful.has(name)) send.close({ type: 'S', name });
+          send.parse({ name, text, types: [] });
+          parsed.add(name);
+        }
+        send.bind({ statement: name, values });
+        if (isNew) send.describe({ type: 'P', name: '' });
+        send.execute({ portal: '', rows: 0 });
       }
-      collecting.bind({ statement: name, values });
-      if (isNew) collecting.describe({ type: 'P', name: '' });
-      collecting.execute({ portal: '', rows: 0 });
+      connection.sync();
+    } finally {
+      stream.uncork();
     }
-    collecting.sync();
-    // One write, and with TLS one record: each of some twenty would be work for the stream, and for its callbacks.
-    if (connection.stream.writable) connection.stream.write(Buffer.concat(messages));
   }
 
   handleRowDescription({ fields }: { fields: FieldDef[] }): void {

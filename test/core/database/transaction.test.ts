@@ -235,7 +235,7 @@ describe('a transaction', () => {
         ['begin', 'limit_transaction', 'insert', 'count'],
         ['count', 'commit'],
       ]);
-      expect(writes.map((write) => write.mock.calls.length)).toEqual([2, 0]);
+      expect(writes.map((write) => write.mock.calls.length)).toEqual([0, 2]);
     } finally {
       spy.mockRestore();
       writes.forEach((write) => write.mockRestore());
