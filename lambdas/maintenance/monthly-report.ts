@@ -1,6 +1,6 @@
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import type { ClientBase } from 'pg';
-import { messageOf, OperationError } from '../../core/runtime/errors';
+import { InvalidRequestError, messageOf, OperationError } from '../../core/runtime/errors';
 import type { MaintenanceReport } from './contract';
 import { beginTask, finishTask } from './records';
 import { type FactSources, gatherFacts } from './report-facts';
@@ -17,13 +17,19 @@ export interface ReportDependencies extends FactSources {
 /**
  * Writes the monthly report, and sends it where that is asked for. What was sent is recorded, so that its absence shows.
  *
- * @throws OperationError `report_unsent` (retryable) when there is no topic, or it does not take the message
+ * @throws InvalidRequestError when it is to be sent and there is no topic, before anything is looked up
+ * @throws OperationError `report_unsent` (retryable) when the topic does not take the message
  */
 export async function reportMonthly(
   dependencies: ReportDependencies,
   { send }: { readonly send: boolean },
 ): Promise<Extract<MaintenanceReport, { action: 'report' }>> {
-  const { clock, withBilling } = dependencies;
+  const { clock, withBilling, topicArn } = dependencies;
+  if (send && topicArn === '') {
+    throw new InvalidRequestError(
+      'send: this environment has no topic of reports, as the local platform has none; leave it out to read the report',
+    );
+  }
   const written = writeReport(await gatherFacts(dependencies));
   if (send) {
     const startedAt = clock();
@@ -41,7 +47,6 @@ async function publish(
   { sns, topicArn }: ReportDependencies,
   { subject, text }: { readonly subject: string; readonly text: string },
 ): Promise<void> {
-  if (topicArn === '') throw new OperationError('report_unsent', 'There is no topic of reports in this environment');
   try {
     await sns.send(new PublishCommand({ TopicArn: topicArn, Subject: subject, Message: text }));
   } catch (cause) {

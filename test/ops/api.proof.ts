@@ -1,8 +1,9 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { chownSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { waitUntil } from '../../local/pass/check';
 import { PLATFORM_FILE, platformFile } from '../../local/platform/contract';
 import { debianPackages, pythonWith } from '../proof/tools';
 import { runOps } from './run-ops';
@@ -145,6 +146,11 @@ test('the log of the function has no key', () => {
   });
 });
 
+/** Processes of a server: each connection has one. */
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+}
+
 /** What a lint of the scraped text says. */
 function lint(command: string, args: readonly string[], text: string): string {
   const { status, stdout, stderr } = spawnSync(command, args, { input: text, encoding: 'utf8' });
@@ -169,5 +175,80 @@ families = list(parse(sys.stdin.read()))
 assert all(family.type == 'gauge' and family.documentation for family in families), families
 assert 'billing_job_late' in [family.name for family in families], families`;
     expect(lint(python ?? '', ['-c', script], text)).toBe('');
+  });
+});
+
+describe('with a database that', () => {
+  const data = () => path.join(platform.folder, 'clusters/billing/server/data');
+  const serverPid = () => Number(readFileSync(path.join(data(), 'postmaster.pid'), 'utf8').split('\n')[0]);
+  const route = '/api/v1/entitlements/ann?project=p1';
+  /** Status and state by probe. */
+  const states = async () =>
+    Promise.all(
+      ['/live', '/ready', '/api/health'].map(async (each) => {
+        const response = await fetch(`${url}${each}`);
+        return [response.status, ((await response.json()) as { db?: string }).db];
+      }),
+    );
+  const entitlements = async () => {
+    const response = await get(route);
+    return [response.status, ((await response.json()) as { code?: string }).code];
+  };
+  const unavailable = (db: string) => [
+    [200, undefined],
+    [503, db],
+    [503, db],
+  ];
+  let command: string[];
+  let standby: ChildProcess | undefined;
+  beforeAll(() => {
+    // Its connection breaks with the server.
+    platform.billing.on('error', () => undefined);
+    command = readFileSync(`/proc/${serverPid()}/cmdline`, 'utf8').split('\0').slice(0, -1);
+  });
+  afterAll(async () => {
+    if (standby === undefined) return;
+    standby.kill('SIGINT');
+    await once(standby, 'exit');
+  });
+
+  test('hangs, probes are 503 within a second, and 200 again when it answers', async () => {
+    const processes = [serverPid(), ...childrenOf(serverPid())];
+    for (const pid of processes) process.kill(pid, 'SIGSTOP');
+    const started = performance.now();
+    try {
+      expect(await states()).toEqual(unavailable('slow'));
+      expect(performance.now() - started).toBeLessThan(5_000);
+    } finally {
+      for (const pid of processes) process.kill(pid, 'SIGCONT');
+    }
+    await waitUntil(async () => ((await fetch(`${url}/ready`)).ok ? undefined : 'it is not ready again'), 20_000);
+  });
+
+  test('is down, probes and applications are answered 503 at once', async () => {
+    const { uid, gid } = statSync(data());
+    await platform.billing.query("UPDATE billing.api_keys SET last_used_at = now() - interval '1 hour'");
+    process.kill(serverPid(), 'SIGINT');
+    await waitUntil(async () => (existsSync(path.join(data(), 'postmaster.pid')) ? 'it runs' : undefined), 20_000);
+    expect(await states()).toEqual(unavailable('down'));
+    expect(await entitlements()).toEqual([503, 'database_unavailable']);
+    writeFileSync(path.join(data(), 'standby.signal'), '');
+    chownSync(path.join(data(), 'standby.signal'), uid, gid);
+    standby = spawn(command[0] ?? '', command.slice(1), {
+      uid,
+      gid,
+      cwd: path.dirname(data()),
+      env: { LC_ALL: 'C' },
+      stdio: 'ignore',
+    });
+  });
+
+  test('is in recovery, probes say so, and a key whose use cannot be recorded is answered 503', async () => {
+    await waitUntil(async () => {
+      const [, [, db] = []] = await states();
+      return db === 'recovery' ? undefined : `the database is ${db}`;
+    }, 30_000);
+    expect(await states()).toEqual(unavailable('recovery'));
+    expect(await entitlements()).toEqual([503, 'database_unavailable']);
   });
 });

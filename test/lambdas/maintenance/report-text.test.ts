@@ -1,3 +1,4 @@
+import { reportMonthly } from '../../../lambdas/maintenance/monthly-report';
 import type { TaskRecord } from '../../../lambdas/maintenance/contract';
 import type { PlatformStatus } from '../../../lambdas/maintenance/inspected';
 import { gatherFacts, type ReportFacts } from '../../../lambdas/maintenance/report-facts';
@@ -240,4 +241,11 @@ test('a subject is ASCII and as short as SNS asks for, whatever the environment 
   const { subject } = writeReport(facts({ environment: 'a-long-name-12' }));
   // oxlint-disable-next-line no-control-regex
   expect(subject).toMatch(/^[\x20-\x7e]{1,100}$/);
+});
+
+test('a report that is to be sent where there is no topic, as locally, is refused before anything is looked up', async () => {
+  await expect(reportMonthly({ topicArn: '' } as never, { send: true })).rejects.toMatchObject({
+    code: 'invalid_request',
+    message: expect.stringContaining('leave it out to read the report'),
+  });
 });
