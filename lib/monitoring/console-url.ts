@@ -30,13 +30,14 @@ const PAGES = {
  * @throws Error when the page is that of the alarm, and there is none
  */
 export function consoleUrl(page: ConsolePage, location: ConsoleLocation, alarmName?: string): string {
-  const [path, fragment] = pathOf(page, location, alarmName);
   const { region } = location;
+  if (page === 'health') return healthUrl(region);
+  const [path, fragment] = pathOf(page, location, alarmName);
   return `https://${region}.${consoleDomain(region)}/${path}?region=${region}${fragment}`;
 }
 
 function pathOf(
-  page: ConsolePage,
+  page: Exclude<ConsolePage, 'health'>,
   { region, account, names }: ConsoleLocation,
   alarmName?: string,
 ): readonly [string, string] {
@@ -51,6 +52,10 @@ function pathOf(
   // The name may be known at deployment only: it is not encoded, and needs no encoding.
   const queues = encodeURIComponent(`https://sqs.${region}.${serviceDomain(region)}/${account}/`);
   return ['sqs/v3/home', `#/queues/${queues}${queueName(page.queue, names)}`];
+}
+
+function healthUrl(region: string): string {
+  return region.startsWith('cn-') ? 'https://status.amazonaws.cn' : 'https://health.aws.amazon.com/health/status';
 }
 
 function consoleDomain(region: string): string {

@@ -3,11 +3,17 @@ import { OWNERS, type Owner } from '../../lib/config/alarms/owners';
 import { alarmsOf } from '../../lib/config/alarms/alarms';
 import { EXTENSION_SECONDS, pageRules, WAIT_SECONDS } from '../../lib/config/alarms/causes';
 import { simulate } from '../lib/monitoring/cloudwatch/simulate';
-import { compositesOf, metricAlarmsOf } from '../lib/monitoring/cloudwatch/template-alarms';
+import {
+  compositesOf,
+  metricAlarmsOf,
+  pagingAlarmsOf,
+  tellsReturn,
+} from '../lib/monitoring/cloudwatch/template-alarms';
 import { CAUSES, OVER_AFTER } from '../lib/monitoring/truth/causes';
 import { BITCOIN_FAILURES } from '../lib/monitoring/truth/bitcoin-failures';
 import { FAILURES, type Failure } from '../lib/monitoring/truth/failures';
 import { healthy, healthyBitcoin, worldOf, type Published } from '../lib/monitoring/truth/published';
+import { flap, FLAPPING, MOST_PAGES, NIGHT, RHYTHMS, WAITING } from '../lib/monitoring/truth/flapping';
 import { QUIET } from '../lib/monitoring/truth/stories';
 import { templatesOf } from '../lib/support';
 import { bitcoinEnvironment, exampleEnvironment } from '../support/example-environments';
@@ -65,9 +71,10 @@ ${table(['alarm', 'severity', 'owner', 'heading of the runbook', 'fault', 'minut
 
 ## One cause, one page
 
-A critical alarm that others cause pages by a composite alarm, \`<alarm>-page\`, with the same text. While one of its causes is raised, it does not page; it waits for
-a cause for ${WAIT_SECONDS / 60} minutes (\`webhookFailures\`: 10), and stays silent for ${EXTENSION_SECONDS / 60} after the cause is over. What is still raised then, pages. The list is in
-\`lib/config/alarms/causes.ts\`.
+A critical alarm that others cause pages by a composite alarm, \`<alarm>-page\`, with the same text. While one of its causes is raised, it does not page: the composite
+\`<alarm>-silent\` suppresses it. It waits for a cause for ${WAIT_SECONDS / 60} minutes (\`webhookFailures\` and \`apiFailed\`: 10; what only trouble of the region causes: 1), and stays silent
+for ${EXTENSION_SECONDS / 60} after the cause is over. What is still raised then, pages. The list is in \`lib/config/alarms/causes.ts\`. A cause implies what follows from it: a canary that
+fails for a reason of its own does not silence the age of the queue, nor do blocked deliveries, which anybody can send, silence throttled ones.
 
 ${table(['alarm', 'does not page while one of these is raised'], followerRows())}
 
@@ -76,6 +83,27 @@ In the test:
 ${table(['cause', 'raises critical alarms', 'pages', 'minutes'], causeRows())}
 
 A cause that stays raised for days keeps what follows from it silent for as long: mend it, or raise its threshold.
+
+## When the region fails
+
+\`regionTrouble\` is raised when unlike things fail at once: the collector does not run, and the endpoint answers 5xx or the canary does not arrive; or neither
+database answers and the endpoint answers 5xx. It pages once, with the link to AWS Health, in place of \`collectorMissing\`, \`databaseUnreachable\` and \`canaryFailed\`. A bad
+deployment, a disabled key or a used-up quota look the same; the [runbook](runbook.md#region-trouble) begins with telling them apart.
+
+It is no proof against the loss of the region, and nothing in the region can be: CloudWatch, SNS and the functions are lost with it, and then **no alarm arrives at all**. What
+covers that comes from elsewhere: a check of an uptime service outside AWS on \`<API URL>/health\` every minute, which pages by a way of its own
+([deploy](deploy.md)); AWS Health's mails to the account; and Stripe, which mails the owner of the account about an endpoint that fails for long.
+
+## What comes and goes
+
+An alarm is raised again each time its value crosses the threshold. The page is not sent again: while an alarm on a value that may flap has breached
+in one period more than raises it within the last hour (\`<alarm>-returns\`), its page stays raised. In a night of eight hours in which a fault comes and goes, the alarm was raised and paged:
+
+${table(['alarm', ...RHYTHMS.map(([on, off]) => `${on} min there, ${off} away`)], flappingRows())}
+
+A fault of minutes that returns every half hour is news each time, and pages for each return: ${NIGHT / 60} hours of it are the ${MOST_PAGES} pages that the test allows at most. The last
+${WAITING.length} wait for a cause before they page: what comes and goes faster than they wait reaches their warnings only, and what it leaves behind, such as parked events, pages by itself. Let the
+paging tool join what has the same alarm name within an hour; CloudWatch cannot.
 `;
 }
 
@@ -131,17 +159,32 @@ function ownerRows(): (readonly (string | number)[])[] {
   ]);
 }
 
+function flappingRows(): string[][] {
+  return [...FLAPPING, ...WAITING].map((name) => [
+    `\`${name}\``,
+    ...RHYTHMS.map((rhythm) => {
+      const { raised, pages } = flap(name, rhythm);
+      return raised === 0 ? '–' : `${raised} raised, ${pages} paged`;
+    }),
+  ]);
+}
+
 function followerRows(): string[][] {
   const rules = pageRules(alarmsOf(exampleEnvironment('production')));
-  return [...rules].map(([name, { causes }]) => [`\`${name}\``, causes.map((cause) => `\`${cause.name}\``).join(', ')]);
+  return [...rules]
+    .filter(([, { causes }]) => causes.length > 0)
+    .map(([name, { causes }]) => [
+      `\`${name}\``,
+      causes.map((cause) => cause.map((one) => `\`${one}\``).join(' and ')).join(', '),
+    ]);
 }
 
 function causeRows(): (readonly (string | number)[])[] {
   const { monitoring } = templatesOf('production');
   const composites = compositesOf(monitoring);
-  const alarms = metricAlarmsOf(monitoring).filter(({ topics }) => !topics.some((topic) => topic.includes('Warning')));
+  const alarms = pagingAlarmsOf(monitoring);
   return CAUSES.map(({ name, world }) => {
-    const { transitions, notifications } = simulate({
+    const { transitions, pages: sent } = simulate({
       alarms,
       composites,
       world,
@@ -149,11 +192,15 @@ function causeRows(): (readonly (string | number)[])[] {
       to: OVER_AFTER,
       initial: 'OK',
     });
-    const own = new Set(alarms.map((alarm) => alarm.name));
+    const own = new Set(
+      metricAlarmsOf(monitoring).flatMap(({ name: one, topics }) =>
+        tellsReturn(one) || topics.some((topic) => topic.includes('Warning')) ? [] : [one],
+      ),
+    );
     const raised = new Set(
       transitions.flatMap(({ state, alarm }) => (state === 'ALARM' && own.has(alarm) ? [alarm] : [])),
     );
-    const pages = notifications.map(({ alarm }) => `\`${alarm.slice(PREFIX.length)}\``).join(', ');
-    return [name, raised.size, pages, notifications[0]?.minute ?? 'never'];
+    const pages = sent.map(({ alarm }) => `\`${alarm.slice(PREFIX.length)}\``).join(', ');
+    return [name, raised.size, pages, sent[0]?.minute ?? 'never'];
   });
 }

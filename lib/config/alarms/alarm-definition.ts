@@ -15,6 +15,8 @@ export type ConsolePage =
   | { readonly queue: WatchedQueue }
   | 'backupJobs'
   | 'firewall'
+  /** Health of the services of AWS, which has its own address: the console of a region that is lost does not open. */
+  | 'health'
   | 'instanceEvents'
   | 'keys'
   | 'secrets'

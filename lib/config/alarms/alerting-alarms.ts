@@ -29,7 +29,9 @@ function alertsUndelivered(of: Severity, by: Severity, owner: Owner | undefined)
     comparisonOperator: 'GreaterThanThreshold',
     metric: { from: 'topic', topic: of, owner, name: 'NumberOfNotificationsFailed' },
     periodSeconds: 300,
-    evaluationPeriods: 1,
+    // Each alert that fails would say so again.
+    evaluationPeriods: 12,
+    datapointsToAlarm: 1,
     // SNS publishes nothing while nothing fails.
     treatMissingData: 'notBreaching',
     symptom: `An alert of the ${of} topic${owner === undefined ? '' : ` of ${owner}`} was not delivered to one of its subscribers, who may not know of it`,

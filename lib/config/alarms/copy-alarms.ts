@@ -26,7 +26,9 @@ function copiesFailed(to: keyof typeof PLACES): AlarmDefinition {
     comparisonOperator: 'GreaterThanThreshold',
     metric: { from: 'replication', to, name: 'OperationsFailedReplication' },
     periodSeconds: 300,
-    evaluationPeriods: 1,
+    // S3 gives up one object after the other.
+    evaluationPeriods: 12,
+    datapointsToAlarm: 1,
     treatMissingData: 'notBreaching',
     symptom: `S3 could not copy objects of the archives to ${PLACES[to]}, and does not try again`,
     action: `Check the role of the replication, and the bucket and key of ${PLACES[to]}; then copy what is missing.`,

@@ -11,11 +11,13 @@ const MINIMUM_REFUSED = 20;
 
 /** The alarms on deliveries that are refused before a function sees them. Stripe gives up on those after three days. */
 export function edgeAlarms({ firewall }: EnvironmentConfig): AlarmDefinition[] {
-  return [...(firewall ? [deliveriesBlocked()] : []), deliveriesThrottled()];
+  return [...(firewall ? [deliveriesBlocked()] : []), deliveriesThrottled(firewall)];
 }
 
+/** What a counting rule of the firewall matched. */
+const counted = (rule: string): AlarmMetric => ({ from: 'firewall', rule, name: 'CountedRequests' });
+
 function deliveriesBlocked(): AlarmDefinition {
-  const counted = (rule: string): AlarmMetric => ({ from: 'firewall', rule, name: 'CountedRequests' });
   return {
     ...TWO_OF_THREE_PERIODS,
     name: 'deliveriesBlocked',
@@ -38,7 +40,7 @@ function deliveriesBlocked(): AlarmDefinition {
   };
 }
 
-function deliveriesThrottled(): AlarmDefinition {
+function deliveriesThrottled(firewall: boolean): AlarmDefinition {
   const measure = 'Deliveries that API Gateway refused';
   const paths = Object.values(WEBHOOK_ENDPOINTS).map(({ path }) => path);
   const added = (name: 'Count' | '4XXError') =>
@@ -48,7 +50,9 @@ function deliveriesThrottled(): AlarmDefinition {
       `${prefix}${index}`,
       { from: 'api', name, path, statistic: 'Sum' },
     ]);
-  const refused = `(${added('4XXError').join(' + ')} - FILL(rejected, 0))`;
+  // What the firewall blocks, API Gateway counts as refused too: it has an alarm of its own, which anybody can raise.
+  const blocked = firewall ? ' - (FILL(arriving, 0) - FILL(admitted, 0))' : '';
+  const refused = `(${added('4XXError').join(' + ')} - FILL(rejected, 0)${blocked})`;
   return {
     ...TWO_OF_THREE_PERIODS,
     name: 'deliveriesThrottled',
@@ -58,11 +62,12 @@ function deliveriesThrottled(): AlarmDefinition {
     metric: {
       from: 'math',
       label: measure,
-      // What is answered 4xx and not by the function: throttled (429), too large for API Gateway (413), blocked (403).
+      // What is answered 4xx, and not by the function or the firewall: throttled (429), too large for API Gateway (413).
       expression: `IF(${refused} >= ${MINIMUM_REFUSED}, 100 * ${refused} / (${added('Count').join(' + ')}), 0)`,
       metrics: {
         ...Object.fromEntries([...ofPaths('refused', '4XXError'), ...ofPaths('all', 'Count')]),
         rejected: countOf('webhook', WEBHOOK_METRICS.rejected),
+        ...(firewall && { arriving: counted(COUNTING_RULES.arriving), admitted: counted(COUNTING_RULES.admitted) }),
       },
     },
     symptom: 'API Gateway refuses deliveries before the webhook function sees them, mostly by throttling (429)',

@@ -1,8 +1,8 @@
 import { resourcesOf, templatesOf, type Resource } from '../support';
-import type { MetricQuery } from './cloudwatch/template-alarms';
+import { tellsReturn, type MetricQuery } from './cloudwatch/template-alarms';
 
 /**
- * Properties of the alarms of an environment, by their names without `BillingOps-<environment>-`.
+ * Properties of the alarms that a definition makes, of an environment, by their names without `BillingOps-<environment>-`.
  *
  * @param named the environment's own name. @default that of the template
  */
@@ -10,11 +10,13 @@ export function alarmsOfTemplate(environment: string, named = environment): Reco
   const alarms = Object.values(resourcesOf(templatesOf(environment).monitoring, 'AWS::CloudWatch::Alarm'));
   const prefix = `BillingOps-${named}-`;
   return Object.fromEntries(
-    alarms.map(({ Properties }) => {
-      const name = String(Properties.AlarmName);
-      if (!name.startsWith(prefix)) throw new Error(`The alarm ${name} does not begin with ${prefix}`);
-      return [name.slice(prefix.length), Properties];
-    }),
+    alarms
+      .filter(({ Properties }) => !tellsReturn(String(Properties.AlarmName)))
+      .map(({ Properties }) => {
+        const name = String(Properties.AlarmName);
+        if (!name.startsWith(prefix)) throw new Error(`The alarm ${name} does not begin with ${prefix}`);
+        return [name.slice(prefix.length), Properties];
+      }),
   );
 }
 

@@ -5,6 +5,7 @@ import { alarmsOf } from '../../../lib/config/alarms/alarms';
 import { defineEnvironment } from '../../../lib/config/environment-schema';
 import { bitcoinEnvironment, exampleEnvironment } from '../../support/example-environments';
 import { alarmText, type TextContext } from '../../../lib/monitoring/alarm-text';
+import { REGION_TROUBLE } from '../../../lib/config/alarms/region-trouble';
 import { FAILURE_EVENTS } from '../../../lib/monitoring/failure-events';
 import { LARGE_ARCHIVE_ANCHOR } from '../../../lib/monitoring/archive-notifications';
 import { RECOVERY_ANCHORS } from '../../../lib/monitoring/recovery-notifications';
@@ -80,9 +81,12 @@ test('the message about each failure that AWS reports links to its runbook headi
 test('the runbook has one heading for each alarm, reported failure and error that links one, each with its four steps', () => {
   const linked = [
     // Burstable instances are those of dev.
-    ...[...alarmsOf(bitcoinEnvironment()), ...alarmsOf(exampleEnvironment('dev')), ...FAILURE_EVENTS].map(
-      ({ runbookAnchor }) => runbookAnchor,
-    ),
+    ...[
+      ...alarmsOf(bitcoinEnvironment()),
+      ...alarmsOf(exampleEnvironment('dev')),
+      ...FAILURE_EVENTS,
+      REGION_TROUBLE,
+    ].map(({ runbookAnchor }) => runbookAnchor),
     ...RECOVERY_ANCHORS,
     LARGE_ARCHIVE_ANCHOR,
     ...[...ERRORS.matchAll(/runbook\.md#([\w-]+)/g)].map(([, anchor]) => anchor ?? ''),

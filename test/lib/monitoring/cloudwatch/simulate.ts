@@ -41,6 +41,8 @@ export interface Outcome {
   readonly transitions: readonly Happening[];
   /** Messages about raised alarms; those about alarms that are over are left out. */
   readonly notifications: readonly Notification[];
+  /** Of those, the ones that wake somebody. */
+  readonly pages: readonly Notification[];
 }
 
 /** What the alarms do, evaluated every minute as CloudWatch does. */
@@ -77,7 +79,7 @@ export function simulate(options: SimulationOptions): Outcome {
       if (taken === 'ALARM') notify(minute, name, topics);
     }
   }
-  return { transitions, notifications };
+  return { transitions, notifications, pages: notifications.filter(({ topic }) => !topic.includes('Warning')) };
 }
 
 function minutes({ wait, extension }: Composite): { wait: number; extension: number } {

@@ -34,6 +34,9 @@ export interface Composite {
   readonly extension: number;
 }
 
+/** Whether an alarm only tells a page that what it pages for comes and goes. */
+export const tellsReturn = (name: string): boolean => name.endsWith('-returns');
+
 /** A query of an alarm, or of a widget. */
 export interface MetricQuery {
   readonly Id: string;
@@ -133,6 +136,15 @@ function inOrder(queries: readonly MetricQuery[]): { id: string; text: string }[
     ordered.push({ id: query.Id, text: query.Expression ?? '' });
   }
   return ordered;
+}
+
+/** The alarms that decide what pages: the critical ones, and those that composite alarms look at. */
+export function pagingAlarmsOf(template: Template): MetricAlarm[] {
+  const rules = compositesOf(template).map(({ rule }) => rule);
+  const isWarning = ({ topics }: MetricAlarm) => topics.some((topic) => topic.includes('Warning'));
+  return metricAlarmsOf(template).filter(
+    (alarm) => !isWarning(alarm) || rules.some((rule) => rule.includes(`("${alarm.name}")`)),
+  );
 }
 
 function topicsOf(

@@ -58,12 +58,15 @@ function silent(of: (metric: { readonly by: string; readonly key: string }) => b
   return Object.fromEntries(healthy().flatMap((metric) => (of(metric) ? [[metric.key, nothing]] : [])));
 }
 
-const BLIND_AND_STUCK = ['collectorMissing', 'canaryFailed-page', 'webhookFailures-page'];
-const MAIN_AND_REFUSED = ['databaseUnreachable-main', 'webhookFailures-page'];
+const BLIND_AND_STUCK = ['regionTrouble', 'webhookFailures-page', 'eventQueueAge-page'];
+const NOT_APPLIED = ['canaryFailed-page', 'webhookFailures-page', 'eventQueueAge-page'];
+const MAIN_AND_REFUSED = ['databaseUnreachable-main-page', 'webhookFailures-page'];
+
+const usual = new Map(healthy().map(({ key, emit }) => [key, emit]));
 
 /** What goes wrong, and the page that reports it; two where what anybody can raise from outside must silence nothing. */
 export const CAUSES: readonly Cause[] = [
-  cause('the billing database cannot be reached', 'databaseUnreachable-billing', 30, {
+  cause('the billing database cannot be reached', 'databaseUnreachable-billing-page', 30, {
     ...silent(({ by, key }) => by === 'AWS/RDS' && key.endsWith('-billing')),
     ...silent(
       ({ by, key }) =>
@@ -76,7 +79,7 @@ export const CAUSES: readonly Cause[] = [
   }),
   cause(
     'the collector does not run',
-    'collectorMissing',
+    'collectorMissing-page',
     20,
     silent(({ by }) => by === 'collector'),
   ),
@@ -93,11 +96,22 @@ export const CAUSES: readonly Cause[] = [
     ...notApplied,
     [ofFunction('processor', 'EventsFailed')]: every(1, 1, BUSY),
   }),
-  cause('the processor crashes at its start', 'canaryFailed-page', 30, {
+  cause(
+    'no function runs, and the endpoint answers 5xx: the region fails',
+    ['webhookDelivery-critical', 'regionTrouble'],
+    30,
+    {
+      ...silent(({ by }) => ['collector', 'webhook', 'processor'].includes(by)),
+      ...notArriving,
+      [ofApi('5XXError', true)]: every(1, 1, BUSY),
+      [ofLambda('webhook', 'Errors')]: every(1, 1, BUSY),
+    },
+  ),
+  cause('the processor crashes at its start', ['canaryFailed-page', 'eventQueueAge-page'], 30, {
     ...notApplied,
     [ofFunction('processor', 'EventsFailed')]: nothing,
   }),
-  cause('the processor can apply no event', ['canaryFailed-page', 'webhookFailures-page'], 30, {
+  cause('the processor can apply no event', NOT_APPLIED, 30, {
     ...notApplied,
     [ofFunction('processor', 'EventsFailed')]: every(1, 1, BUSY),
   }),
@@ -112,12 +126,36 @@ export const CAUSES: readonly Cause[] = [
     [ofFunction('webhook', 'WebhookFailed')]: every(1, 1, BUSY),
     [ofApi('5XXError', true)]: every(1, 1, BUSY),
   }),
-  cause('the firewall blocks the deliveries', ['deliveriesBlocked-critical', 'canaryFailed-page'], 15, {
+  cause('the firewall blocks the deliveries', ['deliveriesBlocked-page', 'canaryFailed-page'], 15, {
     ...silent(({ by }) => by === 'webhook'),
     ...notArriving,
     [ofFirewall('AdmittedDeliveries')]: nothing,
     [ofApi('4XXError', true)]: every(1, 1, BUSY),
   }),
+  cause(
+    'somebody sends what looks signed, and genuine deliveries are throttled',
+    ['deliveriesBlocked-page', 'deliveriesThrottled-page'],
+    15,
+    {
+      [ofFirewall('SignedDeliveries')]: every(1, 1, BUSY + 60),
+      [ofApi('4XXError', true)]: every(1, 1, 60 + 30),
+    },
+  ),
+  cause(
+    'the webhook function crashes for ten minutes, and half an hour later the processor does',
+    ['webhookDelivery-critical', 'canaryFailed-page', 'eventQueueAge-page'],
+    15,
+    {
+      [ofApi('5XXError', true)]: (minute) => (minute < 10 ? { value: BUSY } : undefined),
+      [ofLambda('webhook', 'Errors')]: (minute) => (minute < 10 ? { value: BUSY } : undefined),
+      ...Object.fromEntries(
+        Object.entries(notApplied).map(([key, emit]) => [
+          key,
+          (minute: number) => (minute < 40 ? usual.get(key)?.(minute) : emit(minute - 40)),
+        ]),
+      ),
+    },
+  ),
   cause('Stripe is down for a day, and its next reconciliation fails', 'reconciliationMissing-page', 80, {
     ...silent(({ by }) => ['webhook', 'processor', 'AWS/WAFV2'].includes(by)),
     [ofFunction('collector', 'ReconciliationAge')]: every(5, 26 * 3_600),
