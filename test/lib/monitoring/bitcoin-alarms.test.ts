@@ -5,14 +5,14 @@ import { bitcoinEnvironment, exampleEnvironment } from '../../support/example-en
 import { templatesOf } from '../support';
 import { alarmsOfTemplate } from './alarm-support';
 import { simulate } from './cloudwatch/simulate';
-import { metricAlarmsOf } from './cloudwatch/template-alarms';
+import { metricAlarmsOf, tellsReturn } from './cloudwatch/template-alarms';
 import { BITCOIN_FAILURES } from './truth/bitcoin-failures';
 import { healthy, healthyBitcoin, worldOf } from './truth/published';
 
 const PREFIX = 'BillingOps-production-';
 const usual = new Set(Object.keys(alarmsOfTemplate('production')));
 const ALARMS = metricAlarmsOf(templatesOf('bitcoin').monitoring).filter(
-  ({ name }) => !usual.has(name.slice(PREFIX.length)),
+  ({ name }) => !tellsReturn(name) && !usual.has(name.slice(PREFIX.length)),
 );
 const published = [...healthy(), ...healthyBitcoin()];
 
