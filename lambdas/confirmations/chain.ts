@@ -33,8 +33,6 @@ export interface Cursor {
 export interface Followed {
   readonly cursor: Cursor;
   readonly tip: Tip;
-  readonly blocks: number;
-  readonly reorganisations: readonly Reorganisation[];
   readonly outcome: 'up_to_date' | 'behind' | 'node_behind';
 }
 
@@ -83,17 +81,15 @@ INSERT INTO billing.bitcoin_reorganisations (noticed_at, fork_height, depth, tra
  * @throws OperationError `chain_diverged` when not even the oldest block that is kept is in the node's chain; what the node throws
  */
 export async function followChain(run: ConfirmationsRun): Promise<Followed> {
-  const { node, stop } = run;
+  const { node, stop, tally } = run;
   let tip = await node.tip();
   let cursor = (await readCursor(run)) ?? (await begin(run, tip));
-  let blocks = 0;
-  const reorganisations: Reorganisation[] = [];
   const ended = async (outcome: Followed['outcome']): Promise<Followed> => {
     await run.client.query('UPDATE billing.bitcoin_chain SET node_height = $1, node_at = $2', [
       tip.height,
       run.clock(),
     ]);
-    return { cursor, tip, blocks, reorganisations, outcome };
+    return { cursor, tip, outcome };
   };
   while (!stop.aborted) {
     const [same, next] = await node.hashes([cursor.height, cursor.height + 1]);
@@ -103,16 +99,13 @@ export async function followChain(run: ConfirmationsRun): Promise<Followed> {
       // The chain went another way between the two calls.
       if (block.previous !== cursor.hash) continue;
       cursor = await attach(run, cursor, block);
-      blocks += 1;
+      tally.blocks += 1;
       continue;
     }
     tip = await node.tip();
     // A node that starts anew, or stands in for another: until it has as many blocks, it contradicts nothing.
     if (tip.height < cursor.height) return ended('node_behind');
-    const followed = await reorganise(run, cursor, tip);
-    cursor = followed.cursor;
-    blocks += followed.blocks;
-    reorganisations.push(followed.reorganisation);
+    cursor = await reorganise(run, cursor, tip);
   }
   return ended('behind');
 }
@@ -185,14 +178,8 @@ async function reviewAt(run: RunStatement, touched: Iterable<string>, tip: numbe
   return reviewPayments(run, [...touched, ...due.map(({ id }) => id)], { tip, now });
 }
 
-interface Reorganised {
-  readonly cursor: Cursor;
-  readonly blocks: number;
-  readonly reorganisation: Reorganisation;
-}
-
 /** Goes back to the last block that the node's chain has, too, and from there along it. */
-async function reorganise(run: ConfirmationsRun, cursor: Cursor, tip: Tip): Promise<Reorganised> {
+async function reorganise(run: ConfirmationsRun, cursor: Cursor, tip: Tip): Promise<Cursor> {
   const { node, log, clock } = run;
   const fork = await findFork(run, cursor);
   const depth = cursor.height - fork.height;
@@ -213,7 +200,8 @@ async function reorganise(run: ConfirmationsRun, cursor: Cursor, tip: Tip): Prom
       blocks += 1;
     }
     const reviewed = await reviewAt(statement, touched, reached.height, clock());
-    return { ...reviewed, reorganisation: { forkHeight: fork.height, depth, transactions: taken.transactions } };
+    const found: Reorganisation = { forkHeight: fork.height, depth, transactions: taken.transactions };
+    return { ...reviewed, reorganisation: found };
   });
   log.warn('The chain was reorganised', {
     ...reorganisation,
@@ -221,7 +209,9 @@ async function reorganise(run: ConfirmationsRun, cursor: Cursor, tip: Tip): Prom
     to: reached.hash,
     height: reached.height,
   });
-  return { cursor: reached, blocks, reorganisation };
+  run.tally.blocks += blocks;
+  run.tally.reorganisations.push(reorganisation);
+  return reached;
 }
 
 async function takeBack(

@@ -36,13 +36,16 @@ export async function confirmPayments(
     followed = await (dryRun ? lookAtChain(run) : followChain(run));
     if (followed.outcome === 'up_to_date' && !dryRun) {
       // Transactions of blocks that were taken back are in the mempool again.
-      if (followed.reorganisations.length > 0) examined.clear();
+      if (tally.reorganisations.length > 0) examined.clear();
       mempool = await scanMempool(run, followed.cursor, examined);
     }
   } catch (error) {
     if (!(error instanceof OperationError) || error.code !== 'node_unreachable') throw error;
-    problem = error.message;
-    log.error('The node cannot be reached; the next run continues', { problem });
+    // The end of this run's time ends its calls, which says nothing about the node.
+    if (!run.stop.aborted) {
+      problem = error.message;
+      log.error('The node cannot be reached; the next run continues', { problem });
+    }
   }
   const cursor = followed?.cursor ?? (await readCursor(run));
   // While blocks are missing, what is over by the clock may have been paid in one of them.
@@ -50,13 +53,13 @@ export async function confirmPayments(
   if (!dryRun && problem === null) await recordSuccess(client, 'confirmations', clock(), log);
   return {
     dryRun,
-    outcome: problem === null ? (followed?.outcome ?? 'up_to_date') : 'node_unreachable',
+    outcome: problem === null ? (followed?.outcome ?? 'behind') : 'node_unreachable',
     problem,
     height: cursor?.height ?? null,
     nodeHeight: followed?.tip.height ?? null,
     blockAt: cursor?.blockAt.toISOString() ?? null,
-    blocks: followed?.blocks ?? 0,
-    reorganisations: followed?.reorganisations ?? [],
+    blocks: tally.blocks,
+    reorganisations: tally.reorganisations,
     mempool,
     changes: tally.changes,
     takenBack: tally.takenBack,
@@ -66,30 +69,18 @@ export async function confirmPayments(
 
 /** What {@link followChain} would find, without changing anything. */
 async function lookAtChain(run: ConfirmationsRun): Promise<Followed> {
-  const { node, network } = run;
+  const { node, network, tally } = run;
   await requireNetwork(node, network);
   const tip = await node.tip();
   const cursor = await readCursor(run);
   if (cursor === undefined) {
-    const now = run.clock();
-    return {
-      cursor: { height: 0, hash: '', blockAt: now, scannedAt: null },
-      tip,
-      blocks: 0,
-      reorganisations: [],
-      outcome: 'behind',
-    };
+    return { cursor: { height: 0, hash: '', blockAt: run.clock(), scannedAt: null }, tip, outcome: 'behind' };
   }
-  if (tip.height < cursor.height) return { cursor, tip, blocks: 0, reorganisations: [], outcome: 'node_behind' };
+  if (tip.height < cursor.height) return { cursor, tip, outcome: 'node_behind' };
   const fork = await findFork(run, cursor);
   const depth = cursor.height - fork.height;
-  return {
-    cursor,
-    tip,
-    blocks: 0,
-    reorganisations: depth === 0 ? [] : [{ forkHeight: fork.height, depth, transactions: 0 }],
-    outcome: tip.hash === cursor.hash ? 'up_to_date' : 'behind',
-  };
+  if (depth > 0) tally.reorganisations.push({ forkHeight: fork.height, depth, transactions: 0 });
+  return { cursor, tip, outcome: tip.hash === cursor.hash ? 'up_to_date' : 'behind' };
 }
 
 /** Payments whose time is over and that were not paid in time. */

@@ -24,6 +24,13 @@ const FIND_IN_MEMPOOL: Statement = {
 SELECT payment_id AS id, txid FROM billing.bitcoin_transactions
 WHERE state = 'mempool' AND (txid, payment_id) > ($1, $2) ORDER BY txid, payment_id LIMIT ${PAGE_SIZE}`,
 };
+/** Of the two weeks that nodes keep a transaction: those after which the mempool may have it again. */
+const FIND_GONE: Statement = {
+  name: 'find_gone_bitcoin_transactions',
+  text: `
+SELECT DISTINCT txid AS id FROM billing.bitcoin_transactions
+WHERE state IN ('replaced', 'dropped') AND changed_at > $1::timestamptz - interval '14 days'`,
+};
 const DROP: Statement = {
   name: 'drop_bitcoin_transactions',
   text: `
@@ -45,6 +52,8 @@ export async function scanMempool(
   const startedAt = clock();
   const present = new Set(await node.mempool());
   for (const txid of examined) if (!present.has(txid)) examined.delete(txid);
+  // One that was thought gone and is here is looked at again, whatever this function remembers.
+  for (const txid of await goneTransactions(run)) examined.delete(txid);
   const unknown = [...present].filter((txid) => !examined.has(txid));
   // What the last complete look did not find came after it: in doubt it was in time.
   const arrivedAt = cursor.scannedAt ?? startedAt;
@@ -62,6 +71,11 @@ export async function scanMempool(
   if (hash === cursor.hash && !stop.aborted) await dropAbsent(run, cursor, present);
   if (complete) await client.query('UPDATE billing.bitcoin_chain SET scanned_at = $1', [startedAt]);
   return { size: present.size, examined: done, complete };
+}
+
+async function goneTransactions({ client, clock }: ConfirmationsRun): Promise<string[]> {
+  const { rows } = await client.query<{ id: string }>(FIND_GONE.text, [clock()]);
+  return rows.map(({ id }) => id);
 }
 
 async function examine(

@@ -5,6 +5,7 @@ import type { BitcoinNetwork, BitcoinStatus } from '../../core/providers/bitcoin
 import type { BitcoinNode } from '../../core/providers/bitcoin/node';
 import { OperationError } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
+import type { Reorganisation } from './contract';
 import type { Reviewed, StatusChange } from './review';
 
 /** What a run works with. */
@@ -23,6 +24,8 @@ export interface ConfirmationsRun {
 export class Tally {
   readonly changes: Partial<Record<BitcoinStatus, number>> = {};
   readonly entitlements: EntitlementChange[] = [];
+  readonly reorganisations: Reorganisation[] = [];
+  blocks = 0;
   takenBack = 0;
   lost = 0;
 

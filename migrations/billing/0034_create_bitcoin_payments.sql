@@ -68,6 +68,9 @@ CREATE INDEX bitcoin_transactions_by_txid ON billing.bitcoin_transactions (txid)
 CREATE INDEX bitcoin_transactions_by_block ON billing.bitcoin_transactions (block_height) WHERE block_height IS NOT NULL;
 CREATE INDEX bitcoin_transactions_in_mempool ON billing.bitcoin_transactions (txid, payment_id) WHERE state = 'mempool';
 
+CREATE INDEX bitcoin_transactions_gone ON billing.bitcoin_transactions (changed_at)
+  WHERE state IN ('replaced', 'dropped');
+
 -- The coins that these transactions spend, as `<txid>:<output>`: by them a transaction is found that spends them again.
 CREATE TABLE billing.bitcoin_inputs (
   outpoint text NOT NULL,

@@ -59,8 +59,9 @@ async function send(
     return await lambda.send(new InvokeCommand({ FunctionName: name, Payload }), { abortSignal: signal });
   } catch (cause) {
     if (cause instanceof Error && cause.name === 'ResourceNotFoundException') {
-      const advice =
-        target.platform === undefined
+      const advice = name.endsWith('-confirmations')
+        ? 'its settings have no `bitcoin`, or Operations was not deployed since'
+        : target.platform === undefined
           ? 'check AWS_PROFILE, AWS_REGION and --env, or deploy Operations'
           : 'it is of another version of the platform: stop it and start it again';
       throw new CommandError('failed', `${target.label} has no function ${name}: ${advice}`, { cause });

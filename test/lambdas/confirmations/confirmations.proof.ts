@@ -1,4 +1,8 @@
 import type { Client } from 'pg';
+import { createNode } from '../../../core/providers/bitcoin/node';
+import { createRpc } from '../../../core/providers/bitcoin/rpc';
+import { entitlementLanes, sourcesOf } from '../../../lambdas/reconciliation/entitlements';
+import type { Run } from '../../../lambdas/reconciliation/run';
 import { expectPayment, nodeOf, runConfirmations, statusOf, type Expected } from '../../factories/bitcoin-payments';
 import { spend, startBtcd, type Btcd, type Coin } from '../../proof/btcd';
 import { BTCD, goTool } from '../../proof/tools';
@@ -252,6 +256,63 @@ const MATURE = 140;
     await look();
     expect(await statusOf(client, payment)).toBe('settled block');
     expect(await changesOf(payment.id)).toEqual(['pending -> settled']);
+  });
+
+  test('a run whose time is up says that it is behind, never that the node is away, and nothing of it is lost', async () => {
+    await a.mine(3);
+    const real = nodeOf(a);
+    const time = new AbortController();
+    const slow = {
+      ...real,
+      block: (hash: string) => {
+        time.abort();
+        return createNode(
+          createRpc({ url: a.url, credentials: a.credentials, pausesMs: [], signal: time.signal }),
+        ).block(hash);
+      },
+    };
+    expect(await runConfirmations(client, { node: slow, stop: time.signal })).toMatchObject({
+      outcome: 'behind',
+      problem: null,
+    });
+    expect(await runConfirmations(client, { node: real, dryRun: true })).toMatchObject({
+      outcome: 'behind',
+      blocks: 0,
+    });
+    expect(await look()).toMatchObject({ outcome: 'up_to_date', blocks: 3 });
+  });
+
+  test('a node with fewer blocks takes nothing back, and one whose chain has none of the blocks that are kept is refused', async () => {
+    // As after a thousand blocks: the first ones, which every chain has, are forgotten.
+    await client.query('DELETE FROM billing.bitcoin_blocks WHERE height < 100');
+    const { rows: before } = await client.query('SELECT hash FROM billing.bitcoin_chain');
+    const other = await startBtcd(binary ?? '');
+    try {
+      await other.mine(1);
+      const fewer = nodeOf(other);
+      expect(await runConfirmations(client, { node: fewer })).toMatchObject({ outcome: 'node_behind' });
+      const longer = { ...fewer, tip: async () => ({ ...(await fewer.tip()), height: 1_000_000 }) };
+      await expect(runConfirmations(client, { node: longer })).rejects.toMatchObject({ code: 'chain_diverged' });
+    } finally {
+      await other.stop();
+    }
+    expect((await client.query('SELECT hash FROM billing.bitcoin_chain')).rows).toEqual(before);
+  });
+
+  test('reconciliation asks Stripe for no purchase in bitcoin', async () => {
+    const run = {
+      client,
+      entitlements: 'all',
+      turns: { ids: {} },
+      taken: new Map(),
+      stop: new AbortController().signal,
+    };
+    const lanes = await entitlementLanes(run as unknown as Run);
+    const ids: string[] = [];
+    for await (const { objects } of sourcesOf(run as unknown as Run, lanes)) ids.push(...objects.map(({ id }) => id));
+    const { rows } = await client.query('SELECT FROM billing.purchases');
+    expect(rows.length).toBeGreaterThan(3);
+    expect(ids).toEqual([]);
   });
 
   async function changesOf(id: string): Promise<string[]> {

@@ -1,6 +1,8 @@
 import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
+import { generate } from 'selfsigned';
 import { scriptOf } from '../../../../core/providers/bitcoin/address';
 import { ALL_SATOSHI } from '../../../../core/providers/bitcoin/contract';
 import { createNode, requireNetwork, satoshiOf } from '../../../../core/providers/bitcoin/node';
@@ -67,14 +69,23 @@ test('an amount in bitcoin is exact to the satoshi', () => {
 
 test('a node that is starting, rejects the password, answers something else or is of another network says which', async () => {
   answers = { getblockchaininfo: { error: { code: -28, message: 'Loading block index...' } } };
-  await expect(node().tip()).rejects.toMatchObject({ code: 'node_unreachable', message: /Loading block index/ });
+  await expect(node().tip()).rejects.toMatchObject({
+    code: 'node_unreachable',
+    message: expect.stringMatching(/Loading block index/),
+  });
   refusal = { status: 401, body: '' };
-  await expect(node().tip()).rejects.toMatchObject({ code: 'node_refused', message: /check user and password/ });
+  await expect(node().tip()).rejects.toMatchObject({
+    code: 'node_refused',
+    message: expect.stringMatching(/check user and password/),
+  });
   refusal = { status: 200, body: '<html>' };
   const html = await node()
     .tip()
     .catch((error: unknown) => error);
-  expect(html).toMatchObject({ code: 'node_refused', message: /did not answer a batch of JSON-RPC: <html>/ });
+  expect(html).toMatchObject({
+    code: 'node_refused',
+    message: expect.stringMatching(/did not answer a batch of JSON-RPC: <html>/),
+  });
   expect(String(html)).not.toContain('secret');
   refusal = undefined;
   answers = { getblockhash: { result: '000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f' } };
@@ -99,4 +110,28 @@ test('an address has the script of its kind, and a changed character or another 
     expect(() => scriptOf(wrong, 'mainnet')).toThrow(/^address: expected an address of mainnet whose checksum matches/);
   }
   expect(() => scriptOf('bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4', 'testnet4')).toThrow(/of testnet4/);
+});
+
+test('over TLS, the certificate of the secret is trusted and no other, and the password goes nowhere else', async () => {
+  const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
+  });
+  const seen: unknown[] = [];
+  const secure = createTlsServer({ key, cert }, (request, response) => {
+    seen.push(request.headers.authorization);
+    request.resume();
+    response.end(JSON.stringify([{ id: 0, result: [], error: null }]));
+  });
+  await new Promise<void>((resolve) => secure.listen(0, 'localhost', resolve));
+  const url = `https://localhost:${(secure.address() as AddressInfo).port}`;
+  const credentials = { username: 'u', password: 'secret' };
+  const trusting = createNode(createRpc({ url, credentials: { ...credentials, ca: cert }, pausesMs: [] }));
+  const strict = createNode(createRpc({ url, credentials, pausesMs: [] }));
+  await expect(trusting.mempool()).resolves.toEqual([]);
+  await expect(strict.mempool()).rejects.toMatchObject({
+    code: 'node_unreachable',
+    message: expect.stringMatching(/certificate/),
+  });
+  expect(seen).toEqual([`Basic ${Buffer.from('u:secret').toString('base64')}`]);
+  secure.close();
 });
