@@ -59,6 +59,11 @@ export function archiveWorkflowName(environmentName: string, database: DatabaseN
   return functionName(environmentName, `archive-${database}`);
 }
 
+/** Name of the workflow that restores an archive which is too large for one call of a function. */
+export function restoreWorkflowName(environmentName: string, database: DatabaseName): string {
+  return functionName(environmentName, `restore-${database}`);
+}
+
 /** Who makes the tables of a database: the migrations of this repository, or another tool, such as an ORM's. */
 export type DatabaseManagement = 'here' | 'elsewhere';
 

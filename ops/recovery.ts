@@ -2,6 +2,7 @@ import {
   archiveWorkflowName,
   drillWorkflowName,
   recoveryWorkflowName,
+  restoreWorkflowName,
   rowWorkflowName,
   type DatabaseName,
 } from '../core/contract';
@@ -11,11 +12,12 @@ import { CommandError, explain } from './errors';
 
 type Surroundings = Pick<Context, 'clients' | 'target' | 'signal'>;
 
-/** The workflows that restore an instance: in place of the one in use, to compare rows with, to archive, or on trial. */
+/** The workflows that restore an instance: in place of the one in use, to compare rows with, to archive, or on trial; and the one that restores an archive. */
 const WORKFLOWS = {
   recovery: recoveryWorkflowName,
   rows: rowWorkflowName,
   archive: archiveWorkflowName,
+  restore: restoreWorkflowName,
   'instance-drill': drillWorkflowName,
 } as const;
 export type WorkflowKind = keyof typeof WORKFLOWS;

@@ -8,7 +8,7 @@ import { listRecoveries, type Question, type WorkflowKind } from './recovery';
 export interface Run {
   /** `reconciliation:12`, `backup:billing:2026-11-21T06:00:00Z`, … */
   readonly id: string;
-  readonly kind: 'backup' | 'drill' | 'reconciliation' | 'recovery' | 'rows' | 'archive' | 'instance-drill';
+  readonly kind: 'backup' | 'drill' | 'reconciliation' | 'recovery' | 'rows' | 'archive' | 'restore' | 'instance-drill';
   readonly state: 'running' | 'waits' | 'done' | 'failed';
   readonly startedAt: string;
   readonly detail: string;
@@ -26,7 +26,7 @@ export async function listRuns(context: Context): Promise<Run[]> {
   for (const database of DATABASE_NAMES) {
     runs.push(...(await backupsOf(context, database)));
     runs.push(...(await drillsOf(context, database)));
-    for (const kind of ['recovery', 'rows', 'archive', 'instance-drill'] as const)
+    for (const kind of ['recovery', 'rows', 'archive', 'restore', 'instance-drill'] as const)
       runs.push(...(await workflowsOf(context, database, kind)));
   }
   return runs.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt));

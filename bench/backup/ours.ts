@@ -46,7 +46,12 @@ export function platform(
     EXPORT_ROLE_ARN: '',
     EXPORT_KEY_ARN: '',
   } satisfies BackupEnvironment & Record<string, string>;
-  const restoreEnvironment = common satisfies RestoreEnvironment & Record<string, string>;
+  const restoreEnvironment = {
+    ...common,
+    STREAMING_LIMIT_GIB: '64',
+    BILLING_RESTORE_WORKFLOW_ARN: '',
+    MAIN_RESTORE_WORKFLOW_ARN: '',
+  } satisfies RestoreEnvironment & Record<string, string>;
   const peak = { save: 0, restore: 0 };
 
   async function using<T>(

@@ -1,15 +1,15 @@
 import type { Client } from 'pg';
 import { LARGE_OBJECT_PIECES, LARGE_OBJECTS } from '../archive/keys';
-import type { ArchivedTable } from '../archive/manifest';
+import type { ArchivedPart, ArchivedTable } from '../archive/manifest';
 import type { Deviations } from '../schema/apply/deviations';
 import { loadPart } from './load-part';
 import type { VerifiedObjects } from './verified-objects';
 
 /** Tables of the session that large objects are loaded through, with the names of the archived ones. */
-const TEMPORARY = `
-  CREATE TEMPORARY TABLE ${LARGE_OBJECTS.name} (id oid, owner name, grants jsonb, comment text);
-  CREATE TEMPORARY TABLE ${LARGE_OBJECT_PIECES.name} (id oid, "offset" bigint, data bytea);
-  CREATE TEMPORARY TABLE refused (id oid, what text, message text)`;
+const METADATA = `CREATE TEMPORARY TABLE ${LARGE_OBJECTS.name} (id oid, owner name, grants jsonb, comment text)`;
+const PIECES = `CREATE TEMPORARY TABLE ${LARGE_OBJECT_PIECES.name} (id oid, "offset" bigint, data bytea)`;
+const REFUSED = 'CREATE TEMPORARY TABLE refused (id oid, what text, message text)';
+const { signal: NEVER } = new AbortController();
 
 /** Large objects made in one transaction, which holds a lock for each. */
 const OBJECTS_AT_ONCE = 1_000;
@@ -78,19 +78,55 @@ export async function loadLargeObjects(
 ): Promise<void> {
   const [metadata, pieces] = tables;
   if (!metadata || !pieces) return;
-  const { signal } = new AbortController();
-  const load = async (table: ArchivedTable): Promise<void> => {
-    for (const part of table.parts) await loadPart(objects, client, { ...table, schema: 'pg_temp' }, part, { signal });
-  };
-  await client.query(TEMPORARY);
-  await load(metadata);
+  await createLargeObjects(objects, client, metadata);
+  for (const part of pieces.parts) await loadPieces(objects, client, pieces, part);
+  await describeLargeObjects(objects, client, metadata, deviations);
+}
+
+/** Creates the objects, empty. @throws OperationError as {@link loadPart} does */
+export async function createLargeObjects(
+  objects: VerifiedObjects,
+  client: Client,
+  metadata: ArchivedTable,
+): Promise<void> {
+  await loadMetadata(objects, client, metadata);
   await client.query(CREATE);
-  await load(pieces);
+  await client.query(`DROP TABLE pg_temp.${LARGE_OBJECTS.name}`);
+}
+
+/** Writes the bytes that one part has. Repeating it changes nothing. @throws OperationError as {@link loadPart} does */
+export async function loadPieces(
+  objects: VerifiedObjects,
+  client: Client,
+  pieces: ArchivedTable,
+  part: ArchivedPart,
+): Promise<void> {
+  await client.query(PIECES);
+  await loadPart(objects, client, { ...pieces, schema: 'pg_temp' }, part, { signal: NEVER });
   await client.query(`SELECT count(lo_put(id, "offset", data)) FROM pg_temp.${LARGE_OBJECT_PIECES.name}`);
+  await client.query(`DROP TABLE pg_temp.${LARGE_OBJECT_PIECES.name}`);
+}
+
+/** Gives the objects their comments, privileges and owners. @throws OperationError as {@link loadPart} does */
+export async function describeLargeObjects(
+  objects: VerifiedObjects,
+  client: Client,
+  metadata: ArchivedTable,
+  deviations: Deviations,
+): Promise<void> {
+  await loadMetadata(objects, client, metadata);
+  await client.query(REFUSED);
   await client.query(MAKE);
   const refused = await client.query<{ id: string; what: string; message: string }>(
     'SELECT id::text, what, message FROM pg_temp.refused ORDER BY id',
   );
   for (const { id, what, message } of refused.rows) deviations.add(`LARGE OBJECT ${id}`, what, message);
-  await client.query(`DROP TABLE pg_temp.${LARGE_OBJECTS.name}, pg_temp.${LARGE_OBJECT_PIECES.name}, pg_temp.refused`);
+  await client.query(`DROP TABLE pg_temp.${LARGE_OBJECTS.name}, pg_temp.refused`);
+}
+
+async function loadMetadata(objects: VerifiedObjects, client: Client, metadata: ArchivedTable): Promise<void> {
+  await client.query(METADATA);
+  for (const part of metadata.parts) {
+    await loadPart(objects, client, { ...metadata, schema: 'pg_temp' }, part, { signal: NEVER });
+  }
 }

@@ -124,7 +124,7 @@ async function inLoadedDatabase<T>(
  * Prepares a connection for loading. A crash would lose the whole new database anyway, so commits need not wait. Checks and
  * generated columns may call functions without their schema, so the path is that of the database.
  */
-async function prepareWriter(writer: Client, { database }: SchemaFacts): Promise<void> {
+export async function prepareWriter(writer: Client, { database }: SchemaFacts): Promise<void> {
   await applyCopySettings(writer);
   const path = database.settings.find((setting) => setting.startsWith(SEARCH_PATH));
   await writer.query(path === undefined ? `SET search_path TO "$user", public` : settingClause(path));
@@ -132,7 +132,7 @@ async function prepareWriter(writer: Client, { database }: SchemaFacts): Promise
 }
 
 /** Rows of tables that an extension has made, parents first, into which another role's objects may refer. */
-async function loadRowsOfExtensions(
+export async function loadRowsOfExtensions(
   objects: VerifiedArchive['objects'],
   writer: Client,
   tables: readonly ArchivedTable[],
@@ -149,16 +149,16 @@ async function loadRowsOfExtensions(
   }
 }
 
-function largeObjectsOf(manifest: Manifest): readonly ArchivedTable[] {
+export function largeObjectsOf(manifest: Manifest): readonly ArchivedTable[] {
   return manifest.version === 1 ? [] : (manifest.largeObjects ?? []);
 }
 
-function sequencesOf({ extensions }: SchemaFacts): ReadonlySet<string> {
+export function sequencesOf({ extensions }: SchemaFacts): ReadonlySet<string> {
   return new Set(extensions.flatMap(({ sequences }) => sequences.map((sequence) => qualified(sequence))));
 }
 
 /** Each was checked against every row when it was made, or afterwards. */
-async function countForeignKeys(client: Client): Promise<number> {
+export async function countForeignKeys(client: Client): Promise<number> {
   const keys = await client.query(
     `SELECT FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conparentid = 0 AND convalidated`,
   );

@@ -47,10 +47,10 @@ async function loadTable(
   // ONLY: each partition and child is listed itself.
   if (freeze) await writer.query(`BEGIN; TRUNCATE ONLY ${qualified(table)}`);
   for (const part of parts) await loadPart(objects, writer, table, part, { signal, freeze });
-  if (freeze) await commit(writer, table);
+  if (freeze) await commitRows(writer, table);
 }
 
-async function commit(writer: ClientBase, table: ArchivedTable): Promise<void> {
+export async function commitRows(writer: ClientBase, table: ArchivedTable): Promise<void> {
   await writer.query('COMMIT').catch((cause: unknown) => {
     if (!(cause instanceof DatabaseError)) throw cause;
     throw explainLoadFailure(cause, `the rows of ${table.schema}.${table.name}`);

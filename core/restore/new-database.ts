@@ -34,12 +34,15 @@ export async function assertNewDatabase(connector: DatabaseConnector, name: stri
       `targetDatabase: ${name} is the live database, and a restore never overwrites: name a new one`,
     );
   }
-  const exists = await withConnection(
+  if (await databaseExists(connector, name)) throw targetExists(name);
+}
+
+export async function databaseExists(connector: DatabaseConnector, name: string): Promise<boolean> {
+  return withConnection(
     connector,
     async (client) => (await client.query('SELECT FROM pg_database WHERE datname = $1', [name])).rowCount !== 0,
     MAINTENANCE_DATABASE,
   );
-  if (exists) throw targetExists(name);
 }
 
 /** Creates the database empty, sorting and comparing text as the archive's source did. */

@@ -1,28 +1,26 @@
-import type { Client } from 'pg';
 import type { Manifest } from '../archive/manifest';
-import { withConnection } from '../database/connector';
-import { assertIdentity } from '../database/identity';
-import { prepareSession } from '../database/session';
-import { readMigrationFiles } from '../migrations/files';
-import { applyMigrations } from '../migrations/runner';
-import { readCurrent } from '../schema/capture';
 import { schemaDigest } from '../schema/compare';
 import { Deviations } from '../schema/apply/deviations';
 import { restoreDatabaseOwner, restoreDatabaseSettings } from '../schema/apply/database';
-import { assertRestorable } from '../schema/apply/preflight';
-import { restoreRoles } from '../schema/apply/roles';
-import type { Deviation, SchemaFacts } from '../schema/contract';
-import { readArchivedSchema, type SchemaDependencies } from './archived-schema';
-import { assertSameSchema } from './compare-schema';
-import { assertInvariants } from './invariants';
-import { loadInto, type Loaded, type LoadDependencies } from './load-into';
-import { assertNewDatabase, createDatabase, dropOrLog, MAINTENANCE_DATABASE, renameDatabase } from './new-database';
+import type { Deviation } from '../schema/contract';
+import { readArchivedSchema } from './archived-schema';
+import { loadInto, type Loaded } from './load-into';
+import { assertNewDatabase, createDatabase, dropOrLog, renameDatabase } from './new-database';
+import {
+  asAdministrator,
+  Domain,
+  prepareServer,
+  proveSchema,
+  reportDifferences,
+  type RestoreDependencies,
+} from './restore-phases';
 import { scratchName } from './scratch-names';
 import { sweepScratch } from './scratch-sweep';
 import { type ArchiveChoice, findArchive } from './select-archive';
-import { type VerificationDependencies, type VerifiedArchive, verifyArchive } from './verified-archive';
+import { sweepRestoring } from './steps/leftovers';
+import { type VerifiedArchive, verifyArchive } from './verified-archive';
 
-export interface RestoreDependencies extends LoadDependencies, VerificationDependencies, SchemaDependencies {}
+export type { RestoreDependencies } from './restore-phases';
 
 export interface RestoreTarget extends ArchiveChoice {
   /** Name of the database to create. */
@@ -75,6 +73,7 @@ export async function restoreArchive(
       log.warn('A restore was killed; its database was dropped', { purpose, startedAt: at.toISOString() });
     }
   }
+  await sweepRestoring(connector, log, startedAt);
   const name = scratchName('unproven', connector.target.database, startedAt);
   const proof = await restoreInto(dependencies, await verifyArchive(dependencies, manifest), name);
   await renameDatabase(connector, name, request.targetDatabase).catch(async (error: unknown) => {
@@ -113,18 +112,13 @@ export async function restoreInto(
   archive: VerifiedArchive,
   name: string,
 ): Promise<RestoreProof> {
-  const { connector, log } = dependencies;
   const deviations = new Deviations();
   const domain = new Domain(dependencies, archive.manifest, name);
   const { digest, ...made } = await createLoaded(dependencies, archive, name, deviations, domain);
   return droppedOnFailure(dependencies, name, async () => {
-    const restored = await readCurrent({ connector, database: name, workerFile: dependencies.pgDumpWorker });
-    const schemaDifferences =
-      schemaDigest(restored) === digest
-        ? []
-        : assertSameSchema(await readArchivedSchema(dependencies, archive), restored, deviations.all());
+    const schemaDifferences = await proveSchema(dependencies, archive, name, deviations, { digest });
     const proven = await domain.migrateAndCheck();
-    report(log, deviations.all(), schemaDifferences);
+    reportDifferences(dependencies.log, deviations.all(), schemaDifferences);
     return { ...made, ...proven, deviations: deviations.all(), schemaDifferences };
   });
 }
@@ -164,75 +158,6 @@ async function droppedOnFailure<T>(
     await dropOrLog(connector, name, log);
     throw error;
   });
-}
-
-/** Refuses a server that cannot take the schema, and makes the roles that it lacks. */
-async function prepareServer(
-  { connector }: RestoreDependencies,
-  facts: SchemaFacts,
-  deviations: Deviations,
-): Promise<string[]> {
-  return asAdministrator(connector, async (client) => {
-    await assertRestorable(client, facts);
-    const { created } = await restoreRoles(client, facts, deviations);
-    return created;
-  });
-}
-
-function asAdministrator<T>(
-  connector: RestoreDependencies['connector'],
-  work: Parameters<typeof withConnection<T>>[1],
-): Promise<T> {
-  return withConnection(connector, work, MAINTENANCE_DATABASE);
-}
-
-/** The platform's own part of a restored database: its migrations, and the rules of its domain. */
-class Domain {
-  private invariantsChecked: number | undefined;
-
-  constructor(
-    private readonly dependencies: RestoreDependencies,
-    private readonly manifest: Manifest,
-    private readonly name: string,
-  ) {}
-
-  /** Checks the rules, where no migration is pending: they are rules for the newest schema. */
-  async checkWhenCurrent(): Promise<void> {
-    const files = await readMigrationFiles(this.dependencies.migrationsDirectory);
-    if (files.length > this.manifest.migrations.length) return;
-    this.invariantsChecked = await this.connected((client) => assertInvariants(client, this.manifest.database));
-  }
-
-  /** Brings the schema up to date, and checks the rules if they were not checked before. */
-  async migrateAndCheck(): Promise<Pick<RestoreProof, 'invariantsChecked' | 'migratedForward'>> {
-    const { database, migrations } = this.manifest;
-    return this.connected(async (client) => {
-      // The identity is the archive's own by now: an archive of another database is refused here at the latest.
-      await assertIdentity(client, database);
-      const { applied } = await applyMigrations(client, database, this.dependencies.migrationsDirectory);
-      this.invariantsChecked ??= await assertInvariants(client, database);
-      return { invariantsChecked: this.invariantsChecked, migratedForward: applied.slice(migrations.length) };
-    });
-  }
-
-  private connected<T>(work: (client: Client) => Promise<T>): Promise<T> {
-    const prepared = async (client: Client): Promise<T> => {
-      await prepareSession(client, 0);
-      return work(client);
-    };
-    return withConnection(this.dependencies.connector, prepared, this.name);
-  }
-}
-
-function report(
-  log: RestoreDependencies['log'],
-  deviations: readonly Deviation[],
-  schemaDifferences: readonly string[],
-): void {
-  for (const deviation of deviations) log.warn('The server did not take a part of the schema', { ...deviation });
-  if (schemaDifferences.length > 0) {
-    log.warn('The restored schema reads otherwise than the archived one: compare these objects', { schemaDifferences });
-  }
 }
 
 /** Finds the archive while the target is checked. An error of the target is thrown whichever of the two was faster. */

@@ -1,7 +1,7 @@
 import type { DatabaseName } from '../contract';
 import type { Manifest } from '../archive/manifest';
 import { normaliseSlot, type Slot } from '../archive/slot';
-import { readManifest, type SignedStore } from '../archive/signed-manifest';
+import { readManifest, type SignedStore, type StoredManifest } from '../archive/signed-manifest';
 import { listSlots } from '../archive/store';
 import { InvalidRequestError, OperationError } from '../runtime/errors';
 
@@ -31,6 +31,15 @@ export async function findArchive(
   database: DatabaseName,
   choice: ArchiveChoice,
 ): Promise<Manifest> {
+  return (await findStoredArchive(store, database, choice)).manifest;
+}
+
+/** {@link findArchive}, with the digest of the manifest. */
+export async function findStoredArchive(
+  store: SignedStore,
+  database: DatabaseName,
+  choice: ArchiveChoice,
+): Promise<StoredManifest> {
   const { archive, notAfter, manifestSha256 } = choice;
   const moment = notAfter === undefined ? undefined : normaliseSlot(notAfter);
   if (moment !== undefined && archive !== 'latest') {
@@ -43,8 +52,8 @@ export async function findArchive(
   for (const slot of slots) {
     // An archive is never finished before its slot: later ones need not be opened.
     if (moment !== undefined && slot > moment) continue;
-    const { manifest } = (await readManifest(store, database, slot, manifestSha256)) ?? {};
-    if (manifest && (moment === undefined || Date.parse(manifest.finishedAt) <= Date.parse(moment))) return manifest;
+    const stored = await readManifest(store, database, slot, manifestSha256);
+    if (stored && (moment === undefined || Date.parse(stored.manifest.finishedAt) <= Date.parse(moment))) return stored;
   }
   throw archiveNotFound(`The ${database} database has no archive`, store.bucket, archive, moment);
 }

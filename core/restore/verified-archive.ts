@@ -44,7 +44,7 @@ export async function verifyArchive(
 }
 
 /** Every version of this platform has written values under the same settings; under others, they may mean something else. */
-function assertCopySettings({ slot, copySettings }: Manifest): void {
+export function assertCopySettings({ slot, copySettings }: Manifest): void {
   const [name] = Object.entries(COPY_SETTINGS).find(([key, value]) => copySettings[key] !== value) ?? [];
   if (name === undefined) return;
   throw new OperationError(

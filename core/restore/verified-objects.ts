@@ -27,13 +27,25 @@ export async function verifyObjects(
   parts: readonly ArchivedObject[],
   cachedBytes = CACHED_BYTES,
 ): Promise<VerifiedObjects> {
-  const { database, slot, attempt } = manifest;
-  const sizes = new Map<string | undefined, number | undefined>();
-  for await (const { Key, Size } of listObjects(store, attemptPrefix(database, slot, attempt))) sizes.set(Key, Size);
-  for (const part of parts) assertSize(part, sizes.get(part.key));
+  await verifySizes(store, manifest, parts);
   const objects = new VerifiedObjects(store, cachedBytes);
   await runConcurrently(parts, Array(READS_IN_FLIGHT).keys(), (part, _, signal) => objects.verify(part, signal));
   return objects;
+}
+
+/**
+ * Verifies that some objects of an archive exist and have their size, which takes a listing.
+ *
+ * @throws OperationError `archive_damaged` naming the object, `store_unavailable` (retryable)
+ */
+export async function verifySizes(
+  store: ArchiveStore,
+  { database, slot, attempt }: Manifest,
+  parts: readonly ArchivedObject[],
+): Promise<void> {
+  const sizes = new Map<string | undefined, number | undefined>();
+  for await (const { Key, Size } of listObjects(store, attemptPrefix(database, slot, attempt))) sizes.set(Key, Size);
+  for (const part of parts) assertSize(part, sizes.get(part.key));
 }
 
 /** Objects of an archive that were verified. The first of them, as far as they fit into memory, are not read again. */

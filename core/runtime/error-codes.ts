@@ -175,7 +175,9 @@ export const ERROR_CODES = define({
     'restore-drill-failed',
   ),
   schema_dump_failed: failed(500, 'pg_dump could not read the schema of the database.', 'backup-failed'),
-  copy_failed: retryable(failed(500, 'The database ended the copy of a table.', 'backup-failed')),
+  copy_failed: retryable(
+    failed(500, 'The database, or the time of a call, ended the copy of a table.', 'backup-failed'),
+  ),
 
   // Restores
   archive_not_found: refused(404, 'No archive matches the request.', 'backup-missing'),
@@ -188,6 +190,7 @@ export const ERROR_CODES = define({
   disk_full: failed(507, 'The server has no disk left for what is loaded into it.', 'database-size'),
   extension_missing: refused(409, 'The target server lacks an extension that the archived database uses.'),
   schema_not_applied: failed(500, 'A statement of the archived schema failed.', 'restore-drill-failed'),
+  database_unproven: refused(409, 'A database that is being restored is not proven yet, so it keeps its passing name.'),
   target_exists: refused(409, 'The target database exists, and a restore never overwrites one.'),
 
   // Row recovery

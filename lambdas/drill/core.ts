@@ -2,6 +2,7 @@ import { restoreScratch, type RestoreDependencies, type RestoredArchive } from '
 import { dropDatabase } from '../../core/restore/new-database';
 import { scratchName } from '../../core/restore/scratch-names';
 import { sweepScratch } from '../../core/restore/scratch-sweep';
+import { sweepRestoring } from '../../core/restore/steps/leftovers';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import type { DrillRecord } from './contract';
@@ -61,6 +62,7 @@ export async function runDrill(dependencies: DrillDependencies): Promise<Finishe
   for (const purpose of ['row_recovery', 'schema', 'unproven'] as const) {
     await sweepScratch(connector, purpose, startedAt);
   }
+  await sweepRestoring(connector, log, startedAt);
   let measured: Measured;
   try {
     measured = await restoreAndMeasure(dependencies, startedAt);

@@ -57,6 +57,14 @@ export const LARGE_ARCHIVE_POLICY = {
   concurrentParts: 4,
 } as const;
 
+/** The restore of an archive that is too large for one call. */
+export const LARGE_RESTORE_POLICY = {
+  /** After which a restore is given up. Shorter ends one of tens of terabytes; longer keeps one that hangs. */
+  longestHours: 120,
+  /** Between two looks at a statement that the server still works on. Less costs calls, more delays the next statement. */
+  pollSeconds: 60,
+} as const;
+
 /** Minutes from a confirmation to traffic: through the proxy at once, otherwise after both renames, one after the other. */
 export function cutOverMinutes(hasProxy: boolean): number {
   return hasProxy ? RECOVERY_POLICY.proxyMinutes : 2 * RECOVERY_POLICY.renameMinutes;

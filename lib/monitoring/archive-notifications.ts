@@ -3,6 +3,7 @@ import { EventField, Rule } from 'aws-cdk-lib/aws-events';
 import { Construct } from 'constructs';
 import type { DatabaseName } from '../../core/contract';
 import { archiveWorkflowArn } from '../operations/recovery/large-archive';
+import { restoreWorkflowArn } from '../operations/recovery/large-restore';
 import { eventText, type TextContext } from './alarm-text';
 import { alertTarget, type AlertTargetProps } from './alert-target';
 
@@ -16,31 +17,31 @@ export interface ArchiveNotificationsProps extends AlertTargetProps {
   readonly databases: readonly DatabaseName[];
 }
 
-/** Reports an archive of a large database that did not finish. That there is none for too long is an alarm of its own. */
+/** Reports an archive or a restore of a large database that did not finish. That there is none for too long is an alarm of its own. */
 export class ArchiveNotifications extends Construct {
   constructor(scope: Construct, id: string, props: ArchiveNotificationsProps) {
     super(scope, id);
     const { context, databases } = props;
     const detail = (name: string) => EventField.fromPath(`$.detail.${name}`);
     const rule = new Rule(this, 'Failed', {
-      description: 'Reports that the archive of a large database did not finish',
+      description: 'Reports that the archive or the restore of a large database did not finish',
       eventPattern: {
         source: ['aws.states'],
         detailType: ['Step Functions Execution Status Change'],
         detail: {
           status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
-          stateMachineArn: databases.map((database) =>
-            archiveWorkflowArn(Stack.of(this), context.names.environmentName, database),
+          stateMachineArn: [archiveWorkflowArn, restoreWorkflowArn].flatMap((arnOf) =>
+            databases.map((database) => arnOf(Stack.of(this), context.names.environmentName, database)),
           ),
         },
       },
     });
     const text = eventText(
       {
-        symptom: `The archive of a large database did not finish: ${detail('status')} ${detail('executionArn')}. Earlier archives are as they were. ${detail('cause')}`,
+        symptom: `A large database was not archived, or an archive not restored, to the end: ${detail('status')} ${detail('executionArn')}. Earlier archives and the database in use are as they were. ${detail('cause')}`,
         owner: 'data',
         action:
-          'What the message says after: To go on. It says nothing of an execution that was stopped or timed out: its instance is removed by its expiry; see the runbook.',
+          'What the message says after: To go on. It says nothing of an execution that was stopped or timed out: the instance of an archive is removed by its expiry, and a restore is continued when it is started again; see the runbook.',
         runbookAnchor: LARGE_ARCHIVE_ANCHOR,
         consolePage: 'stateMachines',
       },

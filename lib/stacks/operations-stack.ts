@@ -24,6 +24,7 @@ import { InstanceRecovery } from '../operations/recovery/instance-recovery';
 import { RowWorkflow } from '../operations/recovery/row-workflow';
 import { InstanceDrill } from '../operations/recovery/instance-drill';
 import { LargeArchive } from '../operations/recovery/large-archive';
+import { LargeRestore } from '../operations/recovery/large-restore';
 import { Keys } from '../operations/functions/keys';
 import { Maintenance } from '../operations/functions/maintenance';
 import { Migrate } from '../operations/functions/migrate';
@@ -121,7 +122,7 @@ export class OperationsStack extends EnvironmentStack {
       databases,
       withWorkflow,
     });
-    new Restore(this, 'Restore', { context, archives, databases });
+    const restore = new Restore(this, 'Restore', { context, archives, databases, withWorkflow });
     new Drill(this, 'Drill', { context, archives, databases });
     const rowRecovery = new RowRecovery(this, 'RowRecovery', { context, archives, databases, cache });
     const warm = new Warm(this, 'Warm', { context, databases });
@@ -156,6 +157,13 @@ export class OperationsStack extends EnvironmentStack {
         logKey,
         backup: backup.function,
         resetPassword,
+      });
+      new LargeRestore(this, instance.access.name === 'billing' ? 'BillingLargeRestore' : 'MainLargeRestore', {
+        config,
+        database: instance.access.name,
+        logKey,
+        restore: restore.function,
+        removalProtection: instance.settings.removalProtection,
       });
     }
 

@@ -1,5 +1,6 @@
 import { defineCommand } from '../command';
 import { fields } from '../print/table';
+import { startedRestore } from '../print/started-restore';
 import { duration, moment } from '../print/units';
 import { database, optional, required, time } from '../values';
 
@@ -25,6 +26,9 @@ export const backupsVerify = defineCommand({
       targetDatabase: `${name}_verified_${now().toISOString().slice(0, 19).replaceAll(/\D/g, '')}`,
       afterwards: 'drop',
     });
+    if (report.outcome === 'started') {
+      return { report, lines: fields(startedRestore(name, report, now()), style), exit: 'done' };
+    }
     const differences = [
       ...report.deviations.map(({ object, consequence }) => `${object}: ${consequence}`),
       ...report.schemaDifferences,

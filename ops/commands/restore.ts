@@ -1,6 +1,7 @@
 import { defineCommand } from '../command';
 import { CommandError } from '../errors';
 import { fields } from '../print/table';
+import { startedRestore } from '../print/started-restore';
 import { duration, moment } from '../print/units';
 import { database, flag, optional, required, sha256, text, time } from '../values';
 
@@ -8,7 +9,7 @@ export const restore = defineCommand({
   name: 'restore',
   summary: 'Restores an archive into a new database on the same server, and proves it',
   details:
-    'It never overwrites: the database in use stays as it is. For a whole instance, or the exact second, see "ops recover start".',
+    'It never overwrites: the database in use stays as it is. An archive that is too large for one call is restored by a workflow, which "ops runs" follows. For a whole instance, or the exact second, see "ops recover start".',
   effect: 'adds',
   changes: 'creates the database that --into names, and drops it again with --drop.',
   json: 'the report of `lambdas/restore/contract.ts`',
@@ -47,6 +48,9 @@ export const restore = defineCommand({
       targetDatabase: into,
       afterwards: drop ? 'drop' : 'keep',
     });
+    if (report.outcome === 'started') {
+      return { report, lines: fields(startedRestore(name, report, now()), style), exit: 'done' };
+    }
     const proofs = [
       `${report.foreignKeysValidated} foreign keys`,
       `${report.sequencesRestored} sequences`,

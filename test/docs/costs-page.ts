@@ -1,4 +1,8 @@
-import { LARGE_ARCHIVE_POLICY, TEMPORARY_INSTANCE_POLICY } from '../../lib/config/recovery-policy';
+import {
+  LARGE_ARCHIVE_POLICY,
+  LARGE_RESTORE_POLICY,
+  TEMPORARY_INSTANCE_POLICY,
+} from '../../lib/config/recovery-policy';
 import { BACKUP_POLICIES, STREAMING_LIMIT_GIB } from '../../lib/config/policies';
 import { EXAMPLES } from '../support/example-environments';
 import { ACKNOWLEDGED_PER_SECOND, CORE_MS, EVENTS_PER_USER, KIB_PER_EVENT, needRows, PEAK, sizeRows } from './sizes';
@@ -19,10 +23,14 @@ import {
   CONNECTION_MB_PER_SECOND,
   DEFAULT_READER,
   largeArchiveCosts,
+  largeRestoreCosts,
   PLANNED_SHARE,
   plannedRate,
+  plannedRestoreRate,
   READER,
   RESTORE_HOURS,
+  RESTORING_MB_PER_SECOND,
+  WRITES_PER_BYTE,
 } from './large-archive-costs';
 
 const LARGE_SIZES_GB = [
@@ -128,6 +136,28 @@ ${defaultReader()}
 ${failedAttempt()}
 
 The dearest is what is kept: ${BACKUP_POLICIES.billing.retentionDays} days of an archive every ${BACKUP_POLICIES.billing.frequencyHours} hours are ${(BACKUP_POLICIES.billing.retentionDays * 24) / BACKUP_POLICIES.billing.frequencyHours} archives of billing, ${(BACKUP_POLICIES.main.retentionDays * 24) / BACKUP_POLICIES.main.frequencyHours} of main.
+
+## What a large restore costs
+
+Of an archive above ${STREAMING_LIMIT_GIB} GiB of text, or one that was written in parts, into a new database of the instance in use, whose disk has to have room for it. The
+hours are
+
+    size / (${PLANNED_SHARE} × min(parts at a time × ${RESTORING_MB_PER_SECOND} MB/s, rate of the disk / ${WRITES_PER_BYTE}))
+
+on the same instance, ${plannedRestoreRate().toFixed(0)} MB/s: one connection restored ${RESTORING_MB_PER_SECOND} MB/s with its indexes ([benchmarks](benchmarks.md)), and a byte is written about ${WRITES_PER_BYTE} times, with indexes
+and log. The factor is for indexes that do not fit into memory, and for what else the instance has to do; it is an **estimate**, measured nowhere. US dollars:
+
+${table(
+  ['archive', 'calls', 'hours', 'functions', 'transitions', 'together', 'disk, a month'],
+  LARGE_SIZES_GB.map(([label, gb]) => {
+    const { calls, hours, functions, transitions, keptMonth } = largeRestoreCosts(gb);
+    const dollars = [functions, transitions, functions + transitions, keptMonth];
+    return [label, calls, hours.toFixed(1), ...dollars.map((one) => one.toFixed(2))];
+  }),
+)}
+
+Without settings, 10 TB take about ${Math.round(largeRestoreCosts(10_000, DEFAULT_READER).hours)} h on \`${DEFAULT_READER.instanceClass}\`, and a restore is given up after ${LARGE_RESTORE_POLICY.longestHours} h. A disk that grew for it does not shrink
+again. Where the whole instance is wanted, recovering it from a recovery point takes minutes to hours at any size: \`ops recover start\`.
 
 ## Assumptions
 

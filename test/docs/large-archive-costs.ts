@@ -59,3 +59,35 @@ export function largeArchiveCosts(sizeGb: number, reader: Reader = READER): Larg
     keptMonth: sizeGiB * ARCHIVE_SHARE * PRICES.objectGiBMonth,
   };
 }
+
+/** MB/s of COPY text that one connection restores, indexes included: half of what two reach in `docs/benchmarks.md`. */
+export const RESTORING_MB_PER_SECOND = 66;
+/** Bytes that the disk writes for one of COPY text: the table, its indexes, and the log of both. */
+export const WRITES_PER_BYTE = 3;
+
+/** MB/s that a restore is planned with. */
+export function plannedRestoreRate({ concurrentParts, diskMbPerSecond }: Reader = READER): number {
+  return Math.min(concurrentParts * RESTORING_MB_PER_SECOND, diskMbPerSecond / WRITES_PER_BYTE) * PLANNED_SHARE;
+}
+
+/** What one restore of an archive of so many GB takes, in hours and dollars, on an instance that is there anyway. */
+export interface LargeRestoreCosts {
+  readonly calls: number;
+  readonly hours: number;
+  readonly functions: number;
+  readonly transitions: number;
+  /** A month of disk for the restored database. */
+  readonly keptMonth: number;
+}
+
+export function largeRestoreCosts(sizeGb: number, reader: Reader = READER): LargeRestoreCosts {
+  const seconds = (sizeGb * 1000) / plannedRestoreRate(reader);
+  const calls = Math.ceil((sizeGb * 1000) / PART_MB);
+  return {
+    calls,
+    hours: seconds / 3600,
+    functions: reader.concurrentParts * seconds * GIB_PER_FUNCTION * PRICES.functionGiBSecond,
+    transitions: (TRANSITIONS_PER_PART * calls * PRICES.thousandStateTransitions) / 1000,
+    keptMonth: (sizeGb / 1.074) * PRICES.storageGiBMonth,
+  };
+}

@@ -156,7 +156,14 @@ function environmentsOf(
       EXPORT_ROLE_ARN: '',
       EXPORT_KEY_ARN: '',
     },
-    restore: { ...both, ...SPARING, ...archives },
+    restore: {
+      ...both,
+      ...SPARING,
+      ...archives,
+      STREAMING_LIMIT_GIB: '64',
+      BILLING_RESTORE_WORKFLOW_ARN: '',
+      MAIN_RESTORE_WORKFLOW_ARN: '',
+    },
     drill: {
       ...both,
       ...SPARING,

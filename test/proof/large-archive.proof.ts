@@ -1,5 +1,5 @@
 import type { BackupReport, StepReport } from '../../lambdas/backup/contract';
-import type { RestoreReport } from '../../lambdas/restore/contract';
+import type { RestoreReport, StepReport as RestoreStepReport } from '../../lambdas/restore/contract';
 import { FunctionError } from '../../local/aws/lambda-process';
 import type { LocalFunction } from '../../local/aws/lambda-runtime';
 import { waitUntil } from '../../local/pass/check';
@@ -11,6 +11,7 @@ import { objectStore } from '../support/object-store';
 import { testServices } from '../support/services';
 import { MINUTE } from '../support/states/clock';
 import { ArchiveWorld } from '../support/states/archive-world';
+import { RestoreWorld } from '../support/states/restore-world';
 import { deployedDefinition } from '../support/states/deployed-definition';
 import { StatesError } from '../support/states/errors';
 import { templatesOf } from '../lib/support';
@@ -20,6 +21,7 @@ import { templatesOf } from '../lib/support';
  * own, and the instance that RDS restores is a real database that stands still.
  */
 const DEFINITION = deployedDefinition(templatesOf('production'), 'BillingOps-production-archive-main');
+const RESTORE = deployedDefinition(templatesOf('production'), 'BillingOps-production-restore-main');
 
 let bundled: BundledFunctions;
 let backup: LocalFunction;
@@ -130,6 +132,37 @@ test('a function that is killed while it copies a part is called again, and the 
   expect(await bundled.start('inspect').invoke({ action: 'archives', database: 'main' })).toMatchObject({
     incomplete: [],
   });
+});
+
+test('an archive that was written in parts is restored in parts, though the function is killed while it loads rows', async () => {
+  const { slot } = (await realWorld().archive(DEFINITION, input())).output as unknown as BackupReport;
+  const world = new RestoreWorld();
+  // As long as deployed: a call leaves a statement to the server a minute before its end.
+  const startRestore = () => bundled.start('restore', bundled.environments.restore, { timeoutSeconds: 900 });
+  let restore = startRestore();
+  const kills: string[] = [];
+  world.answerStep = async (request) => {
+    const victim = restore;
+    const isKilled = request.step === 'load' && kills.length === 0;
+    const kill = setTimeout(() => isKilled && victim.stop(), 40);
+    try {
+      return (await victim.invoke(request)) as RestoreStepReport;
+    } catch (error) {
+      if (!(error instanceof FunctionError)) throw error;
+      if (isKilled) kills.push(error.errorType);
+      if (isKilled) restore = startRestore();
+      throw new StatesError(error.errorType, error.errorMessage);
+    } finally {
+      clearTimeout(kill);
+    }
+  };
+  const request = { archive: slot, targetDatabase: 'large_in_parts' };
+  const execution = await world.restore(RESTORE, { request, afterwards: 'keep' });
+  expect(execution.cause).toBeUndefined();
+  expect(execution).toMatchObject({ status: 'SUCCEEDED', output: { slot, deviations: [], schemaDifferences: [] } });
+  expect(kills).toEqual(['Runtime.ExitError']);
+  expect(await contentOf('large_in_parts')).toEqual(await contentOf(database()));
+  await asAdministrator((client) => client.query('DROP DATABASE large_in_parts WITH (FORCE)'));
 });
 
 test('an instance that is written to is no archive: the execution says so, and removes the instance', async () => {

@@ -8,7 +8,12 @@ const UNDEFINED = ['42P01', '42703', '42883', '42704', '3F000'];
 
 /** Collects what a target did not take. */
 export class Deviations {
-  private readonly list: Deviation[] = [];
+  private readonly list: Deviation[];
+
+  /** @param earlier what the target did not take before */
+  constructor(earlier: readonly Deviation[] = []) {
+    this.list = [...earlier];
+  }
 
   add(object: string, consequence: string, error: unknown): void {
     this.list.push({ object, consequence, reason: reasonOf(error) });

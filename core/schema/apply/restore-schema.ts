@@ -47,6 +47,19 @@ export async function applyAfter(
   await (hooks.makeKeys?.(keys) ?? runEntries(client, keys, deviations));
   await runEntries(client, rules, deviations);
   await hooks.beforeOwners?.();
+  await applyOwners(client, { owners, last }, deviations);
+}
+
+/**
+ * The last stages of {@link applyAfter}. Repeating it changes nothing.
+ *
+ * @throws OperationError as {@link runEntries} does
+ */
+export async function applyOwners(
+  client: ClientBase,
+  { owners, last }: Pick<AfterStages, 'owners' | 'last'>,
+  deviations: Deviations,
+): Promise<void> {
   await restoreOwners(client, owners, deviations);
   await runEntries(client, last.filter(isApplicable), deviations);
   for (const entry of last.filter((one) => !isApplicable(one))) {
@@ -57,7 +70,10 @@ export async function applyAfter(
 /** What reads the rows, or decides who may. */
 const RULES = new Set(['MATERIALIZED VIEW DATA', 'ROW SECURITY', 'POLICY']);
 
-function stagesOf(entries: readonly DumpEntry[]): Record<'keys' | 'rules' | 'owners' | 'last', DumpEntry[]> {
+/** What comes after the rows, in the order in which it is made. */
+export type AfterStages = Readonly<Record<'keys' | 'rules' | 'owners' | 'last', readonly DumpEntry[]>>;
+
+export function stagesOf(entries: readonly DumpEntry[]): AfterStages {
   const structure = entries.filter((entry) => entry.type !== 'OWNER' && !comesLast(entry));
   const firstRule = structure.findIndex(({ type }) => RULES.has(type));
   const cut = firstRule < 0 ? structure.length : firstRule;

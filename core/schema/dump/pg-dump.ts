@@ -38,6 +38,8 @@ export interface DumpOptions {
   readonly restrictKey: string;
   /** File of the worker thread. @default `pg-dump-worker.js` beside the running bundle */
   readonly workerFile?: string;
+  /** Schema that is left out, with what is in it: lower-case letters and `_`. @default none */
+  readonly excludedSchema?: string;
   /** Ends the dump. The connection is then in the middle of a statement and fit only to be ended. */
   readonly signal?: AbortSignal;
 }
@@ -164,7 +166,7 @@ async function runWorker(bridge: SessionBridge, options: DumpOptions): Promise<U
   }
 }
 
-function dumpArguments({ snapshot, restrictKey }: DumpOptions): string[] {
+function dumpArguments({ snapshot, restrictKey, excludedSchema }: DumpOptions): string[] {
   return [
     '--schema-only',
     '--encoding=UTF8',
@@ -174,5 +176,6 @@ function dumpArguments({ snapshot, restrictKey }: DumpOptions): string[] {
     // They hold passwords, and one restored beside its source would take the source's changes from it.
     '--no-subscriptions',
     `--restrict-key=${restrictKey}`,
+    ...(excludedSchema === undefined ? [] : [`--exclude-schema=${excludedSchema}`]),
   ];
 }

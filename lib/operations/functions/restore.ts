@@ -1,7 +1,11 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { RestoreEnvironment } from '../../../lambdas/restore/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
+import { STREAMING_LIMIT_GIB } from '../../config/policies';
+import { restoreWorkflowArn } from '../recovery/large-restore';
 import { type ArchiveAccess, archiveEnvironment, grantReadingArchives } from '../archive-access';
 import type { DatabaseAccess } from '../../data/database-access';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
@@ -14,31 +18,47 @@ export interface RestoreProps {
   readonly archives: ArchiveAccess;
   /** How to reach each database. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+  /** Databases whose large archives a workflow restores, see {@link LargeRestore}. */
+  readonly withWorkflow: readonly DatabaseName[];
 }
 
 /** Loads an archive into a new database and verifies it. Invoked by an operator. */
 export class Restore extends Construct {
+  readonly function: LambdaFunction;
+
   constructor(scope: Construct, id: string, props: RestoreProps) {
     super(scope, id);
-    const { archives, databases } = props;
+    const { context, archives, databases, withWorkflow } = props;
+    const { config } = context;
+    const workflowArn = (name: DatabaseName) => restoreWorkflowArn(Stack.of(this), config.name, name);
+    const workflowOf = (name: DatabaseName) => (withWorkflow.includes(name) ? workflowArn(name) : '');
     const { function: fn } = new OperationalFunction<RestoreEnvironment>(this, 'Restore', {
-      context: props.context,
+      context,
       stem: 'restore',
       description: 'Restores an archive into a new database and verifies it',
       environment: {
         ...billingDatabaseEnvironment(databases.billing),
         ...mainDatabaseEnvironment(databases.main),
         ...archiveEnvironment(archives),
+        STREAMING_LIMIT_GIB: String(STREAMING_LIMIT_GIB),
+        BILLING_RESTORE_WORKFLOW_ARN: workflowOf('billing'),
+        MAIN_RESTORE_WORKFLOW_ARN: workflowOf('main'),
       },
       timeout: Duration.minutes(15),
       memorySize: 3538,
       sparing: true,
       databases: [databases.billing, databases.main],
-      // One for each database; more would compete for the same disk.
-      reservedConcurrentExecutions: DATABASE_NAMES.length,
+      // One for each database; more would compete for the same disk. The calls of large restores come on top.
+      reservedConcurrentExecutions: DATABASE_NAMES.length + withWorkflow.length * config.largeArchives.concurrentParts,
       // No retry: the target database exists after the first attempt, and an operator decides what to do with it.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
     });
+    this.function = fn;
     grantReadingArchives(fn, archives);
+    if (withWorkflow.length > 0) {
+      fn.addToRolePolicy(
+        new PolicyStatement({ actions: ['states:StartExecution'], resources: withWorkflow.map(workflowArn) }),
+      );
+    }
   }
 }

@@ -269,7 +269,7 @@ export function untilReady(props: UntilReady): States {
 }
 
 /** A call of one of our functions, whose answer is the state's output. */
-export function invoking(functionArn: string, payload: State, stage: Stage, rest: State): State {
+export function invoking(functionArn: string, payload: State | string, stage: Stage, rest: State): State {
   const { Catch = [], ...fields } = rest;
   return {
     Type: 'Task',

@@ -44,7 +44,7 @@ const ARCHIVING: Stage = {
 /** Errors of Lambda: a call that ran out of time or memory. */
 const CUT_OFF = ['Sandbox.Timedout', 'Runtime.ExitError', 'Lambda.Unknown'];
 /** A part is copied again at any time: what is there already is kept. */
-const RETRY_PART = [
+export const RETRY_PART = [
   {
     ErrorEquals: ['Lambda.TooManyRequestsException'],
     IntervalSeconds: 10,

@@ -179,6 +179,14 @@ export const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
   'row-recovery': variables<RowRecoveryEnvironment>()([...base, ...billing, ...main, ...archives, 'CACHE_URL']),
   verify: variables<VerifyEnvironment>()([...base, ...billing, ...main]),
   warm: variables<WarmEnvironment>()([...base, ...billing, ...main]),
-  restore: variables<RestoreEnvironment>()([...base, ...billing, ...main, ...archives]),
+  restore: variables<RestoreEnvironment>()([
+    ...base,
+    ...billing,
+    ...main,
+    ...archives,
+    'STREAMING_LIMIT_GIB',
+    'BILLING_RESTORE_WORKFLOW_ARN',
+    'MAIN_RESTORE_WORKFLOW_ARN',
+  ]),
   webhook: variables<WebhookEnvironment>()([...base, 'QUEUE_URL', 'STRIPE_SIGNING_SECRET_ARN', 'LIVEMODE']),
 };

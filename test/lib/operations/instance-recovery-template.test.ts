@@ -6,7 +6,7 @@ const { operations, monitoring } = templatesOf('production');
 const outputsOf = (template: typeof operations) =>
   Object.keys((template.toJSON() as { Outputs?: Record<string, unknown> }).Outputs ?? {});
 
-test('each database that the stacks make has a recovery, a comparison of rows, an archive for a large one, and what reminds of their instances', () => {
+test('each database that the stacks make has a recovery, a comparison of rows, archive and restore of a large one, and what reminds of their instances', () => {
   const names = (environment: string) =>
     Object.values(resourcesOf(templatesOf(environment).operations, 'AWS::StepFunctions::StateMachine'))
       .map(({ Properties }) => Properties.StateMachineName as string)
@@ -24,6 +24,8 @@ test('each database that the stacks make has a recovery, a comparison of rows, a
     'BillingOps-production-recover-main',
     'BillingOps-production-recovery-leftovers-billing',
     'BillingOps-production-recovery-leftovers-main',
+    'BillingOps-production-restore-billing',
+    'BillingOps-production-restore-main',
     'BillingOps-production-rows-billing',
     'BillingOps-production-rows-expiry-billing',
     'BillingOps-production-rows-expiry-main',

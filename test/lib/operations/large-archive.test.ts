@@ -70,12 +70,47 @@ describe.each(DATABASE_NAMES)('the workflow that archives a large %s database', 
   });
 });
 
+test.each(DATABASE_NAMES)(
+  'the workflow that restores a large %s archive may call one function, and start itself',
+  (database) => {
+    const name = `BillingOps-production-restore-${database}`;
+    const definition = deployedDefinition(templates, name);
+    expect(definition.States['Load the rows']).toMatchObject({ MaxConcurrency: 4, ToleratedFailureCount: 0 });
+    const roleOf = `${database === 'billing' ? 'Billing' : 'Main'}LargeRestoreRoleDefaultPolicy`;
+    const statements = statementsIn(operations).filter(({ of }) => of === roleOf);
+    const allowed = (action: string) =>
+      statements.filter(({ actions }) => actions.includes(action)).flatMap(({ resources }) => resources);
+    const executions = arn(`execution:BillingOps-<env>-restore-${database}`);
+    expect(allowed('lambda:InvokeFunction')).toEqual([expect.stringMatching(/RestoreFunction[^:*]*$/)]);
+    expect(allowed('states:StartExecution')).toEqual([arn(`stateMachine:BillingOps-<env>-restore-${database}`)]);
+    expect(allowed('states:StopExecution')).toEqual([`${executions}:*`]);
+    expect(allowed('states:RedriveExecution')).toEqual([`${executions}/Indexes:*`, `${executions}/Rows:*`]);
+    const own = new Set(['lambda', 'states', 'logs', 'xray']);
+    expect(
+      statements.flatMap(({ actions }) => actions).filter((action) => !own.has(action.split(':')[0] ?? '')),
+    ).toEqual([]);
+
+    const { Properties } = resourceLike(operations, 'AWS::Lambda::Function', 'RestoreFunction');
+    expect(Properties.ReservedConcurrentExecutions).toBe(2 + 2 * 4);
+    const { Variables } = Properties.Environment as { Variables: Record<string, unknown> };
+    const variable = Variables[`${database.toUpperCase()}_RESTORE_WORKFLOW_ARN`];
+    expect(String(new DeployedValues(templates).resolve(variable))).toMatch(new RegExp(`:stateMachine:${name}$`));
+    const started = statementsIn(operations).filter(
+      ({ of, actions }) => of.startsWith('RestoreRole') && actions.includes('states:StartExecution'),
+    );
+    expect(started.flatMap(({ resources }) => resources)).toContain(
+      arn(`stateMachine:BillingOps-<env>-restore-${database}`),
+    );
+  },
+);
+
 test('an archive of a large database that fails is reported, whichever database and however it ended', () => {
   const { Properties } = resourceLike(monitoring, 'AWS::Events::Rule', 'ArchiveNotificationsFailed');
   const { detail } = Properties.EventPattern as { detail: { status: string[]; stateMachineArn: unknown[] } };
   expect(detail.status).toEqual(['FAILED', 'TIMED_OUT', 'ABORTED']);
   for (const database of DATABASE_NAMES) {
     expect(JSON.stringify(detail.stateMachineArn)).toContain(`:BillingOps-production-archive-${database}`);
+    expect(JSON.stringify(detail.stateMachineArn)).toContain(`:BillingOps-production-restore-${database}`);
   }
   expect(JSON.stringify(Properties.Targets)).toContain('#large-archive-failed');
 });

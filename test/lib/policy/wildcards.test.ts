@@ -91,7 +91,7 @@ const JUSTIFIED: readonly Justified[] = [
     why: 'Lambda needs these on all resources to attach a function to a network; the code of the function is denied them',
   },
   {
-    of: /^(Billing|Main)(Recovery(Reminder)?|(Rows|LargeArchive|InstanceDrill)(InstanceExpiry)?)RoleDefaultPolicy$/,
+    of: /^(Billing|Main)(Recovery(Reminder)?|(Rows|LargeArchive|InstanceDrill)(InstanceExpiry)?|LargeRestore)RoleDefaultPolicy$/,
     actions: [
       'logs:CreateLogDelivery',
       'logs:DeleteLogDelivery',

@@ -14,16 +14,18 @@ const OF_RECOVERIES = /^(Billing|Main)RecoveryRoleDefaultPolicy$/;
 const OF_REMINDERS = /^(Billing|Main)RecoveryReminderRoleDefaultPolicy$/;
 const OF_TEMPORARY_MAKERS = /^(Billing|Main)(Rows|LargeArchive|InstanceDrill)RoleDefaultPolicy$/;
 const OF_TEMPORARY = /^(Billing|Main)(Rows|LargeArchive|InstanceDrill)(InstanceExpiry)?RoleDefaultPolicy$/;
+const OF_RESTORES = /^(Billing|Main)LargeRestoreRoleDefaultPolicy$/;
 const OF_ARCHIVES = /^(Billing|Main)LargeArchiveRoleDefaultPolicy$/;
 export const arn = (resource: string) => `arn:aws:rds:eu-central-1:<account>:${resource}`;
 const instances = (kind: string) =>
   ['billing', 'main'].map((name) => arn(`db:billing-operations-<env>-${name}-${kind}-*`));
 
 const TEMPORARY = [...instances('rows'), ...instances('archive'), ...instances('drill')];
-const ofArchives = (suffix: string) =>
+const executionsOf = (kind: 'archive' | 'restore', suffix: string) =>
   ['billing', 'main'].map(
-    (name) => `arn:aws:states:eu-central-1:<account>:execution:BillingOps-<env>-archive-${name}${suffix}`,
+    (name) => `arn:aws:states:eu-central-1:<account>:execution:BillingOps-<env>-${kind}-${name}${suffix}`,
   );
+const ofArchives = (suffix: string) => executionsOf('archive', suffix);
 
 /** Those of the workflows that restore instances. */
 export const OF_WORKFLOWS: readonly Justified[] = [
@@ -123,6 +125,18 @@ export const OF_WORKFLOWS: readonly Justified[] = [
     actions: ['states:RedriveExecution'],
     resources: ofArchives('/Parts:*'),
     why: 'Step Functions names the executions of a map; those of this map alone',
+  },
+  {
+    of: OF_RESTORES,
+    actions: ['states:DescribeExecution', 'states:StopExecution'],
+    resources: executionsOf('restore', ':*'),
+    why: 'Step Functions names the executions of a map; the name of the workflow holds them apart',
+  },
+  {
+    of: OF_RESTORES,
+    actions: ['states:RedriveExecution'],
+    resources: [...executionsOf('restore', '/Rows:*'), ...executionsOf('restore', '/Indexes:*')],
+    why: 'Step Functions names the executions of a map; those of these maps alone',
   },
   {
     of: OF_ARCHIVES,

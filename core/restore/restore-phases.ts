@@ -1,0 +1,118 @@
+import type { Client } from 'pg';
+import type { Manifest } from '../archive/manifest';
+import { withConnection } from '../database/connector';
+import { assertIdentity } from '../database/identity';
+import { prepareSession } from '../database/session';
+import { readMigrationFiles } from '../migrations/files';
+import { applyMigrations } from '../migrations/runner';
+import { readCurrent } from '../schema/capture';
+import { schemaDigest } from '../schema/compare';
+import type { Deviations } from '../schema/apply/deviations';
+import { assertRestorable } from '../schema/apply/preflight';
+import { restoreRoles } from '../schema/apply/roles';
+import type { Deviation, SchemaFacts } from '../schema/contract';
+import { readArchivedSchema, type SchemaDependencies } from './archived-schema';
+import { assertSameSchema } from './compare-schema';
+import { assertInvariants } from './invariants';
+import type { LoadDependencies } from './load-into';
+import { MAINTENANCE_DATABASE } from './new-database';
+import type { VerificationDependencies, VerifiedArchive } from './verified-archive';
+
+/*
+ * What a restore consists of besides the rows, in one call or in many.
+ */
+
+export interface RestoreDependencies extends LoadDependencies, VerificationDependencies, SchemaDependencies {}
+
+/** Refuses a server that cannot take the schema, and makes the roles that it lacks. */
+export async function prepareServer(
+  { connector }: RestoreDependencies,
+  facts: SchemaFacts,
+  deviations: Deviations,
+): Promise<string[]> {
+  return asAdministrator(connector, async (client) => {
+    await assertRestorable(client, facts);
+    const { created } = await restoreRoles(client, facts, deviations);
+    return created;
+  });
+}
+
+export function asAdministrator<T>(
+  connector: RestoreDependencies['connector'],
+  work: Parameters<typeof withConnection<T>>[1],
+): Promise<T> {
+  return withConnection(connector, work, MAINTENANCE_DATABASE);
+}
+
+/**
+ * Compares the schema of a restored database with the archived one.
+ *
+ * @param digest of the archived one. @default it is read again
+ * @param excludedSchema of the restored database, which is no part of it
+ * @returns what differs, to be looked at
+ * @throws OperationError `schema_not_applied`
+ */
+export async function proveSchema(
+  dependencies: RestoreDependencies,
+  archive: Pick<VerifiedArchive, 'manifest' | 'objects'>,
+  name: string,
+  deviations: Deviations,
+  { digest, excludedSchema }: { readonly digest?: string; readonly excludedSchema?: string },
+): Promise<string[]> {
+  const { connector, pgDumpWorker: workerFile } = dependencies;
+  const restored = await readCurrent({ connector, database: name, workerFile, excludedSchema });
+  if (digest !== undefined && schemaDigest(restored) === digest) return [];
+  return assertSameSchema(await readArchivedSchema(dependencies, archive), restored, deviations.all());
+}
+
+/** The platform's own part of a restored database: its migrations, and the rules of its domain. */
+export class Domain {
+  private invariantsChecked: number | undefined;
+
+  constructor(
+    private readonly dependencies: RestoreDependencies,
+    private readonly manifest: Manifest,
+    private readonly name: string,
+  ) {}
+
+  /** Checks the rules, where no migration is pending: they are rules for the newest schema. */
+  async checkWhenCurrent(): Promise<void> {
+    const files = await readMigrationFiles(this.dependencies.migrationsDirectory);
+    if (files.length > this.manifest.migrations.length) return;
+    this.invariantsChecked = await this.connected((client) => assertInvariants(client, this.manifest.database));
+  }
+
+  /** Brings the schema up to date, and checks the rules if they were not checked before. */
+  async migrateAndCheck(): Promise<{
+    readonly invariantsChecked: number;
+    readonly migratedForward: readonly string[];
+  }> {
+    const { database, migrations } = this.manifest;
+    return this.connected(async (client) => {
+      // The identity is the archive's own by now: an archive of another database is refused here at the latest.
+      await assertIdentity(client, database);
+      const { applied } = await applyMigrations(client, database, this.dependencies.migrationsDirectory);
+      this.invariantsChecked ??= await assertInvariants(client, database);
+      return { invariantsChecked: this.invariantsChecked, migratedForward: applied.slice(migrations.length) };
+    });
+  }
+
+  private connected<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    const prepared = async (client: Client): Promise<T> => {
+      await prepareSession(client, 0);
+      return work(client);
+    };
+    return withConnection(this.dependencies.connector, prepared, this.name);
+  }
+}
+
+export function reportDifferences(
+  log: RestoreDependencies['log'],
+  deviations: readonly Deviation[],
+  schemaDifferences: readonly string[],
+): void {
+  for (const deviation of deviations) log.warn('The server did not take a part of the schema', { ...deviation });
+  if (schemaDifferences.length > 0) {
+    log.warn('The restored schema reads otherwise than the archived one: compare these objects', { schemaDifferences });
+  }
+}

@@ -1,0 +1,67 @@
+import { type DatabaseConnector, withConnection } from '../../database/connector';
+import { OperationError } from '../../runtime/errors';
+import type { Log } from '../../runtime/telemetry';
+import { dropDatabase, MAINTENANCE_DATABASE } from '../new-database';
+import { scratchPrefix, startOfScratch } from '../scratch-names';
+import { readProgress } from './journal';
+
+/**
+ * Time without a step and without a session after which a restore by many calls was given up. Between its calls there are
+ * minutes at most, and a statement that takes longer has a session.
+ */
+const ABANDONED_MS = 24 * 60 * 60 * 1000;
+
+/** @returns the database of a restore that was asked for the same; `undefined` when there is none */
+export async function findResumable(
+  connector: DatabaseConnector,
+  asked: Readonly<Record<string, string>>,
+): Promise<string | undefined> {
+  for (const { name } of await listRestoring(connector)) {
+    const { request } = (await withConnection(connector, readProgress, name)) ?? {};
+    if (request && Object.entries(asked).every(([field, value]) => request[field] === value)) return name;
+  }
+  return undefined;
+}
+
+/**
+ * Drops the databases of restores that were given up: nothing was recorded for a day, and no session is in them.
+ *
+ * @throws OperationError `database_unavailable` (retryable)
+ */
+export async function sweepRestoring(connector: DatabaseConnector, log: Log, now: Date): Promise<void> {
+  for (const { name, startedAt, sessions } of await listRestoring(connector)) {
+    if (sessions > 0) continue;
+    const progress = await withConnection(connector, readProgress, name).catch((error: unknown) => {
+      // Dropped or renamed a moment ago.
+      if (error instanceof OperationError) return { lastAt: now };
+      throw error;
+    });
+    if (now.getTime() - (progress?.lastAt ?? startedAt).getTime() <= ABANDONED_MS) continue;
+    await dropDatabase(connector, name);
+    log.warn('A restore was given up; its database was dropped', { name, startedAt: startedAt.toISOString() });
+  }
+}
+
+interface Restoring {
+  readonly name: string;
+  readonly startedAt: Date;
+  readonly sessions: number;
+}
+
+async function listRestoring(connector: DatabaseConnector): Promise<Restoring[]> {
+  const live = connector.target.database;
+  const { rows } = await withConnection(
+    connector,
+    (client) =>
+      client.query<{ name: string; sessions: number }>(
+        `SELECT datname AS name, (SELECT count(*)::int FROM pg_stat_activity a WHERE a.datname = d.datname) AS sessions
+         FROM pg_database d WHERE starts_with(datname, $1) ORDER BY datname`,
+        [scratchPrefix('restoring', live)],
+      ),
+    MAINTENANCE_DATABASE,
+  );
+  return rows.flatMap(({ name, sessions }) => {
+    const start = startOfScratch('restoring', live, name);
+    return start === undefined ? [] : [{ name, startedAt: new Date(start), sessions }];
+  });
+}
