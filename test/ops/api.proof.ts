@@ -212,13 +212,14 @@ describe('with a database that', () => {
     await once(standby, 'exit');
   });
 
-  test('hangs, probes are 503 within a second, and 200 again when it answers', async () => {
+  test('hangs, probes are 503 before a statement times out, and 200 again when it answers', async () => {
     const processes = [serverPid(), ...childrenOf(serverPid())];
     for (const pid of processes) process.kill(pid, 'SIGSTOP');
     const started = performance.now();
     try {
       expect(await states()).toEqual(unavailable('slow'));
-      expect(performance.now() - started).toBeLessThan(5_000);
+      // Each after a second, and an instance may have to start first; a statement would have ten.
+      expect(performance.now() - started).toBeLessThan(9_000);
     } finally {
       for (const pid of processes) process.kill(pid, 'SIGCONT');
     }
