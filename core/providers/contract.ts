@@ -6,9 +6,10 @@ export interface WebhookEndpoint {
   readonly signatureHeader: string;
 }
 
-/** The endpoint of each payment provider. Routes, secrets and the firewall's log follow this table. */
+/** The endpoint of each payment provider. Routes, secrets and the firewall follow this table, for the providers that an environment takes. */
 export const WEBHOOK_ENDPOINTS = {
   stripe: { path: '/api/v1/webhooks/stripe', signatureHeader: 'Stripe-Signature' },
+  tilled: { path: '/api/v1/webhooks/tilled', signatureHeader: 'tilled-signature' },
 } as const satisfies Readonly<Record<string, WebhookEndpoint>>;
 
 /**

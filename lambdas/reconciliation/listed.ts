@@ -27,11 +27,14 @@ const NOT_LISTED = `NOT EXISTS (
   SELECT FROM billing.reconciliation_listed_objects AS listed
   WHERE listed.run_id = $1 AND listed.kind = $2 AND listed.object_id = object.id)`;
 
+/** Rows of Stripe's: those of another provider have its name and a colon before the provider's id. */
+const OF_STRIPE = `id NOT LIKE '%:%'`;
+
 /** Ids of the rows that Stripe's lists should have shown and did not, in their order. */
 export async function unlistedIds({ client, id, window }: Run, kind: ComparedKind): Promise<string[]> {
   const { history = 'window', unlisted = 'false' } = KINDS[kind];
   const { startAtSeconds: gte, endAtSeconds: lt, slice = { gte: lt, lt } } = window;
-  const selected = `SELECT id FROM ${tableOf(kind)} WHERE NOT coalesce(${unlisted}, false)`;
+  const selected = `SELECT id FROM ${tableOf(kind)} WHERE ${OF_STRIPE} AND NOT coalesce(${unlisted}, false)`;
   const [rows, times] =
     history === 'whole'
       ? [`${selected} AND coalesce(created_at < $3, true)`, [lt]]
@@ -62,7 +65,7 @@ export async function unsettledIds({ client, id, window }: Run, kind: ComparedKi
   return idsOf(
     client,
     `SELECT object.id FROM ${tableOf(kind)} AS object
-     WHERE created_at >= $3 AND created_at < $4 AND (${unsettled}) AND ${NOT_LISTED} ORDER BY object.id`,
+     WHERE created_at >= $3 AND created_at < $4 AND ${OF_STRIPE} AND (${unsettled}) AND ${NOT_LISTED} ORDER BY object.id`,
     [id, kind, timeOf(startAtSeconds - UNSETTLED_DAYS * 86_400), timeOf(startAtSeconds)],
   );
 }

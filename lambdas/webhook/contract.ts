@@ -8,6 +8,8 @@ export interface WebhookEnvironment extends BaseEnvironment {
    * endpoint for connected accounts the same as `connect`, `connectPrevious` and `connectPreviousExpiresAt`.
    */
   readonly STRIPE_SIGNING_SECRET_ARN: string;
+  /** Secret with JSON like Stripe's first three fields, of Tilled's endpoint. @default - the environment takes no Tilled */
+  readonly TILLED_SIGNING_SECRET_ARN?: string;
   /**
    * `true` when the endpoint takes live events, `false` for test events. The other kind is refused; of a connected account
    * it is ignored, because Stripe delivers both to an endpoint for connected accounts.

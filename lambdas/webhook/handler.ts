@@ -1,7 +1,8 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 import { boundedNames } from '../../core/providers/bounded-names';
-import { WEBHOOK_ENDPOINTS, type ProviderName } from '../../core/providers/contract';
+import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import { stripeWebhooks } from '../../core/providers/stripe/webhooks';
+import { tilledWebhooks } from '../../core/providers/tilled/webhooks';
 import type { WebhookScheme } from '../../core/providers/webhook-scheme';
 import { baseSettings, readEnvironment, secretArnSetting, setting } from '../../core/runtime/environment';
 import { createSecrets } from '../../core/runtime/secrets';
@@ -14,6 +15,7 @@ const environment = readEnvironment({
   ...baseSettings,
   QUEUE_URL: setting.url('the URL of an SQS queue'),
   STRIPE_SIGNING_SECRET_ARN: secretArnSetting(),
+  TILLED_SIGNING_SECRET_ARN: setting.optionalText().default(''),
   LIVEMODE: setting.flag(),
   DEFAULT_APP_ID: setting.optionalText().default(''),
 });
@@ -21,14 +23,14 @@ const { log, metrics, beginRequest } = createTelemetry('webhook', environment);
 const secrets = createSecrets();
 const appNames = boundedNames(MAX_APPS);
 
-const endpoints: Readonly<Record<ProviderName, Endpoint>> = {
-  stripe: endpoint(stripeWebhooks, environment.STRIPE_SIGNING_SECRET_ARN),
-};
+const { STRIPE_SIGNING_SECRET_ARN: stripeSecretArn, TILLED_SIGNING_SECRET_ARN: tilledSecretArn } = environment;
+const endpoints: readonly Endpoint[] = [
+  endpoint(stripeWebhooks, stripeSecretArn),
+  ...(tilledSecretArn === '' ? [] : [endpoint(tilledWebhooks, tilledSecretArn)]),
+];
 
 const dependencies: WebhookDependencies = {
-  endpoints: Object.fromEntries(
-    Object.values(endpoints).map((each) => [WEBHOOK_ENDPOINTS[each.scheme.provider].path, each]),
-  ),
+  endpoints: Object.fromEntries(endpoints.map((each) => [WEBHOOK_ENDPOINTS[each.scheme.provider].path, each])),
   livemode: environment.LIVEMODE,
   send: createQueueSender(environment.QUEUE_URL),
   clock: () => new Date(),

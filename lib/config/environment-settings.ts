@@ -279,6 +279,9 @@ export const SETTINGS = {
     .default({ kind: 'none' })
     .describe('Cache of entitlements.'),
   reconciliation: reconciliation.prefault({}).describe('The daily comparison with Stripe.'),
+  tilled: flag
+    .optional()
+    .describe('Takes the webhooks of Tilled as well: [Tilled](tilled.md). Left out: nothing of it is deployed.'),
   bitcoin: bitcoin
     .optional()
     .describe('Payments in bitcoin: [Bitcoin](bitcoin.md). Left out: none, and nothing of it is deployed.'),

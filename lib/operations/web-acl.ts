@@ -4,8 +4,8 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CfnIPSet, CfnLoggingConfiguration, CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2';
 import { Construct } from 'constructs';
-import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
+import { webhookEndpointsOf } from '../config/webhook-endpoints';
 import { COUNTING_RULES, webAclName } from '../config/firewall-rules';
 import { removalPolicyOf } from '../config/removal-policy';
 import type { Egress } from '../data/egress';
@@ -43,8 +43,8 @@ const VERSIONS: Readonly<Record<keyof typeof COUNTED_RULES, string>> = {
 };
 
 /** Headers with signatures and API keys, redacted so that a request cannot be replayed from the log. */
-const REDACTED_HEADERS = [
-  ...Object.values(WEBHOOK_ENDPOINTS).map(({ signatureHeader }) => signatureHeader.toLowerCase()),
+const redactedHeaders = (config: EnvironmentConfig): string[] => [
+  ...webhookEndpointsOf(config).map(({ signatureHeader }) => signatureHeader.toLowerCase()),
   'authorization',
 ];
 
@@ -67,13 +67,13 @@ export class WebAcl extends Construct {
     const name = webAclName(config.name);
     const { webhookAddresses } = config.stripe;
     const rules = [
-      countingRule(COUNTING_RULES.arriving),
+      countingRule(COUNTING_RULES.arriving, config),
       ...(webhookAddresses.length > 0
         ? [this.onlyFrom(webhookAddresses, name, config.canary ? props.egress : undefined)]
         : []),
       rateRule(),
       ...(Object.keys(COUNTED_RULES) as (keyof typeof COUNTED_RULES)[]).map(managedRules),
-      countingRule(COUNTING_RULES.admitted),
+      countingRule(COUNTING_RULES.admitted, config),
     ];
     const acl = new CfnWebACL(this, 'Acl', {
       name,
@@ -102,7 +102,7 @@ export class WebAcl extends Construct {
           resource: `log-group:${log.logGroupName}`,
         }),
       ],
-      redactedFields: REDACTED_HEADERS.map((Name) => ({ singleHeader: { Name } })),
+      redactedFields: redactedHeaders(config).map((Name) => ({ singleHeader: { Name } })),
       // Allowed requests are in the access log.
       loggingFilter: {
         DefaultBehavior: 'DROP',
@@ -176,8 +176,8 @@ function rateRule(): AclRule {
 }
 
 /** Counts requests that carry a signature to the endpoint of its provider. */
-function countingRule(name: string): AclRule {
-  const deliveries = Object.values(WEBHOOK_ENDPOINTS).map(({ path, signatureHeader }) => ({
+function countingRule(name: string, config: EnvironmentConfig): AclRule {
+  const deliveries = webhookEndpointsOf(config).map(({ path, signatureHeader }) => ({
     andStatement: {
       statements: [
         {

@@ -74,6 +74,8 @@ export class DataStack extends EnvironmentStack {
   /** Key pair that the manifests of archives are signed with. */
   readonly archiveSigningKey: Key;
   readonly stripeSecrets: ProviderSecrets;
+  /** `undefined` where the environment takes no Tilled. */
+  readonly tilledSecrets: ProviderSecrets | undefined;
   /** Secret that the keys of the API are hashed under. */
   readonly apiKeySecret: ApiKeySecret;
   /** Encrypts all logs of the environment. */
@@ -116,6 +118,9 @@ export class DataStack extends EnvironmentStack {
       environmentName,
       removalProtection,
     });
+    this.tilledSecrets = config.tilled
+      ? new ProviderSecrets(this, 'TilledSecrets', { title: 'Tilled', environmentName, removalProtection })
+      : undefined;
     this.apiKeySecret = new ApiKeySecret(this, 'ApiKeySecret', { key: this.stripeSecrets.key, removalProtection });
 
     const network = this.network(config);

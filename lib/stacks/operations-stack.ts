@@ -70,7 +70,7 @@ export class OperationsStack extends EnvironmentStack {
 
     const { logKey } = data;
     const context = { config, bundles, logKey, vpc: data.vpc, apiSecurityGroup: data.apiSecurityGroup };
-    const { databases, archiveBucket, stripeSecrets } = data;
+    const { databases, archiveBucket, stripeSecrets, tilledSecrets } = data;
     const { billing } = databases;
     const archives = { bucket: archiveBucket, signingKey: data.archiveSigningKey };
     const stripeApiSecret = { arn: stripeSecrets.api.secretArn, key: stripeSecrets.key };
@@ -95,7 +95,10 @@ export class OperationsStack extends EnvironmentStack {
       context,
       httpApi,
       queue: queues.queue,
-      signingSecrets: { stripe: signingSecret },
+      signingSecrets: {
+        stripe: signingSecret,
+        ...(tilledSecrets && { tilled: { arn: tilledSecrets.signing.secretArn, key: tilledSecrets.key } }),
+      },
     });
     new Processor(this, 'Processor', {
       context,

@@ -3,6 +3,7 @@ import Stripe from 'stripe';
 import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import { type BundledFunctions, startBundledFunctions } from '../factories/bundled-functions';
 import { stripeEvent, subscription } from '../factories/stripe-objects';
+import { signAsTilled, tilledEvent, tilledSubscription } from '../factories/tilled-objects';
 import { testServices } from '../support/services';
 
 let functions: BundledFunctions;
@@ -92,6 +93,34 @@ test('webhook verifies, queues and answers; processor applies what it queued', a
   expect((await client.query('SELECT id, status FROM billing.webhook_events')).rows).toEqual([
     { id: event.id, status: 'processed' },
   ]);
+});
+
+test('a signed event of Tilled ends in a row', async () => {
+  const payload = JSON.stringify(tilledEvent('subscription.created', tilledSubscription(), { id: 'evt_1' }));
+  functions.secrets.put('tilled-signing', { current: 'whsec_tilled' });
+  const webhook = start('webhook', { ...functions.environments.webhook, TILLED_SIGNING_SECRET_ARN: 'tilled-signing' });
+  const request = {
+    resource: WEBHOOK_ENDPOINTS.tilled.path,
+    path: WEBHOOK_ENDPOINTS.tilled.path,
+    httpMethod: 'POST',
+    isBase64Encoded: false,
+    body: payload,
+    headers: { 'Tilled-Signature': signAsTilled(payload, 'whsec_tilled', Date.now()) },
+  };
+  expect(await webhook.invoke(request)).toMatchObject({ statusCode: 200, body: '{"received":true}' });
+  const record = {
+    messageId: 'message_1',
+    body: payload,
+    attributes: { SentTimestamp: String(Date.now()) },
+    messageAttributes: { provider: { stringValue: 'tilled', dataType: 'String' } },
+  };
+  expect(await start('processor').invoke({ Records: [record] })).toEqual({ batchItemFailures: [] });
+  const client = await functions.databases.billing.client();
+  expect((await client.query(`SELECT id, status FROM billing.subscriptions WHERE id LIKE 'tilled:%'`)).rows).toEqual([
+    { id: 'tilled:sub_1', status: 'active' },
+  ]);
+  // Without its secret, the environment takes none.
+  expect(await start('webhook').invoke(request)).toMatchObject({ statusCode: 404 });
 });
 
 test('webhook answers 500 until its secret is filled in, and takes events from that moment', async () => {

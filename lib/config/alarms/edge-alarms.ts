@@ -1,17 +1,17 @@
-import { WEBHOOK_ENDPOINTS } from '../../../core/providers/contract';
 import { WEBHOOK_METRICS } from '../../../lambdas/webhook/contract';
 import type { EnvironmentConfig } from '../environment-schema';
 import { COUNTING_RULES } from '../firewall-rules';
 import type { AlarmDefinition } from './alarm-definition';
 import { countOf, type AlarmMetric } from './alarm-metric';
 import { TWO_OF_THREE_PERIODS } from './threshold-alarms';
+import { webhookEndpointsOf } from '../webhook-endpoints';
 
 /** Requests of five minutes below which a difference between two counters is the moment at which each is published. */
 const MINIMUM_REFUSED = 20;
 
 /** The alarms on deliveries that are refused before a function sees them. Stripe gives up on those after three days. */
-export function edgeAlarms({ firewall }: EnvironmentConfig): AlarmDefinition[] {
-  return [...(firewall ? [deliveriesBlocked()] : []), deliveriesThrottled(firewall)];
+export function edgeAlarms(config: EnvironmentConfig): AlarmDefinition[] {
+  return [...(config.firewall ? [deliveriesBlocked()] : []), deliveriesThrottled(config)];
 }
 
 /** What a counting rule of the firewall matched. */
@@ -40,9 +40,10 @@ function deliveriesBlocked(): AlarmDefinition {
   };
 }
 
-function deliveriesThrottled(firewall: boolean): AlarmDefinition {
+function deliveriesThrottled(config: EnvironmentConfig): AlarmDefinition {
+  const { firewall } = config;
   const measure = 'Deliveries that API Gateway refused';
-  const paths = Object.values(WEBHOOK_ENDPOINTS).map(({ path }) => path);
+  const paths = webhookEndpointsOf(config).map(({ path }) => path);
   const added = (name: 'Count' | '4XXError') =>
     paths.map((_, index) => `FILL(${name === 'Count' ? 'all' : 'refused'}${index}, 0)`);
   const ofPaths = (prefix: string, name: 'Count' | '4XXError') =>

@@ -1,8 +1,9 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { WEBHOOK_ENDPOINTS, type ProviderName } from '../../../core/providers/contract';
+import type { ProviderName } from '../../../core/providers/contract';
 import type { WebhookEnvironment } from '../../../lambdas/webhook/contract';
+import { webhookEndpointsOf } from '../../config/webhook-endpoints';
 import { acknowledge } from '../../policy/acknowledge';
 import type { HttpApi } from '../http-api';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
@@ -15,8 +16,10 @@ export interface WebhookProps {
   readonly httpApi: HttpApi;
   /** Queue that verified events are sent to. */
   readonly queue: IQueue;
-  /** Secret with the signing secrets of each provider's endpoint. */
-  readonly signingSecrets: Readonly<Record<ProviderName, ProviderSecret>>;
+  /** Secret with the signing secrets of the endpoint of each provider that the environment takes. */
+  readonly signingSecrets: { readonly stripe: ProviderSecret } & Readonly<
+    Partial<Record<ProviderName, ProviderSecret>>
+  >;
 }
 
 /**
@@ -34,6 +37,7 @@ export class Webhook extends Construct {
       environment: {
         QUEUE_URL: queue.queueUrl,
         STRIPE_SIGNING_SECRET_ARN: signingSecrets.stripe.arn,
+        ...(signingSecrets.tilled && { TILLED_SIGNING_SECRET_ARN: signingSecrets.tilled.arn }),
         LIVEMODE: String(context.config.stripe.livemode),
         DEFAULT_APP_ID: context.config.stripe.defaultAppId,
       },
@@ -51,10 +55,11 @@ export class Webhook extends Construct {
         'The throttling of the API in front of it is the limit; fewer instances than that needs would refuse genuine webhooks in a burst',
     });
 
-    for (const provider of Object.keys(WEBHOOK_ENDPOINTS) as ProviderName[]) {
-      const { path } = WEBHOOK_ENDPOINTS[provider];
+    for (const { provider, path } of webhookEndpointsOf(context.config)) {
+      const secret = signingSecrets[provider];
+      if (secret === undefined) throw new Error(`The endpoint of ${provider} has no signing secret`);
       const name = `${provider.charAt(0).toUpperCase()}${provider.slice(1)}`;
-      grantProviderSecret(fn, `${name}SigningSecret`, signingSecrets[provider]);
+      grantProviderSecret(fn, `${name}SigningSecret`, secret);
       acknowledge(httpApi.addRoute('POST', path, live), {
         nag: ['AwsSolutions-APIG4', 'AwsSolutions-COG4'],
         checkov: ['CKV_AWS_59'],

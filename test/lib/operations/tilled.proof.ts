@@ -1,0 +1,25 @@
+import { exampleEnvironment } from '../../support/example-environments';
+import { resourceLike, resourcesOf, templatesOf } from '../support';
+import { synthesise } from '../synthesise';
+
+test('an environment that takes Tilled has its route, secrets and signature in the firewall; any other has nothing of it', () => {
+  const { data, operations, monitoring } = synthesise({ ...exampleEnvironment('production'), tilled: true });
+  const parts = Object.values(resourcesOf(operations, 'AWS::ApiGateway::Resource')).map(
+    ({ Properties }) => Properties.PathPart,
+  );
+  expect(parts.filter((part) => part === 'tilled')).toHaveLength(1);
+  expect(
+    Object.keys(resourcesOf(data, 'AWS::SecretsManager::Secret')).filter((id) => id.startsWith('Tilled')),
+  ).toHaveLength(2);
+  const { Environment } = resourceLike(operations, 'AWS::Lambda::Function', 'Webhook').Properties;
+  expect(Environment).toMatchObject({ Variables: { TILLED_SIGNING_SECRET_ARN: expect.anything() } });
+  const log = JSON.stringify(resourcesOf(operations, 'AWS::WAFv2::LoggingConfiguration'));
+  expect(log).toContain('"tilled-signature"');
+  expect(JSON.stringify(resourcesOf(operations, 'AWS::WAFv2::WebACL'))).toContain('/api/v1/webhooks/tilled');
+  expect(JSON.stringify(monitoring.toJSON())).toContain('/api/v1/webhooks/tilled');
+
+  const others = templatesOf('production');
+  for (const template of [others.operations, others.monitoring, others.data]) {
+    expect(/.{0,80}tilled/i.exec(JSON.stringify(template.toJSON()))).toBeNull();
+  }
+});
