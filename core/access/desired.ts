@@ -21,6 +21,9 @@ export function desiredGrants(catalog: Catalog, policy: AccessPolicy): Grant[] {
   return policy.groups.flatMap((group) => [
     { kind: 'DATABASE', object: identifier(catalog.database), privilege: 'CONNECT', grantee: group.name } as const,
     ...schemas.flatMap((schema) => onSchema(group, schema)),
+    ...group.uses
+      .filter((schema) => !schemas.includes(schema) && catalog.schemas.some(({ name }) => name === schema))
+      .map((schema): Grant => usage(group, schema)),
     ...catalog.relations
       .filter(({ schema }) => schemas.includes(schema))
       .flatMap((relation) => onRelation(group, relation, policy)),
@@ -35,6 +38,10 @@ function onFunction(signature: string, grantee: string): Grant {
   return { kind: 'FUNCTION', object: signature, privilege: 'EXECUTE', grantee };
 }
 
+function usage({ name: grantee }: GroupPolicy, schema: string): Grant {
+  return { kind: 'SCHEMA', object: identifier(schema), privilege: 'USAGE', grantee };
+}
+
 function onSchema(group: GroupPolicy, schema: string): Grant[] {
   const grantee = group.name;
   const tables = group.exceptions[`${schema}.*`] ?? group.tables;
@@ -45,7 +52,7 @@ function onSchema(group: GroupPolicy, schema: string): Grant[] {
     grantee,
   });
   return [
-    { kind: 'SCHEMA', object: identifier(schema), privilege: 'USAGE', grantee },
+    usage(group, schema),
     ...tables.map((privilege) => future('TABLES', privilege)),
     ...sequencePrivileges(group, schema).map((privilege) => future('SEQUENCES', privilege)),
     future('FUNCTIONS', 'EXECUTE'),

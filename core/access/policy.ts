@@ -1,4 +1,5 @@
 import type { DatabaseName } from '../contract';
+import type { FunctionLogin, PersonAccess } from './contract';
 import { PERSONAL_COLUMNS } from './personal-columns';
 
 /** What a role may do to a table. Whoever may not even read it has no use for the others. */
@@ -22,6 +23,8 @@ export interface GroupPolicy {
   readonly seesPersonalData: boolean;
   /** Whether it may move sequences and call the functions of the schemas; otherwise it reads where sequences stand. */
   readonly writes: boolean;
+  /** Schemas of extensions whose views it reads. */
+  readonly uses: readonly string[];
   /** Roles that it is a member of: its own groups, and what PostgreSQL predefines. */
   readonly memberOf: readonly string[];
 }
@@ -81,14 +84,6 @@ export const PERSON_LIMITS: Readonly<Record<PersonAccess, LoginLimits>> = {
   },
 };
 
-/** Groups that a person may be a member of. The owner of the tables is no group: changes of the schema are migrations. */
-export const PERSON_ACCESS = ['readonly', 'service'] as const;
-export type PersonAccess = (typeof PERSON_ACCESS)[number];
-
-/** Logins of functions, by what they do with it. */
-export const FUNCTION_LOGINS = ['service', 'collector', 'backup', 'api'] as const;
-export type FunctionLogin = (typeof FUNCTION_LOGINS)[number];
-
 /** Access to one database. */
 export interface AccessPolicy {
   /** Schemas whose tables the groups may use; `undefined`: all that are not PostgreSQL's own. */
@@ -107,6 +102,7 @@ function readonlyGroup(database: DatabaseName): GroupPolicy {
     exceptions: {},
     seesPersonalData: false,
     writes: false,
+    uses: [],
     memberOf: [],
   };
 }
@@ -119,6 +115,8 @@ function collectorGroup(database: DatabaseName, exceptions: GroupPolicy['excepti
     exceptions,
     seesPersonalData: false,
     writes: false,
+    // Where `pg_stat_statements` is.
+    uses: ['public'],
     memberOf: ['pg_monitor'],
   };
 }
@@ -131,6 +129,7 @@ function backupGroup(database: DatabaseName): GroupPolicy {
     exceptions: {},
     seesPersonalData: true,
     writes: false,
+    uses: [],
     memberOf: ['pg_read_all_data'],
   };
 }
@@ -152,6 +151,7 @@ const SERVICE: GroupPolicy = {
   },
   seesPersonalData: true,
   writes: true,
+  uses: [],
   memberOf: [],
 };
 

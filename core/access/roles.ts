@@ -1,14 +1,8 @@
 import { type ClientBase, escapeLiteral } from 'pg';
 import type { AccessChange, AccessPlan } from './change';
+import type { FunctionLogin, PersonAccess } from './contract';
 import { identifier } from './desired';
-import {
-  CLONE_SUFFIX,
-  PERSON_LIMITS,
-  type AccessPolicy,
-  type FunctionLogin,
-  type LoginLimits,
-  type PersonAccess,
-} from './policy';
+import { CLONE_SUFFIX, PERSON_LIMITS, type AccessPolicy, type LoginLimits } from './policy';
 
 /** A person who logs in with a token of IAM, which ends after 15 minutes. */
 export interface Person {

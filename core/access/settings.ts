@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { FUNCTION_LOGINS, PERSON_ACCESS } from './policy';
+import { FUNCTION_LOGINS, PERSON_ACCESS } from './contract';
 
 const json = <Schema extends z.ZodType>(form: string, schema: Schema) =>
   z

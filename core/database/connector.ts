@@ -5,10 +5,18 @@ import { OperationError, messageOf } from '../runtime/errors';
 import { prepareSession } from './session';
 import type { Secrets, SecretVersion } from '../runtime/secrets';
 
-/** SQLSTATE of a rejected password: the secret was rotated after it was read, or is being rotated. */
-const INVALID_PASSWORD = '28P01';
-/** Versions of the secret, in the order of the attempts; the pending one may have become current when it is read. */
-const VERSIONS: readonly SecretVersion[] = ['cached', 'current', 'pending', 'current'];
+/**
+ * SQLSTATEs of a rejected login: the secret was rotated after it was read, or is being rotated. RDS Proxy answers the second for a
+ * user of whom it has no secret, such as the one of a pair that is no longer, or not yet, the current one.
+ */
+const REJECTED_LOGIN = new Set(['28P01', '28000']);
+/**
+ * Versions of the secret, in the order of the attempts; the pending one may have become current when it is read. The previous one
+ * is good where users alternate: for a proxy that has not seen a rotation, and an instance that was restored from before it.
+ */
+const VERSIONS: readonly SecretVersion[] = ['cached', 'current', 'pending', 'current', 'previous'];
+/** Versions that a secret may not have. The rejection is the error to report then. */
+const OPTIONAL = new Set<SecretVersion>(['pending', 'previous']);
 const CONNECT_TIMEOUT_MS = 10_000;
 
 const credentials = z.object({
@@ -104,7 +112,7 @@ export interface DatabaseConnector {
 /**
  * Reads the credentials for each connection, so that a rotated password is picked up without a restart. A rejected password
  * was rotated a moment ago or is being rotated: the current one is tried next and, when that is the rejected one, the pending
- * one. So no connection fails while a single user's password changes.
+ * one, and the one before. So no connection fails while a single user's password changes, or while two users take turns.
  */
 export function createConnector(
   target: DatabaseTarget,
@@ -127,15 +135,14 @@ export function createConnector(
     let rejection: unknown;
     for (const version of VERSIONS) {
       const found = await secrets.read(target.secretArn, credentials, version).catch((error: unknown) => {
-        // Outside of a rotation there is no pending version, and the rejection is the error to report.
-        if (version === 'pending') return undefined;
+        if (OPTIONAL.has(version)) return undefined;
         throw error;
       });
       if (found === undefined || rejected.has(found.password)) continue;
       try {
         return await openAs(database, found);
       } catch (error) {
-        if (!(error instanceof DatabaseError) || error.code !== INVALID_PASSWORD) throw error;
+        if (!(error instanceof DatabaseError) || !REJECTED_LOGIN.has(error.code ?? '')) throw error;
         rejected.add(found.password);
         rejection = error;
       }

@@ -10,10 +10,12 @@ const CACHE_SECONDS = 60;
 
 /**
  * Which value of a secret: the one in memory, at most {@link CACHE_SECONDS} old; the current one, looked up; or the one
- * that a rotation is about to make current. A rotation sets a password in the database first and makes it current some
+ * that a rotation is about to make current; or the one before, whose user alternates with the current one. A rotation sets a password in the database first and makes it current some
  * seconds later; in between, only the pending value opens the database.
  */
-export type SecretVersion = 'cached' | 'current' | 'pending';
+export type SecretVersion = 'cached' | 'current' | 'pending' | 'previous';
+
+const STAGES = { pending: 'AWSPENDING', previous: 'AWSPREVIOUS' } as const;
 
 /** Reads JSON secrets. */
 export interface Secrets {
@@ -33,9 +35,9 @@ export function createSecrets(provider: SecretsProvider = new SecretsProvider())
       return await provider.get(secretArn, {
         transform: 'json',
         forceFetch: version !== 'cached',
-        // A pending value may never become current, so it is not kept.
-        ...(version === 'pending'
-          ? { maxAge: 0, sdkOptions: { VersionStage: 'AWSPENDING' } }
+        // A pending value may never become current, and a previous one no longer is: neither is kept.
+        ...(version === 'pending' || version === 'previous'
+          ? { maxAge: 0, sdkOptions: { VersionStage: STAGES[version] } }
           : { maxAge: CACHE_SECONDS }),
       });
     } catch (cause) {

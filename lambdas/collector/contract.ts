@@ -19,6 +19,9 @@ export interface CollectorEnvironment extends BaseEnvironment, BillingDatabaseEn
   readonly COPY_BUCKET: string;
   /** Days that a processed event stays in the ledger; the same as the cleanup function's. */
   readonly EVENT_RETENTION_DAYS: string;
+  /** Secrets with passwords of a database, parted by commas, whose oldest is reported. @default that of the connection */
+  readonly BILLING_PASSWORD_SECRET_ARNS?: string;
+  readonly MAIN_PASSWORD_SECRET_ARNS?: string;
   /** The secrets that Stripe issues: looked up for their age, never read. */
   readonly STRIPE_API_SECRET_ARN: string;
   readonly STRIPE_SIGNING_SECRET_ARN: string;

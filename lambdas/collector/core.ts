@@ -52,7 +52,7 @@ export interface CollectorDependencies {
   readonly secretsManager: SecretsManagerClient;
   /** Where archives are copied to. `undefined` where they are not. */
   readonly copies: { readonly cloudWatch: CloudWatchClient; readonly buckets: ReplicatedBuckets } | undefined;
-  readonly secretArns: Readonly<Record<WatchedSecret, string>>;
+  readonly secretArns: Readonly<Record<WatchedSecret, readonly string[]>>;
   /** What was counted of statements at the last collection. */
   readonly statements: StatementWatch['samples'];
   readonly clock: () => Date;
@@ -203,12 +203,12 @@ function aroundDatabase(
 }
 
 function secretAges({ secretsManager, secretArns, clock }: CollectorDependencies): readonly Measurement[] {
-  return Object.entries(secretArns).map(([secret, arn]) =>
+  return Object.entries(secretArns).map(([secret, arns]) =>
     measurement(
       `secret ${secret}`,
       'secretAgeSeconds',
       'Seconds',
-      async () => secondsSince(await currentSince(secretsManager, arn), clock()),
+      async () => secondsSince(await oldestOf(secretsManager, arns), clock()),
       { secret },
     ),
   );
@@ -260,4 +260,9 @@ function gauge(
   dimensions?: Gauge['dimensions'],
 ): Gauge {
   return { name: COLLECTOR_METRICS[metric], unit, value, dimensions };
+}
+
+async function oldestOf(secretsManager: SecretsManagerClient, arns: readonly string[]): Promise<Date> {
+  const dates = await Promise.all(arns.map((arn) => currentSince(secretsManager, arn)));
+  return new Date(Math.min(...dates.map((date) => date.getTime())));
 }

@@ -39,6 +39,8 @@ const environment = readEnvironment({
   COPY_REGION: setting.optionalText(),
   COPY_BUCKET: setting.optionalText(),
   EVENT_RETENTION_DAYS: setting.integer(1, MAX_RETENTION_DAYS),
+  BILLING_PASSWORD_SECRET_ARNS: setting.optionalText().default(''),
+  MAIN_PASSWORD_SECRET_ARNS: setting.optionalText().default(''),
   STRIPE_API_SECRET_ARN: secretArnSetting(),
   STRIPE_SIGNING_SECRET_ARN: secretArnSetting(),
 });
@@ -75,10 +77,10 @@ const dependencies = {
         },
   secretsManager: new SecretsManagerClient({ requestHandler: TIMEOUTS }),
   secretArns: {
-    'billing-database': environment.BILLING_DATABASE_SECRET_ARN,
-    'main-database': environment.MAIN_DATABASE_SECRET_ARN,
-    'stripe-api': environment.STRIPE_API_SECRET_ARN,
-    'stripe-signing': environment.STRIPE_SIGNING_SECRET_ARN,
+    'billing-database': listed(environment.BILLING_PASSWORD_SECRET_ARNS, environment.BILLING_DATABASE_SECRET_ARN),
+    'main-database': listed(environment.MAIN_PASSWORD_SECRET_ARNS, environment.MAIN_DATABASE_SECRET_ARN),
+    'stripe-api': [environment.STRIPE_API_SECRET_ARN],
+    'stripe-signing': [environment.STRIPE_SIGNING_SECRET_ARN],
   },
   statements: new Map(),
   clock: () => new Date(),
@@ -100,4 +102,8 @@ function publishGauge({ name, unit, value, dimensions }: Gauge): void {
   const record = dimensions ? metrics.singleMetric() : metrics;
   for (const [dimension, of] of Object.entries(dimensions ?? {})) record.addDimension(dimension, of);
   record.addMetric(name, MetricUnit[unit], value);
+}
+
+function listed(arns: string, otherwise: string): string[] {
+  return arns === '' ? [otherwise] : arns.split(',');
 }

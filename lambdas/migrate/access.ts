@@ -1,8 +1,10 @@
-import { DatabaseError } from 'pg';
+import { type ClientBase, DatabaseError } from 'pg';
 import * as z from 'zod';
 import { applyAccess, setPassword } from '../../core/access/apply';
-import { planAccess } from '../../core/access/plan';
-import { ACCESS_POLICIES, FUNCTION_LOGINS, type FunctionLogin } from '../../core/access/policy';
+import { FUNCTION_LOGINS, type FunctionLogin } from '../../core/access/contract';
+import type { AccessPlan } from '../../core/access/change';
+import { type AccessWishes, planAccess } from '../../core/access/plan';
+import { ACCESS_POLICIES, type AccessPolicy } from '../../core/access/policy';
 import type { Person } from '../../core/access/roles';
 import { createConnector, type DatabaseConnector, targetAt, withConnection } from '../../core/database/connector';
 import { assertHostBeside } from '../../core/database/rds-host';
@@ -22,6 +24,10 @@ type Request = Extract<CheckedMigrateRequest, { readonly action: 'access' }>;
 
 const credentials = z.object({ username: z.string().min(1), password: z.string().min(1) });
 type Credentials = z.infer<typeof credentials>;
+
+/** SQLSTATEs of a role or a list of privileges that another session has just made or changed: as a key, and as a row. */
+const CONCURRENT = new Set(['42710', '23505', 'XX000']);
+const ATTEMPTS = 3;
 
 /** Refusals of a password, a user that does not exist among them, and of one that may not log in or connect. */
 const REFUSED_LOGIN = /^28|^42501$/;
@@ -43,24 +49,17 @@ export async function bringAccessUp(
   const target = targetAt(connector.target, { host });
   const owner = host === undefined || !secrets ? connector : createConnector(target, secrets, 'migrate');
   const logins = FUNCTION_LOGINS.filter((login) => loginSecrets[login] !== undefined);
-  const policy = ACCESS_POLICIES[database];
   return withConnection(owner, async (client) => {
-    const whole = target.managed !== 'elsewhere';
-    const plan = await planAccess(client, policy, { name: database, logins, people, keep, whole });
+    const wishes = { name: database, logins, people, keep, whole: target.managed !== 'elsewhere' };
+    const plan = dryRun
+      ? await planAccess(client, ACCESS_POLICIES[database], wishes)
+      : await makeSo(client, ACCESS_POLICIES[database], wishes);
     const stale: Credentials[] = [];
     for (const login of logins) {
       const found = await secrets?.read(loginSecrets[login] ?? '', credentials, 'current');
       if (found && !(await canLogIn(owner, found))) stale.push(found);
     }
-    if (!dryRun) {
-      await applyAccess(client, plan.changes).catch((cause: unknown) => {
-        if (!(cause instanceof DatabaseError)) throw cause;
-        throw new OperationError('access_refused', `PostgreSQL refuses: ${cause.message}. Nothing was changed`, {
-          cause,
-        });
-      });
-      for (const { username, password } of stale) await setPassword(client, username, password);
-    }
+    for (const { username, password } of dryRun ? [] : stale) await setPassword(client, username, password);
     return {
       database,
       dryRun,
@@ -70,6 +69,23 @@ export async function bringAccessUp(
       obstacles: [...plan.obstacles],
     };
   });
+}
+
+/** Plans and applies; again where another session made the same roles, which belong to the whole server, meanwhile. */
+async function makeSo(client: ClientBase, policy: AccessPolicy, wishes: AccessWishes): Promise<AccessPlan> {
+  for (let attempt = 1; ; attempt += 1) {
+    const plan = await planAccess(client, policy, wishes);
+    try {
+      await applyAccess(client, plan.changes);
+      return plan;
+    } catch (cause) {
+      if (!(cause instanceof DatabaseError)) throw cause;
+      if (attempt < ATTEMPTS && CONCURRENT.has(cause.code ?? '')) continue;
+      throw new OperationError('access_refused', `PostgreSQL refuses: ${cause.message}. Nothing was changed`, {
+        cause,
+      });
+    }
+  }
 }
 
 async function canLogIn({ target }: DatabaseConnector, found: Credentials): Promise<boolean> {

@@ -51,10 +51,15 @@ export async function migrate(
         return validateMigrations(client, dependencies);
       case 'apply': {
         const { dryRun, adopt } = request;
-        const status = dryRun
-          ? await migrationStatus(client, database, migrationsDirectory, adopt)
-          : await applyMigrations(client, database, migrationsDirectory, { adopt });
-        if (!dryRun) await refreshGrants(client, ACCESS_POLICIES[database], { whole: managed !== 'elsewhere' });
+        const before = await migrationStatus(client, database, migrationsDirectory, adopt);
+        if (dryRun) return { dryRun, ...before };
+        const status = await applyMigrations(client, database, migrationsDirectory, { adopt });
+        // What is made here is closed from the start: a database that was empty locks nobody out.
+        if (before.current === null && managed !== 'elsewhere' && dependencies.access !== undefined) {
+          await closeNew(connector, dependencies.access);
+        } else {
+          await refreshGrants(client, ACCESS_POLICIES[database], { whole: managed !== 'elsewhere' });
+        }
         return { dryRun, ...status };
       }
       case 'rollback':
@@ -63,6 +68,16 @@ export async function migrate(
         return { dryRun: request.dryRun, ...(await resolve(client, dependencies, request)) };
     }
   });
+}
+
+/** A user of the migrations who may make no roles has migrated all the same: `ops access plan` says what is left. */
+async function closeNew(connector: DatabaseConnector, access: AccessSettings): Promise<void> {
+  const { name: database } = connector.target;
+  await bringAccessUp(connector, access, { action: 'access', database, keep: [], dryRun: false }).catch(
+    (error: unknown) => {
+      if (!(error instanceof OperationError && error.code === 'access_refused')) throw error;
+    },
+  );
 }
 
 async function rollBack(

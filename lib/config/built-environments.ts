@@ -30,11 +30,17 @@ export interface LocalEnvironmentOptions extends RunningDatabasesOptions {
 /** GiB that databases on one machine are measured against: the size of a small instance. */
 const LOCAL_STORAGE_GIB = 20;
 
-function existingDatabases({ databases }: RunningDatabasesOptions): EnvironmentInput['databases'] {
+function existingDatabases(
+  { databases }: RunningDatabasesOptions,
+  logins: ExistingDatabaseConfig['logins'],
+): EnvironmentInput['databases'] {
   const existing = (database: RunningDatabase) =>
     ({ kind: 'existing', allocatedStorageGiB: LOCAL_STORAGE_GIB, ...database }) as const;
   // As at a company: its tables are those of an application.
-  return { billing: existing(databases.billing), main: { ...existing(databases.main), managed: 'elsewhere' } };
+  return {
+    billing: { ...existing(databases.billing), logins },
+    main: { ...existing(databases.main), managed: 'elsewhere' },
+  };
 }
 
 /**
@@ -49,7 +55,7 @@ export function localEnvironment(options: LocalEnvironmentOptions): EnvironmentC
     allowedRegions: [REGION],
     removalProtection: false,
     logLevel: 'INFO',
-    databases: existingDatabases(options),
+    databases: existingDatabases(options, 'least'),
     stripe: { apiBase: options.stripeApiBase, livemode: false },
     runbookUrl: RUNBOOK_URL,
     reconciliation: options.reconciliation,
@@ -71,7 +77,7 @@ export function rehearsalEnvironment(options: RunningDatabasesOptions): Environm
     allowedRegions: EUROPEAN_UNION,
     removalProtection: true,
     logLevel: 'INFO',
-    databases: existingDatabases(options),
+    databases: existingDatabases(options, 'owner'),
     stripe: { apiBase: options.stripeApiBase, livemode: false },
     runbookUrl: RUNBOOK_URL,
     firewall: false,

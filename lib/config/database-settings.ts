@@ -4,6 +4,13 @@ import { databaseIdentifier, flag, host, keyArn, secretArn, securityGroupId, tex
 import { existingRecovery } from './existing-recovery';
 import { instanceClass } from './instance-class';
 
+const logins = z
+  .enum(['owner', 'least'], { error: 'must be `owner` or `least`' })
+  .default('owner')
+  .describe(
+    'As whom functions log in. `least`: the processor, backups, the collector and the API each as a user that may do no more than they need, whose password changes every 90 days; make the users by `ops access apply` first. `owner`: all as the user of the migrations.',
+  );
+
 /** A database that the stack makes. */
 export const createdDatabase = z.strictObject({
   kind: z.literal('create').describe('The stack creates the instance.'),
@@ -25,6 +32,7 @@ export const createdDatabase = z.strictObject({
     .describe(
       'A read replica for reports and people, so that their queries never slow the writes. Costs as much as an instance.',
     ),
+  logins,
   admit: admission
     .prefault({})
     .describe('Who connects to it and to its proxy, besides the functions: security groups and ranges of addresses.'),
@@ -59,6 +67,7 @@ const existingDatabase = z.strictObject({
     .describe(
       'Change its password every 90 days. A function from AWS does it, which runs in the network. The secret must also have `engine: postgres`, `host`, `port`, `dbname` and `ssl: true`, and whoever else uses the password must read it there.',
     ),
+  logins,
   securityGroupId: securityGroupId
     .optional()
     .describe('Its security group, which then admits the functions. Left out: access is arranged elsewhere.'),

@@ -3,6 +3,7 @@ import { CfnSecurityGroupIngress, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ClientPasswordAuthType, DatabaseProxy, ProxyTarget } from 'aws-cdk-lib/aws-rds';
+import { Secret, type ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { acknowledge } from '../policy/acknowledge';
 import { acknowledgeOwnPolicy } from '../policy/acknowledge-permissions';
@@ -22,6 +23,8 @@ const MAX_CONNECTIONS_PERCENT = 60;
 export interface PooledConnectionsProps {
   /** Database behind the proxy. */
   readonly database: Database;
+  /** How functions reach it without the proxy. */
+  readonly access: DatabaseAccess;
   /** Whether there is a proxy. Without it, its log and security group stay: the name of the one, and references to the other. */
   readonly enabled: boolean;
   /** Who else connects through it. */
@@ -73,7 +76,8 @@ export class PooledConnections extends Construct {
       vpc: network.vpc,
       vpcSubnets: { subnets: network.databaseSubnets(name) },
       securityGroups: [securityGroup],
-      secrets: [database.secret],
+      // A login that the proxy has no secret of cannot connect. Only the service comes in numbers.
+      secrets: [database.secret, ...serviceLogin(this, props.access)],
       requireTLS: true,
       // With the credentials of the secret, as without the proxy: a function need not know which of the two it talks to.
       iamAuth: false,
@@ -90,7 +94,7 @@ export class PooledConnections extends Construct {
     proxy.node.addDependency(log);
     acknowledgeOwnPolicy(proxy.node.findChild('IAMRole'));
     this.acknowledgeWayIn(database);
-    this.access = { ...database.access, host: proxy.endpoint, port: POSTGRES_PORT, securityGroup };
+    this.access = { ...props.access, host: proxy.endpoint, port: POSTGRES_PORT, securityGroup };
   }
 
   /** The rule that the framework adds to the group of the database. */
@@ -109,4 +113,10 @@ export class PooledConnections extends Construct {
       });
     }
   }
+}
+
+function serviceLogin(scope: Construct, { logins }: DatabaseAccess): ISecret[] {
+  const secretCompleteArn = logins?.secretArns.service;
+  if (logins === undefined || secretCompleteArn === undefined) return [];
+  return [Secret.fromSecretAttributes(scope, 'ServiceLogin', { secretCompleteArn, encryptionKey: logins.key })];
 }

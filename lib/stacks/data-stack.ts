@@ -18,6 +18,7 @@ import { Database } from '../data/database';
 import { PooledConnections } from '../data/pooled-connections';
 import { PublishedParameters } from '../data/published-parameters';
 import type { Egress } from '../data/egress';
+import { FunctionLogins } from '../data/function-logins';
 import { LogKey } from '../data/log-key';
 import { existingInstance } from '../data/existing-instance';
 import { ExistingNetwork } from '../data/existing-network';
@@ -180,7 +181,8 @@ export class DataStack extends EnvironmentStack {
   ): DatabaseAccesses {
     const settings = config.databases[name];
     if (settings.kind === 'existing') {
-      const access = this.existingDatabase(name, settings);
+      const existing = this.existingDatabase(name, settings);
+      const access = this.withLogins(existing, config, settings.rotation ? network : undefined, this.stripeSecrets.key);
       if (hasRecoveryPoints(settings)) this.existingRecoveryPoints(name, settings, config);
       if (settings.rotation && network) this.rotateExisting(access, config, network);
       const instance = existingInstance(this, name, settings, config.removalProtection);
@@ -219,15 +221,30 @@ export class DataStack extends EnvironmentStack {
       config: settings,
     });
     const { admit } = settings;
-    const pooled = new PooledConnections(this, `${title}Proxy`, { ...shared, enabled: settings.proxy, admit });
-    const created = { access: database.access, settings: database.settings, proxyName: pooled.proxyName };
+    const access = this.withLogins(database.access, config, network, database.key);
+    const pooled = new PooledConnections(this, `${title}Proxy`, { ...shared, access, enabled: settings.proxy, admit });
+    const created = { access, settings: database.settings, proxyName: pooled.proxyName };
     return {
-      direct: database.access,
-      pooled: pooled.access ?? database.access,
+      direct: access,
+      pooled: pooled.access ?? access,
       analyticsHost: analytics.host,
       created,
       recoverable: created,
     };
+  }
+
+  /** With users of their own for functions, where the environment says so. */
+  private withLogins(
+    access: DatabaseAccess,
+    { databases, name: environmentName, removalProtection }: EnvironmentConfig,
+    network: DatabaseNetwork | undefined,
+    key: IKey,
+  ): DatabaseAccess {
+    if (databases[access.name].logins === 'owner') return access;
+    const id = access.name === 'billing' ? 'BillingLogins' : 'MainLogins';
+    const { logKey } = this;
+    const props = { access, environmentName, network, key, logKey, removalProtection };
+    return { ...access, logins: new FunctionLogins(this, id, props) };
   }
 
   /** Recovery points of an instance that this stack did not make, and cannot test by restoring: it does not know its subnets. */
@@ -281,7 +298,15 @@ export class DataStack extends EnvironmentStack {
   }
 
   private existingDatabase(name: DatabaseName, settings: ExistingDatabaseConfig): DatabaseAccess {
-    const { kind: _, rotation: _rotation, recovery: _recovery, secretKeyArn, securityGroupId, ...access } = settings;
+    const {
+      kind: _,
+      rotation: _rotation,
+      recovery: _recovery,
+      logins: _logins,
+      secretKeyArn,
+      securityGroupId,
+      ...access
+    } = settings;
     return {
       name,
       ...access,

@@ -1,10 +1,11 @@
 import { Annotations } from 'aws-cdk-lib';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
+import type { FunctionLogin } from '../../core/access/contract';
 import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { parameterName } from '../config/parameter-name';
-import type { DatabaseAccess } from '../data/database-access';
+import { accessAs, type DatabaseAccess } from '../data/database-access';
 import { PublishedParameters } from '../data/published-parameters';
 import { Api, gatewayRoutesOf } from '../operations/functions/api';
 import { Audit } from '../operations/functions/audit';
@@ -72,6 +73,11 @@ export class OperationsStack extends EnvironmentStack {
     const context = { config, bundles, logKey, vpc: data.vpc, apiSecurityGroup: data.apiSecurityGroup };
     const { databases, archiveBucket, stripeSecrets, tilledSecrets } = data;
     const { billing } = databases;
+    const service = accessAs(billing, 'service');
+    const as = (login: FunctionLogin) => ({
+      billing: accessAs(billing, login),
+      main: accessAs(databases.main, login),
+    });
     const archives = { bucket: archiveBucket, signingKey: data.archiveSigningKey };
     const stripeApiSecret = { arn: stripeSecrets.api.secretArn, key: stripeSecrets.key };
     const queues = new EventQueue(this, 'EventQueue', {
@@ -104,17 +110,17 @@ export class OperationsStack extends EnvironmentStack {
       context,
       queue: queues.queue,
       deadLetterQueue: queues.deadLetterQueue,
-      billing: this.pooledBilling(config.name, data),
+      billing: accessAs(this.pooledBilling(config.name, data), 'service'),
       cache,
     });
-    const replay = new Replay(this, 'Replay', { context, billing, queues, stripeApiSecret, cache });
-    new Reconciliation(this, 'Reconciliation', { context, billing, stripeApiSecret, cache });
-    new Refresh(this, 'Refresh', { context, billing, stripeApiSecret, cache });
+    const replay = new Replay(this, 'Replay', { context, billing: service, queues, stripeApiSecret, cache });
+    new Reconciliation(this, 'Reconciliation', { context, billing: service, stripeApiSecret, cache });
+    new Refresh(this, 'Refresh', { context, billing: service, stripeApiSecret, cache });
     if (config.bitcoin) {
       new Confirmations(this, 'Confirmations', { context, bitcoin: config.bitcoin, billing, cache });
     }
     new Payouts(this, 'Payouts', { context, billing, stripeApiSecret, cache });
-    const entitlements = new Entitlements(this, 'Entitlements', { context, billing, cache });
+    const entitlements = new Entitlements(this, 'Entitlements', { context, billing: service, cache });
 
     const largeArchives = config.largeArchives.method === 'map' ? data.created : [];
     const withWorkflow = largeArchives.map(({ access }) => access.name);
@@ -122,7 +128,7 @@ export class OperationsStack extends EnvironmentStack {
       context,
       archives,
       archiveKey: data.archiveKey,
-      databases,
+      databases: as('backup'),
       withWorkflow,
     });
     const restore = new Restore(this, 'Restore', { context, archives, databases, withWorkflow });
@@ -184,7 +190,7 @@ export class OperationsStack extends EnvironmentStack {
     new Api(this, 'Api', {
       context,
       httpApi,
-      billing,
+      billing: accessAs(billing, 'api'),
       keySecret,
       cache,
       asked: {
@@ -203,7 +209,7 @@ export class OperationsStack extends EnvironmentStack {
       });
     }
     new Migrate(this, 'Migrate', { context, databases });
-    new Cleanup(this, 'Cleanup', { context, billing });
+    new Cleanup(this, 'Cleanup', { context, billing: service });
     const { failureQueue } = new Maintenance(this, 'Maintenance', { context, databases, inspect: inspect.function });
     for (const instance of data.created) {
       new InstanceDrill(this, instance.access.name === 'billing' ? 'BillingInstanceDrill' : 'MainInstanceDrill', {
@@ -218,7 +224,7 @@ export class OperationsStack extends EnvironmentStack {
     }
     new Collector(this, 'Collector', {
       context,
-      databases,
+      databases: as('collector'),
       archiveBucket,
       withWorkflow,
       recoveryRegion: data.recoveryRegion,

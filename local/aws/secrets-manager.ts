@@ -7,12 +7,26 @@ export interface SecretsManager {
   readonly endpoint: string;
   /** Creates a secret, or gives it a new current value. */
   put(arn: string, value: object): void;
+  /** Has `RotateSecret` change its value by the steps of a rotation function. */
+  rotateBy(arn: string, step: RotationFunction): void;
   readonly stop: () => Promise<void>;
 }
 
+/** The steps of a rotation, in the order in which Secrets Manager takes them. */
+export const ROTATION_STEPS = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const;
+export type RotationStep = (typeof ROTATION_STEPS)[number];
+/** What a rotation function is sent, under its published names. */
+export interface RotationEvent {
+  readonly Step: RotationStep;
+  readonly SecretId: string;
+  readonly ClientRequestToken: string;
+}
+export type RotationFunction = (event: RotationEvent) => Promise<void>;
+
 interface Version {
   readonly id: string;
-  readonly value: string;
+  /** Absent until the first step of a rotation has stored one. */
+  value?: string;
   readonly createdAt: number;
   /** Such as `AWSCURRENT`; a version without one is deprecated, and no longer listed. */
   readonly stages: Set<string>;
@@ -20,6 +34,7 @@ interface Version {
 
 interface Secret {
   readonly arn: string;
+  rotation?: RotationFunction;
   versions: Version[];
 }
 
@@ -33,7 +48,10 @@ const ACTIONS = [
   'UpdateSecretVersionStage',
   'DescribeSecret',
   'ListSecretVersionIds',
+  'RotateSecret',
 ];
+
+const PENDING = 'AWSPENDING';
 
 const CURRENT = 'AWSCURRENT';
 const PREVIOUS = 'AWSPREVIOUS';
@@ -47,10 +65,17 @@ function nameOf(arn: string): string {
 class Store {
   private readonly secrets = new Map<string, Secret>();
 
-  put(arn: string, value: string, stages: readonly string[] = [CURRENT]): string {
+  put(
+    arn: string,
+    value: string | undefined,
+    stages: readonly string[] = [CURRENT],
+    id: string = randomUUID(),
+  ): string {
     const secret = this.secrets.get(arn) ?? { arn, versions: [] };
-    const version: Version = { id: randomUUID(), value, createdAt: Date.now() / 1000, stages: new Set() };
-    secret.versions.unshift(version);
+    const known = secret.versions.find((one) => one.id === id);
+    const version: Version = known ?? { id, createdAt: Date.now() / 1000, stages: new Set() };
+    if (value !== undefined) version.value = value;
+    if (known === undefined) secret.versions.unshift(version);
     for (const stage of stages) move(secret, stage, version);
     this.secrets.set(arn, secret);
     return version.id;
@@ -65,16 +90,17 @@ class Store {
     switch (action) {
       case 'GetSecretValue': {
         const { id, value, createdAt, stages } = wantedVersion(secret, input);
+        if (value === undefined) throw notFound(`Secrets Manager can't find the specified secret value: ${id}`);
         return { ...identity, VersionId: id, SecretString: value, VersionStages: [...stages], CreatedDate: createdAt };
       }
       case 'PutSecretValue': {
-        const { SecretString: value, VersionStages: stages = [CURRENT] } = input;
+        const { SecretString: value, VersionStages: stages = [CURRENT], ClientRequestToken: token } = input;
         if (typeof value !== 'string') {
           throw new ServiceError('InvalidParameterException', 'This stand-in stores SecretString only.');
         }
         return {
           ...identity,
-          VersionId: this.put(secret.arn, value, stages as string[]),
+          VersionId: this.put(secret.arn, value, stages as string[], typeof token === 'string' ? token : undefined),
           VersionStages: stages,
         };
       }
@@ -90,12 +116,40 @@ class Store {
             CreatedDate: createdAt,
           })),
         };
+      case 'RotateSecret':
+        return { ...identity, VersionId: this.rotate(secret) };
       // DescribeSecret
       default: {
         const stages = Object.fromEntries(staged(secret).map((version) => [version.id, [...version.stages]]));
         return { ...identity, VersionIdsToStages: stages };
       }
     }
+  }
+
+  rotateBy(arn: string, rotation: RotationFunction): void {
+    this.find(arn).rotation = rotation;
+  }
+
+  /** Answers at once, as AWS does; a step that fails leaves the pending version behind. */
+  private rotate(secret: Secret): string {
+    const { arn, rotation } = secret;
+    if (rotation === undefined) {
+      throw new ServiceError(
+        'InvalidRequestException',
+        'No Lambda rotation function ARN is associated with this secret.',
+      );
+    }
+    if (staged(secret).some(({ stages }) => stages.has(PENDING) && !stages.has(CURRENT))) {
+      throw new ServiceError(
+        'InvalidRequestException',
+        'A previous rotation is not complete. That rotation will be reattempted.',
+      );
+    }
+    const token = this.put(arn, undefined, [PENDING]);
+    void (async () => {
+      for (const Step of ROTATION_STEPS) await rotation({ Step, SecretId: arn, ClientRequestToken: token });
+    })().catch(() => undefined);
+    return token;
   }
 
   private find(id: unknown): Secret {
@@ -160,6 +214,7 @@ export async function startSecretsManager(): Promise<SecretsManager> {
     put(arn, value) {
       store.put(arn, JSON.stringify(value));
     },
+    rotateBy: (arn, step) => store.rotateBy(arn, step),
     stop,
   };
 }

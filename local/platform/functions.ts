@@ -1,8 +1,13 @@
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { LOGIN_USERS, type FunctionLogin } from '../../core/access/contract';
 import type { LocalDatabaseServer } from '../postgres/databases';
 import { LocalFunction, type Surroundings } from '../aws/lambda-runtime';
+import { rotationFunction } from '../aws/secret-rotation';
 import type { SecretsManager } from '../aws/secrets-manager';
 import type { FunctionDefinition } from '../template/platform-template';
+import { REGION } from './template-addresses';
 
 /** The template's functions, each ready to be invoked. */
 export class PlatformFunctions {
@@ -47,20 +52,41 @@ function withoutQualifier(name: string, parts: number): string {
   return name.split(':').slice(0, parts).join(':');
 }
 
-/** Gives each secret its value: those of the databases, Stripe's two and that of the keys, found by the functions that read them. */
+/**
+ * Gives each secret its value: those of the databases and of the logins of functions, Stripe's two and that of the keys, found by
+ * the functions that read them. Passwords rotate as they do in AWS, when asked to.
+ */
 export function fillSecrets(
   secrets: SecretsManager,
   databases: readonly LocalDatabaseServer[],
   functions: PlatformFunctions,
   stripe: { readonly signingSecret: string; readonly apiKey: string },
 ): void {
-  for (const { secretArn, credentials } of databases) secrets.put(secretArn, credentials);
-  const arnIn = (stem: string, variable: string): string => {
-    const arn = functions.byStem(stem).definition.environment[variable];
-    if (arn === undefined) throw new Error(`Function ${stem} has no ${variable}.`);
-    return arn;
+  const variableIn = (stem: string, variable: string): string => {
+    const value = functions.byStem(stem).definition.environment[variable];
+    if (value === undefined) throw new Error(`Function ${stem} has no ${variable}.`);
+    return value;
   };
-  secrets.put(arnIn('webhook', 'STRIPE_SIGNING_SECRET_ARN'), { current: stripe.signingSecret });
-  secrets.put(arnIn('reconciliation', 'STRIPE_API_SECRET_ARN'), { apiKey: stripe.apiKey });
-  secrets.put(arnIn('api', 'API_KEY_SECRET_ARN'), { current: randomBytes(32).toString('hex') });
+  const client = new SecretsManagerClient({
+    endpoint: secrets.endpoint,
+    region: REGION,
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+  const logins = JSON.parse(variableIn('migrate', 'LOGIN_SECRETS')) as Record<string, Record<string, string>>;
+  for (const { name, cluster, secretArn, credentials } of databases) {
+    const rotation = rotationFunction({ secrets: client, ca: readFileSync(cluster.caFile ?? '', 'utf8') });
+    const place = { engine: 'postgres', host: cluster.host, port: cluster.port, dbname: name, ssl: true };
+    const fill = (arn: string, value: object): void => {
+      secrets.put(arn, { ...place, ...value });
+      secrets.rotateBy(arn, rotation);
+    };
+    fill(secretArn, credentials);
+    for (const [login, arn] of Object.entries(logins[name] ?? {})) {
+      const username = LOGIN_USERS[name][login as FunctionLogin];
+      fill(arn, { username, password: randomBytes(24).toString('hex'), masterarn: secretArn });
+    }
+  }
+  secrets.put(variableIn('webhook', 'STRIPE_SIGNING_SECRET_ARN'), { current: stripe.signingSecret });
+  secrets.put(variableIn('reconciliation', 'STRIPE_API_SECRET_ARN'), { apiKey: stripe.apiKey });
+  secrets.put(variableIn('api', 'API_KEY_SECRET_ARN'), { current: randomBytes(32).toString('hex') });
 }

@@ -42,7 +42,7 @@ async function prepare(cluster: Cluster, name: DatabaseName, password: string): 
   await administrate(cluster, 'postgres', async (client) => {
     await client.query(`CREATE ROLE ${ROLE} LOGIN CREATEDB CREATEROLE PASSWORD ${client.escapeLiteral(password)}`);
     // As RDS's administrator has it: who is connected and what runs is visible.
-    await client.query(`GRANT pg_monitor TO ${ROLE}`);
+    await client.query(`GRANT pg_monitor TO ${ROLE} WITH ADMIN OPTION`);
     await client.query('ALTER DATABASE template0 ALLOW_CONNECTIONS true');
   });
   // RDS's administrator may create it in any database, a restored one included. Here that takes a superuser, so each database

@@ -126,6 +126,7 @@ test('the password of an existing database is changed like that of a created one
     allocatedStorageGiB: 20,
     recoveryPoints: 'none',
     securityGroupId: 'sg-0000000a',
+    logins: 'owner',
   } as const;
   const of = (rotation: boolean) =>
     synthesise({ ...dev, databases: { ...dev.databases, main: { ...main, rotation } } });

@@ -73,14 +73,14 @@ test('a healthy platform passes every check that can be made here', async () => 
 });
 
 test('access is planned, applied when its database is typed, and then as the policy says', async () => {
-  const plan = await ops('access plan billing');
+  const plan = await ops('access plan main');
   expect(plan.status).toBe(1);
-  expect(plan.stdout).toContain('revoke   from public: CONNECT, TEMPORARY on database billing');
-  expect((await ops('access apply billing')).status).toBe(3);
-  const applied = await ops('access apply billing --confirm billing');
-  expect(applied.stdout).toContain('create   billing_readonly: a group');
+  expect(plan.stdout).toContain('revoke   from public: CONNECT, TEMPORARY on database main');
+  expect((await ops('access apply main')).status).toBe(3);
+  const applied = await ops('access apply main --confirm main');
+  expect(applied.stdout).toContain('create   main_readonly: a group');
   // The local user of the migrations, unlike RDS's, may not give what PostgreSQL predefines.
-  expect((await ops('access plan billing')).stdout).toMatch(/policy says, but for what is left$/m);
+  expect((await ops('access plan main')).stdout).toMatch(/policy says, but for what is left$/m);
 });
 
 test('runs are listed, and one is followed to its end', async () => {

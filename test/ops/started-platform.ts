@@ -16,6 +16,8 @@ export interface StartedPlatform {
   /** Of the main database. */
   readonly mainUrl: string;
   readonly endpoints: PlatformFile['endpoints'];
+  /** Secret that the endpoint verifies signatures with. */
+  readonly signingSecret: string;
   /** Sends a signed event; resolves to its id once it was answered 200. */
   send(type: string, object: object): Promise<string>;
   /** Begins to process events: once the databases are migrated. */
@@ -40,6 +42,7 @@ export async function startedPlatform(): Promise<StartedPlatform> {
     folder,
     billing,
     mainUrl: up.mainUrl,
+    signingSecret: up.signingSecret,
     endpoints: platformFile.parse(JSON.parse(readFileSync(path.join(folder, PLATFORM_FILE), 'utf8'))).endpoints,
     async send(type, object) {
       const event = eventObject(type, object);

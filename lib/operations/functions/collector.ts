@@ -55,6 +55,8 @@ export class Collector extends Construct {
         ARCHIVE_BUCKET: archiveBucket.bucketName,
         COPY_REGION: recoveryRegion?.region ?? '',
         COPY_BUCKET: recoveryRegion?.archiveBucketName ?? '',
+        ...passwordSecrets('BILLING_PASSWORD_SECRET_ARNS', billing),
+        ...passwordSecrets('MAIN_PASSWORD_SECRET_ARNS', main),
         EVENT_RETENTION_DAYS: String(EVENT_RETENTION_DAYS),
         STRIPE_API_SECRET_ARN: stripeApiSecretArn,
         STRIPE_SIGNING_SECRET_ARN: stripeSigningSecretArn,
@@ -100,7 +102,7 @@ export class Collector extends Construct {
       new PolicyStatement({
         // The dates of the versions of a secret, not their values.
         actions: ['secretsmanager:ListSecretVersionIds'],
-        resources: [billing.secretArn, main.secretArn, stripeApiSecretArn, stripeSigningSecretArn],
+        resources: [...new Set([billing, main].flatMap(passwordSecretsOf)), stripeApiSecretArn, stripeSigningSecretArn],
       }),
     );
     if (recoveryRegion) {
@@ -114,4 +116,17 @@ export class Collector extends Construct {
       description: 'Collection of sizes, shares and ages',
     });
   }
+}
+
+/** The secrets with passwords of a database: that of its owner, and of the logins of functions. */
+function passwordSecretsOf({ secretArn, ownerSecretArn, logins }: DatabaseAccess): string[] {
+  return [...new Set([ownerSecretArn ?? secretArn, ...Object.values(logins?.secretArns ?? {})])];
+}
+
+function passwordSecrets<Variable extends string>(
+  variable: Variable,
+  access: DatabaseAccess,
+): Partial<Record<Variable, string>> {
+  if (access.logins === undefined) return {};
+  return { [variable]: passwordSecretsOf(access).join(',') } as Record<Variable, string>;
 }

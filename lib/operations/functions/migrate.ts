@@ -1,7 +1,8 @@
 import { Duration } from 'aws-cdk-lib';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { MigrateEnvironment } from '../../../lambdas/migrate/contract';
-import type { DatabaseName } from '../../../core/contract';
+import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import type { DatabaseAccess } from '../../data/database-access';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
@@ -18,11 +19,15 @@ export class Migrate extends Construct {
   constructor(scope: Construct, id: string, props: MigrateProps) {
     super(scope, id);
     const { databases } = props;
-    new OperationalFunction<MigrateEnvironment>(this, 'Migrate', {
+    const target = new OperationalFunction<MigrateEnvironment>(this, 'Migrate', {
       context: props.context,
       stem: 'migrate',
       description: 'Applies migrations to one database, or lists what is pending',
-      environment: { ...billingDatabaseEnvironment(databases.billing), ...mainDatabaseEnvironment(databases.main) },
+      environment: {
+        ...billingDatabaseEnvironment(databases.billing),
+        ...mainDatabaseEnvironment(databases.main),
+        ...loginSecrets(databases),
+      },
       timeout: Duration.minutes(15),
       memorySize: 512,
       databases: [databases.billing, databases.main],
@@ -31,5 +36,18 @@ export class Migrate extends Construct {
       // No retry: a failed migration waits for an operator.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
     });
+    // It gives the users of the logins the passwords of their secrets.
+    for (const name of DATABASE_NAMES) {
+      for (const [login, secretArn] of Object.entries(databases[name].logins?.secretArns ?? {})) {
+        Secret.fromSecretCompleteArn(target.function, `${name}-${login}`, secretArn).grantRead(target.function);
+      }
+      databases[name].logins?.key.grantDecrypt(target.function);
+    }
   }
+}
+
+function loginSecrets(databases: MigrateProps['databases']): Pick<MigrateEnvironment, 'LOGIN_SECRETS'> {
+  if (DATABASE_NAMES.every((name) => databases[name].logins === undefined)) return {};
+  const secrets = DATABASE_NAMES.map((name) => [name, databases[name].logins?.secretArns ?? {}]);
+  return { LOGIN_SECRETS: JSON.stringify(Object.fromEntries(secrets)) };
 }

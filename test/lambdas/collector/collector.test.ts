@@ -17,10 +17,10 @@ import { createBucket, objectStore } from '../../support/object-store';
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 const SECRETS = {
-  'billing-database': 'arn:billing',
-  'main-database': 'arn:main',
-  'stripe-api': 'arn:api',
-  'stripe-signing': 'arn:signing',
+  'billing-database': ['arn:billing'],
+  'main-database': ['arn:main'],
+  'stripe-api': ['arn:api'],
+  'stripe-signing': ['arn:signing'],
 };
 
 let billing: TestDatabase;

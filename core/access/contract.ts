@@ -1,0 +1,23 @@
+import type { DatabaseName } from '../contract';
+
+/** Logins of functions, by what they do with it. What has none works as the owner of the tables. */
+export const FUNCTION_LOGINS = ['service', 'collector', 'backup', 'api'] as const;
+export type FunctionLogin = (typeof FUNCTION_LOGINS)[number];
+
+/**
+ * Users of the logins. Each is one of a pair: the other has `_clone` behind its name, and they take turns, so that the password in
+ * use never changes.
+ */
+export const LOGIN_USERS: Readonly<Record<DatabaseName, Readonly<Partial<Record<FunctionLogin, string>>>>> = {
+  billing: {
+    service: 'billing_service_user',
+    collector: 'billing_collector_user',
+    backup: 'billing_backup_user',
+    api: 'billing_api_user',
+  },
+  main: { collector: 'main_collector_user', backup: 'main_backup_user' },
+};
+
+/** Groups that a person may be a member of. The owner of the tables is no group: changes of the schema are migrations. */
+export const PERSON_ACCESS = ['readonly', 'service'] as const;
+export type PersonAccess = (typeof PERSON_ACCESS)[number];

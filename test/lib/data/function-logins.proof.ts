@@ -1,0 +1,98 @@
+import { exampleEnvironment } from '../../support/example-environments';
+import { resourceLike, resourcesOf } from '../support';
+import { synthesise } from '../synthesise';
+
+/** What an environment deploys whose billing functions log in as the least of the roles. */
+const dev = exampleEnvironment('dev');
+const { data, operations } = synthesise({
+  ...dev,
+  databases: { ...dev.databases, billing: { ...dev.databases.billing, logins: 'least' } },
+});
+
+const secretOf = (login: string): [string, Record<string, unknown>] => {
+  const found = Object.entries(resourcesOf(data, 'AWS::SecretsManager::Secret')).find(([id]) =>
+    id.startsWith(`BillingLogins${login}Secret`),
+  );
+  if (!found) throw new Error(`no secret of ${login}`);
+  return [found[0], found[1].Properties];
+};
+
+test('each login has a secret of its own in the form of AWS, and alternating users that change every 90 days', () => {
+  for (const [login, user] of Object.entries({
+    Service: 'billing_service_user',
+    Collector: 'billing_collector_user',
+    Backup: 'billing_backup_user',
+    Api: 'billing_api_user',
+  })) {
+    const [id, properties] = secretOf(login);
+    const template = JSON.stringify((properties.GenerateSecretString as Record<string, unknown>).SecretStringTemplate);
+    expect(template).toContain(`\\"username\\":\\"${user}\\",\\"ssl\\":true,\\"masterarn\\":`);
+    const [schedule] = Object.values(resourcesOf(data, 'AWS::SecretsManager::RotationSchedule')).filter(
+      ({ Properties }) => JSON.stringify(Properties.SecretId) === JSON.stringify({ Ref: id }),
+    );
+    expect(schedule?.Properties).toMatchObject({
+      HostedRotationLambda: {
+        RotationType: 'PostgreSQLMultiUser',
+        RotationLambdaName: `BillingOps-dev-rotate-billing-${login.toLowerCase()}`,
+        MasterSecretArn: expect.anything() as object,
+      },
+      RotateImmediatelyOnUpdate: false,
+      RotationRules: { ScheduleExpression: 'rate(90 days)' },
+    });
+  }
+});
+
+test('every rotation function reaches the database', () => {
+  const descriptions = Object.values(resourcesOf(data, 'AWS::EC2::SecurityGroupIngress')).map(
+    ({ Properties }) => Properties.Description,
+  );
+  for (const login of ['service', 'collector', 'backup', 'api']) {
+    expect(descriptions).toContain(`The rotation function changes the password of ${login}`);
+  }
+});
+
+test('the proxy knows the login of the processor', () => {
+  const { Auth } = resourceLike(data, 'AWS::RDS::DBProxy', 'BillingDatabaseProxy').Properties as {
+    Auth: readonly { SecretArn: unknown }[];
+  };
+  expect(JSON.stringify(Auth)).toContain(secretOf('Service')[0]);
+});
+
+test.each([
+  ['Processor', 'Service'],
+  ['Replay', 'Service'],
+  ['Reconciliation', 'Service'],
+  ['Refresh', 'Service'],
+  ['Entitlements', 'Service'],
+  ['Cleanup', 'Service'],
+  ['Backup', 'Backup'],
+  ['Collector', 'Collector'],
+  ['Api', 'Api'],
+])('%s reads the secret of its login, and not that of the owner', (title, login) => {
+  const environment = resourceLike(operations, 'AWS::Lambda::Function', `${title}Function`).Properties as {
+    Environment: { Variables: Record<string, unknown> };
+  };
+  expect(JSON.stringify(environment.Environment.Variables.BILLING_DATABASE_SECRET_ARN)).toContain(
+    `BillingLogins${login}Secret`,
+  );
+  const values = Object.entries(resourcesOf(operations, 'AWS::IAM::Policy'))
+    .filter(([id]) => id.startsWith(title))
+    .flatMap(([, { Properties }]) => (Properties.PolicyDocument as { Statement: readonly object[] }).Statement)
+    .filter((statement) => JSON.stringify(statement).includes('secretsmanager:GetSecretValue'));
+  expect(values.length).toBeGreaterThan(0);
+  expect(JSON.stringify(values)).not.toContain('BillingDatabaseCredentials');
+});
+
+test('only what makes the users reads the secrets of all logins', () => {
+  const readers = Object.entries(resourcesOf(operations, 'AWS::IAM::Policy')).filter(([, { Properties }]) =>
+    JSON.stringify(Properties).includes('BillingLoginsApiSecret'),
+  );
+  expect(readers.map(([id]) => id.slice(0, 7))).toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(/^Api/),
+      expect.stringMatching(/^Migrate/),
+      expect.stringMatching(/^Collect/),
+    ]),
+  );
+  expect(readers).toHaveLength(3);
+});
