@@ -10,6 +10,8 @@ export interface AuditOptions {
   readonly invoke: Invoke;
   /** The command line, without secrets: those are never arguments. */
   readonly commandLine: string;
+  /** Messages may name the person, and are left out. */
+  readonly isAboutAPerson: boolean;
   readonly note: (line: string) => void;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
@@ -39,7 +41,9 @@ export async function audited(options: AuditOptions, run: () => Promise<CommandR
     return result;
   } catch (error) {
     const failure = explain(error, options.commandLine, options.target.label);
-    await (options.signal.aborted ? finish('interrupted') : finish(failure.exit, failure.message));
+    await (options.signal.aborted
+      ? finish('interrupted')
+      : finish(failure.exit, options.isAboutAPerson ? undefined : failure.message));
     throw error;
   }
 }

@@ -33,6 +33,8 @@ export interface Command<Options extends Values = Values, Arguments extends Valu
   readonly details?: string;
   /** What it does to the platform. An action that does not only read leaves an audit record. */
   readonly effect: Effect;
+  /** Its values name a person: the audit record has only its name, since no record may be erased for a year. @default false */
+  readonly isAboutAPerson?: boolean;
   /** Works without an environment, in a checkout. @default false */
   readonly isOffline?: boolean;
   /** What it changes, as a sentence; "Nothing." where it only reads. */

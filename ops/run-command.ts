@@ -101,7 +101,9 @@ async function perform(
     if (command.effect === 'reads' || isDry || globals.withoutAudit === true) return await run();
     const { audited } = await import('./audit');
     const patient = createInvoke(target, clients, new AbortController().signal);
-    return await audited({ target, clients, invoke: patient, commandLine: globals.commandLine, note, signal }, run);
+    const { isAboutAPerson = false } = command;
+    const commandLine = isAboutAPerson ? `ops ${command.name} …` : globals.commandLine;
+    return await audited({ target, clients, invoke: patient, commandLine, isAboutAPerson, note, signal }, run);
   } finally {
     await clients.close();
   }

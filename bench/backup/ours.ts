@@ -9,6 +9,7 @@ import type { BenchDatabase, BenchServer } from '../support/server';
 import type { Contender } from './contender';
 import type { ObjectServer } from './object-server';
 
+const ERASURE_KEY_SECRET_ARN = 'arn:aws:secretsmanager:eu-central-1:000000000000:secret:bench-erasures';
 /** V8's limit, in MiB: far more than the target for the whole process, so that the limit does not enforce the target. */
 const HEAP_MIB = 460;
 
@@ -21,6 +22,7 @@ export function platform(
   objects: ObjectServer,
   kmsEndpoint: string,
 ): Contender {
+  secrets.put(ERASURE_KEY_SECRET_ARN, { key: 'k'.repeat(64) });
   const common = {
     ...baseEnvironment(secrets),
     ...databaseEnvironment(server, secrets, database.name),
@@ -31,6 +33,8 @@ export function platform(
     AWS_ENDPOINT_URL_KMS: kmsEndpoint,
     ARCHIVE_BUCKET: objects.bucket,
     ARCHIVE_SIGNING_KEY_ARN: 'arn:aws:kms:eu-central-1:000000000000:key/bench',
+    ERASURE_KEY_SECRET_ARN,
+    ERASURE_HOOKS: '',
   };
   const backupEnvironment = {
     ...common,

@@ -22,6 +22,9 @@ export const PERSONAL_COLUMNS: Readonly<Record<DatabaseName, Readonly<Record<str
     'billing.customers': ['email', 'name', 'raw'],
     'billing.disputes': RAW,
     'billing.early_fraud_warnings': RAW,
+    // With the key, a guess who was erased could be tested.
+    'billing.erased_subjects': ['digest'],
+    'billing.erasure_key': ['inner_pad', 'outer_pad'],
     'billing.invoice_payments': RAW,
     'billing.invoices': RAW,
     'billing.owned_purchases': RAW,
@@ -43,6 +46,7 @@ export const PERSONAL_COLUMNS: Readonly<Record<DatabaseName, Readonly<Record<str
 
 /** JSON columns that hold counts and positions. */
 export const IMPERSONAL_JSON: readonly string[] = [
+  'billing.erasures.counts',
   'billing.reconciliation_runs.progress',
   'billing.reconciliation_runs.kinds',
   'operations.maintenance_runs.result',

@@ -145,6 +145,11 @@ const SERVICE: GroupPolicy = {
     'billing.api_keys': [],
     'billing.api_key_failures': ['SELECT', 'DELETE'],
     'billing.api_key_requests': ['SELECT', 'DELETE'],
+    // Who was erased stays erased; triggers reach these tables as their owner.
+    'billing.erasure_key': [],
+    'billing.erased_subjects': [],
+    'billing.erased_objects': READ,
+    'billing.erasures': READ,
     'billing.refund_ledger': APPEND,
     'billing.owner_assignment_log': APPEND,
     'billing.bitcoin_status_changes': APPEND,

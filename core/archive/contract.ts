@@ -45,3 +45,6 @@ export const signatureState = z
     '`valid`: a backup of this environment wrote the manifest. `missing`: it was written before archives were signed, or by another program. `invalid`: it is not what the backup signed.',
   );
 export type SignatureState = z.infer<typeof signatureState>;
+
+/** Folder of reports and merges of row recovery in the archive bucket: `row-recovery/<database>/<report id>/`. */
+export const ROW_RECOVERY_PREFIX = 'row-recovery/';

@@ -39,6 +39,8 @@ export interface RestoreProof extends Loaded {
   readonly deviations: readonly Deviation[];
   /** Objects whose definition reads otherwise than in the archive, for a person to compare. */
   readonly schemaDifferences: readonly string[];
+  /** Rows that were reduced, because they are of people who were erased since the backup. */
+  readonly rowsErased: number;
 }
 
 /** A new database with the content of an archive, and its proof. */
@@ -59,7 +61,7 @@ export interface RestoredArchive extends RestoreProof {
  * `archive_unsupported`, `archive_malformed`, `archive_damaged` (naming the object), `schema_malformed`,
  * `schema_newer_than_code`, `migration_edited`, `extension_missing`, `server_unsupported`, `archive_inconsistent` (naming
  * table, key or rule), `schema_not_applied`, `wrong_database`, `disk_full`; and, retryable, `store_unavailable`,
- * `database_unavailable`
+ * `erasure_ledger_unreadable`, `database_unavailable`
  */
 export async function restoreArchive(
   dependencies: RestoreDependencies,
@@ -103,7 +105,7 @@ export async function restoreScratch(
 
 /**
  * Restores a verified archive into a new database and proves it, in the order roles → database and settings → schema before
- * the rows → rows → schema after the rows → owners and privileges → newer migrations.
+ * the rows → rows → schema after the rows → owners and privileges → newer migrations → erasures since the backup.
  *
  * @throws OperationError as {@link restoreArchive} does; the database is dropped then
  */

@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import type { Manifest } from '../archive/manifest';
 import { withConnection } from '../database/connector';
+import { type ErasureReplay, replayErasures } from '../erasure/replay';
 import { assertIdentity } from '../database/identity';
 import { prepareSession } from '../database/session';
 import { readMigrationFiles } from '../migrations/files';
@@ -22,7 +23,10 @@ import type { VerificationDependencies, VerifiedArchive } from './verified-archi
  * What a restore consists of besides the rows, in one call or in many.
  */
 
-export interface RestoreDependencies extends LoadDependencies, VerificationDependencies, SchemaDependencies {}
+export interface RestoreDependencies extends LoadDependencies, VerificationDependencies, SchemaDependencies {
+  /** Who was erased since the backup, and has to be again before anything is handed over. */
+  readonly erasures: ErasureReplay;
+}
 
 /** Refuses a server that cannot take the schema, and makes the roles that it lacks. */
 export async function prepareServer(
@@ -86,14 +90,21 @@ export class Domain {
   async migrateAndCheck(): Promise<{
     readonly invariantsChecked: number;
     readonly migratedForward: readonly string[];
+    readonly rowsErased: number;
   }> {
+    // Before anything of the domain: a restore that cannot keep people erased hands nothing over.
+    const { ledger, hooks } = this.dependencies.erasures;
+    const erasures = await ledger.read();
     const { database, migrations } = this.manifest;
     return this.connected(async (client) => {
       // The identity is the archive's own by now: an archive of another database is refused here at the latest.
       await assertIdentity(client, database);
       const { applied } = await applyMigrations(client, database, this.dependencies.migrationsDirectory);
       this.invariantsChecked ??= await assertInvariants(client, database);
-      return { invariantsChecked: this.invariantsChecked, migratedForward: applied.slice(migrations.length) };
+      const reduced = await replayErasures(client, database, erasures, hooks);
+      const rowsErased = Object.values(reduced).reduce((sum, rows) => sum + rows, 0);
+      const migratedForward = applied.slice(migrations.length);
+      return { invariantsChecked: this.invariantsChecked, migratedForward, rowsErased };
     });
   }
 

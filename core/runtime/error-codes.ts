@@ -193,6 +193,25 @@ export const ERROR_CODES = define({
   database_unproven: refused(409, 'A database that is being restored is not proven yet, so it keeps its passing name.'),
   target_exists: refused(409, 'The target database exists, and a restore never overwrites one.'),
 
+  erasure_ledger_unreadable: retryable(
+    failed(
+      503,
+      'The ledger of erasures, or its key, cannot be read, so people who were erased might come back; nothing was handed over.',
+      'erasure-ledger-not-readable',
+    ),
+  ),
+
+  // Erasures
+  subject_not_found: refused(404, 'Neither database knows a customer or a user of this id.'),
+  subject_active: refused(
+    409,
+    'A subscription of the person still runs, or an account is still paid out to; the message names it. End it first.',
+  ),
+  hooks_invalid: refused(
+    422,
+    'The settings of what to erase from the main database name a column that it does not have; nothing was changed.',
+  ),
+
   // Row recovery
   report_not_found: refused(404, 'No report has the id.'),
   report_damaged: failed(500, 'An object of the report is missing or is not what was written; make a new report.'),

@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import type { ArchiveEnvironment } from '../../core/archive/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import type { ErasureEnvironment } from '../../core/erasure/contract';
 import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 
 export interface DrillEnvironment
-  extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment, ArchiveEnvironment {
+  extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment, ArchiveEnvironment, ErasureEnvironment {
   /** Minutes in which a restored billing database must be verified and ready. */
   readonly BILLING_RESTORE_TARGET_MINUTES: string;
   /** Minutes in which a restored main database must be verified and ready. */

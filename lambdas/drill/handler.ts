@@ -1,6 +1,8 @@
 import { openSignedStore } from '../../core/archive/open-store';
 import { archiveSettings } from '../../core/archive/settings';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
+import { openErasureLedger } from '../../core/erasure/ledger';
+import { erasureSettings } from '../../core/erasure/settings';
 import { migrationsFolder } from '../../core/migrations/files';
 import {
   baseSettings,
@@ -25,12 +27,14 @@ const environment = readEnvironment({
   ...billingDatabaseSettings,
   ...mainDatabaseSettings,
   ...archiveSettings,
+  ...erasureSettings,
   BILLING_RESTORE_TARGET_MINUTES: setting.integer(1, LONGEST_TARGET_MINUTES),
   MAIN_RESTORE_TARGET_MINUTES: setting.integer(1, LONGEST_TARGET_MINUTES),
 });
 const telemetry = createTelemetry('drill', environment);
 const secrets = createSecrets();
 const store = openSignedStore(environment, 'reading');
+const erasures = { ledger: openErasureLedger(store, secrets, environment), hooks: environment.ERASURE_HOOKS };
 const policies = {
   billing: { target: billingTarget(environment), targetMs: environment.BILLING_RESTORE_TARGET_MINUTES * MINUTE_MS },
   main: { target: mainTarget(environment), targetMs: environment.MAIN_RESTORE_TARGET_MINUTES * MINUTE_MS },
@@ -47,6 +51,7 @@ export const handler = operation(contract, {
       store,
       migrationsDirectory: migrationsFolder(__dirname, policies[database].target),
       targetMs: policies[database].targetMs,
+      erasures,
       log: telemetry.log,
       clock: () => new Date(),
     }),

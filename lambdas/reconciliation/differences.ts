@@ -1,6 +1,7 @@
-import { ITEM_COLUMNS } from '../../core/billing/columns';
+import { ITEM_COLUMNS, OBJECT_TABLES } from '../../core/billing/columns';
 import type { StateOf } from '../../core/billing/object-state';
 import { momentOf } from '../../core/billing/version';
+import { ERASURE_POLICY } from '../../core/erasure/policy';
 import { billedOf } from './billed';
 import { COMPARED_COLUMNS, KINDS, type ComparedKind } from './kinds';
 
@@ -30,6 +31,8 @@ export interface StoredRow extends Row {
   readonly version: string;
   /** Items of a subscription; `null` when it has none. */
   readonly items?: readonly Row[] | null;
+  /** Of somebody who was erased: what the erasure took is no difference, whatever Stripe still has. */
+  readonly erased?: boolean;
   /** Of an invoice; see `BILLED_PARTS`. */
   readonly billed?: unknown;
 }
@@ -68,7 +71,12 @@ function columnsOf({ kind, row }: ComparedState, stored: StoredRow): ComparedFie
   const values: Row = row;
   return COMPARED_COLUMNS[kind]
     .filter((column) => !untold.includes(column) || (values[column] !== null && stored[column] != null))
+    .filter((column) => stored.erased !== true || isKept(kind, column))
     .map((field) => ({ field, localValue: canonical(stored[field]), stripeValue: canonical(values[field]) }));
+}
+
+function isKept(kind: ComparedKind, column: string): boolean {
+  return ERASURE_POLICY[`billing.${OBJECT_TABLES[kind]}`]?.[column]?.treatment === 'keep';
 }
 
 /** What is compared besides columns. */

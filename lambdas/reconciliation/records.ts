@@ -57,11 +57,14 @@ const ITEMS = `
 /** What is compared besides columns. */
 const PARTS: Partial<Record<ComparedKind, string>> = { subscription: ITEMS, invoice: `${BILLED_PARTS} AS billed` };
 
+/** Whether the object was of somebody who was erased. */
+const ERASED = 'EXISTS (SELECT FROM billing.erased_objects AS erased WHERE erased.id = object.id) AS erased';
+
 /** What the database has of the given objects; only the compared columns, because the raw objects are large. */
 export async function storedRows(client: ClientBase, states: readonly ComparedState[]): Promise<StoredRows> {
   const stored = new Map<ComparedKind, Map<string, StoredRow>>();
   for (const [kind, ofKind] of Map.groupBy(states, (state) => state.kind)) {
-    const columns = ['id', 'version', ...COMPARED_COLUMNS[kind], ...[PARTS[kind] ?? []].flat()];
+    const columns = ['id', 'version', ...COMPARED_COLUMNS[kind], ...[PARTS[kind] ?? []].flat(), ERASED];
     const { rows } = await client.query<StoredRow>(
       `SELECT ${columns.join(', ')} FROM ${tableOf(kind)} AS object WHERE id = ANY ($1::text[])`,
       [ofKind.map(({ row }) => row.id)],

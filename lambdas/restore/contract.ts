@@ -1,12 +1,14 @@
 import * as z from 'zod';
 import { archiveChoice, type ArchiveEnvironment } from '../../core/archive/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import type { ErasureEnvironment } from '../../core/erasure/contract';
 import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 
 export type RestoreEnvironment = BaseEnvironment &
   BillingDatabaseEnvironment &
   MainDatabaseEnvironment &
-  ArchiveEnvironment & {
+  ArchiveEnvironment &
+  ErasureEnvironment & {
     /** GiB of COPY text above which the function does not restore an archive itself: a workflow does. */
     readonly STREAMING_LIMIT_GIB: string;
     /** Workflow that restores a larger archive; empty where there is none. */
@@ -48,6 +50,7 @@ const proof = {
     )
     .readonly()
     .describe('What the server did not take of the archived schema; the rest is restored.'),
+  rowsErased: z.int().describe('Rows that were reduced, because they are of people who were erased since the backup.'),
   schemaDifferences: z
     .array(z.string())
     .readonly()

@@ -55,6 +55,7 @@ async function startIfTooLarge(
     rolesCreated: [],
     deviations: [],
     schemaDifferences: [],
+    rowsErased: 0,
     durationMs: clock().getTime() - startedAt.getTime(),
     kept: request.afterwards === 'keep',
   };

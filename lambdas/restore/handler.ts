@@ -4,6 +4,8 @@ import type { RestoreDependencies } from '../../core/restore/restore-archive';
 import { openSignedStore } from '../../core/archive/open-store';
 import { archiveSettings } from '../../core/archive/settings';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
+import { openErasureLedger } from '../../core/erasure/ledger';
+import { erasureSettings } from '../../core/erasure/settings';
 import { migrationsFolder } from '../../core/migrations/files';
 import {
   baseSettings,
@@ -32,6 +34,7 @@ const environment = readEnvironment({
   ...billingDatabaseSettings,
   ...mainDatabaseSettings,
   ...archiveSettings,
+  ...erasureSettings,
   STREAMING_LIMIT_GIB: setting.integer(1, MAX_STORAGE_GIB),
   BILLING_RESTORE_WORKFLOW_ARN: setting.optionalText(),
   MAIN_RESTORE_WORKFLOW_ARN: setting.optionalText(),
@@ -39,6 +42,7 @@ const environment = readEnvironment({
 const telemetry = createTelemetry('restore', environment);
 const secrets = createSecrets();
 const store = openSignedStore(environment, 'reading');
+const erasures = { ledger: openErasureLedger(store, secrets, environment), hooks: environment.ERASURE_HOOKS };
 const sfn = new SFNClient({ requestHandler: API_TIMEOUTS });
 const workflows = {
   billing: environment.BILLING_RESTORE_WORKFLOW_ARN,
@@ -88,6 +92,7 @@ function dependenciesOf(database: DatabaseName): RestoreDependencies {
     connector: createConnector(targets[database], secrets, 'restore', { plainSession: true }),
     store,
     migrationsDirectory: migrationsFolder(__dirname, targets[database]),
+    erasures,
     log: telemetry.log,
     clock: () => new Date(),
   };

@@ -38,7 +38,8 @@ function columnsOf(alias: string, table: LiveTable): string[] {
   return table.columns.map((column) => `${alias}.${escapeIdentifier(column.name)}`);
 }
 
-function temporaryName(index: number): string {
+/** Name of the table of {@link createCopies}. */
+export function temporaryName(index: number): string {
   return `pg_temp.archived_${index}`;
 }
 

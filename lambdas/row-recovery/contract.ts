@@ -3,12 +3,14 @@ import { archiveChoice, type ArchiveEnvironment } from '../../core/archive/contr
 import type { CacheEnvironment } from '../../core/cache/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
 import { databaseLocation } from '../../core/database/contract';
+import type { ErasureEnvironment } from '../../core/erasure/contract';
 import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 
 export type RowRecoveryEnvironment = BaseEnvironment &
   BillingDatabaseEnvironment &
   MainDatabaseEnvironment &
   ArchiveEnvironment &
+  ErasureEnvironment &
   CacheEnvironment;
 
 export const ROW_OPERATORS = ['=', '<>', '<', '<=', '>', '>=', 'in', 'like', 'is-null', 'is-not-null'] as const;
@@ -272,8 +274,7 @@ export const contract = {
   effect: { check: 'reads', report: 'adds', merge: 'changes', show: 'reads' },
 } as const satisfies OperationContract;
 
-/** Folder of reports and merges in the archive bucket: `row-recovery/<database>/<report id>/`. */
-export const ROW_RECOVERY_PREFIX = 'row-recovery/';
+export { ROW_RECOVERY_PREFIX } from '../../core/archive/contract';
 
 export const ROW_RECOVERY_METRICS = {
   succeeded: 'RowRecoverySucceeded',

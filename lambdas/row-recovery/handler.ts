@@ -8,6 +8,8 @@ import {
   mainTarget,
   targetAt,
 } from '../../core/database/connector';
+import { openErasureLedger } from '../../core/erasure/ledger';
+import { erasureSettings } from '../../core/erasure/settings';
 import { migrationsFolder } from '../../core/migrations/files';
 import { openEntitlementCache } from '../../core/entitlements/open-cache';
 import {
@@ -27,6 +29,7 @@ const environment = readEnvironment({
   ...billingDatabaseSettings,
   ...mainDatabaseSettings,
   ...archiveSettings,
+  ...erasureSettings,
   CACHE_URL: cacheUrlSetting,
 });
 const telemetry = createTelemetry('row-recovery', environment);
@@ -35,6 +38,7 @@ const cache = openEntitlementCache(environment.CACHE_URL, telemetry);
 const store = openSignedStore(environment, 'reading');
 const connectorOf = (target: DatabaseTarget) =>
   createConnector(target, secrets, 'row-recovery', { plainSession: true });
+const erasures = { ledger: openErasureLedger(store, secrets, environment), hooks: environment.ERASURE_HOOKS };
 const targets = { billing: billingTarget(environment), main: mainTarget(environment) };
 
 /** Finds rows that were lost since an archive or a moment, and merges chosen ones back; see {@link RowRecoveryRequest}. */
@@ -52,6 +56,7 @@ export const handler = operation(contract, {
         stop,
         store,
         migrationsDirectory: migrationsFolder(__dirname, targets[request.database]),
+        erasures,
         log: telemetry.log,
         clock: () => new Date(),
         cache,

@@ -9,9 +9,11 @@ import { type Measurement, Meter } from '../../core/archive/meter';
 import { type ArchiveStore, jsonDocument, jsonText, unavailable } from '../../core/archive/store';
 import { withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
+import type { Erasures } from '../../core/erasure/ledger';
 import { OperationError } from '../../core/runtime/errors';
 import { clearCopies, copyRows, createCopies, differences, MAX_ROW_BYTES } from './compare';
 import { assertConditions, whereOf } from './conditions';
+import { leaveOutErased } from './leave-out-erased';
 import type { RowCondition, RowDifference, RowRecoveryReport, RowRecoveryReportRequest } from './contract';
 import { findFormerRows, type FormerRows, type FormerRowsDependencies } from './former-rows';
 import { type ReportedRow, type ReportSummary, reportIdOf, rowsKey, summaryKey } from './report-format';
@@ -48,17 +50,19 @@ export async function reportRows(
     await assertIdentity(live, connector.target.name);
     const tables = await describeTables(live, request.tables);
     await assertConditions(live, tables, where);
+    const ledger = await dependencies.erasures.ledger.read();
     const former = await findFormerRows(dependencies, live, request, tables.map(nameOf));
     return former.open(async (source) => {
       await assertTables(source, tables, former);
       const createdAt = clock();
-      const comparison = { ...dependencies, former, source, live, tables, where };
+      const comparison = { ...dependencies, ledger, former, source, live, tables, where };
       return storeReport(comparison, createdAt);
     });
   });
 }
 
-interface Comparison extends Pick<ReportDependencies, 'connector' | 'store' | 'maxRowBytes' | 'stop'> {
+interface Comparison extends Pick<ReportDependencies, 'connector' | 'store' | 'erasures' | 'maxRowBytes' | 'stop'> {
+  readonly ledger: Erasures;
   readonly former: FormerRows;
   readonly source: Client;
   readonly live: Client;
@@ -142,13 +146,14 @@ async function assertTables(
 
 /** All differing rows, table by table, counted while they are read. */
 async function* differingRows(comparison: Comparison, tally: Tally): AsyncGenerator<ReportedRow> {
-  const { source, live, tables, where, former, stop, maxRowBytes = MAX_ROW_BYTES } = comparison;
+  const { source, live, tables, where, former, stop, ledger, erasures, maxRowBytes = MAX_ROW_BYTES } = comparison;
   for (const [index, table] of tables.entries()) {
     await createCopies(live, table, index);
     for await (const { condition, rows, differs } of former.parts(source, live, table, whereOf(table, where))) {
       if (stop?.aborted) throw tooLong(table, tally.of(table).compared);
       tally.compared(table, differs ? await copyRows(source, live, table, index, condition) : (rows ?? 0));
       if (differs) {
+        await leaveOutErased(live, table, index, ledger, erasures.hooks);
         for await (const row of differences(live, table, index, maxRowBytes)) {
           tally.add(table, row);
           yield row;

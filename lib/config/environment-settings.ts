@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { OWNERS, type Owner } from './alarms/owners';
 import { bitcoin } from './bitcoin-settings';
 import { database } from './database-settings';
+import { erasure } from './erasure-settings';
 import { DOMAIN_NAME, emails, flag, keyArn, missing, region, text, whole } from './fields';
 import { instanceClass } from './instance-class';
 import { LARGE_ARCHIVE_POLICY } from './recovery-policy';
@@ -282,6 +283,9 @@ export const SETTINGS = {
   tilled: flag
     .optional()
     .describe('Takes the webhooks of Tilled as well: [Tilled](tilled.md). Left out: nothing of it is deployed.'),
+  erasure: erasure
+    .prefault({})
+    .describe('What an erasure removes from the main database: [Erasure](erasure.md#the-main-database).'),
   bitcoin: bitcoin
     .optional()
     .describe('Payments in bitcoin: [Bitcoin](bitcoin.md). Left out: none, and nothing of it is deployed.'),

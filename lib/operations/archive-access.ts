@@ -65,6 +65,12 @@ export function grantHiding(fn: LambdaFunction, bucket: IBucket, pattern: string
   Grant.addToPrincipal({ grantee: fn, actions: ['s3:ListBucketMultipartUploads'], resourceArns: [bucket.bucketArn] });
 }
 
+/** Lets a function destroy every version of the objects below a prefix. */
+export function grantDestroying(fn: LambdaFunction, bucket: IBucket, pattern: string): void {
+  grantObjects(fn, bucket, pattern, ['s3:DeleteObject', 's3:DeleteObjectVersion']);
+  Grant.addToPrincipal({ grantee: fn, actions: ['s3:ListBucketVersions'], resourceArns: [bucket.bucketArn] });
+}
+
 function grantObjects(fn: LambdaFunction, bucket: IBucket, pattern: string, actions: string[]): void {
   Grant.addToPrincipal({ grantee: fn, actions, resourceArns: [bucket.arnForObjects(pattern)] });
   if (fn.role) acknowledgeObjects(fn.role, bucket, pattern);

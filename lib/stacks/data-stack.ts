@@ -29,6 +29,7 @@ import { recoveryRegion, type RecoveryRegion } from '../data/recovery-region';
 import { RestoreTesting } from '../data/restore-testing';
 import { ProviderSecrets } from '../data/provider-secrets';
 import { ApiKeySecret } from '../data/api-key-secret';
+import { ErasureKeySecret } from '../data/erasure-key-secret';
 import type { DatabaseAccess } from '../data/database-access';
 import type { CreatedInstance, RecoverableInstance } from '../operations/recovery/recovery-permissions';
 import { EnvironmentStack } from './environment-stack';
@@ -79,6 +80,8 @@ export class DataStack extends EnvironmentStack {
   readonly tilledSecrets: ProviderSecrets | undefined;
   /** Secret that the keys of the API are hashed under. */
   readonly apiKeySecret: ApiKeySecret;
+  /** Secret that people who were erased are hashed under. */
+  readonly erasureKeySecret: ErasureKeySecret;
   /** Encrypts all logs of the environment. */
   readonly logKey: IKey;
   /** Where archives and recovery points are copied to. `undefined` without a second region. */
@@ -122,6 +125,11 @@ export class DataStack extends EnvironmentStack {
     this.tilledSecrets = config.tilled
       ? new ProviderSecrets(this, 'TilledSecrets', { title: 'Tilled', environmentName, removalProtection })
       : undefined;
+    this.erasureKeySecret = new ErasureKeySecret(this, 'ErasureKeySecret', {
+      key: this.stripeSecrets.key,
+      removalProtection,
+      copyRegion: config.secondRegion,
+    });
     this.apiKeySecret = new ApiKeySecret(this, 'ApiKeySecret', { key: this.stripeSecrets.key, removalProtection });
 
     const network = this.network(config);

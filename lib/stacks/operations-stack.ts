@@ -20,6 +20,7 @@ import { EntitlementCache } from '../operations/entitlement-cache';
 import { Entitlements } from '../operations/functions/entitlements';
 import { EventQueue } from '../operations/event-queue';
 import { HttpApi } from '../operations/http-api';
+import { Erasure } from '../operations/functions/erasure';
 import { Inspect } from '../operations/functions/inspect';
 import { InstanceRecovery } from '../operations/recovery/instance-recovery';
 import { RowWorkflow } from '../operations/recovery/row-workflow';
@@ -131,9 +132,14 @@ export class OperationsStack extends EnvironmentStack {
       databases: as('backup'),
       withWorkflow,
     });
-    const restore = new Restore(this, 'Restore', { context, archives, databases, withWorkflow });
-    new Drill(this, 'Drill', { context, archives, databases });
-    const rowRecovery = new RowRecovery(this, 'RowRecovery', { context, archives, databases, cache });
+    const erasures = {
+      keySecret: { arn: data.erasureKeySecret.secretArn, key: stripeSecrets.key },
+      hooks: config.erasure.main,
+    };
+    const erasure = new Erasure(this, 'Erasure', { context, archives, databases, erasures });
+    const restore = new Restore(this, 'Restore', { context, archives, databases, erasures, withWorkflow });
+    new Drill(this, 'Drill', { context, archives, databases, erasures });
+    const rowRecovery = new RowRecovery(this, 'RowRecovery', { context, archives, databases, erasures, cache });
     const warm = new Warm(this, 'Warm', { context, databases });
     const verify = new Verify(this, 'Verify', { context, databases });
     const resetPassword = new ResetPassword(this, 'ResetPassword', { context, databases });
@@ -145,6 +151,7 @@ export class OperationsStack extends EnvironmentStack {
         logKey,
         warm: warm.function,
         verify: verify.function,
+        erasure: erasure.function,
         resetPassword,
       });
     }
@@ -218,6 +225,7 @@ export class OperationsStack extends EnvironmentStack {
         instance,
         logKey,
         verify: verify.function,
+        erasure: erasure.function,
         resetPassword,
         failureQueue,
       });

@@ -88,5 +88,6 @@ export function fillSecrets(
   }
   secrets.put(variableIn('webhook', 'STRIPE_SIGNING_SECRET_ARN'), { current: stripe.signingSecret });
   secrets.put(variableIn('reconciliation', 'STRIPE_API_SECRET_ARN'), { apiKey: stripe.apiKey });
+  secrets.put(variableIn('erasure', 'ERASURE_KEY_SECRET_ARN'), { key: randomBytes(32).toString('hex') });
   secrets.put(variableIn('api', 'API_KEY_SECRET_ARN'), { current: randomBytes(32).toString('hex') });
 }

@@ -22,6 +22,8 @@ import { entitlementsAssign } from './entitlements-assign';
 import { entitlementsRecompute } from './entitlements-recompute';
 import { entitlementsShow } from './entitlements-show';
 import { entitlementsUnowned } from './entitlements-unowned';
+import { erase } from './erase';
+import { exportPerson } from './export';
 import { failuresClear } from './failures-clear';
 import { failuresList } from './failures-list';
 import { keysCreate } from './keys-create';
@@ -144,6 +146,8 @@ export const COMMANDS: readonly Command[] = [
   entitlementsRecompute,
   entitlementsUnowned,
   entitlementsAssign,
+  erase,
+  exportPerson,
   rulesGet,
   rulesDiff,
   rulesPut,

@@ -21,6 +21,7 @@ const CORE = [
   'keys',
   'migrations',
   'archive',
+  'erasure',
   'schema',
   'restore',
   'billing',

@@ -121,6 +121,8 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     does('Close a database to roles without a grant', 'access apply billing --confirm billing'),
     does('Age of each', 'secrets list'),
     does('Rotate a password; every 90 days by itself', 'secrets rotate billing --confirm billing'),
+    does('Answer an access request', 'export --customer cus_leaving'),
+    does('Erase a customer, also from what is restored later', 'erase --customer cus_leaving --confirm cus_leaving'),
     does('Create a key of the API', 'keys create entitlements:read --name academy --project project-1'),
     does('Store a new secret of Stripe', 'secrets put-stripe signing-secret --confirm local'),
   ],
@@ -135,7 +137,7 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
   ],
   'Not there yet': [
     itself('Health and metrics endpoints over HTTP, API keys and their audit', '–'),
-    itself('Read-only roles as code, erasure of a customer, REINDEX as a job', '–'),
+    itself('Read-only roles as code, REINDEX as a job', '–'),
   ],
 };
 

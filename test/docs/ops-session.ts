@@ -182,6 +182,13 @@ export const SESSION: readonly SessionStep[] = [
   { says: 'The report that is mailed once a month.', line: 'maintenance report' },
   { says: 'Measure what the alarms look at.', line: 'collect' },
   {
+    says: 'A customer asks what is stored of them.',
+    sql: `INSERT INTO billing.customers (id, first_seen_at, email) VALUES ('cus_leaving', '2026-11-01', 'leaving@example.com')`,
+    line: 'export --customer cus_leaving',
+  },
+  { says: 'And asks to be forgotten.', line: 'erase --customer cus_leaving --dry-run' },
+  { says: 'Forget them, for good.', line: 'erase --customer cus_leaving --confirm cus_leaving' },
+  {
     says: 'A key of the API for an application.',
     line: 'keys create entitlements:read --name academy --project project-1',
     capture: { name: 'key', pattern: /bok_(\w{12})_/ },

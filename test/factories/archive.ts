@@ -24,6 +24,7 @@ import {
   type TestDatabase,
 } from '../support/database';
 import { createManifestKey } from '../support/archive-key';
+import { noErasures } from '../support/erasures';
 import { silentLog } from '../support/log';
 import { PG_DUMP_WORKER } from '../support/schema';
 import { createBucket, objectStore } from '../support/object-store';
@@ -129,6 +130,7 @@ async function archiveSiteOf(
         store,
         migrationsDirectory: migrations.directory,
         pgDumpWorker: PG_DUMP_WORKER,
+        erasures: noErasures,
         log: silentLog,
         clock,
         ...overrides,

@@ -58,6 +58,7 @@ export async function startBundledFunctions(): Promise<BundledFunctions> {
   secrets.put('database', { username: cluster.user, password: cluster.password });
   secrets.put('signing', { current: 'whsec_test' });
   secrets.put('stripe', { apiKey: 'sk_test_1' });
+  secrets.put('erasures', { key: 'k'.repeat(64) });
   secrets.put('node', { username: 'node', password: 'node' });
   secrets.put('api-keys', { current: 'x'.repeat(64) });
   const databases = { billing, main };
@@ -138,6 +139,7 @@ function environmentsOf(
   const stripeApi = { STRIPE_API_SECRET_ARN: 'stripe', STRIPE_API_BASE: stripe.url, LIVEMODE: 'false' };
   const noInstances = { BILLING_INSTANCE_IDENTIFIER: '', MAIN_INSTANCE_IDENTIFIER: '' };
   const archives = { ARCHIVE_BUCKET: bucket, ARCHIVE_SIGNING_KEY_ARN: SIGNING_KEY_ARN };
+  const erasures = { ERASURE_KEY_SECRET_ARN: 'erasures', ERASURE_HOOKS: '' };
   return {
     webhook: { ...base, QUEUE_URL: queueUrl, STRIPE_SIGNING_SECRET_ARN: 'signing', LIVEMODE: 'false' },
     processor: { ...base, ...database('billing'), CACHE_URL: '', DEAD_LETTER_QUEUE_URL: deadLetterQueueUrl },
@@ -160,18 +162,21 @@ function environmentsOf(
       ...both,
       ...SPARING,
       ...archives,
+      ...erasures,
       STREAMING_LIMIT_GIB: '64',
       BILLING_RESTORE_WORKFLOW_ARN: '',
       MAIN_RESTORE_WORKFLOW_ARN: '',
     },
+    erasure: { ...both, ...erasures, ARCHIVE_BUCKET: bucket },
     drill: {
       ...both,
       ...SPARING,
       ...archives,
+      ...erasures,
       BILLING_RESTORE_TARGET_MINUTES: '60',
       MAIN_RESTORE_TARGET_MINUTES: '240',
     },
-    'row-recovery': { ...both, ...archives, CACHE_URL: '' },
+    'row-recovery': { ...both, ...archives, ...erasures, CACHE_URL: '' },
     verify: both,
     warm: both,
     'reset-password': { ...base, BILLING_DATABASE_SECRET_ARN: 'database', MAIN_DATABASE_SECRET_ARN: 'database' },

@@ -1,5 +1,6 @@
 import { runDrill, type DrillDependencies } from '../../lambdas/drill/core';
 import { scratchName } from '../../core/restore/scratch-names';
+import { noErasures } from '../support/erasures';
 import { silentLog } from '../support/log';
 import { PG_DUMP_WORKER } from '../support/schema';
 import { asAdministrator } from '../support/database';
@@ -39,6 +40,7 @@ export async function createDrillSite(): Promise<DrillSite> {
         migrationsDirectory: site.migrations.directory,
         pgDumpWorker: PG_DUMP_WORKER,
         targetMs: 60 * MINUTE_MS,
+        erasures: noErasures,
         log: silentLog,
         clock: clockFrom(START),
         ...overrides,

@@ -1,6 +1,7 @@
 import { createConnector } from '../../core/database/connector';
 import type { ReportDependencies } from '../../lambdas/row-recovery/report';
 import { clusterSecrets } from '../support/database';
+import { noErasures } from '../support/erasures';
 import { silentLog } from '../support/log';
 import { PG_DUMP_WORKER } from '../support/schema';
 import type { ArchiveSite } from './archive';
@@ -13,6 +14,7 @@ export function rowReporting({ source: { connector }, store, migrations }: Archi
     store,
     migrationsDirectory: migrations.directory,
     pgDumpWorker: PG_DUMP_WORKER,
+    erasures: noErasures,
     log: silentLog,
     clock: () => new Date(),
   };

@@ -2,6 +2,7 @@ import { createConnector } from '../../core/database/connector';
 import type { StepReport, StepRequest } from '../../lambdas/restore/contract';
 import { runStep, type StepDependencies } from '../../lambdas/restore/steps';
 import { clusterSecrets, clusterTarget } from '../support/database';
+import { noErasures } from '../support/erasures';
 import { silentLog } from '../support/log';
 import { PG_DUMP_WORKER } from '../support/schema';
 import type { ArchiveSite } from './archive';
@@ -95,6 +96,7 @@ export class SteppedRestore {
         store: this.site.store,
         migrationsDirectory: this.site.migrations.directory,
         pgDumpWorker: PG_DUMP_WORKER,
+        erasures: noErasures,
         log: silentLog,
         clock: () => new Date(),
         stop: new AbortController().signal,

@@ -25,6 +25,7 @@ const FUNCTIONS = [
   'drill',
   'entitlements',
   'inspect',
+  'erasure',
   'keys',
   'maintenance',
   'migrate',

@@ -6,6 +6,7 @@ import { BACKUP_POLICIES } from '../../config/policies';
 import { DRILL_SCHEDULES } from '../../config/schedules';
 import { type ArchiveAccess, archiveEnvironment, grantReadingArchives, grantWriting } from '../archive-access';
 import type { DatabaseAccess } from '../../data/database-access';
+import { type ErasureAccess, erasureEnvironment, grantReadingErasures } from '../erasure-access';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { FunctionSchedule } from '../function-schedule';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
@@ -17,13 +18,15 @@ export interface DrillProps {
   readonly archives: ArchiveAccess;
   /** How to reach each database. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+  /** Who has to be erased again from what is restored. */
+  readonly erasures: ErasureAccess;
 }
 
 /** Restores the newest archive of each database once a month, and compares the duration with the restore target. */
 export class Drill extends Construct {
   constructor(scope: Construct, id: string, props: DrillProps) {
     super(scope, id);
-    const { archives, databases } = props;
+    const { archives, databases, erasures } = props;
     const target = new OperationalFunction<DrillEnvironment>(this, 'Drill', {
       context: props.context,
       stem: 'drill',
@@ -32,6 +35,7 @@ export class Drill extends Construct {
         ...billingDatabaseEnvironment(databases.billing),
         ...mainDatabaseEnvironment(databases.main),
         ...archiveEnvironment(archives),
+        ...erasureEnvironment(erasures),
         BILLING_RESTORE_TARGET_MINUTES: String(BACKUP_POLICIES.billing.restoreTargetMinutes),
         MAIN_RESTORE_TARGET_MINUTES: String(BACKUP_POLICIES.main.restoreTargetMinutes),
       },
@@ -46,6 +50,7 @@ export class Drill extends Construct {
       asynchronous: { retryAttempts: 0, maximumAge: Duration.hours(1) },
     });
     grantReadingArchives(target.function, archives);
+    grantReadingErasures(target.function, archives.bucket, erasures);
     grantWriting(target.function, archives.bucket, `${DRILL_PREFIX}*`);
 
     for (const name of DATABASE_NAMES) {

@@ -8,6 +8,7 @@ import { STREAMING_LIMIT_GIB } from '../../config/policies';
 import { restoreWorkflowArn } from '../recovery/large-restore';
 import { type ArchiveAccess, archiveEnvironment, grantReadingArchives } from '../archive-access';
 import type { DatabaseAccess } from '../../data/database-access';
+import { type ErasureAccess, erasureEnvironment, grantReadingErasures } from '../erasure-access';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
@@ -18,6 +19,8 @@ export interface RestoreProps {
   readonly archives: ArchiveAccess;
   /** How to reach each database. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+  /** Who has to be erased again from what is restored. */
+  readonly erasures: ErasureAccess;
   /** Databases whose large archives a workflow restores, see {@link LargeRestore}. */
   readonly withWorkflow: readonly DatabaseName[];
 }
@@ -28,7 +31,7 @@ export class Restore extends Construct {
 
   constructor(scope: Construct, id: string, props: RestoreProps) {
     super(scope, id);
-    const { context, archives, databases, withWorkflow } = props;
+    const { context, archives, databases, erasures, withWorkflow } = props;
     const { config } = context;
     const workflowArn = (name: DatabaseName) => restoreWorkflowArn(Stack.of(this), config.name, name);
     const workflowOf = (name: DatabaseName) => (withWorkflow.includes(name) ? workflowArn(name) : '');
@@ -40,6 +43,7 @@ export class Restore extends Construct {
         ...billingDatabaseEnvironment(databases.billing),
         ...mainDatabaseEnvironment(databases.main),
         ...archiveEnvironment(archives),
+        ...erasureEnvironment(erasures),
         STREAMING_LIMIT_GIB: String(STREAMING_LIMIT_GIB),
         BILLING_RESTORE_WORKFLOW_ARN: workflowOf('billing'),
         MAIN_RESTORE_WORKFLOW_ARN: workflowOf('main'),
@@ -55,6 +59,7 @@ export class Restore extends Construct {
     });
     this.function = fn;
     grantReadingArchives(fn, archives);
+    grantReadingErasures(fn, archives.bucket, erasures);
     if (withWorkflow.length > 0) {
       fn.addToRolePolicy(
         new PolicyStatement({ actions: ['states:StartExecution'], resources: withWorkflow.map(workflowArn) }),

@@ -11,6 +11,7 @@ import {
   grantWriting,
 } from '../archive-access';
 import type { DatabaseAccess } from '../../data/database-access';
+import { type ErasureAccess, erasureEnvironment, grantReadingErasures } from '../erasure-access';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import type { EntitlementCache } from '../entitlement-cache';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
@@ -22,6 +23,8 @@ export interface RowRecoveryProps {
   readonly archives: ArchiveAccess;
   /** How to reach each database. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+  /** Who has to be erased again from what is restored. */
+  readonly erasures: ErasureAccess;
   /** Where entitlements that merged rows changed are invalidated. @default - no cache */
   readonly cache?: EntitlementCache;
 }
@@ -36,7 +39,7 @@ export class RowRecovery extends Construct {
 
   constructor(scope: Construct, id: string, props: RowRecoveryProps) {
     super(scope, id);
-    const { archives, databases, cache } = props;
+    const { archives, databases, erasures, cache } = props;
     const target = new OperationalFunction<RowRecoveryEnvironment>(this, 'RowRecovery', {
       context: props.context,
       stem: 'row-recovery',
@@ -45,6 +48,7 @@ export class RowRecovery extends Construct {
         ...billingDatabaseEnvironment(databases.billing),
         ...mainDatabaseEnvironment(databases.main),
         ...archiveEnvironment(archives),
+        ...erasureEnvironment(erasures),
         CACHE_URL: cache?.url ?? '',
       },
       timeout: Duration.minutes(15),
@@ -58,6 +62,7 @@ export class RowRecovery extends Construct {
     const fn = target.function;
     this.function = fn;
     grantReadingArchives(fn, archives);
+    grantReadingErasures(fn, archives.bucket, erasures);
     grantReading(fn, archives.bucket, `${ROW_RECOVERY_PREFIX}*`);
     grantWriting(fn, archives.bucket, `${ROW_RECOVERY_PREFIX}*`);
     cache?.allowAccess(target);

@@ -1,6 +1,7 @@
 import { cutOverMinutes } from '../../config/recovery-policy';
 import {
   announcing,
+  ERASE_AGAIN,
   failsWhen,
   invoking,
   otherwiseFails,
@@ -24,6 +25,7 @@ export interface InstanceDrillProps extends TemporaryInstanceProps {
   /** URL of the runbook as a page, without an anchor. */
   readonly runbookUrl: string;
   readonly verifyFunctionArn: string;
+  readonly erasureFunctionArn: string;
   /** Whether a recovery would cut over through a proxy, which takes minutes, or by two renames. */
   readonly hasProxy: boolean;
 }
@@ -60,7 +62,7 @@ export function instanceDrillDefinition(props: InstanceDrillProps): State & { re
         Output: {},
         Next: BRING_UP,
       },
-      ...temporaryInstanceStates(props, 'Verify the recovered database'),
+      ...temporaryInstanceStates(props, ERASE_AGAIN),
       ...proving(props),
       ...removalStates(props, 'Was it in time?'),
       ...judging(props),
@@ -69,8 +71,11 @@ export function instanceDrillDefinition(props: InstanceDrillProps): State & { re
   };
 }
 
-function proving({ verifyFunctionArn, database, hasProxy }: InstanceDrillProps): States {
+function proving({ verifyFunctionArn, erasureFunctionArn, database, hasProxy }: InstanceDrillProps): States {
   return {
+    [ERASE_AGAIN]: invoking(erasureFunctionArn, { action: 'replay', database, host: '{% $host %}' }, PROVING, {
+      Next: 'Verify the recovered database',
+    }),
     'Verify the recovered database': invoking(verifyFunctionArn, { database, host: '{% $host %}' }, PROVING, {
       Next: 'Is it sound?',
     }),

@@ -25,6 +25,8 @@ export interface InstanceDrillProps {
   readonly logKey: IKey;
   /** Verifies the restored database. */
   readonly verify: IFunction;
+  /** Erases people again who were erased since. */
+  readonly erasure: IFunction;
   /** Sets the current password on the temporary instance. */
   readonly resetPassword: ResetPassword;
   /** Takes the starts that the schedule cannot deliver. */
@@ -40,7 +42,7 @@ export class InstanceDrill extends Construct {
 
   constructor(scope: Construct, id: string, props: InstanceDrillProps) {
     super(scope, id);
-    const { instance, environmentName, logKey, verify, resetPassword } = props;
+    const { instance, environmentName, logKey, verify, erasure, resetPassword } = props;
     const { access, settings } = instance;
     const { name: database, securityGroup } = access;
     if (!securityGroup) throw new Error(`The ${database} database has no security group to restore into`);
@@ -59,7 +61,7 @@ export class InstanceDrill extends Construct {
     });
     grantTemporaryInstance(workflow.role, arns, instance);
     // Exactly these functions: the framework's grant would allow every version of them.
-    const functions = [verify, resetPassword.function].map(({ functionArn }) => functionArn);
+    const functions = [verify, erasure, resetPassword.function].map(({ functionArn }) => functionArn);
     workflow.role.addToPolicy(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: functions }));
     workflow.role.addToPolicy(
       new PolicyStatement({ actions: ['states:StartExecution'], resources: [expiry.stateMachineArn] }),
@@ -75,6 +77,7 @@ export class InstanceDrill extends Construct {
         instanceClass: settings.instanceClass,
         resetPasswordFunctionArn: resetPassword.function.functionArn,
         verifyFunctionArn: verify.functionArn,
+        erasureFunctionArn: erasure.functionArn,
         expiryArn: expiry.stateMachineArn,
         targetMinutes: BACKUP_POLICIES[database].restoreTargetMinutes,
         runbookUrl: props.runbookUrl,

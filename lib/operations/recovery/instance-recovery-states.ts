@@ -18,6 +18,7 @@ export interface RecoveryDefinitionProps {
   /** @default - the database has no proxy */
   readonly proxyName: string | undefined;
   readonly verifyFunctionArn: string;
+  readonly erasureFunctionArn: string;
   readonly warmFunctionArn: string;
   readonly resetPasswordFunctionArn: string;
   /** State machine that reminds of instances which a recovery leaves behind. */
@@ -267,6 +268,9 @@ export function untilReady(props: UntilReady): States {
     },
   };
 }
+
+/** State that erases again who was erased since the moment that was restored: before anything of it is handed over. */
+export const ERASE_AGAIN = 'Erase again who was erased since';
 
 /** A call of one of our functions, whose answer is the state's output. */
 export function invoking(functionArn: string, payload: State | string, stage: Stage, rest: State): State {

@@ -30,6 +30,8 @@ export interface InstanceRecoveryProps {
   readonly logKey: IKey;
   /** Proves a recovered database. */
   readonly verify: IFunction;
+  /** Erases people again who were erased since. */
+  readonly erasure: IFunction;
   /** Reads the disk of a recovered database, which loads lazily. */
   readonly warm: IFunction;
   /** Sets the current password on a recovered instance. */
@@ -72,6 +74,7 @@ export class InstanceRecovery extends Construct {
         proxyName,
         securityGroupId: access.securityGroup?.securityGroupId,
         verifyFunctionArn: props.verify.functionArn,
+        erasureFunctionArn: props.erasure.functionArn,
         warmFunctionArn: props.warm.functionArn,
         resetPasswordFunctionArn: props.resetPassword.function.functionArn,
         reminderArn: reminder.stateMachineArn,
@@ -99,7 +102,9 @@ export class InstanceRecovery extends Construct {
 
   /** The functions, and the reminder. Exactly these: the framework's grant would allow every version of them. */
   private grantCalls({ role }: RecoveryWorkflow, props: InstanceRecoveryProps, reminder: StateMachine): void {
-    const functions = [props.verify, props.warm, props.resetPassword.function].map(({ functionArn }) => functionArn);
+    const functions = [props.verify, props.erasure, props.warm, props.resetPassword.function].map(
+      ({ functionArn }) => functionArn,
+    );
     role.addToPolicy(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [...new Set(functions)] }));
     role.addToPolicy(
       new PolicyStatement({ actions: ['states:StartExecution'], resources: [reminder.stateMachineArn] }),

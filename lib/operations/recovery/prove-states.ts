@@ -1,5 +1,6 @@
 import { cutOverMinutes, RECOVERY_POLICY } from '../../config/recovery-policy';
 import {
+  ERASE_AGAIN,
   EXPLAIN,
   eventOf,
   explained,
@@ -64,9 +65,15 @@ function warming(props: RecoveryDefinitionProps): States {
         }),
         { Condition: '{% $warmed.done = false and $millis() < $warmUntil %}', Next: 'Warm the disk' },
       ],
-      Default: verify,
+      Default: ERASE_AGAIN,
     },
-    'Warm the disk': warmingOnce(props, verify),
+    'Warm the disk': warmingOnce(props, ERASE_AGAIN),
+    [ERASE_AGAIN]: invoking(
+      props.erasureFunctionArn,
+      { action: 'replay', database: props.database, host: '{% $host %}' },
+      PROVING,
+      { Next: verify },
+    ),
     [verify]: invoking(props.verifyFunctionArn, { database: props.database, host: '{% $host %}' }, PROVING, {
       Next: 'Is it sound?',
     }),

@@ -1,3 +1,4 @@
+import { noErasures } from '../../support/erasures';
 import type { ClientBase } from 'pg';
 import { withConnection, type DatabaseConnector } from '../../../core/database/connector';
 import type { Secrets } from '../../../core/runtime/secrets';
@@ -114,7 +115,7 @@ test('what the login of backups archives, the master restores, with the same pri
   );
   const migrationsDirectory = migrationsOf('billing');
   const report = await runRestore(
-    { ...common, connector: server.master('billing'), migrationsDirectory },
+    { ...common, connector: server.master('billing'), migrationsDirectory, erasures: noErasures },
     { archive: 'latest', afterwards: 'keep', targetDatabase: 'billing_restored' },
   );
   expect(report).toMatchObject({ database: 'billing' });

@@ -3,6 +3,7 @@ import { runDrill } from '../../../lambdas/drill/core';
 import { type ArchiveSite, contentOf, createArchiveSite, manifestAt } from '../../factories/archive';
 import { schemaFile } from '../../factories/odd-schema';
 import { asAdministrator } from '../../support/database';
+import { noErasures } from '../../support/erasures';
 import { silentLog } from '../../support/log';
 import { PG_DUMP_WORKER } from '../../support/schema';
 
@@ -88,6 +89,7 @@ describe('a database with tables of a company beside the platform’s', () => {
       migrationsDirectory: site.migrations.directory,
       pgDumpWorker: PG_DUMP_WORKER,
       targetMs: 3_600_000,
+      erasures: noErasures,
       log: silentLog,
       clock: () => new Date(),
     });

@@ -15,6 +15,7 @@ import {
   replaceManifest,
   replaceObject,
 } from '../../factories/archive';
+import { noErasures } from '../../support/erasures';
 import { silentLog } from '../../support/log';
 import { PG_DUMP_WORKER } from '../../support/schema';
 import { EVERY_KIND_OF_TABLE, EVERY_KIND_OF_VALUE } from '../../factories/every-kind';
@@ -289,6 +290,7 @@ describe('a restore', () => {
           store: site.store,
           migrationsDirectory: migrationsOf('billing'),
           pgDumpWorker: PG_DUMP_WORKER,
+          erasures: noErasures,
           log: silentLog,
           clock: () => new Date(),
         },

@@ -3,6 +3,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import type { CompleteManifest } from '../../../core/archive/manifest';
 import { runRestore } from '../../../lambdas/restore/core';
 import { isTooLarge } from '../../../lambdas/restore/start';
+import { noErasures } from '../../support/erasures';
 import { silentLog } from '../../support/log';
 import { compareSchemas } from '../../../core/schema/compare';
 import { waitUntil } from '../../../local/pass/check';
@@ -97,6 +98,7 @@ test('an archive that was written in parts is left to the workflow, by its time,
       connector,
       store: site.store,
       migrationsDirectory: site.migrations.directory,
+      erasures: noErasures,
       log: silentLog,
       clock: () => new Date('2026-11-21T12:00:00Z'),
       workflow,

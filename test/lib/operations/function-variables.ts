@@ -5,6 +5,7 @@ import type { CanaryEnvironment } from '../../../lambdas/canary/contract';
 import type { CleanupEnvironment } from '../../../lambdas/cleanup/contract';
 import type { CollectorEnvironment } from '../../../lambdas/collector/contract';
 import type { DrillEnvironment } from '../../../lambdas/drill/contract';
+import type { ErasureFunctionEnvironment } from '../../../lambdas/erasure/contract';
 import type { EntitlementsEnvironment } from '../../../lambdas/entitlements/contract';
 import type { InspectEnvironment } from '../../../lambdas/inspect/contract';
 import type { KeysEnvironment } from '../../../lambdas/keys/contract';
@@ -24,6 +25,7 @@ import type { WebhookEnvironment } from '../../../lambdas/webhook/contract';
 
 const base = ['ENVIRONMENT_NAME', 'LOG_LEVEL'] as const;
 const archives = ['ARCHIVE_BUCKET', 'ARCHIVE_SIGNING_KEY_ARN'] as const;
+const erasures = ['ERASURE_KEY_SECRET_ARN', 'ERASURE_HOOKS'] as const;
 const billing = [
   'BILLING_DATABASE_HOST',
   'BILLING_DATABASE_PORT',
@@ -109,9 +111,11 @@ export const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     ...billing,
     ...main,
     ...archives,
+    ...erasures,
     'BILLING_RESTORE_TARGET_MINUTES',
     'MAIN_RESTORE_TARGET_MINUTES',
   ]),
+  erasure: variables<ErasureFunctionEnvironment>()([...base, ...billing, ...main, ...erasures, 'ARCHIVE_BUCKET']),
   entitlements: variables<EntitlementsEnvironment>()([...base, ...billing, 'CACHE_URL']),
   inspect: variables<InspectEnvironment>()([
     ...base,
@@ -176,7 +180,14 @@ export const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'BILLING_DATABASE_SECRET_ARN',
     'MAIN_DATABASE_SECRET_ARN',
   ]),
-  'row-recovery': variables<RowRecoveryEnvironment>()([...base, ...billing, ...main, ...archives, 'CACHE_URL']),
+  'row-recovery': variables<RowRecoveryEnvironment>()([
+    ...base,
+    ...billing,
+    ...main,
+    ...archives,
+    ...erasures,
+    'CACHE_URL',
+  ]),
   verify: variables<VerifyEnvironment>()([...base, ...billing, ...main]),
   warm: variables<WarmEnvironment>()([...base, ...billing, ...main]),
   restore: variables<RestoreEnvironment>()([
@@ -184,6 +195,7 @@ export const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     ...billing,
     ...main,
     ...archives,
+    ...erasures,
     'STREAMING_LIMIT_GIB',
     'BILLING_RESTORE_WORKFLOW_ARN',
     'MAIN_RESTORE_WORKFLOW_ARN',

@@ -101,7 +101,7 @@ test('every way out of every state of the drill itself was taken', async () => {
 describe.each(DATABASE_NAMES)('the drill of the %s instance', (database) => {
   const title = database === 'billing' ? 'Billing' : 'Main';
 
-  test('starts every quarter, and may call two functions and remove its own instances alone', () => {
+  test('starts every quarter, and may call three functions and remove its own instances alone', () => {
     const { operations } = templates;
     const schedules = Object.entries(resourcesOf(operations, 'AWS::Scheduler::Schedule'));
     const [, schedule] = schedules.find(([id]) => id.startsWith(`${title}InstanceDrillSchedule`)) ?? [];
@@ -112,7 +112,7 @@ describe.each(DATABASE_NAMES)('the drill of the %s instance', (database) => {
     const statements = statementsIn(operations).filter(({ of }) => of === `${title}InstanceDrillRoleDefaultPolicy`);
     const allowed = (action: string) =>
       statements.filter(({ actions }) => actions.includes(action)).flatMap(({ resources }) => resources);
-    expect(allowed('lambda:InvokeFunction')).toHaveLength(2);
+    expect(allowed('lambda:InvokeFunction')).toHaveLength(3);
     expect(allowed('rds:DeleteDBInstance')).toEqual([
       `arn:aws:rds:eu-central-1:<account>:db:billing-operations-<env>-${database}-drill-*`,
     ]);

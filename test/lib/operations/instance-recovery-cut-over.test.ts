@@ -22,7 +22,7 @@ describe.each(DATABASE_NAMES)('the proof of a recovered %s database', (database)
       return world.verified({});
     };
     await world.recover();
-    expect(world.invoked).toEqual(['reset-password', 'warm', 'verify']);
+    expect(world.invoked).toEqual(['reset-password', 'warm', 'erasure', 'verify']);
     expect(asked).toEqual([{ database, host: `${world.recovered}.example.rds.amazonaws.com` }]);
   });
 
@@ -34,6 +34,16 @@ describe.each(DATABASE_NAMES)('the proof of a recovered %s database', (database)
     expect(execution).toMatchObject({ status: 'FAILED', error: 'InstanceUnsound' });
     expect(execution.cause).toMatch(/found 1 problems, first: customers_id_seq is behind/);
     expect(execution.cause).toMatch(/with an earlier restoreTime/);
+    expect(touching(world)).toEqual([]);
+  });
+
+  test('does not begin when people who were erased might come back, and touches nothing in use', async () => {
+    const world = RecoveryWorld.inUse(database);
+    world.failsErasing = 'ErasureLedgerUnreadable';
+    const execution = await world.recover();
+    expect(execution).toMatchObject({ status: 'FAILED', error: 'ErasureLedgerUnreadable' });
+    expect(execution.cause).toContain('The instance in use was not touched');
+    expect(world.invoked).not.toContain('verify');
     expect(touching(world)).toEqual([]);
   });
 

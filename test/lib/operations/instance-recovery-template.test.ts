@@ -122,7 +122,7 @@ describe.each(DATABASE_NAMES)('the workflow of %s', (database) => {
 
   test('has states whose names say what they do', () => {
     const verbs =
-      /^(Allow|Ask|Begin|Check|Choose|Configure|Explain|Find|Give|Look|Make|Note|Report|Restore|Set|Start|Take|Verify|Wait|Warm) /;
+      /^(Allow|Ask|Begin|Check|Choose|Configure|Erase|Explain|Find|Give|Look|Make|Note|Report|Restore|Set|Start|Take|Verify|Wait|Warm) /;
     const questions = /^(Is|Has|Restore) .*\?$/;
     const odd = states.map(([name]) => name).filter((name) => !verbs.test(name) && !questions.test(name));
     expect(odd).toEqual(['Recovered']);

@@ -146,6 +146,7 @@ const ASYNCHRONOUS = FUNCTIONS.filter(
     ![
       'api',
       'audit',
+      'erasure',
       'inspect',
       'keys',
       'payouts',
@@ -172,6 +173,8 @@ test.each([
   ['canary', 1],
   ['cleanup', 1],
   ['drill', 1],
+  // Erasures run one after the other; the second is for a recovery.
+  ['erasure', 2],
   ['replay', 1],
   ['row-recovery', 1],
   ['reconciliation', 1],

@@ -126,6 +126,24 @@ const JUSTIFIED: readonly Justified[] = [
     why: 'names of archives contain their time',
   },
   {
+    of: /^(Restore|Drill|RowRecovery|Erasure)RoleDefaultPolicy$/,
+    actions: ['s3:GetObject'],
+    resources: ['<ArchivesBucket>/erasures/*'],
+    why: 'names of entries contain the time of the erasure and a random part',
+  },
+  {
+    of: /^ErasureRoleDefaultPolicy$/,
+    actions: ['s3:PutObject', 's3:AbortMultipartUpload', 's3:PutObjectRetention', 's3:GetObjectRetention'],
+    resources: ['<ArchivesBucket>/erasures/*'],
+    why: 'names of entries contain the time of the erasure and a random part',
+  },
+  {
+    of: /^ErasureRoleDefaultPolicy$/,
+    actions: ['s3:DeleteObject', 's3:DeleteObjectVersion'],
+    resources: ['<ArchivesBucket>/row-recovery/*'],
+    why: 'names of reports have a random part; they hold rows of anybody, and an erasure destroys every version',
+  },
+  {
     of: /^DrillRoleDefaultPolicy$/,
     actions: ['s3:PutObject', 's3:AbortMultipartUpload'],
     resources: ['<ArchivesBucket>/drills/*'],

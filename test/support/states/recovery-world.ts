@@ -1,4 +1,5 @@
 import type { DatabaseName } from '../../../core/contract';
+import { contract as erasure, replayReport, replayRequest } from '../../../lambdas/erasure/contract';
 import { contract as resetPassword } from '../../../lambdas/reset-password/contract';
 import { contract as rows, type RowRecoveryRequest } from '../../../lambdas/row-recovery/contract';
 import { contract as verify, type VerifyReport, type VerifyRequest } from '../../../lambdas/verify/contract';
@@ -41,6 +42,8 @@ export class RecoveryWorld {
     verify: () => this.verified({}),
     rows: (request) => this.rowsAnswered(request),
   };
+  /** Error of the function that erases again. @default none */
+  failsErasing: string | undefined;
   /** Error of the function that warms. @default none */
   failsWarming: string | undefined;
   /** User whose password the secret holds. */
@@ -219,6 +222,11 @@ export class RecoveryWorld {
       case 'row-recovery':
         this.clock.advance(1 * MINUTE);
         return rows.report.parse(this.functions.rows(rows.request.parse(Payload)));
+      case 'erasure': {
+        if (this.failsErasing !== undefined) throw new StatesError(this.failsErasing, 'as told');
+        const { database } = replayRequest.parse(erasure.request.parse(Payload));
+        return replayReport.parse({ action: 'replay', database, erasures: 2, tables: [], migrated: [] });
+      }
       case 'verify':
         return verify.report.parse(this.functions.verify(verify.request.parse(Payload)));
       default:

@@ -45,7 +45,7 @@ export class RestoreWorld {
         return { step: request.step, done: true };
       case 'prove': {
         const counted = { foreignKeysValidated: 1, sequencesRestored: 1, invariantsChecked: 0 };
-        const named = { migratedForward: [], rolesCreated: [], deviations: [], schemaDifferences: [] };
+        const named = { migratedForward: [], rolesCreated: [], deviations: [], schemaDifferences: [], rowsErased: 0 };
         return { step: 'prove', proof: { ...counted, ...named } };
       }
       case 'release':

@@ -1,0 +1,218 @@
+import { type ClientBase, escapeIdentifier } from 'pg';
+import { OperationError } from '../runtime/errors';
+import type { Erasures, LedgerEntry } from './ledger';
+
+/** Rows that one statement goes through: more keep locks of rows for longer, fewer take more round trips. */
+const PAGE_ROWS = 2_000;
+/** Longest wait for transactions that began before the tombstones: those of webhooks take milliseconds. */
+const DRAIN_MS = 30_000;
+const POLL_MS = 50;
+
+interface SweptTable {
+  readonly name: string;
+  readonly key: readonly string[];
+  readonly keyType: string;
+  /** A column that may be set to itself, so that the trigger sees the row. @default the first of the key */
+  readonly touched?: string;
+}
+
+const table = (name: string, rest: Partial<SweptTable> = {}): SweptTable => ({
+  name,
+  key: ['id'],
+  keyType: 'text',
+  ...rest,
+});
+const numbered = (name: string): SweptTable => table(name, { keyType: 'bigint', touched: 'object_id' });
+
+/** Every table with a trigger, parents first, so that what refers to an object is found by it. */
+export const SWEPT_TABLES: readonly SweptTable[] = [
+  ...['customers', 'subscriptions', 'invoices', 'purchases', 'charges', 'payment_intents'].map((name) => table(name)),
+  ...['refunds', 'invoice_payments', 'disputes', 'early_fraud_warnings'].map((name) => table(name)),
+  ...['connect_accounts', 'account_restrictions', 'payouts', 'transfers', 'bitcoin_payments'].map((name) =>
+    table(name),
+  ),
+  table('owner_assignments', { key: ['object_id'] }),
+  numbered('owner_assignment_log'),
+  table('webhook_events', { key: ['provider', 'id'] }),
+  numbered('reconciliation_findings'),
+  numbered('object_refreshes'),
+];
+
+/** Where a sweep that ran out of time goes on. */
+export interface SweepPosition {
+  readonly table: string;
+  /** Key of the last row that was gone through, as text; null for the begin of the table. */
+  readonly after: readonly string[] | null;
+}
+
+/** What a sweep did. */
+export interface Sweep {
+  /** Rows that were reduced, by table. */
+  readonly reduced: Readonly<Record<string, number>>;
+  /** Null when every table was gone through. */
+  readonly continueFrom: SweepPosition | null;
+}
+
+/**
+ * Tells the database of every erasure of the ledger: from then on, its triggers reduce what belongs to one of the people,
+ * whoever writes it.
+ *
+ * @returns whether a sweep is due: an erasure was not known, or was never finished
+ */
+export async function plantTombstones(client: ClientBase, { key, entries }: Erasures): Promise<boolean> {
+  const { inner, outer } = key.pads;
+  await client.query('INSERT INTO billing.erasure_key (inner_pad, outer_pad) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+    inner,
+    outer,
+  ]);
+  const known = await client.query<{ same: boolean }>(
+    'SELECT (inner_pad, outer_pad) = ($1, $2) AS same FROM billing.erasure_key',
+    [inner, outer],
+  );
+  if (known.rows[0]?.same !== true) {
+    throw new OperationError(
+      'erasure_ledger_unreadable',
+      'The tombstones of this database were made under another key than that of the ledger: put the former value of the secret back',
+    );
+  }
+  for (const entry of entries) await plant(client, entry);
+  const due = await client.query('SELECT FROM billing.erasures WHERE finished_at IS NULL');
+  return (due.rowCount ?? 0) > 0;
+}
+
+async function plant(client: ClientBase, { id, erasedAt, subjects }: LedgerEntry): Promise<void> {
+  await client.query(
+    `WITH recorded AS (
+       INSERT INTO billing.erasures (id, erased_at) VALUES ($1, $2) ON CONFLICT DO NOTHING
+     )
+     INSERT INTO billing.erased_subjects AS known (digest, kind, erased_at)
+     SELECT decode(digest, 'hex'), kind, $2 FROM json_to_recordset($3::json) AS subject (kind text, digest text)
+     ON CONFLICT (digest) DO UPDATE SET erased_at = excluded.erased_at WHERE known.erased_at < excluded.erased_at`,
+    [id, erasedAt, JSON.stringify(subjects)],
+  );
+}
+
+/**
+ * Waits until no transaction is left that began before the tombstones were committed, since its triggers did not see them.
+ *
+ * @throws OperationError `database_busy` (retryable) after 30 s
+ */
+export async function drainTransactions(client: ClientBase): Promise<void> {
+  const { rows } = await client.query<{ next: string }>('SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS next');
+  const deadline = Date.now() + DRAIN_MS;
+  for (;;) {
+    const over = await client.query<{ over: boolean }>(
+      'SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8 AS over',
+      [rows[0]?.next],
+    );
+    if (over.rows[0]?.over === true) return;
+    if (Date.now() > deadline) {
+      throw new OperationError(
+        'database_busy',
+        'A transaction that began before the erasure has been open for 30 s: end it ("ops connections"), and ask for the erasure again',
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/**
+ * Goes through every row of billing and reduces those that belong to somebody who was erased. Each page is a transaction of its
+ * own, so it can be killed at any time; another sweep finds the rest.
+ *
+ * @param hasTime asked before each page. @default always
+ */
+export async function sweepBilling(
+  client: ClientBase,
+  {
+    from = null,
+    hasTime = () => true,
+  }: { readonly from?: SweepPosition | null; readonly hasTime?: () => boolean } = {},
+): Promise<Sweep> {
+  const reduced: Record<string, number> = {};
+  const first = from === null ? 0 : SWEPT_TABLES.findIndex(({ name }) => name === from.table);
+  for (const [offset, swept] of SWEPT_TABLES.slice(Math.max(first, 0)).entries()) {
+    let after = offset === 0 && from !== null ? from.after : null;
+    for (;;) {
+      if (!hasTime()) return { reduced, continueFrom: { table: swept.name, after } };
+      const page = await sweepPage(client, swept, after);
+      for (const [name, rows] of Object.entries(page.reduced)) reduced[name] = (reduced[name] ?? 0) + rows;
+      if (page.last === null) break;
+      after = page.last;
+    }
+  }
+  await renameUsers(client, reduced);
+  return { reduced, continueFrom: null };
+}
+
+async function sweepPage(
+  client: ClientBase,
+  { name, key, keyType, touched = key[0] ?? '' }: SweptTable,
+  after: readonly string[] | null,
+): Promise<{ readonly reduced: Readonly<Record<string, number>>; readonly last: readonly string[] | null }> {
+  const columns = key.map((column) => escapeIdentifier(column)).join(', ');
+  const bound = (parameters: number) => key.map((_, at) => `$${parameters + at}::text::${keyType}`).join(', ');
+  const behind = after === null ? 'true' : `(${columns}) > (${bound(1)})`;
+  const page = await client.query<{ last: string[] }>(
+    `SELECT ARRAY[${key.map((column) => `${escapeIdentifier(column)}::text`).join(', ')}] AS last
+     FROM billing.${name} WHERE ${behind} ORDER BY ${columns} LIMIT 1 OFFSET ${PAGE_ROWS - 1}`,
+    [...(after ?? [])],
+  );
+  const last = page.rows[0]?.last ?? null;
+  const until = last === null ? 'true' : `(${columns}) <= (${bound(1 + (after?.length ?? 0))})`;
+  await client.query('BEGIN');
+  try {
+    await client.query(
+      `UPDATE billing.${name} AS stored SET ${touched} = ${touched}
+       WHERE ${behind} AND ${until} AND billing.is_due_for_erasure('${name}', to_jsonb(stored))`,
+      [...(after ?? []), ...(last ?? [])],
+    );
+    // Of this table, and of those whose rows refer to what was found.
+    const { rows } = await client.query<{ tally: Record<string, number> }>(
+      `SELECT coalesce(nullif(current_setting('erasure.reduced', true), ''), '{}')::json AS tally`,
+    );
+    await client.query('COMMIT');
+    return { reduced: rows[0]?.tally ?? {}, last };
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Entitlements and their versions, whose keys name the user, and what operators typed to choose rows. */
+async function renameUsers(client: ClientBase, reduced: Record<string, number>): Promise<void> {
+  const statements = {
+    entitlements: `
+      WITH own AS (DELETE FROM billing.entitlements AS stored
+        WHERE source_id IN (SELECT id FROM billing.erased_objects) AND user_id <> billing.pseudonym(user_id) RETURNING *)
+      INSERT INTO billing.entitlements (user_id, project_id, feature, source, source_id, valid_from, valid_until)
+      SELECT billing.pseudonym(user_id), project_id, feature, source, source_id, valid_from, valid_until FROM own
+      ON CONFLICT DO NOTHING`,
+    // A user who came back has entitlements of what was bought since, and keeps the version.
+    entitlement_versions: `
+      WITH own AS (DELETE FROM billing.entitlement_versions AS stored
+        WHERE billing.subject_digest('user', user_id) IN (SELECT digest FROM billing.erased_subjects)
+          AND NOT EXISTS (SELECT FROM billing.entitlements AS still
+            WHERE still.user_id = stored.user_id AND still.project_id = stored.project_id) RETURNING *)
+      INSERT INTO billing.entitlement_versions (user_id, project_id, version, changed_at)
+      SELECT billing.pseudonym(user_id), project_id, version, changed_at FROM own
+      ON CONFLICT DO NOTHING`,
+    row_recovery_merges: blankConditions(),
+  };
+  for (const [name, text] of Object.entries(statements)) {
+    const changed = (await client.query(text)).rowCount ?? 0;
+    if (changed > 0) reduced[name] = (reduced[name] ?? 0) + changed;
+  }
+}
+
+/** Conditions by which operators chose rows may name anybody, such as by an address. */
+export function blankConditions(): string {
+  return `UPDATE operations.row_recovery_merges SET chosen = 'erased' WHERE chosen LIKE '%"where"%'`;
+}
+
+/** Marks every erasure as finished: called when a whole sweep is over. */
+export async function finishErasures(client: ClientBase, counts: Readonly<Record<string, number>>): Promise<void> {
+  await client.query('UPDATE billing.erasures SET finished_at = now(), counts = $1 WHERE finished_at IS NULL', [
+    JSON.stringify(counts),
+  ]);
+}

@@ -1,0 +1,196 @@
+import type { Client } from 'pg';
+import type { ArchiveStore } from '../../core/archive/store';
+import { type DatabaseConnector, withConnection } from '../../core/database/connector';
+import { assertIdentity } from '../../core/database/identity';
+import { drainTransactions, finishErasures, plantTombstones, sweepBilling } from '../../core/erasure/billing';
+import type { ErasureHook } from '../../core/erasure/contract';
+import type { Subject } from '../../core/erasure/key';
+import type { ErasureLedger } from '../../core/erasure/ledger';
+import { assertHooks, checkHooks, knowsUser, sweepMain } from '../../core/erasure/main';
+import { replayErasures } from '../../core/erasure/replay';
+import type { DatabaseName } from '../../core/contract';
+import { applyMigrations } from '../../core/migrations/runner';
+import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
+import type { EraseReport, ErasureRequest, ReplayReport, RequestedSubject } from './contract';
+import { findPerson, PERSONAL_ROWS, type Person, personalParameters, runningOf } from './person';
+import { deleteRowReports } from './reports';
+
+export interface ErasureDependencies {
+  readonly connectors: Readonly<Record<DatabaseName, DatabaseConnector>>;
+  readonly store: ArchiveStore;
+  readonly ledger: ErasureLedger;
+  /** What is erased from the main database. */
+  readonly hooks: readonly ErasureHook[];
+  readonly clock: () => Date;
+  /** Milliseconds left for the work. @default no limit */
+  readonly remainingMs?: () => number;
+}
+
+type Request<Action extends ErasureRequest['action']> = Extract<ErasureRequest, { readonly action: Action }>;
+
+/** The id that an operator has to type. */
+export function typedId(subject: RequestedSubject): string {
+  return 'customer' in subject ? subject.customer : subject.user;
+}
+
+/**
+ * Erases a person: appends to the ledger, tells billing, goes through every row of billing, treats what the hooks name in main,
+ * and deletes reports that hold rows as they were. Killed at any point, the same request completes it. Without the typed id it
+ * reports what it would do.
+ *
+ * @throws InvalidRequestError when another id was typed
+ * @throws OperationError `subject_not_found`, `subject_active`, `hooks_invalid`; and, retryable, `store_unavailable`,
+ * `erasure_ledger_unreadable`, `database_busy`, `database_unavailable`
+ */
+export async function erasePerson(
+  dependencies: ErasureDependencies,
+  { subject, typed, continueFrom }: Request<'erase'>,
+): Promise<EraseReport> {
+  const { connectors, ledger, hooks } = dependencies;
+  if (typed !== undefined && typed.confirm !== typedId(subject)) {
+    throw new InvalidRequestError('typed.confirm: type the id of the subject, or leave it out to see the plan');
+  }
+  return withConnection(connectors.billing, async (billing) => {
+    await assertIdentity(billing, 'billing');
+    const person = await findPerson(billing, subject, () => isKnown(dependencies, billing, subject));
+    const hookProblems =
+      hooks.length === 0 ? [] : await withConnection(connectors.main, (main) => checkHooks(main, hooks));
+    const running = await runningOf(billing, person);
+    const report = {
+      action: 'erase' as const,
+      customers: [...person.customers],
+      users: person.users.length,
+      emails: person.emails.length,
+      sharedUsers: person.sharedUsers.length,
+      running,
+      hookProblems,
+    };
+    if (typed === undefined) {
+      const tables = await countRows(billing, person);
+      return { ...report, dryRun: true, erasureId: null, tables, reportsDeleted: 0, continueFrom: null };
+    }
+    if (running.length > 0) {
+      throw new OperationError(
+        'subject_active',
+        `${running.join(', ')} still runs: cancel it at Stripe, wait for its event, and ask again. Nothing was changed`,
+      );
+    }
+    if (hooks.length > 0) await withConnection(connectors.main, (main) => assertHooks(main, hooks));
+    if (continueFrom === undefined) await ledger.append(await digestsOf(ledger, person), dependencies.clock());
+    const done = await carryOut(dependencies, billing, continueFrom);
+    return { ...report, dryRun: false, ...done };
+  });
+}
+
+/** Whether the subject was erased before, so that the request completes what was killed, or main alone knows the user. */
+async function isKnown(
+  { connectors, ledger, hooks }: ErasureDependencies,
+  billing: Client,
+  subject: RequestedSubject,
+): Promise<boolean> {
+  const key = await ledger.key();
+  const { digest } = key.subject('customer' in subject ? 'customer' : 'user', typedId(subject));
+  const known = await billing.query(`SELECT FROM billing.erased_subjects WHERE digest = decode($1, 'hex')`, [digest]);
+  if ((known.rowCount ?? 0) > 0) return true;
+  if (!('user' in subject) || hooks.length === 0) return false;
+  return withConnection(connectors.main, (main) => knowsUser(main, hooks, subject.user));
+}
+
+async function digestsOf(ledger: ErasureLedger, { customers, users, emails }: Person): Promise<Subject[]> {
+  const key = await ledger.key();
+  return [
+    ...customers.map((id) => key.subject('customer', id)),
+    ...users.map((id) => key.subject('user', id)),
+    ...emails.map((email) => key.subject('email', email)),
+  ];
+}
+
+async function carryOut(
+  { connectors, ledger, store, hooks, remainingMs = () => Infinity }: ErasureDependencies,
+  billing: Client,
+  from: Request<'erase'>['continueFrom'],
+): Promise<Pick<EraseReport, 'erasureId' | 'tables' | 'reportsDeleted' | 'continueFrom'>> {
+  const erasures = await ledger.read();
+  const erasureId = erasures.entries.at(-1)?.id ?? null;
+  await plantTombstones(billing, erasures);
+  await drainTransactions(billing);
+  const { reduced, continueFrom } = await sweepBilling(billing, { from, hasTime: () => remainingMs() > 0 });
+  const tables = counts('billing', reduced);
+  if (continueFrom !== null)
+    return {
+      erasureId,
+      tables,
+      reportsDeleted: 0,
+      continueFrom: { ...continueFrom, after: continueFrom.after && [...continueFrom.after] },
+    };
+  if (hooks.length > 0) {
+    const changed = await withConnection(connectors.main, (main) => sweepMain(main, erasures, hooks));
+    tables.push(...counts('main', changed));
+  }
+  const reportsDeleted = await deleteRowReports(store);
+  await finishErasures(billing, reduced);
+  return { erasureId, tables, reportsDeleted, continueFrom: null };
+}
+
+function counts(database: DatabaseName, rows: Readonly<Record<string, number>>): EraseReport['tables'] {
+  return Object.entries(rows).map(([name, count]) => ({
+    database,
+    table: name.includes('.') ? name : name === 'row_recovery_merges' ? `operations.${name}` : `billing.${name}`,
+    rows: count,
+  }));
+}
+
+async function countRows(client: Client, person: Person): Promise<EraseReport['tables']> {
+  const parameters = await personalParameters(client, person);
+  const tables: EraseReport['tables'] = [];
+  for (const { table, where } of PERSONAL_ROWS) {
+    const { rows } = await client.query<{ rows: number }>(
+      `SELECT count(*)::int AS rows FROM ${table} AS row
+       WHERE (${where}) AND ($1::text[], $2::text[], $3::text[], $4::text[]) IS NOT NULL`,
+      [...parameters],
+    );
+    const [counted] = rows;
+    if (counted !== undefined && counted.rows > 0) tables.push({ database: 'billing', table, rows: counted.rows });
+  }
+  return tables;
+}
+
+/**
+ * Erases everybody of the ledger from a database that is not the live one, such as an instance that was restored. A database from
+ * before there were erasures is migrated first.
+ *
+ * @throws OperationError `wrong_database`, `erasure_ledger_unreadable`, `database_busy`, or as `applyMigrations` does
+ */
+export async function replayAt(
+  connector: DatabaseConnector,
+  {
+    ledger,
+    hooks,
+    migrationsDirectory,
+  }: Pick<ErasureDependencies, 'ledger' | 'hooks'> & { readonly migrationsDirectory: string },
+  targetDatabase: string | undefined,
+): Promise<ReplayReport> {
+  const { name: database } = connector.target;
+  const erasures = await ledger.read();
+  return withConnection(
+    connector,
+    async (client) => {
+      await assertIdentity(client, database);
+      const migrated: string[] = [];
+      if (database === 'billing' && erasures.entries.length > 0 && !(await knowsErasures(client))) {
+        migrated.push(...(await applyMigrations(client, database, migrationsDirectory)).applied);
+      }
+      const reduced = await replayErasures(client, database, erasures, hooks);
+      const tables = counts(database, reduced);
+      return { action: 'replay', database, erasures: erasures.entries.length, tables, migrated };
+    },
+    targetDatabase,
+  );
+}
+
+async function knowsErasures(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ known: boolean }>(
+    `SELECT to_regclass('billing.erased_subjects') IS NOT NULL AS known`,
+  );
+  return rows[0]?.known === true;
+}

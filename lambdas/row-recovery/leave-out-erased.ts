@@ -1,0 +1,41 @@
+import { type ClientBase, escapeIdentifier } from 'pg';
+import { digestOfUser } from '../../core/erasure/main';
+import type { ErasureHook } from '../../core/erasure/contract';
+import type { Erasures } from '../../core/erasure/ledger';
+import { temporaryName } from './compare';
+import type { LiveTable } from './tables';
+
+/**
+ * Drops the copied former rows of people who were erased since: a report must not hold them, and a merge not bring them back. Which
+ * rows these are the live database knows of billing, and the hooks say of main.
+ *
+ * @param live session with the copies
+ */
+export async function leaveOutErased(
+  live: ClientBase,
+  table: LiveTable,
+  index: number,
+  { key, entries }: Erasures,
+  hooks: readonly ErasureHook[],
+): Promise<void> {
+  if (entries.length === 0) return;
+  const copies = temporaryName(index);
+  if (table.schema === 'billing') {
+    await live.query(`DELETE FROM ${copies} AS row WHERE billing.is_of_erased($1, to_jsonb(row))`, [table.name]);
+    return;
+  }
+  const userColumns = new Set(
+    hooks
+      .filter(({ schema, table: name }) => schema === table.schema && name === table.name)
+      .map((hook) => hook.userColumn),
+  );
+  const users = entries.flatMap(({ subjects }) => subjects.filter(({ kind }) => kind === 'user'));
+  const digests = users.map(({ digest }) => Buffer.from(digest, 'hex'));
+  const { inner, outer } = key.pads;
+  for (const column of userColumns) {
+    await live.query(
+      `DELETE FROM ${copies} AS row WHERE ${digestOfUser(`row.${escapeIdentifier(column)}`)} = ANY ($3::bytea[])`,
+      [inner, outer, digests],
+    );
+  }
+}

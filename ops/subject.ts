@@ -1,0 +1,20 @@
+import type { RequestedSubject } from '../lambdas/erasure/contract';
+import { CommandError } from './errors';
+import { optional, text } from './values';
+
+/** Options that say whom a command is about. */
+export const SUBJECT_OPTIONS = {
+  customer: optional(text('customer'), 'Id of a customer at Stripe'),
+  user: optional(text('user'), 'Id of a user, as in the metadata at Stripe, with all customers of theirs'),
+};
+
+/** @throws CommandError `usage` unless exactly one is named */
+export function subjectOf(options: { readonly customer: string | undefined; readonly user: string | undefined }): {
+  readonly subject: RequestedSubject;
+  readonly id: string;
+} {
+  const { customer, user } = options;
+  if (customer !== undefined && user === undefined) return { subject: { customer }, id: customer };
+  if (user !== undefined && customer === undefined) return { subject: { user }, id: user };
+  throw new CommandError('usage', 'Give either --customer or --user');
+}

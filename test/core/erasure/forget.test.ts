@@ -1,0 +1,57 @@
+import { plantTombstones, sweepBilling } from '../../../core/erasure/billing';
+import { placesOf, plantedPerson } from '../../factories/planted-person';
+import { customer, stripeEvent, subscription } from '../../factories/stripe-objects';
+import { useBillingDatabase } from '../../support/billing';
+import { erasuresOf } from '../../support/erasures';
+
+const NOW = new Date('2026-11-29T12:00:00Z');
+
+describe('a person who is erased from billing', () => {
+  const { apply, client, rows } = useBillingDatabase();
+  const one = plantedPerson('one');
+  const other = plantedPerson('other');
+  const erased = erasuresOf(one);
+
+  test('is nowhere afterwards, while amounts and everybody else are as before', async () => {
+    await apply(...one.events, ...one.guest, ...other.events);
+    expect((await placesOf(client(), one.marker)).length).toBeGreaterThan(20);
+    const before = await placesOf(client(), other.marker);
+    const money = () =>
+      rows('SELECT id, amount, currency, status, created_at, customer_id FROM billing.charges ORDER BY id');
+    const charges = await money();
+    await plantTombstones(client(), erased);
+    await sweepBilling(client());
+    expect(await placesOf(client(), one.marker)).toEqual([]);
+    expect(await placesOf(client(), other.marker)).toEqual(before);
+    expect(await money()).toEqual(charges);
+    expect(
+      await rows(
+        `SELECT raw #>> '{customer_details,address,country}' AS country FROM billing.purchases WHERE id = 'cs_one'`,
+      ),
+    ).toEqual([{ country: 'DE' }]);
+    // Again: nothing is left to do.
+    expect(await sweepBilling(client())).toEqual({ reduced: {}, continueFrom: null });
+  });
+
+  test('does not come back by events that arrive later, in whatever order', async () => {
+    await plantTombstones(client(), erased);
+    for (const event of [...one.events, ...one.guest]) {
+      expect([...(await apply(event)).values()]).not.toContainEqual(expect.objectContaining({ status: 'failed' }));
+    }
+    expect(await placesOf(client(), one.marker)).toEqual([]);
+    expect(await rows('SELECT id FROM billing.charges ORDER BY id')).toHaveLength(2);
+  });
+
+  test('is stored in full as what is bought after the erasure', async () => {
+    await plantTombstones(client(), erased);
+    const later = NOW.getTime() / 1_000 + 60;
+    await apply(
+      stripeEvent('customer.created', customer({ id: 'cus_new', created: later, email: 'new@example.com' })),
+      stripeEvent(
+        'customer.subscription.created',
+        subscription({ id: 'sub_new', customer: 'cus_new', created: later, metadata: { user_id: one.userId } }),
+      ),
+    );
+    expect(await rows('SELECT user_id FROM billing.subscriptions')).toEqual([{ user_id: one.userId }]);
+  });
+});
