@@ -136,6 +136,14 @@ export interface StripeFunctionEnvironment extends BaseEnvironment, BillingDatab
   readonly DEFAULT_PROJECT_ID?: string;
 }
 
+/** What a function has that reads from Tilled as well; left out where the environment takes no Tilled. */
+export interface TilledApiEnvironment {
+  /** Secret with JSON `{"apiKey": "sk_…", "accounts": ["acct_…"]}`. */
+  readonly TILLED_API_SECRET_ARN?: string;
+  /** Base URL of the Tilled API, of live or of test payments, unless a stand-in serves it. */
+  readonly TILLED_API_BASE?: string;
+}
+
 /** How a function reaches the main database. The secret holds JSON with `username` and `password`. */
 export interface MainDatabaseEnvironment {
   readonly MAIN_DATABASE_HOST: string;

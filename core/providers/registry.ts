@@ -3,7 +3,8 @@ import type { QueuedProvider } from './queued-provider';
 import { queuedStripe } from './stripe/queued';
 import { queuedTilled } from './tilled/queued';
 
-const PROVIDERS: Readonly<Record<ProviderName, QueuedProvider>> = {
+/** What the processor, reconciliation and replay need of each provider. */
+export const PROVIDERS: Readonly<Record<ProviderName, QueuedProvider>> = {
   stripe: queuedStripe,
   tilled: queuedTilled,
 };

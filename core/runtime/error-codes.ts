@@ -232,6 +232,8 @@ export const ERROR_CODES = define({
   // Stripe and events
   stripe_refused: failed(502, 'Stripe rejected the request.', 'reconciliation-failed'),
   stripe_unavailable: retryable(failed(503, 'Stripe did not answer in several attempts.', 'reconciliation-failed')),
+  tilled_refused: failed(502, 'Tilled rejected the request.', 'reconciliation-failed'),
+  tilled_unavailable: retryable(failed(503, 'Tilled did not answer in several attempts.', 'reconciliation-failed')),
   payout_unknown: refused(404, 'Neither an event nor Stripe told of the payout.', 'payout-failed'),
   payout_not_failed: refused(409, 'Only a failed payout that paid something out can be repeated.', 'payout-failed'),
   account_restricted: refused(

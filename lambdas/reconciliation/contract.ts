@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import type { CacheEnvironment } from '../../core/cache/contract';
-import type { StripeFunctionEnvironment } from '../../core/contract';
+import type { StripeFunctionEnvironment, TilledApiEnvironment } from '../../core/contract';
 import { dryRun, type OperationContract } from '../../core/runtime/contract';
 
-export interface ReconciliationEnvironment extends StripeFunctionEnvironment, CacheEnvironment {
+export interface ReconciliationEnvironment extends StripeFunctionEnvironment, TilledApiEnvironment, CacheEnvironment {
   /** Days that a run looks back for missed events and purchases; Stripe lists events for 30 days at most. */
   readonly DAYS_BACK: string;
   /** Subscriptions, and as many purchases, whose entitlements a run computes again from Stripe. */
@@ -65,7 +65,7 @@ export const reconciliationReport = z.strictObject({
     .enum(['complete', 'interrupted'])
     .describe('`interrupted` when the time was up: the next invocation continues this run.'),
   dryRun: z.boolean().describe('`true` when nothing was corrected.'),
-  eventsChecked: count('Events of Stripe that were looked up in the ledger.'),
+  eventsChecked: count('Events of Stripe, and of Tilled where it is taken, that were looked up in the ledger.'),
   eventsMissed: count('Events that the ledger lacked.'),
   subscriptions_checked: count('Subscriptions that were compared.'),
   purchases_checked: count('Purchases that were compared.'),
@@ -75,7 +75,7 @@ export const reconciliationReport = z.strictObject({
       z.string(),
       z.strictObject({ checked: count('Objects that were compared.'), drift: count('Objects that differed.') }),
     )
-    .describe('What was compared and what differed, by kind: `invoice`, `customer`, `entitlements`, …'),
+    .describe('What was compared and what differed, by kind: `event`, `tilled_event`, `invoice`, `entitlements`, …'),
   drift_detected: count('Objects that differed from Stripe, and events that were missed.'),
   corrected: count('Objects and events that were brought in line with Stripe.'),
   errors: count('Objects and events that could not be read or applied.'),
@@ -83,7 +83,7 @@ export const reconciliationReport = z.strictObject({
 });
 export type ReconciliationReport = Readonly<z.infer<typeof reconciliationReport>>;
 
-/** Compares the billing database with Stripe, and corrects what differs. */
+/** Compares the billing database with Stripe, and corrects what differs; missed events of Tilled are applied as well. */
 export const contract = {
   request: reconciliationRequest,
   report: reconciliationReport,

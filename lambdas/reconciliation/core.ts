@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import { EVENT_RETENTION_DAYS } from '../../core/providers/stripe/requests';
+import { noTilled } from '../../core/providers/tilled/client';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import { commitPage } from './commit-page';
 import type { ReconciliationReport } from './contract';
@@ -34,7 +35,8 @@ export interface ReconciliationOptions {
  * Brings the billing database in line with Stripe. Events that were never received are applied like delivered ones; then
  * every subscription, whatever its status and age, and of all other kinds what was created in the window, in an older part
  * that is another one each day, or may still change, are compared field by field. A snapshot is stored under the moment at
- * which it was requested, so it never overwrites a newer event. At last, entitlements are computed again from Stripe.
+ * which it was requested, so it never overwrites a newer event. At last, entitlements are computed again from Stripe. Where Tilled is
+ * taken, its missed events come last: Stripe does not wait for it.
  *
  * The next invocation continues a run that ran out of time or was killed: the daily schedule's, or an operator's. The
  * function does not invoke itself, so that stopping the schedule stops it.
@@ -46,14 +48,14 @@ export async function reconcile(
   dependencies: ReconciliationDependencies,
   { daysBack, dryRun, settleSeconds, entitlements, sampledEntitlements }: ReconciliationOptions,
 ): Promise<ReconciliationReport> {
-  const { client, clock, stop = new AbortController().signal, apply = {} } = dependencies;
+  const { client, clock, stop = new AbortController().signal, apply = {}, tilled = noTilled } = dependencies;
   const startedAt = clock();
   const windowStartAt = await windowStart(dependencies, daysBack, startedAt);
   const turns = await lastTurns(client);
   const slice = await olderSlice(client, daysBack, windowStartAt, turns.slice);
   const wanted = { windowStartAt, startedAt, dryRun, settleSeconds, slice, turns, entitlements };
   const { progress, ...opened } = await openRun(client, wanted);
-  const run: Run = { ...dependencies, stop, apply, dryRun, sampledEntitlements, ...opened };
+  const run: Run = { ...dependencies, stop, apply, tilled, dryRun, sampledEntitlements, ...opened };
   let ending: Ending;
   try {
     ending = (await readLists(run, progress)) ? { status: 'complete' } : { status: 'interrupted' };
@@ -160,6 +162,6 @@ function assertAllWasRead({ tally: { counters, problems } }: Run): void {
   if (counters.errors === 0) return;
   throw new OperationError(
     'reconciliation_incomplete',
-    `${counters.errors} of Stripe's objects and events could not be read or applied: ${problems.join('; ')}`,
+    `${counters.errors} of the objects and events could not be read or applied: ${problems.join('; ')}`,
   );
 }

@@ -1,5 +1,9 @@
 import { EVENT_RETENTION_DAYS } from '../../core/providers/stripe/requests';
-import { createStripeFunction, stripeFunctionSettings } from '../../core/providers/stripe/stripe-function';
+import {
+  createStripeFunction,
+  stripeFunctionSettings,
+  tilledApiSettings,
+} from '../../core/providers/stripe/stripe-function';
 import { readEnvironment, setting } from '../../core/runtime/environment';
 import { operation } from '../../core/runtime/operation';
 import { MetricUnit } from '../../core/runtime/telemetry';
@@ -8,6 +12,7 @@ import { reconcile } from './core';
 
 const environment = readEnvironment({
   ...stripeFunctionSettings,
+  ...tilledApiSettings,
   DAYS_BACK: setting.integer(1, EVENT_RETENTION_DAYS),
   SAMPLED_ENTITLEMENTS: setting.integer(0, MAX_SAMPLED_ENTITLEMENTS),
 });

@@ -3,7 +3,7 @@ import type { ComparedState, Finding } from './differences';
 import type { ComparedKind } from './kinds';
 
 /** What is compared: objects of a kind, events, and what users may use. */
-export type Compared = ComparedKind | 'event' | 'entitlements';
+export type Compared = ComparedKind | 'event' | 'tilled_event' | 'entitlements';
 
 /** Objects of a kind that were compared, and those of them that differed. */
 export interface KindCount {

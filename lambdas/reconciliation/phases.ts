@@ -3,6 +3,8 @@ import { ENDPOINT_EVENT_TYPES } from '../../core/providers/stripe/event-effect';
 import { pagesOf, type Lane, type LanePage, type ListPage } from '../../core/providers/stripe/pages';
 import * as requests from '../../core/providers/stripe/requests';
 import { isMissingAtStripe, wholeSubscription } from '../../core/providers/stripe/snapshots';
+import type { ListedTilledEvent } from '../../core/providers/tilled/client';
+import { tilledEventLanes, tilledEventPages } from '../../core/providers/tilled/event-pages';
 import { compareWithDatabase } from './compare-page';
 import { compareEntitlements, entitlementLanes, sourcesOf } from './entitlements';
 import { recoverMissedEvents } from './missed-events';
@@ -13,7 +15,7 @@ import type { PageOutcome } from './page-outcome';
 import { subscriptionLanes } from './records';
 import type { PhaseName, Run } from './run';
 
-/** One list of Stripe's, and what a run does with it. */
+/** One list of a provider's, and what a run does with it. */
 export interface Phase<Listed = unknown> {
   readonly name: PhaseName;
   /** The parts in which the list is read. */
@@ -32,7 +34,7 @@ export const PHASES: readonly Phase[] = [
     name: 'events',
     lanes: async (run) => requests.eventLanes(ENDPOINT_EVENT_TYPES, windowOf(run)),
     pages: listed(requests.listEvents),
-    examine: (run, { objects }) => recoverMissedEvents(run, objects),
+    examine: (run, { objects }) => recoverMissedEvents(run, 'stripe', objects),
   }),
   phase<Stripe.Subscription>({
     name: 'subscriptions',
@@ -79,6 +81,13 @@ export const PHASES: readonly Phase[] = [
     conclude: reportUnlisted,
   }),
   phase({ name: 'entitlements', lanes: entitlementLanes, pages: sourcesOf, examine: compareEntitlements }),
+  // Last, so that neither Tilled's outage nor a wrong key of it delays what is Stripe's.
+  phase<ListedTilledEvent>({
+    name: 'tilled_events',
+    lanes: (run) => tilledEventLanes(run.tilled, windowOf(run)),
+    pages: (run, lanes) => tilledEventPages(run.tilled, lanes, run.stop),
+    examine: (run, { objects }) => recoverMissedEvents(run, 'tilled', objects),
+  }),
 ];
 
 /** Checks that what is listed is what is examined. */

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import type { ProviderName } from '../../core/providers/contract';
 import { STRIPE } from '../../core/providers/stripe/name';
 import type { Lane } from '../../core/providers/stripe/pages';
 import type { StoredRows } from './compare';
@@ -34,11 +35,15 @@ export async function recordFindings(
 }
 
 /** Ids of the given events that the ledger does not have. */
-export async function unknownEvents(client: ClientBase, ids: readonly string[]): Promise<Set<string>> {
+export async function unknownEvents(
+  client: ClientBase,
+  ids: readonly string[],
+  provider: ProviderName = STRIPE,
+): Promise<Set<string>> {
   const { rows } = await client.query<{ id: string }>(
     `SELECT id FROM unnest($1::text[]) AS listed (id)
      WHERE NOT EXISTS (SELECT FROM billing.webhook_events AS known WHERE known.provider = $2 AND known.id = listed.id)`,
-    [ids, STRIPE],
+    [ids, provider],
   );
   return new Set(rows.map(({ id }) => id));
 }

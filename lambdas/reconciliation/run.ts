@@ -3,10 +3,11 @@ import type Stripe from 'stripe';
 import type { ApplyOptions } from '../../core/billing/apply-events';
 import type { CallStripe } from '../../core/providers/stripe/paced-caller';
 import type { Lane } from '../../core/providers/stripe/pages';
+import type { OpenTilled } from '../../core/providers/tilled/client';
 import type { Log } from '../../core/runtime/telemetry';
 import type { Tally } from './page-outcome';
 
-/** The lists of Stripe that a run reads; see `PHASES`. */
+/** The lists that a run reads; see `PHASES`. */
 export type PhaseName =
   | 'events'
   | 'subscriptions'
@@ -22,7 +23,8 @@ export type PhaseName =
   | 'early_fraud_warnings'
   | 'accounts'
   | 'single_objects'
-  | 'entitlements';
+  | 'entitlements'
+  | 'tilled_events';
 
 /** How far a run has read; saved with every page. */
 export interface Progress {
@@ -35,6 +37,8 @@ export interface ReconciliationDependencies {
   readonly client: ClientBase;
   readonly stripe: Stripe;
   readonly call: CallStripe;
+  /** @default the environment takes no Tilled */
+  readonly tilled?: OpenTilled;
   readonly clock: () => Date;
   readonly log: Log;
   /** Aborted when the time is up: the run saves its position and answers `interrupted`. @default never */

@@ -1,6 +1,6 @@
 import type { EventOutcome } from '../../core/billing/apply-events';
 import { gatherEntitlementUpdates } from '../../core/entitlements/recompute';
-import { applyFoundEvents } from '../../core/providers/stripe/found-events';
+import { applyFoundEvents } from '../../core/providers/found-events';
 import type { StripeEvent } from '../../core/providers/stripe/shapes';
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import type { CheckedReplayRequest, EventOutcomeName, EventsReport, ReportedEvent } from './contract';
@@ -60,7 +60,7 @@ export async function applyAndReport(
   // What a dry run changed was taken back: no cache is to hear of it.
   const { afterStore } = gatherEntitlementUpdates();
   const apply = dryRun ? { ...work.apply, afterStore, dryRun } : work.apply;
-  const outcomes = await applyFoundEvents({ ...work, apply }, events);
+  const outcomes = await applyFoundEvents({ ...work, apply }, 'stripe', events);
   return events.map((event) => reported(event, outcomeOf(outcomes.get(event.id), dryRun)));
 }
 

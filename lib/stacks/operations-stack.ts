@@ -81,6 +81,7 @@ export class OperationsStack extends EnvironmentStack {
     });
     const archives = { bucket: archiveBucket, signingKey: data.archiveSigningKey };
     const stripeApiSecret = { arn: stripeSecrets.api.secretArn, key: stripeSecrets.key };
+    const tilledApiSecret = tilledSecrets && { arn: tilledSecrets.api.secretArn, key: tilledSecrets.key };
     const queues = new EventQueue(this, 'EventQueue', {
       environmentName: config.name,
       consumerTimeout: PROCESSOR_TIMEOUT,
@@ -115,7 +116,13 @@ export class OperationsStack extends EnvironmentStack {
       cache,
     });
     const replay = new Replay(this, 'Replay', { context, billing: service, queues, stripeApiSecret, cache });
-    new Reconciliation(this, 'Reconciliation', { context, billing: service, stripeApiSecret, cache });
+    new Reconciliation(this, 'Reconciliation', {
+      context,
+      billing: service,
+      stripeApiSecret,
+      tilledApiSecret,
+      cache,
+    });
     new Refresh(this, 'Refresh', { context, billing: service, stripeApiSecret, cache });
     if (config.bitcoin) {
       new Confirmations(this, 'Confirmations', { context, bitcoin: config.bitcoin, billing, cache });

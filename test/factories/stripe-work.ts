@@ -10,6 +10,7 @@ import type { ReconciliationOptions } from '../../lambdas/reconciliation/core';
 import { replayRequest, type EventsReport, type ReplayRequest } from '../../lambdas/replay/contract';
 import { replay } from '../../lambdas/replay/core';
 import type { StripeStandIn } from '../../local/stripe/stand-in';
+import { noTilled } from '../../core/providers/tilled/client';
 import { delivered } from '../support/billing';
 
 /** Changes at Stripe, by the events about them. */
@@ -30,6 +31,7 @@ export function stripeWork(
     client,
     stripe: createStripe('sk_test_1', url),
     call: unpacedCaller(),
+    tilled: noTilled,
     clock: () => new Date(),
     apply: {},
     stop: new AbortController().signal,

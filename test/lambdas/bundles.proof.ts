@@ -1,6 +1,7 @@
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import Stripe from 'stripe';
 import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
+import { startTilledStandIn } from '../../local/tilled/stand-in';
 import { type BundledFunctions, startBundledFunctions } from '../factories/bundled-functions';
 import { stripeEvent, subscription } from '../factories/stripe-objects';
 import { signAsTilled, tilledEvent, tilledSubscription } from '../factories/tilled-objects';
@@ -122,6 +123,24 @@ test('a signed event of Tilled ends in a row', async () => {
   ]);
   // Without its secret, the environment takes none.
   expect(await start('webhook').invoke(request)).toMatchObject({ statusCode: 404 });
+});
+
+test('an event that Tilled never delivered is found by the reconciliation that is deployed', async () => {
+  const tilled = await startTilledStandIn({ apiKey: 'sk_tilled' });
+  const created_at = new Date(Date.now() - 3_600_000).toISOString();
+  const data = tilledSubscription({ id: 'sub_dropped', created_at, updated_at: created_at });
+  tilled.record({ ...tilledEvent('subscription.created', data), created_at });
+  functions.secrets.put('tilled-api', { apiKey: 'sk_tilled', accounts: ['acct_1'] });
+  const reconciliation = start('reconciliation', {
+    ...functions.environments.reconciliation,
+    TILLED_API_SECRET_ARN: 'tilled-api',
+    TILLED_API_BASE: tilled.url,
+  });
+  expect(await reconciliation.invoke({ dryRun: false })).toMatchObject({
+    status: 'complete',
+    kinds: { tilled_event: { checked: 1, drift: 1 } },
+  });
+  await tilled.stop();
 });
 
 test('webhook answers 500 until its secret is filled in, and takes events from that moment', async () => {

@@ -22,6 +22,10 @@ export interface Lane {
   readonly kind?: string;
   /** Ids of objects that are read one by one, in this order. @default none; the lane is read as a list */
   readonly ids?: readonly string[];
+  /** Account whose list it is, where each has its own. @default that of the key */
+  readonly account?: string;
+  /** Objects that were read, of a list that is paged by position. @default none */
+  readonly offset?: number;
   /** Id of the last object that was read. @default none */
   readonly after?: string;
   /** Everything was read. @default false */

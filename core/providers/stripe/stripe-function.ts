@@ -10,6 +10,7 @@ import { gatherEntitlementUpdates } from '../../entitlements/recompute';
 import { baseSettings, billingDatabaseSettings, secretArnSetting, setting } from '../../runtime/environment';
 import { createSecrets, type SecretVersion } from '../../runtime/secrets';
 import { createTelemetry, type Telemetry } from '../../runtime/telemetry';
+import { createTilled, noTilled, tilledApiSecret, type OpenTilled } from '../tilled/client';
 import { assertKeyMode, createStripe, stripeApiSecret } from './client';
 import { pacedCaller, type CallPolicy, type CallStripe } from './paced-caller';
 
@@ -30,6 +31,13 @@ export const stripeFunctionSettings = {
   DEFAULT_PROJECT_ID: setting.optionalText().default(''),
   CACHE_URL: cacheUrlSetting,
 };
+/** Settings of such a function that reads from Tilled as well, where the environment takes it; see `TilledApiEnvironment`. */
+export const tilledApiSettings = {
+  TILLED_API_SECRET_ARN: secretArnSetting().optional(),
+  TILLED_API_BASE: setting.url('the base URL of the Tilled API, such as https://api.tilled.com').optional(),
+};
+type TilledSettings = Partial<z.infer<z.ZodObject<typeof tilledApiSettings>>>;
+
 type Settings = z.infer<z.ZodObject<typeof stripeFunctionSettings>>;
 
 /** Dependencies of the cores of these functions. */
@@ -38,6 +46,8 @@ export interface StripeWork {
   readonly client: ClientBase;
   readonly stripe: Stripe;
   readonly call: CallStripe;
+  /** Read when it is asked for: without Tilled's secret, Stripe is read nevertheless. */
+  readonly tilled: OpenTilled;
   readonly clock: () => Date;
   /** Defaults and entitlements: objects that are found are stored like those that are delivered. */
   readonly apply: Pick<ApplyOptions, 'defaults' | 'afterStore' | 'dryRun'>;
@@ -71,7 +81,7 @@ export interface StripeFunction {
  */
 export function createStripeFunction(
   service: string,
-  environment: Settings,
+  environment: Settings & TilledSettings,
   policy: Omit<CallPolicy, 'ended'> = {},
 ): StripeFunction {
   const telemetry = createTelemetry(service, environment);
@@ -79,6 +89,7 @@ export function createStripeFunction(
   const connector = createConnector(billingTarget(environment), secrets, service);
   const cache = openEntitlementCache(environment.CACHE_URL, telemetry);
   const defaults = stateDefaults(environment);
+  const { TILLED_API_SECRET_ARN: tilledSecretArn, TILLED_API_BASE: tilledBase } = environment;
   const { STRIPE_API_SECRET_ARN: secretArn, STRIPE_API_BASE: apiBase, LIVEMODE: livemode } = environment;
 
   return {
@@ -90,11 +101,16 @@ export function createStripeFunction(
       const stripe = createStripe(apiKey, apiBase);
       const ended = new AbortController();
       const call = pacedCaller({ ...policy, ended: ended.signal });
+      const tilled: OpenTilled =
+        tilledSecretArn === undefined || tilledBase === undefined
+          ? noTilled
+          : async () =>
+              createTilled(await secrets.read(tilledSecretArn, tilledApiSecret), { apiBase: tilledBase, stop });
       const entitlements = gatherEntitlementUpdates();
       const apply = { defaults, afterStore: entitlements.afterStore };
       try {
         return await withConnection(connector, (client) =>
-          work({ client, stripe, call, clock: () => new Date(), apply, stop }),
+          work({ client, stripe, call, tilled, clock: () => new Date(), apply, stop }),
         );
       } finally {
         // Lists are read side by side: when one fails or the time is up, requests for the others may be under way.

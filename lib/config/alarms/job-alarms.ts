@@ -253,8 +253,9 @@ function reconciliationFindingAlarms(): AlarmDefinition[] {
       measure: 'Missed events found by the last reconciliation',
       thresholds: { warning: 0 },
       metric: countOf('reconciliation', RECONCILIATION_METRICS.missedEvents),
-      symptom: 'The last reconciliation found Stripe events that never arrived, and applied them',
-      action: 'Check in the Stripe dashboard that the endpoint is enabled, and how its deliveries were answered.',
+      symptom: 'The last reconciliation found events that never arrived, and applied them',
+      action:
+        'Check in the dashboard of Stripe, or of Tilled, that the endpoint is enabled, and how its deliveries were answered.',
       owner: 'billing',
       runbookAnchor: 'events-missed',
       consolePage: { functionOf: 'webhook' },

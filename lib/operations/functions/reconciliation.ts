@@ -8,6 +8,7 @@ import type { EntitlementCache } from '../entitlement-cache';
 import { FunctionSchedule } from '../function-schedule';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 import { grantStripeApi, objectDefaults, stripeApiEnvironment, type StripeApiSecret } from '../stripe-access';
+import { grantTilledApi, tilledApiEnvironment, type TilledApiSecret } from '../tilled-access';
 
 export interface ReconciliationProps {
   /** What all functions of the environment share. */
@@ -16,6 +17,8 @@ export interface ReconciliationProps {
   readonly billing: DatabaseAccess;
   /** Secret with the key of the Stripe API. */
   readonly stripeApiSecret: StripeApiSecret;
+  /** Secret with the key of the Tilled API. @default - the environment takes no Tilled */
+  readonly tilledApiSecret?: TilledApiSecret | undefined;
   /** Where entitlements that a correction changed are invalidated. @default - no cache */
   readonly cache?: EntitlementCache;
 }
@@ -24,7 +27,7 @@ export interface ReconciliationProps {
 export class Reconciliation extends Construct {
   constructor(scope: Construct, id: string, props: ReconciliationProps) {
     super(scope, id);
-    const { context, stripeApiSecret } = props;
+    const { context, stripeApiSecret, tilledApiSecret } = props;
     const { reconciliation } = context.config;
     const target = new OperationalFunction<ReconciliationEnvironment>(this, 'Reconciliation', {
       context,
@@ -33,6 +36,7 @@ export class Reconciliation extends Construct {
       environment: {
         ...billingDatabaseEnvironment(props.billing),
         ...stripeApiEnvironment(stripeApiSecret, context.config),
+        ...tilledApiEnvironment(tilledApiSecret, context.config),
         ...objectDefaults(context.config),
         CACHE_URL: props.cache?.url ?? '',
         DAYS_BACK: String(reconciliation.daysBack),
@@ -46,6 +50,7 @@ export class Reconciliation extends Construct {
       asynchronous: { retryAttempts: 1, maximumAge: Duration.hours(1) },
     });
     grantStripeApi(target.function, stripeApiSecret);
+    grantTilledApi(target.function, tilledApiSecret);
     props.cache?.allowAccess(target);
 
     new FunctionSchedule(this, 'Daily', {
