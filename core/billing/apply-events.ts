@@ -58,6 +58,12 @@ export const BATCH_STATEMENTS: readonly RowsStatement[] = [
   ...[...STORE_STEPS, ...DEPENDENT_STEPS].map(({ statement }) => statement),
 ];
 
+/**
+ * Everything in the transaction comes from the events that it claims: whether one belongs to somebody who was erased is asked
+ * once, by the trigger of the ledger, and not again for every row. See migration 0037.
+ */
+const CHECKED_BY_EVENT = { name: 'erasure.events', value: 'by_event' };
+
 /** Events that are taken to be new. Among more of them, one that was delivered before would be met too often. */
 const MOST_TAKEN_AS_NEW = 10;
 
@@ -213,7 +219,12 @@ function applyOnce<Event>(
       }),
     );
   };
-  return inTransaction(client, apply, { observe, limits, rollBack: dryRun, withBegin: true });
+  return inTransaction(client, apply, {
+    observe,
+    limits: { ...limits, setting: CHECKED_BY_EVENT },
+    rollBack: dryRun,
+    withBegin: true,
+  });
 }
 
 /** The outcome of an event that was claimed. */

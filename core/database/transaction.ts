@@ -18,14 +18,22 @@ export type RunStatement = <Row extends object = { id: string }>(
 /** Receives how long the statements took that were sent together, in milliseconds. */
 export type RoundTripObserver = (durationMs: number) => void;
 
+/**
+ * Longest wait for one lock and longest run of one statement, in milliseconds. PostgreSQL cancels by itself, so that the
+ * session of a function that was killed does not go on waiting.
+ */
+export interface TransactionLimits {
+  readonly lockMs: number;
+  readonly statementMs: number;
+  /** A further setting for the transaction alone, made by the same statement. @default none */
+  readonly setting?: { readonly name: string; readonly value: string };
+}
+
 export interface TransactionOptions {
   /** @default no observer */
   readonly observe?: RoundTripObserver;
-  /**
-   * Longest wait for one lock and longest run of one statement, in milliseconds. PostgreSQL cancels by itself, so that the
-   * session of a function that was killed does not go on waiting. @default those of the server
-   */
-  readonly limits?: { readonly lockMs: number; readonly statementMs: number };
+  /** @default those of the server */
+  readonly limits?: TransactionLimits;
   /** Rolls back also when `work` is done, as a dry run does. @default false */
   readonly rollBack?: boolean;
   /**
@@ -45,6 +53,10 @@ const LIMIT: Statement = {
   name: 'limit_transaction',
   text: "SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)",
 };
+const LIMIT_AND_SET: Statement = {
+  name: 'limit_and_set_transaction',
+  text: "SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true), set_config($3, $4, true)",
+};
 
 /**
  * Runs `work` in a transaction of its own, which is committed when `work` is done and rolled back when it throws.
@@ -63,10 +75,11 @@ export async function inTransaction<T>(
   { observe = () => undefined, limits, rollBack = false, withBegin = false }: TransactionOptions = {},
 ): Promise<T> {
   const { call, run, abandon } = createRunner(client, observe);
-  const begun = Promise.all([
-    call(BEGIN, []),
-    ...(limits === undefined ? [] : [call(LIMIT, [String(limits.lockMs), String(limits.statementMs)])]),
-  ]);
+  const limit = ({ lockMs, statementMs, setting }: TransactionLimits): Promise<StatementAnswer> => {
+    const values = [String(lockMs), String(statementMs)];
+    return setting === undefined ? call(LIMIT, values) : call(LIMIT_AND_SET, [...values, setting.name, setting.value]);
+  };
+  const begun = Promise.all([call(BEGIN, []), ...(limits === undefined ? [] : [limit(limits)])]);
   // It is awaited below. When `work` fails first, that error is thrown instead.
   begun.catch(() => undefined);
   let end: Promise<StatementAnswer> | undefined;

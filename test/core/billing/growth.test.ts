@@ -43,7 +43,8 @@ async function fill(): Promise<void> {
            array_agg(attname::text ORDER BY attnum) AS columns,
            array_agg(attname::text) FILTER (WHERE attname ~ '(^|_)id$' OR attname IN ('entry')) AS keys
     FROM pg_stat_user_tables AS t JOIN pg_attribute AS a ON a.attrelid = t.relid AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE schemaname = 'billing' AND relname !~ '(reconciliation|drill|merge|rules|refreshes|assignment_log|job_successes|api_key)'
+    WHERE schemaname = 'billing' AND relname !~
+      '(reconciliation|drill|merge|rules|refreshes|assignment_log|job_successes|api_key|bitcoin|erased|erasure|retries)'
     GROUP BY relname`);
   await client.query('SET session_replication_role = replica');
   for (const { table, keys, columns } of rows) {

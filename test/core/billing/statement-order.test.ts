@@ -65,7 +65,7 @@ test('a batch is sent in the written order, in one round trip for each dependenc
   const { roundTrips } = await sentBy(await database.client(), mixedBatch(40));
 
   expect(roundTrips).toEqual([
-    ['begin', 'limit_transaction', 'claim_events'],
+    ['begin', 'limit_and_set_transaction', 'claim_events'],
     [...STATEMENTS.slice(1), ...TOUCHED_STATEMENTS],
     [...DEPENDENT_STATEMENTS, ...ENTITLEMENT_STATEMENTS, 'commit'],
   ]);

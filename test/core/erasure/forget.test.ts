@@ -42,6 +42,17 @@ describe('a person who is erased from billing', () => {
     expect(await rows('SELECT id FROM billing.charges ORDER BY id')).toHaveLength(2);
   });
 
+  test('does not come back by a batch in which the first events are of others', async () => {
+    await apply(...other.events);
+    const before = (await placesOf(client(), other.marker)).length;
+    // So that the others' events are new as well, and go before.
+    await client().query('TRUNCATE billing.webhook_events, billing.customers, billing.subscriptions CASCADE');
+    await plantTombstones(client(), erased);
+    await apply(...other.events, ...one.events, ...one.guest);
+    expect(await placesOf(client(), one.marker)).toEqual([]);
+    expect(await placesOf(client(), other.marker)).toHaveLength(before);
+  });
+
   test('is stored in full as what is bought after the erasure', async () => {
     await plantTombstones(client(), erased);
     const later = NOW.getTime() / 1_000 + 60;
