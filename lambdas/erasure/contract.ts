@@ -3,7 +3,7 @@ import type { ArchiveEnvironment } from '../../core/archive/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
 import { databaseLocation } from '../../core/database/contract';
 import type { ErasureEnvironment } from '../../core/erasure/contract';
-import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
+import { databaseName, dryRun, isoTime, type OperationContract } from '../../core/runtime/contract';
 
 export type ErasureFunctionEnvironment = BaseEnvironment &
   BillingDatabaseEnvironment &
@@ -51,7 +51,9 @@ export const replayRequest = z.strictObject({
     .literal('replay')
     .describe('Erases everybody of the ledger from a database again, such as one that was restored.'),
   ...databaseLocation,
+  dryRun,
 });
+export type ReplayRequest = z.infer<typeof replayRequest>;
 
 export const erasureRequest = z.discriminatedUnion('action', [eraseRequest, exportRequest, replayRequest]);
 export type ErasureRequest = z.infer<typeof erasureRequest>;
@@ -107,11 +109,14 @@ export type ExportReport = z.infer<typeof exportReport>;
 export const replayReport = z.strictObject({
   action: z.literal('replay'),
   database: databaseName,
+  dryRun: z.boolean().describe('`true` when nothing was changed.'),
   erasures: z.int().describe('Entries of the ledger.'),
-  tables: counted.describe('Rows that were reduced.'),
+  tables: counted.describe('Rows that were reduced; empty in a dry run.'),
   migrated: z
     .array(z.string())
-    .describe('Migrations that were applied first, because the database was older than erasures are.'),
+    .describe(
+      'Migrations that were applied first, because the database was older than erasures are; empty in a dry run.',
+    ),
 });
 export type ReplayReport = z.infer<typeof replayReport>;
 

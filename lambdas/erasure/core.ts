@@ -11,7 +11,7 @@ import { replayErasures } from '../../core/erasure/replay';
 import type { DatabaseName } from '../../core/contract';
 import { applyMigrations } from '../../core/migrations/runner';
 import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
-import type { EraseReport, ErasureRequest, ReplayReport, RequestedSubject } from './contract';
+import type { EraseReport, ErasureRequest, ReplayReport, ReplayRequest, RequestedSubject } from './contract';
 import { findPerson, PERSONAL_ROWS, type Person, personalParameters, runningOf } from './person';
 import { deleteRowReports } from './reports';
 
@@ -157,7 +157,7 @@ async function countRows(client: Client, person: Person): Promise<EraseReport['t
 
 /**
  * Erases everybody of the ledger from a database that is not the live one, such as an instance that was restored. A database from
- * before there were erasures is migrated first.
+ * before there were erasures is migrated first. A dry run reads the ledger and finds the database, no more.
  *
  * @throws OperationError `wrong_database`, `erasure_ledger_unreadable`, `database_busy`, or as `applyMigrations` does
  */
@@ -168,7 +168,7 @@ export async function replayAt(
     hooks,
     migrationsDirectory,
   }: Pick<ErasureDependencies, 'ledger' | 'hooks'> & { readonly migrationsDirectory: string },
-  targetDatabase: string | undefined,
+  { targetDatabase, dryRun }: Pick<ReplayRequest, 'targetDatabase' | 'dryRun'>,
 ): Promise<ReplayReport> {
   const { name: database } = connector.target;
   const erasures = await ledger.read();
@@ -176,13 +176,14 @@ export async function replayAt(
     connector,
     async (client) => {
       await assertIdentity(client, database);
+      const report = { action: 'replay' as const, database, dryRun, erasures: erasures.entries.length };
+      if (dryRun) return { ...report, tables: [], migrated: [] };
       const migrated: string[] = [];
       if (database === 'billing' && erasures.entries.length > 0 && !(await knowsErasures(client))) {
         migrated.push(...(await applyMigrations(client, database, migrationsDirectory)).applied);
       }
       const reduced = await replayErasures(client, database, erasures, hooks);
-      const tables = counts(database, reduced);
-      return { action: 'replay', database, erasures: erasures.entries.length, tables, migrated };
+      return { ...report, tables: counts(database, reduced), migrated };
     },
     targetDatabase,
   );

@@ -53,7 +53,7 @@ export const handler = operation(contract, {
       default: {
         const target = targets[request.database];
         const place = { ...dependencies, migrationsDirectory: migrationsFolder(__dirname, target) };
-        return replayAt(connectorTo(targetAt(target, request)), place, request.targetDatabase);
+        return replayAt(connectorTo(targetAt(target, request)), place, request);
       }
     }
   },

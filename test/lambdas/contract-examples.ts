@@ -90,3 +90,19 @@ export async function failedPayout({ state: { payouts } }: StripeStandIn, client
   );
   return { payout: id };
 }
+
+/** Statements for a customer with a subscription that runs. @param id unique in the database */
+export const subscribe = (id: string) => `
+  INSERT INTO billing.customers (id, first_seen_at) VALUES ('cus_${id}', now());
+  INSERT INTO billing.subscriptions (id, customer_id, project_id, user_id, status, currency, cancel_at_period_end,
+    created_at, version, raw)
+    VALUES ('sub_${id}', 'cus_${id}', 'project_1', 'user_${id}', 'active', 'eur', false, now() - interval '1 day', '0', '{}');
+  INSERT INTO billing.subscription_items (id, subscription_id, price_id, currency, current_period_end)
+    VALUES ('si_${id}', 'sub_${id}', 'price_pro', 'eur', now() + interval '30 days')`;
+
+/** The customer whom the examples of erasures name. */
+export async function addErasable(client: Client): Promise<void> {
+  await client.query(
+    `INSERT INTO billing.customers (id, first_seen_at) VALUES ('cus_1', now()) ON CONFLICT DO NOTHING`,
+  );
+}

@@ -10,7 +10,7 @@ import { type BundledFunctions, startBundledFunctions } from '../factories/bundl
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { putRules, RULES } from '../support/entitlements';
 import { testServices } from '../support/services';
-import { EXAMPLES, failedPayout, hoursAgo } from './contract-examples';
+import { addErasable, EXAMPLES, failedPayout, hoursAgo, subscribe } from './contract-examples';
 
 /** Every function of `lambdas/`, held to the two rules of its contract: strict requests, and no change without consent. */
 const FOLDER = path.join(__dirname, '../../lambdas');
@@ -180,14 +180,6 @@ async function messagesIn(queueUrl: string): Promise<string | undefined> {
   return attributes?.ApproximateNumberOfMessages;
 }
 
-const subscribe = (id: string) => `
-  INSERT INTO billing.customers (id, first_seen_at) VALUES ('cus_${id}', now());
-  INSERT INTO billing.subscriptions (id, customer_id, project_id, user_id, status, currency, cancel_at_period_end,
-    created_at, version, raw)
-    VALUES ('sub_${id}', 'cus_${id}', 'project_1', 'user_${id}', 'active', 'eur', false, now() - interval '1 day', '0', '{}');
-  INSERT INTO billing.subscription_items (id, subscription_id, price_id, currency, current_period_end)
-    VALUES ('si_${id}', 'sub_${id}', 'price_pro', 'eur', now() + interval '30 days')`;
-
 const inEmpty = () => ({ BILLING_DATABASE_NAME: empty.name });
 const LAST = lastMigration();
 function lastMigration(): { readonly name: string; readonly up: string } {
@@ -250,6 +242,15 @@ const SCENES: Readonly<Record<string, Scene>> = {
     arrange: async () => {
       await client.query(subscribe('recomputed'));
       await putRules(client, RULES);
+    },
+  },
+  'erasure erase': { arrange: () => addErasable(client), consent: { typed: { confirm: 'cus_1' } } },
+  // A database as a restore brings it back, which knows of no erasure.
+  'erasure replay': {
+    arrange: async () => {
+      await addErasable(client);
+      await invoke('erasure', { ...EXAMPLES['erasure erase'], typed: { confirm: 'cus_1' } });
+      await client.query('DELETE FROM billing.erasures; DELETE FROM billing.erased_subjects');
     },
   },
   'keys create': {},

@@ -266,7 +266,11 @@ test('an instance that was recovered to a moment before is erased again', async 
   await erase();
   expect((await placesIn(targetDatabase, billing)).length).toBeGreaterThan(20);
   const { directory: migrationsDirectory } = billing.migrations;
-  const replay = await replayAt(billing.source.connector, { ...replayed(), migrationsDirectory }, targetDatabase);
+  const replay = await replayAt(
+    billing.source.connector,
+    { ...replayed(), migrationsDirectory },
+    { targetDatabase, dryRun: false },
+  );
   expect(replay).toMatchObject({ erasures: 1, migrated: [] });
   expect(await placesIn(targetDatabase, billing)).toEqual([]);
 });

@@ -73,9 +73,12 @@ export function instanceDrillDefinition(props: InstanceDrillProps): State & { re
 
 function proving({ verifyFunctionArn, erasureFunctionArn, database, hasProxy }: InstanceDrillProps): States {
   return {
-    [ERASE_AGAIN]: invoking(erasureFunctionArn, { action: 'replay', database, host: '{% $host %}' }, PROVING, {
-      Next: 'Verify the recovered database',
-    }),
+    [ERASE_AGAIN]: invoking(
+      erasureFunctionArn,
+      { action: 'replay', database, host: '{% $host %}', dryRun: false },
+      PROVING,
+      { Next: 'Verify the recovered database' },
+    ),
     'Verify the recovered database': invoking(verifyFunctionArn, { database, host: '{% $host %}' }, PROVING, {
       Next: 'Is it sound?',
     }),

@@ -70,7 +70,7 @@ function warming(props: RecoveryDefinitionProps): States {
     'Warm the disk': warmingOnce(props, ERASE_AGAIN),
     [ERASE_AGAIN]: invoking(
       props.erasureFunctionArn,
-      { action: 'replay', database: props.database, host: '{% $host %}' },
+      { action: 'replay', database: props.database, host: '{% $host %}', dryRun: false },
       PROVING,
       { Next: verify },
     ),

@@ -224,8 +224,9 @@ export class RecoveryWorld {
         return rows.report.parse(this.functions.rows(rows.request.parse(Payload)));
       case 'erasure': {
         if (this.failsErasing !== undefined) throw new StatesError(this.failsErasing, 'as told');
-        const { database } = replayRequest.parse(erasure.request.parse(Payload));
-        return replayReport.parse({ action: 'replay', database, erasures: 2, tables: [], migrated: [] });
+        const { database, dryRun } = replayRequest.parse(erasure.request.parse(Payload));
+        if (dryRun) throw new Error('The workflow erases nobody: a dry run changes nothing');
+        return replayReport.parse({ action: 'replay', database, dryRun, erasures: 2, tables: [], migrated: [] });
       }
       case 'verify':
         return verify.report.parse(this.functions.verify(verify.request.parse(Payload)));
