@@ -255,7 +255,7 @@ function reconciliationFindingAlarms(): AlarmDefinition[] {
       metric: countOf('reconciliation', RECONCILIATION_METRICS.missedEvents),
       symptom: 'The last reconciliation found events that never arrived, and applied them',
       action:
-        'Check in the dashboard of Stripe, or of Tilled, that the endpoint is enabled, and how its deliveries were answered.',
+        'Check in the dashboard of the payment provider that the endpoint is enabled, and how its deliveries were answered.',
       owner: 'billing',
       runbookAnchor: 'events-missed',
       consolePage: { functionOf: 'webhook' },
