@@ -72,7 +72,7 @@ export function describeEvents(report: EventsReport, { style }: Pick<Context, 's
     report,
     lines: [
       `${counted(checked, 'event')} looked at${counts.length === 0 ? '' : `: ${counts.join(', ')}`}`,
-      ...(rows.length === 0 ? [] : table(['event', 'type', 'created at Stripe', 'outcome', 'error'], rows, style)),
+      ...(rows.length === 0 ? [] : table(['event', 'type', 'created', 'outcome', 'error'], rows, style)),
     ],
     exit: FINDINGS.some((outcome) => (outcomes[outcome] ?? 0) > 0) ? 'finding' : 'done',
   };

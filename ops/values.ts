@@ -1,4 +1,5 @@
 import { DATABASE_NAMES } from '../core/contract';
+import { PROVIDER_NAMES } from '../core/providers/contract';
 import { CommandError } from './errors';
 
 /** The form that the text of a value must have. */
@@ -100,11 +101,14 @@ export const wholeNumber = (placeholder: string, min: number, max: number): Form
   },
 });
 
-/** An id of a Stripe event. */
+/** The provider of events. */
+export const provider = oneOf('provider', PROVIDER_NAMES);
+
+/** An id of an event of Stripe's or Tilled's. */
 export const eventId: Form<string> = {
   placeholder: 'event',
   parse(value) {
-    if (!/^evt_[A-Za-z0-9_]+$/.test(value)) throw wrong('an event id such as evt_1A2b3C');
+    if (!/^evt_[A-Za-z0-9_-]+$/.test(value)) throw wrong('an event id such as evt_1A2b3C');
     return value;
   },
 };

@@ -24,3 +24,6 @@ export const CANARY_EVENT = {
 
 /** Name of a provider: in its endpoint's path, in queue messages and in the ledger. */
 export type ProviderName = keyof typeof WEBHOOK_ENDPOINTS;
+
+/** The names of all providers whose events can be listed and applied again. */
+export const PROVIDER_NAMES = ['stripe', 'tilled'] as const satisfies readonly ProviderName[];

@@ -1,9 +1,10 @@
 import * as z from 'zod';
 import type { CacheEnvironment } from '../../core/cache/contract';
-import { API_ALIAS, type StripeFunctionEnvironment } from '../../core/contract';
+import { API_ALIAS, type StripeFunctionEnvironment, type TilledApiEnvironment } from '../../core/contract';
+import { PROVIDER_NAMES } from '../../core/providers/contract';
 import { dryRun, isoTime, type OperationContract } from '../../core/runtime/contract';
 
-export interface ReplayEnvironment extends StripeFunctionEnvironment, CacheEnvironment {
+export interface ReplayEnvironment extends StripeFunctionEnvironment, TilledApiEnvironment, CacheEnvironment {
   /** Queue of verified events that the processor takes from. */
   readonly QUEUE_URL: string;
   /** Queue of events that failed every attempt. */
@@ -18,12 +19,27 @@ const eventId = z
   .string({ error: 'expected an event id such as evt_123' })
   .regex(/^evt_[A-Za-z0-9_.-]{1,250}$/, 'expected an event id such as evt_123');
 
+const provider = z
+  .enum(PROVIDER_NAMES, { error: `expected ${PROVIDER_NAMES.join(' or ')}` })
+  .default('stripe')
+  .describe('Provider of the events: `stripe`, or `tilled` where it is taken. Default: stripe.');
+
 const note = (expected: string) =>
   z.string({ error: expected }).trim().min(1, expected).max(500, 'at most 500 characters');
 
 const range = {
-  from: isoTime.describe('ISO time of the first event, by when Stripe made it. Stripe lists events for 30 days only.'),
+  provider,
+  from: isoTime.describe(
+    'ISO time of the first event, by when the provider made it. Providers list events for 30 days only.',
+  ),
   to: isoTime.optional().describe('ISO time that the range ends before. Default: now.'),
+  position: z
+    .strictObject({
+      account: z.string().min(1).max(248).describe('Account in whose list it continues.'),
+      offset: z.int().min(0).describe('Events of that list that were looked at.'),
+    })
+    .optional()
+    .describe('Where a range of Tilled continues, as `next` of an answer names it. Default: from the first.'),
 };
 
 /** Every action but `gaps` changes something, and does so only when `dryRun` is `false`. */
@@ -41,8 +57,9 @@ export const replayRequest = z.discriminatedUnion('action', [
     action: z
       .literal('retry')
       .describe(
-        'Applies single events, or all that failed, from the ledger; from Stripe what the ledger does not keep.',
+        'Applies single events, or all that failed, from the ledger; from the provider what the ledger does not keep.',
       ),
+    provider,
     events: z
       .union([z.literal('failed'), z.array(eventId).min(1, eventsForm).max(MAX_EVENT_IDS, eventsForm).readonly()], {
         error: eventsForm,
@@ -55,6 +72,7 @@ export const replayRequest = z.discriminatedUnion('action', [
     action: z
       .literal('dismiss')
       .describe('Closes events that cannot be applied and need not be; they no longer count as failed.'),
+    provider,
     events: z
       .array(eventId, { error: eventIdsForm })
       .min(1, eventIdsForm)
@@ -107,14 +125,14 @@ const eventOutcome = z
     'notFound',
   ])
   .describe(
-    '`processed`: applied now. `alreadyProcessed`: applied before, nothing changed. `ignored`: recorded; the platform does not act on it. `failed`: cannot be applied; `error` says why, and so does the ledger. `deferred`: cannot be applied at this moment, such as beside a lock; nothing was stored, try again. `dismissed`: an operator closed it, now or before. `wouldApply`: a dry run applied it and took it back. `wouldDismiss`: it is open, and can be dismissed. `missing`: Stripe has it and the ledger does not. `notFound`: neither the ledger nor Stripe has it; Stripe lists events for 30 days.',
+    '`processed`: applied now. `alreadyProcessed`: applied before, nothing changed. `ignored`: recorded; the platform does not act on it. `failed`: cannot be applied; `error` says why, and so does the ledger. `deferred`: cannot be applied at this moment, such as beside a lock; nothing was stored, try again. `dismissed`: an operator closed it, now or before. `wouldApply`: a dry run applied it and took it back. `wouldDismiss`: it is open, and can be dismissed. `missing`: the provider has it and the ledger does not. `notFound`: neither the ledger nor the provider has it; events are listed for 30 days.',
   );
 export type EventOutcomeName = z.infer<typeof eventOutcome>;
 
 const reportedEvent = z.strictObject({
   id: z.string(),
   type: z.string().optional(),
-  created: isoTime.optional().describe('ISO time at which Stripe made it.'),
+  created: isoTime.optional().describe('ISO time at which the provider made it.'),
   outcome: eventOutcome,
   error: z.string().optional(),
 });

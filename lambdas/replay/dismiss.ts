@@ -1,3 +1,4 @@
+import type { ProviderName } from '../../core/providers/contract';
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import type { EventsReport, ReportedEvent } from './contract';
 import { dismissEvents, isOpen, storedEvents, type Dismissal } from './ledger';
@@ -6,11 +7,16 @@ import { outcomeOfSettled, ReportBuilder } from './report';
 /** Dismisses events that are open in the ledger; a dry run says which those are. */
 export async function dismiss(
   { client }: Pick<StripeWork, 'client'>,
-  { events, dryRun, ...dismissal }: Dismissal & { events: readonly string[]; dryRun: boolean },
+  {
+    provider,
+    events,
+    dryRun,
+    ...dismissal
+  }: Dismissal & { provider: ProviderName; events: readonly string[]; dryRun: boolean },
 ): Promise<EventsReport> {
   const ids = [...new Set(events)];
-  const stored = await storedEvents(client, ids);
-  const dismissed = dryRun ? new Set<string>() : await dismissEvents(client, ids, dismissal);
+  const stored = await storedEvents(client, provider, ids);
+  const dismissed = dryRun ? new Set<string>() : await dismissEvents(client, provider, ids, dismissal);
   const report = new ReportBuilder();
   for (const id of ids) {
     const known = stored.get(id);

@@ -1,70 +1,64 @@
-import type Stripe from 'stripe';
-import { ENDPOINT_EVENT_TYPES } from '../../core/providers/stripe/event-effect';
-import { pagesOf } from '../../core/providers/stripe/pages';
-import { EVENT_RETENTION_DAYS, eventLanes, listEvents } from '../../core/providers/stripe/requests';
+import { EVENT_RETENTION_DAYS } from '../../core/providers/stripe/requests';
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import { InvalidRequestError } from '../../core/runtime/errors';
-import type { CheckedReplayRequest, EventOutcomeName, EventsReport } from './contract';
+import type { EventOutcomeName, EventsReport } from './contract';
 import { isOpen, ledgerEvents, type LedgerEvent } from './ledger';
-import { applyAndReport, outcomeOfSettled, reported, ReportBuilder } from './report';
+import { applyAndReport, outcomeOfSettled, ReportBuilder } from './report';
+import { SOURCES, type EventSource, type LaneProgress, type Range, type RangeRequest } from './sources';
 
 const DAY_MS = 86_400_000;
 
-/** `gaps` reports what the ledger lacks or has as failed, and `replay` applies it. */
-type RangeRequest = Extract<CheckedReplayRequest, { action: 'gaps' | 'replay' }>;
-
-/** In seconds since 1970, as Stripe filters by. */
-interface Range {
-  readonly gte: number;
-  readonly lt: number;
-}
-
 /**
- * Compares the events that Stripe lists in a range with the ledger, page by page and newest first. `replay` applies those
- * that the ledger lacks or has as failed.
+ * Compares the events that the provider lists in a range with the ledger, page by page. `replay` applies those that the ledger
+ * lacks or has as failed.
  *
- * @throws InvalidRequestError when the range is empty, or begins before the events that Stripe still lists
+ * @throws InvalidRequestError when the range is empty, or begins before the events that the provider still lists
  */
 export async function walkRange(work: StripeWork, request: RangeRequest): Promise<EventsReport> {
-  const range = rangeOf(request, work.clock());
-  const dryRun = request.action === 'gaps' || request.dryRun;
-  const lanes = eventLanes(ENDPOINT_EVENT_TYPES, range);
-  /** Up to where each lane still has to be read, in seconds since 1970; a lane is read backwards. */
-  const unreadBefore = lanes.map(() => range.lt);
+  const { action, provider } = request;
+  const source = SOURCES[provider];
+  const range = rangeOf(request, source, work.clock());
+  const dryRun = action === 'gaps' || request.dryRun;
+  const lanes = await source.lanes(work, range, request.position);
+  const progress = lanes.map((lane): LaneProgress => ({ lane, unreadBefore: range.lt }));
   const report = new ReportBuilder();
-  for await (const { objects, index, next } of pagesOf(work.call, listEvents(work.stripe), lanes, work.stop)) {
+  for await (const { objects, index, next } of source.pages(work, lanes)) {
     const ids = objects.map(({ id }) => id);
-    const { settled, open } = split(objects, await ledgerEvents(work.client, ids));
-    report.add(...settled.map(({ event, outcome }) => reported(event, { outcome })));
-    if (request.action === 'gaps') report.add(...open.map(gap));
-    else
-      report.add(
-        ...(await applyAndReport(
-          work,
-          open.map(({ event }) => event),
-          dryRun,
-        )),
-      );
-    unreadBefore[index] = next.done === true ? range.gte : (objects.at(-1)?.created ?? range.gte) + 1;
+    const { settled, open } = split(objects, await ledgerEvents(work.client, provider, ids));
+    report.add(...settled.map(({ event, outcome }) => ({ ...source.headOf(event), outcome })));
+    if (action === 'gaps') report.add(...open.map((event) => gap(source, event)));
+    else {
+      const events = open.map(({ event }) => event);
+      report.add(...(await applyAndReport(work, provider, events, dryRun)));
+    }
+    progress[index] = {
+      lane: next,
+      unreadBefore: next.done === true ? range.gte : secondsOf(source, objects, range) + 1,
+    };
   }
-  const restBefore = Math.max(range.gte, ...unreadBefore);
-  const next = restBefore > range.gte ? continuation(request, { gte: range.gte, lt: restBefore }) : undefined;
-  return report.build(request.action, dryRun, next);
+  return report.build(action, dryRun, source.continuation(request, range, progress));
+}
+
+/** When the last event of a page was made, in seconds since 1970. */
+function secondsOf(source: EventSource, objects: readonly { readonly id: string }[], { gte }: Range): number {
+  const last = objects.at(-1);
+  const created = last === undefined ? undefined : source.headOf(last).created;
+  return created === undefined ? gte : Math.floor(Date.parse(created) / 1000);
 }
 
 interface SettledEvent {
-  readonly event: Stripe.Event;
+  readonly event: { readonly id: string };
   readonly outcome: EventOutcomeName;
 }
 
 interface OpenEvent {
-  readonly event: Stripe.Event;
+  readonly event: { readonly id: string };
   /** `undefined` when the ledger lacks the event. */
   readonly known: LedgerEvent | undefined;
 }
 
 function split(
-  events: readonly Stripe.Event[],
+  events: readonly { readonly id: string }[],
   ledger: ReadonlyMap<string, LedgerEvent>,
 ): { settled: SettledEvent[]; open: OpenEvent[] } {
   const settled: SettledEvent[] = [];
@@ -77,24 +71,20 @@ function split(
   return { settled, open };
 }
 
-function gap({ event, known }: OpenEvent) {
-  if (known === undefined) return reported(event, { outcome: 'missing' });
-  return reported(event, { outcome: 'failed', error: known.error ?? `Its status is ${known.status}` });
+function gap(source: EventSource, { event, known }: OpenEvent) {
+  const head = source.headOf(event);
+  if (known === undefined) return { ...head, outcome: 'missing' as const };
+  return { ...head, outcome: 'failed' as const, error: known.error ?? `Its status is ${known.status}` };
 }
 
-/** The request for the part of the range that was not read. */
-function continuation(request: RangeRequest, { gte, lt }: Range): CheckedReplayRequest {
-  return { ...request, from: new Date(gte * 1000).toISOString(), to: new Date(lt * 1000).toISOString() };
-}
-
-function rangeOf({ from, to }: RangeRequest, now: Date): Range {
+function rangeOf({ from, to }: RangeRequest, { title }: EventSource, now: Date): Range {
   const startAt = new Date(from);
   const endAt = to === undefined ? now : new Date(to);
   if (startAt >= endAt) throw new InvalidRequestError('to: expected a time after `from`');
   const earliestAt = new Date(now.getTime() - EVENT_RETENTION_DAYS * DAY_MS);
   if (startAt < earliestAt) {
     throw new InvalidRequestError(
-      `from: Stripe lists only the events of the last ${EVENT_RETENTION_DAYS} days, from ${earliestAt.toISOString()} on; ` +
+      `from: ${title} lists only the events of the last ${EVENT_RETENTION_DAYS} days, from ${earliestAt.toISOString()} on; ` +
         'run a reconciliation instead, which compares the objects themselves',
     );
   }

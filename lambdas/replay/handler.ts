@@ -1,5 +1,9 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { createStripeFunction, stripeFunctionSettings } from '../../core/providers/stripe/stripe-function';
+import {
+  createStripeFunction,
+  stripeFunctionSettings,
+  tilledApiSettings,
+} from '../../core/providers/stripe/stripe-function';
 import { readEnvironment, setting } from '../../core/runtime/environment';
 import { operation } from '../../core/runtime/operation';
 import { MetricUnit } from '../../core/runtime/telemetry';
@@ -8,6 +12,7 @@ import { replay } from './core';
 
 const environment = readEnvironment({
   ...stripeFunctionSettings,
+  ...tilledApiSettings,
   QUEUE_URL: setting.url('the URL of an SQS queue'),
   DEAD_LETTER_QUEUE_URL: setting.url('the URL of an SQS queue'),
 });

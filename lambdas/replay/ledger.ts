@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { STRIPE } from '../../core/providers/stripe/name';
+import type { ProviderName } from '../../core/providers/contract';
 
 const OPEN = ['received', 'processing', 'failed'] as const;
 
@@ -17,11 +17,15 @@ export interface StoredEvent extends LedgerEvent {
   readonly payload: unknown;
 }
 
-/** The ledger's rows of the given events, by id, without their payloads. */
-export async function ledgerEvents(client: ClientBase, ids: readonly string[]): Promise<Map<string, LedgerEvent>> {
+/** The ledger's rows of the given events of a provider, by id, without their payloads. */
+export async function ledgerEvents(
+  client: ClientBase,
+  provider: ProviderName,
+  ids: readonly string[],
+): Promise<Map<string, LedgerEvent>> {
   const { rows } = await client.query<LedgerEvent>(
     'SELECT id, status, error FROM billing.webhook_events WHERE provider = $2 AND id = ANY ($1::text[])',
-    [ids, STRIPE],
+    [ids, provider],
   );
   return new Map(rows.map((row) => [row.id, row]));
 }
@@ -30,25 +34,34 @@ export async function ledgerEvents(client: ClientBase, ids: readonly string[]): 
 const OPEN_LIST = OPEN.map((status) => `'${status}'`).join(', ');
 const STORED_COLUMNS = 'id, status, error, type, occurred_at, payload';
 
-/** The ledger's rows of the given events, by id, with their payloads. */
-export async function storedEvents(client: ClientBase, ids: readonly string[]): Promise<Map<string, StoredEvent>> {
+/** The ledger's rows of the given events of a provider, by id, with their payloads. */
+export async function storedEvents(
+  client: ClientBase,
+  provider: ProviderName,
+  ids: readonly string[],
+): Promise<Map<string, StoredEvent>> {
   const { rows } = await client.query<StoredEvent>(
     `SELECT ${STORED_COLUMNS} FROM billing.webhook_events WHERE provider = $2 AND id = ANY ($1::text[])`,
-    [ids, STRIPE],
+    [ids, provider],
   );
   return new Map(rows.map((row) => [row.id, row]));
 }
 
 /**
- * Events that are open: neither processed nor ignored nor dismissed; in the order of their ids.
+ * Events of a provider that are open: neither processed nor ignored nor dismissed; in the order of their ids.
  *
  * @param after id behind which they begin
  */
-export async function openEvents(client: ClientBase, after: string, limit: number): Promise<StoredEvent[]> {
+export async function openEvents(
+  client: ClientBase,
+  provider: ProviderName,
+  after: string,
+  limit: number,
+): Promise<StoredEvent[]> {
   const { rows } = await client.query<StoredEvent>(
     `SELECT ${STORED_COLUMNS} FROM billing.webhook_events
      WHERE status IN (${OPEN_LIST}) AND provider = $3 AND id > $1 ORDER BY id LIMIT $2`,
-    [after, limit, STRIPE],
+    [after, limit, provider],
   );
   return rows;
 }
@@ -59,9 +72,10 @@ export interface Dismissal {
   readonly reason: string;
 }
 
-/** Dismisses those of the events that are open; returns their ids. The ledger keeps who did it, when and why. */
+/** Dismisses those of a provider's events that are open; returns their ids. The ledger keeps who did it, when and why. */
 export async function dismissEvents(
   client: ClientBase,
+  provider: ProviderName,
   ids: readonly string[],
   { by, reason }: Dismissal,
 ): Promise<Set<string>> {
@@ -70,7 +84,7 @@ export async function dismissEvents(
      SET status = 'dismissed', processed_at = now(), dismissed_by = $3, dismissal_reason = $4
      WHERE provider = $2 AND id = ANY ($1::text[]) AND status IN (${OPEN_LIST})
      RETURNING id`,
-    [ids, STRIPE, by, reason],
+    [ids, provider, by, reason],
   );
   return new Set(rows.map(({ id }) => id));
 }

@@ -1,18 +1,17 @@
 import type { EventOutcome } from '../../core/billing/apply-events';
 import { gatherEntitlementUpdates } from '../../core/entitlements/recompute';
+import type { ProviderName } from '../../core/providers/contract';
 import { applyFoundEvents } from '../../core/providers/found-events';
-import type { StripeEvent } from '../../core/providers/stripe/shapes';
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import type { CheckedReplayRequest, EventOutcomeName, EventsReport, ReportedEvent } from './contract';
 import type { LedgerEvent } from './ledger';
+import { SOURCES } from './sources';
 
 /** Events that a report names at most; all of them are counted. */
 const MAX_NAMED_EVENTS = 200;
 
 /** Outcomes of events that were settled before. */
 const SETTLED_BEFORE = new Set<EventOutcomeName>(['alreadyProcessed', 'ignored']);
-
-type EventHead = Pick<StripeEvent, 'id' | 'type' | 'created'>;
 
 /** Gathers what happened to each event. */
 export class ReportBuilder {
@@ -41,11 +40,6 @@ export class ReportBuilder {
   }
 }
 
-/** What a report says about an event. */
-export function reported(event: EventHead, outcome: Pick<ReportedEvent, 'outcome' | 'error'>): ReportedEvent {
-  return { id: event.id, type: event.type, created: new Date(event.created * 1000).toISOString(), ...outcome };
-}
-
 /** What a report says about an event that the ledger has as settled. */
 export function outcomeOfSettled({ status }: Pick<LedgerEvent, 'status'>): EventOutcomeName {
   return status === 'ignored' || status === 'dismissed' ? status : 'alreadyProcessed';
@@ -54,14 +48,18 @@ export function outcomeOfSettled({ status }: Pick<LedgerEvent, 'status'>): Event
 /** Applies events and reports each. A dry run does the same in transactions that it rolls back. */
 export async function applyAndReport(
   work: StripeWork,
-  events: readonly EventHead[],
+  provider: ProviderName,
+  events: readonly { readonly id: string }[],
   dryRun: boolean,
 ): Promise<ReportedEvent[]> {
   // What a dry run changed was taken back: no cache is to hear of it.
   const { afterStore } = gatherEntitlementUpdates();
   const apply = dryRun ? { ...work.apply, afterStore, dryRun } : work.apply;
-  const outcomes = await applyFoundEvents({ ...work, apply }, 'stripe', events);
-  return events.map((event) => reported(event, outcomeOf(outcomes.get(event.id), dryRun)));
+  const outcomes = await applyFoundEvents({ ...work, apply }, provider, events);
+  return events.map((event) => ({
+    ...SOURCES[provider].headOf(event),
+    ...outcomeOf(outcomes.get(event.id), dryRun),
+  }));
 }
 
 function outcomeOf(outcome: EventOutcome | undefined, dryRun: boolean): Pick<ReportedEvent, 'outcome' | 'error'> {

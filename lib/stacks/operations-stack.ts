@@ -115,7 +115,14 @@ export class OperationsStack extends EnvironmentStack {
       billing: accessAs(this.pooledBilling(config.name, data), 'service'),
       cache,
     });
-    const replay = new Replay(this, 'Replay', { context, billing: service, queues, stripeApiSecret, cache });
+    const replay = new Replay(this, 'Replay', {
+      context,
+      billing: service,
+      queues,
+      stripeApiSecret,
+      tilledApiSecret,
+      cache,
+    });
     new Reconciliation(this, 'Reconciliation', {
       context,
       billing: service,

@@ -1,7 +1,7 @@
 import { callerName } from '../audit';
 import { defineCommand } from '../command';
 import { describeEvents, replayAll } from '../replay-all';
-import { eventId, flag, required, several, text } from '../values';
+import { eventId, flag, optional, provider, required, several, text } from '../values';
 
 export const webhooksDismiss = defineCommand({
   name: 'webhooks dismiss',
@@ -13,6 +13,7 @@ export const webhooksDismiss = defineCommand({
   finding: 'an event is not in the ledger',
   arguments: { events: several(eventId, 'Ids of events; up to 100') },
   options: {
+    provider: optional(provider, 'Provider of the events. Default: stripe'),
     reason: required(text('reason'), 'Why they need not be applied, for the record'),
     dryRun: flag('Report what would be dismissed, and change nothing'),
   },
@@ -22,8 +23,9 @@ export const webhooksDismiss = defineCommand({
       explains: 'Close an event that a tester made up.',
     },
   ],
-  async run(context, { events, reason, dryRun }) {
+  async run(context, { events, provider: of, reason, dryRun }) {
     const by = await callerName(context.clients, context.target);
-    return describeEvents(await replayAll(context, { action: 'dismiss', events, reason, by, dryRun }), context);
+    const report = await replayAll(context, { action: 'dismiss', provider: of, events, reason, by, dryRun });
+    return describeEvents(report, context);
   },
 });

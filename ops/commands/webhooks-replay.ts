@@ -1,6 +1,6 @@
 import { defineCommand } from '../command';
 import { describeEvents, replayAll } from '../replay-all';
-import { flag, optional, required, time } from '../values';
+import { flag, optional, provider, required, time } from '../values';
 
 export const webhooksReplay = defineCommand({
   name: 'webhooks replay',
@@ -11,7 +11,8 @@ export const webhooksReplay = defineCommand({
   finding: 'an event could not be applied',
   arguments: {},
   options: {
-    from: required(time(), 'Start of the range, by when Stripe made the events; 30 days ago at most'),
+    provider: optional(provider, 'Provider of the events. Default: stripe'),
+    from: required(time(), 'Start of the range, by when the provider made the events; 30 days ago at most'),
     to: optional(time(), 'End of the range. Default: now'),
     dryRun: flag('Report what would be applied, and apply nothing'),
   },
@@ -19,7 +20,7 @@ export const webhooksReplay = defineCommand({
     { line: 'webhooks replay --from 2026-11-21T06:00:00Z --dry-run', explains: 'See what a replay would apply.' },
     { line: 'webhooks replay --from 6h', explains: 'Apply what was missed in the last six hours.' },
   ],
-  async run(context, { from, to, dryRun }) {
-    return describeEvents(await replayAll(context, { action: 'replay', from, to, dryRun }), context);
+  async run(context, { provider: of, from, to, dryRun }) {
+    return describeEvents(await replayAll(context, { action: 'replay', provider: of, from, to, dryRun }), context);
   },
 });

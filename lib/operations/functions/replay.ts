@@ -8,6 +8,7 @@ import type { EntitlementCache } from '../entitlement-cache';
 import type { EventQueue } from '../event-queue';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 import { grantStripeApi, objectDefaults, stripeApiEnvironment, type StripeApiSecret } from '../stripe-access';
+import { grantTilledApi, tilledApiEnvironment, type TilledApiSecret } from '../tilled-access';
 
 export interface ReplayProps {
   /** What all functions of the environment share. */
@@ -18,6 +19,8 @@ export interface ReplayProps {
   readonly queues: EventQueue;
   /** Secret with the key of the Stripe API. */
   readonly stripeApiSecret: StripeApiSecret;
+  /** Secret with the key of the Tilled API. @default - the environment takes no Tilled */
+  readonly tilledApiSecret?: TilledApiSecret | undefined;
   /** Where entitlements that a replayed event changed are invalidated. @default - no cache */
   readonly cache?: EntitlementCache;
 }
@@ -31,7 +34,7 @@ export class Replay extends Construct {
 
   constructor(scope: Construct, id: string, props: ReplayProps) {
     super(scope, id);
-    const { context, queues, stripeApiSecret } = props;
+    const { context, queues, stripeApiSecret, tilledApiSecret } = props;
     const target = new OperationalFunction<ReplayEnvironment>(this, 'Replay', {
       context,
       stem: 'replay',
@@ -39,6 +42,7 @@ export class Replay extends Construct {
       environment: {
         ...billingDatabaseEnvironment(props.billing),
         ...stripeApiEnvironment(stripeApiSecret, context.config),
+        ...tilledApiEnvironment(tilledApiSecret, context.config),
         ...objectDefaults(context.config),
         CACHE_URL: props.cache?.url ?? '',
         QUEUE_URL: queues.queue.queueUrl,
@@ -55,6 +59,7 @@ export class Replay extends Construct {
     const fn = target.function;
     this.function = fn;
     grantStripeApi(fn, stripeApiSecret);
+    grantTilledApi(fn, tilledApiSecret);
     props.cache?.allowAccess(target);
     // From the parked events to the queue, and in that direction only.
     queues.deadLetterQueue.grantConsumeMessages(fn);

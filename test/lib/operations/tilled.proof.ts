@@ -14,7 +14,7 @@ test('an environment that takes Tilled has its route, secrets and signature in t
   ).toHaveLength(2);
   const { Environment } = resourceLike(operations, 'AWS::Lambda::Function', 'Webhook').Properties;
   expect(Environment).toMatchObject({ Variables: { TILLED_SIGNING_SECRET_ARN: expect.anything() } });
-  expect(readersOf(operations, /TilledSecretsApi/)).toEqual(['Reconciliation']);
+  expect(readersOf(operations, /TilledSecretsApi/)).toEqual(['Reconciliation', 'Replay']);
   expect(readersOf(operations, /TilledSecretsSigning/)).toEqual(['Webhook']);
   expect(resourceLike(operations, 'AWS::Lambda::Function', 'Reconciliation').Properties.Environment).toMatchObject({
     Variables: { TILLED_API_SECRET_ARN: expect.anything(), TILLED_API_BASE: 'https://api.tilled.com' },
