@@ -23,6 +23,7 @@ export const PLATFORM_APPLICATIONS = [
   'confirmations',
   'drill',
   'entitlements',
+  'erasure',
   'inspect',
   'keys',
   'maintenance',
@@ -41,8 +42,11 @@ export const PLATFORM_APPLICATIONS = [
 /** Those whose work is on whole tables: their statements are slow by nature. */
 const WHOLE_TABLES = ['backup', 'drill', 'maintenance', 'migrate', 'restore', 'row-recovery', 'verify', 'warm'];
 
-/** A record of pgaudit: its class, its command and the statement follow. Only the first line of a statement has it. */
-const AUDIT = ':LOG:  AUDIT: SESSION,';
+/**
+ * A record of pgaudit: its class, its command and the statement follow. Only the first line of a statement has it. The prefix
+ * before it ends in a colon, or not: see {@link linesOf}.
+ */
+const AUDIT = 'LOG:  AUDIT: SESSION,';
 
 /** A filter that counts one of the metrics. Several filters may count the same one: CloudWatch adds them up. */
 export interface DatabaseLogFilter {
@@ -55,7 +59,7 @@ export interface DatabaseLogFilter {
 /** The filters on the log of a database. None has a regular expression, of which a log group takes five. */
 export function databaseLogFilters(database: DatabaseName): DatabaseLogFilter[] {
   const { adminUser, auditedStatements } = DATABASE_POLICIES[database];
-  const byHand = [':rdsadmin@', ...PLATFORM_APPLICATIONS.map(lineOf)];
+  const byHand = [':rdsadmin@', ...PLATFORM_APPLICATIONS.flatMap(linesOf)];
   const writes = (command: string): DatabaseLogFilter => ({
     metric: DATABASE_LOG_METRICS.deletions,
     // The statement follows, and may contain what looks like another record.
@@ -64,7 +68,7 @@ export function databaseLogFilters(database: DatabaseName): DatabaseLogFilter[] 
   return [
     {
       metric: DATABASE_LOG_METRICS.slowStatements,
-      pattern: pattern([':LOG:  duration: ', ' ms  '], [':rdsadmin@', ...WHOLE_TABLES.map(lineOf)]),
+      pattern: pattern(['LOG:  duration: ', ' ms  '], [':rdsadmin@', ...WHOLE_TABLES.flatMap(linesOf)]),
     },
     {
       metric: DATABASE_LOG_METRICS.schemaChanges,
@@ -82,7 +86,7 @@ export function databaseLogFilters(database: DatabaseName): DatabaseLogFilter[] 
       metric: DATABASE_LOG_METRICS.adminLogins,
       // Neither the rotation nor a proxy names an application, so that a login without a name is not counted.
       pattern: pattern(
-        [`:LOG:  connection authorized: user=${adminUser} `, ' application_name='],
+        [`LOG:  connection authorized: user=${adminUser} `, ' application_name='],
         PLATFORM_APPLICATIONS.map((name) => ` application_name=${name} `),
       ),
     },
@@ -95,9 +99,12 @@ export function databaseLogNamespace(environmentName: string, database: Database
   return `${METRIC_NAMESPACE}/${environmentName}/${database}`;
 }
 
-/** In a line of an application, after the other parts of `log_line_prefix`. */
-function lineOf(application: string): string {
-  return `:${application}:LOG:`;
+/**
+ * In a line of an application, after the other parts of `log_line_prefix`. AWS's guide writes the prefix without the colon at its
+ * end, and RDS takes it with one.
+ */
+function linesOf(application: string): string[] {
+  return [`:${application}:LOG:`, `:${application}LOG:`];
 }
 
 function pattern(present: readonly string[], absent: readonly string[]): string {

@@ -66,7 +66,7 @@ export const SAVED_QUERIES: readonly SavedQuery[] = [
     over: 'databases',
     lines: [
       "# pgaudit's records: changes of schemas (DDL) and roles (ROLE), and in billing of rows (WRITE), unless a function wrote them.",
-      'parse @message /:(?<user>[^:@]*)@(?<database>[^:]*):\\[\\d+\\]:.*:(?<application>[^:]*):LOG:  AUDIT: SESSION,\\d+,\\d+,(?<class>[A-Z]+),(?<command>[^,]*),[^,]*,[^,]*,(?<statement>.*)/',
+      'parse @message /:(?<user>[^:@]*)@(?<database>[^:]*):\\[\\d+\\]:.*:(?<application>[^:]+):?LOG:  AUDIT: SESSION,\\d+,\\d+,(?<class>[A-Z]+),(?<command>[^,]*),[^,]*,[^,]*,(?<statement>.*)/',
       `| filter ispresent(command) and (class != "WRITE" or application not in [${PLATFORM_APPLICATIONS.map((name) => `"${name}"`).join(', ')}])`,
       '| fields @timestamp, user, application, database, class, command, statement',
       '| sort @timestamp desc',

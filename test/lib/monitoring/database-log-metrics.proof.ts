@@ -17,21 +17,25 @@ const USED = ['log_line_prefix', 'log_connections', 'log_disconnections', 'log_p
 let cluster: Cluster;
 let directory: string;
 
-beforeAll(async () => {
+async function start(prefix = databaseParameters('billing').log_line_prefix ?? ''): Promise<void> {
   directory = await mkdtemp(path.join(tmpdir(), 'billing-operations-log-'));
   await chmod(directory, 0o755);
-  const parameters = databaseParameters('billing');
+  const parameters: Readonly<Record<string, string>> = { ...databaseParameters('billing'), log_line_prefix: prefix };
   const settings = [...USED.map((name) => `${name}=${parameters[name]}`), 'log_min_duration_statement=200'];
   cluster = await startCluster({ directory, tls: true, durable: false, settings });
   await as({ user: 'postgres' }, async (client) => {
     await client.query(`CREATE ROLE billing_admin LOGIN SUPERUSER PASSWORD '${cluster.password}'`);
     await client.query(`CREATE ROLE reader LOGIN PASSWORD '${cluster.password}'`);
   });
-});
-afterAll(async () => {
+}
+
+async function stop(): Promise<void> {
   await cluster.stop();
   await rm(directory, { recursive: true, force: true });
-});
+}
+
+beforeAll(() => start());
+afterAll(stop);
 
 async function as(
   { user = 'billing_admin', application }: { readonly user?: string; readonly application?: string },
@@ -97,4 +101,27 @@ test.each(PGAUDIT_RECORDS)('$text is counted of a person, and not of a function'
   expect(await of()).toEqual(expected);
   expect(await of('migrate')).toEqual([]);
   expect(await of('row-recovery')).toEqual([]);
+});
+
+/** RDS takes the prefix of the parameter group with and without its last colon, and has another one of its own. */
+describe.each([
+  ['without the colon at its end', databaseParameters('billing').log_line_prefix?.replace(/:$/, '') ?? '', []],
+  // It has no name of the application: functions and people look the same.
+  ['of RDS itself', '%t:%r:%u@%d:[%p]:', ['SchemaChangesByHand']],
+] as const)('with the prefix %s,', (_, prefix, ofFunction) => {
+  beforeAll(async () => {
+    await stop();
+    await start(prefix);
+  });
+
+  test('changes, logins and slow statements of a person are counted', async () => {
+    const text = 'DDL,DROP TABLE,,,DROP TABLE a,<not logged>';
+    const run = (client: Client) => client.query('SELECT pg_sleep(0.25)');
+    const changed = (application: string) =>
+      countedDuring(() => as({ user: 'postgres', application }, (client) => record(client, text)));
+    expect(await changed('psql')).toEqual(['SchemaChangesByHand']);
+    expect(await changed('migrate')).toEqual(ofFunction);
+    expect(await countedDuring(() => as({ application: 'psql' }, nothing))).toEqual(['AdminLoginsByHand']);
+    expect(await countedDuring(() => as({ user: 'reader', application: 'shop' }, run))).toEqual(['SlowStatements']);
+  });
 });

@@ -53,6 +53,16 @@ describe.each(PGAUDIT_RECORDS)('"$text"', ({ text, counted }) => {
   });
 });
 
+test.each(PGAUDIT_RECORDS)(
+  '"$text" is counted alike without the colon at the end of the prefix',
+  ({ text, counted }) => {
+    const bare = (application: string) =>
+      audited(application, text).replace(`:${application}:LOG:`, `:${application}LOG:`);
+    expect(counting(bare('psql'))).toEqual(counted === undefined ? [] : [counted]);
+    for (const application of PLATFORM_APPLICATIONS) expect(counting(bare(application))).toEqual([]);
+  },
+);
+
 test('slow statements are counted, but not those of work on whole tables', () => {
   const slow = 'duration: 612.304 ms  execute <unnamed>: SELECT 1';
   expect(counting(line('processor', slow))).toEqual(['SlowStatements']);
@@ -110,13 +120,15 @@ test('the patterns are as CloudWatch takes them: at most 1,024 characters, and n
 test('the saved query reads who, what and how from a record', () => {
   const { lines } = SAVED_QUERIES.find(({ id }) => id === 'DatabaseChanges') ?? { lines: [] };
   const [, expression = ''] = /parse @message \/(.*)\/$/.exec(lines[1] ?? '') ?? [];
-  const found = new RegExp(expression).exec(audited('psql', 'ROLE,GRANT,,,GRANT SELECT ON a TO someone;,<not logged>'));
-  expect({ ...found?.groups }).toEqual({
-    user: 'billing_admin',
-    database: 'billing',
-    application: 'psql',
-    class: 'ROLE',
-    command: 'GRANT',
-    statement: 'GRANT SELECT ON a TO someone;,<not logged>',
-  });
+  const event = audited('psql', 'ROLE,GRANT,,,GRANT SELECT ON a TO someone;,<not logged>');
+  for (const one of [event, event.replace(':psql:LOG:', ':psqlLOG:')]) {
+    expect({ ...new RegExp(expression).exec(one)?.groups }).toEqual({
+      user: 'billing_admin',
+      database: 'billing',
+      application: 'psql',
+      class: 'ROLE',
+      command: 'GRANT',
+      statement: 'GRANT SELECT ON a TO someone;,<not logged>',
+    });
+  }
 });
