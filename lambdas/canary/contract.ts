@@ -36,6 +36,8 @@ export const CANARY_METRICS = {
   failed: 'CanaryFailed',
   /** 1 for each run without an event to send, because the signing secret is not filled in yet. Counted as failed, too. */
   unconfigured: 'CanaryUnconfigured',
+  /** 1 for each run that had a secret to sign with, and whose event did not arrive. */
+  lost: 'CanaryLost',
   /** Milliseconds from the beginning of the request until the row was in the ledger. */
   latencyMs: 'CanaryLatency',
 } as const;

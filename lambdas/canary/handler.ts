@@ -26,22 +26,21 @@ export const handler = operation(contract, {
   name: 'Canary',
   telemetry,
   run: async () => {
-    const { current } = await secrets
-      .read(environment.STRIPE_SIGNING_SECRET_ARN, stripeWebhooks.secrets)
-      .catch((error: unknown) => {
-        if (error instanceof ConfigurationError) {
-          telemetry.metrics.addMetric(CANARY_METRICS.unconfigured, MetricUnit.Count, 1);
-        }
-        throw error;
+    try {
+      const { current } = await secrets.read(environment.STRIPE_SIGNING_SECRET_ARN, stripeWebhooks.secrets);
+      return await sendCanary({
+        endpointUrl: environment.ENDPOINT_URL,
+        signingSecret: current,
+        readStatus: statusByInspect(lambda, environment.INSPECT_FUNCTION_NAME),
+        addressesListed: environment.ADDRESSES_LISTED,
+        clock: () => new Date(),
+        suffix: randomBytes(4).toString('hex'),
       });
-    return sendCanary({
-      endpointUrl: environment.ENDPOINT_URL,
-      signingSecret: current,
-      readStatus: statusByInspect(lambda, environment.INSPECT_FUNCTION_NAME),
-      addressesListed: environment.ADDRESSES_LISTED,
-      clock: () => new Date(),
-      suffix: randomBytes(4).toString('hex'),
-    });
+    } catch (error) {
+      const { unconfigured, lost } = CANARY_METRICS;
+      telemetry.metrics.addMetric(error instanceof ConfigurationError ? unconfigured : lost, MetricUnit.Count, 1);
+      throw error;
+    }
   },
   measure: (metrics, { recordedMs }) => {
     metrics.addMetric(CANARY_METRICS.succeeded, MetricUnit.Count, 1);

@@ -17,6 +17,7 @@ import type { AlarmDefinition } from '../config/alarms/alarm-definition';
 import type { AlarmWindow } from '../config/alarms/alarm-window';
 import { pageRules, regionEvidence, type PageRule, type Together } from '../config/alarms/causes';
 import type { Owner } from '../config/alarms/owners';
+import { latelyOf, traceOf } from '../config/alarms/recurrence';
 import { REGION_TROUBLE } from '../config/alarms/region-trouble';
 import { acknowledge } from '../policy/acknowledge';
 import { assertAlarmWindow } from './alarm-window';
@@ -46,6 +47,8 @@ class Pages {
   private readonly environmentName: string;
   /** On trouble of the region; `undefined` where the environment lacks the alarms that show it. */
   readonly region: CompositeAlarm | undefined;
+  /** That an alarm was raised within the last hours, by the name of its definition. */
+  private readonly traces = new Map<string, IAlarmRule>();
 
   constructor(
     private readonly scope: Construct,
@@ -72,17 +75,20 @@ class Pages {
     const { name, owner } = definition;
     const raised = AlarmRule.fromAlarm(alarm, AlarmState.ALARM);
     const returns = rule.recurrence && this.returns(definition, rule.recurrence);
+    const unexplained = returns && rule.explainedBy && this.unexplained(definition, returns, rule.explainedBy);
     return this.composite(`Page-${name}`, owner, {
       name: `${name}-page`,
       text: (alarm.node.defaultChild as CfnAlarm).alarmDescription ?? '',
-      // While it comes and goes, this stays raised, and has paged already.
-      rule: returns === undefined ? raised : AlarmRule.anyOf(raised, returns),
+      // While it comes and goes, this stays raised, and has paged already; or pages, where each return is shorter than the wait.
+      rule: returns === undefined ? raised : AlarmRule.anyOf(raised, unexplained ?? returns),
       suppressor: this.composite(`Silent-${name}`, 'platform', {
         name: `${name}-silent`,
         text: `Notifies nobody: while it is raised, ${name} does not page.\nOwner: platform`,
         rule: AlarmRule.anyOf(
           // What breached here and there within the hour, and was never raised, is no reason to page. What is raised is.
-          ...(returns === undefined ? [] : [AlarmRule.allOf(returns, AlarmRule.not(raised))]),
+          ...(returns === undefined || unexplained !== undefined
+            ? []
+            : [AlarmRule.allOf(returns, AlarmRule.not(raised))]),
           ...rule.causes.map((cause) => this.allRaised(cause)),
         ),
       }),
@@ -93,11 +99,48 @@ class Pages {
 
   /** That an alarm comes and goes. */
   private returns(definition: AlarmDefinition, window: AlarmWindow): IAlarmRule {
+    return this.silent(definition, window, {
+      id: 'Returns',
+      suffix: 'returns',
+      text: `while it is raised, the return of ${definition.name} is not paged again`,
+    });
+  }
+
+  /** That an alarm comes and goes, did lately, and none of those named was raised meanwhile. */
+  private unexplained(definition: AlarmDefinition, returns: IAlarmRule, names: readonly string[]): IAlarmRule {
+    const lately = this.silent(definition, latelyOf(definition), {
+      id: 'Lately',
+      suffix: 'lately',
+      text: `while it is not raised, ${definition.name} no longer comes and goes`,
+    });
+    return AlarmRule.allOf(returns, lately, ...names.map((name) => AlarmRule.not(this.trace(name))));
+  }
+
+  private trace(name: string): IAlarmRule {
+    const known = this.traces.get(name);
+    if (known !== undefined) return known;
+    const definition = this.props.definitions.find((one) => one.name === name);
+    if (definition === undefined) throw new Error(`no alarm ${name}, which explains others`);
+    const trace = this.silent(definition, traceOf(definition), {
+      id: 'Recently',
+      suffix: 'recently',
+      text: `while it is raised, ${name} explains what came and went within the last hours`,
+    });
+    this.traces.set(name, trace);
+    return trace;
+  }
+
+  /** A metric alarm on the value of another, which only the pages look at. */
+  private silent(
+    definition: AlarmDefinition,
+    window: AlarmWindow,
+    { id, suffix, text }: { readonly id: string; readonly suffix: string; readonly text: string },
+  ): IAlarmRule {
     const { name, metric } = definition;
-    assertAlarmWindow(`${name}-returns`, window);
-    const alarm = new Alarm(this.scope, `Returns-${name}`, {
-      alarmName: `BillingOps-${this.environmentName}-${name}-returns`,
-      alarmDescription: `Notifies nobody: while it is raised, the return of ${name} is not paged again.\nOwner: platform`,
+    assertAlarmWindow(`${name}-${suffix}`, window);
+    const alarm = new Alarm(this.scope, `${id}-${name}`, {
+      alarmName: `BillingOps-${this.environmentName}-${name}-${suffix}`,
+      alarmDescription: `Notifies nobody: ${text}.\nOwner: platform`,
       metric: cloudWatchMetric(metric, this.props.context.names, window.periodSeconds),
       threshold: definition.thresholds.critical ?? 0,
       comparisonOperator: definition.comparisonOperator as ComparisonOperator,

@@ -13,7 +13,7 @@ import { CAUSES, OVER_AFTER } from '../lib/monitoring/truth/causes';
 import { BITCOIN_FAILURES } from '../lib/monitoring/truth/bitcoin-failures';
 import { FAILURES, type Failure } from '../lib/monitoring/truth/failures';
 import { healthy, healthyBitcoin, worldOf, type Published } from '../lib/monitoring/truth/published';
-import { flap, FLAPPING, MOST_PAGES, NIGHT, RHYTHMS, WAITING } from '../lib/monitoring/truth/flapping';
+import { flap, FLAPPING, MOST_PAGES, NIGHT, RHYTHMS, SLOW } from '../lib/monitoring/truth/flapping';
 import { QUIET } from '../lib/monitoring/truth/stories';
 import { templatesOf } from '../lib/support';
 import { bitcoinEnvironment, exampleEnvironment } from '../support/example-environments';
@@ -97,14 +97,34 @@ covers that comes from elsewhere: a check of an uptime service outside AWS on \`
 ## What comes and goes
 
 An alarm is raised again each time its value crosses the threshold. The page is not sent again: while an alarm on a value that may flap has breached
-in one period more than raises it within the last hour (\`<alarm>-returns\`), its page stays raised. In a night of eight hours in which a fault comes and goes, the alarm was raised and paged:
+in one period more than raises it within the last hour (\`<alarm>-returns\`), its page stays raised. \`webhookFailures\`, \`apiFailed\` and \`canaryFailed\` wait for a
+cause longer than each return may last. They page also once they breached in 3 periods of five minutes within three hours (\`canaryFailed\`: 4 within two), one of them lately
+(\`<alarm>-lately\`), unless a cause that explains it was raised within three and a half hours (\`<cause>-recently\`). In a night of eight hours in which a fault comes and goes, the alarm was raised and paged:
 
 ${table(['alarm', ...RHYTHMS.map(([on, off]) => `${on} min there, ${off} away`)], flappingRows())}
 
-A fault of minutes that returns every half hour is news each time, and pages for each return: ${NIGHT / 60} hours of it are the ${MOST_PAGES} pages that the test allows at most. The last
-${WAITING.length} wait for a cause before they page: what comes and goes faster than they wait reaches their warnings only, and what it leaves behind, such as parked events, pages by itself. Let the
-paging tool join what has the same alarm name within an hour; CloudWatch cannot.
+A fault of minutes that returns every half hour is news each time, and pages for each return: ${NIGHT / 60} hours of it are the ${MOST_PAGES} pages that the test allows at most. What is raised
+at all pages once at least, in these rhythms. A single failure of ten minutes of those three reaches their warnings only (of the canary: \`canaryLost\`). Let the paging tool
+join what has the same alarm name within an hour; CloudWatch cannot.
+
+## Without computed alarms
+
+With \`computedAlarms: false\`, an environment like that has none of these, nor \`regionTrouble\`; each critical alarm that is left pages by itself, whatever its cause and as often as it is raised:
+${computedAlarms()
+  .map((name) => `\`${name}\``)
+  .join(', ')}.
+
+Of the canary, \`canaryLost\` is left, a warning: nothing then pages when test events do not arrive, or when it does not run.
 `;
+}
+
+/** Names of the alarms that an environment without computed alarms lacks. */
+export function computedAlarms(): string[] {
+  return alarmsOf(exampleEnvironment('production')).flatMap((definition) =>
+    definition.metric.from === 'math'
+      ? thresholdsOf(definition).map(([severity]) => alarmSuffix(definition, severity))
+      : [],
+  );
 }
 
 const faultRows = () =>
@@ -160,7 +180,7 @@ function ownerRows(): (readonly (string | number)[])[] {
 }
 
 function flappingRows(): string[][] {
-  return [...FLAPPING, ...WAITING].map((name) => [
+  return [...FLAPPING, SLOW].map((name) => [
     `\`${name}\``,
     ...RHYTHMS.map((rhythm) => {
       const { raised, pages } = flap(name, rhythm);

@@ -8,7 +8,7 @@ const PERIOD_SECONDS = 300;
 
 /** The alarms on the event that the platform sends through its own endpoint. */
 export function canaryAlarms({ canary }: EnvironmentConfig): AlarmDefinition[] {
-  return canary ? [canaryFailed(), canarySlow()] : [];
+  return canary ? [canaryFailed(), canaryLost(), canarySlow()] : [];
 }
 
 function canaryFailed(): AlarmDefinition {
@@ -30,6 +30,28 @@ function canaryFailed(): AlarmDefinition {
     // One that does not run proves nothing.
     treatMissingData: 'breaching',
     symptom: 'No signed test event has come from the public endpoint into the ledger for 15 minutes',
+    action: 'Read the log of the canary function: it says whether the endpoint refused it or its row did not come.',
+    owner: 'billing',
+    runbookAnchor: 'canary-failed',
+    consolePage: { functionOf: 'canary' },
+  };
+}
+
+function canaryLost(): AlarmDefinition {
+  return {
+    name: 'canaryLost',
+    measure: 'Signed test events that did not arrive',
+    unit: 'count',
+    thresholds: { warning: 0 },
+    comparisonOperator: 'GreaterThanThreshold',
+    // One metric: it is there in an environment without computed alarms, too.
+    metric: countOf('canary', CANARY_METRICS.lost),
+    periodSeconds: PERIOD_SECONDS,
+    // One alone fails in a deployment. Two that do not follow each other raise no other alarm.
+    evaluationPeriods: 12,
+    datapointsToAlarm: 2,
+    treatMissingData: 'notBreaching',
+    symptom: 'Of the signed test events of an hour, two or more have not come from the public endpoint into the ledger',
     action: 'Read the log of the canary function: it says whether the endpoint refused it or its row did not come.',
     owner: 'billing',
     runbookAnchor: 'canary-failed',

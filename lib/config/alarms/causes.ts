@@ -15,6 +15,11 @@ interface Follower {
   readonly causes: readonly Together[];
   /** Seconds that the cause may be raised later. @default {@link WAIT_SECONDS} */
   readonly waitSeconds?: number;
+  /**
+   * It pages when it comes and goes faster than it waits, unless one of these alarms was raised in the time that is looked at: what
+   * breached then, they explain. @default - what comes and goes does not page
+   */
+  readonly explainedBy?: readonly string[];
 }
 
 /**
@@ -56,11 +61,25 @@ const FOLLOWERS: readonly Follower[] = [
   { name: 'confirmationsMissing', causes: [['databaseUnreachable-billing']] },
   { name: 'collectorMissing', causes: [REGION], waitSeconds: SHORT_WAIT_SECONDS },
   // Events that cannot be applied are counted some minutes before the database counts as unreachable.
-  { name: 'webhookFailures', causes: [DELIVERIES_FAIL, ['databaseUnreachable-billing']], waitSeconds: 600 },
+  {
+    name: 'webhookFailures',
+    causes: [DELIVERIES_FAIL, ['databaseUnreachable-billing']],
+    waitSeconds: 600,
+    explainedBy: ['webhookDelivery', 'databaseUnreachable-billing'],
+  },
   // Without the database, keyed requests are answered 503.
-  { name: 'apiFailed', causes: [['databaseUnreachable-billing']], waitSeconds: 600 },
+  {
+    name: 'apiFailed',
+    causes: [['databaseUnreachable-billing']],
+    waitSeconds: 600,
+    explainedBy: ['databaseUnreachable-billing'],
+  },
   // The canary passes through everything.
-  { name: 'canaryFailed', causes: [DELIVERIES_FAIL, ['databaseUnreachable-billing'], REGION] },
+  {
+    name: 'canaryFailed',
+    causes: [DELIVERIES_FAIL, ['databaseUnreachable-billing'], REGION],
+    explainedBy: ['webhookDelivery', 'databaseUnreachable-billing', 'collectorMissing'],
+  },
   { name: 'eventQueueAge', causes: [['databaseUnreachable-billing']] },
 ];
 
@@ -74,6 +93,11 @@ export interface PageRule {
   readonly extensionSeconds: number;
   /** In how many periods it breaches when it comes and goes. @default - it does not */
   readonly recurrence?: AlarmWindow;
+  /**
+   * That it comes and goes is a reason to page, unless one of these was raised meanwhile.
+   * @default - it only keeps the page raised
+   */
+  readonly explainedBy?: readonly string[];
 }
 
 /**
@@ -85,14 +109,18 @@ export function pageRules(definitions: readonly AlarmDefinition[]): ReadonlyMap<
   const followers = new Map(FOLLOWERS.map((follower) => [follower.name, follower]));
   const rules = definitions.flatMap((definition): [string, PageRule][] => {
     const { name } = definition;
-    const { causes = [], waitSeconds = causes.length > 0 ? WAIT_SECONDS : SHORT_WAIT_SECONDS } =
-      followers.get(name) ?? {};
+    const {
+      causes = [],
+      waitSeconds = causes.length > 0 ? WAIT_SECONDS : SHORT_WAIT_SECONDS,
+      explainedBy,
+    } = followers.get(name) ?? {};
     const known = existing(causes, definitions);
     const recurrence = recurrenceOf(definition);
     const isCritical = thresholdsOf(definition).some(([severity]) => severity === 'critical');
     if (!isCritical || (known.length === 0 && recurrence === undefined)) return [];
     const extensionSeconds = known.length > 0 ? EXTENSION_SECONDS : SHORT_WAIT_SECONDS;
-    return [[name, { causes: known, waitSeconds, extensionSeconds, recurrence }]];
+    const explaining = explainedBy?.filter((one) => definitions.some((other) => other.name === one));
+    return [[name, { causes: known, waitSeconds, extensionSeconds, recurrence, explainedBy: explaining }]];
   });
   return new Map(rules);
 }

@@ -1,11 +1,14 @@
 import { startSecretsManager } from '../../../local/aws/secrets-manager';
 import { emittedMetrics, startFunction } from '../../support/started-function';
 
-test('a canary whose signing secret is not filled in says so in a metric of its own', async () => {
+test.each([
+  // As the template generates it.
+  ['is not filled in', 'x'.repeat(32), 'malformed', 'CanaryUnconfigured'],
+  ['is there, and whose event does not arrive,', `whsec_${'x'.repeat(32)}`, 'did not answer', 'CanaryLost'],
+])('a canary whose signing secret %s says so in a metric of its own', async (_, current, reason, metric) => {
   const secrets = await startSecretsManager();
   try {
-    // As the template generates it.
-    secrets.put('signing', { current: 'x'.repeat(32) });
+    secrets.put('signing', { current });
     const canary = await startFunction(() => import('../../../lambdas/canary/handler'), {
       ENVIRONMENT_NAME: 'test',
       LOG_LEVEL: 'INFO',
@@ -16,9 +19,9 @@ test('a canary whose signing secret is not filled in says so in a metric of its 
       ADDRESSES_LISTED: 'false',
     });
     const { result, records } = canary.invoke({});
-    await expect(result).rejects.toThrow('malformed');
+    await expect(result).rejects.toThrow(reason);
     expect(emittedMetrics(records).map(({ name, value }) => [name, value])).toEqual([
-      ['CanaryUnconfigured', 1],
+      [metric, 1],
       ['CanaryFailed', 1],
     ]);
   } finally {

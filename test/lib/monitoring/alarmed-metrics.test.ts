@@ -19,7 +19,7 @@ const UNALARMED: Readonly<Record<string, string>> = {
   PointInTimeAge: 'the function compares it with the policy and publishes `UnprotectedTiers`',
   RecoveryPointAge: 'the function compares it with the policy and publishes `UnprotectedTiers`',
   EventsParked: 'the alarm is on the queue itself, where a message stays until an operator moves it',
-  CanaryFailed: 'the alarm is on its successes, which are missing also when it does not run',
+  CanaryFailed: 'it counts also runs without a secret; the alarms are on its successes and on lost events',
   // Successes.
   BackupSucceeded: 'a missing backup raises the alarm on its age',
   CleanupSucceeded: 'a missing cleanup raises the alarm on overdue events',

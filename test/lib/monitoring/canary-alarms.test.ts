@@ -1,5 +1,5 @@
 import { templatesOf, resourceLike } from '../support';
-import { alarmOf, alarmsOfTemplate } from './alarm-support';
+import { alarmOf, alarmsOfTemplate, topicOf } from './alarm-support';
 import { isRaised } from './evaluate-alarm';
 
 const failed = alarmOf('production', 'canaryFailed');
@@ -10,6 +10,14 @@ test('three events of the canary that did not arrive, or were not sent, raise a 
   expect(isRaised(failed, [arrived, arrived, {}, {}, {}])).toBe(true);
   expect(isRaised(failed, [arrived, {}, arrived])).toBe(false);
   expect(isRaised(failed, [{}, {}, arrived])).toBe(false);
+});
+
+test('two events of an hour that did not arrive raise a warning, of one plain metric; one alone does not', () => {
+  const lost = alarmOf('production', 'canaryLost');
+  const arrived = Array.from({ length: 5 }, () => undefined);
+  expect(isRaised(lost, [1, ...arrived, 1, ...arrived])).toBe(true);
+  expect(isRaised(lost, [1, ...arrived, ...arrived, undefined])).toBe(false);
+  expect(lost).toMatchObject({ MetricName: 'CanaryLost', AlarmActions: [topicOf('production', 'warning')] });
 });
 
 test('a canary that has no signing secret yet raises no alarm', () => {

@@ -24,6 +24,7 @@ const NOT_SHOWN: Readonly<Record<string, string>> = {
   BackupUnrecordedSchemaChanges: 'an answer of the backup',
   BloatBytes: 'the monthly report names each table and index',
   CanaryFailed: 'the latency is shown, and its absence raises the alarm',
+  CanaryLost: 'an alarm',
   CanarySucceeded: 'the latency is shown',
   CanaryUnconfigured: 'only before the secrets are filled in, on the first day',
   CleanupOverdue: 'an alarm',

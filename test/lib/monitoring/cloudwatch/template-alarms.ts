@@ -34,8 +34,8 @@ export interface Composite {
   readonly extension: number;
 }
 
-/** Whether an alarm only tells a page that what it pages for comes and goes. */
-export const tellsReturn = (name: string): boolean => name.endsWith('-returns');
+/** Whether an alarm only tells a page that what it pages for comes and goes, or that its cause was raised lately. */
+export const tellsReturn = (name: string): boolean => /-(returns|lately|recently)$/.test(name);
 
 /** A query of an alarm, or of a widget. */
 export interface MetricQuery {

@@ -142,6 +142,7 @@ function eventFailures(): Failure[] {
     ),
     single('cacheUnavailable', 'the cache does not answer', 5, ofFunction('processor', 'CacheUnavailable'), each(1)),
     single('canaryFailed', 'test events do not arrive', 20, ofFunction('canary', 'CanarySucceeded'), nothing),
+    single('canaryLost', 'every other event is lost', 20, ofFunction('canary', 'CanaryLost'), every(10, 1)),
     single('canarySlow', 'test events take 40 s', 20, ofFunction('canary', 'CanaryLatency'), run(40_000)),
     single('refreshOverdue', 'an object waits for 20 minutes', 20, ofFunction('collector', 'RefreshAge'), run(20 * 60)),
     single('payoutsFailed', 'a bank returns a payout', 20, ofFunction('collector', 'PayoutsFailed'), each(1)),

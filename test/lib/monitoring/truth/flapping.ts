@@ -29,8 +29,8 @@ export const FLAPPING = alarmsOf(exampleEnvironment('production')).flatMap((defi
   recurrenceOf(definition) === undefined ? [] : [definition.name],
 );
 
-/** Those that wait for a cause before they page. What comes and goes faster than that is left to their warnings. */
-export const WAITING = ['webhookFailures', 'apiFailed', 'canaryFailed', 'eventQueueAge'] as const;
+/** One that is raised for longer than it waits for its cause, and does not come and go within an hour. */
+export const SLOW = 'eventQueueAge';
 
 /** What a critical alarm does in a night in which its fault comes and goes. */
 export function flap(name: string, [on, off]: readonly [number, number]): { raised: number; pages: number } {

@@ -99,7 +99,12 @@ export function healthy(traffic: (minute: number) => number = () => BUSY): Publi
       ApiVersionDrift: events(0),
       ConnectAccountsRestricted: events(0),
     }),
-    ...of('canary', { CanarySucceeded: canary, CanaryLatency: every(5, 3_000), CanaryUnconfigured: nothing }),
+    ...of('canary', {
+      CanarySucceeded: canary,
+      CanaryLatency: every(5, 3_000),
+      CanaryUnconfigured: nothing,
+      CanaryLost: nothing,
+    }),
     ...by('AWS/ApiGateway', {
       [ofApi('Count')]: (minute) => ({ value: 1, count: traffic(minute) + (canary(minute)?.count ?? 0) }),
       [ofApi('Latency')]: events(40),
