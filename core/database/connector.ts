@@ -19,6 +19,14 @@ const VERSIONS: readonly SecretVersion[] = ['cached', 'current', 'pending', 'cur
 const OPTIONAL = new Set<SecretVersion>(['pending', 'previous']);
 const CONNECT_TIMEOUT_MS = 10_000;
 
+/** Connections that the server or the network ended. */
+const lostClients = new WeakSet<Client>();
+
+/** Whether the server or the network ended a connection of a {@link DatabaseConnector}, and not its own caller. */
+export function wasLost(client: Client): boolean {
+  return lostClients.has(client);
+}
+
 const credentials = z.object({
   username: z.string({ error: 'expected the user name' }).min(1),
   password: z.string({ error: 'expected the password' }).min(1),
@@ -166,7 +174,7 @@ export function createConnector(
       keepAlive: true,
     });
     // A connection lost between two statements fails the next statement; without a listener it would end the process.
-    client.on('error', () => undefined);
+    client.on('error', () => lostClients.add(client));
     await client.connect();
     if (settings !== '') {
       try {

@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import { DatabaseError } from 'pg';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import * as z from 'zod';
+import { ConnectionLostError } from '../../core/database/reusable-connection';
 import { ERROR_CODES, type ErrorCode } from '../../core/runtime/error-codes';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
@@ -89,7 +90,8 @@ export function problemResponse(context: Context, { status, code, detail, option
  */
 function isUnavailable(error: unknown): boolean {
   if (error instanceof DatabaseError) return UNAVAILABLE.test(error.code ?? '');
-  // The driver's, for a socket that closed while it waited for an answer.
+  if (error instanceof ConnectionLostError) return true;
+  // The driver's, for a connection that was closed because the database did not answer.
   return error instanceof Error && error.message.startsWith('Connection terminated');
 }
 

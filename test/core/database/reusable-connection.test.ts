@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import type { Client } from 'pg';
 import { createReusableConnection, type ReusableConnection } from '../../../core/database/reusable-connection';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 
@@ -36,6 +38,43 @@ test('a session with a prepared statement whose columns a migration changed is r
   await expect(numbers()).resolves.toEqual([1]);
   await change('ALTER TABLE numbers ALTER COLUMN n TYPE text');
   await expect(numbers()).resolves.toEqual(['1']);
+});
+
+/** Work that ends its own session before its statement, in as many attempts. */
+function losing(sessions: number) {
+  const seen = { attempts: 0 };
+  const work = async (client: Client) => {
+    seen.attempts += 1;
+    if (seen.attempts <= sessions) {
+      const ended = once(client, 'end');
+      await change(`SELECT pg_terminate_backend(${(client as unknown as { readonly processID: number }).processID})`);
+      await ended;
+    }
+    return (await client.query<{ one: number }>('SELECT 1 AS one')).rows;
+  };
+  return { seen, work };
+}
+
+test('work whose new connections are ended, twice in a row, is done on the third', async () => {
+  const { seen, work } = losing(2);
+  await expect(connection.use(work)).resolves.toEqual([{ one: 1 }]);
+  expect(seen.attempts).toBe(3);
+});
+
+test('work that loses every connection fails as one that may be retried, after three attempts', async () => {
+  const { seen, work } = losing(Infinity);
+  await expect(connection.use(work)).rejects.toMatchObject({ code: 'database_unavailable', retryable: true });
+  expect(seen.attempts).toBe(3);
+});
+
+test('a bug of the work on a new connection is not repeated', async () => {
+  let attempts = 0;
+  const wrong = connection.use(() => {
+    attempts += 1;
+    return Promise.reject(new TypeError('not a function'));
+  });
+  await expect(wrong).rejects.toThrow(TypeError);
+  expect(attempts).toBe(1);
 });
 
 test('a statement with an error of its own is not repeated', async () => {
