@@ -252,12 +252,12 @@ test('the doctor names each thing that is wrong with its fix, and skips what is 
   expect(stdout).toMatch(/^skipped alarms +The local platform has no alarms/m);
 });
 
-test('secrets are listed by age, and the rotation of a password is said to be none of this machine', async () => {
+test('secrets are listed by age, and a password is rotated', async () => {
   expect(await ops('secrets list')).toMatchObject({
     status: 0,
     stdout: expect.stringMatching(/stripe-api .+ago\) +good/),
   });
-  expect((await ops('secrets rotate billing --confirm billing')).stderr).toContain('has no RotateSecret');
+  expect(await ops('secrets rotate billing --confirm billing')).toMatchObject({ status: 0, stderr: '' });
   expect((await ops('alarms')).status).toBe(3);
   expect((await ops('recover start billing')).stderr).toContain('The local platform has no Step Functions');
 });
@@ -329,16 +329,21 @@ test.each(RUNBOOK_LINES)(
     const { status, stdout, stderr } = await ops(line.slice('ops '.length), { piped: 'whsec_runbook0001' });
     // Of what the commands write, the one thing that is not the platform's but this checkout's.
     if (line.startsWith('ops migrate new ')) rmSync(stdout.split('\n')[0] ?? '');
-    const isElsewhere = /The local platform has no |confirm production: expected|has no RotateSecret|is no topic/.test(
-      stderr,
-    );
+    // What comes after it in the runbook needs the newest migration again.
+    if (/^ops migrate rollback billing --confirm/.test(line)) {
+      expect(await ops('migrate apply billing')).toMatchObject({ status: 0 });
+    }
+    const isElsewhere =
+      /The local platform has no |as the local platform has none|local has no function |confirm production: expected|is no topic/.test(
+        stderr,
+      );
     // Of events, objects and hosts that only the example has.
     const isExample =
-      /evt_123|sub_123|db\.example\.com|0001_create_identity|20261121T061500Z/.test(line) ||
+      /evt_123|sub_123|po_123|<name>|db\.example\.com|0001_create_identity|20261121T061500Z/.test(line) ||
       // A time before the first archive of this machine, which is minutes old.
       /has no archive (of 2026-11-2\dT\d\d:00:00Z|from before |finished by )/.test(stderr);
     expect([line, stderr, isElsewhere || isExample || status <= 1]).toEqual([line, stderr, true]);
-    expect(status).not.toBe(2);
+    if (!isElsewhere) expect(status).not.toBe(2);
   },
 );
 

@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import type { Client, QueryConfig } from 'pg';
 import { cleanUp } from '../../lambdas/cleanup/core';
 import { recompute } from '../../lambdas/entitlements/recompute';
 import { reconcile } from '../../lambdas/reconciliation/core';
@@ -137,8 +137,9 @@ test.each(WORK)(
     const query = jest.spyOn(client, 'query');
     try {
       await work();
-      for (const [text, values = []] of query.mock.calls as unknown as [string, unknown[]?][])
-        sent.push([text, values]);
+      for (const [asked, given = []] of query.mock.calls as unknown as [string | QueryConfig, unknown[]?][]) {
+        sent.push(typeof asked === 'string' ? [asked, given] : [asked.text, asked.values ?? []]);
+      }
     } finally {
       query.mockRestore();
     }
