@@ -2,10 +2,12 @@ import { keyToSlot, normaliseSlot, type Slot, slotToKey } from '../archive/slot'
 
 /**
  * What a database of this platform's own is for; the beginning of its name. `unproven` is a restore under way: it gets the
- * name that was asked for once it is proven; `restoring` is one that takes many calls. `schema` exists for the moment in which a schema is read from it.
+ * name that was asked for once it is proven; `restoring` is one that takes many calls, `drilling` a drill that does. `schema` exists for the moment in which a schema is read from it.
  */
-export const SCRATCH_PURPOSES = ['drill', 'restoring', 'row_recovery', 'schema', 'unproven'] as const;
+export const SCRATCH_PURPOSES = ['drill', 'drilling', 'restoring', 'row_recovery', 'schema', 'unproven'] as const;
 export type ScratchPurpose = (typeof SCRATCH_PURPOSES)[number];
+/** What a workflow restores for, in many calls. */
+export type SteppedPurpose = Extract<ScratchPurpose, 'restoring' | 'drilling'>;
 
 /** Characters of a PostgreSQL name; the server truncates longer ones. */
 const LONGEST_NAME = 63;

@@ -10,6 +10,11 @@ export interface DrillEnvironment
   readonly BILLING_RESTORE_TARGET_MINUTES: string;
   /** Minutes in which a restored main database must be verified and ready. */
   readonly MAIN_RESTORE_TARGET_MINUTES: string;
+  /** GiB of COPY text above which the function does not restore an archive itself: a workflow does. */
+  readonly STREAMING_LIMIT_GIB: string;
+  /** Workflow that restores a larger archive; empty where there is none. */
+  readonly BILLING_RESTORE_WORKFLOW_ARN: string;
+  readonly MAIN_RESTORE_WORKFLOW_ARN: string;
 }
 
 export const drillRequest = z.strictObject({ database: databaseName });
@@ -46,12 +51,63 @@ export const drillRecord = z.strictObject({
 /** What a drill leaves on record, in the bucket and in the database. A field that was not reached is null. */
 export type DrillRecord = Readonly<z.infer<typeof drillRecord>>;
 
+export const drillReport = z.strictObject({
+  ...drillRecord.shape,
+  outcome: z
+    .enum([...drillOutcome.options, 'started'])
+    .describe(
+      'As on record; `started`: the archive is too large for one call, so a workflow drills it, which takes hours and continues after this answer. It records the drill at its end.',
+    ),
+  execution: z
+    .string()
+    .optional()
+    .describe('ARN of the execution of the workflow, after `started`: `ops runs` follows it.'),
+});
+/** How a drill ended, or what was started for it. */
+export type DrillReport = Readonly<z.infer<typeof drillReport>>;
+
 /** Proves that the newest archive can be restored in time. */
 export const contract = {
   request: drillRequest,
-  report: drillRecord,
+  report: drillReport,
   effect: 'adds',
 } as const satisfies OperationContract;
+
+const ofWorkflow = {
+  database: databaseName,
+  startedAt: isoTime.describe('ISO time at which the workflow was started; names the drill and its database.'),
+};
+const stepReport = {
+  name: z.string().describe('Database that is gone.'),
+  record: drillRecord,
+};
+
+/** How the workflow that restores large archives ends a drill. Each step may be repeated; no operator takes them. */
+export const stepContract = {
+  request: z.discriminatedUnion('step', [
+    z.strictObject({
+      ...ofWorkflow,
+      step: z.literal('record'),
+      slot: isoTime.describe('ISO time that names the archive.'),
+      manifestSha256: z.string().describe('Digest of the manifest that was restored.'),
+      finishedAt: isoTime.describe('ISO time at which the database was proven.'),
+    }),
+    z.strictObject({
+      ...ofWorkflow,
+      step: z.literal('fail'),
+      error: z.string().describe('Name of the error that ended the drill.'),
+      cause: z.string().describe('What the error says.'),
+      execution: z.string().describe('ARN of the execution.'),
+    }),
+  ]),
+  report: z.discriminatedUnion('step', [
+    z.strictObject({ ...stepReport, step: z.literal('record') }),
+    z.strictObject({ ...stepReport, step: z.literal('fail') }),
+  ]),
+  effect: 'adds',
+} as const satisfies OperationContract;
+export type DrillStepRequest = z.infer<(typeof stepContract)['request']>;
+export type DrillStepReport = z.infer<(typeof stepContract)['report']>;
 
 /** Folder of the records in the archive bucket: `drills/<database>/<time>.json`. The function writes nowhere else. */
 export const DRILL_PREFIX = 'drills/';

@@ -1,56 +1,62 @@
-import { restoreScratch, type RestoreDependencies, type RestoredArchive } from '../../core/restore/restore-archive';
+import type { Manifest } from '../../core/archive/manifest';
 import { dropDatabase } from '../../core/restore/new-database';
+import { restoreScratch } from '../../core/restore/restore-archive';
 import { scratchName } from '../../core/restore/scratch-names';
 import { sweepScratch } from '../../core/restore/scratch-sweep';
-import { sweepRestoring } from '../../core/restore/steps/leftovers';
-import { type DatabaseConnector, withConnection } from '../../core/database/connector';
+import { findArchive } from '../../core/restore/select-archive';
+import { listRestoring, sweepRestoring } from '../../core/restore/steps/leftovers';
+import { isTooLarge, type RestoreWorkflow, startRestore } from '../../core/restore/workflow';
 import { messageOf, OperationError } from '../../core/runtime/errors';
-import type { DrillRecord } from './contract';
-import { saveRecord } from './record';
+import type { DrillRecord, DrillReport } from './contract';
+import {
+  type DrillDependencies,
+  type FinishedDrill,
+  measure,
+  type Measured,
+  reasonOf,
+  save,
+  sizesOf,
+  UNREACHED,
+} from './findings';
 
-export interface DrillDependencies extends RestoreDependencies {
-  /** Milliseconds in which a restored database must be verified and ready. */
-  readonly targetMs: number;
+export interface RunDrillDependencies extends DrillDependencies {
+  /** Bytes of COPY text above which one call does not restore an archive. */
+  readonly limitBytes: number;
+  /** Restores what is too large for one call. @default such an archive is refused */
+  readonly workflow?: RestoreWorkflow | undefined;
 }
 
-/** A drill that restored and verified its archive. */
-export type FinishedDrill = DrillRecord & { readonly durationMs: number; readonly targetPercent: number };
+/** A drill that a workflow was started for; nothing is proven or recorded yet. */
+export type StartedDrill = DrillReport & { readonly outcome: 'started' };
 
-type Findings = Omit<DrillRecord, 'database' | 'startedAt' | 'targetMs' | 'error'>;
-type Measured = Omit<FinishedDrill, 'database' | 'startedAt' | 'targetMs' | 'error'>;
-
-const UNREACHED = {
-  slot: null,
-  tables: null,
-  rows: null,
-  durationMs: null,
-  restoredBytes: null,
-  bytesPerSecond: null,
-  liveBytes: null,
-  projectedMs: null,
-  targetPercent: null,
-} as const;
+const GIB = 1024 ** 3;
 
 /**
  * Proves that the newest archive can be restored, and how fast: restores it into a scratch database, verifies it,
- * compares the time with the target, and drops it. Every drill is recorded, even one that fails; the next drill drops the
- * database of one that was killed, and records it as interrupted.
+ * compares the time with the target, and drops it. What is too large for one call is left to the workflow that restores large
+ * archives. Every drill is recorded, even one that fails; the next drill drops the database of one that was killed, and records
+ * it as interrupted.
  *
- * @returns the record; its outcome is `slow` when the restore is sound but the target would be missed
- * @throws OperationError as {@link restoreScratch} does, once the failure is recorded; nothing is left behind
+ * @returns the record; its outcome is `slow` when the restore is sound but the target would be missed, `started` when the
+ * workflow makes the drill and records it
+ * @throws OperationError as {@link restoreScratch} does, `archive_too_large`, and, retryable, `workflow_unavailable`, once the
+ * failure is recorded; nothing is left behind. `drill_running`, which is no failed drill, is not recorded
  */
-export async function runDrill(dependencies: DrillDependencies): Promise<FinishedDrill> {
+export async function runDrill(dependencies: RunDrillDependencies): Promise<FinishedDrill | StartedDrill> {
   const { connector, targetMs, log, clock } = dependencies;
   const database = connector.target.name;
   const startedAt = clock();
-  const record = <Found extends Findings>(findings: Found, error: string | null = null, at = startedAt) => ({
+  const record = <Found extends object>(findings: Found, error: string | null = null, at = startedAt) => ({
     database,
     startedAt: at.toISOString(),
     targetMs,
     error,
     ...findings,
   });
-  const swept = await sweepScratch(connector, 'drill', startedAt);
+  const swept = [
+    ...(await sweepScratch(connector, 'drill', startedAt)),
+    ...(await sweepRestoring(connector, log, startedAt, 'drilling')),
+  ];
   for (const at of swept) {
     log.warn('A drill was killed; its database was dropped', { database, startedAt: at.toISOString() });
     await save(
@@ -63,76 +69,62 @@ export async function runDrill(dependencies: DrillDependencies): Promise<Finishe
     await sweepScratch(connector, purpose, startedAt);
   }
   await sweepRestoring(connector, log, startedAt);
-  let measured: Measured;
+  await assertNoneRunning(dependencies);
+  let finished: FinishedDrill;
   try {
-    measured = await restoreAndMeasure(dependencies, startedAt);
+    const manifest = await findArchive(dependencies.store, database, { archive: 'latest' });
+    if (isTooLarge(manifest, dependencies)) {
+      const execution = await start(dependencies, manifest, startedAt);
+      return { ...record({ ...UNREACHED, outcome: 'started' as const }), slot: manifest.slot, execution };
+    }
+    finished = record(await restoreAndMeasure(dependencies, manifest, startedAt));
   } catch (error) {
-    const reason = error instanceof OperationError ? `${error.code}: ${error.message}` : messageOf(error);
-    await save(dependencies, record({ ...UNREACHED, outcome: 'failed' as const }, reason)).catch((cause: unknown) =>
+    const failed: DrillRecord = record({ ...UNREACHED, outcome: 'failed' as const }, reasonOf(error));
+    await save(dependencies, failed).catch((cause: unknown) =>
       log.error('The failed drill could not be recorded', { database, error: messageOf(cause) }),
     );
     throw error;
   }
-  const finished = record(measured);
   await save(dependencies, finished);
   return finished;
 }
 
-async function restoreAndMeasure(dependencies: DrillDependencies, startedAt: Date): Promise<Measured> {
-  const { connector, targetMs } = dependencies;
-  const targetDatabase = scratchName('drill', connector.target.database, startedAt);
-  // A restore that fails drops its own database.
-  const restored = await restoreScratch(dependencies, { archive: 'latest' }, targetDatabase);
-  try {
-    const [restoredBytes, liveBytes] = [
-      await databaseBytes(connector, targetDatabase),
-      await databaseBytes(connector, connector.target.database),
-    ];
-    return measure(restored, { restoredBytes, liveBytes, targetMs });
-  } finally {
-    await dropDatabase(connector, targetDatabase);
-  }
-}
-
-/**
- * Compares the time with the target. A live database that has outgrown its archive would take longer than the drill, so
- * the longer of the two times counts.
- */
-function measure(
-  { manifest, durationMs }: RestoredArchive,
-  sizes: { readonly restoredBytes: number; readonly liveBytes: number; readonly targetMs: number },
-): Measured {
-  const { restoredBytes, liveBytes, targetMs } = sizes;
-  const bytesPerMs = restoredBytes / Math.max(durationMs, 1);
-  const projectedMs = Math.round(liveBytes / bytesPerMs);
-  const targetPercent = Math.round((Math.max(durationMs, projectedMs) / targetMs) * 10_000) / 100;
-  return {
-    outcome: targetPercent > 100 ? 'slow' : 'passed',
-    slot: manifest.slot,
-    tables: manifest.tables.length,
-    rows: manifest.rows,
-    durationMs,
-    restoredBytes,
-    bytesPerSecond: Math.round(bytesPerMs * 1000),
-    liveBytes,
-    projectedMs,
-    targetPercent,
-  };
-}
-
-async function databaseBytes(connector: DatabaseConnector, name: string): Promise<number> {
-  return withConnection(
-    connector,
-    async (client) => {
-      const size = await client.query<{ bytes: number }>(
-        'SELECT pg_database_size(current_database())::float8 AS bytes',
-      );
-      return size.rows[0]?.bytes ?? 0;
-    },
-    name,
+/** Two drills of a large archive would take its room on the disk twice, and distort the times. */
+async function assertNoneRunning({ connector }: DrillDependencies): Promise<void> {
+  const [running] = await listRestoring(connector, 'drilling');
+  if (!running) return;
+  const { name, startedAt } = running;
+  throw new OperationError(
+    'drill_running',
+    `The drill of ${startedAt.toISOString()} is under way in database ${name}: wait for it. If its workflow was stopped, drop that database, or drill again after a day`,
   );
 }
 
-async function save({ connector, store }: DrillDependencies, record: DrillRecord): Promise<void> {
-  await withConnection(connector, (live) => saveRecord(store, live, record));
+async function start(dependencies: RunDrillDependencies, manifest: Manifest, startedAt: Date): Promise<string> {
+  const { connector, workflow, limitBytes } = dependencies;
+  if (!workflow) {
+    const [size, limit] = [manifest.bytes, limitBytes].map((bytes) => `${(bytes / GIB).toFixed(1)} GiB`);
+    throw new OperationError(
+      'archive_too_large',
+      `The archive of ${manifest.slot} has ${size} of text or was written in parts, and one call drills at most ${limit}; no workflow restores archives of this database. Where the stacks make the database, set largeArchives.method to map and deploy; otherwise restore the archive on a machine with psql, and time it`,
+    );
+  }
+  const targetDatabase = scratchName('drill', connector.target.database, startedAt);
+  return startRestore(workflow, { targetDatabase, afterwards: 'drop', purpose: 'drill' }, manifest, startedAt);
+}
+
+async function restoreAndMeasure(
+  dependencies: DrillDependencies,
+  { slot }: Manifest,
+  startedAt: Date,
+): Promise<Measured> {
+  const { connector, targetMs } = dependencies;
+  const targetDatabase = scratchName('drill', connector.target.database, startedAt);
+  // A restore that fails drops its own database.
+  const { manifest, durationMs } = await restoreScratch(dependencies, { archive: slot }, targetDatabase);
+  try {
+    return measure(manifest, { ...(await sizesOf(connector, targetDatabase)), durationMs }, targetMs);
+  } finally {
+    await dropDatabase(connector, targetDatabase);
+  }
 }

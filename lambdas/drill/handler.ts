@@ -1,5 +1,9 @@
+import { SFNClient } from '@aws-sdk/client-sfn';
+import type { Metrics } from '@aws-lambda-powertools/metrics';
 import { openSignedStore } from '../../core/archive/open-store';
 import { archiveSettings } from '../../core/archive/settings';
+import type { DatabaseName } from '../../core/contract';
+import type { RestoreWorkflow } from '../../core/restore/workflow';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import { openErasureLedger } from '../../core/erasure/ledger';
 import { erasureSettings } from '../../core/erasure/settings';
@@ -15,11 +19,24 @@ import { operation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
 import { keepHeapSmall } from '../../core/runtime/sparing-heap';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
-import { contract, DRILL_METRICS } from './contract';
+import {
+  contract,
+  DRILL_METRICS,
+  type DrillRecord,
+  type DrillReport,
+  stepContract,
+  type DrillStepReport,
+} from './contract';
 import { runDrill } from './core';
+import type { DrillDependencies } from './findings';
+import { endDrill } from './steps';
 
 const MINUTE_MS = 60_000;
 const LONGEST_TARGET_MINUTES = 10_080;
+const MAX_STORAGE_GIB = 65_536;
+const GIB = 1024 ** 3;
+/** Without a route to Step Functions, a call must not wait. */
+const API_TIMEOUTS = { connectionTimeout: 3_000, socketTimeout: 10_000 };
 
 keepHeapSmall();
 const environment = readEnvironment({
@@ -30,35 +47,86 @@ const environment = readEnvironment({
   ...erasureSettings,
   BILLING_RESTORE_TARGET_MINUTES: setting.integer(1, LONGEST_TARGET_MINUTES),
   MAIN_RESTORE_TARGET_MINUTES: setting.integer(1, LONGEST_TARGET_MINUTES),
+  STREAMING_LIMIT_GIB: setting.integer(1, MAX_STORAGE_GIB),
+  BILLING_RESTORE_WORKFLOW_ARN: setting.optionalText(),
+  MAIN_RESTORE_WORKFLOW_ARN: setting.optionalText(),
 });
 const telemetry = createTelemetry('drill', environment);
 const secrets = createSecrets();
 const store = openSignedStore(environment, 'reading');
 const erasures = { ledger: openErasureLedger(store, secrets, environment), hooks: environment.ERASURE_HOOKS };
+const sfn = new SFNClient({ requestHandler: API_TIMEOUTS });
+const limitBytes = environment.STREAMING_LIMIT_GIB * GIB;
 const policies = {
-  billing: { target: billingTarget(environment), targetMs: environment.BILLING_RESTORE_TARGET_MINUTES * MINUTE_MS },
-  main: { target: mainTarget(environment), targetMs: environment.MAIN_RESTORE_TARGET_MINUTES * MINUTE_MS },
+  billing: {
+    target: billingTarget(environment),
+    targetMs: environment.BILLING_RESTORE_TARGET_MINUTES * MINUTE_MS,
+    workflowArn: environment.BILLING_RESTORE_WORKFLOW_ARN,
+  },
+  main: {
+    target: mainTarget(environment),
+    targetMs: environment.MAIN_RESTORE_TARGET_MINUTES * MINUTE_MS,
+    workflowArn: environment.MAIN_RESTORE_WORKFLOW_ARN,
+  },
 };
 
-/** Proves that the newest archive can be restored in time; see {@link DrillRequest}. */
-export const handler = operation(contract, {
+const drill = operation(contract, {
   name: 'Drill',
   telemetry,
   byDatabase: true,
   run: ({ database }) =>
-    runDrill({
-      connector: createConnector(policies[database].target, secrets, 'drill', { plainSession: true }),
-      store,
-      migrationsDirectory: migrationsFolder(__dirname, policies[database].target),
-      targetMs: policies[database].targetMs,
-      erasures,
-      log: telemetry.log,
-      clock: () => new Date(),
-    }),
-  measure: (metrics, { durationMs, targetPercent }) => {
-    metrics.addMetric(DRILL_METRICS.succeeded, MetricUnit.Count, 1);
-    if (durationMs !== null) metrics.addMetric(DRILL_METRICS.durationMs, MetricUnit.Milliseconds, durationMs);
-    if (targetPercent !== null) metrics.addMetric(DRILL_METRICS.targetPercent, MetricUnit.Percent, targetPercent);
+    runDrill({ ...dependenciesOf(database), limitBytes, workflow: workflowOf(policies[database].workflowArn) }),
+  measure: (metrics, report) => {
+    if (report.outcome !== 'started') addFinished(metrics, report);
   },
   failedMetric: DRILL_METRICS.failed,
 });
+
+const step = operation(stepContract, {
+  name: 'Drill step',
+  telemetry,
+  byDatabase: true,
+  run: (request) => endDrill(dependenciesOf(request.database), request),
+  measure: (metrics, { step: name, record }) => {
+    if (name === 'record') addFinished(metrics, record);
+    else metrics.addMetric(DRILL_METRICS.failed, MetricUnit.Count, 1);
+  },
+  // The workflow repeats a step, and takes this one when that does not help.
+  failedMetric: (request) => (request?.step === 'fail' ? DRILL_METRICS.failed : undefined),
+});
+
+/**
+ * Proves that the newest archive can be restored in time, see {@link DrillRequest}; or ends a drill that a workflow made, see
+ * {@link DrillStepRequest}.
+ */
+export const handler = (
+  event: unknown,
+  context: Parameters<typeof drill>[1],
+): Promise<DrillReport | DrillStepReport> =>
+  typeof event === 'object' && event !== null && 'step' in event ? step(event, context) : drill(event, context);
+
+function dependenciesOf(database: DatabaseName): DrillDependencies {
+  const { target, targetMs } = policies[database];
+  return {
+    connector: createConnector(target, secrets, 'drill', { plainSession: true }),
+    store,
+    migrationsDirectory: migrationsFolder(__dirname, target),
+    erasures,
+    targetMs,
+    log: telemetry.log,
+    clock: () => new Date(),
+  };
+}
+
+function workflowOf(stateMachineArn: string): RestoreWorkflow | undefined {
+  return stateMachineArn === '' ? undefined : { sfn, stateMachineArn, limitBytes };
+}
+
+function addFinished(
+  metrics: Metrics,
+  { durationMs, targetPercent }: Pick<DrillRecord, 'durationMs' | 'targetPercent'>,
+) {
+  metrics.addMetric(DRILL_METRICS.succeeded, MetricUnit.Count, 1);
+  if (durationMs !== null) metrics.addMetric(DRILL_METRICS.durationMs, MetricUnit.Milliseconds, durationMs);
+  if (targetPercent !== null) metrics.addMetric(DRILL_METRICS.targetPercent, MetricUnit.Percent, targetPercent);
+}

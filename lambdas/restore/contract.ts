@@ -99,6 +99,10 @@ const prepareRequest = z.strictObject({
   step: z.literal('prepare'),
   targetDatabase: restoreRequest.shape.targetDatabase,
   startedAt: isoTime.describe('ISO time at which the workflow was started; part of the passing name.'),
+  purpose: z
+    .literal('drill')
+    .optional()
+    .describe('For a drill, whose database keeps its passing name. Default: a restore.'),
 });
 const numbered = { ...restoring, number: z.int().nonnegative().describe('Which of them, from 0.') };
 

@@ -2,8 +2,8 @@ import type { Manifest } from '../../core/archive/manifest';
 import { assertNewDatabase, dropDatabase } from '../../core/restore/new-database';
 import { restoreArchive, type RestoreDependencies } from '../../core/restore/restore-archive';
 import { findArchive } from '../../core/restore/select-archive';
+import { isTooLarge, type RestoreWorkflow, startRestore } from '../../core/restore/workflow';
 import type { RestoreReport, RestoreRequest } from './contract';
-import { isTooLarge, type RestoreWorkflow, startRestore } from './start';
 
 export interface RunRestoreDependencies extends RestoreDependencies {
   /** Restores what is too large for one call. @default one call restores everything */

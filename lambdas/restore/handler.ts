@@ -1,6 +1,7 @@
 import { SFNClient } from '@aws-sdk/client-sfn';
 import type { DatabaseName } from '../../core/contract';
 import type { RestoreDependencies } from '../../core/restore/restore-archive';
+import type { RestoreWorkflow } from '../../core/restore/workflow';
 import { openSignedStore } from '../../core/archive/open-store';
 import { archiveSettings } from '../../core/archive/settings';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
@@ -20,7 +21,6 @@ import { keepHeapSmall } from '../../core/runtime/sparing-heap';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
 import { contract, RESTORE_METRICS, type RestoreReport, stepContract, type StepReport } from './contract';
 import { runRestore } from './core';
-import type { RestoreWorkflow } from './start';
 import { runStep } from './steps';
 
 const MAX_STORAGE_GIB = 65_536;

@@ -70,13 +70,16 @@ async function prepare(
 ): Promise<StepReport> {
   const { connector, store } = dependencies;
   const { database, targetDatabase, startedAt } = request;
-  await assertNewDatabase(connector, targetDatabase);
+  const purpose = request.purpose === 'drill' ? 'drilling' : 'restoring';
+  // The database of a drill never gets another name.
+  if (purpose === 'restoring') await assertNewDatabase(connector, targetDatabase);
   const { manifest, sha256: manifestSha256 } = await findStoredArchive(store, database, request);
-  const name = scratchName('restoring', connector.target.database, new Date(startedAt));
+  const name = scratchName(purpose, connector.target.database, new Date(startedAt));
   const prepared = await prepareSteps(dependencies, {
     manifest,
     manifestSha256,
     targetDatabase,
+    purpose,
     name,
     groupBytes: dependencies.groupBytes,
   });

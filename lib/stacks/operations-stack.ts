@@ -152,7 +152,7 @@ export class OperationsStack extends EnvironmentStack {
     };
     const erasure = new Erasure(this, 'Erasure', { context, archives, databases, erasures });
     const restore = new Restore(this, 'Restore', { context, archives, databases, erasures, withWorkflow });
-    new Drill(this, 'Drill', { context, archives, databases, erasures });
+    const drill = new Drill(this, 'Drill', { context, archives, databases, erasures, withWorkflow });
     const rowRecovery = new RowRecovery(this, 'RowRecovery', { context, archives, databases, erasures, cache });
     const warm = new Warm(this, 'Warm', { context, databases });
     const verify = new Verify(this, 'Verify', { context, databases });
@@ -193,6 +193,7 @@ export class OperationsStack extends EnvironmentStack {
         database: instance.access.name,
         logKey,
         restore: restore.function,
+        drill: drill.function,
         removalProtection: instance.settings.removalProtection,
       });
     }

@@ -8,6 +8,8 @@ const took = (ms: number | null): string => (ms === null ? '–' : duration(ms))
 export const drill = defineCommand({
   name: 'drill',
   summary: 'Restores the newest archive into a scratch database, verifies and times it, and drops it',
+  details:
+    'An archive that is too large for one call is drilled by a workflow, which "ops runs" follows; it takes room on the disk of the instance in use, and records the drill at its end.',
   effect: 'adds',
   changes: 'adds a record of the drill to the bucket and to the database.',
   json: 'the report of `lambdas/drill/contract.ts`',
@@ -18,6 +20,15 @@ export const drill = defineCommand({
   async run({ invoke, style }, { database: name }) {
     const { contract } = await import('../../lambdas/drill/contract');
     const report = await invoke('drill', contract, { database: name });
+    if (report.outcome === 'started') {
+      const lines: (readonly [string, string])[] = [
+        ['outcome', 'started: a workflow restores the archive in parts, and records the drill at its end'],
+        ['archive', report.slot ?? '–'],
+        ['target', took(report.targetMs)],
+        ['follow', `ops runs --follow restore:${name}:${report.execution?.split(':').at(-1)}`],
+      ];
+      return { report, lines: fields(lines, style), exit: 'done' };
+    }
     return {
       report,
       lines: fields(

@@ -157,7 +157,7 @@ ${table(
 )}
 
 Without settings, 10 TB take about ${Math.round(largeRestoreCosts(10_000, DEFAULT_READER).hours)} h on \`${DEFAULT_READER.instanceClass}\`, and a restore is given up after ${LARGE_RESTORE_POLICY.longestHours} h. A disk that grew for it does not shrink
-again. Where the whole instance is wanted, recovering it from a recovery point takes minutes to hours at any size: \`ops recover start\`.
+again. The monthly drill of such an archive needs the same hours and the same room until it drops the database. Where the whole instance is wanted, recovering it from a recovery point takes minutes to hours at any size: \`ops recover start\`.
 
 ## Assumptions
 

@@ -1,4 +1,5 @@
-import { runDrill, type DrillDependencies } from '../../lambdas/drill/core';
+import { runDrill, type RunDrillDependencies } from '../../lambdas/drill/core';
+import type { FinishedDrill } from '../../lambdas/drill/findings';
 import { scratchName } from '../../core/restore/scratch-names';
 import { noErasures } from '../support/erasures';
 import { silentLog } from '../support/log';
@@ -13,7 +14,7 @@ export const START = Date.parse('2026-11-21T06:30:00Z');
 /** A billing database with one archive, to drill. */
 export interface DrillSite extends ArchiveSite {
   /** Runs a drill, by default at `START` against a target of an hour. */
-  runDrill(overrides?: Partial<DrillDependencies>): ReturnType<typeof runDrill>;
+  runDrill(overrides?: Partial<RunDrillDependencies>): Promise<FinishedDrill>;
   /** Databases that a drill made which began at the moment. */
   scratchDatabases(at: number): Promise<string[]>;
   /** Rows of the drills' table, oldest first. */
@@ -33,18 +34,22 @@ export async function createDrillSite(): Promise<DrillSite> {
   await site.backup(SLOT);
   return {
     ...site,
-    runDrill: (overrides = {}) =>
-      runDrill({
+    runDrill: async (overrides = {}) => {
+      const report = await runDrill({
         connector: site.source.connector,
         store: site.store,
         migrationsDirectory: site.migrations.directory,
         pgDumpWorker: PG_DUMP_WORKER,
         targetMs: 60 * MINUTE_MS,
+        limitBytes: 1024 ** 4,
         erasures: noErasures,
         log: silentLog,
         clock: clockFrom(START),
         ...overrides,
-      }),
+      });
+      if (report.outcome === 'started') throw new Error('A workflow was started');
+      return report as FinishedDrill;
+    },
     async scratchDatabases(at) {
       const found = await asAdministrator((administrator) =>
         administrator.query<{ datname: string }>('SELECT datname FROM pg_database WHERE datname = $1', [

@@ -24,27 +24,34 @@ export class SteppedRestore {
     readonly targetDatabase: string,
     private readonly overrides: Partial<StepDependencies> = {},
     readonly startedAt = new Date().toISOString(),
+    private readonly purpose?: 'drill',
   ) {}
 
   /** Takes every step, in an order that a map may have. */
   async run(): Promise<Report<'prove'>['proof']> {
-    await this.prepare();
-    for (let number = this.groups - 1; number >= 0; number -= 1) await this.load(number);
-    for (let number = 0; number < this.builds; number += 1) await this.untilDone(() => this.index(number));
-    await this.untilDone(() => this.complete());
-    const { proof } = await this.prove();
+    const proof = await this.proveAll();
     await this.release();
     return proof;
   }
 
+  /** Takes every step up to the proof. */
+  async proveAll(): Promise<Report<'prove'>['proof']> {
+    await this.prepare();
+    for (let number = this.groups - 1; number >= 0; number -= 1) await this.load(number);
+    for (let number = 0; number < this.builds; number += 1) await this.untilDone(() => this.index(number));
+    await this.untilDone(() => this.complete());
+    return (await this.prove()).proof;
+  }
+
   async prepare(): Promise<Report<'prepare'>> {
-    const { targetDatabase, startedAt } = this;
+    const { targetDatabase, startedAt, purpose } = this;
     const report = await this.step({
       step: 'prepare',
       database: 'main',
       archive: 'latest',
       targetDatabase,
       startedAt,
+      ...(purpose === undefined ? {} : { purpose }),
     });
     const { database, slot, manifestSha256, name, groups, builds } = report as Report<'prepare'>;
     this.restoring = { database, slot, manifestSha256, name };

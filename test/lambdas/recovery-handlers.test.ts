@@ -8,13 +8,17 @@ const ENVIRONMENT: Record<string, string> = {
       [`${database}_DATABASE_NAME`, database.toLowerCase()],
       [`${database}_DATABASE_SECRET_ARN`, 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:database'],
       [`${database}_RESTORE_TARGET_MINUTES`, '60'],
+      [`${database}_RESTORE_WORKFLOW_ARN`, ''],
     ]),
   ),
   ENVIRONMENT_NAME: 'test',
   LOG_LEVEL: 'ERROR',
+  STREAMING_LIMIT_GIB: '40',
   ARCHIVE_BUCKET: 'archives',
   ARCHIVE_SIGNING_KEY_ARN: 'arn:aws:kms:eu-central-1:111122223333:key/archives',
   CACHE_URL: '',
+  ERASURE_KEY_SECRET_ARN: 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:erasures',
+  ERASURE_HOOKS: '',
 };
 
 const CONTEXT = { getRemainingTimeInMillis: () => 60_000 } as Context;
@@ -60,10 +64,16 @@ test.each([
 );
 
 const report = { action: 'report', database: 'billing', archive: 'latest', tables: ['billing.charges'] };
+const drillStep = { database: 'billing', startedAt: '2026-11-21T06:00:00Z' };
 const merge = { action: 'merge', database: 'billing', reportId: '20261121T061500Z-1f0c9a3e', choose: 'deleted' };
 
 test.each<[keyof typeof load, string, unknown]>([
   ['drill', 'database: expected `billing` or `main`', { database: 'analytics' }],
+  [
+    'drill',
+    'finishedAt: missing; expected text',
+    { ...drillStep, step: 'record', slot: '2026-11-21T06:00:00Z', manifestSha256: '0' },
+  ],
   ['verify', 'warm: unknown; expected database, targetDatabase, host, port', { database: 'main', warm: true }],
   ['warm', 'database: expected `billing` or `main`', { database: 'analytics' }],
   ['warm', 'continueFrom: expected an object', { database: 'main', continueFrom: 'the last one' }],

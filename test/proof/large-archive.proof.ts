@@ -1,5 +1,6 @@
 import type { BackupReport, StepReport } from '../../lambdas/backup/contract';
 import type { RestoreReport, StepReport as RestoreStepReport } from '../../lambdas/restore/contract';
+import type { DrillStepReport } from '../../lambdas/drill/contract';
 import { FunctionError } from '../../local/aws/lambda-process';
 import type { LocalFunction } from '../../local/aws/lambda-runtime';
 import { waitUntil } from '../../local/pass/check';
@@ -163,6 +164,32 @@ test('an archive that was written in parts is restored in parts, though the func
   expect(kills).toEqual(['Runtime.ExitError']);
   expect(await contentOf('large_in_parts')).toEqual(await contentOf(database()));
   await asAdministrator((client) => client.query('DROP DATABASE large_in_parts WITH (FORCE)'));
+});
+
+test('an archive that was written in parts is drilled in parts by both functions: recorded, and the database dropped', async () => {
+  const { slot } = (await realWorld().archive(DEFINITION, input())).output as unknown as BackupReport;
+  const world = new RestoreWorld();
+  world.clock.advance(Date.now() - world.clock.nowMs);
+  const [restore, drill] = ['restore', 'drill'].map((name) =>
+    bundled.start(name, bundled.environments[name], { timeoutSeconds: 900 }),
+  ) as [LocalFunction, LocalFunction];
+  world.answerStep = async (request) => (await restore.invoke(request)) as RestoreStepReport;
+  world.answerDrill = async (request) => (await drill.invoke(request)) as DrillStepReport;
+  const request = { archive: slot, targetDatabase: 'drill_main_20261121t120000z', purpose: 'drill' };
+  const execution = await world.restore(RESTORE, { request, afterwards: 'drop' });
+  expect(execution.cause).toBeUndefined();
+  expect(execution).toMatchObject({ status: 'SUCCEEDED', output: { outcome: 'passed', slot, error: null } });
+  const left = await asAdministrator((client) =>
+    client.query(`SELECT datname FROM pg_database WHERE starts_with(datname, $1)`, [`drilling_${database()}`]),
+  );
+  expect(left.rows).toEqual([]);
+  const recorded = await asAdministrator(
+    (client) => client.query('SELECT outcome, duration_ms IS NOT NULL AS timed FROM operations.drills'),
+    database(),
+  );
+  expect(recorded.rows).toEqual([{ outcome: 'passed', timed: true }]);
+  // Without a workflow, it is refused before anything is restored.
+  await expect(drill.invoke({ database: 'main' })).rejects.toMatchObject({ errorType: 'ArchiveTooLarge' });
 });
 
 test('an instance that is written to is no archive: the execution says so, and removes the instance', async () => {

@@ -101,7 +101,9 @@ describe('a main database whose tables an ORM has made', () => {
     const { targetDatabase, deviations, schemaDifferences } = await site.restore();
     expect([...deviations, ...schemaDifferences]).toEqual([]);
     expect(await contentOf(targetDatabase)).toEqual(await contentOf(site.source.name));
-    expect(await runDrill({ ...dependencies(), erasures: noErasures, targetMs: 3_600_000 })).toMatchObject({
+    expect(
+      await runDrill({ ...dependencies(), erasures: noErasures, targetMs: 3_600_000, limitBytes: 1024 ** 4 }),
+    ).toMatchObject({
       outcome: 'passed',
     });
   });

@@ -175,6 +175,7 @@ test('a person who was erased is nowhere, and no restore, drill, merge or event 
     migrationsDirectory: billing.migrations.directory,
     pgDumpWorker: PG_DUMP_WORKER,
     targetMs: 3_600_000,
+    limitBytes: 1024 ** 4,
     erasures: replayed(),
     log,
     clock: () => new Date(),

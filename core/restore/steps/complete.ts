@@ -197,9 +197,7 @@ async function describeObjects(
 export async function releaseDatabase(connector: DatabaseConnector, name: string, finalName: string): Promise<void> {
   // Otherwise a call before this one renamed it, and was killed, or its answer was lost.
   if (await databaseExists(connector, name)) {
-    if (!(await withConnection(connector, isProven, name))) {
-      throw new OperationError('database_unproven', `Database ${name} is not proven: prove it before it is released`);
-    }
+    await assertProven(connector, name);
     await renameDatabase(connector, name, finalName);
   }
   await withConnection(
@@ -210,6 +208,12 @@ export async function releaseDatabase(connector: DatabaseConnector, name: string
     },
     finalName,
   );
+}
+
+/** @throws OperationError `database_unproven`; and, retryable, `database_unavailable` */
+export async function assertProven(connector: DatabaseConnector, name: string): Promise<void> {
+  if (await withConnection(connector, isProven, name)) return;
+  throw new OperationError('database_unproven', `Database ${name} is not proven: prove it before it is released`);
 }
 
 async function isProven(client: Client): Promise<boolean> {

@@ -2,7 +2,7 @@ import { type DatabaseConnector, withConnection } from '../../database/connector
 import { OperationError } from '../../runtime/errors';
 import type { Log } from '../../runtime/telemetry';
 import { dropDatabase, MAINTENANCE_DATABASE } from '../new-database';
-import { scratchPrefix, startOfScratch } from '../scratch-names';
+import { scratchPrefix, startOfScratch, type SteppedPurpose } from '../scratch-names';
 import { readProgress } from './journal';
 
 /**
@@ -14,9 +14,10 @@ const ABANDONED_MS = 24 * 60 * 60 * 1000;
 /** @returns the database of a restore that was asked for the same; `undefined` when there is none */
 export async function findResumable(
   connector: DatabaseConnector,
+  purpose: SteppedPurpose,
   asked: Readonly<Record<string, string>>,
 ): Promise<string | undefined> {
-  for (const { name } of await listRestoring(connector)) {
+  for (const { name } of await listRestoring(connector, purpose)) {
     const { request } = (await withConnection(connector, readProgress, name)) ?? {};
     if (request && Object.entries(asked).every(([field, value]) => request[field] === value)) return name;
   }
@@ -26,10 +27,17 @@ export async function findResumable(
 /**
  * Drops the databases of restores that were given up: nothing was recorded for a day, and no session is in them.
  *
+ * @returns the start of each of those restores
  * @throws OperationError `database_unavailable` (retryable)
  */
-export async function sweepRestoring(connector: DatabaseConnector, log: Log, now: Date): Promise<void> {
-  for (const { name, startedAt, sessions } of await listRestoring(connector)) {
+export async function sweepRestoring(
+  connector: DatabaseConnector,
+  log: Log,
+  now: Date,
+  purpose: SteppedPurpose = 'restoring',
+): Promise<Date[]> {
+  const swept: Date[] = [];
+  for (const { name, startedAt, sessions } of await listRestoring(connector, purpose)) {
     if (sessions > 0) continue;
     const progress = await withConnection(connector, readProgress, name).catch((error: unknown) => {
       // Dropped or renamed a moment ago.
@@ -39,16 +47,20 @@ export async function sweepRestoring(connector: DatabaseConnector, log: Log, now
     if (now.getTime() - (progress?.lastAt ?? startedAt).getTime() <= ABANDONED_MS) continue;
     await dropDatabase(connector, name);
     log.warn('A restore was given up; its database was dropped', { name, startedAt: startedAt.toISOString() });
+    swept.push(startedAt);
   }
+  return swept;
 }
 
+/** A database that a workflow restores into. */
 interface Restoring {
   readonly name: string;
   readonly startedAt: Date;
   readonly sessions: number;
 }
 
-async function listRestoring(connector: DatabaseConnector): Promise<Restoring[]> {
+/** @throws OperationError `database_unavailable` (retryable) */
+export async function listRestoring(connector: DatabaseConnector, purpose: SteppedPurpose): Promise<Restoring[]> {
   const live = connector.target.database;
   const { rows } = await withConnection(
     connector,
@@ -56,12 +68,12 @@ async function listRestoring(connector: DatabaseConnector): Promise<Restoring[]>
       client.query<{ name: string; sessions: number }>(
         `SELECT datname AS name, (SELECT count(*)::int FROM pg_stat_activity a WHERE a.datname = d.datname) AS sessions
          FROM pg_database d WHERE starts_with(datname, $1) ORDER BY datname`,
-        [scratchPrefix('restoring', live)],
+        [scratchPrefix(purpose, live)],
       ),
     MAINTENANCE_DATABASE,
   );
   return rows.flatMap(({ name, sessions }) => {
-    const start = startOfScratch('restoring', live, name);
+    const start = startOfScratch(purpose, live, name);
     return start === undefined ? [] : [{ name, startedAt: new Date(start), sessions }];
   });
 }

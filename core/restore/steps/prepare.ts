@@ -16,6 +16,7 @@ import { createDatabase, dropDatabase } from '../new-database';
 import { asAdministrator, prepareServer, type RestoreDependencies } from '../restore-phases';
 import { assertCopySettings } from '../verified-archive';
 import { VerifiedObjects, verifySizes } from '../verified-objects';
+import type { SteppedPurpose } from '../scratch-names';
 import { createJournal } from './journal';
 import { planAfter } from './keys';
 import { planGroups } from './load-groups';
@@ -26,7 +27,9 @@ export interface StepsRequest {
   readonly manifest: Manifest;
   readonly manifestSha256: string;
   readonly targetDatabase: string;
-  /** Name of the database until it is proven: `restoring_…`, by the start of the restore. */
+  /** @default restoring */
+  readonly purpose?: SteppedPurpose;
+  /** Name of the database until it is proven: `restoring_…` or `drilling_…`, by the start of the restore. */
   readonly name: string;
   /** Bytes of COPY text that one call loads. @default 1 GiB */
   readonly groupBytes?: number | undefined;
@@ -51,7 +54,7 @@ export interface Prepared {
  */
 export async function prepareSteps(dependencies: RestoreDependencies, request: StepsRequest): Promise<Prepared> {
   const { connector, store, log } = dependencies;
-  const { manifest, manifestSha256, targetDatabase, name } = request;
+  const { manifest, manifestSha256, targetDatabase, purpose = 'restoring', name } = request;
   if (manifest.version === 1) {
     throw new OperationError(
       'archive_unsupported',
@@ -71,7 +74,7 @@ export async function prepareSteps(dependencies: RestoreDependencies, request: S
     builds: planAfter(schema.after, manifest.tables).builds.length,
   };
   const asked = { slot: manifest.slot, manifestSha256, targetDatabase };
-  const left = await findResumable(connector, asked);
+  const left = await findResumable(connector, purpose, asked);
   await sweepRestoring(connector, log, dependencies.clock());
   if (left !== undefined) {
     log.warn('A restore was killed; this one continues it', { ...asked, name: left });

@@ -1,14 +1,17 @@
-import { Duration } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { DRILL_PREFIX, type DrillEnvironment } from '../../../lambdas/drill/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
-import { BACKUP_POLICIES } from '../../config/policies';
+import { BACKUP_POLICIES, STREAMING_LIMIT_GIB } from '../../config/policies';
 import { DRILL_SCHEDULES } from '../../config/schedules';
 import { type ArchiveAccess, archiveEnvironment, grantReadingArchives, grantWriting } from '../archive-access';
 import type { DatabaseAccess } from '../../data/database-access';
 import { type ErasureAccess, erasureEnvironment, grantReadingErasures } from '../erasure-access';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { FunctionSchedule } from '../function-schedule';
+import { restoreWorkflowArn } from '../recovery/large-restore';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface DrillProps {
@@ -20,15 +23,21 @@ export interface DrillProps {
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
   /** Who has to be erased again from what is restored. */
   readonly erasures: ErasureAccess;
+  /** Databases whose large archives a workflow restores, see {@link LargeRestore}. */
+  readonly withWorkflow: readonly DatabaseName[];
 }
 
 /** Restores the newest archive of each database once a month, and compares the duration with the restore target. */
 export class Drill extends Construct {
+  readonly function: LambdaFunction;
+
   constructor(scope: Construct, id: string, props: DrillProps) {
     super(scope, id);
-    const { archives, databases, erasures } = props;
+    const { context, archives, databases, erasures, withWorkflow } = props;
+    const workflowArn = (name: DatabaseName) => restoreWorkflowArn(Stack.of(this), context.config.name, name);
+    const workflowOf = (name: DatabaseName) => (withWorkflow.includes(name) ? workflowArn(name) : '');
     const target = new OperationalFunction<DrillEnvironment>(this, 'Drill', {
-      context: props.context,
+      context,
       stem: 'drill',
       description: 'Restores the newest archive into a scratch database and times it',
       environment: {
@@ -38,6 +47,9 @@ export class Drill extends Construct {
         ...erasureEnvironment(erasures),
         BILLING_RESTORE_TARGET_MINUTES: String(BACKUP_POLICIES.billing.restoreTargetMinutes),
         MAIN_RESTORE_TARGET_MINUTES: String(BACKUP_POLICIES.main.restoreTargetMinutes),
+        STREAMING_LIMIT_GIB: String(STREAMING_LIMIT_GIB),
+        BILLING_RESTORE_WORKFLOW_ARN: workflowOf('billing'),
+        MAIN_RESTORE_WORKFLOW_ARN: workflowOf('main'),
       },
       timeout: Duration.minutes(15),
       // As much as the restore function has: otherwise the drill would measure something else.
@@ -49,9 +61,15 @@ export class Drill extends Construct {
       // No retry: a failed drill must be investigated, not hidden by a second one that passes.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.hours(1) },
     });
+    this.function = target.function;
     grantReadingArchives(target.function, archives);
     grantReadingErasures(target.function, archives.bucket, erasures);
     grantWriting(target.function, archives.bucket, `${DRILL_PREFIX}*`);
+    if (withWorkflow.length > 0) {
+      target.function.addToRolePolicy(
+        new PolicyStatement({ actions: ['states:StartExecution'], resources: withWorkflow.map(workflowArn) }),
+      );
+    }
 
     for (const name of DATABASE_NAMES) {
       new FunctionSchedule(this, name === 'billing' ? 'MonthlyBilling' : 'MonthlyMain', {

@@ -8,6 +8,8 @@ export interface LargeRestoreDefinitionProps {
   readonly database: DatabaseName;
   /** Function that takes every step. */
   readonly restoreFunctionArn: string;
+  /** Function that records a drill and drops its database. */
+  readonly drillFunctionArn: string;
   /** Calls that load rows, or build indexes, at the same time. */
   readonly concurrentParts: number;
   /** URL of the runbook as a page, without an anchor. */
@@ -20,8 +22,13 @@ export const RESTORE_MAP_LABELS = ['Rows', 'Indexes'] as const;
 const DISCARD = 'Drop what is not proven';
 const STAGE: Stage = {
   safe: 'The database in use was not touched, and nothing has the name that was asked for.',
-  goOn: "'Remove the cause, then start the same restore again.'",
+  goOn: "'Remove the cause, then start the same ' & ($drill ? 'drill' : 'restore') & ' again.'",
 };
+const FAILED = 'Restore or drill: failed';
+/** The function of the drill runs once at a time, so another drill may hold it for 15 minutes. */
+const RETRY_DRILL = RETRY_PART.map((retry) =>
+  retry.ErrorEquals.includes('Lambda.TooManyRequestsException') ? { ...retry, MaxAttempts: 60 } : retry,
+);
 /** Whose database, and which of them. */
 const RESTORING = {
   slot: '{% $states.input.slot %}',
@@ -32,7 +39,8 @@ const STARTED_AT = '{% $states.context.Execution.StartTime %}';
 
 /**
  * The workflow that restores an archive of any size, in the Amazon States Language with JSONata. Its input is
- * `{request: {archive, targetDatabase, manifestSha256?}, afterwards}`. One call prepares the database; others load its rows and
+ * `{request: {archive, targetDatabase, manifestSha256?, purpose?}, afterwards}`. With the purpose `drill`, the proven database is
+ * measured, recorded and dropped instead of released. One call prepares the database; others load its rows and
  * build the indexes of large tables, several at a time; the rest follows in order. Each step may be repeated, and a statement
  * that outlasts its call is completed by the server, so that calls only look for it.
  */
@@ -44,7 +52,11 @@ export function largeRestoreDefinition(props: LargeRestoreDefinitionProps): Stat
     StartAt: 'Note the start',
     TimeoutSeconds: LARGE_RESTORE_POLICY.longestHours * 3600,
     States: {
-      'Note the start': { Type: 'Pass', Assign: { name: null }, Next: 'Prepare the database' },
+      'Note the start': {
+        Type: 'Pass',
+        Assign: { name: null, drill: "{% $states.input.request.purpose = 'drill' %}" },
+        Next: 'Prepare the database',
+      },
       'Prepare the database': step(
         props,
         "$merge([$states.input.request, {'step': 'prepare', 'startedAt': $states.context.Execution.StartTime}])",
@@ -71,11 +83,32 @@ export function largeRestoreDefinition(props: LargeRestoreDefinitionProps): Stat
         props,
         { step: 'prove', ...RESTORING },
         {
-          Assign: { proof: '{% $states.result.Payload.proof %}' },
+          Assign: { proof: '{% $states.result.Payload.proof %}', provenAt: '{% $fromMillis($millis()) %}' },
           Output: '{% $states.input %}',
-          Next: 'Release the database',
+          Next: 'Restore or drill: proven',
         },
       ),
+      'Restore or drill: proven': {
+        Type: 'Choice',
+        Choices: [{ Condition: '{% $drill %}', Next: 'Record the drill' }],
+        Default: 'Release the database',
+      },
+      'Record the drill': {
+        ...invoking(
+          props.drillFunctionArn,
+          {
+            database,
+            step: 'record',
+            slot: RESTORING.slot,
+            manifestSha256: RESTORING.manifestSha256,
+            startedAt: STARTED_AT,
+            finishedAt: '{% $provenAt %}',
+          },
+          STAGE,
+          { Retry: RETRY_DRILL, Output: '{% $states.result.Payload.record %}', Next: 'Restored' },
+        ),
+        Catch: caught(),
+      },
       'Release the database': step(
         props,
         {
@@ -112,7 +145,7 @@ function step(
 }
 
 function caught(): State[] {
-  return explained(STAGE).map((catcher) => ({ ...catcher, Next: DISCARD }));
+  return explained(STAGE).map((catcher) => ({ ...catcher, Next: FAILED }));
 }
 
 /** A task that says whether it is `done`, again and again until it is. What it is given stays the output. */
@@ -174,12 +207,47 @@ function map(
   };
 }
 
-/** Drops the database of this restore, and ends the execution with what happened. */
-function afterFailure({ database, restoreFunctionArn }: LargeRestoreDefinitionProps, runbookUrl: string): States {
+/** Drops the database of this restore, records a drill as failed, and ends the execution with what happened. */
+function afterFailure(props: LargeRestoreDefinitionProps, runbookUrl: string): States {
+  const { database, restoreFunctionArn, drillFunctionArn } = props;
   const end = 'Explain the failure';
   const discarded = `{% $merge([{'step': 'discard', 'database': '${database}', 'startedAt': $states.context.Execution.StartTime}, $name ? {'name': $name} : {}]) %}`;
   const said = (text: string) => `$replace($replace(${text}, '"', "'"), /\\s+/, ' ')`;
   return {
+    [FAILED]: {
+      Type: 'Choice',
+      Choices: [{ Condition: '{% $drill %}', Next: 'Record the failed drill' }],
+      Default: DISCARD,
+    },
+    'Record the failed drill': {
+      ...invoking(
+        drillFunctionArn,
+        {
+          database,
+          step: 'fail',
+          startedAt: STARTED_AT,
+          error: '{% $failure.error %}',
+          cause: '{% $substring($failure.cause, 0, 4000) %}',
+          execution: '{% $states.context.Execution.Id %}',
+        },
+        STAGE,
+        {
+          Retry: RETRY_DRILL,
+          Assign: { dropped: "{% 'the drill on record as failed; ' & $states.result.Payload.name & ' was dropped' %}" },
+          Next: end,
+        },
+      ),
+      Catch: [
+        {
+          ErrorEquals: ['States.ALL'],
+          Assign: {
+            dropped:
+              "{% 'perhaps the database of the drill, and no record of it (' & $states.errorOutput.Error & '): a drill after a day drops and records it' %}",
+          },
+          Next: end,
+        },
+      ],
+    },
     [DISCARD]: {
       ...invoking(restoreFunctionArn, discarded, STAGE, {
         Assign: { dropped: "{% $states.result.Payload.name & ' was dropped' %}" },

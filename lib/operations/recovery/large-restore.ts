@@ -19,35 +19,38 @@ export interface LargeRestoreProps {
   readonly logKey: IKey;
   /** Takes the steps; it also starts the workflow. */
   readonly restore: IFunction;
+  /** Ends the drills; it also starts the workflow for them. */
+  readonly drill: IFunction;
   /** Keep the log when the stack is removed. */
   readonly removalProtection: boolean;
 }
 
 /**
  * Restores archives of a database that are too large for one call, into a new database on the same server. The restore function
- * starts it.
+ * starts it, and the drill, which the workflow then ends by a record instead of a new database.
  */
 export class LargeRestore extends Construct {
   readonly stateMachine: StateMachine;
 
   constructor(scope: Construct, id: string, props: LargeRestoreProps) {
     super(scope, id);
-    const { config, database, logKey, restore, removalProtection } = props;
+    const { config, database, logKey, restore, drill, removalProtection } = props;
     const workflow = new RecoveryWorkflow(this, 'Restore', {
       logKey,
       removalProtection,
       stateMachineName: restoreWorkflowName(config.name, database),
       description: `Restores archives of the ${database} database that are too large for one call`,
     });
-    // Exactly this one: the framework's grant would allow every version of the function.
+    // Exactly these: the framework's grant would allow every version of a function.
     workflow.role.addToPolicy(
-      new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [restore.functionArn] }),
+      new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [restore.functionArn, drill.functionArn] }),
     );
     this.grantMaps(workflow.role, config.name, database);
     this.stateMachine = workflow.define(
       largeRestoreDefinition({
         database,
         restoreFunctionArn: restore.functionArn,
+        drillFunctionArn: drill.functionArn,
         concurrentParts: config.largeArchives.concurrentParts,
         runbookUrl: config.runbookUrl,
       }),

@@ -89,6 +89,7 @@ describe('a database with tables of a company beside the platform’s', () => {
       migrationsDirectory: site.migrations.directory,
       pgDumpWorker: PG_DUMP_WORKER,
       targetMs: 3_600_000,
+      limitBytes: 1024 ** 4,
       erasures: noErasures,
       log: silentLog,
       clock: () => new Date(),

@@ -2,7 +2,7 @@ import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
 import type { CompleteManifest } from '../../../core/archive/manifest';
 import { runRestore } from '../../../lambdas/restore/core';
-import { isTooLarge } from '../../../lambdas/restore/start';
+import { isTooLarge } from '../../../core/restore/workflow';
 import { noErasures } from '../../support/erasures';
 import { silentLog } from '../../support/log';
 import { compareSchemas } from '../../../core/schema/compare';

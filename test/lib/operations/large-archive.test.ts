@@ -71,7 +71,7 @@ describe.each(DATABASE_NAMES)('the workflow that archives a large %s database', 
 });
 
 test.each(DATABASE_NAMES)(
-  'the workflow that restores a large %s archive may call one function, and start itself',
+  'the workflow that restores a large %s archive may call two functions, and start itself; both may start it',
   (database) => {
     const name = `BillingOps-production-restore-${database}`;
     const definition = deployedDefinition(templates, name);
@@ -81,26 +81,32 @@ test.each(DATABASE_NAMES)(
     const allowed = (action: string) =>
       statements.filter(({ actions }) => actions.includes(action)).flatMap(({ resources }) => resources);
     const executions = arn(`execution:BillingOps-<env>-restore-${database}`);
-    expect(allowed('lambda:InvokeFunction')).toEqual([expect.stringMatching(/RestoreFunction[^:*]*$/)]);
+    expect(allowed('lambda:InvokeFunction').toSorted()).toEqual([
+      expect.stringMatching(/DrillFunction[^:*]*$/),
+      expect.stringMatching(/RestoreFunction[^:*]*$/),
+    ]);
     expect(allowed('states:StartExecution')).toEqual([arn(`stateMachine:BillingOps-<env>-restore-${database}`)]);
     expect(allowed('states:StopExecution')).toEqual([`${executions}:*`]);
     expect(allowed('states:RedriveExecution')).toEqual([`${executions}/Indexes:*`, `${executions}/Rows:*`]);
-    const own = new Set(['lambda', 'states', 'logs', 'xray']);
+    const services = new Set(['lambda', 'states', 'logs', 'xray']);
     expect(
-      statements.flatMap(({ actions }) => actions).filter((action) => !own.has(action.split(':')[0] ?? '')),
+      statements.flatMap(({ actions }) => actions).filter((action) => !services.has(action.split(':')[0] ?? '')),
     ).toEqual([]);
 
     const { Properties } = resourceLike(operations, 'AWS::Lambda::Function', 'RestoreFunction');
     expect(Properties.ReservedConcurrentExecutions).toBe(2 + 2 * 4);
-    const { Variables } = Properties.Environment as { Variables: Record<string, unknown> };
-    const variable = Variables[`${database.toUpperCase()}_RESTORE_WORKFLOW_ARN`];
-    expect(String(new DeployedValues(templates).resolve(variable))).toMatch(new RegExp(`:stateMachine:${name}$`));
-    const started = statementsIn(operations).filter(
-      ({ of, actions }) => of.startsWith('RestoreRole') && actions.includes('states:StartExecution'),
-    );
-    expect(started.flatMap(({ resources }) => resources)).toContain(
-      arn(`stateMachine:BillingOps-<env>-restore-${database}`),
-    );
+    for (const starter of ['Restore', 'Drill']) {
+      const { Properties: own } = resourceLike(operations, 'AWS::Lambda::Function', `${starter}Function`);
+      const { Variables } = own.Environment as { Variables: Record<string, unknown> };
+      const variable = Variables[`${database.toUpperCase()}_RESTORE_WORKFLOW_ARN`];
+      expect(String(new DeployedValues(templates).resolve(variable))).toMatch(new RegExp(`:stateMachine:${name}$`));
+      const started = statementsIn(operations).filter(
+        ({ of, actions }) => of.startsWith(`${starter}Role`) && actions.includes('states:StartExecution'),
+      );
+      expect(started.flatMap(({ resources }) => resources)).toEqual(
+        DATABASE_NAMES.map((other) => arn(`stateMachine:BillingOps-<env>-restore-${other}`)),
+      );
+    }
   },
 );
 

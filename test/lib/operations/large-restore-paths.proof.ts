@@ -1,4 +1,5 @@
 import { largeRestoreDefinition } from '../../../lib/operations/recovery/large-restore-states';
+import { MINUTE } from '../../support/states/clock';
 import type { Definition, JsonObject } from '../../support/states/definition';
 import { StatesError } from '../../support/states/errors';
 import { type Execution, type ExecutionOptions, waysOut } from '../../support/states/interpreter';
@@ -7,6 +8,7 @@ import { RestoreWorld } from '../../support/states/restore-world';
 const DEFINITION = largeRestoreDefinition({
   database: 'main',
   restoreFunctionArn: 'arn:of:BillingOps-production-restore',
+  drillFunctionArn: 'arn:of:BillingOps-production-drill',
   concurrentParts: 4,
   runbookUrl: 'https://runbook',
 }) as unknown as Definition;
@@ -106,6 +108,72 @@ test('when the database cannot be dropped either, the execution says what is lef
   const { status, cause } = await run(world);
   expect(status).toBe('FAILED');
   expect(cause).toContain('could not be dropped (Refused), and the next one drops it after a day');
+});
+
+const DRILL = {
+  request: { archive: SLOT, targetDatabase: 'drill_main_20261121t115958z', purpose: 'drill' },
+  afterwards: 'drop',
+};
+
+test('a drill of an archive takes the same steps, and is recorded with the moment of its proof instead of released', async () => {
+  const world = new RestoreWorld();
+  const execution = await run(world, DRILL);
+  const startedAt = '2026-11-21T12:00:00.000Z';
+  expect(world.steps[0]).toEqual({ step: 'prepare', database: 'main', ...DRILL.request, startedAt });
+  const steps = ['prepare', 'load', 'load', 'index', 'complete', 'prove', 'record'];
+  expect(world.steps.map(({ step }) => step)).toEqual(steps);
+  expect(world.steps.at(-1)).toEqual({
+    step: 'record',
+    database: 'main',
+    slot: SLOT,
+    manifestSha256: '0'.repeat(64),
+    startedAt,
+    finishedAt: '2026-11-21T12:06:00.000Z',
+  });
+  expect(execution).toMatchObject({ status: 'SUCCEEDED', output: { outcome: 'passed', durationMs: 6 * MINUTE } });
+});
+
+test('the record waits while another drill holds the function, and its moment of proof stays', async () => {
+  const world = failing('record', ...Array<string>(40).fill('Lambda.TooManyRequestsException'));
+  expect(await run(world, DRILL)).toMatchObject({ status: 'SUCCEEDED', output: { durationMs: 6 * MINUTE } });
+  expect(world.clock.nowMs - Date.parse('2026-11-21T12:00:00Z')).toBeGreaterThan(21 * MINUTE);
+});
+
+test.each([
+  ['prepare', 'DiskFull'],
+  ['load', 'ArchiveDamaged'],
+  ['index', 'ArchiveInconsistent'],
+  ['complete', 'SchemaNotApplied'],
+  ['prove', 'SchemaNotApplied'],
+  ['record', 'DatabaseUnproven'],
+])('when %s fails for good in a drill, the drill is recorded as failed, and dropped', async (step, error) => {
+  const world = forGood(step, error);
+  const execution = await run(world, DRILL);
+  expect(execution.status).toBe('FAILED');
+  expect(execution.cause).toMatch(
+    /Exists now: the drill on record as failed; drilling_main_20261121t120000z was dropped\. .+ start the same drill again\./,
+  );
+  expect(world.steps.at(-1)).toEqual({
+    step: 'fail',
+    database: 'main',
+    startedAt: '2026-11-21T12:00:00.000Z',
+    error: execution.error,
+    cause: expect.stringMatching(/./) as string,
+    execution: expect.stringContaining(':execution:') as string,
+  });
+  expect(world.steps.filter((one) => one.step === 'discard')).toEqual([]);
+});
+
+test('when a failed drill cannot be recorded, the execution says that a later one does it', async () => {
+  const world = forGood('prove', 'SchemaNotApplied');
+  const { onStep } = world;
+  world.onStep = (request) => {
+    if (request.step === 'fail') throw new StatesError('Refused', 'as told');
+    onStep(request);
+  };
+  const { status, error, cause } = await run(world, DRILL);
+  expect([status, error]).toEqual(['FAILED', 'SchemaNotApplied']);
+  expect(cause).toContain('perhaps the database of the drill, and no record of it (Refused): a drill after a day');
 });
 
 test('every way out of every state was taken', () => {

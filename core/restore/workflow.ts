@@ -1,8 +1,7 @@
 import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
-import type { Manifest } from '../../core/archive/manifest';
-import { normaliseSlot, slotToKey } from '../../core/archive/slot';
-import { messageOf, OperationError } from '../../core/runtime/errors';
-import type { RestoreRequest } from './contract';
+import type { Manifest } from '../archive/manifest';
+import { normaliseSlot, slotToKey } from '../archive/slot';
+import { messageOf, OperationError } from '../runtime/errors';
 
 /** The workflow that restores an archive which is too large for one call. */
 export interface RestoreWorkflow {
@@ -12,11 +11,21 @@ export interface RestoreWorkflow {
   readonly limitBytes: number;
 }
 
+/** What the workflow is started for. */
+export interface WorkflowRequest {
+  /** Name of the database to create; of a drill, a name of its own, which the database never gets. */
+  readonly targetDatabase: string;
+  readonly manifestSha256?: string | undefined;
+  readonly afterwards: 'keep' | 'drop';
+  /** A drill is recorded, and its database dropped. @default a restore */
+  readonly purpose?: 'drill';
+}
+
 /** Characters of the name of an execution that the target may have: 80, without the time. */
 const NAME_CHARACTERS = 60;
 
 /** Whether one call may not be enough: a large archive, or one that was itself written by many calls. */
-export function isTooLarge(manifest: Manifest, { limitBytes }: RestoreWorkflow): boolean {
+export function isTooLarge(manifest: Manifest, { limitBytes }: Pick<RestoreWorkflow, 'limitBytes'>): boolean {
   return manifest.version !== 1 && (manifest.recoveryPoint !== undefined || manifest.bytes > limitBytes);
 }
 
@@ -28,11 +37,16 @@ export function isTooLarge(manifest: Manifest, { limitBytes }: RestoreWorkflow):
  */
 export async function startRestore(
   { sfn, stateMachineArn }: RestoreWorkflow,
-  { manifestSha256, targetDatabase, afterwards }: Omit<RestoreRequest, 'database'>,
+  { manifestSha256, targetDatabase, afterwards, purpose }: WorkflowRequest,
   { slot }: Manifest,
   now: Date,
 ): Promise<string> {
-  const request = { archive: slot, targetDatabase, ...(manifestSha256 === undefined ? {} : { manifestSha256 }) };
+  const request = {
+    archive: slot,
+    targetDatabase,
+    ...(manifestSha256 === undefined ? {} : { manifestSha256 }),
+    ...(purpose === undefined ? {} : { purpose }),
+  };
   const name = `${targetDatabase.slice(0, NAME_CHARACTERS)}-${slotToKey(normaliseSlot(now))}`;
   const input = JSON.stringify({ request, afterwards });
   try {

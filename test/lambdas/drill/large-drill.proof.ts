@@ -1,0 +1,192 @@
+import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { mockClient } from 'aws-sdk-client-mock';
+import { createConnector } from '../../../core/database/connector';
+import { runDrill, type RunDrillDependencies } from '../../../lambdas/drill/core';
+import { drillKey } from '../../../lambdas/drill/record';
+import { endDrill } from '../../../lambdas/drill/steps';
+import type { DrillStepRequest } from '../../../lambdas/drill/contract';
+import { type ArchiveSite, createArchiveSite, readObject } from '../../factories/archive';
+import { SteppedRestore } from '../../factories/stepped-restore';
+import { StillArchive } from '../../factories/still-archive';
+import { asAdministrator, clusterSecrets, clusterTarget } from '../../support/database';
+import { noErasures } from '../../support/erasures';
+import { silentLog } from '../../support/log';
+import { PG_DUMP_WORKER } from '../../support/schema';
+
+/** Drills of an archive that was written in parts, which one call does not restore. */
+const CONTENT = 'CREATE TABLE public.orders (id int PRIMARY KEY, text text UNIQUE)';
+const SLOT = '2026-11-21T06:00:00Z';
+const DAY_MS = 24 * 3_600_000;
+const STATE_MACHINE = 'arn:aws:states:eu-central-1:1:stateMachine:BillingOps-test-restore-main';
+const EXECUTION = 'arn:aws:states:eu-central-1:1:execution:BillingOps-test-restore-main:one';
+
+let site: ArchiveSite;
+
+beforeAll(async () => {
+  site = await createArchiveSite('main', CONTENT);
+  const rows = `INSERT INTO public.orders SELECT n, repeat('x', 60) || n FROM generate_series(1, 3000) n`;
+  await asAdministrator((client) => client.query(rows), site.source.name);
+  await new StillArchive(site, { partBytes: 64 * 1024 }).make();
+});
+afterEach(async () => {
+  for (const name of await drilling()) {
+    await asAdministrator((client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`));
+  }
+  await asAdministrator((client) => client.query('DELETE FROM operations.drills'), site.source.name);
+});
+afterAll(() => site.remove());
+
+const dependencies = (overrides: Partial<RunDrillDependencies> = {}): RunDrillDependencies => ({
+  connector: createConnector(clusterTarget(site.source.name, 'main'), clusterSecrets(), 'drill', {
+    plainSession: true,
+  }),
+  store: site.store,
+  migrationsDirectory: site.migrations.directory,
+  pgDumpWorker: PG_DUMP_WORKER,
+  erasures: noErasures,
+  targetMs: 4 * 3_600_000,
+  limitBytes: 1024 ** 4,
+  log: silentLog,
+  clock: () => new Date('2026-11-21T12:00:00.250Z'),
+  ...overrides,
+});
+
+const drilling = () =>
+  asAdministrator(async (client) => {
+    const { rows } = await client.query<{ datname: string }>(
+      'SELECT datname FROM pg_database WHERE starts_with(datname, $1)',
+      [`drilling_${site.source.name}`],
+    );
+    return rows.map(({ datname }) => datname);
+  });
+const recorded = () =>
+  asAdministrator(async (client) => {
+    const { rows } = await client.query<Record<string, unknown>>(
+      'SELECT started_at, outcome, row_count::int, duration_ms::int, error FROM operations.drills ORDER BY started_at',
+    );
+    return rows;
+  }, site.source.name);
+
+const begin = (startedAt: string) =>
+  new SteppedRestore(site, `drill_${site.source.name}_20261121t115958z`, {}, startedAt, 'drill');
+
+/** The restore of a drill, up to its proof, as the workflow makes it. @returns the request to record it */
+async function restored(startedAt: string): Promise<DrillStepRequest> {
+  const restore = begin(startedAt);
+  await restore.proveAll();
+  const { database, slot, manifestSha256 } = restore.restoring!;
+  const finishedAt = new Date(Date.parse(startedAt) + 3_600_000).toISOString();
+  return { step: 'record', database, slot, manifestSha256, startedAt, finishedAt };
+}
+
+function workflowThat(starts: boolean) {
+  const sfn = mockClient(SFNClient);
+  if (starts) sfn.on(StartExecutionCommand).resolves({ executionArn: EXECUTION });
+  else sfn.on(StartExecutionCommand).rejects(new Error('no route'));
+  const workflow = { sfn: sfn as unknown as SFNClient, stateMachineArn: STATE_MACHINE, limitBytes: 1024 ** 4 };
+  return { sfn, workflow };
+}
+
+test('a drill of a large archive starts the workflow for that archive, and records nothing yet', async () => {
+  const { sfn, workflow } = workflowThat(true);
+  const report = await runDrill(dependencies({ workflow }));
+  expect(report).toMatchObject({ outcome: 'started', execution: EXECUTION, slot: SLOT, durationMs: null });
+  const [input] = sfn.commandCalls(StartExecutionCommand).map((call) => call.args[0].input);
+  expect(input?.stateMachineArn).toBe(STATE_MACHINE);
+  expect(JSON.parse(input?.input ?? '')).toEqual({
+    request: { archive: SLOT, targetDatabase: `drill_${site.source.name}_20261121t120000z`, purpose: 'drill' },
+    afterwards: 'drop',
+  });
+  expect(await recorded()).toEqual([]);
+});
+
+test('a workflow that does not start is a failed drill', async () => {
+  const { workflow } = workflowThat(false);
+  await expect(runDrill(dependencies({ workflow }))).rejects.toMatchObject({ code: 'workflow_unavailable' });
+  expect(await recorded()).toMatchObject([{ outcome: 'failed', error: expect.stringContaining('no route') as string }]);
+});
+
+test('where no workflow restores large archives, the drill is refused at once with the setting to change, and recorded as failed', async () => {
+  await expect(runDrill(dependencies())).rejects.toMatchObject({
+    code: 'archive_too_large',
+    message: expect.stringMatching(
+      /^The archive of 2026-11-21T06:00:00Z .+ set largeArchives\.method to map/,
+    ) as string,
+  });
+  const error = expect.stringMatching(/^archive_too_large: /) as string;
+  expect(await recorded()).toMatchObject([{ outcome: 'failed', error }]);
+  expect(await drilling()).toEqual([]);
+});
+
+test('a proven drill is measured from its start, recorded once though its answer is lost, and dropped', async () => {
+  const request = await restored('2026-11-21T12:00:00.250Z');
+  const { name, record } = await endDrill(dependencies(), request);
+  expect(record).toMatchObject({
+    outcome: 'passed',
+    startedAt: '2026-11-21T12:00:00.000Z',
+    slot: SLOT,
+    durationMs: 3_600_000,
+    targetMs: 4 * 3_600_000,
+    error: null,
+  });
+  expect(record.rows).toBeGreaterThanOrEqual(3000);
+  expect(record.restoredBytes).toBeGreaterThan(1_000_000);
+  expect([name, await drilling()]).toEqual([`drilling_${site.source.name}_20261121t120000z`, []]);
+  expect(JSON.parse((await readObject(site.store, drillKey('main', record.startedAt))).toString())).toEqual(record);
+
+  expect((await endDrill(dependencies({ targetMs: 4 * 3_600_000 }), request)).record).toMatchObject({
+    outcome: 'passed',
+    restoredBytes: record.restoredBytes,
+  });
+  const { rows, startedAt } = record;
+  expect(await recorded()).toEqual([
+    { started_at: new Date(startedAt), outcome: 'passed', row_count: rows, duration_ms: 3_600_000, error: null },
+  ]);
+});
+
+test('a drill that took longer than its target is slow', async () => {
+  const request = await restored('2026-11-21T13:00:00Z');
+  expect((await endDrill(dependencies({ targetMs: 3_000_000 }), request)).record).toMatchObject({ outcome: 'slow' });
+});
+
+test('a database that is not proven is never recorded as passed; as failed, once, and dropped', async () => {
+  const startedAt = '2026-11-21T14:00:00.250Z';
+  const restore = begin(startedAt);
+  await restore.prepare();
+  const { database, slot, manifestSha256, name } = restore.restoring!;
+  const record = { step: 'record', database, slot, manifestSha256, startedAt, finishedAt: startedAt } as const;
+  await expect(endDrill(dependencies(), record)).rejects.toMatchObject({ code: 'database_unproven' });
+  expect([await drilling(), await recorded()]).toEqual([[name], []]);
+
+  const cause = JSON.stringify({ errorType: 'SchemaNotApplied', errorMessage: 'VIEW public.totals', trace: [] });
+  const fail = { step: 'fail', database, startedAt, error: 'SchemaNotApplied', cause, execution: EXECUTION } as const;
+  for (let times = 0; times < 2; times += 1) await endDrill(dependencies(), fail);
+  expect(await drilling()).toEqual([]);
+  const error = `SchemaNotApplied: VIEW public.totals (${EXECUTION})`;
+  expect(await recorded()).toMatchObject([{ outcome: 'failed', error }]);
+});
+
+test('a drill whose workflow was stopped keeps others away for a day; then its database is dropped, and it is recorded as interrupted', async () => {
+  const startedAt = new Date().toISOString();
+  const stopped = begin(startedAt);
+  await stopped.prepare();
+  const { name } = stopped.restoring!;
+  const now = dependencies({ clock: () => new Date() });
+  await expect(runDrill(now)).rejects.toMatchObject({
+    code: 'drill_running',
+    message: expect.stringContaining(name) as string,
+  });
+  // A restore leaves it to the drill, which records it.
+  const inTwoDays = new SteppedRestore(site, 'unused', { clock: () => new Date(Date.now() + 2 * DAY_MS) });
+  await inTwoDays.prepare();
+  await inTwoDays.discard();
+  expect([await drilling(), await recorded()]).toEqual([[name], []]);
+
+  const later = dependencies({ clock: () => new Date(Date.now() + DAY_MS + 60_000) });
+  await expect(runDrill(later)).rejects.toMatchObject({ code: 'archive_too_large' });
+  expect(await drilling()).toEqual([]);
+  expect(await recorded()).toMatchObject([
+    { started_at: new Date(`${startedAt.slice(0, 19)}Z`), outcome: 'interrupted' },
+    { outcome: 'failed' },
+  ]);
+});
