@@ -48,7 +48,7 @@ export async function createDrillSite(): Promise<DrillSite> {
         ...overrides,
       });
       if (report.outcome === 'started') throw new Error('A workflow was started');
-      return report as FinishedDrill;
+      return report;
     },
     async scratchDatabases(at) {
       const found = await asAdministrator((administrator) =>
