@@ -59,8 +59,8 @@ export const BATCH_STATEMENTS: readonly RowsStatement[] = [
 ];
 
 /**
- * Everything in the transaction comes from the events that it claims: whether one belongs to somebody who was erased is asked
- * once, by the trigger of the ledger, and not again for every row. See migration 0037.
+ * Every row of the transaction comes from the events that it claims, so the trigger of the ledger checks once for each event
+ * whether its person was erased, and the triggers of the other tables do not check every row. See migration 0037.
  */
 const CHECKED_BY_EVENT = { name: 'erasure.events', value: 'by_event' };
 

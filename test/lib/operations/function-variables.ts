@@ -32,6 +32,8 @@ const billing = [
   'BILLING_DATABASE_NAME',
   'BILLING_DATABASE_SECRET_ARN',
 ] as const;
+/** Of functions that ask Stripe and change what users may use. */
+const stripe = ['STRIPE_API_SECRET_ARN', 'STRIPE_API_BASE', 'LIVEMODE', 'CACHE_URL'] as const;
 const main = ['MAIN_DATABASE_HOST', 'MAIN_DATABASE_PORT', 'MAIN_DATABASE_NAME', 'MAIN_DATABASE_SECRET_ARN'] as const;
 
 /** Names of the variables that may not be left out. */
@@ -141,43 +143,17 @@ export const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'REPORT_TOPIC_ARN',
   ]),
   migrate: variables<MigrateEnvironment>()([...base, ...billing, ...main]),
-  payouts: variables<PayoutsEnvironment>()([
-    ...base,
-    ...billing,
-    'STRIPE_API_SECRET_ARN',
-    'STRIPE_API_BASE',
-    'LIVEMODE',
-    'CACHE_URL',
-  ]),
+  payouts: variables<PayoutsEnvironment>()([...base, ...billing, ...stripe]),
   processor: variables<ProcessorEnvironment>()([...base, ...billing, 'CACHE_URL', 'DEAD_LETTER_QUEUE_URL']),
   reconciliation: variables<ReconciliationEnvironment>()([
     ...base,
     ...billing,
-    'STRIPE_API_SECRET_ARN',
-    'STRIPE_API_BASE',
-    'LIVEMODE',
-    'CACHE_URL',
+    ...stripe,
     'DAYS_BACK',
     'SAMPLED_ENTITLEMENTS',
   ]),
-  refresh: variables<RefreshEnvironment>()([
-    ...base,
-    ...billing,
-    'STRIPE_API_SECRET_ARN',
-    'STRIPE_API_BASE',
-    'LIVEMODE',
-    'CACHE_URL',
-  ]),
-  replay: variables<ReplayEnvironment>()([
-    ...base,
-    ...billing,
-    'STRIPE_API_SECRET_ARN',
-    'STRIPE_API_BASE',
-    'LIVEMODE',
-    'CACHE_URL',
-    'QUEUE_URL',
-    'DEAD_LETTER_QUEUE_URL',
-  ]),
+  refresh: variables<RefreshEnvironment>()([...base, ...billing, ...stripe]),
+  replay: variables<ReplayEnvironment>()([...base, ...billing, ...stripe, 'QUEUE_URL', 'DEAD_LETTER_QUEUE_URL']),
   'reset-password': variables<ResetPasswordEnvironment>()([
     ...base,
     'BILLING_DATABASE_SECRET_ARN',
