@@ -8,6 +8,7 @@ import { loadInto, type Loaded } from './load-into';
 import { assertNewDatabase, createDatabase, dropOrLog, renameDatabase } from './new-database';
 import {
   asAdministrator,
+  assertErasuresReadable,
   Domain,
   prepareServer,
   proveSchema,
@@ -70,6 +71,7 @@ export async function restoreArchive(
   const { connector, log, clock } = dependencies;
   const startedAt = clock();
   const manifest = await choose(dependencies, request);
+  await assertErasuresReadable(dependencies);
   for (const purpose of ['unproven', 'schema'] as const) {
     for (const at of await sweepScratch(connector, purpose, startedAt)) {
       log.warn('A restore was killed; its database was dropped', { purpose, startedAt: at.toISOString() });
@@ -99,6 +101,7 @@ export async function restoreScratch(
   const { connector, store, clock } = dependencies;
   const startedAt = clock();
   const manifest = await findArchive(store, connector.target.name, choice);
+  await assertErasuresReadable(dependencies);
   const proof = await restoreInto(dependencies, await verifyArchive(dependencies, manifest), name);
   return { manifest, ...proof, durationMs: clock().getTime() - startedAt.getTime() };
 }

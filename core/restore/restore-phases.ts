@@ -28,6 +28,15 @@ export interface RestoreDependencies extends LoadDependencies, VerificationDepen
   readonly erasures: ErasureReplay;
 }
 
+/**
+ * Refuses a restore that could not keep people erased in the end, before hours are spent on loading it.
+ *
+ * @throws OperationError `erasure_ledger_unreadable` (retryable)
+ */
+export async function assertErasuresReadable({ erasures }: Pick<RestoreDependencies, 'erasures'>): Promise<void> {
+  await erasures.ledger.read();
+}
+
 /** Refuses a server that cannot take the schema, and makes the roles that it lacks. */
 export async function prepareServer(
   { connector }: RestoreDependencies,
@@ -92,7 +101,7 @@ export class Domain {
     readonly migratedForward: readonly string[];
     readonly rowsErased: number;
   }> {
-    // Before anything of the domain: a restore that cannot keep people erased hands nothing over.
+    // Again, since people may have been erased while the rows were loaded.
     const { ledger, hooks } = this.dependencies.erasures;
     const erasures = await ledger.read();
     const { database, migrations } = this.manifest;

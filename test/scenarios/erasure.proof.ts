@@ -3,6 +3,7 @@ import type { Client } from 'pg';
 import { createConnector } from '../../core/database/connector';
 import type { ErasureHook } from '../../core/erasure/contract';
 import { openErasureLedger } from '../../core/erasure/ledger';
+import { OperationError } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
 import { runDrill } from '../../lambdas/drill/core';
 import { type ErasureDependencies, erasePerson, replayAt } from '../../lambdas/erasure/core';
@@ -14,6 +15,7 @@ import { stripeProvider } from '../../core/providers/stripe/provider';
 import { type ArchiveSite, createArchiveSite, noCache } from '../factories/archive';
 import { placesOf, type PlantedPerson, plantedPerson } from '../factories/planted-person';
 import { rowReporting } from '../factories/row-reports';
+import { SteppedRestore } from '../factories/stepped-restore';
 import { delivered } from '../support/billing';
 import { clusterSecrets, clusterTarget } from '../support/database';
 import { PG_DUMP_WORKER } from '../support/schema';
@@ -236,19 +238,32 @@ function unreachable() {
   return createConnector({ ...clusterTarget('nowhere', 'main'), port: 1 }, clusterSecrets(), 'test');
 }
 
-test('a restore whose ledger cannot be read refuses, and leaves nothing', async () => {
+test('a restore whose ledger cannot be read refuses before it begins, and again before it hands anything over', async () => {
   await billing.backup(SLOT);
+  await main.backup(SLOT);
   await erase();
   const { s3, bucket } = billing.store;
-  await s3.send(new PutObjectCommand({ Bucket: bucket, Key: 'erasures/20261201.json', Body: '{}' }));
-  await expect(billing.restore(SLOT, { erasures: replayed() })).rejects.toMatchObject({
-    code: 'erasure_ledger_unreadable',
-    retryable: true,
-  });
+  const refused = { code: 'erasure_ledger_unreadable', retryable: true };
+  let readable = 1;
+  const untilLoaded = { read: async () => ((readable -= 1) < 0 ? Promise.reject(unreadable()) : ledger().read()) };
+  const unreadable = () => new OperationError('erasure_ledger_unreadable', 'S3 does not answer');
+  await expect(billing.restore(SLOT, { erasures: { ledger: untilLoaded, hooks: [] }, log })).rejects.toMatchObject(
+    refused,
+  );
+  expect(readable).toBe(-1);
   expect(await billing.leftovers()).toEqual([]);
+
+  await s3.send(new PutObjectCommand({ Bucket: bucket, Key: 'erasures/20261201.json', Body: '{}' }));
+  logged = [];
+  await expect(billing.restore(SLOT, { erasures: replayed(), log })).rejects.toMatchObject(refused);
+  await expect(new SteppedRestore(main, 'large', { erasures: replayed(), log }).prepare()).rejects.toMatchObject(
+    refused,
+  );
+  expect(logged).toEqual([]);
+  expect([...(await billing.leftovers()), ...(await main.leftovers())]).toEqual([]);
 });
 
-test('an erasure that nobody may carry out changes nothing', async () => {
+test('a refused erasure changes nothing', async () => {
   const request = { action: 'erase', subject: { customer: 'cus_other' }, typed: { confirm: 'cus_other' } } as const;
   const refused = (code: string, overrides: Partial<ErasureDependencies> = {}, other = {}) =>
     expect(erasePerson(dependencies(overrides), { ...request, ...other })).rejects.toMatchObject({ code });

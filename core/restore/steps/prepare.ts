@@ -13,7 +13,7 @@ import { assertExpectedTables } from '../compare-tables';
 import { createLargeObjects } from '../large-objects';
 import { largeObjectsOf, loadRowsOfExtensions, prepareWriter } from '../load-into';
 import { createDatabase, dropDatabase } from '../new-database';
-import { asAdministrator, prepareServer, type RestoreDependencies } from '../restore-phases';
+import { asAdministrator, assertErasuresReadable, prepareServer, type RestoreDependencies } from '../restore-phases';
 import { assertCopySettings } from '../verified-archive';
 import { VerifiedObjects, verifySizes } from '../verified-objects';
 import type { SteppedPurpose } from '../scratch-names';
@@ -61,6 +61,7 @@ export async function prepareSteps(dependencies: RestoreDependencies, request: S
       `The archive of ${manifest.slot} has version 1, which is restored by one call: name a smaller one, or another archive`,
     );
   }
+  await assertErasuresReadable(dependencies);
   assertHistory(
     manifest.migrations,
     await readMigrationFiles(dependencies.migrationsDirectory),
