@@ -4,7 +4,7 @@ import { optional, text } from './values';
 
 /** Options that say whom a command is about. */
 export const SUBJECT_OPTIONS = {
-  customer: optional(text('customer'), 'Id of a customer at Stripe'),
+  customer: optional(text('customer'), 'Id of a customer at Stripe, or tilled: and the id of one at Tilled'),
   user: optional(text('user'), 'Id of a user, as in the metadata at Stripe, with all customers of theirs'),
 };
 

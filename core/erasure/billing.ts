@@ -38,10 +38,10 @@ export const SWEPT_TABLES: readonly SweptTable[] = [
   numbered('object_refreshes'),
 ];
 
-/** Where a sweep that ran out of time goes on. */
+/** Where the next call continues a sweep that ran out of time. */
 export interface SweepPosition {
   readonly table: string;
-  /** Key of the last row that was gone through, as text; null for the begin of the table. */
+  /** Key of the last row that was read, as text; null for the start of the table. */
   readonly after: readonly string[] | null;
 }
 
@@ -54,8 +54,8 @@ export interface Sweep {
 }
 
 /**
- * Tells the database of every erasure of the ledger: from then on, its triggers reduce what belongs to one of the people,
- * whoever writes it.
+ * Stores every erasure of the ledger in the database. Once that is committed, the triggers reduce each row of an erased person before
+ * it is written.
  *
  * @returns whether a sweep is due: an erasure was not known, or was never finished
  */
@@ -117,7 +117,7 @@ export async function drainTransactions(client: ClientBase): Promise<void> {
 }
 
 /**
- * Goes through every row of billing and reduces those that belong to somebody who was erased. Each page is a transaction of its
+ * Goes through every row of billing and reduces those of erased people. Each page is a transaction of its
  * own, so it can be killed at any time; another sweep finds the rest.
  *
  * @param hasTime asked before each page. @default always

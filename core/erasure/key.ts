@@ -9,7 +9,7 @@ export const erasureSecret = z.object({
 /** What identifies a person. */
 export type SubjectKind = 'customer' | 'user' | 'email';
 
-/** A person, so that nobody who reads the digest alone learns who it is. */
+/** A person as a digest, which alone does not identify them. */
 export interface Subject {
   readonly kind: SubjectKind;
   /** HMAC-SHA-256 of kind and identifier, in hex. */

@@ -38,7 +38,7 @@ export interface ErasureLedger {
   key(): Promise<ErasureKey>;
   /** @throws OperationError `store_unavailable`, `erasure_ledger_unreadable` (both retryable) */
   append(subjects: readonly Subject[], erasedAt: Date): Promise<LedgerEntry>;
-  /** @throws OperationError `erasure_ledger_unreadable` (retryable): whoever restores must not go on */
+  /** @throws OperationError `erasure_ledger_unreadable` (retryable): a restore must stop then */
   read(): Promise<Erasures>;
 }
 
@@ -102,7 +102,7 @@ async function readEntries(store: ArchiveStore, key: ErasureKey): Promise<readon
 
 const envelope = z.strictObject({ document: z.string(), mac: z.string().regex(/^[0-9a-f]{64}$/) });
 
-/** An entry that this environment wrote: another would erase somebody whom no operator named. */
+/** Takes only entries that this environment wrote: any other would erase a person whom no operator named. */
 function parseEntry(name: string, text: string, key: ErasureKey): LedgerEntry {
   const { document, mac } = envelope.parse(JSON.parse(text));
   if (!timingSafeEqual(key.hmac(document), Buffer.from(mac, 'hex'))) {

@@ -78,7 +78,7 @@ export const digestOfUser = (column: string): string =>
   `sha256($2::bytea || sha256($1::bytea || convert_to('user:' || ${column}::text, 'UTF8')))`;
 
 /**
- * Treats what the hooks name of every user who was erased. Users are found by their digests, so it needs nobody's id, and may be
+ * Treats what the hooks name of every user who was erased. Users are found by their digests, so no id is needed, and it may be
  * repeated. A hook whose column the database lacks is left out: an archive may be older than the column.
  *
  * @returns rows that were changed, by table

@@ -16,7 +16,11 @@ const identifier = z.string().min(1).max(500);
 const subject = z
   .union(
     [
-      z.strictObject({ customer: identifier.describe('Id of a customer at Stripe, such as `cus_1`.') }),
+      z.strictObject({
+        customer: identifier.describe(
+          'Id of a customer at Stripe, such as `cus_1`, or at Tilled, such as `tilled:cus_1`.',
+        ),
+      }),
       z.strictObject({ user: identifier.describe('Id of a user, as in the metadata at Stripe.') }),
     ],
     { error: 'expected {"customer": …} or {"user": …}' },

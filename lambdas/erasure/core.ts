@@ -34,7 +34,7 @@ export function typedId(subject: RequestedSubject): string {
 }
 
 /**
- * Erases a person: appends to the ledger, tells billing, goes through every row of billing, treats what the hooks name in main,
+ * Erases a person: appends to the ledger, stores the tombstones in billing, goes through every row of billing, treats what the hooks name in main,
  * and deletes reports that hold rows as they were. Killed at any point, the same request completes it. Without the typed id it
  * reports what it would do.
  *

@@ -91,7 +91,7 @@ async function ownEmails(client: ClientBase, customers: readonly string[]): Prom
   return rows.map(({ email }) => email);
 }
 
-/** What of a person still goes on, by its id and status: an erasure would cut off somebody who pays, or is paid. */
+/** What of a person is still running, by id and status: an erasure would cut off a person who pays, or is paid. */
 export async function runningOf(client: ClientBase, { customers, users }: Person): Promise<string[]> {
   const { rows } = await client.query<{ what: string }>(
     `SELECT id || ' (' || status || ')' AS what FROM billing.subscriptions
@@ -159,7 +159,8 @@ export const PERSONAL_ROWS: readonly PersonalRows[] = [
   {
     table: 'billing.webhook_events',
     where: `row.object_id = ANY ($4) OR row.object_id = ANY ($1)
-      OR billing.id_in(row.payload #> '{data,object,customer}') = ANY ($1)`,
+      OR billing.id_in(row.payload #> '{data,object,customer}') = ANY ($1)
+      OR row.provider || ':' || coalesce(billing.id_in(row.payload #> '{data,customer}'), row.payload #>> '{data,customer_id}') = ANY ($1)`,
     order: 'row.provider, row.id',
   },
 ];

@@ -9,7 +9,7 @@ import { ROW_RECOVERY_PREFIX } from '../../core/archive/contract';
 
 /**
  * Deletes every version of every report of row recovery: they hold rows as they were, of anybody, and can be made again. What is
- * made from now on leaves out whoever was erased.
+ * made from now on leaves erased people out.
  *
  * @returns how many versions
  * @throws OperationError `store_unavailable` (retryable)

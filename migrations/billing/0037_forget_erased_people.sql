@@ -1,11 +1,11 @@
 -- Up Migration
 -- What is left of a person after an erasure, and what keeps the person from coming back. The tombstones hold no identifier of
 -- anyone: HMAC-SHA-256 of it, under a key of which only the pads are here. A trigger of every table that may hold something
--- of a person reduces rows that belong to one, whoever writes them: a webhook, a replay, a reconciliation, a merge of rows.
+-- of a person reduces rows that belong to one before they are written, be it by a webhook, a replay, a reconciliation or a merge.
 --
--- An event that is applied is looked at once, with its row in the ledger: everything that is written with it comes from it.
--- Such a transaction says `erasure.events = 'by_event'`, and the triggers of the other tables do not run until the ledger's finds
--- an event of somebody who was erased and sets it to 'met'. Whoever does not say so has every row looked at.
+-- An event that is applied is checked once, with its row in the ledger: everything that is written with it comes from it.
+-- Such a transaction sets `erasure.events` to 'by_event', and the triggers of the other tables do not run until that of the ledger
+-- finds an event of an erased person and sets it to 'met'. In a transaction without the setting, every row is checked.
 --
 -- Locks: SHARE ROW EXCLUSIVE of each table with a trigger, for the moment that CREATE TRIGGER takes; readers pass, writers wait.
 -- Older code goes on as before: without tombstones, the triggers return every row as it is.
@@ -46,7 +46,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT sha256(outer_pad || sha256(inner_pad || convert_to(kind || ':' || value, 'UTF8'))) FROM billing.erasure_key
 $$;
 
--- What stands for a user who was erased: the same for all rows, and nobody finds the user by it.
+-- What stands for an erased user: the same in all rows, and not to be turned back into the id.
 CREATE FUNCTION billing.pseudonym(value text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE WHEN value IS NULL OR value ~ '^erased-[0-9a-f]{20}$' THEN value
@@ -108,6 +108,9 @@ BEGIN
         name IN (
           'account', 'charge', 'customer', 'id', 'invoice', 'invoice_item', 'latest_charge', 'object', 'payment_intent',
           'plan', 'price', 'product', 'refund', 'subscription', 'subscription_item',
+          -- The same of Tilled, and the times by which its events are ordered.
+          'account_id', 'charge_id', 'customer_id', 'payment_intent_id', 'subscription_id', 'interval_unit', 'created_at',
+          'updated_at', 'cancel_at', 'canceled_at', 'closing_at', 'next_payment_at', 'resume_at',
           'api_version', 'behavior', 'billing_reason', 'category', 'code', 'collection_method', 'country', 'currency',
           'currently_due', 'disabled_reason', 'failure_code', 'failure_reason', 'fields_needed', 'fraud_type', 'interval',
           'mode', 'past_due', 'payment_status', 'reason', 'status', 'type')
@@ -145,12 +148,27 @@ CREATE FUNCTION billing.object_in(stored jsonb) RETURNS jsonb LANGUAGE sql IMMUT
     CASE jsonb_typeof(stored -> 'raw') WHEN 'object' THEN stored -> 'raw' END, '{}')
 $$;
 
--- Whether a row belongs to somebody who was erased: it is one of the person's objects, refers to one, or names the person.
+-- What comes before a provider's own ids in our tables: nothing for Stripe, `tilled:` for Tilled.
+CREATE FUNCTION billing.id_prefix(stored jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN stored ? 'provider' THEN coalesce(nullif(stored ->> 'provider', 'stripe') || ':', '')
+    ELSE coalesce(substring(stored ->> 'id' FROM '^[a-z]+:'), '') END
+$$;
+
+-- What an object is, such as `customer`. Of providers whose objects do not say so, the type of the event does.
+CREATE FUNCTION billing.kind_of(table_name text, stored jsonb, object jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT coalesce(object ->> 'object', CASE table_name
+    WHEN 'customers' THEN 'customer' WHEN 'connect_accounts' THEN 'account' ELSE split_part(stored ->> 'type', '.', 1) END)
+$$;
+
+-- Whether a row belongs to an erased person: it is one of the person's objects, refers to one, or names the person.
 -- An address counts only where no customer is named, since two customers may share one.
 CREATE FUNCTION billing.is_of_erased(table_name text, stored jsonb, object jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  customer text := coalesce(stored ->> 'customer_id', billing.id_in(object -> 'customer'), object ->> 'customer_id');
+  prefix text := billing.id_prefix(stored);
+  kind text := billing.kind_of(table_name, stored, object);
+  customer text := coalesce(stored ->> 'customer_id',
+    prefix || coalesce(billing.id_in(object -> 'customer'), object ->> 'customer_id'));
   email text;
   users text[];
   began timestamptz;
@@ -158,17 +176,19 @@ BEGIN
   IF EXISTS (SELECT FROM billing.erased_objects AS known WHERE known.id = ANY (ARRAY[
       stored ->> 'id', stored ->> 'object_id', stored ->> 'charge_id', stored ->> 'payment_intent_id',
       stored ->> 'invoice_id', stored ->> 'subscription_id', stored ->> 'latest_charge_id', stored ->> 'account_id', stored ->> 'source_id',
-      object ->> 'id', billing.id_in(object -> 'charge'), billing.id_in(object -> 'payment_intent'),
-      billing.id_in(object -> 'invoice'), billing.id_in(object -> 'subscription'),
-      billing.id_in(object -> 'latest_charge'), billing.id_in(object -> 'account'),
+      prefix || (object ->> 'id'), prefix || coalesce(billing.id_in(object -> 'charge'), object ->> 'charge_id'),
+      prefix || coalesce(billing.id_in(object -> 'payment_intent'), object ->> 'payment_intent_id'),
+      prefix || coalesce(billing.id_in(object -> 'subscription'), object ->> 'subscription_id'),
+      billing.id_in(object -> 'invoice'), billing.id_in(object -> 'latest_charge'), billing.id_in(object -> 'account'),
+      CASE kind WHEN 'transfer' THEN billing.id_in(object -> 'destination') END,
+      billing.id_in(object -> 'source_transaction'), billing.id_in(object #> '{payment,payment_intent}'),
+      prefix || coalesce(billing.id_in(object -> 'payment_method'), object ->> 'payment_method_id'),
       billing.id_in(object #> '{parent,subscription_details,subscription}')])) THEN
     RETURN true;
   END IF;
-  IF table_name = 'customers' OR object ->> 'object' = 'customer' THEN
-    customer := coalesce(object ->> 'id', stored ->> 'id');
-  END IF;
+  IF kind = 'customer' THEN customer := coalesce(prefix || (object ->> 'id'), stored ->> 'id'); END IF;
   -- An account that is paid out to is its user's, whatever its address.
-  IF customer IS NULL AND object ->> 'object' IS DISTINCT FROM 'account' THEN
+  IF customer IS NULL AND kind IS DISTINCT FROM 'account' THEN
     email := lower(coalesce(object ->> 'receipt_email', object ->> 'customer_email', object #>> '{customer_details,email}',
       object #>> '{billing_details,email}', object ->> 'email'));
   END IF;
@@ -177,6 +197,8 @@ BEGIN
     object #>> '{parent,subscription_details,metadata,user_id}'];
   began := CASE
     WHEN jsonb_typeof(object -> 'created') = 'number' THEN to_timestamp((object ->> 'created')::float8)
+    WHEN object ->> 'created_at' ~ '^[0-9]{4}-' AND pg_input_is_valid(object ->> 'created_at', 'timestamptz')
+      THEN (object ->> 'created_at')::timestamptz
     ELSE coalesce(stored ->> 'created_at', stored ->> 'assigned_at')::timestamptz END;
   -- As billing.subject_digest, which would cost a call for each.
   RETURN EXISTS (
@@ -190,7 +212,7 @@ BEGIN
     WHERE coalesce(began <= erased.erased_at, true));
 END $$;
 
--- Whether a stored row has to be reduced: it belongs to somebody who was erased, and still says more than it may.
+-- Whether a stored row has to be reduced: it belongs to an erased person, and still says more than it may.
 CREATE FUNCTION billing.is_due_for_erasure(table_name text, stored jsonb) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE WHEN billing.is_of_erased(table_name, stored, billing.object_in(stored))
@@ -204,6 +226,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   incoming jsonb;
   object jsonb;
+  kind text;
   reduced jsonb;
   tally jsonb;
 BEGIN
@@ -211,7 +234,11 @@ BEGIN
   IF TG_TABLE_NAME = 'webhook_events' THEN
     -- Of nearly every event nothing more than this is asked.
     object := coalesce(NEW.payload #> '{data,object}', NEW.payload #> '{data}', '{}');
-    IF NOT billing.is_of_erased(TG_TABLE_NAME, jsonb_build_object('id', NEW.id, 'object_id', NEW.object_id), object) THEN
+    -- The account of a payout is named by the event, not by its object. On events of other types, the account is the seller.
+    IF NOT billing.is_of_erased(TG_TABLE_NAME, jsonb_build_object('id', NEW.id, 'object_id', NEW.object_id,
+        'provider', NEW.provider, 'type', NEW.type, 'account_id', CASE
+          WHEN NEW.type ~ '^(payout|account)[.]' THEN billing.id_prefix(jsonb_build_object('provider', NEW.provider))
+            || coalesce(NEW.payload ->> 'account', object ->> 'account_id', NEW.payload ->> 'account_id') END), object) THEN
       RETURN NEW;
     END IF;
     PERFORM set_config('erasure.events', 'met', true);
@@ -221,6 +248,7 @@ BEGIN
     object := billing.object_in(incoming);
     IF NOT billing.is_of_erased(TG_TABLE_NAME, incoming, object) THEN RETURN NEW; END IF;
   END IF;
+  kind := billing.kind_of(TG_TABLE_NAME, incoming, object);
   INSERT INTO billing.erased_objects (id)
   SELECT DISTINCT id FROM unnest(ARRAY[
     incoming ->> 'payment_intent_id', incoming ->> 'latest_charge_id', incoming ->> 'subscription_id',
@@ -229,11 +257,11 @@ BEGIN
       WHEN TG_TABLE_NAME = 'bitcoin_payments' THEN incoming ->> 'id'
       WHEN incoming ? 'version' AND TG_TABLE_NAME <> 'account_restrictions' THEN incoming ->> 'id' END,
     -- Never the id of what people share, such as a product, an application or a capability.
-    CASE WHEN object ->> 'object' IN (
+    CASE WHEN kind IN (
       'account', 'bank_account', 'card', 'charge', 'checkout.session', 'credit_note', 'customer', 'dispute', 'invoice',
       'invoice_payment', 'invoiceitem', 'mandate', 'payment_intent', 'payment_method', 'person', 'quote',
       'radar.early_fraud_warning', 'refund', 'setup_intent', 'source', 'subscription', 'subscription_schedule', 'tax_id')
-    THEN object ->> 'id' END]) AS named (id)
+    THEN billing.id_prefix(incoming) || (object ->> 'id') END]) AS named (id)
   WHERE id IS NOT NULL
   ORDER BY id
   ON CONFLICT DO NOTHING;
@@ -247,7 +275,7 @@ BEGIN
   RETURN jsonb_populate_record(NEW, reduced);
 END $$;
 
--- Reduces the rows that refer to an object which was just found to be of somebody who was erased: they may have come first.
+-- Reduces the rows that refer to an object which was just found to be an erased person's: they may have come first.
 -- Entitlements are the pseudonym's from now on, as those are that are computed again.
 CREATE FUNCTION billing.spread_erasure() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -315,6 +343,7 @@ REVOKE ALL ON billing.erasure_key, billing.erasures, billing.erased_subjects, bi
 REVOKE ALL ON FUNCTION
   billing.subject_digest(text, text), billing.pseudonym(text), billing.erasure_treatments(text),
   billing.reduced_json(jsonb, text), billing.reduced_row(text, jsonb), billing.id_in(jsonb), billing.object_in(jsonb),
+  billing.id_prefix(jsonb), billing.kind_of(text, jsonb, jsonb),
   billing.is_of_erased(text, jsonb, jsonb), billing.is_due_for_erasure(text, jsonb), billing.forget_erased(),
   billing.spread_erasure() FROM PUBLIC;
 
@@ -332,7 +361,8 @@ BEGIN
   END LOOP;
 END $$;
 DROP FUNCTION billing.spread_erasure(), billing.forget_erased(), billing.is_due_for_erasure(text, jsonb),
-  billing.is_of_erased(text, jsonb, jsonb), billing.object_in(jsonb), billing.id_in(jsonb), billing.reduced_row(text, jsonb),
+  billing.is_of_erased(text, jsonb, jsonb), billing.kind_of(text, jsonb, jsonb), billing.id_prefix(jsonb), billing.object_in(jsonb),
+  billing.id_in(jsonb), billing.reduced_row(text, jsonb),
   billing.reduced_json(jsonb, text), billing.erasure_treatments(text), billing.pseudonym(text),
   billing.subject_digest(text, text);
 DROP TABLE billing.erased_objects, billing.erased_subjects, billing.erasures, billing.erasure_key;

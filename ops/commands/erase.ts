@@ -7,6 +7,9 @@ import { counted } from '../print/units';
 import { SUBJECT_OPTIONS, subjectOf } from '../subject';
 import { flag, optional, text } from '../values';
 
+/** Before the ids of Tilled's customers in billing; Stripe's have none. */
+const TILLED_PREFIX = 'tilled:';
+
 export const erase = defineCommand({
   name: 'erase',
   summary: 'Erases a person from both databases, for good, also after a restore of an older backup',
@@ -72,8 +75,10 @@ function describe(report: EraseReport, { style }: Pick<Context, 'style'>): strin
         ]
       : []),
     ...(dryRun ? [] : [`${counted(reportsDeleted, 'object')} of row reports deleted`]),
-    ...customers.map(
-      (customer) => `At Stripe: stripe customers delete ${customer}, and a redaction job for what Stripe keeps`,
+    ...customers.map((customer) =>
+      customer.startsWith(TILLED_PREFIX)
+        ? `At Tilled: delete customer ${customer.slice(TILLED_PREFIX.length)}`
+        : `At Stripe: stripe customers delete ${customer}, and a redaction job for what Stripe keeps`,
     ),
   ];
 }

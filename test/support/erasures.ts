@@ -6,7 +6,7 @@ import type { ErasureReplay } from '../../core/erasure/replay';
 /** Key of the ledger in tests. */
 export const ERASURE_KEY = new ErasureKey('k'.repeat(64));
 
-/** A ledger in which nobody is. */
+/** An empty ledger. */
 export const noErasures: ErasureReplay = {
   ledger: { read: async () => ({ key: ERASURE_KEY, entries: [] }) },
   hooks: [],

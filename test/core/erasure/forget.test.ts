@@ -1,6 +1,6 @@
 import { plantTombstones, sweepBilling } from '../../../core/erasure/billing';
 import { placesOf, plantedPerson } from '../../factories/planted-person';
-import { customer, stripeEvent, subscription } from '../../factories/stripe-objects';
+import { account, customer, payout, stripeEvent, subscription, transfer } from '../../factories/stripe-objects';
 import { useBillingDatabase } from '../../support/billing';
 import { erasuresOf } from '../../support/erasures';
 
@@ -51,6 +51,20 @@ describe('a person who is erased from billing', () => {
     await apply(...other.events, ...one.events, ...one.guest);
     expect(await placesOf(client(), one.marker)).toEqual([]);
     expect(await placesOf(client(), other.marker)).toHaveLength(before);
+  });
+
+  test('does not come back by payouts and transfers to an account of the person', async () => {
+    const description = `${one.marker} wrote`;
+    await plantTombstones(client(), erased);
+    const paid = [
+      stripeEvent('account.updated', account({ metadata: { user_id: one.userId } }), { account: 'acct_1' }),
+      stripeEvent('payout.failed', payout({ description, failure_message: description }), { account: 'acct_1' }),
+      stripeEvent('payout.paid', payout({ id: 'po_other', description: 'another' }), { account: 'acct_other' }),
+      stripeEvent('transfer.created', transfer({ description })),
+    ];
+    for (const event of paid) await apply(event);
+    expect(await placesOf(client(), one.marker)).toEqual([]);
+    expect(await placesOf(client(), 'another')).toHaveLength(2);
   });
 
   test('is stored in full as what is bought after the erasure', async () => {
