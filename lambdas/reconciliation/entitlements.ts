@@ -5,6 +5,7 @@ import type { ComparedState, Finding } from './differences';
 import { readEvidence, type Source } from './evidence';
 import { objectsInFlight } from './in-flight';
 import { judge } from './judge';
+import { OF_STRIPE } from './listed';
 import { NOTHING_FOUND, type PageOutcome } from './page-outcome';
 import type { Run } from './run';
 
@@ -15,11 +16,10 @@ const SOURCES: Readonly<Record<Source['kind'], string>> = {
   // Access by a subscription that ended long ago has ended too; rows that say otherwise are looked at. LIMIT makes PostgreSQL
   // look for them one subscription at a time instead of reading all entitlements.
   subscription: `SELECT id FROM billing.subscriptions AS source
-    WHERE id NOT LIKE '%:%' AND (ended_at IS NULL OR ended_at > now() - interval '30 days' OR (
+    WHERE ${OF_STRIPE} AND (ended_at IS NULL OR ended_at > now() - interval '30 days' OR (
       SELECT true FROM billing.entitlements AS granted
       WHERE granted.source_id = source.id AND granted.valid_until > now() LIMIT 1))`,
-  // Of those in bitcoin, and of other providers, Stripe knows nothing.
-  purchase: `SELECT id FROM billing.purchases WHERE mode = 'payment' AND status = 'complete' AND id NOT LIKE 'btc\\_%' AND id NOT LIKE '%:%'`,
+  purchase: `SELECT id FROM billing.purchases WHERE ${OF_STRIPE} AND mode = 'payment' AND status = 'complete'`,
 };
 const KINDS = Object.keys(SOURCES) as Source['kind'][];
 

@@ -27,8 +27,8 @@ const NOT_LISTED = `NOT EXISTS (
   SELECT FROM billing.reconciliation_listed_objects AS listed
   WHERE listed.run_id = $1 AND listed.kind = $2 AND listed.object_id = object.id)`;
 
-/** Rows of Stripe's: those of another provider have its name and a colon before the provider's id. */
-const OF_STRIPE = `id NOT LIKE '%:%'`;
+/** Rows of Stripe's: ids of another provider begin with its name and a colon, those of purchases in bitcoin with `btc_`. */
+export const OF_STRIPE = String.raw`id NOT LIKE '%:%' AND id NOT LIKE 'btc\_%'`;
 
 /** Ids of the rows that Stripe's lists should have shown and did not, in their order. */
 export async function unlistedIds({ client, id, window }: Run, kind: ComparedKind): Promise<string[]> {

@@ -38,6 +38,13 @@ function subscribed(number: number, hoursAgo: number, account = 'acct_merchant')
   return { ...tilledEvent('subscription.created', data), id: `evt_${number}`, account_id: account, created_at };
 }
 
+/** An event of Stripe's with the same id, which is in the ledger. */
+const receiveOfStripe = (id: string) =>
+  client().query(
+    `INSERT INTO billing.webhook_events (provider, id, type, livemode, source, status, attempts, occurred_at, received_at, processed_at, payload)
+     VALUES ('stripe', $1, 'plan.created', false, 'webhook', 'ignored', 1, now(), now(), now(), '{}')`,
+    [id],
+  );
 const inLedger = () => rows(`SELECT id, source FROM billing.webhook_events WHERE provider = 'tilled' ORDER BY id`);
 const subscriptions = async () => (await rows('SELECT id FROM billing.subscriptions ORDER BY id')).map(({ id }) => id);
 
@@ -61,6 +68,7 @@ test('events that Tilled listed and never delivered are applied once; delivered,
   tilled.record(subscribed(6, 1, 'acct_partner'), subscribed(7, 1, 'acct_of_another_partner'));
   const payment = subscribed(8, 1);
   tilled.record({ ...payment, type: 'platform_fee.created' });
+  await receiveOfStripe('evt_4');
   expect(await tilled.deliver('evt_2', endpoint.url, SECRET)).toBe(200);
   expect(await tilled.deliver('evt_2', endpoint.url, SECRET)).toBe(200);
   expect(await tilled.deliver('evt_3', endpoint.url, 'whsec_forged')).toBe(400);
