@@ -132,7 +132,7 @@ export function addBitcoin(app: Router, { database, clock }: ApiDependencies, se
     const script = checkedScript(payment, settings, clock());
     const added = await database.use((client) => insert(client, payment, script, settings));
     const stored = await database.use((client) => readPayment(client, payment.id));
-    if (!added && !(stored && isSame(stored, payment, settings))) {
+    if (!added && !(stored && isSame(stored, payment, settings.network))) {
       throw new Problem(
         409,
         'conflict',
@@ -257,11 +257,7 @@ async function readPayment(client: ClientBase, id: string): Promise<Stored | und
 }
 
 /** Whether the request is the one that made the payment. */
-function isSame(
-  { row, payment }: Stored,
-  wanted: ExpectedPayment,
-  { network, confirmations }: BitcoinSettings,
-): boolean {
+function isSame({ row, payment }: Stored, wanted: ExpectedPayment, network: BitcoinSettings['network']): boolean {
   const known = [
     payment.address,
     payment.amount,
@@ -278,7 +274,8 @@ function isSame(
   const asked = [
     wanted.address,
     wanted.amount,
-    wanted.confirmations ?? confirmations,
+    // The environment's default may have changed since.
+    wanted.confirmations ?? payment.confirmations,
     Date.parse(wanted.expiresAt),
     payment.network,
     wanted.user,

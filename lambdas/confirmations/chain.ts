@@ -183,6 +183,8 @@ async function reorganise(run: ConfirmationsRun, cursor: Cursor, tip: Tip): Prom
   const { node, log, clock } = run;
   const fork = await findFork(run, cursor);
   const depth = cursor.height - fork.height;
+  // The node has the last block after all: it was catching up, or the chain came back, since it was asked.
+  if (depth === 0) return cursor;
   const wanted = depth > ONE_STEP_DEPTH ? [] : heightsBetween(fork.height + 1, Math.min(tip.height, cursor.height + 1));
   const hashes = await node.hashes(wanted);
   let reached: Cursor = { ...fork, blockAt: cursor.blockAt, scannedAt: cursor.scannedAt };

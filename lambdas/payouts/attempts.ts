@@ -9,14 +9,17 @@ export interface Attempt {
 
 interface AttemptRow {
   readonly attempt: number;
-  readonly status: 'requested' | 'created' | 'refused';
   readonly new_payout_id: string | null;
 }
 
-/** The payout that a recorded attempt made; `undefined` when none did. */
+/** Of an attempt `made`: its payout was canceled at Stripe, and pays nothing. */
+const IS_CANCELED = `EXISTS (SELECT FROM billing.payouts WHERE id = made.new_payout_id AND status = 'canceled')`;
+
+/** The payout that a recorded attempt made; `undefined` when none did, or when that one was canceled. */
 export async function madeBefore(client: ClientBase, payoutId: string): Promise<string | undefined> {
   const { rows } = await client.query<AttemptRow>(
-    `SELECT attempt, status, new_payout_id FROM billing.payout_retries WHERE payout_id = $1 AND status = 'created'`,
+    `SELECT new_payout_id FROM billing.payout_retries AS made
+     WHERE payout_id = $1 AND status = 'created' AND NOT ${IS_CANCELED}`,
     [payoutId],
   );
   return rows[0]?.new_payout_id ?? undefined;
@@ -24,9 +27,15 @@ export async function madeBefore(client: ClientBase, payoutId: string): Promise<
 
 /**
  * Records an attempt before Stripe is asked. One whose answer never came is made again, under the same key; after one that
- * Stripe refused, there is another.
+ * Stripe refused, or whose payout was canceled, there is another.
  */
 export async function beginAttempt(client: ClientBase, payoutId: string, by: string): Promise<Attempt> {
+  await client.query(
+    `UPDATE billing.payout_retries AS made
+     SET status = 'refused', error = new_payout_id || ' was canceled', new_payout_id = NULL
+     WHERE payout_id = $1 AND status = 'created' AND ${IS_CANCELED}`,
+    [payoutId],
+  );
   await client.query(
     `INSERT INTO billing.payout_retries (payout_id, attempt, status, requested_by)
      SELECT $1, coalesce(max(attempt), 0) + 1, 'requested', $2 FROM billing.payout_retries WHERE payout_id = $1
@@ -34,7 +43,7 @@ export async function beginAttempt(client: ClientBase, payoutId: string, by: str
     [payoutId, by],
   );
   const { rows } = await client.query<AttemptRow>(
-    `SELECT attempt, status, new_payout_id FROM billing.payout_retries WHERE payout_id = $1 AND status <> 'refused'`,
+    `SELECT attempt, new_payout_id FROM billing.payout_retries WHERE payout_id = $1 AND status <> 'refused'`,
     [payoutId],
   );
   return { payoutId, attempt: rows[0]?.attempt ?? 1 };

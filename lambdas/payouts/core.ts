@@ -28,7 +28,9 @@ interface Payout {
 /**
  * Pays an account the amount of a failed payout again: the bank returned it, and Stripe keeps it in the account's balance.
  * Both the payout and its account are read from Stripe first. However often it is called, and wherever it is killed, one
- * payout comes of it: each attempt has an idempotency key, and the new payout names the failed one.
+ * payout comes of it: the new payout names the failed one in its metadata and is looked for before another is made, whatever
+ * the age of the request; and each attempt has an idempotency key, which Stripe keeps for 24 hours, for a request that is still
+ * under way and that no list shows yet.
  *
  * @throws OperationError `payout_unknown`, `payout_not_failed`, `account_restricted`; `stripe_refused` with Stripe's reason,
  * after which another attempt may be made; `stripe_unavailable`, after which the same one is
@@ -68,12 +70,15 @@ async function findPayout(client: ClientBase, id: string): Promise<Payout> {
   return { ...row, amount: BigInt(row.amount) };
 }
 
-/** The payout that repeats this one by what Stripe lists: an attempt may have been killed before it was recorded. */
+/**
+ * The payout that repeats this one by what Stripe lists: an attempt may have been killed before it was recorded. One that was
+ * canceled repeats nothing.
+ */
 async function findRetry(work: StripeWork, { id, account, createdAt }: Payout): Promise<Snapshot | undefined> {
   const created = { gte: Math.floor(createdAt.getTime() / 1000) };
   const pages = pagesOf(work.call, listPayouts(work.stripe, account), [{ created }], work.stop);
   for await (const { objects, requestedAtSeconds } of pages) {
-    const object = objects.find(({ metadata }) => metadata?.[RETRY_OF] === id);
+    const object = objects.find(({ metadata, status }) => metadata?.[RETRY_OF] === id && status !== 'canceled');
     if (object !== undefined) return { object, requestedAtSeconds, account };
   }
   if (work.stop.aborted) throw new OperationError('stripe_unavailable', 'The time was up before Stripe had answered');

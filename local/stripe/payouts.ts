@@ -29,6 +29,11 @@ export class Payouts {
     this.balances.set(account, (this.balances.get(account) ?? 0) + amount);
   }
 
+  /** Stripe forgets idempotency keys, 24 hours after their first use at the earliest. */
+  forgetKeys(): void {
+    this.answers.clear();
+  }
+
   of(account: string): Collection<Stripe.Payout> {
     const known = this.byAccount.get(account) ?? new Collection<Stripe.Payout>();
     this.byAccount.set(account, known);
@@ -39,6 +44,13 @@ export class Payouts {
   create(account: string, overrides: Partial<Stripe.Payout> = {}) {
     const payout = this.of(account).put(payoutObject(overrides));
     return { object: payout, event: eventOf('payout.created', payout, account, payout.created) };
+  }
+
+  /** A payout that is pending is canceled at Stripe: its amount is in the balance again. */
+  cancel(account: string, id: string) {
+    const payout = this.of(account).put({ ...this.of(account).require(id), status: 'canceled' });
+    this.credit(account, payout.amount);
+    return { object: payout, event: eventOf('payout.canceled', payout, account, nowSeconds()) };
   }
 
   /** The bank returns a payout: its amount is in the balance again. */

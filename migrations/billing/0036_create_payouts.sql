@@ -45,13 +45,14 @@ CREATE INDEX transfers_by_account ON billing.transfers (account_id, created_at);
 -- When a late payout was read last.
 CREATE INDEX object_refreshes_of_payouts ON billing.object_refreshes (object_id) WHERE object_kind = 'payout';
 
--- Failed payouts that nothing replaced: none repeats it, and no later payout of the same account in the same currency is under
+-- Failed payouts that nothing replaced: none that was not canceled repeats it, and no later payout of the same account in the same currency is under
 -- way or paid. Stripe returns the amount to the balance, which the next payout takes along.
 CREATE VIEW billing.open_payout_failures AS
 SELECT failed.id, failed.account_id, failed.amount, failed.currency, failed.failure_code, failed.created_at
 FROM billing.payouts AS failed
 WHERE failed.status = 'failed'
-  AND NOT EXISTS (SELECT FROM billing.payouts AS retry WHERE retry.retry_of = failed.id)
+  AND NOT EXISTS (
+    SELECT FROM billing.payouts AS retry WHERE retry.retry_of = failed.id AND retry.status <> 'canceled')
   AND NOT EXISTS (
     SELECT FROM billing.payouts AS later
     WHERE coalesce(later.account_id, '') = coalesce(failed.account_id, '') AND later.created_at > failed.created_at
@@ -62,7 +63,7 @@ WHERE failed.status = 'failed'
 CREATE TABLE billing.payout_retries (
   payout_id text NOT NULL,
   attempt integer NOT NULL CHECK (attempt > 0),
-  -- `requested`, `created`, or `refused` by Stripe for good.
+  -- `requested`, `created`, or `refused` by Stripe for good; also when the payout that it made was canceled.
   status text NOT NULL CHECK (status IN ('requested', 'created', 'refused')),
   requested_by text NOT NULL,
   requested_at timestamptz NOT NULL DEFAULT now(),

@@ -31,9 +31,10 @@ export const payoutsRetry = defineCommand({
     }
     const made = report.newPayout;
     const madeText = made === null ? '' : `${made.id}, ${made.status}, arrives ${moment(made.arrivesAt, now())}`;
+    const next = made?.status === 'failed' ? `. That one failed as well: ops payouts retry ${made.id}` : '';
     const lines = {
       created: `${what} is paid again: ${madeText}`,
-      alreadyRetried: `It was paid again before: ${madeText}. Nothing was done`,
+      alreadyRetried: `It was paid again before: ${madeText}. Nothing was done${next}`,
       wouldRetry: `${what} would be paid again`,
     };
     return { report, lines: [lines[report.outcome]] };

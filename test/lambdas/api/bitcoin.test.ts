@@ -53,6 +53,9 @@ test('a payment is expected once: the same request is answered with it, another 
     'Another payment has this id: give each payment an id of its own',
     'The address was given for another payment: each payment needs an address of its own',
   ]);
+  // As after a change of the environment's default.
+  await api.client.query('UPDATE billing.bitcoin_payments SET confirmations = 6');
+  expect([(await expectIt()).status, (await expectIt({ confirmations: 3 })).status]).toEqual([200, 409]);
 });
 
 test.each([

@@ -153,6 +153,22 @@ const MATURE = 140;
     expect(await unlikeGranted(client)).toEqual([]);
   });
 
+  test('a node that gets the last block between two calls was not reorganised', async () => {
+    await a.mine(1);
+    await look();
+    const real = nodeOf(a);
+    let calls = 0;
+    const catchingUp = {
+      ...real,
+      hashes: async (heights: readonly number[]) =>
+        (calls += 1) === 1 ? heights.map(() => undefined) : real.hashes(heights),
+    };
+    expect(await runConfirmations(client, { node: catchingUp, examined })).toMatchObject({
+      outcome: 'up_to_date',
+      reorganisations: [],
+    });
+  });
+
   test('coins that the winning branch spends elsewhere are double-spent, also of a settled payment', async () => {
     const payment = await expectPayment(client, { confirmations: 1 });
     const stolen = await coin();

@@ -49,7 +49,7 @@ test('a dry run says what would be done, and makes and stores nothing', async ()
   );
 });
 
-test('a run that was killed before Stripe’s answer was stored finds the payout that it made', async () => {
+test('a run that was killed before Stripe’s answer was stored finds the payout that it made, also days later', async () => {
   const id = await failedPayout();
   await client().query(
     `INSERT INTO billing.payout_retries (payout_id, attempt, status, requested_by) VALUES ('${id}', 1, 'requested', 'ada')`,
@@ -63,6 +63,7 @@ test('a run that was killed before Stripe’s answer was stored finds the payout
     account: 'acct_1',
     idempotencyKey: `billing-payout-retry/${id}/1`,
   }) as { readonly id: string };
+  stripe().state.payouts.forgetKeys();
 
   expect(await retry(id)).toMatchObject({ outcome: 'alreadyRetried', newPayout: { id: lost.id } });
   expect(madeAtStripe()).toHaveLength(1);
@@ -79,6 +80,26 @@ test('what Stripe refuses is recorded, and may be tried again under another key'
   expect(await attempts()).toMatchObject([
     { attempt: 1, status: 'refused' },
     { attempt: 2, status: 'created' },
+  ]);
+});
+
+test('a payout whose repetition was canceled at Stripe is open again, and is repeated by another', async () => {
+  const id = await failedPayout();
+  const { newPayout } = await retry(id);
+  await deliver(stripe().state.payouts.cancel('acct_1', newPayout?.id ?? ''));
+  expect(await rows('SELECT id FROM billing.open_payout_failures')).toEqual([{ id }]);
+
+  expect(await retry(id, true)).toMatchObject({ outcome: 'wouldRetry' });
+  expect(await retry(id)).toMatchObject({ outcome: 'created' });
+  expect(await retry(id)).toMatchObject({ outcome: 'alreadyRetried', newPayout: { status: 'pending' } });
+  expect(
+    madeAtStripe()
+      .map(({ status }) => status)
+      .toSorted(),
+  ).toEqual(['canceled', 'pending']);
+  expect(await rows('SELECT attempt, status, error FROM billing.payout_retries ORDER BY attempt')).toEqual([
+    { attempt: 1, status: 'refused', error: `${newPayout?.id} was canceled` },
+    { attempt: 2, status: 'created', error: null },
   ]);
 });
 
