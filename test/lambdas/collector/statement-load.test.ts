@@ -45,15 +45,20 @@ describe('two collections', () => {
       },
     }) as unknown as ClientBase;
 
-  const twice = async (secondsApart: number, statements = 40) => {
+  const collect = async (atSeconds: readonly number[], statements = 40) => {
     const samples = new Map<DatabaseName, StatementSample>();
     const info = jest.fn();
-    let at = 0;
-    const watch = { samples, clock: () => new Date(at), log: { ...silentLog, info } };
-    const first = await statementLoad(client(statements, 1), 'billing', watch);
-    at += secondsApart * 1_000;
-    const second = await statementLoad(client(statements, 2), 'billing', watch);
-    return { first, second, logged: info.mock.calls.map(([, details]) => details as Record<string, unknown>) };
+    const collections = [];
+    for (const [index, seconds] of atSeconds.entries()) {
+      const watch = { samples, clock: () => new Date(seconds * 1_000), log: { ...silentLog, info } };
+      collections.push(await statementLoad(client(statements, index + 1), 'billing', watch));
+    }
+    return { collections, logged: info.mock.calls.map(([, details]) => details as Record<string, unknown>) };
+  };
+
+  const twice = async (secondsApart: number, statements?: number) => {
+    const { collections, logged } = await collect([0, secondsApart], statements);
+    return { first: collections[0], second: collections[1], logged };
   };
 
   test('publish two gauges, and name the five that took most time and the five that took longest', async () => {
@@ -79,6 +84,11 @@ describe('two collections', () => {
       ]),
     );
     expect(logged[0]).toMatchObject({ database: 'billing', calls: 21, statement: 'SELECT ?' });
+  });
+
+  test('of which the second has an earlier time measure nothing, and the next measures from the second on', async () => {
+    const { collections } = await collect([1_000, 700, 1_000]);
+    expect(collections.map((gauges) => gauges.length)).toEqual([0, 0, 2]);
   });
 
   test('within seconds of each other measure nothing, and a statement of both orders is named once', async () => {

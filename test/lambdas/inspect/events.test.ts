@@ -111,3 +111,29 @@ test('activity counts the events of each hour by what became of them', async () 
   ]);
   expect(report.lag).toEqual({ p95Seconds: 2, oldestOpenSeconds: 600 });
 });
+
+test('activity leaves out the canary and what is older, and takes the lag of the last hour and the oldest open event', async () => {
+  const insert = `INSERT INTO billing.webhook_events (id, type, livemode, source, status, attempts, occurred_at, received_at, processed_at,
+      dismissed_by, dismissal_reason, payload)
+    SELECT 'evt_' || $1 || n, $2, false, 'webhook', $3, 1, at, at, CASE WHEN $3 IN ('processed', 'ignored', 'dismissed') THEN at + n * interval '1 second' END,
+      CASE WHEN $3 = 'dismissed' THEN 'ann' END, CASE WHEN $3 = 'dismissed' THEN 'why' END, '{}'
+    FROM generate_series($5::int, $6::int) AS n, LATERAL (SELECT $4::timestamptz AS at) AS event`;
+  const add = (id: string, status: string, minutesAgo: number, [from, to] = [1, 1], type = 'some.event') =>
+    client.query(insert, [id, type, status, new Date(NOW.getTime() - minutesAgo * 60_000), from, to]);
+  await client.query('BEGIN; DELETE FROM billing.webhook_events');
+  await add('processed', 'processed', 10, [1, 20]);
+  await add('slow', 'processed', 200, [500, 600]);
+  await add('dismissed', 'dismissed', 10);
+  await add('ignored', 'ignored', 10);
+  await add('received', 'received', 20);
+  await add('processing', 'processing', 25);
+  await add('canary', 'ignored', 10, [1, 1], 'billing_operations.canary');
+  await add('old', 'processed', 8 * 24 * 60);
+  const { hours, lag } = await readActivity(client, { action: 'activity', days: 7 }, NOW);
+  await client.query('ROLLBACK');
+  expect(hours).toEqual([
+    { hour: '2026-11-21T09:00:00.000Z', settled: 101, failed: 0, open: 0 },
+    { hour: '2026-11-21T12:00:00.000Z', settled: 22, failed: 0, open: 2 },
+  ]);
+  expect(lag).toEqual({ p95Seconds: 19, oldestOpenSeconds: 1_500 });
+});
