@@ -1,42 +1,23 @@
 import { functionName } from '../core/contract';
+import type { NotifyingAlarm } from '../lambdas/inspect/pipeline/contract';
 import type { Clients } from './aws/clients';
 import type { Target } from './aws/target';
 import { explain } from './errors';
 
-/** An alarm of CloudWatch. */
-export interface AlarmState {
-  readonly name: string;
-  readonly state: string;
-  /** ISO time at which it came into this state. */
-  readonly since: string | null;
-  readonly reason: string;
-  /** What is wrong, what to do, and links. */
-  readonly text: string;
-}
-
 /**
- * The alarms of an environment.
+ * The alarms of an environment that notify.
  *
  * @param all also those that are not raised
  */
-export async function listAlarms(clients: Clients, target: Target, all = false): Promise<AlarmState[]> {
+export async function listAlarms(clients: Clients, target: Target, all = false): Promise<NotifyingAlarm[]> {
   const { paginateDescribeAlarms } = await import('@aws-sdk/client-cloudwatch');
-  const found: AlarmState[] = [];
+  const { ALARM_TYPES, notifyingAlarms } = await import('../lambdas/inspect/pipeline/contract');
+  const found: NotifyingAlarm[] = [];
   try {
     const client = await clients.alarms();
     const AlarmNamePrefix = functionName(target.environment, '');
-    const state = all ? {} : { StateValue: 'ALARM' as const };
-    for await (const page of paginateDescribeAlarms({ client }, { AlarmNamePrefix, ...state })) {
-      for (const alarm of page.MetricAlarms ?? []) {
-        found.push({
-          name: alarm.AlarmName ?? '',
-          state: alarm.StateValue ?? '',
-          since: alarm.StateUpdatedTimestamp?.toISOString() ?? null,
-          reason: alarm.StateReason ?? '',
-          text: alarm.AlarmDescription ?? '',
-        });
-      }
-    }
+    const query = { AlarmNamePrefix, AlarmTypes: [...ALARM_TYPES], ...(all ? {} : { StateValue: 'ALARM' as const }) };
+    for await (const page of paginateDescribeAlarms({ client }, query)) found.push(...notifyingAlarms(page));
   } catch (cause) {
     throw explain(cause, 'list the alarms', target.label);
   }

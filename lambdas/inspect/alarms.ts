@@ -1,11 +1,12 @@
 import { paginateDescribeAlarms, type CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { messageOf } from '../../core/runtime/errors';
 import type { InspectionReport } from './contract';
+import { ALARM_TYPES, notifyingAlarms } from './pipeline/contract';
 
 type Alarms = NonNullable<InspectionReport<'alarms'>['alarms']>;
 
 /**
- * The raised alarms of an environment, those that began last first. It never throws: an answer without alarms says why.
+ * The raised alarms of an environment that notify, those that began last first. It never throws: an answer without alarms says why.
  *
  * @param prefix with which the names of its alarms begin
  */
@@ -19,15 +20,9 @@ export async function listRaisedAlarms(client: CloudWatchClient, prefix: string)
 
 async function raisedAlarms(client: CloudWatchClient, prefix: string): Promise<Alarms> {
   const alarms: Alarms = [];
-  for await (const page of paginateDescribeAlarms({ client }, { AlarmNamePrefix: prefix, StateValue: 'ALARM' })) {
-    for (const alarm of page.MetricAlarms ?? []) {
-      alarms.push({
-        name: alarm.AlarmName ?? '',
-        since: alarm.StateUpdatedTimestamp?.toISOString() ?? null,
-        reason: alarm.StateReason ?? '',
-        text: alarm.AlarmDescription ?? '',
-      });
-    }
+  const query = { AlarmNamePrefix: prefix, AlarmTypes: [...ALARM_TYPES], StateValue: 'ALARM' as const };
+  for await (const page of paginateDescribeAlarms({ client }, query)) {
+    alarms.push(...notifyingAlarms(page).map(({ name, since, reason, text }) => ({ name, since, reason, text })));
   }
   return alarms.toSorted((a, b) => ((a.since ?? '') < (b.since ?? '') ? 1 : -1));
 }

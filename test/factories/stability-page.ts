@@ -1,20 +1,34 @@
-import { CloudWatchClient, DescribeAlarmsCommand, type MetricAlarm } from '@aws-sdk/client-cloudwatch';
+import {
+  CloudWatchClient,
+  DescribeAlarmsCommand,
+  type CompositeAlarm,
+  type DescribeAlarmsCommandInput,
+  type MetricAlarm,
+} from '@aws-sdk/client-cloudwatch';
 import { ListSecretVersionIdsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ClientBase } from 'pg';
+import { createConnector } from '../../core/database/connector';
+import { createReusableConnection } from '../../core/database/reusable-connection';
+import { API_TIMEOUT_MS } from '../../lambdas/api/contract';
 import { inspectRequest } from '../../lambdas/inspect/contract';
 import { inspect, type InspectDependencies } from '../../lambdas/inspect/core';
 import type { EventsRequest } from './stripe-work';
 import { eventObject, subscriptionObject } from '../../local/stripe/objects';
 import { createManifestKey } from '../support/archive-key';
-import { createTestDatabase } from '../support/database';
+import { clusterSecrets, createTestDatabase } from '../support/database';
 import { createBucket, objectStore } from '../support/object-store';
 import { testServices } from '../support/services';
 import { startApi, type ApiUnderTest } from './api';
 import { replayEvents, stripeWork } from './stripe-work';
+
+/** The discard port, on which nothing listens. */
+const CLOSED_PORT = 9;
+/** Leaves a retry half a second before the API gives up. */
+const SLOW_TIMEOUT_MS = 3_500;
 
 export const HOSTILE = '<img src=x onerror="document.title=1"><script>alert(1)</script>';
 
@@ -24,15 +38,15 @@ export interface StabilityPage {
   /** Address of the page. */
   readonly url: string;
   readonly adminKey: string;
-  /** Alarms that CloudWatch says are raised. */
-  alarms: MetricAlarm[];
+  /** Alarms that CloudWatch says are raised; composite ones only to who asks for them. */
+  alarms: { readonly metric: MetricAlarm[]; readonly composite: CompositeAlarm[] };
   /** ISO time of the newest archive of both databases. */
   newestArchive: string;
   /** The queue of events, and that of what is parked. */
   readonly queues: { readonly events: string; readonly parked: string; readonly sqs: SQSClient };
-  /** When true, every answer of the API but the page itself is 503. */
+  /** When true, the API reaches no database: its port is closed. */
   isFailing: boolean;
-  /** When true, a retry is answered as one that outlasts its request. */
+  /** When true, a retry outlasts its request. */
   isSlow: boolean;
   /** Adds events to the ledger, the newest a minute ago. */
   addEvents(count: number): Promise<void>;
@@ -52,7 +66,15 @@ export async function startStabilityPage(
   overrides: { readonly clock?: () => Date; readonly hasCanary?: boolean } = {},
 ): Promise<StabilityPage> {
   const { clock = () => new Date() } = overrides;
-  const api = await startApi(overrides);
+  const api: ApiUnderTest = await startApi({
+    ...overrides,
+    database: {
+      use: (work) => (page.isFailing ? unreachable : api.connection).use(work),
+      close: () => api.connection.close(),
+    },
+  });
+  const target = { ...api.database.connector.target, port: CLOSED_PORT };
+  const unreachable = createReusableConnection(createConnector(target, clusterSecrets(), 'api'));
   const main = await createTestDatabase('main');
   const sqs = new SQSClient({ endpoint: testServices().awsEndpoint });
   const dependencies = await inspectDependencies(api, main.connector, sqs, clock);
@@ -66,12 +88,17 @@ export async function startStabilityPage(
     const { newestArchive } = page;
     return { ...report, databases: report.databases.map((each) => ({ ...each, newestArchive })) };
   };
-  api.answers.replay = (request) =>
-    replayEvents(stripeWork({ url: 'http://127.0.0.1:9' } as never, api.client), request as EventsRequest);
+  api.answers.replay = (request, signal) =>
+    page.isSlow
+      ? new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(new Error('given up'))))
+      : replayEvents(stripeWork({ url: 'http://127.0.0.1:9' } as never, api.client), request as EventsRequest);
   api.answers.audit = (request) => ({ ...request, id: '20261121T061500Z-1f0c9a3e' });
   mockClient(CloudWatchClient)
     .on(DescribeAlarmsCommand)
-    .callsFake(() => ({ MetricAlarms: page.alarms }));
+    .callsFake(({ AlarmTypes = ['MetricAlarm'] }: DescribeAlarmsCommandInput) => ({
+      MetricAlarms: AlarmTypes.includes('MetricAlarm') ? page.alarms.metric : [],
+      CompositeAlarms: AlarmTypes.includes('CompositeAlarm') ? page.alarms.composite : [],
+    }));
   const server = createServer((request, response) => {
     void send(response, answer(api, page, request));
   });
@@ -80,7 +107,7 @@ export async function startStabilityPage(
     api,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/admin`,
     adminKey: await api.key(['admin']),
-    alarms: [sampleAlarm()],
+    alarms: { metric: [sampleAlarm()], composite: [] },
     newestArchive: new Date(clock().getTime() - 2 * 3_600_000).toISOString(),
     queues: { sqs, events: dependencies.queueUrl, parked: dependencies.deadLetterQueueUrl },
     isFailing: false,
@@ -110,12 +137,6 @@ async function send(response: ServerResponse, answered: Promise<Response>): Prom
 
 async function answer(api: ApiUnderTest, page: StabilityPage, request: IncomingMessage): Promise<Response> {
   const url = request.url ?? '/';
-  if (page.isFailing && /view|retry/.test(url)) {
-    return Response.json({ status: 503, code: 'busy', detail: 'The database is not available.' }, { status: 503 });
-  }
-  if (page.isSlow && /retry/.test(url)) {
-    return Response.json({ status: 504, code: 'still_running', detail: 'Look again in a minute.' }, { status: 504 });
-  }
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const init = {
@@ -124,7 +145,10 @@ async function answer(api: ApiUnderTest, page: StabilityPage, request: IncomingM
     ...(chunks.length === 0 ? {} : { body: Buffer.concat(chunks) }),
   };
   const event = { requestContext: { identity: { sourceIp: '192.0.2.7' } } };
-  return api.app.fetch(new Request(`http://localhost${url}`, init), { event: event as never });
+  const endsAtMs = performance.now() + (page.isSlow ? SLOW_TIMEOUT_MS : API_TIMEOUT_MS);
+  const lambdaContext = { getRemainingTimeInMillis: () => endsAtMs - performance.now() };
+  const bindings = { event: event as never, lambdaContext: lambdaContext as never };
+  return api.app.fetch(new Request(`http://localhost${url}`, init), bindings);
 }
 
 async function inspectDependencies(
@@ -159,7 +183,8 @@ async function inspectDependencies(
 function sampleAlarm(): MetricAlarm {
   return {
     AlarmName: 'BillingOps-test-eventsFailed-warning',
-    StateUpdatedTimestamp: new Date(Date.now() - 480_000),
+    AlarmActions: ['arn:aws:sns:eu-central-1:000000000000:warning'],
+    StateTransitionedTimestamp: new Date(Date.now() - 480_000),
     StateReason: 'Threshold Crossed: 1 datapoint [3.0] was greater than the threshold (0.0).',
     AlarmDescription: 'Events could not be applied.\nDo: read their errors, then retry them.',
   };

@@ -1,5 +1,5 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
-import { CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
+import { CloudWatchClient, DescribeAlarmsCommand, type DescribeAlarmsCommandInput } from '@aws-sdk/client-cloudwatch';
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { GetSecretValueCommand, RotateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -173,19 +173,32 @@ describe('a recovery', () => {
   });
 });
 
-test('raised alarms are listed with their first line, and are a finding', async () => {
-  cloudWatch.on(DescribeAlarmsCommand).resolves({
-    MetricAlarms: [
-      {
-        AlarmName: 'BillingOps-dev-backupFailed-billing',
-        StateValue: 'ALARM',
-        AlarmDescription: 'A backup failed.\nRunbook: …',
-      },
-    ],
+test('raised alarms that notify are listed once with their first line, composite ones too, and are a finding', async () => {
+  const raised = (name: string, others: object = {}) => ({
+    AlarmName: `BillingOps-dev-${name}`,
+    StateValue: 'ALARM' as const,
+    AlarmActions: ['arn:aws:sns:eu-central-1:111111111111:critical'],
+    AlarmDescription: `What is wrong: ${name}.\nRunbook: …`,
+    ...others,
   });
+  const byItsPage = { AlarmActions: [] };
+  const metricAlarms = [raised('backupFailed-billing'), raised('canaryFailed', byItsPage)];
+  const compositeAlarms = [
+    raised('canaryFailed-page', { ActionsSuppressedBy: 'Alarm', ActionsSuppressedReason: 'By its cause' }),
+    raised('canaryFailed-silent', byItsPage),
+    raised('regionTrouble'),
+  ];
+  cloudWatch.on(DescribeAlarmsCommand).callsFake(({ AlarmTypes = ['MetricAlarm'] }: DescribeAlarmsCommandInput) => ({
+    MetricAlarms: AlarmTypes.includes('MetricAlarm') ? metricAlarms : [],
+    CompositeAlarms: AlarmTypes.includes('CompositeAlarm') ? compositeAlarms : [],
+  }));
   const { status, stdout } = await ops('alarms');
   expect(status).toBe(1);
-  expect(stdout).toMatch(/BillingOps-dev-backupFailed-billing +ALARM .+ A backup failed\.\n/);
+  expect(stdout.trimEnd().split('\n').slice(1)).toEqual([
+    expect.stringMatching(/^BillingOps-dev-backupFailed-billing +ALARM  .+ What is wrong: backupFailed-billing\.$/),
+    expect.stringMatching(/^BillingOps-dev-canaryFailed-page +ALARM, silent  .+ What is wrong: canaryFailed-page\.$/),
+    expect.stringMatching(/^BillingOps-dev-regionTrouble +ALARM  .+ What is wrong: regionTrouble\.$/),
+  ]);
   expect(cloudWatch.commandCalls(DescribeAlarmsCommand)[0]?.args[0].input).toMatchObject({
     AlarmNamePrefix: 'BillingOps-dev-',
     StateValue: 'ALARM',

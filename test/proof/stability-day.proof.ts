@@ -3,6 +3,8 @@ import path from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { alarmsOf } from '../../lib/config/alarms/alarms';
 import { alarmSuffix, thresholdsOf } from '../../lib/config/alarms/alarm-definition';
+import { pageRules } from '../../lib/config/alarms/causes';
+import { ERROR_CODES } from '../../core/runtime/error-codes';
 import { startStabilityPage, type StabilityPage } from '../factories/stability-page';
 import { replayEvents, stripeWork } from '../factories/stripe-work';
 import { chromiumPath } from '../support/chromium';
@@ -17,6 +19,10 @@ const DAY = new Date(Math.floor(Date.now() / (24 * HOUR_MS)) * 24 * HOUR_MS - 24
 const TRAFFIC = [
   12, 8, 6, 5, 6, 9, 18, 34, 62, 85, 96, 104, 110, 98, 92, 88, 95, 120, 140, 150, 132, 90, 48, 24,
 ] as const;
+
+const PRODUCTION = alarmsOf(exampleEnvironment('production'));
+/** Alarms whose critical severity pages by a composite alarm. */
+const PAGED = pageRules(PRODUCTION);
 
 const executablePath = chromiumPath();
 let now = DAY;
@@ -112,16 +118,23 @@ async function watch(hour: number): Promise<void> {
     webhookFailures: (100 * (rows[0]?.failed ?? 0)) / (TRAFFIC[hour] ?? 1),
     'backupMissing-billing': (now - Date.parse(stability.newestArchive)) / 1_000,
   };
-  stability.alarms = alarmsOf(exampleEnvironment('production')).flatMap((alarm) =>
+  const raised = PRODUCTION.flatMap((alarm) =>
     thresholdsOf(alarm)
       .filter(([, threshold]) => (measured[alarm.name] ?? 0) > threshold)
-      .map(([severity]) => ({
-        AlarmName: `BillingOps-test-${alarmSuffix(alarm, severity)}`,
-        StateUpdatedTimestamp: new Date(now - 5 * MINUTE_MS),
-        StateReason: `${alarm.measure}: ${measured[alarm.name]?.toFixed(0)} ${alarm.unit}`,
-        AlarmDescription: `${alarm.symptom}.\nDo: ${alarm.action}`,
-      })),
+      .map(([severity]) => ({ alarm, severity, isPaged: severity === 'critical' && PAGED.has(alarm.name) })),
   );
+  const described = ({ alarm, severity }: (typeof raised)[number], name: string, AlarmActions: string[]) => ({
+    AlarmName: `BillingOps-test-${name}`,
+    AlarmActions,
+    StateTransitionedTimestamp: new Date(now - 5 * MINUTE_MS),
+    StateReason: `${alarm.measure}: ${measured[alarm.name]?.toFixed(0)} ${alarm.unit}`,
+    AlarmDescription: `${alarm.symptom} (test, ${severity}).\nDo first: ${alarm.action}`,
+  });
+  const topics = ['arn:aws:sns:eu-central-1:000000000000:alerts'];
+  stability.alarms = {
+    metric: raised.map((one) => described(one, alarmSuffix(one.alarm, one.severity), one.isPaged ? [] : topics)),
+    composite: raised.filter(({ isPaged }) => isPaged).map((one) => described(one, `${one.alarm.name}-page`, topics)),
+  };
 }
 
 interface Event {
@@ -143,7 +156,7 @@ const STORY: Readonly<Record<number, Event>> = {
       queue.oldestMs = at(9, 5).getTime();
       stability.isFailing = true;
       await page.reload();
-      await page.getByText('The database is not available.').first().waitFor();
+      await page.getByText(ERROR_CODES.database_unavailable.meaning).first().waitFor();
       stability.isFailing = false;
     },
     missing: 70,

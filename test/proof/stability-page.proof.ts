@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { ERROR_CODES } from '../../core/runtime/error-codes';
 import { HOSTILE, startStabilityPage, type StabilityPage } from '../factories/stability-page';
 import { chromiumPath } from '../support/chromium';
 
@@ -8,6 +9,7 @@ import { chromiumPath } from '../support/chromium';
 const SCREENSHOTS = process.env.STABILITY_SCREENSHOTS;
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const EVENTS = 10_000;
+const UNAVAILABLE = ERROR_CODES.database_unavailable.meaning;
 
 const executablePath = chromiumPath();
 let stability: StabilityPage;
@@ -189,10 +191,10 @@ const failing = (page: Page) => page.getByRole('row').filter({ hasText: 'evt_bro
     expect(await page.locator('details[open]').count()).toBe(2);
     stability.isFailing = true;
     await refresh();
-    await page.getByText('Could not be refreshed; older values are shown. The database is not available.').waitFor();
+    await page.getByText(`Could not be refreshed; older values are shown. ${UNAVAILABLE}`).waitFor();
     expect(await page.locator('details[open]').count()).toBe(2);
     await page.getByRole('link', { name: 'Events', exact: true }).click();
-    await page.getByText('The database is not available.', { exact: true }).waitFor();
+    await page.getByText(UNAVAILABLE, { exact: true }).waitFor();
     stability.isFailing = false;
     await refresh();
     await page.getByRole('heading', { level: 1, name: 'Events' }).waitFor();
@@ -216,7 +218,11 @@ const failing = (page: Page) => page.getByRole('row').filter({ hasText: 'evt_bro
     stability.isSlow = true;
     await page.getByRole('button', { name: 'Retry all failed' }).click();
     await page.getByRole('button', { name: 'Retry', exact: true }).click();
-    await page.getByText('May still be running: refresh. Look again in a minute.').waitFor();
+    await page
+      .getByText(
+        /^Refresh to see what was applied. It takes longer than a request may last, and may still be running; look again/,
+      )
+      .waitFor();
     await page.getByRole('button', { name: 'Close' }).click();
     stability.isSlow = false;
     await page.getByRole('button', { name: 'Retry all failed' }).click();

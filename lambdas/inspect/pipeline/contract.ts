@@ -54,3 +54,53 @@ export const alarms = {
     problem: z.string().nullable().describe('Why they could not be looked up.'),
   }),
 };
+
+/** What to ask DescribeAlarms for: without it, CloudWatch leaves out composite alarms, by which most critical ones page. */
+export const ALARM_TYPES = ['MetricAlarm', 'CompositeAlarm'] as const;
+
+/** The fields of an alarm in an answer of DescribeAlarms that are read. */
+interface DescribedAlarm {
+  readonly AlarmName?: string | undefined;
+  readonly AlarmDescription?: string | undefined;
+  readonly AlarmActions?: readonly string[] | undefined;
+  readonly StateValue?: string | undefined;
+  readonly StateReason?: string | undefined;
+  readonly StateTransitionedTimestamp?: Date | undefined;
+  readonly StateUpdatedTimestamp?: Date | undefined;
+  /** Of composite alarms alone: present while another alarm keeps this one from notifying. */
+  readonly ActionsSuppressedBy?: string | undefined;
+  readonly ActionsSuppressedReason?: string | undefined;
+}
+
+export interface NotifyingAlarm {
+  readonly name: string;
+  readonly state: string;
+  /** Its actions are suppressed at present: its cause has paged, or it comes and goes. */
+  readonly isSilent: boolean;
+  /** ISO time at which it came into this state. */
+  readonly since: string | null;
+  readonly reason: string;
+  /** What is wrong, what to do, and links. */
+  readonly text: string;
+}
+
+/**
+ * The alarms of a page of DescribeAlarms that notify a topic, under the names that its messages have. An alarm without actions
+ * only decides whether others page, or pages by the composite alarm of its name, which is raised with it.
+ */
+export function notifyingAlarms(page: {
+  readonly MetricAlarms?: readonly DescribedAlarm[] | undefined;
+  readonly CompositeAlarms?: readonly DescribedAlarm[] | undefined;
+}): NotifyingAlarm[] {
+  return [...(page.MetricAlarms ?? []), ...(page.CompositeAlarms ?? [])]
+    .filter(({ AlarmActions = [] }) => AlarmActions.length > 0)
+    .map((alarm) => ({
+      name: alarm.AlarmName ?? '',
+      state: alarm.StateValue ?? '',
+      isSilent: alarm.ActionsSuppressedBy !== undefined,
+      // The other time moves while the state stays.
+      since: (alarm.StateTransitionedTimestamp ?? alarm.StateUpdatedTimestamp)?.toISOString() ?? null,
+      reason: [alarm.StateReason, alarm.ActionsSuppressedReason].filter(Boolean).join(' '),
+      text: alarm.AlarmDescription ?? '',
+    }));
+}

@@ -294,22 +294,41 @@ test('a server is described by its identity, its role and its extensions', async
   await client.query('REVOKE CREATE ON SCHEMA billing FROM PUBLIC');
 });
 
-test('an alarm is listed with its text, and a CloudWatch that refuses is the answer too', async () => {
-  const since = new Date('2026-11-21T11:00:00Z');
-  cloudWatch.on(DescribeAlarmsCommand, { AlarmNamePrefix: 'BillingOps-test-', StateValue: 'ALARM' }).resolves({
-    MetricAlarms: [
-      { AlarmName: 'BillingOps-test-old', StateUpdatedTimestamp: new Date(0), StateReason: 'r', AlarmDescription: 't' },
-      { AlarmName: 'BillingOps-test-new', StateUpdatedTimestamp: since, StateReason: '3 > 1', AlarmDescription: 'Do' },
-    ],
-  });
-  const { alarms } = await ask({ action: 'alarms' });
-  expect(alarms?.map(({ name }) => name)).toEqual(['BillingOps-test-new', 'BillingOps-test-old']);
-  expect(alarms?.[0]).toEqual({
-    name: 'BillingOps-test-new',
-    since: since.toISOString(),
-    reason: '3 > 1',
-    text: 'Do',
-  });
+test('the alarms that notify are listed with their text, the newest first, and a CloudWatch that refuses is the answer too', async () => {
+  const [early, late] = [new Date('2026-11-21T10:00:00Z'), new Date('2026-11-21T11:00:00Z')];
+  const AlarmActions = ['arn:aws:sns:eu-central-1:111111111111:critical'];
+  const query = {
+    AlarmNamePrefix: 'BillingOps-test-',
+    AlarmTypes: ['MetricAlarm' as const, 'CompositeAlarm' as const],
+    StateValue: 'ALARM' as const,
+  };
+  cloudWatch
+    .on(DescribeAlarmsCommand, query)
+    .resolves({
+      NextToken: 'more',
+      MetricAlarms: [
+        { AlarmName: 'old', AlarmActions, StateTransitionedTimestamp: early, StateUpdatedTimestamp: new Date() },
+        { AlarmName: 'canaryFailed', AlarmActions: [], StateTransitionedTimestamp: late },
+      ],
+    })
+    .on(DescribeAlarmsCommand, { ...query, NextToken: 'more' })
+    .resolves({
+      CompositeAlarms: [
+        {
+          AlarmName: 'new-page',
+          AlarmActions,
+          StateTransitionedTimestamp: late,
+          StateReason: 'It is raised.',
+          ActionsSuppressedBy: 'Alarm',
+          ActionsSuppressedReason: 'Suppressed by its cause.',
+          AlarmDescription: 'Do',
+        },
+      ],
+    });
+  expect((await ask({ action: 'alarms' })).alarms).toEqual([
+    { name: 'new-page', since: late.toISOString(), reason: 'It is raised. Suppressed by its cause.', text: 'Do' },
+    { name: 'old', since: early.toISOString(), reason: '', text: '' },
+  ]);
   cloudWatch.on(DescribeAlarmsCommand).rejects(new Error('not allowed'));
   expect(await ask({ action: 'alarms' })).toEqual({ action: 'alarms', alarms: null, problem: 'not allowed' });
 });

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { withConnection } from '../../../core/database/connector';
 import type { MaintenanceTask, ResultOf, TaskRecord } from '../../../lambdas/maintenance/contract';
 import { HOT_STATEMENTS } from '../../../lambdas/maintenance/hot-statements';
 import { listRecords } from '../../../lambdas/maintenance/records';
 import { runTasks } from '../../../lambdas/maintenance/run';
+import { waitUntil } from '../../../local/pass/check';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { silentLog } from '../../support/log';
 
@@ -82,11 +82,10 @@ async function slowDown(): Promise<void> {
 
 /** Waits until something is at work on the table. */
 async function atWork(progress: 'pg_stat_progress_vacuum' | 'pg_stat_progress_create_index'): Promise<void> {
-  for (;;) {
+  await waitUntil(async () => {
     const { rowCount } = await client.query(`SELECT FROM ${progress} WHERE relid = 'public.swollen'::regclass`);
-    if (rowCount !== 0) return;
-    await sleep(20);
-  }
+    return rowCount === 0 ? `${progress} shows nothing at work on public.swollen` : undefined;
+  }, 5_000);
 }
 
 test('a vacuum goes at the pace of autovacuum, and gives way within seconds to a session that waits for its table', async () => {

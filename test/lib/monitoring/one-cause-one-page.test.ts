@@ -1,3 +1,8 @@
+import { alarmSuffix, thresholdsOf } from '../../../lib/config/alarms/alarm-definition';
+import { alarmsOf } from '../../../lib/config/alarms/alarms';
+import { pageRules } from '../../../lib/config/alarms/causes';
+import { notifyingAlarms } from '../../../lambdas/inspect/pipeline/contract';
+import { exampleEnvironment } from '../../support/example-environments';
 import { resourcesOf, templatesOf } from '../support';
 import { simulate } from './cloudwatch/simulate';
 import { compositesOf, metricAlarmsOf, pagingAlarmsOf, tellsReturn } from './cloudwatch/template-alarms';
@@ -52,6 +57,31 @@ test('every critical alarm pages, by itself or by its composite alarm', () => {
       .map((page) => `${PREFIX}${page}`)
       .toSorted(),
   );
+});
+
+test('a list of raised alarms has every warning and every page once, and none that only decides whether others page', () => {
+  const described = (type: string) =>
+    Object.values(resourcesOf(monitoring, type)).map(({ Properties }) => ({
+      ...Properties,
+      AlarmName: String(Properties.AlarmName),
+      AlarmDescription: String(Properties.AlarmDescription),
+    }));
+  const listed = notifyingAlarms({
+    MetricAlarms: described('AWS::CloudWatch::Alarm'),
+    CompositeAlarms: described('AWS::CloudWatch::CompositeAlarm'),
+  });
+  expect(listed.filter(({ text }) => text.startsWith('Notifies nobody'))).toEqual([]);
+  const names = listed.map(({ name }) => name.slice(PREFIX.length));
+  const definitions = alarmsOf(exampleEnvironment('production'));
+  const paged = pageRules(definitions);
+  const expected = definitions.flatMap((definition) =>
+    thresholdsOf(definition).map(([severity]) =>
+      severity === 'critical' && paged.has(definition.name)
+        ? `${definition.name}-page`
+        : alarmSuffix(definition, severity),
+    ),
+  );
+  expect(names.toSorted()).toEqual([...expected, 'regionTrouble'].toSorted());
 });
 
 test('an environment without computed alarms has no composite alarms, as their causes are computed', () => {

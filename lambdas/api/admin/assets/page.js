@@ -247,9 +247,9 @@ function askToRetry(what) {
 }
 
 /** What an error leaves open: an answer that did not arrive says nothing of what was done. */
-function whyNotRetried({ status }, isLaterBatch) {
-  if (status === 504 || status === 0) return 'May still be running: refresh.';
-  return isLaterBatch ? 'The others were not retried.' : 'Not retried.';
+function whyNotRetried({ status, message }, isLaterBatch) {
+  if (status === 504 || status === 0) return `Refresh to see what was applied. ${message}`;
+  return `${isLaterBatch ? 'The others were not retried.' : 'Not retried.'} ${message}`;
 }
 
 async function retry() {
@@ -276,7 +276,7 @@ async function retry() {
     }
     const line = document.createElement('p');
     line.className = 'error';
-    line.textContent = `${whyNotRetried(error, parts.length > 0)} ${error.message}`;
+    line.textContent = whyNotRetried(error, parts.length > 0);
     outcome.replaceChildren(...parts, line);
   }
   confirm.hidden = true;
