@@ -6,7 +6,7 @@ import { planGrants, type AccessWishes } from './plan';
 import type { AccessPolicy } from './policy';
 import { scramVerifier } from './scram';
 
-/** A wait behind another session's change of roles is short, or in vain. */
+/** Changes of roles commit within milliseconds: a session that holds a lock for longer is stuck, and is not waited for. */
 const LOCK_TIMEOUT_MS = 5_000;
 
 /** Makes the changes of a plan, all or none. */
@@ -45,9 +45,9 @@ export async function refreshGrants(
   if (!(await isAdopted(client, policy))) return;
   const { changes } = planGrants(await readCatalog(client), policy, { keep: [], whole });
   const ours = new Set(policy.groups.map(({ name }) => name));
+  // A migration takes nothing from applications: grants to PUBLIC that were made since are shown by `ops access plan`.
   await applyAccess(
     client,
-    // What somebody gave to PUBLIC since is shown by a plan, and not taken from an application by a migration.
     changes.filter(({ role }) => ours.has(role)),
   );
 }

@@ -34,7 +34,7 @@ export function desiredGrants(catalog: Catalog, policy: AccessPolicy): Grant[] {
 }
 
 function onFunction(signature: string, grantee: string): Grant {
-  // A view calls its functions as whoever reads it.
+  // PostgreSQL runs the functions of a view as the role that reads the view.
   return { kind: 'FUNCTION', object: signature, privilege: 'EXECUTE', grantee };
 }
 
