@@ -132,9 +132,9 @@ export class OperationsStack extends EnvironmentStack {
     });
     new Refresh(this, 'Refresh', { context, billing: service, stripeApiSecret, cache });
     if (config.bitcoin) {
-      new Confirmations(this, 'Confirmations', { context, bitcoin: config.bitcoin, billing, cache });
+      new Confirmations(this, 'Confirmations', { context, bitcoin: config.bitcoin, billing: service, cache });
     }
-    new Payouts(this, 'Payouts', { context, billing, stripeApiSecret, cache });
+    new Payouts(this, 'Payouts', { context, billing: service, stripeApiSecret, cache });
     const entitlements = new Entitlements(this, 'Entitlements', { context, billing: service, cache });
 
     const largeArchives = config.largeArchives.method === 'map' ? data.created : [];

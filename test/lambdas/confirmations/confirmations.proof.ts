@@ -6,6 +6,7 @@ import type { Run } from '../../../lambdas/reconciliation/run';
 import { expectPayment, nodeOf, runConfirmations, statusOf, type Expected } from '../../factories/bitcoin-payments';
 import { spend, startBtcd, type Btcd, type Coin } from '../../proof/btcd';
 import { BTCD, goTool } from '../../proof/tools';
+import { restrictTo } from '../../support/access';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { putRules, RULES, storedEntitlements, unlikeGranted } from '../../support/entitlements';
 
@@ -32,6 +33,7 @@ const MATURE = 140;
     ]);
     client = await database.client();
     await putRules(client, RULES);
+    await restrictTo('billing_service', client);
     await a.mine(MATURE);
     await a.connect(b);
     await look();

@@ -1,6 +1,7 @@
 import type { PayoutsReport } from '../../../lambdas/payouts/contract';
 import { retryPayout } from '../../../lambdas/payouts/core';
 import { refresh } from '../../../lambdas/refresh/core';
+import { restrictTo } from '../../support/access';
 import { silentLog } from '../../support/log';
 import { daysAgoSeconds, nowSeconds, useStripeAndDatabase } from '../../support/stripe';
 
@@ -26,6 +27,7 @@ async function failedPayout(): Promise<string> {
 
 test('a failed payout is made again once, however often it is asked for', async () => {
   const id = await failedPayout();
+  await restrictTo('billing_service', client());
 
   const first = await retry(id);
   expect(first).toMatchObject({ outcome: 'created', account: 'acct_1', amount: '12000', currency: 'eur' });

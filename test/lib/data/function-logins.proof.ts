@@ -1,12 +1,18 @@
-import { exampleEnvironment } from '../../support/example-environments';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { bitcoinEnvironment, exampleEnvironment } from '../../support/example-environments';
 import { resourceLike, resourcesOf } from '../support';
 import { synthesise } from '../synthesise';
 
-/** What an environment deploys whose billing functions log in as the least of the roles. */
+/** What an environment deploys whose functions log in as the least of the roles. */
 const dev = exampleEnvironment('dev');
 const { data, operations } = synthesise({
   ...dev,
-  databases: { ...dev.databases, billing: { ...dev.databases.billing, logins: 'least' } },
+  bitcoin: bitcoinEnvironment().bitcoin,
+  databases: {
+    billing: { ...dev.databases.billing, logins: 'least' },
+    main: { ...dev.databases.main, logins: 'least' },
+  },
 });
 
 const secretOf = (login: string): [string, Record<string, unknown>] => {
@@ -64,6 +70,8 @@ test.each([
   ['Reconciliation', 'Service'],
   ['Refresh', 'Service'],
   ['Entitlements', 'Service'],
+  ['Payouts', 'Service'],
+  ['Confirmations', 'Service'],
   ['Cleanup', 'Service'],
   ['Backup', 'Backup'],
   ['Collector', 'Collector'],
@@ -81,6 +89,33 @@ test.each([
     .filter((statement) => JSON.stringify(statement).includes('secretsmanager:GetSecretValue'));
   expect(values.length).toBeGreaterThan(0);
   expect(JSON.stringify(values)).not.toContain('BillingDatabaseCredentials');
+});
+
+test('docs/access.md names the login of every function that has a database', () => {
+  const logins = new Map<string, string[]>();
+  for (const { Properties } of Object.values(resourcesOf(operations, 'AWS::Lambda::Function'))) {
+    const { FunctionName, Environment } = Properties as {
+      FunctionName?: string;
+      Environment?: { Variables: Record<string, unknown> };
+    };
+    const stem = FunctionName?.replace('BillingOps-dev-', '') ?? '';
+    const secrets = Object.entries(Environment?.Variables ?? {}).filter(([name]) =>
+      /^(BILLING|MAIN)_DATABASE_SECRET_ARN$/.test(name),
+    );
+    const [login] = new Set(
+      secrets.map(([, arn]) => /(?:Billing|Main)Logins(\w+?)Secret/.exec(JSON.stringify(arn))?.[1] ?? 'the owner'),
+    );
+    if (login !== undefined) logins.set(login, [...(logins.get(login) ?? []), stem]);
+  }
+  const page = readFileSync(path.resolve(__dirname, '../../../docs/access.md'), 'utf8');
+  const written = [...page.matchAll(/^\| (?:`(\w+)`|(the owner)) +\| ([a-z, -]+?) +\| (?:billing|both) +\|$/gm)];
+  expect(
+    Object.fromEntries(written.map(([, login, owner, names = '']) => [login ?? owner, names.split(', ').toSorted()])),
+  ).toEqual(
+    Object.fromEntries(
+      [...logins].map(([login, stems]) => [login === 'the owner' ? login : login.toLowerCase(), stems.toSorted()]),
+    ),
+  );
 });
 
 test('only what makes the users reads the secrets of all logins', () => {
