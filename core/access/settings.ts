@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { FUNCTION_LOGINS, PERSON_ACCESS } from './contract';
+import { DATABASE_NAMES, type DatabaseName } from '../contract';
+import { FUNCTION_LOGINS, PERSON_ACCESS, type FunctionLogin } from './contract';
 
 const json = <Schema extends z.ZodType>(form: string, schema: Schema) =>
   z
@@ -27,3 +28,13 @@ export const accessSettings = {
     byDatabase(people),
   ),
 };
+
+/** Secrets of the logins of functions by the names that reports give them, such as `billing-login-service`. */
+export function loginSecretArns(
+  secretArns: Readonly<Record<DatabaseName, Readonly<Partial<Record<FunctionLogin, string>>>>>,
+): Partial<Record<`${DatabaseName}-login-${FunctionLogin}`, string>> {
+  const entries = DATABASE_NAMES.flatMap((database) =>
+    Object.entries(secretArns[database]).map(([login, arn]) => [`${database}-login-${login}`, arn]),
+  );
+  return Object.fromEntries(entries) as ReturnType<typeof loginSecretArns>;
+}

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { FUNCTION_LOGINS } from '../../core/access/contract';
 import type { ArchiveEnvironment } from '../../core/archive/contract';
 import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 import { archive, archives, drills, schemaChanges } from './archive/contract';
@@ -25,6 +26,8 @@ export interface InspectEnvironment
   /** The secrets that Stripe issues: looked up for their age, never read. */
   readonly STRIPE_API_SECRET_ARN: string;
   readonly STRIPE_SIGNING_SECRET_ARN: string;
+  /** JSON: secrets of the logins of functions, by database and login, looked up likewise. @default none */
+  readonly LOGIN_SECRETS?: string;
 }
 
 /**
@@ -35,7 +38,11 @@ export const SECRET_ROTATION_DAYS = 90;
 /** Secrets Manager rotates within the day on which a rotation is due, and tries again on the next. */
 export const ROTATION_GRACE_DAYS = 2;
 
-const secretNames = z.enum(['billing-database', 'main-database', 'stripe-api', 'stripe-signing']);
+/** `…-database` is that of the owner of the tables. */
+const secretNames = z.union([
+  z.enum(['billing-database', 'main-database', 'stripe-api', 'stripe-signing']),
+  z.templateLiteral([databaseName, '-login-', z.enum(FUNCTION_LOGINS)]),
+]);
 
 const status = {
   request: z.strictObject({

@@ -4,6 +4,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { openSignedStore } from '../../core/archive/open-store';
 import { archiveSettings } from '../../core/archive/settings';
 import { functionName } from '../../core/contract';
+import { accessSettings, loginSecretArns } from '../../core/access/settings';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import {
   baseSettings,
@@ -34,6 +35,7 @@ const environment = readEnvironment({
   DEAD_LETTER_QUEUE_URL: setting.url('the URL of an SQS queue'),
   STRIPE_API_SECRET_ARN: secretArnSetting(),
   STRIPE_SIGNING_SECRET_ARN: secretArnSetting(),
+  LOGIN_SECRETS: accessSettings.LOGIN_SECRETS,
 });
 const telemetry = createTelemetry('inspect', environment);
 const secrets = createSecrets();
@@ -52,6 +54,7 @@ const dependencies = {
   secretArns: {
     'billing-database': environment.BILLING_DATABASE_SECRET_ARN,
     'main-database': environment.MAIN_DATABASE_SECRET_ARN,
+    ...loginSecretArns(environment.LOGIN_SECRETS),
     'stripe-api': environment.STRIPE_API_SECRET_ARN,
     'stripe-signing': environment.STRIPE_SIGNING_SECRET_ARN,
   },

@@ -23,7 +23,7 @@ export interface StatusDependencies {
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
   readonly secretsManager: SecretsManagerClient;
-  readonly secretArns: Readonly<Record<SecretName, string>>;
+  readonly secretArns: Readonly<Partial<Record<SecretName, string>>>;
   readonly frequencyHours: Readonly<Record<DatabaseName, number>>;
   readonly clock: () => Date;
 }

@@ -48,3 +48,8 @@ export function accessAs(access: DatabaseAccess, login: FunctionLogin): Database
     ? access
     : { ...access, secretArn, ownerSecretArn: access.secretArn, secretKey: access.logins?.key };
 }
+
+/** The secrets with passwords of a database: that of its owner, and of the logins of functions. */
+export function passwordSecretsOf({ secretArn, ownerSecretArn, logins }: DatabaseAccess): string[] {
+  return [...new Set([ownerSecretArn ?? secretArn, ...Object.values(logins?.secretArns ?? {})])];
+}

@@ -1,7 +1,12 @@
 import { CfnSecurityGroupIngress, Peer, Port, type ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
-import type { BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import {
+  DATABASE_NAMES,
+  type BillingDatabaseEnvironment,
+  type DatabaseName,
+  type MainDatabaseEnvironment,
+} from '../../core/contract';
 import type { DatabaseAccess } from '../data/database-access';
 
 /** The environment variables by which a function finds the billing database. */
@@ -23,6 +28,15 @@ export function mainDatabaseEnvironment(database: DatabaseAccess): MainDatabaseE
     MAIN_DATABASE_SECRET_ARN: database.secretArn,
     ...(database.managed === 'elsewhere' ? { MAIN_DATABASE_MANAGED: database.managed } : {}),
   };
+}
+
+/** The environment variable by which a function finds the secrets of all logins; nothing where functions work as the owner. */
+export function loginSecretsEnvironment(databases: Readonly<Record<DatabaseName, DatabaseAccess>>): {
+  readonly LOGIN_SECRETS?: string;
+} {
+  if (DATABASE_NAMES.every((name) => databases[name].logins === undefined)) return {};
+  const secrets = DATABASE_NAMES.map((name) => [name, databases[name].logins?.secretArns ?? {}]);
+  return { LOGIN_SECRETS: JSON.stringify(Object.fromEntries(secrets)) };
 }
 
 /**

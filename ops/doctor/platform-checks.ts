@@ -22,11 +22,11 @@ export function judgeStatus(
     ...status.databases.flatMap((each) => judgeDatabase(each, DRILL_LIMIT_DAYS, now)),
     ...judgePipeline(status, RECONCILIATION_LIMIT_HOURS, now),
     ...status.secrets.map(({ secret, changedAt }) => {
-      const isPassword = secret.endsWith('-database');
+      const isPassword = !secret.startsWith('stripe-');
       const limit = limits.SECRET_ROTATION_DAYS + (isPassword ? limits.ROTATION_GRACE_DAYS : 0);
       const age = changedAt === null ? Infinity : daysSince(changedAt, now);
       const fix = isPassword
-        ? `ops secrets rotate ${secret.replace('-database', '')}`
+        ? `ops secrets rotate ${secret.replace('-database', '').replace('-login-', ' --login ')}`
         : `ops secrets put-stripe ${secret === 'stripe-api' ? 'api-key' : 'signing-secret'}`;
       return judged(`secret ${secret}`, age <= limit, `changed ${moment(changedAt, now)}`, fix);
     }),

@@ -1,7 +1,8 @@
+import { FUNCTION_LOGINS, LOGIN_USERS, type FunctionLogin } from '../../../core/access/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import { COLLECTOR_METRICS, type WatchedSecret } from '../../../lambdas/collector/contract';
 import { ROTATION_GRACE_DAYS, SECRET_ROTATION_DAYS } from '../../../lambdas/inspect/contract';
-import { isRotated } from '../database-settings';
+import { isRotated, type DatabaseConfig } from '../database-settings';
 import { rotationStem } from '../rotation';
 import type { EnvironmentConfig } from '../environment-schema';
 import type { AlarmDefinition } from './alarm-definition';
@@ -12,7 +13,10 @@ import { AGE_FOR_AN_HOUR, ANY_WITHIN_AN_HOUR, DAY_SECONDS } from './job-alarms';
 export function secretAlarms({ databases }: EnvironmentConfig): AlarmDefinition[] {
   return [
     ...DATABASE_NAMES.map(passwordAlarm),
-    ...DATABASE_NAMES.filter((name) => isRotated(databases[name])).map(rotationAlarm),
+    ...DATABASE_NAMES.filter((name) => isRotated(databases[name])).flatMap((name) => [
+      rotationAlarm(name),
+      ...loginsOf(name, databases[name]).map((login) => rotationAlarm(name, login)),
+    ]),
     ...(['api', 'signing'] as const).map(stripeSecretAlarm),
   ];
 }
@@ -26,26 +30,32 @@ function passwordAlarm(database: DatabaseName): AlarmDefinition {
     measure: 'Age of the password',
     thresholds: { warning: (SECRET_ROTATION_DAYS + ROTATION_GRACE_DAYS) * DAY_SECONDS },
     metric: secretAge(`${database}-database`),
-    symptom: `The password of the ${database} database was not rotated within ${SECRET_ROTATION_DAYS} days`,
-    action: 'Rotate the secret by hand and read the log of its rotation function.',
+    symptom: `A password of the ${database} database, of its owner or of a login of functions, was not rotated within ${SECRET_ROTATION_DAYS} days`,
+    action: 'Find which with `ops secrets list`, rotate it by hand and read the log of its rotation function.',
     owner: 'data',
     runbookAnchor: 'password-not-rotated',
     consolePage: 'secrets',
   };
 }
 
-function rotationAlarm(database: DatabaseName): AlarmDefinition {
+/** Logins of functions whose passwords change by themselves, in a database whose own does. */
+function loginsOf(database: DatabaseName, { logins }: DatabaseConfig): readonly FunctionLogin[] {
+  return logins === 'owner' ? [] : FUNCTION_LOGINS.filter((login) => LOGIN_USERS[database][login] !== undefined);
+}
+
+function rotationAlarm(database: DatabaseName, login?: FunctionLogin): AlarmDefinition {
+  const stem = rotationStem(database, login);
   return {
     ...ANY_WITHIN_AN_HOUR,
-    name: `rotationFailed-${database}`,
+    name: `rotationFailed-${database}${login ? `-${login}` : ''}`,
     measure: 'Failed steps of the rotation',
     thresholds: { warning: 0 },
-    metric: { from: 'lambda', stem: rotationStem(database), name: 'Errors' },
-    symptom: `A step of the rotation of the ${database} database's password failed; Secrets Manager tries again for two days`,
+    metric: { from: 'lambda', stem, name: 'Errors' },
+    symptom: `A step of the rotation of the ${database} database's password${login ? ` for the login ${login}` : ''} failed; Secrets Manager tries again for two days`,
     action: 'Read the log of the rotation function, and check that the other functions still connect.',
     owner: 'data',
     runbookAnchor: 'password-not-rotated',
-    consolePage: { functionOf: rotationStem(database) },
+    consolePage: { functionOf: stem },
   };
 }
 

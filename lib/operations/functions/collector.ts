@@ -7,7 +7,7 @@ import type { CollectorEnvironment } from '../../../lambdas/collector/contract';
 import type { DatabaseName } from '../../../core/contract';
 import { EVENT_RETENTION_DAYS } from '../../config/policies';
 import { COLLECTOR_SCHEDULE } from '../../config/schedules';
-import type { DatabaseAccess } from '../../data/database-access';
+import { passwordSecretsOf, type DatabaseAccess } from '../../data/database-access';
 import type { RecoveryRegion } from '../../data/recovery-region';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { FunctionSchedule } from '../function-schedule';
@@ -116,11 +116,6 @@ export class Collector extends Construct {
       description: 'Collection of sizes, shares and ages',
     });
   }
-}
-
-/** The secrets with passwords of a database: that of its owner, and of the logins of functions. */
-function passwordSecretsOf({ secretArn, ownerSecretArn, logins }: DatabaseAccess): string[] {
-  return [...new Set([ownerSecretArn ?? secretArn, ...Object.values(logins?.secretArns ?? {})])];
 }
 
 function passwordSecrets<Variable extends string>(

@@ -5,9 +5,9 @@ import { Construct } from 'constructs';
 import type { DatabaseName } from '../../../core/contract';
 import type { InspectEnvironment } from '../../../lambdas/inspect/contract';
 import { BACKUP_POLICIES } from '../../config/policies';
-import type { DatabaseAccess } from '../../data/database-access';
+import { passwordSecretsOf, type DatabaseAccess } from '../../data/database-access';
 import { type ArchiveAccess, archiveEnvironment, grantReadingArchives } from '../archive-access';
-import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
+import { billingDatabaseEnvironment, loginSecretsEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import type { EventQueue } from '../event-queue';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
@@ -48,6 +48,7 @@ export class Inspect extends Construct {
         DEAD_LETTER_QUEUE_URL: queues.deadLetterQueue.queueUrl,
         STRIPE_API_SECRET_ARN: stripeApiSecretArn,
         STRIPE_SIGNING_SECRET_ARN: stripeSigningSecretArn,
+        ...loginSecretsEnvironment(props.databases),
       },
       timeout: Duration.minutes(1),
       memorySize: 512,
@@ -68,7 +69,7 @@ export class Inspect extends Construct {
       new PolicyStatement({
         // The dates of the versions of a secret, not their values.
         actions: ['secretsmanager:ListSecretVersionIds'],
-        resources: [billing.secretArn, main.secretArn, stripeApiSecretArn, stripeSigningSecretArn],
+        resources: [...new Set([billing, main].flatMap(passwordSecretsOf)), stripeApiSecretArn, stripeSigningSecretArn],
       }),
     );
     fn.addToRolePolicy(

@@ -4,7 +4,7 @@ import { Construct } from 'constructs';
 import type { MigrateEnvironment } from '../../../lambdas/migrate/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import type { DatabaseAccess } from '../../data/database-access';
-import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
+import { billingDatabaseEnvironment, loginSecretsEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
 export interface MigrateProps {
@@ -26,7 +26,7 @@ export class Migrate extends Construct {
       environment: {
         ...billingDatabaseEnvironment(databases.billing),
         ...mainDatabaseEnvironment(databases.main),
-        ...loginSecrets(databases),
+        ...loginSecretsEnvironment(databases),
       },
       timeout: Duration.minutes(15),
       memorySize: 512,
@@ -44,10 +44,4 @@ export class Migrate extends Construct {
       databases[name].logins?.key.grantDecrypt(target.function);
     }
   }
-}
-
-function loginSecrets(databases: MigrateProps['databases']): Pick<MigrateEnvironment, 'LOGIN_SECRETS'> {
-  if (DATABASE_NAMES.every((name) => databases[name].logins === undefined)) return {};
-  const secrets = DATABASE_NAMES.map((name) => [name, databases[name].logins?.secretArns ?? {}]);
-  return { LOGIN_SECRETS: JSON.stringify(Object.fromEntries(secrets)) };
 }
