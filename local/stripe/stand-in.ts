@@ -13,6 +13,8 @@ const MAX_FORM_BYTES = 100_000;
 export interface RecordedRequest {
   readonly path: string;
   readonly query: string;
+  /** Header `Idempotency-Key`. */
+  readonly idempotencyKey: string | undefined;
   readonly status: number;
   /** Milliseconds since the epoch. */
   readonly atMs: number;
@@ -128,7 +130,14 @@ export async function startStripeStandIn(
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = requestUrl(request);
     const record = (status: number): void => {
-      requests.push({ path: url?.pathname ?? '', query: url?.search ?? '', status, atMs: Date.now() });
+      const idempotencyKey = request.headers['idempotency-key'] as string | undefined;
+      requests.push({
+        path: url?.pathname ?? '',
+        query: url?.search ?? '',
+        idempotencyKey,
+        status,
+        atMs: Date.now(),
+      });
     };
     if (delayMs > 0) await sleep(delayMs);
     try {

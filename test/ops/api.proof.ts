@@ -8,6 +8,7 @@ import { PLATFORM_FILE, platformFile } from '../../local/platform/contract';
 import { debianPackages, pythonWith } from '../proof/tools';
 import { runOps } from './run-ops';
 import { wordsOf } from './runbook-lines';
+import { tilledEvent, tilledSubscription } from '../factories/tilled-objects';
 import { startedPlatform, type StartedPlatform } from './started-platform';
 
 /** The API as it is deployed – bundle, routes of the template, role of PostgreSQL – by HTTP, with keys of `ops keys`. */
@@ -29,10 +30,11 @@ afterAll(() => platform.stop());
 
 const listening = () => platformFile.parse(JSON.parse(readFileSync(path.join(platform.folder, PLATFORM_FILE), 'utf8')));
 
+const outcomeOf = (line: string) =>
+  runOps([...wordsOf(line), '--env', 'local'], { environment: { OPS_LOCAL_FOLDER: platform.folder } });
+
 async function ops(line: string): Promise<string> {
-  const { status, stdout, stderr } = await runOps([...wordsOf(line), '--env', 'local'], {
-    environment: { OPS_LOCAL_FOLDER: platform.folder },
-  });
+  const { status, stdout, stderr } = await outcomeOf(line);
   if (status !== 0) throw new Error(`${line}: ${stderr}${stdout}`);
   return stdout;
 }
@@ -99,6 +101,32 @@ test('through its aliases, functions refuse what no route offers, and change not
   expect(await invoke('entitlements:api', rules)).toMatchObject({ errorType: 'NotAdmitted' });
   expect(await invoke('entitlements', { ...rules, dryRun: true })).toMatchObject({ dryRun: true });
   lambda.destroy();
+});
+
+test('failed events of Tilled are applied by a command, and those of Stripe with the same ids are left alone', async () => {
+  const event = { ...tilledEvent('subscription.created', tilledSubscription()), id: 'evt_both' };
+  for (const provider of ['stripe', 'tilled']) {
+    await platform.billing.query(
+      `INSERT INTO billing.webhook_events
+         (provider, id, type, livemode, source, status, attempts, error, occurred_at, received_at, payload)
+       VALUES ($1, 'evt_both', 'subscription.created', false, 'webhook', 'failed', 3, 'it was refused', now(), now(), $2)`,
+      [provider, event],
+    );
+  }
+  const dry = await outcomeOf('webhooks retry --provider tilled --failed --dry-run');
+  expect([dry.status, dry.stderr, dry.stdout]).toEqual([0, '', expect.stringMatching(/evt_both.+would be applied/)]);
+  const retried = await outcomeOf('webhooks retry --provider tilled --failed');
+  expect([retried.status, retried.stdout]).toEqual([0, expect.stringMatching(/evt_both.+ applied/)]);
+  const { rows } = await platform.billing.query(
+    `SELECT provider, status, (SELECT id FROM billing.subscriptions) AS stored FROM billing.webhook_events
+     WHERE id = 'evt_both' ORDER BY provider`,
+  );
+  expect(rows).toEqual([
+    { provider: 'stripe', status: 'failed', stored: 'tilled:sub_1' },
+    { provider: 'tilled', status: 'processed', stored: 'tilled:sub_1' },
+  ]);
+  const unknown = await outcomeOf('webhooks retry --provider tilled evt_nowhere');
+  expect([unknown.status, unknown.stderr]).toEqual([2, expect.stringContaining('this environment takes no Tilled')]);
 });
 
 test('the log of the function has no key', () => {

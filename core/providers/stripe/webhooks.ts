@@ -7,7 +7,7 @@ import { isCanary } from './canary';
 import { STRIPE } from './name';
 import { readEvent, type StripeEvent } from './shapes';
 
-const EXPECTED_SECRET = 'expected the signing secret, whsec_…';
+const EXPECTED_SECRET = 'expected the signing secret of the endpoint, which begins with whsec_';
 const moment = z.coerce.date({ error: 'expected an ISO 8601 time' });
 
 const signingSecrets = z.object({

@@ -6,7 +6,7 @@ import { appOf, metricTypeOf } from './labels';
 import { TILLED } from './name';
 import { readEvent, type TilledEvent } from './shapes';
 
-const EXPECTED_SECRET = 'expected the signing secret, whsec_…';
+const EXPECTED_SECRET = 'expected the signing secret of the endpoint, which begins with whsec_';
 
 const signingSecrets = z.object({
   // What the stack makes the secret with begins otherwise; see Stripe's.

@@ -97,8 +97,9 @@ function webhookErrors(): AlarmDefinition {
       countOf('webhook', WEBHOOK_METRICS.failed),
     ]),
     periodSeconds: QUARTER_SECONDS,
-    symptom: 'The webhook function answered a delivery from Stripe with a server error; Stripe delivers it again',
-    action: 'Read the log of the webhook function: the queue, the signing secret, or a crash.',
+    symptom: 'The webhook function answered a delivery with a server error; its provider delivers it again',
+    action:
+      'Read the log of the webhook function: the queue, a crash, or a signing secret that is "malformed": store the whsec_… secret of the endpoint.',
     owner: 'billing',
     runbookAnchor: 'webhook-errors',
     consolePage: { functionOf: 'webhook' },

@@ -87,6 +87,13 @@ const MATURE = 140;
     // What is late grants nothing.
     const { rows: purchases } = await client.query('SELECT FROM billing.purchases WHERE id = $1', [late.id]);
     expect(purchases).toEqual([]);
+    // As the runbook accepts it.
+    await client.query('UPDATE billing.bitcoin_payments SET expires_at = now(), review_height = 0 WHERE id = $1', [
+      late.id,
+    ]);
+    await a.mine(1);
+    await look();
+    expect(await statusOf(client, late)).toBe('settled block');
   });
 
   test('a transaction with a higher fee replaces one, and one that pays elsewhere takes the payment back', async () => {

@@ -124,6 +124,9 @@ test('an attempt that Stripe did not answer is made again under the same key', a
   expect(await retry(id)).toMatchObject({ outcome: 'alreadyRetried' });
   expect(await attempts()).toMatchObject([{ attempt: 1, status: 'created' }]);
   expect(madeAtStripe()).toHaveLength(1);
+  const keys = stripe().requests.flatMap(({ idempotencyKey }) => idempotencyKey ?? []);
+  expect(keys.length).toBeGreaterThan(2);
+  expect(new Set(keys)).toEqual(new Set([`billing-payout-retry/${id}/1`]));
 });
 
 test('a payout is not repeated while its account is restricted, by what Stripe says now', async () => {

@@ -1,7 +1,10 @@
+import type { SecretsProvider } from '@aws-lambda-powertools/parameters/secrets';
 import Stripe from 'stripe';
+import type { ZodType } from 'zod';
 import { WEBHOOK_ENDPOINTS, type WebhookEndpoint } from '../../../core/providers/contract';
 import { stripeWebhooks } from '../../../core/providers/stripe/webhooks';
 import { tilledWebhooks } from '../../../core/providers/tilled/webhooks';
+import { createSecrets } from '../../../core/runtime/secrets';
 import { respond, type Endpoint } from '../../../lambdas/webhook/respond';
 import { signAsTilled, TILLED_EPOCH, tilledEvent, tilledIntent } from '../../factories/tilled-objects';
 import { silentLog } from '../../support/log';
@@ -23,13 +26,16 @@ async function deliver(
   { path, signatureHeader }: WebhookEndpoint = tilled,
   secrets: object = { current: SECRET },
 ) {
+  const store = { get: async () => secrets } as unknown as SecretsProvider;
+  const read = <Schema extends ZodType>(schema: Schema) => createSecrets(store).read('arn:secret', schema);
   const endpoints: Record<string, Endpoint> = {};
   const add = <Event, Secrets>(at: WebhookEndpoint, endpoint: Endpoint<Event, Secrets>) => {
     endpoints[at.path] = endpoint;
   };
-  add(stripe, { scheme: stripeWebhooks, secrets: async () => stripeWebhooks.secrets.parse(secrets) });
-  add(tilled, { scheme: tilledWebhooks, secrets: async () => tilledWebhooks.secrets.parse(secrets) });
+  add(stripe, { scheme: stripeWebhooks, secrets: async () => read(stripeWebhooks.secrets) });
+  add(tilled, { scheme: tilledWebhooks, secrets: async () => read(tilledWebhooks.secrets) });
   const queued: [string, string][] = [];
+  const logged: unknown[] = [];
   const { answer } = await respond(
     {
       body: Buffer.from(body).toString('base64'),
@@ -42,10 +48,11 @@ async function deliver(
       livemode: false,
       send: async (message, provider) => void queued.push([message, provider]),
       clock: () => new Date(NOW),
-      log: silentLog,
+      log: { ...silentLog, error: (message, details) => void logged.push([message, details]) },
     },
   );
-  return { status: answer.statusCode, reason: (JSON.parse(answer.body) as { error?: string }).error, queued };
+  const { error: reason } = JSON.parse(answer.body) as { error?: string };
+  return { status: answer.statusCode, reason, queued, logged };
 }
 
 test.each([
@@ -55,7 +62,7 @@ test.each([
   ['signed by the previous secret, which is rolled', signed, { current: 'whsec_new', previous: SECRET }],
   ['signed at the end of the tolerance', signAsTilled(payload, SECRET, NOW - 300_000), { current: SECRET }],
 ])('an event %s is queued byte for byte, under the name of its provider', async (_case, header, secrets) => {
-  expect(await deliver(header, payload, tilled, secrets)).toEqual({ status: 200, queued: [[payload, 'tilled']] });
+  expect(await deliver(header, payload, tilled, secrets)).toMatchObject({ status: 200, queued: [[payload, 'tilled']] });
 });
 
 const MALFORMED = 'The tilled-signature header is malformed; expected t=<milliseconds>,v1=…';
@@ -90,16 +97,26 @@ test.each<[what: string, header: string | undefined, body: string, reason: strin
     'The body is not a Tilled event: event.account_id: expected an id of at most 248 letters, digits and underscores; event.type: expected text',
   ],
 ])('a delivery %s is answered 400 with the reason, and not queued', async (_what, header, body, reason) => {
-  expect(await deliver(header, body)).toEqual({ status: 400, reason, queued: [] });
+  expect(await deliver(header, body)).toEqual({ status: 400, reason, queued: [], logged: [] });
 });
 
 test("Tilled's signature at Stripe's endpoint is refused", async () => {
   expect(await deliver(signed, payload, stripe)).toMatchObject({ status: 400, queued: [] });
 });
 
-test('a secret that no operator filled in is our fault, so that Tilled delivers again', async () => {
-  expect(await deliver(signed, payload, tilled, { current: 'x'.repeat(32) })).toMatchObject({
-    status: 500,
-    queued: [],
-  });
+test('a secret of another form is our fault, so that Tilled delivers again, and the log names the form and no value', async () => {
+  const { logged, ...answer } = await deliver(signed, payload, tilled, { current: 'sk_not_the_signing_secret' });
+  expect(answer).toEqual({ status: 500, reason: 'The event could not be queued; deliver it again', queued: [] });
+  expect(logged).toEqual([
+    [
+      'A webhook could not be queued; Tilled will deliver it again',
+      {
+        provider: 'tilled',
+        reason: expect.stringMatching(
+          /is malformed: current: expected the signing secret of the endpoint, which begins with whsec_$/,
+        ),
+      },
+    ],
+  ]);
+  expect(JSON.stringify(logged)).not.toContain('sk_not');
 });
