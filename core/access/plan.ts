@@ -14,8 +14,9 @@ export interface AccessWishes extends RoleWishes {
 
 /** Compares the roles and privileges of a database with a policy. Changes nothing. */
 export async function planAccess(client: ClientBase, policy: AccessPolicy, wishes: AccessWishes): Promise<AccessPlan> {
-  const roles = await planRoles(client, policy, wishes);
   const catalog = await readCatalog(client);
+  const readers = policy.groups.map(({ name }) => name).filter((name) => readsAllByGrants(catalog, policy, name));
+  const roles = await planRoles(client, policy, wishes, new Set(readers));
   const { changes, obstacles } = planGrants(catalog, policy, wishes);
   const closes = changes.some(
     ({ verb, role, what }) => verb === 'revoke' && role === PUBLIC && what.includes('CONNECT'),
@@ -72,6 +73,26 @@ function loginGroups(catalog: Catalog, { logins, groups }: AccessPolicy): Grant[
   return names
     .filter((name) => !groups.some((group) => group.name === name))
     .map((grantee) => ({ kind: 'DATABASE', object: identifier(catalog.database), privilege: 'CONNECT', grantee }));
+}
+
+/** Whether a group that reads all tables of the policy's schemas needs no more to read every table of the database. */
+function readsAllByGrants(catalog: Catalog, policy: AccessPolicy, group: string): boolean {
+  const managed = new Set(schemasOf(catalog, policy));
+  const grantable = new Set(
+    catalog.schemas.filter(({ name, mine }) => mine && managed.has(name)).map(({ name }) => name),
+  );
+  const granted = new Set(
+    catalog.grants
+      .filter(({ grantee, column }) => column === undefined && (grantee === group || grantee === PUBLIC))
+      .map(({ kind, object, privilege }) => `${privilege} ${kind} ${object}`),
+  );
+  return catalog.relations.every(({ schema, name, kind, mine }) => {
+    const relation = `${kind === 'sequence' ? 'SEQUENCE' : 'TABLE'} ${identifier(schema)}.${identifier(name)}`;
+    return (
+      (mine && grantable.has(schema)) ||
+      (granted.has(`USAGE SCHEMA ${identifier(schema)}`) && granted.has(`SELECT ${relation}`))
+    );
+  });
 }
 
 /** What a right of PUBLIC becomes: of the roles to keep, and of functions that of everyone who may look into their schema. */

@@ -24,6 +24,8 @@ const PERSON = 'A person, by IAM. Made by billing-operations from the settings o
 const FUNCTION = 'Functions of billing-operations log in as it, in turn with its pair';
 /** Role of RDS whose members authenticate by IAM, and by nothing else. */
 const RDS_IAM = 'rds_iam';
+/** Role of PostgreSQL whose members read every table of the server, those of other owners included. */
+const READ_ALL = 'pg_read_all_data';
 
 interface Role {
   readonly name: string;
@@ -50,11 +52,16 @@ const ROLES = `
     ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid) AS groups
   FROM pg_roles r`;
 
-/** What has to be done for the roles of a policy to be as it says. */
+/**
+ * What has to be done for the roles of a policy to be as it says.
+ *
+ * @param readers groups that read every table by grants: they do without `pg_read_all_data` where the session may not grant it
+ */
 export async function planRoles(
   client: ClientBase,
   policy: AccessPolicy,
   wishes: RoleWishes,
+  readers: ReadonlySet<string>,
 ): Promise<Pick<AccessPlan, 'changes' | 'obstacles'>> {
   const { rows } = await client.query<Role>(ROLES);
   const roles = new Map(rows.map((role) => [role.name, role]));
@@ -72,7 +79,10 @@ export async function planRoles(
       obstacles.push(`The role ${role.name} exists with rights on the server: rename it, or take them from it`);
       return [];
     }
-    return [...createOrAlter(role, present), ...memberships(role, present, { roles, made, mayGrant }, obstacles)];
+    return [
+      ...createOrAlter(role, present),
+      ...memberships(role, present, { roles, made, mayGrant, readers }, obstacles),
+    ];
   });
   return { changes: [...changes, ...formerPeople(rows, wishes)], obstacles };
 }
@@ -142,12 +152,13 @@ interface Known {
   /** Roles that the plan makes. */
   readonly made: ReadonlySet<string>;
   readonly mayGrant: ReadonlySet<string>;
+  readonly readers: ReadonlySet<string>;
 }
 
 function memberships(
   { name, memberOf }: WantedRole,
   present: Role | undefined,
-  { roles, made, mayGrant }: Known,
+  { roles, made, mayGrant, readers }: Known,
   obstacles: string[],
 ): AccessChange[] {
   const changes: AccessChange[] = [];
@@ -157,6 +168,7 @@ function memberships(
     if (!isKnown && !made.has(group)) {
       obstacles.push(`${name} cannot join ${group}, which does not exist: apply the migrations first`);
     } else if (isKnown && !mayGrant.has(group)) {
+      if (group === READ_ALL && readers.has(name)) continue;
       obstacles.push(
         `${name} should be a member of ${group}. As an administrator: GRANT ${identifier(group)} TO ${identifier(name)}`,
       );
