@@ -42,14 +42,18 @@ export function recordCaughtError(step: string): string {
 /**
  * Claims steps in the open transaction: another that claims the same waits for its end.
  *
- * @returns whether they are to be taken now; otherwise another call has taken them
+ * @returns those to be taken now; another call has taken the others
  */
-export async function claimSteps(client: ClientBase, steps: Readonly<Record<string, StepDetail>>): Promise<boolean> {
-  const claimed = await client.query(
-    `INSERT INTO ${STEPS} (step, detail) SELECT key, value FROM jsonb_each($1) ORDER BY key ON CONFLICT DO NOTHING`,
+export async function claimSteps(
+  client: ClientBase,
+  steps: Readonly<Record<string, StepDetail>>,
+): Promise<ReadonlySet<string>> {
+  const claimed = await client.query<{ step: string }>(
+    `INSERT INTO ${STEPS} (step, detail) SELECT key, value FROM jsonb_each($1) ORDER BY key ON CONFLICT DO NOTHING
+     RETURNING step`,
     [JSON.stringify(steps)],
   );
-  return claimed.rowCount !== 0;
+  return new Set(claimed.rows.map(({ step }) => step));
 }
 
 /** @returns what the step left behind; `undefined` when it was not taken */

@@ -72,17 +72,24 @@ async function loadOnce(
 ): Promise<number> {
   const { table, parts } = load;
   await client.query('BEGIN');
-  if (!(await claimSteps(client, Object.fromEntries(parts.map((part) => [partStep(part), { rows: part.rows }]))))) {
+  const claimed = await claimSteps(
+    client,
+    Object.fromEntries(parts.map((part) => [partStep(part), { rows: part.rows }])),
+  );
+  if (claimed.size === 0) {
     await client.query('COMMIT');
     return 0;
   }
-  const freeze = isFrozen(load);
+  // A catalog of the server, which cannot be truncated.
+  const isPieces = table.name === LARGE_OBJECT_PIECES.name && table.schema === LARGE_OBJECT_PIECES.schema;
+  const freeze = !isPieces && isFrozen(load);
   if (freeze) await client.query(`TRUNCATE ONLY ${qualified(table)}`);
-  for (const part of parts) {
-    if (table.name === LARGE_OBJECT_PIECES.name && table.schema === LARGE_OBJECT_PIECES.schema) {
-      await loadPieces(objects, client, table, part);
-    } else await loadPart(objects, client, table, part, { signal, freeze });
+  // An earlier version of this code may have grouped the parts otherwise, and loaded some. What was truncated is loaded whole.
+  const due = freeze ? parts : parts.filter((part) => claimed.has(partStep(part)));
+  for (const part of due) {
+    if (isPieces) await loadPieces(objects, client, table, part);
+    else await loadPart(objects, client, table, part, { signal, freeze });
   }
   await commitRows(client, table);
-  return parts.reduce((sum, part) => sum + part.rows, 0);
+  return due.reduce((sum, part) => sum + part.rows, 0);
 }
