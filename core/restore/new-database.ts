@@ -9,6 +9,7 @@ import { isScratchName } from './scratch-names';
 export const MAINTENANCE_DATABASE = 'postgres';
 const DUPLICATE_DATABASE = '42P04';
 const INSUFFICIENT_PRIVILEGE = '42501';
+const OBJECT_IN_USE = '55006';
 /** Names that need no quoting in any tool that an operator may type them into. */
 const NAME = /^[a-z_][a-z0-9_]{0,62}$/;
 
@@ -71,16 +72,31 @@ export async function createDatabase(
 /**
  * Gives a database its final name.
  *
- * @throws OperationError `target_exists` when the name was taken meanwhile
+ * @throws OperationError `target_exists` when the name was taken meanwhile; and, retryable, `database_unavailable` when
+ * others are connected to the database
  */
 export async function renameDatabase(connector: DatabaseConnector, name: string, finalName: string): Promise<void> {
   await administer(connector, async (client) => {
     const rename = `ALTER DATABASE ${escapeIdentifier(name)} RENAME TO ${escapeIdentifier(finalName)}`;
     await client.query(rename).catch((cause: unknown) => {
       if (cause instanceof DatabaseError && cause.code === DUPLICATE_DATABASE) throw targetExists(finalName);
+      if (cause instanceof DatabaseError && cause.code === OBJECT_IN_USE) {
+        const message = `Database ${name} cannot get the name ${finalName} while others are connected to it: end their sessions`;
+        throw new OperationError('database_unavailable', message, { cause });
+      }
       throw cause;
     });
   });
+}
+
+/** Ends the sessions in a database of the platform's own, as far as the role may. */
+export async function endSessions(connector: DatabaseConnector, name: string): Promise<void> {
+  const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'`;
+  await administer(connector, (client) =>
+    client.query(end, [name]).catch((error: unknown) => {
+      if (!(error instanceof DatabaseError && error.code === INSUFFICIENT_PRIVILEGE)) throw error;
+    }),
+  );
 }
 
 /** Drops a database that a restore created, and ends the sessions in it. */

@@ -4,7 +4,7 @@ import { restoreScratch } from '../../core/restore/restore-archive';
 import { scratchName } from '../../core/restore/scratch-names';
 import { sweepScratch } from '../../core/restore/scratch-sweep';
 import { findArchive } from '../../core/restore/select-archive';
-import { listRestoring, sweepRestoring } from '../../core/restore/steps/leftovers';
+import { assertNoDrillRunning, sweepRestoring } from '../../core/restore/steps/leftovers';
 import { isTooLarge, type RestoreWorkflow, startRestore } from '../../core/restore/workflow';
 import { messageOf, OperationError } from '../../core/runtime/errors';
 import type { DrillRecord, DrillReport } from './contract';
@@ -69,7 +69,7 @@ export async function runDrill(dependencies: RunDrillDependencies): Promise<Fini
     await sweepScratch(connector, purpose, startedAt);
   }
   await sweepRestoring(connector, log, startedAt);
-  await assertNoneRunning(dependencies);
+  await assertNoDrillRunning(connector);
   let finished: FinishedDrill;
   try {
     const manifest = await findArchive(dependencies.store, database, { archive: 'latest' });
@@ -87,17 +87,6 @@ export async function runDrill(dependencies: RunDrillDependencies): Promise<Fini
   }
   await save(dependencies, finished);
   return finished;
-}
-
-/** Two drills of a large archive would take its room on the disk twice, and distort the times. */
-async function assertNoneRunning({ connector }: DrillDependencies): Promise<void> {
-  const [running] = await listRestoring(connector, 'drilling');
-  if (!running) return;
-  const { name, startedAt } = running;
-  throw new OperationError(
-    'drill_running',
-    `The drill of ${startedAt.toISOString()} is under way in database ${name}: wait for it. If its workflow was stopped, drop that database, or drill again after a day`,
-  );
 }
 
 async function start(dependencies: RunDrillDependencies, manifest: Manifest, startedAt: Date): Promise<string> {

@@ -83,7 +83,7 @@ export function reasonOf(error: unknown): string {
   return error instanceof OperationError ? `${error.code}: ${error.message}` : messageOf(error);
 }
 
-/** @throws OperationError `store_unavailable`, `database_unavailable` (retryable) */
-export async function save({ connector, store }: DrillDependencies, record: DrillRecord): Promise<void> {
-  await withConnection(connector, (live) => saveRecord(store, live, record));
+/** @returns what is on record @throws OperationError `store_unavailable`, `database_unavailable` (retryable) */
+export function save({ connector, store }: DrillDependencies, record: DrillRecord): Promise<DrillRecord> {
+  return withConnection(connector, (live) => saveRecord(store, live, record));
 }

@@ -11,12 +11,13 @@ import type { ReadSchema } from '../../schema/read-schema';
 import { archiveContradictsSchema } from '../archive-errors';
 import { describeLargeObjects } from '../large-objects';
 import { countForeignKeys, largeObjectsOf, prepareWriter, sequencesOf } from '../load-into';
-import { databaseExists, renameDatabase } from '../new-database';
+import { databaseExists, endSessions, renameDatabase } from '../new-database';
 import { asAdministrator, Domain, proveSchema, reportDifferences, type RestoreDependencies } from '../restore-phases';
 import { advanceSequences, restoreSequences } from '../sequences';
 import { collectStatistics } from '../statistics';
 import { VerifiedObjects } from '../verified-objects';
 import type { RestoreProof } from '../restore-archive';
+import { tryLock, waitForLock } from './alone';
 import { runEntriesOnce, withEntrySession } from './entries';
 import { dropJournal, JOURNAL_SCHEMA, readDeviations, readProgress, readStep, readSteps, recordStep } from './journal';
 import { planAfter } from './keys';
@@ -64,6 +65,8 @@ export async function completeDatabase(
 ): Promise<boolean> {
   const { keys, checks, rules } = planAfter(schema.after, manifest.tables);
   return withEntrySession(dependencies, schema.after, name, async (client) => {
+    // A call that was given up may still run: setting its sequences late would undo their advance.
+    if (!(await tryLock(client, 'completion of a restore'))) return false;
     if (!(await readStep(client, 'sequences'))) {
       await assertAllLoaded(client, manifest);
       const deviations = new Deviations();
@@ -105,10 +108,19 @@ async function assertAllLoaded(client: Client, manifest: Manifest): Promise<void
  *
  * @throws OperationError as `restoreArchive` does
  */
-export async function proveDatabase(
-  dependencies: RestoreDependencies,
-  { manifest, schema, name }: Restoring,
-): Promise<RestoreProof> {
+export function proveDatabase(dependencies: RestoreDependencies, restoring: Restoring): Promise<RestoreProof> {
+  return withConnection(
+    dependencies.connector,
+    async (client) => {
+      // A call that was given up may still run: to compare the schema while it applies migrations would find these.
+      await waitForLock(client, 'proof of a restore');
+      return prove(dependencies, restoring);
+    },
+    restoring.name,
+  );
+}
+
+async function prove(dependencies: RestoreDependencies, { manifest, schema, name }: Restoring): Promise<RestoreProof> {
   const { connector, log } = dependencies;
   const objects = new VerifiedObjects(dependencies.store, 0);
   const domain = new Domain(dependencies, manifest, name);
@@ -198,6 +210,8 @@ export async function releaseDatabase(connector: DatabaseConnector, name: string
   // Otherwise a call before this one renamed it, and was killed, or its answer was lost.
   if (await databaseExists(connector, name)) {
     await assertProven(connector, name);
+    // Of calls that were killed, or of a person who looks at the restore: a database with sessions is not renamed.
+    await endSessions(connector, name);
     await renameDatabase(connector, name, finalName);
   }
   await withConnection(

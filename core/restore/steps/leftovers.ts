@@ -52,6 +52,22 @@ export async function sweepRestoring(
   return swept;
 }
 
+/**
+ * Two drills of a large archive would take its room on the disk twice, and distort the times.
+ *
+ * @param own name of the database of the drill that asks; @default none yet
+ * @throws OperationError `drill_running`; and, retryable, `database_unavailable`
+ */
+export async function assertNoDrillRunning(connector: DatabaseConnector, own?: string): Promise<void> {
+  const running = (await listRestoring(connector, 'drilling')).find(({ name }) => name !== own);
+  if (!running) return;
+  const { name, startedAt } = running;
+  throw new OperationError(
+    'drill_running',
+    `The drill of ${startedAt.toISOString()} is under way in database ${name}: wait for it. If its workflow was stopped, drop that database, or drill again after a day`,
+  );
+}
+
 /** A database that a workflow restores into. */
 interface Restoring {
   readonly name: string;
@@ -60,7 +76,7 @@ interface Restoring {
 }
 
 /** @throws OperationError `database_unavailable` (retryable) */
-export async function listRestoring(connector: DatabaseConnector, purpose: SteppedPurpose): Promise<Restoring[]> {
+async function listRestoring(connector: DatabaseConnector, purpose: SteppedPurpose): Promise<Restoring[]> {
   const live = connector.target.database;
   const { rows } = await withConnection(
     connector,

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type Client, DatabaseError, escapeLiteral } from 'pg';
+import { tryLock, unlock } from './alone';
 import { forgetStep, readStep, recordCaughtError, recordStep } from './journal';
 
 /** How a statement stands that may take longer than a call. */
@@ -28,15 +29,11 @@ export async function runToEnd(
   statements: string,
   stop: AbortSignal,
 ): Promise<StatementState> {
-  const lock = [`${step} of a restore`];
-  const { rows } = await client.query<{ free: boolean }>(
-    'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS free',
-    lock,
-  );
-  if (!rows[0]?.free) return { state: 'running' };
+  const lock = `${step} of a restore`;
+  if (!(await tryLock(client, lock))) return { state: 'running' };
   const known = await readStep(client, step);
   if (!known && (await isLeft(client, step, statements, stop))) return { state: 'running' };
-  await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', lock);
+  await unlock(client, lock);
   const { code, message = '' } = known ?? (await readStep(client, step)) ?? {};
   if (code === undefined) return { state: 'done' };
   // The next call may find what is missing now.

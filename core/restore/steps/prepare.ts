@@ -12,15 +12,16 @@ import { readArchivedSchema } from '../archived-schema';
 import { assertExpectedTables } from '../compare-tables';
 import { createLargeObjects } from '../large-objects';
 import { largeObjectsOf, loadRowsOfExtensions, prepareWriter } from '../load-into';
-import { createDatabase, dropDatabase } from '../new-database';
+import { createDatabase, dropDatabase, MAINTENANCE_DATABASE } from '../new-database';
 import { asAdministrator, assertErasuresReadable, prepareServer, type RestoreDependencies } from '../restore-phases';
 import { assertCopySettings } from '../verified-archive';
 import { VerifiedObjects, verifySizes } from '../verified-objects';
-import type { SteppedPurpose } from '../scratch-names';
+import { scratchPrefix, type SteppedPurpose } from '../scratch-names';
+import { waitForLock } from './alone';
 import { createJournal } from './journal';
 import { planAfter } from './keys';
 import { planGroups } from './load-groups';
-import { findResumable, sweepRestoring } from './leftovers';
+import { assertNoDrillRunning, findResumable, sweepRestoring } from './leftovers';
 
 /** What a restore by many calls was asked for. */
 export interface StepsRequest {
@@ -50,9 +51,23 @@ export interface Prepared {
  * Prepares a database for its rows: roles, database and settings, and the schema before the rows. A database that a killed
  * restore of the same archive to the same name has left is taken up. Bytes of objects are verified as they are loaded.
  *
- * @throws OperationError as `restoreArchive` does; `archive_unsupported` for an archive of version 1
+ * @throws OperationError as `restoreArchive` does; `archive_unsupported` for an archive of version 1; `drill_running`
  */
 export async function prepareSteps(dependencies: RestoreDependencies, request: StepsRequest): Promise<Prepared> {
+  const { connector } = dependencies;
+  const { purpose = 'restoring' } = request;
+  return withConnection(
+    connector,
+    async (client) => {
+      // A call that was given up may still run, and a second drill may start: the later one has to see what the first has made.
+      await waitForLock(client, `preparation of ${scratchPrefix(purpose, connector.target.database)}`);
+      return prepareAlone(dependencies, request);
+    },
+    MAINTENANCE_DATABASE,
+  );
+}
+
+async function prepareAlone(dependencies: RestoreDependencies, request: StepsRequest): Promise<Prepared> {
   const { connector, store, log } = dependencies;
   const { manifest, manifestSha256, targetDatabase, purpose = 'restoring', name } = request;
   if (manifest.version === 1) {
@@ -81,6 +96,7 @@ export async function prepareSteps(dependencies: RestoreDependencies, request: S
     log.warn('A restore was killed; this one continues it', { ...asked, name: left });
     return { name: left, resumed: true, ...plan };
   }
+  if (purpose === 'drilling') await assertNoDrillRunning(connector, name);
   await verifySizes(store, manifest, objectsOf(manifest));
   const deviations = new Deviations();
   const rolesCreated = await prepareServer(dependencies, schema.facts, deviations);

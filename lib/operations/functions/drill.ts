@@ -6,7 +6,13 @@ import { DRILL_PREFIX, type DrillEnvironment } from '../../../lambdas/drill/cont
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import { BACKUP_POLICIES, STREAMING_LIMIT_GIB } from '../../config/policies';
 import { DRILL_SCHEDULES } from '../../config/schedules';
-import { type ArchiveAccess, archiveEnvironment, grantReadingArchives, grantWriting } from '../archive-access';
+import {
+  type ArchiveAccess,
+  archiveEnvironment,
+  grantReading,
+  grantReadingArchives,
+  grantWriting,
+} from '../archive-access';
 import type { DatabaseAccess } from '../../data/database-access';
 import { type ErasureAccess, erasureEnvironment, grantReadingErasures } from '../erasure-access';
 import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
@@ -65,6 +71,8 @@ export class Drill extends Construct {
     grantReadingArchives(target.function, archives);
     grantReadingErasures(target.function, archives.bucket, erasures);
     grantWriting(target.function, archives.bucket, `${DRILL_PREFIX}*`);
+    // A call that is repeated finds the record of the first.
+    grantReading(target.function, archives.bucket, `${DRILL_PREFIX}*`);
     if (withWorkflow.length > 0) {
       target.function.addToRolePolicy(
         new PolicyStatement({ actions: ['states:StartExecution'], resources: withWorkflow.map(workflowArn) }),

@@ -216,7 +216,15 @@ function afterFailure(props: LargeRestoreDefinitionProps, runbookUrl: string): S
   return {
     [FAILED]: {
       Type: 'Choice',
-      Choices: [{ Condition: '{% $drill %}', Next: 'Record the failed drill' }],
+      Choices: [
+        {
+          // Refused in favour of another one, it has neither failed nor made anything.
+          Condition: "{% $drill and $failure.error = 'DrillRunning' %}",
+          Assign: { dropped: 'nothing of this drill, which is not recorded' },
+          Next: end,
+        },
+        { Condition: '{% $drill %}', Next: 'Record the failed drill' },
+      ],
       Default: DISCARD,
     },
     'Record the failed drill': {
@@ -233,7 +241,10 @@ function afterFailure(props: LargeRestoreDefinitionProps, runbookUrl: string): S
         STAGE,
         {
           Retry: RETRY_DRILL,
-          Assign: { dropped: "{% 'the drill on record as failed; ' & $states.result.Payload.name & ' was dropped' %}" },
+          Assign: {
+            dropped:
+              "{% 'the drill on record as ' & $states.result.Payload.record.outcome & '; ' & $states.result.Payload.name & ' was dropped' %}",
+          },
           Next: end,
         },
       ),
@@ -242,7 +253,7 @@ function afterFailure(props: LargeRestoreDefinitionProps, runbookUrl: string): S
           ErrorEquals: ['States.ALL'],
           Assign: {
             dropped:
-              "{% 'perhaps the database of the drill, and no record of it (' & $states.errorOutput.Error & '): a drill after a day drops and records it' %}",
+              "{% 'perhaps the database of the drill, or no record of it (' & $states.errorOutput.Error & '): a drill after a day drops and records it' %}",
           },
           Next: end,
         },

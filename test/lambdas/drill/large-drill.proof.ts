@@ -1,6 +1,7 @@
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
 import { createConnector } from '../../../core/database/connector';
+import { scratchName } from '../../../core/restore/scratch-names';
 import { runDrill, type RunDrillDependencies } from '../../../lambdas/drill/core';
 import { drillKey } from '../../../lambdas/drill/record';
 import { endDrill } from '../../../lambdas/drill/steps';
@@ -68,7 +69,7 @@ const recorded = () =>
   }, site.source.name);
 
 const begin = (startedAt: string) =>
-  new SteppedRestore(site, `drill_${site.source.name}_20261121t115958z`, {}, startedAt, 'drill');
+  new SteppedRestore(site, scratchName('drill', site.source.name, new Date(startedAt)), {}, startedAt, 'drill');
 
 /** The restore of a drill, up to its proof, as the workflow makes it. @returns the request to record it */
 async function restored(startedAt: string): Promise<DrillStepRequest> {
@@ -119,11 +120,11 @@ test('where no workflow restores large archives, the drill is refused at once wi
 });
 
 test('a proven drill is measured from its start, recorded once though its answer is lost, and dropped', async () => {
-  const request = await restored('2026-11-21T12:00:00.250Z');
+  const request = await restored('2026-11-21T12:30:00.250Z');
   const { name, record } = await endDrill(dependencies(), request);
   expect(record).toMatchObject({
     outcome: 'passed',
-    startedAt: '2026-11-21T12:00:00.000Z',
+    startedAt: '2026-11-21T12:30:00.000Z',
     slot: SLOT,
     durationMs: 3_600_000,
     targetMs: 4 * 3_600_000,
@@ -131,7 +132,7 @@ test('a proven drill is measured from its start, recorded once though its answer
   });
   expect(record.rows).toBeGreaterThanOrEqual(3000);
   expect(record.restoredBytes).toBeGreaterThan(1_000_000);
-  expect([name, await drilling()]).toEqual([`drilling_${site.source.name}_20261121t120000z`, []]);
+  expect([name, await drilling()]).toEqual([`drilling_${site.source.name}_20261121t123000z`, []]);
   expect(JSON.parse((await readObject(site.store, drillKey('main', record.startedAt))).toString())).toEqual(record);
 
   expect((await endDrill(dependencies({ targetMs: 4 * 3_600_000 }), request)).record).toMatchObject({
@@ -142,6 +143,28 @@ test('a proven drill is measured from its start, recorded once though its answer
   expect(await recorded()).toEqual([
     { started_at: new Date(startedAt), outcome: 'passed', row_count: rows, duration_ms: 3_600_000, error: null },
   ]);
+});
+
+test('a drill that is on record as passed stays so when its database could only be dropped by the failed step', async () => {
+  const request = await restored('2026-11-21T15:00:00Z');
+  const { startedAt, database } = request;
+  const { record } = await endDrill(dependencies(), request);
+  // As if the database had not been dropped, and the call had failed before it reached the database's own records.
+  await asAdministrator((client) => client.query(`CREATE DATABASE drilling_${site.source.name}_20261121t150000z`));
+  await asAdministrator((client) => client.query('DELETE FROM operations.drills'), site.source.name);
+  const fail = { step: 'fail', database, startedAt, error: 'Unexpected', cause: '', execution: EXECUTION } as const;
+  expect((await endDrill(dependencies(), fail)).record).toEqual(record);
+  expect(await drilling()).toEqual([]);
+  expect(await recorded()).toMatchObject([{ outcome: 'passed', row_count: record.rows, error: null }]);
+});
+
+test('of two drills that start at the same time, the database of one is made, and the other is refused', async () => {
+  const drills = ['2026-11-21T16:00:00Z', '2026-11-21T16:00:02Z'].map(begin);
+  const ends = await Promise.allSettled(drills.map((drill) => drill.prepare()));
+  expect(ends.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+  const refusal = ends.find((end) => end.status === 'rejected');
+  expect(refusal).toMatchObject({ reason: { code: 'drill_running' } });
+  expect(await drilling()).toHaveLength(1);
 });
 
 test('a drill that took longer than its target is slow', async () => {

@@ -159,6 +159,60 @@ test('an index that outlasts its call is completed by the server, and built once
   expect(await indexes()).toBe(1);
 });
 
+test('parts that were loaded before, in other groups, are left out', async () => {
+  const small = begin();
+  await small.prepare();
+  for (const number of [0, 1, 2]) await small.load(number);
+  const large = begin({ groupBytes: 1024 ** 3 }, small.targetDatabase);
+  expect(await large.prepare()).toMatchObject({ resumed: true, groups: 1 });
+  await large.load(0);
+  const { 'billing_operations_restore.steps': _journal, ...content } = await contentOf(nameOf(large));
+  expect(content).toEqual(await contentOf(site.source.name));
+});
+
+test('thousands of large objects are loaded by one call', async () => {
+  const many = await createArchiveSite('main');
+  // A transaction holds a lock for each.
+  for (let made = 0; made < 5; made += 1) {
+    await query(many.source.name, `SELECT lo_from_bytea(0, 'small') FROM generate_series(1, 1000)`);
+  }
+  await new StillArchive(many, {}).make();
+  const restore = new SteppedRestore(many, `stepped_${many.source.name}`, { groupBytes: 1024 ** 3 });
+  await restore.run();
+  const objects = `SELECT count(*)::int, md5(string_agg(oid || '=' || lo_get(oid)::text, ' ' ORDER BY oid)) FROM pg_largeobject_metadata`;
+  const found = await query(restore.targetDatabase, objects);
+  expect(found).toMatchObject([{ count: 5000 }]);
+  expect(found).toEqual(await query(many.source.name, objects));
+  await asAdministrator((client) => client.query(`DROP DATABASE ${restore.targetDatabase} WITH (FORCE)`));
+  await many.remove();
+});
+
+test('a preparation that is repeated while the first call still runs finds its database, and does not begin again', async () => {
+  const restore = begin();
+  const [first, second] = await Promise.all([restore.prepare(), restore.prepare()]);
+  expect([first, second].filter(({ resumed }) => resumed)).toHaveLength(1);
+});
+
+test('a proof that is repeated while the first call still runs waits for it, and a completion leaves it alone', async () => {
+  await site.migrations.add('create_later', 'CREATE TABLE public.later (id int)');
+  const restore = begin();
+  await restore.prepare();
+  for (let number = 0; number < restore.groups; number += 1) await restore.load(number);
+  const together = await Promise.all([restore.complete(), restore.complete()]);
+  expect(together.filter(({ done }) => done)).toHaveLength(1);
+  const proofs = await Promise.all([restore.prove(), restore.prove()]);
+  expect(proofs.map(({ proof }) => proof.migratedForward.length)).toEqual([1, 1]);
+});
+
+test('a session that looks at a proven database does not keep it from its name', async () => {
+  const restore = begin();
+  await restore.proveAll();
+  const looking = await createConnector(clusterTarget(nameOf(restore), 'main'), clusterSecrets(), 'psql').connect();
+  await restore.release();
+  await looking.end().catch(() => undefined);
+  expect(await query(restore.targetDatabase, 'SELECT count FROM public.totals')).toEqual([{ count: '6000' }]);
+});
+
 test('a killed restore is continued by the next one of the same archive to the same name', async () => {
   const killed = begin();
   await killed.prepare();

@@ -3,7 +3,7 @@ import { MINUTE } from '../../support/states/clock';
 import type { Definition, JsonObject } from '../../support/states/definition';
 import { StatesError } from '../../support/states/errors';
 import { type Execution, type ExecutionOptions, waysOut } from '../../support/states/interpreter';
-import { RestoreWorld } from '../../support/states/restore-world';
+import { drilled, RestoreWorld } from '../../support/states/restore-world';
 
 const DEFINITION = largeRestoreDefinition({
   database: 'main',
@@ -164,6 +164,23 @@ test.each([
   expect(world.steps.filter((one) => one.step === 'discard')).toEqual([]);
 });
 
+test('a drill that is refused because another one is under way is not recorded, and drops nothing', async () => {
+  const { status, error, cause } = await run(forGood('prepare', 'DrillRunning'), DRILL);
+  expect([status, error]).toEqual(['FAILED', 'DrillRunning']);
+  expect(cause).toContain('Exists now: nothing of this drill, which is not recorded. Safe: ');
+});
+
+test('when a drill that passed cannot be dropped at first, the execution says what is on record', async () => {
+  const world = forGood('record', 'Unexpected');
+  world.answerDrill = (request) => {
+    const report = drilled(request);
+    return { ...report, record: { ...report.record, outcome: 'passed' } };
+  };
+  const { status, cause } = await run(world, DRILL);
+  expect(status).toBe('FAILED');
+  expect(cause).toContain('Exists now: the drill on record as passed; drilling_main_20261121t120000z was dropped.');
+});
+
 test('when a failed drill cannot be recorded, the execution says that a later one does it', async () => {
   const world = forGood('prove', 'SchemaNotApplied');
   const { onStep } = world;
@@ -173,7 +190,7 @@ test('when a failed drill cannot be recorded, the execution says that a later on
   };
   const { status, error, cause } = await run(world, DRILL);
   expect([status, error]).toEqual(['FAILED', 'SchemaNotApplied']);
-  expect(cause).toContain('perhaps the database of the drill, and no record of it (Refused): a drill after a day');
+  expect(cause).toContain('perhaps the database of the drill, or no record of it (Refused): a drill after a day');
 });
 
 test('every way out of every state was taken', () => {
