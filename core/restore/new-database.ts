@@ -89,14 +89,16 @@ export async function renameDatabase(connector: DatabaseConnector, name: string,
   });
 }
 
-/** Ends the sessions in a database of the platform's own, as far as the role may. */
+/** Ends the sessions in a database of the platform's own, except those that the role may not end, such as the provider's. */
 export async function endSessions(connector: DatabaseConnector, name: string): Promise<void> {
-  const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'`;
-  await administer(connector, (client) =>
-    client.query(end, [name]).catch((error: unknown) => {
-      if (!(error instanceof DatabaseError && error.code === INSUFFICIENT_PRIVILEGE)) throw error;
-    }),
-  );
+  const sessions = `SELECT pid FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'`;
+  await administer(connector, async (client) => {
+    for (const { pid } of (await client.query<{ pid: number }>(sessions, [name])).rows) {
+      await client.query('SELECT pg_terminate_backend($1)', [pid]).catch((error: unknown) => {
+        if (!(error instanceof DatabaseError && error.code === INSUFFICIENT_PRIVILEGE)) throw error;
+      });
+    }
+  });
 }
 
 /** Drops a database that a restore created, and ends the sessions in it. */

@@ -22,11 +22,13 @@ const CONTENT = `
     $$ BEGIN IF $1 = 1 THEN PERFORM pg_sleep(2); END IF; RETURN $1; END $$;
   CREATE TABLE public.orders (id int PRIMARY KEY, parent int REFERENCES public.orders, text text, UNIQUE (text));
   CREATE INDEX slowly ON public.orders (public.slow(id));
+  CREATE TABLE public.wide (text text);
   CREATE TABLE public.counted (id serial PRIMARY KEY, note text);
   CREATE MATERIALIZED VIEW public.totals AS SELECT count(*) FROM public.orders;`;
 const ROWS = `${EVERY_KIND_OF_TABLE}${EVERY_KIND_OF_VALUE}
   RESET search_path;
   INSERT INTO public.orders SELECT n, n - 1, repeat('x', 60) || n FROM generate_series(2, 6000) n;
+  INSERT INTO public.wide SELECT repeat('x', 1000) || n FROM generate_series(1, 600) n;
   INSERT INTO public.counted (id, note) VALUES (7, 'by hand');
   REFRESH MATERIALIZED VIEW public.totals;
   SELECT lo_from_bytea(n, string_agg(sha512((n || '/' || m)::bytea), '')) FROM generate_series(70001, 70003) n, generate_series(1, 1000) m GROUP BY n;`;
@@ -162,7 +164,7 @@ test('an index that outlasts its call is completed by the server, and built once
 test('parts that were loaded before, in other groups, are left out', async () => {
   const small = begin();
   await small.prepare();
-  for (const number of [0, 1, 2]) await small.load(number);
+  for (let number = 0; number < small.groups; number += 2) await small.load(number);
   const large = begin({ groupBytes: 1024 ** 3 }, small.targetDatabase);
   expect(await large.prepare()).toMatchObject({ resumed: true, groups: 1 });
   await large.load(0);
@@ -193,15 +195,25 @@ test('a preparation that is repeated while the first call still runs finds its d
   expect([first, second].filter(({ resumed }) => resumed)).toHaveLength(1);
 });
 
-test('a proof that is repeated while the first call still runs waits for it, and a completion leaves it alone', async () => {
+test('a completion leaves another that still runs alone, and a proof waits for one', async () => {
   await site.migrations.add('create_later', 'CREATE TABLE public.later (id int)');
   const restore = begin();
   await restore.prepare();
   for (let number = 0; number < restore.groups; number += 1) await restore.load(number);
-  const together = await Promise.all([restore.complete(), restore.complete()]);
-  expect(together.filter(({ done }) => done)).toHaveLength(1);
-  const proofs = await Promise.all([restore.prove(), restore.prove()]);
-  expect(proofs.map(({ proof }) => proof.migratedForward.length)).toEqual([1, 1]);
+  const name = nameOf(restore);
+  const other = await createConnector(clusterTarget(name, 'main'), clusterSecrets(), 'test').connect();
+  const lock = (step: string) => other.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [step]);
+  await lock('completion of a restore');
+  expect(await restore.complete()).toMatchObject({ done: false });
+  await other.query('SELECT pg_advisory_unlock_all()');
+  expect(await restore.complete()).toMatchObject({ done: true });
+  await lock('proof of a restore');
+  const proof = restore.prove();
+  const waiting = `SELECT FROM pg_stat_activity WHERE datname = '${name}' AND wait_event = 'advisory'`;
+  await waitUntil(async () => ((await query(name, waiting)).length === 1 ? undefined : 'a proof that waits'), 10_000);
+  await other.end();
+  expect((await proof).proof.migratedForward).toHaveLength(1);
+  expect((await restore.prove()).proof.migratedForward).toHaveLength(1);
 });
 
 test('a session that looks at a proven database does not keep it from its name', async () => {
