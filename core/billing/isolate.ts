@@ -1,4 +1,5 @@
 import { DatabaseError } from 'pg';
+import { retryingDeadlocks } from '../database/retry-deadlocks';
 import { messageOf } from '../runtime/errors';
 
 /** What an attempt may take before PostgreSQL cancels it, in milliseconds. */
@@ -15,9 +16,6 @@ const PART_LIMITS: TimeLimits = { lockMs: 250, statementMs: 5_000 };
 const BUDGET_MS = 15_000;
 /** Deferred events after which the rest is deferred as well: then a table is locked and not a row. */
 const MAX_DEFERRED_ALONE = 8;
-/** Retries of a part that lost a deadlock, before it is halved. */
-const MAX_DEADLOCK_RETRIES = 3;
-const SERIALIZATION_FAILURES = new Set(['40001', '40P01']);
 
 /**
  * Whose fault a failure is: the event's own, which counts as an attempt; that of other sessions or of the schema at this
@@ -99,15 +97,4 @@ export async function applyIsolated<Item, Outcome>(
   }
 
   return attempt(items, BATCH_LIMITS);
-}
-
-async function retryingDeadlocks<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let retries = 0; ; retries += 1) {
-    try {
-      return await attempt();
-    } catch (error) {
-      const lost = error instanceof DatabaseError && SERIALIZATION_FAILURES.has(error.code ?? '');
-      if (!lost || retries === MAX_DEADLOCK_RETRIES) throw error;
-    }
-  }
 }

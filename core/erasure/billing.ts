@@ -1,4 +1,5 @@
 import { type ClientBase, escapeIdentifier } from 'pg';
+import { retryingDeadlocks } from '../database/retry-deadlocks';
 import { OperationError } from '../runtime/errors';
 import type { Erasures, LedgerEntry } from './ledger';
 
@@ -135,7 +136,8 @@ export async function sweepBilling(
     let after = offset === 0 && from !== null ? from.after : null;
     for (;;) {
       if (!hasTime()) return { reduced, continueFrom: { table: swept.name, after } };
-      const page = await sweepPage(client, swept, after);
+      const at = after;
+      const page = await retryingDeadlocks(() => sweepPage(client, swept, at));
       for (const [name, rows] of Object.entries(page.reduced)) reduced[name] = (reduced[name] ?? 0) + rows;
       if (page.last === null) break;
       after = page.last;
@@ -197,17 +199,23 @@ async function renameUsers(client: ClientBase, reduced: Record<string, number>):
       INSERT INTO billing.entitlement_versions (user_id, project_id, version, changed_at)
       SELECT billing.pseudonym(user_id), project_id, version, changed_at FROM own
       ON CONFLICT DO NOTHING`,
-    row_recovery_merges: blankConditions(),
+    row_recovery_merges: blankChoices(),
   };
   for (const [name, text] of Object.entries(statements)) {
-    const changed = (await client.query(text)).rowCount ?? 0;
+    const changed = (await retryingDeadlocks(() => client.query(text))).rowCount ?? 0;
     if (changed > 0) reduced[name] = (reduced[name] ?? 0) + changed;
   }
 }
 
-/** Conditions by which operators chose rows may name anybody, such as by an address. */
-export function blankConditions(): string {
-  return `UPDATE operations.row_recovery_merges SET chosen = 'erased' WHERE chosen LIKE '%"where"%'`;
+/**
+ * Blanks what operators chose to merge where it may name a person: a condition, such as on an address, or ids of tables whose keys
+ * are users. Ids of the provider's objects stay.
+ *
+ * @param name what the database calls the table. @default its name of today
+ */
+export function blankChoices(name = 'row_recovery_merges'): string {
+  return `UPDATE operations.${name} SET chosen = 'erased'
+    WHERE chosen LIKE '%"where"%' OR chosen ~ '[[,]"(?!billing[.](?!entitlement))'`;
 }
 
 /** Marks every erasure as finished: called when a whole sweep is over. */

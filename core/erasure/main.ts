@@ -1,6 +1,7 @@
 import { type ClientBase, escapeIdentifier } from 'pg';
+import { retryingDeadlocks } from '../database/retry-deadlocks';
 import { OperationError } from '../runtime/errors';
-import { blankConditions } from './billing';
+import { blankChoices } from './billing';
 import type { ErasureHook } from './contract';
 import type { Erasures } from './ledger';
 
@@ -90,6 +91,7 @@ export async function sweepMain(
 ): Promise<Record<string, number>> {
   const users = entries.flatMap(({ subjects }) => subjects.filter(({ kind }) => kind === 'user'));
   const changed: Record<string, number> = {};
+  for (const table of await tablesOfChoices(client)) await client.query(blankChoices(table));
   if (users.length === 0) return changed;
   const { inner, outer } = key.pads;
   const values = [inner, outer, users.map(({ digest }) => Buffer.from(digest, 'hex'))];
@@ -97,11 +99,20 @@ export async function sweepMain(
     const fitting: ErasureHook[] = [];
     for (const hook of each.hooks) if ((await checkHooks(client, [hook])).length === 0) fitting.push(hook);
     if (fitting.length === 0) continue;
-    const rows = (await client.query(statementOf({ ...each, hooks: fitting }), values)).rowCount ?? 0;
+    const statement = statementOf({ ...each, hooks: fitting });
+    const rows = (await retryingDeadlocks(() => client.query(statement, values))).rowCount ?? 0;
     if (rows > 0) changed[each.name] = (changed[each.name] ?? 0) + rows;
   }
-  await client.query(blankConditions());
   return changed;
+}
+
+/** An instance that was recovered to a moment may be older than the table, or than its name. */
+async function tablesOfChoices(client: ClientBase): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT relname AS name FROM pg_class
+     WHERE relnamespace = to_regnamespace('operations') AND relkind = 'r' AND relname IN ('row_recovery_merges', 'row_merges')`,
+  );
+  return rows.map(({ name }) => name);
 }
 
 function statementOf({ schema, table, userColumn, hooks }: HookedTable): string {

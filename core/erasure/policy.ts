@@ -237,4 +237,17 @@ export const ERASURE_POLICY: Readonly<Record<string, Readonly<Record<string, Col
   'billing.erasures': keep('operation', 'id erased_at finished_at counts'),
   'billing.erased_subjects': keep('operation', 'digest kind erased_at'),
   'billing.erased_objects': keep('id', 'id spread'),
+  'operations.database_identity': keep('operation', 'name stamped_at only_row'),
+  'operations.drills': keep(
+    'operation',
+    'started_at outcome archive_slot row_count duration_ms restored_bytes live_bytes projected_ms target_ms error',
+  ),
+  'operations.maintenance_runs': keep('operation', 'id task started_at finished_at outcome result error'),
+  'operations.migrations': keep('operation', 'id name run_on'),
+  'operations.migration_checksums': keep('operation', 'name sha256'),
+  'operations.row_recovery_merges': {
+    ...treat('blank', 'chosen'),
+    ...keep('operation', 'id report_id merged_at inserted updated skipped'),
+    ...keep('staff', 'merged_by'),
+  },
 };

@@ -77,11 +77,18 @@ beforeEach(async () => {
       WHERE purchase.user_id = $1`,
       [userId],
     );
-    await live.query(
-      `INSERT INTO operations.row_recovery_merges (report_id, chosen, inserted, updated, skipped) VALUES ('x', $1, 0, 0, 0)`,
-      [JSON.stringify({ choose: 'deleted', where: [{ column: 'email', value: `${marker}@example.com` }] })],
-    );
     const application = await main.source.client();
+    for (const [client, chosen] of [
+      [live, { choose: 'deleted', where: [{ column: 'email', value: `${marker}@example.com` }] }],
+      [live, ['billing.charges:ch_other', `billing.entitlement_versions:${userId},project_1`]],
+      [live, ['billing.charges:ch_other']],
+      [application, [`people.users:${userId}`]],
+    ] as const) {
+      await client.query(
+        `INSERT INTO operations.row_recovery_merges (report_id, chosen, inserted, updated, skipped) VALUES ('x', $1, 0, 0, 0)`,
+        [JSON.stringify(chosen)],
+      );
+    }
     await application.query(`INSERT INTO people.users VALUES ($1, $2, $2)`, [userId, `${marker}@example.com`]);
     await application.query(`INSERT INTO people.sessions SELECT count(*), $1, $2 FROM people.sessions`, [
       userId,
@@ -160,6 +167,9 @@ test('a person who was erased is nowhere, and no restore, drill, merge or event 
   expect(done).toMatchObject({ dryRun: false, continueFrom: null, reportsDeleted: 2 });
   const application = await main.source.client();
   expect(await placesOf(live, one.marker)).toEqual([]);
+  expect((await live.query(`SELECT FROM operations.row_recovery_merges WHERE chosen LIKE '%ch_other%'`)).rowCount).toBe(
+    2,
+  );
   expect(await placesOf(application, one.marker)).toEqual([`people.users: ${await remainingUser(application)}`]);
   expect(await objectsNaming(one.marker)).toEqual([]);
 
