@@ -25,5 +25,11 @@ export const CANARY_EVENT = {
 /** Name of a provider: in its endpoint's path, in queue messages and in the ledger. */
 export type ProviderName = keyof typeof WEBHOOK_ENDPOINTS;
 
+/**
+ * Attempts, as the ledger counts them, after which an event is parked in the dead-letter queue: policy is "retried up to 3
+ * times". A receive while the database is away, or beside a lock, is no attempt of the event.
+ */
+export const MAX_EVENT_ATTEMPTS = 3;
+
 /** The names of all providers whose events can be listed and applied again. */
 export const PROVIDER_NAMES = ['stripe', 'tilled'] as const satisfies readonly ProviderName[];

@@ -12,6 +12,8 @@ export interface ApiEnvironment
     Partial<BitcoinEnvironment> {
   /** `true` where the environment sends itself canary events, whose arrival is a job then. */
   readonly CANARY: string;
+  /** `true` where the environment takes the webhooks of Tilled beside Stripe's. */
+  readonly TILLED: string;
   /** Requests that a key has in a minute. */
   readonly REQUESTS_PER_MINUTE: string;
   /** Functions that answer what the API does not look up itself, by the same requests as `ops`: each with its alias `api`. */

@@ -1,5 +1,6 @@
 import type { ReusableConnection } from '../../core/database/reusable-connection';
 import type { EntitlementCache } from '../../core/entitlements/entitlement-cache';
+import type { ProviderName } from '../../core/providers/contract';
 import type { BitcoinNetwork } from '../../core/providers/bitcoin/contract';
 import type { RequestLimit } from '../../core/keys/request-limit';
 import type { Log } from '../../core/runtime/telemetry';
@@ -33,6 +34,8 @@ export interface ApiDependencies {
   readonly ask: (stem: AskedFunction, request: object, signal?: AbortSignal) => Promise<unknown>;
   /** Whether the environment sends itself canary events. */
   readonly hasCanary: boolean;
+  /** Providers whose webhooks the environment takes. */
+  readonly providers: readonly ProviderName[];
   /** Payments in bitcoin. `undefined` where the environment takes none. */
   readonly bitcoin: BitcoinSettings | undefined;
   readonly clock: () => Date;

@@ -34,6 +34,7 @@ const environment = readEnvironment({
   CACHE_URL: cacheUrlSetting,
   API_KEY_SECRET_ARN: secretArnSetting(),
   CANARY: setting.flag(),
+  TILLED: setting.flag(),
   REQUESTS_PER_MINUTE: setting.integer(REQUESTS_TAKEN_AT_ONCE, 1_000_000),
   BITCOIN_NETWORK: z.enum(BITCOIN_NETWORKS, { error: `one of ${BITCOIN_NETWORKS.join(', ')}` }).optional(),
   BITCOIN_CONFIRMATIONS: setting.integer(1, MAX_CONFIRMATIONS).default(1),
@@ -68,6 +69,7 @@ const app = createApp({
     replay: environment.REPLAY_FUNCTION_NAME,
   }),
   hasCanary: environment.CANARY,
+  providers: environment.TILLED ? ['stripe', 'tilled'] : ['stripe'],
   bitcoin: environment.BITCOIN_NETWORK && {
     network: environment.BITCOIN_NETWORK,
     confirmations: environment.BITCOIN_CONFIRMATIONS,

@@ -184,6 +184,7 @@ const requestOfApi = z.discriminatedUnion('action', [
   drills.request,
   reconciliations.request,
   findings.request,
+  payouts.request.pick({ action: true, open: true, limit: true }),
   bitcoin.request,
 ]);
 

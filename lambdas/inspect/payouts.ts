@@ -22,7 +22,7 @@ interface PayoutRow {
 /** Payouts of all accounts, the newest first, and the accounts that are restricted. */
 export async function listPayouts(
   client: ClientBase,
-  { status, account, id, limit }: InspectionRequest<'payouts'>,
+  { status, account, id, open, limit }: InspectionRequest<'payouts'>,
   now: Date,
 ): Promise<InspectionReport<'payouts'>> {
   const { rows } = await client.query<PayoutRow>(
@@ -34,8 +34,10 @@ export async function listPayouts(
      FROM billing.payouts AS payout
      WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR coalesce(account_id, '') = $2)
        AND ($3::text IS NULL OR payout.id = $3)
+       AND (NOT $6 OR (status IN ('pending', 'in_transit') AND arrives_at < $5)
+         OR payout.id IN (SELECT failure.id FROM billing.open_payout_failures AS failure))
      ORDER BY created_at DESC, payout.id LIMIT $4`,
-    [status ?? null, account ?? null, id ?? null, limit, now],
+    [status ?? null, account ?? null, id ?? null, limit, now, open],
   );
   const { rows: restricted } = await client.query<{
     id: string;
@@ -56,7 +58,20 @@ export async function listPayouts(
       requirementsDue: due,
     })),
     restrictedTotal: restricted[0]?.total ?? 0,
+    totals: await readTotals(client, now),
   };
+}
+
+async function readTotals(client: ClientBase, now: Date): Promise<InspectionReport<'payouts'>['totals']> {
+  const { rows } = await client.query<InspectionReport<'payouts'>['totals']>(
+    `SELECT count(*)::int AS "underWay", count(*) FILTER (WHERE arrives_at < $1)::int AS late,
+       (SELECT count(*)::int FROM billing.open_payout_failures) AS failed,
+       (SELECT count(*)::int FROM billing.payouts
+        WHERE status = 'paid' AND created_at >= $1::timestamptz - interval '1 day') AS paid
+     FROM billing.payouts WHERE status IN ('pending', 'in_transit')`,
+    [now],
+  );
+  return rows[0] ?? { underWay: 0, late: 0, failed: 0, paid: 0 };
 }
 
 function describePayout(row: PayoutRow): Payout {

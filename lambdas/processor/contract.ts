@@ -17,12 +17,6 @@ export interface ProcessorEnvironment extends BaseEnvironment, BillingDatabaseEn
 export const BATCH_SIZE = 200;
 
 /**
- * Attempts, as the ledger counts them, after which an event is parked in the dead-letter queue: policy is "retried up to 3
- * times". A receive while the database is away, or beside a lock, is no attempt of the event.
- */
-export const MAX_ATTEMPTS = 3;
-
-/**
  * Receives after which SQS itself parks a message, whatever became of it: the most that SQS takes. Lower parks the events of
  * an outage, to be moved back by hand; at one receive in three minutes, this is two days.
  */

@@ -7,7 +7,7 @@ import { QUEUED_PROVIDERS } from '../../core/providers/registry';
 import type { SendMessage } from '../../core/queue/sender';
 import { InvalidRequestError, messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
-import { MAX_ATTEMPTS } from './contract';
+import { MAX_EVENT_ATTEMPTS } from '../../core/providers/contract';
 import { tally, type Tally } from './tally';
 
 export interface ProcessorDependencies extends ApplyOptions {
@@ -109,7 +109,9 @@ async function parkLastAttempts(
   failed: readonly FailedMessage[],
   { park, log }: Pick<ProcessorDependencies, 'park' | 'log'>,
 ): Promise<ReadonlySet<string>> {
-  const last = new Set(failed.filter(({ attempts }) => attempts >= MAX_ATTEMPTS).map(({ messageId }) => messageId));
+  const last = new Set(
+    failed.filter(({ attempts }) => attempts >= MAX_EVENT_ATTEMPTS).map(({ messageId }) => messageId),
+  );
   const parked = new Set<string>();
   for (const record of records.filter(({ messageId }) => last.has(messageId))) {
     const { messageId } = record;

@@ -189,6 +189,7 @@ export type CheckReport = Readonly<z.infer<typeof checkReport>>;
 /** Retries of named events: no range, no redrive, no dismissal, and no key of Stripe is looked at. */
 const requestOfApi = z.strictObject({
   action: z.literal('retry'),
+  provider,
   events: z.array(eventId).min(1).max(MAX_EVENT_IDS),
   dryRun: z.literal(false),
 });

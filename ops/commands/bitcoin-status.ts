@@ -1,3 +1,4 @@
+import { bitcoinText } from '../../core/runtime/money';
 import type { InspectionReport } from '../../lambdas/inspect/contract';
 import { defineCommand } from '../command';
 import type { Context } from '../context';
@@ -7,14 +8,6 @@ import { counted, moment, span } from '../print/units';
 import { optional, wholeNumber } from '../values';
 
 type Report = InspectionReport<'bitcoin'>;
-
-const SATOSHI_DIGITS = 8;
-
-/** Satoshi as bitcoin, exactly: `0.00100000`. */
-function bitcoinOf(satoshi: string): string {
-  const digits = satoshi.padStart(SATOSHI_DIGITS + 1, '0');
-  return `${digits.slice(0, -SATOSHI_DIGITS)}.${digits.slice(-SATOSHI_DIGITS)}`;
-}
 
 export const bitcoinStatus = defineCommand({
   name: 'bitcoin status',
@@ -74,8 +67,8 @@ function paymentRows(payments: Report['underWay'], { style, now }: Context): str
     id,
     projectId,
     status,
-    bitcoinOf(amount),
-    bitcoinOf(received),
+    bitcoinText(amount),
+    bitcoinText(received),
     moment(firstSeenAt, now()),
     transactions
       .map(
@@ -89,7 +82,7 @@ function paymentRows(payments: Report['underWay'], { style, now }: Context): str
 
 function projectRows({ projects }: Report, { style }: Context): string[] {
   if (projects.length === 0) return [];
-  const rows = projects.map(({ projectId, payments, amount }) => [projectId, payments, bitcoinOf(amount)]);
+  const rows = projects.map(({ projectId, payments, amount }) => [projectId, payments, bitcoinText(amount)]);
   return table(['project', 'payments', 'BTC'], rows, style);
 }
 

@@ -1,9 +1,9 @@
 import { defineCommand } from '../command';
 import { inspect } from '../inspect';
-import { amountText } from '../print/money';
+import { amountText } from '../../core/runtime/money';
 import { table } from '../print/table';
 import { counted, moment } from '../print/units';
-import { oneOf, optional, text, wholeNumber } from '../values';
+import { flag, oneOf, optional, text, wholeNumber } from '../values';
 
 export const payoutsList = defineCommand({
   name: 'payouts list',
@@ -18,16 +18,17 @@ export const payoutsList = defineCommand({
       oneOf('status', ['pending', 'in_transit', 'paid', 'failed', 'canceled']),
       'Only payouts of this status',
     ),
+    open: flag('Only payouts that failed and nothing replaced, and late ones'),
     account: optional(text('account'), 'Only payouts of this connected account'),
     limit: optional(wholeNumber('count', 1, 500), 'Payouts to list at most. Default: 20'),
   },
   examples: [
-    { line: 'payouts list --status failed', explains: 'Which coaches were not paid, and why?' },
+    { line: 'payouts list --open', explains: 'Which coaches were not paid, and why?' },
     { line: 'payouts list --account acct_1A2b3C', explains: 'What was this coach paid?' },
   ],
   async run(context, options) {
     const report = await inspect(context, 'payouts', options);
-    const { payouts, restrictedAccounts, restrictedTotal } = report;
+    const { payouts, restrictedAccounts, restrictedTotal, totals } = report;
     const now = context.now();
     const rows = payouts.map((payout) => [
       payout.id,
@@ -48,6 +49,7 @@ export const payoutsList = defineCommand({
     return {
       report,
       lines: [
+        `${totals.underWay} under way, ${totals.late} of them late; ${totals.failed} failed and not replaced; ${totals.paid} of the last 24 hours paid`,
         ...(rows.length === 0 ? ['No payout matches'] : table(headings, rows, context.style)),
         ...(restrictedTotal === 0
           ? []

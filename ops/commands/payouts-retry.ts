@@ -1,6 +1,6 @@
 import { callerName } from '../audit';
 import { defineCommand } from '../command';
-import { amountText } from '../print/money';
+import { amountText } from '../../core/runtime/money';
 import { moment } from '../print/units';
 import { flag, optional, required, text } from '../values';
 

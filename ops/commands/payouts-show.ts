@@ -1,7 +1,7 @@
 import { defineCommand } from '../command';
 import { CommandError } from '../errors';
 import { inspect } from '../inspect';
-import { amountText } from '../print/money';
+import { amountText } from '../../core/runtime/money';
 import { fields } from '../print/table';
 import { moment } from '../print/units';
 import { required, text } from '../values';

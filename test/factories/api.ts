@@ -69,6 +69,7 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
       return answer(request, signal);
     },
     hasCanary: true,
+    providers: ['stripe', 'tilled'],
     bitcoin: { network: 'mainnet', confirmations: 3 },
     requestLimit: createRequestLimit({
       use: (work) => connection.use(work),

@@ -224,6 +224,7 @@ function environmentsOf(
       CACHE_URL: '',
       API_KEY_SECRET_ARN: 'api-keys',
       CANARY: 'false',
+      TILLED: 'false',
       REQUESTS_PER_MINUTE: '15000',
       AUDIT_FUNCTION_NAME: 'audit',
       ENTITLEMENTS_FUNCTION_NAME: 'entitlements',

@@ -18,6 +18,7 @@ import { inspectRequest } from '../../lambdas/inspect/contract';
 import { inspect, type InspectDependencies } from '../../lambdas/inspect/core';
 import type { EventsRequest } from './stripe-work';
 import { eventObject, subscriptionObject } from '../../local/stripe/objects';
+import { addPayments } from './sample-payments';
 import { createManifestKey } from '../support/archive-key';
 import { clusterSecrets, createTestDatabase } from '../support/database';
 import { createBucket, objectStore } from '../support/object-store';
@@ -52,6 +53,8 @@ export interface StabilityPage {
   addEvents(count: number): Promise<void>;
   /** Adds an event that failed: one that a retry applies, or one that fails again. */
   addFailed(id: string, kind: 'mended' | 'broken'): Promise<void>;
+  /** Adds events of Tilled, one of which failed and can be applied, payouts and payments in bitcoin, some of which need attention. */
+  addPayments(): Promise<void>;
   /** Adds an event that was dismissed half an hour ago, and whose every text is HTML. */
   addHostile(id: string): Promise<void>;
   stop(): Promise<void>;
@@ -114,6 +117,7 @@ export async function startStabilityPage(
     isSlow: false,
     addEvents: (count) => addEvents(api, count),
     addFailed: (id, kind) => addFailed(api, id, kind),
+    addPayments: () => addPayments(api.client),
     addHostile: (id) => addHostile(api, id),
     async stop() {
       await closed(server);

@@ -27,6 +27,7 @@ beforeAll(async () => {
   await stability.addHostile('evt_hostile');
   await stability.addFailed('evt_broken', 'broken');
   await stability.addFailed('evt_mended', 'mended');
+  await stability.addPayments();
 });
 afterAll(async () => {
   await browser?.close();
@@ -113,9 +114,9 @@ const failing = (page: Page) => page.getByRole('row').filter({ hasText: 'evt_bro
 
   test('the overview says what needs attention, by numbers, a chart, alarms and jobs', async () => {
     const page = await signedIn();
-    await page.getByText('2 events failed').waitFor();
+    await page.getByText('3 events failed').waitFor();
     const chart = page.getByRole('img', { name: /Last 24 hours/ });
-    expect(await chart.getAttribute('aria-label')).toMatch(/9\d\.\d % of [\d,]+ events applied, 2 failed/);
+    expect(await chart.getAttribute('aria-label')).toMatch(/9\d\.\d % of [\d,]+ events applied, 3 failed/);
     await page.getByText('BillingOps-test-eventsFailed-warning').click();
     await page.getByText('read their errors, then retry them').waitFor();
     await page.setViewportSize({ width: 1280, height: 920 });
@@ -128,12 +129,46 @@ const failing = (page: Page) => page.getByRole('row').filter({ hasText: 'evt_bro
     ['dark', { width: 360, height: 740 }],
   ] as const)('every view passes axe and needs no wider screen, in %s on %j', async (colorScheme, viewport) => {
     const page = await signedIn({ colorScheme, viewport });
-    for (const view of ['Overview', 'Events', 'Backups', 'Reconciliation', 'Entitlements']) {
+    for (const view of ['Overview', 'Events', 'Payments', 'Backups', 'Reconciliation', 'Entitlements', 'Bitcoin']) {
       await goTo(page, view);
       expect([view, await violations(page)]).toEqual([view, []]);
       expect([view, await page.evaluate('document.documentElement.scrollWidth - innerWidth')]).toEqual([view, 0]);
       if (view === 'Overview' && colorScheme === 'dark') await screenshot(page, 'phone');
     }
+    await page.context().close();
+  });
+
+  test('payments of all three providers are on one view, with what needs attention and what to do', async () => {
+    const page = await signedIn({ viewport: { width: 1280, height: 1_180 } });
+    await goTo(page, 'Payments');
+    const textOf = async (name: string) =>
+      (await page.getByRole('region', { name }).first().innerText()).replaceAll(/\s+/g, ' ');
+    expect(await textOf('Events by provider')).toMatch(
+      /Stripe 1,\d+ 1,\d+ 2 show, retry .*Tilled 240 238 1 show, retry 1 /,
+    );
+    expect(await textOf('Payouts')).toMatch(
+      /Under way 3 .*Late 1 .*Failed 1 .*Restricted 1 .*po_failed acct_ben .*240\.00 EUR/i,
+    );
+    expect(await textOf('Bitcoin')).toMatch(
+      /Pending 2 .*Settled 5 .*Lost 1 .*To settlement 42 min .*academy 4 0\.01000000/i,
+    );
+    await screenshot(page, 'payments');
+    await page.getByRole('link', { name: 'Payments under way, failed and late' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Bitcoin' }).waitFor();
+    await page.context().close();
+  });
+
+  test('a failed event of Tilled is retried as one of Tilled', async () => {
+    const page = await signedIn();
+    await goTo(page, 'Events');
+    await page.getByLabel('Status').selectOption('failed');
+    await page.getByRole('button', { name: 'Retry evt_tilled_failed' }).click();
+    await page.getByRole('button', { name: 'Retry', exact: true }).click();
+    await page.getByText('1 applied').waitFor();
+    const { rows } = await stability.api.client.query(
+      "SELECT status FROM billing.webhook_events WHERE provider = 'tilled' AND id = 'evt_tilled_failed'",
+    );
+    expect(rows).toEqual([{ status: 'processed' }]);
     await page.context().close();
   });
 
@@ -203,6 +238,7 @@ const failing = (page: Page) => page.getByRole('row').filter({ hasText: 'evt_bro
   }, 60_000);
 
   test('one event, then all that failed, are retried after a question, by keyboard, with the outcome and a record', async () => {
+    stability.api.asked.length = 0;
     const page = await signedIn();
     await goTo(page, 'Events');
     await failing(page).getByRole('button', { name: 'Retry evt_broken' }).focus();

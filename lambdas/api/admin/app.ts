@@ -18,6 +18,7 @@ import { bitcoinView } from './views/bitcoin';
 import { eventsView, eventView } from './views/events';
 import { outcomeView } from './views/outcome';
 import { overviewView } from './views/overview';
+import { paymentsView } from './views/payments';
 import { reconciliationView } from './views/reconciliation';
 import { shell } from './views/shell';
 
@@ -103,6 +104,7 @@ const orReason =
 function addOverview(app: Router, dependencies: ApiDependencies): void {
   const readJobs = createJobReader(dependencies);
   const readActivity = createActivityReader(dependencies);
+  const { bitcoin: takesBitcoin, providers, clock } = dependencies;
   const attempt = orReason(dependencies);
   app.get('/admin/view/overview', async (context) => {
     // One after the other: `inspect` has few instances, and operators need them, too.
@@ -110,7 +112,13 @@ function addOverview(app: Router, dependencies: ApiDependencies): void {
     const activity = await attempt(readActivity());
     const alarms = await attempt(inspect(dependencies, 'alarms'));
     const jobs = await readJobs();
-    return context.html(overviewView({ status, activity, alarms, jobs }, dependencies.clock()));
+    return context.html(overviewView({ status, activity, alarms, jobs }, clock()));
+  });
+  app.get('/admin/view/payments', async (context) => {
+    const activity = await attempt(readActivity());
+    const payouts = await attempt(inspect(dependencies, 'payouts', { open: true, limit: PAGE_SIZE }));
+    const bitcoin = takesBitcoin && { bitcoin: await attempt(inspect(dependencies, 'bitcoin', { limit: 1 })) };
+    return context.html(paymentsView({ activity, payouts, ...bitcoin }, providers, clock()));
   });
 }
 

@@ -15,6 +15,7 @@ export const ADMIN_ROUTES: readonly ApiRoute[] = [
   view('overview'),
   view('events'),
   view('event/{id}'),
+  view('payments'),
   view('backups'),
   view('reconciliation'),
   view('entitlements'),

@@ -44,6 +44,19 @@ const REPORTS = {
     at: z.string(),
     hours: z.array(z.object({ hour: z.string(), settled: z.int(), failed: z.int(), open: z.int() })),
     lag: z.object({ p95Seconds: z.number().nullable(), oldestOpenSeconds: z.number().nullable() }),
+    providers: z.array(
+      z.object({
+        provider: z.string(),
+        received: z.int(),
+        settled: z.int(),
+        failed: z.int(),
+        parked: z.int(),
+        waiting: z.int(),
+        p95Seconds: z.number().nullable(),
+        oldestOpenSeconds: z.number().nullable(),
+        newestAt: text,
+      }),
+    ),
   }),
   alarms: z.object({
     alarms: z.array(z.object({ name: z.string(), since: text, reason: z.string(), text: z.string() })).nullable(),
@@ -131,6 +144,25 @@ const REPORTS = {
         corrected: z.boolean(),
       }),
     ),
+  }),
+  payouts: z.object({
+    payouts: z.array(
+      z.object({
+        id: z.string(),
+        account: text,
+        status: z.string(),
+        amount: z.string(),
+        currency: z.string(),
+        createdAt: z.string(),
+        arrivesAt: text,
+        isLate: z.boolean(),
+        failureCode: text,
+        failureMessage: text,
+      }),
+    ),
+    restrictedAccounts: z.array(z.object({ id: z.string(), cause: text, requirementsDue: z.array(z.string()) })),
+    restrictedTotal: z.int(),
+    totals: z.object({ underWay: z.int(), late: z.int(), failed: z.int(), paid: z.int() }),
   }),
   bitcoin: z.object({
     chain: z

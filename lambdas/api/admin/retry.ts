@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { PROVIDER_NAMES, type ProviderName } from '../../../core/providers/contract';
 import { type ActionRequest, audited } from '../audited';
 import type { ApiDependencies } from '../dependencies';
 import { fieldsOf } from '../fields';
@@ -15,6 +16,8 @@ export const retryRequest = fieldsOf('body', {
   events: z.union([z.literal('failed'), z.array(eventId).min(1, eventsForm).max(BATCH_SIZE, eventsForm)], {
     error: eventsForm,
   }),
+  /** Provider of the events that are named. */
+  provider: z.enum(PROVIDER_NAMES, { error: `expected ${PROVIDER_NAMES.join(' or ')}` }).default('stripe'),
   /** `next` of the answer before. */
   before: z
     .string({ error: 'expected `next` of the answer before' })
@@ -35,30 +38,53 @@ export interface Retried {
 export async function retryEvents(
   dependencies: ApiDependencies,
   request: ActionRequest,
-  { events, before }: z.infer<typeof retryRequest>,
+  { events, provider, before }: z.infer<typeof retryRequest>,
 ): Promise<Retried> {
-  if (events !== 'failed') return { report: await apply(dependencies, request, events), next: null };
+  if (events !== 'failed') return { report: await apply(dependencies, request, provider, events), next: null };
   const page = await inspect(dependencies, 'events', {
     status: 'failed',
     limit: BATCH_SIZE,
     ...(before && { before }),
   });
-  const ids = page.events.map(({ id }) => id).filter((id) => eventId.safeParse(id).success);
-  const report = ids.length === 0 ? { checked: 0, outcomes: {}, events: [] } : await apply(dependencies, request, ids);
-  return { report, next: page.next };
+  const reports: Retried['report'][] = [];
+  for (const each of PROVIDER_NAMES) {
+    const ids = page.events.filter((event) => event.provider === each && eventId.safeParse(event.id).success);
+    if (ids.length > 0)
+      reports.push(
+        await apply(
+          dependencies,
+          request,
+          each,
+          ids.map(({ id }) => id),
+        ),
+      );
+  }
+  return { report: merged(reports), next: page.next };
+}
+
+function merged(reports: readonly Retried['report'][]): Retried['report'] {
+  const outcomes: Record<string, number> = {};
+  for (const [outcome, events] of reports.flatMap((report) => Object.entries(report.outcomes)))
+    outcomes[outcome] = (outcomes[outcome] ?? 0) + events;
+  return {
+    checked: reports.reduce((sum, { checked }) => sum + checked, 0),
+    outcomes,
+    events: reports.flatMap(({ events }) => events),
+  };
 }
 
 function apply(
   dependencies: ApiDependencies,
   request: ActionRequest,
+  provider: ProviderName,
   events: readonly string[],
 ): Promise<Retried['report']> {
   return audited(
     dependencies,
     request,
-    `retry ${events.join(' ')}`,
+    `retry ${provider === 'stripe' ? '' : `--provider ${provider} `}${events.join(' ')}`,
     async (signal) =>
-      retryReport.parse(await dependencies.ask('replay', { action: 'retry', events, dryRun: false }, signal)),
+      retryReport.parse(await dependencies.ask('replay', { action: 'retry', provider, events, dryRun: false }, signal)),
     ({ outcomes }) => UNSETTLED.some((outcome) => (outcomes[outcome] ?? 0) > 0),
   );
 }

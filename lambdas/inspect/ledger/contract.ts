@@ -178,6 +178,10 @@ export const payouts = {
     status: z.enum(PAYOUT_STATUSES).optional().describe('Only payouts of this status. Default: all.'),
     account: z.string().min(1).optional().describe('Only payouts of this connected account. Default: all.'),
     id: z.string().min(1).optional().describe('Only this payout. Default: all.'),
+    open: z
+      .boolean()
+      .default(false)
+      .describe('Only payouts that failed and nothing replaced, and late ones. Default: all.'),
     limit,
   }),
   report: z.strictObject({
@@ -209,5 +213,13 @@ export const payouts = {
       }),
     ),
     restrictedTotal: z.int().describe('All restricted accounts, also those beyond the limit.'),
+    totals: z
+      .strictObject({
+        underWay: z.int().describe('Payouts that are to arrive, late ones included.'),
+        late: z.int().describe('Of these, those past their arrival date.'),
+        failed: z.int().describe('Payouts that failed and nothing replaced.'),
+        paid: z.int().describe('Payouts that were made in the last 24 hours and are paid.'),
+      })
+      .describe('Of all payouts, whatever is listed.'),
   }),
 };

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { PROVIDER_NAMES } from '../../../core/providers/contract';
 import { isoTime } from '../../../core/runtime/contract';
 
 const daysForm = 'expected a whole number of days from 1 to 30';
@@ -30,6 +31,21 @@ export const activity = {
         .describe('From receipt until it was applied, 95th percentile of the last hour; null where there was none.'),
       oldestOpenSeconds: z.number().nullable().describe('Age of the oldest event that waits; null for none.'),
     }),
+    providers: z
+      .array(
+        z.strictObject({
+          provider: z.enum(PROVIDER_NAMES),
+          received: count.describe('Events of the last 24 hours, by when the provider made them.'),
+          settled: count.describe('Of these, those that were applied, or recorded where there is nothing to apply.'),
+          failed: count.describe('Events that could not be applied so far, of any age.'),
+          parked: count.describe('Of these, those that failed every attempt, so that only a retry applies them.'),
+          waiting: count.describe('Events that were received and not yet applied, of any age.'),
+          p95Seconds: z.number().nullable().describe('As in `lag`.'),
+          oldestOpenSeconds: z.number().nullable().describe('As in `lag`.'),
+          newestAt: isoTime.nullable().describe('ISO time at which the newest of the last 24 hours was received.'),
+        }),
+      )
+      .describe('Every provider, also one that sent nothing.'),
   }),
 };
 

@@ -77,6 +77,7 @@ export class Api extends Construct {
         CACHE_URL: cache?.url ?? '',
         API_KEY_SECRET_ARN: keySecret.arn,
         CANARY: String(context.config.canary),
+        TILLED: String(context.config.tilled === true),
         REQUESTS_PER_MINUTE: String(context.config.apiRequestsPerMinute),
         AUDIT_FUNCTION_NAME: asked.audit.functionName,
         ENTITLEMENTS_FUNCTION_NAME: asked.entitlements.functionName,

@@ -14,6 +14,7 @@ const retry = { action: 'retry', events: ['evt_1'], dryRun: false };
 
 test.each<[string, OperationContract, object]>([
   ['a payload, which holds personal data', inspect, { action: 'event', id: 'evt_1', payload: true }],
+  ['what one account was paid', inspect, { action: 'payouts', account: 'acct_1' }],
   ['statements of a database', inspect, { action: 'queries', database: 'billing' }],
   ['every failed event at once', replay, { ...retry, events: 'failed' }],
   ['a dismissal', replay, { action: 'dismiss', events: ['evt_1'], reason: 'x', by: 'ann', dryRun: false }],
@@ -40,4 +41,5 @@ test('an operator, who invokes the function by its name, is not restricted; an u
   expect(() => admit(inspect, payload, '$LATEST')).not.toThrow();
   expect(() => admit(inspect, { action: 'status' }, 'live')).toThrow('Nothing is answered through');
   expect(() => admit(replay, retry)).not.toThrow();
+  expect(() => admit(inspect, { action: 'payouts', open: true, limit: 50 })).not.toThrow();
 });

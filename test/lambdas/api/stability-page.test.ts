@@ -104,7 +104,7 @@ test('a retry is recorded before and after, names the events, and answers with t
   expect(await response.text()).toContain('1 applied');
   expect(api.asked.map(({ stem, request }) => [stem, request])).toEqual([
     ['audit', expect.objectContaining({ action: 'begin', command: 'API: retry evt_1' })],
-    ['replay', { action: 'retry', events: ['evt_1'], dryRun: false }],
+    ['replay', { action: 'retry', provider: 'stripe', events: ['evt_1'], dryRun: false }],
     ['audit', expect.objectContaining({ action: 'finish', result: 'done' })],
   ]);
 });
@@ -151,19 +151,23 @@ test('a retry that cannot be recorded is not made', async () => {
 test('all that failed are retried batch by batch, by the ids that the ledger has', async () => {
   api.answers.audit = () => ({ id: '20261121T061500Z-1f0c9a3e' });
   api.answers.replay = () => ({ checked: 1, outcomes: { failed: 1 }, events: [{ id: 'evt_1', outcome: 'failed' }] });
-  api.answers.inspect = () => ({ events: [event('evt_1'), event('not one of Stripe')], next: '17.evt_1' });
+  const tilled = { ...event('evt_2'), provider: 'tilled' };
+  api.answers.inspect = () => ({ events: [event('evt_1'), event('not one of Stripe'), tilled], next: '17.evt_1' });
   const text = await (await api.post('/admin/retry', key, { events: 'failed', before: '18.evt_0' })).text();
   expect(text).toContain('data-next="17.evt_1"');
-  expect(text).toContain('1 failed again');
+  expect(text).toContain('2 failed again');
   expect(api.asked.at(-1)?.request).toMatchObject({ action: 'finish', result: 'finding' });
   expect(api.asked.filter(({ stem }) => stem !== 'audit').map(({ request }) => request)).toEqual([
     { action: 'events', status: 'failed', limit: 25, before: '18.evt_0' },
-    { action: 'retry', events: ['evt_1'], dryRun: false },
+    { action: 'retry', provider: 'stripe', events: ['evt_1'], dryRun: false },
+    { action: 'retry', provider: 'tilled', events: ['evt_2'], dryRun: false },
   ]);
+  const records = api.asked.filter(({ stem }) => stem === 'audit').map(({ request }) => request);
+  expect(records.at(-2)).toMatchObject({ command: 'API: retry --provider tilled evt_2' });
 });
 
 const IDS = 'expected `failed`, or one to 25 ids of events such as evt_123';
-const ONLY = 'expected a JSON object whose fields are `events` and `before`, and no other';
+const ONLY = 'expected a JSON object whose fields are `events`, `provider` and `before`, and no other';
 test.each([
   [undefined, 'body', ONLY],
   [[], 'body', ONLY],
@@ -172,6 +176,7 @@ test.each([
   [{ events: ['evt_1', 'cus_1'] }, 'body.events.1', IDS],
   [{ events: 'all' }, 'body.events', IDS],
   [{ events: 'failed', before: 7 }, 'body.before', 'expected `next` of the answer before'],
+  [{ events: ['evt_1'], provider: 'paypal' }, 'body.provider', 'expected stripe or tilled'],
   [{ events: 'failed', x: 1 }, 'body', ONLY],
 ])('a retry of %j is refused with the field and its form, and nothing is changed', async (body, field, detail) => {
   const response = await api.post('/admin/retry', key, body);
@@ -198,6 +203,67 @@ test('a part of the overview that cannot be looked up says so beside the rest', 
   expect(text).toContain('2 events failed');
   expect(text.match(/Could not be looked up/g)).toHaveLength(2);
   expect(text).not.toContain('db-1');
+});
+
+const provider = (name: string, failed = 0) => ({
+  provider: name,
+  received: 1284,
+  settled: 1280,
+  failed,
+  parked: failed,
+  waiting: 0,
+  p95Seconds: 2,
+  oldestOpenSeconds: null,
+  newestAt: null,
+});
+const payouts = {
+  payouts: [
+    {
+      id: HOSTILE,
+      account: HOSTILE,
+      status: 'failed',
+      amount: '12050',
+      currency: 'eur',
+      createdAt: '2026-11-21T12:00:00.000Z',
+      arrivesAt: null,
+      isLate: false,
+      failureCode: HOSTILE,
+      failureMessage: HOSTILE,
+    },
+  ],
+  restrictedAccounts: [{ id: 'acct_2', cause: HOSTILE, requirementsDue: ['external_account'] }],
+  restrictedTotal: 7,
+  totals: { underWay: 4, late: 0, failed: 1, paid: 2 },
+};
+
+test('payments are shown by provider, with payouts that need attention; a part that cannot be looked up says so', async () => {
+  const activity = {
+    at: '2026-11-21T12:00:00.000Z',
+    hours: [],
+    lag: { p95Seconds: null, oldestOpenSeconds: null },
+    providers: [provider('stripe'), provider('tilled', 3)],
+  };
+  const answer = (request: object) => {
+    const { action } = request as { action: string };
+    if (action === 'bitcoin') throw new Error('host db-1.internal refused');
+    return action === 'activity' ? activity : payouts;
+  };
+  api.answers.inspect = answer;
+  const text = await (await api.get('/admin/view/payments', key)).text();
+  for (const part of ['Stripe', 'Tilled', '1,284', '120.50 EUR', 'The first 1 of 7 restricted accounts', 'ops payouts'])
+    expect(text).toContain(part);
+  expect(text.match(/Could not be looked up/g)).toHaveLength(1);
+  expect(text).not.toMatch(/<script|db-1/);
+  expect(api.asked.map(({ request }) => request)).toContainEqual({ action: 'payouts', open: true, limit: 50 });
+
+  const without = await startApi({ bitcoin: undefined, providers: ['stripe'] });
+  without.answers.inspect = (request) =>
+    (request as { action: string }).action === 'activity'
+      ? { ...activity, providers: [provider('stripe'), provider('tilled')] }
+      : payouts;
+  const other = await (await without.get('/admin/view/payments', await without.key(['admin']))).text();
+  await without.stop();
+  expect(other).not.toMatch(/Tilled|Bitcoin|not be looked up/);
 });
 
 test('what a user may use is shown in every project, with the reason', async () => {

@@ -112,6 +112,43 @@ test('activity counts the events of each hour by what became of them', async () 
   expect(report.lag).toEqual({ p95Seconds: 2, oldestOpenSeconds: 600 });
 });
 
+test('activity says of each provider what came in a day, and what failed, is parked or waits, of any age', async () => {
+  await client.query(
+    `BEGIN;
+     UPDATE billing.webhook_events SET provider = 'tilled' WHERE id IN ('evt_1', 'evt_4');
+     UPDATE billing.webhook_events SET attempts = 3 WHERE id = 'evt_4';
+     INSERT INTO billing.webhook_events (provider, id, type, livemode, source, status, attempts, error, occurred_at, received_at, payload)
+     SELECT 'tilled', 'evt_old_' || status, 'some.event', false, 'webhook', status, 2, 'why', at, at, '{}'
+     FROM unnest(ARRAY['failed', 'received']) AS status, LATERAL (SELECT $$2026-11-20T12:00:00Z$$::timestamptz AS at) AS moment`,
+  );
+  const { providers } = await readActivity(client, { action: 'activity', days: 7 }, NOW);
+  await client.query('ROLLBACK');
+  expect(providers).toEqual([
+    {
+      provider: 'stripe',
+      received: 3,
+      settled: 2,
+      failed: 0,
+      parked: 0,
+      waiting: 1,
+      p95Seconds: 2,
+      oldestOpenSeconds: 600,
+      newestAt: '2026-11-21T12:20:00.000Z',
+    },
+    {
+      provider: 'tilled',
+      received: 2,
+      settled: 1,
+      failed: 2,
+      parked: 1,
+      waiting: 1,
+      p95Seconds: null,
+      oldestOpenSeconds: 88_200,
+      newestAt: '2026-11-21T12:20:00.000Z',
+    },
+  ]);
+});
+
 test('activity leaves out the canary and what is older, and takes the lag of the last hour and the oldest open event', async () => {
   const insert = `INSERT INTO billing.webhook_events (id, type, livemode, source, status, attempts, occurred_at, received_at, processed_at,
       dismissed_by, dismissal_reason, payload)

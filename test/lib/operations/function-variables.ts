@@ -59,6 +59,7 @@ export const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'CACHE_URL',
     'API_KEY_SECRET_ARN',
     'CANARY',
+    'TILLED',
     'REQUESTS_PER_MINUTE',
     'AUDIT_FUNCTION_NAME',
     'ENTITLEMENTS_FUNCTION_NAME',

@@ -229,11 +229,13 @@ function signOut(reason = '') {
 
 // ── Retrying ──
 
-/** `failed`, or the id of one event. */
+/** `failed`, or the id of one event; and the provider of that. */
 let wanted;
+let provider;
 
-function askToRetry(what) {
+function askToRetry(what, ofProvider) {
   wanted = what;
+  provider = ofProvider;
   element('retry-title').textContent = what === 'failed' ? 'Retry all failed events?' : 'Retry this event?';
   element('retry-text').textContent =
     what === 'failed'
@@ -262,7 +264,7 @@ async function retry() {
     let before;
     do {
       const body = await ask('retry', {
-        events: wanted === 'failed' ? 'failed' : [wanted],
+        ...(wanted === 'failed' ? { events: 'failed' } : { events: [wanted], provider }),
         ...(before ? { before } : {}),
       });
       before = body.firstElementChild.dataset.next;
@@ -299,7 +301,7 @@ document.querySelector('.skip').addEventListener('click', (event) => {
 });
 content.addEventListener('click', (event) => {
   const button = event.target.closest('[data-retry]');
-  if (button !== null) askToRetry(button.dataset.retry);
+  if (button !== null) askToRetry(button.dataset.retry, button.dataset.provider);
 });
 element('retry').addEventListener('click', (event) => {
   if (event.target.closest('a') !== null) element('retry').close();

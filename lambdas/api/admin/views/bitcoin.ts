@@ -1,17 +1,10 @@
 import { html } from 'hono/html';
+import { bitcoinText } from '../../../../core/runtime/money';
 import type { Report } from '../reports';
 import { failure } from './overview';
-import { ago, count, duration, empty, orDash, panel, status, table, type Html } from './parts';
+import { ago, count, duration, empty, orDash, panel, status, table, tile, type Html } from './parts';
 
 type Bitcoin = Report<'bitcoin'>;
-
-const SATOSHI_DIGITS = 8;
-
-/** Satoshi as bitcoin, exactly: `0.00100000`. */
-function bitcoinOf(satoshi: string): string {
-  const digits = satoshi.padStart(SATOSHI_DIGITS + 1, '0');
-  return `${digits.slice(0, -SATOSHI_DIGITS)}.${digits.slice(-SATOSHI_DIGITS)}`;
-}
 
 /** How payments in bitcoin are, and how far the node is. */
 export function bitcoinView(report: Bitcoin | string, now: Date): Html {
@@ -19,32 +12,26 @@ export function bitcoinView(report: Bitcoin | string, now: Date): Html {
     return html`<h1 tabindex="-1">Bitcoin</h1>
       ${failure(report)}`;
   return html`<h1 tabindex="-1">Bitcoin</h1>
-    ${tiles(report, now)}
+    ${bitcoinTiles(report, now)}
     ${panel('Under way', payments('Seen and not settled, the oldest first', report.underWay, now))}
     ${panel('Failed or too late', payments('Of the last 7 days, the newest first', report.lost, now))}
     <div class="columns">
-      ${panel('Settled by project', projects(report))} ${panel('Reorganisations', reorganisations(report, now))}
+      ${panel('Settled by project', bitcoinProjects(report))} ${panel('Reorganisations', reorganisations(report, now))}
     </div>`;
 }
 
-function tiles({ chain, statuses, lastDay }: Bitcoin, now: Date): Html {
+/** What waits, what was settled or lost, how long it took, and where the node is. */
+export function bitcoinTiles({ chain, statuses, lastDay }: Bitcoin, now: Date): Html {
   const of = (name: string): string => count(statuses.find((each) => each.status === name)?.payments ?? 0);
   const behind = chain === null ? 0 : Math.max(0, chain.nodeHeight - chain.height);
   return html`<dl class="tiles">
     ${tile('Last block', chain === null ? '–' : count(chain.height), chain === null ? 'no run yet' : ago(chain.blockAt, now))}
     ${tile('Node', chain === null ? '–' : `+${count(behind)}`, chain === null ? 'no run yet' : html`answered ${ago(chain.nodeAt, now)}`)}
     ${tile('Pending', of('pending'), 'nothing seen yet')} ${tile('Settled', count(lastDay.settled), '24 hours')}
-    ${tile('Lost', count(lastDay.lost), 'failed or too late, 24 hours')}
+    ${tile('Lost', count(lastDay.lost), 'failed or too late, 24 hours', lastDay.lost > 0 ? 'bad' : '')}
     ${tile('To settlement', lastDay.meanMinutes === null ? '–' : duration(lastDay.meanMinutes * 60), 'mean of 24 hours')}
   </dl>`;
 }
-
-const tile = (label: string, value: string, note: Html | string): Html =>
-  html`<div class="tile">
-    <dt>${label}</dt>
-    <dd>${value}</dd>
-    <dd class="quiet note">${note}</dd>
-  </div>`;
 
 function payments(caption: string, rows: Bitcoin['underWay'], now: Date): Html {
   if (rows.length === 0) return empty('None', caption);
@@ -57,8 +44,8 @@ function payments(caption: string, rows: Bitcoin['underWay'], now: Date): Html {
         html`<code>${row.id}</code>`,
         orDash(row.projectId),
         status(row.status),
-        bitcoinOf(row.amount),
-        bitcoinOf(row.received),
+        bitcoinText(row.amount),
+        bitcoinText(row.received),
         ago(row.firstSeenAt, now),
         html`${row.transactions.map(
           ({ txid, state, blockHeight }) =>
@@ -69,14 +56,15 @@ function payments(caption: string, rows: Bitcoin['underWay'], now: Date): Html {
   );
 }
 
-function projects({ projects: rows }: Bitcoin): Html {
+/** The projects with the most settled payments. */
+export function bitcoinProjects({ projects: rows }: Pick<Bitcoin, 'projects'>): Html {
   if (rows.length === 0) return empty('None', 'Projects with settled payments of the last 30 days appear here.');
   return table(
     'Settled in the last 30 days',
     ['Project', 'Payments', 'BTC'],
     rows.map(({ projectId, payments: settled, amount }) => ({
       key: projectId ?? '',
-      cells: [orDash(projectId), count(settled), bitcoinOf(amount)],
+      cells: [orDash(projectId), count(settled), bitcoinText(amount)],
     })),
   );
 }

@@ -17,14 +17,23 @@ function rowOf(event: EventRow, now: Date): Row {
   return {
     key: id,
     cells: [
-      html`${link('event', { id }, html`<code>${id}</code>`)}`,
+      html`${link('event', { id }, html`<code>${id}</code>`)}
+      ${event.provider === 'stripe' ? '' : badge(event.provider, 'calm')}`,
       dotted(type),
       orDash(appId),
       ago(event.occurredAt, now),
       html`${status(event.status)}
       ${
         isOpen
-          ? html`<button type="button" class="small" data-retry="${id}" aria-label="Retry ${id}">Retry</button>`
+          ? html`<button
+              type="button"
+              class="small"
+              data-retry="${id}"
+              data-provider="${event.provider}"
+              aria-label="Retry ${id}"
+            >
+              Retry
+            </button>`
           : ''
       }`,
       attempts,
@@ -80,14 +89,14 @@ type Detail = NonNullable<Report<'event'>['event']>;
 export function eventView(event: Detail | null, related: readonly EventRow[], now: Date): Html {
   if (event === null) {
     return html`<h1 tabindex="-1">Event</h1>
-      ${empty('The ledger has no event of this id', 'What Stripe made and never delivered, reconciliation finds.')}`;
+      ${empty('The ledger has no event of this id', 'What a provider made and never delivered, reconciliation finds.')}`;
   }
   const canRetry = ['failed', 'received', 'processing', 'ignored'].includes(event.status);
   return html`<p><a href="#/events">All events</a></p>
     <h1 tabindex="-1"><code>${event.id}</code></h1>
     <p class="actions">
       ${status(event.status)} ${badge(event.livemode ? 'live' : 'test', 'calm')}
-      ${canRetry ? html`<button type="button" data-retry="${event.id}">Retry</button>` : ''}
+      ${canRetry ? html`<button type="button" data-retry="${event.id}" data-provider="${event.provider}">Retry</button>` : ''}
     </p>
     ${event.error === null ? '' : html`<p class="verdict bad"><strong>Error:</strong> ${event.error}</p>`}
     <div class="columns">

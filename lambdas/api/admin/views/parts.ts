@@ -82,6 +82,14 @@ export const dotted = (name: string): Html =>
 export const link = (view: string, parameters: Readonly<Record<string, string>>, text: Html | string): Html =>
   html`<a href="#/${view}?${new URLSearchParams(parameters).toString()}">${text}</a>`;
 
+/** A number with its label and what it counts; `bad` where it needs attention. */
+export const tile = (label: string, value: string, note: Html | string, tone: 'bad' | '' = ''): Html =>
+  html`<div class="tile ${tone}">
+    <dt>${label}</dt>
+    <dd>${value}</dd>
+    <dd class="quiet note">${note}</dd>
+  </div>`;
+
 /** A table that a phone shows as cards; each cell is under its heading. */
 export function table(caption: string, headings: readonly string[], rows: readonly Row[]): Html {
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0">

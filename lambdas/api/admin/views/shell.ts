@@ -4,6 +4,7 @@ import type { Html } from './parts';
 const VIEWS = [
   ['overview', 'Overview'],
   ['events', 'Events'],
+  ['payments', 'Payments'],
   ['backups', 'Backups'],
   ['reconciliation', 'Reconciliation'],
   ['entitlements', 'Entitlements'],

@@ -1,5 +1,5 @@
-/** Currencies of which Stripe counts hundredths although they have none; see its page on zero-decimal currencies. */
-const COUNTED_IN_HUNDREDTHS = new Set(['ISK', 'UGX']);
+/** Digits of the smallest unit where they are not those of ISO 4217: Stripe counts hundredths of some currencies that have none, and bitcoin is no currency of its. */
+const DIGITS: Readonly<Record<string, number>> = { ISK: 2, UGX: 2, BTC: 8 };
 
 /**
  * An amount for people: `120.00 EUR`.
@@ -8,7 +8,7 @@ const COUNTED_IN_HUNDREDTHS = new Set(['ISK', 'UGX']);
  */
 export function amountText(amount: string, currency: string): string {
   const code = currency.toUpperCase();
-  const digits = COUNTED_IN_HUNDREDTHS.has(code) ? 2 : fractionDigits(code);
+  const digits = DIGITS[code] ?? fractionDigits(code);
   const [sign, units] = amount.startsWith('-') ? ['-', amount.slice(1)] : ['', amount];
   const padded = units.padStart(digits + 1, '0');
   const whole = BigInt(padded.slice(0, padded.length - digits)).toLocaleString('en');
@@ -27,3 +27,6 @@ function fractionDigits(code: string): number {
     return 2;
   }
 }
+
+/** Satoshi as bitcoin, exactly, for a column that names the currency: `0.00100000`. */
+export const bitcoinText = (satoshi: string): string => amountText(satoshi, 'BTC').replace(/ BTC$/, '');

@@ -1,4 +1,4 @@
-import { amountText } from '../../ops/print/money';
+import { amountText } from '../../../core/runtime/money';
 
 test.each([
   ['12000', 'eur', '120.00 EUR'],
@@ -6,6 +6,7 @@ test.each([
   ['123456789', 'jpy', '123,456,789 JPY'],
   ['1500', 'kwd', '1.500 KWD'],
   ['10000', 'isk', '100.00 ISK'],
+  ['100000', 'btc', '0.00100000 BTC'],
   ['900719925474099300', 'eur', '9,007,199,254,740,993.00 EUR'],
 ])('%s of %s is %s', (amount, currency, text) => {
   expect(amountText(amount, currency)).toBe(text);
