@@ -6,7 +6,7 @@ import type { Scenario } from '../local/scenarios/scenario';
 import { SCENARIOS, scenarioNamed } from '../local/scenarios/scenarios';
 
 const HELP = `Runs the whole platform on this machine: two PostgreSQL clusters, the synthesised functions, endpoint, queue
-and schedules, S3, SQS, Secrets Manager and a stand-in for Stripe. Makes one full pass, then stays up.
+and schedules, S3, SQS, Secrets Manager, stand-ins for Stripe and Tilled. Makes one full pass, then stays up.
 
 Usage: npm start [-- --once | --quiet] [--scenario <name>]
 

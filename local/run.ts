@@ -86,7 +86,7 @@ async function start(options: RunOptions, teardown: Teardown, signal: AbortSigna
   const { functions, schedules } = platform.template;
   const stripe = platform.stripe === undefined ? 'the real Stripe, in test mode' : 'a stand-in for Stripe';
   say(
-    `Up in ${duration(performance.now() - started)}: 2 PostgreSQL clusters, S3, SQS, Secrets Manager, ${stripe}, ` +
+    `Up in ${duration(performance.now() - started)}: 2 PostgreSQL clusters, S3, SQS, Secrets Manager, ${stripe}, one for Tilled, ` +
       `${functions.length} functions and ${schedules.length} schedules from the template`,
   );
   return platform;

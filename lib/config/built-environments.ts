@@ -25,6 +25,8 @@ export interface RunningDatabasesOptions {
 export interface LocalEnvironmentOptions extends RunningDatabasesOptions {
   /** @default - as in every environment: enabled, at 2 o'clock, looking back 7 days */
   readonly reconciliation?: EnvironmentInput['reconciliation'];
+  /** Takes the webhooks of Tilled. @default false */
+  readonly tilled?: true;
 }
 
 /** GiB that databases on one machine are measured against: the size of a small instance. */
@@ -59,6 +61,7 @@ export function localEnvironment(options: LocalEnvironmentOptions): EnvironmentC
     stripe: { apiBase: options.stripeApiBase, livemode: false },
     runbookUrl: RUNBOOK_URL,
     reconciliation: options.reconciliation,
+    tilled: options.tilled,
   });
 }
 

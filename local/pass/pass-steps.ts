@@ -5,6 +5,7 @@ import { heal } from './healing';
 import { listenOnLoopback } from './loopback';
 import { showState } from './resulting-state';
 import type { Step } from './steps';
+import { takeTilled } from './tilled';
 
 /** One full pass through the platform. */
 export const PASS_STEPS: readonly Step[] = [
@@ -14,5 +15,6 @@ export const PASS_STEPS: readonly Step[] = [
   backUp,
   restore,
   heal,
+  takeTilled,
   listenOnLoopback,
 ];

@@ -7,7 +7,10 @@ import type { BackupReport } from '../../lambdas/backup/contract';
 import type { Scenario } from './scenario';
 
 /** The platform under test: that of this machine, or a deployed one. */
-export type PassPlatform = Pick<Platform, 'endpoint' | 'signingSecret' | 'databases' | 'stripe' | 'invoke'>;
+export interface PassPlatform extends Pick<Platform, 'endpoint' | 'signingSecret' | 'databases' | 'stripe' | 'invoke'> {
+  /** Undefined where the environment takes no Tilled. */
+  readonly tilled: Platform['tilled'] | undefined;
+}
 
 /** State that the steps share. */
 export interface PassContext {

@@ -6,13 +6,14 @@ import type { FunctionDefinition } from '../template/platform-template';
 export function withAddresses(
   functions: readonly FunctionDefinition[],
   databases: Readonly<Record<DatabaseName, Pick<LocalDatabaseServer, 'cluster'>>>,
-  stripeApiBase: string,
+  apiBases: { readonly stripe: string; readonly tilled: string },
 ): FunctionDefinition[] {
   const { billing, main } = databases;
   const addresses: Readonly<Record<string, string>> = {
     BILLING_DATABASE_PORT: String(billing.cluster.port),
     MAIN_DATABASE_PORT: String(main.cluster.port),
-    STRIPE_API_BASE: stripeApiBase,
+    STRIPE_API_BASE: apiBases.stripe,
+    TILLED_API_BASE: apiBases.tilled,
   };
   return functions.map((definition) => ({
     ...definition,

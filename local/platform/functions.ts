@@ -53,7 +53,7 @@ function withoutQualifier(name: string, parts: number): string {
 }
 
 /**
- * Gives each secret its value: those of the databases and of the logins of functions, Stripe's two and that of the keys, found by
+ * Gives each secret its value: those of the databases and of the logins of functions, two each of Stripe and Tilled, and that of the keys, found by
  * the functions that read them. Passwords rotate as they do in AWS, when asked to.
  */
 export function fillSecrets(
@@ -61,6 +61,7 @@ export function fillSecrets(
   databases: readonly LocalDatabaseServer[],
   functions: PlatformFunctions,
   stripe: { readonly signingSecret: string; readonly apiKey: string },
+  tilled: { readonly signingSecret: string; readonly apiKey: string; readonly account: string },
 ): void {
   const variableIn = (stem: string, variable: string): string => {
     const value = functions.byStem(stem).definition.environment[variable];
@@ -88,6 +89,11 @@ export function fillSecrets(
   }
   secrets.put(variableIn('webhook', 'STRIPE_SIGNING_SECRET_ARN'), { current: stripe.signingSecret });
   secrets.put(variableIn('reconciliation', 'STRIPE_API_SECRET_ARN'), { apiKey: stripe.apiKey });
+  secrets.put(variableIn('webhook', 'TILLED_SIGNING_SECRET_ARN'), { current: tilled.signingSecret });
+  secrets.put(variableIn('reconciliation', 'TILLED_API_SECRET_ARN'), {
+    apiKey: tilled.apiKey,
+    accounts: [tilled.account],
+  });
   secrets.put(variableIn('erasure', 'ERASURE_KEY_SECRET_ARN'), { key: randomBytes(32).toString('hex') });
   secrets.put(variableIn('api', 'API_KEY_SECRET_ARN'), { current: randomBytes(32).toString('hex') });
 }

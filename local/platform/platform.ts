@@ -16,6 +16,7 @@ import { startDatabases, writeAuthorities, type LocalDatabaseServer } from '../p
 import type { HttpServer } from '../runtime/http-server';
 import type { Teardown } from '../runtime/teardown';
 import type { StripeStandIn } from '../stripe/stand-in';
+import type { TilledStandIn } from '../tilled/stand-in';
 import { readPlatformTemplate, type PlatformTemplate } from '../template/platform-template';
 import { Activity } from './activity';
 import { withAddresses } from './addresses';
@@ -42,6 +43,15 @@ export interface PlatformOptions {
   readonly print: (line: string) => void;
 }
 
+/** Tilled, which is always a stand-in here, and where it delivers to. */
+export interface LocalTilled {
+  readonly standIn: TilledStandIn;
+  /** The account whose events are listed. */
+  readonly account: string;
+  readonly endpoint: string;
+  readonly signingSecret: string;
+}
+
 /** The whole platform, running on this machine. */
 export interface Platform {
   readonly template: PlatformTemplate;
@@ -52,6 +62,7 @@ export interface Platform {
   readonly databases: Readonly<Record<DatabaseName, LocalDatabaseServer>>;
   /** Undefined when the real Stripe is used. */
   readonly stripe: StripeStandIn | undefined;
+  readonly tilled: LocalTilled;
   /** Endpoint of Lambda's Invoke API. */
   readonly lambdaEndpoint: string;
   /** Endpoint of CloudWatch Logs, with the logs of the functions. */
@@ -77,6 +88,8 @@ const STRIPE_API_BASE = 'https://api.stripe.com';
 /** Name of the environment that `localEnvironment` describes. */
 const ENVIRONMENT = 'local';
 const STAND_IN_KEY = 'rk_test_local0000';
+const TILLED_KEY = 'sk_test_local0000';
+const TILLED_ACCOUNT = 'acct_local';
 
 /**
  * Starts everything, wired as the synthesised template says. What is started is added to `teardown` at once, so that
@@ -92,7 +105,7 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
   // Awaited below; a failure in between must not count as unhandled.
   startingDatabases.catch(() => undefined);
   const stripeKey = options.stripeSecretKey === undefined ? STAND_IN_KEY : undefined;
-  const { store, secrets, kms, sts, stripe } = await startServices(stripeKey, teardown);
+  const { store, secrets, kms, sts, stripe, tilled } = await startServices(TILLED_KEY, stripeKey, teardown);
   await writeAssembly(assembly);
   const databases = await startingDatabases;
   const template = readPlatformTemplate(assembly, (name) => `${store.endpoint}/${QUEUE_ACCOUNT}/${name}`);
@@ -108,12 +121,23 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
     apis: () => ({ cloudWatch: cloudWatch.url, lambda: lambdaApi.url, webhooks: endpoint }),
     logDirectory,
   };
-  const definitions = withAddresses(template.functions, databases, stripe?.url ?? STRIPE_API_BASE);
+  const definitions = withAddresses(template.functions, databases, {
+    stripe: stripe?.url ?? STRIPE_API_BASE,
+    tilled: tilled.url,
+  });
   const functions = new PlatformFunctions(definitions, surroundings);
   teardown.add(() => functions.stop());
-  const signingSecret = options.stripeWebhookSecret ?? `whsec_${randomBytes(24).toString('hex')}`;
+  const newSecret = (): string => `whsec_${randomBytes(24).toString('hex')}`;
+  const signingSecret = options.stripeWebhookSecret ?? newSecret();
+  const tilledSecret = newSecret();
   const apiKey = options.stripeSecretKey ?? STAND_IN_KEY;
-  fillSecrets(secrets, Object.values(databases), functions, { signingSecret, apiKey });
+  fillSecrets(
+    secrets,
+    Object.values(databases),
+    functions,
+    { signingSecret, apiKey },
+    { signingSecret: tilledSecret, apiKey: TILLED_KEY, account: TILLED_ACCOUNT },
+  );
 
   const activity = new Activity(options.print);
   const { api, lambdaApi, cloudWatch, cloudWatchLogs } = await startApis(
@@ -156,6 +180,12 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
     signingSecret,
     databases,
     stripe,
+    tilled: {
+      standIn: tilled,
+      account: TILLED_ACCOUNT,
+      endpoint: `${api.url}${WEBHOOK_ENDPOINTS.tilled.path}`,
+      signingSecret: tilledSecret,
+    },
     activity,
     logDirectory,
     sqs,

@@ -5,6 +5,7 @@ import { startSecurityTokenService } from '../aws/security-token';
 import type { HttpServer } from '../runtime/http-server';
 import type { Teardown } from '../runtime/teardown';
 import { startStripeStandIn, type StripeStandIn } from '../stripe/stand-in';
+import { startTilledStandIn, type TilledStandIn } from '../tilled/stand-in';
 
 /** What stands in for services that the functions call, each on a port of its own. */
 export interface Services {
@@ -14,14 +15,20 @@ export interface Services {
   readonly sts: HttpServer;
   /** Undefined when the real Stripe is used. */
   readonly stripe: StripeStandIn | undefined;
+  readonly tilled: TilledStandIn;
 }
 
 /**
  * Starts them.
  *
+ * @param tilledKey key that the stand-in for Tilled takes
  * @param stripeKey key that the stand-in for Stripe takes; undefined when the real Stripe is used
  */
-export async function startServices(stripeKey: string | undefined, teardown: Teardown): Promise<Services> {
+export async function startServices(
+  tilledKey: string,
+  stripeKey: string | undefined,
+  teardown: Teardown,
+): Promise<Services> {
   const store = await startObjectStoreAndQueue();
   teardown.add(() => store.stop());
   const secrets = await startSecretsManager();
@@ -32,5 +39,7 @@ export async function startServices(stripeKey: string | undefined, teardown: Tea
   teardown.add(() => sts.stop());
   const stripe = stripeKey === undefined ? undefined : await startStripeStandIn({ apiKey: stripeKey });
   if (stripe !== undefined) teardown.add(() => stripe.stop());
-  return { store, secrets, kms, sts, stripe };
+  const tilled = await startTilledStandIn({ apiKey: tilledKey });
+  teardown.add(() => tilled.stop());
+  return { store, secrets, kms, sts, stripe, tilled };
 }

@@ -34,6 +34,12 @@ export interface TilledStandIn {
    */
   deliver(id: string, endpoint: string, secret: string): Promise<number>;
   /**
+   * Sends an event that Tilled never made, and does not list it.
+   *
+   * @returns the status of the answer
+   */
+  forge(event: SentEvent, endpoint: string, secret: string): Promise<number>;
+  /**
    * Answers the next `times` requests with a failure instead of serving them.
    *
    * @param retryAfterSeconds sent as `Retry-After`. @default no header
@@ -82,19 +88,23 @@ export async function startTilledStandIn(options: {
     requests,
     record: (...added) => void events.push(...added),
     async deliver(id, endpoint, secret) {
-      const body = JSON.stringify(events.find((event) => event.id === id));
-      const headers = {
-        'content-type': 'application/json',
-        'tilled-signature': signatureOf(body, secret, Date.now()),
-      };
-      return (await fetch(endpoint, { method: 'POST', headers, body })).status;
+      const event = events.find((each) => each.id === id);
+      if (event === undefined) throw new Error(`There is no event ${id}: record it first`);
+      return send(event, endpoint, secret);
     },
+    forge: send,
     failNext(times, status, retryAfterSeconds) {
       for (let count = 0; count < times; count += 1)
         failures.push(new Refusal(status, 'Try again later', retryAfterSeconds));
     },
     stop,
   };
+}
+
+async function send(event: SentEvent, endpoint: string, secret: string): Promise<number> {
+  const body = JSON.stringify(event);
+  const headers = { 'content-type': 'application/json', 'tilled-signature': signatureOf(body, secret, Date.now()) };
+  return (await fetch(endpoint, { method: 'POST', headers, body })).status;
 }
 
 interface Served {

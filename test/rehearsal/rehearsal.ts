@@ -57,6 +57,7 @@ export class Rehearsal implements PassContext {
       signingSecret,
       databases,
       stripe,
+      tilled: undefined,
       invoke: (stem, event) => this.invoke(stem, event),
     };
   }
