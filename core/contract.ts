@@ -64,6 +64,9 @@ export function restoreWorkflowName(environmentName: string, database: DatabaseN
   return functionName(environmentName, `restore-${database}`);
 }
 
+/** Beginning of the names of its executions that drill. No database that a restore may be asked for has a hyphen. */
+export const DRILL_EXECUTION = 'drill-';
+
 /** Who makes the tables of a database: the migrations of this repository, or another tool, such as an ORM's. */
 export type DatabaseManagement = 'here' | 'elsewhere';
 

@@ -1,5 +1,6 @@
 import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import type { Manifest } from '../archive/manifest';
+import { DRILL_EXECUTION } from '../contract';
 import { normaliseSlot, slotToKey } from '../archive/slot';
 import { messageOf, OperationError } from '../runtime/errors';
 
@@ -25,7 +26,7 @@ export interface WorkflowRequest {
 const NAME_CHARACTERS = 60;
 
 /** Whether one call may not be enough: a large archive, or one that was itself written by many calls. */
-export function isTooLarge(manifest: Manifest, { limitBytes }: Pick<RestoreWorkflow, 'limitBytes'>): boolean {
+export function isTooLarge(manifest: Manifest, { limitBytes }: RestoreWorkflow): boolean {
   return manifest.version !== 1 && (manifest.recoveryPoint !== undefined || manifest.bytes > limitBytes);
 }
 
@@ -47,7 +48,8 @@ export async function startRestore(
     ...(manifestSha256 === undefined ? {} : { manifestSha256 }),
     ...(purpose === undefined ? {} : { purpose }),
   };
-  const name = `${targetDatabase.slice(0, NAME_CHARACTERS)}-${slotToKey(normaliseSlot(now))}`;
+  const subject = purpose === 'drill' ? DRILL_EXECUTION : `${targetDatabase.slice(0, NAME_CHARACTERS)}-`;
+  const name = `${subject}${slotToKey(normaliseSlot(now))}`;
   const input = JSON.stringify({ request, afterwards });
   try {
     const { executionArn = '' } = await sfn.send(new StartExecutionCommand({ stateMachineArn, name, input }));

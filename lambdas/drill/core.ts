@@ -6,7 +6,7 @@ import { sweepScratch } from '../../core/restore/scratch-sweep';
 import { findArchive } from '../../core/restore/select-archive';
 import { assertNoDrillRunning, sweepRestoring } from '../../core/restore/steps/leftovers';
 import { isTooLarge, type RestoreWorkflow, startRestore } from '../../core/restore/workflow';
-import { messageOf, OperationError } from '../../core/runtime/errors';
+import { messageOf } from '../../core/runtime/errors';
 import type { DrillRecord, DrillReport } from './contract';
 import {
   type DrillDependencies,
@@ -20,16 +20,12 @@ import {
 } from './findings';
 
 export interface RunDrillDependencies extends DrillDependencies {
-  /** Bytes of COPY text above which one call does not restore an archive. */
-  readonly limitBytes: number;
-  /** Restores what is too large for one call. @default such an archive is refused */
-  readonly workflow?: RestoreWorkflow | undefined;
+  /** Restores what is too large for one call. */
+  readonly workflow: RestoreWorkflow;
 }
 
 /** A drill that a workflow was started for; nothing is proven or recorded yet. */
 export type StartedDrill = DrillReport & { readonly outcome: 'started' };
-
-const GIB = 1024 ** 3;
 
 /**
  * Proves that the newest archive can be restored, and how fast: restores it into a scratch database, verifies it,
@@ -39,11 +35,11 @@ const GIB = 1024 ** 3;
  *
  * @returns the record; its outcome is `slow` when the restore is sound but the target would be missed, `started` when the
  * workflow makes the drill and records it
- * @throws OperationError as {@link restoreScratch} does, `archive_too_large`, and, retryable, `workflow_unavailable`, once the
+ * @throws OperationError as {@link restoreScratch} does, and, retryable, `workflow_unavailable`, once the
  * failure is recorded; nothing is left behind. `drill_running`, which is no failed drill, is not recorded
  */
 export async function runDrill(dependencies: RunDrillDependencies): Promise<FinishedDrill | StartedDrill> {
-  const { connector, targetMs, log, clock } = dependencies;
+  const { connector, workflow, targetMs, log, clock } = dependencies;
   const database = connector.target.name;
   const startedAt = clock();
   const record = <Found extends object>(findings: Found, error: string | null = null, at = startedAt) => ({
@@ -73,8 +69,10 @@ export async function runDrill(dependencies: RunDrillDependencies): Promise<Fini
   let finished: FinishedDrill;
   try {
     const manifest = await findArchive(dependencies.store, database, { archive: 'latest' });
-    if (isTooLarge(manifest, dependencies)) {
-      const execution = await start(dependencies, manifest, startedAt);
+    if (isTooLarge(manifest, workflow)) {
+      const targetDatabase = scratchName('drill', connector.target.database, startedAt);
+      const request = { targetDatabase, afterwards: 'drop', purpose: 'drill' } as const;
+      const execution = await startRestore(workflow, request, manifest, startedAt);
       return { ...record({ ...UNREACHED, outcome: 'started' as const }), slot: manifest.slot, execution };
     }
     finished = record(await restoreAndMeasure(dependencies, manifest, startedAt));
@@ -87,19 +85,6 @@ export async function runDrill(dependencies: RunDrillDependencies): Promise<Fini
   }
   await save(dependencies, finished);
   return finished;
-}
-
-async function start(dependencies: RunDrillDependencies, manifest: Manifest, startedAt: Date): Promise<string> {
-  const { connector, workflow, limitBytes } = dependencies;
-  if (!workflow) {
-    const [size, limit] = [manifest.bytes, limitBytes].map((bytes) => `${(bytes / GIB).toFixed(1)} GiB`);
-    throw new OperationError(
-      'archive_too_large',
-      `The archive of ${manifest.slot} has ${size} of text or was written in parts, and one call drills at most ${limit}; no workflow restores archives of this database. Where the stacks make the database, set largeArchives.method to map and deploy; otherwise restore the archive on a machine with psql, and time it`,
-    );
-  }
-  const targetDatabase = scratchName('drill', connector.target.database, startedAt);
-  return startRestore(workflow, { targetDatabase, afterwards: 'drop', purpose: 'drill' }, manifest, startedAt);
 }
 
 async function restoreAndMeasure(

@@ -3,7 +3,6 @@ import type { Metrics } from '@aws-lambda-powertools/metrics';
 import { openSignedStore } from '../../core/archive/open-store';
 import { archiveSettings } from '../../core/archive/settings';
 import type { DatabaseName } from '../../core/contract';
-import type { RestoreWorkflow } from '../../core/restore/workflow';
 import { billingTarget, createConnector, mainTarget } from '../../core/database/connector';
 import { openErasureLedger } from '../../core/erasure/ledger';
 import { erasureSettings } from '../../core/erasure/settings';
@@ -48,8 +47,8 @@ const environment = readEnvironment({
   BILLING_RESTORE_TARGET_MINUTES: setting.integer(1, LONGEST_TARGET_MINUTES),
   MAIN_RESTORE_TARGET_MINUTES: setting.integer(1, LONGEST_TARGET_MINUTES),
   STREAMING_LIMIT_GIB: setting.integer(1, MAX_STORAGE_GIB),
-  BILLING_RESTORE_WORKFLOW_ARN: setting.optionalText(),
-  MAIN_RESTORE_WORKFLOW_ARN: setting.optionalText(),
+  BILLING_RESTORE_WORKFLOW_ARN: setting.text('the ARN of a state machine'),
+  MAIN_RESTORE_WORKFLOW_ARN: setting.text('the ARN of a state machine'),
 });
 const telemetry = createTelemetry('drill', environment);
 const secrets = createSecrets();
@@ -75,7 +74,10 @@ const drill = operation(contract, {
   telemetry,
   byDatabase: true,
   run: ({ database }) =>
-    runDrill({ ...dependenciesOf(database), limitBytes, workflow: workflowOf(policies[database].workflowArn) }),
+    runDrill({
+      ...dependenciesOf(database),
+      workflow: { sfn, stateMachineArn: policies[database].workflowArn, limitBytes },
+    }),
   measure: (metrics, report) => {
     if (report.outcome !== 'started') addFinished(metrics, report);
   },
@@ -117,10 +119,6 @@ function dependenciesOf(database: DatabaseName): DrillDependencies {
     log: telemetry.log,
     clock: () => new Date(),
   };
-}
-
-function workflowOf(stateMachineArn: string): RestoreWorkflow | undefined {
-  return stateMachineArn === '' ? undefined : { sfn, stateMachineArn, limitBytes };
 }
 
 function addFinished(

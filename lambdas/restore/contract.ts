@@ -11,7 +11,7 @@ export type RestoreEnvironment = BaseEnvironment &
   ErasureEnvironment & {
     /** GiB of COPY text above which the function does not restore an archive itself: a workflow does. */
     readonly STREAMING_LIMIT_GIB: string;
-    /** Workflow that restores a larger archive; empty where there is none. */
+    /** Workflow that restores a larger archive. */
     readonly BILLING_RESTORE_WORKFLOW_ARN: string;
     readonly MAIN_RESTORE_WORKFLOW_ARN: string;
   };

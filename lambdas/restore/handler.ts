@@ -36,8 +36,8 @@ const environment = readEnvironment({
   ...archiveSettings,
   ...erasureSettings,
   STREAMING_LIMIT_GIB: setting.integer(1, MAX_STORAGE_GIB),
-  BILLING_RESTORE_WORKFLOW_ARN: setting.optionalText(),
-  MAIN_RESTORE_WORKFLOW_ARN: setting.optionalText(),
+  BILLING_RESTORE_WORKFLOW_ARN: setting.text('the ARN of a state machine'),
+  MAIN_RESTORE_WORKFLOW_ARN: setting.text('the ARN of a state machine'),
 });
 const telemetry = createTelemetry('restore', environment);
 const secrets = createSecrets();
@@ -98,8 +98,6 @@ function dependenciesOf(database: DatabaseName): RestoreDependencies {
   };
 }
 
-function workflowOf(database: DatabaseName): RestoreWorkflow | undefined {
-  const stateMachineArn = workflows[database];
-  if (stateMachineArn === '') return undefined;
-  return { sfn, stateMachineArn, limitBytes: environment.STREAMING_LIMIT_GIB * GIB };
+function workflowOf(database: DatabaseName): RestoreWorkflow {
+  return { sfn, stateMachineArn: workflows[database], limitBytes: environment.STREAMING_LIMIT_GIB * GIB };
 }

@@ -104,7 +104,7 @@ const largeArchives = z.strictObject({
   concurrentParts: whole(1, 100)
     .default(LARGE_ARCHIVE_POLICY.concurrentParts)
     .describe(
-      'Parts that are copied at the same time, for each database. As many calls of `backup` are reserved. More than the instance has cores only wait for it.',
+      'Parts that are copied, or restored, at the same time, for each database. As many calls of `restore` are reserved, and of `backup` with `map`. More than the instance has cores only wait for it.',
     ),
   instanceClass: instanceClass
     .optional()

@@ -85,10 +85,8 @@ export class MonitoringStack extends EnvironmentStack {
       });
     }
     new FailureEvents(this, 'FailureEvents', { topics, undelivered, context });
-    const large = config.largeArchives.method === 'map' ? data.created.map(({ access }) => access.name) : [];
-    if (large.length > 0) {
-      new ArchiveNotifications(this, 'ArchiveNotifications', { topics, undelivered, context, databases: large });
-    }
+    const archived = config.largeArchives.method === 'map' ? data.created.map(({ access }) => access.name) : [];
+    new ArchiveNotifications(this, 'ArchiveNotifications', { topics, undelivered, context, archived });
     new RecoveryNotifications(this, 'RecoveryNotifications', { topics, undelivered, context });
     new PublishedParameters(this, 'Parameters', {
       environmentName: config.name,

@@ -2,6 +2,7 @@ import { Annotations } from 'aws-cdk-lib';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import type { FunctionLogin } from '../../core/access/contract';
+import { DATABASE_NAMES } from '../../core/contract';
 import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { parameterName } from '../config/parameter-name';
@@ -151,8 +152,8 @@ export class OperationsStack extends EnvironmentStack {
       hooks: config.erasure.main,
     };
     const erasure = new Erasure(this, 'Erasure', { context, archives, databases, erasures });
-    const restore = new Restore(this, 'Restore', { context, archives, databases, erasures, withWorkflow });
-    const drill = new Drill(this, 'Drill', { context, archives, databases, erasures, withWorkflow });
+    const restore = new Restore(this, 'Restore', { context, archives, databases, erasures });
+    const drill = new Drill(this, 'Drill', { context, archives, databases, erasures });
     const rowRecovery = new RowRecovery(this, 'RowRecovery', { context, archives, databases, erasures, cache });
     const warm = new Warm(this, 'Warm', { context, databases });
     const verify = new Verify(this, 'Verify', { context, databases });
@@ -188,13 +189,14 @@ export class OperationsStack extends EnvironmentStack {
         backup: backup.function,
         resetPassword,
       });
-      new LargeRestore(this, instance.access.name === 'billing' ? 'BillingLargeRestore' : 'MainLargeRestore', {
+    }
+    for (const database of DATABASE_NAMES) {
+      new LargeRestore(this, database === 'billing' ? 'BillingLargeRestore' : 'MainLargeRestore', {
         config,
-        database: instance.access.name,
+        database,
         logKey,
         restore: restore.function,
         drill: drill.function,
-        removalProtection: instance.settings.removalProtection,
       });
     }
 

@@ -1,3 +1,4 @@
+import { SFNClient } from '@aws-sdk/client-sfn';
 import { runDrill, type RunDrillDependencies } from '../../lambdas/drill/core';
 import type { FinishedDrill } from '../../lambdas/drill/findings';
 import { scratchName } from '../../core/restore/scratch-names';
@@ -10,6 +11,13 @@ import { type ArchiveSite, createArchiveSite } from './archive';
 export const SLOT = '2026-11-21T06:00:00Z';
 export const MINUTE_MS = 60_000;
 export const START = Date.parse('2026-11-21T06:30:00Z');
+
+/** Of archives above a TiB, which no test has; it cannot be started. */
+export const UNUSED_WORKFLOW = {
+  sfn: new SFNClient({ region: 'eu-central-1', endpoint: 'http://127.0.0.1:9' }),
+  stateMachineArn: 'arn:aws:states:eu-central-1:111111111111:stateMachine:restore',
+  limitBytes: 1024 ** 4,
+};
 
 /** A billing database with one archive, to drill. */
 export interface DrillSite extends ArchiveSite {
@@ -41,7 +49,7 @@ export async function createDrillSite(): Promise<DrillSite> {
         migrationsDirectory: site.migrations.directory,
         pgDumpWorker: PG_DUMP_WORKER,
         targetMs: 60 * MINUTE_MS,
-        limitBytes: 1024 ** 4,
+        workflow: UNUSED_WORKFLOW,
         erasures: noErasures,
         log: silentLog,
         clock: clockFrom(START),

@@ -25,10 +25,10 @@ const ENVIRONMENT: Record<string, string> = {
   STREAMING_LIMIT_GIB: '64',
   BILLING_ARCHIVE_WORKFLOW_ARN: '',
   MAIN_ARCHIVE_WORKFLOW_ARN: '',
-  BILLING_RESTORE_WORKFLOW_ARN: '',
+  BILLING_RESTORE_WORKFLOW_ARN: 'arn:aws:states:eu-central-1:111122223333:stateMachine:restore',
   ERASURE_KEY_SECRET_ARN: 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:erasure',
   ERASURE_HOOKS: '',
-  MAIN_RESTORE_WORKFLOW_ARN: '',
+  MAIN_RESTORE_WORKFLOW_ARN: 'arn:aws:states:eu-central-1:111122223333:stateMachine:restore',
   EXPORT_ROLE_ARN: '',
   EXPORT_KEY_ARN: '',
 };

@@ -8,7 +8,7 @@ const ENVIRONMENT: Record<string, string> = {
       [`${database}_DATABASE_NAME`, database.toLowerCase()],
       [`${database}_DATABASE_SECRET_ARN`, 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:database'],
       [`${database}_RESTORE_TARGET_MINUTES`, '60'],
-      [`${database}_RESTORE_WORKFLOW_ARN`, ''],
+      [`${database}_RESTORE_WORKFLOW_ARN`, 'arn:aws:states:eu-central-1:111122223333:stateMachine:restore'],
     ]),
   ),
   ENVIRONMENT_NAME: 'test',

@@ -9,6 +9,7 @@ import { rowReporting } from '../factories/row-reports';
 import { schemaFile } from '../factories/odd-schema';
 import { asAdministrator } from '../support/database';
 import { noErasures } from '../support/erasures';
+import { UNUSED_WORKFLOW } from '../factories/drill';
 import { silentLog } from '../support/log';
 import { captureThrough, PG_DUMP_WORKER } from '../support/schema';
 
@@ -102,7 +103,7 @@ describe('a main database whose tables an ORM has made', () => {
     expect([...deviations, ...schemaDifferences]).toEqual([]);
     expect(await contentOf(targetDatabase)).toEqual(await contentOf(site.source.name));
     expect(
-      await runDrill({ ...dependencies(), erasures: noErasures, targetMs: 3_600_000, limitBytes: 1024 ** 4 }),
+      await runDrill({ ...dependencies(), erasures: noErasures, targetMs: 3_600_000, workflow: UNUSED_WORKFLOW }),
     ).toMatchObject({
       outcome: 'passed',
     });

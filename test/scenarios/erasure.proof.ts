@@ -1,3 +1,4 @@
+import { UNUSED_WORKFLOW } from '../factories/drill';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import type { Client } from 'pg';
 import { createConnector } from '../../core/database/connector';
@@ -187,7 +188,7 @@ test('a person who was erased is nowhere, and no restore, drill, merge or event 
     migrationsDirectory: billing.migrations.directory,
     pgDumpWorker: PG_DUMP_WORKER,
     targetMs: 3_600_000,
-    limitBytes: 1024 ** 4,
+    workflow: UNUSED_WORKFLOW,
     erasures: replayed(),
     log,
     clock: () => new Date(),

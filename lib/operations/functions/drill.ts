@@ -29,8 +29,6 @@ export interface DrillProps {
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
   /** Who has to be erased again from what is restored. */
   readonly erasures: ErasureAccess;
-  /** Databases whose large archives a workflow restores, see {@link LargeRestore}. */
-  readonly withWorkflow: readonly DatabaseName[];
 }
 
 /** Restores the newest archive of each database once a month, and compares the duration with the restore target. */
@@ -39,9 +37,8 @@ export class Drill extends Construct {
 
   constructor(scope: Construct, id: string, props: DrillProps) {
     super(scope, id);
-    const { context, archives, databases, erasures, withWorkflow } = props;
+    const { context, archives, databases, erasures } = props;
     const workflowArn = (name: DatabaseName) => restoreWorkflowArn(Stack.of(this), context.config.name, name);
-    const workflowOf = (name: DatabaseName) => (withWorkflow.includes(name) ? workflowArn(name) : '');
     const target = new OperationalFunction<DrillEnvironment>(this, 'Drill', {
       context,
       stem: 'drill',
@@ -54,8 +51,8 @@ export class Drill extends Construct {
         BILLING_RESTORE_TARGET_MINUTES: String(BACKUP_POLICIES.billing.restoreTargetMinutes),
         MAIN_RESTORE_TARGET_MINUTES: String(BACKUP_POLICIES.main.restoreTargetMinutes),
         STREAMING_LIMIT_GIB: String(STREAMING_LIMIT_GIB),
-        BILLING_RESTORE_WORKFLOW_ARN: workflowOf('billing'),
-        MAIN_RESTORE_WORKFLOW_ARN: workflowOf('main'),
+        BILLING_RESTORE_WORKFLOW_ARN: workflowArn('billing'),
+        MAIN_RESTORE_WORKFLOW_ARN: workflowArn('main'),
       },
       timeout: Duration.minutes(15),
       // As much as the restore function has: otherwise the drill would measure something else.
@@ -73,11 +70,9 @@ export class Drill extends Construct {
     grantWriting(target.function, archives.bucket, `${DRILL_PREFIX}*`);
     // A call that is repeated finds the record of the first.
     grantReading(target.function, archives.bucket, `${DRILL_PREFIX}*`);
-    if (withWorkflow.length > 0) {
-      target.function.addToRolePolicy(
-        new PolicyStatement({ actions: ['states:StartExecution'], resources: withWorkflow.map(workflowArn) }),
-      );
-    }
+    target.function.addToRolePolicy(
+      new PolicyStatement({ actions: ['states:StartExecution'], resources: DATABASE_NAMES.map(workflowArn) }),
+    );
 
     for (const name of DATABASE_NAMES) {
       new FunctionSchedule(this, name === 'billing' ? 'MonthlyBilling' : 'MonthlyMain', {

@@ -21,8 +21,6 @@ export interface RestoreProps {
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
   /** Who has to be erased again from what is restored. */
   readonly erasures: ErasureAccess;
-  /** Databases whose large archives a workflow restores, see {@link LargeRestore}. */
-  readonly withWorkflow: readonly DatabaseName[];
 }
 
 /** Loads an archive into a new database and verifies it. Invoked by an operator. */
@@ -31,10 +29,9 @@ export class Restore extends Construct {
 
   constructor(scope: Construct, id: string, props: RestoreProps) {
     super(scope, id);
-    const { context, archives, databases, erasures, withWorkflow } = props;
+    const { context, archives, databases, erasures } = props;
     const { config } = context;
     const workflowArn = (name: DatabaseName) => restoreWorkflowArn(Stack.of(this), config.name, name);
-    const workflowOf = (name: DatabaseName) => (withWorkflow.includes(name) ? workflowArn(name) : '');
     const { function: fn } = new OperationalFunction<RestoreEnvironment>(this, 'Restore', {
       context,
       stem: 'restore',
@@ -45,25 +42,23 @@ export class Restore extends Construct {
         ...archiveEnvironment(archives),
         ...erasureEnvironment(erasures),
         STREAMING_LIMIT_GIB: String(STREAMING_LIMIT_GIB),
-        BILLING_RESTORE_WORKFLOW_ARN: workflowOf('billing'),
-        MAIN_RESTORE_WORKFLOW_ARN: workflowOf('main'),
+        BILLING_RESTORE_WORKFLOW_ARN: workflowArn('billing'),
+        MAIN_RESTORE_WORKFLOW_ARN: workflowArn('main'),
       },
       timeout: Duration.minutes(15),
       memorySize: 3538,
       sparing: true,
       databases: [databases.billing, databases.main],
       // One for each database; more would compete for the same disk. The calls of large restores come on top.
-      reservedConcurrentExecutions: DATABASE_NAMES.length + withWorkflow.length * config.largeArchives.concurrentParts,
+      reservedConcurrentExecutions: DATABASE_NAMES.length * (1 + config.largeArchives.concurrentParts),
       // No retry: the target database exists after the first attempt, and an operator decides what to do with it.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
     });
     this.function = fn;
     grantReadingArchives(fn, archives);
     grantReadingErasures(fn, archives.bucket, erasures);
-    if (withWorkflow.length > 0) {
-      fn.addToRolePolicy(
-        new PolicyStatement({ actions: ['states:StartExecution'], resources: withWorkflow.map(workflowArn) }),
-      );
-    }
+    fn.addToRolePolicy(
+      new PolicyStatement({ actions: ['states:StartExecution'], resources: DATABASE_NAMES.map(workflowArn) }),
+    );
   }
 }

@@ -16,6 +16,9 @@ export interface LargeRestoreDefinitionProps {
   readonly runbookUrl: string;
 }
 
+/** In the cause of a failed drill that may not be on record, so that no alarm reports it. */
+export const UNRECORDED = 'perhaps the database of the drill, or no record of it';
+
 /** Labels of the maps, which are part of the ARNs of what they start. */
 export const RESTORE_MAP_LABELS = ['Rows', 'Indexes'] as const;
 
@@ -252,8 +255,7 @@ function afterFailure(props: LargeRestoreDefinitionProps, runbookUrl: string): S
         {
           ErrorEquals: ['States.ALL'],
           Assign: {
-            dropped:
-              "{% 'perhaps the database of the drill, or no record of it (' & $states.errorOutput.Error & '): a drill after a day drops and records it' %}",
+            dropped: `{% '${UNRECORDED} (' & $states.errorOutput.Error & '): a drill after a day drops and records it' %}`,
           },
           Next: end,
         },

@@ -21,8 +21,6 @@ export interface LargeRestoreProps {
   readonly restore: IFunction;
   /** Ends the drills; it also starts the workflow for them. */
   readonly drill: IFunction;
-  /** Keep the log when the stack is removed. */
-  readonly removalProtection: boolean;
 }
 
 /**
@@ -34,10 +32,10 @@ export class LargeRestore extends Construct {
 
   constructor(scope: Construct, id: string, props: LargeRestoreProps) {
     super(scope, id);
-    const { config, database, logKey, restore, drill, removalProtection } = props;
+    const { config, database, logKey, restore, drill } = props;
     const workflow = new RecoveryWorkflow(this, 'Restore', {
       logKey,
-      removalProtection,
+      removalProtection: config.removalProtection,
       stateMachineName: restoreWorkflowName(config.name, database),
       description: `Restores archives of the ${database} database that are too large for one call`,
     });

@@ -4,6 +4,7 @@ import { type ArchiveSite, contentOf, createArchiveSite, manifestAt } from '../.
 import { schemaFile } from '../../factories/odd-schema';
 import { asAdministrator } from '../../support/database';
 import { noErasures } from '../../support/erasures';
+import { UNUSED_WORKFLOW } from '../../factories/drill';
 import { silentLog } from '../../support/log';
 import { PG_DUMP_WORKER } from '../../support/schema';
 
@@ -89,7 +90,7 @@ describe('a database with tables of a company beside the platform’s', () => {
       migrationsDirectory: site.migrations.directory,
       pgDumpWorker: PG_DUMP_WORKER,
       targetMs: 3_600_000,
-      limitBytes: 1024 ** 4,
+      workflow: UNUSED_WORKFLOW,
       erasures: noErasures,
       log: silentLog,
       clock: () => new Date(),

@@ -43,7 +43,7 @@ function routedTemplate(): Template {
   };
   new Alarms(stack, 'Alarms', { definitions: alarmsOf(config), computed: true, topics, context });
   new FailureEvents(stack, 'FailureEvents', { topics, undelivered, context });
-  new ArchiveNotifications(stack, 'ArchiveNotifications', { topics, undelivered, context, databases: ['billing'] });
+  new ArchiveNotifications(stack, 'ArchiveNotifications', { topics, undelivered, context, archived: ['billing'] });
   new RecoveryNotifications(stack, 'RecoveryNotifications', { topics, undelivered, context });
   return Template.fromStack(stack);
 }

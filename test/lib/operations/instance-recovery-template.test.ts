@@ -6,7 +6,7 @@ const { operations, monitoring } = templatesOf('production');
 const outputsOf = (template: typeof operations) =>
   Object.keys((template.toJSON() as { Outputs?: Record<string, unknown> }).Outputs ?? {});
 
-test('each database that the stacks make has a recovery, a comparison of rows, archive and restore of a large one, and what reminds of their instances', () => {
+test('each database has a restore of large archives; one that the stacks make a recovery, a comparison of rows, a large archive, and what reminds of their instances as well', () => {
   const names = (environment: string) =>
     Object.values(resourcesOf(templatesOf(environment).operations, 'AWS::StepFunctions::StateMachine'))
       .map(({ Properties }) => Properties.StateMachineName as string)
@@ -31,7 +31,7 @@ test('each database that the stacks make has a recovery, a comparison of rows, a
     'BillingOps-production-rows-expiry-main',
     'BillingOps-production-rows-main',
   ]);
-  expect(names('local')).toEqual([]);
+  expect(names('local')).toEqual(['BillingOps-local-restore-billing', 'BillingOps-local-restore-main']);
 });
 
 test('the state machines, the queues of questions and the topics are outputs', () => {
