@@ -17,7 +17,7 @@ import type { AlarmDefinition } from '../config/alarms/alarm-definition';
 import type { AlarmWindow } from '../config/alarms/alarm-window';
 import { pageRules, regionEvidence, type PageRule, type Together } from '../config/alarms/causes';
 import type { Owner } from '../config/alarms/owners';
-import { latelyOf, traceOf } from '../config/alarms/recurrence';
+import { traceOf } from '../config/alarms/recurrence';
 import { REGION_TROUBLE } from '../config/alarms/region-trouble';
 import { acknowledge } from '../policy/acknowledge';
 import { assertAlarmWindow } from './alarm-window';
@@ -74,21 +74,16 @@ class Pages {
   private page(definition: AlarmDefinition, alarm: Alarm, rule: PageRule): CompositeAlarm {
     const { name, owner } = definition;
     const raised = AlarmRule.fromAlarm(alarm, AlarmState.ALARM);
-    const returns = rule.recurrence && this.returns(definition, rule.recurrence);
-    const unexplained = returns && rule.explainedBy && this.unexplained(definition, returns, rule.explainedBy);
+    const held = rule.recurrence && this.held(definition, alarm, rule);
     return this.composite(`Page-${name}`, owner, {
       name: `${name}-page`,
       text: (alarm.node.defaultChild as CfnAlarm).alarmDescription ?? '',
-      // While it comes and goes, this stays raised, and has paged already; or pages, where each return is shorter than the wait.
-      rule: returns === undefined ? raised : AlarmRule.anyOf(raised, unexplained ?? returns),
+      rule: held === undefined ? raised : AlarmRule.anyOf(raised, held.rule),
       suppressor: this.composite(`Silent-${name}`, 'platform', {
         name: `${name}-silent`,
         text: `Notifies nobody: while it is raised, ${name} does not page.\nOwner: platform`,
         rule: AlarmRule.anyOf(
-          // What breached here and there within the hour, and was never raised, is no reason to page. What is raised is.
-          ...(returns === undefined || unexplained !== undefined
-            ? []
-            : [AlarmRule.allOf(returns, AlarmRule.not(raised))]),
+          ...(held?.silent ? [held.silent] : []),
           ...rule.causes.map((cause) => this.allRaised(cause)),
         ),
       }),
@@ -97,23 +92,33 @@ class Pages {
     });
   }
 
-  /** That an alarm comes and goes. */
-  private returns(definition: AlarmDefinition, window: AlarmWindow): IAlarmRule {
-    return this.silent(definition, window, {
+  /**
+   * What keeps the page of an alarm raised while it comes and goes, so that no return pages again; and when that alone is no reason
+   * to page.
+   */
+  private held(definition: AlarmDefinition, alarm: Alarm, { recurrence, explainedBy }: PageRule): Held | undefined {
+    if (recurrence === undefined) return undefined;
+    const { name } = definition;
+    const returns = this.silent(definition, recurrence.returns, {
       id: 'Returns',
       suffix: 'returns',
-      text: `while it is raised, the return of ${definition.name} is not paged again`,
+      text: `while it is raised, ${name} breaches often`,
     });
-  }
-
-  /** That an alarm comes and goes, did lately, and none of those named was raised meanwhile. */
-  private unexplained(definition: AlarmDefinition, returns: IAlarmRule, names: readonly string[]): IAlarmRule {
-    const lately = this.silent(definition, latelyOf(definition), {
+    const isRaised = AlarmRule.fromAlarm(alarm, AlarmState.ALARM);
+    if (recurrence.lately === undefined) {
+      return { rule: returns, silent: AlarmRule.allOf(returns, AlarmRule.not(isRaised)) };
+    }
+    const lately = this.silent(definition, recurrence.lately, {
       id: 'Lately',
       suffix: 'lately',
-      text: `while it is not raised, ${definition.name} no longer comes and goes`,
+      text: `while it is raised, the return of ${name} is not paged again`,
     });
-    return AlarmRule.allOf(returns, lately, ...names.map((name) => AlarmRule.not(this.trace(name))));
+    // Each return is shorter than the wait for a cause: that it comes and goes pages, unless a cause explains it.
+    if (explainedBy !== undefined) {
+      return { rule: AlarmRule.allOf(returns, lately, ...explainedBy.map((one) => AlarmRule.not(this.trace(one)))) };
+    }
+    // What breached once or twice, and was never raised, is no reason to page. What is raised is, for however short a time.
+    return { rule: lately, silent: AlarmRule.allOf(lately, AlarmRule.not(returns), AlarmRule.not(isRaised)) };
   }
 
   private trace(name: string): IAlarmRule {
@@ -205,6 +210,13 @@ class Pages {
  */
 export function addPages(scope: Construct, props: PagesProps): CompositeAlarm | undefined {
   return new Pages(scope, props).region;
+}
+
+interface Held {
+  /** That it comes and goes. */
+  readonly rule: IAlarmRule;
+  /** While it is not raised itself, and only this keeps its page. @default - that is a reason to page */
+  readonly silent?: IAlarmRule;
 }
 
 interface CompositeOptions {

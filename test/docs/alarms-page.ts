@@ -13,7 +13,7 @@ import { CAUSES, OVER_AFTER } from '../lib/monitoring/truth/causes';
 import { BITCOIN_FAILURES } from '../lib/monitoring/truth/bitcoin-failures';
 import { FAILURES, type Failure } from '../lib/monitoring/truth/failures';
 import { healthy, healthyBitcoin, worldOf, type Published } from '../lib/monitoring/truth/published';
-import { flap, FLAPPING, MOST_PAGES, NIGHT, RHYTHMS, SLOW } from '../lib/monitoring/truth/flapping';
+import { flap, FLAPPING, FORGOTTEN, MOST_PAGES, NIGHT, RHYTHMS, SLOW } from '../lib/monitoring/truth/flapping';
 import { QUIET } from '../lib/monitoring/truth/stories';
 import { templatesOf } from '../lib/support';
 import { bitcoinEnvironment, exampleEnvironment } from '../support/example-environments';
@@ -96,16 +96,19 @@ covers that comes from elsewhere: a check of an uptime service outside AWS on \`
 
 ## What comes and goes
 
-An alarm is raised again each time its value crosses the threshold. The page is not sent again: while an alarm on a value that may flap has breached
-in one period more than raises it within the last hour (\`<alarm>-returns\`), its page stays raised. \`webhookFailures\`, \`apiFailed\` and \`canaryFailed\` wait for a
-cause longer than each return may last. They page also once they breached in 3 periods of five minutes within three hours (\`canaryFailed\`: 4 within two), one of them lately
-(\`<alarm>-lately\`), unless a cause that explains it was raised within three and a half hours (\`<cause>-recently\`). In a night of eight hours in which a fault comes and goes, the alarm was raised and paged:
+An alarm is raised again each time its value crosses the threshold. The page is not sent again: once an alarm on a value that may flap has paged, its page
+stays raised until the value has not breached for fifty minutes (\`<alarm>-lately\`), and what returns meanwhile is the same page. One that never stays raised for the minute
+that its page waits pages when it breaches in eight periods of an hour (\`<alarm>-returns\`). \`collectorMissing\` and \`databaseUnreachable\` stay raised while they breach in one
+period more within an hour than raises them. \`webhookFailures\`, \`apiFailed\` and \`canaryFailed\` wait for a
+cause longer than each return may last. They page also once they breached in 3 periods of five minutes within three hours (\`canaryFailed\`: 4 within two), one of them within
+75 minutes, unless a cause that explains it was raised within three and a half hours (\`<cause>-recently\`). In a night of eight hours in which a fault comes and goes, the alarm was raised and paged:
 
 ${table(['alarm', ...RHYTHMS.map(([on, off]) => `${on} min there, ${off} away`)], flappingRows())}
 
-A fault of minutes that returns every half hour is news each time, and pages for each return: ${NIGHT / 60} hours of it are the ${MOST_PAGES} pages that the test allows at most. What is raised
-at all pages once at least, in these rhythms. A single failure of ten minutes of those three reaches their warnings only (of the canary: \`canaryLost\`). Let the paging tool
-join what has the same alarm name within an hour; CloudWatch cannot.
+What is away for longer than fifty minutes is another fault when it returns, and pages as soon as the first: that is the most pages, ${MOST_PAGES} in ${NIGHT / 60} hours. What is raised
+at all pages once at least in these rhythms; in one of ${FORGOTTEN.join(' minutes and ')} away, \`apiFailed\` reaches its warning only. So does a single failure of ten minutes of the three that
+wait (of the canary: \`canaryLost\`). \`webhookDelivery\`, the share of an hour, has no such memory, as its page would then wait: with about twenty deliveries an hour, the least that
+it judges, a tenth of which fails for a whole night, it pages up to 15 times. Let the paging tool join what has the same alarm name within an hour.
 
 ## Without computed alarms
 

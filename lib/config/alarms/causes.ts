@@ -1,7 +1,6 @@
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import { thresholdsOf, type AlarmDefinition } from './alarm-definition';
-import type { AlarmWindow } from './alarm-window';
-import { recurrenceOf } from './recurrence';
+import { recurrenceOf, type Recurrence } from './recurrence';
 import { REGION_TROUBLE } from './region-trouble';
 
 /** Names of alarms that are raised at the same time. Of two severities, the critical one counts. */
@@ -91,8 +90,8 @@ export interface PageRule {
   readonly waitSeconds: number;
   /** Seconds that it stays silent once that is over. */
   readonly extensionSeconds: number;
-  /** In how many periods it breaches when it comes and goes. @default - it does not */
-  readonly recurrence?: AlarmWindow;
+  /** How it is seen to come and go. @default - it does not */
+  readonly recurrence?: Recurrence;
   /**
    * That it comes and goes is a reason to page, unless one of these was raised meanwhile.
    * @default - it only keeps the page raised

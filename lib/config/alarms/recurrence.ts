@@ -2,8 +2,17 @@ import { DATABASE_NAMES } from '../../../core/contract';
 import type { AlarmDefinition } from './alarm-definition';
 import type { AlarmWindow } from './alarm-window';
 
-/** Periods within which an alarm that returns is the same one: an hour of those of five minutes. */
+/** Periods in which an alarm is seen to come and go: an hour of those of five minutes. */
 const PERIODS = 12;
+
+/** Of those, how many are a reason to page although it was never raised for as long as its page waits. */
+const OFTEN = 8;
+
+/**
+ * Seconds after its last breach within which an alarm that returns is the same one. Lower pages for each return of what is away for
+ * half an hour; higher pages later, or not, for another fault of the same alarm.
+ */
+const SAME_SECONDS = 50 * 60;
 
 /**
  * The critical alarms on values that may cross their threshold back and forth. The others cannot, or not within an hour: ages
@@ -20,9 +29,16 @@ const RECURRING: ReadonlySet<string> = new Set([
   'databaseMemory',
   'databaseSize',
   'databaseConnections',
-  ...DATABASE_NAMES.map((database) => `databaseUnreachable-${database}`),
   'deliveriesBlocked',
   'deliveriesThrottled',
+]);
+
+/**
+ * The same, of those that trouble of the region suppresses. They stay silent for a quarter of an hour after what suppresses them,
+ * and a single run that failed must not be that: the next fault would page so much later. So it takes one period more than raises them.
+ */
+const SUPPRESSED: ReadonlySet<string> = new Set([
+  ...DATABASE_NAMES.map((database) => `databaseUnreachable-${database}`),
   'collectorMissing',
 ]);
 
@@ -43,26 +59,32 @@ const TRACE_SECONDS = 210 * 60;
 /** Seconds after its last breach for which one of those counts as coming and going. Lower than a gap pages for each return. */
 const LATELY_SECONDS = 75 * 60;
 
-/**
- * In how many periods the critical alarm of a definition breaches when it comes and goes: one more than raises it, within an hour;
- * `undefined` where it cannot. See {@link WAITING} for one that waits for its cause.
- */
-export function recurrenceOf(definition: AlarmDefinition): AlarmWindow | undefined {
-  const waiting = WAITING.get(definition.name);
-  if (waiting === undefined && !RECURRING.has(definition.name)) return undefined;
-  const { periodSeconds, evaluationPeriods, datapointsToAlarm = evaluationPeriods } = definition;
-  if (waiting !== undefined) return { periodSeconds, ...waiting };
-  return {
-    periodSeconds,
-    // Where six or nine periods raise it, it takes more than an hour to tell.
-    evaluationPeriods: Math.max(PERIODS, 2 * evaluationPeriods),
-    datapointsToAlarm: datapointsToAlarm + 1,
-  };
+/** How an alarm is seen to come and go. */
+export interface Recurrence {
+  /** It breached often: that keeps its page raised, where it has no {@link lately}. */
+  readonly returns: AlarmWindow;
+  /** It breached lately. What came and went, and is over, is another fault when it returns. @default - all that counts is how often */
+  readonly lately?: AlarmWindow;
 }
 
-/** How an alarm is seen to have breached lately: what came and went, and is over, is no reason to page. */
-export function latelyOf({ periodSeconds }: AlarmDefinition): AlarmWindow {
-  return { periodSeconds, evaluationPeriods: Math.ceil(LATELY_SECONDS / periodSeconds), datapointsToAlarm: 1 };
+/**
+ * How the critical alarm of a definition is seen to come and go; `undefined` where it cannot. See {@link WAITING} for one that
+ * waits for its cause.
+ */
+export function recurrenceOf(definition: AlarmDefinition): Recurrence | undefined {
+  const { name, periodSeconds, evaluationPeriods, datapointsToAlarm = evaluationPeriods } = definition;
+  const once = (seconds: number): AlarmWindow => ({
+    periodSeconds,
+    evaluationPeriods: Math.ceil(seconds / periodSeconds),
+    datapointsToAlarm: 1,
+  });
+  const waiting = WAITING.get(name);
+  if (waiting !== undefined) return { returns: { periodSeconds, ...waiting }, lately: once(LATELY_SECONDS) };
+  const hour = { periodSeconds, evaluationPeriods: Math.max(PERIODS, evaluationPeriods) };
+  if (SUPPRESSED.has(name)) return { returns: { ...hour, datapointsToAlarm: datapointsToAlarm + 1 } };
+  if (!RECURRING.has(name)) return undefined;
+  const returns = { ...hour, datapointsToAlarm: Math.max(OFTEN, datapointsToAlarm + 1) };
+  return { returns, lately: once(SAME_SECONDS) };
 }
 
 /** How a cause is seen to have been raised within the time in which what follows from it came and went. */
