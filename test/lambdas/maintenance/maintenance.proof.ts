@@ -85,7 +85,7 @@ async function atWork(progress: 'pg_stat_progress_vacuum' | 'pg_stat_progress_cr
   await waitUntil(async () => {
     const { rowCount } = await client.query(`SELECT FROM ${progress} WHERE relid = 'public.swollen'::regclass`);
     return rowCount === 0 ? `${progress} shows nothing at work on public.swollen` : undefined;
-  }, 5_000);
+  }, 10_000);
 }
 
 test('a vacuum goes at the pace of autovacuum, and gives way within seconds to a session that waits for its table', async () => {
