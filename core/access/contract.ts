@@ -21,3 +21,10 @@ export const LOGIN_USERS: Readonly<Record<DatabaseName, Readonly<Partial<Record<
 /** Groups that a person may be a member of. The owner of the tables is no group: changes of the schema are migrations. */
 export const PERSON_ACCESS = ['readonly', 'service'] as const;
 export type PersonAccess = (typeof PERSON_ACCESS)[number];
+
+/** A person who logs in with a token of IAM, which ends after 15 minutes. */
+export interface Person {
+  /** Name of the database user, which the log shows with each login. */
+  readonly user: string;
+  readonly access: PersonAccess;
+}

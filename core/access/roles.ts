@@ -1,15 +1,9 @@
 import { type ClientBase, escapeLiteral } from 'pg';
 import type { AccessChange, AccessPlan } from './change';
-import type { FunctionLogin, PersonAccess } from './contract';
+import { DATABASE_NAMES } from '../contract';
+import type { FunctionLogin, Person } from './contract';
 import { identifier } from './desired';
 import { CLONE_SUFFIX, PERSON_LIMITS, type AccessPolicy, type LoginLimits } from './policy';
-
-/** A person who logs in with a token of IAM, which ends after 15 minutes. */
-export interface Person {
-  /** Name of the database user, which the log shows with each login. */
-  readonly user: string;
-  readonly access: PersonAccess;
-}
 
 export interface RoleWishes {
   /** Which database it is, by which groups are named. */
@@ -81,7 +75,7 @@ export async function planRoles(
     }
     return [
       ...createOrAlter(role, present),
-      ...memberships(role, present, { roles, made, mayGrant, readers }, obstacles),
+      ...memberships(role, present, { roles, made, mayGrant, readers, database: wishes.name }, obstacles),
     ];
   });
   return { changes: [...changes, ...formerPeople(rows, wishes)], obstacles };
@@ -153,12 +147,19 @@ interface Known {
   readonly made: ReadonlySet<string>;
   readonly mayGrant: ReadonlySet<string>;
   readonly readers: ReadonlySet<string>;
+  /** Whose roles are planned. */
+  readonly database: string;
+}
+
+/** Whether a group belongs to the other database, which may be on the same server: a role exists once for both. */
+function isOfOther(group: string, database: string): boolean {
+  return DATABASE_NAMES.some((other) => other !== database && group.startsWith(`${other}_`));
 }
 
 function memberships(
   { name, memberOf }: WantedRole,
   present: Role | undefined,
-  { roles, made, mayGrant, readers }: Known,
+  { roles, made, mayGrant, readers, database }: Known,
   obstacles: string[],
 ): AccessChange[] {
   const changes: AccessChange[] = [];
@@ -177,7 +178,7 @@ function memberships(
       changes.push({ verb: 'grant', role: name, what: `membership in ${group}`, sql });
     }
   }
-  for (const group of (present?.groups ?? []).filter((one) => !memberOf.includes(one))) {
+  for (const group of (present?.groups ?? []).filter((one) => !memberOf.includes(one) && !isOfOther(one, database))) {
     const sql = `REVOKE ${identifier(group)} FROM ${identifier(name)}`;
     changes.push({ verb: 'revoke', role: name, what: `membership in ${group}`, sql });
   }
@@ -190,18 +191,18 @@ function formerPeople(roles: readonly Role[], { people, name }: RoleWishes): Acc
   return roles
     .filter(({ name: user, comment, login }) => login && comment === PERSON && !known.has(user))
     .filter(({ groups }) => groups.some((group) => group.startsWith(`${name}_`)))
-    .flatMap(({ name: user, groups }): AccessChange[] => [
-      {
-        verb: 'alter',
-        role: user,
-        what: 'no login: it left the settings',
-        sql: `ALTER ROLE ${identifier(user)} NOLOGIN`,
-      },
-      ...groups.map((group): AccessChange => ({
-        verb: 'revoke',
-        role: user,
-        what: `membership in ${group}`,
-        sql: `REVOKE ${identifier(group)} FROM ${identifier(user)}`,
-      })),
-    ]);
+    .flatMap(({ name: user, groups }): AccessChange[] => {
+      const staysInOther = groups.some((group) => isOfOther(group, name));
+      const lost = groups.filter((group) => !staysInOther || group.startsWith(`${name}_`));
+      const sql = `ALTER ROLE ${identifier(user)} NOLOGIN`;
+      return [
+        ...(staysInOther ? [] : [{ verb: 'alter' as const, role: user, what: 'no login: it left the settings', sql }]),
+        ...lost.map((group): AccessChange => ({
+          verb: 'revoke',
+          role: user,
+          what: `membership in ${group}`,
+          sql: `REVOKE ${identifier(group)} FROM ${identifier(user)}`,
+        })),
+      ];
+    });
 }

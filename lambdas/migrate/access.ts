@@ -1,11 +1,10 @@
 import { type ClientBase, DatabaseError } from 'pg';
 import * as z from 'zod';
 import { applyAccess, setPassword } from '../../core/access/apply';
-import { FUNCTION_LOGINS, type FunctionLogin } from '../../core/access/contract';
+import { FUNCTION_LOGINS, type FunctionLogin, type Person } from '../../core/access/contract';
 import type { AccessPlan } from '../../core/access/change';
 import { type AccessWishes, planAccess } from '../../core/access/plan';
 import { ACCESS_POLICIES, type AccessPolicy } from '../../core/access/policy';
-import type { Person } from '../../core/access/roles';
 import { createConnector, type DatabaseConnector, targetAt, withConnection } from '../../core/database/connector';
 import { assertHostBeside } from '../../core/database/rds-host';
 import { OperationError } from '../../core/runtime/errors';

@@ -3,6 +3,7 @@ import { admission } from './network-settings';
 import { databaseIdentifier, flag, host, keyArn, secretArn, securityGroupId, text, whole } from './fields';
 import { existingRecovery } from './existing-recovery';
 import { instanceClass } from './instance-class';
+import { people, resourceId } from './people-settings';
 
 const logins = z
   .enum(['owner', 'least'], { error: 'must be `owner` or `least`' })
@@ -33,6 +34,10 @@ export const createdDatabase = z.strictObject({
       'A read replica for reports and people, so that their queries never slow the writes. Costs as much as an instance.',
     ),
   logins,
+  people,
+  resourceId: resourceId.describe(
+    'Resource id of the instance, such as `db-ABCDEFGHIJKLMNOPQRSTUVWXY2`, which the policies of `people` name. Left out: that of the instance that the stack made. After a recovery, that of its successor.',
+  ),
   admit: admission
     .prefault({})
     .describe('Who connects to it and to its proxy, besides the functions: security groups and ranges of addresses.'),
@@ -68,6 +73,10 @@ const existingDatabase = z.strictObject({
       'Change its password every 90 days. A function from AWS does it, which runs in the network. The secret must also have `engine: postgres`, `host`, `port`, `dbname` and `ssl: true`, and whoever else uses the password must read it there.',
     ),
   logins,
+  people,
+  resourceId: resourceId.describe(
+    'Resource id of the instance, such as `db-ABCDEFGHIJKLMNOPQRSTUVWXY2`. Needed with `people`, whose policies name it.',
+  ),
   securityGroupId: securityGroupId
     .optional()
     .describe('Its security group, which then admits the functions. Left out: access is arranged elsewhere.'),

@@ -123,8 +123,29 @@ function refuseZones(path: readonly string[], zones: readonly string[], region: 
   }
 }
 
+/** A user is a role of the whole server, with one set of limits. */
+function refusePeople(name: DatabaseName, { databases }: Settings, refuse: Refuse): void {
+  const settings = databases[name];
+  if (settings.kind === 'existing' && settings.people.length > 0 && settings.resourceId === undefined) {
+    refuse(['databases', name, 'resourceId'], 'must be given with `people`: their policies name the instance by it');
+  }
+  const { billing, main } = databases;
+  if (name === 'billing' || billing.kind !== 'existing' || main.kind !== 'existing') return;
+  if (billing.host.toLowerCase() !== main.host.toLowerCase() || billing.port !== main.port) return;
+  for (const [index, { user, access }] of main.people.entries()) {
+    const other = billing.people.find((one) => one.user === user);
+    if (other && other.access !== access) {
+      refuse(
+        ['databases', 'main', 'people', String(index), 'access'],
+        `must be ${other.access}, as in billing: on one server, ${user} is one user`,
+      );
+    }
+  }
+}
+
 function refuseDatabase(name: DatabaseName, config: Settings, refuse: Refuse): void {
   const settings = config.databases[name];
+  refusePeople(name, config, refuse);
   if (settings.kind === 'create') {
     // RDS refuses a ceiling closer than 10 % above the start.
     if (settings.maximumStorageGiB < settings.allocatedStorageGiB * 1.1) {

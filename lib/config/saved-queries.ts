@@ -1,4 +1,15 @@
+import { LOGIN_USERS } from '../../core/access/contract';
 import { PLATFORM_APPLICATIONS } from './database-log-metrics';
+import { DATABASE_POLICIES } from './database-policies';
+
+/** Users of the functions: the owners of the tables, and both users of each login. */
+const PLATFORM_USERS = [
+  'rdsadmin',
+  ...Object.values(DATABASE_POLICIES).map(({ adminUser }) => adminUser),
+  ...Object.values(LOGIN_USERS)
+    .flatMap((users) => Object.values(users))
+    .flatMap((user) => [user, `${user}_clone`]),
+];
 
 /** A query of Logs Insights. */
 export interface SavedQuery {
@@ -56,6 +67,19 @@ export const SAVED_QUERIES: readonly SavedQuery[] = [
       '# Each command of ops that changes anything; its record in the archive bucket is kept for a year: ops audit.',
       'filter service = "audit" and ispresent(command)',
       '| fields @timestamp, who, command, id',
+      '| sort @timestamp desc',
+      '| limit 200',
+    ],
+  },
+  {
+    id: 'DatabaseLogins',
+    title: 'Who logged in to the database',
+    over: 'databases',
+    lines: [
+      '# Each login but those of the functions and of RDS: log_connections. By user, which a client cannot choose, and not by application.',
+      'parse @message /UTC:(?<address>[^(]*)\\(\\d+\\):(?<user>[^@]*)@(?<database>[^:]*):\\[\\d+\\]:.*LOG:  connection authorized: user=/',
+      `| filter ispresent(user) and user not in [${PLATFORM_USERS.map((name) => `"${name}"`).join(', ')}]`,
+      '| fields @timestamp, user, database, address',
       '| sort @timestamp desc',
       '| limit 200',
     ],

@@ -47,6 +47,8 @@ export function analyticsReplicaOf(instanceIdentifier: string): string {
 export class AnalyticsReplica extends Construct {
   /** `undefined` without a replica. */
   readonly host: string | undefined;
+  /** By which IAM knows it. `undefined` without a replica. */
+  readonly resourceId: string | undefined;
 
   constructor(scope: Construct, id: string, props: AnalyticsReplicaProps) {
     super(scope, id);
@@ -61,6 +63,7 @@ export class AnalyticsReplica extends Construct {
     const replica = this.replica(props, instanceIdentifier);
     replica.node.addDependency(...logs);
     this.host = replica.dbInstanceEndpointAddress;
+    this.resourceId = replica.instanceResourceId;
     new CfnOutput(this, 'Endpoint', {
       description: `Host of the analytics replica of the ${name} database; connect as a read-only role`,
       value: this.host,

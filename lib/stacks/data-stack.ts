@@ -19,6 +19,7 @@ import { PooledConnections } from '../data/pooled-connections';
 import { PublishedParameters } from '../data/published-parameters';
 import type { Egress } from '../data/egress';
 import { FunctionLogins } from '../data/function-logins';
+import { PeoplePolicies } from '../data/people-policies';
 import { LogKey } from '../data/log-key';
 import { existingInstance } from '../data/existing-instance';
 import { ExistingNetwork } from '../data/existing-network';
@@ -45,6 +46,8 @@ interface DatabaseAccesses {
   readonly pooled: DatabaseAccess;
   /** Of the replica for reports. `undefined` without one. */
   readonly analyticsHost?: string;
+  /** Resource ids of the instance and of that replica, by which IAM knows them. */
+  readonly resourceIds: readonly string[];
   /** `undefined` for a database that existed before. */
   readonly created?: CreatedInstance;
   /** `undefined` for one that existed before, and whose settings have no `recovery`. */
@@ -144,6 +147,13 @@ export class DataStack extends EnvironmentStack {
     this.created = [billing, main].flatMap(({ created }) => created ?? []);
     this.recoverable = [billing, main].flatMap(({ recoverable }) => recoverable ?? []);
     this.publish(environmentName, { billing, main });
+    new PeoplePolicies(this, 'People', {
+      environmentName,
+      databases: [
+        { users: config.databases.billing.people.map(({ user }) => user), resourceIds: billing.resourceIds },
+        { users: config.databases.main.people.map(({ user }) => user), resourceIds: main.resourceIds },
+      ],
+    });
   }
 
   private publish(environmentName: string, accesses: Readonly<Record<DatabaseName, DatabaseAccesses>>): void {
@@ -195,7 +205,8 @@ export class DataStack extends EnvironmentStack {
       if (settings.rotation && network) this.rotateExisting(access, config, network);
       const instance = existingInstance(this, name, settings, config.removalProtection);
       const recoverable = instance && { access, settings: instance, proxyName: settings.recovery?.proxyName };
-      return { direct: access, pooled: access, recoverable };
+      const resourceIds = settings.resourceId === undefined ? [] : [settings.resourceId];
+      return { direct: access, pooled: access, recoverable, resourceIds };
     }
     if (!network) throw new Error(`The ${name} database is created in a network, and there is none`);
     const { name: environmentName, removalProtection, breakGlassRoleArn } = config;
@@ -236,6 +247,9 @@ export class DataStack extends EnvironmentStack {
       direct: access,
       pooled: pooled.access ?? access,
       analyticsHost: analytics.host,
+      resourceIds: [settings.resourceId ?? database.instance.instanceResourceId, analytics.resourceId].flatMap(
+        (resourceId) => resourceId ?? [],
+      ),
       created,
       recoverable: created,
     };
@@ -311,6 +325,8 @@ export class DataStack extends EnvironmentStack {
       rotation: _rotation,
       recovery: _recovery,
       logins: _logins,
+      people: _people,
+      resourceId: _resourceId,
       secretKeyArn,
       securityGroupId,
       ...access

@@ -232,7 +232,11 @@ export class OperationsStack extends EnvironmentStack {
         inspect: inspect.function,
       });
     }
-    new Migrate(this, 'Migrate', { context, databases });
+    new Migrate(this, 'Migrate', {
+      context,
+      databases,
+      people: { billing: config.databases.billing.people, main: config.databases.main.people },
+    });
     new Cleanup(this, 'Cleanup', { context, billing: service });
     const { failureQueue } = new Maintenance(this, 'Maintenance', { context, databases, inspect: inspect.function });
     for (const instance of data.created) {

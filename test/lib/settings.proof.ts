@@ -129,7 +129,7 @@ test('the password of an existing database is changed like that of a created one
     logins: 'owner',
   } as const;
   const of = (rotation: boolean) =>
-    synthesise({ ...dev, databases: { ...dev.databases, main: { ...main, rotation } } });
+    synthesise({ ...dev, databases: { ...dev.databases, main: { ...main, people: [], rotation } } });
   const schedulesOf = ({ data }: Synthesised) =>
     Object.keys(resourcesOf(data, 'AWS::SecretsManager::RotationSchedule'));
   expect(schedulesOf(of(false))).toHaveLength(1);

@@ -1,6 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import type { Person } from '../../../core/access/contract';
 import type { MigrateEnvironment } from '../../../lambdas/migrate/contract';
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import type { DatabaseAccess } from '../../data/database-access';
@@ -12,13 +13,15 @@ export interface MigrateProps {
   readonly context: OperationsContext;
   /** How to reach each database, as the owner of its schema. */
   readonly databases: Readonly<Record<DatabaseName, DatabaseAccess>>;
+  /** People who log in to each database by IAM. */
+  readonly people: Readonly<Record<DatabaseName, readonly Person[]>>;
 }
 
 /** Applies the migrations of one database. Invoked by an operator, before the functions that need the new schema. */
 export class Migrate extends Construct {
   constructor(scope: Construct, id: string, props: MigrateProps) {
     super(scope, id);
-    const { databases } = props;
+    const { databases, people } = props;
     const target = new OperationalFunction<MigrateEnvironment>(this, 'Migrate', {
       context: props.context,
       stem: 'migrate',
@@ -27,6 +30,7 @@ export class Migrate extends Construct {
         ...billingDatabaseEnvironment(databases.billing),
         ...mainDatabaseEnvironment(databases.main),
         ...loginSecretsEnvironment(databases),
+        ...(DATABASE_NAMES.some((name) => people[name].length > 0) ? { DATABASE_PEOPLE: JSON.stringify(people) } : {}),
       },
       timeout: Duration.minutes(15),
       memorySize: 512,

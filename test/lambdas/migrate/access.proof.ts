@@ -107,6 +107,21 @@ test('a password that another moment had, as on a recovered instance, is set aga
   await query(server.as('billing', 'billing_service_user', 's2'), 'SELECT 1');
 });
 
+test('a person of both databases on one server loses only the one whose settings leave them out', async () => {
+  const ann = { user: 'ann', access: 'readonly' } as const;
+  await bring({ ...settings, people: [ann] }, false);
+  await server.asSuperuser('CREATE ROLE main_readonly; GRANT main_readonly TO ann');
+  await expect(bring({ ...settings, people: [ann] }, true)).resolves.toMatchObject({ changes: [] });
+  await bring({ ...settings, people: [] }, false);
+  const known = `SELECT rolcanlogin AS logs_in, pg_has_role(oid, 'billing_readonly', 'MEMBER') AS billing,
+    pg_has_role(oid, 'main_readonly', 'MEMBER') AS main FROM pg_roles WHERE rolname = 'ann'`;
+  await expect(query(server.master('billing'), known)).resolves.toEqual([
+    { logs_in: true, billing: false, main: true },
+  ]);
+  await server.asSuperuser('DROP ROLE main_readonly');
+  await bring({ ...settings, people: [ann] }, false);
+});
+
 test('a person who left the settings may not log in', async () => {
   await bring({ ...settings, people: [] }, false);
   await expect(

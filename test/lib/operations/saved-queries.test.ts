@@ -48,6 +48,19 @@ test.each(SAVED_QUERIES)('"$title" asks for fields that the logs have', ({ lines
   expect(fields.filter((field) => !known.has(field))).toEqual([]);
 });
 
+test('a login of a person is found in the line that PostgreSQL writes, with the address that it came from', () => {
+  const [, expression = ''] =
+    /\/(.+)\/$/m.exec(SAVED_QUERIES.find(({ id }) => id === 'DatabaseLogins')?.lines.join('\n') ?? '') ?? [];
+  const line =
+    '2026-11-29 10:20:30.123 UTC:10.40.96.17(51234):ann@billing:[4711]:3:00000:2026-11-29 10:20:30 UTC:5/12:0:692ac1fe.1267:[unknown]:LOG:  connection authorized: user=ann database=billing application_name=psql SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)';
+  expect(new RegExp(expression).exec(line)?.groups).toEqual({
+    address: '10.40.96.17',
+    user: 'ann',
+    database: 'billing',
+  });
+  expect(new RegExp(expression).exec(line.replace('authorized', 'received'))).toBeNull();
+});
+
 test('the queries are as CloudWatch takes them: at most 10,000 characters, over at most 50 log groups', () => {
   for (const { Properties } of queries) {
     expect(String(Properties.QueryString).length).toBeLessThan(10_000);
