@@ -1,3 +1,4 @@
+import { CfnOutput } from 'aws-cdk-lib';
 import { CfnSecurityGroupIngress, SecurityGroup, type ISecurityGroup, type IVpc } from 'aws-cdk-lib/aws-ec2';
 import { Key, type IKey } from 'aws-cdk-lib/aws-kms';
 import { DatabaseInstance } from 'aws-cdk-lib/aws-rds';
@@ -147,6 +148,10 @@ export class DataStack extends EnvironmentStack {
     this.created = [billing, main].flatMap(({ created }) => created ?? []);
     this.recoverable = [billing, main].flatMap(({ recoverable }) => recoverable ?? []);
     this.publish(environmentName, { billing, main });
+    new CfnOutput(this, 'AllowedRegions', {
+      description: 'Regions in which data may be: ops doctor compares them with where it is',
+      value: config.allowedRegions.join(','),
+    });
     new PeoplePolicies(this, 'People', {
       environmentName,
       databases: [

@@ -1,10 +1,13 @@
+import type { BackupClient } from '@aws-sdk/client-backup';
 import type { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import type { KMSClient } from '@aws-sdk/client-kms';
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { RDSClient } from '@aws-sdk/client-rds';
 import type { SFNClient } from '@aws-sdk/client-sfn';
+import type { S3Client } from '@aws-sdk/client-s3';
 import type { SNSClient } from '@aws-sdk/client-sns';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { STSClient } from '@aws-sdk/client-sts';
@@ -107,6 +110,28 @@ export class Clients {
     return this.once('rds', async () => {
       const { RDSClient: Client } = await import('@aws-sdk/client-rds');
       return new Client(this.settings(undefined, 'RDS'));
+    });
+  }
+
+  backup(): Promise<BackupClient> {
+    return this.once('backup', async () => {
+      const { BackupClient: Client } = await import('@aws-sdk/client-backup');
+      return new Client(this.settings(undefined, 'AWS Backup'));
+    });
+  }
+
+  kms(): Promise<KMSClient> {
+    return this.once('kms', async () => {
+      const { KMSClient: Client } = await import('@aws-sdk/client-kms');
+      return new Client(this.settings(undefined, 'KMS keys of its own'));
+    });
+  }
+
+  /** Buckets of any region: S3 answers where one is. */
+  s3(): Promise<S3Client> {
+    return this.once('s3', async () => {
+      const { S3Client: Client } = await import('@aws-sdk/client-s3');
+      return new Client({ ...this.settings(undefined, 'S3 with regions'), followRegionRedirects: true });
     });
   }
 

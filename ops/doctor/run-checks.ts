@@ -6,6 +6,7 @@ import { inspect } from '../inspect';
 import { checkBackupTiers, checkQuotas, checkStacks, checkTopics } from './account-checks';
 import { checkMigrations, checkServer } from './database-checks';
 import { failureOf, type Finding, judged } from './finding';
+import { checkResidency } from './residency-checks';
 import { checkAlarms, checkAudit, checkSoundness, judgeStatus } from './platform-checks';
 import { checkFailureQueues, checkSigningSecret, checkStripe } from './stripe-checks';
 
@@ -38,6 +39,7 @@ export async function runChecks(context: Context, quick: boolean): Promise<Findi
   await attempt('alarms', () => checkAlarms(context));
   await attempt('alarm topics', () => checkTopics(context));
   await attempt('quotas', () => checkQuotas(context));
+  await attempt('residency', () => checkResidency(context));
   if (!quick) {
     for (const database of DATABASE_NAMES) {
       await attempt(`soundness of ${database}`, () => checkSoundness(context, database));

@@ -66,7 +66,7 @@ test('a healthy platform passes every check that can be made here', async () => 
   const { status, stdout } = await ops('doctor');
   expect([status, stdout.match(/^WRONG .+$/gm)]).toEqual([0, null]);
   const skipped = [...stdout.matchAll(/^skipped (.+?) {2}/gm)].map(([, check = '']) => check.trim());
-  expect(skipped).toEqual(['stacks', 'backup tiers', 'alarms', 'alarm topics', 'quotas']);
+  expect(skipped).toEqual(['stacks', 'backup tiers', 'alarms', 'alarm topics', 'quotas', 'residency']);
   expect(stdout).toMatch(/^good +server of billing +PostgreSQL 17\S*, TLSv1\.[23]$/m);
   expect(stdout).toMatch(/^good +Stripe key +reads all 9 kinds/m);
   expect(stdout).toMatch(/^good +Stripe endpoint +http/m);

@@ -120,6 +120,12 @@ test('a user that is a role of the platform, one of two accesses, and people of 
   ]);
 });
 
+test('the stack says which regions data may be in, for ops doctor to compare', () => {
+  expect(data.findOutputs('AllowedRegions')).toMatchObject({
+    AllowedRegions: { Value: production.allowedRegions.join(',') },
+  });
+});
+
 interface Example {
   readonly Resources: Readonly<
     Record<string, { readonly Type: string; readonly Properties: Readonly<Record<string, unknown>> }>
