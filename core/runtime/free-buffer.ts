@@ -6,6 +6,6 @@
  *
  * @param buffer one that is not referenced elsewhere and is not read again
  */
-export function freeBuffer(buffer: Buffer): void {
+export function freeBuffer(buffer: Uint8Array): void {
   if (buffer.byteLength === buffer.buffer.byteLength) (buffer.buffer as ArrayBuffer).transfer(0);
 }

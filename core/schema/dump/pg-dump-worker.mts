@@ -1,4 +1,6 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { pgDump } from '@electric-sql/pglite-tools/pg_dump';
 
 /**
@@ -72,10 +74,30 @@ globalThis.TextDecoder = class extends TextDecoder {
   override decode(...input: Parameters<InstanceType<typeof TextDecoder>['decode']>): string {
     const [bytes] = input;
     if (!(bytes instanceof Uint8Array) || !DUMP.equals(bytes.subarray(0, DUMP.length))) return super.decode(...input);
-    dump = bytes.slice();
+    // The wrapper's own copy of the file, of which nothing else knows.
+    dump = bytes.byteLength === bytes.buffer.byteLength ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice();
     return '';
   }
 };
+
+type SetInput = Parameters<Uint8Array['set']>;
+
+/** Bytes of a copy that are worth a collection, which takes some milliseconds in a thread as small as this one. */
+const LARGE_COPY = 1 << 20;
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/**
+ * The file in memory that pg_dump writes grows by a copy into a larger one. The former ones are garbage outside of the heap,
+ * several times the dump together, and V8 lets that become 64 MB before it collects.
+ */
+const setBytes: (this: Uint8Array, ...input: SetInput) => void = Reflect.get(Uint8Array.prototype, 'set');
+Object.assign(Uint8Array.prototype, {
+  set(this: Uint8Array, ...input: SetInput) {
+    setBytes.apply(this, input);
+    if (input[0].length >= LARGE_COPY) collectGarbage();
+  },
+});
 
 async function run(): Promise<void> {
   try {

@@ -3,6 +3,8 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Client } from 'pg';
 import { OperationError } from '../../runtime/errors';
 import { prepareSession } from '../../database/session';
+import { freeBuffer } from '../../runtime/free-buffer';
+import { collectGarbage } from '../../runtime/sparing-heap';
 import { dumpError } from './dump-error';
 import { SessionBridge } from './session-bridge';
 
@@ -76,6 +78,7 @@ export async function dumpSchema(client: Client, options: DumpOptions): Promise<
     throw dumpError(error, bridge);
   });
   const text = UTF8.decode(bytes);
+  freeBuffer(bytes);
   await bridge.close();
   if (!text.endsWith(`${COMPLETE}\n\\unrestrict ${options.restrictKey}\n\n`)) {
     throw new OperationError('schema_dump_failed', 'The text of pg_dump is cut off: its last line is missing');
@@ -135,6 +138,7 @@ async function runWorker(bridge: SessionBridge, options: DumpOptions): Promise<U
     Atomics.add(answers, 0, 1);
     Atomics.notify(answers, 0);
   };
+  collectGarbage();
   const worker = new Worker(workerFile, {
     workerData: { args: dumpArguments(options), port: workerPort, answers },
     transferList: [workerPort],
