@@ -37,7 +37,7 @@ export function serverWidgets(alarm: AlarmNamed): Widget[] {
     { title: 'Tables behind with vacuum', unit: 'tables', lines: each('tablesBehindVacuum') },
     { title: 'Age of transaction ids', unit: 'transactions', lines: each('transactionIdAge') },
     {
-      title: 'Certificates expire in',
+      title: 'Days until a certificate expires',
       unit: 'days',
       shows: 'numbers',
       lines: each('certificateExpirySeconds').map((line) => ({
