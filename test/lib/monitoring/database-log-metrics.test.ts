@@ -4,13 +4,9 @@ import { databaseLogFilters, PLATFORM_APPLICATIONS } from '../../../lib/config/d
 import { SAVED_QUERIES } from '../../../lib/config/saved-queries';
 import { ALL_FUNCTIONS, resourcesOf, templatesOf } from '../support';
 import { matchesPattern } from './cloudwatch/filter-pattern';
+import { audited, databaseLogLine as line } from './database-log-lines';
 import { PGAUDIT_RECORDS } from './pgaudit-records';
 
-/** A line with the prefix that the parameter group sets. */
-const line = (application: string, text: string, user = 'billing_admin') =>
-  `2026-11-29 15:07:52.611 UTC:10.0.0.7(40123):${user}@billing:[20120]:7:00000:2026-11-29 15:07:52 UTC:3/8:728:6b0c3fc8.4e98:${application}:LOG:  ${text}`;
-const audited = (application: string, record: string, user?: string) =>
-  line(application, `AUDIT: SESSION,5,1,${record}`, user);
 const counting = (event: string, database: 'billing' | 'main' = 'billing') => [
   ...new Set(
     databaseLogFilters(database).flatMap(({ metric, pattern }) => (matchesPattern(pattern, event) ? [metric] : [])),
