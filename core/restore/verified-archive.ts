@@ -31,16 +31,25 @@ export interface VerificationDependencies {
  * `archive_damaged` naming the object; and, retryable, `store_unavailable`
  */
 export async function verifyArchive(
-  { store, migrationsDirectory, cachedBytes }: VerificationDependencies,
+  dependencies: VerificationDependencies,
   manifest: Manifest,
   tables?: readonly ArchivedTable[],
 ): Promise<VerifiedArchive> {
-  assertHistory(manifest.migrations, await readMigrationFiles(migrationsDirectory), `The archive of ${manifest.slot}`);
-  assertCopySettings(manifest);
+  const { store, cachedBytes } = dependencies;
+  await assertReadable(dependencies, manifest);
   const texts = manifest.version === 1 ? [] : [manifest.schema.before, manifest.schema.after];
   const wanted = tables === undefined ? objectsOf(manifest) : [...texts, ...tables.flatMap(({ parts }) => parts)];
   const objects = await verifyObjects(store, manifest, wanted, cachedBytes);
   return { manifest, tables: tables ?? manifest.tables, objects };
+}
+
+/** @throws OperationError `schema_newer_than_code`, `migration_edited`, `migration_gap`, `archive_malformed` */
+export async function assertReadable(
+  { migrationsDirectory }: Pick<VerificationDependencies, 'migrationsDirectory'>,
+  manifest: Manifest,
+): Promise<void> {
+  assertHistory(manifest.migrations, await readMigrationFiles(migrationsDirectory), `The archive of ${manifest.slot}`);
+  assertCopySettings(manifest);
 }
 
 /** Every version of this platform has written values under the same settings; under others, they may mean something else. */

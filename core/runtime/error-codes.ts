@@ -190,6 +190,11 @@ export const ERROR_CODES = define({
   disk_full: failed(507, 'The server has no disk left for what is loaded into it.', 'database-size'),
   extension_missing: refused(409, 'The target server lacks an extension that the archived database uses.'),
   schema_not_applied: failed(500, 'A statement of the archived schema failed.', 'restore-drill-failed'),
+  archive_too_large: refused(
+    409,
+    'A large archive cannot be compared part by part; the message says why, and how to compare with it nevertheless.',
+    'row-recovery-failed',
+  ),
   drill_running: refused(
     409,
     'A drill of a large archive is under way, or was stopped less than a day ago; the message names its database.',

@@ -11,7 +11,10 @@ export type RowRecoveryEnvironment = BaseEnvironment &
   MainDatabaseEnvironment &
   ArchiveEnvironment &
   ErasureEnvironment &
-  CacheEnvironment;
+  CacheEnvironment & {
+    /** GiB of COPY text above which no archive is restored by one call. */
+    readonly STREAMING_LIMIT_GIB: string;
+  };
 
 export const ROW_OPERATORS = ['=', '<>', '<', '<=', '>', '>=', 'in', 'like', 'is-null', 'is-not-null'] as const;
 export type RowOperator = (typeof ROW_OPERATORS)[number];
@@ -86,6 +89,13 @@ const checkRequest = z.strictObject({
 });
 export type RowRecoveryCheckRequest = Readonly<z.infer<typeof checkRequest>>;
 
+const place = z.strictObject({
+  table: z.string().describe('`schema.table`.'),
+  part: z.int().min(0).describe('Part of the table in the archive, from 0.'),
+});
+/** Where a comparison with an archive continues that takes several calls. */
+export type ComparisonPlace = Readonly<z.infer<typeof place>>;
+
 const reportRequest = z
   .strictObject({
     action: z
@@ -97,12 +107,20 @@ const reportRequest = z
       .optional()
       .describe('Instead of an archive: a restored database, which is only read. Never the live one.'),
     ...rowChoice,
+    from: place
+      .optional()
+      .describe(
+        'Where to continue: `next` of the answer before, with its `slot` as the archive, and the same tables and conditions. Default: the beginning.',
+      ),
   })
-  .superRefine(({ archive, instance, notAfter, manifestSha256 }, context) => {
+  .superRefine(({ archive, instance, notAfter, manifestSha256, from }, context) => {
     const refuse = (field: string, message: string) => {
       context.addIssue({ code: 'custom', path: [field], message });
     };
     if (instance === undefined && archive === undefined) refuse('archive', 'give an archive, or an instance');
+    if (from !== undefined && (archive === undefined || archive === 'latest')) {
+      refuse('from', 'only together with the time of an archive: a newer one may be the latest by now');
+    }
     if (instance === undefined) return;
     if (archive !== undefined) refuse('instance', 'leave it out, or the archive');
     if (notAfter !== undefined) refuse('notAfter', 'only together with an archive');
@@ -203,6 +221,11 @@ export const rowRecoveryReport = z.strictObject({
       'Tables that were not requested but belong to these rows: their parents, and children that are deleted along with them. Request them too, unless they are known to be whole.',
     ),
   rowsKey: z.string().describe('Key of the rows in the archive bucket, one JSON object a line.'),
+  next: place
+    .nullable()
+    .describe(
+      'Where another call continues, because the tables are too large for one: it makes a report of its own. Null: everything was compared.',
+    ),
   firstIds: z
     .array(z.string())
     .readonly()

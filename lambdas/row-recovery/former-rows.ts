@@ -1,12 +1,15 @@
 import type { Client } from 'pg';
-import { applyCopySettings } from '../../core/archive/copy-session';
+import { applyCopySettings, qualified } from '../../core/archive/copy-session';
 import type { DatabaseConnector } from '../../core/database/connector';
+import { OperationError } from '../../core/runtime/errors';
 import type { RestoreDependencies } from '../../core/restore/restore-archive';
-import { findTables, withArchivedTables } from './archived-tables';
+import type { ArchivedTable } from '../../core/archive/manifest';
+import { loadPart } from '../../core/restore/load-part';
+import { findTables, type WantedArchive, withArchivedSchema, withArchivedTables } from './archived-tables';
 import type { RestoredInstance, RowRecoveryReportRequest } from './contract';
 import { type Part, partsOf } from './parts';
 import { type InstancePlace, instanceName, placeOf, withRestoredInstance } from './restored-instance';
-import type { LiveTable } from './tables';
+import { type LiveTable, nameOf } from './tables';
 
 /** Rows as they were, wherever they are read from. */
 export interface FormerRows {
@@ -17,10 +20,19 @@ export interface FormerRows {
   /** What their tables are those of, and what to do when the live ones have other columns. */
   readonly origin: string;
   readonly remedy?: string;
+  /**
+   * Parts of a table, where its rows are there only while their part is compared: the source has no transaction for all, and
+   * several calls may share them. @default the rows are there as a whole
+   */
+  readonly partsOf?: (table: LiveTable) => number;
   /** Runs `work` with a connection to the rows, under the settings of COPY. */
   open<T>(work: (source: Client) => Promise<T>): Promise<T>;
-  /** The rows of a table that meet the condition, in parts. */
-  parts(source: Client, live: Client, table: LiveTable, where: string): AsyncIterable<Part>;
+  /**
+   * The rows of a table that meet the condition, in parts.
+   *
+   * @param first number of the first of them, where there are {@link FormerRows.partsOf | several}
+   */
+  parts(source: Client, live: Client, table: LiveTable, where: string, first: number): AsyncIterable<Part>;
 }
 
 export interface FormerRowsDependencies extends RestoreDependencies {
@@ -28,7 +40,16 @@ export interface FormerRowsDependencies extends RestoreDependencies {
   readonly connectorAt: (place: InstancePlace) => DatabaseConnector;
   /** Rows of an instance that are compared at once. @default see `PART_ROWS` */
   readonly partRows?: number;
+  /** Bytes of COPY text of the wanted tables above which they are loaded and compared part by part. @default 2 GiB */
+  readonly wholeBytes?: number;
+  /** Bytes of COPY text above which no archive is restored by one call. */
+  readonly limitBytes: number;
+  /** Aborted when no time is left. @default never */
+  readonly stop?: AbortSignal;
 }
+
+/** One call loads and compares as much in four minutes on the smallest server. */
+const WHOLE_BYTES = 2 * 1024 ** 3;
 
 /**
  * The rows that a report compares the live ones with. Nothing is loaded before {@link FormerRows.open}.
@@ -48,7 +69,9 @@ export async function findFormerRows(
   names: readonly string[],
 ): Promise<FormerRows> {
   if (instance !== undefined) return rowsOfInstance(dependencies, live, instance);
-  const found = await findTables(dependencies, { archive: archive ?? 'latest', ...choice }, names);
+  const sized = { wholeBytes: WHOLE_BYTES, ...dependencies };
+  const found = await findTables(sized, { archive: archive ?? 'latest', ...choice }, names);
+  if (found.inParts) return rowsInParts(dependencies, found);
   return {
     slot: found.manifest.slot,
     instance: null,
@@ -63,6 +86,35 @@ export async function findFormerRows(
       yield { condition: where, rows: null, differs: true };
     },
   };
+}
+
+/** The rows of large tables: only those of one part at a time are in the scratch database. */
+function rowsInParts(dependencies: FormerRowsDependencies, archive: WantedArchive): FormerRows {
+  const { stop = new AbortController().signal } = dependencies;
+  const archived = new Map(archive.tables.map((table) => [nameOf(table), table]));
+  const found = (table: LiveTable) => archived.get(nameOf(table)) as ArchivedTable;
+  return {
+    slot: archive.manifest.slot,
+    instance: null,
+    origin: 'the archive',
+    partsOf: (table) => found(table).parts.length,
+    open: (work) => withArchivedSchema(dependencies, archive, work),
+    async *parts(source, _live, table, where, first) {
+      const from = found(table);
+      for (const part of from.parts.slice(first)) {
+        await loadPart(archive.objects, source, from, part, { signal: stop }).catch((cause: unknown) => {
+          throw stop.aborted ? tooSlow(table, cause) : cause;
+        });
+        yield { condition: where, rows: null, differs: true };
+        await source.query(`TRUNCATE ONLY ${qualified(from)}`);
+      }
+    },
+  };
+}
+
+function tooSlow(table: LiveTable, cause: unknown): OperationError {
+  const message = `A part of ${nameOf(table)} takes longer than a call: restore the archive into a database of its own, and compare with that`;
+  return new OperationError('comparison_too_long', message, { cause });
 }
 
 function rowsOfInstance(

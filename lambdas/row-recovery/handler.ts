@@ -17,12 +17,18 @@ import {
   billingDatabaseSettings,
   mainDatabaseSettings,
   readEnvironment,
+  setting,
 } from '../../core/runtime/environment';
 import { operation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
 import { contract, ROW_RECOVERY_METRICS } from './contract';
 import { recoverRows } from './core';
+
+const MAX_STORAGE_GIB = 65_536;
+const GIB = 1024 ** 3;
+/** For a part of 1 GiB of a large table, which is a minute on the smallest server. */
+const LAST_PART_MS = 5 * 60_000;
 
 const environment = readEnvironment({
   ...baseSettings,
@@ -31,6 +37,7 @@ const environment = readEnvironment({
   ...archiveSettings,
   ...erasureSettings,
   CACHE_URL: cacheUrlSetting,
+  STREAMING_LIMIT_GIB: setting.integer(1, MAX_STORAGE_GIB),
 });
 const telemetry = createTelemetry('row-recovery', environment);
 const secrets = createSecrets();
@@ -48,12 +55,14 @@ export const handler = operation(contract, {
   byDatabase: true,
   // To answer that the time was too short, rather than not at all.
   reserveMs: 20_000,
-  run: (request, { stop }) =>
+  run: (request, { stop, remainingMs }) =>
     recoverRows(
       {
         connector: connectorOf(targets[request.database]),
         connectorAt: (place) => connectorOf(targetAt(targets[request.database], place)),
         stop,
+        pause: AbortSignal.timeout(Math.max(0, remainingMs() - LAST_PART_MS)),
+        limitBytes: environment.STREAMING_LIMIT_GIB * GIB,
         store,
         migrationsDirectory: migrationsFolder(__dirname, targets[request.database]),
         erasures,

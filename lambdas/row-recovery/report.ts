@@ -10,11 +10,17 @@ import { type ArchiveStore, jsonDocument, jsonText, unavailable } from '../../co
 import { withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
 import type { Erasures } from '../../core/erasure/ledger';
-import { OperationError } from '../../core/runtime/errors';
+import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 import { clearCopies, copyRows, createCopies, differences, MAX_ROW_BYTES } from './compare';
 import { assertConditions, whereOf } from './conditions';
 import { leaveOutErased } from './leave-out-erased';
-import type { RowCondition, RowDifference, RowRecoveryReport, RowRecoveryReportRequest } from './contract';
+import type {
+  ComparisonPlace,
+  RowCondition,
+  RowDifference,
+  RowRecoveryReport,
+  RowRecoveryReportRequest,
+} from './contract';
 import { findFormerRows, type FormerRows, type FormerRowsDependencies } from './former-rows';
 import { type ReportedRow, type ReportSummary, reportIdOf, rowsKey, summaryKey } from './report-format';
 import { assertSameColumns, describeTables, type LiveTable, nameOf, readTables, relatedTables } from './tables';
@@ -25,14 +31,16 @@ const FIRST_IDS = 20;
 export interface ReportDependencies extends FormerRowsDependencies {
   /** Bytes that a row may have as text. @default 16 MiB, see {@link MAX_ROW_BYTES} */
   readonly maxRowBytes?: number;
-  /** Aborted when no time is left to compare. @default never */
-  readonly stop?: AbortSignal;
+  /** Aborted when no further part of an archive's large table is to be begun. @default never */
+  readonly pause?: AbortSignal;
 }
 
 /**
  * Finds the rows that were deleted from the live tables, or changed in them, since an archive, or since the moment that an
  * instance was restored to, and stores them as a report for review. The live tables are only read. An archive is loaded into
  * a scratch database that is dropped afterwards; an instance is read where it is.
+ *
+ * Of large tables of an archive, only some parts are compared, and the answer says where another call continues.
  *
  * @throws InvalidRequestError naming the malformed table, column or value
  * @throws OperationError `wrong_database`, `no_primary_key`, `schema_differs`, `row_too_large`, `comparison_too_long`,
@@ -50,24 +58,29 @@ export async function reportRows(
     await assertIdentity(live, connector.target.name);
     const tables = await describeTables(live, request.tables);
     await assertConditions(live, tables, where);
+    assertPlace(tables, request.from);
     const ledger = await dependencies.erasures.ledger.read();
     const former = await findFormerRows(dependencies, live, request, tables.map(nameOf));
     return former.open(async (source) => {
       await assertTables(source, tables, former);
       const createdAt = clock();
-      const comparison = { ...dependencies, ledger, former, source, live, tables, where };
+      const comparison = { ...dependencies, ledger, former, source, live, tables, where, from: request.from };
       return storeReport(comparison, createdAt);
     });
   });
 }
 
-interface Comparison extends Pick<ReportDependencies, 'connector' | 'store' | 'erasures' | 'maxRowBytes' | 'stop'> {
+interface Comparison extends Pick<
+  ReportDependencies,
+  'connector' | 'store' | 'erasures' | 'maxRowBytes' | 'pause' | 'stop'
+> {
   readonly ledger: Erasures;
   readonly former: FormerRows;
   readonly source: Client;
   readonly live: Client;
   readonly tables: readonly LiveTable[];
   readonly where: readonly RowCondition[];
+  readonly from: ComparisonPlace | undefined;
 }
 
 async function storeReport(comparison: Comparison, createdAt: Date): Promise<RowRecoveryReport> {
@@ -76,7 +89,7 @@ async function storeReport(comparison: Comparison, createdAt: Date): Promise<Row
   const reportId = reportIdOf(createdAt, randomBytes(4).toString('hex'));
   const tally = new Tally(tables);
   // One snapshot for all tables: a child is never compared later than its parent. Of the live tables nothing is written.
-  await source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  if (!former.partsOf) await source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   await live.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
   const stored = await storeRows(store, rowsKey(database, reportId), differingRows(comparison, tally));
   const related = await relatedTables(live, tables);
@@ -104,11 +117,11 @@ async function storeReport(comparison: Comparison, createdAt: Date): Promise<Row
     rowsBytes: stored.bytes,
   };
   await storeSummary(store, summary);
-  return answerOf(summary, tally.firstIds);
+  return answerOf(summary, tally);
 }
 
 /** The report in short, for the caller. */
-function answerOf(summary: ReportSummary, firstIds: readonly string[]): RowRecoveryReport {
+function answerOf(summary: ReportSummary, { firstIds, next }: Tally): RowRecoveryReport {
   const { reportId, database, slot, instance, createdAt, deleted, changed, related } = summary;
   const tables = summary.tables.map((table) => ({
     table: nameOf(table),
@@ -128,6 +141,7 @@ function answerOf(summary: ReportSummary, firstIds: readonly string[]): RowRecov
     related,
     rowsKey: rowsKey(database, reportId),
     firstIds: [...firstIds],
+    next,
   };
 }
 
@@ -144,24 +158,45 @@ async function assertTables(
   }
 }
 
-/** All differing rows, table by table, counted while they are read. */
+function assertPlace(tables: readonly LiveTable[], from: ComparisonPlace | undefined): void {
+  if (from === undefined || tables.some((table) => nameOf(table) === from.table)) return;
+  throw new InvalidRequestError(`from.table: ${from.table} is not among the tables: give the same as before`);
+}
+
+/** All differing rows, table by table, counted while they are read; of an archive in parts, as far as the time goes. */
 async function* differingRows(comparison: Comparison, tally: Tally): AsyncGenerator<ReportedRow> {
-  const { source, live, tables, where, former, stop, ledger, erasures, maxRowBytes = MAX_ROW_BYTES } = comparison;
+  const { source, live, tables, where, former, from, pause, stop } = comparison;
+  const begin = tables.findIndex((table) => nameOf(table) === from?.table);
   for (const [index, table] of tables.entries()) {
+    if (index < begin) continue;
     await createCopies(live, table, index);
-    for await (const { condition, rows, differs } of former.parts(source, live, table, whereOf(table, where))) {
+    let number = index === begin ? (from?.part ?? 0) : 0;
+    for await (const part of former.parts(source, live, table, whereOf(table, where), number)) {
       if (stop?.aborted) throw tooLong(table, tally.of(table).compared);
+      const { condition, rows, differs } = part;
       tally.compared(table, differs ? await copyRows(source, live, table, index, condition) : (rows ?? 0));
-      if (differs) {
-        await leaveOutErased(live, table, index, ledger, erasures.hooks);
-        for await (const row of differences(live, table, index, maxRowBytes)) {
-          tally.add(table, row);
-          yield row;
-        }
-        await clearCopies(live, index);
-      }
+      if (differs) yield* differingRowsOf(comparison, tally, table, index);
+      number += 1;
+      if (!former.partsOf || !pause?.aborted) continue;
+      if (index === tables.length - 1 && number >= former.partsOf(table)) continue;
+      tally.next = { table: nameOf(table), part: number };
+      return;
     }
   }
+}
+
+async function* differingRowsOf(
+  { live, ledger, erasures, maxRowBytes = MAX_ROW_BYTES }: Comparison,
+  tally: Tally,
+  table: LiveTable,
+  index: number,
+): AsyncGenerator<ReportedRow> {
+  await leaveOutErased(live, table, index, ledger, erasures.hooks);
+  for await (const row of differences(live, table, index, maxRowBytes)) {
+    tally.add(table, row);
+    yield row;
+  }
+  await clearCopies(live, index);
 }
 
 function tooLong(table: LiveTable, compared: number): OperationError {
@@ -174,6 +209,8 @@ function tooLong(table: LiveTable, compared: number): OperationError {
 /** Counts the rows of a report while they are written. */
 class Tally {
   readonly firstIds: string[] = [];
+  /** Where another call continues. */
+  next: ComparisonPlace | null = null;
   private readonly counts: ReadonlyMap<LiveTable, Record<RowDifference | 'compared', number>>;
 
   constructor(tables: readonly LiveTable[]) {

@@ -179,7 +179,7 @@ function environmentsOf(
       BILLING_RESTORE_WORKFLOW_ARN: 'arn:aws:states:eu-central-1:111122223333:stateMachine:restore',
       MAIN_RESTORE_WORKFLOW_ARN: 'arn:aws:states:eu-central-1:111122223333:stateMachine:restore',
     },
-    'row-recovery': { ...both, ...archives, ...erasures, CACHE_URL: '' },
+    'row-recovery': { ...both, ...archives, ...erasures, CACHE_URL: '', STREAMING_LIMIT_GIB: '40' },
     verify: both,
     warm: both,
     'reset-password': { ...base, BILLING_DATABASE_SECRET_ARN: 'database', MAIN_DATABASE_SECRET_ARN: 'database' },

@@ -15,6 +15,7 @@ export function rowReporting({ source: { connector }, store, migrations }: Archi
     migrationsDirectory: migrations.directory,
     pgDumpWorker: PG_DUMP_WORKER,
     erasures: noErasures,
+    limitBytes: 40 * 1024 ** 3,
     log: silentLog,
     clock: () => new Date(),
   };

@@ -147,3 +147,52 @@ test.each([
   await ops(`rows report billing billing.customers --from-instance ${given}`);
   expect(requests).toEqual([{ action: 'report', database: 'billing', instance, tables: ['billing.customers'] }]);
 });
+
+test('a comparison with an archive that takes several calls is asked for to its end, and each report with rows is named', async () => {
+  const requests: unknown[] = [];
+  const { InvokeCommand } = await import('@aws-sdk/client-lambda');
+  const slot = '2026-11-21T06:00:00Z';
+  const report = (number: number, deleted: number, next: object | null) => ({
+    reportId: `20261121T12300${number}Z-0000000${number}`,
+    database: 'main',
+    slot,
+    instance: null,
+    createdAt: slot,
+    tables: [{ table: 'app.orders', compared: 1_000, deleted, changed: 0 }],
+    deleted,
+    changed: 0,
+    related: [],
+    rowsKey: 'rows.jsonl',
+    next,
+    firstIds: deleted === 0 ? [] : ['app.orders:7'],
+  });
+  const answers = [
+    report(1, 0, { table: 'app.orders', part: 4 }),
+    report(2, 1, { table: 'app.orders', part: 9 }),
+    report(3, 0, null),
+  ];
+  lambda.on(InvokeCommand).callsFake(({ Payload }: { Payload: Uint8Array }) => {
+    requests.push(JSON.parse(Buffer.from(Payload).toString()));
+    const answer = JSON.stringify(answers[Math.min(requests.length, answers.length) - 1]);
+    return { StatusCode: 200, Payload: { transformToString: () => answer } };
+  });
+  const { status, stdout, stderr } = await ops('rows report main app.orders --before 2026-11-21T09:00:00Z');
+  const request = { action: 'report', database: 'main', tables: ['app.orders'] };
+  expect(requests).toEqual([
+    { ...request, archive: 'latest', notAfter: '2026-11-21T09:00:00Z' },
+    { ...request, archive: slot, from: { table: 'app.orders', part: 4 } },
+    { ...request, archive: slot, from: { table: 'app.orders', part: 9 } },
+  ]);
+  expect(status).toBe(1);
+  expect(stderr).toContain(
+    `no row differs so far; continuing. To continue later: the same with --from-archive ${slot} --continue app.orders:4\n`,
+  );
+  expect(stderr).toContain('report 20261121T123002Z-00000002 has 1 row; continuing.');
+  expect(stdout).toMatch(/^3 reports, against the archive of 2026-11-21T06:00:00Z\n/);
+  expect(stdout).toMatch(/\napp\.orders +3[ ,.]?000 +1 +0\n/);
+  expect(stdout.match(/ops rows show main \S+/g)).toEqual(['ops rows show main 20261121T123002Z-00000002']);
+  const resumed = await ops(`rows report main app.orders --from-archive ${slot} --continue app.orders:9`);
+  expect(resumed.status).not.toBe(2);
+  expect(requests[3]).toEqual(requests[2]);
+  expect(await ops('rows report main app.orders --continue app.orders:9')).toMatchObject({ status: 2 });
+});

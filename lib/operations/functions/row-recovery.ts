@@ -1,6 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
+import { STREAMING_LIMIT_GIB } from '../../config/policies';
 import { ROW_RECOVERY_PREFIX, type RowRecoveryEnvironment } from '../../../lambdas/row-recovery/contract';
 import type { DatabaseName } from '../../../core/contract';
 import {
@@ -50,6 +51,7 @@ export class RowRecovery extends Construct {
         ...archiveEnvironment(archives),
         ...erasureEnvironment(erasures),
         CACHE_URL: cache?.url ?? '',
+        STREAMING_LIMIT_GIB: String(STREAMING_LIMIT_GIB),
       },
       timeout: Duration.minutes(15),
       memorySize: 1769,

@@ -167,6 +167,7 @@ export const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     ...archives,
     ...erasures,
     'CACHE_URL',
+    'STREAMING_LIMIT_GIB',
   ]),
   verify: variables<VerifyEnvironment>()([...base, ...billing, ...main]),
   warm: variables<WarmEnvironment>()([...base, ...billing, ...main]),

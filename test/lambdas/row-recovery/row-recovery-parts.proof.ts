@@ -1,0 +1,182 @@
+import { GetObjectCommand } from '@aws-sdk/client-s3';
+import type { Client } from 'pg';
+import { type RowRecoveryReport, rowRecoveryRequest } from '../../../lambdas/row-recovery/contract';
+import { mergeRows } from '../../../lambdas/row-recovery/merge';
+import { reportRows, type ReportDependencies } from '../../../lambdas/row-recovery/report';
+import type { ReportedRow } from '../../../lambdas/row-recovery/report-format';
+import {
+  type ArchiveSite,
+  contentOf,
+  createArchiveSite,
+  manifestAt,
+  noCache,
+  readObject,
+  replaceObject,
+} from '../../factories/archive';
+import { rowReporting } from '../../factories/row-reports';
+import { asAdministrator } from '../../support/database';
+import { silentLog } from '../../support/log';
+
+const SLOT = '2026-11-21T06:00:00Z';
+const TABLES = ['app.orders', 'app.kinds'];
+const EXTRAS = `
+  CREATE SCHEMA app;
+  CREATE TABLE app.kinds (id int PRIMARY KEY, name text);
+  CREATE TABLE app.orders (id int PRIMARY KEY, kind int REFERENCES app.kinds, note text);
+  CREATE TABLE app.others (id int PRIMARY KEY, note text);`;
+const ROWS = `
+  INSERT INTO app.kinds VALUES (1, 'one'), (2, 'two');
+  INSERT INTO app.orders SELECT n, 1 + n % 2, repeat('x', 200) || n FROM generate_series(1, 900) n;
+  INSERT INTO app.others SELECT n, repeat('y', 200) || n FROM generate_series(1, 900) n;
+  SELECT lo_from_bytea(0, repeat('z', 300000)::bytea);`;
+const LOSS = `
+  DELETE FROM app.orders WHERE id % 100 = 0;
+  UPDATE app.orders SET note = 'other' WHERE id IN (3, 899);
+  UPDATE app.kinds SET name = 'zwei' WHERE id = 2;`;
+
+let site: ArchiveSite;
+let client: Client;
+
+beforeAll(async () => {
+  site = await createArchiveSite('billing', EXTRAS);
+  client = await site.source.client();
+  await client.query(ROWS);
+  await site.backup(SLOT, { partBytes: 64 * 1024 });
+  await client.query(LOSS);
+});
+
+afterAll(() => site.remove());
+
+/** Tables above a byte are read part by part, and each call has the time for one part. */
+const IN_PARTS = { wholeBytes: 1, pause: AbortSignal.abort() };
+
+const report = (
+  overrides: Partial<ReportDependencies> = {},
+  request: Partial<Parameters<typeof reportRows>[1]> = {},
+): Promise<RowRecoveryReport> =>
+  reportRows({ ...rowReporting(site), ...overrides }, { archive: SLOT, tables: TABLES, ...request });
+
+async function inParts(request: Partial<Parameters<typeof reportRows>[1]> = {}): Promise<RowRecoveryReport[]> {
+  const reports = [await report(IN_PARTS, request)];
+  for (let from = reports[0]?.next; from; from = reports.at(-1)?.next) {
+    reports.push(await report(IN_PARTS, { ...request, from }));
+  }
+  return reports;
+}
+
+async function rowsOf(reports: readonly RowRecoveryReport[]): Promise<ReportedRow[]> {
+  const texts = await Promise.all(reports.map(({ rowsKey }) => readObject(site.store, rowsKey)));
+  return texts.flatMap((text) =>
+    text
+      .toString('utf8')
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as ReportedRow),
+  );
+}
+
+const byId = (rows: readonly ReportedRow[]) => rows.toSorted((one, other) => one.id.localeCompare(other.id));
+
+async function partsOf(table: string): Promise<string[]> {
+  const { tables } = await manifestAt(site.store, `archives/billing/20261121T060000Z/manifest.json`);
+  return tables
+    .filter(({ schema, name }) => `${schema}.${name}` === table)
+    .flatMap(({ parts }) => parts.map(({ key }) => key));
+}
+
+const scratch = async () =>
+  (
+    await asAdministrator((administrator) =>
+      administrator.query(`SELECT FROM pg_database WHERE starts_with(datname, 'row_recovery_${site.source.name}')`),
+    )
+  ).rowCount;
+
+test('rows of large tables are compared part by part over many calls, and found as by one call', async () => {
+  const reads: string[] = [];
+  const send = site.store.s3.send.bind(site.store.s3) as (...given: unknown[]) => Promise<unknown>;
+  const watched = jest.spyOn(site.store.s3, 'send').mockImplementation(((command: unknown, ...rest: unknown[]) => {
+    if (command instanceof GetObjectCommand) reads.push(String(command.input.Key));
+    return send(command, ...rest);
+  }) as never);
+  const reports = await inParts();
+  watched.mockRestore();
+
+  const wanted = [...(await partsOf('app.kinds')), ...(await partsOf('app.orders'))];
+  expect(wanted.length).toBeGreaterThan(3);
+  expect(reports).toHaveLength(wanted.length);
+  expect(reports.at(-1)?.next).toBeNull();
+  // Each part of these tables once, and no other rows.
+  expect(reads.filter((key) => key.endsWith('.copy.zst')).toSorted()).toEqual(wanted.toSorted());
+  const whole = await report();
+  expect(whole).toMatchObject({ deleted: 9, changed: 3, next: null });
+  expect(byId(await rowsOf(reports))).toEqual(byId(await rowsOf([whole])));
+  const compared = reports.flatMap(({ tables }) => tables.map((table) => table.compared));
+  expect(compared.reduce((sum, rows) => sum + rows, 0)).toBe(902);
+  expect(await scratch()).toBe(0);
+});
+
+test('a call that is repeated finds the same rows, and one that has time compares all that is left', async () => {
+  const first = await report(IN_PARTS);
+  const from = first.next ?? undefined;
+  const repeated = [await report(IN_PARTS, { from }), await report(IN_PARTS, { from })];
+  expect(await rowsOf(repeated.slice(0, 1))).toEqual(await rowsOf(repeated.slice(1)));
+  const rest = await report({ wholeBytes: 1 }, { from });
+  expect(rest.next).toBeNull();
+  expect(await rowsOf([first, rest])).toHaveLength(12);
+});
+
+test('conditions hold in every part, and what one of the reports found is merged back', async () => {
+  const reports = await inParts({ tables: ['app.orders'], where: [{ column: 'id', operator: '>', value: 650 }] });
+  expect((await rowsOf(reports)).map(({ id }) => id)).toEqual(
+    expect.arrayContaining(['app.orders:700', 'app.orders:899', 'app.orders:900']),
+  );
+  expect(await rowsOf(reports)).toHaveLength(4);
+  const found = reports.find(({ deleted }) => deleted > 0);
+  const merged = await mergeRows(
+    { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache },
+    { reportId: found?.reportId ?? '', choose: 'deleted', confirm: 'billing' },
+  );
+  expect(merged).toMatchObject({ inserted: found?.deleted, conflicts: [] });
+  await client.query('DELETE FROM app.orders WHERE id % 100 = 0');
+});
+
+test('a place of other tables, or of the latest archive, is refused', async () => {
+  await expect(report(IN_PARTS, { from: { table: 'app.others', part: 1 } })).rejects.toThrow(
+    'from.table: app.others is not among the tables: give the same as before',
+  );
+  const latest = { action: 'report', database: 'billing', archive: 'latest', tables: TABLES };
+  expect(
+    rowRecoveryRequest.safeParse({ ...latest, from: { table: 'app.orders', part: 1 } }).error?.issues,
+  ).toMatchObject([
+    { path: ['from'], message: expect.stringMatching(/^only together with the time of an archive/) as string },
+  ]);
+});
+
+test('a part that takes longer than a call ends with the way around, and leaves nothing', async () => {
+  const attempt = report({ wholeBytes: 1, stop: AbortSignal.abort() });
+  await expect(attempt).rejects.toMatchObject({ code: 'comparison_too_long' });
+  await expect(attempt).rejects.toThrow(/app\.kinds takes longer than a call: restore the archive into a database/);
+  expect(await scratch()).toBe(0);
+});
+
+test('a part that was damaged is named', async () => {
+  const keys = await partsOf('app.orders');
+  const key = keys[2] ?? '';
+  const body = await readObject(site.store, key);
+  body[100] = (body[100] ?? 0) ^ 255;
+  await replaceObject(site.store, key, body);
+  const [damaged] = await Promise.allSettled([report({ wholeBytes: 1 }, { from: { table: 'app.orders', part: 2 } })]);
+  expect(damaged).toMatchObject({ status: 'rejected', reason: { code: 'archive_damaged' } });
+});
+
+test('a large archive that is older than the code is refused before it is read, with the two commands that compare it', async () => {
+  await site.migrations.add('create_later', 'CREATE TABLE app.later (id int)');
+  const before = await contentOf(site.source.name);
+  await expect(report({ limitBytes: 1000 })).rejects.toMatchObject({
+    code: 'archive_too_large',
+    message: expect.stringMatching(
+      /is older than the code.+ops restore billing --archive 2026-11-21T06:00:00Z --into <name>.+--from-instance/,
+    ) as string,
+  });
+  expect(await contentOf(site.source.name)).toEqual(before);
+});
