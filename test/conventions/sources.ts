@@ -27,7 +27,7 @@ export function importsOf({ path: file, text }: Source): string[] {
 
 /** Names of the packages that a file imports, types included. */
 export function packagesOf({ text }: Source): string[] {
-  return [...text.matchAll(/(?:from|import|require)\s*\(?\s*'([^'.][^']*)'/g)].map(([, name = '']) => name);
+  return [...text.matchAll(/(?<!')(?:from|import|require)\s*\(?\s*'([^'.][^']*)'/g)].map(([, name = '']) => name);
 }
 
 export function withoutExtension(file: string): string {
