@@ -51,6 +51,7 @@ export const auditRequest = z.discriminatedUnion('action', [
       .max(MAX_DAYS, daysForm)
       .default(7)
       .describe('Days to look back. Default: 7.'),
+    until: isoTime.optional().describe('Only actions that began before this ISO time. Default: all.'),
     limit: z.int(listForm).min(1, listForm).max(MAX_LISTED, listForm).default(50).describe('Actions to list at most.'),
   }),
 ]);

@@ -90,14 +90,16 @@ async function write(store: ArchiveStore, key: string, record: object, at: Date)
   }
 }
 
-async function list({ store, clock }: AuditDependencies, { days, limit }: Request<'list'>): Promise<List> {
+async function list({ store, clock }: AuditDependencies, { days, until, limit }: Request<'list'>): Promise<List> {
   const actions: List['actions'] = [];
+  const end = until === undefined ? clock() : new Date(until);
   for (let day = 0; day < days && actions.length < limit; day += 1) {
-    const date = new Date(clock().getTime() - day * DAY_MS).toISOString().slice(0, 10).replaceAll('-', '/');
+    const date = new Date(end.getTime() - day * DAY_MS).toISOString().slice(0, 10).replaceAll('-', '/');
     const ids = new Set<string>();
     for await (const { Key: key = '' } of listObjects(store, `${AUDIT_PREFIX}${date}/`)) {
       const id = key.split('/').at(-2);
-      if (id !== undefined && keyToSlot(id.slice(0, 16)) !== undefined) ids.add(id);
+      const second = id === undefined ? undefined : keyToSlot(id.slice(0, 16));
+      if (id !== undefined && second !== undefined && (until === undefined || new Date(second) < end)) ids.add(id);
     }
     const wanted = [...ids]
       .toSorted()

@@ -3,6 +3,7 @@ import { FUNCTION_LOGINS } from '../../core/access/contract';
 import type { ArchiveEnvironment } from '../../core/archive/contract';
 import { databaseName, isoTime, type OperationContract } from '../../core/runtime/contract';
 import { archive, archives, drills, schemaChanges } from './archive/contract';
+import { records } from './audit/contract';
 import { bitcoin } from './bitcoin/contract';
 import { queries, server, sessions, tables } from './database/contract';
 import { event, events, findings, payouts, reconciliations } from './ledger/contract';
@@ -124,6 +125,7 @@ export const INSPECTIONS = {
   queries,
   server,
   bitcoin,
+  records,
 } as const;
 
 export type InspectionName = keyof typeof INSPECTIONS;
@@ -148,6 +150,7 @@ export const inspectRequest = z.discriminatedUnion('action', [
   queries.request,
   server.request,
   bitcoin.request,
+  records.request,
 ]);
 /** A request whose form was checked and whose defaults are filled in. */
 export type CheckedInspectRequest = Readonly<z.infer<typeof inspectRequest>>;
@@ -170,6 +173,7 @@ const inspectReport = z.discriminatedUnion('action', [
   queries.report,
   server.report,
   bitcoin.report,
+  records.report,
 ]);
 export type InspectReport = Readonly<z.infer<typeof inspectReport>>;
 

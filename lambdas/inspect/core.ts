@@ -4,6 +4,7 @@ import type { DatabaseName } from '../../core/contract';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { readActivity } from './activity';
 import { listRaisedAlarms } from './alarms';
+import { listRecords } from './audit-records';
 import { listArchives, readArchive } from './archives';
 import { readBitcoin } from './bitcoin';
 import type { CheckedInspectRequest, InspectReport } from './contract';
@@ -71,6 +72,8 @@ export async function inspect(
       return read('billing', (client) => listFindings(client, request));
     case 'payouts':
       return read('billing', (client) => listPayouts(client, request, dependencies.clock()));
+    case 'records':
+      return read(request.database, (client) => listRecords(client, request));
     case 'drills':
       return read(request.database, (client) => listDrills(client, request.database, request.limit));
     case 'tables':

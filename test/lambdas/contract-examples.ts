@@ -40,6 +40,12 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
   'inspect findings': { action: 'findings' },
   'inspect payouts': { action: 'payouts' },
   'inspect queries': { action: 'queries', database: 'billing' },
+  'inspect records': {
+    action: 'records',
+    database: 'main',
+    since: '2026-11-01T00:00:00Z',
+    until: '2026-11-02T00:00:00Z',
+  },
   'inspect reconciliations': { action: 'reconciliations' },
   'inspect schema-changes': { action: 'schema-changes', database: 'main' },
   'inspect server': { action: 'server', database: 'billing' },

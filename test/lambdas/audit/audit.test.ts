@@ -56,6 +56,18 @@ test('an action is listed with its end, the newest first; one without an end has
   expect(await list(7, 1)).toMatchObject({ actions: [{ id: second }] });
 });
 
+test('actions of a time that is past are listed from its end, whatever was done since', async () => {
+  const first = await begin('ops backup billing');
+  now = new Date('2026-11-21T06:20:00Z');
+  await begin('ops reconcile');
+  now = new Date('2026-12-24T00:00:00Z');
+  await begin('ops drill main');
+  const until = '2026-11-21T06:20:00.000Z';
+  expect(await audit(dependencies, { action: 'list', days: 2, until, limit: 1 })).toMatchObject({
+    actions: [{ id: first, command: 'ops backup billing' }],
+  });
+});
+
 test('a record is written under a lock of a year, in a folder of its day', async () => {
   const sent: object[] = [];
   s3.middlewareStack.add(

@@ -1,0 +1,175 @@
+import type { ResultField } from '@aws-sdk/client-cloudwatch-logs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DATABASE_NAMES } from '../core/contract';
+import type { Context } from './context';
+import { CommandError, explain } from './errors';
+import { inspect } from './inspect';
+
+/** What is recorded, and where: each is a source that can be asked alone. */
+export const AUDIT_SOURCES = ['operations', 'records', 'secrets', 'logins', 'statements'] as const;
+export type AuditSource = (typeof AUDIT_SOURCES)[number];
+
+/** One thing that was done. */
+export interface AuditEntry {
+  /** ISO time. */
+  readonly at: string;
+  readonly source: AuditSource;
+  /** Null where the source does not say. */
+  readonly who: string | null;
+  readonly what: string;
+  /** Object, database, key or secret; null for none. */
+  readonly about: string | null;
+}
+
+/** ISO times: from `since` on, before `until`. */
+export interface Span {
+  readonly since: string;
+  readonly until: string;
+}
+
+/** What a source answered. */
+export interface Answered {
+  readonly entries: readonly AuditEntry[];
+  /** Whether there may be more that the source did not list. */
+  readonly more: boolean;
+}
+
+/** Most that the functions list in one answer: their contracts. */
+const MOST_ACTIONS = 200;
+const MOST_RECORDS = 500;
+/** Most that a saved query lists: its last line. */
+const MOST_LINES = 200;
+/** Titles of the saved queries (`lib/config/saved-queries.ts`) that are asked. */
+export const QUERIES = {
+  logins: 'Who logged in to the database',
+  statements: 'Who changed what in the database',
+} as const;
+
+const DAY_MS = 86_400_000;
+const POLL_MS = 1_000;
+/** Logs Insights scans a week of a busy log in seconds; a year may take minutes. */
+const QUERY_LIMIT_MS = 5 * 60_000;
+
+/** Asks one source. @throws CommandError why it does not answer */
+export async function ask(context: Context, source: AuditSource, span: Span): Promise<Answered> {
+  switch (source) {
+    case 'operations':
+      return askOperations(context, span);
+    case 'records':
+      return askRecords(context, span);
+    case 'secrets':
+      return askSecrets(context, span);
+    default:
+      return askLogs(context, source, span);
+  }
+}
+
+/** Commands of `ops` that change something, and what the API changed. */
+async function askOperations({ invoke }: Context, { since, until }: Span): Promise<Answered> {
+  const { contract } = await import('../lambdas/audit/contract');
+  const days = Math.ceil((Date.parse(until) - Date.parse(since)) / DAY_MS) + 1;
+  const report = await invoke('audit', contract, { action: 'list', days, until, limit: MOST_ACTIONS });
+  if (report.action !== 'list') throw new Error('The audit function answered another request');
+  return {
+    entries: report.actions.map(({ begunAt, who, command, result, message }) => ({
+      at: begunAt,
+      source: 'operations',
+      who: who.startsWith('arn:') ? who.split(':').slice(4).join(':') : who,
+      what: [command, result ?? 'not recorded how it ended', ...(message === null ? [] : [message])].join('  '),
+      about: null,
+    })),
+    more: report.actions.length === MOST_ACTIONS,
+  };
+}
+
+/** What the tables of the databases record: keys of the API, owners, erasures, payouts, migrations, merged rows. */
+async function askRecords(context: Context, span: Span): Promise<Answered> {
+  const answers = await Promise.all(
+    DATABASE_NAMES.map((database) => inspect(context, 'records', { database, ...span, limit: MOST_RECORDS })),
+  );
+  return {
+    entries: answers.flatMap(({ database, records }) =>
+      records.map(({ at, kind, who, what, about }) => ({
+        at,
+        source: 'records' as const,
+        who,
+        what: kind === 'migrations' || kind === 'rows' ? `${what} in ${database}` : what,
+        about,
+      })),
+    ),
+    more: answers.some(({ records }) => records.length === MOST_RECORDS),
+  };
+}
+
+/** The last change of each password and key. */
+async function askSecrets(context: Context, _span: Span): Promise<Answered> {
+  const { secrets } = await inspect(context, 'status', {});
+  return {
+    entries: secrets.flatMap(({ secret, changedAt }) =>
+      changedAt === null
+        ? []
+        : [
+            {
+              at: changedAt,
+              source: 'secrets' as const,
+              who: null,
+              what: 'was changed, for the last time so far',
+              about: secret,
+            },
+          ],
+    ),
+    more: false,
+  };
+}
+
+/** Runs a saved query over the logs of the databases: logins of people, or what pgaudit recorded. */
+async function askLogs(context: Context, source: keyof typeof QUERIES, { since, until }: Span): Promise<Answered> {
+  const { clients, target, signal } = context;
+  if (target.platform !== undefined) {
+    throw new CommandError('refused', 'The local platform has no logs of its databases');
+  }
+  const { DescribeQueryDefinitionsCommand, GetQueryResultsCommand, StartQueryCommand } =
+    await import('@aws-sdk/client-cloudwatch-logs');
+  const name = `BillingOps/${target.environment}/${QUERIES[source]}`;
+  try {
+    const client = await clients.cloudWatchLogs();
+    const { queryDefinitions = [] } = await client.send(
+      new DescribeQueryDefinitionsCommand({ queryDefinitionNamePrefix: name }),
+    );
+    const saved = queryDefinitions.find((each) => each.name === name);
+    if (saved === undefined) {
+      throw new CommandError(
+        'failed',
+        `there is no saved query "${name}": deploy with savedQueries, or the databases exist already and log elsewhere`,
+      );
+    }
+    const { queryString, logGroupNames } = saved;
+    const [startTime, endTime] = [since, until].map((at) => Math.floor(Date.parse(at) / 1000));
+    const { queryId } = await client.send(new StartQueryCommand({ logGroupNames, queryString, startTime, endTime }));
+    for (let waited = 0; waited < QUERY_LIMIT_MS; waited += POLL_MS) {
+      const { status, results = [] } = await client.send(new GetQueryResultsCommand({ queryId }));
+      if (status === 'Complete') {
+        return { entries: results.map((row) => entryOf(source, row)), more: results.length >= MOST_LINES };
+      }
+      if (status !== 'Scheduled' && status !== 'Running') throw new CommandError('failed', `the query ended ${status}`);
+      await sleep(POLL_MS, undefined, { signal });
+    }
+    throw new CommandError('failed', 'the query took longer than five minutes: name a shorter time');
+  } catch (cause) {
+    throw explain(cause, `run the saved query "${name}"`, target.label);
+  }
+}
+
+function entryOf(source: keyof typeof QUERIES, row: readonly ResultField[]): AuditEntry {
+  const fields = new Map(row.map(({ field = '', value = '' }) => [field, value]));
+  const of = (field: string) => fields.get(field) ?? '';
+  const address = of('address');
+  return {
+    // Logs Insights writes 2026-11-29 10:20:30.123, in UTC.
+    at: new Date(`${of('@timestamp').replace(' ', 'T')}Z`).toISOString(),
+    source,
+    who: of('user') || null,
+    what: source === 'logins' ? `logged in from ${address}` : `${of('class')} ${of('command')}: ${of('statement')}`,
+    about: of('database') || null,
+  };
+}

@@ -1,0 +1,178 @@
+import {
+  CloudWatchLogsClient,
+  DescribeQueryDefinitionsCommand,
+  GetQueryResultsCommand,
+  StartQueryCommand,
+} from '@aws-sdk/client-cloudwatch-logs';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { mockClient } from 'aws-sdk-client-mock';
+import { SAVED_QUERIES } from '../../lib/config/saved-queries';
+import { QUERIES } from '../../ops/audit-sources';
+import { runOps } from './run-ops';
+import { wordsOf } from './runbook-lines';
+
+/** One command over all that is recorded; the functions answer what they are asked, the logs what AWS would. */
+const lambda = mockClient(LambdaClient);
+const logs = mockClient(CloudWatchLogsClient);
+const GROUP = '/aws/rds/instance/billing-operations-dev-billing/postgresql';
+
+const answerOf = (answer: object) => ({ Payload: { transformToString: () => JSON.stringify(answer) } as never });
+const textOf = (payload: unknown): string =>
+  typeof payload === 'string' ? payload : Buffer.from(payload as Uint8Array).toString();
+const asked = (): Record<string, unknown>[] =>
+  lambda.commandCalls(InvokeCommand).map(({ args }) => JSON.parse(textOf(args[0].input.Payload)) as never);
+const row = (fields: Record<string, string>) => Object.entries(fields).map(([field, value]) => ({ field, value }));
+
+beforeEach(() => {
+  for (const mock of [lambda, logs]) mock.reset();
+  lambda.on(InvokeCommand).callsFake(({ Payload }: { Payload: Uint8Array | string }) => {
+    const { action, database } = JSON.parse(textOf(Payload)) as { action: string; database?: string };
+    if (action === 'list') {
+      const ann = { who: 'arn:aws:iam::111111111111:user/ann', finishedAt: null, message: null };
+      return answerOf({
+        action,
+        actions: [
+          {
+            id: '20261103T100000Z-1f0c9a3e',
+            begunAt: '2026-11-03T10:00:00.000Z',
+            command: 'ops keys revoke key-1',
+            result: 'done',
+            ...ann,
+          },
+          {
+            id: '20261020T100000Z-1f0c9a3e',
+            begunAt: '2026-10-20T10:00:00.000Z',
+            command: 'ops drill main',
+            result: null,
+            ...ann,
+          },
+        ],
+      });
+    }
+    const records =
+      database === 'billing'
+        ? [
+            {
+              at: '2026-11-02T00:00:00.000Z',
+              kind: 'owners',
+              who: 'user/bob',
+              what: 'assigned an owner',
+              about: 'sub_1',
+            },
+          ]
+        : [];
+    if (action === 'records') return answerOf({ action, database, records });
+    const secrets = [{ secret: 'billing-database', changedAt: '2026-11-04T00:00:00.000Z' }];
+    const empty = { databases: [], events: null, queues: null, reconciliation: null, money: null, problems: [] };
+    return answerOf({ action: 'status', at: '2026-11-05T00:00:00.000Z', secrets, ...empty });
+  });
+  logs
+    .on(DescribeQueryDefinitionsCommand)
+    .callsFake(({ queryDefinitionNamePrefix: name }: { queryDefinitionNamePrefix: string }) => ({
+      queryDefinitions: [{ name, queryString: `query of ${name}`, logGroupNames: [GROUP] }],
+    }));
+  logs.on(StartQueryCommand).callsFake(({ queryString }: { queryString: string }) => ({ queryId: queryString }));
+  logs.on(GetQueryResultsCommand).callsFake(({ queryId }: { queryId: string }) => ({
+    status: 'Complete',
+    results: queryId.includes(QUERIES.logins)
+      ? [row({ '@timestamp': '2026-11-03 08:00:00.123', user: 'ann', database: 'billing', address: '10.40.96.17' })]
+      : [
+          row({
+            '@timestamp': '2026-11-03 08:01:00.000',
+            user: 'ann',
+            database: 'billing',
+            class: 'WRITE',
+            command: 'DELETE',
+            statement: 'DELETE FROM billing.subscriptions',
+          }),
+        ],
+  }));
+});
+
+const SPAN = '--since 2026-11-01T00:00:00Z --until 2026-11-05T00:00:00Z';
+const run = async (line: string) => {
+  const { status, stdout } = await runOps([...wordsOf(`audit ${SPAN} ${line}`), '--env', 'dev', '--json']);
+  return {
+    status,
+    report: JSON.parse(stdout) as {
+      entries: { source: string; who: string | null; what: string; about: string }[];
+      notAsked: object[];
+      incomplete: string[];
+    },
+  };
+};
+
+test('all that is recorded of a time is one list, the newest first, asked by the exact calls', async () => {
+  const { status, report } = await run('');
+  expect([status, report.notAsked, report.incomplete]).toEqual([0, [], []]);
+  expect(report.entries.map(({ source, who, what, about }) => [source, who, what, about])).toEqual([
+    ['secrets', null, 'was changed, for the last time so far', 'billing-database'],
+    ['operations', '111111111111:user/ann', 'ops keys revoke key-1  done', null],
+    ['statements', 'ann', 'WRITE DELETE: DELETE FROM billing.subscriptions', 'billing'],
+    ['logins', 'ann', 'logged in from 10.40.96.17', 'billing'],
+    ['records', 'user/bob', 'assigned an owner', 'sub_1'],
+  ]);
+  const span = { since: '2026-11-01T00:00:00.000Z', until: '2026-11-05T00:00:00.000Z' };
+  expect(asked()).toEqual([
+    { action: 'list', days: 5, until: span.until, limit: 200 },
+    { action: 'records', database: 'billing', ...span, limit: 500 },
+    { action: 'records', database: 'main', ...span, limit: 500 },
+    { action: 'status' },
+  ]);
+  expect(logs.commandCalls(StartQueryCommand).map(({ args }) => args[0].input)).toEqual(
+    [QUERIES.logins, QUERIES.statements].map((title) => ({
+      logGroupNames: [GROUP],
+      queryString: `query of BillingOps/dev/${title}`,
+      startTime: Date.parse(span.since) / 1000,
+      endTime: Date.parse(span.until) / 1000,
+    })),
+  );
+});
+
+test('entries are chosen by who, by what they are about, and by their source', async () => {
+  const sources = async (line: string) => (await run(line)).report.entries.map(({ source }) => source);
+  await expect(sources('--who ANN')).resolves.toEqual(['operations', 'statements', 'logins']);
+  await expect(sources('--about billing.subscriptions')).resolves.toEqual(['statements']);
+  await expect(sources('--about key-1')).resolves.toEqual(['operations']);
+  lambda.resetHistory();
+  await expect(sources('--source logins --source statements --limit 1')).resolves.toEqual(['statements']);
+  expect(asked()).toEqual([]);
+});
+
+test('a source that cannot be asked, or has more than it lists, makes the answer a finding that names it', async () => {
+  logs.on(DescribeQueryDefinitionsCommand).resolves({ queryDefinitions: [] });
+  const without = await run('--source logins --source operations');
+  expect([without.status, without.report.notAsked]).toEqual([
+    1,
+    [
+      {
+        source: 'logins',
+        why: expect.stringContaining('there is no saved query "BillingOps/dev/Who logged in') as string,
+      },
+    ],
+  ]);
+  expect(without.report.entries).toHaveLength(1);
+
+  const login = row({
+    '@timestamp': '2026-11-03 08:00:00.123',
+    user: 'ann',
+    database: 'billing',
+    address: '10.40.96.17',
+  });
+  logs.on(DescribeQueryDefinitionsCommand).resolves({
+    queryDefinitions: [{ name: `BillingOps/dev/${QUERIES.logins}`, queryString: 'q', logGroupNames: [GROUP] }],
+  });
+  logs.on(GetQueryResultsCommand).resolves({ status: 'Complete', results: Array.from({ length: 200 }, () => login) });
+  const cut = await run('--source logins');
+  expect([cut.status, cut.report.incomplete]).toEqual([1, ['logins']]);
+});
+
+test('a time that ends before it begins, or is longer than records are kept, is refused', async () => {
+  const refused = async (line: string) => (await runOps([...wordsOf(line), '--env', 'dev'])).status;
+  await expect(refused('audit --since 2026-11-02T00:00:00Z --until 2026-11-01T00:00:00Z')).resolves.toBe(2);
+  await expect(refused('audit --since 2024-11-02T00:00:00Z')).resolves.toBe(2);
+});
+
+test('the saved queries that are asked exist', () => {
+  expect(SAVED_QUERIES.map(({ title }) => title)).toEqual(expect.arrayContaining(Object.values(QUERIES)));
+});
