@@ -30,3 +30,8 @@ function fractionDigits(code: string): number {
 
 /** Satoshi as bitcoin, exactly, for a column that names the currency: `0.00100000`. */
 export const bitcoinText = (satoshi: string): string => amountText(satoshi, 'BTC').replace(/ BTC$/, '');
+
+const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
+
+/** Whether a code, in either case, is a currency that ISO 4217 has or had. */
+export const isCurrency = (code: string): boolean => CURRENCIES.has(code.toUpperCase());

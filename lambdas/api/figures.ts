@@ -17,11 +17,12 @@ export interface SubscriptionFigures {
 
 export interface CurrencyFigures {
   readonly currency: string;
-  /** Captured by charges that were made in the range, in the smallest unit. */
+  /** Captured by charges that were made in the range, in the smallest unit: satoshi of `btc`. */
   readonly gross: number;
   /** Refunds that were recorded in the range, of whatever charge, less those that came back. */
   readonly refunded: number;
   readonly net: number;
+  /** Charges, or payments in bitcoin. */
   readonly charges: number;
 }
 
@@ -85,9 +86,16 @@ const REVENUE = `
   LEFT JOIN invoiced USING (charge_id)
   LEFT JOIN billing.owned_subscriptions AS subscription ON subscription.id = invoiced.subscription_id
   WHERE coalesce(purchased.owner_project_id, subscription.owner_project_id, invoiced.project_id, movement.project_id) = $1
-  GROUP BY movement.currency ORDER BY movement.currency`;
+  GROUP BY movement.currency
+  UNION ALL
+  -- Of each payment its price: what was paid beyond that is the customer's. Nobody refunds by the chain.
+  SELECT 'btc', sum(payment.amount)::text, '0', count(*)::int
+  FROM billing.bitcoin_payments AS payment JOIN billing.owned_purchases AS purchase ON purchase.id = payment.id
+  WHERE payment.settled_at >= $2 AND payment.settled_at < $3 AND purchase.owner_project_id = $1
+  HAVING count(*) > 0
+  ORDER BY currency`;
 
-/** What a project took in, by currency: charges less refunds. */
+/** What a project took in, by currency: charges less refunds, and payments in bitcoin that were settled in the range. */
 export async function revenueFigures(
   client: ClientBase,
   projectId: string,

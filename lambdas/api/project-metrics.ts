@@ -40,8 +40,10 @@ const revenueSchema = z
     currencies: z
       .array(
         z.strictObject({
-          currency: z.string().describe('ISO 4217, in lower case.'),
-          gross: z.int().describe('Captured by charges of the range, in the smallest unit.'),
+          currency: z.string().describe('ISO 4217, in lower case; `btc` for payments in bitcoin, in satoshi.'),
+          gross: z
+            .int()
+            .describe('Captured by charges of the range, or settled in bitcoin in the range, in the smallest unit.'),
           refunded: z.int().describe('Refunds that were recorded in the range, less those that came back.'),
           net: z.int().describe('`gross` less `refunded`. Disputes and fees are not deducted.'),
           charges: count,

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { InvalidRequestError } from '../../runtime/errors';
+import { isCurrency } from '../../runtime/money';
 
 /**
  * The fields that are read of Stripe's objects, in the shapes of API versions before and since 2025. `raw` keeps the whole
@@ -9,13 +10,15 @@ import { InvalidRequestError } from '../../runtime/errors';
 /** Seconds since 1970, up to the year 9999. */
 const moment = z.int({ error: 'expected whole seconds since 1970' }).min(0).max(253_402_300_799);
 const amount = z.int({ error: "expected an integer in the currency's smallest unit" });
+/** Of what only ever goes one way. Totals of invoices may be negative, and so may movements of a balance. */
+const positive = amount.min(0, "expected an integer of zero or more in the currency's smallest unit");
 const count = z.int({ error: 'expected a whole number' });
 const text = z.string({ error: 'expected text' }).min(1).max(5_000);
 /** What is one of a few words, and indexed. */
 const word = text.max(100, 'expected at most 100 characters');
 const currency = z
-  .string({ error: 'expected a three-letter currency' })
-  .regex(/^[a-z]{3}$/i, 'expected a three-letter currency');
+  .string({ error: 'expected an ISO 4217 currency' })
+  .refine(isCurrency, 'expected an ISO 4217 currency');
 const metadata = z.record(z.string(), z.string()).nullish();
 
 /** Stripe promises that no id is longer. Several of them, and ids of the application, share an entry of an index. */
@@ -185,7 +188,7 @@ export const checkoutSessionShape = z.object({
   payment_status: word,
   payment_intent: reference.nullish(),
   subscription: reference.nullish(),
-  amount_total: amount.nullish(),
+  amount_total: positive.nullish(),
   currency: currency.nullish(),
   created: moment,
   metadata,
@@ -197,7 +200,7 @@ export const refundShape = z.object({
   payment_intent: reference.nullish(),
   /** Absent for refunds made before 2018, all of which had succeeded. */
   status: word.nullish(),
-  amount: amount.min(0, 'expected zero or more'),
+  amount: positive,
   currency: currency,
   reason: text.nullish(),
   failure_reason: text.nullish(),
@@ -209,10 +212,10 @@ export const chargeShape = z.object({
   customer: reference.nullish(),
   payment_intent: reference.nullish(),
   status: word,
-  amount: amount,
+  amount: positive,
   /** Since 2020. */
-  amount_captured: amount.min(0, 'expected zero or more').nullish(),
-  amount_refunded: amount.min(0, 'expected zero or more'),
+  amount_captured: positive.nullish(),
+  amount_refunded: positive,
   captured: z.boolean().nullish(),
   currency: currency,
   created: moment,
@@ -225,8 +228,8 @@ export const paymentIntentShape = z.object({
   id: objectId,
   customer: reference.nullish(),
   status: word,
-  amount: amount,
-  amount_received: amount.nullish(),
+  amount: positive,
+  amount_received: positive.nullish(),
   currency: currency,
   created: moment,
   latest_charge: reference.nullish(),
@@ -326,8 +329,8 @@ export const transferShape = z.object({
   id: objectId,
   destination: reference.nullish(),
   source_transaction: reference.nullish(),
-  amount: amount.min(0, 'expected zero or more'),
-  amount_reversed: amount.min(0, 'expected zero or more').nullish(),
+  amount: positive,
+  amount_reversed: positive.nullish(),
   currency: currency,
   created: moment,
 });

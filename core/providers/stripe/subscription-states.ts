@@ -85,7 +85,7 @@ export function subscriptionState(
 function currencyOf({ currency, items }: z.infer<typeof subscriptionShape>): string {
   const named = [currency, ...items.data.map(({ price, plan }) => price?.currency ?? plan?.currency)].find(Boolean);
   if (named) return named;
-  throw new InvalidRequestError('subscription.currency: expected a three-letter currency');
+  throw new InvalidRequestError('subscription.currency: expected an ISO 4217 currency');
 }
 
 /**

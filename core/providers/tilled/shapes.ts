@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { InvalidRequestError } from '../../runtime/errors';
+import { isCurrency } from '../../runtime/money';
 
 /** The fields that are read of Tilled's objects, as its API reference documents them; other fields are kept in `raw`. */
 
@@ -16,10 +17,9 @@ const movement = z.int({ error: "expected an integer in the currency's smallest 
 const time = z.iso.datetime({ offset: true, error: 'expected an ISO 8601 time' }).transform((value) => new Date(value));
 const metadata = z.record(z.string(), z.string()).nullish();
 
-const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
 const currency = z
   .string({ error: 'expected an ISO 4217 currency' })
-  .refine((code) => CURRENCIES.has(code.toUpperCase()), 'expected an ISO 4217 currency')
+  .refine(isCurrency, 'expected an ISO 4217 currency')
   .transform((code) => code.toLowerCase());
 
 const anyObject = z.custom<Record<string, unknown>>(

@@ -12,7 +12,7 @@ describe('a poison event', () => {
 
     expect(outcomes.get(poison.id)).toEqual({
       status: 'failed',
-      error: 'subscription.currency: expected a three-letter currency',
+      error: 'subscription.currency: expected an ISO 4217 currency',
       attempts: 1,
     });
     expect(await rows('SELECT id FROM billing.subscriptions')).toEqual([{ id: 'sub_good' }]);

@@ -105,6 +105,29 @@ test('a key expects and reads payments of its projects only, with its scope only
   ).toEqual([403, 404, 404, 403, 401]);
 });
 
+test('a settled payment is revenue of its project in satoshi, beside other currencies; one that is not settled is none', async () => {
+  await api.client.query(
+    `INSERT INTO billing.bitcoin_payments
+       (id, network, address, script, amount, confirmations, created_at, expires_at, project_id, user_id, kind, status, received, in_blocks, settled_at)
+     SELECT 'btc_sold-' || number, 'mainnet', 'a' || number, '00' || number, 150000, 1, '2026-01-01', '2026-02-01', project, 'ada', 'course', status,
+       160000, 160000, CASE WHEN status = 'settled' THEN settled::timestamptz END
+     FROM (VALUES (11, 'p1', 'settled', '2026-01-10'), (12, 'p1', 'settled', '2026-01-12'), (13, 'p1', 'late', NULL),
+                  (14, 'p2', 'settled', '2026-01-10'), (15, 'p1', 'settled', '2026-03-01')) AS sold (number, project, status, settled);
+     INSERT INTO billing.purchases
+       (id, project_id, user_id, kind, mode, status, payment_status, amount_total, currency, created_at, version, raw)
+     SELECT id, project_id, user_id, kind, 'payment', 'complete', 'paid', amount, 'btc', created_at, 'bitcoin', '{}'
+     FROM billing.bitcoin_payments WHERE status = 'settled';
+     INSERT INTO billing.charges (id, project_id, status, amount, amount_refunded, currency, created_at, version, raw)
+     VALUES ('ch_1', 'p1', 'succeeded', 2900, 0, 'usd', '2026-01-10', '', '{}')`,
+  );
+  const reader = await api.key(['metrics:read'], ['p1']);
+  const answer = await api.get('/api/v1/metrics/project/p1/revenue?from=2026-01-01&to=2026-02-01', reader);
+  expect(((await answer.json()) as { currencies: unknown }).currencies).toEqual([
+    { currency: 'btc', gross: 300_000, refunded: 0, net: 300_000, charges: 2 },
+    { currency: 'usd', gross: 2_900, refunded: 0, net: 2_900, charges: 1 },
+  ]);
+});
+
 test('an environment that takes no bitcoin has no such routes', async () => {
   const without = await startApi({ bitcoin: undefined });
   const admin = await without.key(['admin']);

@@ -123,7 +123,7 @@ test('an object that cannot be read is a problem, and the others of its page are
     counts: { subscriptions_checked: 2 },
     kinds: { subscription: { checked: 2, drift: 1 } },
     findings: [{ objectId: 'sub_1' }],
-    problems: [expect.stringMatching(/^sub_bad: subscription\.currency: expected a three-letter currency/)],
+    problems: [expect.stringMatching(/^sub_bad: subscription\.currency: expected an ISO 4217 currency/)],
   });
 });
 

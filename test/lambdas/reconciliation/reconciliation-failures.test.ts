@@ -24,7 +24,7 @@ test('an object that cannot be read fails the run by its id, and the others are 
   state.createSubscription({ created: daysAgoSeconds(91) });
   state.subscriptions.put({ ...object, currency: 'euro' });
 
-  await expect(reconcile()).rejects.toThrow(`${object.id}: subscription.currency: expected a three-letter currency`);
+  await expect(reconcile()).rejects.toThrow(`${object.id}: subscription.currency: expected an ISO 4217 currency`);
   expect(await rows('SELECT status, errors, corrected FROM billing.reconciliation_runs')).toEqual([
     { status: 'failed', errors: 1, corrected: 1 },
   ]);
@@ -39,9 +39,7 @@ test('a missed event that cannot be applied is recorded as failed, and fails onl
   state.subscriptions.put(object);
   state.completeCheckout({ created: daysAgoSeconds(2), mode: 'setup' });
 
-  await expect(reconcile()).rejects.toThrow(
-    `${poison.event.id}: subscription.currency: expected a three-letter currency`,
-  );
+  await expect(reconcile()).rejects.toThrow(`${poison.event.id}: subscription.currency: expected an ISO 4217 currency`);
   expect(await rows('SELECT status, count(*)::int FROM billing.webhook_events GROUP BY 1 ORDER BY 1')).toEqual([
     { status: 'failed', count: 1 },
     { status: 'processed', count: 1 },

@@ -129,7 +129,7 @@ test('an object that cannot be read is tried again after one, three and seven mi
     {
       id: broken,
       attempts: 1,
-      last_error: 'subscription.currency: expected a three-letter currency',
+      last_error: 'subscription.currency: expected an ISO 4217 currency',
       done: false,
     },
     { id: sound, attempts: 1, last_error: null, done: true },

@@ -186,7 +186,7 @@ describe('a retry', () => {
 
     expect(report).toMatchObject({ checked: 150, outcomes: { processed: 149, failed: 1 } });
     expect(report.events.filter(({ outcome }) => outcome === 'failed')).toEqual([
-      expect.objectContaining({ error: 'subscription.currency: expected a three-letter currency' }),
+      expect.objectContaining({ error: 'subscription.currency: expected an ISO 4217 currency' }),
     ]);
   });
 
@@ -227,7 +227,7 @@ describe('a retry', () => {
     expect(Object.fromEntries(events.map(({ id, outcome, error }) => [id, [outcome, error]]))).toEqual({
       [failed.id]: ['wouldApply', undefined],
       evt_refused: ['failed', expect.stringContaining('violates check constraint')],
-      evt_unreadable: ['failed', 'subscription.currency: expected a three-letter currency'],
+      evt_unreadable: ['failed', 'subscription.currency: expected an ISO 4217 currency'],
     });
     expect((await ledger()).length).toBe(before.length + 2);
     expect(await rows('SELECT id FROM billing.subscriptions')).toHaveLength(1);
