@@ -1,8 +1,9 @@
-import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { ListExecutionsCommand, type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import type { Manifest } from '../archive/manifest';
 import { DRILL_EXECUTION } from '../contract';
 import { normaliseSlot, slotToKey } from '../archive/slot';
 import { messageOf, OperationError } from '../runtime/errors';
+import type { Log } from '../runtime/telemetry';
 
 /** The workflow that restores an archive which is too large for one call. */
 export interface RestoreWorkflow {
@@ -28,6 +29,20 @@ const NAME_CHARACTERS = 60;
 /** Whether one call may not be enough: a large archive, or one that was itself written by many calls. */
 export function isTooLarge(manifest: Manifest, { limitBytes }: RestoreWorkflow): boolean {
   return manifest.version !== 1 && (manifest.recoveryPoint !== undefined || manifest.bytes > limitBytes);
+}
+
+/** Whether no execution of the workflow is running, some seconds ago; `false` when Step Functions does not answer. */
+export async function isIdle({ sfn, stateMachineArn }: RestoreWorkflow, log: Log): Promise<boolean> {
+  const running = new ListExecutionsCommand({ stateMachineArn, statusFilter: 'RUNNING', maxResults: 1 });
+  try {
+    const { executions } = await sfn.send(running);
+    return executions?.length === 0;
+  } catch (cause) {
+    log.warn('Step Functions did not list executions; what they left is swept after a day', {
+      error: messageOf(cause),
+    });
+    return false;
+  }
 }
 
 /**

@@ -197,7 +197,7 @@ export const ERROR_CODES = define({
   ),
   drill_running: refused(
     409,
-    'A drill of a large archive is under way, or was stopped less than a day ago; the message names its database.',
+    'A drill of a large archive is under way, or was stopped a moment ago; the message names its database.',
     'restore-drill-failed',
   ),
   database_unproven: refused(409, 'A database that is being restored is not proven yet, so it keeps its passing name.'),

@@ -5,7 +5,7 @@ import { scratchName } from '../../core/restore/scratch-names';
 import { sweepScratch } from '../../core/restore/scratch-sweep';
 import { findArchive } from '../../core/restore/select-archive';
 import { assertNoDrillRunning, sweepRestoring } from '../../core/restore/steps/leftovers';
-import { isTooLarge, type RestoreWorkflow, startRestore } from '../../core/restore/workflow';
+import { isIdle, isTooLarge, type RestoreWorkflow, startRestore } from '../../core/restore/workflow';
 import { messageOf } from '../../core/runtime/errors';
 import type { DrillRecord, DrillReport } from './contract';
 import {
@@ -51,7 +51,7 @@ export async function runDrill(dependencies: RunDrillDependencies): Promise<Fini
   });
   const swept = [
     ...(await sweepScratch(connector, 'drill', startedAt)),
-    ...(await sweepRestoring(connector, log, startedAt, 'drilling')),
+    ...(await sweepRestoring(connector, log, startedAt, 'drilling', await isIdle(workflow, log))),
   ];
   for (const at of swept) {
     log.warn('A drill was killed; its database was dropped', { database, startedAt: at.toISOString() });

@@ -10,6 +10,8 @@ import { readProgress } from './journal';
  * minutes at most, and a statement that takes longer has a session.
  */
 const ABANDONED_MS = 24 * 60 * 60 * 1000;
+/** The same where no workflow is running. Step Functions may list one only seconds after it has begun. */
+const ABANDONED_WHEN_IDLE_MS = 5 * 60 * 1000;
 
 /** @returns the database of a restore that was asked for the same; `undefined` when there is none */
 export async function findResumable(
@@ -27,6 +29,7 @@ export async function findResumable(
 /**
  * Drops the databases of restores that were given up: nothing was recorded for a day, and no session is in them.
  *
+ * @param isIdle whether no workflow is running: then five minutes are enough. @default not known
  * @returns the start of each of those restores
  * @throws OperationError `database_unavailable` (retryable)
  */
@@ -35,7 +38,9 @@ export async function sweepRestoring(
   log: Log,
   now: Date,
   purpose: SteppedPurpose = 'restoring',
+  isIdle = false,
 ): Promise<Date[]> {
+  const abandonedMs = isIdle ? ABANDONED_WHEN_IDLE_MS : ABANDONED_MS;
   const swept: Date[] = [];
   for (const { name, startedAt, sessions } of await listRestoring(connector, purpose)) {
     if (sessions > 0) continue;
@@ -44,7 +49,7 @@ export async function sweepRestoring(
       if (error instanceof OperationError) return { lastAt: now };
       throw error;
     });
-    if (now.getTime() - (progress?.lastAt ?? startedAt).getTime() <= ABANDONED_MS) continue;
+    if (now.getTime() - (progress?.lastAt ?? startedAt).getTime() <= abandonedMs) continue;
     await dropDatabase(connector, name);
     log.warn('A restore was given up; its database was dropped', { name, startedAt: startedAt.toISOString() });
     swept.push(startedAt);
@@ -64,7 +69,7 @@ export async function assertNoDrillRunning(connector: DatabaseConnector, own?: s
   const { name, startedAt } = running;
   throw new OperationError(
     'drill_running',
-    `The drill of ${startedAt.toISOString()} is under way in database ${name}: wait for it. If its workflow was stopped, drop that database, or drill again after a day`,
+    `The drill of ${startedAt.toISOString()} is under way in database ${name}: wait for it. If its workflow was stopped, drill again once its calls have ended, 20 minutes after they began`,
   );
 }
 

@@ -71,7 +71,11 @@ export class Drill extends Construct {
     // A call that is repeated finds the record of the first.
     grantReading(target.function, archives.bucket, `${DRILL_PREFIX}*`);
     target.function.addToRolePolicy(
-      new PolicyStatement({ actions: ['states:StartExecution'], resources: DATABASE_NAMES.map(workflowArn) }),
+      new PolicyStatement({
+        // The listing tells what a stopped execution has left.
+        actions: ['states:StartExecution', 'states:ListExecutions'],
+        resources: DATABASE_NAMES.map(workflowArn),
+      }),
     );
 
     for (const name of DATABASE_NAMES) {

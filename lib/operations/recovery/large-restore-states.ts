@@ -255,7 +255,7 @@ function afterFailure(props: LargeRestoreDefinitionProps, runbookUrl: string): S
         {
           ErrorEquals: ['States.ALL'],
           Assign: {
-            dropped: `{% '${UNRECORDED} (' & $states.errorOutput.Error & '): a drill after a day drops and records it' %}`,
+            dropped: `{% '${UNRECORDED} (' & $states.errorOutput.Error & '): the next drill drops and records it' %}`,
           },
           Next: end,
         },

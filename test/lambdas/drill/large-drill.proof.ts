@@ -1,4 +1,4 @@
-import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { ListExecutionsCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
 import { createConnector } from '../../../core/database/connector';
 import { scratchName } from '../../../core/restore/scratch-names';
@@ -82,6 +82,7 @@ async function restored(startedAt: string): Promise<DrillStepRequest> {
 
 function workflowThat(starts: boolean) {
   const sfn = mockClient(SFNClient);
+  sfn.on(ListExecutionsCommand).rejects(new Error('no route'));
   if (starts) sfn.on(StartExecutionCommand).resolves({ executionArn: EXECUTION });
   else sfn.on(StartExecutionCommand).rejects(new Error('no route'));
   const workflow = { sfn: sfn as unknown as SFNClient, stateMachineArn: STATE_MACHINE, limitBytes: 1024 ** 4 };
@@ -177,26 +178,40 @@ test('a database that is not proven is never recorded as passed; as failed, once
   expect(await recorded()).toMatchObject([{ outcome: 'failed', error }]);
 });
 
-test('a drill whose workflow was stopped keeps others away for a day; then its database is dropped, and it is recorded as interrupted', async () => {
+test('a drill keeps others away while its workflow runs; of one that was stopped, the next drops the database at once, and records it as interrupted', async () => {
   const startedAt = new Date().toISOString();
   const stopped = begin(startedAt);
   await stopped.prepare();
   const { name } = stopped.restoring!;
-  const now = dependencies({ clock: () => new Date() });
-  await expect(runDrill(now)).rejects.toMatchObject({
-    code: 'drill_running',
-    message: expect.stringContaining(name) as string,
-  });
+  const at = (minutes: number, executions: object[]) => {
+    const { sfn, workflow } = workflowThat(true);
+    sfn
+      .on(ListExecutionsCommand, { stateMachineArn: STATE_MACHINE, statusFilter: 'RUNNING' })
+      .resolves({ executions: executions as never });
+    return runDrill(dependencies({ workflow, clock: () => new Date(Date.now() + minutes * 60_000) }));
+  };
+  const refusal = { code: 'drill_running', message: expect.stringContaining(name) as string };
+  await expect(at(23 * 60, [{ executionArn: EXECUTION }])).rejects.toMatchObject(refusal);
+  // It may have begun so lately that Step Functions does not list it.
+  await expect(at(0, [])).rejects.toMatchObject(refusal);
   // A restore leaves it to the drill, which records it.
   const inTwoDays = new SteppedRestore(site, 'unused', { clock: () => new Date(Date.now() + 2 * DAY_MS) });
   await inTwoDays.prepare();
   await inTwoDays.discard();
   expect([await drilling(), await recorded()]).toEqual([[name], []]);
 
-  const later = dependencies({ clock: () => new Date(Date.now() + DAY_MS + 60_000) });
-  expect(await runDrill(later)).toMatchObject({ outcome: 'started' });
+  expect(await at(6, [])).toMatchObject({ outcome: 'started' });
   expect(await drilling()).toEqual([]);
   expect(await recorded()).toMatchObject([
     { started_at: new Date(`${startedAt.slice(0, 19)}Z`), outcome: 'interrupted' },
   ]);
+});
+
+test('a stopped drill is dropped after a day where Step Functions does not answer', async () => {
+  const stopped = begin(new Date().toISOString());
+  await stopped.prepare();
+  const after = (ms: number) => runDrill(dependencies({ clock: () => new Date(Date.now() + ms) }));
+  await expect(after(DAY_MS - 60_000)).rejects.toMatchObject({ code: 'drill_running' });
+  expect(await after(DAY_MS + 60_000)).toMatchObject({ outcome: 'started' });
+  expect(await drilling()).toEqual([]);
 });

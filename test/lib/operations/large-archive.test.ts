@@ -103,6 +103,7 @@ test.each(DATABASE_NAMES)(
       const started = statementsIn(operations).filter(
         ({ of, actions }) => of.startsWith(`${starter}Role`) && actions.includes('states:StartExecution'),
       );
+      expect(started.flatMap(({ actions }) => actions).includes('states:ListExecutions')).toBe(starter === 'Drill');
       expect(started.flatMap(({ resources }) => resources)).toEqual(
         DATABASE_NAMES.map((other) => arn(`stateMachine:BillingOps-<env>-restore-${other}`)),
       );

@@ -190,7 +190,9 @@ test('when a failed drill cannot be recorded, the execution says that a later on
   };
   const { status, error, cause } = await run(world, DRILL);
   expect([status, error]).toEqual(['FAILED', 'SchemaNotApplied']);
-  expect(cause).toContain('perhaps the database of the drill, or no record of it (Refused): a drill after a day');
+  expect(cause).toContain(
+    'perhaps the database of the drill, or no record of it (Refused): the next drill drops and records it',
+  );
 });
 
 test('every way out of every state was taken', () => {
