@@ -214,6 +214,7 @@ export const contract = {
     queries: 'reads',
     server: 'reads',
     bitcoin: 'reads',
+    records: 'reads',
   },
   aliases: { [API_ALIAS]: requestOfApi },
 } as const satisfies OperationContract;

@@ -204,12 +204,28 @@ test('changes in a database are listed with who made them, unless a function wro
   ]);
 });
 
+test('logins of people are listed with their addresses, and those of functions are not', () => {
+  const login = (user: string, address: string) =>
+    `2026-11-29 10:20:30.123 UTC:${address}(51234):${user}@billing:[4711]:3:00000:2026-11-29 10:20:30 UTC:5/12:0:692ac1fe.1267:[unknown]:LOG:  connection authorized: user=${user} database=billing application_name=api SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=256)`;
+  for (const line of [
+    login('ann', '10.40.96.17'),
+    login('billing_admin', '10.40.96.18'),
+    login('billing_service_user_clone', '10.40.96.19'),
+    login('ann', '10.40.96.17').replace('authorized', 'received'),
+  ])
+    keep('/aws/rds/instance/billing/postgresql', line);
+  expect(columns(ask(linesOf('DatabaseLogins'), logged), 'user', 'database', 'address')).toEqual([
+    ['ann', 'billing', '10.40.96.17'],
+  ]);
+});
+
 test('each saved query is asked by a test of this file', () => {
   expect(SAVED_QUERIES.map(({ id }) => id)).toEqual([
     'FollowEvent',
     'Failures',
     'SlowestFunctions',
     'OperatorActions',
+    'DatabaseLogins',
     'DatabaseChanges',
   ]);
 });
