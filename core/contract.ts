@@ -71,7 +71,7 @@ export const DRILL_EXECUTION = 'drill-';
 export type DatabaseManagement = 'here' | 'elsewhere';
 
 /** Days between two runs of each task of maintenance that a schedule starts. */
-export const MAINTENANCE_PERIOD_DAYS = { sizes: 7, vacuum: 7, indexes: 31, report: 31 } as const;
+export const MAINTENANCE_PERIOD_DAYS = { sizes: 7, vacuum: 7, indexes: 31, cards: 31, report: 31 } as const;
 
 /** Days after which a task of maintenance that is due is missing: a start that failed on a weekend is seen on the Tuesday. */
 export const MAINTENANCE_GRACE_DAYS = 2;

@@ -1,7 +1,7 @@
 import { type ClientBase, escapeIdentifier } from 'pg';
 import { retryingDeadlocks } from '../database/retry-deadlocks';
 import { OperationError } from '../runtime/errors';
-import { blankChoices } from './billing';
+import { blankChoices, FORGET_CARD_ROWS } from './billing';
 import type { ErasureHook } from './contract';
 import type { Erasures } from './ledger';
 
@@ -91,7 +91,9 @@ export async function sweepMain(
 ): Promise<Record<string, number>> {
   const users = entries.flatMap(({ subjects }) => subjects.filter(({ kind }) => kind === 'user'));
   const changed: Record<string, number> = {};
-  for (const table of await tablesOfChoices(client)) await client.query(blankChoices(table));
+  for (const table of await tablesOfRecords(client)) {
+    await client.query(table === 'maintenance_runs' ? FORGET_CARD_ROWS : blankChoices(table));
+  }
   if (users.length === 0) return changed;
   const { inner, outer } = key.pads;
   const values = [inner, outer, users.map(({ digest }) => Buffer.from(digest, 'hex'))];
@@ -106,11 +108,11 @@ export async function sweepMain(
   return changed;
 }
 
-/** An instance that was recovered to a moment may be older than the table, or than its name. */
-async function tablesOfChoices(client: ClientBase): Promise<string[]> {
+/** Of those that may name people. An instance that was recovered to a moment may be older than a table, or than its name. */
+async function tablesOfRecords(client: ClientBase): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT relname AS name FROM pg_class
-     WHERE relnamespace = to_regnamespace('operations') AND relkind = 'r' AND relname IN ('row_recovery_merges', 'row_merges')`,
+     WHERE relnamespace = to_regnamespace('operations') AND relkind = 'r' AND relname IN ('row_recovery_merges', 'row_merges', 'maintenance_runs')`,
   );
   return rows.map(({ name }) => name);
 }

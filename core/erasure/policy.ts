@@ -242,7 +242,10 @@ export const ERASURE_POLICY: Readonly<Record<string, Readonly<Record<string, Col
     'operation',
     'started_at outcome archive_slot row_count duration_ms restored_bytes live_bytes projected_ms target_ms error',
   ),
-  'operations.maintenance_runs': keep('operation', 'id task started_at finished_at outcome result error'),
+  'operations.maintenance_runs': {
+    ...treat('blank', 'result'),
+    ...keep('operation', 'id task started_at finished_at outcome error'),
+  },
   'operations.migrations': keep('operation', 'id name run_on'),
   'operations.migration_checksums': keep('operation', 'name sha256'),
   'operations.row_recovery_merges': {

@@ -135,7 +135,11 @@ async function carryOut(
 function counts(database: DatabaseName, rows: Readonly<Record<string, number>>): EraseReport['tables'] {
   return Object.entries(rows).map(([name, count]) => ({
     database,
-    table: name.includes('.') ? name : name === 'row_recovery_merges' ? `operations.${name}` : `billing.${name}`,
+    table: name.includes('.')
+      ? name
+      : ['row_recovery_merges', 'maintenance_runs'].includes(name)
+        ? `operations.${name}`
+        : `billing.${name}`,
     rows: count,
   }));
 }

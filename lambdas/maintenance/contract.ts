@@ -10,7 +10,7 @@ export interface MaintenanceEnvironment extends BaseEnvironment, BillingDatabase
 }
 
 /** What is done to a database, in this order. */
-export const MAINTENANCE_TASKS = ['sizes', 'vacuum', 'indexes', 'reindex'] as const;
+export const MAINTENANCE_TASKS = ['sizes', 'vacuum', 'indexes', 'reindex', 'cards'] as const;
 export type MaintenanceTask = (typeof MAINTENANCE_TASKS)[number];
 
 /** Relations that a list names at most. */
@@ -78,6 +78,39 @@ export const reindexResult = z.strictObject({
   skipped: z.array(skipped),
 });
 
+export const cardsResult = z.strictObject({
+  found: count.describe('Card numbers that were found, by table, column and row.'),
+  findings: z
+    .array(
+      z.strictObject({
+        table: z.string(),
+        column: z.string(),
+        row: z
+          .string()
+          .describe('Primary key, or `ctid` and where the row is. Never the number, nor any of its digits.'),
+        block: count.describe('Page of the table that the row is in.'),
+        brand: z.string(),
+        withCode: z.boolean().describe('Whether a card verification code is beside it.'),
+      }),
+    )
+    .describe('The first hundred.'),
+  probableIds: count.describe(
+    'Numbers in columns of long ids, of which some have the check digit of a card by chance. They raise no alarm.',
+  ),
+  tables: z.array(
+    z.strictObject({
+      table: z.string(),
+      columns: count.describe('Of text or JSON.'),
+      blocks: z.number().describe('Pages of 8 KiB.'),
+      scanned: z.number().describe('Pages that this scan read.'),
+      nextBlock: z.number().describe('Where the next scan continues.'),
+      scannedAt: isoTime.nullable().describe('The last scan that read of it; null for none.'),
+      wholeAt: isoTime.nullable().describe('The last scan that reached its end; null for none.'),
+    }),
+  ),
+  skipped: z.array(skipped).describe('What was not looked at, and why.'),
+});
+
 const outcome = z
   .enum(['running', 'done', 'partial', 'failed', 'interrupted'])
   .describe('`partial`: something was left out, as its result says. `interrupted`: the function was killed.');
@@ -97,6 +130,7 @@ export const taskRecord = z.discriminatedUnion('task', [
   recordOf('vacuum', vacuumResult),
   recordOf('indexes', indexesResult),
   recordOf('reindex', reindexResult),
+  recordOf('cards', cardsResult),
 ]);
 /** What a task leaves on record in its database. */
 export type TaskRecord = Readonly<z.infer<typeof taskRecord>>;
@@ -111,7 +145,9 @@ export const maintenanceRequest = z.discriminatedUnion('action', [
       .array(z.enum(MAINTENANCE_TASKS))
       .min(1)
       .default(['sizes', 'vacuum', 'indexes'])
-      .describe('Default: all but `reindex`, which rebuilds bloated indexes and runs only when it is named.'),
+      .describe(
+        'Default: all but `reindex`, which rebuilds bloated indexes, and `cards`, which looks for card numbers: these run only when they are named.',
+      ),
     dryRun,
   }),
   z.strictObject({
@@ -164,5 +200,7 @@ export const MAINTENANCE_METRICS = {
   bloatBytes: 'BloatBytes',
   /** Unused, duplicate, missing and invalid indexes, and statements that read a whole table. Dimension `database`. */
   indexFindings: 'IndexFindings',
+  /** Card numbers that a scan found. Dimension `database`. */
+  cardsFound: 'CardNumbersFound',
   durationMs: 'MaintenanceDuration',
 } as const;

@@ -24,7 +24,7 @@ export function decisionsOf(facts: ReportFacts): string[] {
   ];
 }
 
-const DATABASE_TASKS = ['sizes', 'vacuum', 'indexes'] as const;
+const DATABASE_TASKS = ['sizes', 'vacuum', 'indexes', 'cards'] as const;
 
 function stateDecisions({ status, at }: ReportFacts): string[] {
   if (!status) return [];
@@ -82,6 +82,7 @@ function findingsOf(record: TaskRecord): string[] {
   if (record.task === 'indexes') return indexDecisions(record.result);
   if (record.task === 'vacuum') return vacuumDecisions(record.result);
   if (record.task === 'sizes') return growthDecisions(record.result);
+  if (record.task === 'cards') return cardDecisions(record.result);
   return [];
 }
 
@@ -114,6 +115,16 @@ function vacuumDecisions({ bloat, skipped }: ResultOf<'vacuum'>): string[] {
         }`,
     ),
     ...skipped.map(({ relation, reason }) => `table ${relation} was not vacuumed: ${reason}`),
+  ];
+}
+
+function cardDecisions({ found, findings, skipped }: ResultOf<'cards'>): string[] {
+  const places = [...new Set(findings.map(({ table, column }) => `${table}.${column}`))];
+  return [
+    ...(found > 0
+      ? [`card numbers in ${places.join(', ')} (${found}). Remove them: runbook, "Card numbers found"`]
+      : []),
+    ...skipped.map(({ relation, reason }) => `table ${relation} was not scanned for card numbers: ${reason}`),
   ];
 }
 

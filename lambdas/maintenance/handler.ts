@@ -117,6 +117,9 @@ function findingsOf(tasks: readonly TaskRecord[]): Finding[] {
       const value = [unused, duplicate, missing, invalid, fullReads].reduce((sum, list) => sum + list.length, 0);
       return [{ name: MAINTENANCE_METRICS.indexFindings, unit: MetricUnit.Count, value }];
     }
+    if (record.task === 'cards' && record.result) {
+      return [{ name: MAINTENANCE_METRICS.cardsFound, unit: MetricUnit.Count, value: record.result.found }];
+    }
     return [];
   });
 }

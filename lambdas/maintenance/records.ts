@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import { OperationError } from '../../core/runtime/errors';
-import { type MaintenanceTask, type TaskOutcome, type TaskRecord, taskRecord } from './contract';
+import { type MaintenanceTask, type ResultOf, type TaskOutcome, type TaskRecord, taskRecord } from './contract';
 
 /** Held while a run is under way. Any constant that nothing else in the databases uses. */
 const RUN_LOCK = 7_303_029;
@@ -64,9 +64,27 @@ export async function finishTask(
   end: { readonly at: Date; readonly outcome: TaskOutcome; readonly result: unknown; readonly error: string | null },
 ): Promise<void> {
   await client.query(
-    'UPDATE operations.maintenance_runs SET finished_at = $2, outcome = $3, result = $4, error = $5 WHERE id = $1',
+    'UPDATE operations.maintenance_runs SET finished_at = $2, outcome = $3, result = coalesce($4, result), error = $5 WHERE id = $1',
     [id, end.at, end.outcome, end.result === null ? null : JSON.stringify(end.result), end.error],
   );
+}
+
+/** Records how far a task is, for the next one to continue if this one is killed. */
+export async function saveProgress(client: ClientBase, id: string, result: unknown): Promise<void> {
+  await client.query('UPDATE operations.maintenance_runs SET result = $2 WHERE id = $1', [id, JSON.stringify(result)]);
+}
+
+/** What the last task of a kind left on record, finished or not; `undefined` where none did, or in the form of another release. */
+export async function lastResult<Task extends MaintenanceTask>(
+  client: ClientBase,
+  task: Task,
+): Promise<ResultOf<Task> | undefined> {
+  const { rows } = await client.query<RecordRow>(
+    `SELECT * FROM operations.maintenance_runs WHERE task = $1 AND result IS NOT NULL AND outcome <> 'running'
+     ORDER BY id DESC LIMIT 1`,
+    [task],
+  );
+  return (rows.flatMap(readRecord)[0]?.result ?? undefined) as ResultOf<Task> | undefined;
 }
 
 /** Records of tasks, the newest first. A result in the form of another release is left out. */

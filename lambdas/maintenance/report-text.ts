@@ -142,6 +142,11 @@ function summary(record: TaskRecord): string {
     }
     case 'reindex':
       return `: ${record.result.rebuilt.length} rebuilt, ${record.result.removed.length} leftovers removed`;
+    case 'cards': {
+      const { found, tables } = record.result;
+      const whole = tables.filter(({ scanned, blocks }) => scanned >= blocks).length;
+      return `: ${found} card numbers found; ${whole} of ${tables.length} tables read whole`;
+    }
     default:
       return `: ${bytes(record.result.databaseBytes)}`;
   }

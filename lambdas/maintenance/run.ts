@@ -3,9 +3,10 @@ import type { DatabaseName } from '../../core/contract';
 import { messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
 import type { BoundedTask } from './bounded';
+import { scanCards } from './cards/scan';
 import { MAINTENANCE_TASKS, type MaintenanceTask, type TaskOutcome, type TaskRecord } from './contract';
 import { checkIndexes } from './indexes';
-import { beginTask, finishTask, openRun } from './records';
+import { beginTask, finishTask, lastResult, openRun, saveProgress } from './records';
 import { rebuildIndexes } from './reindex';
 import { measureSizes } from './sizes';
 import { vacuumTables } from './vacuum';
@@ -66,7 +67,7 @@ async function runTask(
   };
   let result: object;
   try {
-    result = await work({ client, watcher, dryRun, remainingMs }, database, task, startedAt);
+    result = await work({ client, watcher, dryRun, remainingMs }, database, task, { startedAt, id });
   } catch (error) {
     return end('failed', null, messageOf(error));
   }
@@ -74,9 +75,18 @@ async function runTask(
   return end(isPartial ? 'partial' : 'done', result, null);
 }
 
-function work(bounds: BoundedTask, database: DatabaseName, task: MaintenanceTask, now: Date): Promise<object> {
-  const { client } = bounds;
+async function work(
+  bounds: BoundedTask,
+  database: DatabaseName,
+  task: MaintenanceTask,
+  { startedAt: now, id }: { readonly startedAt: Date; readonly id: string | undefined },
+): Promise<object> {
+  const { client, remainingMs } = bounds;
   switch (task) {
+    case 'cards': {
+      const save = async (result: object) => (id === undefined ? undefined : saveProgress(client, id, result));
+      return scanCards({ client, now, remainingMs, last: await lastResult(client, 'cards'), save });
+    }
     case 'sizes':
       return measureSizes(client, now);
     case 'vacuum':

@@ -82,19 +82,21 @@ export const CLEANUP_SCHEDULE: ScheduleDefinition = {
 };
 
 /**
- * Weekly and monthly maintenance of each database, on Sundays and the fifth, an hour at which no other job uses the disk and
- * before the windows in which RDS may restart the instances.
+ * Weekly and monthly maintenance of each database, on Sundays and the fifth, and the scan for card numbers on the fourth: an hour at
+ * which no other job uses the disk and before the windows in which RDS may restart the instances.
  */
 export const MAINTENANCE_SCHEDULES: Readonly<
-  Record<DatabaseName, Readonly<Record<'weekly' | 'monthly', ScheduleDefinition>>>
+  Record<DatabaseName, Readonly<Record<'weekly' | 'monthly' | 'cards', ScheduleDefinition>>>
 > = {
   billing: {
     weekly: { expression: 'cron(0 8 ? * SUN *)', periodMinutes: 7 * DAY_MINUTES, maximumAgeMinutes: 60 },
     monthly: { expression: 'cron(0 7 5 * ? *)', periodMinutes: 28 * DAY_MINUTES, maximumAgeMinutes: 60 },
+    cards: { expression: 'cron(0 7 4 * ? *)', periodMinutes: 28 * DAY_MINUTES, maximumAgeMinutes: 60 },
   },
   main: {
     weekly: { expression: 'cron(20 8 ? * SUN *)', periodMinutes: 7 * DAY_MINUTES, maximumAgeMinutes: 60 },
     monthly: { expression: 'cron(20 7 5 * ? *)', periodMinutes: 28 * DAY_MINUTES, maximumAgeMinutes: 60 },
+    cards: { expression: 'cron(20 7 4 * ? *)', periodMinutes: 28 * DAY_MINUTES, maximumAgeMinutes: 60 },
   },
 };
 

@@ -12,6 +12,7 @@ import { backupsShow } from './backups-show';
 import { backupsVerify } from './backups-verify';
 import { cacheDrop } from './cache-drop';
 import { cacheShow } from './cache-show';
+import { cardsScan } from './cards-scan';
 import { cleanup } from './cleanup';
 import { collect } from './collect';
 import { connections } from './connections';
@@ -164,6 +165,7 @@ export const COMMANDS: readonly Command[] = [
   maintenanceRun,
   maintenanceShow,
   maintenanceReport,
+  cardsScan,
   collect,
   sizes,
   connections,
@@ -187,6 +189,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   access: 'Roles of a database, and who may do what in it',
   keys: 'Keys of the HTTP API: who may ask it what',
   maintenance: 'Vacuum, sizes, bloat and indexes of the databases, and the monthly report',
+  cards: 'Card numbers where none may be',
   secrets: 'Passwords of the databases, and what Stripe issued',
   entitlements: 'Who may use what, and by which rules',
   cache: 'The cache of entitlements',

@@ -1,8 +1,10 @@
-import type { TaskRecord } from '../../lambdas/maintenance/contract';
+import type { ResultOf, TaskRecord } from '../../lambdas/maintenance/contract';
 import type { Style } from './style';
 import { table } from './table';
 import { bytes, counted, duration, moment } from './units';
 
+/** Of a page of PostgreSQL. */
+const BLOCK_BYTES = 8_192;
 /** Tables and indexes that a list shows. */
 const SHOWN = 10;
 
@@ -52,6 +54,8 @@ function resultLines(record: TaskRecord, style: Style): string[] {
         ...invalid.map((each) => `invalid: ${each}`),
       ];
     }
+    case 'cards':
+      return cardLines(record.result, style);
     default: {
       const { removed, rebuilt, skipped } = record.result;
       return [
@@ -61,6 +65,36 @@ function resultLines(record: TaskRecord, style: Style): string[] {
       ];
     }
   }
+}
+
+const CARD_COLUMNS = ['table', 'column', 'row', 'brand', 'code beside it'];
+const cardCells = (each: ResultOf<'cards'>['findings'][number]) => [
+  each.table,
+  each.column,
+  each.row,
+  each.brand,
+  each.withCode ? 'yes' : 'no',
+];
+
+/** Where cards were found, and what was looked at. */
+function cardLines({ found, findings, probableIds, tables, skipped }: ResultOf<'cards'>, style: Style): string[] {
+  const open = tables.filter(({ nextBlock }) => nextBlock > 0);
+  const read = tables.reduce((sum, each) => sum + each.scanned, 0);
+  const columns = tables.reduce((sum, each) => sum + each.columns, 0);
+  return [
+    found === 0 ? 'no card number found' : style.bold(`${counted(found, 'card number')} found`),
+    ...(found === 0 ? [] : table(CARD_COLUMNS, findings.map(cardCells), style)),
+    ...(found > findings.length ? [`and ${found - findings.length} more`] : []),
+    `${bytes(read * BLOCK_BYTES)} read of ${counted(columns, 'column')} in ${counted(tables.length, 'table')}`,
+    ...open.map(({ table: name, nextBlock, blocks, wholeAt }) => {
+      const last = wholeAt === null ? 'never read to its end' : `last read to its end ${wholeAt.slice(0, 10)}`;
+      return `${name}: the next scan continues at ${Math.round((100 * nextBlock) / blocks)} %; ${last}`;
+    }),
+    ...(probableIds > 0
+      ? [`${counted(probableIds, 'number')} taken for ids: most in their columns fail the check digit`]
+      : []),
+    ...skipped.map((each) => `skipped ${each.relation}: ${each.reason}`),
+  ];
 }
 
 function grown(now: number, before: number | null): string {

@@ -108,6 +108,7 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     does('Sizes of tables and indexes, dead rows', 'sizes billing --limit 5'),
     does('Vacuum, bloat, sizes, indexes; weekly and monthly by themselves', 'maintenance run billing'),
     does('What maintenance found', 'maintenance show billing --limit 1'),
+    does('Card numbers where none may be; monthly by itself', 'cards scan billing'),
     does('The monthly report, which is mailed', 'maintenance report'),
     does('Connections, by user and application; who waits for whom', 'connections billing'),
     does('Slowest statements, those that run, wait or block, hit rate', 'queries billing --limit 3'),

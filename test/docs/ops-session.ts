@@ -179,6 +179,7 @@ export const SESSION: readonly SessionStep[] = [
   { says: 'Old events.', line: 'cleanup --dry-run' },
   { says: 'Vacuum, sizes, bloat, indexes.', line: 'maintenance run billing' },
   { says: 'What did maintenance find?', line: 'maintenance show billing --limit 1' },
+  { says: 'Is a card number anywhere? The schedule looks once a month.', line: 'cards scan billing' },
   { says: 'The report that is mailed once a month.', line: 'maintenance report' },
   { says: 'Measure what the alarms look at.', line: 'collect' },
   {

@@ -90,6 +90,13 @@ beforeEach(async () => {
         [JSON.stringify(chosen)],
       );
     }
+    for (const client of [live, application]) {
+      await client.query(
+        `INSERT INTO operations.maintenance_runs (task, started_at, outcome, result) VALUES ('cards', now(), 'interrupted',
+           jsonb_build_object('found', 1, 'findings', jsonb_build_array(jsonb_build_object('row', $1::text))))`,
+        [userId],
+      );
+    }
     await application.query(`INSERT INTO people.users VALUES ($1, $2, $2)`, [userId, `${marker}@example.com`]);
     await application.query(`INSERT INTO people.sessions SELECT count(*), $1, $2 FROM people.sessions`, [
       userId,

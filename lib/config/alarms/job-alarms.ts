@@ -33,7 +33,7 @@ export const ANY_WITHIN_AN_HOUR = {
 } as const;
 
 /** A finding of the last run: the alarm stays until the next run reports that it is gone. */
-const FOUND_BY_LAST_RUN = { ...ANY_WITHIN_AN_HOUR, treatMissingData: 'ignore' } as const;
+export const FOUND_BY_LAST_RUN = { ...ANY_WITHIN_AN_HOUR, treatMissingData: 'ignore' } as const;
 
 /** An age that the collector publishes; unknown is as bad as too old. A collector that stopped alarms within the hour. */
 export const AGE_FOR_AN_HOUR = {

@@ -1,14 +1,15 @@
-import { DATABASE_NAMES, MAINTENANCE_GRACE_DAYS } from '../../../core/contract';
+import { DATABASE_NAMES, type DatabaseName, MAINTENANCE_GRACE_DAYS } from '../../../core/contract';
 import { COLLECTOR_METRICS } from '../../../lambdas/collector/contract';
 import { MAINTENANCE_METRICS } from '../../../lambdas/maintenance/contract';
 import type { AlarmDefinition } from './alarm-definition';
 import { countOf, highestOf, sumOf } from './alarm-metric';
 import { highestOfDatabases } from './database-alarms';
-import { AGE_FOR_AN_HOUR, ANY_WITHIN_AN_HOUR, DAY_SECONDS } from './job-alarms';
+import { AGE_FOR_AN_HOUR, ANY_WITHIN_AN_HOUR, DAY_SECONDS, FOUND_BY_LAST_RUN } from './job-alarms';
 
 /** The alarms on the maintenance of the databases and on the monthly report. */
 export function maintenanceAlarms(): AlarmDefinition[] {
   return [
+    ...DATABASE_NAMES.map(cardAlarm),
     {
       ...ANY_WITHIN_AN_HOUR,
       name: 'maintenanceFailed',
@@ -40,4 +41,19 @@ export function maintenanceAlarms(): AlarmDefinition[] {
       consolePage: { functionOf: 'maintenance' },
     },
   ];
+}
+
+function cardAlarm(database: DatabaseName): AlarmDefinition {
+  return {
+    ...FOUND_BY_LAST_RUN,
+    name: `cardsFound-${database}`,
+    measure: 'Card numbers found in the database',
+    thresholds: { critical: 0 },
+    metric: highestOf('maintenance', MAINTENANCE_METRICS.cardsFound, { database }),
+    symptom: `The ${database} database holds what looks like card numbers`,
+    action: 'Read table, column and row by "ops maintenance show"; find out how they got there, then remove them.',
+    owner: 'data',
+    runbookAnchor: 'card-numbers-found',
+    consolePage: { functionOf: 'maintenance' },
+  };
 }

@@ -21,7 +21,12 @@ const status: PlatformStatus = {
 const drill = { startedAt: '2026-12-03T14:00:00Z', outcome: 'passed', durationMs: 240_000, targetMs: 3_600_000 };
 
 function records(
-  overrides: { readonly indexes?: object; readonly vacuum?: object; readonly sizes?: object } = {},
+  overrides: {
+    readonly indexes?: object;
+    readonly vacuum?: object;
+    readonly sizes?: object;
+    readonly cards?: object;
+  } = {},
 ): TaskRecord[] {
   const base = { startedAt: '2026-12-05T07:00:00Z', durationMs: 1_500, outcome: 'done', error: null } as const;
   return [
@@ -50,6 +55,11 @@ function records(
         invalid: [],
         ...overrides.indexes,
       },
+    },
+    {
+      ...base,
+      task: 'cards',
+      result: { found: 0, findings: [], probableIds: 0, tables: [], skipped: [], ...overrides.cards },
     },
   ];
 }
@@ -174,6 +184,21 @@ test.each<[string, Partial<ReportFacts>, RegExp]>([
     /^- main: table a\.b was not vacuumed: the role may not maintain it/,
   ],
   [
+    'a card number',
+    {
+      maintenance: {
+        billing: records({
+          cards: {
+            found: 1,
+            findings: [{ table: 'a.b', column: 'c', row: '1', block: 0, brand: 'Visa', withCode: false }],
+          },
+        }),
+        main: records(),
+      },
+    },
+    /^- billing: card numbers in a\.b\.c \(1\)/,
+  ],
+  [
     'growth',
     {
       maintenance: {
@@ -234,7 +259,7 @@ test('sources that fail cost the report their own lines and nothing else', async
   const { text } = writeReport(gathered);
   expect(sectionOf(text, 'Events')).toEqual(['unknown: it could not be looked up']);
   expect(sectionOf(text, 'Database main: maintenance')).toEqual(['unknown: it could not be looked up']);
-  expect(sectionOf(text, 'Database billing: maintenance')).toHaveLength(3);
+  expect(sectionOf(text, 'Database billing: maintenance')).toHaveLength(4);
 });
 
 test('a subject is ASCII and as short as SNS asks for, whatever the environment is named', () => {

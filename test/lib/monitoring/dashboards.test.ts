@@ -45,6 +45,7 @@ const NOT_SHOWN: Readonly<Record<string, string>> = {
   EventsReplayFailed: 'the person who asked gets the error',
   EventsReplayed: 'the person who asked gets the number',
   ExpiredArchives: 'the log of the backup',
+  CardNumbersFound: 'an alarm',
   MaintenanceOverdue: 'an alarm',
   MaintenanceSucceeded: 'the time by which a task is late raises the alarm',
   ObjectRefreshesFailed: 'the age of what waits is shown',

@@ -121,6 +121,12 @@ test.each([
     '{"action":"run","database":"billing","tasks":["sizes","vacuum"],"dryRun":false}',
     3600,
   ],
+  [
+    'MaintenanceCardsMain',
+    'cron(20 7 4 * ? *)',
+    '{"action":"run","database":"main","tasks":["cards"],"dryRun":false}',
+    3600,
+  ],
   ['MonthlyReport', 'cron(0 9 6 * ? *)', '{"action":"report","send":true}', 3600],
   ['EveryMinute', 'rate(1 minute)', '{"dryRun":false}', 60],
 ])(

@@ -244,6 +244,7 @@ function jobFailuresOf(database: string): Failure[] {
       once(),
     ),
     single(`backupUnprotected-${database}`, 'recovery points are stale', 5, of('backup', 'UnprotectedTiers'), once()),
+    single(`cardsFound-${database}`, 'a scan finds a card', 5, of('maintenance', 'CardNumbersFound'), once()),
     single(`backupIncomplete-${database}`, 'an archive lacks objects', 5, of('backup', 'BackupOmissions'), once(2)),
     single(`backupExported-${database}`, 'RDS exports instead', 5, of('backup', 'BackupExported'), once()),
     single(`drillFailed-${database}`, 'a drill fails', 5, of('drill', 'DrillFailed'), once()),

@@ -151,7 +151,9 @@ export function healthy(traffic: (minute: number) => number = () => BUSY): Publi
     }),
     ...of('cleanup', { CleanupFailed: nothing }),
     ...of('maintenance', { MaintenanceFailed: nothing }),
-    ...DATABASE_NAMES.flatMap((database) => of('maintenance', { MaintenanceFailed: nothing }, { database })),
+    ...DATABASE_NAMES.flatMap((database) =>
+      of('maintenance', { MaintenanceFailed: nothing, CardNumbersFound: every(31 * DAYS, 0) }, { database }),
+    ),
     ...of('api', { ApiFailed: nothing, ApiKeysRejected: nothing }),
     ...CACHE_USERS.flatMap((stem) => of(stem, { CacheUnavailable: nothing })),
   ];

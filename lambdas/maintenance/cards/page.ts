@@ -1,0 +1,98 @@
+import { type ClientBase, escapeIdentifier } from 'pg';
+import type { ScannedTable } from './columns';
+import { detectCards } from './detect';
+
+/** Characters of one value that are looked at; the task says so of a longer one. */
+const MAX_CHARACTERS = 1024 * 1024;
+/** Rows in memory at a time: at worst, as many values of the above. */
+const FETCHED_ROWS = 20;
+/** What a number of a card may look like, for PostgreSQL to send no other row. */
+const SHAPE = '[0-9]([ \u00a0-]?[0-9]){12}';
+
+/** A card that was found, without any of its digits. */
+export interface CardFinding {
+  readonly table: string;
+  readonly column: string;
+  /** Primary key; of a table without one, or whose key holds the card, where the row was: `ctid (0,1)`. */
+  readonly row: string;
+  /** Page of the table that the row is in. */
+  readonly block: number;
+  readonly brand: string;
+  readonly withCode: boolean;
+  /** See `DetectedCard`. */
+  readonly bare: boolean;
+}
+
+/** What a part of a table held. */
+export interface ScannedPage {
+  readonly findings: readonly CardFinding[];
+  /** Bare numbers without a valid check digit, by column. */
+  readonly failedChecks: ReadonlyMap<string, number>;
+  /** Columns with values of which the end was not looked at. */
+  readonly cut: readonly string[];
+}
+
+/**
+ * Scans the rows in some pages of a table, in a transaction that can only read.
+ *
+ * @param limits of each statement, in milliseconds
+ * @throws what PostgreSQL throws, such as when a statement took longer
+ */
+export async function scanPage(
+  client: ClientBase,
+  table: ScannedTable,
+  [from, to]: readonly [number, number],
+  limits: { readonly statementMs: number; readonly lockMs: number },
+): Promise<ScannedPage> {
+  const findings: CardFinding[] = [];
+  const failedChecks = new Map<string, number>();
+  const cut = new Set<string>();
+  const texts = table.columns.map((column) => `${escapeIdentifier(column)}::text`);
+  const key = table.key.map((column) => `${escapeIdentifier(column)}::text`);
+  await client.query(
+    `BEGIN READ ONLY; SET LOCAL statement_timeout = ${limits.statementMs}; SET LOCAL lock_timeout = ${limits.lockMs};
+     SET LOCAL row_security = off`,
+  );
+  try {
+    await client.query(
+      `DECLARE scanned NO SCROLL CURSOR FOR
+       SELECT ctid::text AS at, ARRAY[${key.join(', ')}]::text[] AS key,
+         ARRAY[${texts.map((text) => `CASE WHEN ${text} ~ '${SHAPE}' THEN left(${text}, ${MAX_CHARACTERS + 1}) END`).join(', ')}] AS values
+       FROM ONLY ${table.name}
+       WHERE ctid >= '(${from},0)' AND ctid < '(${to},0)' AND (${texts.map((text) => `${text} ~ '${SHAPE}'`).join(' OR ')})`,
+    );
+    for (;;) {
+      const { rows } = await client.query<Row>(`FETCH ${FETCHED_ROWS} FROM scanned`);
+      for (const row of rows) {
+        for (const [index, column] of table.columns.entries()) {
+          const value = row.values[index] ?? null;
+          if (value === null) continue;
+          if (value.length > MAX_CHARACTERS) cut.add(column);
+          const { cards, failedChecks: failed } = detectCards(value, column);
+          findings.push(
+            ...cards.map((card) => ({ table: table.name, column, row: rowKey(row), block: blockOf(row), ...card })),
+          );
+          if (failed > 0) failedChecks.set(column, (failedChecks.get(column) ?? 0) + failed);
+        }
+      }
+      if (rows.length < FETCHED_ROWS) break;
+    }
+    return { findings, failedChecks, cut: [...cut] };
+  } finally {
+    await client.query('ROLLBACK');
+  }
+}
+
+interface Row {
+  readonly at: string;
+  readonly key: readonly string[];
+  readonly values: readonly (string | null)[];
+}
+
+const blockOf = ({ at }: Row): number => Number(at.slice(1, at.indexOf(',')));
+
+/** A key may be the card itself. */
+function rowKey({ at, key }: Row): string {
+  const text = key.join(',');
+  return text === '' || detectCards(text, 'card').cards.length > 0 ? `ctid ${at}` : text;
+}

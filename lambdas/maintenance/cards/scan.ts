@@ -1,0 +1,217 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ClientBase, DatabaseError } from 'pg';
+import { messageOf } from '../../../core/runtime/errors';
+import type { ResultOf } from '../contract';
+import { countBlocks, readScannedTables, type ScannedTable } from './columns';
+import { type CardFinding, scanPage } from './page';
+
+/** Findings that a record lists at most. */
+const MAX_LISTED = 100;
+/** Pages of a table that are read at first, and at most: 8 MiB, beside what is stored apart. */
+const FIRST_BLOCKS = 8;
+const MAX_BLOCKS = 1_024;
+/** What a part of a table should take. Longer holds up what wants to change the table; shorter is mostly round trips. */
+const PART_MS = 200;
+/** A part that takes longer is ended by PostgreSQL, and halved. */
+const LIMITS = { statementMs: 3_000, lockMs: 1_000 };
+/** Beside others the scan takes half of a processor at most, for it waits as long as it worked. */
+const PAUSE_FACTOR = 1;
+/** How often a scan records where it is: what a killed one has to repeat. */
+const SAVE_MS = 5_000;
+/** Less time is not worth a start. */
+const LEAST_MS = 1_000;
+/** Bare numbers in a column from which on their check digits tell ids from cards, and the share of valid ones of cards. */
+const ENOUGH_NUMBERS = 20;
+const CARDS_SHARE = 0.5;
+
+type CardsResult = ResultOf<'cards'>;
+type Coverage = CardsResult['tables'][number];
+
+export interface CardScan {
+  readonly client: ClientBase;
+  /** When the scan began. */
+  readonly now: Date;
+  /** Milliseconds that are left. */
+  readonly remainingMs: () => number;
+  /** What the last scan recorded, killed or not; `undefined` before the first. */
+  readonly last: CardsResult | undefined;
+  /** Records how far the scan is. */
+  readonly save: (result: CardsResult) => Promise<void>;
+}
+
+/**
+ * Looks for card numbers in every column of text and JSON: first where the last scan found some, then each table from where that one
+ * stopped, those that were not looked at for longest first, each for half of the time that is left. So small tables are scanned whole each
+ * time, and large ones over several scans. A scan that was killed is continued.
+ */
+export async function scanCards(scan: CardScan): Promise<CardsResult> {
+  const { client, last, remainingMs } = scan;
+  const known = new Map(last?.tables.map((table) => [table.table, table]));
+  const progress = new Progress(scan);
+  const tables = await readScannedTables(client);
+  for (const table of tables) progress.add(table, known.get(table.name));
+  for (const table of tables) await scanAgain(scan, table, progress);
+  const order = tables.toSorted((one, other) => age(known.get(one.name)) - age(known.get(other.name)));
+  for (const [index, table] of order.entries()) {
+    if (!table.readable) {
+      progress.skip(table.name, 'the role may not read it');
+      continue;
+    }
+    const left = remainingMs();
+    if (left < LEAST_MS) break;
+    const reserve = index === order.length - 1 ? 0 : left / 2;
+    await scanTable(scan, table, progress, () => remainingMs() > reserve);
+  }
+  const result = progress.result();
+  await scan.save(result);
+  return result;
+}
+
+/** Scans pages in which the last scan found a card, so that its alarm ends when the card is gone, and not before. */
+async function scanAgain({ client, last }: CardScan, table: ScannedTable, progress: Progress): Promise<void> {
+  const found = last?.findings.filter((finding) => finding.table === table.name) ?? [];
+  for (const block of new Set(found.map((finding) => finding.block))) {
+    if (!table.readable) return;
+    const part = scanPage(client, table, [block, block + 1], LIMITS);
+    await part.then(
+      (page) => progress.found(table.name, page),
+      (error: unknown) => progress.skip(table.name, `page ${block}: ${messageOf(error)}`),
+    );
+  }
+}
+
+/** When a table was last looked at; 0 for never. */
+const age = (coverage: Coverage | undefined): number =>
+  coverage?.scannedAt == null ? 0 : Date.parse(coverage.scannedAt);
+
+async function scanTable(
+  { client, now }: CardScan,
+  table: ScannedTable,
+  progress: Progress,
+  hasTime: () => boolean,
+): Promise<void> {
+  const total = await countBlocks(client, table).catch((error: unknown) => error);
+  if (typeof total !== 'number') {
+    if (!(total instanceof DatabaseError)) throw total;
+    progress.skip(table.name, total.message);
+    return;
+  }
+  progress.measured(table.name, total);
+  if (total === 0) return progress.reached(table.name, [0, 0], now);
+  let blocks = FIRST_BLOCKS;
+  const start = progress.positionOf(table.name);
+  for (let from = start < total ? start : 0; from < total && hasTime();) {
+    const to = Math.min(from + blocks, total);
+    const startedMs = performance.now();
+    try {
+      const page = await scanPage(client, table, [from, to], LIMITS);
+      progress.found(table.name, page);
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) throw error;
+      if (error.code === '57014' && blocks > 1) {
+        blocks = Math.max(1, Math.floor(blocks / 4));
+        continue;
+      }
+      progress.skip(table.name, error.code === '57014' ? `page ${from} took longer than 3 s` : error.message);
+      // One page that takes too long hides none after it.
+      if (error.code !== '57014') return;
+    }
+    const tookMs = performance.now() - startedMs;
+    blocks = tookMs > PART_MS ? Math.max(1, Math.floor(blocks / 2)) : Math.min(MAX_BLOCKS, blocks * 2);
+    await progress.reached(table.name, [from, to], now);
+    from = to;
+    await sleep(tookMs * PAUSE_FACTOR);
+  }
+}
+
+/** How far a scan is, and what it found. */
+class Progress {
+  private readonly tables = new Map<string, Coverage>();
+  private readonly findings: CardFinding[] = [];
+  private readonly failedChecks = new Map<string, number>();
+  private readonly skipped: CardsResult['skipped'] = [];
+  private savedMs = performance.now();
+  private saved = 0;
+
+  constructor(private readonly scan: CardScan) {}
+
+  add({ name, columns }: ScannedTable, known: Coverage | undefined): void {
+    const { blocks = 0, nextBlock = 0, scannedAt = null, wholeAt = null } = known ?? {};
+    this.tables.set(name, { table: name, columns: columns.length, blocks, scanned: 0, nextBlock, scannedAt, wholeAt });
+  }
+
+  measured(table: string, blocks: number): void {
+    const before = this.tables.get(table);
+    if (before !== undefined) this.tables.set(table, { ...before, blocks });
+  }
+
+  positionOf(table: string): number {
+    return this.tables.get(table)?.nextBlock ?? 0;
+  }
+
+  found(table: string, page: Awaited<ReturnType<typeof scanPage>>): void {
+    this.findings.push(...page.findings);
+    for (const [column, failed] of page.failedChecks) {
+      const place = `${table}.${column}`;
+      this.failedChecks.set(place, (this.failedChecks.get(place) ?? 0) + failed);
+    }
+    for (const column of page.cut) this.skip(table, `the end of values of more than 1 MiB in ${column}`);
+  }
+
+  skip(relation: string, reason: string): void {
+    const isListed = this.skipped.some((known) => known.relation === relation && known.reason === reason);
+    if (!isListed && this.skipped.length < MAX_LISTED) this.skipped.push({ relation, reason });
+  }
+
+  async reached(table: string, [from, to]: readonly [number, number], now: Date): Promise<void> {
+    const before = this.tables.get(table);
+    if (before === undefined) return;
+    const isWhole = to >= before.blocks;
+    this.tables.set(table, {
+      ...before,
+      scanned: before.scanned + to - from,
+      nextBlock: isWhole ? 0 : to,
+      scannedAt: now.toISOString(),
+      wholeAt: isWhole ? now.toISOString() : before.wholeAt,
+    });
+    // What was found is on record at once.
+    if (this.findings.length === this.saved && performance.now() - this.savedMs < SAVE_MS) return;
+    await this.scan.save(this.result());
+    this.savedMs = performance.now();
+    this.saved = this.findings.length;
+  }
+
+  result(): CardsResult {
+    const [ids, cards] = this.separateIds();
+    const found = new Map(
+      cards.map((finding) => [JSON.stringify([finding.table, finding.column, finding.row]), finding]),
+    );
+    return {
+      found: found.size,
+      findings: [...found.values()].slice(0, MAX_LISTED),
+      probableIds: ids.length,
+      tables: [...this.tables.values()],
+      skipped: this.skipped,
+    };
+  }
+
+  /** A column of long ids has card numbers by chance: a tenth of them has the check digit. Of cards, all have. */
+  private separateIds(): [CardFinding[], CardsResult['findings']] {
+    const bare = Map.groupBy(
+      this.findings.filter((finding) => finding.bare),
+      ({ table, column }) => `${table}.${column}`,
+    );
+    const areIds = (place: string) => {
+      const valid = bare.get(place)?.length ?? 0;
+      const all = valid + (this.failedChecks.get(place) ?? 0);
+      return all >= ENOUGH_NUMBERS && valid / all < CARDS_SHARE;
+    };
+    const isId = (finding: CardFinding) => finding.bare && areIds(`${finding.table}.${finding.column}`);
+    return [this.findings.filter(isId), this.findings.filter((finding) => !isId(finding)).map(listed)];
+  }
+}
+
+/** A finding as a record has it. */
+function listed({ table, column, row, block, brand, withCode }: CardFinding): CardsResult['findings'][number] {
+  return { table, column, row, block, brand, withCode };
+}
