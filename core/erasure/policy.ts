@@ -209,11 +209,13 @@ export const ERASURE_POLICY: Readonly<Record<string, Readonly<Record<string, Col
   'billing.bitcoin_payments': {
     ...OWNER,
     ...treat('reduce', 'metadata'),
+    ...treat('blank', 'accepted_reason'),
+    ...keep('staff', 'accepted_by'),
     ...keep('id', 'id network address script'),
     ...keep('catalogue', 'kind item_id'),
-    ...keep('money', 'amount received in_blocks'),
+    ...keep('money', 'amount asked_amount received in_blocks'),
     ...keep('state', 'status confirmations review_height'),
-    ...keep('time', 'expires_at created_at first_seen_at settled_at status_changed_at'),
+    ...keep('time', 'expires_at created_at first_seen_at settled_at status_changed_at accepted_at'),
   },
   'billing.bitcoin_transactions': {
     ...keep('id', 'payment_id txid conflict'),

@@ -227,7 +227,7 @@ interface Stored {
 
 async function readPayment(client: ClientBase, id: string): Promise<Stored | undefined> {
   const { rows } = await client.query<PaymentRow>(
-    `SELECT network, address, amount, received, confirmations, expires_at, settled_at, status, app_id, project_id, user_id, kind,
+    `SELECT network, address, coalesce(asked_amount, amount) AS amount, received, confirmations, expires_at, settled_at, status, app_id, project_id, user_id, kind,
        item_id, metadata, coalesce((
          SELECT jsonb_agg(jsonb_build_object('txid', txid, 'amount', paying.amount, 'state', state, 'blockHeight', block_height)
                           ORDER BY first_seen_at, txid)

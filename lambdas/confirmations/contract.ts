@@ -13,7 +13,31 @@ export interface ConfirmationsEnvironment extends BaseEnvironment, BillingDataba
   readonly NODE_SECRET_ARN: string;
 }
 
-export const confirmationsRequest = z.strictObject({ dryRun });
+const reasonForm = 'expected why it is accepted, in at most 500 characters';
+const byForm = 'expected who accepts it';
+const acceptance = z.strictObject({
+  payment: z
+    .string()
+    .regex(/^btc_[0-9A-Za-z_-]{1,200}$/, 'expected the id of a payment such as btc_order-17')
+    .describe('Id of the payment.'),
+  reason: z
+    .string({ error: reasonForm })
+    .trim()
+    .min(1, reasonForm)
+    .max(500, reasonForm)
+    .describe('Why, for the record.'),
+  by: z.string({ error: byForm }).trim().min(1, byForm).max(500, byForm).describe('Who accepts it, for the record.'),
+});
+export type Acceptance = Readonly<z.infer<typeof acceptance>>;
+
+export const confirmationsRequest = z.strictObject({
+  dryRun,
+  accept: acceptance
+    .optional()
+    .describe(
+      'First takes what has arrived for a payment as all of it: late, or less than was asked for. Default: none.',
+    ),
+});
 /** Asks for expected payments to be brought up to date with the node. */
 export type ConfirmationsRequest = Readonly<z.input<typeof confirmationsRequest>>;
 
@@ -48,6 +72,16 @@ export const confirmationsReport = z.strictObject({
     .partialRecord(z.enum(BITCOIN_STATUSES), z.int())
     .readonly()
     .describe('Payments by the status that they changed to.'),
+  accepted: z
+    .strictObject({
+      payment: z.string(),
+      before: z.enum(BITCOIN_STATUSES),
+      status: z.enum(BITCOIN_STATUSES).describe('Of the payment now; as before in a dry run.'),
+      asked: z.string().describe('Satoshi that were asked for.'),
+      received: z.string().describe('Satoshi that have arrived.'),
+    })
+    .nullable()
+    .describe('Null where nothing was to be accepted.'),
   takenBack: z.int().describe('Payments that were settled and are not any more.'),
   durationMs: z.number().describe('Milliseconds of this invocation.'),
 });

@@ -3,7 +3,8 @@ import { recordSuccess } from '../../core/database/job-success';
 import { requireNetwork } from '../../core/providers/bitcoin/node';
 import { OperationError } from '../../core/runtime/errors';
 import { findFork, followChain, readCursor, type Followed } from './chain';
-import type { ConfirmationsReport } from './contract';
+import { acceptPayment } from './accept';
+import type { Acceptance, ConfirmationsReport } from './contract';
 import { scanMempool, type ExaminedIds } from './mempool';
 import { PAGE_SIZE, reviewPayments } from './review';
 import { inStep, type ConfirmationsRun } from './run';
@@ -20,15 +21,21 @@ ORDER BY expires_at LIMIT ${PAGE_SIZE}`,
  *
  * A node that cannot be reached is an outcome and no error: the next run continues where this one was, without losing a block.
  *
+ * @param accept a payment to accept as it is, before anything else and without the node
  * @param examined what earlier runs looked at in the mempool
- * @throws OperationError `confirmations_running`, `chain_diverged`, `node_refused`, `configuration`, or what PostgreSQL threw
+ * @throws InvalidRequestError when the payment cannot be accepted; OperationError `confirmations_running`, `chain_diverged`, `node_refused`, `configuration`, or what PostgreSQL threw
  */
 export async function confirmPayments(
   run: ConfirmationsRun,
-  { dryRun, examined }: { readonly dryRun: boolean; readonly examined: ExaminedIds },
+  {
+    dryRun,
+    examined,
+    accept,
+  }: { readonly dryRun: boolean; readonly examined: ExaminedIds; readonly accept?: Acceptance | undefined },
 ): Promise<ConfirmationsReport> {
   const { clock, client, tally, log } = run;
   const startedMs = clock().getTime();
+  const accepted = accept === undefined ? null : await acceptPayment(run, accept, dryRun);
   let followed: Followed | undefined;
   let mempool: ConfirmationsReport['mempool'] = null;
   let problem: string | null = null;
@@ -62,6 +69,7 @@ export async function confirmPayments(
     reorganisations: tally.reorganisations,
     mempool,
     changes: tally.changes,
+    accepted,
     takenBack: tally.takenBack,
     durationMs: clock().getTime() - startedMs,
   };

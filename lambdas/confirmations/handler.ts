@@ -46,7 +46,7 @@ export const handler = operation(contract, {
   name: 'Confirmations',
   telemetry,
   reserveMs: RESERVED_MS,
-  run: async ({ dryRun }, { stop }) => {
+  run: async ({ dryRun, accept }, { stop }) => {
     const credentials = await secrets.read(environment.NODE_SECRET_ARN, nodeSecret);
     const node = createNode(createRpc({ url: environment.NODE_URL, credentials, signal: stop }));
     const tally = new Tally();
@@ -55,7 +55,7 @@ export const handler = operation(contract, {
     try {
       return await withConnection(connector, async (client) => {
         const run = { client, node, network, clock, log: telemetry.log, stop, tally };
-        const report = await confirmPayments(run, { dryRun, examined });
+        const report = await confirmPayments(run, { dryRun, examined, accept });
         measured = { gauges: await readGauges(client, clock()), lost: tally.lost };
         return report;
       });

@@ -60,6 +60,11 @@ export async function readBitcoin(
        ORDER BY status_changed_at DESC LIMIT $2`,
       [at, limit],
     ),
+    overpaid: await payments(
+      `WHERE status = 'settled' AND received > amount AND settled_at > $1::timestamptz - interval '7 days'
+       ORDER BY settled_at DESC LIMIT $2`,
+      [at, limit],
+    ),
     projects: projects.rows,
     reorganisations: await readReorganisations(client),
   };

@@ -31,6 +31,12 @@ CREATE TABLE billing.bitcoin_payments (
   first_seen_at timestamptz,
   settled_at timestamptz CHECK ((status = 'settled') = (settled_at IS NOT NULL)),
   status_changed_at timestamptz NOT NULL DEFAULT now(),
+  -- Of a payment that an operator accepted as it was, late or too low: `amount` is what had arrived then.
+  asked_amount bigint,
+  accepted_at timestamptz,
+  accepted_by text,
+  accepted_reason text,
+  CONSTRAINT bitcoin_payments_accepted_by_a_person CHECK (num_nonnulls(asked_amount, accepted_at, accepted_by) IN (0, 3)),
   CONSTRAINT bitcoin_payments_expire_later CHECK (expires_at > created_at)
 )
 -- A payment changes three or four times: room for the next version on the same page.

@@ -75,7 +75,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     WHEN 'reconciliation_findings' THEN '{"local_value": "drop", "stripe_value": "drop"}'
     WHEN 'payouts' THEN '{"failure_message": "drop", "raw": "reduce"}'
     WHEN 'transfers' THEN '{"raw": "reduce"}'
-    WHEN 'bitcoin_payments' THEN '{"user_id": "pseudonymise", "metadata": "reduce"}'
+    WHEN 'bitcoin_payments' THEN '{"user_id": "pseudonymise", "metadata": "reduce", "accepted_reason": "blank"}'
     WHEN 'object_refreshes' THEN '{"last_error": "drop"}'
   END)::jsonb
 $$;

@@ -31,6 +31,7 @@ export const bitcoinStatus = defineCommand({
         ...fields(summaryOf(report, context), style),
         ...titled('Under way', paymentRows(report.underWay, context), style),
         ...titled('Failed or too late, 7 days', paymentRows(report.lost, context), style),
+        ...titled('Paid too much, 7 days', paymentRows(report.overpaid, context), style),
         ...titled('Settled by project, 30 days', projectRows(report, context), style),
         ...titled('Reorganisations', reorganisationRows(report, context), style),
       ],

@@ -3,6 +3,7 @@ import { accessApply } from './access-apply';
 import { accessPlan } from './access-plan';
 import { alarms } from './alarms';
 import { audit } from './audit';
+import { bitcoinAccept } from './bitcoin-accept';
 import { bitcoinFollow } from './bitcoin-follow';
 import { bitcoinStatus } from './bitcoin-status';
 import { backup } from './backup';
@@ -110,6 +111,7 @@ export const COMMANDS: readonly Command[] = [
   reconciliationsFindings,
   refresh,
   bitcoinStatus,
+  bitcoinAccept,
   bitcoinFollow,
   payoutsList,
   payoutsShow,

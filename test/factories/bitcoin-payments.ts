@@ -3,7 +3,7 @@ import { scriptOf } from '../../core/providers/bitcoin/address';
 import { createNode, type BitcoinNode } from '../../core/providers/bitcoin/node';
 import { createRpc } from '../../core/providers/bitcoin/rpc';
 import type { Log } from '../../core/runtime/telemetry';
-import type { ConfirmationsReport } from '../../lambdas/confirmations/contract';
+import type { Acceptance, ConfirmationsReport } from '../../lambdas/confirmations/contract';
 import { confirmPayments } from '../../lambdas/confirmations/core';
 import type { ExaminedIds } from '../../lambdas/confirmations/mempool';
 import { Tally } from '../../lambdas/confirmations/run';
@@ -52,6 +52,7 @@ export interface RunOptions {
   readonly clock?: () => Date;
   readonly stop?: AbortSignal;
   readonly dryRun?: boolean;
+  readonly accept?: Acceptance;
 }
 
 /** One run of the function. */
@@ -59,7 +60,7 @@ export function runConfirmations(client: Client, options: RunOptions): Promise<C
   const { node, examined = new Set(), log = silentLog, clock = () => new Date(), dryRun = false } = options;
   const stop = options.stop ?? new AbortController().signal;
   const run = { client, node, network: 'simnet', clock, log, stop, tally: new Tally() } as const;
-  return confirmPayments(run, { dryRun, examined });
+  return confirmPayments(run, { dryRun, examined, accept: options.accept });
 }
 
 /** Status of a payment, and of its transactions in the order of their amounts. */

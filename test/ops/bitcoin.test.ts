@@ -1,4 +1,5 @@
 import { GetFunctionConfigurationCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { mockClient } from 'aws-sdk-client-mock';
 import type { Client } from 'pg';
 import { bitcoinView } from '../../lambdas/api/admin/views/bitcoin';
@@ -21,7 +22,7 @@ beforeAll(async () => {
     INSERT INTO billing.bitcoin_reorganisations (noticed_at, fork_height, depth, transactions) VALUES (now(), 897, 2, 1);
     INSERT INTO billing.bitcoin_payments (id, network, address, script, amount, confirmations, expires_at, project_id, user_id, kind,
         status, received, first_seen_at, settled_at)
-    VALUES ('btc_settled', 'mainnet', 'a', '01', 100000, 3, now() + interval '1 hour', 'p1', 'ada', 'course', 'settled', 100000,
+    VALUES ('btc_settled', 'mainnet', 'a', '01', 100000, 3, now() + interval '1 hour', 'p1', 'ada', 'course', 'settled', 110000,
         now() - interval '30 minutes', now()),
       ('btc_seen', 'mainnet', 'b', '02', 250000000, 3, now() + interval '1 hour', 'p1', 'ada', 'course', 'seen', 250000000,
         now() - interval '2 hours', NULL),
@@ -56,6 +57,7 @@ test('bitcoin status shows node, payments under way, mean time, projects and reo
   expect(stdout).toMatch(/^btc_seen +p1 +seen +2\.50000000 +2\.50000000 +.*\(2\.0 h ago\) +abababab… mempool$/m);
   expect(stdout).toMatch(/^p1 +1 +0\.00100000$/m);
   expect(stdout).toMatch(/ago\) +897 +2 +1$/m);
+  expect(stdout).toMatch(/Paid too much, 7 days[^]+btc_settled +p1 +settled +0\.00100000 +0\.00110000/);
   const page = String(await bitcoinView(await read(), new Date()));
   expect(page).toContain('btc_seen');
   expect(page).toContain('2.50000000');
@@ -69,21 +71,24 @@ test('bitcoin status shows node, payments under way, mean time, projects and reo
   });
 });
 
+const FOLLOWED = {
+  dryRun: true,
+  outcome: 'node_unreachable',
+  problem: 'The node did not answer: connect ECONNREFUSED 10.0.0.8:8332',
+  height: 900,
+  nodeHeight: null,
+  blockAt: new Date().toISOString(),
+  blocks: 0,
+  reorganisations: [],
+  mempool: null,
+  changes: {},
+  accepted: null,
+  takenBack: 0,
+  durationMs: 3_000,
+};
+
 test('bitcoin follow asks the function, dry where it is said so, and says why the node cannot be reached', async () => {
-  answering(async () => ({
-    dryRun: true,
-    outcome: 'node_unreachable',
-    problem: 'The node did not answer: connect ECONNREFUSED 10.0.0.8:8332',
-    height: 900,
-    nodeHeight: null,
-    blockAt: new Date().toISOString(),
-    blocks: 0,
-    reorganisations: [],
-    mempool: null,
-    changes: {},
-    takenBack: 0,
-    durationMs: 3_000,
-  }));
+  answering(async () => FOLLOWED);
   const { status, stdout, stderr } = await ops('bitcoin follow --dry-run --without-audit');
   expect(stderr).toBe('');
   expect([status, stdout]).toEqual([
@@ -95,4 +100,30 @@ test('bitcoin follow asks the function, dry where it is said so, and says why th
     'BillingOps-dev-confirmations',
     '{"dryRun":true}',
   ]);
+});
+
+test('bitcoin accept says what has arrived and of how much, and accepts it only once the id of the payment is typed', async () => {
+  mockClient(STSClient).on(GetCallerIdentityCommand).resolves({ Arn: 'arn:aws:iam::111111111111:user/ann' });
+  const asked: { readonly dryRun: boolean; readonly accept: unknown }[] = [];
+  lambda.on(InvokeCommand).callsFake(async ({ Payload }: { Payload: Uint8Array }) => {
+    const request = JSON.parse(Buffer.from(Payload).toString()) as (typeof asked)[number];
+    asked.push(request);
+    const accepted = { payment: 'btc_seen', before: 'late', status: request.dryRun ? 'late' : 'settled' };
+    const text = JSON.stringify({ ...FOLLOWED, accepted: { ...accepted, asked: '250000000', received: '250000000' } });
+    return { Payload: { transformToString: () => text } };
+  });
+  const line = 'bitcoin accept btc_seen --reason agreed --without-audit';
+  const unconfirmed = await ops(line);
+  expect([unconfirmed.status === 0, asked.map(({ dryRun }) => dryRun)]).toEqual([false, [true]]);
+  const wrong = await ops(`${line} --confirm btc_other`);
+  expect([wrong.status === 0, asked.every(({ dryRun }) => dryRun)]).toEqual([false, true]);
+  const { status, stdout } = await ops(`${line} --confirm btc_seen`);
+  expect([status, stdout]).toEqual([
+    0,
+    'Accepted 2.50000000 BTC of 2.50000000 BTC for btc_seen, late so far. It is settled now\n',
+  ]);
+  expect(asked.at(-1)).toEqual({
+    dryRun: false,
+    accept: { payment: 'btc_seen', reason: 'agreed', by: '111111111111:user/ann' },
+  });
 });

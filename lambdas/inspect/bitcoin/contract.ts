@@ -57,6 +57,7 @@ export const bitcoin = {
     }),
     underWay: z.array(payment).describe('Seen and not settled, the oldest first.'),
     lost: z.array(payment).describe('Failed or too late in the last 7 days, the newest first.'),
+    overpaid: z.array(payment).describe('Settled with more than was asked for in the last 7 days, the newest first.'),
     projects: z
       .array(z.strictObject({ projectId: z.string().nullable(), payments: z.int(), amount: satoshi }))
       .describe('The ten projects with the most settled payments in the last 30 days.'),

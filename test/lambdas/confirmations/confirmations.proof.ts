@@ -87,12 +87,10 @@ const MATURE = 140;
     // What is late grants nothing.
     const { rows: purchases } = await client.query('SELECT FROM billing.purchases WHERE id = $1', [late.id]);
     expect(purchases).toEqual([]);
-    // As the runbook accepts it.
-    await client.query('UPDATE billing.bitcoin_payments SET expires_at = now(), review_height = 0 WHERE id = $1', [
-      late.id,
-    ]);
-    await a.mine(1);
-    await look();
+    const accept = { payment: late.id, reason: 'agreed by phone', by: 'user/ann' };
+    expect(await runConfirmations(client, { node: nodeOf(a), examined, accept })).toMatchObject({
+      accepted: { before: 'late', status: 'settled' },
+    });
     expect(await statusOf(client, late)).toBe('settled block');
   });
 
