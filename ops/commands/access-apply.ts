@@ -14,6 +14,10 @@ export const accessApply = defineCommand({
   arguments: { database: required(database, 'Database to change') },
   options: {
     keep: anyNumber(text('role'), 'A role of the application, which is given by name what PUBLIC loses'),
+    host: optional(
+      text('host'),
+      'A recovered instance with the same credentials, before its cut-over. Default: the one in use',
+    ),
     confirm: optional(text('database'), 'The name of the database, typed again'),
   },
   examples: [
@@ -22,10 +26,14 @@ export const accessApply = defineCommand({
       line: 'access apply main --keep application --confirm main',
       explains: 'Adopt a database that an application uses.',
     },
+    {
+      line: 'access apply billing --host <host> --confirm billing',
+      explains: 'Give a recovered instance the passwords of today.',
+    },
   ],
-  async run({ invoke, confirm, target, style, note }, { database: name, keep, confirm: typed }) {
+  async run({ invoke, confirm, target, style, note }, { database: name, keep, host, confirm: typed }) {
     const { MIGRATIONS } = await import('../../lambdas/migrate/contract');
-    const request = { action: 'access', database: name, keep, dryRun: true } as const;
+    const request = { action: 'access', database: name, host, keep, dryRun: true } as const;
     const plan = await invoke('migrate', MIGRATIONS.access, request);
     if (plan.changes.length === 0 && plan.passwords.length === 0) {
       return { report: plan, ...describeAccess(plan, style, 'after') };

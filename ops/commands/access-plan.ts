@@ -1,6 +1,6 @@
 import { describeAccess } from '../access';
 import { defineCommand } from '../command';
-import { anyNumber, database, required, text } from '../values';
+import { anyNumber, database, optional, required, text } from '../values';
 
 export const accessPlan = defineCommand({
   name: 'access plan',
@@ -12,11 +12,17 @@ export const accessPlan = defineCommand({
   json: 'the report `access` of `lambdas/migrate/contract.ts`',
   finding: 'roles or privileges are not as the policy says',
   arguments: { database: required(database, 'Database to compare') },
-  options: { keep: anyNumber(text('role'), 'A role of the application, which is given by name what PUBLIC loses') },
+  options: {
+    keep: anyNumber(text('role'), 'A role of the application, which is given by name what PUBLIC loses'),
+    host: optional(
+      text('host'),
+      'A recovered instance with the same credentials, before its cut-over. Default: the one in use',
+    ),
+  },
   examples: [{ line: 'access plan main --keep application', explains: 'What would be revoked from whom?' }],
-  async run({ invoke, style }, { database: name, keep }) {
+  async run({ invoke, style }, { database: name, keep, host }) {
     const { MIGRATIONS } = await import('../../lambdas/migrate/contract');
-    const request = { action: 'access', database: name, keep, dryRun: true } as const;
+    const request = { action: 'access', database: name, host, keep, dryRun: true } as const;
     const report = await invoke('migrate', MIGRATIONS.access, request);
     return { report, ...describeAccess(report, style) };
   },

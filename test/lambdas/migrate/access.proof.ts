@@ -107,6 +107,20 @@ test('a password that another moment had, as on a recovered instance, is set aga
   await query(server.as('billing', 'billing_service_user', 's2'), 'SELECT 1');
 });
 
+test('a recovered instance beside gets the passwords of today, before anything refers to it', async () => {
+  passwords.billing_service_user = 's3';
+  const beside = { action: 'access', database: 'billing', host: 'localhost', keep: [], dryRun: false } as const;
+  const owner: Secrets = {
+    read: async (arn, schema, ...version) =>
+      arn === 'billing-secret' ? schema.parse(MASTER) : secrets.read(arn, schema, ...version),
+  };
+  const access = { ...settings, secrets: owner };
+  const connector = server.master('billing');
+  const dependencies = { connector, migrationsDirectory: migrationsOf('billing'), clock: () => new Date(), access };
+  await expect(migrate(dependencies, beside)).resolves.toMatchObject({ passwords: ['billing_service_user'] });
+  await query(server.as('billing', 'billing_service_user', 's3'), 'SELECT 1');
+});
+
 test('a person of both databases on one server loses only the one whose settings leave them out', async () => {
   const ann = { user: 'ann', access: 'readonly' } as const;
   await bring({ ...settings, people: [ann] }, false);
@@ -153,7 +167,7 @@ test('what the login of backups archives, the master restores, with the same pri
   expect(report).toMatchObject({ database: 'billing' });
   await expect(
     query(
-      server.as('billing', 'billing_service_user', 's2'),
+      server.as('billing', 'billing_service_user', 's3'),
       'SELECT job FROM billing.job_successes',
       'billing_restored',
     ),
