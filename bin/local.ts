@@ -8,12 +8,13 @@ import { SCENARIOS, scenarioNamed } from '../local/scenarios/scenarios';
 const HELP = `Runs the whole platform on this machine: two PostgreSQL clusters, the synthesised functions, endpoint, queue
 and schedules, S3, SQS, Secrets Manager, stand-ins for Stripe and Tilled. Makes one full pass, then stays up.
 
-Usage: npm start [-- --once | --quiet] [--scenario <name>]
+Usage: npm start [-- --once | --quiet] [--second-server] [--scenario <name>]
 
   --once             end after the pass: 0 when every step passed, 1 otherwise
   --quiet            while it is up, print what fails, and not each event and job
   --scenario <name>  run another scenario in place of the pass; while a platform is up here, run it there and end.
                      --scenario list names them
+  --second-server    start a third cluster, which "ops move" moves the billing database to (docs/move.md)
   --help             this text
 
 Environment:
@@ -55,6 +56,7 @@ interface Arguments {
   readonly once: boolean;
   readonly quiet: boolean;
   readonly help: boolean;
+  readonly secondServer: boolean;
   /** Undefined when none was named. */
   readonly scenario: string | undefined;
 }
@@ -65,12 +67,13 @@ function readArguments(): Arguments {
       options: {
         once: { type: 'boolean' },
         quiet: { type: 'boolean' },
+        'second-server': { type: 'boolean' },
         scenario: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     });
-    const { once = false, quiet = false, help = false, scenario } = values;
-    return { once, quiet, help, scenario };
+    const { once = false, quiet = false, help = false, 'second-server': secondServer = false, scenario } = values;
+    return { once, quiet, help, secondServer, scenario };
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error });
   }
@@ -85,7 +88,7 @@ function readScenario(name: string): Scenario {
 }
 
 async function main(): Promise<number> {
-  const { once, quiet, help, scenario: name } = readArguments();
+  const { once, quiet, help, secondServer, scenario: name } = readArguments();
   if (help) {
     process.stdout.write(HELP);
     return 0;
@@ -109,6 +112,7 @@ async function main(): Promise<number> {
     quiet,
     scenario,
     directory,
+    secondServer,
     port: readPort(process.env.PORT),
     stripeSecretKey: readStripeKey(process.env.STRIPE_SECRET_KEY),
     stripeWebhookSecret: readWebhookSecret(process.env.STRIPE_WEBHOOK_SECRET),

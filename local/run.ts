@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly port?: number;
   readonly stripeSecretKey?: string;
   readonly stripeWebhookSecret?: string;
+  /** Start another server, which `ops move` moves billing to. @default false */
+  readonly secondServer?: boolean;
 }
 
 /** Fails before anything is started when the wanted port is taken. */

@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, DatabaseError, escapeIdentifier } from 'pg';
 import * as z from 'zod';
 import type { DatabaseManagement, DatabaseName } from '../contract';
 import { OperationError, messageOf } from '../runtime/errors';
+import { concerns, type Place, secretMove } from './moved';
 import { prepareSession } from './session';
 import type { Secrets, SecretVersion } from '../runtime/secrets';
 
@@ -18,6 +20,12 @@ const VERSIONS: readonly SecretVersion[] = ['cached', 'current', 'pending', 'cur
 /** Versions that a secret may not have. The rejection is the error to report then. */
 const OPTIONAL = new Set<SecretVersion>(['pending', 'previous']);
 const CONNECT_TIMEOUT_MS = 10_000;
+/**
+ * How long a new connection waits for the end of a cut-over to another server, which pauses writes for seconds. Less fails
+ * requests of a slow one; more outlives the 30 s of the processor and of API Gateway.
+ */
+const MOVING_WAIT_MS = 20_000;
+const MOVING_POLL_MS = 250;
 
 /** Connections that the server or the network ended. */
 const lostClients = new WeakSet<Client>();
@@ -30,7 +38,32 @@ export function wasLost(client: Client): boolean {
 const credentials = z.object({
   username: z.string({ error: 'expected the user name' }).min(1),
   password: z.string({ error: 'expected the password' }).min(1),
+  move: secretMove.optional(),
 });
+type Credentials = z.infer<typeof credentials>;
+
+/** Connections to a server that said, as they were opened, that their transactions only read. */
+const refusesWrites = new WeakSet<Client>();
+
+/**
+ * PostgreSQL reports `default_transaction_read_only` to each new session, at no cost: by it a server says that its database
+ * moved. The driver hands the report on but does not type it.
+ */
+function watchWrites(client: Client): void {
+  const { connection } = client as unknown as {
+    readonly connection: NodeJS.EventEmitter;
+  };
+  connection.on('parameterStatus', (report: { readonly parameterName: string; readonly parameterValue: string }) => {
+    if (report.parameterName !== 'default_transaction_read_only') return;
+    if (report.parameterValue === 'on') refusesWrites.add(client);
+    else refusesWrites.delete(client);
+  });
+}
+
+/** Where a target is by its secret, and as whom to log in there. */
+function placeOf({ host, port, database }: DatabaseTarget, { username, password, move }: Credentials): Place {
+  return concerns(move, { host, port }) && move.to ? move.to : { host, port, database, username, password };
+}
 
 /** Where a database is and which secret opens it. */
 export interface DatabaseTarget {
@@ -112,15 +145,19 @@ export interface DatabaseConnector {
    * A new connection, over TLS with a verified certificate. The caller ends it.
    *
    * @param database another database on the same server; @default the target's
+   * @param version of the secret to begin with: `current` after a connection was lost, since the database may have moved
    * @throws OperationError `database_unavailable` (retryable), naming server and database, never the credentials
    */
-  connect(database?: string): Promise<Client>;
+  connect(database?: string, version?: 'cached' | 'current'): Promise<Client>;
 }
 
 /**
  * Reads the credentials for each connection, so that a rotated password is picked up without a restart. A rejected password
  * was rotated a moment ago or is being rotated: the current one is tried next and, when that is the rejected one, the pending
  * one, and the one before. So no connection fails while a single user's password changes, or while two users take turns.
+ *
+ * A database that moved to another server is found by its secret. One that refuses writes may have moved since the secret was
+ * read, or be about to: the secret is read again, and while it says so the connection waits.
  */
 export function createConnector(
   target: DatabaseTarget,
@@ -138,17 +175,18 @@ export function createConnector(
     ...(jit === undefined ? [] : ['SET jit = off']),
   ].join('; ');
 
-  async function open(database: string): Promise<Client> {
+  async function open(database: string, first: 'cached' | 'current'): Promise<Client> {
     const rejected = new Set<string>();
     let rejection: unknown;
-    for (const version of VERSIONS) {
+    for (const version of first === 'current' ? VERSIONS.slice(1) : VERSIONS) {
       const found = await secrets.read(target.secretArn, credentials, version).catch((error: unknown) => {
         if (OPTIONAL.has(version)) return undefined;
         throw error;
       });
       if (found === undefined || rejected.has(found.password)) continue;
       try {
-        return await openAs(database, found);
+        const client = await openAs(database, found);
+        return refusesWrites.has(client) ? await whereWritesGo(client, database) : client;
       } catch (error) {
         if (!(error instanceof DatabaseError) || !REJECTED_LOGIN.has(error.code ?? '')) throw error;
         rejected.add(found.password);
@@ -158,14 +196,34 @@ export function createConnector(
     throw rejection;
   }
 
-  async function openAs(
-    database: string,
-    { username, password }: Readonly<Record<'username' | 'password', string>>,
-  ): Promise<Client> {
+  /** The connection itself where refusing writes is its rule, as for logins that only read; else one to where the database moved. */
+  async function whereWritesGo(client: Client, database: string): Promise<Client> {
+    const deadline = performance.now() + MOVING_WAIT_MS;
+    for (let latest = client; refusesWrites.has(latest);) {
+      const found = await secrets.read(target.secretArn, credentials, 'current').catch(async (error: unknown) => {
+        await latest.end().catch(() => undefined);
+        throw error;
+      });
+      const isMoving = concerns(found.move, target) && found.move.state === 'moving';
+      if (!isMoving && isAt(latest, placeOf(target, found), database)) return latest;
+      await latest.end().catch(() => undefined);
+      if (isMoving && performance.now() > deadline) {
+        throw new OperationError('database_unavailable', `${target.database} is being moved to another server`);
+      }
+      if (isMoving) await sleep(MOVING_POLL_MS);
+      latest = await openAs(database, found);
+      if (!refusesWrites.has(latest)) return latest;
+    }
+    return client;
+  }
+
+  async function openAs(database: string, found: Credentials): Promise<Client> {
+    const place = placeOf(target, found);
+    const { host, port, username, password } = place;
     const client = new Client({
-      host: target.host,
-      port: target.port,
-      database,
+      host,
+      port,
+      database: nameAt(place, database),
       user: username,
       password,
       application_name: applicationName,
@@ -175,6 +233,7 @@ export function createConnector(
     });
     // A connection lost between two statements fails the next statement; without a listener it would end the process.
     client.on('error', () => lostClients.add(client));
+    watchWrites(client);
     await client.connect();
     if (settings !== '') {
       try {
@@ -187,11 +246,16 @@ export function createConnector(
     return client;
   }
 
+  /** Another database of the server keeps its name. */
+  const nameAt = (place: Place, database: string): string => (database === target.database ? place.database : database);
+  const isAt = ({ host, port, database: name }: Client, place: Place, database: string): boolean =>
+    host === place.host && port === place.port && name === nameAt(place, database);
+
   return {
     target,
-    async connect(database = target.database) {
+    async connect(database = target.database, version = 'cached') {
       try {
-        const client = await open(database);
+        const client = await open(database, version);
         try {
           if (plainSession) await prepareSession(client, 0);
         } catch (error) {

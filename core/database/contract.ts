@@ -19,3 +19,8 @@ export const databaseLocation = {
     .describe('Another server with the same credentials, such as a recovered instance. Default: the configured host.'),
   port: z.int().min(1).max(65_535).optional().describe('Port of that server. Default: the configured port.'),
 };
+
+/** A server as lists and secrets name it: `host:port`. */
+export function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${host}:${port}`;
+}

@@ -4,9 +4,10 @@ import { type DatabaseConnector, wasLost } from './connector';
 
 /**
  * SQLSTATEs that end a connection: those of the class of connection exceptions, and shutdown, crash and failover. Not 57014: a
- * statement that was cancelled, perhaps because it took too long, would only take as long again.
+ * statement that was cancelled, perhaps because it took too long, would only take as long again. 25006 is the answer of a server
+ * that takes no writes any more, since the database moved to another one, or another one took over.
  */
-const CONNECTION_LOST = /^(08...|57P..)$/;
+const CONNECTION_LOST = /^(08...|57P..|25006)$/;
 /**
  * SQLSTATEs of a session without a statement that the client believes to be prepared: it does not exist (a proxy changed the
  * session behind it), or a migration changed its columns. The client would never prepare it again.
@@ -49,6 +50,8 @@ export function createReusableConnection(connector: DatabaseConnector): Reusable
   // The promise, so that a connection that is still being opened is shared, and ended, as well.
   let kept: Promise<Client> | undefined;
   let closings = 0;
+  /** Whether the last connection broke: the database may be elsewhere by now, which only the current secret says. */
+  let broke = false;
 
   async function discard(connection: Promise<Client>): Promise<void> {
     if (kept === connection) kept = undefined;
@@ -57,13 +60,17 @@ export function createReusableConnection(connector: DatabaseConnector): Reusable
   }
 
   async function attempt<T>(work: (client: Client) => Promise<T>): Promise<T> {
-    const connection = (kept ??= connector.connect());
+    const connection = (kept ??= broke ? connector.connect(undefined, 'current') : connector.connect());
     let client: Client | undefined;
     try {
       client = await connection;
+      broke = false;
       return await work(client);
     } catch (error) {
-      if (isBroken(error)) await discard(connection);
+      if (isBroken(error)) {
+        broke = true;
+        await discard(connection);
+      }
       throw client !== undefined && isLoss(error, client) ? new ConnectionLostError(error) : error;
     }
   }

@@ -104,6 +104,18 @@ export const ERROR_CODES = define({
   ),
   schema_newer_than_code: refused(409, 'The database has a migration that this version of the code does not carry.'),
 
+  // Moving to another server
+  move_underway: refused(
+    409,
+    'The database is being moved to another server: schema, roles and privileges stay as they are until the end.',
+  ),
+  move_out_of_order: refused(409, 'Another step of the move comes first; the message names it.'),
+  move_not_ready: refused(409, 'A check of the move failed; the message says what to do. Nothing was changed.'),
+  move_not_equal: failed(500, 'The servers do not hold the same rows or the same schema. Writes stay where they were.'),
+  move_stuck: retryable(
+    failed(503, 'A step of the move waited in vain and was undone or can be repeated; the message says for what.'),
+  ),
+
   // Archives and backups
   store_unavailable: retryable(failed(503, 'S3 did not carry out a request on the archive bucket.', 'backup-failed')),
   archive_malformed: failed(500, 'A manifest in the archive bucket cannot be read.', 'restore-drill-failed'),

@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import { refreshGrants } from '../../core/access/apply';
 import { ACCESS_POLICIES } from '../../core/access/policy';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
+import { assertNotMoving } from '../../core/database/move-freeze';
 import { recordApplied, recordRolledBack, rollBackLast } from '../../core/migrations/history';
 import { appliedAt } from '../../core/migrations/journal';
 import { applyMigrations, type MigrationStatus, migrationStatus } from '../../core/migrations/runner';
@@ -26,8 +27,8 @@ type Request<Action> = Extract<CheckedMigrateRequest, { readonly action: Action 
 /**
  * Lists, plans, applies, validates or takes back the migrations of one database.
  *
- * @throws OperationError as {@link applyMigrations} and {@link rollBackLast} describe, `migration_not_resolved`, or
- * `database_unavailable`
+ * @throws OperationError as {@link applyMigrations} and {@link rollBackLast} describe, `migration_not_resolved`, `move_underway`,
+ * or `database_unavailable`
  */
 export async function migrate(
   dependencies: MigrateDependencies,
@@ -40,6 +41,7 @@ export async function migrate(
       `adopt: the ${database} database is managed here, by migrations that would be applied among the tables of another tool; say \`managed: elsewhere\` in the file of the environment and deploy`,
     );
   }
+  if ('dryRun' in request && !request.dryRun) await withConnection(connector, assertNotMoving);
   if (request.action === 'access') return bringAccessUp(connector, dependencies.access, request);
   return withConnection(connector, async (client) => {
     switch (request.action) {

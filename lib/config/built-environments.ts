@@ -27,6 +27,8 @@ export interface LocalEnvironmentOptions extends RunningDatabasesOptions {
   readonly reconciliation?: EnvironmentInput['reconciliation'];
   /** Takes the webhooks of Tilled. @default false */
   readonly tilled?: true;
+  /** Server that billing may be moved to. @default - none, and no function that moves it */
+  readonly move?: ExistingDatabaseConfig['move'];
 }
 
 /** GiB that databases on one machine are measured against: the size of a small instance. */
@@ -50,6 +52,7 @@ function existingDatabases(
  * never to be deployed.
  */
 export function localEnvironment(options: LocalEnvironmentOptions): EnvironmentConfig {
+  const { billing, ...others } = existingDatabases(options, 'least');
   return defineEnvironment({
     name: LOCAL_ENVIRONMENT,
     account: '000000000000',
@@ -57,7 +60,7 @@ export function localEnvironment(options: LocalEnvironmentOptions): EnvironmentC
     allowedRegions: [REGION],
     removalProtection: false,
     logLevel: 'INFO',
-    databases: existingDatabases(options, 'least'),
+    databases: { billing: { ...billing, move: options.move }, ...others },
     stripe: { apiBase: options.stripeApiBase, livemode: false },
     runbookUrl: RUNBOOK_URL,
     reconciliation: options.reconciliation,

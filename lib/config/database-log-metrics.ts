@@ -28,6 +28,7 @@ export const PLATFORM_APPLICATIONS = [
   'keys',
   'maintenance',
   'migrate',
+  'move',
   'payouts',
   'processor',
   'reconciliation',
@@ -40,7 +41,7 @@ export const PLATFORM_APPLICATIONS = [
 ] as const;
 
 /** Those whose work is on whole tables: their statements are slow by nature. */
-const WHOLE_TABLES = ['backup', 'drill', 'maintenance', 'migrate', 'restore', 'row-recovery', 'verify', 'warm'];
+const WHOLE_TABLES = ['backup', 'drill', 'maintenance', 'migrate', 'move', 'restore', 'row-recovery', 'verify', 'warm'];
 
 /**
  * A record of pgaudit: its class, its command and the statement follow. Only the first line of a statement has it. The prefix

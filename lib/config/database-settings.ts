@@ -12,6 +12,30 @@ const logins = z
     'As whom functions log in. `least`: the processor, backups, the collector and the API each as a user that may do no more than they need, whose password changes every 90 days; make the users by `ops access apply` first. `owner`: all as the user of the migrations.',
   );
 
+/** Another server that the billing database moves to, or that it came from. */
+const otherServer = z.strictObject(
+  {
+    host: host.describe('Host name or address of the other server, without scheme and port.'),
+    port: whole(1, 65_535).default(5432).describe('TCP port.'),
+    databaseName: databaseIdentifier.default('billing').describe('Name of the PostgreSQL database there.'),
+    secretArn: secretArn.describe('Complete ARN of a JSON secret with `username` and `password` of its administrator.'),
+    secretKeyArn: keyArn
+      .optional()
+      .describe("Customer-managed key of that secret. Left out: Secrets Manager's own key."),
+    securityGroupId: securityGroupId
+      .optional()
+      .describe('Its security group, which then admits the function. Left out: access is arranged elsewhere.'),
+  },
+  { error: ({ code }) => (code === 'unrecognized_keys' ? undefined : 'must be at least { host, secretArn }') },
+);
+export type OtherServer = z.output<typeof otherServer>;
+
+const move = otherServer
+  .optional()
+  .describe(
+    'For billing: the server that `ops move` moves it to; once this names the new one as the database, the one that it came from. Deploys a function that connects to both and may write the secrets of the database: [Moving](move.md). Left out: nothing of it is deployed.',
+  );
+
 /** A database that the stack makes. */
 export const createdDatabase = z.strictObject({
   kind: z.literal('create').describe('The stack creates the instance.'),
@@ -42,6 +66,7 @@ export const createdDatabase = z.strictObject({
     .prefault({})
     .describe('Who connects to it and to its proxy, besides the functions: security groups and ranges of addresses.'),
   admitToReplica: admission.prefault({}).describe('Who connects to the analytics replica.'),
+  move,
 });
 
 const existingDatabase = z.strictObject({
@@ -85,6 +110,7 @@ const existingDatabase = z.strictObject({
     .describe(
       'A workflow that recovers the whole instance, as for a created database. On RDS only. Left out: recover it by RDS.',
     ),
+  move,
 });
 
 /** One of the two databases: created here, or one that exists. */

@@ -15,6 +15,7 @@ export function refuseContradictions(config: Settings, refuse: Refuse): void {
   refuseBitcoin(config, refuse);
   if (config.domain) refuseDomain(config.domain, config, refuse);
   for (const name of DATABASE_NAMES) refuseDatabase(name, config, refuse);
+  refuseMove(config, refuse);
   if (isSameDatabase(config.databases)) {
     refuse(
       ['databases', 'main'],
@@ -77,6 +78,13 @@ function refuseCanary(config: Settings, refuse: Refuse): void {
       ['canary'],
       'must be false with `stripe.webhookAddresses` where there is no network: it has no fixed address',
     );
+  }
+}
+
+function refuseMove({ databases: { billing, main }, region }: Settings, refuse: Refuse): void {
+  if (main.move) refuse(['databases', 'main', 'move'], 'must be left out: only billing moves');
+  if (billing.move && billing.move.secretArn.split(':')[3] !== region) {
+    refuse(['databases', 'billing', 'move', 'secretArn'], `must be in ${region}`);
   }
 }
 

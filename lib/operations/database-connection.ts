@@ -44,31 +44,42 @@ export function loginSecretsEnvironment(databases: Readonly<Record<DatabaseName,
  *
  * @param stem stem of the function, for the descriptions of the security-group rules
  * @param securityGroup security group of the function. @default - the function is in no network
+ * @param id tells two servers of one database apart
  */
 export function allowAccess(
   fn: LambdaFunction,
   stem: string,
   database: DatabaseAccess,
   securityGroup?: ISecurityGroup,
+  id: string = database.name,
 ): void {
   // Imported by its ARN: a grant on the resource itself would put the function's role into a key policy of the Data
   // stack, which would make Data depend on Operations.
-  const secret = Secret.fromSecretCompleteArn(fn, `${database.name}Secret`, database.secretArn);
+  const secret = Secret.fromSecretCompleteArn(fn, `${id}Secret`, database.secretArn);
   secret.grantRead(fn);
   database.secretKey?.grantDecrypt(fn);
-  if (securityGroup) openPort(securityGroup, fn, stem, database);
+  if (securityGroup) openPort(securityGroup, fn, stem, database, id);
 }
 
 /** Both rules belong to the function's stack, so that the Data stack never names its consumers. */
-function openPort(source: ISecurityGroup, fn: LambdaFunction, stem: string, database: DatabaseAccess): void {
+function openPort(
+  source: ISecurityGroup,
+  fn: LambdaFunction,
+  stem: string,
+  database: DatabaseAccess,
+  id: string,
+): void {
   const port = Port.tcp(database.port);
-  const description = `${stem} connects to the ${database.name} database`;
+  const description =
+    id === database.name
+      ? `${stem} connects to the ${database.name} database`
+      : `${stem} connects to the ${id} ${database.name} server`;
   if (!database.securityGroup) {
     source.addEgressRule(Peer.anyIpv4(), port, description);
     return;
   }
   source.addEgressRule(Peer.securityGroupId(database.securityGroup.securityGroupId), port, description);
-  new CfnSecurityGroupIngress(fn, `To${database.name}`, {
+  new CfnSecurityGroupIngress(fn, `To${id}`, {
     groupId: database.securityGroup.securityGroupId,
     sourceSecurityGroupId: source.securityGroupId,
     ipProtocol: 'tcp',

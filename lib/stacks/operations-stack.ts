@@ -31,6 +31,7 @@ import { LargeRestore } from '../operations/recovery/large-restore';
 import { Keys } from '../operations/functions/keys';
 import { Maintenance } from '../operations/functions/maintenance';
 import { Migrate } from '../operations/functions/migrate';
+import { Move } from '../operations/functions/move';
 import { Payouts } from '../operations/functions/payouts';
 import { PROCESSOR_TIMEOUT, Processor } from '../operations/functions/processor';
 import { Reconciliation } from '../operations/functions/reconciliation';
@@ -237,6 +238,10 @@ export class OperationsStack extends EnvironmentStack {
       databases,
       people: { billing: config.databases.billing.people, main: config.databases.main.people },
     });
+    if (config.databases.billing.move) {
+      const pooled = this.pooledBilling(config.name, data);
+      new Move(this, 'Move', { context, billing, pooled, other: config.databases.billing.move });
+    }
     new Cleanup(this, 'Cleanup', { context, billing: service });
     const { failureQueue } = new Maintenance(this, 'Maintenance', { context, databases, inspect: inspect.function });
     for (const instance of data.created) {

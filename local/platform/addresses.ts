@@ -7,6 +7,7 @@ export function withAddresses(
   functions: readonly FunctionDefinition[],
   databases: Readonly<Record<DatabaseName, Pick<LocalDatabaseServer, 'cluster'>>>,
   apiBases: { readonly stripe: string; readonly tilled: string },
+  second?: Pick<LocalDatabaseServer, 'cluster'>,
 ): FunctionDefinition[] {
   const { billing, main } = databases;
   const addresses: Readonly<Record<string, string>> = {
@@ -14,6 +15,7 @@ export function withAddresses(
     MAIN_DATABASE_PORT: String(main.cluster.port),
     STRIPE_API_BASE: apiBases.stripe,
     TILLED_API_BASE: apiBases.tilled,
+    ...(second && { MOVE_PORT: String(second.cluster.port) }),
   };
   return functions.map((definition) => ({
     ...definition,

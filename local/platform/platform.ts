@@ -12,7 +12,7 @@ import { logsOf } from '../aws/function-logs';
 import { startLambdaApi, type ObservedInvocation } from '../aws/lambda-api';
 import { QUEUE_ACCOUNT } from '../aws/object-store-and-queue';
 import type { Scheduler } from '../aws/scheduler';
-import { startDatabases, writeAuthorities, type LocalDatabaseServer } from '../postgres/databases';
+import { startDatabases, startSecondBilling, writeAuthorities, type LocalDatabaseServer } from '../postgres/databases';
 import type { HttpServer } from '../runtime/http-server';
 import type { Teardown } from '../runtime/teardown';
 import type { StripeStandIn } from '../stripe/stand-in';
@@ -37,6 +37,8 @@ export interface PlatformOptions {
   readonly stripeSecretKey?: string;
   /** @default a random one */
   readonly stripeWebhookSecret?: string;
+  /** Start another server, which `ops move` moves billing to. @default false */
+  readonly secondServer?: boolean;
   /** Receives unusual conditions, such as an orphan that was stopped. */
   readonly log: (message: string) => void;
   /** Prints a line of the platform's activity. */
@@ -60,6 +62,8 @@ export interface Platform {
   /** Secret that the endpoint verifies signatures with. */
   readonly signingSecret: string;
   readonly databases: Readonly<Record<DatabaseName, LocalDatabaseServer>>;
+  /** Server that billing may be moved to; undefined when none was asked for. */
+  readonly secondBilling: LocalDatabaseServer | undefined;
   /** Undefined when the real Stripe is used. */
   readonly stripe: StripeStandIn | undefined;
   readonly tilled: LocalTilled;
@@ -102,12 +106,16 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
   mkdirSync(logDirectory, { recursive: true });
 
   const startingDatabases = startDatabases(join(directory, 'clusters'), REGION, teardown, log);
+  const startingSecond = options.secondServer
+    ? startSecondBilling(join(directory, 'clusters'), REGION, teardown, log)
+    : Promise.resolve(undefined);
   // Awaited below; a failure in between must not count as unhandled.
-  startingDatabases.catch(() => undefined);
+  for (const starting of [startingDatabases, startingSecond]) starting.catch(() => undefined);
   const stripeKey = options.stripeSecretKey === undefined ? STAND_IN_KEY : undefined;
   const { store, secrets, kms, sts, stripe, tilled } = await startServices(TILLED_KEY, stripeKey, teardown);
   await writeAssembly(assembly);
-  const databases = await startingDatabases;
+  const [databases, secondBilling] = [await startingDatabases, await startingSecond];
+  const servers = [...Object.values(databases), ...(secondBilling ? [secondBilling] : [])];
   const template = readPlatformTemplate(assembly, (name) => `${store.endpoint}/${QUEUE_ACCOUNT}/${name}`);
   const sqs = sqsClient(store.endpoint, template.region);
   teardown.add(() => sqs.destroy());
@@ -116,15 +124,13 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
   const surroundings = {
     region: template.region,
     endpoints: { s3: store.endpoint, sqs: store.endpoint, secretsManager: secrets.endpoint, kms: kms.url },
-    caFile: writeAuthorities(directory, databases),
+    caFile: writeAuthorities(directory, servers),
     // Functions start with their first invocation, which is later.
     apis: () => ({ cloudWatch: cloudWatch.url, lambda: lambdaApi.url, webhooks: endpoint }),
     logDirectory,
   };
-  const definitions = withAddresses(template.functions, databases, {
-    stripe: stripe?.url ?? STRIPE_API_BASE,
-    tilled: tilled.url,
-  });
+  const apiBases = { stripe: stripe?.url ?? STRIPE_API_BASE, tilled: tilled.url };
+  const definitions = withAddresses(template.functions, databases, apiBases, secondBilling);
   const functions = new PlatformFunctions(definitions, surroundings);
   teardown.add(() => functions.stop());
   const newSecret = (): string => `whsec_${randomBytes(24).toString('hex')}`;
@@ -138,6 +144,7 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
     { signingSecret, apiKey },
     { signingSecret: tilledSecret, apiKey: TILLED_KEY, account: TILLED_ACCOUNT },
   );
+  if (secondBilling) secrets.put(secondBilling.secretArn, secondBilling.credentials);
 
   const activity = new Activity(options.print);
   const { api, lambdaApi, cloudWatch, cloudWatchLogs } = await startApis(
@@ -179,6 +186,7 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
     cloudWatchLogsEndpoint: cloudWatchLogs.url,
     signingSecret,
     databases,
+    secondBilling,
     stripe,
     tilled: {
       standIn: tilled,

@@ -16,4 +16,5 @@ export const TEMPLATE_ADDRESSES: LocalEnvironmentOptions = {
   },
   stripeApiBase: `http://${LOOPBACK}:3`,
   tilled: true,
+  move: { host: LOOPBACK, port: 4, databaseName: 'billing', secretArn: secretArnOf('second-billing', REGION) },
 };

@@ -25,6 +25,8 @@ const ROLE = 'operations';
 
 /** Counts statements, as in RDS, for `ops queries`. */
 const STATEMENTS = 'pg_stat_statements';
+/** Folder and secret of the server that billing may be moved to. */
+const SECOND_BILLING = 'second-billing';
 
 /** Connects to a database as the superuser for the length of some work. */
 async function administrate<T>(cluster: Cluster, database: string, work: (client: Client) => Promise<T>): Promise<T> {
@@ -40,9 +42,12 @@ async function administrate<T>(cluster: Cluster, database: string, work: (client
 
 async function prepare(cluster: Cluster, name: DatabaseName, password: string): Promise<void> {
   await administrate(cluster, 'postgres', async (client) => {
-    await client.query(`CREATE ROLE ${ROLE} LOGIN CREATEDB CREATEROLE PASSWORD ${client.escapeLiteral(password)}`);
-    // As RDS's administrator has it: who is connected and what runs is visible.
+    await client.query(
+      `CREATE ROLE ${ROLE} LOGIN CREATEDB CREATEROLE REPLICATION PASSWORD ${client.escapeLiteral(password)}`,
+    );
+    // As RDS's administrator has it: who is connected and what runs is visible, sessions may be ended, and rows replicated.
     await client.query(`GRANT pg_monitor TO ${ROLE} WITH ADMIN OPTION`);
+    await client.query(`GRANT pg_signal_backend, pg_create_subscription TO ${ROLE}`);
     await client.query('ALTER DATABASE template0 ALLOW_CONNECTIONS true');
   });
   // RDS's administrator may create it in any database, a restored one included. Here that takes a superuser, so each database
@@ -59,9 +64,10 @@ async function startServer(
   directory: string,
   region: string,
   log: (message: string) => void,
+  label: string = name,
 ): Promise<LocalDatabaseServer> {
-  const settings = [`shared_preload_libraries=${STATEMENTS}`];
-  const cluster = await startCluster({ directory: join(directory, name), tls: true, durable: false, settings, log });
+  const settings = [`shared_preload_libraries=${STATEMENTS}`, 'wal_level=logical'];
+  const cluster = await startCluster({ directory: join(directory, label), tls: true, durable: false, settings, log });
   const { host, port, caFile } = cluster;
   if (caFile === undefined) throw new Error('The cluster has no certificate.');
   const password = randomBytes(18).toString('base64url');
@@ -75,7 +81,7 @@ async function startServer(
     name,
     cluster,
     credentials: { username: ROLE, password },
-    secretArn: secretArnOf(name, region),
+    secretArn: secretArnOf(label, region),
     url: `postgresql://${ROLE}:${password}@${host}:${port}/${name}?sslmode=verify-full&sslrootcert=${encodeURIComponent(caFile).replaceAll("'", '%27')}`,
     async connect() {
       const ssl = { ca: readFileSync(caFile, 'utf8') };
@@ -108,13 +114,22 @@ export async function startDatabases(
   return Object.fromEntries(servers) as Record<DatabaseName, LocalDatabaseServer>;
 }
 
-/** One file with the authorities of both databases, as the functions know only one. */
-export function writeAuthorities(
+/** Starts the server that billing may be moved to, with an empty database. */
+export async function startSecondBilling(
   directory: string,
-  databases: Readonly<Record<DatabaseName, LocalDatabaseServer>>,
-): string {
+  region: string,
+  teardown: Teardown,
+  log: (message: string) => void,
+): Promise<LocalDatabaseServer> {
+  const server = await startServer('billing', directory, region, log, SECOND_BILLING);
+  teardown.add(() => server.cluster.stop());
+  return server;
+}
+
+/** One file with the authorities of all servers, as the functions know only one. */
+export function writeAuthorities(directory: string, databases: readonly LocalDatabaseServer[]): string {
   const path = join(directory, 'ca.pem');
-  const certificates = Object.values(databases).map(({ cluster }) => readFileSync(cluster.caFile ?? '', 'utf8'));
+  const certificates = databases.map(({ cluster }) => readFileSync(cluster.caFile ?? '', 'utf8'));
   writeFileSync(path, certificates.join('\n'));
   return path;
 }

@@ -61,9 +61,11 @@ async function send(
     if (cause instanceof Error && cause.name === 'ResourceNotFoundException') {
       const advice = name.endsWith('-confirmations')
         ? 'its settings have no `bitcoin`, or Operations was not deployed since'
-        : target.platform === undefined
-          ? 'check AWS_PROFILE, AWS_REGION and --env, or deploy Operations'
-          : 'it is of another version of the platform: stop it and start it again';
+        : name.endsWith('-move')
+          ? 'its settings have no `databases.billing.move`, or Operations was not deployed since'
+          : target.platform === undefined
+            ? 'check AWS_PROFILE, AWS_REGION and --env, or deploy Operations'
+            : 'it is of another version of the platform: stop it and start it again';
       throw new CommandError('failed', `${target.label} has no function ${name}: ${advice}`, { cause });
     }
     throw explain(cause, `invoke ${name}`, target.label);

@@ -44,6 +44,13 @@ import { migrateResolve } from './migrate-resolve';
 import { migrateRollback } from './migrate-rollback';
 import { migrateStatus } from './migrate-status';
 import { migrateValidate } from './migrate-validate';
+import { moveCatchUp } from './move-catch-up';
+import { moveCopy } from './move-copy';
+import { moveCutOver } from './move-cut-over';
+import { moveFinish } from './move-finish';
+import { movePlan } from './move-plan';
+import { moveRollBack } from './move-roll-back';
+import { moveVerify } from './move-verify';
 import { open } from './open';
 import { payoutsList } from './payouts-list';
 import { payoutsRetry } from './payouts-retry';
@@ -143,6 +150,13 @@ export const COMMANDS: readonly Command[] = [
   migrateValidate,
   migrateRollback,
   migrateResolve,
+  movePlan,
+  moveCopy,
+  moveCatchUp,
+  moveVerify,
+  moveCutOver,
+  moveRollBack,
+  moveFinish,
   accessPlan,
   accessApply,
   entitlementsShow,
@@ -188,6 +202,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   recover: 'Recoveries of whole instances',
   rows: 'Rows that were lost since an archive or a moment',
   migrate: 'Migrations of a database',
+  move: 'The billing database, moved to another server while it is in use',
   access: 'Roles of a database, and who may do what in it',
   keys: 'Keys of the HTTP API: who may ask it what',
   maintenance: 'Vacuum, sizes, bloat and indexes of the databases, and the monthly report',

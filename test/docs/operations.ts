@@ -66,6 +66,7 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
       'recover start billing --to 1h',
     ),
     does('See how far that is', 'recover status billing'),
+    itself('Move billing to another server while it is in use, with a way back', '[move](move.md)'),
     does('Cut over, without stopping the application by hand', 'recover cut-over billing'),
     does('Find what a deletion took', 'rows report billing billing.subscriptions billing.subscription_items'),
     does(

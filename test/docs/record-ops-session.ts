@@ -21,12 +21,14 @@ interface Recorded {
 }
 
 async function main(): Promise<void> {
-  const program = spawn(process.execPath, ['bin/local.mjs'], {
+  const program = spawn(process.execPath, ['bin/local.mjs', '--second-server'], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   try {
     const billing = new Client({ connectionString: urlIn(await untilReady(program)) });
+    // A cut-over ends sessions.
+    billing.on('error', () => undefined);
     await billing.connect();
     const recorded: [SessionStep, Recorded | undefined][] = [];
     const captured = new Map<string, string>();

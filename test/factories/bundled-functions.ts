@@ -234,6 +234,14 @@ function environmentsOf(
     keys: { ...base, ...database('billing'), API_KEY_SECRET_ARN: 'api-keys' },
     maintenance: { ...both, INSPECT_FUNCTION_NAME: 'inspect', REPORT_TOPIC_ARN: '' },
     migrate: both,
+    move: {
+      ...base,
+      ...database('billing'),
+      MOVE_HOST: cluster.host,
+      MOVE_PORT: String(cluster.port),
+      MOVE_DATABASE_NAME: 'billing_moved',
+      MOVE_SECRET_ARN: 'database',
+    },
     audit: { ...base, ARCHIVE_BUCKET: bucket },
     inspect: {
       ...both,

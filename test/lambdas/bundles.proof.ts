@@ -30,6 +30,7 @@ const FUNCTIONS = [
   'keys',
   'maintenance',
   'migrate',
+  'move',
   'payouts',
   'processor',
   'reconciliation',

@@ -9,13 +9,13 @@ import {
   type LocalEnvironmentOptions,
   type RunningDatabasesOptions,
 } from '../../lib/config/built-environments';
-import { bitcoinEnvironment, exampleEnvironment } from '../support/example-environments';
+import { bitcoinEnvironment, exampleEnvironment, movingEnvironment } from '../support/example-environments';
 import { TEMPLATE_FOLDER_VARIABLE } from '../support/services';
 
 /** The stem of every function. */
 export const ALL_FUNCTIONS = readdirSync(path.resolve(__dirname, '../../lambdas')).toSorted();
 /** Functions that an environment has only where its settings ask for them. */
-const OPTIONAL_FUNCTIONS: readonly string[] = ['confirmations'];
+const OPTIONAL_FUNCTIONS: readonly string[] = ['confirmations', 'move'];
 /** The stem of every function that every environment has. */
 export const FUNCTIONS = ALL_FUNCTIONS.filter((stem) => !OPTIONAL_FUNCTIONS.includes(stem));
 
@@ -61,6 +61,7 @@ function runningDatabases(account: string): RunningDatabasesOptions {
 function environmentOf(name: string): EnvironmentConfig {
   if (name === 'local') return localEnvironment(localOptions());
   if (name === 'bitcoin') return bitcoinEnvironment();
+  if (name === 'move') return movingEnvironment();
   return name === 'rehearsal' ? rehearsalEnvironment(rehearsalOptions()) : exampleEnvironment(name);
 }
 

@@ -13,8 +13,11 @@ import type { PlatformCommand, PlatformMessage } from '../support/start-platform
 export interface StartedPlatform {
   readonly folder: string;
   readonly billing: Client;
+  readonly billingUrl: string;
   /** Of the main database. */
   readonly mainUrl: string;
+  /** Of the server that billing may be moved to; empty without one. */
+  readonly secondUrl: string;
   readonly endpoints: PlatformFile['endpoints'];
   /** Secret that the endpoint verifies signatures with. */
   readonly signingSecret: string;
@@ -25,12 +28,16 @@ export interface StartedPlatform {
   stop(): Promise<void>;
 }
 
-/** Starts the platform; its databases are empty, and it processes no events yet. */
-export async function startedPlatform(): Promise<StartedPlatform> {
+/**
+ * Starts the platform; its databases are empty, and it processes no events yet.
+ *
+ * @param flags `second-server` for a server that billing may be moved to
+ */
+export async function startedPlatform(...flags: readonly 'second-server'[]): Promise<StartedPlatform> {
   const folder = mkdtempSync(path.join(tmpdir(), 'billing-operations-ops-'));
   // PostgreSQL runs as another user where the tests are root.
   chmodSync(folder, 0o755);
-  const program = fork(path.join(__dirname, '../support/start-platform.ts'), [folder], {
+  const program = fork(path.join(__dirname, '../support/start-platform.ts'), [folder, ...flags], {
     execArgv: ['--import', 'tsx'],
     env: { ...process.env, AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined },
   });
@@ -41,7 +48,9 @@ export async function startedPlatform(): Promise<StartedPlatform> {
   return {
     folder,
     billing,
+    billingUrl: up.billingUrl,
     mainUrl: up.mainUrl,
+    secondUrl: up.secondUrl,
     signingSecret: up.signingSecret,
     endpoints: platformFile.parse(JSON.parse(readFileSync(path.join(folder, PLATFORM_FILE), 'utf8'))).endpoints,
     async send(type, object) {

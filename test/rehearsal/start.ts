@@ -35,7 +35,7 @@ export async function startRehearsal({ directory, python, watchdog, teardown }: 
   const stripe = await startStripeStandIn({ apiKey });
   teardown.add(() => stripe.stop());
 
-  const nodeFolder = makeNodeRuntime(directory, writeAuthorities(directory, databases));
+  const nodeFolder = makeNodeRuntime(directory, writeAuthorities(directory, Object.values(databases)));
   const ministack = await startMinistack({ python, directory, account, region, nodeFolder });
   watchdog.watch(ministack.pid);
   teardown.add(() => ministack.stop());

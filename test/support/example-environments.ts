@@ -40,3 +40,18 @@ export const BITCOIN = {
 export function bitcoinEnvironment(): EnvironmentConfig {
   return { ...exampleEnvironment('production'), bitcoin: bitcoin.parse(BITCOIN) };
 }
+
+/** Production, whose billing database moves to another server. */
+export function movingEnvironment(): EnvironmentConfig {
+  const production = exampleEnvironment('production');
+  const { billing, main } = production.databases;
+  const move = {
+    host: 'new.example.com',
+    port: 5432,
+    databaseName: 'billing',
+    secretArn: 'arn:aws:secretsmanager:eu-central-1:333333333333:secret:new-billing-AbCdEf',
+    secretKeyArn: 'arn:aws:kms:eu-central-1:333333333333:key/0f8e9c2a-0000-4000-8000-000000000001',
+    securityGroupId: 'sg-0123456789abcdef0',
+  };
+  return { ...production, databases: { billing: { ...billing, move, logins: 'least' }, main } };
+}

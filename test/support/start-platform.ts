@@ -3,7 +3,7 @@ import { Teardown } from '../../local/runtime/teardown';
 
 /** What the program sends: how to reach the platform once it is up, then each line of its activity. */
 export type PlatformMessage =
-  | { readonly up: Readonly<Record<'billingUrl' | 'endpoint' | 'mainUrl' | 'signingSecret', string>> }
+  | { readonly up: Readonly<Record<'billingUrl' | 'endpoint' | 'mainUrl' | 'secondUrl' | 'signingSecret', string>> }
   | { readonly line: string };
 
 /** What it is sent. */
@@ -17,14 +17,17 @@ async function main(): Promise<void> {
   const send = (message: PlatformMessage): void => void process.send?.(message);
   const print = (line: string): void => send({ line });
   const teardown = new Teardown();
-  const platform = await startPlatform({ directory: process.argv[2] ?? '', log: print, print }, teardown);
+  const [, , directory = '', ...flags] = process.argv;
+  const options = { directory, secondServer: flags.includes('second-server'), log: print, print };
+  const platform = await startPlatform(options, teardown);
   platform.activity.showAll();
   process.on('message', (command: PlatformCommand) => {
     if (command === 'start consumers') platform.startConsumers();
     else void teardown.run().then(() => process.exit(0));
   });
-  const { endpoint, signingSecret, databases } = platform;
-  send({ up: { endpoint, signingSecret, billingUrl: databases.billing.url, mainUrl: databases.main.url } });
+  const { endpoint, signingSecret, databases, secondBilling } = platform;
+  const secondUrl = secondBilling?.url ?? '';
+  send({ up: { endpoint, signingSecret, billingUrl: databases.billing.url, mainUrl: databases.main.url, secondUrl } });
 }
 
 void main();

@@ -11,6 +11,7 @@ import type { InspectEnvironment } from '../../../lambdas/inspect/contract';
 import type { KeysEnvironment } from '../../../lambdas/keys/contract';
 import type { MaintenanceEnvironment } from '../../../lambdas/maintenance/contract';
 import type { MigrateEnvironment } from '../../../lambdas/migrate/contract';
+import type { MoveEnvironment } from '../../../lambdas/move/contract';
 import type { PayoutsEnvironment } from '../../../lambdas/payouts/contract';
 import { type ProcessorEnvironment } from '../../../lambdas/processor/contract';
 import type { ReconciliationEnvironment } from '../../../lambdas/reconciliation/contract';
@@ -144,6 +145,14 @@ export const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'REPORT_TOPIC_ARN',
   ]),
   migrate: variables<MigrateEnvironment>()([...base, ...billing, ...main]),
+  move: variables<MoveEnvironment>()([
+    ...base,
+    ...billing,
+    'MOVE_HOST',
+    'MOVE_PORT',
+    'MOVE_DATABASE_NAME',
+    'MOVE_SECRET_ARN',
+  ]),
   payouts: variables<PayoutsEnvironment>()([...base, ...billing, ...stripe]),
   processor: variables<ProcessorEnvironment>()([...base, ...billing, 'CACHE_URL', 'DEAD_LETTER_QUEUE_URL']),
   reconciliation: variables<ReconciliationEnvironment>()([

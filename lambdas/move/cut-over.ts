@@ -1,0 +1,203 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { OperationError } from '../../core/runtime/errors';
+import { admitWrites, endSessions, isRefusing, refuseWrites } from './barrier';
+import { compareTable, differencesOfSchema } from './compare';
+import { type ChangeReport, VERIFIED_HOURS } from './contract';
+import { bringLoginsUp, report } from './copy';
+import { assertClose, assertCopied, untilQuiet } from './ready';
+import { copyRecord, outOfOrder, recordEndOfPause, recordPause, recordStage, type Move } from './record';
+import {
+  awaitBeat,
+  BACK,
+  beat,
+  connected,
+  type Connected,
+  FORWARD,
+  grantReading,
+  makeReplicator,
+  publish,
+  subscribe,
+  unpublish,
+  unsubscribe,
+} from './replication';
+import { type MoveDependencies, nameOf, withServers } from './servers';
+import { carrySequences, direct } from './switch';
+import { BEATS, label, replicatedTables } from './tables';
+
+/** How long the pause may be made longer by comparing rows once more. What was compared before is not in doubt. */
+export const COMPARE_MS = 3_000;
+
+/** What a cut-over that is confirmed goes through. */
+const STEPS = [
+  'Compare the schema of both servers once more',
+  'Begin to replicate from the new server to the old one, for a way back',
+  'Refuse writes on the old server, at one moment; functions wait',
+  'Wait until the last row has arrived, carry the sequences, compare rows',
+  'Send functions to the new server, by their secrets',
+];
+
+/**
+ * Lets the new server take the writes. A failure before that sends functions back to the old one; a step that was killed is
+ * repeated, or taken back by `roll-back`.
+ *
+ * @throws OperationError `move_out_of_order`, `move_not_ready`, `database_busy`: nothing was changed; `move_not_equal`,
+ * `move_stuck`: writes are where they were
+ */
+export async function cutOver(
+  dependencies: MoveDependencies,
+  { confirm }: { readonly confirm?: string | undefined },
+): Promise<ChangeReport> {
+  return withServers(dependencies, async (servers) => {
+    const { move, isConfigured } = servers;
+    if (move === undefined || isConfigured || !BEFORE.has(move.stage)) {
+      throw outOfOrder('cut-over', move, 'ops move plan says it');
+    }
+    const [source, target] = [connected(servers.source), connected(servers.target)];
+    const confirmWith = nameOf(target.connector.target);
+    if (move.stage === 'copying') {
+      await assertCopied(target);
+      assertVerified(move, dependencies.clock());
+      await assertClose(source, FORWARD);
+    }
+    if (confirm !== confirmWith) {
+      if (confirm !== undefined) throw notTyped(confirm, confirmWith);
+      const { stage } = move;
+      return report(servers, { stage, dryRun: true, confirmWith, steps: STEPS, next: 'ops move cut-over' });
+    }
+    const steps: string[] = [];
+    if (move.stage !== 'switching') {
+      await prepare(dependencies, { source, target }, move, steps);
+      await pause(dependencies, { source, target }, move, steps);
+    }
+    await admitWrites(target);
+    await direct(dependencies, { state: 'moved', to: target });
+    const pauseMs = await recordEndOfPause(source.client, move, 'cut-over');
+    steps.push(`Functions write to the new server; writes waited ${pauseMs} ms`);
+    await copyRecord(source.client, target.client, move);
+    await unsubscribe(source, target, FORWARD);
+    await unpublish(source, FORWARD);
+    steps.push('Replication to the new server ended; the way back is open');
+    return report(servers, { stage: 'cut-over', confirmWith, steps, pauseMs, next: NEXT });
+  });
+}
+
+const BEFORE: ReadonlySet<string> = new Set(['copying', 'cutting-over', 'switching']);
+
+const NEXT =
+  'ops move verify, as often as you like. Name the new server in the configuration and deploy. After 7 days: ops move finish. To go back: ops move roll-back';
+
+export function notTyped(given: string, expected: string): OperationError {
+  return new OperationError('invalid_request', `confirm: expected ${expected}, not ${given}. Nothing was changed`);
+}
+
+function assertVerified({ verifiedAt }: Move, now: Date): void {
+  const hours = verifiedAt === null ? Infinity : (now.getTime() - verifiedAt.getTime()) / 3_600_000;
+  if (hours <= VERIFIED_HOURS) return;
+  throw new OperationError(
+    'move_not_ready',
+    verifiedAt === null
+      ? 'The rows were not compared yet: ops move verify'
+      : `The rows were compared ${Math.round(hours)} hours ago, ${VERIFIED_HOURS} at most count: ops move verify`,
+  );
+}
+
+export type Pair = { readonly source: Connected; readonly target: Connected };
+
+/** Everything that can be done before the pause. */
+async function prepare(
+  dependencies: MoveDependencies,
+  { source, target }: Pair,
+  move: Move,
+  steps: string[],
+): Promise<void> {
+  const refusing = await isRefusing(source);
+  if (!refusing) {
+    const options = { workerFile: dependencies.pgDumpWorker, known: move.knownDifferences };
+    const differences = await differencesOfSchema(source.connector, target.connector, options);
+    const [first] = differences;
+    if (first !== undefined) {
+      throw new OperationError(
+        'move_not_equal',
+        `The schemas differ in ${differences.length} objects (${first.text}): roll the move back, and begin again`,
+      );
+    }
+    await bringLoginsUp(dependencies, target, steps);
+  }
+  await refreshViews(target);
+  await makeReplicator(target);
+  await grantReading(target);
+  await publish(target, BACK);
+  await subscribe(target, source, BACK, false);
+  await awaitBeat(source, 'target', await beat(target.client, 'target'));
+  steps.push('The new server replicates to the old one, for a way back');
+  if (!refusing) await untilQuiet(source.client, sleep);
+  await recordStage(source.client, move, 'cutting-over');
+}
+
+/** Materialised views are no tables: they are filled from the rows that were copied. */
+async function refreshViews({ client }: Connected): Promise<void> {
+  const { rows } = await client.query<{ view: string }>(
+    `SELECT format('%I.%I', schemaname, matviewname) AS view FROM pg_matviews WHERE ispopulated`,
+  );
+  for (const { view } of rows) await client.query(`REFRESH MATERIALIZED VIEW ${view}`);
+}
+
+/** Refuses writes on the old server and brings the new one to the same state. A failure lets the old one take writes again. */
+async function pause(
+  dependencies: MoveDependencies,
+  { source, target }: Pair,
+  move: Move,
+  steps: string[],
+): Promise<void> {
+  // A connection that finds writes refused waits from now on, and does not fail.
+  await direct(dependencies, { state: 'moving' });
+  try {
+    if (!(await isRefusing(source))) {
+      await refuseWrites(source, `moved to ${target.name}`, () => recordPause(source.client, move));
+    }
+    const wanted = await beat(source.client, 'source');
+    const ended = await endSessions(source);
+    const arrivedMs = await awaitBeat(target, 'source', wanted);
+    steps.push(
+      `Writes refused on the old server; ${ended} sessions ended, the last row arrived after ${Math.round(arrivedMs)} ms`,
+    );
+    steps.push(`${await carrySequences(source, target)} sequences carried`);
+    steps.push(await compareWithin({ source, target }, COMPARE_MS));
+  } catch (error) {
+    await resumeWrites(dependencies, source, move);
+    throw error;
+  }
+  // From here on the step only goes on: functions whose secret is written first write to the new server.
+  await recordStage(source.client, move, 'switching');
+}
+
+/** Lets the old server take the writes again, which no other server did meanwhile. */
+export async function resumeWrites(dependencies: MoveDependencies, source: Connected, move: Move): Promise<void> {
+  await admitWrites(source);
+  await direct(dependencies, { state: 'none' });
+  await recordStage(source.client, move, 'copying');
+}
+
+/**
+ * Compares all rows of as many tables as the time allows, the smallest first, and the number of rows of none: they were compared
+ * before. Nothing writes meanwhile, so that a difference is one.
+ */
+export async function compareWithin({ source, target }: Pair, limitMs: number): Promise<string> {
+  const deadline = performance.now() + limitMs;
+  const tables = (await replicatedTables(source.client)).toSorted((one, other) => one.bytes - other.bytes);
+  let compared = 0;
+  let rows = 0;
+  for (const table of tables.filter((one) => label(one) !== BEATS)) {
+    if (performance.now() > deadline) break;
+    const found = await compareTable(source, target, table);
+    if (found.differences > 0) {
+      throw new OperationError(
+        'move_not_equal',
+        `${label(table)} differs between both servers: the move stays where it was. ops move verify names every table`,
+      );
+    }
+    compared += 1;
+    rows += found.rows;
+  }
+  return `${rows.toLocaleString('en')} rows of ${compared} of ${tables.length - 1} tables compared once more, equal`;
+}

@@ -1,0 +1,60 @@
+import type { ClientBase } from 'pg';
+import { OperationError } from '../../core/runtime/errors';
+import { BACK, type Connected, FORWARD, slotBytes } from './replication';
+import { valueOf } from './servers';
+
+/** Log that may still be on its way at the begin of a cut-over: a second or two of work. More makes the pause as much longer. */
+const MOST_LAG_BYTES = 16 * 1024 * 1024;
+/** How long a cut-over waits for other functions to end before it says which it waits for. */
+const QUIET_MS = 10_000;
+/** Functions that connect for each event or request, and wait through a cut-over. */
+const PASSING = ['processor', 'api', 'move', 'inspect', 'collector', 'canary', ''];
+
+/** @throws OperationError `move_not_ready` while tables are being copied */
+export async function assertCopied({ client }: Connected): Promise<void> {
+  const waiting = await valueOf<number>(
+    client,
+    `SELECT count(*)::int AS value FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid
+     WHERE s.subname = $1 AND r.srsubstate <> 'r'`,
+    [FORWARD],
+  );
+  if (waiting === 0) return;
+  throw new OperationError('move_not_ready', `${waiting} tables are still being copied: ops move catch-up`);
+}
+
+/** @throws OperationError `move_not_ready` where the other server is too far behind to catch up within seconds */
+export async function assertClose(from: Connected, direction: typeof FORWARD | typeof BACK): Promise<void> {
+  const slot = await slotBytes(from, direction);
+  if (slot !== null && slot.lag <= MOST_LAG_BYTES) return;
+  throw new OperationError(
+    'move_not_ready',
+    slot === null
+      ? `${from.name} has no replication slot ${direction}: nothing is replicated`
+      : `The other server is ${Math.ceil(slot.lag / 1024 / 1024)} MiB behind: ops move catch-up`,
+  );
+}
+
+/**
+ * Waits until no other function is at work: a reconciliation or a backup would be cut off.
+ *
+ * @throws OperationError `database_busy` naming them
+ */
+export async function untilQuiet(client: ClientBase, sleep: (ms: number) => Promise<unknown>): Promise<void> {
+  const deadline = performance.now() + QUIET_MS;
+  for (;;) {
+    const { rows } = await client.query<{ name: string }>(
+      `SELECT DISTINCT application_name AS name FROM pg_stat_activity
+       WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+         AND application_name <> ALL ($1) AND (state LIKE 'idle in%' OR state = 'active')`,
+      [PASSING],
+    );
+    if (rows.length === 0) return;
+    if (performance.now() > deadline) {
+      throw new OperationError(
+        'database_busy',
+        `${rows.map(({ name }) => name).join(', ')} at work: repeat the step when that has ended, see ops connections`,
+      );
+    }
+    await sleep(500);
+  }
+}

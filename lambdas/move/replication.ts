@@ -1,0 +1,227 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
+import { scramVerifier } from '../../core/access/scram';
+import { qualified } from '../../core/archive/copy-session';
+import { OperationError } from '../../core/runtime/errors';
+import { valueOf, type Side } from './servers';
+import { BEATS, replicatedTables } from './tables';
+
+/** Role that one server logs in to the other as. */
+export const REPLICATOR = 'billing_move';
+/** One name for the publication of a server, and for slot and subscription of the other. */
+export const FORWARD = 'billing_move_forward';
+export const BACK = 'billing_move_back';
+export type Direction = typeof FORWARD | typeof BACK;
+
+/** Where a server says `connected`. */
+export type Connected = Side & { readonly client: Client };
+
+/** How long a row may take to arrive while writes wait for it. */
+const BEAT_TIMEOUT_MS = 20_000;
+const BEAT_POLL_MS = 20;
+
+/** @throws OperationError `move_not_ready` where the database is missing */
+export function connected(side: Side): Connected {
+  const { client } = side;
+  if (client === undefined) throw new OperationError('move_not_ready', `${side.name} does not exist`);
+  return { ...side, client };
+}
+
+/**
+ * Makes the role of replication, which reads every table and does nothing else, and gives it a new password. On RDS a membership
+ * stands for the attribute REPLICATION.
+ *
+ * @returns the password, which is kept in the subscription alone
+ */
+export async function makeReplicator({ client }: Connected): Promise<string> {
+  const password = randomBytes(24).toString('base64url');
+  const role = escapeIdentifier(REPLICATOR);
+  const exists = await valueOf<boolean>(client, 'SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS value', [
+    REPLICATOR,
+  ]);
+  if (!exists) await client.query(`CREATE ROLE ${role} NOLOGIN`);
+  const isRds = await valueOf<boolean>(
+    client,
+    `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_replication') AS value`,
+  );
+  await client.query(
+    isRds ? `GRANT rds_replication TO ${role}; ALTER ROLE ${role} LOGIN` : `ALTER ROLE ${role} LOGIN REPLICATION`,
+  );
+  await client.query(`ALTER ROLE ${role} PASSWORD ${escapeLiteral(scramVerifier(password))}`);
+  return password;
+}
+
+/** Lets the role of replication read what is replicated. Made before the schema is compared, on both servers alike. */
+export async function grantReading({ client, connector }: Connected): Promise<void> {
+  const role = escapeIdentifier(REPLICATOR);
+  const tables = await replicatedTables(client);
+  const schemas = [...new Set(tables.map(({ schema }) => escapeIdentifier(schema)))];
+  await client.query(
+    [
+      `GRANT CONNECT ON DATABASE ${escapeIdentifier(connector.target.database)} TO ${role}`,
+      ...(schemas.length > 0 ? [`GRANT USAGE ON SCHEMA ${schemas.join(', ')} TO ${role}`] : []),
+      ...(tables.length > 0 ? [`GRANT SELECT ON ${tables.map(qualified).join(', ')} TO ${role}`] : []),
+    ].join('; '),
+  );
+}
+
+/** Removes the role with all of its privileges. */
+export async function dropReplicator({ client }: Connected): Promise<void> {
+  const role = escapeIdentifier(REPLICATOR);
+  const known = await valueOf<boolean>(client, 'SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS value', [
+    REPLICATOR,
+  ]);
+  if (!known) return;
+  // Who may drop what a role owns is a member of it.
+  await client.query(`GRANT ${role} TO CURRENT_USER WITH INHERIT TRUE`);
+  await client.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+}
+
+/** Publishes the tables of a server, each by its name: only a superuser may publish all that are and will be. */
+export async function publish({ client }: Connected, direction: Direction): Promise<void> {
+  const exists = await valueOf<boolean>(
+    client,
+    'SELECT EXISTS (SELECT FROM pg_publication WHERE pubname = $1) AS value',
+    [direction],
+  );
+  if (exists) return;
+  const tables = (await replicatedTables(client)).map(qualified);
+  await client.query(`CREATE PUBLICATION ${direction} FOR TABLE ${tables.join(', ')}`);
+}
+
+export async function unpublish({ client }: Connected, direction: Direction): Promise<void> {
+  await client.query(`DROP PUBLICATION IF EXISTS ${direction}`);
+}
+
+export async function isSubscribed({ client }: Connected, direction: Direction): Promise<boolean> {
+  const found = await valueOf<boolean>(
+    client,
+    `SELECT EXISTS (SELECT FROM pg_subscription
+       WHERE subname = $1 AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())) AS value`,
+    [direction],
+  );
+  return found ?? false;
+}
+
+/**
+ * Subscribes a server to the publication of the other, unless it is.
+ *
+ * `origin = none`: a change that came from a server is not sent back to it, so that both directions may run at the same time.
+ *
+ * @param copies whether the rows that are there already are copied first
+ * @throws OperationError `move_not_ready` with PostgreSQL's words, such as that the other server cannot be reached
+ */
+export async function subscribe(from: Connected, to: Connected, direction: Direction, copies: boolean): Promise<void> {
+  if (await isSubscribed(to, direction)) return;
+  await dropSlot(from, direction);
+  const password = await makeReplicator(from);
+  const { host, port, database } = from.connector.target;
+  const connection = [
+    ['host', host],
+    ['port', String(port)],
+    ['dbname', database],
+    ['user', REPLICATOR],
+    ['password', password],
+    // Encrypted. The certificates that a server of RDS trusts are no file that it may be told of.
+    ['sslmode', 'require'],
+  ]
+    .map(([key, value = '']) => `${key}='${value.replaceAll(/['\\]/g, String.raw`\$&`)}'`)
+    .join(' ');
+  try {
+    await to.client.query(
+      `CREATE SUBSCRIPTION ${direction} CONNECTION ${escapeLiteral(connection)} PUBLICATION ${direction}
+       WITH (copy_data = ${copies}, origin = none, slot_name = ${escapeLiteral(direction)}, disable_on_error = false)`,
+    );
+  } catch (cause) {
+    const words = (cause as Error).message.replaceAll(password, '…');
+    throw new OperationError('move_not_ready', `${to.name} cannot subscribe to ${from.name}: ${words}`);
+  }
+}
+
+/** Ends a subscription, with its slot at the other server where that answers. */
+export async function unsubscribe(from: Connected, to: Connected, direction: Direction): Promise<void> {
+  if (await isSubscribed(to, direction)) {
+    await to.client.query(`ALTER SUBSCRIPTION ${direction} DISABLE`);
+    await to.client.query(`ALTER SUBSCRIPTION ${direction} SET (slot_name = NONE)`);
+    await to.client.query(`DROP SUBSCRIPTION ${direction}`);
+  }
+  await dropSlot(from, direction);
+}
+
+/** A slot keeps log for ever; one is left where a step was killed. Those of tables that are being copied end by themselves. */
+async function dropSlot({ client }: Connected, direction: Direction): Promise<void> {
+  const deadline = performance.now() + BEAT_TIMEOUT_MS;
+  for (;;) {
+    const { rows } = await client.query<{ name: string; pid: number | null }>(
+      `SELECT slot_name AS name, active_pid AS pid FROM pg_replication_slots
+       WHERE database = current_database() AND slot_name = $1`,
+      [direction],
+    );
+    const [slot] = rows;
+    if (slot === undefined) return;
+    if (slot.pid === null) {
+      await client.query('SELECT pg_drop_replication_slot($1)', [slot.name]);
+      return;
+    }
+    if (performance.now() > deadline) {
+      throw new OperationError('move_stuck', `Replication slot ${slot.name} is still in use: repeat the step`);
+    }
+    await sleep(100);
+  }
+}
+
+/** Writes a row on one server. @returns what is waited for on the other */
+export async function beat(client: Client, side: 'source' | 'target'): Promise<string> {
+  const value = await valueOf<string>(
+    client,
+    `INSERT INTO ${BEATS} (side, beat, at) VALUES ($1, 1, clock_timestamp())
+     ON CONFLICT (side) DO UPDATE SET beat = move_beats.beat + 1, at = excluded.at RETURNING beat::text AS value`,
+    [side],
+  );
+  return value ?? '0';
+}
+
+/**
+ * Waits until a row has arrived, and with it everything that was committed before.
+ *
+ * @throws OperationError `move_stuck` with the error of replication, where there is one
+ */
+export async function awaitBeat(
+  to: Connected,
+  side: 'source' | 'target',
+  wanted: string,
+  timeoutMs = BEAT_TIMEOUT_MS,
+): Promise<number> {
+  const started = performance.now();
+  for (;;) {
+    const arrived = await valueOf<boolean>(
+      to.client,
+      `SELECT EXISTS (SELECT FROM ${BEATS} WHERE side = $1 AND beat >= $2) AS value`,
+      [side, wanted],
+    );
+    const waitedMs = performance.now() - started;
+    if (arrived) return waitedMs;
+    if (waitedMs > timeoutMs) {
+      throw new OperationError(
+        'move_stuck',
+        `A row did not arrive at ${to.name} within ${Math.round(timeoutMs / 1000)} s: look for "logical replication" in the log of its server`,
+      );
+    }
+    await sleep(BEAT_POLL_MS);
+  }
+}
+
+/** Bytes of log that the other server has not confirmed, and that this one keeps; null without a slot. */
+export async function slotBytes(
+  { client }: Connected,
+  direction: Direction,
+): Promise<{ readonly lag: number; readonly retained: number } | null> {
+  const { rows } = await client.query<{ lag: number; retained: number }>(
+    `SELECT greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn))::float8 AS lag,
+            pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::float8 AS retained
+     FROM pg_replication_slots WHERE slot_name = $1`,
+    [direction],
+  );
+  return rows[0] ?? null;
+}

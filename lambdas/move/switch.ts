@@ -1,0 +1,64 @@
+import type { SecretMove } from '../../core/database/moved';
+import { readSequences } from '../../core/archive/catalog';
+import { qualified } from '../../core/archive/copy-session';
+import type { Connected } from './replication';
+import type { MoveDependencies, Side } from './servers';
+
+/** Secrets that say where the database is: that of the configured server, and those of the logins. */
+function secretsOf({ configured, loginSecrets }: MoveDependencies): string[] {
+  return [...new Set([configured.target.secretArn, ...Object.values(loginSecrets)])];
+}
+
+/** Which way functions are sent: `moving` makes a connection wait that finds writes refused. */
+export interface Direction {
+  readonly state: SecretMove['state'] | 'none';
+  /** The server that is not the configured one. Absent where functions go to the configured one. */
+  readonly to?: Side | undefined;
+}
+
+/**
+ * Sends functions to a server, by all of their secrets. On the new server the owner logs in as the administrator of that, and
+ * each login with the password of its secret.
+ */
+export async function direct(dependencies: MoveDependencies, { state, to }: Direction): Promise<void> {
+  const { secrets, configured, other, from } = dependencies;
+  const administrator = await secrets.read(other.target.secretArn);
+  await Promise.all(
+    secretsOf(dependencies).map((arn) =>
+      secrets.setMove(arn, (present) => {
+        if (state === 'none') return undefined;
+        const { username, password } = arn === configured.target.secretArn ? administrator : present;
+        const { target } = to?.connector ?? {};
+        return {
+          state,
+          from: [...from],
+          ...(target && {
+            to: { host: target.host, port: target.port, database: target.database, username, password },
+          }),
+        };
+      }),
+    ),
+  );
+}
+
+/** Once the configuration names the new server, the secrets need not send anybody there. @returns how many were settled */
+export async function settleSecrets({ secrets, configured, loginSecrets }: MoveDependencies): Promise<number> {
+  const arns = [...new Set([configured.target.secretArn, ...Object.values(loginSecrets)])];
+  for (const arn of arns) await secrets.settle(arn);
+  return arns.length;
+}
+
+/** Sets the sequences of one server to where those of the other stand. Nothing may write meanwhile. @returns how many */
+export async function carrySequences(from: Connected, to: Connected): Promise<number> {
+  const sequences = await readSequences(from.client);
+  if (sequences.length === 0) return 0;
+  await to.client.query(
+    `SELECT setval(name::regclass, value::bigint, called) FROM unnest($1::text[], $2::text[], $3::bool[]) AS s (name, value, called)`,
+    [
+      sequences.map((one) => qualified(one)),
+      sequences.map(({ lastValue }) => lastValue),
+      sequences.map(({ isCalled }) => isCalled),
+    ],
+  );
+  return sequences.length;
+}

@@ -1,0 +1,20 @@
+import { defineCommand } from '../command';
+import { takeStep } from '../move';
+import { optional, text } from '../values';
+
+export const moveCutOver = defineCommand({
+  name: 'move cut-over',
+  summary: 'Lets the new server take the writes of billing, after a pause of seconds',
+  details:
+    'Webhooks are accepted all the time; the queue holds them. The old server takes no writes any more and receives what is written on the new one, for a way back. Fails it, writes are where they were; killed, the same command continues it.',
+  effect: 'changes',
+  changes: 'which server billing is on, in the secrets of the database.',
+  json: 'the report `change` of `lambdas/move/contract.ts`',
+  arguments: {},
+  options: { confirm: optional(text('address'), 'The new server as `host:port/database`, typed') },
+  examples: [
+    { line: 'move cut-over --confirm new.example.com:5432/billing', explains: 'Let the new server take the writes.' },
+  ],
+  run: (context, { confirm }) =>
+    takeStep(context, 'cut-over', { typed: confirm, consequence: 'The new server would take the writes of billing.' }),
+});

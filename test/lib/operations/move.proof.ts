@@ -1,0 +1,49 @@
+import { resourceLike, resourcesOf, templatesOf } from '../support';
+
+const { operations } = templatesOf('move');
+
+interface Statement {
+  readonly Action: string | readonly string[];
+  readonly Resource: unknown;
+}
+
+test('an environment that moves billing has the function, with both servers; any other has nothing of it', () => {
+  expect(resourceLike(operations, 'AWS::Lambda::Function', 'Move').Properties).toMatchObject({
+    FunctionName: 'BillingOps-production-move',
+    ReservedConcurrentExecutions: 1,
+    VpcConfig: expect.anything(),
+    Environment: {
+      Variables: {
+        MOVE_HOST: 'new.example.com',
+        MOVE_PORT: '5432',
+        MOVE_SECRET_ARN: 'arn:aws:secretsmanager:eu-central-1:333333333333:secret:new-billing-AbCdEf',
+        // The proxy, by which the processor reaches the old one.
+        MOVE_FROM: expect.anything(),
+      },
+    },
+  });
+  expect(JSON.stringify(templatesOf('production').operations.toJSON())).not.toContain('-move"');
+});
+
+test('it writes the secrets of the database and no others, and reads those and that of the new server', () => {
+  const statements = Object.entries(resourcesOf(operations, 'AWS::IAM::Policy'))
+    .filter(([id]) => /^Move.*Role/.test(id))
+    .flatMap(([, { Properties }]) => (Properties.PolicyDocument as { Statement: Statement[] }).Statement);
+  const writing = statements.filter(({ Action }) => [Action].flat().includes('secretsmanager:PutSecretValue'));
+  expect(writing).toHaveLength(1);
+  // The owner of the tables and the four logins of functions.
+  expect(writing[0]?.Resource).toHaveLength(5);
+  expect(JSON.stringify(writing)).not.toContain('new-billing');
+  const reading = statements.filter(({ Action }) => [Action].flat().includes('secretsmanager:GetSecretValue'));
+  expect(reading.flatMap(({ Resource }) => Resource)).toHaveLength(6);
+  expect(JSON.stringify([...reading, ...writing])).not.toContain('"*"');
+});
+
+test('both servers admit it at their port', () => {
+  const rules = Object.entries(resourcesOf(operations, 'AWS::EC2::SecurityGroupIngress'))
+    .filter(([id]) => id.startsWith('Move'))
+    .map(([, { Properties }]) => Properties.Description);
+  expect(rules).toEqual(
+    expect.arrayContaining(['move connects to the billing database', 'move connects to the other billing server']),
+  );
+});

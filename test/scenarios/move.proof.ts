@@ -1,0 +1,306 @@
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
+import { waitUntil } from '../../local/pass/check';
+import { PLATFORM_FILE, platformFile } from '../../local/platform/contract';
+import { deliver } from '../../local/stripe/delivery';
+import { eventObject, subscriptionObject } from '../../local/stripe/objects';
+import { runOps } from '../ops/run-ops';
+import { wordsOf } from '../ops/runbook-lines';
+import { startedPlatform, type StartedPlatform } from '../ops/started-platform';
+
+/** Billing moves to another cluster on the platform as `npm start` runs it, while webhooks and reads of the API go on. */
+jest.setTimeout(300_000);
+
+/** Senders of webhooks, each with one request at a time. */
+const SENDERS = 4;
+const READ_EVERY_MS = 50;
+/** What the issue promises. */
+const LONGEST_PAUSE_MS = 60_000;
+
+let platform: StartedPlatform;
+let load: Load;
+
+const ops = async (line: string): Promise<{ readonly status: number; readonly output: string }> => {
+  const environment = { OPS_LOCAL_FOLDER: platform.folder };
+  const { status, stdout, stderr } = await runOps([...wordsOf(line), '--env', 'local'], { environment });
+  return { status, output: stdout + stderr };
+};
+
+/** The output of a command that succeeds. */
+async function done(line: string): Promise<string> {
+  const { status, output } = await ops(line);
+  if (status !== 0) throw new Error(`ops ${line} ended with ${status}: ${output}`);
+  return output;
+}
+
+/** Asks for the step, and takes it with the address that it wants typed. */
+async function confirmed(line: string): Promise<string> {
+  const { output } = await ops(line);
+  const [, address] = /add --confirm (\S+)/.exec(output) ?? [];
+  if (address === undefined) throw new Error(`ops ${line} asks for nothing: ${output}`);
+  return done(`${line} --confirm ${address}`);
+}
+
+type Place = 'old' | 'new';
+
+/** With a connection of its own, since a cut-over ends sessions. */
+async function at<T>(place: Place, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: place === 'old' ? platform.billingUrl : platform.secondUrl });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function rowsAt(place: Place, sql: string, values: unknown[] = []): Promise<unknown[]> {
+  return at(place, async (client) => (await client.query<Record<string, unknown>>(sql, values)).rows);
+}
+
+interface Load {
+  readonly sent: string[];
+  readonly failures: string[];
+  reads(): number;
+  seconds(): number;
+  stop(): Promise<void>;
+}
+
+/** Webhooks as fast as they are answered, and reads of entitlements. */
+async function startLoad(): Promise<Load> {
+  const { apiUrl, webhookUrl: url } = platformFile.parse(
+    JSON.parse(readFileSync(path.join(platform.folder, PLATFORM_FILE), 'utf8')),
+  );
+  const [key] = /bok_\w{12}_[\w-]{43}/.exec(await done('keys create entitlements:read --name a --all-projects')) ?? [];
+  const [sent, failures]: [string[], string[]] = [[], []];
+  const started = performance.now();
+  let reads = 0;
+  let running = true;
+  const repeated = async (everyMs: number, request: () => Promise<void>): Promise<void> => {
+    while (running) {
+      const begun = performance.now();
+      await request().catch((error: unknown) => void failures.push(String(error)));
+      await sleep(Math.max(0, everyMs - (performance.now() - begun)));
+    }
+  };
+  let number = 0;
+  const webhook = async (): Promise<void> => {
+    const event = eventObject('customer.subscription.created', subscriptionObject({ id: `sub_moved${(number += 1)}` }));
+    const { status, body } = await deliver(event, { url, secret: platform.signingSecret });
+    if (status !== 200) throw new Error(`a webhook is answered ${status} ${body}`);
+    sent.push(event.id);
+  };
+  const read = async (): Promise<void> => {
+    const headers = { authorization: `Bearer ${key ?? ''}` };
+    const { status } = await fetch(`${apiUrl}/api/v1/entitlements/ann?project=p1`, { headers });
+    if (status !== 200) throw new Error(`a read is answered ${status}`);
+    reads += 1;
+  };
+  const work = [...Array.from({ length: SENDERS }, () => repeated(0, webhook)), repeated(READ_EVERY_MS, read)];
+  return {
+    sent,
+    failures,
+    reads: () => reads,
+    seconds: () => (performance.now() - started) / 1000,
+    async stop() {
+      running = false;
+      await Promise.all(work);
+    },
+  };
+}
+
+/** Waits until every event that was sent so far has been applied, once. */
+async function untilProcessed(place: Place): Promise<void> {
+  const sent = [...load.sent];
+  await waitUntil(async () => {
+    const [row] = await rowsAt(
+      place,
+      `SELECT $1::int - count(*)::int AS left, coalesce(max(attempts), 0) AS attempts
+       FROM billing.webhook_events WHERE status = 'processed' AND id = ANY ($2)`,
+      [sent.length, sent],
+    );
+    const { left, attempts } = row as { left: number; attempts: number };
+    if (attempts > 1) throw new Error(`an event took ${attempts} attempts`);
+    return left === 0 ? undefined : `${left} events are not processed on the ${place} server`;
+  }, 60_000);
+}
+
+/** Ends the process of the function that moves, as if Lambda had ended it. */
+function killMove(): void {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const ours = pids.filter((pid) => {
+    try {
+      const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+      return (
+        variables.includes('AWS_LAMBDA_FUNCTION_NAME=BillingOps-local-move') &&
+        variables.some((variable) => variable.startsWith(`LAMBDA_TASK_ROOT=${platform.folder}/`))
+      );
+    } catch {
+      return false;
+    }
+  });
+  if (ours.length !== 1) throw new Error(`${ours.length} processes move the database`);
+  process.kill(Number(ours[0]), 'SIGKILL');
+}
+
+/** Asks a function, past the command line, which asks nothing where nothing is pending. */
+async function invoke(stem: string, request: object): Promise<unknown> {
+  const client = new LambdaClient({
+    endpoint: platform.endpoints.lambda,
+    region: 'eu-central-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+  const command = { FunctionName: `BillingOps-local-${stem}`, Payload: JSON.stringify(request) };
+  const { Payload: answer } = await client.send(new InvokeCommand(command));
+  client.destroy();
+  return JSON.parse(answer?.transformToString() ?? 'null');
+}
+
+const LEFT = `SELECT (SELECT count(*)::int FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())) AS subscriptions,
+  (SELECT count(*)::int FROM pg_replication_slots) AS slots, (SELECT count(*)::int FROM pg_publication) AS publications,
+  (SELECT count(*)::int FROM pg_roles WHERE rolname = 'billing_move') AS roles,
+  (SELECT relreplident FROM pg_class WHERE oid = 'billing.notes'::regclass) AS identity`;
+const NOTHING_LEFT = { subscriptions: 0, slots: 0, publications: 0, roles: 0, identity: 'd' };
+
+beforeAll(async () => {
+  platform = await startedPlatform('second-server');
+  platform.billing.on('error', () => undefined);
+  for (const line of ['migrate apply billing', 'migrate apply main']) await done(line);
+  await rowsAt('old', `CREATE TABLE billing.notes (note text); INSERT INTO billing.notes VALUES ('a'), ('a'), ('b')`);
+  platform.startConsumers();
+  load = await startLoad();
+});
+afterAll(async () => {
+  await load?.stop();
+  await platform.stop();
+});
+
+test('billing is copied while it is in use, and both servers hold the same', async () => {
+  expect(await ops('move verify')).toMatchObject({ status: 3, output: expect.stringContaining('move_out_of_order') });
+  // A rotation leaves its labels on a secret, which a move must not mistake for one that is under way, or break.
+  await done('secrets rotate billing --login service --confirm billing');
+  await waitUntil(async () => ((await ops('move plan')).status === 0 ? undefined : 'a password is rotating'), 30_000);
+  expect(await done('move plan')).toMatch(/without a key +billing\.notes/);
+  expect(await done('move copy')).toContain('51 tables copied');
+  // Without an identity of its rows, PostgreSQL refuses to change a table that is published.
+  await rowsAt('old', `UPDATE billing.notes SET note = 'c' WHERE note = 'b'`);
+  await done('move catch-up');
+
+  expect(await ops('move cut-over')).toMatchObject({ status: 3, output: expect.stringContaining('ops move verify') });
+  await expect(rowsAt('new', 'DELETE FROM billing.notes')).rejects.toMatchObject({ code: '25006' });
+  const spoil = (from: string, to: string) =>
+    at('new', async (client) => {
+      await client.query('SET default_transaction_read_only = off');
+      await client.query('ALTER TABLE billing.notes DISABLE TRIGGER USER');
+      await client.query('UPDATE billing.notes SET note = $2 WHERE note = $1', [from, to]);
+      await client.query('ALTER TABLE billing.notes ENABLE TRIGGER USER');
+    });
+  await spoil('c', 'x');
+  expect(await ops('move verify')).toMatchObject({
+    status: 1,
+    output: expect.stringContaining('billing.notes: differs'),
+  });
+  await spoil('x', 'c');
+  expect(await done('move verify')).toMatch(/rows of 50 tables compared: equal, and the schema as well/);
+
+  expect(await invoke('migrate', { action: 'apply', database: 'billing', dryRun: false })).toMatchObject({
+    errorType: 'MoveUnderway',
+  });
+  expect(await ops('move finish')).toMatchObject({ status: 3, output: expect.stringContaining('move_out_of_order') });
+});
+
+test('a cut-over that is killed with writes refused is continued, and no request fails', async () => {
+  const holder = new Client({ connectionString: platform.secondUrl });
+  holder.on('error', () => undefined);
+  await holder.connect();
+  const killed = confirmed('move cut-over').catch((error: unknown) => String(error));
+  await waitUntil(async () => {
+    const rows = await rowsAt('old', `SELECT FROM pg_subscription WHERE subname = 'billing_move_back'`);
+    return rows.length === 1 ? undefined : 'the way back is not open';
+  }, 60_000);
+  // The comparison in the pause waits for this lock.
+  await holder.query('BEGIN; LOCK TABLE billing.notes IN ACCESS EXCLUSIVE MODE');
+  await waitUntil(async () => {
+    const { rows } = await holder.query(
+      `SELECT FROM pg_locks WHERE NOT granted AND relation = 'billing.notes'::regclass`,
+    );
+    return rows.length > 0 ? undefined : 'the cut-over does not wait';
+  }, 60_000);
+  killMove();
+  expect(await killed).toMatch(/ended with 4/);
+  await holder.end();
+  await expect(rowsAt('old', `INSERT INTO billing.notes VALUES ('d')`)).rejects.toMatchObject({
+    code: '25006',
+    message: expect.stringMatching(
+      /^(billing moved to .*this server takes no writes|cannot execute INSERT in a read-only)/,
+    ),
+  });
+
+  const output = await confirmed('move cut-over');
+  expect(output).toMatch(/rows of 50 of 50 tables compared once more, equal/);
+  const [, pause = 'unknown'] = /writes waited (\d+) ms/.exec(output) ?? [];
+  expect(Number(pause)).toBeLessThan(LONGEST_PAUSE_MS);
+  process.stdout.write(`killed cut-over: writes waited ${pause} ms\n`);
+  await untilProcessed('new');
+  expect(load.failures).toEqual([]);
+});
+
+test('a roll-back keeps what was written since the cut-over', async () => {
+  await rowsAt('new', `INSERT INTO billing.notes VALUES ('written on the new server')`);
+  expect(await done('move verify')).toMatch(/equal, and the schema as well/);
+  expect(await done('move plan')).toMatch(/ok +no password is rotating/);
+  const before = load.sent.length;
+  const output = await confirmed('move roll-back');
+  expect(output).toMatch(/sequences carried back/);
+  process.stdout.write(`roll-back: ${/writes waited \d+ ms/.exec(output)?.[0]}\n`);
+  await waitUntil(async () => (load.sent.length > before + 20 ? undefined : 'no webhook was sent'), 60_000);
+  await untilProcessed('old');
+  expect(load.failures).toEqual([]);
+  expect(await rowsAt('old', `SELECT note FROM billing.notes WHERE note LIKE 'written%'`)).toHaveLength(1);
+  await rowsAt('old', `INSERT INTO billing.notes VALUES ('taken again')`);
+  expect(await rowsAt('old', LEFT)).toEqual([NOTHING_LEFT]);
+  expect(await rowsAt('new', LEFT)).toEqual([NOTHING_LEFT]);
+  expect(await invoke('migrate', { action: 'apply', database: 'billing', dryRun: false })).toMatchObject({
+    pending: [],
+  });
+});
+
+test('a second move is cut over without being killed, and finished', async () => {
+  expect(await ops('move plan')).toMatchObject({
+    status: 1,
+    output: expect.stringContaining('a move never overwrites'),
+  });
+  await dropNew();
+  for (const step of ['copy', 'catch-up', 'verify']) await done(`move ${step}`);
+  const output = await confirmed('move cut-over');
+  process.stdout.write(`cut-over: ${/writes waited \d+ ms/.exec(output)?.[0]}\n`);
+  expect(await ops('move finish')).toMatchObject({ status: 3, output: expect.stringContaining('kept for 7 days') });
+  await confirmed('move finish --early');
+  await load.stop();
+  await untilProcessed('new');
+  const perSecond = Math.round(load.sent.length / load.seconds());
+  process.stdout.write(
+    `${load.sent.length} webhooks (${perSecond}/s) and ${load.reads()} reads, ${load.failures.length} failed\n`,
+  );
+  expect(load.failures).toEqual([]);
+  expect(await rowsAt('old', LEFT)).toEqual([NOTHING_LEFT]);
+  expect(await rowsAt('new', LEFT)).toEqual([NOTHING_LEFT]);
+  const [{ stage }] = (await rowsAt('new', 'SELECT stage FROM operations.moves ORDER BY started_at DESC LIMIT 1')) as [
+    { stage: string },
+  ];
+  expect(stage).toBe('finished');
+});
+
+/** As an operator drops what a move that was rolled back left. */
+async function dropNew(): Promise<void> {
+  const url = new URL(platform.secondUrl);
+  url.pathname = '/postgres';
+  const client = new Client({ connectionString: url.href });
+  await client.connect();
+  await client.query('DROP DATABASE billing WITH (FORCE)');
+  await client.end();
+}
