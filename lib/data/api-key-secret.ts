@@ -11,6 +11,8 @@ export interface ApiKeySecretProps {
   readonly key: IKey;
   /** Keep the secret when the stack is removed. */
   readonly removalProtection: boolean;
+  /** Region that gets a copy, so that keys stay valid when this one is lost. @default - none */
+  readonly copyRegion?: string;
 }
 
 /**
@@ -28,6 +30,7 @@ export class ApiKeySecret extends Secret {
         excludePunctuation: true,
         passwordLength: LENGTH,
       },
+      replicaRegions: props.copyRegion === undefined ? undefined : [{ region: props.copyRegion }],
       removalPolicy: removalPolicyOf(props.removalProtection),
     });
     acknowledge(this, {

@@ -12,6 +12,8 @@ export interface ProviderSecretsProps {
   readonly environmentName: string;
   /** Keep the secrets and their key when the stack is removed. */
   readonly removalProtection: boolean;
+  /** Region that gets copies of both, for an operator to take the values from when this one is lost. @default - none */
+  readonly copyRegion?: string;
 }
 
 /**
@@ -31,6 +33,7 @@ export class ProviderSecrets extends Construct {
     super(scope, id);
     const { title } = props;
     const removalPolicy = removalPolicyOf(props.removalProtection);
+    const replicaRegions = props.copyRegion === undefined ? undefined : [{ region: props.copyRegion }];
     this.key = new Key(this, 'Key', {
       description: `${title}'s secrets (${props.environmentName})`,
       enableKeyRotation: true,
@@ -40,12 +43,14 @@ export class ProviderSecrets extends Construct {
       description: `Signing secrets of the ${title} webhook endpoint. An operator puts in the value`,
       encryptionKey: this.key,
       generateSecretString: { secretStringTemplate: '{}', generateStringKey: 'current', excludePunctuation: true },
+      replicaRegions,
       removalPolicy,
     });
     this.api = new Secret(this, 'Api', {
       description: `Restricted API key of ${title}, for reconciliation. An operator puts in the value`,
       encryptionKey: this.key,
       generateSecretString: { secretStringTemplate: '{}', generateStringKey: 'apiKey', excludePunctuation: true },
+      replicaRegions,
       removalPolicy,
     });
     for (const secret of [this.signing, this.api]) {

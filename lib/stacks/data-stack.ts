@@ -121,20 +121,14 @@ export class DataStack extends EnvironmentStack {
         roleName: this.backupAccount && replicationRoleName(config),
       });
     }
-    this.stripeSecrets = new ProviderSecrets(this, 'StripeSecrets', {
-      title: 'Stripe',
-      environmentName,
-      removalProtection,
-    });
+    const secrets = { environmentName, removalProtection, copyRegion: config.secondRegion };
+    this.stripeSecrets = new ProviderSecrets(this, 'StripeSecrets', { title: 'Stripe', ...secrets });
     this.tilledSecrets = config.tilled
-      ? new ProviderSecrets(this, 'TilledSecrets', { title: 'Tilled', environmentName, removalProtection })
+      ? new ProviderSecrets(this, 'TilledSecrets', { title: 'Tilled', ...secrets })
       : undefined;
-    this.erasureKeySecret = new ErasureKeySecret(this, 'ErasureKeySecret', {
-      key: this.stripeSecrets.key,
-      removalProtection,
-      copyRegion: config.secondRegion,
-    });
-    this.apiKeySecret = new ApiKeySecret(this, 'ApiKeySecret', { key: this.stripeSecrets.key, removalProtection });
+    const { key } = this.stripeSecrets;
+    this.erasureKeySecret = new ErasureKeySecret(this, 'ErasureKeySecret', { key, ...secrets });
+    this.apiKeySecret = new ApiKeySecret(this, 'ApiKeySecret', { key, ...secrets });
 
     const network = this.network(config);
     this.vpc = network?.vpc;

@@ -77,7 +77,7 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     does('Review only the deleted records', 'rows show billing {report}'),
     does('Merge them into the present state', 'rows merge billing {report} --confirm billing'),
     itself('Restore with psql alone', '[restore with psql](restore-with-psql.md)'),
-    itself('Rebuild in another region', '[scenarios](scenarios.md#region-lost)'),
+    itself('Rebuild in another region', '[losing a region](region-loss.md)'),
   ],
   Webhooks: [
     does('Count what failed, waits or is parked', 'webhooks status'),

@@ -31,7 +31,10 @@ export interface BundledFunctions {
   start(
     name: string,
     environment?: Readonly<Record<string, string>>,
-    limits?: Partial<Pick<FunctionDefinition, 'memoryMib' | 'timeoutSeconds'>>,
+    limits?: Partial<Pick<FunctionDefinition, 'memoryMib' | 'timeoutSeconds'>> & {
+      /** Authority of another server. @default that of the run's cluster */
+      readonly caFile?: string;
+    },
   ): LocalFunction;
   stop(): Promise<void>;
 }
@@ -72,7 +75,7 @@ export async function startBundledFunctions(): Promise<BundledFunctions> {
     queueUrl,
     deadLetterQueueUrl,
     environments,
-    start(name, environment = environments[name] ?? {}, limits = {}) {
+    start(name, environment = environments[name] ?? {}, { caFile = cluster.caFile, ...limits } = {}) {
       const instance = new LocalFunction(
         {
           name,
@@ -94,7 +97,7 @@ export async function startBundledFunctions(): Promise<BundledFunctions> {
             secretsManager: secrets.endpoint,
             kms: kms.endpoint,
           },
-          caFile: cluster.caFile,
+          caFile,
           logDirectory: path.join(folder, 'logs'),
         },
       );
