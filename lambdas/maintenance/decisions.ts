@@ -8,6 +8,12 @@ const GRACE_DAYS = 4;
 const DRILL_LIMIT_DAYS = 35;
 /** Secrets that Stripe issues are changed by hand; those of the databases change by themselves before that. */
 const SECRET_LIMIT_DAYS = 92;
+/** Days without a use after which a key of the API is asked about, of one that was never used, and before its end. */
+const KEY_UNUSED_DAYS = 92;
+const KEY_NEVER_USED_DAYS = 31;
+const KEY_ENDS_DAYS = 35;
+/** Days that a key of the API may be in force. */
+const KEY_LIMIT_DAYS = 365;
 /** In a month. A disk that is to last a year must not grow faster. */
 const GROWTH_PERCENT = 20;
 const GROWTH_MINIMUM_BYTES = 1024 ** 3;
@@ -16,6 +22,7 @@ const GROWTH_MINIMUM_BYTES = 1024 ** 3;
 export function decisionsOf(facts: ReportFacts): string[] {
   return [
     ...stateDecisions(facts),
+    ...keyDecisions(facts),
     ...DATABASE_NAMES.flatMap((database) => [
       ...drillDecisions(facts, database),
       ...DATABASE_TASKS.flatMap((task) => taskDecisions(facts, database, task)),
@@ -43,6 +50,27 @@ function stateDecisions({ status, at }: ReportFacts): string[] {
     ...(failed > 0 ? [`events: ${failed} failed. Retry or dismiss them: ops webhooks list --status failed`] : []),
     ...old.map(({ secret, changedAt }) => `secret ${secret}: unchanged since ${day(changedAt)}. Change it?`),
   ];
+}
+
+/** One question for each key: a key that nobody uses need not be rotated. */
+function keyDecisions({ keys = [], at }: ReportFacts): string[] {
+  return keys.flatMap(({ id, name, createdAt, expiresAt, lastUsedAt }) => {
+    const key = `API key ${name}`;
+    const isUnused =
+      lastUsedAt === null
+        ? daysSince(createdAt, at) > KEY_NEVER_USED_DAYS
+        : daysSince(lastUsedAt, at) > KEY_UNUSED_DAYS;
+    if (isUnused) {
+      const since = lastUsedAt === null ? `never used since ${day(createdAt)}` : `not used since ${day(lastUsedAt)}`;
+      return [`${key}: ${since}. Revoke it? ops keys revoke ${id}`];
+    }
+    if (expiresAt !== null && -daysSince(expiresAt, at) < KEY_ENDS_DAYS) {
+      return [`${key}: ends on ${day(expiresAt)}. Rotate it? ops keys rotate ${id}`];
+    }
+    return daysSince(createdAt, at) > KEY_LIMIT_DAYS
+      ? [`${key}: in force since ${day(createdAt)}. Rotate it? ops keys rotate ${id}`]
+      : [];
+  });
 }
 
 function drillDecisions({ drills, at }: ReportFacts, database: DatabaseName): string[] {

@@ -20,6 +20,7 @@ import {
   type TaskRecord,
 } from './contract';
 import { askInspect } from './inspected';
+import { auditKeys } from './key-audit';
 import { reportMonthly } from './monthly-report';
 import { listRecords, newestRecords } from './records';
 import { runTasks } from './run';
@@ -77,6 +78,7 @@ async function answer(request: CheckedMaintenanceRequest, { remainingMs }: Invoc
         clock,
         ask: askInspect(inspect, environment.INSPECT_FUNCTION_NAME),
         readRecords: (database) => withConnection(connectors[database], newestRecords),
+        readKeys: () => withConnection(connectors.billing, (client) => auditKeys(client, clock())),
         sns: new SNSClient({ requestHandler: { connectionTimeout: 3_000, socketTimeout: 10_000 } }),
         topicArn: environment.REPORT_TOPIC_ARN,
         withBilling: (work) => withConnection(connectors.billing, work),

@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
 import { messageOf } from '../../core/runtime/errors';
 import type { TaskRecord } from './contract';
+import type { AuditedKey } from './key-audit';
 import {
   type Ask,
   type Drill,
@@ -24,6 +25,8 @@ export interface ReportFacts {
   readonly status?: PlatformStatus | undefined;
   readonly drills: Readonly<Record<DatabaseName, readonly Drill[] | undefined>>;
   readonly runs?: readonly ReconciliationRun[] | undefined;
+  /** Keys of the API that are in force. */
+  readonly keys?: readonly AuditedKey[] | undefined;
   /** The newest record of each task. */
   readonly maintenance: Readonly<Record<DatabaseName, readonly TaskRecord[] | undefined>>;
   readonly problems: readonly string[];
@@ -35,10 +38,18 @@ export interface FactSources {
   readonly ask: Ask;
   /** Reads the newest record of each task of a database. */
   readonly readRecords: (database: DatabaseName) => Promise<readonly TaskRecord[]>;
+  /** Reads the keys of the API that are in force. */
+  readonly readKeys: () => Promise<readonly AuditedKey[]>;
 }
 
 /** Collects what the report is written from; one source that fails costs the report nothing else. */
-export async function gatherFacts({ environment, clock, ask, readRecords }: FactSources): Promise<ReportFacts> {
+export async function gatherFacts({
+  environment,
+  clock,
+  ask,
+  readRecords,
+  readKeys,
+}: FactSources): Promise<ReportFacts> {
   const problems: string[] = [];
   const attempt = async <T>(label: string, look: () => Promise<T>): Promise<T | undefined> => {
     try {
@@ -60,7 +71,8 @@ export async function gatherFacts({ environment, clock, ask, readRecords }: Fact
     const list = await answer(`drills of ${database}`, drillList, { action: 'drills', database, limit: DRILLS });
     return list?.drills;
   });
+  const keys = await attempt('API keys', readKeys);
   const maintenance = await ofEach((database) => attempt(`maintenance of ${database}`, () => readRecords(database)));
   problems.push(...(status?.problems ?? []));
-  return { environment, at: clock(), status, drills, runs: runs?.runs, maintenance, problems };
+  return { environment, at: clock(), status, drills, runs: runs?.runs, keys, maintenance, problems };
 }

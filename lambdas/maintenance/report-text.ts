@@ -2,7 +2,7 @@ import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
 import type { ResultOf, TaskRecord } from './contract';
 import { decisionsOf } from './decisions';
 import type { ReportFacts } from './report-facts';
-import { bytes, change, day, daysSince, hoursSince, minutes } from './report-units';
+import { age, bytes, change, day, daysSince, hoursSince, minutes } from './report-units';
 
 /** Tables that the report shows of each database. */
 const SHOWN_TABLES = 5;
@@ -30,6 +30,7 @@ export function writeReport(facts: ReportFacts): ReportText {
     section('Reconciliation with Stripe', reconciliationLines(facts)),
     section('Events', eventLines(facts)),
     section('Secrets, by their age', secretLines(facts)),
+    section('API keys in force', keyLines(facts)),
     ...DATABASE_NAMES.flatMap((database) => [
       section(`Database ${database}: sizes`, sizeLines(facts, database)),
       section(`Database ${database}: maintenance`, maintenanceLines(facts, database)),
@@ -53,11 +54,11 @@ function backupLine({ status, drills, at }: ReportFacts, database: DatabaseName)
   const archive = status?.databases.find((known) => known.database === database);
   const [drill] = drills[database] ?? [];
   const newest = archive?.newestArchive ?? null;
-  const age = newest === null ? 'no archive' : `archive ${hoursSince(newest, at)} h old`;
+  const made = newest === null ? 'no archive' : `archive ${hoursSince(newest, at)} h old`;
   const limit = archive ? ` (limit ${Math.round(archive.archiveLimitSeconds / 3600)} h)` : '';
   const took = drill?.durationMs == null ? '' : `, ${minutes(drill.durationMs)} of ${minutes(drill.targetMs)}`;
   const drilled = drill ? `last drill ${day(drill.startedAt)} ${drill.outcome}${took}` : 'no drill';
-  return `${database.padEnd(8)}${status ? age + limit : UNKNOWN}; ${drilled}`;
+  return `${database.padEnd(8)}${status ? made + limit : UNKNOWN}; ${drilled}`;
 }
 
 function reconciliationLines({ runs, at }: ReportFacts): string[] {
@@ -82,10 +83,22 @@ function eventLines({ status }: ReportFacts): string[] {
 
 function secretLines({ status, at }: ReportFacts): string[] {
   if (!status) return [UNKNOWN];
+  const width = Math.max(...status.secrets.map(({ secret }) => secret.length)) + 2;
   return status.secrets.map(
-    ({ secret, changedAt }) =>
-      `${secret.padEnd(18)}${changedAt === null ? 'unknown' : `${daysSince(changedAt, at)} days`}`,
+    ({ secret, changedAt }) => `${secret.padEnd(width)}${changedAt === null ? 'unknown' : age(changedAt, at)}`,
   );
+}
+
+/** The longest unused first, each with what it may do. */
+function keyLines({ keys, at }: ReportFacts): string[] {
+  if (!keys) return [UNKNOWN];
+  if (keys.length === 0) return ['none'];
+  const width = Math.max(...keys.map(({ name }) => name.length)) + 2;
+  return keys.map(({ name, scopes, createdAt, expiresAt, lastUsedAt }) => {
+    const used = lastUsedAt === null ? 'never used' : `used ${age(lastUsedAt, at)} ago`;
+    const ends = expiresAt === null ? 'without an end' : `ends ${day(expiresAt)}`;
+    return `${name.padEnd(width)}${used}; ${age(createdAt, at)} old, ${ends}; ${scopes.join(', ')}`;
+  });
 }
 
 function resultIn<Task extends TaskRecord['task']>(

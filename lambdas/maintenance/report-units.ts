@@ -34,3 +34,9 @@ export function hoursSince(iso: string, now: Date): number {
 export function minutes(ms: number): string {
   return ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 60_000)} min`;
 }
+
+/** Whole days since an ISO time, for people. */
+export function age(iso: string, now: Date): string {
+  const days = daysSince(iso, now);
+  return days === 1 ? '1 day' : `${days} days`;
+}

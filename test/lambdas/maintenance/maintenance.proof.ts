@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import { withConnection } from '../../../core/database/connector';
 import type { MaintenanceTask, ResultOf, TaskRecord } from '../../../lambdas/maintenance/contract';
 import { HOT_STATEMENTS } from '../../../lambdas/maintenance/hot-statements';
+import { auditKeys } from '../../../lambdas/maintenance/key-audit';
 import { listRecords } from '../../../lambdas/maintenance/records';
 import { runTasks } from '../../../lambdas/maintenance/run';
 import { waitUntil } from '../../../local/pass/check';
@@ -234,6 +235,20 @@ test('sizes are measured beside those of a week and a month ago', async () => {
     monthAgoBytes: growing(first)?.bytes,
   });
   expect(third.monthAgoBytes).toBe(first.databaseBytes);
+});
+
+test('the audit of keys names those in force, the longest unused first, and none that ended or was revoked', async () => {
+  await client.query(`
+    INSERT INTO billing.api_keys (id, name, digest, scopes, projects, created_by, expires_at, revoked_at, revoked_by, last_used_at)
+    SELECT 'abcdefghijk' || n, 'key ' || n, decode(repeat('0' || n, 32), 'hex'), '{metrics:read}', '{p1}', 'ann',
+      CASE n WHEN 1 THEN '2026-01-01'::timestamptz WHEN 3 THEN '2099-01-01' END,
+      CASE n WHEN 2 THEN now() END, CASE n WHEN 2 THEN 'ann' END, CASE n WHEN 3 THEN now() END
+    FROM generate_series(1, 4) AS n`);
+  const keys = await auditKeys(client, new Date());
+  expect(keys.map(({ name, lastUsedAt, expiresAt }) => [name, lastUsedAt !== null, expiresAt])).toEqual([
+    ['key 4', false, null],
+    ['key 3', true, '2099-01-01T00:00:00.000Z'],
+  ]);
 });
 
 test('a second run is refused while one is under way, and one that was killed is marked by the next', async () => {

@@ -18,6 +18,14 @@ const status: PlatformStatus = {
   secrets: [{ secret: 'stripe-api', changedAt: '2026-11-06T09:00:00Z' }],
   problems: [],
 };
+const key = {
+  id: 'abcdefghijkl',
+  name: 'shop',
+  scopes: ['metrics:read', 'entitlements:read'],
+  createdAt: '2026-10-06T09:00:00Z',
+  expiresAt: '2027-10-06T09:00:00Z',
+  lastUsedAt: '2026-12-05T09:00:00Z',
+};
 const drill = { startedAt: '2026-12-03T14:00:00Z', outcome: 'passed', durationMs: 240_000, targetMs: 3_600_000 };
 
 function records(
@@ -74,6 +82,7 @@ function facts(overrides: Partial<ReportFacts> = {}): ReportFacts {
       { startedAt: '2026-12-05T05:00:00Z', status: 'failed', dryRun: false, driftDetected: 0, eventsMissed: 0 },
       { startedAt: '2026-09-05T05:00:00Z', status: 'complete', dryRun: false, driftDetected: 99, eventsMissed: 99 },
     ],
+    keys: [key],
     maintenance: { billing: records(), main: records() },
     problems: [],
     ...overrides,
@@ -99,6 +108,9 @@ test('a month without a finding leaves nothing to decide, and the report says ho
   expect(sectionOf(text, 'Reconciliation with Stripe')).toEqual([
     '2 runs in 31 days, 1 of them complete; the last one 2026-12-06',
     '3 differences found, 1 missed events',
+  ]);
+  expect(sectionOf(text, 'API keys in force')).toEqual([
+    'shop  used 1 day ago; 61 days old, ends 2027-10-06; metrics:read, entitlements:read',
   ]);
   expect(sectionOf(text, 'Database billing: sizes')).toEqual([
     '           size   in a week  in a month',
@@ -127,6 +139,26 @@ test.each<[string, Partial<ReportFacts>, RegExp]>([
     'an old secret',
     { status: { ...status, secrets: [{ secret: 'stripe-api', changedAt: '2026-08-01T00:00:00Z' }] } },
     /^- secret stripe-api: unchanged since 2026-08-01/,
+  ],
+  [
+    'a key that nothing uses any more',
+    { keys: [{ ...key, lastUsedAt: '2026-08-01T00:00:00Z' }] },
+    /^- API key shop: not used since 2026-08-01\. Revoke it\? ops keys revoke abcdefghijkl/,
+  ],
+  [
+    'a key that was never used',
+    { keys: [{ ...key, lastUsedAt: null }] },
+    /^- API key shop: never used since 2026-10-06/,
+  ],
+  [
+    'a key that ends soon',
+    { keys: [{ ...key, expiresAt: '2027-01-01T00:00:00Z' }] },
+    /^- API key shop: ends on 2027-01-01\. Rotate it\? ops keys rotate abcdefghijkl/,
+  ],
+  [
+    'an old key',
+    { keys: [{ ...key, createdAt: '2025-10-06T09:00:00Z', expiresAt: null }] },
+    /^- API key shop: in force since 2025-10-06/,
   ],
   ['no drill', { drills: { billing: [], main: [drill] } }, /^- billing: never drilled/],
   [
@@ -254,12 +286,40 @@ test('sources that fail cost the report their own lines and nothing else', async
       if (database === 'main') throw new Error('no connection');
       return records();
     },
+    readKeys: async () => {
+      throw new Error('no table');
+    },
   });
-  expect(gathered.problems).toEqual(['status: refused', 'maintenance of main: no connection']);
+  expect(gathered.problems).toEqual(['status: refused', 'API keys: no table', 'maintenance of main: no connection']);
   const { text } = writeReport(gathered);
   expect(sectionOf(text, 'Events')).toEqual(['unknown: it could not be looked up']);
+  expect(sectionOf(text, 'API keys in force')).toEqual(['unknown: it could not be looked up']);
   expect(sectionOf(text, 'Database main: maintenance')).toEqual(['unknown: it could not be looked up']);
   expect(sectionOf(text, 'Database billing: maintenance')).toHaveLength(4);
+});
+
+test('a long name of a secret or of a key moves the columns of the others', () => {
+  const changedAt = '2026-12-05T09:00:00Z';
+  const { text } = writeReport(
+    facts({
+      status: {
+        ...status,
+        secrets: ['stripe-api', 'billing-login-collector'].map((secret) => ({ secret, changedAt })),
+      },
+      keys: [
+        { ...key, expiresAt: null },
+        { ...key, name: 'a-longer-name', lastUsedAt: null, createdAt: changedAt },
+      ],
+    }),
+  );
+  expect(sectionOf(text, 'Secrets, by their age')).toEqual([
+    'stripe-api               1 day',
+    'billing-login-collector  1 day',
+  ]);
+  expect(sectionOf(text, 'API keys in force')).toEqual([
+    'shop           used 1 day ago; 61 days old, without an end; metrics:read, entitlements:read',
+    'a-longer-name  never used; 1 day old, ends 2027-10-06; metrics:read, entitlements:read',
+  ]);
 });
 
 test('a subject is ASCII and as short as SNS asks for, whatever the environment is named', () => {
