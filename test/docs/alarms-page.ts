@@ -31,6 +31,17 @@ Every alarm of an environment like [examples/production.yaml](../examples/produc
 after how many minutes. The test evaluates the alarms of the template as CloudWatch does (\`test/lib/monitoring/cloudwatch\`): it reproduces the tables of
 CloudWatch's guide, sees what was published two minutes late, and knows no AWS. What to do is in the [runbook](runbook.md).
 
+## What the test rests on
+
+| what                                                                  | compared with                                                                                                                  |
+| --------------------------------------------------------------------- | ------------------------------------------------------------------------------------------------------------------------------ |
+| M of N, missing data, the evaluation range                            | the rows of both tables of CloudWatch's guide on missing data                                                                  |
+| metric math: \`IF\`, \`FILL\`, \`MAX\`, a missing operand               | the guide's examples; where it is silent on an operand that never had data, every story holds for both readings                |
+| composite rules, and how their actions are suppressed                 | the guide's six examples of wait and extension                                                                                   |
+| a threshold over one metric, at a real HTTP API                       | MiniStack, in the deployment rehearsal: it evaluates thresholds, and ignores dimensions, M of N and missing data               |
+| metric math and composite alarms, by another's code                   | none: MiniStack rejects them, moto evaluates no alarm (its state is what a caller sets), and no other was found that can be had here |
+| periods that begin when CloudWatch chooses, a late or lost evaluation | none: only an account of AWS shows them                                                                                        |
+
 ## Who is woken
 
 There are two topics, for all alarms or for those of a group. **Critical** is for the paging tool, at any hour. **Warning** is for mail or a chat that
