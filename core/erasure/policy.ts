@@ -250,6 +250,11 @@ export const ERASURE_POLICY: Readonly<Record<string, Readonly<Record<string, Col
   },
   'operations.migrations': keep('operation', 'id name run_on'),
   'operations.migration_checksums': keep('operation', 'name sha256'),
+  'operations.moves': keep(
+    'operation',
+    'id role source target stage started_at stage_at verified_at cut_over_at refused_at pause_ms identities known_differences',
+  ),
+  'operations.move_beats': keep('operation', 'side beat at'),
   'operations.row_recovery_merges': {
     ...treat('blank', 'chosen'),
     ...keep('operation', 'id report_id merged_at inserted updated skipped'),
