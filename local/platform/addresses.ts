@@ -2,7 +2,11 @@ import type { DatabaseName } from '../../core/contract';
 import type { LocalDatabaseServer } from '../postgres/databases';
 import type { FunctionDefinition } from '../template/platform-template';
 
-/** The functions with the addresses of this start in their environments, in place of those of the template. */
+/**
+ * The functions with the addresses of this start in their environments, in place of those of the template.
+ *
+ * @param second server that billing may be moved to. @default - none: there is no function for it
+ */
 export function withAddresses(
   functions: readonly FunctionDefinition[],
   databases: Readonly<Record<DatabaseName, Pick<LocalDatabaseServer, 'cluster'>>>,
@@ -17,7 +21,8 @@ export function withAddresses(
     TILLED_API_BASE: apiBases.tilled,
     ...(second && { MOVE_PORT: String(second.cluster.port) }),
   };
-  return functions.map((definition) => ({
+  const present = functions.filter(({ environment }) => second !== undefined || environment.MOVE_PORT === undefined);
+  return present.map((definition) => ({
     ...definition,
     environment: Object.fromEntries(
       Object.entries(definition.environment).map(([name, value]) => [name, addresses[name] ?? value]),

@@ -59,6 +59,10 @@ async function send(
     return await lambda.send(new InvokeCommand({ FunctionName: name, Payload }), { abortSignal: signal });
   } catch (cause) {
     if (cause instanceof Error && cause.name === 'ResourceNotFoundException') {
+      if (target.platform !== undefined && name.endsWith('-move')) {
+        const message = 'The local platform has no second server. Start it with one: npm start -- --second-server';
+        throw new CommandError('refused', message, { cause });
+      }
       const advice = name.endsWith('-confirmations')
         ? 'its settings have no `bitcoin`, or Operations was not deployed since'
         : name.endsWith('-move')

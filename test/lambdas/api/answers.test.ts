@@ -68,6 +68,7 @@ describe('health', () => {
       ['maintenance-sizes-billing', 'ok'],
       ['maintenance-vacuum-billing', 'late'],
       ['maintenance-indexes-billing', 'late'],
+      ['maintenance-cards-billing', 'late'],
       ['maintenance-report', 'ok'],
     ]);
     expect(body.jobs[6]).toMatchObject({ limitSeconds: 28_800, ageSeconds: expect.any(Number) });

@@ -166,6 +166,7 @@ export class RecoveryWorld {
       changed: 1,
       related: [],
       rowsKey: 'rows.jsonl',
+      next: null,
       firstIds: [],
     };
   }
