@@ -66,7 +66,9 @@ const identity = (name: string, dimensions: readonly (readonly [string, unknown]
   [name, ...dimensions.map(([dimension, value]) => `${dimension}=${String(value)}`).toSorted()].join(' ');
 
 const published = (records: readonly EmfRecord[]) =>
-  new Set(emittedMetrics(records).map(({ name, dimensions }) => identity(name, Object.entries(dimensions))));
+  new Map(
+    emittedMetrics(records).map(({ name, dimensions, value }) => [identity(name, Object.entries(dimensions)), value]),
+  );
 
 interface WatchedMetric {
   readonly MetricName: string;
@@ -93,6 +95,8 @@ function watchedOf(environment: string): string[] {
     );
 }
 
+const PROBES_FAILED = 'ProbesFailed environment=local service=collector';
+
 /** What is on record of collections that succeeded, which is forgotten then. */
 async function successes(): Promise<unknown[]> {
   const { rows } = await (await billing.client()).query('DELETE FROM billing.job_successes RETURNING job');
@@ -105,7 +109,9 @@ test('what the alarms look at is what the collector publishes, by name and by ev
 
   const watched = watchedOf('local').filter((metric) => !metric.startsWith('CollectionFailed'));
   expect(watched.length).toBeGreaterThan(15);
-  expect([...published(records)]).toEqual(expect.arrayContaining(watched));
+  const metrics = published(records);
+  expect([...metrics.keys()]).toEqual(expect.arrayContaining(watched));
+  expect(metrics.get(PROBES_FAILED)).toBe(0);
   expect(await successes()).toEqual([{ job: 'collector' }]);
 });
 
@@ -114,7 +120,7 @@ test('a collection that is not complete says so by its heartbeat, publishes the 
 
   await expect(result).rejects.toMatchObject({ code: 'collection_incomplete' });
   expect(await successes()).toEqual([]);
-  const metrics = [...published(records)];
+  const metrics = [...published(records).keys()];
   expect(metrics).toContain('CollectionFailed environment=local service=collector');
   expect(metrics).not.toContain('CollectionSucceeded environment=local service=collector');
   expect(metrics).toContain('DrillAge database=billing environment=local service=collector');
@@ -122,4 +128,19 @@ test('a collection that is not complete says so by its heartbeat, publishes the 
   const logged = logLines.join('\n');
   expect(logged).toContain('Cannot connect to database');
   expect(logged).toContain('secret stripe-api: ');
+});
+
+test('one probe that fails is counted, and the others are published with it', async () => {
+  const complete = await collect();
+  await complete.result;
+  const incomplete = await collect({ STRIPE_API_SECRET_ARN: 'nothing' });
+
+  await expect(incomplete.result).rejects.toThrow(/^secret stripe-api: [^;]+$/);
+  const metrics = published(incomplete.records);
+  expect(metrics.get(PROBES_FAILED)).toBe(1);
+  const missing = [...published(complete.records).keys()].filter((metric) => !metrics.has(metric));
+  expect(missing).toEqual([
+    'SecretAge environment=local secret=stripe-api service=collector',
+    'CollectionSucceeded environment=local service=collector',
+  ]);
 });

@@ -119,7 +119,7 @@ test('activity says of each provider what came in a day, and what failed, is par
      UPDATE billing.webhook_events SET attempts = 3 WHERE id = 'evt_4';
      INSERT INTO billing.webhook_events (provider, id, type, livemode, source, status, attempts, error, occurred_at, received_at, payload)
      SELECT 'tilled', 'evt_old_' || status, 'some.event', false, 'webhook', status, 2, 'why', at, at, '{}'
-     FROM unnest(ARRAY['failed', 'received']) AS status, LATERAL (SELECT $$2026-11-20T12:00:00Z$$::timestamptz AS at) AS moment`,
+     FROM (VALUES ('failed', '2026-11-20T11:00:00Z'::timestamptz), ('received', '2026-11-20T12:00:00Z')) AS old (status, at)`,
   );
   const { providers } = await readActivity(client, { action: 'activity', days: 7 }, NOW);
   await client.query('ROLLBACK');
@@ -160,17 +160,27 @@ test('activity leaves out the canary and what is older, and takes the lag of the
   await client.query('BEGIN; DELETE FROM billing.webhook_events');
   await add('processed', 'processed', 10, [1, 20]);
   await add('slow', 'processed', 200, [500, 600]);
-  await add('dismissed', 'dismissed', 10);
-  await add('ignored', 'ignored', 10);
+  await add('dismissed', 'dismissed', 10, [100, 100]);
+  await add('ignored', 'ignored', 10, [100, 100]);
   await add('received', 'received', 20);
   await add('processing', 'processing', 25);
-  await add('canary', 'ignored', 10, [1, 1], 'billing_operations.canary');
+  await add('canary', 'ignored', 5, [1, 1], 'billing_operations.canary');
   await add('old', 'processed', 8 * 24 * 60);
-  const { hours, lag } = await readActivity(client, { action: 'activity', days: 7 }, NOW);
+  const { hours, lag, providers } = await readActivity(client, { action: 'activity', days: 7 }, NOW);
   await client.query('ROLLBACK');
   expect(hours).toEqual([
     { hour: '2026-11-21T09:00:00.000Z', settled: 101, failed: 0, open: 0 },
     { hour: '2026-11-21T12:00:00.000Z', settled: 22, failed: 0, open: 2 },
   ]);
   expect(lag).toEqual({ p95Seconds: 19, oldestOpenSeconds: 1_500 });
+  expect(providers[0]).toEqual({
+    provider: 'stripe',
+    received: 125,
+    settled: 123,
+    failed: 0,
+    parked: 0,
+    waiting: 2,
+    ...lag,
+    newestAt: '2026-11-21T12:20:00.000Z',
+  });
 });

@@ -1,6 +1,4 @@
 import { BACKUP_POLICIES } from '../../../lib/config/policies';
-import { INSTANCE_DRILL_SCHEDULES } from '../../../lib/config/schedules';
-import { DATABASE_NAMES } from '../../../core/contract';
 import { MINUTE } from '../../support/states/clock';
 import { deployedDefinition } from '../../support/states/deployed-definition';
 import { waysOut, type Execution, type ExecutionOptions } from '../../support/states/interpreter';
@@ -98,7 +96,10 @@ test('every way out of every state of the drill itself was taken', async () => {
   expect(ways.filter((way) => !left.has(way))).toEqual([]);
 });
 
-describe.each(DATABASE_NAMES)('the drill of the %s instance', (database) => {
+describe.each([
+  ['billing', 'cron(0 11 10 1,4,7,10 ? *)'],
+  ['main', 'cron(0 11 11 1,4,7,10 ? *)'],
+] as const)('the drill of the %s instance', (database, quarterly) => {
   const title = database === 'billing' ? 'Billing' : 'Main';
 
   test('starts every quarter, and may call three functions and remove its own instances alone', () => {
@@ -106,9 +107,15 @@ describe.each(DATABASE_NAMES)('the drill of the %s instance', (database) => {
     const schedules = Object.entries(resourcesOf(operations, 'AWS::Scheduler::Schedule'));
     const [, schedule] = schedules.find(([id]) => id.startsWith(`${title}InstanceDrillSchedule`)) ?? [];
     expect(schedule?.Properties).toMatchObject({
-      ScheduleExpression: INSTANCE_DRILL_SCHEDULES[database].expression,
+      ScheduleExpression: quarterly,
+      ScheduleExpressionTimezone: 'Etc/UTC',
       Target: { DeadLetterConfig: { Arn: expect.anything() }, RetryPolicy: { MaximumEventAgeInSeconds: 3600 } },
     });
+    const [id] =
+      Object.entries(resourcesOf(operations, 'AWS::StepFunctions::StateMachine')).find(
+        ([, { Properties }]) => Properties.StateMachineName === `BillingOps-production-instance-drill-${database}`,
+      ) ?? [];
+    expect(schedule?.Properties.Target).toMatchObject({ Arn: { Ref: id } });
     const statements = statementsIn(operations).filter(({ of }) => of === `${title}InstanceDrillRoleDefaultPolicy`);
     const allowed = (action: string) =>
       statements.filter(({ actions }) => actions.includes(action)).flatMap(({ resources }) => resources);
