@@ -156,8 +156,8 @@ export const contract = {
   report: z.union([planReport, progressReport, verifyReport, changeReport]),
   effect: {
     plan: 'reads',
-    progress: 'adds',
     copy: 'adds',
+    progress: 'adds',
     verify: 'adds',
     'cut-over': 'changes',
     'roll-back': 'changes',
