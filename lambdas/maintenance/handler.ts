@@ -22,7 +22,7 @@ import {
 import { askInspect } from './inspected';
 import { auditKeys } from './key-audit';
 import { reportMonthly } from './monthly-report';
-import { listRecords, newestRecords } from './records';
+import { listRecords, loggedRecord, newestRecords } from './records';
 import { runTasks } from './run';
 
 const environment = readEnvironment({
@@ -55,7 +55,7 @@ export const handler = operation(contract, {
     message: 'Maintenance finished',
     details:
       report.action === 'run'
-        ? { ...report }
+        ? { ...report, tasks: report.tasks.map(loggedRecord) }
         : report.action === 'report'
           ? { action: 'report', decisions: report.decisions, sent: report.sent }
           : { action: 'show' },

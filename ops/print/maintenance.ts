@@ -80,12 +80,18 @@ const cardCells = (each: ResultOf<'cards'>['findings'][number]) => [
 function cardLines({ found, findings, probableIds, tables, skipped }: ResultOf<'cards'>, style: Style): string[] {
   const open = tables.filter(({ nextBlock }) => nextBlock > 0);
   const read = tables.reduce((sum, each) => sum + each.scanned, 0);
-  const columns = tables.reduce((sum, each) => sum + each.columns, 0);
+  const readTables = tables.filter(
+    ({ scanned, blocks, scannedAt }) => scanned > 0 || (blocks === 0 && scannedAt !== null),
+  );
+  const columns = readTables.reduce((sum, each) => sum + each.columns, 0);
+  const never = tables.filter(({ scannedAt }) => scannedAt === null).map(({ table: name }) => name);
+  const none = open.length + skipped.length === 0 ? 'no card number found' : 'no card number found in what was read';
   return [
-    found === 0 ? 'no card number found' : style.bold(`${counted(found, 'card number')} found`),
+    found === 0 ? none : style.bold(`${counted(found, 'card number')} found`),
     ...(found === 0 ? [] : table(CARD_COLUMNS, findings.map(cardCells), style)),
     ...(found > findings.length ? [`and ${found - findings.length} more`] : []),
-    `${bytes(read * BLOCK_BYTES)} read of ${counted(columns, 'column')} in ${counted(tables.length, 'table')}`,
+    `${bytes(read * BLOCK_BYTES)} read of ${counted(columns, 'column')} in ${counted(readTables.length, 'table')}`,
+    ...(never.length === 0 ? [] : [`never read: ${never.join(', ')}`]),
     ...open.map(({ table: name, nextBlock, blocks, wholeAt }) => {
       const last = wholeAt === null ? 'never read to its end' : `last read to its end ${wholeAt.slice(0, 10)}`;
       return `${name}: the next scan continues at ${Math.round((100 * nextBlock) / blocks)} %; ${last}`;

@@ -13,7 +13,7 @@ const SHAPE = '[0-9]([ \u00a0-]?[0-9]){12}';
 export interface CardFinding {
   readonly table: string;
   readonly column: string;
-  /** Primary key; of a table without one, or whose key holds the card, where the row was: `ctid (0,1)`. */
+  /** Primary key; of a table without one, or whose key may hold a card, where the row was: `ctid (0,1)`. */
   readonly row: string;
   /** Page of the table that the row is in. */
   readonly block: number;
@@ -91,8 +91,10 @@ interface Row {
 
 const blockOf = ({ at }: Row): number => Number(at.slice(1, at.indexOf(',')));
 
-/** A key may be the card itself. */
+/** Thirteen digits with at most one other character between each: a key may be the card, or hold it beside other characters. */
+const MAY_BE_CARD = /\d(?:\D?\d){12}/;
+
 function rowKey({ at, key }: Row): string {
   const text = key.join(',');
-  return text === '' || detectCards(text, 'card').cards.length > 0 ? `ctid ${at}` : text;
+  return text === '' || MAY_BE_CARD.test(text) ? `ctid ${at}` : text;
 }

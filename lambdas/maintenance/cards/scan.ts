@@ -24,6 +24,8 @@ const LEAST_MS = 1_000;
 const ENOUGH_NUMBERS = 20;
 const CARDS_SHARE = 0.5;
 
+const NO_TIME = 'no time was left';
+
 type CardsResult = ResultOf<'cards'>;
 type Coverage = CardsResult['tables'][number];
 
@@ -58,7 +60,10 @@ export async function scanCards(scan: CardScan): Promise<CardsResult> {
       continue;
     }
     const left = remainingMs();
-    if (left < LEAST_MS) break;
+    if (left < LEAST_MS) {
+      progress.skip(table.name, NO_TIME);
+      continue;
+    }
     const reserve = index === order.length - 1 ? 0 : left / 2;
     await scanTable(scan, table, progress, () => remainingMs() > reserve);
   }
@@ -100,7 +105,11 @@ async function scanTable(
   if (total === 0) return progress.reached(table.name, [0, 0], now);
   let blocks = FIRST_BLOCKS;
   const start = progress.positionOf(table.name);
-  for (let from = start < total ? start : 0; from < total && hasTime();) {
+  for (let from = start < total ? start : 0, parts = 0; from < total; parts += 1) {
+    if (!hasTime()) {
+      if (parts === 0) progress.skip(table.name, NO_TIME);
+      return;
+    }
     const to = Math.min(from + blocks, total);
     const startedMs = performance.now();
     try {

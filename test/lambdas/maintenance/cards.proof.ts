@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import { withConnection } from '../../../core/database/connector';
 import type { ResultOf, TaskRecord } from '../../../lambdas/maintenance/contract';
 import { scanCards } from '../../../lambdas/maintenance/cards/scan';
+import { loggedRecord } from '../../../lambdas/maintenance/records';
 import { runTasks } from '../../../lambdas/maintenance/run';
 import { waitUntil } from '../../../local/pass/check';
 import { taskLines } from '../../../ops/print/maintenance';
@@ -45,6 +46,7 @@ test('planted cards are found with table, column and row, ids of digits are not,
     CREATE TABLE public.notes (id int PRIMARY KEY, note public.remark, tags varchar[], document json, picture bytea);
     CREATE TABLE public.keyless (line text);
     CREATE TABLE public.keyed (card text PRIMARY KEY, paid boolean);
+    CREATE TABLE public.mixed (id text PRIMARY KEY, note text);
     CREATE TABLE public.orders (id int PRIMARY KEY, number text);
     CREATE TABLE public.parts (id int, note text, PRIMARY KEY (id, note)) PARTITION BY LIST (id);
     CREATE TABLE public.part_one PARTITION OF public.parts FOR VALUES IN (1)`);
@@ -57,6 +59,9 @@ test('planted cards are found with table, column and row, ids of digits are not,
   ]);
   await client.query(`INSERT INTO public.keyless VALUES ('nothing'), ($1)`, [PLANTED_CARD]);
   await client.query(`INSERT INTO public.keyed VALUES ($1, true)`, [PLANTED_CARD]);
+  const dotted = GROUPED.replaceAll(' ', '.');
+  const keys = [`cus_${PLANTED_CARD}`, `${PLANTED_CARD}-1`, `${PLANTED_CARD}+a@b.c`, dotted];
+  await client.query(`INSERT INTO public.mixed SELECT id, $2 FROM unnest($1::text[]) AS id`, [keys, GROUPED]);
   await client.query(`INSERT INTO public.parts VALUES (1, 'pan=' || $1::text)`, [PLANTED_CARD]);
   await client.query(`INSERT INTO public.orders SELECT n, id FROM unnest($1::text[]) WITH ORDINALITY AS o (id, n)`, [
     idsOfDigits(500),
@@ -77,12 +82,14 @@ test('planted cards are found with table, column and row, ids of digits are not,
     'billing.webhook_events.payload stripe,evt_1',
     'public.keyed.card ctid (0,1)',
     'public.keyless.line ctid (0,2)',
+    'public.mixed.id ctid (0,3)',
+    ...[1, 2, 3, 4].map((item) => `public.mixed.note ctid (0,${item})`),
     'public.notes.document 4',
     'public.notes.note 2 code',
     'public.notes.tags 3',
     'public.part_one.note ctid (0,1)',
   ]);
-  expect(found).toBe(7);
+  expect(found).toBe(places.length);
   expect(probableIds).toBeGreaterThan(20);
   const lines = taskLines([record], styleOf({}, {}), new Date()).join('\n');
   process.stdout.write(`${lines}\n`);
@@ -91,6 +98,7 @@ test('planted cards are found with table, column and row, ids of digits are not,
     expect(text).toContain('webhook_events');
     expect(text).not.toMatch(/4532|0362/);
   }
+  expect(JSON.stringify(loggedRecord(record))).not.toMatch(/evt_1|ctid/);
 });
 
 test('a large table is scanned over several runs, and a card is reported until it is gone', async () => {
@@ -166,4 +174,18 @@ test('what the scan may not read, or not wait for, is listed', async () => {
   expect(outcome).toBe('partial');
   expect(result?.skipped).toEqual([{ relation: 'public.busy', reason: 'canceling statement due to lock timeout' }]);
   await holder.query('ROLLBACK');
+});
+
+test('a scan without time for every table lists those that it did not read, and is no clean scan', async () => {
+  await client.query(`CREATE TABLE public.a (note text); CREATE TABLE public.b (note text)`);
+  await client.query(`INSERT INTO public.a VALUES ('x'); INSERT INTO public.b VALUES ('x')`);
+  let asked = 0;
+  const record = await scan(() => ((asked += 1) <= 3 ? 60_000 : 0));
+  expect(record.outcome).toBe('partial');
+  const unread = record.result?.tables.filter(({ scannedAt }) => scannedAt === null).map(({ table }) => table);
+  expect(unread).toContain('public.b');
+  expect(record.result?.skipped).toContainEqual({ relation: 'public.b', reason: 'no time was left' });
+  const lines = taskLines([record], styleOf({}, {}), new Date()).join('\n');
+  expect(lines).toContain('no card number found in what was read');
+  expect(lines).toMatch(/never read: .*public\.b/);
 });
