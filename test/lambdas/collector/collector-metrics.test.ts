@@ -1,5 +1,6 @@
 import { startSecretsManager, type SecretsManager } from '../../../local/aws/secrets-manager';
 import { resourcesOf, templatesOf } from '../../lib/support';
+import { dashboardsOf } from '../../lib/monitoring/dashboard-support';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { createBucket, objectStore } from '../../support/object-store';
 import { testServices } from '../../support/services';
@@ -95,6 +96,31 @@ function watchedOf(environment: string): string[] {
     );
 }
 
+const SEARCHED = /^SEARCH\('\{[^,]+,([^}]+)\} MetricName="(\w+)" .*service="collector"/;
+
+/** Names of the metrics of the collector that the dashboards of an environment show, each with the names of its dimensions. */
+function shownOf(environment: string): string[] {
+  const lines = Object.values(dashboardsOf(environment))
+    .flat()
+    .flatMap(({ properties }) => properties.metrics ?? []);
+  return lines.flatMap((line) => {
+    const { expression = '' } = (line.at(-1) ?? {}) as { expression?: string };
+    const [, searched, searchedName = ''] = SEARCHED.exec(expression) ?? [];
+    if (searched !== undefined) return [shape(searchedName, searched.split(','))];
+    const [, name, ...pairs] = line.filter((part) => typeof part === 'string');
+    return pairs.includes('collector')
+      ? [
+          shape(
+            name ?? '',
+            pairs.filter((_, index) => index % 2 === 0),
+          ),
+        ]
+      : [];
+  });
+}
+
+const shape = (name: string, dimensions: readonly string[]) => [name, ...dimensions.toSorted()].join(' ');
+
 const PROBES_FAILED = 'ProbesFailed environment=local service=collector';
 
 /** What is on record of collections that succeeded, which is forgotten then. */
@@ -143,4 +169,22 @@ test('one probe that fails is counted, and the others are published with it', as
     'SecretAge environment=local secret=stripe-api service=collector',
     'CollectionSucceeded environment=local service=collector',
   ]);
+});
+
+test('what the dashboards show of the collector has the dimensions under which it is published', async () => {
+  const { records, result } = await collect();
+  await result;
+
+  const shapes = new Set(emittedMetrics(records).map(({ name, dimensions }) => shape(name, Object.keys(dimensions))));
+  const shown = shownOf('local');
+  expect(shown.length).toBeGreaterThan(30);
+  expect(shown).toContain('ConnectionsByRole database environment role service');
+  expect(new Set(shown.filter((metric) => !shapes.has(metric)))).toEqual(
+    new Set([
+      // Without the extension that counts statements, and in a collection that succeeds.
+      'StatementLoad database environment service',
+      'SlowestStatementMean database environment service',
+      'CollectionFailed environment service',
+    ]),
+  );
 });
