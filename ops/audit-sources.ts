@@ -32,6 +32,8 @@ export interface Answered {
   readonly entries: readonly AuditEntry[];
   /** Whether there may be more that the source did not list. */
   readonly more: boolean;
+  /** Parts of the source that were not asked, each with the reason. @default none */
+  readonly notAsked?: readonly string[];
 }
 
 /** Most that the functions list in one answer: their contracts. */
@@ -58,7 +60,7 @@ export async function ask(context: Context, source: AuditSource, span: Span): Pr
     case 'records':
       return askRecords(context, span);
     case 'secrets':
-      return askSecrets(context, span);
+      return askSecrets(context);
     default:
       return askLogs(context, source, span);
   }
@@ -82,7 +84,7 @@ async function askOperations({ invoke }: Context, { since, until }: Span): Promi
   };
 }
 
-/** What the tables of the databases record: keys of the API, owners, erasures, payouts, migrations, merged rows. */
+/** What the tables of the databases record: keys of the API, owners, erasures, payouts, accepted payments, migrations, merged rows. */
 async function askRecords(context: Context, span: Span): Promise<Answered> {
   const answers = await Promise.all(
     DATABASE_NAMES.map((database) => inspect(context, 'records', { database, ...span, limit: MOST_RECORDS })),
@@ -102,8 +104,8 @@ async function askRecords(context: Context, span: Span): Promise<Answered> {
 }
 
 /** The last change of each password and key. */
-async function askSecrets(context: Context, _span: Span): Promise<Answered> {
-  const { secrets } = await inspect(context, 'status', {});
+async function askSecrets(context: Context): Promise<Answered> {
+  const { secrets, problems } = await inspect(context, 'status', {});
   return {
     entries: secrets.flatMap(({ secret, changedAt }) =>
       changedAt === null
@@ -119,6 +121,9 @@ async function askSecrets(context: Context, _span: Span): Promise<Answered> {
           ],
     ),
     more: false,
+    notAsked: secrets
+      .filter(({ changedAt }) => changedAt === null)
+      .map(({ secret }) => problems.find((each) => each.startsWith(`secret ${secret}: `)) ?? `secret ${secret}`),
   };
 }
 
@@ -143,13 +148,18 @@ async function askLogs(context: Context, source: keyof typeof QUERIES, { since, 
         `there is no saved query "${name}": deploy with savedQueries, or the databases exist already and log elsewhere`,
       );
     }
-    const { queryString, logGroupNames } = saved;
-    const [startTime, endTime] = [since, until].map((at) => Math.floor(Date.parse(at) / 1000));
+    const { queryString, logGroupNames = [] } = saved;
+    // Whole seconds: entries outside of the span are dropped afterwards.
+    const [startTime, endTime] = [Math.floor(Date.parse(since) / 1000), Math.ceil(Date.parse(until) / 1000)];
     const { queryId } = await client.send(new StartQueryCommand({ logGroupNames, queryString, startTime, endTime }));
     for (let waited = 0; waited < QUERY_LIMIT_MS; waited += POLL_MS) {
       const { status, results = [] } = await client.send(new GetQueryResultsCommand({ queryId }));
       if (status === 'Complete') {
-        return { entries: results.map((row) => entryOf(source, row)), more: results.length >= MOST_LINES };
+        return {
+          entries: results.map((row) => entryOf(source, row)),
+          more: results.length >= MOST_LINES,
+          notAsked: unaskedDatabases(logGroupNames),
+        };
       }
       if (status !== 'Scheduled' && status !== 'Running') throw new CommandError('failed', `the query ended ${status}`);
       await sleep(POLL_MS, undefined, { signal });
@@ -159,6 +169,12 @@ async function askLogs(context: Context, source: keyof typeof QUERIES, { since, 
     throw explain(cause, `run the saved query "${name}"`, target.label);
   }
 }
+
+/** The databases of whose instance the stacks know no log: those that existed before. */
+const unaskedDatabases = (logGroupNames: readonly string[]): string[] =>
+  DATABASE_NAMES.filter((database) => !logGroupNames.some((name) => name.endsWith(`-${database}/postgresql`))).map(
+    (database) => `${database} existed before and logs where its own parameter group says`,
+  );
 
 function entryOf(source: keyof typeof QUERIES, row: readonly ResultField[]): AuditEntry {
   const fields = new Map(row.map(({ field = '', value = '' }) => [field, value]));

@@ -22,7 +22,7 @@ export async function compareRows(
     const { next, slot }: RowRecoveryReport = report;
     if (next === null || slot === null) return reports;
     const [found, place] = [report.deleted + report.changed, `${next.table}:${next.part}`];
-    const made = found === 0 ? 'no row differs so far' : `report ${report.reportId} has ${counted(found, 'row')}`;
+    const made = found === 0 ? 'no row differs in this part' : `report ${report.reportId} has ${counted(found, 'row')}`;
     note(`${made}; continuing. To continue later: the same with --from-archive ${slot} --continue ${place}`);
     const { notAfter: _notAfter, ...same }: RowRecoveryReportRequest = request;
     request = { ...same, archive: slot, from: next };

@@ -27,7 +27,10 @@ const BILLING = `
   SELECT erased_at, 'erasures', NULL, CASE WHEN finished_at IS NULL THEN 'began to erase a person' ELSE 'erased a person' END, id
   FROM billing.erasures
   UNION ALL
-  SELECT requested_at, 'payouts', requested_by, 'asked to pay out again: ' || status, payout_id FROM billing.payout_retries`;
+  SELECT requested_at, 'payouts', requested_by, 'asked to pay out again: ' || status, payout_id FROM billing.payout_retries
+  UNION ALL
+  SELECT accepted_at, 'payments', accepted_by, format('accepted %s of %s satoshi', amount, asked_amount), id
+  FROM billing.bitcoin_payments WHERE accepted_at IS NOT NULL`;
 
 const OF: Readonly<Record<DatabaseName, string>> = { billing: OPERATIONS + BILLING, main: OPERATIONS };
 

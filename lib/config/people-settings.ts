@@ -24,7 +24,7 @@ export const people = z
   .refine((list) => new Set(list.map(({ user }) => user)).size === list.length, 'must name each user once')
   .default([])
   .describe(
-    'People who log in by tokens of IAM, without a password: a list of `user` and `access`, which is `readonly` or `service`. `ops access apply` makes the users; who leaves the list is locked out by the next one. On RDS only: [People](people.md).',
+    'People who log in by tokens of IAM, without a password: a list of `user` and `access`, which is `readonly` or `service`. After a deployment, `ops access apply` makes the users of the list, and locks out who left it. On RDS only: [People](people.md).',
   );
 
 /** Resource id of an instance, which IAM names it by and which a recovery changes. */

@@ -11,6 +11,8 @@ const PLATFORM_USERS = [
     .flatMap((user) => [user, `${user}_clone`]),
 ];
 
+const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
+
 /** A query of Logs Insights. */
 export interface SavedQuery {
   /** Id of its resource. */
@@ -78,7 +80,7 @@ export const SAVED_QUERIES: readonly SavedQuery[] = [
     lines: [
       '# Each login but those of the functions and of RDS: log_connections. By user, which a client cannot choose, and not by application.',
       'parse @message /UTC:(?<address>[^(]*)\\(\\d+\\):(?<user>[^@]*)@(?<database>[^:]*):\\[\\d+\\]:.*LOG:  connection authorized: user=/',
-      `| filter ispresent(user) and user not in [${PLATFORM_USERS.map((name) => `"${name}"`).join(', ')}]`,
+      `| filter ispresent(user) and user not in [${quoted(PLATFORM_USERS)}]`,
       '| fields @timestamp, user, database, address',
       '| sort @timestamp desc',
       '| limit 200',
@@ -89,9 +91,9 @@ export const SAVED_QUERIES: readonly SavedQuery[] = [
     title: 'Who changed what in the database',
     over: 'databases',
     lines: [
-      "# pgaudit's records: changes of schemas (DDL) and roles (ROLE), and in billing of rows (WRITE), unless a function wrote them.",
+      "# pgaudit's records: changes of schemas (DDL) and roles (ROLE), and in billing of rows (WRITE), unless a user of the functions wrote them under the name of one.",
       'parse @message /:(?<user>[^:@]*)@(?<database>[^:]*):\\[\\d+\\]:.*:(?<application>[^:]+):?LOG:  AUDIT: SESSION,\\d+,\\d+,(?<class>[A-Z]+),(?<command>[^,]*),[^,]*,[^,]*,(?<statement>.*)/',
-      `| filter ispresent(command) and (class != "WRITE" or application not in [${PLATFORM_APPLICATIONS.map((name) => `"${name}"`).join(', ')}])`,
+      `| filter ispresent(command) and (class != "WRITE" or user not in [${quoted(PLATFORM_USERS)}] or application not in [${quoted(PLATFORM_APPLICATIONS)}])`,
       '| fields @timestamp, user, application, database, class, command, statement',
       '| sort @timestamp desc',
       '| limit 200',

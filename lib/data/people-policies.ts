@@ -23,8 +23,8 @@ export function personPolicyName(environmentName: string, user: string): string 
 }
 
 /**
- * A managed policy for each person, attached to nobody by the stacks: its holder logs in to the databases as this user, and as no
- * other, so that the log says who it was.
+ * A managed policy for each person. The stacks attach it to no principal. Its holder logs in to the databases as this user, and as
+ * no other, so that the log says who it was.
  */
 export class PeoplePolicies extends Construct {
   constructor(scope: Construct, id: string, { environmentName, databases }: PeoplePoliciesProps) {

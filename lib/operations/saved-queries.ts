@@ -8,7 +8,7 @@ export interface SavedQueriesProps {
   readonly environmentName: string;
   /** Logs of all functions. */
   readonly logs: readonly ILogGroup[];
-  /** Names of the log groups of the databases that the stacks make. */
+  /** Names of the log groups of the databases that the stacks make, and of their replicas. */
   readonly databaseLogs: readonly string[];
 }
 

@@ -39,6 +39,7 @@ import { Refresh } from '../operations/functions/refresh';
 import { Replay } from '../operations/functions/replay';
 import { ResetPassword } from '../operations/functions/reset-password';
 import { OperationalFunction } from '../operations/operational-function';
+import { analyticsReplicaOf } from '../data/analytics-replica';
 import { exportedLogName } from '../data/exported-logs';
 import { SavedQueries } from '../operations/saved-queries';
 import { Restore } from '../operations/functions/restore';
@@ -269,7 +270,9 @@ export class OperationsStack extends EnvironmentStack {
       new SavedQueries(this, 'SavedQueries', {
         environmentName: config.name,
         logs: this.node.findAll().flatMap((each) => (each instanceof OperationalFunction ? each.log : [])),
-        databaseLogs: data.created.map(({ settings }) => exportedLogName(settings.instanceIdentifier, 'postgresql')),
+        databaseLogs: data.created
+          .flatMap(({ settings: { instanceIdentifier: one } }) => [one, analyticsReplicaOf(one)])
+          .map((instance) => exportedLogName(instance, 'postgresql')),
       });
     }
     new PublishedParameters(this, 'Parameters', {

@@ -7,6 +7,8 @@ import { anyNumber, oneOf, optional, text, time, wholeNumber } from '../values';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_DAYS = 7;
+/** For which commands and logs are kept. */
+const MAX_DAYS = 365;
 const DEFAULT_LIMIT = 200;
 /** Characters of what was done in the table; `--json` has all. */
 const LONGEST = 160;
@@ -20,14 +22,15 @@ export const audit = defineCommand({
   name: 'audit',
   summary: 'Lists who did what, and when, from all that is recorded',
   details:
-    'Sources: `operations`, what operators and the API changed; `records`, tables of the databases (keys of the API and their last use, owners, erasures, payouts, migrations, merged rows); `secrets`, the last change of each; `logins`, people who logged in to a database; `statements`, what pgaudit recorded by hand. All are kept for a year. What else records, and where: [Audit](access.md#audit).',
+    'Sources: `operations`, what operators and the API changed; `records`, tables of the databases (keys of the API and their last use, owners, erasures, payouts, accepted payments, migrations, merged rows); `secrets`, the last change of each; `logins`, people who logged in to a database; `statements`, what pgaudit recorded by hand. Commands and logs are kept for a year, the rest as long as its rows; of a secret only the last change. What else records, and where: [Audit](access.md#audit).',
   effect: 'reads',
   changes: 'nothing.',
-  json: '`{since, until, entries, notAsked, incomplete}`; an entry is `{at, source, who, what, about}`',
-  finding: 'a source could not be asked, or has more than it lists: the answer is not complete',
+  json: '`{since, until, entries, leftOut, notAsked, incomplete}`; an entry is `{at, source, who, what, about}`, `leftOut` a number of entries',
+  finding:
+    'a source could not be asked, or not in full, or has more than it lists, or --limit left entries out: the answer is not complete',
   arguments: {},
   options: {
-    days: optional(wholeNumber('days', 1, 400), `Days to look back. Default: ${DEFAULT_DAYS}`),
+    days: optional(wholeNumber('days', 1, MAX_DAYS), `Days to look back. Default: ${DEFAULT_DAYS}`),
     since: optional(time(), 'First moment, in place of --days'),
     until: optional(time(), 'End of the time. Default: now'),
     who: optional(text('name'), 'Only what was done by these: a part of a name, of any case'),
@@ -54,9 +57,10 @@ export const audit = defineCommand({
     const incomplete: AuditSource[] = [];
     for (const each of source.length === 0 ? AUDIT_SOURCES : source) {
       try {
-        const { entries, more } = await ask(context, each, span);
+        const { entries, more, notAsked: parts = [] } = await ask(context, each, span);
         found.push(...entries);
         if (more) incomplete.push(each);
+        notAsked.push(...parts.map((why) => ({ source: each, why })));
       } catch (error) {
         context.signal.throwIfAborted();
         notAsked.push({ source: each, why: explain(error, `ask ${each}`, context.target.label).message });
@@ -67,6 +71,7 @@ export const audit = defineCommand({
       .filter((entry) => contains(entry.who ?? '', who) && contains(`${entry.about ?? ''} ${entry.what}`, about))
       .toSorted((one, other) => (one.at < other.at ? 1 : -1));
     const entries = matching.slice(0, limit);
+    const leftOut = matching.length - entries.length;
     const rows = entries.map((entry) => [
       moment(entry.at, now()),
       entry.source,
@@ -76,16 +81,12 @@ export const audit = defineCommand({
     ]);
     // The local platform has no logs of its databases: an answer there lacks nothing.
     const isWanting =
-      incomplete.length > 0 || notAsked.some(({ why }) => !why.startsWith('The local platform has no '));
+      leftOut > 0 || incomplete.length > 0 || notAsked.some(({ why }) => !why.startsWith('The local platform has no '));
     return {
-      report: { ...span, entries, notAsked, incomplete },
+      report: { ...span, entries, leftOut, notAsked, incomplete },
       lines: [
-        ...(rows.length === 0
-          ? ['Nothing is recorded of it']
-          : table(['at', 'source', 'who', 'what', 'about'], rows, style)),
-        ...(matching.length > entries.length
-          ? [`${(matching.length - entries.length).toLocaleString('en')} older left out: --limit`]
-          : []),
+        ...(rows.length === 0 ? ['Nothing is recorded'] : table(['at', 'source', 'who', 'what', 'about'], rows, style)),
+        ...(leftOut > 0 ? [style.yellow(`${leftOut.toLocaleString('en')} older left out: --limit`)] : []),
         ...incomplete.map((each) => style.yellow(`${each} has more than it lists: name a shorter time`)),
         ...notAsked.map((each) => style.yellow(`Not asked: ${each.source}. ${each.why}`)),
       ],
@@ -105,8 +106,11 @@ function spanOf(
   const end = until ?? new Date(now.getTime() + 1).toISOString();
   const start = since ?? new Date(Date.parse(end) - days * DAY_MS).toISOString();
   if (start >= end) throw new CommandError('usage', `--since ${start} is not before the end, ${end}`);
-  if (Date.parse(end) - Date.parse(start) > 399 * DAY_MS) {
-    throw new CommandError('usage', 'expected a time of at most 399 days: records are kept for a year');
+  if (Date.parse(end) - Date.parse(start) > MAX_DAYS * DAY_MS) {
+    throw new CommandError(
+      'usage',
+      `expected a time of at most ${MAX_DAYS} days: commands and logs are kept for a year`,
+    );
   }
   return { since: new Date(start).toISOString(), until: new Date(end).toISOString() };
 }

@@ -14,7 +14,7 @@ import { wordsOf } from './runbook-lines';
 /** One command over all that is recorded; the functions answer what they are asked, the logs what AWS would. */
 const lambda = mockClient(LambdaClient);
 const logs = mockClient(CloudWatchLogsClient);
-const GROUP = '/aws/rds/instance/billing-operations-dev-billing/postgresql';
+const GROUPS = ['billing', 'main'].map((name) => `/aws/rds/instance/billing-operations-dev-${name}/postgresql`);
 
 const answerOf = (answer: object) => ({ Payload: { transformToString: () => JSON.stringify(answer) } as never });
 const textOf = (payload: unknown): string =>
@@ -23,7 +23,11 @@ const asked = (): Record<string, unknown>[] =>
   lambda.commandCalls(InvokeCommand).map(({ args }) => JSON.parse(textOf(args[0].input.Payload)) as never);
 const row = (fields: Record<string, string>) => Object.entries(fields).map(([field, value]) => ({ field, value }));
 
+let unreadSecrets: { secret: string; changedAt: null }[];
+let problems: string[];
+
 beforeEach(() => {
+  [unreadSecrets, problems] = [[], []];
   for (const mock of [lambda, logs]) mock.reset();
   lambda.on(InvokeCommand).callsFake(({ Payload }: { Payload: Uint8Array | string }) => {
     const { action, database } = JSON.parse(textOf(Payload)) as { action: string; database?: string };
@@ -62,14 +66,14 @@ beforeEach(() => {
           ]
         : [];
     if (action === 'records') return answerOf({ action, database, records });
-    const secrets = [{ secret: 'billing-database', changedAt: '2026-11-04T00:00:00.000Z' }];
-    const empty = { databases: [], events: null, queues: null, reconciliation: null, money: null, problems: [] };
-    return answerOf({ action: 'status', at: '2026-11-05T00:00:00.000Z', secrets, ...empty });
+    const secrets = [{ secret: 'billing-database', changedAt: '2026-11-04T00:00:00.000Z' }, ...unreadSecrets];
+    const empty = { databases: [], events: null, queues: null, reconciliation: null, money: null };
+    return answerOf({ action: 'status', at: '2026-11-05T00:00:00.000Z', secrets, problems, ...empty });
   });
   logs
     .on(DescribeQueryDefinitionsCommand)
     .callsFake(({ queryDefinitionNamePrefix: name }: { queryDefinitionNamePrefix: string }) => ({
-      queryDefinitions: [{ name, queryString: `query of ${name}`, logGroupNames: [GROUP] }],
+      queryDefinitions: [{ name, queryString: `query of ${name}`, logGroupNames: GROUPS }],
     }));
   logs.on(StartQueryCommand).callsFake(({ queryString }: { queryString: string }) => ({ queryId: queryString }));
   logs.on(GetQueryResultsCommand).callsFake(({ queryId }: { queryId: string }) => ({
@@ -96,6 +100,7 @@ const run = async (line: string) => {
     status,
     report: JSON.parse(stdout) as {
       entries: { source: string; who: string | null; what: string; about: string }[];
+      leftOut: number;
       notAsked: object[];
       incomplete: string[];
     },
@@ -121,7 +126,7 @@ test('all that is recorded of a time is one list, the newest first, asked by the
   ]);
   expect(logs.commandCalls(StartQueryCommand).map(({ args }) => args[0].input)).toEqual(
     [QUERIES.logins, QUERIES.statements].map((title) => ({
-      logGroupNames: [GROUP],
+      logGroupNames: GROUPS,
       queryString: `query of BillingOps/dev/${title}`,
       startTime: Date.parse(span.since) / 1000,
       endTime: Date.parse(span.until) / 1000,
@@ -135,7 +140,8 @@ test('entries are chosen by who, by what they are about, and by their source', a
   await expect(sources('--about billing.subscriptions')).resolves.toEqual(['statements']);
   await expect(sources('--about key-1')).resolves.toEqual(['operations']);
   lambda.resetHistory();
-  await expect(sources('--source logins --source statements --limit 1')).resolves.toEqual(['statements']);
+  const { status, report } = await run('--source logins --source statements --limit 1');
+  expect([status, report.leftOut, report.entries.map(({ source }) => source)]).toEqual([1, 1, ['statements']]);
   expect(asked()).toEqual([]);
 });
 
@@ -160,17 +166,36 @@ test('a source that cannot be asked, or has more than it lists, makes the answer
     address: '10.40.96.17',
   });
   logs.on(DescribeQueryDefinitionsCommand).resolves({
-    queryDefinitions: [{ name: `BillingOps/dev/${QUERIES.logins}`, queryString: 'q', logGroupNames: [GROUP] }],
+    queryDefinitions: [
+      { name: `BillingOps/dev/${QUERIES.logins}`, queryString: 'q', logGroupNames: GROUPS.slice(0, 1) },
+    ],
   });
   logs.on(GetQueryResultsCommand).resolves({ status: 'Complete', results: Array.from({ length: 200 }, () => login) });
   const cut = await run('--source logins');
-  expect([cut.status, cut.report.incomplete]).toEqual([1, ['logins']]);
+  expect([cut.status, cut.report.incomplete, cut.report.notAsked]).toEqual([
+    1,
+    ['logins'],
+    [{ source: 'logins', why: 'main existed before and logs where its own parameter group says' }],
+  ]);
+});
+
+test('a secret that could not be looked up makes the answer a finding that says why', async () => {
+  unreadSecrets = [{ secret: 'stripe-api', changedAt: null }];
+  problems = ['queues: not these', 'secret stripe-api: AccessDenied'];
+  const { status, report } = await run('--source secrets');
+  expect([status, report.entries.length, report.notAsked]).toEqual([
+    1,
+    1,
+    [{ source: 'secrets', why: 'secret stripe-api: AccessDenied' }],
+  ]);
 });
 
 test('a time that ends before it begins, or is longer than records are kept, is refused', async () => {
   const refused = async (line: string) => (await runOps([...wordsOf(line), '--env', 'dev'])).status;
   await expect(refused('audit --since 2026-11-02T00:00:00Z --until 2026-11-01T00:00:00Z')).resolves.toBe(2);
   await expect(refused('audit --since 2024-11-02T00:00:00Z')).resolves.toBe(2);
+  await expect(refused('audit --days 366')).resolves.toBe(2);
+  await expect(refused('audit --days 365 --source records')).resolves.toBe(0);
 });
 
 test('the saved queries that are asked exist', () => {

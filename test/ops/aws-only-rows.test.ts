@@ -185,7 +185,7 @@ test('a comparison with an archive that takes several calls is asked for to its 
   ]);
   expect(status).toBe(1);
   expect(stderr).toContain(
-    `no row differs so far; continuing. To continue later: the same with --from-archive ${slot} --continue app.orders:4\n`,
+    `no row differs in this part; continuing. To continue later: the same with --from-archive ${slot} --continue app.orders:4\n`,
   );
   expect(stderr).toContain('report 20261121T123002Z-00000002 has 1 row; continuing.');
   expect(stdout).toMatch(/^3 reports, against the archive of 2026-11-21T06:00:00Z\n/);

@@ -19,7 +19,7 @@ export const records = {
     records: z.array(
       z.strictObject({
         at: isoTime,
-        kind: z.enum(['keys', 'owners', 'erasures', 'payouts', 'migrations', 'rows']),
+        kind: z.enum(['keys', 'owners', 'erasures', 'payouts', 'payments', 'migrations', 'rows']),
         who: z.string().nullable().describe('Null where the table does not say.'),
         what: z.string(),
         about: z.string().describe('Id of the object.'),

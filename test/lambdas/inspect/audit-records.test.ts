@@ -13,6 +13,9 @@ test('who did what is listed from every table that records it, the newest first,
       VALUES ('sub_1', 'secret-user', 'secret reason', 'user/ann', '2001-01-02Z');
     INSERT INTO billing.erasures VALUES ('erasure-1', '2001-01-03 01:00Z', NULL);
     INSERT INTO billing.payout_retries VALUES ('po_1', 1, 'refused', 'user/bob', '2001-01-03Z');
+    INSERT INTO billing.bitcoin_payments (id, network, address, script, amount, asked_amount, confirmations, created_at, expires_at, user_id, kind,
+        accepted_at, accepted_by, accepted_reason)
+      VALUES ('btc_1', 'mainnet', 'a', '01', 60, 100, 3, '2001-01-01Z', '2001-01-02Z', 'secret-user', 'course', '2001-01-03 02:00Z', 'user/ann', 'secret reason');
     INSERT INTO operations.row_recovery_merges (report_id, merged_at, merged_by, chosen, inserted, updated, skipped)
       VALUES ('report-1', '2001-01-06Z', 'billing_admin', '{}', 3, 2, 1)`);
 
@@ -21,6 +24,7 @@ test('who did what is listed from every table that records it, the newest first,
     ['2001-01-06', 'rows', 'billing_admin', 'merged rows: 3 added, 2 changed, 1 left', 'report-1'],
     ['2001-01-05', 'keys', 'user/bob', 'revoked the key academy', 'abcdefghijkl'],
     ['2001-01-04', 'keys', 'API key abcdefghijkl', 'used the key academy, for the last time so far', 'abcdefghijkl'],
+    ['2001-01-03', 'payments', 'user/ann', 'accepted 60 of 100 satoshi', 'btc_1'],
     ['2001-01-03', 'erasures', null, 'began to erase a person', 'erasure-1'],
     ['2001-01-03', 'payouts', 'user/bob', 'asked to pay out again: refused', 'po_1'],
     ['2001-01-02', 'owners', 'user/ann', 'assigned an owner', 'sub_1'],

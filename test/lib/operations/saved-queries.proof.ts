@@ -194,12 +194,15 @@ test('changes in a database are listed with who made them, unless a function wro
   for (const line of [
     audited('psql', write),
     audited('processor', write),
+    // A name that a person chose.
+    audited('processor', write, 'ann'),
     audited('migrate', grant),
     'LOG:  checkpoint',
   ])
     keep('/aws/rds/instance/billing/postgresql', line);
   expect(columns(ask(linesOf('DatabaseChanges'), logged), 'user', 'application', 'command')).toEqual([
     ['billing_admin', 'migrate', 'GRANT'],
+    ['ann', 'processor', 'DELETE'],
     ['billing_admin', 'psql', 'DELETE'],
   ]);
 });

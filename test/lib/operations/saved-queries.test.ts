@@ -26,12 +26,19 @@ const MEASURED = ['durationMs', 'maxMemoryUsedMB', 'memorySizeMB', 'initDuration
 const WORDS =
   'fields filter stats sort limit by as asc desc and or in like count max pct latest ispresent parse not'.split(' ');
 
-test('each question is saved once for an environment, over the logs of all functions or of both databases', () => {
+test('each question is saved once for an environment, over the logs of all functions, or of both databases and their replicas', () => {
   expect(queries.map(({ Properties }) => Properties.Name)).toEqual(
     SAVED_QUERIES.map(({ title }) => `BillingOps/production/${title}`),
   );
   for (const [index, { Properties }] of queries.entries()) {
-    expect(Properties.LogGroupNames).toHaveLength(SAVED_QUERIES[index]?.over === 'functions' ? FUNCTIONS.length : 2);
+    if (SAVED_QUERIES[index]?.over === 'functions') expect(Properties.LogGroupNames).toHaveLength(FUNCTIONS.length);
+    else {
+      expect(Properties.LogGroupNames).toEqual(
+        ['billing', 'billing-analytics', 'main', 'main-analytics'].map(
+          (name) => `/aws/rds/instance/billing-operations-production-${name}/postgresql`,
+        ),
+      );
+    }
   }
 });
 
