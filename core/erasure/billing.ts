@@ -1,6 +1,7 @@
 import { type ClientBase, escapeIdentifier } from 'pg';
 import { retryingDeadlocks } from '../database/retry-deadlocks';
 import { OperationError } from '../runtime/errors';
+import { FORGET_CARD_ROWS } from './card-rows';
 import type { Erasures, LedgerEntry } from './ledger';
 
 /** Rows that one statement goes through: more keep locks of rows for longer, fewer take more round trips. */
@@ -218,10 +219,6 @@ export function blankChoices(name = 'row_recovery_merges'): string {
   return `UPDATE operations.${name} SET chosen = 'erased'
     WHERE chosen LIKE '%"where"%' OR chosen ~ '[[,]"(?!billing[.](?!entitlement))'`;
 }
-
-/** Rows in which scans found card numbers: a key may name a user. The next scan finds what is still there. */
-export const FORGET_CARD_ROWS = `UPDATE operations.maintenance_runs SET result = jsonb_set(result, '{findings}', '[]')
-  WHERE task = 'cards' AND result->'findings' <> '[]'`;
 
 /** Marks every erasure as finished: called when a whole sweep is over. */
 export async function finishErasures(client: ClientBase, counts: Readonly<Record<string, number>>): Promise<void> {

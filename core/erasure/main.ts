@@ -1,7 +1,8 @@
 import { type ClientBase, escapeIdentifier } from 'pg';
 import { retryingDeadlocks } from '../database/retry-deadlocks';
 import { OperationError } from '../runtime/errors';
-import { blankChoices, FORGET_CARD_ROWS } from './billing';
+import { blankChoices } from './billing';
+import { FORGET_CARD_ROWS } from './card-rows';
 import type { ErasureHook } from './contract';
 import type { Erasures } from './ledger';
 

@@ -87,13 +87,20 @@ export const cardsResult = z.strictObject({
         column: z.string(),
         row: z
           .string()
-          .describe('Primary key, or `ctid` and where the row is. Never the number, nor any of its digits.'),
+          .describe(
+            'Primary key, or `ctid` and where the row is; `erased` after an erasure. Never the number, nor any of its digits.',
+          ),
         block: count.describe('Page of the table that the row is in.'),
         brand: z.string(),
         withCode: z.boolean().describe('Whether a card verification code is beside it.'),
+        missingSince: isoTime
+          .nullable()
+          .describe(
+            'The first scan that did not see it again, and had not read the whole table since; null when it was seen.',
+          ),
       }),
     )
-    .describe('The first hundred.'),
+    .describe('The first two thousand; of `show`, the first hundred.'),
   probableIds: count.describe(
     'Numbers in columns of long ids, of which some have the check digit of a card by chance. They raise no alarm.',
   ),
@@ -104,6 +111,9 @@ export const cardsResult = z.strictObject({
       blocks: z.number().describe('Pages of 8 KiB.'),
       scanned: z.number().describe('Pages that this scan read.'),
       nextBlock: z.number().describe('Where the next scan continues.'),
+      beganAt: isoTime
+        .nullable()
+        .describe('The scan that began at its first page; null where a page had to be left out since.'),
       scannedAt: isoTime.nullable().describe('The last scan that read of it; null for none.'),
       wholeAt: isoTime.nullable().describe('The last scan that reached its end; null for none.'),
     }),

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { forgettingRows } from '../../core/erasure/card-rows';
 import { OperationError } from '../../core/runtime/errors';
 import { type MaintenanceTask, type ResultOf, type TaskOutcome, type TaskRecord, taskRecord } from './contract';
 
@@ -6,6 +7,10 @@ import { type MaintenanceTask, type ResultOf, type TaskOutcome, type TaskRecord,
 const RUN_LOCK = 7_303_029;
 /** Records are small, and trends look back a month; a year shows the seasons. */
 const RETENTION_DAYS = 400;
+/** Findings of cards that a list of records has of each. */
+const LISTED_FINDINGS = 100;
+/** $2, or without the rows of findings when an erasure marked the record: what a scan found before must not come back. */
+const RECORDED = `CASE WHEN task = 'cards' AND error IS NOT NULL THEN ${forgettingRows('$2::jsonb')} ELSE $2::jsonb END`;
 
 interface RecordRow {
   readonly id: string;
@@ -64,14 +69,18 @@ export async function finishTask(
   end: { readonly at: Date; readonly outcome: TaskOutcome; readonly result: unknown; readonly error: string | null },
 ): Promise<void> {
   await client.query(
-    'UPDATE operations.maintenance_runs SET finished_at = $2, outcome = $3, result = coalesce($4, result), error = $5 WHERE id = $1',
-    [id, end.at, end.outcome, end.result === null ? null : JSON.stringify(end.result), end.error],
+    `UPDATE operations.maintenance_runs SET finished_at = $3, outcome = $4, result = coalesce(${RECORDED}, result), error = $5
+     WHERE id = $1`,
+    [id, end.result === null ? null : JSON.stringify(end.result), end.at, end.outcome, end.error],
   );
 }
 
 /** Records how far a task is, for the next one to continue if this one is killed. */
 export async function saveProgress(client: ClientBase, id: string, result: unknown): Promise<void> {
-  await client.query('UPDATE operations.maintenance_runs SET result = $2 WHERE id = $1', [id, JSON.stringify(result)]);
+  await client.query(`UPDATE operations.maintenance_runs SET result = ${RECORDED} WHERE id = $1`, [
+    id,
+    JSON.stringify(result),
+  ]);
 }
 
 /** What the last task of a kind left on record, finished or not; `undefined` where none did, or in the form of another release. */
@@ -93,7 +102,10 @@ export async function listRecords(client: ClientBase, limit: number): Promise<Ta
     `SELECT * FROM operations.maintenance_runs WHERE task <> 'report' ORDER BY id DESC LIMIT $1`,
     [limit],
   );
-  return rows.flatMap(readRecord);
+  return rows.flatMap(readRecord).map((record) => {
+    if (record.task !== 'cards' || !record.result) return record;
+    return { ...record, result: { ...record.result, findings: record.result.findings.slice(0, LISTED_FINDINGS) } };
+  });
 }
 
 /** The newest record of each task that ended. */

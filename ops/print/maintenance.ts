@@ -7,6 +7,8 @@ import { bytes, counted, duration, moment } from './units';
 const BLOCK_BYTES = 8_192;
 /** Tables and indexes that a list shows. */
 const SHOWN = 10;
+/** Cards that a list shows. */
+const SHOWN_CARDS = 100;
 
 /** Tasks of maintenance below each other, each with what it found. */
 export function taskLines(tasks: readonly TaskRecord[], style: Style, now: Date): string[] {
@@ -78,6 +80,8 @@ const cardCells = (each: ResultOf<'cards'>['findings'][number]) => [
 
 /** Where cards were found, and what was looked at. */
 function cardLines({ found, findings, probableIds, tables, skipped }: ResultOf<'cards'>, style: Style): string[] {
+  const shown = findings.slice(0, SHOWN_CARDS);
+  const missing = findings.filter(({ missingSince }) => missingSince !== null).length;
   const open = tables.filter(({ nextBlock }) => nextBlock > 0);
   const read = tables.reduce((sum, each) => sum + each.scanned, 0);
   const readTables = tables.filter(
@@ -88,8 +92,9 @@ function cardLines({ found, findings, probableIds, tables, skipped }: ResultOf<'
   const none = open.length + skipped.length === 0 ? 'no card number found' : 'no card number found in what was read';
   return [
     found === 0 ? none : style.bold(`${counted(found, 'card number')} found`),
-    ...(found === 0 ? [] : table(CARD_COLUMNS, findings.map(cardCells), style)),
-    ...(found > findings.length ? [`and ${found - findings.length} more`] : []),
+    ...(found === 0 ? [] : table(CARD_COLUMNS, shown.map(cardCells), style)),
+    ...(found > shown.length ? [`and ${found - shown.length} more`] : []),
+    ...(missing > 0 ? [`${missing} of them not seen again, and listed until the whole table was read`] : []),
     `${bytes(read * BLOCK_BYTES)} read of ${counted(columns, 'column')} in ${counted(readTables.length, 'table')}`,
     ...(never.length === 0 ? [] : [`never read: ${never.join(', ')}`]),
     ...open.map(({ table: name, nextBlock, blocks, wholeAt }) => {

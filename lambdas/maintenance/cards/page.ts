@@ -1,4 +1,5 @@
-import { type ClientBase, escapeIdentifier } from 'pg';
+import { type ClientBase, escapeIdentifier, escapeLiteral } from 'pg';
+import { ERASED_ROW } from '../../../core/erasure/card-rows';
 import type { ScannedTable } from './columns';
 import { detectCards } from './detect';
 
@@ -7,7 +8,12 @@ const MAX_CHARACTERS = 1024 * 1024;
 /** Rows in memory at a time: at worst, as many values of the above. */
 const FETCHED_ROWS = 20;
 /** What a number of a card may look like, for PostgreSQL to send no other row. */
-const SHAPE = '[0-9]([ \u00a0-]?[0-9]){12}';
+const SHAPE = '[0-9](([ \u00a0+-]|%20|%2[BbDd])?[0-9]){12}';
+
+interface Limits {
+  readonly statementMs: number;
+  readonly lockMs: number;
+}
 
 /** A card that was found, without any of its digits. */
 export interface CardFinding {
@@ -38,12 +44,35 @@ export interface ScannedPage {
  * @param limits of each statement, in milliseconds
  * @throws what PostgreSQL throws, such as when a statement took longer
  */
-export async function scanPage(
+export function scanPage(
   client: ClientBase,
   table: ScannedTable,
   [from, to]: readonly [number, number],
-  limits: { readonly statementMs: number; readonly lockMs: number },
+  limits: Limits,
 ): Promise<ScannedPage> {
+  return scanRows(client, table, `ctid >= '(${from},0)' AND ctid < '(${to},0)'`, limits);
+}
+
+/**
+ * Scans one row, wherever it is by now.
+ *
+ * @param row of a finding
+ * @returns `undefined` where the finding does not name the row by its primary key
+ * @throws what PostgreSQL throws
+ */
+export async function scanRow(
+  client: ClientBase,
+  table: ScannedTable,
+  row: string,
+  limits: Limits,
+): Promise<ScannedPage | undefined> {
+  const values = table.key.length === 1 ? [row] : row.split(',');
+  if (row.startsWith('ctid ') || row === ERASED_ROW || values.length !== table.key.length) return undefined;
+  const where = table.key.map((column, at) => `${escapeIdentifier(column)} = ${escapeLiteral(values[at] ?? '')}`);
+  return scanRows(client, table, where.join(' AND '), limits);
+}
+
+async function scanRows(client: ClientBase, table: ScannedTable, where: string, limits: Limits): Promise<ScannedPage> {
   const findings: CardFinding[] = [];
   const failedChecks = new Map<string, number>();
   const cut = new Set<string>();
@@ -59,7 +88,7 @@ export async function scanPage(
        SELECT ctid::text AS at, ARRAY[${key.join(', ')}]::text[] AS key,
          ARRAY[${texts.map((text) => `CASE WHEN ${text} ~ '${SHAPE}' THEN left(${text}, ${MAX_CHARACTERS + 1}) END`).join(', ')}] AS values
        FROM ONLY ${table.name}
-       WHERE ctid >= '(${from},0)' AND ctid < '(${to},0)' AND (${texts.map((text) => `${text} ~ '${SHAPE}'`).join(' OR ')})`,
+       WHERE ${where} AND (${texts.map((text) => `${text} ~ '${SHAPE}'`).join(' OR ')})`,
     );
     for (;;) {
       const { rows } = await client.query<Row>(`FETCH ${FETCHED_ROWS} FROM scanned`);

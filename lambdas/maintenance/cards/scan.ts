@@ -1,12 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClientBase, DatabaseError } from 'pg';
-import { messageOf } from '../../../core/runtime/errors';
+import { ERASED_ROW } from '../../../core/erasure/card-rows';
 import type { ResultOf } from '../contract';
 import { countBlocks, readScannedTables, type ScannedTable } from './columns';
-import { type CardFinding, scanPage } from './page';
+import { type CardFinding, scanPage, scanRow } from './page';
 
-/** Findings that a record lists at most. */
+/** Findings that a record has at most, some 300 kB: where the next scan looks first. */
+const MAX_FINDINGS = 2_000;
+/** What was skipped that a record lists at most. */
 const MAX_LISTED = 100;
+/** Longest that a scan looks again where the last one found cards; of the time that is left, half. */
+const AGAIN_MS = 120_000;
 /** Pages of a table that are read at first, and at most: 8 MiB, beside what is stored apart. */
 const FIRST_BLOCKS = 8;
 const MAX_BLOCKS = 1_024;
@@ -28,6 +32,7 @@ const NO_TIME = 'no time was left';
 
 type CardsResult = ResultOf<'cards'>;
 type Coverage = CardsResult['tables'][number];
+type Listed = CardsResult['findings'][number];
 
 export interface CardScan {
   readonly client: ClientBase;
@@ -52,7 +57,8 @@ export async function scanCards(scan: CardScan): Promise<CardsResult> {
   const progress = new Progress(scan);
   const tables = await readScannedTables(client);
   for (const table of tables) progress.add(table, known.get(table.name));
-  for (const table of tables) await scanAgain(scan, table, progress);
+  const untilMs = performance.now() + Math.min(AGAIN_MS, remainingMs() / 2);
+  for (const table of tables) await scanAgain(scan, table, progress, untilMs);
   const order = tables.toSorted((one, other) => age(known.get(one.name)) - age(known.get(other.name)));
   for (const [index, table] of order.entries()) {
     if (!table.readable) {
@@ -72,17 +78,50 @@ export async function scanCards(scan: CardScan): Promise<CardsResult> {
   return result;
 }
 
-/** Scans pages in which the last scan found a card, so that its alarm ends when the card is gone, and not before. */
-async function scanAgain({ client, last }: CardScan, table: ScannedTable, progress: Progress): Promise<void> {
-  const found = last?.findings.filter((finding) => finding.table === table.name) ?? [];
-  for (const block of new Set(found.map((finding) => finding.block))) {
-    if (!table.readable) return;
-    const part = scanPage(client, table, [block, block + 1], LIMITS);
-    await part.then(
-      (page) => progress.found(table.name, page),
-      (error: unknown) => progress.skip(table.name, `page ${block}: ${messageOf(error)}`),
-    );
+/**
+ * Scans pages in which the last scan found a card, and rows that have moved since, so that its alarm ends when the card is gone, and not
+ * before: what cannot be looked at stays a finding.
+ */
+async function scanAgain(
+  { client, last }: CardScan,
+  table: ScannedTable,
+  progress: Progress,
+  untilMs: number,
+): Promise<void> {
+  const known = last?.findings.filter((finding) => finding.table === table.name) ?? [];
+  let isBusy = !table.readable;
+  for (const [block, findings] of Map.groupBy(known, (finding) => finding.block)) {
+    if (isBusy || performance.now() > untilMs) {
+      progress.keep(findings);
+      continue;
+    }
+    try {
+      const page = await scanPage(client, table, [block, block + 1], LIMITS);
+      progress.found(table.name, page);
+      for (const finding of notAmong(page.findings, findings)) {
+        const row = await scanRow(client, table, finding.row, LIMITS);
+        if (row === undefined) progress.keep([finding]);
+        else progress.found(table.name, row);
+      }
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) throw error;
+      isBusy = true;
+      progress.keep(findings);
+      progress.skip(table.name, `page ${block}: ${error.message}`);
+    }
   }
+}
+
+/** Findings of a page that are not there any more. One whose row was forgotten stands for any of its column. */
+function notAmong(seen: readonly CardFinding[], known: readonly Listed[]): Listed[] {
+  const left = new Map(seen.map((finding) => [`${finding.column} ${finding.row}`, finding]));
+  const isGone = ({ column, row }: Listed) => {
+    const found = [...left].find(([, each]) => each.column === column && (row === ERASED_ROW || each.row === row));
+    return found === undefined || !left.delete(found[0]);
+  };
+  return known
+    .toSorted((one, other) => Number(one.row === ERASED_ROW) - Number(other.row === ERASED_ROW))
+    .filter(isGone);
 }
 
 /** When a table was last looked at; 0 for never. */
@@ -121,6 +160,7 @@ async function scanTable(
         blocks = Math.max(1, Math.floor(blocks / 4));
         continue;
       }
+      progress.leftOut(table.name);
       progress.skip(table.name, error.code === '57014' ? `page ${from} took longer than 3 s` : error.message);
       // One page that takes too long hides none after it.
       if (error.code !== '57014') return;
@@ -137,6 +177,8 @@ async function scanTable(
 class Progress {
   private readonly tables = new Map<string, Coverage>();
   private readonly findings: CardFinding[] = [];
+  private kept: Listed[] = [];
+  private readonly hasLeftOut = new Set<string>();
   private readonly failedChecks = new Map<string, number>();
   private readonly skipped: CardsResult['skipped'] = [];
   private savedMs = performance.now();
@@ -145,8 +187,9 @@ class Progress {
   constructor(private readonly scan: CardScan) {}
 
   add({ name, columns }: ScannedTable, known: Coverage | undefined): void {
-    const { blocks = 0, nextBlock = 0, scannedAt = null, wholeAt = null } = known ?? {};
-    this.tables.set(name, { table: name, columns: columns.length, blocks, scanned: 0, nextBlock, scannedAt, wholeAt });
+    const { blocks = 0, nextBlock = 0, beganAt = null, scannedAt = null, wholeAt = null } = known ?? {};
+    const times = { beganAt, scannedAt, wholeAt };
+    this.tables.set(name, { table: name, columns: columns.length, blocks, scanned: 0, nextBlock, ...times });
   }
 
   measured(table: string, blocks: number): void {
@@ -167,6 +210,19 @@ class Progress {
     for (const column of page.cut) this.skip(table, `the end of values of more than 1 MiB in ${column}`);
   }
 
+  /** Findings of the last scan that could not be looked at, or whose row may have moved: kept until the whole table was read. */
+  keep(findings: readonly Listed[]): void {
+    const missing = this.scan.now.toISOString();
+    this.kept.push(...findings.map((each) => ({ ...each, missingSince: each.missingSince ?? missing })));
+  }
+
+  /** A page could not be read: the whole table is not read before the next time that it is begun. */
+  leftOut(table: string): void {
+    this.hasLeftOut.add(table);
+    const before = this.tables.get(table);
+    if (before !== undefined) this.tables.set(table, { ...before, beganAt: null });
+  }
+
   skip(relation: string, reason: string): void {
     const isListed = this.skipped.some((known) => known.relation === relation && known.reason === reason);
     if (!isListed && this.skipped.length < MAX_LISTED) this.skipped.push({ relation, reason });
@@ -176,10 +232,16 @@ class Progress {
     const before = this.tables.get(table);
     if (before === undefined) return;
     const isWhole = to >= before.blocks;
+    const beganAt = from === 0 && !this.hasLeftOut.has(table) ? now.toISOString() : before.beganAt;
+    if (isWhole && beganAt !== null) {
+      const isSettled = (each: Listed) => each.table === table && (each.missingSince ?? '') <= beganAt;
+      this.kept = this.kept.filter((each) => !isSettled(each));
+    }
     this.tables.set(table, {
       ...before,
       scanned: before.scanned + to - from,
       nextBlock: isWhole ? 0 : to,
+      beganAt,
       scannedAt: now.toISOString(),
       wholeAt: isWhole ? now.toISOString() : before.wholeAt,
     });
@@ -193,11 +255,14 @@ class Progress {
   result(): CardsResult {
     const [ids, cards] = this.separateIds();
     const found = new Map(
-      cards.map((finding) => [JSON.stringify([finding.table, finding.column, finding.row]), finding]),
+      [...this.kept, ...cards].map((finding, index) => {
+        const { table, column, row } = finding;
+        return [JSON.stringify([table, column, row, row === ERASED_ROW ? index : null]), finding];
+      }),
     );
     return {
       found: found.size,
-      findings: [...found.values()].slice(0, MAX_LISTED),
+      findings: [...found.values()].slice(0, MAX_FINDINGS),
       probableIds: ids.length,
       tables: [...this.tables.values()],
       skipped: this.skipped,
@@ -205,7 +270,7 @@ class Progress {
   }
 
   /** A column of long ids has card numbers by chance: a tenth of them has the check digit. Of cards, all have. */
-  private separateIds(): [CardFinding[], CardsResult['findings']] {
+  private separateIds(): [CardFinding[], Listed[]] {
     const bare = Map.groupBy(
       this.findings.filter((finding) => finding.bare),
       ({ table, column }) => `${table}.${column}`,
@@ -221,6 +286,6 @@ class Progress {
 }
 
 /** A finding as a record has it. */
-function listed({ table, column, row, block, brand, withCode }: CardFinding): CardsResult['findings'][number] {
-  return { table, column, row, block, brand, withCode };
+function listed({ table, column, row, block, brand, withCode }: CardFinding): Listed {
+  return { table, column, row, block, brand, withCode, missingSince: null };
 }

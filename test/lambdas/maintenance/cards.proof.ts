@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import { FORGET_CARD_ROWS } from '../../../core/erasure/card-rows';
 import { withConnection } from '../../../core/database/connector';
 import type { ResultOf, TaskRecord } from '../../../lambdas/maintenance/contract';
 import { scanCards } from '../../../lambdas/maintenance/cards/scan';
@@ -117,7 +118,7 @@ test('a large table is scanned over several runs, and a card is reported until i
     /** Time for some parts of the table. */
     const scanPart = async (parts: number): Promise<ResultOf<'cards'>> => {
       let asked = 0;
-      const remainingMs = () => ((asked += 1) <= parts + 1 ? 60_000 : 0);
+      const remainingMs = () => ((asked += 1) <= parts + 2 ? 60_000 : 0);
       last = await scanCards({ client: session, now: new Date(), remainingMs, last, save: () => Promise.resolve() });
       return last;
     };
@@ -180,7 +181,7 @@ test('a scan without time for every table lists those that it did not read, and 
   await client.query(`CREATE TABLE public.a (note text); CREATE TABLE public.b (note text)`);
   await client.query(`INSERT INTO public.a VALUES ('x'); INSERT INTO public.b VALUES ('x')`);
   let asked = 0;
-  const record = await scan(() => ((asked += 1) <= 3 ? 60_000 : 0));
+  const record = await scan(() => ((asked += 1) <= 4 ? 60_000 : 0));
   expect(record.outcome).toBe('partial');
   const unread = record.result?.tables.filter(({ scannedAt }) => scannedAt === null).map(({ table }) => table);
   expect(unread).toContain('public.b');
@@ -188,4 +189,70 @@ test('a scan without time for every table lists those that it did not read, and 
   const lines = taskLines([record], styleOf({}, {}), new Date()).join('\n');
   expect(lines).toContain('no card number found in what was read');
   expect(lines).toMatch(/never read: .*public\.b/);
+});
+
+test('a card stays reported while it is there: on a page that is locked, in a row that moved, beyond the list and after an erasure', async () => {
+  await client.query(`
+    CREATE TABLE public.many (id int PRIMARY KEY, note text) WITH (autovacuum_enabled = off);
+    CREATE TABLE public.keyless (id int, note text) WITH (autovacuum_enabled = off)`);
+  for (const name of ['many', 'keyless']) {
+    await client.query(`INSERT INTO public.${name} SELECT n, $1 FROM generate_series(1, 150) AS n`, [GROUPED]);
+  }
+  // Time to look again, and for no table.
+  const onlyAgain = () => {
+    let asked = 0;
+    return () => ((asked += 1) === 1 ? 60_000 : 0);
+  };
+  expect((await resultOf()).found).toBe(300);
+
+  await client.query('BEGIN; LOCK TABLE public.many IN ACCESS EXCLUSIVE MODE');
+  expect((await resultOf(onlyAgain())).found).toBe(300);
+  await client.query('ROLLBACK');
+
+  for (const name of ['many', 'keyless']) {
+    await client.query(`UPDATE public.${name} SET note = note || ' moved' WHERE id <= 5`);
+    await client.query(`INSERT INTO public.${name} SELECT n, 'none' FROM generate_series(1001, 3000) AS n`);
+    await client.query(`UPDATE public.${name} SET note = note || ' again' WHERE id <= 5`);
+    await client.query(`UPDATE public.${name} SET note = 'none' WHERE id BETWEEN 6 AND 140`);
+  }
+  const moved = (await resultOf(onlyAgain())).findings;
+  const rows = moved.filter(({ table }) => table === 'public.many').map(({ row }) => Number(row));
+  expect(rows.toSorted((one, other) => one - other)).toEqual([
+    1,
+    2,
+    3,
+    4,
+    5,
+    ...Array.from({ length: 10 }, (_, n) => n + 141),
+  ]);
+  // A row without a key cannot be looked up: each stays until the table was read whole.
+  const missing = moved.filter(({ table, missingSince }) => table === 'public.keyless' && missingSince !== null);
+  expect(missing).toHaveLength(140);
+
+  await client.query(FORGET_CARD_ROWS);
+  const { rows: recorded } = await client.query<{ result: string }>(
+    `SELECT result->>'findings' AS result FROM operations.maintenance_runs`,
+  );
+  expect(recorded.map(({ result }) => result).join()).not.toMatch(/"row": "(?!erased")/);
+  const after = (await resultOf(onlyAgain())).findings;
+  expect(after.filter(({ table, row }) => table === 'public.many' && row !== 'erased')).toHaveLength(15);
+  expect((await resultOf()).found).toBe(30);
+});
+
+test('an erasure during a scan keeps the rows of its findings out of the record', async () => {
+  await client.query(`CREATE TABLE public.people (email text PRIMARY KEY, note text)`);
+  await client.query(`INSERT INTO public.people VALUES ('one@example.com', $1)`, [GROUPED]);
+  let asked = 0;
+  const erasing: Promise<unknown>[] = [];
+  await scan(() => {
+    asked += 1;
+    if (asked === 2) erasing.push(client.query(FORGET_CARD_ROWS));
+    return 60_000;
+  });
+  await Promise.all(erasing);
+  const { rows } = await client.query<{ found: string; result: string }>(
+    `SELECT result->>'found' AS found, result::text AS result FROM operations.maintenance_runs`,
+  );
+  expect(rows).toMatchObject([{ found: '1' }]);
+  expect(rows[0]?.result).not.toContain('one@example.com');
 });

@@ -222,7 +222,9 @@ test.each<[string, Partial<ReportFacts>, RegExp]>([
         billing: records({
           cards: {
             found: 1,
-            findings: [{ table: 'a.b', column: 'c', row: '1', block: 0, brand: 'Visa', withCode: false }],
+            findings: [
+              { table: 'a.b', column: 'c', row: '1', block: 0, brand: 'Visa', withCode: false, missingSince: null },
+            ],
           },
         }),
         main: records(),
