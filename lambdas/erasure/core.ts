@@ -123,10 +123,9 @@ async function carryOut(
       reportsDeleted: 0,
       continueFrom: { ...continueFrom, after: continueFrom.after && [...continueFrom.after] },
     };
-  if (hooks.length > 0) {
-    const changed = await withConnection(connectors.main, (main) => sweepMain(main, erasures, hooks));
-    tables.push(...counts('main', changed));
-  }
+  // Without hooks too: records of operations in main may hold keys of users.
+  const changed = await withConnection(connectors.main, (main) => sweepMain(main, erasures, hooks));
+  tables.push(...counts('main', changed));
   const reportsDeleted = await deleteRowReports(store);
   await finishErasures(billing, reduced);
   return { erasureId, tables, reportsDeleted, continueFrom: null };

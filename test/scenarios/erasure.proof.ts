@@ -225,6 +225,15 @@ test('a person who was erased is nowhere, and no restore, drill, merge or event 
   expect(logged.filter((line) => line.includes(one.marker))).toEqual([]);
 });
 
+test('an erasure without hooks forgets keys of users in the records of operations in main', async () => {
+  expect(await erase({ hooks: [] })).toMatchObject({ dryRun: false, continueFrom: null });
+  const application = await main.source.client();
+  const { rows } = await application.query<{ chosen: string; findings: unknown }>(
+    `SELECT DISTINCT chosen, result->'findings' AS findings FROM operations.row_recovery_merges, operations.maintenance_runs`,
+  );
+  expect(rows).toEqual([{ chosen: 'erased', findings: [{ row: 'erased' }] }]);
+});
+
 /** The key of the user's row, which hooks that do not name it leave; see the page about erasures. */
 async function remainingUser(client: Client): Promise<string> {
   const { rows } = await client.query<{ row: string }>(`SELECT t::text AS row FROM people.users AS t WHERE id = $1`, [
