@@ -67,6 +67,17 @@ function planted(): CorpusText[] {
       text('in JSON', (number) => JSON.stringify({ note: 'x', payment: { number, cvc: '1234' } }), true),
       text('as a number in JSON', (number) => `{"id": 1, "n": ${number}}`),
       text('after a line break in JSON', (number) => JSON.stringify({ body: `Dear all,\n${number}\nRegards` })),
+      text('on track 1', (number) => `%B${number}^DOE/JANE^28121011234567890?`),
+      text('on track 2', (number) => `;${number}=28121011234567890?`),
+      text('with its code after a hyphen', (number) => `${number}-123`),
+      text('with expiry and code after hyphens', (number) => `${number}-12/28-123`),
+      text('after its brand and a hyphen', (number) => `Visa-${number}`),
+      text('in an encoded form', (number) => `body=number%3D${number}%26name%3Dx`),
+      text('with plus signs', (number) => `number=${grouped(number, '+')}&name=x`),
+      text('with encoded spaces', (number) => `number=${grouped(number, '%20')}&name=x`),
+      text('after a telephone number', (number) => `+49 170 1234567 ${grouped(number, ' ')}`),
+      text('after an IBAN', (number) => `DE89 3704 0044 0532 0130 00 ${number}`),
+      text('after an IBAN of fours', (number) => `ES91 2100 0418 4502 0005 1332 ${grouped(number, ' ')}`),
       text('in a log line', (number) => `POST /pay body=card%5Bnumber%5D=&pan=${number}&cvv2=987 400`, true),
     ];
   });
@@ -90,6 +101,12 @@ function innocent(each: number): CorpusText[] {
     'ISO times': (index) => `${new Date(1_796_000_000_000 + index * 1e7).toISOString()} 2026-11-29 12:00:00.123456`,
     'telephone number': () => `+49 ${digits(4)} ${digits(4)} ${digits(4)} ${digits(4)}, +4${digits(12)}`,
     IBAN: () => `DE${digits(2)} 4${digits(3)} ${digits(4)} ${digits(4)} ${digits(4)} ${digits(2)}, DE894${digits(17)}`,
+    'IBAN of fours': () => `ES${digits(2)} ${Array.from({ length: 5 }, () => `4${digits(3)}`).join(' ')}`,
+    'long IBAN of fours': () => `PL${digits(2)} ${Array.from({ length: 6 }, () => `4${digits(3)}`).join(' ')}`,
+    'encoded query': (index) =>
+      `q=id%3Dch_4${digits(15)}%26at%3D${new Date(1_796_000_000_000 + index * 1e7).toISOString()}`,
+    'part of an order': () => `order-4${digits(15)} 4${digits(15)}-1 4${digits(15)}-12-4`,
+    'sum of numbers': () => `${digits(3)}+${digits(4)}+${digits(4)}+${digits(4)}+${digits(2)}`,
     snowflake: () => `${4 + next(3)}${digits(17)}`,
     'decimal number': () => `{"score": 0.4${digits(15)}, "share": 4.${digits(15)}}`,
     'long reference': () =>

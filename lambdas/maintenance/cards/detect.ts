@@ -17,8 +17,10 @@ export interface Detection {
   readonly failedChecks: number;
 }
 
-/** Digits with single spaces or hyphens between them. */
-const CHAIN = /\d+(?:[ \u00a0-]\d+)*/g;
+/** Digits with single spaces, hyphens or (in forms, for a space) plus signs between them. */
+const CHAIN = /\d+(?:[ \u00a0+-]\d+)*/g;
+/** Printable ASCII as URLs and forms encode it. */
+const ENCODED = /%([2-7][\dA-F])/gi;
 /** How people and forms group the digits of a card, the longest first. */
 const GROUPINGS = ['4-4-4-4-3', '4-4-4-4', '4-6-5', '4-6-4', '6-13'].map((grouping) => grouping.split('-').map(Number));
 /** Fours in a row beyond which it is another long number. A card, its expiry and something else have six. */
@@ -29,6 +31,13 @@ const CODE = /(?:\bc?cv[cvn]2?|\bcsc|\bcid|security.?code|verification.?(?:code|
 /** Characters around a number in which words about cards, and a code, are looked for. */
 const BESIDE = 60;
 const IBAN = /\b[A-Z]{2}$/;
+/** The least digits of what begins like a telephone number, or an IBAN: a card may follow it. */
+const LEAST_PHONE = 7;
+const LEAST_IBAN = 13;
+/** What may stand right before a card, though other letters and hyphens make the digits part of an id: track 1 of its stripe, and words. */
+const LABEL = /(?:%B|(?:card|karte|visa|amex|express|discover|diners|jcb|maestro|union.?pay|\bpan|\bcc)-)$/i;
+/** What may follow a card after a hyphen: its code, or its expiry. Other digits make it part of an id. */
+const SUFFIX = /^-(?:\d{3,4}(?![\p{L}\p{N}_-])|(?:0[1-9]|1[0-2])\/\d{2})/u;
 
 interface Group {
   readonly text: string;
@@ -42,12 +51,13 @@ interface Group {
  *
  * @param words such as the name of a column: what the text is about
  */
-export function detectCards(text: string, words = ''): Detection {
+export function detectCards(written: string, words = ''): Detection {
+  const text = written.replace(ENCODED, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
   const cards: DetectedCard[] = [];
   let failedChecks = 0;
   for (const match of text.matchAll(CHAIN)) {
-    if (match[0].length < 13 || isOtherNumber(text, match.index)) continue;
-    const groups = groupsOf(match[0], match.index);
+    if (match[0].length < 13) continue;
+    const groups = afterOtherNumber(text, groupsOf(match[0], match.index));
     for (let at = 0; at < groups.length;) {
       const found = cardAt(text, groups, at, words);
       if (found === undefined) at += 1;
@@ -61,9 +71,14 @@ export function detectCards(text: string, words = ''): Detection {
   return { cards, failedChecks };
 }
 
-/** A telephone number, or the digits of an IBAN. */
-function isOtherNumber(text: string, start: number): boolean {
-  return text[start - 1] === '+' || IBAN.test(text.slice(Math.max(0, start - 3), start));
+/** Groups that do not belong to a telephone number, or an IBAN, at the start. */
+function afterOtherNumber(text: string, groups: readonly Group[]): readonly Group[] {
+  const start = groups[0]?.start ?? 0;
+  const isIban = IBAN.test(text.slice(Math.max(0, start - 3), start));
+  const least = isIban ? LEAST_IBAN : text[start - 1] === '+' ? LEAST_PHONE : 0;
+  let at = 0;
+  for (let digits = 0; digits < least && at < groups.length; at += 1) digits += groups[at]?.text.length ?? 0;
+  return groups.slice(at);
 }
 
 function groupsOf(chain: string, offset: number): Group[] {
@@ -115,11 +130,11 @@ function check(digits: string, bare: boolean): { readonly brand: string; readonl
 
 /** Whether the number is no part of an id, of a decimal number or of a longer chain with hyphens. */
 function isSeparate(text: string, start: number, end: number): boolean {
-  const before = text.slice(Math.max(0, start - 2), start);
-  const after = text.slice(end, end + 2);
+  const before = text.slice(Math.max(0, start - 16), start);
+  const after = text.slice(end, end + 6);
   // In JSON a line break is a backslash and a letter.
-  const isPart = /[\p{L}\p{N}_+-]$|\d\.$/u.test(before) && !/\\[nrt]$/.test(before);
-  return !isPart && !/^(?:[\p{L}\p{N}_]|[.-][\p{L}\p{N}])/u.test(after);
+  const isPart = /[\p{L}\p{N}_+-]$|\d\.$/u.test(before) && !/\\[nrt]$/.test(before) && !LABEL.test(before);
+  return !isPart && (SUFFIX.test(after) || !/^(?:[\p{L}\p{N}_]|[.-][\p{L}\p{N}])/u.test(after));
 }
 
 function sameSeparators(text: string, part: readonly Group[]): boolean {
