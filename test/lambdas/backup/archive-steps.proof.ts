@@ -72,6 +72,8 @@ test('an archive that is copied part by part restores to the same rows and large
 });
 
 test('equal rows make equal parts, whatever else reads the table', async () => {
+  // PostgreSQL reserves pages ahead for a large insert. Autovacuum would give those back between the two archives.
+  await write('VACUUM public.many');
   const [one, other] = [new StillArchive(site, PARTS), new StillArchive(site, PARTS, '2026-11-21T12:00:00Z')];
   const hashes = await Promise.all(
     [await one.make(), await other.make()].map(async ({ manifestKey }) =>
