@@ -6,19 +6,19 @@ import type { Acceptance, ConfirmationsReport } from './contract';
 import { reviewPayments } from './review';
 import { inStep, type ConfirmationsRun } from './run';
 
-/** What money may have come for without settling it. */
+/** Statuses that an operator can accept. */
 const ACCEPTABLE: readonly BitcoinStatus[] = ['late', 'underpaid', 'failed'];
 
 interface PaymentRow {
   readonly id: string;
   readonly status: BitcoinStatus;
-  readonly amount: string;
+  readonly asked: string;
   readonly received: string;
 }
 
 const READ_PAYMENT: Statement = {
   name: 'read_accepted_bitcoin_payment',
-  text: 'SELECT id, status, amount, received FROM billing.bitcoin_payments WHERE id = $1 FOR UPDATE',
+  text: 'SELECT id, status, coalesce(asked_amount, amount) AS asked, received FROM billing.bitcoin_payments WHERE id = $1 FOR UPDATE',
 };
 
 /** What has arrived by now is in time and enough; what was asked for stays on record. */
@@ -37,11 +37,12 @@ type Accepted = NonNullable<ConfirmationsReport['accepted']>;
  * Takes what has arrived for a payment as all of it: late, or less than was asked for. It is settled by its confirmations, as any
  * other, and counts with what has arrived.
  *
- * @throws InvalidRequestError when there is no such payment, nothing has arrived for it, or it needs no acceptance
+ * @throws InvalidRequestError when there is no such payment, nothing has arrived for it, more or less than was confirmed has, or it
+ * needs no acceptance
  */
 export async function acceptPayment(
   run: ConfirmationsRun,
-  { payment, reason, by }: Acceptance,
+  { payment, reason, by, received }: Acceptance,
   dryRun: boolean,
 ): Promise<Accepted> {
   const cursor = await readCursor(run);
@@ -54,8 +55,14 @@ export async function acceptPayment(
       );
     }
     if (Number(row.received) === 0) throw new InvalidRequestError(`payment: nothing has arrived for ${payment}`);
-    const found = { payment, before: row.status, asked: row.amount, received: row.received };
+    const found = { payment, before: row.status, asked: row.asked, received: row.received };
     if (dryRun) return { changes: [], entitlements: [], accepted: { ...found, status: row.status } };
+    if (received === undefined) throw new InvalidRequestError('received: expected what a dry run answered');
+    if (row.received !== received) {
+      throw new InvalidRequestError(
+        `received: ${row.received} satoshi have arrived for ${payment} by now, not ${received}; look at it again, and confirm that`,
+      );
+    }
     const now = run.clock();
     await statement(ACCEPT, [payment, now, by, reason]);
     const reviewed = await reviewPayments(statement, [payment], { tip: cursor?.height ?? 0, now });

@@ -14,6 +14,7 @@ export interface ConfirmationsEnvironment extends BaseEnvironment, BillingDataba
 }
 
 const reasonForm = 'expected why it is accepted, in at most 500 characters';
+const receivedForm = 'expected the satoshi that a dry run answered, such as 60000';
 const byForm = 'expected who accepts it';
 const acceptance = z.strictObject({
   payment: z
@@ -27,6 +28,11 @@ const acceptance = z.strictObject({
     .max(500, reasonForm)
     .describe('Why, for the record.'),
   by: z.string({ error: byForm }).trim().min(1, byForm).max(500, byForm).describe('Who accepts it, for the record.'),
+  received: z
+    .string({ error: receivedForm })
+    .regex(/^\d{1,16}$/, receivedForm)
+    .optional()
+    .describe('Satoshi that were confirmed, as a dry run answered them. Required unless dryRun.'),
 });
 export type Acceptance = Readonly<z.infer<typeof acceptance>>;
 
@@ -35,7 +41,7 @@ export const confirmationsRequest = z.strictObject({
   accept: acceptance
     .optional()
     .describe(
-      'First takes what has arrived for a payment as all of it: late, or less than was asked for. Default: none.',
+      'Takes what has arrived for a payment as all of it, late or less than was asked for, and does not look at the chain. Default: none.',
     ),
 });
 /** Asks for expected payments to be brought up to date with the node. */
@@ -51,9 +57,9 @@ export type Reorganisation = Readonly<z.infer<typeof reorganisation>>;
 export const confirmationsReport = z.strictObject({
   dryRun: z.boolean().describe('`true` when nothing was stored.'),
   outcome: z
-    .enum(['up_to_date', 'behind', 'node_behind', 'node_unreachable'])
+    .enum(['up_to_date', 'behind', 'node_behind', 'node_unreachable', 'not_followed'])
     .describe(
-      '`up_to_date`: every block of the node was looked at. `behind`: the time was up; the next run continues. `node_behind`: the node has fewer blocks than were looked at. `node_unreachable`: `problem` says why.',
+      '`up_to_date`: every block of the node was looked at. `behind`: the time was up; the next run continues. `node_behind`: the node has fewer blocks than were looked at. `node_unreachable`: `problem` says why. `not_followed`: with `accept`, neither the chain nor the node was asked.',
     ),
   problem: z.string().nullable(),
   height: z.int().nullable().describe('Height of the last block that was looked at; null before the first.'),

@@ -21,7 +21,7 @@ ORDER BY expires_at LIMIT ${PAGE_SIZE}`,
  *
  * A node that cannot be reached is an outcome and no error: the next run continues where this one was, without losing a block.
  *
- * @param accept a payment to accept as it is, before anything else and without the node
+ * @param accept a payment to accept as it is, in place of all that: neither the chain nor the node is asked
  * @param examined what earlier runs looked at in the mempool
  * @throws InvalidRequestError when the payment cannot be accepted; OperationError `confirmations_running`, `chain_diverged`, `node_refused`, `configuration`, or what PostgreSQL threw
  */
@@ -35,7 +35,7 @@ export async function confirmPayments(
 ): Promise<ConfirmationsReport> {
   const { clock, client, tally, log } = run;
   const startedMs = clock().getTime();
-  const accepted = accept === undefined ? null : await acceptPayment(run, accept, dryRun);
+  if (accept !== undefined) return acceptOnly(run, accept, dryRun);
   let followed: Followed | undefined;
   let mempool: ConfirmationsReport['mempool'] = null;
   let problem: string | null = null;
@@ -68,6 +68,29 @@ export async function confirmPayments(
     blocks: tally.blocks,
     reorganisations: tally.reorganisations,
     mempool,
+    changes: tally.changes,
+    accepted: null,
+    takenBack: tally.takenBack,
+    durationMs: clock().getTime() - startedMs,
+  };
+}
+
+/** A report of an acceptance alone. What was done must not fail with a chain that cannot be followed. */
+async function acceptOnly(run: ConfirmationsRun, accept: Acceptance, dryRun: boolean): Promise<ConfirmationsReport> {
+  const { clock, tally } = run;
+  const startedMs = clock().getTime();
+  const accepted = await acceptPayment(run, accept, dryRun);
+  const cursor = await readCursor(run);
+  return {
+    dryRun,
+    outcome: 'not_followed',
+    problem: null,
+    height: cursor?.height ?? null,
+    nodeHeight: null,
+    blockAt: cursor?.blockAt.toISOString() ?? null,
+    blocks: 0,
+    reorganisations: [],
+    mempool: null,
     changes: tally.changes,
     accepted,
     takenBack: tally.takenBack,

@@ -65,7 +65,8 @@ export const handler = operation(contract, {
     }
   },
   measure: (metrics, { dryRun, outcome, blockAt, reorganisations }) => {
-    if (dryRun) return;
+    // An acceptance alone says nothing of the chain and of the node.
+    if (dryRun || outcome === 'not_followed') return;
     const count = (name: string, value: number) => metrics.addMetric(name, MetricUnit.Count, value);
     const seconds = (name: string, value: number) => metrics.addMetric(name, MetricUnit.Seconds, value);
     count(CONFIRMATIONS_METRICS.succeeded, 1);

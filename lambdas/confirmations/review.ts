@@ -68,7 +68,7 @@ SELECT id, $4::timestamptz, $5::int, old_status, new_status FROM unnest($1::text
 
 /**
  * A settled payment is a purchase. One that is not settled any more stays one, which is unpaid. $1: payments, $2: `paid` or
- * `unpaid`. Nothing compares its version: no provider has events of it.
+ * `unpaid`. Its amount is what was accepted, where an operator accepted another. Nothing compares its version: no provider has events of it.
  */
 const STORE_PURCHASES: Statement = {
   name: 'store_bitcoin_purchases',
@@ -78,7 +78,7 @@ INSERT INTO billing.purchases
 SELECT id, app_id, project_id, user_id, kind, item_id, 'payment', 'complete', $2::text, amount, 'btc', created_at, 'bitcoin',
        jsonb_build_object('object', 'bitcoin_payment', 'network', network, 'address', address, 'metadata', metadata)
 FROM billing.bitcoin_payments WHERE id = ANY ($1::text[])
-ON CONFLICT (id) DO UPDATE SET payment_status = excluded.payment_status`,
+ON CONFLICT (id) DO UPDATE SET payment_status = excluded.payment_status, amount_total = excluded.amount_total`,
 };
 
 /**

@@ -6,6 +6,8 @@ import { type Finding, judged } from './finding';
 
 /** Output of the Data stack that names the regions in which data may be, separated by commas. */
 const ALLOWED_OUTPUT = 'AllowedRegions';
+/** The stacks in the region of an environment. Another environment may begin with the name of this one. */
+const STACKS = ['Data', 'Operations', 'Monitoring'];
 /** Resources looked up at a time: AWS allows ten requests a second of some of these APIs. */
 const CONCURRENCY = 5;
 
@@ -17,13 +19,14 @@ interface Place {
 
 /**
  * Whether buckets, keys, secrets, instances, vaults, log groups and the cache of the stacks, and every copy or replica that these
- * are set up to make, are in regions that the settings allow. Synthesis refuses others; this finds what was set up by hand.
+ * are set up to make, are in regions that the settings allow. Not looked up are existing instances, and the stack of the second
+ * region. Synthesis refuses others; this finds what was set up by hand.
  */
 export async function checkResidency(context: Context): Promise<Finding[]> {
   const { clients, target } = context;
   try {
     const client = await clients.cloudFormation();
-    const stacks = await stacksOf(client, functionName(target.environment, ''));
+    const stacks = await stacksOf(client, new Set(STACKS.map((stack) => functionName(target.environment, stack))));
     const allowed = stacks.flatMap((stack) => stack.allowed);
     if (allowed.length === 0) {
       return [judged('residency', false, `no stack has the output ${ALLOWED_OUTPUT}`, 'deploy the stack Data again')];
@@ -46,7 +49,7 @@ export async function checkResidency(context: Context): Promise<Finding[]> {
         'residency',
         outside.length === 0,
         outside.map(({ what, region }) => `${what} is in ${region}`).join(', ') ||
-          `${looked} resources with data, and their copies, are in ${[...new Set(places.map(({ region }) => region))].toSorted().join(', ')}`,
+          `${looked} resources with data, and their copies, are in ${[...new Set(places.map(({ region }) => region))].toSorted().join(', ')}; not looked up: existing instances, and the stack of the second region`,
         `remove ${first?.what ?? ''} there, or name the region in allowedRegions, and deploy`,
       ),
     ];
@@ -55,12 +58,12 @@ export async function checkResidency(context: Context): Promise<Finding[]> {
   }
 }
 
-async function stacksOf(client: CloudFormationClient, prefix: string) {
+async function stacksOf(client: CloudFormationClient, names: ReadonlySet<string>) {
   const { paginateDescribeStacks } = await import('@aws-sdk/client-cloudformation');
   const found: { readonly name: string; readonly region: string; readonly allowed: readonly string[] }[] = [];
   for await (const { Stacks = [] } of paginateDescribeStacks({ client }, {})) {
     for (const { StackName: name = '', StackId, Outputs = [] } of Stacks) {
-      if (!name.startsWith(prefix)) continue;
+      if (!names.has(name)) continue;
       const output = Outputs.find(({ OutputKey }) => OutputKey === ALLOWED_OUTPUT)?.OutputValue;
       found.push({ name, region: regionOf(StackId), allowed: output?.split(',') ?? [] });
     }

@@ -124,6 +124,6 @@ test('bitcoin accept says what has arrived and of how much, and accepts it only 
   ]);
   expect(asked.at(-1)).toEqual({
     dryRun: false,
-    accept: { payment: 'btc_seen', reason: 'agreed', by: '111111111111:user/ann' },
+    accept: { payment: 'btc_seen', reason: 'agreed', by: '111111111111:user/ann', received: '250000000' },
   });
 });

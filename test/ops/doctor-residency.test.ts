@@ -56,7 +56,16 @@ const replicatedTo = (...Destinations: { Bucket: string; Account?: string }[]) =
 
 beforeEach(() => {
   for (const mock of mocks) mock.reset();
-  cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [stack('eu-central-1', ALLOWED)] });
+  cloudFormation.on(DescribeStacksCommand).resolves({
+    // Another environment, `dev-us`, is elsewhere.
+    Stacks: [
+      stack('eu-central-1', ALLOWED),
+      {
+        ...stack('us-east-1', [{ OutputKey: 'AllowedRegions', OutputValue: 'us-east-1' }]),
+        StackName: 'BillingOps-dev-us-Data',
+      },
+    ],
+  });
   cloudFormation.on(ListStackResourcesCommand).resolves({
     StackResourceSummaries: RESOURCES.map(
       ([ResourceType, PhysicalResourceId]) => ({ ResourceType, PhysicalResourceId }) as StackResourceSummary,
@@ -97,7 +106,8 @@ test('data in the allowed regions is good, asked by the exact calls', async () =
   expect(await residency()).toEqual({
     check: 'residency',
     state: 'good',
-    detail: '7 resources with data, and their copies, are in eu-central-1, eu-west-1',
+    detail:
+      '7 resources with data, and their copies, are in eu-central-1, eu-west-1; not looked up: existing instances, and the stack of the second region',
     fix: null,
   });
   const inputs = (mock: { calls(): { args: [{ input: unknown }, ...unknown[]] }[] }) =>

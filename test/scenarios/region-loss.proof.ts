@@ -86,7 +86,7 @@ test('without the first region, both databases come back from the second bucket 
     return result;
   };
 
-  // The first region: a business, archives, then somebody who is erased, and events that no archive has.
+  // The first region: a business, archives, then an erased person, and events that no archive has.
   const live = await first.databases.billing.client();
   const application = await first.databases.main.client();
   const person = plantedPerson('one');

@@ -5,8 +5,8 @@ import { useBillingDatabase } from '../../support/billing';
 import { putRules, RULES } from '../../support/entitlements';
 
 const { client, rows } = useBillingDatabase();
-const gone = () => Promise.reject(new OperationError('node_unreachable', 'The node is away'));
-/** Accepting needs no node. */
+/** Accepting asks no node, and does not fail with a chain that cannot be followed. */
+const gone = () => Promise.reject(new OperationError('chain_diverged', 'Another chain'));
 const node = { identity: gone, tip: gone, hashes: gone, block: gone } as unknown as BitcoinNode;
 const REASON = { reason: 'agreed by phone', by: 'user/ann' };
 
@@ -32,8 +32,13 @@ async function arrived(amount: number, status: string, expiresInSeconds = -60) {
   return payment;
 }
 
-const accept = (payment: string, dryRun = false) =>
-  runConfirmations(client(), { node, dryRun, accept: { payment, ...REASON } });
+/** Without an amount, dry. */
+const accept = (payment: string, received?: number) =>
+  runConfirmations(client(), {
+    node,
+    dryRun: received === undefined,
+    accept: { payment, ...REASON, received: received?.toFixed() },
+  });
 
 test.each([
   ['late', 100_000, -60],
@@ -44,7 +49,7 @@ test.each([
   async (status, amount, expires) => {
     await putRules(client(), RULES);
     const { id } = await arrived(amount, status, expires);
-    expect((await accept(id, true)).accepted).toEqual({
+    expect((await accept(id)).accepted).toEqual({
       payment: id,
       before: status,
       status,
@@ -52,7 +57,7 @@ test.each([
       received: String(amount),
     });
     expect(await rows('SELECT FROM billing.purchases')).toEqual([]);
-    expect((await accept(id)).accepted).toMatchObject({ before: status, status: 'settled' });
+    expect((await accept(id, amount)).accepted).toMatchObject({ before: status, status: 'settled' });
     expect(
       await rows(
         `SELECT status, amount::int, asked_amount::int, accepted_by, accepted_reason FROM billing.bitcoin_payments`,
@@ -64,12 +69,44 @@ test.each([
       { id, payment_status: 'paid', amount_total: amount },
     ]);
     expect(await rows('SELECT feature FROM billing.entitlements')).toEqual([{ feature: 'course:c1' }]);
-    await expect(accept(id)).rejects.toThrow(`payment: ${id} is settled; only late, underpaid, failed can be accepted`);
+    await expect(accept(id, amount)).rejects.toThrow(
+      `payment: ${id} is settled; only late, underpaid, failed can be accepted`,
+    );
   },
 );
 
 test('what is unknown, or has brought nothing, is not accepted', async () => {
-  await expect(accept('btc_unknown')).rejects.toThrow('payment: there is no payment btc_unknown');
+  await expect(accept('btc_unknown', 1)).rejects.toThrow('payment: there is no payment btc_unknown');
   const { id } = await arrived(0, 'failed');
-  await expect(accept(id)).rejects.toThrow(`payment: nothing has arrived for ${id}`);
+  await expect(accept(id, 1)).rejects.toThrow(`payment: nothing has arrived for ${id}`);
+});
+
+test('what has arrived since the amount was confirmed is not accepted unseen', async () => {
+  const { id } = await arrived(60_000, 'failed');
+  await expect(accept(id, 50_000)).rejects.toThrow(
+    `received: 60000 satoshi have arrived for ${id} by now, not 50000; look at it again, and confirm that`,
+  );
+  await expect(runConfirmations(client(), { node, dryRun: false, accept: { payment: id, ...REASON } })).rejects.toThrow(
+    'received: expected what a dry run answered',
+  );
+  expect(await rows('SELECT status, accepted_by FROM billing.bitcoin_payments')).toEqual([
+    { status: 'failed', accepted_by: null },
+  ]);
+});
+
+test('a purchase that was settled, and is accepted with less after a reorganisation, counts with less', async () => {
+  const { id } = await arrived(60_000, 'failed');
+  await client().query(
+    `INSERT INTO billing.purchases (id, kind, item_id, user_id, mode, status, payment_status, amount_total, currency, created_at, version, raw)
+     VALUES ($1, 'course', 'c1', 'u1', 'payment', 'complete', 'unpaid', 100000, 'btc', now(), 'bitcoin', '{}')`,
+    [id],
+  );
+  const { outcome } = await accept(id, 60_000);
+  expect(outcome).toBe('not_followed');
+  expect(await rows('SELECT payment_status, amount_total::int FROM billing.purchases')).toEqual([
+    { payment_status: 'paid', amount_total: 60_000 },
+  ]);
+  // Taken back once more: what was asked for first is still said.
+  await client().query(`UPDATE billing.bitcoin_payments SET status = 'failed', settled_at = NULL`);
+  expect((await accept(id)).accepted).toMatchObject({ asked: '100000', received: '60000' });
 });
