@@ -119,6 +119,19 @@ async function formerComment(client: Client): Promise<string[]> {
 const commentOn = (database: string, comment: string): string =>
   `COMMENT ON DATABASE ${database} IS ${comment === '' ? 'NULL' : escapeLiteral(comment)}`;
 
+const MADE_BY = 'made by ops move ';
+
+/** Marks a database as made by a move, which alone may drop it again. */
+export async function markAsMade(client: Client, database: string, id: string): Promise<void> {
+  const others = (await formerComment(client)).filter((part) => !part.startsWith(MADE_BY));
+  await client.query(commentOn(escapeIdentifier(database), [`${MADE_BY}${id}`, ...others].join(JOINT)));
+}
+
+/** Whether {@link markAsMade} marked the database of the connection. */
+export async function isMadeBy(client: Client, id: string): Promise<boolean> {
+  return (await formerComment(client)).includes(`${MADE_BY}${id}`);
+}
+
 /** Whether a server refuses writes. */
 export async function isRefusing({ client }: Connected): Promise<boolean> {
   const { rows } = await client.query<{ refuses: boolean }>(

@@ -84,7 +84,8 @@ async function bucketsOf(
 }
 
 /** Objects of replication, which each server has of its own. */
-const OWN = /\bPUBLICATION\b|\bSUBSCRIPTION\b|^DATABASE (?:SETTINGS|COMMENT|OWNER)\b|refuse_moved|a_moved/;
+const OWN =
+  /\bPUBLICATION\b|\bSUBSCRIPTION\b|^DATABASE (?:SETTINGS|COMMENT|OWNER)\b|refuse_moved|a_moved|\bROLE\b.*\bbilling_move$/;
 
 /** An object whose definition reads otherwise on the new server. */
 export interface SchemaDifference {

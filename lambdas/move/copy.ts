@@ -1,5 +1,5 @@
 import { escapeIdentifier, type Client } from 'pg';
-import { describeServer } from '../../core/archive/catalog';
+import { describeServer, listTables } from '../../core/archive/catalog';
 import { LOGIN_USERS } from '../../core/access/contract';
 import { setPassword } from '../../core/access/apply';
 import { withConnection } from '../../core/database/connector';
@@ -11,7 +11,7 @@ import { assertRestorable } from '../../core/schema/apply/preflight';
 import { applyAfter, applyBefore } from '../../core/schema/apply/restore-schema';
 import { restoreRoles } from '../../core/schema/apply/roles';
 import { readCurrent } from '../../core/schema/capture';
-import { refuseWrites } from './barrier';
+import { isMadeBy, markAsMade, refuseWrites } from './barrier';
 import { differencesOfSchema } from './compare';
 import type { ChangeReport } from './contract';
 import { checksOf } from './plan';
@@ -21,7 +21,7 @@ import {
   FORWARD,
   grantReading,
   isSubscribed,
-  makeReplicator,
+  ensureReplicator,
   publish,
   REPLICATOR,
   subscribe,
@@ -50,9 +50,9 @@ export async function copy(dependencies: MoveDependencies): Promise<ChangeReport
     }
     const source = connected(servers.source);
     const steps: string[] = [];
-    if (!isOpen(move)) await begin(source, servers, steps);
+    const id = isOpen(move) ? move.id : await begin(source, servers, steps);
     if (servers.target.client === undefined || !(await isSubscribed(connected(servers.target), FORWARD))) {
-      await makeTarget(dependencies, source, servers.target, steps);
+      await makeTarget(dependencies, { id, source, target: servers.target }, steps);
       await withConnection(servers.target.connector, (client) => begun(source, { ...servers.target, client }, steps));
     } else {
       steps.push('The new server is subscribed already; PostgreSQL continues by itself');
@@ -63,14 +63,15 @@ export async function copy(dependencies: MoveDependencies): Promise<ChangeReport
 }
 
 /** Records the move, and gives every table what identifies its rows: from now on, repeating the step continues it. */
-async function begin(source: Connected, servers: Servers, steps: string[]): Promise<void> {
+async function begin(source: Connected, servers: Servers, steps: string[]): Promise<string> {
   const { client } = source;
   const identities = await missingIdentities(client);
   await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  let id: string;
   await client.query('BEGIN');
   try {
     for (const { set } of identities) await client.query(set);
-    await recordStart(client, {
+    id = await recordStart(client, {
       source: servers.source.name,
       target: servers.target.name,
       identities: identities.map(({ reset }) => reset),
@@ -87,6 +88,7 @@ async function begin(source: Connected, servers: Servers, steps: string[]): Prom
       `Replica identity set for ${identities.map(({ table }) => table).join(', ')}, until the end of the move`,
     );
   }
+  return id;
 }
 
 /** Roles that get their right to log in from a move, or from a rotation; those of an application are for its operators to enable. */
@@ -96,14 +98,18 @@ const OURS: ReadonlySet<string> = new Set(
   ),
 );
 
-/** Makes the new database from nothing; one that a killed attempt left is dropped. No row was ever written to it but by us. */
+/**
+ * Makes the new database from nothing. One that a killed attempt left is dropped, and one that is empty; no other.
+ *
+ * @throws OperationError `target_exists` where the database has tables that this move did not make
+ */
 async function makeTarget(
   { pgDumpWorker: workerFile }: MoveDependencies,
-  source: Connected,
-  target: Side,
+  { id, source, target }: { readonly id: string; readonly source: Connected; readonly target: Side },
   steps: string[],
 ): Promise<void> {
-  await makeReplicator(source);
+  if (target.client) await assertDroppable(target.client, target.name, id);
+  await ensureReplicator(source);
   await grantReading(source);
   const schema = await readCurrent({ connector: source.connector, workerFile });
   const server = await describeServer(source.client);
@@ -126,6 +132,7 @@ async function makeTarget(
     MAINTENANCE_DATABASE,
   );
   await withConnection(target.connector, async (client: Client) => {
+    await markAsMade(client, name, id);
     await applyBefore(client, schema, deviations);
     await applyAfter(client, schema, deviations);
   });
@@ -144,6 +151,15 @@ async function makeTarget(
     differences.map(({ digest }) => digest),
   );
   for (const { text } of differences) steps.push(`Reads otherwise, look at it: ${text}`);
+}
+
+async function assertDroppable(client: Client, name: string, id: string): Promise<void> {
+  const tables = (await listTables(client)).filter(({ extension }) => !extension);
+  if (tables.length === 0 || (await isMadeBy(client, id))) return;
+  throw new OperationError(
+    'target_exists',
+    `${name} has ${tables.length} tables that this move did not make, and a move never overwrites: give the move up (ops move roll-back), and name another server. Nothing there was changed`,
+  );
 }
 
 async function begun(source: Connected, target: Connected, steps: string[]): Promise<void> {

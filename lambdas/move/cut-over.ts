@@ -14,7 +14,7 @@ import {
   type Connected,
   FORWARD,
   grantReading,
-  makeReplicator,
+  ensureReplicator,
   publish,
   subscribe,
   unpublish,
@@ -124,7 +124,7 @@ async function prepare(
     await bringLoginsUp(dependencies, target, steps);
   }
   await refreshViews(target);
-  await makeReplicator(target);
+  await ensureReplicator(target);
   await grantReading(target);
   await publish(target, BACK);
   await subscribe(target, source, BACK, false);

@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import { OperationError } from '../../core/runtime/errors';
-import { BACK, type Connected, FORWARD, slotBytes } from './replication';
+import { BACK, type Connected, FORWARD, isSubscribed, slotBytes } from './replication';
 import { valueOf } from './servers';
 
 /** Log that may still be on its way at the begin of a cut-over: a second or two of work. More makes the pause as much longer. */
@@ -10,8 +10,12 @@ const QUIET_MS = 10_000;
 /** Functions that connect for each event or request, and wait through a cut-over. */
 const PASSING = ['processor', 'api', 'move', 'inspect', 'collector', 'canary', ''];
 
-/** @throws OperationError `move_not_ready` while tables are being copied */
-export async function assertCopied({ client }: Connected): Promise<void> {
+/** @throws OperationError `move_not_ready` while tables are being copied, and where nothing is subscribed */
+export async function assertCopied(target: Connected): Promise<void> {
+  const { client, name } = target;
+  if (!(await isSubscribed(target, FORWARD))) {
+    throw new OperationError('move_not_ready', `${name} receives nothing from the old server: ops move copy`);
+  }
   const waiting = await valueOf<number>(
     client,
     `SELECT count(*)::int AS value FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid

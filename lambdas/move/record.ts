@@ -42,12 +42,14 @@ export function isOpen(move: Move | undefined): move is Move {
 export async function recordStart(
   client: ClientBase,
   { source, target, identities }: Pick<Move, 'source' | 'target' | 'identities'>,
-): Promise<void> {
+): Promise<string> {
+  const id = randomUUID();
   await client.query(
     `INSERT INTO operations.moves (id, role, source, target, stage, started_at, stage_at, identities)
      VALUES ($1, 'source', $2, $3, 'copying', now(), now(), $4)`,
-    [randomUUID(), source, target, identities],
+    [id, source, target, identities],
   );
+  return id;
 }
 
 /** Records the stage at the source, which decides. */
@@ -76,9 +78,11 @@ export async function recordEndOfPause(
   return rows[0]?.pauseMs ?? 0;
 }
 
-/** Records how the definitions of the new server read otherwise since it was made. */
+/** Records how the definitions of the new server read otherwise since it was made; what was compared before counts no longer. */
 export async function recordDifferences(client: ClientBase, digests: readonly string[]): Promise<void> {
-  await client.query(`UPDATE operations.moves SET known_differences = $1 WHERE stage = 'copying'`, [digests]);
+  await client.query(`UPDATE operations.moves SET known_differences = $1, verified_at = NULL WHERE stage = 'copying'`, [
+    digests,
+  ]);
 }
 
 export async function recordVerified(client: ClientBase, { id }: Pick<Move, 'id'>): Promise<void> {

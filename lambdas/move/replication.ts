@@ -14,7 +14,7 @@ export const FORWARD = 'billing_move_forward';
 export const BACK = 'billing_move_back';
 export type Direction = typeof FORWARD | typeof BACK;
 
-/** Where a server says `connected`. */
+/** A side with an open connection. */
 export type Connected = Side & { readonly client: Client };
 
 /** How long a row may take to arrive while writes wait for it. */
@@ -28,14 +28,14 @@ export function connected(side: Side): Connected {
   return { ...side, client };
 }
 
+/** Limits that a platform sets for sessions, and that the copy of a large table would meet. The last is of PostgreSQL 17. */
+const LIMITS = ['statement_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout', 'transaction_timeout'];
+
 /**
- * Makes the role of replication, which reads every table and does nothing else, and gives it a new password. On RDS a membership
- * stands for the attribute REPLICATION.
- *
- * @returns the password, which is kept in the subscription alone
+ * Makes the role of replication, which reads every table and does nothing else, and keeps the password of one that is there. On
+ * RDS a membership stands for the attribute REPLICATION.
  */
-export async function makeReplicator({ client }: Connected): Promise<string> {
-  const password = randomBytes(24).toString('base64url');
+export async function ensureReplicator({ client }: Connected): Promise<void> {
   const role = escapeIdentifier(REPLICATOR);
   const exists = await valueOf<boolean>(client, 'SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS value', [
     REPLICATOR,
@@ -48,7 +48,14 @@ export async function makeReplicator({ client }: Connected): Promise<string> {
   await client.query(
     isRds ? `GRANT rds_replication TO ${role}; ALTER ROLE ${role} LOGIN` : `ALTER ROLE ${role} LOGIN REPLICATION`,
   );
-  await client.query(`ALTER ROLE ${role} PASSWORD ${escapeLiteral(scramVerifier(password))}`);
+  const { rows } = await client.query<{ name: string }>('SELECT name FROM pg_settings WHERE name = ANY ($1)', [LIMITS]);
+  for (const { name } of rows) await client.query(`ALTER ROLE ${role} SET ${name} = 0`);
+}
+
+/** Gives the role of replication a new password. @returns it; it is kept in the subscription alone, which no other may use */
+async function renewPassword({ client }: Connected): Promise<string> {
+  const password = randomBytes(24).toString('base64url');
+  await client.query(`ALTER ROLE ${escapeIdentifier(REPLICATOR)} PASSWORD ${escapeLiteral(scramVerifier(password))}`);
   return password;
 }
 
@@ -115,7 +122,8 @@ export async function isSubscribed({ client }: Connected, direction: Direction):
 export async function subscribe(from: Connected, to: Connected, direction: Direction, copies: boolean): Promise<void> {
   if (await isSubscribed(to, direction)) return;
   await dropSlot(from, direction);
-  const password = await makeReplicator(from);
+  await ensureReplicator(from);
+  const password = await renewPassword(from);
   const { host, port, database } = from.connector.target;
   const connection = [
     ['host', host],

@@ -1,8 +1,9 @@
 import type { Client, ClientBase } from 'pg';
 import type { FunctionLogin } from '../../core/access/contract';
 import { type DatabaseConnector, type DatabaseTarget, withConnection } from '../../core/database/connector';
+import { OperationError } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
-import { openMove, type Move } from './record';
+import { isOpen, openMove, type Move } from './record';
 import type { SecretStore } from './secret-store';
 
 /** What every step works with. */
@@ -47,6 +48,8 @@ export function nameOf({ host, port, database }: DatabaseTarget): string {
 /**
  * Connects to both servers and finds out which is the source: the one that a record says, or else the configured one. Once the
  * configuration names the new server, the old one is the other.
+ *
+ * @throws OperationError `move_out_of_order` where an open move is between other servers than those of the configuration
  */
 export async function withServers<T>(
   { configured, other }: MoveDependencies,
@@ -62,8 +65,19 @@ export async function withServers<T>(
         { connector: other, name: nameOf(other.target), client: second },
       ];
       const [source, target] = turned ? [sides[1], sides[0]] : sides;
-      return work({ source, target, move: turned ? ofSecond : ofFirst, isConfigured: turned });
+      const move = turned ? ofSecond : ofFirst;
+      assertSame(move, source, target);
+      return work({ source, target, move, isConfigured: turned });
     }),
+  );
+}
+
+/** A setting that was changed meanwhile would make a step work on a server that the move knows nothing of. */
+function assertSame(move: Move | undefined, source: Side, target: Side): void {
+  if (!isOpen(move) || (move.source === source.name && move.target === target.name)) return;
+  throw new OperationError(
+    'move_out_of_order',
+    `The open move is from ${move.source} to ${move.target}, but the configuration names ${source.name} and ${target.name}: name the servers of the move in databases.billing and databases.billing.move, and deploy. Nothing was changed`,
   );
 }
 

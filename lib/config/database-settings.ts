@@ -24,7 +24,9 @@ const otherServer = z.strictObject(
       .describe("Customer-managed key of that secret. Left out: Secrets Manager's own key."),
     securityGroupId: securityGroupId
       .optional()
-      .describe('Its security group, which then admits the function. Left out: access is arranged elsewhere.'),
+      .describe(
+        'Its security group, which then admits every function that connects to billing. Left out: access is arranged elsewhere.',
+      ),
   },
   { error: ({ code }) => (code === 'unrecognized_keys' ? undefined : 'must be at least { host, secretArn }') },
 );

@@ -86,6 +86,12 @@ function refuseMove({ databases: { billing, main }, region }: Settings, refuse: 
   if (billing.move && billing.move.secretArn.split(':')[3] !== region) {
     refuse(['databases', 'billing', 'move', 'secretArn'], `must be in ${region}`);
   }
+  if (billing.move && 'secretArn' in billing && 'secretArn' in main && billing.secretArn === main.secretArn) {
+    refuse(
+      ['databases', 'billing', 'move'],
+      'must be left out while both databases have one secret: the cut-over would send the main database to the new server as well. Give billing a secret of its own first',
+    );
+  }
 }
 
 function refuseBackupAccount({ account, region, backupAccount }: Settings, refuse: Refuse): void {

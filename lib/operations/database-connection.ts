@@ -1,4 +1,4 @@
-import { CfnSecurityGroupIngress, Peer, Port, type ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { CfnSecurityGroupIngress, Peer, Port, SecurityGroup, type ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import {
@@ -7,6 +7,7 @@ import {
   type DatabaseName,
   type MainDatabaseEnvironment,
 } from '../../core/contract';
+import type { OtherServer } from '../config/database-settings';
 import type { DatabaseAccess } from '../data/database-access';
 
 /** The environment variables by which a function finds the billing database. */
@@ -61,12 +62,35 @@ export function allowAccess(
   if (securityGroup) openPort(securityGroup, fn, stem, database, id);
 }
 
+/**
+ * Lets a function that connects to billing open connections to the other server of a move: from the cut-over on its secret
+ * sends it there. The secret of that server is not needed for it.
+ *
+ * @param stem stem of the function, for the descriptions of the security-group rules
+ * @param securityGroup security group of the function
+ * @param billing the configured server
+ */
+export function allowOtherServer(
+  fn: LambdaFunction,
+  stem: string,
+  { port, securityGroupId }: OtherServer,
+  securityGroup: ISecurityGroup,
+  billing: Pick<DatabaseAccess, 'port' | 'securityGroup'>,
+): void {
+  // Both servers in one group: it admits the function already, and EC2 refuses the same rule twice.
+  if (securityGroupId && billing.securityGroup?.securityGroupId === securityGroupId && billing.port === port) return;
+  const server = securityGroupId
+    ? { securityGroup: SecurityGroup.fromSecurityGroupId(fn, 'OtherServer', securityGroupId) }
+    : {};
+  openPort(securityGroup, fn, stem, { name: 'billing', port, ...server }, 'other');
+}
+
 /** Both rules belong to the function's stack, so that the Data stack never names its consumers. */
 function openPort(
   source: ISecurityGroup,
   fn: LambdaFunction,
   stem: string,
-  database: DatabaseAccess,
+  database: Pick<DatabaseAccess, 'name' | 'port' | 'securityGroup'>,
   id: string,
 ): void {
   const port = Port.tcp(database.port);

@@ -34,7 +34,7 @@ import { removalPolicyOf } from '../config/removal-policy';
 import { acknowledgeFunction } from '../policy/acknowledge-function';
 import type { Bundle } from './bundles';
 import type { DatabaseAccess } from '../data/database-access';
-import { allowAccess } from './database-connection';
+import { allowAccess, allowOtherServer } from './database-connection';
 import { executionRole } from './execution-role';
 import { GradualDeployment } from './gradual-deployment';
 import { operationalQueue } from './operational-queue';
@@ -180,6 +180,11 @@ export class OperationalFunction<Environment extends BaseEnvironment = BaseEnvir
     this.live = props.gradual ? this.alias(config, stem) : this.function;
 
     for (const database of databases) allowAccess(this.function, stem, database, this.securityGroup);
+    const { move } = config.databases.billing;
+    const billing = databases.find((database) => database.name === 'billing');
+    if (move && billing && this.securityGroup) {
+      allowOtherServer(this.function, stem, move, this.securityGroup, billing);
+    }
     acknowledgeFunction(this.function, {
       asynchronous: asynchronous !== undefined,
       inNetwork: network !== undefined,

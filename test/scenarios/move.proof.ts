@@ -246,6 +246,14 @@ test('a cut-over that is killed with writes refused is continued, and no request
   expect(Number(pause)).toBeLessThan(LONGEST_PAUSE_MS);
   process.stdout.write(`killed cut-over: writes waited ${pause} ms\n`);
   await untilProcessed('new');
+  // The way back logs in again with the password of its subscription, which the continued step has not changed.
+  expect(
+    await rowsAt(
+      'new',
+      `SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity WHERE backend_type = 'walsender'`,
+    ),
+  ).toEqual([{ ended: true }]);
+  await done('move catch-up');
   expect(load.failures).toEqual([]);
 });
 

@@ -26,7 +26,6 @@ const valid: EnvironmentInput = {
 
 const HOST = 'databases.main.host must be a host name or address, without scheme and port, ';
 const secretIn = (region: string) => `arn:aws:secretsmanager:${region}:111111111111:secret:main-AbCdEf`;
-
 /** Databases that exist already: the main one, or both, with something else than it should have. */
 function existing(change: object, which: 'main' | 'both' = 'main') {
   const wrong = {
@@ -157,6 +156,11 @@ test.each<[string, Partial<Record<keyof EnvironmentInput, unknown>>, string]>([
     'a secret in another region',
     existing({ secretArn: secretIn('eu-west-1') }),
     `databases.main.secretArn must be in eu-central-1, got "${secretIn('eu-west-1')}"`,
+  ],
+  [
+    'a move of billing that would take the main database along',
+    existing({ move: { host: 'new.example.com', secretArn: secretIn('eu-central-1') } }, 'both'),
+    'databases.main.move must be left out: only billing moves, got an object; databases.billing.move must be left out while both databases have one secret: the cut-over would send the main database to the new server as well. Give billing a secret of its own first',
   ],
   [
     'a key in another region',

@@ -47,3 +47,23 @@ test('both servers admit it at their port', () => {
     expect.arrayContaining(['move connects to the billing database', 'move connects to the other billing server']),
   );
 });
+
+test('every function that connects to billing may open the port of the new server, which its secret sends it to', () => {
+  const rules = Object.values(resourcesOf(operations, 'AWS::EC2::SecurityGroupIngress')).map(
+    ({ Properties }) => Properties as { readonly GroupId: unknown; readonly Description: string },
+  );
+  const to = (server: string) =>
+    rules
+      .flatMap(({ Description }) => /^(.*) connects to (.*)$/.exec(Description)?.slice(1, 3) ?? [])
+      .flatMap((word, index, words) => (index % 2 === 0 && words[index + 1] === server ? [word] : []))
+      .toSorted();
+  const connecting = to('the billing database');
+  expect(connecting).toEqual(expect.arrayContaining(['api', 'backup', 'collector', 'move', 'processor']));
+  expect(to('the other billing server')).toEqual(connecting);
+  const others = rules.filter(({ Description }) => Description.endsWith('connects to the other billing server'));
+  expect(new Set(others.map(({ GroupId }) => GroupId))).toEqual(new Set(['sg-0123456789abcdef0']));
+  const groups = Object.values(resourcesOf(operations, 'AWS::EC2::SecurityGroup')).filter(({ Properties }) =>
+    JSON.stringify(Properties.SecurityGroupEgress).includes('sg-0123456789abcdef0'),
+  );
+  expect(groups).toHaveLength(connecting.length);
+});
