@@ -17,13 +17,15 @@ function permissionsOf(role: string): string[] {
     .toSorted();
 }
 
-test('existing instances with `recovery` have a recovery and its reminder, and none of the workflows of created ones', () => {
+test('existing instances with `recovery` have a recovery, its reminder and restores in parts, and none of the other workflows of created ones', () => {
   const machines = Object.values(resourcesOf(operations, 'AWS::StepFunctions::StateMachine'));
   expect(machines.map(({ Properties }) => Properties.StateMachineName as string).toSorted()).toEqual([
     'BillingOps-production-recover-billing',
     'BillingOps-production-recover-main',
     'BillingOps-production-recovery-leftovers-billing',
     'BillingOps-production-recovery-leftovers-main',
+    'BillingOps-production-restore-billing',
+    'BillingOps-production-restore-main',
   ]);
   expect(resourcesOf(data, 'AWS::RDS::DBInstance')).toEqual({});
 });
