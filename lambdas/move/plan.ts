@@ -171,6 +171,13 @@ async function migrated(source: Client): Promise<Check> {
 async function emptiness({ target, source, move }: Servers): Promise<Check> {
   const check = 'the new database';
   const known = { check, ok: true, detail: 'made by this move' };
+  if (move?.stage === 'finished' && (move.target === target.name || move.target === source.name)) {
+    return {
+      check,
+      ok: false,
+      detail: `the last move finished with ${move.target}, which is in use: name another server in databases.billing.move, or take the setting out`,
+    };
+  }
   if (isOpen(move)) return known;
   if (target.name === source.name) {
     return { check, ok: false, detail: 'databases.billing.move names the server that is in use: name another one' };
@@ -182,7 +189,7 @@ async function emptiness({ target, source, move }: Servers): Promise<Check> {
   const empty = own.length === 0;
   const detail = empty
     ? 'is empty, and is made again like the old one'
-    : `has ${own.length} tables, and a move never overwrites: DROP DATABASE there, or name another one`;
+    : `has ${own.length} tables, and a move never overwrites: name an empty database, or one that does not exist`;
   return { check, ok: empty, detail };
 }
 

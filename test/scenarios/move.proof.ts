@@ -301,6 +301,8 @@ test('a second move is cut over without being killed, and finished', async () =>
     { stage: string },
   ];
   expect(stage).toBe('finished');
+  // Nothing that could be read as advice to drop the database in use.
+  expect(await ops('move plan')).toMatchObject({ status: 1, output: expect.stringMatching(/finished with .* in use/) });
 });
 
 /** As an operator drops what a move that was rolled back left. */
