@@ -87,7 +87,7 @@ const MATURE = 140;
     // What is late grants nothing.
     const { rows: purchases } = await client.query('SELECT FROM billing.purchases WHERE id = $1', [late.id]);
     expect(purchases).toEqual([]);
-    const accept = { payment: late.id, reason: 'agreed by phone', by: 'user/ann' };
+    const accept = { payment: late.id, reason: 'agreed by phone', by: 'user/ann', received: String(late.amount) };
     expect(await runConfirmations(client, { node: nodeOf(a), examined, accept })).toMatchObject({
       accepted: { before: 'late', status: 'settled' },
     });
