@@ -3,7 +3,7 @@ import type { CommandResult } from './command';
 import type { Context } from './context';
 import { bytes, counted, duration } from './print/units';
 
-/** Seconds between two looks at the progress. */
+/** Between two looks at the progress. */
 const POLL_MS = 2_000;
 
 /** How far a copy is, in one line. */

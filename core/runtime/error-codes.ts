@@ -113,7 +113,10 @@ export const ERROR_CODES = define({
   move_not_ready: refused(409, 'A check of the move failed; the message says what to do. Nothing was changed.'),
   move_not_equal: failed(500, 'The servers do not hold the same rows or the same schema. Writes stay where they were.'),
   move_stuck: retryable(
-    failed(503, 'A step of the move waited in vain and was undone or can be repeated; the message says for what.'),
+    failed(
+      503,
+      'A step of the move timed out; the message names what it waited for, and whether it was undone or has to be repeated.',
+    ),
   ),
 
   // Archives and backups

@@ -18,7 +18,7 @@ const DEADLOCK = '40P01';
 const READ_ONLY = 'default_transaction_read_only';
 
 /**
- * Refuses every write to a server, at one moment: what was committed before it is all that ever was. Replication still writes,
+ * Refuses every write to a server, at one moment: nothing commits on this server after it. Replication still writes,
  * whose sessions fire no ordinary triggers. New sessions are told by `default_transaction_read_only`, which functions act on, and
  * the comment of the database tells people.
  *

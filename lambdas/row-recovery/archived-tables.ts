@@ -95,10 +95,8 @@ export async function withArchivedTables<T>(
   archive: WantedArchive,
   work: (scratch: Client) => Promise<T>,
 ): Promise<T> {
-  const { connector, log, clock } = dependencies;
-  const startedAt = clock();
-  await sweepScratch(connector, 'row_recovery', startedAt);
-  const name = scratchName('row_recovery', connector.target.database, startedAt);
+  const { connector, log } = dependencies;
+  const name = await nameScratch(dependencies);
   await (archive.isOlder ? restoreInto(dependencies, archive, name) : loadTablesAlone(dependencies, archive, name));
   try {
     return await withConnection(connector, work, name);
@@ -116,10 +114,8 @@ export async function withArchivedSchema<T>(
   archive: WantedArchive,
   work: (scratch: Client) => Promise<T>,
 ): Promise<T> {
-  const { connector, log, clock } = dependencies;
-  const startedAt = clock();
-  await sweepScratch(connector, 'row_recovery', startedAt);
-  const name = scratchName('row_recovery', connector.target.database, startedAt);
+  const { connector, log } = dependencies;
+  const name = await nameScratch(dependencies);
   const { facts } = await loadTablesAlone(dependencies, { ...archive, tables: [] }, name);
   try {
     return await withConnection(
@@ -133,6 +129,13 @@ export async function withArchivedSchema<T>(
   } finally {
     await dropOrLog(connector, name, log);
   }
+}
+
+/** The name of a new scratch database; those of killed runs are dropped. */
+async function nameScratch({ connector, clock }: RestoreDependencies): Promise<string> {
+  const startedAt = clock();
+  await sweepScratch(connector, 'row_recovery', startedAt);
+  return scratchName('row_recovery', connector.target.database, startedAt);
 }
 
 async function loadTablesAlone(

@@ -97,7 +97,7 @@ const existingDatabase = z.strictObject({
   rotation: flag
     .default(false)
     .describe(
-      'Change its password every 90 days. A function from AWS does it, which runs in the network. The secret must also have `engine: postgres`, `host`, `port`, `dbname` and `ssl: true`, and whoever else uses the password must read it there.',
+      'Change its password every 90 days. A function from AWS does it, which runs in the network. The secret must also have `engine: postgres`, `host`, `port`, `dbname` and `ssl: true`, and every other client of the database must read the password there.',
     ),
   logins,
   people,

@@ -37,7 +37,7 @@ export const TEMPORARY_INSTANCE_POLICY = {
   pollSeconds: 30,
   /** After which a person is reminded of it. Sooner disturbs the one who works with it; later costs a night. */
   remindHours: 4,
-  /** After which it is removed, whoever works with it. Shorter ends a review overnight. */
+  /** After which it is removed, even while people work with it. Shorter ends a review overnight. */
   keepHours: 24,
   /** For which its own workflow has the first chance to remove it, before its expiry does. */
   graceMinutes: 60,
