@@ -73,9 +73,12 @@ export async function cutOver(
     await direct(dependencies, { state: 'moved', to: target });
     const pauseMs = await recordEndOfPause(source.client, move, 'cut-over');
     steps.push(`Functions write to the new server; writes waited ${pauseMs} ms`);
+    // Migrations are refused on the new server from now on.
     await copyRecord(source.client, target.client, move);
     await unsubscribe(source, target, FORWARD);
     await unpublish(source, FORWARD);
+    await recordStage(source.client, move, 'cut-over');
+    await copyRecord(source.client, target.client, move);
     steps.push('Replication to the new server ended; the way back is open');
     return report(servers, { stage: 'cut-over', confirmWith, steps, pauseMs, next: NEXT });
   });
@@ -149,9 +152,9 @@ async function pause(
   move: Move,
   steps: string[],
 ): Promise<void> {
-  // A connection that finds writes refused waits from now on, and does not fail.
-  await direct(dependencies, { state: 'moving' });
   try {
+    // A connection that finds writes refused waits from now on, and does not fail.
+    await direct(dependencies, { state: 'moving' });
     if (!(await isRefusing(source))) {
       await refuseWrites(source, `moved to ${target.name}`, () => recordPause(source.client, move));
     }

@@ -57,23 +57,28 @@ export async function recordStage(client: ClientBase, { id }: Pick<Move, 'id'>, 
   await client.query('UPDATE operations.moves SET stage = $2, stage_at = now() WHERE id = $1', [id, stage]);
 }
 
-/** Records that writes begin to wait. */
+/** Records that writes begin to wait. The length of an earlier pause counts no longer. */
 export async function recordPause(client: ClientBase, { id }: Pick<Move, 'id'>): Promise<void> {
-  await client.query('UPDATE operations.moves SET refused_at = clock_timestamp() WHERE id = $1', [id]);
+  await client.query('UPDATE operations.moves SET refused_at = clock_timestamp(), pause_ms = NULL WHERE id = $1', [id]);
 }
 
-/** Records the stage that ends a pause. @returns the milliseconds for which writes waited, also where the step was killed meanwhile */
+/**
+ * Records that a pause ended, and when a cut-over did. What was recorded first stays where the step is repeated: its last stage is
+ * recorded only when everything else is done.
+ *
+ * @returns the milliseconds for which writes waited, also where the step was killed meanwhile
+ */
 export async function recordEndOfPause(
   client: ClientBase,
   { id }: Pick<Move, 'id'>,
-  stage: 'cut-over' | 'rolled-back',
+  step: 'cut-over' | 'roll-back',
 ): Promise<number> {
   const { rows } = await client.query<{ pauseMs: number }>(
-    `UPDATE operations.moves SET stage = $2, stage_at = now(),
-       pause_ms = extract(epoch FROM clock_timestamp() - refused_at) * 1000,
-       cut_over_at = CASE WHEN $2 = 'cut-over' THEN now() ELSE cut_over_at END
+    `UPDATE operations.moves SET
+       pause_ms = coalesce(pause_ms, extract(epoch FROM clock_timestamp() - refused_at) * 1000),
+       cut_over_at = CASE WHEN $2 = 'cut-over' THEN coalesce(cut_over_at, now()) ELSE cut_over_at END
      WHERE id = $1 RETURNING pause_ms AS "pauseMs"`,
-    [id, stage],
+    [id, step],
   );
   return rows[0]?.pauseMs ?? 0;
 }

@@ -50,6 +50,12 @@ export async function rollBack(
     if (!isOpen(move)) throw outOfOrder('roll-back', move, 'ops move plan');
     const source = connected(servers.source);
     const confirmWith = nameOf(source.connector.target);
+    if (servers.isConfigured) {
+      throw new OperationError(
+        'move_not_ready',
+        `The configuration names the new server: name ${source.name} in it again, deploy, and repeat the step. Until then functions go on there, and the old server receives what they write`,
+      );
+    }
     const isEarly = BEFORE_CUT_OVER.has(move.stage);
     if (confirm !== confirmWith) {
       if (confirm !== undefined) throw notTyped(confirm, confirmWith);
@@ -57,18 +63,12 @@ export async function rollBack(
       const steps = isEarly ? STEPS_BEFORE : STEPS;
       return report(servers, { stage, dryRun: true, confirmWith, steps, next: 'ops move roll-back' });
     }
-    if (servers.isConfigured) {
-      throw new OperationError(
-        'move_not_ready',
-        `The configuration names the new server: name ${source.name} in it again, deploy, and repeat the step. Until then functions go on there, and the old server receives what they write`,
-      );
-    }
     const steps: string[] = [];
     if (isEarly) {
       const target = servers.target.client === undefined ? undefined : connected(servers.target);
       await resumeWrites(dependencies, source, move);
-      await recordStage(source.client, move, 'rolled-back');
       await removeReplication(source, target, move, steps);
+      await recordStage(source.client, move, 'rolled-back');
       const next = `Drop the database ${servers.target.name}, and begin again: ops move plan`;
       return report(servers, { stage: 'rolled-back', confirmWith, steps, next });
     }
@@ -76,10 +76,11 @@ export async function rollBack(
     if (move.stage !== 'switching-back') await pauseBack(dependencies, pair, move, steps);
     await admitWrites(source);
     await direct(dependencies, { state: 'none' });
-    const pauseMs = await recordEndOfPause(source.client, move, 'rolled-back');
+    const pauseMs = await recordEndOfPause(source.client, move, 'roll-back');
     steps.push(`Functions write to the old server again; writes waited ${pauseMs} ms`);
-    await copyRecord(source.client, pair.target.client, move);
     await removeReplication(source, pair.target, move, steps);
+    await recordStage(source.client, move, 'rolled-back');
+    await copyRecord(source.client, pair.target.client, move);
     const next = `${servers.target.name} takes no writes any more: look at it, and drop it`;
     return report(servers, { stage: 'rolled-back', confirmWith, steps, pauseMs, next });
   });
@@ -102,8 +103,8 @@ async function pauseBack(
     await untilQuiet(target.client, sleep);
   }
   await recordStage(source.client, move, 'rolling-back');
-  await direct(dependencies, { state: 'moving', to: target });
   try {
+    await direct(dependencies, { state: 'moving', to: target });
     if (!(await isRefusing(target))) {
       await refuseWrites(target, `moved back to ${source.name}`, () => recordPause(source.client, move));
     }
@@ -118,7 +119,8 @@ async function pauseBack(
   } catch (error) {
     await admitWrites(target);
     await direct(dependencies, { state: 'moved', to: target });
-    await recordStage(source.client, move, 'cut-over');
+    // A cut-over that was interrupted is still to be completed.
+    await recordStage(source.client, move, move.cutOverAt === null ? 'switching' : 'cut-over');
     throw error;
   }
   await recordStage(source.client, move, 'switching-back');
