@@ -102,10 +102,7 @@ const step = operation(stepContract, {
  * Proves that the newest archive can be restored in time, see {@link DrillRequest}; or ends a drill that a workflow made, see
  * {@link DrillStepRequest}.
  */
-export const handler = (
-  event: unknown,
-  context: Parameters<typeof drill>[1],
-): Promise<DrillReport | DrillStepReport> =>
+export const handler = (event: unknown, context: Parameters<typeof drill>[1]): Promise<DrillReport | DrillStepReport> =>
   typeof event === 'object' && event !== null && 'step' in event ? step(event, context) : drill(event, context);
 
 function dependenciesOf(database: DatabaseName): DrillDependencies {

@@ -188,7 +188,10 @@ export const rowRecoveryRequest = z.discriminatedUnion('action', [
   showRequest,
 ]);
 export type RowRecoveryRequest =
-  RowRecoveryCheckRequest | RowRecoveryReportRequest | RowRecoveryMergeRequest | RowRecoveryShowRequest;
+  | RowRecoveryCheckRequest
+  | RowRecoveryReportRequest
+  | RowRecoveryMergeRequest
+  | RowRecoveryShowRequest;
 
 /** What became of an archived row: it is gone from the live table, or the live row is another now. */
 export type RowDifference = 'deleted' | 'changed';

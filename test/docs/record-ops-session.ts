@@ -1,13 +1,13 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { Client } from 'pg';
-import { format, resolveConfig } from 'prettier';
 import { operationsPage } from './operations';
 import { SESSION, type SessionStep } from './ops-session';
+import { writeFormatted } from '../support/write-formatted';
 
 // Records docs/ops-session.md and the seconds of docs/operations.md: starts the platform as `npm start` does and types every command of the list.
 const ROOT = path.resolve(__dirname, '../..');
@@ -37,17 +37,13 @@ async function main(): Promise<void> {
       recorded.push([step, step.line === undefined ? undefined : type(step, captured)]);
     }
     await billing.end();
-    await write(PAGE, pageOf(recorded));
+    await writeFormatted(PAGE, pageOf(recorded));
     const seconds = new Map(recorded.map(([{ line = '' }, result]) => [line, result?.seconds ?? 0]));
-    await write(path.join(ROOT, 'docs/operations.md'), operationsPage(seconds));
+    await writeFormatted(path.join(ROOT, 'docs/operations.md'), operationsPage(seconds));
   } finally {
     program.kill('SIGINT');
     if (program.exitCode === null) await once(program, 'exit');
   }
-}
-
-async function write(file: string, text: string): Promise<void> {
-  writeFileSync(file, await format(text, { ...(await resolveConfig(file)), filepath: file }));
 }
 
 /** What the platform printed until it was ready. */

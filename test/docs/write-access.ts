@@ -1,7 +1,6 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { format, resolveConfig } from 'prettier';
 import { Client } from 'pg';
 import { applyAccess } from '../../core/access/apply';
 import { planAccess } from '../../core/access/plan';
@@ -10,6 +9,7 @@ import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
 import { applyMigrations } from '../../core/migrations/runner';
 import { startCluster } from '../../local/postgres/cluster';
 import { accessMatrix, accessPage } from './access-page';
+import { writeFormatted } from '../support/write-formatted';
 
 // Writes docs/access.md, from the policy and two databases on a PostgreSQL of its own.
 const file = path.resolve(__dirname, '../../docs/access.md');
@@ -36,7 +36,7 @@ async function write(): Promise<void> {
       await applyAccess(client, (await planAccess(client, ACCESS_POLICIES[name], wishes)).changes);
     }
     const page = accessPage(readFileSync(file, 'utf8'), await accessMatrix(connections));
-    writeFileSync(file, await format(page, { ...(await resolveConfig(file)), filepath: file }));
+    await writeFormatted(file, page);
     await administrator.end();
   } finally {
     await Promise.all(Object.values(connections).map((client) => client.end()));

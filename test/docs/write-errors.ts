@@ -1,13 +1,12 @@
-import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { format, resolveConfig } from 'prettier';
 import { errorsPage } from './errors-page';
+import { writeFormatted } from '../support/write-formatted';
 
 // Writes the page of errors again, after the table of error codes changed.
 const file = path.resolve(__dirname, '../../docs/errors.md');
 
 async function write(): Promise<void> {
-  writeFileSync(file, await format(errorsPage(), { ...(await resolveConfig(file)), filepath: file }));
+  await writeFormatted(file, errorsPage());
 }
 
 void write();

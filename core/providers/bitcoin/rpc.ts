@@ -23,7 +23,8 @@ export interface RpcCall {
 
 /** What the node answered to one call. */
 export type RpcAnswer =
-  { readonly result: unknown } | { readonly error: { readonly code: number; readonly message: string } };
+  | { readonly result: unknown }
+  | { readonly error: { readonly code: number; readonly message: string } };
 
 /** Sends calls, all of them in one request, and answers in their order. */
 export type Rpc = (calls: readonly RpcCall[]) => Promise<RpcAnswer[]>;

@@ -1,13 +1,11 @@
-import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { format, resolveConfig } from 'prettier';
 import { environmentJsonSchema } from '../../../lib/config/environment-schema';
+import { writeFormatted } from '../../support/write-formatted';
 
 // Writes the JSON schema with which editors complete and explain the files in environments/.
 async function write(): Promise<void> {
   const file = path.resolve(__dirname, '../../../environments/schema.json');
-  const options = { ...(await resolveConfig(file)), filepath: file };
-  writeFileSync(file, await format(JSON.stringify(environmentJsonSchema()), options));
+  await writeFormatted(file, JSON.stringify(environmentJsonSchema()));
 }
 
 void write();

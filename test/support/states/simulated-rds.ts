@@ -7,7 +7,10 @@ import { ARN_PREFIX, SimulatedInstance } from './simulated-instance';
 import { textOf } from './text';
 
 type Action =
-  'RestoreDBInstanceToPointInTime' | 'RestoreDBInstanceFromDBSnapshot' | 'ModifyDBInstance' | 'DeleteDBInstance';
+  | 'RestoreDBInstanceToPointInTime'
+  | 'RestoreDBInstanceFromDBSnapshot'
+  | 'ModifyDBInstance'
+  | 'DeleteDBInstance';
 
 /** A call that fails, so many times. */
 interface Fault {
