@@ -42,7 +42,7 @@ export function createApp(dependencies: ApiDependencies): Router {
     },
   );
   const { bitcoin } = dependencies;
-  for (const route of [...ROUTES, ...(bitcoin ? BITCOIN_ROUTES : [])])
+  for (const route of [...API_ROUTES, ...(bitcoin ? BITCOIN_ROUTES : []), ...ADMIN_ROUTES])
     app.on(route.method, honoPath(route.path), gate(route, dependencies));
   app.use(async (context, next) => {
     if (!context.get('decided')) throw notFound();

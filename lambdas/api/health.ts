@@ -1,10 +1,12 @@
 import { createRoute } from '@hono/zod-openapi';
 import * as z from 'zod';
+import { RECONCILIATION_LIMIT_HOURS } from '../../core/contract';
 import { isoTime } from '../../core/runtime/contract';
+import { messageOf } from '../../core/runtime/errors';
 import { API_ROUTES } from './contract';
 import type { ApiDependencies } from './dependencies';
 import { checkDatabase, type DatabaseState } from './database-state';
-import type { Job } from './jobs';
+import { lastReconciliation, type Job } from './jobs';
 import type { Router } from './router';
 import { SERVER_PROBLEMS } from './schemas';
 
@@ -126,18 +128,23 @@ export function addHealth(app: Router, dependencies: ApiDependencies, readJobs: 
   app.openapi(overallRoute, async (context) => {
     const db = await checkDatabase(dependencies);
     if (db === 'down' || db === 'slow') return context.json(unavailable(db), 503);
-    const reconciliation = (await readJobs()).find(({ job }) => job === 'reconciliation');
-    const stripe = stripeState(reconciliation);
+    const stripe = await stripeState(dependencies);
     if (db === 'recovery') return context.json({ ...unavailable(db), stripe }, 503);
     return context.json({ status: stripe === 'ok' ? ('ok' as const) : ('degraded' as const), db, stripe }, 200);
   });
   for (const { path, isProbe } of API_ROUTES) if (isProbe) addHead(app, path);
 }
 
-/** A reconciliation that is not due yet has compared nothing. */
-function stripeState(reconciliation: Job | undefined): 'ok' | 'stale' | 'unknown' {
-  if (reconciliation === undefined || reconciliation.status === 'unknown') return 'unknown';
-  return reconciliation.status === 'ok' && reconciliation.lastSuccess !== null ? 'ok' : 'stale';
+/** By the database alone: archives, which the other jobs are looked up in, would make a probe wait. Never throws. */
+async function stripeState({ database, clock, log }: ApiDependencies): Promise<'ok' | 'stale' | 'unknown'> {
+  try {
+    const last = await database.use(lastReconciliation);
+    const ageHours = last === null ? Infinity : (clock().getTime() - Date.parse(last)) / 3_600_000;
+    return ageHours <= RECONCILIATION_LIMIT_HOURS ? 'ok' : 'stale';
+  } catch (error) {
+    log.warn('The last reconciliation could not be looked up', { reason: messageOf(error) });
+    return 'unknown';
+  }
 }
 
 function unavailable(db: DatabaseState) {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientBase } from 'pg';
 import * as z from 'zod';
 import {
@@ -23,6 +24,10 @@ export interface Job {
 
 /** Milliseconds that an answer is kept: anybody may ask, and archives are looked up in S3. */
 const KEPT_MS = 60_000;
+/** Of an answer that lacks something: what was down for a moment is not reported for a minute. */
+const KEPT_UNKNOWN_MS = 5_000;
+/** Prometheus gives up after 10 s, and then has no figure at all. */
+const LIMIT_MS = 8_000;
 const HOUR_SECONDS = 3_600;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
 /** Three canaries in a row that did not arrive. */
@@ -48,27 +53,54 @@ type Status = z.infer<typeof status>;
 type LastSuccess = string | null | undefined;
 type Ledger = Readonly<Record<'reconciliation' | 'canary' | RecordedJob, string | null>>;
 
-/** @returns what answers when each job last succeeded, at most a minute old. It never throws */
-export function createJobReader(dependencies: ApiDependencies): () => Promise<readonly Job[]> {
-  let kept: { readonly at: number; readonly jobs: Promise<readonly Job[]> } | undefined;
+/**
+ * @returns what answers when each job last succeeded, at most a minute old. It never throws, and takes no longer than 8 s: what
+ * did not answer by then is `unknown`
+ */
+export function createJobReader(
+  dependencies: ApiDependencies,
+  limitMs: number = LIMIT_MS,
+): () => Promise<readonly Job[]> {
+  let kept: { until: number; readonly jobs: Promise<readonly Job[]> } | undefined;
   return () => {
     const now = dependencies.clock().getTime();
-    if (kept === undefined || now - kept.at >= KEPT_MS) kept = { at: now, jobs: readJobs(dependencies) };
+    if (kept === undefined || now >= kept.until) {
+      const reading = { until: now + KEPT_MS, jobs: readJobs(dependencies, limitMs) };
+      void reading.jobs.then((jobs) => {
+        if (jobs.some((each) => each.status === 'unknown')) reading.until = now + KEPT_UNKNOWN_MS;
+      });
+      kept = reading;
+    }
     return kept.jobs;
   };
 }
 
-async function readJobs(dependencies: ApiDependencies): Promise<readonly Job[]> {
+/** When everything was last compared with Stripe: ISO time; null for never. @throws the database's error */
+export async function lastReconciliation(client: ClientBase): Promise<string | null> {
+  const { rows } = await client.query<{ at: Date | null }>(`SELECT max(started_at) AS at ${COMPLETE_RUNS}`);
+  return rows[0]?.at?.toISOString() ?? null;
+}
+
+const COMPLETE_RUNS = `FROM billing.reconciliation_runs WHERE status = 'complete' AND NOT dry_run`;
+
+async function readJobs(dependencies: ApiDependencies, limitMs: number): Promise<readonly Job[]> {
   const { database, ask, hasCanary, bitcoin, clock, log } = dependencies;
+  const stop = new AbortController();
+  const limit = sleep(limitMs, undefined, { signal: stop.signal }).then(
+    () => Promise.reject(new Error(`There was no answer within ${limitMs} ms`)),
+    // The answers were there before.
+    () => undefined as never,
+  );
   const attempt = <T>(what: Promise<T>): Promise<T | undefined> =>
-    what.catch((error: unknown) => {
+    Promise.race([what, limit]).catch((error: unknown) => {
       log.warn('When jobs succeeded could not be looked up', { reason: messageOf(error) });
       return undefined;
     });
   const [ledger, report] = await Promise.all([
     attempt(database.use(readLedger)),
-    attempt(ask('inspect', { action: 'status' }).then((answer) => status.parse(answer))),
+    attempt(ask('inspect', { action: 'status' }, AbortSignal.timeout(limitMs)).then((answer) => status.parse(answer))),
   ]);
+  stop.abort();
   const now = clock().getTime();
   const madeAt = report?.databases.find(({ database: name }) => name === 'billing')?.madeAt ?? null;
   const recorded = (name: keyof Ledger, limitSeconds: number): Job =>
@@ -132,8 +164,7 @@ function job(
 
 async function readLedger(client: ClientBase): Promise<Ledger> {
   const { rows } = await client.query<{ job: keyof Ledger; at: Date | null }>(
-    `SELECT 'reconciliation' AS job, max(started_at) AS at FROM billing.reconciliation_runs
-     WHERE status = 'complete' AND NOT dry_run
+    `SELECT 'reconciliation' AS job, max(started_at) AS at ${COMPLETE_RUNS}
      UNION ALL
      (SELECT 'canary', processed_at FROM billing.webhook_events
       WHERE type = $1 AND status = 'ignored' AND occurred_at > now() - interval '1 day'

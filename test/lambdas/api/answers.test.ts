@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { ApiDependencies } from '../../../lambdas/api/dependencies';
 import { openApiDocument } from '../../../lambdas/api/document';
+import { createJobReader } from '../../../lambdas/api/jobs';
 import { startApi, type ApiUnderTest } from '../../factories/api';
 import { charge, customer, refund, stripeEvent, subscription } from '../../factories/stripe-objects';
+import { silentLog } from '../../support/log';
 import { applyWithEntitlements, putRules, RULES } from '../../support/entitlements';
 
 let api: ApiUnderTest;
@@ -92,8 +95,44 @@ describe('health', () => {
     expect(health).toMatchObject({ stripe: 'stale' });
   });
 
-  test('/api/health is degraded while nothing was compared with Stripe', async () => {
-    expect(await json(await api.get('/api/health'))).toEqual({ status: 'degraded', db: 'ok', stripe: 'stale' });
+  test('/api/health is degraded until everything was compared with Stripe, of which only the database is asked', async () => {
+    const own = await startApi();
+    own.answers.inspect = () => new Promise(() => undefined);
+    expect(await json(await own.get('/api/health'))).toEqual({ status: 'degraded', db: 'ok', stripe: 'stale' });
+    const run = (hoursAgo: number) =>
+      own.client.query(
+        `INSERT INTO billing.reconciliation_runs (status, dry_run, window_start, started_at, finished_at)
+         VALUES ('complete', false, now(), now() - make_interval(hours => $1), now())`,
+        [hoursAgo],
+      );
+    await run(27);
+    expect(await json(await own.get('/api/health'))).toMatchObject({ stripe: 'stale' });
+    await run(1);
+    expect(await json(await own.get('/api/health'))).toEqual({ status: 'ok', db: 'ok', stripe: 'ok' });
+    await own.stop();
+  });
+
+  test('a job whose record does not answer in time is unknown beside the others, and asked for again soon', async () => {
+    let now = Date.now();
+    let asked = 0;
+    const read = createJobReader(
+      {
+        database: api.connection,
+        ask: () => ((asked += 1) === 1 ? new Promise(() => undefined) : Promise.resolve(inspected(daysAgo(0)))),
+        hasCanary: false,
+        bitcoin: undefined,
+        clock: () => new Date(now),
+        log: silentLog,
+      } as unknown as ApiDependencies,
+      50,
+    );
+    const states = async () => Object.fromEntries((await read()).map((each) => [each.job, each.status]));
+    expect(await states()).toMatchObject({ collector: 'ok', backup: 'unknown', drill: 'unknown' });
+    now += 6_000;
+    expect(await states()).toMatchObject({ 'backup-billing': 'ok' });
+    now += 59_000;
+    await states();
+    expect(asked).toBe(2);
   });
 });
 

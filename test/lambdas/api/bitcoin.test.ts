@@ -132,6 +132,22 @@ test('an environment that takes no bitcoin has no such routes', async () => {
   const without = await startApi({ bitcoin: undefined });
   const admin = await without.key(['admin']);
   expect((await without.post(PATH, admin, wanted)).status).toBe(404);
+  expect((await without.post(PATH, undefined, wanted)).status).toBe(404);
   expect(await (await without.get('/admin')).text()).not.toContain('#/bitcoin');
   await without.stop();
+});
+
+test('a request about a payment counts once against the limit of its key', async () => {
+  const counted: string[] = [];
+  const own = await startApi({
+    requestLimit: {
+      count: async (keyId) => {
+        counted.push(keyId);
+        return undefined;
+      },
+    },
+  });
+  await own.get(`${PATH}/pay_unknown`, await own.key(['bitcoin:write']));
+  expect(counted).toHaveLength(1);
+  await own.stop();
 });

@@ -34,11 +34,11 @@ test.each([
   ['recovery', '/health/db', 503, { status: 'unavailable', db: 'recovery' }],
   ['down', '/live', 200, { status: 'ok' }],
   ['down', '/api/health', 503, { status: 'unavailable', db: 'down', stripe: 'unknown' }],
-  ['recovery', '/api/health', 503, { status: 'unavailable', db: 'recovery', stripe: 'unknown' }],
+  ['recovery', '/api/health', 503, { status: 'unavailable', db: 'recovery', stripe: 'stale' }],
 ] as const)('with a database that is %s, %s answers %s', async (state, path, status, body) => {
   const app = createRouter();
   const database = { use: databases[state], close: () => Promise.resolve() } as ReusableConnection;
-  addHealth(app, { database, log: silentLog } as unknown as ApiDependencies, async () => []);
+  addHealth(app, { database, clock: () => new Date(), log: silentLog } as unknown as ApiDependencies, async () => []);
   const response = await app.request(path);
   expect([response.status, await response.json()]).toEqual([status, body]);
 });
