@@ -136,9 +136,10 @@ export function addHealth(app: Router, dependencies: ApiDependencies, readJobs: 
 }
 
 /** By the database alone: archives, which the other jobs are looked up in, would make a probe wait. Never throws. */
-async function stripeState({ database, clock, log }: ApiDependencies): Promise<'ok' | 'stale' | 'unknown'> {
+async function stripeState(dependencies: ApiDependencies): Promise<'ok' | 'stale' | 'unknown'> {
+  const { clock, log } = dependencies;
   try {
-    const last = await database.use(lastReconciliation);
+    const last = await dependencies.database.use(lastReconciliation);
     const ageHours = last === null ? Infinity : (clock().getTime() - Date.parse(last)) / 3_600_000;
     return ageHours <= RECONCILIATION_LIMIT_HOURS ? 'ok' : 'stale';
   } catch (error) {

@@ -61,18 +61,25 @@ export function createJobReader(
   dependencies: ApiDependencies,
   limitMs: number = LIMIT_MS,
 ): () => Promise<readonly Job[]> {
-  let kept: { until: number; readonly jobs: Promise<readonly Job[]> } | undefined;
+  let kept: Kept | undefined;
   return () => {
     const now = dependencies.clock().getTime();
     if (kept === undefined || now >= kept.until) {
-      const reading = { until: now + KEPT_MS, jobs: readJobs(dependencies, limitMs) };
-      void reading.jobs.then((jobs) => {
-        if (jobs.some((each) => each.status === 'unknown')) reading.until = now + KEPT_UNKNOWN_MS;
-      });
-      kept = reading;
+      kept = { until: now + KEPT_MS, jobs: readJobs(dependencies, limitMs) };
+      void keepBriefly(kept, now + KEPT_UNKNOWN_MS);
     }
     return kept.jobs;
   };
+}
+
+interface Kept {
+  /** Milliseconds since 1970. */
+  until: number;
+  readonly jobs: Promise<readonly Job[]>;
+}
+
+async function keepBriefly(kept: Kept, until: number): Promise<void> {
+  if ((await kept.jobs).some((each) => each.status === 'unknown')) kept.until = until;
 }
 
 /** When everything was last compared with Stripe: ISO time; null for never. @throws the database's error */

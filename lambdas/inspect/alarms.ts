@@ -5,6 +5,9 @@ import { ALARM_TYPES, notifyingAlarms } from './pipeline/contract';
 
 type Alarms = NonNullable<InspectionReport<'alarms'>['alarms']>;
 
+/** What a service answers that knows metrics and has no alarms, as that of the local platform; CloudWatch never does. */
+const HAS_NO_ALARMS = 'InvalidAction';
+
 /**
  * The raised alarms of an environment that notify, those that began last first. It never throws: an answer without alarms says why.
  *
@@ -12,9 +15,10 @@ type Alarms = NonNullable<InspectionReport<'alarms'>['alarms']>;
  */
 export async function listRaisedAlarms(client: CloudWatchClient, prefix: string): Promise<InspectionReport<'alarms'>> {
   try {
-    return { action: 'alarms', alarms: await raisedAlarms(client, prefix), problem: null };
+    return { action: 'alarms', isEvaluated: true, alarms: await raisedAlarms(client, prefix), problem: null };
   } catch (error) {
-    return { action: 'alarms', alarms: null, problem: messageOf(error) };
+    const isEvaluated = !(error instanceof Error && error.name === HAS_NO_ALARMS);
+    return { action: 'alarms', isEvaluated, alarms: null, problem: messageOf(error) };
   }
 }
 

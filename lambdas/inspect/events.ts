@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import { OBJECT_COLUMNS, OBJECT_TABLES, type ObjectKind } from '../../core/billing/columns';
 import { eventIdsOf } from '../../core/billing/version';
+import { ownedId, TILLED } from '../../core/providers/tilled/name';
 import { CANARY_EVENT, WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import type { InspectionReport, InspectionRequest } from './contract';
 
@@ -30,12 +31,25 @@ interface EventRow {
 /** An id in the event's object: as text, or of the object that stands there expanded. */
 const idIn = (path: string): string =>
   `coalesce(event.payload #>> '{data,object,${path},id}', event.payload #>> '{data,object,${path}}')`;
-const CUSTOMER = idIn('customer');
-const SUBSCRIPTION = `coalesce(CASE WHEN event.object_id LIKE 'sub\\_%' THEN event.object_id END,
-  ${idIn('subscription')}, ${idIn('parent,subscription_details,subscription')})`;
+/** Tilled's objects stand in `data` itself, and have the prefix of `ownedId` where they are stored. */
+const byProvider = (tilled: string, stripe: string): string =>
+  `CASE event.provider WHEN '${TILLED}' THEN ${tilled} ELSE ${stripe} END`;
+const CUSTOMER = byProvider(
+  `'${ownedId('')}' || coalesce(event.payload #>> '{data,customer,id}', event.payload #>> '{data,customer_id}')`,
+  idIn('customer'),
+);
+const SUBSCRIPTION = byProvider(
+  `CASE WHEN event.type LIKE 'subscription.%' THEN event.object_id
+   ELSE '${ownedId('')}' || (event.payload #>> '{data,subscription_id}') END`,
+  `coalesce(CASE WHEN event.object_id LIKE 'sub\\_%' THEN event.object_id END,
+  ${idIn('subscription')}, ${idIn('parent,subscription_details,subscription')})`,
+);
 /** Of the object's own metadata, or of the subscription that it belongs to. */
-const APP = `coalesce(event.payload #>> '{data,object,metadata,app_id}',
-  event.payload #>> '{data,object,parent,subscription_details,metadata,app_id}',
+const APP = `coalesce(${byProvider(
+  `event.payload #>> '{data,metadata,app_id}'`,
+  `coalesce(event.payload #>> '{data,object,metadata,app_id}',
+  event.payload #>> '{data,object,parent,subscription_details,metadata,app_id}')`,
+)},
   (SELECT subscription.app_id FROM billing.subscriptions AS subscription WHERE subscription.id = ${SUBSCRIPTION}))`;
 const COLUMNS = `event.id, event.provider, event.type, event.status, event.attempts, event.error, event.source,
   event.api_version, event.object_id, ${CUSTOMER} AS customer_id, ${SUBSCRIPTION} AS subscription_id, ${APP} AS app_id,
@@ -92,7 +106,8 @@ export async function listEvents(
      FROM billing.webhook_events AS event
      WHERE ($1::text IS NULL OR status = $1) AND CASE WHEN $2::text IS NULL THEN type <> $5 ELSE type = $2 END
        AND ($3::timestamptz IS NULL OR received_at >= $3)
-       AND ($6::text IS NULL OR $6 IN (event.id, event.object_id, ${CUSTOMER}, ${SUBSCRIPTION}))
+       AND ($6::text IS NULL OR $6 IN (event.id, event.object_id, ${CUSTOMER}, ${SUBSCRIPTION})
+         OR $11 IN (event.object_id, ${CUSTOMER}, ${SUBSCRIPTION}) OR (event.provider = '${TILLED}' AND event.id = $12))
        AND ($7::bigint IS NULL OR (occurred_at <= ${momentOf('$7')} AND (occurred_at < ${momentOf('$7')} OR id > $8)))
        AND ($9::bigint IS NULL OR (occurred_at >= ${momentOf('$9')} AND (occurred_at > ${momentOf('$9')} OR id <= $10)))
      ORDER BY occurred_at DESC, id LIMIT $4`,
@@ -107,11 +122,19 @@ export async function listEvents(
       start?.id ?? null,
       end?.us ?? null,
       end?.id ?? null,
+      ...tilledIds(about),
     ],
   );
   const last = rows.at(-1);
   const next = last !== undefined && rows.length === limit ? { us: last.occurred_us, id: last.id } : end;
   return { action: 'events', events: rows.map(describeEvent), next: next === undefined ? null : toCursor(next) };
+}
+
+/** What `about` is of Tilled: the stored id of an object whose own id it is, and the event that a finding names with the prefix. */
+function tilledIds(about: string | undefined): readonly [objectId: string | null, eventId: string | null] {
+  if (about === undefined) return [null, null];
+  const prefix = ownedId('');
+  return about.startsWith(prefix) ? [null, about.slice(prefix.length)] : [ownedId(about), null];
 }
 
 /** The last event that one request looks through; undefined where it reaches the oldest. */

@@ -50,7 +50,7 @@ export async function startCloudWatch(logs: readonly FunctionLog[]): Promise<Htt
       if (action === 'GetMetricData') return getMetricData(logs, input);
       if (action === 'DescribeAlarms') {
         const reason =
-          'The local platform has no alarms: nothing evaluates them here. On AWS, those that are raised are listed.';
+          'The local platform has no alarms: nothing evaluates them. On AWS, those that are raised are listed.';
         throw new ServiceError('InvalidAction', reason);
       }
       throw new ServiceError(

@@ -59,6 +59,7 @@ const REPORTS = {
     ),
   }),
   alarms: z.object({
+    isEvaluated: z.boolean(),
     alarms: z.array(z.object({ name: z.string(), since: text, reason: z.string(), text: z.string() })).nullable(),
     problem: text,
   }),

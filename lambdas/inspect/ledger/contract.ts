@@ -40,7 +40,9 @@ export const events = {
       .max(255, idForm)
       .regex(/^\P{Cc}+$/u, idForm)
       .optional()
-      .describe('Only events of this id, or about this object, customer or subscription. Default: all.'),
+      .describe(
+        'Only events of this id, or about this object, customer or subscription; those of Tilled also without `tilled:`. Default: all.',
+      ),
     before: z
       .string({ error: cursorForm })
       .regex(/^\d{1,17}\.[!-~]{1,255}$/, cursorForm)

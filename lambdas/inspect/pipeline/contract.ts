@@ -56,6 +56,7 @@ export const alarms = {
   }),
   report: z.strictObject({
     action: z.literal('alarms'),
+    isEvaluated: z.boolean().describe('`false` where nothing evaluates alarms, as on the local platform.'),
     alarms: z
       .array(
         z.strictObject({

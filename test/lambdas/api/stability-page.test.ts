@@ -1,4 +1,6 @@
 import { ADMIN_ROUTES } from '../../../lambdas/api/admin/contract';
+import { overviewView } from '../../../lambdas/api/admin/views/overview';
+import { duration } from '../../../lambdas/api/admin/views/parts';
 import { startApi, type ApiUnderTest } from '../../factories/api';
 
 const HOSTILE = '"><script>alert(1)</script>';
@@ -200,9 +202,39 @@ test('a part of the overview that cannot be looked up says so beside the rest', 
     throw new Error('host db-1.internal refused');
   };
   const text = await (await api.get('/admin/view/overview', key)).text();
-  expect(text).toContain('2 events failed');
-  expect(text.match(/Could not be looked up/g)).toHaveLength(2);
+  expect(text).toMatch(/2 events failed, 6 jobs late\. Could not be looked up: success over time, alarms\./);
+  expect(text.match(/Could not be looked up/g)).toHaveLength(3);
   expect(text).not.toContain('db-1');
+});
+
+test('where nothing evaluates alarms the panel says so, and that is no part that is missing', async () => {
+  const overview = {
+    status: { events: { failed: 0, unfinished: 0, newestAt: null }, queues: { waiting: 0, parked: 0 }, problems: [] },
+    activity: {
+      at: new Date().toISOString(),
+      hours: [],
+      lag: { p95Seconds: null, oldestOpenSeconds: null },
+      providers: [],
+    },
+    jobs: [],
+  };
+  const alarms = { isEvaluated: false, alarms: null, problem: 'The local platform has no alarms' };
+  const render = async (change: object) =>
+    (await overviewView({ ...overview, alarms: { ...alarms, ...change } }, new Date())).toString();
+  const local = await render({});
+  expect(local).toContain('All is well.');
+  expect(local).toMatch(/<strong>No alarms here<\/strong>[^]+The local platform has no alarms/);
+  const refused = await render({ isEvaluated: true });
+  expect(refused).toMatch(/Not everything could be looked up:<\/strong> alarms\. All else is well/);
+});
+
+test.each([
+  [0.9996, '1 s'],
+  [0.04, '40 ms'],
+  [119.9, '119 s'],
+  [120, '2 min'],
+])('%s seconds read %s', (seconds, words) => {
+  expect(duration(seconds)).toBe(words);
 });
 
 const provider = (name: string, failed = 0) => ({

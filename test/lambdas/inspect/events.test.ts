@@ -88,6 +88,42 @@ test('an event names its customer, its subscription and its app', async () => {
   expect(of('evt_4')).toMatchObject({ customerId: 'cus_2', subscriptionId: null, appId: 'shop' });
 });
 
+test('events of Tilled have their customer, subscription and app, and are found by ids as Tilled writes them', async () => {
+  await client.query(
+    `BEGIN;
+     INSERT INTO billing.customers (id, first_seen_at, version, raw) VALUES ('tilled:cus_9', now(), '', '{}');
+     INSERT INTO billing.subscriptions (id, customer_id, app_id, status, currency, cancel_at_period_end, created_at, version, raw)
+       VALUES ('tilled:sub_9', 'tilled:cus_9', 'gym', 'active', 'usd', false, now(), '', '{}')`,
+  );
+  const insert = (id: string, type: string, objectId: string, data: object) =>
+    client.query(
+      `INSERT INTO billing.webhook_events (provider, id, type, livemode, source, status, attempts, occurred_at, received_at,
+         processed_at, object_id, payload)
+       VALUES ('tilled', $1, $2, true, 'webhook', 'processed', 1, $3, $3, $3, $4, $5)`,
+      [id, type, NOW, objectId, { id, account_id: 'acct_1', type, data }],
+    );
+  await insert('evt_8', 'subscription.updated', 'tilled:sub_9', { id: 'sub_9', customer_id: 'cus_9' });
+  await insert('evt_9', 'payment_intent.succeeded', 'tilled:pi_9', {
+    id: 'pi_9',
+    customer: { id: 'cus_9' },
+    subscription_id: 'sub_9',
+  });
+  await insert('evt_10', 'payment_intent.succeeded', 'tilled:pi_10', { id: 'pi_10', metadata: { app_id: 'shop' } });
+  const named = (await list()).events.filter(({ provider }) => provider === 'tilled');
+  const found = await Promise.all(
+    ['cus_9', 'tilled:cus_9', 'sub_9', 'pi_9', 'tilled:evt_9', 'tilled:evt_1'].map(async (about) =>
+      idsOf(await list({ about })),
+    ),
+  );
+  await client.query('ROLLBACK');
+  expect(named.map(({ id, customerId, subscriptionId, appId }) => [id, customerId, subscriptionId, appId])).toEqual([
+    ['evt_10', null, null, 'shop'],
+    ['evt_8', 'tilled:cus_9', 'tilled:sub_9', 'gym'],
+    ['evt_9', 'tilled:cus_9', 'tilled:sub_9', 'gym'],
+  ]);
+  expect(found).toEqual([['evt_8', 'evt_9'], ['evt_8', 'evt_9'], ['evt_8', 'evt_9'], ['evt_9'], ['evt_9'], []]);
+});
+
 test('an event tells what it changed, and whether a newer one has replaced that', async () => {
   const show = async (id: string) => (await readEvent(client, { action: 'event', id, payload: false })).event;
   expect(await show('evt_3')).toMatchObject({

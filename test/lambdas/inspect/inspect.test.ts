@@ -330,5 +330,8 @@ test('the alarms that notify are listed with their text, the newest first, and a
     { name: 'old', since: early.toISOString(), reason: '', text: '' },
   ]);
   cloudWatch.on(DescribeAlarmsCommand).rejects(new Error('not allowed'));
-  expect(await ask({ action: 'alarms' })).toEqual({ action: 'alarms', alarms: null, problem: 'not allowed' });
+  const unknown = { action: 'alarms', alarms: null };
+  expect(await ask({ action: 'alarms' })).toEqual({ ...unknown, isEvaluated: true, problem: 'not allowed' });
+  cloudWatch.on(DescribeAlarmsCommand).rejects(Object.assign(new Error('none here'), { name: 'InvalidAction' }));
+  expect(await ask({ action: 'alarms' })).toEqual({ ...unknown, isEvaluated: false, problem: 'none here' });
 });

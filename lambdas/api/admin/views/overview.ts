@@ -20,30 +20,42 @@ export function overviewView(overview: Overview, now: Date): Html {
     <div class="columns">${panel('Open alarms', alarmList(alarms, now))} ${panel('Jobs', jobTable(jobs, now))}</div>`;
 }
 
-function verdict({ status, alarms, jobs }: Overview): Html {
+function verdict(overview: Overview): Html {
+  const { status, alarms, jobs } = overview;
   const failed = typeof status === 'string' ? 0 : (status.events?.failed ?? 0);
   const parked = typeof status === 'string' ? 0 : (status.queues?.parked ?? 0);
   const raised = typeof alarms === 'string' ? 0 : (alarms.alarms?.length ?? 0);
   const late = jobs.filter((job) => job.status === 'late').length;
-  const unknown =
-    typeof status === 'string' ||
-    status.problems.length > 0 ||
-    typeof alarms === 'string' ||
-    alarms.alarms === null ||
-    jobs.some((job) => job.status === 'unknown');
   const problems = [
     raised > 0 && `${plural(raised, 'alarm')} raised`,
     failed > 0 && `${plural(failed, 'event')} failed`,
     parked > 0 && `${plural(parked, 'message')} parked`,
     late > 0 && `${plural(late, 'job')} late`,
   ].filter((problem) => problem !== false);
+  const missing = missingParts(overview);
+  const lacks = missing.length === 0 ? '' : ` Could not be looked up: ${missing.join(', ')}.`;
   if (problems.length > 0) {
-    return html`<p class="verdict bad"><strong>Needs attention:</strong> ${problems.join(', ')}.</p>`;
+    return html`<p class="verdict bad"><strong>Needs attention:</strong> ${problems.join(', ')}.${lacks}</p>`;
   }
-  if (unknown) {
-    return html`<p class="verdict warn"><strong>Not everything could be looked up.</strong> What could is well.</p>`;
+  if (missing.length > 0) {
+    return html`<p class="verdict warn">
+      <strong>Not everything could be looked up:</strong> ${missing.join(', ')}. All else is well.
+    </p>`;
   }
   return html`<p class="verdict good"><strong>All is well.</strong> Nothing failed, nothing waits too long.</p>`;
+}
+
+/** What the overview does not know, by name. Alarms that nothing evaluates are not missing: their panel says so. */
+function missingParts({ status, activity, alarms, jobs }: Overview): readonly string[] {
+  const subjects =
+    typeof status === 'string' ? ['totals'] : status.problems.map((problem) => problem.split(':', 1)[0] ?? '');
+  const unknown = jobs.filter((job) => job.status === 'unknown').map(({ job }) => `job ${job}`);
+  return [
+    ...subjects,
+    ...(typeof activity === 'string' ? ['success over time'] : []),
+    ...(typeof alarms === 'string' || (alarms.alarms === null && alarms.isEvaluated) ? ['alarms'] : []),
+    ...unknown,
+  ];
 }
 
 function tiles({ status, activity }: Overview): Html {
@@ -91,6 +103,7 @@ function charts({ activity }: Overview): Html {
 
 function alarmList(alarms: Overview['alarms'], now: Date): Html {
   if (typeof alarms === 'string') return failure(alarms);
+  if (!alarms.isEvaluated) return empty('No alarms here', alarms.problem ?? 'Nothing evaluates them.');
   if (alarms.alarms === null) return failure(alarms.problem ?? 'CloudWatch did not list them.');
   if (alarms.alarms.length === 0)
     return empty('No alarm is raised', 'Alarms that are raised are listed with what to do.');

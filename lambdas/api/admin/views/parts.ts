@@ -21,9 +21,10 @@ export const plural = (value: number, noun: string): string => `${count(value)} 
 
 /** `90 s`, `3 min`, `26 h`, `5 d`: at least two of the unit, so that little is rounded away; `40 ms` below a second. */
 export function duration(seconds: number): string {
-  if (seconds < 1) return `${Math.max(0, Math.round(seconds * SECOND))} ms`;
+  const milliseconds = Math.max(0, Math.round(seconds * SECOND));
+  if (milliseconds < SECOND) return `${milliseconds} ms`;
   const [unit, size] = UNITS.find(([, each]) => seconds >= 2 * each) ?? ['s', 1];
-  return `${Math.floor(seconds / size)} ${unit}`;
+  return `${Math.floor(milliseconds / SECOND / size)} ${unit}`;
 }
 
 /** `3.2 MB`. */

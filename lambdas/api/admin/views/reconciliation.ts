@@ -45,15 +45,15 @@ function findingTable(report: Report<'findings'> | string, runs: Report<'reconci
   const { findings, total } = report;
   const known = typeof runs !== 'string' && runs.runs.some(({ runId }) => runId === report.runId);
   if (findings.length === 0 && !known) return empty('No such run', 'It is none of the runs above.');
-  if (findings.length === 0) return empty('Nothing differed', 'What is stored was as Stripe has it.');
+  if (findings.length === 0) return empty('Nothing differed', 'What is stored was as the provider has it.');
   return html`${
     total > findings.length
       ? html`<p class="quiet">The first ${count(findings.length)} of ${plural(total, 'finding')}.</p>`
       : ''
   }
   ${table(
-    'What differed from Stripe',
-    ['Object', 'Finding', 'Field', 'Here', 'At Stripe', 'Corrected'],
+    'What differed from the provider',
+    ['Object', 'Finding', 'Field', 'Here', 'At the provider', 'Corrected'],
     findings.map((finding, index) => ({
       key: `${finding.objectId} ${finding.field ?? ''} ${index}`,
       cells: [
