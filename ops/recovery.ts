@@ -53,7 +53,6 @@ export async function workflowArn(
   database: DatabaseName,
   kind: WorkflowKind = 'recovery',
 ): Promise<string> {
-  await context.clients.stepFunctions();
   const [, partition, , region, account] = (await configurationOf(context, 'verify')).arn.split(':');
   const name = WORKFLOWS[kind](context.target.environment, database);
   return `arn:${partition}:states:${region}:${account}:stateMachine:${name}`;
@@ -97,6 +96,10 @@ export async function listRecoveries(
 /** Names the database when the environment has no workflow for it. */
 export function explainRecovery(cause: unknown, { target }: Surroundings, database: DatabaseName): CommandError {
   if (cause instanceof Error && cause.name === 'StateMachineDoesNotExist') {
+    if (target.platform !== undefined) {
+      const reason = 'The local platform has no instances to recover. This needs an environment on AWS';
+      return new CommandError('refused', reason, { cause });
+    }
     const reason = `${target.label} has no workflow for ${database}: of an existing database, \`recovery\` in the environment's file makes the one that recovers its instance; restore it by RDS otherwise`;
     return new CommandError('refused', reason, { cause });
   }

@@ -88,14 +88,16 @@ async function workflowsOf(
 ): Promise<Run[]> {
   try {
     const found = await listRecoveries(context, database, kind);
-    return found.map(({ arn, status, startedAt, state, question }) => ({
+    return found.map(({ arn, status, startedAt, state, cause, question }) => ({
       id: workflowRunId(kind, database, arn),
       kind,
       state:
         question !== null ? 'waits' : status === 'RUNNING' ? 'running' : status === 'SUCCEEDED' ? 'done' : 'failed',
       startedAt,
       detail:
-        question === null ? `${status.toLowerCase()}, at ${state ?? 'its start'}` : waiting(kind, database, question),
+        question === null
+          ? `${status.toLowerCase()}, at ${state ?? 'its start'}${cause === null ? '' : `: ${cause}`}`
+          : waiting(kind, database, question),
     }));
   } catch (error) {
     if (error instanceof CommandError && error.exit === 'refused') return [];

@@ -6,7 +6,7 @@ import { readManifest, type StoredManifest } from '../../core/archive/signed-man
 import { storeTime } from '../../core/archive/store-time';
 import { withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
-import { OperationError } from '../../core/runtime/errors';
+import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 import type { ArchiveReport } from './contract';
 import { exportSnapshot, type ExportTarget } from './export-snapshot';
 import { type HousekeepingReport, runHousekeeping } from './housekeeping';
@@ -50,14 +50,23 @@ export interface ArchiveOrExportDependencies extends ArchiveDependencies {
  * written last: without it there is no archive, whatever else is in the bucket. A second request for a slot that has an
  * archive does nothing. Afterwards, leftovers of failed attempts and archives past their retention are removed.
  *
+ * @param inParts whether the workflow archives the database whatever its size
+ * @throws InvalidRequestError when it is to, and there is none
  * @throws OperationError `wrong_database`, `unmigrated_database`, `unsupported_content`, `invalid_request`,
  * `database_too_large`, `no_snapshot`, `workflow_unavailable` (retryable), `privilege_missing`, `server_unsupported`, `schema_dump_failed`,
  * `archive_unauthenticated` when another program wrote a manifest for the slot; and, retryable,
  * `snapshot_stale`, `backup_running` while another backup of this database runs, `schema_changing` when a migration is under way or waits for
  * the backup, `snapshot_lost`, `copy_failed`, `store_unavailable`, `signing_key_unavailable`, `database_unavailable`, `rds_unavailable`
  */
-export async function archiveDatabase(dependencies: ArchiveOrExportDependencies, slot: Slot): Promise<ArchiveReport> {
+export async function archiveDatabase(
+  dependencies: ArchiveOrExportDependencies,
+  slot: Slot,
+  inParts = false,
+): Promise<ArchiveReport> {
   const { connector, store, clock } = dependencies;
+  if (inParts && !dependencies.workflow) {
+    throw new InvalidRequestError(`inParts: no workflow archives the ${connector.target.name} database: leave it out`);
+  }
   const startedAt = clock();
   const database = connector.target.name;
   const archive = async (leader: Client): Promise<ArchiveReport> => {
@@ -70,7 +79,7 @@ export async function archiveDatabase(dependencies: ArchiveOrExportDependencies,
     const overtaken = await readManifest(store, database, slot);
     if (overtaken) return describeArchive(overtaken, 'already-exists', startedAt, clock());
     const bytes = await databaseBytes(leader);
-    if (bytes > (dependencies.streamingLimitBytes ?? Infinity)) {
+    if (inParts || bytes > (dependencies.streamingLimitBytes ?? Infinity)) {
       const large = { slot, bytes, startedAt };
       const { workflow } = dependencies;
       return workflow
@@ -135,7 +144,7 @@ async function startInstead(
   const { connector, log, clock } = dependencies;
   const { name: database } = connector.target;
   const started = await startArchive(workflow, slot, startedAt);
-  log.info('The database is too large to stream: a workflow archives its newest recovery point', {
+  log.info('A workflow archives the newest recovery point of the database', {
     database,
     size: sizeOf(bytes),
     ...started,

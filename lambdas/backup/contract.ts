@@ -55,6 +55,12 @@ export const backupRequest = z.strictObject({
     .describe(
       '`pre-migration` takes a tagged RDS snapshot beside the archive, so that a migration can be undone as a whole. Default: `routine`.',
     ),
+  inParts: z
+    .boolean()
+    .optional()
+    .describe(
+      'Has the workflow archive the newest recovery point in parts, although the database is not too large for one call: to see the workflow run before it has to, or to prove a recovery point. Default: `false`.',
+    ),
 });
 /** Asks for an archive of one database; EventBridge Scheduler does, or an operator. */
 export type BackupRequest = Readonly<z.infer<typeof backupRequest>>;

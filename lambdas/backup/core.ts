@@ -35,7 +35,7 @@ export async function runBackup(dependencies: BackupDependencies, request: Backu
   dependencies.onProtection(protection);
   // RDS takes the snapshot while the archive is written.
   const started = request.reason === 'pre-migration' ? await startSnapshot(dependencies, request, slot) : undefined;
-  const archive = await archiveOrExtendLock(dependencies, slot);
+  const archive = await archiveOrExtendLock(dependencies, slot, request.inParts);
   if (!started) return { ...archive, protection };
   const snapshot = await awaitMigrationSnapshot(started.instance, started.identifier, dependencies.remainingSeconds());
   return { ...archive, protection, snapshot };
@@ -60,11 +60,15 @@ async function startSnapshot(
 }
 
 /** Archives the database. A run without a new archive extends the lock of the newest one, which is the last way back. */
-async function archiveOrExtendLock(dependencies: BackupDependencies, slot: Slot): Promise<ArchiveReport> {
+async function archiveOrExtendLock(
+  dependencies: BackupDependencies,
+  slot: Slot,
+  inParts?: boolean,
+): Promise<ArchiveReport> {
   const { name } = dependencies.connector.target;
   let report: ArchiveReport;
   try {
-    report = await archiveDatabase(dependencies, slot);
+    report = await archiveDatabase(dependencies, slot, inParts);
   } catch (error) {
     // Without S3, another request to it would only take up time.
     if (!(error instanceof OperationError && error.code === 'store_unavailable')) {

@@ -129,7 +129,7 @@ function dependenciesOf(database: DatabaseName, { remainingMs }: Invocation): Ba
     frequencyHours,
     instance,
     streamingLimitBytes: environment.STREAMING_LIMIT_GIB * GIB,
-    workflow: instance && stateMachineArn !== '' ? { instance, sfn, stateMachineArn, frequencyHours } : undefined,
+    workflow: stateMachineArn !== '' ? { instance, sfn, stateMachineArn, frequencyHours } : undefined,
     exportTarget: instance && exportTargetOf(instance),
     log: telemetry.log,
     clock: () => new Date(),

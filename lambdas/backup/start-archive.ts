@@ -11,7 +11,8 @@ import { rdsFailed, type RdsInstance } from './rds-instance';
 
 /** The workflow that archives a database which is too large for one call. */
 export interface ArchiveWorkflow {
-  readonly instance: RdsInstance;
+  /** @default - the database is not on RDS: the workflow copies it by itself, as on the local platform */
+  readonly instance: RdsInstance | undefined;
   readonly sfn: SFNClient;
   readonly stateMachineArn: string;
   /** Hours between two recovery points. @default none are taken: the daily snapshots of RDS are archived */
@@ -24,7 +25,7 @@ export interface StartedArchive {
   readonly executionArn: string;
   /** False when an execution was under way, or has been for this slot: none was started. */
   readonly isNew: boolean;
-  /** Moment of the recovery point that is archived. `undefined` unless the execution is new. */
+  /** Moment of the recovery point that is archived. `undefined` unless the execution is new, and the database on RDS. */
   readonly takenAt?: string;
 }
 
@@ -53,12 +54,13 @@ export async function startArchive(workflow: ArchiveWorkflow, slot: Slot, now: D
     const { name = '', executionArn = '' } = present;
     return { slot: keyToSlot(name) ?? slot, executionArn, isNew: false };
   }
-  const recoveryPoint = await newestRecoveryPoint(workflow, now);
+  const { instance, frequencyHours } = workflow;
+  const recoveryPoint = instance && (await newestRecoveryPoint(instance, now, frequencyHours));
   try {
     const name = slotToKey(slot);
     const input = JSON.stringify({ slot, ...recoveryPoint });
     const { executionArn = '' } = await sfn.send(new StartExecutionCommand({ stateMachineArn, name, input }));
-    return { slot, executionArn, isNew: true, takenAt: recoveryPoint.takenAt };
+    return { slot, executionArn, isNew: true, ...(recoveryPoint && { takenAt: recoveryPoint.takenAt }) };
   } catch (cause) {
     // Of this slot, and ended: a name is that of one execution for 90 days.
     if (!(cause instanceof ExecutionAlreadyExists)) return failed(cause);
@@ -69,8 +71,9 @@ export async function startArchive(workflow: ArchiveWorkflow, slot: Slot, now: D
 
 /** An old snapshot would be archived under the name of a new slot, and hide that none is taken any more. */
 async function newestRecoveryPoint(
-  { instance, frequencyHours = DAILY_HOURS }: ArchiveWorkflow,
+  instance: RdsInstance,
   now: Date,
+  frequencyHours = DAILY_HOURS,
 ): Promise<{ readonly snapshotArn: string; readonly takenAt: string }> {
   const snapshot = await newestSnapshot(instance, ['awsbackup', 'automated']).catch((cause: unknown) => {
     throw rdsFailed(`list the snapshots of ${instance.identifier}`, cause);

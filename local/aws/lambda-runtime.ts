@@ -17,7 +17,9 @@ export interface Surroundings {
     readonly kms?: string;
   };
   /** What is served once the functions are known: Lambda's own API, the endpoint of Stripe, and CloudWatch. @default - none */
-  readonly apis?: () => Readonly<Record<'cloudWatch' | 'lambda' | 'webhooks', string>>;
+  readonly apis?: () => Readonly<
+    Record<'cloudWatch' | 'lambda' | 'webhooks', string> & Partial<Record<'rds' | 'stepFunctions', string>>
+  >;
   /** Certificates that functions trust besides the usual ones; replaces `/var/runtime/ca-cert.pem`. */
   readonly caFile: string;
   /** Folder of the logs, a file for each function. */
@@ -48,6 +50,8 @@ function environmentOf(definition: FunctionDefinition, surroundings: Surrounding
     AWS_ENDPOINT_URL: UNSERVED_ENDPOINT,
     AWS_ENDPOINT_URL_CLOUDWATCH: apis?.cloudWatch ?? UNSERVED_ENDPOINT,
     AWS_ENDPOINT_URL_LAMBDA: apis?.lambda ?? UNSERVED_ENDPOINT,
+    AWS_ENDPOINT_URL_RDS: apis?.rds ?? UNSERVED_ENDPOINT,
+    AWS_ENDPOINT_URL_SFN: apis?.stepFunctions ?? UNSERVED_ENDPOINT,
     AWS_ENDPOINT_URL_S3: endpoints.s3,
     AWS_ENDPOINT_URL_SQS: endpoints.sqs,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secretsManager,

@@ -5,6 +5,7 @@ import { FunctionError } from '../aws/lambda-runtime';
 import type { BatchOutcome } from '../aws/event-source';
 import type { ScheduleOutcome } from '../aws/scheduler';
 import { duration } from '../runtime/console';
+import type { ExecutionRecord } from '../states/executions';
 
 /** What identifies an event in a line. */
 interface EventLabel {
@@ -72,6 +73,21 @@ export class Activity {
   invocation({ functionName, error, durationMs }: ObservedInvocation): void {
     const outcome = error === undefined ? 'answered' : `failed: ${reasonOf(error)}`;
     this.line(functionName, `invoked, ${outcome}`, durationMs, error !== undefined);
+  }
+
+  /** An execution of a state machine that has ended. */
+  workflow({
+    machine,
+    name,
+    status,
+    startedAtMs,
+    stoppedAtMs = startedAtMs,
+    error,
+    cause = '',
+  }: ExecutionRecord): void {
+    const failed = status !== 'SUCCEEDED';
+    const reason = failed ? `: ${error ?? 'no reason given'}: ${printable(cause)}` : '';
+    this.line(machine.name, `workflow ${name} ${status.toLowerCase()}${reason}`, stoppedAtMs - startedAtMs, failed);
   }
 
   private line(functionName: string, text: string, durationMs: number, failed: boolean): void {

@@ -11,6 +11,7 @@ export const ASSEMBLY_INPUTS = [
   'core',
   'lambdas',
   'lib',
+  'local/platform/archive-workflows.ts',
   'local/platform/synthesise.ts',
   'local/platform/template-addresses.ts',
   'local/postgres/secret-arn.ts',

@@ -17,6 +17,7 @@ export const platformFile = z.strictObject({
       s3: z.url(),
       secretsManager: z.url(),
       sqs: z.url(),
+      stepFunctions: z.url(),
       sts: z.url(),
     })
     .describe('For `AWS_ENDPOINT_URL_<SERVICE>`; any credentials are accepted.'),

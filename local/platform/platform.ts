@@ -15,6 +15,7 @@ import type { Scheduler } from '../aws/scheduler';
 import { startDatabases, startSecondBilling, writeAuthorities, type LocalDatabaseServer } from '../postgres/databases';
 import type { HttpServer } from '../runtime/http-server';
 import type { Teardown } from '../runtime/teardown';
+import type { ExecutionRecord } from '../states/executions';
 import type { StripeStandIn } from '../stripe/stand-in';
 import type { TilledStandIn } from '../tilled/stand-in';
 import { readPlatformTemplate, type PlatformTemplate } from '../template/platform-template';
@@ -22,11 +23,13 @@ import { Activity } from './activity';
 import { withAddresses } from './addresses';
 import { writeAssembly } from './assembly';
 import { startConsumers } from './consumers';
+import { CopiedInstances } from './copied-instances';
 import { fillSecrets, PlatformFunctions } from './functions';
 import { writePlatformFile } from './platform-file';
 import { createResources, sqsClient } from './resources';
 import { startServices } from './services';
 import { REGION } from './template-addresses';
+import { archiveWorkflowArns, startWorkflows, stateMachines } from './workflows';
 
 export interface PlatformOptions {
   /** Folder of everything that the run writes; the content of a former run is discarded. */
@@ -117,6 +120,9 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
   const [databases, secondBilling] = [await startingDatabases, await startingSecond];
   const servers = [...Object.values(databases), ...(secondBilling ? [secondBilling] : [])];
   const template = readPlatformTemplate(assembly, (name) => `${store.endpoint}/${QUEUE_ACCOUNT}/${name}`);
+  const instances = new CopiedInstances(databases, join(directory, 'clusters'));
+  await instances.recover();
+  const machines = stateMachines(template, assembly, instances);
   const sqs = sqsClient(store.endpoint, template.region);
   teardown.add(() => sqs.destroy());
   await createResources(template, store.endpoint, sqs);
@@ -126,11 +132,18 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
     endpoints: { s3: store.endpoint, sqs: store.endpoint, secretsManager: secrets.endpoint, kms: kms.url },
     caFile: writeAuthorities(directory, servers),
     // Functions start with their first invocation, which is later.
-    apis: () => ({ cloudWatch: cloudWatch.url, lambda: lambdaApi.url, webhooks: endpoint }),
+    apis: () => ({
+      cloudWatch: cloudWatch.url,
+      lambda: lambdaApi.url,
+      rds: rds.url,
+      stepFunctions: stepFunctions.url,
+      webhooks: endpoint,
+    }),
     logDirectory,
   };
   const apiBases = { stripe: stripe?.url ?? STRIPE_API_BASE, tilled: tilled.url };
-  const definitions = withAddresses(template.functions, databases, apiBases, secondBilling);
+  const arns = archiveWorkflowArns(machines);
+  const definitions = withAddresses(template.functions, databases, apiBases, secondBilling, arns);
   const functions = new PlatformFunctions(definitions, surroundings);
   teardown.add(() => functions.stop());
   const newSecret = (): string => `whsec_${randomBytes(24).toString('hex')}`;
@@ -154,6 +167,12 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
     activity,
     teardown,
   );
+  const region = { endpoint: store.endpoint, region: template.region };
+  const observe = (execution: ExecutionRecord): void => activity.workflow(execution);
+  const { rds, stepFunctions } = await startWorkflows(
+    { machines, instances, functions, store: region, observe },
+    teardown,
+  );
   const endpoint = `${api.url}${WEBHOOK_ENDPOINTS.stripe.path}`;
   stripe?.state.webhookEndpoints.push({
     id: 'we_local',
@@ -172,6 +191,7 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
       s3: store.endpoint,
       secretsManager: secrets.endpoint,
       sqs: store.endpoint,
+      stepFunctions: stepFunctions.url,
       sts: sts.url,
     },
     apiUrl: api.url,

@@ -3,7 +3,7 @@ import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from '@aws-s
 import type { PlatformTemplate, QueueDefinition } from '../template/platform-template';
 
 /** The emulator checks no credentials, but requests carry some, and the queue's region is read from them. */
-const CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
+export const CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
 
 /** A client of the local SQS. */
 export function sqsClient(endpoint: string, region: string): SQSClient {

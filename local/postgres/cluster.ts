@@ -8,6 +8,7 @@ import { Client } from 'pg';
 import { createLocalCertificate } from '../runtime/certificates';
 import { freePort, LOOPBACK } from '../runtime/ports';
 import { findBinaries, serverAccount, type Account, type PostgresBinaries } from './binaries';
+import { copyRunning } from './copy-running';
 import { createHome, discardFormer, recoverOrphan, removeDetached, stopServer, writeFor, writeRecord } from './folder';
 import { initialiseData } from './initialise';
 import { identify, isRunning, signal, type ProcessIdentity } from '../runtime/processes';
@@ -46,6 +47,14 @@ export interface Cluster {
   readonly pid: number;
   /** The server's log. */
   readonly logFile: string;
+  /**
+   * Starts a copy of the cluster as it is now, on the same port of another address, with the same roles and certificate. It is
+   * removed when it stops.
+   *
+   * @param directory folder of the copy; what a former cluster left in it is discarded
+   * @throws when it does not start
+   */
+  clone(directory: string, host: string): Promise<Cluster>;
   /** Starts the server again, on the same data and port, after it was killed. @throws when it is still running */
   restart(): Promise<void>;
   /** Disconnects clients, stops the server and resolves when it has ended. May be called again. */
@@ -148,6 +157,8 @@ const THROWAWAY_SETTINGS = ['fsync=off', 'full_page_writes=off'];
 
 /** A cluster's files, ready for a server. */
 interface PreparedCluster {
+  /** The only address that it listens on. */
+  readonly host: string;
   readonly directory: string;
   readonly home: string;
   readonly owner: ProcessIdentity;
@@ -160,6 +171,8 @@ interface PreparedCluster {
   readonly logFile: string;
   /** Of the server, besides its port. */
   readonly settings: readonly string[];
+  /** Whether its files are removed once it stops. */
+  readonly isThrownAway: boolean;
   /** Settles when the files of a former cluster are removed. */
   readonly discarded: Promise<void>;
 }
@@ -184,23 +197,25 @@ async function prepareCluster(options: ClusterOptions): Promise<PreparedCluster>
     log?.(`${directory} is out of reach for PostgreSQL's account; its data is in ${home}`);
   const initialPassword = await initialiseData({ binaries, account, home });
   const secure = tls ? await requireTls(directory, home, account) : undefined;
-  const settings = [`listen_addresses=${LOOPBACK}`, 'unix_socket_directories=', 'timezone=UTC'];
+  const settings = ['unix_socket_directories=', 'timezone=UTC'];
   settings.push(...(secure?.settings ?? []), ...(durable ? [] : THROWAWAY_SETTINGS), ...(options.settings ?? []));
   const logFile = join(directory, 'postgres.log');
   const { caFile } = secure ?? {};
-  return { directory, home, owner, account, binaries, password, initialPassword, caFile, logFile, settings, discarded };
+  const files = { directory, home, owner, account, binaries, caFile, logFile, discarded };
+  return { ...files, host: LOOPBACK, password, initialPassword, settings, isThrownAway: !durable };
 }
 
 /** Connects as the superuser. */
-function superuser({ caFile }: PreparedCluster, port: number, password: string): Client {
+function superuser({ host, caFile }: PreparedCluster, port: number, password: string): Client {
   const ssl = caFile === undefined ? false : { ca: readFileSync(caFile, 'utf8') };
-  return new Client({ host: LOOPBACK, port, user: 'postgres', password, database: 'postgres', ssl });
+  return new Client({ host, port, user: 'postgres', password, database: 'postgres', ssl });
 }
 
 /** Starts a server on the cluster's files and waits until it answers. @throws with the server's own words */
 async function serve(cluster: PreparedCluster, port: number, password = cluster.password): Promise<Launched> {
-  const { directory, home, owner, account, binaries, logFile } = cluster;
-  const server = await launch(binaries.postgres, account, home, [...cluster.settings, `port=${port}`], logFile);
+  const { host, directory, home, owner, account, binaries, logFile } = cluster;
+  const settings = [...cluster.settings, `listen_addresses=${host}`, `port=${port}`];
+  const server = await launch(binaries.postgres, account, home, settings, logFile);
   writeRecord(directory, { owner, home, server: server.identity });
   try {
     await waitUntilReady(server, () => superuser(cluster, port, password));
@@ -249,9 +264,14 @@ async function serveOnPort(cluster: PreparedCluster, wanted: number | undefined)
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const cluster = await prepareCluster(options);
-  let [server, port] = await serveOnPort(cluster, options.port);
+  const [server, port] = await serveOnPort(cluster, options.port);
+  return running(cluster, server, port);
+}
+
+function running(cluster: PreparedCluster, launched: Launched, port: number): Cluster {
+  let server = launched;
   return {
-    host: LOOPBACK,
+    host: cluster.host,
     port,
     user: 'postgres',
     password: cluster.password,
@@ -259,6 +279,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     logFile: cluster.logFile,
     get pid() {
       return server.identity.pid;
+    },
+    async clone(directory, host) {
+      const clone = await prepareClone(cluster, port, resolve(directory), host);
+      return running(clone, await serve(clone, port), port);
     },
     async restart() {
       if (isRunning(server.identity)) throw new Error(`PostgreSQL (process ${server.identity.pid}) is still running.`);
@@ -268,7 +292,32 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     async stop() {
       await end(server);
       await cluster.discarded.catch(() => undefined);
-      if (options.durable === false) removeDetached(cluster.home);
+      if (cluster.isThrownAway) removeDetached(cluster.home);
     },
   };
+}
+
+/** Copies the files of a cluster while its server runs. */
+async function prepareClone(
+  cluster: PreparedCluster,
+  port: number,
+  directory: string,
+  host: string,
+): Promise<PreparedCluster> {
+  await recoverOrphan(directory);
+  const discarded = discardFormer(directory);
+  discarded.catch(() => undefined);
+  const { account, owner } = cluster;
+  const home = createHome(directory, account);
+  writeRecord(directory, { owner, home });
+  const client = superuser(cluster, port, cluster.password);
+  await client.connect();
+  try {
+    const label = await copyRunning(client, join(cluster.home, 'data'), join(home, 'data'));
+    writeFor(account, join(home, 'data/backup_label'), label);
+  } finally {
+    await client.end();
+  }
+  writeFor(account, join(home, 'data/pg_hba.conf'), 'hostssl all all samehost scram-sha-256\n');
+  return { ...cluster, host, directory, home, discarded, logFile: join(directory, 'postgres.log'), isThrownAway: true };
 }

@@ -29,7 +29,11 @@ const STATEMENTS = 'pg_stat_statements';
 const SECOND_BILLING = 'second-billing';
 
 /** Connects to a database as the superuser for the length of some work. */
-async function administrate<T>(cluster: Cluster, database: string, work: (client: Client) => Promise<T>): Promise<T> {
+export async function asSuperuser<T>(
+  cluster: Cluster,
+  database: string,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
   const { host, port, user, password, caFile } = cluster;
   const client = new Client({ host, port, user, password, database, ssl: { ca: readFileSync(caFile ?? '', 'utf8') } });
   await client.connect();
@@ -41,7 +45,7 @@ async function administrate<T>(cluster: Cluster, database: string, work: (client
 }
 
 async function prepare(cluster: Cluster, name: DatabaseName, password: string): Promise<void> {
-  await administrate(cluster, 'postgres', async (client) => {
+  await asSuperuser(cluster, 'postgres', async (client) => {
     await client.query(
       `CREATE ROLE ${ROLE} LOGIN CREATEDB CREATEROLE REPLICATION PASSWORD ${client.escapeLiteral(password)}`,
     );
@@ -52,8 +56,8 @@ async function prepare(cluster: Cluster, name: DatabaseName, password: string): 
   });
   // RDS's administrator may create it in any database, a restored one included. Here that takes a superuser, so each database
   // has it from the start: restores use this template.
-  await administrate(cluster, 'template0', (client) => client.query(`CREATE EXTENSION ${STATEMENTS}`));
-  await administrate(cluster, 'postgres', async (client) => {
+  await asSuperuser(cluster, 'template0', (client) => client.query(`CREATE EXTENSION ${STATEMENTS}`));
+  await asSuperuser(cluster, 'postgres', async (client) => {
     await client.query('ALTER DATABASE template0 ALLOW_CONNECTIONS false');
     await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)} OWNER ${ROLE} TEMPLATE template0`);
   });

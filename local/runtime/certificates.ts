@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { generate } from 'selfsigned';
+import { LOOPBACK, OTHER_LOOPBACKS } from './ports';
 
 /** A certificate for servers on this machine, and the authority that signed it; all in PEM. */
 export interface LocalCertificate {
@@ -12,7 +13,7 @@ export interface LocalCertificate {
 const VALID_DAYS = 30;
 
 /**
- * Makes an authority and one server certificate for 127.0.0.1 and localhost. The authority's key is dropped, so
+ * Makes an authority and one server certificate for the addresses of loopback and localhost. The authority's key is dropped, so
  * trusting its certificate trusts this one server and nothing else.
  */
 export async function createLocalCertificate(): Promise<LocalCertificate> {
@@ -43,7 +44,7 @@ export async function createLocalCertificate(): Promise<LocalCertificate> {
         name: 'subjectAltName',
         altNames: [
           { type: 2, value: 'localhost' },
-          { type: 7, ip: '127.0.0.1' },
+          ...[LOOPBACK, ...OTHER_LOOPBACKS].map((ip) => ({ type: 7 as const, ip })),
         ],
       },
     ],

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import type { Definition } from '../states/definition';
 import { readAssembly, type Resource, type Stack } from './assembly';
 import { Resolver, type LocalResource } from './intrinsics';
 import { Properties } from './properties';
@@ -48,14 +49,23 @@ export interface ScheduleDefinition {
   readonly input: string;
 }
 
+/** A state machine of Step Functions. */
+export interface StateMachineDefinition {
+  readonly name: string;
+  readonly arn: string;
+  readonly definition: Definition;
+}
+
 /** The part of the synthesised templates that runs on this machine. */
 export interface PlatformTemplate {
   readonly region: string;
+  readonly account: string;
   readonly functions: readonly FunctionDefinition[];
   readonly queues: readonly QueueDefinition[];
   readonly eventSources: readonly EventSourceDefinition[];
   readonly api: RestApi;
   readonly schedules: readonly ScheduleDefinition[];
+  readonly stateMachines: readonly StateMachineDefinition[];
   readonly buckets: readonly string[];
   readonly secretArns: readonly string[];
 }
@@ -177,6 +187,15 @@ function readSchedule(properties: Properties): ScheduleDefinition {
   };
 }
 
+function readStateMachine(properties: Properties): StateMachineDefinition {
+  const name = properties.text('StateMachineName');
+  return {
+    name,
+    arn: `arn:aws:states:${properties.stack.region}:${properties.stack.account}:stateMachine:${name}`,
+    definition: JSON.parse(properties.text('DefinitionString')) as Definition,
+  };
+}
+
 /**
  * Reads what the platform consists of from a synthesised assembly, so that what runs here is what is deployed.
  *
@@ -193,8 +212,8 @@ export function readPlatformTemplate(directory: string, queueUrl: (name: string)
         .filter(([, resource]) => resource.Type === type)
         .map(([id, resource]) => read(new Properties(resolver, stack, id, resource), resource)),
     );
-  const region = stacks[0]?.region;
-  if (region === undefined) throw new Error(`The assembly in ${directory} has no stacks.`);
+  const [{ region, account } = {}] = stacks;
+  if (region === undefined || account === undefined) throw new Error(`The assembly in ${directory} has no stacks.`);
   const aliases = all('AWS::Lambda::Alias', (properties) => ({
     functionName: properties.text('FunctionName'),
     alias: properties.text('Name'),
@@ -202,6 +221,7 @@ export function readPlatformTemplate(directory: string, queueUrl: (name: string)
   const aliasesOf = (name: string) => aliases.flatMap((each) => (each.functionName === name ? [each.alias] : []));
   return {
     region,
+    account,
     // Functions without a name are CDK's own helpers, which act on AWS while a stack is deployed.
     functions: all('AWS::Lambda::Function', (properties, { Properties: given }) =>
       given?.FunctionName === undefined ? [] : [readFunction(properties)],
@@ -212,6 +232,7 @@ export function readPlatformTemplate(directory: string, queueUrl: (name: string)
     eventSources: all('AWS::Lambda::EventSourceMapping', readEventSource),
     api: readRoutes(all),
     schedules: all('AWS::Scheduler::Schedule', readSchedule),
+    stateMachines: all('AWS::StepFunctions::StateMachine', readStateMachine),
     buckets: all('AWS::S3::Bucket', (properties, resource) => physicalName(properties.logicalId, resource)),
     secretArns: all(
       'AWS::SecretsManager::Secret',

@@ -73,7 +73,7 @@ export class Clients {
   stepFunctions(): Promise<SFNClient> {
     return this.once('stepFunctions', async () => {
       const { SFNClient: Client } = await import('@aws-sdk/client-sfn');
-      return new Client(this.settings(undefined, 'Step Functions, and no instances to recover'));
+      return new Client(this.settings('stepFunctions', 'Step Functions'));
     });
   }
 

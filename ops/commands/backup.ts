@@ -6,7 +6,8 @@ import { database, flag, optional, required, time } from '../values';
 export const backup = defineCommand({
   name: 'backup',
   summary: 'Archives a database to S3 now',
-  details: 'The schedule does so by itself; by hand, it is for the moment before a risk, and after a failed run.',
+  details:
+    'The schedule does so by itself; by hand, it is for the moment before a risk, and after a failed run. A database that is too large for one call is archived by a workflow, from its newest recovery point, which "ops runs" follows.',
   effect: 'adds',
   changes: 'adds an archive, which cannot be deleted before its retention ends. The database is only read.',
   json: 'the report of `lambdas/backup/contract.ts`',
@@ -15,16 +16,25 @@ export const backup = defineCommand({
   arguments: { database: required(database, 'Database to archive') },
   options: {
     beforeMigration: flag('Take a snapshot of the RDS instance as well, to undo a migration as a whole'),
+    inParts: flag(
+      'Have the workflow archive the newest recovery point in parts, whatever the size: to see it run, or to prove that point',
+    ),
     slot: optional(time(), 'Moment that names the archive; one that exists is left alone. Default: now'),
   },
   examples: [
     { line: 'backup billing', explains: 'Archive billing now.' },
     { line: 'backup main --before-migration', explains: 'Archive main and take a snapshot of its instance.' },
+    { line: 'backup main --in-parts', explains: 'Have the workflow for large databases archive main, and follow it.' },
   ],
-  async run({ invoke, style }, { database: name, slot, beforeMigration }) {
+  async run({ invoke, style }, { database: name, slot, beforeMigration, inParts }) {
     const { contract } = await import('../../lambdas/backup/contract');
     const reason = beforeMigration ? 'pre-migration' : 'routine';
-    const report = await invoke('backup', contract, { database: name, slot, reason });
+    const report = await invoke('backup', contract, {
+      database: name,
+      slot,
+      reason,
+      ...(inParts && { inParts }),
+    });
     const { protection, snapshot, schemaChange } = report;
     const tiers = [
       ['point in time', protection.pointInTime],

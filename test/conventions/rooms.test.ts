@@ -31,7 +31,7 @@ const CORE = [
   'queue',
 ];
 const LIB = ['config', 'policy', 'data', 'operations', 'monitoring', 'stacks'];
-const LOCAL = ['runtime', 'template', 'aws', 'postgres', 'stripe', 'tilled', 'platform', 'pass', 'scenarios'];
+const LOCAL = ['runtime', 'states', 'template', 'aws', 'postgres', 'stripe', 'tilled', 'platform', 'pass', 'scenarios'];
 /** Parts of `local/` that are handed the product: the platform runs it, and the visible pass reads its answers. */
 const USES_LIB = ['lib', 'contracts'];
 

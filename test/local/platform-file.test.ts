@@ -13,6 +13,7 @@ const PLATFORM = {
     s3: 'http://s3',
     secretsManager: 'http://secrets',
     sqs: 'http://sqs',
+    stepFunctions: 'http://states',
     sts: 'http://sts',
   },
   apiUrl: 'http://api',

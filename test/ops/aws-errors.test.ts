@@ -42,7 +42,16 @@ function writePlatform(owner: PlatformFile['process']): void {
     region: 'eu-central-1',
     startedAt: new Date().toISOString(),
     process: owner,
-    endpoints: { cloudWatch: url, cloudWatchLogs: url, lambda: url, s3: url, secretsManager: url, sqs: url, sts: url },
+    endpoints: {
+      cloudWatch: url,
+      cloudWatchLogs: url,
+      lambda: url,
+      s3: url,
+      secretsManager: url,
+      sqs: url,
+      stepFunctions: url,
+      sts: url,
+    },
     apiUrl: url,
     webhookUrl: url,
   };

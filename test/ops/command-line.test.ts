@@ -167,7 +167,17 @@ test.each([
   ['ops webhooks re', ['retry', 'replay', 'redrive']],
   [
     'ops backup ',
-    ['billing', 'main', '--before-migration', '--slot', '--env', '--json', '--verbose', '--without-audit'],
+    [
+      'billing',
+      'main',
+      '--before-migration',
+      '--in-parts',
+      '--slot',
+      '--env',
+      '--json',
+      '--verbose',
+      '--without-audit',
+    ],
   ],
   ['ops backup billing --env ', ['dev', 'staging', 'production', 'local']],
   ['ops webhooks list --status p', ['processing', 'processed']],

@@ -47,7 +47,16 @@ function writePlatform(url: string): void {
     region: 'eu-central-1',
     startedAt: new Date().toISOString(),
     process: { pid: process.pid, startedAt: 'now' },
-    endpoints: { cloudWatch: url, cloudWatchLogs: url, lambda: url, s3: url, secretsManager: url, sqs: url, sts: url },
+    endpoints: {
+      cloudWatch: url,
+      cloudWatchLogs: url,
+      lambda: url,
+      s3: url,
+      secretsManager: url,
+      sqs: url,
+      stepFunctions: url,
+      sts: url,
+    },
     apiUrl: url,
     webhookUrl: url,
   };

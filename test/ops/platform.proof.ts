@@ -259,7 +259,7 @@ test('secrets are listed by age, and a password is rotated', async () => {
   });
   expect((await ops('secrets rotate billing --confirm billing')).status).toBe(0);
   expect((await ops('alarms')).status).toBe(3);
-  expect((await ops('recover start billing')).stderr).toContain('The local platform has no Step Functions');
+  expect((await ops('recover start billing')).stderr).toContain('The local platform has no instances to recover');
 });
 
 test('the links of the local platform are printed', async () => {

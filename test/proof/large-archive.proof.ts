@@ -14,7 +14,7 @@ import { MINUTE } from '../support/states/clock';
 import { ArchiveWorld } from '../support/states/archive-world';
 import { RestoreWorld } from '../support/states/restore-world';
 import { deployedDefinition } from '../support/states/deployed-definition';
-import { StatesError } from '../support/states/errors';
+import { StatesError } from '../../local/states/errors';
 import { templatesOf } from '../lib/support';
 
 /*

@@ -30,13 +30,24 @@ export const TEMPORARY_TAG = 'temporary-for';
  */
 export type TemporaryPurpose = 'rows' | 'archive' | 'drill';
 
+/** What a temporary instance has of the one in use. */
+export type TemporaryInstanceSettings = Pick<
+  InstanceSettings,
+  | 'instanceIdentifier'
+  | 'engineLifecycleSupport'
+  | 'networkType'
+  | 'subnetGroupName'
+  | 'parameterGroupName'
+  | 'certificateAuthority'
+>;
+
 /** An instance beside the one in use that is read and removed. Values may be tokens. */
 export interface TemporaryInstanceProps {
   readonly environmentName: string;
   readonly database: DatabaseName;
   readonly purpose: TemporaryPurpose;
   /** Those of the instance in use. */
-  readonly settings: InstanceSettings;
+  readonly settings: TemporaryInstanceSettings;
   readonly securityGroupId: string;
   /** With `db.`. @default - the smallest that serves, by the policy */
   readonly instanceClass?: string;
@@ -52,7 +63,10 @@ export interface TemporaryInstanceProps {
 }
 
 /** Prefix of the identifiers of temporary instances of one purpose. */
-export function temporaryPrefix({ instanceIdentifier }: InstanceSettings, purpose: TemporaryPurpose): string {
+export function temporaryPrefix(
+  { instanceIdentifier }: Pick<InstanceSettings, 'instanceIdentifier'>,
+  purpose: TemporaryPurpose,
+): string {
   return `${instanceIdentifier}-${purpose}-`;
 }
 

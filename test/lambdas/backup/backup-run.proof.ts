@@ -124,6 +124,15 @@ test('a database above the streaming limit that is not on RDS is refused with th
   });
 });
 
+test('an archive in parts is refused where no workflow makes it, before anything is read', async () => {
+  const request = { database: 'main', slot: SLOT, inParts: true } as const;
+  await expect(runBackup(dependencies({ exportTarget }), request)).rejects.toMatchObject({
+    code: 'invalid_request',
+    message: 'inParts: no workflow archives the main database: leave it out',
+  });
+  expect(await listKeys(site.store)).toEqual([]);
+});
+
 test('an unavailable RDS prevents the check of the tiers, not the archive', async () => {
   rdsMock.onAnyCommand().rejects(new Error('no route to RDS'));
   const onProtection = jest.fn();

@@ -111,3 +111,13 @@ test.each([ListExecutionsCommand, StartExecutionCommand])(
     });
   },
 );
+
+test('a database that is not on RDS is copied by its workflow, which is given the slot alone', async () => {
+  expect(await startArchive({ ...workflow, instance: undefined }, SLOT, NOW)).toEqual({
+    slot: SLOT,
+    executionArn: EXECUTION,
+    isNew: true,
+  });
+  expect(rds.calls()).toEqual([]);
+  expect(sfn.commandCalls(StartExecutionCommand)[0]?.args[0].input.input).toBe(JSON.stringify({ slot: SLOT }));
+});

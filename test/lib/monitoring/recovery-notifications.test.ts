@@ -1,9 +1,9 @@
 import { DATABASE_NAMES } from '../../../core/contract';
 import { RecoveryWorld } from '../../support/states/recovery-world';
-import type { JsonObject } from '../../support/states/definition';
+import type { JsonObject } from '../../../local/states/definition';
 import { deployedDefinition } from '../../support/states/deployed-definition';
 import { resourcesOf, templatesOf } from '../support';
-import { textOf } from '../../support/states/text';
+import { textOf } from '../../../local/states/text';
 
 interface Rule {
   readonly EventPattern: {

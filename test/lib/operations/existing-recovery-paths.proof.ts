@@ -1,7 +1,7 @@
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import { described, existingInUse } from '../../support/states/existing-world';
-import type { JsonObject } from '../../support/states/definition';
-import { waysOut } from '../../support/states/interpreter';
+import type { JsonObject } from '../../../local/states/definition';
+import { waysOut } from '../../../local/states/interpreter';
 import { follow, PATHS, type Path } from '../../support/states/recovery-paths';
 import { RecoveryWorld } from '../../support/states/recovery-world';
 

@@ -1,7 +1,7 @@
 import { DATABASE_NAMES } from '../../../core/contract';
 import { BACKUP_POLICIES } from '../../../lib/config/policies';
 import { described, existingInUse, INSTANCE_KEY, MONITORING_ROLE } from '../../support/states/existing-world';
-import type { JsonObject } from '../../support/states/definition';
+import type { JsonObject } from '../../../local/states/definition';
 import type { RecoveryWorld } from '../../support/states/recovery-world';
 import { membersOf } from '../../support/states/simulated-rds';
 

@@ -1,7 +1,7 @@
 import { BACKUP_POLICIES } from '../../../lib/config/policies';
 import { MINUTE } from '../../support/states/clock';
 import { deployedDefinition } from '../../support/states/deployed-definition';
-import { waysOut, type Execution, type ExecutionOptions } from '../../support/states/interpreter';
+import { waysOut, type Execution, type ExecutionOptions } from '../../../local/states/interpreter';
 import { RecoveryWorld } from '../../support/states/recovery-world';
 import { statementsIn } from '../statements';
 import { resourcesOf, templatesOf } from '../support';

@@ -1,6 +1,6 @@
 import { DATABASE_NAMES } from '../../../core/contract';
 import { HOUR, MINUTE } from '../../support/states/clock';
-import type { Execution } from '../../support/states/interpreter';
+import type { Execution } from '../../../local/states/interpreter';
 import { RecoveryWorld } from '../../support/states/recovery-world';
 
 /** Calls that change the instance in use, or the proxy. */

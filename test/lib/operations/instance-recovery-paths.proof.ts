@@ -1,5 +1,5 @@
 import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
-import { waysOut } from '../../support/states/interpreter';
+import { waysOut } from '../../../local/states/interpreter';
 import { follow, PATHS } from '../../support/states/recovery-paths';
 import { RecoveryWorld } from '../../support/states/recovery-world';
 

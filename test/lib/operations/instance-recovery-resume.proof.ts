@@ -2,10 +2,10 @@ import { DATABASE_NAMES } from '../../../core/contract';
 import { templatesOf } from '../support';
 import { VirtualClock } from '../../support/states/clock';
 import { deployedDefinition } from '../../support/states/deployed-definition';
-import { StatesError } from '../../support/states/errors';
-import { execute } from '../../support/states/interpreter';
+import { StatesError } from '../../../local/states/errors';
+import { execute } from '../../../local/states/interpreter';
 import { RecoveryWorld } from '../../support/states/recovery-world';
-import { textOf } from '../../support/states/text';
+import { textOf } from '../../../local/states/text';
 
 /** The states of an undisturbed recovery that stand outside of Map. */
 async function statesOf(database: (typeof DATABASE_NAMES)[number]): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { DATABASE_NAMES } from '../../../core/contract';
 import { BACKUP_POLICIES } from '../../../lib/config/policies';
 import { DAY, HOUR, MINUTE } from '../../support/states/clock';
-import type { Execution } from '../../support/states/interpreter';
+import type { Execution } from '../../../local/states/interpreter';
 import { RecoveryWorld } from '../../support/states/recovery-world';
 
 /** Names of the states that were entered, without repetitions and without the steps of waits. */

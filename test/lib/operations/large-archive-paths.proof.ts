@@ -1,9 +1,9 @@
 import type { InstanceSettings } from '../../../lib/data/database';
 import { largeArchiveDefinition } from '../../../lib/operations/recovery/large-archive-states';
 import { DAY, HOUR, MINUTE } from '../../support/states/clock';
-import type { Definition, JsonObject } from '../../support/states/definition';
-import { StatesError } from '../../support/states/errors';
-import { type Execution, type ExecutionOptions, waysOut } from '../../support/states/interpreter';
+import type { Definition, JsonObject } from '../../../local/states/definition';
+import { StatesError } from '../../../local/states/errors';
+import { type Execution, type ExecutionOptions, waysOut } from '../../../local/states/interpreter';
 import { ArchiveWorld } from '../../support/states/archive-world';
 
 const ID = 'billing-operations-production-main';

@@ -1,8 +1,8 @@
 import { largeRestoreDefinition } from '../../../lib/operations/recovery/large-restore-states';
 import { MINUTE } from '../../support/states/clock';
-import type { Definition, JsonObject } from '../../support/states/definition';
-import { StatesError } from '../../support/states/errors';
-import { type Execution, type ExecutionOptions, waysOut } from '../../support/states/interpreter';
+import type { Definition, JsonObject } from '../../../local/states/definition';
+import { StatesError } from '../../../local/states/errors';
+import { type Execution, type ExecutionOptions, waysOut } from '../../../local/states/interpreter';
 import { drilled, RestoreWorld } from '../../support/states/restore-world';
 
 const DEFINITION = largeRestoreDefinition({

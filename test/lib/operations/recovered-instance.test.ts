@@ -1,5 +1,5 @@
 import { DATABASE_NAMES } from '../../../core/contract';
-import type { Json } from '../../support/states/definition';
+import type { Json } from '../../../local/states/definition';
 import { DeployedValues, deployedDefinition } from '../../support/states/deployed-definition';
 import { resourceLike, templatesOf } from '../support';
 

@@ -2,10 +2,10 @@ import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import { RECOVERY_EVENTS } from '../../../lib/operations/recovery/recovery-events';
 import { templatesOf } from '../support';
 import { DAY, HOUR, MINUTE } from '../../support/states/clock';
-import type { Definition, Json, JsonObject } from '../../support/states/definition';
+import type { Definition, Json, JsonObject } from '../../../local/states/definition';
 import { deployedDefinition } from '../../support/states/deployed-definition';
-import { StatesError } from '../../support/states/errors';
-import { waysOut, type Execution, type ExecutionOptions, type TokenAnswer } from '../../support/states/interpreter';
+import { StatesError } from '../../../local/states/errors';
+import { waysOut, type Execution, type ExecutionOptions, type TokenAnswer } from '../../../local/states/interpreter';
 import { RecoveryWorld } from '../../support/states/recovery-world';
 
 const TIME = { restoreTime: '2026-11-21T06:00:07Z' };

@@ -11,8 +11,8 @@ import {
   type TemporaryInstanceProps,
 } from '../../../lib/operations/recovery/temporary-instance-states';
 import { DAY, HOUR, MINUTE } from '../../support/states/clock';
-import { waysOut, type Execution, type ExecutionOptions } from '../../support/states/interpreter';
-import type { Definition, Json, JsonObject } from '../../support/states/definition';
+import { waysOut, type Execution, type ExecutionOptions } from '../../../local/states/interpreter';
+import type { Definition, Json, JsonObject } from '../../../local/states/definition';
 import { RecoveryWorld } from '../../support/states/recovery-world';
 
 const ID = 'billing-operations-production-main';

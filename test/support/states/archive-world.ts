@@ -1,10 +1,10 @@
 import { stepContract, type StepReport, type StepRequest } from '../../../lambdas/backup/contract';
 import { MINUTE } from './clock';
-import type { Definition, Json, JsonObject } from './definition';
-import { StatesError } from './errors';
-import type { Execution, ExecutionOptions, Service } from './interpreter';
+import type { Definition, Json, JsonObject } from '../../../local/states/definition';
+import { StatesError } from '../../../local/states/errors';
+import type { Execution, ExecutionOptions, Service } from '../../../local/states/interpreter';
 import { RecoveryWorld } from './recovery-world';
-import { textOf } from './text';
+import { textOf } from '../../../local/states/text';
 
 const INVOKE = 'arn:aws:states:::lambda:invoke';
 const SLOT_KEY = 'archives/main/slot';

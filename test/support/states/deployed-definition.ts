@@ -1,6 +1,6 @@
 import { resourcesOf, type Synthesised } from '../../lib/support';
-import type { Definition } from './definition';
-import { textOf } from './text';
+import type { Definition } from '../../../local/states/definition';
+import { textOf } from '../../../local/states/text';
 
 /** Values of a template as they are after its deployment: names where there are any, otherwise `<LogicalId>`. */
 export class DeployedValues {

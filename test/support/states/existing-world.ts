@@ -7,7 +7,7 @@ import {
 import type { Synthesised } from '../../lib/support';
 import { synthesise } from '../../lib/synthesise';
 import { exampleEnvironment } from '../example-environments';
-import type { JsonObject } from './definition';
+import type { JsonObject } from '../../../local/states/definition';
 import { RecoveryWorld } from './recovery-world';
 
 const ACCOUNT = '333333333333';

@@ -1,6 +1,6 @@
 import type { DatabaseName } from '../../../core/contract';
-import type { JsonObject } from './definition';
-import type { ExecutionOptions } from './interpreter';
+import type { JsonObject } from '../../../local/states/definition';
+import type { ExecutionOptions } from '../../../local/states/interpreter';
 import type { RecoveryWorld } from './recovery-world';
 
 const SUCCEEDED = 'SUCCEEDED';

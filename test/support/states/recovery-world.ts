@@ -7,12 +7,18 @@ import { contract as warm, type WarmReport, type WarmRequest } from '../../../la
 import { RECOVERY_EVENTS } from '../../../lib/operations/recovery/recovery-events';
 import { templatesOf } from '../../lib/support';
 import { MINUTE, SECOND, VirtualClock } from './clock';
-import type { Definition, Json, JsonObject } from './definition';
+import type { Definition, Json, JsonObject } from '../../../local/states/definition';
 import { deployedDefinition } from './deployed-definition';
-import { StatesError } from './errors';
-import { execute, type Execution, type ExecutionOptions, type Service, type TokenAnswer } from './interpreter';
+import { StatesError } from '../../../local/states/errors';
+import {
+  execute,
+  type Execution,
+  type ExecutionOptions,
+  type Service,
+  type TokenAnswer,
+} from '../../../local/states/interpreter';
 import { SimulatedRds } from './simulated-rds';
-import { textOf } from './text';
+import { textOf } from '../../../local/states/text';
 
 /** What the functions of the workflow answer. Requests are checked by the contracts of the functions. */
 interface Functions {

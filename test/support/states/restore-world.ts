@@ -6,9 +6,9 @@ import {
 } from '../../../lambdas/drill/contract';
 import { stepContract, type StepReport, type StepRequest } from '../../../lambdas/restore/contract';
 import { MINUTE, VirtualClock } from './clock';
-import type { Definition, Json, JsonObject } from './definition';
-import { StatesError } from './errors';
-import { execute, type Execution, type ExecutionOptions } from './interpreter';
+import type { Definition, Json, JsonObject } from '../../../local/states/definition';
+import { StatesError } from '../../../local/states/errors';
+import { execute, type Execution, type ExecutionOptions } from '../../../local/states/interpreter';
 
 /** The world around the workflow that restores a large archive of a main database: the functions restore and drill. */
 export class RestoreWorld {

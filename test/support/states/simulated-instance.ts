@@ -1,6 +1,6 @@
 import { MINUTE, SECOND, type VirtualClock } from './clock';
-import type { JsonObject } from './definition';
-import { StatesError } from './errors';
+import type { JsonObject } from '../../../local/states/definition';
+import { StatesError } from '../../../local/states/errors';
 
 /** What RDS answers about an instance from a time on. */
 interface Phase {

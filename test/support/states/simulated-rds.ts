@@ -1,10 +1,10 @@
 import * as rdsApi from '@aws-sdk/client-rds';
 import { MINUTE, type VirtualClock } from './clock';
-import type { Json, JsonObject } from './definition';
-import { StatesError } from './errors';
-import type { Service } from './interpreter';
+import type { Json, JsonObject } from '../../../local/states/definition';
+import { StatesError } from '../../../local/states/errors';
+import type { Service } from '../../../local/states/interpreter';
 import { ARN_PREFIX, SimulatedInstance } from './simulated-instance';
-import { textOf } from './text';
+import { textOf } from '../../../local/states/text';
 
 type Action =
   | 'RestoreDBInstanceToPointInTime'

@@ -1,7 +1,13 @@
-import { HOUR, SECOND, VirtualClock } from './clock';
-import { type Definition, type Json, type JsonObject, type StateDefinition, validateDefinition } from './definition';
-import { StatesError } from './errors';
-import { execute, type ExecutionOptions } from './interpreter';
+import { HOUR, SECOND, VirtualClock } from '../support/states/clock';
+import {
+  type Definition,
+  type Json,
+  type JsonObject,
+  type StateDefinition,
+  validateDefinition,
+} from '../../local/states/definition';
+import { StatesError } from '../../local/states/errors';
+import { execute, type ExecutionOptions } from '../../local/states/interpreter';
 
 /** A state machine of these states, which starts with the first. */
 const machine = (States: Record<string, StateDefinition>, rest: Partial<Definition> = {}): Definition => ({

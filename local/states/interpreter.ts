@@ -12,6 +12,7 @@ import {
 import { matches, StatesError } from './errors';
 import { assertFits, Expressions } from './expressions';
 import type { Execution, ExecutionOptions } from './execution';
+import { assertTolerated, resultsOf } from './map-items';
 import { retryDelayMs } from './retry';
 import { textOf } from './text';
 import { wayOut } from './ways-out';
@@ -29,7 +30,7 @@ class Stopped extends Error {
 /** States that one execution may enter. More is a loop that no time ends. */
 const MAXIMUM_STATES = 5000;
 
-/** Runs a state machine from beginning to end, on a clock of its own. */
+/** Runs a state machine from beginning to end. */
 export async function execute(definition: Definition, options: ExecutionOptions): Promise<Execution> {
   validateDefinition(definition);
   return new Interpreter(definition, options).run();
@@ -48,7 +49,7 @@ class Interpreter {
     private readonly definition: Definition,
     private readonly options: ExecutionOptions,
   ) {
-    this.expressions = new Expressions(options.clock);
+    this.expressions = new Expressions(options.clock, options.arn);
     this.startedAtMs = options.clock.nowMs;
     this.deadlineMs = this.startedAtMs + (definition.TimeoutSeconds ?? Infinity) * SECOND;
   }
@@ -72,12 +73,18 @@ class Interpreter {
   }
 
   /** Runs states until one ends. Variables of `outer` can be read, and not be set. */
-  private async runStates({ StartAt, States }: Definition, input: Json, outer: JsonObject): Promise<Json> {
+  private async runStates(
+    { StartAt, States }: Definition,
+    input: Json,
+    outer: JsonObject,
+    isChild = false,
+  ): Promise<Json> {
     let variables: JsonObject = {};
     let name = StartAt;
     let current = input;
     for (;;) {
       this.enter(name);
+      if (!isChild) this.options.onEnter?.(name);
       const state = States[name];
       if (!state) throw new StatesError('States.Runtime', `No state is called ${name}`);
       const step = await this.runState(name, state, current, { ...outer, ...variables });
@@ -104,9 +111,9 @@ class Interpreter {
     if (this.options.clock.nowMs > this.deadlineMs) throw new Stopped('TIMED_OUT');
   }
 
-  private pass(milliseconds: number): void {
+  private async pass(milliseconds: number): Promise<void> {
     const { clock } = this.options;
-    clock.advance(Math.min(Math.max(milliseconds, 0), this.deadlineMs - clock.nowMs + 1));
+    await clock.wait(Math.min(Math.max(milliseconds, 0), this.deadlineMs - clock.nowMs + 1));
     this.checkTime();
   }
 
@@ -120,7 +127,7 @@ class Interpreter {
       case 'Choice':
         return this.choose(name, state, { variables, states });
       case 'Wait':
-        this.pass(await this.waitMs(state, { variables, states }));
+        await this.pass(await this.waitMs(state, { variables, states }));
         this.left.push(wayOut(name));
         return this.leave(state, { variables, states }, input);
       case 'Pass':
@@ -140,7 +147,7 @@ class Interpreter {
     const id = this.options.name ?? 'execution';
     return {
       Execution: {
-        Id: `arn:aws:states:eu-central-1:333333333333:execution:recovery:${id}`,
+        Id: this.options.arn ?? `arn:aws:states:eu-central-1:333333333333:execution:recovery:${id}`,
         Input: this.options.input ?? {},
         Name: id,
         StartTime: started,
@@ -206,7 +213,7 @@ class Interpreter {
         const before = retrier === undefined ? 0 : (attempts.get(retrier) ?? 0);
         if (retrier && before < (retrier.MaxAttempts ?? 3)) {
           attempts.set(retrier, before + 1);
-          this.pass(retryDelayMs(retrier, before));
+          await this.pass(retryDelayMs(retrier, before));
           continue;
         }
         const catcher = state.Catch?.find(({ ErrorEquals }) => matches(ErrorEquals, error.error));
@@ -256,10 +263,10 @@ class Interpreter {
         : Number(await this.expressions.evaluate(state.TimeoutSeconds, scope));
     const answer = this.options.answer?.(given, token) ?? 'never';
     if (answer === 'never' || answer.afterMs > seconds * SECOND) {
-      this.pass(seconds * SECOND);
+      await this.pass(seconds * SECOND);
       throw new StatesError('States.Timeout', `No answer to the task token within ${seconds} seconds`);
     }
-    this.pass(answer.afterMs);
+    await this.pass(answer.afterMs);
     if ('error' in answer) throw new StatesError(answer.error, answer.cause ?? '');
     return answer.output;
   }
@@ -270,22 +277,19 @@ class Interpreter {
     if (!processor || !Array.isArray(items)) {
       throw new StatesError('States.Runtime', 'Map needs an ItemProcessor, and an array of items');
     }
-    const results: Json[] = [];
     const failures: StatesError[] = [];
-    for (const [index, value] of (items as Json[]).entries()) {
+    const { concurrent = false } = this.options;
+    return resultsOf(items as Json[], state, concurrent && isDistributed(state), async (value, index) => {
       const context = { ...(scope.states.context as JsonObject), Map: { Item: { Index: index, Value: value } } };
       const selected =
         state.ItemSelector === undefined
           ? value
           : await this.expressions.evaluate(state.ItemSelector, { ...scope, states: { ...scope.states, context } });
-      if (!isDistributed(state)) {
-        results.push(await this.runStates(processor, selected, scope.variables));
-        continue;
-      }
-      results.push(await this.runChild(processor, selected, failures));
+      if (!isDistributed(state)) return this.runStates(processor, selected, scope.variables);
+      const result = await this.runChild(processor, selected, failures);
       assertTolerated(state, failures, items.length);
-    }
-    return results;
+      return result;
+    });
   }
 
   /** The items of a Map: of an expression, or of an object in S3, which is an array in JSON. */
@@ -306,31 +310,18 @@ class Interpreter {
   }
 
   /**
-   * One item of a distributed Map, as an execution of its own: it sees no variable of the execution that started it. One
-   * after the other, whatever MaxConcurrency says: the clock runs on for each.
+   * One item of a distributed Map, as an execution of its own: it sees no variable of the execution that started it, and its
+   * states are none of that one.
    */
   private async runChild(processor: Definition, input: Json, failures: StatesError[]): Promise<Json> {
     try {
-      return await this.runStates(processor, input, {});
+      return await this.runStates(processor, input, {}, true);
     } catch (error) {
       if (!(error instanceof StatesError)) throw error;
       failures.push(error);
       return null;
     }
   }
-}
-
-/** A Map fails with more failed items than it tolerates, which are none by default; what runs is stopped. */
-function assertTolerated(
-  { ToleratedFailureCount: count = 0, ToleratedFailurePercentage: percentage = 0 }: StateDefinition,
-  failures: readonly StatesError[],
-  items: number,
-): void {
-  if (failures.length <= Math.max(count, (items * percentage) / 100)) return;
-  throw new StatesError(
-    'States.ExceedToleratedFailureThreshold',
-    'The specified tolerated failure threshold was exceeded',
-  );
 }
 
 interface Scope {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import jsonata from 'jsonata';
-import type { VirtualClock } from './clock';
+import type { WorkflowClock } from './clock';
 import type { Json, JsonObject } from './definition';
 import { StatesError } from './errors';
 
@@ -31,7 +31,11 @@ export interface Scope {
 export class Expressions {
   private uuids = 0;
 
-  constructor(private readonly clock: VirtualClock) {}
+  /** @param seed of the values of `$uuid()`, which are the same in every run of an execution of that name */
+  constructor(
+    private readonly clock: WorkflowClock,
+    private readonly seed = '',
+  ) {}
 
   /**
    * Evaluates every `{% … %}` in a value, however deep.
@@ -79,9 +83,7 @@ export class Expressions {
       millis: () => this.clock.nowMs,
       now: () => new Date(this.clock.nowMs).toISOString(),
       uuid: () => {
-        const hash = createHash('sha256')
-          .update(String(this.uuids++))
-          .digest('hex');
+        const hash = createHash('sha256').update(`${this.seed}${this.uuids++}`).digest('hex');
         return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-4${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
       },
       parse: (text: string) => JSON.parse(text) as unknown,

@@ -1,4 +1,4 @@
-import type { VirtualClock } from './clock';
+import type { WorkflowClock } from './clock';
 import type { Json, JsonObject } from './definition';
 
 /** What answers one `Resource`: an API, a function, or whoever holds a task token. */
@@ -11,12 +11,18 @@ export type TokenAnswer =
   | 'never';
 
 export interface ExecutionOptions {
-  readonly clock: VirtualClock;
+  readonly clock: WorkflowClock;
   /** By `Resource`. One that is missing fails as an API that does not exist. */
   readonly services: Readonly<Record<string, Service>>;
   readonly input?: Json;
   /** @default execution */
   readonly name?: string;
+  /** @default - one that is made of the name */
+  readonly arn?: string;
+  /** Whether items of a distributed Map are at work at the same time. @default false: one after the other */
+  readonly concurrent?: boolean;
+  /** Called with each state that the execution enters, without those of the items of a distributed Map. */
+  readonly onEnter?: (state: string) => void;
   /** Answers what waits for a task token. @default nobody does */
   readonly answer?: (argumentsGiven: JsonObject, taskToken: string) => TokenAnswer;
   /** Stops the execution when it enters a state, as an operator or a fault of AWS would. @default - never */
