@@ -83,7 +83,9 @@ export class Expressions {
       millis: () => this.clock.nowMs,
       now: () => new Date(this.clock.nowMs).toISOString(),
       uuid: () => {
-        const hash = createHash('sha256').update(`${this.seed}${this.uuids++}`).digest('hex');
+        const hash = createHash('sha256')
+          .update(`${this.seed}${this.uuids++}`)
+          .digest('hex');
         return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-4${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
       },
       parse: (text: string) => JSON.parse(text) as unknown,
