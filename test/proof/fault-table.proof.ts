@@ -222,4 +222,4 @@ test(`no fault of others loses, doubles or alters a row, or leaves anything behi
   for (const { fault, lost, doubled, wrong, leftover } of table) {
     expect({ fault, lost, doubled, wrong, leftover }).toEqual({ fault, lost: 0, doubled: 0, wrong: 0, leftover: 0 });
   }
-});
+}, 600_000);

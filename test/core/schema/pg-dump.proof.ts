@@ -87,15 +87,18 @@ test('timeouts that the database sets for everybody do not end the dump', async 
 });
 
 describe('when another session changes the schema, the dump', () => {
+  // The other session never ends its transaction, so that a dump which waited for it would not end at all.
+  const SECONDS_MS = 10_000;
+
   test.each([
-    ['a table that is being altered', 'ALTER TABLE app.orders ADD COLUMN x int', 2_000],
-    ['a view that is being replaced', 'CREATE OR REPLACE VIEW app.few AS SELECT 2 AS one', 6_000],
-  ])('gives up on %s within seconds', async (_, change, withinMs) => {
+    ['a table that is being altered', 'ALTER TABLE app.orders ADD COLUMN x int'],
+    ['a view that is being replaced', 'CREATE OR REPLACE VIEW app.few AS SELECT 2 AS one'],
+  ])('gives up on %s within seconds', async (_, change) => {
     const other = await database.client();
     await other.query(`BEGIN; ${change}`);
     const startedAt = Date.now();
     await expect(dumpOf(database)).rejects.toMatchObject({ code: 'schema_changing', retryable: true });
-    expect(Date.now() - startedAt).toBeLessThan(withinMs);
+    expect(Date.now() - startedAt).toBeLessThan(SECONDS_MS);
     await other.query('ROLLBACK');
     expect(await openConnections()).toBe(1);
   });
@@ -107,7 +110,7 @@ describe('when another session changes the schema, the dump', () => {
       const altered = migration.query('ALTER TABLE app.orders ADD COLUMN x int');
       const startedAt = Date.now();
       await expect(dumpOf(database, { snapshot })).rejects.toMatchObject({ code: 'schema_changing' });
-      expect(Date.now() - startedAt).toBeLessThan(2_000);
+      expect(Date.now() - startedAt).toBeLessThan(SECONDS_MS);
       await leader.query('ROLLBACK');
       await altered;
     });

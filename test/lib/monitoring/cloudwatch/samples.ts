@@ -37,6 +37,11 @@ export class Recorded {
     }
   }
 
+  /** Whether nothing was published at all. */
+  get isEmpty(): boolean {
+    return this.samples.length === 0;
+  }
+
   /**
    * One value of the minutes from `from` to just before `to`; `undefined` when nothing was published.
    *

@@ -107,11 +107,12 @@ function windows({
       JSON.stringify([alarm.operands, alarm.expressions, alarm.periodSeconds, evaluationRange(alarm)]),
     ]),
   );
-  const computed = new Map<string, { readonly minute: number; readonly series: Series }>();
+  // Most metrics of a story publish nothing: what is computed of them alone is the same at every minute.
+  const computed = new Map<string, { readonly minute: number; readonly constant: boolean; readonly series: Series }>();
   return (alarm, minute) => {
     const identity = identities.get(alarm) ?? '';
     const known = computed.get(identity);
-    if (known?.minute === minute) return known.series;
+    if (known !== undefined && (known.constant || known.minute === minute)) return known.series;
     const length = evaluationRange(alarm);
     const period = alarm.periodSeconds / 60;
     const series = valueOver(
@@ -124,7 +125,8 @@ function windows({
         }),
       missing,
     );
-    computed.set(identity, { minute, series });
+    const constant = alarm.operands.every(({ key }) => recordOf(key).isEmpty);
+    computed.set(identity, { minute, constant, series });
     return series;
   };
 }
