@@ -244,7 +244,7 @@ export const ERROR_CODES = define({
   no_primary_key: refused(422, 'The table has no primary key, so its rows cannot be compared.'),
   comparison_too_long: refused(
     422,
-    'There are more rows than can be compared in the time of the function: name fewer tables, or conditions.',
+    'A part of the rows takes longer to compare than a call of the function has time: name conditions that an index serves.',
   ),
   row_too_large: refused(422, 'A row is larger than a report can hold.'),
   changed_since_report: refused(409, 'A chosen row was changed or deleted after the report was made.'),

@@ -89,13 +89,6 @@ const checkRequest = z.strictObject({
 });
 export type RowRecoveryCheckRequest = Readonly<z.infer<typeof checkRequest>>;
 
-const place = z.strictObject({
-  table: z.string().describe('`schema.table`.'),
-  part: z.int().min(0).describe('Part of the table in the archive, from 0.'),
-});
-/** Where a comparison with an archive continues that takes several calls. */
-export type ComparisonPlace = Readonly<z.infer<typeof place>>;
-
 const reportRequest = z
   .strictObject({
     action: z
@@ -107,19 +100,21 @@ const reportRequest = z
       .optional()
       .describe('Instead of an archive: a restored database, which is only read. Never the live one.'),
     ...rowChoice,
-    from: place
+    continues: z
+      .string()
+      .regex(REPORT_ID, 'expected the id of a report, such as 20261121T061500Z-1f0c9a3e')
       .optional()
       .describe(
-        'Where to continue: `next` of the answer before, with its `slot` as the archive, and the same tables and conditions. Default: the beginning.',
+        'Report to continue, whose answer was not `complete`, with its `slot` as the archive or the same instance, and the same tables and conditions. Its rows become part of the new report. Default: the comparison begins.',
       ),
   })
-  .superRefine(({ archive, instance, notAfter, manifestSha256, from }, context) => {
+  .superRefine(({ archive, instance, notAfter, manifestSha256, continues }, context) => {
     const refuse = (field: string, message: string) => {
       context.addIssue({ code: 'custom', path: [field], message });
     };
     if (instance === undefined && archive === undefined) refuse('archive', 'give an archive, or an instance');
-    if (from !== undefined && (archive === undefined || archive === 'latest')) {
-      refuse('from', 'only together with the time of an archive: a newer one may be the latest by now');
+    if (continues !== undefined && archive === 'latest') {
+      refuse('continues', 'only together with the time of an archive: a newer one may be the latest by now');
     }
     if (instance === undefined) return;
     if (archive !== undefined) refuse('instance', 'leave it out, or the archive');
@@ -224,10 +219,10 @@ export const rowRecoveryReport = z.strictObject({
       'Tables that were not requested but belong to these rows: their parents, and children that are deleted along with them. Request them too, unless they are known to be whole.',
     ),
   rowsKey: z.string().describe('Key of the rows in the archive bucket, one JSON object a line.'),
-  next: place
-    .nullable()
+  complete: z
+    .boolean()
     .describe(
-      'Where another call continues, because the tables are too large for one: it makes a report of its own. Null: everything was compared.',
+      '`false`: the tables are too large for one call. This report has the rows found so far; another call `continues` it.',
     ),
   firstIds: z
     .array(z.string())

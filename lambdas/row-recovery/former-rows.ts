@@ -7,7 +7,7 @@ import type { ArchivedTable } from '../../core/archive/manifest';
 import { loadPart } from '../../core/restore/load-part';
 import { findTables, type WantedArchive, withArchivedSchema, withArchivedTables } from './archived-tables';
 import type { RestoredInstance, RowRecoveryReportRequest } from './contract';
-import { type Part, partsOf } from './parts';
+import { type Part, type PartStart, partsOf } from './parts';
 import { type InstancePlace, instanceName, placeOf, withRestoredInstance } from './restored-instance';
 import { type LiveTable, nameOf } from './tables';
 
@@ -20,19 +20,16 @@ export interface FormerRows {
   /** What their tables are those of, and what to do when the live ones have other columns. */
   readonly origin: string;
   readonly remedy?: string;
-  /**
-   * Parts of a table, where its rows are there only while their part is compared: the source has no transaction for all, and
-   * several calls may share them. @default the rows are there as a whole
-   */
-  readonly partsOf?: (table: LiveTable) => number;
+  /** Whether the rows of a part are loaded for its comparison, so that no transaction of the source can last. @default false */
+  readonly isLoadedInParts?: true;
   /** Runs `work` with a connection to the rows, under the settings of COPY. */
   open<T>(work: (source: Client) => Promise<T>): Promise<T>;
   /**
    * The rows of a table that meet the condition, in parts.
    *
-   * @param first number of the first of them, where there are {@link FormerRows.partsOf | several}
+   * @param begin where the first of them begins. @default - where the table does
    */
-  parts(source: Client, live: Client, table: LiveTable, where: string, first: number): AsyncIterable<Part>;
+  parts(source: Client, live: Client, table: LiveTable, where: string, begin?: PartStart): AsyncIterable<Part>;
 }
 
 export interface FormerRowsDependencies extends RestoreDependencies {
@@ -97,15 +94,17 @@ function rowsInParts(dependencies: FormerRowsDependencies, archive: WantedArchiv
     slot: archive.manifest.slot,
     instance: null,
     origin: 'the archive',
-    partsOf: (table) => found(table).parts.length,
+    isLoadedInParts: true,
     open: (work) => withArchivedSchema(dependencies, archive, work),
-    async *parts(source, _live, table, where, first) {
+    async *parts(source, _live, table, where, { part: first = 0 } = {}) {
       const from = found(table);
-      for (const part of from.parts.slice(first)) {
+      for (const [number, part] of from.parts.entries()) {
+        if (number < first) continue;
         await loadPart(archive.objects, source, from, part, { signal: stop }).catch((cause: unknown) => {
           throw stop.aborted ? tooSlow(table, cause) : cause;
         });
-        yield { condition: where, rows: null, differs: true };
+        const next = number + 1 < from.parts.length ? { part: number + 1 } : null;
+        yield { condition: where, rows: null, differs: true, next };
         await source.query(`TRUNCATE ONLY ${qualified(from)}`);
       }
     },
@@ -130,6 +129,6 @@ function rowsOfInstance(
     origin: 'the instance, which has the schema of its moment',
     remedy: 'take an archive, which is migrated to the present schema, or copy the rows by hand',
     open: (work) => withRestoredInstance(connectorAt(place), database, live, work),
-    parts: (source, session, table, where) => partsOf(source, session, table, where, partRows),
+    parts: (source, session, table, where, begin) => partsOf(source, session, table, where, partRows, begin?.after),
   };
 }

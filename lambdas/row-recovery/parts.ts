@@ -1,6 +1,7 @@
 import { type ClientBase, escapeIdentifier, escapeLiteral } from 'pg';
 import { qualified } from '../../core/archive/copy-session';
 import { rowText } from './compare';
+import type { ComparisonPlace } from './report-format';
 import { type LiveColumn, type LiveTable, nameOf } from './tables';
 
 /**
@@ -17,7 +18,12 @@ export interface Part {
   readonly rows: number | null;
   /** Whether the live table has other rows in it, or fewer, or more. */
   readonly differs: boolean;
+  /** Where the next part of the table begins; null after the last. `undefined`: no other call can continue here. */
+  readonly next?: PartStart | null;
 }
+
+/** Where a part of a table begins: at one of an archive, or after a key of an instance. */
+export type PartStart = Pick<ComparisonPlace, 'part' | 'after'>;
 
 interface Digest {
   readonly rows: number;
@@ -40,6 +46,7 @@ function keyOf(table: LiveTable): (LiveColumn & { readonly escaped: string })[] 
  *
  * @param where condition on the source's rows
  * @param partRows rows of a part. @default {@link PART_ROWS}
+ * @param begin key of the last row of the part before. @default - the beginning
  */
 export async function* partsOf(
   source: ClientBase,
@@ -47,19 +54,21 @@ export async function* partsOf(
   table: LiveTable,
   where: string,
   partRows = PART_ROWS,
+  begin?: readonly string[],
 ): AsyncGenerator<Part> {
   const key = keyOf(table);
   const names = `(${key.map(({ escaped }) => escaped).join(', ')})`;
   const literals = (values: readonly string[]) =>
     `(${key.map(({ type }, at) => `${escapeLiteral(values[at] ?? '')}::${type}`).join(', ')})`;
-  let after = 'true';
+  let after = begin === undefined ? 'true' : `${names} > ${literals(begin)}`;
   for (;;) {
     const former = await digestOf(source, table, `(${where}) AND ${after}`, partRows);
     if (former.last === null) return;
     const condition = `(${where}) AND ${after} AND ${names} <= ${literals(former.last)}`;
     const present = await digestOf(live, table, condition, null);
-    yield { condition, rows: former.rows, differs: former.digest !== present.digest };
-    if (former.rows < partRows) return;
+    const next = former.rows < partRows ? null : { after: [...former.last] };
+    yield { condition, rows: former.rows, differs: former.digest !== present.digest, next };
+    if (next === null) return;
     after = `${names} > ${literals(former.last)}`;
   }
 }

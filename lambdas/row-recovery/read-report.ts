@@ -1,5 +1,4 @@
 import { pipeline } from 'node:stream/promises';
-import { DatabaseError } from 'pg';
 import { type Measurement, Meter } from '../../core/archive/meter';
 import { type ArchiveStore, openObject, readText, unavailable } from '../../core/archive/store';
 import type { DatabaseName } from '../../core/contract';
@@ -47,16 +46,40 @@ export async function readRows(
   summary: ReportSummary,
   take: (row: ReportedRow, bytes: number) => Promise<void>,
 ): Promise<void> {
+  for await (const { row, bytes } of rowsOf(store, summary)) await take(row, bytes);
+}
+
+/**
+ * Every row of a report, in order, with its bytes in the object. The hash is known only at the end: what is done with the rows
+ * counts only once all are read.
+ *
+ * @throws OperationError `report_damaged` when the object is not what was written, `store_unavailable` (retryable)
+ */
+export async function* rowsOf(
+  store: ArchiveStore,
+  summary: ReportSummary,
+): AsyncGenerator<{ readonly row: ReportedRow; readonly bytes: number }> {
   const key = rowsKey(summary.database, summary.reportId);
   const verify = ({ sha256, bytes }: Measurement) => {
     if (sha256 !== summary.rowsSha256) throw reportDamaged(key, `it has ${bytes} bytes with SHA-256 ${sha256}`);
   };
-  await pipeline(await openObject(store, key), new Meter({ verify }), async (source: AsyncIterable<Buffer>) => {
-    for await (const line of linesOf(source)) await take(parseRow(key, line.toString('utf8')), line.length);
-  }).catch((cause: unknown) => {
-    // An error of the database is about a row, not about the store.
-    throw cause instanceof DatabaseError ? cause : unavailable(`read ${key}`, cause);
-  });
+  const meter = new Meter({ verify });
+  const reading = pipeline(await openObject(store, key), meter);
+  // Thrown by the loop, which reads what it writes.
+  reading.catch(() => undefined);
+  const lines = linesOf(meter);
+  try {
+    for (;;) {
+      // What fails in between is the reader's.
+      const line = await lines.next().catch((cause: unknown) => {
+        throw unavailable(`read ${key}`, cause);
+      });
+      if (line.done) return;
+      yield { row: parseRow(key, line.value.toString('utf8')), bytes: line.value.length };
+    }
+  } finally {
+    meter.destroy();
+  }
 }
 
 function parseRow(key: string, line: string): ReportedRow {

@@ -48,6 +48,17 @@ const conditionSchema = z.object({
   value: z.unknown().optional(),
 });
 
+/** Where another call continues: in a table, before a part of the archive, or after a key of the instance. */
+const placeSchema = z.object({
+  /** `schema.table`. */
+  table: z.string(),
+  /** Of an archive: number of the next part, from 0. */
+  part: count.optional(),
+  /** Of an instance: the key of the last row, as text. */
+  after: z.array(z.string()).optional(),
+});
+export type ComparisonPlace = Readonly<z.infer<typeof placeSchema>>;
+
 export const summarySchema = z.object({
   format: z.literal('billing-operations-row-report'),
   version: z.literal(1),
@@ -73,6 +84,8 @@ export const summarySchema = z.object({
   deleted: count,
   changed: count,
   related: z.array(z.string()),
+  /** Where the comparison continues; null when everything was compared. */
+  next: placeSchema.nullable().default(null),
   /** Of the object with the rows. */
   rowsSha256: z.string(),
   rowsBytes: count,

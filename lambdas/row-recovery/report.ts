@@ -10,19 +10,22 @@ import { type ArchiveStore, jsonDocument, jsonText, unavailable } from '../../co
 import { withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
 import type { Erasures } from '../../core/erasure/ledger';
-import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
+import { OperationError } from '../../core/runtime/errors';
 import { clearCopies, copyRows, createCopies, differences, MAX_ROW_BYTES } from './compare';
 import { assertConditions, whereOf } from './conditions';
 import { leaveOutErased } from './leave-out-erased';
-import type {
-  ComparisonPlace,
-  RowCondition,
-  RowDifference,
-  RowRecoveryReport,
-  RowRecoveryReportRequest,
-} from './contract';
+import { readContinued } from './continued';
+import type { RowCondition, RowDifference, RowRecoveryReport, RowRecoveryReportRequest } from './contract';
 import { findFormerRows, type FormerRows, type FormerRowsDependencies } from './former-rows';
-import { type ReportedRow, type ReportSummary, reportIdOf, rowsKey, summaryKey } from './report-format';
+import { rowsOf } from './read-report';
+import {
+  type ComparisonPlace,
+  type ReportedRow,
+  type ReportSummary,
+  reportIdOf,
+  rowsKey,
+  summaryKey,
+} from './report-format';
 import { assertSameColumns, describeTables, type LiveTable, nameOf, readTables, relatedTables } from './tables';
 
 /** Ids in the answer: enough to recognise the rows, few enough for any caller. */
@@ -31,7 +34,7 @@ const FIRST_IDS = 20;
 export interface ReportDependencies extends FormerRowsDependencies {
   /** Bytes that a row may have as text. @default 16 MiB, see {@link MAX_ROW_BYTES} */
   readonly maxRowBytes?: number;
-  /** Aborted when no further part of an archive's large table is to be begun. @default never */
+  /** Aborted when no further part of an instance, or of an archive's large table, is to be begun. @default never */
   readonly pause?: AbortSignal;
 }
 
@@ -40,7 +43,8 @@ export interface ReportDependencies extends FormerRowsDependencies {
  * instance was restored to, and stores them as a report for review. The live tables are only read. An archive is loaded into
  * a scratch database that is dropped afterwards; an instance is read where it is.
  *
- * Of large tables of an archive, only some parts are compared, and the answer says where another call continues.
+ * Of large tables, only as many parts are compared as the time is enough for: another call continues the report, by one
+ * that has the rows of both. Each compares with the live rows of its own moment.
  *
  * @throws InvalidRequestError naming the malformed table, column or value
  * @throws OperationError `wrong_database`, `no_primary_key`, `schema_differs`, `row_too_large`, `comparison_too_long`,
@@ -58,14 +62,15 @@ export async function reportRows(
     await assertIdentity(live, connector.target.name);
     const tables = await describeTables(live, request.tables);
     await assertConditions(live, tables, where);
-    assertPlace(tables, request.from);
     const ledger = await dependencies.erasures.ledger.read();
     const former = await findFormerRows(dependencies, live, request, tables.map(nameOf));
     return former.open(async (source) => {
       await assertTables(source, tables, former);
       const createdAt = clock();
-      const comparison = { ...dependencies, ledger, former, source, live, tables, where, from: request.from };
-      return storeReport(comparison, createdAt);
+      const about = { database: connector.target.name, former, tables, where };
+      const continued =
+        request.continues === undefined ? undefined : await readContinued(dependencies.store, request.continues, about);
+      return storeReport({ ...dependencies, ...about, ledger, source, live, continued }, createdAt);
     });
   });
 }
@@ -80,16 +85,17 @@ interface Comparison extends Pick<
   readonly live: Client;
   readonly tables: readonly LiveTable[];
   readonly where: readonly RowCondition[];
-  readonly from: ComparisonPlace | undefined;
+  /** The report that this one continues. */
+  readonly continued: ReportSummary | undefined;
 }
 
 async function storeReport(comparison: Comparison, createdAt: Date): Promise<RowRecoveryReport> {
-  const { connector, store, source, live, tables, where, former } = comparison;
+  const { connector, store, source, live, tables, where, former, continued } = comparison;
   const database = connector.target.name;
   const reportId = reportIdOf(createdAt, randomBytes(4).toString('hex'));
-  const tally = new Tally(tables);
+  const tally = new Tally(tables, continued);
   // One snapshot for all tables: a child is never compared later than its parent. Of the live tables nothing is written.
-  if (!former.partsOf) await source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  if (!former.isLoadedInParts) await source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   await live.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
   const stored = await storeRows(store, rowsKey(database, reportId), differingRows(comparison, tally));
   const related = await relatedTables(live, tables);
@@ -113,6 +119,7 @@ async function storeReport(comparison: Comparison, createdAt: Date): Promise<Row
     deleted: counted.reduce((sum, table) => sum + table.deleted, 0),
     changed: counted.reduce((sum, table) => sum + table.changed, 0),
     related,
+    next: tally.next,
     rowsSha256: stored.sha256,
     rowsBytes: stored.bytes,
   };
@@ -121,8 +128,8 @@ async function storeReport(comparison: Comparison, createdAt: Date): Promise<Row
 }
 
 /** The report in short, for the caller. */
-function answerOf(summary: ReportSummary, { firstIds, next }: Tally): RowRecoveryReport {
-  const { reportId, database, slot, instance, createdAt, deleted, changed, related } = summary;
+function answerOf(summary: ReportSummary, { firstIds }: Tally): RowRecoveryReport {
+  const { reportId, database, slot, instance, createdAt, deleted, changed, related, next } = summary;
   const tables = summary.tables.map((table) => ({
     table: nameOf(table),
     compared: table.compared,
@@ -140,8 +147,8 @@ function answerOf(summary: ReportSummary, { firstIds, next }: Tally): RowRecover
     changed,
     related,
     rowsKey: rowsKey(database, reportId),
+    complete: next === null,
     firstIds: [...firstIds],
-    next,
   };
 }
 
@@ -158,28 +165,30 @@ async function assertTables(
   }
 }
 
-function assertPlace(tables: readonly LiveTable[], from: ComparisonPlace | undefined): void {
-  if (from === undefined || tables.some((table) => nameOf(table) === from.table)) return;
-  throw new InvalidRequestError(`from.table: ${from.table} is not among the tables: give the same as before`);
-}
-
-/** All differing rows, table by table, counted while they are read; of an archive in parts, as far as the time goes. */
+/** All differing rows, table by table, counted while they are read, as far as the time goes; first those of the report before. */
 async function* differingRows(comparison: Comparison, tally: Tally): AsyncGenerator<ReportedRow> {
-  const { source, live, tables, where, former, from, pause, stop } = comparison;
-  const begin = tables.findIndex((table) => nameOf(table) === from?.table);
+  const { store, source, live, tables, where, former, continued, pause, stop } = comparison;
+  if (continued) {
+    for await (const { row } of rowsOf(store, continued)) {
+      tally.recall(row);
+      yield row;
+    }
+  }
+  const from = continued?.next;
+  const first = tables.findIndex((table) => nameOf(table) === from?.table);
   for (const [index, table] of tables.entries()) {
-    if (index < begin) continue;
+    if (index < first) continue;
     await createCopies(live, table, index);
-    let number = index === begin ? (from?.part ?? 0) : 0;
-    for await (const part of former.parts(source, live, table, whereOf(table, where), number)) {
+    const begin = index === first && from ? from : undefined;
+    for await (const part of former.parts(source, live, table, whereOf(table, where), begin)) {
       if (stop?.aborted) throw tooLong(table, tally.of(table).compared);
-      const { condition, rows, differs } = part;
+      const { condition, rows, differs, next } = part;
       tally.compared(table, differs ? await copyRows(source, live, table, index, condition) : (rows ?? 0));
       if (differs) yield* differingRowsOf(comparison, tally, table, index);
-      number += 1;
-      if (!former.partsOf || !pause?.aborted) continue;
-      if (index === tables.length - 1 && number >= former.partsOf(table)) continue;
-      tally.next = { table: nameOf(table), part: number };
+      if (next === undefined || !pause?.aborted) continue;
+      const following = next === null ? tables[index + 1] : table;
+      if (following === undefined) continue;
+      tally.next = { table: nameOf(following), ...next };
       return;
     }
   }
@@ -202,7 +211,7 @@ async function* differingRowsOf(
 function tooLong(table: LiveTable, compared: number): OperationError {
   return new OperationError(
     'comparison_too_long',
-    `The time ended at ${nameOf(table)}, of which ${compared} rows were compared: make a report of fewer tables, or of fewer rows by a condition, such as where its key or its date begins`,
+    `The time ended at ${nameOf(table)}, of which ${compared} rows were compared: make a report of fewer tables, or of fewer rows by a condition that an index serves, such as where its key or its date begins`,
   );
 }
 
@@ -213,8 +222,14 @@ class Tally {
   next: ComparisonPlace | null = null;
   private readonly counts: ReadonlyMap<LiveTable, Record<RowDifference | 'compared', number>>;
 
-  constructor(tables: readonly LiveTable[]) {
-    this.counts = new Map(tables.map((table) => [table, { compared: 0, deleted: 0, changed: 0 }]));
+  /** @param continued report of the same tables, whose rows are part of this one */
+  constructor(tables: readonly LiveTable[], continued?: ReportSummary) {
+    this.counts = new Map(
+      tables.map((table, index) => {
+        const { compared = 0, deleted = 0, changed = 0 } = continued?.tables[index] ?? {};
+        return [table, { compared, deleted, changed }];
+      }),
+    );
   }
 
   of(table: LiveTable): Record<RowDifference | 'compared', number> {
@@ -225,8 +240,13 @@ class Tally {
     this.of(table).compared += rows;
   }
 
-  add(table: LiveTable, { id, kind }: ReportedRow): void {
-    this.of(table)[kind] += 1;
+  add(table: LiveTable, row: ReportedRow): void {
+    this.of(table)[row.kind] += 1;
+    this.recall(row);
+  }
+
+  /** A row that is counted already. */
+  recall({ id }: ReportedRow): void {
     if (this.firstIds.length < FIRST_IDS) this.firstIds.push(id);
   }
 }

@@ -1,13 +1,12 @@
 import type { DatabaseName } from '../../core/contract';
 import type {
-  ComparisonPlace,
   RestoredInstance,
   RowCondition,
   RowOperator,
   RowRecoveryReport,
 } from '../../lambdas/row-recovery/contract';
 import { defineCommand } from '../command';
-import { combined, compareRows } from '../compare-rows';
+import { compareRows } from '../compare-rows';
 import { CommandError } from '../errors';
 import type { Style } from '../print/style';
 import { table } from '../print/table';
@@ -56,18 +55,6 @@ const instance: Form<RestoredInstance> = {
   },
 };
 
-/** Where a comparison of several calls goes on, as the command prints it. */
-const comparisonPlace: Form<ComparisonPlace> = {
-  placeholder: 'place',
-  parse(value) {
-    const [, tableName, part] = /^(.+):(\d{1,9})$/.exec(value) ?? [];
-    if (tableName === undefined) {
-      throw new CommandError('usage', 'expected the place that the command printed, such as public.events:12');
-    }
-    return { table: tableName, part: Number(part) };
-  },
-};
-
 /** A moment, or the latest one that RDS can restore. */
 const latestOrTime: Form<string> = {
   placeholder: 'time',
@@ -78,11 +65,11 @@ export const rowsReport = defineCommand({
   name: 'rows report',
   summary: 'Finds rows that were deleted or changed since an archive, or since a second',
   details:
-    'It reads the live tables and writes the rows found to the bucket; "ops rows merge" puts chosen ones back. With --at or --snapshot, a workflow restores a small instance of that moment, which takes as long as RDS does; the command follows it, and can be left. The instance costs until "ops rows done", or for a day. Large tables of an archive take several calls; each makes a report of its own.',
+    'It reads the live tables and writes the rows found to the bucket; "ops rows merge" puts chosen ones back. With --at or --snapshot, a workflow restores a small instance of that moment, which takes as long as RDS does; the command follows it, and can be left. The instance costs until "ops rows done", or for a day. Large tables take several calls, each of which compares with the live rows of its own moment; the last report has the rows of all.',
   effect: 'adds',
   changes:
     'adds a report to the archive bucket, which expires after 30 days; with --at or --snapshot, an RDS instance that is removed afterwards.',
-  json: 'the report of a report in `lambdas/row-recovery/contract.ts`; of large tables `{reports: […]}`; with --at or --snapshot `{executionArn, run, question}`',
+  json: 'the report of a report in `lambdas/row-recovery/contract.ts`; with --at or --snapshot `{executionArn, run, question}`',
   finding: 'rows are gone or differ, or the workflow did not end well',
   arguments: {
     database: required(database, 'Database that lost rows'),
@@ -95,8 +82,8 @@ export const rowsReport = defineCommand({
       'With --from-archive: digest of its manifest, which you have checked, for an archive without a signature',
     ),
     continue: optional(
-      comparisonPlace,
-      'With --from-archive: where a comparison of large tables that was interrupted goes on, as it has printed',
+      text('report'),
+      'With --from-archive or --from-instance: report of a comparison of large tables that was interrupted, as it has printed',
     ),
     before: optional(time(), 'The newest archive that was finished by this moment, before the loss'),
     fromInstance: optional(
@@ -126,7 +113,7 @@ export const rowsReport = defineCommand({
     { line: 'rows report main public.users --where "email = user1@example.com"', explains: 'Is one user as archived?' },
   ],
   async run(context, { database: name, tables, where, ...source }) {
-    const { fromArchive, manifestSha256, before, fromInstance, at, snapshot, continue: from } = source;
+    const { fromArchive, manifestSha256, before, fromInstance, at, snapshot, continue: continues } = source;
     if ([fromArchive, before, fromInstance, at, snapshot].filter((given) => given !== undefined).length > 1) {
       throw new CommandError(
         'usage',
@@ -136,8 +123,11 @@ export const rowsReport = defineCommand({
     if (manifestSha256 !== undefined && fromArchive === undefined) {
       throw new CommandError('usage', '--manifest-sha256 needs --from-archive: name the archive that was checked');
     }
-    if (from !== undefined && fromArchive === undefined) {
-      throw new CommandError('usage', '--continue needs --from-archive: name the archive that was compared with');
+    if (continues !== undefined && fromArchive === undefined && fromInstance === undefined) {
+      throw new CommandError(
+        'usage',
+        '--continue needs --from-archive or --from-instance: name what the rows were compared with',
+      );
     }
     const conditions = where.length === 0 ? undefined : where;
     if (at !== undefined || snapshot !== undefined) {
@@ -148,7 +138,7 @@ export const rowsReport = defineCommand({
         snapshotArn: snapshot,
       });
     }
-    const reports = await compareRows(context, {
+    const report = await compareRows(context, {
       action: 'report',
       database: name,
       ...(fromInstance === undefined
@@ -156,32 +146,23 @@ export const rowsReport = defineCommand({
         : { instance: fromInstance }),
       tables,
       where: conditions,
-      from,
+      continues,
     });
-    const [report] = reports;
-    const isFound = reports.some(({ deleted, changed }) => deleted + changed > 0);
-    return {
-      report: reports.length === 1 ? report : { reports },
-      lines: describe(name, reports, context.style),
-      exit: isFound ? 'finding' : 'done',
-    };
+    const isFound = report.deleted + report.changed > 0;
+    return { report, lines: describe(name, report, context.style), exit: isFound ? 'finding' : 'done' };
   },
 });
 
-function describe(name: DatabaseName, reports: readonly RowRecoveryReport[], style: Style): string[] {
-  const { tables, related } = combined(reports);
+function describe(name: DatabaseName, report: RowRecoveryReport, style: Style): string[] {
+  const { reportId, slot, instance: against, tables, related, firstIds } = report;
   const rows = tables.map(({ table: each, compared, deleted, changed }) => [each, compared, deleted, changed]);
-  const [first] = reports;
-  const against = first?.instance ?? `the archive of ${first?.slot}`;
-  const found = reports.filter(({ deleted, changed }) => deleted + changed > 0);
   return [
-    reports.length === 1
-      ? `Report ${first?.reportId}, against ${against}`
-      : `${reports.length} reports, against ${against}`,
+    `Report ${reportId}, against ${against ?? `the archive of ${slot}`}`,
     ...table(['table', 'compared', 'deleted', 'changed'], rows, style),
     ...(related.length === 0
       ? []
       : [style.yellow(`Belong to these rows, and were not compared: ${related.join(', ')}`)]),
-    ...found.flatMap(({ firstIds, reportId }) => [...firstIds.map((id) => `  ${id}`), ...nextSteps(name, reportId)]),
+    ...firstIds.map((id) => `  ${id}`),
+    ...(report.deleted + report.changed === 0 ? [] : nextSteps(name, reportId)),
   ];
 }

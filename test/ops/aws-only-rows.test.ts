@@ -148,51 +148,58 @@ test.each([
   expect(requests).toEqual([{ action: 'report', database: 'billing', instance, tables: ['billing.customers'] }]);
 });
 
-test('a comparison with an archive that takes several calls is asked for to its end, and each report with rows is named', async () => {
-  const requests: unknown[] = [];
-  const { InvokeCommand } = await import('@aws-sdk/client-lambda');
-  const slot = '2026-11-21T06:00:00Z';
-  const report = (number: number, deleted: number, next: object | null) => ({
-    reportId: `20261121T12300${number}Z-0000000${number}`,
-    database: 'main',
-    slot,
-    instance: null,
-    createdAt: slot,
-    tables: [{ table: 'app.orders', compared: 1_000, deleted, changed: 0 }],
-    deleted,
-    changed: 0,
-    related: [],
-    rowsKey: 'rows.jsonl',
-    next,
-    firstIds: deleted === 0 ? [] : ['app.orders:7'],
-  });
-  const answers = [
-    report(1, 0, { table: 'app.orders', part: 4 }),
-    report(2, 1, { table: 'app.orders', part: 9 }),
-    report(3, 0, null),
-  ];
-  lambda.on(InvokeCommand).callsFake(({ Payload }: { Payload: Uint8Array }) => {
-    requests.push(JSON.parse(Buffer.from(Payload).toString()));
-    const answer = JSON.stringify(answers[Math.min(requests.length, answers.length) - 1]);
-    return { StatusCode: 200, Payload: { transformToString: () => answer } };
-  });
-  const { status, stdout, stderr } = await ops('rows report main app.orders --before 2026-11-21T09:00:00Z');
-  const request = { action: 'report', database: 'main', tables: ['app.orders'] };
-  expect(requests).toEqual([
-    { ...request, archive: 'latest', notAfter: '2026-11-21T09:00:00Z' },
-    { ...request, archive: slot, from: { table: 'app.orders', part: 4 } },
-    { ...request, archive: slot, from: { table: 'app.orders', part: 9 } },
-  ]);
-  expect(status).toBe(1);
-  expect(stderr).toContain(
-    `no row differs in this part; continuing. To continue later: the same with --from-archive ${slot} --continue app.orders:4\n`,
-  );
-  expect(stderr).toContain('report 20261121T123002Z-00000002 has 1 row; continuing.');
-  expect(stdout).toMatch(/^3 reports, against the archive of 2026-11-21T06:00:00Z\n/);
-  expect(stdout).toMatch(/\napp\.orders +3[ ,.]?000 +1 +0\n/);
-  expect(stdout.match(/ops rows show main \S+/g)).toEqual(['ops rows show main 20261121T123002Z-00000002']);
-  const resumed = await ops(`rows report main app.orders --from-archive ${slot} --continue app.orders:9`);
-  expect(resumed.status).not.toBe(2);
-  expect(requests[3]).toEqual(requests[2]);
-  expect(await ops('rows report main app.orders --continue app.orders:9')).toMatchObject({ status: 2 });
+test.each([
+  ['an archive', '2026-11-21T06:00:00Z', '--before 2026-11-21T09:00:00Z', '--from-archive 2026-11-21T06:00:00Z '],
+  ['an instance', null, '--from-instance main-before-1', ''],
+])(
+  'a comparison with %s that takes several calls is asked for to its end, and can be continued',
+  async (_, slot, source, named) => {
+    const requests: unknown[] = [];
+    const { InvokeCommand } = await import('@aws-sdk/client-lambda');
+    const report = (number: number, compared: number, deleted: number) => ({
+      reportId: `20261121T12300${number}Z-0000000${number}`,
+      database: 'main',
+      slot,
+      instance: slot === null ? 'main-before-1:5432/main' : null,
+      createdAt: '2026-11-21T12:30:00Z',
+      tables: [{ table: 'app.orders', compared, deleted, changed: 0 }],
+      deleted,
+      changed: 0,
+      related: [],
+      rowsKey: 'rows.jsonl',
+      complete: number === 3,
+      firstIds: deleted === 0 ? [] : ['app.orders:7'],
+    });
+    const answers = [report(1, 1_000, 0), report(2, 2_000, 1), report(3, 2_500, 1)];
+    lambda.on(InvokeCommand).callsFake(({ Payload }: { Payload: Uint8Array }) => {
+      requests.push(JSON.parse(Buffer.from(Payload).toString()));
+      const answer = JSON.stringify(answers[Math.min(requests.length, answers.length) - 1]);
+      return { StatusCode: 200, Payload: { transformToString: () => answer } };
+    });
+    const { status, stdout, stderr } = await ops(`rows report main app.orders ${source}`);
+    const request = { action: 'report', database: 'main', tables: ['app.orders'] };
+    const of = slot === null ? { instance: { identifier: 'main-before-1' } } : { archive: slot };
+    expect(requests).toEqual([
+      { ...request, ...of, ...(slot && { archive: 'latest', notAfter: '2026-11-21T09:00:00Z' }) },
+      { ...request, ...of, continues: '20261121T123001Z-00000001' },
+      { ...request, ...of, continues: '20261121T123002Z-00000002' },
+    ]);
+    expect(status).toBe(1);
+    expect(stderr).toContain(
+      `2,000 rows compared, 1 row found; continuing. To continue later: the same with ${named}--continue 20261121T123002Z-00000002\n`,
+    );
+    expect(stdout).toMatch(/^Report 20261121T123003Z-00000003, against /);
+    expect(stdout).toMatch(/\napp\.orders +2[ ,.]?500 +1 +0\n/);
+    expect(stdout.match(/ops rows show main \S+/g)).toEqual(['ops rows show main 20261121T123003Z-00000003']);
+
+    const again = slot === null ? source : named;
+    expect((await ops(`rows report main app.orders ${again} --continue 20261121T123002Z-00000002`)).status).toBe(1);
+    expect(requests[3]).toEqual(requests[2]);
+  },
+);
+
+test('a comparison is continued only with what it compared with', async () => {
+  const { status, stderr } = await ops('rows report main app.orders --continue 20261121T123002Z-00000002');
+  expect(status).toBe(2);
+  expect(stderr).toContain('--continue needs --from-archive or --from-instance');
 });

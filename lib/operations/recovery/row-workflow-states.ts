@@ -8,6 +8,7 @@ import {
   type State,
   type States,
 } from './instance-recovery-states';
+import { RETRY_PART } from './large-archive-states';
 import { RECOVERY_EVENTS } from './recovery-events';
 import { NOTHING_DONE, refusedWhen, requestRules } from './request-states';
 import {
@@ -81,6 +82,7 @@ function askedFor(props: RowWorkflowProps): States {
         tables: '{% $exists($states.input.tables) ? $states.input.tables : null %}',
         where: '{% $exists($states.input.where) ? $states.input.where : [] %}',
         report: { reportId: 'none', deleted: 0, changed: 0 },
+        unfinished: false,
         note: '',
         answered: true,
       },
@@ -106,33 +108,43 @@ function askedFor(props: RowWorkflowProps): States {
   };
 }
 
-/** A report that fails leaves the instance for another: the operator names other tables. */
+/**
+ * One call after the other, each of which continues the report of the one before, until all rows were compared. A report that
+ * fails leaves the instance for another: the operator names other tables.
+ */
 function reporting({ rowRecoveryFunctionArn, database }: RowWorkflowProps): States {
+  const report = 'Report the rows';
+  const judge = 'Were all rows compared?';
+  const asked = `'action': 'report', 'database': '${database}', 'instance': {'host': $host}, 'tables': $tables, 'where': $where`;
+  const partly =
+    "($unfinished ? ' after a part of the rows; report ' & $report.reportId & ' has what was found until then' : '')";
   return {
-    'Report the rows': {
+    [report]: {
       ...invoking(
         rowRecoveryFunctionArn,
-        {
-          action: 'report',
-          database,
-          instance: { host: '{% $host %}' },
-          tables: '{% $tables %}',
-          where: '{% $where %}',
-        },
+        `{% $merge([{${asked}}, $unfinished ? {'continues': $report.reportId} : {}]) %}`,
         ASKING,
-        { Next: ASK },
+        { Next: judge },
       ),
+      // A call that was killed has made no report: it is made again.
+      Retry: RETRY_PART,
       Assign: {
         report: {
           reportId: '{% $states.result.Payload.reportId %}',
           deleted: '{% $states.result.Payload.deleted %}',
           changed: '{% $states.result.Payload.changed %}',
         },
+        unfinished: '{% $states.result.Payload.complete = false %}',
       },
       Catch: [
-        { ErrorEquals: ['States.ALL'], Assign: { note: `{% 'The report failed: ' & ${said} & '.' %}` }, Next: ASK },
+        {
+          ErrorEquals: ['States.ALL'],
+          Assign: { note: `{% 'The report failed' & ${partly} & ': ' & ${said} & '.' %}` },
+          Next: ASK,
+        },
       ],
     },
+    [judge]: { Type: 'Choice', Choices: [{ Condition: '{% $unfinished %}', Next: report }], Default: ASK },
   };
 }
 

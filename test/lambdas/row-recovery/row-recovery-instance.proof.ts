@@ -169,6 +169,39 @@ test('conditions narrow the rows of an instance', async () => {
   expect(found).toMatchObject({ deleted: 10, tables: [{ compared: 10 }] });
 });
 
+/** Each call has the time for one part. */
+const IN_CALLS = { pause: AbortSignal.abort() };
+
+test('rows of an instance are compared part by part over many calls, and found as by one call', async () => {
+  await client.query(`DELETE FROM app."Orders" WHERE id % 7 = 0 AND region <> 'a'`);
+  await client.query('DELETE FROM app.parents WHERE id = 3');
+  await client.query('UPDATE app.children SET f8 = f8 + 1 WHERE id IN (100, 101, 500)');
+  const whole = await report();
+  const calls = [await report(undefined, IN_CALLS)];
+  for (let last = calls[0]; last && !last.complete; last = calls.at(-1)) {
+    const { reportId: continues } = last;
+    const again = { instance: { targetDatabase: copy }, tables: TABLES, continues };
+    calls.push(await reportRows({ ...rowReporting(site), partRows: 100, ...IN_CALLS }, again));
+  }
+  // 30 parts of orders, whose last begins a part without rows; one of parents; 5 of children, and one without rows.
+  expect(calls.length).toBeGreaterThanOrEqual(36);
+  const rowsOf = async (reportId: string) =>
+    (await showRows(site.store, 'billing', { reportId, idsOnly: false, offset: 0, limit: 1000 })).rows;
+  const last = calls.at(-1) as (typeof calls)[0];
+  expect(last).toMatchObject({ tables: whole.tables, deleted: 284 + 1 + 10, changed: 3, firstIds: whole.firstIds });
+  expect(await rowsOf(last.reportId)).toEqual(await rowsOf(whole.reportId));
+  expect(await merge(last.reportId)).toMatchObject({ inserted: 295, conflicts: [] });
+
+  const other = { instance: { host: site.source.connector.target.host, targetDatabase: copy }, tables: TABLES };
+  const [{ reportId: continues } = last] = calls;
+  await expect(reportRows(rowReporting(site), { ...other, tables: ['app.parents'], continues })).rejects.toThrow(
+    /is of other tables or columns/,
+  );
+  await expect(
+    reportRows(rowReporting(site), { archive: '2020-01-01T00:00:00Z', tables: TABLES, continues }),
+  ).rejects.toMatchObject({ code: 'archive_not_found' });
+});
+
 test('a comparison without time left ends with how far it came, and leaves no report', async () => {
   const stop = AbortSignal.abort();
   const attempt = report(undefined, { stop });

@@ -58,21 +58,20 @@ const report = (
 
 async function inParts(request: Partial<Parameters<typeof reportRows>[1]> = {}): Promise<RowRecoveryReport[]> {
   const reports = [await report(IN_PARTS, request)];
-  for (let from = reports[0]?.next; from; from = reports.at(-1)?.next) {
-    reports.push(await report(IN_PARTS, { ...request, from }));
+  for (let last = reports[0]; last && !last.complete; last = reports.at(-1)) {
+    reports.push(await report(IN_PARTS, { ...request, continues: last.reportId }));
   }
   return reports;
 }
 
-async function rowsOf(reports: readonly RowRecoveryReport[]): Promise<ReportedRow[]> {
-  const texts = await Promise.all(reports.map(({ rowsKey }) => readObject(site.store, rowsKey)));
-  return texts.flatMap((text) =>
-    text
-      .toString('utf8')
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => JSON.parse(line) as ReportedRow),
-  );
+const lastOf = (reports: readonly RowRecoveryReport[]) => reports.at(-1) as RowRecoveryReport;
+
+async function rowsOf({ rowsKey }: RowRecoveryReport): Promise<ReportedRow[]> {
+  const text = (await readObject(site.store, rowsKey)).toString('utf8');
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as ReportedRow);
 }
 
 const byId = (rows: readonly ReportedRow[]) => rows.toSorted((one, other) => one.id.localeCompare(other.id));
@@ -104,52 +103,77 @@ test('rows of large tables are compared part by part over many calls, and found 
   const wanted = [...(await partsOf('app.kinds')), ...(await partsOf('app.orders'))];
   expect(wanted.length).toBeGreaterThan(3);
   expect(reports).toHaveLength(wanted.length);
-  expect(reports.at(-1)?.next).toBeNull();
   // Each part of these tables once, and no other rows.
   expect(reads.filter((key) => key.endsWith('.copy.zst')).toSorted()).toEqual(wanted.toSorted());
   const whole = await report();
-  expect(whole).toMatchObject({ deleted: 9, changed: 3, next: null });
-  expect(byId(await rowsOf(reports))).toEqual(byId(await rowsOf([whole])));
-  const compared = reports.flatMap(({ tables }) => tables.map((table) => table.compared));
-  expect(compared.reduce((sum, rows) => sum + rows, 0)).toBe(902);
+  expect(whole).toMatchObject({ deleted: 9, changed: 3, complete: true });
+  const { rowsKey: _rowsKey, reportId: _reportId, createdAt: _createdAt, firstIds, ...last } = lastOf(reports);
+  expect(whole).toMatchObject(last);
+  expect(firstIds.toSorted()).toEqual(whole.firstIds.toSorted());
+  expect(byId(await rowsOf(lastOf(reports)))).toEqual(byId(await rowsOf(whole)));
   expect(await scratch()).toBe(0);
 });
 
 test('a call that is repeated finds the same rows, and one that has time compares all that is left', async () => {
-  const first = await report(IN_PARTS);
-  const from = first.next ?? undefined;
-  const repeated = [await report(IN_PARTS, { from }), await report(IN_PARTS, { from })];
-  expect(await rowsOf(repeated.slice(0, 1))).toEqual(await rowsOf(repeated.slice(1)));
-  const rest = await report({ wholeBytes: 1 }, { from });
-  expect(rest.next).toBeNull();
-  expect(await rowsOf([first, rest])).toHaveLength(12);
+  const { reportId: continues } = await report(IN_PARTS);
+  const [once, again] = [await report(IN_PARTS, { continues }), await report(IN_PARTS, { continues })];
+  expect(await rowsOf(once)).toEqual(await rowsOf(again));
+  const rest = await report({ wholeBytes: 1 }, { continues });
+  expect(rest).toMatchObject({ complete: true, deleted: 9, changed: 3 });
+  expect(await rowsOf(rest)).toHaveLength(12);
 });
 
-test('conditions hold in every part, and what one of the reports found is merged back', async () => {
-  const reports = await inParts({ tables: ['app.orders'], where: [{ column: 'id', operator: '>', value: 650 }] });
-  expect((await rowsOf(reports)).map(({ id }) => id)).toEqual(
-    expect.arrayContaining(['app.orders:700', 'app.orders:899', 'app.orders:900']),
-  );
-  expect(await rowsOf(reports)).toHaveLength(4);
-  const found = reports.find(({ deleted }) => deleted > 0);
+test('conditions hold in every part, and what was found in all of them is merged back', async () => {
+  const found = lastOf(await inParts({ tables: ['app.orders'], where: [{ column: 'id', operator: '>', value: 650 }] }));
+  expect((await rowsOf(found)).map(({ id }) => id)).toEqual([
+    'app.orders:700',
+    'app.orders:800',
+    'app.orders:899',
+    'app.orders:900',
+  ]);
   const merged = await mergeRows(
     { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache },
-    { reportId: found?.reportId ?? '', choose: 'deleted', confirm: 'billing' },
+    { reportId: found.reportId, choose: 'deleted', confirm: 'billing' },
   );
-  expect(merged).toMatchObject({ inserted: found?.deleted, conflicts: [] });
+  expect(merged).toMatchObject({ inserted: 3, conflicts: [] });
   await client.query('DELETE FROM app.orders WHERE id % 100 = 0');
 });
 
-test('a place of other tables, or of the latest archive, is refused', async () => {
-  await expect(report(IN_PARTS, { from: { table: 'app.others', part: 1 } })).rejects.toThrow(
-    'from.table: app.others is not among the tables: give the same as before',
-  );
-  const latest = { action: 'report', database: 'billing', archive: 'latest', tables: TABLES };
-  expect(
-    rowRecoveryRequest.safeParse({ ...latest, from: { table: 'app.orders', part: 1 } }).error?.issues,
-  ).toMatchObject([
-    { path: ['from'], message: expect.stringMatching(/^only together with the time of an archive/) as string },
-  ]);
+describe('a report is not continued', () => {
+  let continues: string;
+  beforeAll(async () => {
+    ({ reportId: continues } = await report(IN_PARTS));
+  });
+
+  test.each([
+    ['with other tables', { tables: ['app.orders'] }, 'is of other tables or columns: give app.kinds, app.orders'],
+    ['with conditions', { where: [{ column: 'id', operator: '>', value: 1 }] }, 'has other conditions: give the same'],
+  ] as const)('%s', async (_, other, reason) => {
+    await expect(report(IN_PARTS, { ...other, continues })).rejects.toThrow(`continues: report ${continues} ${reason}`);
+  });
+
+  test('once it is complete, or when there is none', async () => {
+    const { reportId } = await report({ wholeBytes: 1 }, { continues });
+    await expect(report(IN_PARTS, { continues: reportId })).rejects.toThrow(
+      'is complete: there is nothing to continue',
+    );
+    const none = report(IN_PARTS, { continues: '20200101T000000Z-00000000' });
+    await expect(none).rejects.toMatchObject({ code: 'report_not_found' });
+  });
+
+  test('with the latest archive, which may be a newer one', () => {
+    const latest = { action: 'report', database: 'billing', archive: 'latest', tables: TABLES, continues };
+    expect(rowRecoveryRequest.safeParse(latest).error?.issues).toMatchObject([
+      { path: ['continues'], message: expect.stringMatching(/^only together with the time of an archive/) as string },
+    ]);
+  });
+
+  test('when its rows are not what was written', async () => {
+    const { rowsKey, reportId, complete } = await report({ ...IN_PARTS }, { continues });
+    expect(complete).toBe(false);
+    await replaceObject(site.store, rowsKey, Buffer.from(''));
+    await expect(report(IN_PARTS, { continues: reportId })).rejects.toMatchObject({ code: 'report_damaged' });
+  });
 });
 
 test('a part that takes longer than a call ends with the way around, and leaves nothing', async () => {
@@ -165,7 +189,7 @@ test('a part that was damaged is named', async () => {
   const body = await readObject(site.store, key);
   body[100] = (body[100] ?? 0) ^ 255;
   await replaceObject(site.store, key, body);
-  const [damaged] = await Promise.allSettled([report({ wholeBytes: 1 }, { from: { table: 'app.orders', part: 2 } })]);
+  const [damaged] = await Promise.allSettled([report({ wholeBytes: 1 })]);
   expect(damaged).toMatchObject({ status: 'rejected', reason: { code: 'archive_damaged' } });
 });
 

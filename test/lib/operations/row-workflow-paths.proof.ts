@@ -57,6 +57,16 @@ const PATHS: readonly Path[] = [
   { when: 'a second is asked for', ends: 'SUCCEEDED', input: TIME },
   { when: 'a recovery point is asked for', ends: 'SUCCEEDED', input: SNAPSHOT },
   { when: 'conditions are given', ends: 'SUCCEEDED', input: { where: [{ column: 'id', operator: '=', value: 'x' }] } },
+  {
+    when: 'the rows take several calls',
+    ends: 'SUCCEEDED',
+    arrange: (world) => {
+      world.functions.rows = (request) => {
+        const answer = world.rowsAnswered(request) as JsonObject;
+        return request.action === 'report' ? { ...answer, complete: request.continues !== undefined } : answer;
+      };
+    },
+  },
   { when: 'a request has an unknown key', ends: 'RequestRefused', input: { table: 'a.b' } },
   { when: 'a request has two moments', ends: 'RequestRefused', input: { ...TIME, ...SNAPSHOT } },
   { when: 'a time has another form', ends: 'RequestRefused', input: { restoreTime: 'yesterday' } },

@@ -1,5 +1,7 @@
 import { DATABASE_NAMES } from '../../../core/contract';
 import { RECOVERY_EVENTS } from '../../../lib/operations/recovery/recovery-events';
+import type { JsonObject } from '../../../local/states/definition';
+import { StatesError } from '../../../local/states/errors';
 import { MINUTE } from '../../support/states/clock';
 import { DeployedValues, deployedDefinition } from '../../support/states/deployed-definition';
 import { RecoveryWorld } from '../../support/states/recovery-world';
@@ -49,6 +51,47 @@ describe.each(DATABASE_NAMES)('the workflow that compares rows of %s with those 
     );
     expect(world.rds.identifiers).toEqual([world.id]);
     expect(world.events.map(({ type }) => type)).toEqual([RECOVERY_EVENTS.rowsReported, RECOVERY_EVENTS.rowsReported]);
+  });
+
+  test('has the rows compared by one call after the other, makes a killed one again, and asks about the last report', async () => {
+    const world = RecoveryWorld.inUse(database);
+    const continued: unknown[] = [];
+    world.functions.rows = (request) => {
+      if (request.action !== 'report') return world.rowsAnswered(request);
+      continued.push(request.continues);
+      if (continued.length === 2) throw new StatesError('Sandbox.Timedout', 'Task timed out after 900.00 seconds');
+      const calls = continued.length;
+      const answer = world.rowsAnswered(request) as JsonObject;
+      return { ...answer, reportId: `20261121T12300${calls}Z-00000001`, deleted: calls, complete: calls === 4 };
+    };
+    world.answers = [{ afterMs: MINUTE, output: { done: true } }];
+    const execution = await world.run(definition, { tables: [`${database}.things`] });
+    expect(execution).toMatchObject({
+      status: 'SUCCEEDED',
+      output: { reportId: '20261121T123004Z-00000001', note: '' },
+    });
+    const [first, third] = ['20261121T123001Z-00000001', '20261121T123003Z-00000001'];
+    expect(continued).toEqual([undefined, first, first, third]);
+    expect(world.events.map(({ detail }) => [detail.reportId, detail.deleted])).toEqual([
+      ['20261121T123004Z-00000001', 4],
+    ]);
+  });
+
+  test('asks about what was found until then when a later call fails', async () => {
+    const world = RecoveryWorld.inUse(database);
+    world.functions.rows = (request) => {
+      if (request.action !== 'report') return world.rowsAnswered(request);
+      if (request.continues !== undefined) throw new StatesError('SchemaDiffers', 'Table has other columns');
+      return { ...(world.rowsAnswered(request) as JsonObject), complete: false };
+    };
+    world.answers = [{ afterMs: MINUTE, output: { done: true } }];
+    expect(await world.run(definition, { tables: [`${database}.things`] })).toMatchObject({
+      status: 'SUCCEEDED',
+      output: {
+        reportId: '20261121T123000Z-00000001',
+        note: 'The report failed after a part of the rows; report 20261121T123000Z-00000001 has what was found until then: SchemaDiffers, Table has other columns.',
+      },
+    });
   });
 
   test('brings instances up where the function reaches them: with the security group of the database', () => {

@@ -172,7 +172,7 @@ export class RecoveryWorld {
       changed: 1,
       related: [],
       rowsKey: 'rows.jsonl',
-      next: null,
+      complete: true,
       firstIds: [],
     };
   }
