@@ -72,13 +72,20 @@ export const BITCOIN_ROUTES: readonly ApiRoute[] = [
   { method: 'GET', path: '/api/v1/bitcoin/payments/{id}', access: 'bitcoin:write', perSecond: 100 },
 ];
 
-/** Codes of problems that the API itself answers, besides those of the platform's errors. */
+/** Codes of problems that the API itself, or API Gateway before it, answers, besides those of the platform's errors. */
 export const API_PROBLEMS = {
   unauthenticated: { status: 401, meaning: 'No key, or one that is unknown, expired or revoked.' },
   forbidden: { status: 403, meaning: 'The key lacks the scope, or is not for the project, which may or may not be.' },
   not_found: { status: 404, meaning: 'There is no such route.' },
   conflict: { status: 409, meaning: 'What is asked for contradicts what is stored; `detail` says what.' },
   payload_too_large: { status: 413, meaning: 'The body has more than 64 KiB.' },
+  throttled: {
+    status: 429,
+    meaning: 'More requests a second came than the route admits; `Retry-After` says when it does again.',
+  },
+  blocked: { status: 403, meaning: 'The firewall refuses the request, or too many came from its address.' },
+  refused: { status: 400, meaning: 'API Gateway refuses the request for its form; the status says more.' },
+  not_answered: { status: 502, meaning: 'No function answered; try again.' },
   too_many_attempts: {
     status: 429,
     meaning: 'Too many requests with a wrong key came from this address; `Retry-After` says when it is heard again.',

@@ -18,6 +18,7 @@ import type { Egress } from '../data/egress';
 import { acknowledge } from '../policy/acknowledge';
 import { acknowledgeManagedPolicy } from '../policy/acknowledge-permissions';
 import { ApiDomain } from './api-domain';
+import { addGatewayAnswers } from './gateway-answers';
 import { WebAcl } from './web-acl';
 
 /** Requests a second that get through; above it, Stripe is answered 429 and delivers later. The serving target is 1,000. */
@@ -139,6 +140,7 @@ export class HttpApi extends Construct {
         ...logSettings,
       }),
     );
+    addGatewayAnswers(api);
     acknowledgeApi(api);
     return api;
   }

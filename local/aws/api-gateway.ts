@@ -20,9 +20,10 @@ export interface ApiGatewayOptions {
 /** Largest request that API Gateway takes, in bytes. */
 const MAX_REQUEST_BYTES = 10 * 1024 * 1024;
 
-/** A request that API Gateway answers itself, without the function; the message is API Gateway's. */
+/** A request that API Gateway answers itself, without the function; case, status and message are API Gateway's. */
 class Refusal extends Error {
   constructor(
+    readonly type: 'DEFAULT_4XX' | 'DEFAULT_5XX' | 'MISSING_AUTHENTICATION_TOKEN' | 'REQUEST_TOO_LARGE',
     readonly status: number,
     message: string,
   ) {
@@ -158,7 +159,7 @@ async function answerOf(
   url: URL,
 ): Promise<APIGatewayProxyResult> {
   const body = await readBody(request, MAX_REQUEST_BYTES);
-  if (body === undefined) throw new Refusal(413, 'Request Too Long');
+  if (body === undefined) throw new Refusal('REQUEST_TOO_LARGE', 413, 'Request Too Long');
   for (const route of api.routes) {
     const pathParameters = match(route.path, url.pathname);
     if (pathParameters === undefined || (route.method !== 'ANY' && route.method !== request.method)) continue;
@@ -167,19 +168,20 @@ async function answerOf(
     if (!isProxyResult(result)) throw new TypeError('the function answered without a statusCode');
     return { ...result, body: result.body ?? '' };
   }
-  throw new Refusal(403, 'Missing Authentication Token');
+  throw new Refusal('MISSING_AUTHENTICATION_TOKEN', 403, 'Missing Authentication Token');
 }
 
 async function serve(options: ApiGatewayOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = requestUrl(request);
   try {
-    if (url === undefined) throw new Refusal(400, 'Bad Request');
+    if (url === undefined) throw new Refusal('DEFAULT_4XX', 400, 'Bad Request');
     send(response, await answerOf(options, request, url));
   } catch (error) {
     if (!(error instanceof Refusal)) options.log(`${request.method} ${url?.pathname}: ${(error as Error).message}`);
-    const { status, message } = error instanceof Refusal ? error : new Refusal(502, 'Internal server error');
-    response.writeHead(status, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ message }));
+    const refusal = error instanceof Refusal ? error : new Refusal('DEFAULT_5XX', 502, 'Internal server error');
+    const answer = options.api.answers?.[refusal.type];
+    response.writeHead(answer?.status ?? refusal.status, { 'content-type': 'application/json', ...answer?.headers });
+    response.end(answer?.body ?? JSON.stringify({ message: refusal.message }));
   }
 }
 

@@ -81,6 +81,33 @@ test.each([
   expect(calls).toEqual([]);
 });
 
+test('what API Gateway answers itself has the status, headers and body that the template gives it', async () => {
+  const answered = await startApiGateway({
+    api: {
+      ...API,
+      answers: {
+        MISSING_AUTHENTICATION_TOKEN: {
+          status: 404,
+          headers: { 'content-type': 'a/b', 'x-one': '1' },
+          body: '{"code":1}',
+        },
+        DEFAULT_5XX: { status: undefined, headers: {}, body: '{"code":2}' },
+      },
+    },
+    invoke: () => Promise.reject(new Error('broken')),
+    log: () => undefined,
+  });
+  const unknown = await fetch(`${answered.url}/nothing`);
+  const broken = await fetch(`${answered.url}/hooks/x`, { method: 'POST' });
+  await answered.stop();
+  expect([unknown.status, unknown.headers.get('content-type'), unknown.headers.get('x-one')]).toEqual([
+    404,
+    'a/b',
+    '1',
+  ]);
+  expect([broken.status, await unknown.text(), await broken.text()]).toEqual([502, '{"code":1}', '{"code":2}']);
+});
+
 test('a body above 10 MB is refused with 413, and no function runs', async () => {
   const response = await fetch(`${gateway.url}/hooks/x`, { method: 'POST', body: Buffer.alloc(10 * 1024 * 1024 + 1) });
 

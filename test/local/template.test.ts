@@ -163,6 +163,16 @@ test('routes, event sources, redrive and schedules are joined to their functions
         },
       },
     },
+    Throttled: {
+      Type: 'AWS::ApiGateway::GatewayResponse',
+      Properties: {
+        ResponseType: 'THROTTLED',
+        StatusCode: '429',
+        ResponseParameters: { 'gatewayresponse.header.Retry-After': "'1'" },
+        ResponseTemplates: { 'application/json': '{"code":"throttled"}' },
+      },
+    },
+    Broken: { Type: 'AWS::ApiGateway::GatewayResponse', Properties: { ResponseType: 'DEFAULT_5XX' } },
     Nightly: {
       Type: 'AWS::Scheduler::Schedule',
       Properties: {
@@ -178,6 +188,10 @@ test('routes, event sources, redrive and schedules are joined to their functions
   const functionArn = template.functions[0]?.arn;
   const parked = `arn:aws:sqs:${REGION}:${ACCOUNT}:Parked`;
   expect(template.api).toEqual({
+    answers: {
+      THROTTLED: { status: 429, headers: { 'retry-after': '1' }, body: '{"code":"throttled"}' },
+      DEFAULT_5XX: { status: undefined, headers: {}, body: undefined },
+    },
     binaryMediaTypes: ['*/*'],
     routes: [{ method: 'POST', path: '/v1/{name}', functionArn }],
   });

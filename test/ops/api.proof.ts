@@ -86,6 +86,23 @@ test.each(['/health', '/healthz', '/live', '/ready', '/health/db', '/health/jobs
   },
 );
 
+test.each([
+  ['GET', '/nothing', 404, 'not_found'],
+  ['DELETE', '/admin', 404, 'not_found'],
+  ['GET', '/api/v1/entitlements/%ZZ', 400, 'refused'],
+])(
+  '%s %s, which no function sees, is answered %s with a problem and the headers of the API',
+  async (method, route, status, code) => {
+    const response = await fetch(`${url}${route}`, { method });
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([status, code]);
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'content-type': 'application/problem+json',
+      'strict-transport-security': 'max-age=63072000; includeSubDomains',
+      'x-content-type-options': 'nosniff',
+    });
+  },
+);
+
 test('through its aliases, functions refuse what no route offers, and change nothing', async () => {
   const lambda = new LambdaClient({
     endpoint: listening().endpoints.lambda,

@@ -1,4 +1,5 @@
 import { MAX_RECEIVES } from '../../../lambdas/processor/contract';
+import { API_PROBLEMS } from '../../../lambdas/api/contract';
 import { GATEWAY_ROUTES } from '../../../lib/operations/functions/api';
 import { SPARING } from '../../../lib/operations/sparing-memory';
 import { CONTRACTS } from './function-variables';
@@ -105,6 +106,34 @@ test('every route of the webhooks, the API and its page is a method, throttled, 
       DataTraceEnabled: false,
     });
   }
+});
+
+test('what API Gateway answers itself is a problem of the API, with the headers of its answers', () => {
+  const answers = Object.values(resourcesOf(templatesOf('production').operations, 'AWS::ApiGateway::GatewayResponse'));
+  const read = answers.map(({ Properties }) => {
+    const { ResponseTemplates: templates, StatusCode, ResponseType } = Properties;
+    const body = JSON.parse((templates as Record<string, string>)['application/json'] ?? '') as Record<string, unknown>;
+    // A type with several statuses keeps them, and its body names none.
+    expect([ResponseType, String(body.status)]).toEqual([ResponseType, String(StatusCode)]);
+    expect(Object.keys(API_PROBLEMS)).toContain(body.code);
+    expect(Properties.ResponseParameters).toMatchObject({
+      'gatewayresponse.header.Content-Type': "'application/problem+json'",
+      'gatewayresponse.header.Cache-Control': "'no-store'",
+      'gatewayresponse.header.Strict-Transport-Security': "'max-age=63072000; includeSubDomains'",
+      'gatewayresponse.header.X-Content-Type-Options': "'nosniff'",
+    });
+    return [ResponseType, StatusCode, body.code];
+  });
+  expect(read).toEqual(
+    expect.arrayContaining([
+      ['MISSING_AUTHENTICATION_TOKEN', '404', 'not_found'],
+      ['THROTTLED', '429', 'throttled'],
+      ['REQUEST_TOO_LARGE', '413', 'payload_too_large'],
+      // Stripe delivers again what was answered 5xx.
+      ['DEFAULT_5XX', undefined, 'not_answered'],
+      ['DEFAULT_4XX', undefined, 'refused'],
+    ]),
+  );
 });
 
 test.each([
