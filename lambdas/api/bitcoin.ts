@@ -11,8 +11,17 @@ import { fieldsOf } from './fields';
 import { requireProject } from './gate';
 import { appId, itemId, projectId, userId } from './ids';
 import { invalidRequest, Problem } from './problem';
-import type { Router } from './router';
-import { BAD_REQUEST, KEY_PROBLEMS, problem, SECURITY, SERVER_PROBLEMS } from './schemas';
+import { requireJson, type Router } from './router';
+import {
+  BAD_REQUEST,
+  BODY_PROBLEMS,
+  json,
+  KEY_PROBLEMS,
+  problem,
+  problemOf,
+  SECURITY,
+  SERVER_PROBLEMS,
+} from './schemas';
 
 /** Days that a payment may be expected for. The price of the coins is another one by then. */
 const LONGEST_DAYS = 30;
@@ -89,7 +98,20 @@ const paymentSchema = z
   .meta({ id: 'BitcoinPayment' });
 type Payment = z.infer<typeof paymentSchema>;
 
-const answer = (description: string) => ({ description, content: { 'application/json': { schema: paymentSchema } } });
+const EXAMPLE: Payment = {
+  id: 'order-1',
+  purchase: 'btc_order-1',
+  status: 'confirmed',
+  network: 'mainnet',
+  address: 'bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4',
+  amount: 150_000,
+  received: 150_000,
+  confirmations: 3,
+  expiresAt: '2026-11-30T12:00:00.000Z',
+  settledAt: null,
+  transactions: [{ txid: 'f'.repeat(64), amount: 150_000, state: 'block', blockHeight: 925_000 }],
+};
+const expected: Payment = { ...EXAMPLE, status: 'pending', received: 0, transactions: [] };
 
 const expectRoute = createRoute({
   method: 'post',
@@ -97,13 +119,18 @@ const expectRoute = createRoute({
   tags: ['Bitcoin'],
   summary: 'Expects a payment at an address. Call it before you show the address to the customer',
   security: SECURITY,
+  middleware: requireJson,
   request: { body: { required: true, content: { 'application/json': { schema: expectedPayment } } } },
   responses: {
-    200: answer('It is expected already, by the same request.'),
-    201: answer('It is expected from now on.'),
+    200: json('It is expected already, by the same request.', paymentSchema, expected),
+    201: json('It is expected from now on.', paymentSchema, expected),
     ...BAD_REQUEST,
     ...KEY_PROBLEMS,
-    409: problem('The id is that of another payment, or the address was given before.'),
+    ...BODY_PROBLEMS,
+    409: problem(
+      'The id is that of another payment, or the address was given before.',
+      problemOf('conflict', 'Another payment has this id: give each payment an id of its own'),
+    ),
     ...SERVER_PROBLEMS,
   },
 });
@@ -116,10 +143,13 @@ const readRoute = createRoute({
   security: SECURITY,
   request: { params: fieldsOf('path', { id: paymentId.describe('Your id of the payment.') }) },
   responses: {
-    200: answer('As it is now; at most two minutes behind the network.'),
+    200: json('As it is now; at most two minutes behind the network.', paymentSchema, EXAMPLE),
     ...BAD_REQUEST,
     ...KEY_PROBLEMS,
-    404: problem('No payment of the projects of the key has the id.'),
+    404: problem(
+      'No payment of the projects of the key has the id.',
+      problemOf('not_found', 'No payment of the projects of this key has the id'),
+    ),
     ...SERVER_PROBLEMS,
   },
 });

@@ -1,7 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import * as z from 'zod';
 import type { Router } from './router';
-import { SERVER_PROBLEMS } from './schemas';
+import { json, SERVER_PROBLEMS } from './schemas';
 
 const route = createRoute({
   method: 'get',
@@ -9,7 +9,7 @@ const route = createRoute({
   tags: ['Health'],
   summary: 'This document',
   responses: {
-    200: { description: 'OpenAPI 3.1.', content: { 'application/json': { schema: z.looseObject({}) } } },
+    200: json('OpenAPI 3.1.', z.looseObject({}), { openapi: '3.1.0' }),
     500: SERVER_PROBLEMS[500],
   },
 });

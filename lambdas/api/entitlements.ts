@@ -9,7 +9,7 @@ import { fieldsOf } from './fields';
 import { requireProject } from './gate';
 import { projectId, userId } from './ids';
 import { actionRequest, type Router } from './router';
-import { BAD_REQUEST, KEY_PROBLEMS, SECURITY, SERVER_PROBLEMS, STILL_RUNNING } from './schemas';
+import { BAD_REQUEST, BODY_PROBLEMS, json, KEY_PROBLEMS, SECURITY, SERVER_PROBLEMS, STILL_RUNNING } from './schemas';
 
 const userPath = fieldsOf('path', { user: userId.describe('Id of the user, percent-encoded.') });
 const projectQuery = fieldsOf('query', {
@@ -44,6 +44,26 @@ const entitlementsSchema = z
   })
   .meta({ id: 'Entitlements' });
 
+const EXAMPLE: z.infer<typeof entitlementsSchema> = {
+  user: 'user-1',
+  project: 'project-1',
+  version: 3,
+  features: [
+    {
+      feature: 'pro',
+      until: '2026-12-04T10:00:00.000Z',
+      because: [
+        {
+          source: 'subscription',
+          id: 'sub_1',
+          from: '2026-11-01T10:00:00.000Z',
+          until: '2026-12-04T10:00:00.000Z',
+        },
+      ],
+    },
+  ],
+};
+
 const recomputedSchema = z
   .strictObject({
     sources: z.int().describe('Subscriptions and purchases whose entitlements were computed.'),
@@ -66,9 +86,8 @@ const readRoute = createRoute({
   },
   responses: {
     200: {
-      description: 'Empty features for a user who has none, or is not known.',
+      ...json('Empty features for a user who has none, or is not known.', entitlementsSchema, EXAMPLE),
       headers: { ETag: { schema: { type: 'string' }, description: 'Changes with the answer.' } },
-      content: { 'application/json': { schema: entitlementsSchema } },
     },
     304: { description: 'The answer has not changed.' },
     ...BAD_REQUEST,
@@ -85,11 +104,12 @@ const recomputeRoute = createRoute({
   security: SECURITY,
   request: { params: userPath },
   responses: {
-    200: {
-      description: 'Done. It changes nothing where the entitlements were right.',
-      content: { 'application/json': { schema: recomputedSchema } },
-    },
+    200: json('Done. It changes nothing where the entitlements were right.', recomputedSchema, {
+      sources: 2,
+      changed: 1,
+    }),
     ...BAD_REQUEST,
+    ...BODY_PROBLEMS,
     ...KEY_PROBLEMS,
     ...SERVER_PROBLEMS,
     ...STILL_RUNNING,

@@ -8,12 +8,7 @@ import type { ApiDependencies } from './dependencies';
 import { checkDatabase, type DatabaseState } from './database-state';
 import { lastReconciliation, type Job } from './jobs';
 import type { Router } from './router';
-import { SERVER_PROBLEMS } from './schemas';
-
-const json = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
-  description,
-  content: { 'application/json': { schema } },
-});
+import { json, SERVER_PROBLEMS } from './schemas';
 
 const alive = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Alive' });
 const database = z
@@ -50,6 +45,14 @@ const jobs = z
   })
   .meta({ id: 'Jobs' });
 
+const JOB: Job = {
+  job: 'reconciliation',
+  status: 'ok',
+  lastSuccess: '2026-11-30T02:00:00.000Z',
+  ageSeconds: 7_200,
+  limitSeconds: 93_600,
+};
+
 const TAGS = ['Health'];
 const probe = (path: string, summary: string) =>
   createRoute({
@@ -57,7 +60,7 @@ const probe = (path: string, summary: string) =>
     path,
     tags: TAGS,
     summary,
-    responses: { 200: json('Alive.', alive), ...SERVER_PROBLEMS },
+    responses: { 200: json('Alive.', alive, { status: 'ok' }), ...SERVER_PROBLEMS },
   });
 const readinessRoute = (path: string, summary: string) =>
   createRoute({
@@ -65,7 +68,11 @@ const readinessRoute = (path: string, summary: string) =>
     path,
     tags: TAGS,
     summary,
-    responses: { 200: json('Ready.', readiness), 503: json('Not ready.', readiness), 500: SERVER_PROBLEMS[500] },
+    responses: {
+      200: json('Ready.', readiness, { status: 'ok', db: 'ok' }),
+      503: json('Not ready.', readiness, { status: 'unavailable', db: 'down' }),
+      500: SERVER_PROBLEMS[500],
+    },
   });
 
 /** Documents that a probe answers HEAD, which the router does by the handler of GET. */
@@ -104,8 +111,11 @@ export function addHealth(app: Router, dependencies: ApiDependencies, readJobs: 
     tags: TAGS,
     summary: 'When each job last succeeded, and whether that is too long ago; up to a minute old',
     responses: {
-      200: json('No job is late.', jobs),
-      503: json('A job is late, or unknown.', jobs),
+      200: json('No job is late.', jobs, { status: 'ok', jobs: [JOB] }),
+      503: json('A job is late, or unknown.', jobs, {
+        status: 'late',
+        jobs: [{ ...JOB, status: 'late', ageSeconds: 100_000 }],
+      }),
       500: SERVER_PROBLEMS[500],
     },
   });
@@ -120,8 +130,12 @@ export function addHealth(app: Router, dependencies: ApiDependencies, readJobs: 
     tags: TAGS,
     summary: 'The API, its database and Stripe in one answer',
     responses: {
-      200: json('The database answers; `degraded` when Stripe was not reached for too long.', overall),
-      503: json('The database does not answer.', overall),
+      200: json('The database answers; `degraded` when Stripe was not reached for too long.', overall, {
+        status: 'ok',
+        db: 'ok',
+        stripe: 'ok',
+      }),
+      503: json('The database does not answer.', overall, unavailable('down')),
       500: SERVER_PROBLEMS[500],
     },
   });

@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import { DatabaseError } from 'pg';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { HTTPException } from 'hono/http-exception';
 import * as z from 'zod';
 import { ConnectionLostError } from '../../core/database/reusable-connection';
 import { ERROR_CODES, type ErrorCode } from '../../core/runtime/error-codes';
@@ -67,20 +68,18 @@ export const problemSchema = z
   })
   .meta({ id: 'Problem', description: 'What went wrong, as RFC 9457 has it.' });
 
+/** What is answered of a problem. */
+export function problemBody({ status, code, detail, options }: Problem): z.infer<typeof problemSchema> {
+  const errors = options.errors === undefined ? {} : { errors: [...options.errors] };
+  return { type: 'about:blank', title: TITLES[status] ?? 'Error', status, code, detail, ...errors };
+}
+
 /** The answer of a problem. */
-export function problemResponse(context: Context, { status, code, detail, options }: Problem): Response {
-  const body: z.infer<typeof problemSchema> = {
-    type: 'about:blank',
-    title: TITLES[status] ?? 'Error',
-    status,
-    code,
-    detail,
-    ...(options.errors === undefined ? {} : { errors: [...options.errors] }),
-  };
-  return context.body(JSON.stringify(body), status, {
+export function problemResponse(context: Context, problem: Problem): Response {
+  return context.body(JSON.stringify(problemBody(problem)), problem.status, {
     'content-type': 'application/problem+json',
     'cache-control': 'no-store',
-    ...options.headers,
+    ...problem.options.headers,
   });
 }
 
@@ -98,6 +97,10 @@ function isUnavailable(error: unknown): boolean {
 /** What the caller is told of an error. Messages name hosts and tables: those are for the log. */
 export function asProblem(error: unknown, log: Log): Problem {
   if (error instanceof Problem) return error;
+  // The router's, of a body that it cannot parse.
+  if (error instanceof HTTPException && error.status === 400) {
+    return invalidRequest([{ field: 'body', detail: 'expected JSON' }]);
+  }
   if (error instanceof DatabaseError && error.code === STATEMENT_CANCELED) {
     log.warn('A statement took too long', { reason: error.message });
     return new Problem(503, 'database_slow', 'The database took too long; try again, or with a shorter range');

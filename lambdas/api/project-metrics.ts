@@ -9,7 +9,7 @@ import { requireProject } from './gate';
 import { projectId } from './ids';
 import { invalidRequest } from './problem';
 import type { Router } from './router';
-import { BAD_REQUEST, KEY_PROBLEMS, SECURITY, SERVER_PROBLEMS } from './schemas';
+import { BAD_REQUEST, json, KEY_PROBLEMS, SECURITY, SERVER_PROBLEMS } from './schemas';
 
 const DAY_MS = 86_400_000;
 const MAX_DAYS = 366;
@@ -53,7 +53,14 @@ const revenueSchema = z
   })
   .meta({ id: 'Revenue' });
 
-const route = <Schema extends z.ZodType>(what: 'subscriptions' | 'revenue', summary: string, schema: Schema) =>
+const EXAMPLE = { project: 'project-1', from: '2026-11-01T00:00:00.000Z', to: '2026-12-01T00:00:00.000Z' };
+
+const route = <Schema extends z.ZodType>(
+  what: 'subscriptions' | 'revenue',
+  summary: string,
+  schema: Schema,
+  example: z.input<Schema>,
+) =>
   createRoute({
     method: 'get',
     path: `/api/v1/metrics/project/{id}/${what}` as const,
@@ -62,15 +69,24 @@ const route = <Schema extends z.ZodType>(what: 'subscriptions' | 'revenue', summ
     security: SECURITY,
     request: { params: projectPath, query: rangeQuery },
     responses: {
-      200: { description: summary, content: { 'application/json': { schema } } },
+      200: json(summary, schema, example),
       ...BAD_REQUEST,
       ...KEY_PROBLEMS,
       ...SERVER_PROBLEMS,
     },
   });
 
-const subscriptionsRoute = route('subscriptions', 'How many subscriptions a project has', subscriptionsSchema);
-const revenueRoute = route('revenue', 'What a project took in, by currency, less refunds', revenueSchema);
+const subscriptionsRoute = route('subscriptions', 'How many subscriptions a project has', subscriptionsSchema, {
+  ...EXAMPLE,
+  byStatus: { active: 41, canceled: 7 },
+  ending: 2,
+  started: 5,
+  ended: 3,
+});
+const revenueRoute = route('revenue', 'What a project took in, by currency, less refunds', revenueSchema, {
+  ...EXAMPLE,
+  currencies: [{ currency: 'usd', gross: 290_000, refunded: 2_900, net: 287_100, charges: 100 }],
+});
 
 /** The routes about what a project earns. */
 export function addProjectMetrics(app: Router, { database, clock }: ApiDependencies): void {

@@ -18,7 +18,17 @@ const route = createRoute({
   responses: {
     200: {
       description: "In Prometheus' text format.",
-      content: { [Registry.PROMETHEUS_CONTENT_TYPE]: { schema: z.string() } },
+      content: {
+        [Registry.PROMETHEUS_CONTENT_TYPE]: {
+          schema: z.string(),
+          example: [
+            '# HELP billing_job_late 1 where the job is late or its success unknown, else 0.',
+            '# TYPE billing_job_late gauge',
+            'billing_job_late{job="backup-billing"} 0',
+            '',
+          ].join('\n'),
+        },
+      },
     },
     ...KEY_PROBLEMS,
     ...SERVER_PROBLEMS,

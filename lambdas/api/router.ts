@@ -1,5 +1,5 @@
 import { OpenAPIHono, type Hook } from '@hono/zod-openapi';
-import type { Context } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import type { LambdaContext, LambdaEvent } from 'hono/aws-lambda';
 import type { Caller } from '../../core/keys/authenticate';
 import type { ActionRequest } from './audited';
@@ -34,6 +34,16 @@ export function actionRequest(context: Context<ApiContext>): ActionRequest {
     remainingMs: () => context.env.lambdaContext?.getRemainingTimeInMillis() ?? API_TIMEOUT_MS,
   };
 }
+
+const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
+
+/** Of a route that reads a body. Without it, the router takes a body of another type for an empty object. */
+export const requireJson: MiddlewareHandler<ApiContext> = async (context, next) => {
+  if (!JSON_TYPE.test(context.req.header('content-type') ?? '')) {
+    throw invalidRequest([{ field: 'header.content-type', detail: 'expected application/json' }]);
+  }
+  await next();
+};
 
 /** A router whose routes refuse malformed requests with problem details. */
 export function createRouter(): Router {

@@ -90,6 +90,18 @@ test.each([
   expect(rows).toEqual([]);
 });
 
+test.each([
+  ['that is cut off', '{"id":', 'application/json', 'body', 'expected JSON'],
+  ['of another type', JSON.stringify(wanted), 'text/plain', 'header.content-type', 'expected application/json'],
+])(
+  'a body %s is answered 400 with what was expected, and is no fault of the platform',
+  async (_, body, type, field, detail) => {
+    const headers = { authorization: `Bearer ${key}`, 'content-type': type };
+    const answer = await api.app.request(PATH, { method: 'POST', body, headers }, {});
+    expect([answer.status, ((await answer.json()) as { errors: unknown }).errors]).toEqual([400, [{ field, detail }]]);
+  },
+);
+
 test('a key expects and reads payments of its projects only, with its scope only', async () => {
   const statuses = async (...answers: Promise<Response>[]) => (await Promise.all(answers)).map(({ status }) => status);
   const other = await api.key(['bitcoin:write'], ['p2']);
