@@ -4,7 +4,7 @@ import * as z from 'zod';
 import {
   DRILL_LIMIT_DAYS,
   MAINTENANCE_GRACE_DAYS,
-  MAINTENANCE_PERIOD_DAYS,
+  maintenancePeriods,
   RECONCILIATION_LIMIT_HOURS,
   RECORDED_JOB_LIMIT_MINUTES,
   type RecordedJob,
@@ -134,19 +134,16 @@ function jobsOfDatabase(found: Status['databases'][number], problems: Status['pr
   return [
     job(`backup-${database}`, isKnown(`archives of ${database}`) ? newestArchive : undefined, archiveLimitSeconds, due),
     job(`drill-${database}`, isKnown(database) ? proven : undefined, DRILL_LIMIT_DAYS * DAY_SECONDS, due),
-    ...Object.entries(MAINTENANCE_PERIOD_DAYS)
-      // The report is about both databases, and recorded in one.
-      .filter(([task]) => task !== 'report' || database === 'billing')
-      .map(([task, days]) => {
-        const last = maintenance.find((run) => run.task === task)?.at ?? null;
-        const limitSeconds = (days + MAINTENANCE_GRACE_DAYS) * DAY_SECONDS;
-        return job(
-          task === 'report' ? 'maintenance-report' : `maintenance-${task}-${database}`,
-          isKnown(database) ? last : undefined,
-          limitSeconds,
-          due,
-        );
-      }),
+    ...maintenancePeriods(database).map(([task, days]) => {
+      const last = maintenance.find((run) => run.task === task)?.at ?? null;
+      const limitSeconds = (days + MAINTENANCE_GRACE_DAYS) * DAY_SECONDS;
+      return job(
+        task === 'report' ? 'maintenance-report' : `maintenance-${task}-${database}`,
+        isKnown(database) ? last : undefined,
+        limitSeconds,
+        due,
+      );
+    }),
   ];
 }
 

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { type DatabaseName, MAINTENANCE_PERIOD_DAYS } from '../../core/contract';
+import { type DatabaseName, maintenancePeriods } from '../../core/contract';
 import { OperationError } from '../../core/runtime/errors';
 
 /**
@@ -79,12 +79,9 @@ export async function maintenanceOverdueSeconds(
   const { rows } = await client.query<{ task: string; at: Date }>(
     `SELECT task, max(started_at) AS at FROM operations.maintenance_runs WHERE outcome IN ('done', 'partial') GROUP BY task`,
   );
-  const late = Object.entries(MAINTENANCE_PERIOD_DAYS)
-    // The report is about both databases, and recorded in one.
-    .filter(([task]) => task !== 'report' || database === 'billing')
-    .map(([task, days]) => {
-      const last = rows.find((row) => row.task === task)?.at ?? made;
-      return Math.round((now.getTime() - last.getTime()) / 1000) - days * 86_400;
-    });
+  const late = maintenancePeriods(database).map(([task, days]) => {
+    const last = rows.find((row) => row.task === task)?.at ?? made;
+    return Math.round((now.getTime() - last.getTime()) / 1000) - days * 86_400;
+  });
   return Math.max(0, ...late);
 }

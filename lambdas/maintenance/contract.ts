@@ -5,13 +5,21 @@ import { databaseName, dryRun, isoTime, type OperationContract } from '../../cor
 export interface MaintenanceEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
   /** Name of the function that is asked how backups, drills, events and secrets are. */
   readonly INSPECT_FUNCTION_NAME: string;
+  /** Secrets of the logins that look for card numbers: they read every table and nothing else. */
+  readonly BILLING_READER_SECRET_ARN: string;
+  readonly MAIN_READER_SECRET_ARN: string;
   /** Topic that the monthly report is sent to; empty where none is sent. */
   readonly REPORT_TOPIC_ARN: string;
 }
 
-/** What is done to a database, in this order. */
-export const MAINTENANCE_TASKS = ['sizes', 'vacuum', 'indexes', 'reindex', 'cards'] as const;
+/** What is done to a database, in this order. `logs` is about no database: its record is in billing. */
+export const MAINTENANCE_TASKS = ['sizes', 'vacuum', 'indexes', 'reindex', 'cards', 'logs'] as const;
 export type MaintenanceTask = (typeof MAINTENANCE_TASKS)[number];
+
+/** Stacks with log groups. */
+export const LOGGING_STACKS = ['Data', 'Operations'] as const;
+/** How the logical id of the one log begins that is not scanned for cards: the flow log of the network has no text. */
+export const UNSCANNED_LOG = 'NetworkFlowLogs';
 
 /** Relations that a list names at most. */
 export const MAX_LISTED = 20;
@@ -121,6 +129,31 @@ export const cardsResult = z.strictObject({
   skipped: z.array(skipped).describe('What was not looked at, and why.'),
 });
 
+export const logsResult = z.strictObject({
+  found: count.describe('Lines with card numbers, by log, stream and millisecond.'),
+  findings: z.array(
+    z.strictObject({
+      group: z.string().describe('Log group.'),
+      stream: z.string().describe('Log stream.'),
+      at: isoTime.describe('Of the line. Never the number, nor any of its digits.'),
+      brand: z.string(),
+      withCode: z.boolean().describe('Whether a card verification code is beside it.'),
+    }),
+  ),
+  probableIds: count.describe('Numbers in keys of long ids, of which some have the check digit of a card by chance.'),
+  groups: z.array(
+    z.strictObject({
+      group: z.string(),
+      exists: z.boolean().describe('`false`: there is no such log, so nothing was written to it.'),
+      lines: count.describe('Lines that this scan read.'),
+      characters: z.number().describe('Of these lines.'),
+      scannedUntil: isoTime.nullable().describe('The next scan continues here; null where none read of it.'),
+      wholeAt: isoTime.nullable().describe('The last scan that reached its end; null for none.'),
+    }),
+  ),
+  skipped: z.array(skipped).describe('What was not looked at, or not to its end, and why.'),
+});
+
 const outcome = z
   .enum(['running', 'done', 'partial', 'failed', 'interrupted'])
   .describe('`partial`: something was left out, as its result says. `interrupted`: the function was killed.');
@@ -141,6 +174,7 @@ export const taskRecord = z.discriminatedUnion('task', [
   recordOf('indexes', indexesResult),
   recordOf('reindex', reindexResult),
   recordOf('cards', cardsResult),
+  recordOf('logs', logsResult),
 ]);
 /** What a task leaves on record in its database. */
 export type TaskRecord = Readonly<z.infer<typeof taskRecord>>;
@@ -148,18 +182,23 @@ export type ResultOf<Task extends MaintenanceTask> = NonNullable<Extract<TaskRec
 
 const limitForm = 'expected a whole number from 1 to 100';
 export const maintenanceRequest = z.discriminatedUnion('action', [
-  z.strictObject({
-    action: z.literal('run').describe('Runs tasks on a database.'),
-    database: databaseName,
-    tasks: z
-      .array(z.enum(MAINTENANCE_TASKS))
-      .min(1)
-      .default(['sizes', 'vacuum', 'indexes'])
-      .describe(
-        'Default: all but `reindex`, which rebuilds bloated indexes, and `cards`, which looks for card numbers: these run only when they are named.',
-      ),
-    dryRun,
-  }),
+  z
+    .strictObject({
+      action: z.literal('run').describe('Runs tasks on a database.'),
+      database: databaseName,
+      tasks: z
+        .array(z.enum(MAINTENANCE_TASKS))
+        .min(1)
+        .default(['sizes', 'vacuum', 'indexes'])
+        .describe(
+          'Default: all but `reindex`, which rebuilds bloated indexes, `cards`, which looks for card numbers, and `logs`, which looks for them in the logs of the stacks (billing only: its record is there). These run only when they are named.',
+        ),
+      dryRun,
+    })
+    .refine(({ database, tasks }) => database === 'billing' || !tasks.includes('logs'), {
+      path: ['tasks'],
+      error: '`logs` is a task of billing, which keeps its record',
+    }),
   z.strictObject({
     action: z.literal('show').describe('Lists what maintenance did to a database, the newest first.'),
     database: databaseName,
@@ -212,5 +251,7 @@ export const MAINTENANCE_METRICS = {
   indexFindings: 'IndexFindings',
   /** Card numbers that a scan found. Dimension `database`. */
   cardsFound: 'CardNumbersFound',
+  /** Lines of logs in which a scan found card numbers. Dimension `database`, which is billing. */
+  cardsInLogs: 'CardNumbersInLogs',
   durationMs: 'MaintenanceDuration',
 } as const;

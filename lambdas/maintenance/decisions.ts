@@ -27,6 +27,8 @@ export function decisionsOf(facts: ReportFacts): string[] {
       ...drillDecisions(facts, database),
       ...DATABASE_TASKS.flatMap((task) => taskDecisions(facts, database, task)),
     ]),
+    // Of all stacks, and recorded in billing.
+    ...taskDecisions(facts, 'billing', 'logs'),
     ...facts.problems.map((problem) => `Could not be looked up: ${problem}`),
   ];
 }
@@ -89,7 +91,7 @@ function drillDecisions({ drills, at }: ReportFacts, database: DatabaseName): st
 function taskDecisions(
   { maintenance, at }: ReportFacts,
   database: DatabaseName,
-  task: (typeof DATABASE_TASKS)[number],
+  task: (typeof DATABASE_TASKS)[number] | 'logs',
 ): string[] {
   const records = maintenance[database];
   if (!records) return [];
@@ -111,6 +113,7 @@ function findingsOf(record: TaskRecord): string[] {
   if (record.task === 'vacuum') return vacuumDecisions(record.result);
   if (record.task === 'sizes') return growthDecisions(record.result);
   if (record.task === 'cards') return cardDecisions(record.result);
+  if (record.task === 'logs') return logDecisions(record.result);
   return [];
 }
 
@@ -153,6 +156,16 @@ function cardDecisions({ found, findings, skipped }: ResultOf<'cards'>): string[
       ? [`card numbers in ${places.join(', ')} (${found}). Remove them: runbook, "Card numbers found"`]
       : []),
     ...skipped.map(({ relation, reason }) => `table ${relation} was not scanned for card numbers: ${reason}`),
+  ];
+}
+
+function logDecisions({ found, findings, skipped }: ResultOf<'logs'>): string[] {
+  const logs = [...new Set(findings.map(({ group }) => group))];
+  return [
+    ...(found > 0
+      ? [`card numbers in ${found} lines of ${logs.join(', ')}. Remove them: runbook, "Card numbers found"`]
+      : []),
+    ...skipped.map(({ relation, reason }) => `log ${relation} was not scanned for card numbers: ${reason}`),
   ];
 }
 

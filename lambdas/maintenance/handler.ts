@@ -1,3 +1,5 @@
+import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { billingTarget, createConnector, mainTarget, withConnection } from '../../core/database/connector';
@@ -6,6 +8,7 @@ import {
   billingDatabaseSettings,
   mainDatabaseSettings,
   readEnvironment,
+  secretArnSetting,
   setting,
 } from '../../core/runtime/environment';
 import { OperationError } from '../../core/runtime/errors';
@@ -23,13 +26,16 @@ import { askInspect } from './inspected';
 import { auditKeys } from './key-audit';
 import { reportMonthly } from './monthly-report';
 import { listRecords, loggedRecord, newestRecords } from './records';
-import { runTasks } from './run';
+import { type LogSource, runTasks } from './run';
+import { scannedLogs } from './scanned-logs';
 
 const environment = readEnvironment({
   ...baseSettings,
   ...billingDatabaseSettings,
   ...mainDatabaseSettings,
   INSPECT_FUNCTION_NAME: setting.text('the name of the function `inspect`'),
+  BILLING_READER_SECRET_ARN: secretArnSetting(),
+  MAIN_READER_SECRET_ARN: secretArnSetting(),
   REPORT_TOPIC_ARN: setting.optionalText(),
 });
 const telemetry = createTelemetry('maintenance', environment);
@@ -40,8 +46,29 @@ const connectors = {
   billing: createConnector(billingTarget(environment), secrets, 'maintenance', plainly),
   main: createConnector(mainTarget(environment), secrets, 'maintenance', plainly),
 };
+const readers = {
+  billing: createConnector(
+    { ...billingTarget(environment), secretArn: environment.BILLING_READER_SECRET_ARN },
+    secrets,
+    'maintenance',
+    plainly,
+  ),
+  main: createConnector(
+    { ...mainTarget(environment), secretArn: environment.MAIN_READER_SECRET_ARN },
+    secrets,
+    'maintenance',
+    plainly,
+  ),
+};
 const clock = () => new Date();
 const inspect = new LambdaClient({ requestHandler: { connectionTimeout: 3_000, socketTimeout: 60_000 } });
+const short = { connectionTimeout: 3_000, socketTimeout: 30_000 };
+const cloudFormation = new CloudFormationClient({ requestHandler: short });
+const logs: LogSource = {
+  // CloudWatch limits these requests for all callers of the account together.
+  client: new CloudWatchLogsClient({ requestHandler: short, maxAttempts: 8 }),
+  listGroups: () => scannedLogs(cloudFormation, environment.ENVIRONMENT_NAME),
+};
 
 /** Keeps the databases in shape, and reports on the platform once a month; see {@link CheckedMaintenanceRequest}. */
 export const handler = operation(contract, {
@@ -91,7 +118,18 @@ async function answer(request: CheckedMaintenanceRequest, { remainingMs }: Invoc
     if (action === 'show') return { action, database, tasks: await listRecords(client, request.limit) };
     const { dryRun } = request;
     const tasks = await withConnection(connectors[database], (watcher) =>
-      runTasks({ client, watcher, clock, remainingMs, log: telemetry.log }, request),
+      runTasks(
+        {
+          client,
+          watcher,
+          clock,
+          remainingMs,
+          log: telemetry.log,
+          withReader: (work) => withConnection(readers[database], work),
+          logs,
+        },
+        request,
+      ),
     );
     const failed = tasks.filter(({ outcome }) => outcome === 'failed');
     if (failed.length > 0) {
@@ -121,6 +159,9 @@ function findingsOf(tasks: readonly TaskRecord[]): Finding[] {
     }
     if (record.task === 'cards' && record.result) {
       return [{ name: MAINTENANCE_METRICS.cardsFound, unit: MetricUnit.Count, value: record.result.found }];
+    }
+    if (record.task === 'logs' && record.result) {
+      return [{ name: MAINTENANCE_METRICS.cardsInLogs, unit: MetricUnit.Count, value: record.result.found }];
     }
     return [];
   });

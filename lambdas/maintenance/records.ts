@@ -103,8 +103,13 @@ export async function listRecords(client: ClientBase, limit: number): Promise<Ta
     [limit],
   );
   return rows.flatMap(readRecord).map((record) => {
-    if (record.task !== 'cards' || !record.result) return record;
-    return { ...record, result: { ...record.result, findings: record.result.findings.slice(0, LISTED_FINDINGS) } };
+    if (record.task === 'cards' && record.result) {
+      return { ...record, result: { ...record.result, findings: record.result.findings.slice(0, LISTED_FINDINGS) } };
+    }
+    if (record.task === 'logs' && record.result) {
+      return { ...record, result: { ...record.result, findings: record.result.findings.slice(0, LISTED_FINDINGS) } };
+    }
+    return record;
   });
 }
 
@@ -129,7 +134,7 @@ export async function resultBefore(client: ClientBase, task: MaintenanceTask, mo
 
 /** A record as the log of the function has it: keys of rows may be e-mail addresses, and stay in the database. */
 export function loggedRecord(record: TaskRecord): object {
-  if (record.task !== 'cards' || !record.result) return record;
+  if ((record.task !== 'cards' && record.task !== 'logs') || !record.result) return record;
   const { findings, ...rest } = record.result;
   return { ...record, result: { ...rest, findings: findings.length } };
 }

@@ -160,6 +160,10 @@ function summary(record: TaskRecord): string {
       const whole = tables.filter(({ scanned, blocks }) => scanned >= blocks).length;
       return `: ${found} card numbers found; ${whole} of ${tables.length} tables read whole`;
     }
+    case 'logs': {
+      const { found, groups, skipped } = record.result;
+      return `: ${found} lines with card numbers; ${groups.length - skipped.length} of ${groups.length} logs read to their end`;
+    }
     default:
       return `: ${bytes(record.result.databaseBytes)}`;
   }

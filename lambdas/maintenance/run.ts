@@ -1,8 +1,10 @@
-import type { Client } from 'pg';
+import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import type { Client, ClientBase } from 'pg';
 import type { DatabaseName } from '../../core/contract';
 import { messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
 import type { BoundedTask } from './bounded';
+import { scanLogs } from './cards/log-scan';
 import { scanCards } from './cards/scan';
 import { MAINTENANCE_TASKS, type MaintenanceTask, type TaskOutcome, type TaskRecord } from './contract';
 import { checkIndexes } from './indexes';
@@ -20,6 +22,17 @@ export interface RunDependencies {
   /** Milliseconds that are left for the work. */
   readonly remainingMs: () => number;
   readonly log: Log;
+  /** Runs `work` with a connection that may read every table and nothing else, for the task `cards`. */
+  readonly withReader: <T>(work: (client: ClientBase) => Promise<T>) => Promise<T>;
+  /** The logs of the stacks, for the task `logs`. */
+  readonly logs: LogSource;
+}
+
+/** Where logs are read. */
+export interface LogSource {
+  readonly client: CloudWatchLogsClient;
+  /** Names of the log groups that are scanned. */
+  readonly listGroups: () => Promise<readonly string[]>;
 }
 
 export interface RunOptions {
@@ -53,7 +66,7 @@ export async function runTasks(dependencies: RunDependencies, options: RunOption
 }
 
 async function runTask(
-  { client, watcher, clock, remainingMs }: RunDependencies,
+  { client, watcher, clock, remainingMs, withReader, logs }: RunDependencies,
   { database, dryRun }: RunOptions,
   task: MaintenanceTask,
 ): Promise<TaskRecord> {
@@ -67,7 +80,7 @@ async function runTask(
   };
   let result: object;
   try {
-    result = await work({ client, watcher, dryRun, remainingMs }, database, task, { startedAt, id });
+    result = await work({ client, watcher, dryRun, remainingMs, withReader, logs }, database, task, { startedAt, id });
   } catch (error) {
     return end('failed', null, messageOf(error));
   }
@@ -76,16 +89,22 @@ async function runTask(
 }
 
 async function work(
-  bounds: BoundedTask,
+  bounds: BoundedTask & Pick<RunDependencies, 'logs' | 'withReader'>,
   database: DatabaseName,
   task: MaintenanceTask,
   { startedAt: now, id }: { readonly startedAt: Date; readonly id: string | undefined },
 ): Promise<object> {
-  const { client, remainingMs } = bounds;
+  const { client, remainingMs, withReader, logs } = bounds;
+  const save = async (result: object) => (id === undefined ? undefined : saveProgress(client, id, result));
   switch (task) {
     case 'cards': {
-      const save = async (result: object) => (id === undefined ? undefined : saveProgress(client, id, result));
-      return scanCards({ client, now, remainingMs, last: await lastResult(client, 'cards'), save });
+      const last = await lastResult(client, 'cards');
+      return withReader((reader) => scanCards({ client: reader, now, remainingMs, last, save }));
+    }
+    case 'logs': {
+      const groups = await logs.listGroups();
+      const last = await lastResult(client, 'logs');
+      return scanLogs({ client: logs.client, groups, now, remainingMs, last, save });
     }
     case 'sizes':
       return measureSizes(client, now);

@@ -100,6 +100,13 @@ export const MAINTENANCE_SCHEDULES: Readonly<
   },
 };
 
+/** Weekly, so that each scan has a week of logs to read, in an hour at which no other job reads or writes the billing database. */
+export const LOG_SCAN_SCHEDULE: ScheduleDefinition = {
+  expression: 'cron(0 8 ? * SAT *)',
+  periodMinutes: 7 * DAY_MINUTES,
+  maximumAgeMinutes: 60,
+};
+
 /** After restore tests, drills and the check of indexes, which it reports on. */
 export const REPORT_SCHEDULE: ScheduleDefinition = {
   expression: 'cron(0 9 6 * ? *)',

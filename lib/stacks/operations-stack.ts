@@ -1,4 +1,5 @@
-import { Annotations } from 'aws-cdk-lib';
+import { Annotations, type Stack, Token } from 'aws-cdk-lib';
+import { CfnLogGroup } from 'aws-cdk-lib/aws-logs';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import type { FunctionLogin } from '../../core/access/contract';
@@ -244,7 +245,7 @@ export class OperationsStack extends EnvironmentStack {
       new Move(this, 'Move', { context, billing, pooled, other: config.databases.billing.move });
     }
     new Cleanup(this, 'Cleanup', { context, billing: service });
-    const { failureQueue } = new Maintenance(this, 'Maintenance', { context, databases, inspect: inspect.function });
+    const maintenance = new Maintenance(this, 'Maintenance', { context, databases, inspect: inspect.function });
     for (const instance of data.created) {
       new InstanceDrill(this, instance.access.name === 'billing' ? 'BillingInstanceDrill' : 'MainInstanceDrill', {
         environmentName: config.name,
@@ -254,7 +255,7 @@ export class OperationsStack extends EnvironmentStack {
         verify: verify.function,
         erasure: erasure.function,
         resetPassword,
-        failureQueue,
+        failureQueue: maintenance.failureQueue,
       });
     }
     new Collector(this, 'Collector', {
@@ -275,6 +276,7 @@ export class OperationsStack extends EnvironmentStack {
           .map((instance) => exportedLogName(instance, 'postgresql')),
       });
     }
+    maintenance.scanLogs(config.name, [...groupsOf(this).map(({ attrArn }) => attrArn), ...namedLogsOf(data)]);
     new PublishedParameters(this, 'Parameters', {
       environmentName: config.name,
       values: { 'webhooks/stripe/url': httpApi.urlOf(WEBHOOK_ENDPOINTS.stripe.path) },
@@ -290,4 +292,16 @@ export class OperationsStack extends EnvironmentStack {
     const name = parameterName(environmentName, 'databases/billing/pooled-host');
     return { ...pooledBilling, host: StringParameter.valueForStringParameter(this, name) };
   }
+}
+
+const groupsOf = (stack: Stack): CfnLogGroup[] =>
+  stack.node.findAll().flatMap((each) => (each instanceof CfnLogGroup ? [each] : []));
+
+/** ARNs of the log groups of another stack whose names are known: no export ties the stacks together. */
+function namedLogsOf(stack: Stack): string[] {
+  return groupsOf(stack).flatMap(({ logGroupName: name }) =>
+    name === undefined || Token.isUnresolved(name)
+      ? []
+      : [stack.formatArn({ service: 'logs', resource: `log-group:${name}:*` })],
+  );
 }

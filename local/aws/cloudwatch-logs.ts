@@ -39,6 +39,9 @@ function filterEvents(logs: readonly FunctionLog[], input: ServiceInput): object
   if (log === undefined) {
     throw new ServiceError('ResourceNotFoundException', `The specified log group does not exist: ${String(name)}`);
   }
+  if (Array.isArray(input.logStreamNames) && !input.logStreamNames.includes(STREAM)) {
+    throw new ServiceError('ResourceNotFoundException', 'The specified log stream does not exist.');
+  }
   const { startTime = 0, endTime = Number.MAX_SAFE_INTEGER, limit = MAX_EVENTS } = input;
   const words = wordsOf(input.filterPattern);
   const events: object[] = [];

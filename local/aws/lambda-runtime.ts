@@ -16,9 +16,10 @@ export interface Surroundings {
     /** @default none: functions that sign or verify archives fail */
     readonly kms?: string;
   };
-  /** What is served once the functions are known: Lambda's own API, the endpoint of Stripe, and CloudWatch. @default - none */
+  /** What is served once the functions are known: Lambda's own API, the endpoint of Stripe, logs and metrics. @default - none */
   readonly apis?: () => Readonly<
-    Record<'cloudWatch' | 'lambda' | 'webhooks', string> & Partial<Record<'rds' | 'stepFunctions', string>>
+    Record<'cloudFormation' | 'cloudWatch' | 'cloudWatchLogs' | 'lambda' | 'webhooks', string> &
+      Partial<Record<'rds' | 'stepFunctions', string>>
   >;
   /** Certificates that functions trust besides the usual ones; replaces `/var/runtime/ca-cert.pem`. */
   readonly caFile: string;
@@ -48,6 +49,8 @@ function environmentOf(definition: FunctionDefinition, surroundings: Surrounding
     AWS_DEFAULT_REGION: region,
     AWS_EC2_METADATA_DISABLED: 'true',
     AWS_ENDPOINT_URL: UNSERVED_ENDPOINT,
+    AWS_ENDPOINT_URL_CLOUDFORMATION: apis?.cloudFormation ?? UNSERVED_ENDPOINT,
+    AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: apis?.cloudWatchLogs ?? UNSERVED_ENDPOINT,
     AWS_ENDPOINT_URL_CLOUDWATCH: apis?.cloudWatch ?? UNSERVED_ENDPOINT,
     AWS_ENDPOINT_URL_LAMBDA: apis?.lambda ?? UNSERVED_ENDPOINT,
     AWS_ENDPOINT_URL_RDS: apis?.rds ?? UNSERVED_ENDPOINT,

@@ -6,6 +6,7 @@ import type { APIGatewayProxyEvent } from 'aws-lambda';
 import type { DatabaseName } from '../../core/contract';
 import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import { startApiGateway } from '../aws/api-gateway';
+import { startCloudFormation } from '../aws/cloud-formation';
 import { startCloudWatch } from '../aws/cloudwatch';
 import { startCloudWatchLogs } from '../aws/cloudwatch-logs';
 import { logsOf } from '../aws/function-logs';
@@ -133,7 +134,9 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
     caFile: writeAuthorities(directory, servers),
     // Functions start with their first invocation, which is later.
     apis: () => ({
+      cloudFormation: cloudFormation.url,
       cloudWatch: cloudWatch.url,
+      cloudWatchLogs: cloudWatchLogs.url,
       lambda: lambdaApi.url,
       rds: rds.url,
       stepFunctions: stepFunctions.url,
@@ -160,7 +163,7 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
   if (secondBilling) secrets.put(secondBilling.secretArn, secondBilling.credentials);
 
   const activity = new Activity(options.print);
-  const { api, lambdaApi, cloudWatch, cloudWatchLogs } = await startApis(
+  const { api, lambdaApi, cloudFormation, cloudWatch, cloudWatchLogs } = await startApis(
     options,
     template,
     functions,
@@ -235,7 +238,7 @@ async function startApis(
   functions: PlatformFunctions,
   activity: Activity,
   teardown: Teardown,
-): Promise<Record<'api' | 'lambdaApi' | 'cloudWatch' | 'cloudWatchLogs', HttpServer>> {
+): Promise<Record<'api' | 'lambdaApi' | 'cloudFormation' | 'cloudWatch' | 'cloudWatchLogs', HttpServer>> {
   const invoke = async (arn: string, event: APIGatewayProxyEvent): Promise<unknown> => {
     const target = functions.byArn(arn);
     const started = performance.now();
@@ -253,5 +256,7 @@ async function startApis(
   teardown.add(() => cloudWatch.stop());
   const cloudWatchLogs = await startCloudWatchLogs(logs);
   teardown.add(() => cloudWatchLogs.stop());
-  return { api, lambdaApi, cloudWatch, cloudWatchLogs };
+  const cloudFormation = await startCloudFormation(logs);
+  teardown.add(() => cloudFormation.stop());
+  return { api, lambdaApi, cloudFormation, cloudWatch, cloudWatchLogs };
 }

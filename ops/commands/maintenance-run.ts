@@ -3,13 +3,13 @@ import { defineCommand } from '../command';
 import { taskLines } from '../print/maintenance';
 import { anyNumber, database, flag, oneOf, required } from '../values';
 
-const TASKS = ['sizes', 'vacuum', 'indexes', 'reindex', 'cards'] as const satisfies readonly MaintenanceTask[];
+const TASKS = ['sizes', 'vacuum', 'indexes', 'reindex', 'cards', 'logs'] as const satisfies readonly MaintenanceTask[];
 
 export const maintenanceRun = defineCommand({
   name: 'maintenance run',
   summary: 'Vacuums a database where it needs it, records sizes and bloat, and checks its indexes',
   details:
-    'The schedules do so weekly, and check the indexes monthly. `reindex` rebuilds bloated indexes beside those in use, and runs only when it is named, as does `cards`, see `ops cards scan`.',
+    'The schedules do so weekly, and check the indexes monthly. `reindex` rebuilds bloated indexes beside those in use, and runs only when it is named, as do `cards` and `logs`, see `ops cards scan`.',
   effect: 'changes',
   changes:
     'vacuums tables, with `--task reindex` rebuilds indexes, and adds a record of each task; with --dry-run, nothing.',
@@ -36,7 +36,9 @@ export const maintenanceRun = defineCommand({
       report,
       lines: [...(dryRun ? ['Nothing was changed. It would be:'] : []), ...taskLines(report.tasks, style, now())],
       exit: report.tasks.every(
-        (record) => record.outcome === 'done' && (record.task !== 'cards' || record.result?.found === 0),
+        (record) =>
+          record.outcome === 'done' &&
+          ((record.task !== 'cards' && record.task !== 'logs') || record.result?.found === 0),
       )
         ? 'done'
         : 'finding',

@@ -58,6 +58,8 @@ function resultLines(record: TaskRecord, style: Style): string[] {
     }
     case 'cards':
       return cardLines(record.result, style);
+    case 'logs':
+      return logLines(record.result, style);
     default: {
       const { removed, rebuilt, skipped } = record.result;
       return [
@@ -105,6 +107,36 @@ function cardLines({ found, findings, probableIds, tables, skipped }: ResultOf<'
       ? [`${counted(probableIds, 'number')} taken for ids: most in their columns fail the check digit`]
       : []),
     ...skipped.map((each) => `skipped ${each.relation}: ${each.reason}`),
+  ];
+}
+
+const LOG_COLUMNS = ['log', 'stream', 'at', 'brand', 'code beside it'];
+const logCells = ({ group, stream, at, brand, withCode }: ResultOf<'logs'>['findings'][number]) => [
+  group,
+  stream,
+  at,
+  brand,
+  withCode ? 'yes' : 'no',
+];
+
+/** In which logs cards were found, and what was looked at. */
+function logLines({ found, findings, probableIds, groups, skipped }: ResultOf<'logs'>, style: Style): string[] {
+  const shown = findings.slice(0, SHOWN_CARDS);
+  const total = (of: 'lines' | 'characters') => groups.reduce((sum, each) => sum + each[of], 0);
+  const existing = groups.filter(({ exists }) => exists);
+  const none = skipped.length === 0 ? 'no card number found' : 'no card number found in what was read';
+  return [
+    found === 0 ? none : style.bold(`card numbers in ${counted(found, 'line')}`),
+    ...(found === 0 ? [] : table(LOG_COLUMNS, shown.map(logCells), style)),
+    ...(found > shown.length ? [`and ${found - shown.length} more`] : []),
+    `${counted(total('lines'), 'line')} (${bytes(total('characters'))}) read of ${counted(existing.length, 'log')}; ${groups.length - existing.length} do not exist yet`,
+    ...(probableIds > 0
+      ? [`${counted(probableIds, 'number')} taken for ids: most in their keys fail the check digit`]
+      : []),
+    ...skipped.map(({ relation, reason }) => {
+      const until = groups.find(({ group }) => group === relation)?.scannedUntil;
+      return `skipped ${relation}: ${reason}; ${until == null ? 'never read' : `read up to ${until.slice(0, 16).replace('T', ' ')}`}`;
+    }),
   ];
 }
 

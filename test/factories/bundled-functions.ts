@@ -235,7 +235,13 @@ function environmentsOf(
       REPLAY_FUNCTION_NAME: 'replay',
     },
     keys: { ...base, ...database('billing'), API_KEY_SECRET_ARN: 'api-keys' },
-    maintenance: { ...both, INSPECT_FUNCTION_NAME: 'inspect', REPORT_TOPIC_ARN: '' },
+    maintenance: {
+      ...both,
+      INSPECT_FUNCTION_NAME: 'inspect',
+      BILLING_READER_SECRET_ARN: 'database',
+      MAIN_READER_SECRET_ARN: 'database',
+      REPORT_TOPIC_ARN: '',
+    },
     migrate: both,
     move: {
       ...base,

@@ -1,8 +1,11 @@
 import { GetQueueUrlCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { appendFileSync } from 'node:fs';
+import path from 'node:path';
 import { Client } from 'pg';
 import { waitUntil } from '../../local/pass/check';
+import { PLANTED_CARD } from '../factories/card-corpus';
 import { runOps } from './run-ops';
 import { wordsOf } from './runbook-lines';
 import { startedPlatform, type StartedPlatform } from './started-platform';
@@ -70,6 +73,29 @@ test('a healthy platform passes every check that can be made here', async () => 
   expect(stdout).toMatch(/^good +server of billing +PostgreSQL 17\S*, TLSv1\.[23]$/m);
   expect(stdout).toMatch(/^good +Stripe key +reads all 9 kinds/m);
   expect(stdout).toMatch(/^good +Stripe endpoint +http/m);
+});
+
+test('the scan of a database reads as the login of backups, which can change nothing', async () => {
+  expect((await ops('cards scan billing')).status).toBe(0);
+  const { rows } = await platform.billing.query<{ user: string }>(
+    `SELECT DISTINCT r.rolname::text AS user FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid
+     WHERE s.query LIKE '%pg_relation_size($1) / current_setting%AS blocks'`,
+  );
+  expect(rows).toEqual([{ user: 'billing_backup_user' }]);
+});
+
+test('a card that a function wrote to its log is found with log, stream and time, and no digit of it', async () => {
+  const clean = await ops('cards scan logs');
+  expect([clean.status, clean.stdout]).toEqual([0, expect.stringMatching(/no card number found\n +\d+ lines \(/)]);
+  const at = new Date().toISOString();
+  const file = path.join(platform.folder, 'logs', 'BillingOps-local-processor.log');
+  appendFileSync(file, `{"level":"ERROR","timestamp":"${at}","error":{"card":"${PLANTED_CARD}"}}\n`);
+  const { status, stdout } = await ops('cards scan logs');
+  expect(status).toBe(1);
+  expect(stdout).toContain('card numbers in 1 line\n');
+  expect(stdout).toMatch(new RegExp(`/aws/lambda/BillingOps-local-processor +local +${at} +Visa +no`));
+  expect(stdout).not.toContain(PLANTED_CARD.slice(-4));
+  expect((await ops('maintenance show billing')).stdout).toContain('card numbers in 1 line');
 });
 
 test('access is planned, applied when its database is typed, and then as the policy says', async () => {

@@ -27,7 +27,8 @@ const GROUPINGS = ['4-4-4-4-3', '4-4-4-4', '4-6-5', '4-6-4', '6-13'].map((groupi
 const MAX_FOURS = 6;
 const CARD_WORDS =
   /card|karte|\bpan\b|visa|master|amex|american.?express|discover|diners|jcb|maestro|union.?pay|credit|debit|cc.?n(?:um|o\b|r\b)|cv[cvn]|expir|\bexp\b|valid.?thru/i;
-const CODE = /(?:\bc?cv[cvn]2?|\bcsc|\bcid|security.?code|verification.?(?:code|value))["'\s:=_#-]{0,6}\d{3,4}(?!\d)/i;
+const CODE =
+  /(?:\bc?cv[cvn]2?|\bcsc|\bcid|security.?code|verification.?(?:code|value))["'\s:=_#\\-]{0,8}\d{3,4}(?!\d)/i;
 /** Characters around a number in which words about cards, and a code, are looked for. */
 const BESIDE = 60;
 const IBAN = /\b[A-Z]{2}$/;

@@ -27,10 +27,13 @@ export interface CardFinding {
   readonly withCode: boolean;
   /** See `DetectedCard`. */
   readonly bare: boolean;
+  /** Cards of that kind in the value, of which the finding is the first. */
+  readonly cards: number;
 }
 
 /** What a part of a table held. */
 export interface ScannedPage {
+  /** At most one of each kind in a value. */
   readonly findings: readonly CardFinding[];
   /** Bare numbers without a valid check digit, by column. */
   readonly failedChecks: ReadonlyMap<string, number>;
@@ -98,9 +101,13 @@ async function scanRows(client: ClientBase, table: ScannedTable, where: string, 
           if (value === null) continue;
           if (value.length > MAX_CHARACTERS) cut.add(column);
           const { cards, failedChecks: failed } = detectCards(value, column);
-          findings.push(
-            ...cards.map((card) => ({ table: table.name, column, row: rowKey(row), block: blockOf(row), ...card })),
-          );
+          for (const isBare of [false, true]) {
+            const [card, ...others] = cards.filter(({ bare }) => bare === isBare);
+            if (card === undefined) continue;
+            const place = { table: table.name, column, row: rowKey(row), block: blockOf(row) };
+            const withCode = card.withCode || others.some((other) => other.withCode);
+            findings.push({ ...place, ...card, withCode, cards: others.length + 1 });
+          }
           if (failed > 0) failedChecks.set(column, (failedChecks.get(column) ?? 0) + failed);
         }
       }

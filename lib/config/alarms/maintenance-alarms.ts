@@ -11,6 +11,19 @@ export function maintenanceAlarms(): AlarmDefinition[] {
   return [
     ...DATABASE_NAMES.map(cardAlarm),
     {
+      ...FOUND_BY_LAST_RUN,
+      name: 'cardsFound-logs',
+      measure: 'Lines of logs with card numbers',
+      thresholds: { critical: 0 },
+      metric: highestOf('maintenance', MAINTENANCE_METRICS.cardsInLogs, { database: 'billing' }),
+      symptom: 'A log of the stacks holds what looks like card numbers',
+      action:
+        'Read log, stream and time by "ops maintenance show billing"; find out what wrote them, then delete the stream.',
+      owner: 'data',
+      runbookAnchor: 'card-numbers-found',
+      consolePage: { functionOf: 'maintenance' },
+    },
+    {
       ...ANY_WITHIN_AN_HOUR,
       name: 'maintenanceFailed',
       measure: 'Failed runs of maintenance',

@@ -1,16 +1,21 @@
-import { Duration } from 'aws-cdk-lib';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Duration, Stack, Token } from 'aws-cdk-lib';
+import { ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Alias } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { MaintenanceEnvironment, MaintenanceRequest } from '../../../lambdas/maintenance/contract';
-import { DATABASE_NAMES, type DatabaseName, LOCAL_ENVIRONMENT } from '../../../core/contract';
-import { MAINTENANCE_SCHEDULES, REPORT_SCHEDULE } from '../../config/schedules';
-import type { DatabaseAccess } from '../../data/database-access';
-import { billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
+import {
+  LOGGING_STACKS,
+  type MaintenanceEnvironment,
+  type MaintenanceRequest,
+} from '../../../lambdas/maintenance/contract';
+import { DATABASE_NAMES, type DatabaseName, functionName, LOCAL_ENVIRONMENT } from '../../../core/contract';
+import { LOG_SCAN_SCHEDULE, MAINTENANCE_SCHEDULES, REPORT_SCHEDULE } from '../../config/schedules';
+import { accessAs, type DatabaseAccess } from '../../data/database-access';
+import { allowAccess, billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
+import { acknowledgeWildcards } from '../../policy/acknowledge-permissions';
 import { FunctionSchedule } from '../function-schedule';
 import { OperationalFunction, type OperationsContext } from '../operational-function';
 
@@ -36,14 +41,22 @@ const PERIODS = [
   { period: 'cards', id: 'Cards', does: 'Scan for card numbers' },
 ] as const;
 
+/** Log groups that a managed policy names: it holds 6,144 characters, and the policy of a role 10,240. */
+const LOGS_OF_POLICY = 25;
+
 /** Vacuums, measures and checks the databases, and mails a report on the platform once a month. */
 export class Maintenance extends Construct {
   /** Requests that failed for good, and starts of a schedule that could not be delivered. */
   readonly failureQueue: Queue;
+  private readonly target: OperationalFunction;
 
   constructor(scope: Construct, id: string, props: MaintenanceProps) {
     super(scope, id);
     const { context, databases, inspect } = props;
+    const readers = {
+      billing: accessAs(databases.billing, 'backup'),
+      main: accessAs(databases.main, 'backup'),
+    };
     const topic = context.config.name === LOCAL_ENVIRONMENT ? undefined : this.reports(context);
     const target = new OperationalFunction<MaintenanceEnvironment>(this, 'Maintenance', {
       context,
@@ -53,6 +66,8 @@ export class Maintenance extends Construct {
         ...billingDatabaseEnvironment(databases.billing),
         ...mainDatabaseEnvironment(databases.main),
         INSPECT_FUNCTION_NAME: inspect.functionName,
+        BILLING_READER_SECRET_ARN: readers.billing.secretArn,
+        MAIN_READER_SECRET_ARN: readers.main.secretArn,
         // Nothing on a developer's machine takes mail: `ops maintenance report` prints it there.
         REPORT_TOPIC_ARN: topic?.topicArn ?? '',
       },
@@ -66,6 +81,13 @@ export class Maintenance extends Construct {
     });
     if (!target.failureQueue) throw new Error('maintenance must be asynchronous');
     this.failureQueue = target.failureQueue;
+    this.target = target;
+    for (const name of DATABASE_NAMES) {
+      // Without logins of functions it is the owner's, which the function reads already.
+      if (readers[name].secretArn !== databases[name].secretArn) {
+        allowAccess(target.function, 'maintenance', readers[name], undefined, `${name}Reader`);
+      }
+    }
     if (topic) {
       // The grant of the framework would add the use of every key of the account: the key of AWS needs none.
       target.function.addToRolePolicy(new PolicyStatement({ actions: ['sns:Publish'], resources: [topic.topicArn] }));
@@ -84,6 +106,12 @@ export class Maintenance extends Construct {
         });
       }
     }
+    new FunctionSchedule(this, 'Logs', {
+      target,
+      definition: LOG_SCAN_SCHEDULE,
+      description: 'Scan of the logs for card numbers',
+      input: { action: 'run', database: 'billing', tasks: ['logs'], dryRun: false } satisfies MaintenanceRequest,
+    });
     new FunctionSchedule(this, 'MonthlyReport', {
       target,
       definition: REPORT_SCHEDULE,
@@ -91,6 +119,36 @@ export class Maintenance extends Construct {
       input: { action: 'report', send: true } satisfies MaintenanceRequest,
       enabled: topic !== undefined,
     });
+  }
+
+  /**
+   * Lets the function list the log groups of the stacks, and read them.
+   *
+   * @param logArns of these groups, as policies name them
+   */
+  scanLogs(environmentName: string, logArns: readonly string[]): void {
+    const { role } = this.target.function;
+    if (!role) throw new Error('maintenance must have a role');
+    const stacks = LOGGING_STACKS.map((stack) => stackArn(this, environmentName, stack));
+    role.addToPrincipalPolicy(
+      new PolicyStatement({ actions: ['cloudformation:ListStackResources'], resources: stacks }),
+    );
+    acknowledgeWildcards(role, {
+      resources: stacks,
+      reason: 'CloudFormation adds an id of its own to the name of a stack',
+    });
+    for (let start = 0; start < logArns.length; start += LOGS_OF_POLICY) {
+      const resources = logArns.slice(start, start + LOGS_OF_POLICY);
+      const policy = new ManagedPolicy(this, `ReadLogs${start / LOGS_OF_POLICY + 1}`, {
+        description: 'Logs that are scanned for card numbers',
+        roles: [role],
+        statements: [new PolicyStatement({ actions: ['logs:FilterLogEvents'], resources })],
+      });
+      acknowledgeWildcards(policy, {
+        resources: resources.filter((arn) => !Token.isUnresolved(arn) || arn.endsWith(':*')),
+        reason: 'Policies name a log group with its streams; the group itself is exact',
+      });
+    }
   }
 
   /** Apart from the alerts: what pages on-call for an alert must not page for a report. */
@@ -104,4 +162,13 @@ export class Maintenance extends Construct {
     for (const address of config.alarmEmails.warning) topic.addSubscription(new EmailSubscription(address));
     return topic;
   }
+}
+
+/** ARN of a stack of an environment, but for the id that CloudFormation adds to it. */
+function stackArn(scope: Construct, environmentName: string, stack: string): string {
+  return Stack.of(scope).formatArn({
+    service: 'cloudformation',
+    resource: 'stack',
+    resourceName: `${functionName(environmentName, stack)}/*`,
+  });
 }

@@ -69,6 +69,7 @@ describe('health', () => {
       ['maintenance-vacuum-billing', 'late'],
       ['maintenance-indexes-billing', 'late'],
       ['maintenance-cards-billing', 'late'],
+      ['maintenance-logs-billing', 'late'],
       ['maintenance-report', 'ok'],
     ]);
     expect(body.jobs[6]).toMatchObject({ limitSeconds: 28_800, ageSeconds: expect.any(Number) });

@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import type { Client, ClientBase } from 'pg';
 import { FORGET_CARD_ROWS } from '../../../core/erasure/card-rows';
 import { withConnection } from '../../../core/database/connector';
 import type { ResultOf, TaskRecord } from '../../../lambdas/maintenance/contract';
@@ -10,7 +10,7 @@ import { taskLines } from '../../../ops/print/maintenance';
 import { styleOf } from '../../../ops/print/style';
 import { idsOfDigits, PLANTED_CARD } from '../../factories/card-corpus';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
-import { silentLog } from '../../support/log';
+import { noLogs, silentLog } from '../../support/log';
 
 const GROUPED = PLANTED_CARD.replaceAll(/(\d{4})(?=\d)/g, '$1 ');
 
@@ -28,7 +28,16 @@ afterEach(() => database.drop());
 async function scan(remainingMs: () => number = () => 60_000): Promise<TaskRecord & { readonly task: 'cards' }> {
   const [record] = await withConnection(database.connector, (connection) =>
     withConnection(database.connector, (watcher) => {
-      const dependencies = { client: connection, watcher, clock: () => new Date(), remainingMs, log: silentLog };
+      const dependencies = {
+        client: connection,
+        watcher,
+        clock: () => new Date(),
+        remainingMs,
+        log: silentLog,
+        logs: noLogs,
+        // The same session: a scan that loses it is a function that was killed.
+        withReader: <T>(work: (reader: ClientBase) => Promise<T>) => work(connection),
+      };
       return runTasks(dependencies, { database: 'billing', tasks: ['cards'], dryRun: false });
     }),
   );

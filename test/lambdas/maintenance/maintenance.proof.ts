@@ -7,7 +7,7 @@ import { listRecords } from '../../../lambdas/maintenance/records';
 import { runTasks } from '../../../lambdas/maintenance/run';
 import { waitUntil } from '../../../local/pass/check';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
-import { silentLog } from '../../support/log';
+import { noLogs, noReader, silentLog } from '../../support/log';
 
 const DAY_MS = 86_400_000;
 /** Uses of indexes were counted for long enough by then. */
@@ -32,7 +32,15 @@ async function run(tasks: readonly MaintenanceTask[], options: Options = {}): Pr
   const { dryRun = false, now = LATER, remainingMs = () => 60_000 } = options;
   return withConnection(database.connector, (connection) =>
     withConnection(database.connector, (watcher) => {
-      const dependencies = { client: connection, watcher, clock: () => now, remainingMs, log: silentLog };
+      const dependencies = {
+        client: connection,
+        watcher,
+        clock: () => now,
+        remainingMs,
+        log: silentLog,
+        logs: noLogs,
+        withReader: noReader,
+      };
       return runTasks(dependencies, { database: 'billing', tasks, dryRun });
     }),
   );
@@ -297,7 +305,15 @@ test('a role that may only read is told what it may not maintain, and nothing fa
   const connection = await database.connector.connect();
   await connection.query('SET SESSION AUTHORIZATION maintenance_reader');
   const records = await runTasks(
-    { client: connection, watcher: client, clock: () => LATER, remainingMs: () => 60_000, log: silentLog },
+    {
+      client: connection,
+      watcher: client,
+      clock: () => LATER,
+      remainingMs: () => 60_000,
+      log: silentLog,
+      logs: noLogs,
+      withReader: noReader,
+    },
     { database: 'billing', tasks: ['sizes', 'vacuum', 'indexes', 'reindex'], dryRun: false },
   );
   await connection.end();

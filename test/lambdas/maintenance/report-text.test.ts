@@ -34,6 +34,7 @@ function records(
     readonly vacuum?: object;
     readonly sizes?: object;
     readonly cards?: object;
+    readonly logs?: object;
   } = {},
 ): TaskRecord[] {
   const base = { startedAt: '2026-12-05T07:00:00Z', durationMs: 1_500, outcome: 'done', error: null } as const;
@@ -68,6 +69,11 @@ function records(
       ...base,
       task: 'cards',
       result: { found: 0, findings: [], probableIds: 0, tables: [], skipped: [], ...overrides.cards },
+    },
+    {
+      ...base,
+      task: 'logs',
+      result: { found: 0, findings: [], probableIds: 0, groups: [], skipped: [], ...overrides.logs },
     },
   ];
 }
@@ -233,6 +239,11 @@ test.each<[string, Partial<ReportFacts>, RegExp]>([
     /^- billing: card numbers in a\.b\.c \(1\)/,
   ],
   [
+    'a card number in a log',
+    { maintenance: { billing: records({ logs: { found: 1, findings: [{ group: 'a-log' }] } }), main: records() } },
+    /^- billing: card numbers in 1 lines of a-log\. Remove them/,
+  ],
+  [
     'growth',
     {
       maintenance: {
@@ -297,7 +308,7 @@ test('sources that fail cost the report their own lines and nothing else', async
   expect(sectionOf(text, 'Events')).toEqual(['unknown: it could not be looked up']);
   expect(sectionOf(text, 'API keys in force')).toEqual(['unknown: it could not be looked up']);
   expect(sectionOf(text, 'Database main: maintenance')).toEqual(['unknown: it could not be looked up']);
-  expect(sectionOf(text, 'Database billing: maintenance')).toHaveLength(4);
+  expect(sectionOf(text, 'Database billing: maintenance')).toHaveLength(5);
 });
 
 test('a long name of a secret or of a key moves the columns of the others', () => {

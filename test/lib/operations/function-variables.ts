@@ -142,6 +142,8 @@ export const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     ...billing,
     ...main,
     'INSPECT_FUNCTION_NAME',
+    'BILLING_READER_SECRET_ARN',
+    'MAIN_READER_SECRET_ARN',
     'REPORT_TOPIC_ARN',
   ]),
   migrate: variables<MigrateEnvironment>()([...base, ...billing, ...main]),

@@ -157,6 +157,12 @@ test.each([
     '{"action":"run","database":"main","tasks":["cards"],"dryRun":false}',
     3600,
   ],
+  [
+    'MaintenanceLogs',
+    'cron(0 8 ? * SAT *)',
+    '{"action":"run","database":"billing","tasks":["logs"],"dryRun":false}',
+    3600,
+  ],
   ['MonthlyReport', 'cron(0 9 6 * ? *)', '{"action":"report","send":true}', 3600],
   ['EveryMinute', 'rate(1 minute)', '{"dryRun":false}', 60],
 ])(

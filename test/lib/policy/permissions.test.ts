@@ -1,3 +1,4 @@
+import { UNSCANNED_LOG } from '../../../lambdas/maintenance/contract';
 import { EXAMPLES } from '../../support/example-environments';
 import { resourceLike, resourcesOf, templatesOf, type Synthesised } from '../support';
 
@@ -255,4 +256,26 @@ test('the role of the API may invoke the aliases named for it and no function by
   expect(statements).toEqual([
     { Action: 'lambda:InvokeFunction', Effect: 'Allow', Resource: aliases.map(([id]) => ({ Ref: id })) },
   ]);
+});
+
+test('the maintenance function may read every log of the stacks but the flow log, and no other', () => {
+  const { data, operations, monitoring, recovery } = templatesOf('production');
+  const read = Object.entries(resourcesOf(operations, 'AWS::IAM::ManagedPolicy'))
+    .filter(([id]) => id.startsWith('MaintenanceReadLogs'))
+    .flatMap(([, { Properties }]) => (Properties.PolicyDocument as { Statement: Statement[] }).Statement);
+  expect(new Set(read.flatMap(actionsOf))).toEqual(new Set(['logs:FilterLogEvents']));
+  const ofOperations = Object.keys(resourcesOf(operations, 'AWS::Logs::LogGroup')).map((id) => ({
+    'Fn::GetAtt': [id, 'Arn'],
+  }));
+  const logsOfData = Object.entries(resourcesOf(data, 'AWS::Logs::LogGroup'));
+  const ofData = logsOfData.flatMap(([id, { Properties }]) =>
+    id.startsWith(UNSCANNED_LOG) ? [] : [`:log-group:${String(Properties.LogGroupName)}:*`],
+  );
+  const resources = read.flatMap(({ Resource }) => [Resource].flat());
+  const named = resources.flatMap((resource) => /:log-group:[^"]+/.exec(JSON.stringify(resource))?.[0] ?? []);
+  const written = resources.map((resource) => JSON.stringify(resource)).filter((text) => text.includes('Fn::GetAtt'));
+  expect(written.toSorted()).toEqual(ofOperations.map((resource) => JSON.stringify(resource)).toSorted());
+  expect(named.toSorted()).toEqual(ofData.toSorted());
+  expect(logsOfData).toHaveLength(ofData.length + 1);
+  for (const other of [monitoring, recovery]) expect(other && resourcesOf(other, 'AWS::Logs::LogGroup')).toEqual({});
 });

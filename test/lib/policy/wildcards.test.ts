@@ -53,6 +53,28 @@ const JUSTIFIED: readonly Justified[] = [
     why: 'in the policy of a key `*` is that key; EventBridge, as it documents it for topics, without a condition',
   },
   {
+    of: /^MaintenanceRoleDefaultPolicy$/,
+    actions: ['cloudformation:ListStackResources'],
+    resources: ['Data', 'Operations'].map(
+      (stack) => `arn:aws:cloudformation:eu-central-1:<account>:stack/BillingOps-<env>-${stack}/*`,
+    ),
+    why: 'CloudFormation adds an id of its own to the name of a stack',
+  },
+  {
+    of: /^MaintenanceReadLogs[1-3]$/,
+    actions: ['logs:FilterLogEvents'],
+    resources: ['billing', 'main']
+      .flatMap((name) => [
+        `/aws/lambda/BillingOps-<env>-rotate-${name}`,
+        `/aws/rds/proxy/billing-operations-<env>-${name}`,
+        ...['', '-analytics'].flatMap((suffix) =>
+          ['postgresql', 'upgrade'].map((log) => `/aws/rds/instance/billing-operations-<env>-${name}${suffix}/${log}`),
+        ),
+      ])
+      .map((group) => `arn:aws:logs:eu-central-1:<account>:log-group:${group}:*`),
+    why: 'policies name a log group with its streams; the group itself is exact',
+  },
+  {
     of: /^CollectorRoleDefaultPolicy$/,
     actions: ['cloudwatch:GetMetricStatistics'],
     resources: ['*'],

@@ -33,6 +33,7 @@ export interface Failure {
 
 const HOUR = 3_600;
 const DAY = 24 * HOUR;
+const CARDS_IN_LOGS = ofFunction('maintenance', 'CardNumbersInLogs', { database: 'billing' });
 
 /** Once, in the minute after the beginning. */
 const once =
@@ -226,6 +227,7 @@ function databaseFailures(): Failure[] {
     single('privilegesChangedByHand', 'someone grants', 5, ofDatabaseLog('PrivilegeChangesByHand', 'main'), once()),
     single('adminLoginByHand', 'someone logs in', 5, ofDatabaseLog('AdminLoginsByHand', 'billing'), once()),
     single('rowsDeletedByHand', 'someone deletes rows', 5, ofDatabaseLog('DeletionsByHand', 'billing'), once()),
+    single('cardsFound-logs', 'a log has a card', 5, CARDS_IN_LOGS, once()),
     single('replicaLag-billing', 'the replica is gone', 30, ofInstance('ReplicaLag', 'billing-analytics'), nothing),
   ];
 }

@@ -1,0 +1,254 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type CloudWatchLogsClient,
+  FilterLogEventsCommand,
+  type FilterLogEventsCommandInput,
+  type FilteredLogEvent,
+  ResourceNotFoundException,
+} from '@aws-sdk/client-cloudwatch-logs';
+import { messageOf } from '../../../core/runtime/errors';
+import type { ResultOf } from '../contract';
+import { FoundCards } from './found-cards';
+import { scanLine } from './log-lines';
+
+/** Logs are kept for a year: nothing is older. */
+const OLDEST_MS = 366 * 86_400_000;
+/** Lines reach CloudWatch after others of a later time: so much of the end is read again by the next scan. */
+const SETTLED_MS = 15 * 60_000;
+/** Findings of one log from which on its scan stops: the lines have to be removed first, and it continues there. */
+const ENOUGH_FOUND = 200;
+/** Longest that a scan looks again where the last one found cards; of the time that is left, half. */
+const AGAIN_MS = 120_000;
+/** Between two requests: CloudWatch answers five of these requests a second in a region, and operators read logs, too. */
+const PACE_MS = 250;
+/** How often a scan records where it is: what a killed one has to repeat. */
+const SAVE_MS = 5_000;
+/** Less time is not worth a start. */
+const LEAST_MS = 1_000;
+
+const NO_TIME = 'no time was left';
+
+type LogsResult = ResultOf<'logs'>;
+type Finding = LogsResult['findings'][number];
+type Coverage = LogsResult['groups'][number];
+
+export interface LogScan {
+  readonly client: CloudWatchLogsClient;
+  /** Names of the log groups. */
+  readonly groups: readonly string[];
+  /** When the scan began. */
+  readonly now: Date;
+  /** Milliseconds that are left. */
+  readonly remainingMs: () => number;
+  /** What the last scan recorded, killed or not; `undefined` before the first. */
+  readonly last: LogsResult | undefined;
+  /** Records how far the scan is. */
+  readonly save: (result: LogsResult) => Promise<void>;
+  /** Milliseconds between two requests. @default 250 */
+  readonly paceMs?: number;
+}
+
+/**
+ * Looks for card numbers in logs: first whether those that the last scan found are still there, then each log from the time at which
+ * that one stopped, the one furthest behind first, each for half of the time that is left. A scan that was killed is continued.
+ * FilterLogEvents costs nothing, and sorts events by their time.
+ *
+ * @see https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
+ */
+export async function scanLogs(scan: LogScan): Promise<LogsResult> {
+  const { last, remainingMs } = scan;
+  const progress = new LogProgress(scan);
+  const untilMs = performance.now() + Math.min(AGAIN_MS, remainingMs() / 2);
+  for (const finding of last?.findings ?? []) {
+    const isLate = performance.now() > untilMs;
+    if (isLate || (await isStillThere(scan, finding))) progress.keep(finding);
+    if (!isLate) await sleep(scan.paceMs ?? PACE_MS);
+  }
+  const order = scan.groups.toSorted((one, other) => progress.startOf(one) - progress.startOf(other));
+  for (const [index, group] of order.entries()) {
+    const left = remainingMs();
+    if (left < LEAST_MS) {
+      progress.skip(group, NO_TIME);
+      continue;
+    }
+    const reserve = index === order.length - 1 ? 0 : left / 2;
+    try {
+      await scanGroup(scan, group, progress, () => remainingMs() > reserve);
+    } catch (error) {
+      if (error instanceof ResourceNotFoundException) progress.absent(group);
+      else progress.skip(group, messageOf(error));
+    }
+  }
+  const result = progress.result();
+  await scan.save(result);
+  return result;
+}
+
+/** Whether a line with a card is there. What cannot be looked at stays a finding. */
+async function isStillThere({ client }: LogScan, { group, stream, at }: Finding): Promise<boolean> {
+  const startTime = Date.parse(at);
+  const input = { logGroupName: group, logStreamNames: [stream], startTime, endTime: startTime + 1 };
+  try {
+    for await (const events of pagesOf(client, input)) {
+      if (events.some(({ timestamp, message = '' }) => timestamp === startTime && hasCard(message))) return true;
+    }
+    return false;
+  } catch (error) {
+    // The stream, or the log, was deleted.
+    return !(error instanceof ResourceNotFoundException);
+  }
+}
+
+function hasCard(line: string): boolean {
+  const { card, bare } = scanLine(line);
+  return card !== undefined || bare.some(({ cards }) => cards.length > 0);
+}
+
+async function* pagesOf(
+  client: CloudWatchLogsClient,
+  input: FilterLogEventsCommandInput,
+): AsyncGenerator<readonly FilteredLogEvent[]> {
+  let nextToken: string | undefined;
+  do {
+    const page = await client.send(new FilterLogEventsCommand({ ...input, nextToken }));
+    yield page.events ?? [];
+    nextToken = page.nextToken;
+  } while (nextToken !== undefined);
+}
+
+async function scanGroup(
+  { client, now, paceMs = PACE_MS }: LogScan,
+  group: string,
+  progress: LogProgress,
+  hasTime: () => boolean,
+): Promise<void> {
+  const startTime = progress.startOf(group);
+  let pages = 0;
+  for await (const events of pagesOf(client, { logGroupName: group, startTime, endTime: now.getTime() })) {
+    pages += 1;
+    for (const event of events) progress.scanned(group, event);
+    await progress.reached(group, events.at(-1)?.timestamp);
+    if (progress.countOf(group) >= ENOUGH_FOUND) {
+      progress.skip(
+        group,
+        `${ENOUGH_FOUND} lines with card numbers and more: the scan continues when these are removed`,
+      );
+      return;
+    }
+    if (!hasTime()) return;
+    if (pages > 1) await sleep(paceMs);
+  }
+  progress.ended(group);
+}
+
+/** How far a scan is, and what it found. */
+class LogProgress {
+  private readonly groups = new Map<string, Coverage>();
+  private readonly cards = new FoundCards<Finding>();
+  private readonly kept: Finding[] = [];
+  private readonly skipped: LogsResult['skipped'] = [];
+  private savedMs = performance.now();
+  private saved = 0;
+
+  constructor(private readonly scan: LogScan) {
+    const known = new Map(scan.last?.groups.map((coverage) => [coverage.group, coverage]));
+    for (const group of scan.groups) {
+      const { scannedUntil = null, wholeAt = null } = known.get(group) ?? {};
+      this.groups.set(group, { group, exists: true, lines: 0, characters: 0, scannedUntil, wholeAt });
+    }
+  }
+
+  /** Milliseconds since 1970 from which a log is to be read. */
+  startOf(group: string): number {
+    const { scannedUntil = null } = this.groups.get(group) ?? {};
+    return scannedUntil === null ? this.scan.now.getTime() - OLDEST_MS : Date.parse(scannedUntil);
+  }
+
+  /** A finding of the last scan that is there, or could not be looked at. */
+  keep(finding: Finding): void {
+    this.kept.push(finding);
+  }
+
+  scanned(group: string, { message = '', timestamp = 0, logStreamName: stream = '' }: FilteredLogEvent): void {
+    this.change(group, ({ lines, characters }) => ({ lines: lines + 1, characters: characters + message.length }));
+    const { card, bare } = scanLine(message);
+    const at = new Date(timestamp).toISOString();
+    const row = `${stream} ${at}`;
+    if (card) {
+      const { brand, withCode } = card;
+      this.cards.add({ source: group, column: '', row }, false, { group, stream, at, brand, withCode });
+    }
+    for (const { key: column, cards, failed } of bare) {
+      if (failed > 0) this.cards.fail({ source: group, column }, failed);
+      const [first] = cards;
+      if (first === undefined) continue;
+      const { brand, withCode } = first;
+      this.cards.add({ source: group, column, row }, true, { group, stream, at, brand, withCode }, cards.length);
+    }
+  }
+
+  /** Findings in a log, those of the last scan included. */
+  countOf(group: string): number {
+    return this.cards.countOf(group) + this.kept.filter((finding) => finding.group === group).length;
+  }
+
+  /** Everything before a time was read. */
+  async reached(group: string, timestamp: number | undefined): Promise<void> {
+    if (timestamp !== undefined) {
+      const until = Math.max(this.startOf(group), Math.min(timestamp, this.settled));
+      this.change(group, () => ({ scannedUntil: new Date(until).toISOString() }));
+    }
+    // What was found is on record at once.
+    const found = this.cards.values().length;
+    if (found === this.saved && performance.now() - this.savedMs < SAVE_MS) return;
+    await this.scan.save(this.result());
+    this.savedMs = performance.now();
+    this.saved = found;
+  }
+
+  /** A log was read to its end. */
+  ended(group: string): void {
+    const until = Math.max(this.startOf(group), this.settled);
+    this.change(group, () => ({
+      scannedUntil: new Date(until).toISOString(),
+      wholeAt: this.scan.now.toISOString(),
+    }));
+  }
+
+  absent(group: string): void {
+    this.change(group, () => ({ exists: false }));
+  }
+
+  skip(relation: string, reason: string): void {
+    this.skipped.push({ relation, reason });
+  }
+
+  result(): LogsResult {
+    const found = new Map(
+      [...this.kept, ...this.cards.values()].map((finding) => [
+        JSON.stringify([finding.group, finding.stream, finding.at]),
+        finding,
+      ]),
+    );
+    const behind = [...this.groups.values()].filter(
+      ({ group, wholeAt, exists }) =>
+        exists && wholeAt !== this.scan.now.toISOString() && !this.skipped.some(({ relation }) => relation === group),
+    );
+    return {
+      found: found.size + this.cards.further,
+      findings: [...found.values()],
+      probableIds: this.cards.ids,
+      groups: [...this.groups.values()],
+      skipped: [...this.skipped, ...behind.map(({ group }) => ({ relation: group, reason: NO_TIME }))],
+    };
+  }
+
+  private get settled(): number {
+    return this.scan.now.getTime() - SETTLED_MS;
+  }
+
+  private change(group: string, how: (before: Coverage) => Partial<Coverage>): void {
+    const before = this.groups.get(group);
+    if (before !== undefined) this.groups.set(group, { ...before, ...how(before) });
+  }
+}
