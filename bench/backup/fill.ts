@@ -39,7 +39,8 @@ export async function fillTo(database: BenchDatabase, targetBytes: number): Prom
   }
 }
 
-async function databaseBytes(client: Client): Promise<number> {
+/** Size of the connection's database. */
+export async function databaseBytes(client: Client): Promise<number> {
   const { rows } = await client.query<{ bytes: number }>(
     'SELECT pg_database_size(current_database())::float8 AS bytes',
   );

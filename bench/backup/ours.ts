@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DatabaseName } from '../../core/contract';
 import type { ArchiveReport, BackupEnvironment } from '../../lambdas/backup/contract';
 import type { RestoreEnvironment } from '../../lambdas/restore/contract';
 import type { SecretsManager } from '../../local/aws/secrets-manager';
@@ -19,11 +21,11 @@ const HEAP_MIB = 460;
 export function platform(
   bundle: (name: string) => Bundle,
   server: BenchServer,
-  database: BenchDatabase,
+  { database, name: databaseName }: { readonly database: BenchDatabase; readonly name: DatabaseName },
   secrets: SecretsManager,
   objects: ObjectServer,
   kmsEndpoint: string,
-): Contender {
+): Contender & { readonly schemaSeconds: () => readonly number[] } {
   secrets.put(ERASURE_KEY_SECRET_ARN, { key: 'k'.repeat(64) });
   const common = {
     ...baseEnvironment(secrets),
@@ -78,16 +80,23 @@ export function platform(
     name: 'this platform',
     async save() {
       const { result, peakBytes } = await using('backup', backupEnvironment, (fn) =>
-        fn.invoke({ database: 'billing' }),
+        fn.invoke({ database: databaseName }),
       );
       peak.save = peakBytes;
       return (result as ArchiveReport).compressedBytes;
     },
     async restore(targetDatabase) {
-      const request = { database: 'billing', archive: 'latest', targetDatabase, afterwards: 'keep' };
+      const request = { database: databaseName, archive: 'latest', targetDatabase, afterwards: 'keep' };
       const { peakBytes } = await using('restore', restoreEnvironment, (fn) => fn.invoke(request));
       peak.restore = peakBytes;
     },
     peakMemoryBytes: () => peak,
+    /** What the function logged about each of its archives. */
+    schemaSeconds: () => schemaSecondsIn(readFileSync(join(server.directory, 'backup.log'), 'utf8')),
   };
+}
+
+function schemaSecondsIn(log: string): number[] {
+  const lines = log.split('\n').filter((line) => line.includes('"Schema captured"'));
+  return lines.map((line) => (JSON.parse(line) as { readonly durationMs: number }).durationMs / 1000);
 }

@@ -9,7 +9,7 @@ import type { ObjectServer } from './object-server';
 import type { PostgresTools } from './postgres-tools';
 import { downloadFolder, downloadStream, uploadFolder, uploadStream } from './transfer';
 
-/** Processes of `pg_dump` and `pg_restore`, as many as the workers of this platform. */
+/** Processes of `pg_dump` and `pg_restore`: one for each core. This platform is one process with three connections. */
 const JOBS = '2';
 
 /** `pg_dump` and its kin, uploading to, and restoring from, the same S3 server. */

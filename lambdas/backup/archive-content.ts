@@ -21,6 +21,7 @@ import type { DatabaseConnector } from '../../core/database/connector';
 import { readJournal } from '../../core/migrations/journal';
 import { readOtherJournals } from '../../core/migrations/other-journals';
 import { OperationError } from '../../core/runtime/errors';
+import type { Log } from '../../core/runtime/telemetry';
 import { captureSchema } from '../../core/schema/capture';
 import type { CapturedSchema } from '../../core/schema/contract';
 import { type PlannedPart, planParts } from './parts';
@@ -61,6 +62,7 @@ export interface BegunArchive {
 export interface BeginDependencies {
   readonly connector: DatabaseConnector;
   readonly store: SignedStore;
+  readonly log: Log;
   readonly pgDumpWorker?: string | undefined;
 }
 
@@ -71,22 +73,46 @@ export interface BeginDependencies {
  * @param partBytes bytes of table of one part
  */
 export async function beginArchive(
-  { connector, store, pgDumpWorker: workerFile }: BeginDependencies,
+  dependencies: BeginDependencies,
   leader: Client,
   snapshot: Snapshot,
   attempt: Attempt,
   { partBytes, signal }: { readonly partBytes: number; readonly signal: AbortSignal },
 ): Promise<BegunArchive> {
   // Before the rows: a migration under way is noticed at once, and pg_dump's memory is free again.
+  const description = await describeArchive(dependencies, leader, snapshot, attempt, signal);
+  return { description, ...(await planContent(dependencies, leader, snapshot, attempt, partBytes)) };
+}
+
+/** Captures the schema of a snapshot and uploads it, and describes the database. */
+export async function describeArchive(
+  { connector, store, log, pgDumpWorker: workerFile }: BeginDependencies,
+  leader: Client,
+  snapshot: Snapshot,
+  attempt: Attempt,
+  signal: AbortSignal,
+): Promise<Description> {
+  const startedMs = performance.now();
   const captured = await captureSchema({ connector, snapshot: snapshot.id, signal, workerFile });
   const { facts } = captured;
+  const durationMs = Math.round(performance.now() - startedMs);
+  log.info('Schema captured', { database: attempt.database, slot: attempt.slot, durationMs });
   const state = await describeState(leader, attempt.database, facts.extensions);
-  const description = { ...state, schema: { ...(await uploadSchema(store, captured, attempt)), facts } };
-  const { tables } = snapshot;
+  return { ...state, schema: { ...(await uploadSchema(store, captured, attempt)), facts } };
+}
+
+/** Lists the parts to copy, also in the bucket. */
+export async function planContent(
+  { store }: BeginDependencies,
+  leader: Client,
+  { tables }: Snapshot,
+  attempt: Attempt,
+  partBytes: number,
+): Promise<Omit<BegunArchive, 'description'>> {
   const largeObjects = await listLargeObjects(leader, partBytes);
   const planned = planParts(attempt, [...tables, ...largeObjects], partBytes);
   await writePartList(store, planned, attempt);
-  return { description, tables, largeObjects, planned };
+  return { tables, largeObjects, planned };
 }
 
 /**

@@ -9,7 +9,6 @@ import { lookUpObject } from '../../core/archive/store';
 import { withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
 import { InvalidRequestError } from '../../core/runtime/errors';
-import type { Log } from '../../core/runtime/telemetry';
 import { type BeginDependencies, beginArchive, newAttempt } from './archive-content';
 import { readPlan, writePlan } from './archive-plan';
 import type { PartReport, PartRequest, PlanReport, PlanRequest } from './contract';
@@ -30,7 +29,6 @@ const LOCK_TIMEOUT_MS = 3_000;
 export interface StepDependencies extends BeginDependencies {
   /** Days for which the archive is locked against deletion. */
   readonly retentionDays: number;
-  readonly log: Log;
   readonly clock: () => Date;
   /** Aborted when the call runs out of time. */
   readonly stop: AbortSignal;

@@ -87,6 +87,17 @@ export class CopyOut implements Submittable, AsyncIterable<Buffer> {
     if (this.rowsSent !== this.rows) {
       throw new Error(`the server sent ${this.rowsSent} rows, but ${this.rows} arrived`);
     }
+    this.freeBuffers();
+  }
+
+  /**
+   * Frees what the chunks were made in. Left to V8, a megabyte for each table starts a collection of the whole heap every
+   * score of tables. Only at the end: after a failure, a thread may still be reading the last chunk.
+   */
+  private freeBuffers(): void {
+    freeBuffer(this.filling);
+    if (this.spare) freeBuffer(this.spare);
+    this.spare = undefined;
   }
 
   /** Called by `pg` when the connection is free. */

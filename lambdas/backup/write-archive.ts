@@ -6,7 +6,14 @@ import { withConnections } from '../../core/database/connections';
 import type { DatabaseConnector } from '../../core/database/connector';
 import { runConcurrently } from '../../core/runtime/run-concurrently';
 import type { Log } from '../../core/runtime/telemetry';
-import { type Attempt, beginArchive, type BegunArchive, completeManifest, newAttempt } from './archive-content';
+import {
+  type Attempt,
+  describeArchive,
+  planContent,
+  type BegunArchive,
+  completeManifest,
+  newAttempt,
+} from './archive-content';
 import { LeaderWatch } from './leader-watch';
 import type { PlannedPart } from './parts';
 import {
@@ -19,8 +26,16 @@ import {
 } from './snapshot';
 import { uploadPart } from './upload-part';
 
-/** Two keep a vCPU busy: one compresses while the other waits. Each takes about 25 MB and a connection. */
-const WORKERS = 2;
+/**
+ * Three keep two vCPUs busy, PostgreSQL's half of the work included: with two, both are often waiting for the one thread that
+ * hashes for them. Each takes about 25 MB and a connection.
+ */
+const WORKERS = 3;
+/**
+ * Tables up to which the schema is captured while rows are copied, which saves its time. For more, pg_dump takes so much
+ * memory that it goes first.
+ */
+const MOST_TABLES_AT_ONCE = 1_000;
 /** Less makes more objects to hash and request; more leaves one worker idle at the end. */
 const PART_BYTES = 256 * 1024 * 1024;
 
@@ -31,7 +46,7 @@ export interface ArchiveDependencies {
   readonly retentionDays: number;
   readonly log: Log;
   readonly clock: () => Date;
-  /** Connections that copy at once. @default 2 */
+  /** Connections that copy at once. @default 3 */
   readonly workers?: number;
   /** Bytes of table file per object. @default 256 MiB */
   readonly partBytes?: number;
@@ -114,8 +129,8 @@ async function copyContent(
 ): Promise<Copied> {
   const { log, partBytes = PART_BYTES } = dependencies;
   const { database, slot } = attempt;
-  const begun = await beginArchive(dependencies, leader, snapshot, attempt, { partBytes, signal });
-  const { planned } = begun;
+  const content = await planContent(dependencies, leader, snapshot, attempt, partBytes);
+  const { planned } = content;
   log.info('Backup started', {
     database,
     slot,
@@ -123,7 +138,33 @@ async function copyContent(
     tables: snapshot.tables.length,
     parts: planned.length,
   });
-  return { begun, parts: await copyParts(dependencies, snapshot, planned, attempt.retainUntil, signal) };
+  const describe = (stop: AbortSignal) => describeArchive(dependencies, leader, snapshot, attempt, stop);
+  const copy = (stop: AbortSignal) => copyParts(dependencies, snapshot, planned, attempt.retainUntil, stop);
+  if (snapshot.tables.length > MOST_TABLES_AT_ONCE) {
+    // Schema first: a migration under way is noticed before any row is copied.
+    const description = await describe(signal);
+    return { begun: { description, ...content }, parts: await copy(signal) };
+  }
+  const [description, parts] = await together(signal, describe, copy);
+  return { begun: { description, ...content }, parts };
+}
+
+/** Does two things at once. When one fails, the other is stopped, and the first failure is thrown once both have ended. */
+async function together<One, Other>(
+  signal: AbortSignal,
+  one: (stop: AbortSignal) => Promise<One>,
+  other: (stop: AbortSignal) => Promise<Other>,
+): Promise<[One, Other]> {
+  const failure = new AbortController();
+  const stop = AbortSignal.any([signal, failure.signal]);
+  const stoppingBoth = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      failure.abort(error);
+      throw error;
+    });
+  const [first, second] = await Promise.allSettled([stoppingBoth(one(stop)), stoppingBoth(other(stop))]);
+  if (first.status === 'fulfilled' && second.status === 'fulfilled') return [first.value, second.value];
+  throw failure.signal.reason;
 }
 
 /** Uploads all parts, each over one of the connections that see the snapshot. */

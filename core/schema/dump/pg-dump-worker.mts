@@ -27,6 +27,13 @@ const { args, port, answers } = workerData as WorkerInput;
 const results = parentPort;
 let received = 0;
 
+/**
+ * Work after which V8 compiles a function of pg_dump once more, with its optimising compiler; its own choice is 13 million.
+ * With that, the compiler takes longer than a dump of some hundred tables, and 25 MB. This leaves it to thousands of tables.
+ */
+const OPTIMISE_AFTER = 2_000_000_000;
+setFlagsFromString(`--wasm-tiering-budget=${OPTIMISE_AFTER}`);
+
 /** Sends bytes of the client to the main thread and sleeps until the server's answer to them is there. */
 function exchange(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   // A view into pg_dump's memory, which it overwrites.

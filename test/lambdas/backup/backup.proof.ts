@@ -1,4 +1,5 @@
 import { PutObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readManifest } from '../../../core/archive/signed-manifest';
 import { type ArchiveSite, contentOf, createArchiveSite, listKeys, manifestAt } from '../../factories/archive';
 
@@ -145,6 +146,26 @@ test('a backup whose database connection dies during the copy fails and publishe
   );
   await expect(site.backup(SLOT, { workers: 1 })).rejects.toMatchObject({ code: 'copy_failed', retryable: true });
   expect(await readManifest(site.store, 'billing', SLOT)).toBeUndefined();
+});
+
+test('a backup whose schema cannot be captured says so, stops copying rows and publishes nothing', async () => {
+  let copied = 0;
+  site.store.s3.middlewareStack.add(
+    (next) => async (args) => {
+      if (!(args.input as { readonly Key?: string }).Key?.endsWith('.copy.zst')) return next(args);
+      copied += 1;
+      // Rows take longer than a thread that does not start.
+      await sleep(300);
+      return next(args);
+    },
+    { step: 'initialize', name: 'slow-rows' },
+  );
+  const pgDumpWorker = '/nowhere/pg-dump-worker.js';
+  await expect(site.backup(SLOT, { workers: 1, pgDumpWorker })).rejects.toMatchObject({ code: 'MODULE_NOT_FOUND' });
+  expect(copied).toBeLessThan(20);
+  expect(await readManifest(site.store, 'billing', SLOT)).toBeUndefined();
+  site.store.s3.middlewareStack.remove('slow-rows');
+  expect((await site.backup(SLOT)).tables).toBeGreaterThan(40);
 });
 
 test('every object is locked until the end of its retention', async () => {

@@ -63,13 +63,15 @@ describe('the rows of a COPY', () => {
     );
   });
 
-  test('that are larger than the buffers arrive in several chunks', async () => {
+  test('that are larger than the buffers arrive in several chunks, whose memory is freed at the end', async () => {
     const copy = new CopyOut('COPY', never);
     const { send } = connect(copy);
     const row = randomBytes(3_000_000);
     const chunks: Buffer[] = [];
+    let last: Buffer | undefined;
     const reading = (async () => {
       for await (const chunk of copy) {
+        last = chunk;
         await new Promise(setImmediate);
         // Copied late: nothing may overwrite the chunk while it is read.
         chunks.push(Buffer.from(chunk));
@@ -83,6 +85,7 @@ describe('the rows of a COPY', () => {
     complete(copy, 1);
     await reading;
     expect(Buffer.concat(chunks).equals(row)).toBe(true);
+    expect(last?.byteLength).toBe(0);
     expect(Math.max(...chunks.map((chunk) => chunk.length))).toBeLessThan(600_000);
   });
 
