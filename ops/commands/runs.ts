@@ -7,6 +7,8 @@ import { findRun, listRuns, type Run } from '../runs';
 import { flag, optional, text, wholeNumber } from '../values';
 
 const POLL_MS = 2_000;
+/** Characters of a detail in the list; --follow and --json have all of it. */
+const SHOWN = 120;
 
 export const runs = defineCommand({
   name: 'runs',
@@ -40,7 +42,7 @@ export const runs = defineCommand({
       id,
       state,
       moment(startedAt, context.now()),
-      detail,
+      detail.length > SHOWN ? `${detail.slice(0, SHOWN)}…` : detail,
     ]);
     const isGood = report.every(({ state }) => state === 'done' || state === 'running');
     return {

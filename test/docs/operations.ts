@@ -47,6 +47,10 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     does('Back up billing now', 'backup billing'),
     does('Back up main now', 'backup main'),
     itself(
+      'Archive in parts from a recovery point, as a database above 40 GiB is; with `npm start`, from a copy of the cluster',
+      '`ops backup main --in-parts`, then the line that it prints',
+    ),
+    itself(
       'Back up on schedule: billing every 6 hours for 90 days, main daily for 30',
       'by themselves; alarms when one is late',
     ),
