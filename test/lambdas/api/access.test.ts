@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ClientBase } from 'pg';
 import { keyId } from '../../../core/keys/key';
-import { MAX_FAILURES_PER_KEY } from '../../../core/keys/authenticate';
+import { MAX_FAILURES_PER_ADDRESS, MAX_FAILURES_PER_KEY } from '../../../core/keys/authenticate';
 import { ROUTES } from '../../../lambdas/api/app';
 import { API_ROUTES, BITCOIN_ROUTES } from '../../../lambdas/api/contract';
 import { counted } from '../../../lambdas/api/counted';
 import { openApiDocument } from '../../../lambdas/api/document';
+import { keysRequest } from '../../../lambdas/keys/contract';
 import { startApi, type ApiUnderTest } from '../../factories/api';
 
 let api: ApiUnderTest;
@@ -86,6 +87,33 @@ test('answers carry the headers that keep a browser from using them for anything
   expect(headers.has('x-powered-by')).toBe(false);
 });
 
+test('errors carry the same headers, and the answer of a key is never kept for another', async () => {
+  const reader = await api.key(['entitlements:read'], ['p1']);
+  const entitlements = '/api/v1/entitlements/x1';
+  const answers = await Promise.all([
+    api.get(`${entitlements}?project=p1`, reader),
+    api.get(`${entitlements}?project=`, reader),
+    api.get(`${entitlements}?project=p1`),
+    api.get(`${entitlements}?project=p2`, reader),
+    api.get('/nothing'),
+    api.post(`${entitlements}/recompute`, await api.key(['admin']), { filler: 'x'.repeat(70_000) }),
+  ]);
+  expect(answers.map(({ status }) => status)).toEqual([200, 400, 401, 403, 404, 413]);
+  for (const [index, { headers }] of answers.entries()) {
+    expect([index, Object.fromEntries(headers)]).toEqual([
+      index,
+      expect.objectContaining({
+        'cache-control': index === 0 ? 'private, no-cache' : 'no-store',
+        'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+        'strict-transport-security': 'max-age=63072000; includeSubDomains',
+        'x-content-type-options': 'nosniff',
+        'x-frame-options': 'DENY',
+      }),
+    ]);
+  }
+  expect(answers[0]?.headers.get('vary')).toBe('Authorization');
+});
+
 describe('a key', () => {
   const url = '/api/v1/entitlements/x1?project=p1';
   const status = async (key: string) => (await api.get(url, key)).status;
@@ -96,6 +124,9 @@ describe('a key', () => {
     const revoked = await api.administer({ action: 'revoke', id: keyId(key) ?? '', by: 'ann', dryRun: false });
     expect(revoked).toMatchObject({ revoked: { state: 'revoked', revokedBy: 'ann' } });
     expect(await status(key)).toBe(401);
+    // Who did it first stays on record.
+    const again = await api.administer({ action: 'revoke', id: keyId(key) ?? '', by: 'bob', dryRun: false });
+    expect(again).toEqual(revoked);
   });
 
   test('that expired is refused, with the answer that an unknown one gets', async () => {
@@ -116,6 +147,11 @@ describe('a key', () => {
   test('for other projects is refused, whether or not the project exists', async () => {
     expect(await status(await api.key(['entitlements:read'], ['p2']))).toBe(403);
     expect(await status(await api.key(['entitlements:read'], ['p1']))).toBe(200);
+    const reader = await api.key(['metrics:read'], ['p2']);
+    for (const figures of ['subscriptions', 'revenue']) {
+      const statusOf = async (id: string) => (await api.get(`/api/v1/metrics/project/${id}/${figures}`, reader)).status;
+      expect([figures, await statusOf('p1'), await statusOf('p2')]).toEqual([figures, 403, 200]);
+    }
   });
 
   test('that is guessed again and again is refused from that address, the right one too, until the window ends', async () => {
@@ -127,6 +163,21 @@ describe('a key', () => {
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     await api.client.query("UPDATE billing.api_key_failures SET window_started_at = now() - interval '6 minutes'");
     expect(await status(key)).toBe(200);
+    // Another guess begins to count again.
+    expect([await status(wrong), await status(key)]).toEqual([401, 200]);
+  });
+
+  test('is refused from an address with too many wrong keys, whichever they were, and accepted from another', async () => {
+    const key = await api.key(['entitlements:read']);
+    await api.client.query(`INSERT INTO billing.api_key_failures VALUES ('address 192.0.2.1', $1, now())`, [
+      MAX_FAILURES_PER_ADDRESS - 1,
+    ]);
+    expect(await status(key)).toBe(200);
+    expect(await status('nonsense')).toBe(401);
+    expect(await status(key)).toBe(429);
+    const elsewhere = { requestContext: { identity: { sourceIp: '192.0.2.2' } } };
+    const headers = { authorization: `Bearer ${key}` };
+    expect((await api.app.request(url, { headers }, { event: elsewhere as never })).status).toBe(200);
   });
 
   test('is stored as a digest, and when it was last used', async () => {
@@ -196,6 +247,15 @@ describe('rotation', () => {
     await expect(rotate(id(old), 2)).rejects.toMatchObject({ code: 'key_not_active' });
   });
 
+  test('gives the new key the lifetime of the old one, which the overlap never prolongs', async () => {
+    const [hour, now] = [3_600_000, Date.now()];
+    const old = await api.key(['entitlements:read'], null, new Date(now + hour).toISOString());
+    const { previous, created } = await rotate(id(old), 24);
+    expect(Date.parse(previous.expiresAt ?? '')).toBe(now + hour);
+    const lifetime = Date.parse(created?.expiresAt ?? '') - Date.parse(created?.createdAt ?? '');
+    expect(Math.abs(lifetime - hour)).toBeLessThan(60_000);
+  });
+
   test('without an overlap refuses the old key at once', async () => {
     const old = await api.key(['entitlements:read']);
     const { key } = await rotate(id(old), 0);
@@ -216,6 +276,17 @@ describe('rotation', () => {
     );
     expect(await api.administer({ action: 'list' })).toEqual(before);
   });
+});
+
+test('a key with the scope `admin`, which opens every project, is not made for some', () => {
+  const request = { action: 'create', name: 'x', scopes: ['admin'], by: 'ann' };
+  expect(keysRequest.safeParse({ ...request, projects: null }).success).toBe(true);
+  expect(keysRequest.safeParse({ ...request, projects: ['p1'] }).error?.issues).toEqual([
+    expect.objectContaining({
+      path: ['projects'],
+      message: expect.stringMatching(/is for every project: expected null$/),
+    }),
+  ]);
 });
 
 test('the sessions of the API read no payload of an event and change no subscription', async () => {

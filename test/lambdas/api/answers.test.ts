@@ -232,6 +232,7 @@ describe('the figures of a project', () => {
         'charge.succeeded',
         charge({ ...made, id: 'ch_3', payment_intent: null, amount: 900, metadata: { project_id: 'project_3' } }),
       ),
+      stripeEvent('charge.failed', charge({ ...made, id: 'ch_4', payment_intent: null, amount: 1, status: 'failed' })),
       stripeEvent(
         'refund.created',
         refund({ id: 're_1', charge: 'ch_1', payment_intent: null, amount: 1_500, status: 'succeeded' }),
@@ -257,6 +258,8 @@ describe('the figures of a project', () => {
         }
       ).currencies;
     expect(await revenue('from=2020-01-01&to=2020-06-01')).toEqual([]);
+    expect(await revenue('from=2020-07-02&to=2020-12-31')).toEqual([]);
+    expect(await revenue('from=2020-07-01&to=2020-07-02')).toMatchObject([{ gross: 0, refunded: 1_500, net: -1_500 }]);
     expect(await revenue('from=2020-06-01&to=2020-06-02')).toMatchObject([
       { gross: 4_000, refunded: 0 },
       { gross: 700 },
@@ -284,7 +287,9 @@ describe('the figures of a project', () => {
   test('are none of a project that nothing names, whatever the key', async () => {
     const url = '/api/v1/metrics/project/project_new/revenue';
     for (const key of [admin, await api.key(['metrics:read'], ['project_new'])]) {
-      expect(await json(await api.get(url, key))).toMatchObject({ project: 'project_new', currencies: [] });
+      const answer = (await json(await api.get(url, key))) as { from: string; to: string };
+      expect(answer).toMatchObject({ project: 'project_new', currencies: [] });
+      expect(Date.parse(answer.to) - Date.parse(answer.from)).toBe(30 * 86_400_000);
     }
   });
 });
