@@ -1,46 +1,14 @@
 import type { ResultField } from '@aws-sdk/client-cloudwatch-logs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { DATABASE_NAMES } from '../core/contract';
+import { askApi, askObjects, MOST_LINES, readRow, runQuery } from './audit-access-logs';
+import type { Answered, AuditEntry, AuditSource, Span } from './audit-entry';
 import type { Context } from './context';
 import { CommandError, explain } from './errors';
 import { inspect } from './inspect';
 
-/** What is recorded, and where: each is a source that can be asked alone. */
-export const AUDIT_SOURCES = ['operations', 'records', 'secrets', 'logins', 'statements'] as const;
-export type AuditSource = (typeof AUDIT_SOURCES)[number];
-
-/** One thing that was done. */
-export interface AuditEntry {
-  /** ISO time. */
-  readonly at: string;
-  readonly source: AuditSource;
-  /** Null where the source does not say. */
-  readonly who: string | null;
-  readonly what: string;
-  /** Object, database, key or secret; null for none. */
-  readonly about: string | null;
-}
-
-/** ISO times: from `since` on, before `until`. */
-export interface Span {
-  readonly since: string;
-  readonly until: string;
-}
-
-/** What a source answered. */
-export interface Answered {
-  readonly entries: readonly AuditEntry[];
-  /** Whether there may be more that the source did not list. */
-  readonly more: boolean;
-  /** Parts of the source that were not asked, each with the reason. @default none */
-  readonly notAsked?: readonly string[];
-}
-
 /** Most that the functions list in one answer: their contracts. */
 const MOST_ACTIONS = 200;
 const MOST_RECORDS = 500;
-/** Most that a saved query lists: its last line. */
-const MOST_LINES = 200;
 /** Titles of the saved queries (`lib/config/saved-queries.ts`) that are asked. */
 export const QUERIES = {
   logins: 'Who logged in to the database',
@@ -48,9 +16,6 @@ export const QUERIES = {
 } as const;
 
 const DAY_MS = 86_400_000;
-const POLL_MS = 1_000;
-/** Logs Insights scans a week of a busy log in seconds; a year may take minutes. */
-const QUERY_LIMIT_MS = 5 * 60_000;
 
 /** Asks one source. @throws CommandError why it does not answer */
 export async function ask(context: Context, source: AuditSource, span: Span): Promise<Answered> {
@@ -61,6 +26,10 @@ export async function ask(context: Context, source: AuditSource, span: Span): Pr
       return askRecords(context, span);
     case 'secrets':
       return askSecrets(context);
+    case 'api':
+      return askApi(context, span);
+    case 'objects':
+      return askObjects(context, span);
     default:
       return askLogs(context, source, span);
   }
@@ -128,13 +97,12 @@ async function askSecrets(context: Context): Promise<Answered> {
 }
 
 /** Runs a saved query over the logs of the databases: logins of people, or what pgaudit recorded. */
-async function askLogs(context: Context, source: keyof typeof QUERIES, { since, until }: Span): Promise<Answered> {
+async function askLogs(context: Context, source: keyof typeof QUERIES, span: Span): Promise<Answered> {
   const { clients, target, signal } = context;
   if (target.platform !== undefined) {
     throw new CommandError('refused', 'The local platform has no logs of its databases');
   }
-  const { DescribeQueryDefinitionsCommand, GetQueryResultsCommand, StartQueryCommand } =
-    await import('@aws-sdk/client-cloudwatch-logs');
+  const { DescribeQueryDefinitionsCommand } = await import('@aws-sdk/client-cloudwatch-logs');
   const name = `BillingOps/${target.environment}/${QUERIES[source]}`;
   try {
     const client = await clients.cloudWatchLogs();
@@ -149,22 +117,12 @@ async function askLogs(context: Context, source: keyof typeof QUERIES, { since, 
       );
     }
     const { queryString, logGroupNames = [] } = saved;
-    // Whole seconds: entries outside of the span are dropped afterwards.
-    const [startTime, endTime] = [Math.floor(Date.parse(since) / 1000), Math.ceil(Date.parse(until) / 1000)];
-    const { queryId } = await client.send(new StartQueryCommand({ logGroupNames, queryString, startTime, endTime }));
-    for (let waited = 0; waited < QUERY_LIMIT_MS; waited += POLL_MS) {
-      const { status, results = [] } = await client.send(new GetQueryResultsCommand({ queryId }));
-      if (status === 'Complete') {
-        return {
-          entries: results.map((row) => entryOf(source, row)),
-          more: results.length >= MOST_LINES,
-          notAsked: unaskedDatabases(logGroupNames),
-        };
-      }
-      if (status !== 'Scheduled' && status !== 'Running') throw new CommandError('failed', `the query ended ${status}`);
-      await sleep(POLL_MS, undefined, { signal });
-    }
-    throw new CommandError('failed', 'the query took longer than five minutes: name a shorter time');
+    const results = await runQuery(client, { logGroupNames, queryString }, span, signal);
+    return {
+      entries: results.map((row) => entryOf(source, row)),
+      more: results.length >= MOST_LINES,
+      notAsked: unaskedDatabases(logGroupNames),
+    };
   } catch (cause) {
     throw explain(cause, `run the saved query "${name}"`, target.label);
   }
@@ -177,15 +135,13 @@ const unaskedDatabases = (logGroupNames: readonly string[]): string[] =>
   );
 
 function entryOf(source: keyof typeof QUERIES, row: readonly ResultField[]): AuditEntry {
-  const fields = new Map(row.map(({ field = '', value = '' }) => [field, value]));
-  const of = (field: string) => fields.get(field) ?? '';
-  const address = of('address');
+  const { at, of } = readRow(row);
   return {
-    // Logs Insights writes 2026-11-29 10:20:30.123, in UTC.
-    at: new Date(`${of('@timestamp').replace(' ', 'T')}Z`).toISOString(),
+    at,
     source,
     who: of('user') || null,
-    what: source === 'logins' ? `logged in from ${address}` : `${of('class')} ${of('command')}: ${of('statement')}`,
+    what:
+      source === 'logins' ? `logged in from ${of('address')}` : `${of('class')} ${of('command')}: ${of('statement')}`,
     about: of('database') || null,
   };
 }

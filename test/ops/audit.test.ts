@@ -1,3 +1,4 @@
+import { CloudFormationClient, ListStackResourcesCommand } from '@aws-sdk/client-cloudformation';
 import {
   CloudWatchLogsClient,
   DescribeQueryDefinitionsCommand,
@@ -5,6 +6,7 @@ import {
   StartQueryCommand,
 } from '@aws-sdk/client-cloudwatch-logs';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
 import { SAVED_QUERIES } from '../../lib/config/saved-queries';
 import { QUERIES } from '../../ops/audit-sources';
@@ -14,6 +16,8 @@ import { wordsOf } from './runbook-lines';
 /** One command over all that is recorded; the functions answer what they are asked, the logs what AWS would. */
 const lambda = mockClient(LambdaClient);
 const logs = mockClient(CloudWatchLogsClient);
+const stacks = mockClient(CloudFormationClient);
+const s3 = mockClient(S3Client);
 const GROUPS = ['billing', 'main'].map((name) => `/aws/rds/instance/billing-operations-dev-${name}/postgresql`);
 
 const answerOf = (answer: object) => ({ Payload: { transformToString: () => JSON.stringify(answer) } as never });
@@ -28,7 +32,7 @@ let problems: string[];
 
 beforeEach(() => {
   [unreadSecrets, problems] = [[], []];
-  for (const mock of [lambda, logs]) mock.reset();
+  for (const mock of [lambda, logs, stacks, s3]) mock.reset();
   lambda.on(InvokeCommand).callsFake(({ Payload }: { Payload: Uint8Array | string }) => {
     const { action, database } = JSON.parse(textOf(Payload)) as { action: string; database?: string };
     if (action === 'list') {
@@ -78,18 +82,68 @@ beforeEach(() => {
   logs.on(StartQueryCommand).callsFake(({ queryString }: { queryString: string }) => ({ queryId: queryString }));
   logs.on(GetQueryResultsCommand).callsFake(({ queryId }: { queryId: string }) => ({
     status: 'Complete',
-    results: queryId.includes(QUERIES.logins)
-      ? [row({ '@timestamp': '2026-11-03 08:00:00.123', user: 'ann', database: 'billing', address: '10.40.96.17' })]
-      : [
+    results: queryId.startsWith('fields @timestamp, ip')
+      ? [
           row({
-            '@timestamp': '2026-11-03 08:01:00.000',
-            user: 'ann',
-            database: 'billing',
-            class: 'WRITE',
-            command: 'DELETE',
-            statement: 'DELETE FROM billing.subscriptions',
+            '@timestamp': '2026-11-01 09:00:00.000',
+            ip: '203.0.113.7',
+            httpMethod: 'GET',
+            resourcePath: '/admin',
+            status: '403',
+            requestId: 'request-1',
           }),
-        ],
+        ]
+      : queryId.includes(QUERIES.logins)
+        ? [row({ '@timestamp': '2026-11-03 08:00:00.123', user: 'ann', database: 'billing', address: '10.40.96.17' })]
+        : [
+            row({
+              '@timestamp': '2026-11-03 08:01:00.000',
+              user: 'ann',
+              database: 'billing',
+              class: 'WRITE',
+              command: 'DELETE',
+              statement: 'DELETE FROM billing.subscriptions',
+            }),
+          ],
+  }));
+});
+
+const RESOURCES = [
+  ['Operations', 'AWS::Logs::LogGroup', 'HttpApiAccessLog37FAD39B', 'access-log-1'],
+  ['Data', 'AWS::S3::Bucket', 'ArchivesAccessLogs1A2B3C4D', 'access-logs-bucket'],
+] as const;
+const requestOf = (time: string, requester: string, operation: string, key: string, status = '200') =>
+  `79a5 archives-bucket [${time} +0000] 203.0.113.9 ${requester} 3E57427F33A59F07 ${operation} ${key} "GET /${key}?x=\\"y\\" HTTP/1.1" ${status} - 113 113 7 6 "-" "aws-cli/2" - host SigV4 TLS AuthHeader archives-bucket.s3 TLSv1.3 - -`;
+const FUNCTION =
+  'arn:aws:sts::111111111111:assumed-role/BillingOps-dev-Operations-BackupRole1A2B/BillingOps-dev-backup';
+const FILES: Readonly<Record<string, string>> = {
+  'archives/2026-11-02-11-00-00-A': [
+    requestOf(
+      '02/Nov/2026:10:20:30',
+      'arn:aws:sts::111111111111:assumed-role/Admin/BillingOps-dev-ann',
+      'REST.GET.OBJECT',
+      'archives/billing/x/manifest%2Ejson',
+    ),
+    requestOf('02/Nov/2026:10:20:31', FUNCTION, 'REST.PUT.OBJECT', 'archives/billing/x/part'),
+  ].join('\n'),
+  // Delivered after the time that is asked for.
+  'archives/2026-11-05-03-00-00-B': `${requestOf('04/Nov/2026:23:00:00', '-', 'REST.GET.OBJECT', 'archives/main', '403')}\nno line of this form\n`,
+  'archives/2026-11-07-00-00-00-C': requestOf('03/Nov/2026:00:00:00', 'late', 'REST.GET.OBJECT', 'x'),
+};
+
+beforeEach(() => {
+  stacks.on(ListStackResourcesCommand).callsFake(({ StackName }: { StackName: string }) => ({
+    StackResourceSummaries: RESOURCES.filter(([stack]) => StackName === `BillingOps-dev-${stack}`).map(
+      ([, ResourceType, LogicalResourceId, PhysicalResourceId]) => ({
+        ResourceType,
+        LogicalResourceId,
+        PhysicalResourceId,
+      }),
+    ),
+  }));
+  s3.on(ListObjectsV2Command).resolves({ Contents: Object.keys(FILES).map((Key) => ({ Key })) });
+  s3.on(GetObjectCommand).callsFake(({ Key }: { Key: string }) => ({
+    Body: { transformToString: () => Promise.resolve(FILES[Key]) },
   }));
 });
 
@@ -111,12 +165,26 @@ test('all that is recorded of a time is one list, the newest first, asked by the
   const { status, report } = await run('');
   expect([status, report.notAsked, report.incomplete]).toEqual([0, [], []]);
   expect(report.entries.map(({ source, who, what, about }) => [source, who, what, about])).toEqual([
+    ['objects', 'not signed, from 203.0.113.9', 'REST.GET.OBJECT was answered 403, from 203.0.113.9', 'archives/main'],
     ['secrets', null, 'was changed, for the last time so far', 'billing-database'],
     ['operations', '111111111111:user/ann', 'ops keys revoke key-1  done', null],
     ['statements', 'ann', 'WRITE DELETE: DELETE FROM billing.subscriptions', 'billing'],
     ['logins', 'ann', 'logged in from 10.40.96.17', 'billing'],
+    [
+      'objects',
+      '111111111111:assumed-role/Admin/BillingOps-dev-ann',
+      'REST.GET.OBJECT was answered 200, from 203.0.113.9',
+      'archives/billing/x/manifest.json',
+    ],
     ['records', 'user/bob', 'assigned an owner', 'sub_1'],
+    ['api', '203.0.113.7', 'GET /admin was answered 403', 'request-1'],
   ]);
+  expect(s3.commandCalls(ListObjectsV2Command).map(({ args }) => args[0].input)).toEqual([
+    { Bucket: 'access-logs-bucket', Prefix: 'archives/', StartAfter: 'archives/2026-11-01-00-00-00' },
+  ]);
+  expect(s3.commandCalls(GetObjectCommand).map(({ args }) => args[0].input.Key)).toEqual(
+    Object.keys(FILES).slice(0, 2),
+  );
   const span = { since: '2026-11-01T00:00:00.000Z', until: '2026-11-05T00:00:00.000Z' };
   expect(asked()).toEqual([
     { action: 'list', days: 5, until: span.until, limit: 200 },
@@ -125,9 +193,17 @@ test('all that is recorded of a time is one list, the newest first, asked by the
     { action: 'status' },
   ]);
   expect(logs.commandCalls(StartQueryCommand).map(({ args }) => args[0].input)).toEqual(
-    [QUERIES.logins, QUERIES.statements].map((title) => ({
-      logGroupNames: GROUPS,
-      queryString: `query of BillingOps/dev/${title}`,
+    [
+      ...[QUERIES.logins, QUERIES.statements].map((title) => ({
+        logGroupNames: GROUPS,
+        queryString: `query of BillingOps/dev/${title}`,
+      })),
+      {
+        logGroupNames: ['access-log-1'],
+        queryString: expect.stringMatching(/filter resourcePath not like .+webhooks[^]+limit 200$/) as string,
+      },
+    ].map((asks) => ({
+      ...asks,
       startTime: Date.parse(span.since) / 1000,
       endTime: Date.parse(span.until) / 1000,
     })),
@@ -136,7 +212,7 @@ test('all that is recorded of a time is one list, the newest first, asked by the
 
 test('entries are chosen by who, by what they are about, and by their source', async () => {
   const sources = async (line: string) => (await run(line)).report.entries.map(({ source }) => source);
-  await expect(sources('--who ANN')).resolves.toEqual(['operations', 'statements', 'logins']);
+  await expect(sources('--who ANN')).resolves.toEqual(['operations', 'statements', 'logins', 'objects']);
   await expect(sources('--about billing.subscriptions')).resolves.toEqual(['statements']);
   await expect(sources('--about key-1')).resolves.toEqual(['operations']);
   lambda.resetHistory();
@@ -200,4 +276,12 @@ test('a time that ends before it begins, or is longer than records are kept, is 
 
 test('the saved queries that are asked exist', () => {
   expect(SAVED_QUERIES.map(({ title }) => title)).toEqual(expect.arrayContaining(Object.values(QUERIES)));
+});
+
+test('more files of the access log than are read make the answer a finding', async () => {
+  s3.on(ListObjectsV2Command).resolves({
+    Contents: Array.from({ length: 2_001 }, (_, n) => ({ Key: `archives/2026-11-02-00-00-00-${n}` })),
+  });
+  const { status, report } = await run('--source objects');
+  expect([status, report.incomplete]).toEqual([1, ['objects']]);
 });

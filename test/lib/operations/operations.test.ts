@@ -1,6 +1,7 @@
 import { MAX_RECEIVES } from '../../../lambdas/processor/contract';
 import { API_PROBLEMS } from '../../../lambdas/api/contract';
 import { GATEWAY_ROUTES } from '../../../lib/operations/functions/api';
+import { ACCESS_LOGS } from '../../../ops/audit-access-logs';
 import { SPARING } from '../../../lib/operations/sparing-memory';
 import { CONTRACTS } from './function-variables';
 import { FUNCTIONS, resourceLike, resourcesOf, templatesOf } from '../support';
@@ -44,6 +45,15 @@ test('every log group of every stack keeps its records a year', () => {
   );
   expect(groups.length).toBeGreaterThan(FUNCTIONS.length);
   expect(groups.flatMap(([id, { Properties }]) => (Properties.RetentionInDays === 365 ? [] : [id]))).toEqual([]);
+});
+
+test('the access logs that are asked are in the templates under these ids, and kept for a year', () => {
+  const { data, operations } = templatesOf('production');
+  const log = resourceLike(operations, 'AWS::Logs::LogGroup', ACCESS_LOGS.api).Properties;
+  expect(log.RetentionInDays).toBe(365);
+  const bucket = resourceLike(data, 'AWS::S3::Bucket', ACCESS_LOGS.objects).Properties;
+  const { Rules } = bucket.LifecycleConfiguration as { Rules: { Id: string; ExpirationInDays?: number }[] };
+  expect(Rules.find(({ Id }) => Id === 'expire')?.ExpirationInDays).toBe(366);
 });
 
 test('the queue hides a batch for six times the timeout of the processor', () => {

@@ -1,0 +1,172 @@
+import type { CloudWatchLogsClient, ResultField } from '@aws-sdk/client-cloudwatch-logs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { functionName } from '../core/contract';
+import type { Answered, AuditEntry, Span } from './audit-entry';
+import type { Context } from './context';
+import { CommandError, explain } from './errors';
+
+const POLL_MS = 1_000;
+/** Logs Insights scans a week of a busy log in seconds; a year may take minutes. */
+const QUERY_LIMIT_MS = 5 * 60_000;
+/** Most that a query lists. */
+export const MOST_LINES = 200;
+/** Files of the access log of S3 that are read at most: S3 writes some hundred a day. */
+const MOST_FILES = 2_000;
+const CONCURRENCY = 10;
+/** S3 delivers most lines within hours, under the time at which it wrote the file. */
+const DELIVERY_MS = 24 * 3_600_000;
+/** Logical ids, as they begin, of the access log of the API and of the bucket with that of the archives. */
+export const ACCESS_LOGS = { api: 'HttpApiAccessLog', objects: 'ArchivesAccessLogs' } as const;
+/** Where the bucket of archives writes its access log. */
+const PREFIX = 'archives/';
+/** Requests of payment providers are events: the ledger has them. */
+const API_QUERY = [
+  'fields @timestamp, ip, httpMethod, resourcePath, status, requestId',
+  'filter resourcePath not like /^\\/webhooks/',
+  'sort @timestamp desc',
+  `limit ${MOST_LINES}`,
+].join('\n| ');
+
+/** Runs a query of Logs Insights. @throws CommandError when it fails, or takes longer than five minutes */
+export async function runQuery(
+  client: CloudWatchLogsClient,
+  { logGroupNames, queryString }: { readonly logGroupNames: string[]; readonly queryString: string | undefined },
+  { since, until }: Span,
+  signal: AbortSignal,
+): Promise<ResultField[][]> {
+  const { GetQueryResultsCommand, StartQueryCommand } = await import('@aws-sdk/client-cloudwatch-logs');
+  // Whole seconds: entries outside of the span are dropped afterwards.
+  const [startTime, endTime] = [Math.floor(Date.parse(since) / 1000), Math.ceil(Date.parse(until) / 1000)];
+  const { queryId } = await client.send(new StartQueryCommand({ logGroupNames, queryString, startTime, endTime }));
+  for (let waited = 0; waited < QUERY_LIMIT_MS; waited += POLL_MS) {
+    const { status, results = [] } = await client.send(new GetQueryResultsCommand({ queryId }));
+    if (status === 'Complete') return results;
+    if (status !== 'Scheduled' && status !== 'Running') throw new CommandError('failed', `the query ended ${status}`);
+    await sleep(POLL_MS, undefined, { signal });
+  }
+  throw new CommandError('failed', 'the query took longer than five minutes: name a shorter time');
+}
+
+/** The fields of a row, and its time: Logs Insights writes 2026-11-29 10:20:30.123, in UTC. */
+export function readRow(row: readonly ResultField[]): { readonly at: string; readonly of: (field: string) => string } {
+  const fields = new Map(row.map(({ field = '', value = '' }) => [field, value]));
+  const of = (field: string) => fields.get(field) ?? '';
+  return { at: new Date(`${of('@timestamp').replace(' ', 'T')}Z`).toISOString(), of };
+}
+
+/** Requests to the API and the Stability page, by the access log of API Gateway. */
+export async function askApi(context: Context, span: Span): Promise<Answered> {
+  const { clients, target, signal } = context;
+  assertAws(context);
+  try {
+    const group = await resourceOf(context, 'Operations', 'AWS::Logs::LogGroup', ACCESS_LOGS.api);
+    const query = { logGroupNames: [group], queryString: API_QUERY };
+    const rows = await runQuery(await clients.cloudWatchLogs(), query, span, signal);
+    const entries = rows.map((row): AuditEntry => {
+      const { at, of } = readRow(row);
+      const what = `${of('httpMethod')} ${of('resourcePath')} was answered ${of('status')}`;
+      return { at, source: 'api', who: of('ip') || null, what, about: of('requestId') || null };
+    });
+    return { entries, more: rows.length >= MOST_LINES };
+  } catch (cause) {
+    throw explain(cause, 'read the access log of the API', target.label);
+  }
+}
+
+/** Requests to the bucket of archives that no function of the environment made, by the access log of S3. */
+export async function askObjects(context: Context, { since, until }: Span): Promise<Answered> {
+  const { clients, target, signal } = context;
+  assertAws(context);
+  const { GetObjectCommand, paginateListObjectsV2 } = await import('@aws-sdk/client-s3');
+  try {
+    const bucket = await resourceOf(context, 'Data', 'AWS::S3::Bucket', ACCESS_LOGS.objects);
+    const client = await clients.s3();
+    const last = fileAt(new Date(Date.parse(until) + DELIVERY_MS));
+    const keys: string[] = [];
+    const input = { Bucket: bucket, Prefix: PREFIX, StartAfter: fileAt(new Date(since)) };
+    for await (const { Contents = [] } of paginateListObjectsV2({ client }, input)) {
+      signal.throwIfAborted();
+      keys.push(...Contents.flatMap(({ Key = '' }) => (Key < last ? [Key] : [])));
+      if (keys.length > MOST_FILES || (Contents.at(-1)?.Key ?? '') >= last) break;
+    }
+    const entries: AuditEntry[] = [];
+    for (let start = 0; start < Math.min(keys.length, MOST_FILES); start += CONCURRENCY) {
+      const texts = await Promise.all(
+        keys.slice(start, Math.min(start + CONCURRENCY, MOST_FILES)).map(async (Key) => {
+          const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key }), { abortSignal: signal });
+          return (await Body?.transformToString()) ?? '';
+        }),
+      );
+      entries.push(
+        ...texts.flatMap((text) => text.split('\n').flatMap((line) => readRequest(line, target.environment))),
+      );
+    }
+    return { entries, more: keys.length > MOST_FILES };
+  } catch (cause) {
+    throw explain(cause, 'read the access log of the archives', target.label);
+  }
+}
+
+function assertAws({ target }: Context): void {
+  if (target.platform !== undefined) throw new CommandError('refused', 'The local platform has no access logs');
+}
+
+/** Key before which S3 writes no file of that moment or a later one. */
+const fileAt = (moment: Date): string => `${PREFIX}${moment.toISOString().slice(0, 19).replaceAll(/[T:]/g, '-')}`;
+
+/** Time, address, requester, operation, key and status; what is between them is skipped. */
+const REQUEST = /^\S+ \S+ \[([^\]]+)\] (\S+) (\S+) \S+ (\S+) (\S+) (?:"(?:[^"\\]|\\.)*"|-) (\S+)/;
+const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
+
+/**
+ * Reads a line of the access log.
+ *
+ * @returns nothing for a line of another form, and for what the functions of the environment and services of AWS did
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html
+ */
+export function readRequest(line: string, environment: string): AuditEntry[] {
+  const [, time = '', address = '', requester = '', operation = '', key = '', status = ''] = REQUEST.exec(line) ?? [];
+  const [, day, month = '', year, clock] = /^(\d+)\/(\w+)\/(\d+):([\d:]+) \+0000$/.exec(time) ?? [];
+  if (day === undefined) return [];
+  const prefix = functionName(environment, '');
+  // Both parts: anybody may choose the name of a session, but not the role of a function.
+  const isOwn = requester.includes(`:assumed-role/${prefix}`) && requester.split('/')[2]?.startsWith(prefix);
+  if (isOwn || requester.startsWith('svc:')) return [];
+  const number = String(MONTHS.indexOf(month) + 1).padStart(2, '0');
+  return [
+    {
+      at: new Date(`${year}-${number}-${day}T${clock}Z`).toISOString(),
+      source: 'objects',
+      who: requester === '-' ? `not signed, from ${address}` : requester.split(':').slice(4).join(':') || requester,
+      what: `${operation} was answered ${status}, from ${address}`,
+      about: key === '-' ? null : decoded(key),
+    },
+  ];
+}
+
+/** A key as it is, where the log has it encoded as a URL; as it is written, where it cannot be decoded. */
+function decoded(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
+  }
+}
+
+async function resourceOf(
+  { clients, target }: Context,
+  stack: string,
+  type: string,
+  logicalId: string,
+): Promise<string> {
+  const { paginateListStackResources } = await import('@aws-sdk/client-cloudformation');
+  const StackName = functionName(target.environment, stack);
+  const client = await clients.cloudFormation();
+  for await (const { StackResourceSummaries = [] } of paginateListStackResources({ client }, { StackName })) {
+    for (const { ResourceType, LogicalResourceId = '', PhysicalResourceId } of StackResourceSummaries) {
+      if (ResourceType === type && LogicalResourceId.startsWith(logicalId) && PhysicalResourceId)
+        return PhysicalResourceId;
+    }
+  }
+  throw new CommandError('failed', `the stack ${StackName} has no ${logicalId}: deploy it`);
+}
