@@ -99,10 +99,11 @@ export class Clients {
     });
   }
 
-  cloudFormation(): Promise<CloudFormationClient> {
-    return this.once('cloudFormation', async () => {
+  /** @param region another than that of the environment */
+  cloudFormation(region?: string): Promise<CloudFormationClient> {
+    return this.once(`cloudFormation ${region}`, async () => {
       const { CloudFormationClient: Client } = await import('@aws-sdk/client-cloudformation');
-      return new Client(this.settings(undefined, 'CloudFormation'));
+      return new Client({ ...this.settings(undefined, 'CloudFormation'), ...(region && { region }) });
     });
   }
 
@@ -120,10 +121,11 @@ export class Clients {
     });
   }
 
-  kms(): Promise<KMSClient> {
-    return this.once('kms', async () => {
+  /** @param region another than that of the environment */
+  kms(region?: string): Promise<KMSClient> {
+    return this.once(`kms ${region}`, async () => {
       const { KMSClient: Client } = await import('@aws-sdk/client-kms');
-      return new Client(this.settings(undefined, 'KMS keys of its own'));
+      return new Client({ ...this.settings(undefined, 'KMS keys of its own'), ...(region && { region }) });
     });
   }
 

@@ -1,6 +1,10 @@
 import type { CloudFormationClient, StackResourceSummary } from '@aws-sdk/client-cloudformation';
+import type { DBInstance } from '@aws-sdk/client-rds';
 import { functionName } from '../../core/contract';
+import type { CollectorEnvironment } from '../../lambdas/collector/contract';
 import type { Context } from '../context';
+import { configurationOf } from '../discover';
+import { counted } from '../print/units';
 import { explain } from '../errors';
 import { type Finding, judged } from './finding';
 
@@ -8,6 +12,8 @@ import { type Finding, judged } from './finding';
 const ALLOWED_OUTPUT = 'AllowedRegions';
 /** The stacks in the region of an environment. Another environment may begin with the name of this one. */
 const STACKS = ['Data', 'Operations', 'Monitoring'];
+/** The stack in the second region. */
+const COPIES_STACK = 'Recovery';
 /** Resources looked up at a time: AWS allows ten requests a second of some of these APIs. */
 const CONCURRENCY = 5;
 
@@ -18,9 +24,9 @@ interface Place {
 }
 
 /**
- * Whether buckets, keys, secrets, instances, vaults, log groups and the cache of the stacks, and every copy or replica that these
- * are set up to make, are in regions that the settings allow. Not looked up are existing instances, and the stack of the second
- * region. Synthesis refuses others; this finds what was set up by hand.
+ * Whether buckets, keys, secrets, instances, vaults, log groups and the cache of the stacks, that of the second region included, and
+ * every copy or replica that these are set up to make, are in regions that the settings allow; and instances that existed before, with
+ * theirs. Synthesis refuses others; this finds what was set up by hand.
  */
 export async function checkResidency(context: Context): Promise<Finding[]> {
   const { clients, target } = context;
@@ -32,30 +38,71 @@ export async function checkResidency(context: Context): Promise<Finding[]> {
       return [judged('residency', false, `no stack has the output ${ALLOWED_OUTPUT}`, 'deploy the stack Data again')];
     }
     const places: Place[] = [];
-    let looked = 0;
+    const resources: StackResourceSummary[] = [];
     for (const { name, region } of stacks) {
-      const resources = (await resourcesOf(client, name)).filter(({ ResourceType = '' }) => ResourceType in LOOKS);
-      looked += resources.length;
+      resources.push(...(await resourcesOf(client, name)).filter(isLooked));
       places.push({ what: name, region });
-      for (let start = 0; start < resources.length; start += CONCURRENCY) {
-        const batch = resources.slice(start, start + CONCURRENCY);
-        places.push(...(await Promise.all(batch.map((one) => placesOf(context, one)))).flat());
-      }
     }
+    places.push(...(await placesOfAll(resources, (one) => placesOf(context, one))));
+    const others = allowed.filter((region) => !stacks.some((stack) => stack.region === region));
+    const copies = (await Promise.all(others.map((region) => copiesIn(context, region)))).flat();
+    places.push(...(await placesOfAll(copies, ({ region, resource }) => placesOf(context, resource, region))));
+    const existing = await existingInstances(context, resources);
+    places.push(...(await placesOfAll(existing, (id) => existingPlaces(context, id))));
     const outside = places.filter(({ region }) => !allowed.includes(region));
     const [first] = outside;
+    const regions = [...new Set(places.map(({ region }) => region))].toSorted().join(', ');
+    const of = [
+      `${resources.length} resources with data`,
+      ...(copies.length > 0 ? [`${copies.length} of the second region`] : []),
+      ...(existing.length > 0 ? [counted(existing.length, 'existing instance')] : []),
+    ];
     return [
       judged(
         'residency',
         outside.length === 0,
         outside.map(({ what, region }) => `${what} is in ${region}`).join(', ') ||
-          `${looked} resources with data, and their copies, are in ${[...new Set(places.map(({ region }) => region))].toSorted().join(', ')}; not looked up: existing instances, and the stack of the second region`,
+          `${of.join(', ')}, and their copies, are in ${regions}`,
         `remove ${first?.what ?? ''} there, or name the region in allowedRegions, and deploy`,
       ),
     ];
   } catch (cause) {
     throw explain(cause, 'look where data is', target.label);
   }
+}
+
+const isLooked = ({ ResourceType = '' }: StackResourceSummary): boolean => ResourceType in LOOKS;
+
+async function placesOfAll<Item>(items: readonly Item[], look: (item: Item) => Promise<Place[]>): Promise<Place[]> {
+  const places: Place[] = [];
+  for (let start = 0; start < items.length; start += CONCURRENCY) {
+    places.push(...(await Promise.all(items.slice(start, start + CONCURRENCY).map(look))).flat());
+  }
+  return places;
+}
+
+/** Resources of the stack with the copies, where it is in a region; none where it is not. */
+async function copiesIn(
+  { clients, target }: Context,
+  region: string,
+): Promise<{ readonly region: string; readonly resource: StackResourceSummary }[]> {
+  try {
+    const client = await clients.cloudFormation(region);
+    const found = await resourcesOf(client, functionName(target.environment, COPIES_STACK));
+    return found.filter(isLooked).map((resource) => ({ region, resource }));
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ValidationError' && error.message.includes('does not exist'))
+      return [];
+    throw error;
+  }
+}
+
+/** Instances that functions connect to and no stack made. */
+async function existingInstances(context: Context, resources: readonly StackResourceSummary[]): Promise<string[]> {
+  const { variables } = await configurationOf<CollectorEnvironment>(context, 'collector');
+  const made = new Set(resources.map(({ PhysicalResourceId }) => PhysicalResourceId));
+  const named = [variables.BILLING_INSTANCE_IDENTIFIER ?? '', variables.MAIN_INSTANCE_IDENTIFIER ?? ''];
+  return [...new Set(named)].filter((id) => id !== '' && !made.has(id));
 }
 
 async function stacksOf(client: CloudFormationClient, names: ReadonlySet<string>) {
@@ -85,12 +132,17 @@ const regionOf = (arn: string | undefined): string => arn?.split(':')[3] ?? '';
 const copies = (arns: readonly (string | undefined)[], of: string): Place[] =>
   arns.map((arn = '') => ({ what: `${arn.split(':').at(-1) ?? ''}, a copy of ${of},`, region: regionOf(arn) }));
 
-function placesOf(context: Context, { ResourceType = '', PhysicalResourceId: id = '' }: StackResourceSummary) {
-  return LOOKS[ResourceType]?.(context, id) ?? Promise.resolve([]);
+/** @param region of its stack, where that is another than the environment's */
+function placesOf(
+  context: Context,
+  { ResourceType = '', PhysicalResourceId: id = '' }: StackResourceSummary,
+  region?: string,
+): Promise<Place[]> {
+  return LOOKS[ResourceType]?.(context, id, region) ?? Promise.resolve([]);
 }
 
 /** How each kind of resource says where its data is. The ones without a question are where their stack is. */
-const LOOKS: Readonly<Record<string, (context: Context, id: string) => Promise<Place[]>>> = {
+const LOOKS: Readonly<Record<string, (context: Context, id: string, region?: string) => Promise<Place[]>>> = {
   'AWS::S3::Bucket': bucketPlaces,
   'AWS::KMS::Key': keyPlaces,
   'AWS::SecretsManager::Secret': secretPlaces,
@@ -126,9 +178,9 @@ async function bucketPlaces({ clients }: Context, Bucket: string): Promise<Place
   return places;
 }
 
-async function keyPlaces({ clients }: Context, KeyId: string): Promise<Place[]> {
+async function keyPlaces({ clients }: Context, KeyId: string, region?: string): Promise<Place[]> {
   const { DescribeKeyCommand } = await import('@aws-sdk/client-kms');
-  const { KeyMetadata } = await (await clients.kms()).send(new DescribeKeyCommand({ KeyId }));
+  const { KeyMetadata } = await (await clients.kms(region)).send(new DescribeKeyCommand({ KeyId }));
   const replicas = KeyMetadata?.MultiRegionConfiguration?.ReplicaKeys ?? [];
   return replicas.map(({ Region = '' }) => ({ what: `a replica of key ${KeyId}`, region: Region }));
 }
@@ -142,18 +194,27 @@ async function secretPlaces({ clients }: Context, SecretId: string): Promise<Pla
   return ReplicationStatus.map(({ Region = '' }) => ({ what: `a replica of secret ${name}`, region: Region }));
 }
 
-async function instancePlaces({ clients }: Context, DBInstanceIdentifier: string): Promise<Place[]> {
+async function instancePlaces(context: Context, id: string): Promise<Place[]> {
+  return copiesOf(await instanceOf(context, id), id);
+}
+
+/** Of an instance that no stack made, where it is itself, too. */
+async function existingPlaces(context: Context, id: string): Promise<Place[]> {
+  const instance = await instanceOf(context, id);
+  return [{ what: `instance ${id}`, region: regionOf(instance?.DBInstanceArn) }, ...copiesOf(instance, id)];
+}
+
+async function instanceOf({ clients }: Context, DBInstanceIdentifier: string): Promise<DBInstance | undefined> {
   const { DescribeDBInstancesCommand } = await import('@aws-sdk/client-rds');
-  const { DBInstances: [instance] = [] } = await (
-    await clients.rds()
-  ).send(new DescribeDBInstancesCommand({ DBInstanceIdentifier }));
+  const answer = await (await clients.rds()).send(new DescribeDBInstancesCommand({ DBInstanceIdentifier }));
+  return answer.DBInstances?.[0];
+}
+
+function copiesOf(instance: DBInstance | undefined, id: string): Place[] {
   // Of the same region, a replica is named; of another, it has an ARN.
   const elsewhere = (instance?.ReadReplicaDBInstanceIdentifiers ?? []).filter((each) => each.startsWith('arn:'));
   const backups = instance?.DBInstanceAutomatedBackupsReplications ?? [];
-  return copies(
-    [...elsewhere, ...backups.map((each) => each.DBInstanceAutomatedBackupsArn)],
-    `instance ${DBInstanceIdentifier}`,
-  );
+  return copies([...elsewhere, ...backups.map((each) => each.DBInstanceAutomatedBackupsArn)], `instance ${id}`);
 }
 
 async function planPlaces({ clients }: Context, BackupPlanId: string): Promise<Place[]> {

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-cloudformation';
 import { CloudWatchLogsClient, DescribeSubscriptionFiltersCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms';
-import { LambdaClient } from '@aws-sdk/client-lambda';
+import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
 import { GetBucketLocationCommand, GetBucketReplicationCommand, S3Client } from '@aws-sdk/client-s3';
 import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -17,7 +17,8 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { runOps } from './run-ops';
 
 /** Where data is, and where each resource is set up to copy it: as the settings allow, and each with its fault. */
-const clients = [LambdaClient, SNSClient, STSClient].map((client) => mockClient(client as typeof LambdaClient));
+const lambda = mockClient(LambdaClient);
+const clients = [SNSClient, STSClient].map((client) => mockClient(client as typeof SNSClient));
 const cloudFormation = mockClient(CloudFormationClient);
 const s3 = mockClient(S3Client);
 const kms = mockClient(KMSClient);
@@ -25,7 +26,7 @@ const secrets = mockClient(SecretsManagerClient);
 const rds = mockClient(RDSClient);
 const backup = mockClient(BackupClient);
 const logs = mockClient(CloudWatchLogsClient);
-const mocks = [...clients, cloudFormation, s3, kms, secrets, rds, backup, logs];
+const mocks = [...clients, lambda, cloudFormation, s3, kms, secrets, rds, backup, logs];
 
 const RESOURCES: readonly [string, string][] = [
   ['AWS::S3::Bucket', 'archives'],
@@ -36,6 +37,12 @@ const RESOURCES: readonly [string, string][] = [
   ['AWS::Logs::LogGroup', '/aws/rds/instance/billing-1/postgresql'],
   ['AWS::ElastiCache::ServerlessCache', 'cache-1'],
   ['AWS::IAM::Role', 'role-1'],
+];
+
+/** Of the stack in the second region. */
+const COPIES: readonly [string, string][] = [
+  ['AWS::S3::Bucket', 'archives-copy'],
+  ['AWS::KMS::Key', 'key-2'],
 ];
 
 const notReplicated = Object.assign(new Error('none'), { name: 'ReplicationConfigurationNotFoundError' });
@@ -66,8 +73,16 @@ beforeEach(() => {
       },
     ],
   });
+  lambda.on(GetFunctionConfigurationCommand).resolves({
+    Environment: { Variables: { BILLING_INSTANCE_IDENTIFIER: 'billing-1', MAIN_INSTANCE_IDENTIFIER: 'main-old' } },
+  });
   cloudFormation.on(ListStackResourcesCommand).resolves({
     StackResourceSummaries: RESOURCES.map(
+      ([ResourceType, PhysicalResourceId]) => ({ ResourceType, PhysicalResourceId }) as StackResourceSummary,
+    ),
+  });
+  cloudFormation.on(ListStackResourcesCommand, { StackName: 'BillingOps-dev-Recovery' }).resolves({
+    StackResourceSummaries: COPIES.map(
       ([ResourceType, PhysicalResourceId]) => ({ ResourceType, PhysicalResourceId }) as StackResourceSummary,
     ),
   });
@@ -78,9 +93,15 @@ beforeEach(() => {
   );
   kms.on(DescribeKeyCommand).resolves({ KeyMetadata: { KeyId: 'key-1' } });
   secrets.on(DescribeSecretCommand).resolves({ ReplicationStatus: [{ Region: 'eu-west-1' }] });
+  s3.on(GetBucketReplicationCommand, { Bucket: 'archives-copy' }).rejects(notReplicated);
   rds.on(DescribeDBInstancesCommand).resolves({ DBInstances: [{ ReadReplicaDBInstanceIdentifiers: ['billing-1-a'] }] });
+  rds.on(DescribeDBInstancesCommand, { DBInstanceIdentifier: 'main-old' }).resolves(existing('eu-central-1'));
   backup.on(GetBackupPlanCommand).resolves(planTo('eu-west-1'));
   logs.on(DescribeSubscriptionFiltersCommand).resolves({});
+});
+
+const existing = (region: string, ...ReadReplicaDBInstanceIdentifiers: string[]) => ({
+  DBInstances: [{ DBInstanceArn: `arn:aws:rds:${region}:111111111111:db:main-old`, ReadReplicaDBInstanceIdentifiers }],
 });
 
 const planTo = (region: string) => ({
@@ -107,16 +128,23 @@ test('data in the allowed regions is good, asked by the exact calls', async () =
     check: 'residency',
     state: 'good',
     detail:
-      '7 resources with data, and their copies, are in eu-central-1, eu-west-1; not looked up: existing instances, and the stack of the second region',
+      '7 resources with data, 2 of the second region, 1 existing instance, and their copies, are in eu-central-1, eu-west-1',
     fix: null,
   });
   const inputs = (mock: { calls(): { args: [{ input: unknown }, ...unknown[]] }[] }) =>
     mock.calls().map(({ args: [{ input }] }) => input);
   expect(cloudFormation.commandCalls(ListStackResourcesCommand).map(({ args }) => args[0].input)).toEqual([
     { StackName: 'BillingOps-dev-Data' },
+    { StackName: 'BillingOps-dev-Recovery' },
   ]);
-  expect(inputs(s3)).toEqual([{ Bucket: 'archives' }, { Bucket: 'archives' }, { Bucket: 'archives-copy' }]);
-  expect(inputs(kms)).toEqual([{ KeyId: 'key-1' }]);
+  expect(inputs(s3)).toEqual(
+    ['archives', 'archives', 'archives-copy', 'archives-copy', 'archives-copy'].map((Bucket) => ({ Bucket })),
+  );
+  expect(inputs(kms)).toEqual([{ KeyId: 'key-1' }, { KeyId: 'key-2' }]);
+  // The check of the backups asks before.
+  expect(inputs(rds).slice(-2)).toEqual(
+    ['billing-1', 'main-old'].map((DBInstanceIdentifier) => ({ DBInstanceIdentifier })),
+  );
   expect(inputs(backup)).toEqual([{ BackupPlanId: 'plan-1' }]);
   expect(inputs(logs)).toEqual([{ logGroupName: '/aws/rds/instance/billing-1/postgresql' }]);
   expect(secrets.commandCalls(DescribeSecretCommand).map(({ args }) => args[0].input)).toEqual([
@@ -134,19 +162,19 @@ test.each<[string, () => unknown, RegExp]>([
     'a bucket elsewhere, in the region that S3 does not name',
     () => {
       s3.on(GetBucketReplicationCommand).rejects(notReplicated);
-      s3.on(GetBucketLocationCommand).resolves({});
+      s3.on(GetBucketLocationCommand, { Bucket: 'archives' }).resolves({});
     },
     /^bucket archives is in us-east-1$/,
   ],
   [
     'archives that are copied elsewhere',
     () => s3.on(GetBucketLocationCommand, { Bucket: 'archives-copy' }).resolves({ LocationConstraint: 'us-west-2' }),
-    /^bucket archives-copy, a copy of archives, is in us-west-2$/,
+    /^bucket archives-copy, a copy of archives, is in us-west-2, bucket archives-copy is in us-west-2$/,
   ],
   [
     'a key with a replica elsewhere',
     () =>
-      kms.on(DescribeKeyCommand).resolves({
+      kms.on(DescribeKeyCommand, { KeyId: 'key-1' }).resolves({
         KeyMetadata: { KeyId: 'k', MultiRegionConfiguration: { ReplicaKeys: [{ Region: 'us-east-2' }] } },
       }),
     /^a replica of key key-1 is in us-east-2$/,
@@ -159,7 +187,7 @@ test.each<[string, () => unknown, RegExp]>([
   [
     'a read replica elsewhere',
     () =>
-      rds.on(DescribeDBInstancesCommand).resolves({
+      rds.on(DescribeDBInstancesCommand, { DBInstanceIdentifier: 'billing-1' }).resolves({
         DBInstances: [{ ReadReplicaDBInstanceIdentifiers: ['arn:aws:rds:us-east-1:111111111111:db:reports'] }],
       }),
     /^reports, a copy of instance billing-1, is in us-east-1$/,
@@ -167,7 +195,7 @@ test.each<[string, () => unknown, RegExp]>([
   [
     'automated backups that are replicated elsewhere',
     () =>
-      rds.on(DescribeDBInstancesCommand).resolves({
+      rds.on(DescribeDBInstancesCommand, { DBInstanceIdentifier: 'billing-1' }).resolves({
         DBInstances: [
           {
             DBInstanceAutomatedBackupsReplications: [
@@ -192,6 +220,27 @@ test.each<[string, () => unknown, RegExp]>([
     /^siem, a copy of log \/aws\/rds\/instance\/billing-1\/postgresql, is in us-east-1$/,
   ],
   [
+    'an existing instance elsewhere',
+    () => rds.on(DescribeDBInstancesCommand, { DBInstanceIdentifier: 'main-old' }).resolves(existing('us-east-1')),
+    /^instance main-old is in us-east-1$/,
+  ],
+  [
+    'an existing instance with a replica elsewhere',
+    () =>
+      rds
+        .on(DescribeDBInstancesCommand, { DBInstanceIdentifier: 'main-old' })
+        .resolves(existing('eu-central-1', 'arn:aws:rds:us-east-1:111111111111:db:reports')),
+    /^reports, a copy of instance main-old, is in us-east-1$/,
+  ],
+  [
+    'a key of the second region with a replica elsewhere',
+    () =>
+      kms.on(DescribeKeyCommand, { KeyId: 'key-2' }).resolves({
+        KeyMetadata: { KeyId: 'k', MultiRegionConfiguration: { ReplicaKeys: [{ Region: 'us-east-2' }] } },
+      }),
+    /^a replica of key key-2 is in us-east-2$/,
+  ],
+  [
     'a deployment from before the check',
     () => cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [stack('eu-central-1', [])] }),
     /^no stack has the output AllowedRegions$/,
@@ -202,5 +251,17 @@ test.each<[string, () => unknown, RegExp]>([
     state: 'wrong',
     detail: expect.stringMatching(detail) as string,
     fix: expect.stringMatching(/allowedRegions|deploy the stack Data/) as string,
+  });
+});
+
+test('an environment without a second region, or existing instances, is asked for neither', async () => {
+  const missing = { name: 'ValidationError', message: 'Stack with id BillingOps-dev-Recovery does not exist' };
+  cloudFormation
+    .on(ListStackResourcesCommand, { StackName: 'BillingOps-dev-Recovery' })
+    .rejects(Object.assign(new Error(missing.message), missing));
+  lambda.on(GetFunctionConfigurationCommand).resolves({ Environment: { Variables: {} } });
+  expect(await residency()).toMatchObject({
+    state: 'good',
+    detail: '7 resources with data, and their copies, are in eu-central-1, eu-west-1',
   });
 });
