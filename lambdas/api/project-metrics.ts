@@ -1,9 +1,16 @@
 import { createRoute } from '@hono/zod-openapi';
 import * as z from 'zod';
+import {
+  DEFAULT_RANGE_DAYS,
+  MAX_RANGE_DAYS,
+  rangeOf,
+  revenueFigures,
+  subscriptionFigures,
+  type Range,
+} from '../../core/entitlements/figures';
 import type { Caller } from '../../core/keys/authenticate';
 import { isoTime } from '../../core/runtime/contract';
 import type { ApiDependencies } from './dependencies';
-import { revenueFigures, subscriptionFigures, type Range } from './figures';
 import { fieldsOf } from './fields';
 import { requireProject } from './gate';
 import { projectId } from './ids';
@@ -11,23 +18,21 @@ import { invalidRequest } from './problem';
 import type { Router } from './router';
 import { BAD_REQUEST, json, KEY_PROBLEMS, SECURITY, SERVER_PROBLEMS } from './schemas';
 
-const DAY_MS = 86_400_000;
-const MAX_DAYS = 366;
-const DEFAULT_DAYS = 30;
-
 const momentForm = 'expected a date such as 2026-11-01 (UTC), or an ISO 8601 time with a zone';
 const moment = z.union([z.iso.date(), z.iso.datetime({ offset: true })], { error: momentForm });
 const rangeQuery = fieldsOf('query', {
-  from: moment.optional().describe(`First moment. Default: ${DEFAULT_DAYS} days before \`to\`.`),
-  to: moment.optional().describe(`Moment that the range ends before, at most ${MAX_DAYS} days later. Default: now.`),
+  from: moment.optional().describe(`First moment. Default: ${DEFAULT_RANGE_DAYS} days before \`to\`.`),
+  to: moment
+    .optional()
+    .describe(`Moment that the range ends before, at most ${MAX_RANGE_DAYS} days later. Default: now.`),
 });
 const projectPath = fieldsOf('path', { id: projectId.describe('Id of the project, percent-encoded.') });
-const range = { project: z.string(), from: isoTime, to: isoTime };
+const rangeShape = { project: z.string(), from: isoTime, to: isoTime };
 const count = z.int().min(0);
 
 const subscriptionsSchema = z
   .strictObject({
-    ...range,
+    ...rangeShape,
     byStatus: z.record(z.string(), count).describe("Subscriptions now, by Stripe's status."),
     ending: count.describe('Of those that run, such as end with their period.'),
     started: count.describe('Started in the range.'),
@@ -36,7 +41,7 @@ const subscriptionsSchema = z
   .meta({ id: 'SubscriptionFigures' });
 const revenueSchema = z
   .strictObject({
-    ...range,
+    ...rangeShape,
     currencies: z
       .array(
         z.strictObject({
@@ -97,7 +102,7 @@ export function addProjectMetrics(app: Router, { database, clock }: ApiDependenc
     look: (client: Parameters<typeof subscriptionFigures>[0], range: Range) => Promise<T>,
   ) => {
     requireProject(caller, id);
-    const { from, to } = rangeOf(query, clock());
+    const { from, to } = checkedRange(query, clock());
     const found = await database.use((client) => look(client, { from, to }));
     return { project: id, from: from.toISOString(), to: to.toISOString(), ...found };
   };
@@ -117,12 +122,8 @@ export function addProjectMetrics(app: Router, { database, clock }: ApiDependenc
 }
 
 /** @throws Problem 400 naming the field */
-function rangeOf(query: z.infer<typeof rangeQuery>, now: Date): Range {
-  const to = query.to === undefined ? now : new Date(query.to);
-  const from = query.from === undefined ? new Date(to.getTime() - DEFAULT_DAYS * DAY_MS) : new Date(query.from);
-  if (from >= to) throw invalidRequest([{ field: 'query.from', detail: 'expected a moment before `to`' }]);
-  if (to.getTime() - from.getTime() > MAX_DAYS * DAY_MS) {
-    throw invalidRequest([{ field: 'query.from', detail: `expected a range of at most ${MAX_DAYS} days` }]);
-  }
-  return { from, to };
+function checkedRange(query: z.infer<typeof rangeQuery>, now: Date): Range {
+  const range = rangeOf(query, now);
+  if ('problemOfFrom' in range) throw invalidRequest([{ field: 'query.from', detail: range.problemOfFrom }]);
+  return range;
 }

@@ -6,7 +6,7 @@ import { archive, archives, drills, schemaChanges } from './archive/contract';
 import { records } from './audit/contract';
 import { bitcoin } from './bitcoin/contract';
 import { queries, server, sessions, tables } from './database/contract';
-import { event, events, findings, payouts, reconciliations } from './ledger/contract';
+import { event, events, figures, findings, payouts, reconciliations } from './ledger/contract';
 import { activity, alarms } from './pipeline/contract';
 import {
   API_ALIAS,
@@ -119,6 +119,7 @@ export const INSPECTIONS = {
   drills,
   reconciliations,
   findings,
+  figures,
   payouts,
   tables,
   sessions,
@@ -144,6 +145,7 @@ export const inspectRequest = z.discriminatedUnion('action', [
   drills.request,
   reconciliations.request,
   findings.request,
+  figures.request,
   payouts.request,
   tables.request,
   sessions.request,
@@ -167,6 +169,7 @@ const inspectReport = z.discriminatedUnion('action', [
   drills.report,
   reconciliations.report,
   findings.report,
+  figures.report,
   payouts.report,
   tables.report,
   sessions.report,
@@ -208,6 +211,7 @@ export const contract = {
     drills: 'reads',
     reconciliations: 'reads',
     findings: 'reads',
+    figures: 'reads',
     payouts: 'reads',
     tables: 'reads',
     sessions: 'reads',

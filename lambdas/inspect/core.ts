@@ -10,6 +10,7 @@ import { readBitcoin } from './bitcoin';
 import type { CheckedInspectRequest, InspectReport } from './contract';
 import { describeServer } from './describe-server';
 import { listEvents, readEvent } from './events';
+import { readFigures } from './figures';
 import { listFindings, listRuns } from './ledger';
 import { listPayouts } from './payouts';
 import { listQueries } from './queries';
@@ -70,6 +71,8 @@ export async function inspect(
       return read('billing', (client) => listRuns(client, request.limit));
     case 'findings':
       return read('billing', (client) => listFindings(client, request));
+    case 'figures':
+      return read('billing', (client) => readFigures(client, request, dependencies.clock()));
     case 'payouts':
       return read('billing', (client) => listPayouts(client, request, dependencies.clock()));
     case 'records':

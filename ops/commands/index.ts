@@ -55,6 +55,7 @@ import { open } from './open';
 import { payoutsList } from './payouts-list';
 import { payoutsRetry } from './payouts-retry';
 import { payoutsShow } from './payouts-show';
+import { revenue } from './revenue';
 import { queries } from './queries';
 import { reconcile } from './reconcile';
 import { reconciliationsFindings } from './reconciliations-findings';
@@ -120,6 +121,7 @@ export const COMMANDS: readonly Command[] = [
   bitcoinStatus,
   bitcoinAccept,
   bitcoinFollow,
+  revenue,
   payoutsList,
   payoutsShow,
   payoutsRetry,

@@ -21,6 +21,8 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     does('Find background jobs that did not run', 'failures list backup'),
     does('See what runs long, and pick it up again', 'runs --limit 5'),
     does('Find the consoles of AWS, metrics and Stripe', 'open'),
+    does('See what a project took in, by currency', 'revenue project-1'),
+    itself('Probe health, scrape Prometheus metrics, ask from an application', '[the HTTP API](api.md)'),
     does('See who did what', 'audit'),
   ],
   Deploy: [
@@ -141,10 +143,7 @@ export const OPERATIONS: Readonly<Record<string, readonly Operation[]>> = {
     itself('Data loss, disk full, secret leaked', '[scenarios](scenarios.md#data-loss)'),
     itself('Migration failed', '[runbook](runbook.md#migration-failed)'),
   ],
-  'Not there yet': [
-    itself('Health and metrics endpoints over HTTP, API keys and their audit', '–'),
-    itself('Read-only roles as code, REINDEX as a job', '–'),
-  ],
+  'Not there yet': [itself('Read-only roles as code, REINDEX as a job', '–')],
 };
 
 /** The page, with the seconds of each command line that the session recorded. */

@@ -160,6 +160,7 @@ export const SESSION: readonly SessionStep[] = [
   { says: 'Who paid in bitcoin, and how far is the node?', line: 'bitcoin status' },
   { says: 'This environment takes none.', line: 'bitcoin follow --dry-run' },
   { says: 'Nor is there one to accept.', line: 'bitcoin accept btc_order-17 --reason agreed --dry-run' },
+  { says: 'What did a project take in?', line: 'revenue project-1' },
   {
     says: 'A bank returned what a coach was to be paid.',
     sql: `INSERT INTO billing.payouts (id, account_id, status, amount, currency, arrives_at, failure_code, failure_message,

@@ -37,6 +37,7 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
   'inspect drills': { action: 'drills', database: 'billing' },
   'inspect event': { action: 'event', id: 'evt_1' },
   'inspect events': { action: 'events' },
+  'inspect figures': { action: 'figures', projectId: 'project-1' },
   'inspect findings': { action: 'findings' },
   'inspect payouts': { action: 'payouts' },
   'inspect queries': { action: 'queries', database: 'billing' },

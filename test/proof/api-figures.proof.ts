@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { revenueFigures } from '../../lambdas/api/figures';
+import { revenueFigures } from '../../core/entitlements/figures';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
 const SUBSCRIPTIONS = 20_000;

@@ -4,7 +4,7 @@ import { gatherEntitlementUpdates } from '../../../../core/entitlements/recomput
 import { queuedTilled } from '../../../../core/providers/tilled/queued';
 import { tilledProvider } from '../../../../core/providers/tilled/provider';
 import type { TilledEvent } from '../../../../core/providers/tilled/shapes';
-import { revenueFigures } from '../../../../lambdas/api/figures';
+import { revenueFigures } from '../../../../core/entitlements/figures';
 import { stripeEvent, subscription } from '../../../factories/stripe-objects';
 import {
   tilledAt,

@@ -1,9 +1,33 @@
 import type { ClientBase } from 'pg';
 
+const DAY_MS = 86_400_000;
+/** Longest range. Longer takes more than the 10 s that a request has in a large database. */
+export const MAX_RANGE_DAYS = 366;
+/** Length of a range without a beginning. */
+export const DEFAULT_RANGE_DAYS = 30;
+
 /** A span of time; `to` is not part of it. */
 export interface Range {
   readonly from: Date;
   readonly to: Date;
+}
+
+/**
+ * The range that was asked for, with what was left out: to now, from 30 days before its end.
+ *
+ * @returns what `from` should be instead, where that is no such range
+ */
+export function rangeOf(
+  asked: { readonly from?: string | undefined; readonly to?: string | undefined },
+  now: Date,
+): Range | { readonly problemOfFrom: string } {
+  const to = asked.to === undefined ? now : new Date(asked.to);
+  const from = asked.from === undefined ? new Date(to.getTime() - DEFAULT_RANGE_DAYS * DAY_MS) : new Date(asked.from);
+  if (from >= to) return { problemOfFrom: 'expected a moment before `to`' };
+  if (to.getTime() - from.getTime() > MAX_RANGE_DAYS * DAY_MS) {
+    return { problemOfFrom: `expected a range of at most ${MAX_RANGE_DAYS} days` };
+  }
+  return { from, to };
 }
 
 export interface SubscriptionFigures {
