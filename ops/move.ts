@@ -48,11 +48,17 @@ export async function takeStep(
   {
     typed,
     early,
+    abandon,
     consequence,
-  }: { readonly typed: string | undefined; readonly early?: boolean; readonly consequence: string },
+  }: {
+    readonly typed: string | undefined;
+    readonly early?: boolean;
+    readonly abandon?: boolean;
+    readonly consequence: string;
+  },
 ): Promise<CommandResult> {
   const { MOVES } = await import('../lambdas/move/contract');
-  const request = action === 'finish' ? { action, early } : { action };
+  const request = action === 'finish' ? { action, early } : { action, abandon };
   const plan = await invoke('move', MOVES.change, request);
   for (const step of plan.steps) note(`· ${step}`);
   await confirm(plan.confirmWith, typed, `${consequence} In ${target.environment}.`);

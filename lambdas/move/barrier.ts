@@ -1,19 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
-import { describeBlockers, isLockTimeout } from '../../core/database/lock-timeout';
+import { describeBlockers } from '../../core/database/lock-timeout';
 import { OperationError } from '../../core/runtime/errors';
-import { type Connected, REPLICATOR } from './replication';
+import { ATTEMPTS, BETWEEN_MS, isBusy, LOCK_TIMEOUT_MS, lockBriefly } from './locks';
+import { REPLICATOR } from './replication';
+import { type Connected } from './servers';
 import { writtenTables } from './tables';
 
 const TRIGGER = 'a_moved';
-/**
- * How long the barrier waits for transactions that write, and how often. While it waits, writes queue behind it; the processor
- * gives up after 2 s and would defer its events.
- */
-const LOCK_TIMEOUT_MS = 1_500;
-const ATTEMPTS = 8;
-const BETWEEN_MS = 1_000;
-const DEADLOCK = '40P01';
 /** Setting by which a server says to each new session that its transactions only read. */
 const READ_ONLY = 'default_transaction_read_only';
 
@@ -34,11 +28,7 @@ export async function refuseWrites(
   const database = escapeIdentifier(connector.target.database);
   const tables = await writtenTables(client);
   const statements = [
-    `CREATE OR REPLACE FUNCTION operations.refuse_moved() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $body$
-     BEGIN
-       RAISE EXCEPTION USING ERRCODE = '25006',
-         MESSAGE = format('%s %s: this server takes no writes', current_database(), TG_ARGV[0]);
-     END $body$`,
+    refuseMoved(REFUSES),
     ...tables.map(
       (table) =>
         `CREATE OR REPLACE TRIGGER ${TRIGGER} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${table}
@@ -54,15 +44,16 @@ export async function refuseWrites(
     await onAttempt();
     await client.query('BEGIN');
     try {
-      await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+      // A lock's timeout counts for each table anew; writes to the first wait for as long as all of them take.
+      await client.query(`SET LOCAL statement_timeout = ${LOCK_TIMEOUT_MS}`);
       await client.query(`LOCK TABLE ${tables.join(', ')} IN SHARE ROW EXCLUSIVE MODE`);
+      await client.query('SET LOCAL statement_timeout = 0');
       await client.query(statements.join(';\n'));
       await client.query('COMMIT');
       return;
     } catch (error) {
       await client.query('ROLLBACK').catch(() => undefined);
-      const busy = isLockTimeout(error) || (error as { readonly code?: string }).code === DEADLOCK;
-      if (!busy) throw error;
+      if (!isBusy(error)) throw error;
       if (attempt === ATTEMPTS) {
         throw new OperationError(
           'database_busy',
@@ -85,7 +76,21 @@ async function rolesWithSetting(client: Client): Promise<string[]> {
   return rows.map(({ role }) => role);
 }
 
-/** Lets a server take writes again, as before {@link refuseWrites}. */
+/** What the triggers do while writes are refused, and from when they are taken again until {@link removeBarrier}. */
+const REFUSES = `RAISE EXCEPTION USING ERRCODE = '25006',
+         MESSAGE = format('%s %s: this server takes no writes', current_database(), TG_ARGV[0])`;
+const ADMITS = 'RETURN NULL';
+
+const refuseMoved = (body: string): string =>
+  `CREATE OR REPLACE FUNCTION operations.refuse_moved() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $body$
+     BEGIN
+       ${body};
+     END $body$`;
+
+/**
+ * Lets a server take writes again at once, and waits for no lock: the triggers stay, and do nothing until {@link removeBarrier}
+ * drops them.
+ */
 export async function admitWrites({ client, connector }: Connected): Promise<void> {
   const database = escapeIdentifier(connector.target.database);
   const { rows } = await client.query<{ role: string }>(
@@ -95,12 +100,38 @@ export async function admitWrites({ client, connector }: Connected): Promise<voi
   );
   await client.query(
     [
-      'DROP FUNCTION IF EXISTS operations.refuse_moved() CASCADE',
+      ...((await hasBarrier(client)) ? [refuseMoved(ADMITS)] : []),
       `ALTER DATABASE ${database} RESET ${READ_ONLY}`,
       ...rows.map(({ role }) => `ALTER ROLE ${escapeIdentifier(role)} IN DATABASE ${database} RESET ${READ_ONLY}`),
       commentOn(database, (await formerComment(client)).join(JOINT)),
     ].join(';\n'),
   );
+}
+
+async function hasBarrier(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ known: boolean }>(
+    `SELECT to_regprocedure('operations.refuse_moved()') IS NOT NULL AS known`,
+  );
+  return rows[0]?.known ?? false;
+}
+
+/**
+ * Drops the triggers of a server that takes writes again. Each needs its table for a moment, without any transaction that uses it.
+ *
+ * @param attempts to get the lock of each table
+ * @throws OperationError `database_busy` naming the transactions that hold a table; triggers that are left do nothing
+ */
+export async function removeBarrier({ client }: Connected, attempts?: number): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT tgrelid::regclass::text AS name FROM pg_trigger
+     WHERE tgfoid = to_regprocedure('operations.refuse_moved()') AND tgparentid = 0`,
+  );
+  await lockBriefly(
+    client,
+    rows.map(({ name }) => `DROP TRIGGER ${TRIGGER} ON ${name}`),
+    attempts,
+  );
+  await client.query('DROP FUNCTION IF EXISTS operations.refuse_moved()');
 }
 
 /** What the comment of a database ends in that takes no writes. */
@@ -135,7 +166,8 @@ export async function isMadeBy(client: Client, id: string): Promise<boolean> {
 /** Whether a server refuses writes. */
 export async function isRefusing({ client }: Connected): Promise<boolean> {
   const { rows } = await client.query<{ refuses: boolean }>(
-    `SELECT to_regprocedure('operations.refuse_moved()') IS NOT NULL AS refuses`,
+    `SELECT EXISTS (SELECT FROM pg_proc
+       WHERE oid = to_regprocedure('operations.refuse_moved()') AND prosrc LIKE '%RAISE EXCEPTION%') AS refuses`,
   );
   return rows[0]?.refuses ?? false;
 }

@@ -5,7 +5,8 @@ import type { SourceTable } from '../../core/archive/catalog';
 import { compareReadSchemas } from '../../core/schema/compare';
 import { readCurrent } from '../../core/schema/capture';
 import type { DatabaseConnector } from '../../core/database/connector';
-import { awaitBeat, beat, type Connected } from './replication';
+import { awaitBeat, beat } from './replication';
+import { type Connected } from './servers';
 
 /** Parts of a table that are compared by one sum each: a row that changes meanwhile concerns one of them. */
 const BUCKETS = 1024;

@@ -34,6 +34,11 @@ export const MOVE_STAGES = [
 ] as const;
 export type MoveStage = (typeof MOVE_STAGES)[number];
 
+const abandon = z
+  .boolean()
+  .default(false)
+  .describe('Go on without the server that does not answer, and lose what it alone holds.');
+
 const confirm = z
   .string()
   .min(1)
@@ -55,10 +60,11 @@ export const moveRequest = z.discriminatedUnion('action', [
     continueFrom: z.string().min(1).optional().describe('Table to continue at: `continueFrom` of the last answer.'),
     equalSoFar: z.boolean().default(true).describe('`equal` of the last answer, where this call continues one.'),
   }),
-  z.strictObject({ action: z.literal('cut-over').describe('Lets the new server take the writes.'), confirm }),
+  z.strictObject({ action: z.literal('cut-over').describe('Lets the new server take the writes.'), confirm, abandon }),
   z.strictObject({
     action: z.literal('roll-back').describe('Lets the old server take the writes again, with what was written since.'),
     confirm,
+    abandon,
   }),
   z.strictObject({
     action: z.literal('finish').describe('Ends replication and removes what a move made.'),

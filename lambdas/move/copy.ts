@@ -16,18 +16,10 @@ import { differencesOfSchema } from './compare';
 import type { ChangeReport } from './contract';
 import { checksOf } from './plan';
 import { isOpen, outOfOrder, recordDifferences, recordStart } from './record';
-import {
-  connected,
-  FORWARD,
-  grantReading,
-  isSubscribed,
-  ensureReplicator,
-  publish,
-  REPLICATOR,
-  subscribe,
-  type Connected,
-} from './replication';
-import { withServers, type MoveDependencies, type Servers, type Side } from './servers';
+import { FORWARD, grantReading, isSubscribed, ensureReplicator, publish, REPLICATOR } from './replication';
+import { connected, type Connected, withServers, type MoveDependencies, type Servers, type Side } from './servers';
+import { Steps } from './steps';
+import { subscribe } from './subscribe';
 import { missingIdentities } from './tables';
 
 /** How long a change of a table's replica identity waits for the application. */
@@ -49,21 +41,21 @@ export async function copy(dependencies: MoveDependencies): Promise<ChangeReport
       throw new OperationError('move_not_ready', `${reasons}. Nothing was changed`);
     }
     const source = connected(servers.source);
-    const steps: string[] = [];
+    const steps = new Steps(dependencies.log, 'copy');
     const id = isOpen(move) ? move.id : await begin(source, servers, steps);
     if (servers.target.client === undefined || !(await isSubscribed(connected(servers.target), FORWARD))) {
       await makeTarget(dependencies, { id, source, target: servers.target }, steps);
       await withConnection(servers.target.connector, (client) => begun(source, { ...servers.target, client }, steps));
     } else {
-      steps.push('The new server is subscribed already; PostgreSQL continues by itself');
+      steps.add('The new server is subscribed already; PostgreSQL continues by itself');
     }
     await bringLoginsUp(dependencies, servers.target, steps);
-    return report(servers, { steps, stage: 'copying', next: 'ops move catch-up' });
+    return report(servers, { steps: steps.all(), stage: 'copying', next: 'ops move catch-up' });
   });
 }
 
 /** Records the move, and gives every table what identifies its rows: from now on, repeating the step continues it. */
-async function begin(source: Connected, servers: Servers, steps: string[]): Promise<string> {
+async function begin(source: Connected, servers: Servers, steps: Steps): Promise<string> {
   const { client } = source;
   const identities = await missingIdentities(client);
   await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
@@ -82,11 +74,9 @@ async function begin(source: Connected, servers: Servers, steps: string[]): Prom
     throw error;
   }
   await client.query('RESET lock_timeout');
-  steps.push('Migrations, roles and privileges are frozen');
+  steps.add('Migrations, roles and privileges are frozen');
   if (identities.length > 0) {
-    steps.push(
-      `Replica identity set for ${identities.map(({ table }) => table).join(', ')}, until the end of the move`,
-    );
+    steps.add(`Replica identity set for ${identities.map(({ table }) => table).join(', ')}, until the end of the move`);
   }
   return id;
 }
@@ -106,7 +96,7 @@ const OURS: ReadonlySet<string> = new Set(
 async function makeTarget(
   { pgDumpWorker: workerFile }: MoveDependencies,
   { id, source, target }: { readonly id: string; readonly source: Connected; readonly target: Side },
-  steps: string[],
+  steps: Steps,
 ): Promise<void> {
   if (target.client) await assertDroppable(target.client, target.name, id);
   await ensureReplicator(source);
@@ -141,16 +131,16 @@ async function makeTarget(
     (client) => restoreDatabaseOwner(client, name, schema.facts.database, deviations),
     MAINTENANCE_DATABASE,
   );
-  steps.push(`${target.name} made, with ${schema.facts.roles.length} roles and the schema of the old server`);
+  steps.add(`${target.name} made, with ${schema.facts.roles.length} roles and the schema of the old server`);
   for (const { object, consequence, reason } of deviations.all()) {
-    if (!OURS.has(object)) steps.push(`${object}: ${consequence} (${reason})`);
+    if (!OURS.has(object)) steps.add(`${object}: ${consequence} (${reason})`);
   }
   const differences = await differencesOfSchema(source.connector, target.connector, { workerFile });
   await recordDifferences(
     source.client,
     differences.map(({ digest }) => digest),
   );
-  for (const { text } of differences) steps.push(`Reads otherwise, look at it: ${text}`);
+  for (const { text } of differences) steps.add(`Reads otherwise, look at it: ${text}`);
 }
 
 async function assertDroppable(client: Client, name: string, id: string): Promise<void> {
@@ -162,19 +152,19 @@ async function assertDroppable(client: Client, name: string, id: string): Promis
   );
 }
 
-async function begun(source: Connected, target: Connected, steps: string[]): Promise<void> {
+async function begun(source: Connected, target: Connected, steps: Steps): Promise<void> {
   // A function that read the secrets before an earlier move was rolled back would write here.
   await refuseWrites(target, `copied from ${source.name}`);
   await publish(source, FORWARD);
   await subscribe(source, target, FORWARD, true);
-  steps.push('The new server is subscribed; PostgreSQL copies the rows and then keeps up. It takes no other writes');
+  steps.add('The new server is subscribed; PostgreSQL copies the rows and then keeps up. It takes no other writes');
 }
 
 /** Lets functions log in to the new server with the passwords of their secrets. */
 export async function bringLoginsUp(
   { secrets, loginSecrets }: Pick<MoveDependencies, 'secrets' | 'loginSecrets'>,
   { connector }: Pick<Side, 'connector'>,
-  steps: string[],
+  steps: Steps,
 ): Promise<void> {
   const arns = Object.values(loginSecrets);
   if (arns.length === 0) return;
@@ -185,7 +175,7 @@ export async function bringLoginsUp(
       await setPassword(client, username, password);
     }
   });
-  steps.push(`${arns.length} logins of functions got the passwords of their secrets on the new server`);
+  steps.add(`${arns.length} logins of functions got the passwords of their secrets on the new server`);
 }
 
 /** The answer of a step that was done. */

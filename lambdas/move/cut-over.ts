@@ -1,26 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OperationError } from '../../core/runtime/errors';
-import { admitWrites, endSessions, isRefusing, refuseWrites } from './barrier';
-import { compareTable, differencesOfSchema } from './compare';
+import type { SourceTable } from '../../core/archive/catalog';
+import { type Confirmation, cutOverAlone } from './alone';
+import { admitWrites, endSessions, isRefusing, refuseWrites, removeBarrier } from './barrier';
+import { type Comparison, compareTable, differencesOfSchema } from './compare';
 import { type ChangeReport, VERIFIED_HOURS } from './contract';
 import { bringLoginsUp, report } from './copy';
-import { assertClose, assertCopied, untilQuiet } from './ready';
+import { assertClose, assertCopied, assertNotRotating, untilQuiet } from './ready';
 import { copyRecord, outOfOrder, recordEndOfPause, recordPause, recordStage, type Move } from './record';
 import {
   awaitBeat,
   BACK,
   beat,
-  connected,
-  type Connected,
   FORWARD,
   grantReading,
   ensureReplicator,
   publish,
-  subscribe,
   unpublish,
-  unsubscribe,
+  dropSlot,
+  dropSubscription,
 } from './replication';
-import { type MoveDependencies, nameOf, withServers } from './servers';
+import { connected, type Connected, type MoveDependencies, nameOf, withServers } from './servers';
+import { Steps } from './steps';
+import { subscribe } from './subscribe';
 import { carrySequences, direct } from './switch';
 import { BEATS, label, replicatedTables } from './tables';
 
@@ -45,10 +47,14 @@ const STEPS = [
  */
 export async function cutOver(
   dependencies: MoveDependencies,
-  { confirm }: { readonly confirm?: string | undefined },
+  { confirm, abandon }: Confirmation,
 ): Promise<ChangeReport> {
   return withServers(dependencies, async (servers) => {
     const { move, isConfigured } = servers;
+    if (servers.source.unreachable) {
+      if (confirm !== undefined && servers.target.client) assertTyped(confirm, nameOf(servers.target.connector.target));
+      return cutOverAlone(dependencies, servers, { confirm, abandon });
+    }
     if (move === undefined || isConfigured || !BEFORE.has(move.stage)) {
       throw outOfOrder('cut-over', move, 'ops move plan says it');
     }
@@ -59,35 +65,54 @@ export async function cutOver(
       assertVerified(move, dependencies.clock());
       await assertClose(source, FORWARD);
     }
+    if (BEFORE_SWITCH.has(move.stage)) await assertNotRotating(dependencies, source);
     if (confirm !== confirmWith) {
       if (confirm !== undefined) throw notTyped(confirm, confirmWith);
       const { stage } = move;
       return report(servers, { stage, dryRun: true, confirmWith, steps: STEPS, next: 'ops move cut-over' });
     }
-    const steps: string[] = [];
-    if (move.stage !== 'switching') {
+    const steps = new Steps(dependencies.log, 'cut-over');
+    if (BEFORE_SWITCH.has(move.stage)) {
       await prepare(dependencies, { source, target }, move, steps);
       await pause(dependencies, { source, target }, move, steps);
     }
     await admitWrites(target);
     await direct(dependencies, { state: 'moved', to: target });
     const pauseMs = await recordEndOfPause(source.client, move, 'cut-over');
-    steps.push(`Functions write to the new server; writes waited ${pauseMs} ms`);
+    steps.add(`Functions write to the new server; writes waited ${pauseMs} ms`);
     // Migrations are refused on the new server from now on.
     await copyRecord(source.client, target.client, move);
-    await unsubscribe(source, target, FORWARD);
+    await dropSubscription(target, FORWARD);
+    await dropSlot(source, FORWARD);
     await unpublish(source, FORWARD);
+    await dropTriggers(target, steps);
     await recordStage(source.client, move, 'cut-over');
     await copyRecord(source.client, target.client, move);
-    steps.push('Replication to the new server ended; the way back is open');
-    return report(servers, { stage: 'cut-over', confirmWith, steps, pauseMs, next: NEXT });
+    steps.add('Replication to the new server ended; the way back is open');
+    return report(servers, { stage: 'cut-over', confirmWith, steps: steps.all(), pauseMs, next: NEXT });
   });
 }
 
-const BEFORE: ReadonlySet<string> = new Set(['copying', 'cutting-over', 'switching']);
+const BEFORE_SWITCH: ReadonlySet<string> = new Set(['copying', 'cutting-over']);
+/** A roll-back that stopped before the old server took a write is taken back. */
+const BEFORE: ReadonlySet<string> = new Set([...BEFORE_SWITCH, 'switching', 'rolling-back']);
 
 const NEXT =
   'ops move verify, as often as you like. Name the new server in the configuration and deploy. After 7 days: ops move finish. To go back: ops move roll-back';
+
+/** Triggers that are left on tables in use do nothing, and the end of the move drops them. */
+async function dropTriggers(target: Connected, steps: Steps): Promise<void> {
+  try {
+    await removeBarrier(target, 1);
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error;
+    steps.add('Tables in use keep triggers that refuse nothing any more; ops move finish drops them');
+  }
+}
+
+function assertTyped(given: string, expected: string): void {
+  if (given !== expected) throw notTyped(given, expected);
+}
 
 export function notTyped(given: string, expected: string): OperationError {
   return new OperationError('invalid_request', `confirm: expected ${expected}, not ${given}. Nothing was changed`);
@@ -111,7 +136,7 @@ async function prepare(
   dependencies: MoveDependencies,
   { source, target }: Pair,
   move: Move,
-  steps: string[],
+  steps: Steps,
 ): Promise<void> {
   const refusing = await isRefusing(source);
   if (!refusing) {
@@ -132,7 +157,7 @@ async function prepare(
   await publish(target, BACK);
   await subscribe(target, source, BACK, false);
   await awaitBeat(source, 'target', await beat(target.client, 'target'));
-  steps.push('The new server replicates to the old one, for a way back');
+  steps.add('The new server replicates to the old one, for a way back');
   if (!refusing) await untilQuiet(source.client, sleep);
   await recordStage(source.client, move, 'cutting-over');
 }
@@ -150,7 +175,7 @@ async function pause(
   dependencies: MoveDependencies,
   { source, target }: Pair,
   move: Move,
-  steps: string[],
+  steps: Steps,
 ): Promise<void> {
   try {
     // A connection that finds writes refused waits from now on, and does not fail.
@@ -161,17 +186,19 @@ async function pause(
     const wanted = await beat(source.client, 'source');
     const ended = await endSessions(source);
     const arrivedMs = await awaitBeat(target, 'source', wanted);
-    steps.push(
+    steps.add(
       `Writes refused on the old server; ${ended} sessions ended, the last row arrived after ${Math.round(arrivedMs)} ms`,
     );
-    steps.push(`${await carrySequences(source, target)} sequences carried`);
-    steps.push(await compareWithin({ source, target }, COMPARE_MS));
+    steps.add(`${await carrySequences(source, target)} sequences carried`);
+    steps.add(await compareWithin({ source, target }, COMPARE_MS));
   } catch (error) {
     await resumeWrites(dependencies, source, move);
     throw error;
   }
   // From here on the step only goes on: functions whose secret is written first write to the new server.
   await recordStage(source.client, move, 'switching');
+  // Should the old server not answer from now on, the new one knows that it holds everything.
+  await copyRecord(source.client, target.client, move);
 }
 
 /** Lets the old server take the writes again, which no other server did meanwhile. */
@@ -182,8 +209,8 @@ export async function resumeWrites(dependencies: MoveDependencies, source: Conne
 }
 
 /**
- * Compares all rows of as many tables as the time allows, the smallest first, and the number of rows of none: they were compared
- * before. Nothing writes meanwhile, so that a difference is one.
+ * Compares all rows of as many tables as the time allows, the smallest first: all were compared before. Nothing writes meanwhile,
+ * so that a difference is one. A table that does not fit is not compared again.
  */
 export async function compareWithin({ source, target }: Pair, limitMs: number): Promise<string> {
   const deadline = performance.now() + limitMs;
@@ -191,8 +218,10 @@ export async function compareWithin({ source, target }: Pair, limitMs: number): 
   let compared = 0;
   let rows = 0;
   for (const table of tables.filter((one) => label(one) !== BEATS)) {
-    if (performance.now() > deadline) break;
-    const found = await compareTable(source, target, table);
+    const leftMs = Math.floor(deadline - performance.now());
+    if (leftMs <= 0) break;
+    const found = await compareFor(leftMs, { source, target }, table);
+    if (found === undefined) break;
     if (found.differences > 0) {
       throw new OperationError(
         'move_not_equal',
@@ -203,4 +232,25 @@ export async function compareWithin({ source, target }: Pair, limitMs: number): 
     rows += found.rows;
   }
   return `${rows.toLocaleString('en')} rows of ${compared} of ${tables.length - 1} tables compared once more, equal`;
+}
+
+const CANCELLED = '57014';
+
+/** The comparison of a table, or undefined where it takes longer. */
+async function compareFor(
+  limitMs: number,
+  { source, target }: Pair,
+  table: SourceTable,
+): Promise<Comparison | undefined> {
+  const limit = (value: string) =>
+    Promise.all([source, target].map(({ client }) => client.query(`SET statement_timeout = ${value}`)));
+  await limit(String(limitMs));
+  try {
+    return await compareTable(source, target, table);
+  } catch (error) {
+    if ((error as { readonly code?: string }).code === CANCELLED) return undefined;
+    throw error;
+  } finally {
+    await limit('0').catch(() => undefined);
+  }
 }

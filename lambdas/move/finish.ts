@@ -3,9 +3,9 @@ import { type ChangeReport, KEPT_DAYS } from './contract';
 import { report } from './copy';
 import { notTyped } from './cut-over';
 import { copyRecord, outOfOrder, recordStage } from './record';
-import { connected } from './replication';
-import { removeReplication } from './roll-back';
-import { type MoveDependencies, nameOf, withServers } from './servers';
+import { removeReplication } from './removal';
+import { connected, type MoveDependencies, nameOf, withServers } from './servers';
+import { Steps } from './steps';
 import { settleSecrets } from './switch';
 
 const DAY_MS = 86_400_000;
@@ -14,6 +14,11 @@ const STEPS = [
   'End replication to the old server, which stays without writes; there is no way back but a restore',
   'Remove subscriptions, slots, publications, the role of replication and replica identities on both servers',
   'Let migrations, roles and privileges change again',
+];
+
+const stepsWithout = (name: string): string[] => [
+  ...STEPS,
+  `${name} does not answer: do all of this without it, and leave there what the move made`,
 ];
 
 /**
@@ -31,7 +36,9 @@ export async function finish(
     if (move?.stage !== 'cut-over' && move?.stage !== 'finished') {
       throw outOfOrder('finish', move, 'ops move plan says it');
     }
-    const [source, target] = [connected(servers.source), connected(servers.target)];
+    // What the new server keeps for an old one that does not answer fills its disk.
+    const source = servers.source.unreachable ? undefined : connected(servers.source);
+    const target = connected(servers.target);
     const days = (dependencies.clock().getTime() - (move.cutOverAt?.getTime() ?? 0)) / DAY_MS;
     const confirmWith = nameOf(target.connector.target);
     if (days < KEPT_DAYS && !early) {
@@ -44,17 +51,23 @@ export async function finish(
     if (confirm !== confirmWith) {
       if (confirm !== undefined) throw notTyped(confirm, confirmWith);
       const { stage } = move;
-      return report(servers, { stage, dryRun: true, confirmWith, steps: STEPS, next: 'ops move finish' });
+      return report(servers, {
+        stage,
+        dryRun: true,
+        confirmWith,
+        steps: source ? STEPS : stepsWithout(servers.source.name),
+        next: 'ops move finish',
+      });
     }
-    const steps: string[] = [];
-    await removeReplication(source, target, move, steps);
-    await recordStage(source.client, move, 'finished');
-    await copyRecord(source.client, target.client, move);
-    if (isConfigured) steps.push(`${await settleSecrets(dependencies)} secrets name the new server as theirs`);
-    else steps.push('The secrets keep sending functions to the new server, since the configuration names the old one');
+    const steps = new Steps(dependencies.log, 'finish');
+    await removeReplication(servers, move, steps, 'target');
+    await recordStage((source ?? target).client, move, 'finished');
+    if (source) await copyRecord(source.client, target.client, move);
+    if (isConfigured) steps.add(`${await settleSecrets(dependencies)} secrets name the new server as theirs`);
+    else steps.add('The secrets keep sending functions to the new server, since the configuration names the old one');
     const next = isConfigured
-      ? `Delete the old server, ${source.name}, which still takes no writes`
-      : `Name ${target.name} in the configuration, deploy, and repeat ops move finish; then delete the old server, ${source.name}`;
-    return report(servers, { stage: 'finished', confirmWith, steps, next });
+      ? `Delete the old server, ${servers.source.name}, which still takes no writes`
+      : `Name ${target.name} in the configuration, deploy, and repeat ops move finish; then delete the old server, ${servers.source.name}`;
+    return report(servers, { stage: 'finished', confirmWith, steps: steps.all(), next });
   });
 }

@@ -2,9 +2,10 @@ import type { Client } from 'pg';
 import { listTables, readSequences } from '../../core/archive/catalog';
 import type { PlanReport } from './contract';
 import { missingIdentities, replicatedTables } from './tables';
-import { BACK, connected, FORWARD, slotBytes } from './replication';
-import { valueOf, withServers, type MoveDependencies, type Servers, type Side } from './servers';
+import { BACK, FORWARD, slotBytes } from './replication';
+import { connected, valueOf, withServers, type MoveDependencies, type Servers, type Side } from './servers';
 import { isOpen } from './record';
+import { rotatingSecrets } from './ready';
 import { MAINTENANCE_DATABASE } from '../../core/restore/new-database';
 import { withConnection } from '../../core/database/connector';
 
@@ -18,8 +19,7 @@ type Check = PlanReport['checks'][number];
 /** Checks both servers, without changing either, and says how far a move is. */
 export async function planMove(dependencies: MoveDependencies): Promise<PlanReport> {
   return withServers(dependencies, async (servers) => {
-    const source = connected(servers.source);
-    const { client } = source;
+    const { client } = connected(servers.source.unreachable ? servers.target : servers.source);
     const { move } = servers;
     const tables = await replicatedTables(client);
     const identities = await missingIdentities(client);
@@ -30,11 +30,9 @@ export async function planMove(dependencies: MoveDependencies): Promise<PlanRepo
     );
     const bytes = await valueOf<number>(client, 'SELECT pg_database_size(current_database())::float8 AS value');
     const afterwards = move?.stage === 'cut-over';
-    const slot = afterwards
-      ? await slotBytes(connected(servers.target), BACK)
-      : isOpen(move)
-        ? await slotBytes(source, FORWARD)
-        : null;
+    const keeper = afterwards ? servers.target : servers.source;
+    const slot =
+      isOpen(move) && !keeper.unreachable ? await slotBytes(connected(keeper), afterwards ? BACK : FORWARD) : null;
     return {
       stage: move?.stage ?? 'none',
       source: servers.source.name,
@@ -55,6 +53,16 @@ export async function planMove(dependencies: MoveDependencies): Promise<PlanRepo
 
 /** Everything that a move needs, each with what to do where it is missing. */
 export async function checksOf(servers: Servers, dependencies: MoveDependencies): Promise<Check[]> {
+  const silent = [servers.source, servers.target].find(({ unreachable }) => unreachable !== undefined);
+  if (silent) {
+    return [
+      {
+        check: `${silent.name}: answers`,
+        ok: false,
+        detail: `${silent.unreachable?.message}. ${wayOn(servers, silent === servers.source ? 'source' : 'target')}`,
+      },
+    ];
+  }
   const source = connected(servers.source);
   return withAny(servers.target, async (onTarget) => {
     const checks: Check[] = [];
@@ -68,19 +76,36 @@ export async function checksOf(servers: Servers, dependencies: MoveDependencies)
     checks.push(await migrated(source.client));
     checks.push(await emptiness(servers));
     checks.push(await content(source.client));
-    const arns = [servers.source.connector.target.secretArn, ...Object.values(dependencies.loginSecrets)];
-    const rotating: string[] = [];
-    for (const arn of new Set(arns)) if (await dependencies.secrets.isRotating(arn)) rotating.push(arn);
+    const { all, rotating } = await rotatingSecrets(dependencies, source);
     checks.push({
       check: 'no password is rotating',
       ok: rotating.length === 0,
       detail:
-        rotating.length === 0
-          ? `${new Set(arns).size} secrets`
-          : `${rotating.join(', ')}: wait for the end, see ops secrets list`,
+        rotating.length === 0 ? `${all} secrets` : `${rotating.join(', ')}: wait for the end, see ops secrets list`,
     });
     return checks;
   });
+}
+
+/** What can be done while one of the servers does not answer. */
+export function wayOn({ move }: Pick<Servers, 'move'>, silent: 'source' | 'target'): string {
+  const stage = move?.stage;
+  if (!isOpen(move)) return stage === 'finished' && silent === 'source' ? 'It is not needed any more' : 'Bring it back';
+  if (stage === 'copying' || stage === 'cutting-over') {
+    return silent === 'source'
+      ? 'Billing is on it: bring it back'
+      : 'Bring it back, or give the move up: ops move roll-back';
+  }
+  if (silent === 'source') {
+    return stage === 'switching-back'
+      ? 'Bring it back, and repeat ops move roll-back; to lose what functions wrote there: ops move cut-over --abandon'
+      : stage === 'cut-over'
+        ? 'The new server goes on without it; where that refuses writes after a roll-back that stopped: ops move cut-over. If it never comes back: ops move finish --early'
+        : 'ops move cut-over lets the new server take the writes without it';
+  }
+  return stage === 'switching-back'
+    ? 'ops move roll-back completes without it'
+    : 'Bring it back; to lose what has not arrived at the old server: ops move roll-back --abandon';
 }
 
 /** A connection to the server, also where the database is still missing. */

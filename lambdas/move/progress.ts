@@ -1,8 +1,8 @@
 import { OperationError } from '../../core/runtime/errors';
 import type { ProgressReport } from './contract';
 import { outOfOrder } from './record';
-import { awaitBeat, BACK, beat, connected, FORWARD, slotBytes, type Connected } from './replication';
-import { withServers, type MoveDependencies } from './servers';
+import { awaitBeat, BACK, beat, FORWARD, slotBytes } from './replication';
+import { connected, type Connected, withServers, type MoveDependencies } from './servers';
 import { label, replicatedTables } from './tables';
 
 /** How long a look at the progress waits for a row to arrive. */

@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import { OperationError } from '../../core/runtime/errors';
-import { BACK, type Connected, FORWARD, isSubscribed, slotBytes } from './replication';
-import { valueOf } from './servers';
+import { BACK, FORWARD, isSubscribed, slotBytes } from './replication';
+import { type Connected, type MoveDependencies, type Side, valueOf } from './servers';
 
 /** Log that may still be on its way at the begin of a cut-over: a second or two of work. More makes the pause as much longer. */
 const MOST_LAG_BYTES = 16 * 1024 * 1024;
@@ -24,6 +24,34 @@ export async function assertCopied(target: Connected): Promise<void> {
   );
   if (waiting === 0) return;
   throw new OperationError('move_not_ready', `${waiting} tables are still being copied: ops move catch-up`);
+}
+
+/** Secrets of the database that a rotation has begun to change, and not ended. */
+export async function rotatingSecrets(
+  { secrets, loginSecrets }: Pick<MoveDependencies, 'secrets' | 'loginSecrets'>,
+  source: Pick<Side, 'connector'>,
+): Promise<{ readonly all: number; readonly rotating: string[] }> {
+  const arns = new Set([source.connector.target.secretArn, ...Object.values(loginSecrets)]);
+  const rotating: string[] = [];
+  for (const arn of arns) if (await secrets.isRotating(arn)) rotating.push(arn);
+  return { all: arns.size, rotating };
+}
+
+/**
+ * A rotation stores a copy of the secret that it found, and would bring back where that sent functions.
+ *
+ * @throws OperationError `move_not_ready` naming the secrets
+ */
+export async function assertNotRotating(
+  dependencies: MoveDependencies,
+  source: Pick<Side, 'connector'>,
+): Promise<void> {
+  const { rotating } = await rotatingSecrets(dependencies, source);
+  if (rotating.length === 0) return;
+  throw new OperationError(
+    'move_not_ready',
+    `A rotation of ${rotating.join(', ')} has begun and not ended: wait for its end (ops secrets list), and repeat the step. One that failed does not end by itself: cancel it as docs/move.md says under Rotation. Nothing was changed`,
+  );
 }
 
 /** @throws OperationError `move_not_ready` where the other server is too far behind to catch up within seconds */

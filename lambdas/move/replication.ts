@@ -1,10 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
-import { scramVerifier } from '../../core/access/scram';
+import { type Client, escapeIdentifier } from 'pg';
 import { qualified } from '../../core/archive/copy-session';
 import { OperationError } from '../../core/runtime/errors';
-import { valueOf, type Side } from './servers';
+import { type Connected, valueOf } from './servers';
 import { BEATS, replicatedTables } from './tables';
 
 /** Role that one server logs in to the other as. */
@@ -14,19 +12,9 @@ export const FORWARD = 'billing_move_forward';
 export const BACK = 'billing_move_back';
 export type Direction = typeof FORWARD | typeof BACK;
 
-/** A side with an open connection. */
-export type Connected = Side & { readonly client: Client };
-
 /** How long a row may take to arrive while writes wait for it. */
 const BEAT_TIMEOUT_MS = 20_000;
 const BEAT_POLL_MS = 20;
-
-/** @throws OperationError `move_not_ready` where the database is missing */
-export function connected(side: Side): Connected {
-  const { client } = side;
-  if (client === undefined) throw new OperationError('move_not_ready', `${side.name} does not exist`);
-  return { ...side, client };
-}
 
 /** Limits that a platform sets for sessions, and that the copy of a large table would meet. The last is of PostgreSQL 17. */
 const LIMITS = ['statement_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout', 'transaction_timeout'];
@@ -50,13 +38,6 @@ export async function ensureReplicator({ client }: Connected): Promise<void> {
   );
   const { rows } = await client.query<{ name: string }>('SELECT name FROM pg_settings WHERE name = ANY ($1)', [LIMITS]);
   for (const { name } of rows) await client.query(`ALTER ROLE ${role} SET ${name} = 0`);
-}
-
-/** Gives the role of replication a new password. @returns it; it is kept in the subscription alone, which no other may use */
-async function renewPassword({ client }: Connected): Promise<string> {
-  const password = randomBytes(24).toString('base64url');
-  await client.query(`ALTER ROLE ${escapeIdentifier(REPLICATOR)} PASSWORD ${escapeLiteral(scramVerifier(password))}`);
-  return password;
 }
 
 /** Lets the role of replication read what is replicated. Made before the schema is compared, on both servers alike. */
@@ -111,54 +92,43 @@ export async function isSubscribed({ client }: Connected, direction: Direction):
   return found ?? false;
 }
 
-/**
- * Subscribes a server to the publication of the other, unless it is.
- *
- * `origin = none`: a change that came from a server is not sent back to it, so that both directions may run at the same time.
- *
- * @param copies whether the rows that are there already are copied first
- * @throws OperationError `move_not_ready` with PostgreSQL's words, such as that the other server cannot be reached
- */
-export async function subscribe(from: Connected, to: Connected, direction: Direction, copies: boolean): Promise<void> {
-  if (await isSubscribed(to, direction)) return;
-  await dropSlot(from, direction);
-  await ensureReplicator(from);
-  const password = await renewPassword(from);
-  const { host, port, database } = from.connector.target;
-  const connection = [
-    ['host', host],
-    ['port', String(port)],
-    ['dbname', database],
-    ['user', REPLICATOR],
-    ['password', password],
-    // Encrypted. The certificates that a server of RDS trusts are no file that it may be told of.
-    ['sslmode', 'require'],
-  ]
-    .map(([key, value = '']) => `${key}='${value.replaceAll(/['\\]/g, String.raw`\$&`)}'`)
-    .join(' ');
-  try {
-    await to.client.query(
-      `CREATE SUBSCRIPTION ${direction} CONNECTION ${escapeLiteral(connection)} PUBLICATION ${direction}
-       WITH (copy_data = ${copies}, origin = none, slot_name = ${escapeLiteral(direction)}, disable_on_error = false)`,
-    );
-  } catch (cause) {
-    const words = (cause as Error).message.replaceAll(password, '…');
-    throw new OperationError('move_not_ready', `${to.name} cannot subscribe to ${from.name}: ${words}`);
-  }
+/** Ends a subscription without asking the other server, which keeps the slot. */
+export async function dropSubscription(to: Connected, direction: Direction): Promise<void> {
+  if (!(await isSubscribed(to, direction))) return;
+  await to.client.query(`ALTER SUBSCRIPTION ${direction} DISABLE`);
+  await to.client.query(`ALTER SUBSCRIPTION ${direction} SET (slot_name = NONE)`);
+  await to.client.query(`DROP SUBSCRIPTION ${direction}`);
 }
 
-/** Ends a subscription, with its slot at the other server where that answers. */
-export async function unsubscribe(from: Connected, to: Connected, direction: Direction): Promise<void> {
-  if (await isSubscribed(to, direction)) {
-    await to.client.query(`ALTER SUBSCRIPTION ${direction} DISABLE`);
-    await to.client.query(`ALTER SUBSCRIPTION ${direction} SET (slot_name = NONE)`);
-    await to.client.query(`DROP SUBSCRIPTION ${direction}`);
+/**
+ * Drops the slots that a server keeps for another which does not answer: that of the subscription, and those of tables that were
+ * being copied, which only the subscriber would drop. Their names say no more than that. One that is in use is another subscriber's.
+ *
+ * @throws OperationError `move_stuck` where a session that serves the other server does not end
+ */
+export async function abandonSlots({ client }: Connected, direction: Direction): Promise<void> {
+  const deadline = performance.now() + BEAT_TIMEOUT_MS;
+  for (;;) {
+    const { rowCount } = await client.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1',
+      [REPLICATOR],
+    );
+    if (rowCount === 0) break;
+    if (performance.now() > deadline) {
+      throw new OperationError('move_stuck', `Sessions of ${REPLICATOR} do not end: repeat the step`);
+    }
+    await sleep(100);
   }
-  await dropSlot(from, direction);
+  await client.query(
+    `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+     WHERE database = current_database() AND active_pid IS NULL
+       AND (slot_name = $1 OR slot_name ~ '^pg_[0-9]+_sync_[0-9]+_[0-9]+$')`,
+    [direction],
+  );
 }
 
 /** A slot keeps log for ever; one is left where a step was killed. Those of tables that are being copied end by themselves. */
-async function dropSlot({ client }: Connected, direction: Direction): Promise<void> {
+export async function dropSlot({ client }: Connected, direction: Direction): Promise<void> {
   const deadline = performance.now() + BEAT_TIMEOUT_MS;
   for (;;) {
     const { rows } = await client.query<{ name: string; pid: number | null }>(

@@ -2,23 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OperationError } from '../../core/runtime/errors';
 import { admitWrites, endSessions, isRefusing, refuseWrites } from './barrier';
 import type { ChangeReport } from './contract';
+import { type Confirmation, assertGivenUp, rollBackAlone, stepsAlone } from './alone';
 import { report } from './copy';
 import { COMPARE_MS, compareWithin, notTyped, type Pair, resumeWrites } from './cut-over';
-import { assertClose, untilQuiet } from './ready';
-import { copyRecord, isOpen, type Move, outOfOrder, recordEndOfPause, recordPause, recordStage } from './record';
-import {
-  awaitBeat,
-  BACK,
-  beat,
-  connected,
-  dropReplicator,
-  FORWARD,
-  isSubscribed,
-  unpublish,
-  unsubscribe,
-  type Connected,
-} from './replication';
-import { type MoveDependencies, nameOf, withServers } from './servers';
+import { assertClose, assertNotRotating, untilQuiet } from './ready';
+import { copyRecord, type Move, outOfOrder, recordEndOfPause, recordPause, recordStage } from './record';
+import { removeReplication } from './removal';
+import { awaitBeat, BACK, beat, isSubscribed } from './replication';
+import { connected, type Connected, type MoveDependencies, nameOf, type Servers, withServers } from './servers';
+import { Steps } from './steps';
 import { carrySequences, direct } from './switch';
 
 const BEFORE_CUT_OVER: ReadonlySet<string> = new Set(['copying', 'cutting-over']);
@@ -36,61 +28,90 @@ const STEPS_BEFORE = [
 
 /**
  * Lets the old server take the writes again, with everything that was written on the new one since the cut-over. Before a
- * cut-over it gives the move up.
+ * cut-over it gives the move up. Repeated after the end, it removes what was left on a new server that did not answer.
  *
  * @throws OperationError `move_out_of_order`, `move_not_ready`, `database_busy`: nothing was changed; `move_not_equal`,
  * `move_stuck`: the new server takes the writes, as before
  */
 export async function rollBack(
   dependencies: MoveDependencies,
-  { confirm }: { readonly confirm?: string | undefined },
+  { confirm, abandon }: Confirmation,
 ): Promise<ChangeReport> {
   return withServers(dependencies, async (servers) => {
     const { move } = servers;
-    if (!isOpen(move)) throw outOfOrder('roll-back', move, 'ops move plan');
+    if (move === undefined || move.stage === 'finished') throw outOfOrder('roll-back', move, 'ops move plan');
     const source = connected(servers.source);
     const confirmWith = nameOf(source.connector.target);
-    if (servers.isConfigured) {
-      throw new OperationError(
-        'move_not_ready',
-        `The configuration names the new server: name ${source.name} in it again, deploy, and repeat the step. Until then functions go on there, and the old server receives what they write`,
-      );
-    }
+    if (servers.isConfigured) throw isTurned(source.name);
     const isEarly = BEFORE_CUT_OVER.has(move.stage);
+    const isAlone = !isEarly && move.stage !== 'rolled-back' && servers.target.unreachable !== undefined;
+    if (isAlone) assertGivenUp(servers, move, abandon);
+    if (move.stage === 'cut-over' && !isAlone) await assertNotRotating(dependencies, source);
     if (confirm !== confirmWith) {
       if (confirm !== undefined) throw notTyped(confirm, confirmWith);
       const { stage } = move;
-      const steps = isEarly ? STEPS_BEFORE : STEPS;
+      const steps = isAlone ? stepsAlone(servers) : stepsOf(stage);
       return report(servers, { stage, dryRun: true, confirmWith, steps, next: 'ops move roll-back' });
     }
-    const steps: string[] = [];
-    if (isEarly) {
-      const target = servers.target.client === undefined ? undefined : connected(servers.target);
-      await resumeWrites(dependencies, source, move);
-      await removeReplication(source, target, move, steps);
-      await recordStage(source.client, move, 'rolled-back');
-      const next = `Drop the database ${servers.target.name}, and begin again: ops move plan`;
-      return report(servers, { stage: 'rolled-back', confirmWith, steps, next });
-    }
+    if (isAlone) return rollBackAlone(dependencies, servers, { source, move });
+    const steps = new Steps(dependencies.log, 'roll-back');
+    if (isEarly || move.stage === 'rolled-back') return giveUp(dependencies, servers, { source, move }, steps);
     const pair = { source, target: connected(servers.target) };
     if (move.stage !== 'switching-back') await pauseBack(dependencies, pair, move, steps);
+    // After a roll-back without the new server, which answers again.
+    else await refuseAgain(pair);
     await admitWrites(source);
     await direct(dependencies, { state: 'none' });
     const pauseMs = await recordEndOfPause(source.client, move, 'roll-back');
-    steps.push(`Functions write to the old server again; writes waited ${pauseMs} ms`);
-    await removeReplication(source, pair.target, move, steps);
+    steps.add(`Functions write to the old server again; writes waited ${pauseMs} ms`);
+    await removeReplication(servers, move, steps, 'source');
     await recordStage(source.client, move, 'rolled-back');
     await copyRecord(source.client, pair.target.client, move);
     const next = `${servers.target.name} takes no writes any more: look at it, and drop it`;
-    return report(servers, { stage: 'rolled-back', confirmWith, steps, pauseMs, next });
+    return report(servers, { stage: 'rolled-back', confirmWith, steps: steps.all(), pauseMs, next });
   });
+}
+
+function isTurned(source: string): OperationError {
+  return new OperationError(
+    'move_not_ready',
+    `The configuration names the new server: name ${source} in it again, deploy, and repeat the step. Until then functions go on there, and the old server receives what they write`,
+  );
+}
+
+function stepsOf(stage: Move['stage']): string[] {
+  if (stage === 'rolled-back')
+    return ['Remove what the move left on either server, which takes no writes on the new one'];
+  return BEFORE_CUT_OVER.has(stage) ? STEPS_BEFORE : STEPS;
+}
+
+/** Ends a move whose writes are on the old server, or ended there already. */
+async function giveUp(
+  dependencies: MoveDependencies,
+  servers: Servers,
+  { source, move }: { readonly source: Connected; readonly move: Move },
+  steps: Steps,
+): Promise<ChangeReport> {
+  if (move.stage !== 'rolled-back') await resumeWrites(dependencies, source, move);
+  else if (servers.target.client) await refuseAgain({ source, target: connected(servers.target) });
+  await removeReplication(servers, move, steps, 'source');
+  await recordStage(source.client, move, 'rolled-back');
+  const next = servers.target.unreachable
+    ? `When ${servers.target.name} answers again: ops move roll-back once more, then drop the database. To begin again: ops move plan`
+    : `Drop the database ${servers.target.name}, and begin again: ops move plan`;
+  const confirmWith = nameOf(source.connector.target);
+  return report(servers, { stage: 'rolled-back', confirmWith, steps: steps.all(), next });
+}
+
+async function refuseAgain({ source, target }: Pair): Promise<void> {
+  if (!(await isRefusing(target))) await refuseWrites(target, `moved back to ${source.name}`);
 }
 
 async function pauseBack(
   dependencies: MoveDependencies,
   { source, target }: Pair,
   move: Move,
-  steps: string[],
+  steps: Steps,
 ): Promise<void> {
   if (!(await isSubscribed(source, BACK))) {
     throw new OperationError(
@@ -111,11 +132,11 @@ async function pauseBack(
     const wanted = await beat(target.client, 'target');
     const ended = await endSessions(target);
     const arrivedMs = await awaitBeat(source, 'target', wanted);
-    steps.push(
+    steps.add(
       `Writes refused on the new server; ${ended} sessions ended, the last row arrived after ${Math.round(arrivedMs)} ms`,
     );
-    steps.push(`${await carrySequences(target, source)} sequences carried back`);
-    steps.push(await compareWithin({ source, target }, COMPARE_MS));
+    steps.add(`${await carrySequences(target, source)} sequences carried back`);
+    steps.add(await compareWithin({ source, target }, COMPARE_MS));
   } catch (error) {
     await admitWrites(target);
     await direct(dependencies, { state: 'moved', to: target });
@@ -124,27 +145,6 @@ async function pauseBack(
     throw error;
   }
   await recordStage(source.client, move, 'switching-back');
-}
-
-/** Removes subscriptions, slots, publications and the role of replication on both servers, and gives tables their identity back. */
-export async function removeReplication(
-  source: Connected,
-  target: Connected | undefined,
-  { identities }: Pick<Move, 'identities'>,
-  steps: string[],
-): Promise<void> {
-  if (target) {
-    await unsubscribe(source, target, FORWARD);
-    await unsubscribe(target, source, BACK);
-    await unpublish(target, BACK);
-    await dropReplicator(target);
-  }
-  await unpublish(source, FORWARD);
-  await dropReplicator(source);
-  for (const statement of identities) {
-    await source.client.query(statement);
-    // A copy that was killed may not have made every table.
-    await target?.client.query(statement).catch(() => undefined);
-  }
-  steps.push('Subscriptions, slots, publications and the role of replication are removed on both servers');
+  // Before the old server takes a write: the new one must not take them again while that does not answer.
+  await copyRecord(source.client, target.client, move);
 }

@@ -1,6 +1,6 @@
 import type { Client, ClientBase } from 'pg';
 import type { FunctionLogin } from '../../core/access/contract';
-import { type DatabaseConnector, type DatabaseTarget, withConnection } from '../../core/database/connector';
+import { type DatabaseConnector, type DatabaseTarget, explainConnectionLoss } from '../../core/database/connector';
 import { OperationError } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
 import { isOpen, openMove, type Move } from './record';
@@ -37,9 +37,14 @@ export interface Side {
   readonly connector: DatabaseConnector;
   /** `host:port/database`. */
   readonly name: string;
-  /** Undefined where the database is still missing. */
+  /** Undefined where the database is still missing, or its server does not answer. */
   readonly client: Client | undefined;
+  /** Why there is no connection to its server. */
+  readonly unreachable?: OperationError | undefined;
 }
+
+/** A side with an open connection. */
+export type Connected = Side & { readonly client: Client };
 
 export function nameOf({ host, port, database }: DatabaseTarget): string {
   return `${host}:${port}/${database}`;
@@ -47,29 +52,59 @@ export function nameOf({ host, port, database }: DatabaseTarget): string {
 
 /**
  * Connects to both servers and finds out which is the source: the one that a record says, or else the configured one. Once the
- * configuration names the new server, the old one is the other.
+ * configuration names the new server, the old one is the other. One of them may not answer: a step that needs it says so, and what
+ * can be done without it.
  *
- * @throws OperationError `move_out_of_order` where an open move is between other servers than those of the configuration
+ * @throws OperationError `move_out_of_order` where an open move is between other servers than those of the configuration;
+ * `database_unavailable` where neither answers, or the one that does knows of no move
  */
 export async function withServers<T>(
   { configured, other }: MoveDependencies,
   work: (servers: Servers) => Promise<T>,
 ): Promise<T> {
-  return withConnection(configured, async (first) =>
-    withMaybe(other, async (second) => {
-      const moves = [await openMove(first), second && (await openMove(second))];
-      const [ofFirst, ofSecond] = moves;
-      const turned = ofSecond?.role === 'source' && ofFirst?.role !== 'source';
-      const sides: readonly [Side, Side] = [
-        { connector: configured, name: nameOf(configured.target), client: first },
-        { connector: other, name: nameOf(other.target), client: second },
-      ];
-      const [source, target] = turned ? [sides[1], sides[0]] : sides;
-      const move = turned ? ofSecond : ofFirst;
-      assertSame(move, source, target);
-      return work({ source, target, move, isConfigured: turned });
-    }),
-  );
+  const first = await sideOf(configured);
+  const second = await sideOf(other);
+  try {
+    const ofFirst = first.client && (await openMove(first.client));
+    const ofSecond = second.client && (await openMove(second.client));
+    if (first.client === undefined && ofSecond === undefined) throw first.unreachable ?? missing(first);
+    const turned = isTurned(ofFirst, ofSecond, { first, second });
+    const [source, target] = turned ? [second, first] : [first, second];
+    const [ofSource, ofTarget] = turned ? [ofSecond, ofFirst] : [ofFirst, ofSecond];
+    // The end that the new server recorded while the old one did not answer is one.
+    const move =
+      ofSource === undefined || (ofTarget?.id === ofSource.id && ofTarget.stage === 'finished') ? ofTarget : ofSource;
+    assertSame(move, source, target);
+    return await work({ source, target, move, isConfigured: turned });
+  } catch (error) {
+    throw explainConnectionLoss(error);
+  } finally {
+    for (const { client } of [first, second]) await client?.end().catch(() => undefined);
+  }
+}
+
+/** Whether the configured server is the new one. The record of the source decides, and its copy where the source does not answer. */
+function isTurned(
+  ofFirst: Move | undefined,
+  ofSecond: Move | undefined,
+  { first, second }: { readonly first: Side; readonly second: Side },
+): boolean {
+  if (ofFirst?.role === 'source') return false;
+  if (ofSecond?.role === 'source') return true;
+  return second.unreachable !== undefined && ofFirst?.target === first.name;
+}
+
+const missing = ({ name }: Side) => new OperationError('move_not_ready', `${name} does not exist`);
+
+/** @throws OperationError `move_not_ready` where the database is missing; `database_unavailable` where its server does not answer */
+export function connected(side: Side): Connected {
+  const { client, unreachable } = side;
+  if (unreachable) {
+    const message = `${side.name} does not answer, and this step needs it. ops move plan says what can be done without it. ${unreachable.message}`;
+    throw new OperationError('database_unavailable', message, { cause: unreachable });
+  }
+  if (client === undefined) throw missing(side);
+  return { ...side, client };
 }
 
 /** A setting that was changed meanwhile would make a step work on a server that the move knows nothing of. */
@@ -83,22 +118,16 @@ function assertSame(move: Move | undefined, source: Side, target: Side): void {
 
 const MISSING_DATABASE = '3D000';
 
-/** The new database is made by the first step: until then there is none to connect to. */
-async function withMaybe<T>(
-  connector: DatabaseConnector,
-  work: (client: Client | undefined) => Promise<T>,
-): Promise<T> {
-  let client: Client | undefined;
+/** A connection to a server, where there can be one. The new database is made by the first step: until then there is none. */
+async function sideOf(connector: DatabaseConnector): Promise<Side> {
+  const side = { connector, name: nameOf(connector.target) };
   try {
-    client = await connector.connect();
+    return { ...side, client: await connector.connect() };
   } catch (error) {
-    const { cause } = error as { readonly cause?: { readonly code?: string } };
-    if (cause?.code !== MISSING_DATABASE) throw error;
-  }
-  try {
-    return await work(client);
-  } finally {
-    await client?.end().catch(() => undefined);
+    if (!(error instanceof OperationError)) throw error;
+    if ((error.cause as { readonly code?: string } | undefined)?.code === MISSING_DATABASE)
+      return { ...side, client: undefined };
+    return { ...side, client: undefined, unreachable: error };
   }
 }
 

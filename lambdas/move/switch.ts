@@ -1,8 +1,7 @@
 import type { SecretMove } from '../../core/database/moved';
 import { readSequences } from '../../core/archive/catalog';
 import { qualified } from '../../core/archive/copy-session';
-import type { Connected } from './replication';
-import type { MoveDependencies, Side } from './servers';
+import type { Connected, MoveDependencies, Side } from './servers';
 
 /** Secrets that say where the database is: that of the configured server, and those of the logins. */
 function secretsOf({ configured, loginSecrets }: MoveDependencies): string[] {
@@ -39,6 +38,11 @@ export async function direct(dependencies: MoveDependencies, { state, to }: Dire
       }),
     ),
   );
+}
+
+/** Whether functions are sent to the new server, or are waiting to be. */
+export async function isDirected({ secrets, configured }: MoveDependencies): Promise<boolean> {
+  return (await secrets.read(configured.target.secretArn)).move !== undefined;
 }
 
 /** Once the configuration names the new server, the secrets need not send anybody there. @returns how many were settled */

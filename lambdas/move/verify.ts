@@ -1,9 +1,8 @@
 import type { VerifyReport } from './contract';
 import { compareTable, differencesOfSchema } from './compare';
 import { outOfOrder, recordVerified } from './record';
-import { connected } from './replication';
 import { assertCopied } from './ready';
-import { withServers, type MoveDependencies } from './servers';
+import { connected, withServers, type MoveDependencies } from './servers';
 import { BEATS, label, replicatedTables } from './tables';
 
 /**

@@ -1,4 +1,10 @@
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { GetFunctionConfigurationCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import {
+  DescribeSecretCommand,
+  RotateSecretCommand,
+  SecretsManagerClient,
+  UpdateSecretVersionStageCommand,
+} from '@aws-sdk/client-secrets-manager';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,6 +25,8 @@ const SENDERS = 4;
 const READ_EVERY_MS = 50;
 /** What the issue promises. */
 const LONGEST_PAUSE_MS = 60_000;
+
+const CREDENTIALS = { region: 'eu-central-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
 
 let platform: StartedPlatform;
 let load: Load;
@@ -147,13 +155,49 @@ function killMove(): void {
   process.kill(Number(ours[0]), 'SIGKILL');
 }
 
+/** Stops a step before it records a stage, for as long as a test has the lock of that stage. */
+const HALT = `
+  CREATE FUNCTION operations.halt() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_advisory_xact_lock(hashtext(NEW.stage)); RETURN NEW; END $$;
+  CREATE TRIGGER halt BEFORE UPDATE OF stage ON operations.moves FOR EACH ROW EXECUTE FUNCTION operations.halt()`;
+
+/** Takes a step, and kills it when all of it is done but the record of the stage. */
+async function killedBeforeRecordOf(stage: string, line: string): Promise<void> {
+  const isWaiting = `SELECT pid FROM pg_locks WHERE NOT granted AND locktype = 'advisory'`;
+  await at('old', async (holder) => {
+    await holder.query('SELECT pg_advisory_lock(hashtext($1))', [stage]);
+    const killed = confirmed(line).catch((error: unknown) => String(error));
+    await waitUntil(async () => {
+      const { rows } = await holder.query(isWaiting);
+      return rows.length > 0 ? undefined : `${line} does not record ${stage}`;
+    }, 60_000);
+    killMove();
+    // The server would take the end of the function for an end of the wait otherwise, and record the stage.
+    await holder.query(`SELECT pg_terminate_backend(pid) FROM (${isWaiting}) AS waiting`);
+    expect(await killed).toMatch(/ended with 4/);
+  });
+}
+
+/** Milliseconds for which writes waited, within what is promised. */
+function pauseOf(output: string, step: string): number {
+  const pauseMs = Number(/writes waited (\d+) ms/.exec(output)?.[1]);
+  process.stdout.write(`${step}: writes waited ${pauseMs} ms\n`);
+  expect(pauseMs).toBeGreaterThan(0);
+  expect(pauseMs).toBeLessThan(LONGEST_PAUSE_MS);
+  return pauseMs;
+}
+
+/** The number that a column gets from its sequence. */
+async function nextNumber(place: Place): Promise<unknown> {
+  const [row] = await rowsAt(place, 'INSERT INTO billing.numbered DEFAULT VALUES RETURNING id');
+  return (row as { readonly id: unknown }).id;
+}
+
+const lambda = () => new LambdaClient({ endpoint: platform.endpoints.lambda, ...CREDENTIALS });
+
 /** Asks a function, past the command line, which asks nothing where nothing is pending. */
 async function invoke(stem: string, request: object): Promise<unknown> {
-  const client = new LambdaClient({
-    endpoint: platform.endpoints.lambda,
-    region: 'eu-central-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  });
+  const client = lambda();
   const command = { FunctionName: `BillingOps-local-${stem}`, Payload: JSON.stringify(request) };
   const { Payload: answer } = await client.send(new InvokeCommand(command));
   client.destroy();
@@ -170,7 +214,12 @@ beforeAll(async () => {
   platform = await startedPlatform('second-server');
   platform.billing.on('error', () => undefined);
   for (const line of ['migrate apply billing', 'migrate apply main']) await done(line);
-  await rowsAt('old', `CREATE TABLE billing.notes (note text); INSERT INTO billing.notes VALUES ('a'), ('a'), ('b')`);
+  await rowsAt(
+    'old',
+    `CREATE TABLE billing.notes (note text); INSERT INTO billing.notes VALUES ('a'), ('a'), ('b');
+     CREATE TABLE billing.numbered (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
+     INSERT INTO billing.numbered DEFAULT VALUES;${HALT}`,
+  );
   platform.startConsumers();
   load = await startLoad();
 });
@@ -185,7 +234,7 @@ test('billing is copied while it is in use, and both servers hold the same', asy
   await done('secrets rotate billing --login service --confirm billing');
   await waitUntil(async () => ((await ops('move plan')).status === 0 ? undefined : 'a password is rotating'), 30_000);
   expect(await done('move plan')).toMatch(/without a key +billing\.notes/);
-  expect(await done('move copy')).toContain('51 tables copied');
+  expect(await done('move copy')).toContain('52 tables copied');
   // Without an identity of its rows, PostgreSQL refuses to change a table that is published.
   await rowsAt('old', `UPDATE billing.notes SET note = 'c' WHERE note = 'b'`);
   await done('move catch-up');
@@ -205,7 +254,7 @@ test('billing is copied while it is in use, and both servers hold the same', asy
     output: expect.stringContaining('billing.notes: differs'),
   });
   await spoil('x', 'c');
-  expect(await done('move verify')).toMatch(/rows of 50 tables compared: equal, and the schema as well/);
+  expect(await done('move verify')).toMatch(/rows of 51 tables compared: equal, and the schema as well/);
 
   expect(await invoke('migrate', { action: 'apply', database: 'billing', dryRun: false })).toMatchObject({
     errorType: 'MoveUnderway',
@@ -217,16 +266,12 @@ test('a cut-over that is killed with writes refused is continued, and no request
   const holder = new Client({ connectionString: platform.secondUrl });
   holder.on('error', () => undefined);
   await holder.connect();
+  // The pause waits for this lock as it carries the sequences.
+  await holder.query('BEGIN READ WRITE; ALTER SEQUENCE billing.numbered_id_seq INCREMENT 1');
   const killed = confirmed('move cut-over').catch((error: unknown) => String(error));
   await waitUntil(async () => {
-    const rows = await rowsAt('old', `SELECT FROM pg_subscription WHERE subname = 'billing_move_back'`);
-    return rows.length === 1 ? undefined : 'the way back is not open';
-  }, 60_000);
-  // The comparison in the pause waits for this lock.
-  await holder.query('BEGIN; LOCK TABLE billing.notes IN ACCESS EXCLUSIVE MODE');
-  await waitUntil(async () => {
     const { rows } = await holder.query(
-      `SELECT FROM pg_locks WHERE NOT granted AND relation = 'billing.notes'::regclass`,
+      `SELECT FROM pg_locks WHERE NOT granted AND relation = 'billing.numbered_id_seq'::regclass`,
     );
     return rows.length > 0 ? undefined : 'the cut-over does not wait';
   }, 60_000);
@@ -240,11 +285,13 @@ test('a cut-over that is killed with writes refused is continued, and no request
     ),
   });
 
-  const output = await confirmed('move cut-over');
-  expect(output).toMatch(/rows of 50 of 50 tables compared once more, equal/);
-  const [, pause = 'unknown'] = /writes waited (\d+) ms/.exec(output) ?? [];
-  expect(Number(pause)).toBeLessThan(LONGEST_PAUSE_MS);
-  process.stdout.write(`killed cut-over: writes waited ${pause} ms\n`);
+  await killedBeforeRecordOf('cut-over', 'move cut-over');
+  const record = `SELECT stage, pause_ms AS "pauseMs" FROM operations.moves`;
+  const [{ stage, pauseMs }] = (await rowsAt('old', record)) as [{ stage: string; pauseMs: number }];
+  expect(stage).toBe('switching');
+  // What was recorded of the pause when it ended is not made longer by the repetition.
+  expect(pauseOf(await confirmed('move cut-over'), 'killed cut-over')).toBe(pauseMs);
+  expect(await nextNumber('new')).toBe(2);
   await untilProcessed('new');
   // The way back logs in again with the password of its subscription, which the continued step has not changed.
   expect(
@@ -262,9 +309,11 @@ test('a roll-back keeps what was written since the cut-over', async () => {
   expect(await done('move verify')).toMatch(/equal, and the schema as well/);
   expect(await done('move plan')).toMatch(/ok +no password is rotating/);
   const before = load.sent.length;
-  const output = await confirmed('move roll-back');
-  expect(output).toMatch(/sequences carried back/);
-  process.stdout.write(`roll-back: ${/writes waited \d+ ms/.exec(output)?.[0]}\n`);
+  await rotationIsRefused();
+  await killedBeforeRecordOf('switching-back', 'move roll-back');
+  await killedBeforeRecordOf('rolled-back', 'move roll-back');
+  pauseOf(await confirmed('move roll-back'), 'roll-back, killed twice');
+  expect(await nextNumber('old')).toBe(3);
   await waitUntil(async () => (load.sent.length > before + 20 ? undefined : 'no webhook was sent'), 60_000);
   await untilProcessed('old');
   expect(load.failures).toEqual([]);
@@ -285,7 +334,8 @@ test('a second move is cut over without being killed, and finished', async () =>
   await dropNew();
   for (const step of ['copy', 'catch-up', 'verify']) await done(`move ${step}`);
   const output = await confirmed('move cut-over');
-  process.stdout.write(`cut-over: ${/writes waited \d+ ms/.exec(output)?.[0]}\n`);
+  expect(output).toMatch(/rows of 51 of 51 tables compared once more, equal/);
+  pauseOf(output, 'cut-over');
   expect(await ops('move finish')).toMatchObject({ status: 3, output: expect.stringContaining('kept for 7 days') });
   await confirmed('move finish --early');
   await load.stop();
@@ -304,6 +354,33 @@ test('a second move is cut over without being killed, and finished', async () =>
   // Nothing that could be read as advice to drop the database in use.
   expect(await ops('move plan')).toMatchObject({ status: 1, output: expect.stringMatching(/finished with .* in use/) });
 });
+
+/** A rotation that begins after the cut-over changes nothing on a server without writes, and stops the way back until it is ended. */
+async function rotationIsRefused(): Promise<void> {
+  const client = new SecretsManagerClient({ endpoint: platform.endpoints.secretsManager, ...CREDENTIALS });
+  const { LOGIN_SECRETS } = await variablesOf('move');
+  const { service: SecretId = '' } =
+    (JSON.parse(LOGIN_SECRETS ?? '{}') as Record<string, Record<string, string>>).billing ?? {};
+  const { VersionId } = await client.send(new RotateSecretCommand({ SecretId }));
+  expect(await ops('move roll-back')).toMatchObject({
+    status: 3,
+    output: expect.stringContaining('has begun and not ended'),
+  });
+  const { VersionIdsToStages: versions = {} } = await client.send(new DescribeSecretCommand({ SecretId }));
+  expect(versions[VersionId ?? '']).toEqual(['AWSPENDING']);
+  await client.send(
+    new UpdateSecretVersionStageCommand({ SecretId, VersionStage: 'AWSPENDING', RemoveFromVersionId: VersionId }),
+  );
+  client.destroy();
+}
+
+async function variablesOf(stem: string): Promise<Record<string, string>> {
+  const client = lambda();
+  const command = new GetFunctionConfigurationCommand({ FunctionName: `BillingOps-local-${stem}` });
+  const { Environment: deployed } = await client.send(command);
+  client.destroy();
+  return deployed?.Variables ?? {};
+}
 
 /** As an operator drops what a move that was rolled back left. */
 async function dropNew(): Promise<void> {
