@@ -3,7 +3,7 @@ import { DATABASE_NAMES } from '../core/contract';
 import { askApi, askObjects, MOST_LINES, readRow, runQuery } from './audit-access-logs';
 import type { Answered, AuditEntry, AuditSource, Span } from './audit-entry';
 import type { Context } from './context';
-import { CommandError, explain } from './errors';
+import { CommandError, explain, NotOnLocalPlatform } from './errors';
 import { inspect } from './inspect';
 
 /** Most that the functions list in one answer: their contracts. */
@@ -100,7 +100,7 @@ async function askSecrets(context: Context): Promise<Answered> {
 async function askLogs(context: Context, source: keyof typeof QUERIES, span: Span): Promise<Answered> {
   const { clients, target, signal } = context;
   if (target.platform !== undefined) {
-    throw new CommandError('refused', 'The local platform has no logs of its databases');
+    throw new NotOnLocalPlatform('logs of its databases');
   }
   const { DescribeQueryDefinitionsCommand } = await import('@aws-sdk/client-cloudwatch-logs');
   const name = `BillingOps/${target.environment}/${QUERIES[source]}`;

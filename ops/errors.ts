@@ -15,6 +15,15 @@ export class CommandError extends Error {
   }
 }
 
+/** What only an environment on AWS has: on the local platform, nothing is wrong. */
+export class NotOnLocalPlatform extends CommandError {
+  /** @param what such as `logs of its databases` */
+  constructor(what: string, advice = '') {
+    super('refused', `The local platform has no ${what}${advice}`);
+    this.name = 'NotOnLocalPlatform';
+  }
+}
+
 /** The parts of an exception of the AWS SDK that tell what happened. */
 interface ServiceException {
   readonly name?: string;

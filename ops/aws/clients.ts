@@ -12,7 +12,7 @@ import type { SNSClient } from '@aws-sdk/client-sns';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { STSClient } from '@aws-sdk/client-sts';
 import type { PlatformFile } from '../../local/platform/contract';
-import { CommandError } from '../errors';
+import { NotOnLocalPlatform } from '../errors';
 import { localCredentials, type Target } from './target';
 
 /** The services that the local platform serves, by the names of its file. */
@@ -168,7 +168,7 @@ export class Clients {
     const { platform } = this.target;
     if (platform === undefined) return { requestHandler };
     if (service === undefined) {
-      throw new CommandError('refused', `The local platform has no ${title}. This needs an environment on AWS`);
+      throw new NotOnLocalPlatform(title, '. This needs an environment on AWS');
     }
     const { region, endpoints } = platform;
     return { endpoint: endpoints[service], region, credentials: localCredentials(), requestHandler };

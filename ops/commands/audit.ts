@@ -1,7 +1,7 @@
 import { AUDIT_SOURCES, type AuditEntry, type AuditSource, type Span } from '../audit-entry';
 import { ask } from '../audit-sources';
 import { defineCommand } from '../command';
-import { CommandError, explain } from '../errors';
+import { CommandError, explain, NotOnLocalPlatform } from '../errors';
 import { table } from '../print/table';
 import { moment } from '../print/units';
 import { anyNumber, oneOf, optional, text, time, wholeNumber } from '../values';
@@ -57,14 +57,18 @@ export const audit = defineCommand({
     const found: AuditEntry[] = [];
     const notAsked: Missing[] = [];
     const incomplete: AuditSource[] = [];
+    let isWanting = false;
     for (const each of source.length === 0 ? AUDIT_SOURCES : source) {
       try {
         const { entries, more, notAsked: parts = [] } = await ask(context, each, span);
         found.push(...entries);
         if (more) incomplete.push(each);
         notAsked.push(...parts.map((why) => ({ source: each, why })));
+        isWanting ||= parts.length > 0;
       } catch (error) {
         context.signal.throwIfAborted();
+        // The local platform has no logs of its databases: an answer there lacks nothing.
+        isWanting ||= !(error instanceof NotOnLocalPlatform);
         notAsked.push({ source: each, why: explain(error, `ask ${each}`, context.target.label).message });
       }
     }
@@ -81,9 +85,7 @@ export const audit = defineCommand({
       shortened(entry.what),
       entry.about ?? '',
     ]);
-    // The local platform has no logs of its databases: an answer there lacks nothing.
-    const isWanting =
-      leftOut > 0 || incomplete.length > 0 || notAsked.some(({ why }) => !why.startsWith('The local platform has no '));
+    isWanting ||= leftOut > 0 || incomplete.length > 0;
     return {
       report: { ...span, entries, leftOut, notAsked, incomplete },
       lines: [
