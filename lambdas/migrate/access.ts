@@ -19,10 +19,10 @@ export interface AccessSettings {
   readonly people: readonly Person[];
 }
 
-type Request = Extract<CheckedMigrateRequest, { readonly action: 'access' }>;
+export type AccessRequest = Extract<CheckedMigrateRequest, { readonly action: 'access' }>;
 
 const credentials = z.object({ username: z.string().min(1), password: z.string().min(1) });
-type Credentials = z.infer<typeof credentials>;
+export type Credentials = z.infer<typeof credentials>;
 
 /** SQLSTATEs of a role or a list of privileges that another session has just made or changed: as a key, and as a row. */
 const CONCURRENT = new Set(['42710', '23505', 'XX000']);
@@ -41,23 +41,17 @@ const REFUSED_LOGIN = /^28|^42501$/;
 export async function bringAccessUp(
   connector: DatabaseConnector,
   settings: AccessSettings | undefined,
-  { database, host, keep, dryRun }: Request,
+  { database, host, keep, dryRun }: AccessRequest,
 ): Promise<AccessReport> {
-  const { secrets, loginSecrets = {}, people = [] } = settings ?? {};
-  if (host !== undefined) assertHostBeside(connector.target.host, host, 'host');
-  const target = targetAt(connector.target, { host });
-  const owner = host === undefined || !secrets ? connector : createConnector(target, secrets, 'migrate');
+  const { loginSecrets = {}, people = [] } = settings ?? {};
+  const owner = ownerAt(connector, settings, host);
   const logins = FUNCTION_LOGINS.filter((login) => loginSecrets[login] !== undefined);
   return withConnection(owner, async (client) => {
-    const wishes = { name: database, logins, people, keep, whole: target.managed !== 'elsewhere' };
+    const wishes = { name: database, logins, people, keep, whole: connector.target.managed !== 'elsewhere' };
     const plan = dryRun
       ? await planAccess(client, ACCESS_POLICIES[database], wishes)
       : await makeSo(client, ACCESS_POLICIES[database], wishes);
-    const stale: Credentials[] = [];
-    for (const login of logins) {
-      const found = await secrets?.read(loginSecrets[login] ?? '', credentials, 'current');
-      if (found && !(await canLogIn(owner, found))) stale.push(found);
-    }
+    const stale = await staleLogins(owner, settings);
     for (const { username, password } of dryRun ? [] : stale) await setPassword(client, username, password);
     return {
       database,
@@ -68,6 +62,32 @@ export async function bringAccessUp(
       obstacles: [...plan.obstacles],
     };
   });
+}
+
+/** Connects as the user of the migrations, to the configured server or a recovered instance beside it. */
+export function ownerAt(
+  connector: DatabaseConnector,
+  settings: Pick<AccessSettings, 'secrets'> | undefined,
+  host: string | undefined,
+): DatabaseConnector {
+  if (host === undefined) return connector;
+  assertHostBeside(connector.target.host, host, 'host');
+  return settings ? createConnector(targetAt(connector.target, { host }), settings.secrets, 'migrate') : connector;
+}
+
+/** Logins that cannot log in with what their secret holds now. */
+export async function staleLogins(
+  owner: DatabaseConnector,
+  settings: AccessSettings | undefined,
+): Promise<Credentials[]> {
+  const stale: Credentials[] = [];
+  for (const login of FUNCTION_LOGINS) {
+    const arn = settings?.loginSecrets[login];
+    if (arn === undefined) continue;
+    const found = await settings?.secrets.read(arn, credentials, 'current');
+    if (found && !(await canLogIn(owner, found))) stale.push(found);
+  }
+  return stale;
 }
 
 /** Plans and applies; again where another session made the same roles, which belong to the whole server, meanwhile. */
@@ -87,7 +107,7 @@ async function makeSo(client: ClientBase, policy: AccessPolicy, wishes: AccessWi
   }
 }
 
-async function canLogIn({ target }: DatabaseConnector, found: Credentials): Promise<boolean> {
+export async function canLogIn({ target }: DatabaseConnector, found: Credentials): Promise<boolean> {
   const only: Secrets = { read: async (_arn, schema) => schema.parse(found) };
   try {
     await withConnection(createConnector(target, only, 'migrate'), async (client) => client.query('SELECT 1'));

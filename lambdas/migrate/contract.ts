@@ -78,6 +78,12 @@ export const migrateRequest = z.discriminatedUnion('action', [
       .readonly()
       .default([])
       .describe('Roles that are given, by name, what every role had so far: those of the application.'),
+    passwordsOnly: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Give logins the passwords of their secrets, and change nothing else: for a recovered instance, whose roles are those of an earlier moment.',
+      ),
     dryRun,
   }),
 ]);

@@ -10,6 +10,7 @@ import { checkStructure, remainsOf } from '../../core/restore/expected-structure
 import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 import type { AnyMigrateReport, CheckedMigrateRequest, RollbackReport } from './contract';
 import { type AccessSettings, bringAccessUp } from './access';
+import { bringPasswords } from './passwords';
 import { planMigrations, planRollback } from './plan';
 import { validateMigrations } from './validate';
 
@@ -41,8 +42,15 @@ export async function migrate(
       `adopt: the ${database} database is managed here, by migrations that would be applied among the tables of another tool; say \`managed: elsewhere\` in the file of the environment and deploy`,
     );
   }
-  if ('dryRun' in request && !request.dryRun) await withConnection(connector, assertNotMoving);
-  if (request.action === 'access') return bringAccessUp(connector, dependencies.access, request);
+  // A recovered instance is not the one that moves, and that may be gone.
+  const isBeside = request.action === 'access' && request.host !== undefined;
+  if ('dryRun' in request && !request.dryRun && !isBeside) await withConnection(connector, assertNotMoving);
+  if (request.action === 'access') {
+    const { access } = dependencies;
+    return request.passwordsOnly
+      ? bringPasswords(connector, access, request)
+      : bringAccessUp(connector, access, request);
+  }
   return withConnection(connector, async (client) => {
     switch (request.action) {
       case 'status':
@@ -75,11 +83,15 @@ export async function migrate(
 /** A user of the migrations who may make no roles has migrated all the same: `ops access plan` says what is left. */
 async function closeNew(connector: DatabaseConnector, access: AccessSettings): Promise<void> {
   const { name: database } = connector.target;
-  await bringAccessUp(connector, access, { action: 'access', database, keep: [], dryRun: false }).catch(
-    (error: unknown) => {
-      if (!(error instanceof OperationError && error.code === 'access_refused')) throw error;
-    },
-  );
+  await bringAccessUp(connector, access, {
+    action: 'access',
+    database,
+    keep: [],
+    passwordsOnly: false,
+    dryRun: false,
+  }).catch((error: unknown) => {
+    if (!(error instanceof OperationError && error.code === 'access_refused')) throw error;
+  });
 }
 
 async function rollBack(

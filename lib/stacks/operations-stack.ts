@@ -161,6 +161,11 @@ export class OperationsStack extends EnvironmentStack {
     const warm = new Warm(this, 'Warm', { context, databases });
     const verify = new Verify(this, 'Verify', { context, databases });
     const resetPassword = new ResetPassword(this, 'ResetPassword', { context, databases });
+    const migrate = new Migrate(this, 'Migrate', {
+      context,
+      databases,
+      people: { billing: config.databases.billing.people, main: config.databases.main.people },
+    });
     for (const instance of data.recoverable) {
       new InstanceRecovery(this, instance.access.name === 'billing' ? 'BillingRecovery' : 'MainRecovery', {
         environmentName: config.name,
@@ -171,6 +176,7 @@ export class OperationsStack extends EnvironmentStack {
         verify: verify.function,
         erasure: erasure.function,
         resetPassword,
+        migrate: migrate.function,
       });
     }
     for (const instance of data.created) {
@@ -235,11 +241,6 @@ export class OperationsStack extends EnvironmentStack {
         inspect: inspect.function,
       });
     }
-    new Migrate(this, 'Migrate', {
-      context,
-      databases,
-      people: { billing: config.databases.billing.people, main: config.databases.main.people },
-    });
     if (config.databases.billing.move) {
       const pooled = this.pooledBilling(config.name, data);
       new Move(this, 'Move', { context, billing, pooled, other: config.databases.billing.move });

@@ -1,4 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { Person } from '../../../core/access/contract';
@@ -19,6 +20,8 @@ export interface MigrateProps {
 
 /** Applies the migrations of one database. Invoked by an operator, before the functions that need the new schema. */
 export class Migrate extends Construct {
+  readonly function: LambdaFunction;
+
   constructor(scope: Construct, id: string, props: MigrateProps) {
     super(scope, id);
     const { databases, people } = props;
@@ -40,6 +43,7 @@ export class Migrate extends Construct {
       // No retry: a failed migration waits for an operator.
       asynchronous: { retryAttempts: 0, maximumAge: Duration.minutes(5) },
     });
+    this.function = target.function;
     // It gives the users of the logins the passwords of their secrets.
     for (const name of DATABASE_NAMES) {
       for (const [login, secretArn] of Object.entries(databases[name].logins?.secretArns ?? {})) {

@@ -21,6 +21,7 @@ export interface RecoveryDefinitionProps {
   readonly erasureFunctionArn: string;
   readonly warmFunctionArn: string;
   readonly resetPasswordFunctionArn: string;
+  readonly migrateFunctionArn: string;
   /** State machine that reminds of instances which a recovery leaves behind. */
   readonly reminderArn: string;
   /** Prefix of the ARNs of snapshots that can be restored. */

@@ -36,6 +36,8 @@ export interface InstanceRecoveryProps {
   readonly warm: IFunction;
   /** Sets the current password on a recovered instance. */
   readonly resetPassword: ResetPassword;
+  /** Gives the logins of functions the passwords that their secrets hold now. */
+  readonly migrate: IFunction;
 }
 
 /**
@@ -77,6 +79,7 @@ export class InstanceRecovery extends Construct {
         erasureFunctionArn: props.erasure.functionArn,
         warmFunctionArn: props.warm.functionArn,
         resetPasswordFunctionArn: props.resetPassword.function.functionArn,
+        migrateFunctionArn: props.migrate.functionArn,
         reminderArn: reminder.stateMachineArn,
         snapshotArnPrefix: arns.snapshots.slice(0, -1),
         logKeyArn: props.logKey.keyArn,
@@ -102,7 +105,7 @@ export class InstanceRecovery extends Construct {
 
   /** The functions, and the reminder. Exactly these: the framework's grant would allow every version of them. */
   private grantCalls({ role }: RecoveryWorkflow, props: InstanceRecoveryProps, reminder: StateMachine): void {
-    const functions = [props.verify, props.erasure, props.warm, props.resetPassword.function].map(
+    const functions = [props.verify, props.erasure, props.warm, props.migrate, props.resetPassword.function].map(
       ({ functionArn }) => functionArn,
     );
     role.addToPolicy(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [...new Set(functions)] }));

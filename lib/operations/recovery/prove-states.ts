@@ -45,6 +45,7 @@ function warmingDeadline({ targetMinutes, proxyName }: RecoveryDefinitionProps):
  */
 function warming(props: RecoveryDefinitionProps): States {
   const verify = 'Verify the recovered database';
+  const logins = 'Give logins the passwords of today';
   return {
     'Begin warming': {
       Type: 'Pass',
@@ -71,6 +72,13 @@ function warming(props: RecoveryDefinitionProps): States {
     [ERASE_AGAIN]: invoking(
       props.erasureFunctionArn,
       { action: 'replay', database: props.database, host: '{% $host %}', dryRun: false },
+      PROVING,
+      { Next: logins },
+    ),
+    // The instance has those of its moment; RDS sets the owner's alone.
+    [logins]: invoking(
+      props.migrateFunctionArn,
+      { action: 'access', database: props.database, host: '{% $host %}', passwordsOnly: true, dryRun: false },
       PROVING,
       { Next: verify },
     ),

@@ -1,6 +1,6 @@
 import { noErasures } from '../../support/erasures';
 import type { ClientBase } from 'pg';
-import { withConnection, type DatabaseConnector } from '../../../core/database/connector';
+import { createConnector, withConnection, type DatabaseConnector } from '../../../core/database/connector';
 import type { Secrets } from '../../../core/runtime/secrets';
 import { archiveDatabase } from '../../../lambdas/backup/archive-database';
 import { normaliseSlot } from '../../../core/archive/slot';
@@ -18,8 +18,10 @@ import { PG_DUMP_WORKER } from '../../support/schema';
 /** As RDS has it: the user of the migrations is no superuser, and roles belong to one server. */
 let server: MasterServer;
 const passwords: Record<string, string> = { billing_backup_user: 'b1', billing_service_user: 's1' };
+/** Which user of a pair is the current one. @default the first */
+const current: Record<string, string> = {};
 const secrets: Secrets = {
-  read: async (username, schema) => schema.parse({ username, password: passwords[username] }),
+  read: async (login, schema) => schema.parse({ username: current[login] ?? login, password: passwords[login] }),
 };
 const settings: AccessSettings = {
   secrets,
@@ -39,7 +41,13 @@ async function bring(access: AccessSettings, dryRun: boolean, keep: string[] = [
     clock: () => new Date(),
     access,
   };
-  const report = await migrate(dependencies, { action: 'access', database: 'billing', keep, dryRun });
+  const report = await migrate(dependencies, {
+    action: 'access',
+    database: 'billing',
+    keep,
+    passwordsOnly: false,
+    dryRun,
+  });
   return report as AccessReport;
 }
 
@@ -115,10 +123,37 @@ test('a recovered instance beside gets the passwords of today, before anything r
       arn === 'billing-secret' ? schema.parse(MASTER) : secrets.read(arn, schema, ...version),
   };
   const access = { ...settings, secrets: owner };
-  const connector = server.master('billing');
+  // The instance in use is gone.
+  const connector = createConnector({ ...server.target('billing'), host: '127.0.0.9' }, owner, 'migrate');
   const dependencies = { connector, migrationsDirectory: migrationsOf('billing'), clock: () => new Date(), access };
-  await expect(migrate(dependencies, beside)).resolves.toMatchObject({ passwords: ['billing_service_user'] });
+  await expect(migrate(dependencies, { ...beside, passwordsOnly: false })).resolves.toMatchObject({
+    passwords: ['billing_service_user'],
+  });
   await query(server.as('billing', 'billing_service_user', 's3'), 'SELECT 1');
+
+  // Roles of that moment stay: of a pair of which only one user was there, the other is made as a rotation would.
+  passwords.billing_service_user = 's4';
+  await server.asSuperuser('CREATE ROLE of_that_moment; DROP ROLE billing_backup_user_clone');
+  current.billing_backup_user = 'billing_backup_user_clone';
+  await expect(migrate(dependencies, { ...beside, passwordsOnly: true })).resolves.toMatchObject({
+    changes: [],
+    passwords: ['billing_service_user', 'billing_backup_user_clone'],
+  });
+  await query(server.as('billing', 'billing_service_user', 's4'), 'SELECT 1');
+  await query(server.as('billing', 'billing_backup_user_clone', 'b1'), 'SELECT FROM billing.charges');
+  await expect(migrate(dependencies, { ...beside, passwordsOnly: true })).resolves.toMatchObject({ passwords: [] });
+  delete current.billing_backup_user;
+
+  // Of a moment before there were logins, nothing is left to give a password.
+  const without = { ...access, loginSecrets: { api: 'billing_api_user' } };
+  passwords.billing_api_user = 'a1';
+  await expect(migrate({ ...dependencies, access: without }, { ...beside, passwordsOnly: true })).rejects.toMatchObject(
+    {
+      code: 'access_refused',
+      message: expect.stringContaining('billing_api_user does not exist there'),
+    },
+  );
+  await server.asSuperuser('DROP ROLE of_that_moment');
 });
 
 test('a person of both databases on one server loses only the one whose settings leave them out', async () => {
@@ -167,7 +202,7 @@ test('what the login of backups archives, the master restores, with the same pri
   expect(report).toMatchObject({ database: 'billing' });
   await expect(
     query(
-      server.as('billing', 'billing_service_user', 's3'),
+      server.as('billing', 'billing_service_user', 's4'),
       'SELECT job FROM billing.job_successes',
       'billing_restored',
     ),

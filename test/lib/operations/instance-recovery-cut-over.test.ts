@@ -22,7 +22,7 @@ describe.each(DATABASE_NAMES)('the proof of a recovered %s database', (database)
       return world.verified({});
     };
     await world.recover();
-    expect(world.invoked).toEqual(['reset-password', 'warm', 'erasure', 'verify']);
+    expect(world.invoked).toEqual(['reset-password', 'warm', 'erasure', 'migrate', 'verify']);
     expect(asked).toEqual([{ database, host: `${world.recovered}.example.rds.amazonaws.com` }]);
   });
 
@@ -44,6 +44,15 @@ describe.each(DATABASE_NAMES)('the proof of a recovered %s database', (database)
     expect(execution).toMatchObject({ status: 'FAILED', error: 'ErasureLedgerUnreadable' });
     expect(execution.cause).toContain('The instance in use was not touched');
     expect(world.invoked).not.toContain('verify');
+    expect(touching(world)).toEqual([]);
+  });
+
+  test('does not begin when functions could not log in, and touches nothing in use', async () => {
+    const world = RecoveryWorld.inUse(database);
+    world.failsLogins = 'AccessRefused';
+    const execution = await world.recover();
+    expect(execution).toMatchObject({ status: 'FAILED', error: 'AccessRefused' });
+    expect(execution.cause).toContain('The instance in use was not touched');
     expect(touching(world)).toEqual([]);
   });
 

@@ -1,5 +1,6 @@
 import type { DatabaseName } from '../../../core/contract';
 import { contract as erasure, replayReport, replayRequest } from '../../../lambdas/erasure/contract';
+import { accessReport, contract as migrate } from '../../../lambdas/migrate/contract';
 import { contract as resetPassword } from '../../../lambdas/reset-password/contract';
 import { contract as rows, type RowRecoveryRequest } from '../../../lambdas/row-recovery/contract';
 import { contract as verify, type VerifyReport, type VerifyRequest } from '../../../lambdas/verify/contract';
@@ -50,6 +51,8 @@ export class RecoveryWorld {
   };
   /** Error of the function that erases again. @default none */
   failsErasing: string | undefined;
+  /** Error of the function that gives logins their passwords. */
+  failsLogins: string | undefined;
   /** Error of the function that warms. @default none */
   failsWarming: string | undefined;
   /** User whose password the secret holds. */
@@ -234,6 +237,15 @@ export class RecoveryWorld {
         const { database, dryRun } = replayRequest.parse(erasure.request.parse(Payload));
         if (dryRun) throw new Error('The workflow erases nobody: a dry run changes nothing');
         return replayReport.parse({ action: 'replay', database, dryRun, erasures: 2, tables: [], migrated: [] });
+      }
+      case 'migrate': {
+        if (this.failsLogins !== undefined) throw new StatesError(this.failsLogins, 'as told');
+        const request = migrate.request.parse(Payload);
+        if (request.action !== 'access' || !request.passwordsOnly || request.dryRun || request.host === undefined) {
+          throw new Error('The workflow sets passwords on the recovered instance, and nothing else');
+        }
+        const nothing = { changes: [], locksOut: [], obstacles: [] };
+        return accessReport.parse({ database: request.database, dryRun: false, passwords: [], ...nothing });
       }
       case 'verify':
         return verify.report.parse(this.functions.verify(verify.request.parse(Payload)));
