@@ -5,24 +5,16 @@ import {
   SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
-import { readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { waitUntil } from '../../local/pass/check';
-import { PLATFORM_FILE, platformFile } from '../../local/platform/contract';
-import { deliver } from '../../local/stripe/delivery';
-import { eventObject, subscriptionObject } from '../../local/stripe/objects';
 import { runOps } from '../ops/run-ops';
 import { wordsOf } from '../ops/runbook-lines';
 import { startedPlatform, type StartedPlatform } from '../ops/started-platform';
+import { killFunction, type Load, startLoad } from '../support/platform-load';
 
 /** Billing moves to another cluster on the platform as `npm start` runs it, while webhooks and reads of the API go on. */
 jest.setTimeout(300_000);
 
-/** Senders of webhooks, each with one request at a time. */
-const SENDERS = 4;
-const READ_EVERY_MS = 50;
 /** What the issue promises. */
 const LONGEST_PAUSE_MS = 60_000;
 
@@ -70,57 +62,6 @@ async function rowsAt(place: Place, sql: string, values: unknown[] = []): Promis
   return at(place, async (client) => (await client.query<Record<string, unknown>>(sql, values)).rows);
 }
 
-interface Load {
-  readonly sent: string[];
-  readonly failures: string[];
-  reads(): number;
-  seconds(): number;
-  stop(): Promise<void>;
-}
-
-/** Webhooks as fast as they are answered, and reads of entitlements. */
-async function startLoad(): Promise<Load> {
-  const { apiUrl, webhookUrl: url } = platformFile.parse(
-    JSON.parse(readFileSync(path.join(platform.folder, PLATFORM_FILE), 'utf8')),
-  );
-  const [key] = /bok_\w{12}_[\w-]{43}/.exec(await done('keys create entitlements:read --name a --all-projects')) ?? [];
-  const [sent, failures]: [string[], string[]] = [[], []];
-  const started = performance.now();
-  let reads = 0;
-  let running = true;
-  const repeated = async (everyMs: number, request: () => Promise<void>): Promise<void> => {
-    while (running) {
-      const begun = performance.now();
-      await request().catch((error: unknown) => void failures.push(String(error)));
-      await sleep(Math.max(0, everyMs - (performance.now() - begun)));
-    }
-  };
-  let number = 0;
-  const webhook = async (): Promise<void> => {
-    const event = eventObject('customer.subscription.created', subscriptionObject({ id: `sub_moved${(number += 1)}` }));
-    const { status, body } = await deliver(event, { url, secret: platform.signingSecret });
-    if (status !== 200) throw new Error(`a webhook is answered ${status} ${body}`);
-    sent.push(event.id);
-  };
-  const read = async (): Promise<void> => {
-    const headers = { authorization: `Bearer ${key ?? ''}` };
-    const { status } = await fetch(`${apiUrl}/api/v1/entitlements/ann?project=p1`, { headers });
-    if (status !== 200) throw new Error(`a read is answered ${status}`);
-    reads += 1;
-  };
-  const work = [...Array.from({ length: SENDERS }, () => repeated(0, webhook)), repeated(READ_EVERY_MS, read)];
-  return {
-    sent,
-    failures,
-    reads: () => reads,
-    seconds: () => (performance.now() - started) / 1000,
-    async stop() {
-      running = false;
-      await Promise.all(work);
-    },
-  };
-}
-
 /** Waits until every event that was sent so far has been applied, once. */
 async function untilProcessed(place: Place): Promise<void> {
   const sent = [...load.sent];
@@ -137,24 +78,6 @@ async function untilProcessed(place: Place): Promise<void> {
   }, 60_000);
 }
 
-/** Ends the process of the function that moves, as if Lambda had ended it. */
-function killMove(): void {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  const ours = pids.filter((pid) => {
-    try {
-      const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
-      return (
-        variables.includes('AWS_LAMBDA_FUNCTION_NAME=BillingOps-local-move') &&
-        variables.some((variable) => variable.startsWith(`LAMBDA_TASK_ROOT=${platform.folder}/`))
-      );
-    } catch {
-      return false;
-    }
-  });
-  if (ours.length !== 1) throw new Error(`${ours.length} processes move the database`);
-  process.kill(Number(ours[0]), 'SIGKILL');
-}
-
 /** Stops a step before it records a stage, for as long as a test has the lock of that stage. */
 const HALT = `
   CREATE FUNCTION operations.halt() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -165,13 +88,19 @@ const HALT = `
 async function killedBeforeRecordOf(stage: string, line: string): Promise<void> {
   const isWaiting = `SELECT pid FROM pg_locks WHERE NOT granted AND locktype = 'advisory'`;
   await at('old', async (holder) => {
+    // A cut-over ends all sessions but those of this name.
+    await holder.query(`SET application_name = 'move'`);
     await holder.query('SELECT pg_advisory_lock(hashtext($1))', [stage]);
-    const killed = confirmed(line).catch((error: unknown) => String(error));
+    let outcome: string | undefined;
+    const killed = confirmed(line)
+      .catch((error: unknown) => String(error))
+      .then((text) => (outcome = text));
     await waitUntil(async () => {
+      if (outcome !== undefined) throw new Error(`${line} ended before it recorded ${stage}: ${outcome}`);
       const { rows } = await holder.query(isWaiting);
       return rows.length > 0 ? undefined : `${line} does not record ${stage}`;
     }, 60_000);
-    killMove();
+    killFunction(platform, 'move');
     // The server would take the end of the function for an end of the wait otherwise, and record the stage.
     await holder.query(`SELECT pg_terminate_backend(pid) FROM (${isWaiting}) AS waiting`);
     expect(await killed).toMatch(/ended with 4/);
@@ -221,7 +150,9 @@ beforeAll(async () => {
      INSERT INTO billing.numbered DEFAULT VALUES;${HALT}`,
   );
   platform.startConsumers();
-  load = await startLoad();
+  const [key = ''] =
+    /bok_\w{12}_[\w-]{43}/.exec(await done('keys create entitlements:read --name a --all-projects')) ?? [];
+  load = startLoad(platform, key);
 });
 afterAll(async () => {
   await load?.stop();
@@ -263,21 +194,8 @@ test('billing is copied while it is in use, and both servers hold the same', asy
 });
 
 test('a cut-over that is killed with writes refused is continued, and no request fails', async () => {
-  const holder = new Client({ connectionString: platform.secondUrl });
-  holder.on('error', () => undefined);
-  await holder.connect();
-  // The pause waits for this lock as it carries the sequences.
-  await holder.query('BEGIN READ WRITE; ALTER SEQUENCE billing.numbered_id_seq INCREMENT 1');
-  const killed = confirmed('move cut-over').catch((error: unknown) => String(error));
-  await waitUntil(async () => {
-    const { rows } = await holder.query(
-      `SELECT FROM pg_locks WHERE NOT granted AND relation = 'billing.numbered_id_seq'::regclass`,
-    );
-    return rows.length > 0 ? undefined : 'the cut-over does not wait';
-  }, 60_000);
-  killMove();
-  expect(await killed).toMatch(/ended with 4/);
-  await holder.end();
+  // In the pause: rows are compared, and no function was sent to the new server.
+  await killedBeforeRecordOf('switching', 'move cut-over');
   await expect(rowsAt('old', `INSERT INTO billing.notes VALUES ('d')`)).rejects.toMatchObject({
     code: '25006',
     message: expect.stringMatching(
