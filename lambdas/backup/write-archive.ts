@@ -145,7 +145,9 @@ async function copyContent(
     const description = await describe(signal);
     return { begun: { description, ...content }, parts: await copy(signal) };
   }
-  const [description, parts] = await together(signal, describe, copy);
+  // At once: its locks must not last until the other half has ended, which may be waiting for S3.
+  const freeLocks = (): void => void leader.query('ROLLBACK').catch(() => undefined);
+  const [description, parts] = await together(signal, describe, copy, freeLocks);
   return { begun: { description, ...content }, parts };
 }
 
@@ -154,11 +156,13 @@ async function together<One, Other>(
   signal: AbortSignal,
   one: (stop: AbortSignal) => Promise<One>,
   other: (stop: AbortSignal) => Promise<Other>,
+  onFailure: () => void,
 ): Promise<[One, Other]> {
   const failure = new AbortController();
   const stop = AbortSignal.any([signal, failure.signal]);
   const stoppingBoth = <T>(work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {
+      if (!failure.signal.aborted) onFailure();
       failure.abort(error);
       throw error;
     });

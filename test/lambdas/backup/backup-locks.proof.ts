@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { readManifest } from '../../../core/archive/signed-manifest';
@@ -5,6 +8,7 @@ import { endSnapshot, openSnapshot } from '../../../lambdas/backup/snapshot';
 import { type ArchiveSite, createArchiveSite } from '../../factories/archive';
 import { clusterSecrets, clusterTarget } from '../../support/database';
 import { createConnector } from '../../../core/database/connector';
+import { messageOf } from '../../../core/runtime/errors';
 import { createMasterRole } from '../../support/roles';
 
 const SLOT = '2026-11-21T06:00:00Z';
@@ -50,6 +54,22 @@ test('a backup gives up within seconds when a migration has locked a table, as r
   expect(performance.now() - startedMs).toBeLessThan(8_000);
   await migration.query('COMMIT');
   expect(await site.backup(SLOT)).toMatchObject({ outcome: 'created' });
+});
+
+test('a backup whose schema cannot be captured frees its locks at once, even while an upload does not end', async () => {
+  const { started, release } = holdUploads();
+  const folder = mkdtempSync(path.join(tmpdir(), 'failing-thread-'));
+  const pgDumpWorker = path.join(folder, 'late.cjs');
+  writeFileSync(pgDumpWorker, `setTimeout(() => { throw new Error('late'); }, 3_000);`);
+  // The watch, which would end the backup for the migration, is not what frees them here.
+  const outcome = site.backup(SLOT, { pgDumpWorker, patienceMs: 60_000 }).then(
+    (report) => report.outcome,
+    (error: unknown) => messageOf(error),
+  );
+  await started;
+  await migration.query(`SET lock_timeout = '20s'; ALTER TABLE operations.notes ADD note text`).finally(release);
+  expect(await outcome).toContain('late');
+  rmSync(folder, { recursive: true });
 });
 
 test('the readers of a backup hold the lock of one table each: of thousands, the locks would not fit into the server', async () => {
