@@ -1,5 +1,6 @@
-import { plantTombstones, sweepBilling } from '../../../core/erasure/billing';
-import { placesOf, plantedPerson } from '../../factories/planted-person';
+import { escapeLiteral } from 'pg';
+import { drainTransactions, plantTombstones, sweepBilling } from '../../../core/erasure/billing';
+import { placesOf, plantedPerson, type PlantedPerson } from '../../factories/planted-person';
 import { account, customer, payout, stripeEvent, subscription, transfer } from '../../factories/stripe-objects';
 import { useBillingDatabase } from '../../support/billing';
 import { erasuresOf } from '../../support/erasures';
@@ -7,7 +8,7 @@ import { erasuresOf } from '../../support/erasures';
 const NOW = new Date('2026-11-29T12:00:00Z');
 
 describe('a person who is erased from billing', () => {
-  const { apply, client, rows } = useBillingDatabase();
+  const { apply, client, database, rows } = useBillingDatabase();
   const one = plantedPerson('one');
   const other = plantedPerson('other');
   const erased = erasuresOf(one);
@@ -67,6 +68,49 @@ describe('a person who is erased from billing', () => {
     expect(await placesOf(client(), 'another')).toHaveLength(2);
   });
 
+  test('does not come back by a transaction that looked for erasures before the first one: the erasure waits for it', async () => {
+    const writer = await database().client();
+    await writer.query('BEGIN');
+    // It has looked, and written nothing yet.
+    await writer.query(storeEvents([]));
+    await plantTombstones(client(), erased);
+    let drained = false;
+    const draining = drainTransactions(client()).then(() => (drained = true));
+    await writer.query(storeEvents(naming(one)));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(drained).toBe(false);
+    await writer.query('COMMIT');
+    await draining;
+    await sweepBilling(client());
+    expect(await placesOf(client(), one.marker)).toEqual([]);
+  });
+
+  test('does not come back by the transaction that stores the erasure itself', async () => {
+    await client().query('BEGIN');
+    await client().query(storeEvents(other.events));
+    await plantTombstones(client(), erased);
+    await client().query(storeEvents(naming(one)));
+    await client().query('COMMIT');
+    expect(await placesOf(client(), one.marker)).toEqual([]);
+  });
+
+  test('is looked for once in a transaction before the first erasure, and not for each event', async () => {
+    // The same as when events are applied.
+    const byEvent = `SELECT set_config('erasure.events', 'by_event', true)`;
+    const triggersOf = async (events: readonly object[]) => {
+      const [plan] = await rows(`EXPLAIN (ANALYZE, FORMAT JSON) ${storeEvents(events)}`);
+      const [{ Triggers: triggers }] = plan['QUERY PLAN'] as [{ readonly Triggers: readonly TriggerCalls[] }];
+      return triggers.map((trigger) => [trigger['Trigger Name'], trigger.Calls]);
+    };
+    await client().query('BEGIN');
+    await client().query(byEvent);
+    expect(await triggersOf(one.events.slice(0, 2))).toEqual([['looks_for_erasures', 1]]);
+    expect(await triggersOf(one.events.slice(2, 4))).toEqual([]);
+    await client().query('COMMIT');
+    await plantTombstones(client(), erased);
+    expect(await triggersOf(other.events.slice(0, 2))).toContainEqual(['forgets_erased', 2]);
+  });
+
   test('is stored in full as what is bought after the erasure', async () => {
     await plantTombstones(client(), erased);
     const later = NOW.getTime() / 1_000 + 60;
@@ -80,3 +124,22 @@ describe('a person who is erased from billing', () => {
     expect(await rows('SELECT user_id FROM billing.subscriptions')).toEqual([{ user_id: one.userId }]);
   });
 });
+
+interface TriggerCalls {
+  readonly 'Trigger Name': string;
+  readonly Calls: number;
+}
+
+/** The events that name the person themselves: others are known to be the person's by what else is stored. */
+const naming = ({ events, customerId }: PlantedPerson) =>
+  events.filter(({ data }) => data.object.customer === customerId);
+
+/** What stores events in the ledger and nowhere else. */
+function storeEvents(events: readonly object[]): string {
+  return `
+    INSERT INTO billing.webhook_events
+      (provider, id, type, object_id, status, attempts, processed_at, source, occurred_at, received_at, livemode, payload)
+    SELECT 'stripe', payload ->> 'id', payload ->> 'type', payload #>> '{data,object,id}', 'ignored', 1, now(),
+      'webhook', now(), now(), false, payload
+    FROM jsonb_array_elements(${escapeLiteral(JSON.stringify(events))}) AS event (payload)`;
+}
