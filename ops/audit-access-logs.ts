@@ -1,16 +1,18 @@
 import type { CloudWatchLogsClient, ResultField } from '@aws-sdk/client-cloudwatch-logs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { functionName } from '../core/contract';
+import { WEBHOOK_ENDPOINTS } from '../core/providers/contract';
 import type { Answered, AuditEntry, Span } from './audit-entry';
 import type { Context } from './context';
-import { CommandError, explain } from './errors';
+import { CommandError, explain, NotOnLocalPlatform } from './errors';
+import { counted } from './print/units';
 
 const POLL_MS = 1_000;
 /** Logs Insights scans a week of a busy log in seconds; a year may take minutes. */
 const QUERY_LIMIT_MS = 5 * 60_000;
 /** Most that a query lists. */
 export const MOST_LINES = 200;
-/** Files of the access log of S3 that are read at most: S3 writes some hundred a day. */
+/** Files of the access log of S3 that are read at most, the newest: S3 writes some hundred a day. */
 const MOST_FILES = 2_000;
 const CONCURRENCY = 10;
 /** S3 delivers most lines within hours, under the time at which it wrote the file. */
@@ -20,9 +22,10 @@ export const ACCESS_LOGS = { api: 'HttpApiAccessLog', objects: 'ArchivesAccessLo
 /** Where the bucket of archives writes its access log. */
 const PREFIX = 'archives/';
 /** Requests of payment providers are events: the ledger has them. */
+const LEFT_OUT = Object.values(WEBHOOK_ENDPOINTS).map((endpoint) => JSON.stringify(endpoint.path));
 const API_QUERY = [
   'fields @timestamp, ip, httpMethod, resourcePath, status, requestId',
-  'filter resourcePath not like /^\\/webhooks/',
+  `filter resourcePath not in [${LEFT_OUT.join(', ')}]`,
   'sort @timestamp desc',
   `limit ${MOST_LINES}`,
 ].join('\n| ');
@@ -87,28 +90,34 @@ export async function askObjects(context: Context, { since, until }: Span): Prom
     for await (const { Contents = [] } of paginateListObjectsV2({ client }, input)) {
       signal.throwIfAborted();
       keys.push(...Contents.flatMap(({ Key = '' }) => (Key < last ? [Key] : [])));
-      if (keys.length > MOST_FILES || (Contents.at(-1)?.Key ?? '') >= last) break;
+      if ((Contents.at(-1)?.Key ?? '') >= last) break;
     }
+    // S3 lists the oldest first.
+    const newest = keys.slice(-MOST_FILES);
     const entries: AuditEntry[] = [];
-    for (let start = 0; start < Math.min(keys.length, MOST_FILES); start += CONCURRENCY) {
+    let unread = 0;
+    for (let start = 0; start < newest.length; start += CONCURRENCY) {
       const texts = await Promise.all(
-        keys.slice(start, Math.min(start + CONCURRENCY, MOST_FILES)).map(async (Key) => {
+        newest.slice(start, start + CONCURRENCY).map(async (Key) => {
           const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key }), { abortSignal: signal });
           return (await Body?.transformToString()) ?? '';
         }),
       );
-      entries.push(
-        ...texts.flatMap((text) => text.split('\n').flatMap((line) => readRequest(line, target.environment))),
-      );
+      for (const line of texts.flatMap((text) => text.split('\n')).filter((each) => each !== '')) {
+        const read = readRequest(line, target.environment);
+        if (read === undefined) unread += 1;
+        else entries.push(...read);
+      }
     }
-    return { entries, more: keys.length > MOST_FILES };
+    const notAsked = unread === 0 ? [] : [`${counted(unread, 'line')} of the access log could not be read`];
+    return { entries, more: keys.length > MOST_FILES, notAsked };
   } catch (cause) {
     throw explain(cause, 'read the access log of the archives', target.label);
   }
 }
 
 function assertAws({ target }: Context): void {
-  if (target.platform !== undefined) throw new CommandError('refused', 'The local platform has no access logs');
+  if (target.platform !== undefined) throw new NotOnLocalPlatform('access logs');
 }
 
 /** Key before which S3 writes no file of that moment or a later one. */
@@ -121,13 +130,13 @@ const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
 /**
  * Reads a line of the access log.
  *
- * @returns nothing for a line of another form, and for what the functions of the environment and services of AWS did
+ * @returns no entry for what the functions of the environment and services of AWS did; undefined for a line of another form
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html
  */
-export function readRequest(line: string, environment: string): AuditEntry[] {
+export function readRequest(line: string, environment: string): AuditEntry[] | undefined {
   const [, time = '', address = '', requester = '', operation = '', key = '', status = ''] = REQUEST.exec(line) ?? [];
   const [, day, month = '', year, clock] = /^(\d+)\/(\w+)\/(\d+):([\d:]+) \+0000$/.exec(time) ?? [];
-  if (day === undefined) return [];
+  if (day === undefined) return undefined;
   const prefix = functionName(environment, '');
   // Both parts: anybody may choose the name of a session, but not the role of a function.
   const isOwn = requester.includes(`:assumed-role/${prefix}`) && requester.split('/')[2]?.startsWith(prefix);

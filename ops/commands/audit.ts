@@ -56,19 +56,19 @@ export const audit = defineCommand({
     const span = spanOf(now(), { days, since, until });
     const found: AuditEntry[] = [];
     const notAsked: Missing[] = [];
-    const incomplete: AuditSource[] = [];
-    let isWanting = false;
+    const cutSources: AuditSource[] = [];
+    let isIncomplete = false;
     for (const each of source.length === 0 ? AUDIT_SOURCES : source) {
       try {
         const { entries, more, notAsked: parts = [] } = await ask(context, each, span);
         found.push(...entries);
-        if (more) incomplete.push(each);
+        if (more) cutSources.push(each);
         notAsked.push(...parts.map((why) => ({ source: each, why })));
-        isWanting ||= parts.length > 0;
+        isIncomplete ||= parts.length > 0;
       } catch (error) {
         context.signal.throwIfAborted();
         // The local platform has no logs of its databases: an answer there lacks nothing.
-        isWanting ||= !(error instanceof NotOnLocalPlatform);
+        isIncomplete ||= !(error instanceof NotOnLocalPlatform);
         notAsked.push({ source: each, why: explain(error, `ask ${each}`, context.target.label).message });
       }
     }
@@ -85,16 +85,16 @@ export const audit = defineCommand({
       shortened(entry.what),
       entry.about ?? '',
     ]);
-    isWanting ||= leftOut > 0 || incomplete.length > 0;
+    isIncomplete ||= leftOut > 0 || cutSources.length > 0;
     return {
-      report: { ...span, entries, leftOut, notAsked, incomplete },
+      report: { ...span, entries, leftOut, notAsked, incomplete: cutSources },
       lines: [
         ...(rows.length === 0 ? ['Nothing is recorded'] : table(['at', 'source', 'who', 'what', 'about'], rows, style)),
         ...(leftOut > 0 ? [style.yellow(`${leftOut.toLocaleString('en')} older left out: --limit`)] : []),
-        ...incomplete.map((each) => style.yellow(`${each} has more than it lists: name a shorter time`)),
+        ...cutSources.map((each) => style.yellow(`${each} has more than it lists: name a shorter time`)),
         ...notAsked.map((each) => style.yellow(`Not asked: ${each.source}. ${each.why}`)),
       ],
-      exit: isWanting ? 'finding' : 'done',
+      exit: isIncomplete ? 'finding' : 'done',
     };
   },
 });

@@ -127,7 +127,7 @@ const FILES: Readonly<Record<string, string>> = {
     requestOf('02/Nov/2026:10:20:31', FUNCTION, 'REST.PUT.OBJECT', 'archives/billing/x/part'),
   ].join('\n'),
   // Delivered after the time that is asked for.
-  'archives/2026-11-05-03-00-00-B': `${requestOf('04/Nov/2026:23:00:00', '-', 'REST.GET.OBJECT', 'archives/main', '403')}\nno line of this form\n`,
+  'archives/2026-11-05-03-00-00-B': `${requestOf('04/Nov/2026:23:00:00', '-', 'REST.GET.OBJECT', 'archives/main', '403')}\n`,
   'archives/2026-11-07-00-00-00-C': requestOf('03/Nov/2026:00:00:00', 'late', 'REST.GET.OBJECT', 'x'),
 };
 
@@ -200,7 +200,12 @@ test('all that is recorded of a time is one list, the newest first, asked by the
       })),
       {
         logGroupNames: ['access-log-1'],
-        queryString: expect.stringMatching(/filter resourcePath not like .+webhooks[^]+limit 200$/) as string,
+        queryString: [
+          'fields @timestamp, ip, httpMethod, resourcePath, status, requestId',
+          'filter resourcePath not in ["/api/v1/webhooks/stripe", "/api/v1/webhooks/tilled"]',
+          'sort @timestamp desc',
+          'limit 200',
+        ].join('\n| '),
       },
     ].map((asks) => ({
       ...asks,
@@ -278,10 +283,31 @@ test('the saved queries that are asked exist', () => {
   expect(SAVED_QUERIES.map(({ title }) => title)).toEqual(expect.arrayContaining(Object.values(QUERIES)));
 });
 
-test('more files of the access log than are read make the answer a finding', async () => {
-  s3.on(ListObjectsV2Command).resolves({
-    Contents: Array.from({ length: 2_001 }, (_, n) => ({ Key: `archives/2026-11-02-00-00-00-${n}` })),
-  });
+test('of more files of the access log than are read, the newest are read, and the answer is a finding', async () => {
+  const keys = Array.from({ length: 2_001 }, (_, n) => `archives/2026-11-02-00-00-00-${String(n).padStart(4, '0')}`);
+  for (const [token, next, Contents] of [
+    [undefined, '1', keys.slice(0, 1_000)],
+    ['1', '2', keys.slice(1_000, 2_000)],
+    ['2', undefined, keys.slice(2_000)],
+  ] as const) {
+    const page = { Contents: Contents.map((Key) => ({ Key })), ...(next && { NextContinuationToken: next }) };
+    s3.on(ListObjectsV2Command, token ? { ContinuationToken: token } : {}).resolves(page);
+  }
   const { status, report } = await run('--source objects');
   expect([status, report.incomplete]).toEqual([1, ['objects']]);
+  const read = s3.commandCalls(GetObjectCommand).map(({ args }) => args[0].input.Key);
+  expect(new Set(read)).toEqual(new Set(keys.slice(1)));
+});
+
+test('lines of the access log that cannot be read make the answer a finding that counts them', async () => {
+  const [line = ''] = Object.values(FILES);
+  s3.on(GetObjectCommand).resolves({
+    Body: { transformToString: () => Promise.resolve(`${line}\nno line of this form\n`) } as never,
+  });
+  const { status, report } = await run('--source objects');
+  expect([status, report.entries.length, report.notAsked]).toEqual([
+    1,
+    2,
+    [{ source: 'objects', why: '2 lines of the access log could not be read' }],
+  ]);
 });
