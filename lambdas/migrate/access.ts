@@ -7,7 +7,7 @@ import { type AccessWishes, planAccess } from '../../core/access/plan';
 import { ACCESS_POLICIES, type AccessPolicy } from '../../core/access/policy';
 import { createConnector, type DatabaseConnector, targetAt, withConnection } from '../../core/database/connector';
 import { assertHostBeside } from '../../core/database/rds-host';
-import { OperationError } from '../../core/runtime/errors';
+import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 import type { Secrets } from '../../core/runtime/secrets';
 import type { AccessReport, CheckedMigrateRequest } from './contract';
 
@@ -64,7 +64,11 @@ export async function bringAccessUp(
   });
 }
 
-/** Connects as the user of the migrations, to the configured server or a recovered instance beside it. */
+/**
+ * Connects as the user of the migrations, to the configured server or a recovered instance beside it.
+ *
+ * @throws InvalidRequestError for a host that is not beside the configured one, or without settings
+ */
 export function ownerAt(
   connector: DatabaseConnector,
   settings: Pick<AccessSettings, 'secrets'> | undefined,
@@ -72,7 +76,8 @@ export function ownerAt(
 ): DatabaseConnector {
   if (host === undefined) return connector;
   assertHostBeside(connector.target.host, host, 'host');
-  return settings ? createConnector(targetAt(connector.target, { host }), settings.secrets, 'migrate') : connector;
+  if (settings === undefined) throw new InvalidRequestError('host: needs the secrets of the logins');
+  return createConnector(targetAt(connector.target, { host }), settings.secrets, 'migrate');
 }
 
 /** Logins that cannot log in with what their secret holds now. */

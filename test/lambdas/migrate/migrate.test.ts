@@ -183,3 +183,12 @@ test('the migrate function lists pending migrations, even in a dry run, and then
   const after = await migrate(dependencies, { action: 'apply', database: 'main', dryRun: false });
   expect(after).toMatchObject({ database: 'main', dryRun: false, applied: before.pending, pending: [] });
 });
+
+test('another host is refused where the function knows no secrets, and the server in use is not compared instead', async () => {
+  const connector = createConnector(clusterTarget(database.name, 'main'), clusterSecrets(), 'test');
+  const dependencies = { connector, migrationsDirectory: migrationsOf('main'), clock: () => new Date() };
+  const request = { action: 'access', database: 'main', host: 'recovered', keep: [], passwordsOnly: false } as const;
+  await expect(migrate(dependencies, { ...request, dryRun: true })).rejects.toThrow(
+    'host: needs the secrets of the logins',
+  );
+});
