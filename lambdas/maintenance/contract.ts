@@ -138,9 +138,22 @@ export const logsResult = z.strictObject({
       at: isoTime.describe('Of the line. Never the number, nor any of its digits.'),
       brand: z.string(),
       withCode: z.boolean().describe('Whether a card verification code is beside it.'),
+      key: z
+        .string()
+        .nullable()
+        .default(null)
+        .describe(
+          'Key of JSON of a number that stands alone, empty outside of JSON: no finding once the key turns out to hold ids. Null for others.',
+        ),
     }),
   ),
   probableIds: count.describe('Numbers in keys of long ids, of which some have the check digit of a card by chance.'),
+  numbers: z
+    .array(z.strictObject({ group: z.string(), key: z.string(), valid: count, failed: count }))
+    .default([])
+    .describe(
+      'Numbers that stand alone, by the key of JSON, with a valid check digit and without: of all scans, the 500 keys with the most. They tell keys of ids from those of cards. Not in lists.',
+    ),
   groups: z.array(
     z.strictObject({
       group: z.string(),

@@ -107,7 +107,8 @@ export async function listRecords(client: ClientBase, limit: number): Promise<Ta
       return { ...record, result: { ...record.result, findings: record.result.findings.slice(0, LISTED_FINDINGS) } };
     }
     if (record.task === 'logs' && record.result) {
-      return { ...record, result: { ...record.result, findings: record.result.findings.slice(0, LISTED_FINDINGS) } };
+      const findings = record.result.findings.slice(0, LISTED_FINDINGS);
+      return { ...record, result: { ...record.result, findings, numbers: [] } };
     }
     return record;
   });
@@ -136,7 +137,8 @@ export async function resultBefore(client: ClientBase, task: MaintenanceTask, mo
 export function loggedRecord(record: TaskRecord): object {
   if ((record.task !== 'cards' && record.task !== 'logs') || !record.result) return record;
   const { findings, ...rest } = record.result;
-  return { ...record, result: { ...rest, findings: findings.length } };
+  const numbers = 'numbers' in rest ? { numbers: rest.numbers.length } : {};
+  return { ...record, result: { ...rest, ...numbers, findings: findings.length } };
 }
 
 function readRecord(row: RecordRow): TaskRecord[] {

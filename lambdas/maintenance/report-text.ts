@@ -162,7 +162,7 @@ function summary(record: TaskRecord): string {
     }
     case 'logs': {
       const { found, groups, skipped } = record.result;
-      return `: ${found} lines with card numbers; ${groups.length - skipped.length} of ${groups.length} logs read to their end`;
+      return `: ${found} ${found === 1 ? 'line' : 'lines'} with card numbers; ${groups.length - skipped.length} of ${groups.length} logs read to their end`;
     }
     default:
       return `: ${bytes(record.result.databaseBytes)}`;

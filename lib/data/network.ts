@@ -26,9 +26,9 @@ import { removalPolicyOf } from '../config/removal-policy';
 import type { Egress } from './egress';
 
 /**
- * AWS APIs that are called from inside the network, each through an endpoint of its own, so that credentials and
- * commands do not depend on the NAT gateways. Calls that Lambda makes for a function (log, traces, failure destinations)
- * and calls between services (their keys) do not pass through the network and need no endpoint.
+ * The AWS APIs that backups and events depend on, each with an endpoint, so that credentials and commands do not depend on the
+ * NAT gateways. The others, CloudWatch Logs and CloudFormation among them, go through NAT. Calls that Lambda makes for a function
+ * (log, traces, failure destinations) and calls between services (their keys) do not pass through the network and need no endpoint.
  */
 export const API_ENDPOINTS = {
   SecretsManager: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,

@@ -14,16 +14,30 @@ export interface FoundPlace {
   readonly row: string;
 }
 
+/** Bare numbers of a column, or key, that have a valid check digit, and those that do not. */
+export interface NumberCount {
+  /** Table or log. */
+  readonly source: string;
+  readonly column: string;
+  readonly valid: number;
+  readonly failed: number;
+}
+
 class Kept<Finding> {
   private readonly findings = new Map<string, Finding>();
   /** Beyond those that are kept. */
   further = 0;
+  /** The first of these. */
+  firstFurther: Finding | undefined;
 
   add({ column, row }: FoundPlace, finding: Finding): void {
     const key = JSON.stringify([column, row]);
     if (this.findings.has(key)) return;
     if (this.findings.size < MOST_KEPT) this.findings.set(key, finding);
-    else this.further += 1;
+    else {
+      this.further += 1;
+      this.firstFurther ??= finding;
+    }
   }
 
   get count(): number {
@@ -41,7 +55,12 @@ class BareNumbers<Finding> {
   private valid = 0;
   private failed = 0;
 
-  constructor(readonly source: string) {}
+  /** @param known counts of earlier scans */
+  constructor(
+    readonly source: string,
+    private readonly column: string,
+    private readonly known = { valid: 0, failed: 0 },
+  ) {}
 
   add(place: FoundPlace, finding: Finding, count: number): void {
     this.kept.add(place, finding);
@@ -54,8 +73,14 @@ class BareNumbers<Finding> {
 
   /** Of cards, all have a valid check digit. */
   get areIds(): boolean {
-    const all = this.valid + this.failed;
-    return all >= ENOUGH_NUMBERS && this.valid / all < CARDS_SHARE;
+    const { valid, failed } = this.total;
+    return valid + failed >= ENOUGH_NUMBERS && valid / (valid + failed) < CARDS_SHARE;
+  }
+
+  /** Those of earlier scans included. */
+  get total(): NumberCount {
+    const { source, column, known } = this;
+    return { source, column, valid: known.valid + this.valid, failed: known.failed + this.failed };
   }
 
   get ids(): number {
@@ -68,7 +93,14 @@ export class FoundCards<Finding> {
   private readonly sure = new Map<string, Kept<Finding>>();
   private readonly bare = new Map<string, BareNumbers<Finding>>();
 
-  /** @param count cards at that place; only those of bare numbers matter */
+  /** @param known bare numbers that earlier scans counted, where a scan does not read everything again */
+  constructor(known: readonly NumberCount[] = []) {
+    for (const { source, column, ...counts } of known) {
+      this.bare.set(keyOf({ source, column }), new BareNumbers<Finding>(source, column, counts));
+    }
+  }
+
+  /** @param count cards at that place that were not counted before; only those of bare numbers matter */
   add(place: FoundPlace, isBare: boolean, finding: Finding, count = 1): void {
     if (isBare) this.bareOf(place).add(place, finding, count);
     else {
@@ -93,13 +125,23 @@ export class FoundCards<Finding> {
     return this.all().reduce((sum, { further }) => sum + further, 0);
   }
 
-  /** Findings of one table or log. */
-  countOf(source: string): number {
-    const bare = [...this.bare.values()].filter((column) => column.source === source && !column.areIds);
-    return (this.sure.get(source)?.count ?? 0) + bare.reduce((sum, { kept }) => sum + kept.count, 0);
+  /** Of one table or log, the first finding of each kind that is not kept. */
+  firstFurtherOf(source: string): Finding[] {
+    return this.ofSource(source).flatMap(({ firstFurther }) => firstFurther ?? []);
   }
 
-  /** Numbers in columns of ids. */
+  /** Findings of one table or log. */
+  countOf(source: string): number {
+    return this.ofSource(source).reduce((sum, { count }) => sum + count, 0);
+  }
+
+  /** Bare numbers of this scan and of those before, the column with the most first. */
+  get numbers(): NumberCount[] {
+    const size = ({ valid, failed }: NumberCount) => valid + failed;
+    return [...this.bare.values()].map(({ total }) => total).toSorted((one, other) => size(other) - size(one));
+  }
+
+  /** Numbers in columns of ids, of this scan. */
   get ids(): number {
     return [...this.bare.values()].reduce((sum, { ids }) => sum + ids, 0);
   }
@@ -109,10 +151,19 @@ export class FoundCards<Finding> {
     return [...this.sure.values(), ...bare.map(({ kept }) => kept)];
   }
 
+  private ofSource(source: string): Kept<Finding>[] {
+    const bare = [...this.bare.values()].filter((column) => column.source === source && !column.areIds);
+    return [this.sure.get(source) ?? [], bare.map(({ kept }) => kept)].flat();
+  }
+
   private bareOf({ source, column }: Omit<FoundPlace, 'row'>): BareNumbers<Finding> {
-    const key = JSON.stringify([source, column]);
-    const numbers = this.bare.get(key) ?? new BareNumbers<Finding>(source);
+    const key = keyOf({ source, column });
+    const numbers = this.bare.get(key) ?? new BareNumbers<Finding>(source, column);
     this.bare.set(key, numbers);
     return numbers;
   }
+}
+
+function keyOf({ source, column }: Omit<FoundPlace, 'row'>): string {
+  return JSON.stringify([source, column]);
 }

@@ -28,6 +28,14 @@ export function scanLine(line: string): ScannedLine {
   return { card, bare: ofKeys.length > 0 ? ofKeys : [{ key: '', cards: bare, failed: failedChecks }] };
 }
 
+/**
+ * Whether a key of JSON is a name, which may be kept, or empty, of lines without one. Others, with three digits in a row or signs
+ * that names do not have, may be ids, addresses or card numbers themselves.
+ */
+export function isName(key: string): boolean {
+  return /^[\w.-]{0,64}$/.test(key) && !/\d{3}/.test(key);
+}
+
 /** The same by the values of a line of JSON; none where no value alone has a bare number, as in other lines. */
 function bareOfKeys(line: string): ScannedLine['bare'] {
   const found: ScannedLine['bare'][number][] = [];

@@ -9,14 +9,16 @@ import {
 import { messageOf } from '../../../core/runtime/errors';
 import type { ResultOf } from '../contract';
 import { FoundCards } from './found-cards';
-import { scanLine } from './log-lines';
+import { isName, scanLine } from './log-lines';
 
 /** Logs are kept for a year: nothing is older. */
 const OLDEST_MS = 366 * 86_400_000;
 /** Lines reach CloudWatch after others of a later time: so much of the end is read again by the next scan. */
 const SETTLED_MS = 15 * 60_000;
-/** Findings of one log from which on its scan stops: the lines have to be removed first, and it continues there. */
+/** Findings of one log from which on a scan reads one page of it: the lines have to be removed first. */
 const ENOUGH_FOUND = 200;
+/** Keys whose numbers a record counts, the most numerous: some 100 bytes each. */
+const MOST_KEYS = 500;
 /** Longest that a scan looks again where the last one found cards; of the time that is left, half. */
 const AGAIN_MS = 120_000;
 /** Between two requests: CloudWatch answers five of these requests a second in a region, and operators read logs, too. */
@@ -51,7 +53,7 @@ export interface LogScan {
 /**
  * Looks for card numbers in logs: first whether those that the last scan found are still there, then each log from the time at which
  * that one stopped, the one furthest behind first, each for half of the time that is left. A scan that was killed is continued.
- * FilterLogEvents costs nothing, and sorts events by their time.
+ * FilterLogEvents is free of charge, and sorts events by their time.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
  */
@@ -60,9 +62,12 @@ export async function scanLogs(scan: LogScan): Promise<LogsResult> {
   const progress = new LogProgress(scan);
   const untilMs = performance.now() + Math.min(AGAIN_MS, remainingMs() / 2);
   for (const finding of last?.findings ?? []) {
-    const isLate = performance.now() > untilMs;
-    if (isLate || (await isStillThere(scan, finding))) progress.keep(finding);
-    if (!isLate) await sleep(scan.paceMs ?? PACE_MS);
+    if (performance.now() > untilMs) {
+      progress.keep(finding);
+      continue;
+    }
+    await lookAgain(scan, finding, progress);
+    await sleep(scan.paceMs ?? PACE_MS);
   }
   const order = scan.groups.toSorted((one, other) => progress.startOf(one) - progress.startOf(other));
   for (const [index, group] of order.entries()) {
@@ -84,24 +89,19 @@ export async function scanLogs(scan: LogScan): Promise<LogsResult> {
   return result;
 }
 
-/** Whether a line with a card is there. What cannot be looked at stays a finding. */
-async function isStillThere({ client }: LogScan, { group, stream, at }: Finding): Promise<boolean> {
+/** Keeps a finding whose line is there, as what its line is taken for now. What cannot be looked at stays as it is. */
+async function lookAgain({ client }: LogScan, finding: Finding, progress: LogProgress): Promise<void> {
+  const { group, stream, at } = finding;
   const startTime = Date.parse(at);
   const input = { logGroupName: group, logStreamNames: [stream], startTime, endTime: startTime + 1 };
   try {
     for await (const events of pagesOf(client, input)) {
-      if (events.some(({ timestamp, message = '' }) => timestamp === startTime && hasCard(message))) return true;
+      for (const event of events.filter(({ timestamp }) => timestamp === startTime)) progress.seenAgain(group, event);
     }
-    return false;
   } catch (error) {
-    // The stream, or the log, was deleted.
-    return !(error instanceof ResourceNotFoundException);
+    // Otherwise the stream, or the log, was deleted.
+    if (!(error instanceof ResourceNotFoundException)) progress.keep(finding);
   }
-}
-
-function hasCard(line: string): boolean {
-  const { card, bare } = scanLine(line);
-  return card !== undefined || bare.some(({ cards }) => cards.length > 0);
 }
 
 async function* pagesOf(
@@ -131,7 +131,7 @@ async function scanGroup(
     if (progress.countOf(group) >= ENOUGH_FOUND) {
       progress.skip(
         group,
-        `${ENOUGH_FOUND} lines with card numbers and more: the scan continues when these are removed`,
+        `${ENOUGH_FOUND} or more lines with card numbers: each scan reads one page further until they are removed`,
       );
       return;
     }
@@ -144,60 +144,74 @@ async function scanGroup(
 /** How far a scan is, and what it found. */
 class LogProgress {
   private readonly groups = new Map<string, Coverage>();
-  private readonly cards = new FoundCards<Finding>();
-  private readonly kept: Finding[] = [];
+  private readonly starts = new Map<string, number>();
+  private readonly cards: FoundCards<Finding>;
   private readonly skipped: LogsResult['skipped'] = [];
   private savedMs = performance.now();
   private saved = 0;
 
   constructor(private readonly scan: LogScan) {
+    const numbers = scan.last?.numbers ?? [];
+    this.cards = new FoundCards(
+      numbers.map(({ group, key, ...counts }) => ({ source: group, column: key, ...counts })),
+    );
     const known = new Map(scan.last?.groups.map((coverage) => [coverage.group, coverage]));
     for (const group of scan.groups) {
       const { scannedUntil = null, wholeAt = null } = known.get(group) ?? {};
+      this.starts.set(group, scannedUntil === null ? scan.now.getTime() - OLDEST_MS : Date.parse(scannedUntil));
       this.groups.set(group, { group, exists: true, lines: 0, characters: 0, scannedUntil, wholeAt });
     }
   }
 
-  /** Milliseconds since 1970 from which a log is to be read. */
+  /** Milliseconds since 1970 from which this scan reads a log. */
   startOf(group: string): number {
-    const { scannedUntil = null } = this.groups.get(group) ?? {};
-    return scannedUntil === null ? this.scan.now.getTime() - OLDEST_MS : Date.parse(scannedUntil);
+    return this.starts.get(group) ?? 0;
   }
 
-  /** A finding of the last scan that is there, or could not be looked at. */
+  /** A finding of the last scan that could not be looked at. */
   keep(finding: Finding): void {
-    this.kept.push(finding);
+    const { group, stream, at, key } = finding;
+    this.cards.add({ source: group, column: key ?? '', row: rowOf(stream, at) }, key !== null, finding, 0);
   }
 
-  scanned(group: string, { message = '', timestamp = 0, logStreamName: stream = '' }: FilteredLogEvent): void {
-    this.change(group, ({ lines, characters }) => ({ lines: lines + 1, characters: characters + message.length }));
+  /** The line of a finding of the last scan, which counted its numbers. */
+  seenAgain(group: string, event: FilteredLogEvent): void {
+    this.addLine(group, event, false);
+  }
+
+  scanned(group: string, event: FilteredLogEvent): void {
+    const { length } = event.message ?? '';
+    this.change(group, ({ lines, characters }) => ({ lines: lines + 1, characters: characters + length }));
+    this.addLine(group, event, true);
+  }
+
+  private addLine(group: string, event: FilteredLogEvent, isNew: boolean): void {
+    const { message = '', timestamp = 0, logStreamName: stream = '' } = event;
     const { card, bare } = scanLine(message);
     const at = new Date(timestamp).toISOString();
-    const row = `${stream} ${at}`;
+    const row = rowOf(stream, at);
     if (card) {
       const { brand, withCode } = card;
-      this.cards.add({ source: group, column: '', row }, false, { group, stream, at, brand, withCode });
+      this.cards.add({ source: group, column: '', row }, false, { group, stream, at, brand, withCode, key: null });
     }
     for (const { key: column, cards, failed } of bare) {
-      if (failed > 0) this.cards.fail({ source: group, column }, failed);
+      if (isNew && failed > 0) this.cards.fail({ source: group, column }, failed);
       const [first] = cards;
       if (first === undefined) continue;
       const { brand, withCode } = first;
-      this.cards.add({ source: group, column, row }, true, { group, stream, at, brand, withCode }, cards.length);
+      const finding = { group, stream, at, brand, withCode, key: isName(column) ? column : null };
+      this.cards.add({ source: group, column, row }, true, finding, isNew ? cards.length : 0);
     }
   }
 
   /** Findings in a log, those of the last scan included. */
   countOf(group: string): number {
-    return this.cards.countOf(group) + this.kept.filter((finding) => finding.group === group).length;
+    return this.cards.countOf(group);
   }
 
   /** Everything before a time was read. */
   async reached(group: string, timestamp: number | undefined): Promise<void> {
-    if (timestamp !== undefined) {
-      const until = Math.max(this.startOf(group), Math.min(timestamp, this.settled));
-      this.change(group, () => ({ scannedUntil: new Date(until).toISOString() }));
-    }
+    if (timestamp !== undefined) this.change(group, () => ({ scannedUntil: this.untilOf(group, timestamp) }));
     // What was found is on record at once.
     const found = this.cards.values().length;
     if (found === this.saved && performance.now() - this.savedMs < SAVE_MS) return;
@@ -208,9 +222,8 @@ class LogProgress {
 
   /** A log was read to its end. */
   ended(group: string): void {
-    const until = Math.max(this.startOf(group), this.settled);
     this.change(group, () => ({
-      scannedUntil: new Date(until).toISOString(),
+      scannedUntil: this.untilOf(group, this.settled),
       wholeAt: this.scan.now.toISOString(),
     }));
   }
@@ -224,12 +237,13 @@ class LogProgress {
   }
 
   result(): LogsResult {
-    const found = new Map(
-      [...this.kept, ...this.cards.values()].map((finding) => [
-        JSON.stringify([finding.group, finding.stream, finding.at]),
-        finding,
-      ]),
-    );
+    const found = new Map<string, Finding>();
+    for (const finding of this.cards.values()) {
+      const { group, stream, at } = finding;
+      const line = JSON.stringify([group, stream, at]);
+      // A card that is certain comes first, and stays one whatever a key of its line turns out to hold.
+      if (!found.has(line)) found.set(line, finding);
+    }
     const behind = [...this.groups.values()].filter(
       ({ group, wholeAt, exists }) =>
         exists && wholeAt !== this.scan.now.toISOString() && !this.skipped.some(({ relation }) => relation === group),
@@ -238,9 +252,19 @@ class LogProgress {
       found: found.size + this.cards.further,
       findings: [...found.values()],
       probableIds: this.cards.ids,
+      numbers: this.cards.numbers
+        .filter(({ column }) => isName(column))
+        .slice(0, MOST_KEYS)
+        .map(({ source: group, column: key, valid, failed }) => ({ group, key, valid, failed })),
       groups: [...this.groups.values()],
       skipped: [...this.skipped, ...behind.map(({ group }) => ({ relation: group, reason: NO_TIME }))],
     };
+  }
+
+  /** Up to where a log was read, at most a time; not past a finding that is not kept: the next scan has to find it again. */
+  private untilOf(group: string, timestamp: number): string {
+    const further = this.cards.firstFurtherOf(group).map(({ at }) => Date.parse(at));
+    return new Date(Math.max(this.startOf(group), Math.min(timestamp, this.settled, ...further))).toISOString();
   }
 
   private get settled(): number {
@@ -251,4 +275,8 @@ class LogProgress {
     const before = this.groups.get(group);
     if (before !== undefined) this.groups.set(group, { ...before, ...how(before) });
   }
+}
+
+function rowOf(stream: string, at: string): string {
+  return `${stream} ${at}`;
 }

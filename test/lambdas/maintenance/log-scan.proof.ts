@@ -91,6 +91,7 @@ test('a finding names log, stream and time, never a digit of the card, and stays
     at: '2026-11-29T08:02:00.000Z',
     brand: 'Visa',
     withCode: true,
+    key: null,
   });
   const record: TaskRecord = {
     task: 'logs',
@@ -161,6 +162,19 @@ test('lines that arrive late are read by the next scan, and a log that does not 
   expect(absent).toMatchObject({ found: 0, skipped: [], groups: [{ exists: false }] });
 });
 
+test('cards beyond the thousand that are kept are found when those are removed', async () => {
+  const cardAt = (n: number) =>
+    `${JSON.stringify({ timestamp: new Date(NOW.getTime() - 3_600_000 + n * 1_000), pan: PLANTED_CARD })}\n`;
+  const lines = Array.from({ length: 1_200 }, (_, n) => cardAt(n));
+  writeFileSync(fileOf(0), lines.join(''));
+  const first = await scan();
+  expect([first.found, first.findings.length]).toEqual([1_200, 1_000]);
+  writeFileSync(fileOf(0), lines.slice(1_000).join(''));
+  // Each of the thousand takes a request to look again: ten do for the others.
+  const second = await scan({ ...first, findings: first.findings.slice(0, 10) });
+  expect([second.found, second.findings.length]).toEqual([200, 200]);
+});
+
 test('of a log full of cards, the first are kept, and the scan stops there until they are removed', async () => {
   const seconds = Array.from({ length: 250 }, (_, n) => n);
   const cardAt = (n: number) =>
@@ -169,7 +183,7 @@ test('of a log full of cards, the first are kept, and the scan stops there until
   const result = await scan();
   expect(result.found).toBe(250);
   expect(result.skipped).toEqual([
-    { relation: GROUPS[0], reason: expect.stringMatching(/^200 lines with card numbers and more/) },
+    { relation: GROUPS[0], reason: expect.stringMatching(/^200 or more lines with card numbers/) },
   ]);
   const again = await scan(result);
   expect(again.skipped).toHaveLength(1);
@@ -187,4 +201,35 @@ test('a key of long ids is taken for ids, a key with nothing but cards for cards
   const result = await scan();
   expect(places(result)).toEqual(['webhook 08:09']);
   expect(result.probableIds).toBeGreaterThan(15);
+});
+
+test('what a key holds is known from earlier scans, also after one that was killed', async () => {
+  const ids = idsOfDigits(305).map((order, n) => line(n < 300 ? 1 : 200, { n, order }));
+  const killed: Result[] = [];
+  writeFileSync(fileOf(0), ids.slice(0, 300).join(''));
+  const save = (result: Result) => Promise.resolve(void killed.push(structuredClone(result)));
+  const scanning = { client, groups: GROUPS, remainingMs: () => 60_000, last: undefined, paceMs: 0 };
+  const now = new Date(NOW.getTime() - 3_600_000);
+  await scanLogs({ ...scanning, now, save });
+  expect(killed.at(-1)).toMatchObject({ found: 0, numbers: [{ group: GROUPS[0], key: 'order' }] });
+
+  // Five more, all with a valid check digit: cards, but for what was read before.
+  const card = line(200, { order: PLANTED_CARD });
+  writeFileSync(fileOf(0), ids.join('') + card);
+  for (const last of [killed[0], killed.at(-1)]) expect(await scan(last)).toMatchObject({ found: 0 });
+  expect((await scan()).found).toBe(0);
+});
+
+test('numbers that were taken for cards are no findings once their key turns out to hold ids', async () => {
+  writeFileSync(fileOf(0), line(1, { order: PLANTED_CARD }) + line(2, { message: `card ${GROUPED}` }));
+  const first = await scan();
+  expect(places(first)).toEqual(['webhook 08:02', 'webhook 08:01']);
+  const ids = idsOfDigits(100).map((order, n) => line(300, { n, order }));
+  appendFileSync(fileOf(0), ids.join(''));
+  // With the time to look again, and without.
+  for (const again of [60_000, 0]) {
+    let asked = 0;
+    const remainingMs = () => ((asked += 1) === 1 ? again : 60_000);
+    expect(places(await scan(first, remainingMs, new Date(NOW.getTime() + 86_400_000)))).toEqual(['webhook 08:02']);
+  }
 });

@@ -73,7 +73,7 @@ function records(
     {
       ...base,
       task: 'logs',
-      result: { found: 0, findings: [], probableIds: 0, groups: [], skipped: [], ...overrides.logs },
+      result: { found: 0, findings: [], probableIds: 0, numbers: [], groups: [], skipped: [], ...overrides.logs },
     },
   ];
 }
