@@ -100,7 +100,9 @@ async function plant(client: ClientBase, { id, erasedAt, subjects }: LedgerEntry
  * @throws OperationError `database_busy` (retryable) after 30 s
  */
 export async function drainTransactions(client: ClientBase): Promise<void> {
-  const { rows } = await client.query<{ next: string }>('SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS next');
+  // An id of its own: that of every transaction which has one already is lower. The `xmax` of a snapshot is only behind the last
+  // id that has ended.
+  const { rows } = await client.query<{ next: string }>('SELECT pg_current_xact_id()::text AS next');
   const deadline = Date.now() + DRAIN_MS;
   for (;;) {
     const over = await client.query<{ over: boolean }>(

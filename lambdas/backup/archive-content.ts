@@ -97,7 +97,10 @@ export async function describeArchive(
   const { facts } = captured;
   const durationMs = Math.round(performance.now() - startedMs);
   log.info('Schema captured', { database: attempt.database, slot: attempt.slot, durationMs });
+  // When the other half has failed, the leader's transaction is over, and what is uploaded stays locked for the retention.
+  signal.throwIfAborted();
   const state = await describeState(leader, attempt.database, facts.extensions);
+  signal.throwIfAborted();
   return { ...state, schema: { ...(await uploadSchema(store, captured, attempt)), facts } };
 }
 
@@ -132,19 +135,27 @@ function writePartList(
   );
 }
 
+/**
+ * The migrations that a database has.
+ *
+ * @throws OperationError `unmigrated_database` when there are none
+ */
+export async function readMigrations(leader: ClientBase, database: DatabaseName): Promise<Description['migrations']> {
+  const migrations = await readJournal(leader);
+  if (migrations.length > 0) return migrations;
+  throw new OperationError(
+    'unmigrated_database',
+    `The ${database} database has no record of its migrations, without which its archive cannot be restored: apply the ${database} migrations first`,
+  );
+}
+
 /** What a restore needs besides schema and rows: the migrations applied, the server's locale, and the sequences. */
 async function describeState(
   leader: ClientBase,
   database: DatabaseName,
   extensions: CapturedSchema['facts']['extensions'],
 ): Promise<Omit<Description, 'schema' | 'recoveryPoint'>> {
-  const migrations = await readJournal(leader);
-  if (migrations.length === 0) {
-    throw new OperationError(
-      'unmigrated_database',
-      `The ${database} database has no record of its migrations, without which its archive cannot be restored: apply the ${database} migrations first`,
-    );
-  }
+  const migrations = await readMigrations(leader, database);
   const ofExtensions = extensions.flatMap(({ sequences }) => sequences);
   const schemaVersions = await readOtherJournals(leader);
   return {

@@ -10,6 +10,7 @@ import {
   type Attempt,
   describeArchive,
   planContent,
+  readMigrations,
   type BegunArchive,
   completeManifest,
   newAttempt,
@@ -32,8 +33,8 @@ import { uploadPart } from './upload-part';
  */
 const WORKERS = 3;
 /**
- * Tables up to which the schema is captured while rows are copied, which saves its time. For more, pg_dump takes so much
- * memory that it goes first.
+ * Tables up to which the schema is captured while rows are copied, which saves its time. Above it, the schema is captured
+ * first: the memory of pg_dump and that of the readers would not fit together.
  */
 const MOST_TABLES_AT_ONCE = 1_000;
 /** Less makes more objects to hash and request; more leaves one worker idle at the end. */
@@ -129,6 +130,8 @@ async function copyContent(
 ): Promise<Copied> {
   const { log, partBytes = PART_BYTES } = dependencies;
   const { database, slot } = attempt;
+  // Before anything is uploaded: parts are locked for the whole retention.
+  await readMigrations(leader, database);
   const content = await planContent(dependencies, leader, snapshot, attempt, partBytes);
   const { planned } = content;
   log.info('Backup started', {
@@ -138,37 +141,42 @@ async function copyContent(
     tables: snapshot.tables.length,
     parts: planned.length,
   });
-  const describe = (stop: AbortSignal) => describeArchive(dependencies, leader, snapshot, attempt, stop);
-  const copy = (stop: AbortSignal) => copyParts(dependencies, snapshot, planned, attempt.retainUntil, stop);
+  // Its locks must not last until everything else has stopped, which may be waiting for S3.
+  const halves = new StoppedTogether(signal, () => void leader.query('ROLLBACK').catch(() => undefined));
+  const describe = () => halves.watch(describeArchive(dependencies, leader, snapshot, attempt, halves.signal));
+  const copy = () => copyParts(dependencies, snapshot, planned, attempt.retainUntil, halves);
   if (snapshot.tables.length > MOST_TABLES_AT_ONCE) {
     // Schema first: a migration under way is noticed before any row is copied.
-    const description = await describe(signal);
-    return { begun: { description, ...content }, parts: await copy(signal) };
+    const description = await describe();
+    return { begun: { description, ...content }, parts: await copy() };
   }
-  // At once: its locks must not last until the other half has ended, which may be waiting for S3.
-  const freeLocks = (): void => void leader.query('ROLLBACK').catch(() => undefined);
-  const [description, parts] = await together(signal, describe, copy, freeLocks);
-  return { begun: { description, ...content }, parts };
+  const [description, parts] = await Promise.allSettled([describe(), copy()]);
+  if (description.status === 'rejected' || parts.status === 'rejected') throw halves.signal.reason;
+  return { begun: { description: description.value, ...content }, parts: parts.value };
 }
 
-/** Does two things at once. When one fails, the other is stopped, and the first failure is thrown once both have ended. */
-async function together<One, Other>(
-  signal: AbortSignal,
-  one: (stop: AbortSignal) => Promise<One>,
-  other: (stop: AbortSignal) => Promise<Other>,
-  onFailure: () => void,
-): Promise<[One, Other]> {
-  const failure = new AbortController();
-  const stop = AbortSignal.any([signal, failure.signal]);
-  const stoppingBoth = <T>(work: Promise<T>): Promise<T> =>
-    work.catch((error: unknown) => {
-      if (!failure.signal.aborted) onFailure();
-      failure.abort(error);
+/** Work of which the first failure stops the rest at once. */
+class StoppedTogether {
+  private readonly failure = new AbortController();
+  /** Its reason is the first failure, or that of the outer signal. */
+  readonly signal: AbortSignal;
+
+  constructor(
+    outer: AbortSignal,
+    private readonly onFailure: () => void,
+  ) {
+    this.signal = AbortSignal.any([outer, this.failure.signal]);
+  }
+
+  async watch<Result>(work: Promise<Result>): Promise<Result> {
+    try {
+      return await work;
+    } catch (error) {
+      if (!this.failure.signal.aborted) this.onFailure();
+      this.failure.abort(error);
       throw error;
-    });
-  const [first, second] = await Promise.allSettled([stoppingBoth(one(stop)), stoppingBoth(other(stop))]);
-  if (first.status === 'fulfilled' && second.status === 'fulfilled') return [first.value, second.value];
-  throw failure.signal.reason;
+    }
+  }
 }
 
 /** Uploads all parts, each over one of the connections that see the snapshot. */
@@ -177,24 +185,28 @@ async function copyParts(
   snapshot: Snapshot,
   planned: readonly PlannedPart[],
   retainUntil: Date,
-  signal: AbortSignal,
+  halves: StoppedTogether,
 ): Promise<ArchivedPart[]> {
+  const { signal } = halves;
   const parts: ArchivedPart[] = [];
   const options = { count: workers, prepare: (reader: Client) => joinSnapshot(reader, snapshot) };
-  await withConnections(connector, options, async (readers) => {
+  const copyPart = async (part: PlannedPart, reader: Client, stop: AbortSignal): Promise<void> => {
+    await lockNextForReading(reader, part.table);
+    const uploaded = await uploadPart(store, reader, part, retainUntil, AbortSignal.any([stop, signal]));
+    parts.push(uploaded.part);
+  };
+  const copyAll = withConnections(connector, options, async (readers) => {
     // Their locks are free as soon as the server notices, however long an upload takes to end.
     const disconnect = (): void => readers.forEach((reader) => void reader.end().catch(() => undefined));
     signal.addEventListener('abort', disconnect, { once: true });
     try {
       signal.throwIfAborted();
-      await runConcurrently(planned, readers, async (part, reader, stop) => {
-        await lockNextForReading(reader, part.table);
-        const uploaded = await uploadPart(store, reader, part, retainUntil, AbortSignal.any([stop, signal]));
-        parts.push(uploaded.part);
-      });
+      // Each part by itself: the others end only when their uploads do.
+      await runConcurrently(planned, readers, (part, reader, stop) => halves.watch(copyPart(part, reader, stop)));
     } finally {
       signal.removeEventListener('abort', disconnect);
     }
   });
+  await halves.watch(copyAll);
   return parts;
 }

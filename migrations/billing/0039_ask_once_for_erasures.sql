@@ -5,10 +5,11 @@
 -- The answer holds until the transaction ends: an erasure waits for every transaction that has an id when its tombstones are
 -- committed, and goes through the tables after that. So the transaction takes its id first and looks then. It sees the
 -- tombstones, or the erasure waits for it. (A row's own look came before the id of a transaction that had written nothing yet:
--- an erasure between the two would not have waited.)
+-- an erasure between the two would not have waited.) That holds for READ COMMITTED, in which everything here writes: a
+-- transaction of a higher level looks with the snapshot of its first statement.
 --
 -- Locks: SHARE ROW EXCLUSIVE of the ledger and of `erased_subjects`, for the moment that CREATE TRIGGER takes; readers pass,
--- writers wait. Older code goes on as before.
+-- writers wait; taking it back, ACCESS EXCLUSIVE of both, for a moment as well. Older code goes on as before.
 CREATE FUNCTION billing.look_for_erasures() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

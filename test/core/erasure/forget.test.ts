@@ -85,6 +85,21 @@ describe('a person who is erased from billing', () => {
     expect(await placesOf(client(), one.marker)).toEqual([]);
   });
 
+  test('is waited for by an erasure whose tombstones were not committed when the transaction looked', async () => {
+    const [erasing, writer] = [await database().client(), await database().client()];
+    await erasing.query('BEGIN');
+    await plantTombstones(erasing, erased);
+    await writer.query('BEGIN');
+    await writer.query(storeEvents([]));
+    await erasing.query('COMMIT');
+    let drained = false;
+    const draining = drainTransactions(erasing).then(() => (drained = true));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(drained).toBe(false);
+    await writer.query('COMMIT');
+    await draining;
+  });
+
   test('does not come back by the transaction that stores the erasure itself', async () => {
     await client().query('BEGIN');
     await client().query(storeEvents(other.events));

@@ -56,20 +56,39 @@ test('a backup gives up within seconds when a migration has locked a table, as r
   expect(await site.backup(SLOT)).toMatchObject({ outcome: 'created' });
 });
 
+/** Of a backup that fails by itself: the watch, which would end it for the migration, is not what frees its locks. */
+const UNWATCHED = { patienceMs: 60_000 };
+
 test('a backup whose schema cannot be captured frees its locks at once, even while an upload does not end', async () => {
   const { started, release } = holdUploads();
   const folder = mkdtempSync(path.join(tmpdir(), 'failing-thread-'));
   const pgDumpWorker = path.join(folder, 'late.cjs');
   writeFileSync(pgDumpWorker, `setTimeout(() => { throw new Error('late'); }, 3_000);`);
-  // The watch, which would end the backup for the migration, is not what frees them here.
-  const outcome = site.backup(SLOT, { pgDumpWorker, patienceMs: 60_000 }).then(
-    (report) => report.outcome,
-    (error: unknown) => messageOf(error),
+  try {
+    const outcome = site.backup(SLOT, { pgDumpWorker, ...UNWATCHED }).then(({ outcome }) => outcome, messageOf);
+    await started;
+    await migration.query(`SET lock_timeout = '10s'; ALTER TABLE operations.notes ADD note text`).finally(release);
+    expect(await outcome).toContain('late');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a backup of which one upload fails frees its locks at once, even while another does not end', async () => {
+  const { started, release } = holdUploads();
+  let uploads = 0;
+  site.store.s3.middlewareStack.add(
+    (next) => (args) => {
+      const { Key: key = '' } = args.input as { readonly Key?: string };
+      if (key.endsWith('.copy.zst') && (uploads += 1) === 2) throw new Error('refused');
+      return next(args);
+    },
+    { step: 'initialize', priority: 'high' },
   );
+  const outcome = site.backup(SLOT, UNWATCHED).then(({ outcome }) => outcome, messageOf);
   await started;
-  await migration.query(`SET lock_timeout = '20s'; ALTER TABLE operations.notes ADD note text`).finally(release);
-  expect(await outcome).toContain('late');
-  rmSync(folder, { recursive: true });
+  await migration.query(`SET lock_timeout = '10s'; ALTER TABLE operations.notes ADD note text`).finally(release);
+  expect(await outcome).toContain('refused');
 });
 
 test('the readers of a backup hold the lock of one table each: of thousands, the locks would not fit into the server', async () => {
