@@ -65,7 +65,7 @@ test('a backup whose schema cannot be captured frees its locks at once, even whi
   const pgDumpWorker = path.join(folder, 'late.cjs');
   writeFileSync(pgDumpWorker, `setTimeout(() => { throw new Error('late'); }, 3_000);`);
   try {
-    const outcome = site.backup(SLOT, { pgDumpWorker, ...UNWATCHED }).then(({ outcome }) => outcome, messageOf);
+    const outcome = site.backup(SLOT, { pgDumpWorker, ...UNWATCHED }).then((report) => report.outcome, messageOf);
     await started;
     await migration.query(`SET lock_timeout = '10s'; ALTER TABLE operations.notes ADD note text`).finally(release);
     expect(await outcome).toContain('late');
@@ -85,7 +85,7 @@ test('a backup of which one upload fails frees its locks at once, even while ano
     },
     { step: 'initialize', priority: 'high' },
   );
-  const outcome = site.backup(SLOT, UNWATCHED).then(({ outcome }) => outcome, messageOf);
+  const outcome = site.backup(SLOT, UNWATCHED).then((report) => report.outcome, messageOf);
   await started;
   await migration.query(`SET lock_timeout = '10s'; ALTER TABLE operations.notes ADD note text`).finally(release);
   expect(await outcome).toContain('refused');
