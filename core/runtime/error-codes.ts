@@ -244,7 +244,13 @@ export const ERROR_CODES = define({
   no_primary_key: refused(422, 'The table has no primary key, so its rows cannot be compared.'),
   comparison_too_long: refused(
     422,
-    'A part of the rows takes longer to compare than a call of the function has time: name conditions that an index serves.',
+    'The comparison, or one part of it, takes longer than a call of the function: name fewer tables, or conditions that an index serves; the message says which.',
+  ),
+  erased_meanwhile: retryable(
+    refused(
+      409,
+      'A person was erased while the report was made, which might have held their rows; nothing was stored.',
+    ),
   ),
   row_too_large: refused(422, 'A row is larger than a report can hold.'),
   changed_since_report: refused(409, 'A chosen row was changed or deleted after the report was made.'),

@@ -14,18 +14,20 @@ export interface Continuation {
   readonly former: FormerRows;
   readonly tables: readonly LiveTable[];
   readonly where: readonly RowCondition[];
+  /** Entries in the ledger of erasures, which only become more. */
+  readonly erased: number;
 }
 
 /**
  * The report that a call continues.
  *
- * @throws InvalidRequestError when it is of another comparison, or was complete
+ * @throws InvalidRequestError when it is of another comparison, was complete, or may have rows of a person who was erased since
  * @throws OperationError as {@link readSummary} does
  */
 export async function readContinued(
   store: ArchiveStore,
   reportId: string,
-  { database, former, tables, where }: Continuation,
+  { database, former, tables, where, erased }: Continuation,
 ): Promise<ReportSummary> {
   const summary = await readSummary(store, database, reportId);
   const refuse = (reason: string) => new InvalidRequestError(`continues: report ${reportId} ${reason}`);
@@ -51,6 +53,7 @@ export async function readContinued(
   ) {
     throw refuse('has other conditions: give the same');
   }
+  if (summary.erasures !== erased) throw refuse('was made before an erasure had ended: begin again once it has');
   if (summary.next === null) throw refuse('is complete: there is nothing to continue');
   return summary;
 }

@@ -1,4 +1,5 @@
 import { type ClientBase, escapeIdentifier } from 'pg';
+import type { DatabaseName } from '../../core/contract';
 import { digestOfUser } from '../../core/erasure/main';
 import type { ErasureHook } from '../../core/erasure/contract';
 import type { Erasures } from '../../core/erasure/ledger';
@@ -41,4 +42,23 @@ export async function leaveOutErased(
       [inner, outer, digests],
     );
   }
+}
+
+/**
+ * How many erasures of the ledger {@link leaveOutErased} leaves out: in billing only those whose tombstones are stored, which an
+ * erasure that is under way does after it has appended to the ledger.
+ *
+ * @param live session in the transaction of the comparison
+ */
+export async function leftOutErasures(
+  live: ClientBase,
+  database: DatabaseName,
+  { entries }: Erasures,
+): Promise<number> {
+  if (database !== 'billing' || entries.length === 0) return entries.length;
+  const { rows } = await live.query<{ stored: number }>(
+    'SELECT count(*)::int AS stored FROM billing.erasures WHERE id = ANY ($1)',
+    [entries.map(({ id }) => id)],
+  );
+  return rows[0]?.stored ?? 0;
 }

@@ -69,6 +69,8 @@ export const summarySchema = z.object({
   /** Server and database of an instance. Reports of before there were others have none. */
   instance: z.string().nullable().default(null),
   createdAt: z.iso.datetime(),
+  /** Erasures of the ledger whose people it leaves out. Reports of before this was stored say none. */
+  erasures: count.default(0),
   where: z.array(conditionSchema),
   tables: z.array(
     z.object({

@@ -13,7 +13,7 @@ import type { Erasures } from '../../core/erasure/ledger';
 import { OperationError } from '../../core/runtime/errors';
 import { clearCopies, copyRows, createCopies, differences, MAX_ROW_BYTES } from './compare';
 import { assertConditions, whereOf } from './conditions';
-import { leaveOutErased } from './leave-out-erased';
+import { leaveOutErased, leftOutErasures } from './leave-out-erased';
 import { readContinued } from './continued';
 import type { RowCondition, RowDifference, RowRecoveryReport, RowRecoveryReportRequest } from './contract';
 import { findFormerRows, type FormerRows, type FormerRowsDependencies } from './former-rows';
@@ -49,7 +49,7 @@ export interface ReportDependencies extends FormerRowsDependencies {
  * @throws InvalidRequestError naming the malformed table, column or value
  * @throws OperationError `wrong_database`, `no_primary_key`, `schema_differs`, `row_too_large`, `comparison_too_long`,
  * `schema_newer_than_code`, `archive_not_found`, `archive_damaged` and others of a restore; and, retryable,
- * `store_unavailable`, `database_unavailable`
+ * `erased_meanwhile`, `store_unavailable`, `database_unavailable`
  */
 export async function reportRows(
   dependencies: ReportDependencies,
@@ -67,7 +67,8 @@ export async function reportRows(
     return former.open(async (source) => {
       await assertTables(source, tables, former);
       const createdAt = clock();
-      const about = { database: connector.target.name, former, tables, where };
+      const erased = ledger.entries.length;
+      const about = { database: connector.target.name, former, tables, where, erased };
       const continued =
         request.continues === undefined ? undefined : await readContinued(dependencies.store, request.continues, about);
       return storeReport({ ...dependencies, ...about, ledger, source, live, continued }, createdAt);
@@ -90,16 +91,16 @@ interface Comparison extends Pick<
 }
 
 async function storeReport(comparison: Comparison, createdAt: Date): Promise<RowRecoveryReport> {
-  const { connector, store, source, live, tables, where, former, continued } = comparison;
+  const { connector, store, source, live, tables, where, former, continued, ledger } = comparison;
   const database = connector.target.name;
   const reportId = reportIdOf(createdAt, randomBytes(4).toString('hex'));
   const tally = new Tally(tables, continued);
   // One snapshot for all tables: a child is never compared later than its parent. Of the live tables nothing is written.
   if (!former.isLoadedInParts) await source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   await live.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+  const erasures = await leftOutErasures(live, database, ledger);
   const stored = await storeRows(store, rowsKey(database, reportId), differingRows(comparison, tally));
   const related = await relatedTables(live, tables);
-  await live.query('COMMIT');
   const counted = tables.map((table) => ({
     schema: table.schema,
     name: table.name,
@@ -114,6 +115,7 @@ async function storeReport(comparison: Comparison, createdAt: Date): Promise<Row
     slot: former.slot,
     instance: former.instance,
     createdAt: createdAt.toISOString(),
+    erasures,
     where: where.map((condition) => ({ ...condition })),
     tables: counted,
     deleted: counted.reduce((sum, table) => sum + table.deleted, 0),
@@ -124,6 +126,8 @@ async function storeReport(comparison: Comparison, createdAt: Date): Promise<Row
     rowsBytes: stored.bytes,
   };
   await storeSummary(store, summary);
+  // After the report: an erasure of billing that began since waits for this transaction, and then deletes what was stored.
+  await live.query('COMMIT');
   return answerOf(summary, tally);
 }
 
@@ -167,13 +171,33 @@ async function assertTables(
 
 /** All differing rows, table by table, counted while they are read, as far as the time goes; first those of the report before. */
 async function* differingRows(comparison: Comparison, tally: Tally): AsyncGenerator<ReportedRow> {
-  const { store, source, live, tables, where, former, continued, pause, stop } = comparison;
-  if (continued) {
-    for await (const { row } of rowsOf(store, continued)) {
-      tally.recall(row);
-      yield row;
-    }
+  yield* carriedOver(comparison, tally);
+  yield* comparedRows(comparison, tally);
+  // Before the stream ends, so that its object is never completed.
+  const { entries } = await comparison.erasures.ledger.read();
+  if (entries.length !== comparison.ledger.entries.length) {
+    const message = 'A person was erased while the rows were compared, so nothing was stored: make the report again';
+    throw new OperationError('erased_meanwhile', message);
   }
+}
+
+/** The rows of the report that is continued. */
+async function* carriedOver({ store, continued, stop }: Comparison, tally: Tally): AsyncGenerator<ReportedRow> {
+  if (!continued) return;
+  for await (const { row } of rowsOf(store, continued)) {
+    if (stop?.aborted) {
+      throw new OperationError(
+        'comparison_too_long',
+        `Report ${continued.reportId} has too many rows to be continued: merge what it has, then make a report of fewer rows by a condition`,
+      );
+    }
+    tally.recall(row);
+    yield row;
+  }
+}
+
+async function* comparedRows(comparison: Comparison, tally: Tally): AsyncGenerator<ReportedRow> {
+  const { source, live, tables, where, former, continued, pause, stop } = comparison;
   const from = continued?.next;
   const first = tables.findIndex((table) => nameOf(table) === from?.table);
   for (const [index, table] of tables.entries()) {

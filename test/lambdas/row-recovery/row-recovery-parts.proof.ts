@@ -1,5 +1,7 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import type { Client } from 'pg';
+import { ROW_RECOVERY_PREFIX } from '../../../core/archive/contract';
+import { plantTombstones } from '../../../core/erasure/billing';
 import { type RowRecoveryReport, rowRecoveryRequest } from '../../../lambdas/row-recovery/contract';
 import { mergeRows } from '../../../lambdas/row-recovery/merge';
 import { reportRows, type ReportDependencies } from '../../../lambdas/row-recovery/report';
@@ -8,13 +10,16 @@ import {
   type ArchiveSite,
   contentOf,
   createArchiveSite,
+  listKeys,
   manifestAt,
   noCache,
   readObject,
   replaceObject,
 } from '../../factories/archive';
+import { plantedPerson } from '../../factories/planted-person';
 import { rowReporting } from '../../factories/row-reports';
 import { asAdministrator } from '../../support/database';
+import { erasuresOf, noErasures } from '../../support/erasures';
 import { silentLog } from '../../support/log';
 
 const SLOT = '2026-11-21T06:00:00Z';
@@ -46,6 +51,9 @@ beforeAll(async () => {
 });
 
 afterAll(() => site.remove());
+
+/** A ledger with one person. */
+const ERASED = erasuresOf(plantedPerson('erased'));
 
 /** Tables above a byte are read part by part, and each call has the time for one part. */
 const IN_PARTS = { wholeBytes: 1, pause: AbortSignal.abort() };
@@ -82,6 +90,9 @@ async function partsOf(table: string): Promise<string[]> {
     .filter(({ schema, name }) => `${schema}.${name}` === table)
     .flatMap(({ parts }) => parts.map(({ key }) => key));
 }
+
+/** What a report stores, of every report. */
+const storedReports = async () => (await listKeys(site.store)).filter((key) => key.startsWith(ROW_RECOVERY_PREFIX));
 
 const scratch = async () =>
   (
@@ -168,12 +179,45 @@ describe('a report is not continued', () => {
     ]);
   });
 
+  test('once a person was erased, whose rows it may have, nor when it was made while one was', async () => {
+    const erasing = { ...IN_PARTS, erasures: { ...noErasures, ledger: { read: async () => ERASED } } };
+    const during = await report(erasing);
+    await plantTombstones(client, ERASED);
+    for (const reportId of [continues, during.reportId]) {
+      await expect(report(erasing, { continues: reportId })).rejects.toThrow(
+        `continues: report ${reportId} was made before an erasure had ended: begin again once it has`,
+      );
+    }
+    const after = await report(erasing);
+    expect(await report(erasing, { continues: after.reportId })).toMatchObject({ complete: false, changed: 2 });
+  });
+
+  test('when its rows alone take longer than a call', async () => {
+    const attempt = report({ ...IN_PARTS, stop: AbortSignal.abort() }, { continues });
+    await expect(attempt).rejects.toMatchObject({
+      code: 'comparison_too_long',
+      message: `Report ${continues} has too many rows to be continued: merge what it has, then make a report of fewer rows by a condition`,
+    });
+  });
+
   test('when its rows are not what was written', async () => {
     const { rowsKey, reportId, complete } = await report({ ...IN_PARTS }, { continues });
     expect(complete).toBe(false);
     await replaceObject(site.store, rowsKey, Buffer.from(''));
     await expect(report(IN_PARTS, { continues: reportId })).rejects.toMatchObject({ code: 'report_damaged' });
   });
+});
+
+test('an erasure that begins while rows are compared ends the call, which stores nothing', async () => {
+  const before = await storedReports();
+  const read = jest
+    .fn()
+    .mockResolvedValueOnce(await noErasures.ledger.read())
+    .mockResolvedValue(ERASED);
+  const attempt = report({ wholeBytes: 1, erasures: { ...noErasures, ledger: { read } } });
+  await expect(attempt).rejects.toMatchObject({ code: 'erased_meanwhile', retryable: true });
+  expect(await storedReports()).toEqual(before);
+  expect(await report({ wholeBytes: 1, erasures: { ...noErasures, ledger: { read } } })).toMatchObject({ deleted: 9 });
 });
 
 test('a part that takes longer than a call ends with the way around, and leaves nothing', async () => {
