@@ -6,6 +6,7 @@ import type { Answered, AuditEntry, Span } from './audit-entry';
 import type { Context } from './context';
 import { CommandError, explain, NotOnLocalPlatform } from './errors';
 import { counted } from './print/units';
+import { resourcesOf } from './stack-resources';
 
 const POLL_MS = 1_000;
 /** Logs Insights scans a week of a busy log in seconds; a year may take minutes. */
@@ -168,14 +169,10 @@ async function resourceOf(
   type: string,
   logicalId: string,
 ): Promise<string> {
-  const { paginateListStackResources } = await import('@aws-sdk/client-cloudformation');
   const StackName = functionName(target.environment, stack);
-  const client = await clients.cloudFormation();
-  for await (const { StackResourceSummaries = [] } of paginateListStackResources({ client }, { StackName })) {
-    for (const { ResourceType, LogicalResourceId = '', PhysicalResourceId } of StackResourceSummaries) {
-      if (ResourceType === type && LogicalResourceId.startsWith(logicalId) && PhysicalResourceId)
-        return PhysicalResourceId;
-    }
-  }
+  const found = (await resourcesOf(await clients.cloudFormation(), StackName)).find(
+    ({ ResourceType, LogicalResourceId = '' }) => ResourceType === type && LogicalResourceId.startsWith(logicalId),
+  );
+  if (found?.PhysicalResourceId) return found.PhysicalResourceId;
   throw new CommandError('failed', `the stack ${StackName} has no ${logicalId}: deploy it`);
 }

@@ -55,10 +55,11 @@ export class Clients {
     });
   }
 
-  secretsManager(): Promise<SecretsManagerClient> {
-    return this.once('secretsManager', async () => {
+  /** @param region another than that of the environment */
+  secretsManager(region?: string): Promise<SecretsManagerClient> {
+    return this.once(`secretsManager ${region}`, async () => {
       const { SecretsManagerClient: Client } = await import('@aws-sdk/client-secrets-manager');
-      return new Client(this.settings('secretsManager', 'Secrets Manager'));
+      return new Client({ ...this.settings('secretsManager', 'Secrets Manager'), ...(region && { region }) });
     });
   }
 
@@ -92,10 +93,11 @@ export class Clients {
     });
   }
 
-  cloudWatchLogs(): Promise<CloudWatchLogsClient> {
-    return this.once('cloudWatchLogs', async () => {
+  /** @param region another than that of the environment */
+  cloudWatchLogs(region?: string): Promise<CloudWatchLogsClient> {
+    return this.once(`cloudWatchLogs ${region}`, async () => {
       const { CloudWatchLogsClient: Client } = await import('@aws-sdk/client-cloudwatch-logs');
-      return new Client(this.settings('cloudWatchLogs', 'CloudWatch Logs'));
+      return new Client({ ...this.settings('cloudWatchLogs', 'CloudWatch Logs'), ...(region && { region }) });
     });
   }
 
@@ -107,17 +109,19 @@ export class Clients {
     });
   }
 
-  rds(): Promise<RDSClient> {
-    return this.once('rds', async () => {
+  /** @param region another than that of the environment */
+  rds(region?: string): Promise<RDSClient> {
+    return this.once(`rds ${region}`, async () => {
       const { RDSClient: Client } = await import('@aws-sdk/client-rds');
-      return new Client(this.settings(undefined, 'RDS'));
+      return new Client({ ...this.settings(undefined, 'RDS'), ...(region && { region }) });
     });
   }
 
-  backup(): Promise<BackupClient> {
-    return this.once('backup', async () => {
+  /** @param region another than that of the environment */
+  backup(region?: string): Promise<BackupClient> {
+    return this.once(`backup ${region}`, async () => {
       const { BackupClient: Client } = await import('@aws-sdk/client-backup');
-      return new Client(this.settings(undefined, 'AWS Backup'));
+      return new Client({ ...this.settings(undefined, 'AWS Backup'), ...(region && { region }) });
     });
   }
 

@@ -6,6 +6,7 @@ import type { Context } from '../context';
 import { configurationOf } from '../discover';
 import { counted } from '../print/units';
 import { explain } from '../errors';
+import { resourcesOf } from '../stack-resources';
 import { type Finding, judged } from './finding';
 
 /** Output of the Data stack that names the regions in which data may be, separated by commas. */
@@ -17,16 +18,27 @@ const COPIES_STACK = 'Recovery';
 /** Resources looked up at a time: AWS allows ten requests a second of some of these APIs. */
 const CONCURRENCY = 5;
 
+/** Host of an RDS instance: its identifier and region. */
+const RDS_HOST = /^([a-z0-9-]+)\.[a-z0-9]+\.([a-z0-9-]+)\.rds\.amazonaws\.com(?:\.cn)?$/;
+
 /** Where data of a resource is, besides the region of its stack. */
 interface Place {
   readonly what: string;
-  readonly region: string;
+  /** Undefined where it could not be told. */
+  readonly region: string | undefined;
+}
+
+/** An instance that functions connect to and no stack made. */
+interface Existing {
+  readonly id: string;
+  /** Undefined where the host does not name it, such as a CNAME. */
+  readonly region: string | undefined;
 }
 
 /**
  * Whether buckets, keys, secrets, instances, vaults, log groups and the cache of the stacks, that of the second region included, and
  * every copy or replica that these are set up to make, are in regions that the settings allow; and instances that existed before, with
- * theirs. Synthesis refuses others; this finds what was set up by hand.
+ * theirs; and buckets of copies that a former second region still has. Synthesis refuses others; this finds what was set up by hand.
  */
 export async function checkResidency(context: Context): Promise<Finding[]> {
   const { clients, target } = context;
@@ -47,11 +59,11 @@ export async function checkResidency(context: Context): Promise<Finding[]> {
     const others = allowed.filter((region) => !stacks.some((stack) => stack.region === region));
     const copies = (await Promise.all(others.map((region) => copiesIn(context, region)))).flat();
     places.push(...(await placesOfAll(copies, ({ region, resource }) => placesOf(context, resource, region))));
+    places.push(...(await formerCopies(context, copies)));
     const existing = await existingInstances(context, resources);
-    places.push(...(await placesOfAll(existing, (id) => existingPlaces(context, id))));
-    const outside = places.filter(({ region }) => !allowed.includes(region));
-    const [first] = outside;
-    const regions = [...new Set(places.map(({ region }) => region))].toSorted().join(', ');
+    places.push(...(await placesOfAll(existing, (one) => existingPlaces(context, one))));
+    const outside = places.filter(({ region }) => region === undefined || !allowed.includes(region));
+    const regions = [...new Set(places.map(({ region = '' }) => region))].toSorted().join(', ');
     const of = [
       `${resources.length} resources with data`,
       ...(copies.length > 0 ? [`${copies.length} of the second region`] : []),
@@ -61,14 +73,23 @@ export async function checkResidency(context: Context): Promise<Finding[]> {
       judged(
         'residency',
         outside.length === 0,
-        outside.map(({ what, region }) => `${what} is in ${region}`).join(', ') ||
-          `${of.join(', ')}, and their copies, are in ${regions}`,
-        `remove ${first?.what ?? ''} there, or name the region in allowedRegions, and deploy`,
+        outside.map(described).join(', ') || `${of.join(', ')}, and their copies, are in ${regions}`,
+        fixOf(outside),
       ),
     ];
   } catch (cause) {
     throw explain(cause, 'look where data is', target.label);
   }
+}
+
+const described = ({ what, region }: Place): string =>
+  region === undefined ? `the region of ${what} could not be told` : `${what} is in ${region}`;
+
+function fixOf(outside: readonly Place[]): string {
+  const found = outside.find(({ region }) => region !== undefined);
+  return found === undefined
+    ? 'name the instance by the host that RDS gives it, and deploy; look up by hand what another account has'
+    : `remove ${found.what} there, or name the region in allowedRegions, and deploy`;
 }
 
 const isLooked = ({ ResourceType = '' }: StackResourceSummary): boolean => ResourceType in LOOKS;
@@ -97,12 +118,37 @@ async function copiesIn(
   }
 }
 
-/** Instances that functions connect to and no stack made. */
-async function existingInstances(context: Context, resources: readonly StackResourceSummary[]): Promise<string[]> {
+/**
+ * Buckets with copies of archives that are in no stack of an allowed region: those of a former second region, which no setting names
+ * any more. Their names are a convention of `lib/data/recovery-region.ts`.
+ */
+async function formerCopies(
+  { clients, target }: Context,
+  copies: readonly { readonly resource: StackResourceSummary }[],
+): Promise<Place[]> {
+  const { ListBucketsCommand } = await import('@aws-sdk/client-s3');
+  const Prefix = `billing-ops-${target.environment}-archives-`;
+  const { Buckets = [] } = await (await clients.s3()).send(new ListBucketsCommand({ Prefix }));
+  const known = new Set(copies.map(({ resource }) => resource.PhysicalResourceId));
+  // Followed by the account: another environment may be named as this one and `-archives`.
+  return Buckets.filter(({ Name = '' }) => !known.has(Name) && /^\d{12}-/.test(Name.slice(Prefix.length))).map(
+    ({ Name = '', BucketRegion }) => ({ what: `bucket ${Name}`, region: BucketRegion }),
+  );
+}
+
+/** By the identifiers of the settings, or by the hosts where these are of RDS. */
+async function existingInstances(context: Context, resources: readonly StackResourceSummary[]): Promise<Existing[]> {
   const { variables } = await configurationOf<CollectorEnvironment>(context, 'collector');
   const made = new Set(resources.map(({ PhysicalResourceId }) => PhysicalResourceId));
-  const named = [variables.BILLING_INSTANCE_IDENTIFIER ?? '', variables.MAIN_INSTANCE_IDENTIFIER ?? ''];
-  return [...new Set(named)].filter((id) => id !== '' && !made.has(id));
+  const found = new Map<string, Existing>();
+  for (const [identifier = '', host = ''] of [
+    [variables.BILLING_INSTANCE_IDENTIFIER, variables.BILLING_DATABASE_HOST],
+    [variables.MAIN_INSTANCE_IDENTIFIER, variables.MAIN_DATABASE_HOST],
+  ]) {
+    const [, id = identifier, region] = RDS_HOST.exec(host) ?? [];
+    if (id !== '' && !made.has(id)) found.set(`${id} ${region}`, { id, region });
+  }
+  return [...found.values()];
 }
 
 async function stacksOf(client: CloudFormationClient, names: ReadonlySet<string>) {
@@ -114,15 +160,6 @@ async function stacksOf(client: CloudFormationClient, names: ReadonlySet<string>
       const output = Outputs.find(({ OutputKey }) => OutputKey === ALLOWED_OUTPUT)?.OutputValue;
       found.push({ name, region: regionOf(StackId), allowed: output?.split(',') ?? [] });
     }
-  }
-  return found;
-}
-
-async function resourcesOf(client: CloudFormationClient, StackName: string): Promise<StackResourceSummary[]> {
-  const { paginateListStackResources } = await import('@aws-sdk/client-cloudformation');
-  const found: StackResourceSummary[] = [];
-  for await (const { StackResourceSummaries = [] } of paginateListStackResources({ client }, { StackName })) {
-    found.push(...StackResourceSummaries);
   }
   return found;
 }
@@ -185,28 +222,39 @@ async function keyPlaces({ clients }: Context, KeyId: string, region?: string): 
   return replicas.map(({ Region = '' }) => ({ what: `a replica of key ${KeyId}`, region: Region }));
 }
 
-async function secretPlaces({ clients }: Context, SecretId: string): Promise<Place[]> {
+async function secretPlaces({ clients }: Context, SecretId: string, region?: string): Promise<Place[]> {
   const { DescribeSecretCommand } = await import('@aws-sdk/client-secrets-manager');
   const { ReplicationStatus = [] } = await (
-    await clients.secretsManager()
+    await clients.secretsManager(region)
   ).send(new DescribeSecretCommand({ SecretId }));
   const name = SecretId.split(':').at(-1) ?? '';
   return ReplicationStatus.map(({ Region = '' }) => ({ what: `a replica of secret ${name}`, region: Region }));
 }
 
-async function instancePlaces(context: Context, id: string): Promise<Place[]> {
-  return copiesOf(await instanceOf(context, id), id);
+async function instancePlaces(context: Context, id: string, region?: string): Promise<Place[]> {
+  return copiesOf(await instanceOf(context, id, region), id);
 }
 
-/** Of an instance that no stack made, where it is itself, too. */
-async function existingPlaces(context: Context, id: string): Promise<Place[]> {
-  const instance = await instanceOf(context, id);
-  return [{ what: `instance ${id}`, region: regionOf(instance?.DBInstanceArn) }, ...copiesOf(instance, id)];
+/** Of an instance that no stack made, where it is itself, too. RDS knows only the instances of the region that is asked. */
+async function existingPlaces(context: Context, { id, region }: Existing): Promise<Place[]> {
+  const what = `instance ${id}`;
+  try {
+    const instance = await instanceOf(context, id, region);
+    return [{ what, region: region ?? regionOf(instance?.DBInstanceArn) }, ...copiesOf(instance, id)];
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'DBInstanceNotFoundFault')) throw error;
+    const itself = { what, region };
+    return region === undefined ? [itself] : [itself, { what: `the copies of ${what}`, region: undefined }];
+  }
 }
 
-async function instanceOf({ clients }: Context, DBInstanceIdentifier: string): Promise<DBInstance | undefined> {
+async function instanceOf(
+  { clients }: Context,
+  DBInstanceIdentifier: string,
+  region?: string,
+): Promise<DBInstance | undefined> {
   const { DescribeDBInstancesCommand } = await import('@aws-sdk/client-rds');
-  const answer = await (await clients.rds()).send(new DescribeDBInstancesCommand({ DBInstanceIdentifier }));
+  const answer = await (await clients.rds(region)).send(new DescribeDBInstancesCommand({ DBInstanceIdentifier }));
   return answer.DBInstances?.[0];
 }
 
@@ -217,9 +265,9 @@ function copiesOf(instance: DBInstance | undefined, id: string): Place[] {
   return copies([...elsewhere, ...backups.map((each) => each.DBInstanceAutomatedBackupsArn)], `instance ${id}`);
 }
 
-async function planPlaces({ clients }: Context, BackupPlanId: string): Promise<Place[]> {
+async function planPlaces({ clients }: Context, BackupPlanId: string, region?: string): Promise<Place[]> {
   const { GetBackupPlanCommand } = await import('@aws-sdk/client-backup');
-  const { BackupPlan } = await (await clients.backup()).send(new GetBackupPlanCommand({ BackupPlanId }));
+  const { BackupPlan } = await (await clients.backup(region)).send(new GetBackupPlanCommand({ BackupPlanId }));
   const actions = (BackupPlan?.Rules ?? []).flatMap(({ CopyActions = [] }) => CopyActions);
   return copies(
     actions.map((action) => action.DestinationBackupVaultArn),
@@ -227,10 +275,10 @@ async function planPlaces({ clients }: Context, BackupPlanId: string): Promise<P
   );
 }
 
-async function logPlaces({ clients }: Context, logGroupName: string): Promise<Place[]> {
+async function logPlaces({ clients }: Context, logGroupName: string, region?: string): Promise<Place[]> {
   const { DescribeSubscriptionFiltersCommand } = await import('@aws-sdk/client-cloudwatch-logs');
   const { subscriptionFilters = [] } = await (
-    await clients.cloudWatchLogs()
+    await clients.cloudWatchLogs(region)
   ).send(new DescribeSubscriptionFiltersCommand({ logGroupName }));
   return copies(
     subscriptionFilters.map(({ destinationArn }) => destinationArn),

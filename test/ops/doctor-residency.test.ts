@@ -8,12 +8,19 @@ import {
 import { CloudWatchLogsClient, DescribeSubscriptionFiltersCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
-import { GetBucketLocationCommand, GetBucketReplicationCommand, S3Client } from '@aws-sdk/client-s3';
+import { type DBInstance, DBInstanceNotFoundFault, DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds';
+import {
+  GetBucketLocationCommand,
+  GetBucketReplicationCommand,
+  ListBucketsCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { STSClient } from '@aws-sdk/client-sts';
 import { mockClient } from 'aws-sdk-client-mock';
+import type { EnvironmentConfig } from '../../lib/config/environment-schema';
+import { recoveryRegion } from '../../lib/data/recovery-region';
 import { runOps } from './run-ops';
 
 /** Where data is, and where each resource is set up to copy it: as the settings allow, and each with its fault. */
@@ -45,6 +52,11 @@ const COPIES: readonly [string, string][] = [
   ['AWS::KMS::Key', 'key-2'],
 ];
 
+/** Left by a second region that no setting names any more. */
+const formerBucket =
+  recoveryRegion({ name: 'dev', account: '111111111111', secondRegion: 'eu-west-3' } as EnvironmentConfig)
+    ?.archiveBucketName ?? '';
+
 const notReplicated = Object.assign(new Error('none'), { name: 'ReplicationConfigurationNotFoundError' });
 const stack = (region: string, Outputs: { OutputKey: string; OutputValue: string }[]) => ({
   StackName: 'BillingOps-dev-Data',
@@ -73,9 +85,7 @@ beforeEach(() => {
       },
     ],
   });
-  lambda.on(GetFunctionConfigurationCommand).resolves({
-    Environment: { Variables: { BILLING_INSTANCE_IDENTIFIER: 'billing-1', MAIN_INSTANCE_IDENTIFIER: 'main-old' } },
-  });
+  reachedBy('main-old.c0ffee123.eu-central-1.rds.amazonaws.com');
   cloudFormation.on(ListStackResourcesCommand).resolves({
     StackResourceSummaries: RESOURCES.map(
       ([ResourceType, PhysicalResourceId]) => ({ ResourceType, PhysicalResourceId }) as StackResourceSummary,
@@ -94,15 +104,40 @@ beforeEach(() => {
   kms.on(DescribeKeyCommand).resolves({ KeyMetadata: { KeyId: 'key-1' } });
   secrets.on(DescribeSecretCommand).resolves({ ReplicationStatus: [{ Region: 'eu-west-1' }] });
   s3.on(GetBucketReplicationCommand, { Bucket: 'archives-copy' }).rejects(notReplicated);
-  rds.on(DescribeDBInstancesCommand).resolves({ DBInstances: [{ ReadReplicaDBInstanceIdentifiers: ['billing-1-a'] }] });
-  rds.on(DescribeDBInstancesCommand, { DBInstanceIdentifier: 'main-old' }).resolves(existing('eu-central-1'));
+  s3.on(ListBucketsCommand).resolves({ Buckets: [{ Name: 'archives-copy', BucketRegion: 'eu-west-1' }] });
+  instances({ ReadReplicaDBInstanceIdentifiers: ['billing-1-a'] }, 'eu-central-1');
   backup.on(GetBackupPlanCommand).resolves(planTo('eu-west-1'));
   logs.on(DescribeSubscriptionFiltersCommand).resolves({});
 });
 
-const existing = (region: string, ...ReadReplicaDBInstanceIdentifiers: string[]) => ({
-  DBInstances: [{ DBInstanceArn: `arn:aws:rds:${region}:111111111111:db:main-old`, ReadReplicaDBInstanceIdentifiers }],
-});
+/** How functions reach the main database, which no stack made. */
+const reachedBy = (host: string) =>
+  lambda.on(GetFunctionConfigurationCommand).resolves({
+    Environment: {
+      Variables: {
+        BILLING_INSTANCE_IDENTIFIER: 'billing-1',
+        BILLING_DATABASE_HOST: 'billing-1.c0ffee123.eu-central-1.rds.amazonaws.com',
+        MAIN_INSTANCE_IDENTIFIER: 'main-old',
+        MAIN_DATABASE_HOST: host,
+      },
+    },
+  });
+
+/** RDS knows only the instances of the region that is asked: billing-1 in the environment's, main-old in one. */
+function instances(billing: DBInstance, region: string, ...ReadReplicaDBInstanceIdentifiers: string[]): void {
+  const main = {
+    DBInstanceArn: `arn:aws:rds:${region}:111111111111:db:main-old`,
+    ReadReplicaDBInstanceIdentifiers,
+  };
+  rds
+    .on(DescribeDBInstancesCommand)
+    .callsFake(async ({ DBInstanceIdentifier: id }: { DBInstanceIdentifier: string }, clientOf: () => RDSClient) => {
+      const asked = await clientOf().config.region();
+      if (id === 'billing-1' && asked === 'eu-central-1') return { DBInstances: [billing] };
+      if (id === 'main-old' && asked === region) return { DBInstances: [main] };
+      throw new DBInstanceNotFoundFault({ message: `DBInstance ${id} not found.`, $metadata: {} });
+    });
+}
 
 const planTo = (region: string) => ({
   BackupPlan: {
@@ -137,9 +172,10 @@ test('data in the allowed regions is good, asked by the exact calls', async () =
     { StackName: 'BillingOps-dev-Data' },
     { StackName: 'BillingOps-dev-Recovery' },
   ]);
-  expect(inputs(s3)).toEqual(
-    ['archives', 'archives', 'archives-copy', 'archives-copy', 'archives-copy'].map((Bucket) => ({ Bucket })),
-  );
+  expect(inputs(s3)).toEqual([
+    ...['archives', 'archives', 'archives-copy', 'archives-copy', 'archives-copy'].map((Bucket) => ({ Bucket })),
+    { Prefix: 'billing-ops-dev-archives-' },
+  ]);
   expect(inputs(kms)).toEqual([{ KeyId: 'key-1' }, { KeyId: 'key-2' }]);
   // The check of the backups asks before.
   expect(inputs(rds).slice(-2)).toEqual(
@@ -221,16 +257,21 @@ test.each<[string, () => unknown, RegExp]>([
   ],
   [
     'an existing instance elsewhere',
-    () => rds.on(DescribeDBInstancesCommand, { DBInstanceIdentifier: 'main-old' }).resolves(existing('us-east-1')),
+    () => {
+      reachedBy('main-old.c0ffee123.us-east-1.rds.amazonaws.com');
+      instances({}, 'us-east-1');
+    },
     /^instance main-old is in us-east-1$/,
   ],
   [
     'an existing instance with a replica elsewhere',
-    () =>
-      rds
-        .on(DescribeDBInstancesCommand, { DBInstanceIdentifier: 'main-old' })
-        .resolves(existing('eu-central-1', 'arn:aws:rds:us-east-1:111111111111:db:reports')),
+    () => instances({}, 'eu-central-1', 'arn:aws:rds:us-east-1:111111111111:db:reports'),
     /^reports, a copy of instance main-old, is in us-east-1$/,
+  ],
+  [
+    'a bucket in a former second region',
+    () => s3.on(ListBucketsCommand).resolves({ Buckets: [{ Name: formerBucket, BucketRegion: 'eu-west-3' }] }),
+    /^bucket billing-ops-dev-archives-111111111111-eu-west-3 is in eu-west-3$/,
   ],
   [
     'a key of the second region with a replica elsewhere',
@@ -252,6 +293,40 @@ test.each<[string, () => unknown, RegExp]>([
     detail: expect.stringMatching(detail) as string,
     fix: expect.stringMatching(/allowedRegions|deploy the stack Data/) as string,
   });
+});
+
+test.each([
+  ['has a name of its own', 'db.example.com', 'instance main-old'],
+  ['is of another account', 'main-old.c0ffee123.eu-west-1.rds.amazonaws.com', 'the copies of instance main-old'],
+])('a region that RDS does not tell, as the host %s, is a finding that says so', async (_why, host, what) => {
+  reachedBy(host);
+  instances({}, 'us-east-1');
+  expect(await residency()).toMatchObject({
+    state: 'wrong',
+    detail: `the region of ${what} could not be told`,
+    fix: expect.stringMatching(/^name the instance by the host that RDS gives it/) as string,
+  });
+});
+
+test('resources of the second region are asked there', async () => {
+  const ids = RESOURCES.filter(([type]) => /Secret|DBInstance|BackupPlan|LogGroup/.test(type));
+  cloudFormation.on(ListStackResourcesCommand, { StackName: 'BillingOps-dev-Recovery' }).resolves({
+    StackResourceSummaries: ids.map(
+      ([ResourceType, PhysicalResourceId]) => ({ ResourceType, PhysicalResourceId }) as StackResourceSummary,
+    ),
+  });
+  rds.on(DescribeDBInstancesCommand).resolves({ DBInstances: [{}] });
+  await residency();
+  for (const [mock, command] of [
+    [secrets, DescribeSecretCommand],
+    [rds, DescribeDBInstancesCommand],
+    [backup, GetBackupPlanCommand],
+    [logs, DescribeSubscriptionFiltersCommand],
+  ] as const) {
+    const calls = (mock as typeof secrets).commandCalls(command as typeof DescribeSecretCommand);
+    const regions = calls.map(({ thisValue }) => (thisValue as SecretsManagerClient).config.region());
+    expect(await Promise.all(regions)).toContain('eu-west-1');
+  }
 });
 
 test('an environment without a second region, or existing instances, is asked for neither', async () => {
