@@ -1,15 +1,16 @@
 import { advanceSequences } from '../../core/restore/sequences';
 import { OperationError } from '../../core/runtime/errors';
 import { Deviations } from '../../core/schema/apply/deviations';
-import { admitWrites } from './barrier';
+import { wayOnApart } from './apart';
+import { admitWrites, isRefusing, refuseWrites } from './barrier';
 import type { ChangeReport } from './contract';
 import { report } from './copy';
-import { type Move, outOfOrder, recordEndOfPause, recordStage } from './record';
+import { copyRecord, type Move, outOfOrder, recordEndOfPause, recordStage } from './record';
 import { BACK, dropSubscription, FORWARD } from './replication';
 import { removeReplication } from './removal';
-import { connected, type Connected, type MoveDependencies, nameOf, type Servers } from './servers';
+import { connected, type Connected, type MoveDependencies, nameOf, type Servers, type Side } from './servers';
 import { Steps } from './steps';
-import { direct, isDirected } from './switch';
+import { direct, isDirected, isMoved } from './switch';
 
 /** Stages at which the new server holds all that the old one had. */
 const NEW_HOLDS_ALL: ReadonlySet<string> = new Set(['switching', 'cut-over', 'rolling-back']);
@@ -65,51 +66,79 @@ export async function cutOverAlone(
   await dropSubscription(target, FORWARD);
   await recordStage(target.client, move, 'cut-over');
   steps.add(`${servers.source.name} does not answer: its record of the move is as it was`);
-  const next = `ops move cut-over once more when ${servers.source.name} answers again, for the way back; if it never will: ops move finish --early`;
+  const next =
+    move.stage === 'switching-back'
+      ? `ops move finish --early, before ${servers.source.name} answers again: it may have writes of its own, and is no way back`
+      : `ops move cut-over once more when ${servers.source.name} answers again, for the way back; if it never will: ops move finish --early`;
   return report(servers, { stage: 'cut-over', confirmWith, steps: steps.all(), pauseMs, next });
 }
 
 /** @throws OperationError `move_not_ready` where the new server may hold what the old one lacks, and that is not accepted */
-export function assertGivenUp(servers: Servers, move: Move, abandon: boolean): void {
-  if (abandon || move.stage === 'switching-back') return;
+export async function assertGivenUp(
+  dependencies: MoveDependencies,
+  servers: Servers,
+  move: Move,
+  abandon: boolean,
+): Promise<void> {
+  if (abandon) return;
+  const { source, target } = servers;
+  if (target.unreachable === undefined) {
+    throw new OperationError(
+      'move_not_ready',
+      `${target.name} takes writes that ${source.name} does not receive: ${wayOnApart(servers)}. Nothing was changed`,
+    );
+  }
+  // Functions that a cut-over without the old server sent to the new one, write there.
+  if (move.stage === 'switching-back' && !(await isMoved(dependencies))) return;
   throw new OperationError(
     'move_not_ready',
-    `${servers.target.name} does not answer, and may hold writes that ${servers.source.name} has not received: bring it back, and repeat the step. To lose them, add --abandon. Nothing was changed`,
+    `${target.name} does not answer, and may hold writes that ${source.name} has not received: bring it back, and repeat the step. To lose them, add --abandon. Nothing was changed`,
   );
 }
 
 /** What {@link rollBackAlone} would do. */
 export function stepsAlone({ source, target }: Servers): string[] {
   return [
-    `${target.name} does not answer: go on without it. ${KEEP_AWAY}`,
+    target.unreachable
+      ? `${target.name} does not answer: go on without it. ${KEEP_AWAY}`
+      : `Refuse writes on ${target.name}`,
     `Lose what was written on ${target.name} and has not arrived at ${source.name}`,
     'Set sequences forward behind the highest number of their columns',
     `Let ${source.name} take writes, and send functions there, by their secrets`,
-    'Remove what the move made there',
+    `Remove what the move made${target.unreachable ? ' there' : ' on both servers'}`,
   ];
 }
 
-/** Lets the old server take the writes with what has arrived there, while the new one does not answer. */
+/**
+ * Lets the old server take the writes with what has arrived there, while the new one does not answer, or after both took writes.
+ * Until the new one refuses writes, repeating the step asks for `--abandon` again.
+ */
 export async function rollBackAlone(
   dependencies: MoveDependencies,
   servers: Servers,
   { source, move }: { readonly source: Connected; readonly move: Move },
 ): Promise<ChangeReport> {
   const steps = new Steps(dependencies.log, 'roll-back');
+  const target = servers.target.unreachable ? undefined : connected(servers.target);
   // What arrives late would overwrite what is written from now on.
   await dropSubscription(source, BACK);
   const deviations = new Deviations();
   await advanceSequences(source.client, deviations);
   const advanced = deviations.all();
   steps.add(`${advanced.length} sequences ${advanced.length === 0 ? 'had to be ' : ''}set forward`);
+  if (target) await refuseAgain(target, source);
   await recordStage(source.client, move, 'switching-back');
+  if (target) await copyRecord(source.client, target.client, move);
   await admitWrites(source);
   await direct(dependencies, { state: 'none' });
   const pauseMs = await recordEndOfPause(source.client, move, 'roll-back');
   steps.add('Functions write to the old server again, which has what had arrived');
   await removeReplication(servers, move, steps, 'source');
   await recordStage(source.client, move, 'rolled-back');
-  const next = `If ${servers.target.name} answers again: ops move roll-back once more removes what the move made there, and refuses writes. Compare it by hand with what was lost, then drop it`;
+  if (target) await copyRecord(source.client, target.client, move);
+  const next = target
+    ? `${target.name} takes no writes any more: compare it by hand with what was lost, then drop it`
+    : `If ${servers.target.name} answers again: ops move roll-back once more removes what the move made there, and refuses writes. Compare it by hand with what was lost, then drop it`;
   return report(servers, {
     stage: 'rolled-back',
     confirmWith: nameOf(source.connector.target),
@@ -117,4 +146,9 @@ export async function rollBackAlone(
     pauseMs,
     next,
   });
+}
+
+/** Refuses writes on the new server, unless it refuses them. */
+export async function refuseAgain(target: Connected, source: Side): Promise<void> {
+  if (!(await isRefusing(target))) await refuseWrites(target, `moved back to ${source.name}`);
 }

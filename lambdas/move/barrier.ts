@@ -17,7 +17,7 @@ const READ_ONLY = 'default_transaction_read_only';
  * the comment of the database tells people.
  *
  * @param why for the error and the comment, such as `moved to new.example.com:5432/billing`
- * @param onAttempt called before each attempt, from which on writes wait
+ * @param onAttempt called before each attempt; writes wait from then on
  * @throws OperationError `database_busy` naming the transactions that did not end; nothing is refused then
  */
 export async function refuseWrites(

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OperationError } from '../../core/runtime/errors';
 import type { SourceTable } from '../../core/archive/catalog';
 import { type Confirmation, cutOverAlone } from './alone';
+import { isApart, wayOnApart } from './apart';
 import { admitWrites, endSessions, isRefusing, refuseWrites, removeBarrier } from './barrier';
 import { type Comparison, compareTable, differencesOfSchema } from './compare';
 import { type ChangeReport, VERIFIED_HOURS } from './contract';
@@ -56,7 +57,8 @@ export async function cutOver(
       return cutOverAlone(dependencies, servers, { confirm, abandon });
     }
     if (move === undefined || isConfigured || !BEFORE.has(move.stage)) {
-      throw outOfOrder('cut-over', move, 'ops move plan says it');
+      const apart = move !== undefined && (await isApart(servers, move));
+      throw outOfOrder('cut-over', move, apart ? wayOnApart(servers) : 'ops move plan says it');
     }
     const [source, target] = [connected(servers.source), connected(servers.target)];
     const confirmWith = nameOf(target.connector.target);
@@ -65,7 +67,7 @@ export async function cutOver(
       assertVerified(move, dependencies.clock());
       await assertClose(source, FORWARD);
     }
-    if (BEFORE_SWITCH.has(move.stage)) await assertNotRotating(dependencies, source);
+    if (BEFORE_SWITCH.has(move.stage)) await assertNotRotating(dependencies);
     if (confirm !== confirmWith) {
       if (confirm !== undefined) throw notTyped(confirm, confirmWith);
       const { stage } = move;

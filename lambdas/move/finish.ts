@@ -1,12 +1,13 @@
 import { OperationError } from '../../core/runtime/errors';
+import { isRefusing, refuseWrites } from './barrier';
 import { type ChangeReport, KEPT_DAYS } from './contract';
 import { report } from './copy';
 import { notTyped } from './cut-over';
 import { copyRecord, outOfOrder, recordStage } from './record';
 import { removeReplication } from './removal';
-import { connected, type MoveDependencies, nameOf, withServers } from './servers';
+import { connected, type Connected, type MoveDependencies, nameOf, type Servers, withServers } from './servers';
 import { Steps } from './steps';
-import { settleSecrets } from './switch';
+import { isDirected, settleSecrets } from './switch';
 
 const DAY_MS = 86_400_000;
 
@@ -25,7 +26,8 @@ const stepsWithout = (name: string): string[] => [
  * Ends a move: removes what it made on both servers. The old one keeps refusing writes until an operator deletes it. Repeated
  * once the configuration names the new server, it also takes the redirection out of the secrets.
  *
- * @throws OperationError `move_out_of_order`; `move_not_ready` before the days are over
+ * @throws OperationError `move_out_of_order`; `move_not_ready` before the days are over, and where functions may be writing to an
+ * old server that does not answer
  */
 export async function finish(
   dependencies: MoveDependencies,
@@ -39,6 +41,7 @@ export async function finish(
     // What the new server keeps for an old one that does not answer fills its disk.
     const source = servers.source.unreachable ? undefined : connected(servers.source);
     const target = connected(servers.target);
+    if (source === undefined) await assertTakesWrites(dependencies, servers, target);
     const days = (dependencies.clock().getTime() - (move.cutOverAt?.getTime() ?? 0)) / DAY_MS;
     const confirmWith = nameOf(target.connector.target);
     if (days < KEPT_DAYS && !early) {
@@ -60,6 +63,8 @@ export async function finish(
       });
     }
     const steps = new Steps(dependencies.log, 'finish');
+    // An old server that was away may have taken writes in a roll-back that stopped.
+    if (source && !(await isRefusing(source))) await refuseWrites(source, `moved to ${target.name}`);
     await removeReplication(servers, move, steps, 'target');
     await recordStage((source ?? target).client, move, 'finished');
     if (source) await copyRecord(source.client, target.client, move);
@@ -70,4 +75,18 @@ export async function finish(
       : `Name ${target.name} in the configuration, deploy, and repeat ops move finish; then delete the old server, ${servers.source.name}`;
     return report(servers, { stage: 'finished', confirmWith, steps: steps.all(), next });
   });
+}
+
+/** @throws OperationError `move_not_ready` where the old server, which does not answer, may be the one that takes the writes */
+async function assertTakesWrites(
+  dependencies: MoveDependencies,
+  { source, isConfigured }: Servers,
+  target: Connected,
+): Promise<void> {
+  const refuses = await isRefusing(target);
+  if (!refuses && (isConfigured || (await isDirected(dependencies)))) return;
+  throw new OperationError(
+    'move_not_ready',
+    `${source.name} does not answer, and functions may be writing there: ${target.name} ${refuses ? 'refuses writes' : 'is not where every secret sends them'}. Bring it back; to let ${target.name} take the writes without it: ops move cut-over. Nothing was changed`,
+  );
 }

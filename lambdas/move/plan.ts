@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { listTables, readSequences } from '../../core/archive/catalog';
+import { isApart, wayOnApart } from './apart';
 import type { PlanReport } from './contract';
 import { missingIdentities, replicatedTables } from './tables';
 import { BACK, FORWARD, slotBytes } from './replication';
@@ -76,7 +77,10 @@ export async function checksOf(servers: Servers, dependencies: MoveDependencies)
     checks.push(await migrated(source.client));
     checks.push(await emptiness(servers));
     checks.push(await content(source.client));
-    const { all, rotating } = await rotatingSecrets(dependencies, source);
+    if (servers.move && (await isApart(servers, servers.move))) {
+      checks.push({ check: 'one server takes the writes', ok: false, detail: `both may: ${wayOnApart(servers)}` });
+    }
+    const { all, rotating } = await rotatingSecrets(dependencies);
     checks.push({
       check: 'no password is rotating',
       ok: rotating.length === 0,

@@ -1,7 +1,8 @@
 import type { ClientBase } from 'pg';
 import { OperationError } from '../../core/runtime/errors';
 import { BACK, FORWARD, isSubscribed, slotBytes } from './replication';
-import { type Connected, type MoveDependencies, type Side, valueOf } from './servers';
+import { type Connected, valueOf } from './servers';
+import { type Secrets, secretsOf } from './switch';
 
 /** Log that may still be on its way at the begin of a cut-over: a second or two of work. More makes the pause as much longer. */
 const MOST_LAG_BYTES = 16 * 1024 * 1024;
@@ -28,13 +29,12 @@ export async function assertCopied(target: Connected): Promise<void> {
 
 /** Secrets of the database that a rotation has begun to change, and not ended. */
 export async function rotatingSecrets(
-  { secrets, loginSecrets }: Pick<MoveDependencies, 'secrets' | 'loginSecrets'>,
-  source: Pick<Side, 'connector'>,
+  dependencies: Secrets,
 ): Promise<{ readonly all: number; readonly rotating: string[] }> {
-  const arns = new Set([source.connector.target.secretArn, ...Object.values(loginSecrets)]);
+  const arns = secretsOf(dependencies);
   const rotating: string[] = [];
-  for (const arn of arns) if (await secrets.isRotating(arn)) rotating.push(arn);
-  return { all: arns.size, rotating };
+  for (const arn of arns) if (await dependencies.secrets.isRotating(arn)) rotating.push(arn);
+  return { all: arns.length, rotating };
 }
 
 /**
@@ -42,11 +42,8 @@ export async function rotatingSecrets(
  *
  * @throws OperationError `move_not_ready` naming the secrets
  */
-export async function assertNotRotating(
-  dependencies: MoveDependencies,
-  source: Pick<Side, 'connector'>,
-): Promise<void> {
-  const { rotating } = await rotatingSecrets(dependencies, source);
+export async function assertNotRotating(dependencies: Secrets): Promise<void> {
+  const { rotating } = await rotatingSecrets(dependencies);
   if (rotating.length === 0) return;
   throw new OperationError(
     'move_not_ready',

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, escapeIdentifier } from 'pg';
+import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
 import { qualified } from '../../core/archive/copy-session';
 import { OperationError } from '../../core/runtime/errors';
 import { type Connected, valueOf } from './servers';
@@ -100,13 +100,22 @@ export async function dropSubscription(to: Connected, direction: Direction): Pro
   await to.client.query(`DROP SUBSCRIPTION ${direction}`);
 }
 
+/** Leaves at a publication which server subscribes to it: its identifier is part of the names of the slots that it makes. */
+export async function nameSubscriber(from: Connected, to: Connected, direction: Direction): Promise<void> {
+  const id = await valueOf<string>(to.client, 'SELECT system_identifier::text AS value FROM pg_control_system()');
+  await from.client.query(`COMMENT ON PUBLICATION ${direction} IS ${escapeLiteral(id ?? '')}`);
+}
+
 /**
- * Drops the slots that a server keeps for another which does not answer: that of the subscription, and those of tables that were
- * being copied, which only the subscriber would drop. Their names say no more than that. One that is in use is another subscriber's.
+ * Drops the slots that a server keeps for another which the step cannot reach: that of the subscription, and those of tables that
+ * were being copied, which only the subscriber would drop. The other may still reach this one, and its role logs in no more.
  *
  * @throws OperationError `move_stuck` where a session that serves the other server does not end
  */
 export async function abandonSlots({ client }: Connected, direction: Direction): Promise<void> {
+  await client.query(
+    `DO $do$ BEGIN ALTER ROLE ${REPLICATOR} NOLOGIN; EXCEPTION WHEN undefined_object THEN NULL; END $do$`,
+  );
   const deadline = performance.now() + BEAT_TIMEOUT_MS;
   for (;;) {
     const { rowCount } = await client.query(
@@ -122,7 +131,8 @@ export async function abandonSlots({ client }: Connected, direction: Direction):
   await client.query(
     `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
      WHERE database = current_database() AND active_pid IS NULL
-       AND (slot_name = $1 OR slot_name ~ '^pg_[0-9]+_sync_[0-9]+_[0-9]+$')`,
+       AND (slot_name = $1 OR slot_name ~ ('^pg_[0-9]+_sync_[0-9]+_' ||
+              (SELECT obj_description(oid, 'pg_publication') FROM pg_publication WHERE pubname = $1) || '$'))`,
     [direction],
   );
 }

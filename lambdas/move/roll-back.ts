@@ -1,15 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OperationError } from '../../core/runtime/errors';
 import { admitWrites, endSessions, isRefusing, refuseWrites } from './barrier';
+import { isApart } from './apart';
 import type { ChangeReport } from './contract';
-import { type Confirmation, assertGivenUp, rollBackAlone, stepsAlone } from './alone';
+import { type Confirmation, assertGivenUp, refuseAgain, rollBackAlone, stepsAlone } from './alone';
 import { report } from './copy';
 import { COMPARE_MS, compareWithin, notTyped, type Pair, resumeWrites } from './cut-over';
 import { assertClose, assertNotRotating, untilQuiet } from './ready';
-import { copyRecord, type Move, outOfOrder, recordEndOfPause, recordPause, recordStage } from './record';
+import { copyRecord, type Move, openMove, outOfOrder, recordEndOfPause, recordPause, recordStage } from './record';
 import { removeReplication } from './removal';
 import { awaitBeat, BACK, beat, isSubscribed } from './replication';
-import { connected, type Connected, type MoveDependencies, nameOf, type Servers, withServers } from './servers';
+import {
+  connected,
+  type Connected,
+  type MoveDependencies,
+  nameOf,
+  type Servers,
+  type Side,
+  withServers,
+} from './servers';
 import { Steps } from './steps';
 import { carrySequences, direct } from './switch';
 
@@ -21,6 +30,8 @@ const STEPS = [
   'Let the old server take writes, and send functions there, by their secrets',
   'End replication, and remove what the move made',
 ];
+/** After the old server was found to have everything, and the new one refuses writes. */
+const STEPS_SWITCHING = STEPS.slice(2);
 const STEPS_BEFORE = [
   'End replication to the new server, whose database is left for you to drop',
   'Remove what the move made on the old server, which takes the writes all the time',
@@ -45,21 +56,22 @@ export async function rollBack(
     if (servers.isConfigured) throw isTurned(source.name);
     const isEarly = BEFORE_CUT_OVER.has(move.stage);
     const isAlone = !isEarly && move.stage !== 'rolled-back' && servers.target.unreachable !== undefined;
-    if (isAlone) assertGivenUp(servers, move, abandon);
-    if (move.stage === 'cut-over' && !isAlone) await assertNotRotating(dependencies, source);
+    const isWithout = isAlone || (await isApart(servers, move));
+    if (isWithout) await assertGivenUp(dependencies, servers, move, abandon);
+    if (move.stage === 'cut-over' && !isAlone) await assertNotRotating(dependencies);
     if (confirm !== confirmWith) {
       if (confirm !== undefined) throw notTyped(confirm, confirmWith);
       const { stage } = move;
-      const steps = isAlone ? stepsAlone(servers) : stepsOf(stage);
+      const steps = isWithout ? stepsAlone(servers) : stepsOf(stage);
       return report(servers, { stage, dryRun: true, confirmWith, steps, next: 'ops move roll-back' });
     }
-    if (isAlone) return rollBackAlone(dependencies, servers, { source, move });
+    if (isWithout) return rollBackAlone(dependencies, servers, { source, move });
     const steps = new Steps(dependencies.log, 'roll-back');
     if (isEarly || move.stage === 'rolled-back') return giveUp(dependencies, servers, { source, move }, steps);
     const pair = { source, target: connected(servers.target) };
     if (move.stage !== 'switching-back') await pauseBack(dependencies, pair, move, steps);
-    // After a roll-back without the new server, which answers again.
-    else await refuseAgain(pair);
+    // Before the old server takes a write: the new one must not take them again while that does not answer.
+    await copyRecord(source.client, pair.target.client, move);
     await admitWrites(source);
     await direct(dependencies, { state: 'none' });
     const pauseMs = await recordEndOfPause(source.client, move, 'roll-back');
@@ -82,6 +94,7 @@ function isTurned(source: string): OperationError {
 function stepsOf(stage: Move['stage']): string[] {
   if (stage === 'rolled-back')
     return ['Remove what the move left on either server, which takes no writes on the new one'];
+  if (stage === 'switching-back') return STEPS_SWITCHING;
   return BEFORE_CUT_OVER.has(stage) ? STEPS_BEFORE : STEPS;
 }
 
@@ -93,9 +106,10 @@ async function giveUp(
   steps: Steps,
 ): Promise<ChangeReport> {
   if (move.stage !== 'rolled-back') await resumeWrites(dependencies, source, move);
-  else if (servers.target.client) await refuseAgain({ source, target: connected(servers.target) });
+  else if (servers.target.client) await refuseAgain(connected(servers.target), source);
   await removeReplication(servers, move, steps, 'source');
   await recordStage(source.client, move, 'rolled-back');
+  await closeRecord(source, servers.target, move);
   const next = servers.target.unreachable
     ? `When ${servers.target.name} answers again: ops move roll-back once more, then drop the database. To begin again: ops move plan`
     : `Drop the database ${servers.target.name}, and begin again: ops move plan`;
@@ -103,8 +117,9 @@ async function giveUp(
   return report(servers, { stage: 'rolled-back', confirmWith, steps: steps.all(), next });
 }
 
-async function refuseAgain({ source, target }: Pair): Promise<void> {
-  if (!(await isRefusing(target))) await refuseWrites(target, `moved back to ${source.name}`);
+/** A record that stays open would let steps that do without the old server go on with the new one. */
+async function closeRecord(source: Connected, { client }: Side, move: Move): Promise<void> {
+  if (client && (await openMove(client))?.id === move.id) await copyRecord(source.client, client, move);
 }
 
 async function pauseBack(
@@ -145,6 +160,4 @@ async function pauseBack(
     throw error;
   }
   await recordStage(source.client, move, 'switching-back');
-  // Before the old server takes a write: the new one must not take them again while that does not answer.
-  await copyRecord(source.client, target.client, move);
 }

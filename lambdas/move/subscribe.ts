@@ -4,7 +4,7 @@ import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
 import { scramVerifier } from '../../core/access/scram';
 import { CopyIn } from '../../core/restore/copy-in';
 import { OperationError } from '../../core/runtime/errors';
-import { type Direction, dropSlot, ensureReplicator, isSubscribed, REPLICATOR } from './replication';
+import { type Direction, dropSlot, ensureReplicator, isSubscribed, nameSubscriber, REPLICATOR } from './replication';
 import type { Connected } from './servers';
 
 /** Gives the role of replication a new password. @returns it; it is kept in the subscription alone, which no other may use */
@@ -40,6 +40,7 @@ export async function subscribe(from: Connected, to: Connected, direction: Direc
     .map(([key, value = '']) => `${key}='${value.replaceAll(/['\\]/g, String.raw`\$&`)}'`)
     .join(' ');
   try {
+    await nameSubscriber(from, to, direction);
     // Here and not by CREATE SUBSCRIPTION, which makes a slot outside of functions only.
     await from.client.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [direction]);
     await createSubscription(to.client, direction, connection, copies);

@@ -3,8 +3,11 @@ import { readSequences } from '../../core/archive/catalog';
 import { qualified } from '../../core/archive/copy-session';
 import type { Connected, MoveDependencies, Side } from './servers';
 
+/** What says where the database is. */
+export type Secrets = Pick<MoveDependencies, 'secrets' | 'configured' | 'loginSecrets'>;
+
 /** Secrets that say where the database is: that of the configured server, and those of the logins. */
-function secretsOf({ configured, loginSecrets }: MoveDependencies): string[] {
+export function secretsOf({ configured, loginSecrets }: Omit<Secrets, 'secrets'>): string[] {
   return [...new Set([configured.target.secretArn, ...Object.values(loginSecrets)])];
 }
 
@@ -40,15 +43,26 @@ export async function direct(dependencies: MoveDependencies, { state, to }: Dire
   );
 }
 
-/** Whether functions are sent to the new server, or are waiting to be. */
-export async function isDirected({ secrets, configured }: MoveDependencies): Promise<boolean> {
-  return (await secrets.read(configured.target.secretArn)).move !== undefined;
+/** The redirection of each secret; undefined where a secret sends functions to the configured server. */
+async function redirections(dependencies: Secrets): Promise<(SecretMove | undefined)[]> {
+  const found = await Promise.all(secretsOf(dependencies).map((arn) => dependencies.secrets.read(arn)));
+  return found.map(({ move }) => move as SecretMove | undefined);
+}
+
+/** Whether every function is sent to the new server, or waits. A step that was killed may have written some of the secrets only. */
+export async function isDirected(dependencies: Secrets): Promise<boolean> {
+  return (await redirections(dependencies)).every((move) => move !== undefined);
+}
+
+/** Whether a function is sent to the new server now. */
+export async function isMoved(dependencies: Secrets): Promise<boolean> {
+  return (await redirections(dependencies)).some((move) => move?.state === 'moved');
 }
 
 /** Once the configuration names the new server, the secrets need not send anybody there. @returns how many were settled */
-export async function settleSecrets({ secrets, configured, loginSecrets }: MoveDependencies): Promise<number> {
-  const arns = [...new Set([configured.target.secretArn, ...Object.values(loginSecrets)])];
-  for (const arn of arns) await secrets.settle(arn);
+export async function settleSecrets(dependencies: Secrets): Promise<number> {
+  const arns = secretsOf(dependencies);
+  for (const arn of arns) await dependencies.secrets.settle(arn);
   return arns.length;
 }
 

@@ -12,7 +12,9 @@ export const moveRollBack = defineCommand({
   json: 'the report `change` of `lambdas/move/contract.ts`',
   arguments: {},
   options: {
-    abandon: flag('After a cut-over whose new server does not answer: lose what has not arrived at the old one'),
+    abandon: flag(
+      'Where the new server does not answer, or both took writes: lose what has not arrived at the old one',
+    ),
     confirm: optional(text('address'), 'The old server as `host:port/database`, typed'),
   },
   examples: [

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { Client } from 'pg';
 import { addressOf } from '../../core/database/contract';
-import { createConnector, type DatabaseTarget } from '../../core/database/connector';
+import { createConnector, type DatabaseConnector, type DatabaseTarget } from '../../core/database/connector';
 import { applyMigrations } from '../../core/migrations/runner';
 import { type ChangeReport, moveRequest, type MoveRequest, type PlanReport } from '../../lambdas/move/contract';
 import { move } from '../../lambdas/move/core';
@@ -35,6 +35,7 @@ export interface MoveServers {
   /** Rows of statements as the administrator, or as the superuser. */
   rows(place: Place, sql: string, user?: 'administrator' | 'superuser', database?: string): Promise<unknown[]>;
   connect(place: Place): Promise<Client>;
+  connector(place: Place): DatabaseConnector;
   /** Ends a server at once, as a crash of its machine would. */
   crash(place: Place): void;
   stop(): Promise<void>;
@@ -146,6 +147,7 @@ export async function startMoveServers(): Promise<MoveServers> {
       }
     },
     connect,
+    connector: connectorTo,
     crash: (place) => void process.kill(clusters[place].pid, 'SIGQUIT'),
     async stop() {
       client.destroy();
