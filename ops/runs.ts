@@ -19,22 +19,32 @@ const LOOKED_AT = 20;
 /** Longer than the longest backup: Lambda's limit, and that of an export. */
 const BACKUP_HOURS = 6;
 
+const WORKFLOW_KINDS = ['recovery', 'rows', 'archive', 'restore', 'instance-drill'] as const satisfies WorkflowKind[];
+
+/** What lists the runs of each kind, by the beginning of their ids. */
+function sourcesOf(context: Context): (readonly [prefix: string, list: () => Promise<Run[]>])[] {
+  return [
+    ['reconciliation:', () => reconciliations(context)],
+    ...DATABASE_NAMES.flatMap((database) => [
+      [`backup:${database}:`, () => backupsOf(context, database)] as const,
+      [`drill:${database}:`, () => drillsOf(context, database)] as const,
+      ...WORKFLOW_KINDS.map((kind) => [`${kind}:${database}:`, () => workflowsOf(context, database, kind)] as const),
+    ]),
+  ];
+}
+
 /** The runs of every kind, the newest first. */
 export async function listRuns(context: Context): Promise<Run[]> {
+  const runs: Run[] = [];
   // One after the other: the function that answers runs a few times at once at most, for all operators.
-  const runs = await reconciliations(context);
-  for (const database of DATABASE_NAMES) {
-    runs.push(...(await backupsOf(context, database)));
-    runs.push(...(await drillsOf(context, database)));
-    for (const kind of ['recovery', 'rows', 'archive', 'restore', 'instance-drill'] as const)
-      runs.push(...(await workflowsOf(context, database, kind)));
-  }
+  for (const [, list] of sourcesOf(context)) runs.push(...(await list()));
   return runs.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt));
 }
 
-/** @throws CommandError `refused` when there is no such run */
+/** Asks for the runs of the kind and database of that one, alone. @throws CommandError `refused` when there is no such run */
 export async function findRun(context: Context, id: string): Promise<Run> {
-  const run = (await listRuns(context)).find((candidate) => candidate.id === id);
+  const [, list] = sourcesOf(context).find(([prefix]) => id.startsWith(prefix)) ?? [];
+  const run = (await list?.())?.find((candidate) => candidate.id === id);
   if (run !== undefined) return run;
   throw new CommandError('refused', `There is no run ${id} among the newest. Those there are: ops runs`);
 }
