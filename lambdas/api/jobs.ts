@@ -63,23 +63,24 @@ export function createJobReader(
 ): () => Promise<readonly Job[]> {
   let kept: Kept | undefined;
   return () => {
-    const now = dependencies.clock().getTime();
-    if (kept === undefined || now >= kept.until) {
-      kept = { until: now + KEPT_MS, jobs: readJobs(dependencies, limitMs) };
-      void keepBriefly(kept, now + KEPT_UNKNOWN_MS);
+    if (kept === undefined || dependencies.clock().getTime() >= kept.until) {
+      kept = { until: Infinity, jobs: readJobs(dependencies, limitMs) };
+      void keepFromNow(kept, dependencies.clock);
     }
     return kept.jobs;
   };
 }
 
 interface Kept {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970; infinite until the answer is there. */
   until: number;
   readonly jobs: Promise<readonly Job[]>;
 }
 
-async function keepBriefly(kept: Kept, until: number): Promise<void> {
-  if ((await kept.jobs).some((each) => each.status === 'unknown')) kept.until = until;
+/** Keeps an answer from when it is there: to wait for one may take longer than it is kept. */
+async function keepFromNow(kept: Kept, clock: ApiDependencies['clock']): Promise<void> {
+  const isUnknown = (await kept.jobs).some((each) => each.status === 'unknown');
+  kept.until = clock().getTime() + (isUnknown ? KEPT_UNKNOWN_MS : KEPT_MS);
 }
 
 /** When everything was last compared with Stripe: ISO time; null for never. @throws the database's error */
