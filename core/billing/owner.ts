@@ -1,10 +1,5 @@
 import { InvalidRequestError } from '../runtime/errors';
-
-/**
- * Longest id of the application's own, in bytes: as long as what metadata hold, in the letters that ids are made of. Users,
- * projects and what they may use share an entry of an index, which holds 2,704 bytes.
- */
-export const LONGEST_OWN_ID = 500;
+import { LONGEST_OWN_ID } from './contract';
 
 /** Owner of objects whose metadata names none. */
 export interface StateDefaults {

@@ -95,3 +95,26 @@ export const entitlementRules = z
 export type EntitlementRule = Readonly<z.input<typeof entitlementRule>>;
 /** A rule whose form was checked and whose defaults are filled in. */
 export type CheckedRule = Readonly<z.infer<typeof entitlementRule>>;
+
+const count = z.int().min(0);
+
+/** How many subscriptions a project has. */
+export const subscriptionFigures = z.strictObject({
+  byStatus: z.record(z.string(), count).describe("Subscriptions now, by the provider's status."),
+  ending: count.describe('Of those that run, such as end with their period.'),
+  started: count.describe('Started in the range.'),
+  ended: count.describe('Ended in the range.'),
+});
+export type SubscriptionFigures = Readonly<z.infer<typeof subscriptionFigures>>;
+
+/** What a project took in, in one currency. */
+export const currencyFigures = z.strictObject({
+  currency: z.string().describe('ISO 4217, in lower case; `btc` for payments in bitcoin, in satoshi.'),
+  gross: z
+    .int()
+    .describe('Captured by charges of the range, or settled in bitcoin in the range, in the smallest unit.'),
+  refunded: z.int().describe('Refunds that were recorded in the range, less those that came back.'),
+  net: z.int().describe('`gross` less `refunded`. Disputes and fees are not deducted.'),
+  charges: count.describe('Charges, or payments in bitcoin.'),
+});
+export type CurrencyFigures = Readonly<z.infer<typeof currencyFigures>>;

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import type { CurrencyFigures, SubscriptionFigures } from './contract';
 
 const DAY_MS = 86_400_000;
 /** Longest range. Longer takes more than the 10 s that a request has in a large database. */
@@ -28,26 +29,6 @@ export function rangeOf(
     return { problemOfFrom: `expected a range of at most ${MAX_RANGE_DAYS} days` };
   }
   return { from, to };
-}
-
-export interface SubscriptionFigures {
-  /** Subscriptions by Stripe's status, now. */
-  readonly byStatus: Readonly<Record<string, number>>;
-  /** Of those that run, such as end with their period. */
-  readonly ending: number;
-  readonly started: number;
-  readonly ended: number;
-}
-
-export interface CurrencyFigures {
-  readonly currency: string;
-  /** Captured by charges that were made in the range, in the smallest unit: satoshi of `btc`. */
-  readonly gross: number;
-  /** Refunds that were recorded in the range, of whatever charge, less those that came back. */
-  readonly refunded: number;
-  readonly net: number;
-  /** Charges, or payments in bitcoin. */
-  readonly charges: number;
 }
 
 /** How many subscriptions of a project there are, started and ended. */

@@ -1,5 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
 import * as z from 'zod';
+import { currencyFigures, subscriptionFigures as subscriptionFiguresSchema } from '../../core/entitlements/contract';
 import {
   DEFAULT_RANGE_DAYS,
   MAX_RANGE_DAYS,
@@ -28,33 +29,14 @@ const rangeQuery = fieldsOf('query', {
 });
 const projectPath = fieldsOf('path', { id: projectId.describe('Id of the project, percent-encoded.') });
 const rangeShape = { project: z.string(), from: isoTime, to: isoTime };
-const count = z.int().min(0);
 
 const subscriptionsSchema = z
-  .strictObject({
-    ...rangeShape,
-    byStatus: z.record(z.string(), count).describe("Subscriptions now, by Stripe's status."),
-    ending: count.describe('Of those that run, such as end with their period.'),
-    started: count.describe('Started in the range.'),
-    ended: count.describe('Ended in the range.'),
-  })
+  .strictObject({ ...rangeShape, ...subscriptionFiguresSchema.shape })
   .meta({ id: 'SubscriptionFigures' });
 const revenueSchema = z
   .strictObject({
     ...rangeShape,
-    currencies: z
-      .array(
-        z.strictObject({
-          currency: z.string().describe('ISO 4217, in lower case; `btc` for payments in bitcoin, in satoshi.'),
-          gross: z
-            .int()
-            .describe('Captured by charges of the range, or settled in bitcoin in the range, in the smallest unit.'),
-          refunded: z.int().describe('Refunds that were recorded in the range, less those that came back.'),
-          net: z.int().describe('`gross` less `refunded`. Disputes and fees are not deducted.'),
-          charges: count,
-        }),
-      )
-      .describe('Amounts of different currencies are not added.'),
+    currencies: z.array(currencyFigures).describe('Amounts of different currencies are not added.'),
   })
   .meta({ id: 'Revenue' });
 

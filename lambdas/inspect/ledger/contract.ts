@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import { ownId } from '../../../core/billing/contract';
+import { currencyFigures, subscriptionFigures } from '../../../core/entitlements/contract';
 import { isoTime } from '../../../core/runtime/contract';
 import { limit } from '../database/contract';
 
@@ -226,21 +228,13 @@ export const payouts = {
   }),
 };
 
-const projectForm = 'expected the id of a project, 1 to 500 characters';
-const count = z.int();
-const smallestUnit = "In the currency's smallest unit; satoshi of `btc`.";
-
 /** What a project earns. */
 export const figures = {
   request: z.strictObject({
     action: z
       .literal('figures')
       .describe('Says what a project took in, by currency, and how many subscriptions it has.'),
-    projectId: z
-      .string({ error: projectForm })
-      .min(1, projectForm)
-      .max(500, projectForm)
-      .describe('Id of the project.'),
+    projectId: ownId('a project').describe('Id of the project.'),
     from: isoTime.optional().describe('First moment. Default: 30 days before `to`.'),
     to: isoTime.optional().describe('Moment that the range ends before, at most 366 days later. Default: now.'),
   }),
@@ -249,22 +243,7 @@ export const figures = {
     projectId: z.string(),
     from: isoTime,
     to: isoTime,
-    subscriptions: z.strictObject({
-      byStatus: z.record(z.string(), count).describe("Subscriptions now, by the provider's status."),
-      ending: count.describe('Of those that run, such as end with their period.'),
-      started: count.describe('Started in the range.'),
-      ended: count.describe('Ended in the range.'),
-    }),
-    currencies: z
-      .array(
-        z.strictObject({
-          currency: z.string(),
-          gross: count.describe(smallestUnit),
-          refunded: count.describe(smallestUnit),
-          net: count.describe('`gross` less `refunded`. Disputes and fees are not deducted.'),
-          charges: count,
-        }),
-      )
-      .describe('Amounts of different currencies are not added.'),
+    subscriptions: subscriptionFigures,
+    currencies: z.array(currencyFigures).describe('Amounts of different currencies are not added.'),
   }),
 };
