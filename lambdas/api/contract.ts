@@ -81,10 +81,10 @@ export const API_PROBLEMS = {
   payload_too_large: { status: 413, meaning: 'The body has more than 64 KiB.' },
   throttled: {
     status: 429,
-    meaning: 'More requests a second came than the route admits; `Retry-After` says when it does again.',
+    meaning: 'The route is above its requests per second; try again after `Retry-After`.',
   },
   blocked: { status: 403, meaning: 'The firewall refuses the request, or too many came from its address.' },
-  refused: { status: 400, meaning: 'API Gateway refuses the request for its form; the status says more.' },
+  refused: { status: 400, meaning: 'API Gateway rejected the request as malformed; see the HTTP status.' },
   not_answered: { status: 502, meaning: 'No function answered; try again.' },
   too_many_attempts: {
     status: 429,

@@ -22,7 +22,7 @@ export function openApiDocument(app: Router) {
       title: 'Billing operations',
       version: '1',
       description:
-        'Who may use what, what a project earns, and how the platform is. Errors are problem details (RFC 9457), also those that API Gateway answers itself: 404 for what is no route, 413, 429, 403 by the firewall, and 5xx where no function answered. Of its other answers, `status` is left out.',
+        "Who may use what, what a project earns, and how the platform is. Errors are problem details (RFC 9457), also those that API Gateway answers itself: 404 for what is no route, 413, 429, 403 by the firewall, and 5xx where no function answered. API Gateway's other answers have no `status` field.",
     },
     servers: [{ url: '/' }],
   });

@@ -58,7 +58,7 @@ export const problemSchema = z
   .strictObject({
     type: z.literal('about:blank'),
     title: z.string(),
-    status: z.int(),
+    status: z.int().optional().describe('As that of the response; some answers of API Gateway have none.'),
     code: z.string().describe('For programs; stable.'),
     detail: z.string().describe('For people: what is wrong, and the fix.'),
     errors: z

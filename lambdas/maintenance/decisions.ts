@@ -163,7 +163,9 @@ function logDecisions({ found, findings, skipped }: ResultOf<'logs'>): string[] 
   const logs = [...new Set(findings.map(({ group }) => group))];
   return [
     ...(found > 0
-      ? [`card numbers in ${found} lines of ${logs.join(', ')}. Remove them: runbook, "Card numbers found"`]
+      ? [
+          `card numbers in ${found} ${found === 1 ? 'line' : 'lines'} of ${logs.join(', ')}. Remove them: runbook, "Card numbers found"`,
+        ]
       : []),
     ...skipped.map(({ relation, reason }) => `log ${relation} was not scanned for card numbers: ${reason}`),
   ];

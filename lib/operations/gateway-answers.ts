@@ -15,6 +15,8 @@ interface GatewayAnswer {
   readonly type: ResponseType;
   readonly code: ApiProblemCode;
   readonly title: string;
+  /** @default - the meaning of the code */
+  readonly detail?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Whether the status is that of the code; else API Gateway's own stays, of which the type has several. */
   readonly hasStatus: boolean;
@@ -25,7 +27,13 @@ const ANSWERS: readonly GatewayAnswer[] = [
   // A path or method that no route has; API Gateway's own answer is 403 and speaks of a token that nobody needs.
   { type: ResponseType.MISSING_AUTHENTICATION_TOKEN, code: 'not_found', title: 'Not Found', hasStatus: true },
   { type: ResponseType.RESOURCE_NOT_FOUND, code: 'not_found', title: 'Not Found', hasStatus: true },
-  { type: ResponseType.REQUEST_TOO_LARGE, code: 'payload_too_large', title: 'Content Too Large', hasStatus: true },
+  {
+    type: ResponseType.REQUEST_TOO_LARGE,
+    code: 'payload_too_large',
+    title: 'Content Too Large',
+    detail: 'The request is larger than the 10 MB that API Gateway takes.',
+    hasStatus: true,
+  },
   {
     type: ResponseType.THROTTLED,
     code: 'throttled',
@@ -40,13 +48,13 @@ const ANSWERS: readonly GatewayAnswer[] = [
 ];
 
 /**
- * Gives the answers that API Gateway makes itself the form and the headers of the API's: problem details that repeat nothing
- * of the request. Stripe and Tilled look at the status alone, which stays 4xx or 5xx as it was.
+ * Gives the answers that API Gateway makes itself the form and the headers of the API's, but for `Content-Security-Policy` and
+ * `Cross-Origin-Resource-Policy`: problem details that repeat nothing of the request. Stripe and Tilled look at the status alone, which stays 4xx or 5xx as it was.
  */
 export function addGatewayAnswers(api: RestApi): void {
-  for (const { type, code, title, headers, hasStatus } of ANSWERS) {
+  for (const { type, code, title, detail, headers, hasStatus } of ANSWERS) {
     const { status, meaning } = API_PROBLEMS[code];
-    const body = { type: 'about:blank', title, ...(hasStatus && { status }), code, detail: meaning };
+    const body = { type: 'about:blank', title, ...(hasStatus && { status }), code, detail: detail ?? meaning };
     api.addGatewayResponse(`Answer-${type.responseType}`, {
       type,
       ...(hasStatus && { statusCode: String(status) }),

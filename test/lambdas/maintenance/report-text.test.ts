@@ -241,7 +241,7 @@ test.each<[string, Partial<ReportFacts>, RegExp]>([
   [
     'a card number in a log',
     { maintenance: { billing: records({ logs: { found: 1, findings: [{ group: 'a-log' }] } }), main: records() } },
-    /^- billing: card numbers in 1 lines of a-log\. Remove them/,
+    /^- billing: card numbers in 1 line of a-log\. Remove them/,
   ],
   [
     'growth',

@@ -1,5 +1,6 @@
 import { MAX_RECEIVES } from '../../../lambdas/processor/contract';
 import { API_PROBLEMS } from '../../../lambdas/api/contract';
+import { problemSchema } from '../../../lambdas/api/problem';
 import { GATEWAY_ROUTES } from '../../../lib/operations/functions/api';
 import { ACCESS_LOGS } from '../../../ops/audit-access-logs';
 import { SPARING } from '../../../lib/operations/sparing-memory';
@@ -144,6 +145,11 @@ test('what API Gateway answers itself is a problem of the API, with the headers 
       ['DEFAULT_4XX', undefined, 'refused'],
     ]),
   );
+  const bodies = answers.map(({ Properties: { ResponseTemplates: templates } }) => {
+    return problemSchema.parse(JSON.parse((templates as Record<string, string>)['application/json'] ?? ''));
+  });
+  // 64 KiB is the limit of the API's own routes.
+  expect(bodies.find(({ status }) => status === 413)?.detail).toMatch(/10 MB/);
 });
 
 test.each([
