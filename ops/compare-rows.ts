@@ -19,8 +19,9 @@ export async function compareRows(
     const compared = report.tables.reduce((sum, table) => sum + table.compared, 0);
     const found = counted(report.deleted + report.changed, 'row');
     const source = slot === null ? '' : `--from-archive ${slot} `;
+    const instead = first.notAfter === undefined ? '' : ' in place of --before';
     note(
-      `${compared.toLocaleString('en')} rows compared, ${found} found; continuing. To continue later: the same with ${source}--continue ${reportId}`,
+      `${compared.toLocaleString('en')} rows compared, ${found} found; continuing. To continue later: the same with ${source}--continue ${reportId}${instead}`,
     );
     signal.throwIfAborted();
     const { notAfter: _notAfter, ...same } = first;

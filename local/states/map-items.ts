@@ -1,7 +1,7 @@
 import type { Json, StateDefinition } from './definition';
 import { StatesError } from './errors';
 
-/** Items of a Map at the same time, where it does not say: all, and here as many as a machine may take. */
+/** Concurrent items of a Map without `MaxConcurrency`. Step Functions runs all; one machine cannot. */
 const MOST_AT_ONCE = 40;
 
 /**

@@ -69,7 +69,7 @@ export const rowsReport = defineCommand({
   effect: 'adds',
   changes:
     'adds a report to the archive bucket, which expires after 30 days; with --at or --snapshot, an RDS instance that is removed afterwards.',
-  json: 'the report of a report in `lambdas/row-recovery/contract.ts`; with --at or --snapshot `{executionArn, run, question}`',
+  json: 'the answer to `report` in `lambdas/row-recovery/contract.ts`; with --at or --snapshot `{executionArn, run, question}`',
   finding: 'rows are gone or differ, or the workflow did not end well',
   arguments: {
     database: required(database, 'Database that lost rows'),
