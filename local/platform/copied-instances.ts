@@ -77,11 +77,15 @@ export class CopiedInstances {
     return database !== undefined;
   }
 
-  /** Ends the copy of a database, if there is one. */
-  async remove(database: DatabaseName): Promise<void> {
+  /**
+   * Ends the copy of a database, if there is one.
+   *
+   * @param snapshotArn recovery point of which it has to be. @default - any
+   */
+  async remove(database: DatabaseName, snapshotArn?: string): Promise<void> {
     const copy = this.copies.get(database);
+    if (!copy || (snapshotArn !== undefined && copy.snapshotArn !== snapshotArn)) return;
     this.copies.delete(database);
-    if (!copy) return;
     await copy.cluster.stop();
     rmSync(this.folderOf(database), { recursive: true, force: true });
   }

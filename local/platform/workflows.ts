@@ -77,8 +77,8 @@ export function stateMachines(
         const snapshotArn = `arn:aws:rds:${region}:${account}:snapshot:${database}-${Date.now()}`;
         return { ...input, ...(await instances.take(database, snapshotArn)) };
       },
-      // The state machine removes the copy itself, unless it was stopped.
-      cleanUp: () => instances.remove(database),
+      // The state machine removes the copy itself, unless it was stopped. By then, the next execution may have a copy.
+      cleanUp: ({ snapshotArn }) => instances.remove(database, textOf(snapshotArn)),
     };
   });
   return [...fromTemplate, ...archiving];

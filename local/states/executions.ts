@@ -11,8 +11,8 @@ export interface StateMachine {
   readonly definition: Definition;
   /** Completes the input before the first state, by what only this machine knows. @default - the input is complete */
   readonly completeInput?: (input: JsonObject) => Promise<JsonObject>;
-  /** Called when an execution has ended, however it did. @default - nothing is left to remove */
-  readonly cleanUp?: () => Promise<void>;
+  /** Called with the completed input when an execution has ended, however it did. @default - nothing is left to remove */
+  readonly cleanUp?: (input: JsonObject) => Promise<void>;
 }
 
 export type ExecutionStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
@@ -107,9 +107,10 @@ export class Executions {
   private async run(record: Running): Promise<void> {
     const { services, observe, clock = (stop) => impatientClock(LONGEST_WAIT_MS, stop) } = this.options;
     const { machine, stop } = record;
+    let input: JsonObject | undefined;
     try {
       const given = JSON.parse(record.input) as JsonObject;
-      const input = machine.completeInput ? await machine.completeInput(given) : given;
+      input = machine.completeInput ? await machine.completeInput(given) : given;
       const { status, output, error, cause } = await execute(machine.definition, {
         clock: clock(stop.signal),
         services,
@@ -124,7 +125,7 @@ export class Executions {
     } catch (cause) {
       if (record.status === 'RUNNING') Object.assign(record, { status: 'FAILED', ...described(cause) });
     }
-    await machine.cleanUp?.().catch(() => undefined);
+    if (input) await machine.cleanUp?.(input).catch(() => undefined);
     record.stoppedAtMs ??= Date.now();
     observe?.(record);
   }
