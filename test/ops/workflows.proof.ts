@@ -48,11 +48,12 @@ async function followed({ stdout, stderr }: Outcome): Promise<Outcome> {
   return ops(line);
 }
 
-test('a database is archived in parts from a copy while the original is written to, and restored and drilled in parts', async () => {
+test('a database is archived in parts from a copy, and restored and drilled in parts when the original has lost rows', async () => {
   const started = await ops('backup main --in-parts');
   expect([started.status, started.stderr]).toEqual([0, '']);
   const archived = await followed(started);
-  expect(archived.stderr).toContain('Copy the parts');
+  // It is asked every two seconds, in which several states may come and go.
+  expect(archived.stderr).toMatch(/running, at \w/);
   expect(archived).toMatchObject({ status: 0, stdout: expect.stringMatching(/: done, succeeded, at Archived\n$/) });
   await write('DELETE FROM shop.orders WHERE id > 10');
 
