@@ -53,7 +53,9 @@ export function addPrometheus(
     if (context.get('caller')?.projects !== null) {
       throw new Problem(403, 'forbidden', 'These are figures of every project, and the key is for some');
     }
-    const [state, jobs] = await Promise.all([database.use(readState), readJobs()]);
+    // One after the other: both ask over the function's one connection.
+    const jobs = await readJobs();
+    const state = await database.use(readState);
     return context.text(await render(state, jobs), 200, { 'content-type': Registry.PROMETHEUS_CONTENT_TYPE });
   });
 }

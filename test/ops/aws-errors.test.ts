@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { PlatformFile } from '../../local/platform/contract';
 import { startHttpServer, type HttpServer } from '../../local/runtime/http-server';
 import { runOps } from './run-ops';
 import { wordsOf } from './runbook-lines';
+import { writePlatformFile } from './write-platform-file';
 
 /** What the command line makes of AWS's refusals: a server answers as Lambda does, over HTTP. */
 let lambda: HttpServer;
@@ -25,7 +25,7 @@ beforeAll(async () => {
     response.end(JSON.stringify(answer.body));
     return Promise.resolve();
   });
-  writePlatform({ pid: process.pid, startedAt: 'now' });
+  writePlatformFile(folder, lambda.url, { pid: process.pid, startedAt: 'now' });
 });
 afterAll(async () => {
   await lambda.stop();
@@ -34,29 +34,6 @@ afterAll(async () => {
 beforeEach(() => {
   invoked = [];
 });
-
-function writePlatform(owner: PlatformFile['process']): void {
-  const { url } = lambda;
-  const file: PlatformFile = {
-    environment: 'local',
-    region: 'eu-central-1',
-    startedAt: new Date().toISOString(),
-    process: owner,
-    endpoints: {
-      cloudWatch: url,
-      cloudWatchLogs: url,
-      lambda: url,
-      s3: url,
-      secretsManager: url,
-      sqs: url,
-      stepFunctions: url,
-      sts: url,
-    },
-    apiUrl: url,
-    webhookUrl: url,
-  };
-  writeFileSync(path.join(folder, 'platform.json'), JSON.stringify(file));
-}
 
 const ops = (line: string) =>
   runOps([...wordsOf(line), '--env', 'local'], { environment: { OPS_LOCAL_FOLDER: folder } });
@@ -154,12 +131,12 @@ test('an action that cannot be recorded is not done, unless the operator says so
 });
 
 test('a platform that ended without stopping is reported with the command that starts it', async () => {
-  writePlatform({ pid: 2 ** 22 + 1, startedAt: 'long ago' });
+  writePlatformFile(folder, lambda.url, { pid: 2 ** 22 + 1, startedAt: 'long ago' });
   try {
     expect((await ops('status')).stderr).toBe(
       'error: The local platform ended without stopping properly: start it with "npm start" and leave it running\n',
     );
   } finally {
-    writePlatform({ pid: process.pid, startedAt: 'now' });
+    writePlatformFile(folder, lambda.url, { pid: process.pid, startedAt: 'now' });
   }
 });

@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { PlatformFile } from '../../local/platform/contract';
 import { startHttpServer, type HttpServer } from '../../local/runtime/http-server';
+import { writePlatformFile } from './write-platform-file';
 
 /** bin/ops.mjs in a process of its own, as `npx ops` starts it. */
 const LAUNCHER = path.resolve(__dirname, '../../bin/ops.mjs');
@@ -41,35 +41,13 @@ const ops = (line: string) =>
     timeout: 30_000,
   });
 
-function writePlatform(url: string): void {
-  const file: PlatformFile = {
-    environment: 'local',
-    region: 'eu-central-1',
-    startedAt: new Date().toISOString(),
-    process: { pid: process.pid, startedAt: 'now' },
-    endpoints: {
-      cloudWatch: url,
-      cloudWatchLogs: url,
-      lambda: url,
-      s3: url,
-      secretsManager: url,
-      sqs: url,
-      stepFunctions: url,
-      sts: url,
-    },
-    apiUrl: url,
-    webhookUrl: url,
-  };
-  writeFileSync(path.join(folder, 'platform.json'), JSON.stringify(file));
-}
-
 test('the output has no colours where it is no terminal', () => {
   const { stderr } = ops('status --env nowhere');
   expect(stderr).toBe('error: --env nowhere: expected local, dev, production or staging\n');
 });
 
 test('an endpoint that does not listen is reported as unreachable', () => {
-  writePlatform('http://127.0.0.1:9');
+  writePlatformFile(folder, 'http://127.0.0.1:9', { pid: process.pid, startedAt: 'now' });
   const { status, stderr } = ops('status');
   expect([status, stderr]).toEqual([
     4,
@@ -78,7 +56,7 @@ test('an endpoint that does not listen is reported as unreachable', () => {
 });
 
 test('Ctrl-C stops the waiting, says that the run continues, and ends the process', async () => {
-  writePlatform(lambda.url);
+  writePlatformFile(folder, lambda.url, { pid: process.pid, startedAt: 'now' });
   const request = new Promise<void>((resolve) => {
     asked = resolve;
   });
