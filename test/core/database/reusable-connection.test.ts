@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Client } from 'pg';
 import { createReusableConnection, type ReusableConnection } from '../../../core/database/reusable-connection';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
@@ -46,7 +45,8 @@ function losing(sessions: number) {
   const work = async (client: Client) => {
     seen.attempts += 1;
     if (seen.attempts <= sessions) {
-      const ended = once(client, 'end');
+      // Not `once` of node:events: it rejects at the error that comes before the end, perhaps before anything awaits it.
+      const ended = new Promise<void>((resolve) => client.once('end', resolve));
       await change(`SELECT pg_terminate_backend(${(client as unknown as { readonly processID: number }).processID})`);
       await ended;
     }
