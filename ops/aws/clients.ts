@@ -169,8 +169,8 @@ export class Clients {
    */
   private settings(service: LocalService | undefined, title: string, timeoutMs = SHORT_TIMEOUT_MS): Settings {
     const requestHandler = { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: timeoutMs };
-    const { platform } = this.target;
-    if (platform === undefined) return { requestHandler };
+    const { platform, region: elsewhere } = this.target;
+    if (platform === undefined) return { requestHandler, ...(elsewhere === undefined ? {} : { region: elsewhere }) };
     if (service === undefined) {
       throw new NotOnLocalPlatform(title, '. This needs an environment on AWS');
     }

@@ -11,6 +11,8 @@ export interface Target {
   readonly environment: string;
   /** Of `local`: where the running platform listens. Elsewhere the SDK finds endpoints, region and credentials itself. */
   readonly platform: PlatformFile | undefined;
+  /** Where it is, when that is another region than that of the credentials. @default - that of the credentials */
+  readonly region?: string;
   /** For messages: the environment, and the region where it is known. */
   readonly label: string;
 }

@@ -68,6 +68,7 @@ import { recoverStart } from './recover-start';
 import { recoverStatus } from './recover-status';
 import { recoverTakeName } from './recover-take-name';
 import { refresh } from './refresh';
+import { regionLossCheck } from './region-loss-check';
 import { restore } from './restore';
 import { rowsDone } from './rows-done';
 import { rowsMerge } from './rows-merge';
@@ -141,6 +142,7 @@ export const COMMANDS: readonly Command[] = [
   recoverTakeName,
   recoverRefuse,
   recoverAbort,
+  regionLossCheck,
   rowsReport,
   rowsShow,
   rowsMerge,
@@ -202,6 +204,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   bitcoin: 'Payments in bitcoin',
   drills: 'Past restore drills',
   recover: 'Recoveries of whole instances',
+  'region-loss': 'The loss of a whole region, and what is in the second one',
   rows: 'Rows that were lost since an archive or a moment',
   migrate: 'Migrations of a database',
   move: 'The billing database, moved to another server while it is in use',

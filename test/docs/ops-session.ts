@@ -235,6 +235,7 @@ export const SESSION: readonly SessionStep[] = [
   { says: 'their name,', line: 'recover take-name billing' },
   { says: 'their refusal,', line: 'recover refuse billing' },
   { says: 'and their end by force.', line: 'recover abort billing' },
+  { says: 'One region is all that there is here: nothing says what another one has.', line: 'region-loss check' },
   {
     says: 'Rows of a second need an instance that is restored.',
     line: 'rows report billing billing.subscriptions billing.subscription_items --at 1h',
