@@ -15,6 +15,7 @@ import {
   resume,
   schedulePrice,
   subscribe,
+  swapFirstItem,
 } from './subscriptions';
 
 const price = (name: string, interval: 'month' | 'year', unit_amount: number): Price => ({
@@ -206,7 +207,7 @@ function change(stripe: StripeState, subscription: Subscription): void {
     const behaviors: PauseBehavior[] = ['void', 'keep_as_draft', 'mark_uncollectible'];
     actions.push(
       () => changePrice(stripe, subscription, other),
-      () => changePrice(stripe, subscription, other),
+      () => swapFirstItem(stripe, subscription, other),
       () => changeQuantity(stripe, subscription, first.quantity === 1 ? random.integer(0, 3) : 1),
       () => pause(stripe, subscription, random.pick(behaviors)),
       () => schedulePrice(stripe, subscription, other),

@@ -68,6 +68,8 @@ function knowledgeOf(stripe: StripeState): Knowledge {
   };
 }
 
+type ItemId = Pick<Item, 'id'>;
+
 interface Owner {
   readonly user: string | undefined;
   readonly project: string | undefined;
@@ -92,13 +94,13 @@ function customerMetadata(stripe: StripeState, customer: string): Metadata | und
 /** When access by a rule ends; 0 for never had. Of several items, and prices that were paid, the longest counts. */
 function untilOf(known: Knowledge, subscription: Subscription, rule: EntitlementRule): number {
   if (rule.grants.source !== 'subscription') return 0;
-  const ends = subscription.items.data
-    .filter(({ quantity }) => quantity > 0)
-    .map((item) => untilOfItem(known, subscription, item, rule));
+  const present = subscription.items.data;
+  const ends = [
+    ...present.filter(({ quantity }) => quantity > 0).map((item) => untilOfItem(known, subscription, item, rule)),
+    ...removedItems(known, subscription).map((item) => untilOfRemoved(known, subscription, item, rule)),
+  ];
   const limits = [
-    subscription.cancel_at_period_end
-      ? Math.max(...subscription.items.data.map((item) => item.current_period_end))
-      : Infinity,
+    subscription.cancel_at_period_end ? Math.max(...present.map((item) => item.current_period_end)) : Infinity,
     subscription.ended_at ?? Infinity,
   ];
   return Math.min(Math.max(0, ...ends), ...limits);
@@ -118,11 +120,86 @@ function untilOfItem(known: Knowledge, subscription: Subscription, item: Item, r
     return owedSince === undefined ? paid + (paid > 0 ? grace : 0) : Math.max(paid, owedSince + grace);
   }
   if (status === 'active' && paused && !isGrantedWhilePaused(rule, paused.behavior)) return paid;
-  if (!isCurrent) return 0;
+  if (!isCurrent) return status === 'active' && isChangeTakenBack(known, subscription, item, priceId, rule) ? paid : 0;
   if (isTakenByDispute(known, subscription, item, rule)) return 0;
   if (status === 'trialing') return subscription.trial_end ?? item.current_period_end;
   if (status === 'active') return item.current_period_end + grace;
   return status === 'canceled' ? (subscription.ended_at ?? 0) : 0;
+}
+
+/** Ids of items that paid invoices bill and the subscription no longer has. */
+function removedItems({ stripe }: Knowledge, subscription: Subscription): ItemId[] {
+  const present = new Set(subscription.items.data.map(({ id }) => id));
+  const billed = stripe
+    .invoicesOf(subscription)
+    .filter(({ status }) => status === 'paid')
+    .flatMap(({ lines }) => lines.data.map(({ parent }) => parent.subscription_item_details.subscription_item));
+  return [...new Set(billed)].filter((id) => !present.has(id)).map((id) => ({ id }));
+}
+
+/** A removed item is granted to the end of what was paid for it, where the removal was not paid for. */
+function untilOfRemoved(known: Knowledge, subscription: Subscription, item: ItemId, rule: EntitlementRule): number {
+  if (rule.grants.source !== 'subscription') return 0;
+  const price = rule.grants.priceId ?? '';
+  const { status, pause_collection: paused } = subscription;
+  const takenBack = isChangeTakenBack(known, subscription, item, price, rule);
+  const owed = known.stripe
+    .invoicesOf(subscription)
+    .some((invoice) => ['open', 'uncollectible'].includes(invoice.status) && givesCredit(invoice, item, price));
+  const isPaidOnly =
+    ['past_due', 'unpaid'].includes(status) ||
+    (status === 'active' && paused !== null && !isGrantedWhilePaused(rule, paused.behavior));
+  const remains = isPaidOnly ? takenBack || owed : status === 'active' && takenBack;
+  return remains ? paidUntil(known, subscription, item, price, rule) : 0;
+}
+
+function givesCredit(invoice: Invoice, item: ItemId, price: string): boolean {
+  return linesOf(invoice, item, price).some(({ amount }) => amount < 0);
+}
+
+/** Whether the credit for an item at a price is on an invoice whose payment a dispute took back. */
+function isChangeTakenBack(
+  known: Knowledge,
+  subscription: Subscription,
+  item: ItemId,
+  price: string | undefined,
+  rule: EntitlementRule,
+): boolean {
+  const undone = undoneInvoices(known, subscription, rule);
+  return [...undone].some((invoice) => givesCredit(invoice, item, price ?? ''));
+}
+
+/**
+ * Paid invoices that disputes undid, from the oldest to the newest: a disputed one, and one that gives a credit for what only
+ * undone ones had paid.
+ */
+function undoneInvoices(known: Knowledge, subscription: Subscription, rule: EntitlementRule): Set<Invoice> {
+  const paid = known.stripe
+    .invoicesOf(subscription)
+    .filter(({ status }) => status === 'paid')
+    .toSorted((one, other) => one.created - other.created || (one.id < other.id ? -1 : 1));
+  const undone = new Set(paid.filter((invoice) => isDisputed(known, invoice, rule)));
+  for (const [index, invoice] of paid.entries()) {
+    const reliesOnUndone = invoice.lines.data
+      .filter(({ amount }) => amount < 0)
+      .some(({ parent, pricing, period }) => {
+        const payers = paid
+          .slice(0, index)
+          .filter((earlier) =>
+            earlier.lines.data.some(
+              (line) =>
+                line.amount >= 0 &&
+                line.parent.subscription_item_details.subscription_item ===
+                  parent.subscription_item_details.subscription_item &&
+                line.pricing.price_details.price === pricing.price_details.price &&
+                line.period.end >= period.end,
+            ),
+          );
+        return payers.length > 0 && payers.every((payer) => undone.has(payer));
+      });
+    if (reliesOnUndone) undone.add(invoice);
+  }
+  return undone;
 }
 
 function isGrantedWhilePaused(rule: EntitlementRule, behavior: string): boolean {
@@ -139,22 +216,24 @@ function graceOf(subscription: Subscription, rule: EntitlementRule): number {
 
 /**
  * The end of what paid invoices cover of an item at a price; 0 for nothing. The credit of a later paid invoice cuts what
- * was covered before it.
+ * was covered before it. What disputes undid neither covers nor cuts.
  */
 function paidUntil(
   known: Knowledge,
   subscription: Subscription,
-  item: Item,
+  item: ItemId,
   price: string,
   rule: EntitlementRule,
 ): number {
-  const invoices = known.stripe.invoicesOf(subscription).filter(({ status }) => status === 'paid');
-  const kept = invoices.filter((invoice) => !isDisputed(known, invoice, rule));
+  const undone = undoneInvoices(known, subscription, rule);
+  const kept = known.stripe
+    .invoicesOf(subscription)
+    .filter((invoice) => invoice.status === 'paid' && !undone.has(invoice));
   const ends = kept.flatMap((invoice) =>
     linesOf(invoice, item, price)
       .filter(({ amount }) => amount >= 0)
       .map(({ period }) => {
-        const credits = invoices
+        const credits = kept
           .filter(({ created }) => created > invoice.created)
           .flatMap((later) => linesOf(later, item, price).filter(({ amount }) => amount < 0));
         return Math.min(period.end, ...credits.map((credit) => Math.max(credit.period.start, period.start)));
@@ -163,7 +242,7 @@ function paidUntil(
   return Math.max(0, ...ends);
 }
 
-function linesOf(invoice: Invoice, item: Item, price: string): Line[] {
+function linesOf(invoice: Invoice, item: ItemId, price: string): Line[] {
   return invoice.lines.data.filter(
     ({ parent, pricing }) =>
       parent.subscription_item_details.subscription_item === item.id && pricing.price_details.price === price,
@@ -186,17 +265,13 @@ function oldestDebt(known: Knowledge, subscription: Subscription, item: Item): n
   return anchors.length === 0 ? undefined : Math.min(...anchors);
 }
 
-/** Whether a dispute undid the payment of the item's present period. */
+/** Whether disputes undid the payment of the item's present period, and no other invoice paid it. */
 function isTakenByDispute(known: Knowledge, subscription: Subscription, item: Item, rule: EntitlementRule): boolean {
-  return known.stripe
-    .invoicesOf(subscription)
-    .filter(({ status }) => status === 'paid')
-    .filter((invoice) =>
-      linesOf(invoice, item, item.price.id).some(
-        ({ amount, period }) => amount >= 0 && period.end >= item.current_period_end,
-      ),
-    )
-    .some((invoice) => isDisputed(known, invoice, rule));
+  const { current_period_end: end, price } = item;
+  const undone = [...undoneInvoices(known, subscription, rule)].some((invoice) =>
+    linesOf(invoice, item, price.id).some(({ amount, period }) => amount >= 0 && period.end >= end),
+  );
+  return undone && paidUntil(known, subscription, item, price.id, rule) < end;
 }
 
 function isDisputed(known: Knowledge, invoice: Invoice, rule: EntitlementRule): boolean {

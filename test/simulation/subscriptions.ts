@@ -89,6 +89,17 @@ function replaceFirstItem(stripe: StripeState, subscription: Subscription, chang
   prorate(stripe, subscription, [first], [changed]);
 }
 
+/** Removes the first item and adds another at a price in its place, in one update, and bills the difference at once. */
+export function swapFirstItem(stripe: StripeState, subscription: Subscription, price: Price): void {
+  const [first, ...others] = subscription.items.data as [Item, ...Item[]];
+  const added = {
+    ...newItem(stripe, price, first.current_period_end, first.current_period_start),
+    quantity: first.quantity,
+  };
+  setItems(stripe, subscription, [added, ...others]);
+  prorate(stripe, subscription, [first], [added]);
+}
+
 /** A schedule puts the first item on another price with the next period; nothing is prorated. */
 export function schedulePrice(stripe: StripeState, subscription: Subscription, price: Price): void {
   stripe.schedules.set(subscription.id, price);

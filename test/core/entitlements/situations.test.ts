@@ -11,8 +11,8 @@ import {
   refund,
   stripeEvent,
   subscription,
-  subscriptionItem,
 } from '../../factories/stripe-objects';
+import { itemAt, lineOf, openInvoice, paidYear, updated, YEAR, yearly } from '../../factories/yearly-subscription';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
 import { applyWithEntitlements, at, DAY, putRules } from '../../support/entitlements';
 import type { StripeEvent } from '../../../core/providers/stripe/shapes';
@@ -32,38 +32,6 @@ beforeEach(async () => {
   await putRules(client, RULES);
 });
 afterEach(() => database.drop());
-
-/** A year that began 100 days before the epoch, of one item at a price. */
-const YEAR = { current_period_start: EPOCH - 100 * DAY, current_period_end: EPOCH + 265 * DAY };
-const itemAt = (price: string, fields: object = {}) =>
-  subscriptionItem({
-    ...YEAR,
-    price: { id: price, product: 'prod', unit_amount: 900, currency: 'eur', recurring: { interval: 'year' } },
-    ...fields,
-  });
-const yearly = (fields: object = {}) =>
-  subscription({ created: EPOCH - 100 * DAY, items: { data: [itemAt('price_pro')], has_more: false }, ...fields });
-const updated = (object: Record<string, unknown>, seconds = 0) =>
-  stripeEvent('customer.subscription.updated', object, { created: EPOCH + seconds });
-const lineOf = (price: string, amount: number, start: number, end: number) => ({
-  amount,
-  period: { start, end },
-  pricing: { price_details: { price, product: 'prod' } },
-  parent: { subscription_item_details: { subscription: 'sub_1', subscription_item: 'si_1' } },
-});
-const paidYear = (fields: object = {}) =>
-  stripeEvent(
-    'invoice.paid',
-    invoice({
-      id: 'in_year',
-      status: 'paid',
-      created: EPOCH - 100 * DAY,
-      payments: undefined,
-      lines: { data: [lineOf('price_pro', 900, YEAR.current_period_start, YEAR.current_period_end)] },
-      ...fields,
-    }),
-  );
-const openInvoice = (fields: object) => stripeEvent('invoice.finalized', invoice({ status: 'open', ...fields }));
 
 /** When access ends, by feature; whatever the order in which the events arrive. */
 async function endings(...events: StripeEvent[]): Promise<Record<string, string | null>> {
