@@ -36,7 +36,7 @@ export interface RestoreProof extends Loaded {
   readonly migratedForward: readonly string[];
   /** Roles that the server lacked; made without LOGIN and without a password. */
   readonly rolesCreated: readonly string[];
-  /** What the server did not take of the archived schema. */
+  /** What the server did not take of the archived schema, and the pending migration that failed. */
   readonly deviations: readonly Deviation[];
   /** Objects whose definition reads otherwise than in the archive, for a person to compare. */
   readonly schemaDifferences: readonly string[];
@@ -122,7 +122,7 @@ export async function restoreInto(
   const { digest, ...made } = await createLoaded(dependencies, archive, name, deviations, domain);
   return droppedOnFailure(dependencies, name, async () => {
     const schemaDifferences = await proveSchema(dependencies, archive, name, deviations, { digest });
-    const proven = await domain.migrateAndCheck();
+    const proven = await domain.migrateAndCheck(deviations);
     reportDifferences(dependencies.log, deviations.all(), schemaDifferences);
     return { ...made, ...proven, deviations: deviations.all(), schemaDifferences };
   });

@@ -1,14 +1,15 @@
 import type { Client } from 'pg';
 import type { Manifest } from '../archive/manifest';
 import { withConnection } from '../database/connector';
+import type { Erasures } from '../erasure/ledger';
 import { type ErasureReplay, replayErasures } from '../erasure/replay';
 import { assertIdentity } from '../database/identity';
 import { prepareSession } from '../database/session';
 import { readMigrationFiles } from '../migrations/files';
-import { applyMigrations } from '../migrations/runner';
+import { OperationError } from '../runtime/errors';
 import { readCurrent } from '../schema/capture';
 import { schemaDigest } from '../schema/compare';
-import type { Deviations } from '../schema/apply/deviations';
+import { type Deviations, stateOf } from '../schema/apply/deviations';
 import { assertRestorable } from '../schema/apply/preflight';
 import { restoreRoles } from '../schema/apply/roles';
 import type { Deviation, SchemaFacts } from '../schema/contract';
@@ -17,11 +18,15 @@ import { assertSameSchema } from './compare-schema';
 import { assertInvariants } from './invariants';
 import type { LoadDependencies } from './load-into';
 import { MAINTENANCE_DATABASE } from './new-database';
+import { bringForward, unappliedMigration } from './pending-migrations';
 import type { VerificationDependencies, VerifiedArchive } from './verified-archive';
 
 /*
  * What a restore consists of besides the rows, in one call or in many.
  */
+
+/** Class of SQLSTATE of a statement that names what the schema lacks. */
+const UNKNOWN_TO_SCHEMA = /^42/;
 
 export interface RestoreDependencies extends LoadDependencies, VerificationDependencies, SchemaDependencies {
   /** Who was erased since the backup, and has to be again before anything is handed over. */
@@ -95,26 +100,45 @@ export class Domain {
     this.invariantsChecked = await this.connected((client) => assertInvariants(client, this.manifest.database));
   }
 
-  /** Brings the schema up to date, and checks the rules if they were not checked before. */
-  async migrateAndCheck(): Promise<{
+  /**
+   * Brings the schema up to date, and checks the rules if they were not checked before.
+   *
+   * @param deviations gets a pending migration that fails; without it, the rules of the newest schema cannot be checked
+   * @throws OperationError `migration_failed` when people cannot be erased again without that migration
+   */
+  async migrateAndCheck(deviations: Deviations): Promise<{
     readonly invariantsChecked: number;
     readonly migratedForward: readonly string[];
     readonly rowsErased: number;
   }> {
     // Again, since people may have been erased while the rows were loaded.
-    const { ledger, hooks } = this.dependencies.erasures;
+    const { ledger } = this.dependencies.erasures;
     const erasures = await ledger.read();
     const { database, migrations } = this.manifest;
     return this.connected(async (client) => {
       // The identity is the archive's own by now: an archive of another database is refused here at the latest.
       await assertIdentity(client, database);
-      const { applied } = await applyMigrations(client, database, this.dependencies.migrationsDirectory);
-      this.invariantsChecked ??= await assertInvariants(client, database);
-      const reduced = await replayErasures(client, database, erasures, hooks);
-      const rowsErased = Object.values(reduced).reduce((sum, rows) => sum + rows, 0);
+      const { applied, unapplied } = await bringForward(client, database, this.dependencies.migrationsDirectory);
+      if (unapplied) deviations.addFirst(unapplied);
+      else this.invariantsChecked ??= await assertInvariants(client, database);
+      const rowsErased = await this.eraseAgain(client, erasures, unapplied);
       const migratedForward = applied.slice(migrations.length);
-      return { invariantsChecked: this.invariantsChecked, migratedForward, rowsErased };
+      return { invariantsChecked: this.invariantsChecked ?? 0, migratedForward, rowsErased };
     });
+  }
+
+  private async eraseAgain(client: Client, erasures: Erasures, unapplied: Deviation | undefined): Promise<number> {
+    try {
+      const reduced = await replayErasures(client, this.manifest.database, erasures, this.dependencies.erasures.hooks);
+      return Object.values(reduced).reduce((sum, rows) => sum + rows, 0);
+    } catch (cause) {
+      if (!unapplied || !UNKNOWN_TO_SCHEMA.test(stateOf(cause))) throw cause;
+      throw new OperationError(
+        'migration_failed',
+        `People were erased since the backup, and cannot be erased again in the schema before ${unapplied.object}, so nothing is handed over: correct that migration, deploy it, and restore again. ${unapplied.reason}`,
+        { cause },
+      );
+    }
   }
 
   private connected<T>(work: (client: Client) => Promise<T>): Promise<T> {
@@ -131,7 +155,13 @@ export function reportDifferences(
   deviations: readonly Deviation[],
   schemaDifferences: readonly string[],
 ): void {
-  for (const deviation of deviations) log.warn('The server did not take a part of the schema', { ...deviation });
+  const unapplied = unappliedMigration(deviations);
+  for (const deviation of deviations) {
+    if (deviation !== unapplied) log.warn('The server did not take a part of the schema', { ...deviation });
+  }
+  if (unapplied) {
+    log.warn('A pending migration failed on the restored database: correct it, and deploy it', { ...unapplied });
+  }
   if (schemaDifferences.length > 0) {
     log.warn('The restored schema reads otherwise than the archived one: compare these objects', { schemaDifferences });
   }

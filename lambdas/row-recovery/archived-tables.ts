@@ -5,6 +5,7 @@ import { readMigrationFiles } from '../../core/migrations/files';
 import { readArchivedSchema } from '../../core/restore/archived-schema';
 import { loadTablesInto, prepareWriter } from '../../core/restore/load-into';
 import { createDatabase, dropOrLog, MAINTENANCE_DATABASE } from '../../core/restore/new-database';
+import { unappliedMigration } from '../../core/restore/pending-migrations';
 import { type RestoreDependencies, restoreInto } from '../../core/restore/restore-archive';
 import { scratchName } from '../../core/restore/scratch-names';
 import { sweepScratch } from '../../core/restore/scratch-sweep';
@@ -14,6 +15,7 @@ import { VerifiedObjects, verifySizes } from '../../core/restore/verified-object
 import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 import { Deviations } from '../../core/schema/apply/deviations';
 import { assertRestorable } from '../../core/schema/apply/preflight';
+import type { Deviation } from '../../core/schema/contract';
 import type { ReadSchema } from '../../core/schema/read-schema';
 import { nameOf } from './tables';
 
@@ -89,17 +91,25 @@ function tooLarge({ slot, database }: Manifest, why: string, bytes: number): Ope
  * Loads the wanted tables into a scratch database beside the live one, in the schema of this code, and runs `work` with a
  * connection to it. An archive of an older schema is restored as a whole: its migrations may fill a column from another
  * table, and rely on keys and triggers. The scratch database is dropped afterwards; that of a killed run by the next run.
+ *
+ * @param work gets the migration that could not be applied, with which the tables have the schema before it
  */
 export async function withArchivedTables<T>(
   dependencies: RestoreDependencies,
   archive: WantedArchive,
-  work: (scratch: Client) => Promise<T>,
+  work: (scratch: Client, unapplied: Deviation | undefined) => Promise<T>,
 ): Promise<T> {
   const { connector, log } = dependencies;
   const name = await nameScratch(dependencies);
-  await (archive.isOlder ? restoreInto(dependencies, archive, name) : loadTablesAlone(dependencies, archive, name));
+  let unapplied: Deviation | undefined;
+  if (archive.isOlder) {
+    const { deviations } = await restoreInto(dependencies, archive, name);
+    unapplied = unappliedMigration(deviations);
+  } else {
+    await loadTablesAlone(dependencies, archive, name);
+  }
   try {
-    return await withConnection(connector, work, name);
+    return await withConnection(connector, (scratch) => work(scratch, unapplied), name);
   } finally {
     await dropOrLog(connector, name, log);
   }

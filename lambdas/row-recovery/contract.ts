@@ -228,6 +228,12 @@ export const rowRecoveryReport = z.strictObject({
     .array(z.string())
     .readonly()
     .describe('Ids of the first rows, to choose from; the object at `rowsKey` has all.'),
+  migrationFailed: z
+    .string()
+    .optional()
+    .describe(
+      'Why a pending migration could not be applied to the rows of an older archive, which were compared in the schema before it. Default: none failed.',
+    ),
 });
 /** A report in short. The rows themselves are in the bucket, one JSON object a line. */
 export type RowRecoveryReport = Readonly<z.infer<typeof rowRecoveryReport>>;

@@ -4,6 +4,7 @@ import type { DatabaseConnector } from '../../core/database/connector';
 import { OperationError } from '../../core/runtime/errors';
 import type { RestoreDependencies } from '../../core/restore/restore-archive';
 import type { ArchivedTable } from '../../core/archive/manifest';
+import type { Deviation } from '../../core/schema/contract';
 import { loadPart } from '../../core/restore/load-part';
 import { findTables, type WantedArchive, withArchivedSchema, withArchivedTables } from './archived-tables';
 import type { RestoredInstance, RowRecoveryReportRequest } from './contract';
@@ -22,8 +23,12 @@ export interface FormerRows {
   readonly remedy?: string;
   /** Whether the rows of a part are loaded for its comparison, so that no transaction of the source can last. @default false */
   readonly isLoadedInParts?: true;
-  /** Runs `work` with a connection to the rows, under the settings of COPY. */
-  open<T>(work: (source: Client) => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` with a connection to the rows, under the settings of COPY.
+   *
+   * @param work gets the migration, if any, that an older archive would have needed and that failed
+   */
+  open<T>(work: (source: Client, unapplied?: Deviation) => Promise<T>): Promise<T>;
   /**
    * The rows of a table that meet the condition, in parts.
    *
@@ -74,9 +79,9 @@ export async function findFormerRows(
     instance: null,
     origin: 'the archive, migrated to the present schema',
     open: (work) =>
-      withArchivedTables(dependencies, found, async (scratch) => {
+      withArchivedTables(dependencies, found, async (scratch, unapplied) => {
         await applyCopySettings(scratch);
-        return work(scratch);
+        return work(scratch, unapplied);
       }),
     // Beside the live database, and without the index by which rows are found in parts.
     async *parts(_source, _live, _table, where) {

@@ -11,6 +11,7 @@ import { withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
 import type { Erasures } from '../../core/erasure/ledger';
 import { OperationError } from '../../core/runtime/errors';
+import type { Deviation } from '../../core/schema/contract';
 import { clearCopies, copyRows, createCopies, differences, MAX_ROW_BYTES } from './compare';
 import { assertConditions, whereOf } from './conditions';
 import { leaveOutErased, leftOutErasures } from './leave-out-erased';
@@ -64,14 +65,14 @@ export async function reportRows(
     await assertConditions(live, tables, where);
     const ledger = await dependencies.erasures.ledger.read();
     const former = await findFormerRows(dependencies, live, request, tables.map(nameOf));
-    return former.open(async (source) => {
-      await assertTables(source, tables, former);
+    return former.open(async (source, unapplied) => {
+      await assertTables(source, tables, unapplied ? withoutMigration(unapplied) : former);
       const createdAt = clock();
       const erased = ledger.entries.length;
       const about = { database: connector.target.name, former, tables, where, erased };
       const continued =
         request.continues === undefined ? undefined : await readContinued(dependencies.store, request.continues, about);
-      return storeReport({ ...dependencies, ...about, ledger, source, live, continued }, createdAt);
+      return storeReport({ ...dependencies, ...about, unapplied, ledger, source, live, continued }, createdAt);
     });
   });
 }
@@ -82,6 +83,8 @@ interface Comparison extends Pick<
 > {
   readonly ledger: Erasures;
   readonly former: FormerRows;
+  /** Migration that failed on the former rows, which are compared in the schema before it. */
+  readonly unapplied: Deviation | undefined;
   readonly source: Client;
   readonly live: Client;
   readonly tables: readonly LiveTable[];
@@ -128,11 +131,11 @@ async function storeReport(comparison: Comparison, createdAt: Date): Promise<Row
   await storeSummary(store, summary);
   // After the report: an erasure of billing that began since waits for this transaction, and then deletes what was stored.
   await live.query('COMMIT');
-  return answerOf(summary, tally);
+  return answerOf(summary, tally, comparison.unapplied);
 }
 
 /** The report in short, for the caller. */
-function answerOf(summary: ReportSummary, { firstIds }: Tally): RowRecoveryReport {
+function answerOf(summary: ReportSummary, { firstIds }: Tally, unapplied: Deviation | undefined): RowRecoveryReport {
   const { reportId, database, slot, instance, createdAt, deleted, changed, related, next } = summary;
   const tables = summary.tables.map((table) => ({
     table: nameOf(table),
@@ -153,6 +156,15 @@ function answerOf(summary: ReportSummary, { firstIds }: Tally): RowRecoveryRepor
     rowsKey: rowsKey(database, reportId),
     complete: next === null,
     firstIds: [...firstIds],
+    ...(unapplied ? { migrationFailed: unapplied.reason } : {}),
+  };
+}
+
+/** What to say of tables that do not have the columns of the live ones, since a migration failed on them. */
+function withoutMigration({ object, reason }: Deviation): Pick<FormerRows, 'origin' | 'remedy'> {
+  return {
+    origin: `the archive, to which ${object} could not be applied (${reason})`,
+    remedy: 'correct that migration and deploy it, then make a new report',
   };
 }
 
@@ -160,7 +172,7 @@ function answerOf(summary: ReportSummary, { firstIds }: Tally): RowRecoveryRepor
 async function assertTables(
   source: Client,
   tables: readonly LiveTable[],
-  { origin, remedy }: FormerRows,
+  { origin, remedy }: Pick<FormerRows, 'origin' | 'remedy'>,
 ): Promise<void> {
   const former = await readTables(source, tables.map(nameOf));
   for (const table of tables) {

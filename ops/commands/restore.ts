@@ -13,7 +13,8 @@ export const restore = defineCommand({
   effect: 'adds',
   changes: 'creates the database that --into names, and drops it again with --drop.',
   json: 'the report of `lambdas/restore/contract.ts`',
-  finding: 'the server did not take all of the archived schema, or some of it reads otherwise',
+  finding:
+    'the server did not take all of the archived schema, some of it reads otherwise, or a pending migration of the deployed code failed',
   arguments: { database: required(database, 'Database whose archive is restored') },
   options: {
     into: required(text('name'), 'Name of the database to create; an existing one is refused'),

@@ -70,7 +70,8 @@ export const rowsReport = defineCommand({
   changes:
     'adds a report to the archive bucket, which expires after 30 days; with --at or --snapshot, an RDS instance that is removed afterwards.',
   json: 'the answer to `report` in `lambdas/row-recovery/contract.ts`; with --at or --snapshot `{executionArn, run, question}`',
-  finding: 'rows are gone or differ, or the workflow did not end well',
+  finding:
+    'rows are gone or differ, a pending migration could not be applied to those of an older archive, or the workflow did not end well',
   arguments: {
     database: required(database, 'Database that lost rows'),
     tables: several(text('table'), 'Tables to compare, as schema.table'),
@@ -148,17 +149,20 @@ export const rowsReport = defineCommand({
       where: conditions,
       continues,
     });
-    const isFound = report.deleted + report.changed > 0;
+    const isFound = report.deleted + report.changed > 0 || report.migrationFailed !== undefined;
     return { report, lines: describe(name, report, context.style), exit: isFound ? 'finding' : 'done' };
   },
 });
 
 function describe(name: DatabaseName, report: RowRecoveryReport, style: Style): string[] {
-  const { reportId, slot, instance: against, tables, related, firstIds } = report;
+  const { reportId, slot, instance: against, tables, related, firstIds, migrationFailed } = report;
   const rows = tables.map(({ table: each, compared, deleted, changed }) => [each, compared, deleted, changed]);
   return [
     `Report ${reportId}, against ${against ?? `the archive of ${slot}`}`,
     ...table(['table', 'compared', 'deleted', 'changed'], rows, style),
+    ...(migrationFailed === undefined
+      ? []
+      : [style.yellow(`Compared as archived, in the schema before a migration that failed: ${migrationFailed}`)]),
     ...(related.length === 0
       ? []
       : [style.yellow(`Belong to these rows, and were not compared: ${related.join(', ')}`)]),

@@ -152,7 +152,7 @@ async function prove(dependencies: RestoreDependencies, { manifest, schema, name
   );
   const deviations = new Deviations(known.deviations);
   const schemaDifferences = await withoutMigrations(dependencies, { manifest, schema, name }, deviations);
-  const proven = await domain.migrateAndCheck();
+  const proven = await domain.migrateAndCheck(deviations);
   await withConnection(connector, (client) => client.query(recordStep('proven')), name);
   reportDifferences(log, deviations.all(), schemaDifferences);
   return {

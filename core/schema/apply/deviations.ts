@@ -19,6 +19,11 @@ export class Deviations {
     this.list.push({ object, consequence, reason: reasonOf(error) });
   }
 
+  /** Puts a deviation before all others, which a short list may leave out. */
+  addFirst(deviation: Deviation): void {
+    this.list.unshift(deviation);
+  }
+
   all(): Deviation[] {
     return [...this.list];
   }

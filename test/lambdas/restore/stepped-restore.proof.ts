@@ -1,5 +1,7 @@
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import type { CompleteManifest } from '../../../core/archive/manifest';
 import { runRestore } from '../../../lambdas/restore/core';
 import { isTooLarge } from '../../../core/restore/workflow';
@@ -255,4 +257,17 @@ test('rows that break a key end the restore with the name of the key', async () 
     code: 'archive_inconsistent',
     message: expect.stringContaining('CONSTRAINT public.orders orders_pkey') as string,
   });
+});
+
+test('a pending migration that fails is named first, and its database is proven and released all the same', async () => {
+  const failing = await site.migrations.add('divide_by_zero', 'SELECT 1 / 0;');
+  const restore = begin();
+  const { deviations, migratedForward } = await restore.proveAll();
+  expect(deviations[0]).toMatchObject({ object: `MIGRATION ${failing}` });
+  expect(migratedForward).not.toContain(failing);
+  // Step Functions repeats a step whose answer was lost.
+  expect((await restore.prove()).proof.deviations[0]).toEqual(deviations[0]);
+  await restore.release();
+  expect(await query(restore.targetDatabase, 'SELECT count FROM public.totals')).toEqual([{ count: '6000' }]);
+  await rm(path.join(site.migrations.directory, `${failing}.sql`));
 });

@@ -4,6 +4,7 @@ import { reportRows } from '../../../lambdas/row-recovery/report';
 import type { ReportedRow } from '../../../lambdas/row-recovery/report-format';
 import { type ArchiveSite, contentOf, createArchiveSite, noCache, readObject } from '../../factories/archive';
 import { rowReporting } from '../../factories/row-reports';
+import { asAdministrator } from '../../support/database';
 import { silentLog } from '../../support/log';
 
 const TABLES = `
@@ -50,4 +51,25 @@ test('rows of an archive that is older than a migration are compared and merged 
   const after = await contentOf(site.source.name);
   expect(after['billing.notes']).toEqual(before['billing.notes']);
   expect(after['billing.people']).toEqual(before['billing.people']);
+});
+
+test('rows of an archive are compared as archived when a migration that it lacks fails, and refused when columns differ', async () => {
+  const client = await site.source.client();
+  await client.query(ROWS);
+  await site.backup('2026-11-21T06:00:00Z');
+  await client.query('DELETE FROM billing.notes WHERE id = 7');
+  const failing = await site.migrations.add('divide_by_zero', 'SELECT 1 / 0;');
+  const request = { archive: 'latest', tables: ['billing.notes'] };
+  const failure = `Migration ${failing} failed and was rolled back; the ones before it stay applied. Correct it and apply again: division by zero`;
+  expect(await reportRows(rowReporting(site), request)).toMatchObject({
+    deleted: 1,
+    changed: 0,
+    migrationFailed: failure,
+  });
+
+  await asAdministrator((live) => live.query('ALTER TABLE billing.notes ADD email text'), site.source.name);
+  await expect(reportRows(rowReporting(site), request)).rejects.toMatchObject({
+    code: 'schema_differs',
+    message: `Table billing.notes has other columns than the archive, to which MIGRATION ${failing} could not be applied (${failure}): correct that migration and deploy it, then make a new report`,
+  });
 });
