@@ -110,7 +110,7 @@ const existingDatabase = z.strictObject({
   recovery: existingRecovery
     .optional()
     .describe(
-      'A workflow that recovers the whole instance, as for a created database. On RDS only. Left out: recover it by RDS.',
+      'A workflow that recovers the whole instance, and one that archives in parts what is too large for one call, as for a created database. On RDS only. Left out: recover it by RDS, which exports a large one.',
     ),
   move,
 });

@@ -99,7 +99,7 @@ const largeArchives = z.strictObject({
     .enum(['map', 'rds-export'], { error: 'must be `map` or `rds-export`' })
     .default('map')
     .describe(
-      '`map`: an archive like every other, of the newest recovery point, which a workflow restores to an instance of its own and copies in parts. `rds-export`: RDS exports a snapshot as Parquet, from which this platform restores nothing; existing databases are exported in either case.',
+      '`map`: an archive like every other, of the newest recovery point, which a workflow restores to an instance of its own and copies in parts. `rds-export`: RDS exports a snapshot as Parquet, from which this platform restores nothing; so are existing databases without `recovery`.',
     ),
   concurrentParts: whole(1, 100)
     .default(LARGE_ARCHIVE_POLICY.concurrentParts)

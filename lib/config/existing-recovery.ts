@@ -5,8 +5,8 @@ import { instanceClass } from './instance-class';
 const GROUP = /^[a-zA-Z][a-zA-Z0-9-]{0,254}$/;
 
 /**
- * What the recovery of an instance that the stack did not make has to know beforehand: what its role is allowed to use, and
- * what RDS no longer tells of an instance that is gone. Everything else is read from the instance.
+ * What the recovery of an instance that the stack did not make, and its archive in parts, have to know beforehand: what their
+ * roles are allowed to use, and what RDS no longer tells of an instance that is gone. Everything else is read from the instance.
  */
 export const existingRecovery = z.strictObject(
   {
@@ -30,7 +30,7 @@ export const existingRecovery = z.strictObject(
       .array(keyArn, { error: 'must be a list of KMS key ARNs' })
       .default([])
       .describe(
-        'Customer-managed keys of its storage and of Performance Insights, which the workflow may then use. Left out: `aws/rds`.',
+        'Customer-managed keys of its storage and of Performance Insights, which the workflows may then use. Left out: `aws/rds`.',
       ),
     monitoringRoleArn: text(
       'must be the ARN of a role such as `arn:aws:iam::111111111111:role/rds-monitoring`',

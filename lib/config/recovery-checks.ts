@@ -1,5 +1,6 @@
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
 import type { Settings } from './environment-settings';
+import { STREAMING_LIMIT_GIB } from './policies';
 import type { Refuse } from './refuse';
 
 /** Longest identifier of RDS, without what the workflow adds: `-recovered-` and eight characters. */
@@ -37,6 +38,26 @@ export function refuseRecovery(name: DatabaseName, config: Settings, refuse: Ref
   if (recovery.monitoringRoleArn !== undefined && recovery.monitoringRoleArn.split(':')[4] !== config.account) {
     refuse([...at, 'monitoringRoleArn'], `must be a role of account ${config.account}`);
   }
+}
+
+/**
+ * What is said at synthesis of databases that no workflow can archive in parts although they are to be: those whose disk can
+ * hold more than one call archives, and whose instance the workflow does not know.
+ */
+export function largeArchiveNotes({
+  databases,
+  largeArchives,
+}: Pick<Settings, 'databases' | 'largeArchives'>): string[] {
+  if (largeArchives.method !== 'map') return [];
+  return DATABASE_NAMES.flatMap((name) => {
+    const settings = databases[name];
+    if (settings.kind === 'create' || settings.recovery || settings.allocatedStorageGiB <= STREAMING_LIMIT_GIB)
+      return [];
+    const onRds = settings.instanceIdentifier !== undefined;
+    const instead = onRds ? 'RDS exports it as Parquet, from which nothing is restored' : 'it is not archived';
+    const remedy = onRds ? `set databases.${name}.recovery` : 'only an instance of RDS is archived in parts';
+    return `Once ${name} has more than ${STREAMING_LIMIT_GIB} GiB, ${instead}: ${remedy} (docs/deploy.md#archive-an-existing-instance-in-parts)`;
+  });
 }
 
 function sharesInstance(name: DatabaseName, { databases }: Settings): boolean {

@@ -26,6 +26,9 @@ export const RECOVERY_POLICY = {
   reminderDays: 7,
 } as const;
 
+/** Tag of a temporary instance: what it is for. Only instances with it may be deleted. */
+export const TEMPORARY_TAG = 'temporary-for';
+
 /** An instance that is restored beside the one in use, read, and removed. */
 export const TEMPORARY_INSTANCE_POLICY = {
   /**

@@ -23,6 +23,11 @@ export interface ExistingInstance extends InstanceReferences {
   readonly maximumStorageGiB?: number;
 }
 
+/** Whether the stack did not make an instance, so that its settings are read when a workflow begins. */
+export function isExisting(settings: object): settings is ExistingInstance {
+  return 'kind' in settings;
+}
+
 /** The instance of an existing database that is recovered, by its settings. `undefined` where they have no `recovery`. */
 export function existingInstance(
   scope: Construct,

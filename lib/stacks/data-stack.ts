@@ -75,6 +75,8 @@ export class DataStack extends EnvironmentStack {
   readonly created: readonly CreatedInstance[];
   /** These, and existing ones whose settings have `recovery`. */
   readonly recoverable: readonly RecoverableInstance[];
+  /** Those of them whose databases a workflow archives when they are too large for one call. */
+  readonly archivedInParts: readonly RecoverableInstance[];
   readonly archiveBucket: Bucket;
   readonly archiveKey: Key;
   /** Key pair that the manifests of archives are signed with. */
@@ -141,6 +143,7 @@ export class DataStack extends EnvironmentStack {
     this.isBillingPooled = billing.pooled !== billing.direct;
     this.created = [billing, main].flatMap(({ created }) => created ?? []);
     this.recoverable = [billing, main].flatMap(({ recoverable }) => recoverable ?? []);
+    this.archivedInParts = config.largeArchives.method === 'map' ? this.recoverable : [];
     this.publish(environmentName, { billing, main });
     new CfnOutput(this, 'AllowedRegions', {
       description: 'Regions in which data may be: ops doctor compares them with where it is',

@@ -85,7 +85,7 @@ export class MonitoringStack extends EnvironmentStack {
       });
     }
     new FailureEvents(this, 'FailureEvents', { topics, undelivered, context });
-    const archived = config.largeArchives.method === 'map' ? data.created.map(({ access }) => access.name) : [];
+    const archived = data.archivedInParts.map(({ access }) => access.name);
     new ArchiveNotifications(this, 'ArchiveNotifications', { topics, undelivered, context, archived });
     new RecoveryNotifications(this, 'RecoveryNotifications', { topics, undelivered, context });
     new PublishedParameters(this, 'Parameters', {

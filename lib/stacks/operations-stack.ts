@@ -7,6 +7,7 @@ import { DATABASE_NAMES } from '../../core/contract';
 import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { parameterName } from '../config/parameter-name';
+import { largeArchiveNotes } from '../config/recovery-checks';
 import { accessAs, type DatabaseAccess } from '../data/database-access';
 import { PublishedParameters } from '../data/published-parameters';
 import { Api, gatewayRoutesOf } from '../operations/functions/api';
@@ -141,8 +142,9 @@ export class OperationsStack extends EnvironmentStack {
     new Payouts(this, 'Payouts', { context, billing: service, stripeApiSecret, cache });
     const entitlements = new Entitlements(this, 'Entitlements', { context, billing: service, cache });
 
-    const largeArchives = config.largeArchives.method === 'map' ? data.created : [];
-    const withWorkflow = largeArchives.map(({ access }) => access.name);
+    const { archivedInParts } = data;
+    const withWorkflow = archivedInParts.map(({ access }) => access.name);
+    for (const note of largeArchiveNotes(config)) Annotations.of(this).addInfo(note);
     const backup = new Backup(this, 'Backup', {
       context,
       archives,
@@ -189,7 +191,7 @@ export class OperationsStack extends EnvironmentStack {
         resetPassword,
       });
     }
-    for (const instance of largeArchives) {
+    for (const instance of archivedInParts) {
       new LargeArchive(this, instance.access.name === 'billing' ? 'BillingLargeArchive' : 'MainLargeArchive', {
         config,
         instance,

@@ -1,6 +1,7 @@
 import { paginateDescribeDBInstances, type DBInstance, type RDSClient } from '@aws-sdk/client-rds';
 import { paginateListExecutions, type ExecutionListItem, type SFNClient } from '@aws-sdk/client-sfn';
 import { DATABASE_NAMES } from '../../core/contract';
+import { TEMPORARY_TAG } from '../config/recovery-policy';
 
 /** What still works in an environment, or was left by a workflow: the stacks cannot be removed under it. */
 export interface UnfinishedWork {
@@ -61,10 +62,24 @@ async function runningOf(client: SFNClient, stateMachineArn: string): Promise<Ex
 
 async function besideThoseInUse(client: RDSClient, environmentName: string): Promise<DBInstance[]> {
   const prefix = `billing-operations-${environmentName}-(${DATABASE_NAMES.join('|')})`;
-  const names = new RegExp(`^${prefix}-(rows|archive|recovered|before)-[a-z0-9]+$`);
+  const names = new RegExp(`^${prefix}-(rows|archive|drill|recovered|before)-[a-z0-9]+$`);
   const found: DBInstance[] = [];
   for await (const { DBInstances = [] } of paginateDescribeDBInstances({ client }, {})) {
-    found.push(...DBInstances.filter(({ DBInstanceIdentifier = '' }) => names.test(DBInstanceIdentifier)));
+    found.push(
+      ...DBInstances.filter(
+        (instance) => names.test(instance.DBInstanceIdentifier ?? '') || isTemporary(instance, environmentName),
+      ),
+    );
   }
   return found;
+}
+
+/** Beside an existing instance, only the tags say who made it: without an expiry, it would stay and cost. */
+function isTemporary({ TagList = [] }: DBInstance, environmentName: string): boolean {
+  const tags = new Map(TagList.map(({ Key, Value }) => [Key, Value]));
+  return (
+    tags.get('application') === 'billing-operations' &&
+    tags.get('environment') === environmentName &&
+    tags.has(TEMPORARY_TAG)
+  );
 }

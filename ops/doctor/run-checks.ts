@@ -1,9 +1,11 @@
 import { DATABASE_NAMES } from '../../core/contract';
+import type { InspectionReport } from '../../lambdas/inspect/contract';
 import { callerArn } from '../audit';
 import type { Context } from '../context';
 import { configurationOf } from '../discover';
 import { inspect } from '../inspect';
 import { checkBackupTiers, checkQuotas, checkStacks, checkTopics } from './account-checks';
+import { checkLargeArchives } from './archive-checks';
 import { checkMigrations, checkServer } from './database-checks';
 import { failureOf, type Finding, judged } from './finding';
 import { checkResidency } from './residency-checks';
@@ -27,10 +29,14 @@ export async function runChecks(context: Context, quick: boolean): Promise<Findi
     await attempt(`server of ${database}`, () => checkServer(context, database));
     await attempt(`migrations of ${database}`, () => checkMigrations(context, database));
   }
+  let databases: InspectionReport<'status'>['databases'] = [];
   await attempt('platform', async () => {
     const limits = await import('../../lambdas/inspect/contract');
-    return judgeStatus(await inspect(context, 'status', {}), limits, context.now());
+    const status = await inspect(context, 'status', {});
+    ({ databases } = status);
+    return judgeStatus(status, limits, context.now());
   });
+  await attempt('large archives', () => checkLargeArchives(context, databases));
   await attempt('backup tiers', () => checkBackupTiers(context));
   await attempt('Stripe', () => checkStripe(context));
   await attempt('signing secret', () => checkSigningSecret(context));

@@ -20,14 +20,23 @@ export function stubBundles(): Bundle[] {
 
 /** The templates of an environment that only one test file uses; see `templatesOf` for the named ones. */
 export function synthesise(config: EnvironmentConfig): Synthesised {
+  return synthesiseWithNotes(config).templates;
+}
+
+/** The same, and what the Operations stack says at synthesis. */
+export function synthesiseWithNotes(config: EnvironmentConfig): {
+  readonly templates: Synthesised;
+  readonly notes: readonly unknown[];
+} {
   const app = createApp([config], { bundles: stubBundles(), context: { 'aws:cdk:bundling-stacks': [] } });
   const assembly = app.synth();
-  const template = (part: string) =>
-    Template.fromJSON(assembly.getStackByName(`BillingOps-${config.name}-${part}`).template as Record<string, unknown>);
-  return {
+  const stack = (part: string) => assembly.getStackByName(`BillingOps-${config.name}-${part}`);
+  const template = (part: string) => Template.fromJSON(stack(part).template as Record<string, unknown>);
+  const templates = {
     data: template('Data'),
     operations: template('Operations'),
     monitoring: template('Monitoring'),
     recovery: config.secondRegion === undefined ? undefined : template('Recovery'),
   };
+  return { templates, notes: stack('Operations').messages.map(({ entry }) => entry.data) };
 }

@@ -9,6 +9,7 @@ import {
 import { ListSubscriptionsByTopicCommand, SNSClient } from '@aws-sdk/client-sns';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { mockClient } from 'aws-sdk-client-mock';
+import { checkLargeArchives } from '../../ops/doctor/archive-checks';
 import { runOps } from './run-ops';
 
 /** The checks of `ops doctor` that only an account on AWS has, healthy and each with its fault. */
@@ -196,4 +197,41 @@ test.each<[string, string, () => unknown, RegExp, RegExp]>([
     detail: expect.stringMatching(detail) as string,
     fix: expect.stringMatching(fix) as string,
   });
+});
+
+test('a database that is too large for one call is found where no workflow archives it in parts', async () => {
+  lambda.on(GetFunctionConfigurationCommand, { FunctionName: 'BillingOps-dev-backup' }).resolves({
+    FunctionArn: 'arn:aws:lambda:eu-central-1:111111111111:function:BillingOps-dev-backup',
+    Environment: {
+      Variables: {
+        STREAMING_LIMIT_GIB: '40',
+        BILLING_INSTANCE_IDENTIFIER: 'billing-1',
+        BILLING_ARCHIVE_WORKFLOW_ARN: '',
+        MAIN_INSTANCE_IDENTIFIER: '',
+        MAIN_ARCHIVE_WORKFLOW_ARN: '',
+      },
+    },
+  });
+  const client = new LambdaClient({});
+  const context = {
+    clients: { lambda: async () => client },
+    target: { environment: 'dev', label: 'dev' },
+    signal: new AbortController().signal,
+  } as unknown as Parameters<typeof checkLargeArchives>[0];
+  const found = async (billing: number | null, main: number | null) =>
+    (
+      await checkLargeArchives(context, [
+        { database: 'billing', sizeBytes: billing },
+        { database: 'main', sizeBytes: main },
+      ])
+    ).map(({ state, detail, fix }) => [state, detail, fix]);
+  const fix = 'docs/deploy.md#archive-an-existing-instance-in-parts';
+  expect(await found(41 * 1024 ** 3, 41 * 1024 ** 3)).toEqual([
+    ['wrong', 'above 40 GiB, RDS exports it as Parquet, from which nothing is restored; it has 41.0 GiB', fix],
+    ['wrong', 'above 40 GiB, it is not archived; it has 41.0 GiB', fix],
+  ]);
+  expect(await found(39 * 1024 ** 3, null)).toEqual([
+    ['good', expect.stringContaining('RDS exports it'), null],
+    ['good', expect.stringContaining('it is not archived'), null],
+  ]);
 });

@@ -73,6 +73,7 @@ test('a healthy platform passes every check that can be made here', async () => 
   expect(stdout).toMatch(/^good +server of billing +PostgreSQL 17\S*, TLSv1\.[23]$/m);
   expect(stdout).toMatch(/^good +Stripe key +reads all 9 kinds/m);
   expect(stdout).toMatch(/^good +Stripe endpoint +http/m);
+  expect(stdout).toMatch(/^good +large archives of main +above 40 GiB in parts$/m);
 });
 
 test('the scan of a database reads as the login of backups, which can change nothing', async () => {

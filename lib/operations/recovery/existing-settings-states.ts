@@ -9,11 +9,12 @@ import {
   rdsTask,
   RETRY_READS,
   type RecoveryDefinitionProps,
+  type Stage,
   type State,
   type States,
 } from './instance-recovery-states';
 import { jsonata } from './jsonata';
-import { exists, NOTHING_DONE, refusedWhen } from './request-states';
+import { exists, NOTHING_DONE } from './request-states';
 import { BACKUPS_NOT_FOUND, NEWEST_BACKUP } from './restoring-states';
 
 /** Fields by name, each with the JSONata of its value. One whose value is nothing is left out. */
@@ -146,6 +147,13 @@ function differences(settings: ExistingInstance, of: string): string {
   return `[${list.join(', ')}]`;
 }
 
+/** What the check of an instance looks at. */
+const SOURCE: Fields = {
+  engine: '$i.Engine',
+  inCluster: '$exists($i.DbClusterIdentifier)',
+  port: '$i.Endpoint.Port',
+};
+
 const UNTOUCHED = 'Nothing in use was touched.';
 /** Evaluates JSONata with a variable. */
 const using = (variable: string, value: string) => `{% (${variable}; ${value}) %}`;
@@ -155,10 +163,7 @@ function readFromInstance({ database }: RecoveryDefinitionProps, settings: Exist
   const instance = '$i := $states.result.DbInstances[0]';
   const isOurs = `Key in [${OUR_TAGS.map((tag) => `'${tag}'`).join(', ')}]`;
   return {
-    source: using(
-      instance,
-      "{'engine': $i.Engine, 'inCluster': $exists($i.DbClusterIdentifier), 'port': $i.Endpoint.Port, 'days': $i.BackupRetentionPeriod}",
-    ),
+    source: using(instance, objectOf({ ...SOURCE, days: '$i.BackupRetentionPeriod' })),
     restoredAs: using(instance, objectOf(restoredFromInstance('$i'))),
     configuredAs: using(instance, objectOf(configuredFromInstance(settings, '$i'))),
     maximumGiB: using(instance, '$exists($i.MaxAllocatedStorage) ? $i.MaxAllocatedStorage : null'),
@@ -223,36 +228,101 @@ export function existingSettingsStates(
       ],
       Next: next,
     }),
-    [check]: checking(props, settings, next),
+    [check]: {
+      Type: 'Choice',
+      Choices: [
+        ...unsupported(props.database, settings, {
+          stage: NOTHING_DONE,
+          otherEngine: 'the workflow recovers instances of RDS for PostgreSQL. Recover it by RDS',
+        }),
+        failsWhen(
+          `$source.days = 0 and $not(${exists('snapshotArn')}) and $not(${exists('recoveredInstance')})`,
+          {
+            ...NOTHING_DONE,
+            goOn: "'Start the workflow again with snapshotArn: a snapshot or recovery point of the instance.'",
+          },
+          {
+            error: 'NothingToRestoreFrom',
+            cause: `'${settings.instanceIdentifier} has no automated backups: it keeps them for 0 days'`,
+          },
+        ),
+      ],
+      Default: next,
+    },
   };
 }
 
-/** What cannot be recovered, or not proven. */
-function checking(
-  { database }: RecoveryDefinitionProps,
+/** Rules of a Choice that refuse what cannot be restored, or not be connected to afterwards. */
+function unsupported(
+  database: DatabaseName,
   { instanceIdentifier: id, port }: ExistingInstance,
-  next: string,
-): State {
+  { stage, otherEngine }: { readonly stage: Stage; readonly otherEngine: string },
+): State[] {
+  const refusedWhen = (condition: string, cause: string) =>
+    failsWhen(condition, stage, { error: 'RequestRefused', cause });
+  return [
+    refusedWhen(
+      "$source.engine != 'postgres' or $source.inCluster",
+      `'${id} is ' & $source.engine & ($source.inCluster ? ' in a cluster' : '') & ': ${otherEngine}'`,
+    ),
+    refusedWhen(
+      `$exists($source.port) and $source.port != ${port}`,
+      `'${id} listens on port ' & $source.port & ', and the functions connect to ${port}, by which they would not reach a restored one: correct databases.${database}.port and deploy'`,
+    ),
+  ];
+}
+
+/** What an instance that is read and removed has of the one in use, besides its groups: where it is, and what it runs as. */
+const OF_TEMPORARY: readonly string[] = [
+  'DbInstanceClass',
+  'EngineLifecycleSupport',
+  'NetworkType',
+  'VpcSecurityGroupIds',
+  'PubliclyAccessible',
+  'CaCertificateIdentifier',
+];
+const ofTemporary = (fields: Fields): string =>
+  objectOf(Object.fromEntries(Object.entries(fields).filter(([name]) => OF_TEMPORARY.includes(name))));
+
+/**
+ * States that read as much of such an instance as a temporary one beside it needs, into the variable `restoredAs`; of one that
+ * is gone, from the environment's file. They pass their input on, and refuse what cannot be restored.
+ *
+ * @param next state after them
+ */
+export function temporarySettingsStates(database: DatabaseName, settings: ExistingInstance, next: string): States {
+  const instance = '$i := $states.result.DbInstances[0]';
+  const check = 'Check the instance in use';
+  const stage: Stage = {
+    safe: NOTHING_DONE.safe,
+    goOn: `'Remove the cause (of a setting: correct databases.${database} and deploy), and start again with the same input.'`,
+  };
   return {
-    Type: 'Choice',
-    Choices: [
-      refusedWhen(
-        "$source.engine != 'postgres' or $source.inCluster",
-        `'${id} is ' & $source.engine & ($source.inCluster ? ' in a cluster' : '') & ': the workflow recovers instances of RDS for PostgreSQL. Recover it by RDS'`,
-      ),
-      refusedWhen(
-        `$exists($source.port) and $source.port != ${port}`,
-        `'${id} listens on port ' & $source.port & ', and the functions connect to ${port}, by which they could not prove a recovered one: correct databases.${database}.port and deploy'`,
-      ),
-      failsWhen(
-        `$source.days = 0 and $not(${exists('snapshotArn')}) and $not(${exists('recoveredInstance')})`,
+    [READ_SETTINGS]: rdsTask('describeDBInstances', stage, {
+      Arguments: { DbInstanceIdentifier: settings.instanceIdentifier },
+      Retry: RETRY_READS,
+      Output: '{% $states.input %}',
+      Assign: {
+        source: using(instance, objectOf(SOURCE)),
+        restoredAs: using(instance, ofTemporary(restoredFromInstance('$i'))),
+      },
+      Catch: [
         {
-          ...NOTHING_DONE,
-          goOn: "'Start the workflow again with snapshotArn: a snapshot or recovery point of the instance.'",
+          ErrorEquals: [NOT_FOUND],
+          Assign: { restoredAs: `{% ${ofTemporary(restoredFromBackups(settings, '{}'))} %}` },
+          Output: '{% $states.input %}',
+          Next: next,
         },
-        { error: 'NothingToRestoreFrom', cause: `'${id} has no automated backups: it keeps them for 0 days'` },
-      ),
-    ],
-    Default: next,
+      ],
+      Next: check,
+    }),
+    [check]: {
+      Type: 'Choice',
+      Choices: unsupported(database, settings, {
+        stage,
+        otherEngine: `only instances of RDS for PostgreSQL are restored. Take databases.${database}.recovery out`,
+      }),
+      Default: next,
+    },
   };
 }

@@ -11,7 +11,7 @@ import {
 } from './instance-recovery-states';
 import { RECOVERY_EVENTS } from './recovery-events';
 import {
-  BRING_UP,
+  bringUp,
   REMOVE,
   removalStates,
   temporaryFailureStates,
@@ -60,7 +60,7 @@ export function instanceDrillDefinition(props: InstanceDrillProps): State & { re
         Assign: temporaryVariables(props),
         // A schedule or a person starts it; the latest moment is restored, whatever the input says.
         Output: {},
-        Next: BRING_UP,
+        Next: bringUp(props),
       },
       ...temporaryInstanceStates(props, ERASE_AGAIN),
       ...proving(props),

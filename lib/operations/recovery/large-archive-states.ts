@@ -10,7 +10,7 @@ import {
   type States,
 } from './instance-recovery-states';
 import {
-  BRING_UP,
+  bringUp,
   REMOVE,
   removalStates,
   temporaryFailureStates,
@@ -124,7 +124,7 @@ function askedFor(props: TemporaryInstanceProps): States {
         slot: '{% $states.input.slot %}',
         recoveryPoint: { snapshot: '{% $states.input.snapshotArn %}', takenAt: '{% $states.input.takenAt %}' },
       },
-      Next: BRING_UP,
+      Next: bringUp(props),
     },
   };
 }

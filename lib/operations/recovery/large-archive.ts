@@ -8,10 +8,11 @@ import { Construct } from 'constructs';
 import { archiveWorkflowName, type DatabaseName } from '../../../core/contract';
 import type { EnvironmentConfig } from '../../config/environment-schema';
 import { BACKUP_POLICIES } from '../../config/policies';
+import { isExisting } from '../../data/existing-instance';
 import { acknowledgeWildcards } from '../../policy/acknowledge-permissions';
 import type { ResetPassword } from '../functions/reset-password';
 import { largeArchiveDefinition, PARTS_LABEL } from './large-archive-states';
-import type { CreatedInstance } from './recovery-permissions';
+import type { RecoverableInstance } from './recovery-permissions';
 import { RecoveryWorkflow } from './recovery-workflow';
 import { grantTemporaryInstance, TemporaryInstanceArns, TemporaryInstanceExpiry } from './temporary-instance';
 
@@ -19,7 +20,7 @@ export interface LargeArchiveProps {
   /** Configuration of the environment. */
   readonly config: EnvironmentConfig;
   /** The instance whose recovery points are archived. */
-  readonly instance: CreatedInstance;
+  readonly instance: RecoverableInstance;
   /** Bucket with the lists of parts. */
   readonly archiveBucket: IBucket;
   /** Encrypts the logs of the workflow. */
@@ -31,8 +32,8 @@ export interface LargeArchiveProps {
 }
 
 /**
- * Archives a database above the streaming limit: restores its newest recovery point beside the instance in use, copies it in
- * parts, each by a call of its own, publishes the archive, and removes the instance. The backup function starts it.
+ * Archives a database above the streaming limit, whether the stack made its instance or it existed before: restores its newest
+ * recovery point beside the instance in use, copies it in parts, each by a call of its own, publishes the archive, and removes the instance. The backup function starts it.
  */
 export class LargeArchive extends Construct {
   readonly stateMachine: StateMachine;
@@ -42,7 +43,8 @@ export class LargeArchive extends Construct {
     const { config, instance, logKey, backup, resetPassword } = props;
     const { access, settings } = instance;
     const { name: database, securityGroup } = access;
-    if (!securityGroup) throw new Error(`The ${database} database has no security group to restore into`);
+    if (!isExisting(settings) && !securityGroup)
+      throw new Error(`The ${database} database has no security group to restore into`);
     const environmentName = config.name;
     const arns = new TemporaryInstanceArns(Stack.of(this), settings, 'archive');
     const { stateMachine: expiry } = new TemporaryInstanceExpiry(this, 'Instance', {
@@ -61,15 +63,15 @@ export class LargeArchive extends Construct {
     this.grantCalls(workflow.role, props, expiry);
     this.grantMap(workflow.role, props);
     resetPassword.grantReset(arns.temporary);
-    const { instanceClass = settings.instanceClass.replace('db.', ''), concurrentParts } = config.largeArchives;
+    const { instanceClass, concurrentParts } = config.largeArchives;
     this.stateMachine = workflow.define(
       largeArchiveDefinition({
         environmentName,
         database,
         purpose: 'archive',
         settings,
-        securityGroupId: securityGroup.securityGroupId,
-        instanceClass: `db.${instanceClass}`,
+        securityGroupId: securityGroup?.securityGroupId,
+        instanceClass: instanceClass === undefined ? classInUse(settings) : `db.${instanceClass}`,
         resetPasswordFunctionArn: resetPassword.function.functionArn,
         backupFunctionArn: backup.functionArn,
         expiryArn: expiry.stateMachineArn,
@@ -119,6 +121,11 @@ export class LargeArchive extends Construct {
       },
     );
   }
+}
+
+/** That of an existing instance is read when an archive begins. */
+function classInUse(settings: RecoverableInstance['settings']): string | undefined {
+  return isExisting(settings) ? undefined : settings.instanceClass;
 }
 
 /** ARN of that workflow, for what only knows its name. */

@@ -1,6 +1,6 @@
 import type { DatabaseName } from '../../../core/contract';
-import { POSTGRES_PORT, type InstanceSettings } from '../../data/database';
-import type { ExistingInstance } from '../../data/existing-instance';
+import { POSTGRES_PORT } from '../../data/database';
+import { isExisting } from '../../data/existing-instance';
 import {
   IS_THE_RECOVERED_ONE,
   invoking,
@@ -40,8 +40,6 @@ export const PROVING: Stage = {
   safe: 'The instance in use was not touched.',
   goOn: "'Remove the cause and start the workflow again with the input recoveredInstance = ' & $recovered & ', which uses what was restored; or with an earlier restoreTime, if the data is at fault.'",
 };
-
-const isExisting = (settings: InstanceSettings | ExistingInstance): settings is ExistingInstance => 'kind' in settings;
 
 /** Tags of a recovered instance. */
 function tagsOf({ environmentName, database }: RecoveryDefinitionProps): State[] {

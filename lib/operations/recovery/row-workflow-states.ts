@@ -12,7 +12,7 @@ import { RETRY_PART } from './large-archive-states';
 import { RECOVERY_EVENTS } from './recovery-events';
 import { NOTHING_DONE, refusedWhen, requestRules } from './request-states';
 import {
-  BRING_UP,
+  bringUp,
   REMOVE,
   removalStates,
   temporaryFailureStates,
@@ -103,7 +103,7 @@ function askedFor(props: RowWorkflowProps): States {
       rowRecoveryFunctionArn,
       { action: 'check', database, tables: '{% $tables %}', where: '{% $where %}' },
       NOTHING_DONE,
-      { Output: '{% $states.input %}', Next: BRING_UP },
+      { Output: '{% $states.input %}', Next: bringUp(props) },
     ),
   };
 }

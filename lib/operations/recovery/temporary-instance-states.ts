@@ -1,6 +1,8 @@
 import type { DatabaseName } from '../../../core/contract';
-import { TEMPORARY_INSTANCE_POLICY } from '../../config/recovery-policy';
-import { POSTGRES_PORT, type InstanceSettings } from '../../data/database';
+import { TEMPORARY_INSTANCE_POLICY, TEMPORARY_TAG } from '../../config/recovery-policy';
+import { POSTGRES_PORT, type InstanceReferences, type InstanceSettings } from '../../data/database';
+import { type ExistingInstance, isExisting } from '../../data/existing-instance';
+import { READ_SETTINGS, temporarySettingsStates } from './existing-settings-states';
 import { END_IN_FAILURE, failureStates } from './failure-states';
 import {
   explained,
@@ -19,10 +21,8 @@ import {
   type State,
   type States,
 } from './instance-recovery-states';
+import { withFields, type Arguments } from './jsonata';
 import { restoringStates } from './restoring-states';
-
-/** Tag of a temporary instance: what it is for. Only instances with it may be deleted. */
-export const TEMPORARY_TAG = 'temporary-for';
 
 /**
  * What a temporary instance is for, which is part of its name: `<instance in use>-<purpose>-<suffix>`. Never `recovered` or
@@ -30,7 +30,7 @@ export const TEMPORARY_TAG = 'temporary-for';
  */
 export type TemporaryPurpose = 'rows' | 'archive' | 'drill';
 
-/** What a temporary instance has of the one in use. */
+/** What a temporary instance has of the one in use, where the stack made that. */
 export type TemporaryInstanceSettings = Pick<
   InstanceSettings,
   | 'instanceIdentifier'
@@ -46,10 +46,11 @@ export interface TemporaryInstanceProps {
   readonly environmentName: string;
   readonly database: DatabaseName;
   readonly purpose: TemporaryPurpose;
-  /** Those of the instance in use. */
-  readonly settings: TemporaryInstanceSettings;
-  readonly securityGroupId: string;
-  /** With `db.`. @default - the smallest that serves, by the policy */
+  /** Those of the instance in use; of an existing one what is known beforehand, and the rest is read from it. */
+  readonly settings: TemporaryInstanceSettings | ExistingInstance;
+  /** Of an instance that the stack made. @default - an existing one, which names its own */
+  readonly securityGroupId?: string;
+  /** With `db.`. @default - the smallest that serves, by the policy; beside an existing one, that of the one in use */
   readonly instanceClass?: string;
   readonly resetPasswordFunctionArn: string;
   /** State machine that removes the instance should the execution not do so; see `temporaryExpiryDefinition`. */
@@ -64,7 +65,7 @@ export interface TemporaryInstanceProps {
 
 /** Prefix of the identifiers of temporary instances of one purpose. */
 export function temporaryPrefix(
-  { instanceIdentifier }: Pick<InstanceSettings, 'instanceIdentifier'>,
+  { instanceIdentifier }: Pick<InstanceReferences, 'instanceIdentifier'>,
   purpose: TemporaryPurpose,
 ): string {
   return `${instanceIdentifier}-${purpose}-`;
@@ -75,6 +76,11 @@ const BRINGING_UP: Stage = {
   safe: 'The instance in use was not touched.',
   goOn: "'Remove the cause, and start again with the same input.'",
 };
+/** The same beside an existing instance, of which a setting may be at fault. */
+const bringingUpExisting = (database: DatabaseName): Stage => ({
+  ...BRINGING_UP,
+  goOn: `'Remove the cause (of a class, group or key: correct databases.${database}.recovery and deploy), and start again with the same input.'`,
+});
 const WITHOUT_BACKUPS: Stage = {
   safe: 'Recovery points and archives are kept elsewhere, and were not touched.',
   goOn: "'Start again with snapshotArn: a recovery point in the vault of the database.'",
@@ -95,24 +101,17 @@ export function temporaryVariables(props: TemporaryInstanceProps): State {
 }
 
 /** Settings of the temporary instance. It has no standby, no monitoring and no logs: it is read, and removed. */
-function temporarySettings(props: TemporaryInstanceProps): State {
-  const { settings, environmentName, database, purpose } = props;
-  return {
-    DbInstanceClass: props.instanceClass ?? TEMPORARY_INSTANCE_POLICY.instanceClass,
-    EngineLifecycleSupport: settings.engineLifecycleSupport,
-    NetworkType: settings.networkType,
-    Port: POSTGRES_PORT,
+function temporarySettings(props: TemporaryInstanceProps): Arguments {
+  const { settings, environmentName, database, purpose, instanceClass } = props;
+  const own = {
     DbSubnetGroupName: settings.subnetGroupName,
-    VpcSecurityGroupIds: [props.securityGroupId],
     DbParameterGroupName: settings.parameterGroupName,
     MultiAZ: false,
-    PubliclyAccessible: false,
     DeletionProtection: false,
     EnableIAMDatabaseAuthentication: false,
     CopyTagsToSnapshot: false,
     AutoMinorVersionUpgrade: false,
     StorageType: 'gp3',
-    CaCertificateIdentifier: settings.certificateAuthority,
     Tags: [
       { Key: 'application', Value: 'billing-operations' },
       { Key: 'environment', Value: environmentName },
@@ -121,36 +120,77 @@ function temporarySettings(props: TemporaryInstanceProps): State {
       { Key: 'made-by', Value: '{% $states.context.Execution.Name %}' },
     ],
   };
+  if (isExisting(settings)) {
+    return withFields('{% $restoredAs %}', {
+      ...own,
+      DbInstanceClass: instanceClass,
+      Port: settings.port,
+      OptionGroupName: settings.optionGroupName,
+      // A volume of its own for the log comes with the snapshot, and gp3 cannot have one.
+      DedicatedLogVolume: false,
+    });
+  }
+  return {
+    ...own,
+    DbInstanceClass: instanceClass ?? TEMPORARY_INSTANCE_POLICY.instanceClass,
+    EngineLifecycleSupport: settings.engineLifecycleSupport,
+    NetworkType: settings.networkType,
+    Port: POSTGRES_PORT,
+    VpcSecurityGroupIds: [props.securityGroupId],
+    PubliclyAccessible: false,
+    CaCertificateIdentifier: settings.certificateAuthority,
+  };
 }
 
+/** The first of the states that make a temporary instance. */
+const START_EXPIRY = 'Start the expiry of the temporary instance';
+
 /** The first of the states that bring a temporary instance up. */
-export const BRING_UP = 'Start the expiry of the temporary instance';
+export function bringUp({ settings }: Pick<TemporaryInstanceProps, 'settings'>): string {
+  return isExisting(settings) ? READ_SETTINGS : START_EXPIRY;
+}
 
 /**
- * States from {@link BRING_UP} to a temporary instance with the password of today, whose host is in the variable `host`. The
+ * States from {@link bringUp} to a temporary instance with the password of today, whose host is in the variable `host`. The
  * input has `restoreTime`, `snapshotArn`, or neither for the latest time; the variables are {@link temporaryVariables}.
  *
  * @param next state that works with the instance
  */
 export function temporaryInstanceStates(props: TemporaryInstanceProps, next: string): States {
-  const { targetMinutes, database } = props;
-  const waiting = { instance: '{% $recovered %}', stage: BRINGING_UP, targetMinutes };
+  const { targetMinutes, database, settings } = props;
+  const existing = isExisting(settings);
+  const stage = existing ? bringingUpExisting(database) : BRINGING_UP;
+  const waiting = { instance: '{% $recovered %}', stage, targetMinutes };
   const wait = 'Wait until restored';
+  const setPassword = 'Set the current password';
   return {
-    [BRING_UP]: startingExpiry(props, 'Choose what to restore'),
+    ...(existing ? temporarySettingsStates(database, settings, START_EXPIRY) : {}),
+    [START_EXPIRY]: startingExpiry(props, 'Choose what to restore'),
     ...restoringStates({
-      source: props.settings.instanceIdentifier,
+      source: settings.instanceIdentifier,
       settings: temporarySettings(props),
-      stage: BRINGING_UP,
+      stage,
       withoutBackups: WITHOUT_BACKUPS,
       wait,
       targetMinutes,
     }),
-    ...untilReady({ ...waiting, wait, next: 'Set the current password' }),
-    'Set the current password': invoking(
+    ...untilReady({
+      ...waiting,
+      wait,
+      next: existing
+        ? { Next: setPassword, Assign: { masterUsername: '{% $states.input.MasterUsername %}' } }
+        : setPassword,
+    }),
+    [setPassword]: invoking(
       props.resetPasswordFunctionArn,
-      { database, instanceIdentifier: '{% $recovered %}', dryRun: false },
-      BRINGING_UP,
+      {
+        database,
+        instanceIdentifier: '{% $recovered %}',
+        // The secret of an existing one may be that of another role, whose password RDS does not set.
+        ...(existing ? { masterUsername: '{% $masterUsername %}' } : {}),
+        dryRun: false,
+      },
+      stage,
       waitingIn('Wait until the password is set', targetMinutes),
     ),
     ...untilReady({ ...waiting, wait: 'Wait until the password is set', next }),

@@ -4,13 +4,14 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { functionName } from '../../../core/contract';
-import type { InstanceSettings } from '../../data/database';
+import { TEMPORARY_TAG } from '../../config/recovery-policy';
+import type { InstanceReferences } from '../../data/database';
 import { acknowledgeWildcards } from '../../policy/acknowledge-permissions';
 import { grantKeyToService } from '../backup-permissions';
-import { InstanceArns, type CreatedInstance } from './recovery-permissions';
+import { InstanceArns, type RecoverableInstance } from './recovery-permissions';
 import { RecoveryWorkflow } from './recovery-workflow';
 import { temporaryExpiryDefinition } from './temporary-instance-expiry';
-import { TEMPORARY_TAG, temporaryPrefix, type TemporaryPurpose } from './temporary-instance-states';
+import { temporaryPrefix, type TemporaryPurpose } from './temporary-instance-states';
 
 /** ARNs that a workflow with a temporary instance works with. */
 export class TemporaryInstanceArns extends InstanceArns {
@@ -19,7 +20,7 @@ export class TemporaryInstanceArns extends InstanceArns {
 
   constructor(
     stack: Stack,
-    settings: InstanceSettings,
+    settings: InstanceReferences,
     readonly purpose: TemporaryPurpose,
   ) {
     super(stack, settings);
@@ -47,7 +48,7 @@ function grantRemoval(role: Role, { temporary, purpose, defaultBus }: TemporaryI
 export function grantTemporaryInstance(
   role: Role,
   arns: TemporaryInstanceArns,
-  { access }: Pick<CreatedInstance, 'access'>,
+  { settings }: Pick<RecoverableInstance, 'settings'>,
 ): void {
   const { present, temporary, groups, automatedBackups, snapshots, purpose } = arns;
   const restoring = ['rds:RestoreDBInstanceToPointInTime', 'rds:RestoreDBInstanceFromDBSnapshot'];
@@ -72,7 +73,7 @@ export function grantTemporaryInstance(
   );
   grantRemoval(role, arns);
   // RDS keeps using the key of the storage by a grant that the caller creates for it.
-  if (access.secretKey) grantKeyToService(role, access.secretKey);
+  for (const key of settings.keys) grantKeyToService(role, key);
   acknowledgeWildcards(role, {
     resources: [arns.optionGroups, snapshots, automatedBackups],
     reason:
@@ -82,7 +83,7 @@ export function grantTemporaryInstance(
 
 export interface TemporaryInstanceExpiryProps {
   readonly environmentName: string;
-  readonly instance: CreatedInstance;
+  readonly instance: RecoverableInstance;
   readonly arns: TemporaryInstanceArns;
   /** Encrypts the log. */
   readonly logKey: IKey;

@@ -1,4 +1,5 @@
 import { checkEnvironment } from '../../../lib/config/environment-schema';
+import { largeArchiveNotes } from '../../../lib/config/recovery-checks';
 
 const ACCOUNT = '111111111111';
 const secret = (name: string) => `arn:aws:secretsmanager:eu-central-1:${ACCOUNT}:secret:${name}-AbCdEf`;
@@ -11,7 +12,7 @@ const recovery = {
 };
 
 /** An environment of existing databases, of which that of `main` differs. */
-function checked(main: object, billing: object = {}) {
+function checked(main: object, billing: object = {}, more: object = {}) {
   const existing = (name: string) => ({
     kind: 'existing',
     host: `${name}.example.com`,
@@ -31,6 +32,7 @@ function checked(main: object, billing: object = {}) {
     stripe: { livemode: false },
     runbookUrl: 'https://example.com/runbook',
     databases: { billing: { ...existing('billing'), ...billing }, main: { ...existing('main'), recovery, ...main } },
+    ...more,
   });
 }
 const problemsOf = (...given: Parameters<typeof checked>) => {
@@ -91,4 +93,20 @@ test.each<[string, object, string]>([
   ],
 ])('the recovery of an existing instance with %s is refused, naming the field and the fix', (_, change, problem) => {
   expect(problemsOf(change)).toEqual([problem]);
+});
+
+test('a disk that can hold more than one call archives, of an instance without `recovery`, is told at synthesis', () => {
+  const notesOf = (...given: Parameters<typeof checked>) => {
+    const result = checked(...given);
+    if ('problems' in result) throw new Error(result.problems.map(({ text }) => text).join());
+    return largeArchiveNotes(result.config);
+  };
+  const large = { allocatedStorageGiB: 500 };
+  expect(notesOf(large, large)).toEqual([
+    'Once billing has more than 40 GiB, RDS exports it as Parquet, from which nothing is restored: set databases.billing.recovery (docs/deploy.md#archive-an-existing-instance-in-parts)',
+  ]);
+  expect(notesOf({}, { ...large, instanceIdentifier: undefined })).toEqual([
+    expect.stringMatching(/it is not archived: only an instance of RDS is archived in parts/),
+  ]);
+  expect([notesOf(large), notesOf(large, large, { largeArchives: { method: 'rds-export' } })]).toEqual([[], []]);
 });

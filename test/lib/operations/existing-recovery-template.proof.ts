@@ -1,8 +1,11 @@
+import { DATABASE_NAMES } from '../../../core/contract';
+import { deployedDefinition } from '../../support/states/deployed-definition';
 import { INSTANCE_KEY, templatesOfExisting } from '../../support/states/existing-world';
 import { statementsIn } from '../statements';
 import { resourceLike, resourcesOf, templatesOf } from '../support';
 
-const { operations, monitoring, data } = templatesOfExisting();
+const templates = templatesOfExisting();
+const { operations, monitoring, data } = templates;
 
 /** As `statementsIn` writes it. */
 const KEY = INSTANCE_KEY.replaceAll(/\d{12}/g, '<account>');
@@ -17,9 +20,13 @@ function permissionsOf(role: string): string[] {
     .toSorted();
 }
 
-test('existing instances with `recovery` have a recovery, its reminder and restores in parts, and none of the other workflows of created ones', () => {
+test('existing instances with `recovery` have a recovery, its reminder, and archives and restores in parts, and none of the other workflows of created ones', () => {
   const machines = Object.values(resourcesOf(operations, 'AWS::StepFunctions::StateMachine'));
   expect(machines.map(({ Properties }) => Properties.StateMachineName as string).toSorted()).toEqual([
+    'BillingOps-production-archive-billing',
+    'BillingOps-production-archive-expiry-billing',
+    'BillingOps-production-archive-expiry-main',
+    'BillingOps-production-archive-main',
     'BillingOps-production-recover-billing',
     'BillingOps-production-recover-main',
     'BillingOps-production-recovery-leftovers-billing',
@@ -66,6 +73,45 @@ test('the workflow may use that instance, the groups and keys of its settings, a
       .flatMap(([action, resources]) => resources.map((resource) => `${action} ${resource}`))
       .toSorted(),
   );
+});
+
+test('the workflow that archives one may make and delete its own copies, use the groups and keys of the settings, and change nothing', () => {
+  const copies = 'db:acme-main-archive-*';
+  const groups = ['og:default:postgres-*', 'pg:acme-postgres17', 'subgrp:acme-private'];
+  const sources = ['auto-backup:*', 'db:acme-main', ...groups, 'snapshot:*'];
+  const allowed: Readonly<Record<string, readonly string[]>> = {
+    'kms:CreateGrant': [KEY],
+    // Of the bucket, for the list of parts.
+    'kms:Decrypt': ['<ArchivesKey>'],
+    'kms:DescribeKey': [KEY],
+    'rds:AddTagsToResource': [copies],
+    'rds:DeleteDBInstance': [copies],
+    'rds:DescribeDBInstanceAutomatedBackups': ['auto-backup:*', 'db:acme-main'],
+    'rds:DescribeDBInstances': ['db:acme-main', copies],
+    'rds:RestoreDBInstanceFromDBSnapshot': [copies, ...sources],
+    'rds:RestoreDBInstanceToPointInTime': [copies, ...sources],
+  };
+  expect(permissionsOf('MainLargeArchive')).toEqual(
+    Object.entries(allowed)
+      .flatMap(([action, resources]) => resources.map((resource) => `${action} ${resource}`))
+      .toSorted(),
+  );
+});
+
+test('a backup starts that workflow for either database, parts have calls of their own, and its failure is reported', () => {
+  const { Properties } = resourceLike(operations, 'AWS::Lambda::Function', 'BackupFunction');
+  expect(Properties.ReservedConcurrentExecutions).toBe(2 + 2 * 4);
+  const { Variables } = Properties.Environment as { Variables: Record<string, unknown> };
+  const failed = JSON.stringify(resourceLike(monitoring, 'AWS::Events::Rule', 'ArchiveNotificationsFailed').Properties);
+  for (const database of DATABASE_NAMES) {
+    const workflow = `stateMachine:BillingOps-production-archive-${database}`;
+    expect(JSON.stringify(Variables[`${database.toUpperCase()}_ARCHIVE_WORKFLOW_ARN`])).toContain(workflow);
+    expect(failed).toContain(workflow);
+    const { States } = deployedDefinition(templates, `BillingOps-production-archive-${database}`);
+    const restore = JSON.stringify(States['Restore from a snapshot']?.Arguments);
+    for (const group of ['acme-private', 'acme-postgres17']) expect(restore).toContain(group);
+    expect(restore.includes('acme-options')).toBe(database === 'billing');
+  }
 });
 
 test('a proxy is that of the settings, and only where they have one', () => {

@@ -2,7 +2,7 @@ import type { InstanceSettings } from '../../../lib/data/database';
 import { RECOVERY_EVENTS } from '../../../lib/operations/recovery/recovery-events';
 import { temporaryExpiryDefinition } from '../../../lib/operations/recovery/temporary-instance-expiry';
 import {
-  BRING_UP,
+  bringUp,
   REMOVE,
   removalStates,
   temporaryFailureStates,
@@ -32,7 +32,7 @@ const DEFINITION = {
   QueryLanguage: 'JSONata',
   StartAt: 'Note',
   States: {
-    Note: { Type: 'Pass', Assign: { ...temporaryVariables(PROPS) }, Next: BRING_UP },
+    Note: { Type: 'Pass', Assign: { ...temporaryVariables(PROPS) }, Next: bringUp(PROPS) },
     ...temporaryInstanceStates(PROPS, 'Use it'),
     'Use it': { Type: 'Pass', Output: { read: '{% $host %}' }, Next: REMOVE },
     ...removalStates(PROPS, 'Done'),
@@ -172,7 +172,11 @@ test.each(FAILURES)('when $when, the execution says so, and leaves nothing', asy
 
 test('nothing is made when the expiry cannot be started', async () => {
   const world = RecoveryWorld.inUse('main');
-  const execution = await use(world, {}, { failAt: (state) => (state === BRING_UP ? 'States.Refused' : undefined) });
+  const execution = await use(
+    world,
+    {},
+    { failAt: (state) => (state === bringUp(PROPS) ? 'States.Refused' : undefined) },
+  );
   expect(execution.cause).toContain('Safe: Nothing was made.');
   expect(world.rds.calls.filter(({ action }) => action.startsWith('restore'))).toEqual([]);
 });

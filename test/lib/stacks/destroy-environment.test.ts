@@ -238,6 +238,14 @@ test('a vault is empty once no job can add a recovery point any more; each is aw
   expect(points).toEqual([]);
 });
 
+const temporary = (DBInstanceIdentifier: string, environment: string) => ({
+  DBInstanceIdentifier,
+  DBInstanceStatus: 'available',
+  TagList: Object.entries({ application: 'billing-operations', environment, 'temporary-for': 'archive' }).map(
+    ([Key, Value]) => ({ Key, Value }),
+  ),
+});
+
 test('running workflows and the instances that they left are refused with the commands that end them; nothing is touched', async () => {
   running.set(ROWS, ['report']).set(ROWS_EXPIRY, ['wait']).set(LEFTOVERS, ['week']);
   instances.push(
@@ -245,6 +253,9 @@ test('running workflows and the instances that they left are refused with the co
     { DBInstanceIdentifier: `${INSTANCE}-archive-0123abcd`, DBInstanceStatus: 'deleting' },
     { DBInstanceIdentifier: `${INSTANCE}-before-0123abcd`, DBInstanceStatus: 'available', DeletionProtection: true },
     { DBInstanceIdentifier: 'billing-operations-dev-billing-recovered-0123abcd', DBInstanceStatus: 'available' },
+    { DBInstanceIdentifier: 'acme-main', DBInstanceStatus: 'available' },
+    temporary('acme-main-archive-0123abcd', 'dev'),
+    temporary('acme-main-archive-4567abcd', 'production'),
   );
 
   const refusal = await destroy().catch((error: unknown) => (error as Error).message.split(/\n */));
@@ -259,6 +270,8 @@ test('running workflows and the instances that they left are refused with the co
     `aws rds modify-db-instance ${id} ${INSTANCE}-before-0123abcd --no-deletion-protection --apply-immediately`,
     `aws rds delete-db-instance ${id} ${INSTANCE}-before-0123abcd ${forGood}`,
     `aws rds delete-db-instance ${id} billing-operations-dev-billing-recovered-0123abcd ${forGood}`,
+    // Beside an existing instance of this environment.
+    `aws rds delete-db-instance ${id} acme-main-archive-0123abcd ${forGood}`,
   ]);
   expect(calls()).toEqual([
     // Each stack is looked for, for its protection; then Operations, for its state machines.

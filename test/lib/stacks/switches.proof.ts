@@ -1,7 +1,7 @@
 import { defineEnvironment, type EnvironmentInput } from '../../../lib/config/environment-schema';
 import { exampleEnvironment } from '../../support/example-environments';
 import type { Synthesised } from '../support';
-import { synthesise } from '../synthesise';
+import { synthesise, synthesiseWithNotes } from '../synthesise';
 import { Deployment, IN_ORDER, type Part } from './deployment';
 
 const example: EnvironmentInput = exampleEnvironment('production');
@@ -59,7 +59,7 @@ const SWITCHES: readonly [string, Partial<EnvironmentInput>][] = [
   ],
 ];
 
-const on = synthesise(defineEnvironment(everything));
+const { templates: on, notes: notesOfAll } = synthesiseWithNotes(defineEnvironment(everything));
 const without = (change: Partial<EnvironmentInput>): Synthesised =>
   synthesise(defineEnvironment({ ...everything, ...change }));
 
@@ -83,11 +83,14 @@ describe('databases that are created', () => {
       privateSubnetIds: ['subnet-0000000a', 'subnet-0000000b'],
     },
   };
-  const both = without({
-    ...network,
-    network: undefined,
-    databases: { billing: existing('billing', 'db.example.com'), main: existing('main', 'db.example.com') },
-  });
+  const { templates: both, notes } = synthesiseWithNotes(
+    defineEnvironment({
+      ...everything,
+      ...network,
+      network: undefined,
+      databases: { billing: existing('billing', 'db.example.com'), main: existing('main', 'db.example.com') },
+    }),
+  );
   const operationsFirst: readonly Part[] = ['operations', 'monitoring', 'recovery', 'data'];
 
   test('give way to existing ones, consumers first, because CloudFormation refuses the usual order', () => {
@@ -109,6 +112,15 @@ describe('databases that are created', () => {
     expect(deployment.deploy(on, IN_ORDER)).toEqual(
       expect.arrayContaining(['data: AWS::RDS::DBInstance "billing-operations-production-billing" already exists']),
     );
+  });
+
+  test('are archived, however large, and existing ones only as far as synthesis says', () => {
+    const ofArchives = (all: readonly unknown[]) => all.filter((note) => String(note).includes('archived'));
+    expect(ofArchives(notesOfAll)).toEqual([]);
+    expect(ofArchives(notes)).toEqual([
+      expect.stringMatching(/^Once billing has more than 40 GiB, it is not archived/),
+      expect.stringMatching(/^Once main has more than 40 GiB, it is not archived/),
+    ]);
   });
 
   test('take the place of existing ones', () => {

@@ -22,9 +22,10 @@ export class ArchiveWorld extends RecoveryWorld {
   /** What the backup function answers. @default an archive without rows */
   answerStep: (request: StepRequest) => StepReport | Promise<StepReport> = (request) => this.answered(request);
 
-  constructor() {
-    super('main');
-    this.rds.add(this.id, 'live data');
+  /** @param described what RDS answers of the instance in use, besides its status */
+  constructor(id?: string, described: JsonObject = {}) {
+    super('main', id);
+    this.rds.add(this.id, 'live data', 100, described);
   }
 
   archive(definition: Definition, input: JsonObject, options: Partial<ExecutionOptions> = {}): Promise<Execution> {

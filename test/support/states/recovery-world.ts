@@ -38,6 +38,8 @@ export class RecoveryWorld {
   /** Log groups with the days that they are kept for. */
   readonly logGroups = new Map<string, number | undefined>();
   readonly reminders: JsonObject[] = [];
+  /** Instances whose password was set. */
+  readonly passwordsSet: string[] = [];
   /** Names of the functions that were invoked, in their order. */
   readonly invoked: string[] = [];
   /** Answers the questions about the cut-over, one after the other; the last one again. */
@@ -223,7 +225,10 @@ export class RecoveryWorld {
         const { database, instanceIdentifier, masterUsername, dryRun } = resetPassword.request.parse(Payload);
         this.clock.advance(2 * SECOND);
         const passwordSet = !dryRun && [undefined, this.secretUsername].includes(masterUsername);
-        if (passwordSet) this.rds.find(instanceIdentifier).setPassword();
+        if (passwordSet) {
+          this.rds.find(instanceIdentifier).setPassword();
+          this.passwordsSet.push(instanceIdentifier);
+        }
         return resetPassword.report.parse({ database, instanceIdentifier, passwordSet, dryRun });
       }
       case 'warm':
