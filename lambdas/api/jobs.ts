@@ -104,11 +104,15 @@ async function readJobs(dependencies: ApiDependencies, limitMs: number): Promise
       log.warn('When jobs succeeded could not be looked up', { reason: messageOf(error) });
       return undefined;
     });
+  let isRead = false;
+  const reading = database.use(readLedger).finally(() => (isRead = true));
   const [ledger, report] = await Promise.all([
-    attempt(database.use(readLedger)),
+    attempt(reading),
     attempt(ask('inspect', { action: 'status' }, AbortSignal.timeout(limitMs)).then((answer) => status.parse(answer))),
   ]);
   stop.abort();
+  // What hangs would hang for the next request, too.
+  if (!isRead) void database.close();
   const now = clock().getTime();
   const madeAt = report?.databases.find(({ database: name }) => name === 'billing')?.madeAt ?? null;
   const recorded = (name: keyof Ledger, limitSeconds: number): Job =>

@@ -4,6 +4,7 @@ import { type SignedStore, type StoredManifest, writeManifest } from '../../core
 import type { Slot } from '../../core/archive/slot';
 import { withConnections } from '../../core/database/connections';
 import type { DatabaseConnector } from '../../core/database/connector';
+import { oneAtATime } from '../../core/database/one-at-a-time';
 import { runConcurrently } from '../../core/runtime/run-concurrently';
 import type { Log } from '../../core/runtime/telemetry';
 import {
@@ -81,7 +82,8 @@ export async function writeArchive(
   const { connector, store, retentionDays, log, clock } = dependencies;
   const attempt = newAttempt(connector.target.name, slot, startedAt, retentionDays);
   const snapshot = await openSnapshot(leader);
-  const { begun, parts } = await copyWatched(dependencies, leader, snapshot, attempt);
+  // The watch looks at locks while the state of the database is read.
+  const { begun, parts } = await copyWatched(dependencies, oneAtATime(leader), snapshot, attempt);
   await endSnapshot(leader);
   const manifest = completeManifest(attempt, begun, parts, { startedAt, finishedAt: clock() });
   logOmissions(log, manifest);

@@ -32,7 +32,9 @@ export async function entitlementLanes(run: Run): Promise<Lane[]> {
   if (rowCount === 0) return [];
   if (run.entitlements === 'all') return KINDS.map((kind) => ({ kind }));
   if (run.sampledEntitlements === 0) return [];
-  return Promise.all(KINDS.map(async (kind) => ({ kind, ids: await sampleOf(run, kind) })));
+  const lanes: Lane[] = [];
+  for (const kind of KINDS) lanes.push({ kind, ids: await sampleOf(run, kind) });
+  return lanes;
 }
 
 /** The sources behind the last complete run's, and from the first one again behind the last. */

@@ -2,7 +2,9 @@ import type { ReusableConnection } from '../../../core/database/reusable-connect
 import { checkDatabase } from '../../../lambdas/api/database-state';
 import { addHealth } from '../../../lambdas/api/health';
 import type { ApiDependencies } from '../../../lambdas/api/dependencies';
+import { createJobReader } from '../../../lambdas/api/jobs';
 import { createRouter } from '../../../lambdas/api/router';
+import { startApi } from '../../factories/api';
 import { silentLog } from '../../support/log';
 
 const answering = (recovery: boolean): ReusableConnection['use'] =>
@@ -41,4 +43,24 @@ test.each([
   addHealth(app, { database, clock: () => new Date(), log: silentLog } as unknown as ApiDependencies, async () => []);
   const response = await app.request(path);
   expect([response.status, await response.json()]).toEqual([status, body]);
+});
+
+test('a ledger that is locked makes jobs unknown, and does not hold up the next request', async () => {
+  const own = await startApi();
+  await own.client.query('BEGIN; LOCK TABLE billing.reconciliation_runs');
+  const read = createJobReader(
+    {
+      database: own.connection,
+      ask: () => Promise.reject(new Error('not asked')),
+      hasCanary: false,
+      clock: () => new Date(),
+      log: silentLog,
+    } as unknown as ApiDependencies,
+    50,
+  );
+  expect((await read()).find(({ job }) => job === 'reconciliation')).toMatchObject({ status: 'unknown' });
+  const { rows } = await own.connection.use((client) => client.query('SELECT 1 AS answered'));
+  expect(rows).toEqual([{ answered: 1 }]);
+  await own.client.query('ROLLBACK');
+  await own.stop();
 });
