@@ -7,7 +7,10 @@ import type { StoredSecret } from './put-api-key';
 import { deliver, endpointOf } from './signed-delivery';
 
 const ACCEPTED = 200;
-/** Functions remember a secret for a minute. Few attempts: each that comes too early counts as a rejected webhook. */
+/**
+ * The endpoint looks a secret up when the one that it remembers, for a minute at most, did not sign an event; beside forged events it
+ * may have to wait. Few attempts: each that comes too early counts as a rejected webhook.
+ */
 const ATTEMPTS_AFTER_MS = [0, 15_000, 30_000, 45_000, 65_000];
 
 export interface NewSigningSecret {
@@ -52,7 +55,9 @@ export async function putSigningSecret(
 async function proveSigningSecret(context: Context, secret: string): Promise<string> {
   const { note, now, signal } = context;
   const url = await endpointOf(context);
-  note('Sending an event signed with the new secret, before it becomes current; functions notice it within a minute');
+  note(
+    'Sending an event signed with the new secret, before it becomes current; beside forged events, it may take a minute',
+  );
   const started = performance.now();
   let last = '';
   for (const after of ATTEMPTS_AFTER_MS) {

@@ -27,7 +27,9 @@ export const handler = operation(contract, {
   telemetry,
   run: async () => {
     try {
-      const { current } = await secrets.read(environment.STRIPE_SIGNING_SECRET_ARN, stripeWebhooks.secrets);
+      // Looked up: the one in memory may have ended a moment ago, after a leak.
+      const arn = environment.STRIPE_SIGNING_SECRET_ARN;
+      const { current } = await secrets.read(arn, stripeWebhooks.secrets, 'current');
       return await sendCanary({
         endpointUrl: environment.ENDPOINT_URL,
         signingSecret: current,

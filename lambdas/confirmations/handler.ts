@@ -11,6 +11,7 @@ import {
   secretArnSetting,
   setting,
 } from '../../core/runtime/environment';
+import { renewFrom } from '../../core/runtime/held-secret';
 import { operation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
@@ -47,8 +48,11 @@ export const handler = operation(contract, {
   telemetry,
   reserveMs: RESERVED_MS,
   run: async ({ dryRun, accept }, { stop }) => {
-    const credentials = await secrets.read(environment.NODE_SECRET_ARN, nodeSecret);
-    const node = createNode(createRpc({ url: environment.NODE_URL, credentials, signal: stop }));
+    const { NODE_URL: url, NODE_SECRET_ARN: secretArn } = environment;
+    const credentials = await secrets.read(secretArn, nodeSecret);
+    // A node has one password at a time: until it is started again, it takes the one before that of the secret.
+    const renew = renewFrom(secrets, secretArn, nodeSecret, ['current', 'previous']);
+    const node = createNode(createRpc({ url, credentials, renew, signal: stop }));
     const tally = new Tally();
     const { BITCOIN_NETWORK: network } = environment;
     measured = undefined;

@@ -15,8 +15,13 @@ export type Verdict<Event> =
   | { readonly accepted: true; readonly event: Event; readonly message: string }
   /** Genuine but irrelevant here: to be acknowledged, and not queued. */
   | { readonly accepted: true; readonly event: Event; readonly ignored: string }
-  /** `reason` is one line for the sender. */
-  | { readonly accepted: false; readonly statusCode: 400 | 413; readonly reason: string };
+  /** `reason` is one line for the sender. `isMismatch`: no known secret signed it, perhaps one that is newer. */
+  | {
+      readonly accepted: false;
+      readonly statusCode: 400 | 413;
+      readonly reason: string;
+      readonly isMismatch?: true;
+    };
 
 /**
  * Decides whether a request is an event that the provider has just signed for this endpoint.
@@ -53,7 +58,7 @@ export function verify<Event, Secrets>(
   if (!isUtf8(body)) return refuse('The body is not UTF-8');
   const payload = body.toString('utf8');
   if (!scheme.isSigned(payload, signature, secrets, now)) {
-    return refuse("The signature does not match this endpoint's signing secret");
+    return { ...refuse("The signature does not match this endpoint's signing secret"), isMismatch: true };
   }
 
   let event: Event;

@@ -4,6 +4,7 @@ import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import { stripeWebhooks } from '../../core/providers/stripe/webhooks';
 import { tilledWebhooks } from '../../core/providers/tilled/webhooks';
 import type { WebhookScheme } from '../../core/providers/webhook-scheme';
+import { boundedLookUp } from '../../core/runtime/bounded-look-up';
 import { baseSettings, readEnvironment, secretArnSetting, setting } from '../../core/runtime/environment';
 import { createSecrets } from '../../core/runtime/secrets';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
@@ -38,7 +39,11 @@ const dependencies: WebhookDependencies = {
 };
 
 function endpoint<Event, Secrets>(scheme: WebhookScheme<Event, Secrets>, secretArn: string): Endpoint<Event, Secrets> {
-  return { scheme, secrets: () => secrets.read(secretArn, scheme.secrets) };
+  return {
+    scheme,
+    secrets: () => secrets.read(secretArn, scheme.secrets),
+    newerSecrets: boundedLookUp(() => secrets.read(secretArn, scheme.secrets, 'current')),
+  };
 }
 
 /** Verifies a provider's webhook and queues it: 200 when it is queued, 4xx when the sender is wrong, 500 when we are. */

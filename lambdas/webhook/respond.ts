@@ -2,7 +2,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import type { EventLabels, WebhookScheme } from '../../core/providers/webhook-scheme';
 import { messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
-import { verify } from './core';
+import { type SignedRequest, type Verdict, verify } from './core';
 import type { SendMessage } from '../../core/queue/sender';
 
 /** Where one provider delivers to. */
@@ -10,6 +10,12 @@ export interface Endpoint<Event = unknown, Secrets = unknown> {
   readonly scheme: WebhookScheme<Event, Secrets>;
   /** Called for each request, so that a rolled secret takes effect; the reader caches. */
   readonly secrets: () => Promise<Secrets>;
+  /**
+   * Called when none of them signed a request: looked up, unless unknown senders caused that too often lately (`undefined`).
+   *
+   * @default the request is refused
+   */
+  readonly newerSecrets?: () => Promise<Secrets | undefined>;
 }
 
 export interface WebhookDependencies {
@@ -40,11 +46,11 @@ export async function respond(
   // The route, not the path: API Gateway also routes a path with a slash at its end.
   const endpoint = endpoints[request.resource];
   if (endpoint === undefined) return rejected(404, `No provider delivers to ${request.resource}`);
-  const { scheme, secrets } = endpoint;
+  const { scheme } = endpoint;
   const { provider } = scheme;
   try {
     const signed = { body: rawBody(request), signature: header(request, scheme.signatureHeader) };
-    const verdict = verify(scheme, signed, await secrets(), livemode, clock());
+    const verdict = await judge(endpoint, signed, livemode, clock);
     if (!verdict.accepted) {
       log.warn('Refused a webhook', { provider, statusCode: verdict.statusCode, reason: verdict.reason });
       return rejected(verdict.statusCode, verdict.reason);
@@ -68,6 +74,19 @@ export async function respond(
       outcome: 'failed',
     };
   }
+}
+
+/** A secret that was rolled a moment ago signs what the one in memory does not verify. */
+async function judge<Event, Secrets>(
+  { scheme, secrets, newerSecrets }: Endpoint<Event, Secrets>,
+  signed: SignedRequest,
+  livemode: boolean,
+  clock: () => Date,
+): Promise<Verdict<Event>> {
+  const verdict = verify(scheme, signed, await secrets(), livemode, clock());
+  if (verdict.accepted || !verdict.isMismatch) return verdict;
+  const newer = await newerSecrets?.();
+  return newer === undefined ? verdict : verify(scheme, signed, newer, livemode, clock());
 }
 
 function rejected(statusCode: number, reason: string): WebhookResult {

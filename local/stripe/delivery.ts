@@ -12,8 +12,8 @@ export interface DeliveryResult {
 export interface DeliveryOptions {
   /** Address of the endpoint. */
   readonly url: string;
-  /** Signing secret, `whsec_…`. */
-  readonly secret: string;
+  /** Signing secret, `whsec_…`; several while Stripe rolls one and signs with each. */
+  readonly secret: string | readonly string[];
   /** Time in the signature, in seconds since 1970. @default now */
   readonly timestamp?: number;
   readonly timeoutMs?: number;
@@ -24,6 +24,12 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 /** Signs a body as Stripe does, with the official library; returns the value of the `Stripe-Signature` header. */
 export function sign(body: string, secret: string, timestamp: number = nowSeconds()): string {
   return StripeClient.webhooks.generateTestHeaderString({ payload: body, secret, timestamp });
+}
+
+/** One header with the signature of each secret. */
+function signAll(body: string, secrets: string | readonly string[], timestamp: number | undefined): string {
+  const [first = '', ...others] = [secrets].flat().map((secret) => sign(body, secret, timestamp));
+  return [first, ...others.map((other) => other.slice(other.indexOf('v1=')))].join(',');
 }
 
 /** Connections are kept, as Stripe keeps them. */
@@ -37,7 +43,7 @@ export function deliver(event: Stripe.Event, options: DeliveryOptions): Promise<
     'content-type': 'application/json; charset=utf-8',
     'content-length': body.length,
     'user-agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)',
-    'stripe-signature': sign(body.toString(), options.secret, options.timestamp),
+    'stripe-signature': signAll(body.toString(), options.secret, options.timestamp),
   };
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);

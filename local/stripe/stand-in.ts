@@ -35,16 +35,18 @@ export interface StripeStandIn {
   failNext(times: number, status: 429 | 500, retryAfterSeconds?: number): void;
   /** Delays every answer from now on, in milliseconds. */
   delay(ms: number): void;
+  /** Takes these keys from now on, and no other: several while one is rolled. */
+  acceptKeys(...apiKeys: readonly string[]): void;
   stop(): Promise<void>;
 }
 
-function authorise(request: IncomingMessage, apiKey: string | undefined): void {
+function authorise(request: IncomingMessage, accepted: readonly string[] | undefined): void {
   const [scheme, credentials = ''] = (request.headers.authorization ?? '').split(' ');
   const key = scheme === 'Basic' ? Buffer.from(credentials, 'base64').toString().split(':')[0] : credentials;
   if (!key) {
     throw new StripeRefusal(401, 'You did not provide an API key.');
   }
-  if (!/^(sk|rk)_/.test(key) || (apiKey !== undefined && key !== apiKey)) {
+  if (!/^(sk|rk)_/.test(key) || accepted?.includes(key) === false) {
     throw new StripeRefusal(401, `Invalid API Key provided: ${key.slice(0, 7)}***`);
   }
 }
@@ -106,9 +108,10 @@ export async function startStripeStandIn(
   const requests: RecordedRequest[] = [];
   const failures: { status: 429 | 500; retryAfterSeconds?: number }[] = [];
   let delayMs = 0;
+  let accepted: readonly string[] | undefined = options.apiKey === undefined ? undefined : [options.apiKey];
 
   const answer = (request: IncomingMessage, url: URL, body: URLSearchParams): object => {
-    authorise(request, options.apiKey);
+    authorise(request, accepted);
     const failure = failures.shift();
     if (failure !== undefined) throw failureResponse(failure);
     if (url.pathname.startsWith(PAYOUTS_PATH)) return state.payouts.answer(payoutRequest(request, url, body));
@@ -165,6 +168,9 @@ export async function startStripeStandIn(
     },
     delay(ms) {
       delayMs = ms;
+    },
+    acceptKeys(...apiKeys) {
+      accepted = apiKeys;
     },
     stop,
   };

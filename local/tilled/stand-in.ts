@@ -45,6 +45,8 @@ export interface TilledStandIn {
    * @param retryAfterSeconds sent as `Retry-After`. @default no header
    */
   failNext(times: number, status: 429 | 500, retryAfterSeconds?: number): void;
+  /** Takes these keys from now on, and no other. */
+  acceptKeys(...apiKeys: readonly string[]): void;
   stop(): Promise<void>;
 }
 
@@ -69,7 +71,7 @@ export function signatureOf(body: string, secret: string, ms: number): string {
 /**
  * Starts the stand-in.
  *
- * @param options.apiKey the only key that is accepted
+ * @param options.apiKey the only key that is accepted at first
  * @param options.maxLimit events of one page at most; a larger `limit` is cut to it, as Tilled does. @default 100
  */
 export async function startTilledStandIn(options: {
@@ -79,9 +81,12 @@ export async function startTilledStandIn(options: {
   const events: SentEvent[] = [];
   const requests: TilledRequest[] = [];
   const failures: Refusal[] = [];
+  let accepted: readonly string[] = [options.apiKey];
   const { url, stop } = await startHttpServer((request, response) => {
     const failure = failures.shift();
-    return Promise.resolve(handle(request, response, { events, requests, failure, maxLimit: 100, ...options }));
+    return Promise.resolve(
+      handle(request, response, { events, requests, failure, accepted, maxLimit: 100, ...options }),
+    );
   });
   return {
     url,
@@ -93,6 +98,9 @@ export async function startTilledStandIn(options: {
       return send(event, endpoint, secret);
     },
     forge: send,
+    acceptKeys: (...apiKeys) => {
+      accepted = apiKeys;
+    },
     failNext(times, status, retryAfterSeconds) {
       for (let count = 0; count < times; count += 1)
         failures.push(new Refusal(status, 'Try again later', retryAfterSeconds));
@@ -111,7 +119,7 @@ interface Served {
   readonly events: readonly SentEvent[];
   readonly requests: TilledRequest[];
   readonly failure: Refusal | undefined;
-  readonly apiKey: string;
+  readonly accepted: readonly string[];
   readonly maxLimit: number;
 }
 
@@ -122,7 +130,7 @@ function handle(request: IncomingMessage, response: ServerResponse, served: Serv
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
   };
   try {
-    if (request.headers['tilled-api-key'] !== served.apiKey) throw new Refusal(401, 'Invalid API key');
+    if (!served.accepted.includes(String(request.headers['tilled-api-key']))) throw new Refusal(401, 'Invalid API key');
     if (account === undefined) throw new Refusal(400, 'tilled-account header is required');
     if (served.failure !== undefined) throw served.failure;
     answer(200, bodyOf(request, account, served));

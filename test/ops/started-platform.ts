@@ -21,6 +21,10 @@ export interface StartedPlatform {
   readonly endpoints: PlatformFile['endpoints'];
   /** Secret that the endpoint verifies signatures with. */
   readonly signingSecret: string;
+  /** Where Tilled delivers to, and what it signs with. */
+  readonly tilled: { readonly endpoint: string; readonly signingSecret: string };
+  /** Has the stand-in of a provider take these API keys from now on, and no other. */
+  acceptKeys(provider: 'stripe' | 'tilled', ...keys: readonly string[]): void;
   /** Sends a signed event; resolves to its id once it was answered 200. */
   send(type: string, object: object): Promise<string>;
   /** Begins to process events: once the databases are migrated. */
@@ -52,6 +56,8 @@ export async function startedPlatform(...flags: readonly 'second-server'[]): Pro
     mainUrl: up.mainUrl,
     secondUrl: up.secondUrl,
     signingSecret: up.signingSecret,
+    tilled: { endpoint: up.tilledEndpoint, signingSecret: up.tilledSecret },
+    acceptKeys: (provider, ...keys) => command({ acceptKeys: provider, keys }),
     endpoints: platformFile.parse(JSON.parse(readFileSync(path.join(folder, PLATFORM_FILE), 'utf8'))).endpoints,
     async send(type, object) {
       const event = eventObject(type, object);

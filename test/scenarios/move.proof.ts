@@ -152,7 +152,7 @@ beforeAll(async () => {
   platform.startConsumers();
   const [key = ''] =
     /bok_\w{12}_[\w-]{43}/.exec(await done('keys create entitlements:read --name a --all-projects')) ?? [];
-  load = startLoad(platform, key);
+  load = startLoad(platform, () => key);
 });
 afterAll(async () => {
   await load?.stop();

@@ -3,6 +3,7 @@ import { request as requestHttps } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import { messageOf, OperationError } from '../../runtime/errors';
+import { HeldSecret, type Renew } from '../../runtime/held-secret';
 
 /** The secret with the credentials of a node's JSON-RPC. */
 export const nodeSecret = z.object({
@@ -33,6 +34,8 @@ export interface RpcOptions {
   /** `https://…`, or `http://…` where the network between is trusted. */
   readonly url: string;
   readonly credentials: NodeCredentials;
+  /** Looks for other credentials when the node refuses these: they are being changed. @default nothing replaces them */
+  readonly renew?: Renew<NodeCredentials>;
   /** Milliseconds without a byte after which the node counts as unreachable. @default 30 s: a large block is a second's work */
   readonly timeoutMs?: number;
   /** Milliseconds before the second and the third attempt. @default 500 and 2,000 */
@@ -46,6 +49,11 @@ export interface RpcOptions {
  * no node, and would end the function for lack of memory.
  */
 const MAX_ANSWER_BYTES = 128 * 1024 * 1024;
+const UNAUTHORISED = 401;
+/** Such as for an address that the node does not admit. */
+const FORBIDDEN = 403;
+/** Times that one request is sent again with other credentials: those that are current now, and those before. */
+const MAX_RENEWALS = 2;
 /** Error codes of a node that has just been started: Bitcoin Core's RPC_IN_WARMUP, and btcd's. */
 const WARMING_UP = -28;
 
@@ -61,13 +69,15 @@ const answerShape = z.object({
  * The calls throw OperationError `node_unreachable` (retryable) when the node does not answer in three attempts or is still
  * starting, and `node_refused` when it rejects the credentials or is no Bitcoin node.
  */
-export function createRpc({ url, credentials, timeoutMs = 30_000, pausesMs = [500, 2_000], signal }: RpcOptions): Rpc {
+export function createRpc(options: RpcOptions): Rpc {
+  const { url, credentials, renew, timeoutMs = 30_000, pausesMs = [500, 2_000], signal } = options;
+  const held = new HeldSecret(credentials, renew);
   return async (calls) => {
     if (calls.length === 0) return [];
     const body = JSON.stringify(calls.map((call, id) => ({ jsonrpc: '2.0', id, ...call })));
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return inOrder(await post({ url, credentials, timeoutMs, signal, body }), calls);
+        return inOrder(await postAs(held, { url, timeoutMs, signal, body }), calls);
       } catch (error) {
         const pauseMs = pausesMs[attempt];
         const isTransient = error instanceof OperationError && error.code === 'node_unreachable';
@@ -98,17 +108,38 @@ function inOrder(text: string, calls: readonly RpcCall[]): RpcAnswer[] {
   });
 }
 
-type Request = Omit<RpcOptions, 'pausesMs'> & { readonly timeoutMs: number; readonly body: string };
+type Request = Pick<RpcOptions, 'url' | 'signal'> & { readonly timeoutMs: number; readonly body: string };
 
-async function post({ url, credentials, timeoutMs, signal, body }: Request): Promise<string> {
-  const { username, password, ca } = credentials;
+/** Posts with the credentials that the node takes: during a change those of before, or those that it was given meanwhile. */
+async function postAs(held: HeldSecret<NodeCredentials>, request: Request): Promise<string> {
+  for (let renewals = 0; ; renewals += 1) {
+    const credentials = held.value;
+    const { status, text } = await post(request, credentials);
+    if (status === UNAUTHORISED && renewals < MAX_RENEWALS && (await held.replace(credentials))) continue;
+    if (status === UNAUTHORISED || status === FORBIDDEN) {
+      throw new OperationError(
+        'node_refused',
+        `The node answered ${status}: check user and password in the secret, and that it admits this address (\`rpcallowip\`)`,
+      );
+    }
+    // Bitcoin Core answers 500 to a call that failed by itself, with the reason as JSON; never to a batch.
+    if (status !== 200)
+      throw new OperationError('node_unreachable', `The node answered ${status} ${text.slice(0, 200)}`);
+    return text;
+  }
+}
+
+async function post(
+  { url, timeoutMs, signal, body }: Request,
+  { username, password, ca }: NodeCredentials,
+): Promise<{ readonly status: number; readonly text: string }> {
   const headers = {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
     authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,
   };
   const send = url.startsWith('https:') ? requestHttps : requestHttp;
-  const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
+  return new Promise<{ status: number; text: string }>((resolve, reject) => {
     const request = send(
       url,
       { method: 'POST', headers, timeout: timeoutMs, ca, ...(signal && { signal }) },
@@ -123,15 +154,6 @@ async function post({ url, credentials, timeoutMs, signal, body }: Request): Pro
     if (cause instanceof OperationError) throw cause;
     throw new OperationError('node_unreachable', `The node did not answer: ${messageOf(cause)}`, { cause });
   });
-  if (status === 401 || status === 403) {
-    throw new OperationError(
-      'node_refused',
-      `The node answered ${status}: check user and password in the secret, and that it admits this address (\`rpcallowip\`)`,
-    );
-  }
-  // Bitcoin Core answers 500 to a call that failed by itself, with the reason as JSON; never to a batch.
-  if (status !== 200) throw new OperationError('node_unreachable', `The node answered ${status} ${text.slice(0, 200)}`);
-  return text;
 }
 
 async function readAll(answer: IncomingMessage): Promise<string> {

@@ -36,11 +36,18 @@ export function assertKeyMode(
  * A client of the Stripe API. It does not retry: the library neither retries 429 nor honours `Retry-After`, so
  * {@link pacedCaller} does both.
  *
+ * @param apiKey looked at for each request, since the key may be replaced meanwhile
  * @param apiBase `https://api.stripe.com`, or the URL of a stand-in
  */
-export function createStripe(apiKey: string, apiBase: string): Stripe {
+export function createStripe(apiKey: string | { readonly value: string }, apiBase: string): Stripe {
   const { protocol, hostname, port } = new URL(apiBase);
-  return new Stripe(apiKey, {
+  const key = typeof apiKey === 'string' ? { value: apiKey } : apiKey;
+  // No key of its own: the authenticator sets the header, as the library's does.
+  return new Stripe('', {
+    authenticator: (request) => {
+      request.headers.Authorization = `Bearer ${key.value}`;
+      return Promise.resolve();
+    },
     // Pinned, so that an upgrade of the account changes nothing here.
     apiVersion: STRIPE_API_VERSION,
     host: hostname,

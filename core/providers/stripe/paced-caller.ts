@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import Stripe from 'stripe';
 import { OperationError, messageOf } from '../../runtime/errors';
+import type { HeldSecret } from '../../runtime/held-secret';
 
 /** Stripe's limit for one endpoint. Higher is answered 429, which also hits the application that serves customers. */
 const CALLS_PER_SECOND = 25;
@@ -26,6 +27,8 @@ export interface CallPolicy {
   readonly firstBackoffMs?: number;
   /** Attempts of one call. Fewer give up sooner, for a caller that comes again anyway. @default 6 */
   readonly maxAttempts?: number;
+  /** The key that the client sends; replaced when Stripe refuses it. @default nothing replaces it */
+  readonly key?: HeldSecret<string>;
   /** Aborted when no answer is needed any more: pending retries are given up. @default never */
   readonly ended?: AbortSignal;
 }
@@ -44,6 +47,7 @@ export function pacedCaller({
   callsPerSecond = CALLS_PER_SECOND,
   firstBackoffMs = FIRST_BACKOFF_MS,
   maxAttempts = MAX_ATTEMPTS,
+  key,
   ended: signal,
 }: CallPolicy = {}): CallStripe {
   let nextCallAtMs = 0;
@@ -63,10 +67,17 @@ export function pacedCaller({
   }
 
   return async (call) => {
+    let isRenewed = false;
     for (let attempt = 1; ; attempt += 1) {
+      const sent = key?.value;
       try {
         return await paced(call);
       } catch (error) {
+        if (isRefusedKey(error) && key && sent !== undefined && !isRenewed) {
+          // The key was replaced at Stripe while it was in use here.
+          isRenewed = await key.replace(sent);
+          if (isRenewed) continue;
+        }
         if (!mayPass(error)) {
           throw new OperationError('stripe_refused', `Stripe refused the request: ${messageOf(error)}`, {
             cause: error,
@@ -89,6 +100,10 @@ export function pacedCaller({
 
 function isRateLimit(error: unknown): boolean {
   return error instanceof Stripe.errors.StripeError && error.statusCode === TOO_MANY_REQUESTS;
+}
+
+function isRefusedKey(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeAuthenticationError;
 }
 
 function mayPass(error: unknown): boolean {

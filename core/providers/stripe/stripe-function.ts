@@ -8,10 +8,12 @@ import { billingTarget, createConnector, withConnection } from '../../database/c
 import { openEntitlementCache } from '../../entitlements/open-cache';
 import { gatherEntitlementUpdates } from '../../entitlements/recompute';
 import { baseSettings, billingDatabaseSettings, secretArnSetting, setting } from '../../runtime/environment';
+import { renewFrom } from '../../runtime/held-secret';
 import { createSecrets, type SecretVersion } from '../../runtime/secrets';
 import { createTelemetry, type Telemetry } from '../../runtime/telemetry';
 import { createTilled, noTilled, tilledApiSecret, type OpenTilled } from '../tilled/client';
-import { assertKeyMode, createStripe, stripeApiSecret } from './client';
+import { createStripe } from './client';
+import { openStripeKey } from './key';
 import { pacedCaller, type CallPolicy, type CallStripe } from './paced-caller';
 
 /**
@@ -64,13 +66,14 @@ export interface StripeFunction {
    * stored are invalidated.
    *
    * @param stop aborted when the time is up
-   * @param key version of the secret with the key. @default 'cached'
+   * @param version of the secret with the key; a cached or current one that Stripe refuses is replaced by the then current one.
+   * @default 'cached'
    * @throws ConfigurationError when the key is not of this environment's mode; Stripe was not called
    */
   readonly useStripe: <T>(
     stop: AbortSignal,
     work: (dependencies: StripeWork) => Promise<T>,
-    key?: SecretVersion,
+    version?: SecretVersion,
   ) => Promise<T>;
 }
 
@@ -82,7 +85,7 @@ export interface StripeFunction {
 export function createStripeFunction(
   service: string,
   environment: Settings & TilledSettings,
-  policy: Omit<CallPolicy, 'ended'> = {},
+  policy: Omit<CallPolicy, 'ended' | 'key'> = {},
 ): StripeFunction {
   const telemetry = createTelemetry(service, environment);
   const secrets = createSecrets();
@@ -95,17 +98,19 @@ export function createStripeFunction(
   return {
     telemetry,
     reserveMs: RESERVED_MS,
-    async useStripe(stop, work, key) {
-      const { apiKey } = await secrets.read(secretArn, stripeApiSecret, key);
-      assertKeyMode(apiKey, { livemode, secretArn });
-      const stripe = createStripe(apiKey, apiBase);
+    async useStripe(stop, work, version) {
+      const key = await openStripeKey(secrets, { secretArn, livemode }, version);
+      const stripe = createStripe(key, apiBase);
       const ended = new AbortController();
-      const call = pacedCaller({ ...policy, ended: ended.signal });
+      const call = pacedCaller({ ...policy, key, ended: ended.signal });
       const tilled: OpenTilled =
         tilledSecretArn === undefined || tilledBase === undefined
           ? noTilled
-          : async () =>
-              createTilled(await secrets.read(tilledSecretArn, tilledApiSecret), { apiBase: tilledBase, stop });
+          : async () => {
+              const secret = await secrets.read(tilledSecretArn, tilledApiSecret);
+              const renew = renewFrom(secrets, tilledSecretArn, tilledApiSecret);
+              return createTilled(secret, { apiBase: tilledBase, renew, stop });
+            };
       const entitlements = gatherEntitlementUpdates();
       const apply = { defaults, afterStore: entitlements.afterStore };
       try {

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import * as z from 'zod';
 import { messageOf, OperationError } from '../../runtime/errors';
+import { HeldSecret, type Renew } from '../../runtime/held-secret';
 
 const TIMEOUT_MS = 20_000;
 const MAX_ATTEMPTS = 6;
@@ -10,6 +11,9 @@ const LONGEST_BACKOFF_MS = 30_000;
 const CALLS_PER_SECOND = 10;
 /** Tilled answers with fewer where this is more than it allows. */
 const PAGE_SIZE = 100;
+
+/** Tilled's answer to a key that it does not know, or no longer. */
+const UNAUTHENTICATED = 401;
 
 const keyForm = 'expected a secret API key of Tilled';
 const accountsForm = 'expected the ids of the accounts whose events are compared, the partner account first';
@@ -23,6 +27,8 @@ export const tilledApiSecret = z.object({
     .min(1, accountsForm)
     .max(1_000, 'expected at most 1,000 accounts'),
 });
+
+export type TilledApiSecret = z.infer<typeof tilledApiSecret>;
 
 /** An event as Tilled lists it; only its id was checked. */
 export type ListedTilledEvent = Readonly<Record<string, unknown>> & { readonly id: string };
@@ -59,6 +65,8 @@ export type OpenTilled = () => Promise<TilledApi | undefined>;
 export const noTilled: OpenTilled = () => Promise.resolve(undefined);
 
 export interface TilledOptions {
+  /** Looks for another secret when Tilled refuses the key: it was replaced. @default nothing replaces it */
+  readonly renew?: Renew<TilledApiSecret>;
   /** `https://api.tilled.com`, or `https://sandbox-api.tilled.com`, or the URL of a stand-in. */
   readonly apiBase: string;
   /** Aborted when the time is up: requests and pauses end with an `AbortError`. @default never */
@@ -79,8 +87,8 @@ interface Answer {
 }
 
 /** A client of Tilled's API that keeps its pace, and retries what may succeed later. */
-export function createTilled(secret: z.infer<typeof tilledApiSecret>, options: TilledOptions): TilledApi {
-  const get = pacedRequests(secret.apiKey, options);
+export function createTilled(secret: TilledApiSecret, options: TilledOptions): TilledApi {
+  const get = pacedRequests(new HeldSecret(secret, options.renew), options);
   return {
     accounts: secret.accounts,
     async listEvents(accountId, { gte, lt, offset }) {
@@ -104,20 +112,23 @@ export function createTilled(secret: z.infer<typeof tilledApiSecret>, options: T
 /** @param accepted statuses besides 200 that the caller understands */
 type Get = (path: string, accountId: string, accepted?: readonly number[]) => Promise<Answer>;
 
-function pacedRequests(apiKey: string, options: TilledOptions): Get {
+function pacedRequests(held: HeldSecret<TilledApiSecret>, options: TilledOptions): Get {
   const { stop, firstBackoffMs = FIRST_BACKOFF_MS, callsPerSecond = CALLS_PER_SECOND } = options;
   let nextCallAtMs = 0;
   return async (path, accountId, accepted = []) => {
+    let isRenewed = false;
     for (let attempt = 1; ; attempt += 1) {
       const pauseMs = nextCallAtMs - Date.now();
       if (pauseMs > 0) await wait(pauseMs, undefined, { signal: stop });
       nextCallAtMs = Date.now() + 1000 / callsPerSecond;
-      const answer = await send(path, accountId, apiKey, options).catch((error: unknown) => {
+      const secret = held.value;
+      const answer = await send(path, accountId, secret.apiKey, options).catch((error: unknown) => {
         stop?.throwIfAborted();
         return error;
       });
       if (isAnswer(answer)) {
         if (answer.status === 200 || accepted.includes(answer.status)) return answer;
+        if (answer.status === UNAUTHENTICATED && !isRenewed && (isRenewed = await held.replace(secret))) continue;
         if (!mayPass(answer.status)) {
           throw new OperationError('tilled_refused', `Tilled refused ${path} of ${accountId}: ${reasonOf(answer)}`);
         }
