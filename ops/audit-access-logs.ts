@@ -171,8 +171,8 @@ async function resourceOf(
 ): Promise<string> {
   const StackName = functionName(target.environment, stack);
   const found = (await resourcesOf(await clients.cloudFormation(), StackName)).find(
-    ({ ResourceType, LogicalResourceId = '' }) => ResourceType === type && LogicalResourceId.startsWith(logicalId),
+    (one) => one.type === type && one.logicalId.startsWith(logicalId),
   );
-  if (found?.PhysicalResourceId) return found.PhysicalResourceId;
+  if (found !== undefined) return found.id;
   throw new CommandError('failed', `the stack ${StackName} has no ${logicalId}: deploy it`);
 }

@@ -1,11 +1,8 @@
-import type { CloudFormationClient, StackResourceSummary } from '@aws-sdk/client-cloudformation';
+import type { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import { existingResources, type StackResource } from '../core/runtime/stack-resources';
 
-/** The resources of a stack. @throws what CloudFormation answers, such as that there is no such stack */
-export async function resourcesOf(client: CloudFormationClient, StackName: string): Promise<StackResourceSummary[]> {
+/** The resources of a stack that exist. @throws what CloudFormation answers, such as that there is no such stack */
+export async function resourcesOf(client: CloudFormationClient, StackName: string): Promise<StackResource[]> {
   const { paginateListStackResources } = await import('@aws-sdk/client-cloudformation');
-  const found: StackResourceSummary[] = [];
-  for await (const { StackResourceSummaries = [] } of paginateListStackResources({ client }, { StackName })) {
-    found.push(...StackResourceSummaries);
-  }
-  return found;
+  return existingResources(paginateListStackResources({ client }, { StackName }));
 }

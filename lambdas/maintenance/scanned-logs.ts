@@ -1,6 +1,7 @@
-import type { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import { type CloudFormationClient, paginateListStackResources } from '@aws-sdk/client-cloudformation';
+import { functionName } from '../../core/contract';
+import { existingResources } from '../../core/runtime/stack-resources';
 import { LOGGING_STACKS, UNSCANNED_LOG } from './contract';
-import { listResources } from './stack-resources';
 
 /**
  * Names of the log groups that are scanned for card numbers: all of the stacks but the flow log of the network, whose lines have
@@ -11,7 +12,8 @@ import { listResources } from './stack-resources';
 export async function scannedLogs(client: CloudFormationClient, environment: string): Promise<string[]> {
   const names: string[] = [];
   for (const stack of LOGGING_STACKS) {
-    for (const { type, logicalId, id } of await listResources(client, environment, stack)) {
+    const pages = paginateListStackResources({ client }, { StackName: functionName(environment, stack) });
+    for (const { type, logicalId, id } of await existingResources(pages)) {
       if (type === 'AWS::Logs::LogGroup' && !logicalId.startsWith(UNSCANNED_LOG)) names.push(id);
     }
   }

@@ -5,12 +5,12 @@ import {
   DescribeStacksCommand,
   paginateListStackResources,
   type Stack,
-  type StackResourceSummary,
   waitUntilStackDeleteComplete,
 } from '@aws-sdk/client-cloudformation';
 import type { RDSClient } from '@aws-sdk/client-rds';
 import { PutBucketLoggingCommand, type S3Client } from '@aws-sdk/client-s3';
 import { type SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
+import { existingResources, type StackResource } from '../../core/runtime/stack-resources';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { emptyBucket } from './empty-bucket';
 import { emptyVault } from './empty-vault';
@@ -103,11 +103,8 @@ async function unfinishedWork(
   operations: string,
 ): Promise<UnfinishedWork> {
   const there = (await find(regional, operations)) !== undefined;
-  const machines = (there ? await resourcesOf(regional.cloudFormation, operations) : []).filter(
-    ({ ResourceType, ResourceStatus }) =>
-      ResourceType === 'AWS::StepFunctions::StateMachine' && ResourceStatus !== 'DELETE_COMPLETE',
-  );
-  const arns = machines.flatMap(({ PhysicalResourceId }) => PhysicalResourceId ?? []);
+  const found = there ? await resourcesOf(regional.cloudFormation, operations) : [];
+  const arns = found.flatMap(({ type, id }) => (type === 'AWS::StepFunctions::StateMachine' ? [id] : []));
   return findUnfinishedWork(regional, environmentName, arns);
 }
 
@@ -152,10 +149,8 @@ async function remove(
       return;
     } catch (cause) {
       const left = await resourcesOf(cloudFormation, name);
-      const failed = left.filter(({ ResourceStatus }) => ResourceStatus === 'DELETE_FAILED');
-      const reasons = failed.map(
-        (each) => `${each.LogicalResourceId}: ${each.ResourceStatusReason ?? 'no reason given'}`,
-      );
+      const failed = left.filter(({ status }) => status === 'DELETE_FAILED');
+      const reasons = failed.map(({ logicalId, reason = 'no reason given' }) => `${logicalId}: ${reason}`);
       if (!holdsData || attempt === ATTEMPTS || failed.length === 0) {
         throw new Error(`${name} could not be removed. ${reasons.join('; ')}`.trim(), { cause });
       }
@@ -170,14 +165,13 @@ async function empty(
   name: string,
   options: DestroyOptions,
 ): Promise<void> {
-  for (const { ResourceType, PhysicalResourceId: id = '', ResourceStatus } of await resourcesOf(cloudFormation, name)) {
-    if (ResourceStatus === 'DELETE_COMPLETE') continue;
-    if (ResourceType === 'AWS::S3::Bucket') {
+  for (const { type, id } of await resourcesOf(cloudFormation, name)) {
+    if (type === 'AWS::S3::Bucket') {
       // The log of accesses, which these deletions would fill.
       await s3.send(new PutBucketLoggingCommand({ Bucket: id, BucketLoggingStatus: {} }));
       options.tell(`${id}: ${await emptyBucket(s3, id)} versions of objects deleted`);
     }
-    if (ResourceType === 'AWS::Backup::BackupVault') {
+    if (type === 'AWS::Backup::BackupVault') {
       const deleted = await emptyVault(backup, id, { tell: options.tell, lookEveryMs: options.lookEveryMs });
       options.tell(`${id}: ${deleted} recovery points deleted`);
     }
@@ -194,10 +188,5 @@ async function find({ cloudFormation }: RegionClients, name: string): Promise<St
   }
 }
 
-async function resourcesOf(client: CloudFormationClient, StackName: string): Promise<StackResourceSummary[]> {
-  const found: StackResourceSummary[] = [];
-  for await (const { StackResourceSummaries = [] } of paginateListStackResources({ client }, { StackName })) {
-    found.push(...StackResourceSummaries);
-  }
-  return found;
-}
+const resourcesOf = (client: CloudFormationClient, StackName: string): Promise<StackResource[]> =>
+  existingResources(paginateListStackResources({ client }, { StackName }));

@@ -1,6 +1,7 @@
-import type { CloudFormationClient, StackResourceSummary } from '@aws-sdk/client-cloudformation';
+import type { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import type { DBInstance } from '@aws-sdk/client-rds';
 import { functionName } from '../../core/contract';
+import type { StackResource } from '../../core/runtime/stack-resources';
 import type { CollectorEnvironment } from '../../lambdas/collector/contract';
 import type { Context } from '../context';
 import { configurationOf } from '../discover';
@@ -50,7 +51,7 @@ export async function checkResidency(context: Context): Promise<Finding[]> {
       return [judged('residency', false, `no stack has the output ${ALLOWED_OUTPUT}`, 'deploy the stack Data again')];
     }
     const places: Place[] = [];
-    const resources: StackResourceSummary[] = [];
+    const resources: StackResource[] = [];
     for (const { name, region } of stacks) {
       resources.push(...(await resourcesOf(client, name)).filter(isLooked));
       places.push({ what: name, region });
@@ -92,7 +93,7 @@ function fixOf(outside: readonly Place[]): string {
     : `remove ${found.what} there, or name the region in allowedRegions, and deploy`;
 }
 
-const isLooked = ({ ResourceType = '' }: StackResourceSummary): boolean => ResourceType in LOOKS;
+const isLooked = ({ type }: StackResource): boolean => type in LOOKS;
 
 async function placesOfAll<Item>(items: readonly Item[], look: (item: Item) => Promise<Place[]>): Promise<Place[]> {
   const places: Place[] = [];
@@ -106,7 +107,7 @@ async function placesOfAll<Item>(items: readonly Item[], look: (item: Item) => P
 async function copiesIn(
   { clients, target }: Context,
   region: string,
-): Promise<{ readonly region: string; readonly resource: StackResourceSummary }[]> {
+): Promise<{ readonly region: string; readonly resource: StackResource }[]> {
   try {
     const client = await clients.cloudFormation(region);
     const found = await resourcesOf(client, functionName(target.environment, COPIES_STACK));
@@ -124,12 +125,12 @@ async function copiesIn(
  */
 async function formerCopies(
   { clients, target }: Context,
-  copies: readonly { readonly resource: StackResourceSummary }[],
+  copies: readonly { readonly resource: StackResource }[],
 ): Promise<Place[]> {
   const { ListBucketsCommand } = await import('@aws-sdk/client-s3');
   const Prefix = `billing-ops-${target.environment}-archives-`;
   const { Buckets = [] } = await (await clients.s3()).send(new ListBucketsCommand({ Prefix }));
-  const known = new Set(copies.map(({ resource }) => resource.PhysicalResourceId));
+  const known = new Set(copies.map(({ resource }) => resource.id));
   // Followed by the account: another environment may be named as this one and `-archives`.
   return Buckets.filter(({ Name = '' }) => !known.has(Name) && /^\d{12}-/.test(Name.slice(Prefix.length))).map(
     ({ Name = '', BucketRegion }) => ({ what: `bucket ${Name}`, region: BucketRegion }),
@@ -137,9 +138,9 @@ async function formerCopies(
 }
 
 /** By the identifiers of the settings, or by the hosts where these are of RDS. */
-async function existingInstances(context: Context, resources: readonly StackResourceSummary[]): Promise<Existing[]> {
+async function existingInstances(context: Context, resources: readonly StackResource[]): Promise<Existing[]> {
   const { variables } = await configurationOf<CollectorEnvironment>(context, 'collector');
-  const made = new Set(resources.map(({ PhysicalResourceId }) => PhysicalResourceId));
+  const made = new Set(resources.map(({ id }) => id));
   const found = new Map<string, Existing>();
   for (const [identifier = '', host = ''] of [
     [variables.BILLING_INSTANCE_IDENTIFIER, variables.BILLING_DATABASE_HOST],
@@ -170,12 +171,8 @@ const copies = (arns: readonly (string | undefined)[], of: string): Place[] =>
   arns.map((arn = '') => ({ what: `${arn.split(':').at(-1) ?? ''}, a copy of ${of},`, region: regionOf(arn) }));
 
 /** @param region of its stack, where that is another than the environment's */
-function placesOf(
-  context: Context,
-  { ResourceType = '', PhysicalResourceId: id = '' }: StackResourceSummary,
-  region?: string,
-): Promise<Place[]> {
-  return LOOKS[ResourceType]?.(context, id, region) ?? Promise.resolve([]);
+function placesOf(context: Context, { type, id }: StackResource, region?: string): Promise<Place[]> {
+  return LOOKS[type]?.(context, id, region) ?? Promise.resolve([]);
 }
 
 /** How each kind of resource says where its data is. The ones without a question are where their stack is. */

@@ -38,10 +38,10 @@ export async function checkStack(place: SecondRegion): Promise<Finding[]> {
 export async function checkKeys(place: SecondRegion): Promise<Finding[]> {
   const { DescribeKeyCommand } = await import('@aws-sdk/client-kms');
   const resources = await resourcesOf(await place.clients.cloudFormation(), recoveryStack(place));
-  const keys = resources.filter(({ ResourceType }) => ResourceType === 'AWS::KMS::Key');
+  const keys = resources.filter(({ type }) => type === 'AWS::KMS::Key');
   const kms = await place.clients.kms();
   const states = await Promise.all(
-    keys.map(async ({ LogicalResourceId: id = '', PhysicalResourceId: KeyId = '' }) => {
+    keys.map(async ({ logicalId: id, id: KeyId }) => {
       const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId }));
       return { id, KeyId, state: KeyMetadata?.KeyState ?? 'unknown' };
     }),
@@ -74,10 +74,7 @@ export async function recoveryPointOf(
   const { environment } = place.target;
   const BackupVaultName = `billing-operations-${environment}-${database}`;
   const resources = await resourcesOf(await place.clients.cloudFormation(), recoveryStack(place));
-  const isSetUp = resources.some(
-    ({ ResourceType, PhysicalResourceId }) =>
-      ResourceType === 'AWS::Backup::BackupVault' && PhysicalResourceId === BackupVaultName,
-  );
+  const isSetUp = resources.some(({ type, id }) => type === 'AWS::Backup::BackupVault' && id === BackupVaultName);
   // Of an existing database that AWS Backup does not save: the archives are all there is of it.
   if (!isSetUp) {
     const detail = `the settings of ${database} have none: it comes back from its archive`;

@@ -49,10 +49,11 @@ const ROOMS: readonly Room[] = [
 const FILES = ['core', 'lambdas', 'lib', 'local', 'ops', 'bin'].flatMap(sourcesIn);
 /**
  * The table of error codes is one too: commands and workflows read from it what follows from an error. So are the form of
- * the file in which the local platform says where it listens, and how amounts are written for people.
+ * the file in which the local platform says where it listens, how amounts are written for people, and which resources of a
+ * stack exist.
  */
 const isContract = (file: string): boolean =>
-  /^(core|lambdas)\/(.*\/)?contract$|^core\/runtime\/(error-codes|money)$|^local\/platform\/contract$/.test(
+  /^(core|lambdas)\/(.*\/)?contract$|^core\/runtime\/(error-codes|money|stack-resources)$|^local\/platform\/contract$/.test(
     withoutExtension(file),
   );
 const isIn = (file: string, folder: string): boolean => file === folder || file.startsWith(`${folder}/`);

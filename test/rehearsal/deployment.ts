@@ -3,8 +3,8 @@ import {
   paginateListStackResources,
   type CloudFormationClient,
   type Stack,
-  type StackResourceSummary,
 } from '@aws-sdk/client-cloudformation';
+import { existingResources } from '../../core/runtime/stack-resources';
 import type { EnvironmentConfig } from '../../lib/config/environment-schema';
 import { stackName } from './assembly';
 import type { Clients } from './clients';
@@ -41,17 +41,9 @@ export class Deployment {
 
   async resources(part: string): Promise<Deployed[]> {
     const name = stackName(this.config, part);
-    const summaries: StackResourceSummary[] = [];
     const pages = paginateListStackResources({ client: this.api(part) }, { StackName: name });
-    for await (const page of pages) summaries.push(...(page.StackResourceSummaries ?? []));
-    return summaries.map(
-      ({ LogicalResourceId: logicalId = '', ResourceType: type = '', PhysicalResourceId: id = '' }) => ({
-        stack: part,
-        logicalId,
-        type,
-        physicalId: id,
-      }),
-    );
+    const found = await existingResources(pages);
+    return found.map(({ logicalId, type, id }) => ({ stack: part, logicalId, type, physicalId: id }));
   }
 
   /** The one resource of a type whose logical id contains a word. */
