@@ -11,7 +11,8 @@ import {
 } from '../lib/monitoring/cloudwatch/template-alarms';
 import { CAUSES, OVER_AFTER } from '../lib/monitoring/truth/causes';
 import { BITCOIN_FAILURES } from '../lib/monitoring/truth/bitcoin-failures';
-import { FAILURES, type Failure } from '../lib/monitoring/truth/failures';
+import type { Failure } from '../lib/monitoring/truth/failure';
+import { FAILURES } from '../lib/monitoring/truth/failures';
 import { healthy, healthyBitcoin, worldOf, type Published } from '../lib/monitoring/truth/published';
 import { flap, FLAPPING, FORGOTTEN, MOST_PAGES, NIGHT, RHYTHMS, SLOW } from '../lib/monitoring/truth/flapping';
 import { QUIET } from '../lib/monitoring/truth/stories';
@@ -164,7 +165,7 @@ function rowsOf(
   );
   return definitions.map(({ definition, severity, suffix }) => {
     const failure = failures.find(({ alarm }) => alarm === suffix);
-    if (failure === undefined) throw new Error(`${suffix}: no fault in test/lib/monitoring/truth/failures.ts`);
+    if (failure === undefined) throw new Error(`${suffix}: no fault in test/lib/monitoring/truth`);
     const { transitions } = simulate({
       alarms: alarms.filter(({ name }) => name === `${PREFIX}${suffix}`),
       world: worldOf(published, failure.published),

@@ -4,6 +4,7 @@ import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-l
 import { appendFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client } from 'pg';
+import { INSPECTIONS } from '../../lambdas/inspect/contract';
 import { waitUntil } from '../../local/pass/check';
 import { PLANTED_CARD } from '../factories/card-corpus';
 import { runOps } from './run-ops';
@@ -158,6 +159,37 @@ test('a statement that waits is listed with the session that blocks it', async (
     await platform.billing.query('ROLLBACK');
   }
   await waiting;
+});
+
+test('sizes and connections of a database are listed', async () => {
+  const sizes = await ops('sizes billing --limit 3');
+  expect([sizes.status, sizes.stdout.trim().split('\n').length]).toEqual([0, 5]);
+  const connections = await json('connections billing');
+  expect(INSPECTIONS.sessions.report.parse(connections.report).usedPercent).toBeGreaterThan(0);
+});
+
+test('parked messages and failed requests are looked at, and forgotten once the function is named', async () => {
+  expect(await ops('webhooks parked')).toMatchObject({ status: 0, stdout: 'Nothing is parked\n' });
+  expect(await ops('failures list backup')).toMatchObject({ status: 0, stdout: 'No request to backup has failed\n' });
+  const failure = { requestPayload: { database: 'billing' }, responsePayload: { errorMessage: 'S3 is away' } };
+  await sendTo(await queueUrl('BillingOps-local-backup-failures'), JSON.stringify(failure));
+
+  const listed = await ops('failures list backup');
+  expect([listed.status, listed.stdout]).toEqual([1, expect.stringMatching(/\{"database":"billing"\} +S3 is away/)]);
+  expect((await ops('failures clear backup')).status).toBe(3);
+  expect((await ops('failures clear backup --confirm backup')).status).toBe(0);
+  expect((await ops('failures list backup')).status).toBe(0);
+  expect((await ops('failures list verify')).stderr).toContain(
+    'verify is no function, or is invoked synchronously only',
+  );
+});
+
+test('an object that Stripe does not have is a finding of its refresh', async () => {
+  expect(await ops('refresh')).toMatchObject({ status: 0, stdout: expect.stringContaining('No refresh is due') });
+  expect(await ops('refresh --object sub_nowhere')).toMatchObject({
+    status: 1,
+    stdout: expect.stringMatching(/subscription +sub_nowhere +missing/),
+  });
 });
 
 test('a key that Stripe does not know stays pending, and the one in use stays', async () => {

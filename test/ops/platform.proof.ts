@@ -1,4 +1,3 @@
-import { GetQueueUrlCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { waitUntil } from '../../local/pass/check';
@@ -266,25 +265,6 @@ test('the links of the local platform are printed', async () => {
   expect((await ops('open')).stdout).toMatch(/webhook +http:\/\/127\.0\.0\.1:\d+\/api\/v1\/webhooks\/stripe/);
 });
 
-test('parked messages and failed requests are looked at, and forgotten once the function is named', async () => {
-  expect(await ops('webhooks parked')).toMatchObject({ status: 0, stdout: 'Nothing is parked\n' });
-  expect(await ops('failures list backup')).toMatchObject({ status: 0, stdout: 'No request to backup has failed\n' });
-  const sqs = new SQSClient({ endpoint: platform.endpoints.sqs, useQueueUrlAsEndpoint: false });
-  const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: 'BillingOps-local-backup-failures' }));
-  const failure = { requestPayload: { database: 'billing' }, responsePayload: { errorMessage: 'S3 is away' } };
-  await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(failure) }));
-  sqs.destroy();
-
-  const listed = await ops('failures list backup');
-  expect([listed.status, listed.stdout]).toEqual([1, expect.stringMatching(/\{"database":"billing"\} +S3 is away/)]);
-  expect((await ops('failures clear backup')).status).toBe(3);
-  expect((await ops('failures clear backup --confirm backup')).status).toBe(0);
-  expect((await ops('failures list backup')).status).toBe(0);
-  expect((await ops('failures list verify')).stderr).toContain(
-    'verify is no function, or is invoked synchronously only',
-  );
-});
-
 test('what is paid and belongs to nobody is listed, and assigned by whoever runs the command', async () => {
   await subscribe('sub_nobodys');
   const unowned = async () => JSON.stringify((await json('entitlements unowned')).report);
@@ -300,14 +280,6 @@ test('what is paid and belongs to nobody is listed, and assigned by whoever runs
   );
   expect(rows).toEqual([{ by: expect.stringMatching(/^000000000000:user\//) }]);
   expect((await ops('entitlements assign sub_nobodys --reason none')).status).toBe(2);
-});
-
-test('an object that Stripe does not have is a finding of its refresh', async () => {
-  expect(await ops('refresh')).toMatchObject({ status: 0, stdout: expect.stringContaining('No refresh is due') });
-  expect(await ops('refresh --object sub_nowhere')).toMatchObject({
-    status: 1,
-    stdout: expect.stringMatching(/subscription +sub_nowhere +missing/),
-  });
 });
 
 test('a dismissed event no longer counts as failed, and the ledger has who dismissed it', async () => {
@@ -341,10 +313,3 @@ test.each(RUNBOOK_LINES)(
     if (!isElsewhere) expect(status).not.toBe(2);
   },
 );
-
-test('sizes and connections of a database are listed', async () => {
-  const sizes = await ops('sizes billing --limit 3');
-  expect([sizes.status, sizes.stdout.trim().split('\n').length]).toEqual([0, 5]);
-  const connections = await json('connections billing');
-  expect(INSPECTIONS.sessions.report.parse(connections.report).usedPercent).toBeGreaterThan(0);
-});
