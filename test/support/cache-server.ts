@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { Worker } from 'node:worker_threads';
 
@@ -33,10 +34,8 @@ const { createRedisMock } = require('js-redis-server');
 /** A Redis server on loopback, empty. In a thread of its own: its interpreter of scripts does not run inside jest. */
 export async function startCacheServer(): Promise<EmptiableCacheServer> {
   const thread = new Worker(SERVER, { eval: true });
-  const answer = () =>
-    new Promise<string>((resolve, reject) => {
-      thread.once('message', resolve).once('error', reject);
-    });
+  // `once` of node:events takes its listeners for both off again.
+  const answer = async (): Promise<string> => ((await once(thread, 'message')) as [string])[0];
   return {
     url: await answer(),
     async empty() {
