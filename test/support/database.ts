@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Pool, type ClientConfig } from 'pg';
 import type { DatabaseName } from '../../core/contract';
 import { createConnector, type DatabaseConnector, type DatabaseTarget } from '../../core/database/connector';
@@ -48,11 +49,21 @@ export async function asAdministrator<T>(work: (client: Client) => Promise<T>, d
 let pool: Pool | undefined;
 
 /** Creates and drops databases over connections that stay, because connecting costs as much as that. */
-async function manage(statement: string): Promise<void> {
+async function manage(statement: string): Promise<number> {
   pool ??= new Pool({ ...administratorOf('postgres'), max: 2, idleTimeoutMillis: 1_000, allowExitOnIdle: true })
     // An idle connection that is lost, with its server at the latest, is replaced by the next statement.
     .on('error', () => undefined);
-  await pool.query(statement);
+  const { rowCount } = await pool.query(statement);
+  return rowCount ?? 0;
+}
+
+/** PostgreSQL looks for sessions that keep it from dropping a database ten times a second, and most are gone much sooner. */
+const LOOKS = 50;
+
+/** Ends the sessions of a database, and waits until they are gone. */
+async function endSessions(database: string): Promise<void> {
+  const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`;
+  for (let look = 0; look < LOOKS && (await manage(end)) > 0; look += 1) await sleep(2);
 }
 
 /** A database of its own on the real cluster: migrated, or `empty`. */
@@ -73,6 +84,7 @@ export async function createTestDatabase(kind: DatabaseName | 'empty'): Promise<
     },
     async drop() {
       await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
+      await endSessions(name);
       await manage(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     },
   };

@@ -9,6 +9,11 @@ import type { AlarmState } from './alarm-state';
 
 const TOKEN = /\s*(\(|\)|[A-Z_]+\("[^"]+"\)|[A-Z_]+\([^()"]+\)|[A-Z]+)/y;
 
+/** @param stateOf state of an alarm by its name */
+type Rule = (stateOf: (name: string) => AlarmState) => boolean;
+
+const parsed = new Map<string, Rule>();
+
 /**
  * Whether a rule holds.
  *
@@ -16,6 +21,12 @@ const TOKEN = /\s*(\(|\)|[A-Z_]+\("[^"]+"\)|[A-Z_]+\([^()"]+\)|[A-Z]+)/y;
  * @throws Error naming the rule when it is not understood
  */
 export function ruleHolds(rule: string, stateOf: (name: string) => AlarmState): boolean {
+  const known = parsed.get(rule) ?? parse(rule);
+  parsed.set(rule, known);
+  return known(stateOf);
+}
+
+function parse(rule: string): Rule {
   const tokens: string[] = [];
   TOKEN.lastIndex = 0;
   while (TOKEN.lastIndex < rule.trimEnd().length) {
@@ -25,28 +36,30 @@ export function ruleHolds(rule: string, stateOf: (name: string) => AlarmState): 
   }
   let at = 0;
   const next = (): string => tokens[at++] ?? 'the end';
-  const any = (): boolean => {
-    let holds = all();
+  const any = (): Rule => {
+    const rules = [all()];
     while (tokens[at] === 'OR') {
       next();
-      const other = all();
-      holds = holds || other;
+      rules.push(all());
     }
-    return holds;
+    // All of them: a name that no alarm has is found wherever it stands.
+    return (stateOf) => rules.reduce((holds, each) => each(stateOf) || holds, false);
   };
-  const all = (): boolean => {
-    let holds = one();
+  const all = (): Rule => {
+    const rules = [one()];
     while (tokens[at] === 'AND') {
       next();
-      const other = one();
-      holds = holds && other;
+      rules.push(one());
     }
-    return holds;
+    return (stateOf) => rules.reduce((holds, each) => each(stateOf) && holds, true);
   };
-  const one = (): boolean => {
+  const one = (): Rule => {
     const token = next();
-    if (token === 'NOT') return !one();
-    if (token === 'TRUE' || token === 'FALSE') return token === 'TRUE';
+    if (token === 'NOT') {
+      const inner = one();
+      return (stateOf) => !inner(stateOf);
+    }
+    if (token === 'TRUE' || token === 'FALSE') return () => token === 'TRUE';
     if (token === '(') {
       const inner = any();
       if (next() !== ')') throw new Error(`${rule}: a parenthesis is not closed`);
@@ -54,11 +67,11 @@ export function ruleHolds(rule: string, stateOf: (name: string) => AlarmState): 
     }
     const [, state, name] = /^(ALARM|OK|INSUFFICIENT_DATA)\("?([^"]+?)"?\)$/.exec(token) ?? [];
     if (name === undefined) throw new Error(`${rule}: ${token} is not understood`);
-    return stateOf(name) === state;
+    return (stateOf) => stateOf(name) === state;
   };
-  const holds = any();
+  const parsedRule = any();
   if (at < tokens.length) throw new Error(`${rule}: not understood from ${tokens.slice(at).join(' ')}`);
-  return holds;
+  return parsedRule;
 }
 
 /** How the actions of a composite alarm are suppressed, in the unit of the steps. */

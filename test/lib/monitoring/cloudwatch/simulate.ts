@@ -94,10 +94,15 @@ function windows({
   to,
   missing,
 }: SimulationOptions): (alarm: MetricAlarm, minute: number) => Series {
-  const longest = Math.max(...alarms.map((alarm) => (evaluationRange(alarm) * alarm.periodSeconds) / 60));
+  // Of each metric, as many minutes as the alarms that read it look back.
+  const longest = new Map<string, number>();
+  for (const alarm of alarms) {
+    const minutesBack = (evaluationRange(alarm) * alarm.periodSeconds) / 60;
+    for (const { key } of alarm.operands) longest.set(key, Math.max(longest.get(key) ?? 0, minutesBack));
+  }
   const recorded = new Map<string, Recorded>();
   const recordOf = (key: string): Recorded => {
-    const record = recorded.get(key) ?? new Recorded(world.get(key), from - longest, to);
+    const record = recorded.get(key) ?? new Recorded(world.get(key), from - (longest.get(key) ?? 0), to);
     recorded.set(key, record);
     return record;
   };
@@ -107,6 +112,13 @@ function windows({
       JSON.stringify([alarm.operands, alarm.expressions, alarm.periodSeconds, evaluationRange(alarm)]),
     ]),
   );
+  // A period that is whole has the same value at every later minute; by the minute at which it ended.
+  const periods = new Map<string, Map<number, number | undefined>>();
+  const wholePeriods = (of: string): Map<number, number | undefined> => {
+    const known = periods.get(of) ?? new Map<number, number | undefined>();
+    periods.set(of, known);
+    return known;
+  };
   // Most metrics of a story publish nothing: what is computed of them alone is the same at every minute.
   const computed = new Map<string, { readonly minute: number; readonly constant: boolean; readonly series: Series }>();
   return (alarm, minute) => {
@@ -118,11 +130,16 @@ function windows({
     const series = valueOver(
       alarm,
       length,
-      ({ key, statistic }) =>
-        Array.from({ length }, (_, index) => {
+      ({ key, statistic }) => {
+        const [record, whole] = [recordOf(key), wholePeriods(`${key} ${statistic} ${period}`)];
+        return Array.from({ length }, (_, index) => {
           const end = minute - (length - 1 - index) * period;
-          return recordOf(key).statistic(statistic, end - period, Math.min(end, minute - DELAY_MINUTES));
-        }),
+          const visible = minute - DELAY_MINUTES;
+          if (visible < end) return record.statistic(statistic, end - period, visible);
+          if (!whole.has(end)) whole.set(end, record.statistic(statistic, end - period, end));
+          return whole.get(end);
+        });
+      },
       missing,
     );
     const constant = alarm.operands.every(({ key }) => recordOf(key).isEmpty);
