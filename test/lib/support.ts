@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import type { EnvironmentConfig } from '../../lib/config/environment-schema';
@@ -9,7 +9,14 @@ import {
   type LocalEnvironmentOptions,
   type RunningDatabasesOptions,
 } from '../../lib/config/built-environments';
-import { bitcoinEnvironment, exampleEnvironment, movingEnvironment } from '../support/example-environments';
+import {
+  adoptingEnvironment,
+  bitcoinEnvironment,
+  EXAMPLES,
+  exampleEnvironment,
+  movingEnvironment,
+  ownNetworkEnvironment,
+} from '../support/example-environments';
 import { TEMPLATE_FOLDER_VARIABLE } from '../support/services';
 
 /** The stem of every function. */
@@ -58,12 +65,23 @@ function runningDatabases(account: string): RunningDatabasesOptions {
   };
 }
 
-function environmentOf(name: string): EnvironmentConfig {
-  if (name === 'local') return localEnvironment(localOptions());
-  if (name === 'bitcoin') return bitcoinEnvironment();
-  if (name === 'move') return movingEnvironment();
-  return name === 'rehearsal' ? rehearsalEnvironment(rehearsalOptions()) : exampleEnvironment(name);
-}
+/** Environments that tests name, beside the examples. */
+const BUILT: Readonly<Record<string, () => EnvironmentConfig>> = {
+  local: () => localEnvironment(localOptions()),
+  rehearsal: () => rehearsalEnvironment(rehearsalOptions()),
+  bitcoin: bitcoinEnvironment,
+  move: movingEnvironment,
+  adopting: adoptingEnvironment,
+  'own-network': ownNetworkEnvironment,
+  'all-at-once': () => ({ ...exampleEnvironment('production'), gradualDeployments: false }),
+};
+
+/** The environments that `npm test` names, the one that most files read first. */
+export const NAMED: readonly string[] = [
+  'production',
+  ...EXAMPLES.filter((name) => name !== 'production'),
+  ...Object.keys(BUILT).filter((name) => name !== 'move'),
+];
 
 const known = new Map<string, Synthesised>();
 
@@ -72,43 +90,63 @@ const known = new Map<string, Synthesised>();
  * because synthesis takes a second, and loading the framework another.
  */
 export function templatesOf(name: string): Synthesised {
-  const folder = process.env[TEMPLATE_FOLDER_VARIABLE];
-  const kept = folder === undefined ? undefined : path.join(folder, `${name}.json`);
-  const templates = known.get(name) ?? (kept !== undefined && existsSync(kept) ? read(kept) : synthesiseNamed(name));
-  known.set(name, templates);
-  if (kept !== undefined && !existsSync(kept)) keep(kept, templates);
+  let templates = known.get(name);
+  if (templates === undefined) {
+    const folder = process.env[TEMPLATE_FOLDER_VARIABLE];
+    templates = folder === undefined ? synthesiseNamed(name) : keptIn(path.join(folder, name), name);
+    known.set(name, templates);
+  }
   return templates;
 }
 
 function synthesiseNamed(name: string): Synthesised {
   // Required lazily, because it loads the framework.
   const { synthesise } = require('./synthesise') as typeof import('./synthesise');
-  return synthesise(environmentOf(name));
+  return synthesise((BUILT[name] ?? (() => exampleEnvironment(name)))());
 }
 
-type Content = Readonly<Record<keyof Synthesised, Record<string, unknown> | undefined>>;
-
-function read(file: string): Synthesised {
-  const content = JSON.parse(readFileSync(file, 'utf8')) as Content;
-  const template = (part: keyof Synthesised) => Template.fromJSON(content[part] ?? {});
+/** The templates that a folder keeps, each read when it is asked for. They are synthesised where there is no such folder. */
+function keptIn(folder: string, name: string): Synthesised {
+  if (!existsSync(folder)) keep(folder, synthesiseNamed(name));
+  const templates = new Map<string, Template | undefined>();
+  const read = (part: string): Template | undefined => {
+    if (!templates.has(part)) {
+      const text = readFileSync(path.join(folder, part), 'utf8');
+      // That nothing in it depends on itself was found when it was synthesised.
+      const unchecked = { skipCyclicalDependenciesCheck: true };
+      templates.set(part, text === '' ? undefined : Template.fromJSON(JSON.parse(text) as object, unchecked));
+    }
+    return templates.get(part);
+  };
   return {
-    data: template('data'),
-    operations: template('operations'),
-    monitoring: template('monitoring'),
-    recovery: content.recovery && Template.fromJSON(content.recovery),
+    get data() {
+      return read('data') as Template;
+    },
+    get operations() {
+      return read('operations') as Template;
+    },
+    get monitoring() {
+      return read('monitoring') as Template;
+    },
+    get recovery() {
+      return read('recovery');
+    },
   };
 }
 
-/** Writes a temporary file and renames it, so that another worker never reads half a file. */
-function keep(file: string, { data, operations, monitoring, recovery }: Synthesised): void {
-  const content: Content = {
-    data: data.toJSON(),
-    operations: operations.toJSON(),
-    monitoring: monitoring.toJSON(),
-    recovery: recovery?.toJSON(),
-  };
-  writeFileSync(`${file}.${process.pid}`, JSON.stringify(content));
-  renameSync(`${file}.${process.pid}`, file);
+/** Writes a folder and renames it, so that another worker never reads half of it. */
+function keep(folder: string, templates: Synthesised): void {
+  const made = mkdtempSync(`${folder}-`);
+  for (const part of ['data', 'operations', 'monitoring', 'recovery'] as const) {
+    const template = templates[part];
+    writeFileSync(path.join(made, part), template === undefined ? '' : JSON.stringify(template.toJSON()));
+  }
+  try {
+    renameSync(made, folder);
+  } catch (error) {
+    // Unless another worker was faster.
+    if (!existsSync(folder)) throw error;
+  }
 }
 
 export function resourcesOf(template: Template, type?: string): Record<string, Resource> {

@@ -2,14 +2,9 @@ import { readFileSync } from 'node:fs';
 import { setDefaultCACertificates } from 'node:tls';
 import { setFlagsFromString } from 'node:v8';
 import { testServices } from './services';
+import { SYNTHESIS_SETTINGS } from './synthesis-settings';
 
-// One test keeps CloudFormation's validator on; the others save its time (see aws-cdk-lib/core validation).
-process.env.CDK_VALIDATION ??= 'false';
-// No test reads where a construct was created, and finding that out takes 40 % of a synthesis.
-process.env.CDK_CONTEXT_JSON = JSON.stringify({
-  'aws:cdk:disable-stack-trace': true,
-  'aws:cdk:disable-creation-stack-traces': true,
-});
+Object.assign(process.env, SYNTHESIS_SETTINGS);
 // What a program prints is compared without colours, which a CI's environment (`CI`, `FORCE_COLOR`) turns on without a terminal.
 process.env.NO_COLOR = '1';
 delete process.env.FORCE_COLOR;

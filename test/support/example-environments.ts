@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { environmentFiles, readEnvironment } from '../../lib/config/environment-files';
 import { bitcoin } from '../../lib/config/bitcoin-settings';
-import type { EnvironmentConfig } from '../../lib/config/environment-schema';
+import { defineEnvironment, type EnvironmentConfig, type EnvironmentInput } from '../../lib/config/environment-schema';
 
 /**
  * The environments that tests are about: those that an adopter copies, never the adopter's own, so that what is in
@@ -54,4 +54,40 @@ export function movingEnvironment(): EnvironmentConfig {
     securityGroupId: 'sg-0123456789abcdef0',
   };
   return { ...production, databases: { billing: { ...billing, move, logins: 'least' }, main } };
+}
+
+const ADMITTED = { securityGroupIds: ['sg-0000000d'], cidrs: ['10.99.0.0/16'] };
+/** The permissions boundary of {@link adoptingEnvironment}. */
+export const BOUNDARY = 'arn:aws:iam::111111111111:policy/boundary';
+
+/** An environment as a platform team has it: in a network of theirs, with tags and a boundary. */
+export function adoptingEnvironment(): EnvironmentConfig {
+  const { availabilityZones: _, ...dev } = exampleEnvironment('dev') as EnvironmentInput;
+  const created = dev.databases.billing as Extract<EnvironmentInput['databases']['billing'], { kind: 'create' }>;
+  return defineEnvironment({
+    ...dev,
+    network: undefined,
+    tags: { 'cost-center': '4711' },
+    permissionsBoundaryArn: BOUNDARY,
+    bootstrapQualifier: 'billing1',
+    existingNetwork: {
+      vpcId: 'vpc-0000000a',
+      availabilityZones: ['eu-central-1a', 'eu-central-1b'],
+      privateSubnetIds: ['subnet-0000000a', 'subnet-0000000b'],
+      databaseSubnetIds: ['subnet-0000000c', 'subnet-0000000d'],
+      apiSecurityGroupId: 'sg-0000000e',
+    },
+    databases: {
+      billing: { ...created, analyticsReplica: true, admit: ADMITTED, admitToReplica: { cidrs: ['10.98.0.0/16'] } },
+      main: dev.databases.main,
+    },
+  });
+}
+
+/** The example `dev` in a network of its own settings. */
+export function ownNetworkEnvironment(): EnvironmentConfig {
+  return defineEnvironment({
+    ...exampleEnvironment('dev'),
+    network: { cidr: '10.7.32.0/19', natGateways: 2, apiEndpoints: false },
+  });
 }

@@ -1,9 +1,12 @@
+import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { startObjectStoreAndQueue } from '../../local/aws/object-store-and-queue';
 import { startCluster } from '../../local/postgres/cluster';
 import { publishTestServices, TEMPLATE_FOLDER_VARIABLE } from './services';
+import { SYNTHESIS_SETTINGS } from './synthesis-settings';
 import { createTemplateDatabases } from './template-databases';
 
 const MEMORY_FOLDER = '/dev/shm';
@@ -16,11 +19,33 @@ async function fastestFolder(): Promise<string> {
   return memory !== undefined && memory.bavail * memory.bsize > MEMORY_NEEDED_BYTES ? MEMORY_FOLDER : tmpdir();
 }
 
+/** What is read of jest's own settings. */
+interface RunSettings {
+  readonly testPathPatterns: { readonly patterns: readonly string[] };
+  readonly testNamePattern?: string;
+}
+
+/** A run of some tests synthesises what they read when they do. */
+const isWholeRun = ({ testPathPatterns, testNamePattern = '' }: RunSettings): boolean =>
+  testPathPatterns.patterns.length === 0 && testNamePattern === '';
+
+/** Synthesises every named environment, beside the start of the servers. */
+async function synthesiseNamed(templates: string): Promise<void> {
+  const program = path.join(__dirname, '../lib/synthesise-named.ts');
+  const env = { ...process.env, ...SYNTHESIS_SETTINGS, [TEMPLATE_FOLDER_VARIABLE]: templates };
+  await promisify(execFile)(process.execPath, ['--import', 'tsx', program], { env });
+}
+
 /** One PostgreSQL cluster and one S3/SQS server for the whole run; every test makes a database or a bucket of its own. */
-export default async function globalSetup(): Promise<void> {
+export default async function globalSetup(settings: RunSettings): Promise<void> {
   const directory = await mkdtemp(path.join(await fastestFolder(), 'billing-operations-test-'));
   // When we are root, PostgreSQL runs as another account, which has to enter this folder.
   await chmod(directory, 0o711);
+  const templates = path.join(directory, 'templates');
+  await mkdir(templates);
+  const synthesised = isWholeRun(settings) ? synthesiseNamed(templates) : undefined;
+  // It fails where it is awaited.
+  synthesised?.catch(() => undefined);
   const [cluster, store] = await Promise.all([
     startCluster({ directory: path.join(directory, 'cluster'), durable: false, tls: true }),
     startObjectStoreAndQueue(),
@@ -41,10 +66,9 @@ export default async function globalSetup(): Promise<void> {
     },
     awsEndpoint: store.endpoint,
   });
-  const templates = path.join(directory, 'templates');
-  await mkdir(templates);
   process.env[TEMPLATE_FOLDER_VARIABLE] = templates;
   await createTemplateDatabases();
+  await synthesised;
 }
 
 declare global {

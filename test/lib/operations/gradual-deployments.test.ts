@@ -1,8 +1,6 @@
 import { GRADUAL_DEPLOYMENTS, type GradualFunction } from '../../../lib/config/gradual-deployments';
-import { exampleEnvironment } from '../../support/example-environments';
 import { alarmsOfTemplate } from '../monitoring/alarm-support';
 import { resourceLike, resourcesOf, templatesOf, type Resource } from '../support';
-import { synthesise } from '../synthesise';
 
 const STEMS = Object.keys(GRADUAL_DEPLOYMENTS) as GradualFunction[];
 const TITLE = { webhook: 'Webhook', processor: 'Processor' } as const;
@@ -90,7 +88,7 @@ test('functions that a schedule invokes take their new code at once', () => {
 });
 
 test('an environment that deploys all at once keeps the aliases, so that nothing else changes', () => {
-  const off = synthesise({ ...exampleEnvironment('production'), gradualDeployments: false }).operations;
+  const off = templatesOf('all-at-once').operations;
   const types = Object.values(resourcesOf(off)).map(({ Type }) => Type);
   expect(types.filter((type) => type.startsWith('AWS::CodeDeploy'))).toEqual([]);
   expect(liveAliases(off).map(({ UpdatePolicy }) => UpdatePolicy)).toEqual([undefined, undefined]);

@@ -1,34 +1,9 @@
-import { createApp } from '../../../lib/app';
-import { defineEnvironment, type EnvironmentInput } from '../../../lib/config/environment-schema';
-import { exampleEnvironment } from '../../support/example-environments';
-import { resourceLike, resourcesOf } from '../support';
-import { stubBundles, synthesise } from '../synthesise';
+import { App } from 'aws-cdk-lib';
+import { EnvironmentStack } from '../../../lib/stacks/environment-stack';
+import { adoptingEnvironment, BOUNDARY } from '../../support/example-environments';
+import { resourceLike, resourcesOf, templatesOf } from '../support';
 
-const { availabilityZones: _, ...dev } = exampleEnvironment('dev') as EnvironmentInput;
-const created = dev.databases.billing as Extract<EnvironmentInput['databases']['billing'], { kind: 'create' }>;
-const admitted = { securityGroupIds: ['sg-0000000d'], cidrs: ['10.99.0.0/16'] };
-const BOUNDARY = 'arn:aws:iam::111111111111:policy/boundary';
-
-/** An environment as a platform team has it: in a network of theirs, with tags and a boundary. */
-const config = defineEnvironment({
-  ...dev,
-  network: undefined,
-  tags: { 'cost-center': '4711' },
-  permissionsBoundaryArn: BOUNDARY,
-  bootstrapQualifier: 'billing1',
-  existingNetwork: {
-    vpcId: 'vpc-0000000a',
-    availabilityZones: ['eu-central-1a', 'eu-central-1b'],
-    privateSubnetIds: ['subnet-0000000a', 'subnet-0000000b'],
-    databaseSubnetIds: ['subnet-0000000c', 'subnet-0000000d'],
-    apiSecurityGroupId: 'sg-0000000e',
-  },
-  databases: {
-    billing: { ...created, analyticsReplica: true, admit: admitted, admitToReplica: { cidrs: ['10.98.0.0/16'] } },
-    main: dev.databases.main,
-  },
-});
-const { data, operations, monitoring } = synthesise(config);
+const { data, operations, monitoring } = templatesOf('adopting');
 
 describe('databases that are created in an existing network', () => {
   test('are in its subnets, and nothing of the network is created', () => {
@@ -110,17 +85,21 @@ test('every role has the permissions boundary of the settings', () => {
 });
 
 test('the stacks are deployed by the bootstrap that the qualifier names', () => {
-  const assembly = createApp([config], { bundles: stubBundles() }).synth();
-  for (const { assumeRoleArn } of assembly.stacks) expect(assumeRoleArn).toContain('cdk-billing1-deploy-role-');
+  class AnyStack extends EnvironmentStack {}
+  const app = new App();
+  new AnyStack(app, 'Any', { config: adoptingEnvironment() });
+  expect(app.synth().stacks.map(({ assumeRoleArn }) => assumeRoleArn)).toEqual([
+    expect.stringContaining('cdk-billing1-deploy-role-'),
+  ]);
+  for (const template of [data, operations, monitoring]) {
+    expect(template.toJSON()).toMatchObject({
+      Parameters: { BootstrapVersion: { Default: '/cdk-bootstrap/billing1/version' } },
+    });
+  }
 });
 
 test('a created network has the range, gateways and endpoints of the settings', () => {
-  const { data: own } = synthesise(
-    defineEnvironment({
-      ...exampleEnvironment('dev'),
-      network: { cidr: '10.7.32.0/19', natGateways: 2, apiEndpoints: false },
-    }),
-  );
+  const { data: own } = templatesOf('own-network');
   expect(resourceLike(own, 'AWS::EC2::VPC', 'Vpc').Properties.CidrBlock).toBe('10.7.32.0/19');
   expect(Object.keys(resourcesOf(own, 'AWS::EC2::NatGateway'))).toHaveLength(2);
   const endpoints = Object.values(resourcesOf(own, 'AWS::EC2::VPCEndpoint'));
