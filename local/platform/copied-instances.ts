@@ -22,10 +22,13 @@ interface Copy {
 /**
  * Copies of the clusters, which stand for the instances that RDS restores from a recovery point: the files are copied while the
  * server runs, and a second server replays what was written meanwhile. One at a time for each database; a new one replaces
- * that of an execution that was stopped.
+ * that of an execution that was stopped. Copies of one database share a folder: what makes or ends one waits for what was asked
+ * for before.
  */
 export class CopiedInstances {
   private readonly copies = new Map<DatabaseName, Copy>();
+  /** The end of what was asked for last. */
+  private readonly turns = new Map<DatabaseName, Promise<unknown>>();
 
   /** @param directory folder of the clusters */
   constructor(
@@ -40,12 +43,14 @@ export class CopiedInstances {
 
   /** Copies a cluster as it is now. @throws when this machine has no second address, or the copy does not start */
   async take(database: DatabaseName, snapshotArn: string): Promise<RecoveryPoint> {
-    await this.remove(database);
-    const takenAt = new Date().toISOString();
-    const { cluster } = this.servers[database];
-    const copy = await cluster.clone(this.folderOf(database), await otherLoopback(cluster.port));
-    this.copies.set(database, { snapshotArn, cluster: copy });
-    return { snapshotArn, takenAt };
+    return this.inTurn(database, async () => {
+      await this.end(database);
+      const takenAt = new Date().toISOString();
+      const { cluster } = this.servers[database];
+      const copy = await cluster.clone(this.folderOf(database), await otherLoopback(cluster.port));
+      this.copies.set(database, { snapshotArn, cluster: copy });
+      return { snapshotArn, takenAt };
+    });
   }
 
   /** Gives the copy of a recovery point its identifier. @returns whether there is one */
@@ -83,11 +88,25 @@ export class CopiedInstances {
    * @param snapshotArn recovery point of which it has to be. @default - any
    */
   async remove(database: DatabaseName, snapshotArn?: string): Promise<void> {
+    await this.inTurn(database, () => this.end(database, snapshotArn));
+  }
+
+  private async end(database: DatabaseName, snapshotArn?: string): Promise<void> {
     const copy = this.copies.get(database);
     if (!copy || (snapshotArn !== undefined && copy.snapshotArn !== snapshotArn)) return;
     this.copies.delete(database);
     await copy.cluster.stop();
     rmSync(this.folderOf(database), { recursive: true, force: true });
+  }
+
+  /** Work that failed keeps none from its turn. */
+  private inTurn<T>(database: DatabaseName, work: () => Promise<T>): Promise<T> {
+    const turn = (this.turns.get(database) ?? Promise.resolve()).then(work);
+    this.turns.set(
+      database,
+      turn.catch(() => undefined),
+    );
+    return turn;
   }
 
   private find(identifier: string): [DatabaseName, Copy] | undefined {

@@ -1,4 +1,5 @@
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { archiveWorkflowName, DATABASE_NAMES, LOCAL_ENVIRONMENT, type DatabaseName } from '../../core/contract';
@@ -74,7 +75,7 @@ export function stateMachines(
       definition: definitions[database],
       // On AWS, the newest recovery point is there before; here it is taken now.
       completeInput: async (input) => {
-        const snapshotArn = `arn:aws:rds:${region}:${account}:snapshot:${database}-${Date.now()}`;
+        const snapshotArn = `arn:aws:rds:${region}:${account}:snapshot:${database}-${Date.now()}-${randomUUID().slice(0, 8)}`;
         return { ...input, ...(await instances.take(database, snapshotArn)) };
       },
       // The state machine removes the copy itself, unless it was stopped. By then, the next execution may have a copy.

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseName } from '../../core/contract';
@@ -32,6 +32,22 @@ beforeAll(async () => {
 afterAll(async () => {
   await cluster.stop();
   rmSync(directory, { recursive: true, force: true });
+});
+
+test('what makes or ends a copy waits for what was asked for before', async () => {
+  const servers = { billing: { cluster } } as Record<DatabaseName, LocalDatabaseServer>;
+  const instances = new CopiedInstances(servers, directory);
+  await Promise.all([
+    instances.take('billing', 'one'),
+    instances.remove('billing', 'one'),
+    instances.take('billing', 'two'),
+  ]);
+  expect([instances.restore('one', 'copy-one'), instances.restore('two', 'copy-two')]).toEqual([false, true]);
+  const host = instances.hostOf('copy-two') ?? '';
+  const { rows } = await asSuperuser({ ...cluster, host }, 'postgres', (client) => client.query('SELECT 1 AS answers'));
+  expect(rows).toEqual([{ answers: 1 }]);
+  await Promise.all([instances.remove('billing'), instances.remove('billing', 'two')]);
+  expect(readdirSync(directory)).not.toContain('billing-copy');
 });
 
 test('an execution that was stopped removes its own copy when its task ends, not that of the next execution', async () => {
