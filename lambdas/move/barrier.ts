@@ -1,8 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
-import { describeBlockers } from '../../core/database/lock-timeout';
-import { OperationError } from '../../core/runtime/errors';
-import { ATTEMPTS, BETWEEN_MS, isBusy, LOCK_TIMEOUT_MS, lockBriefly } from './locks';
+import { holdTables, lockBriefly } from './locks';
 import { REPLICATOR } from './replication';
 import { type Connected } from './servers';
 import { writtenTables } from './tables';
@@ -23,7 +20,7 @@ const READ_ONLY = 'default_transaction_read_only';
 export async function refuseWrites(
   { client, connector }: Connected,
   why: string,
-  onAttempt: () => Promise<void> = async () => undefined,
+  onAttempt?: () => Promise<void>,
 ): Promise<void> {
   const database = escapeIdentifier(connector.target.database);
   const tables = await writtenTables(client);
@@ -40,30 +37,11 @@ export async function refuseWrites(
     ),
     commentOn(database, [`${why}${MARK}`, ...(await formerComment(client))].join(JOINT)),
   ];
-  for (let attempt = 1; ; attempt += 1) {
-    await onAttempt();
-    await client.query('BEGIN');
-    try {
-      // A lock's timeout counts for each table anew; writes to the first wait for as long as all of them take.
-      await client.query(`SET LOCAL statement_timeout = ${LOCK_TIMEOUT_MS}`);
-      await client.query(`LOCK TABLE ${tables.join(', ')} IN SHARE ROW EXCLUSIVE MODE`);
-      await client.query('SET LOCAL statement_timeout = 0');
-      await client.query(statements.join(';\n'));
-      await client.query('COMMIT');
-      return;
-    } catch (error) {
-      await client.query('ROLLBACK').catch(() => undefined);
-      if (!isBusy(error)) throw error;
-      if (attempt === ATTEMPTS) {
-        throw new OperationError(
-          'database_busy',
-          `Transactions that write did not end: ${await describeBlockers(client)}. No write was refused; repeat the step`,
-          { cause: error },
-        );
-      }
-    }
-    await sleep(BETWEEN_MS);
-  }
+  await holdTables(
+    client,
+    { tables, mode: 'SHARE ROW EXCLUSIVE', unchanged: 'No write was refused', onAttempt },
+    async () => void (await client.query(statements.join(';\n'))),
+  );
 }
 
 /** Roles whose own setting would hide that of the database: it is set for them in this database as well. */

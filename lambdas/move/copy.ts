@@ -14,6 +14,7 @@ import { readCurrent } from '../../core/schema/capture';
 import { isMadeBy, markAsMade, refuseWrites } from './barrier';
 import { differencesOfSchema } from './compare';
 import type { ChangeReport } from './contract';
+import { holdTables } from './locks';
 import { checksOf } from './plan';
 import { isOpen, outOfOrder, recordDifferences, recordStart } from './record';
 import { FORWARD, grantReading, isSubscribed, ensureReplicator, publish, REPLICATOR } from './replication';
@@ -21,9 +22,6 @@ import { connected, type Connected, withServers, type MoveDependencies, type Ser
 import { Steps } from './steps';
 import { subscribe } from './subscribe';
 import { missingIdentities } from './tables';
-
-/** How long a change of a table's replica identity waits for the application. */
-const LOCK_TIMEOUT_MS = 3_000;
 
 /**
  * Makes the new database, with roles and schema of the old one, and subscribes it: PostgreSQL copies the rows by itself and
@@ -54,26 +52,24 @@ export async function copy(dependencies: MoveDependencies): Promise<ChangeReport
   });
 }
 
-/** Records the move, and gives every table what identifies its rows: from now on, repeating the step continues it. */
+/**
+ * Records the move, and gives every table what identifies its rows: from now on, repeating the step continues it.
+ *
+ * @throws OperationError `database_busy` naming the transactions that hold a table without a primary key; nothing is changed then
+ */
 async function begin(source: Connected, servers: Servers, steps: Steps): Promise<string> {
   const { client } = source;
   const identities = await missingIdentities(client);
-  await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
-  let id: string;
-  await client.query('BEGIN');
-  try {
+  const tables = identities.map(({ qualified }) => qualified);
+  const held = { tables, mode: 'ACCESS EXCLUSIVE', unchanged: 'Nothing was changed' } as const;
+  const id = await holdTables(client, held, async () => {
     for (const { set } of identities) await client.query(set);
-    id = await recordStart(client, {
+    return recordStart(client, {
       source: servers.source.name,
       target: servers.target.name,
       identities: identities.map(({ reset }) => reset),
     });
-    await client.query('COMMIT');
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => undefined);
-    throw error;
-  }
-  await client.query('RESET lock_timeout');
+  });
   steps.add('Migrations, roles and privileges are frozen');
   if (identities.length > 0) {
     steps.add(`Replica identity set for ${identities.map(({ table }) => table).join(', ')}, until the end of the move`);

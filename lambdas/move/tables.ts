@@ -32,7 +32,10 @@ export async function writtenTables(client: ClientBase): Promise<string[]> {
 
 /** A statement that gives a table a replica identity, and the one that gives it back the former. */
 export interface IdentityChange {
+  /** `schema.table`, for people. */
   readonly table: string;
+  /** Quoted, for statements. */
+  readonly qualified: string;
   readonly set: string;
   readonly reset: string;
 }
@@ -58,8 +61,9 @@ export async function missingIdentities(client: ClientBase): Promise<IdentityCha
      ORDER BY 1, 2`,
   );
   return rows.map(({ schema, name, former, index }) => {
-    const alter = `ALTER TABLE ${qualified({ schema, name })} REPLICA IDENTITY`;
+    const quoted = qualified({ schema, name });
+    const alter = `ALTER TABLE ${quoted} REPLICA IDENTITY`;
     const set = index === null ? `${alter} FULL` : `${alter} USING INDEX ${index}`;
-    return { table: `${schema}.${name}`, set, reset: `${alter} ${former}` };
+    return { table: `${schema}.${name}`, qualified: quoted, set, reset: `${alter} ${former}` };
   });
 }
