@@ -10,7 +10,7 @@ import { BACK, dropSubscription, FORWARD } from './replication';
 import { removeReplication } from './removal';
 import { connected, type Connected, type MoveDependencies, nameOf, type Servers, type Side } from './servers';
 import { Steps } from './steps';
-import { direct, isDirected, isMoved } from './switch';
+import { direct, isMoved, undirectedSecrets } from './switch';
 
 /** Stages at which the new server holds all that the old one had. */
 const NEW_HOLDS_ALL: ReadonlySet<string> = new Set(['switching', 'cut-over', 'rolling-back']);
@@ -41,11 +41,16 @@ export async function cutOverAlone(
   if (move === undefined || (!NEW_HOLDS_ALL.has(move.stage) && move.stage !== 'switching-back')) {
     throw outOfOrder('cut-over', move, `bring ${servers.source.name} back, which does not answer`);
   }
-  const mayLack = !isConfigured && (move.stage === 'switching-back' || !(await isDirected(dependencies)));
+  const undirected = isConfigured ? [] : await undirectedSecrets(dependencies);
+  const mayLack = !isConfigured && (move.stage === 'switching-back' || undirected.length > 0);
   if (mayLack && !abandon) {
+    const reason =
+      move.stage === 'switching-back'
+        ? 'functions may have written there since the roll-back: bring it back, and repeat ops move roll-back'
+        : `functions may have written there, since ${undirected.join(', ')} sends them to it: bring it back, and repeat ops move cut-over`;
     throw new OperationError(
       'move_not_ready',
-      `${servers.source.name} does not answer, and functions may have written there since the roll-back: bring it back, and repeat ops move roll-back. To lose what they wrote, add --abandon. Nothing was changed`,
+      `${servers.source.name} does not answer, and ${reason}. To lose what they wrote, add --abandon. Nothing was changed`,
     );
   }
   const confirmWith = nameOf(target.connector.target);
@@ -53,7 +58,7 @@ export async function cutOverAlone(
     const steps = [
       `${servers.source.name} does not answer: go on without it${mayLack ? `. ${KEEP_AWAY}` : ''}`,
       `Let ${target.name} take writes, and send functions there, by their secrets`,
-      ...(mayLack ? [`Lose what was written on ${servers.source.name} since the roll-back`] : []),
+      ...(mayLack ? [`Lose what was written on ${servers.source.name} alone`] : []),
     ];
     return report(servers, { stage: move.stage, dryRun: true, confirmWith, steps, next: 'ops move cut-over' });
   }

@@ -7,8 +7,8 @@ import { admitWrites, endSessions, isRefusing, refuseWrites, removeBarrier } fro
 import { type Comparison, compareTable, differencesOfSchema } from './compare';
 import { type ChangeReport, VERIFIED_HOURS } from './contract';
 import { bringLoginsUp, report } from './copy';
-import { assertClose, assertCopied, assertNotRotating, untilQuiet } from './ready';
-import { copyRecord, outOfOrder, recordEndOfPause, recordPause, recordStage, type Move } from './record';
+import { assertClose, assertCopied, assertNoRotationDue, assertNotRotating, untilQuiet } from './ready';
+import { copyRecord, outOfOrder, recordEndOfPause, recordPause, recordStage, type Move, undo } from './record';
 import {
   awaitBeat,
   BACK,
@@ -24,7 +24,7 @@ import {
 import { connected, type Connected, type MoveDependencies, nameOf, withServers } from './servers';
 import { Steps } from './steps';
 import { subscribe } from './subscribe';
-import { carrySequences, direct } from './switch';
+import { carrySequences, direct, undirectedSecrets } from './switch';
 import { BEATS, label, replicatedTables } from './tables';
 
 /** How long the pause may be made longer by comparing rows once more. What was compared before is not in doubt. */
@@ -38,6 +38,8 @@ const STEPS = [
   'Wait until the last row has arrived, carry the sequences, compare rows',
   'Send functions to the new server, by their secrets',
 ];
+/** After the new server was found to have everything. */
+const STEPS_SWITCHING = ['Let the new server take writes, and send functions there, by their secrets'];
 
 /**
  * Lets the new server take the writes. A failure before that sends functions back to the old one; a step that was killed is
@@ -56,8 +58,8 @@ export async function cutOver(
       if (confirm !== undefined && servers.target.client) assertTyped(confirm, nameOf(servers.target.connector.target));
       return cutOverAlone(dependencies, servers, { confirm, abandon });
     }
-    if (move === undefined || isConfigured || !BEFORE.has(move.stage)) {
-      const apart = move !== undefined && (await isApart(servers, move));
+    if (move === undefined || isConfigured || !(await isContinued(dependencies, move))) {
+      const apart = move !== undefined && (await isApart(dependencies, servers, move));
       throw outOfOrder('cut-over', move, apart ? wayOnApart(servers) : 'ops move plan says it');
     }
     const [source, target] = [connected(servers.source), connected(servers.target)];
@@ -66,12 +68,14 @@ export async function cutOver(
       await assertCopied(target);
       assertVerified(move, dependencies.clock());
       await assertClose(source, FORWARD);
+      await assertNoRotationDue(dependencies);
     }
-    if (BEFORE_SWITCH.has(move.stage)) await assertNotRotating(dependencies);
+    if (BEFORE_SWITCH.has(move.stage)) await assertNotRotating(dependencies, [dependencies.other.target.secretArn]);
     if (confirm !== confirmWith) {
       if (confirm !== undefined) throw notTyped(confirm, confirmWith);
       const { stage } = move;
-      return report(servers, { stage, dryRun: true, confirmWith, steps: STEPS, next: 'ops move cut-over' });
+      const ahead = BEFORE_SWITCH.has(stage) ? STEPS : STEPS_SWITCHING;
+      return report(servers, { stage, dryRun: true, confirmWith, steps: ahead, next: 'ops move cut-over' });
     }
     const steps = new Steps(dependencies.log, 'cut-over');
     if (BEFORE_SWITCH.has(move.stage)) {
@@ -98,6 +102,11 @@ export async function cutOver(
 const BEFORE_SWITCH: ReadonlySet<string> = new Set(['copying', 'cutting-over']);
 /** A roll-back that stopped before the old server took a write is taken back. */
 const BEFORE: ReadonlySet<string> = new Set([...BEFORE_SWITCH, 'switching', 'rolling-back']);
+
+/** Whether the step was begun and has something left to do, such as a secret that still sends functions to the old server. */
+async function isContinued(dependencies: MoveDependencies, { stage }: Move): Promise<boolean> {
+  return BEFORE.has(stage) || (stage === 'cut-over' && (await undirectedSecrets(dependencies)).length > 0);
+}
 
 const NEXT =
   'ops move verify, as often as you like. Name the new server in the configuration and deploy. After 7 days: ops move finish. To go back: ops move roll-back';
@@ -194,7 +203,9 @@ async function pause(
     steps.add(`${await carrySequences(source, target)} sequences carried`);
     steps.add(await compareWithin({ source, target }, COMPARE_MS));
   } catch (error) {
-    await resumeWrites(dependencies, source, move);
+    await undo(error, 'ops move cut-over continues the step, ops move roll-back takes it back', () =>
+      resumeWrites(dependencies, source, move),
+    );
     throw error;
   }
   // From here on the step only goes on: functions whose secret is written first write to the new server.

@@ -3,13 +3,12 @@ import { isRefusing, refuseWrites } from './barrier';
 import { type ChangeReport, KEPT_DAYS } from './contract';
 import { report } from './copy';
 import { notTyped } from './cut-over';
+import { endOfWayBack } from './ready';
 import { copyRecord, outOfOrder, recordStage } from './record';
 import { removeReplication } from './removal';
 import { connected, type Connected, type MoveDependencies, nameOf, type Servers, withServers } from './servers';
 import { Steps } from './steps';
-import { isDirected, settleSecrets } from './switch';
-
-const DAY_MS = 86_400_000;
+import { settleSecrets, undirectedSecrets } from './switch';
 
 const STEPS = [
   'End replication to the old server, which stays without writes; there is no way back but a restore',
@@ -27,7 +26,7 @@ const stepsWithout = (name: string): string[] => [
  * once the configuration names the new server, it also takes the redirection out of the secrets.
  *
  * @throws OperationError `move_out_of_order`; `move_not_ready` before the days are over, and where functions may be writing to an
- * old server that does not answer
+ * old server, by a secret or since it does not answer
  */
 export async function finish(
   dependencies: MoveDependencies,
@@ -41,14 +40,15 @@ export async function finish(
     // What the new server keeps for an old one that does not answer fills its disk.
     const source = servers.source.unreachable ? undefined : connected(servers.source);
     const target = connected(servers.target);
-    if (source === undefined) await assertTakesWrites(dependencies, servers, target);
-    const days = (dependencies.clock().getTime() - (move.cutOverAt?.getTime() ?? 0)) / DAY_MS;
+    const undirected = isConfigured ? [] : await undirectedSecrets(dependencies);
+    if (source === undefined) await assertTakesWrites(servers, target, undirected);
+    else if (move.stage === 'cut-over') assertDirected(servers, undirected);
     const confirmWith = nameOf(target.connector.target);
-    if (days < KEPT_DAYS && !early) {
-      const end = new Date((move.cutOverAt?.getTime() ?? 0) + KEPT_DAYS * DAY_MS).toISOString();
+    const end = move.cutOverAt && endOfWayBack(move.cutOverAt);
+    if (end && dependencies.clock() < end && !early) {
       throw new OperationError(
         'move_not_ready',
-        `The old server is kept for ${KEPT_DAYS} days, until ${end}, as the way back. To give that up now, add --early`,
+        `The old server is kept for ${KEPT_DAYS} days, until ${end.toISOString()}, as the way back. To give that up now, add --early`,
       );
     }
     if (confirm !== confirmWith) {
@@ -79,14 +79,28 @@ export async function finish(
 
 /** @throws OperationError `move_not_ready` where the old server, which does not answer, may be the one that takes the writes */
 async function assertTakesWrites(
-  dependencies: MoveDependencies,
   { source, isConfigured }: Servers,
   target: Connected,
+  undirected: readonly string[],
 ): Promise<void> {
   const refuses = await isRefusing(target);
-  if (!refuses && (isConfigured || (await isDirected(dependencies)))) return;
+  if (!refuses && (isConfigured || undirected.length === 0)) return;
+  const reason = refuses ? `${target.name} refuses writes` : `${undirected.join(', ')} sends them there`;
   throw new OperationError(
     'move_not_ready',
-    `${source.name} does not answer, and functions may be writing there: ${target.name} ${refuses ? 'refuses writes' : 'is not where every secret sends them'}. Bring it back; to let ${target.name} take the writes without it: ops move cut-over. Nothing was changed`,
+    `${source.name} does not answer, and functions may be writing there: ${reason}. Bring it back; to let ${target.name} take the writes without it: ops move cut-over. Nothing was changed`,
+  );
+}
+
+/**
+ * The old server takes no writes for ever once a move is finished, and an operator deletes it.
+ *
+ * @throws OperationError `move_not_ready` naming the secrets that send functions there
+ */
+function assertDirected({ source, target }: Servers, undirected: readonly string[]): void {
+  if (undirected.length === 0) return;
+  throw new OperationError(
+    'move_not_ready',
+    `${undirected.join(', ')} sends functions to ${source.name}, which takes no writes: ops move cut-over sends them to ${target.name}. Nothing was changed`,
   );
 }

@@ -1,12 +1,13 @@
 import type { Client } from 'pg';
 import { listTables, readSequences } from '../../core/archive/catalog';
 import { isApart, wayOnApart } from './apart';
-import type { PlanReport } from './contract';
+import { KEPT_DAYS, type PlanReport } from './contract';
 import { missingIdentities, replicatedTables } from './tables';
 import { BACK, FORWARD, slotBytes } from './replication';
 import { connected, valueOf, withServers, type MoveDependencies, type Servers, type Side } from './servers';
 import { isOpen } from './record';
-import { rotatingSecrets } from './ready';
+import { AVOID_ROTATION, expectedEnd, rotationsUntil } from './ready';
+import { isMoved, undirectedSecrets } from './switch';
 import { MAINTENANCE_DATABASE } from '../../core/restore/new-database';
 import { withConnection } from '../../core/database/connector';
 
@@ -60,7 +61,7 @@ export async function checksOf(servers: Servers, dependencies: MoveDependencies)
       {
         check: `${silent.name}: answers`,
         ok: false,
-        detail: `${silent.unreachable?.message}. ${wayOn(servers, silent === servers.source ? 'source' : 'target')}`,
+        detail: `${silent.unreachable?.message}. ${wayOn(servers, silent === servers.source ? 'source' : 'target', await isMoved(dependencies))}`,
       },
     ];
   }
@@ -77,23 +78,51 @@ export async function checksOf(servers: Servers, dependencies: MoveDependencies)
     checks.push(await migrated(source.client));
     checks.push(await emptiness(servers));
     checks.push(await content(source.client));
-    if (servers.move && (await isApart(servers, servers.move))) {
+    if (servers.move && (await isApart(dependencies, servers, servers.move))) {
       checks.push({ check: 'one server takes the writes', ok: false, detail: `both may: ${wayOnApart(servers)}` });
     }
-    const { all, rotating } = await rotatingSecrets(dependencies);
-    checks.push({
+    if (servers.move?.stage === 'cut-over' && !servers.isConfigured) checks.push(await directed(dependencies));
+    return [...checks, ...(await rotationChecks(dependencies, servers.move))];
+  });
+}
+
+/** A rotation that begins, or goes on, during a move: how functions find the server is in the same secrets. */
+async function rotationChecks(dependencies: MoveDependencies, move: Servers['move']): Promise<Check[]> {
+  const until = expectedEnd(dependencies.clock(), move);
+  const { all, rotating, due } = await rotationsUntil(dependencies, until);
+  return [
+    {
       check: 'no password is rotating',
       ok: rotating.length === 0,
       detail:
         rotating.length === 0 ? `${all} secrets` : `${rotating.join(', ')}: wait for the end, see ops secrets list`,
-    });
-    return checks;
-  });
+    },
+    {
+      check: 'no rotation is due',
+      ok: due.length === 0,
+      detail:
+        due.length === 0
+          ? `until ${until.toISOString().slice(0, 10)}, with the ${KEPT_DAYS} days of the way back`
+          : `${due.join(', ')}: ${AVOID_ROTATION}`,
+    },
+  ];
 }
 
-/** What can be done while one of the servers does not answer. */
-export function wayOn({ move }: Pick<Servers, 'move'>, silent: 'source' | 'target'): string {
+/** A secret that was made, or written by something else, since the cut-over sends functions where writes are refused. */
+async function directed(dependencies: MoveDependencies): Promise<Check> {
+  const undirected = await undirectedSecrets(dependencies);
+  const ok = undirected.length === 0;
+  return {
+    check: 'functions are sent to the new server',
+    ok,
+    detail: ok ? 'by every secret' : `${undirected.join(', ')} sends them to the old one: ops move cut-over`,
+  };
+}
+
+/** What can be done while one of the servers does not answer. @param isOnTarget whether functions are sent to the new one now */
+function wayOn({ move }: Pick<Servers, 'move'>, silent: 'source' | 'target', isOnTarget: boolean): string {
   const stage = move?.stage;
+  if (stage === 'rolled-back' && silent === 'target' && isOnTarget) return LOSE_TARGET;
   if (!isOpen(move)) return stage === 'finished' && silent === 'source' ? 'It is not needed any more' : 'Bring it back';
   if (stage === 'copying' || stage === 'cutting-over') {
     return silent === 'source'
@@ -107,10 +136,10 @@ export function wayOn({ move }: Pick<Servers, 'move'>, silent: 'source' | 'targe
         ? 'The new server goes on without it; where that refuses writes after a roll-back that stopped: ops move cut-over. If it never comes back: ops move finish --early'
         : 'ops move cut-over lets the new server take the writes without it';
   }
-  return stage === 'switching-back'
-    ? 'ops move roll-back completes without it'
-    : 'Bring it back; to lose what has not arrived at the old server: ops move roll-back --abandon';
+  return stage === 'switching-back' ? 'ops move roll-back completes without it' : LOSE_TARGET;
 }
+
+const LOSE_TARGET = 'Bring it back; to lose what has not arrived at the old server: ops move roll-back --abandon';
 
 /** A connection to the server, also where the database is still missing. */
 function withAny<T>({ client, connector }: Side, work: (client: Client) => Promise<T>): Promise<T> {

@@ -1,13 +1,16 @@
 import type { ClientBase } from 'pg';
 import { OperationError } from '../../core/runtime/errors';
+import type { Move } from './record';
 import { BACK, FORWARD, isSubscribed, slotBytes } from './replication';
-import { type Connected, valueOf } from './servers';
+import { KEPT_DAYS } from './contract';
+import { type Connected, type MoveDependencies, valueOf } from './servers';
 import { type Secrets, secretsOf } from './switch';
 
 /** Log that may still be on its way at the begin of a cut-over: a second or two of work. More makes the pause as much longer. */
 const MOST_LAG_BYTES = 16 * 1024 * 1024;
 /** How long a cut-over waits for other functions to end before it says which it waits for. */
 const QUIET_MS = 10_000;
+const DAY_MS = 86_400_000;
 /** Functions that connect for each event or request, and wait through a cut-over. */
 const PASSING = ['processor', 'api', 'move', 'inspect', 'collector', 'canary', ''];
 
@@ -27,23 +30,73 @@ export async function assertCopied(target: Connected): Promise<void> {
   throw new OperationError('move_not_ready', `${waiting} tables are still being copied: ops move catch-up`);
 }
 
-/** Secrets of the database that a rotation has begun to change, and not ended. */
-export async function rotatingSecrets(
-  dependencies: Secrets,
-): Promise<{ readonly all: number; readonly rotating: string[] }> {
-  const arns = secretsOf(dependencies);
+/** Secrets that a rotation changes. */
+export interface Rotations {
+  /** How many were looked at. */
+  readonly all: number;
+  /** Of these a rotation has begun, and not ended. */
+  readonly rotating: string[];
+  /** Of these one begins before the end of the move, as `<ARN> on 2026-12-01`. */
+  readonly due: string[];
+}
+
+/**
+ * Looks at the secrets of the database, and at that of the other server's administrator, whose password the cut-over copies.
+ *
+ * @param until when the move is expected to have ended
+ */
+export async function rotationsUntil(dependencies: MoveDependencies, until: Date): Promise<Rotations> {
+  const arns = [...new Set([...secretsOf(dependencies), dependencies.other.target.secretArn])];
   const rotating: string[] = [];
-  for (const arn of arns) if (await dependencies.secrets.isRotating(arn)) rotating.push(arn);
-  return { all: arns.length, rotating };
+  const due: string[] = [];
+  for (const arn of arns) {
+    const { isUnderway, nextAt } = await dependencies.secrets.rotation(arn);
+    if (isUnderway) rotating.push(arn);
+    if (nextAt !== undefined && nextAt <= until) due.push(`${arn} on ${nextAt.toISOString().slice(0, 10)}`);
+  }
+  return { all: arns.length, rotating, due };
+}
+
+/** Until when the old server is kept as the way back. */
+export function endOfWayBack(cutOverAt: Date): Date {
+  return new Date(cutOverAt.getTime() + KEPT_DAYS * DAY_MS);
+}
+
+/** When a move ends that begins now, or goes on: a day for the copy, and the days of the way back. */
+export function expectedEnd(now: Date, move: Pick<Move, 'stage' | 'cutOverAt'> | undefined): Date {
+  const cutOverAt = move?.stage === 'cut-over' ? move.cutOverAt : null;
+  return endOfWayBack(cutOverAt ?? new Date(now.getTime() + DAY_MS));
+}
+
+/** What to do about {@link Rotations.due}. */
+export const AVOID_ROTATION =
+  'rotate it now (ops secrets rotate, where the stack rotates it), or turn its schedule off until the move ends (aws secretsmanager cancel-rotate-secret)';
+
+/**
+ * A rotation after the cut-over fails, since it changes the password on the old server, and closes the way back.
+ *
+ * @throws OperationError `move_not_ready` naming the secrets
+ */
+export async function assertNoRotationDue(dependencies: MoveDependencies): Promise<void> {
+  const { due } = await rotationsUntil(dependencies, endOfWayBack(dependencies.clock()));
+  if (due.length === 0) return;
+  throw new OperationError(
+    'move_not_ready',
+    `A rotation is due before the end of the move: ${due.join(', ')}: ${AVOID_ROTATION}. Nothing was changed`,
+  );
 }
 
 /**
  * A rotation stores a copy of the secret that it found, and would bring back where that sent functions.
  *
+ * @param others secrets to look at besides those of the database
  * @throws OperationError `move_not_ready` naming the secrets
  */
-export async function assertNotRotating(dependencies: Secrets): Promise<void> {
-  const { rotating } = await rotatingSecrets(dependencies);
+export async function assertNotRotating(dependencies: Secrets, others: readonly string[] = []): Promise<void> {
+  const rotating: string[] = [];
+  for (const arn of [...secretsOf(dependencies), ...others]) {
+    if ((await dependencies.secrets.rotation(arn)).isUnderway) rotating.push(arn);
+  }
   if (rotating.length === 0) return;
   throw new OperationError(
     'move_not_ready',

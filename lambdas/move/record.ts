@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ClientBase } from 'pg';
-import { OperationError } from '../../core/runtime/errors';
+import { explainConnectionLoss } from '../../core/database/connector';
+import { messageOf, OperationError } from '../../core/runtime/errors';
 import type { MoveStage } from './contract';
 
 /** A row of `operations.moves`. */
@@ -103,7 +104,7 @@ export async function copyRecord(source: ClientBase, target: ClientBase, { id }:
   await target.query(
     `INSERT INTO operations.moves SELECT * FROM jsonb_populate_record(NULL::operations.moves, $1)
      ON CONFLICT (id) DO UPDATE SET stage = excluded.stage, stage_at = excluded.stage_at, verified_at = excluded.verified_at,
-       cut_over_at = excluded.cut_over_at, pause_ms = excluded.pause_ms`,
+       cut_over_at = excluded.cut_over_at, refused_at = excluded.refused_at, pause_ms = excluded.pause_ms`,
     [JSON.stringify(rows[0]?.row)],
   );
 }
@@ -112,4 +113,24 @@ export async function copyRecord(source: ClientBase, target: ClientBase, { id }:
 export function outOfOrder(step: string, move: Move | undefined, next: string): OperationError {
   const state = move === undefined ? 'no move has begun' : `the move is ${move.stage}`;
   return new OperationError('move_out_of_order', `${step} is not the next step: ${state}. Next: ${next}`);
+}
+
+/**
+ * Lets writes go on where a step failed in the pause. Where that fails as well, such as with the server, no server may take them.
+ *
+ * @param failure why the step failed
+ * @param next what an operator can do then
+ * @throws OperationError with both reasons
+ */
+export async function undo(failure: unknown, next: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const cause = explainConnectionLoss(error);
+    throw new OperationError(
+      cause instanceof OperationError ? cause.code : 'move_stuck',
+      `Writes may still be refused: ${next}. The step failed (${messageOf(explainConnectionLoss(failure))}), and so did letting writes go on (${messageOf(cause)})`,
+      { cause },
+    );
+  }
 }

@@ -32,7 +32,7 @@ export async function removeReplication(
     [target, BACK, source],
   ] as const) {
     if (side === undefined) continue;
-    if (other === undefined) await abandonSlots(side, direction);
+    if (other === undefined) addLeftSlots(await abandonSlots(side, direction), side, steps);
     else await dropSlot(side, direction);
     await unpublish(side, direction);
     await dropReplicator(side);
@@ -44,6 +44,14 @@ export async function removeReplication(
   for (const { name, unreachable } of [servers.source, servers.target]) {
     if (unreachable) steps.add(`${name} does not answer: nothing was removed there`);
   }
+}
+
+/** A slot keeps log until it is dropped, and fills the disk. */
+function addLeftSlots(slots: readonly string[], { name }: Side, steps: Steps): void {
+  if (slots.length === 0) return;
+  steps.add(
+    `${name} keeps log for the slots ${slots.join(', ')}: whether they are of this move is not known, since the other server does not say its identifier (pg_control_system()). Drop those that are: SELECT pg_drop_replication_slot('…')`,
+  );
 }
 
 const present = (side: Side) => (side.client === undefined ? undefined : connected(side));

@@ -100,9 +100,18 @@ export async function dropSubscription(to: Connected, direction: Direction): Pro
   await to.client.query(`DROP SUBSCRIPTION ${direction}`);
 }
 
-/** Leaves at a publication which server subscribes to it: its identifier is part of the names of the slots that it makes. */
+/**
+ * Leaves at a publication which server subscribes to it: its identifier is part of the names of the slots that it makes. Every role
+ * may read it unless a superuser revoked that; {@link abandonSlots} then names slots in place of dropping them.
+ */
 export async function nameSubscriber(from: Connected, to: Connected, direction: Direction): Promise<void> {
-  const id = await valueOf<string>(to.client, 'SELECT system_identifier::text AS value FROM pg_control_system()');
+  const mayRead = await valueOf<boolean>(
+    to.client,
+    `SELECT has_function_privilege('pg_control_system()', 'EXECUTE') AS value`,
+  );
+  const id = mayRead
+    ? await valueOf<string>(to.client, 'SELECT system_identifier::text AS value FROM pg_control_system()')
+    : undefined;
   await from.client.query(`COMMENT ON PUBLICATION ${direction} IS ${escapeLiteral(id ?? '')}`);
 }
 
@@ -111,8 +120,9 @@ export async function nameSubscriber(from: Connected, to: Connected, direction: 
  * were being copied, which only the subscriber would drop. The other may still reach this one, and its role logs in no more.
  *
  * @throws OperationError `move_stuck` where a session that serves the other server does not end
+ * @returns slots of tables that may be of the other server, whose identifier is not known: they are left
  */
-export async function abandonSlots({ client }: Connected, direction: Direction): Promise<void> {
+export async function abandonSlots({ client }: Connected, direction: Direction): Promise<string[]> {
   await client.query(
     `DO $do$ BEGIN ALTER ROLE ${REPLICATOR} NOLOGIN; EXCEPTION WHEN undefined_object THEN NULL; END $do$`,
   );
@@ -128,13 +138,24 @@ export async function abandonSlots({ client }: Connected, direction: Direction):
     }
     await sleep(100);
   }
+  const subscriber = await valueOf<string | null>(
+    client,
+    `SELECT obj_description(oid, 'pg_publication') AS value FROM pg_publication WHERE pubname = $1`,
+    [direction],
+  );
   await client.query(
     `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
      WHERE database = current_database() AND active_pid IS NULL
-       AND (slot_name = $1 OR slot_name ~ ('^pg_[0-9]+_sync_[0-9]+_' ||
-              (SELECT obj_description(oid, 'pg_publication') FROM pg_publication WHERE pubname = $1) || '$'))`,
-    [direction],
+       AND (slot_name = $1 OR slot_name ~ ('^pg_[0-9]+_sync_[0-9]+_' || $2 || '$'))`,
+    [direction, subscriber ?? null],
   );
+  // Without a publication the slots of this move were dropped before.
+  if (subscriber !== null) return [];
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT slot_name AS name FROM pg_replication_slots
+     WHERE database = current_database() AND slot_name ~ '^pg_[0-9]+_sync_[0-9]+_[0-9]+$' ORDER BY 1`,
+  );
+  return rows.map(({ name }) => name);
 }
 
 /** A slot keeps log for ever; one is left where a step was killed. Those of tables that are being copied end by themselves. */

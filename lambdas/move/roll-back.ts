@@ -7,7 +7,16 @@ import { type Confirmation, assertGivenUp, refuseAgain, rollBackAlone, stepsAlon
 import { report } from './copy';
 import { COMPARE_MS, compareWithin, notTyped, type Pair, resumeWrites } from './cut-over';
 import { assertClose, assertNotRotating, untilQuiet } from './ready';
-import { copyRecord, type Move, openMove, outOfOrder, recordEndOfPause, recordPause, recordStage } from './record';
+import {
+  copyRecord,
+  type Move,
+  openMove,
+  outOfOrder,
+  recordEndOfPause,
+  recordPause,
+  recordStage,
+  undo,
+} from './record';
 import { removeReplication } from './removal';
 import { awaitBeat, BACK, beat, isSubscribed } from './replication';
 import {
@@ -20,7 +29,7 @@ import {
   withServers,
 } from './servers';
 import { Steps } from './steps';
-import { carrySequences, direct } from './switch';
+import { carrySequences, direct, isMoved } from './switch';
 
 const BEFORE_CUT_OVER: ReadonlySet<string> = new Set(['copying', 'cutting-over']);
 
@@ -55,8 +64,9 @@ export async function rollBack(
     const confirmWith = nameOf(source.connector.target);
     if (servers.isConfigured) throw isTurned(source.name);
     const isEarly = BEFORE_CUT_OVER.has(move.stage);
-    const isAlone = !isEarly && move.stage !== 'rolled-back' && servers.target.unreachable !== undefined;
-    const isWithout = isAlone || (await isApart(servers, move));
+    const isOnTarget = move.stage === 'rolled-back' ? await isMoved(dependencies) : !isEarly;
+    const isAlone = isOnTarget && servers.target.unreachable !== undefined;
+    const isWithout = isAlone || (await isApart(dependencies, servers, move));
     if (isWithout) await assertGivenUp(dependencies, servers, move, abandon);
     if (move.stage === 'cut-over' && !isAlone) await assertNotRotating(dependencies);
     if (confirm !== confirmWith) {
@@ -153,10 +163,12 @@ async function pauseBack(
     steps.add(`${await carrySequences(target, source)} sequences carried back`);
     steps.add(await compareWithin({ source, target }, COMPARE_MS));
   } catch (error) {
-    await admitWrites(target);
-    await direct(dependencies, { state: 'moved', to: target });
-    // A cut-over that was interrupted is still to be completed.
-    await recordStage(source.client, move, move.cutOverAt === null ? 'switching' : 'cut-over');
+    await undo(error, 'ops move roll-back continues the step, ops move cut-over takes it back', async () => {
+      await admitWrites(target);
+      await direct(dependencies, { state: 'moved', to: target });
+      // A cut-over that was interrupted is still to be completed.
+      await recordStage(source.client, move, move.cutOverAt === null ? 'switching' : 'cut-over');
+    });
     throw error;
   }
   await recordStage(source.client, move, 'switching-back');

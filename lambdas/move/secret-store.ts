@@ -24,8 +24,16 @@ export interface SecretStore {
   setMove(arn: string, change: (present: LoginSecret) => SecretMove | undefined): Promise<void>;
   /** Makes the new server that of the secret, once the configuration names it. */
   settle(arn: string): Promise<void>;
-  /** Whether a rotation is under way, whose password only one server would get. */
-  isRotating(arn: string): Promise<boolean>;
+  /** @throws OperationError `secret_unavailable` */
+  rotation(arn: string): Promise<Rotation>;
+}
+
+/** When a secret changes by itself. */
+export interface Rotation {
+  /** A rotation was begun and has not ended. */
+  readonly isUnderway: boolean;
+  /** The latest time at which the next one begins; undefined without a schedule. */
+  readonly nextAt: Date | undefined;
 }
 
 export function createSecretStore(client: SecretsManagerClient): SecretStore {
@@ -44,15 +52,13 @@ export function createSecretStore(client: SecretsManagerClient): SecretStore {
       return login.parse(JSON.parse(text));
     });
 
-  async function versionsOf(arn: string): Promise<[id: string, stages: readonly string[]][]> {
-    const { VersionIdsToStages: versions = {} } = await client.send(new DescribeSecretCommand({ SecretId: arn }));
-    return Object.entries(versions);
-  }
+  const describe = (arn: string) => client.send(new DescribeSecretCommand({ SecretId: arn }));
 
   const write = (arn: string, value: object) =>
     attempt(arn, 'written', async () => {
       // A rotation leaves this label on the version that it made current. On one that is not, the next rotation would be refused.
-      const pending = (await versionsOf(arn)).find(
+      const { VersionIdsToStages: versions = {} } = await describe(arn);
+      const pending = Object.entries(versions).find(
         ([, stages]) => stages.includes('AWSPENDING') && stages.includes('AWSCURRENT'),
       );
       if (pending) {
@@ -83,9 +89,15 @@ export function createSecretStore(client: SecretsManagerClient): SecretStore {
       const place = 'host' in present ? { host, port, dbname: database } : {};
       await write(arn, to === undefined ? present : { ...present, ...place, username, password });
     },
-    isRotating: (arn) =>
-      attempt(arn, 'described', async () =>
-        (await versionsOf(arn)).some(([, stages]) => stages.includes('AWSPENDING') && !stages.includes('AWSCURRENT')),
-      ),
+    rotation: (arn) =>
+      attempt(arn, 'described', async () => {
+        const { VersionIdsToStages: versions = {}, RotationEnabled, NextRotationDate } = await describe(arn);
+        return {
+          isUnderway: Object.values(versions).some(
+            (stages) => stages.includes('AWSPENDING') && !stages.includes('AWSCURRENT'),
+          ),
+          nextAt: RotationEnabled ? NextRotationDate : undefined,
+        };
+      }),
   };
 }

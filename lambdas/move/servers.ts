@@ -67,7 +67,7 @@ export async function withServers<T>(
   try {
     const ofFirst = first.client && (await openMove(first.client));
     const ofSecond = second.client && (await openMove(second.client));
-    if (first.client === undefined && ofSecond === undefined) throw first.unreachable ?? missing(first);
+    if (first.client === undefined && ofSecond === undefined) throw withoutRecord(first, second);
     const turned = isTurned(ofFirst, ofSecond, { first, second });
     const [source, target] = turned ? [second, first] : [first, second];
     const [ofSource, ofTarget] = turned ? [ofSecond, ofFirst] : [ofFirst, ofSecond];
@@ -77,7 +77,7 @@ export async function withServers<T>(
     assertSame(move, source, target);
     return await work({ source, target, move, isConfigured: turned });
   } catch (error) {
-    throw explainConnectionLoss(error);
+    throw explainLoss(error);
   } finally {
     for (const { client } of [first, second]) await client?.end().catch(() => undefined);
   }
@@ -92,6 +92,29 @@ function isTurned(
   if (ofFirst?.role === 'source') return false;
   if (ofSecond?.role === 'source') return true;
   return second.unreachable !== undefined && ofFirst?.target === first.name;
+}
+
+/** A step that loses a connection may have done a part of its work. */
+function explainLoss(error: unknown): unknown {
+  const cause = explainConnectionLoss(error);
+  if (cause === error || !(cause instanceof OperationError)) return cause;
+  return new OperationError(
+    cause.code,
+    `${cause.message}. ops move plan says how far the move is, and what comes next`,
+    {
+      cause: error,
+    },
+  );
+}
+
+/** The configured server does not answer, and no other knows of a move that went on without it. */
+function withoutRecord(first: Side, second: Side): OperationError {
+  if (first.unreachable === undefined) return missing(first);
+  const other = second.unreachable
+    ? `${second.name} does not answer either. Bring them back`
+    : `${second.name} has not taken over: billing is on ${first.name}. Bring it back`;
+  const message = `${first.name} does not answer, and ${other}; then ops move plan says what comes next. ${first.unreachable.message}`;
+  return new OperationError('database_unavailable', message, { cause: first.unreachable });
 }
 
 const missing = ({ name }: Side) => new OperationError('move_not_ready', `${name} does not exist`);

@@ -44,19 +44,28 @@ export async function direct(dependencies: MoveDependencies, { state, to }: Dire
 }
 
 /** The redirection of each secret; undefined where a secret sends functions to the configured server. */
-async function redirections(dependencies: Secrets): Promise<(SecretMove | undefined)[]> {
-  const found = await Promise.all(secretsOf(dependencies).map((arn) => dependencies.secrets.read(arn)));
-  return found.map(({ move }) => move as SecretMove | undefined);
+async function redirections(
+  dependencies: Secrets,
+): Promise<{ readonly arn: string; readonly move: SecretMove | undefined }[]> {
+  return Promise.all(
+    secretsOf(dependencies).map(async (arn) => ({
+      arn,
+      move: (await dependencies.secrets.read(arn)).move as SecretMove | undefined,
+    })),
+  );
 }
 
-/** Whether every function is sent to the new server, or waits. A step that was killed may have written some of the secrets only. */
-export async function isDirected(dependencies: Secrets): Promise<boolean> {
-  return (await redirections(dependencies)).every((move) => move !== undefined);
+/**
+ * Secrets that send functions to the configured server: those that a step which was killed did not write, and those that were made
+ * or written by something else since. With none, every function is sent to the new server, or waits.
+ */
+export async function undirectedSecrets(dependencies: Secrets): Promise<string[]> {
+  return (await redirections(dependencies)).filter(({ move }) => move === undefined).map(({ arn }) => arn);
 }
 
 /** Whether a function is sent to the new server now. */
 export async function isMoved(dependencies: Secrets): Promise<boolean> {
-  return (await redirections(dependencies)).some((move) => move?.state === 'moved');
+  return (await redirections(dependencies)).some(({ move }) => move?.state === 'moved');
 }
 
 /** Once the configuration names the new server, the secrets need not send anybody there. @returns how many were settled */

@@ -9,6 +9,8 @@ export interface SecretsManager {
   put(arn: string, value: object): void;
   /** Has `RotateSecret` change its value by the steps of a rotation function. */
   rotateBy(arn: string, step: RotationFunction): void;
+  /** Has `DescribeSecret` say when it is rotated next; nothing rotates it then. Undefined: it has no schedule. */
+  schedule(arn: string, next: Date | undefined): void;
   readonly stop: () => Promise<void>;
 }
 
@@ -35,6 +37,7 @@ interface Version {
 interface Secret {
   readonly arn: string;
   rotation?: RotationFunction;
+  next?: Date | undefined;
   versions: Version[];
 }
 
@@ -121,13 +124,22 @@ class Store {
       // DescribeSecret
       default: {
         const stages = Object.fromEntries(staged(secret).map((version) => [version.id, [...version.stages]]));
-        return { ...identity, VersionIdsToStages: stages };
+        const { next } = secret;
+        return {
+          ...identity,
+          VersionIdsToStages: stages,
+          ...(next && { RotationEnabled: true, NextRotationDate: next.getTime() / 1000 }),
+        };
       }
     }
   }
 
   rotateBy(arn: string, rotation: RotationFunction): void {
     this.find(arn).rotation = rotation;
+  }
+
+  schedule(arn: string, next: Date | undefined): void {
+    this.find(arn).next = next;
   }
 
   /** Answers at once, as AWS does; a step that fails leaves the pending version behind. */
@@ -215,6 +227,7 @@ export async function startSecretsManager(): Promise<SecretsManager> {
       store.put(arn, JSON.stringify(value));
     },
     rotateBy: (arn, step) => store.rotateBy(arn, step),
+    schedule: (arn, next) => store.schedule(arn, next),
     stop,
   };
 }

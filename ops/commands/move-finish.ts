@@ -5,7 +5,8 @@ import { flag, optional, text } from '../values';
 export const moveFinish = defineCommand({
   name: 'move finish',
   summary: 'Ends the move of billing: removes what it made, and with it the way back',
-  details: 'Not before 7 days after the cut-over. The old server keeps refusing writes; delete it yourself.',
+  details:
+    'Not before 7 days after the cut-over, nor while a secret sends functions to the old server. The old server keeps refusing writes; delete it yourself.',
   effect: 'changes',
   changes:
     'removes subscriptions, slots, publications and the role of replication on both servers, and lets migrations run again.',

@@ -15,8 +15,10 @@ import { killFunction, type Load, startLoad } from '../support/platform-load';
 /** Billing moves to another cluster on the platform as `npm start` runs it, while webhooks and reads of the API go on. */
 jest.setTimeout(300_000);
 
-/** What the issue promises. */
+/** What docs/move.md promises of a step, also of one that is killed and continued. */
 const LONGEST_PAUSE_MS = 60_000;
+/** Of a step that nothing interrupts: seconds, and here beside all else that this machine does. 0.9 to 2.9 s were seen. */
+const LONGEST_UNDISTURBED_MS = 20_000;
 
 const CREDENTIALS = { region: 'eu-central-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
 
@@ -108,12 +110,24 @@ async function killedBeforeRecordOf(stage: string, line: string): Promise<void> 
 }
 
 /** Milliseconds for which writes waited, within what is promised. */
-function pauseOf(output: string, step: string): number {
+function pauseOf(output: string, step: string, longestMs = LONGEST_PAUSE_MS): number {
   const pauseMs = Number(/writes waited (\d+) ms/.exec(output)?.[1]);
   process.stdout.write(`${step}: writes waited ${pauseMs} ms\n`);
   expect(pauseMs).toBeGreaterThan(0);
-  expect(pauseMs).toBeLessThan(LONGEST_PAUSE_MS);
+  expect(pauseMs).toBeLessThan(longestMs);
   return pauseMs;
+}
+
+/** The longest pause as the events show it, whatever the steps say of theirs. */
+async function longestWithoutEvent(): Promise<number> {
+  const [row] = await rowsAt(
+    'new',
+    `SELECT max(gap)::int AS "longestMs" FROM (
+       SELECT extract(epoch FROM processed_at - lag(processed_at) OVER (ORDER BY processed_at)) * 1000 AS gap
+       FROM billing.webhook_events WHERE id = ANY ($1)) AS gaps`,
+    [load.sent],
+  );
+  return (row as { readonly longestMs: number }).longestMs;
 }
 
 /** The number that a column gets from its sequence. */
@@ -253,7 +267,7 @@ test('a second move is cut over without being killed, and finished', async () =>
   for (const step of ['copy', 'catch-up', 'verify']) await done(`move ${step}`);
   const output = await confirmed('move cut-over');
   expect(output).toMatch(/rows of 51 of 51 tables compared once more, equal/);
-  pauseOf(output, 'cut-over');
+  pauseOf(output, 'cut-over', LONGEST_UNDISTURBED_MS);
   expect(await ops('move finish')).toMatchObject({ status: 3, output: expect.stringContaining('kept for 7 days') });
   await confirmed('move finish --early');
   await load.stop();
@@ -263,6 +277,9 @@ test('a second move is cut over without being killed, and finished', async () =>
     `${load.sent.length} webhooks (${perSecond}/s) and ${load.reads()} reads, ${load.failures.length} failed\n`,
   );
   expect(load.failures).toEqual([]);
+  const longestMs = await longestWithoutEvent();
+  process.stdout.write(`longest time without a processed event: ${longestMs} ms\n`);
+  expect(longestMs).toBeLessThan(LONGEST_PAUSE_MS);
   expect(await rowsAt('old', LEFT)).toEqual([NOTHING_LEFT]);
   expect(await rowsAt('new', LEFT)).toEqual([NOTHING_LEFT]);
   const [{ stage }] = (await rowsAt('new', 'SELECT stage FROM operations.moves ORDER BY started_at DESC LIMIT 1')) as [

@@ -10,6 +10,7 @@ import { createConnector, type DatabaseConnector, type DatabaseTarget } from '..
 import { applyMigrations } from '../../core/migrations/runner';
 import { type ChangeReport, moveRequest, type MoveRequest, type PlanReport } from '../../lambdas/move/contract';
 import { move } from '../../lambdas/move/core';
+import type { Connected } from '../../lambdas/move/servers';
 import { createSecretStore, type SecretStore } from '../../lambdas/move/secret-store';
 import { startSecretsManager } from '../../local/aws/secrets-manager';
 import { type Cluster, startCluster } from '../../local/postgres/cluster';
@@ -20,13 +21,15 @@ import { secretsOf } from './roles';
 export type Place = 'old' | 'new';
 /** Like RDS's master user, no superuser. */
 const ADMINISTRATOR = { username: 'operations', password: 'administrator' } as const;
+/** A login of functions, whose secret a move writes as well. */
+const LOGIN = { username: 'billing_service', password: 'service' } as const;
 const SETTINGS = ['wal_level=logical', 'shared_preload_libraries=pg_stat_statements', 'log_statement=all'];
 
 /** Two servers between which billing moves, and a move whose steps run in this process. */
 export interface MoveServers {
   readonly clusters: Readonly<Record<Place, Cluster>>;
   readonly secrets: SecretStore;
-  readonly arns: Readonly<Record<Place, string>>;
+  readonly arns: Readonly<Record<Place | 'login', string>>;
   /** Takes a step. @param configured the server that the configuration names; @default old */
   step(request: MoveRequest, configured?: Place): Promise<ChangeReport>;
   /** Takes a step with the address that it asks for. */
@@ -34,8 +37,12 @@ export interface MoveServers {
   plan(configured?: Place): Promise<PlanReport>;
   /** Rows of statements as the administrator, or as the superuser. */
   rows(place: Place, sql: string, user?: 'administrator' | 'superuser', database?: string): Promise<unknown[]>;
-  connect(place: Place): Promise<Client>;
+  connect(place: Place, user?: 'administrator' | 'superuser'): Promise<Client>;
   connector(place: Place): DatabaseConnector;
+  /** A server with an open connection, which the caller ends. */
+  side(place: Place): Promise<Connected>;
+  /** Has a secret rotate at that time, or not at all. */
+  schedule(secret: Place | 'login', next: Date | undefined): void;
   /** Ends a server at once, as a crash of its machine would. */
   crash(place: Place): void;
   stop(): Promise<void>;
@@ -76,13 +83,14 @@ export async function startMoveServers(): Promise<MoveServers> {
   );
   if (old === undefined || other === undefined) throw new Error('a cluster is missing');
   const clusters = { old, new: other };
-  const arns = { old: 'old-secret', new: 'new-secret' };
+  const arns = { old: 'old-secret', new: 'new-secret', login: 'login-secret' };
   const authorities = { old: '', new: '' };
   for (const place of ['old', 'new'] as const) {
     authorities[place] = readFileSync(clusters[place].caFile ?? '', 'utf8');
     await prepare(clusters[place], authorities[place]);
     manager.put(arns[place], ADMINISTRATOR);
   }
+  manager.put(arns.login, LOGIN);
   setDefaultCACertificates([...getCACertificates('default'), ...Object.values(authorities)]);
   const client = new SecretsManagerClient({
     endpoint: manager.endpoint,
@@ -104,7 +112,7 @@ export async function startMoveServers(): Promise<MoveServers> {
         configured: connectorTo(configured),
         other: connectorTo(configured === 'old' ? 'new' : 'old'),
         from: [addressOf(targetOf(configured))],
-        loginSecrets: {},
+        loginSecrets: { service: arns.login },
         secrets,
         clock: () => new Date(),
         log: silentLog,
@@ -129,6 +137,7 @@ export async function startMoveServers(): Promise<MoveServers> {
   }
   const migrating = await connect('old');
   await applyMigrations(migrating, 'billing', path.resolve(__dirname, '../../migrations/billing'));
+  await migrating.query(`CREATE ROLE ${LOGIN.username} LOGIN`);
   await migrating.end();
   return {
     clusters,
@@ -148,6 +157,8 @@ export async function startMoveServers(): Promise<MoveServers> {
     },
     connect,
     connector: connectorTo,
+    side: async (place) => ({ connector: connectorTo(place), name: place, client: await connect(place) }),
+    schedule: (secret, next) => manager.schedule(arns[secret], next),
     crash: (place) => void process.kill(clusters[place].pid, 'SIGQUIT'),
     async stop() {
       client.destroy();

@@ -1,84 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { waitUntil } from '../../../local/pass/check';
-import { isRunning, identify } from '../../../local/runtime/processes';
-import type { MoveRequest } from '../../../lambdas/move/contract';
-import { isDirected } from '../../../lambdas/move/switch';
-import { type MoveServers, type Place, startMoveServers } from '../../support/move-servers';
+import { undirectedSecrets } from '../../../lambdas/move/switch';
+import { type MoveServers, startMoveServers } from '../../support/move-servers';
+import { LEFT, moveSteps, NOTHING } from '../../support/move-steps';
 
 /** A move between two servers of which one ends and answers no more, at every stage at which that leaves a way on. */
 jest.setTimeout(180_000);
 
 let servers: MoveServers;
+const { prepare, write, crash, killed, stageAt, moved, dropNew, expectBothKept } = moveSteps(() => servers);
 
 beforeAll(async () => {
   servers = await startMoveServers();
-  await servers.rows(
-    'old',
-    `CREATE TABLE billing.notes (note text);
-     CREATE TABLE billing.numbered (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text)`,
-  );
+  await prepare();
   await write('old', 'a');
 });
 afterAll(() => servers?.stop());
-
-const LEFT = `SELECT (SELECT count(*)::int FROM pg_subscription) AS subscriptions,
-  (SELECT count(*)::int FROM pg_replication_slots) AS slots, (SELECT count(*)::int FROM pg_publication) AS publications,
-  (SELECT count(*)::int FROM pg_roles WHERE rolname = 'billing_move') AS roles,
-  (SELECT count(*)::int FROM pg_trigger WHERE tgname = 'a_moved') AS triggers,
-  (SELECT relreplident FROM pg_class WHERE oid = 'billing.notes'::regclass) AS identity`;
-const NOTHING = { subscriptions: 0, slots: 0, publications: 0, roles: 0, triggers: 0, identity: 'd' };
-
-/** As functions write: with the settings of the database. @returns the number of the row */
-async function write(place: Place, note: string): Promise<unknown> {
-  const [row] = await servers.rows(place, `INSERT INTO billing.numbered (note) VALUES ('${note}') RETURNING id`);
-  return (row as { readonly id: unknown }).id;
-}
-
-async function crash(place: Place): Promise<void> {
-  const identity = identify(servers.clusters[place].pid);
-  servers.crash(place);
-  await waitUntil(
-    async () => (identity && isRunning(identity) ? `the ${place} server is still running` : undefined),
-    20_000,
-  );
-}
-
-/** Takes a step that meets the lock of a session, and loses its connections there, as if it was killed. */
-async function killed(request: MoveRequest, place: Place, lock: string): Promise<void> {
-  const holder = await servers.connect(place);
-  // Sessions of functions would be ended.
-  await holder.query(`SET application_name = 'move'; BEGIN READ WRITE; ${lock}`);
-  const own = await holder.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-  const stopped = servers.confirmed(request).catch((error: unknown) => String(error));
-  await waitUntil(async () => {
-    const { rows } = await holder.query(`SELECT FROM pg_locks WHERE NOT granted`);
-    return rows.length > 0 ? undefined : 'the step does not wait';
-  }, 30_000);
-  const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'move' AND backend_type = 'client backend'`;
-  const others = `${end} AND pid <> ${own.rows[0]?.pid}`;
-  // Where it waits last: the other server alone would not stop it.
-  for (const each of [place === 'old' ? 'new' : 'old', place] as const) {
-    if (identify(servers.clusters[each].pid)) await servers.rows(each, each === place ? others : end);
-  }
-  expect(await stopped).toContain('connection');
-  await holder.end();
-}
-
-const stageAt = (place: Place) =>
-  servers.rows(place, 'SELECT stage FROM operations.moves ORDER BY started_at DESC LIMIT 1');
-
-/** From nothing to the cut-over. */
-async function moved(): Promise<void> {
-  await servers.step({ action: 'copy' });
-  await waitUntil(async () => {
-    const rows = await servers.rows('new', `SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r'`);
-    return rows.length === 0 ? undefined : `${rows.length} tables are being copied`;
-  }, 30_000);
-  await servers.step({ action: 'verify' });
-  expect(await servers.confirmed({ action: 'cut-over' })).toMatchObject({ stage: 'cut-over' });
-}
-
-const dropNew = () => servers.rows('new', 'DROP DATABASE billing WITH (FORCE)', 'superuser', 'postgres');
 
 test('a copy is given up without the new server, which is cleaned when it answers again', async () => {
   await servers.step({ action: 'copy' });
@@ -182,8 +119,8 @@ test('the new server goes on when the old one is lost in a roll-back, and the mo
   // A step that was killed wrote some of the secrets only; that of the new server is never written.
   const configured = servers.connector('old');
   const { secrets, arns } = servers;
-  expect(await isDirected({ secrets, configured, loginSecrets: {} })).toBe(true);
-  expect(await isDirected({ secrets, configured, loginSecrets: { service: arns.new } })).toBe(false);
+  expect(await undirectedSecrets({ secrets, configured, loginSecrets: {} })).toEqual([]);
+  expect(await undirectedSecrets({ secrets, configured, loginSecrets: { service: arns.new } })).toEqual([arns.new]);
 
   await crash('old');
   await expect(servers.step({ action: 'roll-back' })).rejects.toMatchObject({ code: 'database_unavailable' });
@@ -226,22 +163,8 @@ test('the new server goes on when the old one is lost in a roll-back, and the mo
   });
   expect(await write('new', 'kept')).toBe(number + 2);
 
-  // It comes back: neither command loses what was written since, and both say what keeps it.
   await servers.clusters.old.restart();
-  expect((await servers.plan()).checks).toContainEqual({
-    check: 'one server takes the writes',
-    ok: false,
-    detail: expect.stringContaining('to keep what was written on'),
-  });
-  for (const [action, code] of [
-    ['cut-over', 'move_out_of_order'],
-    ['roll-back', 'move_not_ready'],
-  ] as const) {
-    await expect(servers.confirmed({ action })).rejects.toMatchObject({
-      code,
-      message: expect.stringMatching(/stop .* and run ops move finish --early; .* roll-back --abandon/),
-    });
-  }
+  await expectBothKept();
   await crash('new');
   await expect(servers.confirmed({ action: 'roll-back' })).rejects.toMatchObject({
     code: 'move_not_ready',

@@ -36,6 +36,9 @@ test('it writes the secrets of the database and no others, and reads those and t
   expect(JSON.stringify(writing)).not.toContain('new-billing');
   const reading = statements.filter(({ Action }) => [Action].flat().includes('secretsmanager:GetSecretValue'));
   expect(reading.flatMap(({ Resource }) => Resource)).toHaveLength(6);
+  // Whether a rotation is due is looked up for each of them.
+  const describing = statements.filter(({ Action }) => [Action].flat().includes('secretsmanager:DescribeSecret'));
+  for (const { Resource } of reading) expect(JSON.stringify(describing)).toContain(JSON.stringify(Resource));
   expect(JSON.stringify([...reading, ...writing])).not.toContain('"*"');
 });
 
