@@ -164,6 +164,15 @@ test('a pause that keeps invoices as drafts grants as before', async () => {
   expect(await endings(updated(paused))).toEqual({ pro: at(272 * DAY) });
 });
 
+test.each(['void', 'mark_uncollectible'])(
+  'a pause of collection (%s) grants what was paid, until the event that ends it arrives, whatever `resumes_at` says',
+  async (behavior) => {
+    const pause = { pause_collection: { behavior, resumes_at: EPOCH - 5 } };
+    expect(await endings(paidYear(), updated(yearly(pause)))).toEqual({ pro: at(265 * DAY) });
+    expect(await endings(updated(yearly(), 5))).toEqual({ pro: at(272 * DAY) });
+  },
+);
+
 test('a quantity of zero grants nothing', async () => {
   expect(await endings(updated(yearly({ items: { data: [itemAt('price_pro', { quantity: 0 })] } })))).toEqual({});
 });
