@@ -181,15 +181,21 @@ export async function readSequences(
   return states;
 }
 
-/** The settings by which another server sorts and compares text as this one does. */
+/**
+ * The settings by which another server sorts and compares text as this one does. Before PostgreSQL 17, the catalog knew a
+ * locale of ICU alone, by another name; before 16, it had no rules of it.
+ */
 export async function describeServer(client: ClientBase): Promise<Manifest['server']> {
-  const server = await client.query<Manifest['server']>(
-    `SELECT current_setting('server_version') AS version, pg_encoding_to_char(encoding) AS encoding,
-            CASE datlocprovider WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' ELSE 'builtin' END AS "localeProvider",
-            datcollate AS collate, datctype AS ctype, datlocale AS locale
-     FROM pg_database WHERE datname = current_database()`,
+  const server = await client.query<Manifest['server'] & { readonly icuRules: string | null }>(
+    `SELECT current_setting('server_version') AS version, pg_encoding_to_char(d.encoding) AS encoding,
+            CASE d.datlocprovider WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' ELSE 'builtin' END AS "localeProvider",
+            d.datcollate AS collate, d.datctype AS ctype,
+            coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') AS locale,
+            to_jsonb(d) ->> 'daticurules' AS "icuRules"
+     FROM pg_database d WHERE d.datname = current_database()`,
   );
   const [row] = server.rows;
   if (!row) throw new OperationError('database_unavailable', 'The server does not describe the database');
-  return row;
+  const { icuRules, ...described } = row;
+  return icuRules === null ? described : { ...described, icuRules };
 }

@@ -74,6 +74,8 @@ const manifestFields = {
     ctype: z.string(),
     /** Locale of the `builtin` and `icu` providers. */
     locale: z.string().nullable(),
+    /** Rules that the database adds to a locale of ICU, by which it sorts. @default none */
+    icuRules: z.string().optional(),
   }),
   /** The settings under which values were written, so that the text means the same wherever it is read. */
   copySettings: z.record(z.string(), z.string()),

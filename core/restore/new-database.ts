@@ -53,9 +53,10 @@ export async function createDatabase(
   server: Manifest['server'],
 ): Promise<void> {
   const locale = server.locale === null ? '' : escapeLiteral(server.locale);
+  const rules = server.icuRules === undefined ? '' : ` ICU_RULES ${escapeLiteral(server.icuRules)}`;
   const provider = {
     libc: '',
-    icu: `LOCALE_PROVIDER icu ICU_LOCALE ${locale}`,
+    icu: `LOCALE_PROVIDER icu ICU_LOCALE ${locale}${rules}`,
     builtin: `LOCALE_PROVIDER builtin BUILTIN_LOCALE ${locale}`,
   }[server.localeProvider];
   const statement = `CREATE DATABASE ${escapeIdentifier(name)} TEMPLATE template0 ENCODING ${escapeLiteral(server.encoding)}

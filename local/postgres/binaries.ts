@@ -105,9 +105,12 @@ function publishCopy(native: string, version: string): string {
   return copy;
 }
 
-/** The programs, in a folder where `account` can run them. */
-export function findBinaries(account: Account | undefined): PostgresBinaries {
-  const folder = packageFolder();
+/**
+ * The programs, in a folder where `account` can run them.
+ *
+ * @param folder of the package that has them. @default the installed one
+ */
+export function findBinaries(account: Account | undefined, folder = packageFolder()): PostgresBinaries {
   const native = join(folder, 'native');
   const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
   if (usableBy(account, native)) return { ...binariesIn(native), version };

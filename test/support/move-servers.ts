@@ -71,14 +71,24 @@ async function prepare(cluster: Cluster, ca: string): Promise<void> {
   }
 }
 
-/** Starts both servers; the old one has billing, migrated. */
-export async function startMoveServers(): Promise<MoveServers> {
+/**
+ * Starts both servers; the old one has billing, migrated.
+ *
+ * @param oldPackage folder with the programs of the old server. @default those of the version in use
+ */
+export async function startMoveServers(oldPackage?: string): Promise<MoveServers> {
   const directory = await mkdtemp(path.join(tmpdir(), 'billing-operations-move-'));
   await chmod(directory, 0o711);
   const manager = await startSecretsManager();
   const [old, other] = await Promise.all(
     ['old', 'new'].map((name) =>
-      startCluster({ directory: path.join(directory, name), durable: false, tls: true, settings: SETTINGS }),
+      startCluster({
+        directory: path.join(directory, name),
+        durable: false,
+        tls: true,
+        settings: SETTINGS,
+        ...(name === 'old' && oldPackage !== undefined ? { packageFolder: oldPackage } : {}),
+      }),
     ),
   );
   if (old === undefined || other === undefined) throw new Error('a cluster is missing');
