@@ -71,13 +71,22 @@ export const DRILL_EXECUTION = 'drill-';
 export type DatabaseManagement = 'here' | 'elsewhere';
 
 /** Days between two runs of each task of maintenance that a schedule starts. */
-export const MAINTENANCE_PERIOD_DAYS = { sizes: 7, vacuum: 7, indexes: 31, cards: 31, logs: 7, report: 31 } as const;
+export const MAINTENANCE_PERIOD_DAYS = {
+  sizes: 7,
+  vacuum: 7,
+  indexes: 31,
+  cards: 31,
+  logs: 7,
+  residency: 7,
+  report: 31,
+} as const;
+/** Those that are about no one database, and recorded in billing. */
+const OF_NO_DATABASE: readonly string[] = ['logs', 'residency', 'report'];
 
 /** The tasks of maintenance that a schedule starts on a database, with the days between two runs. */
 export function maintenancePeriods(database: string): [task: keyof typeof MAINTENANCE_PERIOD_DAYS, days: number][] {
   const tasks = Object.entries(MAINTENANCE_PERIOD_DAYS) as [keyof typeof MAINTENANCE_PERIOD_DAYS, number][];
-  // Both are about no one database, and recorded in billing.
-  return tasks.filter(([task]) => database === 'billing' || (task !== 'logs' && task !== 'report'));
+  return tasks.filter(([task]) => database === 'billing' || !OF_NO_DATABASE.includes(task));
 }
 
 /** Days after which a task of maintenance that is due is missing: a start that failed on a weekend is seen on the Tuesday. */

@@ -2,11 +2,11 @@ import type { CloudWatchLogsClient, ResultField } from '@aws-sdk/client-cloudwat
 import { setTimeout as sleep } from 'node:timers/promises';
 import { functionName } from '../core/contract';
 import { WEBHOOK_ENDPOINTS } from '../core/providers/contract';
+import { listResources } from '../core/stacks/resources';
 import type { Answered, AuditEntry, Span } from './audit-entry';
 import type { Context } from './context';
 import { CommandError, explain, NotOnLocalPlatform } from './errors';
 import { counted } from './print/units';
-import { resourcesOf } from './stack-resources';
 
 const POLL_MS = 1_000;
 /** Logs Insights scans a week of a busy log in seconds; a year may take minutes. */
@@ -170,9 +170,9 @@ async function resourceOf(
   logicalId: string,
 ): Promise<string> {
   const StackName = functionName(target.environment, stack);
-  const found = (await resourcesOf(await clients.cloudFormation(), StackName)).find(
-    (one) => one.type === type && one.logicalId.startsWith(logicalId),
+  const found = (await listResources(await clients.cloudFormation(), StackName)).find(
+    (resource) => resource.type === type && resource.logicalId.startsWith(logicalId),
   );
-  if (found !== undefined) return found.id;
+  if (found) return found.id;
   throw new CommandError('failed', `the stack ${StackName} has no ${logicalId}: deploy it`);
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
+import { residencyResult } from '../../core/residency/contract';
 import { databaseName, dryRun, isoTime, type OperationContract } from '../../core/runtime/contract';
 
 export interface MaintenanceEnvironment extends BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment {
@@ -8,13 +9,17 @@ export interface MaintenanceEnvironment extends BaseEnvironment, BillingDatabase
   /** Secrets of the logins that look for card numbers: they read every table and nothing else. */
   readonly BILLING_READER_SECRET_ARN: string;
   readonly MAIN_READER_SECRET_ARN: string;
+  /** RDS identifiers of the instances; empty where a database does not run on RDS. */
+  readonly BILLING_INSTANCE_IDENTIFIER: string;
+  readonly MAIN_INSTANCE_IDENTIFIER: string;
   /** Topic that the monthly report is sent to; empty where none is sent. */
   readonly REPORT_TOPIC_ARN: string;
 }
 
-/** What is done to a database, in this order. `logs` is about no database: its record is in billing. */
-export const MAINTENANCE_TASKS = ['sizes', 'vacuum', 'indexes', 'reindex', 'cards', 'logs'] as const;
+/** What is done to a database, in this order. The last two are about no database: their records are in billing. */
+export const MAINTENANCE_TASKS = ['sizes', 'vacuum', 'indexes', 'reindex', 'cards', 'logs', 'residency'] as const;
 export type MaintenanceTask = (typeof MAINTENANCE_TASKS)[number];
+const BILLING_TASKS = ['logs', 'residency'] as const satisfies readonly MaintenanceTask[];
 
 /** Stacks with log groups. */
 export const LOGGING_STACKS = ['Data', 'Operations'] as const;
@@ -165,6 +170,10 @@ export const logsResult = z.strictObject({
     }),
   ),
   skipped: z.array(skipped).describe('What was not looked at, or not to its end, and why.'),
+  uncovered: z
+    .array(z.strictObject({ what: z.string(), reason: z.string() }))
+    .default([])
+    .describe('Logs that no scan reads, and why: of servers and instances that write none to CloudWatch here.'),
 });
 
 const outcome = z
@@ -188,6 +197,7 @@ export const taskRecord = z.discriminatedUnion('task', [
   recordOf('reindex', reindexResult),
   recordOf('cards', cardsResult),
   recordOf('logs', logsResult),
+  recordOf('residency', residencyResult),
 ]);
 /** What a task leaves on record in its database. */
 export type TaskRecord = Readonly<z.infer<typeof taskRecord>>;
@@ -204,13 +214,18 @@ export const maintenanceRequest = z.discriminatedUnion('action', [
         .min(1)
         .default(['sizes', 'vacuum', 'indexes'])
         .describe(
-          'Default: all but `reindex`, which rebuilds bloated indexes, `cards`, which looks for card numbers, and `logs`, which looks for them in the logs of the stacks (billing only: its record is there). These run only when they are named.',
+          'Default: all but `reindex`, which rebuilds bloated indexes, `cards`, which looks for card numbers, `logs`, which looks for them in the logs of the stacks, and `residency`, which looks up in which regions data is (the last two of billing only: their records are there). These run only when they are named.',
         ),
       dryRun,
     })
-    .refine(({ database, tasks }) => database === 'billing' || !tasks.includes('logs'), {
-      path: ['tasks'],
-      error: '`logs` is a task of billing, which keeps its record',
+    .superRefine(({ database, tasks }, context) => {
+      for (const task of database === 'billing' ? [] : BILLING_TASKS.filter((each) => tasks.includes(each))) {
+        context.addIssue({
+          code: 'custom',
+          path: ['tasks'],
+          message: `\`${task}\` is a task of billing, which keeps its record`,
+        });
+      }
     }),
   z.strictObject({
     action: z.literal('show').describe('Lists what maintenance did to a database, the newest first.'),
@@ -266,5 +281,7 @@ export const MAINTENANCE_METRICS = {
   cardsFound: 'CardNumbersFound',
   /** Lines of logs in which a scan found card numbers. Dimension `database`, which is billing. */
   cardsInLogs: 'CardNumbersInLogs',
+  /** Resources and copies in a region that is not allowed, or in an unknown one. Dimension `database`, which is billing. */
+  outsideRegions: 'DataOutsideRegions',
   durationMs: 'MaintenanceDuration',
 } as const;

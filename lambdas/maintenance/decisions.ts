@@ -1,4 +1,5 @@
-import { DATABASE_NAMES, type DatabaseName, MAINTENANCE_PERIOD_DAYS } from '../../core/contract';
+import { DATABASE_NAMES, type DatabaseName, LOCAL_ENVIRONMENT, MAINTENANCE_PERIOD_DAYS } from '../../core/contract';
+import { residencyFindings, residencyFix } from '../../core/residency/contract';
 import type { ResultOf, TaskRecord } from './contract';
 import type { ReportFacts } from './report-facts';
 import { bytes, day, daysSince } from './report-units';
@@ -29,6 +30,8 @@ export function decisionsOf(facts: ReportFacts): string[] {
     ]),
     // Of all stacks, and recorded in billing.
     ...taskDecisions(facts, 'billing', 'logs'),
+    // The local platform is in no region.
+    ...(facts.environment === LOCAL_ENVIRONMENT ? [] : taskDecisions(facts, 'billing', 'residency')),
     ...facts.problems.map((problem) => `Could not be looked up: ${problem}`),
   ];
 }
@@ -91,7 +94,7 @@ function drillDecisions({ drills, at }: ReportFacts, database: DatabaseName): st
 function taskDecisions(
   { maintenance, at }: ReportFacts,
   database: DatabaseName,
-  task: (typeof DATABASE_TASKS)[number] | 'logs',
+  task: (typeof DATABASE_TASKS)[number] | 'logs' | 'residency',
 ): string[] {
   const records = maintenance[database];
   if (!records) return [];
@@ -104,7 +107,8 @@ function taskDecisions(
   if (daysSince(record.startedAt, at) > MAINTENANCE_PERIOD_DAYS[task] + GRACE_DAYS) {
     return [`${database}: task ${task} last ran on ${day(record.startedAt)}. Why not since?`];
   }
-  return findingsOf(record).map((finding) => `${database}: ${finding}`);
+  const about = task === 'residency' ? task : database;
+  return findingsOf(record).map((finding) => `${about}: ${finding}`);
 }
 
 function findingsOf(record: TaskRecord): string[] {
@@ -114,6 +118,7 @@ function findingsOf(record: TaskRecord): string[] {
   if (record.task === 'sizes') return growthDecisions(record.result);
   if (record.task === 'cards') return cardDecisions(record.result);
   if (record.task === 'logs') return logDecisions(record.result);
+  if (record.task === 'residency') return residencyDecisions(record.result);
   return [];
 }
 
@@ -169,6 +174,13 @@ function logDecisions({ found, findings, skipped }: ResultOf<'logs'>): string[] 
       : []),
     ...skipped.map(({ relation, reason }) => `log ${relation} was not scanned for card numbers: ${reason}`),
   ];
+}
+
+function residencyDecisions(result: ResultOf<'residency'>): string[] {
+  const findings = residencyFindings(result);
+  return findings.length === 0
+    ? []
+    : [`${findings.join(', ')}. Fix: ${residencyFix(result)}; runbook, "Data outside the allowed regions"`];
 }
 
 function growthDecisions({ databaseBytes, monthAgoBytes }: ResultOf<'sizes'>): string[] {

@@ -12,6 +12,8 @@ import {
   setting,
 } from '../../core/runtime/environment';
 import { OperationError } from '../../core/runtime/errors';
+import { checkResidency } from '../../core/residency/check';
+import { residencyFindings } from '../../core/residency/contract';
 import { operation, type Invocation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
@@ -25,6 +27,7 @@ import {
 import { askInspect } from './inspected';
 import { auditKeys } from './key-audit';
 import { reportMonthly } from './monthly-report';
+import { RegionalClients } from './regional-clients';
 import { listRecords, loggedRecord, newestRecords } from './records';
 import { type LogSource, runTasks } from './run';
 import { scannedLogs } from './scanned-logs';
@@ -36,6 +39,8 @@ const environment = readEnvironment({
   INSPECT_FUNCTION_NAME: setting.text('the name of the function `inspect`'),
   BILLING_READER_SECRET_ARN: secretArnSetting(),
   MAIN_READER_SECRET_ARN: secretArnSetting(),
+  BILLING_INSTANCE_IDENTIFIER: setting.optionalText(),
+  MAIN_INSTANCE_IDENTIFIER: setting.optionalText(),
   REPORT_TOPIC_ARN: setting.optionalText(),
 });
 const telemetry = createTelemetry('maintenance', environment);
@@ -69,6 +74,16 @@ const logs: LogSource = {
   client: new CloudWatchLogsClient({ requestHandler: short, maxAttempts: 8 }),
   listGroups: () => scannedLogs(cloudFormation, environment.ENVIRONMENT_NAME),
 };
+const connected = [
+  { instanceIdentifier: environment.BILLING_INSTANCE_IDENTIFIER, host: environment.BILLING_DATABASE_HOST },
+  { instanceIdentifier: environment.MAIN_INSTANCE_IDENTIFIER, host: environment.MAIN_DATABASE_HOST },
+];
+const lookUpRegions = () =>
+  checkResidency({
+    environment: environment.ENVIRONMENT_NAME,
+    clients: new RegionalClients({ requestHandler: short }),
+    databases: connected,
+  });
 
 /** Keeps the databases in shape, and reports on the platform once a month; see {@link CheckedMaintenanceRequest}. */
 export const handler = operation(contract, {
@@ -127,6 +142,7 @@ async function answer(request: CheckedMaintenanceRequest, { remainingMs }: Invoc
           log: telemetry.log,
           withReader: (work) => withConnection(readers[database], work),
           logs,
+          lookUpRegions,
         },
         request,
       ),
@@ -162,6 +178,10 @@ function findingsOf(tasks: readonly TaskRecord[]): Finding[] {
     }
     if (record.task === 'logs' && record.result) {
       return [{ name: MAINTENANCE_METRICS.cardsInLogs, unit: MetricUnit.Count, value: record.result.found }];
+    }
+    if (record.task === 'residency' && record.result) {
+      const value = residencyFindings(record.result).length;
+      return [{ name: MAINTENANCE_METRICS.outsideRegions, unit: MetricUnit.Count, value }];
     }
     return [];
   });

@@ -1,4 +1,5 @@
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import { residencyCoverage, residencyFindings } from '../../core/residency/contract';
 import type { ResultOf, TaskRecord } from './contract';
 import { decisionsOf } from './decisions';
 import type { ReportFacts } from './report-facts';
@@ -137,7 +138,7 @@ function maintenanceLines(facts: ReportFacts, database: DatabaseName): string[] 
   if (records.length === 0) return ['never ran'];
   return records.map((record) => {
     const took = record.durationMs === null ? '' : ` in ${minutes(record.durationMs)}`;
-    return `${record.task.padEnd(9)}${day(record.startedAt)} ${record.outcome}${took}${summary(record)}`;
+    return `${record.task.padEnd(10)}${day(record.startedAt)} ${record.outcome}${took}${summary(record)}`;
   });
 }
 
@@ -164,6 +165,8 @@ function summary(record: TaskRecord): string {
       const { found, groups, skipped } = record.result;
       return `: ${found} ${found === 1 ? 'line' : 'lines'} with card numbers; ${groups.length - skipped.length} of ${groups.length} logs read to their end`;
     }
+    case 'residency':
+      return `: ${[residencyCoverage(record.result), ...residencyFindings(record.result)].join('; ')}`;
     default:
       return `: ${bytes(record.result.databaseBytes)}`;
   }

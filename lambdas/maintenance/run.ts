@@ -1,6 +1,7 @@
 import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { Client, ClientBase } from 'pg';
 import type { DatabaseName } from '../../core/contract';
+import type { Residency } from '../../core/residency/contract';
 import { messageOf } from '../../core/runtime/errors';
 import type { Log } from '../../core/runtime/telemetry';
 import type { BoundedTask } from './bounded';
@@ -26,6 +27,8 @@ export interface RunDependencies {
   readonly withReader: <T>(work: (client: ClientBase) => Promise<T>) => Promise<T>;
   /** The logs of the stacks, for the task `logs`. */
   readonly logs: LogSource;
+  /** Looks up in which regions data is, for the task `residency`. */
+  readonly lookUpRegions: () => Promise<Residency>;
 }
 
 /** Where logs are read. */
@@ -66,7 +69,7 @@ export async function runTasks(dependencies: RunDependencies, options: RunOption
 }
 
 async function runTask(
-  { client, watcher, clock, remainingMs, withReader, logs }: RunDependencies,
+  { client, watcher, clock, remainingMs, ...sources }: RunDependencies,
   { database, dryRun }: RunOptions,
   task: MaintenanceTask,
 ): Promise<TaskRecord> {
@@ -80,7 +83,7 @@ async function runTask(
   };
   let result: object;
   try {
-    result = await work({ client, watcher, dryRun, remainingMs, withReader, logs }, database, task, { startedAt, id });
+    result = await work({ client, watcher, dryRun, remainingMs, ...sources }, database, task, { startedAt, id });
   } catch (error) {
     return end('failed', null, messageOf(error));
   }
@@ -89,12 +92,12 @@ async function runTask(
 }
 
 async function work(
-  bounds: BoundedTask & Pick<RunDependencies, 'logs' | 'withReader'>,
+  bounds: BoundedTask & Pick<RunDependencies, 'logs' | 'lookUpRegions' | 'withReader'>,
   database: DatabaseName,
   task: MaintenanceTask,
   { startedAt: now, id }: { readonly startedAt: Date; readonly id: string | undefined },
 ): Promise<object> {
-  const { client, remainingMs, withReader, logs } = bounds;
+  const { client, remainingMs, withReader, logs, lookUpRegions } = bounds;
   const save = async (result: object) => (id === undefined ? undefined : saveProgress(client, id, result));
   switch (task) {
     case 'cards': {
@@ -106,6 +109,8 @@ async function work(
       const last = await lastResult(client, 'logs');
       return scanLogs({ client: logs.client, groups, now, remainingMs, last, save });
     }
+    case 'residency':
+      return lookUpRegions();
     case 'sizes':
       return measureSizes(client, now);
     case 'vacuum':

@@ -1,6 +1,6 @@
-import { type CloudFormationClient, paginateListStackResources } from '@aws-sdk/client-cloudformation';
+import type { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { functionName } from '../../core/contract';
-import { existingResources } from '../../core/runtime/stack-resources';
+import { listResources } from '../../core/stacks/resources';
 import { LOGGING_STACKS, UNSCANNED_LOG } from './contract';
 
 /**
@@ -12,8 +12,7 @@ import { LOGGING_STACKS, UNSCANNED_LOG } from './contract';
 export async function scannedLogs(client: CloudFormationClient, environment: string): Promise<string[]> {
   const names: string[] = [];
   for (const stack of LOGGING_STACKS) {
-    const pages = paginateListStackResources({ client }, { StackName: functionName(environment, stack) });
-    for (const { type, logicalId, id } of await existingResources(pages)) {
+    for (const { type, logicalId, id } of await listResources(client, functionName(environment, stack))) {
       if (type === 'AWS::Logs::LogGroup' && !logicalId.startsWith(UNSCANNED_LOG)) names.push(id);
     }
   }

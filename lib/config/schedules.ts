@@ -107,6 +107,13 @@ export const LOG_SCAN_SCHEDULE: ScheduleDefinition = {
   maximumAgeMinutes: 60,
 };
 
+/** Weekly, before the scan of the logs: it asks AWS for a minute, and a database for nothing but the record. */
+export const RESIDENCY_SCHEDULE: ScheduleDefinition = {
+  expression: 'cron(30 7 ? * SAT *)',
+  periodMinutes: 7 * DAY_MINUTES,
+  maximumAgeMinutes: 60,
+};
+
 /** After restore tests, drills and the check of indexes, which it reports on. */
 export const REPORT_SCHEDULE: ScheduleDefinition = {
   expression: 'cron(0 9 6 * ? *)',

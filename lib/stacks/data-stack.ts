@@ -6,6 +6,7 @@ import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import { ALLOWED_OUTPUT } from '../../core/residency/contract';
 import type { EnvironmentConfig, ExistingDatabaseConfig } from '../config/environment-schema';
 import { hasRecoveryPoints } from '../config/database-settings';
 import { DEFAULT_NETWORK } from '../config/network-settings';
@@ -34,6 +35,7 @@ import { ApiKeySecret } from '../data/api-key-secret';
 import { ErasureKeySecret } from '../data/erasure-key-secret';
 import type { DatabaseAccess } from '../data/database-access';
 import type { CreatedInstance, RecoverableInstance } from '../operations/recovery/recovery-permissions';
+import { ResidencyReads } from '../data/residency-reads';
 import { EnvironmentStack } from './environment-stack';
 
 export interface DataStackProps {
@@ -145,8 +147,8 @@ export class DataStack extends EnvironmentStack {
     this.recoverable = [billing, main].flatMap(({ recoverable }) => recoverable ?? []);
     this.archivedInParts = config.largeArchives.method === 'map' ? this.recoverable : [];
     this.publish(environmentName, { billing, main });
-    new CfnOutput(this, 'AllowedRegions', {
-      description: 'Regions in which data may be: ops doctor compares them with where it is',
+    new CfnOutput(this, ALLOWED_OUTPUT, {
+      description: 'Regions in which data may be: maintenance and ops doctor compare them with where it is',
       value: config.allowedRegions.join(','),
     });
     new PeoplePolicies(this, 'People', {
@@ -156,6 +158,7 @@ export class DataStack extends EnvironmentStack {
         { users: config.databases.main.people.map(({ user }) => user), resourceIds: main.resourceIds },
       ],
     });
+    new ResidencyReads(this, 'ResidencyReads', { environmentName, part: 'Data' });
   }
 
   private publish(environmentName: string, accesses: Readonly<Record<DatabaseName, DatabaseAccesses>>): void {

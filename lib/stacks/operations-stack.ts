@@ -280,6 +280,7 @@ export class OperationsStack extends EnvironmentStack {
       });
     }
     maintenance.scanLogs(config.name, [...groupsOf(this).map(({ attrArn }) => attrArn), ...namedLogsOf(data)]);
+    maintenance.lookUpRegions(config);
     new PublishedParameters(this, 'Parameters', {
       environmentName: config.name,
       values: { 'webhooks/stripe/url': httpApi.urlOf(WEBHOOK_ENDPOINTS.stripe.path) },

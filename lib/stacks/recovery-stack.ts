@@ -1,10 +1,12 @@
 import { Construct } from 'constructs';
 import { DATABASE_NAMES } from '../../core/contract';
+import { COPIES_STACK } from '../../core/residency/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { hasRecoveryPoints } from '../config/database-settings';
 import { BACKUP_POLICIES } from '../config/policies';
 import { Archives } from '../data/archives';
 import { lockedVault } from '../data/locked-vault';
+import { ResidencyReads } from '../data/residency-reads';
 import type { RecoveryRegion } from '../data/recovery-region';
 import { ForwardedKeyEvents } from '../monitoring/key-events';
 import { EnvironmentStack } from './environment-stack';
@@ -24,7 +26,7 @@ export class RecoveryStack extends EnvironmentStack {
   constructor(scope: Construct, props: RecoveryStackProps) {
     const { config, recoveryRegion } = props;
     const { removalProtection } = config;
-    super(scope, 'Recovery', {
+    super(scope, COPIES_STACK, {
       config,
       region: recoveryRegion.region,
       description: `Copies of the backups of billing in a second region (${config.name})`,
@@ -48,5 +50,6 @@ export class RecoveryStack extends EnvironmentStack {
         vaultName: recoveryRegion.vaultName(database),
       });
     }
+    new ResidencyReads(this, 'ResidencyReads', { environmentName: config.name, part: COPIES_STACK });
   }
 }

@@ -3,18 +3,26 @@ import { defineCommand } from '../command';
 import { taskLines } from '../print/maintenance';
 import { anyNumber, database, flag, oneOf, required } from '../values';
 
-const TASKS = ['sizes', 'vacuum', 'indexes', 'reindex', 'cards', 'logs'] as const satisfies readonly MaintenanceTask[];
+const TASKS = [
+  'sizes',
+  'vacuum',
+  'indexes',
+  'reindex',
+  'cards',
+  'logs',
+  'residency',
+] as const satisfies readonly MaintenanceTask[];
 
 export const maintenanceRun = defineCommand({
   name: 'maintenance run',
   summary: 'Vacuums a database where it needs it, records sizes and bloat, and checks its indexes',
   details:
-    'The schedules do so weekly, and check the indexes monthly. `reindex` rebuilds bloated indexes beside those in use, and runs only when it is named, as do `cards` and `logs`, see `ops cards scan`.',
+    'The schedules do so weekly, and check the indexes monthly. `reindex` rebuilds bloated indexes beside those in use, and runs only when it is named, as do `cards` and `logs`, see `ops cards scan`, and `residency`, which looks up in which regions data is, as `ops doctor` does.',
   effect: 'changes',
   changes:
     'vacuums tables, with `--task reindex` rebuilds indexes, and adds a record of each task; with --dry-run, nothing.',
   json: 'the report `run` of `lambdas/maintenance/contract.ts`',
-  finding: 'a task left something out, or found a card number',
+  finding: 'a task left something out, or found a card number or data outside the allowed regions',
   arguments: { database: required(database, 'Database that is maintained') },
   options: {
     task: anyNumber(oneOf('task', TASKS), 'Only this task; may be repeated. Default: sizes, vacuum and indexes'),
@@ -26,6 +34,7 @@ export const maintenanceRun = defineCommand({
   ],
   async run({ invoke, style, now }, { database: name, task, dryRun }) {
     const { contract, runReport } = await import('../../lambdas/maintenance/contract');
+    const { residencyFindings } = await import('../../core/residency/contract');
     const tasks = task.length > 0 ? { tasks: [...task] } : {};
     const report = await invoke(
       'maintenance',
@@ -38,7 +47,8 @@ export const maintenanceRun = defineCommand({
       exit: report.tasks.every(
         (record) =>
           record.outcome === 'done' &&
-          ((record.task !== 'cards' && record.task !== 'logs') || record.result?.found === 0),
+          ((record.task !== 'cards' && record.task !== 'logs') || record.result?.found === 0) &&
+          (record.task !== 'residency' || (record.result !== null && residencyFindings(record.result).length === 0)),
       )
         ? 'done'
         : 'finding',

@@ -1,3 +1,4 @@
+import { residencyCoverage, residencyFindings, residencyFix } from '../../core/residency/contract';
 import type { ResultOf, TaskRecord } from '../../lambdas/maintenance/contract';
 import type { Style } from './style';
 import { table } from './table';
@@ -60,6 +61,8 @@ function resultLines(record: TaskRecord, style: Style): string[] {
       return cardLines(record.result, style);
     case 'logs':
       return logLines(record.result, style);
+    case 'residency':
+      return regionLines(record.result, style);
     default: {
       const { removed, rebuilt, skipped } = record.result;
       return [
@@ -137,6 +140,17 @@ function logLines({ found, findings, probableIds, groups, skipped }: ResultOf<'l
       const until = groups.find(({ group }) => group === relation)?.scannedUntil;
       return `skipped ${relation}: ${reason}; ${until == null ? 'never read' : `read up to ${until.slice(0, 16).replace('T', ' ')}`}`;
     }),
+  ];
+}
+
+/** Which data is where it may not be, and what was looked at. */
+function regionLines(result: ResultOf<'residency'>, style: Style): string[] {
+  const findings = residencyFindings(result);
+  return [
+    ...findings.map((finding) => style.bold(finding)),
+    ...(findings.length === 0 ? [] : [residencyFix(result)]),
+    residencyCoverage(result),
+    ...(result.allowed.length === 0 ? [] : [`allowed: ${result.allowed.join(', ')}`]),
   ];
 }
 

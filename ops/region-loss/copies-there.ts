@@ -1,8 +1,8 @@
 import { type DatabaseName, functionName, GRACE_HOURS } from '../../core/contract';
+import { isNoStack, listResources } from '../../core/stacks/resources';
 import type { Context } from '../context';
 import { type Finding, good, judged, wrong } from '../doctor/finding';
 import { moment } from '../print/units';
-import { resourcesOf } from '../stack-resources';
 import type { SecondRegion } from './place';
 
 /** States of a stack after which a deployment succeeded. */
@@ -19,8 +19,8 @@ export async function checkStack(place: SecondRegion): Promise<Finding[]> {
   const client = await place.clients.cloudFormation();
   const status = await client.send(new DescribeStacksCommand({ StackName })).then(
     ({ Stacks: [stack] = [] }) => stack?.StackStatus ?? 'missing',
-    (error: Error) => {
-      if (error.name === 'ValidationError' && error.message.includes('does not exist')) return 'missing';
+    (error: unknown) => {
+      if (isNoStack(error)) return 'missing';
       throw error;
     },
   );
@@ -37,7 +37,7 @@ export async function checkStack(place: SecondRegion): Promise<Finding[]> {
 /** Whether every key of that stack can be used: what it encrypts is gone when it is. */
 export async function checkKeys(place: SecondRegion): Promise<Finding[]> {
   const { DescribeKeyCommand } = await import('@aws-sdk/client-kms');
-  const resources = await resourcesOf(await place.clients.cloudFormation(), recoveryStack(place));
+  const resources = await listResources(await place.clients.cloudFormation(), recoveryStack(place));
   const keys = resources.filter(({ type }) => type === 'AWS::KMS::Key');
   const kms = await place.clients.kms();
   const states = await Promise.all(
@@ -73,7 +73,7 @@ export async function recoveryPointOf(
   const check = `recovery point of ${database}`;
   const { environment } = place.target;
   const BackupVaultName = `billing-operations-${environment}-${database}`;
-  const resources = await resourcesOf(await place.clients.cloudFormation(), recoveryStack(place));
+  const resources = await listResources(await place.clients.cloudFormation(), recoveryStack(place));
   const isSetUp = resources.some(({ type, id }) => type === 'AWS::Backup::BackupVault' && id === BackupVaultName);
   // Of an existing database that AWS Backup does not save: the archives are all there is of it.
   if (!isSetUp) {

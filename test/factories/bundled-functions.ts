@@ -240,6 +240,8 @@ function environmentsOf(
       INSPECT_FUNCTION_NAME: 'inspect',
       BILLING_READER_SECRET_ARN: 'database',
       MAIN_READER_SECRET_ARN: 'database',
+      BILLING_INSTANCE_IDENTIFIER: '',
+      MAIN_INSTANCE_IDENTIFIER: '',
       REPORT_TOPIC_ARN: '',
     },
     migrate: both,

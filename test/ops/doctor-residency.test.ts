@@ -172,6 +172,12 @@ test('data in the allowed regions is good, asked by the exact calls', async () =
     { StackName: 'BillingOps-dev-Data' },
     { StackName: 'BillingOps-dev-Recovery' },
   ]);
+  expect(
+    cloudFormation
+      .commandCalls(DescribeStacksCommand)
+      .map(({ args }) => args[0].input)
+      .slice(-3),
+  ).toEqual(['Data', 'Operations', 'Monitoring'].map((each) => ({ StackName: `BillingOps-dev-${each}` })));
   expect(inputs(s3)).toEqual([
     ...['archives', 'archives', 'archives-copy', 'archives-copy', 'archives-copy'].map((Bucket) => ({ Bucket })),
     { Prefix: 'billing-ops-dev-archives-' },

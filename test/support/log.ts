@@ -8,5 +8,8 @@ export const silentLog: Log = { info: () => undefined, warn: () => undefined, er
 /** No log groups at all. */
 export const noLogs: LogSource = { client: new CloudWatchLogsClient({}), listGroups: () => Promise.resolve([]) };
 
+/** For runs that do not look up in which regions data is. */
+export const noRegions = (): Promise<never> => Promise.reject(new Error('This run looks up no regions'));
+
 /** For runs without a scan for card numbers. */
 export const noReader = (): Promise<never> => Promise.reject(new Error('This run reads no tables for card numbers'));

@@ -24,6 +24,19 @@ export function maintenanceAlarms(): AlarmDefinition[] {
       consolePage: { functionOf: 'maintenance' },
     },
     {
+      ...FOUND_BY_LAST_RUN,
+      name: 'dataOutsideRegions',
+      measure: 'Resources and copies outside the allowed regions',
+      thresholds: { critical: 0 },
+      metric: highestOf('maintenance', MAINTENANCE_METRICS.outsideRegions, { database: 'billing' }),
+      symptom: 'Data, or a copy of it, is in a region that allowedRegions does not name, or in an unknown one',
+      action:
+        'Read what is where by "ops doctor --quick" or "ops maintenance show billing"; remove it there, or name the region in allowedRegions and deploy.',
+      owner: 'data',
+      runbookAnchor: 'data-outside-the-allowed-regions',
+      consolePage: { functionOf: 'maintenance' },
+    },
+    {
       ...ANY_WITHIN_AN_HOUR,
       name: 'maintenanceFailed',
       measure: 'Failed runs of maintenance',

@@ -1,4 +1,4 @@
-import { Duration, Stack, Token } from 'aws-cdk-lib';
+import { ArnFormat, Duration, Stack, Token } from 'aws-cdk-lib';
 import { ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Alias } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
@@ -12,8 +12,11 @@ import {
   type MaintenanceRequest,
 } from '../../../lambdas/maintenance/contract';
 import { DATABASE_NAMES, type DatabaseName, functionName, LOCAL_ENVIRONMENT } from '../../../core/contract';
-import { LOG_SCAN_SCHEDULE, MAINTENANCE_SCHEDULES, REPORT_SCHEDULE } from '../../config/schedules';
+import { COPIES_STACK, instanceBehind, RESIDENT_STACKS } from '../../../core/residency/contract';
+import type { EnvironmentConfig } from '../../config/environment-schema';
+import { LOG_SCAN_SCHEDULE, MAINTENANCE_SCHEDULES, REPORT_SCHEDULE, RESIDENCY_SCHEDULE } from '../../config/schedules';
 import { accessAs, type DatabaseAccess } from '../../data/database-access';
+import { residencyPolicyName } from '../../data/residency-reads';
 import { allowAccess, billingDatabaseEnvironment, mainDatabaseEnvironment } from '../database-connection';
 import { acknowledgeWildcards } from '../../policy/acknowledge-permissions';
 import { FunctionSchedule } from '../function-schedule';
@@ -68,6 +71,8 @@ export class Maintenance extends Construct {
         INSPECT_FUNCTION_NAME: inspect.functionName,
         BILLING_READER_SECRET_ARN: readers.billing.secretArn,
         MAIN_READER_SECRET_ARN: readers.main.secretArn,
+        BILLING_INSTANCE_IDENTIFIER: databases.billing.instanceIdentifier ?? '',
+        MAIN_INSTANCE_IDENTIFIER: databases.main.instanceIdentifier ?? '',
         // Nothing on a developer's machine takes mail: `ops maintenance report` prints it there.
         REPORT_TOPIC_ARN: topic?.topicArn ?? '',
       },
@@ -112,6 +117,14 @@ export class Maintenance extends Construct {
       description: 'Scan of the logs for card numbers',
       input: { action: 'run', database: 'billing', tasks: ['logs'], dryRun: false } satisfies MaintenanceRequest,
     });
+    new FunctionSchedule(this, 'Residency', {
+      target,
+      definition: RESIDENCY_SCHEDULE,
+      description: 'Check of the regions that data is in',
+      input: { action: 'run', database: 'billing', tasks: ['residency'], dryRun: false } satisfies MaintenanceRequest,
+      // The local platform is in no region.
+      enabled: context.config.name !== LOCAL_ENVIRONMENT,
+    });
     new FunctionSchedule(this, 'MonthlyReport', {
       target,
       definition: REPORT_SCHEDULE,
@@ -122,7 +135,7 @@ export class Maintenance extends Construct {
   }
 
   /**
-   * Lets the function list the log groups of the stacks, and read them.
+   * Lets the function list the log groups of the stacks, read them, and see where they are sent.
    *
    * @param logArns of these groups, as policies name them
    */
@@ -142,13 +155,72 @@ export class Maintenance extends Construct {
       const policy = new ManagedPolicy(this, `ReadLogs${start / LOGS_OF_POLICY + 1}`, {
         description: 'Logs that are scanned for card numbers',
         roles: [role],
-        statements: [new PolicyStatement({ actions: ['logs:FilterLogEvents'], resources })],
+        statements: [
+          new PolicyStatement({ actions: ['logs:FilterLogEvents', 'logs:DescribeSubscriptionFilters'], resources }),
+        ],
       });
       acknowledgeWildcards(policy, {
         resources: resources.filter((arn) => !Token.isUnresolved(arn) || arn.endsWith(':*')),
         reason: 'Policies name a log group with its streams; the group itself is exact',
       });
     }
+  }
+
+  /**
+   * Lets the function look up in which regions data is. What a stack knows by its exact ARN is in a policy of that stack
+   * (`lib/data/residency-reads.ts`); the rest is here.
+   */
+  lookUpRegions({ name, region, allowedRegions, secondRegion, databases }: EnvironmentConfig): void {
+    const { role } = this.target.function;
+    if (!role) throw new Error('maintenance must have a role');
+    const stack = Stack.of(this);
+    role.addManagedPolicy(
+      ManagedPolicy.fromManagedPolicyName(this, 'DataRegions', residencyPolicyName(name, 'Data', region)),
+    );
+    if (secondRegion !== undefined) {
+      const copies = residencyPolicyName(name, COPIES_STACK, secondRegion);
+      role.addManagedPolicy(ManagedPolicy.fromManagedPolicyName(this, 'CopiesRegions', copies));
+    }
+    const others = allowedRegions.filter((each) => each !== region);
+    const described = RESIDENT_STACKS.map((each) => stackArn(this, name, each));
+    const listed = [...described, ...others.map((each) => stackArn(this, name, COPIES_STACK, each))];
+    const keys = [region, ...others].map((each) =>
+      stack.formatArn({ service: 'kms', region: each, resource: 'key/*' }),
+    );
+    for (const statement of [
+      new PolicyStatement({ actions: ['cloudformation:DescribeStacks'], resources: described }),
+      new PolicyStatement({ actions: ['cloudformation:ListStackResources'], resources: listed }),
+      // Keys have generated ids, and those of Monitoring and of a former second region are known to no stack that is deployed
+      // before this one. The tags are those of every resource of the environment.
+      new PolicyStatement({
+        actions: ['kms:DescribeKey'],
+        resources: keys,
+        conditions: {
+          StringEquals: { 'aws:ResourceTag/application': 'billing-operations', 'aws:ResourceTag/environment': name },
+        },
+      }),
+      // The list of buckets has no resource: the action is on none.
+      // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html#amazons3-actions-as-permissions
+      new PolicyStatement({ actions: ['s3:ListAllMyBuckets'], resources: ['*'] }),
+    ]) {
+      role.addToPrincipalPolicy(statement);
+    }
+    const existing = DATABASE_NAMES.flatMap((each) => {
+      const settings = databases[each];
+      const instance = settings.kind === 'existing' ? instanceBehind(settings) : undefined;
+      return instance === undefined ? [] : [rdsInstanceArn(stack, instance.id, instance.region)];
+    });
+    if (existing.length > 0) {
+      role.addToPrincipalPolicy(
+        new PolicyStatement({ actions: ['rds:DescribeDBInstances'], resources: [...new Set(existing)] }),
+      );
+    }
+    acknowledgeWildcards(
+      role,
+      { resources: listed, reason: 'CloudFormation adds an id of its own to the name of a stack' },
+      { resources: keys, reason: 'Ids of keys are generated; only those with the tags of the environment' },
+      { resources: ['*'], reason: 'A list of buckets has no resource' },
+    );
   }
 
   /** Apart from the alerts: what pages on-call for an alert must not page for a report. */
@@ -164,10 +236,26 @@ export class Maintenance extends Construct {
   }
 }
 
-/** ARN of a stack of an environment, but for the id that CloudFormation adds to it. */
-function stackArn(scope: Construct, environmentName: string, stack: string): string {
+/** @param region of the instance. @default - that of the stack */
+function rdsInstanceArn(stack: Stack, id: string, region?: string): string {
+  return stack.formatArn({
+    service: 'rds',
+    region,
+    resource: 'db',
+    resourceName: id,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
+}
+
+/**
+ * ARN of a stack of an environment, but for the id that CloudFormation adds to it.
+ *
+ * @param region of the stack. @default - that of `scope`
+ */
+function stackArn(scope: Construct, environmentName: string, stack: string, region?: string): string {
   return Stack.of(scope).formatArn({
     service: 'cloudformation',
+    region,
     resource: 'stack',
     resourceName: `${functionName(environmentName, stack)}/*`,
   });

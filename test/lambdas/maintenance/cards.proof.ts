@@ -10,7 +10,7 @@ import { taskLines } from '../../../ops/print/maintenance';
 import { styleOf } from '../../../ops/print/style';
 import { idsOfDigits, PLANTED_CARD } from '../../factories/card-corpus';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
-import { noLogs, silentLog } from '../../support/log';
+import { noLogs, noRegions, silentLog } from '../../support/log';
 
 const GROUPED = PLANTED_CARD.replaceAll(/(\d{4})(?=\d)/g, '$1 ');
 
@@ -35,6 +35,7 @@ async function scan(remainingMs: () => number = () => 60_000): Promise<TaskRecor
         remainingMs,
         log: silentLog,
         logs: noLogs,
+        lookUpRegions: noRegions,
         // The same session: a scan that loses it is a function that was killed.
         withReader: <T>(work: (reader: ClientBase) => Promise<T>) => work(connection),
       };

@@ -7,7 +7,7 @@ import { listRecords } from '../../../lambdas/maintenance/records';
 import { runTasks } from '../../../lambdas/maintenance/run';
 import { waitUntil } from '../../../local/pass/check';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
-import { noLogs, noReader, silentLog } from '../../support/log';
+import { noLogs, noReader, noRegions, silentLog } from '../../support/log';
 
 const DAY_MS = 86_400_000;
 /** Uses of indexes were counted for long enough by then. */
@@ -39,6 +39,7 @@ async function run(tasks: readonly MaintenanceTask[], options: Options = {}): Pr
         remainingMs,
         log: silentLog,
         logs: noLogs,
+        lookUpRegions: noRegions,
         withReader: noReader,
       };
       return runTasks(dependencies, { database: 'billing', tasks, dryRun });
@@ -312,6 +313,7 @@ test('a role that may only read is told what it may not maintain, and nothing fa
       remainingMs: () => 60_000,
       log: silentLog,
       logs: noLogs,
+      lookUpRegions: noRegions,
       withReader: noReader,
     },
     { database: 'billing', tasks: ['sizes', 'vacuum', 'indexes', 'reindex'], dryRun: false },

@@ -35,6 +35,7 @@ function records(
     readonly sizes?: object;
     readonly cards?: object;
     readonly logs?: object;
+    readonly residency?: object;
   } = {},
 ): TaskRecord[] {
   const base = { startedAt: '2026-12-05T07:00:00Z', durationMs: 1_500, outcome: 'done', error: null } as const;
@@ -74,6 +75,19 @@ function records(
       ...base,
       task: 'logs',
       result: { found: 0, findings: [], probableIds: 0, numbers: [], groups: [], skipped: [], ...overrides.logs },
+    },
+    {
+      ...base,
+      task: 'residency',
+      result: {
+        allowed: ['eu-central-1', 'eu-west-1'],
+        regions: ['eu-central-1', 'eu-west-1'],
+        resources: 40,
+        copies: 4,
+        existing: 1,
+        outside: [],
+        ...overrides.residency,
+      },
     },
   ];
 }
@@ -118,6 +132,9 @@ test('a month without a finding leaves nothing to decide, and the report says ho
   expect(sectionOf(text, 'API keys in force')).toEqual([
     'shop  used 1 day ago; 61 days old, ends 2027-10-06; metrics:read, entitlements:read',
   ]);
+  expect(sectionOf(text, 'Database billing: maintenance').at(-1)).toBe(
+    'residency 2026-12-05 done in 0 min: 40 resources with data, 4 of the second region, 1 existing instance, and their copies, are in eu-central-1, eu-west-1',
+  );
   expect(sectionOf(text, 'Database billing: sizes')).toEqual([
     '           size   in a week  in a month',
     'all   300.0 MiB   +10.0 MiB           –',
@@ -244,6 +261,16 @@ test.each<[string, Partial<ReportFacts>, RegExp]>([
     /^- billing: card numbers in 1 line of a-log\. Remove them/,
   ],
   [
+    'data in another region',
+    {
+      maintenance: {
+        billing: records({ residency: { outside: [{ what: 'bucket b', region: 'us-east-1' }] } }),
+        main: records(),
+      },
+    },
+    /^- residency: bucket b is in us-east-1\. Fix: remove bucket b there, or name the region in allowedRegions, and deploy; runbook, "Data outside/,
+  ],
+  [
     'growth',
     {
       maintenance: {
@@ -308,7 +335,7 @@ test('sources that fail cost the report their own lines and nothing else', async
   expect(sectionOf(text, 'Events')).toEqual(['unknown: it could not be looked up']);
   expect(sectionOf(text, 'API keys in force')).toEqual(['unknown: it could not be looked up']);
   expect(sectionOf(text, 'Database main: maintenance')).toEqual(['unknown: it could not be looked up']);
-  expect(sectionOf(text, 'Database billing: maintenance')).toHaveLength(5);
+  expect(sectionOf(text, 'Database billing: maintenance')).toHaveLength(6);
 });
 
 test('a long name of a secret or of a key moves the columns of the others', () => {

@@ -59,8 +59,10 @@ test('every AWS API that a function in the network calls has an endpoint there',
   expect(called).toContain('client-rds');
   // Through a NAT gateway: the collector asks the CloudWatch of the second region, which no endpoint of this network leads to,
   // a backup that starts a workflow asks Step Functions a few times a day, the API asks other functions for people, the monthly
-  // report asks `inspect` and is sent by SNS, and the weekly scan of the logs reads 3 GB at most: not worth an endpoint in each zone.
+  // report asks `inspect` and is sent by SNS, the weekly scan of the logs reads 3 GB at most, and the weekly check of regions asks AWS
+  // Backup a few questions: not worth an endpoint in each zone.
   const outside = [
+    'client-backup',
     'client-cloudformation',
     'client-cloudwatch',
     'client-cloudwatch-logs',

@@ -47,6 +47,7 @@ const NOT_SHOWN: Readonly<Record<string, string>> = {
   ExpiredArchives: 'the log of the backup',
   CardNumbersFound: 'an alarm',
   CardNumbersInLogs: 'an alarm',
+  DataOutsideRegions: 'an alarm',
   MaintenanceOverdue: 'an alarm',
   MaintenanceSucceeded: 'the time by which a task is late raises the alarm',
   ObjectRefreshesFailed: 'the age of what waits is shown',

@@ -144,6 +144,8 @@ export const CONTRACTS: Readonly<Record<string, readonly string[]>> = {
     'INSPECT_FUNCTION_NAME',
     'BILLING_READER_SECRET_ARN',
     'MAIN_READER_SECRET_ARN',
+    'BILLING_INSTANCE_IDENTIFIER',
+    'MAIN_INSTANCE_IDENTIFIER',
     'REPORT_TOPIC_ARN',
   ]),
   migrate: variables<MigrateEnvironment>()([...base, ...billing, ...main]),

@@ -179,6 +179,12 @@ test.each([
     '{"action":"run","database":"billing","tasks":["logs"],"dryRun":false}',
     3600,
   ],
+  [
+    'MaintenanceResidency',
+    'cron(30 7 ? * SAT *)',
+    '{"action":"run","database":"billing","tasks":["residency"],"dryRun":false}',
+    3600,
+  ],
   ['MonthlyReport', 'cron(0 9 6 * ? *)', '{"action":"report","send":true}', 3600],
   ['EveryMinute', 'rate(1 minute)', '{"dryRun":false}', 60],
 ])(

@@ -1,5 +1,5 @@
 import { UNSCANNED_LOG } from '../../../lambdas/maintenance/contract';
-import { EXAMPLES } from '../../support/example-environments';
+import { EXAMPLES, exampleEnvironment } from '../../support/example-environments';
 import { resourceLike, resourcesOf, templatesOf, type Synthesised } from '../support';
 
 interface Statement {
@@ -34,7 +34,11 @@ describe.each(EXAMPLES)('the roles of %s', (environment) => {
       .flatMap((template) => Object.values(resourcesOf(template, 'AWS::IAM::Role')))
       .flatMap(({ Properties }) => (Properties.ManagedPolicyArns ?? []) as unknown[])
       .map((arn) => /:iam::aws:policy\/([\w/-]+)/.exec(JSON.stringify(arn))?.[1] ?? JSON.stringify(arn));
-    expect([...new Set(attached)].toSorted()).toEqual(Object.keys(MANAGED_POLICIES).toSorted());
+    // Our own, by which maintenance sees where data is.
+    const own = attached.filter((arn) => arn.includes('-residency-'));
+    expect(own).toHaveLength(exampleEnvironment(environment).secondRegion === undefined ? 1 : 2);
+    const ofAws = attached.filter((arn) => !own.includes(arn));
+    expect([...new Set(ofAws)].toSorted()).toEqual(Object.keys(MANAGED_POLICIES).toSorted());
   });
 });
 
@@ -263,7 +267,9 @@ test('the maintenance function may read every log of the stacks but the flow log
   const read = Object.entries(resourcesOf(operations, 'AWS::IAM::ManagedPolicy'))
     .filter(([id]) => id.startsWith('MaintenanceReadLogs'))
     .flatMap(([, { Properties }]) => (Properties.PolicyDocument as { Statement: Statement[] }).Statement);
-  expect(new Set(read.flatMap(actionsOf))).toEqual(new Set(['logs:FilterLogEvents']));
+  expect(new Set(read.flatMap(actionsOf))).toEqual(
+    new Set(['logs:FilterLogEvents', 'logs:DescribeSubscriptionFilters']),
+  );
   const ofOperations = Object.keys(resourcesOf(operations, 'AWS::Logs::LogGroup')).map((id) => ({
     'Fn::GetAtt': [id, 'Arn'],
   }));
@@ -278,4 +284,41 @@ test('the maintenance function may read every log of the stacks but the flow log
   expect(named.toSorted()).toEqual(ofData.toSorted());
   expect(logsOfData).toHaveLength(ofData.length + 1);
   for (const other of [monitoring, recovery]) expect(other && resourcesOf(other, 'AWS::Logs::LogGroup')).toEqual({});
+});
+
+test('the maintenance function may ask where each resource of the stacks is, by its exact ARN, and read nothing of it', () => {
+  const { data, operations, recovery } = templatesOf('production');
+  if (!recovery) throw new Error('production has a second region');
+  const policies = [data, recovery].map((template) => {
+    const [policy] = Object.entries(resourcesOf(template, 'AWS::IAM::ManagedPolicy')).flatMap(([id, { Properties }]) =>
+      id.startsWith('ResidencyReads') ? [Properties] : [],
+    );
+    return policy as { ManagedPolicyName: string; PolicyDocument: { Statement: Statement[] } };
+  });
+  expect(policies.map(({ ManagedPolicyName: name }) => name)).toEqual([
+    'BillingOps-production-Data-residency-eu-central-1',
+    'BillingOps-production-Recovery-residency-eu-west-1',
+  ]);
+  const role = JSON.stringify(resourceLike(operations, 'AWS::IAM::Role', 'MaintenanceRole'));
+  for (const { ManagedPolicyName: name } of policies) expect(role).toContain(`:policy/${name}`);
+
+  const asked: Readonly<Record<string, (id: string) => unknown>> = {
+    'AWS::S3::Bucket': (id) => ({ 'Fn::GetAtt': [id, 'Arn'] }),
+    'AWS::SecretsManager::Secret': (id) => ({ Ref: id }),
+    'AWS::RDS::DBInstance': (id) => ({ 'Fn::GetAtt': [id, 'DBInstanceArn'] }),
+    'AWS::Backup::BackupPlan': (id) => ({ 'Fn::GetAtt': [id, 'BackupPlanArn'] }),
+  };
+  for (const [index, template] of [data, recovery].entries()) {
+    const statements = policies[index]?.PolicyDocument.Statement ?? [];
+    const named = statements.flatMap(({ Resource }) => [Resource].flat()).map((arn) => JSON.stringify(arn));
+    const expected = Object.entries(asked).flatMap(([type, arnOf]) =>
+      Object.keys(resourcesOf(template, type)).map((id) => JSON.stringify(arnOf(id))),
+    );
+    const flowLogs = Object.keys(resourcesOf(template, 'AWS::Logs::LogGroup')).filter((id) =>
+      id.startsWith(UNSCANNED_LOG),
+    );
+    const logs = flowLogs.map((id) => JSON.stringify({ 'Fn::GetAtt': [id, 'Arn'] }));
+    expect(named.toSorted()).toEqual([...expected, ...logs].toSorted());
+    for (const action of statements.flatMap(actionsOf)) expect(action).toMatch(/:(Describe|GetB|GetRep)/);
+  }
 });

@@ -4,6 +4,8 @@ import { templatesOf } from '../support';
 import { arn, OF_WORKFLOWS, type Justified } from './workflow-wildcards';
 
 const OF_KEYS_OF_SECRETS = /^(StripeSecrets|BillingDatabase|MainDatabase)Key$/;
+const ofStack = (region: string, stack: string) =>
+  `arn:aws:cloudformation:${region}:<account>:stack/BillingOps-<env>-${stack}/*`;
 const JUSTIFIED: readonly Justified[] = [
   {
     of: /Key$/,
@@ -54,15 +56,29 @@ const JUSTIFIED: readonly Justified[] = [
   },
   {
     of: /^MaintenanceRoleDefaultPolicy$/,
-    actions: ['cloudformation:ListStackResources'],
-    resources: ['Data', 'Operations'].map(
-      (stack) => `arn:aws:cloudformation:eu-central-1:<account>:stack/BillingOps-<env>-${stack}/*`,
-    ),
-    why: 'CloudFormation adds an id of its own to the name of a stack',
+    actions: ['cloudformation:DescribeStacks', 'cloudformation:ListStackResources'],
+    resources: [
+      ...['Data', 'Operations', 'Monitoring'].map((stack) => ofStack('eu-central-1', stack)),
+      ...['eu-west-1', 'eu-north-1'].map((region) => ofStack(region, 'Recovery')),
+    ],
+    why: 'CloudFormation adds an id of its own to the name of a stack; a second region, or a former one, is an allowed one',
+  },
+  {
+    of: /^MaintenanceRoleDefaultPolicy$/,
+    actions: ['kms:DescribeKey'],
+    resources: ['eu-central-1', 'eu-west-1', 'eu-north-1'].map((region) => `arn:aws:kms:${region}:<account>:key/*`),
+    conditions: true,
+    why: 'ids of keys are generated, and those of Monitoring and of other regions unknown to the stack; the condition names the tags of the environment',
+  },
+  {
+    of: /^MaintenanceRoleDefaultPolicy$/,
+    actions: ['s3:ListAllMyBuckets'],
+    resources: ['*'],
+    why: 'a list of buckets has no resource; the function lists the copies of archives, also those that a former second region keeps',
   },
   {
     of: /^MaintenanceReadLogs[1-3]$/,
-    actions: ['logs:FilterLogEvents'],
+    actions: ['logs:DescribeSubscriptionFilters', 'logs:FilterLogEvents'],
     resources: ['billing', 'main']
       .flatMap((name) => [
         `/aws/lambda/BillingOps-<env>-rotate-${name}`,

@@ -1,7 +1,7 @@
 import { each, type Failure, once, pair, run, single } from './failure';
 import { nothing, ofDatabaseLog, ofFunction, ofInstance } from './published';
 
-const CARDS_IN_LOGS = ofFunction('maintenance', 'CardNumbersInLogs', { database: 'billing' });
+const ofScan = (metric: string) => ofFunction('maintenance', metric, { database: 'billing' });
 
 /** Of the servers, and of what people do to them by hand. */
 export function databaseFailures(): Failure[] {
@@ -42,7 +42,8 @@ export function databaseFailures(): Failure[] {
     single('privilegesChangedByHand', 'someone grants', 5, ofDatabaseLog('PrivilegeChangesByHand', 'main'), once()),
     single('adminLoginByHand', 'someone logs in', 5, ofDatabaseLog('AdminLoginsByHand', 'billing'), once()),
     single('rowsDeletedByHand', 'someone deletes rows', 5, ofDatabaseLog('DeletionsByHand', 'billing'), once()),
-    single('cardsFound-logs', 'a log has a card', 5, CARDS_IN_LOGS, once()),
+    single('cardsFound-logs', 'a log has a card', 5, ofScan('CardNumbersInLogs'), once()),
+    single('dataOutsideRegions', 'a bucket is copied elsewhere', 5, ofScan('DataOutsideRegions'), once()),
     single('replicaLag-billing', 'the replica is gone', 30, ofInstance('ReplicaLag', 'billing-analytics'), nothing),
   ];
 }

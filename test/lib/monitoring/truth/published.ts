@@ -152,6 +152,7 @@ export function healthy(traffic: (minute: number) => number = () => BUSY): Publi
     ...of('cleanup', { CleanupFailed: nothing }),
     ...of('maintenance', { MaintenanceFailed: nothing }),
     ...of('maintenance', { CardNumbersInLogs: every(7 * DAYS, 0) }, { database: 'billing' }),
+    ...of('maintenance', { DataOutsideRegions: every(7 * DAYS, 0) }, { database: 'billing' }),
     ...DATABASE_NAMES.flatMap((database) =>
       of('maintenance', { MaintenanceFailed: nothing, CardNumbersFound: every(31 * DAYS, 0) }, { database }),
     ),
