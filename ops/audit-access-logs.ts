@@ -2,9 +2,12 @@ import type { CloudWatchLogsClient, ResultField } from '@aws-sdk/client-cloudwat
 import { setTimeout as sleep } from 'node:timers/promises';
 import { functionName } from '../core/contract';
 import { WEBHOOK_ENDPOINTS } from '../core/providers/contract';
+import { COPIES_STACK } from '../core/residency/contract';
 import { listResources } from '../core/stacks/resources';
+import type { CollectorEnvironment } from '../lambdas/collector/contract';
 import type { Answered, AuditEntry, Span } from './audit-entry';
 import type { Context } from './context';
+import { configurationOf } from './discover';
 import { CommandError, explain, NotOnLocalPlatform } from './errors';
 import { counted } from './print/units';
 
@@ -77,44 +80,86 @@ export async function askApi(context: Context, span: Span): Promise<Answered> {
   }
 }
 
-/** Requests to the bucket of archives that no function of the environment made, by the access log of S3. */
-export async function askObjects(context: Context, { since, until }: Span): Promise<Answered> {
-  const { clients, target, signal } = context;
+/** The access log of one bucket with archives. */
+interface ObjectLog {
+  /** Bucket with the files. */
+  readonly bucket: string;
+  /** Region of the copies; undefined of the archives themselves. */
+  readonly copiesIn?: string;
+}
+
+/** Requests to the bucket of archives, and to that of their copies, that no function of the environment made, by the access logs of S3. */
+export async function askObjects(context: Context, span: Span): Promise<Answered> {
   assertAws(context);
-  const { GetObjectCommand, paginateListObjectsV2 } = await import('@aws-sdk/client-s3');
-  try {
-    const bucket = await resourceOf(context, 'Data', 'AWS::S3::Bucket', ACCESS_LOGS.objects);
-    const client = await clients.s3();
-    const last = fileAt(new Date(Date.parse(until) + DELIVERY_MS));
-    const keys: string[] = [];
-    const input = { Bucket: bucket, Prefix: PREFIX, StartAfter: fileAt(new Date(since)) };
-    for await (const { Contents = [] } of paginateListObjectsV2({ client }, input)) {
+  const { target, signal } = context;
+  const answers: Answered[] = [];
+  const failures: CommandError[] = [];
+  const read = async (log: string, look: () => Promise<Answered | undefined>): Promise<void> => {
+    try {
+      const answer = await look();
+      if (answer) answers.push(answer);
+    } catch (cause) {
       signal.throwIfAborted();
-      keys.push(...Contents.flatMap(({ Key = '' }) => (Key < last ? [Key] : [])));
-      if ((Contents.at(-1)?.Key ?? '') >= last) break;
+      failures.push(explain(cause, `read the access log of ${log}`, target.label));
     }
-    // S3 lists the oldest first.
-    const newest = keys.slice(-MOST_FILES);
-    const entries: AuditEntry[] = [];
-    let unread = 0;
-    for (let start = 0; start < newest.length; start += CONCURRENCY) {
-      const texts = await Promise.all(
-        newest.slice(start, start + CONCURRENCY).map(async (Key) => {
-          const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key }), { abortSignal: signal });
-          return (await Body?.transformToString()) ?? '';
-        }),
-      );
-      for (const line of texts.flatMap((text) => text.split('\n')).filter((each) => each !== '')) {
-        const read = readRequest(line, target.environment);
-        if (read === undefined) unread += 1;
-        else entries.push(...read);
-      }
-    }
-    const notAsked = unread === 0 ? [] : [`${counted(unread, 'line')} of the access log could not be read`];
-    return { entries, more: keys.length > MOST_FILES, notAsked };
-  } catch (cause) {
-    throw explain(cause, 'read the access log of the archives', target.label);
+  };
+  await read('the archives', async () => {
+    const bucket = await resourceOf(context, 'Data', 'AWS::S3::Bucket', ACCESS_LOGS.objects);
+    return readObjectLog(context, { bucket }, span);
+  });
+  await read('the copies in the second region', async () => {
+    const { variables } = await configurationOf<CollectorEnvironment>(context, 'collector');
+    const { COPY_REGION: region = '' } = variables;
+    if (region === '') return undefined;
+    // The stack of the second region has a bucket of its own for the access log of the copies.
+    const bucket = await resourceOf(context, COPIES_STACK, 'AWS::S3::Bucket', ACCESS_LOGS.objects, region);
+    return readObjectLog(context, { bucket, copiesIn: region }, span);
+  });
+  const [failure] = failures;
+  if (failure && answers.length === 0) throw failure;
+  return {
+    entries: answers.flatMap(({ entries }) => entries),
+    more: answers.some(({ more }) => more),
+    // What could be read stands, and the answer says what it lacks.
+    notAsked: [...answers.flatMap(({ notAsked = [] }) => notAsked), ...failures.map(({ message }) => message)],
+  };
+}
+
+async function readObjectLog(
+  { clients, target, signal }: Context,
+  { bucket, copiesIn }: ObjectLog,
+  { since, until }: Span,
+): Promise<Answered> {
+  const { GetObjectCommand, paginateListObjectsV2 } = await import('@aws-sdk/client-s3');
+  const client = await clients.s3();
+  const last = fileAt(new Date(Date.parse(until) + DELIVERY_MS));
+  const keys: string[] = [];
+  const input = { Bucket: bucket, Prefix: PREFIX, StartAfter: fileAt(new Date(since)) };
+  for await (const { Contents = [] } of paginateListObjectsV2({ client }, input)) {
+    signal.throwIfAborted();
+    keys.push(...Contents.flatMap(({ Key = '' }) => (Key < last ? [Key] : [])));
+    if ((Contents.at(-1)?.Key ?? '') >= last) break;
   }
+  // S3 lists the oldest first.
+  const newest = keys.slice(-MOST_FILES);
+  const entries: AuditEntry[] = [];
+  let unread = 0;
+  for (let start = 0; start < newest.length; start += CONCURRENCY) {
+    const texts = await Promise.all(
+      newest.slice(start, start + CONCURRENCY).map(async (Key) => {
+        const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key }), { abortSignal: signal });
+        return (await Body?.transformToString()) ?? '';
+      }),
+    );
+    for (const line of texts.flatMap((text) => text.split('\n')).filter((each) => each !== '')) {
+      const read = readRequest(line, target.environment, copiesIn);
+      if (read === undefined) unread += 1;
+      else entries.push(...read);
+    }
+  }
+  const of = copiesIn === undefined ? '' : ` of the copies in ${copiesIn}`;
+  const notAsked = unread === 0 ? [] : [`${counted(unread, 'line')} of the access log${of} could not be read`];
+  return { entries, more: keys.length > MOST_FILES, notAsked };
 }
 
 function assertAws({ target }: Context): void {
@@ -124,23 +169,29 @@ function assertAws({ target }: Context): void {
 /** Key before which S3 writes no file of that moment or a later one. */
 const fileAt = (moment: Date): string => `${PREFIX}${moment.toISOString().slice(0, 19).replaceAll(/[T:]/g, '-')}`;
 
+/** As S3 names its session where it copies objects. Nothing but S3 may assume the role that it does so with. */
+const REPLICATION_SESSION = 's3-replication';
+
 /** Time, address, requester, operation, key and status; what is between them is skipped. */
 const REQUEST = /^\S+ \S+ \[([^\]]+)\] (\S+) (\S+) \S+ (\S+) (\S+) (?:"(?:[^"\\]|\\.)*"|-) (\S+)/;
 const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
 
 /**
- * Reads a line of the access log.
+ * Reads a line of an access log.
  *
+ * @param copiesIn region of the copies, where it is a line of their log
  * @returns no entry for what the functions of the environment and services of AWS did; undefined for a line of another form
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html
  */
-export function readRequest(line: string, environment: string): AuditEntry[] | undefined {
+export function readRequest(line: string, environment: string, copiesIn?: string): AuditEntry[] | undefined {
   const [, time = '', address = '', requester = '', operation = '', key = '', status = ''] = REQUEST.exec(line) ?? [];
   const [, day, month = '', year, clock] = /^(\d+)\/(\w+)\/(\d+):([\d:]+) \+0000$/.exec(time) ?? [];
   if (day === undefined) return undefined;
   const prefix = functionName(environment, '');
   // Both parts: anybody may choose the name of a session, but not the role of a function.
-  const isOwn = requester.includes(`:assumed-role/${prefix}`) && requester.split('/')[2]?.startsWith(prefix);
+  const [, , session = ''] = requester.split('/');
+  const isOwn =
+    requester.includes(`:assumed-role/${prefix}`) && (session.startsWith(prefix) || session === REPLICATION_SESSION);
   if (isOwn || requester.startsWith('svc:')) return [];
   const number = String(MONTHS.indexOf(month) + 1).padStart(2, '0');
   return [
@@ -148,7 +199,7 @@ export function readRequest(line: string, environment: string): AuditEntry[] | u
       at: new Date(`${year}-${number}-${day}T${clock}Z`).toISOString(),
       source: 'objects',
       who: requester === '-' ? `not signed, from ${address}` : requester.split(':').slice(4).join(':') || requester,
-      what: `${operation} was answered ${status}, from ${address}`,
+      what: `${operation}${copiesIn === undefined ? '' : ` of the copy in ${copiesIn}`} was answered ${status}, from ${address}`,
       about: key === '-' ? null : decoded(key),
     },
   ];
@@ -168,9 +219,10 @@ async function resourceOf(
   stack: string,
   type: string,
   logicalId: string,
+  region?: string,
 ): Promise<string> {
   const StackName = functionName(target.environment, stack);
-  const found = (await listResources(await clients.cloudFormation(), StackName)).find(
+  const found = (await listResources(await clients.cloudFormation(region), StackName)).find(
     (resource) => resource.type === type && resource.logicalId.startsWith(logicalId),
   );
   if (found) return found.id;

@@ -23,7 +23,7 @@ export const audit = defineCommand({
   name: 'audit',
   summary: 'Lists who did what, and when, from all that is recorded',
   details:
-    'Sources: `operations`, what operators and the API changed; `records`, tables of the databases (keys of the API and their last use, owners, erasures, payouts, accepted payments, migrations, merged rows); `secrets`, the last change of each; `logins`, people who logged in to a database; `statements`, what pgaudit recorded by hand; `api`, requests to the API and the Stability page; `objects`, requests to the bucket of archives that no function of the environment made. Commands and logs are kept for a year, the rest as long as its rows; of a secret only the last change. What else records, and where: [Audit](access.md#audit).',
+    'Sources: `operations`, what operators and the API changed; `records`, tables of the databases (keys of the API and their last use, owners, erasures, payouts, accepted payments, migrations, merged rows); `secrets`, the last change of each; `logins`, people who logged in to a database; `statements`, what pgaudit recorded by hand; `api`, requests to the API and the Stability page; `objects`, requests to the bucket of archives, and to that of the copies in the second region, that no function of the environment made. Commands and logs are kept for a year, the rest as long as its rows; of a secret only the last change. What else records, and where: [Audit](access.md#audit).',
   effect: 'reads',
   changes: 'nothing.',
   json: '`{since, until, entries, leftOut, notAsked, incomplete}`; an entry is `{at, source, who, what, about}`, `leftOut` a number of entries',

@@ -5,7 +5,7 @@ import {
   GetQueryResultsCommand,
   StartQueryCommand,
 } from '@aws-sdk/client-cloudwatch-logs';
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { GetFunctionConfigurationCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
 import { SAVED_QUERIES } from '../../lib/config/saved-queries';
@@ -132,6 +132,8 @@ const FILES: Readonly<Record<string, string>> = {
 };
 
 beforeEach(() => {
+  // No second region.
+  lambda.on(GetFunctionConfigurationCommand).resolves({ Environment: { Variables: { COPY_REGION: '' } } });
   stacks.on(ListStackResourcesCommand).callsFake(({ StackName }: { StackName: string }) => ({
     StackResourceSummaries: RESOURCES.filter(([stack]) => StackName === `BillingOps-dev-${stack}`).map(
       ([, ResourceType, LogicalResourceId, PhysicalResourceId]) => ({
