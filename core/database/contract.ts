@@ -20,6 +20,18 @@ export const databaseLocation = {
   port: z.int().min(1).max(65_535).optional().describe('Port of that server. Default: the configured port.'),
 };
 
+/** The logs that an instance of RDS writes to CloudWatch: `postgresql` holds connections, slow statements and pgaudit's records. */
+export const LOG_EXPORTS: readonly string[] = ['postgresql', 'upgrade'];
+
+/**
+ * Name of the log group that RDS writes a log of an instance to.
+ *
+ * @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_LogAccess.Concepts.PostgreSQL.html
+ */
+export function exportedLogName(instanceIdentifier: string, log: string): string {
+  return `/aws/rds/instance/${instanceIdentifier}/${log}`;
+}
+
 /** A server as lists and secrets name it: `host:port`. */
 export function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
   return `${host}:${port}`;

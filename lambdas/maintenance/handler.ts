@@ -69,20 +69,25 @@ const clock = () => new Date();
 const inspect = new LambdaClient({ requestHandler: { connectionTimeout: 3_000, socketTimeout: 60_000 } });
 const short = { connectionTimeout: 3_000, socketTimeout: 30_000 };
 const cloudFormation = new CloudFormationClient({ requestHandler: short });
+const connected = {
+  billing: { instanceIdentifier: environment.BILLING_INSTANCE_IDENTIFIER, host: environment.BILLING_DATABASE_HOST },
+  main: { instanceIdentifier: environment.MAIN_INSTANCE_IDENTIFIER, host: environment.MAIN_DATABASE_HOST },
+};
 const logs: LogSource = {
   // CloudWatch limits these requests for all callers of the account together.
   client: new CloudWatchLogsClient({ requestHandler: short, maxAttempts: 8 }),
-  listGroups: () => scannedLogs(cloudFormation, environment.ENVIRONMENT_NAME),
+  listGroups: async () =>
+    scannedLogs(cloudFormation, {
+      environment: environment.ENVIRONMENT_NAME,
+      region: await cloudFormation.config.region(),
+      databases: connected,
+    }),
 };
-const connected = [
-  { instanceIdentifier: environment.BILLING_INSTANCE_IDENTIFIER, host: environment.BILLING_DATABASE_HOST },
-  { instanceIdentifier: environment.MAIN_INSTANCE_IDENTIFIER, host: environment.MAIN_DATABASE_HOST },
-];
 const lookUpRegions = () =>
   checkResidency({
     environment: environment.ENVIRONMENT_NAME,
     clients: new RegionalClients({ requestHandler: short }),
-    databases: connected,
+    databases: Object.values(connected),
   });
 
 /** Keeps the databases in shape, and reports on the platform once a month; see {@link CheckedMaintenanceRequest}. */

@@ -162,8 +162,9 @@ function summary(record: TaskRecord): string {
       return `: ${found} card numbers found; ${whole} of ${tables.length} tables read whole`;
     }
     case 'logs': {
-      const { found, groups, skipped } = record.result;
-      return `: ${found} ${found === 1 ? 'line' : 'lines'} with card numbers; ${groups.length - skipped.length} of ${groups.length} logs read to their end`;
+      const { found, groups, skipped, uncovered } = record.result;
+      const others = uncovered.length === 0 ? '' : `; not read: ${uncovered.map(({ what }) => what).join(', ')}`;
+      return `: ${found} ${found === 1 ? 'line' : 'lines'} with card numbers; ${groups.length - skipped.length} of ${groups.length} logs read to their end${others}`;
     }
     case 'residency':
       return `: ${[residencyCoverage(record.result), ...residencyFindings(record.result)].join('; ')}`;

@@ -11,6 +11,7 @@ import { MAINTENANCE_TASKS, type MaintenanceTask, type TaskOutcome, type TaskRec
 import { checkIndexes } from './indexes';
 import { beginTask, finishTask, lastResult, openRun, saveProgress } from './records';
 import { rebuildIndexes } from './reindex';
+import type { ScannedLogs } from './scanned-logs';
 import { measureSizes } from './sizes';
 import { vacuumTables } from './vacuum';
 
@@ -34,8 +35,7 @@ export interface RunDependencies {
 /** Where logs are read. */
 export interface LogSource {
   readonly client: CloudWatchLogsClient;
-  /** Names of the log groups that are scanned. */
-  readonly listGroups: () => Promise<readonly string[]>;
+  readonly listGroups: () => Promise<ScannedLogs>;
 }
 
 export interface RunOptions {
@@ -105,9 +105,9 @@ async function work(
       return withReader((reader) => scanCards({ client: reader, now, remainingMs, last, save }));
     }
     case 'logs': {
-      const groups = await logs.listGroups();
+      const scanned = await logs.listGroups();
       const last = await lastResult(client, 'logs');
-      return scanLogs({ client: logs.client, groups, now, remainingMs, last, save });
+      return scanLogs({ client: logs.client, ...scanned, now, remainingMs, last, save });
     }
     case 'residency':
       return lookUpRegions();

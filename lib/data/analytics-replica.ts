@@ -17,7 +17,8 @@ import { acknowledgeInstance, acknowledgeMonitoringRole } from '../policy/acknow
 import { admit } from './admit';
 import { CERTIFICATE_AUTHORITY, POSTGRES_ENGINE, POSTGRES_PORT, type Database } from './database';
 import { DATABASE_POLICIES, replicaParameters } from '../config/database-policies';
-import { exportedLogs, LOG_EXPORTS } from './exported-logs';
+import { LOG_EXPORTS } from '../../core/database/contract';
+import { exportedLogs } from './exported-logs';
 import type { DatabaseNetwork } from './network';
 
 export interface AnalyticsReplicaProps {

@@ -29,7 +29,8 @@ import { acknowledgeInstance, acknowledgeMonitoringRole } from '../policy/acknow
 import { databaseParameters, DATABASE_POLICIES } from '../config/database-policies';
 import type { BackupAccount } from './backup-account';
 import { guardKey, shareForCopies } from './guarded-key';
-import { exportedLogs, LOG_EXPORTS } from './exported-logs';
+import { LOG_EXPORTS } from '../../core/database/contract';
+import { exportedLogs } from './exported-logs';
 import type { DatabaseNetwork } from './network';
 import { EXCLUDED_PASSWORD_CHARACTERS, rotatePassword } from './password-rotation';
 

@@ -2,14 +2,7 @@ import type { RemovalPolicy } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-
-/** The logs that an instance writes to CloudWatch: `postgresql` holds connections, slow statements and pgaudit's records. */
-export const LOG_EXPORTS: readonly string[] = ['postgresql', 'upgrade'];
-
-/** Name of the log group that RDS writes a log of an instance to. */
-export function exportedLogName(instanceIdentifier: string, log: string): string {
-  return `/aws/rds/instance/${instanceIdentifier}/${log}`;
-}
+import { exportedLogName, LOG_EXPORTS } from '../../core/database/contract';
 
 export interface ExportedLogsSettings {
   /** Encrypts the logs. */

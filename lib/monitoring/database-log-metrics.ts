@@ -2,7 +2,7 @@ import { FilterPattern, LogGroup, MetricFilter } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { DatabaseName } from '../../core/contract';
 import { databaseLogFilters, databaseLogNamespace } from '../config/database-log-metrics';
-import { exportedLogName } from '../data/exported-logs';
+import { exportedLogName } from '../../core/database/contract';
 
 export interface DatabaseLogMetricsProps {
   /** Name of the environment, which the namespace of the metrics contains. */

@@ -5,6 +5,7 @@ import type { Construct } from 'constructs';
 import type { FunctionLogin } from '../../core/access/contract';
 import { DATABASE_NAMES } from '../../core/contract';
 import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
+import { instanceBehind } from '../../core/residency/contract';
 import type { EnvironmentConfig } from '../config/environment-schema';
 import { parameterName } from '../config/parameter-name';
 import { largeArchiveNotes } from '../config/recovery-checks';
@@ -42,7 +43,7 @@ import { Replay } from '../operations/functions/replay';
 import { ResetPassword } from '../operations/functions/reset-password';
 import { OperationalFunction } from '../operations/operational-function';
 import { analyticsReplicaOf } from '../data/analytics-replica';
-import { exportedLogName } from '../data/exported-logs';
+import { exportedLogName, LOG_EXPORTS } from '../../core/database/contract';
 import { SavedQueries } from '../operations/saved-queries';
 import { Restore } from '../operations/functions/restore';
 import { RowRecovery } from '../operations/functions/row-recovery';
@@ -279,7 +280,11 @@ export class OperationsStack extends EnvironmentStack {
           .map((instance) => exportedLogName(instance, 'postgresql')),
       });
     }
-    maintenance.scanLogs(config.name, [...groupsOf(this).map(({ attrArn }) => attrArn), ...namedLogsOf(data)]);
+    maintenance.scanLogs(config.name, [
+      ...groupsOf(this).map(({ attrArn }) => attrArn),
+      ...namedLogsOf(data),
+      ...logsOfExisting(this, config),
+    ]);
     maintenance.lookUpRegions(config);
     new PublishedParameters(this, 'Parameters', {
       environmentName: config.name,
@@ -304,8 +309,20 @@ const groupsOf = (stack: Stack): CfnLogGroup[] =>
 /** ARNs of the log groups of another stack whose names are known: no export ties the stacks together. */
 function namedLogsOf(stack: Stack): string[] {
   return groupsOf(stack).flatMap(({ logGroupName: name }) =>
-    name === undefined || Token.isUnresolved(name)
-      ? []
-      : [stack.formatArn({ service: 'logs', resource: `log-group:${name}:*` })],
+    name === undefined || Token.isUnresolved(name) ? [] : [logArn(stack, name)],
   );
 }
+
+/** Of instances that no stack made and that are in the region of the environment, whether they export logs or not. */
+function logsOfExisting(stack: Stack, { databases, region }: EnvironmentConfig): string[] {
+  const names = DATABASE_NAMES.flatMap((each) => {
+    const settings = databases[each];
+    const instance = settings.kind === 'existing' ? instanceBehind(settings) : undefined;
+    if (instance === undefined || (instance.region ?? region) !== region) return [];
+    return LOG_EXPORTS.map((log) => exportedLogName(instance.id, log));
+  });
+  return [...new Set(names)].map((name) => logArn(stack, name));
+}
+
+const logArn = (stack: Stack, name: string): string =>
+  stack.formatArn({ service: 'logs', resource: `log-group:${name}:*` });

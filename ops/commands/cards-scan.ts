@@ -8,7 +8,7 @@ export const cardsScan = defineCommand({
   name: 'cards scan',
   summary: 'Looks for card numbers in every text and JSON column of a database, or in the logs',
   details:
-    'The schedules do so monthly, and weekly for the logs. It reads for 14 minutes at most, a large table or log from where the last scan stopped, and says what it read. Findings name table, column and row, or log, stream and time, never a digit of the number. `logs` are all of the stacks but the flow log of the network, which has no text.',
+    'The schedules do so monthly, and weekly for the logs. It reads for 14 minutes at most, a large table or log from where the last scan stopped, and says what it read. Findings name table, column and row, or log, stream and time, never a digit of the number. `logs` are all of the stacks but the flow log of the network, which has no text, and those that existing instances export to CloudWatch; it names servers whose logs no scan reads.',
   effect: 'adds',
   changes:
     'adds a record of the scan, that of the logs in billing; reads tables in transactions that can change nothing; with --dry-run, nothing.',

@@ -7,6 +7,8 @@ import { oneOf, optional, text, time, wholeNumber } from '../values';
 export const webhooksList = defineCommand({
   name: 'webhooks list',
   summary: 'Lists events of the ledger, the newest first',
+  details:
+    'Object, customer, subscription and app of each are in `--json` and in `ops webhooks show`: the lines are as wide as a terminal without them.',
   effect: 'reads',
   changes: 'nothing.',
   json: 'the report `events` of `lambdas/inspect/contract.ts`',

@@ -123,7 +123,8 @@ const logCells = ({ group, stream, at, brand, withCode }: ResultOf<'logs'>['find
 ];
 
 /** In which logs cards were found, and what was looked at. */
-function logLines({ found, findings, probableIds, groups, skipped }: ResultOf<'logs'>, style: Style): string[] {
+function logLines(result: ResultOf<'logs'>, style: Style): string[] {
+  const { found, findings, probableIds, groups, skipped, uncovered } = result;
   const shown = findings.slice(0, SHOWN_CARDS);
   const total = (of: 'lines' | 'characters') => groups.reduce((sum, each) => sum + each[of], 0);
   const existing = groups.filter(({ exists }) => exists);
@@ -140,6 +141,7 @@ function logLines({ found, findings, probableIds, groups, skipped }: ResultOf<'l
       const until = groups.find(({ group }) => group === relation)?.scannedUntil;
       return `skipped ${relation}: ${reason}; ${until == null ? 'never read' : `read up to ${until.slice(0, 16).replace('T', ' ')}`}`;
     }),
+    ...uncovered.map(({ what, reason }) => `not read by any scan: ${what}, ${reason}`),
   ];
 }
 

@@ -6,7 +6,10 @@ import type { LogSource } from '../../lambdas/maintenance/run';
 export const silentLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** No log groups at all. */
-export const noLogs: LogSource = { client: new CloudWatchLogsClient({}), listGroups: () => Promise.resolve([]) };
+export const noLogs: LogSource = {
+  client: new CloudWatchLogsClient({}),
+  listGroups: () => Promise.resolve({ groups: [], instances: new Map(), uncovered: [] }),
+};
 
 /** For runs that do not look up in which regions data is. */
 export const noRegions = (): Promise<never> => Promise.reject(new Error('This run looks up no regions'));

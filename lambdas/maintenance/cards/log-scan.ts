@@ -6,8 +6,10 @@ import {
   type FilteredLogEvent,
   ResourceNotFoundException,
 } from '@aws-sdk/client-cloudwatch-logs';
+import { exportedLogName } from '../../../core/database/contract';
 import { messageOf } from '../../../core/runtime/errors';
 import type { ResultOf } from '../contract';
+import type { ScannedLogs } from '../scanned-logs';
 import { FoundCards } from './found-cards';
 import { isName, scanLine } from './log-lines';
 
@@ -34,10 +36,8 @@ type LogsResult = ResultOf<'logs'>;
 type Finding = LogsResult['findings'][number];
 type Coverage = LogsResult['groups'][number];
 
-export interface LogScan {
+export interface LogScan extends ScannedLogs {
   readonly client: CloudWatchLogsClient;
-  /** Names of the log groups. */
-  readonly groups: readonly string[];
   /** When the scan began. */
   readonly now: Date;
   /** Milliseconds that are left. */
@@ -258,7 +258,22 @@ class LogProgress {
         .map(({ source: group, column: key, valid, failed }) => ({ group, key, valid, failed })),
       groups: [...this.groups.values()],
       skipped: [...this.skipped, ...behind.map(({ group }) => ({ relation: group, reason: NO_TIME }))],
+      uncovered: [...this.scan.uncovered, ...this.unexported()],
     };
+  }
+
+  /** Instances that no stack made and that have no log in CloudWatch. The log of upgrades begins with the first one. */
+  private unexported(): LogsResult['uncovered'] {
+    return [...this.scan.instances].flatMap(([group, id]) =>
+      this.groups.get(group)?.exists === false && group === exportedLogName(id, 'postgresql')
+        ? [
+            {
+              what: `log of instance ${id}`,
+              reason: `it is not exported to CloudWatch: there is no log group ${group}`,
+            },
+          ]
+        : [],
+    );
   }
 
   /** Up to where a log was read, at most a time; not past a finding that is not kept: the next scan has to find it again. */

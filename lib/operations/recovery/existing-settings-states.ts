@@ -1,7 +1,7 @@
 import type { DatabaseName } from '../../../core/contract';
 import { BACKUP_POLICIES } from '../../config/policies';
 import type { ExistingInstance } from '../../data/existing-instance';
-import { LOG_EXPORTS } from '../../data/exported-logs';
+import { LOG_EXPORTS } from '../../../core/database/contract';
 import {
   failsWhen,
   NOT_FOUND,

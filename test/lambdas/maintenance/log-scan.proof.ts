@@ -5,7 +5,7 @@ import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { scanLogs } from '../../../lambdas/maintenance/cards/log-scan';
 import type { ResultOf, TaskRecord } from '../../../lambdas/maintenance/contract';
-import { scannedLogs } from '../../../lambdas/maintenance/scanned-logs';
+import { type LoggingPlatform, scannedLogs } from '../../../lambdas/maintenance/scanned-logs';
 import { startCloudFormation } from '../../../local/aws/cloud-formation';
 import { startCloudWatchLogs } from '../../../local/aws/cloudwatch-logs';
 import type { HttpServer } from '../../../local/runtime/http-server';
@@ -18,9 +18,13 @@ type Result = ResultOf<'logs'>;
 
 const CLIENT = { region: 'eu-central-1', credentials: { accessKeyId: 'x', secretAccessKey: 'x' } };
 const GROUPS = ['/aws/lambda/BillingOps-local-webhook', '/aws/lambda/BillingOps-local-processor'];
+/** Log of an instance that no stack made. */
+const EXPORTED = '/aws/rds/instance/main-old/postgresql';
 const NOW = new Date('2026-11-29T12:00:00Z');
 const GROUPED = PLANTED_CARD.replaceAll(/(\d{4})(?=\d)/g, '$1 ');
 
+/** How functions connect to the databases. */
+let databases: LoggingPlatform['databases'];
 let folder: string;
 let servers: HttpServer[];
 let client: CloudWatchLogsClient;
@@ -28,9 +32,11 @@ let stacks: CloudFormationClient;
 
 const fileOf = (index: number): string => path.join(folder, `${index}.log`);
 beforeEach(async () => {
+  databases = { billing: {}, main: {} };
   folder = mkdtempSync(path.join(tmpdir(), 'log-scan-test-'));
   const logs = GROUPS.map((group, index) => ({ group, file: fileOf(index) }));
-  servers = [await startCloudWatchLogs(logs), await startCloudFormation(logs)];
+  const exported = { group: EXPORTED, file: fileOf(2) };
+  servers = [await startCloudWatchLogs([...logs, exported]), await startCloudFormation(logs)];
   client = new CloudWatchLogsClient({ ...CLIENT, endpoint: servers[0]?.url });
   stacks = new CloudFormationClient({ ...CLIENT, endpoint: servers[1]?.url });
 });
@@ -46,8 +52,8 @@ const line = (minute: number, fields: object): string =>
   `${JSON.stringify({ level: 'INFO', timestamp: new Date(Date.UTC(2026, 10, 29, 8, minute)).toISOString(), ...fields })}\n`;
 
 async function scan(last?: Result, remainingMs: () => number = () => 60_000, now = NOW): Promise<Result> {
-  const groups = await scannedLogs(stacks, 'local');
-  return scanLogs({ client, groups, now, remainingMs, last, save: () => Promise.resolve(), paceMs: 0 });
+  const logs = await scannedLogs(stacks, { environment: 'local', region: 'eu-central-1', databases });
+  return scanLogs({ client, ...logs, now, remainingMs, last, save: () => Promise.resolve(), paceMs: 0 });
 }
 const places = ({ findings }: Result): string[] =>
   findings.map(({ group, at, withCode }) => `${group.split('-').at(-1)} ${at.slice(11, 16)}${withCode ? ' code' : ''}`);
@@ -154,12 +160,41 @@ test('lines that arrive late are read by the next scan, and a log that does not 
   const absent = await scanLogs({
     client,
     groups,
+    instances: new Map(),
+    uncovered: [],
     now,
     remainingMs: () => 60_000,
     last: undefined,
     save: () => Promise.resolve(),
   });
   expect(absent).toMatchObject({ found: 0, skipped: [], groups: [{ exists: false }] });
+});
+
+test('logs that existing instances export are read, and each server whose log no scan reads is named', async () => {
+  for (const index of [0, 1]) writeFileSync(fileOf(index), '');
+  writeFileSync(fileOf(2), line(4, { message: `card ${PLANTED_CARD}` }));
+  databases = {
+    billing: { host: 'billing-old.c0ffee.eu-west-1.rds.amazonaws.com' },
+    main: { instanceIdentifier: 'main-old' },
+  };
+  const found = await scan();
+  expect(found.findings.map(({ group }) => group)).toEqual([EXPORTED]);
+  expect(found.groups.map(({ group, exists }) => [group, exists]).slice(2)).toEqual([
+    [EXPORTED, true],
+    ['/aws/rds/instance/main-old/upgrade', false],
+  ]);
+  expect(found.uncovered).toEqual([{ what: 'log of instance billing-old', reason: 'it is in eu-west-1' }]);
+
+  databases = { billing: { host: 'db.example.com' }, main: { instanceIdentifier: 'other' } };
+  const { uncovered, skipped } = await scan();
+  expect(skipped).toEqual([]);
+  expect(uncovered).toEqual([
+    { what: 'log of the server of billing', reason: 'neither its host nor the settings name an instance of RDS' },
+    {
+      what: 'log of instance other',
+      reason: 'it is not exported to CloudWatch: there is no log group /aws/rds/instance/other/postgresql',
+    },
+  ]);
 });
 
 test('cards beyond the thousand that are kept are found when those are removed', async () => {
@@ -208,7 +243,8 @@ test('what a key holds is known from earlier scans, also after one that was kill
   const killed: Result[] = [];
   writeFileSync(fileOf(0), ids.slice(0, 300).join(''));
   const save = (result: Result) => Promise.resolve(void killed.push(structuredClone(result)));
-  const scanning = { client, groups: GROUPS, remainingMs: () => 60_000, last: undefined, paceMs: 0 };
+  const logs = { groups: GROUPS, instances: new Map<string, string>(), uncovered: [] };
+  const scanning = { client, ...logs, remainingMs: () => 60_000, last: undefined, paceMs: 0 };
   const now = new Date(NOW.getTime() - 3_600_000);
   await scanLogs({ ...scanning, now, save });
   expect(killed.at(-1)).toMatchObject({ found: 0, numbers: [{ group: GROUPS[0], key: 'order' }] });

@@ -124,3 +124,23 @@ test('a proxy is that of the settings, and only where they have one', () => {
   );
   expect(permissionsOf('BillingRecovery')).toContain('rds:RestoreDBInstanceToPointInTime og:acme-options');
 });
+
+test('maintenance may read the logs of these instances and ask where they are, and the Data stack has no policy for them', () => {
+  const granted = statementsIn(operations)
+    .filter(({ of }) => /^Maintenance(ReadLogs\d|RoleDefaultPolicy)$/.test(of))
+    .flatMap(({ actions, resources }) => actions.flatMap((action) => resources.map((one) => `${action} ${one}`)))
+    .filter((line) => /acme|:db:/.test(line))
+    .map((line) => line.replace(/arn:aws:(logs|rds):eu-central-1:<account>:/, ''));
+  const logs = ['billing', 'main'].flatMap((name) =>
+    ['postgresql', 'upgrade'].map((log) => `log-group:/aws/rds/instance/acme-${name}/${log}:*`),
+  );
+  expect(granted.toSorted()).toEqual(
+    [
+      ...['logs:DescribeSubscriptionFilters', 'logs:FilterLogEvents'].flatMap((action) =>
+        logs.map((log) => `${action} ${log}`),
+      ),
+      ...['billing', 'main'].map((name) => `rds:DescribeDBInstances db:acme-${name}`),
+    ].toSorted(),
+  );
+  expect(statementsIn(data).filter(({ actions }) => actions.includes('rds:DescribeDBInstances'))).toEqual([]);
+});
