@@ -82,6 +82,33 @@ export async function plantTombstones(client: ClientBase, { key, entries }: Eras
   return (due.rowCount ?? 0) > 0;
 }
 
+/**
+ * Ids of the erasures that a database knows; none of one from before there were any. Of a live database, ask before the ledger is
+ * read: an erasure that is under way appends to the ledger first.
+ */
+export async function knownErasures(client: ClientBase): Promise<string[]> {
+  const found = await client.query<{ exists: boolean }>(`SELECT to_regclass('billing.erasures') IS NOT NULL AS exists`);
+  if (found.rows[0]?.exists !== true) return [];
+  const { rows } = await client.query<{ id: string }>('SELECT id FROM billing.erasures ORDER BY id');
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * Refuses a ledger that lacks an erasure which a database knows: that person would come back with the next restore, unnoticed.
+ *
+ * @throws OperationError `erasure_ledger_unreadable` (retryable)
+ */
+export function assertLedgerHas(known: readonly string[], { entries }: Pick<Erasures, 'entries'>): void {
+  const listed = new Set(entries.map(({ id }) => id));
+  const [first, ...rest] = known.filter((id) => !listed.has(id));
+  if (first === undefined) return;
+  const others = rest.length === 0 ? '' : ` and ${rest.length} more`;
+  throw new OperationError(
+    'erasure_ledger_unreadable',
+    `The ledger lacks erasure ${first}${others}, which the database knows, so a person might come back; nothing is handed over. A copy in another bucket may be late; otherwise restore erasures/${first}.json`,
+  );
+}
+
 async function plant(client: ClientBase, { id, erasedAt, subjects }: LedgerEntry): Promise<void> {
   await client.query(
     `WITH recorded AS (

@@ -25,7 +25,7 @@ export interface ErasureHook {
   readonly table: string;
   readonly column: string;
   /**
-   * `drop`: NULL. `blank`: `erased`, where NULL is refused. `pseudonymise`: `erased-` and part of a keyed hash, the same for all
+   * `drop`: NULL. `blank`: `erased`, where NULL is refused, and random digits behind it in a UNIQUE column. `pseudonymise`: `erased-` and part of a keyed hash, the same for all
    * rows of the user. `delete-row`: the row goes, by the column that names the user.
    */
   readonly treatment: HookTreatment;

@@ -1,72 +1,74 @@
-import { type ClientBase, escapeIdentifier } from 'pg';
+import { type ClientBase, DatabaseError, escapeIdentifier } from 'pg';
 import { retryingDeadlocks } from '../database/retry-deadlocks';
 import { OperationError } from '../runtime/errors';
 import { blankChoices } from './billing';
 import { FORGET_CARD_ROWS } from './card-rows';
+import { checkHooks } from './check-hooks';
 import type { ErasureHook } from './contract';
+import {
+  type Columns,
+  hookedTables,
+  type HookedTable,
+  inOrderOfDeletion,
+  readColumns,
+  relationOf,
+} from './hooked-tables';
+import type { ErasureKey } from './key';
 import type { Erasures } from './ledger';
-
-/** What the hooks say of one table, by the column that names the user. */
-interface HookedTable {
-  readonly name: string;
-  readonly schema: string;
-  readonly table: string;
-  readonly userColumn: string;
-  readonly hooks: readonly ErasureHook[];
-}
-
-function hookedTables(hooks: readonly ErasureHook[]): HookedTable[] {
-  const groups = Map.groupBy(hooks, ({ schema, table, userColumn }) => JSON.stringify([schema, table, userColumn]));
-  return [...groups.values()].flatMap((ofTable) => {
-    const [first] = ofTable;
-    if (first === undefined) return [];
-    const { schema, table, userColumn } = first;
-    return [{ name: `${schema}.${table}`, schema, table, userColumn, hooks: ofTable }];
-  });
-}
-
-/**
- * Compares the hooks with the main database.
- *
- * @returns what is wrong with them, such as a column that the database does not have
- */
-export async function checkHooks(client: ClientBase, hooks: readonly ErasureHook[]): Promise<string[]> {
-  const { rows } = await client.query<{ column: string; required: boolean; type: string }>(
-    `SELECT table_schema || '.' || table_name || '.' || column_name AS column, is_nullable = 'NO' AS required,
-            data_type AS type
-     FROM information_schema.columns
-     WHERE table_schema || '.' || table_name = ANY ($1::text[])`,
-    [hookedTables(hooks).map(({ name }) => name)],
-  );
-  const columns = new Map(rows.map((row) => [row.column, row]));
-  return hooks.flatMap(({ schema, table, column, treatment, userColumn }) => {
-    const place = `${schema}.${table}.${column}`;
-    const found = columns.get(place);
-    if (!columns.has(`${schema}.${table}.${userColumn}`)) return [`${schema}.${table}.${userColumn} does not exist`];
-    if (found === undefined) return [`${place} does not exist`];
-    if (treatment === 'drop' && found.required) return [`${place} cannot be dropped, because it is NOT NULL: blank it`];
-    const isText = ['text', 'character varying'].includes(found.type);
-    if (['blank', 'pseudonymise'].includes(treatment) && !isText) {
-      return [`${place} is ${found.type}, and only text can be made ${treatment}: drop it`];
-    }
-    return [];
-  });
-}
+import { assignmentOf, isOfErasedUser, pseudonymOf, userParameters } from './treatment';
 
 /**
  * @throws OperationError `hooks_invalid`, naming every column that does not fit
  */
-export async function assertHooks(client: ClientBase, hooks: readonly ErasureHook[]): Promise<void> {
-  const problems = await checkHooks(client, hooks);
+export function assertHooks(problems: readonly string[]): void {
   if (problems.length === 0) return;
   throw new OperationError('hooks_invalid', `erasure.main: ${problems.join('; ')}. Nothing was changed`);
 }
 
+/**
+ * Compares the hooks with the main database, and tries them on the rows of a person, in a transaction that is rolled back.
+ *
+ * @param users ids of the person
+ * @returns what PostgreSQL would refuse, with the fix; empty when the erasure will not fail for it
+ */
+export async function tryHooks(
+  client: ClientBase,
+  key: ErasureKey,
+  hooks: readonly ErasureHook[],
+  users: readonly string[],
+): Promise<string[]> {
+  const problems = (await checkHooks(client, hooks)).map(({ text }) => text);
+  if (problems.length > 0 || users.length === 0) return problems;
+  const subjects = users.map((user) => key.subject('user', user));
+  const ids = [...users, ...subjects.map(({ digest }) => pseudonymOf(digest))];
+  const columns = await readColumns(client, hooks);
+  return retryingDeadlocks(async () => {
+    await client.query('BEGIN');
+    try {
+      for (const each of inOrderOfDeletion(hookedTables(hooks), columns)) {
+        // By the ids, which an index may serve, before any digest is computed.
+        const own = `AND stored.${escapeIdentifier(each.userColumn)}::text = ANY ($5::text[])`;
+        try {
+          await client.query(`${statementOf(each, columns)} ${own}`, [...userParameters(key, subjects), ids]);
+          await client.query('SET CONSTRAINTS ALL IMMEDIATE');
+        } catch (error) {
+          const problem = refusalOf(each, error);
+          if (problem === undefined) throw error;
+          return [problem];
+        }
+      }
+      return [];
+    } finally {
+      await client.query('ROLLBACK').catch(() => undefined);
+    }
+  });
+}
+
 /** Whether a table of the hooks has rows of a user. */
 export async function knowsUser(client: ClientBase, hooks: readonly ErasureHook[], user: string): Promise<boolean> {
-  for (const { schema, table, userColumn } of hookedTables(hooks)) {
+  for (const { userColumn, ...table } of hookedTables(hooks)) {
     const found = await client.query(
-      `SELECT FROM ${escapeIdentifier(schema)}.${escapeIdentifier(table)} AS row
+      `SELECT FROM ${relationOf(table)} AS row
        WHERE row.${escapeIdentifier(userColumn)}::text = $1 LIMIT 1`,
       [user],
     );
@@ -75,15 +77,12 @@ export async function knowsUser(client: ClientBase, hooks: readonly ErasureHook[
   return false;
 }
 
-/** SQL of the digest of a user, as `ErasureKey.subject` makes it. $1 and $2 are the pads. */
-export const digestOfUser = (column: string): string =>
-  `sha256($2::bytea || sha256($1::bytea || convert_to('user:' || ${column}::text, 'UTF8')))`;
-
 /**
  * Treats what the hooks name of every user who was erased. Users are found by their digests, so no id is needed, and it may be
  * repeated. A hook whose column the database lacks is left out: an archive may be older than the column.
  *
  * @returns rows that were changed, by table
+ * @throws OperationError `hooks_invalid` when PostgreSQL refuses a treatment: the person would stay
  */
 export async function sweepMain(
   client: ClientBase,
@@ -96,17 +95,30 @@ export async function sweepMain(
     await client.query(table === 'maintenance_runs' ? FORGET_CARD_ROWS : blankChoices(table));
   }
   if (users.length === 0) return changed;
-  const { inner, outer } = key.pads;
-  const values = [inner, outer, users.map(({ digest }) => Buffer.from(digest, 'hex'))];
-  for (const each of hookedTables(hooks)) {
-    const fitting: ErasureHook[] = [];
-    for (const hook of each.hooks) if ((await checkHooks(client, [hook])).length === 0) fitting.push(hook);
-    if (fitting.length === 0) continue;
-    const statement = statementOf({ ...each, hooks: fitting });
-    const rows = (await retryingDeadlocks(() => client.query(statement, values))).rowCount ?? 0;
+  const problems = await checkHooks(client, hooks);
+  const missing = new Set(problems.filter(({ isMissing }) => isMissing).map(({ hook }) => hook));
+  const [refused] = problems.filter(({ isMissing }) => !isMissing);
+  if (refused) throw cannotErase(refused.text);
+  const fitting = hooks.filter((hook) => !missing.has(hook));
+  const columns = await readColumns(client, fitting);
+  const values = [...userParameters(key, users)];
+  for (const each of inOrderOfDeletion(hookedTables(fitting), columns)) {
+    const statement = statementOf(each, columns);
+    const { rowCount } = await retryingDeadlocks(() => client.query(statement, values)).catch((error: unknown) => {
+      const problem = refusalOf(each, error);
+      throw problem === undefined ? error : cannotErase(problem);
+    });
+    const rows = rowCount ?? 0;
     if (rows > 0) changed[each.name] = (changed[each.name] ?? 0) + rows;
   }
   return changed;
+}
+
+function cannotErase(problem: string): OperationError {
+  return new OperationError(
+    'hooks_invalid',
+    `erasure.main: ${problem}. People who were erased would stay in the main database: correct the setting, deploy, and ask again`,
+  );
 }
 
 /** Of those that may name people. An instance that was recovered to a moment may be older than a table, or than its name. */
@@ -118,22 +130,35 @@ async function tablesOfRecords(client: ClientBase): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-function statementOf({ schema, table, userColumn, hooks }: HookedTable): string {
-  const name = `${escapeIdentifier(schema)}.${escapeIdentifier(table)}`;
-  const digest = digestOfUser(`stored.${escapeIdentifier(userColumn)}`);
-  const where = `WHERE ${digest} = ANY ($3::bytea[])`;
+function statementOf({ schema, table, userColumn, hooks }: HookedTable, columns: Columns): string {
+  const name = relationOf({ schema, table });
+  const where = `WHERE ${isOfErasedUser('stored', userColumn)}`;
   if (hooks.some((hook) => hook.treatment === 'delete-row')) return `DELETE FROM ${name} AS stored ${where}`;
-  const values = hooks.map((hook) => {
-    const column = escapeIdentifier(hook.column);
-    const value = {
-      drop: 'NULL',
-      blank: "'erased'",
-      pseudonymise: `'erased-' || left(encode(${digest}, 'hex'), 20)`,
-      'delete-row': '',
-    }[hook.treatment];
-    return { column, value };
+  const values = hooks.flatMap((hook) => {
+    const facts = columns.get(`${schema}.${table}.${hook.column}`);
+    return facts === undefined ? [] : [assignmentOf(hook, facts)];
   });
   const assignments = values.map(({ column, value }) => `${column} = ${value}`).join(', ');
-  const differs = values.map(({ column, value }) => `stored.${column} IS DISTINCT FROM ${value}`).join(' OR ');
-  return `UPDATE ${name} AS stored SET ${assignments} ${where} AND (${differs})`;
+  return `UPDATE ${name} AS stored SET ${assignments} ${where} AND (${values.map(({ differs }) => differs).join(' OR ')})`;
+}
+
+/** Classes of SQLSTATE by which PostgreSQL, or a trigger of the company, refuses a statement for what it does. */
+const REFUSALS = ['22', '23', '42', '44', 'P0'];
+const FIXES: Readonly<Record<string, string>> = {
+  '22001': 'make the column longer, drop it, or use delete-row',
+  '23502': 'blank the column instead of dropping it',
+  '23503': 'leave out the column that the foreign key is about, or use delete-row for both tables',
+  '23505':
+    'drop the column, or use delete-row; of a user who came back under the same id, the former rows have the pseudonym already',
+  '23514': 'choose another treatment, or let the CHECK admit it',
+  '42501': "grant the platform's login UPDATE and DELETE on the table",
+};
+
+/** What PostgreSQL says of a statement, without its details, which quote the row. */
+function refusalOf({ name, hooks }: HookedTable, error: unknown): string | undefined {
+  if (!(error instanceof DatabaseError) || !REFUSALS.includes((error.code ?? '').slice(0, 2))) return undefined;
+  const what = hooks.map(({ column, treatment }) => `${column} (${treatment})`).join(', ');
+  const by = error.constraint === undefined ? `error ${error.code}` : `${error.constraint} (${error.code})`;
+  const fix = FIXES[error.code ?? ''] ?? 'choose another treatment';
+  return `${name}: ${what} is refused by ${by}: ${fix}`;
 }

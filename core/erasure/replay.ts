@@ -1,6 +1,13 @@
 import type { ClientBase } from 'pg';
 import type { DatabaseName } from '../contract';
-import { drainTransactions, finishErasures, plantTombstones, sweepBilling } from './billing';
+import {
+  assertLedgerHas,
+  drainTransactions,
+  finishErasures,
+  knownErasures,
+  plantTombstones,
+  sweepBilling,
+} from './billing';
 import type { ErasureHook } from './contract';
 import type { ErasureLedger, Erasures } from './ledger';
 import { sweepMain } from './main';
@@ -17,7 +24,8 @@ export interface ErasureReplay {
  * moment. Called before anything of it is handed over.
  *
  * @returns rows that were reduced, by table; none where the database knew every erasure
- * @throws OperationError `database_busy` (retryable) when other sessions write to it
+ * @throws OperationError `database_busy` (retryable) when other sessions write to it, `erasure_ledger_unreadable` (retryable) when the
+ * ledger lacks an erasure that billing knows, `hooks_invalid` when main refuses a treatment
  */
 export async function replayErasures(
   client: ClientBase,
@@ -25,6 +33,7 @@ export async function replayErasures(
   erasures: Erasures,
   hooks: readonly ErasureHook[],
 ): Promise<Readonly<Record<string, number>>> {
+  if (database === 'billing') assertLedgerHas(await knownErasures(client), erasures);
   if (erasures.entries.length === 0) return {};
   if (database === 'main') return sweepMain(client, erasures, hooks);
   if (!(await plantTombstones(client, erasures))) return {};

@@ -234,7 +234,7 @@ export const ERROR_CODES = define({
   ),
   hooks_invalid: refused(
     422,
-    'The settings of what to erase from the main database name a column that it does not have; nothing was changed.',
+    'The settings of what to erase from the main database do not fit its tables; the message names the column and the fix.',
   ),
 
   // Row recovery

@@ -2,11 +2,18 @@ import type { Client } from 'pg';
 import type { ArchiveStore } from '../../core/archive/store';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
-import { drainTransactions, finishErasures, plantTombstones, sweepBilling } from '../../core/erasure/billing';
+import {
+  assertLedgerHas,
+  drainTransactions,
+  finishErasures,
+  knownErasures,
+  plantTombstones,
+  sweepBilling,
+} from '../../core/erasure/billing';
 import type { ErasureHook } from '../../core/erasure/contract';
 import type { Subject } from '../../core/erasure/key';
 import type { ErasureLedger } from '../../core/erasure/ledger';
-import { assertHooks, checkHooks, knowsUser, sweepMain } from '../../core/erasure/main';
+import { assertHooks, knowsUser, sweepMain, tryHooks } from '../../core/erasure/main';
 import { replayErasures } from '../../core/erasure/replay';
 import type { DatabaseName } from '../../core/contract';
 import { applyMigrations } from '../../core/migrations/runner';
@@ -53,8 +60,12 @@ export async function erasePerson(
   return withConnection(connectors.billing, async (billing) => {
     await assertIdentity(billing, 'billing');
     const person = await findPerson(billing, subject, () => isKnown(dependencies, billing, subject));
+    const key = await ledger.key();
+    // Before the ledger is appended: every later erasure and restore goes through what it names.
     const hookProblems =
-      hooks.length === 0 ? [] : await withConnection(connectors.main, (main) => checkHooks(main, hooks));
+      hooks.length === 0
+        ? []
+        : await withConnection(connectors.main, (main) => tryHooks(main, key, hooks, person.users));
     const running = await runningOf(billing, person);
     const report = {
       action: 'erase' as const,
@@ -75,7 +86,7 @@ export async function erasePerson(
         `${running.join(', ')} still runs: cancel it at Stripe, wait for its event, and ask again. Nothing was changed`,
       );
     }
-    if (hooks.length > 0) await withConnection(connectors.main, (main) => assertHooks(main, hooks));
+    assertHooks(hookProblems);
     if (continueFrom === undefined) await ledger.append(await digestsOf(ledger, person), dependencies.clock());
     const done = await carryOut(dependencies, billing, continueFrom);
     return { ...report, dryRun: false, ...done };
@@ -110,7 +121,9 @@ async function carryOut(
   billing: Client,
   from: Request<'erase'>['continueFrom'],
 ): Promise<Pick<EraseReport, 'erasureId' | 'tables' | 'reportsDeleted' | 'continueFrom'>> {
+  const known = await knownErasures(billing);
   const erasures = await ledger.read();
+  assertLedgerHas(known, erasures);
   const erasureId = erasures.entries.at(-1)?.id ?? null;
   await plantTombstones(billing, erasures);
   await drainTransactions(billing);

@@ -1,8 +1,8 @@
-import { type ClientBase, escapeIdentifier } from 'pg';
+import type { ClientBase } from 'pg';
 import type { DatabaseName } from '../../core/contract';
-import { digestOfUser } from '../../core/erasure/main';
 import type { ErasureHook } from '../../core/erasure/contract';
 import type { Erasures } from '../../core/erasure/ledger';
+import { isOfErasedUser, userParameters } from '../../core/erasure/treatment';
 import { temporaryName } from './compare';
 import type { LiveTable } from './tables';
 
@@ -34,13 +34,10 @@ export async function leaveOutErased(
       .map((hook) => hook.userColumn),
   );
   const users = entries.flatMap(({ subjects }) => subjects.filter(({ kind }) => kind === 'user'));
-  const digests = users.map(({ digest }) => Buffer.from(digest, 'hex'));
-  const { inner, outer } = key.pads;
   for (const column of userColumns) {
-    await live.query(
-      `DELETE FROM ${copies} AS row WHERE ${digestOfUser(`row.${escapeIdentifier(column)}`)} = ANY ($3::bytea[])`,
-      [inner, outer, digests],
-    );
+    await live.query(`DELETE FROM ${copies} AS row WHERE ${isOfErasedUser('row', column)}`, [
+      ...userParameters(key, users),
+    ]);
   }
 }
 

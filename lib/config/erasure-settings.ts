@@ -17,7 +17,7 @@ const hook = z.strictObject({
   treatment: z
     .enum(HOOK_TREATMENTS, { error: `must be one of ${HOOK_TREATMENTS.join(', ')}` })
     .describe(
-      '`drop`: NULL. `blank`: the text `erased`. `pseudonymise`: the same keyed hash in all rows of the user. `delete-row`: the row is deleted.',
+      '`drop`: NULL. `blank`: the text `erased`, with random digits behind it where the column is UNIQUE. `pseudonymise`: the same keyed hash in all rows of the user. `delete-row`: the row is deleted.',
     ),
   userColumn: name.describe('Column of the table that holds the id of the user, as in the metadata at Stripe.'),
 });

@@ -21,7 +21,7 @@ export const erase = defineCommand({
     'reduces every row of the person in billing, treats what `erasure.main` of the configuration names in main, deletes all row reports, and adds to the ledger of erasures; with --dry-run, nothing.',
   json: 'the report `erase` of `lambdas/erasure/contract.ts`',
   finding:
-    'a dry run found what a confirmed erasure refuses: something still runs, or the configuration names a column that is not there',
+    'a dry run found what a confirmed erasure refuses: something still runs, or the configuration names a column of main that is not there, or that cannot take its treatment',
   arguments: {},
   options: {
     ...SUBJECT_OPTIONS,

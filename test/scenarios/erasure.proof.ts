@@ -2,10 +2,7 @@ import { UNUSED_WORKFLOW } from '../factories/drill';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import type { Client } from 'pg';
 import { createConnector } from '../../core/database/connector';
-import type { ErasureHook } from '../../core/erasure/contract';
-import { openErasureLedger } from '../../core/erasure/ledger';
 import { OperationError } from '../../core/runtime/errors';
-import type { Log } from '../../core/runtime/telemetry';
 import { runDrill } from '../../lambdas/drill/core';
 import { type ErasureDependencies, erasePerson, replayAt } from '../../lambdas/erasure/core';
 import { exportPerson } from '../../lambdas/erasure/export';
@@ -13,7 +10,8 @@ import { mergeRows } from '../../lambdas/row-recovery/merge';
 import { reportRows } from '../../lambdas/row-recovery/report';
 import { applyEvents } from '../../core/billing/apply-events';
 import { stripeProvider } from '../../core/providers/stripe/provider';
-import { type ArchiveSite, createArchiveSite, noCache } from '../factories/archive';
+import { type ArchiveSite, noCache } from '../factories/archive';
+import { createErasureSite, type ErasureSite, hook, HOOKS } from '../factories/erasure-site';
 import { placesOf, type PlantedPerson, plantedPerson } from '../factories/planted-person';
 import { rowReporting } from '../factories/row-reports';
 import { SteppedRestore } from '../factories/stepped-restore';
@@ -23,116 +21,18 @@ import { PG_DUMP_WORKER } from '../support/schema';
 
 const SLOT = '2026-11-20T06:00:00Z';
 const TABLES = ['billing.charges', 'billing.customers', 'billing.webhook_events', 'billing.entitlements'];
-const hook = (column: string, treatment: ErasureHook['treatment']): ErasureHook => ({
-  schema: 'people',
-  table: 'users',
-  userColumn: 'id',
-  column,
-  treatment,
-});
-const HOOKS: readonly ErasureHook[] = [
-  hook('email', 'blank'),
-  hook('name', 'drop'),
-  { schema: 'people', table: 'sessions', userColumn: 'user_id', column: 'user_id', treatment: 'delete-row' },
-  { schema: 'people', table: 'orders', userColumn: 'user_id', column: 'user_id', treatment: 'pseudonymise' },
-];
-const APPLICATION = `
-  CREATE SCHEMA people;
-  CREATE TABLE people.users (id text PRIMARY KEY, email text NOT NULL, name text);
-  CREATE TABLE people.sessions (id int PRIMARY KEY, user_id text NOT NULL, agent text);
-  CREATE TABLE people.orders (id int PRIMARY KEY, user_id text NOT NULL, amount int);`;
 
+let site: ErasureSite;
 let billing: ArchiveSite;
 let main: ArchiveSite;
 let live: Client;
 let one: PlantedPerson;
-let logged: string[];
-
-const log: Log = Object.fromEntries(
-  ['info', 'warn', 'error'].map((level) => [level, (...line: unknown[]) => void logged.push(JSON.stringify(line))]),
-) as unknown as Log;
 
 beforeEach(async () => {
-  logged = [];
-  [billing, main] = await Promise.all([createArchiveSite('billing'), createArchiveSite('main', APPLICATION)]);
-  live = await billing.source.client();
-  one = plantedPerson('one');
-  const other = plantedPerson('other');
-  await applyEvents(live, stripeProvider, delivered([...one.events, ...one.guest, ...other.events]));
-  for (const { userId, marker } of [one, other]) {
-    await live.query(
-      `WITH source AS (SELECT id FROM billing.purchases WHERE user_id = $1), entitled AS (
-         INSERT INTO billing.entitlements SELECT $1, 'project_1', 'course', 'purchase', id, now(), NULL FROM source)
-       INSERT INTO billing.entitlement_versions VALUES ($1, 'project_1', 3, now())`,
-      [userId],
-    );
-    await live.query(
-      `INSERT INTO billing.owner_assignments (object_id, user_id, reason) SELECT id, user_id, $2 FROM billing.purchases WHERE user_id = $1`,
-      [userId, `${marker} wrote`],
-    );
-    await live.query(
-      `WITH run AS (INSERT INTO billing.reconciliation_runs (status, dry_run, window_start, started_at)
-        VALUES ('running', false, now(), now()) RETURNING id)
-      INSERT INTO billing.reconciliation_findings (run_id, kind, object_type, object_id, field, local_value, stripe_value, corrected)
-      SELECT run.id, 'field_differs', 'purchase', purchase.id, 'user_id', $1, $1, false FROM run, billing.purchases AS purchase
-      WHERE purchase.user_id = $1`,
-      [userId],
-    );
-    const application = await main.source.client();
-    for (const [client, chosen] of [
-      [live, { choose: 'deleted', where: [{ column: 'email', value: `${marker}@example.com` }] }],
-      [live, ['billing.charges:ch_other', `billing.entitlement_versions:${userId},project_1`]],
-      [live, ['billing.charges:ch_other']],
-      [application, [`people.users:${userId}`]],
-    ] as const) {
-      await client.query(
-        `INSERT INTO operations.row_recovery_merges (report_id, chosen, inserted, updated, skipped) VALUES ('x', $1, 0, 0, 0)`,
-        [JSON.stringify(chosen)],
-      );
-    }
-    for (const client of [live, application]) {
-      await client.query(
-        `INSERT INTO operations.maintenance_runs (task, started_at, outcome, result) VALUES ('cards', now(), 'interrupted',
-           jsonb_build_object('found', 1, 'findings', jsonb_build_array(jsonb_build_object('row', $1::text))))`,
-        [userId],
-      );
-    }
-    await application.query(`INSERT INTO people.users VALUES ($1, $2, $2)`, [userId, `${marker}@example.com`]);
-    await application.query(`INSERT INTO people.sessions SELECT count(*), $1, $2 FROM people.sessions`, [
-      userId,
-      marker,
-    ]);
-    await application.query(`INSERT INTO people.orders SELECT count(*), $1, 5 FROM people.orders`, [userId]);
-  }
+  site = await createErasureSite();
+  ({ billing, main, live, one } = site);
 });
-afterEach(() => Promise.all([billing.remove(), main.remove()]));
-
-function ledger() {
-  const secrets = {
-    read: async (_: string, schema: { parse: (value: unknown) => unknown }) => schema.parse({ key: 'k'.repeat(64) }),
-  };
-  return openErasureLedger(billing.store, secrets as never, { ERASURE_KEY_SECRET_ARN: 'erasures' });
-}
-
-function dependencies(overrides: Partial<ErasureDependencies> = {}): ErasureDependencies {
-  return {
-    connectors: { billing: billing.source.connector, main: main.source.connector },
-    store: billing.store,
-    ledger: ledger(),
-    hooks: HOOKS,
-    clock: () => new Date(),
-    ...overrides,
-  };
-}
-
-const erase = (overrides: Partial<ErasureDependencies> = {}) =>
-  erasePerson(dependencies(overrides), {
-    action: 'erase',
-    subject: { customer: one.customerId },
-    typed: { confirm: one.customerId },
-  });
-
-const replayed = () => ({ ledger: ledger(), hooks: HOOKS });
+afterEach(() => site.remove());
 
 /** Objects that contain the person's marker, but for archives: those are locked until they expire. */
 async function objectsNaming(marker: string): Promise<string[]> {
@@ -147,8 +47,8 @@ async function objectsNaming(marker: string): Promise<string[]> {
   return naming;
 }
 
-async function placesIn(database: string, site: ArchiveSite): Promise<string[]> {
-  const client = await site.source.connector.connect(database);
+async function placesIn(database: string, { source }: ArchiveSite): Promise<string[]> {
+  const client = await source.connector.connect(database);
   try {
     return await placesOf(client, one.marker);
   } finally {
@@ -157,7 +57,7 @@ async function placesIn(database: string, site: ArchiveSite): Promise<string[]> 
 }
 
 const report = () =>
-  reportRows({ ...rowReporting(billing), erasures: replayed(), log }, { archive: SLOT, tables: TABLES });
+  reportRows({ ...rowReporting(billing), erasures: site.replayed(), log: site.log }, { archive: SLOT, tables: TABLES });
 
 test('a person who was erased is nowhere, and no restore, drill, merge or event brings the person back', async () => {
   await Promise.all([billing.backup(SLOT), main.backup(SLOT)]);
@@ -166,12 +66,12 @@ test('a person who was erased is nowhere, and no restore, drill, merge or event 
   expect(before).toMatchObject({ deleted: 2 });
   expect(await objectsNaming(one.marker)).toEqual([before.rowsKey]);
 
-  const plan = await erasePerson(dependencies(), { action: 'erase', subject: { customer: one.customerId } });
+  const plan = await erasePerson(site.dependencies(), { action: 'erase', subject: { customer: one.customerId } });
   expect(plan).toMatchObject({ dryRun: true, users: 1, emails: 1, sharedUsers: 0, running: [], hookProblems: [] });
   expect(plan.tables.find(({ table }) => table === 'billing.webhook_events')?.rows).toBe(13);
   expect((await placesOf(live, one.marker)).length).toBeGreaterThan(20);
 
-  const done = await erase();
+  const done = await site.erase();
   expect(done).toMatchObject({ dryRun: false, continueFrom: null, reportsDeleted: 2 });
   const application = await main.source.client();
   expect(await placesOf(live, one.marker)).toEqual([]);
@@ -182,10 +82,10 @@ test('a person who was erased is nowhere, and no restore, drill, merge or event 
   expect(await objectsNaming(one.marker)).toEqual([]);
 
   // From an archive of before.
-  const restored = await billing.restore(SLOT, { erasures: replayed(), log });
+  const restored = await billing.restore(SLOT, { erasures: site.replayed(), log: site.log });
   expect(restored.rowsErased).toBeGreaterThan(20);
   expect(await placesIn(restored.targetDatabase, billing)).toEqual([]);
-  const restoredMain = await main.restore(SLOT, { erasures: replayed(), log });
+  const restoredMain = await main.restore(SLOT, { erasures: site.replayed(), log: site.log });
   expect(
     (await placesIn(restoredMain.targetDatabase, main)).filter((place) => !place.startsWith('people.users')),
   ).toEqual([]);
@@ -196,8 +96,8 @@ test('a person who was erased is nowhere, and no restore, drill, merge or event 
     pgDumpWorker: PG_DUMP_WORKER,
     targetMs: 3_600_000,
     workflow: UNUSED_WORKFLOW,
-    erasures: replayed(),
-    log,
+    erasures: site.replayed(),
+    log: site.log,
     clock: () => new Date(),
   });
   expect(drill.outcome).toBe('passed');
@@ -210,7 +110,7 @@ test('a person who was erased is nowhere, and no restore, drill, merge or event 
   });
   expect(await objectsNaming(one.marker)).toEqual([]);
   await mergeRows(
-    { connector: billing.source.connector, store: billing.store, log, cache: noCache },
+    { connector: billing.source.connector, store: billing.store, log: site.log, cache: noCache },
     { reportId: after.reportId, choose: 'deleted', confirm: 'billing' },
   );
   expect((await live.query('SELECT id FROM billing.charges ORDER BY id')).rows).toEqual([
@@ -222,11 +122,11 @@ test('a person who was erased is nowhere, and no restore, drill, merge or event 
   const late = plantedPerson('one');
   await applyEvents(live, stripeProvider, delivered([...late.events, ...late.guest]));
   expect(await placesOf(live, one.marker)).toEqual([]);
-  expect(logged.filter((line) => line.includes(one.marker))).toEqual([]);
+  expect(site.logged.filter((line) => line.includes(one.marker))).toEqual([]);
 });
 
 test('an erasure without hooks forgets keys of users in the records of operations in main', async () => {
-  expect(await erase({ hooks: [] })).toMatchObject({ dryRun: false, continueFrom: null });
+  expect(await site.erase({ hooks: [] })).toMatchObject({ dryRun: false, continueFrom: null });
   const application = await main.source.client();
   const { rows } = await application.query<{ chosen: string; findings: unknown }>(
     `SELECT DISTINCT chosen, result->'findings' AS findings FROM operations.row_recovery_merges, operations.maintenance_runs`,
@@ -239,23 +139,23 @@ async function remainingUser(client: Client): Promise<string> {
   const { rows } = await client.query<{ row: string }>(`SELECT t::text AS row FROM people.users AS t WHERE id = $1`, [
     one.userId,
   ]);
-  expect(rows[0]?.row).toBe(`(${one.userId},erased,)`);
+  expect(rows[0]?.row).toMatch(new RegExp(`^\\(${one.userId},erased-[0-9a-f]{20},\\)$`));
   return rows[0]?.row ?? '';
 }
 
 test('an erasure that is killed is completed by the same request, whatever it had done', async () => {
   for (const pages of [0, 1, 4, 9]) {
     let left = pages;
-    const stopped = await erase({ remainingMs: () => (left-- > 0 ? 1 : 0) });
+    const stopped = await site.erase({ remainingMs: () => (left-- > 0 ? 1 : 0) });
     expect(stopped.continueFrom).not.toBeNull();
   }
   expect((await placesOf(live, one.marker)).length).toBeGreaterThan(0);
   await expect(
-    erase({ hooks: HOOKS, connectors: { billing: billing.source.connector, main: unreachable() } }),
+    site.erase({ hooks: HOOKS, connectors: { billing: billing.source.connector, main: unreachable() } }),
   ).rejects.toMatchObject({
     code: 'database_unavailable',
   });
-  expect(await erase()).toMatchObject({ continueFrom: null });
+  expect(await site.erase()).toMatchObject({ continueFrom: null });
   expect(await placesOf(live, one.marker)).toEqual([]);
   expect(await placesOf(await main.source.client(), `${one.marker}@example.com`)).toEqual([]);
   expect((await live.query('SELECT FROM billing.erasures WHERE finished_at IS NULL')).rowCount).toBe(0);
@@ -268,32 +168,32 @@ function unreachable() {
 test('a restore whose ledger cannot be read refuses before it begins, and again before it hands anything over', async () => {
   await billing.backup(SLOT);
   await main.backup(SLOT);
-  await erase();
+  await site.erase();
   const { s3, bucket } = billing.store;
   const refused = { code: 'erasure_ledger_unreadable', retryable: true };
   let readable = 1;
-  const untilLoaded = { read: async () => ((readable -= 1) < 0 ? Promise.reject(unreadable()) : ledger().read()) };
+  const untilLoaded = { read: async () => ((readable -= 1) < 0 ? Promise.reject(unreadable()) : site.ledger().read()) };
   const unreadable = () => new OperationError('erasure_ledger_unreadable', 'S3 does not answer');
-  await expect(billing.restore(SLOT, { erasures: { ledger: untilLoaded, hooks: [] }, log })).rejects.toMatchObject(
-    refused,
-  );
+  await expect(
+    billing.restore(SLOT, { erasures: { ledger: untilLoaded, hooks: [] }, log: site.log }),
+  ).rejects.toMatchObject(refused);
   expect(readable).toBe(-1);
   expect(await billing.leftovers()).toEqual([]);
 
   await s3.send(new PutObjectCommand({ Bucket: bucket, Key: 'erasures/20261201.json', Body: '{}' }));
-  logged = [];
-  await expect(billing.restore(SLOT, { erasures: replayed(), log })).rejects.toMatchObject(refused);
-  await expect(new SteppedRestore(main, 'large', { erasures: replayed(), log }).prepare()).rejects.toMatchObject(
-    refused,
-  );
-  expect(logged).toEqual([]);
+  site.logged.length = 0;
+  await expect(billing.restore(SLOT, { erasures: site.replayed(), log: site.log })).rejects.toMatchObject(refused);
+  await expect(
+    new SteppedRestore(main, 'large', { erasures: site.replayed(), log: site.log }).prepare(),
+  ).rejects.toMatchObject(refused);
+  expect(site.logged).toEqual([]);
   expect([...(await billing.leftovers()), ...(await main.leftovers())]).toEqual([]);
 });
 
 test('a refused erasure changes nothing', async () => {
   const request = { action: 'erase', subject: { customer: 'cus_other' }, typed: { confirm: 'cus_other' } } as const;
   const refused = (code: string, overrides: Partial<ErasureDependencies> = {}, other = {}) =>
-    expect(erasePerson(dependencies(overrides), { ...request, ...other })).rejects.toMatchObject({ code });
+    expect(erasePerson(site.dependencies(overrides), { ...request, ...other })).rejects.toMatchObject({ code });
   await refused('invalid_request', {}, { typed: { confirm: 'cus_one' } });
   await refused('subject_not_found', {}, { subject: { customer: 'cus_x' }, typed: { confirm: 'cus_x' } });
   await refused('hooks_invalid', { hooks: [hook('phone', 'drop')] });
@@ -306,12 +206,12 @@ test('a refused erasure changes nothing', async () => {
 test('an instance that was recovered to a moment before is erased again', async () => {
   await billing.backup(SLOT);
   const { targetDatabase } = await billing.restore(SLOT);
-  await erase();
+  await site.erase();
   expect((await placesIn(targetDatabase, billing)).length).toBeGreaterThan(20);
   const { directory: migrationsDirectory } = billing.migrations;
   const replay = await replayAt(
     billing.source.connector,
-    { ...replayed(), migrationsDirectory },
+    { ...site.replayed(), migrationsDirectory },
     { targetDatabase, dryRun: false },
   );
   expect(replay).toMatchObject({ erasures: 1, migrated: [] });
@@ -319,7 +219,7 @@ test('an instance that was recovered to a moment before is erased again', async 
 });
 
 test('an export has everything of the person, and nothing of anybody else', async () => {
-  const { rows, next } = await exportPerson(dependencies(), { action: 'export', subject: { user: one.userId } });
+  const { rows, next } = await exportPerson(site.dependencies(), { action: 'export', subject: { user: one.userId } });
   expect(next).toBeNull();
   const text = JSON.stringify(rows);
   expect(text).not.toContain('planted-other');

@@ -69,12 +69,7 @@ function warming(props: RecoveryDefinitionProps): States {
       Default: ERASE_AGAIN,
     },
     'Warm the disk': warmingOnce(props, ERASE_AGAIN),
-    [ERASE_AGAIN]: invoking(
-      props.erasureFunctionArn,
-      { action: 'replay', database: props.database, host: '{% $host %}', dryRun: false },
-      PROVING,
-      { Next: logins },
-    ),
+    [ERASE_AGAIN]: erasingAgain(props, PROVING, logins),
     // The instance has those of its moment; RDS sets the owner's alone.
     [logins]: invoking(
       props.migrateFunctionArn,
@@ -101,6 +96,11 @@ function warming(props: RecoveryDefinitionProps): States {
       }),
     },
   };
+}
+
+function erasingAgain({ erasureFunctionArn, database }: RecoveryDefinitionProps, stage: Stage, next: string): State {
+  const payload = { action: 'replay', database, host: '{% $host %}', dryRun: false };
+  return invoking(erasureFunctionArn, payload, stage, { Next: next });
 }
 
 /** One call, from where the call before stopped. */
@@ -147,6 +147,7 @@ function confirming(props: RecoveryDefinitionProps): States {
   const { settings, proxyName, targetMinutes } = props;
   const id = settings.instanceIdentifier;
   const ask = 'Ask for confirmation';
+  const eraseMeanwhile = 'Erase again who was erased meanwhile';
   return {
     [ask]: {
       Type: 'Task',
@@ -181,12 +182,14 @@ function confirming(props: RecoveryDefinitionProps): States {
       Choices: [
         {
           Condition: `{% $exists($states.input.confirm) and $states.input.confirm = '${id}' %}`,
-          Next: 'Begin the cut-over',
+          Next: eraseMeanwhile,
         },
       ],
       Default: ask,
       Assign: { note: 'The last answer did not name that instance, so nothing was done.' },
     },
+    // The confirmation may take a day, in which the instance in use goes on erasing people.
+    [eraseMeanwhile]: erasingAgain(props, UNCONFIRMED, 'Begin the cut-over'),
   };
 }
 

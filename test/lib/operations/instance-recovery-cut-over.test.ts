@@ -22,7 +22,7 @@ describe.each(DATABASE_NAMES)('the proof of a recovered %s database', (database)
       return world.verified({});
     };
     await world.recover();
-    expect(world.invoked).toEqual(['reset-password', 'warm', 'erasure', 'migrate', 'verify']);
+    expect(world.invoked.slice(0, 5)).toEqual(['reset-password', 'warm', 'erasure', 'migrate', 'verify']);
     expect(asked).toEqual([{ database, host: `${world.recovered}.example.rds.amazonaws.com` }]);
   });
 
@@ -163,6 +163,25 @@ describe('the confirmation', () => {
     expect(minutesOf(execution)).toBeLessThan(25 * 60);
     expect(execution.cause).toMatch(/To cut over after all, start the workflow again with the input recoveredInstance/);
     expect(touching(world)).toEqual([]);
+  });
+
+  test('is followed by the erasure of people who were erased while it was awaited, before anything in use is touched', async () => {
+    const world = RecoveryWorld.inUse('main');
+    world.answers = [{ afterMs: 20 * HOUR, output: { confirm: world.id } }];
+    expect(await world.recover()).toMatchObject({ status: 'SUCCEEDED' });
+    expect(world.invoked.slice(4, 6)).toEqual(['verify', 'erasure']);
+
+    const failing = RecoveryWorld.inUse('main');
+    failing.functions.verify = () => {
+      failing.failsErasing = 'ErasureLedgerUnreadable';
+      return failing.verified({});
+    };
+    const execution = await failing.recover();
+    expect(execution).toMatchObject({ status: 'FAILED', error: 'ErasureLedgerUnreadable' });
+    expect(execution.cause).toMatch(
+      /The instance in use was not touched.*start the workflow again with the input recoveredInstance/,
+    );
+    expect(touching(failing)).toEqual([]);
   });
 
   test('that is refused leaves everything as it is', async () => {
