@@ -69,6 +69,7 @@ import { recoverStatus } from './recover-status';
 import { recoverTakeName } from './recover-take-name';
 import { refresh } from './refresh';
 import { regionLossCheck } from './region-loss-check';
+import { regionLossDrill } from './region-loss-drill';
 import { restore } from './restore';
 import { rowsDone } from './rows-done';
 import { rowsMerge } from './rows-merge';
@@ -143,6 +144,7 @@ export const COMMANDS: readonly Command[] = [
   recoverRefuse,
   recoverAbort,
   regionLossCheck,
+  regionLossDrill,
   rowsReport,
   rowsShow,
   rowsMerge,

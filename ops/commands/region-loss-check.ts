@@ -10,7 +10,8 @@ export const regionLossCheck = defineCommand({
   effect: 'reads',
   changes: 'nothing.',
   json: '`{environment, region, bucket, checkedAt, rpo, findings}`; a finding is `{check, state, detail, fix}`, and its `state` `good`, `wrong` or `skipped`',
-  finding: 'something that a recovery needs is missing, too old or cannot be read',
+  finding:
+    'something that a recovery needs is missing, too old or cannot be read, or a quarter went by without a drill',
   arguments: {},
   options: {
     publicKey: optional(
@@ -31,11 +32,13 @@ export const regionLossCheck = defineCommand({
   async run(context, { publicKey, into, withoutFirst, region }) {
     const { findSecondRegion } = await import('../region-loss/place');
     const { checkSecondRegion } = await import('../region-loss/check');
+    const { checkLastDrill } = await import('../region-loss/last-drill');
     const { readPublicKey } = await import('../region-loss/copied-archives');
     const key = publicKey === undefined ? undefined : readPublicKey(publicKey);
     const place = await findSecondRegion(context, { region, withoutFirst });
     try {
-      const { report } = await checkSecondRegion(context, place, { publicKey: key, withoutFirst, into });
+      const { report: checked } = await checkSecondRegion(context, place, { publicKey: key, withoutFirst, into });
+      const report = { ...checked, findings: [...checked.findings, await checkLastDrill(context, place)] };
       const isGood = report.findings.every(({ state }) => state !== 'wrong');
       return {
         report,

@@ -17,6 +17,15 @@ export interface SecondRegion {
 /** Form of the bucket's name after the environment, by `lib/data/recovery-region.ts`: account and region. */
 const ACCOUNT_AND_REGION = /^\d{12}-(?<region>[a-z]{2}(?:-[a-z]+)+-\d)$/;
 
+/** @throws CommandError `refused` for the local platform */
+export function assertHasRegions({ environment }: Target): void {
+  if (environment !== LOCAL_ENVIRONMENT) return;
+  throw new NotOnLocalPlatform(
+    'second region',
+    '. Its loss is rehearsed on this machine by npx jest --config jest.proof.config.cjs test/scenarios/region-loss',
+  );
+}
+
 /**
  * Finds the second region of an environment: as its collector has it, or, where the first region is not to be asked, by the name of
  * the bucket there. The caller closes its clients.
@@ -29,12 +38,7 @@ export async function findSecondRegion(
   { region, withoutFirst }: { readonly region: string | undefined; readonly withoutFirst: boolean },
 ): Promise<SecondRegion> {
   const { target } = context;
-  if (target.environment === LOCAL_ENVIRONMENT) {
-    throw new NotOnLocalPlatform(
-      'second region',
-      '. Its loss is rehearsed on this machine by npx jest --config jest.proof.config.cjs test/scenarios/region-loss',
-    );
-  }
+  assertHasRegions(target);
   if (withoutFirst && region === undefined) {
     throw new CommandError('usage', '--without-first needs --region: name the region that has the copies');
   }

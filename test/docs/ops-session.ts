@@ -237,6 +237,10 @@ export const SESSION: readonly SessionStep[] = [
   { says: 'and their end by force.', line: 'recover abort billing' },
   { says: 'One region is all that there is here: nothing says what another one has.', line: 'region-loss check' },
   {
+    says: 'Its loss is rehearsed on AWS, or by a proof.',
+    line: 'region-loss drill --into prod2',
+  },
+  {
     says: 'Rows of a second need an instance that is restored.',
     line: 'rows report billing billing.subscriptions billing.subscription_items --at 1h',
   },

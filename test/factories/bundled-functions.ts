@@ -20,6 +20,8 @@ export interface BundledFunctions {
   readonly bundles: readonly Bundle[];
   readonly databases: Readonly<Record<'billing' | 'main', TestDatabase>>;
   readonly secrets: SecretsManager;
+  /** Endpoint of what signs archives. */
+  readonly kmsEndpoint: string;
   readonly stripe: StripeStandIn;
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
@@ -71,6 +73,7 @@ export async function startBundledFunctions(): Promise<BundledFunctions> {
     bundles,
     databases,
     secrets,
+    kmsEndpoint: kms.endpoint,
     stripe,
     queueUrl,
     deadLetterQueueUrl,

@@ -19,6 +19,7 @@ import { DescribeAccountAttributesCommand, RDSClient } from '@aws-sdk/client-rds
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { ListSecretsCommand, type SecretListEntry, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { mockClient } from 'aws-sdk-client-mock';
+import { recordKey, type RegionDrill } from '../../ops/region-loss/drill-record';
 import { createManifestKey, type TestManifestKey } from '../support/archive-key';
 import { createBucket, objectStore } from '../support/object-store';
 import { testServices } from '../support/services';
@@ -90,9 +91,34 @@ export async function plantCopies({ s3, key }: TwoRegions, copies: string): Prom
   for (const Bucket of [first, copies]) {
     await s3.send(new PutObjectCommand({ Bucket, Key: 'erasures/20261101T000000000Z-aa.json', Body: '{}' }));
   }
+  await s3.send(new PutObjectCommand({ Bucket: copies, Key: LAST_DRILL, Body: drillOf(98 * 24) }));
   controlPlaneOf(copies, first);
   return { copies, first, planted };
 }
+
+/** Key of the record of the last drill. */
+export const LAST_DRILL = recordKey('2026-01-01T00:00:00.000Z');
+
+/** The record of a drill that ended so many hours ago. */
+export const drillOf = (hours: number, outcome: RegionDrill['outcome'] = 'passed'): string =>
+  JSON.stringify({
+    format: 'billing-operations-region-loss-drill',
+    version: 1,
+    environment: 'dev',
+    into: 'dev2',
+    region: 'eu-west-1',
+    startedAt: ago(hours + 1).toISOString(),
+    endedAt: ago(hours).toISOString(),
+    outcome,
+    by: 'ana',
+    runs: 1,
+    gaps: [],
+    rpo: [],
+    steps: [],
+    restored: [],
+    made: { bucket: '', prefixes: [], secret: null },
+    rto: null,
+  } satisfies RegionDrill);
 
 /** Everything that a recovery needs of AWS's control plane, for these buckets. */
 export function controlPlaneOf(copies: string, first: string): void {
@@ -118,15 +144,17 @@ export function controlPlaneOf(copies: string, first: string): void {
 const resource = (ResourceType: string, PhysicalResourceId: string) =>
   ({ ResourceType, PhysicalResourceId, LogicalResourceId: PhysicalResourceId }) as StackResourceSummary;
 
-export function stacksAre(states: Readonly<Record<string, StackStatus>>): void {
-  cloudFormation.on(DescribeStacksCommand).resolves({
-    Stacks: Object.entries(states).map(([StackName, StackStatus]) => ({
-      StackName,
-      StackStatus,
-      CreationTime: new Date(),
-    })),
-  });
-}
+/** What CloudFormation describes. */
+export const stacksOf = (states: Readonly<Record<string, StackStatus>>) => ({
+  Stacks: Object.entries(states).map(([StackName, StackStatus]) => ({
+    StackName,
+    StackStatus,
+    CreationTime: new Date(),
+  })),
+});
+
+export const stacksAre = (states: Readonly<Record<string, StackStatus>>) =>
+  cloudFormation.on(DescribeStacksCommand).resolves(stacksOf(states));
 
 export const point = (at: Date, region = 'eu-west-1'): RecoveryPointByBackupVault => ({
   Status: 'COMPLETED',

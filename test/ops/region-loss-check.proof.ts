@@ -8,6 +8,7 @@ import type { EnvironmentConfig } from '../../lib/config/environment-schema';
 import { recoveryRegion } from '../../lib/data/recovery-region';
 import type { Finding } from '../../ops/doctor/finding';
 import { ARCHIVE_HOURS, type RegionLossReport } from '../../ops/region-loss/check';
+import { recordKey } from '../../ops/region-loss/drill-record';
 import { plantArchive } from '../factories/copied-archive';
 import {
   ago,
@@ -15,10 +16,12 @@ import {
   cloudFormation,
   concurrencyIs,
   type Copies,
+  drillOf,
   entry,
   instancesAre,
   kms,
   lambda,
+  LAST_DRILL,
   plantCopies,
   point,
   pointsAre,
@@ -79,6 +82,7 @@ test('a second region with everything a recovery needs is good, with the age of 
     'configuration: good',
     'concurrency of Lambda: good',
     'instances of RDS: good',
+    'drill: good',
   ]);
   expect(report).toMatchObject({ environment: 'dev', region: 'eu-west-1', bucket: copies });
   const [billing, main] = report.rpo;
@@ -98,6 +102,7 @@ test('a second region with everything a recovery needs is good, with the age of 
 });
 
 type Gap = [what: string, plant: () => unknown, check: string, detail: RegExp, fix: RegExp];
+const put = (Key: string, Body: string) => regions.s3.send(new PutObjectCommand({ Bucket: copies, Key, Body }));
 const remove = (Key: string) => regions.s3.send(new DeleteObjectCommand({ Bucket: copies, Key }));
 const GAPS: Gap[] = [
   [
@@ -204,6 +209,16 @@ const GAPS: Gap[] = [
     /for 1000 in eu-west-1/,
   ],
   ['no room for instances', () => instancesAre(38), 'instances of RDS', /^38 of 40/, /Service Quotas/],
+  [
+    'a drill of more than a quarter ago, although one was abandoned since',
+    async () => {
+      await put(LAST_DRILL, drillOf(100 * 24));
+      await put(recordKey(ago(1).toISOString()), drillOf(0, 'abandoned'));
+    },
+    'drill',
+    /\(100 d ago\)$/,
+    /^ops region-loss drill --into/,
+  ],
   [
     'a service that does not answer',
     () => backup.on(ListRecoveryPointsByBackupVaultCommand).rejects(new Error('no')),

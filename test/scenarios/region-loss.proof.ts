@@ -13,17 +13,16 @@ import { Client } from 'pg';
 import type { RestoreReport } from '../../lambdas/restore/contract';
 import type { EraseReport } from '../../lambdas/erasure/contract';
 import { type Cluster, startCluster } from '../../local/postgres/cluster';
+import { normaliseSlot } from '../../core/archive/slot';
 import { type BundledFunctions, startBundledFunctions } from '../factories/bundled-functions';
+import { drillInto, SECOND_KEY_ARN } from '../factories/region-drill';
 import { placesOf, plantedPerson } from '../factories/planted-person';
 import { deliver } from '../factories/stripe-work';
 import { createBucket, objectStore } from '../support/object-store';
-import { SIGNING_KEY_ARN } from '../support/archive-key';
 
 /** Bundles, a second cluster, and ten invocations of functions in processes of their own. */
 jest.setTimeout(180_000);
 
-/** A key pair of the second region: it did not sign the archives. */
-const SECOND_KEY_ARN = SIGNING_KEY_ARN.replace('eu-central-1', 'eu-west-1').replace('archives', 'second');
 /** Tables of what events decide, without those about how they came. */
 const BUSINESS = ['customers', 'subscriptions', 'subscription_items', 'invoices', 'charges', 'purchases'];
 
@@ -113,16 +112,28 @@ test('without the first region, both databases come back from the second bucket 
   const bucket = first.environments.backup?.ARCHIVE_BUCKET ?? '';
   await replicate(s3, bucket, copies);
 
+  // The second region: empty databases, and a key pair of its own. The quarterly drill restores there, and leaves nothing.
+  const administrator = await connect('postgres');
+  for (const name of ['billing', 'main']) await administrator.query(`CREATE DATABASE ${name}`);
+  const drilled = await drillInto({ first, second, copies, bucket });
+  expect(drilled.record).toMatchObject({ outcome: 'passed', gaps: [] });
+  expect(drilled.record.restored).toEqual([
+    expect.objectContaining({ database: 'billing', archive: normaliseSlot(slot) }),
+    expect.objectContaining({ database: 'main', archive: normaliseSlot(slot) }),
+  ]);
+  expect(drilled.record.restored[0]?.rowsErased).toBeGreaterThan(10);
+  expect(drilled.left).toEqual({ objects: [], key: 'own' });
+  const { rows: left } = await administrator.query<{ datname: string }>('SELECT datname FROM pg_database ORDER BY 1');
+  expect(left.map(({ datname }) => datname)).toEqual(['billing', 'main', 'postgres', 'template0', 'template1']);
+  await administrator.end();
+
   // It is lost: databases, bucket and key pair. What comes now, nobody receives.
   const lostAt = Date.now();
   for (const key of await keysOf(bucket)) await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
   await Promise.all([first.databases.billing.drop(), first.databases.main.drop()]);
   const missed = [state.createSubscription(), state.createCharge()];
 
-  // The second region: empty databases, the bucket of copies, a key pair of its own, the copy of the secret of erasures.
-  const administrator = await connect('postgres');
-  for (const name of ['billing', 'main']) await administrator.query(`CREATE DATABASE ${name}`);
-  await administrator.end();
+  // The second region has the bucket of copies, and the copy of the secret of erasures.
   first.secrets.put('second', { username: second.user, password: second.password });
   const start = (
     stem: string,
@@ -192,7 +203,7 @@ test('without the first region, both databases come back from the second bucket 
   }
   const rows = times.map(([step, ms]) => `  ${step.padEnd(18)}${(ms / 1000).toFixed(1).padStart(6)} s`);
   process.stdout.write(
-    `region loss: newest archive ${((lostAt - Date.parse(slot)) / 1000).toFixed(1)} s old, ${late.length + missed.length} events from Stripe, none lost\n` +
+    `${drilled.printed}region loss: newest archive ${((lostAt - Date.parse(slot)) / 1000).toFixed(1)} s old, ${late.length + missed.length} events from Stripe, none lost\n` +
       `${rows.join('\n')}\n  ${'until reconciled'.padEnd(18)}${(rtoMs / 1000).toFixed(1).padStart(6)} s\n`,
   );
 });

@@ -1,0 +1,24 @@
+import type { Context } from '../context';
+import { type Finding, judged } from '../doctor/finding';
+import { explain } from '../errors';
+import { moment } from '../print/units';
+import { lastRehearsal } from './drill-record';
+import type { SecondRegion } from './place';
+
+/** Days from which the last drill is too old: a quarter, and a week to arrange the next. */
+export const DRILL_DAYS = 99;
+
+/** Whether a drill came to its end in the last quarter. */
+export async function checkLastDrill({ now }: Context, place: SecondRegion): Promise<Finding> {
+  const check = 'drill';
+  const fix = 'ops region-loss drill --into <environment> --public-key <file>: docs/region-loss.md#rehearse-it';
+  try {
+    const endedAt = await lastRehearsal(await place.clients.s3(), place.bucket);
+    const days =
+      endedAt === undefined ? Number.POSITIVE_INFINITY : (now().getTime() - Date.parse(endedAt)) / 86_400_000;
+    return judged(check, days <= DRILL_DAYS, endedAt === undefined ? 'never held' : moment(endedAt, now()), fix);
+  } catch (error) {
+    const { message } = explain(error, 'look for the last drill', place.target.label);
+    return judged(check, false, message, fix);
+  }
+}
