@@ -22,3 +22,17 @@ export function assertHostBeside(live: string, host: string, field: string): voi
     `${field}: expected an instance of the account and region of the live one, <identifier>.${suffix}`,
   );
 }
+
+/**
+ * Requires that a host in a request is that of a copy which the workflow of large archives made of an instance: also beside a
+ * live host that says nothing of its account, as a proxy's address and a name of one's own do not.
+ *
+ * @param field name of the host in the request
+ * @throws InvalidRequestError naming the field
+ */
+export function assertArchiveCopy(instanceIdentifier: string, host: string, field: string): void {
+  if (rdsSuffixOf(host) !== undefined && host.startsWith(`${instanceIdentifier}-archive-`)) return;
+  throw new InvalidRequestError(
+    `${field}: expected the copy that the workflow made, ${instanceIdentifier}-archive-….rds.amazonaws.com`,
+  );
+}

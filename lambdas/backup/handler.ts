@@ -4,7 +4,7 @@ import { openSignedStore } from '../../core/archive/open-store';
 import { archiveSettings } from '../../core/archive/settings';
 import type { DatabaseName } from '../../core/contract';
 import { billingTarget, createConnector, mainTarget, targetAt } from '../../core/database/connector';
-import { assertHostBeside } from '../../core/database/rds-host';
+import { assertArchiveCopy, assertHostBeside } from '../../core/database/rds-host';
 import { InvalidRequestError } from '../../core/runtime/errors';
 import {
   baseSettings,
@@ -102,13 +102,14 @@ export const handler = (event: unknown, context: Parameters<typeof archive>[1]):
   typeof event === 'object' && event !== null && 'step' in event ? step(event, context) : archive(event, context);
 
 function stepDependenciesOf(database: DatabaseName, host: string, { stop }: Invocation): StepDependencies {
-  const { target, retentionDays, stateMachineArn } = policies[database];
+  const { target, retentionDays, identifier, stateMachineArn } = policies[database];
   if (stateMachineArn === '') {
     throw new InvalidRequestError(
       `step: no workflow archives the ${database} database: ask for a backup, without a step`,
     );
   }
   assertHostBeside(target.host, host, 'host');
+  if (identifier !== '') assertArchiveCopy(identifier, host, 'host');
   return {
     connector: createConnector(targetAt(target, { host }), secrets, 'backup', { plainSession: true }),
     store,

@@ -109,17 +109,29 @@ test.each<[string, string, unknown]>([
   await expect(refusal).rejects.toThrow(reason);
 });
 
-test('a step of a large archive is refused where its host is none that may be sent the password', async () => {
-  const { handler } = await start('backup', {
-    ...ENVIRONMENT,
-    MAIN_DATABASE_HOST: 'main.abc123.eu-central-1.rds.amazonaws.com',
-    MAIN_ARCHIVE_WORKFLOW_ARN: 'arn:aws:states:eu-central-1:111122223333:stateMachine:archive-main',
-  });
-  jest.spyOn(process.stdout, 'write').mockReturnValue(true);
-  jest.spyOn(process.stderr, 'write').mockReturnValue(true);
-  await expect(handler(plan, CONTEXT)).rejects.toMatchObject({
-    code: 'invalid_request',
-    message:
-      'host: expected an instance of the account and region of the live one, <identifier>.abc123.eu-central-1.rds.amazonaws.com',
-  });
-});
+test.each([
+  [
+    'main.abc123.eu-central-1.rds.amazonaws.com',
+    '',
+    'host: expected an instance of the account and region of the live one, <identifier>.abc123.eu-central-1.rds.amazonaws.com',
+  ],
+  // An alias, or a proxy: they say nothing of the account.
+  [
+    'main.acme.internal',
+    'acme-main',
+    'host: expected the copy that the workflow made, acme-main-archive-….rds.amazonaws.com',
+  ],
+])(
+  'a step of a large archive beside %s is refused where its host is none that may be sent the password',
+  async (live, identifier, message) => {
+    const { handler } = await start('backup', {
+      ...ENVIRONMENT,
+      MAIN_DATABASE_HOST: live,
+      MAIN_INSTANCE_IDENTIFIER: identifier,
+      MAIN_ARCHIVE_WORKFLOW_ARN: 'arn:aws:states:eu-central-1:111122223333:stateMachine:archive-main',
+    });
+    jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+    jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+    await expect(handler(plan, CONTEXT)).rejects.toMatchObject({ code: 'invalid_request', message });
+  },
+);
