@@ -2,6 +2,8 @@ import {
   type _Object,
   GetObjectCommand,
   HeadObjectCommand,
+  ListObjectVersionsCommand,
+  type ListObjectVersionsCommandOutput,
   NoSuchKey,
   NotFound,
   paginateListObjectsV2,
@@ -79,22 +81,56 @@ export async function* listObjects(store: ArchiveStore, prefix: string): AsyncGe
 }
 
 /**
- * The text of an object, or `undefined` when it does not exist.
+ * Every version of every object below a prefix, by key, the newest first. Delete markers are left out: they hide an object from
+ * {@link listObjects}, and take nothing.
  *
+ * @returns none on a server without versions, such as that of `npm start`
  * @throws OperationError `store_unavailable` (retryable)
  */
-export async function readText(store: ArchiveStore, key: string): Promise<string | undefined> {
-  return (await readBytes(store, key))?.toString('utf8');
+export async function listVersions(store: ArchiveStore, prefix: string): Promise<Map<string, string[]>> {
+  const versions = new Map<string, string[]>();
+  let marker: { KeyMarker?: string; VersionIdMarker?: string } = {};
+  try {
+    for (;;) {
+      const list = new ListObjectVersionsCommand({ Bucket: store.bucket, Prefix: prefix, ...marker });
+      const page: ListObjectVersionsCommandOutput = await store.s3.send(list);
+      for (const { Key, VersionId } of page.Versions ?? []) {
+        if (Key !== undefined && VersionId !== undefined) versions.set(Key, [...(versions.get(Key) ?? []), VersionId]);
+      }
+      // A truncated page without a marker would be listed for ever.
+      if (page.IsTruncated !== true || page.NextKeyMarker === undefined) return versions;
+      marker = { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker };
+    }
+  } catch (cause) {
+    throw unavailable(`list the versions below ${prefix}`, cause);
+  }
+}
+
+/**
+ * The text of an object, or `undefined` when it does not exist.
+ *
+ * @param version of the object. @default the newest
+ * @throws OperationError `store_unavailable` (retryable)
+ */
+export async function readText(store: ArchiveStore, key: string, version?: string): Promise<string | undefined> {
+  return (await readBytes(store, key, version))?.toString('utf8');
 }
 
 /**
  * The bytes of a small object, or `undefined` when it does not exist.
  *
+ * @param version of the object. @default the newest
  * @throws OperationError `store_unavailable` (retryable)
  */
-export async function readBytes(store: ArchiveStore, key: string): Promise<Buffer | undefined> {
+export async function readBytes(store: ArchiveStore, key: string, version?: string): Promise<Buffer | undefined> {
   try {
-    const object = await store.s3.send(new GetObjectCommand({ Bucket: store.bucket, Key: key }));
+    const object = await store.s3.send(
+      new GetObjectCommand({
+        Bucket: store.bucket,
+        Key: key,
+        ...(version === undefined ? {} : { VersionId: version }),
+      }),
+    );
     const bytes = (await object.Body?.transformToByteArray()) ?? new Uint8Array();
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   } catch (cause) {

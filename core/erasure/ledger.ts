@@ -1,6 +1,6 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
-import { type ArchiveStore, listObjects, readText, writeLocked } from '../archive/store';
+import { type ArchiveStore, listObjects, listVersions, readText, writeLocked } from '../archive/store';
 import { messageOf, OperationError } from '../runtime/errors';
 import { runConcurrently } from '../runtime/run-concurrently';
 import type { Secrets } from '../runtime/secrets';
@@ -88,16 +88,37 @@ async function appendEntry(
 
 async function readEntries(store: ArchiveStore, key: ErasureKey): Promise<readonly LedgerEntry[]> {
   try {
-    const keys: string[] = [];
-    for await (const { Key } of listObjects(store, ERASURE_PREFIX)) if (Key !== undefined) keys.push(Key);
+    // By version, so that a delete marker hides no entry.
+    const versions: Map<string, readonly (string | undefined)[]> = await listVersions(store, ERASURE_PREFIX);
+    for await (const { Key } of listObjects(store, ERASURE_PREFIX)) {
+      if (Key !== undefined && !versions.has(Key)) versions.set(Key, [undefined]);
+    }
     const entries: LedgerEntry[] = [];
-    await runConcurrently(keys, Array.from({ length: CONCURRENT_READS }), async (each) => {
-      entries.push(parseEntry(each, (await readText(store, each)) ?? '', key));
+    await runConcurrently([...versions], Array.from({ length: CONCURRENT_READS }), async ([name, ofEntry]) => {
+      entries.push(await readEntry(store, name, ofEntry, key));
     });
     return entries.toSorted((a, b) => a.id.localeCompare(b.id));
   } catch (cause) {
     throw unreadable(messageOf(cause), cause);
   }
+}
+
+/** The newest version that is an entry: an object that was written over it does not take it away. */
+async function readEntry(
+  store: ArchiveStore,
+  name: string,
+  versions: readonly (string | undefined)[],
+  key: ErasureKey,
+): Promise<LedgerEntry> {
+  let failure: unknown;
+  for (const version of versions) {
+    try {
+      return parseEntry(name, (await readText(store, name, version)) ?? '', key);
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
 }
 
 const envelope = z.strictObject({ document: z.string(), mac: z.string().regex(/^[0-9a-f]{64}$/) });

@@ -85,6 +85,7 @@ export const eraseReport = z.strictObject({
     'Rows that hold something of the person; after a confirmed request, rows that were reduced.',
   ),
   reportsDeleted: z.int().describe('Objects of row reports that were deleted: they hold rows as they were.'),
+  hooks: z.int().describe('Columns of the main database that `erasure.main` of the configuration names.'),
   hookProblems: z
     .array(z.string())
     .describe(

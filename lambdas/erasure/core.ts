@@ -74,6 +74,7 @@ export async function erasePerson(
       emails: person.emails.length,
       sharedUsers: person.sharedUsers.length,
       running,
+      hooks: hooks.length,
       hookProblems,
     };
     if (typed === undefined) {

@@ -84,7 +84,7 @@ async function ownEmails(client: ClientBase, customers: readonly string[]): Prom
   const { rows } = await client.query<{ email: string }>(
     `SELECT DISTINCT lower(own.email) AS email FROM billing.customers AS own
      WHERE own.id = ANY ($1) AND own.email IS NOT NULL AND NOT EXISTS (
-       SELECT FROM billing.customers AS other WHERE other.email = own.email AND other.id <> ALL ($1))
+       SELECT FROM billing.customers AS other WHERE lower(other.email) = lower(own.email) AND other.id <> ALL ($1))
      ORDER BY email`,
     [customers],
   );
@@ -113,6 +113,7 @@ export interface PersonalRows {
   readonly table: string;
   /** Condition on the rows, as `row`. $1 customers, $2 users, $3 emails, $4 ids of the person's objects. */
   readonly where: string;
+  /** Columns of the primary key, so that pages neither repeat nor leave out a row. */
   readonly order: string;
 }
 
@@ -140,22 +141,28 @@ export const PERSONAL_ROWS: readonly PersonalRows[] = [
   referring('disputes', ['charge_id', 'payment_intent_id']),
   referring('early_fraud_warnings', ['charge_id', 'payment_intent_id']),
   { table: 'billing.bitcoin_payments', where: 'row.user_id = ANY ($2) OR row.id = ANY ($4)', order: 'row.id' },
+  referring('bitcoin_transactions', ['payment_id'], 'row.payment_id, row.txid'),
   { table: 'billing.connect_accounts', where: 'row.user_id = ANY ($2)', order: 'row.id' },
   referring('account_restrictions', ['account_id']),
   referring('payouts', ['account_id']),
+  referring('payout_retries', ['payout_id'], 'row.payout_id, row.attempt'),
   referring('transfers', ['account_id', 'charge_id']),
-  ...['owner_assignments', 'owner_assignment_log'].map((table) => ({
+  ...[
+    ['owner_assignments', 'row.object_id'],
+    ['owner_assignment_log', 'row.id'],
+  ].map(([table, order = '']) => ({
     table: `billing.${table}`,
     where: 'row.user_id = ANY ($2) OR row.object_id = ANY ($4)',
-    order: 'row.object_id',
+    order,
   })),
   {
     table: 'billing.entitlements',
     where: 'row.user_id = ANY ($2) OR row.source_id = ANY ($4)',
-    order: 'row.source_id',
+    order: 'row.user_id, row.project_id, row.feature, row.source, row.source_id',
   },
-  { table: 'billing.entitlement_versions', where: 'row.user_id = ANY ($2)', order: 'row.project_id' },
+  { table: 'billing.entitlement_versions', where: 'row.user_id = ANY ($2)', order: 'row.user_id, row.project_id' },
   referring('reconciliation_findings', ['object_id']),
+  referring('object_refreshes', ['object_id']),
   {
     table: 'billing.webhook_events',
     where: `row.object_id = ANY ($4) OR row.object_id = ANY ($1)
@@ -176,10 +183,12 @@ export async function personalParameters(client: ClientBase, person: Person): Pr
   const { rows } = await client.query<{ id: string }>(
     `WITH own AS (${ids.join(' UNION ALL ')}), known AS (
        SELECT id FROM own UNION SELECT other FROM own WHERE other IS NOT NULL
+       UNION SELECT id FROM billing.bitcoin_payments WHERE user_id = ANY ($2)
        UNION SELECT id FROM billing.connect_accounts WHERE user_id = ANY ($2))
      SELECT id FROM known UNION SELECT refund.id FROM billing.refunds AS refund JOIN known ON known.id = refund.charge_id
      UNION SELECT dispute.id FROM billing.disputes AS dispute JOIN known ON known.id = dispute.charge_id
      UNION SELECT warning.id FROM billing.early_fraud_warnings AS warning JOIN known ON known.id = warning.charge_id
+     UNION SELECT payout.id FROM billing.payouts AS payout JOIN known ON known.id = payout.account_id
      UNION SELECT payment.id FROM billing.invoice_payments AS payment JOIN known ON known.id = payment.invoice_id`,
     [customers, users, emails],
   );

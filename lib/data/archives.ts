@@ -4,6 +4,7 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership, type LifecycleRule } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { EXPORT_PREFIX } from '../../core/archive/contract';
+import { ERASURE_PREFIX } from '../../core/erasure/contract';
 import { AUDIT_PREFIX } from '../../lambdas/audit/contract';
 import { DRILL_PREFIX } from '../../lambdas/drill/contract';
 import { ROW_RECOVERY_PREFIX } from '../../lambdas/row-recovery/contract';
@@ -151,6 +152,8 @@ function guard(bucket: Bucket, breakGlassRoleArn: string | undefined): void {
       }),
     );
   deny('KeepLocks', ['s3:BypassGovernanceRetention'], [bucket.arnForObjects('*')], breakGlass);
+  // A delete marker would hide an erasure from tools that list objects; versions are locked by their own dates.
+  deny('KeepErasures', ['s3:DeleteObject'], [bucket.arnForObjects(`${ERASURE_PREFIX}*`)], breakGlass);
   deny('KeepSettings', PROTECTIVE_SETTINGS, [bucket.bucketArn], [...breakGlass, deployment]);
 }
 

@@ -42,6 +42,14 @@ export function grantReading(fn: LambdaFunction, bucket: IBucket, pattern: strin
   bucket.encryptionKey?.grant(fn, 'kms:Decrypt');
 }
 
+/** Lets a function list the versions of the bucket, and read those of objects below a prefix, hidden ones included. */
+export function grantReadingVersions(fn: LambdaFunction, bucket: IBucket, pattern: string): void {
+  grantObjects(fn, bucket, pattern, ['s3:GetObject', 's3:GetObjectVersion']);
+  const actions = ['s3:ListBucket', 's3:ListBucketVersions'];
+  Grant.addToPrincipal({ grantee: fn, actions, resourceArns: [bucket.bucketArn] });
+  bucket.encryptionKey?.grant(fn, 'kms:Decrypt');
+}
+
 /** Lets a function write objects below a prefix, and abort its uploads. It cannot delete what it wrote. */
 export function grantWriting(fn: LambdaFunction, bucket: IBucket, pattern: string): void {
   grantObjects(fn, bucket, pattern, ['s3:PutObject', 's3:AbortMultipartUpload']);

@@ -1,7 +1,7 @@
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { type ErasureEnvironment, type ErasureHook, ERASURE_PREFIX, formatHooks } from '../../core/erasure/contract';
-import { grantReading } from './archive-access';
+import { grantReadingVersions } from './archive-access';
 import { grantProviderSecret, type ProviderSecret } from './provider-secret';
 
 /** How functions know who was erased. */
@@ -21,6 +21,6 @@ export function erasureEnvironment({ keySecret, hooks }: ErasureAccess): {
 
 /** Lets a function read who was erased. */
 export function grantReadingErasures(fn: LambdaFunction, bucket: IBucket, { keySecret }: ErasureAccess): void {
-  grantReading(fn, bucket, `${ERASURE_PREFIX}*`);
+  grantReadingVersions(fn, bucket, `${ERASURE_PREFIX}*`);
   grantProviderSecret(fn, 'ErasureKeySecret', keySecret);
 }

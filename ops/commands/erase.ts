@@ -66,6 +66,9 @@ function describe(report: EraseReport, { style }: Pick<Context, 'style'>): strin
       : `Erased ${whom}, as ${erasureId ?? 'before'}. Rows that were reduced:`,
     ...table(['database', 'table', 'rows'], rows, style),
     ...running.map((what) => style.yellow(`still runs: ${what}; end it first`)),
+    ...(report.hooks === 0
+      ? [style.yellow('erasure.main of the configuration is empty: nothing in the main database is erased')]
+      : []),
     ...hookProblems.map((problem) => style.yellow(`erasure.main of the configuration: ${problem}`)),
     ...(sharedUsers > 0
       ? [

@@ -12,6 +12,8 @@ import {
 } from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
 import { extendNewestLock } from '../../lambdas/backup/extend-lock';
+import { ERASURE_PREFIX } from '../../core/erasure/contract';
+import { openErasureLedger } from '../../core/erasure/ledger';
 import { schemaKey } from '../../core/archive/keys';
 import { type Manifest } from '../../core/archive/manifest';
 import { writeManifest } from '../../core/archive/signed-manifest';
@@ -302,5 +304,18 @@ const binary = goTool(VERSITYGW);
     const report = await backUp();
     const restored = await site.restore(report.slot, { store: store() });
     expect(await contentOf(restored.targetDatabase)).toEqual(await contentOf(site.source.name));
+  });
+
+  test('an entry of the ledger of erasures is read although a delete marker hides it, or another object was written over it', async () => {
+    const secrets = {
+      read: async (_: string, schema: { parse: (value: unknown) => unknown }) => schema.parse({ key: 'k'.repeat(64) }),
+    };
+    const ledger = openErasureLedger(store(server.root), secrets as never, { ERASURE_KEY_SECRET_ARN: 'erasures' });
+    const entries = [await ledger.append([], new Date()), await ledger.append([], new Date(Date.now() + HOUR_MS))];
+    const [hidden = '', overwritten = ''] = entries.map(({ id }) => `${ERASURE_PREFIX}${id}.json`);
+    await server.root.send(new DeleteObjectCommand({ Bucket: bucket, Key: hidden }));
+    await server.root.send(new PutObjectCommand({ Bucket: bucket, Key: overwritten, Body: '{}' }));
+    expect((await versions(ERASURE_PREFIX)).markers).toHaveLength(1);
+    expect((await ledger.read()).entries).toEqual(entries);
   });
 });

@@ -1,7 +1,16 @@
 import { escapeLiteral } from 'pg';
 import { drainTransactions, plantTombstones, sweepBilling } from '../../../core/erasure/billing';
 import { placesOf, plantedPerson, type PlantedPerson } from '../../factories/planted-person';
-import { account, customer, payout, stripeEvent, subscription, transfer } from '../../factories/stripe-objects';
+import {
+  account,
+  checkoutSession,
+  customer,
+  paymentIntent,
+  payout,
+  stripeEvent,
+  subscription,
+  transfer,
+} from '../../factories/stripe-objects';
 import { useBillingDatabase } from '../../support/billing';
 import { erasuresOf } from '../../support/erasures';
 
@@ -60,12 +69,12 @@ describe('a person who is erased from billing', () => {
     const paid = [
       stripeEvent('account.updated', account({ metadata: { user_id: one.userId } }), { account: 'acct_1' }),
       stripeEvent('payout.failed', payout({ description, failure_message: description }), { account: 'acct_1' }),
-      stripeEvent('payout.paid', payout({ id: 'po_other', description: 'another' }), { account: 'acct_other' }),
+      stripeEvent('payout.paid', payout({ id: 'po_other', description: 'bystander' }), { account: 'acct_other' }),
       stripeEvent('transfer.created', transfer({ description })),
     ];
     for (const event of paid) await apply(event);
     expect(await placesOf(client(), one.marker)).toEqual([]);
-    expect(await placesOf(client(), 'another')).toHaveLength(2);
+    expect(await placesOf(client(), 'bystander')).toHaveLength(2);
   });
 
   test('does not come back by a transaction that looked for erasures before the first one: the erasure waits for it', async () => {
@@ -137,6 +146,31 @@ describe('a person who is erased from billing', () => {
       ),
     );
     expect(await rows('SELECT user_id FROM billing.subscriptions')).toEqual([{ user_id: one.userId }]);
+  });
+
+  test('is stored in full as what the same customer buys afterwards with a card whose event does not say when it began', async () => {
+    await apply(...one.events);
+    await plantTombstones(client(), erased);
+    await sweepBilling(client());
+    const again = {
+      customer: one.customerId,
+      created: NOW.getTime() / 1_000 + 60,
+      metadata: { user_id: one.userId, project_id: 'project_1' },
+    };
+    const paid = { ...again, payment_method: 'pm_again' };
+    await apply(
+      stripeEvent('payment_method.attached', { id: 'pm_again', object: 'payment_method', ...again }),
+      stripeEvent('payment_intent.succeeded', paymentIntent({ id: 'pi_again', ...paid })),
+      stripeEvent(
+        'checkout.session.completed',
+        checkoutSession({ id: 'cs_again', ...again, payment_intent: 'pi_again' }),
+      ),
+    );
+    await sweepBilling(client());
+    expect(
+      await rows(`SELECT user_id FROM billing.purchases WHERE id = 'cs_again'
+        UNION ALL SELECT user_id FROM billing.payment_intents WHERE id = 'pi_again'`),
+    ).toEqual([{ user_id: one.userId }, { user_id: one.userId }]);
   });
 });
 

@@ -1,6 +1,14 @@
 import { type ColumnTreatment, ERASURE_POLICY } from '../../../core/erasure/policy';
 import { SWEPT_TABLES } from '../../../core/erasure/billing';
+import { PERSONAL_ROWS } from '../../../lambdas/erasure/person';
 import { useBillingDatabase } from '../../support/billing';
+
+/** Tables with something personal that an access request is not answered with. */
+const NOT_EXPORTED: readonly string[] = [
+  // Records of operators, which name rows that they chose: the rows themselves are exported.
+  'operations.maintenance_runs',
+  'operations.row_recovery_merges',
+];
 
 describe('the policy of erasures', () => {
   const { rows } = useBillingDatabase();
@@ -25,6 +33,25 @@ describe('the policy of erasures', () => {
       const byTriggers = /entitlement|^operations/.test(name) ? {} : Object.fromEntries(treated);
       expect([name, byTriggers]).toEqual([name, treatments]);
       expect([name, forgets]).toEqual([name, swept.has(name)]);
+    }
+  });
+
+  test('has every table with something personal in an export, or a reason why it is not there, and pages by primary keys', async () => {
+    const personal = Object.entries(ERASURE_POLICY).flatMap(([name, columns]) =>
+      Object.values(columns).some(({ treatment }) => treatment !== 'keep') ? [name] : [],
+    );
+    const exported = PERSONAL_ROWS.map(({ table }) => table);
+    expect(personal.filter((name) => !exported.includes(name)).toSorted()).toEqual(NOT_EXPORTED);
+    // Of a person without a personal column of their own: what happened to a payment or a payout.
+    expect(exported).toEqual(expect.arrayContaining(['billing.bitcoin_transactions', 'billing.payout_retries']));
+    const keys = (await rows(
+      `SELECT format('%s.%s', relnamespace::regnamespace, relname) AS name, array_agg('row.' || attname) AS key
+       FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
+       JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey::int2[]) WHERE indisprimary GROUP BY 1`,
+    )) as { name: string; key: string[] }[];
+    const keyOf = new Map(keys.map(({ name, key }) => [name, key.toSorted()]));
+    for (const { table, order } of PERSONAL_ROWS) {
+      expect([table, order.split(', ').toSorted()]).toEqual([table, keyOf.get(table)]);
     }
   });
 });

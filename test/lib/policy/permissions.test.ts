@@ -234,9 +234,11 @@ describe('the archive buckets', () => {
       [data, 'eu-central-1'],
       [recovery, 'eu-west-1'],
     ] as const) {
-      const [locks, settings, ...others] = deniedIn(template);
+      const [locks, erasures, settings, ...others] = deniedIn(template);
       expect(locks).toMatchObject({ Effect: 'Deny', Principal: { AWS: '*' }, Action: 's3:BypassGovernanceRetention' });
       expect(locks?.Condition).toBeUndefined();
+      expect(erasures).toMatchObject({ Effect: 'Deny', Principal: { AWS: '*' }, Action: 's3:DeleteObject' });
+      expect(JSON.stringify(erasures?.Resource)).toContain('/erasures/*');
       expect(settings).toMatchObject({
         Effect: 'Deny',
         Principal: { AWS: '*' },

@@ -165,7 +165,7 @@ const JUSTIFIED: readonly Justified[] = [
   },
   {
     of: /^(Restore|Drill|RowRecovery|Erasure)RoleDefaultPolicy$/,
-    actions: ['s3:GetObject'],
+    actions: ['s3:GetObject', 's3:GetObjectVersion'],
     resources: ['<ArchivesBucket>/erasures/*'],
     why: 'names of entries contain the time of the erasure and a random part',
   },
