@@ -1,4 +1,5 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { GetAccountSettingsCommand, GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import {
   DescribeAccountAttributesCommand,
@@ -7,6 +8,7 @@ import {
   RDSClient,
 } from '@aws-sdk/client-rds';
 import { ListSubscriptionsByTopicCommand, SNSClient } from '@aws-sdk/client-sns';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { mockClient } from 'aws-sdk-client-mock';
 import { checkLargeArchives } from '../../ops/doctor/archive-checks';
@@ -18,11 +20,14 @@ const cloudFormation = mockClient(CloudFormationClient);
 const rds = mockClient(RDSClient);
 const sns = mockClient(SNSClient);
 const sts = mockClient(STSClient);
+/** Asked by checks that other tests are about. */
+const others = [CloudWatchClient, SQSClient].map((client) => mockClient(client as typeof SQSClient));
 
 const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
 
 beforeEach(() => {
-  for (const mock of [lambda, cloudFormation, rds, sns, sts]) mock.reset();
+  for (const mock of [lambda, cloudFormation, rds, sns, sts, ...others]) mock.reset();
+  for (const mock of others) mock.onAnyCommand().resolves({});
   sts.on(GetCallerIdentityCommand).resolves({ Arn: 'arn:aws:iam::111111111111:user/ann' });
   lambda.on(GetFunctionConfigurationCommand).resolves({
     FunctionArn: 'arn:aws:lambda:eu-central-1:111111111111:function:BillingOps-dev-inspect',

@@ -5,6 +5,7 @@ import {
   ListStackResourcesCommand,
   type StackResourceSummary,
 } from '@aws-sdk/client-cloudformation';
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { CloudWatchLogsClient, DescribeSubscriptionFiltersCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
@@ -17,6 +18,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SNSClient } from '@aws-sdk/client-sns';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { STSClient } from '@aws-sdk/client-sts';
 import { mockClient } from 'aws-sdk-client-mock';
 import type { EnvironmentConfig } from '../../lib/config/environment-schema';
@@ -25,7 +27,7 @@ import { runOps } from './run-ops';
 
 /** Where data is, and where each resource is set up to copy it: as the settings allow, and each with its fault. */
 const lambda = mockClient(LambdaClient);
-const clients = [SNSClient, STSClient].map((client) => mockClient(client as typeof SNSClient));
+const clients = [SNSClient, STSClient, CloudWatchClient, SQSClient].map((one) => mockClient(one as typeof SNSClient));
 const cloudFormation = mockClient(CloudFormationClient);
 const s3 = mockClient(S3Client);
 const kms = mockClient(KMSClient);
@@ -52,6 +54,9 @@ const COPIES: readonly [string, string][] = [
   ['AWS::KMS::Key', 'key-2'],
 ];
 
+const summaryOf = ([ResourceType, PhysicalResourceId]: readonly [string, string]) =>
+  ({ ResourceType, PhysicalResourceId }) as StackResourceSummary;
+
 /** Left by a second region that no setting names any more. */
 const formerBucket =
   recoveryRegion({ name: 'dev', account: '111111111111', secondRegion: 'eu-west-3' } as EnvironmentConfig)
@@ -75,6 +80,7 @@ const replicatedTo = (...Destinations: { Bucket: string; Account?: string }[]) =
 
 beforeEach(() => {
   for (const mock of mocks) mock.reset();
+  for (const mock of clients) mock.onAnyCommand().resolves({});
   cloudFormation.on(DescribeStacksCommand).resolves({
     // Another environment, `dev-us`, is elsewhere.
     Stacks: [
@@ -87,14 +93,10 @@ beforeEach(() => {
   });
   reachedBy('main-old.c0ffee123.eu-central-1.rds.amazonaws.com');
   cloudFormation.on(ListStackResourcesCommand).resolves({
-    StackResourceSummaries: RESOURCES.map(
-      ([ResourceType, PhysicalResourceId]) => ({ ResourceType, PhysicalResourceId }) as StackResourceSummary,
-    ),
+    StackResourceSummaries: RESOURCES.map(summaryOf),
   });
   cloudFormation.on(ListStackResourcesCommand, { StackName: 'BillingOps-dev-Recovery' }).resolves({
-    StackResourceSummaries: COPIES.map(
-      ([ResourceType, PhysicalResourceId]) => ({ ResourceType, PhysicalResourceId }) as StackResourceSummary,
-    ),
+    StackResourceSummaries: COPIES.map(summaryOf),
   });
   s3.on(GetBucketLocationCommand).resolves({ LocationConstraint: 'eu-central-1' });
   s3.on(GetBucketLocationCommand, { Bucket: 'archives-copy' }).resolves({ LocationConstraint: 'eu-west-1' });
