@@ -13,6 +13,7 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
   '<migration>': '0001_create_identity',
   '<host>': 'db.example.com',
   '<instance>': 'db.example.com',
+  '<second region>': 'eu-west-1',
   '<recovery point>': 'arn:aws:rds:eu-central-1:111111111111:snapshot:one',
 };
 
