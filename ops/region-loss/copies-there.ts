@@ -2,7 +2,7 @@ import { type DatabaseName, functionName, GRACE_HOURS } from '../../core/contrac
 import { isNoStack, listResources } from '../../core/stacks/resources';
 import type { Context } from '../context';
 import { type Finding, good, judged, wrong } from '../doctor/finding';
-import { moment } from '../print/units';
+import { counted, moment } from '../print/units';
 import type { SecondRegion } from './place';
 
 /** States of a stack after which a deployment succeeded. */
@@ -55,7 +55,7 @@ export async function checkKeys(place: SecondRegion): Promise<Finding[]> {
       keys.length === 0
         ? 'the stack has none'
         : unusable.map(({ id, KeyId, state }) => `${id} (${KeyId}) is ${state}`).join(', ') ||
-            `${keys.length} are enabled`,
+            `${counted(keys.length, 'key')} enabled`,
       first === undefined
         ? `npx cdk deploy -c env=${place.target.environment} --all`
         : `aws kms ${first.state === 'PendingDeletion' ? 'cancel-key-deletion' : 'enable-key'} --region ${place.region} --key-id ${first.KeyId}`,

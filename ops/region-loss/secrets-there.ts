@@ -38,10 +38,11 @@ export async function replicaOf(place: SecondRegion, name: string): Promise<Secr
   return secrets.filter(isReplicaIn(place.region)).find(named(name));
 }
 
+/** By the logical id, which CloudFormation puts into the name: first, or behind that of the stack. */
 const named =
-  (name: string) =>
+  (id: string) =>
   ({ Name = '' }: SecretListEntry): boolean =>
-    Name.startsWith(name);
+    Name.split('-').some((part) => part.startsWith(id));
 
 const isReplicaIn =
   (region: string) =>

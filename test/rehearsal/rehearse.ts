@@ -21,6 +21,7 @@ import { destroy } from './steps/destroy';
 import { failIntoDestination, pageOnCall } from './steps/failure';
 import { parkPoison } from './steps/poison';
 import { backUpOnSchedule } from './steps/scheduled-backup';
+import { checkSecondRegion } from './steps/second-region';
 import { fillSecrets, refuseUnfilledSecrets } from './steps/unfilled-secrets';
 import { rollBackUnderTraffic, updateUnderTraffic } from './steps/update';
 import { startWatchdog } from './watchdog';
@@ -37,6 +38,7 @@ const STEPS: readonly RehearsalStep[] = [
   showState,
   parkPoison,
   backUpOnSchedule,
+  checkSecondRegion,
   restore,
   heal,
   updateUnderTraffic,
