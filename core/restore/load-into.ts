@@ -138,13 +138,22 @@ export async function loadRowsOfExtensions(
   tables: readonly ArchivedTable[],
   deviations: Deviations,
 ): Promise<void> {
-  for (const table of tables.filter(({ extension, rows }) => extension !== undefined && rows > 0)) {
+  const found = await writer.query<{ name: string }>('SELECT extname AS name FROM pg_catalog.pg_extension');
+  const made = new Set(found.rows.map(({ name }) => name));
+  for (const table of tables) {
+    const { extension, rows } = table;
+    if (extension === undefined || rows === 0) continue;
+    const lacking = [`TABLE ${table.schema}.${table.name}`, `its ${rows} rows are not loaded`] as const;
+    if (!made.has(extension)) {
+      deviations.add(...lacking, `extension ${extension} was not made`);
+      continue;
+    }
     try {
       await loadTables(objects, [table], [writer]);
     } catch (error) {
       if (!(error instanceof OperationError) || error.code !== 'archive_inconsistent') throw error;
       await writer.query('ROLLBACK');
-      deviations.add(`TABLE ${table.schema}.${table.name}`, `its ${table.rows} rows are not loaded`, error);
+      deviations.add(...lacking, error);
     }
   }
 }

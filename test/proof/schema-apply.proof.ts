@@ -261,3 +261,51 @@ test('a table that cannot be made ends the restore, with the reason why', async 
     message: expect.stringMatching(/^TABLE app\.t cannot be restored: .*TYPE app\.shell: must be superuser/s),
   });
 });
+
+/** An object that only a superuser makes, so that the list of what was not made is never empty. */
+const REFUSED_OBJECT = `CREATE FUNCTION app.fast(int) RETURNS int LANGUAGE internal IMMUTABLE STRICT AS 'int4abs';`;
+
+describe('with an object that was not made, what cannot be made', () => {
+  test('is left out when it needs that object, which its error names', async () => {
+    await run(`${REFUSED_OBJECT} CREATE TABLE app.t (id int);
+      CREATE UNIQUE INDEX by_fast ON app.t (app.fast(id)); ALTER TABLE app.t OWNER TO ${master.name}`);
+    const { deviations } = await roundTrip('SELECT 1');
+    const notMade = deviations.filter(({ consequence }) => consequence === 'not made').map(({ object }) => object);
+    expect(notMade).toEqual(['FUNCTION app.fast(integer)', 'INDEX app.by_fast']);
+  });
+
+  test('ends the restore when it needs another one', async () => {
+    await run(`${REFUSED_OBJECT} CREATE TABLE app.t (id int)`);
+    const captured = await captureOf(source);
+    const key = `ALTER TABLE ONLY app.t ADD CONSTRAINT positive CHECK (app.elsewhere(id) > 0);`;
+    const before = captured.after.indexOf('\n--\n-- Name: ');
+    const after = `${captured.after.slice(0, before)}\n--\n-- Name: t positive; Type: CHECK CONSTRAINT; Schema: app; Owner: x\n--\n\n${key}\n\n${captured.after.slice(before)}`;
+    await expect(restoreSchema(master.connector, { ...captured, after }, restored)).rejects.toMatchObject({
+      code: 'schema_not_applied',
+      message: expect.stringMatching(/^CHECK CONSTRAINT app\.t positive cannot be restored: function app\.elsewhere/),
+    });
+  });
+});
+
+describe('an index over a function whose body does not qualify its names', () => {
+  // Since PostgreSQL 17, such an index is refused, but the body may change later.
+  const made = (kind: string) => `SET search_path = app;
+    CREATE FUNCTION plain(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
+    CREATE FUNCTION wrapped(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN app.plain($1); END';
+    CREATE TABLE named (name text); INSERT INTO named VALUES ('A'); CREATE ${kind} by_name ON named (wrapped(name));
+    CREATE OR REPLACE FUNCTION wrapped(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN plain($1); END'`;
+
+  test('is left out and listed', async () => {
+    const { deviations } = await roundTrip(made('INDEX'));
+    expect(deviations).toMatchObject([{ object: 'INDEX app.by_name', consequence: 'not made' }]);
+  });
+
+  test('ends the restore when it is unique, with what to write', async () => {
+    await expect(roundTrip(made('UNIQUE INDEX'))).rejects.toMatchObject({
+      code: 'schema_not_applied',
+      message: expect.stringMatching(
+        /^INDEX app\.by_name cannot be restored: function plain\(text\).*write the schema in its body/s,
+      ),
+    });
+  });
+});

@@ -27,14 +27,17 @@ const RULES_OF_DATA = new Set([
   'ROW SECURITY',
   'POLICY',
 ]);
+/** An undefined function or table: in the body of a function that an index calls, a name without its schema. */
+const UNRESOLVED = ['42883', '42P01'];
 /** A definition that this server or this role may not have, such as an aggregate with a state that only a superuser may use. */
 const REFUSED = /^(?:42|0A|0L|22023|55|58)/;
 
 /**
  * Runs the statements of entries, in order.
  *
- * What the role may not do (only a superuser makes event triggers, for example), what the server refuses, and what
- * depends on that, is listed in `deviations` and left out.
+ * What the role may not do (only a superuser makes event triggers, for example), what the server refuses, extensions whose
+ * script fails, and what depends on these, is listed in `deviations` and left out; so is an index that is not unique and calls a
+ * function whose body does not qualify its names.
  *
  * @param client connection without an open transaction
  * @throws OperationError `schema_not_applied` naming the entry, when tables, defaults, keys or policies cannot be made;
@@ -120,6 +123,11 @@ async function judge(
       cause: error,
     });
   }
+  if (entry.type === 'EXTENSION') {
+    // Its own script refuses, such as that of pg_cron in any database but one. What needs it, fails next.
+    deviations.add(describeEntry(entry), 'not made', error);
+    return;
+  }
   if (state.startsWith('23')) {
     throw new OperationError(
       'archive_inconsistent',
@@ -132,18 +140,28 @@ async function judge(
     const earlier = deviations.all().map(({ object, reason }) => `${object}: ${reason}`);
     throw new OperationError(
       'schema_not_applied',
-      `${describeEntry(entry)} cannot be restored: ${messageOf(error)} (SQLSTATE ${state})${earlier.length > 0 ? `; what could not be made before: ${earlier.join('; ')}` : ''}`,
+      `${describeEntry(entry)} cannot be restored: ${messageOf(error)} (SQLSTATE ${state})${adviceFor(entry, state)}${earlier.length > 0 ? `; what could not be made before: ${earlier.join('; ')}` : ''}`,
       { cause: error },
     );
   }
   deviations.add(describeEntry(entry), PROPERTIES.has(entry.type) ? 'not set' : 'not made', error);
 }
 
-function isTolerable({ type }: DumpEntry, state: string, error: unknown, deviations: Deviations): boolean {
+const UNIQUE_INDEX = /^CREATE UNIQUE INDEX /;
+
+function adviceFor({ type, statements: [statement = ''] }: DumpEntry, state: string): string {
+  if (type !== 'INDEX' || !UNIQUE_INDEX.test(statement) || !UNRESOLVED.includes(state)) return '';
+  return '. Where a function that the index calls names this without its schema, write the schema in its body, or give it a search_path (ALTER FUNCTION … SET search_path), and back up again';
+}
+
+function isTolerable(entry: DumpEntry, state: string, error: unknown, deviations: Deviations): boolean {
+  const { type } = entry;
   if (INDISPENSABLE.has(type)) return false;
   // It may read a foreign server, which need not be there.
   if (type === 'MATERIALIZED VIEW DATA') return true;
   if (state === INSUFFICIENT_PRIVILEGE || deviations.explains(error)) return true;
+  // Queries are slower without it, and no row is other than it was.
+  if (type === 'INDEX' && UNRESOLVED.includes(state)) return !UNIQUE_INDEX.test(entry.statements[0] ?? '');
   return !RULES_OF_DATA.has(type) && REFUSED.test(state);
 }
 

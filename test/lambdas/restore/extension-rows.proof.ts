@@ -57,3 +57,30 @@ test('rows that an extension marks as data come back, beside those that it makes
     expect(await rowsIn(targetDatabase, sql)).toEqual(await rowsIn(site.source.name, sql));
   }
 });
+
+test('an extension whose script refuses the database is left out, with its rows, and named; a table that needs it ends the restore', async () => {
+  await rowsIn(site.source.name, 'CREATE TABLE public.plain (id int PRIMARY KEY)');
+  await site.backup('2026-11-21T06:00:00Z');
+  // As that of pg_cron does in any database but one.
+  await writeFile(files[1] ?? '', `DO $$ BEGIN RAISE 'can only create extension in database postgres'; END $$;`);
+  const { targetDatabase, deviations } = await site.restore();
+  const objects = deviations.map(({ object, consequence }) => `${object}: ${consequence}`);
+  const extension = `topology_${site.source.name}`;
+  expect(objects).toEqual([
+    `EXTENSION ${extension}: not made`,
+    'TABLE geo.topics: its 1 rows are not loaded',
+    'TABLE geo.layers: its 2 rows are not loaded',
+    'SEQUENCE geo.numbers: not set to its archived value',
+  ]);
+  expect(deviations[0]?.reason).toBe('can only create extension in database postgres (SQLSTATE P0001)');
+  expect(await rowsIn(targetDatabase, 'SELECT FROM public.plain')).toEqual([]);
+
+  await rowsIn(site.source.name, 'CREATE TABLE public.needing (topic geo.topics)');
+  await site.backup('2026-11-21T12:00:00Z');
+  await expect(site.restore()).rejects.toMatchObject({
+    code: 'schema_not_applied',
+    message: expect.stringMatching(
+      /^TABLE public\.needing cannot be restored: .*EXTENSION \S+: can only create extension/s,
+    ),
+  });
+});
