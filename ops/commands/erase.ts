@@ -67,7 +67,11 @@ function describe(report: EraseReport, { style }: Pick<Context, 'style'>): strin
     ...table(['database', 'table', 'rows'], rows, style),
     ...running.map((what) => style.yellow(`still runs: ${what}; end it first`)),
     ...(report.hooks === 0
-      ? [style.yellow('erasure.main of the configuration is empty: nothing in the main database is erased')]
+      ? [
+          style.yellow(
+            "erasure.main of the configuration is empty: the application's tables in the main database stay as they are",
+          ),
+        ]
       : []),
     ...hookProblems.map((problem) => style.yellow(`erasure.main of the configuration: ${problem}`)),
     ...(sharedUsers > 0

@@ -1,0 +1,46 @@
+import { GetFunctionConfigurationCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { mockClient } from 'aws-sdk-client-mock';
+import { contract, type EraseReport } from '../../lambdas/erasure/contract';
+import { runOps } from './run-ops';
+import { wordsOf } from './runbook-lines';
+
+const PLAN: EraseReport = {
+  action: 'erase',
+  dryRun: true,
+  erasureId: null,
+  customers: ['cus_1'],
+  users: 1,
+  emails: 1,
+  sharedUsers: 0,
+  running: [],
+  hooks: 0,
+  hookProblems: [],
+  tables: [{ database: 'billing', table: 'billing.charges', rows: 2 }],
+  reportsDeleted: 0,
+  continueFrom: null,
+};
+
+const lambda = mockClient(LambdaClient);
+const plan = (changes: Partial<EraseReport>) => {
+  lambda.on(GetFunctionConfigurationCommand).resolves({});
+  lambda.on(InvokeCommand).callsFake(async ({ Payload }: { Payload: string }) => {
+    contract.request.parse(JSON.parse(Payload));
+    return { Payload: { transformToString: () => JSON.stringify({ ...PLAN, ...changes }) } };
+  });
+  return runOps([...wordsOf('erase --customer cus_1 --dry-run'), '--env', 'dev']);
+};
+
+test('erase says that the main database keeps everything where no hook is configured, and what is wrong with those that are', async () => {
+  const without = await plan({});
+  expect(without).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/^billing +billing.charges +2$/m) as string,
+  });
+  expect(without.stdout).toMatch(
+    /^erasure.main of the configuration is empty: the application's tables in the main database stay as they are$/m,
+  );
+  const wrong = await plan({ hooks: 2, hookProblems: ['app.users.email is integer'] });
+  expect(wrong.status).toBe(1);
+  expect(wrong.stdout).toMatch(/^erasure.main of the configuration: app.users.email is integer$/m);
+  expect(wrong.stdout).not.toContain('is empty');
+});
