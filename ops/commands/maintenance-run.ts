@@ -1,5 +1,6 @@
 import type { MaintenanceTask } from '../../lambdas/maintenance/contract';
 import { defineCommand } from '../command';
+import { NotOnLocalPlatform } from '../errors';
 import { taskLines } from '../print/maintenance';
 import { anyNumber, database, flag, oneOf, required } from '../values';
 
@@ -32,7 +33,8 @@ export const maintenanceRun = defineCommand({
     { line: 'maintenance run billing --dry-run', explains: 'What needs a vacuum, and which indexes are of no use?' },
     { line: 'maintenance run billing --task reindex', explains: 'Rebuild what is bloated; nobody waits meanwhile.' },
   ],
-  async run({ invoke, style, now }, { database: name, task, dryRun }) {
+  async run({ invoke, style, now, target }, { database: name, task, dryRun }) {
+    if (target.platform !== undefined && task.includes('residency')) throw new NotOnLocalPlatform('regions');
     const { contract, runReport } = await import('../../lambdas/maintenance/contract');
     const { residencyFindings } = await import('../../core/residency/contract');
     const tasks = task.length > 0 ? { tasks: [...task] } : {};
