@@ -15,6 +15,8 @@ export interface Grant {
   readonly privilege: string;
   /** Name of a role, or {@link PUBLIC}. */
   readonly grantee: string;
+  /** Of a default privilege, the role whose new objects have it. */
+  readonly creator?: string;
 }
 
 export interface Relation {
@@ -22,6 +24,7 @@ export interface Relation {
   readonly name: string;
   readonly kind: 'table' | 'view' | 'sequence';
   readonly columns: readonly string[];
+  readonly owner: string;
   /** Whether the session may grant on it. */
   readonly mine: boolean;
 }
@@ -43,7 +46,9 @@ export interface Catalog {
   readonly owner: string;
   /** Whether the session may say who connects. */
   readonly ownsDatabase: boolean;
-  readonly schemas: readonly { readonly name: string; readonly mine: boolean }[];
+  /** Roles for whose later objects the session may set default privileges, its own user among them. */
+  readonly actsFor: readonly string[];
+  readonly schemas: readonly { readonly name: string; readonly owner: string; readonly mine: boolean }[];
   readonly relations: readonly Relation[];
   readonly routines: readonly Routine[];
   readonly grants: readonly Grant[];
@@ -55,7 +60,7 @@ const notOfExtension = (catalog: string, oid: string) =>
   `NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '${catalog}'::regclass AND d.objid = ${oid} AND d.deptype = 'e')`;
 
 const RELATIONS = `
-  SELECT n.nspname AS schema, c.relname AS name, pg_has_role(c.relowner, 'USAGE') AS mine,
+  SELECT n.nspname AS schema, c.relname AS name, pg_get_userbyid(c.relowner)::text AS owner, pg_has_role(c.relowner, 'USAGE') AS mine,
     CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THEN 'view' ELSE 'table' END AS kind,
     ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum) AS columns
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -71,40 +76,57 @@ const ROUTINES = `
   WHERE p.prokind <> 'p' AND ${OWN_SCHEMAS} AND ${notOfExtension('pg_proc', 'p.oid')}
   ORDER BY 1, 2`;
 
+/** `SET` is an option of a membership since PostgreSQL 16, and `ALTER DEFAULT PRIVILEGES FOR ROLE` asks for it. */
+const ACTS_FOR = `r.rolname !~ '^pg_'
+  AND pg_has_role(r.oid, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)`;
+
+/** Of schemas and of what they hold. */
+const OWNERS = `
+  SELECT nspowner FROM pg_namespace n WHERE ${OWN_SCHEMAS}
+  UNION SELECT relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE ${OWN_SCHEMAS} AND ${notOfExtension('pg_class', 'c.oid')}`;
+
 /** Where an object has no list of its own, PostgreSQL's defaults apply: PUBLIC connects, and calls functions. */
 const GRANTS = `
-  WITH found (kind, object, col, acl) AS (
-    SELECT 'DATABASE', quote_ident(datname), NULL, coalesce(datacl, acldefault('d', datdba))
+  WITH found (kind, object, col, acl, creator) AS (
+    SELECT 'DATABASE', quote_ident(datname), NULL, coalesce(datacl, acldefault('d', datdba)), NULL
     FROM pg_database WHERE datname = current_database()
     UNION ALL
-    SELECT 'SCHEMA', quote_ident(nspname), NULL, coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace n WHERE ${OWN_SCHEMAS}
+    SELECT 'SCHEMA', quote_ident(nspname), NULL, coalesce(nspacl, acldefault('n', nspowner)), NULL
+    FROM pg_namespace n WHERE ${OWN_SCHEMAS}
     UNION ALL
     SELECT CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, format('%I.%I', n.nspname, relname), NULL,
-      coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner))
+      coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner)), NULL
     FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
     WHERE relkind IN ('r', 'p', 'f', 'v', 'm', 'S') AND ${OWN_SCHEMAS} AND ${notOfExtension('pg_class', 'c.oid')}
     UNION ALL
-    SELECT 'TABLE', format('%I.%I', n.nspname, relname), attname, attacl
+    SELECT 'TABLE', format('%I.%I', n.nspname, relname), attname, attacl, NULL
     FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace
     WHERE attacl IS NOT NULL AND NOT attisdropped AND ${OWN_SCHEMAS} AND ${notOfExtension('pg_class', 'c.oid')}
     UNION ALL
     SELECT 'FUNCTION', format('%I.%I(%s)', n.nspname, proname, pg_get_function_identity_arguments(p.oid)), NULL,
-      coalesce(proacl, acldefault('f', proowner))
+      coalesce(proacl, acldefault('f', proowner)), NULL
     FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
     WHERE prokind <> 'p' AND ${OWN_SCHEMAS} AND ${notOfExtension('pg_proc', 'p.oid')}
     UNION ALL
     SELECT 'DEFAULT', concat_ws(' ', quote_ident(nspname),
         CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' ELSE defaclobjtype::text END),
-      NULL, defaclacl
-    FROM pg_default_acl LEFT JOIN pg_namespace n ON n.oid = defaclnamespace
-    WHERE defaclrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+      NULL, defaclacl, r.rolname
+    FROM pg_default_acl JOIN pg_roles r ON r.oid = defaclrole LEFT JOIN pg_namespace n ON n.oid = defaclnamespace
+    WHERE ${ACTS_FOR}
     UNION ALL
-    SELECT 'DEFAULT', 'FUNCTIONS', NULL, acldefault('f', oid) FROM pg_roles WHERE rolname = current_user AND NOT EXISTS (
-      SELECT FROM pg_default_acl WHERE defaclrole = pg_roles.oid AND defaclnamespace = 0 AND defaclobjtype = 'f')
+    SELECT 'DEFAULT', 'FUNCTIONS', NULL, acldefault('f', r.oid), r.rolname FROM pg_roles r
+    WHERE ${ACTS_FOR} AND (r.rolname = current_user OR r.oid IN (${OWNERS})) AND NOT EXISTS (
+      SELECT FROM pg_default_acl WHERE defaclrole = r.oid AND defaclnamespace = 0 AND defaclobjtype = 'f')
   )
-  SELECT kind, object, col AS column, a.privilege_type AS privilege, coalesce(r.rolname, '${PUBLIC}') AS grantee
+  SELECT kind, object, col AS column, a.privilege_type AS privilege, coalesce(r.rolname, '${PUBLIC}') AS grantee, creator
   FROM found, aclexplode(acl) AS a LEFT JOIN pg_roles r ON r.oid = a.grantee
   WHERE a.grantee = 0 OR r.oid IS NOT NULL`;
+
+interface GrantRow extends Omit<Grant, 'column' | 'creator'> {
+  readonly column: string | null;
+  readonly creator: string | null;
+}
 
 /** Reads what exists in the database of a connection, and who may do what with it. */
 export async function readCatalog(client: ClientBase): Promise<Catalog> {
@@ -113,18 +135,27 @@ export async function readCatalog(client: ClientBase): Promise<Catalog> {
      FROM pg_database WHERE datname = current_database()`,
   );
   const schemas = await client.query<Catalog['schemas'][number]>(
-    `SELECT nspname::text AS name, pg_has_role(nspowner, 'USAGE') AS mine FROM pg_namespace n WHERE ${OWN_SCHEMAS} ORDER BY 1`,
+    `SELECT nspname::text AS name, pg_get_userbyid(nspowner)::text AS owner, pg_has_role(nspowner, 'USAGE') AS mine
+     FROM pg_namespace n WHERE ${OWN_SCHEMAS} ORDER BY 1`,
+  );
+  const roles = await client.query<{ name: string }>(
+    `SELECT r.rolname::text AS name FROM pg_roles r WHERE ${ACTS_FOR}`,
   );
   const relations = await client.query<Relation>(RELATIONS);
   const routines = await client.query<Routine>(ROUTINES);
-  const grants = await client.query<Omit<Grant, 'column'> & { readonly column: string | null }>(GRANTS);
+  const grants = await client.query<GrantRow>(GRANTS);
   const [first] = known;
   if (!first) throw new Error('The server does not describe the database of the session');
   return {
     ...first,
+    actsFor: roles.rows.map(({ name }) => name),
     schemas: schemas.rows,
     relations: relations.rows,
     routines: routines.rows,
-    grants: grants.rows.map(({ column, ...grant }) => (column === null ? grant : { ...grant, column })),
+    grants: grants.rows.map(({ column, creator, ...grant }) => ({
+      ...grant,
+      ...(column !== null && { column }),
+      ...(creator !== null && { creator }),
+    })),
   };
 }

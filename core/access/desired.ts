@@ -15,12 +15,32 @@ export function schemasOf(catalog: Catalog, policy: AccessPolicy): string[] {
   return policy.schemas === undefined ? names : names.filter((name) => policy.schemas?.includes(name));
 }
 
+/**
+ * Roles whose later objects the groups get by default: the user of the session, owners of what the schemas hold, and roles that
+ * had such defaults before. Without those for which the session may not set defaults.
+ */
+export function creatorsOf(catalog: Catalog, policy: AccessPolicy): string[] {
+  const schemas = schemasOf(catalog, policy);
+  const groups = policy.groups.map(({ name }) => name);
+  const names = [
+    catalog.owner,
+    ...catalog.schemas.filter(({ name }) => schemas.includes(name)).map(({ owner }) => owner),
+    ...catalog.relations.filter(({ schema }) => schemas.includes(schema)).map(({ owner }) => owner),
+    ...catalog.grants.flatMap(({ grantee, creator }) => (creator && groups.includes(grantee) ? [creator] : [])),
+  ];
+  return [...new Set(names)].filter((name) => catalog.actsFor.includes(name));
+}
+
 /** The privileges that a policy gives to its groups in a database as it is, with those on what is made later. */
 export function desiredGrants(catalog: Catalog, policy: AccessPolicy): Grant[] {
   const schemas = schemasOf(catalog, policy);
+  const creators = creatorsOf(catalog, policy);
   return policy.groups.flatMap((group) => [
     { kind: 'DATABASE', object: identifier(catalog.database), privilege: 'CONNECT', grantee: group.name } as const,
-    ...schemas.flatMap((schema) => onSchema(group, schema)),
+    ...schemas.flatMap((schema) => [
+      usage(group, schema),
+      ...creators.flatMap((creator) => onFuture(group, schema, creator)),
+    ]),
     ...group.uses
       .filter((schema) => !schemas.includes(schema) && catalog.schemas.some(({ name }) => name === schema))
       .map((schema): Grant => usage(group, schema)),
@@ -42,7 +62,7 @@ function usage({ name: grantee }: GroupPolicy, schema: string): Grant {
   return { kind: 'SCHEMA', object: identifier(schema), privilege: 'USAGE', grantee };
 }
 
-function onSchema(group: GroupPolicy, schema: string): Grant[] {
+function onFuture(group: GroupPolicy, schema: string, creator: string): Grant[] {
   const grantee = group.name;
   const tables = group.exceptions[`${schema}.*`] ?? group.tables;
   const future = (what: string, privilege: string): Grant => ({
@@ -50,9 +70,9 @@ function onSchema(group: GroupPolicy, schema: string): Grant[] {
     object: `${identifier(schema)} ${what}`,
     privilege,
     grantee,
+    creator,
   });
   return [
-    usage(group, schema),
     ...tables.map((privilege) => future('TABLES', privilege)),
     ...sequencePrivileges(group, schema).map((privilege) => future('SEQUENCES', privilege)),
     future('FUNCTIONS', 'EXECUTE'),
@@ -84,15 +104,19 @@ function onRelation(group: GroupPolicy, relation: Relation, { withheld }: Access
 
 /**
  * What PUBLIC, which is every role of the server, must not have: the right to connect, and any in the schemas. Defaults of the
- * owner included, by which PUBLIC may call each new function.
+ * creators included, by which PUBLIC may call each new function.
  *
+ * @param creators see {@link creatorsOf}
  * @param whole whether every object of the schemas belongs to the platform; otherwise only the right to connect and to create
  */
-export function isRevokedFromPublic(grant: Grant, schemas: readonly string[], whole: boolean): boolean {
+export function isRevokedFromPublic(
+  grant: Grant,
+  { schemas, creators, whole }: { schemas: readonly string[]; creators: readonly string[]; whole: boolean },
+): boolean {
   if (grant.grantee !== PUBLIC) return false;
   if (grant.kind === 'DATABASE') return true;
   if (grant.kind === 'SCHEMA') return whole || grant.privilege === 'CREATE';
-  if (grant.kind === 'DEFAULT') return whole;
+  if (grant.kind === 'DEFAULT') return whole && creators.includes(grant.creator ?? '');
   const [schema = ''] = grant.object.split('.');
   return whole && schemas.map(identifier).includes(schema);
 }

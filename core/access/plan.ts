@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import { PUBLIC, readCatalog, type Catalog, type Grant } from './catalog';
 import type { AccessChange, AccessPlan } from './change';
-import { desiredGrants, identifier, isRevokedFromPublic, schemasOf } from './desired';
+import { creatorsOf, desiredGrants, identifier, isRevokedFromPublic, schemasOf } from './desired';
 import { CLONE_SUFFIX, type AccessPolicy } from './policy';
 import { planRoles, type RoleWishes } from './roles';
 
@@ -36,9 +36,12 @@ export function planGrants(
 ): Pick<AccessPlan, 'changes' | 'obstacles'> {
   const schemas = schemasOf(catalog, policy);
   const managed = new Set(policy.groups.map(({ name }) => name));
-  const fromPublic = catalog.grants.filter((grant) =>
-    isRevokedFromPublic(grant, policy.schemas === undefined ? schemas : [...schemas, PUBLIC], whole),
-  );
+  const closed = {
+    schemas: policy.schemas === undefined ? schemas : [...schemas, PUBLIC],
+    creators: creatorsOf(catalog, policy),
+    whole,
+  };
+  const fromPublic = catalog.grants.filter((grant) => isRevokedFromPublic(grant, closed));
   const desired = [
     ...desiredGrants(catalog, policy),
     ...loginGroups(catalog, policy),
@@ -64,8 +67,8 @@ export function planGrants(
   };
 }
 
-const keyOf = ({ kind, object, column, privilege, grantee }: Grant): string =>
-  JSON.stringify([kind, object, column ?? null, privilege, grantee]);
+const keyOf = ({ kind, object, column, privilege, grantee, creator }: Grant): string =>
+  JSON.stringify([kind, object, column ?? null, privilege, grantee, creator ?? null]);
 
 /** Groups whose privileges migrations give, such as that of the API, may connect as well. */
 function loginGroups(catalog: Catalog, { logins, groups }: AccessPolicy): Grant[] {
@@ -86,10 +89,11 @@ function readsAllByGrants(catalog: Catalog, policy: AccessPolicy, group: string)
       .filter(({ grantee, column }) => column === undefined && (grantee === group || grantee === PUBLIC))
       .map(({ kind, object, privilege }) => `${privilege} ${kind} ${object}`),
   );
-  return catalog.relations.every(({ schema, name, kind, mine }) => {
+  return catalog.relations.every(({ schema, name, kind, mine, owner }) => {
     const relation = `${kind === 'sequence' ? 'SEQUENCE' : 'TABLE'} ${identifier(schema)}.${identifier(name)}`;
     return (
-      (mine && grantable.has(schema)) ||
+      // What its owner makes later has to be readable as well, which default privileges of that owner see to.
+      (mine && grantable.has(schema) && catalog.actsFor.includes(owner)) ||
       (granted.has(`USAGE SCHEMA ${identifier(schema)}`) && granted.has(`SELECT ${relation}`))
     );
   });
@@ -134,15 +138,15 @@ function split(catalog: Catalog, wanted: readonly Wanted[]): { mine: Wanted[]; o
 function statements(wanted: readonly Wanted[]): AccessChange[] {
   const groups = new Map<string, Wanted[]>();
   for (const one of wanted) {
-    const { kind, object, grantee } = one.grant;
-    const key = JSON.stringify([one.verb, kind, object, grantee]);
+    const { kind, object, grantee, creator } = one.grant;
+    const key = JSON.stringify([one.verb, kind, object, grantee, creator]);
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   return [...groups.values()].flatMap((group) => (group[0] ? [statement(group[0], group)] : []));
 }
 
 function statement({ verb, grant }: Wanted, group: readonly Wanted[]): AccessChange {
-  const { kind, object, grantee } = grant;
+  const { kind, object, grantee, creator = '' } = grant;
   const privileges = [...new Set(group.map((one) => one.grant.privilege))].toSorted().map((privilege) => {
     const same = group.filter((one) => one.grant.privilege === privilege).map((one) => one.grant.column);
     const columns = same.filter((column) => column !== undefined);
@@ -156,8 +160,9 @@ function statement({ verb, grant }: Wanted, group: readonly Wanted[]): AccessCha
     const scope = second === undefined ? '' : ` IN SCHEMA ${first}`;
     const command = `${verb.toUpperCase()} ${list} ON ${second ?? first} ${preposition} ${role}`;
     const place = second === undefined ? '' : ` of ${first}`;
-    const what = `${list} on future ${(second ?? first).toLowerCase()}${place}`;
-    return { verb, role: grantee, what, sql: `ALTER DEFAULT PRIVILEGES${scope} ${command}` };
+    const what = `${list} on future ${(second ?? first).toLowerCase()}${place} by ${creator}`;
+    const sql = `ALTER DEFAULT PRIVILEGES FOR ROLE ${identifier(creator)}${scope} ${command}`;
+    return { verb, role: grantee, what, sql };
   }
   const named = kind === 'TABLE' ? object : `${kind.toLowerCase()} ${object}`;
   return {

@@ -109,6 +109,24 @@ test('backups need the right to read everything only where a table is not grante
   await server.asSuperuser('DROP TABLE public.foreign_notes', 'billing');
 });
 
+test('backups read what a role makes later whose tables the master manages as its member', async () => {
+  const asApplication = (sql: string) => server.asSuperuser(`SET ROLE application; ${sql}`, 'billing');
+  await server.asSuperuser(
+    `CREATE ROLE application; GRANT application TO ${MASTER.username}; GRANT USAGE, CREATE ON SCHEMA billing TO application`,
+    'billing',
+  );
+  await asApplication('CREATE TABLE billing.notes (note text)');
+  const obstacles = [expect.stringMatching(/^billing_backup should be a member of pg_read_all_data/)] as string[];
+  await server.asSuperuser(`GRANT application TO ${MASTER.username} WITH SET FALSE`);
+  await expect(bring(settings, true)).resolves.toMatchObject({ obstacles });
+  await server.asSuperuser(`GRANT application TO ${MASTER.username} WITH SET TRUE`);
+  await expect(bring(settings, false)).resolves.toMatchObject({ obstacles: [] });
+  await asApplication('CREATE TABLE billing.later_notes (note text)');
+  const backup = server.as('billing', 'billing_backup_user', 'b1');
+  await expect(query(backup, 'SELECT FROM billing.later_notes')).resolves.toEqual([]);
+  await server.asSuperuser('DROP OWNED BY application; DROP ROLE application', 'billing');
+});
+
 test('a password that another moment had, as on a recovered instance, is set again, and nothing else', async () => {
   passwords.billing_service_user = 's2';
   await expect(bring(settings, false)).resolves.toMatchObject({ changes: [], passwords: ['billing_service_user'] });
