@@ -2,6 +2,7 @@ import { DATABASE_NAMES } from '../core/contract';
 import type { Context } from './context';
 import { CommandError } from './errors';
 import { inspect } from './inspect';
+import { drillOutcome, recordedFindings } from './print/drill-outcome';
 import { listRecoveries, type Question, type WorkflowKind } from './recovery';
 
 /** Work that takes long, as what it leaves behind shows it. */
@@ -81,13 +82,17 @@ async function backupsOf(context: Context, database: (typeof DATABASE_NAMES)[num
 
 async function drillsOf(context: Context, database: (typeof DATABASE_NAMES)[number]): Promise<Run[]> {
   const { drills } = await inspect(context, 'drills', { database, limit: LOOKED_AT });
-  return drills.map(({ startedAt, outcome, error }) => ({
-    id: `drill:${database}:${startedAt}`,
-    kind: 'drill',
-    state: outcome === 'passed' ? 'done' : 'failed',
-    startedAt,
-    detail: error ?? outcome,
-  }));
+  return drills.map((drill) => {
+    const { startedAt, outcome, error } = drill;
+    const findings = recordedFindings(drill);
+    return {
+      id: `drill:${database}:${startedAt}`,
+      kind: 'drill',
+      state: outcome === 'passed' ? 'done' : 'failed',
+      startedAt,
+      detail: findings === null ? (error ?? outcome) : `${drillOutcome(outcome, findings)}: ${findings}`,
+    };
+  });
 }
 
 /** None where the environment has no workflow. */

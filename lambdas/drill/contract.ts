@@ -46,10 +46,33 @@ export const drillRecord = z.strictObject({
     .describe("Milliseconds that the restore would take at the live database's size and the rate of this drill."),
   targetMs: z.number().describe('Milliseconds in which a restored database must be ready.'),
   targetPercent: z.number().nullable().describe('The longer of duration and projection, in percent of the target.'),
+  deviations: z
+    .int()
+    .nullable()
+    .default(null)
+    .describe(
+      'Parts of the archived schema that the server did not take, and a pending migration of the deployed code that failed. The log of the function names each: of `drill`, or of `restore` when a workflow made the drill. Null when unknown.',
+    ),
+  schemaDifferences: z
+    .int()
+    .nullable()
+    .default(null)
+    .describe(
+      'Objects whose definition reads otherwise than the archived one. The same log names each. Null when unknown.',
+    ),
   error: z.string().nullable().describe('Code and message of the error that ended the drill.'),
 });
 /** What a drill leaves on record, in the bucket and in the database. A field that was not reached is null. */
 export type DrillRecord = Readonly<z.infer<typeof drillRecord>>;
+
+/** How many parts of a restored database are not as archived. */
+export type RestoredFindings = Pick<DrillRecord, 'deviations' | 'schemaDifferences'>;
+
+/** What a drill did not restore as archived, in words and where to read more; null when it has no findings. */
+export function findingsOf({ deviations, schemaDifferences }: RestoredFindings): string | null {
+  if (!deviations && !schemaDifferences) return null;
+  return `${deviations} not as archived, ${schemaDifferences} to compare: see ops logs drill, or ops logs restore for a drill in parts`;
+}
 
 export const drillReport = z.strictObject({
   ...drillRecord.shape,
@@ -117,6 +140,8 @@ export const DRILL_METRICS = {
   succeeded: 'DrillSucceeded',
   failed: 'DrillFailed',
   durationMs: 'DrillDuration',
+  /** Deviations and schema differences of a drill that restored its archive; not published when they are unknown. */
+  findings: 'DrillFindings',
   /** Above 100, the restore target would be missed. */
   targetPercent: 'DrillTargetPercent',
 } as const;

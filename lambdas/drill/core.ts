@@ -95,9 +95,13 @@ async function restoreAndMeasure(
   const { connector, targetMs } = dependencies;
   const targetDatabase = scratchName('drill', connector.target.database, startedAt);
   // A restore that fails drops its own database.
-  const { manifest, durationMs } = await restoreScratch(dependencies, { archive: slot }, targetDatabase);
+  const restored = await restoreScratch(dependencies, { archive: slot }, targetDatabase);
+  const { manifest, durationMs, deviations, schemaDifferences } = restored;
   try {
-    return measure(manifest, { ...(await sizesOf(connector, targetDatabase)), durationMs }, targetMs);
+    return measure(manifest, { ...(await sizesOf(connector, targetDatabase)), durationMs }, targetMs, {
+      deviations: deviations.length,
+      schemaDifferences: schemaDifferences.length,
+    });
   } finally {
     await dropDatabase(connector, targetDatabase);
   }

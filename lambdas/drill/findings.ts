@@ -1,7 +1,7 @@
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import type { RestoreDependencies } from '../../core/restore/restore-archive';
 import { messageOf, OperationError } from '../../core/runtime/errors';
-import type { DrillRecord } from './contract';
+import type { DrillRecord, RestoredFindings } from './contract';
 import { saveRecord } from './record';
 
 export interface DrillDependencies extends RestoreDependencies {
@@ -30,6 +30,8 @@ export const UNREACHED = {
   liveBytes: null,
   projectedMs: null,
   targetPercent: null,
+  deviations: null,
+  schemaDifferences: null,
 } as const;
 
 /**
@@ -40,6 +42,7 @@ export function measure(
   archive: { readonly slot: string; readonly tables: readonly unknown[]; readonly rows: number },
   { restoredBytes, liveBytes, durationMs }: Sizes & { readonly durationMs: number },
   targetMs: number,
+  found: RestoredFindings,
 ): Measured {
   const bytesPerMs = restoredBytes / Math.max(durationMs, 1);
   const projectedMs = Math.round(liveBytes / bytesPerMs);
@@ -55,6 +58,7 @@ export function measure(
     liveBytes,
     projectedMs,
     targetPercent,
+    ...found,
   };
 }
 

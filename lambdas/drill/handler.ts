@@ -120,9 +120,12 @@ function dependenciesOf(database: DatabaseName): DrillDependencies {
 
 function addFinished(
   metrics: Metrics,
-  { durationMs, targetPercent }: Pick<DrillRecord, 'durationMs' | 'targetPercent'>,
+  { durationMs, targetPercent, deviations, schemaDifferences }: Omit<DrillRecord, 'outcome'>,
 ) {
   metrics.addMetric(DRILL_METRICS.succeeded, MetricUnit.Count, 1);
   if (durationMs !== null) metrics.addMetric(DRILL_METRICS.durationMs, MetricUnit.Milliseconds, durationMs);
+  if (deviations !== null && schemaDifferences !== null) {
+    metrics.addMetric(DRILL_METRICS.findings, MetricUnit.Count, deviations + schemaDifferences);
+  }
   if (targetPercent !== null) metrics.addMetric(DRILL_METRICS.targetPercent, MetricUnit.Percent, targetPercent);
 }

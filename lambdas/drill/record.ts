@@ -3,7 +3,7 @@ import type { ClientBase } from 'pg';
 import { normaliseSlot, slotToKey } from '../../core/archive/slot';
 import { type ArchiveStore, jsonDocument, jsonText, readText, unavailable } from '../../core/archive/store';
 import type { DatabaseName } from '../../core/contract';
-import { DRILL_PREFIX, type DrillRecord, drillRecord } from './contract';
+import { DRILL_PREFIX, type DrillRecord, drillRecord, findingsOf } from './contract';
 
 const PRECONDITION_FAILED = 412;
 
@@ -59,7 +59,8 @@ export async function saveRecord(store: ArchiveStore, live: ClientBase, given: D
       record.liveBytes,
       record.projectedMs,
       record.targetMs,
-      record.error,
+      // The table has no column for findings, and a drill that has them has no error.
+      record.error ?? findingsOf(record),
     ],
   );
   return record;

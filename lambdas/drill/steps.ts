@@ -2,7 +2,7 @@ import { readManifest } from '../../core/archive/signed-manifest';
 import { normaliseSlot } from '../../core/archive/slot';
 import { databaseExists, dropDatabase } from '../../core/restore/new-database';
 import { scratchName } from '../../core/restore/scratch-names';
-import { assertProven } from '../../core/restore/steps/complete';
+import { readProof } from '../../core/restore/steps/complete';
 import { OperationError } from '../../core/runtime/errors';
 import type { DrillStepReport, DrillStepRequest } from './contract';
 import { type DrillDependencies, measure, type Measured, save, sizesOf, UNREACHED } from './findings';
@@ -53,9 +53,9 @@ async function measureProven(
   if (!(await databaseExists(connector, name))) {
     throw new OperationError('database_unproven', `Database ${name} was dropped before it was measured: drill again`);
   }
-  await assertProven(connector, name);
+  const found = await readProof(connector, name);
   const durationMs = Date.parse(finishedAt) - Date.parse(startedAt);
-  return measure(archive.manifest, { ...(await sizesOf(connector, name)), durationMs }, targetMs);
+  return measure(archive.manifest, { ...(await sizesOf(connector, name)), durationMs }, targetMs, found);
 }
 
 /** The message of a function's error, which Step Functions quotes as JSON; of any other, all of it. */

@@ -86,9 +86,15 @@ function drillDecisions({ drills, at }: ReportFacts, database: DatabaseName): st
   if (newest.outcome !== 'passed') {
     return [`${database}: the drill of ${day(newest.startedAt)} ended ${newest.outcome}. Can it be restored in time?`];
   }
-  return daysSince(newest.startedAt, at) > DRILL_LIMIT_DAYS
-    ? [`${database}: no drill since ${day(newest.startedAt)}. Prove a restore: ops drill ${database}`]
-    : [];
+  const findings =
+    newest.error === null
+      ? []
+      : [`${database}: the drill of ${day(newest.startedAt)} passed with findings: ${newest.error}`];
+  const overdue =
+    daysSince(newest.startedAt, at) > DRILL_LIMIT_DAYS
+      ? [`${database}: no drill since ${day(newest.startedAt)}. Prove a restore: ops drill ${database}`]
+      : [];
+  return [...overdue, ...findings];
 }
 
 function taskDecisions(

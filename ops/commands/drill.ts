@@ -1,4 +1,5 @@
 import { defineCommand } from '../command';
+import { drillOutcome } from '../print/drill-outcome';
 import { fields } from '../print/table';
 import { bytes, duration } from '../print/units';
 import { database, required } from '../values';
@@ -13,12 +14,13 @@ export const drill = defineCommand({
   effect: 'adds',
   changes: 'adds a record of the drill to the bucket and to the database.',
   json: 'the report of `lambdas/drill/contract.ts`',
-  finding: 'the restore took longer than the target, or would at the size of the database in use',
+  finding:
+    'the restore took longer than the target, or would at the size of the database in use; or there are findings, as of `ops restore`',
   arguments: { database: required(database, 'Database whose archive is tested') },
   options: {},
   examples: [{ line: 'drill billing', explains: 'Prove now that billing can be restored in time.' }],
   async run({ invoke, style }, { database: name }) {
-    const { contract } = await import('../../lambdas/drill/contract');
+    const { contract, findingsOf } = await import('../../lambdas/drill/contract');
     const report = await invoke('drill', contract, { database: name });
     if (report.outcome === 'started') {
       const lines: (readonly [string, string])[] = [
@@ -29,11 +31,13 @@ export const drill = defineCommand({
       ];
       return { report, lines: fields(lines, style), exit: 'done' };
     }
+    const findings = findingsOf(report);
     return {
       report,
       lines: fields(
         [
-          ['outcome', report.outcome],
+          ['outcome', drillOutcome(report.outcome, findings)],
+          ...(findings === null ? [] : [['findings', findings] as const]),
           ['archive', report.slot],
           ['restored', `${report.tables ?? 0} tables, ${(report.rows ?? 0).toLocaleString('en')} rows`],
           ['took', `${took(report.durationMs)}; ${took(report.projectedMs)} at the size in use`],
@@ -42,7 +46,7 @@ export const drill = defineCommand({
         ],
         style,
       ),
-      exit: report.outcome === 'passed' ? 'done' : 'finding',
+      exit: report.outcome === 'passed' && findings === null ? 'done' : 'finding',
     };
   },
 });

@@ -25,7 +25,13 @@ export const key = {
   expiresAt: '2027-10-06T09:00:00Z',
   lastUsedAt: '2026-12-05T09:00:00Z',
 };
-export const drill = { startedAt: '2026-12-03T14:00:00Z', outcome: 'passed', durationMs: 240_000, targetMs: 3_600_000 };
+export const drill = {
+  startedAt: '2026-12-03T14:00:00Z',
+  outcome: 'passed',
+  durationMs: 240_000,
+  targetMs: 3_600_000,
+  error: null,
+};
 
 /** The newest record of each task of a database. */
 export function records(

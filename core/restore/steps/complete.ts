@@ -19,7 +19,16 @@ import { VerifiedObjects } from '../verified-objects';
 import type { RestoreProof } from '../restore-archive';
 import { tryLock, waitForLock } from './alone';
 import { runEntriesOnce, withEntrySession } from './entries';
-import { dropJournal, JOURNAL_SCHEMA, readDeviations, readProgress, readStep, readSteps, recordStep } from './journal';
+import {
+  dropJournal,
+  JOURNAL_SCHEMA,
+  readDeviations,
+  readProgress,
+  readStep,
+  readSteps,
+  recordStep,
+  type StepDetail,
+} from './journal';
 import { planAfter } from './keys';
 import { partStep } from './load-group';
 
@@ -153,7 +162,8 @@ async function prove(dependencies: RestoreDependencies, { manifest, schema, name
   const deviations = new Deviations(known.deviations);
   const schemaDifferences = await withoutMigrations(dependencies, { manifest, schema, name }, deviations);
   const proven = await domain.migrateAndCheck(deviations);
-  await withConnection(connector, (client) => client.query(recordStep('proven')), name);
+  const found = { deviations: deviations.all().length, schemaDifferences: schemaDifferences.length };
+  await withConnection(connector, (client) => client.query(recordStep('proven', { found })), name);
   reportDifferences(log, deviations.all(), schemaDifferences);
   return {
     foreignKeysValidated: known.foreignKeysValidated,
@@ -209,7 +219,7 @@ async function describeObjects(
 export async function releaseDatabase(connector: DatabaseConnector, name: string, finalName: string): Promise<void> {
   // Otherwise a call before this one renamed it, and was killed, or its answer was lost.
   if (await databaseExists(connector, name)) {
-    await assertProven(connector, name);
+    await readProof(connector, name);
     // Of calls that were killed, or of a person who looks at the restore: a database with sessions is not renamed.
     await endSessions(connector, name);
     await renameDatabase(connector, name, finalName);
@@ -224,12 +234,21 @@ export async function releaseDatabase(connector: DatabaseConnector, name: string
   );
 }
 
-/** @throws OperationError `database_unproven`; and, retryable, `database_unavailable` */
-export async function assertProven(connector: DatabaseConnector, name: string): Promise<void> {
-  if (await withConnection(connector, isProven, name)) return;
+/** How many parts of a proven database are not as archived; null when a version that did not count them proved it. */
+type Findings = Readonly<Record<'deviations' | 'schemaDifferences', number | null>>;
+
+/**
+ * Requires that a database is proven.
+ *
+ * @returns the findings of its proof
+ * @throws OperationError `database_unproven`; and, retryable, `database_unavailable`
+ */
+export async function readProof(connector: DatabaseConnector, name: string): Promise<Findings> {
+  const proven = await withConnection(connector, readProven, name);
+  if (proven) return (proven.found ?? { deviations: null, schemaDifferences: null }) as Findings;
   throw new OperationError('database_unproven', `Database ${name} is not proven: prove it before it is released`);
 }
 
-async function isProven(client: Client): Promise<boolean> {
-  return (await readProgress(client)) !== undefined && (await readStep(client, 'proven')) !== undefined;
+async function readProven(client: Client): Promise<StepDetail | undefined> {
+  return (await readProgress(client)) === undefined ? undefined : readStep(client, 'proven');
 }

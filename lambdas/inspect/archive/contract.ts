@@ -117,7 +117,10 @@ export const drills = {
         rows: z.int().nullable(),
         durationMs: z.number().nullable(),
         targetMs: z.number(),
-        error: z.string().nullable(),
+        error: z
+          .string()
+          .nullable()
+          .describe('What ended the drill; of one that passed or was slow, what it did not restore as archived.'),
       }),
     ),
   }),

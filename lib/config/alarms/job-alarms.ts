@@ -173,6 +173,19 @@ function drillAlarms(database: DatabaseName): AlarmDefinition[] {
       consolePage: { functionOf: 'drill' },
     },
     {
+      ...FOUND_BY_LAST_RUN,
+      name: `drillFindings-${database}`,
+      measure: 'Objects that the last drill did not restore as archived',
+      thresholds: { warning: 0 },
+      metric: highestOf('drill', DRILL_METRICS.findings, { database }),
+      symptom: `The last restore drill of the ${database} database did not restore all of the schema as archived, or a pending migration failed on it`,
+      action:
+        'Read each in `ops logs drill`, or `ops logs restore` for a drill in parts. Deploy a corrected migration; write down how to make by hand what the server refused.',
+      owner: 'data',
+      runbookAnchor: 'restore-drill-findings',
+      consolePage: { functionOf: 'drill' },
+    },
+    {
       ...AGE_FOR_AN_HOUR,
       name: `drillMissing-${database}`,
       measure: 'Age of the last drill that passed',

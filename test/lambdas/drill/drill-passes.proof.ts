@@ -17,6 +17,8 @@ test('a drill restores the newest archive, measures it against the target, recor
     outcome: 'passed',
     slot: SLOT,
     targetMs: 60 * MINUTE_MS,
+    deviations: 0,
+    schemaDifferences: 0,
     error: null,
   });
   expect(record.durationMs).toBeGreaterThan(0);

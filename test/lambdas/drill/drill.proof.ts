@@ -25,9 +25,20 @@ test('a live database that has outgrown its archive is projected to take longer 
   expect(record.projectedMs).toBeGreaterThan(record.durationMs * 1.3);
 });
 
-test('a drill passes although a pending migration of the deployed code fails', async () => {
+test('a drill passes with a finding when a pending migration of the deployed code fails', async () => {
   await site.migrations.add('divide_by_zero', 'SELECT 1 / 0;');
-  expect(await site.runDrill()).toMatchObject({ outcome: 'passed', error: null });
+  expect(await site.runDrill()).toMatchObject({
+    outcome: 'passed',
+    deviations: 1,
+    schemaDifferences: 0,
+    error: null,
+  });
+  expect(await site.recorded()).toMatchObject([
+    {
+      outcome: 'passed',
+      error: '1 not as archived, 0 to compare: see ops logs drill, or ops logs restore for a drill in parts',
+    },
+  ]);
   expect(await site.scratchDatabases(START)).toEqual([]);
 });
 

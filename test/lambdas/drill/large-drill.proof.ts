@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import { ListExecutionsCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
 import { createConnector } from '../../../core/database/connector';
@@ -117,6 +119,8 @@ test('a proven drill is measured from its start, recorded once though its answer
     slot: SLOT,
     durationMs: 3_600_000,
     targetMs: 4 * 3_600_000,
+    deviations: 0,
+    schemaDifferences: 0,
     error: null,
   });
   expect(record.rows).toBeGreaterThanOrEqual(3000);
@@ -156,9 +160,14 @@ test('of two drills that start at the same time, the database of one is made, an
   expect(await drilling()).toHaveLength(1);
 });
 
-test('a drill that took longer than its target is slow', async () => {
+test('a drill that took longer than its target is slow, and has the findings of its proof', async () => {
+  const failing = await site.migrations.add('divide_by_zero', 'SELECT 1 / 0;');
   const request = await restored('2026-11-21T13:00:00Z');
-  expect((await endDrill(dependencies({ targetMs: 3_000_000 }), request)).record).toMatchObject({ outcome: 'slow' });
+  await rm(path.join(site.migrations.directory, `${failing}.sql`));
+  const { record } = await endDrill(dependencies({ targetMs: 3_000_000 }), request);
+  expect(record).toMatchObject({ outcome: 'slow', deviations: 1, schemaDifferences: 0, error: null });
+  const error = expect.stringMatching(/^1 not as archived, 0 to compare/) as string;
+  expect(await recorded()).toMatchObject([{ outcome: 'slow', error }]);
 });
 
 test('a database that is not proven is never recorded as passed; as failed, once, and dropped', async () => {

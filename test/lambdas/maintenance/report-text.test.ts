@@ -85,6 +85,11 @@ test.each<[string, Partial<ReportFacts>, RegExp]>([
     /^- main: the drill of 2026-12-03 ended slow/,
   ],
   [
+    'a drill with findings',
+    { drills: { billing: [drill], main: [{ ...drill, error: '1 not as archived, 0 to compare' }] } },
+    /^- main: the drill of 2026-12-03 passed with findings: 1 not as archived, 0 to compare$/,
+  ],
+  [
     'an old drill',
     { drills: { billing: [{ ...drill, startedAt: '2026-10-03T14:00:00Z' }], main: [drill] } },
     /^- billing: no drill since 2026-10-03/,

@@ -37,6 +37,7 @@ const NOT_SHOWN: Readonly<Record<string, string>> = {
   DisputeDue: 'an alarm; `ops status` lists them',
   PayoutLateness: 'an alarm; `ops payouts list` lists them',
   DrillDuration: 'its share of the target is shown',
+  DrillFindings: 'an alarm; `ops drills list` shows them',
   DrillSucceeded: 'the age is shown',
   EntitlementsDuration: 'of a command that a person waits for',
   EntitlementsFailed: 'the person who asked gets the error',

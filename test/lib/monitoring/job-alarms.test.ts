@@ -188,6 +188,16 @@ test('the alarm on the cache counts every function that uses the cache', () => {
   expect(new Set([...watched].map(([, service]) => `BillingOps-production-${service}`))).toEqual(new Set(users));
 });
 
+test('what a drill did not restore as archived warns until a drill without findings', () => {
+  expect(alarmOf('drillFindings-main')).toMatchObject({
+    MetricName: 'DrillFindings',
+    ComparisonOperator: 'GreaterThanThreshold',
+    Threshold: 0,
+    TreatMissingData: 'ignore',
+    AlarmDescription: expect.stringContaining('ops logs drill') as string,
+  });
+});
+
 test('a drill is slow above 100 % of the restore target, until a faster drill', () => {
   expect(alarmOf('drillSlow-billing')).toMatchObject({
     MetricName: 'DrillTargetPercent',

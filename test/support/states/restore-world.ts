@@ -94,6 +94,8 @@ export function drilled(request: DrillStepRequest): DrillStepReport {
     projectedMs: measured,
     targetMs: 4 * 60 * MINUTE,
     targetPercent: measured,
+    deviations: passed ? 0 : null,
+    schemaDifferences: passed ? 0 : null,
     error: passed ? null : request.error,
   };
   return { step: request.step, name: 'drilling_main_20261121t120000z', record };

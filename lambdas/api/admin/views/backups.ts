@@ -62,7 +62,7 @@ function drillTable(database: string, report: DatabaseBackups['drills'], now: Da
     return empty('No drill yet', `ops drill ${database} restores the newest archive now.`);
   return table(
     `Drills of ${database}, the newest first`,
-    ['Began', 'Outcome', 'Rows', 'Took', 'Target', 'Error'],
+    ['Began', 'Outcome', 'Rows', 'Took', 'Target', 'Error or findings'],
     report.drills.map((drill) => ({
       key: drill.startedAt,
       cells: [

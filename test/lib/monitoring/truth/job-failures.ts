@@ -27,6 +27,7 @@ export function jobFailuresOf(database: string): Failure[] {
       of('drill', 'DrillTargetPercent'),
       once(130),
     ),
+    single(`drillFindings-${database}`, 'a drill leaves an object out', 5, of('drill', 'DrillFindings'), once(2)),
     single(`drillMissing-${database}`, 'no drill is made', 65, of('collector', 'DrillAge'), run(36 * DAY)),
     single(`verifyFailed-${database}`, 'a verification fails', 5, of('verify', 'VerifyFailed'), once()),
     single(

@@ -141,7 +141,7 @@ export function healthy(traffic: (minute: number) => number = () => BUSY): Publi
     ),
     ...DATABASE_NAMES.flatMap((database) => of('backup', backup(database), { database })),
     ...DATABASE_NAMES.flatMap((database) =>
-      of('drill', { DrillTargetPercent: nothing, DrillFailed: nothing }, { database }),
+      of('drill', { DrillTargetPercent: nothing, DrillFailed: nothing, DrillFindings: nothing }, { database }),
     ),
     ...DATABASE_NAMES.flatMap((database) => of('verify', { VerifyFailed: nothing }, { database })),
     ...of('reconciliation', {

@@ -1,0 +1,72 @@
+import { GetFunctionConfigurationCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { mockClient } from 'aws-sdk-client-mock';
+import { runOps } from './run-ops';
+
+const lambda = mockClient(LambdaClient);
+const AT = '2026-11-21T06:00:00Z';
+const FINDINGS = '2 not as archived, 1 to compare: see ops logs drill, or ops logs restore for a drill in parts';
+const row = { startedAt: AT, outcome: 'passed', slot: AT, rows: 1, durationMs: 60_000, targetMs: 3_600_000 };
+const record = {
+  ...row,
+  database: 'billing',
+  tables: 1,
+  restoredBytes: 1,
+  bytesPerSecond: 1,
+  liveBytes: 1,
+  projectedMs: 60_000,
+  targetPercent: 2,
+  error: null,
+};
+const listed = (drill: object) => ({ action: 'drills', database: 'billing', drills: [drill] });
+
+const ops = async (line: string, answer: object) => {
+  lambda.reset();
+  lambda
+    .on(GetFunctionConfigurationCommand)
+    .resolves({ FunctionArn: 'arn:aws:lambda:eu-central-1:1:function:BillingOps-dev-x' });
+  lambda
+    .on(InvokeCommand)
+    .resolves({ StatusCode: 200, Payload: { transformToString: () => JSON.stringify(answer) } as never });
+  const { status, stdout } = await runOps([...line.split(' '), '--env', 'dev']);
+  return { status, stdout };
+};
+
+test('a drill with findings says so, counts them, and is a finding', async () => {
+  const { status, stdout } = await ops('drill billing --without-audit', {
+    ...record,
+    deviations: 2,
+    schemaDifferences: 1,
+  });
+  expect(status).toBe(1);
+  expect(stdout).toMatch(/^outcome +passed with findings$/m);
+  expect(stdout).toMatch(new RegExp(`^findings +${FINDINGS}$`, 'm'));
+});
+
+test('a drill without findings, or of a proof that did not count them, passes', async () => {
+  for (const count of [0, null]) {
+    const { status, stdout } = await ops('drill billing --without-audit', {
+      ...record,
+      deviations: count,
+      schemaDifferences: count,
+    });
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/^outcome +passed$/m)]);
+    expect(stdout).not.toContain('findings');
+  }
+});
+
+test('lists of drills and of runs name the findings of a drill that passed', async () => {
+  const drills = await ops('drills list billing', listed({ ...row, error: FINDINGS }));
+  expect(drills.status).toBe(1);
+  expect(drills.stdout).toMatch(new RegExp(`passed with findings .+${FINDINGS}`));
+  const runs = await ops(`runs --follow drill:billing:${AT}`, listed({ ...row, error: FINDINGS }));
+  expect(runs).toEqual({ status: 0, stdout: `drill:billing:${AT}: done, passed with findings: ${FINDINGS}\n` });
+});
+
+test('a drill that failed is listed with its error', async () => {
+  const failed = { ...row, outcome: 'failed', error: 'archive_damaged: a part' };
+  const drills = await ops('drills list billing', listed(failed));
+  expect([drills.status, drills.stdout]).toEqual([1, expect.stringMatching(/ failed .+archive_damaged: a part/)]);
+  expect((await ops(`runs --follow drill:billing:${AT}`, listed(failed))).stdout).toContain(
+    'failed, archive_damaged: a part',
+  );
+});
