@@ -1,5 +1,10 @@
 import { noErasures } from '../../support/erasures';
 import type { ClientBase } from 'pg';
+import { applyAccess } from '../../../core/access/apply';
+import { FUNCTION_LOGINS, PERSON_ACCESS } from '../../../core/access/contract';
+import { planAccess } from '../../../core/access/plan';
+import { ACCESS_POLICIES, CLONE_SUFFIX, PERSON_LIMITS, type LoginLimits } from '../../../core/access/policy';
+import { DATABASE_NAMES } from '../../../core/contract';
 import { createConnector, withConnection, type DatabaseConnector } from '../../../core/database/connector';
 import type { Secrets } from '../../../core/runtime/secrets';
 import { archiveDatabase } from '../../../lambdas/backup/archive-database';
@@ -236,3 +241,49 @@ test('what the login of backups archives, the master restores, with the same pri
   );
   expect(owners).toEqual([{ tableowner: MASTER.username }]);
 });
+
+test.each(DATABASE_NAMES)(
+  'each login of %s has the timeouts and the limit of connections of the policy',
+  async (name) => {
+    const policy = ACCESS_POLICIES[name];
+    const logins = FUNCTION_LOGINS.filter((login) => policy.logins[login]);
+    const people = PERSON_ACCESS.map((access) => ({ user: `limited_${access}`, access }));
+    const users = [
+      ...Object.values(policy.logins).flatMap((login) =>
+        [login.name, login.name + CLONE_SUFFIX].map((user) => [user, login.limits]),
+      ),
+      ...people.map(({ user, access }) => [user, PERSON_LIMITS[access]]),
+    ] as [string, LoginLimits][];
+    const rows = await withConnection(server.master(name), async (client) => {
+      const wishes = { name, logins, people, keep: [], whole: false };
+      await applyAccess(client, (await planAccess(client, policy, wishes)).changes);
+      // What another tool changed since is set again.
+      await client.query(
+        `ALTER ROLE limited_readonly CONNECTION LIMIT -1; ALTER ROLE limited_readonly SET lock_timeout = 0`,
+      );
+      await applyAccess(client, (await planAccess(client, policy, wishes)).changes);
+      const found = await client.query<{ user: string; limits: object }>(
+        `SELECT rolname AS user, (SELECT json_object_agg(split_part(s, '=', 1), split_part(s, '=', 2)) FROM unnest(rolconfig) AS s)::jsonb
+         || jsonb_build_object('connections', rolconnlimit) AS limits
+       FROM pg_roles WHERE rolname = ANY ($1)`,
+        [users.map(([user]) => user)],
+      );
+      return found.rows;
+    });
+    expect(Object.fromEntries(rows.map(({ user, limits }) => [user, limits]))).toEqual(
+      Object.fromEntries(
+        users.map(([user, limits]) => [
+          user,
+          {
+            connections: limits.connections,
+            statement_timeout: String(limits.statementTimeoutMs),
+            lock_timeout: String(limits.lockTimeoutMs),
+            idle_in_transaction_session_timeout: String(limits.idleInTransactionTimeoutMs),
+            idle_session_timeout: String(limits.idleSessionTimeoutMs),
+            default_transaction_read_only: limits.readOnly ? 'on' : 'off',
+          },
+        ]),
+      ),
+    );
+  },
+);
