@@ -5,6 +5,65 @@
 -- The view is replaced at once; queries of it wait for each other that long. Code from before works on. Nothing is computed again
 -- by this: `ops entitlements recompute --all`.
 
+-- What tells a line of an invoice from the others.
+CREATE FUNCTION billing.line_key(
+  invoice text, item text, price text, amount bigint, period_start timestamptz, period_end timestamptz)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT concat_ws('|', $1, $2, $3, $4, extract(epoch FROM $5), extract(epoch FROM $6))
+$$;
+
+-- Keys of the lines of paid invoices that disputes undid: those of a disputed invoice, and where an invoice gives a credit for
+-- what only such lines had paid, as an upgrade or a further seat does, that credit and what was bought with it: what the
+-- invoice charges for the same item and time, or if it charges nothing for that item, for what took its place.
+CREATE FUNCTION billing.undone_lines(subscription text, on_dispute text) RETURNS SETOF text
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+  disputed text[] := ARRAY(SELECT billing.disputed_invoices($1, $2));
+  undone text[];
+  later record;
+BEGIN
+  IF disputed = '{}' THEN RETURN; END IF;
+  undone := ARRAY(
+    SELECT billing.line_key(invoice.id, line.item_id, line.price_id, line.amount, line.period_start, line.period_end)
+    FROM billing.invoices AS invoice CROSS JOIN LATERAL billing.invoice_lines(invoice.raw) AS line
+    WHERE invoice.id = ANY (disputed) AND invoice.status = 'paid');
+  -- In the order in which they were made: what one gives a credit for was paid by those before it.
+  FOR later IN
+    SELECT invoice.id, invoice.raw, invoice.created_at FROM billing.invoices AS invoice
+    WHERE invoice.subscription_id = $1 AND invoice.status = 'paid' AND invoice.id <> ALL (disputed)
+    ORDER BY invoice.created_at, invoice.id
+  LOOP
+    undone := undone || ARRAY(
+      WITH lines AS (
+        SELECT line.*, billing.line_key(
+          later.id, line.item_id, line.price_id, line.amount, line.period_start, line.period_end) AS key
+        FROM billing.invoice_lines(later.raw) AS line
+      ), credits AS (
+        SELECT credit.* FROM lines AS credit
+        WHERE credit.amount < 0 AND (
+          SELECT bool_and(billing.line_key(
+            earlier.id, line.item_id, line.price_id, line.amount, line.period_start, line.period_end) = ANY (undone))
+          FROM billing.invoices AS earlier CROSS JOIN LATERAL billing.invoice_lines(earlier.raw) AS line
+          WHERE earlier.subscription_id = $1 AND earlier.status = 'paid'
+            AND (earlier.created_at, earlier.id) < (later.created_at, later.id)
+            AND line.amount >= 0 AND line.item_id = credit.item_id AND line.price_id = credit.price_id
+            AND line.period_end >= credit.period_end)
+      ), bought AS (
+        SELECT credits.key AS credit, credits.item_id AS credited, charged.item_id, charged.key
+        FROM credits JOIN lines AS charged ON charged.amount >= 0
+          AND charged.period_start < credits.period_end AND charged.period_end > credits.period_start
+      )
+      SELECT key FROM credits
+      UNION
+      SELECT bought.key FROM bought
+      WHERE bought.item_id = bought.credited
+        OR NOT EXISTS (SELECT FROM bought AS same WHERE same.credit = bought.credit AND same.item_id = same.credited));
+  END LOOP;
+  RETURN QUERY SELECT unnest(undone);
+END
+$$;
+
 -- Prices that a subscription was billed at before: of items that have another price now, and of items that were removed. STRICT
 -- keeps PostgreSQL from making the query a part of the one that calls it.
 CREATE FUNCTION billing.prices_before(subscription text)
@@ -19,14 +78,15 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 1 AS $$
       THEN coalesce(item.quantity, 1) > 0 AND line.price_id <> item.price_id ELSE line.amount >= 0 END
 $$;
 
--- Whether a change away from an item at a price was taken back by a dispute: the credit for it is on such an invoice.
+-- Whether a change away from an item at a price was taken back by a dispute, with the credit for it.
 CREATE FUNCTION billing.change_was_taken_back(subscription text, item text, price text, on_dispute text) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT EXISTS (
     SELECT FROM billing.invoices AS invoice CROSS JOIN LATERAL billing.invoice_lines(invoice.raw) AS line
     WHERE invoice.subscription_id = $1 AND invoice.status = 'paid'
       AND line.amount < 0 AND line.item_id = $2 AND line.price_id = $3
-      AND invoice.id IN (SELECT billing.disputed_invoices($1, $4)))
+      AND billing.line_key(invoice.id, line.item_id, line.price_id, line.amount, line.period_start, line.period_end)
+        IN (SELECT billing.undone_lines($1, $4)))
 $$;
 
 -- Whether a change away from an item at a price was not paid: the invoice with the credit for it is open or given up, or a
@@ -39,48 +99,6 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
       AND line.amount < 0 AND line.item_id = $2 AND line.price_id = $3)
 $$;
 
--- Paid invoices of a subscription that a dispute took back: those whose payment it was, and those that were paid with a credit
--- for what only such invoices had paid, as an upgrade is.
-CREATE OR REPLACE FUNCTION billing.disputed_invoices(subscription text, on_dispute text) RETURNS SETOF text
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-DECLARE
-  undone text[] := ARRAY(
-    SELECT invoice.id
-    FROM billing.disputed_subscriptions AS disputed
-    JOIN billing.disputes AS dispute ON dispute.id = disputed.dispute_id
-    LEFT JOIN billing.charges AS charge ON charge.id = dispute.charge_id
-    JOIN billing.invoices AS invoice ON invoice.subscription_id = disputed.subscription_id
-    WHERE disputed.subscription_id = $1 AND billing.takes_access(dispute.status, $2)
-      AND (coalesce(dispute.payment_intent_id, charge.payment_intent_id) = invoice.payment_intent_id
-        OR EXISTS (SELECT FROM billing.invoice_payments AS payment
-                   WHERE payment.invoice_id = invoice.id
-                     AND payment.payment_intent_id = coalesce(dispute.payment_intent_id, charge.payment_intent_id))));
-  later record;
-BEGIN
-  IF undone = '{}' THEN RETURN; END IF;
-  -- In the order in which they were made: what one gives a credit for was paid by those before it.
-  FOR later IN
-    SELECT invoice.id, invoice.raw, invoice.created_at FROM billing.invoices AS invoice
-    WHERE invoice.subscription_id = $1 AND invoice.status = 'paid' AND invoice.id <> ALL (undone)
-    ORDER BY invoice.created_at, invoice.id
-  LOOP
-    IF EXISTS (
-      SELECT FROM billing.invoice_lines(later.raw) AS credit
-      WHERE credit.amount < 0 AND (
-        SELECT bool_and(earlier.id = ANY (undone))
-        FROM billing.invoices AS earlier CROSS JOIN LATERAL billing.invoice_lines(earlier.raw) AS line
-        WHERE earlier.subscription_id = $1 AND earlier.status = 'paid'
-          AND (earlier.created_at, earlier.id) < (later.created_at, later.id)
-          AND line.amount >= 0 AND line.item_id = credit.item_id AND line.price_id = credit.price_id
-          AND line.period_end >= credit.period_end))
-    THEN
-      undone := undone || later.id::text;
-    END IF;
-  END LOOP;
-  RETURN QUERY SELECT unnest(undone);
-END
-$$;
-
 -- The end of what paid invoices cover of an item at a price; null for nothing. The credit of a later paid invoice cuts what
 -- was covered before it. What a dispute took back neither covers nor cuts.
 CREATE OR REPLACE FUNCTION billing.paid_until(subscription text, item text, price text, on_dispute text) RETURNS timestamptz
@@ -90,7 +108,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     FROM billing.invoices AS invoice CROSS JOIN LATERAL billing.invoice_lines(invoice.raw) AS line
     WHERE invoice.subscription_id = $1 AND invoice.status = 'paid'
       AND coalesce(line.item_id, $2) = $2 AND line.price_id = $3
-      AND invoice.id NOT IN (SELECT billing.disputed_invoices($1, $4))
+      AND billing.line_key(invoice.id, line.item_id, line.price_id, line.amount, line.period_start, line.period_end)
+        NOT IN (SELECT billing.undone_lines($1, $4))
   )
   SELECT max(least(paid.period_end, (
     SELECT min(greatest(credit.period_start, paid.period_start)) FROM paid AS credit
@@ -109,8 +128,10 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     LEFT JOIN LATERAL billing.invoice_lines(invoice.raw) AS line ON true
     WHERE invoice.subscription_id = $1 AND invoice.status = 'paid'
       AND (line.amount >= 0 AND coalesce(line.item_id, $2) = $2 AND line.price_id = $3 AND line.period_end >= $6
-        OR NOT billing.has_lines(invoice.raw) AND invoice.created_at >= $5)
-      AND invoice.id IN (SELECT billing.disputed_invoices($1, $4)))
+          AND billing.line_key(invoice.id, line.item_id, line.price_id, line.amount, line.period_start, line.period_end)
+            IN (SELECT billing.undone_lines($1, $4))
+        OR NOT billing.has_lines(invoice.raw) AND invoice.created_at >= $5
+          AND invoice.id IN (SELECT billing.disputed_invoices($1, $4))))
     AND coalesce(billing.paid_until($1, $2, $3, $4) < $6, true)
 $$;
 
@@ -425,19 +446,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
   FROM paid
   WHERE amount >= 0 AND paid.id NOT IN (SELECT billing.disputed_invoices($1, $4))
 $$;
-CREATE OR REPLACE FUNCTION billing.disputed_invoices(subscription text, on_dispute text) RETURNS SETOF text
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT invoice.id
-  FROM billing.disputed_subscriptions AS disputed
-  JOIN billing.disputes AS dispute ON dispute.id = disputed.dispute_id
-  LEFT JOIN billing.charges AS charge ON charge.id = dispute.charge_id
-  JOIN billing.invoices AS invoice ON invoice.subscription_id = disputed.subscription_id
-  WHERE disputed.subscription_id = $1 AND billing.takes_access(dispute.status, $2)
-    AND (coalesce(dispute.payment_intent_id, charge.payment_intent_id) = invoice.payment_intent_id
-      OR EXISTS (SELECT FROM billing.invoice_payments AS payment
-                 WHERE payment.invoice_id = invoice.id
-                   AND payment.payment_intent_id = coalesce(dispute.payment_intent_id, charge.payment_intent_id)))
-$$;
 DROP FUNCTION billing.prices_before(text);
 DROP FUNCTION billing.change_is_undone(text, text, text, text);
 DROP FUNCTION billing.change_was_taken_back(text, text, text, text);
+DROP FUNCTION billing.undone_lines(text, text);
+DROP FUNCTION billing.line_key(text, text, text, bigint, timestamptz, timestamptz);

@@ -17,7 +17,10 @@ export function regularLines(stripe: StripeState, subscription: Subscription): L
   );
 }
 
-/** Bills the difference of a change at once, as `proration_behavior: always_invoice` does. */
+/**
+ * Bills the difference of a change: at once, as `proration_behavior: always_invoice` does, or with the next period, as Stripe
+ * does by default.
+ */
 export function prorate(
   stripe: StripeState,
   subscription: Subscription,
@@ -28,7 +31,15 @@ export function prorate(
     ...before.map((item) => prorationLine(stripe, subscription, item, -1)),
     ...after.map((item) => prorationLine(stripe, subscription, item, 1)),
   ];
-  finalize(stripe, bill(stripe, subscription, 'subscription_update', lines));
+  if (stripe.random.chance(0.5)) finalize(stripe, bill(stripe, subscription, 'subscription_update', lines));
+  else stripe.pendingLines.set(subscription.id, [...(stripe.pendingLines.get(subscription.id) ?? []), ...lines]);
+}
+
+/** The lines of a renewal: those of the new period, and what changes before it left to be billed. */
+export function renewalLines(stripe: StripeState, subscription: Subscription): Line[] {
+  const pending = stripe.pendingLines.get(subscription.id) ?? [];
+  stripe.pendingLines.delete(subscription.id);
+  return [...pending, ...regularLines(stripe, subscription)];
 }
 
 export function bill(

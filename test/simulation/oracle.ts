@@ -157,7 +157,7 @@ function givesCredit(invoice: Invoice, item: ItemId, price: string): boolean {
   return linesOf(invoice, item, price).some(({ amount }) => amount < 0);
 }
 
-/** Whether the credit for an item at a price is on an invoice whose payment a dispute took back. */
+/** Whether disputes undid the credit for an item at a price, and so the change away from it. */
 function isChangeTakenBack(
   known: Knowledge,
   subscription: Subscription,
@@ -165,39 +165,41 @@ function isChangeTakenBack(
   price: string | undefined,
   rule: EntitlementRule,
 ): boolean {
-  const undone = undoneInvoices(known, subscription, rule);
-  return [...undone].some((invoice) => givesCredit(invoice, item, price ?? ''));
+  return [...undoneLines(known, subscription, rule)].some(
+    (line) => line.amount < 0 && isLineOf(line, item, price ?? ''),
+  );
 }
 
 /**
- * Paid invoices that disputes undid, from the oldest to the newest: a disputed one, and one that gives a credit for what only
- * undone ones had paid.
+ * Lines of paid invoices that disputes undid, from the oldest invoice to the newest: every line of a disputed one, a credit for
+ * what only undone lines had paid, and what was bought with such a credit.
  */
-function undoneInvoices(known: Knowledge, subscription: Subscription, rule: EntitlementRule): Set<Invoice> {
+function undoneLines(known: Knowledge, subscription: Subscription, rule: EntitlementRule): Set<Line> {
   const paid = known.stripe
     .invoicesOf(subscription)
     .filter(({ status }) => status === 'paid')
     .toSorted((one, other) => one.created - other.created || (one.id < other.id ? -1 : 1));
-  const undone = new Set(paid.filter((invoice) => isDisputed(known, invoice, rule)));
+  const undone = new Set(paid.filter((invoice) => isDisputed(known, invoice, rule)).flatMap(({ lines }) => lines.data));
+  if (undone.size === 0) return undone;
   for (const [index, invoice] of paid.entries()) {
-    const reliesOnUndone = invoice.lines.data
-      .filter(({ amount }) => amount < 0)
-      .some(({ parent, pricing, period }) => {
-        const payers = paid
-          .slice(0, index)
-          .filter((earlier) =>
-            earlier.lines.data.some(
-              (line) =>
-                line.amount >= 0 &&
-                line.parent.subscription_item_details.subscription_item ===
-                  parent.subscription_item_details.subscription_item &&
-                line.pricing.price_details.price === pricing.price_details.price &&
-                line.period.end >= period.end,
-            ),
-          );
-        return payers.length > 0 && payers.every((payer) => undone.has(payer));
-      });
-    if (reliesOnUndone) undone.add(invoice);
+    const before = paid.slice(0, index).flatMap(({ lines }) => lines.data);
+    const relying = invoice.lines.data.filter((credit) => {
+      const item = { id: itemIdOf(credit) };
+      const payers = before.filter(
+        (line) =>
+          line.amount >= 0 &&
+          isLineOf(line, item, credit.pricing.price_details.price) &&
+          line.period.end >= credit.period.end,
+      );
+      return credit.amount < 0 && payers.length > 0 && payers.every((payer) => undone.has(payer));
+    });
+    for (const credit of relying) {
+      const charges = invoice.lines.data.filter(
+        ({ amount, period }) => amount >= 0 && period.start < credit.period.end && period.end > credit.period.start,
+      );
+      const sameItem = charges.filter((line) => itemIdOf(line) === itemIdOf(credit));
+      for (const line of [credit, ...(sameItem.length > 0 ? sameItem : charges)]) undone.add(line);
+    }
   }
   return undone;
 }
@@ -225,17 +227,16 @@ function paidUntil(
   price: string,
   rule: EntitlementRule,
 ): number {
-  const undone = undoneInvoices(known, subscription, rule);
-  const kept = known.stripe
-    .invoicesOf(subscription)
-    .filter((invoice) => invoice.status === 'paid' && !undone.has(invoice));
-  const ends = kept.flatMap((invoice) =>
-    linesOf(invoice, item, price)
+  const undone = undoneLines(known, subscription, rule);
+  const invoices = known.stripe.invoicesOf(subscription).filter(({ status }) => status === 'paid');
+  const keptOf = (invoice: Invoice) => linesOf(invoice, item, price).filter((line) => !undone.has(line));
+  const ends = invoices.flatMap((invoice) =>
+    keptOf(invoice)
       .filter(({ amount }) => amount >= 0)
       .map(({ period }) => {
-        const credits = kept
+        const credits = invoices
           .filter(({ created }) => created > invoice.created)
-          .flatMap((later) => linesOf(later, item, price).filter(({ amount }) => amount < 0));
+          .flatMap((later) => keptOf(later).filter(({ amount }) => amount < 0));
         return Math.min(period.end, ...credits.map((credit) => Math.max(credit.period.start, period.start)));
       }),
   );
@@ -243,10 +244,15 @@ function paidUntil(
 }
 
 function linesOf(invoice: Invoice, item: ItemId, price: string): Line[] {
-  return invoice.lines.data.filter(
-    ({ parent, pricing }) =>
-      parent.subscription_item_details.subscription_item === item.id && pricing.price_details.price === price,
-  );
+  return invoice.lines.data.filter((line) => isLineOf(line, item, price));
+}
+
+function isLineOf(line: Line, { id }: ItemId, price: string): boolean {
+  return itemIdOf(line) === id && line.pricing.price_details.price === price;
+}
+
+function itemIdOf({ parent }: Line): string {
+  return parent.subscription_item_details.subscription_item;
 }
 
 /** When the grace of the oldest open invoice for an item at its price began; `undefined` when there is none. */
@@ -268,8 +274,8 @@ function oldestDebt(known: Knowledge, subscription: Subscription, item: Item): n
 /** Whether disputes undid the payment of the item's present period, and no other invoice paid it. */
 function isTakenByDispute(known: Knowledge, subscription: Subscription, item: Item, rule: EntitlementRule): boolean {
   const { current_period_end: end, price } = item;
-  const undone = [...undoneInvoices(known, subscription, rule)].some((invoice) =>
-    linesOf(invoice, item, price.id).some(({ amount, period }) => amount >= 0 && period.end >= end),
+  const undone = [...undoneLines(known, subscription, rule)].some(
+    (line) => line.amount >= 0 && isLineOf(line, item, price.id) && line.period.end >= end,
   );
   return undone && paidUntil(known, subscription, item, price.id, rule) < end;
 }

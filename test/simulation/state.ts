@@ -7,6 +7,7 @@ import type {
   EarlyFraudWarning,
   Invoice,
   InvoicePayment,
+  Line,
   PaymentIntent,
   Price,
   Refund,
@@ -48,6 +49,8 @@ export class StripeState {
   readonly invoicePayments = new Map<string, InvoicePayment>();
   /** Price that a subscription's schedule puts it on with the next period. */
   readonly schedules = new Map<string, Price>();
+  /** Lines of changes that are billed with the next period, by the subscription. */
+  readonly pendingLines = new Map<string, Line[]>();
   /** First declined attempt of an invoice, in seconds since 1970. */
   readonly firstFailures = new Map<string, number>();
 

@@ -1,4 +1,4 @@
-import { bill, cancel, closeDraft, finalize, prorate, regularLines } from './billing';
+import { bill, cancel, closeDraft, finalize, prorate, regularLines, renewalLines } from './billing';
 import type { Item, Metadata, PauseBehavior, Price, Subscription } from './objects';
 import { DAY, HOUR, type StripeState } from './state';
 
@@ -204,7 +204,7 @@ function renew(stripe: StripeState, subscription: Subscription): void {
   }));
   const status = subscription.status === 'trialing' ? 'active' : subscription.status;
   stripe.log.change(UPDATED, subscription, { items: { ...subscription.items, data }, status });
-  const invoice = bill(stripe, subscription, 'subscription_cycle', regularLines(stripe, subscription));
+  const invoice = bill(stripe, subscription, 'subscription_cycle', renewalLines(stripe, subscription));
   stripe.agenda.schedule(now + HOUR, () => closeDraft(stripe, invoice));
   scheduleRenewal(stripe, subscription);
 }

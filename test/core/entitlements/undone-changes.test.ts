@@ -141,6 +141,24 @@ describe('a lost dispute', () => {
     expect(await eitherWay(...events, sold('price_basic', {}, { id: item }))).toEqual({ pro: PAID });
   });
 
+  test('of a period that is over takes nothing from the present one, whose invoice also billed a seat of the former', async () => {
+    const start = EPOCH - 465 * DAY;
+    const end = EPOCH - 100 * DAY;
+    const former = paidChange([lineOf('price_pro', 900, start, end)], 'in_former', start);
+    const seat = [lineOf('price_pro', -200, end - 80 * DAY, end), lineOf('price_pro', 210, end - 80 * DAY, end)];
+    const renewal = paidYear({ lines: { data: [...seat, lineOf('price_pro', 930, end, YEAR_END)] } });
+    const events = [former, paymentOf('in_former', 'pi_former'), lost('pi_former'), renewal, sold('price_pro')];
+    expect(await eitherWay(...events)).toEqual({ pro: ACTIVE });
+  });
+
+  test('of the year leaves another item that was added with a seat', async () => {
+    const year = [paidYear(), paymentOf('in_year', 'pi_year'), lost('pi_year')];
+    const both = paidChange([...SEAT, lineOf('price_basic', 300, EPOCH, YEAR_END, 'si_2')]);
+    const items = [itemAt('price_pro'), itemAt('price_basic', { id: 'si_2' })];
+    const events = [...year, both, updated(yearly({ items: { data: items, has_more: false } }))];
+    expect(await eitherWay(...events)).toEqual({ basic: ACTIVE });
+  });
+
   test('of a period that is over takes nothing from the present one', async () => {
     const former = paidChange(
       [lineOf('price_pro', 900, EPOCH - 465 * DAY, EPOCH - 100 * DAY)],
