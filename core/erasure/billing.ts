@@ -47,6 +47,14 @@ export interface SweepPosition {
   readonly after: readonly string[] | null;
 }
 
+/** What one call goes through of a sweep. */
+export interface SweepLimits {
+  /** @default the begin */
+  readonly from?: SweepPosition | null | undefined;
+  /** Asked before each page. @default always */
+  readonly hasTime?: (() => boolean) | undefined;
+}
+
 /** What a sweep did. */
 export interface Sweep {
   /** Rows that were reduced, by table. */
@@ -150,15 +158,10 @@ export async function drainTransactions(client: ClientBase): Promise<void> {
 /**
  * Goes through every row of billing and reduces those of erased people. Each page is a transaction of its
  * own, so it can be killed at any time; another sweep finds the rest.
- *
- * @param hasTime asked before each page. @default always
  */
 export async function sweepBilling(
   client: ClientBase,
-  {
-    from = null,
-    hasTime = () => true,
-  }: { readonly from?: SweepPosition | null; readonly hasTime?: () => boolean } = {},
+  { from = null, hasTime = () => true }: SweepLimits = {},
 ): Promise<Sweep> {
   const reduced: Record<string, number> = {};
   const first = from === null ? 0 : SWEPT_TABLES.findIndex(({ name }) => name === from.table);

@@ -6,7 +6,9 @@ import {
   finishErasures,
   knownErasures,
   plantTombstones,
+  type Sweep,
   sweepBilling,
+  type SweepLimits,
 } from './billing';
 import type { ErasureHook } from './contract';
 import type { ErasureLedger, Erasures } from './ledger';
@@ -19,11 +21,17 @@ export interface ErasureReplay {
   readonly hooks: readonly ErasureHook[];
 }
 
+/** What one call did of a replay. */
+export interface Replay extends Sweep {
+  /** `false`: call again from where this one stopped. Nothing of the database may be handed over before. */
+  readonly done: boolean;
+}
+
 /**
  * Erases everybody of the ledger from a database that came back from before: restored from an archive, from a snapshot, or to a
- * moment. Called before anything of it is handed over.
+ * moment. Called before anything of it is handed over, in as many calls as it takes. Begun anew at any point, it is complete as well.
  *
- * @returns rows that were reduced, by table; none where the database knew every erasure
+ * @returns rows that this call reduced; none where the database knew every erasure
  * @throws OperationError `database_busy` (retryable) when other sessions write to it, `erasure_ledger_unreadable` (retryable) when the
  * ledger lacks an erasure that billing knows, `hooks_invalid` when main refuses a treatment
  */
@@ -32,13 +40,22 @@ export async function replayErasures(
   database: DatabaseName,
   erasures: Erasures,
   hooks: readonly ErasureHook[],
-): Promise<Readonly<Record<string, number>>> {
+  { from = null, hasTime }: SweepLimits = {},
+): Promise<Replay> {
   if (database === 'billing') assertLedgerHas(await knownErasures(client), erasures);
-  if (erasures.entries.length === 0) return {};
-  if (database === 'main') return sweepMain(client, erasures, hooks);
-  if (!(await plantTombstones(client, erasures))) return {};
-  await drainTransactions(client);
-  const { reduced } = await sweepBilling(client);
-  await finishErasures(client, reduced);
-  return reduced;
+  if (erasures.entries.length === 0) return completed({});
+  if (database === 'main') return completed(await sweepMain(client, erasures, hooks));
+  if (from === null) {
+    if (!(await plantTombstones(client, erasures))) return completed({});
+    await drainTransactions(client);
+  }
+  // A call that continues adds nobody: whoever was erased meanwhile may have rows before its position.
+  const { reduced, continueFrom } = await sweepBilling(client, { from, hasTime });
+  if (continueFrom === null) await finishErasures(client, reduced);
+  // After a sweep of several calls, another looks from the begin whether anybody was erased meanwhile.
+  return { reduced, continueFrom, done: continueFrom === null && from === null };
+}
+
+function completed(reduced: Sweep['reduced']): Replay {
+  return { reduced, continueFrom: null, done: true };
 }

@@ -123,8 +123,9 @@ export async function restoreInto(
   return droppedOnFailure(dependencies, name, async () => {
     const schemaDifferences = await proveSchema(dependencies, archive, name, deviations, { digest });
     const proven = await domain.migrateAndCheck(deviations);
+    const { rowsErased } = await domain.eraseAgain(deviations);
     reportDifferences(dependencies.log, deviations.all(), schemaDifferences);
-    return { ...made, ...proven, deviations: deviations.all(), schemaDifferences };
+    return { ...made, ...proven, rowsErased, deviations: deviations.all(), schemaDifferences };
   });
 }
 

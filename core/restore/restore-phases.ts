@@ -1,8 +1,8 @@
 import type { Client } from 'pg';
 import type { Manifest } from '../archive/manifest';
 import { withConnection } from '../database/connector';
-import type { Erasures } from '../erasure/ledger';
-import { type ErasureReplay, replayErasures } from '../erasure/replay';
+import type { SweepLimits } from '../erasure/billing';
+import { type ErasureReplay, type Replay, replayErasures } from '../erasure/replay';
 import { assertIdentity } from '../database/identity';
 import { prepareSession } from '../database/session';
 import { readMigrationFiles } from '../migrations/files';
@@ -83,6 +83,15 @@ export async function proveSchema(
   return assertSameSchema(await readArchivedSchema(dependencies, archive), restored, deviations.all());
 }
 
+/** A restored database whose schema is up to date. */
+export interface MigratedDomain {
+  readonly invariantsChecked: number;
+  readonly migratedForward: readonly string[];
+}
+
+/** What one call did to keep people erased. */
+export type ErasedAgain = Pick<Replay, 'done' | 'continueFrom'> & { readonly rowsErased: number };
+
 /** The platform's own part of a restored database: its migrations, and the rules of its domain. */
 export class Domain {
   private invariantsChecked: number | undefined;
@@ -104,16 +113,8 @@ export class Domain {
    * Brings the schema up to date, and checks the rules if they were not checked before.
    *
    * @param deviations gets a pending migration that fails; without it, the rules of the newest schema cannot be checked
-   * @throws OperationError `migration_failed` when people cannot be erased again without that migration
    */
-  async migrateAndCheck(deviations: Deviations): Promise<{
-    readonly invariantsChecked: number;
-    readonly migratedForward: readonly string[];
-    readonly rowsErased: number;
-  }> {
-    // Again, since people may have been erased while the rows were loaded.
-    const { ledger } = this.dependencies.erasures;
-    const erasures = await ledger.read();
+  async migrateAndCheck(deviations: Deviations): Promise<MigratedDomain> {
     const { database, migrations } = this.manifest;
     return this.connected(async (client) => {
       // The identity is the archive's own by now: an archive of another database is refused here at the latest.
@@ -121,16 +122,27 @@ export class Domain {
       const { applied, unapplied } = await bringForward(client, database, this.dependencies.migrationsDirectory);
       if (unapplied) deviations.addFirst(unapplied);
       else this.invariantsChecked ??= await assertInvariants(client, database);
-      const rowsErased = await this.eraseAgain(client, erasures, unapplied);
       const migratedForward = applied.slice(migrations.length);
-      return { invariantsChecked: this.invariantsChecked ?? 0, migratedForward, rowsErased };
+      return { invariantsChecked: this.invariantsChecked ?? 0, migratedForward };
     });
   }
 
-  private async eraseAgain(client: Client, erasures: Erasures, unapplied: Deviation | undefined): Promise<number> {
+  /**
+   * Erases again who was erased since the backup, once the schema is up to date, as far as the limits allow.
+   *
+   * @param deviations of which one may be the pending migration that failed
+   * @throws OperationError `migration_failed` when people cannot be erased again without that migration
+   */
+  async eraseAgain(deviations: Deviations, limits: SweepLimits = {}): Promise<ErasedAgain> {
+    const { ledger, hooks } = this.dependencies.erasures;
+    // Again, since people may have been erased while the rows were loaded.
+    const erasures = await ledger.read();
+    const unapplied = unappliedMigration(deviations.all());
     try {
-      const reduced = await replayErasures(client, this.manifest.database, erasures, this.dependencies.erasures.hooks);
-      return Object.values(reduced).reduce((sum, rows) => sum + rows, 0);
+      const { reduced, ...progress } = await this.connected((client) =>
+        replayErasures(client, this.manifest.database, erasures, hooks, limits),
+      );
+      return { ...progress, rowsErased: Object.values(reduced).reduce((sum, rows) => sum + rows, 0) };
     } catch (cause) {
       if (!unapplied || !UNKNOWN_TO_SCHEMA.test(stateOf(cause))) throw cause;
       throw new OperationError(

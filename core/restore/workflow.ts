@@ -1,6 +1,7 @@
 import { ListExecutionsCommand, type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import type { Manifest } from '../archive/manifest';
 import { DRILL_EXECUTION } from '../contract';
+import type { Erasures } from '../erasure/ledger';
 import { normaliseSlot, slotToKey } from '../archive/slot';
 import { messageOf, OperationError } from '../runtime/errors';
 import type { Log } from '../runtime/telemetry';
@@ -26,9 +27,24 @@ export interface WorkflowRequest {
 /** Characters of the name of an execution that the target may have: 80, without the time. */
 const NAME_CHARACTERS = 60;
 
-/** Whether one call may not be enough: a large archive, or one that was itself written by many calls. */
-export function isTooLarge(manifest: Manifest, { limitBytes }: RestoreWorkflow): boolean {
-  return manifest.version !== 1 && (manifest.recoveryPoint !== undefined || manifest.bytes > limitBytes);
+/**
+ * Rows of billing that one call surely goes through to erase people again, in four minutes on a slow processor. The archive may
+ * lack any erasure of the ledger, also an old one that was never finished.
+ */
+const ERASED_ROWS = 1_000_000;
+
+/**
+ * Whether one call may not be enough: a large archive, one that was itself written by many calls, or one of many rows from
+ * which people have to be erased again.
+ */
+export function isTooLarge(
+  manifest: Manifest,
+  { limitBytes }: Pick<RestoreWorkflow, 'limitBytes'>,
+  { entries }: Pick<Erasures, 'entries'>,
+): boolean {
+  if (manifest.version === 1) return false;
+  const swept = manifest.database === 'billing' && entries.length > 0 ? manifest.rows : 0;
+  return manifest.recoveryPoint !== undefined || manifest.bytes / limitBytes + swept / ERASED_ROWS > 1;
 }
 
 /** Whether no execution of the workflow is running, some seconds ago; `false` when Step Functions does not answer. */

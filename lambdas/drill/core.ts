@@ -69,7 +69,7 @@ export async function runDrill(dependencies: RunDrillDependencies): Promise<Fini
   let finished: FinishedDrill;
   try {
     const manifest = await findArchive(dependencies.store, database, { archive: 'latest' });
-    if (isTooLarge(manifest, workflow)) {
+    if (isTooLarge(manifest, workflow, await dependencies.erasures.ledger.read())) {
       const targetDatabase = scratchName('drill', connector.target.database, startedAt);
       const request = { targetDatabase, afterwards: 'drop', purpose: 'drill' } as const;
       const execution = await startRestore(workflow, request, manifest, startedAt);

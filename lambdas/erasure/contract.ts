@@ -56,6 +56,10 @@ export const replayRequest = z.strictObject({
     .describe('Erases everybody of the ledger from a database again, such as one that was restored.'),
   ...databaseLocation,
   dryRun,
+  continueFrom: sweepPosition
+    .nullable()
+    .default(null)
+    .describe('Of the report before, which was not `done`. Default: the begin.'),
 });
 export type ReplayRequest = z.infer<typeof replayRequest>;
 
@@ -116,7 +120,13 @@ export const replayReport = z.strictObject({
   database: databaseName,
   dryRun: z.boolean().describe('`true` when nothing was changed.'),
   erasures: z.int().describe('Entries of the ledger.'),
-  tables: counted.describe('Rows that were reduced; empty in a dry run.'),
+  tables: counted.describe('Rows that this call reduced; empty in a dry run.'),
+  done: z
+    .boolean()
+    .describe(
+      '`false`: ask again with `continueFrom`, also where it is null, until it is `true`; before, nobody may use the database. `true` in a dry run.',
+    ),
+  continueFrom: sweepPosition.nullable().describe('Where the time ended; null at the end of every table.'),
   migrated: z
     .array(z.string())
     .describe(

@@ -9,6 +9,7 @@ import {
   knownErasures,
   plantTombstones,
   sweepBilling,
+  type SweepPosition,
 } from '../../core/erasure/billing';
 import type { ErasureHook } from '../../core/erasure/contract';
 import type { Subject } from '../../core/erasure/key';
@@ -130,19 +131,17 @@ async function carryOut(
   await drainTransactions(billing);
   const { reduced, continueFrom } = await sweepBilling(billing, { from, hasTime: () => remainingMs() > 0 });
   const tables = counts('billing', reduced);
-  if (continueFrom !== null)
-    return {
-      erasureId,
-      tables,
-      reportsDeleted: 0,
-      continueFrom: { ...continueFrom, after: continueFrom.after && [...continueFrom.after] },
-    };
+  if (continueFrom !== null) return { erasureId, tables, reportsDeleted: 0, continueFrom: positionOf(continueFrom) };
   // Without hooks too: records of operations in main may hold keys of users.
   const changed = await withConnection(connectors.main, (main) => sweepMain(main, erasures, hooks));
   tables.push(...counts('main', changed));
   const reportsDeleted = await deleteRowReports(store);
   await finishErasures(billing, reduced);
   return { erasureId, tables, reportsDeleted, continueFrom: null };
+}
+
+function positionOf({ table, after }: SweepPosition): NonNullable<EraseReport['continueFrom']> {
+  return { table, after: after && [...after] };
 }
 
 function counts(database: DatabaseName, rows: Readonly<Record<string, number>>): EraseReport['tables'] {
@@ -174,7 +173,8 @@ async function countRows(client: Client, person: Person): Promise<EraseReport['t
 
 /**
  * Erases everybody of the ledger from a database that is not the live one, such as an instance that was restored. A database from
- * before there were erasures is migrated first. A dry run reads the ledger and finds the database, no more.
+ * before there were erasures is migrated first. It takes as many calls as the sweep of billing does. A dry run reads the ledger and finds the
+ * database, no more.
  *
  * @throws OperationError `wrong_database`, `erasure_ledger_unreadable`, `database_busy`, or as `applyMigrations` does
  */
@@ -184,8 +184,13 @@ export async function replayAt(
     ledger,
     hooks,
     migrationsDirectory,
-  }: Pick<ErasureDependencies, 'ledger' | 'hooks'> & { readonly migrationsDirectory: string },
-  { targetDatabase, dryRun }: Pick<ReplayRequest, 'targetDatabase' | 'dryRun'>,
+    remainingMs = () => Infinity,
+  }: Pick<ErasureDependencies, 'ledger' | 'hooks' | 'remainingMs'> & { readonly migrationsDirectory: string },
+  {
+    targetDatabase,
+    dryRun,
+    continueFrom: from,
+  }: Pick<ReplayRequest, 'targetDatabase' | 'dryRun'> & Partial<Pick<ReplayRequest, 'continueFrom'>>,
 ): Promise<ReplayReport> {
   const { name: database } = connector.target;
   const erasures = await ledger.read();
@@ -194,13 +199,18 @@ export async function replayAt(
     async (client) => {
       await assertIdentity(client, database);
       const report = { action: 'replay' as const, database, dryRun, erasures: erasures.entries.length };
-      if (dryRun) return { ...report, tables: [], migrated: [] };
+      if (dryRun) return { ...report, tables: [], migrated: [], done: true, continueFrom: null };
       const migrated: string[] = [];
       if (database === 'billing' && erasures.entries.length > 0 && !(await knowsErasures(client))) {
         migrated.push(...(await applyMigrations(client, database, migrationsDirectory)).applied);
       }
-      const reduced = await replayErasures(client, database, erasures, hooks);
-      return { ...report, tables: counts(database, reduced), migrated };
+      const hasTime = () => remainingMs() > 0;
+      const { reduced, done, continueFrom } = await replayErasures(client, database, erasures, hooks, {
+        from,
+        hasTime,
+      });
+      const tables = counts(database, reduced);
+      return { ...report, tables, migrated, done, continueFrom: continueFrom && positionOf(continueFrom) };
     },
     targetDatabase,
   );

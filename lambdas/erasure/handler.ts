@@ -52,7 +52,7 @@ export const handler = operation(contract, {
         return exportPerson(dependencies, request);
       default: {
         const target = targets[request.database];
-        const place = { ...dependencies, migrationsDirectory: migrationsFolder(__dirname, target) };
+        const place = { ...dependencies, remainingMs, migrationsDirectory: migrationsFolder(__dirname, target) };
         return replayAt(connectorTo(targetAt(target, request)), place, request);
       }
     }

@@ -147,7 +147,7 @@ export const stepContract = {
     z.strictObject({ step: z.literal('load'), rows: z.int().describe('Rows that this call has loaded.') }),
     z.strictObject({ step: z.literal('index'), done: partlyDone }),
     z.strictObject({ step: z.literal('complete'), done: partlyDone }),
-    z.strictObject({ step: z.literal('prove'), proof: restoreProof }),
+    z.strictObject({ step: z.literal('prove'), done: partlyDone, proof: restoreProof }),
     z.strictObject({ step: z.literal('release'), durationMs: z.number() }),
     z.strictObject({ step: z.literal('discard'), name: z.string().describe('Database that is gone.') }),
   ]),

@@ -33,7 +33,7 @@ export async function runRestore(
 }
 
 async function startIfTooLarge(
-  { connector, store, clock }: RunRestoreDependencies,
+  { connector, store, erasures, clock }: RunRestoreDependencies,
   workflow: RestoreWorkflow,
   request: Omit<RestoreRequest, 'database'>,
 ): Promise<RestoreReport | undefined> {
@@ -41,7 +41,7 @@ async function startIfTooLarge(
   const { targetDatabase } = request;
   await assertNewDatabase(connector, targetDatabase);
   const manifest = await findArchive(store, connector.target.name, request);
-  if (!isTooLarge(manifest, workflow)) return undefined;
+  if (!isTooLarge(manifest, workflow, await erasures.ledger.read())) return undefined;
   const execution = await startRestore(workflow, request, manifest, startedAt);
   return {
     ...described(manifest),

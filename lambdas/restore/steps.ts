@@ -44,10 +44,11 @@ export async function runStep(dependencies: StepDependencies, request: StepReque
       return { step: 'complete', done: await completeDatabase(dependencies, restoring, dependencies.stop) };
     }
     case 'prove': {
-      const proof = await proveDatabase(dependencies, await restoringOf(dependencies, request));
+      const restoring = await restoringOf(dependencies, request);
+      const { done, proof } = await proveDatabase(dependencies, restoring, () => !dependencies.stop.aborted);
       const { deviations, schemaDifferences } = proof;
       const shown = { deviations: deviations.slice(0, SHOWN), schemaDifferences: schemaDifferences.slice(0, SHOWN) };
-      return { step: 'prove', proof: { ...proof, ...shown } };
+      return { step: 'prove', done, proof: { ...proof, ...shown } };
     }
     case 'release':
       if (request.afterwards === 'drop') await dropDatabase(connector, request.name);

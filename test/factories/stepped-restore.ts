@@ -36,18 +36,23 @@ export class SteppedRestore {
 
   /** Takes every step up to the proof. */
   async proveAll(): Promise<Report<'prove'>['proof']> {
+    await this.completeAll();
+    return (await this.prove()).proof;
+  }
+
+  /** Takes every step before the proof. */
+  async completeAll(): Promise<void> {
     await this.prepare();
     for (let number = this.groups - 1; number >= 0; number -= 1) await this.load(number);
     for (let number = 0; number < this.builds; number += 1) await this.untilDone(() => this.index(number));
     await this.untilDone(() => this.complete());
-    return (await this.prove()).proof;
   }
 
   async prepare(): Promise<Report<'prepare'>> {
     const { targetDatabase, startedAt, purpose } = this;
     const report = await this.step({
       step: 'prepare',
-      database: 'main',
+      database: this.database,
       archive: 'latest',
       targetDatabase,
       startedAt,
@@ -71,8 +76,8 @@ export class SteppedRestore {
     return (await this.step({ ...this.base, step: 'complete' }, overrides)) as Report<'complete'>;
   }
 
-  async prove(): Promise<Report<'prove'>> {
-    return (await this.step({ ...this.base, step: 'prove' })) as Report<'prove'>;
+  async prove(overrides: Partial<StepDependencies> = {}): Promise<Report<'prove'>> {
+    return (await this.step({ ...this.base, step: 'prove' }, overrides)) as Report<'prove'>;
   }
 
   async release(): Promise<void> {
@@ -81,11 +86,15 @@ export class SteppedRestore {
   }
 
   discard(): Promise<StepReport> {
-    return this.step({ database: 'main', step: 'discard', startedAt: this.startedAt });
+    return this.step({ database: this.database, step: 'discard', startedAt: this.startedAt });
   }
 
   async untilDone(call: () => Promise<{ readonly done: boolean }>): Promise<void> {
     while (!(await call()).done);
+  }
+
+  private get database() {
+    return this.site.source.connector.target.name;
   }
 
   private get base(): Restoring {
@@ -94,9 +103,14 @@ export class SteppedRestore {
   }
 
   private step(request: StepRequest, overrides: Partial<StepDependencies> = {}): Promise<StepReport> {
-    const connector = createConnector(clusterTarget(this.site.source.name, 'main'), clusterSecrets(), 'restore', {
-      plainSession: true,
-    });
+    const connector = createConnector(
+      clusterTarget(this.site.source.name, this.database),
+      clusterSecrets(),
+      'restore',
+      {
+        plainSession: true,
+      },
+    );
     return runStep(
       {
         connector,

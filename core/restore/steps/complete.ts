@@ -3,16 +3,26 @@ import { qualified } from '../../archive/copy-session';
 import { contentsOf, type Manifest } from '../../archive/manifest';
 import { type DatabaseConnector, withConnection } from '../../database/connector';
 import { prepareSession } from '../../database/session';
+import type { SweepLimits, SweepPosition } from '../../erasure/billing';
 import { OperationError } from '../../runtime/errors';
 import { restoreDatabaseOwner } from '../../schema/apply/database';
 import { Deviations } from '../../schema/apply/deviations';
 import { applyOwners, stagesOf } from '../../schema/apply/restore-schema';
+import type { Deviation } from '../../schema/contract';
 import type { ReadSchema } from '../../schema/read-schema';
 import { archiveContradictsSchema } from '../archive-errors';
 import { describeLargeObjects } from '../large-objects';
 import { countForeignKeys, largeObjectsOf, prepareWriter, sequencesOf } from '../load-into';
 import { databaseExists, endSessions, renameDatabase } from '../new-database';
-import { asAdministrator, Domain, proveSchema, reportDifferences, type RestoreDependencies } from '../restore-phases';
+import { unappliedMigration } from '../pending-migrations';
+import {
+  asAdministrator,
+  Domain,
+  type MigratedDomain,
+  proveSchema,
+  reportDifferences,
+  type RestoreDependencies,
+} from '../restore-phases';
 import { advanceSequences, restoreSequences } from '../sequences';
 import { collectStatistics } from '../statistics';
 import { VerifiedObjects } from '../verified-objects';
@@ -21,6 +31,7 @@ import { tryLock, waitForLock } from './alone';
 import { runEntriesOnce, withEntrySession } from './entries';
 import {
   dropJournal,
+  forgetStep,
   JOURNAL_SCHEMA,
   readDeviations,
   readProgress,
@@ -40,6 +51,12 @@ export interface Restoring {
   readonly manifest: Manifest;
   readonly schema: ReadSchema;
   readonly name: string;
+}
+
+/** A proof, which is whole when it is `done`. */
+export interface SteppedProof {
+  readonly done: boolean;
+  readonly proof: RestoreProof;
 }
 
 /**
@@ -112,24 +129,34 @@ async function assertAllLoaded(client: Client, manifest: Manifest): Promise<void
 }
 
 /**
- * Collects statistics, checks the rules of the domain, gives owners and privileges, compares the schema, and brings it up to
- * date. Repeating it changes nothing.
+ * Collects statistics, checks the rules of the domain, gives owners and privileges, compares the schema, brings it up to
+ * date, and erases people again, in as many calls as that takes. Repeating it changes nothing.
  *
+ * @param hasTime for another page of rows. @default always
+ * @returns the proof so far; the database is proven when it is `done`, and otherwise the next call goes on
  * @throws OperationError as `restoreArchive` does
  */
-export function proveDatabase(dependencies: RestoreDependencies, restoring: Restoring): Promise<RestoreProof> {
+export function proveDatabase(
+  dependencies: RestoreDependencies,
+  restoring: Restoring,
+  hasTime?: () => boolean,
+): Promise<SteppedProof> {
   return withConnection(
     dependencies.connector,
     async (client) => {
       // A call that was given up may still run: to compare the schema while it applies migrations would find these.
       await waitForLock(client, 'proof of a restore');
-      return prove(dependencies, restoring);
+      return prove(dependencies, restoring, hasTime);
     },
     restoring.name,
   );
 }
 
-async function prove(dependencies: RestoreDependencies, { manifest, schema, name }: Restoring): Promise<RestoreProof> {
+async function prove(
+  dependencies: RestoreDependencies,
+  { manifest, schema, name }: Restoring,
+  hasTime: SweepLimits['hasTime'],
+): Promise<SteppedProof> {
   const { connector, log } = dependencies;
   const objects = new VerifiedObjects(dependencies.store, 0);
   const domain = new Domain(dependencies, manifest, name);
@@ -161,11 +188,9 @@ async function prove(dependencies: RestoreDependencies, { manifest, schema, name
   );
   const deviations = new Deviations(known.deviations);
   const schemaDifferences = await withoutMigrations(dependencies, { manifest, schema, name }, deviations);
-  const proven = await domain.migrateAndCheck(deviations);
-  const found = { deviations: deviations.all().length, schemaDifferences: schemaDifferences.length };
-  await withConnection(connector, (client) => client.query(recordStep('proven', { found })), name);
-  reportDifferences(log, deviations.all(), schemaDifferences);
-  return {
+  const { done, ...proven } = await eraseOn(dependencies, domain, name, { deviations, schemaDifferences }, hasTime);
+  if (done) reportDifferences(log, deviations.all(), schemaDifferences);
+  const proof = {
     foreignKeysValidated: known.foreignKeysValidated,
     sequencesRestored: known.sequences,
     rolesCreated: known.rolesCreated,
@@ -173,6 +198,48 @@ async function prove(dependencies: RestoreDependencies, { manifest, schema, name
     deviations: deviations.all(),
     schemaDifferences,
   };
+  return { done, proof };
+}
+
+/** What the calls before found and did, where erasing people again takes more than one. */
+interface Erasing extends StepDetail {
+  readonly migrated: MigratedDomain;
+  readonly unapplied: Deviation | null;
+  readonly continueFrom: SweepPosition | null;
+  readonly rowsErased: number;
+}
+
+/** Brings the schema up to date, and erases people again from where the call before stopped. */
+async function eraseOn(
+  { connector }: RestoreDependencies,
+  domain: Domain,
+  name: string,
+  { deviations, schemaDifferences }: { readonly deviations: Deviations; readonly schemaDifferences: readonly string[] },
+  hasTime: SweepLimits['hasTime'],
+): Promise<MigratedDomain & { readonly rowsErased: number; readonly done: boolean }> {
+  const before = (await withConnection(connector, (client) => readStep(client, 'erasing'), name)) as
+    | Erasing
+    | undefined;
+  if (before?.unapplied) deviations.addFirst(before.unapplied);
+  const migrated = before?.migrated ?? (await domain.migrateAndCheck(deviations));
+  const { done, continueFrom, ...erased } = await domain.eraseAgain(deviations, {
+    from: before?.continueFrom,
+    hasTime,
+  });
+  const rowsErased = (before?.rowsErased ?? 0) + erased.rowsErased;
+  const unapplied = unappliedMigration(deviations.all()) ?? null;
+  const found = { deviations: deviations.all().length, schemaDifferences: schemaDifferences.length };
+  const erasing: Erasing = { migrated, unapplied, continueFrom, rowsErased };
+  await withConnection(
+    connector,
+    async (client) => {
+      // Of a proof before, when people were erased since.
+      if (!done) await forgetStep(client, 'proven');
+      await client.query(done ? recordStep('proven', { found }) : recordStep('erasing', erasing));
+    },
+    name,
+  );
+  return { ...migrated, rowsErased, done };
 }
 
 /** Compares the schema, once: a repeated call finds the migrations in it that the first has applied. */

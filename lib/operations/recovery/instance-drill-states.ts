@@ -2,6 +2,8 @@ import { cutOverMinutes } from '../../config/recovery-policy';
 import {
   announcing,
   ERASE_AGAIN,
+  ERASE_FROM,
+  erasingAgain,
   failsWhen,
   invoking,
   otherwiseFails,
@@ -57,7 +59,7 @@ export function instanceDrillDefinition(props: InstanceDrillProps): State & { re
       'Note the start': {
         Type: 'Pass',
         Comment: 'Name of the temporary instance, and until when it is kept',
-        Assign: temporaryVariables(props),
+        Assign: { ...temporaryVariables(props), ...ERASE_FROM },
         // A schedule or a person starts it; the latest moment is restored, whatever the input says.
         Output: {},
         Next: bringUp(props),
@@ -71,14 +73,10 @@ export function instanceDrillDefinition(props: InstanceDrillProps): State & { re
   };
 }
 
-function proving({ verifyFunctionArn, erasureFunctionArn, database, hasProxy }: InstanceDrillProps): States {
+function proving(props: InstanceDrillProps): States {
+  const { verifyFunctionArn, database, hasProxy } = props;
   return {
-    [ERASE_AGAIN]: invoking(
-      erasureFunctionArn,
-      { action: 'replay', database, host: '{% $host %}', dryRun: false },
-      PROVING,
-      { Next: 'Verify the recovered database' },
-    ),
+    ...erasingAgain(ERASE_AGAIN, props, PROVING, 'Verify the recovered database'),
     'Verify the recovered database': invoking(verifyFunctionArn, { database, host: '{% $host %}' }, PROVING, {
       Next: 'Is it sound?',
     }),

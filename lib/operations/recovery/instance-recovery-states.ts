@@ -273,6 +273,28 @@ export function untilReady(props: UntilReady): States {
 /** State that erases again who was erased since the moment that was restored: before anything of it is handed over. */
 export const ERASE_AGAIN = 'Erase again who was erased since';
 
+/** Variable of where the replay of erasures goes on: null before it begins, and when it has ended. */
+export const ERASE_FROM = { eraseFrom: null };
+
+/** States that erase people again, in as many calls as it takes. {@link ERASE_FROM} is assigned before. */
+export function erasingAgain(
+  name: string,
+  { erasureFunctionArn, database }: Pick<RecoveryDefinitionProps, 'erasureFunctionArn' | 'database'>,
+  stage: Stage,
+  next: string,
+): States {
+  const judge = `${name}: judge`;
+  return {
+    [name]: invoking(
+      erasureFunctionArn,
+      { action: 'replay', database, host: '{% $host %}', dryRun: false, continueFrom: '{% $eraseFrom %}' },
+      stage,
+      { Assign: { eraseFrom: '{% $states.result.Payload.continueFrom %}' }, Next: judge },
+    ),
+    [judge]: { Type: 'Choice', Choices: [{ Condition: '{% $states.input.done %}', Next: next }], Default: name },
+  };
+}
+
 /** A call of one of our functions, whose answer is the state's output. */
 export function invoking(functionArn: string, payload: State | string, stage: Stage, rest: State): State {
   const { Catch = [], ...fields } = rest;

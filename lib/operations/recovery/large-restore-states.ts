@@ -82,14 +82,14 @@ export function largeRestoreDefinition(props: LargeRestoreDefinitionProps): Stat
       'Load the rows': map(props, 'Rows', 'load', 'groups', 'Build the indexes'),
       'Build the indexes': map(props, 'Indexes', 'index', 'builds', 'Make keys, views and rules'),
       ...repeated('Make keys, views and rules', step(props, { step: 'complete', ...RESTORING }), 'Prove the database'),
-      'Prove the database': step(
-        props,
-        { step: 'prove', ...RESTORING },
-        {
-          Assign: { proof: '{% $states.result.Payload.proof %}', provenAt: '{% $fromMillis($millis()) %}' },
-          Output: '{% $states.input %}',
-          Next: 'Restore or drill: proven',
-        },
+      ...repeated(
+        'Prove the database',
+        step(
+          props,
+          { step: 'prove', ...RESTORING },
+          { Assign: { proof: '{% $states.result.Payload.proof %}', provenAt: '{% $fromMillis($millis()) %}' } },
+        ),
+        'Restore or drill: proven',
       ),
       'Restore or drill: proven': {
         Type: 'Choice',
@@ -157,7 +157,7 @@ function repeated(name: string, task: State, next: string): States {
   return {
     [name]: {
       ...task,
-      Assign: { done: '{% $states.result.Payload.done %}' },
+      Assign: { ...(task.Assign as State | undefined), done: '{% $states.result.Payload.done %}' },
       Output: '{% $states.input %}',
       Next: judge,
     },

@@ -1,6 +1,8 @@
 import { cutOverMinutes, RECOVERY_POLICY } from '../../config/recovery-policy';
 import {
   ERASE_AGAIN,
+  ERASE_FROM,
+  erasingAgain,
   EXPLAIN,
   eventOf,
   explained,
@@ -50,6 +52,7 @@ function warming(props: RecoveryDefinitionProps): States {
     'Begin warming': {
       Type: 'Pass',
       Assign: {
+        ...ERASE_FROM,
         warmUntil: `{% ${warmingDeadline(props)} %}`,
         warmed: { done: false, continueFrom: null, bytesRead: 0, bytesLeft: null, skippedPages: 0, error: null },
       },
@@ -69,7 +72,7 @@ function warming(props: RecoveryDefinitionProps): States {
       Default: ERASE_AGAIN,
     },
     'Warm the disk': warmingOnce(props, ERASE_AGAIN),
-    [ERASE_AGAIN]: erasingAgain(props, PROVING, logins),
+    ...erasingAgain(ERASE_AGAIN, props, PROVING, logins),
     // The instance has those of its moment; RDS sets the owner's alone.
     [logins]: invoking(
       props.migrateFunctionArn,
@@ -96,11 +99,6 @@ function warming(props: RecoveryDefinitionProps): States {
       }),
     },
   };
-}
-
-function erasingAgain({ erasureFunctionArn, database }: RecoveryDefinitionProps, stage: Stage, next: string): State {
-  const payload = { action: 'replay', database, host: '{% $host %}', dryRun: false };
-  return invoking(erasureFunctionArn, payload, stage, { Next: next });
 }
 
 /** One call, from where the call before stopped. */
@@ -189,7 +187,7 @@ function confirming(props: RecoveryDefinitionProps): States {
       Assign: { note: 'The last answer did not name that instance, so nothing was done.' },
     },
     // The confirmation may take a day, in which the instance in use goes on erasing people.
-    [eraseMeanwhile]: erasingAgain(props, UNCONFIRMED, 'Begin the cut-over'),
+    ...erasingAgain(eraseMeanwhile, props, UNCONFIRMED, 'Begin the cut-over'),
   };
 }
 

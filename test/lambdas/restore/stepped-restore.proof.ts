@@ -122,8 +122,8 @@ test('an archive that was written in parts is left to the workflow, by its time,
   ]);
   const manifest = await manifestAt(site.store, 'archives/main/20261121T060000Z/manifest.json');
   const { recoveryPoint: _recoveryPoint, ...small } = manifest as CompleteManifest;
-  expect(isTooLarge(small, workflow)).toBe(false);
-  expect(isTooLarge({ ...small, bytes: 1024 ** 4 + 1 }, workflow)).toBe(true);
+  expect(isTooLarge(small, workflow, { entries: [] })).toBe(false);
+  expect(isTooLarge({ ...small, bytes: 1024 ** 4 + 1 }, workflow, { entries: [] })).toBe(true);
 });
 
 test('a part that is loaded twice at once, or killed while it is loaded, is there once or not at all', async () => {

@@ -47,6 +47,15 @@ describe.each(DATABASE_NAMES)('the proof of a recovered %s database', (database)
     expect(touching(world)).toEqual([]);
   });
 
+  test('waits for erasures that take several calls, each from where the one before stopped', async () => {
+    const world = RecoveryWorld.inUse(database);
+    world.erasingCalls = 3;
+    expect(await world.recover()).toMatchObject({ status: 'SUCCEEDED' });
+    const erasing = ['erasure', 'erasure', 'erasure'];
+    expect(world.invoked.slice(2, 10)).toEqual([...erasing, 'migrate', 'verify', ...erasing]);
+    expect(world.erasedFrom).toEqual([null, 'charges', null, null, 'charges', null]);
+  });
+
   test('does not begin when functions could not log in, and touches nothing in use', async () => {
     const world = RecoveryWorld.inUse(database);
     world.failsLogins = 'AccessRefused';

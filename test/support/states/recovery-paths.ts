@@ -45,6 +45,7 @@ const REQUESTS: readonly Path[] = [
   { when: 'a time has another form', ends: 'RequestRefused', input: { restoreTime: 'yesterday' } },
   { when: 'a snapshot is not of this account', ends: 'RequestRefused', input: { snapshotArn: 'arn' } },
   { when: 'an instance is not of this workflow', ends: 'RequestRefused', input: { recoveredInstance: 'billing' } },
+  { when: 'to erase people again takes several calls', ends: SUCCEEDED, arrange: (world) => (world.erasingCalls = 3) },
   { when: 'the instance in use is deleted', ends: SUCCEEDED, arrange: deleted(true) },
   { when: 'the instance in use is deleted, to a time', ends: SUCCEEDED, arrange: deleted(true), input: TIME },
   { when: 'it is deleted without backups', ends: 'NothingToRestoreFrom', arrange: deleted(false) },

@@ -53,6 +53,10 @@ export class RecoveryWorld {
   };
   /** Error of the function that erases again. @default none */
   failsErasing: string | undefined;
+  /** Calls that a replay of erasures takes. */
+  erasingCalls = 1;
+  /** Positions that the calls were given to go on from. */
+  readonly erasedFrom: (string | null)[] = [];
   /** Error of the function that gives logins their passwords. */
   failsLogins: string | undefined;
   /** Error of the function that warms. @default none */
@@ -239,9 +243,15 @@ export class RecoveryWorld {
         return rows.report.parse(this.functions.rows(rows.request.parse(Payload)));
       case 'erasure': {
         if (this.failsErasing !== undefined) throw new StatesError(this.failsErasing, 'as told');
-        const { database, dryRun } = replayRequest.parse(erasure.request.parse(Payload));
+        const { database, dryRun, continueFrom: from } = replayRequest.parse(erasure.request.parse(Payload));
         if (dryRun) throw new Error('The workflow erases nobody: a dry run changes nothing');
-        return replayReport.parse({ action: 'replay', database, dryRun, erasures: 2, tables: [], migrated: [] });
+        this.erasedFrom.push(from?.table ?? null);
+        const done = this.erasedFrom.length % this.erasingCalls === 0;
+        // The call before the last ends the sweep, and the last looks for who was erased meanwhile.
+        const isSwept = done || this.erasedFrom.length % this.erasingCalls === this.erasingCalls - 1;
+        const continueFrom = isSwept ? null : { table: 'charges', after: ['ch_1'] };
+        const answer = { action: 'replay', database, dryRun, erasures: 2, tables: [], migrated: [] };
+        return replayReport.parse({ ...answer, done, continueFrom });
       }
       case 'migrate': {
         if (this.failsLogins !== undefined) throw new StatesError(this.failsLogins, 'as told');

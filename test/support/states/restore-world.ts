@@ -66,7 +66,7 @@ export class RestoreWorld {
       case 'prove': {
         const counted = { foreignKeysValidated: 1, sequencesRestored: 1, invariantsChecked: 0 };
         const named = { migratedForward: [], rolesCreated: [], deviations: [], schemaDifferences: [], rowsErased: 0 };
-        return { step: 'prove', proof: { ...counted, ...named } };
+        return { step: 'prove', done: true, proof: { ...counted, ...named } };
       }
       case 'release':
         return { step: 'release', durationMs: 1 };

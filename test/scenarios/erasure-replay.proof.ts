@@ -1,0 +1,171 @@
+import type { Client } from 'pg';
+import type { CompleteManifest } from '../../core/archive/manifest';
+import { SWEPT_TABLES } from '../../core/erasure/billing';
+import { isTooLarge } from '../../core/restore/workflow';
+import type { ReplayReport } from '../../lambdas/erasure/contract';
+import { replayAt } from '../../lambdas/erasure/core';
+import { manifestAt } from '../factories/archive';
+import { createErasureSite, type ErasureSite } from '../factories/erasure-site';
+import { placesOf } from '../factories/planted-person';
+import { SteppedRestore } from '../factories/stepped-restore';
+
+const SLOT = '2026-11-20T06:00:00Z';
+/** Of one page each: a sweep takes three calls. */
+const TABLES_PER_CALL = Math.ceil(SWEPT_TABLES.length / 3);
+
+let site: ErasureSite;
+
+beforeEach(async () => {
+  site = await createErasureSite();
+  await site.billing.backup(SLOT);
+});
+afterEach(() => site.remove());
+
+/** Time for a third of the tables. */
+function timeForAThird(): () => boolean {
+  let pages = 0;
+  return () => (pages += 1) <= TABLES_PER_CALL;
+}
+
+function placesIn(database: string): Promise<string[]> {
+  return inside(database, (client) => placesOf(client, site.one.marker));
+}
+
+async function inside<T>(database: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = await site.billing.source.connector.connect(database);
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+const unfinished = (database: string) =>
+  inside(
+    database,
+    async (client) => (await client.query('SELECT FROM billing.erasures WHERE finished_at IS NULL')).rowCount,
+  );
+
+describe('a recovered instance, whose rows take several calls', () => {
+  let targetDatabase: string;
+  beforeEach(async () => {
+    ({ targetDatabase } = await site.billing.restore(SLOT));
+    await site.erase();
+  });
+
+  const call = (continueFrom: ReplayReport['continueFrom']) => {
+    const hasTime = timeForAThird();
+    const { directory: migrationsDirectory } = site.billing.migrations;
+    return replayAt(
+      site.billing.source.connector,
+      { ...site.replayed(), migrationsDirectory, remainingMs: () => (hasTime() ? 1 : 0) },
+      { targetDatabase, dryRun: false, continueFrom },
+    );
+  };
+
+  /** Only into the ledger, as an erasure of the live database does first. */
+  const eraseOther = async () => {
+    const ledger = site.ledger();
+    await ledger.append([(await ledger.key()).subject('customer', 'cus_other')], new Date());
+  };
+
+  test('is erased again by calls that go on where the one before stopped', async () => {
+    const first = await call(null);
+    expect(first).toMatchObject({ done: false, continueFrom: { table: SWEPT_TABLES[TABLES_PER_CALL]?.name } });
+    const second = await call(first.continueFrom);
+    expect(second).toMatchObject({ done: false, continueFrom: { table: SWEPT_TABLES[2 * TABLES_PER_CALL]?.name } });
+    expect(await unfinished(targetDatabase)).toBe(1);
+    const third = await call(second.continueFrom);
+    expect(third).toMatchObject({ done: false, continueFrom: null });
+    expect(await placesIn(targetDatabase)).toEqual([]);
+    expect(await unfinished(targetDatabase)).toBe(0);
+    // Looks whether anybody was erased meanwhile.
+    expect(await call(third.continueFrom)).toMatchObject({ done: true, continueFrom: null, tables: [] });
+  });
+
+  test('is complete when it is begun anew, and has whoever was erased meanwhile', async () => {
+    const first = await call(null);
+    await eraseOther();
+    expect(first.done).toBe(false);
+    let report = await call(null);
+    const calls = [report];
+    while (!report.done) calls.push((report = await call(report.continueFrom)));
+    expect(calls).toHaveLength(4);
+
+    expect(await placesIn(targetDatabase)).toEqual([]);
+    expect(await inside(targetDatabase, (client) => namesOf(client, 'cus_other'))).toBe(0);
+  });
+
+  test('has whoever was erased behind the position of a call', async () => {
+    const first = await call(null);
+    await eraseOther();
+    let report = first;
+    const calls = [report];
+    while (!report.done) calls.push((report = await call(report.continueFrom)));
+    // Two sweeps of three calls, and a look.
+    expect(calls).toHaveLength(7);
+    expect(await inside(targetDatabase, (client) => namesOf(client, 'cus_other'))).toBe(0);
+  });
+});
+
+/** Customers of an id that still have a name or an address. */
+async function namesOf(client: Client, id: string): Promise<number | null> {
+  return (
+    await client.query('SELECT FROM billing.customers WHERE id = $1 AND (name, email) IS DISTINCT FROM (NULL, NULL)', [
+      id,
+    ])
+  ).rowCount;
+}
+
+test('a restore in steps erases in several calls, and is not proven before the last', async () => {
+  await site.erase();
+  const restore = new SteppedRestore(site.billing, `replayed_${site.billing.source.name}`, {
+    erasures: site.replayed(),
+  });
+  const inTime = () => {
+    const hasTime = timeForAThird();
+    return {
+      stop: {
+        get aborted() {
+          return !hasTime();
+        },
+      } as AbortSignal,
+    };
+  };
+  try {
+    await restore.completeAll();
+    const first = await restore.prove(inTime());
+    expect(first.done).toBe(false);
+    await expect(restore.release()).rejects.toMatchObject({ code: 'database_unproven' });
+    const reports = [first];
+    while (reports.at(-1)?.done === false) reports.push(await restore.prove(inTime()));
+    expect(reports.map(({ done }) => done)).toEqual([false, false, false, true]);
+    const erased = reports.map(({ proof }) => proof.rowsErased);
+    expect(erased).toEqual(erased.toSorted((a, b) => a - b));
+    const [{ proof }] = [reports.at(-1) ?? first];
+    expect(proof.rowsErased).toBeGreaterThan(20);
+    expect(proof).toEqual({ ...first.proof, rowsErased: proof.rowsErased });
+    // Its answer may be lost.
+    expect(await restore.prove(inTime())).toEqual({ step: 'prove', done: true, proof });
+    await restore.release();
+    expect(await placesIn(restore.targetDatabase)).toEqual([]);
+  } finally {
+    await restore.discard();
+    await inside('postgres', (client) =>
+      client.query(`DROP DATABASE IF EXISTS ${restore.targetDatabase} WITH (FORCE)`),
+    );
+  }
+});
+
+test('an archive of many rows is left to the workflow once anybody was erased', async () => {
+  const manifest = await manifestAt(site.billing.store, 'archives/billing/20261120T060000Z/manifest.json');
+  const many = { ...(manifest as CompleteManifest), rows: 1_000_001 };
+  const limit = { limitBytes: 1024 ** 4 };
+  expect(isTooLarge(many, limit, { entries: [] })).toBe(false);
+  await site.erase();
+  const { entries } = await site.ledger().read();
+  expect(isTooLarge(many, limit, { entries })).toBe(true);
+  expect(isTooLarge({ ...many, database: 'main' }, limit, { entries })).toBe(false);
+  expect(isTooLarge({ ...many, rows: 600_000, bytes: limit.limitBytes / 2 }, limit, { entries })).toBe(true);
+  expect(isTooLarge({ ...many, rows: 1000 }, limit, { entries })).toBe(false);
+});
