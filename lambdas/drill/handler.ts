@@ -1,5 +1,4 @@
 import { SFNClient } from '@aws-sdk/client-sfn';
-import type { Metrics } from '@aws-lambda-powertools/metrics';
 import { openSignedStore } from '../../core/archive/open-store';
 import { archiveSettings } from '../../core/archive/settings';
 import type { DatabaseName } from '../../core/contract';
@@ -18,16 +17,10 @@ import { operation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
 import { keepHeapSmall } from '../../core/runtime/sparing-heap';
 import { createTelemetry, MetricUnit } from '../../core/runtime/telemetry';
-import {
-  contract,
-  DRILL_METRICS,
-  type DrillRecord,
-  type DrillReport,
-  stepContract,
-  type DrillStepReport,
-} from './contract';
+import { contract, DRILL_METRICS, type DrillReport, stepContract, type DrillStepReport } from './contract';
 import { runDrill } from './core';
 import type { DrillDependencies } from './findings';
+import { addFinishedDrill } from './metrics';
 import { endDrill } from './steps';
 
 const MINUTE_MS = 60_000;
@@ -79,7 +72,7 @@ const drill = operation(contract, {
       workflow: { sfn, stateMachineArn: policies[database].workflowArn, limitBytes },
     }),
   measure: (metrics, report) => {
-    if (report.outcome !== 'started') addFinished(metrics, report);
+    if (report.outcome !== 'started') addFinishedDrill(metrics, report);
   },
   failedMetric: DRILL_METRICS.failed,
 });
@@ -92,7 +85,7 @@ const step = operation(stepContract, {
   // Of the record: a drill that passed did, though the workflow ends because its database could not be dropped.
   measure: (metrics, { record }) => {
     if (record.outcome === 'failed') metrics.addMetric(DRILL_METRICS.failed, MetricUnit.Count, 1);
-    else addFinished(metrics, record);
+    else addFinishedDrill(metrics, record);
   },
   // The workflow repeats a step, and takes this one when that does not help.
   failedMetric: (request) => (request?.step === 'fail' ? DRILL_METRICS.failed : undefined),
@@ -116,16 +109,4 @@ function dependenciesOf(database: DatabaseName): DrillDependencies {
     log: telemetry.log,
     clock: () => new Date(),
   };
-}
-
-function addFinished(
-  metrics: Metrics,
-  { durationMs, targetPercent, deviations, schemaDifferences }: Omit<DrillRecord, 'outcome'>,
-) {
-  metrics.addMetric(DRILL_METRICS.succeeded, MetricUnit.Count, 1);
-  if (durationMs !== null) metrics.addMetric(DRILL_METRICS.durationMs, MetricUnit.Milliseconds, durationMs);
-  if (deviations !== null && schemaDifferences !== null) {
-    metrics.addMetric(DRILL_METRICS.findings, MetricUnit.Count, deviations + schemaDifferences);
-  }
-  if (targetPercent !== null) metrics.addMetric(DRILL_METRICS.targetPercent, MetricUnit.Percent, targetPercent);
 }
