@@ -4,13 +4,13 @@ import type { InspectionReport } from '../../lambdas/inspect/contract';
 import type { Context } from '../context';
 import { configurationOf } from '../discover';
 import { bytes } from '../print/units';
-import { type Finding, judged } from './finding';
+import { type Finding, good, judged, wrong } from './finding';
 
 const GIB = 1024 ** 3;
 
 /**
  * How a database is archived that is too large for one call. Wrong where it is as large already, and no workflow archives it:
- * nothing newer is restored then, drilled, or a source of rows.
+ * nothing newer is restored then, drilled, or a source of rows; and where its size is not known, which may be as large.
  *
  * @param databases with their sizes, as far as the status of the platform has them
  */
@@ -26,14 +26,28 @@ export async function checkLargeArchives(
   };
   return DATABASE_NAMES.map((database) => {
     const { workflow, instance } = ways[database];
-    const size = databases.find((each) => each.database === database)?.sizeBytes ?? 0;
-    const isLarge = size > limitGib * GIB;
-    const inParts = Boolean(workflow);
+    const check = `large archives of ${database}`;
+    if (!Number.isFinite(limitGib)) {
+      return wrong(
+        check,
+        'the function backup names no size above which it stops',
+        'Deploy the stack Operations again',
+      );
+    }
+    if (workflow) return good(check, `above ${limitGib} GiB in parts`);
+    const size = databases.find((each) => each.database === database)?.sizeBytes;
+    if (size === undefined || size === null) {
+      return wrong(
+        check,
+        `its size is not known, and no workflow archives it above ${limitGib} GiB`,
+        'When ops status shows its size, run ops doctor again',
+      );
+    }
     const instead = instance ? 'RDS exports it as Parquet, from which nothing is restored' : 'it is not archived';
     return judged(
-      `large archives of ${database}`,
-      inParts || !isLarge,
-      inParts ? `above ${limitGib} GiB in parts` : `above ${limitGib} GiB, ${instead}; it has ${bytes(size)}`,
+      check,
+      size <= limitGib * GIB,
+      `above ${limitGib} GiB, ${instead}; it has ${bytes(size)}`,
       'docs/deploy.md#archive-an-existing-instance-in-parts',
     );
   });

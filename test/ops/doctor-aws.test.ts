@@ -204,39 +204,68 @@ test.each<[string, string, () => unknown, RegExp, RegExp]>([
   });
 });
 
-test('a database that is too large for one call is found where no workflow archives it in parts', async () => {
-  lambda.on(GetFunctionConfigurationCommand, { FunctionName: 'BillingOps-dev-backup' }).resolves({
-    FunctionArn: 'arn:aws:lambda:eu-central-1:111111111111:function:BillingOps-dev-backup',
-    Environment: {
-      Variables: {
-        STREAMING_LIMIT_GIB: '40',
-        BILLING_INSTANCE_IDENTIFIER: 'billing-1',
-        BILLING_ARCHIVE_WORKFLOW_ARN: '',
-        MAIN_INSTANCE_IDENTIFIER: '',
-        MAIN_ARCHIVE_WORKFLOW_ARN: '',
-      },
-    },
-  });
+describe('archives of large databases', () => {
   const client = new LambdaClient({});
   const context = {
     clients: { lambda: async () => client },
     target: { environment: 'dev', label: 'dev' },
     signal: new AbortController().signal,
   } as unknown as Parameters<typeof checkLargeArchives>[0];
-  const found = async (billing: number | null, main: number | null) =>
-    (
-      await checkLargeArchives(context, [
-        { database: 'billing', sizeBytes: billing },
-        { database: 'main', sizeBytes: main },
-      ])
-    ).map(({ state, detail, fix }) => [state, detail, fix]);
-  const fix = 'docs/deploy.md#archive-an-existing-instance-in-parts';
-  expect(await found(41 * 1024 ** 3, 41 * 1024 ** 3)).toEqual([
-    ['wrong', 'above 40 GiB, RDS exports it as Parquet, from which nothing is restored; it has 41.0 GiB', fix],
-    ['wrong', 'above 40 GiB, it is not archived; it has 41.0 GiB', fix],
-  ]);
-  expect(await found(39 * 1024 ** 3, null)).toEqual([
-    ['good', expect.stringContaining('RDS exports it'), null],
-    ['good', expect.stringContaining('it is not archived'), null],
-  ]);
+  const configured = (variables: Record<string, string>) =>
+    lambda.on(GetFunctionConfigurationCommand, { FunctionName: 'BillingOps-dev-backup' }).resolves({
+      FunctionArn: 'arn:aws:lambda:eu-central-1:111111111111:function:BillingOps-dev-backup',
+      Environment: {
+        Variables: {
+          STREAMING_LIMIT_GIB: '40',
+          BILLING_INSTANCE_IDENTIFIER: 'billing-1',
+          BILLING_ARCHIVE_WORKFLOW_ARN: '',
+          MAIN_INSTANCE_IDENTIFIER: '',
+          MAIN_ARCHIVE_WORKFLOW_ARN: '',
+          ...variables,
+        },
+      },
+    });
+  const found = async (...databases: Parameters<typeof checkLargeArchives>[1]) =>
+    (await checkLargeArchives(context, databases)).map(({ state, detail, fix }) => [state, detail, fix]);
+  const sized = (billing: number | null, main: number | null) =>
+    found({ database: 'billing', sizeBytes: billing }, { database: 'main', sizeBytes: main });
+
+  test('one that is too large for one call is found where no workflow archives it in parts', async () => {
+    configured({});
+    const fix = 'docs/deploy.md#archive-an-existing-instance-in-parts';
+    expect(await sized(41 * 1024 ** 3, 41 * 1024 ** 3)).toEqual([
+      ['wrong', 'above 40 GiB, RDS exports it as Parquet, from which nothing is restored; it has 41.0 GiB', fix],
+      ['wrong', 'above 40 GiB, it is not archived; it has 41.0 GiB', fix],
+    ]);
+    expect(await sized(39 * 1024 ** 3, 39 * 1024 ** 3)).toEqual([
+      ['good', expect.stringContaining('RDS exports it'), null],
+      ['good', expect.stringContaining('it is not archived'), null],
+    ]);
+  });
+
+  test('one of unknown size is found, whether its server or the whole status did not answer', async () => {
+    configured({});
+    const unknown = [
+      'wrong',
+      'its size is not known, and no workflow archives it above 40 GiB',
+      'When ops status shows its size, run ops doctor again',
+    ];
+    expect(await sized(null, 39 * 1024 ** 3)).toEqual([unknown, ['good', expect.any(String), null]]);
+    expect(await found()).toEqual([unknown, unknown]);
+    configured({ MAIN_ARCHIVE_WORKFLOW_ARN: 'arn:of:workflow' });
+    expect(await found()).toEqual([unknown, ['good', 'above 40 GiB in parts', null]]);
+  });
+
+  test('a limit that the function backup does not name is found', async () => {
+    lambda.on(GetFunctionConfigurationCommand, { FunctionName: 'BillingOps-dev-backup' }).resolves({
+      FunctionArn: 'arn:aws:lambda:eu-central-1:111111111111:function:BillingOps-dev-backup',
+      Environment: { Variables: {} },
+    });
+    const none = [
+      'wrong',
+      'the function backup names no size above which it stops',
+      'Deploy the stack Operations again',
+    ];
+    expect(await sized(1, 1)).toEqual([none, none]);
+  });
 });
