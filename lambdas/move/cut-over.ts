@@ -70,7 +70,7 @@ export async function cutOver(
       await assertClose(source, FORWARD);
       await assertNoRotationDue(dependencies);
     }
-    if (BEFORE_SWITCH.has(move.stage)) await assertNotRotating(dependencies, [dependencies.other.target.secretArn]);
+    if (MAY_WAIT.has(move.stage)) await assertNotRotating(dependencies, [dependencies.other.target.secretArn]);
     if (confirm !== confirmWith) {
       if (confirm !== undefined) throw notTyped(confirm, confirmWith);
       const { stage } = move;
@@ -100,6 +100,8 @@ export async function cutOver(
 }
 
 const BEFORE_SWITCH: ReadonlySet<string> = new Set(['copying', 'cutting-over']);
+/** In the others no server takes writes until the step has ended, which a rotation must not keep it from. */
+const MAY_WAIT: ReadonlySet<string> = new Set([...BEFORE_SWITCH, 'cut-over']);
 /** A roll-back that stopped before the old server took a write is taken back. */
 const BEFORE: ReadonlySet<string> = new Set([...BEFORE_SWITCH, 'switching', 'rolling-back']);
 

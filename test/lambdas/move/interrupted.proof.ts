@@ -153,6 +153,15 @@ test('the new server goes on where the old one is lost before functions are sent
     code: 'move_not_ready',
     message: expect.stringMatching(/^login-secret sends functions to .*: ops move cut-over sends them to/),
   });
+  const rotation = jest.spyOn(secrets, 'rotation').mockResolvedValue({ isUnderway: true, nextAt: undefined });
+  for (const take of [servers.step, servers.confirmed]) {
+    await expect(take({ action: 'cut-over' })).rejects.toMatchObject({
+      code: 'move_not_ready',
+      message: expect.stringContaining(`${arns.login}, ${arns.new} has begun and not ended`),
+    });
+  }
+  rotation.mockRestore();
+  expect(await secrets.read(arns.login)).not.toHaveProperty('move');
   expect((await servers.step({ action: 'cut-over' })).steps).toHaveLength(1);
   await servers.confirmed({ action: 'cut-over' });
   expect(await secrets.read(arns.login)).toMatchObject({ move: { state: 'moved' } });
