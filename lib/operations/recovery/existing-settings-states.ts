@@ -278,7 +278,6 @@ const OF_TEMPORARY: readonly string[] = [
   'EngineLifecycleSupport',
   'NetworkType',
   'VpcSecurityGroupIds',
-  'PubliclyAccessible',
   'CaCertificateIdentifier',
 ];
 const ofTemporary = (fields: Fields): string =>

@@ -107,6 +107,8 @@ function temporarySettings(props: TemporaryInstanceProps): Arguments {
     DbSubnetGroupName: settings.subnetGroupName,
     DbParameterGroupName: settings.parameterGroupName,
     MultiAZ: false,
+    // Also beside an instance that has a public address: only functions in the network read the copy.
+    PubliclyAccessible: false,
     DeletionProtection: false,
     EnableIAMDatabaseAuthentication: false,
     CopyTagsToSnapshot: false,
@@ -137,7 +139,6 @@ function temporarySettings(props: TemporaryInstanceProps): Arguments {
     NetworkType: settings.networkType,
     Port: POSTGRES_PORT,
     VpcSecurityGroupIds: [props.securityGroupId],
-    PubliclyAccessible: false,
     CaCertificateIdentifier: settings.certificateAuthority,
   };
 }
