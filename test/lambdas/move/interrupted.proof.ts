@@ -154,8 +154,9 @@ test('the new server goes on where the old one is lost before functions are sent
     message: expect.stringMatching(/^login-secret sends functions to .*: ops move cut-over sends them to/),
   });
   const rotation = jest.spyOn(secrets, 'rotation').mockResolvedValue({ isUnderway: true, nextAt: undefined });
-  for (const take of [servers.step, servers.confirmed]) {
-    await expect(take({ action: 'cut-over' })).rejects.toMatchObject({
+  const attempts = [() => servers.step({ action: 'cut-over' }), () => servers.confirmed({ action: 'cut-over' })];
+  for (const attempt of attempts) {
+    await expect(attempt()).rejects.toMatchObject({
       code: 'move_not_ready',
       message: expect.stringContaining(`${arns.login}, ${arns.new} has begun and not ended`),
     });
