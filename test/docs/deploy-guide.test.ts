@@ -96,8 +96,8 @@ test('every check that the deployment guide names is one that ops doctor makes',
   const source = readdirSync(folder)
     .map((file) => readFileSync(path.join(folder, file), 'utf8'))
     .join('\n');
-  const patterns = [...source.matchAll(/(?:judged|good|wrong|attempt)\(\s*[`'"]([^`'"\n]+)/g)].map(([, name = '']) =>
-    name.replaceAll(/\$\{\w+\}/g, String.raw`[\w-]+`),
+  const patterns = [...source.matchAll(/(?:(?:judged|good|wrong|attempt)\(\s*|const check = )[`'"]([^`'"\n]+)/g)].map(
+    ([, name = '']) => name.replaceAll(/\$\{\w+\}/g, String.raw`[\w-]+`),
   );
   const made = new RegExp(`^(${patterns.join('|')})$`);
   const table = deploy
