@@ -20,7 +20,7 @@ export const regionLossDrill = defineCommand({
       text('file'),
       'Public half of the key that signs archives, as docs/deploy.md, step 11, keeps it',
     ),
-    abandon: flag('Only take back what an interrupted drill made'),
+    abandon: flag('Only take back what an interrupted drill made; nothing where the environment is in use by now'),
     confirm: optional(text('environment'), 'Name of that environment, instead of typing it'),
   },
   examples: [
@@ -45,7 +45,7 @@ export const regionLossDrill = defineCommand({
     const place = await findSecondRegion(context, { region: undefined, withoutFirst: false });
     try {
       const record = abandon
-        ? await abandonDrill(context, place, into)
+        ? await abandonDrill(context, place, into, confirm)
         : await runDrill(context, place, { into, publicKey: key, withoutFirst: false, confirm });
       return {
         report: record,

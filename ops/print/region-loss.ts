@@ -7,7 +7,9 @@ import { moment, span } from './units';
 export function findingLines({ findings, region }: RegionLossReport, { style }: Pick<Context, 'style'>): string[] {
   const marks = { good: style.green('good   '), wrong: style.red('WRONG  '), skipped: style.dim('skipped') };
   const width = Math.max(...findings.map(({ check }) => check.length));
-  const gaps = findings.filter(({ state }) => state === 'wrong').length;
+  const count = (of: string) => findings.filter(({ state, check }) => state === of && check !== 'drill').length;
+  const [gaps, skipped] = [count('wrong'), count('skipped')];
+  const unasked = skipped === 0 ? '' : `, as far as was asked: ${skipped} of ${findings.length} checks were skipped`;
   return [
     ...findings.flatMap(({ check, state, detail, fix }) => [
       `${marks[state]} ${check.padEnd(width)}  ${detail}`,
@@ -15,7 +17,7 @@ export function findingLines({ findings, region }: RegionLossReport, { style }: 
     ]),
     '',
     gaps === 0
-      ? style.green(`A recovery in ${region} has what it needs`)
+      ? (skipped === 0 ? style.green : style.bold)(`A recovery in ${region} has what it needs${unasked}`)
       : style.red(
           `${gaps} of ${findings.length} checks found a gap: a recovery in ${region} would fail, or lose more than promised`,
         ),

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { S3Client } from '@aws-sdk/client-s3';
+import * as z from 'zod';
 import { ERASURE_PREFIX } from '../../core/erasure/contract';
 import type { RestoreEnvironment, RestoreReport } from '../../lambdas/restore/contract';
 import { Clients } from '../aws/clients';
 import { createInvoke, type Invoke } from '../aws/invoke';
 import type { Context } from '../context';
 import { configurationOf } from '../discover';
-import { CommandError, explain } from '../errors';
-import { bytes, counted } from '../print/units';
+import { CommandError } from '../errors';
+import { bytes } from '../print/units';
 import { type CopiedArchive, objectsUnder } from './copied-archives';
 import type { RegionDrill } from './drill-record';
 import type { SecondRegion } from './place';
@@ -17,8 +17,6 @@ import { replicaOf } from './secrets-there';
 const CONCURRENCY = 8;
 /** Between two lines about the progress. */
 const PROGRESS_MS = 5_000;
-/** Objects that S3 deletes in one call. */
-const DELETED_AT_ONCE = 1000;
 /** Between two looks at a workflow that restores a large archive. */
 const POLL_MS = 15_000;
 
@@ -90,7 +88,8 @@ export async function putErasureKey(
     [replica?.ARN, arn].map((SecretId) => client.send(new GetSecretValueCommand({ SecretId }))),
   );
   if (wanted?.SecretString === undefined) throw new CommandError('failed', 'The replica of ErasureKeySecret is empty');
-  if (current?.SecretString === wanted.SecretString) return 'there already';
+  if (begun !== null && current?.VersionId === begun.version) return 'there already';
+  // Also where the value is the same: the version in use tells later whether the environment is still the drill's.
   const secret = begun ?? { arn, version: randomUUID(), previous: current?.VersionId ?? '' };
   await remember(secret);
   await client.send(
@@ -159,31 +158,46 @@ export async function restoreCopy(
       const advice = `An earlier run of this drill ended before it was dropped. On the server of ${database}: DROP DATABASE ${scratch}`;
       throw new CommandError(cause.exit, `${advice}; then repeat the command`, { cause });
     });
-  const differences = [...report.deviations.map(({ object }) => object), ...report.schemaDifferences];
+  const { tables, rows, rowsErased, durationMs, deviations, schemaDifferences } =
+    report.outcome === 'started' ? await workflowResult(context, successor, report) : report;
+  const differences = [...deviations.map(({ object }) => object), ...schemaDifferences];
   if (differences.length > 0) {
+    const first = differences.slice(0, 3).join(', ');
     throw new CommandError(
       'failed',
-      `${database} came back with another schema: ${differences.slice(0, 3).join(', ')}`,
+      `${database} came back with another schema: ${first}. docs/runbook.md, drillFindings, says how to find the cause`,
     );
   }
-  const durationMs = report.outcome === 'started' ? await workflowMs(context, successor, report) : report.durationMs;
-  const { tables, rows, rowsErased } = report;
   return { database, archive: slot, tables, rows, rowsErased, durationMs };
 }
 
-/** Waits for the workflow of a large archive. @returns how long it took */
-async function workflowMs(
+/** What the proof of a restore in parts says, at the end of its workflow. */
+const proof = z.object({
+  tables: z.int(),
+  rows: z.int(),
+  rowsErased: z.int(),
+  deviations: z.array(z.object({ object: z.string() })),
+  schemaDifferences: z.array(z.string()),
+});
+
+/** Waits for the workflow of a large archive, whose answer at the beginning proves nothing. */
+async function workflowResult(
   { note, signal }: Context,
   { name, clients }: Successor,
   { database, execution: executionArn }: RestoreReport,
-): Promise<number> {
+): Promise<z.infer<typeof proof> & { readonly durationMs: number }> {
   const { DescribeExecutionCommand } = await import('@aws-sdk/client-sfn');
   const { setTimeout: sleep } = await import('node:timers/promises');
   const client = await clients.stepFunctions();
   note(`${database} is restored in parts by ${executionArn}`);
   for (;;) {
-    const { status, startDate, stopDate, cause } = await client.send(new DescribeExecutionCommand({ executionArn }));
-    if (status === 'SUCCEEDED') return (stopDate?.getTime() ?? 0) - (startDate?.getTime() ?? 0);
+    const { status, startDate, stopDate, cause, output } = await client.send(
+      new DescribeExecutionCommand({ executionArn }),
+    );
+    if (status === 'SUCCEEDED') {
+      const durationMs = (stopDate?.getTime() ?? 0) - (startDate?.getTime() ?? 0);
+      return { ...proof.parse(JSON.parse(output ?? '{}')), durationMs };
+    }
     if (status !== 'RUNNING') {
       throw new CommandError(
         'failed',
@@ -191,55 +205,5 @@ async function workflowMs(
       );
     }
     await sleep(POLL_MS, undefined, { signal });
-  }
-}
-
-/** Takes back what a drill made. Each part may be repeated. */
-export async function takeBack(clients: Clients, { bucket, prefixes, secret }: RegionDrill['made']): Promise<string> {
-  const s3 = await clients.s3();
-  let removed = 0;
-  for (const prefix of prefixes) removed += await removeUnder(s3, bucket, prefix);
-  const key = secret === null ? '' : `, ${await putBack(clients, secret)}`;
-  return `${counted(removed, 'copied object')} removed${key}`;
-}
-
-/** @returns how many were removed: none of a bucket that was destroyed with its environment */
-async function removeUnder(s3: S3Client, Bucket: string, prefix: string): Promise<number> {
-  const { DeleteObjectsCommand } = await import('@aws-sdk/client-s3');
-  const found = await objectsUnder(s3, Bucket, prefix).catch((cause: unknown) => {
-    if (cause instanceof Error && cause.name === 'NoSuchBucket') return new Map<string, never>();
-    throw cause;
-  });
-  const keys = [...found.keys()];
-  for (let start = 0; start < keys.length; start += DELETED_AT_ONCE) {
-    const Objects = keys.slice(start, start + DELETED_AT_ONCE).map((Key) => ({ Key }));
-    const { Errors = [] } = await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }));
-    if (Errors[0]) throw new CommandError('failed', `${Errors[0].Key} was not removed: ${Errors[0].Message}`);
-  }
-  return keys.length;
-}
-
-async function putBack(clients: Clients, secret: NonNullable<RegionDrill['made']['secret']>): Promise<string> {
-  const { DescribeSecretCommand, UpdateSecretVersionStageCommand } = await import('@aws-sdk/client-secrets-manager');
-  const { arn, version, previous } = secret;
-  const client = await clients.secretsManager();
-  try {
-    const { VersionIdsToStages: stages = {} } = await client.send(new DescribeSecretCommand({ SecretId: arn }));
-    // Another value than the drill's stays: an operator put it there since.
-    if (stages[version]?.includes('AWSCURRENT') !== true)
-      return 'the key of erasures is not that of the drill any more';
-    await client.send(
-      new UpdateSecretVersionStageCommand({
-        SecretId: arn,
-        VersionStage: 'AWSCURRENT',
-        RemoveFromVersionId: version,
-        MoveToVersionId: previous,
-      }),
-    );
-    return 'its own key of erasures put back';
-  } catch (cause) {
-    // Destroyed with its environment.
-    if (cause instanceof Error && cause.name === 'ResourceNotFoundException') return 'its secret is gone';
-    throw explain(cause, `put the key of erasures back in ${arn}`, 'the second region');
   }
 }

@@ -13,15 +13,17 @@ import {
   putErasureKey,
   restoreCopy,
   type Successor,
-  takeBack,
 } from './drill-data';
+import { takeBack, usedSince } from './drill-clean-up';
 import { newestRecord, recordKey, type RegionDrill, writeRecord } from './drill-record';
 import type { SecondRegion } from './place';
 
 /** Checks without which no restore there can be tried. */
 const NEEDED = /^(?:archive of|signature of|ledger of erasures$|secret ErasureKeySecret$)/;
-/** States of a stack after which a deployment succeeded. */
-const SETTLED = /^(?:CREATE|UPDATE|IMPORT)_COMPLETE$/;
+/** States of a stack that is there as it was deployed, or as it was before an update that failed. */
+const SETTLED = /^(?:CREATE|UPDATE|IMPORT|UPDATE_ROLLBACK)_COMPLETE$/;
+/** States that no stack leaves by itself. */
+const FAILED = /_FAILED$|^ROLLBACK_COMPLETE$|^DELETE_COMPLETE$/;
 const STACKS = ['Data', 'Operations', 'Monitoring'];
 /** Between two looks at the stacks: longer and longer. */
 const FIRST_POLL_MS = 1_000;
@@ -158,16 +160,39 @@ export async function runDrill(context: Context, place: SecondRegion, options: D
   return finish(drill);
 }
 
-/** Takes back what an interrupted drill made. */
-export async function abandonDrill(context: Context, place: SecondRegion, into: string): Promise<RegionDrill> {
+/**
+ * Takes back what an interrupted drill made.
+ *
+ * @param confirm name of the environment, as typed ahead
+ * @throws CommandError `refused` when the environment is in use by now: the drill is closed, and nothing is removed
+ */
+export async function abandonDrill(
+  context: Context,
+  place: SecondRegion,
+  into: string,
+  confirm: string | undefined,
+): Promise<RegionDrill> {
   const last = await newestRecord(await place.clients.s3(), place.bucket);
   if (last?.outcome !== 'running' || last.into !== into) {
     throw new CommandError('refused', `No drill into ${into} was interrupted: there is nothing to abandon`);
   }
   const drill = new Drill(context, place, { ...last, runs: last.runs + 1 }, true);
+  const inUse = await usedSince(place, last.made);
+  const close = async (): Promise<void> => {
+    Object.assign(drill.record, { outcome: 'abandoned', endedAt: context.now().toISOString() });
+    await drill.save();
+  };
+  if (inUse !== undefined) {
+    await close();
+    throw new CommandError('refused', `${into} is in use: ${inUse}. The drill is closed, and nothing was removed`);
+  }
+  await context.confirm(
+    into,
+    confirm,
+    `What the drill of ${last.startedAt} copied into s3://${last.made.bucket} is removed, and ${into} gets its own key of erasures back.`,
+  );
   await cleanUp(drill);
-  Object.assign(drill.record, { outcome: 'abandoned', endedAt: context.now().toISOString() });
-  await drill.save();
+  await close();
   return drill.record;
 }
 
@@ -196,6 +221,13 @@ async function deployed(
     for await (const { Stacks = [] } of paginateDescribeStacks({ client }, {})) {
       for (const { StackName = '', StackStatus = '' } of Stacks) states.set(StackName, StackStatus);
     }
+    const failed = names.find((name) => FAILED.test(states.get(name) ?? ''));
+    if (failed !== undefined) {
+      throw new CommandError(
+        'failed',
+        `${failed} is ${states.get(failed)}: npx cdk deploy -c env=${into} says why; after ROLLBACK_COMPLETE, destroy it first. Then repeat the command`,
+      );
+    }
     const waiting = names.filter((name) => !SETTLED.test(states.get(name) ?? ''));
     if (waiting.length === 0) {
       return {
@@ -220,6 +252,13 @@ async function restoreInto(
   const { context, place, record } = drill;
   const { name, bucket } = successor;
   // A drill that was interrupted has put its objects there itself.
+  const inUse = await usedSince(place, record.made);
+  if (inUse !== undefined) {
+    throw new CommandError(
+      'refused',
+      `${name} is in use since the drill was interrupted: ${inUse}. Close the drill with --abandon, which then removes nothing`,
+    );
+  }
   if (record.made.bucket === '') {
     await assertUnused(successor, archives);
     await context.confirm(
@@ -266,13 +305,17 @@ async function cleanUp(drill: Drill): Promise<void> {
 /** The time that a recovery would take: what was measured, and what a drill does not do. */
 async function finish(drill: Drill): Promise<RegionDrill> {
   const { record, context } = drill;
-  const measured = ['deploy', 'key of erasures', 'copy', 'restore billing', 'restore main'].map((name) =>
-    record.steps.findLast(({ step, done }) => step === name && done),
-  );
-  const measuredMs = measured.reduce((sum, step) => sum + (step?.durationMs ?? 0), 0);
-  const wasSeen = record.steps.some(
-    ({ step, done, detail }) => step === 'deploy' && done && detail.startsWith('deployed in'),
-  );
+  const done = record.steps.filter((step) => step.done);
+  const timesOf = (name: string): number[] =>
+    done.flatMap(({ step, durationMs }) => (step === name ? [durationMs] : []));
+  const measuredMs =
+    ['deploy', 'key of erasures', 'restore billing', 'restore main']
+      // A run that continues finds the stacks and the key there: the run that made them tells how long it takes.
+      .map((name) => Math.max(0, ...timesOf(name)))
+      .reduce((sum, longest) => sum + longest, 0) +
+    // Each run copies what the one before has not.
+    record.steps.filter(({ step }) => step === 'copy').reduce((sum, { durationMs }) => sum + durationMs, 0);
+  const wasSeen = done.some(({ step, detail }) => step === 'deploy' && detail.startsWith('deployed in'));
   const estimatedMinutes = { ...ESTIMATED_MINUTES, ...(wasSeen ? {} : { deploy: DEPLOY_MINUTES }) };
   const minutes = Object.values(estimatedMinutes).reduce((sum, each) => sum + each, 0);
   record.rto = { measuredMs, estimatedMinutes, totalMinutes: Math.ceil(minutes + measuredMs / 60_000) };

@@ -2,7 +2,7 @@ import type { Context } from '../context';
 import { type Finding, judged } from '../doctor/finding';
 import { explain } from '../errors';
 import { moment } from '../print/units';
-import { lastRehearsal } from './drill-record';
+import { lastRehearsal, newestRecord } from './drill-record';
 import type { SecondRegion } from './place';
 
 /** Days from which the last drill is too old: a quarter, and a week to arrange the next. */
@@ -13,6 +13,16 @@ export async function checkLastDrill({ now }: Context, place: SecondRegion): Pro
   const check = 'drill';
   const fix = 'ops region-loss drill --into <environment> --public-key <file>: docs/region-loss.md#rehearse-it';
   try {
+    const newest = await newestRecord(await place.clients.s3(), place.bucket);
+    if (newest?.outcome === 'running') {
+      const { into, startedAt } = newest;
+      return judged(
+        check,
+        false,
+        `interrupted: that into ${into} of ${moment(startedAt, now())}`,
+        `ops region-loss drill --into ${into} --public-key <file> continues it, and --abandon takes back what it made`,
+      );
+    }
     const endedAt = await lastRehearsal(await place.clients.s3(), place.bucket);
     const days =
       endedAt === undefined ? Number.POSITIVE_INFINITY : (now().getTime() - Date.parse(endedAt)) / 86_400_000;

@@ -200,22 +200,52 @@ test('a drill that was interrupted is continued, and takes back what both runs m
 test('a drill that is not continued is taken back', async () => {
   lambda.on(InvokeCommand).rejectsOnce(new Error('connection lost'));
   await drill();
-  const { status, record } = await drill('--abandon');
+  const { status, record } = await drill('--abandon --confirm dev2');
   expect([status, record?.outcome]).toEqual([0, 'abandoned']);
   expect([await keysOf(successor), secret.current]).toEqual([[], 'own']);
-  expect(await drill('--abandon')).toMatchObject({
+  expect(await drill('--abandon --confirm dev2')).toMatchObject({
     status: 3,
     stderr: expect.stringMatching(/No drill into dev2 was/),
   });
 });
 
-test('a key that an operator has put there since stays', async () => {
+test('an environment whose key an operator has put there since keeps everything', async () => {
   lambda.on(InvokeCommand).rejectsOnce(new Error('connection lost'));
   await drill();
   secret = { values: { ...secret.values, theirs: '{}' }, current: 'theirs' };
-  const { status, record } = await drill('--abandon');
-  expect([status, record?.steps.at(-1)?.detail]).toEqual([0, expect.stringMatching(/not that of the drill any more$/)]);
-  expect(secret.current).toBe('theirs');
+  const copied = await keysOf(successor);
+  expect(await drill('')).toMatchObject({ status: 3, stderr: expect.stringMatching(/dev2 is in use since the drill/) });
+  const { status, stderr } = await drill('--abandon --confirm dev2');
+  expect([status, stderr]).toEqual([3, expect.stringMatching(/dev2 is in use: arn:dev2-erasures has another value/)]);
+  expect([secret.current, await keysOf(successor)]).toEqual(['theirs', copied]);
+  expect((await onRecord()).map(({ outcome }) => outcome)).toEqual(['abandoned']);
+});
+
+test('an environment that has erased somebody since keeps everything', async () => {
+  lambda.on(InvokeCommand).rejectsOnce(new Error('connection lost'));
+  await drill();
+  const Key = 'erasures/20991231T000000000Z-dd.json';
+  await regions.s3.send(new PutObjectCommand({ Bucket: successor, Key, Body: '{}' }));
+  const { status, stderr } = await drill('--abandon --confirm dev2');
+  expect([status, stderr]).toEqual([3, expect.stringContaining(`s3://${successor}/${Key} is an erasure of its own`)]);
+  expect(await keysOf(successor)).toHaveLength(8);
+});
+
+test('what a drill left is not removed without the typed name', async () => {
+  lambda.on(InvokeCommand).rejectsOnce(new Error('connection lost'));
+  await drill();
+  const { status, stderr } = await drill('--abandon');
+  expect([status, stderr]).toEqual([3, expect.stringMatching(/add --confirm dev2/)]);
+  expect(await keysOf(successor)).toHaveLength(7);
+});
+
+test('a deployment that failed ends the drill, and names the stack', async () => {
+  stacksAre({ ...DEPLOYED, 'BillingOps-dev2-Operations': 'ROLLBACK_COMPLETE' });
+  const { status, stderr } = await drill();
+  expect([status, stderr]).toEqual([
+    4,
+    expect.stringMatching(/BillingOps-dev2-Operations is ROLLBACK_COMPLETE: npx cdk deploy -c env=dev2 says why/),
+  ]);
 });
 
 test('nothing is changed without the typed name', async () => {
@@ -251,14 +281,18 @@ test('an archive that this environment did not sign is restored nowhere', async 
 });
 
 test('an archive that a workflow restores is waited for, and timed by it', async () => {
-  restoreAnswers({ outcome: 'started', execution: 'arn:execution' });
+  restoreAnswers({ outcome: 'started', execution: 'arn:execution', rows: 0, rowsErased: 0 });
   sfn.on(DescribeExecutionCommand, { executionArn: 'arn:execution' }).resolves({
     status: 'SUCCEEDED',
+    output: JSON.stringify({ tables: 3, rows: 70, rowsErased: 5, deviations: [], schemaDifferences: [], slot: 's' }),
     startDate: new Date('2026-11-30T00:00:00Z'),
     stopDate: new Date('2026-11-30T02:00:00Z'),
   });
   const { record } = await drill();
-  expect(record?.restored.map(({ durationMs }) => durationMs)).toEqual([7_200_000, 7_200_000]);
+  expect(record?.restored.map(({ rows, rowsErased, durationMs }) => [rows, rowsErased, durationMs])).toEqual([
+    [70, 5, 7_200_000],
+    [70, 5, 7_200_000],
+  ]);
 });
 
 test('a drill whose environment is not deployed prints the command, and continues when it is', async () => {

@@ -1,0 +1,115 @@
+import type { ObjectIdentifier, S3Client } from '@aws-sdk/client-s3';
+import { ERASURE_PREFIX } from '../../core/erasure/contract';
+import type { Clients } from '../aws/clients';
+import { CommandError, explain } from '../errors';
+import { counted } from '../print/units';
+import { objectsUnder } from './copied-archives';
+import type { RegionDrill } from './drill-record';
+import type { SecondRegion } from './place';
+
+/** Objects that S3 deletes in one call. */
+const DELETED_AT_ONCE = 1000;
+
+type Made = RegionDrill['made'];
+
+/**
+ * What tells that the environment was recovered to since a drill into it was interrupted, or is in use otherwise: then nothing of it
+ * may be removed.
+ *
+ * @returns `undefined` while it is the drill's alone
+ */
+export async function usedSince(place: SecondRegion, { bucket, secret }: Made): Promise<string | undefined> {
+  // Objects are copied behind the key.
+  if (secret === null) return undefined;
+  const current = await currentVersion(place.clients, secret.arn);
+  if (current !== undefined && current !== secret.version && current !== secret.previous) {
+    return `${secret.arn} has another value than the drill put there, and than it had before`;
+  }
+  const s3 = await place.clients.s3();
+  const [theirs, copied] = await Promise.all([
+    unlessGone(objectsUnder(s3, bucket, ERASURE_PREFIX), new Map<string, never>()),
+    objectsUnder(s3, place.bucket, ERASURE_PREFIX),
+  ]);
+  const own = [...theirs.keys()].find((key) => !copied.has(key));
+  return own === undefined ? undefined : `s3://${bucket}/${own} is an erasure of its own`;
+}
+
+/** Takes back what a drill made. Each part may be repeated; the key is the last, because it tells whose the rest is. */
+export async function takeBack(clients: Clients, { bucket, prefixes, secret }: Made): Promise<string> {
+  if (secret === null) return 'nothing was made';
+  const s3 = await clients.s3();
+  let removed = 0;
+  for (const prefix of prefixes) removed += await unlessGone(removeUnder(s3, bucket, prefix), 0);
+  return `${counted(removed, 'copied object')} removed, ${await putBack(clients, secret)}`;
+}
+
+/**
+ * Removes every version: an object that is only hidden stays in the ledger of erasures, which is read by version, and the policy of a
+ * protected bucket refuses to hide it.
+ *
+ * @returns how many objects were removed
+ */
+async function removeUnder(s3: S3Client, Bucket: string, Prefix: string): Promise<number> {
+  const { DeleteObjectsCommand, ListObjectVersionsCommand } = await import('@aws-sdk/client-s3');
+  const keys = new Set<string>();
+  const remove = async (objects: readonly ObjectIdentifier[]): Promise<void> => {
+    for (let start = 0; start < objects.length; start += DELETED_AT_ONCE) {
+      const Objects = objects.slice(start, start + DELETED_AT_ONCE);
+      const { Errors = [] } = await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }));
+      if (Errors[0]) {
+        const { Key = '', Message = '' } = Errors[0];
+        const advice = 'whoever runs this needs s3:DeleteObjectVersion; then repeat the command';
+        throw new CommandError('failed', `s3://${Bucket}/${Key} was not removed: ${Message}. ${advice}`);
+      }
+      for (const { Key = '' } of Objects) keys.add(Key);
+    }
+  };
+  // Those that are listed are removed, so the next list begins behind them.
+  for (;;) {
+    const { Versions = [], DeleteMarkers = [] } = await s3.send(new ListObjectVersionsCommand({ Bucket, Prefix }));
+    const listed = [...Versions, ...DeleteMarkers];
+    if (listed.length === 0) break;
+    await remove(listed.map(({ Key, VersionId }) => ({ Key, VersionId })));
+  }
+  // A server without versions has listed none.
+  await remove([...(await objectsUnder(s3, Bucket, Prefix)).keys()].map((Key) => ({ Key })));
+  return keys.size;
+}
+
+async function putBack(clients: Clients, { arn, version, previous }: NonNullable<Made['secret']>): Promise<string> {
+  const current = await currentVersion(clients, arn);
+  if (current === undefined) return 'its secret is gone';
+  if (current !== version) return 'its own key of erasures was put back before';
+  const { UpdateSecretVersionStageCommand } = await import('@aws-sdk/client-secrets-manager');
+  const client = await clients.secretsManager();
+  const change = { VersionStage: 'AWSCURRENT', RemoveFromVersionId: version, MoveToVersionId: previous };
+  try {
+    await client.send(new UpdateSecretVersionStageCommand({ SecretId: arn, ...change }));
+  } catch (cause) {
+    throw explain(cause, `put the key of erasures back in ${arn}`, 'the second region');
+  }
+  return 'its own key of erasures put back';
+}
+
+/** @returns id of the version of a secret that is in use; `undefined` where it was destroyed with its environment */
+async function currentVersion(clients: Clients, arn: string): Promise<string | undefined> {
+  const { DescribeSecretCommand } = await import('@aws-sdk/client-secrets-manager');
+  const client = await clients.secretsManager();
+  try {
+    const { VersionIdsToStages = {} } = await client.send(new DescribeSecretCommand({ SecretId: arn }));
+    return Object.entries(VersionIdsToStages).find(([, stages]) => stages.includes('AWSCURRENT'))?.[0] ?? '';
+  } catch (cause) {
+    if (cause instanceof Error && cause.name === 'ResourceNotFoundException') return undefined;
+    throw explain(cause, `look at ${arn}`, 'the second region');
+  }
+}
+
+/** @param otherwise what there is of a bucket that was destroyed with its environment */
+async function unlessGone<T>(work: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    if (cause instanceof Error && cause.name === 'NoSuchBucket') return otherwise;
+    throw cause;
+  }
+}
