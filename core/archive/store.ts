@@ -97,8 +97,9 @@ export async function listVersions(store: ArchiveStore, prefix: string): Promise
       for (const { Key, VersionId } of page.Versions ?? []) {
         if (Key !== undefined && VersionId !== undefined) versions.set(Key, [...(versions.get(Key) ?? []), VersionId]);
       }
-      // A truncated page without a marker would be listed for ever.
-      if (page.IsTruncated !== true || page.NextKeyMarker === undefined) return versions;
+      if (page.IsTruncated !== true) return versions;
+      // Listed again from the beginning, it would never end; taken as whole, it would lack what is behind it.
+      if (page.NextKeyMarker === undefined) throw new Error('a page that is not the last names no next one');
       marker = { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker };
     }
   } catch (cause) {

@@ -112,8 +112,10 @@ async function readEntry(
 ): Promise<LedgerEntry> {
   let failure: unknown;
   for (const version of versions) {
+    // A version that cannot be read now may be the entry: only what was read, and is none, is passed over.
+    const text = await readText(store, name, version);
     try {
-      return parseEntry(name, (await readText(store, name, version)) ?? '', key);
+      return parseEntry(name, text ?? '', key);
     } catch (error) {
       failure ??= error;
     }

@@ -6,8 +6,11 @@ import type { Deviation } from '../schema/contract';
 
 /** Type of the object of a deviation that is a migration; pg_dump has none of the name. */
 const MIGRATION = 'MIGRATION ';
-/** Classes of SQLSTATE of a server that is shut down, or out of connections, memory or disk: no fault of the migration. */
-const PASSING = /^(?:08|53|57)/;
+/**
+ * Classes of SQLSTATE that are no fault of the migration: a deadlock, a server that is shut down, or out of connections, memory or
+ * disk, and files that it cannot read.
+ */
+const PASSING = /^(?:08|40|53|57|58|XX)/;
 
 /** What the pending migrations came to. */
 export interface BroughtForward {
@@ -19,7 +22,7 @@ export interface BroughtForward {
 
 /**
  * Applies the pending migrations to a restored database. One that fails is a fault of the deployed code, not of the archive:
- * the database keeps the schema before it, and the failure is a finding.
+ * the database keeps an older schema, and the failure is a finding.
  *
  * @throws OperationError as {@link applyMigrations} does, but for a migration that fails or is malformed
  */
@@ -34,12 +37,13 @@ export async function bringForward(
   } catch (error) {
     if (!isFaultOfMigration(error)) throw error;
     const { applied, pending } = await migrationStatus(client, database, directory);
-    const [failed = ''] = pending;
-    const later = pending.length - 1;
+    // Both errors name it: a later one may be malformed, and then none is applied.
+    const failed = pending.find((name) => error.message.includes(name)) ?? pending[0] ?? '';
+    const later = pending.length - 1 - pending.indexOf(failed);
     const others = later === 0 ? '' : later === 1 ? ', nor the one after it' : `, nor the ${later} after it`;
     const unapplied = {
       object: `${MIGRATION}${failed}`,
-      consequence: `not applied${others}: the database has the schema before it, and the rules of its domain were not checked`,
+      consequence: `not applied${others}: the database has an older schema, or a part of this migration, and the rules of its domain were not checked`,
       reason: error.message,
     };
     return { applied, unapplied };

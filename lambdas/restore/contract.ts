@@ -50,7 +50,7 @@ const proof = {
     )
     .readonly()
     .describe(
-      'What the server did not take of the archived schema; the rest is restored. `MIGRATION …` is a pending migration of the deployed code that failed: correct it and deploy it. The database has the schema before it.',
+      'What the server did not take of the archived schema; the rest is restored. `MIGRATION …` is a pending migration of the deployed code that failed: correct it and deploy it. The database has an older schema.',
     ),
   rowsErased: z.int().describe('Rows that were reduced, because they are of people who were erased since the backup.'),
   schemaDifferences: z

@@ -130,6 +130,12 @@ async function loadChosen(
   };
   await readRows(store, summary, async (row, bytes) => {
     if (missing ? !missing.delete(row.id) : row.kind !== 'deleted') return;
+    if (row.kind === 'changed' && summary.migrationFailed !== null) {
+      throw new OperationError(
+        'schema_differs',
+        `${row.id} has the values of before a migration that failed on the archive (${summary.migrationFailed}): correct that migration and deploy it, then make a new report. Deleted rows can be merged`,
+      );
+    }
     // A batch holds rows of one table; a report lists the tables one after the other.
     const full = batch.length === BATCH || batchBytes + bytes > maxBytes;
     if (batch[0] && (full || batch[0].table !== row.table)) await flush();

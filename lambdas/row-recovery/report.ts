@@ -125,18 +125,19 @@ async function storeReport(comparison: Comparison, createdAt: Date): Promise<Row
     changed: counted.reduce((sum, table) => sum + table.changed, 0),
     related,
     next: tally.next,
+    migrationFailed: comparison.unapplied?.reason ?? null,
     rowsSha256: stored.sha256,
     rowsBytes: stored.bytes,
   };
   await storeSummary(store, summary);
   // After the report: an erasure of billing that began since waits for this transaction, and then deletes what was stored.
   await live.query('COMMIT');
-  return answerOf(summary, tally, comparison.unapplied);
+  return answerOf(summary, tally);
 }
 
 /** The report in short, for the caller. */
-function answerOf(summary: ReportSummary, { firstIds }: Tally, unapplied: Deviation | undefined): RowRecoveryReport {
-  const { reportId, database, slot, instance, createdAt, deleted, changed, related, next } = summary;
+function answerOf(summary: ReportSummary, { firstIds }: Tally): RowRecoveryReport {
+  const { reportId, database, slot, instance, createdAt, deleted, changed, related, next, migrationFailed } = summary;
   const tables = summary.tables.map((table) => ({
     table: nameOf(table),
     compared: table.compared,
@@ -156,7 +157,7 @@ function answerOf(summary: ReportSummary, { firstIds }: Tally, unapplied: Deviat
     rowsKey: rowsKey(database, reportId),
     complete: next === null,
     firstIds: [...firstIds],
-    ...(unapplied ? { migrationFailed: unapplied.reason } : {}),
+    ...(migrationFailed === null ? {} : { migrationFailed }),
   };
 }
 

@@ -23,13 +23,24 @@ test('a restore keeps the database at the schema before a pending migration that
     {
       object: `MIGRATION ${failing}`,
       consequence:
-        'not applied, nor the one after it: the database has the schema before it, and the rules of its domain were not checked',
+        'not applied, nor the one after it: the database has an older schema, or a part of this migration, and the rules of its domain were not checked',
       reason: `Migration ${failing} failed and was rolled back; the ones before it stay applied. Correct it and apply again: division by zero`,
     },
   ]);
   const { 'billing.customers': restored = [] } = await contentOf(report.targetDatabase);
   const { 'billing.customers': archived = [] } = await contentOf(site.source.name);
   expect(restored).toEqual(archived.map((row) => row.replace(/\)$/, ',)')));
+});
+
+test('a restore names the pending migration that is malformed, and not a good one before it', async () => {
+  await site.backup('2026-11-21T06:00:00Z');
+  await site.migrations.add('add_note', 'ALTER TABLE billing.customers ADD note text;');
+  const malformed = await site.migrations.add('half_way', 'COMMIT;');
+  const report = await site.restore();
+  expect(report).toMatchObject({ kept: true, migratedForward: [] });
+  expect(report.deviations).toMatchObject([
+    { object: `MIGRATION ${malformed}`, reason: expect.stringContaining(`Migration ${malformed} has "COMMIT"`) },
+  ]);
 });
 
 test('a restore hands nothing over when people cannot be erased again without a migration that fails', async () => {

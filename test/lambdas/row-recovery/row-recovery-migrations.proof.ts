@@ -61,11 +61,26 @@ test('rows of an archive are compared as archived when a migration that it lacks
   const failing = await site.migrations.add('divide_by_zero', 'SELECT 1 / 0;');
   const request = { archive: 'latest', tables: ['billing.notes'] };
   const failure = `Migration ${failing} failed and was rolled back; the ones before it stay applied. Correct it and apply again: division by zero`;
-  expect(await reportRows(rowReporting(site), request)).toMatchObject({
-    deleted: 1,
-    changed: 0,
-    migrationFailed: failure,
+  await client.query(`UPDATE billing.notes SET body = 'since' WHERE id = 8`);
+  const report = await reportRows(rowReporting(site), request);
+  expect(report).toMatchObject({ deleted: 1, changed: 1, migrationFailed: failure });
+  const lines = (await readObject(site.store, report.rowsKey)).toString('utf8').trim().split('\n');
+  const changed = lines.map((line) => JSON.parse(line) as ReportedRow).find(({ kind }) => kind === 'changed');
+  const merge = (choose: 'deleted' | string[]) =>
+    mergeRows(
+      { connector: site.source.connector, store: site.store, log: silentLog, cache: noCache },
+      { reportId: report.reportId, choose, confirm: 'billing' },
+    );
+  await expect(merge([changed?.id ?? ''])).rejects.toMatchObject({
+    code: 'schema_differs',
+    message: expect.stringContaining(`has the values of before a migration that failed on the archive (${failure})`),
   });
+  await merge('deleted');
+  const { rows } = await client.query('SELECT id, body FROM billing.notes WHERE id IN (7, 8) ORDER BY id');
+  expect(rows).toEqual([
+    { id: 7, body: 'note 7' },
+    { id: 8, body: 'since' },
+  ]);
 
   await asAdministrator((live) => live.query('ALTER TABLE billing.notes ADD email text'), site.source.name);
   await expect(reportRows(rowReporting(site), request)).rejects.toMatchObject({
