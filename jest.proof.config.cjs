@@ -8,4 +8,6 @@ module.exports = {
   ...require('./jest.config.cjs'),
   testMatch: ['**/*.proof.ts'],
   testTimeout: 300_000,
+  // They wait for processes and servers a third of their time: two workers left two cores idle so long.
+  maxWorkers: 3,
 };
