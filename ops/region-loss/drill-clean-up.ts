@@ -58,7 +58,7 @@ async function removeUnder(s3: S3Client, Bucket: string, Prefix: string): Promis
       const { Errors = [] } = await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }));
       if (Errors[0]) {
         const { Key = '', Message = '' } = Errors[0];
-        const advice = 'whoever runs this needs s3:DeleteObjectVersion; then repeat the command';
+        const advice = 'give your role s3:DeleteObjectVersion there, then repeat the command';
         throw new CommandError('failed', `s3://${Bucket}/${Key} was not removed: ${Message}. ${advice}`);
       }
       for (const { Key = '' } of Objects) keys.add(Key);
