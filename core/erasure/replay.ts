@@ -49,7 +49,7 @@ export async function replayErasures(
     if (!(await plantTombstones(client, erasures))) return completed({});
     await drainTransactions(client);
   }
-  // A call that continues adds nobody: whoever was erased meanwhile may have rows before its position.
+  // A call that continues adds no person: one erased since the first call may have rows before its position.
   const { reduced, continueFrom } = await sweepBilling(client, { from, hasTime });
   if (continueFrom === null) await finishErasures(client, reduced);
   // After a sweep of several calls, another looks from the begin whether anybody was erased meanwhile.

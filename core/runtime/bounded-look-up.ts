@@ -7,7 +7,7 @@ const REFILL_MS = 10_000;
  * Limits how often unknown senders make a function look something up: {@link BURST} times in a row, and once in
  * {@link REFILL_MS} after that.
  *
- * @param now milliseconds since 1970; a clock that goes on while Lambda has frozen the function. @default the system's
+ * @param now milliseconds since 1970. The clock must also count the time in which Lambda has frozen the function. @default the system's
  * @returns what looks it up, or resolves to `undefined` when that was done too often lately
  */
 export function boundedLookUp<Value>(

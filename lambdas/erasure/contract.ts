@@ -124,7 +124,7 @@ export const replayReport = z.strictObject({
   done: z
     .boolean()
     .describe(
-      '`false`: ask again with `continueFrom`, also where it is null, until it is `true`; before, nobody may use the database. `true` in a dry run.',
+      '`false`: ask again with `continueFrom`, also where it is null, until it is `true`; let no application use the database before. `true` in a dry run.',
     ),
   continueFrom: sweepPosition.nullable().describe('Where the time ended; null at the end of every table.'),
   migrated: z

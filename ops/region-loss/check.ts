@@ -103,7 +103,7 @@ export async function checkSecondRegion(
   };
 }
 
-/** A check that could not be made: nobody knows whether a recovery would find it. */
+/** A check that could not be made, so that it is not known whether a recovery would succeed. */
 function unreadable(check: string, error: unknown, { target }: SecondRegion): Finding {
   const { message } = explain(error, `look at the ${check}`, target.label);
   return wrong(check, message, 'put right what the line names, and check again');

@@ -69,7 +69,7 @@ describe('a recovered instance, whose rows take several calls', () => {
     await ledger.append([(await ledger.key()).subject('customer', 'cus_other')], new Date());
   };
 
-  test('is erased again by calls that go on where the one before stopped', async () => {
+  test('is erased again by calls that each continue where the one before stopped', async () => {
     const first = await call(null);
     expect(first).toMatchObject({ done: false, continueFrom: { table: SWEPT_TABLES[TABLES_PER_CALL]?.name } });
     const second = await call(first.continueFrom);
@@ -83,7 +83,7 @@ describe('a recovered instance, whose rows take several calls', () => {
     expect(await call(third.continueFrom)).toMatchObject({ done: true, continueFrom: null, tables: [] });
   });
 
-  test('is complete when it is begun anew, and has whoever was erased meanwhile', async () => {
+  test('is complete when it is begun anew, and includes a person who was erased meanwhile', async () => {
     const first = await call(null);
     await eraseOther();
     expect(first.done).toBe(false);
@@ -96,7 +96,7 @@ describe('a recovered instance, whose rows take several calls', () => {
     expect(await inside(targetDatabase, (client) => namesOf(client, 'cus_other'))).toBe(0);
   });
 
-  test('has whoever was erased behind the position of a call', async () => {
+  test('includes a person who was erased behind the position of a call', async () => {
     const first = await call(null);
     await eraseOther();
     let report = first;

@@ -29,6 +29,18 @@ export async function applyWithEntitlements(client: Client, ...events: StripeEve
   return changes();
 }
 
+/** Applies events one by one; returns when access ends then, by feature, and null for what has no end. */
+export async function endingsAfter(
+  client: Client,
+  events: readonly StripeEvent[],
+): Promise<Record<string, string | null>> {
+  for (const event of events) await applyWithEntitlements(client, event);
+  const { rows } = await client.query<{ feature: string; valid_until: Date | null }>(
+    'SELECT feature, valid_until FROM billing.entitlements ORDER BY feature',
+  );
+  return Object.fromEntries(rows.map((row) => [row.feature, row.valid_until?.toISOString() ?? null]));
+}
+
 /** Every stored entitlement, as `user/project feature source from..until`. */
 export async function storedEntitlements(client: Client): Promise<string[]> {
   const { rows } = await client.query<{

@@ -63,7 +63,7 @@ export interface SteppedProof {
  * Builds the indexes of one large table, each once, as far as the time of the call goes. One that takes longer is completed
  * by the server.
  *
- * @returns whether all are there; otherwise the next call goes on
+ * @returns whether all are there; otherwise the next call continues
  * @throws OperationError `archive_inconsistent`; and, retryable, `database_unavailable`
  */
 export async function buildIndexes(
@@ -80,7 +80,7 @@ export async function buildIndexes(
  * Makes what comes after the rows, up to owners and privileges: sequences, counts, keys, materialised views, policies. In as
  * many calls as it takes.
  *
- * @returns whether all of it is there; otherwise the next call goes on
+ * @returns whether all of it is there; otherwise the next call continues
  * @throws OperationError `archive_inconsistent` naming part, table or key, `schema_not_applied`; and, retryable,
  * `database_unavailable`
  */
@@ -133,7 +133,7 @@ async function assertAllLoaded(client: Client, manifest: Manifest): Promise<void
  * date, and erases people again, in as many calls as that takes. Repeating it changes nothing.
  *
  * @param hasTime for another page of rows. @default always
- * @returns the proof so far; the database is proven when it is `done`, and otherwise the next call goes on
+ * @returns the proof so far; the database is proven when it is `done`; otherwise the next call continues
  * @throws OperationError as `restoreArchive` does
  */
 export function proveDatabase(

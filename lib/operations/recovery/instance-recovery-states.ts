@@ -273,7 +273,7 @@ export function untilReady(props: UntilReady): States {
 /** State that erases again who was erased since the moment that was restored: before anything of it is handed over. */
 export const ERASE_AGAIN = 'Erase again who was erased since';
 
-/** Variable of where the replay of erasures goes on: null before it begins, and when it has ended. */
+/** Variable of the position at which the replay of erasures continues: null before it begins, and when it has ended. */
 export const ERASE_FROM = { eraseFrom: null };
 
 /** States that erase people again, in as many calls as it takes. {@link ERASE_FROM} is assigned before. */

@@ -186,7 +186,7 @@ function confirming(props: RecoveryDefinitionProps): States {
       Default: ask,
       Assign: { note: 'The last answer did not name that instance, so nothing was done.' },
     },
-    // The confirmation may take a day, in which the instance in use goes on erasing people.
+    // The confirmation may take a day, and people may be erased on the instance in use during it.
     ...erasingAgain(eraseMeanwhile, props, UNCONFIRMED, 'Begin the cut-over'),
   };
 }

@@ -14,7 +14,7 @@ import {
 } from '../../factories/stripe-objects';
 import { itemAt, lineOf, openInvoice, paidYear, updated, YEAR, yearly } from '../../factories/yearly-subscription';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
-import { applyWithEntitlements, at, DAY, putRules } from '../../support/entitlements';
+import { applyWithEntitlements, at, DAY, endingsAfter, putRules } from '../../support/entitlements';
 import type { StripeEvent } from '../../../core/providers/stripe/shapes';
 
 const RULES: readonly EntitlementRule[] = [
@@ -33,14 +33,7 @@ beforeEach(async () => {
 });
 afterEach(() => database.drop());
 
-/** When access ends, by feature; whatever the order in which the events arrive. */
-async function endings(...events: StripeEvent[]): Promise<Record<string, string | null>> {
-  for (const event of events) await applyWithEntitlements(client, event);
-  const { rows } = await client.query<{ feature: string; valid_until: Date | null }>(
-    'SELECT feature, valid_until FROM billing.entitlements ORDER BY feature',
-  );
-  return Object.fromEntries(rows.map((row) => [row.feature, row.valid_until?.toISOString() ?? null]));
-}
+const endings = (...events: StripeEvent[]) => endingsAfter(client, events);
 
 test.each(['in order', 'in reverse'])(
   'a declined upgrade takes nothing away that was paid, with events %s',

@@ -3,7 +3,7 @@ import type { EntitlementRule } from '../../../core/entitlements/contract';
 import { dispute, EPOCH, invoice, invoicePayment, stripeEvent } from '../../factories/stripe-objects';
 import { itemAt, lineOf, openInvoice, paidYear, updated, YEAR, yearly } from '../../factories/yearly-subscription';
 import { createTestDatabase, type TestDatabase } from '../../support/database';
-import { applyWithEntitlements, at, DAY, putRules } from '../../support/entitlements';
+import { at, DAY, endingsAfter, putRules } from '../../support/entitlements';
 import type { StripeEvent } from '../../../core/providers/stripe/shapes';
 
 const RULES: readonly EntitlementRule[] = [
@@ -23,14 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => database.drop());
 
-/** When access ends, by feature. */
-async function endings(...events: StripeEvent[]): Promise<Record<string, string | null>> {
-  for (const event of events) await applyWithEntitlements(client, event);
-  const { rows } = await client.query<{ feature: string; valid_until: Date | null }>(
-    'SELECT feature, valid_until FROM billing.entitlements ORDER BY feature',
-  );
-  return Object.fromEntries(rows.map((row) => [row.feature, row.valid_until?.toISOString() ?? null]));
-}
+const endings = (...events: StripeEvent[]) => endingsAfter(client, events);
 
 /** In both orders, from nothing each time. */
 async function eitherWay(...events: StripeEvent[]): Promise<Record<string, string | null>> {
@@ -108,6 +101,12 @@ describe('a lost dispute', () => {
     ];
     expect(await eitherWay(...events)).toEqual({ pro: ACTIVE });
     expect(await endings(sold('price_pro', { status: 'unpaid' }, {}, 10))).toEqual({ pro: PAID });
+  });
+
+  test('of a further seat leaves a later upgrade, whose credit the year had paid as well', async () => {
+    const seat = paidChange(SEAT, 'in_seat', EPOCH - 50 * DAY);
+    const events = [paidYear(), seat, paymentOf('in_seat', 'pi_seat'), lost('pi_seat'), paidChange(UPGRADE)];
+    expect(await eitherWay(...events, sold('price_basic'))).toEqual({ basic: ACTIVE });
   });
 
   test('of the year takes a further seat that was paid with its credit', async () => {

@@ -55,7 +55,7 @@ export class RecoveryWorld {
   failsErasing: string | undefined;
   /** Calls that a replay of erasures takes. */
   erasingCalls = 1;
-  /** Positions that the calls were given to go on from. */
+  /** Positions from which the calls were told to continue. */
   readonly erasedFrom: (string | null)[] = [];
   /** Error of the function that gives logins their passwords. */
   failsLogins: string | undefined;
