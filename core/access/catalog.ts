@@ -3,7 +3,7 @@ import type { ClientBase } from 'pg';
 /** PUBLIC, as a grantee; no role can have this name. */
 export const PUBLIC = 'public';
 
-export type ObjectKind = 'DATABASE' | 'SCHEMA' | 'TABLE' | 'SEQUENCE' | 'FUNCTION' | 'DEFAULT';
+export type ObjectKind = 'DATABASE' | 'SCHEMA' | 'TABLE' | 'SEQUENCE' | 'ROUTINE' | 'DEFAULT';
 
 /** One privilege of one grantee, as it is or as it should be. */
 export interface Grant {
@@ -29,14 +29,17 @@ export interface Relation {
   readonly mine: boolean;
 }
 
+/** A function, a procedure or an aggregate. */
 export interface Routine {
   readonly schema: string;
   /** With the types of its arguments, in SQL. */
   readonly signature: string;
+  readonly owner: string;
   readonly mine: boolean;
   /** Runs with the rights of its owner. */
   readonly securityDefiner: boolean;
-  readonly searchPath: boolean;
+  /** Its own `search_path`, as PostgreSQL stores it; null where it has that of its caller. */
+  readonly searchPath: string | null;
 }
 
 /** What exists in a database, and who may do what with it. */
@@ -70,10 +73,10 @@ const RELATIONS = `
 
 const ROUTINES = `
   SELECT n.nspname AS schema, format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS signature,
-    pg_has_role(p.proowner, 'USAGE') AS mine, p.prosecdef AS "securityDefiner",
-    EXISTS (SELECT FROM unnest(p.proconfig) AS c WHERE c LIKE 'search_path=%') AS "searchPath"
+    pg_get_userbyid(p.proowner)::text AS owner, pg_has_role(p.proowner, 'USAGE') AS mine, p.prosecdef AS "securityDefiner",
+    (SELECT substr(c, length('search_path=') + 1) FROM unnest(p.proconfig) AS c WHERE c LIKE 'search_path=%') AS "searchPath"
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-  WHERE p.prokind <> 'p' AND ${OWN_SCHEMAS} AND ${notOfExtension('pg_proc', 'p.oid')}
+  WHERE ${OWN_SCHEMAS} AND ${notOfExtension('pg_proc', 'p.oid')}
   ORDER BY 1, 2`;
 
 /** `SET` is an option of a membership since PostgreSQL 16, and `ALTER DEFAULT PRIVILEGES FOR ROLE` asks for it. */
@@ -86,7 +89,7 @@ const OWNERS = `
   UNION SELECT relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE ${OWN_SCHEMAS} AND ${notOfExtension('pg_class', 'c.oid')}`;
 
-/** Where an object has no list of its own, PostgreSQL's defaults apply: PUBLIC connects, and calls functions. */
+/** Where an object has no list of its own, PostgreSQL's defaults apply: PUBLIC connects, and calls functions and procedures. */
 const GRANTS = `
   WITH found (kind, object, col, acl, creator) AS (
     SELECT 'DATABASE', quote_ident(datname), NULL, coalesce(datacl, acldefault('d', datdba)), NULL
@@ -104,10 +107,10 @@ const GRANTS = `
     FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace
     WHERE attacl IS NOT NULL AND NOT attisdropped AND ${OWN_SCHEMAS} AND ${notOfExtension('pg_class', 'c.oid')}
     UNION ALL
-    SELECT 'FUNCTION', format('%I.%I(%s)', n.nspname, proname, pg_get_function_identity_arguments(p.oid)), NULL,
+    SELECT 'ROUTINE', format('%I.%I(%s)', n.nspname, proname, pg_get_function_identity_arguments(p.oid)), NULL,
       coalesce(proacl, acldefault('f', proowner)), NULL
     FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
-    WHERE prokind <> 'p' AND ${OWN_SCHEMAS} AND ${notOfExtension('pg_proc', 'p.oid')}
+    WHERE ${OWN_SCHEMAS} AND ${notOfExtension('pg_proc', 'p.oid')}
     UNION ALL
     SELECT 'DEFAULT', concat_ws(' ', quote_ident(nspname),
         CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' ELSE defaclobjtype::text END),

@@ -49,13 +49,13 @@ export function desiredGrants(catalog: Catalog, policy: AccessPolicy): Grant[] {
       .flatMap((relation) => onRelation(group, relation, policy)),
     ...catalog.routines
       .filter(({ schema }) => schemas.includes(schema))
-      .map(({ signature }): Grant => onFunction(signature, group.name)),
+      .map(({ signature }): Grant => onRoutine(signature, group.name)),
   ]);
 }
 
-function onFunction(signature: string, grantee: string): Grant {
+function onRoutine(signature: string, grantee: string): Grant {
   // PostgreSQL runs the functions of a view as the role that reads the view.
-  return { kind: 'FUNCTION', object: signature, privilege: 'EXECUTE', grantee };
+  return { kind: 'ROUTINE', object: signature, privilege: 'EXECUTE', grantee };
 }
 
 function usage({ name: grantee }: GroupPolicy, schema: string): Grant {

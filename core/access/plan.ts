@@ -4,6 +4,7 @@ import type { AccessChange, AccessPlan } from './change';
 import { creatorsOf, desiredGrants, identifier, isRevokedFromPublic, schemasOf } from './desired';
 import { CLONE_SUFFIX, type AccessPolicy } from './policy';
 import { planRoles, type RoleWishes } from './roles';
+import { unsafeRoutines } from './unsafe-routines';
 
 export interface AccessWishes extends RoleWishes {
   /** Roles that are given, by name, what PUBLIC loses: those of the application. */
@@ -24,7 +25,7 @@ export async function planAccess(client: ClientBase, policy: AccessPolicy, wishe
   return {
     changes: [...roles.changes, ...changes],
     locksOut: closes ? await lockedOut(client, policy, wishes.keep) : [],
-    obstacles: [...roles.obstacles, ...obstacles, ...unsafeFunctions(catalog, policy)],
+    obstacles: [...roles.obstacles, ...obstacles, ...(await unsafeRoutines(client, catalog, policy))],
   };
 }
 
@@ -99,11 +100,11 @@ function readsAllByGrants(catalog: Catalog, policy: AccessPolicy, group: string)
   });
 }
 
-/** What a right of PUBLIC becomes: of the roles to keep, and of functions that of everyone who may look into their schema. */
+/** What a right of PUBLIC becomes: of the roles to keep, and of functions and procedures that of everyone who may look into their schema. */
 function keptGrants(catalog: Catalog, grant: Grant, keep: readonly string[]): Grant[] {
   const [schema = ''] = grant.object.split('.');
   const users =
-    grant.kind === 'FUNCTION'
+    grant.kind === 'ROUTINE'
       ? catalog.grants
           .filter(({ kind, object, privilege }) => kind === 'SCHEMA' && object === schema && privilege === 'USAGE')
           .map(({ grantee }) => grantee)
@@ -128,7 +129,7 @@ function split(catalog: Catalog, wanted: readonly Wanted[]): { mine: Wanted[]; o
         ({ kind, schema, name }) =>
           `${kind === 'sequence' ? 'SEQUENCE' : 'TABLE'} ${identifier(schema)}.${identifier(name)}`,
       ),
-    ...catalog.routines.filter(({ mine }) => !mine).map(({ signature }) => `FUNCTION ${signature}`),
+    ...catalog.routines.filter(({ mine }) => !mine).map(({ signature }) => `ROUTINE ${signature}`),
   ]);
   const isForeign = ({ grant: { kind, object } }: Wanted): boolean => foreign.has(`${kind} ${object}`);
   return { mine: wanted.filter((one) => !isForeign(one)), others: wanted.filter(isForeign) };
@@ -192,15 +193,4 @@ async function lockedOut(client: ClientBase, policy: AccessPolicy, keep: readonl
     [admitted, ours],
   );
   return rows.map(({ name }) => name);
-}
-
-/** A function that runs as its owner finds what the caller's search path puts before it. */
-function unsafeFunctions(catalog: Catalog, policy: AccessPolicy): string[] {
-  const schemas = schemasOf(catalog, policy);
-  return catalog.routines
-    .filter(({ schema, securityDefiner, searchPath }) => schemas.includes(schema) && securityDefiner && !searchPath)
-    .map(
-      ({ signature }) =>
-        `${signature} runs as its owner with the search path of its caller: ALTER FUNCTION ${signature} SET search_path = pg_catalog`,
-    );
 }

@@ -144,15 +144,48 @@ test('a table of a later migration is covered at once, and its personal columns 
   await clients.billing.query('DROP TABLE billing.later');
 });
 
-test('a function that runs as its owner is reported without a fixed search path', async () => {
+const CLOSED = 'ALTER ROUTINE billing.own() SET search_path = pg_catalog, pg_temp and qualify the names in its body';
+const TEMPORARY_FIRST = 'finds temporary tables of its caller first: ALTER ROUTINE billing.own() SET search_path =';
+
+test.each([
+  ['RESET search_path', `with the search path of its caller: ${CLOSED}`],
+  ['SET search_path = pg_catalog', `and ${TEMPORARY_FIRST} pg_catalog, pg_temp`],
+  ['SET search_path = pg_temp, billing, pg_temp', `and ${TEMPORARY_FIRST} billing, pg_temp`],
+  ['SET search_path = "a,pg_temp"', `and ${TEMPORARY_FIRST} "a,pg_temp", pg_temp`],
+  ['SET search_path = open, pg_temp', `and looks for objects in open, where PUBLIC may create them: ${CLOSED}`],
+  [
+    'SET search_path = "$user", Shared, pg_temp',
+    `and looks for objects in shared, where billing_service may create them: ${CLOSED}`,
+  ],
+])('a procedure that runs as its owner is reported with %s', async (setting, expected) => {
   const { billing } = clients;
-  await billing.query(`CREATE FUNCTION billing.own() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'`);
-  expect((await plan('billing')).obstacles).toEqual([
-    'billing.own() runs as its owner with the search path of its caller: ALTER FUNCTION billing.own() SET search_path = pg_catalog',
+  await billing.query(`CREATE SCHEMA shared; GRANT CREATE ON SCHEMA shared TO billing_service;
+    CREATE SCHEMA open; GRANT CREATE ON SCHEMA open TO PUBLIC;
+    CREATE PROCEDURE billing.own() LANGUAGE sql SECURITY DEFINER SET search_path = shared AS 'SELECT 1';
+    ALTER PROCEDURE billing.own() ${setting}`);
+  const { obstacles } = await plan('billing');
+  await billing.query('ALTER PROCEDURE billing.own() SET search_path = pg_catalog, billing, pg_temp');
+  const mended = await plan('billing');
+  await billing.query('DROP PROCEDURE billing.own(); DROP SCHEMA shared; DROP SCHEMA open');
+  expect(obstacles).toEqual([`billing.own() runs as its owner ${expected}`]);
+  expect(mended.obstacles).toEqual([]);
+});
+
+test('a procedure that PUBLIC may call is closed to PUBLIC, and those who may look into its schema keep it', async () => {
+  const { billing } = clients;
+  await billing.query(`CREATE PROCEDURE billing.work(IN days int, OUT done int) LANGUAGE sql AS 'SELECT 1';
+    GRANT EXECUTE ON PROCEDURE billing.work TO PUBLIC; REVOKE EXECUTE ON PROCEDURE billing.work FROM billing_service`);
+  const what = 'EXECUTE on routine billing.work(IN days integer, OUT done integer)';
+  const { changes } = await plan('billing');
+  await applyAccess(billing, changes);
+  const left = await plan('billing');
+  await billing.query('DROP PROCEDURE billing.work');
+  expect(changes).toMatchObject([
+    { verb: 'revoke', role: 'public', what },
+    { verb: 'grant', role: 'billing_service', what },
+    { verb: 'grant', role: 'billing_api', what },
   ]);
-  await billing.query('ALTER FUNCTION billing.own() SET search_path = pg_catalog');
-  expect((await plan('billing')).obstacles).toEqual([]);
-  await billing.query('DROP FUNCTION billing.own()');
+  expect(left.changes).toEqual([]);
 });
 
 test('a password is stored as PostgreSQL itself would store it', async () => {
