@@ -111,7 +111,7 @@ export async function runningOf(client: ClientBase, { customers, users }: Person
 /** Rows of one table that hold something of a person. */
 export interface PersonalRows {
   readonly table: string;
-  /** Condition on the rows, as `row`. $1 customers, $2 users, $3 emails, $4 ids of the person's objects. */
+  /** Condition on the rows, as `row`. $1 customers, $2 users, $3 emails, $4 ids of the person's objects, customers among them. */
   readonly where: string;
   /** Columns of the primary key, so that pages neither repeat nor leave out a row. */
   readonly order: string;
@@ -165,12 +165,23 @@ export const PERSONAL_ROWS: readonly PersonalRows[] = [
   referring('object_refreshes', ['object_id']),
   {
     table: 'billing.webhook_events',
-    where: `row.object_id = ANY ($4) OR row.object_id = ANY ($1)
-      OR billing.id_in(row.payload #> '{data,object,customer}') = ANY ($1)
+    where: `row.object_id = ANY ($4) OR billing.id_in(row.payload #> '{data,object,customer}') = ANY ($1)
       OR row.provider || ':' || coalesce(billing.id_in(row.payload #> '{data,customer}'), row.payload #>> '{data,customer_id}') = ANY ($1)`,
     order: 'row.provider, row.id',
   },
 ];
+
+/** Objects that are the person's because of another, by the columns that name it: events and findings name them alone. */
+const REFERRERS = [
+  ...['refunds', 'disputes', 'early_fraud_warnings'].map((table) => [table, 'charge_id', 'payment_intent_id']),
+  ['payouts', 'account_id'],
+  ['transfers', 'account_id', 'charge_id'],
+  ['invoice_payments', 'invoice_id', 'payment_intent_id'],
+]
+  .flatMap(([table, ...columns]) =>
+    columns.map((column) => `SELECT row.id FROM billing.${table} AS row JOIN known ON known.id = row.${column}`),
+  )
+  .join(' UNION ');
 
 /** The parameters of {@link PERSONAL_ROWS}. */
 export async function personalParameters(client: ClientBase, person: Person): Promise<readonly unknown[]> {
@@ -182,14 +193,10 @@ export async function personalParameters(client: ClientBase, person: Person): Pr
   );
   const { rows } = await client.query<{ id: string }>(
     `WITH own AS (${ids.join(' UNION ALL ')}), known AS (
-       SELECT id FROM own UNION SELECT other FROM own WHERE other IS NOT NULL
+       SELECT id FROM own UNION SELECT other FROM own WHERE other IS NOT NULL UNION SELECT unnest($1::text[])
        UNION SELECT id FROM billing.bitcoin_payments WHERE user_id = ANY ($2)
        UNION SELECT id FROM billing.connect_accounts WHERE user_id = ANY ($2))
-     SELECT id FROM known UNION SELECT refund.id FROM billing.refunds AS refund JOIN known ON known.id = refund.charge_id
-     UNION SELECT dispute.id FROM billing.disputes AS dispute JOIN known ON known.id = dispute.charge_id
-     UNION SELECT warning.id FROM billing.early_fraud_warnings AS warning JOIN known ON known.id = warning.charge_id
-     UNION SELECT payout.id FROM billing.payouts AS payout JOIN known ON known.id = payout.account_id
-     UNION SELECT payment.id FROM billing.invoice_payments AS payment JOIN known ON known.id = payment.invoice_id`,
+     SELECT id FROM known UNION ${REFERRERS}`,
     [customers, users, emails],
   );
   return [customers, users, emails, rows.map(({ id }) => id)];
