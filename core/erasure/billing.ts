@@ -66,10 +66,8 @@ export interface Sweep {
 /**
  * Stores every erasure of the ledger in the database. Once that is committed, the triggers reduce each row of an erased person before
  * it is written.
- *
- * @returns whether a sweep is due: an erasure was not known, or was never finished
  */
-export async function plantTombstones(client: ClientBase, { key, entries }: Erasures): Promise<boolean> {
+export async function plantTombstones(client: ClientBase, { key, entries }: Erasures): Promise<void> {
   const { inner, outer } = key.pads;
   await client.query('INSERT INTO billing.erasure_key (inner_pad, outer_pad) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
     inner,
@@ -86,8 +84,12 @@ export async function plantTombstones(client: ClientBase, { key, entries }: Eras
     );
   }
   for (const entry of entries) await plant(client, entry);
-  const due = await client.query('SELECT FROM billing.erasures WHERE finished_at IS NULL');
-  return (due.rowCount ?? 0) > 0;
+}
+
+/** Ids of the erasures that no whole sweep has carried out. */
+export async function openErasures(client: ClientBase): Promise<string[]> {
+  const { rows } = await client.query<{ id: string }>('SELECT id FROM billing.erasures WHERE finished_at IS NULL');
+  return rows.map(({ id }) => id);
 }
 
 /**
@@ -252,9 +254,18 @@ export function blankChoices(name = 'row_recovery_merges'): string {
     WHERE chosen LIKE '%"where"%' OR chosen ~ '[[,]"(?!billing[.](?!entitlement))'`;
 }
 
-/** Marks every erasure as finished: called when a whole sweep is over. */
-export async function finishErasures(client: ClientBase, counts: Readonly<Record<string, number>>): Promise<void> {
-  await client.query('UPDATE billing.erasures SET finished_at = now(), counts = $1 WHERE finished_at IS NULL', [
-    JSON.stringify(counts),
-  ]);
+/**
+ * Marks erasures as finished: called when a whole sweep is over.
+ *
+ * @param ids those that were open when its last call began: another call may have stored more since, which it did not sweep
+ */
+export async function finishErasures(
+  client: ClientBase,
+  ids: readonly string[],
+  counts: Readonly<Record<string, number>>,
+): Promise<void> {
+  await client.query(
+    'UPDATE billing.erasures SET finished_at = now(), counts = $1 WHERE finished_at IS NULL AND id = ANY ($2)',
+    [JSON.stringify(counts), ids],
+  );
 }

@@ -5,6 +5,7 @@ import {
   drainTransactions,
   finishErasures,
   knownErasures,
+  openErasures,
   plantTombstones,
   type Sweep,
   sweepBilling,
@@ -45,13 +46,15 @@ export async function replayErasures(
   if (database === 'billing') assertLedgerHas(await knownErasures(client), erasures);
   if (erasures.entries.length === 0) return completed({});
   if (database === 'main') return completed(await sweepMain(client, erasures, hooks));
+  // A call that continues adds no person: one erased since the first call may have rows before its position.
+  if (from === null) await plantTombstones(client, erasures);
+  const open = await openErasures(client);
   if (from === null) {
-    if (!(await plantTombstones(client, erasures))) return completed({});
+    if (open.length === 0) return completed({});
     await drainTransactions(client);
   }
-  // A call that continues adds no person: one erased since the first call may have rows before its position.
   const { reduced, continueFrom } = await sweepBilling(client, { from, hasTime });
-  if (continueFrom === null) await finishErasures(client, reduced);
+  if (continueFrom === null) await finishErasures(client, open, reduced);
   // After a sweep of several calls, another looks from the begin whether anybody was erased meanwhile.
   return { reduced, continueFrom, done: continueFrom === null && from === null };
 }

@@ -7,6 +7,7 @@ import {
   drainTransactions,
   finishErasures,
   knownErasures,
+  openErasures,
   plantTombstones,
   sweepBilling,
   type SweepPosition,
@@ -127,8 +128,10 @@ async function carryOut(
   const erasures = await ledger.read();
   assertLedgerHas(known, erasures);
   const erasureId = erasures.entries.at(-1)?.id ?? null;
-  await plantTombstones(billing, erasures);
-  await drainTransactions(billing);
+  // A call that continues adds no person: one erased since the first call may have rows before its position.
+  if (from === undefined) await plantTombstones(billing, erasures);
+  const open = await openErasures(billing);
+  if (from === undefined) await drainTransactions(billing);
   const { reduced, continueFrom } = await sweepBilling(billing, { from, hasTime: () => remainingMs() > 0 });
   const tables = counts('billing', reduced);
   if (continueFrom !== null) return { erasureId, tables, reportsDeleted: 0, continueFrom: positionOf(continueFrom) };
@@ -136,7 +139,7 @@ async function carryOut(
   const changed = await withConnection(connectors.main, (main) => sweepMain(main, erasures, hooks));
   tables.push(...counts('main', changed));
   const reportsDeleted = await deleteRowReports(store);
-  await finishErasures(billing, reduced);
+  await finishErasures(billing, open, reduced);
   return { erasureId, tables, reportsDeleted, continueFrom: null };
 }
 
