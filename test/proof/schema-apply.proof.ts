@@ -274,6 +274,16 @@ describe('with an object that was not made, what cannot be made', () => {
     expect(notMade).toEqual(['FUNCTION app.fast(integer)', 'INDEX app.by_fast']);
   });
 
+  test('ends the restore when it needs one of another kind that has the name', async () => {
+    await run(`${REFUSED_OBJECT} CREATE TABLE app.fast (id int); CREATE TABLE app.t (id int); INSERT INTO app.t VALUES (1);
+      CREATE FUNCTION app.reading(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM FROM app.fast; RETURN $1; END';
+      CREATE UNIQUE INDEX by_reading ON app.t (app.reading(id)); DROP TABLE app.fast; ALTER TABLE app.t OWNER TO ${master.name}`);
+    await expect(roundTrip('SELECT 1')).rejects.toMatchObject({
+      code: 'schema_not_applied',
+      message: expect.stringMatching(/^INDEX app\.by_reading cannot be restored: relation "app\.fast" does not exist/),
+    });
+  });
+
   test('ends the restore when it needs another one', async () => {
     await run(`${REFUSED_OBJECT} CREATE TABLE app.t (id int)`);
     const captured = await captureOf(source);

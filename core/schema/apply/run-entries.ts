@@ -125,7 +125,7 @@ async function judge(
   }
   if (entry.type === 'EXTENSION') {
     // Its own script refuses, such as that of pg_cron in any database but one. What needs it, fails next.
-    deviations.add(describeEntry(entry), 'not made', error);
+    deviations.addExtension(describeEntry(entry), entry.statements[0] ?? '', error);
     return;
   }
   if (state.startsWith('23')) {
@@ -136,7 +136,7 @@ async function judge(
     );
   }
   if (state === INSUFFICIENT_PRIVILEGE && (await runWithoutLeakproof(client, entry, sql, error, deviations))) return;
-  if (!isTolerable(entry, state, error, deviations)) {
+  if (!(await isTolerable(client, entry, error, deviations))) {
     const earlier = deviations.all().map(({ object, reason }) => `${object}: ${reason}`);
     throw new OperationError(
       'schema_not_applied',
@@ -154,15 +154,26 @@ function adviceFor({ type, statements: [statement = ''] }: DumpEntry, state: str
   return '. Where a function that the index calls names this without its schema, write the schema in its body, or give it a search_path (ALTER FUNCTION … SET search_path), and back up again';
 }
 
-function isTolerable(entry: DumpEntry, state: string, error: unknown, deviations: Deviations): boolean {
+async function isTolerable(
+  client: ClientBase,
+  entry: DumpEntry,
+  error: unknown,
+  deviations: Deviations,
+): Promise<boolean> {
   const { type } = entry;
+  const state = stateOf(error);
   if (INDISPENSABLE.has(type)) return false;
   // It may read a foreign server, which need not be there.
-  if (type === 'MATERIALIZED VIEW DATA') return true;
-  if (state === INSUFFICIENT_PRIVILEGE || deviations.explains(error)) return true;
+  if (type === 'MATERIALIZED VIEW DATA' || state === INSUFFICIENT_PRIVILEGE) return true;
+  if (!RULES_OF_DATA.has(type)) return REFUSED.test(state) || deviations.explains(error, await schemasOf(client));
+  if (deviations.explains(error, await schemasOf(client))) return true;
   // Queries are slower without it, and no row is other than it was.
-  if (type === 'INDEX' && UNRESOLVED.includes(state)) return !UNIQUE_INDEX.test(entry.statements[0] ?? '');
-  return !RULES_OF_DATA.has(type) && REFUSED.test(state);
+  return type === 'INDEX' && UNRESOLVED.includes(state) && !UNIQUE_INDEX.test(entry.statements[0] ?? '');
+}
+
+async function schemasOf(client: ClientBase): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ name: string }>('SELECT nspname AS name FROM pg_catalog.pg_namespace');
+  return new Set(rows.map(({ name }) => name));
 }
 
 const LEAKPROOF = /^(CREATE FUNCTION [^$']*?) LEAKPROOF\b/s;

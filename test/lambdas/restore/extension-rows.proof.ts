@@ -67,7 +67,7 @@ test('an extension whose script refuses the database is left out, with its rows,
   const objects = deviations.map(({ object, consequence }) => `${object}: ${consequence}`);
   const extension = `topology_${site.source.name}`;
   expect(objects).toEqual([
-    `EXTENSION ${extension}: not made`,
+    `EXTENSION ${extension}: not made, and nothing of it in schema geo`,
     'TABLE geo.topics: its 1 rows are not loaded',
     'TABLE geo.layers: its 2 rows are not loaded',
     'SEQUENCE geo.numbers: not set to its archived value',
@@ -82,5 +82,36 @@ test('an extension whose script refuses the database is left out, with its rows,
     message: expect.stringMatching(
       /^TABLE public\.needing cannot be restored: .*EXTENSION \S+: can only create extension/s,
     ),
+  });
+});
+
+describe('without an extension whose script refuses the database, a unique index', () => {
+  const refuse = () =>
+    writeFile(files[1] ?? '', `DO $$ BEGIN RAISE 'can only create extension in database postgres'; END $$;`);
+
+  /** A unique index over a function of this body, which PostgreSQL runs for a row. */
+  const indexOver = (body: string) => `CREATE TABLE app.named (name text); INSERT INTO app.named VALUES ('A');
+    CREATE FUNCTION app.helper(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
+    CREATE FUNCTION app.wrapped(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN ${body} END $$;
+    CREATE UNIQUE INDEX by_name ON app.named (app.wrapped(name));`;
+
+  test('whose function reads a table of the extension is left out and listed', async () => {
+    await rowsIn(site.source.name, indexOver('PERFORM FROM geo.topics; RETURN $1;'));
+    await site.backup('2026-11-21T06:00:00Z');
+    await refuse();
+    const { deviations } = await site.restore();
+    expect(deviations.map(({ object }) => object)).toContain('INDEX app.by_name');
+  });
+
+  test('whose function calls one that was dropped since ends the restore', async () => {
+    await rowsIn(site.source.name, `${indexOver('RETURN app.helper($1);')} DROP FUNCTION app.helper(text)`);
+    await site.backup('2026-11-21T06:00:00Z');
+    await refuse();
+    await expect(site.restore()).rejects.toMatchObject({
+      code: 'schema_not_applied',
+      message: expect.stringMatching(
+        /^INDEX app\.by_name cannot be restored: function app\.helper\(text\) does not exist/,
+      ),
+    });
   });
 });
