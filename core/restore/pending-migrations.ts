@@ -1,16 +1,14 @@
 import { type ClientBase, DatabaseError } from 'pg';
 import type { DatabaseName } from '../contract';
+import { PASSING_STATES } from '../database/passing-states';
 import { applyMigrations, migrationStatus } from '../migrations/runner';
 import { OperationError } from '../runtime/errors';
 import type { Deviation } from '../schema/contract';
 
 /** Type of the object of a deviation that is a migration; pg_dump has none of the name. */
 const MIGRATION = 'MIGRATION ';
-/**
- * Classes of SQLSTATE that are no fault of the migration: a deadlock, a server that is shut down, or out of connections, memory or
- * disk, and files that it cannot read.
- */
-const PASSING = /^(?:08|40|53|57|58|XX)/;
+/** What is no fault of the migration: also files that the server cannot read (58), and errors within it (XX). */
+const OF_SERVER = new RegExp(`${PASSING_STATES}|^(58|XX)`);
 
 /** What the pending migrations came to. */
 export interface BroughtForward {
@@ -59,5 +57,5 @@ function isFaultOfMigration(error: unknown): error is OperationError {
   if (!(error instanceof OperationError)) return false;
   if (error.code === 'migration_malformed') return true;
   const { cause } = error;
-  return error.code === 'migration_failed' && cause instanceof DatabaseError && !PASSING.test(cause.code ?? '');
+  return error.code === 'migration_failed' && cause instanceof DatabaseError && !OF_SERVER.test(cause.code ?? '');
 }

@@ -1,6 +1,7 @@
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { Deviations } from '../../core/schema/apply/deviations';
 import { applyBefore } from '../../core/schema/apply/restore-schema';
+import { runEntries } from '../../core/schema/apply/run-entries';
 import { assertRestorable } from '../../core/schema/apply/preflight';
 import { compareSchemas } from '../../core/schema/compare';
 import type { CapturedSchema, SchemaFacts } from '../../core/schema/contract';
@@ -259,6 +260,28 @@ test('a table that cannot be made ends the restore, with the reason why', async 
   await expect(applied).rejects.toMatchObject({
     code: 'schema_not_applied',
     message: expect.stringMatching(/^TABLE app\.t cannot be restored: .*TYPE app\.shell: must be superuser/s),
+  });
+});
+
+describe('of an object that the server does not make for a reason that', () => {
+  async function deviationsAfter(state: string): Promise<unknown> {
+    const statements = [`DO $$ BEGIN RAISE SQLSTATE '${state}'; END $$;`];
+    const deviations = new Deviations();
+    await withConnection(source.connector, (client) =>
+      runEntries(client, [{ name: 't touch', type: 'TRIGGER', schema: 'app', settings: [], statements }], deviations),
+    );
+    return deviations.all().map(({ object }) => object);
+  }
+
+  test.each(['40P01', '53200', '55006', '55P03', '58030'])(
+    'passes, the restore ends, to be repeated: %s',
+    async (state) => {
+      await expect(deviationsAfter(state)).rejects.toMatchObject({ code: 'database_unavailable' });
+    },
+  );
+
+  test.each(['42501', '55000', '58P01'])('stays, it is listed: %s', async (state) => {
+    expect(await deviationsAfter(state)).toEqual(['TRIGGER app.t touch']);
   });
 });
 

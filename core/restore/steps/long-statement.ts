@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type Client, DatabaseError, escapeLiteral } from 'pg';
+import { PASSING_STATES } from '../../database/passing-states';
 import { tryLock, unlock } from './alone';
 import { forgetStep, readStep, recordCaughtError, recordStep } from './journal';
 
@@ -10,8 +11,8 @@ export type StatementState =
   | { readonly state: 'running' }
   | { readonly state: 'failed'; readonly code: string; readonly message: string };
 
-/** Classes of SQLSTATE of what passes by itself: it is not recorded, and the statement is tried again. */
-const PASSING = `SQLSTATE ~ '^(08|40|53|55|57)'`;
+/** It is not recorded, and the statement is tried again. */
+const PASSING = `SQLSTATE ~ '${PASSING_STATES}'`;
 
 /**
  * Runs statements to their end, however long that takes: the server completes and records them even when the call that

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { PASSING_STATES } from '../../database/passing-states';
 import { messageOf, OperationError } from '../../runtime/errors';
 import type { DumpEntry } from '../text/dump-text';
 import { describeEntry } from '../text/describe-entry';
@@ -15,8 +16,7 @@ const IGNORED_PRIVILEGE = ['01006', '01007'];
 const INDISPENSABLE = new Set(['TABLE', 'TABLE ATTACH', 'SEQUENCE', 'SEQUENCE OWNED BY', 'DEFAULT']);
 /** Properties of objects, each statement of which stands alone. */
 const PROPERTIES = new Set(['ACL', 'DEFAULT ACL', 'OWNER', 'COMMENT', 'SECURITY LABEL']);
-/** Classes of SQLSTATE of a server that is shut down, or out of connections, memory or disk. */
-const PASSING = /^(?:08|53|57)/;
+const PASSING = new RegExp(PASSING_STATES);
 /** What data relies on: only left out for a reason that is known. */
 const RULES_OF_DATA = new Set([
   'CONSTRAINT',

@@ -32,6 +32,15 @@ test('a restore keeps the database at the schema before a pending migration that
   expect(restored).toEqual(archived.map((row) => row.replace(/\)$/, ',)')));
 });
 
+test.each(['40P01', '55006', '58P01', 'XX001'])(
+  'a restore fails, and names no migration, when the server ends a pending one with %s',
+  async (state) => {
+    await site.backup('2026-11-21T06:00:00Z');
+    await site.migrations.add('interrupted', `DO $$ BEGIN RAISE SQLSTATE '${state}'; END $$;`);
+    await expect(site.restore()).rejects.toMatchObject({ code: 'migration_failed', cause: { code: state } });
+  },
+);
+
 test('a restore names the pending migration that is malformed, and not a good one before it', async () => {
   await site.backup('2026-11-21T06:00:00Z');
   await site.migrations.add('add_note', 'ALTER TABLE billing.customers ADD note text;');
