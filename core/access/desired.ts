@@ -91,7 +91,8 @@ function onRelation(group: GroupPolicy, relation: Relation, { withheld }: Access
   if (kind === 'sequence') {
     return sequencePrivileges(group, schema).map((privilege) => ({ kind: 'SEQUENCE', object, privilege, grantee }));
   }
-  const hidden = group.seesPersonalData ? [] : (withheld[`${schema}.${name}`] ?? []);
+  const personal = group.seesPersonalData ? [] : (withheld[`${schema}.${name}`] ?? []);
+  const hidden = personal.filter((column) => !group.needs[`${schema}.${name}`]?.includes(column));
   return privilegesOn(group, schema, name).flatMap((privilege): Grant[] => {
     // A view is read with the rights of its owner; it is not written through.
     if (kind === 'view' && privilege !== 'SELECT') return [];

@@ -21,6 +21,8 @@ export interface GroupPolicy {
   readonly exceptions: Readonly<Record<string, readonly TablePrivilege[]>>;
   /** Whether it sees columns with personal data and digests. */
   readonly seesPersonalData: boolean;
+  /** Of these columns, by `schema.table`, those that it reads although it does not see them in general. */
+  readonly needs: Readonly<Record<string, readonly string[]>>;
   /** Whether it may move sequences and call the functions of the schemas; otherwise it reads where sequences stand. */
   readonly writes: boolean;
   /** Schemas of extensions whose views it reads. */
@@ -107,6 +109,7 @@ function readonlyGroup(database: DatabaseName, exceptions: GroupPolicy['exceptio
     tables: READ,
     exceptions,
     seesPersonalData: false,
+    needs: {},
     writes: false,
     uses: [],
     memberOf: [],
@@ -120,6 +123,8 @@ function collectorGroup(database: DatabaseName, exceptions: GroupPolicy['excepti
     tables: READ,
     exceptions,
     seesPersonalData: false,
+    // It counts what was paid for and has no owner.
+    needs: { 'billing.owned_purchases': ['owner_user_id'], 'billing.owned_subscriptions': ['owner_user_id'] },
     writes: false,
     // Where `pg_stat_statements` is.
     uses: ['public'],
@@ -134,6 +139,7 @@ function backupGroup(database: DatabaseName): GroupPolicy {
     tables: READ,
     exceptions: {},
     seesPersonalData: true,
+    needs: {},
     writes: false,
     uses: [],
     memberOf: ['pg_read_all_data'],
@@ -161,6 +167,7 @@ const SERVICE: GroupPolicy = {
     'billing.bitcoin_status_changes': APPEND,
   },
   seesPersonalData: true,
+  needs: {},
   writes: true,
   uses: [],
   memberOf: [],

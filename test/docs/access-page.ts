@@ -90,7 +90,8 @@ function limitsRow(name: string, limits: LoginLimits): string {
 /** Tables of groups, withheld columns and limits, from the policy. */
 export function accessPolicyTables(): string {
   const groups = DATABASE_NAMES.flatMap((name) => ACCESS_POLICIES[name].groups);
-  const withheld = DATABASE_NAMES.flatMap((name) => Object.entries(ACCESS_POLICIES[name].withheld));
+  // By table: both databases have those of operations.
+  const withheld = new Map(DATABASE_NAMES.flatMap((name) => Object.entries(ACCESS_POLICIES[name].withheld)));
   const logins = DATABASE_NAMES.flatMap((name) => Object.values(ACCESS_POLICIES[name].logins));
   return [
     row(['group', 'for']),
@@ -101,7 +102,7 @@ export function accessPolicyTables(): string {
     '',
     row(['table', 'columns']),
     row(['---', '---']),
-    ...withheld.map(([table, columns]) => row([`\`${table}\``, columns.map((one) => `\`${one}\``).join(', ')])),
+    ...[...withheld].map(([table, columns]) => row([`\`${table}\``, columns.map((one) => `\`${one}\``).join(', ')])),
     '',
     '### Limits of a login',
     '',

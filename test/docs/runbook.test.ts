@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Client } from 'pg';
 import { PassThrough } from 'node:stream';
 import { parseLine, type ParsedLine } from '../../ops/program';
 import { RUNBOOK_LINES, opsLinesIn, wordsOf } from '../ops/runbook-lines';
+import { restrictTo } from '../support/access';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
 const RUNBOOK = readFileSync(path.join(__dirname, '../../docs/runbook.md'), 'utf8');
@@ -100,16 +102,18 @@ test('links within the runbook lead to a heading', () => {
 
 describe('statements', () => {
   let database: TestDatabase;
+  let reader: Client;
   beforeAll(async () => {
     database = await createTestDatabase('billing');
+    reader = await database.client();
+    await restrictTo('billing_readonly', reader);
   });
   afterAll(() => database.drop());
 
   const statements = [...RUNBOOK.matchAll(/```sql\n([^`]+)```/g)].map(([, sql = '']) => sql.trim());
 
-  test.each(statements)('%s runs on the migrated database', async (sql) => {
-    const client = await database.client();
+  test.each(statements)('a person with `access: readonly` may run %s', async (sql) => {
     // Planned, not run: one of them ends sessions.
-    await expect(client.query(`EXPLAIN ${sql}`)).resolves.toBeDefined();
+    await expect(reader.query(`EXPLAIN ${sql}`)).resolves.toBeDefined();
   });
 });

@@ -6,8 +6,10 @@ import { readCatalog } from '../../../core/access/catalog';
 import { planAccess, type AccessWishes } from '../../../core/access/plan';
 import { IMPERSONAL_JSON, PERSONAL_COLUMNS } from '../../../core/access/personal-columns';
 import { ACCESS_POLICIES } from '../../../core/access/policy';
+import { ERASURE_POLICY } from '../../../core/erasure/policy';
 import { scramVerifier } from '../../../core/access/scram';
 import type { DatabaseName } from '../../../core/contract';
+import { unservedSources } from '../../../core/entitlements/unowned';
 import { asAdministrator, createTestDatabase, type TestDatabase } from '../../support/database';
 import { loginAs, type Member } from '../../support/access';
 import { accessMatrix, accessPage } from '../../docs/access-page';
@@ -53,6 +55,7 @@ test('people read amounts, and neither names nor what the provider sent, and cha
   await expect(person.query('SELECT email FROM billing.customers')).rejects.toEqual(REFUSED);
   await expect(person.query('SELECT raw FROM billing.owned_subscriptions')).rejects.toEqual(REFUSED);
   await expect(person.query('SELECT payload FROM billing.webhook_events')).rejects.toEqual(REFUSED);
+  await expect(person.query('SELECT owner_user_id FROM billing.owned_purchases')).rejects.toEqual(REFUSED);
   await expect(person.query('DELETE FROM billing.charges')).rejects.toEqual(REFUSED);
   await expect(person.query('CREATE TABLE billing.own (id int)')).rejects.toEqual(REFUSED);
   await expect(person.query('CREATE TEMPORARY TABLE own (id int)')).rejects.toEqual(REFUSED);
@@ -113,12 +116,23 @@ test('the collector records that it ran, and writes nothing else', async () => {
   const collector = await member('billing_collector', 'billing');
   await collector.query(`INSERT INTO billing.job_successes VALUES ('collector', now())`);
   await expect(collector.query('SELECT email FROM billing.customers')).rejects.toEqual(REFUSED);
+  await expect(collector.query('SELECT client_reference_id FROM billing.owned_purchases')).rejects.toEqual(REFUSED);
   await expect(collector.query('UPDATE billing.charges SET amount = 0')).rejects.toEqual(REFUSED);
 });
 
 test.each(ACCESS_POLICIES.main.groups.map(({ name }) => name))('%s cannot connect to billing', async (group) => {
   const one = await member(group, 'billing');
   await expect(one.query('SELECT 1')).rejects.toThrow('permission denied for database');
+});
+
+test('the collector counts what has no owner', async () => {
+  const { billing } = clients;
+  await billing.query('SET ROLE billing_collector');
+  try {
+    await expect(unservedSources(billing, 1)).resolves.toEqual({ count: 0, ids: [] });
+  } finally {
+    await billing.query('RESET ROLE');
+  }
 });
 
 test('a role without a grant cannot connect, and PUBLIC has nothing in either database', async () => {
@@ -245,6 +259,43 @@ test('every JSON column is said to hold personal data, or not to, and every colu
     expect(json.filter((column) => ![...personal, ...IMPERSONAL_JSON].includes(column))).toEqual([]);
     expect(personal.filter((column) => !rows.some((row) => row.column === column))).toEqual([]);
   }
+});
+
+test('what an erasure drops, blanks or reduces is withheld from people', () => {
+  const erased = Object.entries(ERASURE_POLICY).flatMap(([table, columns]) =>
+    Object.entries(columns)
+      .filter(([, { treatment }]) => ['drop', 'blank', 'reduce'].includes(treatment))
+      .map(([column]) => ({ table, column })),
+  );
+  const readable = (['billing', 'main'] as const).flatMap((name) =>
+    erased
+      .filter(({ table }) => name === 'billing' || table.startsWith('operations.'))
+      .filter(({ table, column }) => !PERSONAL_COLUMNS[name][table]?.includes(column))
+      .map(({ table, column }) => `${name}: ${table}.${column}`),
+  );
+  expect(erased.length).toBeGreaterThan(20);
+  expect(readable).toEqual([]);
+});
+
+/** Withheld columns that views read to decide or to make another column, which is withheld where it shows them. */
+const READ_BY_VIEWS = ['billing.owned_subscriptions reads billing.purchases.client_reference_id'];
+
+test('a view that people read shows no withheld column of its tables', async () => {
+  const { rows } = await clients.billing.query<{ view: string; source: string; column: string }>(
+    `SELECT DISTINCT v.oid::regclass::text AS view, c.oid::regclass::text AS source, a.attname::text AS column
+     FROM pg_class v JOIN pg_rewrite r ON r.ev_class = v.oid
+     JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+     JOIN pg_class c ON c.oid = d.refobjid AND c.oid <> v.oid
+     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+     WHERE v.relkind = 'v' AND v.relnamespace = 'billing'::regnamespace
+       AND has_any_column_privilege('billing_readonly', v.oid, 'SELECT')`,
+  );
+  const withheld = PERSONAL_COLUMNS.billing;
+  const read = rows
+    .filter(({ source, column }) => withheld[source]?.includes(column))
+    .filter(({ view, column }) => !withheld[view]?.includes(column))
+    .map(({ view, source, column }) => `${view} reads ${source}.${column}`);
+  expect(read).toEqual(READ_BY_VIEWS);
 });
 
 test('the matrix of docs/access.md is what PostgreSQL answers; npx tsx test/docs/write-access.ts writes it again', async () => {
