@@ -7,6 +7,7 @@ import {
   addItem,
   addItems,
   cancelAtPeriodEnd,
+  changeAndRemove,
   changePrice,
   changeQuantity,
   pause,
@@ -216,7 +217,10 @@ function change(stripe: StripeState, subscription: Subscription): void {
             if (random.chance(0.1)) addItems(stripe, subscription, SEAT_PRICES[interval]);
             else addItem(stripe, subscription, plans.extra);
           }
-        : () => removeItem(stripe, subscription),
+        : () => {
+            if (random.chance(0.5)) removeItem(stripe, subscription);
+            else changeAndRemove(stripe, subscription, other);
+          },
     );
   }
   random.pick(actions)();

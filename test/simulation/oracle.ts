@@ -194,11 +194,13 @@ function undoneLines(known: Knowledge, subscription: Subscription, rule: Entitle
       return credit.amount < 0 && payers.length > 0 && payers.every((payer) => undone.has(payer));
     });
     for (const credit of relying) {
-      const charges = invoice.lines.data.filter(
-        ({ amount, period }) => amount >= 0 && period.start < credit.period.end && period.end > credit.period.start,
-      );
+      const charges = invoice.lines.data.filter((line) => line.amount >= 0 && overlap(line, credit));
       const sameItem = charges.filter((line) => itemIdOf(line) === itemIdOf(credit));
-      for (const line of [credit, ...(sameItem.length > 0 ? sameItem : charges)]) undone.add(line);
+      const replacements = charges.filter(
+        (line) =>
+          !invoice.lines.data.some((own) => own.amount < 0 && itemIdOf(own) === itemIdOf(line) && overlap(own, line)),
+      );
+      for (const line of [credit, ...(sameItem.length > 0 ? sameItem : replacements)]) undone.add(line);
     }
   }
   return undone;
@@ -249,6 +251,10 @@ function linesOf(invoice: Invoice, item: ItemId, price: string): Line[] {
 
 function isLineOf(line: Line, { id }: ItemId, price: string): boolean {
   return itemIdOf(line) === id && line.pricing.price_details.price === price;
+}
+
+function overlap({ period: one }: Line, { period: other }: Line): boolean {
+  return one.start < other.end && one.end > other.start;
 }
 
 function itemIdOf({ parent }: Line): string {

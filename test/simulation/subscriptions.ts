@@ -100,6 +100,16 @@ export function swapFirstItem(stripe: StripeState, subscription: Subscription, p
   prorate(stripe, subscription, [first], [added]);
 }
 
+/** Puts the first item on another price and removes the last, in one update, and bills the difference. */
+export function changeAndRemove(stripe: StripeState, subscription: Subscription, price: Price): void {
+  const [first, ...others] = subscription.items.data as [Item, ...Item[]];
+  const removed = others.at(-1);
+  if (removed === undefined) return;
+  const changed = { ...first, price };
+  setItems(stripe, subscription, [changed, ...others.slice(0, -1)]);
+  prorate(stripe, subscription, [first, removed], [changed]);
+}
+
 /** A schedule puts the first item on another price with the next period; nothing is prorated. */
 export function schedulePrice(stripe: StripeState, subscription: Subscription, price: Price): void {
   stripe.schedules.set(subscription.id, price);

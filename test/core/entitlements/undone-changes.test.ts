@@ -141,6 +141,17 @@ describe('a lost dispute', () => {
     expect(await eitherWay(...events, sold('price_basic', {}, { id: item }))).toEqual({ pro: PAID });
   });
 
+  test('of an added item leaves the upgrade of another that one update made when it removed the item', async () => {
+    const added = paidChange(
+      [lineOf('price_extra', 300, EPOCH - 50 * DAY, YEAR_END, 'si_3')],
+      'in_extra',
+      EPOCH - 50 * DAY,
+    );
+    const both = paidChange([lineOf('price_extra', -200, EPOCH, YEAR_END, 'si_3'), ...UPGRADE]);
+    const events = [paidYear(), added, paymentOf('in_extra', 'pi_extra'), lost('pi_extra'), both];
+    expect(await eitherWay(...events, sold('price_basic'))).toEqual({ basic: ACTIVE });
+  });
+
   test('of a period that is over takes nothing from the present one, whose invoice also billed a seat of the former', async () => {
     const start = EPOCH - 465 * DAY;
     const end = EPOCH - 100 * DAY;
