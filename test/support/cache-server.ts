@@ -49,14 +49,23 @@ export async function startCacheServer(): Promise<EmptiableCacheServer> {
   };
 }
 
+interface SilentServer extends CacheServer {
+  readonly connections: () => number;
+  /** Resolves once the server knows of a connection. */
+  readonly connected: () => Promise<void>;
+}
+
 /** Accepts connections and never says anything, as a server behind a broken network does. */
-export async function startSilentServer(): Promise<CacheServer & { readonly connections: () => number }> {
+export async function startSilentServer(): Promise<SilentServer> {
   const sockets: net.Socket[] = [];
   const server = net.createServer((socket) => sockets.push(socket));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
     connections: () => sockets.length,
+    connected: async () => {
+      if (sockets.length === 0) await once(server, 'connection');
+    },
     close: () => {
       for (const socket of sockets) socket.destroy();
       return new Promise((resolve) => {
