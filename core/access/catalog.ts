@@ -31,6 +31,8 @@ export interface Relation {
 
 /** A function, a procedure or an aggregate. */
 export interface Routine {
+  readonly oid: number;
+  readonly kind: 'function' | 'procedure';
   readonly schema: string;
   /** With the types of its arguments, in SQL. */
   readonly signature: string;
@@ -72,12 +74,13 @@ const RELATIONS = `
   ORDER BY 1, 2`;
 
 const ROUTINES = `
-  SELECT n.nspname AS schema, format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS signature,
+  SELECT p.oid, CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AS kind,
+    n.nspname AS schema, format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS signature,
     pg_get_userbyid(p.proowner)::text AS owner, pg_has_role(p.proowner, 'USAGE') AS mine, p.prosecdef AS "securityDefiner",
     (SELECT substr(c, length('search_path=') + 1) FROM unnest(p.proconfig) AS c WHERE c LIKE 'search_path=%') AS "searchPath"
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
   WHERE ${OWN_SCHEMAS} AND ${notOfExtension('pg_proc', 'p.oid')}
-  ORDER BY 1, 2`;
+  ORDER BY n.nspname, p.proname, pg_get_function_identity_arguments(p.oid) COLLATE "C"`;
 
 /** `SET` is an option of a membership since PostgreSQL 16, and `ALTER DEFAULT PRIVILEGES FOR ROLE` asks for it. */
 const ACTS_FOR = `r.rolname !~ '^pg_'

@@ -1,6 +1,6 @@
 import { type ClientBase } from 'pg';
 import { schemasOf } from './desired';
-import { readCatalog, type Relation } from './catalog';
+import { readCatalog, type Relation, type Routine } from './catalog';
 import type { AccessPolicy } from './policy';
 
 /** What a role may do with one object, as PostgreSQL answers it. */
@@ -12,9 +12,9 @@ export interface MatrixCell {
 }
 
 export interface MatrixRow {
-  /** `schema.table`. */
+  /** `schema.table`, or the signature of a routine. */
   readonly object: string;
-  readonly kind: Relation['kind'] | 'schema' | 'database';
+  readonly kind: Relation['kind'] | Routine['kind'] | 'schema' | 'database';
   readonly cells: readonly MatrixCell[];
 }
 
@@ -24,6 +24,8 @@ const ACTIONS = {
   table: ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'],
   view: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   sequence: ['SELECT', 'USAGE', 'UPDATE'],
+  function: ['EXECUTE'],
+  procedure: ['EXECUTE'],
 } as const;
 
 /**
@@ -39,38 +41,51 @@ export async function readMatrix(
 ): Promise<MatrixRow[]> {
   const catalog = await readCatalog(client);
   const schemas = schemasOf(catalog, policy);
-  const objects = [
-    { kind: 'database' as const, object: catalog.database, columns: [] },
+  const objects: Subject[] = [
+    { kind: 'database', object: catalog.database, columns: [] },
     ...schemas.map((schema) => ({ kind: 'schema' as const, object: schema, columns: [] })),
     ...catalog.relations
       .filter(({ schema }) => schemas.includes(schema))
       .map(({ kind, schema, name, columns }) => ({ kind, object: `${schema}.${name}`, columns })),
+    ...catalog.routines
+      .filter(({ schema }) => schemas.includes(schema))
+      .map(({ kind, signature, oid }) => ({ kind, object: signature, oid, columns: [] })),
   ];
   const rows: MatrixRow[] = [];
-  for (const { kind, object, columns } of objects) {
-    const cells: MatrixCell[] = [];
-    for (const role of roles) cells.push(await cellOf(client, role, { kind, object, columns }));
-    rows.push({ kind, object, cells });
+  for (const subject of objects) {
+    const { kind, object } = subject;
+    rows.push({ kind, object, cells: await cellsOf(client, roles, subject) });
   }
   return rows;
 }
 
-async function cellOf(
+interface Subject extends Pick<MatrixRow, 'kind' | 'object'> {
+  readonly columns: readonly string[];
+  /** Of a routine, which PostgreSQL does not find by its signature. */
+  readonly oid?: number;
+}
+
+const FAMILIES = { view: 'table', procedure: 'function' } as const;
+
+async function cellsOf(
   client: ClientBase,
-  role: string,
-  { kind, object, columns }: Pick<MatrixRow, 'kind' | 'object'> & { readonly columns: readonly string[] },
-): Promise<MatrixCell> {
-  const family = kind === 'view' ? 'table' : kind;
-  const { rows } = await client.query<{ action: string; held: boolean }>(
-    `SELECT action, has_${family}_privilege($1, $2, action) AS held FROM unnest($3::text[]) AS action`,
-    [role, object, ACTIONS[kind]],
+  roles: readonly string[],
+  { kind, object, columns, oid }: Subject,
+): Promise<MatrixCell[]> {
+  const family = kind === 'view' || kind === 'procedure' ? FAMILIES[kind] : kind;
+  const named = oid === undefined ? '$2::text' : '$2::oid';
+  const { rows } = await client.query<{ actions: string[]; readable: string[] }>(
+    `SELECT
+       ARRAY(SELECT action FROM unnest($3::text[]) WITH ORDINALITY AS a (action, position)
+         WHERE has_${family}_privilege(role, ${named}, action) ORDER BY position) AS actions,
+       ARRAY(SELECT name FROM unnest($4::text[]) WITH ORDINALITY AS c (name, position)
+         WHERE has_column_privilege(role, ${named}, name, 'SELECT') ORDER BY position) AS readable
+     FROM unnest($1::name[]) WITH ORDINALITY AS r (role, position) ORDER BY r.position`,
+    [roles, oid ?? object, ACTIONS[kind], kind === 'sequence' ? [] : columns],
   );
-  const actions = rows.filter(({ held }) => held).map(({ action }) => action);
-  if (columns.length === 0 || kind === 'sequence' || actions.includes('SELECT')) return { actions };
-  const readable = await client.query<{ name: string }>(
-    `SELECT name FROM unnest($3::text[]) WITH ORDINALITY AS c (name, position)
-     WHERE has_column_privilege($1, $2, name, 'SELECT') ORDER BY position`,
-    [role, object, columns],
+  return rows.map(({ actions, readable }) =>
+    columns.length === 0 || kind === 'sequence' || actions.includes('SELECT')
+      ? { actions }
+      : { actions, columns: readable },
   );
-  return { actions, columns: readable.rows.map(({ name }) => name) };
 }

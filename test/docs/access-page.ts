@@ -59,7 +59,9 @@ export async function accessMatrix(connections: Readonly<Record<DatabaseName, Cl
 
 function title({ object, kind }: MatrixRow, name: DatabaseName): string {
   if (kind === 'database') return `database \`${name}\``;
-  return kind === 'table' ? `\`${object}\`` : `${kind} \`${object}\``;
+  // Without the arguments of a routine.
+  const [named = ''] = object.split('(');
+  return kind === 'table' ? `\`${named}\`` : `${kind} \`${named}\``;
 }
 
 async function columnCounts(client: ClientBase): Promise<Map<string, number>> {

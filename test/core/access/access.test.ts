@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Client } from 'pg';
 import { applyAccess, refreshGrants, setPassword } from '../../../core/access/apply';
 import { readCatalog } from '../../../core/access/catalog';
+import { readMatrix } from '../../../core/access/matrix';
 import { planAccess, type AccessWishes } from '../../../core/access/plan';
 import { IMPERSONAL_JSON, PERSONAL_COLUMNS } from '../../../core/access/personal-columns';
 import { ACCESS_POLICIES } from '../../../core/access/policy';
@@ -296,6 +297,30 @@ test('a view that people read shows no withheld column of its tables', async () 
     .filter(({ view, column }) => !withheld[view]?.includes(column))
     .map(({ view, source, column }) => `${view} reads ${source}.${column}`);
   expect(read).toEqual(READ_BY_VIEWS);
+});
+
+test('the matrix says who may call a function or a procedure', async () => {
+  const { billing } = clients;
+  await billing.query(`CREATE PROCEDURE billing.work(IN days int, OUT done int) LANGUAGE sql AS 'SELECT 1';
+    CREATE FUNCTION billing."Own"(at timestamptz) RETURNS int LANGUAGE sql AS 'SELECT 1';
+    GRANT EXECUTE ON FUNCTION billing."Own" TO PUBLIC; REVOKE EXECUTE ON PROCEDURE billing.work FROM billing_readonly`);
+  const matrix = await readMatrix(billing, ACCESS_POLICIES.billing, ['billing_readonly', 'billing_service', 'public']);
+  await billing.query('DROP FUNCTION billing."Own"; DROP PROCEDURE billing.work');
+  const called = { actions: ['EXECUTE'] };
+  expect(matrix).toEqual(
+    expect.arrayContaining([
+      {
+        object: 'billing."Own"(at timestamp with time zone)',
+        kind: 'function',
+        cells: [called, called, called],
+      },
+      {
+        object: 'billing.work(IN days integer, OUT done integer)',
+        kind: 'procedure',
+        cells: [{ actions: [] }, called, { actions: [] }],
+      },
+    ]),
+  );
 });
 
 test('the matrix of docs/access.md is what PostgreSQL answers; npx tsx test/docs/write-access.ts writes it again', async () => {
