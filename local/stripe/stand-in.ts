@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { readBody, requestUrl, startHttpServer } from '../runtime/http-server';
 import { endpointsOf } from './endpoints';
 import { StripeRefusal } from './listing';
@@ -33,11 +32,18 @@ export interface StripeStandIn {
    * @param retryAfterSeconds sent as `Retry-After`. @default no header, as mostly at Stripe
    */
   failNext(times: number, status: 429 | 500, retryAfterSeconds?: number): void;
-  /** Delays every answer from now on, in milliseconds. */
-  delay(ms: number): void;
+  /** Answers no request from now on, until released. */
+  hold(): HeldRequests;
   /** Takes these keys from now on, and no other: several while one is rolled. */
   acceptKeys(...apiKeys: readonly string[]): void;
   stop(): Promise<void>;
+}
+
+export interface HeldRequests {
+  /** Requests that arrived since. */
+  arrived(): number;
+  /** Answers them, and later ones at once. */
+  release(): void;
 }
 
 function authorise(request: IncomingMessage, accepted: readonly string[] | undefined): void {
@@ -107,7 +113,8 @@ export async function startStripeStandIn(
   const endpoints = endpointsOf(state);
   const requests: RecordedRequest[] = [];
   const failures: { status: 429 | 500; retryAfterSeconds?: number }[] = [];
-  let delayMs = 0;
+  let held: Promise<void> | undefined;
+  let arrived = 0;
   let accepted: readonly string[] | undefined = options.apiKey === undefined ? undefined : [options.apiKey];
 
   const answer = (request: IncomingMessage, url: URL, body: URLSearchParams): object => {
@@ -142,7 +149,8 @@ export async function startStripeStandIn(
         atMs: Date.now(),
       });
     };
-    if (delayMs > 0) await sleep(delayMs);
+    arrived += 1;
+    await held;
     try {
       if (url === undefined) throw new StripeRefusal(400, 'Malformed request URL.');
       const form = new URLSearchParams((await readBody(request, MAX_FORM_BYTES))?.toString());
@@ -166,8 +174,11 @@ export async function startStripeStandIn(
     failNext(times, status, retryAfterSeconds) {
       for (let count = 0; count < times; count += 1) failures.push({ status, retryAfterSeconds });
     },
-    delay(ms) {
-      delayMs = ms;
+    hold() {
+      const before = arrived;
+      let release: () => void = () => undefined;
+      held = new Promise((resolve) => (release = resolve));
+      return { arrived: () => arrived - before, release };
     },
     acceptKeys(...apiKeys) {
       accepted = apiKeys;

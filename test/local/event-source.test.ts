@@ -136,7 +136,7 @@ describe('the event source', () => {
   test('gathers messages that arrive one by one to one batch, without a request for each', async () => {
     const count = 40;
     const commands = jest.spyOn(sqs, 'send');
-    poll(200, () => null, 2);
+    poll(count, () => null, 20);
 
     for (let index = 0; index < count; index += 1) {
       await send(String(index));

@@ -8,10 +8,11 @@ import { waitUntil } from '../../local/pass/check';
 import type { HttpServer } from '../../local/runtime/http-server';
 
 const HANDLER = `
+const { existsSync } = require('node:fs');
 exports.handler = async (event, context) => {
   console.log('handling ' + JSON.stringify(event));
   if (event.do === 'throw') throw new TypeError('as requested');
-  if (event.do === 'sleep') await new Promise((resolve) => setTimeout(resolve, 300));
+  while (event.until && !existsSync(event.until)) await new Promise((resolve) => setTimeout(resolve, 20));
   if (event.do === 'answer much') return 'x'.repeat(7 * 1024 * 1024);
   if (event.do === 'tell') return context.invokedFunctionArn;
   return { got: event };
@@ -24,9 +25,12 @@ let worker: LocalFunction;
 let server: HttpServer;
 let client: LambdaClient;
 let observed: ObservedInvocation[];
+/** An invocation that waits for it ends once the file is there. */
+let gate: string;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'lambda-api-test-'));
+  gate = join(directory, 'gate');
   mkdirSync(join(directory, 'code'));
   writeFileSync(join(directory, 'code/index.js'), HANDLER);
   worker = new LocalFunction(
@@ -59,6 +63,7 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   observed = [];
+  rmSync(gate, { force: true });
 });
 afterAll(async () => {
   client.destroy();
@@ -122,9 +127,10 @@ test('the end of the log of this invocation alone comes with the answer on reque
 });
 
 test('an asynchronous invocation is accepted at once and runs', async () => {
-  const output = await invoke({ do: 'sleep' }, { InvocationType: 'Event' });
+  const output = await invoke({ until: gate }, { InvocationType: 'Event' });
 
   expect([output.StatusCode, output.answer, observed]).toEqual([202, undefined, []]);
+  writeFileSync(gate, '');
   await waitUntil(async () => (observed.length === 1 ? undefined : 'it has not ended'), 5_000);
   expect(observed).toMatchObject([{ functionName: NAME, error: undefined }]);
 });
@@ -136,11 +142,12 @@ test('a dry run invokes nothing', async () => {
 });
 
 test('a synchronous invocation beyond the reserved concurrency is throttled', async () => {
-  const first = invoke({ do: 'sleep' });
+  const first = invoke({ until: gate });
   await waitUntil(async () => (worker.throttled ? undefined : 'the first has not begun'), 5_000);
 
   await expect(invoke({})).rejects.toMatchObject({ name: 'TooManyRequestsException' });
 
+  writeFileSync(gate, '');
   expect(await first).toMatchObject({ StatusCode: 200 });
 });
 

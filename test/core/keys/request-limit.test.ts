@@ -15,7 +15,7 @@ beforeEach(async () => {
   // Not across the end of a minute.
   const { rows } = await api.client.query<{ left: number }>('SELECT (60 - extract(second FROM now()))::float8 AS left');
   const left = rows[0]?.left ?? 0;
-  if (left < 2) await new Promise((resolve) => setTimeout(resolve, left * 1_000 + 10));
+  if (left < 4) await new Promise((resolve) => setTimeout(resolve, left * 1_000 + 10));
 });
 
 /** An instance of the function, on the role of the API. */

@@ -1,3 +1,4 @@
+import { waitUntil } from '../../../local/pass/check';
 import { StripeState } from '../../../local/stripe/state';
 import { subscriptionItemObject } from '../../../local/stripe/objects';
 import { deliver as deliverTo } from '../../factories/stripe-work';
@@ -108,8 +109,9 @@ test('an event that is stored while a page is under way is not overwritten by th
   const created = state.createSubscription({ created: daysAgoSeconds(20) });
   await deliver(created);
   const other = await database().client();
-  stripe().delay(300);
+  const page = stripe().hold();
   const running = reconcile();
+  await waitUntil(async () => (page.arrived() > 0 ? undefined : 'no page is requested'), 10_000);
   // The page, on which the subscription is active, was requested before this event happened.
   const event = {
     ...created.event,
@@ -119,6 +121,7 @@ test('an event that is stored while a page is under way is not overwritten by th
     data: { object: { ...created.object, status: 'past_due' } },
   };
   await deliverTo(other, [{ event }]);
+  page.release();
 
   // The page is older than the event, so it proves no drift either.
   expect(await running).toMatchObject({ drift_detected: 0 });

@@ -4,6 +4,7 @@ import type { RefreshReport } from '../../../lambdas/refresh/contract';
 import { refresh, type RefreshOptions } from '../../../lambdas/refresh/core';
 import { dueRefreshes } from '../../../lambdas/refresh/pending';
 import { nestedList, subscriptionItemObject } from '../../../local/stripe/objects';
+import { waitUntil } from '../../../local/pass/check';
 import { unpacedCaller } from '../../factories/stripe-work';
 import { silentLog } from '../../support/log';
 import { daysAgoSeconds, nowSeconds, useStripeAndDatabase } from '../../support/stripe';
@@ -183,10 +184,14 @@ test('when the time is up, requests without an answer count as failed and the ot
   const ids = [];
   for (let n = 0; n < 7; n += 1) ids.push(await outdated());
   for (const id of ids) await request(id);
-  stripe().delay(1_500);
-  const stop = AbortSignal.timeout(200);
+  const held = stripe().hold();
+  const time = new AbortController();
 
-  const report = await run({}, { stop });
+  const running = run({}, { stop: time.signal });
+  await waitUntil(async () => (held.arrived() === 5 ? undefined : 'not all are asked'), 10_000);
+  time.abort();
+  const report = await running;
+  held.release();
 
   expect(report).toMatchObject({ outcomes: { failed: 5 }, pending: 7 });
   expect((await requests()).map(({ attempts }) => attempts)).toEqual([1, 1, 1, 1, 1, 0, 0]);
