@@ -34,8 +34,9 @@ interface Copy {
  * Whether buckets, keys, secrets, instances, vaults, log groups and the cache of the stacks, that of the second region included, and
  * every copy or replica that these are set up to make, are in regions that the settings allow; and instances that existed before, with
  * theirs; and buckets of copies that a former second region still has. Synthesis refuses others; this finds what was set up by hand.
+ * Where a resource is that the caller may not ask about, could not be told.
  *
- * @throws what AWS answers
+ * @throws what AWS answers otherwise, and where the caller may not list the resources of a stack
  */
 export async function checkResidency({ environment, clients, databases }: ResidencySources): Promise<Residency> {
   const client = await clients.cloudFormation();
@@ -48,13 +49,22 @@ export async function checkResidency({ environment, clients, databases }: Reside
     resources.push(...(await listResources(client, name)).filter(hasData));
     places.push({ what: name, region });
   }
-  places.push(...(await placesOfAll(resources, (one) => placesOf(clients, one))));
   const others = allowed.filter((region) => !stacks.some((stack) => stack.region === region));
   const copies = (await Promise.all(others.map((region) => copiesIn(clients, environment, region)))).flat();
-  places.push(...(await placesOfAll(copies, (copy) => placesOfCopy(clients, copy))));
-  places.push(...(await formerCopies(clients, environment, copies)));
+  const look = (resource: StackResource, region?: string) =>
+    whereAllowed(`${resource.id} and its copies`, () => placesOf(clients, resource, region));
+  places.push(...(await placesOfAll(resources, (one) => look(one))));
+  // A former second region keeps its stack, and no policy of a function names what is in it any more.
+  places.push(...(await placesOfAll(copies, ({ resource, region }) => look(resource, region))));
+  places.push(
+    ...(await whereAllowed('copies in a former second region', () => formerCopies(clients, environment, copies))),
+  );
   const existing = existingInstances(databases, resources);
-  places.push(...(await placesOfAll(existing, (one) => existingPlaces(clients, one))));
+  places.push(
+    ...(await placesOfAll(existing, (one) =>
+      whereAllowed(`instance ${one.id} and its copies`, () => existingPlaces(clients, one)),
+    )),
+  );
   return {
     allowed,
     regions: [...new Set(places.flatMap(({ region }) => region ?? []))].toSorted(),
@@ -116,12 +126,12 @@ async function copiesIn(clients: ResidencyClients, environment: string, region: 
 const isNotEnabled = (error: unknown): boolean =>
   error instanceof Error && ['InvalidClientTokenId', 'UnrecognizedClientException'].includes(error.name);
 
-/** A former second region keeps its stack, and no policy of a function names what is in it any more. */
-async function placesOfCopy(clients: ResidencyClients, { region, resource }: Copy): Promise<Place[]> {
+/** A refusal of one question hides no answer to the others. */
+async function whereAllowed(what: string, look: () => Promise<Place[]>): Promise<Place[]> {
   try {
-    return await placesOf(clients, resource, region);
+    return await look();
   } catch (error) {
-    if (isDenied(error)) return [{ what: `${resource.id} and its copies`, region: null }];
+    if (isDenied(error)) return [{ what, region: null }];
     throw error;
   }
 }

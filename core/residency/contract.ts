@@ -35,7 +35,7 @@ export function residencyFix({ allowed, outside }: Residency): string {
   if (allowed.length === 0) return 'deploy the stack Data again';
   const found = outside.find(({ region }) => region !== null);
   return found === undefined
-    ? 'name the instance by the host that RDS gives it, and deploy; look up by hand what another account or a former second region has'
+    ? 'name the instance by the host that RDS gives it, and deploy; let the role read what docs/deploy.md, "Is it done?", lists; look up by hand what another account or a former second region has'
     : `remove ${found.what} there, or name the region in allowedRegions, and deploy`;
 }
 

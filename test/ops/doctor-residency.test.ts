@@ -316,6 +316,15 @@ test.each([
   });
 });
 
+test('what the operator may not ask is a finding beside the others, and the fix says so', async () => {
+  secrets.on(DescribeSecretCommand).rejects(Object.assign(new Error(), { name: 'AccessDeniedException' }));
+  expect(await residency()).toMatchObject({
+    state: 'wrong',
+    detail: `the region of ${RESOURCES[2]?.[1]} and its copies could not be told`,
+    fix: expect.stringContaining('let the role read what docs/deploy.md, "Is it done?", lists') as string,
+  });
+});
+
 test('resources of the second region are asked there', async () => {
   const ids = RESOURCES.filter(([type]) => /Secret|DBInstance|BackupPlan|LogGroup/.test(type));
   cloudFormation.on(ListStackResourcesCommand, { StackName: 'BillingOps-dev-Recovery' }).resolves({
