@@ -93,14 +93,14 @@ export async function askObjects(context: Context, span: Span): Promise<Answered
   assertAws(context);
   const { target, signal } = context;
   const answers: Answered[] = [];
-  const failures: CommandError[] = [];
+  const failures: string[] = [];
   const read = async (log: string, look: () => Promise<Answered | undefined>): Promise<void> => {
     try {
       const answer = await look();
       if (answer) answers.push(answer);
     } catch (cause) {
       signal.throwIfAborted();
-      failures.push(explain(cause, `read the access log of ${log}`, target.label));
+      failures.push(explain(cause, `read the access log of ${log}`, target.label).message);
     }
   };
   await read('the archives', async () => {
@@ -115,13 +115,11 @@ export async function askObjects(context: Context, span: Span): Promise<Answered
     const bucket = await resourceOf(context, COPIES_STACK, 'AWS::S3::Bucket', ACCESS_LOGS.objects, region);
     return readObjectLog(context, { bucket, copiesIn: region }, span);
   });
-  const [failure] = failures;
-  if (failure && answers.length === 0) throw failure;
   return {
     entries: answers.flatMap(({ entries }) => entries),
     more: answers.some(({ more }) => more),
     // What could be read stands, and the answer says what it lacks.
-    notAsked: [...answers.flatMap(({ notAsked = [] }) => notAsked), ...failures.map(({ message }) => message)],
+    notAsked: [...answers.flatMap(({ notAsked = [] }) => notAsked), ...new Set(failures)],
   };
 }
 

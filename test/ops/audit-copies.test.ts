@@ -70,6 +70,19 @@ test('the access log of the copies is read in the second region, without what S3
   );
 });
 
+test('both access logs are named when neither can be read, and once where one reason is that of both', async () => {
+  s3.on(ListObjectsV2Command).rejects(Object.assign(new Error('no policy'), { name: 'AccessDenied' }));
+  const { status, notAsked } = await audit();
+  const denied = (log: string) => ({
+    source: 'objects',
+    why: expect.stringMatching(`^Not allowed to read the access log of ${log}`) as string,
+  });
+  expect([status, notAsked]).toEqual([1, [denied('the archives'), denied('the copies in the second region')]]);
+
+  s3.on(ListObjectsV2Command).rejects(Object.assign(new Error('expired'), { name: 'ExpiredToken' }));
+  expect((await audit()).notAsked).toHaveLength(1);
+});
+
 test.each([
   [COPIES, 'ann', /^Not allowed to read the access log of the copies in the second region/],
   [ARCHIVES, 'eve', /^Not allowed to read the access log of the archives/],
