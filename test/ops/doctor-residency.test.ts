@@ -23,6 +23,7 @@ import { STSClient } from '@aws-sdk/client-sts';
 import { mockClient } from 'aws-sdk-client-mock';
 import type { EnvironmentConfig } from '../../lib/config/environment-schema';
 import { recoveryRegion } from '../../lib/data/recovery-region';
+import { notReplicated, planTo, replicatedTo } from '../factories/copies-elsewhere';
 import { runOps } from './run-ops';
 
 /** Where data is, and where each resource is set up to copy it: as the settings allow, and each with its fault. */
@@ -62,7 +63,6 @@ const formerBucket =
   recoveryRegion({ name: 'dev', account: '111111111111', secondRegion: 'eu-west-3' } as EnvironmentConfig)
     ?.archiveBucketName ?? '';
 
-const notReplicated = Object.assign(new Error('none'), { name: 'ReplicationConfigurationNotFoundError' });
 const stack = (region: string, Outputs: { OutputKey: string; OutputValue: string }[]) => ({
   StackName: 'BillingOps-dev-Data',
   StackId: `arn:aws:cloudformation:${region}:111111111111:stack/BillingOps-dev-Data/1`,
@@ -71,13 +71,6 @@ const stack = (region: string, Outputs: { OutputKey: string; OutputValue: string
   Outputs,
 });
 const ALLOWED = [{ OutputKey: 'AllowedRegions', OutputValue: 'eu-central-1,eu-west-1' }];
-const replicatedTo = (...Destinations: { Bucket: string; Account?: string }[]) => ({
-  ReplicationConfiguration: {
-    Role: 'arn:role',
-    Rules: Destinations.map((Destination) => ({ Status: 'Enabled' as const, Destination })),
-  },
-});
-
 beforeEach(() => {
   for (const mock of mocks) mock.reset();
   for (const mock of clients) mock.onAnyCommand().resolves({});
@@ -140,19 +133,6 @@ function instances(billing: DBInstance, region: string, ...ReadReplicaDBInstance
       throw new DBInstanceNotFoundFault({ message: `DBInstance ${id} not found.`, $metadata: {} });
     });
 }
-
-const planTo = (region: string) => ({
-  BackupPlan: {
-    BackupPlanName: 'billing',
-    Rules: [
-      {
-        RuleName: 'daily',
-        TargetBackupVaultName: 'vault',
-        CopyActions: [{ DestinationBackupVaultArn: `arn:aws:backup:${region}:111111111111:backup-vault:copies` }],
-      },
-    ],
-  },
-});
 
 /** The finding of the check. */
 async function residency(): Promise<unknown> {
@@ -303,25 +283,26 @@ test.each<[string, () => unknown, RegExp]>([
   });
 });
 
-test.each([
-  ['has a name of its own', 'db.example.com', 'instance main-old'],
-  ['is of another account', 'main-old.c0ffee123.eu-west-1.rds.amazonaws.com', 'the copies of instance main-old'],
-])('a region that RDS does not tell, as the host %s, is a finding that says so', async (_why, host, what) => {
+const hostIs = (host: string) => {
   reachedBy(host);
   instances({}, 'us-east-1');
+};
+const denied = Object.assign(new Error(), { name: 'AccessDeniedException' });
+
+test.each([
+  ['a host of its own', () => hostIs('db.example.com'), 'instance main-old'],
+  [
+    'another account',
+    () => hostIs('main-old.c0ffee123.eu-west-1.rds.amazonaws.com'),
+    'the copies of instance main-old',
+  ],
+  ['a denial', () => secrets.on(DescribeSecretCommand).rejects(denied), `${RESOURCES[2]?.[1]} and its copies`],
+])('a region that AWS does not tell, for %s, is a finding beside others, with a fix', async (_why, plant, what) => {
+  plant();
   expect(await residency()).toMatchObject({
     state: 'wrong',
     detail: `the region of ${what} could not be told`,
-    fix: expect.stringMatching(/^name the instance by the host that RDS gives it/) as string,
-  });
-});
-
-test('what the operator may not ask is a finding beside the others, and the fix says so', async () => {
-  secrets.on(DescribeSecretCommand).rejects(Object.assign(new Error(), { name: 'AccessDeniedException' }));
-  expect(await residency()).toMatchObject({
-    state: 'wrong',
-    detail: `the region of ${RESOURCES[2]?.[1]} and its copies could not be told`,
-    fix: expect.stringContaining('let the role read what docs/deploy.md, "Is it done?", lists') as string,
+    fix: expect.stringMatching(/^name the instance by the host that RDS gives it.*let the role read what/) as string,
   });
 });
 
