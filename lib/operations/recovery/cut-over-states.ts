@@ -1,5 +1,6 @@
 import {
   announcing,
+  erasingAgain,
   eventOf,
   explained,
   failsWhen,
@@ -30,6 +31,11 @@ const CUTTING_OVER: Stage = {
   safe: 'No data was deleted: the former database and the recovered one are both kept, under the names above.',
   goOn: "'Start the workflow again with the input recoveredInstance = ' & $recovered & ': it continues the cut-over. Until then the database may be unreachable.'",
 };
+/** Only the last replay of erasures is left: people who were erased since the one before may be in the database. */
+const SWITCHED: Stage = {
+  safe: 'Traffic flows to the recovered instance, which took the name. People who were erased during the cut-over may still be in it.',
+  goOn: "'Start the workflow again with the input recoveredInstance = ' & $recovered & ': it erases them again, and changes nothing else.'",
+};
 /** The name of the instance in use cannot be freed by a rename. */
 function keepsTheName(id: string, hasProxy: boolean): Stage {
   const traffic = hasProxy
@@ -40,6 +46,8 @@ function keepsTheName(id: string, hasProxy: boolean): Stage {
     goOn: `'RDS renames no instance in that status: repair ${id}, or delete it and keep its automated backups. Then start the workflow again with the input recoveredInstance = ' & $recovered & '.'`,
   };
 }
+
+const ERASE_LAST = 'Erase again who was erased during the cut-over';
 
 const rename = (stage: Stage, from: string, to: string, rest: State): State =>
   rdsTask('modifyDBInstance', stage, {
@@ -224,7 +232,7 @@ function throughTheProxy(props: RecoveryDefinitionProps): States {
       props,
       { give: 'Give the renamed instance to the proxy', wait: 'Wait until the proxy serves it by its name' },
       id,
-      'Report the end',
+      ERASE_LAST,
     ),
   };
 }
@@ -235,7 +243,7 @@ function byTheName(props: RecoveryDefinitionProps): States {
     'Begin the cut-over': { Type: 'Pass', ...waitingIn('Look at the old instance', props.targetMinutes) },
     ...freeingTheName(props),
     ...takingTheName(props),
-    ...announcingTraffic(props, 'Report the end'),
+    ...announcingTraffic(props, ERASE_LAST),
   };
 }
 
@@ -244,6 +252,8 @@ export function cutOverStates(props: RecoveryDefinitionProps): States {
   const { settings, proxyName } = props;
   return {
     ...(proxyName === undefined ? byTheName(props) : throughTheProxy(props)),
+    // Until the name was free, an erasure reached the former instance.
+    ...erasingAgain(ERASE_LAST, props, SWITCHED, 'Report the end'),
     'Report the end': announcing(
       props,
       RECOVERY_EVENTS.completed,

@@ -1,7 +1,6 @@
 import { cutOverMinutes, RECOVERY_POLICY } from '../../config/recovery-policy';
 import {
   ERASE_AGAIN,
-  ERASE_FROM,
   erasingAgain,
   EXPLAIN,
   eventOf,
@@ -52,7 +51,6 @@ function warming(props: RecoveryDefinitionProps): States {
     'Begin warming': {
       Type: 'Pass',
       Assign: {
-        ...ERASE_FROM,
         warmUntil: `{% ${warmingDeadline(props)} %}`,
         warmed: { done: false, continueFrom: null, bytesRead: 0, bytesLeft: null, skippedPages: 0, error: null },
       },

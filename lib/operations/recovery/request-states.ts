@@ -1,5 +1,6 @@
 import {
   api,
+  ERASE_FROM,
   failsWhen,
   type RecoveryDefinitionProps,
   type Stage,
@@ -82,6 +83,7 @@ export function requestStates({ settings, snapshotArnPrefix }: RecoveryDefinitio
         warmed: null,
         note: 'Nothing in use was touched.',
         minutesToTraffic: null,
+        ...ERASE_FROM,
       },
       Next: 'Check the request',
     },

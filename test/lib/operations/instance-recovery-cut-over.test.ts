@@ -53,7 +53,8 @@ describe.each(DATABASE_NAMES)('the proof of a recovered %s database', (database)
     expect(await world.recover()).toMatchObject({ status: 'SUCCEEDED' });
     const erasing = ['erasure', 'erasure', 'erasure'];
     expect(world.invoked.slice(2, 10)).toEqual([...erasing, 'migrate', 'verify', ...erasing]);
-    expect(world.erasedFrom).toEqual([null, 'charges', null, null, 'charges', null]);
+    const replay = [null, 'charges', null];
+    expect(world.erasedFrom).toEqual([...replay, ...replay, ...replay]);
   });
 
   test('does not begin when functions could not log in, and touches nothing in use', async () => {

@@ -30,6 +30,27 @@ describe.each(DATABASE_NAMES)('a recovery of %s', (database) => {
     expect(world.rds.identifiers).toEqual([world.id, former].toSorted());
   });
 
+  test('erases again, once the former instance has no name, who was erased during the cut-over', async () => {
+    const world = RecoveryWorld.inUse(database);
+    let isSwitched = false;
+    const abortAt = (state: string) => {
+      if (state !== 'Erase again who was erased during the cut-over') return false;
+      isSwitched = world.rds.find(world.id).data === 'live data at the latest time';
+      world.failsErasing = 'DatabaseBusy';
+      return false;
+    };
+    const execution = await world.recover({}, { abortAt });
+    expect(isSwitched).toBe(true);
+    expect(world.eventsOf('trafficRestored')).toHaveLength(1);
+    expect(execution).toMatchObject({ status: 'FAILED', error: 'DatabaseBusy' });
+    expect(execution.cause).toMatch(/Traffic flows to the recovered instance, which took the name.*recoveredInstance/);
+    // As told: starts again, and ends with the erasure.
+    world.failsErasing = undefined;
+    const before = world.invoked.length;
+    expect(await world.recover({ recoveredInstance: world.recovered })).toMatchObject({ status: 'SUCCEEDED' });
+    expect(world.invoked.slice(before)).toEqual(['erasure']);
+  });
+
   test('ends within the restore target, renames and five minutes to confirm included', async () => {
     const world = RecoveryWorld.inUse(database);
     const { output } = await world.recover();
