@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type * as z from 'zod';
+import { ConfigurationError } from './errors';
 import type { Secrets, SecretVersion } from './secrets';
 
 /** Looks for another value than the one that was refused; `undefined` when there is none. */
@@ -20,14 +21,24 @@ export function renewFrom<Schema extends z.ZodType>(
   return async (refused) => {
     for (const version of versions) {
       const found = await secrets.read(secretArn, schema, version).catch((error: unknown) => {
-        // Most secrets never had another value.
-        if (version === 'previous') return undefined;
+        if (version === 'previous' && isNoValue(error)) return undefined;
         throw error;
       });
       if (found !== undefined && !isDeepStrictEqual(found, refused)) return found;
     }
     return undefined;
   };
+}
+
+/** Errors of a version that was never there, as of most secrets, or that is no JSON. Others, such as throttling, say nothing of the version. */
+const NO_VALUE = ['ResourceNotFoundException', 'TransformParameterError'];
+
+/** Whether a secret has no such version, or one that was never usable. */
+function isNoValue(error: unknown): boolean {
+  if (error instanceof ConfigurationError) return true;
+  // The reader of secrets wraps what Secrets Manager answers.
+  for (let at = error; at instanceof Error; at = at.cause) if (NO_VALUE.includes(at.name)) return true;
+  return false;
 }
 
 /** A secret that a client holds for as long as it works, and replaces when the other side refuses it: it was rotated meanwhile. */
