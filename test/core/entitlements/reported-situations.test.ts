@@ -61,19 +61,44 @@ const OUTCOMES: Record<string, Record<string, number | null>> = {
   'user-only-on-checkout': { pro: 37 },
 };
 
+/** What the last event takes away. */
+const BEFORE_THE_LAST: typeof OUTCOMES = { 'dispute-lost': { 'course:c1': null } };
+
+/** What is stored where nothing is granted, by the query that finds it. */
+const STORED: Record<string, readonly [string, object]> = {
+  'deauthorized-account': [`SELECT restricted FROM billing.connect_accounts`, { restricted: true }],
+  'emoji-locally': [`SELECT name FROM billing.customers WHERE id = 'cus_emoji_locally_'`, { name: 'Zoë 🎉' }],
+  // What was never captured is no refund.
+  'partial-capture-is-no-refund': [
+    `SELECT charge.status, refunds.charge_id AS refunded FROM billing.charges AS charge
+     LEFT JOIN billing.refund_balances AS refunds ON refunds.charge_id = charge.id WHERE charge.id LIKE '%capture%'`,
+    { status: 'succeeded', refunded: null },
+  ],
+  'paused-collection': [
+    `SELECT own.status, invoice.status AS invoice FROM billing.subscriptions AS own
+     JOIN billing.invoices AS invoice ON invoice.subscription_id = own.id WHERE own.user_id = 'u_paused_collection_'`,
+    { status: 'active', invoice: 'void' },
+  ],
+};
+
 test.each(Object.entries(OUTCOMES))('%s', async (name, expected) => {
   const now = Math.floor(Date.now() / 1000);
-  for (const event of eventsOf(name, now)) await applyWithEntitlements(client, event);
-  expect(await access(name, now)).toEqual(expected);
+  const events = eventsOf(name, now);
+  const last = events.splice(-1);
+  for (const event of events) await applyWithEntitlements(client, event);
+  const before = await access(name, now);
+  await applyWithEntitlements(client, ...last);
+  expect([before, await access(name, now)]).toEqual([BEFORE_THE_LAST[name] ?? before, expected]);
 });
 
-test('an account that removed the platform is restricted, and what was never captured is no refund', async () => {
-  const now = Math.floor(Date.now() / 1000);
-  const names = ['deauthorized-account', 'partial-capture-is-no-refund'];
-  for (const event of names.flatMap((name) => eventsOf(name, now))) await applyWithEntitlements(client, event);
-  const accounts = await client.query('SELECT restricted FROM billing.connect_accounts');
-  const refunds = await client.query('SELECT charge_id FROM billing.refund_balances');
-  expect([accounts.rows, refunds.rows]).toEqual([[{ restricted: true }], []]);
+test.each(Object.entries(STORED))('%s is stored', async (name, [query, row]) => {
+  for (const event of eventsOf(name, Math.floor(Date.now() / 1000))) await applyWithEntitlements(client, event);
+  expect((await client.query(query)).rows).toEqual([row]);
+});
+
+test('an outcome without access says what was there before, or what is stored', () => {
+  const without = Object.keys(OUTCOMES).filter((name) => Object.keys(OUTCOMES[name] ?? {}).length === 0);
+  expect(without).toEqual(Object.keys({ ...BEFORE_THE_LAST, ...STORED }).toSorted());
 });
 
 test('every situation has its outcome', () => {
