@@ -5,6 +5,7 @@ import { wayOnApart } from './apart';
 import { admitWrites, isRefusing, refuseWrites } from './barrier';
 import type { ChangeReport } from './contract';
 import { report } from './copy';
+import { assertNotRotating } from './ready';
 import { copyRecord, type Move, outOfOrder, recordEndOfPause, recordStage } from './record';
 import { BACK, dropSubscription, FORWARD } from './replication';
 import { removeReplication } from './removal';
@@ -29,7 +30,7 @@ export interface Confirmation {
  * Lets the new server take the writes while the old one does not answer: after a cut-over or a roll-back that stopped in between.
  *
  * @throws OperationError `move_out_of_order` before the cut-over, when only the old server has everything; `move_not_ready` where
- * it may have taken writes that the new one lacks, unless that is accepted
+ * it may have taken writes that the new one lacks, unless that is accepted, or while a rotation is under way after the cut-over
  */
 export async function cutOverAlone(
   dependencies: MoveDependencies,
@@ -52,6 +53,9 @@ export async function cutOverAlone(
       'move_not_ready',
       `${servers.source.name} does not answer, and ${reason}. To lose what they wrote, add --abandon. Nothing was changed`,
     );
+  }
+  if (move.stage === 'cut-over' && !isConfigured) {
+    await assertNotRotating(dependencies, [dependencies.other.target.secretArn]);
   }
   const confirmWith = nameOf(target.connector.target);
   if (confirm !== confirmWith) {

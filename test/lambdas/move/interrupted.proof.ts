@@ -1,3 +1,4 @@
+import type { MoveRequest } from '../../../lambdas/move/contract';
 import { FORWARD, nameSubscriber } from '../../../lambdas/move/replication';
 import { type MoveServers, startMoveServers } from '../../support/move-servers';
 import { beforeStage, LEFT, moveSteps, NOTHING } from '../../support/move-steps';
@@ -114,6 +115,19 @@ test('the old server keeps all where the new one is lost before functions are se
   await dropNew();
 });
 
+/** A step is refused while a rotation is under way, planned or confirmed. */
+async function expectRotationRefused(request: MoveRequest): Promise<void> {
+  const { secrets, arns } = servers;
+  const rotation = jest.spyOn(secrets, 'rotation').mockResolvedValue({ isUnderway: true, nextAt: undefined });
+  for (const attempt of [() => servers.step(request), () => servers.confirmed(request)]) {
+    await expect(attempt()).rejects.toMatchObject({
+      code: 'move_not_ready',
+      message: expect.stringContaining(`${arns.login}, ${arns.new} has begun and not ended`),
+    });
+  }
+  rotation.mockRestore();
+}
+
 test('the new server goes on where the old one is lost before functions are sent there, and no secret is left behind', async () => {
   const { secrets, arns } = servers;
   await copied();
@@ -138,6 +152,9 @@ test('the new server goes on where the old one is lost before functions are sent
       message: expect.stringMatching(new RegExp(`${arns.login} sends .*${next}`)),
     });
   }
+  await expectRotationRefused({ action: 'cut-over', abandon: true });
+  expect(await secrets.read(arns.login)).not.toHaveProperty('move');
+  expect((await servers.step({ action: 'cut-over', abandon: true })).steps).toHaveLength(3);
   await servers.clusters.old.restart();
   expect((await servers.plan()).stage).toBe('switching');
   await servers.confirmed({ action: 'cut-over' });
@@ -153,15 +170,7 @@ test('the new server goes on where the old one is lost before functions are sent
     code: 'move_not_ready',
     message: expect.stringMatching(/^login-secret sends functions to .*: ops move cut-over sends them to/),
   });
-  const rotation = jest.spyOn(secrets, 'rotation').mockResolvedValue({ isUnderway: true, nextAt: undefined });
-  const attempts = [() => servers.step({ action: 'cut-over' }), () => servers.confirmed({ action: 'cut-over' })];
-  for (const attempt of attempts) {
-    await expect(attempt()).rejects.toMatchObject({
-      code: 'move_not_ready',
-      message: expect.stringContaining(`${arns.login}, ${arns.new} has begun and not ended`),
-    });
-  }
-  rotation.mockRestore();
+  await expectRotationRefused({ action: 'cut-over' });
   expect(await secrets.read(arns.login)).not.toHaveProperty('move');
   expect((await servers.step({ action: 'cut-over' })).steps).toHaveLength(1);
   await servers.confirmed({ action: 'cut-over' });
