@@ -1,8 +1,8 @@
 import { DATABASE_NAMES } from '../core/contract';
+import { drillOutcome, recordedFindings } from '../core/restore/contract';
 import type { Context } from './context';
 import { CommandError } from './errors';
 import { inspect } from './inspect';
-import { drillOutcome, recordedFindings } from './print/drill-outcome';
 import { listRecoveries, type Question, type WorkflowKind } from './recovery';
 
 /** Work that takes long, as what it leaves behind shows it. */

@@ -40,6 +40,12 @@ const jobs = z
         lastSuccess: isoTime.nullable().describe('ISO time; null for none.'),
         ageSeconds: z.int().nullable(),
         limitSeconds: z.int().describe('Age from which it is late.'),
+        findings: z
+          .string()
+          .nullable()
+          .describe(
+            'How much the last restore drill did not restore as archived, and where to read on; null for nothing. It does not make the job late.',
+          ),
       }),
     ),
   })
@@ -51,6 +57,7 @@ const JOB: Job = {
   lastSuccess: '2026-11-30T02:00:00.000Z',
   ageSeconds: 7_200,
   limitSeconds: 93_600,
+  findings: null,
 };
 
 const TAGS = ['Health'];

@@ -20,6 +20,8 @@ export interface Job {
   readonly lastSuccess: string | null;
   readonly ageSeconds: number | null;
   readonly limitSeconds: number;
+  /** What a success leaves to look into, and where to read on; null for nothing. */
+  readonly findings: string | null;
 }
 
 /** Milliseconds that an answer is kept: anybody may ask, and archives are looked up in S3. */
@@ -40,7 +42,9 @@ const status = z.object({
       database: z.string(),
       newestArchive: z.string().nullable(),
       archiveLimitSeconds: z.number(),
-      lastDrill: z.object({ startedAt: z.string(), outcome: z.string() }).nullable(),
+      lastDrill: z
+        .object({ startedAt: z.string(), outcome: z.string(), findings: z.string().nullable().default(null) })
+        .nullable(),
       madeAt: z.string().nullable(),
       maintenance: z.array(z.object({ task: z.string(), at: z.string() })),
     }),
@@ -138,7 +142,11 @@ function jobsOfDatabase(found: Status['databases'][number], problems: Status['pr
   const due = { now, madeAt };
   return [
     job(`backup-${database}`, isKnown(`archives of ${database}`) ? newestArchive : undefined, archiveLimitSeconds, due),
-    job(`drill-${database}`, isKnown(database) ? proven : undefined, DRILL_LIMIT_DAYS * DAY_SECONDS, due),
+    {
+      ...job(`drill-${database}`, isKnown(database) ? proven : undefined, DRILL_LIMIT_DAYS * DAY_SECONDS, due),
+      // They do not make it late: some stay for good, such as an extension that a server does not take.
+      findings: lastDrill?.findings ?? null,
+    },
     ...maintenancePeriods(database).map(([task, days]) => {
       const last = maintenance.find((run) => run.task === task)?.at ?? null;
       const limitSeconds = (days + MAINTENANCE_GRACE_DAYS) * DAY_SECONDS;
@@ -168,6 +176,7 @@ function job(
     lastSuccess: lastSuccess ?? null,
     ageSeconds: lastSuccess ? secondsSince(lastSuccess) : null,
     limitSeconds,
+    findings: null,
   };
 }
 

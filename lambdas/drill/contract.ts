@@ -68,10 +68,10 @@ export type DrillRecord = Readonly<z.infer<typeof drillRecord>>;
 /** How many parts of a restored database are not as archived. */
 export type RestoredFindings = Pick<DrillRecord, 'deviations' | 'schemaDifferences'>;
 
-/** What a drill did not restore as archived, in words and where to read more; null when it has no findings. */
+/** How much a drill did not restore as archived, and where to read on; null when it has no findings. */
 export function findingsOf({ deviations, schemaDifferences }: RestoredFindings): string | null {
   if (!deviations && !schemaDifferences) return null;
-  return `${deviations} not as archived, ${schemaDifferences} to compare: see ops logs drill, or ops logs restore for a drill in parts`;
+  return `${deviations} not as archived, ${schemaDifferences} to compare: see docs/runbook.md#restore-drill-findings`;
 }
 
 export const drillReport = z.strictObject({

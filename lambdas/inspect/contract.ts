@@ -64,7 +64,16 @@ const status = {
         archiveLimitSeconds: z
           .number()
           .describe('Age from which the newest archive is too old: its frequency and two hours.'),
-        lastDrill: z.strictObject({ startedAt: isoTime, outcome: z.string() }).nullable(),
+        lastDrill: z
+          .strictObject({
+            startedAt: isoTime,
+            outcome: z.string(),
+            findings: z
+              .string()
+              .nullable()
+              .describe('How much a drill that passed or was slow did not restore as archived; null for nothing.'),
+          })
+          .nullable(),
         madeAt: isoTime.nullable().describe('ISO time of its first migration: what never ran is due from then on.'),
         maintenance: z
           .array(z.strictObject({ task: z.string(), at: isoTime }))

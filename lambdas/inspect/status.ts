@@ -8,6 +8,7 @@ import { GRACE_HOURS, type DatabaseName } from '../../core/contract';
 import { connectionsUsedPercent, databaseSizeBytes } from '../../core/database/server-gauges';
 import { readJournal } from '../../core/migrations/journal';
 import { CANARY_EVENT } from '../../core/providers/contract';
+import { recordedFindings } from '../../core/restore/contract';
 import { messageOf } from '../../core/runtime/errors';
 import { currentSince } from '../../core/runtime/secret-age';
 import type { InspectionReport } from './contract';
@@ -90,11 +91,13 @@ async function readServer(client: ClientBase) {
   const sizeBytes = await databaseSizeBytes(client);
   const connectionsPercent = await connectionsUsedPercent(client);
   const journal = await readJournal(client);
-  const drills = await client.query<{ started_at: Date; outcome: string }>(
-    'SELECT started_at, outcome FROM operations.drills ORDER BY started_at DESC LIMIT 1',
+  const drills = await client.query<{ started_at: Date; outcome: string; error: string | null }>(
+    'SELECT started_at, outcome, error FROM operations.drills ORDER BY started_at DESC LIMIT 1',
   );
   const [drill] = drills.rows;
-  const lastDrill = drill ? { startedAt: drill.started_at.toISOString(), outcome: drill.outcome } : null;
+  const lastDrill = drill
+    ? { startedAt: drill.started_at.toISOString(), outcome: drill.outcome, findings: recordedFindings(drill) }
+    : null;
   const maintenance = await readMaintenance(client);
   return { sizeBytes, connectionsPercent, schemaVersion: journal.at(-1)?.name ?? null, lastDrill, ...maintenance };
 }

@@ -1,4 +1,5 @@
 import { DATABASE_NAMES, type DatabaseName, LOCAL_ENVIRONMENT, MAINTENANCE_PERIOD_DAYS } from '../../core/contract';
+import { drillOutcome, recordedFindings } from '../../core/restore/contract';
 import { residencyFindings, residencyFix } from '../../core/residency/contract';
 import type { ResultOf, TaskRecord } from './contract';
 import type { ReportFacts } from './report-facts';
@@ -83,13 +84,12 @@ function drillDecisions({ drills, at }: ReportFacts, database: DatabaseName): st
   if (!known) return [];
   const [newest] = known;
   if (!newest) return [`${database}: never drilled. Prove a restore: ops drill ${database}`];
+  const drill = `${database}: the drill of ${day(newest.startedAt)}`;
+  const found = recordedFindings(newest);
+  const findings = found === null ? [] : [`${drill} ${drillOutcome(newest.outcome, found)}: ${found}`];
   if (newest.outcome !== 'passed') {
-    return [`${database}: the drill of ${day(newest.startedAt)} ended ${newest.outcome}. Can it be restored in time?`];
+    return [`${drill} ended ${newest.outcome}. Can it be restored in time?`, ...findings];
   }
-  const findings =
-    newest.error === null
-      ? []
-      : [`${database}: the drill of ${day(newest.startedAt)} passed with findings: ${newest.error}`];
   const overdue =
     daysSince(newest.startedAt, at) > DRILL_LIMIT_DAYS
       ? [`${database}: no drill since ${day(newest.startedAt)}. Prove a restore: ops drill ${database}`]

@@ -30,7 +30,7 @@ export const drillList = z.object({
       outcome: z.string(),
       durationMs: z.number().nullable(),
       targetMs: z.number(),
-      /** Of a drill that passed, what it did not restore as archived. */
+      /** Of a drill that passed or was slow, what it did not restore as archived. */
       error: z.string().nullable(),
     }),
   ),

@@ -1,4 +1,5 @@
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import { drillOutcome, recordedFindings } from '../../core/restore/contract';
 import { residencyCoverage, residencyFindings } from '../../core/residency/contract';
 import type { ResultOf, TaskRecord } from './contract';
 import { decisionsOf } from './decisions';
@@ -58,7 +59,9 @@ function backupLine({ status, drills, at }: ReportFacts, database: DatabaseName)
   const made = newest === null ? 'no archive' : `archive ${hoursSince(newest, at)} h old`;
   const limit = archive ? ` (limit ${Math.round(archive.archiveLimitSeconds / 3600)} h)` : '';
   const took = drill?.durationMs == null ? '' : `, ${minutes(drill.durationMs)} of ${minutes(drill.targetMs)}`;
-  const drilled = drill ? `last drill ${day(drill.startedAt)} ${drill.outcome}${took}` : 'no drill';
+  const drilled = drill
+    ? `last drill ${day(drill.startedAt)} ${drillOutcome(drill.outcome, recordedFindings(drill))}${took}`
+    : 'no drill';
   return `${database.padEnd(8)}${status ? made + limit : UNKNOWN}; ${drilled}`;
 }
 

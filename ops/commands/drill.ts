@@ -1,5 +1,5 @@
+import { drillOutcome } from '../../core/restore/contract';
 import { defineCommand } from '../command';
-import { drillOutcome } from '../print/drill-outcome';
 import { fields } from '../print/table';
 import { bytes, duration } from '../print/units';
 import { database, required } from '../values';

@@ -1,6 +1,6 @@
+import { drillOutcome, recordedFindings } from '../../core/restore/contract';
 import { defineCommand } from '../command';
 import { inspect } from '../inspect';
-import { drillOutcome, recordedFindings } from '../print/drill-outcome';
 import { table } from '../print/table';
 import { duration, moment } from '../print/units';
 import { database, optional, required, wholeNumber } from '../values';

@@ -1,3 +1,4 @@
+import { drillOutcome } from '../../core/restore/contract';
 import type { InspectionReport } from '../../lambdas/inspect/contract';
 import { defineCommand } from '../command';
 import type { Context } from '../context';
@@ -13,7 +14,8 @@ export const status = defineCommand({
   effect: 'reads',
   changes: 'nothing.',
   json: 'the report `status` of `lambdas/inspect/contract.ts`',
-  finding: 'something could not be looked up, an archive is overdue, or an event failed or is parked',
+  finding:
+    'something could not be looked up, an archive is overdue, the last drill has findings, or an event failed or is parked',
   arguments: {},
   options: {},
   examples: [{ line: 'status', explains: 'The first command of an incident.' }],
@@ -41,7 +43,9 @@ function databasesOf({ databases }: Status, { style, now }: Context): string[] {
     connectionsPercent === null ? null : `${Math.round(connectionsPercent)} %`,
     schemaVersion,
     moment(newestArchive, now()),
-    lastDrill === null ? 'none yet' : `${lastDrill.outcome}, ${moment(lastDrill.startedAt, now())}`,
+    lastDrill === null
+      ? 'none yet'
+      : `${drillOutcome(lastDrill.outcome, lastDrill.findings)}, ${moment(lastDrill.startedAt, now())}`,
   ]);
   return table(['database', 'size', 'connections', 'schema', 'newest archive', 'last drill'], rows, style);
 }
@@ -78,6 +82,9 @@ function findingsOf({ databases, events, queues, problems }: Status, now: Date):
   return [
     ...problems,
     ...overdue.map(({ database }) => `The archive of ${database} is overdue: ops backup ${database}`),
+    ...databases.flatMap(({ database, lastDrill }) =>
+      lastDrill?.findings ? [`Findings of the last drill of ${database}: ${lastDrill.findings}`] : [],
+    ),
     ...(events && events.failed > 0
       ? [`${events.failed} failed in the ledger: ops webhooks list --status failed`]
       : []),

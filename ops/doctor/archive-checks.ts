@@ -40,7 +40,7 @@ export async function checkLargeArchives(
       return wrong(
         check,
         `its size is not known, and no workflow archives it above ${limitGib} GiB`,
-        'When ops status shows its size, run ops doctor again',
+        'ops status names why; where the server does not answer, docs/runbook.md#database-unreachable. Or archive it in parts in any case: docs/deploy.md#archive-an-existing-instance-in-parts',
       );
     }
     const instead = instance ? 'RDS exports it as Parquet, from which nothing is restored' : 'it is not archived';

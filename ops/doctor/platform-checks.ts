@@ -1,4 +1,5 @@
 import { DRILL_LIMIT_DAYS, RECONCILIATION_LIMIT_HOURS, type DatabaseName } from '../../core/contract';
+import { drillOutcome } from '../../core/restore/contract';
 import type { InspectionReport } from '../../lambdas/inspect/contract';
 import type { Context } from '../context';
 import { type Finding, good, judged, wrong } from './finding';
@@ -10,6 +11,8 @@ type Status = InspectionReport<'status'>;
 
 /** Connections from which new functions are about to be refused, as for the alarm. */
 const CONNECTIONS_LIMIT_PERCENT = 80;
+
+const DRILL_FINDINGS_GUIDE = 'docs/runbook.md#restore-drill-findings';
 
 /** Findings of a status. */
 export function judgeStatus(
@@ -46,8 +49,6 @@ function judgeDatabase(
   now: Date,
 ): Finding[] {
   const archiveAge = newestArchive === null ? Infinity : (now.getTime() - Date.parse(newestArchive)) / 1000;
-  const isDrilled =
-    lastDrill !== null && lastDrill.outcome === 'passed' && daysSince(lastDrill.startedAt, now) <= drillLimitDays;
   return [
     ...(connectionsPercent === null
       ? []
@@ -65,13 +66,25 @@ function judgeDatabase(
       newestArchive === null ? 'there is none' : `${moment(newestArchive, now)}, limit ${span(archiveLimitSeconds)}`,
       `ops backup ${database}`,
     ),
-    judged(
-      `drill of ${database}`,
-      isDrilled,
-      lastDrill === null ? 'there was none' : `${lastDrill.outcome}, ${moment(lastDrill.startedAt, now)}`,
-      `ops drill ${database}`,
-    ),
+    judgeDrill(database, lastDrill, drillLimitDays, now),
   ];
+}
+
+function judgeDrill(
+  database: DatabaseName,
+  drill: Status['databases'][number]['lastDrill'],
+  limitDays: number,
+  now: Date,
+): Finding {
+  const check = `drill of ${database}`;
+  const again = `ops drill ${database}`;
+  if (drill === null) return wrong(check, 'there was none', again);
+  const { outcome, findings, startedAt } = drill;
+  const detail = `${drillOutcome(outcome, findings)}, ${moment(startedAt, now)}`;
+  const isInTime = outcome === 'passed' && daysSince(startedAt, now) <= limitDays;
+  return findings === null
+    ? judged(check, isInTime, detail, again)
+    : wrong(check, `${detail}: ${findings}`, `${DRILL_FINDINGS_GUIDE}, then ${again}`);
 }
 
 function judgePipeline({ events, queues, reconciliation }: Status, limitHours: number, now: Date): Finding[] {

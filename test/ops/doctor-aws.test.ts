@@ -248,7 +248,7 @@ describe('archives of large databases', () => {
     const unknown = [
       'wrong',
       'its size is not known, and no workflow archives it above 40 GiB',
-      'When ops status shows its size, run ops doctor again',
+      'ops status names why; where the server does not answer, docs/runbook.md#database-unreachable. Or archive it in parts in any case: docs/deploy.md#archive-an-existing-instance-in-parts',
     ];
     expect(await sized(null, 39 * 1024 ** 3)).toEqual([unknown, ['good', expect.any(String), null]]);
     expect(await found()).toEqual([unknown, unknown]);

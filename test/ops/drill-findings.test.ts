@@ -4,7 +4,7 @@ import { runOps } from './run-ops';
 
 const lambda = mockClient(LambdaClient);
 const AT = '2026-11-21T06:00:00Z';
-const FINDINGS = '2 not as archived, 1 to compare: see ops logs drill, or ops logs restore for a drill in parts';
+const FINDINGS = '2 not as archived, 1 to compare: see docs/runbook.md#restore-drill-findings';
 const row = { startedAt: AT, outcome: 'passed', slot: AT, rows: 1, durationMs: 60_000, targetMs: 3_600_000 };
 const record = {
   ...row,
@@ -69,4 +69,53 @@ test('a drill that failed is listed with its error', async () => {
   expect((await ops(`runs --follow drill:billing:${AT}`, listed(failed))).stdout).toContain(
     'failed, archive_damaged: a part',
   );
+});
+
+const statusOf = (lastDrill: object) => ({
+  action: 'status',
+  at: new Date().toISOString(),
+  databases: [
+    {
+      database: 'billing',
+      sizeBytes: 1,
+      connectionsPercent: 1,
+      schemaVersion: '0001_x',
+      newestArchive: new Date().toISOString(),
+      archiveLimitSeconds: 3_600,
+      lastDrill: { startedAt: new Date().toISOString(), ...lastDrill },
+      madeAt: AT,
+      maintenance: [],
+    },
+  ],
+  events: null,
+  queues: null,
+  reconciliation: null,
+  money: null,
+  secrets: [],
+  problems: [],
+});
+
+test('the status counts the findings of the last drill, says where to read on, and they are a finding', async () => {
+  const found = await ops('status', statusOf({ outcome: 'passed', findings: FINDINGS }));
+  expect(found.status).toBe(1);
+  expect(found.stdout).toMatch(/^billing .+ passed with findings, /m);
+  expect(found.stdout).toMatch(new RegExp(`^Findings of the last drill of billing: ${FINDINGS}$`, 'm'));
+  const sound = await ops('status', statusOf({ outcome: 'passed', findings: null }));
+  expect([sound.status, sound.stdout]).toEqual([0, expect.not.stringContaining('findings')]);
+});
+
+test.each<[string, string | null, string, RegExp]>([
+  ['passed', FINDINGS, 'wrong', /^passed with findings, .+ ago\): 2 not as archived, 1 to compare/],
+  ['slow', FINDINGS, 'wrong', /^slow with findings, .+ ago\): 2 not as archived, 1 to compare/],
+  ['passed', null, 'good', /^passed, .+ ago\)$/],
+])('the doctor calls a drill that %s with findings %s %s', async (outcome, findings, state, detail) => {
+  const { stdout } = await ops('doctor --quick --json', statusOf({ outcome, findings }));
+  const checks = JSON.parse(stdout) as { readonly check: string }[];
+  const fix = 'docs/runbook.md#restore-drill-findings, then ops drill billing';
+  expect(checks.find(({ check }) => check === 'drill of billing')).toEqual({
+    check: 'drill of billing',
+    state,
+    detail: expect.stringMatching(detail) as string,
+    fix: findings === null ? null : fix,
+  });
 });

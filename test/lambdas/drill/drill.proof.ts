@@ -36,7 +36,7 @@ test('a drill passes with a finding when a pending migration of the deployed cod
   expect(await site.recorded()).toMatchObject([
     {
       outcome: 'passed',
-      error: '1 not as archived, 0 to compare: see ops logs drill, or ops logs restore for a drill in parts',
+      error: '1 not as archived, 0 to compare: see docs/runbook.md#restore-drill-findings',
     },
   ]);
   expect(await site.scratchDatabases(START)).toEqual([]);

@@ -116,6 +116,18 @@ test('the status has the counts of the ledger and the queues, and the ages of se
   });
 });
 
+test('the status has the findings of a drill, and not the error that ended another', async () => {
+  const drill = async (at: string, outcome: string, error: string) => {
+    await client.query(
+      `INSERT INTO operations.drills (started_at, outcome, duration_ms, target_ms, error) VALUES ($1, $2, 2, 1, $3)`,
+      [at, outcome, error],
+    );
+    return (await ask({ action: 'status' })).databases[0]?.lastDrill;
+  };
+  expect(await drill('2026-11-19T03:00Z', 'slow', '1 of 2')).toMatchObject({ outcome: 'slow', findings: '1 of 2' });
+  expect(await drill('2026-11-20T03:00Z', 'failed', 'why')).toMatchObject({ outcome: 'failed', findings: null });
+});
+
 test('a database that does not answer is a problem of the status, and the rest is answered', async () => {
   const broken = { ...main.connector, connect: () => Promise.reject(new Error('connection refused')) };
   const report = await ask({ action: 'status' }, { connectors: { billing: billing.connector, main: broken } });

@@ -214,6 +214,18 @@ test.each<[string, Partial<ReportFacts>, RegExp]>([
   expect(sectionOf(text, 'To decide')[0]).toMatch(line);
 });
 
+test('a slow drill with findings is two things to decide, and one that failed has its error only', () => {
+  const decided = (outcome: string) => {
+    const drills = { billing: [drill], main: [{ ...drill, outcome, error: '1 not as archived, 0 to compare' }] };
+    return sectionOf(writeReport(facts({ drills })).text, 'To decide');
+  };
+  expect(decided('slow')).toEqual([
+    '- main: the drill of 2026-12-03 ended slow. Can it be restored in time?',
+    '- main: the drill of 2026-12-03 slow with findings: 1 not as archived, 0 to compare',
+  ]);
+  expect(decided('failed')).toEqual(['- main: the drill of 2026-12-03 ended failed. Can it be restored in time?']);
+});
+
 test('sources that fail cost the report their own lines and nothing else', async () => {
   const gathered = await gatherFacts({
     environment: 'production',

@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { drillOutcome, recordedFindings } from '../../../../core/restore/contract';
 import type { Report } from '../reports';
 import { failure } from './overview';
 import { ago, badge, bytes, count, duration, empty, moment, orDash, panel, status, table, type Html } from './parts';
@@ -67,7 +68,7 @@ function drillTable(database: string, report: DatabaseBackups['drills'], now: Da
       key: drill.startedAt,
       cells: [
         ago(drill.startedAt, now),
-        status(drill.outcome),
+        outcomeOf(drill),
         drill.rows === null ? orDash(null) : count(drill.rows),
         drill.durationMs === null ? orDash(null) : duration(drill.durationMs / 1000),
         duration(drill.targetMs / 1000),
@@ -75,4 +76,9 @@ function drillTable(database: string, report: DatabaseBackups['drills'], now: Da
       ],
     })),
   );
+}
+
+function outcomeOf(drill: Report<'drills'>['drills'][number]): Html {
+  const findings = recordedFindings(drill);
+  return findings === null ? status(drill.outcome) : badge(drillOutcome(drill.outcome, findings), 'warn');
 }

@@ -26,11 +26,13 @@ function verdict(overview: Overview): Html {
   const parked = typeof status === 'string' ? 0 : (status.queues?.parked ?? 0);
   const raised = typeof alarms === 'string' ? 0 : (alarms.alarms?.length ?? 0);
   const late = jobs.filter((job) => job.status === 'late').length;
+  const withFindings = jobs.filter((job) => job.findings !== null).length;
   const problems = [
     raised > 0 && `${plural(raised, 'alarm')} raised`,
     failed > 0 && `${plural(failed, 'event')} failed`,
     parked > 0 && `${plural(parked, 'message')} parked`,
     late > 0 && `${plural(late, 'job')} late`,
+    withFindings > 0 && `${plural(withFindings, 'drill')} with findings`,
   ].filter((problem) => problem !== false);
   const missing = missingParts(overview);
   const lacks = missing.length === 0 ? '' : ` Could not be looked up: ${missing.join(', ')}.`;
@@ -125,9 +127,14 @@ function jobTable(jobs: readonly Job[], now: Date): Html {
   return table(
     'When each job last succeeded',
     ['Job', 'State', 'Last success', 'Late after'],
-    jobs.map(({ job, status, lastSuccess, limitSeconds }) => ({
+    jobs.map(({ job, status, lastSuccess, limitSeconds, findings }) => ({
       key: job,
-      cells: [job, statusBadge(status), ago(lastSuccess, now), limitSeconds === 0 ? '–' : duration(limitSeconds)],
+      cells: [
+        findings === null ? job : html`${job}<br /><span class="quiet">${findings}</span>`,
+        findings === null ? statusBadge(status) : html`${statusBadge(status)} ${badge('findings', 'warn')}`,
+        ago(lastSuccess, now),
+        limitSeconds === 0 ? '–' : duration(limitSeconds),
+      ],
     })),
   );
 }
