@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -20,7 +20,10 @@ interface Outcome {
   readonly output: string;
 }
 
-function start(...argv: string[]): { readonly child: ChildProcess; readonly ended: Promise<Outcome> } {
+function start(...argv: string[]): {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly ended: Promise<Outcome>;
+} {
   const child = spawn(process.execPath, ['bin/local.mjs', ...argv], { cwd: ROOT, env: { ...process.env, PORT: '' } });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -84,8 +87,8 @@ async function stop(child: ChildProcess): Promise<number | null> {
   });
 
   test('runs one scenario at a time', async () => {
-    const first = npmStart('--scenario', 'outage');
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    const { child, ended: first } = start('--scenario', 'outage');
+    await once(child.stdout, 'data');
     const second = await npmStart('--scenario', 'flood');
     expect(second).toEqual({ status: 1, output: expect.stringContaining('Another scenario runs') });
     expect((await first).status).toBe(0);

@@ -132,10 +132,8 @@ test('a backup that cannot lock every table holds none, so that no migration wai
   await migration.query('BEGIN; ALTER TABLE operations.notes ADD note text');
   const backup = site.backup(SLOT);
   await sleep(500);
-  const startedMs = performance.now();
-  // A table that comes before the locked one.
-  await migration.query('ALTER TABLE operations.drills ADD note text; COMMIT');
-  expect(performance.now() - startedMs).toBeLessThan(700);
+  // A table that comes before the locked one. The server measures the wait, which a busy machine does not lengthen.
+  await migration.query(`SET LOCAL lock_timeout = '700ms'; ALTER TABLE operations.drills ADD note text; COMMIT`);
   expect(await backup).toMatchObject({ outcome: 'created' });
 });
 
