@@ -159,6 +159,20 @@ test('a table of a later migration is covered at once, and its personal columns 
   await clients.billing.query('DROP TABLE billing.later');
 });
 
+test('a function of a later migration may be called by the groups at once, and by no other role', async () => {
+  await clients.billing.query(`CREATE FUNCTION billing.later() RETURNS int LANGUAGE sql RETURN 1;
+    CREATE PROCEDURE billing.later_work() LANGUAGE sql AS 'SELECT 1'`);
+  const { rows } = await clients.billing.query<{ grantee: string; routine: string }>(
+    `SELECT DISTINCT grantee, routine_name AS routine FROM information_schema.routine_privileges
+     WHERE routine_name LIKE 'later%' AND grantee <> current_user ORDER BY 1, 2`,
+  );
+  await clients.billing.query('DROP FUNCTION billing.later; DROP PROCEDURE billing.later_work');
+  const groups = ACCESS_POLICIES.billing.groups.map(({ name }) => name).toSorted();
+  expect(rows.map(({ grantee, routine }) => [grantee, routine])).toEqual(
+    groups.flatMap((group) => ['later', 'later_work'].map((routine) => [group, routine])),
+  );
+});
+
 const CLOSED = 'ALTER ROUTINE billing.own() SET search_path = pg_catalog, pg_temp and qualify the names in its body';
 const TEMPORARY_FIRST = 'finds temporary tables of its caller first: ALTER ROUTINE billing.own() SET search_path =';
 
