@@ -1,5 +1,14 @@
 /** What is recorded, and where: each is a source that can be asked alone. */
-export const AUDIT_SOURCES = ['operations', 'records', 'secrets', 'logins', 'statements', 'api', 'objects'] as const;
+export const AUDIT_SOURCES = [
+  'operations',
+  'records',
+  'secrets',
+  'logins',
+  'statements',
+  'reads',
+  'api',
+  'objects',
+] as const;
 export type AuditSource = (typeof AUDIT_SOURCES)[number];
 
 /** One thing that was done. */

@@ -13,6 +13,7 @@ const MOST_RECORDS = 500;
 export const QUERIES = {
   logins: 'Who logged in to the database',
   statements: 'Who changed what in the database',
+  reads: 'Who read what in the database',
 } as const;
 
 const DAY_MS = 86_400_000;
@@ -134,14 +135,15 @@ const unaskedDatabases = (logGroupNames: readonly string[]): string[] =>
     (database) => `${database} existed before and logs where its own parameter group says`,
   );
 
+/** What a row of each query says. */
+const SAID: Readonly<Record<keyof typeof QUERIES, (of: (field: string) => string) => string>> = {
+  logins: (of) => `logged in from ${of('address')}`,
+  statements: (of) => `${of('class')} ${of('command')}: ${of('statement')}`,
+  // A statement without tables, or a server that may not name them, has none.
+  reads: (of) => `${[of('command'), of('object')].filter(Boolean).join(' ')}: ${of('statement')}`,
+};
+
 function entryOf(source: keyof typeof QUERIES, row: readonly ResultField[]): AuditEntry {
   const { at, of } = readRow(row);
-  return {
-    at,
-    source,
-    who: of('user') || null,
-    what:
-      source === 'logins' ? `logged in from ${of('address')}` : `${of('class')} ${of('command')}: ${of('statement')}`,
-    about: of('database') || null,
-  };
+  return { at, source, who: of('user') || null, what: SAID[source](of), about: of('database') || null };
 }

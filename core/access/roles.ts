@@ -3,6 +3,7 @@ import type { AccessChange, AccessPlan } from './change';
 import { DATABASE_NAMES } from '../contract';
 import type { FunctionLogin, Person } from './contract';
 import { identifier } from './desired';
+import { planPersonAudit } from './person-audit';
 import { CLONE_SUFFIX, PERSON_LIMITS, type AccessPolicy, type LoginLimits } from './policy';
 
 export interface RoleWishes {
@@ -78,7 +79,15 @@ export async function planRoles(
       ...memberships(role, present, { roles, made, mayGrant, readers, database: wishes.name }, obstacles),
     ];
   });
-  return { changes: [...changes, ...formerPeople(rows, wishes)], obstacles };
+  const audit = await planPersonAudit(
+    client,
+    wishes.people.filter(({ user }) => roles.get(user)?.powerful !== true),
+    (user) => roles.get(user)?.settings ?? [],
+  );
+  return {
+    changes: [...changes, ...audit.changes, ...formerPeople(rows, wishes)],
+    obstacles: [...obstacles, ...audit.obstacles],
+  };
 }
 
 function wantedRoles(policy: AccessPolicy, { name, logins, people }: RoleWishes, isRds: boolean): WantedRole[] {

@@ -64,7 +64,10 @@ export function databaseLogFilters(database: DatabaseName): DatabaseLogFilter[] 
   const writes = (command: string): DatabaseLogFilter => ({
     metric: DATABASE_LOG_METRICS.deletions,
     // The statement follows, and may contain what looks like another record.
-    pattern: pattern([AUDIT, `,WRITE,${command},`], [',WRITE,INSERT,', ',WRITE,UPDATE,', ',DDL,', ',ROLE,', ...byHand]),
+    pattern: pattern(
+      [AUDIT, `,WRITE,${command},`],
+      [',WRITE,INSERT,', ',WRITE,UPDATE,', ',READ,', ',DDL,', ',ROLE,', ...byHand],
+    ),
   });
   return [
     {
@@ -73,14 +76,14 @@ export function databaseLogFilters(database: DatabaseName): DatabaseLogFilter[] 
     },
     {
       metric: DATABASE_LOG_METRICS.schemaChanges,
-      pattern: pattern([AUDIT, ',DDL,'], [',WRITE,', ',ROLE,', ...byHand]),
+      pattern: pattern([AUDIT, ',DDL,'], [',READ,', ',WRITE,', ',ROLE,', ...byHand]),
     },
     {
       metric: DATABASE_LOG_METRICS.privilegeChanges,
       pattern: pattern(
         [AUDIT, ',ROLE,'],
         // AWS's rotation of the password, which names no application.
-        [',WRITE,', ',DDL,', `ALTER USER ${adminUser} WITH PASSWORD <REDACTED>`, ...byHand],
+        [',READ,', ',WRITE,', ',DDL,', `ALTER USER ${adminUser} WITH PASSWORD <REDACTED>`, ...byHand],
       ),
     },
     {

@@ -16,7 +16,8 @@ export interface DatabasePolicy {
   readonly maintenanceWindow: string;
   /**
    * Classes of statements that pgaudit writes to the log. `ddl` and `role` record changes of the schema and
-   * of privileges. `write` records every change of rows; on a busy database it multiplies the log, so only for billing.
+   * of privileges. `write` records every change of rows; on a busy database it multiplies the log, so only for billing. Logins of
+   * people have classes of their own: `core/access/person-audit.ts`.
    */
   readonly auditedStatements: readonly ('ddl' | 'role' | 'write')[];
 }

@@ -87,14 +87,28 @@ export const SAVED_QUERIES: readonly SavedQuery[] = [
     ],
   },
   {
+    // A client chooses the name of its application, and could write a record of a read there: what has two records is listed.
     id: 'DatabaseChanges',
     title: 'Who changed what in the database',
     over: 'databases',
     lines: [
-      "# pgaudit's records: changes of schemas (DDL) and roles (ROLE), and in billing of rows (WRITE), unless a user of the functions wrote them under the name of one.",
-      'parse @message /:(?<user>[^:@]*)@(?<database>[^:]*):\\[\\d+\\]:.*:(?<application>[^:]+):?LOG:  AUDIT: SESSION,\\d+,\\d+,(?<class>[A-Z]+),(?<command>[^,]*),[^,]*,[^,]*,(?<statement>.*)/',
-      `| filter ispresent(command) and (class != "WRITE" or user not in [${quoted(PLATFORM_USERS)}] or application not in [${quoted(PLATFORM_APPLICATIONS)}])`,
+      "# pgaudit's records: changes of schemas (DDL), roles (ROLE) and rows (WRITE: of people in both databases, of others in billing), unless a user of the functions wrote rows under the name of one.",
+      'parse @message /:(?<user>[^:@]*)@(?<database>[^:]*):\\[\\d+\\]:.*?:(?<application>[^:]+):?LOG:  AUDIT: SESSION,\\d+,\\d+,(?<class>[A-Z]+),(?<command>[^,]*),[^,]*,[^,]*,(?<statement>.*)/',
+      `| filter ispresent(command) and (class != "READ" or statement like "AUDIT: SESSION,") and (class != "WRITE" or user not in [${quoted(PLATFORM_USERS)}] or application not in [${quoted(PLATFORM_APPLICATIONS)}])`,
       '| fields @timestamp, user, application, database, class, command, statement',
+      '| sort @timestamp desc',
+      '| limit 200',
+    ],
+  },
+  {
+    id: 'DatabaseReads',
+    title: 'Who read what in the database',
+    over: 'databases',
+    lines: [
+      "# pgaudit's records of reads, one for each table or view (object) of a statement. ops access apply has them made for people; those of the functions are left out.",
+      'parse @message /:(?<user>[^:@]*)@(?<database>[^:]*):\\[\\d+\\]:.*?:(?<application>[^:]+):?LOG:  AUDIT: SESSION,\\d+,\\d+,READ,(?<command>[^,]*),[^,]*,(?<object>[^,]*),(?<statement>.*)/',
+      `| filter ispresent(command) and (user not in [${quoted(PLATFORM_USERS)}] or application not in [${quoted(PLATFORM_APPLICATIONS)}])`,
+      '| fields @timestamp, user, application, database, command, object, statement',
       '| sort @timestamp desc',
       '| limit 200',
     ],

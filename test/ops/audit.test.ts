@@ -95,16 +95,30 @@ beforeEach(() => {
         ]
       : queryId.includes(QUERIES.logins)
         ? [row({ '@timestamp': '2026-11-03 08:00:00.123', user: 'ann', database: 'billing', address: '10.40.96.17' })]
-        : [
-            row({
-              '@timestamp': '2026-11-03 08:01:00.000',
-              user: 'ann',
-              database: 'billing',
-              class: 'WRITE',
-              command: 'DELETE',
-              statement: 'DELETE FROM billing.subscriptions',
-            }),
-          ],
+        : queryId.includes(QUERIES.reads)
+          ? [
+              ['SELECT', 'billing.customers', '"SELECT email'],
+              ['SELECT', '', 'SELECT 1;,<not logged>'],
+            ].map(([command = '', object = '', statement = ''], second) =>
+              row({
+                '@timestamp': `2026-11-03 08:00:3${second}.000`,
+                user: 'ann',
+                database: 'billing',
+                command,
+                object,
+                statement,
+              }),
+            )
+          : [
+              row({
+                '@timestamp': '2026-11-03 08:01:00.000',
+                user: 'ann',
+                database: 'billing',
+                class: 'WRITE',
+                command: 'DELETE',
+                statement: 'DELETE FROM billing.subscriptions',
+              }),
+            ],
   }));
 });
 
@@ -171,6 +185,8 @@ test('all that is recorded of a time is one list, the newest first, asked by the
     ['secrets', null, 'was changed, for the last time so far', 'billing-database'],
     ['operations', '111111111111:user/ann', 'ops keys revoke key-1  done', null],
     ['statements', 'ann', 'WRITE DELETE: DELETE FROM billing.subscriptions', 'billing'],
+    ['reads', 'ann', 'SELECT: SELECT 1;,<not logged>', 'billing'],
+    ['reads', 'ann', 'SELECT billing.customers: "SELECT email', 'billing'],
     ['logins', 'ann', 'logged in from 10.40.96.17', 'billing'],
     [
       'objects',
@@ -196,7 +212,7 @@ test('all that is recorded of a time is one list, the newest first, asked by the
   ]);
   expect(logs.commandCalls(StartQueryCommand).map(({ args }) => args[0].input)).toEqual(
     [
-      ...[QUERIES.logins, QUERIES.statements].map((title) => ({
+      ...[QUERIES.logins, QUERIES.statements, QUERIES.reads].map((title) => ({
         logGroupNames: GROUPS,
         queryString: `query of BillingOps/dev/${title}`,
       })),
@@ -219,7 +235,15 @@ test('all that is recorded of a time is one list, the newest first, asked by the
 
 test('entries are chosen by who, by what they are about, and by their source', async () => {
   const sources = async (line: string) => (await run(line)).report.entries.map(({ source }) => source);
-  await expect(sources('--who ANN')).resolves.toEqual(['operations', 'statements', 'logins', 'objects']);
+  await expect(sources('--who ANN')).resolves.toEqual([
+    'operations',
+    'statements',
+    'reads',
+    'reads',
+    'logins',
+    'objects',
+  ]);
+  await expect(sources('--about billing.customers')).resolves.toEqual(['reads']);
   await expect(sources('--about billing.subscriptions')).resolves.toEqual(['statements']);
   await expect(sources('--about key-1')).resolves.toEqual(['operations']);
   lambda.resetHistory();

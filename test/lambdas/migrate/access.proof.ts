@@ -95,6 +95,47 @@ test('a master without superuser makes groups, logins with their limits, and peo
   });
 });
 
+test('what people read is recorded where the server has pgaudit, and reported where the master may not set that', async () => {
+  const [ann, bob] = [{ user: 'ann', access: 'readonly' } as const, { user: 'bob', access: 'service' } as const];
+  const named = `SELECT rolname AS user, setting FROM pg_db_role_setting JOIN pg_roles r ON r.oid = setrole, unnest(setconfig) AS setting
+    WHERE setting LIKE 'pgaudit%' ORDER BY 1, 2`;
+  const recorded = async () =>
+    (await query(server.master('billing'), named)).map(({ user, setting }) => [user, setting]);
+  await bring({ ...settings, people: [ann, bob] }, false);
+  await expect(recorded()).resolves.toEqual([]);
+
+  // In the place of the library: the parameters are there, and only who was granted them sets them.
+  for (const name of ['log', 'log_relation', 'log_catalog']) {
+    await server.asSuperuser(`ALTER DATABASE billing SET pgaudit.${name} = 'none'`);
+  }
+  await expect(bring({ ...settings, people: [ann] }, false)).resolves.toMatchObject({
+    changes: [{ verb: 'alter', role: 'bob' }, { verb: 'revoke' }, { verb: 'revoke' }],
+    obstacles: [
+      `What ann reads is not recorded. As an administrator: ALTER ROLE ann SET pgaudit.log = 'read,write,ddl,role'`,
+    ],
+  });
+  await server.asSuperuser(
+    `GRANT SET ON PARAMETER pgaudit.log, pgaudit.log_relation, pgaudit.log_catalog TO ${MASTER.username}`,
+  );
+  await expect(recorded()).resolves.toEqual([]);
+  await bring({ ...settings, people: [{ ...ann, access: 'service' }, bob] }, false);
+  await expect(bring({ ...settings, people: [ann, bob] }, false)).resolves.toMatchObject({ obstacles: [] });
+  await expect(bring({ ...settings, people: [ann, bob] }, true)).resolves.toMatchObject({ changes: [] });
+  await expect(recorded()).resolves.toEqual([
+    ['ann', 'pgaudit.log=read,write,ddl,role'],
+    ['ann', 'pgaudit.log_catalog=off'],
+    ['ann', 'pgaudit.log_relation=on'],
+    ['bob', 'pgaudit.log=read,write,ddl,role'],
+    ['bob', 'pgaudit.log_catalog=on'],
+    ['bob', 'pgaudit.log_relation=on'],
+  ]);
+  await server.asSuperuser(
+    `ALTER ROLE ann RESET ALL; DROP ROLE bob; ALTER DATABASE billing RESET ALL;
+     REVOKE SET ON PARAMETER pgaudit.log, pgaudit.log_relation, pgaudit.log_catalog FROM ${MASTER.username}`,
+  );
+  await bring(settings, false);
+});
+
 test('backups need the right to read everything only where a table is not granted to them', async () => {
   const needsAll = async () => (await bring(settings, true)).obstacles.some((one) => one.includes('pg_read_all_data'));
   await expect(needsAll()).resolves.toBe(false);

@@ -2,13 +2,16 @@ import type { DatabaseLogMetricName } from '../../../lib/config/database-log-met
 
 /** A record of pgaudit without its prefix, and what counts it when a person made it. */
 export interface PgauditRecord {
-  /** As pgaudit 1.7 wrote it on PostgreSQL 15, with `pgaudit.log = 'ddl,role,write'`. Only the first line, if there are more. */
+  /**
+   * As pgaudit 1.7 wrote it on PostgreSQL 15, with `pgaudit.log = 'ddl,role,write'`, or with the settings of people where it names a
+   * table of billing. Only the first line, if there are more.
+   */
   readonly text: string;
   /** In billing. @default - nothing */
   readonly counted?: DatabaseLogMetricName;
 }
 
-/** From a real server, but for the two with a comment that says otherwise. The last three contain what looks like another line. */
+/** From a real server, but for the two with a comment that says otherwise. The last six contain what looks like another line. */
 export const PGAUDIT_RECORDS: readonly PgauditRecord[] = [
   { text: 'DDL,CREATE TABLE,,,"CREATE TABLE a (id int, note text);",<not logged>', counted: 'SchemaChangesByHand' },
   { text: 'DDL,ALTER TABLE,,,ALTER TABLE kept ADD COLUMN x int;,<not logged>', counted: 'SchemaChangesByHand' },
@@ -30,7 +33,18 @@ export const PGAUDIT_RECORDS: readonly PgauditRecord[] = [
   { text: 'WRITE,DELETE,,,"DELETE FROM a', counted: 'DeletionsByHand' },
   { text: 'WRITE,DELETE,,,DELETE FROM kept,<not logged>', counted: 'DeletionsByHand' },
   { text: 'WRITE,TRUNCATE TABLE,,,TRUNCATE a;,<not logged>', counted: 'DeletionsByHand' },
+  {
+    text: 'WRITE,DELETE,TABLE,billing.charges,DELETE FROM billing.charges USING billing.customers AS u WHERE u.id = customer_id;,<not logged>',
+    counted: 'DeletionsByHand',
+  },
+  {
+    text: 'READ,SELECT,TABLE,billing.customers,DELETE FROM billing.charges USING billing.customers AS u WHERE u.id = customer_id;,<not logged>',
+  },
+  { text: 'READ,SELECT,TABLE,billing.customers,"SELECT email' },
   { text: 'WRITE,COPY,,,COPY b FROM STDIN;,<not logged>' },
+  ...['DDL,ALTER TABLE', 'ROLE,GRANT', 'WRITE,DELETE'].map((text) => ({
+    text: `READ,SELECT,TABLE,billing.customers,"SELECT ',${text},' FROM billing.customers;",<not logged>`,
+  })),
   {
     text: `WRITE,INSERT,,,"INSERT INTO a VALUES (1, ',DDL,CREATE TABLE, and ,ROLE,GRANT'), (2, 'duration: 9 ms');",<not logged>`,
   },

@@ -188,6 +188,8 @@ test('the slowest functions are listed with their memory, and a request that tim
   expect(columns(ask(linesOf('Failures'), logged), 'lines')).toEqual([[1]]);
 });
 
+const FORGED = 'AUDIT: SESSION,1,1,READ,SELECT,,,';
+
 test('changes in a database are listed with who made them, unless a function wrote rows', () => {
   const write = 'WRITE,DELETE,,,DELETE FROM kept,<not logged>';
   const grant = 'ROLE,GRANT,,,GRANT SELECT ON a TO someone;,<not logged>';
@@ -198,12 +200,39 @@ test('changes in a database are listed with who made them, unless a function wro
     audited('processor', write, 'ann'),
     audited('migrate', grant),
     'LOG:  checkpoint',
+    audited('psql', 'READ,SELECT,TABLE,billing.customers,"SELECT email', 'ann'),
+    // A statement, and an application, that a person wrote as the record of a read.
+    audited('psql', `WRITE,DELETE,,,"DELETE FROM kept WHERE id <> ':psql:LOG:  ${FORGED}';",<not logged>`, 'bob'),
+    audited(`x:LOG:  ${FORGED}1`, write, 'cat'),
   ])
     keep('/aws/rds/instance/billing/postgresql', line);
   expect(columns(ask(linesOf('DatabaseChanges'), logged), 'user', 'application', 'command')).toEqual([
+    ['cat', 'x', 'SELECT'],
+    ['bob', 'psql', 'DELETE'],
     ['billing_admin', 'migrate', 'GRANT'],
     ['ann', 'processor', 'DELETE'],
     ['billing_admin', 'psql', 'DELETE'],
+  ]);
+});
+
+test('what a person read is listed by table, and what functions read is not', () => {
+  const read = (object: string, statement: string) => `READ,SELECT,${object},${statement}`;
+  const email = read('TABLE,billing.customers', '"SELECT email');
+  for (const line of [
+    audited('psql', email, 'ann'),
+    audited('psql', read(',', 'SELECT 1;,<not logged>'), 'ann'),
+    audited('processor', email, 'billing_service_user'),
+    // A name that a person chose.
+    audited('processor', email, 'bob'),
+    audited('psql', 'WRITE,DELETE,TABLE,billing.charges,DELETE FROM billing.charges,<not logged>', 'ann'),
+    audited('x:LOG:  AUDIT: SESSION,1,1,WRITE,INSERT,,,', email, 'cat'),
+  ])
+    keep('/aws/rds/instance/billing/postgresql', line);
+  expect(columns(ask(linesOf('DatabaseReads'), logged), 'user', 'command', 'object', 'statement')).toEqual([
+    ['cat', 'SELECT', 'billing.customers', '"SELECT email'],
+    ['bob', 'SELECT', 'billing.customers', '"SELECT email'],
+    ['ann', 'SELECT', '', 'SELECT 1;,<not logged>'],
+    ['ann', 'SELECT', 'billing.customers', '"SELECT email'],
   ]);
 });
 
@@ -230,5 +259,6 @@ test('each saved query is asked by a test of this file', () => {
     'OperatorActions',
     'DatabaseLogins',
     'DatabaseChanges',
+    'DatabaseReads',
   ]);
 });
