@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { noErasures } from '../../support/erasures';
 import type { ClientBase } from 'pg';
 import { applyAccess } from '../../../core/access/apply';
@@ -281,6 +283,21 @@ test('what the login of backups archives, the master restores, with the same pri
     'billing_restored',
   );
   expect(owners).toEqual([{ tableowner: MASTER.username }]);
+});
+
+test('a group is removed by the statements of docs/access.md, and made again', async () => {
+  const page = readFileSync(path.resolve(__dirname, '../../../docs/access.md'), 'utf8');
+  const [, statements = ''] = /```sql\n([^`]*DROP OWNED BY[^`]*)```/.exec(page) ?? [];
+  const master = server.master('billing');
+  await server.asSuperuser('DROP DATABASE IF EXISTS billing_restored');
+  await expect(query(master, 'DROP ROLE billing_readonly')).rejects.toMatchObject({
+    message: expect.stringContaining('some objects depend on it'),
+  });
+  await query(master, statements);
+  const { changes } = await bring(settings, true);
+  expect(changes).toContainEqual(expect.objectContaining({ verb: 'create', role: 'billing_readonly' }));
+  await bring(settings, false);
+  await expect(bring(settings, true)).resolves.toMatchObject({ changes: [], obstacles: [] });
 });
 
 test.each(DATABASE_NAMES)(
