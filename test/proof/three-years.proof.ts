@@ -42,81 +42,86 @@ function environmentVariable(name: string): string | undefined {
   return process.env[name];
 }
 
-test(`${CUSTOMERS} customers may use at each step of ${YEARS} years what the oracle says, and reconciliation finds what was dropped`, async () => {
-  const seed = Number(environmentVariable('SIMULATION_SEED') ?? Date.now() % 1_000_000);
-  const random = seededRandom(seed);
-  const [client] = clients as [Client];
-  await putRules(client, SIMULATED_RULES);
-  const stripe = new StripeState(START, random);
-  populate(stripe, CUSTOMERS);
+test(
+  `${CUSTOMERS} customers may use at each step of ${YEARS} years what the oracle says, and reconciliation finds what was dropped`,
+  async () => {
+    // The same lives in every build: whoever looks for faults gives others.
+    const seed = Number(environmentVariable('SIMULATION_SEED') ?? 20261129);
+    const random = seededRandom(seed);
+    const [client] = clients as [Client];
+    await putRules(client, SIMULATED_RULES);
+    const stripe = new StripeState(START, random);
+    populate(stripe, CUSTOMERS);
 
-  const started = performance.now();
-  let events = 0;
-  let refreshed = 0;
-  const listed: SimulatedEvent[] = [];
-  const lost: SimulatedEvent[] = [];
-  for (let day = STEP_DAYS; day <= END_DAY; day += STEP_DAYS) {
-    stripe.agenda.advanceTo(START + day * DAY);
-    const happened = stripe.takeEvents();
-    events += happened.length;
-    listed.push(...happened.filter(({ created }) => created > START + (END_DAY - MAX_RETENTION_DAYS) * DAY));
-    const { delivered, dropped } = deliver(happened, CHAOS, random);
-    await applyAll(clients, delivered, 'webhook', random);
-    const isLost = ({ created, type }: SimulatedEvent) =>
-      created > START + (END_DAY - WINDOW_DAYS) * DAY && isHandled(type);
-    lost.push(...dropped.filter(isLost));
-    await applyAll(
-      clients,
-      dropped.filter((event) => !isLost(event)),
-      'reconciliation',
-      random,
-    );
-    refreshed += await refreshPending(client, stripe);
-    if (lost.length === 0) expect(await wrongEntitlements(client, stripe)).toEqual({ seed, day, ...NONE });
-  }
-  const simulatedSeconds = seconds(started);
+    const started = performance.now();
+    let events = 0;
+    let refreshed = 0;
+    const listed: SimulatedEvent[] = [];
+    const lost: SimulatedEvent[] = [];
+    for (let day = STEP_DAYS; day <= END_DAY; day += STEP_DAYS) {
+      stripe.agenda.advanceTo(START + day * DAY);
+      const happened = stripe.takeEvents();
+      events += happened.length;
+      listed.push(...happened.filter(({ created }) => created > START + (END_DAY - MAX_RETENTION_DAYS) * DAY));
+      const { delivered, dropped } = deliver(happened, CHAOS, random);
+      await applyAll(clients, delivered, 'webhook', random);
+      const isLost = ({ created, type }: SimulatedEvent) =>
+        created > START + (END_DAY - WINDOW_DAYS) * DAY && isHandled(type);
+      lost.push(...dropped.filter(isLost));
+      await applyAll(
+        clients,
+        dropped.filter((event) => !isLost(event)),
+        'reconciliation',
+        random,
+      );
+      refreshed += await refreshPending(client, stripe);
+      if (lost.length === 0) expect(await wrongEntitlements(client, stripe)).toEqual({ seed, day, ...NONE });
+    }
+    const simulatedSeconds = seconds(started);
 
-  const day = END_DAY;
-  const standIn = await serve(stripe, listed);
-  const work = stripeWork(standIn, client, { apply: { afterStore: gatherEntitlementUpdates().afterStore } });
-  const run = (dryRun: boolean) =>
-    reconcile(
-      { ...work, clock: () => new Date(stripe.now * 1000), log: silentLog },
-      { ...RECONCILE_NOW, sampledEntitlements: SAMPLED, dryRun },
-    );
-  const reconciling = performance.now();
-  const found = await run(false);
-  const calls = standIn.requests.length;
-  const again = await run(true);
-  await standIn.stop();
-  // Where the order of two events of one second stays open, the object is read again anyway.
-  const { rows: others } = await client.query(
-    `SELECT object_type, kind, field, object_id, local_value, stripe_value FROM billing.reconciliation_findings AS finding
+    const day = END_DAY;
+    const standIn = await serve(stripe, listed);
+    const work = stripeWork(standIn, client, { apply: { afterStore: gatherEntitlementUpdates().afterStore } });
+    const run = (dryRun: boolean) =>
+      reconcile(
+        { ...work, clock: () => new Date(stripe.now * 1000), log: silentLog },
+        { ...RECONCILE_NOW, sampledEntitlements: SAMPLED, dryRun },
+      );
+    const reconciling = performance.now();
+    const found = await run(false);
+    const calls = standIn.requests.length;
+    const again = await run(true);
+    await standIn.stop();
+    // Where the order of two events of one second stays open, the object is read again anyway.
+    const { rows: others } = await client.query(
+      `SELECT object_type, kind, field, object_id, local_value, stripe_value FROM billing.reconciliation_findings AS finding
      WHERE object_type <> 'event' AND NOT EXISTS (
        SELECT FROM billing.object_refreshes AS pending WHERE pending.object_id = finding.object_id AND done_at IS NULL)
      LIMIT 5`,
-  );
-  expect({ seed, events: driftOf(found).event ?? 0, others }).toEqual({ seed, events: lost.length, others: [] });
-  expect(found.corrected).toBe(found.drift_detected);
-  expect(driftOf(again)).toEqual({});
-  expect(again.kinds.entitlements?.checked).toBeGreaterThan(0);
-  expect(await wrongEntitlements(client, stripe)).toEqual({ seed, day, ...NONE });
-  console.log(
-    `seed ${seed}: ${CUSTOMERS} customers, ${stripe.subscriptions.size} subscriptions, ${events} events and ${refreshed} objects read again in ${simulatedSeconds} s; ` +
-      `reconciliation found ${lost.length} lost events in ${calls} calls, ${seconds(reconciling)} s for two runs`,
-  );
+    );
+    expect({ seed, events: driftOf(found).event ?? 0, others }).toEqual({ seed, events: lost.length, others: [] });
+    expect(found.corrected).toBe(found.drift_detected);
+    expect(driftOf(again)).toEqual({});
+    expect(again.kinds.entitlements?.checked).toBeGreaterThan(0);
+    expect(await wrongEntitlements(client, stripe)).toEqual({ seed, day, ...NONE });
+    console.log(
+      `seed ${seed}: ${CUSTOMERS} customers, ${stripe.subscriptions.size} subscriptions, ${events} events and ${refreshed} objects read again in ${simulatedSeconds} s; ` +
+        `reconciliation found ${lost.length} lost events in ${calls} calls, ${seconds(reconciling)} s for two runs`,
+    );
 
-  async function wrongEntitlements(of: Client, at: StripeState) {
-    const stored = new Set(await storedEntitlements(of));
-    const expected = new Set(expectedEntitlements(at, SIMULATED_RULES));
-    const wrong = [
-      ...[...stored].filter((line) => !expected.has(line)).map((line) => `stored: ${line}`),
-      ...[...expected].filter((line) => !stored.has(line)).map((line) => `expected: ${line}`),
-    ].toSorted();
-    const dayNow = Math.round((at.now - START) / DAY);
-    return { seed, day: dayNow, differences: wrong.length, first: wrong.slice(0, 10) };
-  }
-}, 900_000);
+    async function wrongEntitlements(of: Client, at: StripeState) {
+      const stored = new Set(await storedEntitlements(of));
+      const expected = new Set(expectedEntitlements(at, SIMULATED_RULES));
+      const wrong = [
+        ...[...stored].filter((line) => !expected.has(line)).map((line) => `stored: ${line}`),
+        ...[...expected].filter((line) => !stored.has(line)).map((line) => `expected: ${line}`),
+      ].toSorted();
+      const dayNow = Math.round((at.now - START) / DAY);
+      return { seed, day: dayNow, differences: wrong.length, first: wrong.slice(0, 10) };
+    }
+  },
+  CUSTOMERS * 7_500,
+);
 
 const NONE = { differences: 0, first: [] as string[] };
 /** Subscriptions, and as many purchases, whose entitlements are computed again from the simulated Stripe. */
