@@ -2,6 +2,7 @@ import { type ClientBase, escapeIdentifier } from 'pg';
 import { retryingDeadlocks } from '../database/retry-deadlocks';
 import { OperationError } from '../runtime/errors';
 import { FORGET_CARD_ROWS } from './card-rows';
+import { SWEPT_TABLE_NAMES, type SweptTableName } from './contract';
 import type { Erasures, LedgerEntry } from './ledger';
 
 /** Rows that one statement goes through: more keep locks of rows for longer, fewer take more round trips. */
@@ -11,38 +12,34 @@ const DRAIN_MS = 30_000;
 const POLL_MS = 50;
 
 interface SweptTable {
-  readonly name: string;
+  readonly name: SweptTableName;
   readonly key: readonly string[];
   readonly keyType: string;
   /** A column that may be set to itself, so that the trigger sees the row. @default the first of the key */
   readonly touched?: string;
 }
 
-const table = (name: string, rest: Partial<SweptTable> = {}): SweptTable => ({
+const NUMBERED = { keyType: 'bigint', touched: 'object_id' };
+/** What differs from a text key `id`. */
+const KEYS: Readonly<Partial<Record<SweptTableName, Partial<SweptTable>>>> = {
+  owner_assignments: { key: ['object_id'] },
+  owner_assignment_log: NUMBERED,
+  webhook_events: { key: ['provider', 'id'] },
+  reconciliation_findings: NUMBERED,
+  object_refreshes: NUMBERED,
+};
+
+/** Every table with a trigger, parents first. */
+export const SWEPT_TABLES: readonly SweptTable[] = SWEPT_TABLE_NAMES.map((name) => ({
   name,
   key: ['id'],
   keyType: 'text',
-  ...rest,
-});
-const numbered = (name: string): SweptTable => table(name, { keyType: 'bigint', touched: 'object_id' });
-
-/** Every table with a trigger, parents first, so that what refers to an object is found by it. */
-export const SWEPT_TABLES: readonly SweptTable[] = [
-  ...['customers', 'subscriptions', 'invoices', 'purchases', 'charges', 'payment_intents'].map((name) => table(name)),
-  ...['refunds', 'invoice_payments', 'disputes', 'early_fraud_warnings'].map((name) => table(name)),
-  ...['connect_accounts', 'account_restrictions', 'payouts', 'transfers', 'bitcoin_payments'].map((name) =>
-    table(name),
-  ),
-  table('owner_assignments', { key: ['object_id'] }),
-  numbered('owner_assignment_log'),
-  table('webhook_events', { key: ['provider', 'id'] }),
-  numbered('reconciliation_findings'),
-  numbered('object_refreshes'),
-];
+  ...KEYS[name],
+}));
 
 /** Where the next call continues a sweep that ran out of time. */
-export interface SweepPosition {
-  readonly table: string;
+export interface SweepPosition<Table extends string = string> {
+  readonly table: Table;
   /** Key of the last row that was read, as text; null for the start of the table. */
   readonly after: readonly string[] | null;
 }
@@ -60,7 +57,7 @@ export interface Sweep {
   /** Rows that were reduced, by table. */
   readonly reduced: Readonly<Record<string, number>>;
   /** Null when every table was gone through. */
-  readonly continueFrom: SweepPosition | null;
+  readonly continueFrom: SweepPosition<SweptTableName> | null;
 }
 
 /**
@@ -166,9 +163,10 @@ export async function sweepBilling(
   { from = null, hasTime = () => true }: SweepLimits = {},
 ): Promise<Sweep> {
   const reduced: Record<string, number> = {};
-  const first = from === null ? 0 : SWEPT_TABLES.findIndex(({ name }) => name === from.table);
-  for (const [offset, swept] of SWEPT_TABLES.slice(Math.max(first, 0)).entries()) {
-    let after = offset === 0 && from !== null ? from.after : null;
+  // Not found where a restore was begun by code that named the table otherwise: then from the beginning.
+  const first = SWEPT_TABLES.findIndex(({ name }) => name === from?.table);
+  for (const swept of SWEPT_TABLES.slice(Math.max(first, 0))) {
+    let after = swept.name === from?.table ? from.after : null;
     for (;;) {
       if (!hasTime()) return { reduced, continueFrom: { table: swept.name, after } };
       const at = after;

@@ -7,6 +7,31 @@ export const ERASURE_PREFIX = 'erasures/';
  */
 export const ERASURE_LEDGER_DAYS = 3_650;
 
+/** Tables of billing with a trigger that reduces the rows of an erased person, parents first: what refers to an object is found by it. */
+export const SWEPT_TABLE_NAMES = [
+  'customers',
+  'subscriptions',
+  'invoices',
+  'purchases',
+  'charges',
+  'payment_intents',
+  'refunds',
+  'invoice_payments',
+  'disputes',
+  'early_fraud_warnings',
+  'connect_accounts',
+  'account_restrictions',
+  'payouts',
+  'transfers',
+  'bitcoin_payments',
+  'owner_assignments',
+  'owner_assignment_log',
+  'webhook_events',
+  'reconciliation_findings',
+  'object_refreshes',
+] as const;
+export type SweptTableName = (typeof SWEPT_TABLE_NAMES)[number];
+
 /** How a function finds the ledger of erasures, and what to erase from the main database. */
 export interface ErasureEnvironment {
   /** Secret with JSON `{"key": …}`, under which people are hashed. Another value makes the ledger unreadable. */

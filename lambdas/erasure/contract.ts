@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { ArchiveEnvironment } from '../../core/archive/contract';
 import type { BaseEnvironment, BillingDatabaseEnvironment, MainDatabaseEnvironment } from '../../core/contract';
 import { databaseLocation } from '../../core/database/contract';
-import type { ErasureEnvironment } from '../../core/erasure/contract';
+import { type ErasureEnvironment, SWEPT_TABLE_NAMES } from '../../core/erasure/contract';
 import { databaseName, dryRun, isoTime, type OperationContract } from '../../core/runtime/contract';
 
 export type ErasureFunctionEnvironment = BaseEnvironment &
@@ -29,7 +29,7 @@ const subject = z
 /** Whom a request is about. */
 export type RequestedSubject = z.infer<typeof subject>;
 
-const sweepPosition = z.strictObject({ table: z.string(), after: z.array(z.string()).nullable() });
+const sweepPosition = z.strictObject({ table: z.enum(SWEPT_TABLE_NAMES), after: z.array(z.string()).nullable() });
 
 const eraseRequest = z.strictObject({
   action: z.literal('erase').describe('Erases a person from both databases, for good.'),

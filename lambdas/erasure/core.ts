@@ -9,8 +9,8 @@ import {
   knownErasures,
   openErasures,
   plantTombstones,
+  type Sweep,
   sweepBilling,
-  type SweepPosition,
 } from '../../core/erasure/billing';
 import type { ErasureHook } from '../../core/erasure/contract';
 import type { Subject } from '../../core/erasure/key';
@@ -143,7 +143,7 @@ async function carryOut(
   return { erasureId, tables, reportsDeleted, continueFrom: null };
 }
 
-function positionOf({ table, after }: SweepPosition): NonNullable<EraseReport['continueFrom']> {
+function positionOf({ table, after }: NonNullable<Sweep['continueFrom']>): NonNullable<EraseReport['continueFrom']> {
   return { table, after: after && [...after] };
 }
 

@@ -1,11 +1,12 @@
 import { openErasures, plantTombstones } from '../../../core/erasure/billing';
 import { replayErasures } from '../../../core/erasure/replay';
+import { erasureRequest } from '../../../lambdas/erasure/contract';
 import { waitUntil } from '../../../local/pass/check';
-import { plantedPerson } from '../../factories/planted-person';
+import { placesOf, plantedPerson } from '../../factories/planted-person';
 import { useBillingDatabase } from '../../support/billing';
 import { erasuresOf } from '../../support/erasures';
 
-const { client, database, rows } = useBillingDatabase();
+const { apply, client, database, rows } = useBillingDatabase();
 const OTHER = '20261129T130000000Z-00000002';
 
 test('an erasure that another call stores during the last pages of a sweep stays open', async () => {
@@ -28,4 +29,26 @@ test('an erasure that another call stores during the last pages of a sweep stays
   expect(await openErasures(client())).toEqual([OTHER]);
   await replayErasures(client(), 'billing', both, []);
   expect(await openErasures(client())).toEqual([]);
+});
+
+describe('a position at a table that the code does not have', () => {
+  test('lets a restore sweep from the beginning, as after a deployment that renamed the table', async () => {
+    const one = plantedPerson('one');
+    await apply(...one.events.filter(({ type }) => type === 'customer.created'));
+    // Otherwise the sweep finds the customer by its event.
+    await rows('DELETE FROM billing.webhook_events');
+    await plantTombstones(client(), erasuresOf(one));
+    const from = { table: 'card_charges', after: ['d'] };
+    await replayErasures(client(), 'billing', erasuresOf(one), [], { from });
+    expect(await placesOf(client(), one.marker)).toEqual([]);
+  });
+
+  test.each([
+    { action: 'replay', database: 'billing' },
+    { action: 'erase', subject: { customer: 'cus_1' } },
+  ])('is refused in a request to $action', (request) => {
+    const at = (table: string) => ({ ...request, continueFrom: { table, after: ['ch_1'] } });
+    expect(erasureRequest.safeParse(at('charge')).error?.issues).toMatchObject([{ path: ['continueFrom', 'table'] }]);
+    expect(erasureRequest.safeParse(at('charges')).error).toBeUndefined();
+  });
 });
