@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type ClientBase, escapeIdentifier } from 'pg';
 import { retryingDeadlocks } from '../database/retry-deadlocks';
 import { OperationError } from '../runtime/errors';
@@ -39,6 +40,8 @@ export const SWEPT_TABLES: readonly SweptTable[] = SWEPT_TABLE_NAMES.map((name) 
 
 /** Where the next call continues a sweep that ran out of time. */
 export interface SweepPosition<Table extends string = string> {
+  /** Of {@link beginSweep}. Without it, of code that did not know it, the sweep ends without finishing an erasure. */
+  readonly sweep?: string | undefined;
   readonly table: Table;
   /** Key of the last row that was read, as text; null for the start of the table. */
   readonly after: readonly string[] | null;
@@ -83,10 +86,19 @@ export async function plantTombstones(client: ClientBase, { key, entries }: Eras
   for (const entry of entries) await plant(client, entry);
 }
 
-/** Ids of the erasures that no whole sweep has carried out. */
-export async function openErasures(client: ClientBase): Promise<string[]> {
-  const { rows } = await client.query<{ id: string }>('SELECT id FROM billing.erasures WHERE finished_at IS NULL');
-  return rows.map(({ id }) => id);
+/**
+ * Begins a sweep of all open erasures, those that no whole sweep has carried out. Until it ends, `counts` of each holds the id of the
+ * sweep in place of rows: one that is stored later has none, and its rows may be before the position of the sweep.
+ *
+ * @returns the id, for {@link finishErasures}, and how many are open
+ */
+export async function beginSweep(client: ClientBase): Promise<{ readonly sweep: string; readonly open: number }> {
+  const sweep = randomUUID();
+  const { rowCount } = await client.query(
+    `UPDATE billing.erasures SET counts = jsonb_build_object('sweep', $1::text) WHERE finished_at IS NULL`,
+    [sweep],
+  );
+  return { sweep, open: rowCount ?? 0 };
 }
 
 /**
@@ -253,17 +265,16 @@ export function blankChoices(name = 'row_recovery_merges'): string {
 }
 
 /**
- * Marks erasures as finished: called when a whole sweep is over.
- *
- * @param ids those that were open when its last call began: another call may have stored more since, which it did not sweep
+ * Marks the erasures of a sweep as finished: called when the whole sweep is over. Others that were stored meanwhile stay open, and
+ * those of which another sweep began later, which finishes them.
  */
 export async function finishErasures(
   client: ClientBase,
-  ids: readonly string[],
+  sweep: string | undefined,
   counts: Readonly<Record<string, number>>,
 ): Promise<void> {
   await client.query(
-    'UPDATE billing.erasures SET finished_at = now(), counts = $1 WHERE finished_at IS NULL AND id = ANY ($2)',
-    [JSON.stringify(counts), ids],
+    `UPDATE billing.erasures SET finished_at = now(), counts = $1 WHERE finished_at IS NULL AND counts ->> 'sweep' = $2`,
+    [JSON.stringify(counts), sweep],
   );
 }

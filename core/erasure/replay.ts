@@ -2,10 +2,10 @@ import type { ClientBase } from 'pg';
 import type { DatabaseName } from '../contract';
 import {
   assertLedgerHas,
+  beginSweep,
   drainTransactions,
   finishErasures,
   knownErasures,
-  openErasures,
   plantTombstones,
   type Sweep,
   sweepBilling,
@@ -46,17 +46,20 @@ export async function replayErasures(
   if (database === 'billing') assertLedgerHas(await knownErasures(client), erasures);
   if (erasures.entries.length === 0) return completed({});
   if (database === 'main') return completed(await sweepMain(client, erasures, hooks));
+  let sweep = from?.sweep;
   // A call that continues adds no person: one erased since the first call may have rows before its position.
-  if (from === null) await plantTombstones(client, erasures);
-  const open = await openErasures(client);
   if (from === null) {
-    if (open.length === 0) return completed({});
+    await plantTombstones(client, erasures);
+    const begun = await beginSweep(client);
+    if (begun.open === 0) return completed({});
+    sweep = begun.sweep;
     await drainTransactions(client);
   }
-  const { reduced, continueFrom } = await sweepBilling(client, { from, hasTime });
-  if (continueFrom === null) await finishErasures(client, open, reduced);
-  // After a sweep of several calls, another looks from the begin whether anybody was erased meanwhile.
-  return { reduced, continueFrom, done: continueFrom === null && from === null };
+  const { reduced, continueFrom: next } = await sweepBilling(client, { from, hasTime });
+  if (next !== null) return { reduced, continueFrom: { sweep, ...next }, done: false };
+  await finishErasures(client, sweep, reduced);
+  // After a sweep of several calls, another looks from the begin for people who were erased meanwhile.
+  return { reduced, continueFrom: null, done: from === null };
 }
 
 function completed(reduced: Sweep['reduced']): Replay {

@@ -29,7 +29,11 @@ const subject = z
 /** Whom a request is about. */
 export type RequestedSubject = z.infer<typeof subject>;
 
-const sweepPosition = z.strictObject({ table: z.enum(SWEPT_TABLE_NAMES), after: z.array(z.string()).nullable() });
+const sweepPosition = z.strictObject({
+  sweep: z.uuid().optional().describe('Of the first call: those who were erased later are left to another sweep.'),
+  table: z.enum(SWEPT_TABLE_NAMES),
+  after: z.array(z.string()).nullable(),
+});
 
 const eraseRequest = z.strictObject({
   action: z.literal('erase').describe('Erases a person from both databases, for good.'),

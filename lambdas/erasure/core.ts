@@ -4,10 +4,10 @@ import { type DatabaseConnector, withConnection } from '../../core/database/conn
 import { assertIdentity } from '../../core/database/identity';
 import {
   assertLedgerHas,
+  beginSweep,
   drainTransactions,
   finishErasures,
   knownErasures,
-  openErasures,
   plantTombstones,
   type Sweep,
   sweepBilling,
@@ -128,23 +128,32 @@ async function carryOut(
   const erasures = await ledger.read();
   assertLedgerHas(known, erasures);
   const erasureId = erasures.entries.at(-1)?.id ?? null;
+  let sweep = from?.sweep;
   // A call that continues adds no person: one erased since the first call may have rows before its position.
-  if (from === undefined) await plantTombstones(billing, erasures);
-  const open = await openErasures(billing);
-  if (from === undefined) await drainTransactions(billing);
-  const { reduced, continueFrom } = await sweepBilling(billing, { from, hasTime: () => remainingMs() > 0 });
+  if (from === undefined) {
+    await plantTombstones(billing, erasures);
+    ({ sweep } = await beginSweep(billing));
+    await drainTransactions(billing);
+  }
+  const { reduced, continueFrom: next } = await sweepBilling(billing, { from, hasTime: () => remainingMs() > 0 });
   const tables = counts('billing', reduced);
-  if (continueFrom !== null) return { erasureId, tables, reportsDeleted: 0, continueFrom: positionOf(continueFrom) };
+  if (next !== null) {
+    return { erasureId, tables, reportsDeleted: 0, continueFrom: positionOf({ sweep, ...next }) };
+  }
   // Without hooks too: records of operations in main may hold keys of users.
   const changed = await withConnection(connectors.main, (main) => sweepMain(main, erasures, hooks));
   tables.push(...counts('main', changed));
   const reportsDeleted = await deleteRowReports(store);
-  await finishErasures(billing, open, reduced);
+  await finishErasures(billing, sweep, reduced);
   return { erasureId, tables, reportsDeleted, continueFrom: null };
 }
 
-function positionOf({ table, after }: NonNullable<Sweep['continueFrom']>): NonNullable<EraseReport['continueFrom']> {
-  return { table, after: after && [...after] };
+function positionOf({
+  sweep,
+  table,
+  after,
+}: NonNullable<Sweep['continueFrom']>): NonNullable<EraseReport['continueFrom']> {
+  return { sweep, table, after: after && [...after] };
 }
 
 function counts(database: DatabaseName, rows: Readonly<Record<string, number>>): EraseReport['tables'] {
