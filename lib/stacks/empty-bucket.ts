@@ -1,35 +1,21 @@
-import {
-  AbortMultipartUploadCommand,
-  DeleteObjectsCommand,
-  ListMultipartUploadsCommand,
-  ListObjectVersionsCommand,
-  type S3Client,
-} from '@aws-sdk/client-s3';
+import { AbortMultipartUploadCommand, ListMultipartUploadsCommand, type S3Client } from '@aws-sdk/client-s3';
+import { removeVersions } from '../../core/objects/remove-versions';
 
 /**
  * Deletes every version of every object of a bucket, the locked ones too, and what unfinished uploads hold.
  *
  * @returns how many versions were deleted
- * @throws Error naming the first object that S3 did not delete, and why
+ * @throws Error as `removeVersions` does
  */
 export async function emptyBucket(s3: S3Client, bucket: string): Promise<number> {
   await abortUploads(s3, bucket);
   let deleted = 0;
   for (;;) {
-    // Always the first page: what it listed is gone.
-    const { Versions = [], DeleteMarkers = [] } = await s3.send(new ListObjectVersionsCommand({ Bucket: bucket }));
-    const objects = [...Versions, ...DeleteMarkers].map(({ Key, VersionId }) => ({ Key, VersionId }));
-    if (objects.length === 0) return deleted;
-    const { Errors: [error] = [] } = await s3.send(
-      new DeleteObjectsCommand({
-        Bucket: bucket,
-        // Archives are locked in governance mode, which whoever may destroy the environment may end.
-        BypassGovernanceRetention: true,
-        Delete: { Objects: objects, Quiet: true },
-      }),
-    );
-    if (error) throw new Error(`${bucket}: ${error.Key} was not deleted: ${error.Message ?? error.Code}`);
-    deleted += objects.length;
+    // Archives are locked in governance mode, which a role that may destroy the environment may end.
+    const removed = await removeVersions({ s3, bucket }, { endsLocks: true });
+    // Until nothing is left: S3 may deliver a log meanwhile.
+    if (removed === 0) return deleted;
+    deleted += removed;
   }
 }
 

@@ -22,6 +22,7 @@ const CORE = [
   'access',
   'keys',
   'migrations',
+  'objects',
   'archive',
   'erasure',
   'schema',
@@ -38,15 +39,17 @@ const LOCAL = ['runtime', 'states', 'template', 'aws', 'postgres', 'stripe', 'ti
 const USES_LIB = ['lib', 'contracts'];
 /** What `ops` looks up by AWS's APIs with the code of a function, which does so on a schedule: two of it would differ. */
 const ASKS_AWS = ['core/stacks', 'core/residency'];
+/** How all versions of an object are removed: a second way might leave some. */
+const OBJECTS = 'core/objects';
 
 const ROOMS: readonly Room[] = [
   ...stacked('core', CORE, ['contracts']),
   { folder: 'lambdas', mayImport: ['core'] },
-  ...stacked('lib', LIB, ['contracts']),
+  ...stacked('lib', LIB, ['contracts', OBJECTS]),
   { folder: 'lib', mayImport: [] },
   ...stacked('local', LOCAL, USES_LIB),
   { folder: 'local', mayImport: USES_LIB },
-  { folder: 'ops', mayImport: ['contracts', ...ASKS_AWS] },
+  { folder: 'ops', mayImport: ['contracts', ...ASKS_AWS, OBJECTS] },
   { folder: 'bin', mayImport: ['lib', 'local', 'ops'] },
 ];
 

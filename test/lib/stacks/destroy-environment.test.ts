@@ -138,8 +138,11 @@ function mockData(): void {
   s3.on(ListMultipartUploadsCommand).resolves({});
   s3.on(ListObjectVersionsCommand).callsFake(({ Bucket = '' }: { Bucket?: string }) => {
     // A page holds one.
-    const [first] = objects.get(Bucket) ?? [];
-    return { Versions: first === undefined ? [] : [{ Key: first, VersionId: `${first}-1` }] };
+    const [first, next] = objects.get(Bucket) ?? [];
+    return {
+      Versions: first === undefined ? [] : [{ Key: first, VersionId: `${first}-1` }],
+      ...(next === undefined ? {} : { IsTruncated: true, NextKeyMarker: first }),
+    };
   });
   s3.on(DeleteObjectsCommand).callsFake(
     (input: { Bucket: string; BypassGovernanceRetention?: boolean; Delete: { Objects: { Key: string }[] } }) => {
