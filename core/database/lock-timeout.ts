@@ -10,7 +10,7 @@ export function isLockTimeout(error: unknown): boolean {
 
 /**
  * The sessions of this database whose transactions have been open longest, which are most likely to hold the lock, for the
- * message of an error: `open transactions: backup (process 4711) since 43 s`.
+ * message of an error: `open transactions: backup (process 4711) since 43 s`. The message has to say what to do about them.
  */
 export async function describeBlockers(client: ClientBase): Promise<string> {
   const { rows } = await client.query<{ session: string }>(
@@ -21,5 +21,5 @@ export async function describeBlockers(client: ClientBase): Promise<string> {
      ORDER BY xact_start LIMIT 3`,
   );
   const sessions = rows.map(({ session }) => session).join(', ');
-  return sessions === '' ? 'no other transaction is open now' : `open transactions: ${sessions}`;
+  return sessions === '' ? 'no other transaction that this role may see is open now' : `open transactions: ${sessions}`;
 }

@@ -1,4 +1,5 @@
 import { type ClientBase, DatabaseError, escapeIdentifier } from 'pg';
+import { describeBlockers, isLockTimeout } from '../database/lock-timeout';
 import { retryingDeadlocks } from '../database/retry-deadlocks';
 import { OperationError } from '../runtime/errors';
 import { blankChoices } from './billing';
@@ -17,25 +18,34 @@ import type { ErasureKey } from './key';
 import type { Erasures } from './ledger';
 import { assignmentOf, isOfErasedUser, pseudonymOf, userParameters } from './treatment';
 
+/** Shorter than a caller of the application waits for its rows. */
+const TRIAL_LOCK_TIMEOUT_MS = 3_000;
+
 /**
  * @throws OperationError `hooks_invalid`, naming every column that does not fit
  */
 export function assertHooks(problems: readonly string[]): void {
   if (problems.length === 0) return;
-  throw new OperationError('hooks_invalid', `erasure.main: ${problems.join('; ')}. Nothing was changed`);
+  throw new OperationError(
+    'hooks_invalid',
+    `erasure.main: ${problems.join('; ')}. Nothing was changed: correct the settings, deploy, and ask again`,
+  );
 }
 
 /**
  * Compares the hooks with the main database, and tries them on the rows of a person, in a transaction that is rolled back.
  *
  * @param users ids of the person
+ * @param lockTimeoutMs how long a statement waits for a lock: meanwhile the rows before it are locked for the application
  * @returns what PostgreSQL would refuse, with the fix; empty when the erasure will not fail for it
+ * @throws OperationError `database_busy` (retryable) naming the oldest transactions
  */
 export async function tryHooks(
   client: ClientBase,
   key: ErasureKey,
   hooks: readonly ErasureHook[],
   users: readonly string[],
+  lockTimeoutMs: number = TRIAL_LOCK_TIMEOUT_MS,
 ): Promise<string[]> {
   const problems = (await checkHooks(client, hooks)).map(({ text }) => text);
   if (problems.length > 0 || users.length === 0) return problems;
@@ -45,6 +55,7 @@ export async function tryHooks(
   return retryingDeadlocks(async () => {
     await client.query('BEGIN');
     try {
+      await client.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
       for (const each of inOrderOfDeletion(hookedTables(hooks), columns)) {
         // By the ids, which an index may serve, before any digest is computed.
         const own = `AND stored.${escapeIdentifier(each.userColumn)}::text = ANY ($5::text[])`;
@@ -53,8 +64,8 @@ export async function tryHooks(
           await client.query('SET CONSTRAINTS ALL IMMEDIATE');
         } catch (error) {
           const problem = refusalOf(each, error);
-          if (problem === undefined) throw error;
-          return [problem];
+          if (problem !== undefined) return [problem];
+          throw isLockTimeout(error) ? await whatLocks(client, each, error) : error;
         }
       }
       return [];
@@ -62,6 +73,17 @@ export async function tryHooks(
       await client.query('ROLLBACK').catch(() => undefined);
     }
   });
+}
+
+async function whatLocks(client: ClientBase, { name }: HookedTable, cause: unknown): Promise<OperationError> {
+  // Nothing can be asked in a transaction that failed.
+  await client.query('ROLLBACK');
+  const blockers = await describeBlockers(client);
+  return new OperationError(
+    'database_busy',
+    `erasure.main: another transaction keeps ${name}, or rows of the person in it, locked; ${blockers}. End it, or wait for its end, then ask again. Nothing was changed`,
+    { cause },
+  );
 }
 
 /** Whether a table of the hooks has rows of a user. */

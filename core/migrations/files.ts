@@ -37,7 +37,7 @@ export async function readMigrationFiles(directory: string): Promise<MigrationFi
   const fileNames = await readdir(directory).catch((cause: unknown) => {
     throw new OperationError(
       'migration_files_unreadable',
-      `Migrations cannot be read from ${directory}: ${messageOf(cause)}`,
+      `Migrations cannot be read from ${directory}: ${messageOf(cause)}. Deploy the stack Operations again, which brings them`,
       { cause },
     );
   });

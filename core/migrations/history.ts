@@ -7,6 +7,9 @@ import { partsOf } from './parts';
 import { DEFAULT_LOCKS, type LockPolicy, type MigrationStatus, retryingLocks, withMigrations } from './runner';
 import { runUntransacted } from './untransacted';
 
+/** What to do where another migration than the named one is next, or last. */
+export const LOOK_AT_STATUS = 'ops migrate status lists what is applied and what is pending';
+
 /**
  * Takes the last applied migration back by its down part, in one transaction with its record.
  *
@@ -73,7 +76,7 @@ export async function recordApplied(
     if (next?.name !== name) {
       throw new OperationError(
         'migration_not_last',
-        `${name} is not the next migration: ${next === undefined ? 'none is pending' : `${next.name} is`}`,
+        `${name} is not the next migration: ${next === undefined ? 'none is pending' : `${next.name} is`}. ${LOOK_AT_STATUS}`,
       );
     }
     await assertMatches();
@@ -112,7 +115,7 @@ function assertIsLast(name: string, last: string | undefined): void {
   if (last === name) return;
   throw new OperationError(
     'migration_not_last',
-    `${name} is not the last applied migration: ${last === undefined ? 'none is applied' : `${last} is`}`,
+    `${name} is not the last applied migration: ${last === undefined ? 'none is applied' : `${last} is`}. ${LOOK_AT_STATUS}`,
   );
 }
 

@@ -156,7 +156,7 @@ export async function retryingLocks(
       if (attempt >= attempts) {
         throw new OperationError(
           'database_busy',
-          `${error.message} (${attempts} attempts of ${timeoutMs} ms each; ${await describeBlockers(client)})`,
+          `${error.message} (${attempts} attempts of ${timeoutMs} ms each; ${await describeBlockers(client)}). End the transaction that holds the lock, or wait for its end, then repeat the command`,
           { cause: error.cause },
         );
       }

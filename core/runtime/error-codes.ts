@@ -70,7 +70,11 @@ export const ERROR_CODES = define({
     failed(503, 'The database server did not accept the connection.', 'database-connections'),
   ),
   database_busy: retryable(
-    failed(503, 'Other sessions kept the locks that the operation needs; the message names the oldest transactions.'),
+    failed(
+      503,
+      'Other sessions kept the locks that the operation needs; the message names the oldest transactions.',
+      'lock-wait',
+    ),
   ),
   wrong_database: refused(409, 'The database that answered carries another identity than the one asked for.'),
   foreign_database: refused(409, 'The database has tables but no identity, so it belongs to another application.'),

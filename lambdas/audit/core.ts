@@ -84,7 +84,11 @@ async function write(store: ArchiveStore, key: string, record: object, at: Date)
     );
   } catch (cause) {
     if (cause instanceof S3ServiceException && cause.$metadata.httpStatusCode === PRECONDITION_FAILED) {
-      throw new OperationError('action_recorded', `The record ${key} exists, and records are never changed`, { cause });
+      throw new OperationError(
+        'action_recorded',
+        `The record ${key} exists, and records are never changed; ops audit shows it`,
+        { cause },
+      );
     }
     throw unavailable(`write ${key}`, cause);
   }

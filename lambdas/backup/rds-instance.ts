@@ -9,5 +9,9 @@ export interface RdsInstance {
 
 /** A call to RDS that failed after the SDK's own retries. */
 export function rdsFailed(what: string, cause: unknown): OperationError {
-  return new OperationError('rds_unavailable', `RDS cannot ${what}: ${messageOf(cause)}`, { cause });
+  return new OperationError(
+    'rds_unavailable',
+    `RDS cannot ${what}: ${messageOf(cause)}. Try again; where a permission is missing, the role of the function has to have it`,
+    { cause },
+  );
 }

@@ -105,9 +105,11 @@ async function makeSo(client: ClientBase, policy: AccessPolicy, wishes: AccessWi
     } catch (cause) {
       if (!(cause instanceof DatabaseError)) throw cause;
       if (attempt < ATTEMPTS && CONCURRENT.has(cause.code ?? '')) continue;
-      throw new OperationError('access_refused', `PostgreSQL refuses: ${cause.message}. Nothing was changed`, {
-        cause,
-      });
+      throw new OperationError(
+        'access_refused',
+        `PostgreSQL refuses: ${cause.message}. Nothing was changed: mend what it names, then repeat the command`,
+        { cause },
+      );
     }
   }
 }

@@ -3,7 +3,7 @@ import { refreshGrants } from '../../core/access/apply';
 import { ACCESS_POLICIES } from '../../core/access/policy';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
 import { assertNotMoving } from '../../core/database/move-freeze';
-import { recordApplied, recordRolledBack, rollBackLast } from '../../core/migrations/history';
+import { LOOK_AT_STATUS, recordApplied, recordRolledBack, rollBackLast } from '../../core/migrations/history';
 import { appliedAt } from '../../core/migrations/journal';
 import { applyMigrations, type MigrationStatus, migrationStatus } from '../../core/migrations/runner';
 import { checkStructure, remainsOf } from '../../core/restore/expected-structure';
@@ -103,7 +103,11 @@ async function rollBack(
   const database = connector.target.name;
   const status = await migrationStatus(client, database, migrationsDirectory);
   const at = status.current === null ? undefined : await appliedAt(client, status.current);
-  if (at === undefined) throw new OperationError('migration_not_last', `No migration of ${database} is applied`);
+  if (at === undefined)
+    throw new OperationError(
+      'migration_not_last',
+      `No migration of ${database} is applied, so none can be taken back. ${LOOK_AT_STATUS}`,
+    );
   const { down } = await planRollback(client, dependencies, status);
   if (dryRun) return { dryRun, ...status, down, appliedAt: at.toISOString() };
   if (name === undefined) {
@@ -141,7 +145,7 @@ async function resolve(
       const which = as === 'applied' ? 'next' : 'last applied';
       throw new OperationError(
         'migration_not_last',
-        `${name} is not the ${which} migration: ${expectedName ?? 'none'} is`,
+        `${name} is not the ${which} migration: ${expectedName ?? 'none'} is. ${LOOK_AT_STATUS}`,
       );
     }
     if (as === 'applied') await assertMatches();

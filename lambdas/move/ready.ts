@@ -111,7 +111,7 @@ export async function assertClose(from: Connected, direction: typeof FORWARD | t
   throw new OperationError(
     'move_not_ready',
     slot === null
-      ? `${from.name} has no replication slot ${direction}: nothing is replicated`
+      ? `${from.name} has no replication slot ${direction}, so nothing is replicated: look at its log for why it is gone; ops move roll-back gives the move up`
       : `The other server is ${Math.ceil(slot.lag / 1024 / 1024)} MiB behind: ops move catch-up`,
   );
 }

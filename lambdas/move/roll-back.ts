@@ -141,7 +141,7 @@ async function pauseBack(
   if (!(await isSubscribed(source, BACK))) {
     throw new OperationError(
       'move_not_ready',
-      `${source.name} does not receive what is written on the new server, and would lose it`,
+      `${source.name} does not receive what is written on the new server, and would lose it: ops move plan says what comes next`,
     );
   }
   if (!(await isRefusing(target))) {

@@ -117,7 +117,11 @@ function withoutRecord(first: Side, second: Side): OperationError {
   return new OperationError('database_unavailable', message, { cause: first.unreachable });
 }
 
-const missing = ({ name }: Side) => new OperationError('move_not_ready', `${name} does not exist`);
+const missing = ({ name }: Side) =>
+  new OperationError(
+    'move_not_ready',
+    `${name} does not exist: check host and database name in the configuration, then ops move plan says what comes next`,
+  );
 
 /** @throws OperationError `move_not_ready` where the database is missing; `database_unavailable` where its server does not answer */
 export function connected(side: Side): Connected {

@@ -46,7 +46,10 @@ export async function subscribe(from: Connected, to: Connected, direction: Direc
     await createSubscription(to.client, direction, connection, copies);
   } catch (cause) {
     const words = (cause as Error).message.replaceAll(password, '…');
-    throw new OperationError('move_not_ready', `${to.name} cannot subscribe to ${from.name}: ${words}`);
+    throw new OperationError(
+      'move_not_ready',
+      `${to.name} cannot subscribe to ${from.name}: ${words}. Mend that, then repeat the step`,
+    );
   }
 }
 

@@ -47,7 +47,7 @@ async function setPassword(rds: RDSClient, instanceIdentifier: string, password:
   } catch (cause) {
     throw new OperationError(
       'rds_unavailable',
-      `RDS cannot set the password of ${instanceIdentifier}: ${messageOf(cause)}`,
+      `RDS cannot set the password of ${instanceIdentifier}: ${messageOf(cause)}. Wait until the instance is available, or give the role of the function the permission that is missing, then try again`,
       { cause },
     );
   }

@@ -18,7 +18,7 @@ export const erase = defineCommand({
   effect: 'changes',
   isAboutAPerson: true,
   changes:
-    'reduces every row of the person in billing, treats what `erasure.main` of the configuration names in main, deletes all row reports, and adds to the ledger of erasures; with --dry-run, nothing.',
+    'reduces every row of the person in billing, treats what `erasure.main` of the configuration names in main, deletes all row reports, and adds to the ledger of erasures; with --dry-run, nothing, but triggers of the tables that `erasure.main` names fire in an attempt that is rolled back.',
   json: 'the report `erase` of `lambdas/erasure/contract.ts`',
   finding:
     'a dry run found what a confirmed erasure refuses: something still runs, or the configuration names a column of main that is not there, or that cannot take its treatment',

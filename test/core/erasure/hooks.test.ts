@@ -65,6 +65,22 @@ test('a blanked UNIQUE column takes the second person as well, and is left as it
   expect(await emails()).toEqual(after);
 });
 
+test('an attempt that meets a lock gives up, names the transaction, and keeps no lock of its own', async () => {
+  const other = await database.client();
+  await other.query(`SET application_name = 'slow report'; BEGIN; SELECT FROM people.visits WHERE id = 1 FOR UPDATE`);
+  const hooks = [ofUser('name', 'blank'), on('visits', 'agent', 'blank', 'visitor')];
+  await expect(tryHooks(client, ERASURE_KEY, hooks, ['ann'], 50)).rejects.toMatchObject({
+    code: 'database_busy',
+    message: expect.stringMatching(
+      /people\.visits, or rows .+; open transactions: slow report \(process \d+\) since \d+ s\. End it, .+Nothing was changed$/,
+    ) as string,
+  });
+  await other.query(`SELECT FROM people.users WHERE id = 'ann' FOR UPDATE NOWAIT`);
+  await other.query('ROLLBACK');
+  expect(await tryHooks(client, ERASURE_KEY, hooks, ['ann'], 50)).toEqual([]);
+  expect(await rowsOf('SHOW lock_timeout')).toEqual([{ lock_timeout: '0' }]);
+});
+
 test('rows that a foreign key refers to are deleted after those that refer to them, in whatever order the configuration names them', async () => {
   const hooks = [ofUser('id', 'delete-row'), on('orders', 'id', 'delete-row'), on('sessions', 'id', 'delete-row')];
   expect(await attempt(...hooks)).toEqual([]);

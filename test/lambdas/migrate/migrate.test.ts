@@ -163,7 +163,9 @@ describe('beside a transaction that reads a table', () => {
     const failure = applyMigrations(client, 'billing', migrations.directory, { locks });
 
     await expect(failure).rejects.toMatchObject({ code: 'database_busy' });
-    await expect(failure).rejects.toThrow(/_add_note .*4 attempts of 100 ms.*slow report \(process \d+\) since \d+ s/);
+    await expect(failure).rejects.toThrow(
+      /_add_note .*4 attempts of 100 ms.*slow report \(process \d+\) since \d+ s\)\. End the transaction/,
+    );
     const { pending } = await migrationStatus(client, 'billing', migrations.directory);
     expect(pending).toEqual([expect.stringMatching(/_add_note$/)]);
     await reader.query('COMMIT');
