@@ -35,6 +35,8 @@ afterEach(async () => {
   await site.remove();
 });
 
+const slotOf = (hour: number) => `2026-11-21T${String(hour).padStart(2, '0')}:00:00Z`;
+
 /** Changes tables one after the other, in transactions of some length, without any timeout of its own. */
 async function changeTables(client: Client, stop: AbortSignal, onChange: () => void): Promise<number> {
   let changes = 0;
@@ -71,7 +73,7 @@ test('backups under a storm of changes to their tables are whole or given up, an
   // A fast machine backs up more often, so that the storm is one.
   for (let hour = 0; hour < BACKUPS || (seen <= BACKUPS && hour < 24); hour += 1) {
     outcomes.push(
-      await site.backup(`2026-11-21T${String(hour).padStart(2, '0')}:00:00Z`).then(
+      await site.backup(slotOf(hour)).then(
         ({ outcome }) => outcome,
         (error: unknown) => (error instanceof OperationError ? error.code : String(error)),
       ),
@@ -87,7 +89,19 @@ test('backups under a storm of changes to their tables are whole or given up, an
   // A storm that hardly changed anything would prove nothing.
   expect(changes).toBeGreaterThan(BACKUPS);
 
+  const made = [...outcomes.keys()].filter((index) => outcomes[index] === 'created');
+  for (const index of made.slice(-3)) await expectOneMoment(slotOf(index));
   await site.backup('2026-11-22T00:00:00Z');
   const { targetDatabase } = await site.restore();
   expect(await contentOf(targetDatabase)).toEqual(await contentOf(site.source.name));
 });
+
+/** The application wrote one row after the other, each into the next table: an archive of one moment has all up to its newest. */
+async function expectOneMoment(slot: string): Promise<void> {
+  const { targetDatabase, deviations } = await site.restore(slot);
+  const content = await contentOf(targetDatabase);
+  // Rows as `(17)`.
+  const rows = Array.from({ length: TABLES }, (_, n) => content[`operations.storm_${n}`] ?? []).flat();
+  const ids = rows.map((row) => Number(row.slice(1, -1))).toSorted((a, b) => a - b);
+  expect([ids, deviations]).toEqual([ids.map((_, n) => n), []]);
+}
