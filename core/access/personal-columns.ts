@@ -42,6 +42,8 @@ export const PERSONAL_COLUMNS: Readonly<Record<DatabaseName, Readonly<Record<str
     'billing.owner_assignment_log': ['reason'],
     'billing.owner_assignments': ['reason'],
     'billing.payment_intents': ['raw', 'failure_message'],
+    // What Stripe answered, as in the message of a failed payout.
+    'billing.payout_retries': ['error'],
     'billing.payouts': ['raw', 'failure_message'],
     'billing.purchases': ['raw', 'client_reference_id'],
     // Either may hold the value of a personal field.

@@ -57,6 +57,7 @@ test('people read amounts, and neither names nor what the provider sent, and cha
   await expect(person.query('SELECT raw FROM billing.owned_subscriptions')).rejects.toEqual(REFUSED);
   await expect(person.query('SELECT payload FROM billing.webhook_events')).rejects.toEqual(REFUSED);
   await expect(person.query('SELECT owner_user_id FROM billing.owned_purchases')).rejects.toEqual(REFUSED);
+  await expect(person.query('SELECT error FROM billing.payout_retries')).rejects.toEqual(REFUSED);
   await expect(person.query('DELETE FROM billing.charges')).rejects.toEqual(REFUSED);
   await expect(person.query('CREATE TABLE billing.own (id int)')).rejects.toEqual(REFUSED);
   await expect(person.query('CREATE TEMPORARY TABLE own (id int)')).rejects.toEqual(REFUSED);
