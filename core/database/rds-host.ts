@@ -3,9 +3,12 @@ import { InvalidRequestError } from '../runtime/errors';
 /** Host of an RDS instance: its identifier, and what it shares with all instances of the account in the region. */
 const RDS_HOST = /^[a-z0-9-]+\.([a-z0-9]+\.[a-z0-9-]+\.rds\.amazonaws\.com(?:\.cn)?)$/;
 
-/** What the hosts of all RDS instances of the account in the region end with; `undefined` for a host outside of RDS. */
+/**
+ * What the hosts of all RDS instances of the account in the region end with; `undefined` for a host outside of RDS, an alias of
+ * one, and the address of a proxy. A configuration may have it in capitals.
+ */
 export function rdsSuffixOf(host: string): string | undefined {
-  return RDS_HOST.exec(host)?.[1];
+  return RDS_HOST.exec(host.toLowerCase())?.[1];
 }
 
 /**
@@ -25,14 +28,23 @@ export function assertHostBeside(live: string, host: string, field: string): voi
 
 /**
  * Requires that a host in a request is that of a copy which the workflow of large archives made of an instance: also beside a
- * live host that says nothing of its account, as a proxy's address and a name of one's own do not.
+ * live host that says nothing of its account, as a proxy's address and an alias (a CNAME of one's own) do not. RDS gives the
+ * copy a host in the region of the function, whatever the live one is called.
  *
  * @param field name of the host in the request
+ * @param region of the function, such as `eu-central-1`; undefined outside of Lambda
  * @throws InvalidRequestError naming the field
  */
-export function assertArchiveCopy(instanceIdentifier: string, host: string, field: string): void {
-  if (rdsSuffixOf(host) !== undefined && host.startsWith(`${instanceIdentifier}-archive-`)) return;
+export function assertArchiveCopy(
+  instanceIdentifier: string,
+  host: string,
+  field: string,
+  region: string | undefined,
+): void {
+  const [, copyRegion] = rdsSuffixOf(host)?.split('.') ?? [];
+  const isOfRegion = copyRegion !== undefined && (region === undefined || copyRegion === region);
+  if (isOfRegion && host.startsWith(`${instanceIdentifier}-archive-`)) return;
   throw new InvalidRequestError(
-    `${field}: expected the copy that the workflow made, ${instanceIdentifier}-archive-….rds.amazonaws.com`,
+    `${field}: expected the copy that the workflow made, ${instanceIdentifier}-archive-….${region === undefined ? '' : `${region}.`}rds.amazonaws.com`,
   );
 }

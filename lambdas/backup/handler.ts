@@ -109,7 +109,7 @@ function stepDependenciesOf(database: DatabaseName, host: string, { stop }: Invo
     );
   }
   assertHostBeside(target.host, host, 'host');
-  if (identifier !== '') assertArchiveCopy(identifier, host, 'host');
+  if (identifier !== '') assertArchiveCopy(identifier, host, 'host', process.env.AWS_REGION);
   return {
     connector: createConnector(targetAt(target, { host }), secrets, 'backup', { plainSession: true }),
     store,

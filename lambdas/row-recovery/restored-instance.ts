@@ -24,7 +24,7 @@ export function placeOf(
     const suffix = rdsSuffixOf(live.host);
     if (suffix !== undefined) return { host: `${identifier}.${suffix}`, port };
     throw new InvalidRequestError(
-      `instance.identifier: the live database, ${live.host}, is no RDS instance: give instance.host`,
+      `instance.identifier: ${live.host}, by which functions reach the live database, is not the host that RDS gave an instance, but an alias, a proxy or another server: give instance.host`,
     );
   }
   if (host !== undefined) assertHostBeside(live.host, host, 'instance.host');

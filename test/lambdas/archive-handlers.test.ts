@@ -119,7 +119,7 @@ test.each([
   [
     'main.acme.internal',
     'acme-main',
-    'host: expected the copy that the workflow made, acme-main-archive-….rds.amazonaws.com',
+    'host: expected the copy that the workflow made, acme-main-archive-….eu-central-1.rds.amazonaws.com',
   ],
 ])(
   'a step of a large archive beside %s is refused where its host is none that may be sent the password',

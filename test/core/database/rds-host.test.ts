@@ -20,14 +20,25 @@ test.each([
   expect(beside(LIVE, host)).toThrow('host: expected an instance of the account and region of the live one');
 });
 
-test('of a copy for an archive, only the host that RDS gave it may be sent the password', () => {
-  const copy = (host: string) => () => assertArchiveCopy('acme-main', host, 'host');
-  expect(copy('acme-main-archive-0123abcd.abc123.eu-central-1.rds.amazonaws.com')).not.toThrow();
+test('beside an RDS instance that the configuration has in capitals, a host outside of RDS may not', () => {
+  expect(beside(LIVE.toUpperCase(), 'main-2.abc123.eu-central-1.rds.amazonaws.com')).not.toThrow();
+  expect(beside(LIVE.toUpperCase(), 'db.example.com')).toThrow('host: expected an instance of the account and region');
+});
+
+test('of a copy for an archive, only the host that RDS gave it in the region may be sent the password', () => {
+  const copy = (host: string, region?: string) => () => assertArchiveCopy('acme-main', host, 'host', region);
+  const made = 'acme-main-archive-0123abcd.abc123.eu-central-1.rds.amazonaws.com';
+  expect(copy(made)).not.toThrow();
+  expect(copy(made, 'eu-central-1')).not.toThrow();
   for (const host of [
+    // An alias of the copy: DNS decides where it leads.
     'acme-main-archive-0123abcd.example.com',
     LIVE,
     'acme-archive-1.abc.eu-central-1.rds.amazonaws.com',
+    'acme-main-archive-0123abcd.abc123.us-east-1.rds.amazonaws.com',
   ]) {
-    expect(copy(host)).toThrow('host: expected the copy that the workflow made, acme-main-archive-….rds.amazonaws.com');
+    expect(copy(host, 'eu-central-1')).toThrow(
+      'host: expected the copy that the workflow made, acme-main-archive-….eu-central-1.rds.amazonaws.com',
+    );
   }
 });
