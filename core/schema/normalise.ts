@@ -42,7 +42,7 @@ export function normalisedStatements({ type, settings, statements }: DumpEntry):
     if (type === 'POLICY') return withSortedRoles(statement);
     return SQL_BODY.test(statement) ? withoutImpliedNames(statement) : statement;
   });
-  return [...settings, ...(type === 'ACL' ? normalised.toSorted() : normalised)];
+  return [...settings, ...(type === 'ACL' || type === 'DEFAULT ACL' ? normalised.toSorted() : normalised)];
 }
 
 function withoutImpliedNames(statement: string): string {

@@ -79,3 +79,25 @@ test('the difference names a setting of the database and the version of an exten
 test('nothing differs when nothing changed', async () => {
   expect(await driftOf('SELECT 1')).toBe('');
 });
+
+test('default privileges are the same on a server whose roles were made in another order', async () => {
+  const [one, other, former] = ['one', 'other', 'former'].map((name) => `${name}_${database.name}`);
+  await asAdministrator(
+    (client) =>
+      client.query(
+        `CREATE ROLE ${one}; CREATE ROLE ${other};
+         ALTER DEFAULT PRIVILEGES IN SCHEMA billing GRANT SELECT ON TABLES TO ${one}, ${other}`,
+      ),
+    database.name,
+  );
+  try {
+    expect(
+      await driftOf(
+        `ALTER ROLE ${one} RENAME TO ${former}; ALTER ROLE ${other} RENAME TO ${one}; ALTER ROLE ${former} RENAME TO ${other}`,
+      ),
+    ).toBe('');
+  } finally {
+    const forget = [one, other].map((role) => `DROP OWNED BY ${role}; DROP ROLE ${role}`).join(';');
+    await asAdministrator((client) => client.query(forget), database.name);
+  }
+});
