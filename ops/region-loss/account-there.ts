@@ -40,12 +40,12 @@ export async function checkConfiguration({ region, target }: SecondRegion, into:
 }
 
 async function settingsIn(folder: string): Promise<Settings[]> {
-  const { parse } = await import('yaml');
+  const { readYaml } = await import('../read-yaml');
   return readdirSync(folder).flatMap((file) => {
     const name = ENVIRONMENT_FILE.exec(file)?.[1];
     if (name === undefined || name === 'schema') return [];
     // What else is wrong with the settings, synthesis says.
-    const settings = parse(readFileSync(path.join(folder, file), 'utf8')) as { readonly region?: unknown } | null;
+    const settings = readYaml(readFileSync(path.join(folder, file), 'utf8')) as { readonly region?: unknown } | null;
     return typeof settings?.region === 'string' ? [{ name, region: settings.region }] : [];
   });
 }

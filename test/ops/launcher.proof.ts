@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startHttpServer, type HttpServer } from '../../local/runtime/http-server';
@@ -21,6 +21,27 @@ test('the first start makes the bundle, and shows the help', () => {
   const { status, stdout } = ops('--help');
   expect([status, stdout.split('\n')[0]]).toEqual([0, 'Usage: ops <command> --env <environment>']);
 });
+
+test('each name that a command imports when it needs it is exported by its part of the bundle', async () => {
+  const bundle = path.resolve(__dirname, '../../.build/ops');
+  const imports = readdirSync(bundle)
+    .filter((file) => file.endsWith('.mjs'))
+    .flatMap((file) => [
+      ...readFileSync(path.join(bundle, file), 'utf8').matchAll(/\{([^{}]*)\}=await import\("(\.\/[^"]+)"\)/g),
+    ])
+    .map(([, names = '', part = '']) => ({ part, names: names.split(',').map((name) => name.split(':')[0] ?? '') }));
+  expect(imports.length).toBeGreaterThan(50);
+  const script = `
+    const lacking = [];
+    for (const { part, names } of ${JSON.stringify(imports)}) {
+      const there = await import(new URL(part, 'file://${bundle}/'));
+      lacking.push(...names.filter((name) => !(name in there)).map((name) => name + ' of ' + part));
+    }
+    console.log(JSON.stringify(lacking));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  expect([stdout, stderr]).toEqual(['[]\n', '']);
+});
+
 afterAll(async () => {
   await lambda.stop();
   rmSync(folder, { recursive: true });
