@@ -204,6 +204,13 @@ const REPORT_FIELDS = {
   database: databaseName,
 };
 
+const migrationFailed = z
+  .string()
+  .optional()
+  .describe(
+    'Why the former rows are of the schema before a migration: it failed on an older archive, or an instance lacks it. Default: they are of the present schema.',
+  );
+
 export const rowRecoveryReport = z.strictObject({
   ...REPORT_FIELDS,
   slot: isoTime.nullable().describe('ISO time that names the archive; null of an instance.'),
@@ -228,12 +235,7 @@ export const rowRecoveryReport = z.strictObject({
     .array(z.string())
     .readonly()
     .describe('Ids of the first rows, to choose from; the object at `rowsKey` has all.'),
-  migrationFailed: z
-    .string()
-    .optional()
-    .describe(
-      'Why a pending migration could not be applied to the rows of an older archive, which were compared in the schema before it. Default: none failed.',
-    ),
+  migrationFailed,
 });
 /** A report in short. The rows themselves are in the bucket, one JSON object a line. */
 export type RowRecoveryReport = Readonly<z.infer<typeof rowRecoveryReport>>;
@@ -259,6 +261,7 @@ export const rowRecoveryMergeReport = z.strictObject({
     .describe(
       'Rows that were changed or deleted since the report, or whose live state is newer than the archived one, at most 20. A confirmed merge refuses them.',
     ),
+  migrationFailed,
   entitlementsChanged: z
     .int()
     .describe(

@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import { applyCopySettings, qualified } from '../../core/archive/copy-session';
 import type { DatabaseConnector } from '../../core/database/connector';
+import { readJournal } from '../../core/migrations/journal';
 import { OperationError } from '../../core/runtime/errors';
 import type { RestoreDependencies } from '../../core/restore/restore-archive';
 import type { ArchivedTable } from '../../core/archive/manifest';
@@ -11,6 +12,12 @@ import type { RestoredInstance, RowRecoveryReportRequest } from './contract';
 import { type Part, type PartStart, partsOf } from './parts';
 import { type InstancePlace, instanceName, placeOf, withRestoredInstance } from './restored-instance';
 import { type LiveTable, nameOf } from './tables';
+
+/** What rows of a schema before a migration are compared as. */
+export interface FormerSchema extends Pick<FormerRows, 'origin' | 'remedy'> {
+  /** The migration, and why the rows are of before it. */
+  readonly reason: string;
+}
 
 /** Rows as they were, wherever they are read from. */
 export interface FormerRows {
@@ -26,9 +33,10 @@ export interface FormerRows {
   /**
    * Runs `work` with a connection to the rows, under the settings of COPY.
    *
-   * @param work gets the migration, if any, that an older archive would have needed and that failed
+   * @param work gets the schema of the rows where it is one of before a migration: of an archive, one that failed on it; of an
+   * instance, one that the live database has
    */
-  open<T>(work: (source: Client, unapplied?: Deviation) => Promise<T>): Promise<T>;
+  open<T>(work: (source: Client, schema?: FormerSchema) => Promise<T>): Promise<T>;
   /**
    * The rows of a table that meet the condition, in parts.
    *
@@ -81,7 +89,7 @@ export async function findFormerRows(
     open: (work) =>
       withArchivedTables(dependencies, found, async (scratch, unapplied) => {
         await applyCopySettings(scratch);
-        return work(scratch, unapplied);
+        return work(scratch, unapplied && withoutMigration(unapplied));
       }),
     // Beside the live database, and without the index by which rows are found in parts.
     async *parts(_source, _live, _table, where) {
@@ -116,6 +124,14 @@ function rowsInParts(dependencies: FormerRowsDependencies, archive: WantedArchiv
   };
 }
 
+function withoutMigration({ object, reason }: Deviation): FormerSchema {
+  return {
+    reason,
+    origin: `the archive, to which ${object} could not be applied (${reason})`,
+    remedy: 'correct that migration and deploy it, then make a new report',
+  };
+}
+
 function tooSlow(table: LiveTable, cause: unknown): OperationError {
   const message = `A part of ${nameOf(table)} takes longer than a call: restore the archive into a database of its own, and compare with that`;
   return new OperationError('comparison_too_long', message, { cause });
@@ -128,12 +144,26 @@ function rowsOfInstance(
 ): FormerRows {
   const place = placeOf(target, instance);
   const { targetDatabase: database = target.database } = instance;
+  const origin = 'the instance, which has the schema of its moment';
+  const remedy = 'take an archive, which is migrated to the present schema, or copy the rows by hand';
   return {
     slot: null,
     instance: instanceName({ ...place, database }),
-    origin: 'the instance, which has the schema of its moment',
-    remedy: 'take an archive, which is migrated to the present schema, or copy the rows by hand',
-    open: (work) => withRestoredInstance(connectorAt(place), database, live, work),
+    origin,
+    remedy,
+    open: (work) =>
+      withRestoredInstance(connectorAt(place), database, live, async (source) => {
+        const reason = await lackedMigrations(live, source);
+        return work(source, reason === undefined ? undefined : { reason, origin, remedy });
+      }),
     parts: (source, session, table, where, begin) => partsOf(source, session, table, where, partRows, begin?.after),
   };
+}
+
+/** The migrations that the live database has and an instance lacks, in words; `undefined` where there is none. */
+async function lackedMigrations(live: Client, source: Client): Promise<string | undefined> {
+  const had = new Set((await readJournal(source)).map(({ name }) => name));
+  const [first, ...later] = (await readJournal(live)).map(({ name }) => name).filter((name) => !had.has(name));
+  if (first === undefined) return undefined;
+  return `The instance lacks migration ${first}${later.length === 0 ? '' : ` and ${later.length} later`}, which the live database has`;
 }

@@ -130,7 +130,8 @@ async function loadChosen(
   };
   await readRows(store, summary, async (row, bytes) => {
     if (missing ? !missing.delete(row.id) : row.kind !== 'deleted') return;
-    if (row.kind === 'changed' && summary.migrationFailed !== null) {
+    // Those of an instance may be merged: what is wanted may be what a migration has overwritten.
+    if (row.kind === 'changed' && summary.migrationFailed !== null && summary.instance === null) {
       throw new OperationError(
         'schema_differs',
         `${row.id} has the values of before a migration that failed on the archive (${summary.migrationFailed}): correct that migration and deploy it, then make a new report. Deleted rows can be merged`,
@@ -188,7 +189,7 @@ async function carryOut(
 }
 
 function describe(
-  { reportId, database }: ReportSummary,
+  { reportId, database, migrationFailed }: ReportSummary,
   tables: readonly TableMerge[],
   conflicts: readonly string[],
   dryRun: boolean,
@@ -203,6 +204,7 @@ function describe(
     updated: sum('updated'),
     skipped: sum('skipped'),
     conflicts,
+    ...(migrationFailed === null ? {} : { migrationFailed }),
     entitlementsChanged: 0,
   };
 }

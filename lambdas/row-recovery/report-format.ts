@@ -88,7 +88,7 @@ export const summarySchema = z.object({
   related: z.array(z.string()),
   /** Where the comparison continues; null when everything was compared. */
   next: placeSchema.nullable().default(null),
-  /** The migration that could not be applied to the rows, and why; null where none failed. */
+  /** The migration before which the rows are: one that failed on an archive, or that an instance lacks; null of the present schema. */
   migrationFailed: z.string().nullable().default(null),
   /** Of the object with the rows. */
   rowsSha256: z.string(),

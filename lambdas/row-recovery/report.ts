@@ -11,13 +11,12 @@ import { withConnection } from '../../core/database/connector';
 import { assertIdentity } from '../../core/database/identity';
 import type { Erasures } from '../../core/erasure/ledger';
 import { OperationError } from '../../core/runtime/errors';
-import type { Deviation } from '../../core/schema/contract';
 import { clearCopies, copyRows, createCopies, differences, MAX_ROW_BYTES } from './compare';
 import { assertConditions, whereOf } from './conditions';
 import { leaveOutErased, leftOutErasures } from './leave-out-erased';
 import { readContinued } from './continued';
 import type { RowCondition, RowDifference, RowRecoveryReport, RowRecoveryReportRequest } from './contract';
-import { findFormerRows, type FormerRows, type FormerRowsDependencies } from './former-rows';
+import { findFormerRows, type FormerRows, type FormerRowsDependencies, type FormerSchema } from './former-rows';
 import { rowsOf } from './read-report';
 import {
   type ComparisonPlace,
@@ -65,14 +64,14 @@ export async function reportRows(
     await assertConditions(live, tables, where);
     const ledger = await dependencies.erasures.ledger.read();
     const former = await findFormerRows(dependencies, live, request, tables.map(nameOf));
-    return former.open(async (source, unapplied) => {
-      await assertTables(source, tables, unapplied ? withoutMigration(unapplied) : former);
+    return former.open(async (source, schema) => {
+      await assertTables(source, tables, schema ?? former);
       const createdAt = clock();
       const erased = ledger.entries.length;
       const about = { database: connector.target.name, former, tables, where, erased };
       const continued =
         request.continues === undefined ? undefined : await readContinued(dependencies.store, request.continues, about);
-      return storeReport({ ...dependencies, ...about, unapplied, ledger, source, live, continued }, createdAt);
+      return storeReport({ ...dependencies, ...about, schema, ledger, source, live, continued }, createdAt);
     });
   });
 }
@@ -83,8 +82,8 @@ interface Comparison extends Pick<
 > {
   readonly ledger: Erasures;
   readonly former: FormerRows;
-  /** Migration that failed on the former rows, which are compared in the schema before it. */
-  readonly unapplied: Deviation | undefined;
+  /** Of the former rows, where it is one of before a migration. */
+  readonly schema: FormerSchema | undefined;
   readonly source: Client;
   readonly live: Client;
   readonly tables: readonly LiveTable[];
@@ -125,7 +124,8 @@ async function storeReport(comparison: Comparison, createdAt: Date): Promise<Row
     changed: counted.reduce((sum, table) => sum + table.changed, 0),
     related,
     next: tally.next,
-    migrationFailed: comparison.unapplied?.reason ?? null,
+    // The rows of a report before may be of an older schema than those of this call.
+    migrationFailed: comparison.schema?.reason ?? continued?.migrationFailed ?? null,
     rowsSha256: stored.sha256,
     rowsBytes: stored.bytes,
   };
@@ -158,14 +158,6 @@ function answerOf(summary: ReportSummary, { firstIds }: Tally): RowRecoveryRepor
     complete: next === null,
     firstIds: [...firstIds],
     ...(migrationFailed === null ? {} : { migrationFailed }),
-  };
-}
-
-/** What to say of tables that do not have the columns of the live ones, since a migration failed on them. */
-function withoutMigration({ object, reason }: Deviation): Pick<FormerRows, 'origin' | 'remedy'> {
-  return {
-    origin: `the archive, to which ${object} could not be applied (${reason})`,
-    remedy: 'correct that migration and deploy it, then make a new report',
   };
 }
 

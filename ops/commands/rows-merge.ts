@@ -116,6 +116,9 @@ function describe(report: z.infer<typeof rowRecoveryMergeReport>, { style }: Pic
   return [
     report.dryRun ? 'Would be put back:' : `Put back; entitlements of ${report.entitlementsChanged} users changed:`,
     ...table(['table', 'inserted', 'updated', 'skipped'], rows, style),
+    ...(report.migrationFailed === undefined
+      ? []
+      : [style.yellow(`These rows are as they were before a migration: ${report.migrationFailed}`)]),
     ...report.conflicts.map((id) => style.yellow(`changed since the report: ${id}`)),
   ];
 }

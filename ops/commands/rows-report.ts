@@ -149,7 +149,9 @@ export const rowsReport = defineCommand({
       where: conditions,
       continues,
     });
-    const isFound = report.deleted + report.changed > 0 || report.migrationFailed !== undefined;
+    // An instance has the schema of its moment; that an archive could not be migrated is a finding.
+    const isUnmigrated = report.migrationFailed !== undefined && report.instance === null;
+    const isFound = report.deleted + report.changed > 0 || isUnmigrated;
     return { report, lines: describe(name, report, context.style), exit: isFound ? 'finding' : 'done' };
   },
 });
@@ -162,7 +164,7 @@ function describe(name: DatabaseName, report: RowRecoveryReport, style: Style): 
     ...table(['table', 'compared', 'deleted', 'changed'], rows, style),
     ...(migrationFailed === undefined
       ? []
-      : [style.yellow(`Compared as archived, in the schema before a migration that failed: ${migrationFailed}`)]),
+      : [style.yellow(`Compared as they were before a migration: ${migrationFailed}`)]),
     ...(related.length === 0
       ? []
       : [style.yellow(`Belong to these rows, and were not compared: ${related.join(', ')}`)]),

@@ -116,6 +116,18 @@ test('changed rows are shown beside the present ones, and are merged only when t
   expect(await report()).toMatchObject({ deleted: 0, changed: 0 });
 });
 
+test('rows of an instance from before a migration are named so in report and merge, and undo what it wrote', async () => {
+  const migration = await site.migrations.add('round_values', 'UPDATE app.children SET f8 = round(f8) WHERE id = 7;');
+  await applyMigrations(client, 'billing', site.migrations.directory);
+  await client.query('DELETE FROM app.children WHERE id = 8');
+  const migrationFailed = `The instance lacks migration ${migration}, which the live database has`;
+  const found = await report();
+  expect(found).toMatchObject({ deleted: 1, changed: 1, migrationFailed });
+  expect(await merge(found.reportId)).toMatchObject({ inserted: 1, migrationFailed });
+  expect(await merge(found.reportId, ['app.children:7'])).toMatchObject({ updated: 1, migrationFailed });
+  expect(await report()).toMatchObject({ deleted: 0, changed: 0, migrationFailed });
+});
+
 test('an instance gives the same report as an archive of the same moment', async () => {
   await site.backup('2026-11-21T06:00:00Z');
   await client.query(`DELETE FROM app."Orders" WHERE id BETWEEN 90 AND 110`);

@@ -75,7 +75,7 @@ test('rows of an archive are compared as archived when a migration that it lacks
     code: 'schema_differs',
     message: expect.stringContaining(`has the values of before a migration that failed on the archive (${failure})`),
   });
-  await merge('deleted');
+  expect(await merge('deleted')).toMatchObject({ inserted: 1, migrationFailed: failure });
   const { rows } = await client.query('SELECT id, body FROM billing.notes WHERE id IN (7, 8) ORDER BY id');
   expect(rows).toEqual([
     { id: 7, body: 'note 7' },
