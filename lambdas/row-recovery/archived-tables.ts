@@ -10,6 +10,7 @@ import { type RestoreDependencies, restoreInto } from '../../core/restore/restor
 import { scratchName } from '../../core/restore/scratch-names';
 import { sweepScratch } from '../../core/restore/scratch-sweep';
 import { type ArchiveChoice, findArchive } from '../../core/restore/select-archive';
+import { isTooLarge } from '../../core/restore/workflow';
 import { assertReadable, type VerifiedArchive, verifyArchive } from '../../core/restore/verified-archive';
 import { VerifiedObjects, verifySizes } from '../../core/restore/verified-objects';
 import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
@@ -61,12 +62,17 @@ export async function findTables(
   const isOlder = (await readMigrationFiles(migrationsDirectory)).length > manifest.migrations.length;
   const { wholeBytes, limitBytes } = dependencies;
   const inParts = !isOlder && tables.reduce((sum, { bytes }) => sum + bytes, 0) > wholeBytes;
-  if (isOlder && manifest.bytes > limitBytes) {
-    throw tooLarge(manifest, 'is older than the code, so all of it has to be restored and migrated', manifest.bytes);
+  if (isOlder && isTooLarge(manifest, { limitBytes }, await dependencies.erasures.ledger.read())) {
+    const size = `${gib(manifest.bytes)} and ${manifest.rows.toLocaleString('en')} rows`;
+    throw tooLarge(manifest, 'is older than the code, so all of it has to be restored and migrated', size);
   }
   const through = inParts ? tables.find(({ loadThrough }) => loadThrough !== undefined) : undefined;
   if (through) {
-    throw tooLarge(manifest, `has ${nameOf(through)}, whose rows may lie in other partitions by now`, through.bytes);
+    throw tooLarge(
+      manifest,
+      `has ${nameOf(through)}, whose rows may lie in other partitions by now`,
+      gib(through.bytes),
+    );
   }
   if (inParts) {
     await assertReadable(dependencies, manifest);
@@ -80,10 +86,14 @@ export async function findTables(
   return { ...(await verifyArchive(dependencies, manifest, isOlder ? undefined : tables)), isOlder, inParts };
 }
 
-function tooLarge({ slot, database }: Manifest, why: string, bytes: number): OperationError {
+function gib(bytes: number): string {
+  return `${(bytes / GIB).toFixed(1)} GiB`;
+}
+
+function tooLarge({ slot, database }: Manifest, why: string, size: string): OperationError {
   return new OperationError(
     'archive_too_large',
-    `The archive of ${slot} ${why}, and its ${(bytes / GIB).toFixed(1)} GiB are too much for one call: restore it into a database of its own (ops restore ${database} --archive ${slot} --into <name>), and compare with that (ops rows report ${database} … --from-instance <host of the live database>/<name>)`,
+    `The archive of ${slot} ${why}, and its ${size} are too much for one call: restore it into a database of its own (ops restore ${database} --archive ${slot} --into <name>), and compare with that (ops rows report ${database} … --from-instance <host of the live database>/<name>)`,
   );
 }
 
