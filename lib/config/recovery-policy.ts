@@ -16,6 +16,11 @@ export const RECOVERY_POLICY = {
   warmingShare: 0.5,
   /** Kept free for verifying: the longest run of the function. */
   verificationMinutes: 15,
+  /**
+   * For erasing people again, each time: two sweeps of 100 million rows, the second for people who are erased during the first. Lower
+   * gives such a recovery up; higher keeps one that hangs.
+   */
+  erasingHours: 16,
   /** From a rename until the instance answers by its new name: "about 10 minutes", by the RDS user guide. */
   renameMinutes: 10,
   /** From registering a target until the proxy sends traffic to it. */

@@ -1,4 +1,4 @@
-import { cutOverMinutes } from '../../config/recovery-policy';
+import { cutOverMinutes, RECOVERY_POLICY, TEMPORARY_INSTANCE_POLICY } from '../../config/recovery-policy';
 import {
   announcing,
   ERASE_AGAIN,
@@ -47,14 +47,16 @@ const minutesWith = (cutOver: number) =>
  * moment beside the instance in use, in the same class, verifies what came back, and removes it. The cut-over is not
  * rehearsed: its time is added. An execution fails when the database is not sound, or a recovery would miss its target.
  */
-export function instanceDrillDefinition(props: InstanceDrillProps): State & { readonly States: States } {
-  const { targetMinutes, database } = props;
+export function instanceDrillDefinition(given: InstanceDrillProps): State & { readonly States: States } {
+  const { targetMinutes, database } = given;
+  // Restored, password, removed: each wait has the target. A failure is explained before: this only ends what hangs.
+  const longestHours = (4 * targetMinutes) / 60 + RECOVERY_POLICY.erasingHours;
+  const props = { ...given, keepHours: Math.max(TEMPORARY_INSTANCE_POLICY.keepHours, longestHours) };
   return {
     Comment: `Rehearses the recovery of the instance of the ${database} database, and removes what it restored`,
     QueryLanguage: 'JSONata',
     StartAt: 'Note the start',
-    // Restored, password, removed: each wait has the target. A failure is explained before: this only ends what hangs.
-    TimeoutSeconds: 4 * targetMinutes * 60,
+    TimeoutSeconds: longestHours * 3600,
     States: {
       'Note the start': {
         Type: 'Pass',

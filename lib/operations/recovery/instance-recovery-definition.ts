@@ -7,6 +7,8 @@ import { restoreStates } from './restore-states';
 
 /** Waits for RDS, of which none takes longer than the target: restored, configured, password, name, twice the proxy. */
 const WAITS = 7;
+/** Times that people are erased again: before the proof, after the confirmation, and at the end. */
+const ERASINGS = 3;
 
 /**
  * Seconds after which an execution is given up, should everything in it take as long as it may. A failure is explained
@@ -19,7 +21,8 @@ export function longestSeconds({
   const working = WAITS * targetMinutes + cutOverMinutes(proxyName !== undefined);
   const people =
     (RECOVERY_POLICY.confirmationHours + (proxyName === undefined ? 0 : RECOVERY_POLICY.renameDelayHours)) * 60;
-  return (working + people) * 60;
+  const erasing = ERASINGS * RECOVERY_POLICY.erasingHours * 60;
+  return (working + people + erasing) * 60;
 }
 
 /** The workflow, in the Amazon States Language with JSONata. */

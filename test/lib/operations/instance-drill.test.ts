@@ -1,5 +1,6 @@
+import { DATABASE_NAMES } from '../../../core/contract';
 import { BACKUP_POLICIES } from '../../../lib/config/policies';
-import { MINUTE } from '../../support/states/clock';
+import { HOUR, MINUTE } from '../../support/states/clock';
 import { deployedDefinition } from '../../support/states/deployed-definition';
 import { waysOut, type Execution, type ExecutionOptions } from '../../../local/states/interpreter';
 import { RecoveryWorld } from '../../support/states/recovery-world';
@@ -13,6 +14,8 @@ const IN_USE = Object.values(resourcesOf(templates.data, 'AWS::RDS::DBInstance')
   String(Properties.DBInstanceIdentifier).endsWith('-billing'),
 )?.Properties;
 const left = new Set<string>();
+/** Each of the waits for RDS as long as the target, and the time for erasing people again. */
+const LONGEST_HOURS = { billing: 4 + 16, main: 16 + 16 };
 
 async function drill(world: RecoveryWorld, options: Partial<ExecutionOptions> = {}): Promise<Execution> {
   const execution = await world.run(definition, {}, options);
@@ -75,6 +78,24 @@ test('a drill that takes longer than the target fails once its instance is remov
   expect(cause).toContain(`the target is ${TARGET}`);
   expect(world.rds.identifiers).toEqual([world.id]);
 });
+
+test.each(DATABASE_NAMES)(
+  'a drill of %s erases people again for 14 hours, and removes its instance itself',
+  async (database) => {
+    const world = RecoveryWorld.inUse(database);
+    Object.assign(world, { erasingCalls: 56, erasingMs: 15 * MINUTE });
+    const { status, error, startedAtMs } = await world.run(
+      deployedDefinition(templates, `BillingOps-production-instance-drill-${database}`),
+    );
+    // Sound, but a recovery would have missed its target.
+    expect([status, error]).toEqual(['FAILED', 'InstanceDrillLate']);
+    expect(world.rds.identifiers).toEqual([world.id]);
+    const [{ Input } = { Input: null }] = world.reminders;
+    expect(Date.parse((Input as { removeAt: string }).removeAt)).toBeGreaterThan(
+      startedAtMs + LONGEST_HOURS[database] * HOUR,
+    );
+  },
+);
 
 test('a drill that is stopped anywhere leaves the instance in use, and what removes the other one', async () => {
   const unwatched: string[] = [];

@@ -55,6 +55,8 @@ export class RecoveryWorld {
   failsErasing: string | undefined;
   /** Calls that a replay of erasures takes. */
   erasingCalls = 1;
+  /** Time that one of them takes. */
+  erasingMs = 0;
   /** Positions from which the calls were told to continue. */
   readonly erasedFrom: (string | null)[] = [];
   /** Error of the function that gives logins their passwords. */
@@ -245,6 +247,7 @@ export class RecoveryWorld {
         if (this.failsErasing !== undefined) throw new StatesError(this.failsErasing, 'as told');
         const { database, dryRun, continueFrom: from } = replayRequest.parse(erasure.request.parse(Payload));
         if (dryRun) throw new Error('The workflow erases nobody: a dry run changes nothing');
+        this.clock.advance(this.erasingMs);
         this.erasedFrom.push(from?.table ?? null);
         const done = this.erasedFrom.length % this.erasingCalls === 0;
         // The call before the last ends the sweep, and the last looks for who was erased meanwhile.
