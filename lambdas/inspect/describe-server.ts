@@ -1,12 +1,10 @@
 import type { ClientBase } from 'pg';
 import type { DatabaseName } from '../../core/contract';
 import { readIdentity } from '../../core/database/identity';
+import { OWN_EXTENSIONS } from '../../core/database/own-extensions';
 import type { InspectionReport } from './contract';
 
 type Report = InspectionReport<'server'>;
-
-/** What the platform uses where a server has it: who changed what, which statements take long, warming a restored instance. */
-const EXTENSIONS = ['pg_stat_statements', 'pgaudit', 'pg_prewarm'];
 
 interface ServerRow {
   readonly tls: string | null;
@@ -36,7 +34,7 @@ export async function describeServer(client: ClientBase, database: DatabaseName)
      FROM unnest($1::text[]) AS wanted (name)
        LEFT JOIN pg_extension e ON e.extname = wanted.name
        LEFT JOIN pg_available_extensions a ON a.name = wanted.name`,
-    [EXTENSIONS],
+    [OWN_EXTENSIONS],
   );
   const open = await client.query<{ name: string }>(
     `SELECT n.nspname AS name FROM pg_namespace n, aclexplode(n.nspacl) AS acl

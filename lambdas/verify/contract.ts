@@ -21,6 +21,10 @@ export const verifyReport = z.strictObject({
   targetDatabase: z.string().describe('The database on it.'),
   sound: z.boolean().describe('`true` when every check that was made passed; see `notChecked`.'),
   problems: z.array(verifyProblem).readonly().describe('What is wrong.'),
+  warnings: z
+    .array(z.string())
+    .readonly()
+    .describe('What does not make the database unsound, with what to do: extensions that a restore may not make.'),
   notChecked: z
     .array(z.string())
     .readonly()

@@ -8,6 +8,7 @@ import { OperationError } from '../../core/runtime/errors';
 import { readJournal } from '../../core/migrations/journal';
 import { migrationStatus } from '../../core/migrations/runner';
 import { Checks } from './checks';
+import { checkExtensions } from './extensions';
 import { checkPrivileges } from './privileges';
 import type { VerifyProblem, VerifyReport, VerifyRequest } from './contract';
 import { checkStructure } from '../../core/restore/expected-structure';
@@ -34,7 +35,7 @@ export interface VerifyDependencies {
 
 /**
  * Verifies a database where it is: identity, privileges of the functions' role, schema, keys and indexes against those that its migrations make, sequences,
- * rules of the domain, freshness, and foreign keys against every row. The report lists every problem, and the checks for which there was no time. The database is only read, and
+ * rules of the domain, freshness, and foreign keys against every row. The report lists every problem, extensions that a restore may not make, and the checks for which there was no time. The database is only read, and
  * may be in use.
  *
  * @throws OperationError `wrong_database`, or `database_unavailable` (retryable)
@@ -53,6 +54,7 @@ export async function verifyDatabase(
       await assertIdentity(client, database);
       const checks = new Checks(client, remainingMs);
       checks.problems.push(...(await checkPrivileges(client)));
+      const warnings = await checkExtensions(client);
       const schema = await checkSchema(client, database, migrationsDirectory);
       checks.problems.push(...schema.problems, ...(await checkTriggers(client)));
       if (schema.version !== null && schema.isKnown) {
@@ -75,6 +77,7 @@ export async function verifyDatabase(
         targetDatabase: targetDatabase ?? connector.target.database,
         sound: checks.problems.length === 0,
         problems: checks.problems,
+        warnings,
         notChecked: checks.notChecked,
         schemaVersion: schema.version,
         pendingMigrations: schema.pending,

@@ -6,6 +6,7 @@ import { database, optional, required, text, wholeNumber } from '../values';
 export const verify = defineCommand({
   name: 'verify',
   summary: 'Checks that a database is sound: foreign keys, sequences, rules of the domain, schema',
+  details: 'It also warns of extensions that a restore by the login of the functions may not make.',
   effect: 'reads',
   changes: 'nothing.',
   json: 'the report of `lambdas/verify/contract.ts`',
@@ -23,7 +24,7 @@ export const verify = defineCommand({
   async run({ invoke, style, now }, { database: name, targetDatabase, host, port }) {
     const { contract } = await import('../../lambdas/verify/contract');
     const report = await invoke('verify', contract, { database: name, targetDatabase, host, port });
-    const { problems, notChecked, pendingMigrations } = report;
+    const { problems, warnings, notChecked, pendingMigrations } = report;
     return {
       report,
       lines: [
@@ -43,6 +44,7 @@ export const verify = defineCommand({
           style,
         ),
         ...problems.map(({ check, message }) => style.red(`${check}: ${message}`)),
+        ...warnings.map((warning) => style.yellow(`warning: ${warning}`)),
         ...notChecked.map((check) => style.yellow(`${check}: not checked, the time ran out`)),
       ],
       exit: report.sound && notChecked.length === 0 ? 'done' : 'finding',

@@ -4,7 +4,7 @@ import type { InspectionReport } from '../../lambdas/inspect/contract';
 import type { Context } from '../context';
 import { type Finding, good, judged, wrong } from './finding';
 import { daysSince } from '../limits';
-import { bytes, moment, span } from '../print/units';
+import { bytes, counted, moment, span } from '../print/units';
 import { listAlarms } from '../list-alarms';
 
 type Status = InspectionReport<'status'>;
@@ -129,11 +129,13 @@ function judgePipeline({ events, queues, reconciliation }: Status, limitHours: n
 /** Reads every table of a database. */
 export async function checkSoundness({ invoke }: Context, database: DatabaseName): Promise<Finding[]> {
   const { contract } = await import('../../lambdas/verify/contract');
-  const { sound, problems, notChecked, tables } = await invoke('verify', contract, { database });
+  const { sound, problems, warnings, notChecked, tables } = await invoke('verify', contract, { database });
   const detail = sound ? `${tables} tables are sound` : problems.map(({ message }) => message).join('; ');
   const unchecked = notChecked.length === 0 ? '' : `; not checked: ${notChecked.join(', ')}`;
   const fix = `ops verify ${database}, then docs/runbook.md#verification-failed`;
-  return [judged(`soundness of ${database}`, sound && notChecked.length === 0, `${detail}${unchecked}`, fix)];
+  const warned = warnings.length === 0 ? '' : `; ${counted(warnings.length, 'warning')}: ops verify ${database}`;
+  const isSound = sound && notChecked.length === 0;
+  return [judged(`soundness of ${database}`, isSound, `${detail}${unchecked}${warned}`, fix)];
 }
 
 /** Whether the audit log can be read. */

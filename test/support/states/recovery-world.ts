@@ -150,6 +150,7 @@ export class RecoveryWorld {
       ...this.subject,
       sound: problems.length === 0,
       problems,
+      warnings: [],
       notChecked: [],
       schemaVersion: '0001_create_tables',
       pendingMigrations: [],
