@@ -6,7 +6,7 @@ import { requestUrl } from '../runtime/http-server';
 import { installedPackage } from '../runtime/installed-package';
 import { LOOPBACK } from '../runtime/ports';
 
-/** S3 and SQS on loopback, in memory. What it does not enforce (locks, sizes, checksums) it cannot prove. */
+/** S3 and SQS on loopback, in memory. A condition of `PutObject` holds. What it does not enforce (locks, sizes, checksums) it cannot prove. */
 export interface ObjectStoreAndQueue {
   /** Endpoint of both services, for `AWS_ENDPOINT_URL_S3` and `AWS_ENDPOINT_URL_SQS`. */
   readonly endpoint: string;
@@ -18,6 +18,7 @@ export interface ObjectStoreAndQueue {
 export const QUEUE_ACCOUNT = '000000000000';
 
 type Emulator = typeof import('fauxqs');
+type Stores = NonNullable<NonNullable<Parameters<Emulator['buildApp']>[0]>['stores']>;
 
 /** The part of Fastify's reply that is used here; its types resolve only inside its own package. */
 interface Reply {
@@ -51,12 +52,47 @@ function completeAlphabet(): void {
   expression.test = (message) => REFUSED_CHARACTER.test(message);
 }
 
+/**
+ * Status and code by which S3 refuses a `PutObject` whose condition does not hold: the emulator itself ignores conditions.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+ */
+function refusalOf(
+  { method, url = '', headers }: IncomingMessage,
+  objects: Stores['s3Store'],
+): [number, string] | undefined {
+  const { 'if-match': match, 'if-none-match': noneMatch } = headers;
+  if (method !== 'PUT' || (match === undefined && noneMatch === undefined)) return undefined;
+  const [bucket = '', ...key] = new URL(url, 'http://s3').pathname.slice(1).split('/').map(decodeURIComponent);
+  const etag = etagOf(objects, bucket, key.join('/'));
+  if (match !== undefined && etag === undefined) return [404, 'NoSuchKey'];
+  if ((match !== undefined && match !== etag) || (noneMatch === '*' && etag !== undefined))
+    return [412, 'PreconditionFailed'];
+  return undefined;
+}
+
+function etagOf(objects: Stores['s3Store'], bucket: string, key: string): string | undefined {
+  try {
+    return objects.headObject(bucket, key).etag;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Starts S3 and SQS. Not with the package's own `startFauxqs`, as that listens on every interface. */
 export async function startObjectStoreAndQueue(): Promise<ObjectStoreAndQueue> {
   completeAlphabet();
-  const app = (loadFile('dist/app.js') as Emulator).buildApp({ logger: false });
+  const { S3Store } = loadFile('dist/s3/s3Store.js') as { readonly S3Store: new () => Stores['s3Store'] };
+  const s3Store = new S3Store();
+  const app = (loadFile('dist/app.js') as Emulator).buildApp({ logger: false, stores: { s3Store } as Stores });
   app.addHook('onRequest', async ({ raw }: { raw: IncomingMessage }, reply: Reply) => {
     if (requestUrl(raw) === undefined) await reply.code(400).send('Bad Request');
+  });
+  // Once the body has arrived: the handler follows at once, so that no other write comes between.
+  app.addHook('preHandler', async ({ raw }: { raw: IncomingMessage }, reply: Reply) => {
+    const [status, code] = refusalOf(raw, s3Store) ?? [];
+    if (status !== undefined)
+      await reply.code(status).send(`<Error><Code>${code}</Code><Message>${code}</Message></Error>`);
   });
   await app.listen({ host: LOOPBACK, port: 0 });
   const { port } = app.server.address() as AddressInfo;
