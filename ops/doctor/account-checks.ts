@@ -8,8 +8,8 @@ import { daysSince } from '../limits';
 import { moment } from '../print/units';
 import { type Finding, judged } from './finding';
 
-/** States of a stack after which a deployment succeeded or was taken back. */
-const SETTLED = /^(?:CREATE|UPDATE|IMPORT)_COMPLETE$/;
+/** States of a stack after which a deployment succeeded. */
+export const SETTLED = /^(?:CREATE|UPDATE|IMPORT)_COMPLETE$/;
 /** Minutes by which RDS may lag with what it can restore to. */
 const RESTORABLE_LIMIT_MINUTES = 15;
 /** Days from which the newest recovery point of AWS Backup is too old: it is daily. */

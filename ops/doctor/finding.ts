@@ -27,3 +27,22 @@ export function failureOf(check: string, error: unknown, { target }: Context): F
     ? { check, state: 'skipped', detail: message, fix: null }
     : wrong(check, message, 'The line says what to do; then run ops doctor again');
 }
+
+/**
+ * Makes checks one after the other and collects what they find. One that cannot be made is a finding, and the others are made
+ * nevertheless, until the operator ends the command.
+ */
+export function checkInto(
+  findings: Finding[],
+  { signal }: Pick<Context, 'signal'>,
+  failed: (check: string, error: unknown) => Finding,
+): (check: string, look: () => Promise<readonly Finding[]>) => Promise<void> {
+  return async (check, look) => {
+    try {
+      findings.push(...(await look()));
+    } catch (error) {
+      signal.throwIfAborted();
+      findings.push(failed(check, error));
+    }
+  };
+}

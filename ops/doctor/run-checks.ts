@@ -7,22 +7,15 @@ import { inspect } from '../inspect';
 import { checkBackupTiers, checkQuotas, checkStacks, checkTopics } from './account-checks';
 import { checkLargeArchives } from './archive-checks';
 import { checkMigrations, checkServer } from './database-checks';
-import { failureOf, type Finding, judged } from './finding';
+import { checkInto, failureOf, type Finding, judged } from './finding';
 import { checkResidency } from './residency-checks';
 import { checkAlarms, checkAudit, checkSoundness, judgeStatus } from './platform-checks';
 import { checkFailureQueues, checkSigningSecret, checkStripe } from './stripe-checks';
 
-/** Runs every check. One that cannot be made is a finding, and the others are made nevertheless. */
+/** Runs every check. */
 export async function runChecks(context: Context, quick: boolean): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const attempt = async (check: string, look: () => Promise<Finding[]>): Promise<void> => {
-    try {
-      findings.push(...(await look()));
-    } catch (error) {
-      context.signal.throwIfAborted();
-      findings.push(failureOf(check, error, context));
-    }
-  };
+  const attempt = checkInto(findings, context, (check, error) => failureOf(check, error, context));
   await attempt('identity', () => checkIdentity(context));
   await attempt('stacks', () => checkStacks(context));
   for (const database of DATABASE_NAMES) {

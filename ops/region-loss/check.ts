@@ -4,7 +4,7 @@ import { ERASURE_PREFIX } from '../../core/erasure/contract';
 import type { RestoreEnvironment } from '../../lambdas/restore/contract';
 import type { Context } from '../context';
 import { variableOf } from '../discover';
-import { type Finding, good, judged, wrong } from '../doctor/finding';
+import { checkInto, type Finding, good, judged, wrong } from '../doctor/finding';
 import { explain } from '../errors';
 import { counted, moment, span } from '../print/units';
 import { checkConfiguration, checkQuotas } from './account-there';
@@ -44,6 +44,8 @@ export interface RegionLossReport {
 export interface Checked {
   readonly report: RegionLossReport;
   readonly archives: ReadonlyMap<DatabaseName, CopiedArchive>;
+  /** Whether the ledger could be read, whatever it lacks. */
+  readonly isLedgerRead: boolean;
 }
 
 export interface CheckOptions {
@@ -64,14 +66,10 @@ export async function checkSecondRegion(
   const findings: Finding[] = [];
   const archives = new Map<DatabaseName, CopiedArchive>();
   const rpo: RecoveryPointObjective[] = [];
+  const make = checkInto(findings, context, (check, error) => unreadable(check, error, place));
   const attempt = async (check: string, look: () => Promise<readonly Finding[]>): Promise<void> => {
     context.note(`${check} …`);
-    try {
-      findings.push(...(await look()));
-    } catch (error) {
-      context.signal.throwIfAborted();
-      findings.push(unreadable(check, error, place));
-    }
+    await make(check, look);
   };
   await attempt('stack of the copies', () => checkStack(place));
   await attempt('keys', () => checkKeys(place));
@@ -91,7 +89,12 @@ export async function checkSecondRegion(
     });
     rpo.push(objectiveOf(database, archive, recoveryPoint, context.now()));
   }
-  await attempt('ledger of erasures', () => checkLedger(context, place, options));
+  let isLedgerRead = false;
+  await attempt('ledger of erasures', async () => {
+    const found = await checkLedger(context, place, options);
+    isLedgerRead = true;
+    return found;
+  });
   await attempt('secrets', () => checkSecrets(context, place, options));
   await attempt('configuration', async () => [await checkConfiguration(place, options.into)]);
   await attempt('quotas', () => checkQuotas(context, place, options));
@@ -100,6 +103,7 @@ export async function checkSecondRegion(
   return {
     report: { environment, region, bucket, checkedAt: context.now().toISOString(), rpo, findings },
     archives,
+    isLedgerRead,
   };
 }
 

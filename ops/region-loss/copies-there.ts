@@ -1,12 +1,11 @@
 import { type DatabaseName, functionName, GRACE_HOURS } from '../../core/contract';
 import { isNoStack, listResources } from '../../core/stacks/resources';
 import type { Context } from '../context';
+import { SETTLED } from '../doctor/account-checks';
 import { type Finding, good, judged, wrong } from '../doctor/finding';
 import { counted, moment } from '../print/units';
 import type { SecondRegion } from './place';
 
-/** States of a stack after which a deployment succeeded. */
-const SETTLED = /^(?:CREATE|UPDATE|IMPORT)_COMPLETE$/;
 /** Hours that AWS Backup has for a recovery point, by `lib/data/recovery-points.ts`: to start and to end. Its copy follows. */
 const WINDOW_HOURS = 6;
 
