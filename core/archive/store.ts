@@ -2,8 +2,6 @@ import {
   type _Object,
   GetObjectCommand,
   HeadObjectCommand,
-  ListObjectVersionsCommand,
-  type ListObjectVersionsCommandOutput,
   NoSuchKey,
   NotFound,
   paginateListObjectsV2,
@@ -13,6 +11,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { Readable } from 'node:stream';
 import type { DatabaseName } from '../contract';
+import { versionPages } from '../objects/version-pages';
 import { messageOf, OperationError } from '../runtime/errors';
 import { databasePrefix } from './keys';
 import { keyToSlot, type Slot } from './slot';
@@ -89,19 +88,13 @@ export async function* listObjects(store: ArchiveStore, prefix: string): AsyncGe
  */
 export async function listVersions(store: ArchiveStore, prefix: string): Promise<Map<string, string[]>> {
   const versions = new Map<string, string[]>();
-  let marker: { KeyMarker?: string; VersionIdMarker?: string } = {};
   try {
-    for (;;) {
-      const list = new ListObjectVersionsCommand({ Bucket: store.bucket, Prefix: prefix, ...marker });
-      const page: ListObjectVersionsCommandOutput = await store.s3.send(list);
-      for (const { Key, VersionId } of page.Versions ?? []) {
+    for await (const { Versions = [] } of versionPages({ s3: store.s3, bucket: store.bucket, prefix })) {
+      for (const { Key, VersionId } of Versions) {
         if (Key !== undefined && VersionId !== undefined) versions.set(Key, [...(versions.get(Key) ?? []), VersionId]);
       }
-      if (page.IsTruncated !== true) return versions;
-      // Listed again from the beginning, it would never end; taken as whole, it would lack what is behind it.
-      if (page.NextKeyMarker === undefined) throw new Error('a page that is not the last names no next one');
-      marker = { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker };
     }
+    return versions;
   } catch (cause) {
     throw unavailable(`list the versions below ${prefix}`, cause);
   }

@@ -1,12 +1,4 @@
-import type { ListObjectVersionsCommandOutput, S3Client } from '@aws-sdk/client-s3';
-
-/** Where versions are removed. */
-interface Place {
-  readonly s3: S3Client;
-  readonly bucket: string;
-  /** @default every object of the bucket */
-  readonly prefix?: string;
-}
+import { versionPages, type VersionsPlace } from './version-pages';
 
 /**
  * Removes every version and every delete marker of objects for good, page by page. Repeated, it continues: what was removed is not
@@ -18,35 +10,25 @@ interface Place {
  * what the client throws
  */
 export async function removeVersions(
-  { s3, bucket, prefix }: Place,
+  place: VersionsPlace,
   { endsLocks = false }: { readonly endsLocks?: boolean } = {},
 ): Promise<number> {
-  const { DeleteObjectsCommand, ListObjectVersionsCommand } = await import('@aws-sdk/client-s3');
+  const { DeleteObjectsCommand } = await import('@aws-sdk/client-s3');
+  const { s3, bucket } = place;
   let removed = 0;
-  let marker: { KeyMarker?: string; VersionIdMarker?: string | undefined } = {};
-  for (;;) {
-    const page: ListObjectVersionsCommandOutput = await s3.send(
-      new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix, ...marker }),
+  for await (const { Versions = [], DeleteMarkers = [] } of versionPages(place)) {
+    const listed = [...Versions, ...DeleteMarkers];
+    if (listed.length === 0) continue;
+    const Objects = listed.map(({ Key, VersionId }) => ({ Key, VersionId }));
+    const { Errors: [refused] = [] } = await s3.send(
+      new DeleteObjectsCommand({
+        Bucket: bucket,
+        ...(endsLocks ? { BypassGovernanceRetention: true } : {}),
+        Delete: { Objects, Quiet: true },
+      }),
     );
-    // A page holds as many as S3 deletes in one call.
-    const listed = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])];
-    if (listed.length > 0) {
-      const Objects = listed.map(({ Key, VersionId }) => ({ Key, VersionId }));
-      const { Errors: [refused] = [] } = await s3.send(
-        new DeleteObjectsCommand({
-          Bucket: bucket,
-          ...(endsLocks ? { BypassGovernanceRetention: true } : {}),
-          Delete: { Objects, Quiet: true },
-        }),
-      );
-      if (refused) throw new Error(`${bucket}: ${refused.Key} was not deleted: ${refused.Message ?? refused.Code}`);
-      removed += listed.length;
-    }
-    if (page.IsTruncated !== true) return removed;
-    // Taken as the last, versions behind it would stay.
-    if (page.NextKeyMarker === undefined) {
-      throw new Error(`${bucket}: a page of versions that is not the last names no next one`);
-    }
-    marker = { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker };
+    if (refused) throw new Error(`${bucket}: ${refused.Key} was not deleted: ${refused.Message ?? refused.Code}`);
+    removed += listed.length;
   }
+  return removed;
 }
