@@ -7,12 +7,12 @@ export const regionLossDrill = defineCommand({
   name: 'region-loss drill',
   summary: 'Rehearses the loss of the region: restores what the second one has into scratch databases there',
   details:
-    'Each quarter. It checks, waits until the environment that takes the place of the lost one is deployed, gives it the key and the copies that a restore needs, restores the newest archive of each database there, which proves it and erases again who was erased, and takes back what it made. Each step is timed. What was interrupted, the next call continues, or takes back with --abandon. The stacks are left: npx cdk destroy -c env=<environment> --all, unless they are kept in readiness.',
+    'Each quarter. It checks, waits until the environment that takes the place of the lost one is deployed, gives it the key and the copies that a restore needs, restores the newest archive of each database there, which proves it and erases again who was erased, and takes back what it made. Each step is timed. What was interrupted, the next call continues, or takes back with --abandon; a run that is still at it then stops. The stacks are left: npx cdk destroy -c env=<environment> --all, unless they are kept in readiness.',
   effect: 'adds',
   changes:
     'puts archives, the ledger of erasures and its key into an environment of the second region, and takes them back; keeps a record.',
   json: 'the record, as `ops/region-loss/drill-record.ts` describes it',
-  finding: 'the check found a gap',
+  finding: 'the check found a gap, or a database came back otherwise than it was archived',
   arguments: {},
   options: {
     into: required(text('environment'), 'Environment of the second region, without data of its own'),

@@ -154,16 +154,17 @@ export async function objectsUnder(s3: S3Client, Bucket: string, Prefix: string)
   return found;
 }
 
-/** Bytes of an object, and where its key is. */
+/** Bytes of an object, which version of it they are, and where its key is. */
 export async function readObject(
   s3: S3Client,
   Bucket: string,
   Key: string,
   Range?: string,
-): Promise<{ readonly bytes: Uint8Array; readonly keyRegion: string | undefined }> {
+): Promise<{ readonly bytes: Uint8Array; readonly etag: string; readonly keyRegion: string | undefined }> {
   const { GetObjectCommand } = await import('@aws-sdk/client-s3');
-  const { Body, SSEKMSKeyId } = await s3.send(new GetObjectCommand({ Bucket, Key, Range }));
-  return { bytes: (await Body?.transformToByteArray()) ?? new Uint8Array(), keyRegion: SSEKMSKeyId?.split(':')[3] };
+  const { Body, ETag = '', SSEKMSKeyId } = await s3.send(new GetObjectCommand({ Bucket, Key, Range }));
+  const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array();
+  return { bytes, etag: ETag, keyRegion: SSEKMSKeyId?.split(':')[3] };
 }
 
 function parseJson(bytes: Uint8Array): unknown {

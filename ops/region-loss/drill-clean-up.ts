@@ -1,5 +1,6 @@
 import type { ObjectIdentifier, S3Client } from '@aws-sdk/client-s3';
 import { ERASURE_PREFIX } from '../../core/erasure/contract';
+import { versionPages } from '../../core/objects/version-pages';
 import type { Clients } from '../aws/clients';
 import { CommandError, explain } from '../errors';
 import { counted } from '../print/units';
@@ -27,10 +28,10 @@ export async function usedSince(place: SecondRegion, { bucket, secret }: Made): 
   }
   const s3 = await place.clients.s3();
   const [theirs, copied] = await Promise.all([
-    unlessGone(objectsUnder(s3, bucket, ERASURE_PREFIX), new Map<string, never>()),
+    unlessGone(keysOfVersions(s3, bucket, ERASURE_PREFIX), new Set<string>()),
     objectsUnder(s3, place.bucket, ERASURE_PREFIX),
   ]);
-  const own = [...theirs.keys()].find((key) => !copied.has(key));
+  const own = [...theirs].find((key) => !copied.has(key));
   return own === undefined ? undefined : `s3://${bucket}/${own} is an erasure of its own`;
 }
 
@@ -76,23 +77,37 @@ async function removeUnder(s3: S3Client, Bucket: string, Prefix: string): Promis
   return keys.size;
 }
 
+/** Keys of which there is any version, hidden or not. A server without versions lists objects alone. */
+export async function keysOfVersions(s3: S3Client, bucket: string, prefix: string): Promise<Set<string>> {
+  const found = new Set((await objectsUnder(s3, bucket, prefix)).keys());
+  for await (const { Versions = [] } of versionPages({ s3, bucket, prefix })) {
+    for (const { Key = '' } of Versions) found.add(Key);
+  }
+  return found;
+}
+
 async function putBack(clients: Clients, { arn, version, previous }: NonNullable<Made['secret']>): Promise<string> {
   const current = await currentVersion(clients, arn);
   if (current === undefined) return 'its secret is gone';
   if (current !== version) return 'its own key of erasures was put back before';
-  const { UpdateSecretVersionStageCommand } = await import('@aws-sdk/client-secrets-manager');
-  const client = await clients.secretsManager();
-  const change = { VersionStage: 'AWSCURRENT', RemoveFromVersionId: version, MoveToVersionId: previous };
-  try {
-    await client.send(new UpdateSecretVersionStageCommand({ SecretId: arn, ...change }));
-  } catch (cause) {
-    throw explain(cause, `put the key of erasures back in ${arn}`, 'the second region');
-  }
+  await useVersion(clients, arn, previous, version);
   return 'its own key of erasures put back';
 }
 
+/** Has a stored version of a secret used in place of the one that is in use. */
+export async function useVersion(clients: Clients, arn: string, version: string, instead: string): Promise<void> {
+  const { UpdateSecretVersionStageCommand } = await import('@aws-sdk/client-secrets-manager');
+  const client = await clients.secretsManager();
+  const change = { VersionStage: 'AWSCURRENT', RemoveFromVersionId: instead, MoveToVersionId: version };
+  try {
+    await client.send(new UpdateSecretVersionStageCommand({ SecretId: arn, ...change }));
+  } catch (cause) {
+    throw explain(cause, `use version ${version} of ${arn}`, 'the second region');
+  }
+}
+
 /** @returns id of the version of a secret that is in use; `undefined` where it was destroyed with its environment */
-async function currentVersion(clients: Clients, arn: string): Promise<string | undefined> {
+export async function currentVersion(clients: Clients, arn: string): Promise<string | undefined> {
   const { DescribeSecretCommand } = await import('@aws-sdk/client-secrets-manager');
   const client = await clients.secretsManager();
   try {

@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import * as z from 'zod';
 import { ERASURE_PREFIX } from '../../core/erasure/contract';
-import type { RestoreEnvironment, RestoreReport } from '../../lambdas/restore/contract';
+import type { RestoreEnvironment } from '../../lambdas/restore/contract';
 import { Clients } from '../aws/clients';
 import { createInvoke, type Invoke } from '../aws/invoke';
 import type { Context } from '../context';
 import { configurationOf } from '../discover';
-import { CommandError } from '../errors';
+import { CommandError, explain } from '../errors';
 import { bytes } from '../print/units';
 import { type CopiedArchive, objectsUnder } from './copied-archives';
+import { currentVersion, keysOfVersions, useVersion } from './drill-clean-up';
 import type { RegionDrill } from './drill-record';
+import type { Drill } from './drill-run';
 import type { SecondRegion } from './place';
 import { replicaOf } from './secrets-there';
 
@@ -17,8 +18,6 @@ import { replicaOf } from './secrets-there';
 const CONCURRENCY = 8;
 /** Between two lines about the progress. */
 const PROGRESS_MS = 5_000;
-/** Between two looks at a workflow that restores a large archive. */
-const POLL_MS = 15_000;
 
 /** The environment that takes the place of the lost one. */
 export interface Successor {
@@ -46,17 +45,19 @@ export async function findSuccessor(context: Context, { region }: SecondRegion, 
 }
 
 /**
- * Refuses an environment with data of its own: the drill would replace the key of its ledger, and remove objects of its archives.
+ * Refuses an environment with data of its own: the drill would replace the key of its ledger, and remove objects of its archives. A
+ * version that a delete marker hides counts, because the ledger is read by version.
  *
+ * @param prefixes beginnings of the keys that the drill would remove
  * @throws CommandError `refused`
  */
 export async function assertUnused(
-  { name, clients, bucket }: Successor,
-  archives: readonly CopiedArchive[],
+  { name, clients, bucket }: Pick<Successor, 'name' | 'clients' | 'bucket'>,
+  prefixes: readonly string[],
 ): Promise<void> {
   const s3 = await clients.s3();
-  for (const prefix of prefixesOf(archives)) {
-    const [key] = (await objectsUnder(s3, bucket, prefix)).keys();
+  for (const prefix of prefixes) {
+    const [key] = await keysOfVersions(s3, bucket, prefix);
     if (key === undefined) continue;
     throw new CommandError(
       'refused',
@@ -92,25 +93,27 @@ export async function putErasureKey(
   // Also where the value is the same: the version in use tells later whether the environment is still the drill's.
   const secret = begun ?? { arn, version: randomUUID(), previous: current?.VersionId ?? '' };
   await remember(secret);
-  await client.send(
-    // By its version, a call that is repeated stores nothing twice.
-    new PutSecretValueCommand({
-      SecretId: arn,
-      SecretString: wanted.SecretString,
-      ClientRequestToken: secret.version,
-    }),
-  );
+  // By its version, a call that is repeated stores nothing twice.
+  const put = { SecretId: arn, SecretString: wanted.SecretString, ClientRequestToken: secret.version };
+  try {
+    await client.send(new PutSecretValueCommand(put));
+  } catch (cause) {
+    throw explain(cause, `put the key of erasures into ${arn}`, place.region);
+  }
+  // Nor does such a call use it again, where an earlier run has put the former one back.
+  const used = await currentVersion(clients, arn);
+  if (used !== undefined && used !== secret.version) await useVersion(clients, arn, secret.version, used);
   return 'put';
 }
 
 /** Copies what a restore reads into the successor's bucket. What an interrupted drill has copied is not copied again. */
 export async function copyObjects(
-  place: SecondRegion,
+  drill: Drill,
   { clients, bucket }: Successor,
   archives: readonly CopiedArchive[],
-  { signal, note }: Pick<Context, 'signal' | 'note'>,
 ): Promise<string> {
   const { CopyObjectCommand } = await import('@aws-sdk/client-s3');
+  const { place, context } = drill;
   const s3 = await clients.s3();
   const ledger = await objectsUnder(s3, place.bucket, ERASURE_PREFIX);
   const keys = [...archives.flatMap((archive) => archive.keys), ...ledger.keys()];
@@ -121,9 +124,11 @@ export async function copyObjects(
   const missing = keys.filter((key) => !there.has(key));
   let saidAt = performance.now();
   for (let start = 0; start < missing.length; start += CONCURRENCY) {
-    signal.throwIfAborted();
+    context.signal.throwIfAborted();
+    // The run that has taken the drill over may have removed the copies.
+    await drill.assertOwn();
     if (performance.now() - saidAt > PROGRESS_MS) {
-      note(`${start} of ${missing.length} objects copied`);
+      context.note(`${start} of ${missing.length} objects copied`);
       saidAt = performance.now();
     }
     await Promise.all(
@@ -135,75 +140,4 @@ export async function copyObjects(
   }
   const size = bytes(archives.reduce((sum, archive) => sum + archive.bytes, 0));
   return `${missing.length} of ${keys.length} objects copied, ${size} of archives`;
-}
-
-/** Restores an archive into a scratch database of the successor's, which proves it, erases who was erased, and drops it again. */
-export async function restoreCopy(
-  context: Context,
-  successor: Successor,
-  { database, slot, manifestSha256 }: CopiedArchive,
-  scratch: string,
-): Promise<RegionDrill['restored'][number]> {
-  const { contract } = await import('../../lambdas/restore/contract');
-  const report = await successor
-    .invoke('restore', contract, {
-      database,
-      archive: slot,
-      manifestSha256,
-      targetDatabase: scratch,
-      afterwards: 'drop',
-    })
-    .catch((cause: unknown) => {
-      if (!(cause instanceof CommandError && cause.message.includes('(target_exists)'))) throw cause;
-      const advice = `An earlier run of this drill ended before it was dropped. On the server of ${database}: DROP DATABASE ${scratch}`;
-      throw new CommandError(cause.exit, `${advice}; then repeat the command`, { cause });
-    });
-  const { tables, rows, rowsErased, durationMs, deviations, schemaDifferences } =
-    report.outcome === 'started' ? await workflowResult(context, successor, report) : report;
-  const differences = [...deviations.map(({ object }) => object), ...schemaDifferences];
-  if (differences.length > 0) {
-    const first = differences.slice(0, 3).join(', ');
-    throw new CommandError(
-      'failed',
-      `${database} came back with another schema: ${first}. docs/runbook.md, drillFindings, says how to find the cause`,
-    );
-  }
-  return { database, archive: slot, tables, rows, rowsErased, durationMs };
-}
-
-/** What the proof of a restore in parts says, at the end of its workflow. */
-const proof = z.object({
-  tables: z.int(),
-  rows: z.int(),
-  rowsErased: z.int(),
-  deviations: z.array(z.object({ object: z.string() })),
-  schemaDifferences: z.array(z.string()),
-});
-
-/** Waits for the workflow of a large archive, whose answer at the beginning proves nothing. */
-async function workflowResult(
-  { note, signal }: Context,
-  { name, clients }: Successor,
-  { database, execution: executionArn }: RestoreReport,
-): Promise<z.infer<typeof proof> & { readonly durationMs: number }> {
-  const { DescribeExecutionCommand } = await import('@aws-sdk/client-sfn');
-  const { setTimeout: sleep } = await import('node:timers/promises');
-  const client = await clients.stepFunctions();
-  note(`${database} is restored in parts by ${executionArn}`);
-  for (;;) {
-    const { status, startDate, stopDate, cause, output } = await client.send(
-      new DescribeExecutionCommand({ executionArn }),
-    );
-    if (status === 'SUCCEEDED') {
-      const durationMs = (stopDate?.getTime() ?? 0) - (startDate?.getTime() ?? 0);
-      return { ...proof.parse(JSON.parse(output ?? '{}')), durationMs };
-    }
-    if (status !== 'RUNNING') {
-      throw new CommandError(
-        'failed',
-        `The restore of ${database} ended as ${status}: ${cause ?? `ops runs --env ${name}`}`,
-      );
-    }
-    await sleep(POLL_MS, undefined, { signal });
-  }
 }

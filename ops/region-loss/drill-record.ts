@@ -4,7 +4,6 @@ import { databaseName, isoTime } from '../../core/runtime/contract';
 import { DRILL_PREFIX } from '../../lambdas/drill/contract';
 import { CommandError } from '../errors';
 import { objectsUnder, readObject } from './copied-archives';
-import type { SecondRegion } from './place';
 
 /** Folder of the records in the bucket of copies, which outlives the first region. Kept as other drills' are: 400 days. */
 export const REGION_DRILL_PREFIX = `${DRILL_PREFIX}region-loss/`;
@@ -31,7 +30,9 @@ export const regionDrill = z.object({
   by: z.string(),
   /** Calls of the command: more than one where it was interrupted. */
   runs: z.int(),
-  /** What the check found wrong. */
+  /** Id of the last of them: no two write the same record. */
+  run: z.string().default(''),
+  /** What the check found wrong, and what came back otherwise than it was archived. */
   gaps: z.array(finding),
   rpo: z.array(
     z.object({
@@ -56,6 +57,8 @@ export const regionDrill = z.object({
       durationMs: z.number(),
     }),
   ),
+  /** Workflows that restore a large archive, and that no run has seen the end of. */
+  executions: z.array(z.object({ database: databaseName, archive: isoTime, arn: z.string() })).default([]),
   /** What it made and has not taken back. */
   made: z.object({
     /** Bucket that it copied to; empty before it did. */
@@ -79,29 +82,73 @@ export type RegionDrill = z.infer<typeof regionDrill>;
 export const recordKey = (startedAt: string): string =>
   `${REGION_DRILL_PREFIX}${startedAt.replaceAll(/[-:.]/g, '')}.json`;
 
-/** Writes the record, so that the next run knows how far this one came. */
-export async function writeRecord(s3: S3Client, place: SecondRegion, record: RegionDrill): Promise<void> {
+/** Why S3 refuses a write whose condition does not hold; the last where another one is under way. */
+const CONDITION_FAILED = ['PreconditionFailed', 'NoSuchKey', 'ConditionalRequestConflict'];
+
+/**
+ * Writes the record, so that the next run knows how far this one came.
+ *
+ * @param etag of the version that it replaces; without one, there must be none
+ * @returns etag of the new version
+ * @throws CommandError `refused` where another run has written it since
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+ */
+export async function writeRecord(s3: S3Client, bucket: string, record: RegionDrill, etag?: string): Promise<string> {
   const { PutObjectCommand } = await import('@aws-sdk/client-s3');
-  await s3.send(
-    new PutObjectCommand({
-      Bucket: place.bucket,
-      Key: recordKey(record.startedAt),
-      Body: `${JSON.stringify(record, undefined, 2)}\n`,
-      ContentType: 'application/json',
-    }),
-  );
+  const Key = recordKey(record.startedAt);
+  const Body = `${JSON.stringify(record, undefined, 2)}\n`;
+  const condition = etag === undefined ? { IfNoneMatch: '*' } : { IfMatch: etag };
+  try {
+    const written = { Bucket: bucket, Key, Body, ContentType: 'application/json' };
+    const { ETag = '' } = await s3.send(new PutObjectCommand({ ...written, ...condition }));
+    return ETag;
+  } catch (cause) {
+    if (!(cause instanceof Error && CONDITION_FAILED.includes(cause.name))) throw cause;
+    // The SDK repeats a call whose answer was lost: then this version is there already.
+    const there = await readObject(s3, bucket, Key).catch(() => undefined);
+    if (there !== undefined && Buffer.from(there.bytes).toString('utf8') === Body) return there.etag;
+    throw takenOverBy(bucket, Key, cause);
+  }
 }
 
-/** The newest drill on record. @throws CommandError `failed` for a record of another form */
-export async function newestRecord(s3: S3Client, bucket: string): Promise<RegionDrill | undefined> {
-  const [key] = await keysOfRecords(s3, bucket);
-  return key === undefined ? undefined : readRecord(s3, bucket, key);
+/** @throws CommandError `refused` where another run has written the record since this version of it */
+export async function assertLatest(s3: S3Client, bucket: string, record: RegionDrill, etag?: string): Promise<void> {
+  const { HeadObjectCommand } = await import('@aws-sdk/client-s3');
+  const Key = recordKey(record.startedAt);
+  const { ETag } = await s3.send(new HeadObjectCommand({ Bucket: bucket, Key }));
+  if (ETag !== etag) throw takenOverBy(bucket, Key);
+}
+
+const takenOverBy = (bucket: string, key: string, cause?: unknown): CommandError =>
+  new CommandError(
+    'refused',
+    `Another run has taken this drill over, so this one stops here: s3://${bucket}/${key} says how far the other one is`,
+    { cause },
+  );
+
+/**
+ * The newest drill on record that did not come to its end, with the etag of its record.
+ *
+ * @param except time at which a drill began that is not looked for
+ * @throws CommandError `failed` for a record of another form
+ */
+export async function runningDrill(
+  s3: S3Client,
+  bucket: string,
+  except?: string,
+): Promise<{ readonly record: RegionDrill; readonly etag: string } | undefined> {
+  for (const key of await keysOfRecords(s3, bucket)) {
+    if (except !== undefined && key === recordKey(except)) continue;
+    const found = await readRecord(s3, bucket, key);
+    if (found.record.outcome === 'running') return found;
+  }
+  return undefined;
 }
 
 /** ISO time at which a drill last came to its end. */
 export async function lastRehearsal(s3: S3Client, bucket: string): Promise<string | undefined> {
   for (const key of await keysOfRecords(s3, bucket)) {
-    const { outcome, endedAt } = await readRecord(s3, bucket, key);
+    const { outcome, endedAt } = (await readRecord(s3, bucket, key)).record;
     if ((outcome === 'passed' || outcome === 'gaps') && endedAt !== null) return endedAt;
   }
   return undefined;
@@ -112,10 +159,14 @@ async function keysOfRecords(s3: S3Client, bucket: string): Promise<string[]> {
   return [...(await objectsUnder(s3, bucket, REGION_DRILL_PREFIX)).keys()].toSorted().toReversed();
 }
 
-async function readRecord(s3: S3Client, bucket: string, key: string): Promise<RegionDrill> {
-  const { bytes } = await readObject(s3, bucket, key);
+async function readRecord(
+  s3: S3Client,
+  bucket: string,
+  key: string,
+): Promise<{ readonly record: RegionDrill; readonly etag: string }> {
+  const { bytes, etag } = await readObject(s3, bucket, key);
   const read = regionDrill.safeParse(parseJson(bytes));
-  if (read.success) return read.data;
+  if (read.success) return { record: read.data, etag };
   throw new CommandError(
     'failed',
     `s3://${bucket}/${key} is no record of a drill (${read.error.issues[0]?.path.join('.')}): look at it, and remove it`,

@@ -2,7 +2,7 @@ import type { Context } from '../context';
 import { type Finding, judged } from '../doctor/finding';
 import { explain } from '../errors';
 import { moment } from '../print/units';
-import { lastRehearsal, newestRecord } from './drill-record';
+import { lastRehearsal, runningDrill } from './drill-record';
 import type { SecondRegion } from './place';
 
 /** Days from which the last drill is too old: a quarter, and a week to arrange the next. */
@@ -13,14 +13,19 @@ export async function checkLastDrill({ now }: Context, place: SecondRegion): Pro
   const check = 'drill';
   const fix = 'ops region-loss drill --into <environment> --public-key <file>: docs/region-loss.md#rehearse-it';
   try {
-    const newest = await newestRecord(await place.clients.s3(), place.bucket);
-    if (newest?.outcome === 'running') {
-      const { into, startedAt } = newest;
+    const running = await runningDrill(await place.clients.s3(), place.bucket);
+    if (running !== undefined) {
+      const { into, startedAt, by, steps } = running.record;
+      const last = steps.at(-1);
+      const step =
+        last === undefined
+          ? 'it has taken no step'
+          : `its last step was ${last.step}, ${moment(last.startedAt, now())}`;
       return judged(
         check,
         false,
-        `interrupted: that into ${into} of ${moment(startedAt, now())}`,
-        `ops region-loss drill --into ${into} --public-key <file> continues it, and --abandon takes back what it made`,
+        `that into ${into} of ${moment(startedAt, now())} has not ended: ${step}`,
+        `unless ${by} still runs it: ops region-loss drill --into ${into} --public-key <file> continues it, and --abandon takes back what it made`,
       );
     }
     const endedAt = await lastRehearsal(await place.clients.s3(), place.bucket);

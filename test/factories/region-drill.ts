@@ -111,7 +111,9 @@ function secretOfSuccessor({ secrets: served }: BundledFunctions): () => string 
     const version = SecretId === ERASURE_SECRET ? current : 'replica';
     return { SecretString: JSON.stringify(values[version]), VersionId: version };
   });
+  // A call with the token of a version that is there stores nothing and moves no stage.
   secrets.on(PutSecretValueCommand).callsFake(({ SecretString = '{}', ClientRequestToken: version = '' }) => {
+    if (values[version] !== undefined) return {};
     values[version] = JSON.parse(SecretString) as object;
     use(version);
     return {};

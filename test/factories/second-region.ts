@@ -36,6 +36,20 @@ export const backup = mockClient(BackupClient);
 const HOUR_MS = 3_600_000;
 export const ago = (hours: number): Date => new Date(Date.now() - hours * HOUR_MS);
 
+/** What jest leaves real where a test moves the clock alone: commands wait for servers. */
+export const CLOCKS = [
+  'nextTick',
+  'queueMicrotask',
+  'performance',
+  'hrtime',
+  'setImmediate',
+  'clearImmediate',
+  'setInterval',
+  'clearInterval',
+  'setTimeout',
+  'clearTimeout',
+] as const;
+
 /** S3 in both regions, and the files of an operator, for `dev` in eu-central-1 with its copies in eu-west-1. */
 export interface TwoRegions {
   readonly s3: ReturnType<typeof objectStore>;
@@ -112,10 +126,12 @@ export const drillOf = (hours: number, outcome: RegionDrill['outcome'] = 'passed
     outcome,
     by: 'ana',
     runs: 1,
+    run: 'a',
     gaps: [],
     rpo: [],
     steps: [],
     restored: [],
+    executions: [],
     made: { bucket: '', prefixes: [], secret: null },
     rto: null,
   } satisfies RegionDrill);

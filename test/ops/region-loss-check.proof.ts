@@ -13,6 +13,7 @@ import { plantArchive } from '../factories/copied-archive';
 import {
   ago,
   backup,
+  CLOCKS,
   cloudFormation,
   concurrencyIs,
   type Copies,
@@ -158,18 +159,7 @@ const GAPS: Gap[] = [
       // Of the clock alone: the commands wait for a server.
       jest.useFakeTimers({
         now: Date.now() + 2 * HOUR_MS,
-        doNotFake: [
-          'nextTick',
-          'queueMicrotask',
-          'performance',
-          'hrtime',
-          'setImmediate',
-          'clearImmediate',
-          'setInterval',
-          'clearInterval',
-          'setTimeout',
-          'clearTimeout',
-        ],
+        doNotFake: [...CLOCKS],
       });
     },
     'ledger of erasures',
@@ -296,6 +286,31 @@ test('an environment without a second region is told what that means', async () 
   lambda.on(GetFunctionConfigurationCommand).resolves({ Environment: { Variables: { COPY_REGION: '' } } });
   const { status, stderr } = await check();
   expect([status, stderr]).toEqual([3, expect.stringMatching(/set secondRegion in environments\/dev.yaml/)]);
+});
+
+const peopleRead = async (line: string) =>
+  (await runOps(['region-loss', 'check', ...line.split(' ').filter(Boolean), '--env', 'dev'])).stdout;
+
+test('people read that a recovery has what it needs, and of which checks that was not asked', async () => {
+  const { report } = await check();
+  const asked = await peopleRead(`--public-key ${regions.publicKey}`);
+  expect(asked).toMatch(/^A recovery in eu-west-1 has what it needs$/m);
+  const unasked = `as far as was asked: 2 of ${report.findings.length} checks were skipped`;
+  expect(await peopleRead('')).toContain(`\nA recovery in eu-west-1 has what it needs, ${unasked}\n`);
+});
+
+test('people read of a due drill, which alone makes no recovery fail', async () => {
+  await remove(LAST_DRILL);
+  const line = `--public-key ${regions.publicKey}`;
+  const due = await peopleRead(line);
+  expect(due).toMatch(/^WRONG {3}drill +never held\n +ops region-loss drill/m);
+  expect(due).toMatch(/^A recovery in eu-west-1 has what it needs$/m);
+  const { status, report } = await check(line);
+  expect(status).toBe(1);
+  pointsAre([]);
+  // The drill is not counted among the gaps.
+  const gaps = `2 of ${report.findings.length} checks found a gap: a recovery in eu-west-1 would fail`;
+  expect(await peopleRead(line)).toContain(`\n${gaps}`);
 });
 
 test('people read each gap above its fix, and what would be lost of each database', async () => {

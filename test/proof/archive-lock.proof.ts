@@ -19,7 +19,6 @@ import { type Manifest } from '../../core/archive/manifest';
 import { writeManifest } from '../../core/archive/signed-manifest';
 import { type ArchiveSite, contentOf, createArchiveSite, manifestAt } from '../factories/archive';
 import { emptyBucket } from '../../lib/stacks/empty-bucket';
-import { takeBack } from '../../ops/region-loss/drill-clean-up';
 import { silentLog } from '../support/log';
 import { TABLE_OF_SEVERAL_UPLOAD_PARTS } from '../factories/backup-function';
 import { type ObjectStoreProxy, type PassingCall, startObjectStoreProxy } from '../support/object-store-proxy';
@@ -318,17 +317,5 @@ const binary = goTool(VERSITYGW);
     await server.root.send(new PutObjectCommand({ Bucket: bucket, Key: overwritten, Body: '{}' }));
     expect((await versions(ERASURE_PREFIX)).markers).toHaveLength(1);
     expect((await ledger.read()).entries).toEqual(entries);
-  });
-
-  test('what a drill of a lost region copied into the ledger is removed with every version', async () => {
-    const made = { bucket, prefixes: [ERASURE_PREFIX], secret: { arn: 'erasures', version: 'drill', previous: 'own' } };
-    const Key = `${ERASURE_PREFIX}20260101T000000000Z-cc.json`;
-    for (const Body of ['{}', '{"again":true}'])
-      await server.root.send(new PutObjectCommand({ Bucket: bucket, Key, Body }));
-    await server.root.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
-    const stages = { VersionIdsToStages: { own: ['AWSCURRENT'] } };
-    const clients = { s3: async () => server.root, secretsManager: async () => ({ send: async () => stages }) };
-    expect(await takeBack(clients as never, made)).toMatch(/^1 copied object removed, its own key .* put back before$/);
-    expect(await versions(ERASURE_PREFIX)).toEqual({ versions: [], markers: [] });
   });
 });
