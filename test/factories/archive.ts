@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { ClientBase } from 'pg';
 import { archiveDatabase, type ArchiveOrExportDependencies } from '../../lambdas/backup/archive-database';
 import type { RestoreReport, RestoreRequest } from '../../lambdas/restore/contract';
 import { runRestore } from '../../lambdas/restore/core';
@@ -188,20 +189,23 @@ export async function manifestAt(store: ArchiveStore, key: string): Promise<Mani
 }
 
 /** Every row of every table of a database as text, by table, to compare one database with another. */
-export async function contentOf(database: string): Promise<Record<string, string[]>> {
-  return asAdministrator(async (client) => {
-    const tables = await client.query<{ name: string }>(
-      `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+export function contentOf(database: string): Promise<Record<string, string[]>> {
+  return asAdministrator(contentIn, database);
+}
+
+/** As {@link contentOf}, by a connection to the database, which need not be one of the test cluster's. */
+export async function contentIn(client: ClientBase): Promise<Record<string, string[]>> {
+  const tables = await client.query<{ name: string }>(
+    `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1`,
+  );
+  const content: Record<string, string[]> = {};
+  for (const { name } of tables.rows) {
+    // An alias that is no column's name: a column of the same name would take precedence over the row.
+    const rows = await client.query<{ line: string }>(
+      `SELECT whole_row::text AS line FROM ONLY ${name} AS whole_row ORDER BY 1`,
     );
-    const content: Record<string, string[]> = {};
-    for (const { name } of tables.rows) {
-      // An alias that is no column's name: a column of the same name would take precedence over the row.
-      const rows = await client.query<{ line: string }>(
-        `SELECT whole_row::text AS line FROM ONLY ${name} AS whole_row ORDER BY 1`,
-      );
-      content[name] = rows.rows.map((row) => row.line);
-    }
-    return content;
-  }, database);
+    content[name] = rows.rows.map((row) => row.line);
+  }
+  return content;
 }

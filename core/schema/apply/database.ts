@@ -15,15 +15,14 @@ export async function restoreDatabaseSettings(
   facts: DatabaseFacts,
   deviations: Deviations,
 ): Promise<void> {
-  const name = escapeIdentifier(database);
-  const statements = [
+  const statementsOf = (name: string) => [
     ...facts.settings.map((setting) => `ALTER DATABASE ${name} ${settingClause(setting)}`),
     ...facts.roleSettings.flatMap(({ role, settings }) =>
       settings.map((setting) => `ALTER ROLE ${escapeIdentifier(role)} IN DATABASE ${name} ${settingClause(setting)}`),
     ),
     ...(facts.comment === null ? [] : [`COMMENT ON DATABASE ${name} IS ${escapeLiteral(facts.comment)}`]),
   ];
-  await run(client, statements, deviations);
+  await run(client, statementsOf, database, deviations);
 }
 
 /**
@@ -38,28 +37,36 @@ export async function restoreDatabaseOwner(
   facts: DatabaseFacts,
   deviations: Deviations,
 ): Promise<void> {
-  const name = escapeIdentifier(database);
-  const grants = (facts.grants ?? []).map(({ grantee, privilege, grantable }) => {
-    const to = grantee === null ? 'PUBLIC' : escapeIdentifier(grantee);
-    return `GRANT ${privilege} ON DATABASE ${name} TO ${to}${grantable ? ' WITH GRANT OPTION' : ''}`;
-  });
+  const grantsOn = (name: string) =>
+    (facts.grants ?? []).map(({ grantee, privilege, grantable }) => {
+      const to = grantee === null ? 'PUBLIC' : escapeIdentifier(grantee);
+      return `GRANT ${privilege} ON DATABASE ${name} TO ${to}${grantable ? ' WITH GRANT OPTION' : ''}`;
+    });
   await run(
     client,
-    [
+    (name) => [
       ...(facts.connectionLimit === -1 ? [] : [`ALTER DATABASE ${name} CONNECTION LIMIT ${facts.connectionLimit}`]),
       `ALTER DATABASE ${name} OWNER TO ${escapeIdentifier(facts.owner)}`,
       // A new database lets everybody connect and make temporary tables.
       ...(facts.grants === null ? [] : [`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`]),
-      ...grants,
+      ...grantsOn(name),
     ],
+    database,
     deviations,
   );
 }
 
-async function run(client: ClientBase, statements: readonly string[], deviations: Deviations): Promise<void> {
-  for (const statement of statements) {
+async function run(
+  client: ClientBase,
+  statementsOf: (name: string) => readonly string[],
+  database: string,
+  deviations: Deviations,
+): Promise<void> {
+  // A restore renames the database at its end, so its name of now would say nothing to the reader of the report.
+  const shown = statementsOf('…');
+  for (const [index, statement] of statementsOf(escapeIdentifier(database)).entries()) {
     await client
       .query(statement)
-      .catch((error: unknown) => deviations.add('DATABASE', `not done: ${statement}`, error));
+      .catch((error: unknown) => deviations.add('DATABASE', `not done: ${shown[index]}`, error));
   }
 }
