@@ -17,8 +17,12 @@ export interface LocalDatabaseServer {
   readonly secretArn: string;
   /** Connection URI for `psql` and other clients of libpq. */
   readonly url: string;
-  /** A new connection as the functions' role; the caller ends it. */
-  connect(): Promise<Client>;
+  /**
+   * A new connection as the functions' role; the caller ends it.
+   *
+   * @param database another one of the server. @default - the one of this name
+   */
+  connect(database?: string): Promise<Client>;
 }
 
 const ROLE = 'operations';
@@ -87,9 +91,9 @@ async function startServer(
     credentials: { username: ROLE, password },
     secretArn: secretArnOf(label, region),
     url: `postgresql://${ROLE}:${password}@${host}:${port}/${name}?sslmode=verify-full&sslrootcert=${encodeURIComponent(caFile).replaceAll("'", '%27')}`,
-    async connect() {
+    async connect(database = name) {
       const ssl = { ca: readFileSync(caFile, 'utf8') };
-      const client = new Client({ host, port, user: ROLE, password, database: name, ssl });
+      const client = new Client({ host, port, user: ROLE, password, database, ssl });
       // A server that goes away fails the next query; without a listener, the event would end this process.
       client.on('error', () => undefined);
       await client.connect();

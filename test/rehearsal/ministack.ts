@@ -12,20 +12,24 @@ export const MINISTACK_VERSION = '1.5.33';
 /** By which it signs in place of KMS. */
 const CRYPTOGRAPHY = 'cryptography==46.0.3';
 
+/** What the commands of docs/ need. */
+const AWS_CLI_VERSION = '1.46.3';
+
 const CACHE = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'billing-operations');
 const INSTALL_TIMEOUT_MS = 5 * 60_000;
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 5_000;
 
-/** Either the Python that has the emulator, or why there is none. */
+/** Either the Python that has the emulator and the command line of AWS, or why there is none. */
 export type Installation = { readonly python: string } | { readonly unavailable: string };
 
 /** Installs the emulator into a virtual environment of its own, kept for later runs. */
 export function installMinistack(): Installation {
-  const folder = path.join(CACHE, `ministack-${MINISTACK_VERSION}`);
+  const folder = path.join(CACHE, `ministack-${MINISTACK_VERSION}-awscli-${AWS_CLI_VERSION}`);
   const python = path.join(folder, 'bin', 'python');
   const complete = (): boolean =>
-    existsSync(python) && spawnSync(python, ['-c', 'import ministack, cryptography'], { stdio: 'ignore' }).status === 0;
+    existsSync(python) &&
+    spawnSync(python, ['-c', 'import ministack, cryptography, awscli'], { stdio: 'ignore' }).status === 0;
   if (complete()) return { python };
   mkdirSync(CACHE, { recursive: true });
   for (const [program, ...args] of [
@@ -39,6 +43,7 @@ export function installMinistack(): Installation {
       '--disable-pip-version-check',
       `ministack==${MINISTACK_VERSION}`,
       CRYPTOGRAPHY,
+      `awscli==${AWS_CLI_VERSION}`,
     ],
   ] as const) {
     const { status, error, stderr } = spawnSync(program, args, { encoding: 'utf8', timeout: INSTALL_TIMEOUT_MS });

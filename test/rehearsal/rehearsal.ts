@@ -6,17 +6,23 @@ import type { EnvironmentConfig } from '../../lib/config/environment-schema';
 import type { Bundle } from '../../lib/operations/bundles';
 import type { LocalDatabaseServer } from '../../local/postgres/databases';
 import type { PassContext, Step } from '../../local/pass/steps';
+import type { Teardown } from '../../local/runtime/teardown';
 import type { StripeStandIn } from '../../local/stripe/stand-in';
 import type { DatabaseName } from '../../core/contract';
 import type { Cdk } from './cdk';
 import type { Clients } from './clients';
+import type { Commands } from './commands';
 import { Deployment } from './deployment';
+import type { Successor } from './successor';
+import type { Watchdog } from './watchdog';
 
 const SHOWN_TROUBLES = 20;
 
 export interface RehearsalOptions {
   /** Folder of all that is written. */
   readonly directory: string;
+  readonly teardown: Teardown;
+  readonly watchdog: Watchdog;
   readonly config: EnvironmentConfig;
   readonly bundles: readonly Bundle[];
   readonly databases: Readonly<Record<DatabaseName, LocalDatabaseServer>>;
@@ -28,6 +34,7 @@ export interface RehearsalOptions {
   readonly endpoint: string;
   readonly emulatorLog: string;
   readonly cdk: Cdk;
+  readonly commands: Commands;
   readonly signingSecret: string;
   readonly apiKey: string;
 }
@@ -41,6 +48,12 @@ export class Rehearsal implements PassContext {
   readonly backups: PassContext['backups'] = new Map();
   readonly deployment: Deployment;
   scenario: PassContext['scenario'];
+  /** The archive bucket, which its stack left behind. Set by the step that destroys the stack. */
+  keptBucket: string | undefined;
+  /** Rows of the business in the first region, by table, at the moment that it was lost. */
+  lost: Readonly<Record<string, readonly string[]>> | undefined;
+  /** Set by the step that deploys it. */
+  successor: Successor | undefined;
 
   constructor(readonly options: RehearsalOptions) {
     const { config, clients, endpoint, databases, stripe, signingSecret } = options;

@@ -19,9 +19,12 @@ import { bootstrap } from './steps/bootstrap';
 import { deploy } from './steps/deploy';
 import { destroy } from './steps/destroy';
 import { failIntoDestination, pageOnCall } from './steps/failure';
+import { loseFirstRegion } from './steps/lose-region';
 import { parkPoison } from './steps/poison';
+import { recoverFromCopies, reconcileSuccessor } from './steps/recover-region';
 import { backUpOnSchedule } from './steps/scheduled-backup';
 import { checkSecondRegion } from './steps/second-region';
+import { deploySuccessor } from './steps/take-over';
 import { fillSecrets, refuseUnfilledSecrets } from './steps/unfilled-secrets';
 import { rollBackUnderTraffic, updateUnderTraffic } from './steps/update';
 import { startWatchdog } from './watchdog';
@@ -44,6 +47,10 @@ const STEPS: readonly RehearsalStep[] = [
   updateUnderTraffic,
   rollBackUnderTraffic,
   destroy,
+  loseFirstRegion,
+  deploySuccessor,
+  recoverFromCopies,
+  reconcileSuccessor,
 ];
 
 function sayWhatIsLeft(): void {

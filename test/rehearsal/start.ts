@@ -10,6 +10,7 @@ import { signal } from '../../local/runtime/processes';
 import { startStripeStandIn } from '../../local/stripe/stand-in';
 import type { Teardown } from '../../local/runtime/teardown';
 import { cdkOn } from './cdk';
+import { commandsOn } from './commands';
 import { createClients, destroyClients, type Clients } from './clients';
 import { startMinistack } from './ministack';
 import { makeNodeRuntime } from './node-runtime';
@@ -62,6 +63,8 @@ export async function startRehearsal({ directory, python, watchdog, teardown }: 
   });
   return new Rehearsal({
     directory,
+    teardown,
+    watchdog,
     config,
     bundles: bundleFunctions({ outdir: path.join(directory, 'bundles') }),
     databases,
@@ -72,13 +75,14 @@ export async function startRehearsal({ directory, python, watchdog, teardown }: 
     endpoint,
     emulatorLog: logFile,
     cdk: cdkOn({ directory, endpoint, account, region, started }),
+    commands: commandsOn({ directory, python, endpoint, account, started }),
     signingSecret: `whsec_${randomBytes(24).toString('hex')}`,
     apiKey,
   });
 }
 
 /** A database as a company has it before: it runs, and a secret of the account opens it. */
-async function running({ secrets }: Clients, server: LocalDatabaseServer): Promise<RunningDatabase> {
+export async function running({ secrets }: Clients, server: LocalDatabaseServer): Promise<RunningDatabase> {
   const { name, cluster, credentials } = server;
   const { ARN: secretArn = '' } = await secrets.send(
     new CreateSecretCommand({ Name: `company/${name}-database`, SecretString: JSON.stringify(credentials) }),

@@ -14,6 +14,7 @@ import type { RestoreReport } from '../../lambdas/restore/contract';
 import type { EraseReport } from '../../lambdas/erasure/contract';
 import { type Cluster, startCluster } from '../../local/postgres/cluster';
 import { normaliseSlot } from '../../core/archive/slot';
+import { BUSINESS_TABLES, businessRows } from '../factories/business-rows';
 import { type BundledFunctions, startBundledFunctions } from '../factories/bundled-functions';
 import { drillInto, SECOND_KEY_ARN } from '../factories/region-drill';
 import { placesOf, plantedPerson } from '../factories/planted-person';
@@ -22,9 +23,6 @@ import { createBucket, objectStore } from '../support/object-store';
 
 /** Bundles, a second cluster, and ten invocations of functions in processes of their own. */
 jest.setTimeout(180_000);
-
-/** Tables of what events decide, without those about how they came. */
-const BUSINESS = ['customers', 'subscriptions', 'subscription_items', 'invoices', 'charges', 'purchases'];
 
 let first: BundledFunctions;
 let second: Cluster;
@@ -43,18 +41,6 @@ afterAll(async () => {
   await Promise.all([first.stop(), second.stop()]);
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function businessOf(client: Client): Promise<Record<string, string[]>> {
-  const business: Record<string, string[]> = {};
-  for (const name of BUSINESS) {
-    const { rows } = await client.query<{ row: string }>(
-      `SELECT (to_jsonb(stored) - '{received_at,processed_at,recorded_at,first_seen_at}'::text[])::text AS row
-       FROM billing.${name} AS stored ORDER BY 1`,
-    );
-    business[name] = rows.map(({ row }) => row);
-  }
-  return business;
-}
 
 async function keysOf(bucket: string): Promise<string[]> {
   const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: bucket }));
@@ -107,7 +93,7 @@ test('without the first region, both databases come back from the second bucket 
   expect(erased).toMatchObject({ dryRun: false, continueFrom: null });
   const late = [state.createSubscription(), state.cancelSubscription(subscriptions[0]?.object.id ?? '')];
   await deliver(live, late);
-  const expected = await businessOf(live);
+  const expected = await businessRows(live);
   const copies = await createBucket(s3);
   const bucket = first.environments.backup?.ARCHIVE_BUCKET ?? '';
   await replicate(s3, bucket, copies);
@@ -193,8 +179,8 @@ test('without the first region, both databases come back from the second bucket 
   const recovered = await connect('billing_restored');
   const recoveredMain = await connect('main_restored');
   try {
-    const found = await businessOf(recovered);
-    for (const name of BUSINESS) expect(found[name]).toEqual(expect.arrayContaining(expected[name] ?? []));
+    const found = await businessRows(recovered);
+    for (const name of BUSINESS_TABLES) expect(found[name]).toEqual(expect.arrayContaining(expected[name] ?? []));
     expect(found.subscriptions?.length).toBe((expected.subscriptions?.length ?? 0) + 1);
     expect(await placesOf(recovered, person.marker)).toEqual([]);
     expect((await recoveredMain.query('SELECT FROM public.courses')).rowCount).toBe(500);

@@ -43,6 +43,7 @@ export const destroy: RehearsalStep = {
       new UpdateTerminationProtectionCommand({ StackName: name, EnableTerminationProtection: false }),
     );
     await removeStack(rehearsal, 'Data');
+    rehearsal.keptBucket = bucket;
     tell(`Data, once its protection was removed: gone; kept: ${(await keptOf(clients, dataId)).join(', ')}`);
 
     if (archive !== undefined) {

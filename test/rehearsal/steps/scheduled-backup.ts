@@ -50,7 +50,7 @@ export const backUpOnSchedule: RehearsalStep = {
 };
 
 /** The template creates the bucket with object lock, which MiniStack drops; it then refuses requests that set a lock. */
-async function lockObjects({ s3 }: Clients, bucket: string): Promise<void> {
+export async function lockObjects({ s3 }: Clients, bucket: string): Promise<void> {
   const lock = { ObjectLockEnabled: 'Enabled' } as const;
   await s3.send(new PutObjectLockConfigurationCommand({ Bucket: bucket, ObjectLockConfiguration: lock }));
 }

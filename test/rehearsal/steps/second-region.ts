@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { createPublicKey } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -7,20 +6,23 @@ import { CopyObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/clie
 import { check } from '../../../local/pass/check';
 import type { RegionLossReport } from '../../../ops/region-loss/check';
 import { REHEARSAL_TARGET } from '../../../lib/config/built-environments';
+import type { Shell } from '../commands';
 import type { Rehearsal, RehearsalStep } from '../rehearsal';
 
-const ROOT = path.resolve(__dirname, '../../..');
+/** As docs/ name it. */
+export const PUBLIC_KEY = 'archive-signing-key.pem';
 /** MiniStack has no quotas of RDS, and no drill was held there. */
-const UNANSWERED = ['quotas', 'drill'];
+export const UNANSWERED = ['quotas', 'drill'];
 
 /** What an operator asks before a region is lost, and after: of the stack of the copies, the replicas, and the bucket there. */
 export const checkSecondRegion: RehearsalStep = {
   title: 'ops region-loss check finds a gap in the second region, and none once the archives are copied',
   async run(rehearsal, tell) {
-    const publicKey = await keepPublicKey(rehearsal);
-    const wrongIn = ({ findings }: RegionLossReport) =>
-      findings.filter(({ state }) => state === 'wrong').map((finding) => finding.check);
-    const before = await regionLoss(rehearsal, 'check', '--public-key', publicKey);
+    await keepPublicKey(rehearsal);
+    const { directory, config } = rehearsal.options;
+    const shell = { region: config.region, environments: path.join(directory, 'no-environments') };
+    const words = `check --public-key ${PUBLIC_KEY}`;
+    const before = await regionLoss(rehearsal, words, shell);
     const gaps = wrongIn(before.report);
     check(before.status === 1, `without copies the command ended with ${before.status}`);
     check(
@@ -29,7 +31,7 @@ export const checkSecondRegion: RehearsalStep = {
     );
     tell(`before S3 has copied them: ${gaps.join(', ')}`);
     await replicate(rehearsal, before.report.bucket);
-    const { report } = await regionLoss(rehearsal, 'check', '--public-key', publicKey);
+    const { report } = await regionLoss(rehearsal, words, shell);
     const left = wrongIn(report);
     check(JSON.stringify(left) === JSON.stringify(UNANSWERED), `with the copies it found wrong: ${left.join(', ')}`);
     for (const { state, check: name, detail } of report.findings) tell(`${state.padEnd(8)} ${name}: ${detail}`);
@@ -37,7 +39,7 @@ export const checkSecondRegion: RehearsalStep = {
 };
 
 /** As step 11 of docs/deploy.md says. */
-async function keepPublicKey({ deployment, options }: Rehearsal): Promise<string> {
+async function keepPublicKey({ deployment, options }: Rehearsal): Promise<void> {
   const { account, region } = REHEARSAL_TARGET;
   const credentials = { accessKeyId: account, secretAccessKey: 'rehearsal' };
   const kms = new KMSClient({ endpoint: options.endpoint, region, credentials });
@@ -45,9 +47,7 @@ async function keepPublicKey({ deployment, options }: Rehearsal): Promise<string
   const { PublicKey } = await kms.send(new GetPublicKeyCommand({ KeyId }));
   kms.destroy();
   const key = createPublicKey({ key: Buffer.from(PublicKey ?? []), format: 'der', type: 'spki' });
-  const file = path.join(options.directory, 'archive-signing-key.pem');
-  writeFileSync(file, key.export({ format: 'pem', type: 'spki' }));
-  return file;
+  writeFileSync(path.join(options.directory, PUBLIC_KEY), key.export({ format: 'pem', type: 'spki' }));
 }
 
 /** What the replication rule does, which MiniStack keeps and does not follow. */
@@ -70,26 +70,18 @@ async function replicate({ deployment, options }: Rehearsal, to: string): Promis
 }
 
 /** Runs the command as an operator does, in a process of its own. */
-function regionLoss(
+export async function regionLoss(
   { options }: Rehearsal,
-  ...words: readonly string[]
+  words: string,
+  shell: Shell,
 ): Promise<{ readonly status: number; readonly report: RegionLossReport }> {
-  const { account, region } = REHEARSAL_TARGET;
-  const argv = [path.join(ROOT, 'bin/ops.mjs'), 'region-loss', ...words, '--json', '--env', options.config.name];
-  const env = {
-    PATH: process.env.PATH,
-    HOME: options.directory,
-    AWS_ENDPOINT_URL: options.endpoint,
-    AWS_REGION: region,
-    AWS_ACCESS_KEY_ID: account,
-    AWS_SECRET_ACCESS_KEY: 'rehearsal',
-    // Not those of the checkout: the settings of the rehearsal are in no file.
-    OPS_ENVIRONMENTS: path.join(options.directory, 'no-environments'),
-  };
-  return new Promise((resolve, reject) => {
-    execFile(process.execPath, argv, { env, cwd: ROOT }, (error, stdout, stderr) => {
-      if (stdout === '') reject(new Error(`ops region-loss ${words.join(' ')}: ${stderr}`));
-      else resolve({ status: Number(error?.code ?? 0), report: JSON.parse(stdout) as RegionLossReport });
-    });
-  });
+  const line = `ops region-loss ${words} --json --env ${options.config.name}`;
+  const { status, stdout, stderr } = await options.commands(line, shell);
+  if (stdout === '') throw new Error(`${line}: ${stderr}`);
+  return { status, report: JSON.parse(stdout) as RegionLossReport };
+}
+
+/** Names of what the command found wrong. */
+export function wrongIn({ findings }: RegionLossReport): string[] {
+  return findings.filter(({ state }) => state === 'wrong').map((finding) => finding.check);
 }
