@@ -3,7 +3,7 @@ import { Client, DatabaseError, escapeIdentifier } from 'pg';
 import * as z from 'zod';
 import type { DatabaseManagement, DatabaseName } from '../contract';
 import { OperationError, messageOf } from '../runtime/errors';
-import { concerns, type Place, secretMove } from './moved';
+import { concerns, NO_WRITES, type Place, secretMove } from './moved';
 import { prepareSession } from './session';
 import type { Secrets, SecretVersion } from '../runtime/secrets';
 
@@ -280,9 +280,15 @@ const SESSION_ENDED = /^57P0[123]$/;
 /** What the driver says of a connection that the server or the network ended. It has no class or code of its own for it. */
 const CONNECTION_LOST = /^(?:Client has encountered a connection error|Connection terminated unexpectedly)/;
 
-/** The error of work with a connection: the loss of the connection as one that may be retried, others as they are. */
+/**
+ * The error of work with a connection: the loss of the connection as one that may be retried, and the refusal of a write while the
+ * database moves to another server, where the next connection goes. Others as they are.
+ */
 export function explainConnectionLoss(cause: unknown): unknown {
   if (!(cause instanceof Error)) return cause;
+  if (cause instanceof DatabaseError && cause.message.endsWith(NO_WRITES)) {
+    return new OperationError('database_unavailable', `A write was refused: ${cause.message}`, { cause });
+  }
   const isLost =
     cause instanceof DatabaseError ? SESSION_ENDED.test(cause.code ?? '') : CONNECTION_LOST.test(cause.message);
   if (!isLost) return cause;

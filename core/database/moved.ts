@@ -24,6 +24,9 @@ export const secretMove = z.object({
 });
 export type SecretMove = z.infer<typeof secretMove>;
 
+/** What an error ends in, and the comment of a database, on a server that a move has refuse all writes. */
+export const NO_WRITES = ': this server takes no writes';
+
 /** Where a connection goes, and as whom. */
 export type Place = z.infer<typeof place>;
 

@@ -1,4 +1,5 @@
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
+import { NO_WRITES } from '../../core/database/moved';
 import { holdTables, lockBriefly } from './locks';
 import { REPLICATOR } from './replication';
 import { type Connected } from './servers';
@@ -35,7 +36,7 @@ export async function refuseWrites(
     ...(await rolesWithSetting(client)).map(
       (role) => `ALTER ROLE ${escapeIdentifier(role)} IN DATABASE ${database} SET ${READ_ONLY} = on`,
     ),
-    commentOn(database, [`${why}${MARK}`, ...(await formerComment(client))].join(JOINT)),
+    commentOn(database, [`${why}${NO_WRITES}`, ...(await formerComment(client))].join(JOINT)),
   ];
   await holdTables(
     client,
@@ -56,7 +57,7 @@ async function rolesWithSetting(client: Client): Promise<string[]> {
 
 /** What the triggers do while writes are refused, and from when they are taken again until {@link removeBarrier}. */
 const REFUSES = `RAISE EXCEPTION USING ERRCODE = '25006',
-         MESSAGE = format('%s %s: this server takes no writes', current_database(), TG_ARGV[0])`;
+         MESSAGE = format('%s %s${NO_WRITES}', current_database(), TG_ARGV[0])`;
 const ADMITS = 'RETURN NULL';
 
 const refuseMoved = (body: string): string =>
@@ -112,8 +113,6 @@ export async function removeBarrier({ client }: Connected, attempts?: number): P
   await client.query('DROP FUNCTION IF EXISTS operations.refuse_moved()');
 }
 
-/** What the comment of a database ends in that takes no writes. */
-const MARK = ': this server takes no writes';
 /** Between the mark and the comment that the database had. */
 const JOINT = ' | ';
 
@@ -122,7 +121,7 @@ async function formerComment(client: Client): Promise<string[]> {
   const { rows } = await client.query<{ comment: string | null }>(
     `SELECT shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = current_database()`,
   );
-  return (rows[0]?.comment ?? '').split(JOINT).filter((part) => part !== '' && !part.endsWith(MARK));
+  return (rows[0]?.comment ?? '').split(JOINT).filter((part) => part !== '' && !part.endsWith(NO_WRITES));
 }
 
 const commentOn = (database: string, comment: string): string =>

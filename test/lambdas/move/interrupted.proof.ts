@@ -1,5 +1,15 @@
+import { applyEvents } from '../../../core/billing/apply-events';
+import { createConnector } from '../../../core/database/connector';
+import { openErasureLedger } from '../../../core/erasure/ledger';
+import { stripeProvider } from '../../../core/providers/stripe/provider';
+import type { Secrets } from '../../../core/runtime/secrets';
+import { erasePerson } from '../../../lambdas/erasure/core';
 import type { MoveRequest } from '../../../lambdas/move/contract';
 import { FORWARD, nameSubscriber } from '../../../lambdas/move/replication';
+import { waitUntil } from '../../../local/pass/check';
+import { createArchiveSite } from '../../factories/archive';
+import { placesOf, plantedPerson } from '../../factories/planted-person';
+import { delivered } from '../../support/billing';
 import { type MoveServers, startMoveServers } from '../../support/move-servers';
 import { beforeStage, LEFT, moveSteps, NOTHING } from '../../support/move-steps';
 
@@ -207,4 +217,66 @@ test('a roll-back whose end the new server did not record loses nothing that was
   await servers.confirmed({ action: 'roll-back' });
   await expect(write('new', 'refused')).rejects.toMatchObject({ code: '25006' });
   await dropNew();
+});
+
+test('an erasure that a cut-over interrupts fails as retryable, and repeated in the pause it is completed on the new server', async () => {
+  const site = await createArchiveSite('main');
+  const person = plantedPerson('moved');
+  const { customerId: customer, marker } = person;
+  const old = await servers.connect('old');
+  await applyEvents(old, stripeProvider, delivered([...person.events, ...person.guest]));
+  await copied();
+
+  /** States of the move that connections of the erasure found. */
+  const found: unknown[] = [];
+  const secrets: Secrets = {
+    async read(arn, schema) {
+      if (arn === 'erasures') return schema.parse({ key: 'k'.repeat(64) });
+      const secret = await servers.secrets.read(arn);
+      found.push((secret.move as { readonly state: string } | undefined)?.state);
+      return schema.parse(secret);
+    },
+  };
+  const { target } = servers.connector('old');
+  const ledger = openErasureLedger(site.store, secrets, { ERASURE_KEY_SECRET_ARN: 'erasures' });
+  const erase = () =>
+    erasePerson(
+      {
+        connectors: {
+          billing: createConnector(target, secrets, 'erasure', { plainSession: true }),
+          main: site.source.connector,
+        },
+        store: site.store,
+        ledger,
+        hooks: [],
+        clock: () => new Date(),
+      },
+      { action: 'erase', subject: { customer }, typed: { confirm: customer } },
+    );
+
+  const holder = await servers.connect('old');
+  await holder.query(`SET application_name = 'move'; BEGIN READ WRITE; ${beforeStage('switching')}`);
+  let cutOver: Promise<unknown> | undefined;
+  // The ledger has the person by then, and billing no tombstone.
+  const read = jest.spyOn(ledger, 'read').mockImplementationOnce(async () => {
+    cutOver = servers.confirmed({ action: 'cut-over' }).catch((error: unknown) => error);
+    await waitUntil(async () => {
+      const { rows } = await holder.query(`SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory'`);
+      return rows.length > 0 ? undefined : 'the cut-over is not in its pause';
+    }, 30_000);
+    return ledger.read();
+  });
+  await expect(erase()).rejects.toMatchObject({ code: 'database_unavailable', retryable: true });
+  read.mockRestore();
+
+  const repeated = erase().catch((error: unknown) => error);
+  await waitUntil(async () => (found.at(-1) === 'moving' ? undefined : 'the erasure does not wait'), 15_000);
+  await holder.query('COMMIT');
+  expect(await cutOver).toMatchObject({ stage: 'cut-over' });
+  expect(await repeated).toMatchObject({ dryRun: false, continueFrom: null });
+  const moved = await servers.connect('new');
+  expect(await placesOf(moved, marker)).toEqual([]);
+  expect((await moved.query('SELECT FROM billing.erasures WHERE finished_at IS NULL')).rows).toEqual([]);
+  for (const client of [old, holder, moved]) await client.end();
+  await site.remove();
 });
