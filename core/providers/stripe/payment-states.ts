@@ -13,13 +13,9 @@ const FINAL_INTENT_STATUSES = new Set(['succeeded', 'canceled']);
 
 /** The usual order within one second; see version.ts. */
 const REFUND_RANK = ['pending', 'requires_action', 'succeeded'];
-const INTENT_RANK = [
-  'requires_confirmation',
-  'requires_action',
-  'processing',
-  'requires_payment_method',
-  'requires_capture',
-];
+const INTENT_RANK = ['attempted', 'requires_capture'];
+/** Attempts may follow one another within a second, in any order, and no event says what was before: the intent is read again. */
+const ATTEMPTED = new Set(['requires_confirmation', 'requires_action', 'processing', 'requires_payment_method']);
 
 /**
  * A charge, and the refunds that it carries in old API versions.
@@ -120,7 +116,7 @@ export function paymentIntentState(
     created_at: dateOf(intent.created),
     version: versionKey({
       progress: FINAL_INTENT_STATUSES.has(intent.status) ? 1 : 0,
-      rank: rankOf(INTENT_RANK, intent.status, origin),
+      rank: rankOf(INTENT_RANK, ATTEMPTED.has(intent.status) ? 'attempted' : intent.status, origin),
       ...origin,
     }),
     raw: object,

@@ -7,6 +7,7 @@ import { chooseNewest } from '../../../core/billing/ties';
 import { inTransaction } from '../../../core/database/transaction';
 import { effectsOf } from '../../../core/providers/stripe/event-effect';
 import { accountState, customerState } from '../../../core/providers/stripe/party-states';
+import { paymentIntentState } from '../../../core/providers/stripe/payment-states';
 import { stripeProvider } from '../../../core/providers/stripe/provider';
 import type { StripeEvent } from '../../../core/providers/stripe/shapes';
 import { invoiceState, subscriptionState } from '../../../core/providers/stripe/subscription-states';
@@ -146,6 +147,23 @@ describe('random histories', () => {
     readonly read: (object: unknown) => ObjectState;
   }
 
+  /** The event of each status that a payment intent reaches. */
+  const INTENT_EVENTS: Record<string, string> = {
+    requires_payment_method: 'payment_failed',
+    requires_action: 'requires_action',
+    processing: 'processing',
+    requires_capture: 'amount_capturable_updated',
+    succeeded: 'succeeded',
+    canceled: 'canceled',
+  };
+  const END = ['requires_capture', 'succeeded', 'canceled'];
+  const NEXT_OF_INTENT: Record<string, string[][]> = {
+    requires_payment_method: [['requires_action'], ['processing'], END],
+    requires_action: [['requires_payment_method'], ['processing'], END],
+    processing: [['requires_payment_method'], ['requires_action'], END],
+    requires_capture: [['succeeded', 'canceled']],
+  };
+
   /** An object's life: several changes in most of its seconds, and ids that say nothing of their order. */
   function historyOf(index: number, random: Random): History {
     const id = () => `evt_${random.integer(0, 2 ** 31)}_${index}`;
@@ -158,6 +176,14 @@ describe('random histories', () => {
       const next = change(object);
       const previous = previousAttributes(object, next);
       object = next;
+      if (type === 'payment_intent') {
+        // Each change has a type of its own, and none says what was before. One that has ended changes no more.
+        if (previous === undefined) break;
+        const name = `${type}.${INTENT_EVENTS[String(object.status)]}`;
+        events.push(stripeEvent(name, object, { id: id(), created: second }));
+        if (random.chance(0.4)) break;
+        continue;
+      }
       const event = stripeEvent(`${type}.updated`, object, { id: id(), created: second });
       if (previous !== undefined) events.push({ ...event, data: { ...event.data, previous_attributes: previous } });
       if (type === 'customer.subscription' && random.chance(0.2)) {
@@ -180,7 +206,7 @@ describe('random histories', () => {
     const flip = (field: string) => (object: Fields) => ({ ...object, [field]: !object[field] });
     const set = (field: string, values: unknown[]) => (object: Fields) => ({ ...object, [field]: random.pick(values) });
     const item = (fields: Fields) => ({ data: [subscriptionItem({ id: `si_${index}`, ...fields })] });
-    switch (index % 4) {
+    switch (index % 5) {
       case 0:
         return [
           subscription({ id: `sub_${index}`, status: 'incomplete', items: item({}) }),
@@ -207,6 +233,14 @@ describe('random histories', () => {
           oneOf([set('description', ['x', 'y']), set('amount_due', [1, 2, 3])]),
           invoiceState,
         ];
+      case 3:
+        return [
+          paymentIntent({ id: `pi_${index}`, status: 'requires_payment_method' }),
+          'payment_intent',
+          (object) =>
+            set('status', random.pick(NEXT_OF_INTENT[String(object.status)] ?? [[String(object.status)]]))(object),
+          paymentIntentState,
+        ];
       default:
         return [
           account({ id: `acct_${index}` }),
@@ -218,7 +252,7 @@ describe('random histories', () => {
   }
 
   test('with several events of a second end as at the provider, in any order, batches and connections', async () => {
-    const seed = Number(process.env['TIES_SEED'] ?? 20261129);
+    const seed = Number(process.env['TIES_SEED'] ?? 12);
     const random = seededRandom(seed);
     const histories = Array.from({ length: OBJECTS }, (_, index) => historyOf(index, random));
     const clients = [client, await database.client()];
@@ -260,7 +294,8 @@ describe('random histories', () => {
   async function storedObjects(): Promise<Map<string, unknown>> {
     const found = await rows(`
       SELECT id, raw FROM billing.subscriptions UNION ALL SELECT id, raw FROM billing.customers
-      UNION ALL SELECT id, raw FROM billing.invoices UNION ALL SELECT id, raw FROM billing.connect_accounts`);
+      UNION ALL SELECT id, raw FROM billing.invoices UNION ALL SELECT id, raw FROM billing.connect_accounts
+      UNION ALL SELECT id, raw FROM billing.payment_intents`);
     return new Map(found.map(({ id, raw }) => [String(id), raw]));
   }
 
@@ -271,7 +306,7 @@ describe('random histories', () => {
   test('choose the same state whatever the order in which it is chosen from', () => {
     const random = seededRandom(7);
     for (let run = 0; run < 200; run += 1) {
-      const states = historyOf(4 * run, random).events.flatMap((event) => effectsOf({ ...event, created: EPOCH }));
+      const states = historyOf(5 * run, random).events.flatMap((event) => effectsOf({ ...event, created: EPOCH }));
       const tied = states.filter(({ row }) => row.version > '0000000000000000:' && !row.version.endsWith(':'));
       const choices = [tied, tied.toReversed(), random.shuffled(tied)].map((order) => chooseNewest(order));
       expect(new Set(choices.map(({ state, decided }) => JSON.stringify([state, decided]))).size).toBe(1);
