@@ -128,11 +128,12 @@ function superuser(): DatabaseConnector {
 }
 
 test('timeouts, a lock timeout and read-only sessions of the database do not stop its restore, and are restored', async () => {
-  await run(`CREATE MATERIALIZED VIEW app.slow AS SELECT pg_sleep(0.2)::text AS s`);
+  await run(`CREATE MATERIALIZED VIEW app.slow AS SELECT pg_sleep(1)::text AS s`);
+  // Long enough for the first statement of a session on a busy machine, which these limits still hold for.
   const settings = ['statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_session_timeout'];
   await run(
     [
-      ...settings.map((name) => `ALTER DATABASE ${source.name} SET ${name} = '50ms'`),
+      ...settings.map((name) => `ALTER DATABASE ${source.name} SET ${name} = '500ms'`),
       `ALTER DATABASE ${source.name} SET default_transaction_read_only = on`,
     ].join(';'),
     'postgres',
@@ -141,7 +142,7 @@ test('timeouts, a lock timeout and read-only sessions of the database do not sto
   const { deviations } = await restoreSchema(superuser(), captured, restored);
   expect(deviations).toEqual([]);
   expect((await again()).facts.database.settings).toEqual([
-    ...settings.map((name) => `${name}=50ms`),
+    ...settings.map((name) => `${name}=500ms`),
     'default_transaction_read_only=on',
   ]);
 });
