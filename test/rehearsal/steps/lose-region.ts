@@ -21,8 +21,12 @@ export const loseFirstRegion: RehearsalStep = {
     const { clients, config } = options;
     rehearsal.lost = await businessRows(billing);
     await Promise.all([billing.end(), main.end()]);
-    await Promise.all(DATABASE_NAMES.map((name) => platform.databases[name].cluster.stop()));
-    const removed = await emptyBucket(rehearsal);
+    const [successor, removed] = await Promise.all([
+      prepareSuccessor(rehearsal),
+      emptyBucket(rehearsal),
+      ...DATABASE_NAMES.map((name) => platform.databases[name].cluster.stop()),
+    ]);
+    rehearsal.successor = successor;
     for (const name of DATABASE_NAMES) {
       const command = { SecretId: `company/${name}-database`, ForceDeleteWithoutRecovery: true };
       await clients.secrets.send(new DeleteSecretCommand(command));
@@ -31,8 +35,7 @@ export const loseFirstRegion: RehearsalStep = {
     // Stripe goes on, and has no endpoint to deliver to.
     const { object } = stripe.createSubscription({ metadata: { user_id: MEANWHILE } });
     stripe.payInvoice(object.id);
-    rehearsal.successor = await prepareSuccessor(rehearsal);
-    const { name, region } = rehearsal.successor.config;
+    const { name, region } = successor.config;
     const words = `check --without-first --region ${region} --public-key ${PUBLIC_KEY} --into ${name}`;
     const { report } = await regionLoss(rehearsal, words, shellThere(rehearsal));
     const wrong = wrongIn(report);
