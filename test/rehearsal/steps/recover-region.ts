@@ -31,8 +31,10 @@ export const recoverFromCopies: RehearsalStep = {
       rehearsal,
       [
         blockOf(PAGE, '## In order').replace(/^E=.*$/m, here),
-        blockOf(PAGE, '### 3. Secrets').replace(OF_TILLED, ''),
+        // In two terminals at once: each call of `aws` takes most of a second to start.
+        `(\n${blockOf(PAGE, '### 3. Secrets').replace(OF_TILLED, '')}\n) & secrets=$!`,
         blockOf(PAGE, '### 4. Archives'),
+        'wait "$secrets"',
         blockOf(PAGE, '### 5. Restore'),
       ].join('\n'),
     );
@@ -53,7 +55,7 @@ export const recoverFromCopies: RehearsalStep = {
       }
     }
     tell('6  the restored databases have the names of the empty ones, while functions were connected');
-    await follow(rehearsal, 'ops verify billing && ops verify main');
+    await follow(rehearsal, 'ops verify billing & billing=$!; ops verify main; wait "$billing"');
     tell(`7  ops verify: both are sound in ${config.region}`);
   },
 };
