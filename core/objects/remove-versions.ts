@@ -1,3 +1,4 @@
+import { DeleteObjectsCommand } from '@aws-sdk/client-s3';
 import { versionPages, type VersionsPlace } from './version-pages';
 
 /**
@@ -13,7 +14,6 @@ export async function removeVersions(
   place: VersionsPlace,
   { endsLocks = false }: { readonly endsLocks?: boolean } = {},
 ): Promise<number> {
-  const { DeleteObjectsCommand } = await import('@aws-sdk/client-s3');
   const { s3, bucket } = place;
   let removed = 0;
   for await (const { Versions = [], DeleteMarkers = [] } of versionPages(place)) {

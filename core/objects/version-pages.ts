@@ -1,4 +1,4 @@
-import type { ListObjectVersionsCommandOutput, S3Client } from '@aws-sdk/client-s3';
+import { ListObjectVersionsCommand, type ListObjectVersionsCommandOutput, type S3Client } from '@aws-sdk/client-s3';
 
 /** Where versions are. */
 export interface VersionsPlace {
@@ -19,7 +19,6 @@ export async function* versionPages({
   bucket,
   prefix,
 }: VersionsPlace): AsyncGenerator<ListObjectVersionsCommandOutput, void> {
-  const { ListObjectVersionsCommand } = await import('@aws-sdk/client-s3');
   let marker: { KeyMarker?: string; VersionIdMarker?: string | undefined } = {};
   for (;;) {
     const page: ListObjectVersionsCommandOutput = await s3.send(

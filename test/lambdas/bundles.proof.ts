@@ -1,4 +1,6 @@
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import Stripe from 'stripe';
 import { WEBHOOK_ENDPOINTS } from '../../core/providers/contract';
 import { startTilledStandIn } from '../../local/tilled/stand-in';
@@ -46,6 +48,15 @@ const FUNCTIONS = [
 
 test('every function is bundled, and no other', () => {
   expect(functions.bundles.map(({ name }) => name)).toEqual(FUNCTIONS);
+});
+
+test('a bundle has no commands of S3 that its function does not send', () => {
+  // An import at run time puts all commands of a client into the bundle, which every start of the function reads. Maintenance takes
+  // that: it has clients of seven services, and most calls need none.
+  const whole = functions.bundles.filter(({ folder }) =>
+    readFileSync(path.join(folder, 'index.js'), 'utf8').includes('SelectObjectContentCommand'),
+  );
+  expect(whole.map(({ name }) => name)).toEqual(['maintenance']);
 });
 
 test.each(FUNCTIONS)('%s does not start with an empty environment, and names what is missing', async (name) => {
