@@ -21,7 +21,15 @@ import type { DatabaseName } from '../../core/contract';
 import { applyMigrations } from '../../core/migrations/runner';
 import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 import type { EraseReport, ErasureRequest, ReplayReport, ReplayRequest, RequestedSubject } from './contract';
-import { findPerson, PERSONAL_ROWS, type Person, personalParameters, runningOf } from './person';
+import {
+  findPerson,
+  type KnownElsewhere,
+  PERSONAL_ROWS,
+  type Person,
+  personalParameters,
+  personalRows,
+  runningOf,
+} from './person';
 import { deleteRowReports } from './reports';
 
 export interface ErasureDependencies {
@@ -61,7 +69,7 @@ export async function erasePerson(
   }
   return withConnection(connectors.billing, async (billing) => {
     await assertIdentity(billing, 'billing');
-    const person = await findPerson(billing, subject, () => isKnown(dependencies, billing, subject));
+    const person = await findPerson(billing, subject, knownElsewhere(dependencies, billing, subject));
     const key = await ledger.key();
     // Before the ledger is appended: every later erasure and restore goes through what it names.
     const hookProblems =
@@ -96,18 +104,26 @@ export async function erasePerson(
   });
 }
 
-/** Whether the subject was erased before, so that the request completes what was killed, or main alone knows the user. */
-async function isKnown(
+function knownElsewhere(
   { connectors, ledger, hooks }: ErasureDependencies,
   billing: Client,
   subject: RequestedSubject,
-): Promise<boolean> {
-  const key = await ledger.key();
-  const { digest } = key.subject('customer' in subject ? 'customer' : 'user', typedId(subject));
-  const known = await billing.query(`SELECT FROM billing.erased_subjects WHERE digest = decode($1, 'hex')`, [digest]);
-  if ((known.rowCount ?? 0) > 0) return true;
-  if (!('user' in subject) || hooks.length === 0) return false;
-  return withConnection(connectors.main, (main) => knowsUser(main, hooks, subject.user));
+): KnownElsewhere {
+  return {
+    // Then the request completes what was killed.
+    wasErased: async () => {
+      const key = await ledger.key();
+      const { digest } = key.subject('customer' in subject ? 'customer' : 'user', typedId(subject));
+      const known = await billing.query(`SELECT FROM billing.erased_subjects WHERE digest = decode($1, 'hex')`, [
+        digest,
+      ]);
+      return (known.rowCount ?? 0) > 0;
+    },
+    isInMain: async () =>
+      'user' in subject && hooks.length > 0
+        ? withConnection(connectors.main, (main) => knowsUser(main, hooks, subject.user))
+        : false,
+  };
 }
 
 async function digestsOf(ledger: ErasureLedger, { customers, users, emails }: Person): Promise<Subject[]> {
@@ -171,14 +187,14 @@ function counts(database: DatabaseName, rows: Readonly<Record<string, number>>):
 async function countRows(client: Client, person: Person): Promise<EraseReport['tables']> {
   const parameters = await personalParameters(client, person);
   const tables: EraseReport['tables'] = [];
-  for (const { table, where } of PERSONAL_ROWS) {
-    const { rows } = await client.query<{ rows: number }>(
-      `SELECT count(*)::int AS rows FROM ${table} AS row
-       WHERE (${where}) AND ($1::text[], $2::text[], $3::text[], $4::text[]) IS NOT NULL`,
-      [...parameters],
-    );
+  for (const personal of PERSONAL_ROWS) {
+    const { rows } = await client.query<{ rows: number }>(`SELECT count(*)::int AS rows ${personalRows(personal)}`, [
+      ...parameters,
+    ]);
     const [counted] = rows;
-    if (counted !== undefined && counted.rows > 0) tables.push({ database: 'billing', table, rows: counted.rows });
+    if (counted !== undefined && counted.rows > 0) {
+      tables.push({ database: 'billing', table: personal.table, rows: counted.rows });
+    }
   }
   return tables;
 }

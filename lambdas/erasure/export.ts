@@ -4,7 +4,7 @@ import { assertIdentity } from '../../core/database/identity';
 import { knowsUser } from '../../core/erasure/main';
 import type { ErasureDependencies } from './core';
 import type { ErasureRequest, ExportReport } from './contract';
-import { findPerson, PERSONAL_ROWS, personalParameters } from './person';
+import { findPerson, PERSONAL_ROWS, personalParameters, personalRows } from './person';
 
 /** Lambda answers with 6 MB at most. */
 const PAGE_BYTES = 4_000_000;
@@ -29,9 +29,9 @@ export async function exportPerson(
   return withConnection(connectors.billing, async (billing) => {
     await assertIdentity(billing, 'billing');
     return withConnection(connectors.main, async (main) => {
-      const person = await findPerson(billing, subject, async () =>
-        'user' in subject ? knowsUser(main, hooks, subject.user) : false,
-      );
+      const person = await findPerson(billing, subject, {
+        isInMain: async () => ('user' in subject ? knowsUser(main, hooks, subject.user) : false),
+      });
       const parameters = await personalParameters(billing, person);
       const tables = [
         ...Map.groupBy(hooks, (hook) => JSON.stringify([hook.schema, hook.table, hook.userColumn])).keys(),
@@ -43,8 +43,7 @@ export async function exportPerson(
           read: (offset: number) =>
             rowsOf(
               billing,
-              `SELECT to_jsonb(row) AS row FROM ${table} AS row
-               WHERE (${where}) AND ($1::text[], $2::text[], $3::text[], $4::text[]) IS NOT NULL ORDER BY ${order}`,
+              `SELECT to_jsonb(row) AS row ${personalRows({ table, where })} ORDER BY ${order}`,
               parameters,
               offset,
             ),

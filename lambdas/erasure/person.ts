@@ -1,5 +1,7 @@
 import type { ClientBase } from 'pg';
 import { OperationError } from '../../core/runtime/errors';
+import type { SweptTableName } from '../../core/erasure/contract';
+import { belongs, EVENTS_OF_PERSON, NAMED_TOGETHER, OBJECTS_OF_ROWS } from './belonging';
 import type { RequestedSubject } from './contract';
 
 /** Everything that identifies a person in billing. */
@@ -24,31 +26,51 @@ const PAIRS = [
        JOIN billing.${table} AS object ON object.id = assigned.object_id`,
   ),
 ].join(' UNION ALL ');
+/** Tables whose rows name a user alone. */
+const OF_USERS = [
+  'connect_accounts',
+  'bitcoin_payments',
+  'entitlements',
+  'entitlement_versions',
+  'owner_assignments',
+  'owner_assignment_log',
+];
+
+/** What is known of a subject elsewhere than in rows that an erasure reduces. */
+export interface KnownElsewhere {
+  /** Whether the subject was erased before. @default no */
+  readonly wasErased?: () => Promise<boolean>;
+  /** Whether the main database knows the user. */
+  readonly isInMain: () => Promise<boolean>;
+}
 
 /**
- * Finds out who is meant.
+ * Finds out who is meant. Where neither the columns of billing nor an earlier erasure name the subject, it reads every row and event of billing.
  *
- * @param isKnown whether the subject was erased before, or the main database knows the user
  * @throws OperationError `subject_not_found`
  */
 export async function findPerson(
   client: ClientBase,
   subject: RequestedSubject,
-  isKnown: () => Promise<boolean>,
+  { wasErased = () => Promise.resolve(false), isInMain }: KnownElsewhere,
 ): Promise<Person> {
-  const person =
-    'customer' in subject ? await ofCustomer(client, subject.customer) : await ofUser(client, subject.user);
+  const isCustomer = 'customer' in subject;
+  const person = isCustomer ? await ofCustomer(client, subject.customer) : await ofUser(client, subject.user);
   if (person !== undefined) return person;
-  if (await isKnown()) {
-    const [customers, users] = 'customer' in subject ? [[subject.customer], []] : [[], [subject.user]];
-    return { customers, users, emails: [], sharedUsers: [] };
-  }
-  const what = 'customer' in subject ? 'customer' : 'user';
-  throw new OperationError('subject_not_found', `No ${what} of this id is known. Nothing was changed: check the id`);
+  const [customers, users] = isCustomer ? [[subject.customer], []] : [[], [subject.user]];
+  const alone = { customers, users, emails: [], sharedUsers: [] };
+  if (await wasErased()) return alone;
+  const told = isCustomer ? await customerInRows(client, subject.customer) : await userInRows(client, subject.user);
+  if (told !== undefined) return told;
+  if (await isInMain()) return alone;
+  throw new OperationError(
+    'subject_not_found',
+    `No ${isCustomer ? 'customer' : 'user'} of this id is known. Nothing was changed: check the id`,
+  );
 }
 
 async function ofCustomer(client: ClientBase, customer: string): Promise<Person | undefined> {
-  const known = await client.query('SELECT FROM billing.customers WHERE id = $1', [customer]);
+  const known = await client.query(`SELECT FROM (${PAIRS}) AS pairs WHERE customer_id = $1 LIMIT 1`, [customer]);
   if (known.rowCount === 0) return undefined;
   const { rows } = await client.query<{ user_id: string; shared: boolean }>(
     `WITH pairs AS (${PAIRS})
@@ -68,10 +90,7 @@ async function ofCustomer(client: ClientBase, customer: string): Promise<Person 
 
 async function ofUser(client: ClientBase, user: string): Promise<Person | undefined> {
   const { rows } = await client.query<{ customer_id: string | null }>(
-    `SELECT DISTINCT customer_id FROM (${PAIRS}
-       UNION ALL SELECT NULL, user_id FROM billing.connect_accounts
-       UNION ALL SELECT NULL, user_id FROM billing.bitcoin_payments
-       UNION ALL SELECT NULL, user_id FROM billing.entitlement_versions) AS pairs
+    `SELECT DISTINCT customer_id FROM (${[PAIRS, ...OF_USERS.map((table) => `SELECT NULL, user_id FROM billing.${table}`)].join(' UNION ALL ')}) AS pairs
      WHERE user_id = $1 ORDER BY customer_id`,
     [user],
   );
@@ -80,13 +99,68 @@ async function ofUser(client: ClientBase, user: string): Promise<Person | undefi
   return { customers, users: [user], sharedUsers: [], emails: await ownEmails(client, customers) };
 }
 
-async function ownEmails(client: ClientBase, customers: readonly string[]): Promise<string[]> {
+/** A customer whom only what providers sent names, such as an event that was not applied. */
+async function customerInRows(client: ClientBase, customer: string): Promise<Person | undefined> {
+  const told = await namedTogether(client, { customer });
+  if (told.length === 0) return undefined;
+  const named = valuesOf(told.map(({ user_id: id }) => id));
+  const { rows } = await client.query<{ user_id: string }>(
+    `SELECT DISTINCT user_id FROM (${PAIRS}) AS pairs WHERE user_id = ANY ($1) AND customer_id <> $2`,
+    [named, customer],
+  );
+  const shared = new Set(rows.map(({ user_id: id }) => id));
+  for (const user of named) {
+    if (shared.has(user)) continue;
+    const others = await namedTogether(client, { user });
+    if (others.some((other) => other.customer !== null && other.customer !== customer)) shared.add(user);
+  }
+  return {
+    customers: [customer],
+    users: named.filter((user) => !shared.has(user)),
+    sharedUsers: named.filter((user) => shared.has(user)),
+    emails: await ownEmails(client, [customer], valuesOf(told.map(({ email }) => email))),
+  };
+}
+
+/** A user whom only what providers sent names. */
+async function userInRows(client: ClientBase, user: string): Promise<Person | undefined> {
+  const told = await namedTogether(client, { user });
+  if (told.length === 0) return undefined;
+  const customers = valuesOf(told.map(({ customer }) => customer));
+  const emails = await ownEmails(client, customers, valuesOf(told.map(({ email }) => email)));
+  return { customers, users: [user], sharedUsers: [], emails };
+}
+
+interface Told {
+  readonly customer: string | null;
+  readonly user_id: string | null;
+  readonly email: string | null;
+}
+
+async function namedTogether(
+  client: ClientBase,
+  { customer, user }: { readonly customer?: string; readonly user?: string },
+): Promise<Told[]> {
+  const of = (id: string | undefined) => (id === undefined ? [] : [id]);
+  return (await client.query<Told>(NAMED_TOGETHER, [of(customer), of(user), [], []])).rows;
+}
+
+function valuesOf(values: readonly (string | null)[]): string[] {
+  return [...new Set(values.filter((value) => value !== null))].toSorted();
+}
+
+async function ownEmails(
+  client: ClientBase,
+  customers: readonly string[],
+  told: readonly string[] = [],
+): Promise<string[]> {
   const { rows } = await client.query<{ email: string }>(
-    `SELECT DISTINCT lower(own.email) AS email FROM billing.customers AS own
-     WHERE own.id = ANY ($1) AND own.email IS NOT NULL AND NOT EXISTS (
-       SELECT FROM billing.customers AS other WHERE lower(other.email) = lower(own.email) AND other.id <> ALL ($1))
+    `SELECT email FROM (
+       SELECT lower(email) AS email FROM billing.customers WHERE id = ANY ($1) UNION SELECT unnest($2::text[])) AS own
+     WHERE email IS NOT NULL AND NOT EXISTS (
+       SELECT FROM billing.customers AS other WHERE lower(other.email) = own.email AND other.id <> ALL ($1))
      ORDER BY email`,
-    [customers],
+    [customers, told],
   );
   return rows.map(({ email }) => email);
 }
@@ -111,18 +185,17 @@ export async function runningOf(client: ClientBase, { customers, users }: Person
 /** Rows of one table that hold something of a person. */
 export interface PersonalRows {
   readonly table: string;
-  /** Condition on the rows, as `row`. $1 customers, $2 users, $3 emails, $4 ids of the person's objects, customers among them. */
+  /** Condition on the rows, as `row`. $1 customers, $2 users, $3 emails, $4 ids of the person's objects, customers among them, $5 keys of events. */
   readonly where: string;
   /** Columns of the primary key, so that pages neither repeat nor leave out a row. */
   readonly order: string;
 }
 
-const GUEST_EMAIL = `row.customer_id IS NULL AND lower(coalesce(row.raw ->> 'receipt_email', row.raw ->> 'customer_email',
-  row.raw #>> '{customer_details,email}', row.raw #>> '{billing_details,email}')) = ANY ($3)`;
-const owned = (table: string): PersonalRows => ({
+/** Rows that an erasure reduces. */
+const reduced = (table: SweptTableName, order = 'row.id'): PersonalRows => ({
   table: `billing.${table}`,
-  where: `row.customer_id = ANY ($1) OR row.user_id = ANY ($2) OR row.id = ANY ($4) OR (${GUEST_EMAIL})`,
-  order: 'row.id',
+  where: belongs(table),
+  order,
 });
 const referring = (table: string, columns: readonly string[], order = 'row.id'): PersonalRows => ({
   table: `billing.${table}`,
@@ -132,72 +205,63 @@ const referring = (table: string, columns: readonly string[], order = 'row.id'):
 
 /** In the order of an export. */
 export const PERSONAL_ROWS: readonly PersonalRows[] = [
-  { table: 'billing.customers', where: 'row.id = ANY ($1)', order: 'row.id' },
-  ...OWNED.map(owned),
+  reduced('customers'),
+  ...OWNED.map((table) => reduced(table)),
   referring('subscription_items', ['subscription_id']),
-  referring('refunds', ['charge_id', 'payment_intent_id']),
+  reduced('refunds'),
   referring('refund_ledger', ['charge_id', 'refund_id'], 'row.entry'),
-  referring('invoice_payments', ['invoice_id', 'payment_intent_id']),
-  referring('disputes', ['charge_id', 'payment_intent_id']),
-  referring('early_fraud_warnings', ['charge_id', 'payment_intent_id']),
-  { table: 'billing.bitcoin_payments', where: 'row.user_id = ANY ($2) OR row.id = ANY ($4)', order: 'row.id' },
+  reduced('invoice_payments'),
+  reduced('disputes'),
+  reduced('early_fraud_warnings'),
+  reduced('bitcoin_payments'),
   referring('bitcoin_transactions', ['payment_id'], 'row.payment_id, row.txid'),
-  { table: 'billing.connect_accounts', where: 'row.user_id = ANY ($2)', order: 'row.id' },
-  referring('account_restrictions', ['account_id']),
-  referring('payouts', ['account_id']),
+  reduced('connect_accounts'),
+  reduced('account_restrictions'),
+  reduced('payouts'),
   referring('payout_retries', ['payout_id'], 'row.payout_id, row.attempt'),
-  referring('transfers', ['account_id', 'charge_id']),
-  ...[
-    ['owner_assignments', 'row.object_id'],
-    ['owner_assignment_log', 'row.id'],
-  ].map(([table, order = '']) => ({
-    table: `billing.${table}`,
-    where: 'row.user_id = ANY ($2) OR row.object_id = ANY ($4)',
-    order,
-  })),
+  reduced('transfers'),
+  reduced('owner_assignments', 'row.object_id'),
+  reduced('owner_assignment_log'),
   {
     table: 'billing.entitlements',
     where: 'row.user_id = ANY ($2) OR row.source_id = ANY ($4)',
     order: 'row.user_id, row.project_id, row.feature, row.source, row.source_id',
   },
   { table: 'billing.entitlement_versions', where: 'row.user_id = ANY ($2)', order: 'row.user_id, row.project_id' },
-  referring('reconciliation_findings', ['object_id']),
-  referring('object_refreshes', ['object_id']),
+  reduced('reconciliation_findings'),
+  reduced('object_refreshes'),
+  // By their keys, which were found before: to find events reads them all.
   {
     table: 'billing.webhook_events',
-    where: `row.object_id = ANY ($4) OR billing.id_in(row.payload #> '{data,object,customer}') = ANY ($1)
-      OR row.provider || ':' || coalesce(billing.id_in(row.payload #> '{data,customer}'), row.payload #>> '{data,customer_id}') = ANY ($1)`,
+    where: `(row.provider, row.id) IN (SELECT split_part(key, ':', 1), substr(key, strpos(key, ':') + 1) FROM unnest($5::text[]) AS own (key))`,
     order: 'row.provider, row.id',
   },
 ];
 
-/** Objects that are the person's because of another, by the columns that name it: events and findings name them alone. */
-const REFERRERS = [
-  ...['refunds', 'disputes', 'early_fraud_warnings'].map((table) => [table, 'charge_id', 'payment_intent_id']),
-  ['payouts', 'account_id'],
-  ['transfers', 'account_id', 'charge_id'],
-  ['invoice_payments', 'invoice_id', 'payment_intent_id'],
-]
-  .flatMap(([table, ...columns]) =>
-    columns.map((column) => `SELECT row.id FROM billing.${table} AS row JOIN known ON known.id = row.${column}`),
-  )
-  .join(' UNION ');
+/** Query of one table's rows; what it selects goes before it. */
+export function personalRows({ table, where }: Pick<PersonalRows, 'table' | 'where'>): string {
+  return `FROM ${table} AS row
+    WHERE (${where}) AND ($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) IS NOT NULL`;
+}
 
-/** The parameters of {@link PERSONAL_ROWS}. */
+/**
+ * The parameters of {@link PERSONAL_ROWS}. An object of the person may name another, as a charge does a payment intent, so it looks until it
+ * finds no more. It reads all rows, and events as often as they name an object that no row does.
+ */
 export async function personalParameters(client: ClientBase, person: Person): Promise<readonly unknown[]> {
   const { customers, users, emails } = person;
-  const ids = OWNED.map(
-    (table) =>
-      `SELECT row.id, ${table === 'subscriptions' ? 'NULL' : table === 'payment_intents' ? 'row.latest_charge_id' : 'row.payment_intent_id'} AS other
-       FROM billing.${table} AS row WHERE row.customer_id = ANY ($1) OR row.user_id = ANY ($2) OR (${GUEST_EMAIL})`,
-  );
-  const { rows } = await client.query<{ id: string }>(
-    `WITH own AS (${ids.join(' UNION ALL ')}), known AS (
-       SELECT id FROM own UNION SELECT other FROM own WHERE other IS NOT NULL UNION SELECT unnest($1::text[])
-       UNION SELECT id FROM billing.bitcoin_payments WHERE user_id = ANY ($2)
-       UNION SELECT id FROM billing.connect_accounts WHERE user_id = ANY ($2))
-     SELECT id FROM known UNION ${REFERRERS}`,
-    [customers, users, emails],
-  );
-  return [customers, users, emails, rows.map(({ id }) => id)];
+  const ids = new Set(customers);
+  const parameters = () => [customers, users, emails, [...ids]];
+  const areNew = (found: readonly string[]) => {
+    const before = ids.size;
+    for (const id of found) ids.add(id);
+    return ids.size > before;
+  };
+  for (;;) {
+    let objects: string[];
+    do objects = (await client.query<{ id: string }>(OBJECTS_OF_ROWS, parameters())).rows.map(({ id }) => id);
+    while (areNew(objects));
+    const { rows } = await client.query<{ key: string; ids: string[] }>(EVENTS_OF_PERSON, parameters());
+    if (!areNew(rows.flatMap((event) => event.ids))) return [...parameters(), rows.map(({ key }) => key)];
+  }
 }

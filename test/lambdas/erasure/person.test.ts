@@ -1,4 +1,4 @@
-import { findPerson, PERSONAL_ROWS, personalParameters } from '../../../lambdas/erasure/person';
+import { findPerson, PERSONAL_ROWS, personalParameters, personalRows } from '../../../lambdas/erasure/person';
 import {
   account,
   customer,
@@ -21,7 +21,8 @@ test('an address that another customer has in other letters is not of the person
   ]) {
     await apply(stripeEvent('customer.created', customer({ id, email })));
   }
-  const emailsOf = async (id: string) => (await findPerson(client(), { customer: id }, async () => false)).emails;
+  const emailsOf = async (id: string) =>
+    (await findPerson(client(), { customer: id }, { isInMain: async () => false })).emails;
   expect([await emailsOf('cus_1'), await emailsOf('cus_3')]).toEqual([[], ['bob@example.com']]);
 });
 
@@ -53,13 +54,12 @@ test('an export has events, refreshes and findings of the customer, of transfers
   );
   const parameters = await personalParameters(
     client(),
-    await findPerson(client(), { user: 'user_1' }, async () => false),
+    await findPerson(client(), { user: 'user_1' }, { isInMain: async () => false }),
   );
   for (const name of ['object_refreshes', 'reconciliation_findings', 'webhook_events']) {
-    const { where } = PERSONAL_ROWS.find(({ table }) => table === `billing.${name}`) ?? {};
+    const [personal] = PERSONAL_ROWS.filter(({ table }) => table === `billing.${name}`);
     const { rows } = await client().query<{ id: string }>(
-      `SELECT DISTINCT row.object_id AS id FROM billing.${name} AS row
-       WHERE (${where}) AND ($1::text[], $2::text[], $3::text[], $4::text[]) IS NOT NULL`,
+      `SELECT DISTINCT row.object_id AS id ${personalRows(personal ?? { table: '', where: '' })}`,
       [...parameters],
     );
     const own = name === 'webhook_events' ? [...ids, 'acct_1', 'pi_1'] : ids;
