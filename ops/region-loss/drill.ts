@@ -83,7 +83,7 @@ export async function abandonDrill(
     throw new CommandError('refused', `No drill into ${into} was interrupted: there is nothing to abandon`);
   }
   const { made, startedAt } = last.record;
-  if (made.bucket !== '' && (await usedSince(place, made)) === undefined) {
+  if (made.secret !== null && (await usedSince(place, made)) === undefined) {
     await context.confirm(
       into,
       confirm,
@@ -117,6 +117,8 @@ function assertRestorable({ report: { findings }, archives, isLedgerRead }: Chec
     ]),
     ...(isLedgerRead ? [] : ['ledger of erasures']),
     'secret ErasureKeySecret',
+    // Where the secrets could not be listed, whether the key is there is not known.
+    'secrets',
   ];
   const missing = findings.find(({ check, state }) => state === 'wrong' && needed.includes(check));
   if (missing === undefined) return;
@@ -134,10 +136,10 @@ async function restoreInto(
 ): Promise<void> {
   const { context, place, record } = drill;
   const { name, bucket } = successor;
-  // A drill that was interrupted has put its objects there itself.
   const inUse = await usedSince(place, record.made);
   if (inUse !== undefined) throw new InUse(`${name} is in use since the drill was interrupted: ${inUse}`);
-  if (record.made.bucket === '') {
+  // Until it has put its own key there, it has copied nothing, and what is there is not its own.
+  if (record.made.secret === null) {
     await assertUnused(successor, prefixesOf(archives));
     await context.confirm(
       name,
@@ -197,6 +199,8 @@ async function cleanUp(drill: Drill): Promise<void> {
     // Straight before anything is removed: the restores may have taken hours.
     const inUse = await usedSince(place, record.made);
     if (inUse !== undefined) throw new InUse(`${record.into} is in use: ${inUse}`);
+    // The run that has taken the drill over may have ended it, and the environment may have been recovered to since.
+    await drill.assertOwn();
     return { detail: await takeBack(place.clients, record.made), result: undefined };
   });
   Object.assign(record, { made: { bucket: '', prefixes: [], secret: null }, executions: [] });

@@ -1,6 +1,6 @@
 import { GetFunctionConfigurationCommand, InvokeCommand } from '@aws-sdk/client-lambda';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import { DescribeSecretCommand, GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { DescribeExecutionCommand } from '@aws-sdk/client-sfn';
 import { recordKey, type RegionDrill } from '../../ops/region-loss/drill-record';
 import { Drill } from '../../ops/region-loss/drill-run';
@@ -59,6 +59,26 @@ test('a run whose drill is taken over while it copies copies nothing more', asyn
     copying.mockRestore();
   }
   expect([await world.keysOf(world.successor), world.secret.current]).toEqual([[], 'own']);
+});
+
+test('a run whose drill is abandoned while it begins to clean up removes nothing', async () => {
+  const Key = 'erasures/20261101T000000000Z-aa.json';
+  let isRestored = false;
+  secrets.on(DescribeSecretCommand).callsFake(async () => {
+    if (isRestored) {
+      isRestored = false;
+      await world.drill('--abandon --confirm dev2');
+      // The recovery that comes next has the same ledger.
+      await world.regions.s3.send(new PutObjectCommand({ Bucket: world.successor, Key, Body: '{}' }));
+    }
+    return { VersionIdsToStages: { [world.secret.current]: ['AWSCURRENT'] } };
+  });
+  lambda.on(InvokeCommand).callsFake((call: { Payload: string }) => {
+    isRestored = world.restores().length === 2;
+    return world.answerOf(call);
+  });
+  expect(await world.drill()).toMatchObject({ status: 3, stderr: expect.stringMatching(/has taken this drill over/) });
+  expect([await world.keysOf(world.successor), world.secret.current]).toEqual([[Key], 'own']);
 });
 
 test('a drill that was interrupted after it had put the key back uses its own key again', async () => {

@@ -1,7 +1,12 @@
 import { DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { DescribeSecretCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import {
+  DescribeSecretCommand,
+  GetSecretValueCommand,
+  ListSecretsCommand,
+  PutSecretValueCommand,
+} from '@aws-sdk/client-secrets-manager';
 import { plantArchive } from '../factories/copied-archive';
 import { DEPLOYED, type MockedDrill, startMockedDrill } from '../factories/mocked-drill';
 import { CLOCKS, cloudFormation, lambda, pointsAre, secrets, stacksAre, stacksOf } from '../factories/second-region';
@@ -107,6 +112,19 @@ test('an environment whose key an operator has put there since keeps everything'
   expect([status, stderr]).toEqual([3, expect.stringMatching(/dev2 is in use: arn:dev2-erasures has another value/)]);
   expect([world.secret.current, await world.keysOf(world.successor)]).toEqual(['theirs', copied]);
   expect((await world.onRecord()).map(({ outcome }) => outcome)).toEqual(['abandoned']);
+});
+
+test('an environment that is recovered to after a drill ended before its key keeps everything', async () => {
+  secrets.on(GetSecretValueCommand, { SecretId: 'arn:dev2-erasures' }).rejectsOnce(new Error('connection lost'));
+  expect((await world.drill()).status).toBe(4);
+  expect(await world.onRecord()).toMatchObject([{ outcome: 'running', made: { secret: null } }]);
+  expect((await world.drill('')).stderr).toMatch(/add --confirm dev2/);
+  const Key = 'erasures/20261101T000000000Z-aa.json';
+  await world.regions.s3.send(new PutObjectCommand({ Bucket: world.successor, Key, Body: '{}' }));
+  const { status, stderr } = await world.drill();
+  expect([status, stderr]).toEqual([3, expect.stringContaining(`dev2 has s3://${world.successor}/${Key}`)]);
+  expect(await world.drill('--abandon')).toMatchObject({ status: 0, record: { outcome: 'abandoned' } });
+  expect([await world.keysOf(world.successor), world.secret.current]).toEqual([[Key], 'own']);
 });
 
 test('an environment that has erased somebody since keeps everything', async () => {
@@ -241,6 +259,13 @@ test('without a whole archive of a database, nothing is changed', async () => {
     expect.stringMatching(/Nothing can be restored: archive of main: none is whole/),
   ]);
   expect([await world.keysOf(world.successor), world.restores()]).toEqual([[], []]);
+});
+
+test('where it is not known whether the key of the ledger is there, nothing is changed', async () => {
+  secrets.on(ListSecretsCommand).rejects(Object.assign(new Error('no'), { name: 'AccessDeniedException' }));
+  const { status, stderr } = await world.drill();
+  expect([status, stderr]).toEqual([3, expect.stringMatching(/Nothing can be restored: secrets: Not allowed to look/)]);
+  expect([await world.keysOf(world.successor), await world.onRecord()]).toEqual([[], []]);
 });
 
 test('an archive that this environment did not sign is restored nowhere', async () => {
