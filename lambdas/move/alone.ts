@@ -30,7 +30,8 @@ export interface Confirmation {
  * Lets the new server take the writes while the old one does not answer: after a cut-over or a roll-back that stopped in between.
  *
  * @throws OperationError `move_out_of_order` before the cut-over, when only the old server has everything; `move_not_ready` where
- * it may have taken writes that the new one lacks, unless that is accepted, or while a rotation is under way after the cut-over
+ * it may have taken writes that the new one lacks, unless that is accepted, and where a rotation that is under way may send functions
+ * there again
  */
 export async function cutOverAlone(
   dependencies: MoveDependencies,
@@ -54,7 +55,8 @@ export async function cutOverAlone(
       `${servers.source.name} does not answer, and ${reason}. To lose what they wrote, add --abandon. Nothing was changed`,
     );
   }
-  if (move.stage === 'cut-over' && !isConfigured) {
+  // Otherwise no server takes writes until the step has ended, which a rotation must not keep it from.
+  if (!isConfigured && (mayLack || move.stage === 'cut-over')) {
     await assertNotRotating(dependencies, [dependencies.other.target.secretArn]);
   }
   const confirmWith = nameOf(target.connector.target);

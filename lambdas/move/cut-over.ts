@@ -100,7 +100,7 @@ export async function cutOver(
 }
 
 const BEFORE_SWITCH: ReadonlySet<string> = new Set(['copying', 'cutting-over']);
-/** In the others no server takes writes until the step has ended, which a rotation must not keep it from. */
+/** In the others that a cut-over continues no server takes writes until it has ended, which a rotation must not keep it from. */
 const MAY_WAIT: ReadonlySet<string> = new Set([...BEFORE_SWITCH, 'cut-over']);
 /** A roll-back that stopped before the old server took a write is taken back. */
 const BEFORE: ReadonlySet<string> = new Set([...BEFORE_SWITCH, 'switching', 'rolling-back']);

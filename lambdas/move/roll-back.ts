@@ -68,7 +68,8 @@ export async function rollBack(
     const isAlone = isOnTarget && servers.target.unreachable !== undefined;
     const isWithout = isAlone || (await isApart(dependencies, servers, move));
     if (isWithout) await assertGivenUp(dependencies, servers, move, abandon);
-    if (move.stage === 'cut-over' && !isAlone) await assertNotRotating(dependencies);
+    // Without the new server at every stage: what a rotation copied may send functions there.
+    if (move.stage === 'cut-over' || isWithout) await assertNotRotating(dependencies);
     if (confirm !== confirmWith) {
       if (confirm !== undefined) throw notTyped(confirm, confirmWith);
       const { stage } = move;

@@ -38,6 +38,8 @@ export interface MoveSteps {
   readonly dropNew: () => Promise<unknown>;
   /** Neither command loses what was written on either server since, and both say what keeps it. */
   readonly expectBothKept: () => Promise<void>;
+  /** A cut-over or a roll-back is refused while a rotation is under way, planned or confirmed. */
+  readonly expectRotationRefused: (request: MoveRequest) => Promise<void>;
 }
 
 export function moveSteps(servers: () => MoveServers): MoveSteps {
@@ -124,6 +126,19 @@ export function moveSteps(servers: () => MoveServers): MoveSteps {
           message: expect.stringMatching(/stop .* and run ops move finish --early; .* roll-back --abandon/),
         });
       }
+    },
+    async expectRotationRefused(request) {
+      const { secrets, arns } = servers();
+      const rotation = jest.spyOn(secrets, 'rotation').mockResolvedValue({ isUnderway: true, nextAt: undefined });
+      // A cut-over copies the password of the new server's administrator.
+      const also = request.action === 'cut-over' ? `, ${arns.new}` : '';
+      for (const attempt of [() => servers().step(request), () => servers().confirmed(request)]) {
+        await expect(attempt()).rejects.toMatchObject({
+          code: 'move_not_ready',
+          message: expect.stringContaining(`${arns.login}${also} has begun and not ended`),
+        });
+      }
+      rotation.mockRestore();
     },
   };
 }
