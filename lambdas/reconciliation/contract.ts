@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { CacheEnvironment } from '../../core/cache/contract';
 import type { StripeFunctionEnvironment, TilledApiEnvironment } from '../../core/contract';
-import { dryRun, type OperationContract } from '../../core/runtime/contract';
+import { dryRun, isoTime, type OperationContract } from '../../core/runtime/contract';
 
 export interface ReconciliationEnvironment extends StripeFunctionEnvironment, TilledApiEnvironment, CacheEnvironment {
   /** Days that a run looks back for missed events and purchases; Stripe lists events for 30 days at most. */
@@ -65,6 +65,10 @@ export const reconciliationReport = z.strictObject({
     .enum(['complete', 'interrupted'])
     .describe('`interrupted` when the time was up: the next invocation continues this run.'),
   dryRun: z.boolean().describe('`true` when nothing was corrected.'),
+  comparedUntil: isoTime.describe(
+    'End of the window: events of Stripe, and what was created there, from this moment on are left to a later run. That of a continued run is the one it began with.',
+  ),
+  uncomparedSeconds: count('Seconds from `comparedUntil` to the start of this invocation; 0 when all was compared.'),
   eventsChecked: count('Events of Stripe, and of Tilled where it is taken, that were looked up in the ledger.'),
   eventsMissed: count('Events that the ledger lacked.'),
   subscriptions_checked: count('Subscriptions that were compared.'),

@@ -73,6 +73,8 @@ export async function reconcile(
     runId: run.id,
     status: ending.status,
     dryRun,
+    comparedUntil: new Date(run.window.endAtSeconds * 1000).toISOString(),
+    uncomparedSeconds: Math.max(0, Math.floor(startedAt.getTime() / 1000) - run.window.endAtSeconds),
     ...run.tally.counters,
     kinds: run.tally.kinds,
     durationMs: clock().getTime() - startedAt.getTime(),

@@ -1,4 +1,6 @@
+import type { BackupReport } from '../../lambdas/backup/contract';
 import { defineCommand } from '../command';
+import { CommandError } from '../errors';
 import { fields } from '../print/table';
 import { bytes, counted, duration, span } from '../print/units';
 import { database, flag, optional, required, time } from '../values';
@@ -12,7 +14,7 @@ export const backup = defineCommand({
   changes: 'adds an archive, which cannot be deleted before its retention ends. The database is only read.',
   json: 'the report of `lambdas/backup/contract.ts`',
   finding:
-    'the archive does not carry some object, point-in-time recovery or the recovery points are stale, or expired archives could not be removed',
+    'a snapshot was asked for and the database is not on RDS, the archive does not carry some object, point-in-time recovery or the recovery points are stale, or expired archives could not be removed',
   arguments: { database: required(database, 'Database to archive') },
   options: {
     beforeMigration: flag('Take a snapshot of the RDS instance as well, to undo a migration as a whole'),
@@ -26,7 +28,11 @@ export const backup = defineCommand({
     { line: 'backup main --before-migration', explains: 'Archive main and take a snapshot of its instance.' },
     { line: 'backup main --in-parts', explains: 'Have the workflow for large databases archive main, and follow it.' },
   ],
-  async run({ invoke, style }, { database: name, slot, beforeMigration, inParts }) {
+  async run({ invoke, style, target }, { database: name, slot, beforeMigration, inParts }) {
+    if (beforeMigration && target.platform !== undefined) {
+      const reason = '--before-migration: the local platform has no RDS instance to take a snapshot of';
+      throw new CommandError('refused', `${reason}. This needs an environment on AWS. Nothing was archived`);
+    }
     const { contract } = await import('../../lambdas/backup/contract');
     const reason = beforeMigration ? 'pre-migration' : 'routine';
     const report = await invoke('backup', contract, {
@@ -36,6 +42,7 @@ export const backup = defineCommand({
       ...(inParts && { inParts }),
     });
     const { protection, snapshot, schemaChange } = report;
+    const lacksSnapshot = beforeMigration && snapshot === undefined;
     const tiers = [
       ['point in time', protection.pointInTime],
       ['recovery points', protection.recoveryPoints],
@@ -48,9 +55,7 @@ export const backup = defineCommand({
           ...(report.execution === undefined
             ? []
             : [['follow', `ops runs --follow archive:${name}:${report.execution.split(':').at(-1)}`] as const]),
-          ['content', `${report.tables} tables, ${report.rows.toLocaleString('en')} rows, ${bytes(report.bytes)}`],
-          ['in S3', `${bytes(report.compressedBytes)} at ${report.manifestKey}`],
-          ['took', duration(report.durationMs)],
+          ...contentOf(report),
           ...(schemaChange.state === 'unrecorded'
             ? [
                 [
@@ -62,6 +67,14 @@ export const backup = defineCommand({
               ]
             : []),
           ...(snapshot ? [['snapshot', `${snapshot.identifier} (${snapshot.state})`] as const] : []),
+          ...(lacksSnapshot
+            ? [
+                [
+                  'snapshot',
+                  style.yellow('none: the database is not on RDS, so the archive is the only way back'),
+                ] as const,
+              ]
+            : []),
           ...tiers.map(([tier, { state, ageSeconds }]) => {
             const age = ageSeconds === undefined ? '' : `, ${span(ageSeconds)} old`;
             return [tier, `${state}${age}`] as const;
@@ -73,6 +86,7 @@ export const backup = defineCommand({
       ),
       exit:
         report.housekeepingFailed ||
+        lacksSnapshot ||
         report.omissions.length > 0 ||
         tiers.some(([, { state }]) => !['current', 'not-due', 'not-on-rds', 'not-kept'].includes(state))
           ? 'finding'
@@ -80,3 +94,14 @@ export const backup = defineCommand({
     };
   },
 });
+
+/** What the archive holds, once it is written: a workflow and an export of RDS take hours after this answer. */
+function contentOf({ outcome, tables, rows, ...report }: BackupReport): (readonly [string, string])[] {
+  if (outcome !== 'created' && outcome !== 'already-exists')
+    return [['in S3', `not yet; later at ${report.manifestKey}`]];
+  return [
+    ['content', `${tables} tables, ${rows.toLocaleString('en')} rows, ${bytes(report.bytes)}`],
+    ['in S3', `${bytes(report.compressedBytes)} at ${report.manifestKey}`],
+    ['took', duration(report.durationMs)],
+  ];
+}

@@ -1,6 +1,6 @@
 import { defineCommand } from '../command';
 import { fields } from '../print/table';
-import { duration } from '../print/units';
+import { duration, moment, span } from '../print/units';
 import { flag, optional, wholeNumber } from '../values';
 
 const MAX_DAYS_BACK = 30;
@@ -20,7 +20,7 @@ export const reconcile = defineCommand({
     daysBack: optional(wholeNumber('days', 1, MAX_DAYS_BACK), 'Days to look back, at least. Default: as configured'),
     settleSeconds: optional(
       wholeNumber('seconds', 0, MAX_SETTLE_SECONDS),
-      'Seconds before now that are left to deliveries still under way; 0 right after an outage. Default: 900',
+      'Seconds before now that are not compared, left to deliveries still under way; 0 right after an outage. Default: 900',
     ),
     allEntitlements: flag("Compute everybody's entitlements again from Stripe, four calls each, and not a sample's"),
   },
@@ -29,7 +29,7 @@ export const reconcile = defineCommand({
     { line: 'reconcile --settle-seconds 0', explains: 'Heal everything up to this moment, after an outage.' },
     { line: 'reconcile --all-entitlements --dry-run', explains: 'Does anybody have other access than Stripe says?' },
   ],
-  async run({ invoke, style, note, signal }, { allEntitlements, ...options }) {
+  async run({ invoke, style, note, now, signal }, { allEntitlements, ...options }) {
     const { contract } = await import('../../lambdas/reconciliation/contract');
     const request = { ...options, ...(allEntitlements ? { entitlements: 'all' as const } : {}) };
     let report = await invoke('reconciliation', contract, request);
@@ -41,15 +41,23 @@ export const reconcile = defineCommand({
     const kinds = Object.entries(report.kinds);
     const compared = kinds.filter(([, { checked }]) => checked > 0).map(([kind, { checked }]) => `${checked} ${kind}`);
     const drifted = kinds.filter(([, { drift }]) => drift > 0).map(([kind, { drift }]) => `${drift} ${kind}`);
+    const uncorrected = report.drift_detected - report.corrected;
     return {
       report,
       lines: fields(
         [
           ['run', `${report.runId} (${report.status}${report.dryRun ? ', dry: nothing was corrected' : ''})`],
           ['compared', compared.join(', ') || 'nothing'],
+          ['up to', moment(report.comparedUntil, now())],
+          ...(report.uncomparedSeconds > 0
+            ? [['not compared', style.yellow(uncomparedText(report.uncomparedSeconds))] as const]
+            : []),
           ['missed events', report.eventsMissed],
           ['drift', `${report.drift_detected}${drifted.length > 0 ? ` (${drifted.join(', ')})` : ''}`],
           ['corrected', report.corrected],
+          ...(uncorrected > 0
+            ? [['not corrected', `${uncorrected}: ops reconciliations findings --run ${report.runId}`] as const]
+            : []),
           ['took', duration(report.durationMs)],
         ],
         style,
@@ -58,3 +66,7 @@ export const reconcile = defineCommand({
     };
   },
 });
+
+/** What a run left out at its end, which is no fault, but no all-clear for the time of an outage either. */
+const uncomparedText = (seconds: number): string =>
+  `the last ${span(seconds)}, where deliveries may be under way; to compare them now: ops reconcile --settle-seconds 0`;

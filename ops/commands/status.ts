@@ -1,3 +1,4 @@
+import { amountText } from '../../core/runtime/money';
 import { drillOutcome } from '../../core/restore/contract';
 import type { InspectionReport } from '../../lambdas/inspect/contract';
 import { defineCommand } from '../command';
@@ -53,7 +54,7 @@ function databasesOf({ databases }: Status, { style, now }: Context): string[] {
 function pipelineOf({ events, queues, reconciliation, money }: Status, { style, now }: Context): string[] {
   const at = now();
   const refunds = money?.refundsToday.map(
-    ({ currency, refunds: count, amount }) => `${count} of ${amount} ${currency}`,
+    ({ currency, refunds: count, amount }) => `${count} (${amountText(amount, currency)})`,
   );
   return fields(
     [

@@ -22,6 +22,22 @@ test('a dry run and a failed run do not count as the last complete one', async (
   expect(await reconcile({ daysBack: 1 })).toMatchObject({ eventsMissed: 1 });
 });
 
+test('a run reports the end of its window, and how much later than that it began', async () => {
+  const startedAt = new Date(Math.floor(Date.now() / 1_000) * 1_000);
+  const clock = { clock: () => startedAt };
+  const secondsLater = (seconds: number) => new Date(startedAt.getTime() + seconds * 1_000).toISOString();
+
+  expect(await reconcile({ settleSeconds: SETTLE_SECONDS }, clock)).toMatchObject({
+    comparedUntil: secondsLater(1 - SETTLE_SECONDS),
+    uncomparedSeconds: SETTLE_SECONDS - 1,
+  });
+  // The second of the start is compared as a whole.
+  expect(await reconcile({ settleSeconds: 0 }, clock)).toMatchObject({
+    comparedUntil: secondsLater(1),
+    uncomparedSeconds: 0,
+  });
+});
+
 test('a run leaves what may still be delivered to the next run, which finds it', async () => {
   const { state } = stripe();
   const minutesAgo = (minutes: number) => nowSeconds() - minutes * 60;

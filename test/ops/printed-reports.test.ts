@@ -1,0 +1,145 @@
+import { GetFunctionConfigurationCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { mockClient } from 'aws-sdk-client-mock';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { runOps, type Outcome, type RunOptions } from './run-ops';
+import { writePlatformFile } from './write-platform-file';
+
+/** What people read of a report, where a figure alone would mislead them. */
+const lambda = mockClient(LambdaClient);
+
+async function ops(line: string, answer: object, options: RunOptions = {}): Promise<Outcome> {
+  lambda.reset();
+  lambda
+    .on(GetFunctionConfigurationCommand)
+    .resolves({ FunctionArn: 'arn:aws:lambda:eu-central-1:1:function:BillingOps-dev-x' });
+  lambda
+    .on(InvokeCommand)
+    .resolves({ StatusCode: 200, Payload: { transformToString: () => JSON.stringify(answer) } as never });
+  const environment = options.environment === undefined ? ['--env', 'dev'] : ['--env', 'local'];
+  return runOps([...line.split(' '), ...environment, ...(line === 'status' ? [] : ['--without-audit'])], options);
+}
+
+const RUN = {
+  runId: '7',
+  status: 'complete',
+  dryRun: false,
+  comparedUntil: '2026-11-21T05:45:00.000Z',
+  uncomparedSeconds: 900,
+  eventsChecked: 0,
+  eventsMissed: 0,
+  subscriptions_checked: 0,
+  purchases_checked: 0,
+  chargesChecked: 0,
+  kinds: {},
+  drift_detected: 0,
+  corrected: 0,
+  errors: 0,
+  durationMs: 1,
+};
+
+test('a reconciliation that found nothing says up to when it compared, and how to compare what is younger', async () => {
+  const settled = await ops('reconcile', RUN);
+  expect(settled.status).toBe(0);
+  expect(settled.stdout).toMatch(/^up to +2026-11-21 05:45:00Z \(.+ ago\)$/m);
+  expect(settled.stdout).toMatch(/^not compared +the last 15 min, .+: ops reconcile --settle-seconds 0$/m);
+
+  const whole = await ops('reconcile --settle-seconds 0', { ...RUN, uncomparedSeconds: 0 });
+  expect(whole.stdout).toMatch(/^up to /m);
+  expect(whole.stdout).not.toContain('not compared');
+});
+
+test('a reconciliation names the command that lists what it did not correct', async () => {
+  const some = await ops('reconcile', { ...RUN, drift_detected: 3, corrected: 2 });
+  expect([some.status, some.stdout]).toEqual([
+    1,
+    expect.stringMatching(/^not corrected +1: ops reconciliations findings --run 7$/m),
+  ]);
+  expect((await ops('reconcile', { ...RUN, drift_detected: 3, corrected: 3 })).stdout).not.toContain('findings');
+});
+
+test('the status shows refunds as amounts of their currency', async () => {
+  const refundsToday = [
+    { currency: 'jpy', refunds: 2, amount: '900' },
+    { currency: 'usd', refunds: 1, amount: '1500' },
+  ];
+  const { stdout } = await ops('status', {
+    action: 'status',
+    at: '2026-11-21T06:00:00Z',
+    databases: [],
+    events: null,
+    queues: null,
+    reconciliation: null,
+    money: { failedSubscriptionsPercent: 0, refundsToday },
+    secrets: [],
+    problems: [],
+  });
+  expect(stdout).toMatch(/^refunds today +2 \(900 JPY\), 1 \(15\.00 USD\)$/m);
+});
+
+const TIER = { state: 'not-on-rds', limitSeconds: 900 };
+const ARCHIVE = {
+  database: 'main',
+  slot: '2026-11-21T06:00:00Z',
+  manifestKey: 'archives/main/2026-11-21T060000Z/manifest.json',
+  manifestSha256: null,
+  outcome: 'created',
+  tables: 2,
+  rows: 3,
+  bytes: 4,
+  compressedBytes: 5,
+  omissions: [],
+  schemaChange: { state: 'none', since: null, total: 0, objects: [] },
+  durationMs: 53,
+  expiredArchives: 0,
+  sweptLeftovers: 0,
+  housekeepingFailed: false,
+  protection: { pointInTime: TIER, recoveryPoints: TIER },
+};
+
+test('an archive that a workflow has yet to write is shown without a size, rows or duration', async () => {
+  const execution = 'arn:aws:states:eu-central-1:1:execution:BillingOps-dev-archive-main:one';
+  const started = await ops('backup main --in-parts', {
+    ...ARCHIVE,
+    outcome: 'started',
+    execution,
+    tables: 0,
+    rows: 0,
+    bytes: 0,
+    compressedBytes: 0,
+  });
+  expect(started.status).toBe(0);
+  expect(started.stdout).toMatch(/^follow +ops runs --follow archive:main:one$/m);
+  expect(started.stdout).toMatch(/^in S3 +not yet; later at archives\/main\//m);
+  expect(started.stdout).not.toMatch(/^(?:content|took) |\b0 (?:tables|rows|B)\b/m);
+  expect((await ops('backup main', ARCHIVE)).stdout).toMatch(
+    /^content +2 tables, 3 rows, 4 B\nin S3 .+\ntook +53 ms$/m,
+  );
+});
+
+test('a snapshot that was asked for and not taken is a finding', async () => {
+  const without = await ops('backup main --before-migration', ARCHIVE);
+  expect([without.status, without.stdout]).toEqual([
+    1,
+    expect.stringMatching(/^snapshot +none: the database is not on RDS/m),
+  ]);
+  const snapshot = { identifier: 'billing-operations-main-1', state: 'available' };
+  expect((await ops('backup main --before-migration', { ...ARCHIVE, snapshot })).status).toBe(0);
+});
+
+test('a snapshot is refused on the local platform, which has no RDS, before anything is archived', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'printed-reports-'));
+  try {
+    writePlatformFile(folder, 'http://127.0.0.1:1', { pid: process.pid, startedAt: 'now' });
+    const environment = { OPS_LOCAL_FOLDER: folder };
+    const refused = await ops('backup main --before-migration', ARCHIVE, { environment });
+    expect([refused.status, refused.stderr]).toEqual([
+      3,
+      expect.stringContaining('no RDS instance to take a snapshot of. This needs an environment on AWS'),
+    ]);
+    expect(lambda.commandCalls(InvokeCommand)).toHaveLength(0);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
