@@ -29,18 +29,21 @@ export function withoutWording(sql: string): string {
 }
 
 const SQL_BODY = /^CREATE (?:FUNCTION|PROCEDURE) .*\bBEGIN ATOMIC\n/s;
+const QUERY = /^(?:VIEW|MATERIALIZED VIEW|RULE)$/;
 const NAMED_CAST = /::([a-z][a-z0-9_ ]*)(\([\d, ]+\))? AS "?([a-z][a-z0-9_]*)"?(?=[,;\n)])/g;
 
 /**
  * The statements of an entry in the form that a round trip through another database keeps.
  *
  * Not even native pg_dump's text stays the same: the body of a function that is written as SQL gets names for columns
- * that had none, and roles of policies and privileges come in the order of their making.
+ * that had none, as do the columns of a view's inner queries that nothing refers to, and roles of policies and privileges
+ * come in the order of their making. A name that is visible is written in any case, so leaving out one that the cast implies hides
+ * no difference.
  */
 export function normalisedStatements({ type, settings, statements }: DumpEntry): string[] {
   const normalised = statements.map((statement) => {
     if (type === 'POLICY') return withSortedRoles(statement);
-    return SQL_BODY.test(statement) ? withoutImpliedNames(statement) : statement;
+    return QUERY.test(type) || SQL_BODY.test(statement) ? withoutImpliedNames(statement) : statement;
   });
   return [...settings, ...(type === 'ACL' || type === 'DEFAULT ACL' ? normalised.toSorted() : normalised)];
 }
