@@ -76,7 +76,7 @@ export async function instructions(platform: Platform, directory: string): Promi
     heading("Read a function's log"),
     '  npx ops logs backup --env local',
     `  aws logs filter-log-events --endpoint-url ${cloudWatchLogsEndpoint} --log-group-name /aws/lambda/BillingOps-local-backup`,
-    heading('Databases'),
+    heading('Databases (until "ops secrets rotate" gives one a new password, and prints how to read it)'),
     ...Object.values(databases).map(({ url }) => `  psql ${shellWord(url)}`),
     heading('Other scenarios, here and now'),
     '  npm start -- --scenario list',

@@ -7,6 +7,8 @@ export interface SecretsManager {
   readonly endpoint: string;
   /** Creates a secret, or gives it a new current value. */
   put(arn: string, value: object): void;
+  /** The current value of a secret. @throws ServiceError where there is none */
+  current(arn: string): unknown;
   /** Has `RotateSecret` change its value by the steps of a rotation function. */
   rotateBy(arn: string, step: RotationFunction): void;
   /** Has `DescribeSecret` say when it is rotated next; nothing rotates it then. Undefined: it has no schedule. */
@@ -134,6 +136,10 @@ class Store {
     }
   }
 
+  current(arn: string): unknown {
+    return JSON.parse(wantedVersion(this.find(arn), {}).value ?? '');
+  }
+
   rotateBy(arn: string, rotation: RotationFunction): void {
     this.find(arn).rotation = rotation;
   }
@@ -226,6 +232,7 @@ export async function startSecretsManager(): Promise<SecretsManager> {
     put(arn, value) {
       store.put(arn, JSON.stringify(value));
     },
+    current: (arn) => store.current(arn),
     rotateBy: (arn, step) => store.rotateBy(arn, step),
     schedule: (arn, next) => store.schedule(arn, next),
     stop,

@@ -53,6 +53,36 @@ function withoutQualifier(name: string, parts: number): string {
 }
 
 /**
+ * Gives the secrets of the databases and of the logins of functions their values, and has them rotate when asked to; each database
+ * follows its secret.
+ *
+ * @param client reads and writes the secrets in a rotation
+ * @param logins ARNs of the secrets of logins, by database
+ */
+export function fillDatabaseSecrets(
+  secrets: SecretsManager,
+  client: SecretsManagerClient,
+  databases: readonly LocalDatabaseServer[],
+  logins: Readonly<Record<string, Readonly<Record<string, string>>>>,
+): void {
+  for (const server of databases) {
+    const { name, cluster, secretArn, credentials } = server;
+    const rotation = rotationFunction({ secrets: client, ca: readFileSync(cluster.caFile ?? '', 'utf8') });
+    const place = { engine: 'postgres', host: cluster.host, port: cluster.port, dbname: name, ssl: true };
+    const fill = (arn: string, value: object): void => {
+      secrets.put(arn, { ...place, ...value });
+      secrets.rotateBy(arn, rotation);
+    };
+    fill(secretArn, credentials);
+    server.followSecret(() => secrets.current(secretArn));
+    for (const [login, arn] of Object.entries(logins[name] ?? {})) {
+      const username = LOGIN_USERS[name][login as FunctionLogin];
+      fill(arn, { username, password: randomBytes(24).toString('hex'), masterarn: secretArn });
+    }
+  }
+}
+
+/**
  * Gives each secret its value: those of the databases and of the logins of functions, two each of Stripe and Tilled, and that of the keys, found by
  * the functions that read them. Passwords rotate as they do in AWS, when asked to.
  */
@@ -74,19 +104,7 @@ export function fillSecrets(
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
   });
   const logins = JSON.parse(variableIn('migrate', 'LOGIN_SECRETS')) as Record<string, Record<string, string>>;
-  for (const { name, cluster, secretArn, credentials } of databases) {
-    const rotation = rotationFunction({ secrets: client, ca: readFileSync(cluster.caFile ?? '', 'utf8') });
-    const place = { engine: 'postgres', host: cluster.host, port: cluster.port, dbname: name, ssl: true };
-    const fill = (arn: string, value: object): void => {
-      secrets.put(arn, { ...place, ...value });
-      secrets.rotateBy(arn, rotation);
-    };
-    fill(secretArn, credentials);
-    for (const [login, arn] of Object.entries(logins[name] ?? {})) {
-      const username = LOGIN_USERS[name][login as FunctionLogin];
-      fill(arn, { username, password: randomBytes(24).toString('hex'), masterarn: secretArn });
-    }
-  }
+  fillDatabaseSecrets(secrets, client, databases, logins);
   secrets.put(variableIn('webhook', 'STRIPE_SIGNING_SECRET_ARN'), { current: stripe.signingSecret });
   secrets.put(variableIn('reconciliation', 'STRIPE_API_SECRET_ARN'), { apiKey: stripe.apiKey });
   secrets.put(variableIn('webhook', 'TILLED_SIGNING_SECRET_ARN'), { current: tilled.signingSecret });

@@ -2,20 +2,24 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import * as z from 'zod';
 import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
 import { startCluster, type Cluster } from './cluster';
 import type { Teardown } from '../runtime/teardown';
 import { secretArnOf } from './secret-arn';
 
+const credentialsForm = z.object({ username: z.string(), password: z.string() });
+type Credentials = Readonly<z.infer<typeof credentialsForm>>;
+
 /** One of the two databases, on a cluster of its own. */
 export interface LocalDatabaseServer {
   readonly name: DatabaseName;
   readonly cluster: Cluster;
-  /** Role of the functions. Like RDS's master user it may create databases and is no superuser. */
-  readonly credentials: { readonly username: string; readonly password: string };
+  /** Role of the functions, with its password as it is now. Like RDS's master user it may create databases and is no superuser. */
+  readonly credentials: Credentials;
   /** As an operator's configuration names it. */
   readonly secretArn: string;
-  /** Connection URI for `psql` and other clients of libpq. */
+  /** Connection URI for `psql` and other clients of libpq, until the password rotates. */
   readonly url: string;
   /**
    * A new connection as the functions' role; the caller ends it.
@@ -23,6 +27,8 @@ export interface LocalDatabaseServer {
    * @param database another one of the server. @default - the one of this name
    */
   connect(database?: string): Promise<Client>;
+  /** Has `credentials`, `url` and `connect` follow the secret from now on, whose password rotates. */
+  followSecret(read: () => unknown): void;
 }
 
 const ROLE = 'operations';
@@ -85,19 +91,30 @@ async function startServer(
     await cluster.stop();
     throw error;
   }
+  let credentials = (): Credentials => ({ username: ROLE, password });
   return {
     name,
     cluster,
-    credentials: { username: ROLE, password },
+    get credentials() {
+      return credentials();
+    },
     secretArn: secretArnOf(label, region),
-    url: `postgresql://${ROLE}:${password}@${host}:${port}/${name}?sslmode=verify-full&sslrootcert=${encodeURIComponent(caFile).replaceAll("'", '%27')}`,
+    get url() {
+      const authority = encodeURIComponent(caFile).replaceAll("'", '%27');
+      const { username, password: current } = credentials();
+      return `postgresql://${username}:${current}@${host}:${port}/${name}?sslmode=verify-full&sslrootcert=${authority}`;
+    },
     async connect(database = name) {
       const ssl = { ca: readFileSync(caFile, 'utf8') };
-      const client = new Client({ host, port, user: ROLE, password, database, ssl });
+      const { username: user, password: current } = credentials();
+      const client = new Client({ host, port, user, password: current, database, ssl });
       // A server that goes away fails the next query; without a listener, the event would end this process.
       client.on('error', () => undefined);
       await client.connect();
       return client;
+    },
+    followSecret(read) {
+      credentials = () => credentialsForm.parse(read());
     },
   };
 }

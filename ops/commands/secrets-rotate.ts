@@ -41,7 +41,10 @@ export const secretsRotate = defineCommand({
       );
       return {
         report: { database: name, login: login ?? null, secretArn, versionId },
-        lines: [`The rotation of ${whose} has begun; when "ops secrets list" shows it as new: ops collect`],
+        lines: [
+          `The rotation of ${whose} has begun; when "ops secrets list" shows it as new: ops collect`,
+          ...(login === undefined ? localAddress(context, secretArn) : []),
+        ],
       };
     } catch (cause) {
       throw explain(cause, `rotate the password of ${whose}`, context.target.label);
@@ -61,4 +64,13 @@ async function loginSecret(context: Context, name: DatabaseName, login: Function
     'refused',
     `--login ${login}: ${name} has no such login; its functions work as the owner of the tables`,
   );
+}
+
+/** On the local platform, people connect by an address that has the password in it. */
+function localAddress({ target: { platform } }: Context, secretArn: string): string[] {
+  if (platform === undefined) return [];
+  return [
+    'The psql address that "npm start" printed has the former password. The new one:',
+    `  aws secretsmanager get-secret-value --endpoint-url ${platform.endpoints.secretsManager} --secret-id ${secretArn} --query SecretString --output text`,
+  ];
 }

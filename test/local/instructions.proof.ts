@@ -1,3 +1,4 @@
+import { RotateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { execFileSync, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
@@ -8,6 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { curlCommand } from '../../local/instructions';
+import { startSecretsManager } from '../../local/aws/secrets-manager';
+import { waitUntil } from '../../local/pass/check';
+import { fillDatabaseSecrets } from '../../local/platform/functions';
 import { startDatabases } from '../../local/postgres/databases';
 import { shellWord } from '../../local/runtime/shell';
 import { Teardown } from '../../local/runtime/teardown';
@@ -24,7 +28,7 @@ afterEach(() => {
   rmSync(join(directory, '..'), { recursive: true, force: true });
 });
 
-test('the printed database address connects with TLS verified, in a folder of any name', async () => {
+test('the printed database address connects with TLS verified, in a folder of any name, and the platform after a rotation', async () => {
   const teardown = new Teardown();
   try {
     const { billing } = await startDatabases(directory, 'eu-central-1', teardown, () => undefined);
@@ -41,6 +45,21 @@ test('the printed database address connects with TLS verified, in a folder of an
     expect(rows).toEqual([{ ssl: true, name: 'billing' }]);
     // Neither libpq nor a shell that the address is pasted into unquoted may meet a space or a quote.
     expect(url).toMatch(/^[\w.:/@?=&%-]+$/);
+
+    const manager = await startSecretsManager();
+    teardown.add(() => manager.stop());
+    const credentials = { accessKeyId: 'x', secretAccessKey: 'x' };
+    const secrets = new SecretsManagerClient({ endpoint: manager.endpoint, region: 'eu-central-1', credentials });
+    teardown.add(() => secrets.destroy());
+    fillDatabaseSecrets(manager, secrets, [billing], {});
+    await secrets.send(new RotateSecretCommand({ SecretId: billing.secretArn }));
+    await waitUntil(async () => (billing.url === url ? 'the password is the former one' : undefined), 30_000);
+
+    await (await billing.connect()).end();
+    const renewed = new Client({ connectionString: billing.url });
+    await renewed.connect();
+    await renewed.end();
+    await expect(new Client({ connectionString: url }).connect()).rejects.toMatchObject({ code: '28P01' });
   } finally {
     await teardown.run();
   }

@@ -256,7 +256,10 @@ test('secrets are listed by age, and a password is rotated', async () => {
     status: 0,
     stdout: expect.stringMatching(/billing-login-service .+ago\) +good[^]*stripe-api .+ago\) +good/),
   });
-  expect((await ops('secrets rotate billing --confirm billing')).status).toBe(0);
+  expect(await ops('secrets rotate billing --confirm billing')).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/psql address .+ former password[^]+get-secret-value --endpoint-url http:/),
+  });
   expect((await ops('alarms')).status).toBe(3);
   expect((await ops('recover start billing')).stderr).toContain('The local platform has no instances to recover');
 });
