@@ -93,6 +93,16 @@ export const eraseReport = z.strictObject({
     'Rows that hold something of the person; after a confirmed request, rows that were reduced.',
   ),
   reportsDeleted: z.int().describe('Objects of row reports that were deleted: they hold rows as they were.'),
+  otherDatabases: z
+    .array(
+      z.strictObject({
+        database: databaseName.describe('What it was probably restored of.'),
+        targetDatabase: z.string().describe('Its name.'),
+      }),
+    )
+    .describe(
+      'Other databases on the servers of both, which stay as they are: one that a restore made still has the person. Drop it, or ask for `replay` of it. Empty until the last call of a confirmed request.',
+    ),
   hooks: z.int().describe('Columns of the main database that `erasure.main` of the configuration names.'),
   hookProblems: z
     .array(z.string())

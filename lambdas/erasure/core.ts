@@ -30,6 +30,7 @@ import {
   personalRows,
   runningOf,
 } from './person';
+import { otherDatabases } from './other-databases';
 import { deleteRowReports } from './reports';
 
 export interface ErasureDependencies {
@@ -89,7 +90,15 @@ export async function erasePerson(
     };
     if (typed === undefined) {
       const tables = await countRows(billing, person);
-      return { ...report, dryRun: true, erasureId: null, tables, reportsDeleted: 0, continueFrom: null };
+      return {
+        ...report,
+        dryRun: true,
+        erasureId: null,
+        tables,
+        reportsDeleted: 0,
+        otherDatabases: await otherDatabases(connectors, billing),
+        continueFrom: null,
+      };
     }
     if (running.length > 0) {
       throw new OperationError(
@@ -139,7 +148,7 @@ async function carryOut(
   { connectors, ledger, store, hooks, remainingMs = () => Infinity }: ErasureDependencies,
   billing: Client,
   from: Request<'erase'>['continueFrom'],
-): Promise<Pick<EraseReport, 'erasureId' | 'tables' | 'reportsDeleted' | 'continueFrom'>> {
+): Promise<Pick<EraseReport, 'erasureId' | 'tables' | 'reportsDeleted' | 'otherDatabases' | 'continueFrom'>> {
   const known = await knownErasures(billing);
   const erasures = await ledger.read();
   assertLedgerHas(known, erasures);
@@ -154,14 +163,20 @@ async function carryOut(
   const { reduced, continueFrom: next } = await sweepBilling(billing, { from, hasTime: () => remainingMs() > 0 });
   const tables = counts('billing', reduced);
   if (next !== null) {
-    return { erasureId, tables, reportsDeleted: 0, continueFrom: positionOf({ sweep, ...next }) };
+    return { erasureId, tables, reportsDeleted: 0, otherDatabases: [], continueFrom: positionOf({ sweep, ...next }) };
   }
   // Without hooks too: records of operations in main may hold keys of users.
   const changed = await withConnection(connectors.main, (main) => sweepMain(main, erasures, hooks));
   tables.push(...counts('main', changed));
   const reportsDeleted = await deleteRowReports(store);
   await finishErasures(billing, sweep, reduced);
-  return { erasureId, tables, reportsDeleted, continueFrom: null };
+  return {
+    erasureId,
+    tables,
+    reportsDeleted,
+    otherDatabases: await otherDatabases(connectors, billing),
+    continueFrom: null,
+  };
 }
 
 function positionOf({

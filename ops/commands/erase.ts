@@ -1,3 +1,4 @@
+import { functionName } from '../../core/contract';
 import type { EraseReport } from '../../lambdas/erasure/contract';
 import { defineCommand } from '../command';
 import type { Context } from '../context';
@@ -56,7 +57,19 @@ export const erase = defineCommand({
   },
 });
 
-function describe(report: EraseReport, { style }: Pick<Context, 'style'>): string[] {
+/** How to erase everybody again in databases that restores may have made. */
+function replays({ otherDatabases }: EraseReport, environment: string): string[] {
+  if (otherDatabases.length === 0) return [];
+  return [
+    'Other databases of these servers stay as they are. Drop each that a restore made, or erase everybody of the ledger there, with "continueFrom" of the answer until it is "done":',
+    ...otherDatabases.map((other) => {
+      const payload = JSON.stringify({ action: 'replay', ...other, dryRun: false });
+      return `  ${other.targetDatabase}: aws lambda invoke --function-name ${functionName(environment, 'erasure')} --cli-binary-format raw-in-base64-out --cli-read-timeout 0 --payload '${payload}' answer.json`;
+    }),
+  ];
+}
+
+function describe(report: EraseReport, { style, target }: Pick<Context, 'style' | 'target'>): string[] {
   const { dryRun, customers, users, sharedUsers, running, hookProblems, reportsDeleted, erasureId } = report;
   const rows = report.tables.map((each) => [each.database, each.table, each.rows]);
   const whom = [counted(customers.length, 'customer'), counted(users, 'user')].join(' and ');
@@ -81,6 +94,7 @@ function describe(report: EraseReport, { style }: Pick<Context, 'style'>): strin
           ),
         ]
       : []),
+    ...replays(report, target.environment).map((line) => style.yellow(line)),
     ...(dryRun ? [] : [`${counted(reportsDeleted, 'object')} of row reports deleted`]),
     ...customers.map((customer) =>
       customer.startsWith(TILLED_PREFIX)

@@ -17,6 +17,7 @@ const PLAN: EraseReport = {
   hookProblems: [],
   tables: [{ database: 'billing', table: 'billing.charges', rows: 2 }],
   reportsDeleted: 0,
+  otherDatabases: [],
   continueFrom: null,
 };
 
@@ -43,4 +44,13 @@ test('erase says that the main database keeps everything where no hook is config
   expect(wrong.status).toBe(1);
   expect(wrong.stdout).toMatch(/^erasure.main of the configuration: app.users.email is integer$/m);
   expect(wrong.stdout).not.toContain('is empty');
+});
+
+test('erase names databases that restores may have kept, and what erases the person there', async () => {
+  expect((await plan({})).stdout).not.toContain('replay');
+  const kept = await plan({ otherDatabases: [{ database: 'billing', targetDatabase: 'billing_check' }] });
+  expect(kept.status).toBe(0);
+  expect(kept.stdout).toMatch(
+    /^ {2}billing_check: aws lambda invoke --function-name BillingOps-dev-erasure .*--payload '\{"action":"replay","database":"billing","targetDatabase":"billing_check","dryRun":false\}' answer.json$/m,
+  );
 });

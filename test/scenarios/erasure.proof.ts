@@ -205,10 +205,13 @@ test('a refused erasure changes nothing', async () => {
   expect((await placesOf(live, 'planted-other')).length).toBeGreaterThan(20);
 });
 
-test('an instance that was recovered to a moment before is erased again', async () => {
+test('a database that was restored before is named by the erasure, and is erased again', async () => {
   await billing.backup(SLOT);
   const { targetDatabase } = await billing.restore(SLOT);
-  await site.erase();
+  const { otherDatabases } = await site.erase();
+  expect(otherDatabases).toContainEqual({ database: 'billing', targetDatabase });
+  const lives = [billing, main].map(({ source }) => source.name);
+  expect(otherDatabases.filter((other) => lives.includes(other.targetDatabase))).toEqual([]);
   expect((await placesIn(targetDatabase, billing)).length).toBeGreaterThan(20);
   const { directory: migrationsDirectory } = billing.migrations;
   const replay = await replayAt(
