@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import { PUBLIC, readCatalog, type Catalog, type Grant } from './catalog';
 import type { AccessChange, AccessPlan } from './change';
 import { creatorsOf, desiredGrants, identifier, isRevokedFromPublic, schemasOf } from './desired';
+import { assertRolesExist } from './kept-roles';
 import { CLONE_SUFFIX, type AccessPolicy } from './policy';
 import { planRoles, type RoleWishes } from './roles';
 import { unsafeRoutines } from './unsafe-routines';
@@ -13,11 +14,17 @@ export interface AccessWishes extends RoleWishes {
   readonly whole: boolean;
 }
 
-/** Compares the roles and privileges of a database with a policy. Changes nothing. */
+/**
+ * Compares the roles and privileges of a database with a policy. Changes nothing.
+ *
+ * @throws InvalidRequestError for a role to keep that the server does not have
+ */
 export async function planAccess(client: ClientBase, policy: AccessPolicy, wishes: AccessWishes): Promise<AccessPlan> {
   const catalog = await readCatalog(client);
   const readers = policy.groups.map(({ name }) => name).filter((name) => readsAllByGrants(catalog, policy, name));
   const roles = await planRoles(client, policy, wishes, new Set(readers));
+  const made = roles.changes.flatMap(({ verb, role }) => (verb === 'create' ? [role] : []));
+  await assertRolesExist(client, policy, wishes.keep, made);
   const { changes, obstacles } = planGrants(catalog, policy, wishes);
   const closes = changes.some(
     ({ verb, role, what }) => verb === 'revoke' && role === PUBLIC && what.includes('CONNECT'),

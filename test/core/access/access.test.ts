@@ -238,30 +238,6 @@ test('a password is stored as PostgreSQL itself would store it', async () => {
   expect(saltOf(stored)).not.toEqual(saltOf(byServer));
 });
 
-test('an adoption names the logins that it would lock out, and those to keep lose nothing', async () => {
-  const database = await createTestDatabase('main');
-  const client = await database.client();
-  await asAdministrator((administrator) =>
-    administrator.query(`CREATE ROLE access_app LOGIN PASSWORD 'p'; CREATE ROLE access_report LOGIN PASSWORD 'p'`),
-  );
-  try {
-    const wishes = { ...NO_WISHES, name: 'main' as const };
-    const dry = await planAccess(client, ACCESS_POLICIES.main, wishes);
-    expect(dry.locksOut).toEqual(expect.arrayContaining(['access_app', 'access_report']));
-    const kept = await planAccess(client, ACCESS_POLICIES.main, { ...wishes, keep: ['access_app'] });
-    expect(kept.locksOut).not.toContain('access_app');
-    await applyAccess(client, kept.changes);
-    const { rows } = await client.query(
-      `SELECT has_database_privilege('access_app', current_database(), 'CONNECT') AS app,
-         has_database_privilege('access_report', current_database(), 'CONNECT') AS report`,
-    );
-    expect(rows).toEqual([{ app: true, report: false }]);
-  } finally {
-    await database.drop();
-    await asAdministrator((administrator) => administrator.query('DROP ROLE access_app; DROP ROLE access_report'));
-  }
-});
-
 test('every JSON column is said to hold personal data, or not to, and every column named exists', async () => {
   for (const name of ['billing', 'main'] as const) {
     const { rows } = await clients[name].query<{ column: string; json: boolean }>(
