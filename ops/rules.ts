@@ -1,18 +1,19 @@
-import { readFileSync } from 'node:fs';
 import type * as z from 'zod';
 import type { EntitlementRule } from '../core/entitlements/contract';
 import type { putRulesPlan } from '../lambdas/entitlements/contract';
 import type { Context } from './context';
 import { CommandError } from './errors';
+import { readNamedFile } from './files';
 import { table } from './print/table';
 
 type Plan = z.infer<typeof putRulesPlan>;
 
 /** The rules of a file. Their form is checked by the function. @throws CommandError `usage` when it is not a JSON list */
 export function readRules(file: string): EntitlementRule[] {
+  const text = readNamedFile(file);
   let rules: unknown;
   try {
-    rules = JSON.parse(readFileSync(file, 'utf8'));
+    rules = JSON.parse(text);
   } catch (cause) {
     throw new CommandError('usage', `${file}: ${(cause as Error).message.split('\n')[0]}`, { cause });
   }

@@ -1,5 +1,5 @@
 import type { RequestedSubject } from '../lambdas/erasure/contract';
-import { CommandError } from './errors';
+import { assertExactlyOne } from './choices';
 import { optional, text } from './values';
 
 /** Options that say whom a command is about. */
@@ -14,7 +14,8 @@ export function subjectOf(options: { readonly customer: string | undefined; read
   readonly id: string;
 } {
   const { customer, user } = options;
-  if (customer !== undefined && user === undefined) return { subject: { customer }, id: customer };
-  if (user !== undefined && customer === undefined) return { subject: { user }, id: user };
-  throw new CommandError('usage', 'Give either --customer or --user');
+  assertExactlyOne({ '--customer': customer !== undefined, '--user': user !== undefined });
+  return customer === undefined
+    ? { subject: { user: user ?? '' }, id: user ?? '' }
+    : { subject: { customer }, id: customer };
 }

@@ -123,6 +123,12 @@ export const sha256: Form<string> = {
 };
 
 const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** A span of minutes, hours or days such as `90m`, in milliseconds; undefined for another text. */
+function spanMs(value: string): number | undefined {
+  const [, count, unit = ''] = /^(\d{1,5})([mhd])$/.exec(value) ?? [];
+  return count === undefined ? undefined : Number(count) * (UNITS[unit] ?? 0);
+}
+
 const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/;
 
 /**
@@ -132,14 +138,29 @@ const ISO_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d
 export const time = (clock: () => Date = () => new Date()): Form<string> => ({
   placeholder: 'time',
   parse(value) {
-    const [, count, unit = ''] = /^(\d{1,5})([mhd])$/.exec(value) ?? [];
-    if (count !== undefined) {
-      return new Date(clock().getTime() - Number(count) * (UNITS[unit] ?? 0)).toISOString();
-    }
+    const span = spanMs(value);
+    if (span !== undefined) return new Date(clock().getTime() - span).toISOString();
     const moment = new Date(value);
     if (!ISO_TIME.test(value) || Number.isNaN(moment.getTime())) {
       throw wrong(
         'an ISO 8601 time with a zone such as 2026-11-21T06:00:00Z, or a span before now such as 90m, 6h or 2d',
+      );
+    }
+    return moment.toISOString().replace('.000Z', 'Z');
+  },
+});
+
+/** A moment to come: an ISO 8601 time with a zone, or a span from now such as `90d`. Becomes ISO 8601 in UTC. */
+export const timeToCome = (clock: () => Date = () => new Date()): Form<string> => ({
+  placeholder: 'time',
+  parse(value) {
+    const now = clock();
+    const span = spanMs(value);
+    const moment = span === undefined ? new Date(value) : new Date(now.getTime() + span);
+    if ((span === undefined && !ISO_TIME.test(value)) || !(moment > now)) {
+      const example = `${now.getUTCFullYear() + 1}-01-01T00:00:00Z`;
+      throw wrong(
+        `a moment to come: an ISO 8601 time with a zone such as ${example}, or a span from now such as 12h or 90d`,
       );
     }
     return moment.toISOString().replace('.000Z', 'Z');

@@ -1,5 +1,6 @@
 import { AUDIT_SOURCES, type AuditEntry, type AuditSource, type Span } from '../audit-entry';
 import { ask } from '../audit-sources';
+import { assertAtMostOne } from '../choices';
 import { defineCommand } from '../command';
 import { CommandError, explain, NotOnLocalPlatform } from '../errors';
 import { table } from '../print/table';
@@ -53,10 +54,11 @@ export const audit = defineCommand({
       explains: 'Who read names and addresses of customers?',
     },
     { line: 'audit --source objects --days 30', explains: 'Who read or changed archives?' },
-    { line: 'audit --about sub_123 --since 2026-11-01', explains: 'What was done to a subscription?' },
+    { line: 'audit --about sub_123 --since 2026-11-01T00:00:00Z', explains: 'What was done to a subscription?' },
   ],
   async run(context, { days, since, until, who, about, source, limit = DEFAULT_LIMIT }) {
     const { style, now } = context;
+    assertAtMostOne({ '--days': days !== undefined, '--since': since !== undefined });
     const span = spanOf(now(), { days, since, until });
     const found: AuditEntry[] = [];
     const notAsked: Missing[] = [];

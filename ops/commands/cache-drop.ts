@@ -1,5 +1,5 @@
+import { assertExactlyOne } from '../choices';
 import { defineCommand } from '../command';
-import { CommandError } from '../errors';
 import { flag, optional, text } from '../values';
 
 export const cacheDrop = defineCommand({
@@ -21,9 +21,7 @@ export const cacheDrop = defineCommand({
     { line: 'cache drop --all', explains: 'After a restore of the database.' },
   ],
   async run({ invoke }, { all, user, project }) {
-    if (all === (user !== undefined || project !== undefined)) {
-      throw new CommandError('usage', 'Give --all, or --user, --project or both');
-    }
+    assertExactlyOne({ '--all': all, '--user and/or --project': user !== undefined || project !== undefined });
     const { contract, dropCachedReport } = await import('../../lambdas/entitlements/contract');
     const form = { ...contract, report: dropCachedReport };
     const scope = all ? 'all' : { userId: user, projectId: project };

@@ -1,5 +1,5 @@
+import { assertExactlyOne } from '../choices';
 import { defineCommand } from '../command';
-import { CommandError } from '../errors';
 import { counted } from '../print/units';
 import { flag, optional, text } from '../values';
 
@@ -22,9 +22,7 @@ export const entitlementsRecompute = defineCommand({
     { line: 'entitlements recompute --all --dry-run', explains: 'Is anything wrong?' },
   ],
   async run({ invoke, note, signal }, { all, user, project, dryRun }) {
-    if (Number(all) + Number(user !== undefined) + Number(project !== undefined) !== 1) {
-      throw new CommandError('usage', 'Give one of --all, --user and --project');
-    }
+    assertExactlyOne({ '--all': all, '--user': user !== undefined, '--project': project !== undefined });
     const { contract, recomputeReport } = await import('../../lambdas/entitlements/contract');
     const recompute = { ...contract, report: recomputeReport };
     const scope = all ? 'all' : user === undefined ? { projectId: project } : { userId: user };

@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs';
 import type { ExportReport } from '../../lambdas/erasure/contract';
 import { defineCommand } from '../command';
+import { assertNewFile, writeNewFile } from '../files';
 import { counted } from '../print/units';
 import { SUBJECT_OPTIONS, subjectOf } from '../subject';
 import { optional, text } from '../values';
@@ -21,6 +21,7 @@ export const exportPerson = defineCommand({
   examples: [{ line: 'export --customer cus_1A2b3C --to cus_1A2b3C.json', explains: 'Answer an access request.' }],
   async run({ invoke, note }, { to, ...options }) {
     const { subject } = subjectOf(options);
+    if (to !== undefined) assertNewFile(to, '--to');
     const { contract, exportReport } = await import('../../lambdas/erasure/contract');
     const exports = { ...contract, report: exportReport };
     const rows: ExportReport['rows'] = [];
@@ -32,7 +33,7 @@ export const exportPerson = defineCommand({
     const report = { exportedAt: page.exportedAt, rows };
     const document = JSON.stringify(report, undefined, 2);
     if (to === undefined) return { report, lines: [document] };
-    writeFileSync(to, `${document}\n`, { flag: 'wx', mode: 0o600 });
+    writeNewFile(to, `${document}\n`, '--to');
     note('The file holds personal data: delete it once it is handed over');
     return { report, lines: [`${counted(rows.length, 'row')} written to ${to}`] };
   },

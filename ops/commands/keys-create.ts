@@ -1,9 +1,9 @@
 import { SCOPES } from '../../core/keys/contract';
 import { callerName } from '../audit';
+import { assertExactlyOne } from '../choices';
 import { defineCommand } from '../command';
-import { CommandError } from '../errors';
 import { describeNewKey } from '../keys';
-import { anyNumber, flag, oneOf, optional, required, several, text, time } from '../values';
+import { anyNumber, flag, oneOf, optional, required, several, text, timeToCome } from '../values';
 
 export const keysCreate = defineCommand({
   name: 'keys create',
@@ -17,7 +17,10 @@ export const keysCreate = defineCommand({
     name: required(text('name'), 'Name, such as that of the application'),
     project: anyNumber(text('project'), 'Project that it is for; may be repeated'),
     allProjects: flag('For every project'),
-    expires: optional(time(), 'From when it is refused, a moment to come. Default: never'),
+    expires: optional(
+      timeToCome(),
+      'From when it is refused: a moment to come, or a span from now such as 90d. Default: never',
+    ),
     dryRun: flag('Check the request, and create nothing'),
   },
   examples: [
@@ -25,12 +28,14 @@ export const keysCreate = defineCommand({
       line: 'keys create entitlements:read --name academy --project project-1',
       explains: 'Let an application ask what its users may use.',
     },
+    {
+      line: 'keys create entitlements:read --name trial --project project-1 --expires 90d',
+      explains: 'Let a partner try it for 90 days.',
+    },
     { line: 'keys create metrics:read --name prometheus --all-projects', explains: 'Let Prometheus scrape /metrics.' },
   ],
   async run({ invoke, clients, target }, { scopes, name, project, allProjects, expires, dryRun }) {
-    if (allProjects === project.length > 0) {
-      throw new CommandError('usage', 'Give one or more --project, or --all-projects');
-    }
+    assertExactlyOne({ 'one or more --project': project.length > 0, '--all-projects': allProjects });
     const { contract, createKeyReport } = await import('../../lambdas/keys/contract');
     const report = await invoke(
       'keys',

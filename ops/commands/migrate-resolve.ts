@@ -1,5 +1,5 @@
+import { assertExactlyOne } from '../choices';
 import { defineCommand } from '../command';
-import { CommandError } from '../errors';
 import { database, flag, optional, required, text } from '../values';
 
 export const migrateResolve = defineCommand({
@@ -28,10 +28,8 @@ export const migrateResolve = defineCommand({
     },
   ],
   async run(context, { database: name, applied, rolledBack, dryRun, confirm }) {
-    const migration = applied ?? rolledBack;
-    if (migration === undefined || (applied !== undefined && rolledBack !== undefined)) {
-      throw new CommandError('usage', 'Give one of --applied and --rolled-back');
-    }
+    assertExactlyOne({ '--applied': applied !== undefined, '--rolled-back': rolledBack !== undefined });
+    const migration = applied ?? rolledBack ?? '';
     const { MIGRATIONS } = await import('../../lambdas/migrate/contract');
     const as = applied === undefined ? 'rolled-back' : 'applied';
     const request = { action: 'resolve', database: name, name: migration, as } as const;

@@ -1,5 +1,5 @@
+import { assertAtMostOne } from '../choices';
 import { defineCommand } from '../command';
-import { CommandError } from '../errors';
 import { fields } from '../print/table';
 import { explainRecovery, workflowArn } from '../recovery';
 import { database, optional, required, text, time } from '../values';
@@ -23,9 +23,11 @@ export const recoverStart = defineCommand({
     { line: 'recover start billing --to 2026-11-21T06:00:07Z', explains: 'Recover the moment before a corruption.' },
   ],
   async run(context, { database: name, to, snapshot, recovered }) {
-    if ([to, snapshot, recovered].filter((given) => given !== undefined).length > 1) {
-      throw new CommandError('usage', 'Give one of --to, --snapshot and --recovered at most');
-    }
+    assertAtMostOne({
+      '--to': to !== undefined,
+      '--snapshot': snapshot !== undefined,
+      '--recovered': recovered !== undefined,
+    });
     const { StartExecutionCommand } = await import('@aws-sdk/client-sfn');
     const input = JSON.stringify({ restoreTime: to, snapshotArn: snapshot, recoveredInstance: recovered });
     const stateMachineArn = await workflowArn(context, name);

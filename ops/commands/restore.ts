@@ -1,3 +1,4 @@
+import { assertAtMostOne } from '../choices';
 import { defineCommand } from '../command';
 import { CommandError } from '../errors';
 import { fields } from '../print/table';
@@ -34,9 +35,7 @@ export const restore = defineCommand({
     },
   ],
   async run({ invoke, style, now }, { database: name, into, archive, manifestSha256, before, drop }) {
-    if (archive !== undefined && before !== undefined) {
-      throw new CommandError('usage', '--archive and --before exclude each other: give one of them');
-    }
+    assertAtMostOne({ '--archive': archive !== undefined, '--before': before !== undefined });
     if (manifestSha256 !== undefined && archive === undefined) {
       throw new CommandError('usage', '--manifest-sha256 needs --archive: name the archive that was checked');
     }

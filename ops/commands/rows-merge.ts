@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
 import type * as z from 'zod';
 import type { DatabaseName } from '../../core/contract';
 import type { rowRecoveryMergeReport } from '../../lambdas/row-recovery/contract';
+import { assertAtMostOne } from '../choices';
 import { defineCommand } from '../command';
 import type { Context } from '../context';
 import { CommandError } from '../errors';
+import { readNamedFile } from '../files';
 import { table } from '../print/table';
 import { idsIn, match, matchingIds, type RowFilter } from '../row-choice';
 import { anyNumber, database, flag, oneOf, optional, required, text } from '../values';
@@ -90,9 +91,11 @@ async function chooseRows(
   { database: name, reportId, rows, from, filter }: Choice,
 ): Promise<readonly string[] | undefined> {
   const isFiltered = filter.table !== undefined || filter.kind !== undefined || filter.match.length > 0;
-  if ([rows.length > 0, from !== undefined, isFiltered].filter(Boolean).length > 1) {
-    throw new CommandError('usage', 'Choose rows by their ids, by --from, or by --table, --kind and --match');
-  }
+  assertAtMostOne({
+    'Ids of rows': rows.length > 0,
+    '--from': from !== undefined,
+    'a choice by --table, --kind or --match': isFiltered,
+  });
   let ids: readonly string[] | undefined = rows.length === 0 ? undefined : rows;
   if (from !== undefined) ids = idsIn(await readInput(context, from), from);
   if (isFiltered) ids = await matchingIds(context, name, reportId, filter);
@@ -103,12 +106,7 @@ async function chooseRows(
 }
 
 async function readInput({ readInput: read }: Context, file: string): Promise<string> {
-  if (file === '-') return read();
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new CommandError('usage', `--from ${file}: ${(cause as Error).message}`, { cause });
-  }
+  return file === '-' ? read() : readNamedFile(file, '--from');
 }
 
 function describe(report: z.infer<typeof rowRecoveryMergeReport>, { style }: Pick<Context, 'style'>): string[] {

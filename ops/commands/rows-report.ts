@@ -5,6 +5,7 @@ import type {
   RowOperator,
   RowRecoveryReport,
 } from '../../lambdas/row-recovery/contract';
+import { assertAtMostOne } from '../choices';
 import { defineCommand } from '../command';
 import { compareRows } from '../compare-rows';
 import { CommandError } from '../errors';
@@ -115,12 +116,13 @@ export const rowsReport = defineCommand({
   ],
   async run(context, { database: name, tables, where, ...source }) {
     const { fromArchive, manifestSha256, before, fromInstance, at, snapshot, continue: continues } = source;
-    if ([fromArchive, before, fromInstance, at, snapshot].filter((given) => given !== undefined).length > 1) {
-      throw new CommandError(
-        'usage',
-        '--from-archive, --before, --from-instance, --at and --snapshot exclude each other: give one of them',
-      );
-    }
+    assertAtMostOne({
+      '--from-archive': fromArchive !== undefined,
+      '--before': before !== undefined,
+      '--from-instance': fromInstance !== undefined,
+      '--at': at !== undefined,
+      '--snapshot': snapshot !== undefined,
+    });
     if (manifestSha256 !== undefined && fromArchive === undefined) {
       throw new CommandError('usage', '--manifest-sha256 needs --from-archive: name the archive that was checked');
     }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { assertAtMostOne } from '../choices';
 import { defineCommand } from '../command';
 import type { Context } from '../context';
 import { table } from '../print/table';
@@ -29,7 +30,9 @@ export const runs = defineCommand({
     { line: 'runs --running', explains: 'What is under way?' },
     { line: 'runs --follow reconciliation:12', explains: 'Pick up a run that was left.' },
   ],
-  async run(context, { follow, running, limit = 20 }) {
+  async run(context, { follow, running, limit }) {
+    assertAtMostOne({ '--follow': follow !== undefined, '--running': running });
+    assertAtMostOne({ '--follow': follow !== undefined, '--limit': limit !== undefined });
     if (follow !== undefined) {
       const ended = await followRun(context, follow);
       const isGood = ended.state === 'done';
@@ -37,7 +40,7 @@ export const runs = defineCommand({
       return { report: ended, lines: [line], exit: isGood ? 'done' : 'finding' };
     }
     const all = (await listRuns(context)).filter(({ state }) => !running || ['running', 'waits'].includes(state));
-    const report = all.slice(0, limit);
+    const report = all.slice(0, limit ?? 20);
     const rows = report.map(({ id, state, startedAt, detail }) => [
       id,
       state,

@@ -1,5 +1,5 @@
+import { assertExactlyOne } from '../choices';
 import { defineCommand } from '../command';
-import { CommandError } from '../errors';
 import { describeEvents, replayAll } from '../replay-all';
 import { anyNumber, eventId, flag, optional, provider } from '../values';
 
@@ -23,9 +23,7 @@ export const webhooksRetry = defineCommand({
     { line: 'webhooks retry --provider tilled --failed', explains: 'Apply every event of Tilled that failed.' },
   ],
   async run(context, { events, provider: of, failed, dryRun }) {
-    if (failed === events.length > 0) {
-      throw new CommandError('usage', 'Give ids of events, or --failed for every event that failed');
-    }
+    assertExactlyOne({ 'ids of events': events.length > 0, '--failed for every event that failed': failed });
     const chosen = failed ? 'failed' : events;
     const report = await replayAll(context, { action: 'retry', provider: of, events: chosen, dryRun });
     return describeEvents(report, context);

@@ -4,6 +4,7 @@ import type { S3Client, _Object as StoredObject } from '@aws-sdk/client-s3';
 import * as z from 'zod';
 import type { DatabaseName } from '../../core/contract';
 import { CommandError } from '../errors';
+import { whyUnreadable } from '../files';
 
 /** Archives looked at for one that is whole: two days of them of billing. */
 const LOOKED_AT = 8;
@@ -59,7 +60,7 @@ export function readPublicKey(file: string): ReturnType<typeof createPublicKey> 
   } catch (cause) {
     throw new CommandError(
       'usage',
-      `--public-key ${file}: expected the PEM file that docs/deploy.md, step 11, had you keep (${(cause as Error).message})`,
+      `--public-key ${file}: expected the PEM file that docs/deploy.md, step 11, had you keep (${whyUnreadable(cause)})`,
       { cause },
     );
   }
