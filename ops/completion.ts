@@ -16,6 +16,7 @@ export function completionScript(shell: (typeof SHELLS)[number], commands: reado
   const add = (path: string, ...words: string[]): void => {
     nodes.set(path, new Set([...(nodes.get(path) ?? []), ...words]));
   };
+  add('', 'completion', 'help', '--env', '--json', '--verbose', '--version');
   for (const command of commands) {
     const words = command.name.split(' ');
     for (const [index, word] of words.entries()) add(words.slice(0, index).join(' '), word);

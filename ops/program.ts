@@ -1,4 +1,5 @@
 import { Argument, Command as Parser, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { version } from '../package.json';
 import { EXIT_STATUS } from '../core/runtime/error-codes';
 import { GLOBAL_OPTIONS, type Command } from './command';
 import { COMMANDS, GROUPS } from './commands';
@@ -64,7 +65,10 @@ function buildParser(
   const program = new Parser('ops')
     .description('Operates billing: backups, restores, migrations, webhooks, reconciliation. The same here and on AWS.')
     .usage('<command> --env <environment>')
+    .version(version, '--version', 'Print the version')
     .helpCommand(false)
+    // Before a command, only the options of every command are known; behind it, its own are as well.
+    .enablePositionalOptions()
     .addHelpText('after', HELP_END)
     .exitOverride()
     .configureOutput({
@@ -73,6 +77,7 @@ function buildParser(
       // One line: the suggestion of the nearest name comes on a second one.
       outputError: (text, write) => write(`${text.trim().replaceAll(/\s*\n\s*/g, ' ')}\n`),
     });
+  addGlobalOptions(program, true);
   for (const command of COMMANDS) addCommand(program, command, run);
   program
     .command('completion')
@@ -80,12 +85,62 @@ function buildParser(
     .addArgument(new Argument('<shell>', 'The shell').choices(SHELLS))
     .addHelpText('after', '\nExample:\n  source <(npx ops completion bash)')
     .action((shell: (typeof SHELLS)[number]) => void stdout.write(completionScript(shell, COMMANDS)));
+  addHelpCommand(program);
+  explainUnknownOptions(program);
   return program;
+}
+
+/** The options of every command, which may also stand before it. */
+function addGlobalOptions(parser: Parser, leavesAudit: boolean): Parser {
+  parser
+    .option('--env <environment>', GLOBAL_OPTIONS.env)
+    .option('--json', GLOBAL_OPTIONS.json)
+    .option('--verbose', GLOBAL_OPTIONS.verbose);
+  return leavesAudit ? parser.option('--without-audit', GLOBAL_OPTIONS.withoutAudit) : parser;
+}
+
+/** Options that were given to a command, or before it. */
+function optionsOf(parser: Parser): GlobalValues & Record<string, unknown> {
+  return { ...(parser.parent && optionsOf(parser.parent)), ...parser.opts<GlobalValues & Record<string, unknown>>() };
+}
+
+/** `ops help webhooks retry` is `ops webhooks retry --help`. */
+function addHelpCommand(program: Parser): void {
+  program
+    .command('help')
+    .summary('Prints the help of a command or a group of commands')
+    .argument('[command...]', 'Its words, such as webhooks retry')
+    .action(async (words: readonly string[]) => {
+      let parser = program;
+      for (const [index, word] of words.entries()) {
+        // What follows a command are its arguments, which its help describes.
+        if (parser.commands.length === 0) break;
+        const next = parser.commands.find((candidate) => candidate.name() === word);
+        // Throws, with the nearest command. Words behind the unknown one are left out, so that no command can run.
+        if (next === undefined) await program.parseAsync(words.slice(0, index + 1), { from: 'user' });
+        else parser = next;
+      }
+      parser.outputHelp();
+    });
+}
+
+/** Has a group that meets an option of a command before the command say where it belongs. */
+function explainUnknownOptions(parser: Parser): void {
+  if (parser.commands.length === 0) return;
+  for (const command of parser.commands) explainUnknownOptions(command);
+  const output = parser.configureOutput();
+  const line = ['ops', ...pathOf(parser), '<command>'].join(' ');
+  const commands = parser.commands.map((command) => command.name()).join(', ');
+  const hint = `. Options of a command follow it: ${line} --option. Commands: ${commands}`;
+  parser.configureOutput({
+    outputError: (text, write) =>
+      output.outputError?.(text.includes('unknown option') ? `${text.trim()}${hint}` : text, write),
+  });
 }
 
 const HELP_END = `
 Exit codes: 0 done, 1 done and something needs attention, 2 wrong command line, 3 refused, 4 failed.
-docs/ops.md describes every command. ops completion bash prints shell completion.`;
+docs/ops.md describes every command, ops help <command> one. ops completion bash prints shell completion.`;
 
 function addCommand(program: Parser, command: Command, run: (line: ParsedLine) => Promise<void>): void {
   const words = command.name.split(' ');
@@ -98,14 +153,13 @@ function addCommand(program: Parser, command: Command, run: (line: ParsedLine) =
     .addHelpText('after', helpEndOf(command));
   for (const [name, value] of Object.entries(command.arguments)) parser.addArgument(argumentOf(name, value));
   for (const [name, value] of Object.entries(command.options)) parser.addOption(optionOf(name, value));
-  parser
-    .option('--env <environment>', GLOBAL_OPTIONS.env)
-    .option('--json', GLOBAL_OPTIONS.json)
-    .option('--verbose', GLOBAL_OPTIONS.verbose);
-  if (command.effect !== 'reads') parser.option('--without-audit', GLOBAL_OPTIONS.withoutAudit);
-  parser.action(async (...given: unknown[]) => {
+  const leavesAudit = command.effect !== 'reads';
+  addGlobalOptions(parser, leavesAudit).action(async (...given: unknown[]) => {
     const parameters = Object.keys(command.arguments).map((name, index) => [name, given[index]] as const);
-    const { env, json, verbose, withoutAudit, ...own } = parser.opts<GlobalValues & Record<string, unknown>>();
+    const { env, json, verbose, withoutAudit, ...own } = optionsOf(parser);
+    if (withoutAudit === true && !leavesAudit) {
+      parser.error(`error: --without-audit is not for ${command.name}, which only reads and leaves no audit record`);
+    }
     const values = Object.entries(command.options).map(
       ([name, { kind }]) => [name, own[name] ?? (kind === 'one' ? undefined : kind === 'many' ? [] : false)] as const,
     );
@@ -123,7 +177,8 @@ function group(above: Parser, word: string): Parser {
   if (known) return known;
   const path = [...pathOf(above), word].join(' ');
   const summary = GROUPS[path] ?? '';
-  return above.command(word).summary(summary).description(`${summary}.`).helpCommand(false);
+  const parser = above.command(word).summary(summary).description(`${summary}.`).helpCommand(false);
+  return addGlobalOptions(parser, true);
 }
 
 function pathOf(parser: Parser): string[] {

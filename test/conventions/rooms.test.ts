@@ -41,6 +41,8 @@ const USES_LIB = ['lib', 'contracts'];
 const ASKS_AWS = ['core/stacks', 'core/residency'];
 /** How all versions of an object are removed: a second way might leave some. */
 const OBJECTS = 'core/objects';
+/** Has the version that `ops --version` prints, of which its bundle takes a copy. */
+const PACKAGE = 'package.json';
 
 const ROOMS: readonly Room[] = [
   ...stacked('core', CORE, ['contracts']),
@@ -49,7 +51,7 @@ const ROOMS: readonly Room[] = [
   { folder: 'lib', mayImport: [] },
   ...stacked('local', LOCAL, USES_LIB),
   { folder: 'local', mayImport: USES_LIB },
-  { folder: 'ops', mayImport: ['contracts', ...ASKS_AWS, OBJECTS] },
+  { folder: 'ops', mayImport: ['contracts', ...ASKS_AWS, OBJECTS, PACKAGE] },
   { folder: 'bin', mayImport: ['lib', 'local', 'ops'] },
 ];
 

@@ -20,8 +20,9 @@ Generated from the descriptions in \`ops/commands\`; \`npx tsx test/docs/write-o
 \`npx ops <command> --env <environment>\` does whatever a person may do to the platform. It speaks only to AWS's APIs, with your
 own AWS credentials (\`AWS_PROFILE\`, \`AWS_REGION\`); \`--env local\` is the same against the platform that \`npm start\` runs.
 \`OPS_ENV\` saves typing \`--env\`; \`npm link\` puts \`ops\` on the PATH, which saves the start of npx, seconds each time. \`npm run pack:ops\` packs it alone, without sources or dependencies, for \`npm install -g ./billing-operations-<version>.tgz\` elsewhere. \`source <(npx ops completion bash)\` completes commands; so does \`zsh\`.
+\`--env\`, \`--json\`, \`--verbose\` and \`--without-audit\` may stand before or after a command. \`ops help webhooks retry\` is \`ops webhooks retry --help\`; \`ops --version\` prints the version.
 
-Times are ISO 8601 with a zone, or a span before now: \`2026-11-21T06:00:00Z\`, \`90m\`, \`6h\`, \`2d\`. Output is for people, in UTC
+Times are ISO 8601 with a zone, or a span before now: \`2026-11-21T06:00:00Z\`, \`90m\`, \`6h\`, \`2d\`; after now in \`keys create --expires\`. Output is for people, in UTC
 and coloured at a terminal unless \`NO_COLOR\` is set; \`--json\` prints the report that the function answered, whose form is its
 contract. Errors are one line, \`--verbose\` adds the stack. Ctrl-C stops waiting, never what was started.
 

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { COMMANDS, GROUPS } from '../../ops/commands';
 import { resolveTarget } from '../../ops/aws/target';
 import { completionScript } from '../../ops/completion';
+import { parseLine } from '../../ops/program';
 import { EXAMPLE_FOLDER } from '../support/example-environments';
 import { runOps } from './run-ops';
 import { wordsOf } from './runbook-lines';
@@ -68,6 +69,24 @@ test.each([
     '--status',
     'expected received or processing or processed or ignored or failed or dismissed',
   ],
+  [
+    'keys create admin --name x --all-projects --expires 2999-01-01',
+    "'2999-01-01' is invalid",
+    'expected a moment to come: an ISO 8601 time with a zone such as 2',
+    '-01-01T00:00:00Z, or a span from now such as 12h or 90d',
+  ],
+  [
+    'keys create admin --name x --all-projects --expires 2020-01-01T00:00:00Z',
+    "'2020-01-01T00:00:00Z' is invalid",
+    'expected a moment to come: an ISO 8601 time with a zone such as 2',
+    '-01-01T00:00:00Z, or a span from now such as 12h or 90d',
+  ],
+  [
+    'keys create admin --name x --all-projects --expires 0d',
+    "'0d' is invalid",
+    'expected a moment to come: an ISO 8601 time with a zone such as 2',
+    '-01-01T00:00:00Z, or a span from now such as 12h or 90d',
+  ],
   ['webhooks retry 123', "'123' is invalid", 'expected an event id such as evt_1A2b3C'],
   ['rows report billing billing.users --where "id ~ 1"', '--where', 'expected "column operator value"'],
 ])('%s is refused with one line that says what is wrong and what is expected', async (line, ...parts) => {
@@ -77,10 +96,87 @@ test.each([
   for (const part of parts) expect(stderr).toContain(part);
 });
 
-test('a group without a command shows its commands and exits with 2', async () => {
-  const { status, stderr } = await ops('webhooks');
-  expect(status).toBe(2);
-  expect(stderr).toContain('Usage: ops webhooks');
+test.each(['webhooks', 'webhooks --env local', '--env local webhooks', '--env local'])(
+  '"ops %s" has no command: it shows those that there are and exits with 2',
+  async (line) => {
+    const { status, stderr } = await ops(line);
+    expect(status).toBe(2);
+    expect(stderr).toContain(line.includes('webhooks') ? 'Usage: ops webhooks' : 'Usage: ops <command>');
+    expect(stderr).toMatch(line.includes('webhooks') ? /^ {2}retry /m : /^ {2}reconcile /m);
+  },
+);
+
+test.each([
+  '--env dev --json webhooks list',
+  'webhooks --json --env dev list',
+  '--env local webhooks list --json --env dev',
+])('"ops %s" is understood: options of every command may stand before it, and the last one counts', async (line) => {
+  const { command, globals } = await parseLine(wordsOf(line), process);
+  expect([command.name, globals]).toEqual(['webhooks list', { env: 'dev', json: true }]);
+});
+
+test.each([
+  [
+    'webhooks --failed',
+    /^error: unknown option '--failed'\. Options of a command follow it: ops webhooks <command> --option\. Commands: status, list, .+\n$/,
+  ],
+  [
+    '--failed webhooks',
+    /^error: unknown option '--failed'\. Options of a command follow it: ops <command> --option\. Commands: status, doctor, .+\n$/,
+  ],
+  [
+    '--without-audit status',
+    /^error: --without-audit is not for status, which only reads and leaves no audit record\n$/,
+  ],
+])('ops %s is refused with where the option belongs', async (line, message) => {
+  const { status, stderr } = await ops(line);
+  expect([status, stderr]).toEqual([2, expect.stringMatching(message)]);
+});
+
+test('ops --version prints the version of the package', async () => {
+  const { version } = JSON.parse(readFileSync(path.resolve(__dirname, '../../package.json'), 'utf8')) as {
+    readonly version: string;
+  };
+  expect(await ops('--version')).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
+});
+
+test.each(['', 'webhooks', 'webhooks retry'])('ops help %s is the same as --help', async (words) => {
+  expect(await ops(`help ${words}`)).toEqual(await ops(`${words} --help`));
+});
+
+test.each(['help backup billing', 'help backup -- --env local', 'help backup billing --help'])(
+  '"ops %s" shows the help of the command, and does not run it',
+  async (line) => {
+    expect(await ops(line, { OPS_ENV: 'local' })).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining(line.endsWith('--help') ? 'Usage: ops help' : 'Usage: ops backup <database>'),
+    });
+  },
+);
+
+test('ops help refuses an unknown command as the command line does', async () => {
+  const stderr = "error: unknown command 'retyr' (Did you mean retry?)\n";
+  expect(await ops('help webhooks retyr')).toEqual({ status: 2, stdout: '', stderr });
+});
+
+test('keys create --expires takes a span from now, or a moment to come', async () => {
+  const parse = async (expires: string) => {
+    const line = `keys create admin --name x --all-projects --expires ${expires}`;
+    return (await parseLine(wordsOf(line), process)).values.expires as string;
+  };
+  const DAYS_90 = 90 * 86_400_000;
+  const [earliest, expires, latest] = [Date.now(), Date.parse(await parse('90d')), Date.now()];
+  expect(expires).toBeGreaterThanOrEqual(earliest + DAYS_90);
+  expect(expires).toBeLessThanOrEqual(latest + DAYS_90);
+  expect(await parse('2999-01-01T00:00:00+01:00')).toBe('2998-12-31T23:00:00Z');
+});
+
+test('every example of the help is a command line that is understood', async () => {
+  for (const { line } of COMMANDS.flatMap(({ examples }) => examples)) {
+    // As far as the shell reads it.
+    const [words = ''] = line.split(/ [|>&]/);
+    await expect(parseLine(wordsOf(words), process)).resolves.toMatchObject({ command: { name: expect.any(String) } });
+  }
 });
 
 test.each([
@@ -165,6 +261,9 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
 test.each([
   ['ops rec', ['reconcile', 'reconciliations', 'recover']],
   ['ops webhooks re', ['retry', 'replay', 'redrive']],
+  ['ops help webhooks re', ['retry', 'replay', 'redrive']],
+  ['ops --env local webhooks re', ['retry', 'replay', 'redrive']],
+  ['ops --ve', ['--verbose', '--version']],
   [
     'ops backup ',
     [
