@@ -28,6 +28,8 @@ const KEYS: Readonly<Partial<Record<SweptTableName, Partial<SweptTable>>>> = {
   webhook_events: { key: ['provider', 'id'] },
   reconciliation_findings: NUMBERED,
   object_refreshes: NUMBERED,
+  // All attempts of a payout are in the same page.
+  payout_retries: { key: ['payout_id'] },
 };
 
 /** Every table with a trigger, parents first. */

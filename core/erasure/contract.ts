@@ -22,6 +22,7 @@ export const SWEPT_TABLE_NAMES = [
   'connect_accounts',
   'account_restrictions',
   'payouts',
+  'payout_retries',
   'transfers',
   'bitcoin_payments',
   'owner_assignments',

@@ -202,8 +202,9 @@ export const ERASURE_POLICY: Readonly<Record<string, Readonly<Record<string, Col
     ...keep('time', 'created_at'),
   },
   'billing.payout_retries': {
+    ...treat('drop', 'error'),
     ...keep('id', 'payout_id new_payout_id'),
-    ...keep('operation', 'attempt status error requested_at finished_at'),
+    ...keep('operation', 'attempt status requested_at finished_at'),
     ...keep('staff', 'requested_by'),
   },
   'billing.bitcoin_payments': {

@@ -144,7 +144,7 @@ export const replayReport = z.strictObject({
   migrated: z
     .array(z.string())
     .describe(
-      'Migrations that were applied first, because the database was older than erasures are; empty in a dry run.',
+      'Migrations that were applied first, because in the database erasures did not reach every table yet; empty in a dry run.',
     ),
 });
 export type ReplayReport = z.infer<typeof replayReport>;

@@ -12,13 +12,13 @@ import {
   type Sweep,
   sweepBilling,
 } from '../../core/erasure/billing';
-import type { ErasureHook } from '../../core/erasure/contract';
+import { type ErasureHook, SWEPT_TABLE_NAMES } from '../../core/erasure/contract';
 import type { Subject } from '../../core/erasure/key';
 import type { ErasureLedger } from '../../core/erasure/ledger';
 import { assertHooks, knowsUser, sweepMain, tryHooks } from '../../core/erasure/main';
 import { replayErasures } from '../../core/erasure/replay';
 import type { DatabaseName } from '../../core/contract';
-import { applyMigrations } from '../../core/migrations/runner';
+import { applyMigrations, migrationStatus } from '../../core/migrations/runner';
 import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 import type { EraseReport, ErasureRequest, ReplayReport, ReplayRequest, RequestedSubject } from './contract';
 import {
@@ -216,7 +216,7 @@ async function countRows(client: Client, person: Person): Promise<EraseReport['t
 
 /**
  * Erases everybody of the ledger from a database that is not the live one, such as an instance that was restored. A database from
- * before there were erasures is migrated first. It takes as many calls as the sweep of billing does. A dry run reads the ledger and finds the
+ * before erasures reached every table is migrated first. It takes as many calls as the sweep of billing does. A dry run reads the ledger and finds the
  * database, no more.
  *
  * @throws OperationError `wrong_database`, `erasure_ledger_unreadable`, `database_busy`, or as `applyMigrations` does
@@ -244,8 +244,9 @@ export async function replayAt(
       const report = { action: 'replay' as const, database, dryRun, erasures: erasures.entries.length };
       if (dryRun) return { ...report, tables: [], migrated: [], done: true, continueFrom: null };
       const migrated: string[] = [];
-      if (database === 'billing' && erasures.entries.length > 0 && !(await knowsErasures(client))) {
-        migrated.push(...(await applyMigrations(client, database, migrationsDirectory)).applied);
+      if (database === 'billing' && erasures.entries.length > 0 && !(await forgetsEverywhere(client))) {
+        migrated.push(...(await migrationStatus(client, database, migrationsDirectory)).pending);
+        await applyMigrations(client, database, migrationsDirectory);
       }
       const hasTime = () => remainingMs() > 0;
       const { reduced, done, continueFrom } = await replayErasures(client, database, erasures, hooks, {
@@ -259,9 +260,13 @@ export async function replayAt(
   );
 }
 
-async function knowsErasures(client: Client): Promise<boolean> {
-  const { rows } = await client.query<{ known: boolean }>(
-    `SELECT to_regclass('billing.erased_subjects') IS NOT NULL AS known`,
+/** Whether every table that a sweep goes through has the trigger that reduces its rows. */
+async function forgetsEverywhere(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ forgets: boolean }>(
+    `SELECT bool_and(EXISTS (SELECT FROM pg_trigger
+       WHERE tgname = 'forgets_erased' AND tgrelid = to_regclass('billing.' || quote_ident(name)))) AS forgets
+     FROM unnest($1::text[]) AS swept (name)`,
+    [SWEPT_TABLE_NAMES],
   );
-  return rows[0]?.known === true;
+  return rows[0]?.forgets === true;
 }

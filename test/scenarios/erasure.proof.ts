@@ -9,11 +9,14 @@ import { exportPerson } from '../../lambdas/erasure/export';
 import { mergeRows } from '../../lambdas/row-recovery/merge';
 import { reportRows } from '../../lambdas/row-recovery/report';
 import { applyEvents } from '../../core/billing/apply-events';
+import { rollBackLast } from '../../core/migrations/history';
+import { migrationStatus } from '../../core/migrations/runner';
 import { stripeProvider } from '../../core/providers/stripe/provider';
 import { type ArchiveSite, noCache } from '../factories/archive';
 import { createErasureSite, type ErasureSite, hook, HOOKS } from '../factories/erasure-site';
 import { placesOf, type PlantedPerson, plantedPerson } from '../factories/planted-person';
 import { rowReporting } from '../factories/row-reports';
+import { account, payout, stripeEvent } from '../factories/stripe-objects';
 import { SteppedRestore } from '../factories/stepped-restore';
 import { delivered } from '../support/billing';
 import { clusterSecrets, clusterTarget } from '../support/database';
@@ -221,6 +224,41 @@ test('a database that was restored before is named by the erasure, and is erased
   );
   expect(replay).toMatchObject({ erasures: 1, migrated: [] });
   expect(await placesIn(targetDatabase, billing)).toEqual([]);
+});
+
+test('an instance of a moment before erasures reached repeated payouts is migrated first, and what Stripe said of one is erased', async () => {
+  const migrationsDirectory = billing.migrations.directory;
+  await billing.backup(SLOT);
+  await site.erase();
+  const { targetDatabase } = await billing.restore(SLOT);
+  const recovered = await billing.source.connector.connect(targetDatabase);
+  try {
+    const undone: string[] = [];
+    while (!undone.some((name) => name.startsWith('0042_'))) {
+      const { current } = await migrationStatus(recovered, 'billing', migrationsDirectory);
+      await rollBackLast(recovered, 'billing', migrationsDirectory, current ?? '');
+      undone.unshift(current ?? '');
+    }
+    const metadata = { user_id: one.userId };
+    const paid = [
+      stripeEvent('account.updated', account({ metadata }), { account: 'acct_1' }),
+      stripeEvent('payout.failed', payout({ id: 'po_1' }), { account: 'acct_1' }),
+    ];
+    for (const event of paid) await applyEvents(recovered, stripeProvider, delivered([event]));
+    await recovered.query(
+      `INSERT INTO billing.payout_retries VALUES ('po_1', 1, 'refused', 'user/ada', now(), now(), NULL, $1)`,
+      [`${one.marker} has no bank account`],
+    );
+    const replay = await replayAt(
+      billing.source.connector,
+      { ...site.replayed(), migrationsDirectory },
+      { targetDatabase, dryRun: false },
+    );
+    expect(replay.migrated).toEqual(undone);
+    expect(await placesOf(recovered, one.marker)).toEqual([]);
+  } finally {
+    await recovered.end();
+  }
 });
 
 test('an export has everything of the person, and nothing of anybody else', async () => {

@@ -77,6 +77,32 @@ describe('a person who is erased from billing', () => {
     expect(await placesOf(client(), 'bystander')).toHaveLength(2);
   });
 
+  test('is not in what Stripe answered to a repeated payout, be it refused before the erasure or after it', async () => {
+    const refuse = (payoutId: string, attempt: number, said: string) =>
+      rows(`INSERT INTO billing.payout_retries (payout_id, attempt, status, requested_by, error)
+        VALUES ('${payoutId}', ${attempt}, 'refused', 'user/ada', '${said}: no bank account of that name')`);
+    for (const [account_, id] of [
+      ['acct_1', 'po_1'],
+      ['acct_other', 'po_other'],
+    ] as const) {
+      const metadata = { user_id: id === 'po_1' ? one.userId : other.userId };
+      await apply(stripeEvent('account.updated', account({ id: account_, metadata }), { account: account_ }));
+      await apply(stripeEvent('payout.failed', payout({ id }), { account: account_ }));
+    }
+    await refuse('po_1', 1, one.marker);
+    await refuse('po_other', 1, other.marker);
+    await plantTombstones(client(), erased);
+    expect((await sweepBilling(client())).reduced).toMatchObject({ payout_retries: 1 });
+    await refuse('po_1', 2, one.marker);
+    expect(
+      await rows('SELECT payout_id, attempt, error FROM billing.payout_retries ORDER BY payout_id, attempt'),
+    ).toEqual([
+      { payout_id: 'po_1', attempt: 1, error: null },
+      { payout_id: 'po_1', attempt: 2, error: null },
+      { payout_id: 'po_other', attempt: 1, error: `${other.marker}: no bank account of that name` },
+    ]);
+  });
+
   test('does not come back by a transaction that looked for erasures before the first one: the erasure waits for it', async () => {
     const writer = await database().client();
     await writer.query('BEGIN');
