@@ -20,16 +20,15 @@ const EVENT_PREFIX = `CASE row.provider WHEN 'stripe' THEN '' ELSE row.provider 
 
 /**
  * SQL that says of a row, as `row`, whom it names and what it refers to: `customer`, `users`, `email` (where no customer is named),
- * `refers`
- * (to an object of $4), and `own`, ids that are the person's where the row is. By the same columns and paths as `billing.is_of_erased`
- * and `billing.forget_erased`, which compare digests; a test compares what both find.
+ * `refers` (to an object of $4), and `own`, ids that are the person's where the row is. By the same columns and paths as
+ * `billing.is_of_erased` and `billing.forget_erased`, which compare digests; a test compares what both find.
  */
 function namedBy(table: SweptTableName): string {
   const columns = Object.keys(ERASURE_POLICY[`billing.${table}`] ?? {});
   const has = (name: string) => columns.includes(name);
   const column = (name: string) => (has(name) ? `row.${name}::text` : 'NULL');
   const isEvent = table === 'webhook_events';
-  // `#>` so that a stored document is read once, not for each path.
+  // With `#>`, and `OFFSET 0` below, a stored document is decompressed once, not for each path.
   const object = isEvent
     ? `coalesce(row.payload #> '{data,object}', row.payload #> '{data}')`
     : has('raw')
