@@ -5,6 +5,7 @@ import { migrateReport } from '../../../lambdas/migrate/contract';
 import { migrate } from '../../../lambdas/migrate/core';
 import { createConnector } from '../../../core/database/connector';
 import { applyMigrations, migrationStatus } from '../../../core/migrations/runner';
+import { waitUntil } from '../../../local/pass/check';
 import { copyMigrations, type MigrationsCopy, migrationsOf } from '../../factories/archive';
 import { clusterSecrets, clusterTarget, createTestDatabase, type TestDatabase } from '../../support/database';
 
@@ -148,11 +149,27 @@ describe('beside a transaction that reads a table', () => {
 
   test('a migration lets other queries through between its attempts, and is applied when the lock is free', async () => {
     const application = await database.client();
-    // Each query gives up long after the migration has to, and long before the reader ends.
-    await application.query('SET lock_timeout = 1000');
-    const run = applyMigrations(client, 'billing', migrations.directory, { locks: { ...locks, attempts: 100 } });
-    // Longer than one attempt and the pause after it.
-    for (const until = Date.now() + 500; Date.now() < until;) await application.query('SELECT FROM billing.customers');
+    // It gives up long after the migration has to: the reader ends only when it was answered.
+    await application.query('SET lock_timeout = 4000');
+    const observer = await database.client();
+    const waiting = async () =>
+      (await observer.query(`SELECT FROM pg_locks WHERE relation = 'billing.customers'::regclass AND NOT granted`))
+        .rowCount ?? 0;
+    const run = applyMigrations(client, 'billing', migrations.directory, { locks: { ...locks, attempts: 1000 } });
+    // An attempt may end just before the query: then the next one.
+    for (let hasQueued = false; !hasQueued;) {
+      await waitUntil(async () => ((await waiting()) === 1 ? undefined : 'the migration does not wait'), 5_000);
+      let isOver = false;
+      const answer = application
+        .query('SELECT FROM billing.customers')
+        .then(
+          () => 'answered',
+          (error: unknown) => error,
+        )
+        .finally(() => (isOver = true));
+      while (!isOver) hasQueued = (await waiting()) === 2 || hasQueued;
+      expect(await answer).toBe('answered');
+    }
     await reader.query('COMMIT');
 
     expect((await run).pending).toEqual([]);
