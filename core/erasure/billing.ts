@@ -268,7 +268,8 @@ export function blankChoices(name = 'row_recovery_merges'): string {
 
 /**
  * Marks the erasures of a sweep as finished: called when the whole sweep is over. Others that were stored meanwhile stay open, and
- * those of which another sweep began later, which finishes them.
+ * those of which another sweep began later, be it an erasure or a replay: its end finishes them. Where that one was killed, they stay
+ * open, although all of their rows are treated, until the next erasure or replay of billing ends.
  */
 export async function finishErasures(
   client: ClientBase,
