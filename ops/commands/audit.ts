@@ -24,7 +24,7 @@ export const audit = defineCommand({
   name: 'audit',
   summary: 'Lists who did what, and when, from all that is recorded',
   details:
-    'Sources: `operations`, what operators and the API changed; `records`, tables of the databases (keys of the API and their last use, owners, erasures, payouts, accepted payments, migrations, merged rows); `secrets`, the last change of each; `logins`, people who logged in to a database; `statements`, changes that pgaudit recorded; `reads`, what people read in a database, by pgaudit; `api`, requests to the API and the Stability page; `objects`, requests to the bucket of archives, and to that of the copies in the second region, that no function of the environment made. Commands and logs are kept for a year, the rest as long as its rows; of a secret only the last change. What else records, and where: [Audit](access.md#audit).',
+    'Sources: `operations`, what operators and the API changed; `records`, tables of the databases (keys of the API and their last use, owners, erasures, payouts, accepted payments, migrations, merged rows); `secrets`, the last change of each; `logins`, people who logged in to a database; `statements`, changes that pgaudit recorded; `reads`, what people read in a database, by pgaudit; `api`, requests to the API and the Stability page; `objects`, requests to the bucket of archives, and to that of the copies in the second region, that no function of the environment made. Commands and logs are kept for a year, the rest as long as its rows; of a secret only the last change. `logins`, `statements`, `reads` and `api` list the newest 200 of the time, among which --who and --about choose: name a short one. What else records, and where: [Audit](access.md#audit).',
   effect: 'reads',
   changes: 'nothing.',
   json: '`{since, until, entries, leftOut, notAsked, incomplete}`; an entry is `{at, source, who, what, about}`, `leftOut` a number of entries',
@@ -50,8 +50,8 @@ export const audit = defineCommand({
       explains: 'When was ann in a database, and what did she change?',
     },
     {
-      line: 'audit --source reads --about billing.customers --days 30',
-      explains: 'Who read names and addresses of customers?',
+      line: 'audit --source reads --about billing.customers --days 1',
+      explains: 'Who read names and addresses of customers since yesterday?',
     },
     { line: 'audit --source objects --days 30', explains: 'Who read or changed archives?' },
     { line: 'audit --about sub_123 --since 2026-11-01T00:00:00Z', explains: 'What was done to a subscription?' },
