@@ -7,7 +7,7 @@ import { versionPages, type VersionsPlace } from './version-pages';
  *
  * @param endsLocks also removes what is locked in governance mode, which takes `s3:BypassGovernanceRetention`. @default false
  * @returns how many; a server without versions, such as that of `npm start`, lists none
- * @throws Error naming the first object that S3 did not remove, and why, or when a page that is not the last names no next one; and
+ * @throws Error naming the first object that S3 did not remove, why, and what to allow, or when a page that is not the last names no next one; and
  * what the client throws
  */
 export async function removeVersions(
@@ -27,7 +27,12 @@ export async function removeVersions(
         Delete: { Objects, Quiet: true },
       }),
     );
-    if (refused) throw new Error(`${bucket}: ${refused.Key} was not deleted: ${refused.Message ?? refused.Code}`);
+    if (refused) {
+      const needed = `s3:DeleteObjectVersion${endsLocks ? ' and s3:BypassGovernanceRetention' : ''}`;
+      throw new Error(
+        `${bucket}: ${refused.Key} was not deleted: ${refused.Message ?? refused.Code}. Allow ${needed} there, then repeat it`,
+      );
+    }
     removed += listed.length;
   }
   return removed;

@@ -338,6 +338,8 @@ test('a protected environment, and one whose stack is protected, are refused bef
 
 test('an object that S3 keeps is named, and the stack stays', async () => {
   s3.on(DeleteObjectsCommand).resolves({ Errors: [{ Key: 'locked', Message: 'Access Denied' }] });
-  await expect(destroy()).rejects.toThrow('archives: locked was not deleted: Access Denied');
+  await expect(destroy()).rejects.toThrow(
+    'archives: locked was not deleted: Access Denied. Allow s3:DeleteObjectVersion and s3:Bypass',
+  );
   expect(stacks.has(DATA)).toBe(true);
 });
