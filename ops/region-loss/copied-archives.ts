@@ -168,7 +168,8 @@ export async function readObject(
   return { bytes, etag: ETag, keyRegion: SSEKMSKeyId?.split(':')[3] };
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+/** @returns `undefined` for what is no JSON */
+export function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch {

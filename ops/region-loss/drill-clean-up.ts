@@ -1,5 +1,6 @@
 import type { ObjectIdentifier, S3Client } from '@aws-sdk/client-s3';
 import { ERASURE_PREFIX } from '../../core/erasure/contract';
+import { removeVersions } from '../../core/objects/remove-versions';
 import { versionPages } from '../../core/objects/version-pages';
 import type { Clients } from '../aws/clients';
 import { CommandError, explain } from '../errors';
@@ -7,9 +8,6 @@ import { counted } from '../print/units';
 import { objectsUnder } from './copied-archives';
 import type { RegionDrill } from './drill-record';
 import type { SecondRegion } from './place';
-
-/** Objects that S3 deletes in one call. */
-const DELETED_AT_ONCE = 1000;
 
 type Made = RegionDrill['made'];
 
@@ -50,31 +48,25 @@ export async function takeBack(clients: Clients, { bucket, prefixes, secret }: M
  *
  * @returns how many objects were removed
  */
-async function removeUnder(s3: S3Client, Bucket: string, Prefix: string): Promise<number> {
-  const { DeleteObjectsCommand, ListObjectVersionsCommand } = await import('@aws-sdk/client-s3');
-  const keys = new Set<string>();
-  const remove = async (objects: readonly ObjectIdentifier[]): Promise<void> => {
-    for (let start = 0; start < objects.length; start += DELETED_AT_ONCE) {
-      const Objects = objects.slice(start, start + DELETED_AT_ONCE);
-      const { Errors = [] } = await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }));
-      if (Errors[0]) {
-        const { Key = '', Message = '' } = Errors[0];
-        const advice = 'give your role s3:DeleteObjectVersion there, then repeat the command';
-        throw new CommandError('failed', `s3://${Bucket}/${Key} was not removed: ${Message}. ${advice}`);
-      }
-      for (const { Key = '' } of Objects) keys.add(Key);
-    }
-  };
-  // Those that are listed are removed, so the next list begins behind them.
-  for (;;) {
-    const { Versions = [], DeleteMarkers = [] } = await s3.send(new ListObjectVersionsCommand({ Bucket, Prefix }));
-    const listed = [...Versions, ...DeleteMarkers];
-    if (listed.length === 0) break;
-    await remove(listed.map(({ Key, VersionId }) => ({ Key, VersionId })));
-  }
+async function removeUnder(s3: S3Client, bucket: string, prefix: string): Promise<number> {
+  const keys = await keysOfVersions(s3, bucket, prefix);
+  await removeVersions({ s3, bucket, prefix });
   // A server without versions has listed none.
-  await remove([...(await objectsUnder(s3, Bucket, Prefix)).keys()].map((Key) => ({ Key })));
+  const left = [...(await objectsUnder(s3, bucket, prefix)).keys()].map((Key) => ({ Key }));
+  await removeObjects(s3, bucket, left);
   return keys.size;
+}
+
+/** Removes objects that a drill copied, each by the version that S3 gave it, as many as S3 deletes in one call. */
+export async function removeObjects(s3: S3Client, Bucket: string, Objects: ObjectIdentifier[]): Promise<void> {
+  if (Objects.length === 0) return;
+  const { DeleteObjectsCommand } = await import('@aws-sdk/client-s3');
+  const { Errors: [refused] = [] } = await s3.send(
+    new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }),
+  );
+  if (refused === undefined) return;
+  const advice = 'give your role s3:DeleteObjectVersion there, and remove it';
+  throw new CommandError('failed', `s3://${Bucket}/${refused.Key} was not removed: ${refused.Message}. ${advice}`);
 }
 
 /** Keys of which there is any version, hidden or not. A server without versions lists objects alone. */
@@ -86,7 +78,11 @@ export async function keysOfVersions(s3: S3Client, bucket: string, prefix: strin
   return found;
 }
 
-async function putBack(clients: Clients, { arn, version, previous }: NonNullable<Made['secret']>): Promise<string> {
+/** Has the own key of an environment used again, unless it is, or another one than the drill's. */
+export async function putBack(
+  clients: Clients,
+  { arn, version, previous }: NonNullable<Made['secret']>,
+): Promise<string> {
   const current = await currentVersion(clients, arn);
   if (current === undefined) return 'its secret is gone';
   if (current !== version) return 'its own key of erasures was put back before';

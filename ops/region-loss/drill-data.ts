@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { ObjectIdentifier } from '@aws-sdk/client-s3';
 import { ERASURE_PREFIX } from '../../core/erasure/contract';
 import type { RestoreEnvironment } from '../../lambdas/restore/contract';
 import { Clients } from '../aws/clients';
@@ -8,8 +9,7 @@ import { configurationOf } from '../discover';
 import { CommandError, explain } from '../errors';
 import { bytes } from '../print/units';
 import { type CopiedArchive, objectsUnder } from './copied-archives';
-import { currentVersion, keysOfVersions, useVersion } from './drill-clean-up';
-import type { RegionDrill } from './drill-record';
+import { currentVersion, keysOfVersions, putBack, removeObjects, usedSince, useVersion } from './drill-clean-up';
 import type { Drill } from './drill-run';
 import type { SecondRegion } from './place';
 import { replicaOf } from './secrets-there';
@@ -71,18 +71,11 @@ export function prefixesOf(archives: readonly CopiedArchive[]): string[] {
   return [ERASURE_PREFIX, ...archives.map(({ prefix }) => prefix)];
 }
 
-/**
- * Gives the successor the key of the replica, so that it can read the ledger.
- *
- * @param remember records which version to go back to, before anything is changed
- */
-export async function putErasureKey(
-  place: SecondRegion,
-  { clients, erasureKeyArn: arn }: Successor,
-  begun: RegionDrill['made']['secret'],
-  remember: (secret: RegionDrill['made']['secret']) => Promise<void>,
-): Promise<string> {
+/** Gives the successor the key of the replica, so that it can read the ledger. Which version to go back to is on record before. */
+export async function putErasureKey(drill: Drill, { clients, erasureKeyArn: arn }: Successor): Promise<string> {
   const { GetSecretValueCommand, PutSecretValueCommand } = await import('@aws-sdk/client-secrets-manager');
+  const { place, record } = drill;
+  const begun = record.made.secret;
   const replica = await replicaOf(place, 'ErasureKeySecret');
   const client = await clients.secretsManager();
   const [wanted, current] = await Promise.all(
@@ -92,7 +85,8 @@ export async function putErasureKey(
   if (begun !== null && current?.VersionId === begun.version) return 'there already';
   // Also where the value is the same: the version in use tells later whether the environment is still the drill's.
   const secret = begun ?? { arn, version: randomUUID(), previous: current?.VersionId ?? '' };
-  await remember(secret);
+  record.made = { ...record.made, secret };
+  await drill.save();
   // By its version, a call that is repeated stores nothing twice.
   const put = { SecretId: arn, SecretString: wanted.SecretString, ClientRequestToken: secret.version };
   try {
@@ -100,9 +94,14 @@ export async function putErasureKey(
   } catch (cause) {
     throw explain(cause, `put the key of erasures into ${arn}`, place.region);
   }
+  const assertStillOwn = (): Promise<void> => drill.assertStillOwn(() => putBack(clients, secret));
+  await assertStillOwn();
   // Nor does such a call use it again, where an earlier run has put the former one back.
   const used = await currentVersion(clients, arn);
-  if (used !== undefined && used !== secret.version) await useVersion(clients, arn, secret.version, used);
+  if (used !== undefined && used !== secret.version) {
+    await useVersion(clients, arn, secret.version, used);
+    await assertStillOwn();
+  }
   return 'put';
 }
 
@@ -113,7 +112,7 @@ export async function copyObjects(
   archives: readonly CopiedArchive[],
 ): Promise<string> {
   const { CopyObjectCommand } = await import('@aws-sdk/client-s3');
-  const { place, context } = drill;
+  const { place, context, record } = drill;
   const s3 = await clients.s3();
   const ledger = await objectsUnder(s3, place.bucket, ERASURE_PREFIX);
   const keys = [...archives.flatMap((archive) => archive.keys), ...ledger.keys()];
@@ -123,20 +122,28 @@ export async function copyObjects(
   }
   const missing = keys.filter((key) => !there.has(key));
   let saidAt = performance.now();
+  // The run that has taken the drill over may have removed the copies.
+  await drill.assertOwn();
   for (let start = 0; start < missing.length; start += CONCURRENCY) {
     context.signal.throwIfAborted();
-    // The run that has taken the drill over may have removed the copies.
-    await drill.assertOwn();
     if (performance.now() - saidAt > PROGRESS_MS) {
       context.note(`${start} of ${missing.length} objects copied`);
       saidAt = performance.now();
     }
-    await Promise.all(
-      missing.slice(start, start + CONCURRENCY).map((Key) => {
+    const copied: ObjectIdentifier[] = [];
+    // All of them have ended before the look at the record, also where one failed.
+    const copies = await Promise.allSettled(
+      missing.slice(start, start + CONCURRENCY).map(async (Key) => {
         const CopySource = `${place.bucket}/${Key.split('/').map(encodeURIComponent).join('/')}`;
-        return s3.send(new CopyObjectCommand({ Bucket: bucket, Key, CopySource }));
+        const { VersionId } = await s3.send(new CopyObjectCommand({ Bucket: bucket, Key, CopySource }));
+        copied.push({ Key, VersionId });
       }),
     );
+    await drill.assertStillOwn(async () => {
+      if ((await usedSince(place, record.made)) === undefined) await removeObjects(s3, bucket, copied);
+    });
+    const failed = copies.find((copy) => copy.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
   const size = bytes(archives.reduce((sum, archive) => sum + archive.bytes, 0));
   return `${missing.length} of ${keys.length} objects copied, ${size} of archives`;

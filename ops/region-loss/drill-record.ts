@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { databaseName, isoTime } from '../../core/runtime/contract';
 import { DRILL_PREFIX } from '../../lambdas/drill/contract';
 import { CommandError } from '../errors';
-import { objectsUnder, readObject } from './copied-archives';
+import { objectsUnder, parseJson, readObject } from './copied-archives';
 
 /** Folder of the records in the bucket of copies, which outlives the first region. Kept as other drills' are: 400 days. */
 export const REGION_DRILL_PREFIX = `${DRILL_PREFIX}region-loss/`;
@@ -32,6 +32,8 @@ export const regionDrill = z.object({
   runs: z.int(),
   /** Id of the last of them: no two write the same record. */
   run: z.string().default(''),
+  /** Whether that one takes back what was made. */
+  abandoning: z.boolean().default(false),
   /** What the check found wrong, and what came back otherwise than it was archived. */
   gaps: z.array(finding),
   rpo: z.array(
@@ -90,7 +92,7 @@ const CONDITION_FAILED = ['PreconditionFailed', 'NoSuchKey', 'ConditionalRequest
  *
  * @param etag of the version that it replaces; without one, there must be none
  * @returns etag of the new version
- * @throws CommandError `refused` where another run has written it since
+ * @throws TakenOver where another run has written it since
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
  */
 export async function writeRecord(s3: S3Client, bucket: string, record: RegionDrill, etag?: string): Promise<string> {
@@ -107,24 +109,28 @@ export async function writeRecord(s3: S3Client, bucket: string, record: RegionDr
     // The SDK repeats a call whose answer was lost: then this version is there already.
     const there = await readObject(s3, bucket, Key).catch(() => undefined);
     if (there !== undefined && Buffer.from(there.bytes).toString('utf8') === Body) return there.etag;
-    throw takenOverBy(bucket, Key, cause);
+    throw new TakenOver(bucket, Key, cause);
   }
 }
 
-/** @throws CommandError `refused` where another run has written the record since this version of it */
+/** @throws TakenOver where another run has written the record since this version of it */
 export async function assertLatest(s3: S3Client, bucket: string, record: RegionDrill, etag?: string): Promise<void> {
   const { HeadObjectCommand } = await import('@aws-sdk/client-s3');
   const Key = recordKey(record.startedAt);
   const { ETag } = await s3.send(new HeadObjectCommand({ Bucket: bucket, Key }));
-  if (ETag !== etag) throw takenOverBy(bucket, Key);
+  if (ETag !== etag) throw new TakenOver(bucket, Key);
 }
 
-const takenOverBy = (bucket: string, key: string, cause?: unknown): CommandError =>
-  new CommandError(
-    'refused',
-    `Another run has taken this drill over, so this one stops here: s3://${bucket}/${key} says how far the other one is`,
-    { cause },
-  );
+/** Another run has written the record since. */
+export class TakenOver extends CommandError {
+  constructor(bucket: string, key: string, cause?: unknown) {
+    super(
+      'refused',
+      `Another run has taken this drill over, so this one stops here: s3://${bucket}/${key} says how far the other one is`,
+      { cause },
+    );
+  }
+}
 
 /**
  * The newest drill on record that did not come to its end, with the etag of its record.
@@ -159,7 +165,8 @@ async function keysOfRecords(s3: S3Client, bucket: string): Promise<string[]> {
   return [...(await objectsUnder(s3, bucket, REGION_DRILL_PREFIX)).keys()].toSorted().toReversed();
 }
 
-async function readRecord(
+/** @throws CommandError `failed` for a record of another form */
+export async function readRecord(
   s3: S3Client,
   bucket: string,
   key: string,
@@ -171,12 +178,4 @@ async function readRecord(
     'failed',
     `s3://${bucket}/${key} is no record of a drill (${read.error.issues[0]?.path.join('.')}): look at it, and remove it`,
   );
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }

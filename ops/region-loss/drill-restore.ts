@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { RestoreReport } from '../../lambdas/restore/contract';
 import { type Finding, wrong } from '../doctor/finding';
 import { CommandError, explain } from '../errors';
-import type { CopiedArchive } from './copied-archives';
+import { type CopiedArchive, parseJson } from './copied-archives';
 import type { Successor } from './drill-data';
 import type { RegionDrill } from './drill-record';
 import type { Drill } from './drill-run';
@@ -49,7 +49,10 @@ export async function restoreCopy(
   const execution = { database, archive: slot, arn };
   // On record before it is waited for: another run must neither restore beside it nor remove what it reads.
   record.executions.push(execution);
-  await drill.save();
+  await drill.save().catch(async (failure: unknown) => {
+    await stop(drill, successor, execution);
+    throw failure;
+  });
   const ended = await resultOf(drill, successor, execution);
   if (ended !== undefined) return ended;
   throw new CommandError('failed', `Step Functions does not know ${arn} yet: repeat the command`);
@@ -121,15 +124,40 @@ async function resultOf(
     if (status !== 'RUNNING') forget(record, execution);
     if (status === 'SUCCEEDED') {
       const durationMs = (stopDate?.getTime() ?? 0) - (startDate?.getTime() ?? 0);
-      return copyOf(database, archive, { ...proof.parse(JSON.parse(output ?? '{}')), durationMs });
+      return copyOf(database, archive, { ...proofIn(output, execution, name), durationMs });
     }
     if (status !== 'RUNNING') {
       throw new CommandError(
         'failed',
-        `The restore of ${database} ended as ${status}: ${cause ?? `ops runs --env ${name}`}`,
+        `The restore of ${database} ended as ${status}${cause === undefined ? '' : `: ${cause}`}. ops runs --env ${name} says at which step; the same command restores again`,
       );
     }
     await sleep(POLL_MS, undefined, { signal });
+  }
+}
+
+/** @throws CommandError `failed` for what another version of the workflow ends with */
+function proofIn(output: string | undefined, { database, arn }: Execution, environment: string): z.infer<typeof proof> {
+  const read = proof.safeParse(parseJson(Buffer.from(output ?? '')));
+  if (read.success) return read.data;
+  throw new CommandError(
+    'failed',
+    `${arn} restored ${database} and reported it in another form (${read.error.issues[0]?.path.join('.')}): deploy ${environment} from this checkout, then repeat the command`,
+    { cause: read.error },
+  );
+}
+
+/** Stops a workflow that is on no record, so that no other run would wait for it. */
+async function stop({ context }: Drill, { clients }: Successor, { database, arn }: Execution): Promise<void> {
+  const { StopExecutionCommand } = await import('@aws-sdk/client-sfn');
+  const client = await clients.stepFunctions();
+  const cause = 'It could not be put on the record of the drill that started it';
+  try {
+    await client.send(new StopExecutionCommand({ executionArn: arn, error: 'Aborted', cause }));
+    context.note(`Stopped ${arn}, which restored ${database}`);
+  } catch (error) {
+    const { message } = explain(error, `stop ${arn}`, 'the second region');
+    context.note(`${message}. Stop it: aws stepfunctions stop-execution --execution-arn ${arn}`);
   }
 }
 

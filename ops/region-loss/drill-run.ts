@@ -3,7 +3,15 @@ import { callerName } from '../audit';
 import type { Context } from '../context';
 import { CommandError, explain } from '../errors';
 import { duration } from '../print/units';
-import { assertLatest, type RegionDrill, runningDrill, writeRecord } from './drill-record';
+import {
+  assertLatest,
+  readRecord,
+  recordKey,
+  type RegionDrill,
+  runningDrill,
+  TakenOver,
+  writeRecord,
+} from './drill-record';
 import type { SecondRegion } from './place';
 
 /**
@@ -45,10 +53,28 @@ export class Drill {
     if (this.isBegun) this.etag = await writeRecord(await place.clients.s3(), place.bucket, record, this.etag);
   }
 
-  /** @throws CommandError `refused` where another run has taken the drill over since this one wrote its record */
+  /** @throws TakenOver where another run has taken the drill over since this one wrote its record */
   async assertOwn(): Promise<void> {
     const { place, record, etag } = this;
     await assertLatest(await place.clients.s3(), place.bucket, record, etag);
+  }
+
+  /**
+   * Looks again after something was made, which may be later than another run looked for it.
+   *
+   * @param undo where the other run takes back what was made, or has: one that continues uses it, and takes it back itself
+   * @throws TakenOver as `assertOwn`
+   */
+  async assertStillOwn(undo: () => Promise<unknown>): Promise<void> {
+    try {
+      await this.assertOwn();
+    } catch (error) {
+      if (!(error instanceof TakenOver)) throw error;
+      const { place, record } = this;
+      const theirs = await readRecord(await place.clients.s3(), place.bucket, recordKey(record.startedAt));
+      if (theirs.record.abandoning || theirs.record.outcome !== 'running') await undo();
+      throw error;
+    }
   }
 
   async close(outcome: Exclude<RegionDrill['outcome'], 'running'>): Promise<void> {
@@ -96,7 +122,7 @@ export async function openDrill(context: Context, place: SecondRegion, into: str
         `A drill into ${record.into} was interrupted: continue it with --into ${record.into}, or add --abandon to clean up after it`,
       );
     }
-    const drill = new Drill(context, place, takenOver(record), etag);
+    const drill = new Drill(context, place, takenOver(record, { abandoning: false }), etag);
     await drill.save();
     context.note(
       `Continuing the drill that ${record.by} began at ${record.startedAt}; a run that is still at it stops`,
@@ -115,6 +141,7 @@ export async function openDrill(context: Context, place: SecondRegion, into: str
     by: await callerName(context.clients, context.target),
     runs: 1,
     run: randomUUID(),
+    abandoning: false,
     gaps: [],
     rpo: [],
     steps: [],
@@ -127,8 +154,9 @@ export async function openDrill(context: Context, place: SecondRegion, into: str
 }
 
 /** The record as the next run writes it. */
-export const takenOver = (record: RegionDrill): RegionDrill => ({
+export const takenOver = (record: RegionDrill, { abandoning }: { readonly abandoning: boolean }): RegionDrill => ({
   ...record,
   runs: record.runs + 1,
   run: randomUUID(),
+  abandoning,
 });

@@ -91,7 +91,7 @@ export async function abandonDrill(
     );
   }
   // Replaces the record that was read above: a run that has gone on since is left alone.
-  const drill = new Drill(context, place, takenOver(last.record), last.etag);
+  const drill = new Drill(context, place, takenOver(last.record, { abandoning: true }), last.etag);
   await drill.save();
   try {
     await cleanUp(drill);
@@ -152,13 +152,10 @@ async function restoreInto(
   const prefixes = [...new Set([...record.made.prefixes, ...prefixesOf(archives)])];
   record.made = { ...record.made, bucket, prefixes };
   await drill.save();
-  await drill.step('key of erasures', async () => {
-    const detail = await putErasureKey(place, successor, record.made.secret, async (secret) => {
-      record.made = { ...record.made, secret };
-      await drill.save();
-    });
-    return { detail, result: undefined };
-  });
+  await drill.step('key of erasures', async () => ({
+    detail: await putErasureKey(drill, successor),
+    result: undefined,
+  }));
   await drill.step('copy', async () => ({
     detail: await copyObjects(drill, successor, archives),
     result: undefined,

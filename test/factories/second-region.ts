@@ -127,6 +127,7 @@ export const drillOf = (hours: number, outcome: RegionDrill['outcome'] = 'passed
     by: 'ana',
     runs: 1,
     run: 'a',
+    abandoning: false,
     gaps: [],
     rpo: [],
     steps: [],
