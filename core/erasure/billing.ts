@@ -89,15 +89,16 @@ export async function plantTombstones(client: ClientBase, { key, entries }: Eras
 }
 
 /**
- * Begins a sweep of all open erasures, those that no whole sweep has carried out. Until it ends, `counts` of each holds the id of the
- * sweep in place of rows: one that is stored later has none, and its rows may be before the position of the sweep.
+ * Begins a sweep of all open erasures, those that no whole sweep has carried out. Until one ends, `counts` of each has the ids of the
+ * sweeps that began after it was stored, in place of rows: one that is stored later lacks the id, and its rows may be before the
+ * position of the sweep.
  *
  * @returns the id, for {@link finishErasures}, and how many are open
  */
 export async function beginSweep(client: ClientBase): Promise<{ readonly sweep: string; readonly open: number }> {
   const sweep = randomUUID();
   const { rowCount } = await client.query(
-    `UPDATE billing.erasures SET counts = jsonb_build_object('sweep', $1::text) WHERE finished_at IS NULL`,
+    `UPDATE billing.erasures SET counts = counts || jsonb_build_object($1::text, 'sweep') WHERE finished_at IS NULL`,
     [sweep],
   );
   return { sweep, open: rowCount ?? 0 };
@@ -267,9 +268,8 @@ export function blankChoices(name = 'row_recovery_merges'): string {
 }
 
 /**
- * Marks the erasures of a sweep as finished: called when the whole sweep is over. Others that were stored meanwhile stay open, and
- * those of which another sweep began later, be it an erasure or a replay: its end finishes them. Where that one was killed, they stay
- * open, although all of their rows are treated, until the next erasure or replay of billing ends.
+ * Marks the erasures of a sweep as finished: called when the whole sweep is over. Others that were stored meanwhile stay open. Of two
+ * sweeps of the same erasure, be they of an erasure or a replay, the first that ends finishes it, whichever began it.
  */
 export async function finishErasures(
   client: ClientBase,
@@ -277,7 +277,7 @@ export async function finishErasures(
   counts: Readonly<Record<string, number>>,
 ): Promise<void> {
   await client.query(
-    `UPDATE billing.erasures SET finished_at = now(), counts = $1 WHERE finished_at IS NULL AND counts ->> 'sweep' = $2`,
+    `UPDATE billing.erasures SET finished_at = now(), counts = $1 WHERE finished_at IS NULL AND counts ? $2`,
     [JSON.stringify(counts), sweep],
   );
 }

@@ -1,4 +1,4 @@
-import { plantTombstones } from '../../../core/erasure/billing';
+import { beginSweep, finishErasures, plantTombstones, sweepBilling } from '../../../core/erasure/billing';
 import { replayErasures } from '../../../core/erasure/replay';
 import type { Erasures } from '../../../core/erasure/ledger';
 import { erasureRequest } from '../../../lambdas/erasure/contract';
@@ -56,6 +56,15 @@ test('an erasure that another call stores behind the position of a sweep stays o
   expect(await replayErasures(client(), 'billing', all, [])).toMatchObject({ done: true });
   expect(await open()).toEqual([]);
   expect(await placesOf(client(), other.marker)).toEqual([]);
+});
+
+test('an erasure whose sweep ends is finished, although another sweep began later and was killed', async () => {
+  await plantTombstones(client(), erasuresOf(plantedPerson('one')));
+  const { sweep } = await beginSweep(client());
+  await beginSweep(client());
+  const { reduced } = await sweepBilling(client());
+  await finishErasures(client(), sweep, reduced);
+  expect(await open()).toEqual([]);
 });
 
 describe('a position at a table that the code does not have', () => {
