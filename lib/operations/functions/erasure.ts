@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
-import type { DatabaseName } from '../../../core/contract';
+import { DATABASE_NAMES, type DatabaseName } from '../../../core/contract';
 import { ERASURE_PREFIX } from '../../../core/erasure/contract';
 import type { ErasureFunctionEnvironment } from '../../../lambdas/erasure/contract';
 import { ROW_RECOVERY_PREFIX } from '../../../lambdas/row-recovery/contract';
@@ -42,8 +42,9 @@ export class Erasure extends Construct {
       timeout: Duration.minutes(15),
       memorySize: 512,
       databases: [databases.billing, databases.main],
-      // Erasures run one after the other; the second is for a recovery.
-      reservedConcurrentExecutions: 2,
+      // A recovery and a drill of each database may erase again for hours, in calls as long as the timeout. With fewer, one of them or
+      // `ops erase` would be throttled for longer than it is repeated.
+      reservedConcurrentExecutions: 2 * DATABASE_NAMES.length + 1,
     });
     this.function = fn;
     grantReadingErasures(fn, archives.bucket, erasures);

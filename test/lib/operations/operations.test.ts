@@ -237,8 +237,8 @@ test.each([
   ['canary', 1],
   ['cleanup', 1],
   ['drill', 1],
-  // Erasures run one after the other; the second is for a recovery.
-  ['erasure', 2],
+  // A recovery and a drill of each database, and one for the operator.
+  ['erasure', 2 * 2 + 1],
   ['replay', 1],
   ['row-recovery', 1],
   ['reconciliation', 1],
