@@ -34,7 +34,7 @@ const CUTTING_OVER: Stage = {
 /** Only the last replay of erasures is left: people who were erased since the one before may be in the database. */
 const SWITCHED: Stage = {
   safe: 'Traffic flows to the recovered instance, which took the name. People who were erased during the cut-over may still be in it.',
-  goOn: "'Start the workflow again with the input recoveredInstance = ' & $recovered & ': it erases them again, and changes nothing else.'",
+  goOn: "'Start the workflow again with the input recoveredInstance = ' & $recovered & ': it erases them again, changes nothing else, and repeats its last messages.'",
 };
 /** The name of the instance in use cannot be freed by a rename. */
 function keepsTheName(id: string, hasProxy: boolean): Stage {

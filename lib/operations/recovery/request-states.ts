@@ -74,17 +74,23 @@ export function requestStates({ settings, snapshotArnPrefix }: RecoveryDefinitio
   return {
     'Note the start': {
       Type: 'Pass',
-      Comment: 'Names of the recovered instance, and of the one in use once it is set aside',
+      Comment: 'The name of the recovered instance, which another start is given to continue',
       Assign: {
         startedAt: '{% $toMillis($states.context.Execution.StartTime) %}',
         recovered: `{% $type($states.input.recoveredInstance) = 'string' ? $states.input.recoveredInstance : '${id}-recovered-' & $substring($uuid(), 0, 8) %}`,
-        former: `{% '${id}-before-' & $substring($uuid(), 0, 8) %}`,
         report: null,
         warmed: null,
         note: 'Nothing in use was touched.',
         minutesToTraffic: null,
         ...ERASE_FROM,
       },
+      Next: 'Note the name of the former instance',
+    },
+    // After the recovered one: a start that continues, by that name, finds what was set aside, its log groups and its reminder.
+    'Note the name of the former instance': {
+      Type: 'Pass',
+      Comment: 'The name of the instance in use once it is set aside',
+      Assign: { former: `{% '${id}-before-' & $substringAfter($recovered, '${id}-recovered-') %}` },
       Next: 'Check the request',
     },
     'Check the request': {
@@ -168,6 +174,8 @@ export function preparationStates(
       Resource: 'arn:aws:states:::states:startExecution',
       Arguments: {
         StateMachineArn: reminderArn,
+        // A recovery that is started again has its reminder already.
+        Name: '{% $recovered %}',
         Input: { environment: environmentName, database, instances: ['{% $recovered %}', '{% $former %}'] },
       },
       Output: '{% $states.input %}',

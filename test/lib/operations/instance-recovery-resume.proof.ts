@@ -28,7 +28,8 @@ describe.each(DATABASE_NAMES)('a recovery of %s that is stopped', (database) => 
       const again = await world.recover(restored ? { recoveredInstance: world.recovered } : {});
       expect([stopped, again.status, again.cause]).toEqual([stopped, 'SUCCEEDED', undefined]);
       expect([stopped, world.rds.find(world.id).data]).toEqual([stopped, 'live data at the latest time']);
-      expect([stopped, world.rds.identifiers.length]).toEqual([stopped, 2]);
+      const [{ formerInstance } = {}] = world.eventsOf('completed').toReversed();
+      expect([stopped, new Set(world.rds.identifiers)]).toEqual([stopped, new Set([world.id, formerInstance])]);
       const served = database === 'billing' ? 'live data at the latest time' : undefined;
       expect([stopped, world.rds.servedByProxy]).toEqual([stopped, served]);
     }
@@ -101,6 +102,7 @@ describe('the reminder of what a recovery leaves behind', () => {
     expect(world.reminders).toEqual([
       {
         StateMachineArn: 'arn:of:BillingOps-production-recovery-leftovers-billing',
+        Name: world.recovered,
         Input: {
           environment: 'production',
           database: 'billing',

@@ -46,9 +46,14 @@ describe.each(DATABASE_NAMES)('a recovery of %s', (database) => {
     expect(execution.cause).toMatch(/Traffic flows to the recovered instance, which took the name.*recoveredInstance/);
     // As told: starts again, and ends with the erasure.
     world.failsErasing = undefined;
-    const before = world.invoked.length;
+    const [invoked, groups] = [world.invoked.length, world.logGroups.size];
     expect(await world.recover({ recoveredInstance: world.recovered })).toMatchObject({ status: 'SUCCEEDED' });
-    expect(world.invoked.slice(before)).toEqual(['erasure']);
+    expect(world.invoked.slice(invoked)).toEqual(['erasure']);
+    // The instance that was set aside is the one that is named, and reminded of.
+    const [{ formerInstance } = {}] = world.eventsOf('completed');
+    expect(new Set(world.rds.identifiers)).toEqual(new Set([world.id, formerInstance]));
+    expect(world.logGroups.size).toBe(groups);
+    expect(world.reminders).toHaveLength(1);
   });
 
   test('ends within the restore target, renames and five minutes to confirm included', async () => {
@@ -238,7 +243,7 @@ describe('while RDS works', () => {
     const { recovered } = world;
     expect(execution.cause).toMatch(/^State: Configure the recovered instance\. Cause: Rds\.KmsKeyNotAccessible/);
     expect(execution.cause).toContain(
-      `Exists now: ${world.id} is available; ${recovered} is available; ${world.id}-before-6b86b273 does not exist. ` +
+      `Exists now: ${world.id} is available; ${recovered} is available; ${world.id}-before-5feceb66 does not exist. ` +
         `Safe: The instance in use was not touched. To go on: `,
     );
     expect(execution.cause).toContain('/docs/runbook.md#instance-recovery-failed');
@@ -257,7 +262,7 @@ test('an execution may take as long as all its waits together, and no longer', (
 test('the instances of a recovery log to groups that are encrypted and expire', async () => {
   const world = RecoveryWorld.inUse('billing');
   await world.recover();
-  const names = ['recovered-5feceb66', 'before-6b86b273'].flatMap((instance) =>
+  const names = ['recovered-5feceb66', 'before-5feceb66'].flatMap((instance) =>
     ['postgresql', 'upgrade'].map((log) => `/aws/rds/instance/${world.id}-${instance}/${log}`),
   );
   expect([...world.logGroups]).toEqual(names.map((name) => [name, 365]));

@@ -201,7 +201,9 @@ export class RecoveryWorld {
       'arn:aws:states:::events:putEvents': put,
       'arn:aws:states:::events:putEvents.waitForTaskToken': put,
       'arn:aws:states:::states:startExecution': (given) => {
-        this.reminders.push(given);
+        // Step Functions starts no second execution of a name while one runs.
+        const isRunning = this.reminders.some(({ Name }) => Name !== undefined && Name === given.Name);
+        if (!isRunning) this.reminders.push(given);
         return { ExecutionArn: 'reminder' };
       },
       'arn:aws:states:::aws-sdk:cloudwatchlogs:createLogGroup': ({ LogGroupName }) => {
