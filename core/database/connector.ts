@@ -287,7 +287,11 @@ const CONNECTION_LOST = /^(?:Client has encountered a connection error|Connectio
 export function explainConnectionLoss(cause: unknown): unknown {
   if (!(cause instanceof Error)) return cause;
   if (cause instanceof DatabaseError && cause.message.endsWith(NO_WRITES)) {
-    return new OperationError('database_unavailable', `A write was refused: ${cause.message}`, { cause });
+    return new OperationError(
+      'database_unavailable',
+      `A write was refused: ${cause.message}. The database moves to another server: repeat the command`,
+      { cause },
+    );
   }
   const isLost =
     cause instanceof DatabaseError ? SESSION_ENDED.test(cause.code ?? '') : CONNECTION_LOST.test(cause.message);

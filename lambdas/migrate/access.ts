@@ -107,7 +107,7 @@ async function makeSo(client: ClientBase, policy: AccessPolicy, wishes: AccessWi
       if (attempt < ATTEMPTS && CONCURRENT.has(cause.code ?? '')) continue;
       throw new OperationError(
         'access_refused',
-        `PostgreSQL refuses: ${cause.message}. Nothing was changed: mend what it names, then repeat the command`,
+        `PostgreSQL refuses: ${cause.message}. Nothing was changed: correct what it names, then repeat the command`,
         { cause },
       );
     }

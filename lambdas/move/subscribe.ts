@@ -48,7 +48,7 @@ export async function subscribe(from: Connected, to: Connected, direction: Direc
     const words = (cause as Error).message.replaceAll(password, '…');
     throw new OperationError(
       'move_not_ready',
-      `${to.name} cannot subscribe to ${from.name}: ${words}. Mend that, then repeat the step`,
+      `${to.name} cannot subscribe to ${from.name}: ${words}. Correct that, then repeat the step`,
     );
   }
 }

@@ -67,18 +67,21 @@ test.each([
 
 test('a write that is refused because the database moves to another server makes the work retryable', async () => {
   const other = await createTestDatabase('empty');
-  const client = await other.client();
-  await client.query('CREATE SCHEMA operations; CREATE TABLE notes (note text)');
-  const write = withConnection(other.connector, async (writer) => {
-    // A session from before, which the move has not ended yet.
-    await refuseWrites({ client, connector: other.connector, name: 'old' }, 'moved to new.example.com:5432/billing');
-    return writer.query('INSERT INTO notes DEFAULT VALUES');
-  });
-  await expect(write).rejects.toMatchObject({
-    ...unavailable,
-    message: `A write was refused: ${other.name} moved to new.example.com:5432/billing: this server takes no writes`,
-  });
-  await other.drop();
+  try {
+    const client = await other.client();
+    await client.query('CREATE SCHEMA operations; CREATE TABLE notes (note text)');
+    const write = withConnection(other.connector, async (writer) => {
+      // A session from before, which the move has not ended yet.
+      await refuseWrites({ client, connector: other.connector, name: 'old' }, 'moved to new.example.com:5432/billing');
+      return writer.query('INSERT INTO notes DEFAULT VALUES');
+    });
+    await expect(write).rejects.toMatchObject({
+      ...unavailable,
+      message: `A write was refused: ${other.name} moved to new.example.com:5432/billing: this server takes no writes. The database moves to another server: repeat the command`,
+    });
+  } finally {
+    await other.drop();
+  }
 });
 
 test('a target at another server keeps its database and its credentials', () => {
