@@ -126,7 +126,7 @@ async function copiesIn(clients: ResidencyClients, environment: string, region: 
 const isNotEnabled = (error: unknown): boolean =>
   error instanceof Error && ['InvalidClientTokenId', 'UnrecognizedClientException'].includes(error.name);
 
-/** A refusal of one question hides no answer to the others. */
+/** A refusal hides no answer about other resources. */
 async function whereAllowed(what: string, look: () => Promise<Place[]>): Promise<Place[]> {
   try {
     return await look();

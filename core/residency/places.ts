@@ -36,6 +36,14 @@ export async function existingPlaces(clients: ResidencyClients, { id, region }: 
 export const isDenied = (error: unknown): boolean =>
   error instanceof Error && /^(AccessDenied(Exception)?|AccessDeniedFault)$/.test(error.name);
 
+/** Stands a value in for the answer to a question that the caller may not ask; another error is thrown. */
+const unlessDenied =
+  <T>(value: T) =>
+  (error: unknown): T => {
+    if (isDenied(error)) return value;
+    throw error;
+  };
+
 /** Fourth part of an ARN; null where it has none. */
 export const regionOf = (arn: string | undefined): string | null => arn?.split(':')[3] || null;
 
@@ -58,27 +66,24 @@ const LOOKS: Readonly<Record<string, (clients: ResidencyClients, id: string, reg
 async function bucketPlaces(clients: ResidencyClients, Bucket: string): Promise<Place[]> {
   const { GetBucketLocationCommand, GetBucketReplicationCommand } = await import('@aws-sdk/client-s3');
   const client = await clients.s3();
-  // S3 answers nothing for the region in which it began.
-  const locationOf = async (bucket: string) =>
-    (await client.send(new GetBucketLocationCommand({ Bucket: bucket }))).LocationConstraint ?? 'us-east-1';
+  // A rule that was made by hand may copy to a bucket that no policy of the caller names.
+  const locationOf = (bucket: string) =>
+    client.send(new GetBucketLocationCommand({ Bucket: bucket })).then(
+      // S3 answers nothing for the region in which it began.
+      ({ LocationConstraint = 'us-east-1' }) => LocationConstraint,
+      unlessDenied(null),
+    );
   const rules = await client.send(new GetBucketReplicationCommand({ Bucket })).then(
     ({ ReplicationConfiguration }) => ReplicationConfiguration?.Rules ?? [],
-    (error: Error) => {
-      if (error.name === 'ReplicationConfigurationNotFoundError') return [];
-      throw error;
-    },
+    (error: Error) => (error.name === 'ReplicationConfigurationNotFoundError' ? [] : unlessDenied(undefined)(error)),
   );
   const places: Place[] = [{ what: `bucket ${Bucket}`, region: await locationOf(Bucket) }];
-  for (const { Destination } of rules) {
+  if (rules === undefined) places.push({ what: `the copies of bucket ${Bucket}`, region: null });
+  for (const { Destination } of rules ?? []) {
     // A bucket of another account may say no: its stack, examples/backup-account, is in the region of the environment.
     if (Destination?.Account !== undefined) continue;
     const copy = Destination?.Bucket?.split(':').at(-1) ?? '';
-    const region = await locationOf(copy).catch((error: unknown) => {
-      // A rule that was made by hand may copy to a bucket that no policy of the caller names.
-      if (isDenied(error)) return null;
-      throw error;
-    });
-    places.push({ what: `bucket ${copy}, a copy of ${Bucket},`, region });
+    places.push({ what: `bucket ${copy}, a copy of ${Bucket},`, region: await locationOf(copy) });
   }
   return places;
 }

@@ -151,14 +151,18 @@ test('data in the allowed regions is on record, found by the exact calls in each
 
 test('each thing that is elsewhere, or that the function may not ask about, counts for the alarm', async () => {
   const denied = Object.assign(new Error('no policy allows it'), { name: 'AccessDenied' });
-  s3.on(GetBucketLocationCommand, { Bucket: 'archives' }).resolves({ LocationConstraint: 'us-west-2' });
+  s3.on(GetBucketLocationCommand, { Bucket: 'archives' }).rejects(denied);
   s3.on(GetBucketReplicationCommand, { Bucket: 'archives' }).resolves({
     ReplicationConfiguration: {
       Role: 'arn:role',
-      Rules: [{ Status: 'Enabled', Destination: { Bucket: 'arn:aws:s3:::made-by-hand' } }],
+      Rules: ['made-by-hand', 'elsewhere'].map((name) => ({
+        Status: 'Enabled',
+        Destination: { Bucket: `arn:aws:s3:::${name}` },
+      })),
     },
   });
   s3.on(GetBucketLocationCommand, { Bucket: 'made-by-hand' }).rejects(denied);
+  s3.on(GetBucketLocationCommand, { Bucket: 'elsewhere' }).resolves({ LocationConstraint: 'us-west-2' });
   // A former second region, whose stack no policy names any more.
   stackHas('BillingOps-dev-Recovery', ['AWS::S3::Bucket', 'former']);
   s3.on(GetBucketReplicationCommand, { Bucket: 'former' }).rejects(denied);
@@ -170,15 +174,16 @@ test('each thing that is elsewhere, or that the function may not ask about, coun
   const { task, metric } = await lookUp();
   expect(task?.result).toMatchObject({
     outside: [
-      { what: 'bucket archives', region: 'us-west-2' },
+      { what: 'bucket archives', region: null },
       { what: 'bucket made-by-hand, a copy of archives,', region: null },
+      { what: 'bucket elsewhere, a copy of archives,', region: 'us-west-2' },
       { what: 'key-1 and its copies', region: null },
-      { what: 'former and its copies', region: null },
+      { what: 'the copies of bucket former', region: null },
       { what: 'copies in a former second region', region: null },
       { what: 'instance main-old and its copies', region: null },
     ],
   });
-  expect(metric).toMatchObject({ database: 'billing', value: 6 });
+  expect(metric).toMatchObject({ database: 'billing', value: 7 });
 });
 
 test('a region that the account has not enabled holds no copies, and a look-up that AWS does not answer fails the task', async () => {
