@@ -43,8 +43,17 @@ export function isTooLarge(
   { entries }: Pick<Erasures, 'entries'>,
 ): boolean {
   if (manifest.version === 1) return false;
-  const swept = manifest.database === 'billing' && entries.length > 0 ? manifest.rows : 0;
-  return manifest.recoveryPoint !== undefined || manifest.bytes / limitBytes + swept / ERASED_ROWS > 1;
+  return manifest.recoveryPoint !== undefined || exceedsCall(manifest, { limitBytes }, { entries });
+}
+
+/** Whether one call may not be enough for the rows of an archive, and for people to be erased again from them, whoever wrote it. */
+export function exceedsCall(
+  { database, bytes, rows }: Pick<Manifest, 'database' | 'bytes' | 'rows'>,
+  { limitBytes }: Pick<RestoreWorkflow, 'limitBytes'>,
+  { entries }: Pick<Erasures, 'entries'>,
+): boolean {
+  const swept = database === 'billing' && entries.length > 0 ? rows : 0;
+  return bytes / limitBytes + swept / ERASED_ROWS > 1;
 }
 
 /** Whether no execution of the workflow is running, some seconds ago; `false` when Step Functions does not answer. */

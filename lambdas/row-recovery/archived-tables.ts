@@ -10,7 +10,7 @@ import { type RestoreDependencies, restoreInto } from '../../core/restore/restor
 import { scratchName } from '../../core/restore/scratch-names';
 import { sweepScratch } from '../../core/restore/scratch-sweep';
 import { type ArchiveChoice, findArchive } from '../../core/restore/select-archive';
-import { isTooLarge } from '../../core/restore/workflow';
+import { exceedsCall } from '../../core/restore/workflow';
 import { assertReadable, type VerifiedArchive, verifyArchive } from '../../core/restore/verified-archive';
 import { VerifiedObjects, verifySizes } from '../../core/restore/verified-objects';
 import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
@@ -62,7 +62,7 @@ export async function findTables(
   const isOlder = (await readMigrationFiles(migrationsDirectory)).length > manifest.migrations.length;
   const { wholeBytes, limitBytes } = dependencies;
   const inParts = !isOlder && tables.reduce((sum, { bytes }) => sum + bytes, 0) > wholeBytes;
-  if (isOlder && isTooLarge(manifest, { limitBytes }, await dependencies.erasures.ledger.read())) {
+  if (isOlder && exceedsCall(manifest, { limitBytes }, await dependencies.erasures.ledger.read())) {
     const size = `${gib(manifest.bytes)} and ${manifest.rows.toLocaleString('en')} rows`;
     throw tooLarge(manifest, 'is older than the code, so all of it has to be restored and migrated', size);
   }

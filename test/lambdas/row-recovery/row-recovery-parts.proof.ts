@@ -14,6 +14,7 @@ import {
   manifestAt,
   noCache,
   readObject,
+  replaceManifest,
   replaceObject,
 } from '../../factories/archive';
 import { plantedPerson } from '../../factories/planted-person';
@@ -240,16 +241,23 @@ test('a part that was damaged is named', async () => {
 test('a large archive that is older than the code is refused before it is read, with the two commands that compare it', async () => {
   await site.migrations.add('create_later', 'CREATE TABLE app.later (id int)');
   const before = await contentOf(site.source.name);
-  const { bytes } = await manifestAt(site.store, `archives/billing/20261121T060000Z/manifest.json`);
+  const manifest = await manifestAt(site.store, `archives/billing/20261121T060000Z/manifest.json`);
   // As large as one call restores: erasing people again from its rows is too much.
-  const erasing = { limitBytes: bytes, erasures: { ...noErasures, ledger: { read: async () => ERASED } } };
-  for (const limited of [{ limitBytes: 1000 }, erasing]) {
+  const erasing = { limitBytes: manifest.bytes, erasures: { ...noErasures, ledger: { read: async () => ERASED } } };
+  const refused = async (limited: Partial<ReportDependencies>) => {
     await expect(report(limited)).rejects.toMatchObject({
       code: 'archive_too_large',
       message: expect.stringMatching(
         /is older than the code.+ GiB and [\d,]+ rows are too .+ops restore billing --archive 2026-11-21T06:00:00Z --into <name>.+--from-instance/,
       ) as string,
     });
-  }
+  };
+  await refused({ limitBytes: 1000 });
+  await refused(erasing);
+  // As an archive of the former version, which has no large objects.
+  const sum = (of: 'rows' | 'bytes' | 'compressedBytes') => manifest.tables.reduce((all, one) => all + one[of], 0);
+  const counts = { rows: sum('rows'), bytes: sum('bytes'), compressedBytes: sum('compressedBytes') };
+  await replaceManifest(site.store, { ...manifest, ...counts, version: 1 });
+  await refused({ limitBytes: 1000 });
   expect(await contentOf(site.source.name)).toEqual(before);
 });
