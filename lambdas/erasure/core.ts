@@ -215,9 +215,9 @@ async function countRows(client: Client, person: Person): Promise<EraseReport['t
 }
 
 /**
- * Erases everybody of the ledger from a database that is not the live one, such as an instance that was restored. A database from
- * before erasures reached every table is migrated first. It takes as many calls as the sweep of billing does. A dry run reads the ledger and finds the
- * database, no more.
+ * Erases everybody of the ledger from a database, such as an instance that was restored, or the live one once such an instance took
+ * its place. A database from before erasures reached every table is migrated first. It takes as many calls as the sweep of billing does.
+ * A dry run reads the ledger and finds the database, no more.
  *
  * @throws OperationError `wrong_database`, `erasure_ledger_unreadable`, `database_busy`, or as `applyMigrations` does
  */
@@ -236,11 +236,12 @@ export async function replayAt(
   }: Pick<ReplayRequest, 'targetDatabase' | 'dryRun'> & Partial<Pick<ReplayRequest, 'continueFrom'>>,
 ): Promise<ReplayReport> {
   const { name: database } = connector.target;
-  const erasures = await ledger.read();
   return withConnection(
     connector,
     async (client) => {
       await assertIdentity(client, database);
+      const known = database === 'billing' ? await knownErasures(client) : [];
+      const erasures = await ledger.read();
       const report = { action: 'replay' as const, database, dryRun, erasures: erasures.entries.length };
       if (dryRun) return { ...report, tables: [], migrated: [], done: true, continueFrom: null };
       const migrated: string[] = [];
@@ -252,6 +253,7 @@ export async function replayAt(
       const { reduced, done, continueFrom } = await replayErasures(client, database, erasures, hooks, {
         from,
         hasTime,
+        known,
       });
       const tables = counts(database, reduced);
       return { ...report, tables, migrated, done, continueFrom: continueFrom && positionOf(continueFrom) };

@@ -157,6 +157,19 @@ test('a restore in steps erases in several calls, and is not proven before the l
   }
 });
 
+test('a replay in the live database goes on while another erasure begins', async () => {
+  const ledger = site.ledger();
+  // Appended to the ledger behind what is read, and stored in billing before it is asked.
+  const read = async () => {
+    const before = await ledger.read();
+    await site.erase();
+    return before;
+  };
+  const { directory: migrationsDirectory } = site.billing.migrations;
+  const replayed = { ...site.replayed(), ledger: { ...ledger, read }, migrationsDirectory };
+  expect(await replayAt(site.billing.source.connector, replayed, { dryRun: false })).toMatchObject({ done: true });
+});
+
 test('an archive of many rows is left to the workflow once anybody was erased', async () => {
   const manifest = await manifestAt(site.billing.store, 'archives/billing/20261120T060000Z/manifest.json');
   const many = { ...(manifest as CompleteManifest), rows: 1_000_001 };
