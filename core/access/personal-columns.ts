@@ -36,7 +36,7 @@ export const PERSONAL_COLUMNS: Readonly<Record<DatabaseName, Readonly<Record<str
     'billing.invoices': RAW,
     // An error may quote what was sent.
     'billing.object_refreshes': ['last_error'],
-    // Whoever opens a payment link may write anything into `client_reference_id`, the owner where nothing else names one.
+    // A customer who opens a payment link may write anything into `client_reference_id`, which names the owner where nothing else does.
     'billing.owned_purchases': ['raw', 'client_reference_id', 'owner_user_id'],
     'billing.owned_subscriptions': ['raw', 'owner_user_id'],
     'billing.owner_assignment_log': ['reason'],

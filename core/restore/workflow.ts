@@ -46,7 +46,7 @@ export function isTooLarge(
   return manifest.recoveryPoint !== undefined || exceedsCall(manifest, { limitBytes }, { entries });
 }
 
-/** Whether one call may not be enough for the rows of an archive, and for people to be erased again from them, whoever wrote it. */
+/** Whether one call may not be enough to read the rows of an archive and to erase people from them again, also of one in parts. */
 export function exceedsCall(
   { database, bytes, rows }: Pick<Manifest, 'database' | 'bytes' | 'rows'>,
   { limitBytes }: Pick<RestoreWorkflow, 'limitBytes'>,

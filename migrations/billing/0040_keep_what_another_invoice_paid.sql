@@ -9,13 +9,13 @@
 CREATE FUNCTION billing.line_key(
   invoice text, item text, price text, amount bigint, period_start timestamptz, period_end timestamptz)
 RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT concat_ws('|', $1, $2, $3, $4, extract(epoch FROM $5), extract(epoch FROM $6))
 $$;
 
 -- Keys of the lines of paid invoices that disputes undid: those of a disputed invoice, and where an invoice gives a credit for
 -- what only such lines had paid, as an upgrade or a further seat does, that credit and what was bought with it: what the
--- invoice charges for the same item and time, or if it charges nothing for that item, for items that took its place.
+-- invoice charges for the same item and time, or if it charges nothing for that item, for what took its place.
 CREATE FUNCTION billing.undone_lines(subscription text, on_dispute text) RETURNS SETOF text
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
@@ -50,8 +50,7 @@ BEGIN
             AND line.amount >= 0 AND line.item_id = credit.item_id AND line.price_id = credit.price_id
             AND line.period_end >= credit.period_end)
       ), bought AS (
-        SELECT credits.key AS credit, credits.item_id AS credited, charged.item_id, charged.key,
-               charged.period_start, charged.period_end
+        SELECT credits.key AS credit, credits.item_id AS credited, charged.item_id, charged.key
         FROM credits JOIN lines AS charged ON charged.amount >= 0
           AND charged.period_start < credits.period_end AND charged.period_end > credits.period_start
       )
@@ -59,10 +58,7 @@ BEGIN
       UNION
       SELECT bought.key FROM bought
       WHERE bought.item_id = bought.credited
-        OR NOT EXISTS (SELECT FROM bought AS same WHERE same.credit = bought.credit AND same.item_id = same.credited)
-          -- An item that has a credit of its own is no replacement of this one.
-          AND NOT EXISTS (SELECT FROM lines AS own WHERE own.amount < 0 AND own.item_id = bought.item_id
-                          AND own.period_start < bought.period_end AND own.period_end > bought.period_start));
+        OR NOT EXISTS (SELECT FROM bought AS same WHERE same.credit = bought.credit AND same.item_id = same.credited));
   END LOOP;
   RETURN QUERY SELECT unnest(undone);
 END

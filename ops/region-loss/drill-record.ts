@@ -80,6 +80,26 @@ export const regionDrill = z.object({
 });
 export type RegionDrill = z.infer<typeof regionDrill>;
 
+/** The record of a drill that begins. */
+export const newDrill = (
+  begun: Pick<RegionDrill, 'environment' | 'into' | 'region' | 'startedAt' | 'by' | 'run'>,
+): RegionDrill => ({
+  format: 'billing-operations-region-loss-drill',
+  version: 1,
+  ...begun,
+  endedAt: null,
+  outcome: 'running',
+  runs: 1,
+  abandoning: false,
+  gaps: [],
+  rpo: [],
+  steps: [],
+  restored: [],
+  executions: [],
+  made: { bucket: '', prefixes: [], secret: null },
+  rto: null,
+});
+
 /** Key of a record in the bucket of copies. */
 export const recordKey = (startedAt: string): string =>
   `${REGION_DRILL_PREFIX}${startedAt.replaceAll(/[-:.]/g, '')}.json`;

@@ -5,6 +5,7 @@ import { CommandError, explain } from '../errors';
 import { duration } from '../print/units';
 import {
   assertLatest,
+  newDrill,
   readRecord,
   recordKey,
   type RegionDrill,
@@ -129,27 +130,14 @@ export async function openDrill(context: Context, place: SecondRegion, into: str
     );
     return drill;
   }
-  const record: RegionDrill = {
-    format: 'billing-operations-region-loss-drill',
-    version: 1,
+  const record = newDrill({
     environment,
     into,
     region: place.region,
     startedAt: context.now().toISOString(),
-    endedAt: null,
-    outcome: 'running',
     by: await callerName(context.clients, context.target),
-    runs: 1,
     run: randomUUID(),
-    abandoning: false,
-    gaps: [],
-    rpo: [],
-    steps: [],
-    restored: [],
-    executions: [],
-    made: { bucket: '', prefixes: [], secret: null },
-    rto: null,
-  };
+  });
   return new Drill(context, place, record);
 }
 

@@ -19,7 +19,7 @@ import { DescribeAccountAttributesCommand, RDSClient } from '@aws-sdk/client-rds
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { ListSecretsCommand, type SecretListEntry, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { mockClient } from 'aws-sdk-client-mock';
-import { recordKey, type RegionDrill } from '../../ops/region-loss/drill-record';
+import { newDrill, recordKey, type RegionDrill } from '../../ops/region-loss/drill-record';
 import { createManifestKey, type TestManifestKey } from '../support/archive-key';
 import { createBucket, objectStore } from '../support/object-store';
 import { testServices } from '../support/services';
@@ -116,25 +116,16 @@ export const LAST_DRILL = recordKey('2026-01-01T00:00:00.000Z');
 /** The record of a drill that ended so many hours ago. */
 export const drillOf = (hours: number, outcome: RegionDrill['outcome'] = 'passed'): string =>
   JSON.stringify({
-    format: 'billing-operations-region-loss-drill',
-    version: 1,
-    environment: 'dev',
-    into: 'dev2',
-    region: 'eu-west-1',
-    startedAt: ago(hours + 1).toISOString(),
+    ...newDrill({
+      environment: 'dev',
+      into: 'dev2',
+      region: 'eu-west-1',
+      startedAt: ago(hours + 1).toISOString(),
+      by: 'ana',
+      run: 'a',
+    }),
     endedAt: ago(hours).toISOString(),
     outcome,
-    by: 'ana',
-    runs: 1,
-    run: 'a',
-    abandoning: false,
-    gaps: [],
-    rpo: [],
-    steps: [],
-    restored: [],
-    executions: [],
-    made: { bucket: '', prefixes: [], secret: null },
-    rto: null,
   } satisfies RegionDrill);
 
 /** Everything that a recovery needs of AWS's control plane, for these buckets. */

@@ -1,8 +1,5 @@
-import { GetFunctionConfigurationCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { mockClient } from 'aws-sdk-client-mock';
-import { runOps } from './run-ops';
+import { runAnswered } from './run-answered';
 
-const lambda = mockClient(LambdaClient);
 const AT = '2026-11-21T06:00:00Z';
 const FINDINGS = '2 not as archived, 1 to compare: see docs/runbook.md#restore-drill-findings';
 const row = { startedAt: AT, outcome: 'passed', slot: AT, rows: 1, durationMs: 60_000, targetMs: 3_600_000 };
@@ -20,14 +17,7 @@ const record = {
 const listed = (drill: object) => ({ action: 'drills', database: 'billing', drills: [drill] });
 
 const ops = async (line: string, answer: object) => {
-  lambda.reset();
-  lambda
-    .on(GetFunctionConfigurationCommand)
-    .resolves({ FunctionArn: 'arn:aws:lambda:eu-central-1:1:function:BillingOps-dev-x' });
-  lambda
-    .on(InvokeCommand)
-    .resolves({ StatusCode: 200, Payload: { transformToString: () => JSON.stringify(answer) } as never });
-  const { status, stdout } = await runOps([...line.split(' '), '--env', 'dev']);
+  const { status, stdout } = await runAnswered([...line.split(' '), '--env', 'dev'], answer);
   return { status, stdout };
 };
 

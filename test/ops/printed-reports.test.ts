@@ -1,24 +1,16 @@
-import { GetFunctionConfigurationCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { mockClient } from 'aws-sdk-client-mock';
+import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { runOps, type Outcome, type RunOptions } from './run-ops';
+import { askedLambda, runAnswered } from './run-answered';
+import type { Outcome, RunOptions } from './run-ops';
 import { writePlatformFile } from './write-platform-file';
 
 /** What people read of a report, where a figure alone would mislead them. */
-const lambda = mockClient(LambdaClient);
-
 async function ops(line: string, answer: object, options: RunOptions = {}): Promise<Outcome> {
-  lambda.reset();
-  lambda
-    .on(GetFunctionConfigurationCommand)
-    .resolves({ FunctionArn: 'arn:aws:lambda:eu-central-1:1:function:BillingOps-dev-x' });
-  lambda
-    .on(InvokeCommand)
-    .resolves({ StatusCode: 200, Payload: { transformToString: () => JSON.stringify(answer) } as never });
   const environment = options.environment === undefined ? ['--env', 'dev'] : ['--env', 'local'];
-  return runOps([...line.split(' '), ...environment, ...(line === 'status' ? [] : ['--without-audit'])], options);
+  const audit = line === 'status' ? [] : ['--without-audit'];
+  return runAnswered([...line.split(' '), ...environment, ...audit], answer, options);
 }
 
 const RUN = {
@@ -138,7 +130,7 @@ test('a snapshot is refused on the local platform, which has no RDS, before anyt
       3,
       expect.stringContaining('no RDS instance to take a snapshot of. This needs an environment on AWS'),
     ]);
-    expect(lambda.commandCalls(InvokeCommand)).toHaveLength(0);
+    expect(askedLambda.commandCalls(InvokeCommand)).toHaveLength(0);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -127,7 +127,7 @@ test('an environment that is recovered to after a drill ended before its key kee
   expect([await world.keysOf(world.successor), world.secret.current]).toEqual([[Key], 'own']);
 });
 
-test('an environment that has erased somebody since keeps everything', async () => {
+test('an environment in which a person was erased since keeps everything', async () => {
   lambda.on(InvokeCommand).rejectsOnce(new Error('connection lost'));
   await world.drill();
   const Key = 'erasures/20991231T000000000Z-dd.json';

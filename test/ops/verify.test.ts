@@ -1,7 +1,5 @@
-import { GetFunctionConfigurationCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { mockClient } from 'aws-sdk-client-mock';
 import type { VerifyReport } from '../../lambdas/verify/contract';
-import { runOps } from './run-ops';
+import { runAnswered } from './run-answered';
 
 const WARNING = 'Extension postgres_fdw is not trusted: restores leave it out';
 const report: VerifyReport = {
@@ -23,17 +21,7 @@ const report: VerifyReport = {
   durationMs: 5,
 };
 
-const ops = async (line: string) => {
-  const lambda = mockClient(LambdaClient);
-  lambda
-    .on(GetFunctionConfigurationCommand)
-    .resolves({ FunctionArn: 'arn:aws:lambda:eu-central-1:1:function:BillingOps-dev-x' });
-  lambda
-    .on(InvokeCommand)
-    .resolves({ StatusCode: 200, Payload: { transformToString: () => JSON.stringify(report) } as never });
-  const { status, stdout } = await runOps([...line.split(' '), '--env', 'dev']);
-  return { status, stdout };
-};
+const ops = (line: string) => runAnswered([...line.split(' '), '--env', 'dev'], report);
 
 test('a warning is printed, and leaves a database sound', async () => {
   const { status, stdout } = await ops('verify main');

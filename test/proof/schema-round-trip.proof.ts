@@ -53,7 +53,7 @@ const ODD_ROLES = ['Weird "Role" ü', 'app_ro', 'app_rw', 'odd_owner'];
 const OF_A_MASTER = [
   ...SUPERUSERS_OWN,
   'ROLE odd_owner: made without LOGIN, CREATEDB, CREATEROLE',
-  // The superuser of the source is another server's own, whom nobody can become.
+  // The superuser of the source belongs to another server: no session here can act as it.
   'OWNER postgres: many objects stay with master',
   'DEFAULT ACL app.DEFAULT PRIVILEGES FOR TYPES: not set',
   'DEFAULT ACL DEFAULT PRIVILEGES FOR FUNCTIONS: not set',
