@@ -11,6 +11,9 @@ import type { SecondRegion } from './place';
 
 type Made = RegionDrill['made'];
 
+/** The most that S3 deletes in one call. */
+const KEYS_PER_CALL = 1000;
+
 /**
  * What tells that the environment was recovered to since a drill into it was interrupted, or is in use otherwise: then nothing of it
  * may be removed.
@@ -57,16 +60,18 @@ async function removeUnder(s3: S3Client, bucket: string, prefix: string): Promis
   return keys.size;
 }
 
-/** Removes objects that a drill copied, each by the version that S3 gave it, as many as S3 deletes in one call. */
-export async function removeObjects(s3: S3Client, Bucket: string, Objects: ObjectIdentifier[]): Promise<void> {
-  if (Objects.length === 0) return;
+/** Removes objects that a drill copied, each by the version that S3 gave it. @throws CommandError naming the first that was refused */
+export async function removeObjects(s3: S3Client, Bucket: string, objects: readonly ObjectIdentifier[]): Promise<void> {
   const { DeleteObjectsCommand } = await import('@aws-sdk/client-s3');
-  const { Errors: [refused] = [] } = await s3.send(
-    new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }),
-  );
-  if (refused === undefined) return;
-  const advice = 'give your role s3:DeleteObjectVersion there, and remove it';
-  throw new CommandError('failed', `s3://${Bucket}/${refused.Key} was not removed: ${refused.Message}. ${advice}`);
+  for (let from = 0; from < objects.length; from += KEYS_PER_CALL) {
+    const Objects = objects.slice(from, from + KEYS_PER_CALL);
+    const { Errors: [refused] = [] } = await s3.send(
+      new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }),
+    );
+    if (refused === undefined) continue;
+    const advice = 'give your role s3:DeleteObjectVersion there, and remove it';
+    throw new CommandError('failed', `s3://${Bucket}/${refused.Key} was not removed: ${refused.Message}. ${advice}`);
+  }
 }
 
 /** Keys of which there is any version, hidden or not. A server without versions lists objects alone. */

@@ -147,14 +147,16 @@ function proofIn(output: string | undefined, { database, arn }: Execution, envir
   );
 }
 
-/** Stops a workflow that is on no record, so that no other run would wait for it. */
-async function stop({ context }: Drill, { clients }: Successor, { database, arn }: Execution): Promise<void> {
+/** Stops a workflow that is on no record, so that no other run would wait for it. One that is stopped is not put on it later either. */
+async function stop({ context, record }: Drill, { clients }: Successor, execution: Execution): Promise<void> {
+  const { database, arn } = execution;
   const { StopExecutionCommand } = await import('@aws-sdk/client-sfn');
   const client = await clients.stepFunctions();
   const cause = 'It could not be put on the record of the drill that started it';
   try {
     await client.send(new StopExecutionCommand({ executionArn: arn, error: 'Aborted', cause }));
-    context.note(`Stopped ${arn}, which restored ${database}`);
+    forget(record, execution);
+    context.note(`Stopped ${arn}, which was restoring ${database}`);
   } catch (error) {
     const { message } = explain(error, `stop ${arn}`, 'the second region');
     context.note(`${message}. Stop it: aws stepfunctions stop-execution --execution-arn ${arn}`);

@@ -75,7 +75,7 @@ test('a workflow that was started after another run abandoned the drill is stopp
   });
   const { status, stderr } = await world.drill();
   expect({ status, stderr }).toEqual(TAKEN);
-  expect(stderr).toMatch(/^Stopped arn:execution, which restored billing$/m);
+  expect(stderr).toMatch(/^Stopped arn:execution, which was restoring billing$/m);
   expect(sfn.commandCalls(StopExecutionCommand).map(({ args }) => args[0].input)).toMatchObject([
     { executionArn: 'arn:execution' },
   ]);
