@@ -1,4 +1,14 @@
-import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { CommandError } from './errors';
 
@@ -31,10 +41,20 @@ export function readNamedFile(file: string, option?: string): string {
   }
 }
 
-/** Checks that a new file can be written, before the work for it is done; leaves none behind. @throws CommandError `usage` */
+/**
+ * Checks that a new file can be written, before the work for it is done. Makes none: a command that is killed would leave it.
+ *
+ * @throws CommandError `usage`
+ */
 export function assertNewFile(file: string, option: string): void {
-  writeNewFile(file, '', option);
-  rmSync(file);
+  try {
+    // The dot has a file in place of the folder refused.
+    accessSync(`${path.dirname(file)}${path.sep}.`, constants.W_OK);
+  } catch (cause) {
+    throw unwritable(file, option, cause);
+  }
+  if (lstatSync(file, { throwIfNoEntry: false }) !== undefined) throw unwritable(file, option, { code: 'EEXIST' });
+  if (file.endsWith(path.sep)) throw unwritable(file, option, { code: 'EISDIR' });
 }
 
 /**
@@ -44,22 +64,11 @@ export function assertNewFile(file: string, option: string): void {
  * @throws CommandError `usage` that says how to name one that can be written
  */
 export function writeNewFile(file: string, content: string, option: string): void {
-  const folder = path.dirname(file);
   let opened: number;
   try {
     opened = openSync(file, 'wx', 0o600);
   } catch (cause) {
-    const { code = '', message } = cause as NodeJS.ErrnoException;
-    const isFolder = code === 'EEXIST' && statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
-    const reasons: Readonly<Record<string, string>> = {
-      EEXIST: isFolder ? IS_FOLDER : 'the file exists, and is not overwritten: name another, or remove it',
-      EISDIR: IS_FOLDER,
-      ENOENT: `there is no folder ${folder}: make it, or name another`,
-      ENOTDIR: `${folder} is no folder: name another`,
-      EACCES: `you may not write in ${folder}: name another folder`,
-      EROFS: `${folder} is read-only: name another folder`,
-    };
-    throw new CommandError('usage', `${option} ${file}: ${reasons[code] ?? message}`, { cause });
+    throw unwritable(file, option, cause);
   }
   try {
     writeFileSync(opened, content);
@@ -70,4 +79,19 @@ export function writeNewFile(file: string, content: string, option: string): voi
   } finally {
     closeSync(opened);
   }
+}
+
+function unwritable(file: string, option: string, cause: unknown): CommandError {
+  const { code = '', message } = cause as NodeJS.ErrnoException;
+  const folder = path.dirname(file);
+  const isFolder = code === 'EEXIST' && statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
+  const reasons: Readonly<Record<string, string>> = {
+    EEXIST: isFolder ? IS_FOLDER : 'the file exists, and is not overwritten: name another, or remove it',
+    EISDIR: IS_FOLDER,
+    ENOENT: `there is no folder ${folder}: make it, or name another`,
+    ENOTDIR: `${folder} is not a folder: name another`,
+    EACCES: `you may not write in ${folder}: name another folder`,
+    EROFS: `${folder} is read-only: name another folder`,
+  };
+  return new CommandError('usage', `${option} ${file}: ${reasons[code] ?? message}`, { cause });
 }
