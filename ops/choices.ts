@@ -13,7 +13,10 @@ export function assertExactlyOne(choices: Choices): void {
   const count = countOf(choices);
   if (count === 1) return;
   if (names.length === 2)
-    throw new CommandError('usage', `Give ${names.join(', or ')}${count === 0 ? '' : ', not both'}`);
+    throw new CommandError(
+      'usage',
+      count === 0 ? `Give ${names.join(', or ')}` : `Give either ${names.join(' or ')}, not both`,
+    );
   throw new CommandError('usage', `Give ${count === 0 ? 'one' : 'only one'} of ${listed(names)}`);
 }
 
@@ -21,8 +24,7 @@ export function assertExactlyOne(choices: Choices): void {
 export function assertAtMostOne(choices: Choices): void {
   if (countOf(choices) < 2) return;
   const names = Object.keys(choices);
-  const end = names.length === 2 ? ', not both' : '';
-  throw new CommandError('usage', `${listed(names)} exclude each other: give one of them${end}`);
+  throw new CommandError('usage', `${listed(names)} are mutually exclusive: give only one`);
 }
 
 const countOf = (choices: Choices): number => Object.values(choices).filter(Boolean).length;

@@ -53,7 +53,7 @@ export async function parseLine(
   await buildParser(output, async (line) => {
     parsed = line;
   }).parseAsync([...argv], { from: 'user' });
-  if (parsed === undefined) throw new CommandError('usage', `ops ${argv.join(' ')} is no command`);
+  if (parsed === undefined) throw new CommandError('usage', `ops ${argv.join(' ')} is not a command`);
   return parsed;
 }
 

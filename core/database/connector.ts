@@ -289,7 +289,7 @@ export function explainConnectionLoss(cause: unknown): unknown {
   if (cause instanceof DatabaseError && cause.message.endsWith(NO_WRITES)) {
     return new OperationError(
       'database_unavailable',
-      `A write was refused: ${cause.message}. The database moves to another server: repeat the command`,
+      `A write was refused: ${cause.message}. The database is being moved, or has moved, to another server: repeat the request, and check the address if it is refused again`,
       { cause },
     );
   }

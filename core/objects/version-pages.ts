@@ -29,7 +29,7 @@ export async function* versionPages({
     // Taken as the last, what is behind it would be left out.
     if (page.NextKeyMarker === undefined) {
       throw new Error(
-        `${bucket}: a page of versions that is not the last names no next one. Repeat it; S3 always names one, a server in its place may not`,
+        `${bucket}: a page of versions that is not the last names no next one. Repeat the request; S3 always names one, a server in its place may not`,
       );
     }
     marker = { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker };

@@ -70,7 +70,7 @@ async function loginSecret(context: Context, name: DatabaseName, login: Function
 function localAddress({ target: { platform } }: Context, secretArn: string): string[] {
   if (platform === undefined) return [];
   return [
-    'The psql address that "npm start" printed has the former password. The new one:',
+    'The psql address that "npm start" printed keeps the former password. Once it is rotated, read the new password with:',
     `  aws secretsmanager get-secret-value --endpoint-url ${platform.endpoints.secretsManager} --secret-id ${secretArn} --query SecretString --output text`,
   ];
 }

@@ -123,7 +123,7 @@ describe('rows of a second', () => {
     'are refused with two sources, %s, before anything is asked of AWS',
     async (options) => {
       const { status, stderr } = await ops(`rows report billing billing.customers ${options}`);
-      expect([status, stderr]).toEqual([2, expect.stringContaining('exclude each other: give one of them')]);
+      expect([status, stderr]).toEqual([2, expect.stringContaining('are mutually exclusive: give only one')]);
       expect(sfn.calls()).toEqual([]);
     },
   );

@@ -132,13 +132,16 @@ export function moveSteps(servers: () => MoveServers): MoveSteps {
       const rotation = jest.spyOn(secrets, 'rotation').mockResolvedValue({ isUnderway: true, nextAt: undefined });
       // A cut-over copies the password of the new server's administrator.
       const also = request.action === 'cut-over' ? `, ${arns.new}` : '';
-      for (const attempt of [() => servers().step(request), () => servers().confirmed(request)]) {
-        await expect(attempt()).rejects.toMatchObject({
-          code: 'move_not_ready',
-          message: expect.stringContaining(`${arns.login}${also} has begun and not ended`),
-        });
+      try {
+        for (const attempt of [() => servers().step(request), () => servers().confirmed(request)]) {
+          await expect(attempt()).rejects.toMatchObject({
+            code: 'move_not_ready',
+            message: expect.stringContaining(`${arns.login}${also} has begun and not ended`),
+          });
+        }
+      } finally {
+        rotation.mockRestore();
       }
-      rotation.mockRestore();
     },
   };
 }

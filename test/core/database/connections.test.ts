@@ -77,7 +77,7 @@ test('a write that is refused because the database moves to another server makes
     });
     await expect(write).rejects.toMatchObject({
       ...unavailable,
-      message: `A write was refused: ${other.name} moved to new.example.com:5432/billing: this server takes no writes. The database moves to another server: repeat the command`,
+      message: `A write was refused: ${other.name} moved to new.example.com:5432/billing: this server takes no writes. The database is being moved, or has moved, to another server: repeat the request, and check the address if it is refused again`,
     });
   } finally {
     await other.drop();
