@@ -14,6 +14,7 @@ const REFERENCES = [
   'subscription_id',
   'latest_charge_id',
   'account_id',
+  'payout_id',
 ];
 const REMEMBERED = ['payment_intent_id', 'latest_charge_id', 'subscription_id', 'charge_id', 'invoice_id'];
 const EVENT_PREFIX = `CASE row.provider WHEN 'stripe' THEN '' ELSE row.provider || ':' END`;
@@ -39,11 +40,15 @@ function namedBy(table: SweptTableName): string {
   const either = (reference: string, name: string) =>
     `(prefix || coalesce(billing.id_in(object -> '${reference}'), object ->> '${name}'))`;
   const idAt = (path: string) => `billing.id_in(object ${path})`;
-  const ownId = table.startsWith('owner_assignment')
-    ? 'row.object_id'
-    : table === 'bitcoin_payments' || (has('version') && table !== 'account_restrictions')
-      ? 'row.id'
-      : 'NULL';
+  // Not of the log of assignments: it has owners whose object was assigned to another since.
+  const ownId =
+    table === 'owner_assignments'
+      ? 'row.object_id'
+      : table === 'bitcoin_payments' || (has('version') && table !== 'account_restrictions')
+        ? 'row.id'
+        : 'NULL';
+  // A seller's transfer names the charge of the buyer.
+  const remembered = REMEMBERED.filter((name) => table !== 'transfers' || name !== 'charge_id');
   // Each by itself: PostgreSQL looks a value up in a hash of a long array, but compares two arrays member by member.
   const references = [
     ...REFERENCES.filter(has).map(column),
@@ -71,7 +76,7 @@ function namedBy(table: SweptTableName): string {
         object #>> '{billing_details,email}', object ->> 'email')) END AS email,
       CASE kind WHEN 'customer' THEN lower(object ->> 'email') END AS customer_email,
       ${references.map((reference) => `${reference} = ANY ($4::text[])`).join(' OR ')} AS refers,
-      ARRAY[${[...REMEMBERED.filter(has).map(column), ownId].join(', ')},
+      ARRAY[${[...remembered.filter(has).map(column), ownId].join(', ')},
         CASE WHEN kind IN (${KINDS}) THEN prefix || (object ->> 'id') END] AS own
     FROM (
       SELECT object, prefix, kind, payer,

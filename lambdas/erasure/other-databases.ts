@@ -22,7 +22,13 @@ export async function otherDatabases(
   const [own, main] = [connectors.billing.target, connectors.main.target];
   if (own.host === main.host && own.port === main.port) {
     const names = await othersThan(billing, [own.database, main.database]);
-    return names.map((name) => other(name.startsWith(main.database) ? 'main' : 'billing', name));
+    // `app_billing_restored` begins like `app` as well: the longer name of the two is the one that was restored.
+    const likely = (name: string): DatabaseName => {
+      const isOfMain = name.startsWith(main.database);
+      const isOfBilling = name.startsWith(own.database);
+      return isOfMain && !(isOfBilling && own.database.length > main.database.length) ? 'main' : 'billing';
+    };
+    return names.map((name) => other(likely(name), name));
   }
   const ofMain = await withConnection(connectors.main, (client) => othersThan(client, [main.database]));
   return [

@@ -218,7 +218,7 @@ export const PERSONAL_ROWS: readonly PersonalRows[] = [
   reduced('connect_accounts'),
   reduced('account_restrictions'),
   reduced('payouts'),
-  referring('payout_retries', ['payout_id'], 'row.payout_id, row.attempt'),
+  reduced('payout_retries', 'row.payout_id, row.attempt'),
   reduced('transfers'),
   reduced('owner_assignments', 'row.object_id'),
   reduced('owner_assignment_log'),
