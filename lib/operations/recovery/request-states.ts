@@ -179,7 +179,11 @@ export function preparationStates(
         Input: { environment: environmentName, database, instances: ['{% $recovered %}', '{% $former %}'] },
       },
       Output: '{% $states.input %}',
-      Retry: [{ ErrorEquals: ['States.ALL'], IntervalSeconds: 2, MaxAttempts: 3 }],
+      Retry: [
+        // The reminder of this name has ended: no repeat starts it.
+        { ErrorEquals: ['StepFunctions.ExecutionAlreadyExistsException'], MaxAttempts: 0 },
+        { ErrorEquals: ['States.ALL'], IntervalSeconds: 2, MaxAttempts: 3 },
+      ],
       Catch: [{ ErrorEquals: ['States.ALL'], Output: '{% $states.input %}', Next: 'Choose what to restore' }],
       Next: 'Choose what to restore',
     },

@@ -96,6 +96,13 @@ describe('the reminder of what a recovery leaves behind', () => {
     ]);
   });
 
+  test('is not asked for again where one of its name has ended', async () => {
+    const world = RecoveryWorld.inUse('billing');
+    world.remindersEnded = true;
+    expect(await world.recover()).toMatchObject({ status: 'SUCCEEDED' });
+    expect(world.reminderCalls).toBe(1);
+  });
+
   test('is started by every recovery, with the names that it may leave behind', async () => {
     const world = RecoveryWorld.inUse('billing');
     const { output } = await world.recover();

@@ -38,6 +38,10 @@ export class RecoveryWorld {
   /** Log groups with the days that they are kept for. */
   readonly logGroups = new Map<string, number | undefined>();
   readonly reminders: JsonObject[] = [];
+  /** Whether the reminder of every name has ended already: Step Functions starts none of that name again. */
+  remindersEnded = false;
+  /** Times that a reminder was asked for. */
+  reminderCalls = 0;
   /** Instances whose password was set. */
   readonly passwordsSet: string[] = [];
   /** Names of the functions that were invoked, in their order. */
@@ -201,6 +205,8 @@ export class RecoveryWorld {
       'arn:aws:states:::events:putEvents': put,
       'arn:aws:states:::events:putEvents.waitForTaskToken': put,
       'arn:aws:states:::states:startExecution': (given) => {
+        this.reminderCalls += 1;
+        if (this.remindersEnded) throw new StatesError('StepFunctions.ExecutionAlreadyExistsException', 'exists');
         // Step Functions starts no second execution of a name while one runs.
         const isRunning = this.reminders.some(({ Name }) => Name !== undefined && Name === given.Name);
         if (!isRunning) this.reminders.push(given);
