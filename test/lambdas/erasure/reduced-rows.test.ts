@@ -1,6 +1,6 @@
 import { plantTombstones, sweepBilling } from '../../../core/erasure/billing';
 import { findPerson, PERSONAL_ROWS, personalParameters, personalRows } from '../../../lambdas/erasure/person';
-import { plantedPerson } from '../../factories/planted-person';
+import { placesOf, plantedPerson } from '../../factories/planted-person';
 import {
   account,
   checkoutSession,
@@ -110,8 +110,8 @@ test('the plan and the export have every row that the erasure reduces, whatever 
   // Assigned by mistake to one, and then to the other.
   for (const user of [one.userId, other.userId]) {
     await client().query(
-      `INSERT INTO billing.owner_assignment_log (object_id, app_id, project_id, user_id, reason, assigned_by)
-       VALUES ('sub_other', 'app', 'project', $1, 'asked', 'ann')`,
+      `INSERT INTO billing.owner_assignment_log (object_id, app_id, project_id, user_id, reason, assigned_by, assigned_at)
+       VALUES ('sub_other', 'app', 'project', $1, 'asked', 'ann', '2026-11-01')`,
       [user],
     );
   }
@@ -142,6 +142,7 @@ test('the plan and the export have every row that the erasure reduces, whatever 
   for (const keys of [[...found], reduced]) {
     expect(keys.filter((key) => before.get(key)?.includes('planted-other'))).toEqual([]);
   }
+  expect((await placesOf(client(), one.marker)).filter((place) => place.includes('payout'))).toEqual([]);
 });
 
 async function rowsOfPerson(parameters: readonly unknown[]): Promise<Set<string>> {
