@@ -5,7 +5,7 @@ import { columnList, qualified } from '../../core/archive/copy-session';
 import { OperationError } from '../../core/runtime/errors';
 import type { RowDifference } from './contract';
 import type { ReportedRow } from './report-format';
-import { type LiveTable, nameOf } from './tables';
+import { keyOf, type LiveTable, nameOf } from './tables';
 
 /** Rows fetched at once: more gains little. */
 const MAX_FETCH = 100;
@@ -142,7 +142,9 @@ export async function* differences(
             CASE WHEN ${firstKey} IS NOT NULL THEN ${text('l')} END AS live,
             CASE WHEN ${firstKey} IS NOT NULL THEN ${rowSha256('l', table)} END AS "liveSha256"
      ${source}
-     ORDER BY ${keys.map((key) => `a.${key}`).join(', ')}`,
+     ORDER BY ${keyOf(table)
+       .map(({ escaped }) => `a.${escaped}`)
+       .join(', ')}`,
   );
   for (;;) {
     const fetched = await live.query<DifferingRow>(`FETCH ${fetch} FROM differing`);

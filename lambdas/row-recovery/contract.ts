@@ -127,7 +127,7 @@ const mergeRequest = z.strictObject({
   action: z
     .literal('merge')
     .describe(
-      'Merges chosen rows of a report back, in one transaction. Rows that exist again are skipped, so asking twice changes nothing.',
+      'Merges chosen rows of a report back, in one transaction; with `deleted`, a large report takes several calls, each of which is one. Rows that exist again are skipped, so asking twice changes nothing.',
     ),
   database: databaseName,
   reportId: z
@@ -148,6 +148,11 @@ const mergeRequest = z.strictObject({
     .describe(
       'With `deleted`: conditions on the archived rows, such as one customer. Default: every row that is gone.',
     ),
+  offset: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('With `deleted`: the `next` of the call that this one continues. Default: the first row of the report.'),
   confirm: z
     .string()
     .optional()
@@ -262,6 +267,12 @@ export const rowRecoveryMergeReport = z.strictObject({
       'Rows that were changed or deleted since the report, or whose live state is newer than the archived one, at most 20. A confirmed merge refuses them.',
     ),
   migrationFailed,
+  next: z
+    .int()
+    .nullable()
+    .describe(
+      '`offset` of the call that continues, where the report has more rows than one transaction takes; null after the last. What is above is of this call alone.',
+    ),
   entitlementsChanged: z
     .int()
     .describe(

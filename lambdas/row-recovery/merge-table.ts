@@ -101,7 +101,12 @@ export async function countPlan(client: ClientBase, table: LiveTable, index: num
  *
  * @throws OperationError `merge_refused` with the rule that refuses
  */
-export async function mergeTable(client: ClientBase, table: LiveTable, index: number): Promise<void> {
+export async function mergeTable(
+  client: ClientBase,
+  table: LiveTable,
+  index: number,
+  outcome: MergeOutcome,
+): Promise<void> {
   const planned = (action: Action) =>
     `pg_temp.chosen_${index} c JOIN pg_temp.planned_${index} p ON p.id = c.id AND p.action = '${action}'`;
   const names = columnList(table.columns.map((column) => column.name));
@@ -119,18 +124,21 @@ export async function mergeTable(client: ClientBase, table: LiveTable, index: nu
       `UPDATE ONLY ${qualified(table)} l SET ${assignments.join(', ')} FROM ${planned('update')} WHERE ${sameKey(table)}`,
     );
   } catch (cause) {
-    throw refused(nameOf(table), cause);
+    throw refused(nameOf(table), cause, outcome);
   }
 }
 
+/** What is said of a merge that is refused: of one that calls before have begun, their rows stay. */
+export type MergeOutcome = 'Nothing was merged' | 'What earlier calls merged stays, and nothing else was merged';
+
 /** An error for the refusal of a key, a constraint or a trigger; any other error is returned unchanged. */
-export function refused(what: string, cause: unknown): unknown {
+export function refused(what: string, cause: unknown, outcome: MergeOutcome): unknown {
   const rule = cause instanceof DatabaseError && ['23', 'P0'].includes((cause.code ?? '').slice(0, 2));
   if (!rule) return cause;
   const detail = cause.detail === undefined ? '' : ` (${cause.detail})`;
   return new OperationError(
     'merge_refused',
-    `${what} refuses the rows: ${cause.message}${detail}. Nothing was merged: choose other rows, or include the table that it names in a report`,
+    `${what} refuses the rows: ${cause.message}${detail}. ${outcome}: choose other rows, or include the table that it names in a report`,
     { cause },
   );
 }

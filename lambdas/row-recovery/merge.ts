@@ -13,11 +13,14 @@ import { addChosen, countPlan, createChosen, keepMatching, mergeTable, planTable
 import { recomputeMerged } from './merged-entitlements';
 import { readRows, readSummary } from './read-report';
 import type { ReportedRow, ReportSummary } from './report-format';
-import { assertSameColumns, describeTables, type LiveTable, nameOf } from './tables';
+import { assertSameColumns, describeTables, type LiveTable, nameOf, referInCircle } from './tables';
 
 /** Rows sent to the server at once, at most, and their bytes in the report, from which on no further row is added. */
 const BATCH = 200;
 const BATCH_BYTES = 16 * 1024 * 1024;
+/** Rows of a report that one transaction merges, at most, and their bytes. More may not come to an end within a call. */
+const PART_ROWS = 200_000;
+const PART_BYTES = 512 * 1024 * 1024;
 /** Conflicts in the answer, at most. */
 const MAX_CONFLICTS = 20;
 /** With more, a merge would queue behind a migration, and every other session behind the merge. */
@@ -31,13 +34,19 @@ export interface MergeDependencies {
   readonly cache: Pick<EntitlementCache, 'invalidate'>;
   /** Bytes of rows that are sent to the server at once, unless a single row has more. @default 16 MiB */
   readonly batchBytes?: number;
+  /** Rows that one call merges, where it may leave others to the next. @default 200,000 */
+  readonly partRows?: number;
 }
 
 /**
  * Merges chosen rows of a report back into the live tables: deleted rows are inserted with their former values, changed
- * rows, which must be named, are set back unless their object has a newer state by now. It is one transaction; parents come before children, and keys, constraints and triggers are
- * respected. Rows that exist again are skipped, so that a second merge changes nothing. Entitlements follow from the rows,
- * so they are computed again in the same transaction.
+ * rows, which must be named, are set back unless their object has a newer state by now. A call is one transaction; parents
+ * come before children, and keys, constraints and triggers are respected. Rows that exist again are skipped, so that a second
+ * merge changes nothing. Entitlements follow from the rows, so they are computed again in the same transaction.
+ *
+ * Of a report with more deleted rows than a transaction takes, another call merges those after {@link PART_ROWS}, unless rows
+ * may refer to later ones of their own table, or in a circle. Rows that are named are never divided: a single conflict refuses
+ * them all.
  *
  * Without `confirm` nothing is written: the answer is the plan.
  *
@@ -46,11 +55,11 @@ export interface MergeDependencies {
  * `merge_refused` naming the rule, `wrong_database`; and, retryable, `store_unavailable`, `database_unavailable`
  */
 export async function mergeRows(
-  { connector, store, log, cache, batchBytes = BATCH_BYTES }: MergeDependencies,
+  { connector, store, log, cache, batchBytes = BATCH_BYTES, partRows = PART_ROWS }: MergeDependencies,
   request: Omit<RowRecoveryMergeRequest, 'action' | 'database'>,
 ): Promise<RowRecoveryMergeReport> {
   const database = connector.target.name;
-  const { reportId, confirm } = request;
+  const { reportId, confirm, offset = 0 } = request;
   if (confirm !== undefined && confirm !== database) {
     throw new InvalidRequestError(
       `confirm: type the name of the database, ${database}, or leave it out to see the plan`,
@@ -58,6 +67,9 @@ export async function mergeRows(
   }
   if (request.where !== undefined && request.choose !== 'deleted') {
     throw new InvalidRequestError('where: only together with `choose: "deleted"`; ids name their rows themselves');
+  }
+  if (offset > 0 && request.choose !== 'deleted') {
+    throw new InvalidRequestError('offset: only together with `choose: "deleted"`; named rows are merged by one call');
   }
   const dryRun = confirm === undefined;
   const summary = await readSummary(store, database, reportId);
@@ -69,19 +81,21 @@ export async function mergeRows(
     await client.query('BEGIN');
     try {
       await client.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
-      await loadChosen(client, store, summary, tables, { ...request, maxBytes: batchBytes });
+      const isDivisible = request.choose === 'deleted' && !(await referInCircle(client, tables));
+      const part = isDivisible ? { rows: partRows, bytes: PART_BYTES } : { rows: Infinity, bytes: Infinity };
+      const next = await loadChosen(client, store, summary, tables, { ...request, offset, batchBytes, part });
       const conflicts: string[] = [];
       const merges: TableMerge[] = [];
       for (const [index, table] of tables.entries()) {
         conflicts.push(...(await planTable(client, table, index, { lock: !dryRun, limit: MAX_CONFLICTS })));
         merges.push(await countPlan(client, table, index));
       }
-      const plan = describe(summary, merges, conflicts.slice(0, MAX_CONFLICTS), dryRun);
+      const plan = describe(summary, merges, conflicts.slice(0, MAX_CONFLICTS), { dryRun, next });
       if (dryRun) {
         await client.query('ROLLBACK');
         return plan;
       }
-      const changes = await carryOut(client, tables, plan, request);
+      const changes = await carryOut(client, tables, plan, { ...request, offset });
       const report = { ...plan, entitlementsChanged: changes.length };
       log.info('Rows merged back', { ...report });
       await cache.invalidate(changes);
@@ -108,27 +122,42 @@ async function describeReported(client: Client, summary: ReportSummary): Promise
   });
 }
 
-type Choice = Pick<RowRecoveryMergeRequest, 'choose' | 'where'>;
+type Choice = Pick<RowRecoveryMergeRequest, 'choose' | 'where'> & { readonly offset: number };
 
+interface Limits {
+  readonly batchBytes: number;
+  /** What is merged at most. */
+  readonly part: { readonly rows: number; readonly bytes: number };
+}
+
+/** @returns number of the row with which another call continues; null when none is left */
 async function loadChosen(
   client: Client,
   store: ArchiveStore,
   summary: ReportSummary,
   tables: readonly LiveTable[],
-  { choose, where = [], maxBytes }: Choice & { readonly maxBytes: number },
-): Promise<void> {
+  { choose, where = [], offset, batchBytes, part }: Choice & Limits,
+): Promise<number | null> {
   for (const [index, table] of tables.entries()) await createChosen(client, table, index);
   const missing = choose === 'deleted' ? undefined : new Set(choose);
+  const taken = { rows: 0, bytes: 0 };
+  let next: number | null = null;
   let batch: ReportedRow[] = [];
-  let batchBytes = 0;
+  let bytesOfBatch = 0;
   const flush = async () => {
     const index = tables.findIndex((table) => nameOf(table) === batch[0]?.table);
     const table = tables[index];
     if (table) await addChosen(client, table, index, batch);
     batch = [];
-    batchBytes = 0;
+    bytesOfBatch = 0;
   };
-  await readRows(store, summary, async (row, bytes) => {
+  const isOfThisCall = (number: number) => {
+    if (number < offset || next !== null) return false;
+    if (taken.rows < part.rows && taken.bytes < part.bytes) return true;
+    next = number;
+    return false;
+  };
+  const take = async (row: ReportedRow, bytes: number) => {
     if (missing ? !missing.delete(row.id) : row.kind !== 'deleted') return;
     // Those of an instance may be merged: what is wanted may be what a migration has overwritten.
     if (row.kind === 'changed' && summary.migrationFailed !== null && summary.instance === null) {
@@ -138,16 +167,19 @@ async function loadChosen(
       );
     }
     // A batch holds rows of one table; a report lists the tables one after the other.
-    const full = batch.length === BATCH || batchBytes + bytes > maxBytes;
+    const full = batch.length === BATCH || bytesOfBatch + bytes > batchBytes;
     if (batch[0] && (full || batch[0].table !== row.table)) await flush();
     batch.push(row);
-    batchBytes += bytes;
-  });
+    bytesOfBatch += bytes;
+    taken.rows += 1;
+    taken.bytes += bytes;
+  };
+  await readRows(store, summary, take, isOfThisCall);
   await flush();
   if (where.length > 0) {
     for (const [index, table] of tables.entries()) await keepMatching(client, table, index, whereOf(table, where));
   }
-  if (!missing || missing.size === 0) return;
+  if (!missing || missing.size === 0) return next;
   const examples = [...missing].slice(0, 3).join(', ');
   throw new InvalidRequestError(`choose: report ${summary.reportId} has no ${examples}`);
 }
@@ -157,8 +189,9 @@ async function carryOut(
   client: Client,
   tables: readonly LiveTable[],
   report: RowRecoveryMergeReport,
-  { choose, where }: Choice,
+  { choose, where, offset }: Choice,
 ): Promise<EntitlementChange[]> {
+  const outcome = offset === 0 ? 'Nothing was merged' : 'What earlier calls merged stays, and nothing else was merged';
   if (report.conflicts.length > 0) {
     throw new OperationError(
       'changed_since_report',
@@ -168,7 +201,7 @@ async function carryOut(
   // Triggers resolve names as in any other session.
   await client.query('RESET search_path');
   await client.query('SET CONSTRAINTS ALL DEFERRED');
-  for (const [index, table] of tables.entries()) await mergeTable(client, table, index);
+  for (const [index, table] of tables.entries()) await mergeTable(client, table, index, outcome);
   const changes = report.database === 'billing' ? await recomputeMerged(client, tables) : [];
   await client.query(
     `INSERT INTO operations.row_recovery_merges (report_id, chosen, inserted, updated, skipped) VALUES ($1, $2, $3, $4, $5)`,
@@ -183,7 +216,7 @@ async function carryOut(
     ],
   );
   await client.query('COMMIT').catch((cause: unknown) => {
-    throw refused(`The ${report.database} database`, cause);
+    throw refused(`The ${report.database} database`, cause, outcome);
   });
   return changes;
 }
@@ -192,7 +225,7 @@ function describe(
   { reportId, database, migrationFailed }: ReportSummary,
   tables: readonly TableMerge[],
   conflicts: readonly string[],
-  dryRun: boolean,
+  { dryRun, next }: Pick<RowRecoveryMergeReport, 'dryRun' | 'next'>,
 ): RowRecoveryMergeReport {
   const sum = (field: 'inserted' | 'updated' | 'skipped') => tables.reduce((total, table) => total + table[field], 0);
   return {
@@ -205,6 +238,7 @@ function describe(
     skipped: sum('skipped'),
     conflicts,
     ...(migrationFailed === null ? {} : { migrationFailed }),
+    next,
     entitlementsChanged: 0,
   };
 }

@@ -1,8 +1,8 @@
-import { type ClientBase, escapeIdentifier, escapeLiteral } from 'pg';
+import { type ClientBase, escapeLiteral } from 'pg';
 import { qualified } from '../../core/archive/copy-session';
 import { rowText } from './compare';
 import type { ComparisonPlace } from './report-format';
-import { type LiveColumn, type LiveTable, nameOf } from './tables';
+import { keyOf, type LiveTable, nameOf } from './tables';
 
 /**
  * Rows of a part. More are copied for a single row that differs, and take more of the live server's disk meanwhile; fewer
@@ -30,13 +30,6 @@ interface Digest {
   readonly digest: string | null;
   /** Key of the last row, as text. */
   readonly last: readonly string[] | null;
-}
-
-function keyOf(table: LiveTable): (LiveColumn & { readonly escaped: string })[] {
-  return table.columns
-    .filter(({ keyPlace }) => keyPlace !== null)
-    .toSorted((a, b) => Number(a.keyPlace) - Number(b.keyPlace))
-    .map((column) => ({ ...column, escaped: escapeIdentifier(column.name) }));
 }
 
 /**

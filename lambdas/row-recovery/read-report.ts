@@ -35,9 +35,10 @@ export async function readSummary(
 }
 
 /**
- * Passes every row of a report to `take`, in order, with its bytes in the object. The hash is known only at the end: what
+ * Passes the rows of a report to `take`, in order, with their bytes in the object. The hash is known only at the end: what
  * `take` did with the rows counts only once this has returned.
  *
+ * @param isWanted by the number of a row, from 0; asked once for each, in order. Others are hashed alone. @default - all
  * @throws OperationError `report_damaged` when the object is not what was written, `store_unavailable` (retryable), or
  * what `take` throws
  */
@@ -45,19 +46,22 @@ export async function readRows(
   store: ArchiveStore,
   summary: ReportSummary,
   take: (row: ReportedRow, bytes: number) => Promise<void>,
+  isWanted?: (number: number) => boolean,
 ): Promise<void> {
-  for await (const { row, bytes } of rowsOf(store, summary)) await take(row, bytes);
+  for await (const { row, bytes } of rowsOf(store, summary, isWanted)) await take(row, bytes);
 }
 
 /**
- * Every row of a report, in order, with its bytes in the object. The hash is known only at the end: what is done with the rows
- * counts only once all are read.
+ * The rows of a report, in order, with their bytes in the object. The hash is known only at the end: what is done with the
+ * rows counts only once all are read.
  *
+ * @param isWanted see {@link readRows}
  * @throws OperationError `report_damaged` when the object is not what was written, `store_unavailable` (retryable)
  */
 export async function* rowsOf(
   store: ArchiveStore,
   summary: ReportSummary,
+  isWanted: (number: number) => boolean = () => true,
 ): AsyncGenerator<{ readonly row: ReportedRow; readonly bytes: number }> {
   const key = rowsKey(summary.database, summary.reportId);
   const verify = ({ sha256, bytes }: Measurement) => {
@@ -69,13 +73,13 @@ export async function* rowsOf(
   reading.catch(() => undefined);
   const lines = linesOf(meter);
   try {
-    for (;;) {
+    for (let number = 0; ; number++) {
       // What fails in between is the reader's.
       const line = await lines.next().catch((cause: unknown) => {
         throw unavailable(`read ${key}`, cause);
       });
       if (line.done) return;
-      yield { row: parseRow(key, line.value.toString('utf8')), bytes: line.value.length };
+      if (isWanted(number)) yield { row: parseRow(key, line.value.toString('utf8')), bytes: line.value.length };
     }
   } finally {
     meter.destroy();

@@ -1,4 +1,4 @@
-import type { ClientBase } from 'pg';
+import { type ClientBase, escapeIdentifier } from 'pg';
 import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 
 /** Holds the platform's own records, which describe this database and are not recovered from an archive. */
@@ -26,6 +26,14 @@ export interface LiveTable {
 /** `schema.table`, as requests, reports and people name it. */
 export function nameOf(table: { readonly schema: string; readonly name: string }): string {
   return `${table.schema}.${table.name}`;
+}
+
+/** The columns of the primary key, in its order. */
+export function keyOf(table: LiveTable): (LiveColumn & { readonly escaped: string })[] {
+  return table.columns
+    .filter(({ keyPlace }) => keyPlace !== null)
+    .toSorted((a, b) => Number(a.keyPlace) - Number(b.keyPlace))
+    .map((column) => ({ ...column, escaped: escapeIdentifier(column.name) }));
 }
 
 /**
@@ -118,6 +126,14 @@ function orderByKeys(tables: readonly LiveTable[], keys: readonly ForeignKey[]):
     ordered.push(...waiting.splice(Math.max(free, 0), 1));
   }
   return ordered;
+}
+
+/** Whether rows of the tables may refer to each other in a circle, or to rows of their own table. */
+export async function referInCircle(client: ClientBase, tables: readonly LiveTable[]): Promise<boolean> {
+  const place = new Map(tables.map(({ oid }, at) => [oid, at]));
+  const keys = await foreignKeysOf(client, tables);
+  // Parents come first, unless there is a circle.
+  return keys.some(({ child, parent }) => (place.get(parent) ?? -1) >= (place.get(child) ?? Infinity));
 }
 
 /** Tables that were not requested, but hold parents of these rows, or children that are deleted along with them. */

@@ -1,20 +1,20 @@
-import type * as z from 'zod';
 import type { DatabaseName } from '../../core/contract';
-import type { rowRecoveryMergeReport } from '../../lambdas/row-recovery/contract';
+import type { RowRecoveryMergeReport } from '../../lambdas/row-recovery/contract';
 import { assertAtMostOne } from '../choices';
 import { defineCommand } from '../command';
 import type { Context } from '../context';
 import { CommandError } from '../errors';
 import { readNamedFile } from '../files';
+import { mergeRows } from '../merge-rows';
 import { table } from '../print/table';
 import { idsIn, match, matchingIds, type RowFilter } from '../row-choice';
 import { anyNumber, database, flag, oneOf, optional, required, text } from '../values';
 
 export const rowsMerge = defineCommand({
   name: 'rows merge',
-  summary: 'Puts rows of a report back, in one transaction',
+  summary: 'Puts rows of a report back',
   details:
-    'Rows that exist again are skipped. Rows that changed since the report are refused, and so are those whose live state is newer than the archive.',
+    'Rows that are named are put back in one transaction. Of all that are gone, 200,000 at a time, parents before children: a merge that was interrupted continues when the command is repeated. Rows that refer to others of their own table, or in a circle, are put back in one transaction as well. Rows that exist again are skipped. Rows that changed since the report are refused, and so are those whose live state is newer than the archive.',
   effect: 'changes',
   changes: 'inserts deleted rows and sets changed ones back; recomputes entitlements. With --dry-run, nothing.',
   json: 'the report of a merge in `lambdas/row-recovery/contract.ts`',
@@ -55,21 +55,19 @@ export const rowsMerge = defineCommand({
   ],
   async run(context, { database: name, report: reportId, rows, from, dryRun, confirm, ...filter }) {
     const ids = await chooseRows(context, { database: name, reportId, rows, from, filter });
-    const { contract, rowRecoveryMergeReport: form } = await import('../../lambdas/row-recovery/contract');
     const request = {
       action: 'merge',
       database: name,
       reportId,
       choose: ids ?? 'deleted',
     } as const;
-    const merges = { ...contract, report: form };
-    const plan = await context.invoke('row-recovery', merges, request);
+    const plan = await mergeRows(context, request);
     if (dryRun)
       return { report: plan, lines: describe(plan, context), exit: plan.conflicts.length > 0 ? 'finding' : 'done' };
     for (const line of describe(plan, context)) context.note(line);
     const count = plan.inserted + plan.updated;
     await context.confirm(name, confirm, `${count} rows of ${name} would be written in ${context.target.environment}.`);
-    const report = await context.invoke('row-recovery', merges, { ...request, confirm: name });
+    const report = await mergeRows(context, { ...request, confirm: name });
     return { report, lines: describe(report, context) };
   },
 });
@@ -109,7 +107,7 @@ async function readInput({ readInput: read }: Context, file: string): Promise<st
   return file === '-' ? read() : readNamedFile(file, '--from');
 }
 
-function describe(report: z.infer<typeof rowRecoveryMergeReport>, { style }: Pick<Context, 'style'>): string[] {
+function describe(report: RowRecoveryMergeReport, { style }: Pick<Context, 'style'>): string[] {
   const rows = report.tables.map(({ table: each, inserted, updated, skipped }) => [each, inserted, updated, skipped]);
   return [
     report.dryRun ? 'Would be put back:' : `Put back; entitlements of ${report.entitlementsChanged} users changed:`,

@@ -201,6 +201,39 @@ test.each([
   },
 );
 
+test('a merge of more rows than a call takes is asked for to its end, planned and confirmed, and counts all of them', async () => {
+  const requests: unknown[] = [];
+  const { InvokeCommand } = await import('@aws-sdk/client-lambda');
+  lambda.on(InvokeCommand).callsFake(({ Payload }: { Payload: Uint8Array }) => {
+    const request = JSON.parse(Buffer.from(Payload).toString()) as { offset?: number; confirm?: string };
+    requests.push(request);
+    const counts = { inserted: 1_000, updated: 0, skipped: request.offset === undefined ? 2 : 0 };
+    const answer = {
+      reportId: '20261121T123000Z-00000001',
+      database: 'main',
+      dryRun: request.confirm === undefined,
+      tables: [{ table: 'app.orders', ...counts }],
+      ...counts,
+      conflicts: [],
+      next: request.offset === undefined ? 1_002 : null,
+      entitlementsChanged: 5,
+    };
+    return { StatusCode: 200, Payload: { transformToString: () => JSON.stringify(answer) } };
+  });
+  const line = 'rows merge main 20261121T123000Z-00000001 --confirm main';
+  const { status, stdout, stderr } = await ops(line);
+  const request = { action: 'merge', database: 'main', reportId: '20261121T123000Z-00000001', choose: 'deleted' };
+  const confirmed = { ...request, confirm: 'main' };
+  expect(requests).toEqual([request, { ...request, offset: 1_002 }, confirmed, { ...confirmed, offset: 1_002 }]);
+  expect(status).toBe(0);
+  expect(stderr).toContain('1,000 rows would be put back so far; looking at the others');
+  expect(stderr).toContain('1,000 rows put back; continuing. To continue later, repeat the command');
+  expect(stdout).toMatch(/^Put back; entitlements of 10 users changed:\n/);
+  expect(stdout).toMatch(/\napp\.orders +2[ ,.]?000 +0 +2$/m);
+  const { stdout: json } = await ops(`${line} --json`);
+  expect(JSON.parse(json)).toMatchObject({ inserted: 2_000, skipped: 2, tables: [{ inserted: 2_000 }], next: null });
+});
+
 test('a comparison is continued only with what it compared with', async () => {
   const { status, stderr } = await ops('rows report main app.orders --continue 20261121T123002Z-00000002');
   expect(status).toBe(2);

@@ -148,10 +148,17 @@ function reporting({ rowRecoveryFunctionArn, database }: RowWorkflowProps): Stat
   };
 }
 
+/** What the calls of a merge have done, and where the next one continues: nothing yet. */
+const NOT_MERGED = { offset: 0, inserted: 0, updated: 0, skipped: 0 };
+
 /** States that ask, on the bus, what becomes of the rows, as often as there is an answer. */
 function answering(props: RowWorkflowProps): States {
   const { database, rowRecoveryFunctionArn } = props;
-  const merged = '$states.result.Payload';
+  const merge = 'Merge the chosen rows';
+  const counted = (what: 'inserted' | 'updated' | 'skipped') =>
+    `{% $merged.${what} + $states.result.Payload.${what} %}`;
+  const merged =
+    "$string($merged.inserted) & ' inserted, ' & $string($merged.updated) & ' set back, ' & $string($merged.skipped) & ' skipped'";
   return {
     [ASK]: {
       Type: 'Task',
@@ -169,6 +176,7 @@ function answering(props: RowWorkflowProps): States {
         taskToken: '{% $states.context.Task.Token %}',
       }),
       Output: '{% $states.result %}',
+      Assign: { merged: NOT_MERGED },
       Retry: [{ ErrorEquals: ['EventBridge.FailedEntry', 'EventBridge.EventBridgeException'], MaxAttempts: 5 }],
       Catch: [
         { ErrorEquals: ['States.Timeout'], Assign: { answered: false }, Next: REMOVE },
@@ -183,13 +191,13 @@ function answering(props: RowWorkflowProps): States {
         { Condition: '{% $exists($states.input.done) and $states.input.done = true %}', Next: REMOVE },
         {
           Condition: `{% $exists($states.input.merge) and $exists($states.input.confirm) and $states.input.confirm = '${database}' %}`,
-          Next: 'Merge the chosen rows',
+          Next: merge,
         },
       ],
       Default: ASK,
       Assign: { note: 'The last answer was neither an end nor a confirmed choice of rows, so nothing was done.' },
     },
-    'Merge the chosen rows': {
+    [merge]: {
       ...invoking(
         rowRecoveryFunctionArn,
         {
@@ -197,17 +205,36 @@ function answering(props: RowWorkflowProps): States {
           database,
           reportId: '{% $report.reportId %}',
           choose: '{% $states.input.merge %}',
+          offset: '{% $merged.offset %}',
           confirm: database,
         },
         ASKING,
-        { Next: ASK },
+        // The choice, for the next call.
+        { Output: '{% $states.input %}', Next: 'Were all rows merged?' },
       ),
       Assign: {
-        note: `{% 'Merged: ' & $string(${merged}.inserted) & ' inserted, ' & $string(${merged}.updated) & ' set back, ' & $string(${merged}.skipped) & ' skipped.' %}`,
+        merged: {
+          offset: '{% $states.result.Payload.next %}',
+          inserted: counted('inserted'),
+          updated: counted('updated'),
+          skipped: counted('skipped'),
+        },
       },
       Catch: [
-        { ErrorEquals: ['States.ALL'], Assign: { note: `{% 'Nothing was merged: ' & ${said} & '.' %}` }, Next: ASK },
+        {
+          ErrorEquals: ['States.ALL'],
+          Assign: {
+            note: `{% ($merged.offset = 0 ? 'Nothing was merged: ' : 'Merged: ' & ${merged} & '; then nothing else: ') & ${said} & '.' %}`,
+          },
+          Next: ASK,
+        },
       ],
+    },
+    'Were all rows merged?': {
+      Type: 'Choice',
+      Choices: [{ Condition: '{% $merged.offset != null %}', Next: merge }],
+      Default: ASK,
+      Assign: { note: `{% 'Merged: ' & ${merged} & '.' %}` },
     },
   };
 }

@@ -108,6 +108,17 @@ const PATHS: readonly Path[] = [
   ]),
   { when: 'the report is refused', ends: 'SUCCEEDED', arrange: without('report', 'schema_differs') },
   { when: 'rows are merged by the answer', ends: 'SUCCEEDED', answers: [merge('DATABASE'), DONE] },
+  {
+    when: 'the merge takes several calls',
+    ends: 'SUCCEEDED',
+    arrange: (world) => {
+      world.functions.rows = (request) => {
+        const answer = world.rowsAnswered(request) as JsonObject;
+        return request.action === 'merge' ? { ...answer, next: request.offset === 0 ? 3 : null } : answer;
+      };
+    },
+    answers: [merge('DATABASE'), DONE],
+  },
   { when: 'a merge is confirmed by another name', ends: 'SUCCEEDED', answers: [merge('other'), DONE] },
   { when: 'an answer is none', ends: 'SUCCEEDED', answers: [after(1, 'done'), DONE] },
   {

@@ -36,7 +36,14 @@ describe.each(DATABASE_NAMES)('the workflow that compares rows of %s with those 
     expect(requests).toEqual([
       { action: 'check', database, tables: input.tables, where: [] },
       { action: 'report', database, instance: { host }, tables: input.tables, where: [] },
-      { action: 'merge', database, reportId: '20261121T123000Z-00000001', choose: 'deleted', confirm: database },
+      {
+        action: 'merge',
+        database,
+        reportId: '20261121T123000Z-00000001',
+        choose: 'deleted',
+        offset: 0,
+        confirm: database,
+      },
     ]);
     expect(world.rds.calls).toContainEqual(
       expect.objectContaining({
@@ -92,6 +99,28 @@ describe.each(DATABASE_NAMES)('the workflow that compares rows of %s with those 
         note: 'The report failed after a part of the rows; report 20261121T123000Z-00000001 has what was found until then: SchemaDiffers, Table has other columns.',
       },
     });
+  });
+
+  test('has many rows merged by one call after the other, and after a failure of one from the beginning again', async () => {
+    const world = RecoveryWorld.inUse(database);
+    const offsets: unknown[] = [];
+    world.functions.rows = (request) => {
+      if (request.action !== 'merge') return world.rowsAnswered(request);
+      offsets.push(request.offset);
+      if (offsets.length === 3) throw new StatesError('MergeRefused', 'The key refuses the rows');
+      const [next, inserted] = [[4, 7, null, 7, null][offsets.length - 1] ?? null, offsets.length];
+      return { ...(world.rowsAnswered(request) as JsonObject), inserted, skipped: 1, next };
+    };
+    const merge = { afterMs: MINUTE, output: { merge: 'deleted', confirm: database } };
+    world.answers = [merge, merge, { afterMs: MINUTE, output: { done: true } }];
+    const execution = await world.run(definition, { tables: [`${database}.things`] });
+    expect(execution).toMatchObject({ status: 'SUCCEEDED' });
+    expect(offsets).toEqual([0, 4, 7, 0, 7]);
+    expect(world.events.map(({ detail }) => detail.note)).toEqual([
+      '',
+      'Merged: 3 inserted, 0 set back, 2 skipped; then nothing else: MergeRefused, The key refuses the rows.',
+      'Merged: 9 inserted, 0 set back, 2 skipped.',
+    ]);
   });
 
   test('brings instances up where the function reaches them: with the security group of the database', () => {

@@ -175,7 +175,16 @@ export class RecoveryWorld {
     if (request.action === 'merge') {
       const counts = { inserted: 3, updated: 0, skipped: 0 };
       const { reportId } = request;
-      return { reportId, database, dryRun: false, tables: [], ...counts, conflicts: [], entitlementsChanged: 0 };
+      return {
+        reportId,
+        database,
+        dryRun: false,
+        tables: [],
+        ...counts,
+        conflicts: [],
+        next: null,
+        entitlementsChanged: 0,
+      };
     }
     return {
       reportId: '20261121T123000Z-00000001',
