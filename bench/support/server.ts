@@ -9,6 +9,8 @@ import { applyMigrations } from '../../core/migrations/runner';
 import type { Log } from '../../core/runtime/telemetry';
 import { startCluster } from '../../local/postgres/cluster';
 import type { Teardown } from '../../local/runtime/teardown';
+import { serverWithLz4 } from './server-with-lz4';
+import { progress } from './table';
 
 /** A log that nobody reads: what a contender would write is not what is measured. */
 export const silentLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -41,13 +43,28 @@ export interface BenchServer {
   database(name: string): BenchDatabase;
 }
 
+/** Which server runs: one with LZ4 if it can be had, as on RDS. */
+function programs(): { readonly packageFolder?: string } {
+  try {
+    return { packageFolder: serverWithLz4() };
+  } catch (error) {
+    progress(`ABSENT: a PostgreSQL with LZ4 cannot be had, so events are stored uncompressed: ${String(error)}`);
+    return {};
+  }
+}
+
 /** Starts the server; the teardown stops it and deletes everything that the run wrote. */
 export async function startBenchServer(teardown: Teardown): Promise<BenchServer> {
   const directory = mkdtempSync(join(tmpdir(), 'billing-operations-bench-'));
   // The account that PostgreSQL runs as has to reach its data, or it would be kept elsewhere and stay.
   chmodSync(directory, 0o755);
   teardown.add(() => rmSync(directory, { recursive: true, force: true }));
-  const cluster = await startCluster({ directory: join(directory, 'cluster'), tls: true, durable: true });
+  const cluster = await startCluster({
+    directory: join(directory, 'cluster'),
+    tls: true,
+    durable: true,
+    ...programs(),
+  });
   teardown.add(() => cluster.stop());
   const { host, port, user, password, caFile } = cluster;
   if (caFile === undefined) throw new Error('The cluster was started without TLS');

@@ -1,5 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, lstatSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installedPackage } from '../runtime/installed-package';
@@ -111,7 +121,7 @@ function publishCopy(native: string, version: string): string {
  * @param folder of the package that has them. @default the installed one
  */
 export function findBinaries(account: Account | undefined, folder = packageFolder()): PostgresBinaries {
-  const native = join(folder, 'native');
+  const native = realpathSync(join(folder, 'native'));
   const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
   if (usableBy(account, native)) return { ...binariesIn(native), version };
   const copy = publishCopy(native, version);

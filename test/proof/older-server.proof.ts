@@ -1,16 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { chmod } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { Client } from 'pg';
-import type { DatabaseTarget } from '../../core/database/connector';
 import { createConnector } from '../../core/database/connector';
 import { applyMigrations } from '../../core/migrations/runner';
 import { normaliseSlot } from '../../core/archive/slot';
 import { archiveDatabase } from '../../lambdas/backup/archive-database';
 import { runRestore } from '../../lambdas/restore/core';
-import { type Cluster, startCluster } from '../../local/postgres/cluster';
 import { waitUntil } from '../../local/pass/check';
 import { migrationsOf } from '../factories/archive';
 import { createManifestKey } from '../support/archive-key';
@@ -19,7 +11,7 @@ import { asAdministrator, clusterSecrets, clusterTarget } from '../support/datab
 import { noErasures } from '../support/erasures';
 import { silentLog } from '../support/log';
 import { createBucket, objectStore } from '../support/object-store';
-import { secretsOf } from '../support/roles';
+import { type OtherServer, startOtherServer } from '../support/other-server';
 import { PG_DUMP_WORKER } from '../support/schema';
 import { postgresPackage } from './tools';
 
@@ -36,25 +28,8 @@ jest.setTimeout(120_000);
 
 (folder === undefined ? describe.skip : describe)(`a database of PostgreSQL ${VERSION}`, () => {
   const store = { s3: objectStore(), bucket: '', signingKey: createManifestKey() };
-  let directory: string;
-  let cluster: Cluster;
-
-  const query = async (database: string, sql: string) => {
-    const { host, port, user, password, caFile } = cluster;
-    const ca = readFileSync(caFile ?? '', 'utf8');
-    const client = new Client({ host, port, user, password, database, ssl: { ca } });
-    await client.connect();
-    try {
-      return (await client.query<Record<string, unknown>>(sql)).rows;
-    } finally {
-      await client.end();
-    }
-  };
-  const source = (): DatabaseTarget => {
-    const { host, port } = cluster;
-    return { name: 'main', host, port, database: 'company', secretArn: 'older', managed: 'elsewhere' };
-  };
-  const connector = () => createConnector(source(), secretsOf(cluster.user, cluster.password), 'test');
+  let server: OtherServer;
+  const connector = () => server.connector({ name: 'main', database: 'company', managed: 'elsewhere' });
   const restoring = () => ({
     store,
     migrationsDirectory: migrationsOf('adopted'),
@@ -65,22 +40,14 @@ jest.setTimeout(120_000);
   });
 
   beforeAll(async () => {
-    directory = mkdtempSync(path.join(tmpdir(), 'billing-operations-older-'));
-    await chmod(directory, 0o711);
-    cluster = await startCluster({
-      directory: path.join(directory, 'cluster'),
-      durable: false,
-      tls: true,
-      packageFolder: folder ?? '',
-    });
-    setDefaultCACertificates([...getCACertificates('default'), readFileSync(cluster.caFile ?? '', 'utf8')]);
+    server = await startOtherServer(folder ?? '');
     Object.assign(store, { bucket: await createBucket(store.s3) });
-    await query(
+    await server.query(
       'postgres',
       `CREATE DATABASE company TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'
          LOCALE_PROVIDER icu ICU_LOCALE 'und' ICU_RULES '&z < a'`,
     );
-    await query('company', COMPANY);
+    await server.query('company', COMPANY);
     const client = await connector().connect();
     await applyMigrations(client, 'main', migrationsOf('adopted'), { adopt: 'company' });
     await client.end();
@@ -92,8 +59,7 @@ jest.setTimeout(120_000);
 
   afterAll(async () => {
     store.s3.destroy();
-    await cluster.stop();
-    rmSync(directory, { recursive: true, force: true });
+    await server.stop();
   });
 
   const SORTED = 'SELECT * FROM app.sorted';
@@ -106,9 +72,9 @@ jest.setTimeout(120_000);
     );
     expect(report).toMatchObject({ outcome: 'restored', deviations: [], schemaDifferences: [] });
     const locale = (name: string) =>
-      query('postgres', `SELECT daticulocale, daticurules FROM pg_database WHERE datname = '${name}'`);
+      server.query('postgres', `SELECT daticulocale, daticurules FROM pg_database WHERE datname = '${name}'`);
     expect(await locale('company_before')).toEqual(await locale('company'));
-    expect(await query('company_before', SORTED)).toEqual(sorted);
+    expect(await server.query('company_before', SORTED)).toEqual(sorted);
   });
 
   test('is restored on a server of the version in use', async () => {

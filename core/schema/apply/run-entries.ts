@@ -29,6 +29,8 @@ const RULES_OF_DATA = new Set([
 ]);
 /** An undefined function or table: in the body of a function that an index calls, a name without its schema. */
 const UNRESOLVED = ['42883', '42P01'];
+/** What the server was built without. */
+const NOT_SUPPORTED = '0A000';
 /** A definition that this server or this role may not have, such as an aggregate with a state that only a superuser may use. */
 const REFUSED = /^(?:42|0A|0L|22023|55|58)/;
 
@@ -36,8 +38,8 @@ const REFUSED = /^(?:42|0A|0L|22023|55|58)/;
  * Runs the statements of entries, in order.
  *
  * What the role may not do (only a superuser makes event triggers, for example), what the server refuses, extensions whose
- * script fails, and what depends on these, is listed in `deviations` and left out; so is an index that is not unique and calls a
- * function whose body does not qualify its names.
+ * script fails, and what depends on these, is listed in `deviations` and left out; so is LZ4 for columns, where the server has
+ * none, and an index that is not unique and calls a function whose body does not qualify its names.
  *
  * @param client connection without an open transaction
  * @throws OperationError `schema_not_applied` naming the entry, when tables, defaults, keys or policies cannot be made;
@@ -136,6 +138,7 @@ async function judge(
     );
   }
   if (state === INSUFFICIENT_PRIVILEGE && (await runWithoutLeakproof(client, entry, sql, error, deviations))) return;
+  if (state === NOT_SUPPORTED && (await runWithoutLz4(client, entry, error, deviations))) return;
   if (!(await isTolerable(client, entry, error, deviations))) {
     const earlier = deviations.all().map(({ object, reason }) => `${object}: ${reason}`);
     throw new OperationError(
@@ -174,6 +177,26 @@ async function isTolerable(
 async function schemasOf(client: ClientBase): Promise<ReadonlySet<string>> {
   const { rows } = await client.query<{ name: string }>('SELECT nspname AS name FROM pg_catalog.pg_namespace');
   return new Set(rows.map(({ name }) => name));
+}
+
+const COMPRESSED_WITH_LZ4 = /^ALTER (?:MATERIALIZED VIEW|(?:FOREIGN )?TABLE) .* SET COMPRESSION lz4;$/s;
+
+/** Not every server is built with LZ4. Values are then compressed as the server does by itself, and are the same. */
+async function runWithoutLz4(
+  client: ClientBase,
+  entry: DumpEntry,
+  error: unknown,
+  deviations: Deviations,
+): Promise<boolean> {
+  const others = entry.statements.filter((statement) => !COMPRESSED_WITH_LZ4.test(statement));
+  if (others.length === entry.statements.length) return false;
+  try {
+    await client.query(others.join('\n'));
+  } catch {
+    return false;
+  }
+  deviations.add(describeEntry(entry), 'made without LZ4 for its columns', error);
+  return true;
 }
 
 const LEAKPROOF = /^(CREATE FUNCTION [^$']*?) LEAKPROOF\b/s;
