@@ -1,3 +1,4 @@
+import { archiveInParts } from './archive-in-parts';
 import { backUp, restore } from './archives';
 import { sendCanary } from './canary';
 import { deliverEvents } from './deliveries';
@@ -14,6 +15,7 @@ export const PASS_STEPS: readonly Step[] = [
   showState,
   backUp,
   restore,
+  archiveInParts,
   heal,
   takeTilled,
   listenOnLoopback,

@@ -10,6 +10,8 @@ import type { Scenario } from './scenario';
 export interface PassPlatform extends Pick<Platform, 'endpoint' | 'signingSecret' | 'databases' | 'stripe' | 'invoke'> {
   /** Undefined where the environment takes no Tilled. */
   readonly tilled: Platform['tilled'] | undefined;
+  /** Undefined where it is not this program that runs the state machines. */
+  readonly execution?: Platform['execution'];
 }
 
 /** State that the steps share. */

@@ -90,6 +90,8 @@ export interface Platform {
   upcoming(): ReturnType<Scheduler['upcoming']>;
   /** Runs a function, named by its folder in `lambdas/`. @throws FunctionError */
   invoke(stem: string, event: unknown): Promise<unknown>;
+  /** An execution of a state machine, under way or ended; undefined when there is none. */
+  execution(arn: string): ExecutionRecord | undefined;
 }
 
 const STRIPE_API_BASE = 'https://api.stripe.com';
@@ -172,7 +174,7 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
   );
   const region = { endpoint: store.endpoint, region: template.region };
   const observe = (execution: ExecutionRecord): void => activity.workflow(execution);
-  const { rds, stepFunctions } = await startWorkflows(
+  const { rds, stepFunctions, executions } = await startWorkflows(
     { machines, instances, functions, store: region, observe },
     teardown,
   );
@@ -228,6 +230,7 @@ export async function startPlatform(options: PlatformOptions, teardown: Teardown
     },
     upcoming: () => scheduler?.upcoming() ?? [],
     invoke: (stem, event) => functions.byStem(stem).invoke(event),
+    execution: (arn) => executions.find(arn),
   };
 }
 

@@ -34,7 +34,7 @@ export interface Workflows {
 export async function startWorkflows(
   { machines, instances, functions, store, observe }: Workflows,
   teardown: Teardown,
-): Promise<Record<'rds' | 'stepFunctions', HttpServer>> {
+): Promise<Record<'rds' | 'stepFunctions', HttpServer> & { readonly executions: Executions }> {
   const executions = new Executions({ services: workflowServices(functions, instances, store), observe });
   teardown.add(async () => {
     executions.stopAll();
@@ -44,7 +44,7 @@ export async function startWorkflows(
   teardown.add(() => rds.stop());
   const stepFunctions = await startStepFunctions({ machines, executions });
   teardown.add(() => stepFunctions.stop());
-  return { rds, stepFunctions };
+  return { rds, stepFunctions, executions };
 }
 
 /** ARN of the state machine that archives each database. */

@@ -10,20 +10,26 @@ export interface WorkflowClock {
   wait(milliseconds: number): void | Promise<void>;
 }
 
+/** The first wait of an execution. */
+const FIRST_WAIT_MS = 20;
+
 /**
  * The time of this machine, with short waits: where nothing takes as long as RDS does, a state that waits half a minute before
- * it looks again would only make a person wait.
+ * it looks again would only make a person wait. Each is twice as long as the one before, for what does take its time.
  *
  * @param longestMs longest wait, in milliseconds
  * @param stop ends a wait
  */
 export function impatientClock(longestMs: number, stop: AbortSignal): WorkflowClock {
+  let limitMs = Math.min(FIRST_WAIT_MS, longestMs);
   return {
     get nowMs() {
       return Date.now();
     },
     async wait(milliseconds) {
-      await sleep(Math.min(milliseconds, longestMs), undefined, { signal: stop }).catch(() => undefined);
+      const waitMs = Math.min(milliseconds, limitMs);
+      limitMs = Math.min(2 * limitMs, longestMs);
+      await sleep(waitMs, undefined, { signal: stop }).catch(() => undefined);
     },
   };
 }
