@@ -55,7 +55,7 @@ export const migrateNew = defineCommand({
     try {
       files = readdirSync(folder).toSorted();
     } catch (cause) {
-      throw new CommandError('failed', `There is no folder ${folder} here: change to the top of a checkout`, { cause });
+      throw new CommandError('usage', `There is no folder ${folder} here: change to the top of a checkout`, { cause });
     }
     const number = Number(files.at(-1)?.slice(0, 4) ?? 0) + 1;
     const file = path.join(folder, `${String(number).padStart(4, '0')}_${name}.sql`);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { assertNewFile } from '../../ops/files';
@@ -46,6 +46,23 @@ test.each([
 ])('%s is refused, where one option was ignored before', async (line, options) => {
   const stderr = `error: ${options} are mutually exclusive: give only one\n`;
   expect(await ops(line)).toEqual({ status: 2, stdout: '', stderr });
+});
+
+test('migrate new outside of a checkout is refused with where to run it, and adds nothing', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'ops-elsewhere-'));
+  const checkout = process.cwd();
+  process.chdir(folder);
+  try {
+    expect(await ops('migrate new billing create_receipts')).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: `error: There is no folder ${path.join('migrations', 'billing')} here: change to the top of a checkout\n`,
+    });
+    expect(readdirSync(folder)).toEqual([]);
+  } finally {
+    process.chdir(checkout);
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe('a file that the command line names', () => {
