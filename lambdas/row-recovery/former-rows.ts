@@ -9,7 +9,7 @@ import type { Deviation } from '../../core/schema/contract';
 import { loadPart } from '../../core/restore/load-part';
 import { findTables, type WantedArchive, withArchivedSchema, withArchivedTables } from './archived-tables';
 import type { RestoredInstance, RowRecoveryReportRequest } from './contract';
-import { type Part, type PartStart, partsOf } from './parts';
+import { type Part, type PartLimits, type PartStart, partsOf } from './parts';
 import { type InstancePlace, instanceName, placeOf, withRestoredInstance } from './restored-instance';
 import { type LiveTable, nameOf } from './tables';
 
@@ -45,11 +45,9 @@ export interface FormerRows {
   parts(source: Client, live: Client, table: LiveTable, where: string, begin?: PartStart): AsyncIterable<Part>;
 }
 
-export interface FormerRowsDependencies extends RestoreDependencies {
+export interface FormerRowsDependencies extends RestoreDependencies, PartLimits {
   /** A connector with the credentials of the live database, to a restored instance. */
   readonly connectorAt: (place: InstancePlace) => DatabaseConnector;
-  /** Rows of an instance that are compared at once. @default see `PART_ROWS` */
-  readonly partRows?: number;
   /** Bytes of COPY text of the wanted tables above which they are loaded and compared part by part. @default 2 GiB */
   readonly wholeBytes?: number;
   /** Bytes of COPY text above which no archive is restored by one call. */
@@ -138,7 +136,7 @@ function tooSlow(table: LiveTable, cause: unknown): OperationError {
 }
 
 function rowsOfInstance(
-  { connector: { target }, connectorAt, partRows }: FormerRowsDependencies,
+  { connector: { target }, connectorAt, ...limits }: FormerRowsDependencies,
   live: Client,
   instance: RestoredInstance,
 ): FormerRows {
@@ -156,7 +154,7 @@ function rowsOfInstance(
         const reason = await lackedMigrations(live, source);
         return work(source, reason === undefined ? undefined : { reason, origin, remedy });
       }),
-    parts: (source, session, table, where, begin) => partsOf(source, session, table, where, partRows, begin?.after),
+    parts: (source, session, table, where, begin) => partsOf(source, session, table, where, limits, begin?.after),
   };
 }
 

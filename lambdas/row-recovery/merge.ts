@@ -19,8 +19,8 @@ import { assertSameColumns, describeTables, type LiveTable, nameOf, referInCircl
 const BATCH = 200;
 const BATCH_BYTES = 16 * 1024 * 1024;
 /** Rows of a report that one transaction merges, at most, and their bytes. More may not come to an end within a call. */
-const PART_ROWS = 200_000;
-const PART_BYTES = 512 * 1024 * 1024;
+const TRANSACTION_ROWS = 200_000;
+const TRANSACTION_BYTES = 512 * 1024 * 1024;
 /** Conflicts in the answer, at most. */
 const MAX_CONFLICTS = 20;
 /** With more, a merge would queue behind a migration, and every other session behind the merge. */
@@ -35,7 +35,7 @@ export interface MergeDependencies {
   /** Bytes of rows that are sent to the server at once, unless a single row has more. @default 16 MiB */
   readonly batchBytes?: number;
   /** Rows that one call merges, where it may leave others to the next. @default 200,000 */
-  readonly partRows?: number;
+  readonly transactionRows?: number;
 }
 
 /**
@@ -44,7 +44,7 @@ export interface MergeDependencies {
  * come before children, and keys, constraints and triggers are respected. Rows that exist again are skipped, so that a second
  * merge changes nothing. Entitlements follow from the rows, so they are computed again in the same transaction.
  *
- * Of a report with more deleted rows than a transaction takes, another call merges those after {@link PART_ROWS}, unless rows
+ * Of a report with more deleted rows than a transaction takes, another call merges those after {@link TRANSACTION_ROWS}, unless rows
  * may refer to later ones of their own table, or in a circle. Rows that are named are never divided: a single conflict refuses
  * them all.
  *
@@ -55,7 +55,7 @@ export interface MergeDependencies {
  * `merge_refused` naming the rule, `wrong_database`; and, retryable, `store_unavailable`, `database_unavailable`
  */
 export async function mergeRows(
-  { connector, store, log, cache, batchBytes = BATCH_BYTES, partRows = PART_ROWS }: MergeDependencies,
+  { connector, store, log, cache, batchBytes = BATCH_BYTES, transactionRows = TRANSACTION_ROWS }: MergeDependencies,
   request: Omit<RowRecoveryMergeRequest, 'action' | 'database'>,
 ): Promise<RowRecoveryMergeReport> {
   const database = connector.target.name;
@@ -82,7 +82,9 @@ export async function mergeRows(
     try {
       await client.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
       const isDivisible = request.choose === 'deleted' && !(await referInCircle(client, tables));
-      const part = isDivisible ? { rows: partRows, bytes: PART_BYTES } : { rows: Infinity, bytes: Infinity };
+      const part = isDivisible
+        ? { rows: transactionRows, bytes: TRANSACTION_BYTES }
+        : { rows: Infinity, bytes: Infinity };
       const next = await loadChosen(client, store, summary, tables, { ...request, offset, batchBytes, part });
       const conflicts: string[] = [];
       const merges: TableMerge[] = [];

@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import type { DatabaseConnector } from '../../../core/database/connector';
 import { rowRecoveryRequest, type RowRecoveryReport } from '../../../lambdas/row-recovery/contract';
 import { type MergeDependencies, mergeRows } from '../../../lambdas/row-recovery/merge';
 import { reportRows, type ReportDependencies } from '../../../lambdas/row-recovery/report';
@@ -112,6 +113,46 @@ test('a report of calls that end or fail after any part is that of one call', as
   }
 });
 
+/** A connector whose statements take as long as those that read a large table for a few rows, when they are limited. */
+function slow(connector: DatabaseConnector): DatabaseConnector {
+  return {
+    ...connector,
+    connect: async (database) => {
+      const session = await connector.connect(database);
+      const query = session.query.bind(session) as (statement: unknown, ...rest: unknown[]) => unknown;
+      let isLimited = false;
+      session.query = ((statement: unknown, ...rest: unknown[]) => {
+        if (typeof statement !== 'string') return query(statement, ...rest);
+        if (/SET LOCAL statement_timeout/.test(statement)) isLimited = true;
+        if (statement.startsWith('ROLLBACK TO')) isLimited = false;
+        return query(isLimited && statement.startsWith('WITH part') ? 'SELECT pg_sleep(600)' : statement, ...rest);
+      }) as typeof session.query;
+      return session;
+    },
+  };
+}
+
+test.each(['source', 'live'])(
+  'a condition that no index of the %s serves is looked for in ranges of the key',
+  async (at) => {
+    const { connector, connectorAt } = rowReporting(site);
+    const slowed: Partial<ReportDependencies> =
+      at === 'live' ? { connector: slow(connector) } : { connectorAt: (place) => slow(connectorAt(place)) };
+    const request: Request = { tables: ['app.Orders'], where: [{ column: 'region', operator: '=', value: 'Ä' }] };
+    const sought = await report({}, request);
+    expect(sought).toMatchObject({ complete: true, tables: [{ compared: 120 }], changed: 2 });
+    let [last, calls]: [RowRecoveryReport | undefined, number] = [undefined, 0];
+    for (; last?.complete !== true; calls += 1) {
+      const limits = { partRows: 7, seekMs: 5, pause: AbortSignal.abort() };
+      last = await report({ ...limits, ...slowed }, { ...request, continues: last?.reportId });
+    }
+    // Ranges of 70 rows of 360, whether they meet the condition or not.
+    expect(calls).toBe(6);
+    expect(last.tables).toEqual(sought.tables);
+    expect(await rowsOf(last)).toEqual(await rowsOf(sought));
+  },
+);
+
 type Merge = Partial<Parameters<typeof mergeRows>[1]>;
 
 function merge(request: Merge = {}, overrides: Partial<MergeDependencies> = {}): ReturnType<typeof mergeRows> {
@@ -143,7 +184,7 @@ describe('a merge of more rows than a transaction takes', () => {
       for (let next: number | null = 0; next !== null; plans.calls += 1) {
         const plan: Awaited<ReturnType<typeof merge>> = await merge(
           { offset: next, confirm: undefined },
-          { partRows: 50 },
+          { transactionRows: 50 },
         );
         plans.inserted += plan.inserted;
         next = plan.next;
@@ -153,13 +194,13 @@ describe('a merge of more rows than a transaction takes', () => {
 
       const merged = { inserted: 0, skipped: 0 };
       for (let next: number | null = 0; next !== null;) {
-        const partRows = random.integer(1, 60);
-        const part: Awaited<ReturnType<typeof merge>> = await merge({ offset: next }, { partRows });
+        const transactionRows = random.integer(1, 60);
+        const part: Awaited<ReturnType<typeof merge>> = await merge({ offset: next }, { transactionRows });
         merged.inserted += part.inserted;
         merged.skipped += part.skipped;
         // Its answer was lost: the same call again changes nothing.
         if (random.chance(0.3)) {
-          const again = await merge({ offset: next }, { partRows });
+          const again = await merge({ offset: next }, { transactionRows });
           expect([seed, again.inserted, again.next]).toEqual([seed, 0, part.next]);
         }
         next = part.next;
@@ -170,7 +211,7 @@ describe('a merge of more rows than a transaction takes', () => {
   });
 
   test('says, when a later call is refused, that what the calls before have merged stays', async () => {
-    const { next } = await merge({}, { partRows: 2 });
+    const { next } = await merge({}, { transactionRows: 2 });
     await client.query(`ALTER TABLE app.customers ADD CONSTRAINT small CHECK (id < 60) NOT VALID`);
     try {
       await expect(merge({ offset: Number(next) })).rejects.toMatchObject({
@@ -189,7 +230,7 @@ describe('a merge of more rows than a transaction takes', () => {
     const damaged = Buffer.from(body);
     damaged[damaged.length - 10] = (damaged[damaged.length - 10] ?? 0) ^ 1;
     await replaceObject(site.store, whole.rowsKey, damaged);
-    await expect(merge({}, { partRows: 2 })).rejects.toMatchObject({ code: 'report_damaged' });
+    await expect(merge({}, { transactionRows: 2 })).rejects.toMatchObject({ code: 'report_damaged' });
     expect(await content()).toEqual(lost);
     await replaceObject(site.store, whole.rowsKey, body);
   });
@@ -198,7 +239,7 @@ describe('a merge of more rows than a transaction takes', () => {
 test('rows that refer to rows of their own table are merged by one call, whatever their number', async () => {
   await client.query('DELETE FROM app.folders');
   const { reportId } = await report({}, { tables: ['app.folders', 'app.customers'] });
-  const merged = await merge({ reportId }, { partRows: 3 });
+  const merged = await merge({ reportId }, { transactionRows: 3 });
   expect(merged).toMatchObject({ inserted: 44, next: null });
   await client.query('DELETE FROM app.customers WHERE id IN (1, 2, 30, 60)');
 });
@@ -207,7 +248,7 @@ test('rows that are named are merged by one call, which continues none', async (
   const ids = (await rowsOf(whole)).filter(({ kind }) => kind === 'changed').map(({ id }) => id);
   expect(ids.length).toBeGreaterThan(5);
   const choose = { choose: ids, confirm: undefined };
-  expect(await merge(choose, { partRows: 1 })).toMatchObject({ updated: ids.length, next: null });
+  expect(await merge(choose, { transactionRows: 1 })).toMatchObject({ updated: ids.length, next: null });
   await expect(merge({ ...choose, offset: 1 })).rejects.toThrow('offset: only together with `choose: "deleted"`');
   const request = { action: 'merge', database: 'billing', reportId: whole.reportId, choose: 'deleted', offset: -1 };
   expect(rowRecoveryRequest.safeParse(request).success).toBe(false);
