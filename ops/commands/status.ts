@@ -8,6 +8,7 @@ import { fields, table } from '../print/table';
 import { bytes, moment } from '../print/units';
 
 type Status = InspectionReport<'status'>;
+type Database = Status['databases'][number];
 
 export const status = defineCommand({
   name: 'status',
@@ -16,7 +17,7 @@ export const status = defineCommand({
   changes: 'nothing.',
   json: 'the report `status` of `lambdas/inspect/contract.ts`',
   finding:
-    'something could not be looked up, an archive is overdue, the last drill has findings, or an event failed or is parked',
+    'something could not be looked up, an archive is overdue, the last drill did not pass or has findings, or an event failed or is parked',
   arguments: {},
   options: {},
   examples: [{ line: 'status', explains: 'The first command of an incident.' }],
@@ -83,12 +84,19 @@ function findingsOf({ databases, events, queues, problems }: Status, now: Date):
   return [
     ...problems,
     ...overdue.map(({ database }) => `The archive of ${database} is overdue: ops backup ${database}`),
-    ...databases.flatMap(({ database, lastDrill }) =>
-      lastDrill?.findings ? [`Findings of the last drill of ${database}: ${lastDrill.findings}`] : [],
-    ),
+    ...databases.flatMap(({ database, lastDrill }) => (lastDrill === null ? [] : findingsOfDrill(database, lastDrill))),
     ...(events && events.failed > 0
       ? [`${events.failed} failed in the ledger: ops webhooks list --status failed`]
       : []),
     ...(queues && queues.parked > 0 ? [`${queues.parked} parked: ops webhooks redrive --dry-run`] : []),
+  ];
+}
+
+function findingsOfDrill(database: string, { outcome, findings }: NonNullable<Database['lastDrill']>): string[] {
+  return [
+    ...(outcome === 'passed'
+      ? []
+      : [`The last drill of ${database} did not pass (${outcome}): ops drills list ${database}`]),
+    ...(findings === null ? [] : [`Findings of the last drill of ${database}: ${findings}`]),
   ];
 }

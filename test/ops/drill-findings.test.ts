@@ -94,6 +94,17 @@ test('the status counts the findings of the last drill, says where to read on, a
   expect([sound.status, sound.stdout]).toEqual([0, expect.not.stringContaining('findings')]);
 });
 
+test.each(['slow', 'failed', 'interrupted'])(
+  'a last drill that ended as %s is a finding of the status',
+  async (outcome) => {
+    const { status, stdout } = await ops('status', statusOf({ outcome, findings: null }));
+    expect(status).toBe(1);
+    expect(stdout).toMatch(
+      new RegExp(`^The last drill of billing did not pass \\(${outcome}\\): ops drills list billing$`, 'm'),
+    );
+  },
+);
+
 test.each<[string, string | null, string, RegExp]>([
   ['passed', FINDINGS, 'wrong', /^passed with findings, .+ ago\): 2 not as archived, 1 to compare/],
   ['slow', FINDINGS, 'wrong', /^slow with findings, .+ ago\): 2 not as archived, 1 to compare/],
