@@ -17,7 +17,12 @@ export function createConfirm(
     }
     const terminal = createInterface({ input: stdin, output: stderr });
     try {
-      const typed = await terminal.question(`${consequence}\nType ${name} to continue: `, { signal });
+      const question = `${consequence}\nType ${name} to continue: `;
+      const typed = await terminal.question(question, { signal }).catch((cause: unknown) => {
+        // Ctrl-C or Ctrl-D. What the terminal shows next begins on a line of its own.
+        stderr.write('\n');
+        throw new CommandError('refused', `Nothing was changed: ${name} was not typed`, { cause });
+      });
       if (typed.trim() !== name) throw new CommandError('refused', `Nothing was changed: ${name} was not typed`);
     } finally {
       terminal.close();

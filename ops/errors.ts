@@ -1,5 +1,8 @@
 import type { EXIT_STATUS } from '../core/runtime/error-codes';
 
+/** By the shell's convention, the exit status of a process that Ctrl-C ended. */
+export const EXIT_INTERRUPTED = 130;
+
 /** How a command may end other than well. */
 export type FailureExit = Exclude<keyof typeof EXIT_STATUS, 'done' | 'finding'>;
 

@@ -1,17 +1,15 @@
 import { text } from 'node:stream/consumers';
+import type { Effect, OperationContract } from '../core/runtime/contract';
 import { EXIT_STATUS } from '../core/runtime/error-codes';
 import type { Target } from './aws/target';
 import type { Command, CommandResult } from './command';
 import { createConfirm } from './confirm';
 import type { Context, Surroundings } from './context';
-import { CommandError, explain } from './errors';
+import { EXIT_INTERRUPTED, explain, type CommandError } from './errors';
 import { styleOf } from './print/style';
 import { showProgress } from './progress';
 import { readSecret } from './secret-input';
 import type { ValuesOf } from './values';
-
-/** By the shell's convention, the exit status of a process that Ctrl-C ended. */
-const EXIT_INTERRUPTED = 130;
 
 /** Target of a command that reaches no environment. */
 const CHECKOUT: Target = { environment: 'local', platform: undefined, label: 'this checkout' };
@@ -37,18 +35,15 @@ export async function runCommand(
   const interrupted = new AbortController();
   const onInterrupt = (): void => interrupted.abort();
   process.once('SIGINT', onInterrupt);
+  const started: string[] = [];
   try {
-    const result = await perform(command, values, globals, surroundings, interrupted.signal);
+    const result = await perform(command, values, globals, surroundings, interrupted.signal, started);
     const lines = globals.json === true ? [JSON.stringify(result.report, undefined, 2)] : result.lines;
     for (const line of lines) stdout.write(`${line}\n`);
     return EXIT_STATUS[result.exit ?? 'done'];
   } catch (error) {
     if (interrupted.signal.aborted) {
-      const rest =
-        command.effect === 'reads'
-          ? '. Nothing that runs was stopped'
-          : '. What was started continues: ops audit and the log of the function show how it ends';
-      stderr.write(`Stopped waiting for ${command.name}${rest}\n`);
+      stderr.write(`Stopped waiting for ${command.name}. ${whatContinues(command, values, started)}\n`);
       return EXIT_INTERRUPTED;
     }
     const failure = explain(error, command.name, globals.env ?? 'this environment');
@@ -60,12 +55,29 @@ export async function runCommand(
   }
 }
 
+/** Where to see what Ctrl-C left running. The audit log does not say it: its record ends with the waiting. */
+function whatContinues(command: Command, values: object, started: readonly string[]): string {
+  const stem = started.at(-1);
+  if (command.effect === 'reads' || isDryRun(values)) return 'Nothing that runs was stopped';
+  if (stem !== undefined) return `What was started continues: ops logs ${stem} shows how it ends`;
+  return 'Anything that it started continues: ops runs lists it';
+}
+
+const isDryRun = (values: object): boolean => (values as { readonly dryRun?: boolean }).dryRun === true;
+
+/** What a request to a function does, which may depend on its action. */
+function effectOf({ effect }: OperationContract, request: object): Effect | undefined {
+  return typeof effect === 'string' ? effect : effect[(request as { readonly action?: string }).action ?? ''];
+}
+
+/** @param started names of the functions that were asked for more than to read, added as they are invoked */
 async function perform(
   command: Command,
   values: ValuesOf<Command['options']>,
   globals: GlobalValues,
   surroundings: Surroundings,
   signal: AbortSignal,
+  started: string[],
 ): Promise<CommandResult> {
   const { stdout, stderr, environment } = surroundings;
   const { resolveTarget } = await import('./aws/target');
@@ -88,6 +100,8 @@ async function perform(
     readSecret: (prompt) => readSecret(surroundings, prompt),
     async invoke(stem, contract, request) {
       const progress = showProgress(stderr, command.name);
+      const asked = request as object;
+      if (effectOf(contract, asked) !== 'reads' && !isDryRun(asked)) started.push(stem);
       try {
         return await invoke(stem, contract, request);
       } finally {
@@ -97,8 +111,7 @@ async function perform(
   };
   try {
     const run = (): Promise<CommandResult> => command.run(context, values);
-    const isDry = (values as { readonly dryRun?: boolean }).dryRun === true;
-    if (command.effect === 'reads' || isDry || globals.withoutAudit === true) return await run();
+    if (command.effect === 'reads' || isDryRun(values) || globals.withoutAudit === true) return await run();
     const { audited } = await import('./audit');
     const patient = createInvoke(target, clients, new AbortController().signal);
     const { isAboutAPerson = false } = command;

@@ -1,4 +1,5 @@
 import type { Surroundings } from './context';
+import { CommandError } from './errors';
 
 const CTRL_C = '\u{3}';
 const CTRL_D = '\u{4}';
@@ -38,8 +39,7 @@ function typedLine(stdin: NodeJS.ReadStream): Promise<string> {
         }
         if (key === CTRL_C) {
           stdin.off('data', onData);
-          process.kill(process.pid, 'SIGINT');
-          reject(new Error('Interrupted'));
+          reject(new CommandError('refused', 'Nothing was changed: no secret was typed'));
           return;
         }
         typed = BACKSPACES.includes(key) ? typed.slice(0, -1) : typed + key;

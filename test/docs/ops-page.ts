@@ -1,5 +1,6 @@
 import { EXIT_STATUS } from '../../core/runtime/error-codes';
 import type { Command } from '../../ops/command';
+import { EXIT_INTERRUPTED } from '../../ops/errors';
 import { COMMANDS } from '../../ops/commands';
 import { argumentUsage, commandUsage, optionUsage, valueSummary } from '../../ops/usage';
 
@@ -35,6 +36,7 @@ that it asks for is typed, or given as \`--confirm\`; without a terminal to ask 
 ${Object.entries(EXITS)
   .map(([name, meaning]) => `| ${EXIT_STATUS[name as keyof typeof EXIT_STATUS]} | ${meaning} |`)
   .join('\n')}
+| ${EXIT_INTERRUPTED} | Ctrl-C ended the waiting. What was started continues; the line says where to see how it ends. |
 
 | command | does | changes |
 | ------- | ---- | ------- |

@@ -91,7 +91,7 @@ test('Ctrl-C stops the waiting, says that the run continues, and ends the proces
   const status = await new Promise((resolve) => child.once('close', resolve));
   expect([status, stderr]).toEqual([
     130,
-    'Stopped waiting for reconcile. What was started continues: ops audit and the log of the function show how it ends\n',
+    'Stopped waiting for reconcile. What was started continues: ops logs reconciliation shows how it ends\n',
   ]);
 });
 

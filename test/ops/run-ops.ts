@@ -26,7 +26,7 @@ export async function runOps(
 ): Promise<Outcome> {
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
   const isTTY = typed !== undefined;
-  Object.assign(stdin, { isTTY });
+  Object.assign(stdin, { isTTY, setRawMode: () => stdin });
   Object.assign(stderr, { isTTY });
   if (typed !== undefined) stdin.write(`${typed}\n`);
   else stdin.end(piped);
