@@ -15,7 +15,6 @@ import {
 } from '../../core/runtime/environment';
 import { operation, type Invocation } from '../../core/runtime/operation';
 import { createSecrets } from '../../core/runtime/secrets';
-import { keepHeapSmall } from '../../core/runtime/sparing-heap';
 import { createTelemetry } from '../../core/runtime/telemetry';
 import { BACKUP_METRICS, type BackupReport, contract, stepContract, type StepReport } from './contract';
 import type { ExportTarget } from './export-snapshot';
@@ -32,7 +31,6 @@ const LONGEST_FREQUENCY_HOURS = 24 * 31;
 const MAX_STORAGE_GIB = 65_536;
 const GIB = 1024 ** 3;
 
-keepHeapSmall();
 const environment = readEnvironment({
   ...baseSettings,
   ...billingDatabaseSettings,

@@ -4,7 +4,7 @@ import type { Client } from 'pg';
 import { OperationError } from '../../runtime/errors';
 import { prepareSession } from '../../database/session';
 import { freeBuffer } from '../../runtime/free-buffer';
-import { collectGarbage } from '../../runtime/sparing-heap';
+import { collectSparedGarbage, spareHeap } from '../../runtime/sparing-heap';
 import { dumpError } from './dump-error';
 import { SessionBridge } from './session-bridge';
 
@@ -105,10 +105,12 @@ function rewriteStatement(sql: string): string | undefined {
 }
 
 async function assertReadable(client: Client): Promise<void> {
-  const { rows } = await client.query<{ major: number }>(
-    `SELECT current_setting('server_version_num')::int / 10000 AS major`,
+  const { rows } = await client.query<{ major: number; tables: number }>(
+    `SELECT current_setting('server_version_num')::int / 10000 AS major,
+       (SELECT count(*)::int FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p')) AS tables`,
   );
-  const major = rows[0]?.major ?? 0;
+  const { major, tables } = rows[0] ?? { major: 0, tables: 0 };
+  spareHeap(tables);
   if (major <= NEWEST_SERVER) return;
   throw new OperationError(
     'server_unsupported',
@@ -138,7 +140,7 @@ async function runWorker(bridge: SessionBridge, options: DumpOptions): Promise<U
     Atomics.add(answers, 0, 1);
     Atomics.notify(answers, 0);
   };
-  collectGarbage();
+  collectSparedGarbage();
   const worker = new Worker(workerFile, {
     workerData: { args: dumpArguments(options), port: workerPort, answers },
     transferList: [workerPort],
