@@ -15,7 +15,7 @@ const count = z.int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const slot = z.string().refine((value) => keyToSlot(slotToKey(value)) === value);
 
-/** One object in S3: text, compressed by zstd. */
+/** One object in S3: text, compressed by zstd, which carries a checksum of the text. */
 const objectSchema = z.object({
   key: z.string(),
   /** Bytes of the text. */
@@ -23,12 +23,20 @@ const objectSchema = z.object({
   compressedBytes: count,
   /** SHA-256 of the object, that is of the compressed bytes; what `sha256sum` prints for the downloaded file. */
   sha256,
+});
+
+/** SQL of the schema. */
+const textSchema = objectSchema.extend({
   /** SHA-256 of the text; what `zstd -dc … | sha256sum` prints. */
   plainSha256: sha256,
 });
 
 /** Rows of one table in COPY text format. */
-const partSchema = objectSchema.extend({ rows: count });
+const partSchema = objectSchema.extend({
+  rows: count,
+  /** SHA-256 of the text, in archives of before December 2026. @default none: nothing compares it */
+  plainSha256: sha256.optional(),
+});
 
 const tableSchema = z.object({
   schema: z.string().min(1),
@@ -97,7 +105,7 @@ const manifestSchema = z
       /** Empty where another tool manages the schema. */
       migrations,
       /** The schema at the moment of the rows, as SQL to run before them and after them, and what else it needs. */
-      schema: z.object({ before: objectSchema, after: objectSchema, facts: schemaFactsSchema }),
+      schema: z.object({ before: textSchema, after: textSchema, facts: schemaFactsSchema }),
       /** How far other tools had brought the schema, by their own records. @default none */
       schemaVersions: z.array(z.object({ tool: z.string(), journal: z.string(), version: z.string() })).optional(),
       /**
@@ -136,6 +144,8 @@ export type Manifest = z.infer<typeof manifestSchema>;
 export type CompleteManifest = Extract<Manifest, { version: typeof ARCHIVE_VERSION }>;
 /** One object of an archive other than its manifest. */
 export type ArchivedObject = z.infer<typeof objectSchema>;
+/** One text of an archived schema. */
+export type ArchivedText = z.infer<typeof textSchema>;
 export type ArchivedTable = z.infer<typeof tableSchema>;
 export type ArchivedPart = z.infer<typeof partSchema>;
 export type ArchivedSequence = z.infer<typeof sequenceSchema>;

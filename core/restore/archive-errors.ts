@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { DatabaseError } from 'pg';
 import type { ArchivedObject } from '../archive/manifest';
 import { unavailable } from '../archive/store';
@@ -48,8 +49,8 @@ export function explainLoadFailure(cause: DatabaseError, what: string): Operatio
 export function explainPartFailure(part: ArchivedObject, cause: unknown): unknown {
   if (cause instanceof OperationError) return cause;
   if (cause instanceof DatabaseError) return explainLoadFailure(cause, `the rows of ${part.key}`);
-  if (cause instanceof Error && cause.name === 'AbortError') return cause;
-  if (cause instanceof Error && 'code' in cause && String(cause.code).startsWith('ZSTD_')) {
+  if (isNativeError(cause) && cause.name === 'AbortError') return cause;
+  if (isNativeError(cause) && 'code' in cause && String(cause.code).startsWith('ZSTD_')) {
     return objectDamaged(part, `it cannot be decompressed (${cause.message})`, cause);
   }
   return unavailable(`read ${part.key}`, cause);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ArchivedObject } from '../archive/manifest';
+import type { ArchivedText } from '../archive/manifest';
 import { explainPartFailure, objectDamaged } from './archive-errors';
 import { createDecompressor } from './decompressor';
 import type { VerifiedObjects } from './verified-objects';
@@ -11,7 +11,7 @@ import type { VerifiedObjects } from './verified-objects';
  *
  * @throws OperationError `archive_damaged` naming the object, `store_unavailable` (retryable)
  */
-export async function readVerifiedText(objects: VerifiedObjects, object: ArchivedObject): Promise<string> {
+export async function readVerifiedText(objects: VerifiedObjects, object: ArchivedText): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   const sink = new Writable({

@@ -102,7 +102,8 @@ const partRecordSchema = z.strictObject({
   bytes: z.int(),
   compressedBytes: z.int(),
   sha256: z.string(),
-  plainSha256: z.string(),
+  /** In records of before December 2026. @default none */
+  plainSha256: z.string().optional(),
   /** Which of all objects that were ever under the key it is. */
   etag: z.string(),
   copiedAt: z.iso.datetime(),

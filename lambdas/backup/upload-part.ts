@@ -1,6 +1,5 @@
 import { NoSuchUpload } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
-import { createHash } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress } from 'node:zlib';
@@ -95,31 +94,28 @@ export async function uploadPart(
     part: {
       key: part.key,
       rows: rows.rows,
+      bytes: copying.value,
       compressedBytes: compressed.measurement.bytes,
       sha256: compressed.measurement.sha256,
-      ...copying.value,
     },
     etag: uploading.status === 'fulfilled' ? uploading.value.ETag : undefined,
   };
 }
 
-/** Hashes the rows and writes them to the compressor, one chunk at a time: the next may overwrite the last one's memory. */
-async function compressRows(
-  rows: CopyOut,
-  compressor: Writable,
-  signal: AbortSignal,
-): Promise<Pick<ArchivedPart, 'bytes' | 'plainSha256'>> {
-  const hash = createHash('sha256');
+/**
+ * Writes the rows to the compressor, one chunk at a time: the next may overwrite the last one's memory. They are not hashed:
+ * the compressor adds a checksum of them, and what it makes is hashed.
+ *
+ * @returns the bytes of text
+ */
+async function compressRows(rows: CopyOut, compressor: Writable, signal: AbortSignal): Promise<number> {
   let bytes = 0;
   for await (const chunk of rows) {
-    const written = write(compressor, chunk, signal);
-    // In parallel: the compressor works in a thread of its own.
-    hash.update(chunk);
     bytes += chunk.length;
-    await written;
+    await write(compressor, chunk, signal);
   }
   compressor.end();
-  return { bytes, plainSha256: hash.digest('hex') };
+  return bytes;
 }
 
 /** Resolves once the chunk is no longer needed. A stream that is destroyed meanwhile never calls back. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { constants, zstdCompressSync } from 'node:zlib';
 import type { DatabaseName } from '../../core/contract';
 import { schemaKey } from '../../core/archive/keys';
-import type { ArchivedObject } from '../../core/archive/manifest';
+import type { ArchivedText } from '../../core/archive/manifest';
 import type { Slot } from '../../core/archive/slot';
 import { type ArchiveStore, writeLocked } from '../../core/archive/store';
 import type { CapturedSchema } from '../../core/schema/contract';
@@ -24,8 +24,8 @@ export async function uploadSchema(
     readonly attempt: string;
     readonly retainUntil: Date;
   },
-): Promise<Readonly<Record<'before' | 'after', ArchivedObject>>> {
-  const upload = async (section: 'before' | 'after'): Promise<ArchivedObject> => {
+): Promise<Readonly<Record<'before' | 'after', ArchivedText>>> {
+  const upload = async (section: 'before' | 'after'): Promise<ArchivedText> => {
     const text = Buffer.from(captured[section], 'utf8');
     const object = zstdCompressSync(text, {
       params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },

@@ -30,7 +30,7 @@ import { uploadPart } from './upload-part';
 
 /**
  * Three keep two vCPUs busy, PostgreSQL's half of the work included: with two, both are often waiting for the one thread that
- * hashes for them. Each takes about 25 MB and a connection.
+ * decrypts for them. Each takes about 25 MB and a connection.
  */
 const WORKERS = 3;
 /**

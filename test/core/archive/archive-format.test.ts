@@ -45,13 +45,13 @@ function manifest(overrides: Partial<CompleteManifest> = {}): CompleteManifest {
   const sizes = { rows: 2, bytes: 20, compressedBytes: 15 };
   const table = { schema: 'billing', name: 'customers' };
   const key = partKey('billing', SLOT, ATTEMPT, table, 0);
-  const hashes = { sha256: 'a'.repeat(64), plainSha256: 'b'.repeat(64) };
-  const part = { key, ...sizes, ...hashes };
+  const part = { key, ...sizes, sha256: 'a'.repeat(64) };
   const textOf = (section: 'before' | 'after') => ({
     key: schemaKey('billing', SLOT, ATTEMPT, section),
     bytes: 20,
     compressedBytes: 15,
-    ...hashes,
+    sha256: 'a'.repeat(64),
+    plainSha256: 'b'.repeat(64),
   });
   return {
     format: ARCHIVE_FORMAT,
@@ -149,6 +149,13 @@ describe('a manifest', () => {
   test('of version 1 is read, whose schema is that of its migrations', () => {
     const { schema: _, ...first } = { ...manifest(), version: 1 as const };
     expect(parseManifest(JSON.stringify(first), 'key')).toEqual(first);
+  });
+
+  test('with a hash of the text of each part is read, as older ones have it', () => {
+    const { tables, ...others } = manifest();
+    const hashed = { plainSha256: 'b'.repeat(64) };
+    const older = tables.map((table) => ({ ...table, parts: table.parts.map((part) => ({ ...part, ...hashed })) }));
+    expect(parseManifest(JSON.stringify({ ...others, tables: older }), 'key')).toEqual({ ...others, tables: older });
   });
 
   test.each<[string, string, string]>([

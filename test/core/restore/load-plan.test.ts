@@ -4,7 +4,7 @@ import { isFrozen, LoadPlan, type LoadStep, planLoads, type TableBuild } from '.
 /** A table of parts with so many bytes; one byte a row. */
 function table(name: string, ...partBytes: number[]): ArchivedTable {
   const sizes = (bytes: number) => ({ rows: bytes, bytes, compressedBytes: bytes });
-  const parts = partBytes.map((bytes, at) => ({ key: `${name}/${at}`, sha256: '', plainSha256: '', ...sizes(bytes) }));
+  const parts = partBytes.map((bytes, at) => ({ key: `${name}/${at}`, sha256: '', ...sizes(bytes) }));
   return { schema: 'public', name, columns: ['id'], parts, ...sizes(partBytes.reduce((sum, bytes) => sum + bytes, 0)) };
 }
 

@@ -81,7 +81,7 @@ const EDITS: readonly (readonly [string, Edit])[] = [
   ],
   ['a table is one of an extension', (copy) => (tableOf(copy, 'people').extension = 'plpgsql')],
   ['the hash of an object is another', (copy) => (partOf(copy).sha256 = OTHER_SHA256)],
-  ['the hash of a text is another', (copy) => (partOf(copy).plainSha256 = OTHER_SHA256)],
+  ['a hash of a text is added', (copy) => (partOf(copy).plainSha256 = OTHER_SHA256)],
   ['the hash of the schema is another', (copy) => (copy.schema.before.sha256 = OTHER_SHA256)],
   ['the archive began earlier', (copy) => (copy.startedAt = MOMENT)],
   ['the archive was finished earlier', (copy) => (copy.finishedAt = MOMENT)],

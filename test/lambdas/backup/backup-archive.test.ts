@@ -41,7 +41,7 @@ test('the manifest describes each object, whose text PostgreSQL can read without
   expect(createHash('sha256').update(object).digest('hex')).toBe(part?.sha256);
   const text = zstdDecompressSync(object).toString('utf8');
   expect(text).toBe('n_1\t2026-11-20 10:00:00+00\nn_2\t2026-11-20 11:00:00+00\n');
-  expect(createHash('sha256').update(text).digest('hex')).toBe(part?.plainSha256);
+  expect(text).toHaveLength(part?.bytes ?? 0);
 });
 
 test('a second backup for the same slot does nothing', async () => {

@@ -1,7 +1,7 @@
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { restoreArchive } from '../../../core/restore/restore-archive';
+import { runRestore } from '../../../lambdas/restore/core';
 import { findArchive } from '../../../core/restore/select-archive';
 import type { Manifest } from '../../../core/archive/manifest';
 import { applyMigrations } from '../../../core/migrations/runner';
@@ -64,7 +64,22 @@ async function partOf(table: string) {
   const manifest = await manifestAt(site.store, key);
   const part = manifest.tables.find((candidate) => candidate.name === table)?.parts[0];
   if (!part) throw new Error(`${table} has no part`);
-  return { manifest, part, save: (changed: Manifest) => replaceManifest(site.store, changed) };
+  const save = (changed: Manifest) => replaceManifest(site.store, changed);
+  /** Puts other bytes in the place of the object, and into the manifest. */
+  const replaceByManifest = async (object: Buffer): Promise<void> => {
+    await replaceObject(site.store, part.key, object);
+    const compressedBytes = object.length;
+    const grown = compressedBytes - part.compressedBytes;
+    const changed = { ...part, compressedBytes, sha256: createHash('sha256').update(object).digest('hex') };
+    await save({
+      ...manifest,
+      compressedBytes: manifest.compressedBytes + grown,
+      tables: manifest.tables.map((one) =>
+        one.name === table ? { ...one, compressedBytes: one.compressedBytes + grown, parts: [changed] } : one,
+      ),
+    });
+  };
+  return { manifest, part, save, replaceByManifest };
 }
 
 describe('an archive of anything that PostgreSQL stores', () => {
@@ -181,27 +196,26 @@ describe('a restore', () => {
   });
 
   test('of an archive whose rows violate a foreign key names the key and leaves no database', async () => {
-    const { manifest, part, save } = await partOf('charges');
+    const { part, replaceByManifest } = await partOf('charges');
     const text = zstdDecompressSync(await readObject(site.store, part.key))
       .toString()
       .replace('cus_1', 'cus_9');
     const object = zstdCompressSync(text);
-    await replaceObject(site.store, part.key, object);
-    const sha256 = (data: Buffer | string) => createHash('sha256').update(data).digest('hex');
-    const grown = object.length - part.compressedBytes;
-    const changed = { compressedBytes: object.length, sha256: sha256(object), plainSha256: sha256(text) };
-    await save({
-      ...manifest,
-      compressedBytes: manifest.compressedBytes + grown,
-      tables: manifest.tables.map((table) =>
-        table.name === 'charges'
-          ? { ...table, compressedBytes: table.compressedBytes + grown, parts: [{ ...part, ...changed }] }
-          : table,
-      ),
-    });
+    await replaceByManifest(object);
     const refusal = site.restore();
     await expect(refusal).rejects.toMatchObject({ code: 'archive_inconsistent' });
     await expect(refusal).rejects.toThrow('charges_customer_id_fkey');
+    expect(await site.leftovers()).toEqual([]);
+  });
+
+  test('of an object that no longer decompresses to what was compressed names the object and leaves no database', async () => {
+    const { part, replaceByManifest } = await partOf('charges');
+    const object = await readObject(site.store, part.key);
+    // The last four bytes are the checksum of the text; by the manifest, they are what the backup wrote.
+    await replaceByManifest(Buffer.from(object.with(object.length - 1, (object.at(-1) ?? 0) ^ 1)));
+    const refusal = site.restore();
+    await expect(refusal).rejects.toMatchObject({ code: 'archive_damaged' });
+    await expect(refusal).rejects.toThrow(part.key);
     expect(await site.leftovers()).toEqual([]);
   });
 
@@ -284,7 +298,7 @@ describe('a restore', () => {
     const first = await site.restore();
     const before = await contentOf(first.targetDatabase);
     const again = (targetDatabase: string) =>
-      restoreArchive(
+      runRestore(
         {
           connector: site.source.connector,
           store: site.store,
@@ -294,7 +308,7 @@ describe('a restore', () => {
           log: silentLog,
           clock: () => new Date(),
         },
-        { archive: 'latest', targetDatabase },
+        { archive: 'latest', targetDatabase, afterwards: 'keep' },
       );
     await expect(again(first.targetDatabase)).rejects.toMatchObject({ code: 'target_exists' });
     await expect(again(site.source.name)).rejects.toMatchObject({ code: 'invalid_request' });
