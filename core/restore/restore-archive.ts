@@ -58,33 +58,43 @@ export interface RestoredArchive extends RestoreProof {
  * Everything that can be refused is refused before anything is written. The database has a name of the platform's own
  * until it is proven; a restore that fails drops it, and what a killed restore left is dropped by a later one.
  *
- * @throws OperationError `invalid_request`, `target_exists`, `archive_not_found`, `archive_foreign`,
- * `archive_unsupported`, `archive_malformed`, `archive_damaged` (naming the object), `schema_malformed`,
- * `schema_newer_than_code`, `migration_edited`, `extension_missing`, `server_unsupported`, `archive_inconsistent` (naming
- * table, key or rule), `schema_not_applied`, `wrong_database`, `disk_full`; and, retryable, `store_unavailable`,
- * `erasure_ledger_unreadable`, `database_unavailable`
+ * @param manifest of the archive, which {@link chooseArchive} found; the ledger of erasures was readable
+ * @param startedAt when it was asked for
+ * @throws OperationError `archive_unsupported`, `archive_malformed`, `archive_damaged` (naming the object),
+ * `schema_malformed`, `schema_newer_than_code`, `migration_edited`, `extension_missing`, `server_unsupported`,
+ * `archive_inconsistent` (naming table, key or rule), `schema_not_applied`, `wrong_database`, `target_exists`, `disk_full`;
+ * and, retryable, `store_unavailable`, `erasure_ledger_unreadable`, `database_unavailable`
  */
 export async function restoreArchive(
   dependencies: RestoreDependencies,
-  request: RestoreTarget,
+  manifest: Manifest,
+  targetDatabase: string,
+  startedAt: Date,
 ): Promise<RestoredArchive> {
   const { connector, log, clock } = dependencies;
-  const startedAt = clock();
-  const manifest = await choose(dependencies, request);
-  await assertErasuresReadable(dependencies);
+  const [archive, sweep] = await Promise.allSettled([
+    verifyArchive(dependencies, manifest),
+    sweepKilled(dependencies, startedAt),
+  ]);
+  if (archive.status === 'rejected') throw archive.reason;
+  if (sweep.status === 'rejected') throw sweep.reason;
+  const name = scratchName('unproven', connector.target.database, startedAt);
+  const proof = await restoreInto(dependencies, archive.value, name);
+  await renameDatabase(connector, name, targetDatabase).catch(async (error: unknown) => {
+    await dropOrLog(connector, name, log);
+    throw error;
+  });
+  return { manifest, ...proof, durationMs: clock().getTime() - startedAt.getTime() };
+}
+
+/** Drops what killed restores left. */
+async function sweepKilled({ connector, log }: RestoreDependencies, startedAt: Date): Promise<void> {
   for (const purpose of ['unproven', 'schema'] as const) {
     for (const at of await sweepScratch(connector, purpose, startedAt)) {
       log.warn('A restore was killed; its database was dropped', { purpose, startedAt: at.toISOString() });
     }
   }
   await sweepRestoring(connector, log, startedAt);
-  const name = scratchName('unproven', connector.target.database, startedAt);
-  const proof = await restoreInto(dependencies, await verifyArchive(dependencies, manifest), name);
-  await renameDatabase(connector, name, request.targetDatabase).catch(async (error: unknown) => {
-    await dropOrLog(connector, name, log);
-    throw error;
-  });
-  return { manifest, ...proof, durationMs: clock().getTime() - startedAt.getTime() };
 }
 
 /**
@@ -166,8 +176,18 @@ async function droppedOnFailure<T>(
   });
 }
 
-/** Finds the archive while the target is checked. An error of the target is thrown whichever of the two was faster. */
-async function choose({ connector, store }: RestoreDependencies, request: RestoreTarget): Promise<Manifest> {
+/**
+ * Finds the archive to restore while the target is checked. An error of the target is thrown whichever of the two was faster.
+ *
+ * @throws InvalidRequestError for a target or a choice that is none
+ * @throws OperationError `target_exists`, `archive_not_found`, `archive_foreign`, `archive_unsupported`,
+ * `archive_malformed`, `archive_unauthenticated`; and, retryable, `store_unavailable`, `signing_key_unavailable`,
+ * `database_unavailable`
+ */
+export async function chooseArchive(
+  { connector, store }: Pick<RestoreDependencies, 'connector' | 'store'>,
+  request: RestoreTarget,
+): Promise<Manifest> {
   const [target, archive] = await Promise.allSettled([
     assertNewDatabase(connector, request.targetDatabase),
     findArchive(store, connector.target.name, request),

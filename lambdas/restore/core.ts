@@ -1,9 +1,21 @@
 import type { Manifest } from '../../core/archive/manifest';
-import { assertNewDatabase, dropDatabase } from '../../core/restore/new-database';
-import { restoreArchive, type RestoreDependencies } from '../../core/restore/restore-archive';
-import { findArchive } from '../../core/restore/select-archive';
+import { dropDatabase } from '../../core/restore/new-database';
+import { chooseArchive, restoreArchive, type RestoreDependencies } from '../../core/restore/restore-archive';
 import { isTooLarge, type RestoreWorkflow, startRestore } from '../../core/restore/workflow';
 import type { RestoreReport, RestoreRequest } from './contract';
+
+/** What a report says while a workflow restores. */
+const NOTHING_YET = {
+  outcome: 'started',
+  foreignKeysValidated: 0,
+  sequencesRestored: 0,
+  invariantsChecked: 0,
+  migratedForward: [],
+  rolesCreated: [],
+  deviations: [],
+  schemaDifferences: [],
+  rowsErased: 0,
+} as const;
 
 export interface RunRestoreDependencies extends RestoreDependencies {
   /** Restores what is too large for one call. @default one call restores everything */
@@ -14,51 +26,27 @@ export interface RunRestoreDependencies extends RestoreDependencies {
  * Restores an archive into a new database and proves it, and drops the database again when the request says so. A large
  * archive is left to a workflow.
  *
- * @throws InvalidRequestError and OperationError as {@link restoreArchive} and {@link startRestore} describe
+ * @throws InvalidRequestError and OperationError as {@link chooseArchive}, {@link restoreArchive} and {@link startRestore}
+ * describe; `erasure_ledger_unreadable` (retryable)
  */
 export async function runRestore(
   dependencies: RunRestoreDependencies,
   { afterwards, ...target }: Omit<RestoreRequest, 'database'>,
 ): Promise<RestoreReport> {
-  const { workflow } = dependencies;
-  if (workflow) {
-    const started = await startIfTooLarge(dependencies, workflow, { afterwards, ...target });
-    if (started) return started;
-  }
-  const { manifest, ...proof } = await restoreArchive(dependencies, target);
+  const { workflow, erasures, clock } = dependencies;
+  const startedAt = clock();
   const { targetDatabase } = target;
+  const chosen = await chooseArchive(dependencies, target);
+  const erased = await erasures.ledger.read();
+  if (workflow && isTooLarge(chosen, workflow, erased)) {
+    const execution = await startRestore(workflow, { afterwards, ...target }, chosen, startedAt);
+    const durationMs = clock().getTime() - startedAt.getTime();
+    return { ...NOTHING_YET, ...described(chosen), execution, targetDatabase, durationMs, kept: afterwards === 'keep' };
+  }
+  const { manifest, ...proof } = await restoreArchive(dependencies, chosen, targetDatabase, startedAt);
   const kept = afterwards === 'keep';
   if (!kept) await dropDatabase(dependencies.connector, targetDatabase);
   return { ...described(manifest), outcome: 'restored', targetDatabase, ...proof, kept };
-}
-
-async function startIfTooLarge(
-  { connector, store, erasures, clock }: RunRestoreDependencies,
-  workflow: RestoreWorkflow,
-  request: Omit<RestoreRequest, 'database'>,
-): Promise<RestoreReport | undefined> {
-  const startedAt = clock();
-  const { targetDatabase } = request;
-  await assertNewDatabase(connector, targetDatabase);
-  const manifest = await findArchive(store, connector.target.name, request);
-  if (!isTooLarge(manifest, workflow, await erasures.ledger.read())) return undefined;
-  const execution = await startRestore(workflow, request, manifest, startedAt);
-  return {
-    ...described(manifest),
-    outcome: 'started',
-    execution,
-    targetDatabase,
-    foreignKeysValidated: 0,
-    sequencesRestored: 0,
-    invariantsChecked: 0,
-    migratedForward: [],
-    rolesCreated: [],
-    deviations: [],
-    schemaDifferences: [],
-    rowsErased: 0,
-    durationMs: clock().getTime() - startedAt.getTime(),
-    kept: request.afterwards === 'keep',
-  };
 }
 
 function described({ database, slot, startedAt, tables, rows }: Manifest) {
