@@ -8,9 +8,6 @@ import type { Erasures, LedgerEntry } from './ledger';
 
 /** Rows that one statement goes through: more keep locks of rows for longer, fewer take more round trips. */
 const PAGE_ROWS = 2_000;
-/** Longest wait for transactions that began before the tombstones: those of webhooks take milliseconds. */
-const DRAIN_MS = 30_000;
-const POLL_MS = 50;
 
 interface SweptTable {
   readonly name: SweptTableName;
@@ -141,32 +138,6 @@ async function plant(client: ClientBase, { id, erasedAt, subjects }: LedgerEntry
      ON CONFLICT (digest) DO UPDATE SET erased_at = excluded.erased_at WHERE known.erased_at < excluded.erased_at`,
     [id, erasedAt, JSON.stringify(subjects)],
   );
-}
-
-/**
- * Waits until no transaction is left that began before the tombstones were committed, since its triggers did not see them.
- *
- * @throws OperationError `database_busy` (retryable) after 30 s
- */
-export async function drainTransactions(client: ClientBase): Promise<void> {
-  // An id of its own: that of every transaction which has one already is lower. The `xmax` of a snapshot is only behind the last
-  // id that has ended.
-  const { rows } = await client.query<{ next: string }>('SELECT pg_current_xact_id()::text AS next');
-  const deadline = Date.now() + DRAIN_MS;
-  for (;;) {
-    const over = await client.query<{ over: boolean }>(
-      'SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8 AS over',
-      [rows[0]?.next],
-    );
-    if (over.rows[0]?.over === true) return;
-    if (Date.now() > deadline) {
-      throw new OperationError(
-        'database_busy',
-        'A transaction that began before the erasure has been open for 30 s: end it ("ops connections"), and ask for the erasure again',
-      );
-    }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
 }
 
 /**

@@ -3,7 +3,6 @@ import type { DatabaseName } from '../contract';
 import {
   assertLedgerHas,
   beginSweep,
-  drainTransactions,
   finishErasures,
   knownErasures,
   plantTombstones,
@@ -12,6 +11,7 @@ import {
   type SweepLimits,
 } from './billing';
 import type { ErasureHook } from './contract';
+import { drainTransactions } from './drain';
 import type { ErasureLedger, Erasures } from './ledger';
 import { sweepMain } from './main';
 
@@ -38,7 +38,7 @@ export interface Replay extends Sweep {
  * moment. Called before anything of it is handed over, in as many calls as it takes. Begun anew at any point, it is complete as well.
  *
  * @returns rows that this call reduced; none where the database knew every erasure
- * @throws OperationError `database_busy` (retryable) when other sessions write to it, `erasure_ledger_unreadable` (retryable) when the
+ * @throws OperationError `database_busy` (retryable) naming transactions of others that stay open in it, `erasure_ledger_unreadable` (retryable) when the
  * ledger lacks an erasure that billing knows, `hooks_invalid` when main refuses a treatment
  */
 export async function replayErasures(
@@ -58,7 +58,7 @@ export async function replayErasures(
     const begun = await beginSweep(client);
     if (begun.open === 0) return completed({});
     sweep = begun.sweep;
-    await drainTransactions(client);
+    await drainTransactions(client, { whatNext: 'Nothing was handed over: end them, and repeat the request' });
   }
   const { reduced, continueFrom: next } = await sweepBilling(client, { from, hasTime });
   if (next !== null) return { reduced, continueFrom: { sweep, ...next }, done: false };

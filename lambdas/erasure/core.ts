@@ -5,7 +5,6 @@ import { assertIdentity } from '../../core/database/identity';
 import {
   assertLedgerHas,
   beginSweep,
-  drainTransactions,
   finishErasures,
   knownErasures,
   plantTombstones,
@@ -13,6 +12,7 @@ import {
   sweepBilling,
 } from '../../core/erasure/billing';
 import { type ErasureHook, SWEPT_TABLE_NAMES } from '../../core/erasure/contract';
+import { drainTransactions } from '../../core/erasure/drain';
 import type { Subject } from '../../core/erasure/key';
 import type { ErasureLedger } from '../../core/erasure/ledger';
 import { assertHooks, knowsUser, sweepMain, tryHooks } from '../../core/erasure/main';
@@ -43,6 +43,10 @@ export interface ErasureDependencies {
   /** Milliseconds left for the work. @default no limit */
   readonly remainingMs?: () => number;
 }
+
+/** What an operator has to know of an erasure that other transactions kept from its sweep. */
+const HALF_DONE =
+  'The erasure is half done: what is stored from now on is reduced, what was stored before is not. End them ("ops queries billing" shows what they do), and ask for the erasure again, which completes it';
 
 type Request<Action extends ErasureRequest['action']> = Extract<ErasureRequest, { readonly action: Action }>;
 
@@ -158,7 +162,7 @@ async function carryOut(
   if (from === undefined) {
     await plantTombstones(billing, erasures);
     ({ sweep } = await beginSweep(billing));
-    await drainTransactions(billing);
+    await drainTransactions(billing, { whatNext: HALF_DONE });
   }
   const { reduced, continueFrom: next } = await sweepBilling(billing, { from, hasTime: () => remainingMs() > 0 });
   const tables = counts('billing', reduced);

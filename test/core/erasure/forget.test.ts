@@ -1,5 +1,6 @@
 import { escapeLiteral } from 'pg';
-import { drainTransactions, plantTombstones, sweepBilling } from '../../../core/erasure/billing';
+import { plantTombstones, sweepBilling } from '../../../core/erasure/billing';
+import { drainTransactions } from '../../../core/erasure/drain';
 import { placesOf, plantedPerson, type PlantedPerson } from '../../factories/planted-person';
 import {
   account,
@@ -110,7 +111,7 @@ describe('a person who is erased from billing', () => {
     await writer.query(storeEvents([]));
     await plantTombstones(client(), erased);
     let drained = false;
-    const draining = drainTransactions(client()).then(() => (drained = true));
+    const draining = drainTransactions(client(), { whatNext: '' }).then(() => (drained = true));
     await writer.query(storeEvents(naming(one)));
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(drained).toBe(false);
@@ -128,7 +129,7 @@ describe('a person who is erased from billing', () => {
     await writer.query(storeEvents([]));
     await erasing.query('COMMIT');
     let drained = false;
-    const draining = drainTransactions(erasing).then(() => (drained = true));
+    const draining = drainTransactions(erasing, { whatNext: '' }).then(() => (drained = true));
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(drained).toBe(false);
     await writer.query('COMMIT');
