@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { type DatabaseConnector, explainConnectionLoss } from './connector';
+import { explainLockTimeout } from './lock-timeout';
 
 export interface ConnectionsOptions {
   readonly count: number;
@@ -12,7 +13,7 @@ export interface ConnectionsOptions {
 /**
  * Runs `work` with several connections to one database, all of which are ended whatever happens.
  *
- * @throws OperationError `database_unavailable` (retryable), or whatever `prepare` and `work` throw
+ * @throws OperationError `database_unavailable` or `database_busy` (both retryable), or whatever `prepare` and `work` throw
  */
 export async function withConnections<T>(
   connector: DatabaseConnector,
@@ -28,7 +29,7 @@ export async function withConnections<T>(
     }
     return await work(clients);
   } catch (error) {
-    throw explainConnectionLoss(error);
+    throw explainConnectionLoss(await explainLockTimeout(error));
   } finally {
     await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
   }

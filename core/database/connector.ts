@@ -3,6 +3,7 @@ import { Client, DatabaseError, escapeIdentifier } from 'pg';
 import * as z from 'zod';
 import type { DatabaseManagement, DatabaseName } from '../contract';
 import { OperationError, messageOf } from '../runtime/errors';
+import { explainLockTimeout } from './lock-timeout';
 import { concerns, NO_WRITES, type Place, secretMove } from './moved';
 import { prepareSession } from './session';
 import type { Secrets, SecretVersion } from '../runtime/secrets';
@@ -304,7 +305,8 @@ export function explainConnectionLoss(cause: unknown): unknown {
 /**
  * Runs `work` with a new connection, which is always ended.
  *
- * @throws OperationError `database_unavailable` (retryable) when there is no connection, or it is lost; or what `work` throws
+ * @throws OperationError `database_unavailable` (retryable) when there is no connection, or it is lost; `database_busy` (retryable) when
+ * another session kept a lock; or what `work` throws
  */
 export async function withConnection<T>(
   connector: DatabaseConnector,
@@ -315,7 +317,7 @@ export async function withConnection<T>(
   try {
     return await work(client);
   } catch (error) {
-    throw explainConnectionLoss(error);
+    throw explainConnectionLoss(await explainLockTimeout(error, client));
   } finally {
     await client.end().catch(() => undefined);
   }

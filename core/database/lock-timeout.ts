@@ -1,4 +1,5 @@
 import { type ClientBase, DatabaseError } from 'pg';
+import { messageOf, OperationError } from '../runtime/errors';
 
 /** SQLSTATE `lock_not_available`: a lock was not granted within `lock_timeout`, or at once with `NOWAIT` or `SKIP_LOCKED`. */
 export const LOCK_NOT_AVAILABLE = '55P03';
@@ -22,4 +23,24 @@ export async function describeBlockers(client: ClientBase): Promise<string> {
   );
   const sessions = rows.map(({ session }) => session).join(', ');
   return sessions === '' ? 'no other transaction that this role may see is open now' : `open transactions: ${sessions}`;
+}
+
+/**
+ * The error of work that gave up waiting for a lock of another session, as one that may be retried; others as they are.
+ *
+ * @param client to look up who may hold the lock, once what it has of a transaction is rolled back; without it, nobody is named
+ */
+export async function explainLockTimeout(cause: unknown, client?: ClientBase): Promise<unknown> {
+  if (!isLockTimeout(cause)) return cause;
+  const blockers = await client
+    ?.query('ROLLBACK')
+    .then(() => describeBlockers(client))
+    // The connection may have been lost since: what failed is known without the names.
+    .catch(() => undefined);
+  const named = blockers === undefined ? '' : `; ${blockers}`;
+  return new OperationError(
+    'database_busy',
+    `Another session kept a lock for too long (${messageOf(cause)})${named}. Let it finish, or end it ("ops queries <database>" shows what it does), and repeat the request`,
+    { cause },
+  );
 }

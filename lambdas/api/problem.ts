@@ -3,6 +3,7 @@ import { DatabaseError } from 'pg';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { HTTPException } from 'hono/http-exception';
 import * as z from 'zod';
+import { isLockTimeout } from '../../core/database/lock-timeout';
 import { ConnectionLostError } from '../../core/database/reusable-connection';
 import { ERROR_CODES, type ErrorCode } from '../../core/runtime/error-codes';
 import { messageOf, OperationError } from '../../core/runtime/errors';
@@ -104,6 +105,10 @@ export function asProblem(error: unknown, log: Log): Problem {
   if (error instanceof DatabaseError && error.code === STATEMENT_CANCELED) {
     log.warn('A statement took too long', { reason: error.message });
     return new Problem(503, 'database_slow', 'The database took too long; try again, or with a shorter range');
+  }
+  if (isLockTimeout(error)) {
+    log.warn('Another session kept a lock for too long', { reason: messageOf(error) });
+    return new Problem(503, 'database_busy', ERROR_CODES.database_busy.meaning);
   }
   if (isUnavailable(error)) {
     log.warn('The database broke off', { reason: messageOf(error) });

@@ -147,8 +147,11 @@ export function snapshotLost(cause: unknown): OperationError {
 }
 
 /** What an error of reading the database means to the caller; others are returned as they are. */
-export function explainReadFailure(cause: unknown): unknown {
-  if (!(cause instanceof DatabaseError)) return cause;
+export function explainReadFailure(failure: unknown): unknown {
+  // A lock is explained for any work with a connection before; of a backup, more is known.
+  const isLock = failure instanceof OperationError && failure.code === 'database_busy' && isLockTimeout(failure.cause);
+  const cause = isLock ? failure.cause : failure;
+  if (!(cause instanceof DatabaseError)) return failure;
   const { code = '' } = cause;
   const explained = (name: 'schema_changing' | 'privilege_missing' | 'database_unavailable', sentence: string) =>
     new OperationError(name, `${sentence}: ${cause.message}`, { cause });

@@ -6,6 +6,7 @@ import type { AccessPlan } from '../../core/access/change';
 import { type AccessWishes, planAccess } from '../../core/access/plan';
 import { ACCESS_POLICIES, type AccessPolicy } from '../../core/access/policy';
 import { createConnector, type DatabaseConnector, targetAt, withConnection } from '../../core/database/connector';
+import { isLockTimeout } from '../../core/database/lock-timeout';
 import { assertHostBeside } from '../../core/database/rds-host';
 import { InvalidRequestError, OperationError } from '../../core/runtime/errors';
 import type { Secrets } from '../../core/runtime/secrets';
@@ -103,7 +104,7 @@ async function makeSo(client: ClientBase, policy: AccessPolicy, wishes: AccessWi
       await applyAccess(client, plan.changes);
       return plan;
     } catch (cause) {
-      if (!(cause instanceof DatabaseError)) throw cause;
+      if (!(cause instanceof DatabaseError) || isLockTimeout(cause)) throw cause;
       if (attempt < ATTEMPTS && CONCURRENT.has(cause.code ?? '')) continue;
       throw new OperationError(
         'access_refused',

@@ -65,6 +65,24 @@ test.each([
   await expect(several).rejects.toMatchObject(unavailable);
 });
 
+test('a lock that another session keeps makes the work retryable, and that session is named', async () => {
+  const holder = await database.client();
+  await holder.query('CREATE TABLE held ()');
+  await holder.query(`SET application_name = 'slow report'; BEGIN; LOCK TABLE held`);
+  const work = async (client: Client) => {
+    await client.query('BEGIN; SET LOCAL lock_timeout = 1');
+    await client.query('SELECT FROM held');
+  };
+  const message = expect.stringMatching(
+    /^Another session kept a lock for too long \(canceling statement due to lock timeout\); open transactions: slow report \(process \d+\) since \d+ s\. /,
+  ) as string;
+  const busy = { code: 'database_busy', retryable: true };
+  await expect(withConnection(database.connector, work)).rejects.toMatchObject({ ...busy, message });
+  const several = withConnections(database.connector, { count: 1, prepare: work }, async () => undefined);
+  await expect(several).rejects.toMatchObject(busy);
+  await holder.query('ROLLBACK');
+});
+
 test('a write that is refused because the database moves to another server makes the work retryable', async () => {
   const other = await createTestDatabase('empty');
   try {

@@ -1,8 +1,10 @@
+import { DatabaseError } from 'pg';
 import type { ReusableConnection } from '../../../core/database/reusable-connection';
 import { checkDatabase } from '../../../lambdas/api/database-state';
 import { addHealth } from '../../../lambdas/api/health';
 import type { ApiDependencies } from '../../../lambdas/api/dependencies';
 import { createJobReader } from '../../../lambdas/api/jobs';
+import { asProblem } from '../../../lambdas/api/problem';
 import { createRouter } from '../../../lambdas/api/router';
 import { startApi } from '../../factories/api';
 import { silentLog } from '../../support/log';
@@ -46,6 +48,13 @@ test.each([
   addHealth(app, { database, clock: () => new Date(), log: silentLog } as unknown as ApiDependencies, async () => []);
   const response = await app.request(path);
   expect([response.status, await response.json()]).toEqual([status, body]);
+});
+
+test('a statement that waits for a lock in vain is answered as a busy database', () => {
+  const cause = Object.assign(new DatabaseError('canceling statement due to lock timeout', 1, 'error'), {
+    code: '55P03',
+  });
+  expect(asProblem(cause, silentLog)).toMatchObject({ status: 503, code: 'database_busy' });
 });
 
 test('a ledger that is locked makes jobs unknown, and does not hold up the next request', async () => {
