@@ -29,6 +29,12 @@ export interface Span {
   readonly until: string;
 }
 
+/** Parts, of any case, of who did something, and of what and about what. */
+export interface Choice {
+  readonly who?: string | undefined;
+  readonly about?: string | undefined;
+}
+
 /** What a source answered. */
 export interface Answered {
   readonly entries: readonly AuditEntry[];

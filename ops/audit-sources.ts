@@ -1,7 +1,7 @@
 import type { ResultField } from '@aws-sdk/client-cloudwatch-logs';
 import { DATABASE_NAMES } from '../core/contract';
 import { askApi, askObjects, MOST_LINES, readRow, runQuery } from './audit-access-logs';
-import type { Answered, AuditEntry, AuditSource, Span } from './audit-entry';
+import type { Answered, AuditEntry, AuditSource, Choice, Span } from './audit-entry';
 import type { Context } from './context';
 import { CommandError, explain, NotOnLocalPlatform } from './errors';
 import { inspect } from './inspect';
@@ -19,7 +19,7 @@ export const QUERIES = {
 const DAY_MS = 86_400_000;
 
 /** Asks one source. @throws CommandError why it does not answer */
-export async function ask(context: Context, source: AuditSource, span: Span): Promise<Answered> {
+export async function ask(context: Context, source: AuditSource, span: Span, choice: Choice = {}): Promise<Answered> {
   switch (source) {
     case 'operations':
       return askOperations(context, span);
@@ -32,7 +32,7 @@ export async function ask(context: Context, source: AuditSource, span: Span): Pr
     case 'objects':
       return askObjects(context, span);
     default:
-      return askLogs(context, source, span);
+      return askLogs(context, source, span, choice);
   }
 }
 
@@ -98,7 +98,7 @@ async function askSecrets(context: Context): Promise<Answered> {
 }
 
 /** Runs a saved query over the logs of the databases: logins of people, or what pgaudit recorded. */
-async function askLogs(context: Context, source: keyof typeof QUERIES, span: Span): Promise<Answered> {
+async function askLogs(context: Context, source: keyof typeof QUERIES, span: Span, choice: Choice): Promise<Answered> {
   const { clients, target, signal } = context;
   if (target.platform !== undefined) {
     throw new NotOnLocalPlatform('logs of its databases');
@@ -118,7 +118,8 @@ async function askLogs(context: Context, source: keyof typeof QUERIES, span: Spa
       );
     }
     const { queryString, logGroupNames = [] } = saved;
-    const results = await runQuery(client, { logGroupNames, queryString }, span, signal);
+    const chosen = { logGroupNames, queryString: choosing(source, queryString, choice) };
+    const results = await runQuery(client, chosen, span, signal);
     return {
       entries: results.map((row) => entryOf(source, row)),
       more: results.length >= MOST_LINES,
@@ -134,6 +135,22 @@ const unaskedDatabases = (logGroupNames: readonly string[]): string[] =>
   DATABASE_NAMES.filter((database) => !logGroupNames.some((name) => name.endsWith(`-${database}/postgresql`))).map(
     (database) => `${database} existed before and logs where its own parameter group says`,
   );
+
+/** What {@link SAID} and the database say, as an expression of Logs Insights. */
+const TOLD: Readonly<Record<keyof typeof QUERIES, string>> = {
+  logins: 'concat(database, " logged in from ", address)',
+  statements: 'concat(database, " ", class, " ", command, ": ", statement)',
+  reads: 'concat(database, " ", command, " ", coalesce(object, ""), ": ", statement)',
+};
+
+/** Has a query choose before it sorts and cuts off what is older than its newest lines. */
+function choosing(source: keyof typeof QUERIES, query: string | undefined, { who, about }: Choice): string | undefined {
+  const filter = (expression: string, part: string | undefined) =>
+    part === undefined
+      ? ''
+      : `| filter ${expression} like /(?i)${part.replaceAll(/[!-/:-@[-^`{-~]/g, String.raw`\$&`)}/\n`;
+  return query?.replace(/^\| sort /m, (sort) => `${filter('user', who)}${filter(TOLD[source], about)}${sort}`);
+}
 
 /** What a row of each query says. */
 const SAID: Readonly<Record<keyof typeof QUERIES, (of: (field: string) => string) => string>> = {

@@ -24,7 +24,7 @@ export const audit = defineCommand({
   name: 'audit',
   summary: 'Lists who did what, and when, from all that is recorded',
   details:
-    'Sources: `operations`, what operators and the API changed; `records`, tables of the databases (keys of the API and their last use, owners, erasures, payouts, accepted payments, migrations, merged rows); `secrets`, the last change of each; `logins`, people who logged in to a database; `statements`, changes that pgaudit recorded; `reads`, what people read in a database, by pgaudit; `api`, requests to the API and the Stability page; `objects`, requests to the bucket of archives, and to that of the copies in the second region, that no function of the environment made. Commands and logs are kept for a year, the rest as long as its rows; of a secret only the last change. `logins`, `statements`, `reads` and `api` list the newest 200 of the time, among which --who and --about choose: name a short one. What else records, and where: [Audit](access.md#audit).',
+    'Sources: `operations`, what operators and the API changed; `records`, tables of the databases (keys of the API and their last use, owners, erasures, payouts, accepted payments, migrations, merged rows); `secrets`, the last change of each; `logins`, people who logged in to a database; `statements`, changes that pgaudit recorded; `reads`, what people read in a database, by pgaudit; `api`, requests to the API and the Stability page; `objects`, requests to the bucket of archives, and to that of the copies in the second region, that no function of the environment made. Commands and logs are kept for a year, the rest as long as its rows; of a secret only the last change. `logins`, `statements` and `reads` list the newest 200 that --who and --about choose, `api` the newest 200 of the time, among which they choose: name a short one. What else records, and where: [Audit](access.md#audit).',
   effect: 'reads',
   changes: 'nothing.',
   json: '`{since, until, entries, leftOut, notAsked, incomplete}`; an entry is `{at, source, who, what, about}`, `leftOut` a number of entries',
@@ -66,7 +66,7 @@ export const audit = defineCommand({
     let isIncomplete = false;
     for (const each of source.length === 0 ? AUDIT_SOURCES : source) {
       try {
-        const { entries, more, notAsked: parts = [] } = await ask(context, each, span);
+        const { entries, more, notAsked: parts = [] } = await ask(context, each, span, { who, about });
         found.push(...entries);
         if (more) cutSources.push(each);
         notAsked.push(...parts.map((why) => ({ source: each, why })));
