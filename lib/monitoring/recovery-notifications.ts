@@ -99,7 +99,7 @@ export class RecoveryNotifications extends Construct {
         description: 'Reports that a recovery is complete',
         severity: 'critical',
         pattern: on(RECOVERY_EVENTS.completed),
-        symptom: `The recovery of the ${instance} is complete. The former one is kept as ${detail('formerInstance')}, and costs as much as the one in use until it is deleted`,
+        symptom: `The recovery of the ${instance} is complete. ${detail('keeps')}`,
         action: 'Replay what the restored database lacks.',
         runbookAnchor: 'instance-recovery-confirmation',
       },

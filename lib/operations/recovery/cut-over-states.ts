@@ -253,13 +253,22 @@ export function cutOverStates(props: RecoveryDefinitionProps): States {
   return {
     ...(proxyName === undefined ? byTheName(props) : throughTheProxy(props)),
     // Until the name was free, an erasure reached the former instance.
-    ...erasingAgain(ERASE_LAST, props, SWITCHED, 'Report the end'),
+    ...erasingAgain(ERASE_LAST, props, SWITCHED, 'Look for the former instance'),
+    // It was not set aside where it did not exist any more, such as one that was deleted by mistake.
+    'Look for the former instance': rdsTask('describeDBInstances', SWITCHED, {
+      Arguments: { DbInstanceIdentifier: '{% $former %}' },
+      Retry: RETRY_READS,
+      Catch: [{ ErrorEquals: [NOT_FOUND], Assign: { former: null }, Next: 'Report the end' }],
+      Next: 'Report the end',
+    }),
     'Report the end': announcing(
       props,
       RECOVERY_EVENTS.completed,
       {
         instance: settings.instanceIdentifier,
         formerInstance: '{% $former %}',
+        keeps:
+          "{% $former = null ? 'The former one was not there any more when the name was taken' : 'The former one is kept as ' & $former & ', and costs as much as the one in use until it is deleted' %}",
         minutesToTraffic: '{% $minutesToTraffic %}',
       },
       'Recovered',

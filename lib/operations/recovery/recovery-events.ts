@@ -15,7 +15,7 @@ export const RECOVERY_EVENTS = {
    * `taskToken`, or for a day. `recoveredInstance`, `instance`: the name; `minutesToTraffic`.
    */
   nameRequested: 'Instance recovery waits to take the name',
-  /** The recovered instance has the name of the one that it replaces. `formerInstance`, `minutesToTraffic`. */
+  /** The recovered instance has the name of the one that it replaces. `formerInstance`: null where it was deleted; `keeps` says so in words; `minutesToTraffic`. */
   completed: 'Instance recovery completed',
   /** Instances that a recovery made or set aside still exist, and cost. `instances`: their identifiers, as one text. */
   leftovers: 'Instance recovery left instances behind',

@@ -106,6 +106,10 @@ describe.each(DATABASE_NAMES)('a recovery of %s', (database) => {
     expect(await world.recover()).toMatchObject({ status: 'SUCCEEDED' });
     expect(world.rds.identifiers).toEqual([world.id]);
     expect(world.rds.servedByProxy).toBe(database === 'billing' ? 'live data at the latest time' : undefined);
+    // Nothing was set aside, so nothing is kept and costs.
+    expect(world.eventsOf('completed')).toMatchObject([
+      { formerInstance: null, keeps: 'The former one was not there any more when the name was taken' },
+    ]);
   });
 
   test('says what to restore from when a deleted instance has no backups left', async () => {
