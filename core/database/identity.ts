@@ -27,3 +27,18 @@ export async function assertIdentity(client: ClientBase, expected: DatabaseName)
       : `Expected the ${expected} database, but this one says it is ${actual}: check host and secret of the ${expected} database`,
   );
 }
+
+/** What a database says that it is, and when that was written: a restored one has both of the database that was archived. */
+export interface IdentityRecord {
+  readonly name: string;
+  readonly stampedAt: string;
+}
+
+/** The identity record of a database; `undefined` when no migration was ever applied to it. */
+export async function readIdentityRecord(client: ClientBase): Promise<IdentityRecord | undefined> {
+  if ((await readIdentity(client)) === undefined) return undefined;
+  const { rows } = await client.query<IdentityRecord>(
+    `SELECT name, extract(epoch FROM stamped_at)::text AS "stampedAt" FROM operations.database_identity`,
+  );
+  return rows[0];
+}

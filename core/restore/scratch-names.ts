@@ -37,3 +37,10 @@ export function startOfScratch(purpose: ScratchPurpose, liveDatabase: string, na
 export function isScratchName(liveDatabase: string, name: string): boolean {
   return SCRATCH_PURPOSES.some((purpose) => startOfScratch(purpose, liveDatabase, name) !== undefined);
 }
+
+const SCRATCH_NAME = new RegExp(`^(${SCRATCH_PURPOSES.join('|')})_.*_[0-9]{8}t[0-9]{6}z$`);
+
+/** Whether a name is one of {@link scratchName}, of any live database, such as one of another environment on the same server. */
+export function isAnyScratchName(name: string): boolean {
+  return SCRATCH_NAME.test(name);
+}

@@ -96,12 +96,17 @@ export const eraseReport = z.strictObject({
   otherDatabases: z
     .array(
       z.strictObject({
-        database: databaseName.describe('What it was probably restored of.'),
+        database: databaseName.describe('What it was restored of, or probably was.'),
         targetDatabase: z.string().describe('Its name.'),
+        toldApart: z
+          .boolean()
+          .describe(
+            '`true`: its identity record is that of the live database. `false`: it has none, or could not be read, so it may be of another environment.',
+          ),
       }),
     )
     .describe(
-      'Other databases on the servers of both, which stay as they are: one that a restore made still has the person. Drop it, or ask for `replay` of it. Empty until the last call of a confirmed request.',
+      'Other databases of this environment on the servers of both, which stay as they are: one that a restore made still has the person. Drop it, or ask for `replay` of it. Empty until the last call of a confirmed request.',
     ),
   hooks: z.int().describe('Columns of the main database that `erasure.main` of the configuration names.'),
   hookProblems: z

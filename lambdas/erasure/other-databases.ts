@@ -1,44 +1,82 @@
 import type { ClientBase } from 'pg';
 import { type DatabaseConnector, withConnection } from '../../core/database/connector';
-import type { DatabaseName } from '../../core/contract';
-import { isScratchName } from '../../core/restore/scratch-names';
+import { type IdentityRecord, readIdentityRecord } from '../../core/database/identity';
+import { DATABASE_NAMES, type DatabaseName } from '../../core/contract';
+import { isAnyScratchName } from '../../core/restore/scratch-names';
 import type { EraseReport } from './contract';
 
 /** Of PostgreSQL and of providers; no restore makes them. */
 const OF_SERVERS = ['postgres', 'rdsadmin', 'cloudsqladmin', 'azure_maintenance', 'azure_sys'];
 
+type Connectors = Readonly<Record<DatabaseName, DatabaseConnector>>;
+type OtherDatabases = EraseReport['otherDatabases'];
+
 /**
- * Databases beside the live ones on their servers, by name alone: a session in one would stand in the way of a restore that renames
- * it. An erasure does not reach them, and one that a restore made and kept still has the person. Databases that the platform drops itself are left out, and names
- * that no restore takes.
+ * Databases beside the live ones on their servers that an erasure does not reach and that still may have the person: those that a
+ * restore made and kept. A restored database has the identity record of the live one, stamped at the same moment; that of another
+ * environment has its own, and is left out. One that cannot be read, or that has no such record but is named like a live one, is listed as not told
+ * apart. Databases that the platform drops itself are left out without a session, which would stand in the way of the restore that
+ * renames them.
  *
- * @returns each as which of the two it was probably restored
+ * @returns each as which of the two it was restored
  * @throws OperationError `database_unavailable` (retryable)
  */
-export async function otherDatabases(
-  connectors: Readonly<Record<DatabaseName, DatabaseConnector>>,
-  billing: ClientBase,
-): Promise<EraseReport['otherDatabases']> {
-  const [own, main] = [connectors.billing.target, connectors.main.target];
-  if (own.host === main.host && own.port === main.port) {
-    const names = await othersThan(billing, [own.database, main.database]);
-    // `app_billing_restored` begins like `app` as well: the longer name of the two is the one that was restored.
-    const likely = (name: string): DatabaseName => {
-      const isOfMain = name.startsWith(main.database);
-      const isOfBilling = name.startsWith(own.database);
-      return isOfMain && !(isOfBilling && own.database.length > main.database.length) ? 'main' : 'billing';
-    };
-    return names.map((name) => other(likely(name), name));
+export async function otherDatabases(connectors: Connectors, billing: ClientBase): Promise<OtherDatabases> {
+  const targets = [connectors.billing.target, connectors.main.target];
+  const [own, ofMain] = [connectors.billing.target, connectors.main.target];
+  const isShared = own.host === ofMain.host && own.port === ofMain.port;
+  const live: Record<DatabaseName, IdentityRecord | undefined> = {
+    billing: await readIdentityRecord(billing),
+    main: await withConnection(connectors.main, readIdentityRecord),
+  };
+  const found: OtherDatabases = [];
+  for (const server of isShared ? (['billing'] as const) : DATABASE_NAMES) {
+    const on = targets.filter(
+      ({ host, port }) => host === connectors[server].target.host && port === connectors[server].target.port,
+    );
+    const lives = on.map(({ database }) => database);
+    const names =
+      server === 'billing'
+        ? await othersThan(billing, lives)
+        : await withConnection(connectors.main, (client) => othersThan(client, lives));
+    for (const targetDatabase of names) {
+      const likely = likelyOf(targetDatabase, connectors, isShared ? undefined : server);
+      const kind = await kindOf(connectors[server], targetDatabase, live, likely !== undefined);
+      if (kind !== undefined)
+        found.push({
+          targetDatabase,
+          ...(kind === 'unknown'
+            ? { database: likely ?? server, toldApart: false }
+            : { database: kind, toldApart: true }),
+        });
+    }
   }
-  const ofMain = await withConnection(connectors.main, (client) => othersThan(client, [main.database]));
-  return [
-    ...(await othersThan(billing, [own.database])).map((name) => other('billing', name)),
-    ...ofMain.map((name) => other('main', name)),
-  ];
+  return found;
 }
 
-function other(database: DatabaseName, targetDatabase: string): EraseReport['otherDatabases'][number] {
-  return { database, targetDatabase };
+/** Which of the live databases a name begins like. `app_billing_restored` begins like `app` as well: the longer name counts. */
+function likelyOf(name: string, connectors: Connectors, server: DatabaseName | undefined): DatabaseName | undefined {
+  return DATABASE_NAMES.filter((each) => server === undefined || each === server)
+    .filter((each) => name.startsWith(connectors[each].target.database))
+    .toSorted((one, other) => connectors[other].target.database.length - connectors[one].target.database.length)[0];
+}
+
+/** Of which live database another one is; `undefined` for none of them, such as one of another environment. */
+async function kindOf(
+  connector: DatabaseConnector,
+  name: string,
+  live: Readonly<Record<DatabaseName, IdentityRecord | undefined>>,
+  isLikely: boolean,
+): Promise<DatabaseName | 'unknown' | undefined> {
+  let identity: IdentityRecord | undefined;
+  try {
+    identity = await withConnection(connector, readIdentityRecord, name);
+  } catch {
+    return 'unknown';
+  }
+  if (identity === undefined) return isLikely ? 'unknown' : undefined;
+  const { name: database, stampedAt } = identity;
+  return DATABASE_NAMES.find((each) => each === database && live[each]?.stampedAt === stampedAt);
 }
 
 async function othersThan(client: ClientBase, live: readonly string[]): Promise<string[]> {
@@ -47,5 +85,5 @@ async function othersThan(client: ClientBase, live: readonly string[]): Promise<
        AND datname ~ '^[a-z_][a-z0-9_]{0,62}$' ORDER BY datname`,
     [[...OF_SERVERS, ...live]],
   );
-  return rows.map(({ name }) => name).filter((name) => live.every((database) => !isScratchName(database, name)));
+  return rows.map(({ name }) => name).filter((name) => !isAnyScratchName(name));
 }

@@ -61,10 +61,11 @@ export const erase = defineCommand({
 function replays({ otherDatabases }: EraseReport, environment: string): string[] {
   if (otherDatabases.length === 0) return [];
   return [
-    'Other databases of these servers stay as they are. Drop each that a restore made, or erase everybody of the ledger there, with "continueFrom" of the answer until it is "done":',
-    ...otherDatabases.map((other) => {
+    'Other databases stay as they are. Drop each that a restore made, or erase everybody of the ledger there, with "continueFrom" of the answer until it is "done":',
+    ...otherDatabases.map(({ toldApart, ...other }) => {
       const payload = JSON.stringify({ action: 'replay', ...other, dryRun: false });
-      return `  ${other.targetDatabase}: aws lambda invoke --function-name ${functionName(environment, 'erasure')} --cli-binary-format raw-in-base64-out --cli-read-timeout 0 --payload '${payload}' answer.json`;
+      const doubt = toldApart ? '' : ' (not told apart: it may be of another environment)';
+      return `  ${other.targetDatabase}${doubt}: aws lambda invoke --function-name ${functionName(environment, 'erasure')} --cli-binary-format raw-in-base64-out --cli-read-timeout 0 --payload '${payload}' answer.json`;
     }),
   ];
 }

@@ -48,9 +48,16 @@ test('erase says that the main database keeps everything where no hook is config
 
 test('erase names databases that restores may have kept, and what erases the person there', async () => {
   expect((await plan({})).stdout).not.toContain('replay');
-  const kept = await plan({ otherDatabases: [{ database: 'billing', targetDatabase: 'billing_check' }] });
+  const otherDatabases = [
+    { database: 'billing' as const, targetDatabase: 'billing_check', toldApart: true },
+    { database: 'billing' as const, targetDatabase: 'billing_other', toldApart: false },
+  ];
+  const kept = await plan({ otherDatabases });
   expect(kept.status).toBe(0);
   expect(kept.stdout).toMatch(
     /^ {2}billing_check: aws lambda invoke --function-name BillingOps-dev-erasure .*--payload '\{"action":"replay","database":"billing","targetDatabase":"billing_check","dryRun":false\}' answer.json$/m,
+  );
+  expect(kept.stdout).toMatch(
+    /^ {2}billing_other \(not told apart: it may be of another environment\): aws lambda invoke /m,
   );
 });

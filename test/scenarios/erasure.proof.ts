@@ -19,7 +19,7 @@ import { rowReporting } from '../factories/row-reports';
 import { account, payout, stripeEvent } from '../factories/stripe-objects';
 import { SteppedRestore } from '../factories/stepped-restore';
 import { delivered } from '../support/billing';
-import { clusterSecrets, clusterTarget } from '../support/database';
+import { clusterSecrets, clusterTarget, createTestDatabase } from '../support/database';
 import { PG_DUMP_WORKER } from '../support/schema';
 
 const SLOT = '2026-11-20T06:00:00Z';
@@ -211,10 +211,23 @@ test('a refused erasure changes nothing', async () => {
 test('a database that was restored before is named by the erasure, and is erased again', async () => {
   await billing.backup(SLOT);
   const { targetDatabase } = await billing.restore(SLOT);
-  const { otherDatabases } = await site.erase();
-  expect(otherDatabases).toContainEqual({ database: 'billing', targetDatabase });
-  const lives = [billing, main].map(({ source }) => source.name);
-  expect(otherDatabases.filter((other) => lives.includes(other.targetDatabase))).toEqual([]);
+  // One of another environment, and one of which nothing but the name says whose it is.
+  const foreign = await createTestDatabase('billing');
+  await (
+    await foreign.client()
+  ).query(`UPDATE operations.database_identity SET stamped_at = stamped_at - interval '1 day'`);
+  const unclear = `${billing.source.name}_copy`;
+  await live.query(`CREATE DATABASE ${unclear}`);
+  try {
+    const { otherDatabases } = await site.erase();
+    expect(otherDatabases).toContainEqual({ database: 'billing', targetDatabase, toldApart: true });
+    expect(otherDatabases).toContainEqual({ database: 'billing', targetDatabase: unclear, toldApart: false });
+    const left = [foreign.name, billing.source.name, main.source.name];
+    expect(otherDatabases.filter((other) => left.includes(other.targetDatabase))).toEqual([]);
+  } finally {
+    await live.query(`DROP DATABASE ${unclear}`);
+    await foreign.drop();
+  }
   expect((await placesIn(targetDatabase, billing)).length).toBeGreaterThan(20);
   const { directory: migrationsDirectory } = billing.migrations;
   const replay = await replayAt(
