@@ -44,6 +44,8 @@ export interface SweepPosition<Table extends string = string> {
   readonly table: Table;
   /** Key of the last row that was read, as text; null for the start of the table. */
   readonly after: readonly string[] | null;
+  /** Of a pass that looks for the objects which were found before. Without it, the pass looks for people. */
+  readonly seeker?: string | undefined;
 }
 
 /** What one call goes through of a sweep. */
@@ -141,35 +143,66 @@ async function plant(client: ClientBase, { id, erasedAt, subjects }: LedgerEntry
 }
 
 /**
- * Goes through every row of billing and reduces those of erased people. Each page is a transaction of its
- * own, so it can be killed at any time; another sweep finds the rest.
+ * Goes through every row of billing and reduces those of erased people, then through all again for rows that refer to objects which
+ * were found meanwhile, until no row leads to another. Each page is a transaction of its own, so it can be killed at any time; another
+ * sweep finds the rest.
  */
 export async function sweepBilling(
   client: ClientBase,
   { from = null, hasTime = () => true }: SweepLimits = {},
 ): Promise<Sweep> {
   const reduced: Record<string, number> = {};
-  // Not found where a restore was begun by code that named the table otherwise: then from the beginning.
-  const first = SWEPT_TABLES.findIndex(({ name }) => name === from?.table);
-  for (const swept of SWEPT_TABLES.slice(Math.max(first, 0))) {
-    let after = swept.name === from?.table ? from.after : null;
-    for (;;) {
-      if (!hasTime()) return { reduced, continueFrom: { table: swept.name, after } };
-      const at = after;
-      const page = await retryingDeadlocks(() => sweepPage(client, swept, at));
-      for (const [name, rows] of Object.entries(page.reduced)) reduced[name] = (reduced[name] ?? 0) + rows;
-      if (page.last === null) break;
-      after = page.last;
+  let begin = from;
+  for (;;) {
+    const seeker = begin?.seeker;
+    // Not found where a restore was begun by code that named the table otherwise: then from the beginning.
+    const first = SWEPT_TABLES.findIndex(({ name }) => name === begin?.table);
+    for (const swept of SWEPT_TABLES.slice(Math.max(first, 0))) {
+      let after = swept.name === begin?.table ? begin.after : null;
+      for (;;) {
+        if (!hasTime()) return { reduced, continueFrom: { table: swept.name, after, seeker } };
+        const at = after;
+        const page = await retryingDeadlocks(() => sweepPage(client, swept, at, seeker));
+        for (const [name, rows] of Object.entries(page.reduced)) reduced[name] = (reduced[name] ?? 0) + rows;
+        if (page.last === null) break;
+        after = page.last;
+      }
     }
+    if (seeker !== undefined) await endSeeking(client, seeker);
+    begin = await beginSeeking(client);
+    if (begin === null) break;
   }
   await renameUsers(client, reduced);
   return { reduced, continueFrom: null };
+}
+
+/**
+ * Marks the objects of erased people that no sweep has looked for in all tables. Another sweep may be looking for the same ones: the
+ * first that ends is enough.
+ *
+ * @returns where to begin with it; null when there are none
+ */
+export async function beginSeeking(client: ClientBase): Promise<SweepPosition<SweptTableName> | null> {
+  const seeker = randomUUID();
+  const { rowCount } = await client.query(
+    'UPDATE billing.erased_objects SET seekers = seekers || $1::uuid WHERE NOT sought',
+    [seeker],
+  );
+  return rowCount === 0 ? null : { seeker, table: SWEPT_TABLE_NAMES[0], after: null };
+}
+
+async function endSeeking(client: ClientBase, seeker: string): Promise<void> {
+  await client.query(
+    `UPDATE billing.erased_objects SET sought = true, seekers = '{}' WHERE NOT sought AND $1 = ANY (seekers)`,
+    [seeker],
+  );
 }
 
 async function sweepPage(
   client: ClientBase,
   { name, key, keyType, touched = key[0] ?? '' }: SweptTable,
   after: readonly string[] | null,
+  seeker: string | undefined,
 ): Promise<{ readonly reduced: Readonly<Record<string, number>>; readonly last: readonly string[] | null }> {
   const columns = key.map((column) => escapeIdentifier(column)).join(', ');
   const bound = (parameters: number) => key.map((_, at) => `$${parameters + at}::text::${keyType}`).join(', ');
@@ -181,12 +214,16 @@ async function sweepPage(
   );
   const last = page.rows[0]?.last ?? null;
   const until = last === null ? 'true' : `(${columns}) <= (${bound(1 + (after?.length ?? 0))})`;
+  const bounds = [...(after ?? []), ...(last ?? [])];
+  // Cheaper than to ask of each row whose it is.
+  const isSought =
+    seeker === undefined ? 'true' : `billing.is_sought('${name}', to_jsonb(stored), $${bounds.length + 1}::text::uuid)`;
   await client.query('BEGIN');
   try {
     await client.query(
       `UPDATE billing.${name} AS stored SET ${touched} = ${touched}
-       WHERE ${behind} AND ${until} AND billing.is_due_for_erasure('${name}', to_jsonb(stored))`,
-      [...(after ?? []), ...(last ?? [])],
+       WHERE ${behind} AND ${until} AND CASE WHEN ${isSought} THEN billing.is_due_for_erasure('${name}', to_jsonb(stored)) ELSE false END`,
+      [...bounds, ...(seeker === undefined ? [] : [seeker])],
     );
     // Of this table, and of those whose rows refer to what was found.
     const { rows } = await client.query<{ tally: Record<string, number> }>(
@@ -251,4 +288,20 @@ export async function finishErasures(
     `UPDATE billing.erasures SET finished_at = now(), counts = $1 WHERE finished_at IS NULL AND counts ? $2`,
     [JSON.stringify(counts), sweep],
   );
+}
+
+/** What an erasure reaches besides billing, and the column of `billing.erasures` that says since when it has. */
+export type ErasedPlace = 'main_at' | 'reports_at';
+
+/** Records that the given erasures reached a place. Of the live database: others do not know what happens there. */
+export async function recordReached(client: ClientBase, place: ErasedPlace, ids: readonly string[]): Promise<void> {
+  await client.query(`UPDATE billing.erasures SET ${place} = now() WHERE ${place} IS NULL AND id = ANY ($1)`, [ids]);
+}
+
+/** Whether an erasure has not reached the main database and the reports of row recovery. */
+export async function hasUnreached(client: ClientBase): Promise<boolean> {
+  const { rowCount } = await client.query(
+    'SELECT FROM billing.erasures WHERE main_at IS NULL OR reports_at IS NULL LIMIT 1',
+  );
+  return rowCount !== 0;
 }

@@ -237,9 +237,9 @@ export const ERASURE_POLICY: Readonly<Record<string, Readonly<Record<string, Col
   'billing.api_key_requests': keep('operation', 'key_id minute taken'),
   'billing.job_successes': keep('operation', 'job succeeded_at'),
   'billing.erasure_key': keep('operation', 'is_only inner_pad outer_pad'),
-  'billing.erasures': keep('operation', 'id erased_at finished_at counts'),
+  'billing.erasures': keep('operation', 'id erased_at finished_at main_at reports_at counts'),
   'billing.erased_subjects': keep('operation', 'digest kind erased_at'),
-  'billing.erased_objects': keep('id', 'id spread'),
+  'billing.erased_objects': { ...keep('id', 'id'), ...keep('operation', 'spread sought seekers') },
   'operations.database_identity': keep('operation', 'name stamped_at only_row'),
   'operations.drills': keep(
     'operation',

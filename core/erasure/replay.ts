@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import type { DatabaseName } from '../contract';
 import {
   assertLedgerHas,
+  beginSeeking,
   beginSweep,
   finishErasures,
   knownErasures,
@@ -37,7 +38,7 @@ export interface Replay extends Sweep {
  * Erases everybody of the ledger from a database that came back from before: restored from an archive, from a snapshot, or to a
  * moment. Called before anything of it is handed over, in as many calls as it takes. Begun anew at any point, it is complete as well.
  *
- * @returns rows that this call reduced; none where the database knew every erasure
+ * @returns rows that this call reduced; where the database knew every erasure, only those that refer to what was found since
  * @throws OperationError `database_busy` (retryable) naming transactions of others that stay open in it, `erasure_ledger_unreadable` (retryable) when the
  * ledger lacks an erasure that billing knows, `hooks_invalid` when main refuses a treatment
  */
@@ -52,15 +53,20 @@ export async function replayErasures(
   if (erasures.entries.length === 0) return completed({});
   if (database === 'main') return completed(await sweepMain(client, erasures, hooks));
   let sweep = from?.sweep;
+  let begin = from;
   // A call that continues adds no person: one erased since the first call may have rows before its position.
   if (from === null) {
     await plantTombstones(client, erasures);
     const begun = await beginSweep(client);
-    if (begun.open === 0) return completed({});
+    if (begun.open === 0) {
+      // An event that came after the last sweep may have an object that an earlier one names.
+      begin = await beginSeeking(client);
+      if (begin === null) return completed({});
+    }
     sweep = begun.sweep;
     await drainTransactions(client, { whatNext: 'Nothing was handed over: end them, and repeat the request' });
   }
-  const { reduced, continueFrom: next } = await sweepBilling(client, { from, hasTime });
+  const { reduced, continueFrom: next } = await sweepBilling(client, { from: begin, hasTime });
   if (next !== null) return { reduced, continueFrom: { sweep, ...next }, done: false };
   await finishErasures(client, sweep, reduced);
   // After a sweep of several calls, another looks from the begin for people who were erased meanwhile.

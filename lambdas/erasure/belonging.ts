@@ -1,7 +1,7 @@
 import { SWEPT_TABLE_NAMES, type SweptTableName } from '../../core/erasure/contract';
 import { ERASURE_POLICY } from '../../core/erasure/policy';
 
-/** Objects whose ids make what refers to them the person's; the same as in `billing.forget_erased`. */
+/** Objects whose ids make what refers to them the person's; the same as in `billing.own_ids`. */
 const KINDS = `'account', 'bank_account', 'card', 'charge', 'checkout.session', 'credit_note', 'customer', 'dispute', 'invoice',
   'invoice_payment', 'invoiceitem', 'mandate', 'payment_intent', 'payment_method', 'person', 'quote',
   'radar.early_fraud_warning', 'refund', 'setup_intent', 'source', 'subscription', 'subscription_schedule', 'tax_id'`;
@@ -17,12 +17,15 @@ const REFERENCES = [
   'payout_id',
 ];
 const REMEMBERED = ['payment_intent_id', 'latest_charge_id', 'subscription_id', 'charge_id', 'invoice_id'];
+const IS_CARD = `kind IN ('payment_method', 'source')`;
+const ADDRESS = `lower(coalesce(object ->> 'receipt_email', object ->> 'customer_email',
+  object #>> '{customer_details,email}', object #>> '{billing_details,email}', object ->> 'email'))`;
 const EVENT_PREFIX = `CASE row.provider WHEN 'stripe' THEN '' ELSE row.provider || ':' END`;
 
 /**
- * SQL that says of a row, as `row`, whom it names and what it refers to: `customer`, `users`, `email` (where no customer is named),
+ * SQL that says of a row, as `row`, whom it names and what it refers to: `customer`, `users`, `email` (where no customer is named, `address` otherwise as well),
  * `refers` (to an object of $4), and `own`, ids that are the person's where the row is. By the same columns and paths as
- * `billing.is_of_erased` and `billing.forget_erased`, which compare digests; a test compares what both find.
+ * `billing.is_of_erased` and `billing.own_ids`, which compare digests; a test compares what both find.
  */
 function namedBy(table: SweptTableName): string {
   const columns = Object.keys(ERASURE_POLICY[`billing.${table}`] ?? {});
@@ -39,6 +42,10 @@ function namedBy(table: SweptTableName): string {
   const kind = { customers: `'customer'`, connect_accounts: `'account'` }[table as string];
   const either = (reference: string, name: string) =>
     `(prefix || coalesce(billing.id_in(object -> '${reference}'), object ->> '${name}'))`;
+  // A card that is detached has no customer any more.
+  const former = isEvent
+    ? `, CASE row.type WHEN 'payment_method.detached' THEN prefix || (row.payload #>> '{data,previous_attributes,customer}') END`
+    : '';
   const idAt = (path: string) => `billing.id_in(object ${path})`;
   // Not of the log of assignments: it has owners whose object was assigned to another since.
   const ownId =
@@ -51,39 +58,41 @@ function namedBy(table: SweptTableName): string {
   const remembered = REMEMBERED.filter((name) => table !== 'transfers' || name !== 'charge_id');
   // Each by itself: PostgreSQL looks a value up in a hash of a long array, but compares two arrays member by member.
   const references = [
-    ...REFERENCES.filter(has).map(column),
+    ...REFERENCES.filter((name) => has(name) && name !== 'object_id').map(column),
     ...(isEvent
       ? [
           `(CASE WHEN row.type ~ '^(payout|account)[.]'
              THEN prefix || coalesce(row.payload ->> 'account', object ->> 'account_id', row.payload ->> 'account_id') END)`,
         ]
       : []),
-    `(prefix || (object ->> 'id'))`,
+    // A card is the person's only where its event says so: it may be another's by now.
+    ...(has('object_id') ? [`(CASE WHEN ${IS_CARD} THEN NULL ELSE ${column('object_id')} END)`] : []),
+    `(CASE WHEN ${IS_CARD} THEN NULL ELSE prefix || (object ->> 'id') END)`,
     either('charge', 'charge_id'),
     either('payment_intent', 'payment_intent_id'),
     either('subscription', 'subscription_id'),
     ...[`-> 'invoice'`, `-> 'latest_charge'`, `-> 'account'`, `-> 'source_transaction'`].map((path) => idAt(path)),
     ...[`#> '{payment,payment_intent}'`, `#> '{parent,subscription_details,subscription}'`].map((path) => idAt(path)),
     `(CASE kind WHEN 'transfer' THEN ${idAt(`-> 'destination'`)} END)`,
-    `(CASE WHEN payer IS NULL THEN ${either('payment_method', 'payment_method_id')} END)`,
   ];
+  const cardAlone = `(CASE WHEN ${IS_CARD} THEN prefix || (object ->> 'id') ELSE ${either('payment_method', 'payment_method_id')} END)`;
   return `(
     SELECT customer, ARRAY[${column('user_id')}, ${column('client_reference_id')}, object ->> 'client_reference_id',
         object #>> '{metadata,user_id}', object #>> '{subscription_details,metadata,user_id}',
         object #>> '{parent,subscription_details,metadata,user_id}'] AS users,
-      CASE WHEN customer IS NULL AND kind IS DISTINCT FROM 'account' THEN lower(coalesce(
-        object ->> 'receipt_email', object ->> 'customer_email', object #>> '{customer_details,email}',
-        object #>> '{billing_details,email}', object ->> 'email')) END AS email,
+      CASE WHEN customer IS NULL AND kind IS DISTINCT FROM 'account' THEN ${ADDRESS} END AS email, ${ADDRESS} AS address,
       CASE kind WHEN 'customer' THEN lower(object ->> 'email') END AS customer_email,
-      ${references.map((reference) => `${reference} = ANY ($4::text[])`).join(' OR ')} AS refers,
+      ${references.map((reference) => `${reference} = ANY ($4::text[])`).join(' OR ')}
+        OR payer IS NULL AND ${cardAlone} = ANY ($4::text[]) AND NOT billing.is_card_of_another(${cardAlone}, $1::text[]) AS refers,
       ARRAY[${[...remembered.filter(has).map(column), ownId].join(', ')},
-        CASE WHEN kind IN (${KINDS}) THEN prefix || (object ->> 'id') END] AS own
+        CASE WHEN kind IN (${KINDS}) THEN prefix || (object ->> 'id') END,
+        CASE WHEN kind IN ('charge', 'payment_intent', 'setup_intent') THEN ${either('payment_method', 'payment_method_id')} END] AS own
     FROM (
       SELECT object, prefix, kind, payer,
         CASE kind WHEN 'customer' THEN coalesce(prefix || (object ->> 'id'), ${column('id')}) ELSE payer END AS customer
       FROM (
         SELECT object, prefix, coalesce(object ->> 'object', ${kind ?? (isEvent ? `split_part(row.type, '.', 1)` : 'NULL')}) AS kind,
-          coalesce(${column('customer_id')}, ${either('customer', 'customer_id')}) AS payer
+          coalesce(${column('customer_id')}, ${either('customer', 'customer_id')}${former}) AS payer
         FROM (SELECT ${object} AS object, ${prefix} AS prefix OFFSET 0) AS stored
       ) AS paid
     ) AS told)`;
@@ -119,3 +128,9 @@ export const NAMED_TOGETHER = `
         AND ($1::text[], $2::text[], $3::text[], $4::text[]) IS NOT NULL`,
   ).join(' UNION ALL ')}) AS found
   LEFT JOIN LATERAL unnest(users) AS given (member) ON member IS NOT NULL AND member NOT LIKE 'erased-%'`;
+
+/** Addresses of $3 that an event names together with a customer other than $1. Reads every event. */
+export const ADDRESSES_OF_OTHERS = `
+  SELECT DISTINCT named.address FROM ${from('webhook_events')}
+  WHERE named.address = ANY ($3::text[]) AND named.customer <> ALL ($1::text[])
+    AND ($1::text[], $2::text[], $3::text[], $4::text[]) IS NOT NULL`;

@@ -33,6 +33,7 @@ const sweepPosition = z.strictObject({
   sweep: z.uuid().optional().describe('Of the first call: those who were erased later are left to another sweep.'),
   table: z.enum(SWEPT_TABLE_NAMES),
   after: z.array(z.string()).nullable(),
+  seeker: z.uuid().optional().describe('Of a pass that looks for objects which were found before.'),
 });
 
 const eraseRequest = z.strictObject({

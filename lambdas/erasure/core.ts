@@ -6,15 +6,17 @@ import {
   assertLedgerHas,
   beginSweep,
   finishErasures,
+  hasUnreached,
   knownErasures,
   plantTombstones,
+  recordReached,
   type Sweep,
   sweepBilling,
 } from '../../core/erasure/billing';
 import { type ErasureHook, SWEPT_TABLE_NAMES } from '../../core/erasure/contract';
 import { drainTransactions } from '../../core/erasure/drain';
 import type { Subject } from '../../core/erasure/key';
-import type { ErasureLedger } from '../../core/erasure/ledger';
+import type { ErasureLedger, Erasures } from '../../core/erasure/ledger';
 import { assertHooks, knowsUser, sweepMain, tryHooks } from '../../core/erasure/main';
 import { replayErasures } from '../../core/erasure/replay';
 import type { DatabaseName } from '../../core/contract';
@@ -57,7 +59,7 @@ export function typedId(subject: RequestedSubject): string {
 
 /**
  * Erases a person: appends to the ledger, stores the tombstones in billing, goes through every row of billing, treats what the hooks name in main,
- * and deletes reports that hold rows as they were. Killed at any point, the same request completes it. Without the typed id it
+ * and deletes reports that hold rows as they were. Each is recorded by itself. Killed at any point, the same request completes it. Without the typed id it
  * reports what it would do.
  *
  * @throws InvalidRequestError when another id was typed
@@ -169,26 +171,41 @@ async function carryOut(
   if (next !== null) {
     return { erasureId, tables, reportsDeleted: 0, otherDatabases: [], continueFrom: positionOf({ sweep, ...next }) };
   }
-  // Without hooks too: records of operations in main may hold keys of users.
-  const changed = await withConnection(connectors.main, (main) => sweepMain(main, erasures, hooks));
-  tables.push(...counts('main', changed));
-  const reportsDeleted = await deleteRowReports(store);
   await finishErasures(billing, sweep, reduced);
+  const { mainTables, reportsDeleted } = await reachTheRest({ connectors, store, hooks }, billing, erasures);
   return {
     erasureId,
-    tables,
+    tables: [...tables, ...mainTables],
     reportsDeleted,
     otherDatabases: await otherDatabases(connectors, billing),
     continueFrom: null,
   };
 }
 
+/** Erases from the main database, and deletes the reports of row recovery: both of everybody in the ledger. */
+async function reachTheRest(
+  { connectors, store, hooks }: Pick<ErasureDependencies, 'connectors' | 'store' | 'hooks'>,
+  billing: Client,
+  erasures: Erasures,
+): Promise<{ readonly mainTables: EraseReport['tables']; readonly reportsDeleted: number }> {
+  const ids = erasures.entries.map(({ id }) => id);
+  // Without hooks too: records of operations in main may hold keys of users.
+  const changed = await withConnection(connectors.main, (main) => sweepMain(main, erasures, hooks));
+  await recordReached(billing, 'main_at', ids);
+  // A report leaves out whom billing knows as erased: one that is made until then may have a person of the ledger.
+  const known = await knownErasures(billing);
+  const reportsDeleted = await deleteRowReports(store);
+  await recordReached(billing, 'reports_at', known);
+  return { mainTables: counts('main', changed), reportsDeleted };
+}
+
 function positionOf({
   sweep,
   table,
   after,
+  seeker,
 }: NonNullable<Sweep['continueFrom']>): NonNullable<EraseReport['continueFrom']> {
-  return { sweep, table, after: after && [...after] };
+  return { sweep, table, after: after && [...after], seeker };
 }
 
 function counts(database: DatabaseName, rows: Readonly<Record<string, number>>): EraseReport['tables'] {
@@ -220,7 +237,7 @@ async function countRows(client: Client, person: Person): Promise<EraseReport['t
 
 /**
  * Erases everybody of the ledger from a database, such as an instance that was restored, or the live one once such an instance took
- * its place. A database from before erasures reached every table is migrated first. It takes as many calls as the sweep of billing does.
+ * its place. In the live billing database it also completes what an erasure that was killed did not reach. A database from before erasures reached every table is migrated first. It takes as many calls as the sweep of billing does.
  * A dry run reads the ledger and finds the database, no more.
  *
  * @throws OperationError `wrong_database`, `erasure_ledger_unreadable`, `database_busy`, or as `applyMigrations` does
@@ -231,8 +248,13 @@ export async function replayAt(
     ledger,
     hooks,
     migrationsDirectory,
+    live,
     remainingMs = () => Infinity,
-  }: Pick<ErasureDependencies, 'ledger' | 'hooks' | 'remainingMs'> & { readonly migrationsDirectory: string },
+  }: Pick<ErasureDependencies, 'ledger' | 'hooks' | 'remainingMs'> & {
+    readonly migrationsDirectory: string;
+    /** Of a replay in the live billing database: what an erasure that was killed may not have reached. */
+    readonly live?: Pick<ErasureDependencies, 'connectors' | 'store'> | undefined;
+  },
   {
     targetDatabase,
     dryRun,
@@ -260,17 +282,21 @@ export async function replayAt(
         known,
       });
       const tables = counts(database, reduced);
+      if (live !== undefined && done && (await hasUnreached(client))) {
+        tables.push(...(await reachTheRest({ ...live, hooks }, client, erasures)).mainTables);
+      }
       return { ...report, tables, migrated, done, continueFrom: continueFrom && positionOf(continueFrom) };
     },
     targetDatabase,
   );
 }
 
-/** Whether every table that a sweep goes through has the trigger that reduces its rows. */
+/** Whether every table that a sweep goes through has the trigger that reduces its rows, and the sweep what it calls and records. */
 async function forgetsEverywhere(client: Client): Promise<boolean> {
   const { rows } = await client.query<{ forgets: boolean }>(
     `SELECT bool_and(EXISTS (SELECT FROM pg_trigger
-       WHERE tgname = 'forgets_erased' AND tgrelid = to_regclass('billing.' || quote_ident(name)))) AS forgets
+       WHERE tgname = 'forgets_erased' AND tgrelid = to_regclass('billing.' || quote_ident(name))))
+       AND to_regprocedure('billing.is_sought(text, jsonb, uuid)') IS NOT NULL AS forgets
      FROM unnest($1::text[]) AS swept (name)`,
     [SWEPT_TABLE_NAMES],
   );

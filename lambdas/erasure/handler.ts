@@ -53,7 +53,15 @@ export const handler = operation(contract, {
         return exportPerson(dependencies, request);
       default: {
         const target = targets[request.database];
-        const place = { ...dependencies, remainingMs, migrationsDirectory: migrationsFolder(__dirname, target) };
+        const isLive =
+          request.database === 'billing' &&
+          [request.targetDatabase, request.host, request.port].every((part) => part === undefined);
+        const place = {
+          ...dependencies,
+          remainingMs,
+          migrationsDirectory: migrationsFolder(__dirname, target),
+          live: isLive ? dependencies : undefined,
+        };
         return replayAt(connectorTo(targetAt(target, request)), place, request);
       }
     }

@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import { OperationError } from '../../core/runtime/errors';
 import type { SweptTableName } from '../../core/erasure/contract';
-import { belongs, EVENTS_OF_PERSON, NAMED_TOGETHER, OBJECTS_OF_ROWS } from './belonging';
+import { ADDRESSES_OF_OTHERS, belongs, EVENTS_OF_PERSON, NAMED_TOGETHER, OBJECTS_OF_ROWS } from './belonging';
 import type { RequestedSubject } from './contract';
 
 /** Everything that identifies a person in billing. */
@@ -149,6 +149,7 @@ function valuesOf(values: readonly (string | null)[]): string[] {
   return [...new Set(values.filter((value) => value !== null))].toSorted();
 }
 
+/** @param told addresses that rows alone tell: then those are left out that rows alone tell of others, too */
 async function ownEmails(
   client: ClientBase,
   customers: readonly string[],
@@ -162,7 +163,11 @@ async function ownEmails(
      ORDER BY email`,
     [customers, told],
   );
-  return rows.map(({ email }) => email);
+  const emails = rows.map(({ email }) => email);
+  if (told.length === 0) return emails;
+  const shared = await client.query<{ address: string }>(ADDRESSES_OF_OTHERS, [customers, [], emails, []]);
+  const ofOthers = new Set(shared.rows.map(({ address }) => address));
+  return emails.filter((email) => !ofOthers.has(email));
 }
 
 /** What of a person is still running, by id and status: an erasure would cut off a person who pays, or is paid. */

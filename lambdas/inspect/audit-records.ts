@@ -24,8 +24,10 @@ const BILLING = `
   UNION ALL
   SELECT assigned_at, 'owners', assigned_by, 'assigned an owner', object_id FROM billing.owner_assignment_log
   UNION ALL
-  SELECT erased_at, 'erasures', NULL, CASE WHEN finished_at IS NULL THEN 'began to erase a person' ELSE 'erased a person' END, id
-  FROM billing.erasures
+  SELECT erased_at, 'erasures', NULL, CASE WHEN open = '' THEN 'erased a person'
+    ELSE 'began to erase a person; not done: ' || open || '. Ask for an erasure again, or for a replay in the live database' END, id
+  FROM billing.erasures CROSS JOIN LATERAL (SELECT concat_ws(', ', CASE WHEN finished_at IS NULL THEN 'billing' END,
+    CASE WHEN main_at IS NULL THEN 'main' END, CASE WHEN reports_at IS NULL THEN 'row reports' END) AS open) AS places
   UNION ALL
   SELECT requested_at, 'payouts', requested_by, 'asked to pay out again: ' || status, payout_id FROM billing.payout_retries
   UNION ALL

@@ -22,10 +22,7 @@ export async function leaveOutErased(
   if (entries.length === 0) return;
   const copies = temporaryName(index);
   if (table.schema === 'billing') {
-    await live.query(
-      `DELETE FROM ${copies} AS row WHERE billing.is_of_erased($1, to_jsonb(row), billing.object_in(to_jsonb(row)))`,
-      [table.name],
-    );
+    await live.query(`DELETE FROM ${copies} AS row WHERE billing.is_row_of_erased($1, to_jsonb(row))`, [table.name]);
     return;
   }
   const userColumns = new Set(

@@ -4,13 +4,14 @@ import { SWEPT_TABLES } from '../../core/erasure/billing';
 import { isTooLarge } from '../../core/restore/workflow';
 import type { ReplayReport } from '../../lambdas/erasure/contract';
 import { replayAt } from '../../lambdas/erasure/core';
+import { listRecords } from '../../lambdas/inspect/audit-records';
 import { manifestAt } from '../factories/archive';
 import { createErasureSite, type ErasureSite } from '../factories/erasure-site';
 import { placesOf } from '../factories/planted-person';
 import { SteppedRestore } from '../factories/stepped-restore';
 
 const SLOT = '2026-11-20T06:00:00Z';
-/** Of one page each: a sweep takes three calls. */
+/** Of one page each: a sweep takes three calls, and three for what it found. */
 const TABLES_PER_CALL = Math.ceil(SWEPT_TABLES.length / 3);
 
 let site: ErasureSite;
@@ -75,12 +76,15 @@ describe('a recovered instance, whose rows take several calls', () => {
     const second = await call(first.continueFrom);
     expect(second).toMatchObject({ done: false, continueFrom: { table: SWEPT_TABLES[2 * TABLES_PER_CALL]?.name } });
     expect(await unfinished(targetDatabase)).toBe(1);
-    const third = await call(second.continueFrom);
-    expect(third).toMatchObject({ done: false, continueFrom: null });
+    // Then all tables again, for rows that refer to what was found.
+    let last = await call(second.continueFrom);
+    expect(last).toMatchObject({ done: false, continueFrom: { table: SWEPT_TABLES[0]?.name } });
+    for (const _ of ['first third', 'second third', 'third third']) last = await call(last.continueFrom);
+    expect(last).toMatchObject({ done: false, continueFrom: null });
     expect(await placesIn(targetDatabase)).toEqual([]);
     expect(await unfinished(targetDatabase)).toBe(0);
     // Looks whether anybody was erased meanwhile.
-    expect(await call(third.continueFrom)).toMatchObject({ done: true, continueFrom: null, tables: [] });
+    expect(await call(last.continueFrom)).toMatchObject({ done: true, continueFrom: null, tables: [] });
   });
 
   test('is complete when it is begun anew, and includes a person who was erased meanwhile', async () => {
@@ -90,7 +94,7 @@ describe('a recovered instance, whose rows take several calls', () => {
     let report = await call(null);
     const calls = [report];
     while (!report.done) calls.push((report = await call(report.continueFrom)));
-    expect(calls).toHaveLength(4);
+    expect(calls).toHaveLength(7);
 
     expect(await placesIn(targetDatabase)).toEqual([]);
     expect(await inside(targetDatabase, (client) => namesOf(client, 'cus_other'))).toBe(0);
@@ -102,8 +106,8 @@ describe('a recovered instance, whose rows take several calls', () => {
     let report = first;
     const calls = [report];
     while (!report.done) calls.push((report = await call(report.continueFrom)));
-    // Two sweeps of three calls, and a look.
-    expect(calls).toHaveLength(7);
+    // Two sweeps of six calls, and a look.
+    expect(calls).toHaveLength(13);
     expect(await inside(targetDatabase, (client) => namesOf(client, 'cus_other'))).toBe(0);
   });
 });
@@ -139,7 +143,7 @@ test('a restore in steps erases in several calls, and is not proven before the l
     await expect(restore.release()).rejects.toMatchObject({ code: 'database_unproven' });
     const reports = [first];
     while (reports.at(-1)?.done === false) reports.push(await restore.prove(inTime()));
-    expect(reports.map(({ done }) => done)).toEqual([false, false, false, true]);
+    expect(reports.map(({ done }) => done)).toEqual([...Array.from({ length: 6 }, () => false), true]);
     const erased = reports.map(({ proof }) => proof.rowsErased);
     expect(erased).toEqual(erased.toSorted((a, b) => a - b));
     const [{ proof }] = [reports.at(-1) ?? first];
@@ -168,6 +172,38 @@ test('a replay in the live database goes on while another erasure begins', async
   const { directory: migrationsDirectory } = site.billing.migrations;
   const replayed = { ...site.replayed(), ledger: { ...ledger, read }, migrationsDirectory };
   expect(await replayAt(site.billing.source.connector, replayed, { dryRun: false })).toMatchObject({ done: true });
+});
+
+test('an erasure that did not reach main is recorded as such, and completed by a replay in the live database', async () => {
+  const records = async () => {
+    const { records: all } = await listRecords(site.live, {
+      action: 'records',
+      database: 'billing',
+      since: '2001-01-01T00:00:00Z',
+      until: '2100-01-01T00:00:00Z',
+      limit: 500,
+    });
+    return all.filter(({ kind }) => kind === 'erasures').map(({ what }) => what);
+  };
+  const { connectors, store } = site.dependencies();
+  let connections = 0;
+  const connect = (name?: string) => {
+    connections += 1;
+    // The first is that of the attempt.
+    return connections === 1 ? connectors.main.connect(name) : Promise.reject(new Error('killed'));
+  };
+  const dying = { ...connectors, main: { ...connectors.main, connect } };
+  await expect(site.erase({ connectors: dying })).rejects.toThrow('killed');
+  const { directory: migrationsDirectory } = site.billing.migrations;
+  const replay = (live?: Parameters<typeof replayAt>[1]['live']) =>
+    replayAt(connectors.billing, { ...site.replayed(), migrationsDirectory, live }, { dryRun: false });
+  // Of a database that is not the live one, it knows nothing of main.
+  await replay();
+  expect(await records()).toEqual([expect.stringContaining('not done: main, row reports.')]);
+  const { tables } = await replay({ connectors, store });
+  expect(tables).toContainEqual({ database: 'main', table: 'people.users', rows: 1 });
+  expect(await records()).toEqual(['erased a person']);
+  expect(await replay({ connectors, store })).toMatchObject({ tables: [], done: true });
 });
 
 test('an archive of many rows is left to the workflow once anybody was erased', async () => {

@@ -136,6 +136,21 @@ describe('a person who is erased from billing', () => {
     await draining;
   });
 
+  test('is looked for by index, however many objects erased people had', async () => {
+    await plantTombstones(client(), erased);
+    await rows(
+      `INSERT INTO billing.erased_objects (id, spread) SELECT 'pi_x' || n, true FROM generate_series(1, 5000) AS n`,
+    );
+    await rows('ANALYZE billing.erased_objects');
+    await client().query('BEGIN');
+    await client().query(storeEvents(other.events));
+    const [read] = await rows(
+      `SELECT seq_scan::int AS whole, idx_scan > 0 AS indexed FROM pg_stat_xact_user_tables WHERE relname = 'erased_objects'`,
+    );
+    await client().query('ROLLBACK');
+    expect(read).toEqual({ whole: 0, indexed: true });
+  });
+
   test('does not come back by the transaction that stores the erasure itself', async () => {
     await client().query('BEGIN');
     await client().query(storeEvents(other.events));

@@ -1,5 +1,12 @@
 import { plantTombstones, sweepBilling } from '../../../core/erasure/billing';
-import { findPerson, PERSONAL_ROWS, personalParameters, personalRows } from '../../../lambdas/erasure/person';
+import type { Erasures } from '../../../core/erasure/ledger';
+import {
+  findPerson,
+  type Person,
+  PERSONAL_ROWS,
+  personalParameters,
+  personalRows,
+} from '../../../lambdas/erasure/person';
 import { placesOf, plantedPerson } from '../../factories/planted-person';
 import {
   account,
@@ -37,6 +44,9 @@ test('a person is found whom an event alone names: one of a type that is not app
     emails: [],
     sharedUsers: ['user_2'],
   });
+  // An address that events alone tell of another customer, too, is nobody's.
+  await apply(stripeEvent('quote.created', quote({ id: 'qt_4', customer: 'cus_5', email: 'XAVIER@example.com' })));
+  expect(await find({ user: 'user_1' })).toEqual({ ...one, emails: [] });
   await expect(find({ customer: 'cus_4' })).rejects.toMatchObject({ code: 'subject_not_found' });
 });
 
@@ -118,22 +128,7 @@ test('the plan and the export have every row that the erasure reduces, whatever 
   const person = await find({ user: one.userId });
   const found = await rowsOfPerson(await personalParameters(client(), person));
   const before = await storedRows();
-  await plantTombstones(client(), {
-    key: ERASURE_KEY,
-    entries: [
-      {
-        format: 'billing-operations-erasure',
-        version: 1,
-        id: '20261129T120000000Z-00000001',
-        erasedAt: '2026-11-29T12:00:00.000Z',
-        subjects: [
-          ...person.customers.map((id) => ERASURE_KEY.subject('customer', id)),
-          ...person.users.map((id) => ERASURE_KEY.subject('user', id)),
-          ...person.emails.map((id) => ERASURE_KEY.subject('email', id)),
-        ],
-      },
-    ],
-  });
+  await plantTombstones(client(), erasuresOf(person));
   await sweepBilling(client());
   const after = await storedRows();
   const reduced = [...before].flatMap(([key, row]) => (after.get(key) === row ? [] : [key]));
@@ -142,8 +137,34 @@ test('the plan and the export have every row that the erasure reduces, whatever 
   for (const keys of [[...found], reduced]) {
     expect(keys.filter((key) => before.get(key)?.includes('planted-other'))).toEqual([]);
   }
-  expect((await placesOf(client(), one.marker)).filter((place) => place.includes('payout'))).toEqual([]);
+  expect(await placesOf(client(), one.marker)).toEqual([]);
 });
+
+test('a card is no longer of the erased person once another customer has it, be it told before the erasure or after it', async () => {
+  const told = (type: string, fields: object, note: string) =>
+    stripeEvent(type, { id: 'pm_1', object: 'payment_method', ...fields }, { data: { previous_attributes: { note } } });
+  const mandate = (note: string) =>
+    stripeEvent('mandate.updated', { id: `mandate_${note.at(-1)}`, object: 'mandate', payment_method: 'pm_1', note });
+  await apply(told('payment_method.attached', { customer: 'cus_1' }, 'mine-card-1'), mandate('mine-card-2'));
+  await plantTombstones(client(), erasuresOf(await find({ customer: 'cus_1' })));
+  await sweepBilling(client());
+  await apply(mandate('mine-card-3'));
+  expect(await placesOf(client(), 'mine-card')).toHaveLength(0);
+  await apply(told('payment_method.attached', { customer: 'cus_2' }, 'other-card-5'), mandate('other-card-6'));
+  await apply(mandate('other-card-7'), told('payment_method.updated', { customer: 'cus_2' }, 'other-card-8'));
+  await sweepBilling(client());
+  expect(await placesOf(client(), 'other-card')).toHaveLength(4);
+});
+
+function erasuresOf({ customers, users, emails }: Person): Erasures {
+  const subjects = [
+    ...customers.map((id) => ERASURE_KEY.subject('customer', id)),
+    ...users.map((id) => ERASURE_KEY.subject('user', id)),
+    ...emails.map((id) => ERASURE_KEY.subject('email', id)),
+  ];
+  const [id, erasedAt] = ['20261129T120000000Z-00000001', '2026-11-29T12:00:00.000Z'];
+  return { key: ERASURE_KEY, entries: [{ format: 'billing-operations-erasure', version: 1, id, erasedAt, subjects }] };
+}
 
 async function rowsOfPerson(parameters: readonly unknown[]): Promise<Set<string>> {
   const found = new Set<string>();
