@@ -1,13 +1,13 @@
 import { type ClientBase, DatabaseError, escapeIdentifier, escapeLiteral } from 'pg';
 import type { Manifest } from '../archive/manifest';
 import { type DatabaseConnector, withConnection } from '../database/connector';
+import { isNameTaken } from '../database/duplicate';
 import { InvalidRequestError, messageOf, OperationError } from '../runtime/errors';
 import type { Log } from '../runtime/telemetry';
 import { isScratchName } from './scratch-names';
 
 /** Exists on every server, also where the live database was dropped. */
 export const MAINTENANCE_DATABASE = 'postgres';
-const DUPLICATE_DATABASE = '42P04';
 const INSUFFICIENT_PRIVILEGE = '42501';
 const OBJECT_IN_USE = '55006';
 /** Names that need no quoting in any tool that an operator may type them into. */
@@ -64,7 +64,7 @@ export async function createDatabase(
   await administer(connector, async (client) => {
     await client.query(statement).catch((cause: unknown) => {
       // Created by another session since it was checked: that one stays.
-      if (cause instanceof DatabaseError && cause.code === DUPLICATE_DATABASE) throw targetExists(name);
+      if (isNameTaken(cause)) throw targetExists(name);
       throw cause;
     });
   });
@@ -80,7 +80,7 @@ export async function renameDatabase(connector: DatabaseConnector, name: string,
   await administer(connector, async (client) => {
     const rename = `ALTER DATABASE ${escapeIdentifier(name)} RENAME TO ${escapeIdentifier(finalName)}`;
     await client.query(rename).catch((cause: unknown) => {
-      if (cause instanceof DatabaseError && cause.code === DUPLICATE_DATABASE) throw targetExists(finalName);
+      if (isNameTaken(cause)) throw targetExists(finalName);
       if (cause instanceof DatabaseError && cause.code === OBJECT_IN_USE) {
         const message = `Database ${name} cannot get the name ${finalName} while others are connected to it: end their sessions`;
         throw new OperationError('database_unavailable', message, { cause });

@@ -1,9 +1,8 @@
 import { type ClientBase, escapeIdentifier, escapeLiteral } from 'pg';
+import { isNameTaken } from '../../database/duplicate';
 import type { Membership, Role, SchemaFacts } from '../contract';
-import { type Deviations, stateOf } from './deviations';
+import type { Deviations } from './deviations';
 import { settingClause } from './settings';
-
-const DUPLICATE_OBJECT = '42710';
 
 /** What a restore did to the roles of the server. */
 export interface RolesReport {
@@ -50,7 +49,7 @@ async function createRole(client: ClientBase, role: Role, deviations: Deviations
   try {
     await client.query(`CREATE ROLE ${name} NOLOGIN ${inherit} CONNECTION LIMIT ${role.connectionLimit}`);
   } catch (error) {
-    if (stateOf(error) !== DUPLICATE_OBJECT) deviations.add(`ROLE ${role.name}`, 'not made', error);
+    if (!isNameTaken(error)) deviations.add(`ROLE ${role.name}`, 'not made', error);
     return false;
   }
   const rights = rightsOf(role);

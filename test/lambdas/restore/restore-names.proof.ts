@@ -1,4 +1,5 @@
-import { assertNewDatabase } from '../../../core/restore/new-database';
+import { describeServer } from '../../../core/archive/catalog';
+import { assertNewDatabase, createDatabase, renameDatabase } from '../../../core/restore/new-database';
 import { scratchName } from '../../../core/restore/scratch-names';
 import { type ArchiveSite, createArchiveSite } from '../../factories/archive';
 import { asAdministrator } from '../../support/database';
@@ -54,6 +55,40 @@ describe('a restore', () => {
     await expect(assertNewDatabase(connector, name)).rejects.toMatchObject({ code: 'invalid_request' });
     await expect(assertNewDatabase(connector, name)).rejects.toThrow('which it drops again');
   });
+
+  test.each(['create', 'rename'] as const)(
+    'says that its name was taken by one that had begun to %s it',
+    async (how) => {
+      const { connector, name } = site.source;
+      const [wanted, other, own] = [`taken_${name}`, `other_${name}`, `own_${name}`];
+      const server = await asAdministrator(async (client) => {
+        for (const database of [other, own]) await client.query(`CREATE DATABASE ${database}`);
+        return describeServer(client);
+      });
+      const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ILIKE '%DATABASE%${wanted}%'`;
+      try {
+        await asAdministrator(async (first) => {
+          await first.query(`BEGIN; ALTER DATABASE ${other} RENAME TO ${wanted}`);
+          const second =
+            how === 'create' ? createDatabase(connector, wanted, server) : renameDatabase(connector, own, wanted);
+          const refusal = second.then(
+            () => undefined,
+            (error: unknown) => error,
+          );
+          while ((await asAdministrator((client) => client.query(waiting))).rowCount === 0);
+          await first.query('COMMIT');
+          expect(await refusal).toMatchObject({
+            code: 'target_exists',
+            message: expect.stringContaining(wanted) as string,
+          });
+        });
+      } finally {
+        await asAdministrator(async (client) => {
+          for (const database of [wanted, other, own]) await client.query(`DROP DATABASE IF EXISTS ${database}`);
+        });
+      }
+    },
+  );
 
   test('has its final name only once it is proven', async () => {
     const names: string[][] = [];
