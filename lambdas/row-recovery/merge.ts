@@ -48,7 +48,8 @@ export interface MergeDependencies {
  * may refer to later ones of their own table, or in a circle. Rows that are named are never divided: a single conflict refuses
  * them all.
  *
- * Without `confirm` nothing is written: the answer is the plan.
+ * Without `confirm` the answer is the plan. It is carried out and rolled back, so that what refuses the rows refuses the plan.
+ * Only rows that another call continues with are just planned, because their parents may be among those before.
  *
  * @throws InvalidRequestError for a wrong confirmation, or ids that the report does not have
  * @throws OperationError `report_not_found`, `report_damaged`, `schema_differs`, `changed_since_report` naming the rows,
@@ -86,18 +87,20 @@ export async function mergeRows(
         ? { rows: transactionRows, bytes: TRANSACTION_BYTES }
         : { rows: Infinity, bytes: Infinity };
       const next = await loadChosen(client, store, summary, tables, { ...request, offset, batchBytes, part });
+      const isOnlyPlanned = dryRun && offset > 0;
       const conflicts: string[] = [];
       const merges: TableMerge[] = [];
       for (const [index, table] of tables.entries()) {
-        conflicts.push(...(await planTable(client, table, index, { lock: !dryRun, limit: MAX_CONFLICTS })));
+        conflicts.push(...(await planTable(client, table, index, { lock: !isOnlyPlanned, limit: MAX_CONFLICTS })));
         merges.push(await countPlan(client, table, index));
       }
       const plan = describe(summary, merges, conflicts.slice(0, MAX_CONFLICTS), { dryRun, next });
-      if (dryRun) {
+      if (isOnlyPlanned || (dryRun && conflicts.length > 0)) {
         await client.query('ROLLBACK');
         return plan;
       }
       const changes = await carryOut(client, tables, plan, { ...request, offset });
+      if (dryRun) return plan;
       const report = { ...plan, entitlementsChanged: changes.length };
       log.info('Rows merged back', { ...report });
       await cache.invalidate(changes);
@@ -186,7 +189,7 @@ async function loadChosen(
   throw new InvalidRequestError(`choose: report ${summary.reportId} has no ${examples}`);
 }
 
-/** Carries out the plan, with its record and the entitlements that follow, in one transaction. */
+/** Carries out the plan, with its record and the entitlements that follow, and ends the transaction: a dry run rolls it back. */
 async function carryOut(
   client: Client,
   tables: readonly LiveTable[],
@@ -217,7 +220,9 @@ async function carryOut(
       report.skipped,
     ],
   );
-  await client.query('COMMIT').catch((cause: unknown) => {
+  // What is deferred refuses a dry run, too.
+  const end = report.dryRun ? 'SET CONSTRAINTS ALL IMMEDIATE; ROLLBACK' : 'COMMIT';
+  await client.query(end).catch((cause: unknown) => {
     throw refused(`The ${report.database} database`, cause, outcome);
   });
   return changes;

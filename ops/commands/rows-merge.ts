@@ -14,7 +14,7 @@ export const rowsMerge = defineCommand({
   name: 'rows merge',
   summary: 'Puts rows of a report back',
   details:
-    'Rows that are named are put back in one transaction. Of all that are gone, 200,000 at a time, parents before children: a merge that was interrupted continues when the command is repeated. Rows that refer to others of their own table, or in a circle, are put back in one transaction as well. Rows that exist again are skipped. Rows that changed since the report are refused, and so are those whose live state is newer than the archive.',
+    'Rows that are named are put back in one transaction. Of all that are gone, 200,000 at a time, parents before children: a merge that was interrupted continues when the command is repeated. Rows that refer to others of their own table, or in a circle, are put back in one transaction as well. Rows that exist again are skipped. Rows that changed since the report are refused, and so are those whose live state is newer than the archive. A dry run puts the first 200,000 rows back and takes that back, so that what would refuse them refuses it; further ones it only counts.',
   effect: 'changes',
   changes: 'inserts deleted rows and sets changed ones back; recomputes entitlements. With --dry-run, nothing.',
   json: 'the report of a merge in `lambdas/row-recovery/contract.ts`',

@@ -73,12 +73,20 @@ describe('merged rows that entitlements follow from', () => {
     expect(await merge(reportId, 'billing')).toMatchObject({ skipped: 3, entitlementsChanged: 0 });
   });
 
-  test('change no entitlement when the merge is refused', async () => {
-    const { reportId } = await report(['billing.subscription_items']);
-    await expect(merge(reportId, 'billing')).rejects.toMatchObject({ code: 'merge_refused' });
-    expect(await storedEntitlements(client)).toHaveLength(1);
-    expect(invalidated).toEqual([]);
-  });
+  test.each(['NOT DEFERRABLE', 'DEFERRABLE'])(
+    'change no entitlement when a key that is %s refuses them, or a dry run',
+    async (when) => {
+      await client.query(
+        `ALTER TABLE billing.subscription_items ALTER CONSTRAINT subscription_items_subscription_id_fkey ${when}`,
+      );
+      const { reportId } = await report(['billing.subscription_items']);
+      for (const confirm of [undefined, 'billing'] as const) {
+        await expect(merge(reportId, confirm)).rejects.toMatchObject({ code: 'merge_refused' });
+      }
+      expect(await storedEntitlements(client)).toHaveLength(1);
+      expect(invalidated).toEqual([]);
+    },
+  );
 });
 
 describe('a row', () => {
