@@ -6,7 +6,8 @@ import { eventId, flag, optional, provider, required, several, text } from '../v
 export const webhooksDismiss = defineCommand({
   name: 'webhooks dismiss',
   summary: 'Closes failed events that cannot be applied and need not be',
-  details: 'They no longer count as failed. The ledger keeps who decided it, when and why.',
+  details:
+    'They no longer count as failed. The ledger keeps who decided it, when and why. Messages that are parked for them leave the queue when they are moved back once more, by "ops webhooks redrive".',
   effect: 'changes',
   changes: 'the status of the events, to dismissed; with --dry-run, nothing.',
   json: 'the report on events of `lambdas/replay/contract.ts`, without `next`',

@@ -5,23 +5,28 @@ import { peek } from '../peek';
 import { table } from '../print/table';
 import { moment } from '../print/units';
 
-/** Id and type of an event, where the message is one. */
-function eventOf(body: string): { readonly id: string; readonly type: string } {
+const EVENT_ID = /^evt_[\w.-]{1,250}$/;
+const TYPE = /^[\w.]{1,100}$/;
+
+/** Id and type of the event that a message is; nulls where it is none. Nothing else of it is shown: it may name people. */
+function eventOf(body: string): { readonly id: string | null; readonly type: string | null } {
   try {
     const { id, type } = JSON.parse(body) as { readonly id?: unknown; readonly type?: unknown };
-    if (typeof id === 'string' && typeof type === 'string') return { id, type };
+    if (typeof id === 'string' && EVENT_ID.test(id) && typeof type === 'string' && TYPE.test(type)) return { id, type };
   } catch {
     // As for JSON of another form.
   }
-  return { id: 'no event', type: body.slice(0, 60) };
+  return { id: null, type: null };
 }
 
 export const webhooksParked = defineCommand({
   name: 'webhooks parked',
   summary: 'Lists the oldest messages that failed every attempt; they stay parked',
+  details:
+    'A message that is no event has the id of the message in the place of that of the event; the runbook says how to delete it. The message of an event that was dismissed leaves the queue when it is moved back once more, by "ops webhooks redrive".',
   effect: 'reads',
   changes: 'nothing.',
-  json: 'a list of `{id, type, sentAt, receives}`; payloads, which hold personal data, are left out',
+  json: 'a list of `{message, id, type, sentAt, receives}`, `message` being its id in the queue, and `id` and `type` null for what is no event; payloads, which hold personal data, are left out',
   finding: 'a message is parked',
   arguments: {},
   options: {},
@@ -29,8 +34,18 @@ export const webhooksParked = defineCommand({
   async run(context) {
     const queueUrl = await variableOf<InspectEnvironment>(context, 'inspect', 'DEAD_LETTER_QUEUE_URL');
     const messages = await peek(context, queueUrl);
-    const report = messages.map(({ body, sentAt, receives }) => ({ ...eventOf(body), sentAt, receives }));
-    const rows = report.map(({ id, type, sentAt, receives }) => [id, type, moment(sentAt, context.now()), receives]);
+    const report = messages.map(({ id, body, sentAt, receives }) => ({
+      message: id,
+      ...eventOf(body),
+      sentAt,
+      receives,
+    }));
+    const rows = report.map(({ message, id, type, sentAt, receives }) => [
+      id ?? `message ${message}`,
+      type ?? 'no event',
+      moment(sentAt, context.now()),
+      receives,
+    ]);
     const headings = ['event', 'type', 'sent', 'receives'];
     return {
       report,

@@ -1,4 +1,4 @@
-import { GetQueueUrlCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { GetQueueUrlCommand, PurgeQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { appendFileSync } from 'node:fs';
@@ -182,6 +182,19 @@ test('parked messages and failed requests are looked at, and forgotten once the 
   expect((await ops('failures list verify')).stderr).toContain(
     'verify is no function, or is invoked synchronously only',
   );
+});
+
+test('a parked message that is no event is listed by the id of the message, without what it holds', async () => {
+  const QueueUrl = await variable('DEAD_LETTER_QUEUE_URL');
+  const body = { QueueUrl, MessageBody: '{"id":"jane@example.com","type":"user"}' };
+  const { MessageId: message } = await sqs.send(new SendMessageCommand(body));
+  const { status, stdout } = await ops('webhooks parked');
+  expect([status, stdout]).toEqual([1, expect.stringMatching(new RegExp(`message ${message} +no event`))]);
+  expect(stdout).not.toContain('jane');
+  const { report } = await json('webhooks parked');
+  const [sentAt, receives] = [expect.any(String) as string, expect.any(Number) as number];
+  expect(report).toEqual([{ message, id: null, type: null, sentAt, receives }]);
+  await sqs.send(new PurgeQueueCommand({ QueueUrl }));
 });
 
 test('an object that Stripe does not have is a finding of its refresh', async () => {
