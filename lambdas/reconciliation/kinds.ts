@@ -16,7 +16,7 @@ interface KindOfObject {
    * @default window
    */
   readonly history?: 'whole' | 'window';
-  /** Rows that Stripe's list leaves out, so that their absence there means nothing. @default none */
+  /** Rows whose absence from Stripe's list means nothing, such as those that it leaves out. @default none */
   readonly unlisted?: string;
   /** Rows that may still change: read one by one when they are older than the window. @default none */
   readonly unsettled?: string;
@@ -35,7 +35,12 @@ export const KINDS: Readonly<Record<ComparedKind, KindOfObject>> = {
     // Written once, by whatever arrived first.
     uncompared: ['first_seen_at'],
   },
-  subscription: { counter: 'subscriptions_checked', history: 'whole' },
+  subscription: {
+    counter: 'subscriptions_checked',
+    history: 'whole',
+    // Stripe lists these, too. One that it does not have is over all the same, and grants nothing.
+    unlisted: `status IN ('canceled', 'incomplete_expired')`,
+  },
   invoice: {
     unlisted: `status = 'deleted'`,
     unsettled: `coalesce(status, 'draft') IN ('draft', 'open', 'uncollectible')`,

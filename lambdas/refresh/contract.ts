@@ -7,6 +7,9 @@ export interface RefreshEnvironment extends StripeFunctionEnvironment, CacheEnvi
 
 const objectForm = 'expected the id of an object at Stripe, such as sub_123, in_123 or cus_123';
 
+const note = (expected: string) =>
+  z.string({ error: expected }).trim().min(1, expected).max(500, 'at most 500 characters');
+
 export const refreshRequest = z.strictObject({
   object: z
     .string({ error: objectForm })
@@ -15,15 +18,24 @@ export const refreshRequest = z.strictObject({
     .describe(
       'Id of one object, which is read whether or not its refresh is pending. Default: every object whose refresh is due.',
     ),
+  cancelMissing: z
+    .strictObject({
+      reason: note('expected why it is canceled').describe('Why it is canceled, for the record.'),
+      by: note('expected who decided it').describe('Who decided it, for the record.'),
+    })
+    .optional()
+    .describe(
+      'Cancels `object`, a subscription, here as of now if Stripe does not have it. Default: one that Stripe does not have stays as it is.',
+    ),
   dryRun,
 });
 /** Asks for objects to be read from Stripe again and stored as they are there. */
 export type RefreshRequest = Readonly<z.input<typeof refreshRequest>>;
 
 const objectOutcome = z
-  .enum(['refreshed', 'unchanged', 'missing', 'later', 'failed'])
+  .enum(['refreshed', 'unchanged', 'missing', 'canceled', 'later', 'failed'])
   .describe(
-    '`refreshed`: stored as Stripe has it. `unchanged`: what is stored is final, or ahead of the present by a test clock. `missing`: Stripe does not have it. `later`: an event as new as the answer is stored; the next run asks again. `failed`: `error` says why; tried again later.',
+    '`refreshed`: stored as Stripe has it. `unchanged`: what is stored is final, or ahead of the present by a test clock. `missing`: Stripe does not have it. `canceled`: Stripe does not have it, and it was canceled here by `cancelMissing`. `later`: an event as new as the answer is stored; the next run asks again. `failed`: `error` says why; tried again later.',
   );
 export type ObjectOutcomeName = z.infer<typeof objectOutcome>;
 

@@ -5,6 +5,7 @@ import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import { InvalidRequestError } from '../../core/runtime/errors';
 import { runConcurrently } from '../../core/runtime/run-concurrently';
 import type { Log } from '../../core/runtime/telemetry';
+import type { Cancellation } from './cancel-missing';
 import type { ObjectOutcomeName, RefreshedObject, RefreshReport } from './contract';
 import {
   accountOfPayout,
@@ -14,7 +15,7 @@ import {
   requestLatePayouts,
   type Refresh,
 } from './pending';
-import { fetchObject, storeFetched } from './refresh-object';
+import { fetchObject, storeFetched, type StoreOptions } from './refresh-object';
 
 /** Refreshes that are read from the list at once. */
 const PAGE_SIZE = 100;
@@ -29,6 +30,8 @@ export interface RefreshDependencies extends StripeWork {
 export interface RefreshOptions {
   /** Id of the one object to read. @default every object whose refresh is due */
   readonly object?: string | undefined;
+  /** Cancels the object, a subscription, if Stripe does not have it. @default it stays as it is */
+  readonly cancelMissing?: Cancellation | undefined;
   /** Roll back what would be stored. */
   readonly dryRun: boolean;
 }
@@ -39,19 +42,22 @@ export interface RefreshOptions {
  *
  * When the time is up, requests that are not answered count as failed; what was not begun is left to the next run.
  *
- * @throws InvalidRequestError when `object` is no id of a kind that is stored
+ * @throws InvalidRequestError when `object` is no id of a kind that is stored, or `cancelMissing` comes without a subscription
  * @throws OperationError `database_unavailable`; `configuration` for a key of the other mode
  */
 export async function refresh(
   dependencies: RefreshDependencies,
-  { object, dryRun }: RefreshOptions,
+  { object, cancelMissing: cancellation, dryRun }: RefreshOptions,
 ): Promise<RefreshReport> {
   const { client, clock } = dependencies;
+  if (cancellation !== undefined && (object === undefined || kindOfId(object) !== 'subscription')) {
+    throw new InvalidRequestError('cancelMissing: only together with the id of a subscription in `object`');
+  }
   const startedMs = clock().getTime();
   const refreshed =
     object === undefined
       ? await refreshDue(dependencies, dryRun)
-      : await refreshAll(dependencies, [await namedObject(client, object)], dryRun);
+      : await refreshAll(dependencies, [await namedObject(client, object)], { dryRun, cancellation });
   const outcomes: Partial<Record<ObjectOutcomeName, number>> = {};
   for (const { outcome } of refreshed) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   if (object === undefined && !dryRun) await recordSuccess(client, 'refresh', clock(), dependencies.log);
@@ -85,7 +91,7 @@ async function refreshDue(dependencies: RefreshDependencies, dryRun: boolean): P
     const page = await dueRefreshes(client, { now: clock(), afterId, limit: PAGE_SIZE });
     const last = page.at(-1);
     if (last === undefined) break;
-    refreshed.push(...(await refreshAll(dependencies, page, dryRun)));
+    refreshed.push(...(await refreshAll(dependencies, page, { dryRun })));
     afterId = last.rowId;
   }
   return refreshed;
@@ -94,7 +100,7 @@ async function refreshDue(dependencies: RefreshDependencies, dryRun: boolean): P
 async function refreshAll(
   dependencies: RefreshDependencies,
   refreshes: readonly Refresh[],
-  dryRun: boolean,
+  options: StoreOptions,
 ): Promise<RefreshedObject[]> {
   const { stop, log } = dependencies;
   const refreshed: RefreshedObject[] = [];
@@ -107,10 +113,12 @@ async function refreshAll(
       ? await fetchObject(dependencies, kind, id, account)
       : { error: `Stripe is not asked for objects of kind ${kind}` };
     // The connection has one transaction at a time.
-    const { outcome, error } = await exclusively(() => storeFetched(dependencies, wanted, fetched, dryRun));
+    const { outcome, error } = await exclusively(() => storeFetched(dependencies, wanted, fetched, options));
     refreshed.push({ id, kind, outcome, ...(error === undefined ? {} : { error }) });
     if (outcome === 'failed')
       log.error('An object could not be refreshed; it is tried again later', { id, kind, error });
+    if (outcome === 'canceled' && !options.dryRun)
+      log.warn('A subscription that Stripe does not have was canceled', { id, by: options.cancellation?.by });
     if (outcome === 'missing') log.warn('Stripe does not have an object that was to be refreshed', { id, kind });
   });
   return refreshed;

@@ -7,6 +7,7 @@ import type { SnapshotKind } from '../../core/providers/stripe/requests';
 import { readSnapshot, snapshotStates, type Snapshot } from '../../core/providers/stripe/snapshots';
 import type { StripeWork } from '../../core/providers/stripe/stripe-function';
 import { messageOf } from '../../core/runtime/errors';
+import { type Cancellation, cancelMissing, recordCancellation } from './cancel-missing';
 import type { ObjectOutcomeName } from './contract';
 import { markDone, recordFailure, type Refresh } from './pending';
 
@@ -55,6 +56,13 @@ class DryRun extends Error {
   }
 }
 
+export interface StoreOptions {
+  /** Roll back what would be stored. */
+  readonly dryRun: boolean;
+  /** Cancels the subscription if Stripe does not have it. @default it stays as it is */
+  readonly cancellation?: Cancellation | undefined;
+}
+
 /**
  * Stores what was fetched and marks the refresh done, in one transaction. What cannot be stored is recorded as failed.
  *
@@ -64,7 +72,7 @@ export async function storeFetched(
   work: StripeWork,
   refresh: Refresh,
   fetched: Fetched,
-  dryRun: boolean,
+  { dryRun, cancellation }: StoreOptions,
 ): Promise<RefreshOutcome> {
   const failed = async (error: string): Promise<RefreshOutcome> => {
     if (!dryRun) await recordFailure(work.client, refresh, error);
@@ -73,8 +81,7 @@ export async function storeFetched(
   if ('error' in fetched) return failed(fetched.error);
   try {
     return await inTransaction(work.client, async (run) => {
-      const outcome: ObjectOutcomeName =
-        'missing' in fetched ? 'missing' : await storeSnapshot(work, run, refresh.objectId, fetched);
+      const outcome = await storeIn(work, run, refresh, fetched, cancellation);
       if (outcome !== 'later') {
         await markDone(run, refresh, outcome === 'missing' ? 'Stripe does not have the object' : null);
       }
@@ -85,6 +92,20 @@ export async function storeFetched(
     if (error instanceof DryRun) return error.outcome;
     return failed(messageOf(error));
   }
+}
+
+async function storeIn(
+  work: StripeWork,
+  run: RunStatement,
+  refresh: Refresh,
+  fetched: Exclude<Fetched, { readonly error: string }>,
+  cancellation: Cancellation | undefined,
+): Promise<ObjectOutcomeName> {
+  if (!('missing' in fetched)) return storeSnapshot(work, run, refresh.objectId, fetched);
+  if (cancellation === undefined) return 'missing';
+  const outcome = await cancelMissing(work, run, refresh.objectId);
+  if (outcome === 'canceled') await recordCancellation(run, refresh.objectId, cancellation);
+  return outcome;
 }
 
 async function storeSnapshot(

@@ -1,11 +1,16 @@
+import type { RefreshReport, RefreshRequest } from '../../lambdas/refresh/contract';
+import { callerName } from '../audit';
 import { defineCommand } from '../command';
+import type { Context } from '../context';
+import { CommandError } from '../errors';
 import { table } from '../print/table';
 import { flag, optional, text } from '../values';
 
 export const refresh = defineCommand({
   name: 'refresh',
   summary: 'Reads objects from Stripe again that events alone cannot bring up to date',
-  details: 'The schedule does so every minute. An object that is named is read whether or not it waits.',
+  details:
+    'The schedule does so every minute. An object that is named is read whether or not it waits. A subscription that Stripe does not have stays as it is, and goes on granting, unless --cancel-missing cancels it here. Where Stripe has it after all, it is stored as it is there.',
   effect: 'changes',
   changes: 'stores the objects as Stripe has them, and what they grant; with --dry-run, nothing.',
   json: 'the report of `lambdas/refresh/contract.ts`',
@@ -13,15 +18,27 @@ export const refresh = defineCommand({
   arguments: {},
   options: {
     object: optional(text('object'), 'Id of one object, such as sub_123. Default: every object whose refresh is due'),
+    cancelMissing: flag('Cancel the subscription of --object here, as of now, if Stripe does not have it'),
+    reason: optional(text('reason'), 'With --cancel-missing: why, for the record'),
+    confirm: optional(text('object'), 'With --cancel-missing: the id of the subscription, typed again'),
     dryRun: flag('Report what would be stored, and store nothing'),
   },
   examples: [
     { line: 'refresh --object sub_1A2b3C', explains: 'Store a subscription as Stripe has it.' },
+    {
+      line: 'refresh --object sub_1A2b3C --cancel-missing --reason "made by a sample event" --dry-run',
+      explains: 'Would a subscription that Stripe does not have be canceled?',
+    },
     { line: 'refresh --dry-run', explains: 'What waits, and what would become of it?' },
   ],
-  async run({ invoke, style }, { object, dryRun }) {
-    const { contract } = await import('../../lambdas/refresh/contract');
-    const report = await invoke('refresh', contract, { object, dryRun });
+  async run(context, { object, cancelMissing, reason, confirm, dryRun }) {
+    const { style } = context;
+    if (!cancelMissing && (reason ?? confirm) !== undefined) {
+      throw new CommandError('usage', '--reason and --confirm: only together with --cancel-missing');
+    }
+    const report = cancelMissing
+      ? await cancel(context, { object, reason, confirm, dryRun })
+      : await read(context, { object, dryRun });
     const { outcomes, objects, pending } = report;
     const rows = objects.map(({ id, kind, outcome, error }) => [kind, id, outcome, error ?? '']);
     return {
@@ -34,3 +51,27 @@ export const refresh = defineCommand({
     };
   },
 });
+
+async function read({ invoke }: Context, request: RefreshRequest): Promise<RefreshReport> {
+  const { contract } = await import('../../lambdas/refresh/contract');
+  return invoke('refresh', contract, request);
+}
+
+interface Cancellation {
+  readonly object: string | undefined;
+  readonly reason: string | undefined;
+  readonly confirm: string | undefined;
+  readonly dryRun: boolean;
+}
+
+/** Cancels a subscription that Stripe does not have, once it is known that it would be and the operator agreed. */
+async function cancel(context: Context, { object, reason, confirm, dryRun }: Cancellation): Promise<RefreshReport> {
+  if (object === undefined || reason === undefined) {
+    throw new CommandError('usage', '--cancel-missing: give --object and --reason as well');
+  }
+  const request = { object, cancelMissing: { reason, by: await callerName(context.clients, context.target) } };
+  const plan = await read(context, { ...request, dryRun: true });
+  if (dryRun || plan.outcomes.canceled === undefined) return plan;
+  await context.confirm(object, confirm, `${object} would be canceled here as of now, and what it grants would end.`);
+  return read(context, { ...request, dryRun: false });
+}

@@ -205,6 +205,22 @@ test('an object that Stripe does not have is a finding of its refresh', async ()
   });
 });
 
+test('a subscription that Stripe does not have is canceled once that is confirmed', async () => {
+  expect((await ops('webhooks send customer.subscription.created --user nowhere')).status).toBe(0);
+  const cancel = 'refresh --object sub_nowhere --cancel-missing';
+  await waitUntil(async () => {
+    const { stdout } = await ops(`${cancel} --reason sample --dry-run`);
+    return /subscription +sub_nowhere +canceled/.test(stdout) ? undefined : stdout;
+  }, 30_000);
+  expect((await ops(cancel)).status).toBe(2);
+  expect((await ops(`${cancel} --reason sample`)).status).toBe(3);
+  const status = async () =>
+    (await platform.billing.query(`SELECT status FROM billing.subscriptions WHERE id = 'sub_nowhere'`)).rows;
+  expect(await status()).toEqual([{ status: 'active' }]);
+  expect((await ops(`${cancel} --reason sample --confirm sub_nowhere`)).status).toBe(0);
+  expect(await status()).toEqual([{ status: 'canceled' }]);
+});
+
 test('a key that Stripe does not know stays pending, and the one in use stays', async () => {
   const put = (what: string, piped: string) => ops(`secrets put-stripe ${what} --confirm local`, piped);
   const unknown = await put('api-key', 'rk_test_unknown0000');
