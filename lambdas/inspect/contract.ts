@@ -110,6 +110,10 @@ const status = {
         ),
       })
       .nullable(),
+    erasures: z
+      .strictObject({ open: z.int(), since: isoTime })
+      .optional()
+      .describe('How many erasures of people began and are not finished, and when the oldest began; absent for none.'),
     secrets: z.array(z.strictObject({ secret: secretNames, changedAt: isoTime.nullable() })),
     problems: z.array(z.string()).describe('What could not be looked up, and why. The rest of the answer holds.'),
   }),

@@ -58,6 +58,7 @@ export async function readStatus(dependencies: StatusDependencies): Promise<Stat
     queues,
     reconciliation: ledger?.reconciliation ?? null,
     money: ledger?.money ?? null,
+    ...(ledger?.erasures && { erasures: ledger.erasures }),
     secrets,
     problems,
   };
@@ -117,7 +118,9 @@ async function readMaintenance(
   };
 }
 
-async function readLedger(client: ClientBase): Promise<Pick<Status, 'events' | 'reconciliation' | 'money'>> {
+async function readLedger(
+  client: ClientBase,
+): Promise<Pick<Status, 'events' | 'reconciliation' | 'money' | 'erasures'>> {
   const events = await client.query<{ failed: number; unfinished: number; last_hour: number; newest_at: Date | null }>(
     `SELECT count(*) FILTER (WHERE status = 'failed')::int AS failed,
        count(*) FILTER (WHERE status IN ('received', 'processing'))::int AS unfinished,
@@ -137,8 +140,12 @@ async function readLedger(client: ClientBase): Promise<Pick<Status, 'events' | '
      WHERE recorded_at >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
      GROUP BY currency ORDER BY currency`,
   );
+  const erasures = await client.query<{ open: number; since: Date | null }>(
+    'SELECT count(*)::int AS open, min(erased_at) AS since FROM billing.erasures WHERE finished_at IS NULL',
+  );
   const [counts] = events.rows;
   const [run] = runs.rows;
+  const [unfinished] = erasures.rows;
   return {
     events: counts
       ? {
@@ -156,6 +163,7 @@ async function readLedger(client: ClientBase): Promise<Pick<Status, 'events' | '
         }
       : null,
     money: { failedSubscriptionsPercent: await failedSubscriptionsPercent(client), refundsToday: refundsToday.rows },
+    ...(unfinished?.since && { erasures: { open: unfinished.open, since: unfinished.since.toISOString() } }),
   };
 }
 

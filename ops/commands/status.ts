@@ -4,6 +4,7 @@ import type { InspectionReport } from '../../lambdas/inspect/contract';
 import { defineCommand } from '../command';
 import type { Context } from '../context';
 import { inspect } from '../inspect';
+import { describeOpen, OPEN_ERASURE_FIX } from '../open-erasures';
 import { fields, table } from '../print/table';
 import { bytes, moment } from '../print/units';
 
@@ -17,7 +18,7 @@ export const status = defineCommand({
   changes: 'nothing.',
   json: 'the report `status` of `lambdas/inspect/contract.ts`',
   finding:
-    'something could not be looked up, an archive is overdue, the last drill did not pass or has findings, or an event failed or is parked',
+    'something could not be looked up, an archive is overdue, the last drill did not pass or has findings, an erasure is not finished, or an event failed or is parked',
   arguments: {},
   options: {},
   examples: [{ line: 'status', explains: 'The first command of an incident.' }],
@@ -76,7 +77,7 @@ function pipelineOf({ events, queues, reconciliation, money }: Status, { style, 
 }
 
 /** What needs attention, each with the command that continues. */
-function findingsOf({ databases, events, queues, problems }: Status, now: Date): string[] {
+function findingsOf({ databases, events, queues, erasures, problems }: Status, now: Date): string[] {
   const overdue = databases.filter(({ newestArchive, archiveLimitSeconds }) => {
     const age = newestArchive === null ? Infinity : (now.getTime() - Date.parse(newestArchive)) / 1000;
     return age > archiveLimitSeconds;
@@ -85,6 +86,7 @@ function findingsOf({ databases, events, queues, problems }: Status, now: Date):
     ...problems,
     ...overdue.map(({ database }) => `The archive of ${database} is overdue: ops backup ${database}`),
     ...databases.flatMap(({ database, lastDrill }) => (lastDrill === null ? [] : findingsOfDrill(database, lastDrill))),
+    ...(erasures ? [`${describeOpen(erasures, now)}: ${OPEN_ERASURE_FIX}`] : []),
     ...(events && events.failed > 0
       ? [`${events.failed} failed in the ledger: ops webhooks list --status failed`]
       : []),

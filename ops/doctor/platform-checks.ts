@@ -4,6 +4,7 @@ import type { InspectionReport } from '../../lambdas/inspect/contract';
 import type { Context } from '../context';
 import { type Finding, good, judged, wrong } from './finding';
 import { daysSince } from '../limits';
+import { describeOpen, OPEN_ERASURE_FIX } from '../open-erasures';
 import { bytes, counted, moment, span } from '../print/units';
 import { listAlarms } from '../list-alarms';
 
@@ -24,6 +25,7 @@ export function judgeStatus(
     ...status.problems.map((problem) => wrong('status', problem, 'ops logs inspect --errors')),
     ...status.databases.flatMap((each) => judgeDatabase(each, DRILL_LIMIT_DAYS, now)),
     ...judgePipeline(status, RECONCILIATION_LIMIT_HOURS, now),
+    ...(status.erasures ? [wrong('erasures', describeOpen(status.erasures, now), OPEN_ERASURE_FIX)] : []),
     ...status.secrets.map(({ secret, changedAt }) => {
       const isPassword = !secret.startsWith('stripe-');
       const limit = limits.SECRET_ROTATION_DAYS + (isPassword ? limits.ROTATION_GRACE_DAYS : 0);
